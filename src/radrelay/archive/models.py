@@ -1,0 +1,243 @@
+"""Tables of the archive: sources, patients, studies, series, instances, holdings.
+
+Names stand twice: as sent (DICOM's PN with its ideographic and phonetic groups, decoded) and folded for search.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import date, datetime, time
+
+from sqlalchemy import BigInteger, Boolean, Date, Index, Integer, LargeBinary, String, Text, Time
+from sqlalchemy.orm import Mapped, mapped_column
+
+from radrelay.storage.columns import Base, Id, Instant, Owned
+
+
+class Source(Owned, Base):
+    """A door that studies come in by, and what its data are promised.
+
+    `kind` is dicom, stow, upload, import or folder. `retention_s` none means until deleted or the owner's
+    account ends; `max_age_s` is the ceiling that nothing extends. `duplicate_policy` is quarantine,
+    supersede or keep-both.
+    """
+
+    __tablename__ = "source"
+    __table_args__ = (Index("ux_source_name", "organisation_id", "name", unique=True),)
+
+    name: Mapped[str] = mapped_column(String(100))
+    kind: Mapped[str] = mapped_column(String(16))
+    ae_title: Mapped[str | None] = mapped_column(String(16))  # called AE title that leads here; none: the default of its kind
+    callers: Mapped[str] = mapped_column(Text, default="*")  # comma list of calling AE titles, each with optional @address
+    folder: Mapped[str | None] = mapped_column(Text)
+    issuer_of_patient_id: Mapped[str] = mapped_column(String(64), default="")
+    retention_s: Mapped[int | None] = mapped_column(Integer)
+    max_age_s: Mapped[int | None] = mapped_column(Integer)
+    quiet_s: Mapped[int] = mapped_column(Integer, default=30)
+    duplicate_policy: Mapped[str] = mapped_column(String(16), default="quarantine")
+    quota_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    scan: Mapped[bool] = mapped_column(Boolean, default=True)  # when a scanner is configured
+    enabled: Mapped[bool] = mapped_column(Boolean, default=True)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class Patient(Owned, Base):
+    """A person as one issuer of patient IDs knows them; never a bare ID."""
+
+    __tablename__ = "patient"
+    __table_args__ = (Index("ux_patient_identity", "organisation_id", "issuer", "patient_id", unique=True),)
+
+    issuer: Mapped[str] = mapped_column(String(64))
+    patient_id: Mapped[str] = mapped_column(String(64))
+    name: Mapped[str] = mapped_column(Text)
+    name_folded: Mapped[str] = mapped_column(Text)
+    birth_date: Mapped[date | None] = mapped_column(Date)
+    sex: Mapped[str] = mapped_column(String(16))
+
+
+class Study(Owned, Base):
+    """(organisation, StudyInstanceUID). Patient columns are repeated for search and sorting.
+
+    `state` is arriving or complete. `expires_at` is the latest of its holdings' ends, none if one has no end;
+    `ceiling_at` likewise of their ceilings. `held` is true while a hold stands.
+    """
+
+    __tablename__ = "study"
+    __table_args__ = (
+        Index("ux_study_uid", "organisation_id", "study_uid", unique=True),
+        Index("ix_study_date", "organisation_id", "study_date", "study_time"),
+        Index("ix_study_received", "organisation_id", "last_received_at"),
+        Index("ix_study_patient", "organisation_id", "patient_id_value"),
+        Index("ix_study_name", "organisation_id", "patient_name_folded"),
+        Index("ix_study_birth", "organisation_id", "patient_birth_date"),
+        Index("ix_study_accession", "organisation_id", "accession_number"),
+        Index("ix_study_expires", "expires_at"),
+        Index("ix_study_patient_row", "patient_id"),
+    )
+
+    study_uid: Mapped[str] = mapped_column(String(64))
+    patient_id: Mapped[uuid.UUID] = mapped_column(Id)  # row of patient
+    patient_id_value: Mapped[str] = mapped_column(String(64))
+    patient_issuer: Mapped[str] = mapped_column(String(64))
+    patient_name: Mapped[str] = mapped_column(Text)
+    patient_name_folded: Mapped[str] = mapped_column(Text)
+    patient_birth_date: Mapped[date | None] = mapped_column(Date)
+    patient_sex: Mapped[str] = mapped_column(String(16))
+    study_date: Mapped[date | None] = mapped_column(Date)
+    study_time: Mapped[time | None] = mapped_column(Time)
+    accession_number: Mapped[str] = mapped_column(String(64))
+    study_id_value: Mapped[str] = mapped_column(String(64))
+    description: Mapped[str] = mapped_column(Text)
+    referring_physician: Mapped[str] = mapped_column(Text)
+    institution: Mapped[str] = mapped_column(Text)
+    modalities: Mapped[str] = mapped_column(String(200))  # sorted, joined by backslash, as ModalitiesInStudy
+    series_count: Mapped[int] = mapped_column(Integer, default=0)
+    instance_count: Mapped[int] = mapped_column(Integer, default=0)
+    bytes: Mapped[int] = mapped_column(BigInteger, default=0)
+    attributes: Mapped[str] = mapped_column(Text, default="{}")  # DICOM JSON of the patient and study levels, first instance
+    state: Mapped[str] = mapped_column(String(16), default="arriving")
+    quiet_at: Mapped[datetime | None] = mapped_column(Instant)  # becomes complete then, unless more arrives
+    first_received_at: Mapped[datetime] = mapped_column(Instant)
+    last_received_at: Mapped[datetime] = mapped_column(Instant)
+    expires_at: Mapped[datetime | None] = mapped_column(Instant)
+    ceiling_at: Mapped[datetime | None] = mapped_column(Instant)
+    held: Mapped[bool] = mapped_column(Boolean, default=False)
+
+
+class Modality(Base):
+    """One row per study and modality, so that a search by modality uses an index."""
+
+    __tablename__ = "study_modality"
+    __table_args__ = (Index("ix_study_modality", "organisation_id", "modality", "study_date"),)
+
+    study_id: Mapped[uuid.UUID] = mapped_column(Id, primary_key=True)
+    modality: Mapped[str] = mapped_column(String(16), primary_key=True)
+    organisation_id: Mapped[uuid.UUID] = mapped_column(Id)
+    study_date: Mapped[date | None] = mapped_column(Date)
+
+
+class Series(Owned, Base):
+    """A series of a study. `metadata_pack_id` names the pack whose ready-made metadata is complete, if any."""
+
+    __tablename__ = "series"
+    __table_args__ = (
+        Index("ux_series_uid", "organisation_id", "study_id", "series_uid", unique=True),
+        Index("ix_series_uid", "organisation_id", "series_uid"),
+    )
+
+    study_id: Mapped[uuid.UUID] = mapped_column(Id)
+    series_uid: Mapped[str] = mapped_column(String(64))
+    modality: Mapped[str] = mapped_column(String(16))
+    number: Mapped[int | None] = mapped_column(Integer)
+    description: Mapped[str] = mapped_column(Text)
+    body_part: Mapped[str] = mapped_column(String(64))
+    laterality: Mapped[str] = mapped_column(String(16))
+    series_date: Mapped[date | None] = mapped_column(Date)
+    series_time: Mapped[time | None] = mapped_column(Time)
+    instance_count: Mapped[int] = mapped_column(Integer, default=0)
+    frame_count: Mapped[int] = mapped_column(Integer, default=0)
+    bytes: Mapped[int] = mapped_column(BigInteger, default=0)
+    attributes: Mapped[str] = mapped_column(Text, default="{}")  # DICOM JSON of the series level, first instance
+    changed_at: Mapped[datetime] = mapped_column(Instant)  # last arrival, removal or compaction: the caches' version
+
+
+class Instance(Owned, Base):
+    """One version of a SOP instance. Its bytes lie in a landing record or in a pack, never in both for readers.
+
+    `sha256` is of the data set as received. `holding_id` is the holding that brought it (others: InstanceHolding).
+    """
+
+    __tablename__ = "instance"
+    __table_args__ = (
+        Index("ux_instance_version", "organisation_id", "sop_uid", "version", unique=True),
+        Index("ix_instance_series", "series_id", "number"),
+        Index("ix_instance_holding", "holding_id"),
+        Index("ix_instance_record", "record_id"),
+        Index("ix_instance_pack", "pack_id"),
+    )
+
+    study_id: Mapped[uuid.UUID] = mapped_column(Id)
+    series_id: Mapped[uuid.UUID] = mapped_column(Id)
+    holding_id: Mapped[uuid.UUID] = mapped_column(Id)
+    sop_uid: Mapped[str] = mapped_column(String(64))
+    version: Mapped[int] = mapped_column(Integer, default=1)
+    current: Mapped[bool] = mapped_column(Boolean, default=True)
+    sop_class_uid: Mapped[str] = mapped_column(String(64))
+    transfer_syntax_uid: Mapped[str] = mapped_column(String(64))  # as received
+    number: Mapped[int | None] = mapped_column(BigInteger)
+    rows: Mapped[int | None] = mapped_column(Integer)
+    columns: Mapped[int | None] = mapped_column(Integer)
+    frames: Mapped[int] = mapped_column(Integer, default=1)
+    sha256: Mapped[bytes] = mapped_column(LargeBinary(32))
+    size: Mapped[int] = mapped_column(BigInteger)  # of the data set as received
+    file_name: Mapped[str] = mapped_column(Text, default="")  # as sent
+    file_size: Mapped[int | None] = mapped_column(BigInteger)  # as sent
+    file_type: Mapped[str] = mapped_column(String(100), default="")  # media type as sent
+    received_at: Mapped[datetime] = mapped_column(Instant)
+    correlation_id: Mapped[str] = mapped_column(String(64), default="")
+    record_id: Mapped[uuid.UUID | None] = mapped_column(Id)  # row of landing_record
+    pack_id: Mapped[uuid.UUID | None] = mapped_column(Id)
+    pack_entry: Mapped[int | None] = mapped_column(Integer)  # place in the pack's table of contents
+
+
+class Holding(Owned, Base):
+    """(study, source): a source's claim on the instances it brought, and when it ends."""
+
+    __tablename__ = "holding"
+    __table_args__ = (
+        Index("ix_holding_study", "study_id"),
+        Index("ix_holding_end", "ends_at"),
+    )
+
+    study_id: Mapped[uuid.UUID] = mapped_column(Id)
+    source_id: Mapped[uuid.UUID] = mapped_column(Id)
+    account_id: Mapped[uuid.UUID | None] = mapped_column(Id)  # owner of an upload
+    received_at: Mapped[datetime] = mapped_column(Instant)  # first object
+    last_received_at: Mapped[datetime] = mapped_column(Instant)
+    expires_at: Mapped[datetime | None] = mapped_column(Instant)  # by the source's retention
+    ceiling_at: Mapped[datetime | None] = mapped_column(Instant)  # by the source's maximum age
+    hold_until: Mapped[datetime | None] = mapped_column(Instant)
+    hold_reason: Mapped[str] = mapped_column(Text, default="")
+    ends_at: Mapped[datetime | None] = mapped_column(Instant)  # min(max(expires_at, hold_until), ceiling_at)
+
+
+class InstanceHolding(Base):
+    """Further holdings of an instance that several sources brought."""
+
+    __tablename__ = "instance_holding"
+    __table_args__ = (Index("ix_instance_holding_holding", "holding_id"),)
+
+    instance_id: Mapped[uuid.UUID] = mapped_column(Id, primary_key=True)
+    holding_id: Mapped[uuid.UUID] = mapped_column(Id, primary_key=True)
+
+
+class Attachment(Owned, Base):
+    """A file that came with a study and is not DICOM."""
+
+    __tablename__ = "attachment"
+    __table_args__ = (Index("ix_attachment_study", "study_id"), Index("ix_attachment_parcel", "parcel_id"))
+
+    study_id: Mapped[uuid.UUID | None] = mapped_column(Id)
+    holding_id: Mapped[uuid.UUID | None] = mapped_column(Id)
+    parcel_id: Mapped[uuid.UUID | None] = mapped_column(Id)
+    file_name: Mapped[str] = mapped_column(Text)
+    file_size: Mapped[int] = mapped_column(BigInteger)
+    file_type: Mapped[str] = mapped_column(String(100))  # by its bytes
+    sha256: Mapped[bytes] = mapped_column(LargeBinary(32))
+    received_at: Mapped[datetime] = mapped_column(Instant)
+    ends_at: Mapped[datetime | None] = mapped_column(Instant)
+    record_id: Mapped[uuid.UUID | None] = mapped_column(Id)
+    pack_id: Mapped[uuid.UUID | None] = mapped_column(Id)
+    pack_entry: Mapped[int | None] = mapped_column(Integer)
+
+
+class Tombstone(Owned, Base):
+    """A study, series or instance that was deleted or expired, and when its bytes were gone."""
+
+    __tablename__ = "tombstone"
+    __table_args__ = (Index("ix_tombstone_at", "organisation_id", "at"),)
+
+    kind: Mapped[str] = mapped_column(String(16))
+    subject_id: Mapped[uuid.UUID] = mapped_column(Id)
+    reason: Mapped[str] = mapped_column(String(32))  # expired | deleted | superseded
+    at: Mapped[datetime] = mapped_column(Instant)

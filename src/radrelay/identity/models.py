@@ -1,0 +1,79 @@
+"""Tables of identity: organisations, accounts, sessions, tokens, failed logins."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import Boolean, Index, Integer, LargeBinary, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from radrelay.storage.columns import Base, Id, Identified, Instant, Owned
+
+
+class Organisation(Identified, Base):
+    """A hospital or practice; everything belongs to one."""
+
+    __tablename__ = "organisation"
+
+    name: Mapped[str] = mapped_column(String(200), unique=True)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class Account(Owned, Base):
+    """A person who can log in."""
+
+    __tablename__ = "account"
+    __table_args__ = (Index("ux_account_username", "username_folded", unique=True),)
+
+    username: Mapped[str] = mapped_column(String(200))
+    username_folded: Mapped[str] = mapped_column(String(200))
+    full_name: Mapped[str] = mapped_column(String(200), default="")
+    password_hash: Mapped[str | None] = mapped_column(String(300))
+    must_change_password: Mapped[bool] = mapped_column(Boolean, default=False)
+    role: Mapped[str] = mapped_column(String(16))  # admin | user
+    language: Mapped[str] = mapped_column(String(8), default="")
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    disabled_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class Session(Owned, Base):
+    """A login on one device; only the hash of its secret is kept."""
+
+    __tablename__ = "session"
+    __table_args__ = (Index("ux_session_secret", "secret_hash", unique=True), Index("ix_session_account", "account_id"))
+
+    account_id: Mapped[uuid.UUID] = mapped_column(Id)
+    secret_hash: Mapped[bytes] = mapped_column(LargeBinary(32))
+    csrf_token: Mapped[str] = mapped_column(String(64))
+    user_agent: Mapped[str] = mapped_column(String(300))
+    peer: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    used_at: Mapped[datetime] = mapped_column(Instant)
+    expires_at: Mapped[datetime] = mapped_column(Instant)
+    ended_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class ApiToken(Owned, Base):
+    """A machine's key to the HTTP faces; only its hash is kept."""
+
+    __tablename__ = "api_token"
+    __table_args__ = (Index("ux_api_token_secret", "secret_hash", unique=True),)
+
+    name: Mapped[str] = mapped_column(String(200))
+    secret_hash: Mapped[bytes] = mapped_column(LargeBinary(32))
+    role: Mapped[str] = mapped_column(String(16))
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    expires_at: Mapped[datetime | None] = mapped_column(Instant)
+    revoked_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class LoginAttempt(Identified, Base):
+    """A counter of failed logins, per account name and per address, for the rate limit."""
+
+    __tablename__ = "login_attempt"
+    __table_args__ = (Index("ux_login_attempt_key", "key", unique=True),)
+
+    key: Mapped[str] = mapped_column(String(200))
+    failures: Mapped[int] = mapped_column(Integer)
+    last_at: Mapped[datetime] = mapped_column(Instant)

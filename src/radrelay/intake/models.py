@@ -1,0 +1,74 @@
+"""Tables of intake: parcels (what came together) and the quarantine."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import BigInteger, Index, Integer, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from radrelay.storage.columns import Base, Id, Instant, Owned
+
+
+class Parcel(Owned, Base):
+    """What came in together: an upload, an import, a STOW request, an association.
+
+    `state` is receiving, scanning, unpacking, done or failed. Counts move while it is worked on.
+    """
+
+    __tablename__ = "parcel"
+    __table_args__ = (Index("ix_parcel_created", "organisation_id", "created_at"),)
+
+    source_id: Mapped[uuid.UUID] = mapped_column(Id)
+    account_id: Mapped[uuid.UUID | None] = mapped_column(Id)
+    kind: Mapped[str] = mapped_column(String(16))
+    name: Mapped[str] = mapped_column(Text)  # file or folder name as sent
+    state: Mapped[str] = mapped_column(String(16))
+    error: Mapped[str] = mapped_column(Text, default="")
+    bytes_expected: Mapped[int | None] = mapped_column(BigInteger)
+    bytes_received: Mapped[int] = mapped_column(BigInteger, default=0)
+    files: Mapped[int] = mapped_column(Integer, default=0)  # looked at
+    objects: Mapped[int] = mapped_column(Integer, default=0)  # kept as instances
+    duplicates: Mapped[int] = mapped_column(Integer, default=0)
+    attachments: Mapped[int] = mapped_column(Integer, default=0)
+    quarantined: Mapped[int] = mapped_column(Integer, default=0)
+    refused: Mapped[int] = mapped_column(Integer, default=0)
+    correlation_id: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    finished_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class ParcelFinding(Owned, Base):
+    """One file of a parcel that was not kept as it came, and why."""
+
+    __tablename__ = "parcel_finding"
+    __table_args__ = (Index("ix_parcel_finding_parcel", "parcel_id"),)
+
+    parcel_id: Mapped[uuid.UUID] = mapped_column(Id)
+    file_name: Mapped[str] = mapped_column(Text)
+    code: Mapped[str] = mapped_column(String(40))
+    text: Mapped[str] = mapped_column(Text)
+
+
+class Quarantined(Owned, Base):
+    """An object that is kept aside until a person releases or deletes it."""
+
+    __tablename__ = "quarantined"
+    __table_args__ = (Index("ix_quarantined_received", "organisation_id", "received_at"),)
+
+    source_id: Mapped[uuid.UUID] = mapped_column(Id)
+    parcel_id: Mapped[uuid.UUID | None] = mapped_column(Id)
+    record_id: Mapped[uuid.UUID] = mapped_column(Id)
+    code: Mapped[str] = mapped_column(String(40))  # patient-mismatch, other-content, malformed, infected …
+    reason: Mapped[str] = mapped_column(Text)
+    study_uid: Mapped[str] = mapped_column(String(64), default="")
+    sop_uid: Mapped[str] = mapped_column(String(64), default="")
+    patient_name: Mapped[str] = mapped_column(Text, default="")
+    patient_id_value: Mapped[str] = mapped_column(String(64), default="")
+    file_name: Mapped[str] = mapped_column(Text, default="")
+    size: Mapped[int] = mapped_column(BigInteger)
+    received_at: Mapped[datetime] = mapped_column(Instant)
+    ends_at: Mapped[datetime | None] = mapped_column(Instant)
+    released_at: Mapped[datetime | None] = mapped_column(Instant)
+    correlation_id: Mapped[str] = mapped_column(String(64), default="")

@@ -1,0 +1,65 @@
+"""Tables of routing: destinations, deliveries and their receipts."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import Boolean, Index, Integer, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from radrelay.storage.columns import Base, Id, Instant, Owned
+
+
+class Destination(Owned, Base):
+    """A DICOM node that studies are sent to; also a C-MOVE destination by its AE title."""
+
+    __tablename__ = "destination"
+    __table_args__ = (Index("ux_destination_name", "organisation_id", "name", unique=True),)
+
+    name: Mapped[str] = mapped_column(String(100))
+    ae_title: Mapped[str] = mapped_column(String(16))
+    host: Mapped[str] = mapped_column(String(255))
+    port: Mapped[int] = mapped_column(Integer)
+    calling_ae_title: Mapped[str] = mapped_column(String(16), default="")
+    tls: Mapped[bool] = mapped_column(Boolean, default=False)
+    enabled: Mapped[bool] = mapped_column(Boolean, default=True)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class Delivery(Owned, Base):
+    """A study or series on its way to a destination. `state` is waiting, sending, done, failed or cancelled."""
+
+    __tablename__ = "delivery"
+    __table_args__ = (Index("ix_delivery_created", "organisation_id", "created_at"), Index("ix_delivery_study", "study_id"))
+
+    destination_id: Mapped[uuid.UUID] = mapped_column(Id)
+    study_id: Mapped[uuid.UUID] = mapped_column(Id)
+    series_id: Mapped[uuid.UUID | None] = mapped_column(Id)
+    state: Mapped[str] = mapped_column(String(16), default="waiting")
+    priority: Mapped[int] = mapped_column(Integer, default=0)
+    total: Mapped[int] = mapped_column(Integer, default=0)
+    sent: Mapped[int] = mapped_column(Integer, default=0)
+    failed: Mapped[int] = mapped_column(Integer, default=0)
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    next_attempt_at: Mapped[datetime | None] = mapped_column(Instant)
+    error: Mapped[str] = mapped_column(Text, default="")
+    requested_by: Mapped[str] = mapped_column(String(200), default="")
+    correlation_id: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    finished_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class DeliveryReceipt(Owned, Base):
+    """What a destination answered for one instance, latest attempt."""
+
+    __tablename__ = "delivery_receipt"
+    __table_args__ = (Index("ux_delivery_receipt", "delivery_id", "instance_id", unique=True),)
+
+    delivery_id: Mapped[uuid.UUID] = mapped_column(Id)
+    instance_id: Mapped[uuid.UUID] = mapped_column(Id)
+    sop_uid: Mapped[str] = mapped_column(String(64))
+    status: Mapped[int] = mapped_column(Integer)  # DIMSE status; -1: no answer
+    comment: Mapped[str] = mapped_column(Text, default="")
+    transfer_syntax_uid: Mapped[str] = mapped_column(String(64), default="")
+    at: Mapped[datetime] = mapped_column(Instant)

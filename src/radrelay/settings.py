@@ -1,0 +1,194 @@
+"""One typed, frozen tree of settings, read from a TOML file and the environment.
+
+A name is `RADRELAY_` and the path through the tree with two underscores between levels:
+`RADRELAY_DICOM__PORT` is `dicom.port`. The environment wins over the file; the file is
+`radrelay.toml` beside the data directory or the one that `RADRELAY_CONFIG` names.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+MIB = 1 << 20
+GIB = 1 << 30
+HOUR_S = 3600
+
+
+class Section(BaseModel):
+    """A branch of the tree."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class WebSettings(Section):
+    """The pages, DICOMweb and the REST interface."""
+
+    host: str = Field("127.0.0.1", description="address that the pages listen on; loopback until told otherwise")
+    port: int = Field(8080, description="port of the pages, DICOMweb and REST", ge=0, le=65535)
+    behind_proxy: bool = Field(False, description="a reverse proxy ends TLS and sets X-Forwarded-For/-Proto")
+    session_idle_s: int = Field(8 * HOUR_S, description="a login ends after this many seconds without use")
+    session_absolute_s: int = Field(24 * HOUR_S, description="a login ends after this many seconds at the latest")
+    upload_limit_bytes: int = Field(64 * GIB, description="largest single upload taken")
+    organisation_name: str = Field("Radrelay", description="shown in the pages' head")
+
+
+class DicomSettings(Section):
+    """The DICOM listener and Radrelay as a DICOM client."""
+
+    host: str = Field("127.0.0.1", description="address that the DICOM listener binds; loopback until told otherwise")
+    port: int = Field(11112, description="port of the DICOM listener", ge=0, le=65535)
+    ae_title: str = Field("RADRELAY", description="own AE title: called by senders, calling towards destinations")
+    more_ports: tuple[int, ...] = Field((), description="further ports that answer in the same way")
+    accept_any_called: bool = Field(True, description="answer to every called AE title, not only to known ones")
+    max_pdu_bytes: int = Field(131072, description="largest P-DATA PDU taken", ge=4096, le=1 << 24)
+    max_associations: int = Field(64, description="associations at once; one more is refused as transient")
+    max_associations_per_peer: int = Field(32, description="associations at once from one address")
+    idle_timeout_s: float = Field(120.0, description="an association that says nothing for so long is ended")
+    max_object_bytes: int = Field(8 * GIB, description="largest single object taken")
+    tls_port: int | None = Field(None, description="port of the DICOM TLS listener; none: off")
+    tls_certificate: Path | None = Field(None, description="PEM chain of the TLS listener")
+    tls_key: Path | None = Field(None, description="PEM key of the TLS listener")
+    tls_ca: Path | None = Field(None, description="PEM of the authorities whose client certificates are taken")
+    query_callers: tuple[str, ...] = Field(("*",), description="calling AE titles that may query and retrieve; * is any")
+    transfer_hosts: dict[str, str] = Field({}, description="move destinations: AE title = host:port, beside the list in the pages")
+
+
+class DatabaseSettings(Section):
+    """Where rows are kept."""
+
+    url: str | None = Field(None, description="postgresql://… ; none: SQLCipher in the data directory")
+    pool_size: int = Field(10, description="connections kept open to PostgreSQL")
+
+
+class StorageSettings(Section):
+    """Where bytes are kept."""
+
+    url: str | None = Field(None, description="file:///folder or s3://bucket/prefix ; none: `packs` in the data directory")
+    s3_endpoint: str | None = Field(None, description="address of an S3-compatible store")
+    s3_region: str = Field("us-east-1", description="region of the S3 store")
+    s3_access_key: str | None = Field(None, description="access key of the S3 store")
+    s3_secret_key: str | None = Field(None, description="secret key of the S3 store", repr=False)
+    s3_allow_http: bool = Field(False, description="speak plain HTTP to the S3 store (a loopback one only)")
+    segment_bytes: int = Field(64 * MIB, description="size of a landing segment", ge=MIB)
+    large_object_bytes: int = Field(8 * MIB, description="objects above this are landed in a file of their own, piece by piece")
+    min_free_bytes: int = Field(2 * GIB, description="below so much free space new objects are refused (A700, 507)")
+    ballast_bytes: int = Field(64 * MIB, description="space kept aside so that deleting works on a full disk")
+    landing_high_water_bytes: int = Field(64 * GIB, description="landed, not yet packed bytes above which receiving slows")
+
+
+class KeySettings(Section):
+    """Where the master key comes from."""
+
+    master_file: Path | None = Field(None, description="file of the master key; none: systemd credential `radrelay-master`, else beside the data directory")
+    mirror: Path | None = Field(None, description="second folder that study keys and the deletion ledger are written to at once")
+
+
+class RetentionSettings(Section):
+    """Defaults for new sources, and when studies go."""
+
+    pushed_s: int | None = Field(48 * HOUR_S, description="default retention of pushed data (C-STORE, STOW-RS)")
+    uploaded_s: int | None = Field(168 * HOUR_S, description="default retention of uploads, imports, watched folders")
+    quiet_s: float = Field(30.0, description="a study counts as complete after so many seconds without a new object")
+    clock_jump_s: int = Field(6 * HOUR_S, description="a forward jump of the clock beyond this suspends expiry")
+    quarantine_s: int = Field(168 * HOUR_S, description="a quarantined object is deleted after so long, its source's maximum age permitting")
+
+
+class IntakeSettings(Section):
+    """What is taken in, and how far it is unpacked."""
+
+    clamd: str | None = Field(None, description="clamd's address, unix:///path or tcp://host:port; none: no scan")
+    watch: tuple[Path, ...] = Field((), description="folders that are watched")
+    watch_settle_s: float = Field(5.0, description="a file in a watched folder is taken once unchanged for so long")
+    watch_delete: bool = Field(False, description="remove files from watched folders once they are kept")
+    max_inflated_bytes: int = Field(16 * GIB, description="most bytes that one archive may unpack to")
+    max_ratio: int = Field(200, description="most times that an archive's member may grow when unpacked")
+    max_entries: int = Field(200_000, description="most files that one archive may hold")
+    max_depth: int = Field(4, description="how deep archives may be nested")
+
+
+class WorkSettings(Section):
+    """Durable work."""
+
+    database_url: str | None = Field(None, description="where durable work is recorded; none: own SQLite file, or the PostgreSQL of database.url")
+    concurrency: int = Field(4, description="pieces of durable work at once on this machine")
+    retry_first_s: float = Field(10.0, description="wait before a failed delivery's first retry")
+    retry_cap_s: float = Field(3600.0, description="longest wait between a delivery's retries")
+    retry_for_s: float = Field(7 * 24 * HOUR_S, description="a delivery fails for good after so long")
+
+
+class LogSettings(Section):
+    """Technical logs; no patient data at the default level."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="lowest level written")
+    format: Literal["auto", "console", "json"] = Field("auto", description="auto: console on a terminal, else JSON")
+    keep_days: int = Field(14, description="technical log files are deleted after so many days")
+
+
+class Settings(BaseSettings):
+    """All settings of one installation."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="RADRELAY_", env_nested_delimiter="__", frozen=True, extra="forbid", validate_default=True
+    )
+
+    data_dir: Path = Field(Path("var/data"), description="everything that this machine keeps")
+    web: WebSettings = WebSettings()
+    dicom: DicomSettings = DicomSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    storage: StorageSettings = StorageSettings()
+    keys: KeySettings = KeySettings()
+    retention: RetentionSettings = RetentionSettings()
+    intake: IntakeSettings = IntakeSettings()
+    work: WorkSettings = WorkSettings()
+    log: LogSettings = LogSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Give the environment precedence over the TOML file, and explicit arguments over both."""
+        del dotenv_settings, file_secret_settings
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, config_file())
+
+    @property
+    def keys_dir(self) -> Path:
+        """Where the keyring and the study keys are."""
+        return self.data_dir / "keys"
+
+    @property
+    def landing_dir(self) -> Path:
+        """Where landing segments are."""
+        return self.data_dir / "landing"
+
+    @property
+    def log_dir(self) -> Path:
+        """Where technical logs are."""
+        return self.data_dir / "log"
+
+
+def config_file() -> Path:
+    """Return the path of the TOML file, which need not exist."""
+    named = os.environ.get("RADRELAY_CONFIG")
+    if named:
+        return Path(named)
+    return Path(os.environ.get("RADRELAY_DATA_DIR", "var/data")).parent / "radrelay.toml"
+
+
+def load_settings() -> Settings:
+    """Read the settings; raises pydantic's `ValidationError`, which names the setting."""
+    return Settings()

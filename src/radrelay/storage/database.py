@@ -1,0 +1,120 @@
+"""The database engine: SQLCipher by default, PostgreSQL beyond it; one synchronous way of using either.
+
+`Database.read()` gives a session for looking, `Database.write()` one that takes the writer's place at once
+(BEGIN IMMEDIATE on SQLite: read-then-write under a plain BEGIN fails with "database is locked" as soon as
+several processes write) and commits when its block ends without an error.
+sqlcipher3's errors are turned into SQLAlchemy's, which does not know them by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import QueuePool
+from sqlcipher3 import dbapi2 as sqlcipher
+
+from radrelay.errors import Unavailable
+from radrelay.settings import DatabaseSettings
+
+BUSY_TIMEOUT_S = 30.0
+
+
+class DatabaseUnavailable(Unavailable):
+    """The database does not answer just now; try again."""
+
+    code = "database-unavailable"
+
+
+class Database:
+    """One installation's rows. Thread-safe; open one per process, after any fork."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.dialect = engine.dialect.name
+
+    @classmethod
+    def open(cls, settings: DatabaseSettings, data_dir: Path, key: bytes) -> Database:
+        """Open the database of `settings`; `key` (32 bytes) encrypts the embedded one."""
+        if settings.url is None:
+            return cls(sqlcipher_engine(data_dir / "radrelay.sqlite", key))
+        url = sa.make_url(settings.url)
+        if url.get_backend_name() == "postgresql":
+            url = url.set(drivername="postgresql+psycopg")
+            return cls(sa.create_engine(url, pool_size=settings.pool_size, max_overflow=20, pool_pre_ping=True))
+        raise ValueError(f"database.url must be postgresql://…, not {url.drivername}")
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """Open a session for looking; what is changed in it is rolled back."""
+        with mapped_errors(), Session(self.engine, autoflush=False) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """Open a session that holds the writer's place; commits at the end, rolls back on an error."""
+        with mapped_errors(), self.engine.connect().execution_options(radrelay_write=True) as connection:
+            with Session(connection, autoflush=True) as session:
+                try:
+                    yield session
+                    session.commit()
+                except BaseException:
+                    session.rollback()
+                    raise
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+
+def sqlcipher_engine(path: Path, key: bytes) -> Engine:
+    """Return an engine on the SQLCipher file `path`, made at need, under the raw `key` of 32 bytes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+
+    def connect() -> Any:
+        connection = sqlcipher.connect(str(path), timeout=BUSY_TIMEOUT_S, check_same_thread=False, isolation_level=None)
+        connection.execute(f"PRAGMA key = \"x'{key.hex()}'\"")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA cache_size = -65536")
+        connection.execute("PRAGMA temp_store = MEMORY")
+        connection.execute("PRAGMA secure_delete = ON")
+        return connection
+
+    engine = sa.create_engine(
+        "sqlite://", module=sqlcipher, creator=connect, poolclass=QueuePool, pool_size=8, max_overflow=32
+    )
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _begin(connection: sa.Connection) -> None:
+    writing = connection.get_execution_options().get("radrelay_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+@contextmanager
+def mapped_errors() -> Iterator[None]:
+    """Turn the driver's errors into SQLAlchemy's, and an absent database into `DatabaseUnavailable`."""
+    try:
+        yield
+    except sqlcipher.IntegrityError as error:
+        raise IntegrityError(None, None, error) from error
+    except sqlcipher.OperationalError as error:
+        raise DatabaseUnavailable(f"the database does not answer: {error}") from error
+    except OperationalError as error:
+        raise DatabaseUnavailable(f"the database does not answer: {error.orig}") from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise DatabaseUnavailable(f"the database does not answer: {error.orig}") from error
+        raise
+
+

@@ -59,8 +59,12 @@ class DicomSettings(Section):
     tls_certificate: Path | None = Field(None, description="PEM chain of the TLS listener")
     tls_key: Path | None = Field(None, description="PEM key of the TLS listener")
     tls_ca: Path | None = Field(None, description="PEM of the authorities whose client certificates are taken")
-    query_callers: tuple[str, ...] = Field(("*",), description="calling AE titles that may query and retrieve; * is any")
-    transfer_hosts: dict[str, str] = Field({}, description="move destinations: AE title = host:port, beside the list in the pages")
+    query_callers: tuple[str, ...] = Field(
+        ("*",), description="calling AE titles that may query and retrieve; * is any"
+    )
+    transfer_hosts: dict[str, str] = Field(
+        {}, description="move destinations: AE title = host:port, beside the list in the pages"
+    )
 
 
 class DatabaseSettings(Section):
@@ -73,24 +77,35 @@ class DatabaseSettings(Section):
 class StorageSettings(Section):
     """Where bytes are kept."""
 
-    url: str | None = Field(None, description="file:///folder or s3://bucket/prefix ; none: `packs` in the data directory")
+    url: str | None = Field(
+        None, description="file:///folder or s3://bucket/prefix ; none: `packs` in the data directory"
+    )
     s3_endpoint: str | None = Field(None, description="address of an S3-compatible store")
     s3_region: str = Field("us-east-1", description="region of the S3 store")
     s3_access_key: str | None = Field(None, description="access key of the S3 store")
     s3_secret_key: str | None = Field(None, description="secret key of the S3 store", repr=False)
     s3_allow_http: bool = Field(False, description="speak plain HTTP to the S3 store (a loopback one only)")
     segment_bytes: int = Field(64 * MIB, description="size of a landing segment", ge=MIB)
-    large_object_bytes: int = Field(8 * MIB, description="objects above this are landed in a file of their own, piece by piece")
+    large_object_bytes: int = Field(
+        8 * MIB, description="objects above this are landed in a file of their own, piece by piece"
+    )
     min_free_bytes: int = Field(2 * GIB, description="below so much free space new objects are refused (A700, 507)")
     ballast_bytes: int = Field(64 * MIB, description="space kept aside so that deleting works on a full disk")
-    landing_high_water_bytes: int = Field(64 * GIB, description="landed, not yet packed bytes above which receiving slows")
+    landing_high_water_bytes: int = Field(
+        64 * GIB, description="landed, not yet packed bytes above which receiving slows"
+    )
 
 
 class KeySettings(Section):
     """Where the master key comes from."""
 
-    master_file: Path | None = Field(None, description="file of the master key; none: systemd credential `radrelay-master`, else beside the data directory")
-    mirror: Path | None = Field(None, description="second folder that study keys and the deletion ledger are written to at once")
+    master_file: Path | None = Field(
+        None,
+        description="file of the master key; none: systemd credential `radrelay-master`, else beside the data directory",
+    )
+    mirror: Path | None = Field(
+        None, description="second folder that study keys and the deletion ledger are written to at once"
+    )
 
 
 class RetentionSettings(Section):
@@ -100,7 +115,7 @@ class RetentionSettings(Section):
     uploaded_s: int | None = Field(168 * HOUR_S, description="default retention of uploads, imports, watched folders")
     quiet_s: float = Field(30.0, description="a study counts as complete after so many seconds without a new object")
     clock_jump_s: int = Field(6 * HOUR_S, description="a forward jump of the clock beyond this suspends expiry")
-    quarantine_s: int = Field(168 * HOUR_S, description="a quarantined object is deleted after so long, its source's maximum age permitting")
+    quarantine_s: int = Field(168 * HOUR_S, description="a quarantined object is deleted after so long")
 
 
 class IntakeSettings(Section):
@@ -119,7 +134,9 @@ class IntakeSettings(Section):
 class WorkSettings(Section):
     """Durable work."""
 
-    database_url: str | None = Field(None, description="where durable work is recorded; none: own SQLite file, or the PostgreSQL of database.url")
+    database_url: str | None = Field(
+        None, description="where durable work is recorded; none: own SQLite file, or the PostgreSQL of database.url"
+    )
     concurrency: int = Field(4, description="pieces of durable work at once on this machine")
     retry_first_s: float = Field(10.0, description="wait before a failed delivery's first retry")
     retry_cap_s: float = Field(3600.0, description="longest wait between a delivery's retries")

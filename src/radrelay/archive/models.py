@@ -27,8 +27,12 @@ class Source(Owned, Base):
 
     name: Mapped[str] = mapped_column(String(100))
     kind: Mapped[str] = mapped_column(String(16))
-    ae_title: Mapped[str | None] = mapped_column(String(16))  # called AE title that leads here; none: the default of its kind
-    callers: Mapped[str] = mapped_column(Text, default="*")  # comma list of calling AE titles, each with optional @address
+    ae_title: Mapped[str | None] = mapped_column(
+        String(16)
+    )  # called AE title that leads here; none: the default of its kind
+    callers: Mapped[str] = mapped_column(
+        Text, default="*"
+    )  # comma list of calling AE titles, each with optional @address
     folder: Mapped[str | None] = mapped_column(Text)
     issuer_of_patient_id: Mapped[str] = mapped_column(String(64), default="")
     retention_s: Mapped[int | None] = mapped_column(Integer)
@@ -94,7 +98,9 @@ class Study(Owned, Base):
     series_count: Mapped[int] = mapped_column(Integer, default=0)
     instance_count: Mapped[int] = mapped_column(Integer, default=0)
     bytes: Mapped[int] = mapped_column(BigInteger, default=0)
-    attributes: Mapped[str] = mapped_column(Text, default="{}")  # DICOM JSON of the patient and study levels, first instance
+    attributes: Mapped[str] = mapped_column(
+        Text, default="{}"
+    )  # DICOM JSON of the patient and study levels, first instance
     state: Mapped[str] = mapped_column(String(16), default="arriving")
     quiet_at: Mapped[datetime | None] = mapped_column(Instant)  # becomes complete then, unless more arrives
     first_received_at: Mapped[datetime] = mapped_column(Instant)

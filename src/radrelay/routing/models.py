@@ -31,7 +31,10 @@ class Delivery(Owned, Base):
     """A study or series on its way to a destination. `state` is waiting, sending, done, failed or cancelled."""
 
     __tablename__ = "delivery"
-    __table_args__ = (Index("ix_delivery_created", "organisation_id", "created_at"), Index("ix_delivery_study", "study_id"))
+    __table_args__ = (
+        Index("ix_delivery_created", "organisation_id", "created_at"),
+        Index("ix_delivery_study", "study_id"),
+    )
 
     destination_id: Mapped[uuid.UUID] = mapped_column(Id)
     study_id: Mapped[uuid.UUID] = mapped_column(Id)

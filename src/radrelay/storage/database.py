@@ -60,14 +60,13 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Session]:
         """Open a session that holds the writer's place; commits at the end, rolls back on an error."""
-        with mapped_errors(), self.engine.connect().execution_options(radrelay_write=True) as connection:
-            with Session(connection, autoflush=True) as session:
-                try:
-                    yield session
-                    session.commit()
-                except BaseException:
-                    session.rollback()
-                    raise
+        with (
+            mapped_errors(),
+            self.engine.connect().execution_options(radrelay_write=True) as connection,
+            Session(connection, autoflush=True, expire_on_commit=False) as session,
+        ):
+            yield session
+            session.commit()
 
     def close(self) -> None:
         """Close every connection."""
@@ -116,5 +115,3 @@ def mapped_errors() -> Iterator[None]:
         if error.connection_invalidated:
             raise DatabaseUnavailable(f"the database does not answer: {error.orig}") from error
         raise
-
-

@@ -1,0 +1,192 @@
+"""Deliveries: a study or series on its way to a destination, with a receipt per instance.
+
+A delivery is `waiting` (for its first or next attempt), `sending`, `done`, `failed` or `cancelled`. An attempt is
+one piece of durable work; between attempts nothing sleeps: the time of the next one stands in the row, and
+`emit_due` turns it into an event. An instance whose receipt is a success is never sent again.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from radrelay.clock import Clock
+from radrelay.routing.destinations import OPEN_STATES, get_destination
+from radrelay.routing.errors import DeliveryEnded, DeliveryNotFound
+from radrelay.routing.models import Delivery, DeliveryReceipt
+from radrelay.settings import WorkSettings
+from radrelay.storage import outbox
+from radrelay.storage.ids import new_id
+
+ATTEMPT = "delivery.attempt"
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """A destination's answer for one instance; `status` is the DIMSE status, -1 if none came."""
+
+    instance_id: uuid.UUID
+    sop_uid: str
+    status: int
+    comment: str
+    transfer_syntax_uid: str
+
+    @property
+    def kept(self) -> bool:
+        """Tell whether the destination has the instance (PS3.4 B.2.3: success and warnings)."""
+        return self.status == 0 or 0xB000 <= self.status <= 0xBFFF
+
+    @property
+    def final(self) -> bool:
+        """Tell whether trying again cannot help: the destination does not take such an object."""
+        return (
+            self.status in (0x0122, 0x0117, 0x0106, 0x0124) or 0xA900 <= self.status <= 0xA9FF or self.status >= 0xC000
+        )
+
+
+def request_delivery(
+    session: Session,
+    clock: Clock,
+    *,
+    organisation_id: uuid.UUID,
+    destination_id: uuid.UUID,
+    study_id: uuid.UUID,
+    series_id: uuid.UUID | None,
+    requested_by: str,
+    correlation_id: str,
+    priority: int = 0,
+) -> Delivery:
+    """Ask for a delivery; its first attempt follows from the event that is written with it."""
+    get_destination(session, organisation_id, destination_id)
+    row = Delivery(
+        id=new_id(),
+        organisation_id=organisation_id,
+        destination_id=destination_id,
+        study_id=study_id,
+        series_id=series_id,
+        state="waiting",
+        priority=priority,
+        requested_by=requested_by,
+        correlation_id=correlation_id,
+        created_at=clock.now(),
+    )
+    session.add(row)
+    session.flush()
+    _emit(session, row, clock.now())
+    return row
+
+
+def list_deliveries(
+    session: Session, organisation_id: uuid.UUID, *, study_id: uuid.UUID | None = None, limit: int = 100
+) -> list[Delivery]:
+    """Return deliveries, newest first."""
+    query = sa.select(Delivery).where(Delivery.organisation_id == organisation_id)
+    if study_id is not None:
+        query = query.where(Delivery.study_id == study_id)
+    return list(session.scalars(query.order_by(Delivery.created_at.desc(), Delivery.id.desc()).limit(limit)))
+
+
+def get_delivery(session: Session, organisation_id: uuid.UUID, delivery_id: uuid.UUID) -> Delivery:
+    """Return one delivery; raises `DeliveryNotFound`."""
+    found = session.get(Delivery, delivery_id)
+    if found is None or found.organisation_id != organisation_id:
+        raise DeliveryNotFound
+    return found
+
+
+def receipts_of(session: Session, delivery_id: uuid.UUID) -> list[DeliveryReceipt]:
+    """Return the latest answer for each instance that was sent, oldest first."""
+    return list(
+        session.scalars(
+            sa.select(DeliveryReceipt)
+            .where(DeliveryReceipt.delivery_id == delivery_id)
+            .order_by(DeliveryReceipt.at, DeliveryReceipt.id)
+        )
+    )
+
+
+def cancel_delivery(session: Session, clock: Clock, organisation_id: uuid.UUID, delivery_id: uuid.UUID) -> Delivery:
+    """Stop a delivery; an attempt under way ends after the object that it is sending."""
+    row = get_delivery(session, organisation_id, delivery_id)
+    if row.state not in OPEN_STATES:
+        raise DeliveryEnded
+    row.state = "cancelled"
+    row.next_attempt_at = None
+    row.finished_at = clock.now()
+    return row
+
+
+def retry_delivery(session: Session, clock: Clock, organisation_id: uuid.UUID, delivery_id: uuid.UUID) -> Delivery:
+    """Try again at once what failed, was cancelled or waits; what the destination has is not sent again."""
+    row = get_delivery(session, organisation_id, delivery_id)
+    if row.state in ("done", "sending"):
+        raise DeliveryEnded("this delivery is done or under way")
+    row.state = "waiting"
+    row.next_attempt_at = None
+    row.finished_at = None
+    row.error = ""
+    row.attempts = 0
+    row.created_at = clock.now()
+    _emit(session, row, clock.now())
+    return row
+
+
+def emit_due(session: Session, clock: Clock) -> int:
+    """Turn waits that are over into events; returns how many. Call every second or so."""
+    now = clock.now()
+    rows = session.scalars(
+        sa.select(Delivery).where(Delivery.state == "waiting", Delivery.next_attempt_at <= now).limit(200)
+    ).all()
+    for row in rows:
+        row.next_attempt_at = None
+        _emit(session, row, now)
+    return len(rows)
+
+
+def record_receipts(
+    session: Session, clock: Clock, delivery: Delivery, receipts: Sequence[Receipt], total: int
+) -> None:
+    """Write what was answered and move the counts."""
+    if receipts:
+        session.execute(
+            sa.delete(DeliveryReceipt).where(
+                DeliveryReceipt.delivery_id == delivery.id,
+                DeliveryReceipt.instance_id.in_([receipt.instance_id for receipt in receipts]),
+            )
+        )
+        session.execute(sa.insert(DeliveryReceipt), [_receipt_row(delivery, r, clock.now()) for r in receipts])
+    kept = sa.or_(DeliveryReceipt.status == 0, DeliveryReceipt.status.between(0xB000, 0xBFFF))
+    sent, all_of_them = session.execute(
+        sa.select(sa.func.count().filter(kept), sa.func.count()).where(DeliveryReceipt.delivery_id == delivery.id)
+    ).one()
+    delivery.total = total
+    delivery.sent = sent
+    delivery.failed = all_of_them - sent
+
+
+def next_pause(attempts: int, settings: WorkSettings) -> timedelta:
+    """Return how long to wait after the given number of attempts: doubling from the first, up to the cap."""
+    return timedelta(seconds=min(settings.retry_first_s * 2.0 ** min(attempts - 1, 30), settings.retry_cap_s))
+
+
+def _emit(session: Session, row: Delivery, at: datetime) -> None:
+    outbox.emit(session, organisation_id=row.organisation_id, kind=ATTEMPT, subject_id=row.id, at=at)
+
+
+def _receipt_row(delivery: Delivery, receipt: Receipt, at: datetime) -> dict[str, object]:
+    return {
+        "id": new_id(),
+        "organisation_id": delivery.organisation_id,
+        "delivery_id": delivery.id,
+        "instance_id": receipt.instance_id,
+        "sop_uid": receipt.sop_uid,
+        "status": receipt.status,
+        "comment": receipt.comment[:500],
+        "transfer_syntax_uid": receipt.transfer_syntax_uid,
+        "at": at,
+    }

@@ -1,0 +1,77 @@
+"""What every role stands on: keys, database, stored bytes, opened from the settings."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from radrelay.clock import Clock, SystemClock
+from radrelay.settings import Settings
+from radrelay.storage.database import Database
+from radrelay.storage.keys import Keyring
+from radrelay.storage.keystore import KeyStore
+from radrelay.storage.migrate import migrate
+from radrelay.storage.packs import PackStore
+from radrelay.storage.segments import SegmentReader
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Core:
+    """The parts that all roles share. Made once per process, closed at its end."""
+
+    settings: Settings
+    clock: Clock
+    keyring: Keyring
+    keys: KeyStore
+    database: Database
+    packs: PackStore
+    segments: SegmentReader
+
+    def close(self) -> None:
+        """Let go of the database and the key store."""
+        self.keys.close()
+        self.database.close()
+
+
+def open_core(settings: Settings, clock: Clock | None = None) -> Core:
+    """Open an installation, making a new one in an empty data directory, and bring its schema up to date."""
+    private_folder(settings.data_dir)
+    with exclusive(settings.data_dir / "setup.lock"):
+        keyring = Keyring.open(settings, create=True)
+        database = Database.open(settings.database, settings.data_dir, keyring.metadata_key)
+        migrate(database)
+        keys = KeyStore.open(settings, keyring)
+    return Core(
+        settings=settings,
+        clock=clock or SystemClock(),
+        keyring=keyring,
+        keys=keys,
+        database=database,
+        packs=PackStore.open(settings, keyring, keys),
+        segments=SegmentReader(settings.landing_dir, keyring),
+    )
+
+
+def private_folder(path: Path) -> None:
+    """Make a folder that only its owner may enter."""
+    path.mkdir(parents=True, exist_ok=True)
+    os.chmod(path, 0o700)
+
+
+@contextmanager
+def exclusive(path: Path) -> Iterator[None]:
+    """Hold a lock on `path` that only one process on this machine can hold."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)

@@ -1,0 +1,203 @@
+"""The `radrelay` command: parses and calls, nothing else."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from pydantic import ValidationError
+
+from radrelay import __version__
+from radrelay.errors import RadrelayError
+from radrelay.settings import Settings, load_settings
+
+app = typer.Typer(name="radrelay", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+user_app = typer.Typer(no_args_is_help=True, help="people who can log in")
+token_app = typer.Typer(no_args_is_help=True, help="keys for machines")
+config_app = typer.Typer(no_args_is_help=True, help="settings")
+keys_app = typer.Typer(no_args_is_help=True, help="encryption keys")
+expiry_app = typer.Typer(no_args_is_help=True, help="expiry of studies")
+app.add_typer(user_app, name="user")
+app.add_typer(token_app, name="token")
+app.add_typer(config_app, name="config")
+app.add_typer(keys_app, name="keys")
+app.add_typer(expiry_app, name="expiry")
+
+
+def main() -> None:
+    """Run the command; errors are told in plain words on standard error."""
+    try:
+        app()
+    except ValidationError as error:
+        for problem in error.errors():
+            name = "RADRELAY_" + "__".join(str(part) for part in problem["loc"]).upper()
+            typer.echo(f"setting {name}: {problem['msg']}", err=True)
+        sys.exit(2)
+    except RadrelayError as error:
+        typer.echo(f"radrelay: {error.message}", err=True)
+        sys.exit(1)
+
+
+def _settings() -> Settings:
+    return load_settings()
+
+
+def _leave(code: int) -> NoReturn:
+    raise typer.Exit(code)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(__version__)
+
+
+@app.command()
+def serve() -> None:
+    """Start the roles listen, web and work on this machine."""
+    from radrelay.app.serve import serve as run
+
+    _leave(run(_settings(), demo=False))
+
+
+@app.command()
+def demo() -> None:
+    """Start with sample studies loaded, in a data directory of their own."""
+    from radrelay.app.demo import demo_settings
+    from radrelay.app.serve import serve as run
+
+    _leave(run(demo_settings(_settings()), demo=True))
+
+
+@app.command()
+def listen() -> None:
+    """Run the DICOM listener alone."""
+    from radrelay.app.listen import run
+
+    _leave(run(_settings()))
+
+
+@app.command()
+def web() -> None:
+    """Run the pages, DICOMweb and REST alone."""
+    from radrelay.app.web import run
+
+    _leave(run(_settings()))
+
+
+@app.command()
+def work() -> None:
+    """Run the durable work alone."""
+    from radrelay.app.work import run
+
+    _leave(run(_settings()))
+
+
+@app.command("import")
+def import_(
+    path: Annotated[Path, typer.Argument(exists=True, help="a file, a folder, a CD or a ZIP")],
+    source: Annotated[str, typer.Option(help="the source that it counts as")] = "Import",
+) -> None:
+    """Take in what lies at PATH."""
+    from radrelay.app.commands import import_command
+
+    _leave(import_command(_settings(), path, source))
+
+
+@user_app.command("add")
+def user_add(
+    name: str,
+    role: Annotated[str, typer.Option(help="admin or user")] = "user",
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="read the password from standard input")
+    ] = False,
+    full_name: Annotated[str, typer.Option(help="as shown")] = "",
+) -> None:
+    """Add a person; without --password-stdin a one-time password is printed."""
+    from radrelay.app.commands import user_add_command
+
+    password = sys.stdin.readline().rstrip("\r\n") if password_stdin else None
+    _leave(user_add_command(_settings(), name, role, password, full_name))
+
+
+@user_app.command("password")
+def user_password(
+    name: str,
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="read the password from standard input")
+    ] = False,
+) -> None:
+    """Give a person a new password; without --password-stdin a one-time password is printed."""
+    from radrelay.app.commands import user_password_command
+
+    password = sys.stdin.readline().rstrip("\r\n") if password_stdin else None
+    _leave(user_password_command(_settings(), name, password))
+
+
+@token_app.command("add")
+def token_add(
+    name: str,
+    role: Annotated[str, typer.Option(help="user or admin")] = "user",
+    days: Annotated[int | None, typer.Option(help="valid for so many days; without: until revoked")] = None,
+) -> None:
+    """Make a key for a machine and print it, once: `Authorization: Bearer …`."""
+    from radrelay.app.commands import token_add_command
+
+    _leave(token_add_command(_settings(), name, role, days))
+
+
+@config_app.command("show")
+def config_show() -> None:
+    """Explain every setting: its value, where that comes from, what it does."""
+    from radrelay.app.config import show
+
+    _leave(show(_settings()))
+
+
+@app.command()
+def doctor(
+    verify: Annotated[bool, typer.Option(help="read and check every stored object, too")] = False,
+) -> None:
+    """Check keys, database, storage, ports, clock, codecs and disk, and say what to do."""
+    from radrelay.app.doctor import doctor as run
+
+    _leave(run(_settings(), verify=verify))
+
+
+@app.command()
+def backup(target: Annotated[Path, typer.Argument(help="a new file")]) -> None:
+    """Write a consistent, encrypted backup while running. It holds no key of a study."""
+    from radrelay.app.backup import backup as run
+
+    _leave(run(_settings(), target))
+
+
+@app.command()
+def restore(
+    source: Annotated[Path, typer.Argument(exists=True, help="a backup's file")],
+    check: Annotated[bool, typer.Option("--check", help="verify the backup, restore nothing")] = False,
+) -> None:
+    """Restore a backup into an empty data directory; every expiry and erasure since is applied again."""
+    from radrelay.app.backup import restore as run
+
+    _leave(run(_settings(), source, check=check))
+
+
+@keys_app.command("rotate")
+def keys_rotate(
+    master: Annotated[bool, typer.Option(help="replace the master key, too")] = False,
+) -> None:
+    """Begin a new image key; what is stored stays readable and is wrapped anew."""
+    from radrelay.app.commands import keys_rotate_command
+
+    _leave(keys_rotate_command(_settings(), master=master))
+
+
+@expiry_app.command("resume")
+def expiry_resume() -> None:
+    """Let expiry go on after a jump of the clock suspended it and the clock was found right."""
+    from radrelay.app.commands import expiry_resume_command
+
+    _leave(expiry_resume_command(_settings()))

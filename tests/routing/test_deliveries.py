@@ -1,0 +1,235 @@
+"""A delivery ends when the destination has every object, and never sends twice what it has."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from radrelay.clock import FixedClock
+from radrelay.routing import deliveries, destinations
+from radrelay.routing.destinations import DestinationDraft
+from radrelay.routing.errors import DeliveryEnded, DestinationInUse, DestinationInvalid
+from radrelay.routing.jobs import DeliveryItem, DeliveryWork
+from radrelay.routing.models import Delivery, Destination
+from radrelay.settings import DatabaseSettings, WorkSettings
+from radrelay.storage import outbox
+from radrelay.storage.columns import Base
+from radrelay.storage.database import Database
+
+ORGANISATION = uuid.uuid4()
+CT = "1.2.840.10008.5.1.4.1.1.2"
+EXPLICIT = "1.2.840.10008.1.2.1"
+
+
+class Peer:
+    """A destination that does as it is told and remembers what reached it."""
+
+    def __init__(self, items: Sequence[DeliveryItem]) -> None:
+        self.stock = {item.instance_id: item for item in items}
+        self.received: list[str] = []
+        self.answers: dict[str, int] = {}
+        self.down = False
+        self.breaks_after: int | None = None
+        self.takes = (EXPLICIT,)
+
+    def items(self, organisation_id: uuid.UUID, study_id: uuid.UUID, series_id: uuid.UUID | None) -> list[DeliveryItem]:
+        return list(self.stock.values())
+
+    def dataset(self, instance_id: uuid.UUID, transfer_syntaxes: Sequence[str]) -> tuple[bytes, str]:
+        return b"data", transfer_syntaxes[0]
+
+    @contextmanager
+    def open(self, destination: Destination, items: Sequence[DeliveryItem]) -> Iterator[Peer]:
+        if self.down:
+            raise ConnectionError("nobody answers at the address")
+        yield self
+
+    def accepted(self, sop_class_uid: str) -> Sequence[str]:
+        return self.takes
+
+    def send(self, sop_class_uid: str, sop_uid: str, transfer_syntax_uid: str, dataset: bytes) -> tuple[int, str]:
+        if self.breaks_after is not None and len(self.received) >= self.breaks_after:
+            raise ConnectionError("the association was aborted")
+        self.received.append(sop_uid)
+        return self.answers.get(sop_uid, 0), ""
+
+
+class House:
+    """A database with one destination and one delivery of three objects."""
+
+    def __init__(self, folder: Path) -> None:
+        self.clock = FixedClock(datetime(2026, 3, 29, 0, 59, tzinfo=UTC))
+        self.database = Database.open(DatabaseSettings(), folder, b"k" * 32)
+        Base.metadata.create_all(self.database.engine)
+        self.peer = Peer([DeliveryItem(uuid.uuid4(), CT, f"1.2.3.{n}", EXPLICIT) for n in range(3)])
+        self.work = DeliveryWork(self.database, self.clock, WorkSettings(), self.peer, self.peer)
+        with self.database.write() as session:
+            self.destination_id = destinations.create_destination(
+                session, self.clock, ORGANISATION, DestinationDraft("PACS", "PACS", "127.0.0.1", 104)
+            ).id
+            self.delivery_id = deliveries.request_delivery(
+                session,
+                self.clock,
+                organisation_id=ORGANISATION,
+                destination_id=self.destination_id,
+                study_id=uuid.uuid4(),
+                series_id=None,
+                requested_by="a person",
+                correlation_id="c",
+            ).id
+
+    def run_due(self) -> int:
+        with self.database.write() as session:
+            deliveries.emit_due(session, self.clock)
+        with self.database.write() as session:
+            events = outbox.open_events(session, [deliveries.ATTEMPT])
+            outbox.mark_taken(session, [event.id for event in events], self.clock.now())
+        for event in events:
+            self.work.attempt(event)
+        return len(events)
+
+    def delivery(self) -> Delivery:
+        with self.database.read() as session:
+            return session.get_one(Delivery, self.delivery_id)
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    made = House(tmp_path)
+    yield made
+    made.database.close()
+
+
+def test_every_object_arrives_and_has_a_receipt(house: House) -> None:
+    assert house.run_due() == 1
+    delivery = house.delivery()
+    assert (delivery.state, delivery.sent, delivery.total, delivery.failed) == ("done", 3, 3, 0)
+    with house.database.read() as session:
+        receipts = deliveries.receipts_of(session, delivery.id)
+    assert [r.status for r in receipts] == [0, 0, 0]
+    assert {r.transfer_syntax_uid for r in receipts} == {EXPLICIT}
+
+
+def test_a_destination_that_is_down_is_tried_again_with_growing_pauses(house: House) -> None:
+    house.peer.down = True
+    pauses = []
+    for _ in range(4):
+        assert house.run_due() == 1
+        delivery = house.delivery()
+        assert delivery.state == "waiting"
+        assert delivery.error == "nobody answers at the address"
+        assert delivery.next_attempt_at is not None
+        pauses.append((delivery.next_attempt_at - house.clock.now()).total_seconds())
+        assert house.run_due() == 0
+        house.clock.advance(timedelta(seconds=pauses[-1]))
+    assert pauses == [10, 20, 40, 80]
+    house.peer.down = False
+    house.run_due()
+    assert house.delivery().state == "done"
+
+
+def test_what_arrived_before_a_break_is_not_sent_again(house: House) -> None:
+    house.peer.breaks_after = 2
+    house.run_due()
+    assert (house.delivery().state, house.delivery().sent) == ("waiting", 2)
+    house.peer.breaks_after = None
+    house.clock.advance(timedelta(seconds=10))
+    house.run_due()
+    assert house.delivery().state == "done"
+    assert house.peer.received == ["1.2.3.0", "1.2.3.1", "1.2.3.2"]
+
+
+def test_an_object_that_is_refused_for_good_ends_the_delivery_with_its_reason(house: House) -> None:
+    house.peer.answers["1.2.3.1"] = 0xA900
+    house.run_due()
+    delivery = house.delivery()
+    assert (delivery.state, delivery.sent, delivery.failed) == ("failed", 2, 1)
+    assert delivery.error == "the destination refused 1 of 3 objects"
+
+
+def test_a_destination_without_room_is_tried_again(house: House) -> None:
+    house.peer.answers["1.2.3.2"] = 0xA700
+    house.run_due()
+    assert house.delivery().state == "waiting"
+    house.peer.answers.clear()
+    house.clock.advance(timedelta(seconds=10))
+    house.run_due()
+    assert house.delivery().state == "done"
+
+
+def test_a_warning_counts_as_kept(house: House) -> None:
+    house.peer.answers["1.2.3.0"] = 0xB000
+    house.run_due()
+    assert house.delivery().state == "done"
+
+
+def test_an_attempt_that_was_killed_is_taken_up_where_it_was(house: House) -> None:
+    house.peer.breaks_after = 1
+    house.run_due()
+    with house.database.write() as session:
+        session.get_one(Delivery, house.delivery_id).state = "sending"
+    house.peer.breaks_after = None
+    with house.database.write() as session:
+        event = outbox.open_events(session, [deliveries.ATTEMPT])
+    assert event == []
+    house.work.attempt(
+        outbox.Event(uuid.uuid4(), deliveries.ATTEMPT, ORGANISATION, house.delivery_id, {}),
+    )
+    assert house.delivery().state == "done"
+    assert house.peer.received == ["1.2.3.0", "1.2.3.1", "1.2.3.2"]
+
+
+def test_a_study_that_left_meanwhile_fails_the_delivery(house: House) -> None:
+    house.peer.stock.clear()
+    house.run_due()
+    assert (house.delivery().state, house.delivery().error) == ("failed", "the study is no longer here")
+
+
+def test_after_a_week_a_delivery_fails_for_good_and_can_be_asked_for_again(house: House) -> None:
+    house.peer.down = True
+    house.clock.advance(timedelta(days=8))
+    house.run_due()
+    assert house.delivery().state == "failed"
+    house.peer.down = False
+    with house.database.write() as session:
+        deliveries.retry_delivery(session, house.clock, ORGANISATION, house.delivery_id)
+    house.run_due()
+    assert house.delivery().state == "done"
+    with house.database.write() as session, pytest.raises(DeliveryEnded):
+        deliveries.retry_delivery(session, house.clock, ORGANISATION, house.delivery_id)
+
+
+def test_a_cancelled_delivery_sends_nothing(house: House) -> None:
+    with house.database.write() as session:
+        deliveries.cancel_delivery(session, house.clock, ORGANISATION, house.delivery_id)
+    house.run_due()
+    assert house.peer.received == []
+    assert house.delivery().state == "cancelled"
+
+
+def test_a_destination_with_open_deliveries_is_not_removed(house: House) -> None:
+    with house.database.write() as session, pytest.raises(DestinationInUse):
+        destinations.delete_destination(session, ORGANISATION, house.destination_id)
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"ae_title": ""}, "ae_title"),
+        ({"ae_title": "SEVENTEEN-LETTERS"}, "ae_title"),
+        ({"ae_title": "BACK\\SLASH"}, "ae_title"),
+        ({"host": "two words"}, "host"),
+        ({"port": 0}, "port"),
+        ({"name": " "}, "name"),
+    ],
+)
+def test_a_destination_that_cannot_be_right_is_refused_by_its_field(change: dict[str, object], field: str) -> None:
+    fields: dict[str, object] = {"name": "A", "ae_title": "A", "host": "h", "port": 104, **change}
+    with pytest.raises(DestinationInvalid) as raised:
+        DestinationDraft(**fields).check()  # type: ignore[arg-type]
+    assert raised.value.facts["field"] == field

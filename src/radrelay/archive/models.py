@@ -14,6 +14,13 @@ from sqlalchemy.orm import Mapped, mapped_column
 from radrelay.storage.columns import Base, Id, Instant, Owned
 
 
+def ordered(length: int | None = None) -> String:
+    """Return a text type that sorts and compares by code points on every database, whatever its locale."""
+    kind = Text if length is None else String
+    plain: String = kind(length)
+    return plain.with_variant(kind(length, collation="C"), "postgresql")
+
+
 class Source(Owned, Base):
     """A door that studies come in by, and what its data are promised.
 
@@ -51,10 +58,10 @@ class Patient(Owned, Base):
     __tablename__ = "patient"
     __table_args__ = (Index("ux_patient_identity", "organisation_id", "issuer", "patient_id", unique=True),)
 
-    issuer: Mapped[str] = mapped_column(String(64))
-    patient_id: Mapped[str] = mapped_column(String(64))
+    issuer: Mapped[str] = mapped_column(ordered(64))  # of a study without any patient ID: a mark of its own
+    patient_id: Mapped[str] = mapped_column(ordered(64))
     name: Mapped[str] = mapped_column(Text)
-    name_folded: Mapped[str] = mapped_column(Text)
+    name_folded: Mapped[str] = mapped_column(ordered())
     birth_date: Mapped[date | None] = mapped_column(Date)
     sex: Mapped[str] = mapped_column(String(16))
 
@@ -64,32 +71,37 @@ class Study(Owned, Base):
 
     `state` is arriving or complete. `expires_at` is the latest of its holdings' ends, none if one has no end;
     `ceiling_at` likewise of their ceilings. `held` is true while a hold stands.
+    `sort_key` orders studies by date and time and is unique; it is also the row number of the text index.
     """
 
     __tablename__ = "study"
     __table_args__ = (
         Index("ux_study_uid", "organisation_id", "study_uid", unique=True),
-        Index("ix_study_date", "organisation_id", "study_date", "study_time"),
-        Index("ix_study_received", "organisation_id", "last_received_at"),
+        Index("ux_study_sort_key", "sort_key", unique=True),
+        Index("ix_study_date", "organisation_id", "sort_key", "expires_at", "id"),
+        Index("ix_study_received", "organisation_id", "last_received_at", "sort_key"),
+        Index("ix_study_end", "organisation_id", "expires_at", "sort_key"),
         Index("ix_study_patient", "organisation_id", "patient_id_value"),
-        Index("ix_study_name", "organisation_id", "patient_name_folded"),
+        Index("ix_study_name", "organisation_id", "patient_name_folded", "sort_key", "expires_at"),
         Index("ix_study_birth", "organisation_id", "patient_birth_date"),
         Index("ix_study_accession", "organisation_id", "accession_number"),
-        Index("ix_study_expires", "expires_at"),
         Index("ix_study_patient_row", "patient_id"),
+        Index("ix_study_quiet", "quiet_at"),
     )
 
-    study_uid: Mapped[str] = mapped_column(String(64))
+    study_uid: Mapped[str] = mapped_column(ordered(64))
+    sort_key: Mapped[int] = mapped_column(BigInteger)
+    search_text: Mapped[str] = mapped_column(ordered())  # description, patient ID and accession number, folded
     patient_id: Mapped[uuid.UUID] = mapped_column(Id)  # row of patient
-    patient_id_value: Mapped[str] = mapped_column(String(64))
+    patient_id_value: Mapped[str] = mapped_column(ordered(64))
     patient_issuer: Mapped[str] = mapped_column(String(64))
     patient_name: Mapped[str] = mapped_column(Text)
-    patient_name_folded: Mapped[str] = mapped_column(Text)
+    patient_name_folded: Mapped[str] = mapped_column(ordered())  # its groups folded, each led by =
     patient_birth_date: Mapped[date | None] = mapped_column(Date)
     patient_sex: Mapped[str] = mapped_column(String(16))
     study_date: Mapped[date | None] = mapped_column(Date)
     study_time: Mapped[time | None] = mapped_column(Time)
-    accession_number: Mapped[str] = mapped_column(String(64))
+    accession_number: Mapped[str] = mapped_column(ordered(64))
     study_id_value: Mapped[str] = mapped_column(String(64))
     description: Mapped[str] = mapped_column(Text)
     referring_physician: Mapped[str] = mapped_column(Text)
@@ -114,12 +126,28 @@ class Modality(Base):
     """One row per study and modality, so that a search by modality uses an index."""
 
     __tablename__ = "study_modality"
-    __table_args__ = (Index("ix_study_modality", "organisation_id", "modality", "study_date"),)
+    __table_args__ = (
+        Index("ix_study_modality", "organisation_id", "modality", "sort_key"),
+        {"sqlite_with_rowid": False},
+    )
 
     study_id: Mapped[uuid.UUID] = mapped_column(Id, primary_key=True)
-    modality: Mapped[str] = mapped_column(String(16), primary_key=True)
+    modality: Mapped[str] = mapped_column(ordered(16), primary_key=True)
     organisation_id: Mapped[uuid.UUID] = mapped_column(Id)
-    study_date: Mapped[date | None] = mapped_column(Date)
+    sort_key: Mapped[int] = mapped_column(BigInteger)
+
+
+class ShortToken(Base):
+    """One and two characters that a word of a study's patient name begins with (ideographs: contains).
+
+    The text index knows three characters and more; these find what is shorter.
+    """
+
+    __tablename__ = "study_token"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    token: Mapped[str] = mapped_column(ordered(8), primary_key=True)
+    sort_key: Mapped[int] = mapped_column(BigInteger, primary_key=True)
 
 
 class Series(Owned, Base):
@@ -132,7 +160,7 @@ class Series(Owned, Base):
     )
 
     study_id: Mapped[uuid.UUID] = mapped_column(Id)
-    series_uid: Mapped[str] = mapped_column(String(64))
+    series_uid: Mapped[str] = mapped_column(ordered(64))
     modality: Mapped[str] = mapped_column(String(16))
     number: Mapped[int | None] = mapped_column(Integer)
     description: Mapped[str] = mapped_column(Text)
@@ -165,7 +193,7 @@ class Instance(Owned, Base):
     study_id: Mapped[uuid.UUID] = mapped_column(Id)
     series_id: Mapped[uuid.UUID] = mapped_column(Id)
     holding_id: Mapped[uuid.UUID] = mapped_column(Id)
-    sop_uid: Mapped[str] = mapped_column(String(64))
+    sop_uid: Mapped[str] = mapped_column(ordered(64))
     version: Mapped[int] = mapped_column(Integer, default=1)
     current: Mapped[bool] = mapped_column(Boolean, default=True)
     sop_class_uid: Mapped[str] = mapped_column(String(64))
@@ -192,6 +220,7 @@ class Holding(Owned, Base):
     __tablename__ = "holding"
     __table_args__ = (
         Index("ix_holding_study", "study_id"),
+        Index("ix_holding_source", "source_id", "study_id"),
         Index("ix_holding_end", "ends_at"),
     )
 
@@ -221,7 +250,13 @@ class Attachment(Owned, Base):
     """A file that came with a study and is not DICOM."""
 
     __tablename__ = "attachment"
-    __table_args__ = (Index("ix_attachment_study", "study_id"), Index("ix_attachment_parcel", "parcel_id"))
+    __table_args__ = (
+        Index("ix_attachment_study", "study_id"),
+        Index("ix_attachment_parcel", "parcel_id"),
+        Index("ix_attachment_holding", "holding_id"),
+        Index("ix_attachment_pack", "pack_id"),
+        Index("ix_attachment_end", "ends_at"),
+    )
 
     study_id: Mapped[uuid.UUID | None] = mapped_column(Id)
     holding_id: Mapped[uuid.UUID | None] = mapped_column(Id)
@@ -238,12 +273,19 @@ class Attachment(Owned, Base):
 
 
 class Tombstone(Owned, Base):
-    """A study, series or instance that was deleted or expired, and when its bytes were gone."""
+    """Something that was deleted or expired: study, series, instance, holding, attachment, quarantine, parcel.
+
+    `ledgered_at` says since when the key store's ledger, which outlives a restored backup, has it too.
+    """
 
     __tablename__ = "tombstone"
-    __table_args__ = (Index("ix_tombstone_at", "organisation_id", "at"),)
+    __table_args__ = (
+        Index("ix_tombstone_at", "organisation_id", "at"),
+        Index("ix_tombstone_open", "ledgered_at"),
+    )
 
     kind: Mapped[str] = mapped_column(String(16))
     subject_id: Mapped[uuid.UUID] = mapped_column(Id)
     reason: Mapped[str] = mapped_column(String(32))  # expired | deleted | superseded
     at: Mapped[datetime] = mapped_column(Instant)
+    ledgered_at: Mapped[datetime | None] = mapped_column(Instant)

@@ -56,3 +56,25 @@ class AuditWriter(Base):
     writer: Mapped[str] = mapped_column(String(64), primary_key=True)
     sequence: Mapped[int] = mapped_column(BigInteger)
     hash: Mapped[bytes] = mapped_column(LargeBinary(32))
+
+
+class AuditRoot(Base):
+    """A signature over the head of a writer's chain at one moment: what came before cannot be rewritten unseen."""
+
+    __tablename__ = "audit_root"
+
+    writer: Mapped[str] = mapped_column(String(64), primary_key=True)
+    sequence: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    hash: Mapped[bytes] = mapped_column(LargeBinary(32))
+    at: Mapped[datetime] = mapped_column(Instant)
+    signature: Mapped[bytes] = mapped_column(LargeBinary(32))
+
+
+class AuditMark(Base):
+    """Something that is recorded once per login (a view of one study) has been recorded."""
+
+    __tablename__ = "audit_mark"
+    __table_args__ = (Index("ix_audit_mark_at", "at"),)
+
+    digest: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    at: Mapped[datetime] = mapped_column(Instant)

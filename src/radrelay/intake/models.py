@@ -1,11 +1,11 @@
-"""Tables of intake: parcels (what came together) and the quarantine."""
+"""Tables of intake: parcels (what came together), the quarantine, and what watched folders already gave."""
 
 from __future__ import annotations
 
 import uuid
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Index, Integer, String, Text
+from sqlalchemy import BigInteger, Boolean, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from radrelay.storage.columns import Base, Id, Instant, Owned
@@ -14,7 +14,8 @@ from radrelay.storage.columns import Base, Id, Instant, Owned
 class Parcel(Owned, Base):
     """What came in together: an upload, an import, a STOW request, an association.
 
-    `state` is receiving, scanning, unpacking, done or failed. Counts move while it is worked on.
+    `state` is receiving, scanning, unpacking, done or failed. Counts move while it is worked on. `sealed` says that
+    its sender has no more; it is done when sealed and none of its archives is open.
     """
 
     __tablename__ = "parcel"
@@ -34,6 +35,8 @@ class Parcel(Owned, Base):
     attachments: Mapped[int] = mapped_column(Integer, default=0)
     quarantined: Mapped[int] = mapped_column(Integer, default=0)
     refused: Mapped[int] = mapped_column(Integer, default=0)
+    sealed: Mapped[bool] = mapped_column(Boolean, default=False)
+    archives_open: Mapped[int] = mapped_column(Integer, default=0)
     correlation_id: Mapped[str] = mapped_column(String(64))
     created_at: Mapped[datetime] = mapped_column(Instant)
     finished_at: Mapped[datetime | None] = mapped_column(Instant)
@@ -49,6 +52,26 @@ class ParcelFinding(Owned, Base):
     file_name: Mapped[str] = mapped_column(Text)
     code: Mapped[str] = mapped_column(String(40))
     text: Mapped[str] = mapped_column(Text)
+
+
+class ParcelItem(Base):
+    """A member of an archive that is indexed: unpacking again after a crash adds nothing. Gone with the parcel's end."""
+
+    __tablename__ = "parcel_item"
+    __table_args__ = (Index("ix_parcel_item_parcel", "parcel_id"),)
+
+    id: Mapped[uuid.UUID] = mapped_column(Id, primary_key=True)
+    parcel_id: Mapped[uuid.UUID] = mapped_column(Id)
+
+
+class ParcelStudy(Base):
+    """A study that a parcel brought objects of; its attachments belong there when it is the only one."""
+
+    __tablename__ = "parcel_study"
+    __table_args__ = (Index("ix_parcel_study_study", "study_id"),)
+
+    parcel_id: Mapped[uuid.UUID] = mapped_column(Id, primary_key=True)
+    study_id: Mapped[uuid.UUID] = mapped_column(Id, primary_key=True)
 
 
 class Quarantined(Owned, Base):
@@ -72,3 +95,16 @@ class Quarantined(Owned, Base):
     ends_at: Mapped[datetime | None] = mapped_column(Instant)
     released_at: Mapped[datetime | None] = mapped_column(Instant)
     correlation_id: Mapped[str] = mapped_column(String(64), default="")
+
+
+class WatchedFile(Owned, Base):
+    """A file of a watched folder that was taken, as it was then: it is not taken again until it changes."""
+
+    __tablename__ = "watched_file"
+    __table_args__ = (Index("ux_watched_file_path", "source_id", "path_hash", unique=True),)
+
+    source_id: Mapped[uuid.UUID] = mapped_column(Id)
+    path_hash: Mapped[str] = mapped_column(String(64))  # SHA-256 of the path inside the folder, hex
+    size: Mapped[int] = mapped_column(BigInteger)
+    mtime_ns: Mapped[int] = mapped_column(BigInteger)
+    taken_at: Mapped[datetime] = mapped_column(Instant)

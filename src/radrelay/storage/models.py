@@ -55,14 +55,15 @@ class Pack(Owned, Base):
 
 
 class Erasure(Owned, Base):
-    """Bytes whose key is destroyed and that are still to be freed."""
+    """Bytes that nothing refers to any more: first their key is destroyed, then they are freed."""
 
     __tablename__ = "erasure"
     __table_args__ = (Index("ix_erasure_due", "done_at"),)
 
-    kind: Mapped[str] = mapped_column(String(16))  # pack | record | large
-    name: Mapped[str] = mapped_column(String(200))
+    kind: Mapped[str] = mapped_column(String(16))  # pack | record | rewrite (others' instances move out first)
+    name: Mapped[str] = mapped_column(String(200))  # a pack's; the row's id is the pack's or the landing record's
     requested_at: Mapped[datetime] = mapped_column(Instant)
+    destroyed_at: Mapped[datetime | None] = mapped_column(Instant)  # when its key was
     done_at: Mapped[datetime | None] = mapped_column(Instant)
 
 

@@ -1,0 +1,94 @@
+/** One way to the server: JSON over fetch with the CSRF token, and problem documents as errors. */
+
+export class ApiProblem extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+type Query = Record<string, string | number | boolean | null | undefined | readonly string[]>;
+
+let csrfToken = '';
+let sessionEnded: () => void = () => undefined;
+
+export function setCsrfToken(token: string): void {
+  csrfToken = token;
+}
+
+export function currentCsrfToken(): string {
+  return csrfToken;
+}
+
+/** Names what happens when the server says that nobody is logged in (any more). */
+export function onSessionEnded(handler: () => void): void {
+  sessionEnded = handler;
+}
+
+export function announceSessionEnd(): void {
+  sessionEnded();
+}
+
+/** Joins a query; empty values are left out, lists repeat their name. */
+export function queryString(query: Query): string {
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    if (value === undefined || value === null || value === '' || value === false) continue;
+    if (Array.isArray(value)) for (const one of value) search.append(name, String(one));
+    else search.set(name, String(value));
+  }
+  const text = search.toString();
+  return text ? `?${text}` : '';
+}
+
+/** Reads a problem document (RFC 9457); anything else becomes its status. */
+export function problemFrom(status: number, body: string): ApiProblem {
+  try {
+    const said = JSON.parse(body) as { code?: string; detail?: unknown; title?: string };
+    const detail = typeof said.detail === 'string' ? said.detail : undefined;
+    return new ApiProblem(status, said.code ?? 'error', detail ?? said.title ?? `HTTP ${status}`);
+  } catch {
+    return new ApiProblem(status, 'error', `HTTP ${status}`);
+  }
+}
+
+interface CallOptions {
+  query?: Query;
+  signal?: AbortSignal;
+  /** A 401 here is an answer, not the end of a session. */
+  anonymous?: boolean;
+}
+
+async function call<T>(method: string, path: string, body: unknown, options: CallOptions = {}): Promise<T> {
+  const headers: Record<string, string> = { Accept: 'application/json' };
+  if (method !== 'GET') headers['X-CSRF-Token'] = csrfToken;
+  if (body !== undefined) headers['Content-Type'] = 'application/json';
+  let response: Response;
+  try {
+    response = await fetch(path + queryString(options.query ?? {}), {
+      method,
+      headers,
+      credentials: 'same-origin',
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(options.signal ? { signal: options.signal } : {}),
+    });
+  } catch (cause) {
+    if (cause instanceof DOMException && cause.name === 'AbortError') throw cause;
+    throw new ApiProblem(0, 'unreachable', '');
+  }
+  const text = await response.text();
+  if (!response.ok) {
+    if (response.status === 401 && !options.anonymous) sessionEnded();
+    throw problemFrom(response.status, text);
+  }
+  return (text ? JSON.parse(text) : undefined) as T;
+}
+
+export const get = <T>(path: string, options?: CallOptions): Promise<T> => call<T>('GET', path, undefined, options);
+export const post = <T>(path: string, body: unknown = {}, options?: CallOptions): Promise<T> =>
+  call<T>('POST', path, body, options);
+export const patch = <T>(path: string, body: unknown): Promise<T> => call<T>('PATCH', path, body);
+export const remove = (path: string): Promise<unknown> => call<unknown>('DELETE', path, undefined);

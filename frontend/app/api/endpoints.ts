@@ -1,0 +1,137 @@
+/** The addresses of the REST interface, one function each. */
+
+import { get, patch, post, remove } from './client';
+import type {
+  AccountRow,
+  AuditRow,
+  Delivery,
+  Destination,
+  EchoAnswer,
+  Parcel,
+  Quarantined,
+  SeriesDetail,
+  SessionAnswer,
+  Source,
+  StudyDetail,
+  StudyPage,
+  SystemAnswer,
+  TokenRow,
+} from './types';
+
+const part = encodeURIComponent;
+
+export const session = {
+  read: () => get<SessionAnswer>('/api/session', { anonymous: true }),
+  login: (username: string, password: string) =>
+    post<SessionAnswer>('/api/session', { username, password }, { anonymous: true }),
+  logout: () => remove('/api/session'),
+  changePassword: (current_password: string, new_password: string) =>
+    post<SessionAnswer | undefined>('/api/session/password', { current_password, new_password }, { anonymous: true }),
+};
+
+export interface StudyFilter {
+  text: string;
+  name: string;
+  patient_id: string;
+  birth_date: string;
+  accession: string;
+  description: string;
+  modality: string[];
+  date_from: string;
+  date_to: string;
+  sort: string;
+}
+
+export const studies = {
+  page: (filter: StudyFilter, limit: number, cursor: string | null, signal?: AbortSignal) =>
+    get<StudyPage>('/api/studies', { query: { ...filter, limit, cursor }, ...(signal ? { signal } : {}) }),
+  read: (id: string) => get<StudyDetail>(`/api/studies/${part(id)}`),
+  remove: (id: string) => remove(`/api/studies/${part(id)}`),
+  hold: (id: string, until: string | null, reason: string) => post(`/api/studies/${part(id)}/hold`, { until, reason }),
+  unhold: (id: string) => remove(`/api/studies/${part(id)}/hold`),
+  archiveUrl: (id: string) => `/api/studies/${part(id)}/archive.zip`,
+};
+
+export const series = {
+  read: (id: string, signal?: AbortSignal) => get<SeriesDetail>(`/api/series/${part(id)}`, signal ? { signal } : {}),
+  thumbnailUrl: (id: string) => `/api/series/${part(id)}/thumbnail`,
+  archiveUrl: (id: string) => `/api/series/${part(id)}/archive.zip`,
+};
+
+export const instances = {
+  fileUrl: (id: string) => `/api/instances/${part(id)}/file`,
+  documentUrl: (id: string) => `/api/instances/${part(id)}/document`,
+  pixelsUrl: (id: string, frame: number) => `/api/instances/${part(id)}/frames/${frame}/pixels`,
+};
+
+export const attachments = {
+  fileUrl: (id: string) => `/api/attachments/${part(id)}/file`,
+  toDicom: (id: string) => post(`/api/attachments/${part(id)}/dicom`),
+};
+
+export const parcels = {
+  list: () => get<{ parcels: Parcel[] }>('/api/parcels').then((answer) => answer.parcels),
+  read: (id: string) => get<Parcel>(`/api/parcels/${part(id)}`),
+  create: (name: string, bytes_expected: number | null) =>
+    post<{ id: string }>('/api/parcels', { name, bytes_expected }),
+  fileUrl: (id: string, name: string) => `/api/parcels/${part(id)}/files?name=${part(name)}`,
+  done: (id: string) => post(`/api/parcels/${part(id)}/done`),
+};
+
+export const deliveries = {
+  list: () => get<{ deliveries: Delivery[] }>('/api/deliveries').then((answer) => answer.deliveries),
+  read: (id: string) => get<Delivery>(`/api/deliveries/${part(id)}`),
+  create: (what: { study_id: string } | { series_id: string }, destination_id: string) =>
+    post<Delivery>('/api/deliveries', { ...what, destination_id }),
+  cancel: (id: string) => post(`/api/deliveries/${part(id)}/cancel`),
+  retry: (id: string) => post(`/api/deliveries/${part(id)}/retry`),
+};
+
+export const destinations = {
+  list: () => get<{ destinations: Destination[] }>('/api/destinations').then((answer) => answer.destinations),
+  create: (row: Omit<Destination, 'id'>) => post<Destination>('/api/destinations', row),
+  change: (id: string, row: Partial<Destination>) => patch<Destination>(`/api/destinations/${part(id)}`, row),
+  remove: (id: string) => remove(`/api/destinations/${part(id)}`),
+  echo: (id: string) => post<EchoAnswer>(`/api/destinations/${part(id)}/echo`),
+};
+
+export const quarantine = {
+  list: () => get<{ quarantined: Quarantined[] }>('/api/quarantine').then((answer) => answer.quarantined),
+  release: (id: string) => post(`/api/quarantine/${part(id)}/release`, { as: 'as-received' }),
+  remove: (id: string) => remove(`/api/quarantine/${part(id)}`),
+};
+
+export const sources = {
+  list: () => get<{ sources: Source[] }>('/api/sources').then((answer) => answer.sources),
+  create: (row: Omit<Source, 'id'>) => post<Source>('/api/sources', row),
+  change: (id: string, row: Partial<Source>) => patch<Source>(`/api/sources/${part(id)}`, row),
+  remove: (id: string) => remove(`/api/sources/${part(id)}`),
+};
+
+export interface NewAccount {
+  username: string;
+  full_name: string;
+  role: string;
+  password: string;
+}
+
+export const accounts = {
+  list: () => get<{ accounts: AccountRow[] }>('/api/accounts').then((answer) => answer.accounts),
+  create: (row: NewAccount) => post<AccountRow>('/api/accounts', row),
+  change: (id: string, row: { role?: string; full_name?: string; disabled?: boolean; password?: string }) =>
+    patch<AccountRow>(`/api/accounts/${part(id)}`, row),
+};
+
+export const tokens = {
+  list: () => get<{ tokens: TokenRow[] }>('/api/tokens').then((answer) => answer.tokens),
+  create: (row: { name: string; role: string; expires_at: string | null }) =>
+    post<TokenRow & { token: string }>('/api/tokens', row),
+  revoke: (id: string) => remove(`/api/tokens/${part(id)}`),
+};
+
+export const audit = {
+  page: (cursor: string | null, action: string) =>
+    get<{ events: AuditRow[]; next_cursor: string | null }>('/api/audit', { query: { cursor, action, limit: 100 } }),
+};
+
+export const system = { read: () => get<SystemAnswer>('/api/system') };

@@ -1,0 +1,26 @@
+/** Something read from the server that a page shows and may read again. */
+
+export class Resource<T> {
+  value: T | undefined = $state.raw(undefined);
+  problem: unknown = $state.raw(undefined);
+  readonly #load: () => Promise<T>;
+  #turn = 0;
+
+  constructor(load: () => Promise<T>) {
+    this.#load = load;
+    void this.read();
+  }
+
+  /** Reads anew; the old value stands until then. Of several reads under way the last one counts. */
+  async read(): Promise<void> {
+    const turn = ++this.#turn;
+    try {
+      const value = await this.#load();
+      if (turn !== this.#turn) return;
+      this.value = value;
+      this.problem = undefined;
+    } catch (cause) {
+      if (turn === this.#turn) this.problem = cause;
+    }
+  }
+}

@@ -1,0 +1,70 @@
+/** Who is logged in. When a login ends in mid-work, the login form stands over the page and nothing is lost. */
+
+import { ApiProblem, onSessionEnded, setCsrfToken } from '../api/client';
+import * as api from '../api/endpoints';
+import type { Account, SessionAnswer } from '../api/types';
+
+const state = $state<{ account: Account | null; ended: boolean; asked: boolean }>({
+  account: null,
+  ended: false,
+  asked: false,
+});
+
+export const session = {
+  get account() {
+    return state.account;
+  },
+  /** A login was there and is over; the page behind it is kept. */
+  get ended() {
+    return state.ended;
+  },
+  get asked() {
+    return state.asked;
+  },
+  get isAdmin() {
+    return state.account?.role === 'admin';
+  },
+};
+
+function take(answer: SessionAnswer): void {
+  setCsrfToken(answer.csrf_token);
+  state.account = answer.account;
+  state.ended = false;
+}
+
+export async function readSession(): Promise<void> {
+  onSessionEnded(() => {
+    if (state.account) state.ended = true;
+  });
+  try {
+    take(await api.session.read());
+  } catch (cause) {
+    if (!(cause instanceof ApiProblem && cause.status === 401)) throw cause;
+  } finally {
+    state.asked = true;
+  }
+}
+
+/** Logs in. Somebody else than before gets a fresh page, so that nothing of the last person stays. */
+export async function login(username: string, password: string): Promise<void> {
+  const before = state.account?.name;
+  const answer = await api.session.login(username, password);
+  if (before !== undefined && before !== answer.account.name) location.assign('/');
+  take(answer);
+}
+
+export async function changePassword(current: string, next: string): Promise<void> {
+  const answer = await api.session.changePassword(current, next);
+  if (answer?.account) take(answer);
+  else if (state.account) state.account = { ...state.account, must_change_password: false };
+}
+
+/** Logs out and loads afresh: no image and no header stays in the page's memory. */
+export async function logout(): Promise<void> {
+  try {
+    await api.session.logout();
+  } catch (cause) {
+    if (!(cause instanceof ApiProblem && cause.status === 401)) throw cause;
+  }
+  location.assign('/');
+}

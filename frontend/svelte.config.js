@@ -1,0 +1,2 @@
+/** Runes everywhere; no preprocessor is needed, because scripts use types alone. */
+export default { compilerOptions: { runes: true } };

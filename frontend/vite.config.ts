@@ -1,0 +1,22 @@
+import { fileURLToPath } from 'node:url';
+import { svelte } from '@sveltejs/vite-plugin-svelte';
+import { defineConfig } from 'vite';
+
+/** The bundle is built into the Python package; the wheel carries it, the repository never does. */
+export default defineConfig({
+  plugins: [svelte()],
+  resolve: {
+    alias: { $viewer: fileURLToPath(new URL('./viewer', import.meta.url)) },
+  },
+  build: {
+    outDir: '../src/radrelay/web/static',
+    emptyOutDir: true,
+    target: 'es2022',
+    assetsInlineLimit: 0, // the content security policy allows no data: addresses
+    modulePreload: { polyfill: false },
+    reportCompressedSize: true,
+  },
+  server: {
+    proxy: { '/api': { target: process.env['RADRELAY_SERVER'] ?? 'http://127.0.0.1:8080' } },
+  },
+});

@@ -1,0 +1,113 @@
+"""Grants: rows that say who may do what, and the ones that a new installation starts with.
+
+On the first start every person and token of the organisation gets every right to its studies; the DICOM devices
+that may query follow the setting `dicom.query_callers` at each start.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from radrelay.access.models import Grant
+from radrelay.access.principal import Right
+from radrelay.storage.ids import new_id
+
+ANYBODY = "*"
+ROLES = ("admin", "user")
+DEVICE_RIGHTS = (Right.SEE, Right.DOWNLOAD, Right.FORWARD)
+
+
+@dataclass(frozen=True, slots=True)
+class Grantee:
+    """Who is granted something: an account's or token's id, an AE title, or a role; `*` is any of its kind."""
+
+    kind: Literal["account", "token", "ae", "role"]
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is granted: the whole organisation (no id), a source, a study or a series by id."""
+
+    kind: Literal["organisation", "source", "study", "series"]
+    id: uuid.UUID | None = None
+
+
+def grant(
+    session: Session,
+    organisation_id: uuid.UUID,
+    grantee: Grantee,
+    target: Target,
+    rights: Iterable[Right],
+    *,
+    now: datetime,
+    identity: Literal["clear", "alias"] = "clear",
+    ends_at: datetime | None = None,
+) -> uuid.UUID:
+    """Write one grant and return its id; `ends_at` none means until revoked."""
+    if (target.id is None) != (target.kind == "organisation"):
+        raise ValueError(f"a grant on a {target.kind} {'needs' if target.id is None else 'has no'} id")
+    row_id = new_id()
+    session.execute(
+        sa.insert(Grant),
+        [
+            {
+                "id": row_id,
+                "organisation_id": organisation_id,
+                "grantee_kind": grantee.kind,
+                "grantee_id": grantee.id,
+                "target_kind": target.kind,
+                "target_id": target.id,
+                "rights": join_rights(rights),
+                "identity": identity,
+                "ends_at": ends_at,
+                "created_at": now,
+            }
+        ],
+    )
+    return row_id
+
+
+def revoke(session: Session, organisation_id: uuid.UUID, grant_id: uuid.UUID) -> None:
+    """Take a grant back; one that is not there is no error."""
+    session.execute(sa.delete(Grant).where(Grant.organisation_id == organisation_id, Grant.id == grant_id))
+
+
+def join_rights(rights: Iterable[Right]) -> str:
+    """Write rights as a comma list with a comma at either end, so that one LIKE finds a right."""
+    return "," + ",".join(sorted(right.value for right in rights)) + ","
+
+
+def ensure_default_grants(
+    session: Session, organisation_id: uuid.UUID, query_callers: Sequence[str], now: datetime
+) -> None:
+    """Give a new organisation's roles every right, and make the devices' grants follow `query_callers`."""
+    everything = Target("organisation")
+    granted = session.scalar(
+        sa.select(Grant.id).where(Grant.organisation_id == organisation_id, Grant.grantee_kind == "role").limit(1)
+    )
+    if granted is None:
+        for role in ROLES:
+            grant(session, organisation_id, Grantee("role", role), everything, Right, now=now)
+    wanted = set(query_callers)
+    rows = session.execute(
+        sa.select(Grant.id, Grant.grantee_id).where(
+            Grant.organisation_id == organisation_id,
+            Grant.grantee_kind == "ae",
+            Grant.target_kind == "organisation",
+        )
+    ).all()
+    for row_id, ae_title in rows:
+        if ae_title in wanted:
+            wanted.discard(ae_title)
+        else:
+            revoke(session, organisation_id, row_id)
+    for ae_title in sorted(wanted):
+        grant(session, organisation_id, Grantee("ae", ae_title), everything, DEVICE_RIGHTS, now=now)

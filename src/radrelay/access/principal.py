@@ -1,0 +1,50 @@
+"""Principals and rights: who asks, and for what.
+
+A face (web page, DICOMweb, DICOM listener, command line) makes the principal from what the other side proved;
+everything behind it decides by the principal alone.
+"""
+
+from __future__ import annotations
+
+import enum
+import uuid
+from dataclasses import dataclass
+from typing import Literal
+
+PrincipalKind = Literal["account", "token", "ae", "system"]
+SYSTEM_NAME = "Radrelay"
+
+
+class Right(enum.StrEnum):
+    """What may be done with a study."""
+
+    SEE = "see"
+    DOWNLOAD = "download"
+    SHARE = "share"
+    FORWARD = "forward"
+    ANNOTATE = "annotate"
+    DELETE = "delete"
+    REIDENTIFY = "reidentify"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Someone or something that asks.
+
+    `id` is the account's or token's id, or the calling AE title; `role` is admin, user, or empty for a device.
+    `peer` is the network address. `session_key` groups what belongs to one login (a view is one audit event per
+    principal, study and session).
+    """
+
+    kind: PrincipalKind
+    id: str
+    name: str
+    organisation_id: uuid.UUID
+    role: str = ""
+    peer: str = ""
+    session_key: str = ""
+
+
+def system_principal(organisation_id: uuid.UUID) -> Principal:
+    """Return the principal of Radrelay's own durable work (expiry, routing), which sees everything."""
+    return Principal("system", "system", SYSTEM_NAME, organisation_id, role="system")

@@ -1,0 +1,172 @@
+"""`radrelay doctor`: looks at everything an installation stands on and says what to do.
+
+Keys, database, storage, ports, clock, codecs and disk; with `--verify` every stored object is read and
+compared with the SHA-256 of its receipt.
+"""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+import numpy as np
+import sqlalchemy as sa
+from rich.console import Console
+from rich.table import Table
+
+from radrelay.errors import RadrelayError
+from radrelay.settings import Settings
+from radrelay.storage.database import Database
+from radrelay.storage.keys import Keyring
+from radrelay.storage.keystore import KeyStore
+from radrelay.storage.migrate import revision
+from radrelay.storage.models import NodeState
+from radrelay.storage.packs import PackStore
+
+State = Literal["good", "look", "bad"]
+MARKS = {"good": "[green]good[/]", "look": "[yellow]look[/]", "bad": "[red]bad[/]"}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at, and what to do about it."""
+
+    subject: str
+    state: State
+    text: str
+    advice: str = ""
+
+
+def doctor(settings: Settings, *, verify: bool) -> int:
+    """Print every finding; returns 1 if one is bad."""
+    findings = list(examine(settings))
+    if verify and not any(f.state == "bad" for f in findings):
+        from radrelay.app.verify import verify_objects  # noqa: PLC0415 -- opens the whole archive
+
+        findings += verify_objects(settings)
+    table = Table("", "what", "finding", "what to do", box=None)
+    for finding in findings:
+        table.add_row(MARKS[finding.state], finding.subject, finding.text, finding.advice)
+    Console().print(table)
+    return 1 if any(finding.state == "bad" for finding in findings) else 0
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Yield the findings; a part that fails does not hide the others."""
+    yield from _disk(settings)
+    yield from _codecs()
+    yield from _clock(settings)
+    yield from _ports(settings)
+    if not settings.keys_dir.exists():
+        yield Finding("keys", "look", "no keys yet: this data directory is new", "start Radrelay once")
+        return
+    try:
+        keyring = Keyring.open(settings)
+    except RadrelayError as error:
+        yield Finding("keys", "bad", error.message, "put the master key back, or restore it from where you keep it")
+        return
+    yield Finding("keys", "good", "the master key opens the keyring")
+    yield from _database(settings, keyring)
+    yield from _storage(settings, keyring)
+
+
+def _disk(settings: Settings) -> Iterator[Finding]:
+    folder = settings.data_dir if settings.data_dir.exists() else settings.data_dir.resolve().parent
+    while not folder.exists():
+        folder = folder.parent
+    usage = shutil.disk_usage(folder)
+    text = f"{usage.free / 1e9:.1f} of {usage.total / 1e9:.1f} GB free at {settings.data_dir}"
+    if usage.free < settings.storage.min_free_bytes:
+        yield Finding("disk", "bad", text, "objects are refused: free space or lower storage.min_free_bytes")
+    elif usage.free < 5 * settings.storage.min_free_bytes:
+        yield Finding("disk", "look", text, "plan for more room, or shorter retentions")
+    else:
+        yield Finding("disk", "good", text)
+
+
+def _codecs() -> Iterator[Finding]:
+    import imagecodecs  # noqa: PLC0415 -- slow to import, needed here alone
+
+    picture = (np.arange(64 * 64, dtype=np.uint16) * 7).reshape(64, 64)
+    trials: dict[str, Callable[[], object]] = {
+        "HTJ2K": lambda: imagecodecs.htj2k_decode(imagecodecs.htj2k_encode(picture, reversible=True)),
+        "JPEG 2000": lambda: imagecodecs.jpeg2k_decode(imagecodecs.jpeg2k_encode(picture, reversible=True)),
+        "JPEG-LS": lambda: imagecodecs.jpegls_decode(imagecodecs.jpegls_encode(picture)),
+    }
+    for name, trial in trials.items():
+        try:
+            good = np.array_equal(np.asarray(trial()), picture)
+        except (RuntimeError, ValueError, ImportError) as error:
+            yield Finding(f"codec {name}", "bad", str(error), "reinstall the package imagecodecs")
+            continue
+        state: State = "good" if good else "bad"
+        yield Finding(f"codec {name}", state, "gives back what it was given" if good else "alters pixels")
+
+
+def _clock(settings: Settings) -> Iterator[Finding]:
+    now = datetime.now(UTC)
+    newest = max((p.stat().st_mtime for p in settings.log_dir.glob("*.log")), default=0.0)
+    if newest and datetime.fromtimestamp(newest, UTC) > now + timedelta(minutes=5):
+        yield Finding("clock", "bad", f"it is {now:%Y-%m-%d %H:%M} UTC, but logs are from later", "set the clock, use NTP")
+    else:
+        yield Finding("clock", "good", f"{now:%Y-%m-%d %H:%M:%S} UTC")
+
+
+def _ports(settings: Settings) -> Iterator[Finding]:
+    wanted = [("pages", settings.web.host, settings.web.port), ("DICOM", settings.dicom.host, settings.dicom.port)]
+    wanted += [("DICOM", settings.dicom.host, port) for port in settings.dicom.more_ports]
+    if settings.dicom.tls_port is not None:
+        wanted.append(("DICOM TLS", settings.dicom.host, settings.dicom.tls_port))
+    for name, host, port in wanted:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError as error:
+                yield Finding(f"port {port}", "look", f"{name}: {error.strerror}", "fine if that is Radrelay itself")
+                continue
+        yield Finding(f"port {port}", "good", f"{name}: free at {host}")
+
+
+def _database(settings: Settings, keyring: Keyring) -> Iterator[Finding]:
+    database = Database.open(settings.database, settings.data_dir, keyring.metadata_key)
+    try:
+        schema = revision(database)
+        yield Finding("database", "good", f"{database.dialect} answers, schema {schema or 'empty'}")
+        if schema is not None:
+            with database.read() as session:
+                suspended = session.get(NodeState, "expiry-suspended")
+            if suspended is not None:
+                text = "expiry is suspended since the clock jumped"
+                yield Finding("expiry", "bad", text, "check the clock, then `radrelay expiry resume`")
+    except (RadrelayError, sa.exc.SQLAlchemyError) as error:
+        yield Finding("database", "bad", str(error), "check database.url and that the server runs")
+    finally:
+        database.close()
+
+
+def _storage(settings: Settings, keyring: Keyring) -> Iterator[Finding]:
+    try:
+        keys = KeyStore.open(settings, keyring)
+    except RadrelayError as error:
+        yield Finding("study keys", "bad", error.message, "restore the key store from its mirror")
+        return
+    probe, study = uuid.uuid4(), uuid.uuid4()
+    try:
+        packs = PackStore.open(settings, keyring, keys)
+        writer = packs.create(probe, study)
+        writer.add(b"radrelay")
+        info = writer.finish(b"toc")
+        good = packs.read(info.ref, 0, 8) == b"radrelay"
+        packs.delete(info.ref.name)
+        keys.destroy([probe])
+        yield Finding("storage", "good" if good else "bad", "a probe was written, read and removed")
+    except RadrelayError as error:
+        yield Finding("storage", "bad", error.message, "check storage.url, its rights and that the store answers")
+    finally:
+        keys.close()

@@ -1,0 +1,203 @@
+"""Compaction: instances move from landing records into packs, one pack per series and holding.
+
+A pack is written and proven before the index points to it; the landing records (or the pack that is rewritten)
+are given up in the same transaction. An instance that was deleted meanwhile is not carried over: if one was,
+the new pack is destroyed and written again without it.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from datetime import datetime
+from itertools import groupby
+from typing import cast
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.orm import Session
+
+from radrelay.archive.discard import discard_packs, discard_records
+from radrelay.archive.instances import InstanceRef, PackPlace, find_instances
+from radrelay.archive.locking import lock_archive
+from radrelay.archive.models import Instance, Series, Study
+from radrelay.archive.packing import ObjectDamaged, Source, write_pack
+from radrelay.archive.reader import InstanceReader
+from radrelay.clock import Clock
+from radrelay.storage.database import Database
+from radrelay.storage.ids import new_id
+from radrelay.storage.keystore import KeyStore
+from radrelay.storage.models import Pack
+from radrelay.storage.packs import PackInfo, PackStore
+
+log = structlog.get_logger(__name__)
+
+PACK_LIMIT = 20_000  # instances in one pack: bounds its table of contents
+TRIES = 5
+_INSTANCE = cast("sa.Table", Instance.__table__)
+
+
+class Compactor:
+    """Moves instances into packs. One at a time per study; safe to kill at any moment."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        reader: InstanceReader,
+        packs: PackStore,
+        keys: KeyStore,
+        executor: Executor,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._reader = reader
+        self._packs = packs
+        self._keys = keys
+        self._executor = executor
+
+    def compact_study(self, organisation_id: uuid.UUID, study_id: uuid.UUID) -> int:
+        """Pack what still lies in landing records; returns how many instances moved."""
+        with self._database.read() as session:
+            refs = find_instances(
+                session, self._clock.now(), organisation_id=organisation_id, study_id=study_id, current=False
+            )
+        return self._repack([ref for ref in refs if not isinstance(ref.place, PackPlace)])
+
+    def rewrite_pack(self, pack_id: uuid.UUID) -> int:
+        """Carry what still lives of a pack over into new ones, under new keys; returns how many instances."""
+        with self._database.read() as session:
+            pack = session.get(Pack, pack_id)
+            if pack is None:
+                return 0
+            refs = find_instances(
+                session,
+                self._clock.now(),
+                organisation_id=pack.organisation_id,
+                series_id=pack.series_id,
+                current=False,
+            )
+        ours = [ref for ref in refs if isinstance(ref.place, PackPlace) and ref.place.ref.pack_id == pack_id]
+        return self._repack(ours)
+
+    def pending(self, limit: int = 50) -> list[tuple[uuid.UUID, uuid.UUID]]:
+        """Return (organisation, study) of complete studies that still have landing records, oldest first."""
+        with self._database.read() as session:
+            rows = session.execute(
+                sa.select(Study.organisation_id, Study.id)
+                .where(
+                    Study.state == "complete",
+                    sa.exists().where(Instance.study_id == Study.id, Instance.record_id.is_not(None)),
+                )
+                .order_by(Study.last_received_at)
+                .limit(limit)
+            )
+            return [(row[0], row[1]) for row in rows]
+
+    def _repack(self, refs: Sequence[InstanceRef]) -> int:
+        moved = 0
+        ordered = sorted(refs, key=lambda ref: (ref.series_id.bytes, ref.holding_id.bytes))
+        for _, group in groupby(ordered, key=lambda ref: (ref.series_id, ref.holding_id)):
+            together = sorted(group, key=lambda ref: (ref.number is None, ref.number or 0, ref.sop_uid))
+            for start in range(0, len(together), PACK_LIMIT):
+                moved += self._repack_group(together[start : start + PACK_LIMIT])
+        return moved
+
+    def _repack_group(self, refs: list[InstanceRef]) -> int:
+        source = Source(self._reader.data_set, self._reader.stream)
+        for _ in range(TRIES):
+            refs = self._still_there(refs)
+            if not refs:
+                return 0
+            pack_id = new_id()
+            try:
+                info, _table = write_pack(self._packs, pack_id, refs, source, self._executor)
+            except ObjectDamaged as damaged:
+                log.error("stored object is damaged", **damaged.facts)
+                refs = [ref for ref in refs if str(ref.id) != damaged.facts.get("instance_id")]
+                self._keys.destroy([pack_id])
+                continue
+            if self._adopt(refs, info):
+                return len(refs)
+            self._keys.destroy([pack_id])
+            self._packs.delete(info.ref.name)
+        return 0
+
+    def _still_there(self, refs: list[InstanceRef]) -> list[InstanceRef]:
+        """Drop what was deleted or moved since; the holding may have changed, too, then others pack it."""
+        with self._database.read() as session:
+            known = {
+                row.id: (row.record_id, row.pack_id, row.holding_id)
+                for chunk in _chunks([ref.id for ref in refs])
+                for row in session.execute(
+                    sa.select(Instance.id, Instance.record_id, Instance.pack_id, Instance.holding_id).where(
+                        Instance.id.in_(chunk)
+                    )
+                )
+            }
+        return [ref for ref in refs if known.get(ref.id) == _whereabouts(ref)]
+
+    def _adopt(self, refs: list[InstanceRef], info: PackInfo) -> bool:
+        """Let the index point to the new pack; false, and nothing changed, if an instance went meanwhile."""
+        now = self._clock.now()
+        with self._database.write() as session:
+            lock_archive(session)
+            if not self._unchanged(session, refs):
+                return False
+            first = refs[0]
+            generation = session.scalar(
+                sa.select(sa.func.coalesce(sa.func.max(Pack.generation), 0)).where(Pack.series_id == first.series_id)
+            )
+            session.execute(sa.insert(Pack), [_pack_row(first, info, (generation or 0) + 1, now)])
+            old_packs = {ref.place.ref.pack_id for ref in refs if isinstance(ref.place, PackPlace)}
+            records = [ref.place.record_id for ref in refs if not isinstance(ref.place, PackPlace)]
+            session.connection().execute(
+                sa.update(_INSTANCE)
+                .where(_INSTANCE.c.id == sa.bindparam("row"))
+                .values(pack_id=info.ref.pack_id, pack_entry=sa.bindparam("entry"), record_id=None),
+                [{"row": ref.id, "entry": entry} for entry, ref in enumerate(refs)],
+            )
+            discard_records(session, first.organisation_id, records, now)
+            discard_packs(session, old_packs, now)
+            session.execute(sa.update(Series).where(Series.id == first.series_id).values(changed_at=now))
+        return True
+
+    def _unchanged(self, session: Session, refs: list[InstanceRef]) -> bool:
+        found = 0
+        wanted = {ref.id: _whereabouts(ref) for ref in refs}
+        for chunk in _chunks(list(wanted)):
+            rows = session.execute(
+                sa.select(Instance.id, Instance.record_id, Instance.pack_id, Instance.holding_id).where(
+                    Instance.id.in_(chunk)
+                )
+            )
+            found += sum(wanted[row.id] == (row.record_id, row.pack_id, row.holding_id) for row in rows)
+        return found == len(wanted)
+
+
+def _whereabouts(ref: InstanceRef) -> tuple[uuid.UUID | None, uuid.UUID | None, uuid.UUID]:
+    if isinstance(ref.place, PackPlace):
+        return None, ref.place.ref.pack_id, ref.holding_id
+    return ref.place.record_id, None, ref.holding_id
+
+
+def _pack_row(first: InstanceRef, info: PackInfo, generation: int, now: datetime) -> dict[str, object]:
+    return {
+        "id": info.ref.pack_id,
+        "organisation_id": first.organisation_id,
+        "series_id": first.series_id,
+        "study_id": first.study_id,
+        "holding_id": first.holding_id,
+        "generation": generation,
+        "name": info.ref.name,
+        "plain_bytes": info.ref.plain_bytes,
+        "stored_bytes": info.stored_bytes,
+        "toc_offset": info.ref.toc_offset,
+        "toc_length": info.ref.toc_length,
+        "created_at": now,
+    }
+
+
+def _chunks(ids: Sequence[uuid.UUID]) -> list[Sequence[uuid.UUID]]:
+    return [ids[start : start + 500] for start in range(0, len(ids), 500)]

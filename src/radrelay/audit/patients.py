@@ -1,0 +1,116 @@
+"""Whom events are about, encrypted apart from the chain.
+
+An event holds only a reference; the name and the ID stand in a row of their own under AES-256-GCM, found again by
+an HMAC of issuer and ID. Erasing that row's content leaves the chain whole and the person unnamed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import uuid
+from dataclasses import dataclass
+
+import msgspec
+import sqlalchemy as sa
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from sqlalchemy.orm import Session
+
+from radrelay.audit.models import AuditPatient
+from radrelay.storage.ids import new_id
+
+NONCE_BYTES = 12
+
+
+class PatientIdentity(msgspec.Struct, frozen=True):
+    """Issuer of the patient ID, the ID itself and the name, as they were at the time of the event."""
+
+    issuer: str
+    patient_id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class AuditKeys:
+    """Three keys of 32 bytes: one seals patients, one finds them again, one signs the chains' roots."""
+
+    seal: bytes
+    digest: bytes
+    root: bytes
+
+    @classmethod
+    def derive(cls, metadata_key: bytes) -> AuditKeys:
+        """Derive the three from the keyring's metadata key (HKDF-SHA-256, RFC 5869)."""
+        return cls(*(_derived(metadata_key, name) for name in (b"seal", b"digest", b"root")))
+
+
+def _derived(key: bytes, name: bytes) -> bytes:
+    return HKDF(hashes.SHA256(), 32, None, b"radrelay audit " + name).derive(key)
+
+
+def patient_digest(keys: AuditKeys, organisation_id: uuid.UUID, issuer: str, patient_id: str) -> bytes:
+    """Return the 32 bytes that find a patient's row again without naming anybody."""
+    text = "\0".join((issuer, patient_id)).encode()
+    return hmac.new(keys.digest, organisation_id.bytes + text, hashlib.sha256).digest()
+
+
+def refer_to(session: Session, keys: AuditKeys, organisation_id: uuid.UUID, patient: PatientIdentity) -> uuid.UUID:
+    """Return the id of the patient's sealed row, written at need (or again, if it had been erased)."""
+    digest = patient_digest(keys, organisation_id, patient.issuer, patient.patient_id)
+    found = session.execute(
+        sa.select(AuditPatient.id).where(AuditPatient.organisation_id == organisation_id, AuditPatient.digest == digest)
+    ).scalar_one_or_none()
+    if found is not None:
+        return found
+    row_id = new_id()
+    session.execute(
+        sa.insert(AuditPatient),
+        [
+            {
+                "id": row_id,
+                "organisation_id": organisation_id,
+                "digest": digest,
+                "sealed": _seal(keys, organisation_id, row_id, patient),
+            }
+        ],
+    )
+    return row_id
+
+
+def _seal(keys: AuditKeys, organisation_id: uuid.UUID, row_id: uuid.UUID, patient: PatientIdentity) -> bytes:
+    nonce = os.urandom(NONCE_BYTES)
+    return nonce + AESGCM(keys.seal).encrypt(
+        nonce, msgspec.msgpack.encode(patient), organisation_id.bytes + row_id.bytes
+    )
+
+
+def unseal(
+    keys: AuditKeys, organisation_id: uuid.UUID, row_id: uuid.UUID, sealed: bytes | None
+) -> PatientIdentity | None:
+    """Return the patient of a row, or None once erased or where the key is another."""
+    if sealed is None:
+        return None
+    aad = organisation_id.bytes + row_id.bytes
+    try:
+        plain = AESGCM(keys.seal).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], aad)
+    except InvalidTag:
+        return None
+    return msgspec.msgpack.decode(plain, type=PatientIdentity)
+
+
+def erase_patient(
+    session: Session, metadata_key: bytes, organisation_id: uuid.UUID, issuer: str, patient_id: str
+) -> bool:
+    """Erase whom the events of one patient are about; returns whether anything was there. The chain stays whole."""
+    digest = patient_digest(AuditKeys.derive(metadata_key), organisation_id, issuer, patient_id)
+    row = session.execute(
+        sa.select(AuditPatient.id).where(AuditPatient.organisation_id == organisation_id, AuditPatient.digest == digest)
+    ).scalar_one_or_none()
+    if row is None:
+        return False
+    session.execute(sa.update(AuditPatient).where(AuditPatient.id == row).values(sealed=None, digest=os.urandom(32)))
+    return True

@@ -1,0 +1,144 @@
+"""Samples to frames: the lossless codecs in which a data set can be handed out.
+
+In: samples as stored (colour space untouched), the descriptor they came with. Out: one frame's bytes and the
+photometric interpretation that the written header has to name (PS3.5 8.2).
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import imagecodecs
+import jpeg_ls
+import numpy as np
+
+from radrelay.dicom.htj2k import encode_frame as encode_htj2k_container
+from radrelay.dicom.pixels import FrameDescriptor, Pixels
+from radrelay.errors import Invalid
+
+
+class NotTranscodable(Invalid):
+    """This object cannot be handed out in the transfer syntax asked for."""
+
+    code = "not-transcodable"
+
+
+@dataclass(frozen=True, slots=True)
+class Encoder:
+    """One codec: how a frame is written and what becomes of the photometric interpretation."""
+
+    write: Callable[[Pixels, FrameDescriptor, str], bytes]
+    photometric: Callable[[str], str]
+    widest: int
+    one_bit: bool = False
+
+
+def precision_of(samples: Pixels, descriptor: FrameDescriptor) -> int:
+    """Return the bits that hold every sample: Bits Stored where the data keep to it, else Bits Allocated."""
+    stored = descriptor.bits_stored
+    if stored >= descriptor.bits_allocated or not samples.size:
+        return descriptor.bits_allocated
+    low, high = int(samples.min()), int(samples.max())
+    bottom, top = (-(1 << stored - 1), (1 << stored - 1) - 1) if descriptor.signed else (0, (1 << stored) - 1)
+    return stored if bottom <= low and high <= top else descriptor.bits_allocated
+
+
+def _jpeg_ls(samples: Pixels, descriptor: FrameDescriptor, photometric: str) -> bytes:
+    # Two's complement needs all allocated bits: readers do not agree on extending the sign of fewer (T.87 has none).
+    bits = descriptor.bits_allocated if descriptor.signed else precision_of(samples, descriptor)
+    return bytes(
+        jpeg_ls.encode_pixel_data(
+            np.ascontiguousarray(samples).tobytes(),
+            rows=descriptor.rows,
+            columns=descriptor.columns,
+            samples_per_pixel=descriptor.samples,
+            bits_allocated=descriptor.bits_allocated,
+            bits_stored=bits,
+            photometric_interpretation=photometric,
+            planar_configuration=0,
+        )
+    )
+
+
+def _j2k(samples: Pixels, descriptor: FrameDescriptor, photometric: str) -> bytes:
+    return bytes(
+        imagecodecs.jpeg2k_encode(
+            np.ascontiguousarray(samples),
+            level=0,
+            codecformat="j2k",
+            reversible=True,
+            bitspersample=precision_of(samples, descriptor),
+            mct=photometric == "RGB",
+            planar=False if samples.ndim == 3 else None,
+        )
+    )
+
+
+def _htj2k(samples: Pixels, descriptor: FrameDescriptor, photometric: str) -> bytes:
+    """Encode with the precision that the header names, though the encoder only knows whole words.
+
+    The level shift of an unsigned stream is half of its range (T.800 G.1). Shifted by the difference, samples of
+    fewer bits make the same coefficients, and only the precision in the SIZ marker has to be set.
+    """
+    bits = precision_of(samples, descriptor)
+    width = samples.dtype.itemsize * 8
+    if bits == width:
+        return encode_htj2k_container(samples, colour_transform=photometric == "RGB")
+    if not descriptor.signed:
+        samples = samples + samples.dtype.type((1 << width - 1) - (1 << bits - 1))
+    stream = bytearray(encode_htj2k_container(samples, colour_transform=photometric == "RGB"))
+    first = stream.index(b"\xff\x51") + 40
+    for component in range(descriptor.samples):
+        stream[first + 3 * component] = (stream[first + 3 * component] & 0x80) | (bits - 1)
+    return bytes(stream)
+
+
+def _rle(samples: Pixels, descriptor: FrameDescriptor, photometric: str) -> bytes:
+    """Write byte planes, most significant first, each row packed by itself (PS3.5 G.3 to G.5)."""
+    del photometric
+    if descriptor.bits_allocated == 1:
+        planes = [np.packbits(samples.reshape(-1), bitorder="little")[np.newaxis, :]]
+    else:
+        size = samples.dtype.itemsize
+        shape = (descriptor.rows, descriptor.columns, descriptor.samples, size)
+        octets = np.ascontiguousarray(samples).astype(samples.dtype.newbyteorder(">"), copy=False)
+        by_plane = octets.view(np.uint8).reshape(shape).transpose(2, 3, 0, 1)
+        planes = [np.ascontiguousarray(plane) for sample in by_plane for plane in sample]
+    segments = [bytes(imagecodecs.packbits_encode(plane)) for plane in planes]
+    segments = [segment + b"\0" * (len(segment) & 1) for segment in segments]
+    offsets, at = [], 64
+    for segment in segments:
+        offsets.append(at)
+        at += len(segment)
+    head = struct.pack("<16I", len(segments), *offsets, *[0] * (15 - len(offsets)))
+    return b"".join([head, *segments])
+
+
+def _deflate(samples: Pixels, descriptor: FrameDescriptor, photometric: str) -> bytes:
+    del photometric
+    if descriptor.bits_allocated == 1:
+        plain = np.packbits(samples.reshape(-1), bitorder="little").tobytes()
+    else:
+        plain = np.ascontiguousarray(samples).tobytes()
+    packer = zlib.compressobj(6, zlib.DEFLATED, -15)
+    return packer.compress(plain) + packer.flush()
+
+
+def _kept(photometric: str) -> str:
+    return photometric
+
+
+def _after_rct(photometric: str) -> str:
+    return "YBR_RCT" if photometric == "RGB" else photometric
+
+
+ENCODERS: dict[str, Encoder] = {
+    "jpeg-ls": Encoder(_jpeg_ls, _kept, 16),
+    "j2k": Encoder(_j2k, _after_rct, 24),
+    "htj2k": Encoder(_htj2k, _after_rct, 32),
+    "rle": Encoder(_rle, _kept, 32, one_bit=True),
+    "deflate": Encoder(_deflate, _kept, 64, one_bit=True),
+}

@@ -1,0 +1,16 @@
+"""Errors of reading and writing DICOM."""
+
+from __future__ import annotations
+
+from radrelay.errors import Invalid
+
+
+class Malformed(Invalid):
+    """The data set breaks the encoding rules of PS3.5 and cannot be read."""
+
+    code = "malformed"
+
+
+def tag_text(tag: int) -> str:
+    """Return `tag` as the standard writes it, `(0010,0010)`."""
+    return f"({tag >> 16:04X},{tag & 0xFFFF:04X})"

@@ -1,0 +1,82 @@
+"""Names and texts folded for search: what a person types finds what a device wrote.
+
+In: a person name with its groups, or any text. Out: lower case without accents, kana in one form, Arabic without
+vowel signs, words apart by single spaces. `muller`, `mueller`, `MÜLLER` and `Müller` find each other through
+`query_forms`.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+
+_SEPARATORS = re.compile(r"[\s^=\\,;.\-_/'’`´‐-―・·]+")
+_TRANSLATION = {
+    **{code: "ss" for code in (0x00DF, 0x1E9E)},
+    **{ord(small): plain for small, plain in {"æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "ł": "l", "þ": "th",
+                                              "ı": "i", "ħ": "h", "ŧ": "t", "ĸ": "k", "ŋ": "n"}.items()},
+    # Greek: final sigma is a sigma
+    0x03C2: "σ",
+    # Arabic: tatweel goes; alef with hamza, madda or wasla is alef; alef maqsura is yeh; teh marbuta is heh
+    0x0640: None,
+    **{code: "ا" for code in (0x0622, 0x0623, 0x0625, 0x0671, 0x0672, 0x0673)},
+    0x0649: "ي",
+    0x06CC: "ي",
+    0x0629: "ه",
+    0x0624: "و",
+    0x0626: "ي",
+    0x06A9: "ك",
+    **{0x0660 + digit: str(digit) for digit in range(10)},
+    **{0x06F0 + digit: str(digit) for digit in range(10)},
+    # katakana to hiragana; the long vowel sign stays, it is one of both
+    **{code: chr(code - 0x60) for code in range(0x30A1, 0x30F7)},
+    # zero width characters, byte order mark, directional marks
+    **{code: None for code in (0x200B, 0x200C, 0x200D, 0x200E, 0x200F, 0xFEFF, *range(0x202A, 0x202F))},
+}  # fmt: skip
+_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
+_KANA_MARKS = "\u3099\u309a"
+_TRIMMED = re.compile(r"(?<=[aou])e")
+
+
+@lru_cache(maxsize=4096)
+def fold(text: str) -> str:
+    """Return `text` in the one form that search compares (see the module's docstring).
+
+    ä, ö and ü lose their dots; texts with ae, oe, ue keep them: `query_forms` bridges the two.
+    """
+    if text.isascii():
+        return _SEPARATORS.sub(" ", text.lower()).strip()
+    # NFKD takes ligatures and half-width kana apart, compatibility ideographs become the unified ones
+    apart = unicodedata.normalize("NFKD", text.casefold().translate(_TRANSLATION)).translate(_TRANSLATION)
+    plain = "".join(
+        letter for letter in apart if letter in _KANA_MARKS or unicodedata.category(letter) not in ("Mn", "Me", "Cf")
+    )
+    # NFC puts Hangul syllables and voiced kana together again
+    return _SEPARATORS.sub(" ", unicodedata.normalize("NFC", plain)).strip()
+
+
+@lru_cache(maxsize=4096)
+def fold_name(name: str) -> str:
+    """Return what is stored for search of a person name: its fold, and its form with ae, oe, ue if that differs.
+
+    `Müller^Jörg` gives `muller jorg mueller joerg`, so that either spelling is found in it.
+    """
+    plain = fold(name)
+    spelled = fold(unicodedata.normalize("NFC", name).casefold().translate(_UMLAUTS))
+    return plain if spelled == plain else f"{plain} {spelled}"
+
+
+def query_forms(text: str) -> list[str]:
+    """Return the folded forms that a search for `text` tries, any of which may match, the likeliest first.
+
+    The form as typed; for umlauts also the one with ae, oe, ue; for ae, oe, ue also the one without e, because
+    `Mueller` is how some devices write `Müller`.
+    """
+    plain = fold(text)
+    forms = [plain]
+    spelled = fold(unicodedata.normalize("NFC", text).casefold().translate(_UMLAUTS))
+    for form in (spelled, _TRIMMED.sub("", plain)):
+        if form and form not in forms:
+            forms.append(form)
+    return forms

@@ -1,0 +1,128 @@
+"""Accounts and the organisation in the database: made, found, changed, disabled."""
+
+from __future__ import annotations
+
+import unicodedata
+import uuid
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from radrelay.errors import Invalid, NotFound
+from radrelay.identity.errors import AccountExists, LastAdmin
+from radrelay.identity.models import Account, Organisation
+from radrelay.identity.models import Session as LoginSession
+from radrelay.identity.values import AccountView
+from radrelay.storage.ids import new_id
+
+ROLES = ("admin", "user")
+LONGEST_NAME = 200
+
+
+def fold_username(username: str) -> str:
+    """Return the form that user names are compared in: NFKC, without case, without outer space."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", username.strip()).casefold())[:LONGEST_NAME]
+
+
+def view(row: Account) -> AccountView:
+    """Return the value of a row."""
+    return AccountView(
+        id=row.id,
+        organisation_id=row.organisation_id,
+        username=row.username,
+        full_name=row.full_name,
+        role=row.role,
+        language=row.language,
+        must_change_password=row.must_change_password,
+        created_at=row.created_at,
+        disabled_at=row.disabled_at,
+    )
+
+
+def ensure_organisation(session: Session, name: str, now: datetime) -> uuid.UUID:
+    """Return the id of this installation's first organisation, made under `name` on the first start."""
+    found = session.scalar(sa.select(Organisation.id).order_by(Organisation.created_at, Organisation.id).limit(1))
+    if found is not None:
+        return found
+    row_id = new_id()
+    session.execute(sa.insert(Organisation), [{"id": row_id, "name": name, "created_at": now}])
+    return row_id
+
+
+def by_name(session: Session, username: str) -> Account | None:
+    """Return the row of a user name, disabled or not."""
+    return session.scalar(sa.select(Account).where(Account.username_folded == fold_username(username)))
+
+
+def by_id(session: Session, organisation_id: uuid.UUID, account_id: uuid.UUID) -> Account:
+    """Return the row of an id in the organisation; raises `NotFound`."""
+    row = session.scalar(sa.select(Account).where(Account.organisation_id == organisation_id, Account.id == account_id))
+    if row is None:
+        raise NotFound("there is no such account")
+    return row
+
+
+def insert(
+    session: Session,
+    organisation_id: uuid.UUID,
+    *,
+    username: str,
+    full_name: str,
+    role: str,
+    password_hash: str,
+    must_change_password: bool,
+    now: datetime,
+) -> AccountView:
+    """Write a new account; raises `AccountExists`, or `Invalid` for an empty name or an unknown role."""
+    username = username.strip()
+    if not username or len(username) > LONGEST_NAME or any(unicodedata.category(char) == "Cc" for char in username):
+        raise Invalid(f"a user name has 1 to {LONGEST_NAME} characters and no control characters")
+    require_role(role)
+    if by_name(session, username) is not None:
+        raise AccountExists
+    row = Account(
+        id=new_id(),
+        organisation_id=organisation_id,
+        username=username,
+        username_folded=fold_username(username),
+        full_name=full_name.strip()[:LONGEST_NAME],
+        password_hash=password_hash,
+        must_change_password=must_change_password,
+        role=role,
+        language="",
+        created_at=now,
+        disabled_at=None,
+    )
+    session.add(row)
+    session.flush()
+    return view(row)
+
+
+def require_role(role: str) -> None:
+    """Raise `Invalid` unless `role` is one that exists."""
+    if role not in ROLES:
+        raise Invalid(f"a role is one of {', '.join(ROLES)}")
+
+
+def require_other_admin(session: Session, row: Account) -> None:
+    """Raise `LastAdmin` if `row` is the organisation's only administrator who can log in."""
+    if row.role != "admin" or row.disabled_at is not None:
+        return
+    others = session.scalar(
+        sa.select(sa.func.count())
+        .select_from(Account)
+        .where(
+            Account.organisation_id == row.organisation_id,
+            Account.role == "admin",
+            Account.disabled_at.is_(None),
+            Account.id != row.id,
+        )
+    )
+    if not others:
+        raise LastAdmin
+
+
+def never_logged_in(session: Session, account_id: uuid.UUID) -> bool:
+    """Say whether no login of this account was ever opened."""
+    return session.scalar(sa.select(LoginSession.id).where(LoginSession.account_id == account_id).limit(1)) is None

@@ -1,0 +1,49 @@
+"""What can go wrong when someone says who they are."""
+
+from __future__ import annotations
+
+from radrelay.errors import Conflict, Invalid, RadrelayError, Unauthenticated
+
+
+class LoginRefused(Unauthenticated):
+    """The user name or the password is wrong."""
+
+    code = "login-refused"
+
+
+class SessionEnded(Unauthenticated):
+    """This login has ended; log in again."""
+
+    code = "session-ended"
+
+
+class TokenRefused(Unauthenticated):
+    """This API token is not valid, has expired or was revoked."""
+
+    code = "token-refused"
+
+
+class TooManyAttempts(RadrelayError):
+    """Too many failed logins; wait before trying again."""
+
+    code = "too-many-attempts"
+    http_status = 429
+    dimse_status = 0x0124
+
+
+class PasswordWeak(Invalid):
+    """The new password is too short, too long, or easily guessed."""
+
+    code = "password-weak"
+
+
+class AccountExists(Conflict):
+    """An account with this user name exists."""
+
+    code = "account-exists"
+
+
+class LastAdmin(Conflict):
+    """This is the last administrator; make another one first."""
+
+    code = "last-admin"

@@ -1,0 +1,89 @@
+"""Passwords: Argon2id (RFC 9106, second recommended parameters), with a bound on how many are checked at once.
+
+Checking one takes 64 MiB; without the bound a burst of logins would take the machine's memory. An unknown user
+name costs the same time as a known one: a stand-in hash is checked.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from argon2.profiles import RFC_9106_LOW_MEMORY
+
+from radrelay.errors import Unavailable
+from radrelay.identity.errors import PasswordWeak
+
+AT_ONCE = 4
+WAIT_S = 10.0
+SHORTEST, LONGEST = 12, 256
+SPEAKABLE = "abcdefghjkmnpqrstuvwxyz23456789"
+GUESSED_FIRST = frozenset(
+    {
+        "123456789012", "1234567890123", "passwordpassword", "password1234", "password12345", "qwertyuiopas",
+        "qwertzuiopasdfgh", "administrator", "administrator1", "letmeinletmein", "radrelayradrelay", "radiologie123",
+        "radiology1234", "krankenhaus123", "willkommen123", "welcome12345", "changemechangeme", "hallohallohallo",
+    }
+)  # fmt: skip
+
+
+class Passwords:
+    """Hashes and checks passwords; thread-safe."""
+
+    def __init__(self, hasher: PasswordHasher | None = None) -> None:
+        self._hasher = hasher or PasswordHasher.from_parameters(RFC_9106_LOW_MEMORY)
+        self._slots = threading.BoundedSemaphore(AT_ONCE)
+        self._stand_in = self._hasher.hash(secrets.token_urlsafe(24))
+
+    def hash(self, password: str) -> str:
+        """Return the encoded Argon2id hash of `password`."""
+        with self._slot():
+            return self._hasher.hash(password)
+
+    def matches(self, encoded: str | None, password: str) -> bool:
+        """Say whether `password` is the one of `encoded`; None (nobody) takes the same time and never matches."""
+        with self._slot():
+            try:
+                self._hasher.verify(encoded or self._stand_in, password[:LONGEST])
+            except (VerificationError, InvalidHashError):
+                return False
+        return encoded is not None
+
+    def outdated(self, encoded: str) -> bool:
+        """Say whether `encoded` was made with other parameters than today's."""
+        return self._hasher.check_needs_rehash(encoded)
+
+    def _slot(self) -> _Slot:
+        return _Slot(self._slots)
+
+
+class _Slot:
+    """One of the places to check a password in; waits for it a while."""
+
+    def __init__(self, slots: threading.BoundedSemaphore) -> None:
+        self._slots = slots
+
+    def __enter__(self) -> None:
+        if not self._slots.acquire(timeout=WAIT_S):
+            raise Unavailable("too many logins at once; try again in a moment")
+
+    def __exit__(self, *exception: object) -> None:
+        self._slots.release()
+
+
+def require_strong(password: str, username: str) -> None:
+    """Raise `PasswordWeak` unless `password` has 12 to 256 characters and is no obvious guess."""
+    if not SHORTEST <= len(password) <= LONGEST:
+        raise PasswordWeak(f"a password has {SHORTEST} to {LONGEST} characters")
+    plain = password.casefold()
+    if plain in GUESSED_FIRST or len(set(plain)) < 4:
+        raise PasswordWeak("this password is among those that are guessed first")
+    if len(username) >= 3 and username.casefold() in plain:
+        raise PasswordWeak("the password contains the user name")
+
+
+def one_time_password() -> str:
+    """Return a random password of 20 characters in groups, easy to read aloud (about 99 bits)."""
+    return "-".join("".join(secrets.choice(SPEAKABLE) for _ in range(5)) for _ in range(4))

@@ -1,0 +1,270 @@
+"""Identity as the faces use it: logins, passwords, accounts, tokens.
+
+Whatever changes something takes the caller's writing session, so that the audit event stands in the same
+transaction. Passwords are hashed and checked outside of any transaction: that takes tens of milliseconds.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from radrelay.clock import Clock
+from radrelay.identity import accounts, sessions, throttle, tokens
+from radrelay.identity.devices import DeviceCookies
+from radrelay.identity.errors import LoginRefused
+from radrelay.identity.models import Account
+from radrelay.identity.passwords import Passwords, one_time_password, require_strong
+from radrelay.identity.values import AccountView, CheckedLogin, LoginTry, NewToken, OpenSession, TokenView
+from radrelay.settings import WebSettings
+from radrelay.storage.database import Database
+
+FIRST_ADMIN = "admin"
+NOBODY = uuid.UUID(int=0)
+
+
+class Identity:
+    """The people and machines of one installation."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        settings: WebSettings,
+        metadata_key: bytes,
+        passwords: Passwords | None = None,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._settings = settings
+        self._passwords = passwords or Passwords()
+        self._devices = DeviceCookies(metadata_key)
+
+    # The organisation and the first administrator
+
+    def ensure_organisation(self) -> uuid.UUID:
+        """Return the id of this installation's organisation, made on the first start."""
+        with self._database.write() as session:
+            return accounts.ensure_organisation(session, self._settings.organisation_name, self._clock.now())
+
+    def ensure_first_admin(self) -> str | None:
+        """Make the account `admin` if nobody is there yet and return its one-time password, else None.
+
+        As long as nobody has ever logged in with it, each start gives a new one: the old may have scrolled away.
+        """
+        with self._database.read() as session:
+            if not self._awaits_first_login(session):
+                return None
+        password = one_time_password()
+        encoded = self._passwords.hash(password)
+        with self._database.write() as session:
+            if not self._awaits_first_login(session):
+                return None
+            now = self._clock.now()
+            organisation_id = accounts.ensure_organisation(session, self._settings.organisation_name, now)
+            row = accounts.by_name(session, FIRST_ADMIN)
+            if row is not None:
+                row.password_hash = encoded
+                return password
+            accounts.insert(
+                session,
+                organisation_id,
+                username=FIRST_ADMIN,
+                full_name="",
+                role="admin",
+                password_hash=encoded,
+                must_change_password=True,
+                now=now,
+            )
+        return password
+
+    @staticmethod
+    def _awaits_first_login(session: Session) -> bool:
+        rows = session.scalars(sa.select(Account).limit(2)).all()
+        if not rows:
+            return True
+        only = rows[0]
+        return (
+            len(rows) == 1
+            and only.username_folded == FIRST_ADMIN
+            and only.must_change_password
+            and accounts.never_logged_in(session, only.id)
+        )
+
+    # Logging in
+
+    def check_login(self, attempt: LoginTry, password: str) -> CheckedLogin:
+        """Check a name and a password; raises `LoginRefused` or `TooManyAttempts`, alike for known and unknown names.
+
+        The try is counted before the password is looked at; `open_session` takes it back.
+        """
+        with self._database.write() as session:
+            row = accounts.by_name(session, attempt.username)
+            throttle.begin(session, self._bound(session, attempt, row), self._clock.now())
+            account = None if row is None else accounts.view(row)
+            encoded = None if row is None or row.disabled_at is not None else row.password_hash
+        if not self._passwords.matches(encoded, password) or account is None:
+            raise LoginRefused
+        return CheckedLogin(account, attempt)
+
+    def _bound(self, session: Session, attempt: LoginTry, row: Account | None) -> list[tuple[str, throttle.Limit]]:
+        folded = accounts.fold_username(attempt.username)
+        device = self._devices.check(attempt.device, None if row is None else row.id)
+        known = sessions.knows_address(session, NOBODY if row is None else row.id, attempt.address)
+        return throttle.counters(attempt.address, folded, known=known, device=device)
+
+    def account_named(self, username: str) -> AccountView | None:
+        """Return the account of a user name, for the record of a refused login."""
+        with self._database.read() as session:
+            row = accounts.by_name(session, username)
+            return None if row is None else accounts.view(row)
+
+    def open_session(self, session: Session, checked: CheckedLogin) -> OpenSession:
+        """Open a login for a checked password: a new secret, whatever the browser sent before."""
+        row = accounts.by_id(session, checked.account.organisation_id, checked.account.id)
+        if row.disabled_at is not None:
+            raise LoginRefused
+        throttle.succeed(session, self._bound(session, checked.attempt, row))
+        opened = sessions.start(session, accounts.view(row), checked.attempt, self._settings, self._clock.now())
+        return _with_device(opened, self._devices.make(row.id))
+
+    def session_of(self, secret: str) -> OpenSession:
+        """Return the login of a cookie's secret, its idle time begun anew; raises `SessionEnded`."""
+        now = self._clock.now()
+        with self._database.read() as session:
+            opened, stale = sessions.find(session, secret, self._settings, now)
+        if stale:
+            with self._database.write() as session:
+                sessions.touch(session, opened.id, now)
+        return opened
+
+    def end_session(self, session: Session, opened: OpenSession) -> None:
+        """Log out."""
+        sessions.end(session, self._clock.now(), account_id=opened.account.id, only=opened.id)
+
+    def end_secret(self, session: Session, secret: str) -> None:
+        """End the login that a browser still has when it opens another; no error if there is none."""
+        if secret:
+            sessions.end_secret(session, secret, self._clock.now())
+
+    # Passwords
+
+    def check_password(self, account: AccountView, address: str, password: str) -> None:
+        """Check someone's own password again; counted like a login. Raises `LoginRefused` or `TooManyAttempts`."""
+        bound = throttle.counters(address, accounts.fold_username(account.username), known=True)
+        with self._database.write() as session:
+            throttle.begin(session, bound, self._clock.now())
+            encoded = accounts.by_id(session, account.organisation_id, account.id).password_hash
+        if not self._passwords.matches(encoded, password):
+            raise LoginRefused("the present password is wrong")
+        with self._database.write() as session:
+            throttle.succeed(session, bound)
+
+    def hash_new_password(self, username: str, password: str) -> str:
+        """Return the hash of a new password; raises `PasswordWeak`."""
+        require_strong(password, username)
+        return self._passwords.hash(password)
+
+    def change_password(self, session: Session, opened: OpenSession, encoded: str) -> OpenSession:
+        """Set an own new password: every login of the account ends, and a new one takes this one's place."""
+        account = opened.account
+        row = accounts.by_id(session, account.organisation_id, account.id)
+        row.password_hash = encoded
+        row.must_change_password = False
+        session.flush()
+        now = self._clock.now()
+        login = sessions.attempt_of(session, opened.id)
+        sessions.end(session, now, account_id=account.id)
+        return sessions.start(session, accounts.view(row), login, self._settings, now)
+
+    def reset_password(self, session: Session, organisation_id: uuid.UUID, account_id: uuid.UUID,
+                       encoded: str) -> AccountView:  # fmt: skip
+        """Set another's password to a one-time one (`new_one_time_password`); ends all their logins."""
+        row = accounts.by_id(session, organisation_id, account_id)
+        row.password_hash = encoded
+        row.must_change_password = True
+        session.flush()
+        sessions.end(session, self._clock.now(), account_id=account_id)
+        return accounts.view(row)
+
+    def new_one_time_password(self) -> tuple[str, str]:
+        """Return a one-time password and its hash."""
+        password = one_time_password()
+        return password, self._passwords.hash(password)
+
+    # Accounts
+
+    def accounts(self, session: Session, organisation_id: uuid.UUID) -> list[AccountView]:
+        """Return the organisation's accounts by name."""
+        rows = session.scalars(
+            sa.select(Account).where(Account.organisation_id == organisation_id).order_by(Account.username_folded)
+        )
+        return [accounts.view(row) for row in rows]
+
+    def create_account(self, session: Session, organisation_id: uuid.UUID, *, username: str, full_name: str,
+                       role: str, encoded: str, must_change_password: bool = True) -> AccountView:  # fmt: skip
+        """Make an account; raises `AccountExists` or `Invalid`."""
+        return accounts.insert(
+            session,
+            organisation_id,
+            username=username,
+            full_name=full_name,
+            role=role,
+            password_hash=encoded,
+            must_change_password=must_change_password,
+            now=self._clock.now(),
+        )
+
+    def change_account(self, session: Session, organisation_id: uuid.UUID, account_id: uuid.UUID, *,
+                       full_name: str | None = None, role: str | None = None, language: str | None = None,
+                       disabled: bool | None = None) -> AccountView:  # fmt: skip
+        """Change what is given; disabling ends all logins at once. Raises `NotFound`, `LastAdmin` or `Invalid`."""
+        row = accounts.by_id(session, organisation_id, account_id)
+        now: datetime = self._clock.now()
+        if role is not None and role != row.role:
+            accounts.require_role(role)
+            accounts.require_other_admin(session, row)
+            row.role = role
+        if disabled is True and row.disabled_at is None:
+            accounts.require_other_admin(session, row)
+            row.disabled_at = now
+            sessions.end(session, now, account_id=account_id)
+        elif disabled is False:
+            row.disabled_at = None
+        if full_name is not None:
+            row.full_name = full_name.strip()[: accounts.LONGEST_NAME]
+        if language is not None:
+            row.language = language[:8]
+        session.flush()
+        return accounts.view(row)
+
+    # Tokens
+
+    def tokens(self, session: Session, organisation_id: uuid.UUID) -> list[TokenView]:
+        """Return the organisation's tokens, newest first."""
+        return tokens.listed(session, organisation_id)
+
+    def create_token(self, session: Session, organisation_id: uuid.UUID, *, name: str, role: str = "user",
+                     expires_at: datetime | None = None) -> NewToken:  # fmt: skip
+        """Make a token; its secret is in the answer and nowhere else."""
+        return tokens.create(
+            session, organisation_id, name=name, role=role, expires_at=expires_at, now=self._clock.now()
+        )
+
+    def token_of(self, secret: str) -> TokenView:
+        """Return the token of a secret; raises `TokenRefused`."""
+        with self._database.read() as session:
+            return tokens.find(session, secret, self._clock.now())
+
+    def revoke_token(self, session: Session, organisation_id: uuid.UUID, token_id: uuid.UUID) -> TokenView:
+        """End a token at once; raises `NotFound`."""
+        return tokens.revoke(session, organisation_id, token_id, self._clock.now())
+
+
+def _with_device(opened: OpenSession, device: str) -> OpenSession:
+    return OpenSession(
+        opened.id, opened.account, opened.csrf_token, opened.expires_at, opened.idle_until, opened.secret, device
+    )

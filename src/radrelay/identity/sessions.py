@@ -1,0 +1,130 @@
+"""Logins: a random secret in the browser's cookie, its hash in a row, an end by idleness and one at the latest.
+
+A login's secret is new each time (nothing a stranger planted before survives it), and it ends at once when the
+account is disabled or its password changes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import uuid
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from radrelay.identity import accounts
+from radrelay.identity.errors import SessionEnded
+from radrelay.identity.models import Account
+from radrelay.identity.models import Session as LoginSession
+from radrelay.identity.values import AccountView, LoginTry, OpenSession
+from radrelay.settings import WebSettings
+from radrelay.storage.ids import new_id
+
+TOUCH_EVERY = timedelta(seconds=60)
+SECRET_BYTES = 32
+LONGEST_SECRET = 100
+
+
+def digest(secret: str) -> bytes:
+    """Return the hash that a random secret is kept and found by (SHA-256: it has 256 bits, nothing to guess)."""
+    return hashlib.sha256(secret.encode()).digest()
+
+
+def start(
+    session: Session, account: AccountView, attempt: LoginTry, settings: WebSettings, now: datetime
+) -> OpenSession:
+    """Write a new login and return it with its secret."""
+    secret, csrf_token = secrets.token_urlsafe(SECRET_BYTES), secrets.token_urlsafe(SECRET_BYTES)
+    expires_at = now + timedelta(seconds=settings.session_absolute_s)
+    row_id = new_id()
+    session.execute(
+        sa.insert(LoginSession),
+        [
+            {
+                "id": row_id,
+                "organisation_id": account.organisation_id,
+                "account_id": account.id,
+                "secret_hash": digest(secret),
+                "csrf_token": csrf_token,
+                "user_agent": attempt.user_agent[:300],
+                "peer": attempt.address[:64],
+                "created_at": now,
+                "used_at": now,
+                "expires_at": expires_at,
+                "ended_at": None,
+            }
+        ],
+    )
+    idle_until = min(expires_at, now + timedelta(seconds=settings.session_idle_s))
+    return OpenSession(row_id, account, csrf_token, expires_at, idle_until, secret)
+
+
+def find(session: Session, secret: str, settings: WebSettings, now: datetime) -> tuple[OpenSession, bool]:
+    """Return the login of `secret` and whether its use should be noted; raises `SessionEnded`."""
+    if not secret or len(secret) > LONGEST_SECRET:
+        raise SessionEnded
+    found = session.execute(
+        sa.select(LoginSession, Account)
+        .join(Account, Account.id == LoginSession.account_id)
+        .where(LoginSession.secret_hash == digest(secret))
+    ).one_or_none()
+    if found is None:
+        raise SessionEnded
+    row, account = found
+    idle_until = row.used_at + timedelta(seconds=settings.session_idle_s)
+    if row.ended_at is not None or account.disabled_at is not None or now >= min(row.expires_at, idle_until):
+        raise SessionEnded
+    opened = OpenSession(
+        row.id, accounts.view(account), row.csrf_token, row.expires_at, min(row.expires_at, idle_until)
+    )
+    return opened, now - row.used_at >= TOUCH_EVERY
+
+
+def attempt_of(session: Session, session_id: uuid.UUID) -> LoginTry:
+    """Return from where and with what browser a login was opened."""
+    row = session.get_one(LoginSession, session_id)
+    return LoginTry("", row.peer, user_agent=row.user_agent)
+
+
+def touch(session: Session, session_id: uuid.UUID, now: datetime) -> None:
+    """Note that a login was used."""
+    session.execute(sa.update(LoginSession).where(LoginSession.id == session_id).values(used_at=now))
+
+
+def end(session: Session, now: datetime, *, account_id: uuid.UUID, only: uuid.UUID | None = None,
+        keep: uuid.UUID | None = None) -> None:  # fmt: skip
+    """End an account's logins: all, `only` one, or all but `keep`."""
+    which = sa.update(LoginSession).where(LoginSession.account_id == account_id, LoginSession.ended_at.is_(None))
+    if only is not None:
+        which = which.where(LoginSession.id == only)
+    if keep is not None:
+        which = which.where(LoginSession.id != keep)
+    session.execute(which.values(ended_at=now))
+
+
+def end_secret(session: Session, secret: str, now: datetime) -> None:
+    """End the login of a secret, if there is one."""
+    session.execute(
+        sa.update(LoginSession)
+        .where(LoginSession.secret_hash == digest(secret), LoginSession.ended_at.is_(None))
+        .values(ended_at=now)
+    )
+
+
+def knows_address(session: Session, account_id: uuid.UUID, address: str) -> bool:
+    """Say whether the account has logged in from `address` before."""
+    return (
+        session.scalar(
+            sa.select(LoginSession.id)
+            .where(LoginSession.account_id == account_id, LoginSession.peer == address[:64])
+            .limit(1)
+        )
+        is not None
+    )
+
+
+def forget_ended(session: Session, before: datetime) -> None:
+    """Delete the rows of logins that ended before `before`; their record is the audit's."""
+    session.execute(sa.delete(LoginSession).where(LoginSession.expires_at < before))

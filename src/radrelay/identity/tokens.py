@@ -1,0 +1,81 @@
+"""API tokens: `rr_` and 43 random characters, kept as a hash; for machines that speak HTTP."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from radrelay.errors import Invalid, NotFound
+from radrelay.identity.accounts import require_role
+from radrelay.identity.errors import TokenRefused
+from radrelay.identity.models import ApiToken
+from radrelay.identity.sessions import LONGEST_SECRET, SECRET_BYTES, digest
+from radrelay.identity.values import NewToken, TokenView
+from radrelay.storage.ids import new_id
+
+PREFIX = "rr_"
+
+
+def view(row: ApiToken) -> TokenView:
+    """Return the value of a row."""
+    return TokenView(row.id, row.organisation_id, row.name, row.role, row.created_at, row.expires_at, row.revoked_at)
+
+
+def create(
+    session: Session, organisation_id: uuid.UUID, *, name: str, role: str, expires_at: datetime | None, now: datetime
+) -> NewToken:
+    """Write a new token and return it with its secret, which is never seen again."""
+    if not name.strip() or len(name) > 200:
+        raise Invalid("a token has a name of 1 to 200 characters")
+    if expires_at is not None and expires_at <= now:
+        raise Invalid("a token ends in the future or not at all")
+    require_role(role)
+    secret = PREFIX + secrets.token_urlsafe(SECRET_BYTES)
+    row = ApiToken(
+        id=new_id(),
+        organisation_id=organisation_id,
+        name=name.strip(),
+        secret_hash=digest(secret),
+        role=role,
+        created_at=now,
+        expires_at=expires_at,
+        revoked_at=None,
+    )
+    session.add(row)
+    session.flush()
+    return NewToken(view(row), secret)
+
+
+def find(session: Session, secret: str, now: datetime) -> TokenView:
+    """Return the token of `secret`; raises `TokenRefused`."""
+    if not secret.startswith(PREFIX) or len(secret) > LONGEST_SECRET:
+        raise TokenRefused
+    row = session.scalar(sa.select(ApiToken).where(ApiToken.secret_hash == digest(secret)))
+    if row is None or row.revoked_at is not None or (row.expires_at is not None and now >= row.expires_at):
+        raise TokenRefused
+    return view(row)
+
+
+def listed(session: Session, organisation_id: uuid.UUID) -> list[TokenView]:
+    """Return the organisation's tokens, newest first."""
+    rows = session.scalars(
+        sa.select(ApiToken).where(ApiToken.organisation_id == organisation_id).order_by(ApiToken.id.desc())
+    )
+    return [view(row) for row in rows]
+
+
+def revoke(session: Session, organisation_id: uuid.UUID, token_id: uuid.UUID, now: datetime) -> TokenView:
+    """End a token at once; raises `NotFound`."""
+    row = session.scalar(
+        sa.select(ApiToken).where(ApiToken.organisation_id == organisation_id, ApiToken.id == token_id)
+    )
+    if row is None:
+        raise NotFound("there is no such token")
+    if row.revoked_at is None:
+        row.revoked_at = now
+        session.flush()
+    return view(row)

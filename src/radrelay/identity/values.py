@@ -1,0 +1,74 @@
+"""What identity hands out: plain frozen values, never rows."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AccountView:
+    """A person who can log in."""
+
+    id: uuid.UUID
+    organisation_id: uuid.UUID
+    username: str
+    full_name: str
+    role: str
+    language: str
+    must_change_password: bool
+    created_at: datetime
+    disabled_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class LoginTry:
+    """Someone's try to log in: from which address, on which known device, with which browser."""
+
+    username: str
+    address: str
+    device: str = ""  # the device cookie, empty if there was none
+    user_agent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedLogin:
+    """A password was right; `Identity.open_session` makes a login of it."""
+
+    account: AccountView
+    attempt: LoginTry
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSession:
+    """A login on one device. `secret` is given only when it is made."""
+
+    id: uuid.UUID
+    account: AccountView
+    csrf_token: str
+    expires_at: datetime
+    idle_until: datetime
+    secret: str = ""
+    device: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenView:
+    """An API token without its secret."""
+
+    id: uuid.UUID
+    organisation_id: uuid.UUID
+    name: str
+    role: str
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewToken:
+    """A token at the moment it is made: the only time its secret is seen."""
+
+    token: TokenView
+    secret: str

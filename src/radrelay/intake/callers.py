@@ -1,0 +1,54 @@
+"""Who may call a source: a comma list of calling AE titles, each with optional `@address` or `@network`; `*` is any."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+
+from radrelay.intake.errors import SourceInvalid
+
+AE_LENGTH = 16
+
+
+def check_ae_title(title: str) -> str:
+    """Return `title` without padding; raises `SourceInvalid` when it is no AE title (PS3.5 6.2, VR AE)."""
+    clean = title.strip(" ")
+    if not clean or len(clean) > AE_LENGTH or "\\" in clean or any(not 32 <= ord(c) < 127 for c in clean):
+        raise SourceInvalid(f"{title!r} is no AE title: 1 to 16 printable ASCII characters without a backslash")
+    return clean
+
+
+def check_callers(callers: str) -> str:
+    """Return the list in its plain form; raises `SourceInvalid` naming the entry that is wrong."""
+    return ",".join(f"{title}@{network}" if network else title for title, network in _entries(callers)) or "*"
+
+
+def allows(callers: str, calling_ae: str, address: str) -> bool:
+    """Return whether the list lets `calling_ae` call from the IP address `address`."""
+    return any(
+        (title in ("*", calling_ae.strip(" "))) and (not network or _within(address, network))
+        for title, network in _entries(callers)
+    )
+
+
+def _entries(callers: str) -> Iterator[tuple[str, str]]:
+    for entry in callers.split(","):
+        title, _, network = entry.strip().partition("@")
+        if not title and not network:
+            continue
+        if network:
+            try:
+                ipaddress.ip_network(network.strip(), strict=False)
+            except ValueError as error:
+                raise SourceInvalid(f"{network!r} is no IP address or network") from error
+        yield ("*" if title in ("", "*") else check_ae_title(title)), network.strip()
+
+
+def _within(address: str, network: str) -> bool:
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
+        found = found.ipv4_mapped
+    return found in ipaddress.ip_network(network, strict=False)

@@ -1,0 +1,74 @@
+"""What a landing record says about itself, beside the bytes: who brought it, as what, and its digest.
+
+It is written before the acknowledgement and read by the indexer, so it holds all that a row needs and the
+data set does not say. msgpack, as arrays: new fields are appended with a default, none is ever removed.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+Kind = Literal["object", "attachment", "archive", "finding", "end"]
+
+
+class Origin(msgspec.Struct, frozen=True, array_like=True):
+    """Who brings something in, by which door; `kind` is the source's."""
+
+    organisation_id: uuid.UUID
+    source_id: uuid.UUID
+    kind: str
+    peer: str = ""
+    calling_ae: str = ""
+    called_ae: str = ""
+    correlation_id: str = ""
+    parcel_id: uuid.UUID | None = None
+    account_id: uuid.UUID | None = None
+    scan: bool = True
+
+
+class Envelope(msgspec.Struct, frozen=True, array_like=True):
+    """One landed thing.
+
+    `kind` is object (a data set without file meta), attachment, archive (still to be unpacked), finding
+    (a file that was not kept, and why; no payload) or end (no more of this parcel or archive follows).
+    `size` and `sha256` are of the payload, `file_size` of the file as sent. `flaw` says why an object cannot be
+    indexed; it goes to the quarantine. `item_id` names a member of an archive the same way on every attempt to
+    unpack it, and `archive_id` the archive's record that an `end` closes.
+    """
+
+    kind: Kind
+    origin: Origin
+    received_at: datetime
+    sha256: bytes = b""
+    size: int = 0
+    transfer_syntax: str = ""
+    sop_class_uid: str = ""
+    sop_uid: str = ""
+    study_uid: str = ""
+    series_uid: str = ""
+    file_name: str = ""
+    file_size: int | None = None
+    file_type: str = ""
+    flaw: str = ""
+    code: str = ""
+    text: str = ""
+    item_id: uuid.UUID | None = None
+    archive_id: uuid.UUID | None = None
+
+
+_encoder = msgspec.msgpack.Encoder(uuid_format="bytes")
+_decoder = msgspec.msgpack.Decoder(Envelope)
+
+
+def encode(envelope: Envelope) -> bytes:
+    """Return the envelope as msgpack."""
+    return _encoder.encode(envelope)
+
+
+def decode(raw: bytes) -> Envelope:
+    """Read an envelope; raises `msgspec.ValidationError` on anything else."""
+    return _decoder.decode(raw)

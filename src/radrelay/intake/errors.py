@@ -1,0 +1,78 @@
+"""What intake refuses, and why."""
+
+from __future__ import annotations
+
+from radrelay.errors import Conflict, Invalid, NotFound, OutOfResources, TooLarge, Unavailable
+
+
+class ObjectTooLarge(TooLarge):
+    """The object is larger than dicom.max_object_bytes allows."""
+
+    code = "object-too-large"
+
+
+class ObjectMismatch(Invalid):
+    """The data set is not the SOP instance that the request names (PS3.4 B.2.3)."""
+
+    code = "object-mismatch"
+    dimse_status = 0xA900
+
+
+class QuotaExceeded(OutOfResources):
+    """The source has used up its quota; nothing was kept."""
+
+    code = "quota-exceeded"
+
+
+class SourceUnknown(NotFound):
+    """No source of this kind is set up, or it is switched off."""
+
+    code = "source-unknown"
+
+
+class SourceInvalid(Invalid):
+    """The source cannot be set up like this."""
+
+    code = "source-invalid"
+
+
+class SourceInUse(Conflict):
+    """The source still has studies; switch it off instead, or delete them first."""
+
+    code = "source-in-use"
+
+
+class ParcelUnknown(NotFound):
+    """No such parcel is here."""
+
+    code = "parcel-unknown"
+
+
+class QuarantinedUnknown(NotFound):
+    """Nothing by this id is in the quarantine."""
+
+    code = "quarantined-unknown"
+
+
+class ReleaseRefused(Conflict):
+    """This object cannot be released from the quarantine like this."""
+
+    code = "release-refused"
+
+
+class ScannerUnavailable(Unavailable):
+    """The virus scanner does not answer; what came in waits unseen until it does."""
+
+    code = "scanner-unavailable"
+
+
+class ArchiveRefused(Invalid):
+    """The archive cannot be unpacked."""
+
+    code = "archive-refused"
+
+
+class ArchiveLimit(ArchiveRefused):
+    """The archive goes beyond a limit on unpacking."""
+
+    code = "archive-limit"

@@ -1,0 +1,244 @@
+"""The hot path before an acknowledgement: one object taken piece by piece, surveyed, digested, made durable.
+
+A buffer is reused for all objects of an association. Objects above `storage.large_object_bytes` stream into a
+file of their own while the buffer keeps their beginning for the survey, so memory stays flat for any size.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from radrelay.dicom.errors import Malformed
+from radrelay.dicom.walk import Survey, survey
+from radrelay.errors import RadrelayError
+from radrelay.intake.envelope import Envelope, Kind, Origin, encode
+from radrelay.intake.errors import ObjectMismatch, ObjectTooLarge
+from radrelay.storage.segments import LargeWriter, RecordLocation, Ticket
+
+if TYPE_CHECKING:
+    from radrelay.intake.landing import Landing
+
+FIRST_BUFFER_BYTES = 1 << 20
+FLAWED_HEAD_BYTES = 256 << 10
+
+Fragment = bytes | bytearray | memoryview
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """A file as sent: its name, size and media type, and which member of which archive it is."""
+
+    name: str = ""
+    size: int | None = None
+    media_type: str = ""
+    item_id: uuid.UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """What was made durable. `survey` is none when the object is flawed, which sends it to the quarantine."""
+
+    location: RecordLocation
+    sha256: bytes
+    size: int
+    survey: Survey | None = None
+    flaw: str = ""
+
+
+NO_FILE = FileFacts()
+
+
+class ObjectWriter:
+    """Takes objects one after another from one origin; for one thread at a time.
+
+    A failure on the way is kept and raised by `finish`, because a DIMSE sender must be let speak to its end.
+    """
+
+    __slots__ = ("_buffer", "_digest", "_failure", "_given", "_kept", "_landing", "_large", "_length", "_view", "origin")
+
+    def __init__(self, landing: Landing, origin: Origin) -> None:
+        self.origin = origin
+        self._landing = landing
+        self._buffer = bytearray(FIRST_BUFFER_BYTES)
+        self._view = memoryview(self._buffer)
+        self._length = 0  # of the object so far
+        self._kept = 0  # of it in the buffer: all, or the beginning of a large one
+        self._large: LargeWriter | None = None
+        self._digest = hashlib.sha256()
+        self._failure: RadrelayError | None = None
+        self._given = ("", "", "")
+
+    def begin(self, sop_class_uid: str, sop_uid: str, transfer_syntax: str) -> None:
+        """Start an object; what was begun before and not finished is forgotten."""
+        self.abort()
+        self._given = (sop_class_uid, sop_uid, transfer_syntax)
+
+    def write(self, fragment: Fragment) -> None:
+        """Take the next piece of the data set; what goes wrong is raised by `finish`."""
+        end = self._length + len(fragment)
+        if end <= len(self._buffer) and self._large is None and self._failure is None:
+            self._view[self._length : end] = fragment
+            self._length = self._kept = end
+        elif self._failure is None:
+            try:
+                self._write_beyond(fragment, end)
+            except RadrelayError as error:
+                self._failure = error
+                self._drop_large()
+
+    def _write_beyond(self, fragment: Fragment, end: int) -> None:
+        settings = self._landing.settings
+        if end > settings.dicom.max_object_bytes:
+            raise ObjectTooLarge(f"the object is larger than dicom.max_object_bytes, {settings.dicom.max_object_bytes} bytes")
+        if self._large is None and end <= settings.storage.large_object_bytes:
+            self._grow(end)
+            self._view[self._length : end] = fragment
+            self._length = self._kept = end
+            return
+        if self._large is None:
+            self._landing.allowance.check(self.origin, end)
+            self._large = self._landing.log.open_large()
+            self._digest = hashlib.sha256(self._view[: self._kept])
+            self._large.write(self._view[: self._kept])
+        self._digest.update(fragment)
+        self._large.write(fragment)
+        self._length = end
+
+    def _grow(self, needed: int) -> None:
+        limit = self._landing.settings.storage.large_object_bytes
+        self._replace_buffer(max(needed, min(len(self._buffer) * 2, limit)), self._kept)
+
+    def _replace_buffer(self, size: int, keep: int) -> None:
+        buffer = bytearray(size)
+        buffer[:keep] = self._view[:keep]
+        self._view.release()
+        self._buffer = buffer
+        self._view = memoryview(buffer)
+
+    def raise_failure(self) -> None:
+        """Raise what has gone wrong so far, for a caller that can stop reading."""
+        if self._failure is not None:
+            failure = self._failure
+            self.abort()
+            raise failure
+
+    def finish(self, file: FileFacts = NO_FILE, *, keep_flawed: bool = False, wait: bool = True) -> Landed:
+        """End the object and make it durable (without `wait`: soon, in order).
+
+        Raises `Malformed` when its structure cannot be followed (with `keep_flawed` it lands all the same, for the
+        quarantine), `ObjectMismatch` when it is not the instance that was announced, `OutOfResources` and its kin
+        when there is no room.
+        """
+        try:
+            self.raise_failure()
+            self._landing.allowance.check(self.origin, self._length)
+            found, flaw = self._surveyed(keep_flawed=keep_flawed)
+            return self._land(self._object_envelope(found, flaw, file), found, flaw, wait=wait)
+        finally:
+            self.abort()
+
+    def finish_as(self, kind: Kind, file: FileFacts, *, wait: bool = True) -> Landed:
+        """End what is not a data set (attachment, archive) and make it durable."""
+        try:
+            self.raise_failure()
+            self._landing.allowance.check(self.origin, self._length)
+            envelope = Envelope(
+                kind=kind,
+                origin=self.origin,
+                received_at=self._landing.clock.now(),
+                sha256=self._sha256(),
+                size=self._length,
+                file_name=file.name,
+                file_size=file.size if file.size is not None else self._length,
+                file_type=file.media_type,
+                item_id=file.item_id,
+            )
+            return self._land(envelope, None, "", wait=wait)
+        finally:
+            self.abort()
+
+    def _surveyed(self, *, keep_flawed: bool) -> tuple[Survey | None, str]:
+        sop_class_uid, sop_uid, transfer_syntax = self._given
+        try:
+            found = survey(
+                self._view,
+                self._kept,
+                transfer_syntax,
+                sop_class_uid=sop_class_uid,
+                sop_uid=sop_uid,
+                total=self._length,
+            )
+        except Malformed as error:
+            if not keep_flawed or not self._length:
+                raise
+            return None, error.message
+        if not keep_flawed:
+            _must_match("SOP Instance UID", sop_uid, found.sop_uid)
+            _must_match("SOP Class UID", sop_class_uid, found.sop_class_uid)
+        return found, ""
+
+    def _sha256(self) -> bytes:
+        if self._large is not None:
+            return self._digest.digest()
+        return hashlib.sha256(self._view[: self._length]).digest()
+
+    def _object_envelope(self, found: Survey | None, flaw: str, file: FileFacts) -> Envelope:
+        return Envelope(
+            kind="object",
+            origin=self.origin,
+            received_at=self._landing.clock.now(),
+            sha256=self._sha256(),
+            size=self._length,
+            transfer_syntax=self._given[2],
+            sop_class_uid=found.sop_class_uid if found else self._given[0],
+            sop_uid=found.sop_uid if found else self._given[1],
+            study_uid=found.study_uid if found else "",
+            series_uid=found.series_uid if found else "",
+            file_name=file.name,
+            file_size=file.size,
+            file_type=file.media_type,
+            flaw=flaw,
+            item_id=file.item_id,
+        )
+
+    def _land(self, envelope: Envelope, found: Survey | None, flaw: str, *, wait: bool) -> Landed:
+        log = self._landing.log
+        if found is not None:
+            head = min(found.head_length, self._kept)
+        else:
+            head = min(self._kept, FLAWED_HEAD_BYTES) if envelope.kind == "object" else 0
+        ticket: Ticket
+        if self._large is not None:
+            large, self._large = self._large, None
+            try:
+                ticket = large.finish(encode(envelope), bytes(self._view[:head]))
+            except BaseException:
+                large.abort()
+                raise
+        else:
+            ticket = log.append(encode(envelope), self._view[:head], self._view[head : self._length])
+        if wait:
+            log.wait_durable(ticket)
+        return Landed(ticket.location, envelope.sha256, envelope.size, found, flaw)
+
+    def abort(self) -> None:
+        """Forget the object; nothing of it was kept."""
+        self._drop_large()
+        if len(self._buffer) > FIRST_BUFFER_BYTES and self._length <= FIRST_BUFFER_BYTES:
+            self._replace_buffer(FIRST_BUFFER_BYTES, 0)
+        self._length = self._kept = 0
+        self._failure = None
+
+    def _drop_large(self) -> None:
+        if self._large is not None:
+            large, self._large = self._large, None
+            large.abort()
+
+
+def _must_match(what: str, announced: str, found: str) -> None:
+    """Compare what the command set says with what the data set says (PS3.4 B.2.3, status A9xx)."""
+    if announced and announced != found:
+        raise ObjectMismatch(f"the data set's {what} is not the one announced")

@@ -1,0 +1,291 @@
+"""Write one batch of examined records into rows: archive's index, quarantine, attachments, findings, parcels.
+
+All of it, with the cursor, is one transaction, so that after a crash indexing goes on from the cursor and
+nothing is counted twice. Members of archives carry an id that outlives a second attempt to unpack.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from radrelay.archive.arrivals import Arrival, Terms, Verdict
+from radrelay.archive.holdings import after, end_of
+from radrelay.archive.index_writes import erasure_row
+from radrelay.archive.indexing import upsert_batch
+from radrelay.archive.models import Attachment, Source
+from radrelay.intake.examine import Examined
+from radrelay.intake.models import ParcelFinding, ParcelItem, Quarantined
+from radrelay.intake.tally import Tally
+from radrelay.settings import Settings
+from radrelay.storage.ids import new_id
+from radrelay.storage.models import Erasure, LandingRecord
+from radrelay.storage.outbox import emit
+
+Row = dict[str, Any]
+NOT_REFUSALS = frozenset({"unsafe-name", "missing-on-disc"})
+"""Findings about something that was kept, or about no file of the parcel."""
+
+
+@dataclass(slots=True)
+class _Rows:
+    records: list[Row] = field(default_factory=list)
+    quarantined: list[Row] = field(default_factory=list)
+    attachments: list[Row] = field(default_factory=list)
+    findings: list[Row] = field(default_factory=list)
+    items: list[Row] = field(default_factory=list)
+
+
+class BatchWriter:
+    """Writes batches; holds no state between them."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def write(self, session: Session, batch: Sequence[Examined], now: datetime) -> None:
+        """Write `batch`, records of one owner in their order, in the caller's transaction."""
+        fresh = _without_known_items(session, batch)
+        terms = _terms(session, fresh)
+        rows, tally = _Rows(), Tally()
+        arrivals: list[tuple[Examined, Arrival]] = []
+        for item in fresh:
+            self._sort(session, item, terms, rows, tally, arrivals, now)
+        verdicts = upsert_batch(session, [arrival for _, arrival in arrivals]) if arrivals else []
+        for (item, _), verdict in zip(arrivals, verdicts, strict=True):
+            self._apply(item, verdict, terms, rows, tally)
+        _insert(session, rows)
+        tally.write(session, now)
+
+    def _sort(
+        self,
+        session: Session,
+        item: Examined,
+        terms: Mapping[uuid.UUID, Terms],
+        rows: _Rows,
+        tally: Tally,
+        arrivals: list[tuple[Examined, Arrival]],
+        now: datetime,
+    ) -> None:
+        """Put one record on its way."""
+        envelope, origin = item.envelope, item.envelope.origin
+        if envelope.item_id is not None and origin.parcel_id is not None:
+            rows.items.append({"id": envelope.item_id, "parcel_id": origin.parcel_id})
+        source = terms.get(origin.source_id)
+        if envelope.kind == "finding":
+            self._add_finding(item, rows, tally)
+        elif envelope.kind == "end":
+            self._end(session, item, tally, now)
+        elif envelope.kind == "archive":
+            self._open_archive(session, item, rows, tally, now)
+        elif item.code or source is None or (envelope.kind == "object" and item.attributes is None):
+            rows.records.append(record_row(item))
+            code, reason = (item.code, item.reason) if item.code else ("source-gone", "Its source was deleted.")
+            self._set_aside(item, code, reason, terms, rows, tally)
+        elif envelope.kind == "attachment":
+            rows.records.append(record_row(item))
+            rows.attachments.append(_attachment_row(item, source))
+            tally.of(origin.parcel_id).attachments += 1
+            tally.received(envelope)
+        else:
+            arrivals.append((item, arrival_of(item, source)))
+
+    def _apply(
+        self, item: Examined, verdict: Verdict, terms: Mapping[uuid.UUID, Terms], rows: _Rows, tally: Tally
+    ) -> None:
+        """Take note of what the index says of one arrival."""
+        if verdict.kind == "quarantine":
+            self._set_aside(item, verdict.code, verdict.reason, terms, rows, tally)
+            return
+        counts = tally.of(item.envelope.origin.parcel_id)
+        if verdict.kind == "duplicate":
+            counts.duplicates += 1
+        else:
+            counts.objects += 1
+        if verdict.study_id is not None:
+            counts.studies.add(verdict.study_id)
+        tally.received(item.envelope)
+
+    def _set_aside(
+        self,
+        item: Examined,
+        code: str,
+        reason: str,
+        terms: Mapping[uuid.UUID, Terms],
+        rows: _Rows,
+        tally: Tally,
+    ) -> None:
+        source = terms.get(item.envelope.origin.source_id)
+        quarantine_s = self._settings.retention.quarantine_s
+        rows.quarantined.append(_quarantined_row(item, code, reason, source, quarantine_s))
+        tally.of(item.envelope.origin.parcel_id).quarantined += 1
+        tally.received(item.envelope)
+
+    def _add_finding(self, item: Examined, rows: _Rows, tally: Tally) -> None:
+        envelope, origin = item.envelope, item.envelope.origin
+        if origin.parcel_id is None:
+            return
+        rows.findings.append(
+            {
+                "id": new_id(),
+                "organisation_id": origin.organisation_id,
+                "parcel_id": origin.parcel_id,
+                "file_name": envelope.file_name,
+                "code": envelope.code[:40],
+                "text": envelope.text,
+            }
+        )
+        if envelope.code not in NOT_REFUSALS:
+            tally.of(origin.parcel_id).refused += 1
+            tally.received(envelope)
+
+    def _open_archive(self, session: Session, item: Examined, rows: _Rows, tally: Tally, now: datetime) -> None:
+        origin = item.envelope.origin
+        rows.records.append(record_row(item))
+        tally.of(origin.parcel_id).archives += 1
+        tally.received(item.envelope)
+        emit(
+            session,
+            organisation_id=origin.organisation_id,
+            kind="parcel.landed",
+            subject_id=origin.parcel_id or item.location.record_id,
+            at=now,
+            payload={"record_id": str(item.location.record_id)},
+        )
+
+    def _end(self, session: Session, item: Examined, tally: Tally, now: datetime) -> None:
+        """Close a parcel or one of its archives, whose raw bytes are not needed any more."""
+        envelope = item.envelope
+        if envelope.archive_id is None:
+            tally.of(envelope.origin.parcel_id).sealed = True
+            return
+        open_archive = session.execute(
+            sa.select(LandingRecord.organisation_id).where(
+                LandingRecord.id == envelope.archive_id,
+                ~sa.exists().where(Erasure.id == LandingRecord.id),
+            )
+        ).scalar_one_or_none()
+        if open_archive is not None:
+            session.execute(sa.insert(Erasure), [erasure_row(envelope.archive_id, open_archive, now)])
+            tally.of(envelope.origin.parcel_id).archives -= 1
+
+
+def arrival_of(item: Examined, source: Terms) -> Arrival:
+    """Return what the archive's index is handed for an examined object."""
+    if item.attributes is None:
+        raise ValueError("an object without attributes cannot be indexed")
+    envelope, origin = item.envelope, item.envelope.origin
+    return Arrival(
+        source=source,
+        attributes=item.attributes,
+        location=item.location,
+        transfer_syntax_uid=envelope.transfer_syntax,
+        sha256=envelope.sha256,
+        size=envelope.size,
+        received_at=envelope.received_at,
+        file_name=envelope.file_name,
+        file_size=envelope.file_size,
+        file_type=envelope.file_type,
+        parcel_id=origin.parcel_id,
+        correlation_id=origin.correlation_id,
+        account_id=origin.account_id,
+    )
+
+
+def record_row(item: Examined) -> Row:
+    """Return the row that keeps a record's bytes in its segment."""
+    location = item.location
+    return {
+        "id": location.record_id,
+        "organisation_id": item.envelope.origin.organisation_id,
+        "owner": location.owner,
+        "segment": location.segment,
+        "epoch": location.epoch,
+        "offset": location.offset,
+        "length": location.length,
+    }
+
+
+def _without_known_items(session: Session, batch: Sequence[Examined]) -> list[Examined]:
+    """Leave out members of archives that an earlier attempt to unpack has brought already."""
+    ids = [item.envelope.item_id for item in batch if item.envelope.item_id is not None]
+    if not ids:
+        return list(batch)
+    known = set(session.scalars(sa.select(ParcelItem.id).where(ParcelItem.id.in_(ids))))
+    fresh = []
+    for item in batch:
+        item_id = item.envelope.item_id
+        if item_id is None or item_id not in known:
+            fresh.append(item)
+        if item_id is not None:
+            known.add(item_id)
+    return fresh
+
+
+def _terms(session: Session, batch: Sequence[Examined]) -> dict[uuid.UUID, Terms]:
+    ids = {item.envelope.origin.source_id for item in batch}
+    return {row.id: Terms.of(row) for row in session.scalars(sa.select(Source).where(Source.id.in_(ids)))}
+
+
+def _attachment_row(item: Examined, source: Terms) -> Row:
+    envelope = item.envelope
+    received = envelope.received_at
+    return {
+        "id": item.location.record_id,
+        "organisation_id": envelope.origin.organisation_id,
+        "study_id": None,
+        "holding_id": None,
+        "parcel_id": envelope.origin.parcel_id,
+        "file_name": envelope.file_name,
+        "file_size": envelope.file_size if envelope.file_size is not None else envelope.size,
+        "file_type": envelope.file_type[:100],
+        "sha256": envelope.sha256,
+        "received_at": received,
+        "ends_at": end_of(after(received, source.retention_s), None, after(received, source.max_age_s)),
+        "record_id": item.location.record_id,
+        "pack_id": None,
+        "pack_entry": None,
+    }
+
+
+def _quarantined_row(item: Examined, code: str, reason: str, source: Terms | None, quarantine_s: int) -> Row:
+    envelope, attributes = item.envelope, item.attributes
+    received = envelope.received_at
+    ceiling = after(received, source.max_age_s) if source is not None else None
+    return {
+        "id": new_id(),
+        "organisation_id": envelope.origin.organisation_id,
+        "source_id": envelope.origin.source_id,
+        "parcel_id": envelope.origin.parcel_id,
+        "record_id": item.location.record_id,
+        "code": code[:40],
+        "reason": reason,
+        "study_uid": (attributes.study_uid if attributes else envelope.study_uid)[:64],
+        "sop_uid": (attributes.sop_uid if attributes else envelope.sop_uid)[:64],
+        "patient_name": attributes.patient_name if attributes else "",
+        "patient_id_value": (attributes.patient_id if attributes else "")[:64],
+        "file_name": envelope.file_name,
+        "size": envelope.size,
+        "received_at": received,
+        "ends_at": end_of(after(received, quarantine_s), None, ceiling),
+        "released_at": None,
+        "correlation_id": envelope.origin.correlation_id[:64],
+    }
+
+
+def _insert(session: Session, rows: _Rows) -> None:
+    connection = session.connection()
+    for table, found in (
+        (LandingRecord.__table__, rows.records),
+        (Quarantined.__table__, rows.quarantined),
+        (Attachment.__table__, rows.attachments),
+        (ParcelFinding.__table__, rows.findings),
+        (ParcelItem.__table__, rows.items),
+    ):
+        if found:
+            connection.execute(sa.insert(table), found)

@@ -1,0 +1,297 @@
+"""Sources: the doors that studies come in by, their defaults at the first start, and how they are changed.
+
+`SourceBook` keeps them in memory for the roles that receive, so that a sender is answered while the database is away.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from radrelay.archive.models import Holding, Instance, Source
+from radrelay.intake.callers import allows, check_ae_title, check_callers
+from radrelay.intake.envelope import Origin
+from radrelay.intake.errors import QuotaExceeded, SourceInUse, SourceInvalid, SourceUnknown
+from radrelay.settings import Settings
+from radrelay.storage.database import Database, DatabaseUnavailable
+from radrelay.storage.ids import new_id
+
+KINDS = ("dicom", "stow", "upload", "import", "folder")
+PUSHED = ("dicom", "stow")
+POLICIES = ("quarantine", "supersede", "keep-both")
+SHORTEST_SPAN_S = 60
+REFRESH_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class SourceView:
+    """A source as the rest of the program sees it; the fields are the columns of its row."""
+
+    id: uuid.UUID
+    organisation_id: uuid.UUID
+    name: str
+    kind: str
+    ae_title: str | None
+    callers: str
+    folder: str | None
+    issuer_of_patient_id: str
+    retention_s: int | None
+    max_age_s: int | None
+    quiet_s: int
+    duplicate_policy: str
+    quota_bytes: int | None
+    scan: bool
+    enabled: bool
+    created_at: datetime
+
+    def origin(
+        self,
+        *,
+        peer: str = "",
+        calling_ae: str = "",
+        called_ae: str = "",
+        correlation_id: str = "",
+        parcel_id: uuid.UUID | None = None,
+        account_id: uuid.UUID | None = None,
+    ) -> Origin:
+        """Return the origin of what this source brings."""
+        return Origin(
+            self.organisation_id, self.id, self.kind, peer, calling_ae, called_ae, correlation_id, parcel_id,
+            account_id, self.scan,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSpec:
+    """What a person may set of a source."""
+
+    name: str
+    kind: str
+    ae_title: str | None = None
+    callers: str = "*"
+    folder: str | None = None
+    issuer_of_patient_id: str = ""
+    retention_s: int | None = None
+    max_age_s: int | None = None
+    quiet_s: int = 30
+    duplicate_policy: str = "quarantine"
+    quota_bytes: int | None = None
+    scan: bool = True
+    enabled: bool = True
+
+
+_FIELDS = tuple(SourceSpec.__dataclass_fields__)
+_VIEW_FIELDS = tuple(SourceView.__dataclass_fields__)
+
+
+def ensure_defaults(session: Session, organisation_id: uuid.UUID, settings: Settings, now: datetime) -> None:
+    """Make the default sources of a new organisation, and one for each folder that the settings watch."""
+    known = list_sources(session, organisation_id)
+    if not any(source.kind != "folder" for source in known):
+        for name, kind in (("DICOM", "dicom"), ("STOW-RS", "stow"), ("Upload", "upload"), ("Import", "import")):
+            add_source(session, organisation_id, default_spec(name, kind, settings), now)
+    watched = {source.folder for source in known if source.kind == "folder"}
+    for folder in settings.intake.watch:
+        if str(folder) not in watched:
+            name = _free_name(session, organisation_id, f"Folder {folder.name or folder}"[:90])
+            spec = default_spec(name, "folder", settings, folder=str(folder))
+            add_source(session, organisation_id, spec, now)
+
+
+def default_spec(name: str, kind: str, settings: Settings, folder: str | None = None) -> SourceSpec:
+    """Return a source of `kind` with the retention that the settings give to its like."""
+    retention = settings.retention
+    retention_s = retention.pushed_s if kind in PUSHED else retention.uploaded_s
+    return SourceSpec(name, kind, folder=folder, retention_s=retention_s, quiet_s=max(1, round(retention.quiet_s)))
+
+
+def list_sources(session: Session, organisation_id: uuid.UUID | None = None) -> list[SourceView]:
+    """Return all sources, by name; of one organisation if given."""
+    query = sa.select(Source).order_by(Source.name)
+    if organisation_id is not None:
+        query = query.where(Source.organisation_id == organisation_id)
+    return [_view(row) for row in session.scalars(query)]
+
+
+def get_source(session: Session, organisation_id: uuid.UUID, source_id: uuid.UUID) -> SourceView:
+    """Return one source; raises `SourceUnknown`."""
+    return _view(_row(session, organisation_id, source_id))
+
+
+def add_source(session: Session, organisation_id: uuid.UUID, spec: SourceSpec, now: datetime) -> SourceView:
+    """Add a source; raises `SourceInvalid` naming what is wrong."""
+    values = _checked(session, organisation_id, spec, None)
+    row = Source(id=new_id(), organisation_id=organisation_id, created_at=now, **values)
+    session.add(row)
+    session.flush()
+    return _view(row)
+
+
+def change_source(
+    session: Session, organisation_id: uuid.UUID, source_id: uuid.UUID, changes: Mapping[str, object]
+) -> SourceView:
+    """Change some of a source's fields; raises `SourceUnknown`, `SourceInvalid`.
+
+    A new retention counts for what arrives from now on; what is here keeps the end that it was given.
+    """
+    row = _row(session, organisation_id, source_id)
+    unknown = set(changes) - set(_FIELDS)
+    if unknown:
+        raise SourceInvalid(f"a source has no field {sorted(unknown)[0]}")
+    if changes.get("kind", row.kind) != row.kind:
+        raise SourceInvalid("a source's kind cannot be changed; add another source")
+    merged = {name: changes.get(name, getattr(row, name)) for name in _FIELDS}
+    spec = SourceSpec(**merged)  # type: ignore[arg-type]  # _checked looks at every type
+    for name, value in _checked(session, organisation_id, spec, source_id).items():
+        setattr(row, name, value)
+    session.flush()
+    return _view(row)
+
+
+def remove_source(session: Session, organisation_id: uuid.UUID, source_id: uuid.UUID) -> None:
+    """Remove a source that nothing is here of; raises `SourceUnknown`, `SourceInUse`."""
+    row = _row(session, organisation_id, source_id)
+    if session.execute(sa.select(Holding.id).where(Holding.source_id == source_id).limit(1)).first() is not None:
+        raise SourceInUse
+    session.delete(row)
+
+
+def _row(session: Session, organisation_id: uuid.UUID, source_id: uuid.UUID) -> Source:
+    row = session.get(Source, source_id)
+    if row is None or row.organisation_id != organisation_id:
+        raise SourceUnknown
+    return row
+
+
+def _view(row: Source) -> SourceView:
+    return SourceView(**{name: getattr(row, name) for name in _VIEW_FIELDS})
+
+
+def _free_name(session: Session, organisation_id: uuid.UUID, name: str) -> str:
+    taken = {source.name for source in list_sources(session, organisation_id)}
+    names = (name, *(f"{name} {number}" for number in range(2, len(taken) + 3)))
+    return next(candidate for candidate in names if candidate not in taken)
+
+
+def _checked(
+    session: Session, organisation_id: uuid.UUID, spec: SourceSpec, source_id: uuid.UUID | None
+) -> dict[str, object]:
+    """Return the columns of `spec`; raises `SourceInvalid`."""
+    name = spec.name.strip() if isinstance(spec.name, str) else ""
+    if not 1 <= len(name) <= 100:
+        raise SourceInvalid("a source's name has 1 to 100 characters")
+    if spec.kind not in KINDS:
+        raise SourceInvalid(f"a source's kind is one of {', '.join(KINDS)}")
+    if spec.duplicate_policy not in POLICIES:
+        raise SourceInvalid(f"a source's duplicate policy is one of {', '.join(POLICIES)}")
+    if spec.kind == "folder" and not (spec.folder or "").startswith("/"):
+        raise SourceInvalid("a folder source needs the full path of its folder")
+    if len(spec.issuer_of_patient_id) > 64:
+        raise SourceInvalid("an issuer of patient IDs has at most 64 characters")
+    _check_spans(spec)
+    ae_title = check_ae_title(spec.ae_title) if spec.ae_title else None
+    for other in list_sources(session, organisation_id):
+        if other.id != source_id and other.name == name:
+            raise SourceInvalid(f"there is already a source named {name!r}")
+        if other.id != source_id and ae_title is not None and (other.kind, other.ae_title) == (spec.kind, ae_title):
+            raise SourceInvalid(f"the AE title {ae_title} already leads to the source {other.name!r}")
+    values = {field: getattr(spec, field) for field in _FIELDS}
+    return values | {"name": name, "ae_title": ae_title, "callers": check_callers(spec.callers)}
+
+
+def _check_spans(spec: SourceSpec) -> None:
+    for field in ("retention_s", "max_age_s"):
+        span = getattr(spec, field)
+        if span is not None and (not isinstance(span, int) or not SHORTEST_SPAN_S <= span < 1 << 31):
+            raise SourceInvalid(f"{field} is at least {SHORTEST_SPAN_S} seconds, or none")
+    if spec.max_age_s is not None and spec.retention_s is not None and spec.retention_s > spec.max_age_s:
+        raise SourceInvalid("a source's retention cannot be longer than its maximum age")
+    if not 1 <= spec.quiet_s <= 86_400:
+        raise SourceInvalid("quiet_s is 1 to 86400 seconds")
+    if spec.quota_bytes is not None and spec.quota_bytes < 0:
+        raise SourceInvalid("a quota cannot be negative")
+
+
+class SourceBook:
+    """The sources in memory, read again every few seconds; thread-safe. Also answers for their quotas."""
+
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self._database = database
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._sources: tuple[SourceView, ...] = ()
+        self._quota: dict[uuid.UUID, int] = {}
+        self._used: dict[uuid.UUID, int] = {}
+        self._read_at: float | None = None
+
+    def resolve(self, kind: str, called_ae: str = "", organisation_id: uuid.UUID | None = None) -> SourceView:
+        """Return the enabled source that `called_ae` leads to, else the default of its kind; raises `SourceUnknown`."""
+        default: SourceView | None = None
+        for source in self.sources():
+            fits = source.enabled and source.kind == kind
+            if not fits or organisation_id not in (None, source.organisation_id):
+                continue
+            if called_ae and source.ae_title == called_ae:
+                return source
+            if source.ae_title is None and default is None:
+                default = source
+        own = self._settings.dicom
+        if default is None or (called_ae and called_ae != own.ae_title and not own.accept_any_called):
+            raise SourceUnknown
+        return default
+
+    def admits(self, source: SourceView, calling_ae: str, address: str) -> bool:
+        """Return whether the source's list of callers lets this one call."""
+        return allows(source.callers, calling_ae, address)
+
+    def sources(self) -> tuple[SourceView, ...]:
+        """Return all sources; those last read when the database is away. Raises if none was ever read."""
+        read_at = self._read_at
+        if read_at is None or time.monotonic() - read_at > REFRESH_S:
+            self.refresh()
+        return self._sources
+
+    def refresh(self) -> None:
+        """Read the sources, and what those with a quota have used; raises only when nothing was ever read."""
+        with self._lock:
+            try:
+                with self._database.read() as session:
+                    sources = tuple(list_sources(session))
+                    quota = {source.id: source.quota_bytes for source in sources if source.quota_bytes is not None}
+                    used = used_bytes(session, list(quota)) if quota else {}
+            except DatabaseUnavailable:
+                if self._read_at is None:
+                    raise
+            else:
+                self._sources, self._quota, self._used = sources, quota, used
+            self._read_at = time.monotonic()
+
+    def check(self, origin: Origin, size: int) -> None:
+        """Count `size` bytes for the origin's source; raises `QuotaExceeded` when they are too many."""
+        limit = self._quota.get(origin.source_id)
+        if limit is None:
+            return
+        self.sources()
+        with self._lock:
+            used = self._used.get(origin.source_id, 0) + size
+            if used > limit:
+                raise QuotaExceeded(f"The source has used up its quota of {limit} bytes; nothing was kept.")
+            self._used[origin.source_id] = used
+
+
+def used_bytes(session: Session, source_ids: list[uuid.UUID]) -> dict[uuid.UUID, int]:
+    """Return how many bytes of instances each source's holdings brought."""
+    rows = session.execute(
+        sa.select(Holding.source_id, sa.func.sum(Instance.size))
+        .join(Instance, Instance.holding_id == Holding.id)
+        .where(Holding.source_id.in_(source_ids))
+        .group_by(Holding.source_id)
+    )
+    return {source_id: int(total or 0) for source_id, total in rows}

@@ -1,0 +1,237 @@
+"""Unpack an archive into the landing again: each member on its own, bounded in every direction, nothing lost in silence.
+
+A member is named by the archive's record and its place, the same on every attempt, so that a second attempt after a
+crash adds nothing. What is refused names its limit; a bad member never costs its neighbours. Member names are words,
+never paths: nothing is written under them.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from radrelay.intake.envelope import Origin
+from radrelay.intake.errors import ArchiveLimit, ArchiveRefused
+from radrelay.intake.files import FileLander, LandedFile, clean_text
+from radrelay.intake.landing import Landing
+from radrelay.intake.object_writer import FileFacts, Fragment
+from radrelay.intake.scratch import ByteSource, ScratchSource
+from radrelay.intake.zip_members import METHODS, Member, list_members, read_member
+from radrelay.settings import IntakeSettings
+
+log = structlog.get_logger(__name__)
+
+RATIO_FROM_BYTES = 16 << 20
+"""A member's growth is judged from this size on: a small blank image is no bomb."""
+
+
+@dataclass(slots=True)
+class Budget:
+    """What one archive, with all archives inside it, may still become."""
+
+    bytes_left: int
+    entries_left: int
+    max_ratio: int
+    max_depth: int
+    settings: IntakeSettings
+
+    @classmethod
+    def of(cls, settings: IntakeSettings) -> Budget:
+        """Start with everything that the settings allow."""
+        return cls(settings.max_inflated_bytes, settings.max_entries, settings.max_ratio, settings.max_depth, settings)
+
+    def take_entry(self) -> None:
+        """Count a member; raises `ArchiveExhausted` at `intake.max_entries`."""
+        self.entries_left -= 1
+        if self.entries_left < 0:
+            raise ArchiveExhausted(f"the archive holds more than intake.max_entries, {self.settings.max_entries} files")
+
+    def guard(self, member: Member, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        """Pass `pieces` on while the member and the archive stay in bounds."""
+        count = 0
+        for piece in pieces:
+            count += len(piece)
+            self.bytes_left -= len(piece)
+            if self.bytes_left < 0:
+                limit = self.settings.max_inflated_bytes
+                raise ArchiveExhausted(f"the archive unpacks to more than intake.max_inflated_bytes, {limit} bytes")
+            packed = member.packed_bytes
+            if packed is not None and count > RATIO_FROM_BYTES and count > self.max_ratio * max(1, packed):
+                raise ArchiveRatio(f"the file grows more than intake.max_ratio, {self.max_ratio} times, when unpacked")
+            yield piece
+
+
+class ArchiveExhausted(ArchiveLimit):
+    """The archive as a whole goes beyond a limit; the rest of it was not unpacked."""
+
+    code = "archive-limit"
+
+
+class ArchiveRatio(ArchiveLimit):
+    """A file in the archive grows beyond intake.max_ratio."""
+
+    code = "ratio-limit"
+
+
+class ArchiveDepth(ArchiveLimit):
+    """The archive lies too deep in other archives."""
+
+    code = "depth-limit"
+
+
+class MemberEncrypted(ArchiveRefused):
+    """This file needs a password; send it without."""
+
+    code = "encrypted"
+
+
+class MemberUnsupported(ArchiveRefused):
+    """This file is packed in a way that is not supported; pack it anew as an ordinary ZIP."""
+
+    code = "method-unsupported"
+
+
+class MemberLink(ArchiveRefused):
+    """A symbolic link is never followed."""
+
+    code = "link"
+
+
+class MembersOverlap(ArchiveLimit):
+    """The archive's files overlap each other, as no ordinary archive's do."""
+
+    code = "overlap"
+
+
+@dataclass(slots=True)
+class Unpacked:
+    """How many files an archive held, and how many of them were kept or open to a person in the quarantine."""
+
+    files: int = 0
+    kept: int = 0
+
+
+class Unpacker:
+    """Unpacks one archive after another for one origin; for one thread."""
+
+    def __init__(self, landing: Landing, origin: Origin, archive_id: uuid.UUID) -> None:
+        """`archive_id` names the outermost archive: its record, or an import's own id."""
+        self._landing = landing
+        self._origin = origin
+        self._archive_id = archive_id
+        self._budget = Budget.of(landing.settings.intake)
+        self._scratch: Path = landing.settings.data_dir / "scratch"
+        self._counts = Unpacked()
+
+    def unpack(self, source: ByteSource, name: str = "") -> Unpacked:
+        """Land every member of the archive `source`, what is in nested archives too; what is refused is noted."""
+        try:
+            self._unpack(source, name, 1)
+        except ArchiveExhausted as limit:
+            self._note(name or "archive", limit, uuid.uuid5(self._archive_id, "limit"))
+        return self._counts
+
+    def _unpack(self, source: ByteSource, prefix: str, depth: int) -> None:
+        listing = list_members(source)
+        if listing.damage:
+            self._note(prefix or "archive", ArchiveRefused(listing.damage), self._item(prefix, -1))
+        if listing.count is not None and listing.count > self._budget.entries_left:
+            self._budget.entries_left = 0
+            self._budget.take_entry()
+        packed, found = 0, False
+        try:
+            for member in listing.members:
+                found = True
+                if member.is_folder:
+                    continue
+                self._budget.take_entry()
+                packed += member.packed_bytes or 0
+                if packed > source.size:
+                    raise MembersOverlap
+                self._unpack_member(source, member, prefix, depth)
+        except ArchiveExhausted:
+            raise
+        except ArchiveRefused as refused:
+            self._note(prefix or "archive", refused, self._item(prefix, -2))
+        if not found and not listing.damage:
+            self._note(prefix or "archive", ArchiveEmpty(), self._item(prefix, -3))
+
+    def _unpack_member(self, source: ByteSource, member: Member, prefix: str, depth: int) -> None:
+        self._counts.files += 1
+        name = cleaned_name(member.name) or f"file-{member.index + 1}"
+        shown = f"{prefix}/{name}" if depth > 1 else name
+        item_id = self._item(f"{prefix}#{depth}", member.index)
+
+        def nested(_: str, chunks: Iterator[Fragment]) -> int:
+            return self._unpack_nested(shown, (bytes(chunk) for chunk in chunks), depth)
+
+        lander = FileLander(self._landing, self._origin, nested)
+        try:
+            _refuse_unreadable(member)
+            pieces = self._budget.guard(member, read_member(source, member))
+            landed = lander.land(shown, pieces, item_id=item_id, wait=False)
+            self._counts.kept += landed.landed is not None
+            self._after(member, name, shown, landed, item_id)
+        except ArchiveExhausted:
+            raise
+        except ArchiveRefused as refused:
+            self._note(shown, refused, item_id, member.plain_bytes)
+
+    def _after(self, member: Member, name: str, shown: str, landed: LandedFile, item_id: uuid.UUID) -> None:
+        """Note the name that was not taken as sent."""
+        if landed.landed is not None and name != member.name:
+            text = f"The file was named {clean_text(member.name)[:500]!r} in the archive; it is kept under a plain name."
+            file = FileFacts(shown, None, "", uuid.uuid5(item_id, "name"))
+            self._landing.note(self._origin, file, "unsafe-name", text)
+
+    def _unpack_nested(self, name: str, chunks: Iterator[bytes], depth: int) -> int:
+        if depth >= self._budget.max_depth:
+            raise ArchiveDepth(f"the archive lies deeper than intake.max_depth, {self._budget.max_depth} archives")
+        source = ScratchSource.fill(self._scratch, chunks)
+        try:
+            self._unpack(source, name, depth + 1)
+            return source.size
+        finally:
+            source.close()
+
+    def _item(self, where: str, index: int) -> uuid.UUID:
+        return uuid.uuid5(self._archive_id, f"{where}#{index}")
+
+    def _note(self, name: str, error: ArchiveRefused, item_id: uuid.UUID, size: int | None = None) -> None:
+        log.info("archive member refused", archive=str(self._archive_id), code=error.code)
+        self._landing.note(self._origin, FileFacts(name, size, "", item_id), error.code, error.message)
+
+
+class ArchiveEmpty(ArchiveRefused):
+    """The archive is empty."""
+
+    code = "empty"
+
+
+def _refuse_unreadable(member: Member) -> None:
+    if member.is_encrypted:
+        raise MemberEncrypted
+    if member.is_link:
+        raise MemberLink
+    if member.method not in METHODS:
+        raise MemberUnsupported(f"{MemberUnsupported.__doc__} (method {member.method})")
+
+
+_DRIVE = re.compile(r"^[A-Za-z]:")
+_DEVICES = frozenset({"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))})
+
+
+def cleaned_name(name: str) -> str:
+    """Return a member's name as a plain relative one: no root, drive, parent, device or control characters."""
+    parts: list[str] = []
+    for raw in _DRIVE.sub("", name.replace("\\", "/")).split("/"):
+        part = clean_text(raw).strip().rstrip(".")
+        if part in ("", ".", ".."):
+            continue
+        parts.append(f"_{part}" if part.partition(".")[0].lower() in _DEVICES else part)
+    return "/".join(parts)

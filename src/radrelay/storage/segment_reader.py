@@ -1,0 +1,416 @@
+"""The reading side of landing, for any process of the machine: scan, read, erase, free.
+
+Only what is durable is shown: up to a sealed segment's end, or up to its owner's watermark. A record that was
+erased, or a segment that was freed and recycled, is recognised by record id and epoch and never read as another.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from radrelay.storage.file_layer import FileLayer, PosixFiles
+from radrelay.storage.keys import TAG_BYTES, Keyring
+from radrelay.storage.landing_format import (
+    BODY_NONCE,
+    ENVELOPE_NONCE,
+    ERASED_KEY,
+    HEAD_NONCE,
+    HEADER_BYTES,
+    KEY_AT,
+    LARGE,
+    PAGE,
+    RecordDamaged,
+    RecordGone,
+    RecordHeader,
+    RecordLocation,
+    SegmentGone,
+    SegmentHeader,
+    open_part,
+    parse_record_header,
+    parse_segment_page,
+    segment_context,
+    segment_name,
+    segment_path_number,
+)
+from radrelay.storage.large_objects import LargeReference, large_path, read_large
+from radrelay.storage.segment_owner import LandingInUse, OwnerLock, erasing
+from radrelay.storage.segment_recovery import large_records, recover_directory
+from radrelay.storage.watermark import read_watermark
+
+FREE_STOCK = 8
+OPEN_SEGMENTS = 64
+GUESS_BYTES = 8192  # header, envelope and head of most objects in one read
+SCAN_BYTES = 32 << 20  # heads in one scan's answer, at most about this much
+STREAM_BYTES = 1 << 20
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentInfo:
+    """A segment of an owner; a sealed one grows no more."""
+
+    number: int
+    epoch: int
+    sealed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ScannedRecord:
+    """What the indexer reads of a record: where it is, what landing says of it, the object's head."""
+
+    location: RecordLocation
+    envelope: bytes
+    head: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ScanResult:
+    """Records in order; `position` is where to go on. `damaged` are records whose bytes do not authenticate."""
+
+    records: list[ScannedRecord]
+    position: int
+    segment_finished: bool
+    epoch: int
+    damaged: list[RecordLocation] = field(default_factory=list)
+
+
+class SegmentReader:
+    """Reads every owner's landing under `landing_dir`. Thread-safe."""
+
+    def __init__(self, landing_dir: Path, keyring: Keyring, files: FileLayer | None = None) -> None:
+        self._landing = landing_dir
+        self._keyring = keyring
+        self._files = files or PosixFiles()
+        self._lock = threading.Lock()
+        self._open: OrderedDict[tuple[str, int], _OpenSegment] = OrderedDict()
+        self._sealed: dict[tuple[str, int], SegmentInfo] = {}
+
+    def owners(self) -> list[str]:
+        """Return the names of all owners that have landed anything."""
+        if not self._landing.is_dir():
+            return []
+        return sorted(entry.name for entry in os.scandir(self._landing) if entry.is_dir())
+
+    def segments(self, owner: str) -> list[SegmentInfo]:
+        """Return an owner's segments in the order they were written."""
+        try:
+            names = os.listdir(self._landing / owner)
+        except FileNotFoundError:
+            return []
+        found: list[SegmentInfo] = []
+        for number in sorted(n for name in names if (n := segment_path_number(name)) is not None):
+            info = self._sealed.get((owner, number))
+            if info is None:
+                try:
+                    header = self._segment(owner, number).header()
+                except SegmentGone:
+                    continue
+                info = SegmentInfo(number, header.epoch, header.sealed_end is not None)
+                if info.sealed:
+                    self._sealed[owner, number] = info
+            found.append(info)
+        return found
+
+    def scan(self, owner: str, segment: int, epoch: int | None, position: int, limit: int) -> ScanResult:
+        """Return up to `limit` durable records from byte `position` on (0: from the first).
+
+        Raises
+        ------
+        SegmentGone
+            The segment was freed, or is of another epoch than `epoch`.
+        """
+        opened = self._segment(owner, segment)
+        header = opened.header()
+        if epoch is not None and header.epoch != epoch:
+            self._forget(owner, segment)
+            raise SegmentGone
+        end = header.sealed_end
+        if end is None:
+            mark = read_watermark(self._landing / owner)
+            current = mark is not None and (mark.segment, mark.epoch) == (segment, header.epoch)
+            end = mark.offset if mark is not None and current else PAGE
+        position = max(position, PAGE)
+        records: list[ScannedRecord] = []
+        damaged: list[RecordLocation] = []
+        size = 0
+        while position < end and len(records) + len(damaged) < limit and size < SCAN_BYTES:
+            data = opened.pread(GUESS_BYTES, position)
+            record = parse_record_header(data, header.epoch, segment, end - position)
+            if record is None:
+                log.error("landing.header_damaged", owner=owner, segment=segment, offset=position)
+                position += PAGE  # records begin at whole pages: go on with the next that is one
+                continue
+            if not record.erased:
+                try:
+                    scanned = self._scanned(opened, owner, record, position, data)
+                    records.append(scanned)
+                    size += len(scanned.head)
+                except RecordDamaged:
+                    length = record.head_length + record.body_length
+                    damaged.append(RecordLocation(record.record_id, owner, segment, header.epoch, position, length))
+            position += record.stored_bytes
+        return ScanResult(records, position, header.sealed_end is not None and position >= end, header.epoch, damaged)
+
+    def read(self, location: RecordLocation, start: int = 0, length: int | None = None) -> bytes:
+        """Return plain bytes of a record's payload, verified.
+
+        Raises
+        ------
+        RecordGone, SegmentGone
+            It was erased, or its segment freed.
+        RecordDamaged
+            Its bytes do not authenticate.
+        """
+        return b"".join(self._pieces(location, start, length))
+
+    def stream(self, location: RecordLocation) -> Iterator[bytes]:
+        """Yield a record's payload in pieces of at most 1 MiB; raises as `read` does."""
+        for piece in self._pieces(location, 0, None):
+            for at in range(0, len(piece), STREAM_BYTES):
+                yield piece[at : at + STREAM_BYTES]
+
+    def erase(self, location: RecordLocation) -> None:
+        """Make a record unreadable at once, durable on return; nothing happens if it is gone already."""
+        self.erase_many([location])
+
+    def erase_many(self, locations: Sequence[RecordLocation]) -> None:
+        """Make records unreadable at once, with one sync for each segment."""
+        by_segment: dict[tuple[str, int], list[RecordLocation]] = {}
+        for location in locations:
+            by_segment.setdefault((location.owner, location.segment), []).append(location)
+        for (owner, number), group in by_segment.items():
+            directory = self._landing / owner
+            if not directory.is_dir():
+                continue
+            with erasing(directory):
+                self._erase_in(directory, number, group)
+
+    def free(self, owner: str, segment: int, epoch: int) -> bool:
+        """Give a sealed segment back whose records nobody needs; return false if it still grows.
+
+        Its key is destroyed first, durably; then its bytes are overwritten and the file is kept for reuse, or
+        removed where enough are.
+        """
+        directory = self._landing / owner
+        path = directory / segment_name(segment)
+        if not path.exists():
+            return True
+        with erasing(directory):
+            header = parse_segment_page(_first_page(path))
+            if header is not None and header.epoch != epoch:
+                return True
+            if header is not None and header.sealed_end is None:
+                return False
+            large = large_records(path)
+            handle = self._files.open(path)
+            try:
+                self._files.pwrite(handle, bytes(PAGE), 0)
+                self._files.fdatasync(handle)
+                for record_id in large:
+                    self._files.unlink(large_path(directory, record_id))
+                keep = len(list(directory.glob("free-*.seg"))) < FREE_STOCK
+                if keep and header is not None and header.sealed_end is not None:
+                    self._files.zero_fill(handle, PAGE, header.sealed_end)
+                    self._files.fdatasync(handle)
+            finally:
+                self._files.close(handle)
+            if keep:
+                self._files.rename(path, path.with_name(f"free-{segment:010d}.seg"))
+            else:
+                self._files.unlink(path)
+            self._files.fsync_dir(directory)
+        self._forget(owner, segment)
+        return True
+
+    def recover(self, owner: str) -> bool:
+        """Take over what a dead owner left, so that all of it can be scanned; false while the owner lives."""
+        directory = self._landing / owner
+        try:
+            lock = OwnerLock.take(directory, patience_s=0)
+        except (LandingInUse, FileNotFoundError):
+            return False
+        try:
+            recover_directory(directory, owner, self._keyring, self._files)
+        finally:
+            lock.release()
+        return True
+
+    def remove_owner(self, owner: str) -> bool:
+        """Remove the directory of a dead owner once it has no segments left; return whether it is gone."""
+        directory = self._landing / owner
+        try:
+            lock = OwnerLock.take(directory, patience_s=0)
+        except FileNotFoundError:
+            return True
+        except LandingInUse:
+            return False
+        try:
+            if any(segment_path_number(name) is not None for name in os.listdir(directory)):
+                return False
+            for path in directory.iterdir():
+                path.unlink()
+            directory.rmdir()
+        finally:
+            lock.release()
+        return True
+
+    def key_versions(self) -> set[int]:
+        """Return the versions of the image key that segments here are wrapped under."""
+        versions: set[int] = set()
+        for owner in self.owners():
+            for path in (self._landing / owner).glob("seg-*.seg"):
+                header = parse_segment_page(_first_page(path))
+                if header is not None:
+                    versions.add(int.from_bytes(header.wrapped_key[:4], "big"))
+        return versions
+
+    def _scanned(
+        self, opened: _OpenSegment, owner: str, record: RecordHeader, offset: int, data: bytes
+    ) -> ScannedRecord:
+        if record.body_at > len(data):
+            data = opened.pread(record.body_at, offset)
+        cipher = record.cipher(opened.cipher(record.epoch))
+        view = memoryview(data)
+        envelope = open_part(cipher, ENVELOPE_NONCE, view[record.envelope_at : record.head_at], record.record_id)
+        head = open_part(cipher, HEAD_NONCE, view[record.head_at : record.body_at], record.record_id)
+        length = record.head_length + record.body_length
+        if record.kind == LARGE:
+            body = opened.pread(record.body_length + TAG_BYTES, offset + record.body_at)
+            length = LargeReference.unpack(open_part(cipher, BODY_NONCE, body, record.record_id)).length
+        location = RecordLocation(record.record_id, owner, record.segment, record.epoch, offset, length)
+        return ScannedRecord(location, envelope, head)
+
+    def _pieces(self, location: RecordLocation, start: int, length: int | None) -> Iterator[bytes]:
+        end = location.length if length is None else min(location.length, start + length)
+        opened, record = self._record(location)
+        cipher = record.cipher(opened.cipher(record.epoch))
+        try:
+            if record.kind == LARGE:
+                body = opened.pread(record.body_length + TAG_BYTES, location.offset + record.body_at)
+                reference = LargeReference.unpack(open_part(cipher, BODY_NONCE, body, record.record_id))
+                yield from read_large(self._landing / location.owner, record.record_id, reference, start, end)
+                return
+            at = 0
+            for nonce, part_at, part_length in (
+                (HEAD_NONCE, record.head_at, record.head_length),
+                (BODY_NONCE, record.body_at, record.body_length),
+            ):
+                if start < at + part_length and end > at:
+                    sealed = opened.pread(part_length + TAG_BYTES, location.offset + part_at)
+                    plain = open_part(cipher, nonce, sealed, record.record_id)
+                    yield plain if start <= at and end >= at + part_length else plain[max(0, start - at) : end - at]
+                at += part_length
+        except RecordDamaged:
+            _, again = self._record(location)  # erased or freed while it was read?
+            if again.erased:
+                raise RecordGone from None
+            raise
+
+    def _record(self, location: RecordLocation) -> tuple[_OpenSegment, RecordHeader]:
+        opened = self._segment(location.owner, location.segment)
+        data = opened.pread(HEADER_BYTES, location.offset)
+        record = parse_record_header(data, location.epoch, location.segment, opened.size - location.offset)
+        if record is None:
+            self._forget(location.owner, location.segment)
+            header = self._segment(location.owner, location.segment).header()
+            if header.epoch != location.epoch:
+                raise SegmentGone
+            raise RecordDamaged("a landed record's header is damaged")
+        if record.record_id != location.record_id:
+            raise RecordGone
+        return opened, record
+
+    def _erase_in(self, directory: Path, number: int, group: list[RecordLocation]) -> None:
+        try:
+            handle = self._files.open(directory / segment_name(number))
+        except FileNotFoundError:
+            return
+        try:
+            erased: list[tuple[int, RecordHeader]] = []
+            for location in group:
+                data = os.pread(handle, HEADER_BYTES, location.offset)
+                record = parse_record_header(data, location.epoch, number, os.fstat(handle).st_size - location.offset)
+                if record is not None and record.record_id == location.record_id:
+                    self._files.pwrite(handle, ERASED_KEY, location.offset + KEY_AT)
+                    erased.append((location.offset, record))
+            self._files.fdatasync(handle)
+            for offset, record in erased:
+                # The key is gone for good; the ciphertext follows in the kernel's own time.
+                self._files.zero_fill(handle, offset + record.envelope_at, offset + record.stored_bytes)
+                if record.kind == LARGE:
+                    self._files.unlink(large_path(directory, record.record_id))
+        finally:
+            self._files.close(handle)
+
+    def _segment(self, owner: str, number: int) -> _OpenSegment:
+        with self._lock:
+            kept = self._open.get((owner, number))
+            if kept is not None:
+                self._open.move_to_end((owner, number))
+                return kept
+        opened = _OpenSegment(self._landing / owner / segment_name(number), self._keyring)
+        with self._lock:
+            self._open[owner, number] = opened
+            while len(self._open) > OPEN_SEGMENTS:
+                self._open.popitem(last=False)
+        return opened
+
+    def _forget(self, owner: str, number: int) -> None:
+        with self._lock:
+            self._open.pop((owner, number), None)
+            self._sealed.pop((owner, number), None)
+
+
+class _OpenSegment:
+    """A segment file open for reading; closed when the last thread that uses it lets go."""
+
+    def __init__(self, path: Path, keyring: Keyring) -> None:
+        self._handle = -1
+        try:
+            self._handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError as error:
+            raise SegmentGone from error
+        self.size = os.fstat(self._handle).st_size
+        self._keyring = keyring
+        self._ciphers: dict[int, AESGCM] = {}
+
+    def __del__(self) -> None:
+        if self._handle >= 0:
+            os.close(self._handle)
+
+    def pread(self, length: int, offset: int) -> bytes:
+        return os.pread(self._handle, length, offset)
+
+    def header(self) -> SegmentHeader:
+        """Read the header anew: it is sealed, or freed, by others."""
+        header = parse_segment_page(self.pread(PAGE, 0))
+        if header is None:
+            raise SegmentGone
+        return header
+
+    def cipher(self, epoch: int) -> AESGCM:
+        """Return the segment's cipher, provided that it is still of `epoch`."""
+        cipher = self._ciphers.get(epoch)
+        if cipher is None:
+            header = self.header()
+            if header.epoch != epoch:
+                raise SegmentGone
+            key = self._keyring.unwrap(header.wrapped_key, segment_context(header.number, header.epoch))
+            cipher = self._ciphers[epoch] = AESGCM(key)
+        return cipher
+
+
+def _first_page(path: Path) -> bytes:
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.pread(handle, PAGE, 0)
+    finally:
+        os.close(handle)

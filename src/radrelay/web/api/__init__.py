@@ -1,0 +1,32 @@
+"""REST under /api: one module per noun, each with its routes and the shapes of its answers."""
+
+from fastapi import APIRouter
+
+from radrelay.web.api import (
+    accounts,
+    audit_events,
+    deliveries,
+    destinations,
+    session,
+    system,
+    tokens,
+)
+from radrelay.web.problems import RESPONSES
+
+ROUTERS: tuple[APIRouter, ...] = (
+    session.router,
+    accounts.router,
+    tokens.router,
+    destinations.router,
+    deliveries.router,
+    audit_events.router,
+    system.router,
+)
+
+
+def router() -> APIRouter:
+    """Return all routes of the REST interface."""
+    everything = APIRouter(prefix="/api", responses=RESPONSES)
+    for part in ROUTERS:
+        everything.include_router(part)
+    return everything

@@ -1,0 +1,74 @@
+"""The application: middleware, routes and errors put together over the services that it is handed."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
+
+from radrelay import __version__, audit
+from radrelay.web import api, health, live, pages, problems, reference
+from radrelay.web.correlation import Correlation
+from radrelay.web.guards import BodyLimit, SecurityHeaders
+from radrelay.web.services import WebServices
+
+DICOMWEB = "radrelay.web.dicomweb"
+DESCRIPTION = (
+    "Studies, parcels, destinations and the rest of Radrelay as JSON. DICOMweb (PS3.18) is under /dicom-web. "
+    "Errors are problem documents (RFC 9457)."
+)
+
+
+def create(services: WebServices) -> FastAPI:
+    """Return the ASGI application of the web role."""
+    feed = live.LiveFeed(services)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        del app
+        async with feed.running():
+            yield
+
+    app = FastAPI(
+        title="Radrelay",
+        version=__version__,
+        description=DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        lifespan=lifespan,
+        generate_unique_id_function=_operation_id,
+        redirect_slashes=False,
+    )
+    app.state.services = services
+    app.state.feed = feed
+    audit.install(services.database, "web", services.clock, services.metadata_key)
+    problems.install(app)
+    app.add_middleware(BodyLimit)
+    app.add_middleware(SecurityHeaders, behind_proxy=services.settings.web.behind_proxy)
+    app.add_middleware(Correlation, measurements=services.measurements)
+    app.include_router(health.router)
+    app.include_router(reference.router)
+    app.include_router(api.router())
+    app.include_router(live.router)
+    dicomweb = _dicomweb_router()
+    if dicomweb is not None:
+        app.include_router(dicomweb)
+    app.include_router(pages.router)
+    return app
+
+
+def _operation_id(route: APIRoute) -> str:
+    return f"{(route.tags or ['other'])[0]}.{route.name}".replace("-", "_")
+
+
+def _dicomweb_router() -> APIRouter | None:
+    """Return DICOMweb's routes if that part is installed."""
+    if importlib.util.find_spec(DICOMWEB) is None:
+        return None
+    router = getattr(importlib.import_module(DICOMWEB), "router", None)
+    return router if isinstance(router, APIRouter) else None

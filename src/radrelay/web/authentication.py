@@ -1,0 +1,149 @@
+"""From a request to a principal: an API token, or a login's cookie with its CSRF token.
+
+Every route depends on `Authenticated` (or `Administrator`); a test walks them all without. A token comes as
+`Authorization: Bearer rr_…`, or as the password of Basic, which is all that some DICOMweb clients speak. A cookie
+alone changes nothing: unsafe methods need X-CSRF-Token and, where the browser names it, our own Origin.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from radrelay.access import Principal
+from radrelay.errors import Forbidden, Unauthenticated
+from radrelay.identity import OpenSession, TokenRefused, TokenView
+from radrelay.web.connection import is_own_origin, peer_address
+from radrelay.web.services import WebServices
+
+COOKIE = "radrelay_session"
+DEVICE_COOKIE = "radrelay_device"
+CSRF_HEADER = "x-csrf-token"
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class CsrfRefused(Forbidden):
+    """This request did not come from Radrelay's own pages; reload the page and try again."""
+
+    code = "csrf"
+
+
+class PasswordChangeRequired(Forbidden):
+    """Change the one-time password first."""
+
+    code = "password-change-required"
+
+
+class AdministratorsOnly(Forbidden):
+    """This is for administrators."""
+
+    code = "administrators-only"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: the principal, and the login it asks through, if any."""
+
+    principal: Principal
+    login: OpenSession | None = None
+
+
+def services_of(request: Request) -> WebServices:
+    """Return what the application was created with."""
+    services = request.app.state.services
+    if not isinstance(services, WebServices):
+        raise TypeError("the application was created without services")
+    return services
+
+
+def require_same_origin(request: Request) -> None:
+    """Raise `CsrfRefused` if the browser says that another site's page sent this."""
+    behind_proxy = services_of(request).settings.web.behind_proxy
+    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        raise CsrfRefused
+    origin = request.headers.get("origin")
+    if origin is not None and not is_own_origin(request.scope, origin, behind_proxy):
+        raise CsrfRefused
+
+
+def caller_of(request: Request) -> Caller:
+    """Return who asks; raises `Unauthenticated` or `CsrfRefused`. A one-time password is no hindrance here."""
+    services = services_of(request)
+    peer = peer_address(request.scope, services.settings.web.behind_proxy)
+    secret = _token_secret(request.headers.get("authorization", ""))
+    if secret is not None:
+        return Caller(token_principal(services.identity.token_of(secret), peer))
+    cookie = request.cookies.get(COOKIE)
+    if cookie is None:
+        raise Unauthenticated
+    opened = services.identity.session_of(cookie)
+    if request.method not in SAFE_METHODS:
+        require_same_origin(request)
+        given = request.headers.get(CSRF_HEADER, "")
+        if not hmac.compare_digest(given.encode(), opened.csrf_token.encode()):
+            raise CsrfRefused
+    return Caller(account_principal(opened, peer), opened)
+
+
+def _token_secret(authorization: str) -> str | None:
+    scheme, _, rest = authorization.partition(" ")
+    if not scheme:
+        return None
+    if scheme.lower() == "bearer":
+        return rest.strip()
+    if scheme.lower() == "basic":
+        try:
+            return base64.b64decode(rest.strip(), validate=True).decode().partition(":")[2]
+        except (binascii.Error, UnicodeDecodeError) as error:
+            raise TokenRefused from error
+    raise TokenRefused
+
+
+def account_principal(opened: OpenSession, peer: str) -> Principal:
+    """Return the principal of a login."""
+    account = opened.account
+    return Principal(
+        kind="account",
+        id=str(account.id),
+        name=account.full_name or account.username,
+        organisation_id=account.organisation_id,
+        role=account.role,
+        peer=peer,
+        session_key=opened.id.hex,
+    )
+
+
+def token_principal(token: TokenView, peer: str) -> Principal:
+    """Return the principal of an API token; a token has no logins, so its address groups what it does."""
+    return Principal("token", str(token.id), token.name, token.organisation_id, token.role, peer, session_key=peer)
+
+
+def require_caller(request: Request) -> Caller:
+    """Return who asks, with a password of their own; raises `PasswordChangeRequired` otherwise."""
+    caller = caller_of(request)
+    if caller.login is not None and caller.login.account.must_change_password:
+        raise PasswordChangeRequired
+    return caller
+
+
+def require_principal(caller: Annotated[Caller, Depends(require_caller)]) -> Principal:
+    """Return the principal that asks."""
+    return caller.principal
+
+
+def require_administrator(caller: Annotated[Caller, Depends(require_caller)]) -> Principal:
+    """Return the principal that asks if it is an administrator; raises `AdministratorsOnly`."""
+    if caller.principal.role != "admin":
+        raise AdministratorsOnly
+    return caller.principal
+
+
+Services = Annotated[WebServices, Depends(services_of)]
+AnyCaller = Annotated[Caller, Depends(caller_of)]
+Authenticated = Annotated[Principal, Depends(require_principal)]
+Administrator = Annotated[Principal, Depends(require_administrator)]

@@ -1,0 +1,83 @@
+"""The outermost layer of a request: its correlation id, its line in the log and the metrics, and its last errors.
+
+Pure ASGI, so that streamed bodies pass through piece by piece. The log names the route's template, never the path or
+the query, which may hold UIDs and names; of an unforeseen error it names the class and the places, not the message.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+import traceback
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from radrelay.storage.ids import new_id
+from radrelay.web.measurements import Measurements
+from radrelay.web.problems import unforeseen_problem
+
+HEADER = "x-correlation-id"
+GIVEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,63}")
+log = structlog.get_logger(__name__)
+
+
+class ResponseBroken(Exception):
+    """A response broke off after it had begun; the connection is closed so that the other side notices."""
+
+
+class Correlation:
+    """Gives each request an id (or takes the caller's), measures it and catches what nobody else did."""
+
+    def __init__(self, app: ASGIApp, measurements: Measurements) -> None:
+        self.app = app
+        self.measurements = measurements
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get(HEADER, "")
+        correlation_id = given if GIVEN.fullmatch(given) else new_id().hex
+        scope.setdefault("state", {})["correlation_id"] = correlation_id
+        status = 0
+        began = time.perf_counter()
+
+        async def send_named(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)[HEADER] = correlation_id
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(correlation_id=correlation_id):
+            try:
+                await self.app(scope, receive, send_named)
+            except ClientDisconnect:
+                status = status or 499
+            except Exception as error:  # why: the last place; what goes on from here is logged with patient data
+                _log_error(error)
+                if status:
+                    raise ResponseBroken from None
+                await unforeseen_problem(correlation_id)(scope, receive, send_named)
+            finally:
+                self._note(scope, status, time.perf_counter() - began)
+
+    def _note(self, scope: Scope, status: int, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", "") or "unknown"
+        self.measurements.request(scope["method"], route, status, seconds)
+        log.info("request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 1))
+
+
+def _log_error(error: BaseException) -> None:
+    frames = traceback.extract_tb(error.__traceback__)[-8:]
+    places = [f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} {frame.name}" for frame in frames]
+    causes = []
+    cause: BaseException | None = error
+    while cause is not None and len(causes) < 5:
+        causes.append(type(cause).__qualname__)
+        cause = cause.__cause__ or cause.__context__
+    log.error("unforeseen error", error=causes, places=places)

@@ -1,0 +1,120 @@
+"""What stands before every route: security headers, and a limit on bodies that are held in memory.
+
+Pure ASGI. The policy allows no inline script or style and nothing from elsewhere; WebAssembly (the codecs) and
+workers from blobs are the viewer's.
+"""
+
+from __future__ import annotations
+
+import re
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from radrelay.web.connection import is_secure
+from radrelay.web.problems import problem
+
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self' 'wasm-unsafe-eval'",
+        "worker-src 'self' blob:",
+        "style-src 'self'",
+        "img-src 'self' data: blob:",
+        "media-src 'self' blob:",
+        "font-src 'self'",
+        "connect-src 'self' blob:",
+        "manifest-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+HEADERS = {
+    "content-security-policy": POLICY,
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(self), microphone=(), geolocation=(), payment=(), usb=(), interest-cohort=()",
+    "x-robots-tag": "noindex, nofollow",
+    "cache-control": "no-store",
+}
+HSTS = "max-age=31536000"
+BODY_BYTES = 1 << 20
+STREAMED = re.compile(r"/api/parcels/[^/]+/files|/dicom-web(?:/.*)?")
+
+
+class SecurityHeaders:
+    """Adds the headers that a response does not set itself."""
+
+    def __init__(self, app: ASGIApp, behind_proxy: bool) -> None:
+        self.app = app
+        self.behind_proxy = behind_proxy
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        secure = is_secure(scope, self.behind_proxy)
+
+        async def send_guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+                if secure:
+                    headers.setdefault("strict-transport-security", HSTS)
+            await send(message)
+
+        await self.app(scope, receive, send_guarded)
+
+
+class _TooLong(Exception):
+    """The body is longer than it may be."""
+
+
+class BodyLimit:
+    """Refuses bodies above 1 MiB with 413, except where they are streamed to their place (uploads, DICOMweb)."""
+
+    def __init__(self, app: ASGIApp, limit: int = BODY_BYTES) -> None:
+        self.app = app
+        self.limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        if scope["type"] != "http" or STREAMED.fullmatch(scope["path"]):
+            await self.app(scope, receive, send)
+            return
+        announced = Headers(scope=scope).get("content-length", "0")
+        if not announced.isdigit() or int(announced) > self.limit:
+            await self._refuse(scope, receive, send)
+            return
+        taken, begun = 0, False
+
+        async def receive_counted() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > self.limit:
+                raise _TooLong
+            return message
+
+        async def send_noted(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive_counted, send_noted)
+        except _TooLong:
+            if begun:
+                raise
+            await self._refuse(scope, receive, send)
+
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        correlation_id = str(scope.get("state", {}).get("correlation_id", ""))
+        text = f"the body of this request may have at most {self.limit} bytes"
+        await problem(413, "too-large", text, correlation_id, headers={"Connection": "close"})(scope, receive, send)

@@ -1,0 +1,75 @@
+"""Is the process alive, is it ready, and its numbers: /healthz, /readyz, /metrics."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from fastapi import APIRouter, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import BaseModel
+
+from radrelay.errors import RadrelayError
+from radrelay.web.authentication import Services, caller_of
+from radrelay.web.connection import is_from_this_machine
+from radrelay.web.problems import RESPONSES
+from radrelay.web.services import ReadinessCheck, WebServices
+
+router = APIRouter(tags=["health"], responses=RESPONSES)
+
+
+class Alive(BaseModel):
+    """The process answers."""
+
+    status: str
+
+
+class Part(BaseModel):
+    """One part that must work."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+class Ready(BaseModel):
+    """Whether requests can be served, part by part."""
+
+    status: str
+    parts: list[Part]
+
+
+@router.get("/healthz")
+async def healthz() -> Alive:
+    """Say that the process is alive; needs nothing but the process."""
+    return Alive(status="ok")
+
+
+@router.get("/readyz", responses={503: {"model": Ready}})
+def readyz(response: Response, services: Services) -> Ready:
+    """Say whether database, storage and keys answer."""
+    checks = [ReadinessCheck("database", lambda: _database(services)), *services.readiness]
+    parts = [_part(check) for check in checks]
+    ready = all(part.ok for part in parts)
+    if not ready:
+        response.status_code = 503
+    return Ready(status="ready" if ready else "not ready", parts=parts)
+
+
+def _database(services: WebServices) -> None:
+    with services.database.read() as session:
+        session.execute(sa.text("select 1"))
+
+
+def _part(check: ReadinessCheck) -> Part:
+    try:
+        check.run()
+    except RadrelayError as error:
+        return Part(name=check.name, ok=False, detail=error.code)  # the message may name files; it is in the log
+    return Part(name=check.name, ok=True, detail="")
+
+
+@router.get("/metrics", response_class=Response)
+def metrics(request: Request, services: Services) -> Response:
+    """Prometheus metrics: for programs on this machine, or with an API token or a login."""
+    if not is_from_this_machine(request.scope, services.settings.web.behind_proxy):
+        caller_of(request)
+    return Response(generate_latest(services.registry), media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,191 @@
+"""Live events (/api/events, server-sent): the browser hears that a list has changed and asks again for it.
+
+The index is written by other processes, so one task looks at a few indexed maxima once a second while anybody
+listens. An event names a list, never what is in it: what the listener may see is decided when it asks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+
+import anyio.to_thread
+import sqlalchemy as sa
+import structlog
+from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
+from sqlalchemy.orm import Session
+from starlette.responses import StreamingResponse
+
+from radrelay.archive.models import Study, Tombstone
+from radrelay.errors import RadrelayError, Unavailable
+from radrelay.intake.models import Parcel, Quarantined
+from radrelay.routing.models import Delivery
+from radrelay.storage.models import OutboxEvent
+from radrelay.web.authentication import Authenticated, caller_of
+from radrelay.web.problems import RESPONSES
+from radrelay.web.services import WebServices
+
+LOOK_EVERY_S = 1.0
+HEARTBEAT_S = 15.0
+MOST_LISTENERS = 500
+OPEN_PARCELS = ("receiving", "scanning", "unpacking")
+OPEN_DELIVERIES = ("waiting", "sending")
+log = structlog.get_logger(__name__)
+router = APIRouter(prefix="/api", tags=["live"], responses=RESPONSES)
+
+
+def signatures(session: Session, organisation_id: uuid.UUID) -> dict[str, str]:
+    """Return for each list a text that differs once the list has changed; each part is one look into an index."""
+
+    def one(*wanted: sa.ColumnElement[object] | sa.ScalarSelect[object]) -> str:
+        return str(tuple(session.execute(sa.select(*wanted)).one()))
+
+    def newest(column: sa.ColumnElement[object], owner: sa.ColumnElement[uuid.UUID]) -> sa.ScalarSelect[object]:
+        return sa.select(sa.func.max(column)).where(owner == organisation_id).scalar_subquery()
+
+    parcels = sa.select(
+        sa.func.count(), sa.func.sum(Parcel.files + Parcel.objects + Parcel.refused), sa.func.sum(Parcel.bytes_received),
+        sa.func.min(Parcel.state), sa.func.max(Parcel.state),
+    ).where(Parcel.organisation_id == organisation_id, Parcel.state.in_(OPEN_PARCELS))  # fmt: skip
+    deliveries = sa.select(
+        sa.func.count(), sa.func.sum(Delivery.sent + Delivery.failed + Delivery.attempts), sa.func.max(Delivery.state)
+    ).where(Delivery.organisation_id == organisation_id, Delivery.state.in_(OPEN_DELIVERIES))
+    return {
+        "studies": one(
+            newest(Study.__table__.c.last_received_at, Study.__table__.c.organisation_id),
+            newest(Tombstone.__table__.c.at, Tombstone.__table__.c.organisation_id),
+            sa.select(sa.func.max(OutboxEvent.id)).scalar_subquery(),
+        ),
+        "parcels": str(tuple(session.execute(parcels).one()))
+        + one(newest(Parcel.__table__.c.created_at, Parcel.__table__.c.organisation_id)),
+        "deliveries": str(tuple(session.execute(deliveries).one()))
+        + one(newest(Delivery.__table__.c.created_at, Delivery.__table__.c.organisation_id)),
+        "quarantine": one(newest(Quarantined.__table__.c.received_at, Quarantined.__table__.c.organisation_id)),
+    }
+
+
+@dataclass(eq=False)
+class Listener:
+    """One browser; what changed since it was last told."""
+
+    organisation_id: uuid.UUID
+    changed: set[str] = field(default_factory=set)
+    woken: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class LiveFeed:
+    """Looks for changes while anybody listens, and tells them."""
+
+    def __init__(self, services: WebServices) -> None:
+        self._services = services
+        self._listeners: set[Listener] = set()
+        self._known: dict[uuid.UUID, dict[str, str]] = {}
+        self._somebody = asyncio.Event()
+        self.closing = asyncio.Event()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Look for changes until the block ends; then every listener's stream ends."""
+        task = asyncio.create_task(self._look_forever())
+        try:
+            yield
+        finally:
+            self.close()
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    def close(self) -> None:
+        """End every stream, so that a server that is told to stop does not wait for its listeners."""
+        self.closing.set()
+        for listener in self._listeners:
+            listener.woken.set()
+
+    @asynccontextmanager
+    async def listen(self, organisation_id: uuid.UUID) -> AsyncIterator[Listener]:
+        """Add a listener for the length of the block; raises `Unavailable` beyond 500."""
+        if len(self._listeners) >= MOST_LISTENERS:
+            raise Unavailable("too many pages listen for changes")
+        listener = Listener(organisation_id)
+        self._listeners.add(listener)
+        self._services.measurements.live_listeners.set(len(self._listeners))
+        self._somebody.set()
+        try:
+            yield listener
+        finally:
+            self._listeners.discard(listener)
+            self._services.measurements.live_listeners.set(len(self._listeners))
+
+    async def _look_forever(self) -> None:
+        while True:
+            if not self._listeners:
+                self._somebody.clear()
+                self._known.clear()
+                await self._somebody.wait()
+            try:
+                await self._look()
+            except RadrelayError as error:
+                log.warning("no look for changes", code=error.code)
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    async def _look(self) -> None:
+        for organisation_id in {listener.organisation_id for listener in self._listeners}:
+            now = await anyio.to_thread.run_sync(self._signatures, organisation_id)
+            before = self._known.get(organisation_id)
+            self._known[organisation_id] = now
+            if before is None:
+                continue
+            changed = {name for name, text in now.items() if before.get(name) != text}
+            if changed:
+                self._tell(organisation_id, changed)
+
+    def _signatures(self, organisation_id: uuid.UUID) -> dict[str, str]:
+        with self._services.database.read() as session:
+            return signatures(session, organisation_id)
+
+    def _tell(self, organisation_id: uuid.UUID, changed: set[str]) -> None:
+        for listener in self._listeners:
+            if listener.organisation_id == organisation_id:
+                listener.changed |= changed
+                listener.woken.set()
+
+
+@router.get("/events", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})
+async def events(request: Request, principal: Authenticated) -> StreamingResponse:
+    """Stream `changed` events: {"lists": ["studies", "parcels", "deliveries", "quarantine"]}, those that changed."""
+    feed = request.app.state.feed
+    if not isinstance(feed, LiveFeed):
+        raise Unavailable
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(_stream(request, feed, principal.organisation_id), 200, headers, "text/event-stream")
+
+
+async def _stream(request: Request, feed: LiveFeed, organisation_id: uuid.UUID) -> AsyncIterator[str]:
+    async with feed.listen(organisation_id) as listener:
+        yield "retry: 3000\nevent: ready\ndata: {}\n\n"
+        while not feed.closing.is_set():
+            try:
+                await asyncio.wait_for(listener.woken.wait(), HEARTBEAT_S)
+            except TimeoutError:
+                if not await _still_logged_in(request):
+                    yield "event: ended\ndata: {}\n\n"
+                    return
+                yield ": still here\n\n"
+                continue
+            listener.woken.clear()
+            lists, listener.changed = sorted(listener.changed), set()
+            if lists:
+                yield f"event: changed\ndata: {json.dumps({'lists': lists})}\n\n"
+
+
+async def _still_logged_in(request: Request) -> bool:
+    try:
+        await run_in_threadpool(caller_of, request)
+    except RadrelayError:
+        return False
+    return True

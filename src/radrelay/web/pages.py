@@ -1,0 +1,99 @@
+"""The built front end: hashed assets for ever, the page itself never from a cache, every other path the page.
+
+Text assets are compressed once and kept; the page's addresses are the front end's own, so an unknown path that is
+not an asset gets the page.
+"""
+
+from __future__ import annotations
+
+import gzip
+import mimetypes
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from fastapi import APIRouter, Request
+from starlette.responses import FileResponse, HTMLResponse, Response
+
+from radrelay.errors import NotFound
+from radrelay.web.authentication import services_of
+
+IMMUTABLE = "public, max-age=31536000, immutable"
+BRIEF = "public, max-age=3600"
+PACKED_TYPES = frozenset(
+    {"text/html", "text/css", "text/javascript", "application/javascript", "application/json", "image/svg+xml",
+     "application/wasm", "text/plain", "application/manifest+json"}
+)  # fmt: skip
+PACKED_FROM_BYTES, PACKED_UP_TO_BYTES = 1024, 16 << 20
+OTHERS = ("api", "dicom-web", "metrics", "healthz", "readyz")
+NOT_BUILT = (
+    "<!doctype html><html lang=en><meta charset=utf-8><title>Radrelay</title><h1>Radrelay</h1>"
+    "<p>The pages are not built. Run <code>make frontend</code>, or install the wheel. "
+    "The interfaces under <a href=/api/docs>/api</a> and /dicom-web work.</p></html>"
+)
+router = APIRouter(include_in_schema=False)
+mimetypes.add_type("text/javascript", ".js")
+mimetypes.add_type("text/javascript", ".mjs")
+mimetypes.add_type("application/wasm", ".wasm")
+mimetypes.add_type("application/manifest+json", ".webmanifest")
+mimetypes.add_type("font/woff2", ".woff2")
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A file of the front end."""
+
+    path: Path
+    size: int
+    changed_ns: int
+    media_type: str
+
+
+def find_asset(root: Path, name: str) -> Asset | None:
+    """Return the file `name` under `root`, or None; nothing outside of `root` is ever found."""
+    if not name or "\0" in name or "\\" in name:
+        return None
+    path = root / name
+    try:
+        resolved = path.resolve()
+        if not resolved.is_relative_to(root.resolve()) or not resolved.is_file():
+            return None
+        facts = resolved.stat()
+    except OSError:
+        return None
+    media_type = mimetypes.guess_type(resolved.name)[0] or "application/octet-stream"
+    return Asset(resolved, facts.st_size, facts.st_mtime_ns, media_type)
+
+
+@lru_cache(maxsize=256)
+def _packed(asset: Asset) -> bytes:
+    return gzip.compress(asset.path.read_bytes(), 6)
+
+
+@router.get("/{path:path}")
+@router.head("/{path:path}")
+def page(request: Request, path: str) -> Response:
+    """Serve an asset, or the page."""
+    root = services_of(request).static_dir
+    first = path.partition("/")[0]
+    if first in OTHERS:
+        raise NotFound("there is nothing at this address")
+    asset = find_asset(root, path)
+    if asset is not None and asset.path.name != "index.html":
+        return _send(request, asset, IMMUTABLE if first == "assets" else BRIEF)
+    if first == "assets" or "." in path.rpartition("/")[2]:
+        raise NotFound("there is nothing at this address")
+    index = find_asset(root, "index.html")
+    if index is None:
+        return HTMLResponse(NOT_BUILT, status_code=503)
+    return _send(request, index, "no-store")
+
+
+def _send(request: Request, asset: Asset, cache: str) -> Response:
+    headers = {"Cache-Control": cache, "Vary": "Accept-Encoding"}
+    plain_range = "range" in request.headers
+    wanted = "gzip" in request.headers.get("accept-encoding", "")
+    fits = PACKED_FROM_BYTES <= asset.size <= PACKED_UP_TO_BYTES
+    if wanted and fits and not plain_range and asset.media_type in PACKED_TYPES:
+        return Response(_packed(asset), media_type=asset.media_type, headers=headers | {"Content-Encoding": "gzip"})
+    return FileResponse(asset.path, media_type=asset.media_type, headers=headers)

@@ -1,0 +1,86 @@
+"""What the application is created with: the rooms' public faces, handed in by the composition root."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry
+
+from radrelay.clock import Clock
+from radrelay.identity import Identity
+from radrelay.settings import Settings
+from radrelay.storage.database import Database
+from radrelay.web.measurements import Measurements
+
+STATIC = Path(__file__).parent / "static"
+
+
+@dataclass(frozen=True, slots=True)
+class ReadinessCheck:
+    """One thing that must work before requests are served; `run` raises a `RadrelayError` that says what does not."""
+
+    name: str
+    run: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class RoleState:
+    """One of the running roles, as the system page shows it."""
+
+    name: str
+    node: str
+    alive: bool
+    seen_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EchoTarget:
+    """A DICOM node to be asked whether it is there. An empty calling AE title is our own."""
+
+    host: str
+    port: int
+    ae_title: str
+    calling_ae_title: str = ""
+    tls: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EchoAnswer:
+    """What the node answered, in words, and how long it took."""
+
+    ok: bool
+    message: str
+    ms: float
+
+
+def _no_echo(target: EchoTarget) -> EchoAnswer:
+    """Stand for the DICOM client where the composition root hands none in."""
+    del target
+    return EchoAnswer(ok=False, message="this process has no DICOM client", ms=0.0)
+
+
+@dataclass(frozen=True)
+class WebServices:
+    """Everything that routes may use. One per process."""
+
+    settings: Settings
+    clock: Clock
+    database: Database
+    identity: Identity
+    organisation_id: uuid.UUID
+    metadata_key: bytes = field(repr=False)
+    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+    readiness: Sequence[ReadinessCheck] = ()
+    roles: Callable[[], Sequence[RoleState]] = tuple
+    echo: Callable[[EchoTarget], EchoAnswer] = _no_echo
+    static_dir: Path = STATIC
+
+    @cached_property
+    def measurements(self) -> Measurements:
+        """The web role's own metrics, in `registry`."""
+        return Measurements(self.registry)

@@ -1,0 +1,49 @@
+"""Audit events as the routes write them: with the request's correlation id, and views once per login."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+
+from fastapi import Request
+from sqlalchemy.orm import Session
+
+from radrelay import audit
+from radrelay.access import Principal
+from radrelay.storage.database import Database
+from radrelay.web.problems import correlation_of
+
+Patient = tuple[str, str, str]  # issuer, patient ID, name
+
+
+def event(
+    request: Request,
+    principal: Principal,
+    action: str,
+    subject: tuple[str, str | uuid.UUID] = ("", ""),
+    *,
+    detail: Mapping[str, object] | None = None,
+    patient: Patient | None = None,
+    outcome: str = "success",
+) -> audit.AuditRecord:
+    """Return the event of this request; `subject` is its kind and id, `detail` holds no patient data."""
+    return audit.AuditRecord(
+        action=action,
+        principal=principal,
+        subject_kind=subject[0],
+        subject_id=subject[1],
+        detail=detail or {},
+        patient=patient,
+        outcome=outcome,
+        correlation_id=correlation_of(request),
+    )
+
+
+def write(session: Session, record: audit.AuditRecord) -> None:
+    """Write the event in the transaction of what it records."""
+    audit.record(session, record)
+
+
+def seen(database: Database, principal: Principal, record: audit.AuditRecord, distinct: str = "") -> None:
+    """Write that something was seen, once per login; durable before anything is shown."""
+    audit.record_once(database, principal.session_key, record, distinct)

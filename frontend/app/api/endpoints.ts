@@ -2,7 +2,9 @@
 
 import { get, patch, post, remove } from './client';
 import type {
+  AccountMade,
   AccountRow,
+  AuditProof,
   AuditRow,
   Delivery,
   Destination,
@@ -112,26 +114,27 @@ export interface NewAccount {
   username: string;
   full_name: string;
   role: string;
-  password: string;
 }
 
 export const accounts = {
   list: () => get<{ accounts: AccountRow[] }>('/api/accounts').then((answer) => answer.accounts),
-  create: (row: NewAccount) => post<AccountRow>('/api/accounts', row),
-  change: (id: string, row: { role?: string; full_name?: string; disabled?: boolean; password?: string }) =>
+  create: (row: NewAccount) => post<AccountMade>('/api/accounts', row),
+  change: (id: string, row: { role?: string; full_name?: string; disabled?: boolean }) =>
     patch<AccountRow>(`/api/accounts/${part(id)}`, row),
+  resetPassword: (id: string) => post<AccountMade>(`/api/accounts/${part(id)}/password`),
 };
 
 export const tokens = {
   list: () => get<{ tokens: TokenRow[] }>('/api/tokens').then((answer) => answer.tokens),
   create: (row: { name: string; role: string; expires_at: string | null }) =>
-    post<TokenRow & { token: string }>('/api/tokens', row),
+    post<{ token: TokenRow; secret: string }>('/api/tokens', row),
   revoke: (id: string) => remove(`/api/tokens/${part(id)}`),
 };
 
 export const audit = {
-  page: (cursor: string | null, action: string) =>
-    get<{ events: AuditRow[]; next_cursor: string | null }>('/api/audit', { query: { cursor, action, limit: 100 } }),
+  page: (before: string | null, filter: { action: string; patient_id: string }) =>
+    get<{ events: AuditRow[]; next_before: string | null }>('/api/audit', { query: { ...filter, before, limit: 100 } }),
+  proof: () => get<AuditProof>('/api/audit/proof'),
 };
 
 export const system = { read: () => get<SystemAnswer>('/api/system') };

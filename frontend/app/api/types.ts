@@ -1,12 +1,13 @@
 /** What the REST interface answers, as the pages read it. Times are ISO 8601 in UTC, dates YYYY-MM-DD. */
 
 export interface Account {
-  id?: string;
+  id: string;
+  username: string;
+  /** The full name, else the user name. */
   name: string;
-  full_name?: string;
   role: 'admin' | 'user';
   must_change_password: boolean;
-  language?: string;
+  language: string;
 }
 
 export interface SessionAnswer {
@@ -176,8 +177,8 @@ export interface Destination {
 
 export interface EchoAnswer {
   ok: boolean;
-  duration_ms: number | null;
-  detail: string;
+  message: string;
+  ms: number;
 }
 
 export interface Delivery {
@@ -205,7 +206,7 @@ export interface Receipt {
   sop_uid: string;
   status: number;
   comment: string;
-  transfer_syntax: string;
+  transfer_syntax_uid: string;
   at: string;
 }
 
@@ -217,6 +218,12 @@ export interface AccountRow {
   must_change_password: boolean;
   created_at: string;
   disabled_at: string | null;
+}
+
+export interface AccountMade {
+  account: AccountRow;
+  /** Seen here and never again. */
+  one_time_password: string | null;
 }
 
 export interface TokenRow {
@@ -232,21 +239,32 @@ export interface AuditRow {
   id: string;
   at: string;
   action: string;
-  principal_kind: string;
-  principal_name: string;
+  actor_kind: string;
+  actor_name: string;
   subject_kind: string;
-  subject_id: string | null;
+  subject_id: string;
   outcome: string;
   peer: string;
+  correlation_id: string;
+  patient: { issuer: string; patient_id: string; name: string } | null;
   detail: Record<string, unknown>;
 }
 
+export interface AuditProof {
+  intact: boolean;
+  events: number;
+  broken: { writer: string; sequence: number; fault: string }[];
+}
+
 export interface SystemAnswer {
+  name: string;
   version: string;
-  organisation_name: string;
-  ae_titles: string[];
-  addresses: { kind: string; address: string }[];
-  disk: { total_bytes: number; free_bytes: number; min_free_bytes: number } | null;
-  roles: { role: string; node: string; state: string; seen_at: string | null }[];
-  counts?: Record<string, number>;
+  now: string;
+  web_address: string;
+  dicomweb_path: string;
+  dicom: { ae_title: string; host: string; ports: number[]; tls_port: number | null; accepts_any_called: boolean };
+  scanner: boolean;
+  /** Disk and roles are for administrators. */
+  disk: { total: number; free: number; refuse_below: number } | null;
+  roles: { name: string; node: string; alive: boolean; seen_at: string | null }[];
 }

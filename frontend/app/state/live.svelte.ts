@@ -1,16 +1,17 @@
-/** The server's events: which study, parcel or delivery changed. After a break the listeners read anew. */
+/** The server's events name the lists that changed; who shows one reads it anew. After a break all are read anew. */
 
-export type LiveKind = 'study' | 'parcel' | 'delivery';
-export interface LiveEvent {
-  id: string;
-  change?: string;
-}
+import { announceSessionEnd } from '../api/client';
 
-type Listener = (event: LiveEvent) => void;
+export type LiveList = 'studies' | 'parcels' | 'deliveries' | 'quarantine';
 
-const kinds: readonly LiveKind[] = ['study', 'parcel', 'delivery'];
-const listeners: Record<LiveKind, Set<Listener>> = { study: new Set(), parcel: new Set(), delivery: new Set() };
-const resyncs = new Set<() => void>();
+const lists: readonly LiveList[] = ['studies', 'parcels', 'deliveries', 'quarantine'];
+const listeners: Record<LiveList, Set<() => void>> = {
+  studies: new Set(),
+  parcels: new Set(),
+  deliveries: new Set(),
+  quarantine: new Set(),
+};
+const RETRY_MS = 5_000;
 const state = $state({ connected: false });
 let source: EventSource | null = null;
 let retry: ReturnType<typeof setTimeout> | undefined;
@@ -20,9 +21,13 @@ export function isLive(): boolean {
   return state.connected;
 }
 
-function hear(kind: LiveKind, event: MessageEvent<string>): void {
-  const said = JSON.parse(event.data) as LiveEvent;
-  for (const listener of listeners[kind]) listener(said);
+function tell(changed: readonly LiveList[]): void {
+  for (const list of changed) for (const listener of listeners[list]) listener();
+}
+
+function hear(event: MessageEvent<string>): void {
+  const { lists: named } = JSON.parse(event.data) as { lists: string[] };
+  tell(lists.filter((list) => named.includes(list)));
 }
 
 export function startLive(): void {
@@ -30,15 +35,19 @@ export function startLive(): void {
   source = new EventSource('/api/events');
   source.onopen = () => {
     state.connected = true;
-    if (broken) for (const resync of resyncs) resync();
+    if (broken) tell(lists);
     broken = false;
   };
   source.onerror = () => {
     state.connected = false;
     broken = true;
-    if (source?.readyState === EventSource.CLOSED) retry = setTimeout(startLive, 5_000);
+    if (source?.readyState === EventSource.CLOSED) retry = setTimeout(startLive, RETRY_MS);
   };
-  for (const kind of kinds) source.addEventListener(kind, (event) => hear(kind, event as MessageEvent<string>));
+  source.addEventListener('changed', hear);
+  source.addEventListener('ended', () => {
+    stopLive();
+    announceSessionEnd();
+  });
 }
 
 export function stopLive(): void {
@@ -48,12 +57,18 @@ export function stopLive(): void {
   state.connected = false;
 }
 
-/** Listens to changes of a kind; `resync` is called when events may have been missed. Returns the way out. */
-export function onLive(kind: LiveKind, listener: Listener, resync: () => void): () => void {
-  listeners[kind].add(listener);
-  resyncs.add(resync);
+/** Calls `listener` when a list changed, a moment after the first of several changes. Returns the way out. */
+export function onLive(list: LiveList, listener: () => void, gatherMs = 400): () => void {
+  let gathering: ReturnType<typeof setTimeout> | undefined;
+  const soon = (): void => {
+    gathering ??= setTimeout(() => {
+      gathering = undefined;
+      listener();
+    }, gatherMs);
+  };
+  listeners[list].add(soon);
   return () => {
-    listeners[kind].delete(listener);
-    resyncs.delete(resync);
+    clearTimeout(gathering);
+    listeners[list].delete(soon);
   };
 }

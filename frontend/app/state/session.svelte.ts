@@ -47,9 +47,9 @@ export async function readSession(): Promise<void> {
 
 /** Logs in. Somebody else than before gets a fresh page, so that nothing of the last person stays. */
 export async function login(username: string, password: string): Promise<void> {
-  const before = state.account?.name;
+  const before = state.account?.username;
   const answer = await api.session.login(username, password);
-  if (before !== undefined && before !== answer.account.name) location.assign('/');
+  if (before !== undefined && before !== answer.account.username) location.assign('/');
   take(answer);
 }
 

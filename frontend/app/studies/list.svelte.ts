@@ -2,10 +2,12 @@
 
 import { ApiProblem } from '../api/client';
 import { studies as api, type StudyFilter } from '../api/endpoints';
-import type { Study } from '../api/types';
-import { onLive, type LiveEvent } from '../state/live.svelte';
+import type { Study, StudyPage } from '../api/types';
+import { onLive } from '../state/live.svelte';
+import { attemptQuietly } from '../state/notices.svelte';
 
 const PAGE = 60;
+const MOST_AT_ONCE = 200;
 const SETTLE_MS = 250;
 const GATHER_MS = 700;
 
@@ -53,8 +55,6 @@ export class StudyList {
   #cursor: string | null = null;
   #under: AbortController | null = null;
   #settling: ReturnType<typeof setTimeout> | undefined;
-  #gathering: ReturnType<typeof setTimeout> | undefined;
-  readonly #changed = new Set<string>();
 
   /** Searches, a moment after the last keystroke. */
   search(filter: StudyFilter, atOnce = false): void {
@@ -70,11 +70,10 @@ export class StudyList {
 
   /** Follows the server's events until the returned function is called. */
   follow(): () => void {
-    const leave = onLive('study', (event) => this.#hear(event), () => void this.#refresh());
+    const leave = onLive('studies', () => void this.#refresh(), GATHER_MS);
     return () => {
       leave();
       clearTimeout(this.#settling);
-      clearTimeout(this.#gathering);
       this.#under?.abort();
     };
   }
@@ -104,10 +103,8 @@ export class StudyList {
       const known = new Set(fromStart ? [] : this.rows.map((row) => row.id));
       const fresh = page.studies.filter((row) => !known.has(row.id));
       this.rows = fromStart ? fresh : [...this.rows, ...fresh];
-      this.#cursor = page.next_cursor;
-      this.hasMore = page.next_cursor !== null;
-      if (page.total !== null && page.total !== undefined) this.total = page.total;
-      this.capped = page.total_capped ?? false;
+      this.#continueAt(page);
+      this.#count(page);
       this.problem = undefined;
     } catch (cause) {
       if (under.signal.aborted) return;
@@ -116,34 +113,27 @@ export class StudyList {
     this.loading = false;
   }
 
-  #hear(event: LiveEvent): void {
-    if (event.change === 'deleted') return this.drop(event.id);
-    this.#changed.add(event.id);
-    this.#gathering ??= setTimeout(() => {
-      this.#gathering = undefined;
-      void this.#refresh();
-    }, GATHER_MS);
+  /** Reads what is shown anew, up to a few pages; what stands further down is left as it is. */
+  async #refresh(): Promise<void> {
+    if (this.loading) return this.#read(true);
+    const wanted = Math.min(MOST_AT_ONCE, Math.max(PAGE, this.rows.length));
+    await attemptQuietly(async () => {
+      const page = await api.page(this.#filter, wanted, null);
+      const fresh = new Set(page.studies.map((row) => row.id));
+      const below = this.rows.slice(wanted).filter((row) => !fresh.has(row.id));
+      this.rows = [...page.studies, ...below];
+      if (below.length === 0) this.#continueAt(page);
+      this.#count(page);
+    });
   }
 
-  /** Reads the first page anew and lays it over what is shown; changed rows further down are read one by one. */
-  async #refresh(): Promise<void> {
-    const changed = new Set(this.#changed);
-    this.#changed.clear();
-    if (this.loading) return this.#read(true);
-    try {
-      const page = await api.page(this.#filter, PAGE, null);
-      const fresh = new Set(page.studies.map((row) => row.id));
-      const below = this.rows.filter((row) => !fresh.has(row.id));
-      this.rows = this.rows.length > PAGE ? [...page.studies, ...below] : page.studies;
-      if (this.rows.length <= PAGE) {
-        this.#cursor = page.next_cursor;
-        this.hasMore = page.next_cursor !== null;
-      } else {
-        for (const row of below) if (changed.has(row.id)) await this.reread(row.id);
-      }
-      if (page.total !== null && page.total !== undefined) this.total = page.total;
-    } catch (cause) {
-      if (!(cause instanceof ApiProblem)) throw cause; // a missed refresh is made up by the next event
-    }
+  #continueAt(page: StudyPage): void {
+    this.#cursor = page.next_cursor;
+    this.hasMore = page.next_cursor !== null;
+  }
+
+  #count(page: StudyPage): void {
+    if (page.total !== null && page.total !== undefined) this.total = page.total;
+    this.capped = page.total_capped ?? false;
   }
 }

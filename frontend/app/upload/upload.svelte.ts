@@ -128,8 +128,7 @@ export class Upload {
 
   async #follow(): Promise<void> {
     let wake: () => void = () => undefined;
-    const nudge = (): void => wake();
-    const leave = onLive('parcel', (event) => event.id === this.#id && nudge(), nudge);
+    const leave = onLive('parcels', () => wake());
     try {
       for (;;) {
         this.parcel = await this.#patiently(() => api.read(this.#id));

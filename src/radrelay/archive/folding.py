@@ -1,7 +1,7 @@
 """Names and texts in the form in which they are searched, and the short tokens of names.
 
-A person name (PS3.5 6.2.1) keeps its groups: each is folded and led by `=`, so that a pattern can be bound to
-the beginning of any of them. What flows in is decoded text; case, marks, widths and kana are folded by
+A person name (PS3.5 6.2.1) keeps its groups: each is folded and stands between `=`, so that a pattern can be bound
+to the beginning and the end of any of them. What flows in is decoded text; case, marks, widths and kana are folded by
 `radrelay.dicom.names.fold`.
 """
 
@@ -20,9 +20,9 @@ _UMLAUTS = re.compile("(?<=[aou])e")
 
 @lru_cache(maxsize=4096)
 def folded_name(name: str) -> str:
-    """Return `name` as it is searched: `=` before each of its folded groups; empty for an empty name."""
-    groups = (fold(group) for group in name.split("="))
-    return "".join(GROUP + group for group in groups if group)
+    """Return `name` as it is searched: its folded groups between `=`; empty for an empty name."""
+    groups = [folded for folded in map(fold, name.split(GROUP)) if folded]
+    return f"{GROUP}{GROUP.join(groups)}{GROUP}" if groups else ""
 
 
 @lru_cache(maxsize=4096)
@@ -32,7 +32,7 @@ def identity_keys(name: str) -> frozenset[str]:
     `ae`, `oe` and `ue` count as the umlauts that they often stand for. Empty when the name says nothing.
     """
     keys = set()
-    for group in name.split("="):
+    for group in name.split(GROUP):
         components = group.split("^")[:2]
         key = fold(" ".join(components))
         if key:

@@ -168,7 +168,7 @@ def _load_holdings(session: Session, known: Known, study_ids: Sequence[uuid.UUID
         _HOLDING.hold_reason, _HOLDING.ends_at,
     )  # fmt: skip
     for row in session.execute(sa.select(*columns).where(_HOLDING.study_id.in_(study_ids))):
-        holding = HoldingState(*row)
+        holding = HoldingState(*list(row))
         known.by_id[holding.study_id].holdings.append(holding)
 
 
@@ -182,7 +182,7 @@ def _add_series(session: Session, known: Known, condition: sa.ColumnElement[bool
         _SERIES.id, _SERIES.study_id, _SERIES.series_uid, _SERIES.instance_count, _SERIES.frame_count, _SERIES.bytes,
     )  # fmt: skip
     for row in session.execute(sa.select(*columns).where(condition)):
-        known.add_series(SeriesState(*row))
+        known.add_series(SeriesState(*list(row)))
 
 
 def _load_versions(session: Session, known: Known, organisation_id: uuid.UUID, uids: Sequence[str]) -> None:

@@ -96,7 +96,7 @@ class Study(Owned, Base):
     patient_id_value: Mapped[str] = mapped_column(ordered(64))
     patient_issuer: Mapped[str] = mapped_column(String(64))
     patient_name: Mapped[str] = mapped_column(Text)
-    patient_name_folded: Mapped[str] = mapped_column(ordered())  # its groups folded, each led by =
+    patient_name_folded: Mapped[str] = mapped_column(ordered())  # its groups folded, between =
     patient_birth_date: Mapped[date | None] = mapped_column(Date)
     patient_sex: Mapped[str] = mapped_column(String(16))
     study_date: Mapped[date | None] = mapped_column(Date)

@@ -144,9 +144,9 @@ def frame_places(data_set: bytes, syntax_uid: str) -> tuple[FrameDescriptor | No
         return None, (), 0
     try:
         elements = DataElements.of(data_set, syntax)
-        location = locate(elements)
+        location = locate(elements, reader_of(data_set))
         descriptor = describe(elements, syntax_uid)
-        ranges = frame_ranges(descriptor, location, reader_of(data_set), len(data_set), elements)
+        ranges = frame_ranges(descriptor, location, reader_of(data_set), len(data_set))
     except (Malformed, NotViewable, BrokenPixels, PixelsTooLarge):
         return None, (), 0
     return descriptor, tuple(FramePlace(tuple(r.pieces), r.bit_offset) for r in ranges), location.offset

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeVar
 
 from radrelay.archive.instances import InstanceRef, PackPlace, find_instances
@@ -78,7 +78,7 @@ class InstanceReader:
         yield from rest
 
     def head(self, ref: InstanceRef) -> bytes:
-        """Return the data set up to its pixel data, at most `HEAD_BYTES` of it; inflated if it was deflated."""
+        """Return the data set up to its pixel data, at most `HEAD_BYTES` of it; still deflated if it is."""
         return self._anywhere(ref, self._head)
 
     def table(self, ref: PackRef) -> TableOfContents:
@@ -161,7 +161,7 @@ class InstanceReader:
             entry = self._entry(ref.place)
             length = entry.prefix if entry.recipe is not None else min(entry.length, entry.pixel_offset or HEAD_BYTES)
             head = self._packs.read(ref.place.ref, entry.start, min(length, HEAD_BYTES))
-        return inflate(head, HEAD_BYTES) if syntax_of(ref.transfer_syntax_uid).deflated else head
+        return head
 
     def _frames(self, ref: InstanceRef, numbers: Sequence[int]) -> Iterator[StoredFrame]:
         if isinstance(ref.place, PackPlace):
@@ -197,10 +197,8 @@ class InstanceReader:
             read, available, head = self._range_reader(ref), ref.size, self._whole_head(ref)
         elements = DataElements.of(head, syntax)
         descriptor = describe(elements, ref.transfer_syntax_uid)
-        location = locate(elements)
-        if location.length is not None and location.offset + location.length >= len(head):
-            location = replace(location, length=available - location.offset)  # why: the head is cut inside the pixels
-        ranges = frame_ranges(descriptor, location, read, available, elements)
+        location = locate(elements, read)
+        ranges = frame_ranges(descriptor, location, read, available)
         for number in numbers:
             if not 1 <= number <= len(ranges):
                 raise FrameNotThere

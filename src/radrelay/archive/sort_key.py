@@ -11,6 +11,7 @@ from datetime import date, time
 
 RANDOM_BITS = 29
 TIME_BITS = 17
+FIRST_DATED = 1 << (TIME_BITS + RANDOM_BITS)  # the least key of a study that has a date
 _FIRST_DAY = date(1900, 1, 1).toordinal() - 1  # day 0 stands for no date
 _LAST_DAY = (1 << 17) - 1
 

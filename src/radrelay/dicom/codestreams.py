@@ -38,7 +38,7 @@ def read_jpeg(data: Buffer) -> CodeStream:
     view = memoryview(data)
     at = 2 if bytes(view[:2]) == b"\xff\xd8" else -1
     jfif, adobe = False, None
-    while 0 <= at and at + 4 <= len(view):
+    while at >= 0 and at + 4 <= len(view):
         if view[at] != 0xFF:
             break
         marker = view[at + 1]

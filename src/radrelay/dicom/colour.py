@@ -1,6 +1,6 @@
-"""Colour spaces of DICOM pixels: YBR to RGB, and palettes with their segments (PS3.3 C.7.6.3.1.2, C.7.9.2).
+"""Colour spaces of DICOM pixels: YBR to RGB (PS3.3 C.7.6.3.1.2).
 
-In: samples in YBR or palette indices with their lookup tables. Out: RGB samples.
+In: samples in YBR. Out: RGB samples of the same type.
 """
 
 from __future__ import annotations
@@ -28,9 +28,12 @@ def rgb_from_ybr_partial(samples: Pixels, bits_stored: int = 8) -> Pixels:
     return _convert(samples, matrix, 16.0 * scale, bits_stored)
 
 
-def _convert(samples: Pixels, matrix: np.ndarray[tuple[int, ...], np.dtype[np.float32]], black: float, bits: int) -> Pixels:
+def _convert(
+    samples: Pixels, matrix: np.ndarray[tuple[int, ...], np.dtype[np.float32]], black: float, bits: int
+) -> Pixels:
     top = (1 << bits) - 1
     middle = float(1 << (bits - 1))
     shifted = samples.astype(np.float32) - np.array([black, middle, middle], np.float32)
     rgb = np.floor(shifted @ matrix + np.float32(0.5))
-    return np.clip(rgb, 0, top).astype(samples.dtype)
+    converted: Pixels = np.clip(rgb, 0, top).astype(samples.dtype)
+    return converted

@@ -12,13 +12,14 @@ from dataclasses import dataclass, replace
 
 import imagecodecs
 import numpy as np
-import openjpeg
 from jpeg_ls import decode_buffer as charls_decode
+from openjpeg.utils import decode as openjpeg_decode
 
 from radrelay.dicom.codestreams import CodeStream, read_j2k, read_jpeg
 from radrelay.dicom.colour import rgb_from_ybr_full, rgb_from_ybr_partial
 from radrelay.dicom.elements import Buffer
 from radrelay.dicom.pixels import MAX_SHORTFALL, BrokenPixels, FrameDescriptor, NotViewable, Pixels, check_size
+from radrelay.dicom.syntaxes import Syntax
 
 _CODEC_FAULTS = (RuntimeError, ValueError, TypeError, OverflowError, IndexError, MemoryError, zlib.error)
 
@@ -57,9 +58,7 @@ def decode_frame(descriptor: FrameDescriptor, data: Buffer, bit_offset: int = 0)
     return samples[..., :3] if descriptor.samples == 4 else samples
 
 
-def decode_stored(
-    descriptor: FrameDescriptor, data: Buffer, bit_offset: int = 0, *, masked: bool = True
-) -> Decoded:
+def decode_stored(descriptor: FrameDescriptor, data: Buffer, bit_offset: int = 0, *, masked: bool = True) -> Decoded:
     """Return one frame's samples in the colour space in which they are stored (see `decode_frame`).
 
     `masked` False keeps the bits beside Bits Stored (old overlays) where the codec keeps them.
@@ -69,9 +68,7 @@ def decode_stored(
     decoder = _DECODERS.get(codec)
     if codec == "native":
         native = _decode_native(descriptor, data, bit_offset)
-        return Decoded(
-            _fit(native, descriptor, masked=masked), _without_subsampling(descriptor.photometric)
-        )
+        return Decoded(_fit(native, descriptor, masked=masked), _without_subsampling(descriptor.photometric))
     if decoder is None:
         kind = "Video" if codec == "video" else descriptor.syntax.name
         raise NotViewable(f"{kind} has no still frames that can be shown here.")
@@ -106,9 +103,10 @@ def _fit(samples: Pixels, descriptor: FrameDescriptor, precision: int = 64, *, m
         unused = width - stored
         return (samples << unused) >> unused
     mask = (1 << stored) - 1
-    if samples.size and int(samples.max()) > mask:
-        samples = samples & wanted.type(mask)
-    return samples
+    if not samples.size or int(samples.max()) <= mask:
+        return samples
+    # What a lossy codec adds above the top is an overshoot of white; elsewhere higher bits are no part of the value.
+    return samples & wanted.type(mask) if descriptor.syntax.lossless else np.minimum(samples, wanted.type(mask))
 
 
 def _decode_native(descriptor: FrameDescriptor, data: Buffer, bit_offset: int) -> Pixels:
@@ -126,7 +124,9 @@ def _decode_native(descriptor: FrameDescriptor, data: Buffer, bit_offset: int) -
         count = descriptor.rows * descriptor.columns * descriptor.samples
         return bits[bit_offset : bit_offset + count].reshape(descriptor.shape)
     little = descriptor.syntax.little_endian
-    stored = np.frombuffer(data, descriptor.dtype.newbyteorder("<" if little else ">"), expected // descriptor.dtype.itemsize)
+    stored = np.frombuffer(
+        data, descriptor.dtype.newbyteorder("<" if little else ">"), expected // descriptor.dtype.itemsize
+    )
     native = stored.astype(descriptor.dtype, copy=False)
     if descriptor.subsampled:
         return _spread_chroma(native, descriptor)
@@ -166,7 +166,7 @@ def _decode_rle(descriptor: FrameDescriptor, data: Buffer) -> Decoded:
     return Decoded(samples, _without_subsampling(descriptor.photometric))
 
 
-def _decode_packed(descriptor: FrameDescriptor, plain: bytes) -> Pixels:
+def _decode_packed(descriptor: FrameDescriptor, plain: Buffer) -> Pixels:
     count = descriptor.rows * descriptor.columns * descriptor.samples
     if len(plain) * 8 < count:
         raise BrokenPixels(f"The frame holds {len(plain)} bytes; {descriptor.frame_bytes} were expected.")
@@ -255,7 +255,7 @@ def _decode_j2k(descriptor: FrameDescriptor, data: Buffer) -> Decoded:
             samples = imagecodecs.jpeg2k_decode(plain, planar=False)
         except imagecodecs.Jpeg2kError:
             # why: imagecodecs refuses subsampled and oddly boxed streams that openjpeg itself reads
-            samples = openjpeg.decode(plain)
+            samples = openjpeg_decode(plain)
     photometric = descriptor.photometric
     if photometric in ("YBR_ICT", "YBR_RCT") or stream.colour_transform:
         photometric = "RGB" if descriptor.samples == 3 else photometric
@@ -302,3 +302,8 @@ _DECODERS: dict[str, Callable[[FrameDescriptor, Buffer], Decoded]] = {
     "j2k": _decode_j2k,
     "htj2k": _decode_j2k,
 }
+
+
+def can_decode(syntax: Syntax) -> bool:
+    """Return whether frames in this transfer syntax can be decoded here."""
+    return syntax.codec == "native" or syntax.codec in _DECODERS

@@ -15,9 +15,7 @@ SEQUENCE_END = 0xFFFEE0DD
 UNDEFINED = 0xFFFFFFFF
 BULK_GROUP = 0x7FE0
 
-SHORT_VRS = frozenset(
-    b"AE AS AT CS DA DS DT FL FD IS LO LT PN SH SL SS ST TM UI UL US".split()
-)
+SHORT_VRS = frozenset(b"AE AS AT CS DA DS DT FL FD IS LO LT PN SH SL SS ST TM UI UL US".split())
 LONG_VRS = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
 KNOWN_VRS = SHORT_VRS | LONG_VRS
 
@@ -45,8 +43,8 @@ class Dialect:
         self.little = little
         self.order = "<" if little else ">"
         self._pair = struct.Struct(self.order + "HH").unpack_from
-        self.u16: Callable[[bytes, int], tuple[int]] = struct.Struct(self.order + "H").unpack_from  # type: ignore[assignment]
-        self.u32: Callable[[bytes, int], tuple[int]] = struct.Struct(self.order + "I").unpack_from  # type: ignore[assignment]
+        self.u16: Callable[[bytes, int], tuple[int]] = struct.Struct(self.order + "H").unpack_from
+        self.u32: Callable[[bytes, int], tuple[int]] = struct.Struct(self.order + "I").unpack_from
         self.steps: dict[bytes, int] = {}
         self.headers: dict[bytes, tuple[int, str, int]] = {}
 

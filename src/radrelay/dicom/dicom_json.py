@@ -84,10 +84,9 @@ def _values(header: Header, tag: int, vr: str, bulk: Bulk | None, path: str) -> 
     texts = header.texts(tag)
     if vr == "PN":
         return [_person_name(text) for text in texts]
-    if vr == "IS":
-        return [_number(text, parse_integer(text)) for text in texts]
-    if vr == "DS":
-        return [_number(text, parse_number(text)) for text in texts]
+    if vr in ("IS", "DS"):
+        read = parse_integer if vr == "IS" else parse_number
+        return [_number(text, read(text)) for text in texts]
     return [text or None for text in texts]
 
 

@@ -10,17 +10,9 @@ import struct
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from radrelay.dicom.dialects import ITEM, SEQUENCE_END
-from radrelay.dicom.elements import (
-    DOUBLE_PIXEL_DATA,
-    FLOAT_PIXEL_DATA,
-
-    PIXEL_DATA,
-
-    Attributes,
-    Buffer,
-    DataElements,
-)
+from radrelay.dicom.dialects import ITEM, LONG_VRS, SEQUENCE_END, SHORT_VRS, UNDEFINED
+from radrelay.dicom.elements import PIXEL_DATA, PIXEL_TAGS, Buffer, DataElements
+from radrelay.dicom.header import Header
 from radrelay.dicom.pixels import MAX_SHORTFALL, BrokenPixels, FrameDescriptor, NotViewable
 
 Read = Callable[[int, int], Buffer]
@@ -38,6 +30,8 @@ class PixelLocation:
     vr: bytes
     offset: int
     length: int | None
+    extended_offsets: bytes = b""
+    extended_lengths: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +61,47 @@ def reader_of(data: Buffer) -> Read:
     return lambda start, length: view[start : start + length]
 
 
-def locate(elements: DataElements) -> PixelLocation:
-    """Find the pixel data among the elements of a data set.
+def locate(source: DataElements | Header, read: Read) -> PixelLocation:
+    """Find the pixel data behind a header; at most a few headers of group 7FE0 are read.
 
     Raises
     ------
     NotViewable
         When the data set holds none.
     """
-    for tag in (PIXEL_DATA, FLOAT_PIXEL_DATA, DOUBLE_PIXEL_DATA):
-        place = elements.places.get(tag)
-        if place is not None:
-            return PixelLocation(tag, elements.vr(tag), place.value, None if place.undefined else place.length)
+    if isinstance(source, Header):
+        if source.bulk is None and (place := source.place(PIXEL_DATA)) is not None:
+            return PixelLocation(PIXEL_DATA, source.vr(PIXEL_DATA).encode(), place[1], place[2])
+        start = source.bulk[1] if source.bulk is not None else None
+    else:
+        start = min((place.start for tag, place in source.places.items() if tag >> 16 == 0x7FE0), default=None)
+    if start is None:
+        raise NotViewable("The object holds no pixel data.")
+    return _find(read, start, source.explicit, "<" if source.little_endian else ">")
+
+
+def _find(read: Read, at: int, explicit: bool, order: str) -> PixelLocation:
+    tables: dict[int, bytes] = {}
+    for _ in range(8):
+        header = bytes(read(at, 12))
+        if len(header) < 8:
+            break
+        group, number = struct.unpack_from(order + "HH", header)
+        tag = group << 16 | number
+        vr = header[4:6] if explicit else b"OW"
+        if explicit and vr in LONG_VRS and len(header) == 12:
+            value, length = at + 12, struct.unpack_from(order + "I", header, 8)[0]
+        elif explicit and vr in SHORT_VRS:
+            value, length = at + 8, struct.unpack_from(order + "H", header, 6)[0]
+        else:
+            value, length = at + 8, struct.unpack_from(order + "I", header, 4)[0]
+        if tag in PIXEL_TAGS:
+            size = None if length == UNDEFINED else length
+            return PixelLocation(tag, vr, value, size, tables.get(0x7FE00001, b""), tables.get(0x7FE00002, b""))
+        if length == UNDEFINED or length > MAX_FRAGMENTS * 8 or tag > PIXEL_DATA:
+            break
+        tables[tag] = bytes(read(value, length))
+        at = value + length
     raise NotViewable("The object holds no pixel data.")
 
 
@@ -135,7 +158,6 @@ def frame_ranges(
     location: PixelLocation,
     read: Read,
     available: int,
-    attributes: Attributes | None = None,
 ) -> list[FrameRange]:
     """Return the byte ranges of every frame that is there.
 
@@ -147,8 +169,6 @@ def frame_ranges(
         Reads bytes of the (inflated) data set.
     available
         Length of the data set in bytes.
-    attributes
-        The header, for the Extended Offset Table when there is one.
     """
     if location.length is not None and not (descriptor.syntax.encapsulated and location.length):
         return native_ranges(descriptor, location.offset, min(location.length, available - location.offset))
@@ -161,7 +181,7 @@ def frame_ranges(
     if not items:
         raise BrokenPixels("Encapsulated pixel data has no fragment.")
     table, pieces = items[0], items[1:]
-    extended = _extended(attributes, table[0] + table[1], available) if attributes is not None else []
+    extended = _extended(location, table[0] + table[1], available)
     if extended:
         return extended
     pieces = [(start, min(length, available - start)) for start, length in pieces if start < available and length]
@@ -170,8 +190,8 @@ def frame_ranges(
     return _group(descriptor.frames, pieces, bytes(read(*table)), table[0] + table[1], read)
 
 
-def _extended(attributes: Attributes, base: int, available: int) -> list[FrameRange]:
-    offsets, lengths = attributes.raw(0x7FE00001), attributes.raw(0x7FE00002)
+def _extended(location: PixelLocation, base: int, available: int) -> list[FrameRange]:
+    offsets, lengths = location.extended_offsets, location.extended_lengths
     count = len(offsets) // 8
     if not count or len(lengths) < count * 8:
         return []

@@ -19,6 +19,9 @@ from radrelay.dicom.htj2k import encode_frame as encode_htj2k_container
 from radrelay.dicom.pixels import FrameDescriptor, Pixels
 from radrelay.errors import Invalid
 
+SMALL_FRAME = 4096
+"""Bytes below which the binding that knows Bits Stored reserves too little room for its own markers."""
+
 
 class NotTranscodable(Invalid):
     """This object cannot be handed out in the transfer syntax asked for."""
@@ -49,9 +52,13 @@ def precision_of(samples: Pixels, descriptor: FrameDescriptor) -> int:
 def _jpeg_ls(samples: Pixels, descriptor: FrameDescriptor, photometric: str) -> bytes:
     # Two's complement needs all allocated bits: readers do not agree on extending the sign of fewer (T.87 has none).
     bits = descriptor.bits_allocated if descriptor.signed else precision_of(samples, descriptor)
+    packed = np.ascontiguousarray(samples)
+    if bits == samples.dtype.itemsize * 8 or packed.nbytes < SMALL_FRAME:
+        # Noise grows under JPEG-LS: the buffer has room for that.
+        return bytes(imagecodecs.jpegls_encode(packed, out=2 * packed.nbytes + SMALL_FRAME))
     return bytes(
         jpeg_ls.encode_pixel_data(
-            np.ascontiguousarray(samples).tobytes(),
+            packed.tobytes(),
             rows=descriptor.rows,
             columns=descriptor.columns,
             samples_per_pixel=descriptor.samples,

@@ -6,6 +6,7 @@ tag, and DICOM JSON. A bad value never raises: it reads as absent or as well as 
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Callable, Iterator
 from datetime import date, time
@@ -233,7 +234,7 @@ class Header:
         if place is None:
             return []
         if place[0] in _FORMATS or place[0] == "US or SS":
-            return [int(number) for number in self._binary(tag) if number == number and abs(number) != float("inf")]
+            return [int(number) for number in self._binary(tag) if math.isfinite(number)]
         found: list[int] = []
         for text in self.texts(tag):
             number = parse_integer(text)

@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 
 from radrelay.dicom.elements import Buffer, DataElements
-from radrelay.dicom.encapsulated import locate
+from radrelay.dicom.encapsulated import locate, reader_of
 from radrelay.dicom.errors import Malformed
 from radrelay.dicom.pixels import BrokenPixels, FrameDescriptor, NotViewable, Pixels, PixelsTooLarge, describe
 from radrelay.dicom.syntaxes import syntax_of
@@ -81,7 +81,7 @@ def encode_frame(samples: Pixels, *, colour_transform: bool = True) -> bytes:
     `colour_transform` applies RCT to three samples (YBR_RCT); leave it off for YBR and palettes.
     """
     coloured = samples.ndim == 3
-    encoded: bytes = imagecodecs.htj2k_encode(
+    encoded = imagecodecs.htj2k_encode(
         samples,
         reversible=True,
         tlm=True,
@@ -90,12 +90,10 @@ def encode_frame(samples: Pixels, *, colour_transform: bool = True) -> bytes:
         rgb=coloured and colour_transform,
         planar=False if coloured else None,
     )
-    return encoded
+    return bytes(encoded)
 
 
-def split(
-    data_set: Buffer, ts: str, *, sha256: bytes | None = None, executor: Executor | None = None
-) -> Split | None:
+def split(data_set: Buffer, ts: str, *, sha256: bytes | None = None, executor: Executor | None = None) -> Split | None:
     """Part a data set and encode its frames, or return None when it is to be kept as received.
 
     Parameters
@@ -164,7 +162,7 @@ def _parts(data_set: Buffer, ts: str) -> tuple[Recipe, FrameDescriptor, int, int
     try:
         elements = DataElements.of(data_set, syntax)
         descriptor = describe(elements, ts)
-        location = locate(elements)
+        location = locate(elements, reader_of(data_set))
     except (Malformed, NotViewable, PixelsTooLarge):
         return None
     step = descriptor.frame_bytes

@@ -1,8 +1,8 @@
 """Names and texts folded for search: what a person types finds what a device wrote.
 
 In: a person name with its groups, or any text. Out: lower case without accents, kana in one form, Arabic without
-vowel signs, words apart by single spaces. `muller`, `mueller`, `MÜLLER` and `Müller` find each other through
-`query_forms`.
+vowel signs, words apart by single spaces. `muller`, `mueller`, `MÜLLER` and `Müller` find each other when the
+`search_forms` of what is stored are searched for any of the `query_forms`.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from functools import lru_cache
 
 _SEPARATORS = re.compile(r"[\s^=\\,;.\-_/'’`´‐-―・·]+")
 _TRANSLATION = {
-    **{code: "ss" for code in (0x00DF, 0x1E9E)},
+    **dict.fromkeys((223, 7838), "ss"),
     **{ord(small): plain for small, plain in {"æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "ł": "l", "þ": "th",
                                               "ı": "i", "ħ": "h", "ŧ": "t", "ĸ": "k", "ŋ": "n"}.items()},
     # Greek: final sigma is a sigma
     0x03C2: "σ",
     # Arabic: tatweel goes; alef with hamza, madda or wasla is alef; alef maqsura is yeh; teh marbuta is heh
     0x0640: None,
-    **{code: "ا" for code in (0x0622, 0x0623, 0x0625, 0x0671, 0x0672, 0x0673)},
+    **dict.fromkeys((1570, 1571, 1573, 1649, 1650, 1651), "ا"),
     0x0649: "ي",
     0x06CC: "ي",
     0x0629: "ه",
@@ -32,7 +32,7 @@ _TRANSLATION = {
     # katakana to hiragana; the long vowel sign stays, it is one of both
     **{code: chr(code - 0x60) for code in range(0x30A1, 0x30F7)},
     # zero width characters, byte order mark, directional marks
-    **{code: None for code in (0x200B, 0x200C, 0x200D, 0x200E, 0x200F, 0xFEFF, *range(0x202A, 0x202F))},
+    **dict.fromkeys((8203, 8204, 8205, 8206, 8207, 65279, *range(8234, 8239))),
 }  # fmt: skip
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
 _KANA_MARKS = "\u3099\u309a"
@@ -57,14 +57,20 @@ def fold(text: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def fold_name(name: str) -> str:
-    """Return what is stored for search of a person name: its fold, and its form with ae, oe, ue if that differs.
+def search_forms(text: str) -> tuple[str, ...]:
+    """Return the folded forms under which `text` is stored, so that any spelling of a query finds it.
 
-    `Müller^Jörg` gives `muller jorg mueller joerg`, so that either spelling is found in it.
+    `Müller` gives `muller` and `mueller`; so does `Mueller`; `Muller` gives itself alone.
     """
-    plain = fold(name)
-    spelled = fold(unicodedata.normalize("NFC", name).casefold().translate(_UMLAUTS))
-    return plain if spelled == plain else f"{plain} {spelled}"
+    plain = fold(text)
+    forms = (plain, _spelled(text), _TRIMMED.sub("", plain))
+    return tuple(dict.fromkeys(form for form in forms if form))
+
+
+def _spelled(text: str) -> str:
+    if text.isascii():
+        return fold(text)
+    return fold(unicodedata.normalize("NFC", text).casefold().translate(_UMLAUTS))
 
 
 def query_forms(text: str) -> list[str]:
@@ -73,10 +79,4 @@ def query_forms(text: str) -> list[str]:
     The form as typed; for umlauts also the one with ae, oe, ue; for ae, oe, ue also the one without e, because
     `Mueller` is how some devices write `Müller`.
     """
-    plain = fold(text)
-    forms = [plain]
-    spelled = fold(unicodedata.normalize("NFC", text).casefold().translate(_UMLAUTS))
-    for form in (spelled, _TRIMMED.sub("", plain)):
-        if form and form not in forms:
-            forms.append(form)
-    return forms
+    return list(search_forms(text)) or [""]

@@ -12,11 +12,19 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from radrelay.dicom.elements import DOUBLE_PIXEL_DATA, FLOAT_PIXEL_DATA, PIXEL_DATA, Attributes
+from radrelay.dicom.elements import (
+    DOUBLE_PIXEL_DATA,
+    FLOAT_PIXEL_DATA,
+    PIXEL_DATA,
+    PIXEL_TAGS,
+    Attributes,
+    DataElements,
+)
 from radrelay.dicom.syntaxes import HTJ2K_LOSSLESS_RPCL, Syntax, syntax_of
 from radrelay.errors import Invalid, TooLarge
 
 Kind = Literal["integer", "float", "double"]
+_KINDS: dict[int, Kind] = {FLOAT_PIXEL_DATA: "float", DOUBLE_PIXEL_DATA: "double"}
 Pixels = NDArray[Any]
 
 MAX_FRAME_BYTES = 1 << 30
@@ -94,7 +102,9 @@ class FrameDescriptor:
         """Return the machine's type for one decoded sample."""
         if self.kind != "integer":
             return np.dtype(np.float32 if self.kind == "float" else np.float64)
-        size = 1 if self.bits_allocated <= 8 else 2 if self.bits_allocated <= 16 else 4 if self.bits_allocated <= 32 else 8
+        size = (
+            1 if self.bits_allocated <= 8 else 2 if self.bits_allocated <= 16 else 4 if self.bits_allocated <= 32 else 8
+        )
         return np.dtype(f"{'i' if self.signed else 'u'}{size}")
 
     def stored_as_htj2k(self) -> FrameDescriptor:
@@ -106,8 +116,10 @@ class FrameDescriptor:
         return replace(self, ts=HTJ2K_LOSSLESS_RPCL, planar=0, photometric=colour, word_swapped=False)
 
 
-def describe(attributes: Attributes, ts: str) -> FrameDescriptor:
+def describe(attributes: Attributes, ts: str, pixel_vr: bytes = b"") -> FrameDescriptor:
     """Read the frame descriptor of an image.
+
+    `pixel_vr` is the VR of the pixel data where it has been located; only big endian bytes need it (OB or OW).
 
     Raises
     ------
@@ -121,9 +133,7 @@ def describe(attributes: Attributes, ts: str) -> FrameDescriptor:
         values = attributes.integers(tag)
         return values[0] if values else default
 
-    kind: Kind = "integer"
-    if PIXEL_DATA not in attributes:
-        kind = "float" if FLOAT_PIXEL_DATA in attributes else "double" if DOUBLE_PIXEL_DATA in attributes else "integer"
+    kind = _kind(attributes)
     rows, columns = first(0x00280010, 0), first(0x00280011, 0)
     if rows <= 0 or columns <= 0:
         raise NotViewable("The header names no rows and columns of pixels.")
@@ -151,17 +161,33 @@ def describe(attributes: Attributes, ts: str) -> FrameDescriptor:
         frames=max(1, first(0x00280008, 1)),
         ts=ts,
         kind=kind,
-        word_swapped=_word_swapped(attributes, ts, allocated),
+        word_swapped=_word_swapped(attributes, ts, allocated, pixel_vr),
     )
     check_size(described)
     return described
 
 
-def _word_swapped(attributes: Attributes, ts: str, allocated: int) -> bool:
+def holds_pixels(attributes: Attributes) -> bool:
+    """Return whether there is pixel data of any kind behind a header (a `Header` names its bulk apart)."""
+    bulk = getattr(attributes, "bulk", None)
+    return any(tag in attributes for tag in PIXEL_TAGS) or (bulk is not None and bulk[0] <= PIXEL_DATA)
+
+
+def _kind(attributes: Attributes) -> Kind:
+    bulk = getattr(attributes, "bulk", None)
+    for tag, kind in _KINDS.items():
+        if tag in attributes or (bulk is not None and bulk[0] == tag):
+            return kind
+    return "integer"
+
+
+def _word_swapped(attributes: Attributes, ts: str, allocated: int, pixel_vr: bytes) -> bool:
     if syntax_of(ts).little_endian or allocated > 8:
         return False
-    vr = getattr(attributes, "vr", None)
-    return vr is None or PIXEL_DATA not in attributes or vr(PIXEL_DATA) in (b"OW", "OW")
+    vr = pixel_vr.decode("latin-1") or getattr(attributes, "bulk_vr", "")
+    if not vr and isinstance(attributes, DataElements) and PIXEL_DATA in attributes:
+        vr = attributes.vr(PIXEL_DATA).decode("latin-1")
+    return vr in ("", "OW")
 
 
 def check_size(descriptor: FrameDescriptor) -> None:

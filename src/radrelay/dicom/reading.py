@@ -178,7 +178,7 @@ def _settled(vr: str, dialect: Dialect, data: bytes, value: int, length: int) ->
 def _read_undefined(source: Source, block: Block, element: tuple[int, str, int], end: int, depth: int) -> int:
     """Read a value of undefined length and return the offset after its delimiter (PS3.5 7.5, A.4)."""
     tag, vr, value = element
-    if vr in _BULK_VRS and tag & 0xFFFF == 0x0010 and tag >> 24 == 0x7F or vr in ("OB", "OW"):
+    if (vr in _BULK_VRS and tag & 0xFFFF == 0x0010 and tag >> 24 == 0x7F) or vr in ("OB", "OW"):
         stop, after = _skip_fragments(source, value, end, block.dialect)
         block.fragments.add(tag)
     else:

@@ -10,7 +10,18 @@ from dataclasses import dataclass
 from typing import Literal
 
 Codec = Literal[
-    "native", "rle", "jpeg", "jpeg-lossless", "jpeg-ls", "j2k", "htj2k", "deflate", "video", "jpip", "jpeg-xl", "unknown"
+    "native",
+    "rle",
+    "jpeg",
+    "jpeg-lossless",
+    "jpeg-ls",
+    "j2k",
+    "htj2k",
+    "deflate",
+    "video",
+    "jpip",
+    "jpeg-xl",
+    "unknown",
 ]
 
 IMPLICIT_LE = "1.2.840.10008.1.2"

@@ -70,7 +70,7 @@ def transcode(data_set: Buffer, from_ts: str, to_ts: str, *, executor: Executor 
     source, target = syntax_of(from_ts), syntax_of(to_ts)
     if source.uid == target.uid:
         return bytes(data_set)
-    if target.codec != "native" and target.codec not in ENCODERS or not target.lossless:
+    if (target.codec != "native" and target.codec not in ENCODERS) or not target.lossless:
         raise NotTranscodable(f"{target.name} is not written here.")
     if not target.little_endian:
         raise NotTranscodable(f"{target.name} is retired and not written here.")
@@ -107,10 +107,8 @@ def _native_edits(data_set: Buffer, elements: DataElements, source: Syntax) -> d
     value = memoryview(data_set)[place.value : place.end]
     vr = elements.vr(PIXEL_DATA)
     allocated = elements.integers(0x00280100)[:1]
-    if allocated and allocated[0] > 8:
-        word = {16: b"US", 32: b"UL", 64: b"UV"}.get(allocated[0], b"US")
-    else:
-        word = vr
+    wide = allocated and allocated[0] > 8
+    word = {16: b"US", 32: b"UL", 64: b"UV"}.get(allocated[0], b"US") if wide else vr
     return {PIXEL_DATA: NewElement(PIXEL_DATA, vr, swapped(value, word))}
 
 
@@ -123,22 +121,26 @@ class _Job:
     ranges: list[FrameRange]
     read: Read
     target: Syntax
+    masked: bool
+    """Whether samples are cut to Bits Stored: codecs that name a precision, and lossy sources, hold no more."""
 
     @classmethod
     def of(cls, data_set: Buffer, elements: DataElements, source: Syntax, target: Syntax) -> _Job:
         descriptor = describe(elements, source.uid)
         read = reader_of(data_set)
-        ranges = frame_ranges(descriptor, locate(elements), read, len(data_set), elements)
+        ranges = frame_ranges(descriptor, locate(elements, read), read, len(data_set))
         if len(ranges) != descriptor.frames or any(item.missing for item in ranges):
             raise NotTranscodable(f"The header names {descriptor.frames} frames; {len(ranges)} are there, or cut.")
         encoder = ENCODERS.get(target.codec)
         if encoder is not None:
             _check_fits(encoder, descriptor, target)
-        return cls(elements, descriptor, ranges, read, target)
+        names_precision = target.codec in ("jpeg-ls", "j2k", "htj2k")
+        masked = not source.lossless or (names_precision and not _embedded_overlay(elements))
+        return cls(elements, descriptor, ranges, read, target, masked)
 
     def frame(self, place: FrameRange) -> Decoded:
-        """Decode one frame, all allocated bits kept."""
-        return decode_stored(self.descriptor, place.read(self.read), place.bit_offset, masked=False)
+        """Decode one frame; the bits beside Bits Stored are kept for codecs that carry whole words."""
+        return decode_stored(self.descriptor, place.read(self.read), place.bit_offset, masked=self.masked)
 
     def encoded(self, place: FrameRange) -> tuple[Buffer, str]:
         """Return one frame's bytes in the target, and the photometric interpretation of its samples."""
@@ -147,7 +149,17 @@ class _Job:
         if encoder is None:
             return _native_bytes(decoded, self.descriptor), decoded.photometric
         plain = replace(self.descriptor, photometric=decoded.photometric)
-        return encoder.write(decoded.samples, plain, decoded.photometric), decoded.photometric
+        try:
+            written = encoder.write(decoded.samples, plain, decoded.photometric)
+        except (RuntimeError, ValueError) as fault:
+            raise NotTranscodable(f"A frame cannot be written as {self.target.name}: {fault}") from fault
+        return written, decoded.photometric
+
+
+def _embedded_overlay(elements: DataElements) -> bool:
+    """Return whether an overlay lives in the unused bits of the pixels (PS3.3 C.9.2, retired)."""
+    groups = range(0x60000000, 0x60200000, 0x20000)
+    return any(group | 0x0102 in elements and group | 0x3000 not in elements for group in groups)
 
 
 def _check_fits(encoder: Encoder, descriptor: FrameDescriptor, target: Syntax) -> None:
@@ -179,6 +191,8 @@ def _codec_edits(job: _Job, executor: Executor | None) -> dict[int, NewElement |
     named = encoder.photometric(photometric) if encoder is not None else photometric
     if named != job.descriptor.photometric:
         edits[0x00280004] = NewElement(0x00280004, b"CS", named.encode() + b" " * (len(named) & 1))
+    if job.masked and job.descriptor.high_bit != job.descriptor.bits_stored - 1:
+        edits[0x00280102] = NewElement(0x00280102, b"US", (job.descriptor.bits_stored - 1).to_bytes(2, "little"))
     if job.descriptor.samples > 1:
         edits[0x00280006] = NewElement(0x00280006, b"US", b"\0\0")
     if not job.target.encapsulated and _ICON in job.elements:

@@ -155,7 +155,7 @@ def _checked(uids: dict[int, bytes], head_length: int, sop_class_uid: str, sop_u
         if not value and not otherwise:
             raise Malformed(f"{_NAMES[tag]} {tag_text(tag)} is missing or empty")
         texts.append(value.decode("ascii") or otherwise)
-    return Survey(*texts, head_length)
+    return Survey(texts[0], texts[1], texts[2], texts[3], head_length)
 
 
 _NAMES = {
@@ -239,7 +239,7 @@ def _walk(  # noqa: C901, PLR0912, PLR0915 - one loop on the hot path; a call pe
                 if end > size:
                     return _out_of_window(uids, end, top_tag, (size, length, total), closed=False)
                 uids[tag] = window[value:end]
-        elif value == position + 8 and value_length < _LEARN_BYTES and not (group >= BULK_GROUP):
+        elif value == position + 8 and value_length < _LEARN_BYTES and group < BULK_GROUP:
             now.learn(window[position:value], 8 + value_length)
         position = end
 

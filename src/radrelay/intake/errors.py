@@ -76,3 +76,15 @@ class ArchiveLimit(ArchiveRefused):
     """The archive goes beyond a limit on unpacking."""
 
     code = "archive-limit"
+
+
+class ImportNotFound(NotFound):
+    """There is nothing at this path."""
+
+    code = "import-not-found"
+
+
+class FileUnreadable(Invalid):
+    """The file cannot be read."""
+
+    code = "unreadable"

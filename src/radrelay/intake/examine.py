@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
+import msgspec
 import structlog
 
 from radrelay.dicom.errors import Malformed
@@ -17,8 +18,7 @@ from radrelay.dicom.header import parse
 from radrelay.dicom.index import IndexAttributes, index_attributes
 from radrelay.intake.envelope import Envelope, decode
 from radrelay.intake.scan import Finding, Scanner
-from radrelay.storage.landing_format import RecordGone
-from radrelay.storage.segments import RecordLocation, ScannedRecord, SegmentReader
+from radrelay.storage.segments import RecordGone, RecordLocation, ScannedRecord, SegmentReader
 
 log = structlog.get_logger(__name__)
 
@@ -86,7 +86,9 @@ def examine_head(record: ScannedRecord) -> Examined:
         return Examined(record.location, envelope, None, "malformed", error.message)
     except Exception as error:  # why: no hostile header may stop the index; a person sees it in the quarantine
         log.exception("a head could not be read", record=str(record.location.record_id))
-        return Examined(record.location, envelope, None, "malformed", f"The header cannot be read ({type(error).__name__}).")
+        return Examined(
+            record.location, envelope, None, "malformed", f"The header cannot be read ({type(error).__name__})."
+        )
 
 
 def read_attributes(envelope: Envelope, head: bytes) -> IndexAttributes:
@@ -97,7 +99,7 @@ def read_attributes(envelope: Envelope, head: bytes) -> IndexAttributes:
         for name, said in (("sop_class", envelope.sop_class_uid), ("sop_uid", envelope.sop_uid))
         if said and not getattr(attributes, name)
     }
-    return replace(attributes, **missing) if missing else attributes
+    return msgspec.structs.replace(attributes, **missing) if missing else attributes
 
 
 def _attributes_of_flawed(envelope: Envelope, head: bytes) -> IndexAttributes | None:

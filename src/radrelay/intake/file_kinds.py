@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import PurePosixPath
 
+from radrelay.dicom.part10 import looks_like_dicom
+
 PREFIX_BYTES = 4096
 
 
@@ -36,21 +38,32 @@ class FileKind:
 
 DICOM = FileKind(Kind.DICOM, "application/dicom")
 MAYBE_DICOM = FileKind(Kind.MAYBE_DICOM, "application/dicom")
-DIRECTORY = FileKind(Kind.DIRECTORY, "application/dicom")
+DIRECTORY = FileKind(
+    Kind.DIRECTORY,
+    "application/dicom",
+    "disc-directory",
+    "A disc's directory (DICOMDIR) is a hint only: what is kept is told from the files themselves.",
+)
 ARCHIVE = FileKind(Kind.ARCHIVE, "application/zip")
 EMPTY = FileKind(Kind.SKIPPED, "", "empty", "The file is empty.")
-PROGRAM = FileKind(
-    Kind.SKIPPED, "application/octet-stream", "program", "A program (viewer or autorun) is never kept."
-)
+PROGRAM = FileKind(Kind.SKIPPED, "application/octet-stream", "program", "A program (viewer or autorun) is never kept.")
 SYSTEM_FILE = FileKind(
-    Kind.SKIPPED, "application/octet-stream", "system-file", "A file of the sender's operating system, not of the study."
+    Kind.SKIPPED,
+    "application/octet-stream",
+    "system-file",
+    "A file of the sender's operating system, not of the study.",
 )
-WEB_PAGE = FileKind(Kind.SKIPPED, "text/html", "web-page", "A web page, script or style sheet (of a disc's viewer) is not kept.")
+WEB_PAGE = FileKind(
+    Kind.SKIPPED, "text/html", "web-page", "A web page, script or style sheet (of a disc's viewer) is not kept."
+)
 NOT_DICOM = FileKind(
     Kind.SKIPPED, "application/octet-stream", "not-dicom", "Named like a DICOM file, but its bytes are not DICOM."
 )
 UNKNOWN = FileKind(
-    Kind.SKIPPED, "application/octet-stream", "unknown-kind", "Neither DICOM nor a kind of file that is kept as an attachment."
+    Kind.SKIPPED,
+    "application/octet-stream",
+    "unknown-kind",
+    "Neither DICOM nor a kind of file that is kept as an attachment.",
 )
 
 _DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
@@ -65,12 +78,36 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
 )
 _PROGRAMS = (b"MZ", b"\x7fELF", b"#!", b"\xca\xfe\xba\xbe", b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe")
 _PROGRAM_SUFFIXES = frozenset(
-    ".exe .dll .com .bat .cmd .msi .scr .ps1 .vbs .jar .class .app .so .dylib .ocx .sys .lnk .inf .apk .sh .cab".split()
+    [
+        ".exe",
+        ".dll",
+        ".com",
+        ".bat",
+        ".cmd",
+        ".msi",
+        ".scr",
+        ".ps1",
+        ".vbs",
+        ".jar",
+        ".class",
+        ".app",
+        ".so",
+        ".dylib",
+        ".ocx",
+        ".sys",
+        ".lnk",
+        ".inf",
+        ".apk",
+        ".sh",
+        ".cab",
+    ]
 )
-_SYSTEM_NAMES = frozenset({"thumbs.db", ".ds_store", "desktop.ini", "ehthumbs.db", ".dropbox", "system volume information"})
-_PAGE_SUFFIXES = frozenset(".htm .html .xhtml .js .css .svg .hta .mht .xsl .xslt".split())
-_TEXT_SUFFIXES = frozenset(".txt .text .md .csv .log .asc".split())
-_DICOM_SUFFIXES = frozenset(".dcm .dicom .ima .dic .acr".split())
+_SYSTEM_NAMES = frozenset(
+    {"thumbs.db", ".ds_store", "desktop.ini", "ehthumbs.db", ".dropbox", "system volume information"}
+)
+_PAGE_SUFFIXES = frozenset([".htm", ".html", ".xhtml", ".js", ".css", ".svg", ".hta", ".mht", ".xsl", ".xslt"])
+_TEXT_SUFFIXES = frozenset([".txt", ".text", ".md", ".csv", ".log", ".asc"])
+_DICOM_SUFFIXES = frozenset([".dcm", ".dicom", ".ima", ".dic", ".acr"])
 _OTHER_ARCHIVES: tuple[tuple[int, bytes, str], ...] = (
     (0, b"7z\xbc\xaf\x27\x1c", "7z"),
     (0, b"Rar!\x1a\x07", "RAR"),
@@ -81,11 +118,29 @@ _OTHER_ARCHIVES: tuple[tuple[int, bytes, str], ...] = (
     (257, b"ustar", "tar"),
 )
 _HEIC_BRANDS = frozenset({b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"})
-_MP4_BRANDS = frozenset({b"isom", b"iso2", b"iso4", b"iso5", b"iso6", b"mp41", b"mp42", b"avc1", b"M4V ", b"M4VP", b"MSNV", b"dash", b"3gp4", b"3gp5", b"qt  "})
+_MP4_BRANDS = frozenset(
+    {
+        b"isom",
+        b"iso2",
+        b"iso4",
+        b"iso5",
+        b"iso6",
+        b"mp41",
+        b"mp42",
+        b"avc1",
+        b"M4V ",
+        b"M4VP",
+        b"MSNV",
+        b"dash",
+        b"3gp4",
+        b"3gp5",
+        b"qt  ",
+    }
+)
 _OFFICE_FIRST = (b"[Content_Types].xml", b"_rels/.rels", b"word/", b"docProps/", b"customXml/")
 
 
-def sniff(name: str, prefix: bytes) -> FileKind:
+def sniff(name: str, prefix: bytes) -> FileKind:  # noqa: PLR0911 — one return for each kind reads best
     """Tell what the file `name` is from its first `PREFIX_BYTES` bytes (fewer: the whole file)."""
     if not prefix:
         return EMPTY
@@ -106,7 +161,7 @@ def sniff(name: str, prefix: bytes) -> FileKind:
         if prefix.startswith(magic, offset):
             text = f"A {label} archive is not opened here; unpack it, or send its content as a ZIP."
             return FileKind(Kind.SKIPPED, "application/octet-stream", "other-archive", text)
-    if _starts_like_dicom(prefix):
+    if looks_like_dicom(prefix):
         return DIRECTORY if leaf == "dicomdir" else MAYBE_DICOM
     return _text_kind(suffix, prefix)
 
@@ -133,7 +188,11 @@ def _media_type(prefix: bytes) -> str:
     for magic, media_type in _MAGIC:
         if prefix.startswith(magic):
             return media_type
-    if prefix[:2] == b"BM" and len(prefix) >= 26 and int.from_bytes(prefix[14:18], "little") in (12, 40, 52, 56, 64, 108, 124):
+    if (
+        prefix[:2] == b"BM"
+        and len(prefix) >= 26
+        and int.from_bytes(prefix[14:18], "little") in (12, 40, 52, 56, 64, 108, 124)
+    ):
         return "image/bmp"
     if prefix[4:8] == b"ftyp":
         if prefix[8:12] in _HEIC_BRANDS:
@@ -143,28 +202,12 @@ def _media_type(prefix: bytes) -> str:
     return ""
 
 
-_FIRST_GROUPS = frozenset({0x0002, 0x0004, 0x0008})
-_VRS = frozenset(
-    b"AE AS AT CS DA DS DT FL FD IS LO LT OB OD OF OL OV OW PN SH SL SQ SS ST SV TM UC UI UL UN UR US UT UV".split()
-)
-
-
-def _starts_like_dicom(prefix: bytes) -> bool:
-    """Whether a data set begins here without preamble: low group first, then a VR or a plausible length."""
-    if len(prefix) < 8:
-        return False
-    little, big = int.from_bytes(prefix[:2], "little"), int.from_bytes(prefix[:2], "big")
-    if little not in _FIRST_GROUPS and big not in _FIRST_GROUPS:
-        return False
-    if prefix[4:6] in _VRS:
-        return True
-    return little in _FIRST_GROUPS and int.from_bytes(prefix[4:8], "little") <= 1 << 16
-
-
-def _text_kind(suffix: str, prefix: bytes) -> FileKind:
+def _text_kind(suffix: str, prefix: bytes) -> FileKind:  # noqa: PLR0911 — as above
     """Keep plain text; a page or script, which a browser would run, is not one."""
     start = prefix.lstrip(b"\xef\xbb\xbf \t\r\n")[:256].lower()
-    if suffix in _PAGE_SUFFIXES or start.startswith((b"<!doctype", b"<html", b"<script", b"<?xml", b"<svg", b"<head", b"<body")):
+    if suffix in _PAGE_SUFFIXES or start.startswith(
+        (b"<!doctype", b"<html", b"<script", b"<?xml", b"<svg", b"<head", b"<body")
+    ):
         return WEB_PAGE
     if suffix in _DICOM_SUFFIXES:
         return NOT_DICOM

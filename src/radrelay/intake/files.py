@@ -70,9 +70,7 @@ class FileLander:
         kind = file_kinds.sniff(name, prefix)
         if kind.kind in (Kind.DICOM, Kind.MAYBE_DICOM):
             return self._land_dicom(name, stream, kind, item_id, wait=wait)
-        if kind.kind is Kind.DIRECTORY:
-            return LandedFile("directory", name, stream.drain(), kind.media_type)
-        if kind.kind is Kind.SKIPPED:
+        if kind.kind in (Kind.DIRECTORY, Kind.SKIPPED):
             return self._skip(name, stream.drain(), kind, item_id)
         if kind.kind is Kind.ARCHIVE and self._open_archive is not None:
             return LandedFile("archive", name, self._open_archive(name, iter(stream)), kind.media_type)
@@ -95,16 +93,18 @@ class FileLander:
         if head is None and kind.kind is Kind.MAYBE_DICOM:
             return self._skip(name, stream.drain(), file_kinds.UNKNOWN, item_id)
         if head is not None and head.sop_class_uid == MEDIA_STORAGE_DIRECTORY:
-            return LandedFile("directory", name, stream.drain(), kind.media_type)
+            return self._skip(name, stream.drain(), file_kinds.DIRECTORY, item_id)
         self._writer.begin(*_announced(head))
         self._fill(stream, head.dataset_offset if head else 0)
         file = FileFacts(name, stream.count, kind.media_type, item_id)
         try:
-            landed = self._writer.finish(file, keep_flawed=kind.kind is Kind.DICOM, wait=wait)
+            landed = self._writer.finish(file, keep_flawed=kind.kind is Kind.DICOM, flaw=flaw, wait=wait)
         except Malformed as error:
-            return self._skip(name, stream.count, FileKind(Kind.SKIPPED, kind.media_type, "malformed", error.message), item_id)
+            return self._skip(
+                name, stream.count, FileKind(Kind.SKIPPED, kind.media_type, "malformed", error.message), item_id
+            )
         if landed.flaw:
-            return LandedFile("quarantine", name, stream.count, kind.media_type, landed, "malformed", flaw or landed.flaw)
+            return LandedFile("quarantine", name, stream.count, kind.media_type, landed, "malformed", landed.flaw)
         return LandedFile("object", name, stream.count, kind.media_type, landed)
 
     def _fill(self, stream: _Counted, skip: int = 0) -> None:
@@ -122,11 +122,16 @@ class FileLander:
 
     def _skip(self, name: str, size: int, kind: FileKind, item_id: uuid.UUID | None) -> LandedFile:
         self._landing.note(self._origin, FileFacts(name, size, kind.media_type, item_id), kind.code, kind.text)
-        return LandedFile("skipped", name, size, kind.media_type, None, kind.code, kind.text)
+        outcome: Outcome = "directory" if kind.kind is Kind.DIRECTORY else "skipped"
+        return LandedFile(outcome, name, size, kind.media_type, None, kind.code, kind.text)
 
-    def refuse(self, name: str, error: RadrelayError, item_id: uuid.UUID | None = None, size: int | None = None) -> None:
+    def refuse(
+        self, name: str, error: RadrelayError, item_id: uuid.UUID | None = None, size: int | None = None
+    ) -> None:
         """Record that the file `name` was refused by `error`."""
-        self._landing.note(self._origin, FileFacts(clean_text(name)[:NAME_LIMIT], size, "", item_id), error.code, error.message)
+        self._landing.note(
+            self._origin, FileFacts(clean_text(name)[:NAME_LIMIT], size, "", item_id), error.code, error.message
+        )
 
 
 def _file_head(prefix: bytes) -> tuple[FileHead | None, str]:

@@ -28,7 +28,7 @@ from radrelay.intake.scan import Scanner
 from radrelay.settings import Settings
 from radrelay.storage.database import Database
 from radrelay.storage.models import LandingCursor
-from radrelay.storage.segments import ScanResult, SegmentReader
+from radrelay.storage.segments import ScanResult, SegmentGone, SegmentReader
 
 log = structlog.get_logger(__name__)
 
@@ -131,7 +131,12 @@ class Indexer:
                 continue
             if place is None or segment.number > place.segment or segment.epoch != place.epoch:
                 place = _Place(segment.number, segment.epoch, 0)
-            result = self._reader.scan(owner, place.segment, place.epoch, place.position, self._batch_records)
+            try:
+                result = self._reader.scan(owner, place.segment, place.epoch, place.position, self._batch_records)
+            except SegmentGone:
+                continue
+            for damaged in result.damaged:
+                log.critical("a landed record is damaged on disk", owner=owner, record=str(damaged.record_id))
             if result.position > place.position or result.records:
                 self._take(owner, place, result)
                 self._places[owner] = _Place(place.segment, place.epoch, result.position)

@@ -12,6 +12,7 @@ from typing import Protocol, Self
 
 from radrelay.clock import Clock
 from radrelay.intake.envelope import Envelope, Kind, Origin, encode
+from radrelay.intake.files import FileLander, LandedFile
 from radrelay.intake.object_writer import FileFacts, Fragment, Landed, ObjectWriter
 from radrelay.settings import Settings
 from radrelay.storage.keys import Keyring
@@ -59,6 +60,13 @@ class Landing:
             writer.begin(sop_class_uid, sop_uid, transfer_syntax)
         return writer
 
+    def land_file(self, origin: Origin, name: str, chunks: Iterable[Fragment]) -> LandedFile:
+        """Land the file `name` as what its bytes say it is, durable on return.
+
+        Raises `OutOfResources` and its kin when there is no room, and whatever `chunks` raises; then nothing is kept.
+        """
+        return FileLander(self, origin).land(name, chunks)
+
     def land_bytes(self, kind: Kind, origin: Origin, chunks: Iterable[Fragment], file: FileFacts) -> Landed:
         """Land an attachment or an archive as it is; durable on return unless it is a member of an archive."""
         writer = ObjectWriter(self, origin)
@@ -88,7 +96,7 @@ class Landing:
         self.log.append(encode(envelope), b"", b"")
 
     def end(self, origin: Origin, archive_id: uuid.UUID | None = None) -> None:
-        """Record that no more of this parcel (or of this archive) comes from here; durable on return, with all before."""
+        """Record that no more of this parcel (or archive) comes from here; durable on return, with all before."""
         envelope = Envelope(kind="end", origin=origin, received_at=self.clock.now(), archive_id=archive_id)
         self.log.wait_durable(self.log.append(encode(envelope), b"", b""))
 

@@ -55,7 +55,7 @@ class ParcelFinding(Owned, Base):
 
 
 class ParcelItem(Base):
-    """A member of an archive that is indexed: unpacking again after a crash adds nothing. Gone with the parcel's end."""
+    """A member of an archive that is indexed, so that unpacking again after a crash adds nothing."""
 
     __tablename__ = "parcel_item"
     __table_args__ = (Index("ix_parcel_item_parcel", "parcel_id"),)

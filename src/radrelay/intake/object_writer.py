@@ -57,7 +57,18 @@ class ObjectWriter:
     A failure on the way is kept and raised by `finish`, because a DIMSE sender must be let speak to its end.
     """
 
-    __slots__ = ("_buffer", "_digest", "_failure", "_given", "_kept", "_landing", "_large", "_length", "_view", "origin")
+    __slots__ = (
+        "_buffer",
+        "_digest",
+        "_failure",
+        "_given",
+        "_kept",
+        "_landing",
+        "_large",
+        "_length",
+        "_view",
+        "origin",
+    )
 
     def __init__(self, landing: Landing, origin: Origin) -> None:
         self.origin = origin
@@ -92,7 +103,9 @@ class ObjectWriter:
     def _write_beyond(self, fragment: Fragment, end: int) -> None:
         settings = self._landing.settings
         if end > settings.dicom.max_object_bytes:
-            raise ObjectTooLarge(f"the object is larger than dicom.max_object_bytes, {settings.dicom.max_object_bytes} bytes")
+            raise ObjectTooLarge(
+                f"the object is larger than dicom.max_object_bytes, {settings.dicom.max_object_bytes} bytes"
+            )
         if self._large is None and end <= settings.storage.large_object_bytes:
             self._grow(end)
             self._view[self._length : end] = fragment
@@ -125,8 +138,10 @@ class ObjectWriter:
             self.abort()
             raise failure
 
-    def finish(self, file: FileFacts = NO_FILE, *, keep_flawed: bool = False, wait: bool = True) -> Landed:
-        """End the object and make it durable (without `wait`: soon, in order).
+    def finish(
+        self, file: FileFacts = NO_FILE, *, keep_flawed: bool = False, flaw: str = "", wait: bool = True
+    ) -> Landed:
+        """End the object and make it durable (without `wait`: soon, in order). A known `flaw` spares the survey.
 
         Raises `Malformed` when its structure cannot be followed (with `keep_flawed` it lands all the same, for the
         quarantine), `ObjectMismatch` when it is not the instance that was announced, `OutOfResources` and its kin
@@ -135,7 +150,9 @@ class ObjectWriter:
         try:
             self.raise_failure()
             self._landing.allowance.check(self.origin, self._length)
-            found, flaw = self._surveyed(keep_flawed=keep_flawed)
+            found = None
+            if not flaw:
+                found, flaw = self._judged(keep_flawed=keep_flawed)
             return self._land(self._object_envelope(found, flaw, file), found, flaw, wait=wait)
         finally:
             self.abort()
@@ -160,24 +177,28 @@ class ObjectWriter:
         finally:
             self.abort()
 
-    def _surveyed(self, *, keep_flawed: bool) -> tuple[Survey | None, str]:
+    def survey(self) -> Survey:
+        """Walk what is here of the object; raises `Malformed`."""
         sop_class_uid, sop_uid, transfer_syntax = self._given
+        return survey(
+            self._view,
+            self._kept,
+            transfer_syntax,
+            sop_class_uid=sop_class_uid,
+            sop_uid=sop_uid,
+            total=self._length,
+        )
+
+    def _judged(self, *, keep_flawed: bool) -> tuple[Survey | None, str]:
         try:
-            found = survey(
-                self._view,
-                self._kept,
-                transfer_syntax,
-                sop_class_uid=sop_class_uid,
-                sop_uid=sop_uid,
-                total=self._length,
-            )
+            found = self.survey()
         except Malformed as error:
             if not keep_flawed or not self._length:
                 raise
             return None, error.message
         if not keep_flawed:
-            _must_match("SOP Instance UID", sop_uid, found.sop_uid)
-            _must_match("SOP Class UID", sop_class_uid, found.sop_class_uid)
+            _must_match("SOP Instance UID", self._given[1], found.sop_uid)
+            _must_match("SOP Class UID", self._given[0], found.sop_class_uid)
         return found, ""
 
     def _sha256(self) -> bytes:

@@ -68,7 +68,7 @@ class Parcels:
     """One installation's parcels; thread-safe."""
 
     def __init__(self, database: Database, clock: Clock, *, scanning: bool = False) -> None:
-        """`scanning` says that a virus scanner stands between arrival and the list."""
+        """Say with `scanning` that a virus scanner stands between arrival and the list."""
         self._database = database
         self._clock = clock
         self._scanning = scanning
@@ -173,9 +173,7 @@ class Parcels:
             for parcel_id in abandoned:
                 finish_parcel(session, parcel_id, now)
             ended = sa.select(Parcel.id).where(Parcel.finished_at < now - ITEMS_KEPT)
-            session.execute(
-                sa.delete(ParcelItem).where(ParcelItem.parcel_id.in_(ended)), execution_options=_UNTRACKED
-            )
+            session.execute(sa.delete(ParcelItem).where(ParcelItem.parcel_id.in_(ended)), execution_options=_UNTRACKED)
             old = list(session.scalars(sa.select(Parcel.id).where(Parcel.finished_at < now - PARCELS_KEPT)))
             for table in (ParcelFinding, ParcelStudy):
                 session.execute(sa.delete(table).where(table.parcel_id.in_(old)), execution_options=_UNTRACKED)

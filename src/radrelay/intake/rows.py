@@ -16,8 +16,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from radrelay.archive.arrivals import Arrival, Terms, Verdict
+from radrelay.archive.discard import discard_records
 from radrelay.archive.holdings import after, end_of
-from radrelay.archive.index_writes import erasure_row
 from radrelay.archive.indexing import upsert_batch
 from radrelay.archive.models import Attachment, Source
 from radrelay.intake.examine import Examined
@@ -29,7 +29,7 @@ from radrelay.storage.models import Erasure, LandingRecord
 from radrelay.storage.outbox import emit
 
 Row = dict[str, Any]
-NOT_REFUSALS = frozenset({"unsafe-name", "missing-on-disc"})
+NOT_REFUSALS = frozenset({"unsafe-name", "missing-on-disc", "disc-directory"})
 """Findings about something that was kept, or about no file of the parcel."""
 
 
@@ -89,7 +89,7 @@ class BatchWriter:
             self._set_aside(item, code, reason, terms, rows, tally)
         elif envelope.kind == "attachment":
             rows.records.append(record_row(item))
-            rows.attachments.append(_attachment_row(item, source))
+            rows.attachments.append(attachment_row(item, source))
             tally.of(origin.parcel_id).attachments += 1
             tally.received(envelope)
         else:
@@ -142,6 +142,7 @@ class BatchWriter:
         )
         if envelope.code not in NOT_REFUSALS:
             tally.of(origin.parcel_id).refused += 1
+        if envelope.file_size is not None or envelope.code not in NOT_REFUSALS:
             tally.received(envelope)
 
     def _open_archive(self, session: Session, item: Examined, rows: _Rows, tally: Tally, now: datetime) -> None:
@@ -171,7 +172,7 @@ class BatchWriter:
             )
         ).scalar_one_or_none()
         if open_archive is not None:
-            session.execute(sa.insert(Erasure), [erasure_row(envelope.archive_id, open_archive, now)])
+            discard_records(session, open_archive, [envelope.archive_id], now)
             tally.of(envelope.origin.parcel_id).archives -= 1
 
 
@@ -232,7 +233,8 @@ def _terms(session: Session, batch: Sequence[Examined]) -> dict[uuid.UUID, Terms
     return {row.id: Terms.of(row) for row in session.scalars(sa.select(Source).where(Source.id.in_(ids)))}
 
 
-def _attachment_row(item: Examined, source: Terms) -> Row:
+def attachment_row(item: Examined, source: Terms) -> Row:
+    """Return the row of an attachment, which lives by its source's terms until it belongs to a study."""
     envelope = item.envelope
     received = envelope.received_at
     return {
@@ -279,13 +281,12 @@ def _quarantined_row(item: Examined, code: str, reason: str, source: Terms | Non
 
 
 def _insert(session: Session, rows: _Rows) -> None:
-    connection = session.connection()
-    for table, found in (
-        (LandingRecord.__table__, rows.records),
-        (Quarantined.__table__, rows.quarantined),
-        (Attachment.__table__, rows.attachments),
-        (ParcelFinding.__table__, rows.findings),
-        (ParcelItem.__table__, rows.items),
+    for model, found in (
+        (LandingRecord, rows.records),
+        (Quarantined, rows.quarantined),
+        (Attachment, rows.attachments),
+        (ParcelFinding, rows.findings),
+        (ParcelItem, rows.items),
     ):
         if found:
-            connection.execute(sa.insert(table), found)
+            session.execute(sa.insert(model), found)

@@ -1,12 +1,7 @@
-"""Sources: the doors that studies come in by, their defaults at the first start, and how they are changed.
-
-`SourceBook` keeps them in memory for the roles that receive, so that a sender is answered while the database is away.
-"""
+"""Sources: the doors that studies come in by, their defaults at the first start, and how they are changed."""
 
 from __future__ import annotations
 
-import threading
-import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,19 +10,17 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from radrelay.archive.models import Holding, Instance, Source
-from radrelay.intake.callers import allows, check_ae_title, check_callers
+from radrelay.archive.models import Holding, Source
+from radrelay.intake.callers import check_ae_title, check_callers
 from radrelay.intake.envelope import Origin
-from radrelay.intake.errors import QuotaExceeded, SourceInUse, SourceInvalid, SourceUnknown
+from radrelay.intake.errors import SourceInUse, SourceInvalid, SourceUnknown
 from radrelay.settings import Settings
-from radrelay.storage.database import Database, DatabaseUnavailable
 from radrelay.storage.ids import new_id
 
 KINDS = ("dicom", "stow", "upload", "import", "folder")
 PUSHED = ("dicom", "stow")
 POLICIES = ("quarantine", "supersede", "keep-both")
 SHORTEST_SPAN_S = 60
-REFRESH_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +177,7 @@ def _checked(
     session: Session, organisation_id: uuid.UUID, spec: SourceSpec, source_id: uuid.UUID | None
 ) -> dict[str, object]:
     """Return the columns of `spec`; raises `SourceInvalid`."""
-    name = spec.name.strip() if isinstance(spec.name, str) else ""
+    name = spec.name.strip()
     if not 1 <= len(name) <= 100:
         raise SourceInvalid("a source's name has 1 to 100 characters")
     if spec.kind not in KINDS:
@@ -217,81 +210,3 @@ def _check_spans(spec: SourceSpec) -> None:
         raise SourceInvalid("quiet_s is 1 to 86400 seconds")
     if spec.quota_bytes is not None and spec.quota_bytes < 0:
         raise SourceInvalid("a quota cannot be negative")
-
-
-class SourceBook:
-    """The sources in memory, read again every few seconds; thread-safe. Also answers for their quotas."""
-
-    def __init__(self, database: Database, settings: Settings) -> None:
-        self._database = database
-        self._settings = settings
-        self._lock = threading.Lock()
-        self._sources: tuple[SourceView, ...] = ()
-        self._quota: dict[uuid.UUID, int] = {}
-        self._used: dict[uuid.UUID, int] = {}
-        self._read_at: float | None = None
-
-    def resolve(self, kind: str, called_ae: str = "", organisation_id: uuid.UUID | None = None) -> SourceView:
-        """Return the enabled source that `called_ae` leads to, else the default of its kind; raises `SourceUnknown`."""
-        default: SourceView | None = None
-        for source in self.sources():
-            fits = source.enabled and source.kind == kind
-            if not fits or organisation_id not in (None, source.organisation_id):
-                continue
-            if called_ae and source.ae_title == called_ae:
-                return source
-            if source.ae_title is None and default is None:
-                default = source
-        own = self._settings.dicom
-        if default is None or (called_ae and called_ae != own.ae_title and not own.accept_any_called):
-            raise SourceUnknown
-        return default
-
-    def admits(self, source: SourceView, calling_ae: str, address: str) -> bool:
-        """Return whether the source's list of callers lets this one call."""
-        return allows(source.callers, calling_ae, address)
-
-    def sources(self) -> tuple[SourceView, ...]:
-        """Return all sources; those last read when the database is away. Raises if none was ever read."""
-        read_at = self._read_at
-        if read_at is None or time.monotonic() - read_at > REFRESH_S:
-            self.refresh()
-        return self._sources
-
-    def refresh(self) -> None:
-        """Read the sources, and what those with a quota have used; raises only when nothing was ever read."""
-        with self._lock:
-            try:
-                with self._database.read() as session:
-                    sources = tuple(list_sources(session))
-                    quota = {source.id: source.quota_bytes for source in sources if source.quota_bytes is not None}
-                    used = used_bytes(session, list(quota)) if quota else {}
-            except DatabaseUnavailable:
-                if self._read_at is None:
-                    raise
-            else:
-                self._sources, self._quota, self._used = sources, quota, used
-            self._read_at = time.monotonic()
-
-    def check(self, origin: Origin, size: int) -> None:
-        """Count `size` bytes for the origin's source; raises `QuotaExceeded` when they are too many."""
-        limit = self._quota.get(origin.source_id)
-        if limit is None:
-            return
-        self.sources()
-        with self._lock:
-            used = self._used.get(origin.source_id, 0) + size
-            if used > limit:
-                raise QuotaExceeded(f"The source has used up its quota of {limit} bytes; nothing was kept.")
-            self._used[origin.source_id] = used
-
-
-def used_bytes(session: Session, source_ids: list[uuid.UUID]) -> dict[uuid.UUID, int]:
-    """Return how many bytes of instances each source's holdings brought."""
-    rows = session.execute(
-        sa.select(Holding.source_id, sa.func.sum(Instance.size))
-        .join(Instance, Instance.holding_id == Holding.id)
-        .where(Holding.source_id.in_(source_ids))
-        .group_by(Holding.source_id)
-    )
-    return {source_id: int(total or 0) for source_id, total in rows}

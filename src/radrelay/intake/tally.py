@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from radrelay.archive.models import Attachment, Holding, Study
 from radrelay.intake.envelope import Envelope
-from radrelay.intake.models import Parcel, ParcelStudy
+from radrelay.intake.models import Parcel, ParcelFinding, ParcelStudy
 
 
 @dataclass(slots=True)
@@ -68,7 +68,9 @@ class Tally:
         for parcel_id in ending:
             finish_parcel(session, parcel_id, now)
         late = [key for key, counts in self._parcels.items() if counts.attachments and key not in ending]
-        for parcel_id in session.scalars(sa.select(Parcel.id).where(Parcel.id.in_(late), Parcel.finished_at.is_not(None))):
+        for parcel_id in session.scalars(
+            sa.select(Parcel.id).where(Parcel.id.in_(late), Parcel.finished_at.is_not(None))
+        ):
             link_attachments(session, parcel_id)
 
 
@@ -81,9 +83,7 @@ def _add_studies(session: Session, parcels: dict[uuid.UUID, ParcelCounts]) -> No
     )
     new = sorted(wanted - {(row.parcel_id, row.study_id) for row in known})
     if new:
-        session.connection().execute(
-            sa.insert(ParcelStudy.__table__), [{"parcel_id": parcel, "study_id": study} for parcel, study in new]
-        )
+        session.execute(sa.insert(ParcelStudy), [{"parcel_id": parcel, "study_id": study} for parcel, study in new])
 
 
 def _update(parcel_id: uuid.UUID, counts: ParcelCounts) -> sa.Update:
@@ -108,13 +108,16 @@ def _update(parcel_id: uuid.UUID, counts: ParcelCounts) -> sa.Update:
 def finish_parcel(session: Session, parcel_id: uuid.UUID, now: datetime) -> None:
     """End a parcel: done, or failed when nothing of it was kept or is to be looked at."""
     kept = Parcel.objects + Parcel.duplicates + Parcel.attachments + Parcel.quarantined
+    why = session.scalar(
+        sa.select(ParcelFinding.text).where(ParcelFinding.parcel_id == parcel_id).order_by(ParcelFinding.id).limit(1)
+    )
     session.execute(
         sa.update(Parcel)
         .where(Parcel.id == parcel_id)
         .values(
             finished_at=now,
             state=sa.case((sa.and_(kept == 0, Parcel.refused > 0), "failed"), else_="done"),
-            error=sa.case((sa.and_(kept == 0, Parcel.refused > 0), "Nothing of it could be kept."), else_=""),
+            error=sa.case((sa.and_(kept == 0, Parcel.refused > 0), why or "Nothing of it could be kept."), else_=""),
         )
         .execution_options(synchronize_session=False)
     )

@@ -1,4 +1,4 @@
-"""Unpack an archive into the landing again: each member on its own, bounded in every direction, nothing lost in silence.
+"""Unpack an archive into the landing again: each member on its own, all bounded, nothing lost in silence.
 
 A member is named by the archive's record and its place, the same on every attempt, so that a second attempt after a
 crash adds nothing. What is refused names its limit; a bad member never costs its neighbours. Member names are words,
@@ -49,7 +49,25 @@ class Budget:
         """Count a member; raises `ArchiveExhausted` at `intake.max_entries`."""
         self.entries_left -= 1
         if self.entries_left < 0:
-            raise ArchiveExhausted(f"the archive holds more than intake.max_entries, {self.settings.max_entries} files")
+            raise ArchiveExhausted(
+                f"The archive holds more than intake.max_entries, {self.settings.max_entries} files."
+            )
+
+    def refuse_declared(self, member: Member) -> None:
+        """Refuse a member that is too large by its own account, before anything of it is unpacked."""
+        plain, packed = member.plain_bytes, member.packed_bytes
+        if plain is None or packed is None:
+            return
+        if plain > RATIO_FROM_BYTES and plain > self.max_ratio * max(1, packed):
+            raise ArchiveRatio(self._ratio_text())
+        if plain > self.bytes_left:
+            raise ArchiveLimit(self._bytes_text("file"))
+
+    def _ratio_text(self) -> str:
+        return f"The file grows more than intake.max_ratio, {self.max_ratio} times, when unpacked."
+
+    def _bytes_text(self, what: str) -> str:
+        return f"The {what} unpacks to more than intake.max_inflated_bytes, {self.settings.max_inflated_bytes} bytes."
 
     def guard(self, member: Member, pieces: Iterator[bytes]) -> Iterator[bytes]:
         """Pass `pieces` on while the member and the archive stay in bounds."""
@@ -58,11 +76,10 @@ class Budget:
             count += len(piece)
             self.bytes_left -= len(piece)
             if self.bytes_left < 0:
-                limit = self.settings.max_inflated_bytes
-                raise ArchiveExhausted(f"the archive unpacks to more than intake.max_inflated_bytes, {limit} bytes")
+                raise ArchiveExhausted(self._bytes_text("archive"))
             packed = member.packed_bytes
             if packed is not None and count > RATIO_FROM_BYTES and count > self.max_ratio * max(1, packed):
-                raise ArchiveRatio(f"the file grows more than intake.max_ratio, {self.max_ratio} times, when unpacked")
+                raise ArchiveRatio(self._ratio_text())
             yield piece
 
 
@@ -151,7 +168,7 @@ class Unpacker:
                     continue
                 self._budget.take_entry()
                 packed += member.packed_bytes or 0
-                if packed > source.size:
+                if packed > source.size and not listing.damage:
                     raise MembersOverlap
                 self._unpack_member(source, member, prefix, depth)
         except ArchiveExhausted:
@@ -173,6 +190,7 @@ class Unpacker:
         lander = FileLander(self._landing, self._origin, nested)
         try:
             _refuse_unreadable(member)
+            self._budget.refuse_declared(member)
             pieces = self._budget.guard(member, read_member(source, member))
             landed = lander.land(shown, pieces, item_id=item_id, wait=False)
             self._counts.kept += landed.landed is not None
@@ -185,13 +203,15 @@ class Unpacker:
     def _after(self, member: Member, name: str, shown: str, landed: LandedFile, item_id: uuid.UUID) -> None:
         """Note the name that was not taken as sent."""
         if landed.landed is not None and name != member.name:
-            text = f"The file was named {clean_text(member.name)[:500]!r} in the archive; it is kept under a plain name."
+            text = (
+                f"The file was named {clean_text(member.name)[:500]!r} in the archive; it is kept under a plain name."
+            )
             file = FileFacts(shown, None, "", uuid.uuid5(item_id, "name"))
             self._landing.note(self._origin, file, "unsafe-name", text)
 
     def _unpack_nested(self, name: str, chunks: Iterator[bytes], depth: int) -> int:
         if depth >= self._budget.max_depth:
-            raise ArchiveDepth(f"the archive lies deeper than intake.max_depth, {self._budget.max_depth} archives")
+            raise ArchiveDepth(f"The archive lies deeper than intake.max_depth, {self._budget.max_depth} archives.")
         source = ScratchSource.fill(self._scratch, chunks)
         try:
             self._unpack(source, name, depth + 1)

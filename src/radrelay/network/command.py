@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from struct import Struct, pack
+from struct import error as StructError  # noqa: N812 - reads as the class it is
 
 from radrelay.network.errors import ProtocolViolation
 from radrelay.network.limits import COMMAND_ELEMENTS
@@ -73,22 +74,23 @@ class CommandSet:
         return self.text(AFFECTED_SOP_CLASS) or self.text(REQUESTED_SOP_CLASS)
 
 
-def parse(data: bytes | bytearray) -> CommandSet:
+def parse(data: bytes) -> CommandSet:
     """Read a command set; raises `ProtocolViolation` for what is not one."""
     values: dict[int, bytes] = {}
     position, end = 0, len(data)
     unpack = _HEAD.unpack_from
-    while position < end:
-        if position + 8 > end:
-            raise ProtocolViolation("a command element's head is cut short")
-        group, element, length = unpack(data, position)
-        position += 8
-        if group or position + length > end:
-            raise ProtocolViolation(f"a command element ({group:04X},{element:04X}) that does not fit")
-        values[element] = bytes(data[position : position + length])
-        position += length
-        if len(values) > COMMAND_ELEMENTS:
-            raise ProtocolViolation("a command set of too many elements")
+    try:
+        while position < end:
+            group, element, length = unpack(data, position)
+            start = position + 8
+            position = start + length
+            if group or position > end:
+                raise ProtocolViolation(f"a command element ({group:04X},{element:04X}) that does not fit")
+            values[element] = data[start:position]
+    except StructError as error:
+        raise ProtocolViolation("a command element's head is cut short") from error
+    if len(values) > COMMAND_ELEMENTS:
+        raise ProtocolViolation("a command set of too many elements")
     return CommandSet(values)
 
 

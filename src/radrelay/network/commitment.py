@@ -62,7 +62,8 @@ class CommitmentProvider:
         data = session.read_data_set(context, ACTION_BYTES) if request.has_data_set else b""
         session.channel.message_ended()
         status = _refusal(context, request)
-        transaction, references = "", ()
+        transaction = ""
+        references: tuple[Reference, ...] = ()
         if status == SUCCESS:
             try:
                 transaction, references = read_request(identifier.decode(data, context.transfer_syntax, ACTION_BYTES))

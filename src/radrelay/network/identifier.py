@@ -10,7 +10,8 @@ import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from struct import Struct, calcsize, error as StructError, pack, unpack  # noqa: N812 - reads as the class it is
+from struct import Struct, calcsize, pack, unpack
+from struct import error as StructError  # noqa: N812 - reads as the class it is
 
 from radrelay.dicom.characters import DEFAULT, CharacterSet, character_set
 from radrelay.dicom.dictionary import vr_of
@@ -151,7 +152,7 @@ class _Reader:
         if vr in CHARACTER_VRS:
             text = characters.decode(raw, name=vr == "PN")
         elif vr in NUMBER_FORMATS:
-            return "\\".join(_number(value) for value in unpack(*self._numbers(raw, vr)))
+            return "\\".join(str(value) for value in unpack(*self._numbers(raw, vr)))
         elif vr == "AT":
             whole = len(raw) & ~3
             return "\\".join(f"{g:04X}{e:04X}" for g, e in self._syntax.tag.iter_unpack(raw[:whole]))
@@ -205,9 +206,7 @@ class _Writer:
 
     def _encode_text(self, vr: str, text: str) -> bytes:
         if vr in NUMBER_FORMATS:
-            convert = float if vr in ("FL", "FD") else int
-            numbers = [convert(part) for part in text.split("\\") if part]
-            return pack(f"{self._syntax.order}{len(numbers)}{NUMBER_FORMATS[vr]}", *numbers)
+            return self._encode_numbers(vr, text)
         if vr == "AT":
             tags = [int(part, 16) for part in text.split("\\") if part]
             return b"".join(self._syntax.tag.pack(tag >> 16, tag & 0xFFFF) for tag in tags)
@@ -215,13 +214,18 @@ class _Writer:
             self.needs_character_set = True
         return text.encode()
 
+    def _encode_numbers(self, vr: str, text: str) -> bytes:
+        """Return numbers in binary; empty when the text holds something else, as a stored bad value may."""
+        parts = list(filter(None, text.split("\\")))
+        convert = float if vr in ("FL", "FD") else int
+        try:
+            return pack(f"{self._syntax.order}{len(parts)}{NUMBER_FORMATS[vr]}", *[convert(part) for part in parts])
+        except (ValueError, StructError):
+            return b""
+
 
 def _tag(element: Element) -> int:
     return element[0]
-
-
-def _number(value: float) -> str:
-    return repr(value) if isinstance(value, float) else str(value)
 
 
 def _inflate(data: bytes, longest: int) -> bytes:

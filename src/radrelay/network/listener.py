@@ -156,7 +156,12 @@ class DicomListener:
                 target=self._serve, args=(association, one), name=f"association-{association_id[:8]}", daemon=True
             )
             self._open[association] = thread
-        thread.start()
+            try:
+                thread.start()
+            except RuntimeError:  # the system gives no more threads
+                del self._open[association]
+                self._release_host(one.host)
+                return LOCAL_LIMIT_EXCEEDED
         return None
 
     def _serve(self, association: Association, one: Waiting) -> None:
@@ -169,10 +174,13 @@ class DicomListener:
         finally:
             with self._lock:
                 self._open.pop(association, None)
-                self._per_host[one.host] -= 1
-                if not self._per_host[one.host]:
-                    del self._per_host[one.host]
+                self._release_host(one.host)
                 self._ended.add(association.tally)
+
+    def _release_host(self, host: str) -> None:
+        self._per_host[host] -= 1
+        if not self._per_host[host]:
+            del self._per_host[host]
 
     def _serve_tls(self, association: Association, one: Waiting) -> None:
         assert self._tls is not None  # noqa: S101 - narrows for the type checker; a TLS port has its context

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from struct import Struct, error as StructError, pack  # noqa: N812 - reads as the class it is
+from struct import Struct, pack
+from struct import error as StructError  # noqa: N812 - reads as the class it is
 
 from radrelay.network.errors import ProtocolViolation
 from radrelay.network.ports import Rejection
@@ -192,8 +193,7 @@ def _encode_user_information(user: UserInformation) -> bytes:
     parts = [_item(0x51, _U32.pack(user.maximum_length)), _item(0x52, user.implementation_class_uid.encode())]
     if user.async_window:
         parts.append(_item(0x53, pack(">HH", *user.async_window)))
-    for role in user.roles:
-        parts.append(_item(0x54, _counted(role.sop_class_uid) + bytes((role.scu, role.scp))))
+    parts.extend(_item(0x54, _counted(role.sop_class_uid) + bytes((role.scu, role.scp))) for role in user.roles)
     if user.implementation_version:
         parts.append(_item(0x55, user.implementation_version.encode("ascii", "replace")[:16]))
     parts.extend(_item(0x56, _counted(one.sop_class_uid) + one.information) for one in user.extended)

@@ -97,7 +97,7 @@ class Reception:
                     continue
                 try:
                     if sock in self._listeners:
-                        self._accept(sock)  # type: ignore[arg-type]  # only sockets were registered
+                        self._accept(sock)
                     elif key.fd in self._waiting:
                         self._read(self._waiting[key.fd])
                 except Exception:  # why: no single connection may stop the reception of all others

@@ -25,8 +25,8 @@ from radrelay.network.errors import (
 )
 from radrelay.network.limits import COMMAND_BYTES
 from radrelay.network.ports import Node, RetrieveItem, StoreOutcome
-from radrelay.network.sop_classes import EXPLICIT_LITTLE, IMPLICIT_LITTLE
 from radrelay.network.socket_options import set_timeout, tune
+from radrelay.network.sop_classes import EXPLICIT_LITTLE, IMPLICIT_LITTLE
 from radrelay.network.tls import client_context
 from radrelay.network.upper_layer import Channel
 
@@ -140,7 +140,7 @@ class OutgoingAssociation:
                 raise ProtocolViolation("a command set that is too long")
             if channel.is_last:
                 channel.message_ended()
-                return channel.context_id, command.parse(gathered)
+                return channel.context_id, command.parse(bytes(gathered))
 
     def store(self, item: RetrieveItem, originator: tuple[str, int] | None = None) -> StoreOutcome:
         """Send one object and return the node's status; `originator` is the AE title and message ID of a C-MOVE.

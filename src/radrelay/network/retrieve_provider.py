@@ -213,7 +213,7 @@ class RetrieveProvider:
             return outcome
 
 
-class SubOperationCancelled(Exception):  # noqa: N818 - a fact about the request, no error
+class SubOperationCancelled(Exception):
     """The peer cancelled while a sub-operation was under way; the operation's own outcome is kept."""
 
     def __init__(self, outcome: StoreOutcome) -> None:

@@ -63,7 +63,7 @@ class Session:
             raise ProtocolViolation(f"presentation context {channel.context_id} was not accepted")
         if channel.is_last and len(fragment) <= COMMAND_BYTES:
             return context, command.parse(bytes(fragment))
-        return context, command.parse(self._gather(context.context_id, fragment, COMMAND_BYTES, of_command=True))
+        return context, command.parse(bytes(self._gather(context.context_id, fragment, COMMAND_BYTES, of_command=True)))
 
     def read_data_set(self, context: Context, longest: int) -> bytes:
         """Read the data set of the command just read; raises `ProtocolViolation` above `longest` bytes."""

@@ -56,8 +56,9 @@ def subject_of(sock: ssl.SSLSocket) -> str | None:
     certificate = sock.getpeercert()
     if not certificate:
         return None
-    parts = [pair for name in certificate.get("subject", ()) for pair in name]
-    return next((str(value) for key, value in parts if key == "commonName"), ", ".join(f"{k}={v}" for k, v in parts))
+    pairs = [(str(pair[0]), str(pair[1])) for name in certificate.get("subject", ()) for pair in name]
+    named = next((value for key, value in pairs if key == "commonName"), "")
+    return named or ", ".join(f"{key}={value}" for key, value in pairs)
 
 
 def _profile(context: ssl.SSLContext) -> None:

@@ -122,7 +122,7 @@ class Channel:
         poll.register(self._sock, select.POLLIN)
         return bool(poll.poll(0))
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: bytes | bytearray) -> None:
         """Write bytes in one call; raises `PeerSilent` when the peer does not take them, `PeerGone`."""
         try:
             self._sock.sendall(data)
@@ -177,7 +177,15 @@ class Channel:
         return max(min(self.peer_max_bytes or SEND_BYTES, SEND_BYTES) - 6, 1)
 
     def _begin_fragment(self) -> None:
-        while not self._pdu_left:
+        if not self._pdu_left:
+            if self._end - self._start >= 12:  # both heads are there: nearly always, and the checks in one go
+                kind, pdu_length, length, context_id, flags = _BOTH_HEADS.unpack_from(self._buffer, self._start)
+                if kind == pdu.P_DATA and pdu_length == length + 4 <= self._max_pdu_bytes and length >= 2:
+                    self._start += 12
+                    self._pdv_left = length - 2
+                    self.context_id, self._flags = context_id, flags
+                    self.is_command = flags & COMMAND != 0
+                    return
             self._begin_pdu()
         self._need(6)
         length, self.context_id, self._flags = _PDV_HEAD.unpack_from(self._buffer, self._start)

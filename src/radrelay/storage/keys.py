@@ -164,7 +164,9 @@ class Keyring:
         with self._changing() as keys:
             version = max(keys.image) + 1
             raw = {**keys.raw_image, version: secrets.token_bytes(32)}
-            self._store(_Keys(keys.metadata, keys.link, _ciphers(raw), raw, version), read_master_key(self._source.path))
+            self._store(
+                _Keys(keys.metadata, keys.link, _ciphers(raw), raw, version), read_master_key(self._source.path)
+            )
         return version
 
     def retire(self, in_use: set[int]) -> list[int]:
@@ -290,11 +292,11 @@ def _from_file(stored: _KeyringFile, master: bytes) -> _Keys:
     def opened(kind: str, key: _WrappedKey) -> bytes:
         sealed = base64.b64decode(key.wrapped)
         try:
-            return cipher.decrypt(
-                sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], f"radrelay {kind} {key.version}".encode()
-            )
+            return cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], f"radrelay {kind} {key.version}".encode())
         except InvalidTag as error:
-            raise KeyUnfit(f"the {kind} key in the keyring does not open; put the keyring back from a backup") from error
+            raise KeyUnfit(
+                f"the {kind} key in the keyring does not open; put the keyring back from a backup"
+            ) from error
 
     raw = {key.version: opened("image", key) for key in stored.image}
     if stored.current not in raw:

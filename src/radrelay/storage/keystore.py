@@ -315,7 +315,10 @@ class _KeyTables:
         with self._write() as connection:
             rows = connection.execute(sa.select(study_key.c.key_id, study_key.c.wrapped)).all()
             renewed = [
-                {"id": row.key_id, "new": keyring.wrap(keyring.unwrap(row.wrapped, _context(row.key_id)), _context(row.key_id))}
+                {
+                    "id": row.key_id,
+                    "new": keyring.wrap(keyring.unwrap(row.wrapped, _context(row.key_id)), _context(row.key_id)),
+                }
                 for row in rows
                 if int.from_bytes(row.wrapped[:4], "big") != keyring.image_version
             ]

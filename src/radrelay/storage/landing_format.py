@@ -13,7 +13,6 @@ An epoch is a random number drawn each time a file becomes a segment, so a recyc
 
 from __future__ import annotations
 
-import os
 import secrets
 import struct
 import zlib
@@ -37,7 +36,7 @@ SEAL_AT = 2048
 RECORD_MAGIC = b"RRrc"
 SEGMENT_MAGIC = b"RRSEGMNT"
 SEAL_MAGIC = b"RRSEALED"
-ENVELOPE_NONCE, HEAD_NONCE, BODY_NONCE = (bytes(11) + bytes([part]) for part in (1, 2, 3))
+PART_NONCES = ENVELOPE_NONCE, HEAD_NONCE, BODY_NONCE = tuple(bytes(11) + bytes([part]) for part in (1, 2, 3))
 
 _record = struct.Struct("<4sBBHQQQ16sIIQ")  # 64 bytes, then the CRC
 _crc = struct.Struct("<I")
@@ -156,18 +155,12 @@ def record_bytes(envelope_length: int, head_length: int, body_length: int) -> in
     return padded(HEADER_BYTES + envelope_length + head_length + body_length + 3 * TAG_BYTES)
 
 
-def pack_record_header(
-    into: bytearray | memoryview,
-    kind: int,
-    epoch: int,
-    segment: int,
-    sequence: int,
-    record_id: bytes,
-    lengths: tuple[int, int, int],
-) -> None:
-    """Write the first 68 bytes of a record; the wrapped key follows at `KEY_AT`."""
-    _record.pack_into(into, 0, RECORD_MAGIC, kind, FORMAT, 0, epoch, segment, sequence, record_id, *lengths)
-    _crc.pack_into(into, 64, zlib.crc32(into[:64]))
+def record_header(
+    kind: int, epoch: int, segment: int, sequence: int, record_id: bytes, lengths: tuple[int, int, int]
+) -> bytes:
+    """Return the first 68 bytes of a record; nonce and wrapped key follow at `KEY_AT`."""
+    header = _record.pack(RECORD_MAGIC, kind, FORMAT, 0, epoch, segment, sequence, record_id, *lengths)
+    return header + _crc.pack(zlib.crc32(header))
 
 
 def parse_record_header(data: bytes | memoryview, epoch: int, number: int, room: int) -> RecordHeader | None:
@@ -245,11 +238,3 @@ def segment_path_number(name: str) -> int | None:
 def segment_name(number: int) -> str:
     """Return a segment's file name."""
     return f"seg-{number:010d}.seg"
-
-
-def random_record_id() -> bytes:
-    """Return 16 random bytes shaped as a version 4 UUID."""
-    raw = bytearray(os.urandom(16))
-    raw[6] = (raw[6] & 0x0F) | 0x40
-    raw[8] = (raw[8] & 0x3F) | 0x80
-    return bytes(raw)

@@ -149,8 +149,8 @@ def _authentic(record: RecordHeader, stored: bytearray, segment_key: AESGCM) -> 
 def _remove_unreferred(directory: Path, files: FileLayer) -> None:
     """Remove files of large objects whose record did not become durable."""
     large = {path.stem.removeprefix("large-"): path for path in directory.glob("large-*.obj")}
-    if not large:
-        return
+    if not large or any(directory.glob("damaged-*.seg")):
+        return  # nothing to do, or nobody can say what a damaged segment's records refer to
     for path in directory.glob("seg-*.seg"):
         for record_id in large_records(path):
             large.pop(str(record_id), None)

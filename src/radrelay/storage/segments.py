@@ -9,12 +9,10 @@ How a segment lies on disk is in `landing_format`.
 
 from __future__ import annotations
 
-import mmap
 import os
 import threading
 import uuid
 from pathlib import Path
-from queue import LifoQueue
 
 import structlog
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -24,29 +22,26 @@ from radrelay.settings import StorageSettings
 from radrelay.storage.durable_files import make_private_directory
 from radrelay.storage.file_layer import FileLayer, PosixFiles
 from radrelay.storage.free_space import Ballast, DiskFull, FreeSpace
+from radrelay.storage.ids import new_id
 from radrelay.storage.keys import NONCE_BYTES, TAG_BYTES, Keyring
 from radrelay.storage.landing_format import (
-    BODY_NONCE,
-    ENVELOPE_NONCE,
-    HEAD_NONCE,
     HEADER_BYTES,
     INLINE,
-    KEY_AT,
     LARGE,
     PAGE,
+    PART_NONCES,
     SEAL_AT,
     RecordDamaged,
     RecordGone,
     RecordLocation,
     SegmentGone,
     Ticket,
-    pack_record_header,
-    random_record_id,
     record_bytes,
+    record_header,
     seal_block,
-    segment_name,
 )
 from radrelay.storage.large_objects import LargeReference, LargeWriter
+from radrelay.storage.scratch import ScratchPool
 from radrelay.storage.segment_owner import OwnerLock
 from radrelay.storage.segment_reader import ScannedRecord, ScanResult, SegmentInfo, SegmentReader
 from radrelay.storage.segment_recovery import recover_directory
@@ -72,7 +67,6 @@ __all__ = [
 ]
 
 Buffer = bytes | bytearray | memoryview
-SCRATCH_BYTES = 1 << 20
 SCRATCHES = min(16, max(4, os.cpu_count() or 1))
 PADDING = bytes(PAGE)
 log = structlog.get_logger(__name__)
@@ -88,7 +82,13 @@ class SegmentLog:
     """The writing side of one owner's landing. Thread-safe; open after any fork."""
 
     def __init__(
-        self, directory: Path, owner: str, keyring: Keyring, settings: StorageSettings, files: FileLayer, lock: OwnerLock
+        self,
+        directory: Path,
+        owner: str,
+        keyring: Keyring,
+        settings: StorageSettings,
+        files: FileLayer,
+        lock: OwnerLock,
     ) -> None:
         self.owner = owner
         self.directory = directory
@@ -100,9 +100,7 @@ class SegmentLog:
         first = recover_directory(directory, owner, keyring, files).next_number
         self._supply = SegmentSupply(directory, keyring, files, settings.segment_bytes, first)
         self._watermark = WatermarkWriter(directory)
-        self._scratches: LifoQueue[_Scratch] = LifoQueue()
-        for _ in range(SCRATCHES):
-            self._scratches.put(_Scratch())
+        self._scratches = ScratchPool(SCRATCHES)
         self._append_lock = threading.Lock()
         self._current: WritableSegment | None = None
         self._rolled: list[WritableSegment] = []
@@ -145,9 +143,7 @@ class SegmentLog:
         """Whether a failed write or sync has ended this landing."""
         return self._poison is not None
 
-    def append(
-        self, envelope: bytes, head: Buffer, body: Buffer, *, record_id: uuid.UUID | None = None
-    ) -> Ticket:
+    def append(self, envelope: bytes, head: Buffer, body: Buffer, *, record_id: uuid.UUID | None = None) -> Ticket:
         """Append a record; its payload is `head` and then `body`, of which the indexer reads only `head`.
 
         Encrypts in the calling thread and copies the payload nowhere else. Not durable until `wait_durable`.
@@ -159,11 +155,12 @@ class SegmentLog:
         LandingPoisoned
             An earlier write or sync failed.
         """
-        raw_id = random_record_id() if record_id is None else record_id.bytes
-        length = len(head) + len(body)
-        if length > self._large_above or record_bytes(len(envelope), len(head), len(body)) > self._largest_record:
-            return self._append_large(uuid.UUID(bytes=raw_id), envelope, head, body)
-        return self._append(INLINE, raw_id, envelope, head, body, length)
+        record_id = record_id or new_id()
+        lengths = (len(envelope), len(head), len(body))
+        length = lengths[1] + lengths[2]
+        if length > self._large_above or record_bytes(*lengths) > self._largest_record:
+            return self._append_large(record_id, envelope, head, body)
+        return self._append(INLINE, record_id, (envelope, head, body), lengths, length)
 
     def wait_durable(self, ticket: Ticket) -> None:
         """Return once the record and everything before it is durable.
@@ -191,8 +188,7 @@ class SegmentLog:
         """Begin an object of any size in a file of its own; raises as `append` does."""
         self._refuse_poisoned()
         self._space.check()
-        chosen = record_id or uuid.UUID(bytes=random_record_id())
-        return LargeWriter(self.directory, chosen, self._files, self._space, self._refer_to_large)
+        return LargeWriter(self.directory, record_id or new_id(), self._files, self._space, self._refer_to_large)
 
     def close(self) -> None:
         """Make everything durable, seal the segment and let the owner's directory go."""
@@ -204,37 +200,34 @@ class SegmentLog:
             if self._current is not None and self._poison is None:
                 self._sync()
                 self._seal(self._current)
-                self._current = None
         finally:
             self._watermark.close()
             self._owner_lock.release()
 
-    def _append(self, kind: int, raw_id: bytes, envelope: Buffer, head: Buffer, body: Buffer, length: int) -> Ticket:
+    def _append(
+        self, kind: int, record_id: uuid.UUID, parts: tuple[Buffer, ...], lengths: tuple[int, int, int], length: int
+    ) -> Ticket:
         self._refuse_poisoned()
         self._space.check()
-        lengths = (len(envelope), len(head), len(body))
+        raw_id = record_id.bytes
         total = record_bytes(*lengths)
         secret = os.urandom(32 + NONCE_BYTES)
-        scratch = self._scratches.get()
-        try:
+        key, nonce = secret[:32], secret[32:]
+        with self._scratches.one() as scratch:
             view = scratch.view(total)
-            _encrypt(view, AESGCM(secret[:32]), raw_id, envelope, head, body)
+            _encrypt(view, AESGCM(key), raw_id, parts)
             with self._append_lock:
+                self._refuse_poisoned()
                 segment = self._current
                 if segment is None or segment.end + total > segment.size:
                     segment = self._roll()
                 offset, sequence = segment.end, self._sequence + 1
-                pack_record_header(view, kind, segment.epoch, segment.number, sequence, raw_id, lengths)
-                view[KEY_AT : KEY_AT + NONCE_BYTES] = secret[32:]
-                segment.cipher.encrypt_into(
-                    secret[32:], secret[:32], raw_id, view[KEY_AT + NONCE_BYTES : HEADER_BYTES]
-                )
+                header = record_header(kind, segment.epoch, segment.number, sequence, raw_id, lengths)
+                view[:HEADER_BYTES] = header + nonce + segment.cipher.encrypt(nonce, key, raw_id)
                 self._write(segment, view, offset)
                 segment.end = offset + total
                 self._sequence = sequence
-        finally:
-            self._scratches.put(scratch)
-        location = RecordLocation(uuid.UUID(bytes=raw_id), self.owner, segment.number, segment.epoch, offset, length)
+        location = RecordLocation(record_id, self.owner, segment.number, segment.epoch, offset, length)
         return Ticket(location, sequence)
 
     def _append_large(self, record_id: uuid.UUID, envelope: bytes, head: Buffer, body: Buffer) -> Ticket:
@@ -248,17 +241,17 @@ class SegmentLog:
 
     def _refer_to_large(self, record_id: uuid.UUID, envelope: bytes, head: bytes, reference: LargeReference) -> Ticket:
         body = reference.pack()
-        if record_bytes(len(envelope), len(head), len(body)) > self._largest_record:
+        lengths = (len(envelope), len(head), len(body))
+        if record_bytes(*lengths) > self._largest_record:
             raise TooLarge(f"an object's head of {len(head)} bytes does not fit into a landing segment")
-        return self._append(LARGE, record_id.bytes, envelope, head, body, reference.length)
+        return self._append(LARGE, record_id, (envelope, head, body), lengths, reference.length)
 
     def _write(self, segment: WritableSegment, view: memoryview, offset: int) -> None:
         """Write a record under the append lock; half of one may be there after an error, so nothing may follow."""
         try:
             self._files.pwrite(segment.handle, view, offset)
-        except OSError as error:
-            self._poison = error
-            log.critical("landing.write_failed", owner=self.owner, error=str(error))
+        except BaseException as error:
+            self._fail(error, "landing.write_failed")
             raise LandingPoisoned from error
 
     def _roll(self) -> WritableSegment:
@@ -277,15 +270,14 @@ class SegmentLog:
             self._rolled = []
         if segment is None or sequence == self._durable:
             return
+        self._refuse_poisoned()
         try:
-            self._refuse_poisoned()
             for full in rolled:
                 self._files.fdatasync(full.handle)
                 self._seal(full)
             self._files.fdatasync(segment.handle)
-        except OSError as error:
-            self._poison = error
-            log.critical("landing.sync_failed", owner=self.owner, error=str(error))
+        except BaseException as error:
+            self._fail(error, "landing.sync_failed")
             raise LandingPoisoned from error
         self._watermark.move(segment.number, segment.epoch, end)
         self._durable = sequence
@@ -295,27 +287,20 @@ class SegmentLog:
         self._files.pwrite(segment.handle, seal_block(segment.epoch, segment.end), SEAL_AT)
         self._files.close(segment.handle)
 
+    def _fail(self, error: BaseException, event: str) -> None:
+        """Take nothing more: after a failed sync the kernel may forget what it could not write."""
+        self._poison = error
+        log.critical(event, owner=self.owner, error=repr(error))
+
     def _refuse_poisoned(self) -> None:
         if self._poison is not None:
             raise LandingPoisoned from self._poison
 
 
-class _Scratch:
-    """A page-aligned buffer that one record is encrypted into, reused; grows to the largest record it met."""
-
-    def __init__(self) -> None:
-        self._view = memoryview(mmap.mmap(-1, SCRATCH_BYTES))
-
-    def view(self, length: int) -> memoryview:
-        if length > len(self._view):
-            self._view = memoryview(mmap.mmap(-1, -(-length // SCRATCH_BYTES) * SCRATCH_BYTES))
-        return self._view[:length]
-
-
-def _encrypt(view: memoryview, cipher: AESGCM, raw_id: bytes, envelope: Buffer, head: Buffer, body: Buffer) -> None:
+def _encrypt(view: memoryview, cipher: AESGCM, raw_id: bytes, parts: tuple[Buffer, ...]) -> None:
     """Encrypt a record's three parts to their places in `view` and pad it with zeros."""
     at = HEADER_BYTES
-    for nonce, part in ((ENVELOPE_NONCE, envelope), (HEAD_NONCE, head), (BODY_NONCE, body)):
+    for nonce, part in zip(PART_NONCES, parts, strict=True):
         end = at + len(part) + TAG_BYTES
         cipher.encrypt_into(nonce, part, raw_id, view[at:end])
         at = end

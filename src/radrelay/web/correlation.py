@@ -67,15 +67,28 @@ class Correlation:
                 self._note(scope, status, time.perf_counter() - began)
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
-        route = getattr(scope.get("route"), "path", "") or "unknown"
+        route = route_of(scope)
         self.measurements.request(scope["method"], route, status, seconds)
         log.info("request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 1))
+
+
+def route_of(scope: Scope) -> str:
+    """Return the template of the route that matched, such as /api/studies/{study_id}, or `unknown`.
+
+    A router that is included in another names its routes without the other's prefix, which holds no variable part.
+    """
+    template = str(getattr(scope.get("route"), "path", ""))
+    if not template or ":path}" in template:
+        return template or "unknown"
+    parts = scope["path"].split("/")
+    before = len(parts) - len(template.split("/"))
+    return "/".join(parts[: before + 1]) + template
 
 
 def _log_error(error: BaseException) -> None:
     frames = traceback.extract_tb(error.__traceback__)[-8:]
     places = [f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} {frame.name}" for frame in frames]
-    causes = []
+    causes: list[str] = []
     cause: BaseException | None = error
     while cause is not None and len(causes) < 5:
         causes.append(type(cause).__qualname__)

@@ -12,6 +12,7 @@ import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 import anyio.to_thread
 import sqlalchemy as sa
@@ -42,15 +43,15 @@ router = APIRouter(prefix="/api", tags=["live"], responses=RESPONSES)
 def signatures(session: Session, organisation_id: uuid.UUID) -> dict[str, str]:
     """Return for each list a text that differs once the list has changed; each part is one look into an index."""
 
-    def one(*wanted: sa.ColumnElement[object] | sa.ScalarSelect[object]) -> str:
+    def one(*wanted: sa.ScalarSelect[Any]) -> str:
         return str(tuple(session.execute(sa.select(*wanted)).one()))
 
-    def newest(column: sa.ColumnElement[object], owner: sa.ColumnElement[uuid.UUID]) -> sa.ScalarSelect[object]:
+    def newest(column: sa.ColumnElement[object], owner: sa.ColumnElement[uuid.UUID]) -> sa.ScalarSelect[Any]:
         return sa.select(sa.func.max(column)).where(owner == organisation_id).scalar_subquery()
 
     parcels = sa.select(
-        sa.func.count(), sa.func.sum(Parcel.files + Parcel.objects + Parcel.refused), sa.func.sum(Parcel.bytes_received),
-        sa.func.min(Parcel.state), sa.func.max(Parcel.state),
+        sa.func.count(), sa.func.sum(Parcel.files + Parcel.objects + Parcel.refused),
+        sa.func.sum(Parcel.bytes_received), sa.func.min(Parcel.state), sa.func.max(Parcel.state),
     ).where(Parcel.organisation_id == organisation_id, Parcel.state.in_(OPEN_PARCELS))  # fmt: skip
     deliveries = sa.select(
         sa.func.count(), sa.func.sum(Delivery.sent + Delivery.failed + Delivery.attempts), sa.func.max(Delivery.state)

@@ -55,6 +55,7 @@ def problem(
     code: str,
     detail: str,
     correlation_id: str,
+    *,
     facts: Mapping[str, object] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
@@ -88,7 +89,7 @@ def error_response(error: RadrelayError, correlation_id: str) -> Response:
         headers["Retry-After"] = str(max(1, round(retry_after)))
     if error.http_status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    return problem(error.http_status, error.code, error.message, correlation_id, error.facts, headers)
+    return problem(error.http_status, error.code, error.message, correlation_id, facts=error.facts, headers=headers)
 
 
 def unforeseen_problem(correlation_id: str) -> Response:
@@ -109,7 +110,7 @@ async def _validation_error(request: Request, error: Exception) -> Response:
         raise error
     wrong = [{"where": ".".join(map(str, item["loc"])), "what": str(item["msg"])} for item in error.errors()]
     detail = "; ".join(f"{item['where']}: {item['what']}" for item in wrong[:5])
-    return problem(422, "invalid", detail, correlation_of(request), {"errors": wrong[:50]})
+    return problem(422, "invalid", detail, correlation_of(request), facts={"errors": wrong[:50]})
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

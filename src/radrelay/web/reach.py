@@ -1,6 +1,7 @@
-"""Rows by id, for a principal with a right: found within its scope, or not found at all.
+"""Rows by id, for a principal with a right: found within its scope and its time, or not found at all.
 
-What is out of reach and what is not there answer alike, so that an id tells a stranger nothing.
+What is out of reach and what is not there answer alike, so that an id tells a stranger nothing. What has expired
+is out of reach from that moment, whether or not its bytes are gone yet.
 """
 
 from __future__ import annotations
@@ -8,7 +9,8 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from datetime import datetime
+from typing import Any, Literal
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -16,9 +18,13 @@ from sqlalchemy.orm import Session
 from radrelay import access
 from radrelay.access import Principal, Right, Scope
 from radrelay.archive.errors import AttachmentNotFound, InstanceNotFound, SeriesNotFound, StudyNotFound
+from radrelay.archive.instances import InstanceRef, find_instances
 from radrelay.archive.models import Attachment, Instance, Series, Study
 from radrelay.errors import Forbidden
+from radrelay.web.services import WebServices
 from radrelay.web.trail import Patient
+
+_STUDY = (Study.id, Study.study_uid, Study.patient_issuer, Study.patient_id_value, Study.patient_name)
 
 
 class IdentityHidden(Forbidden):
@@ -31,6 +37,12 @@ class PartOnly(Forbidden):
     """Only some series of this study are for you; ask for those."""
 
     code = "part-only"
+
+
+class OrganisationWide(Forbidden):
+    """This needs the right to every study of the organisation."""
+
+    code = "organisation-wide"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,125 +62,145 @@ class ReachedStudy:
 
 @dataclass(frozen=True, slots=True)
 class ReachedSeries:
-    """A series within reach."""
+    """A series within reach, and those of its instances that live, in order."""
 
     id: uuid.UUID
-    series_uid: str
-    modality: str
     study: ReachedStudy
+    instances: tuple[InstanceRef, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ReachedInstance:
     """An instance within reach."""
 
-    id: uuid.UUID
-    sop_uid: str
-    sha256: bytes
-    file_name: str
-    series: ReachedSeries
-
-
-_STUDY = (Study.id, Study.study_uid, Study.patient_issuer, Study.patient_id_value, Study.patient_name)
-
-
-def _study(row: sa.Row[tuple[uuid.UUID, str, str, str, str]], scope: Scope) -> ReachedStudy:
-    row_id, study_uid, issuer, patient_id, name = row
-    return ReachedStudy(row_id, study_uid, (issuer, patient_id, name), scope.identity)
-
-
-def require_study(
-    session: Session, principal: Principal, right: Right, study_id: uuid.UUID, *, whole: bool = False
-) -> ReachedStudy:
-    """Return the study; raises `StudyNotFound`, or with `whole` `PartOnly` if some of its series are out of reach."""
-    scope = access.scope(session, principal, right)
-    row = session.execute(
-        sa.select(*_STUDY).where(
-            Study.organisation_id == scope.organisation_id, Study.id == study_id, scope.study_filter(Study.id)
-        )
-    ).one_or_none()
-    if row is None:
-        raise StudyNotFound
-    if whole and not scope.everything:
-        beyond = sa.select(Series.id).where(
-            Series.study_id == study_id, sa.not_(scope.series_filter(Series.study_id, Series.id))
-        )
-        if session.scalar(beyond.limit(1)) is not None:
-            raise PartOnly
-    return _study(row, scope)
-
-
-def require_series(session: Session, principal: Principal, right: Right, series_id: uuid.UUID) -> ReachedSeries:
-    """Return the series; raises `SeriesNotFound`."""
-    scope = access.scope(session, principal, right)
-    row = session.execute(
-        sa.select(Series.id, Series.series_uid, Series.modality, Series.study_id).where(
-            Series.organisation_id == scope.organisation_id,
-            Series.id == series_id,
-            scope.series_filter(Series.study_id, Series.id),
-        )
-    ).one_or_none()
-    if row is None:
-        raise SeriesNotFound
-    study = session.execute(sa.select(*_STUDY).where(Study.id == row.study_id)).one_or_none()
-    if study is None:
-        raise SeriesNotFound
-    return ReachedSeries(row.id, row.series_uid, row.modality, _study(study, scope))
-
-
-def require_instance(session: Session, principal: Principal, right: Right, instance_id: uuid.UUID) -> ReachedInstance:
-    """Return the instance; raises `InstanceNotFound`."""
-    row = session.execute(
-        sa.select(Instance.id, Instance.sop_uid, Instance.sha256, Instance.file_name, Instance.series_id).where(
-            Instance.organisation_id == principal.organisation_id, Instance.id == instance_id
-        )
-    ).one_or_none()
-    if row is None:
-        raise InstanceNotFound
-    try:
-        series = require_series(session, principal, right, row.series_id)
-    except SeriesNotFound as error:
-        raise InstanceNotFound from error
-    return ReachedInstance(row.id, row.sop_uid, row.sha256, row.file_name, series)
+    ref: InstanceRef
+    study: ReachedStudy
 
 
 @dataclass(frozen=True, slots=True)
 class ReachedAttachment:
     """An attachment of a study within reach."""
 
-    id: uuid.UUID
-    file_name: str
-    file_type: str
+    row: Attachment
     study: ReachedStudy
 
 
-def require_attachment(
-    session: Session, principal: Principal, right: Right, attachment_id: uuid.UUID
-) -> ReachedAttachment:
-    """Return an attachment of a study within reach; raises `AttachmentNotFound`."""
-    row = session.execute(
-        sa.select(Attachment.id, Attachment.file_name, Attachment.file_type, Attachment.study_id).where(
-            Attachment.organisation_id == principal.organisation_id, Attachment.id == attachment_id
+class Reach:
+    """What one principal may reach with one right, now."""
+
+    def __init__(self, session: Session, principal: Principal, right: Right, now: datetime) -> None:
+        self.session = session
+        self.now = now
+        self.scope: Scope = access.scope(session, principal, right, now=now)
+
+    @classmethod
+    def of(cls, services: WebServices, session: Session, principal: Principal, right: Right) -> Reach:
+        """Return the reach of `principal` at the services' present moment."""
+        return cls(session, principal, right, services.clock.now())
+
+    def _living(self) -> sa.ColumnElement[bool]:
+        return sa.and_(
+            Study.organisation_id == self.scope.organisation_id,
+            sa.or_(Study.expires_at.is_(None), Study.expires_at > self.now),
+            self.scope.study_filter(Study.id),
         )
-    ).one_or_none()
-    if row is None or row.study_id is None:
-        raise AttachmentNotFound
-    try:
-        study = require_study(session, principal, right, row.study_id)
-    except StudyNotFound as error:
-        raise AttachmentNotFound from error
-    return ReachedAttachment(row.id, row.file_name, row.file_type, study)
 
+    def _study(self, row: Any) -> ReachedStudy:
+        row_id, study_uid, issuer, patient_id, name = row
+        return ReachedStudy(row_id, study_uid, (issuer, patient_id, name), self.scope.identity)
 
-def studies_within(session: Session, scope: Scope, study_ids: Iterable[uuid.UUID]) -> set[uuid.UUID]:
-    """Return which of `study_ids` are within reach and still here."""
-    wanted = set(study_ids)
-    if not wanted:
-        return set()
-    return set(
-        session.scalars(
-            sa.select(Study.id).where(
-                Study.organisation_id == scope.organisation_id, Study.id.in_(wanted), scope.study_filter(Study.id)
+    def study(self, study_id: uuid.UUID, *, whole: bool = False) -> ReachedStudy:
+        """Return a study; raises `StudyNotFound`, or with `whole` `PartOnly` if series of it are out of reach."""
+        row = self.session.execute(sa.select(*_STUDY).where(Study.id == study_id, self._living())).one_or_none()
+        if row is None:
+            raise StudyNotFound
+        if whole and not self.scope.everything:
+            beyond = sa.select(Series.id).where(
+                Series.study_id == study_id, sa.not_(self.scope.series_filter(Series.study_id, Series.id))
+            )
+            if self.session.scalar(beyond.limit(1)) is not None:
+                raise PartOnly
+        return self._study(row)
+
+    def studies(self, study_ids: Iterable[uuid.UUID]) -> set[uuid.UUID]:
+        """Return which of `study_ids` are within reach and still here."""
+        wanted = set(study_ids)
+        if not wanted:
+            return set()
+        return set(self.session.scalars(sa.select(Study.id).where(Study.id.in_(wanted), self._living())))
+
+    def series_study(self, series_id: uuid.UUID) -> ReachedStudy:
+        """Return the study of a series that is within reach; raises `SeriesNotFound`."""
+        row = self.session.execute(
+            sa.select(*_STUDY)
+            .join(Series, Series.study_id == Study.id)
+            .where(Series.id == series_id, self.scope.series_filter(Series.study_id, Series.id), self._living())
+        ).one_or_none()
+        if row is None:
+            raise SeriesNotFound
+        return self._study(row)
+
+    def series(self, series_id: uuid.UUID) -> ReachedSeries:
+        """Return a series with its living instances; raises `SeriesNotFound`."""
+        study = self.series_study(series_id)
+        refs = find_instances(self.session, self.now, organisation_id=self.scope.organisation_id, series_id=series_id)
+        return ReachedSeries(series_id, study, tuple(refs))
+
+    def study_instances(self, study_id: uuid.UUID) -> tuple[InstanceRef, ...]:
+        """Return the living instances of a study's series that are within reach."""
+        within = self.scope.series_filter(Instance.study_id, Instance.series_id)
+        return tuple(
+            find_instances(
+                self.session,
+                self.now,
+                organisation_id=self.scope.organisation_id,
+                study_id=study_id,
+                within=within,
             )
         )
-    )
+
+    def instance(self, instance_id: uuid.UUID) -> ReachedInstance:
+        """Return an instance; raises `InstanceNotFound`."""
+        found = find_instances(
+            self.session,
+            self.now,
+            organisation_id=self.scope.organisation_id,
+            instance_ids=[instance_id],
+            within=self.scope.series_filter(Instance.study_id, Instance.series_id),
+            current=False,
+        )
+        if not found:
+            raise InstanceNotFound
+        row = self.session.execute(sa.select(*_STUDY).where(Study.id == found[0].study_id)).one_or_none()
+        if row is None:
+            raise InstanceNotFound
+        return ReachedInstance(found[0], self._study(row))
+
+    def attachment(self, attachment_id: uuid.UUID) -> ReachedAttachment:
+        """Return an attachment of a study that is wholly within reach; raises `AttachmentNotFound`."""
+        row = self.session.scalar(
+            sa.select(Attachment).where(
+                Attachment.organisation_id == self.scope.organisation_id,
+                Attachment.id == attachment_id,
+                sa.or_(Attachment.ends_at.is_(None), Attachment.ends_at > self.now),
+            )
+        )
+        if row is None or row.study_id is None:
+            raise AttachmentNotFound
+        try:
+            return ReachedAttachment(row, self.study(row.study_id, whole=True))
+        except (StudyNotFound, PartOnly) as error:
+            raise AttachmentNotFound from error
+
+
+def sees_everything(services: WebServices, principal: Principal, right: Right) -> bool:
+    """Say whether `principal` has `right` to every study of the organisation, its patients in the clear."""
+    with services.database.read() as session:
+        scope = access.scope(session, principal, right, now=services.clock.now())
+    return scope.everything and scope.identity == "clear"
+
+
+def require_everything(services: WebServices, principal: Principal, right: Right) -> None:
+    """Raise `OrganisationWide` unless `sees_everything`: for what no study's grant can cover."""
+    if not sees_everything(services, principal, right):
+        raise OrganisationWide

@@ -11,11 +11,18 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
+from radrelay.archive.metadata import MetadataReader
+from radrelay.archive.reader import InstanceReader
 from radrelay.clock import Clock
 from radrelay.identity import Identity
+from radrelay.intake.landing import Landing
+from radrelay.intake.parcels import Parcels
+from radrelay.intake.quarantine import Quarantine
+from radrelay.intake.sources import SourceBook
 from radrelay.settings import Settings
 from radrelay.storage.database import Database
 from radrelay.web.measurements import Measurements
+from radrelay.web.uploads import UploadThreads
 
 STATIC = Path(__file__).parent / "static"
 
@@ -74,11 +81,18 @@ class WebServices:
     identity: Identity
     organisation_id: uuid.UUID
     metadata_key: bytes = field(repr=False)
+    landing: Landing
+    parcels: Parcels
+    quarantine: Quarantine
+    sources: SourceBook
+    reader: InstanceReader
+    metadata: MetadataReader
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     readiness: Sequence[ReadinessCheck] = ()
     roles: Callable[[], Sequence[RoleState]] = tuple
     echo: Callable[[EchoTarget], EchoAnswer] = _no_echo
     static_dir: Path = STATIC
+    upload_threads: UploadThreads = field(default_factory=UploadThreads)
 
     @cached_property
     def measurements(self) -> Measurements:

@@ -7,14 +7,32 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from radrelay import audit
 from radrelay.web import trail
 from radrelay.web.authentication import Administrator, Services
 
 router = APIRouter(prefix="/audit", tags=["audit"])
-Text = Annotated[str, Query(max_length=64)]
+Text = Annotated[str, Field(max_length=64)]
+
+
+class EventSearch(BaseModel):
+    """What to look for; what is left out does not restrict."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
+    action: Text = ""
+    actor_id: Text = ""
+    subject_kind: Text = ""
+    subject_id: Text = ""
+    outcome: Text = ""
+    patient_id: Text = ""
+    issuer: Text = ""
+    before: uuid.UUID | None = None
+    limit: Annotated[int, Field(ge=1, le=500)] = 100
 
 
 class PatientShown(BaseModel):
@@ -82,34 +100,21 @@ def _shown(entry: audit.AuditEntry) -> Event:
 
 @router.get("")
 def list_events(
-    request: Request,
-    services: Services,
-    principal: Administrator,
-    since: AwareDatetime | None = None,
-    until: AwareDatetime | None = None,
-    action: Text = "",
-    actor_id: Text = "",
-    subject_kind: Text = "",
-    subject_id: Text = "",
-    outcome: Text = "",
-    patient_id: Text = "",
-    issuer: Text = "",
-    before: uuid.UUID | None = None,
-    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    request: Request, services: Services, principal: Administrator, wanted: Annotated[EventSearch, Query()]
 ) -> Events:
     """Search the record, newest first. Looking into it is on record too."""
     trail.seen(services.database, principal, trail.event(request, principal, "audit.view"))
     query = audit.AuditQuery(
-        since=since,
-        until=until,
-        action=action,
-        actor_id=actor_id,
-        subject_kind=subject_kind,
-        subject_id=subject_id,
-        outcome=outcome,
-        patient=(issuer, patient_id) if patient_id else None,
-        before_id=before,
-        limit=limit,
+        since=wanted.since,
+        until=wanted.until,
+        action=wanted.action,
+        actor_id=wanted.actor_id,
+        subject_kind=wanted.subject_kind,
+        subject_id=wanted.subject_id,
+        outcome=wanted.outcome,
+        patient=(wanted.issuer, wanted.patient_id) if wanted.patient_id else None,
+        before_id=wanted.before,
+        limit=wanted.limit,
     )
     with services.database.read() as session:
         page = audit.search(session, principal.organisation_id, query)

@@ -6,19 +6,20 @@ import uuid
 from datetime import datetime
 from typing import Annotated
 
-import sqlalchemy as sa
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, model_validator
 from sqlalchemy.orm import Session
 
-from radrelay import access
 from radrelay.access import Principal, Right
 from radrelay.routing import deliveries
 from radrelay.routing import destinations as nodes
+from radrelay.routing.errors import DeliveryNotFound
 from radrelay.routing.models import Delivery as DeliveryRow
-from radrelay.web import reach, trail
+from radrelay.web import trail
 from radrelay.web.authentication import Authenticated, Services
 from radrelay.web.problems import correlation_of
+from radrelay.web.reach import Reach, ReachedStudy
+from radrelay.web.services import WebServices
 
 router = APIRouter(prefix="/deliveries", tags=["deliveries"])
 
@@ -100,10 +101,18 @@ def _names(session: Session, organisation_id: uuid.UUID) -> dict[uuid.UUID, str]
     return {row.id: row.name for row in nodes.list_destinations(session, organisation_id)}
 
 
-def _within_reach(session: Session, principal: Principal, delivery_id: uuid.UUID) -> DeliveryRow:
+def _within_reach(services: WebServices, session: Session, principal: Principal, delivery_id: uuid.UUID) -> DeliveryRow:
     row = deliveries.get_delivery(session, principal.organisation_id, delivery_id)
-    reach.require_study(session, principal, Right.FORWARD, row.study_id)
+    reach = Reach.of(services, session, principal, Right.FORWARD)
+    if row.study_id not in reach.studies([row.study_id]):
+        raise DeliveryNotFound
     return row
+
+
+def _wanted_study(reach: Reach, wanted: WantedDelivery) -> ReachedStudy:
+    if wanted.series_id is not None:
+        return reach.series_study(wanted.series_id)
+    return reach.study(wanted.study_id or uuid.UUID(int=0), whole=True)
 
 
 @router.get("")
@@ -115,9 +124,8 @@ def list_deliveries(
 ) -> Deliveries:
     """List deliveries of studies that the caller may forward, newest first."""
     with services.database.read() as session:
-        within = access.scope(session, principal, Right.FORWARD)
         rows = deliveries.list_deliveries(session, principal.organisation_id, study_id=study_id, limit=limit)
-        known = reach.studies_within(session, within, {row.study_id for row in rows})
+        known = Reach.of(services, session, principal, Right.FORWARD).studies(row.study_id for row in rows)
         names = _names(session, principal.organisation_id)
         return Deliveries(deliveries=[_listed(row, names) for row in rows if row.study_id in known])
 
@@ -128,10 +136,8 @@ def request_delivery(
 ) -> DeliveryListed:
     """Send a study or a series to a destination; the work is durable and goes on by itself."""
     with services.database.write() as session:
-        if wanted.study_id is not None:
-            study = reach.require_study(session, principal, Right.FORWARD, wanted.study_id, whole=True)
-        else:
-            study = reach.require_series(session, principal, Right.FORWARD, wanted.series_id or uuid.UUID(int=0)).study
+        study = _wanted_study(Reach.of(services, session, principal, Right.FORWARD), wanted)
+        study.require_clear()
         row = deliveries.request_delivery(
             session,
             services.clock,
@@ -154,7 +160,7 @@ def request_delivery(
 def delivery(services: Services, principal: Authenticated, delivery_id: uuid.UUID) -> DeliveryDetail:
     """Show a delivery with a receipt per instance."""
     with services.database.read() as session:
-        row = _within_reach(session, principal, delivery_id)
+        row = _within_reach(services, session, principal, delivery_id)
         listed = _listed(row, _names(session, principal.organisation_id))
         receipts = [Receipt.model_validate(receipt) for receipt in deliveries.receipts_of(session, delivery_id)]
         return DeliveryDetail(**listed.model_dump(), receipts=receipts)
@@ -166,7 +172,7 @@ def cancel_delivery(
 ) -> DeliveryListed:
     """Stop a delivery."""
     with services.database.write() as session:
-        _within_reach(session, principal, delivery_id)
+        _within_reach(services, session, principal, delivery_id)
         row = deliveries.cancel_delivery(session, services.clock, principal.organisation_id, delivery_id)
         trail.write(session, trail.event(request, principal, "delivery.cancel", ("delivery", delivery_id)))
         return _listed(row, _names(session, principal.organisation_id))
@@ -178,7 +184,7 @@ def retry_delivery(
 ) -> DeliveryListed:
     """Try again what failed or was cancelled; what arrived is not sent again."""
     with services.database.write() as session:
-        _within_reach(session, principal, delivery_id)
+        _within_reach(services, session, principal, delivery_id)
         row = deliveries.retry_delivery(session, services.clock, principal.organisation_id, delivery_id)
         trail.write(session, trail.event(request, principal, "delivery.retry", ("delivery", delivery_id)))
         return _listed(row, _names(session, principal.organisation_id))

@@ -1,0 +1,108 @@
+/** A frame as the server sends it: raw samples and the facts that turn them into grey values or colours. */
+
+export interface VoiTable {
+  /** First stored value that the table maps (PS3.3 C.11.2.1.1). */
+  first: number;
+  bits: number;
+  /** Base64 of little-endian uint16 entries. */
+  data: string;
+}
+
+export interface FrameFacts {
+  rows: number;
+  columns: number;
+  samples: number;
+  bits_allocated: number;
+  bits_stored: number;
+  signed: boolean;
+  float?: boolean;
+  photometric: string;
+  slope?: number | null;
+  intercept?: number | null;
+  window_center?: number | number[] | null;
+  window_width?: number | number[] | null;
+  window_function?: string | null;
+  window_explanation?: string[] | null;
+  invert?: boolean;
+  pixel_spacing?: [number, number] | null;
+  pixel_aspect_ratio?: [number, number] | null;
+  padding_value?: number | null;
+  rescale_type?: string | null;
+  voi_lut?: VoiTable | null;
+}
+
+export type Samples = Uint8Array | Uint16Array | Uint32Array | Int32Array | Float32Array | Float64Array;
+
+export interface Frame {
+  facts: FrameFacts;
+  /** Integers of 8 and 16 bits as their bit patterns, wider ones and floats as values; interleaved. */
+  samples: Samples;
+  slope: number;
+  intercept: number;
+  bytes: number;
+}
+
+export class FrameDamaged extends Error {}
+
+function samplesOf(facts: FrameFacts, body: ArrayBuffer): Samples {
+  switch (facts.bits_allocated) {
+    case 8:
+      return new Uint8Array(body);
+    case 16:
+      return new Uint16Array(body);
+    case 32:
+      if (facts.float) return new Float32Array(body);
+      return facts.signed ? new Int32Array(body) : new Uint32Array(body);
+    case 64:
+      return new Float64Array(body);
+    default:
+      throw new FrameDamaged(`samples of ${facts.bits_allocated} bits`);
+  }
+}
+
+/** Puts facts and bytes together. Throws FrameDamaged when they contradict each other. */
+export function readFrame(facts: FrameFacts, body: ArrayBuffer): Frame {
+  const expected = facts.rows * facts.columns * facts.samples * (facts.bits_allocated / 8);
+  if (!(expected > 0) || body.byteLength < expected) {
+    throw new FrameDamaged(`${body.byteLength} bytes where ${expected} belong`);
+  }
+  const exact = body.byteLength === expected ? body : body.slice(0, expected);
+  return {
+    facts,
+    samples: samplesOf(facts, exact),
+    slope: facts.slope || 1,
+    intercept: facts.intercept ?? 0,
+    bytes: expected,
+  };
+}
+
+/** Returns a function from a stored bit pattern to its number: cut to bits stored, sign extended (PS3.5 8.1.1). */
+export function storedValue(facts: FrameFacts): (pattern: number) => number {
+  const bits = facts.bits_stored;
+  if (facts.float || bits >= 32) return (value) => value;
+  const mask = 2 ** bits - 1;
+  const sign = 2 ** (bits - 1);
+  if (!facts.signed) return (pattern) => pattern & mask;
+  return (pattern) => {
+    const cut = pattern & mask;
+    return cut >= sign ? cut - 2 * sign : cut;
+  };
+}
+
+export const isColour = (frame: Frame): boolean => frame.facts.samples >= 3;
+
+/** The value at a place after the modality's rescale, or the three colours; null outside. */
+export function probe(frame: Frame, column: number, row: number): number | [number, number, number] | null {
+  const { rows, columns, samples } = frame.facts;
+  if (column < 0 || row < 0 || column >= columns || row >= rows) return null;
+  const at = (row * columns + column) * samples;
+  if (isColour(frame)) return [frame.samples[at] ?? 0, frame.samples[at + 1] ?? 0, frame.samples[at + 2] ?? 0];
+  return storedValue(frame.facts)(frame.samples[at] ?? 0) * frame.slope + frame.intercept;
+}
+
+/** Height of a pixel over its width, as the picture is to be shown (PS3.3 C.7.6.3.1.7). */
+export function pixelAspect(facts: FrameFacts): number {
+  const pair = facts.pixel_spacing ?? facts.pixel_aspect_ratio;
+  if (!pair || !(pair[0] > 0) || !(pair[1] > 0)) return 1;
+  return pair[0] / pair[1];
+}

@@ -1,0 +1,149 @@
+/** From stored values to the screen: VOI windows (PS3.3 C.11.2), lookup tables and painting into RGBA words. */
+
+import { isColour, storedValue, type Frame, type VoiTable } from './frame';
+
+export interface Window {
+  center: number;
+  width: number;
+}
+
+export type WindowFunction = 'LINEAR' | 'LINEAR_EXACT' | 'SIGMOID';
+
+const OPAQUE = 0xff000000;
+const SAMPLED = 65_536;
+
+/** Returns the grey value 0…255 of a value after rescale, as PS3.3 C.11.2.1.2 and C.11.2.1.3 define it. */
+export function windowed(value: number, { center, width }: Window, kind: WindowFunction): number {
+  switch (kind) {
+    case 'SIGMOID':
+      return 255 / (1 + Math.exp((-4 * (value - center)) / width));
+    case 'LINEAR_EXACT':
+      if (value <= center - width / 2) return 0;
+      if (value > center + width / 2) return 255;
+      return ((value - center) / width + 0.5) * 255;
+    case 'LINEAR': {
+      if (width <= 1) return value <= center - 0.5 ? 0 : 255;
+      const half = (width - 1) / 2;
+      if (value <= center - 0.5 - half) return 0;
+      if (value > center - 0.5 + half) return 255;
+      return ((value - (center - 0.5)) / (width - 1) + 0.5) * 255;
+    }
+  }
+}
+
+export function windowFunction(frame: Frame): WindowFunction {
+  const named = frame.facts.window_function;
+  return named === 'SIGMOID' || named === 'LINEAR_EXACT' ? named : 'LINEAR';
+}
+
+function listOf(value: number | number[] | null | undefined): number[] {
+  if (value === null || value === undefined) return [];
+  return Array.isArray(value) ? value : [value];
+}
+
+/** The windows that the object brings, in its order. */
+export function ownWindows(frame: Frame): (Window & { name: string })[] {
+  const widths = listOf(frame.facts.window_width);
+  return listOf(frame.facts.window_center).flatMap((center, place) => {
+    const width = widths[place];
+    return width !== undefined && width > 0 ? [{ center, width, name: frame.facts.window_explanation?.[place] ?? '' }] : [];
+  });
+}
+
+/** A window over nearly all values (0.5 % cut at each end, padding left out), where the object brings none. */
+export function fittingWindow(frame: Frame): Window {
+  const { samples, slope, intercept, facts } = frame;
+  const read = storedValue(facts);
+  const step = Math.max(1, Math.floor(samples.length / SAMPLED));
+  const taken = new Float64Array(Math.ceil(samples.length / step));
+  let count = 0;
+  for (let at = 0; at < samples.length; at += step) {
+    const stored = read(samples[at] ?? 0);
+    if (stored === facts.padding_value || !Number.isFinite(stored)) continue;
+    taken[count++] = stored * slope + intercept;
+  }
+  if (count === 0) return { center: 0, width: 1 };
+  const sorted = taken.subarray(0, count).sort();
+  const low = sorted[Math.floor((count - 1) * 0.005)] ?? 0;
+  const high = sorted[Math.ceil((count - 1) * 0.995)] ?? 0;
+  return { center: (low + high) / 2, width: Math.max(high - low, Number.isInteger(high - low) ? 1 : 1e-6) };
+}
+
+export const initialWindow = (frame: Frame): Window => ownWindows(frame)[0] ?? fittingWindow(frame);
+
+function decodeVoi(table: VoiTable): Uint16Array {
+  const text = atob(table.data);
+  const entries = new Uint16Array(text.length >> 1);
+  for (let at = 0; at < entries.length; at += 1) {
+    entries[at] = text.charCodeAt(2 * at) | (text.charCodeAt(2 * at + 1) << 8);
+  }
+  return entries;
+}
+
+export interface Voi {
+  /** None: the object's VOI lookup table. */
+  window: Window | null;
+  invert: boolean;
+}
+
+/** Returns a function from a value after rescale to 0…255. */
+function greyOf(frame: Frame, voi: Voi): (value: number) => number {
+  const inverted = voi.invert !== Boolean(frame.facts.invert);
+  const turn = inverted ? (grey: number) => 255 - grey : (grey: number) => grey;
+  const table = frame.facts.voi_lut;
+  if (!voi.window && table) {
+    const entries = decodeVoi(table);
+    const most = 2 ** table.bits - 1;
+    const last = entries.length - 1;
+    return (value) => {
+      const place = Math.min(last, Math.max(0, Math.round(value) - table.first));
+      return turn(((entries[place] ?? 0) / most) * 255);
+    };
+  }
+  const window = voi.window ?? initialWindow(frame);
+  const kind = windowFunction(frame);
+  return (value) => turn(windowed(value, window, kind));
+}
+
+/** Builds the table from each bit pattern of 8 or 16 bits to an RGBA word. */
+export function buildTable(frame: Frame, voi: Voi): Uint32Array {
+  const patterns = 2 ** frame.facts.bits_allocated;
+  const read = storedValue(frame.facts);
+  const grey = greyOf(frame, voi);
+  const table = new Uint32Array(patterns);
+  const distinct = Math.min(patterns, 2 ** frame.facts.bits_stored);
+  for (let pattern = 0; pattern < distinct; pattern += 1) {
+    const level = Math.round(grey(read(pattern) * frame.slope + frame.intercept));
+    table[pattern] = OPAQUE | (level << 16) | (level << 8) | level;
+  }
+  for (let from = distinct; from < patterns; from *= 2) table.copyWithin(from, 0, from); // bits above those stored
+  return table;
+}
+
+function paintColour(frame: Frame, invert: boolean, out: Uint32Array): void {
+  const { samples, facts } = frame;
+  const shift = Math.max(0, facts.bits_stored - 8);
+  const flip = invert ? 0xffffff : 0;
+  for (let at = 0, from = 0; at < out.length; at += 1, from += facts.samples) {
+    const red = (samples[from] ?? 0) >> shift;
+    const green = (samples[from + 1] ?? 0) >> shift;
+    const blue = (samples[from + 2] ?? 0) >> shift;
+    out[at] = OPAQUE | (((blue << 16) | (green << 8) | red) ^ flip);
+  }
+}
+
+/** Paints a frame as RGBA words (little endian) into `out`, rows × columns of them. */
+export function paint(frame: Frame, voi: Voi, out: Uint32Array): void {
+  if (isColour(frame)) return paintColour(frame, voi.invert, out);
+  const { samples } = frame;
+  if (samples instanceof Uint8Array || samples instanceof Uint16Array) {
+    const table = buildTable(frame, voi);
+    for (let at = 0; at < out.length; at += 1) out[at] = table[samples[at] as number] as number;
+    return;
+  }
+  const grey = greyOf(frame, voi);
+  for (let at = 0; at < out.length; at += 1) {
+    const level = Math.round(grey((samples[at] as number) * frame.slope + frame.intercept));
+    out[at] = OPAQUE | (level << 16) | (level << 8) | level;
+  }
+}

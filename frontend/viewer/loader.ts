@@ -1,0 +1,187 @@
+/** Brings frames: a few at once, the nearest first, what is far from the reader's place given up, all within a budget. */
+
+import { Cache } from './cache';
+import { FrameDamaged, readFrame, type Frame, type FrameFacts } from './frame';
+import { aroundCentre } from './order';
+
+export type FrameState = 'absent' | 'loading' | 'present' | 'failed';
+
+export interface LoaderOptions {
+  count: number;
+  address: (place: number) => string | null;
+  budget: number;
+  atOnce: number;
+  /** A frame's state changed, or `share` (0…1) of it is here. */
+  onChange: (place: number) => void;
+}
+
+const AHEAD = 400;
+const RETRY_MS = [500, 1_500, 4_000, 10_000];
+
+interface Flight {
+  stop: AbortController;
+  share: number;
+}
+
+interface Failure {
+  error: unknown;
+  tries: number;
+  /** waiting for its next try, due again, or given up */
+  stage: 'waiting' | 'due' | 'final';
+}
+
+export class FrameFailure extends Error {
+  constructor(
+    readonly status: number,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** Fetches one frame and tells how far it is. Throws FrameFailure, FrameDamaged or an AbortError. */
+export async function fetchFrame(address: string, signal: AbortSignal, onShare: (share: number) => void): Promise<Frame> {
+  const response = await fetch(address, { signal, credentials: 'same-origin' });
+  if (!response.ok) throw new FrameFailure(response.status, await problemDetail(response));
+  const said = response.headers.get('X-Radrelay-Frame');
+  if (!said || !response.body) throw new FrameDamaged('the answer says nothing of its samples');
+  const facts = JSON.parse(said) as FrameFacts;
+  const expected = facts.rows * facts.columns * facts.samples * (facts.bits_allocated / 8);
+  const bytes = new Uint8Array(expected);
+  let at = 0;
+  const reader = response.body.getReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    bytes.set(value.subarray(0, expected - at), at);
+    at = Math.min(expected, at + value.length);
+    onShare(at / expected);
+  }
+  return readFrame(facts, at === expected ? bytes.buffer : bytes.buffer.slice(0, at));
+}
+
+async function problemDetail(response: Response): Promise<string> {
+  try {
+    const said = (await response.json()) as { detail?: unknown };
+    return typeof said.detail === 'string' ? said.detail : '';
+  } catch {
+    return ''; // not a problem document
+  }
+}
+
+export class FrameLoader {
+  readonly #options: LoaderOptions;
+  readonly #cache: Cache<number, Frame>;
+  readonly #flights = new Map<number, Flight>();
+  readonly #failures = new Map<number, Failure>();
+  #queue: number[] = [];
+  #centre = 0;
+  #closed = false;
+
+  constructor(options: LoaderOptions) {
+    this.#options = options;
+    this.#cache = new Cache(options.budget);
+  }
+
+  frame(place: number): Frame | undefined {
+    return this.#cache.get(place);
+  }
+
+  state(place: number): FrameState {
+    if (this.#cache.has(place)) return 'present';
+    if (this.#flights.has(place)) return 'loading';
+    return this.#failures.get(place)?.stage === 'final' ? 'failed' : 'absent';
+  }
+
+  share(place: number): number {
+    return this.#flights.get(place)?.share ?? 0;
+  }
+
+  failure(place: number): unknown {
+    return this.#failures.get(place)?.error;
+  }
+
+  /** Looks at a place: it comes next, its neighbours follow, flights far away are broken off. */
+  centre(place: number, way: number): void {
+    this.#centre = place;
+    this.#queue = aroundCentre(place, this.#options.count, way, AHEAD);
+    const near = new Set(this.#queue.slice(0, this.#options.atOnce * 4));
+    if (!this.#cache.has(place)) {
+      for (const [other, flight] of this.#flights) if (!near.has(other)) flight.stop.abort();
+    }
+    this.#fly();
+  }
+
+  /** Tries failed frames again. */
+  retry(): void {
+    this.#failures.clear();
+    this.centre(this.#centre, 0);
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const flight of this.#flights.values()) flight.stop.abort();
+    this.#cache.clear();
+  }
+
+  #fly(): void {
+    while (!this.#closed && this.#flights.size < this.#options.atOnce) {
+      const next = this.#next();
+      if (next === undefined) return;
+      void this.#bring(next);
+    }
+  }
+
+  #next(): number | undefined {
+    for (;;) {
+      const place = this.#queue.shift();
+      if (place === undefined) return undefined;
+      if (this.#cache.has(place) || this.#flights.has(place)) continue;
+      if ((this.#failures.get(place)?.stage ?? 'due') !== 'due') continue;
+      if (this.#options.address(place) === null) continue;
+      if (place !== this.#centre && this.#cache.bytes > this.#options.budget * 0.92) return undefined;
+      return place;
+    }
+  }
+
+  async #bring(place: number): Promise<void> {
+    const address = this.#options.address(place);
+    if (address === null) return;
+    const flight: Flight = { stop: new AbortController(), share: 0 };
+    this.#flights.set(place, flight);
+    this.#options.onChange(place);
+    try {
+      const frame = await fetchFrame(address, flight.stop.signal, (share) => {
+        flight.share = share;
+        if (place === this.#centre) this.#options.onChange(place);
+      });
+      if (this.#closed) return;
+      this.#failures.delete(place);
+      for (const gone of this.#cache.set(place, frame)) this.#options.onChange(gone);
+    } catch (cause) {
+      if (!flight.stop.signal.aborted) this.#fail(place, cause);
+    } finally {
+      this.#flights.delete(place);
+      if (!this.#closed) {
+        this.#options.onChange(place);
+        this.#fly();
+      }
+    }
+  }
+
+  /** A broken line or a busy server is tried again after a while; a damaged frame is not. */
+  #fail(place: number, error: unknown): void {
+    const tries = (this.#failures.get(place)?.tries ?? 0) + 1;
+    const passing = !(error instanceof FrameDamaged) && !(error instanceof FrameFailure && error.status < 500 && error.status !== 429);
+    const wait = passing ? RETRY_MS[tries - 1] : undefined;
+    const failure: Failure = { error, tries, stage: wait === undefined ? 'final' : 'waiting' };
+    this.#failures.set(place, failure);
+    if (wait === undefined) return;
+    setTimeout(() => {
+      if (this.#closed || this.#failures.get(place) !== failure) return;
+      failure.stage = 'due';
+      this.#queue.unshift(place);
+      this.#fly();
+    }, wait);
+  }
+}

@@ -1,0 +1,162 @@
+/** Mouse, wheel and fingers on the pane, turned into what they mean. PointerEvents throughout. */
+
+import type { Point } from './geometry';
+
+export type Tool = 'window' | 'pan' | 'zoom' | 'scroll';
+
+/** What can be done to the picture; the viewer does it. Distances in CSS pixels. */
+export interface Steered {
+  readonly tool: Tool;
+  /** Pixels of drag per image when scrolling. */
+  readonly scrollPace: number;
+  dragWindow(dx: number, dy: number): void;
+  pan(dx: number, dy: number): void;
+  zoom(factor: number, at: Point): void;
+  scroll(images: number): void;
+  toggleFit(at: Point): void;
+  hover(at: Point | null): void;
+}
+
+const WHEEL_STEP = 50;
+const DOUBLE_TAP_MS = 300;
+const TAP_MOVE = 12;
+const MIDDLE = 1;
+const RIGHT = 2;
+
+interface Pressed {
+  at: Point;
+  from: Point;
+  tool: Tool;
+  pointerType: string;
+  downAt: number;
+}
+
+function distance(a: Point, b: Point): number {
+  return Math.hypot(a.x - b.x, a.y - b.y);
+}
+
+const between = (a: Point, b: Point): Point => ({ x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 });
+
+export class Steering {
+  readonly #pane: HTMLElement;
+  readonly #to: Steered;
+  readonly #pressed = new Map<number, Pressed>();
+  #scrolled = 0;
+  #wheeled = 0;
+  #lastTap: { at: Point; time: number } | null = null;
+  readonly #off = new AbortController();
+
+  constructor(pane: HTMLElement, to: Steered) {
+    this.#pane = pane;
+    this.#to = to;
+    const signal = this.#off.signal;
+    pane.addEventListener('pointerdown', this.#down, { signal });
+    pane.addEventListener('pointermove', this.#move, { signal });
+    pane.addEventListener('pointerup', this.#up, { signal });
+    pane.addEventListener('pointercancel', this.#up, { signal });
+    pane.addEventListener('pointerleave', () => to.hover(null), { signal });
+    pane.addEventListener('wheel', this.#wheel, { signal, passive: false });
+    pane.addEventListener('contextmenu', (event) => event.preventDefault(), { signal });
+  }
+
+  stop(): void {
+    this.#off.abort();
+  }
+
+  #place(event: MouseEvent): Point {
+    const box = this.#pane.getBoundingClientRect();
+    return { x: event.clientX - box.left, y: event.clientY - box.top };
+  }
+
+  #toolFor(event: PointerEvent): Tool {
+    if (event.button === RIGHT || event.ctrlKey) return 'zoom';
+    if (event.button === MIDDLE || event.shiftKey) return 'pan';
+    return this.#to.tool;
+  }
+
+  #down = (event: PointerEvent): void => {
+    if (event.button === MIDDLE) event.preventDefault(); // no autoscroll
+    const at = this.#place(event);
+    this.#pane.setPointerCapture(event.pointerId);
+    this.#pressed.set(event.pointerId, {
+      at,
+      from: at,
+      tool: this.#toolFor(event),
+      pointerType: event.pointerType,
+      downAt: event.timeStamp,
+    });
+    this.#scrolled = 0;
+  };
+
+  #move = (event: PointerEvent): void => {
+    const at = this.#place(event);
+    const pressed = this.#pressed.get(event.pointerId);
+    if (event.pointerType === 'mouse') this.#to.hover(at);
+    if (!pressed) return;
+    const other = [...this.#pressed].find(([id]) => id !== event.pointerId)?.[1];
+    if (other) this.#pinch(pressed.at, at, other.at);
+    else this.#drag(pressed, at);
+    pressed.at = at;
+  };
+
+  #pinch(before: Point, now: Point, other: Point): void {
+    const middle = between(now, other);
+    const earlier = between(before, other);
+    this.#to.pan(middle.x - earlier.x, middle.y - earlier.y);
+    const apart = distance(before, other);
+    if (apart > 4) this.#to.zoom(distance(now, other) / apart, middle);
+  }
+
+  #drag(pressed: Pressed, at: Point): void {
+    const dx = at.x - pressed.at.x;
+    const dy = at.y - pressed.at.y;
+    switch (pressed.tool) {
+      case 'window':
+        return this.#to.dragWindow(dx, dy);
+      case 'pan':
+        return this.#to.pan(dx, dy);
+      case 'zoom':
+        return this.#to.zoom(Math.exp(-dy * 0.008), pressed.from);
+      case 'scroll': {
+        this.#scrolled += dy;
+        const images = Math.trunc(this.#scrolled / this.#to.scrollPace);
+        if (images === 0) return;
+        this.#scrolled -= images * this.#to.scrollPace;
+        return this.#to.scroll(images);
+      }
+    }
+  }
+
+  #up = (event: PointerEvent): void => {
+    const pressed = this.#pressed.get(event.pointerId);
+    this.#pressed.delete(event.pointerId);
+    if (!pressed || event.type === 'pointercancel' || this.#pressed.size > 0 || event.button > 0) return;
+    const isTap = distance(pressed.from, this.#place(event)) < TAP_MOVE && event.timeStamp - pressed.downAt < DOUBLE_TAP_MS;
+    if (!isTap) {
+      this.#lastTap = null;
+      return;
+    }
+    const last = this.#lastTap;
+    if (last && event.timeStamp - last.time < DOUBLE_TAP_MS && distance(last.at, pressed.from) < 2 * TAP_MOVE) {
+      this.#lastTap = null;
+      this.#to.toggleFit(pressed.from);
+    } else {
+      this.#lastTap = { at: pressed.from, time: event.timeStamp };
+    }
+  };
+
+  #wheel = (event: WheelEvent): void => {
+    event.preventDefault();
+    const lines = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? 20 : 1;
+    const turned = (event.deltaY || event.deltaX) * lines;
+    if (event.ctrlKey || event.metaKey) {
+      const pace = Math.abs(turned) < 25 ? 0.01 : 0.002; // a trackpad's pinch comes in small portions
+      return this.#to.zoom(Math.exp(-turned * pace), this.#place(event));
+    }
+    this.#wheeled += turned;
+    const images = Math.abs(turned) >= WHEEL_STEP ? Math.sign(turned) : Math.trunc(this.#wheeled / WHEEL_STEP);
+    if (images === 0) return;
+    this.#wheeled = 0;
+    this.#to.scroll(images);
+  };
+}

@@ -1,0 +1,101 @@
+"""The role `listen`: the DICOM listener, its objects landed by intake, its queries answered by the archive."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+import structlog
+
+from radrelay import audit
+from radrelay.app.core import Core
+from radrelay.app.prepare import prepare
+from radrelay.app.query import ArchiveQuery
+from radrelay.app.role import run_role
+from radrelay.intake.errors import SourceUnknown
+from radrelay.intake.landing import Landing
+from radrelay.intake.object_writer import ObjectWriter
+from radrelay.intake.sources import SourceBook
+from radrelay.network.listener import DicomListener
+from radrelay.network.ports import (
+    CALLED_AE_UNKNOWN,
+    CALLING_AE_UNKNOWN,
+    STORED,
+    Peer,
+    Rejection,
+    Services,
+    StoreOutcome,
+)
+from radrelay.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+
+def run(settings: Settings) -> int:
+    """Run the role until told to stop; returns the exit code."""
+    return run_role("listen", settings, serve)
+
+
+def serve(core: Core, stop: threading.Event) -> None:
+    """Listen until `stop` is set, then let associations under way end."""
+    prepared = prepare(core)
+    audit.install(core.database, "listen", core.clock, core.keyring.metadata_key)
+    book = SourceBook(core.database, core.settings)
+    book.refresh()
+    landing = Landing.open(core.settings, "listen", core.keyring, core.clock, allowance=book)
+    reception = Reception(landing, book)
+    query = ArchiveQuery(core, prepared.organisation_id)
+    own = core.settings.dicom.ae_title
+    listener = DicomListener(
+        core.settings.dicom,
+        Services(storage=reception, admission=reception, query=query, retrieve_ae=own, calling_ae=own),
+    )
+    listener.start()
+    try:
+        stop.wait()
+    finally:
+        listener.stop()
+        landing.close()
+
+
+@dataclass(frozen=True)
+class Reception:
+    """Fulfils the listener's storage and admission ports over intake."""
+
+    landing: Landing
+    book: SourceBook
+
+    def admit(self, peer: Peer) -> Rejection | None:
+        """Refuse called titles that lead nowhere and callers that the source does not list."""
+        try:
+            source = self.book.resolve("dicom", peer.called_ae)
+        except SourceUnknown:
+            return CALLED_AE_UNKNOWN
+        return None if self.book.admits(source, peer.calling_ae, peer.host) else CALLING_AE_UNKNOWN
+
+    def open_writer(self, peer: Peer) -> Writer:
+        """Return the association's writer."""
+        origin = self.book.resolve("dicom", peer.called_ae).origin(
+            peer=f"{peer.host}:{peer.port}",
+            calling_ae=peer.calling_ae,
+            called_ae=peer.called_ae,
+            correlation_id=peer.association_id,
+        )
+        return Writer(self.landing.open_object(origin))
+
+
+class Writer:
+    """Fulfils the listener's `StoreWriter` with intake's `ObjectWriter`."""
+
+    def __init__(self, objects: ObjectWriter) -> None:
+        self._objects = objects
+        self.begin = objects.begin
+        self.write = objects.write
+        self.abort = objects.abort
+
+    def finish(self) -> StoreOutcome:
+        """Make the object durable; errors carry their DIMSE status."""
+        self._objects.finish()
+        return STORED
+
+

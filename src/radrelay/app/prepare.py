@@ -1,0 +1,38 @@
+"""What must be there before a role serves: an organisation, its first admin, default sources and grants."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+
+from radrelay.access import ensure_default_grants
+from radrelay.app.core import Core, exclusive
+from radrelay.identity import Identity
+from radrelay.intake.sources import ensure_defaults
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An installation that is ready to serve. `first_password` is the one-time password of a first admin just made."""
+
+    organisation_id: uuid.UUID
+    identity: Identity
+    first_password: str | None
+
+
+def prepare(core: Core, *, first_admin: bool = False) -> Prepared:
+    """Make what is missing; safe when several roles start at once.
+
+    With `first_admin`, an installation that nobody has logged in to yet gets an admin with a new one-time password,
+    which the caller shows.
+    """
+    settings = core.settings
+    identity = Identity(core.database, core.clock, settings.web, core.keyring.metadata_key)
+    with exclusive(settings.data_dir / "setup.lock"):
+        organisation_id = identity.ensure_organisation()
+        with core.database.write() as session:
+            now = core.clock.now()
+            ensure_default_grants(session, organisation_id, settings.dicom.query_callers, now)
+            ensure_defaults(session, organisation_id, settings, now)
+        password = identity.ensure_first_admin() if first_admin else None
+    return Prepared(organisation_id, identity, password)

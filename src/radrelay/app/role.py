@@ -1,0 +1,82 @@
+"""What every role's process does: logging, the core, signals, a heartbeat, and a clean end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from types import FrameType
+
+import msgspec
+import sqlalchemy as sa
+import structlog
+
+from radrelay import logs
+from radrelay.app.core import Core, open_core
+from radrelay.errors import RadrelayError
+from radrelay.settings import Settings
+from radrelay.storage.database import Database
+from radrelay.storage.models import NodeState
+
+log = structlog.get_logger(__name__)
+
+BEAT_S = 5.0
+ALIVE = timedelta(seconds=20)
+
+
+class Beat(msgspec.Struct, frozen=True):
+    """One role's sign of life, kept in `node_state` under `role/<name>/<node>`."""
+
+    name: str
+    node: str
+    pid: int
+    at: datetime
+
+
+def run_role(name: str, settings: Settings, body: Callable[[Core, threading.Event], None]) -> int:
+    """Run `body` with an open core until a signal sets its event; returns the exit code."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    logs.configure(settings.log, name, settings.log_dir)
+    stop = threading.Event()
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, on_signal)
+    core = open_core(settings)
+    beating = threading.Thread(target=_beat, args=(core, name, stop), name="heartbeat", daemon=True)
+    beating.start()
+    log.info("role started", pid=os.getpid())
+    try:
+        body(core, stop)
+    finally:
+        stop.set()
+        beating.join(BEAT_S)
+        core.close()
+        log.info("role ended")
+    return 0
+
+
+def beats(database: Database) -> list[Beat]:
+    """Return the latest sign of life of each role."""
+    with database.read() as session:
+        rows = session.scalars(sa.select(NodeState.value).where(NodeState.name.startswith("role/"))).all()
+    return [msgspec.msgpack.decode(value, type=Beat) for value in rows]
+
+
+def _beat(core: Core, name: str, stop: threading.Event) -> None:
+    node = socket.gethostname()
+    key = f"role/{name}/{node}"[:64]
+    while not stop.is_set():
+        value = msgspec.msgpack.encode(Beat(name, node, os.getpid(), core.clock.now()))
+        try:
+            with core.database.write() as session:
+                session.merge(NodeState(name=key, value=value))
+        except RadrelayError as error:
+            log.warning("no sign of life could be written", reason=error.code)
+        stop.wait(BEAT_S)

@@ -1,0 +1,82 @@
+"""`radrelay serve` and `radrelay demo`: prepares the installation, tells how to reach it, runs the three roles."""
+
+from __future__ import annotations
+
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+
+import sqlalchemy as sa
+from rich.console import Console
+from rich.panel import Panel
+
+from radrelay import logs
+from radrelay.app.core import Core, open_core
+from radrelay.app.demo import load_samples
+from radrelay.app.prepare import Prepared, prepare
+from radrelay.app.supervise import Supervisor
+from radrelay.archive.models import Study
+from radrelay.settings import Settings
+
+ROLES = ("listen", "web", "work")
+
+
+def serve(settings: Settings, *, demo: bool) -> int:
+    """Run the roles until told to stop; returns the exit code."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    logs.configure(settings.log, "serve", settings.log_dir)
+    core = open_core(settings)
+    prepared = prepare(core, first_admin=True)
+    text = _greeting(core, prepared)
+    fresh = demo and _is_empty(core)
+    core.close()
+    environment = {"RADRELAY_DATA_DIR": str(settings.data_dir.resolve())}
+    supervisor = Supervisor(ROLES, environment)
+    return supervisor.run(_when_ready(settings, text, load=fresh))
+
+
+def _when_ready(settings: Settings, text: str, *, load: bool) -> Callable[[], bool]:
+    """Return what is called until the pages answer: it then shows the greeting and loads the samples."""
+    address = f"http://{_reachable(settings.web.host)}:{settings.web.port}/healthz"
+
+    def ready() -> bool:
+        try:
+            with urllib.request.urlopen(address, timeout=1):  # noqa: S310 -- own address, http
+                pass
+        except (urllib.error.URLError, OSError):
+            return False
+        Console(file=sys.stdout).print(Panel.fit(text, title="Radrelay", border_style="cyan"))
+        sys.stdout.flush()
+        if load:
+            load_samples(settings)
+        return True
+
+    return ready
+
+
+def _greeting(core: Core, prepared: Prepared) -> str:
+    settings = core.settings
+    lines = [
+        f"pages       http://{_reachable(settings.web.host)}:{settings.web.port}/",
+        f"DICOMweb    http://{_reachable(settings.web.host)}:{settings.web.port}/dicom-web",
+        f"DICOM       {settings.dicom.ae_title} at {settings.dicom.host}:{settings.dicom.port}",
+    ]
+    if settings.dicom.tls_port is not None:
+        lines.append(f"DICOM TLS   {settings.dicom.ae_title} at {settings.dicom.host}:{settings.dicom.tls_port}")
+    lines.append(f"data        {settings.data_dir.resolve()}")
+    if prepared.first_password is not None:
+        lines += ["", "first login", "  username  admin", f"  password  {prepared.first_password}   (valid once)"]
+    if settings.web.host in ("127.0.0.1", "::1", "localhost"):
+        lines += ["", "reachable from this machine only; see RADRELAY_WEB__HOST, RADRELAY_DICOM__HOST"]
+    return "\n".join(lines)
+
+
+def _reachable(host: str) -> str:
+    return {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104 -- compared, not bound
+
+
+def _is_empty(core: Core) -> bool:
+    with core.database.read() as session:
+        return session.scalar(sa.select(Study.id).limit(1)) is None
+

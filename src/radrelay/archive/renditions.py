@@ -1,0 +1,221 @@
+"""What viewers look at: decoded frames with what they need to be shown, pictures, thumbnails.
+
+In: an instance and a frame number from 1. Out: samples in little endian order with a `FrameInfo`, or an encoded
+picture. Colour comes as 8-bit RGB whatever it is stored as; grey values stay those that were received.
+"""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+
+from radrelay.archive.instances import InstanceRef
+from radrelay.archive.reader import InstanceReader, StoredFrame
+from radrelay.dicom import render as pictures
+from radrelay.dicom.decode import decode_frame
+from radrelay.dicom.errors import Malformed
+from radrelay.dicom.greyscale import Presentation, Window, macro, presentation
+from radrelay.dicom.header import Header, parse
+from radrelay.dicom.pixels import FrameDescriptor, NotViewable, Pixels
+from radrelay.dicom.viewability import describe_viewability
+
+HEADERS_KEPT = 512
+THUMBNAILS_KEPT_BYTES = 16 << 20
+_PIXEL_MEASURES = 0x00289110
+
+
+class VoiTable(msgspec.Struct, frozen=True):
+    """A VOI LUT for a viewer: entries as base64 of little endian 16-bit words, from the value `first` on."""
+
+    first: int
+    bits: int
+    data: bytes
+
+
+class FrameInfo(msgspec.Struct, frozen=True, rename={"is_float": "float"}):
+    """How samples are to be shown. Windows are in units of the rescaled values, spacing in mm (rows, columns)."""
+
+    rows: int
+    columns: int
+    samples: int
+    bits_allocated: int
+    bits_stored: int
+    signed: bool
+    is_float: bool
+    photometric: str
+    slope: float
+    intercept: float
+    window_center: float | None
+    window_width: float | None
+    window_function: str
+    invert: bool
+    voi_lut: VoiTable | None
+    padding_value: int | None
+    padding: tuple[int, int] | None
+    pixel_spacing: tuple[float, float] | None
+    pixel_aspect_ratio: tuple[float, float]
+    frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class FramePixels:
+    """Samples in little endian order, row by row, planes interleaved."""
+
+    data: bytes
+    info: FrameInfo
+
+
+class Renditions:
+    """Makes what viewers ask for. Thread-safe; keeps parsed headers and thumbnails of what was looked at last."""
+
+    def __init__(self, reader: InstanceReader) -> None:
+        self._reader = reader
+        self._headers: OrderedDict[uuid.UUID, Header] = OrderedDict()
+        self._thumbnails: OrderedDict[uuid.UUID, bytes] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def header(self, ref: InstanceRef) -> Header:
+        """Return an instance's attributes; raises `Malformed` when they cannot be read."""
+        with self._lock:
+            found = self._headers.get(ref.id)
+            if found is not None:
+                self._headers.move_to_end(ref.id)
+                return found
+        found = parse(self._reader.head(ref), ref.transfer_syntax_uid)
+        with self._lock:
+            self._headers[ref.id] = found
+            while len(self._headers) > HEADERS_KEPT:
+                self._headers.popitem(last=False)
+        return found
+
+    def why_not(self, ref: InstanceRef) -> str | None:
+        """Say why an instance has no picture, in words for its reader; none if it has one."""
+        try:
+            return describe_viewability(ref.sop_class_uid, ref.transfer_syntax_uid, self.header(ref))
+        except Malformed as error:
+            return f"Its header cannot be read: {error.message}"
+
+    def pixels(self, ref: InstanceRef, number: int) -> FramePixels:
+        """Return frame `number`; raises `FrameNotThere`, `NotViewable` or `BrokenPixels`."""
+        header = self.header(ref)
+        why = describe_viewability(ref.sop_class_uid, ref.transfer_syntax_uid, header)
+        if why is not None:
+            raise NotViewable(why)
+        frame = self._reader.frame(ref, number)
+        samples = decode_frame(frame.descriptor, frame.data, frame.bit_offset)
+        return _pixels(header, frame.descriptor, samples, number - 1)
+
+    def picture(
+        self,
+        ref: InstanceRef,
+        number: int,
+        *,
+        window: Window | None = None,
+        size: tuple[int, int] | None = None,
+        form: pictures.Format = "jpeg",
+        quality: int = 90,
+    ) -> bytes:
+        """Return frame `number` as an encoded picture."""
+        header = self.header(ref)
+        frame = self._checked_frame(ref, header, number)
+        samples = decode_frame(frame.descriptor, frame.data, frame.bit_offset)
+        return pictures.render(
+            header,
+            samples,
+            descriptor=frame.descriptor,
+            frame=number - 1,
+            window=window,
+            size=size,
+            picture=form,
+            quality=quality,
+        )
+
+    def thumbnail(self, ref: InstanceRef) -> bytes:
+        """Return a small JPEG of an instance's middle frame."""
+        with self._lock:
+            known = self._thumbnails.get(ref.id)
+            if known is not None:
+                self._thumbnails.move_to_end(ref.id)
+                return known
+        header = self.header(ref)
+        number = max(1, (max(1, ref.frames) + 1) // 2)
+        frame = self._checked_frame(ref, header, number)
+        made = pictures.thumbnail(header, frame.descriptor, frame.data, bit_offset=frame.bit_offset, frame=number - 1)
+        with self._lock:
+            self._thumbnails[ref.id] = made
+            while sum(map(len, self._thumbnails.values())) > THUMBNAILS_KEPT_BYTES:
+                self._thumbnails.popitem(last=False)
+        return made
+
+    def _checked_frame(self, ref: InstanceRef, header: Header, number: int) -> StoredFrame:
+        why = describe_viewability(ref.sop_class_uid, ref.transfer_syntax_uid, header)
+        if why is not None:
+            raise NotViewable(why)
+        return self._reader.frame(ref, number)
+
+
+def _pixels(header: Header, descriptor: FrameDescriptor, samples: Pixels, frame: int) -> FramePixels:
+    shown = presentation(header, descriptor, frame)
+    if samples.ndim == 3 or descriptor.photometric == "PALETTE COLOR":
+        samples = pictures.display_samples(header, descriptor, samples, frame=frame)
+        return FramePixels(samples.tobytes(), _info(header, descriptor, samples, Presentation(), None, frame))
+    window = shown.window or _window_of_table(shown)
+    if shown.modality_table is not None:
+        samples = shown.modality(samples).astype(np.int32)
+        shown = Presentation(window=window, voi_table=shown.voi_table, inverse=shown.inverse)
+    little = np.ascontiguousarray(samples).astype(samples.dtype.newbyteorder("<"), copy=False)
+    return FramePixels(little.tobytes(), _info(header, descriptor, samples, shown, window, frame))
+
+
+def _window_of_table(shown: Presentation) -> Window | None:
+    """Return the range of values that a VOI LUT spreads, as a window to begin with."""
+    if shown.voi_table is None:
+        return None
+    entries = len(shown.voi_table.entries)
+    return Window(shown.voi_table.first + entries / 2, float(max(entries, 1)))
+
+
+def _table(shown: Presentation) -> VoiTable | None:
+    table = shown.voi_table
+    return VoiTable(table.first, table.bits, table.entries.astype("<u2").tobytes()) if table is not None else None
+
+
+def _info(
+    header: Header, descriptor: FrameDescriptor, samples: Pixels, shown: Presentation, window: Window | None, frame: int
+) -> FrameInfo:
+    colour = samples.ndim == 3
+    return FrameInfo(
+        rows=int(samples.shape[0]),
+        columns=int(samples.shape[1]),
+        samples=3 if colour else 1,
+        bits_allocated=samples.dtype.itemsize * 8,
+        bits_stored=8 if colour else min(descriptor.bits_stored, samples.dtype.itemsize * 8),
+        signed=samples.dtype.kind == "i",
+        is_float=samples.dtype.kind == "f",
+        photometric="RGB" if colour else "MONOCHROME1" if shown.inverse else "MONOCHROME2",
+        slope=shown.slope,
+        intercept=shown.intercept,
+        window_center=window.center if window else None,
+        window_width=window.width if window else None,
+        window_function=window.function if window else "LINEAR",
+        invert=shown.inverse and not colour,
+        voi_lut=_table(shown),
+        padding_value=shown.padding[0] if shown.padding else None,
+        padding=shown.padding,
+        pixel_spacing=_spacing(header, frame),
+        pixel_aspect_ratio=(pictures.pixel_aspect(header, frame), 1.0),
+        frames=descriptor.frames,
+    )
+
+
+def _spacing(header: Header, frame: int) -> tuple[float, float] | None:
+    for source in macro(header, frame, _PIXEL_MEASURES):
+        spacing = source.numbers(0x00280030)
+        if len(spacing) >= 2 and spacing[0] > 0 and spacing[1] > 0:
+            return spacing[0], spacing[1]
+    return None

@@ -1,0 +1,190 @@
+"""The one search of the archive: study list, QIDO-RS and C-FIND ask here.
+
+Every query is bound to one organisation, to what the caller may see (a condition from `access.scope`) and to studies
+whose time is not over. The way to the rows is chosen by what is asked for: a caller who sees few studies is answered
+from those; a text from the text index, a modality from its index, both in the order of dates; else the index of
+the sort order is walked. So the first page comes without looking at all matches.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+from sqlalchemy.sql import ColumnElement
+
+from radrelay.archive.cursors import Place, place_condition, read_cursor, write_cursor
+from radrelay.archive.models import Patient, Study
+from radrelay.archive.query import StudyPage, StudyQuery, Window
+from radrelay.archive.routes import Route, choose_route
+from radrelay.archive.study_conditions import StudyConditions, conditions_of
+from radrelay.archive.tables import STUDY
+
+COUNT_CAP = 10_000
+FEW = 2_000
+_SORTED = {
+    "date": STUDY.c.sort_key,
+    "received": STUDY.c.last_received_at,
+    "name": STUDY.c.patient_name_folded,
+    "expires": STUDY.c.expires_at,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A query with who asks and when."""
+
+    organisation_id: uuid.UUID
+    visible: ColumnElement[bool]  # on study.id
+    now: datetime
+    conditions: StudyConditions
+
+
+def find_studies(
+    session: Session,
+    organisation_id: uuid.UUID,
+    query: StudyQuery,
+    visible: ColumnElement[bool],
+    now: datetime,
+    window: Window | None = None,
+    *,
+    count_cap: int = COUNT_CAP,
+) -> StudyPage:
+    """Return a page of the studies that match; raises `CursorInvalid`.
+
+    `visible` is a condition on `Study.id`. The total is counted up to `count_cap`; 0 leaves it out.
+    """
+    window = window or Window()
+    asked = Asked(organisation_id, visible, now, conditions_of(query))
+    route = choose_route(session, asked.conditions, _sees_few(session, asked), window.sort)
+    place = read_cursor(window) if window.cursor else None
+    rows = _page(session, asked, route, window, place)
+    more = len(rows) > window.limit
+    rows = rows[: window.limit]
+    studies = _studies(session, [row.id for row in rows])
+    total, capped = _count(session, asked, route, count_cap) if count_cap else (len(rows), more)
+    cursor = write_cursor(window, Place(rows[-1].value, rows[-1].sort_key)) if more and rows else None
+    return StudyPage(studies, cursor, total, capped)
+
+
+def count_studies(
+    session: Session,
+    organisation_id: uuid.UUID,
+    query: StudyQuery,
+    visible: ColumnElement[bool],
+    now: datetime,
+    cap: int = COUNT_CAP,
+) -> tuple[int, bool]:
+    """Return how many studies match, and whether counting stopped at `cap`."""
+    asked = Asked(organisation_id, visible, now, conditions_of(query))
+    return _count(session, asked, choose_route(session, asked.conditions, _sees_few(session, asked), "date"), cap)
+
+
+def find_patients(
+    session: Session,
+    organisation_id: uuid.UUID,
+    query: StudyQuery,
+    visible: ColumnElement[bool],
+    now: datetime,
+    limit: int = 1000,
+    offset: int = 0,
+) -> Sequence[Patient]:
+    """Return the patients of the studies that match, by name."""
+    matching = sa.select(STUDY.c.patient_id).where(*study_filters(session, organisation_id, query, visible, now))
+    return session.scalars(
+        sa.select(Patient)
+        .where(Patient.id.in_(matching))
+        .order_by(Patient.name_folded, Patient.id)
+        .limit(limit)
+        .offset(offset)
+    ).all()
+
+
+def study_filters(
+    session: Session, organisation_id: uuid.UUID, query: StudyQuery, visible: ColumnElement[bool], now: datetime
+) -> list[ColumnElement[bool]]:
+    """Return all conditions of `query` on the table study, for statements of other shapes."""
+    asked = Asked(organisation_id, visible, now, conditions_of(query))
+    return [*_base(asked), *asked.conditions.in_place(session.get_bind().dialect.name)]
+
+
+def _base(asked: Asked) -> list[ColumnElement[bool]]:
+    living = sa.or_(STUDY.c.expires_at.is_(None), STUDY.c.expires_at > asked.now)
+    base: list[ColumnElement[bool]] = [STUDY.c.organisation_id == asked.organisation_id, living]
+    if not isinstance(asked.visible, sa.True_):
+        base.append(asked.visible)
+    return base
+
+
+def _sees_few(session: Session, asked: Asked) -> bool:
+    """Say whether the caller sees so few studies that looking at each of them is the shortest way."""
+    if isinstance(asked.visible, sa.True_):
+        return False
+    some = sa.select(STUDY.c.id).where(asked.visible).limit(FEW + 1).subquery()
+    return (session.scalar(sa.select(sa.func.count()).select_from(some)) or 0) <= FEW
+
+
+def _select(asked: Asked, route: Route, *columns: ColumnElement[Any]) -> sa.Select[Any]:
+    statement = sa.select(*columns).select_from(route.source).where(*_base(asked), *route.conditions)
+    if route.hint:
+        statement = statement.with_hint(STUDY, route.hint, "sqlite")
+    return statement
+
+
+def _page(session: Session, asked: Asked, route: Route, window: Window, place: Place | None) -> list[sa.Row[Any]]:
+    """Return one row more than the page holds, if there is one."""
+    if window.sort != "expires":
+        return _sorted_rows(session, asked, route, window, place, [])
+    dated, endless = [STUDY.c.expires_at.is_not(None)], [STUDY.c.expires_at.is_(None)]
+    parts = [endless, dated] if window.descending else [dated, endless]  # without end is the latest
+    if place is not None and (place.value is None) != window.descending:
+        parts = parts[1:]
+    rows: list[sa.Row[Any]] = []
+    for part in parts:
+        here = place if place is not None and (place.value is None) == (part is endless) else None
+        rows.extend(_sorted_rows(session, asked, route, window, here, part, len(rows)))
+        if len(rows) > window.limit:
+            break
+    return rows
+
+
+def _sorted_rows(
+    session: Session,
+    asked: Asked,
+    route: Route,
+    window: Window,
+    place: Place | None,
+    further: Sequence[ColumnElement[bool]],
+    found: int = 0,
+) -> list[sa.Row[Any]]:
+    column = route.key if window.sort == "date" else _SORTED[window.sort]
+    order = [column] if window.sort == "date" else [column, route.key]
+    if route.sorts_itself:
+        order = [sa.type_coerce(sa.func.coalesce(item, item), item.type) for item in order]
+    statement = _select(asked, route, STUDY.c.id, STUDY.c.sort_key, column.label("value")).where(*further)
+    if place is not None:
+        statement = statement.where(place_condition(window, column, route.key, place))
+    statement = statement.order_by(*(item.desc() if window.descending else item.asc() for item in order))
+    statement = statement.limit(window.limit + 1 - found)
+    if window.offset and place is None:
+        statement = statement.offset(window.offset)
+    return list(session.execute(statement))
+
+
+def _count(session: Session, asked: Asked, route: Route, cap: int) -> tuple[int, bool]:
+    some = _select(asked, route, STUDY.c.id).limit(cap + 1).subquery()
+    found = session.scalar(sa.select(sa.func.count()).select_from(some)) or 0
+    return min(found, cap), found > cap
+
+
+def _studies(session: Session, ids: Sequence[uuid.UUID]) -> list[Study]:
+    """Return the rows of `ids` in their order."""
+    if not ids:
+        return []
+    found = {study.id: study for study in session.scalars(sa.select(Study).where(Study.id.in_(ids)))}
+    return [found[study_id] for study_id in ids if study_id in found]

@@ -1,0 +1,257 @@
+"""What is kept aside: listed, looked into, released with a reason or deleted.
+
+Releasing overrides exactly what kept the object aside: the patient that its study has is taken for its own, or other
+content becomes a new version. Its bytes are never changed. What cannot be indexed at all can only be deleted.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from radrelay.archive.arrivals import Arrival, Terms
+from radrelay.archive.discard import bury, discard_records
+from radrelay.archive.indexing import upsert_batch
+from radrelay.archive.models import Attachment, Source, Study
+from radrelay.clock import Clock
+from radrelay.dicom.dictionary import keyword_of
+from radrelay.dicom.header import Header, parse
+from radrelay.dicom.index import IndexAttributes
+from radrelay.intake.envelope import Envelope, decode
+from radrelay.intake.errors import QuarantinedUnknown, ReleaseRefused
+from radrelay.intake.examine import Examined, read_attributes
+from radrelay.intake.models import Parcel, Quarantined
+from radrelay.intake.rows import arrival_of, attachment_row, record_row
+from radrelay.intake.tally import link_attachments
+from radrelay.intake.unpacking import location_of, read_record
+from radrelay.storage.database import Database
+from radrelay.storage.models import LandingRecord
+from radrelay.storage.segments import RecordLocation, SegmentReader
+
+OVERRIDABLE = frozenset({"patient-mismatch", "other-content", "infected", "not-scanned", "source-gone"})
+LINE_LIMIT = 256
+LINES_LIMIT = 5000
+_BULK_VRS = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN", ""})
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantinedView:
+    """An object kept aside; the fields are the columns of its row. `releasable` is false when none can index it."""
+
+    id: uuid.UUID
+    source_id: uuid.UUID
+    parcel_id: uuid.UUID | None
+    code: str
+    reason: str
+    study_uid: str
+    sop_uid: str
+    patient_name: str
+    patient_id_value: str
+    file_name: str
+    size: int
+    received_at: datetime
+    ends_at: datetime | None
+    releasable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """What a released object has become."""
+
+    study_id: uuid.UUID | None
+    instance_id: uuid.UUID | None
+    attachment_id: uuid.UUID | None = None
+
+
+_FIELDS = tuple(name for name in QuarantinedView.__dataclass_fields__ if name != "releasable")
+
+
+class Quarantine:
+    """One installation's quarantine; thread-safe."""
+
+    def __init__(self, database: Database, reader: SegmentReader, clock: Clock) -> None:
+        self._database = database
+        self._reader = reader
+        self._clock = clock
+
+    def list(self, organisation_id: uuid.UUID, limit: int = 200, offset: int = 0) -> list[QuarantinedView]:
+        """Return what is kept aside, the newest first."""
+        query = (
+            sa.select(Quarantined)
+            .where(Quarantined.organisation_id == organisation_id, Quarantined.released_at.is_(None))
+            .order_by(Quarantined.received_at.desc(), Quarantined.id.desc())
+            .limit(limit)
+            .offset(offset)
+        )
+        with self._database.read() as session:
+            return [_view(row) for row in session.scalars(query)]
+
+    def get(self, organisation_id: uuid.UUID, row_id: uuid.UUID) -> QuarantinedView:
+        """Return one; raises `QuarantinedUnknown`."""
+        with self._database.read() as session:
+            return _view(_row(session, organisation_id, row_id))
+
+    def header_text(self, organisation_id: uuid.UUID, row_id: uuid.UUID) -> str:
+        """Return the object's header as text, one element a line, as far as it can be read."""
+        with self._database.read() as session:
+            location = _location(session, _row(session, organisation_id, row_id))
+        record = read_record(self._reader, location)
+        if record is None:
+            raise QuarantinedUnknown
+        envelope = decode(record.envelope)
+        if envelope.kind != "object":
+            return f"{envelope.file_name}: {envelope.file_type}, {envelope.size} bytes\n"
+        header = parse(record.head, envelope.transfer_syntax)
+        lines = [line for line, _ in zip(header_lines(header), range(LINES_LIMIT), strict=False)]
+        return "\n".join([*lines, *(f"! {problem}" for problem in header.problems)]) + "\n"
+
+    def content(self, organisation_id: uuid.UUID, row_id: uuid.UUID) -> Iterator[bytes]:
+        """Return the object's bytes as they landed, piece by piece; raises `QuarantinedUnknown`."""
+        with self._database.read() as session:
+            location = _location(session, _row(session, organisation_id, row_id))
+        return self._reader.stream(location)
+
+    def release(self, session: Session, organisation_id: uuid.UUID, row_id: uuid.UUID) -> Released:
+        """Let the object in after all, in the caller's transaction, which also audits who did it and why.
+
+        Raises `QuarantinedUnknown`; `ReleaseRefused` when the index still contradicts it or cannot take it.
+        """
+        row = _row(session, organisation_id, row_id)
+        record = read_record(self._reader, _location(session, row))
+        source = session.get(Source, row.source_id)
+        if record is None:
+            raise QuarantinedUnknown
+        if row.code not in OVERRIDABLE or source is None:
+            raise ReleaseRefused(f"An object that is quarantined as {row.code} cannot be released: {row.reason}")
+        item = Examined(record.location, decode(record.envelope))
+        session.execute(sa.delete(LandingRecord).where(LandingRecord.id == row.record_id))
+        row.released_at = self._clock.now()
+        if item.envelope.kind == "attachment":
+            released = _release_attachment(session, item, Terms.of(source))
+        else:
+            released = _release_object(session, item, record.head, Terms.of(source), row.code)
+        _recount(session, row, released)
+        session.flush()
+        return released
+
+    def delete(self, session: Session, organisation_id: uuid.UUID, row_id: uuid.UUID) -> None:
+        """Delete the object, in the caller's transaction; its bytes are unreadable soon after."""
+        self._remove(session, [_row(session, organisation_id, row_id)], "deleted")
+
+    def expire(self, limit: int = 500) -> int:
+        """Delete what has been kept aside long enough; returns how many."""
+        with self._database.write() as session:
+            query = sa.select(Quarantined).where(
+                Quarantined.ends_at <= self._clock.now(), Quarantined.released_at.is_(None)
+            )
+            rows = session.scalars(query.limit(limit)).all()
+            self._remove(session, rows, "expired")
+            return len(rows)
+
+    def _remove(self, session: Session, rows: Sequence[Quarantined], reason: str) -> None:
+        now = self._clock.now()
+        for row in rows:
+            discard_records(session, row.organisation_id, [row.record_id], now)
+            bury(session, row.organisation_id, "quarantine", [row.id], now, reason)
+            session.delete(row)
+
+
+def _release_object(session: Session, item: Examined, head: bytes, terms: Terms, code: str) -> Released:
+    attributes = read_attributes(item.envelope, head)
+    if code == "other-content":
+        terms = dataclasses.replace(terms, duplicate_policy="keep-both")
+    if code == "patient-mismatch":
+        attributes = _with_study_patient(session, item.envelope, attributes)
+    arrival: Arrival = arrival_of(dataclasses.replace(item, attributes=attributes), terms)
+    verdict = upsert_batch(session, [arrival])[0]
+    if verdict.kind == "quarantine":
+        raise ReleaseRefused(f"The object cannot be released: {verdict.reason}")
+    return Released(verdict.study_id, verdict.instance_id)
+
+
+def _release_attachment(session: Session, item: Examined, terms: Terms) -> Released:
+    session.execute(sa.insert(LandingRecord), [record_row(item)])
+    session.execute(sa.insert(Attachment), [attachment_row(item, terms)])
+    parcel_id = item.envelope.origin.parcel_id
+    if parcel_id is not None:
+        link_attachments(session, parcel_id)
+    return Released(None, None, item.location.record_id)
+
+
+def _with_study_patient(session: Session, envelope: Envelope, attributes: IndexAttributes) -> IndexAttributes:
+    """Take the study's patient for the object's, as the person who releases it says."""
+    study = session.scalar(
+        sa.select(Study).where(
+            Study.organisation_id == envelope.origin.organisation_id, Study.study_uid == attributes.study_uid
+        )
+    )
+    if study is None:
+        return attributes
+    return msgspec.structs.replace(
+        attributes,
+        patient_id=study.patient_id_value,
+        issuer=study.patient_issuer,
+        patient_name=study.patient_name,
+        birth_date=study.patient_birth_date,
+    )
+
+
+def _recount(session: Session, row: Quarantined, released: Released) -> None:
+    """Move the object in its parcel's counts."""
+    if row.parcel_id is None:
+        return
+    kept = Parcel.attachments if released.attachment_id else Parcel.objects
+    session.execute(
+        sa.update(Parcel)
+        .where(Parcel.id == row.parcel_id)
+        .values({Parcel.quarantined: Parcel.quarantined - 1, kept: kept + 1})
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _row(session: Session, organisation_id: uuid.UUID, row_id: uuid.UUID) -> Quarantined:
+    row = session.get(Quarantined, row_id)
+    if row is None or row.organisation_id != organisation_id or row.released_at is not None:
+        raise QuarantinedUnknown
+    return row
+
+
+def _location(session: Session, row: Quarantined) -> RecordLocation:
+    record = session.get(LandingRecord, row.record_id)
+    if record is None:
+        raise QuarantinedUnknown
+    return location_of(record)
+
+
+def _view(row: Quarantined) -> QuarantinedView:
+    values = {name: getattr(row, name) for name in _FIELDS}
+    return QuarantinedView(**values, releasable=row.code in OVERRIDABLE)
+
+
+def header_lines(header: Header, indent: str = "") -> Iterator[str]:
+    """Yield a header's elements as text: tag, VR, keyword, value; items of sequences are indented."""
+    for tag in header:
+        vr = header.vr(tag)
+        line = f"{indent}({tag >> 16:04X},{tag & 0xFFFF:04X}) {vr} {keyword_of(tag)}"
+        if vr == "SQ":
+            yield line
+            for item in header.items(tag):
+                yield f"{indent}  item"
+                yield from header_lines(item, indent + "    ")
+            continue
+        yield f"{line}: {_value_text(header, tag)}"
+
+
+def _value_text(header: Header, tag: int) -> str:
+    if header.vr(tag) in _BULK_VRS:
+        place = header.place(tag)
+        return f"{place[2] if place else 0} bytes"
+    text = "\\".join(header.texts(tag))
+    return text if len(text) <= LINE_LIMIT else f"{text[:LINE_LIMIT]}… ({len(text)} characters)"

@@ -1,0 +1,210 @@
+"""Radrelay as a DICOM client: is a node there, send it objects, ask it what it has (PS3.4 A, B, C).
+
+Over the same upper layer as the listener. Data sets are sent as they are kept, piece by piece, without being
+decoded; every failure is told in plain words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from time import monotonic
+from types import TracebackType
+
+from radrelay.errors import RadrelayError
+from radrelay.network import command, identifier
+from radrelay.network.errors import AssociationEnded, ContextRefused, ProtocolViolation
+from radrelay.network.identifier import QUERY_LEVEL
+from radrelay.network.limits import IDENTIFIER_BYTES
+from radrelay.network.ports import Element, Key, Level, Model, Node, RetrieveItem, StoreOutcome
+from radrelay.network.requestor import MAX_CONTEXTS, OutgoingAssociation, store_proposals
+from radrelay.network.sop_classes import EXPLICIT_LITTLE, IMPLICIT_LITTLE, SERVED, VERIFICATION, Service
+from radrelay.network.statuses import SUCCESS, is_pending, is_warning
+
+NO_ANSWER = -1
+
+
+@dataclass(frozen=True, slots=True)
+class EchoResult:
+    """What came of a C-ECHO; `words` is for a person, `seconds` from the connection to the answer."""
+
+    ok: bool
+    words: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class SendResult:
+    """What came of one object: the node's status (`NO_ANSWER`: none), its comment, the transfer syntax used."""
+
+    status: int
+    comment: str
+    transfer_syntax: str
+
+    @property
+    def is_kept(self) -> bool:
+        """Tell whether the node has the object."""
+        return self.status == SUCCESS or is_warning(self.status)
+
+
+class QueryRefused(RadrelayError):
+    """The node does not answer this query."""
+
+    code = "query-refused"
+
+
+def echo(node: Node) -> EchoResult:
+    """Ask a node whether it is there (C-ECHO); never raises for what the node does."""
+    began = monotonic()
+    try:
+        with OutgoingAssociation(node, [(VERIFICATION, (EXPLICIT_LITTLE, IMPLICIT_LITTLE))]) as association:
+            syntaxes = association.accepted_syntaxes(VERIFICATION)
+            if not syntaxes:
+                return EchoResult(False, f"{node.ae_title} does not offer verification (C-ECHO)", monotonic() - began)
+            values: dict[int, int | str] = {
+                command.AFFECTED_SOP_CLASS: VERIFICATION,
+                command.COMMAND_FIELD: command.C_ECHO_RQ,
+                command.MESSAGE_ID: association.new_message_id(),
+            }
+            status = association.request(association.context_id(VERIFICATION, syntaxes[0]), values).number(
+                command.STATUS
+            )
+    except RadrelayError as error:
+        return EchoResult(False, error.message, monotonic() - began)
+    seconds = monotonic() - began
+    if status != SUCCESS:
+        return EchoResult(False, f"{node.ae_title} answers with status {status:04X}H", seconds)
+    return EchoResult(True, f"{node.ae_title} answers", seconds)
+
+
+class StoreClient:
+    """Sends objects to one node over one association; a context manager.
+
+    `kept` lists (SOP class, transfer syntax) of what will be sent; an association holds 128 presentation contexts,
+    so about 40 SOP classes: `StoreClient.fits` tells whether a list fits, and a longer one is sent in parts.
+    """
+
+    def __init__(self, node: Node, kept: Iterable[tuple[str, str]]) -> None:
+        """Connect; raises `NodeUnreachable` or `AssociationRejected`."""
+        self._association = OutgoingAssociation(node, store_proposals(kept))
+
+    @staticmethod
+    def fits(kept: Iterable[tuple[str, str]]) -> bool:
+        """Tell whether one association can carry these."""
+        return len(store_proposals(kept)) <= MAX_CONTEXTS
+
+    def __enter__(self) -> StoreClient:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._association.__exit__(kind, error, trace)
+
+    def accepted(self, sop_class_uid: str) -> list[str]:
+        """Return the transfer syntaxes that the node takes for a SOP class, as kept first."""
+        return self._association.accepted_syntaxes(sop_class_uid)
+
+    def send(self, item: RetrieveItem) -> SendResult:
+        """Send one object.
+
+        What concerns this object alone comes back as a status (0122H when the node takes no transfer syntax that
+        it can be had in). Raises `AssociationEnded` when the connection is lost: nothing more can be sent on it.
+        """
+        chosen = _Chosen(item)
+        try:
+            outcome: StoreOutcome = self._association.store(chosen)
+        except AssociationEnded:
+            raise
+        except RadrelayError as error:
+            return SendResult(error.dimse_status, error.message, "")
+        return SendResult(outcome.status, outcome.comment, chosen.chosen)
+
+
+class _Chosen:
+    """An item that remembers which transfer syntax it was opened in."""
+
+    def __init__(self, item: RetrieveItem) -> None:
+        self._item = item
+        self.sop_class_uid = item.sop_class_uid
+        self.sop_uid = item.sop_uid
+        self.transfer_syntax = item.transfer_syntax
+        self.chosen = ""
+
+    def open(self, accepted: Sequence[str]) -> tuple[str, Iterable[bytes]]:
+        self.chosen, pieces = self._item.open(accepted)
+        return self.chosen, pieces
+
+
+@dataclass(frozen=True, slots=True)
+class BytesItem:
+    """An object whose data set is at hand as bytes in one transfer syntax."""
+
+    sop_class_uid: str
+    sop_uid: str
+    transfer_syntax: str
+    data_set: bytes
+
+    def open(self, accepted: Sequence[str]) -> tuple[str, Iterable[bytes]]:
+        """Return the data set as it is; raises `ContextRefused` when its transfer syntax is not accepted."""
+        if self.transfer_syntax not in accepted:
+            raise ContextRefused
+        return self.transfer_syntax, (self.data_set,)
+
+
+class FindClient:
+    """Asks one node what it has (C-FIND) over one association; a context manager."""
+
+    def __init__(self, node: Node, model: Model = "study") -> None:
+        """Connect; raises `NodeUnreachable`, `AssociationRejected` or `QueryRefused`."""
+        self._sop_class = next(one.uid for one in SERVED if one.service is Service.FIND and one.model == model)
+        self._association = OutgoingAssociation(node, [(self._sop_class, (EXPLICIT_LITTLE, IMPLICIT_LITTLE))])
+        syntaxes = self._association.accepted_syntaxes(self._sop_class)
+        if not syntaxes:
+            self._association.release()
+            raise QueryRefused(f"{node.ae_title} does not offer queries (C-FIND, {model} root)")
+        self._syntax = syntaxes[0]
+
+    def __enter__(self) -> FindClient:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._association.__exit__(kind, error, trace)
+
+    def find(self, level: Level, keys: Sequence[Element]) -> Iterator[tuple[Key, ...]]:
+        """Yield the node's matches, text decoded; raises `QueryRefused` when it does not answer, `AssociationEnded`."""
+        association, channel = self._association, self._association.channel
+        context_id = association.context_id(self._sop_class, self._syntax)
+        values: dict[int, int | str] = {
+            command.AFFECTED_SOP_CLASS: self._sop_class,
+            command.COMMAND_FIELD: command.C_FIND_RQ,
+            command.MESSAGE_ID: association.new_message_id(),
+            command.PRIORITY: 0,
+            command.DATA_SET_TYPE: command.WITH_DATA_SET,
+        }
+        body = identifier.encode([*keys, (QUERY_LEVEL, "CS", level)], self._syntax)
+        channel.send(channel.message(context_id, command.build(values), body))
+        while True:
+            _, answer = association.read_response()
+            data = self._read_data_set() if answer.has_data_set else b""
+            status = answer.number(command.STATUS)
+            if is_pending(status):
+                yield identifier.decode(data, self._syntax)
+            elif status == SUCCESS:
+                return
+            else:
+                comment = answer.text(command.ERROR_COMMENT)
+                raise QueryRefused(f"the node answers with status {status:04X}H {comment}".strip())
+
+    def _read_data_set(self) -> bytes:
+        channel = self._association.channel
+        data = bytearray()
+        while True:
+            data += channel.next_fragment()
+            if channel.is_command or len(data) > IDENTIFIER_BYTES:
+                raise ProtocolViolation("an identifier that is too long or cut short")
+            if channel.is_last:
+                channel.message_ended()
+                return bytes(data)

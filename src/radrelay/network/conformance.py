@@ -1,0 +1,121 @@
+"""The rows of the DICOM conformance statement (PS3.2), from the tables that the code itself works by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from radrelay import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from radrelay.network import limits
+from radrelay.network.query_provider import LEVELS, UNIQUE_KEYS
+from radrelay.network.requestor import MAX_CONTEXTS, MAX_PDU_BYTES
+from radrelay.network.sop_classes import IDENTIFIER_SYNTAXES, SERVED, Service, name_of, service_of
+from radrelay.network.statuses import STATUSES
+from radrelay.network.tls import CIPHERS
+from radrelay.network.uid_table import registry
+
+Row = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of the statement: its title, the names of its columns, a sentence before it, and its rows."""
+
+    title: str
+    columns: Row
+    rows: tuple[Row, ...]
+    text: str = ""
+
+
+def tables() -> Iterator[Table]:
+    """Yield the statement's tables in order."""
+    yield Table("Implementation", ("Item", "Value"), tuple(_implementation()))
+    yield Table(
+        "SOP classes as provider",
+        ("SOP class", "UID", "Service"),
+        tuple((one.name, one.uid, one.service.value) for one in SERVED),
+    )
+    yield Table(
+        "Storage SOP classes",
+        ("SOP class", "UID"),
+        tuple(_storage()),
+        "Every private SOP class, and every SOP class that the standard adds below 1.2.840.10008.5.1.4.1.1, is taken too.",
+    )
+    yield Table(
+        "Transfer syntaxes of storage",
+        ("Transfer syntax", "UID"),
+        tuple((name, uid) for uid, (name, kind) in registry().items() if kind == "Transfer Syntax"),
+        "Objects are kept in the transfer syntax that they come in. Of those proposed for one presentation context the "
+        "first is accepted, except that Explicit VR Little Endian is preferred to Implicit VR Little Endian. A private "
+        "transfer syntax is accepted where no standard one is proposed.",
+    )
+    yield Table(
+        "Transfer syntaxes of the other services",
+        ("Transfer syntax", "UID"),
+        tuple((name_of(uid), uid) for uid in IDENTIFIER_SYNTAXES),
+        "The first of this list that is proposed is accepted.",
+    )
+    yield Table(
+        "Query levels and their unique keys",
+        ("Information model", "Level", "Unique key"),
+        tuple(
+            (f"{model} root", level, _tag(UNIQUE_KEYS[level])) for model, levels in LEVELS.items() for level in levels
+        ),
+        "Relational queries are supported when negotiated. Responses are in ISO_IR 192.",
+    )
+    yield Table(
+        "Statuses",
+        ("Service", "Code", "Category", "Meaning", "When"),
+        tuple((one.service, f"{one.code:04X}", one.category, one.meaning, one.when) for one in STATUSES),
+    )
+    yield Table("Limits", ("Limit", "Value"), tuple(_limits()))
+    yield Table(
+        "TLS",
+        ("Item", "Value"),
+        (
+            ("Profile", "Non-Downgrading BCP 195 TLS Secure Transport Connection Profile (PS3.15 B.12)"),
+            ("Versions", "TLS 1.2, TLS 1.3"),
+            ("Cipher suites of TLS 1.2", ", ".join(CIPHERS)),
+            ("Client certificates", "demanded when authorities for them are configured"),
+        ),
+    )
+
+
+def _implementation() -> Iterator[Row]:
+    yield "Implementation class UID", IMPLEMENTATION_CLASS_UID
+    yield "Implementation version name", IMPLEMENTATION_VERSION_NAME
+    yield "Application context", "1.2.840.10008.3.1.1.1"
+    yield "Asynchronous operations window", "1, 1"
+    yield "SCP/SCU role selection", "as proposed for storage SOP classes (C-GET)"
+    yield "Extended negotiation", "relational queries; storage level 2 (full), no coercion"
+    yield "User identity", "ignored"
+    yield "Presentation contexts proposed", f"at most {MAX_CONTEXTS}"
+
+
+def _storage() -> Iterator[Row]:
+    for uid, (name, _) in registry().items():
+        if name and service_of(uid) is Service.STORAGE:
+            yield name, uid
+
+
+def _limits() -> Iterator[Row]:
+    values = limits.Limits()
+    yield "Longest P-DATA PDU taken", f"{values.max_pdu_bytes} bytes (setting dicom.max_pdu_bytes)"
+    yield "Longest P-DATA PDU sent", f"{MAX_PDU_BYTES} bytes"
+    yield "Associations at once", f"{values.max_associations} (dicom.max_associations)"
+    yield (
+        "Associations at once from one address",
+        f"{values.max_associations_per_peer} (dicom.max_associations_per_peer)",
+    )
+    yield "Idle time", f"{values.idle_timeout_s:g} s (dicom.idle_timeout_s)"
+    yield "Time for an A-ASSOCIATE-RQ", f"{limits.ASSOCIATE_TIMEOUT_S:g} s"
+    yield "Slowest transfer", f"{limits.SLOWEST_BYTES} bytes in each idle time"
+    yield "Largest object", f"{values.max_object_bytes} bytes (dicom.max_object_bytes)"
+    yield "Largest A-ASSOCIATE-RQ", f"{limits.ASSOCIATE_REQUEST_BYTES} bytes"
+    yield "Largest command set", f"{limits.COMMAND_BYTES} bytes, {limits.COMMAND_ELEMENTS} elements"
+    yield "Largest identifier", f"{limits.IDENTIFIER_BYTES} bytes, nested {limits.IDENTIFIER_DEPTH} deep"
+    yield "Largest commitment request", f"{limits.ACTION_BYTES} bytes"
+
+
+def _tag(tag: int) -> str:
+    return f"({tag >> 16:04X},{tag & 0xFFFF:04X})"

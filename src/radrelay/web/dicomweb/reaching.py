@@ -1,0 +1,103 @@
+"""From UIDs in a DICOMweb path to instances within the caller's reach; everything is looked up through the scope."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from fastapi import Request
+
+from radrelay.access import Principal, Right
+from radrelay.archive.errors import InstanceNotFound, SeriesNotFound, StudyNotFound
+from radrelay.archive.instances import InstanceRef, find_instances
+from radrelay.archive.models import Instance, Series, Study
+from radrelay.web import trail
+from radrelay.web.reach import Reach, ReachedStudy
+from radrelay.web.services import WebServices
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a path names: a study, one of its series, one of that one's instances."""
+
+    study_uid: str
+    series_uid: str | None = None
+    sop_uid: str | None = None
+
+    @property
+    def kind(self) -> str:
+        """Return the level that the path names."""
+        return "instance" if self.sop_uid else "series" if self.series_uid else "study"
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """Living instances that a path names, in order, and the study that they are of."""
+
+    study: ReachedStudy
+    refs: tuple[InstanceRef, ...]
+
+    @property
+    def one(self) -> InstanceRef:
+        """Return the only instance of a path that names one."""
+        return self.refs[0]
+
+
+def reach(services: WebServices, principal: Principal, right: Right, target: Target) -> Reached:
+    """Find what `target` names; raises `StudyNotFound`, `SeriesNotFound` or `InstanceNotFound`.
+
+    Without the right to see the patient's name nothing is handed out.
+    """
+    with services.database.read() as session:
+        within = Reach.of(services, session, principal, right)
+        study_id = session.scalar(
+            sa.select(Study.id).where(
+                Study.organisation_id == principal.organisation_id, Study.study_uid == target.study_uid
+            )
+        )
+        if study_id is None:
+            raise StudyNotFound
+        study = within.study(study_id)
+        study.require_clear()
+        conditions = [within.scope.series_filter(Instance.study_id, Instance.series_id)]
+        if target.sop_uid is not None:
+            conditions.append(Instance.sop_uid == target.sop_uid)
+        series_id: uuid.UUID | None = None
+        if target.series_uid is not None:
+            series_id = session.scalar(
+                sa.select(Series.id).where(Series.study_id == study_id, Series.series_uid == target.series_uid)
+            )
+            if series_id is None:
+                raise SeriesNotFound
+        refs = find_instances(
+            session,
+            services.clock.now(),
+            organisation_id=principal.organisation_id,
+            study_id=study_id,
+            series_id=series_id,
+            within=sa.and_(*conditions),
+        )
+    if not refs:
+        raise InstanceNotFound if target.sop_uid else SeriesNotFound if target.series_uid else StudyNotFound
+    return Reached(study, tuple(refs))
+
+
+def note_view(
+    services: WebServices, request: Request, principal: Principal, reached: Reached, action: str = "study.view"
+) -> None:
+    """Write that the study was seen, once per login; durable before the first byte leaves."""
+    record = trail.event(
+        request,
+        principal,
+        action,
+        ("study", reached.study.id),
+        patient=reached.study.patient,
+        detail={"by": "dicomweb"},
+    )
+    trail.seen(services.database, principal, record)
+
+
+def base_url(request: Request) -> str:
+    """Return the address under which DICOMweb is reached, for addresses in answers."""
+    return str(request.base_url).rstrip("/") + "/dicom-web"

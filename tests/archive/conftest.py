@@ -1,0 +1,45 @@
+"""Databases of both kinds, and objects as they arrive, for the archive's tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from radrelay.storage.database import Database
+from tests.archive.arriving import Door
+from tests.archive.databases import embedded, prepared_template
+from tests.postgres import drop_database, new_database, postgres_url
+
+__all__ = ["postgres_url"]
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_url: str) -> str:
+    """Give the name of a database that holds the schema, to be copied."""
+    return prepared_template(postgres_url)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """Give an empty archive's database, embedded and on PostgreSQL in turn."""
+    if request.param == "sqlite":
+        opened = embedded(tmp_path)
+        yield opened
+        opened.close()
+        return
+    server_url = request.getfixturevalue("postgres_url")
+    url = new_database(server_url, request.getfixturevalue("postgres_template"))
+    from radrelay.settings import DatabaseSettings
+
+    opened = Database.open(DatabaseSettings(url=url), tmp_path, b"")
+    yield opened
+    opened.close()
+    drop_database(url)
+
+
+@pytest.fixture
+def door(database: Database) -> Door:
+    """Give a source that objects arrive by."""
+    return Door(database)

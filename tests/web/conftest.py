@@ -1,0 +1,159 @@
+"""A web role over a new installation in a temporary folder, asked through ASGI."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from argon2 import PasswordHasher
+from fastapi import FastAPI
+from radrelay.access import ensure_default_grants
+from radrelay.archive import search_index
+from radrelay.archive.metadata import MetadataReader
+from radrelay.archive.reader import InstanceReader
+from radrelay.clock import FixedClock
+from radrelay.identity import Identity
+from radrelay.identity.passwords import Passwords
+from radrelay.intake.indexer import Indexer
+from radrelay.intake.landing import Landing
+from radrelay.intake.parcels import Parcels
+from radrelay.intake.quarantine import Quarantine
+from radrelay.intake.sources import SourceBook, ensure_defaults
+from radrelay.settings import Settings, StorageSettings, WebSettings
+from radrelay.storage.columns import Base
+from radrelay.storage.database import Database
+from radrelay.storage.keys import Keyring
+from radrelay.storage.keystore import KeyStore
+from radrelay.storage.packs import PackStore
+from radrelay.storage.segments import SegmentReader
+from radrelay.web.application import create
+from radrelay.web.services import WebServices
+from starlette.testclient import TestClient
+
+START = datetime(2026, 3, 1, 12, tzinfo=UTC)
+PASSWORD = "correct horse battery staple"
+BASE = "http://127.0.0.1:8080"
+
+
+@dataclass
+class Login:
+    """A browser with (or without) a login."""
+
+    http: TestClient
+    csrf: str = ""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"X-CSRF-Token": self.csrf}
+
+
+@dataclass
+class WebSite:
+    """One installation under test."""
+
+    settings: Settings
+    clock: FixedClock
+    database: Database
+    identity: Identity
+    services: WebServices
+    app: FastAPI
+    indexer: Indexer
+    landing: Landing
+    clients: list[TestClient] = field(default_factory=list)
+
+    @property
+    def organisation_id(self) -> uuid.UUID:
+        return self.services.organisation_id
+
+    def client(self, address: str = "127.0.0.1") -> TestClient:
+        client = TestClient(self.app, base_url=BASE, client=(address, 50000))
+        self.clients.append(client)
+        return client
+
+    def account(self, username: str, role: str = "user") -> uuid.UUID:
+        encoded = self.identity.hash_new_password(username, PASSWORD)
+        with self.database.write() as session:
+            return self.identity.create_account(
+                session, self.organisation_id, username=username, full_name="", role=role, encoded=encoded,
+                must_change_password=False,
+            ).id  # fmt: skip
+
+    def login(self, username: str, address: str = "127.0.0.1") -> Login:
+        client = self.client(address)
+        answer = client.post("/api/session", json={"username": username, "password": PASSWORD})
+        assert answer.status_code == 200, answer.text
+        return Login(client, answer.json()["csrf_token"])
+
+    def token(self, role: str = "user") -> str:
+        with self.database.write() as session:
+            return self.identity.create_token(session, self.organisation_id, name="a machine", role=role).secret
+
+    def index(self) -> int:
+        total = 0
+        while count := self.indexer.run_once():
+            total += count
+        return total
+
+
+def open_site(folder: Path, web: WebSettings | None = None) -> WebSite:
+    settings = Settings(
+        data_dir=folder / "data",
+        web=web or WebSettings(),
+        storage=StorageSettings(segment_bytes=1 << 20, min_free_bytes=0, ballast_bytes=0),
+    )
+    settings.data_dir.mkdir(parents=True)
+    clock = FixedClock(START)
+    keyring = Keyring.open(settings, create=True)
+    database = Database.open(settings.database, settings.data_dir, keyring.metadata_key)
+    Base.metadata.create_all(database.engine)
+    with database.write() as session:
+        search_index.create(session.connection())
+    hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+    identity = Identity(database, clock, settings.web, keyring.metadata_key, Passwords(hasher))
+    organisation_id = identity.ensure_organisation()
+    with database.write() as session:
+        ensure_default_grants(session, organisation_id, settings.dicom.query_callers, clock.now())
+        ensure_defaults(session, organisation_id, settings, clock.now())
+    book = SourceBook(database, settings)
+    landing = Landing.open(settings, "web", keyring, clock, book)
+    segments = SegmentReader(settings.landing_dir, keyring)
+    packs = PackStore.open(settings, keyring, KeyStore.open(settings, keyring))
+    reader = InstanceReader(database, clock, segments, packs)
+    services = WebServices(
+        settings=settings,
+        clock=clock,
+        database=database,
+        identity=identity,
+        organisation_id=organisation_id,
+        metadata_key=keyring.metadata_key,
+        landing=landing,
+        parcels=Parcels(database, clock),
+        sources=book,
+        quarantine=Quarantine(database, segments, clock),
+        reader=reader,
+        metadata=MetadataReader(reader, packs),
+        static_dir=folder / "static",
+    )
+    indexer = Indexer(database, segments, settings, clock)
+    return WebSite(settings, clock, database, identity, services, create(services), indexer, landing)
+
+
+def close_site(site: WebSite) -> None:
+    for client in site.clients:
+        client.close()
+    site.landing.close()
+    site.database.close()
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[WebSite]:
+    """A new installation with an administrator `root` and a user `anna`."""
+    made = open_site(tmp_path)
+    made.account("root", "admin")
+    made.account("anna")
+    yield made
+    close_site(made)

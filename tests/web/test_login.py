@@ -1,0 +1,199 @@
+"""Getting in and out: what a person, a stranger and a thief of cookies see."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from radrelay.identity.models import Session as LoginSession
+
+from tests.web.conftest import PASSWORD, WebSite
+
+
+def test_a_login_gives_a_cookie_that_scripts_cannot_read_and_a_token_for_changes(site: WebSite) -> None:
+    client = site.client()
+    answer = client.post("/api/session", json={"username": "Anna", "password": PASSWORD})
+    assert answer.status_code == 200
+    cookie = next(line for line in answer.headers.get_list("set-cookie") if line.startswith("radrelay_session"))
+    assert "HttpOnly" in cookie
+    assert "samesite=lax" in cookie.lower()
+    assert answer.json()["account"]["username"] == "anna"
+    assert client.get("/api/session").json()["csrf_token"] == answer.json()["csrf_token"]
+
+
+def test_a_form_logs_in_as_well_as_json(site: WebSite) -> None:
+    answer = site.client().post("/api/session", data={"username": "anna", "password": PASSWORD})
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"username": 1}', b"[" * 100_000, b"\xff\xfe"])
+def test_a_login_that_makes_no_sense_is_refused_politely(site: WebSite, body: bytes) -> None:
+    answer = site.client().post("/api/session", content=body)
+    assert answer.status_code == 400
+    assert answer.json()["code"] == "invalid"
+
+
+def test_a_wrong_password_and_an_unknown_name_read_the_same(site: WebSite) -> None:
+    wrong = site.client("10.0.0.1").post("/api/session", json={"username": "anna", "password": "x"})
+    unknown = site.client("10.0.0.2").post("/api/session", json={"username": "nobody", "password": "x"})
+    assert wrong.status_code == unknown.status_code == 401
+    strip = {"correlation_id"}
+    assert {k: v for k, v in wrong.json().items() if k not in strip} == {
+        k: v for k, v in unknown.json().items() if k not in strip
+    }
+
+
+def test_guessing_is_slowed_down_for_known_and_unknown_names_alike(site: WebSite) -> None:
+    for name in ("anna", "nobody"):
+        client = site.client("10.0.0.9")
+        codes = [client.post("/api/session", json={"username": name, "password": "x"}).status_code for _ in range(8)]
+        assert codes == [401] * 5 + [429] * 3
+        refused = client.post("/api/session", json={"username": name, "password": PASSWORD})
+        assert int(refused.headers["retry-after"]) >= 1
+
+
+def test_a_stranger_cannot_lock_a_doctor_out(site: WebSite) -> None:
+    at_the_clinic = site.login("anna", "192.0.2.10")
+    for number in range(80):  # a stranger with many addresses, one of them the clinic's own
+        stranger = site.client("192.0.2.10" if number % 2 else f"198.51.100.{number}")
+        stranger.post("/api/session", json={"username": "anna", "password": f"guess {number}"})
+    again = at_the_clinic.http.post("/api/session", json={"username": "anna", "password": PASSWORD})
+    assert again.status_code == 200, "the doctor's own device is known"
+
+
+def test_a_doctor_on_a_new_device_waits_a_minute_at_most(site: WebSite) -> None:
+    for number in range(60):
+        stranger = site.client(f"198.51.{number}.7")
+        stranger.post("/api/session", json={"username": "anna", "password": "guess"})
+    site.clock.advance(timedelta(seconds=61))
+    assert site.login("anna", "203.0.113.5").csrf
+
+
+def test_the_wait_ends(site: WebSite) -> None:
+    client = site.client("10.0.0.9")
+    for _ in range(6):
+        client.post("/api/session", json={"username": "anna", "password": "x"})
+    site.clock.advance(timedelta(seconds=3))
+    assert client.post("/api/session", json={"username": "anna", "password": PASSWORD}).status_code == 200
+
+
+def test_a_planted_session_is_not_taken_over(site: WebSite) -> None:
+    client = site.client()
+    client.cookies.set("radrelay_session", "planted-by-a-stranger")
+    answer = client.post("/api/session", json={"username": "anna", "password": PASSWORD})
+    assert answer.status_code == 200
+    assert "planted" not in answer.headers["set-cookie"]
+    thief = site.client()
+    thief.cookies.set("radrelay_session", "planted-by-a-stranger")
+    assert thief.get("/api/session").status_code == 401
+
+
+def test_logging_in_again_ends_the_login_before(site: WebSite) -> None:
+    first = site.login("anna")
+    old = first.http.cookies["radrelay_session"]
+    first.http.post("/api/session", json={"username": "anna", "password": PASSWORD})
+    thief = site.client()
+    thief.cookies.set("radrelay_session", old)
+    assert thief.get("/api/session").status_code == 401
+
+
+def test_an_idle_login_ends_and_a_used_one_goes_on_until_its_day_is_over(site: WebSite) -> None:
+    idle, used = site.login("anna"), site.login("root")
+    for _ in range(4):
+        site.clock.advance(timedelta(hours=5))
+        assert used.http.get("/api/session").status_code == 200
+    assert idle.http.get("/api/session").json()["code"] == "session-ended"
+    site.clock.advance(timedelta(hours=5))
+    assert used.http.get("/api/session").json()["code"] == "session-ended"
+
+
+def test_logging_out_ends_the_login_on_the_server(site: WebSite) -> None:
+    login = site.login("anna")
+    cookie = login.http.cookies["radrelay_session"]
+    assert login.http.delete("/api/session", headers=login.headers).status_code == 204
+    login.http.cookies.set("radrelay_session", cookie)
+    assert login.http.get("/api/session").status_code == 401
+
+
+def test_only_the_hash_of_a_login_is_kept(site: WebSite) -> None:
+    secret = site.login("anna").http.cookies["radrelay_session"]
+    with site.database.read() as session:
+        row = session.query(LoginSession).one()
+    assert secret.encode() not in row.secret_hash
+    assert len(row.secret_hash) == 32
+
+
+def test_a_disabled_account_is_out_at_once(site: WebSite) -> None:
+    root, anna = site.login("root"), site.login("anna")
+    account = anna.http.get("/api/session").json()["account"]["id"]
+    assert root.http.delete(f"/api/accounts/{account}", headers=root.headers).status_code == 204
+    assert anna.http.get("/api/session").status_code == 401
+    refused = site.client().post("/api/session", json={"username": "anna", "password": PASSWORD})
+    assert refused.json()["code"] == "login-refused"
+
+
+def test_the_last_administrator_stays(site: WebSite) -> None:
+    root = site.login("root")
+    account = root.http.get("/api/session").json()["account"]["id"]
+    answer = root.http.patch(f"/api/accounts/{account}", json={"role": "user"}, headers=root.headers)
+    assert (answer.status_code, answer.json()["code"]) == (409, "last-admin")
+
+
+def test_the_first_admin_changes_the_one_time_password_before_anything_else(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    from tests.web.conftest import close_site, open_site
+
+    site = open_site(tmp_path_factory.mktemp("new"))
+    try:
+        password = site.identity.ensure_first_admin()
+        assert password is not None
+        client = site.client()
+        answer = client.post("/api/session", json={"username": "admin", "password": password}).json()
+        assert answer["account"]["must_change_password"] is True
+        assert site.identity.ensure_first_admin() is None, "once used, it is not given out again"
+        assert client.get("/api/system").json()["code"] == "password-change-required"
+        change = {"current_password": password, "new_password": "a much better one"}
+        changed = client.post("/api/session/password", json=change, headers={"X-CSRF-Token": answer["csrf_token"]})
+        assert changed.status_code == 200
+        assert client.get("/api/system").status_code == 200
+    finally:
+        close_site(site)
+
+
+@pytest.mark.parametrize("new", ["short", "passwordpassword", "aaaaaaaaaaaaaaaa", "xx-anna-anna-xx", "a" * 257])
+def test_a_weak_password_is_refused(site: WebSite, new: str) -> None:
+    anna = site.login("anna")
+    body = {"current_password": PASSWORD, "new_password": new}
+    assert anna.http.post("/api/session/password", json=body, headers=anna.headers).status_code in (400, 422)
+
+
+def test_changing_the_password_ends_all_other_logins_and_this_secret(site: WebSite) -> None:
+    here, there = site.login("anna"), site.login("anna", "10.0.0.3")
+    old = here.http.cookies["radrelay_session"]
+    body = {"current_password": PASSWORD, "new_password": "ein ganz neues Passwort"}
+    assert here.http.post("/api/session/password", json=body, headers=here.headers).status_code == 200
+    assert here.http.get("/api/session").status_code == 200
+    assert here.http.cookies["radrelay_session"] != old
+    assert there.http.get("/api/session").status_code == 401
+
+
+def test_the_cookie_is_for_tls_only_once_a_proxy_ends_it(tmp_path_factory: pytest.TempPathFactory) -> None:
+    from radrelay.settings import WebSettings
+
+    from tests.web.conftest import close_site, open_site
+
+    site = open_site(tmp_path_factory.mktemp("proxied"), WebSettings(behind_proxy=True))
+    try:
+        site.account("anna")
+        answer = site.client().post(
+            "/api/session",
+            json={"username": "anna", "password": PASSWORD},
+            headers={"X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.9, 198.51.100.4"},
+        )
+        assert "secure" in answer.headers["set-cookie"].lower()
+        assert "max-age" in answer.headers["strict-transport-security"]
+        with site.database.read() as session:
+            assert session.query(LoginSession).one().peer == "198.51.100.4"
+    finally:
+        close_site(site)

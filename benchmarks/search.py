@@ -15,7 +15,8 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, datetime, timedelta
+from datetime import time as clock_time
 from itertools import islice
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from radrelay.access.grants import Grantee, Target, grant
 from radrelay.access.principal import Principal, Right
 from radrelay.access.scope import scope
 from radrelay.archive import search_index
+from radrelay.archive.folding import short_tokens
 from radrelay.archive.models import Study
 from radrelay.archive.query import DateRange, StudyQuery, Window
 from radrelay.archive.search import count_studies, find_studies
@@ -80,14 +82,46 @@ def fill(database: Database, count: int) -> float:
 
 
 def _write(connection: sa.Connection, studies: list[dict[str, object]], modalities: list[str]) -> None:
-    connection.execute(sa.insert(STUDY), studies)
-    of_study = [
-        {"study_id": s["id"], "modality": m, "organisation_id": ORGANISATION, "sort_key": s["sort_key"]}
-        for s, m in zip(studies, modalities, strict=True)
+    """Write a chunk past SQLAlchemy's binding, which would take most of the time."""
+    keys = [study["sort_key"] for study in studies]
+    tokens = [
+        (token, study["sort_key"])
+        for study in studies
+        for token in sorted(short_tokens(str(study["patient_name_folded"])))
     ]
-    connection.execute(sa.insert(MODALITY), of_study)
-    with Session(connection) as session:
-        search_index.add(session, [search_index.entry(study) for study in studies])
+    of_study = [
+        (study["id"], modality, ORGANISATION, key)
+        for study, modality, key in zip(studies, modalities, keys, strict=True)
+    ]
+    _insert(connection, "study", list(studies[0]), [tuple(study.values()) for study in studies])
+    _insert(connection, "study_modality", ["study_id", "modality", "organisation_id", "sort_key"], of_study)
+    _insert(connection, "study_token", ["token", "sort_key"], tokens)
+    if connection.dialect.name == "sqlite":
+        text = sorted(search_index.entry(study) for study in studies)
+        _insert(connection, "study_text", ["rowid", "name", "rest"], text)
+
+
+def _insert(connection: sa.Connection, table: str, columns: list[str], rows: Sequence[Sequence[object]]) -> None:
+    names = ", ".join(columns)
+    if connection.dialect.name == "sqlite":
+        marks = ", ".join("?" * len(columns))
+        bound = [[_bound(value) for value in row] for row in rows]
+        connection.connection.cursor().executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", bound)
+        return
+    with connection.connection.cursor() as cursor, cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:  # type: ignore[attr-defined]  # psycopg's
+        for row in rows:
+            copy.write_row(row)
+
+
+def _bound(value: object) -> object:
+    """Return a value as SQLAlchemy's types write it on SQLite."""
+    if isinstance(value, uuid.UUID):
+        return value.bytes
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%d %H:%M:%S.000000")
+    if isinstance(value, clock_time):
+        return value.strftime("%H:%M:%S.000000")
+    return value.isoformat() if isinstance(value, date) else value
 
 
 def questions(few: ColumnElement[bool]) -> dict[str, Question]:
@@ -183,7 +217,7 @@ def give_few(database: Database, studies: int = 200) -> None:
     with database.write() as session:
         ids: Sequence[uuid.UUID] = session.scalars(sa.select(Study.id).order_by(Study.study_uid).limit(studies)).all()
         for study_id in ids:
-            grant(session, ORGANISATION, Grantee("token", "few"), Target("study", study_id), [Right.SEE], NOW)
+            grant(session, ORGANISATION, Grantee("token", "few"), Target("study", study_id), [Right.SEE], now=NOW)
 
 
 @contextmanager

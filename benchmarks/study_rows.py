@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import uuid
 from collections.abc import Iterator
@@ -147,16 +146,14 @@ def _columns(
 
 
 def _attributes(name: str, patient_id: str, study_uid: str, accession: str, description: str, day: date) -> str:
-    return json.dumps(
-        {
-            "00080005": {"vr": "CS", "Value": ["ISO_IR 192"]},
-            "00080020": {"vr": "DA", "Value": [day.strftime("%Y%m%d")]},
-            "00080050": {"vr": "SH", "Value": [accession]},
-            "00080090": {"vr": "PN", "Value": [{"Alphabetic": "Weiß^Eva"}]},
-            "00081030": {"vr": "LO", "Value": [description]},
-            "00100010": {"vr": "PN", "Value": [{"Alphabetic": name}]},
-            "00100020": {"vr": "LO", "Value": [patient_id]},
-            "0020000D": {"vr": "UI", "Value": [study_uid]},
-        },
-        ensure_ascii=False,
+    """Return DICOM JSON of the study level; none of these values needs escaping."""
+    return (
+        '{"00080005":{"vr":"CS","Value":["ISO_IR 192"]},'
+        f'"00080020":{{"vr":"DA","Value":["{day.year:04}{day.month:02}{day.day:02}"]}},'
+        f'"00080050":{{"vr":"SH","Value":["{accession}"]}},'
+        '"00080090":{"vr":"PN","Value":[{"Alphabetic":"Weiß^Eva"}]},'
+        f'"00081030":{{"vr":"LO","Value":["{description}"]}},'
+        f'"00100010":{{"vr":"PN","Value":[{{"Alphabetic":"{name}"}}]}},'
+        f'"00100020":{{"vr":"LO","Value":["{patient_id}"]}},'
+        f'"0020000D":{{"vr":"UI","Value":["{study_uid}"]}}}}'
     )

@@ -69,7 +69,16 @@ export function fittingWindow(frame: Frame): Window {
   return { center: (low + high) / 2, width: Math.max(high - low, Number.isInteger(high - low) ? 1 : 1e-6) };
 }
 
-export const initialWindow = (frame: Frame): Window => ownWindows(frame)[0] ?? fittingWindow(frame);
+const fitted = new WeakMap<Frame, Window>();
+
+/** The window that a frame is first shown with: its own, else one over its values. */
+export function initialWindow(frame: Frame): Window {
+  const own = ownWindows(frame)[0];
+  if (own) return own;
+  const known = fitted.get(frame) ?? fittingWindow(frame);
+  fitted.set(frame, known);
+  return known;
+}
 
 function decodeVoi(table: VoiTable): Uint16Array {
   const text = atob(table.data);

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -11,21 +10,19 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+
 from radrelay.archive import search_index
-from radrelay.archive.models import Attachment, Instance, Study
 from radrelay.clock import FixedClock
 from radrelay.intake.envelope import Origin
 from radrelay.intake.indexer import Indexer
 from radrelay.intake.landing import Landing
-from radrelay.intake.models import Parcel, ParcelFinding, Quarantined
+from radrelay.intake.models import Parcel, Quarantined
 from radrelay.intake.parcels import Parcels, ParcelView
-from radrelay.intake.source_book import SourceBook
-from radrelay.intake.sources import ensure_defaults
+from radrelay.intake.sources import SourceBook, ensure_defaults
 from radrelay.intake.unpacking import ArchiveUnpacker
-from radrelay.settings import IntakeSettings, Settings, StorageSettings
+from radrelay.settings import Settings
 from radrelay.storage.columns import Base
 from radrelay.storage.database import Database
-from radrelay.storage.ids import new_id
 from radrelay.storage.keys import Keyring
 from radrelay.storage.outbox import mark_taken, open_events
 from radrelay.storage.segments import SegmentReader
@@ -103,6 +100,11 @@ class Site:
             counts = Parcel.objects + Parcel.duplicates + Parcel.attachments + Parcel.quarantined + Parcel.refused
             return session.scalar(sa.select(sa.func.sum(counts))) or 0
 
+    def codes(self) -> list[str]:
+        """Return why things are in the quarantine."""
+        with self.database.read() as session:
+            return list(session.scalars(sa.select(Quarantined.code).order_by(Quarantined.id)))
+
     def close(self) -> None:
         for landing in self.landings.values():
             landing.close()
@@ -118,12 +120,13 @@ def make_site(tmp_path: Path) -> Iterator[MakeSite]:
     """Return a function that opens an installation; a second call on the same folder opens it again."""
     opened: list[Site] = []
 
-    def make(intake: IntakeSettings | None = None, **storage: int) -> Site:
-        chosen = {"segment_bytes": 4 << 20, "min_free_bytes": 1 << 20, "ballast_bytes": 0} | storage
-        settings = Settings(
-            data_dir=tmp_path / "data",
-            storage=StorageSettings(**chosen),  # type: ignore[arg-type]
-            intake=intake or IntakeSettings(),
+    def make(intake: dict[str, object] | None = None, **storage: int) -> Site:
+        settings = Settings.model_validate(
+            {
+                "data_dir": tmp_path / "data",
+                "storage": {"segment_bytes": 4 << 20, "min_free_bytes": 1 << 20, "ballast_bytes": 0} | storage,
+                "intake": intake or {},
+            }
         )
         settings.data_dir.mkdir(exist_ok=True)
         keyring = Keyring.open(settings, create=True)
@@ -149,6 +152,3 @@ def make_site(tmp_path: Path) -> Iterator[MakeSite]:
 @pytest.fixture
 def site(make_site: MakeSite) -> Site:
     return make_site()
-
-
-__all__ = ["Attachment", "Instance", "MakeSite", "ParcelFinding", "Quarantined", "Site", "Study", "new_id", "threading"]

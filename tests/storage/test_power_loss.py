@@ -28,6 +28,7 @@ class Recorded:
         self.keyring = Keyring.open(self.settings, create=True)
         self.files = RecordingFiles()
         self._lock = threading.Lock()
+        self._appended: list[Ticket] = []
         self._landed: list[Ticket] = []
         landing = self.settings.landing_dir
         log = SegmentLog.open(landing, "listen", self.keyring, self.settings.storage, self.files)
@@ -43,7 +44,9 @@ class Recorded:
         chance = random.Random(seed)
         for number in range(28):
             size = chance.choice([0, 200, 5_000, 34_000, 90_000, 90_000, 300_000])
-            ticket = land(log, payload_of(size, seed * 1000 + number))
+            with self._lock:
+                ticket = land(log, payload_of(size, seed * 1000 + number))
+                self._appended.append(ticket)
             log.wait_durable(ticket)
             record_id = ticket.location.record_id.bytes
             self.files.note("acknowledged", record_id)
@@ -67,16 +70,11 @@ class Recorded:
             reader.erase(chosen)
             self.files.note("erased", chosen.record_id.bytes)
             first = reader.segments("listen")[0]
-            members = [place for place in left if place.segment == first.number]
             if first.sealed and chance.random() < 0.4:
+                with self._lock:
+                    members = [t.location for t in self._appended if t.location.segment == first.number]
                 for place in members:
                     done.add(place.record_id)
-                    self.files.note("erasing", place.record_id.bytes)
-                # A record acknowledged in the meantime lies in a later segment only once this one is sealed,
-                # so nobody else's record goes with it.
-                with self._lock:
-                    late = [t.location for t in self._landed if t.location.segment == first.number]
-                for place in late:
                     self.files.note("erasing", place.record_id.bytes)
                 if reader.free("listen", first.number, first.epoch):
                     for place in members:
@@ -192,3 +190,23 @@ def _as_written(path: str, number: int) -> list[Event]:
         Event("sync", number, covers=10**9),
         Event("dirsync", path=str(Path(path).parent), covers=1),
     ]
+
+
+def test_what_was_appended_before_is_durable_too_across_a_segments_end(
+    settings: Settings, keyring: Keyring, tmp_path: Path
+) -> None:
+    files = RecordingFiles()
+    landing = settings.landing_dir
+    log = SegmentLog.open(landing, "listen", keyring, settings.storage, files)
+    tickets = [land(log, payload_of(150_000, seed)) for seed in range(9)]  # seven fit into a segment
+    assert tickets[0].location.segment < tickets[-1].location.segment
+    log.wait_durable(tickets[-1])
+    acknowledged = list(files.events)
+    log.close()
+    for seed in range(20):
+        left = tmp_path / str(seed) / "landing"
+        leave_behind(acknowledged, landing, left, random.Random(seed))
+        recovered = SegmentLog.open(left, "listen", keyring, settings.storage)
+        found = whole_records(SegmentReader(left, keyring))
+        assert {ticket.location.record_id for ticket in tickets} <= found.keys()
+        recovered.close()

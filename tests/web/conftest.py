@@ -11,10 +11,13 @@ from pathlib import Path
 import pytest
 from argon2 import PasswordHasher
 from fastapi import FastAPI
+from starlette.testclient import TestClient
+
 from radrelay.access import ensure_default_grants
 from radrelay.archive import search_index
 from radrelay.archive.metadata import MetadataReader
 from radrelay.archive.reader import InstanceReader
+from radrelay.archive.renditions import Renditions
 from radrelay.clock import FixedClock
 from radrelay.identity import Identity
 from radrelay.identity.passwords import Passwords
@@ -32,7 +35,6 @@ from radrelay.storage.packs import PackStore
 from radrelay.storage.segments import SegmentReader
 from radrelay.web.application import create
 from radrelay.web.services import WebServices
-from starlette.testclient import TestClient
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 PASSWORD = "correct horse battery staple"
@@ -99,11 +101,11 @@ class WebSite:
         return total
 
 
-def open_site(folder: Path, web: WebSettings | None = None) -> WebSite:
+def open_site(folder: Path, web: dict[str, object] | None = None) -> WebSite:
     settings = Settings(
         data_dir=folder / "data",
-        web=web or WebSettings(),
-        storage=StorageSettings(segment_bytes=1 << 20, min_free_bytes=0, ballast_bytes=0),
+        web=WebSettings.model_validate(web or {}),
+        storage=StorageSettings.model_validate({"segment_bytes": 1 << 20, "min_free_bytes": 0, "ballast_bytes": 0}),
     )
     settings.data_dir.mkdir(parents=True)
     clock = FixedClock(START)
@@ -136,6 +138,7 @@ def open_site(folder: Path, web: WebSettings | None = None) -> WebSite:
         quarantine=Quarantine(database, segments, clock),
         reader=reader,
         metadata=MetadataReader(reader, packs),
+        renditions=Renditions(reader),
         static_dir=folder / "static",
     )
     indexer = Indexer(database, segments, settings, clock)

@@ -16,7 +16,7 @@ def test_a_change_without_the_token_is_refused(site: WebSite) -> None:
 @pytest.mark.parametrize("wrong", ["", "x", "ä" * 10, "0" * 43])
 def test_a_change_with_a_wrong_token_is_refused(site: WebSite, wrong: str) -> None:
     root = site.login("root")
-    answer = root.http.post("/api/tokens", json={"name": "x"}, headers={"X-CSRF-Token": wrong.encode()})  # type: ignore[dict-item]
+    answer = root.http.post("/api/tokens", json={"name": "x"}, headers=[(b"X-CSRF-Token", wrong.encode())])
     assert answer.json()["code"] == "csrf"
 
 
@@ -27,7 +27,8 @@ def test_anothers_token_is_refused(site: WebSite) -> None:
 
 @pytest.mark.parametrize(
     "header",
-    [{"Origin": "http://evil.example"}, {"Origin": "null"}, {"Origin": "http://127.0.0.1:9999"}, {"Sec-Fetch-Site": "cross-site"},
+    [{"Origin": "http://evil.example"}, {"Origin": "null"}, {"Origin": "http://127.0.0.1:9999"},
+     {"Sec-Fetch-Site": "cross-site"},
      {"Sec-Fetch-Site": "same-site"}],
 )  # fmt: skip
 def test_a_change_from_another_site_is_refused_even_with_the_token(site: WebSite, header: dict[str, str]) -> None:

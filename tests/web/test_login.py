@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from radrelay.identity.models import Session as LoginSession
 
-from tests.web.conftest import PASSWORD, WebSite
+from radrelay.identity.models import Session as LoginSession
+from tests.web.conftest import PASSWORD, WebSite, close_site, open_site
 
 
 def test_a_login_gives_a_cookie_that_scripts_cannot_read_and_a_token_for_changes(site: WebSite) -> None:
@@ -142,8 +142,6 @@ def test_the_last_administrator_stays(site: WebSite) -> None:
 def test_the_first_admin_changes_the_one_time_password_before_anything_else(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    from tests.web.conftest import close_site, open_site
-
     site = open_site(tmp_path_factory.mktemp("new"))
     try:
         password = site.identity.ensure_first_admin()
@@ -179,11 +177,7 @@ def test_changing_the_password_ends_all_other_logins_and_this_secret(site: WebSi
 
 
 def test_the_cookie_is_for_tls_only_once_a_proxy_ends_it(tmp_path_factory: pytest.TempPathFactory) -> None:
-    from radrelay.settings import WebSettings
-
-    from tests.web.conftest import close_site, open_site
-
-    site = open_site(tmp_path_factory.mktemp("proxied"), WebSettings(behind_proxy=True))
+    site = open_site(tmp_path_factory.mktemp("proxied"), {"behind_proxy": True})
     try:
         site.account("anna")
         answer = site.client().post(

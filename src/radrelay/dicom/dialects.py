@@ -32,11 +32,13 @@ class Dialect:
         Read a tag as an int 0xGGGGEEEE, a 16-bit or a 32-bit length at a byte offset.
     steps
         Headers met by the survey, each with the bytes from one header to the next.
+    uids
+        Headers met by the survey that lead a UID it wants, each with (tag, length).
     headers
         Headers met by the header parser, each with (tag, VR, length).
     """
 
-    __slots__ = ("_pair", "explicit", "headers", "little", "order", "steps", "u16", "u32")
+    __slots__ = ("_pair", "explicit", "headers", "little", "order", "steps", "u16", "u32", "uids")
 
     def __init__(self, *, explicit: bool, little: bool) -> None:
         self.explicit = explicit
@@ -46,6 +48,7 @@ class Dialect:
         self.u16: Callable[[bytes, int], tuple[int]] = struct.Struct(self.order + "H").unpack_from
         self.u32: Callable[[bytes, int], tuple[int]] = struct.Struct(self.order + "I").unpack_from
         self.steps: dict[bytes, int] = {}
+        self.uids: dict[bytes, tuple[int, int]] = {}
         self.headers: dict[bytes, tuple[int, str, int]] = {}
 
     def tag(self, data: bytes, position: int) -> int:
@@ -58,6 +61,12 @@ class Dialect:
         if len(self.steps) >= MEMORY_LIMIT:
             self.steps.clear()
         self.steps[header] = step
+
+    def learn_uid(self, header: bytes, uid: tuple[int, int]) -> None:
+        """Remember that `header` leads a wanted UID: (tag, length of the value)."""
+        if len(self.uids) >= MEMORY_LIMIT:
+            self.uids.clear()
+        self.uids[header] = uid
 
     def learn_element(self, header: bytes, element: tuple[int, str, int]) -> None:
         """Remember what `header` says."""

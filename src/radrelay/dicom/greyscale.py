@@ -145,10 +145,10 @@ def _automatic(stored: Pixels, descriptor: FrameDescriptor, shown: Presentation)
         return None
     if descriptor.bits_allocated == 1:
         return Window(0.5, 1.0, "LINEAR_EXACT")
-    if descriptor.bits_stored <= 8 and descriptor.kind == "integer" and not descriptor.signed:
-        if shown.modality_table is None and shown.slope == 1 and shown.intercept == 0:
-            top = float((1 << descriptor.bits_stored) - 1)
-            return Window(top / 2, top, "LINEAR_EXACT")
+    plain = descriptor.bits_stored <= 8 and descriptor.kind == "integer" and not descriptor.signed
+    if plain and shown.modality_table is None and shown.slope == 1 and shown.intercept == 0:
+        top = float((1 << descriptor.bits_stored) - 1)
+        return Window(top / 2, top, "LINEAR_EXACT")
     values = stored
     if shown.padding is not None:
         inside = (stored < shown.padding[0]) | (stored > shown.padding[1])

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from radrelay.dicom.phantom_patients import PhantomPatient
-from radrelay.dicom.writing import Elements, Value, code, element, sequence
+from radrelay.dicom.writing import Elements, Value, code, derived_uid, element, sequence
 
 CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
 MR_IMAGE = "1.2.840.10008.5.1.4.1.1.4"
@@ -20,12 +20,6 @@ MG_IMAGE = "1.2.840.10008.5.1.4.1.1.1.2"
 US_LOOP = "1.2.840.10008.5.1.4.1.1.3.1"
 
 Row = tuple[int, str, tuple[Value, ...]]
-
-
-def uid(*parts: object) -> str:
-    """Return a UID that follows from `parts` (PS3.5 B.2)."""
-    digest = hashlib.sha256("/".join(map(str, parts)).encode()).digest()
-    return f"2.25.{int.from_bytes(digest[:15], 'big')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +36,7 @@ class StudyFacts:
     @property
     def study_uid(self) -> str:
         """Return the StudyInstanceUID."""
-        return uid(self.seed, self.kind, self.patient.patient_id, "study")
+        return derived_uid(self.seed, self.kind, self.patient.patient_id, "study")
 
     @property
     def accession(self) -> str:
@@ -119,7 +113,7 @@ def series_elements(facts: StudyFacts, sop_class: str, number: int, description:
 
 def series_uid(facts: StudyFacts, number: int) -> str:
     """Return the SeriesInstanceUID of series `number`."""
-    return uid(facts.study_uid, number, "series")
+    return derived_uid(facts.study_uid, number, "series")
 
 
 def image_elements(facts: StudyFacts, series_number: int, number: int) -> Elements:
@@ -130,7 +124,7 @@ def image_elements(facts: StudyFacts, series_number: int, number: int) -> Elemen
         (),
         (0x00080012, "DA", (made.date(),)),
         (0x00080013, "TM", (made.time(),)),
-        (0x00080018, "UI", (uid(facts.study_uid, series_number, number, "image"),)),
+        (0x00080018, "UI", (derived_uid(facts.study_uid, series_number, number, "image"),)),
         (0x00080022, "DA", (made.date(),)),
         (0x00080023, "DA", (made.date(),)),
         (0x00080032, "TM", (made.time(),)),

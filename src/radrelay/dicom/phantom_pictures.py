@@ -179,8 +179,8 @@ class HeadMr(HeadCt):
         white, grey, fluid = (900, 650, 180) if self.weighting == "T1" else (420, 620, 1900)
         self._fluid = fluid - white
         self._profile = _profile(
-            (0.0, white), (0.60, white), (0.68, grey), (0.80, grey), (0.83, fluid), (0.86, fluid), (0.88, 60), (0.93, 40),
-            (0.945, 1400), (0.99, 1100), (1.0, 8), (2, 8),
+            (0.0, white), (0.60, white), (0.68, grey), (0.80, grey), (0.83, fluid), (0.86, fluid), (0.88, 60),
+            (0.93, 40), (0.945, 1400), (0.99, 1100), (1.0, 8), (2, 8),
         )  # fmt: skip
         y, x = self.canvas.y[:, None], self.canvas.x[None, :]
         self._bias = (1 + np.float32(0.12) * x - np.float32(0.08) * y).astype(np.float32)

@@ -18,7 +18,7 @@ from radrelay.dicom.phantom_headers import StudyFacts
 from radrelay.dicom.phantom_patients import PATIENTS, PhantomPatient
 from radrelay.dicom.phantom_pictures import ChestCt, HeadCt, HeadMr, chest_radiograph, mammogram, ultrasound_loop
 from radrelay.dicom.syntaxes import EXPLICIT_LE
-from radrelay.dicom.writing import Elements, element, header, join
+from radrelay.dicom.writing import Elements, derived_uid, element, header, join
 
 Kind = Literal["ct-head", "ct-chest", "mr-head", "cr-chest", "mg", "us-heart"]
 KINDS: tuple[Kind, ...] = ("ct-head", "ct-chest", "mr-head", "cr-chest", "mg", "us-heart")
@@ -94,7 +94,7 @@ def _slices(
 ) -> Iterator[bytes]:
     """Yield `count` axial slices of one series; `spacing` is (between pixels, between slices) in mm."""
     shared = headers.study_elements(facts) | series | headers.pixel_elements((picture.size, picture.size))
-    shared[0x00200052] = element(0x00200052, "UI", headers.uid(facts.study_uid, "frame of reference"))
+    shared[0x00200052] = element(0x00200052, "UI", derived_uid(facts.study_uid, "frame of reference"))
     corner = -spacing[0] * (picture.size - 1) / 2
     sop_class = headers.CT_IMAGE if facts.modality == "CT" else headers.MR_IMAGE
     for index in range(count):

@@ -30,7 +30,8 @@ SOP_CLASS_UID = 0x00080016
 SOP_UID = 0x00080018
 STUDY_UID = 0x0020000D
 SERIES_UID = 0x0020000E
-_WANTED = frozenset((SOP_CLASS_UID, SOP_UID, STUDY_UID, SERIES_UID))
+_IN_ORDER = (SOP_CLASS_UID, SOP_UID, STUDY_UID, SERIES_UID)
+_WANTED = frozenset(_IN_ORDER)
 
 HEAD_BYTES = 256 << 10
 """Most bytes that a head has, unless the attributes of the index lie beyond."""
@@ -147,6 +148,18 @@ def _checked(uids: dict[int, bytes], head_length: int, sop_class_uid: str, sop_u
     Letters, which de-identifying programs write against the standard, are let through; what could mean something
     in a path, an address or a page is not.
     """
+    sop_class, sop, study, series = [uids.get(tag, b"").rstrip(b"\0 ") for tag in _IN_ORDER]
+    longest = max(len(sop_class), len(sop), len(study), len(series))
+    if sop_class and sop and study and series and longest <= _UID_LIMIT:
+        # the usual case at once: digits and dots only, none begins with a dot
+        together = b"".join((sop_class, sop, study, series))
+        if not together.translate(None, b"0123456789.") and 46 not in (sop_class[0], sop[0], study[0], series[0]):
+            return Survey(sop_class.decode(), sop.decode(), study.decode(), series.decode(), head_length)
+    return _checked_singly(uids, head_length, sop_class_uid, sop_uid)
+
+
+def _checked_singly(uids: dict[int, bytes], head_length: int, sop_class_uid: str, sop_uid: str) -> Survey:
+    """Check UID by UID, so that the message names the one that is wrong."""
     texts: list[str] = []
     for tag, otherwise in ((SOP_CLASS_UID, sop_class_uid), (SOP_UID, sop_uid), (STUDY_UID, ""), (SERIES_UID, "")):
         value = uids.get(tag, b"").strip(b"\0 ")
@@ -184,6 +197,14 @@ def _walk(  # noqa: C901, PLR0912, PLR0915 - one loop on the hot path; a call pe
             position += step
         if position + 8 > size:
             return _out_of_window(uids, position, top_tag, (size, length, total), closed=not outer)
+        wanted = now.uids.get(window[position : position + 8])
+        if wanted is not None and not outer:
+            tag, value_length = wanted
+            end = position + 8 + value_length
+            if end <= size and tag not in uids:
+                uids[tag] = window[position + 8 : end]
+                position = end
+                continue
         tag = now.tag(window, position)
         group = tag >> 16
         if group == 0xFFFE:
@@ -239,6 +260,8 @@ def _walk(  # noqa: C901, PLR0912, PLR0915 - one loop on the hot path; a call pe
                 if end > size:
                     return _out_of_window(uids, end, top_tag, (size, length, total), closed=False)
                 uids[tag] = window[value:end]
+                if value == position + 8 and learned:
+                    now.learn_uid(window[position:value], (tag, value_length))
         elif value == position + 8 and value_length < _LEARN_BYTES and group < BULK_GROUP:
             now.learn(window[position:value], 8 + value_length)
         position = end

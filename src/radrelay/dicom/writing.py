@@ -6,6 +6,7 @@ character set is given.
 
 from __future__ import annotations
 
+import hashlib
 import struct
 from collections.abc import Iterable, Sequence
 from datetime import date, time
@@ -35,7 +36,7 @@ def element(tag: int, vr: str, *values: Value, charset: tuple[str, ...] = (OURS,
         encoded = values[0]
     else:
         text = "\\".join(_text(value) for value in values)
-        encoded = encode(text, charset) if vr in _ENCODED else text.encode("ascii")
+        encoded = encode(text, charset) if vr in _ENCODED else text.encode("ascii", "replace")
     return header(tag, vr, len(encoded) + len(encoded) % 2) + pad(encoded, vr)
 
 
@@ -87,3 +88,9 @@ def code(value: str, scheme: str, meaning: str) -> list[bytes]:
 def join(elements: Elements) -> bytes:
     """Return the elements in ascending order of their tags."""
     return b"".join(encoded for _, encoded in sorted(elements.items()))
+
+
+def derived_uid(*parts: object) -> str:
+    """Return a UID that follows from `parts` (PS3.5 B.2)."""
+    digest = hashlib.sha256("/".join(map(str, parts)).encode()).digest()
+    return f"2.25.{int.from_bytes(digest[:15], 'big')}"

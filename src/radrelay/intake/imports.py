@@ -24,8 +24,7 @@ from radrelay.intake.files import FileLander, LandedFile
 from radrelay.intake.landing import Landing
 from radrelay.intake.parcels import Parcels
 from radrelay.intake.scratch import FileSource
-from radrelay.intake.source_book import SourceBook
-from radrelay.intake.sources import SourceView
+from radrelay.intake.sources import SourceBook, SourceView
 from radrelay.intake.unpack import Unpacker
 from radrelay.settings import Settings
 from radrelay.storage.database import Database

@@ -25,10 +25,11 @@ from radrelay.intake.errors import ScannerUnavailable
 from radrelay.intake.examine import Examined, Examiner
 from radrelay.intake.rows import BatchWriter
 from radrelay.intake.scan import Scanner
+from radrelay.intake.upkeep import recover_dead_owners
 from radrelay.settings import Settings
 from radrelay.storage.database import Database
 from radrelay.storage.models import LandingCursor
-from radrelay.storage.segments import ScanResult, SegmentGone, SegmentReader
+from radrelay.storage.segments import ScanResult, SegmentGone, SegmentInfo, SegmentReader
 
 log = structlog.get_logger(__name__)
 
@@ -39,13 +40,14 @@ LONGEST_WAIT_S = 0.2
 LONGEST_BACKOFF_S = 10.0
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Place:
-    """How far one owner's log is read."""
+    """How far one segment of an owner's log is read."""
 
     segment: int
     epoch: int
-    position: int
+    position: int = 0
+    finished: bool = False
 
 
 class Indexer:
@@ -60,12 +62,14 @@ class Indexer:
         self._examiner = Examiner(reader, scanner)
         self._batch_records = SCANNED_BATCH_RECORDS if scanner else BATCH_RECORDS
         self._writer = BatchWriter(settings)
-        self._places: dict[str, _Place] | None = None
+        self._places: dict[tuple[str, int], _Place] | None = None
         self._waiting_for = ""
 
     def run(self, stop: threading.Event) -> None:
         """Index until `stop` is set; waits for the lock first, in case another process has it."""
         with indexer_lock(self._settings.data_dir / "landing" / "indexer.lock", stop) as held:
+            if held:
+                recover_dead_owners(self._reader)
             wait_s, backoff_s = SHORTEST_WAIT_S, SHORTEST_WAIT_S
             while held and not stop.is_set():
                 try:
@@ -116,35 +120,37 @@ class Indexer:
             log.info("indexing goes on", after=self._waiting_for)
             self._waiting_for = ""
 
-    def _load_places(self) -> dict[str, _Place]:
-        places: dict[str, _Place] = {}
+    def _load_places(self) -> dict[tuple[str, int], _Place]:
         with self._database.read() as session:
-            for row in session.scalars(sa.select(LandingCursor).order_by(LandingCursor.segment)):
-                places[row.owner] = _Place(row.segment, row.epoch, row.position)
-        return places
+            return {
+                (row.owner, row.segment): _Place(row.segment, row.epoch, row.position, row.finished)
+                for row in session.scalars(sa.select(LandingCursor))
+            }
 
     def _index_owner(self, owner: str) -> int:
-        assert self._places is not None  # noqa: S101 — run_once has loaded them
-        place = self._places.get(owner)
+        """Take the next batch of an owner's log; returns how many records."""
         for segment in self._reader.segments(owner):
-            if place is not None and segment.number < place.segment:
+            place = self._place(owner, segment)
+            if place.finished:
                 continue
-            if place is None or segment.number > place.segment or segment.epoch != place.epoch:
-                place = _Place(segment.number, segment.epoch, 0)
             try:
                 result = self._reader.scan(owner, place.segment, place.epoch, place.position, self._batch_records)
             except SegmentGone:
                 continue
             for damaged in result.damaged:
                 log.critical("a landed record is damaged on disk", owner=owner, record=str(damaged.record_id))
-            if result.position > place.position or result.records:
+            if result.position > place.position or result.segment_finished:
                 self._take(owner, place, result)
-                self._places[owner] = _Place(place.segment, place.epoch, result.position)
             if result.records:
                 return len(result.records)
             if not result.segment_finished:
                 return 0
         return 0
+
+    def _place(self, owner: str, segment: SegmentInfo) -> _Place:
+        """Return how far a segment is read; a file that became another segment (by its epoch) is new."""
+        known = (self._places or {}).get((owner, segment.number))
+        return known if known is not None and known.epoch == segment.epoch else _Place(segment.number, segment.epoch)
 
     def _take(self, owner: str, place: _Place, result: ScanResult) -> None:
         """Examine one scan's records and write them with the cursor."""
@@ -156,6 +162,9 @@ class Indexer:
         except Exception:  # why: one object that no table takes must not stop all behind it; it is found below
             log.exception("a batch could not be indexed; its records are tried one by one", owner=owner)
             self._write_each(owner, place, result, batch)
+        if self._places is not None:
+            moved = _Place(place.segment, place.epoch, result.position, result.segment_finished)
+            self._places[owner, place.segment] = moved
 
     def _write(self, owner: str, place: _Place, result: ScanResult, batch: Sequence[Examined]) -> None:
         now = self._clock.now()

@@ -25,8 +25,7 @@ from radrelay.intake.imports import open_plain, read_pieces, walk
 from radrelay.intake.landing import Landing
 from radrelay.intake.models import WatchedFile
 from radrelay.intake.parcels import Parcels
-from radrelay.intake.source_book import SourceBook
-from radrelay.intake.sources import SourceView
+from radrelay.intake.sources import SourceBook, SourceView
 from radrelay.storage.database import Database
 from radrelay.storage.ids import new_id
 

@@ -39,7 +39,7 @@ def tables() -> Iterator[Table]:
         "Storage SOP classes",
         ("SOP class", "UID"),
         tuple(_storage()),
-        "Every private SOP class, and every SOP class that the standard adds below 1.2.840.10008.5.1.4.1.1, is taken too.",
+        "Every private SOP class is taken too, and whatever the standard adds below 1.2.840.10008.5.1.4.1.1.",
     )
     yield Table(
         "Transfer syntaxes of storage",

@@ -56,6 +56,8 @@ def large_path(directory: Path, record_id: UUID) -> Path:
 class LargeWriter:
     """Writes one large object; memory stays at two chunks whatever its size. For one thread.
 
+    As a context manager it forgets the object at the end of the block unless that was finished.
+
     `record` appends the small record that refers to the file: (record id, envelope, head, reference) to a ticket.
     """
 
@@ -82,6 +84,12 @@ class LargeWriter:
         self._length = 0
         self._handle: int | None = files.open(self._part, create=True)
         files.pwrite(self._handle, _header.pack(MAGIC, record_id.bytes).ljust(PAGE, b"\0"), 0)
+
+    def __enter__(self) -> LargeWriter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.abort()
 
     @property
     def length(self) -> int:

@@ -231,13 +231,10 @@ class SegmentLog:
         return Ticket(location, sequence)
 
     def _append_large(self, record_id: uuid.UUID, envelope: bytes, head: Buffer, body: Buffer) -> Ticket:
-        writer = self.open_large(record_id=record_id)
-        try:
+        with self.open_large(record_id=record_id) as writer:
             writer.write(head)
             writer.write(body)
             return writer.finish(envelope, bytes(head))
-        finally:
-            writer.abort()
 
     def _refer_to_large(self, record_id: uuid.UUID, envelope: bytes, head: bytes, reference: LargeReference) -> Ticket:
         body = reference.pack()

@@ -50,6 +50,11 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 }
 
 
+def answers(*media_types: str) -> dict[int | str, dict[str, Any]]:
+    """Return for OpenAPI that a route answers with these media types."""
+    return {200: {"content": {media_type: {} for media_type in media_types}}}
+
+
 def problem(
     status: int,
     code: str,

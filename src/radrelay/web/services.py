@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
+from typing import Protocol
 
 from prometheus_client import CollectorRegistry
 
 from radrelay.archive.metadata import MetadataReader
 from radrelay.archive.reader import InstanceReader
+from radrelay.archive.renditions import Renditions
 from radrelay.clock import Clock
 from radrelay.identity import Identity
 from radrelay.intake.landing import Landing
@@ -71,6 +74,30 @@ def _no_echo(target: EchoTarget) -> EchoAnswer:
     return EchoAnswer(ok=False, message="this process has no DICOM client", ms=0.0)
 
 
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """An attachment that shall become objects of its study, and who wants it."""
+
+    organisation_id: uuid.UUID
+    study_id: uuid.UUID
+    attachment_id: uuid.UUID
+    account_id: uuid.UUID | None
+    peer: str
+    correlation_id: str
+
+
+class Attachments(Protocol):
+    """Reads attachments and turns them into DICOM objects."""
+
+    def stream(self, organisation_id: uuid.UUID, attachment_id: uuid.UUID) -> Iterator[bytes]:
+        """Return an attachment's bytes as sent, in pieces; raises `AttachmentNotFound` at once."""
+        ...
+
+    def convert(self, conversion: Conversion) -> Sequence[str]:
+        """Land objects made from an attachment through the intake; returns their SOP Instance UIDs."""
+        ...
+
+
 @dataclass(frozen=True)
 class WebServices:
     """Everything that routes may use. One per process."""
@@ -87,12 +114,19 @@ class WebServices:
     sources: SourceBook
     reader: InstanceReader
     metadata: MetadataReader
+    renditions: Renditions
+    attachments: Attachments | None = None
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     readiness: Sequence[ReadinessCheck] = ()
     roles: Callable[[], Sequence[RoleState]] = tuple
     echo: Callable[[EchoTarget], EchoAnswer] = _no_echo
     static_dir: Path = STATIC
     upload_threads: UploadThreads = field(default_factory=UploadThreads)
+
+    @cached_property
+    def workers(self) -> ThreadPoolExecutor:
+        """Threads that read and pack objects a few ahead of a download."""
+        return ThreadPoolExecutor(max_workers=4, thread_name_prefix="export")
 
     @cached_property
     def measurements(self) -> Measurements:

@@ -4,13 +4,17 @@ from fastapi import APIRouter
 
 from radrelay.web.api import (
     accounts,
+    attachments,
     audit_events,
     deliveries,
     destinations,
+    instances,
     parcels,
     quarantine,
+    series,
     session,
     sources,
+    studies,
     system,
     tokens,
 )
@@ -20,6 +24,10 @@ ROUTERS: tuple[APIRouter, ...] = (
     session.router,
     accounts.router,
     tokens.router,
+    studies.router,
+    series.router,
+    instances.router,
+    attachments.router,
     parcels.router,
     quarantine.router,
     sources.router,

@@ -13,6 +13,7 @@ from radrelay.access import Right
 from radrelay.intake.quarantine import QuarantinedView
 from radrelay.web import trail
 from radrelay.web.authentication import Authenticated, Services
+from radrelay.web.problems import answers
 from radrelay.web.reach import require_everything
 
 router = APIRouter(prefix="/quarantine", tags=["quarantine"])
@@ -95,7 +96,7 @@ def quarantined(request: Request, services: Services, principal: Authenticated, 
     return Kept.model_validate(found)
 
 
-@router.get("/{quarantined_id}/header", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+@router.get("/{quarantined_id}/header", response_class=Response, responses=answers("text/plain"))
 def header(request: Request, services: Services, principal: Authenticated, quarantined_id: uuid.UUID) -> Response:
     """Show the object's header as text, as far as it can be read."""
     quarantined(request, services, principal, quarantined_id)

@@ -2,9 +2,10 @@
 
 from fastapi import APIRouter
 
-from radrelay.web.dicomweb import wado
+from radrelay.web.dicomweb import stow, wado
 
 router = APIRouter(prefix="/dicom-web")
+router.include_router(stow.router)
 router.include_router(wado.router)
 
 __all__ = ["router"]

@@ -64,8 +64,7 @@ def read_parts(body: Iterator[bytes], boundary: str) -> Iterator[PartEvent]:
         if reader.finished:
             return
         yield PartStarted(reader.headers())
-        for piece in reader.content():
-            yield piece
+        yield from reader.content()
         yield PartEnded()
     raise TooLarge(f"the body has more than {MAX_PARTS} parts")
 

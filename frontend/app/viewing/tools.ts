@@ -1,0 +1,100 @@
+/** The viewer's tools and keys, in one table for the toolbar, the keyboard and the help. */
+
+import type { Key } from '../i18n/en';
+import type { IconName } from '../parts/icons';
+import type { ImageViewer } from '$viewer/viewer';
+import type { Tool } from '$viewer/steering';
+
+export interface ToolEntry {
+  tool: Tool;
+  icon: IconName;
+  label: Key;
+  key: string;
+  onPhone: boolean;
+}
+
+export const tools: readonly ToolEntry[] = [
+  { tool: 'scroll', icon: 'scroll', label: 'tool.scroll', key: 's', onPhone: true },
+  { tool: 'window', icon: 'window', label: 'tool.window', key: 'w', onPhone: true },
+  { tool: 'zoom', icon: 'zoom', label: 'tool.zoom', key: 'z', onPhone: false },
+  { tool: 'pan', icon: 'pan', label: 'tool.pan', key: 'p', onPhone: false },
+];
+
+export interface CommandEntry {
+  name: 'invert' | 'fit' | 'one' | 'reset';
+  icon: IconName;
+  label: Key;
+  key: string;
+  onPhone: boolean;
+  run: (viewer: ImageViewer, inverted: boolean) => void;
+}
+
+export const commands: readonly CommandEntry[] = [
+  { name: 'invert', icon: 'invert', label: 'tool.invert', key: 'i', onPhone: true, run: (viewer, inverted) => viewer.setInvert(!inverted) },
+  { name: 'fit', icon: 'fit', label: 'tool.fit', key: 'f', onPhone: true, run: (viewer) => viewer.fit() },
+  { name: 'one', icon: 'one', label: 'tool.one', key: 'o', onPhone: false, run: (viewer) => viewer.oneToOne() },
+  { name: 'reset', icon: 'reset', label: 'tool.reset', key: 'r', onPhone: false, run: (viewer) => viewer.reset() },
+];
+
+/** Further keys, as the help names them. */
+export const otherKeys: readonly { keys: string; label: Key }[] = [
+  { keys: '↑ ↓', label: 'keys.scroll' },
+  { keys: 'PgUp PgDn', label: 'keys.tens' },
+  { keys: 'Home End', label: 'keys.ends' },
+  { keys: '← →', label: 'keys.series' },
+  { keys: '⇧ + ← ↑ → ↓', label: 'keys.window' },
+  { keys: '1 … 9', label: 'keys.presets' },
+  { keys: '0', label: 'keys.ownWindow' },
+  { keys: '+ −', label: 'keys.zoom' },
+  { keys: '␣', label: 'keys.cine' },
+  { keys: '?', label: 'keys.help' },
+];
+
+const WINDOW_STEP = 12;
+
+export interface KeyTarget {
+  viewer: ImageViewer;
+  inverted: boolean;
+  playing: boolean;
+  count: number;
+  onPreset: (place: number) => void;
+  onSeries: (step: number) => void;
+  onHelp: () => void;
+}
+
+function shifted(event: KeyboardEvent, viewer: ImageViewer): boolean {
+  const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+  if (!way) return false;
+  viewer.dragWindow((way[0] ?? 0) * WINDOW_STEP, (way[1] ?? 0) * WINDOW_STEP);
+  return true;
+}
+
+/** Does what a key says; tells whether it said anything. */
+export function pressKey(event: KeyboardEvent, target: KeyTarget): boolean {
+  const { viewer } = target;
+  if (event.shiftKey && shifted(event, viewer)) return true;
+  const moves: Record<string, () => void> = {
+    ArrowDown: () => viewer.scroll(1),
+    ArrowUp: () => viewer.scroll(-1),
+    PageDown: () => viewer.scroll(10),
+    PageUp: () => viewer.scroll(-10),
+    Home: () => viewer.go(0),
+    End: () => viewer.go(target.count - 1),
+    ArrowRight: () => target.onSeries(1),
+    ArrowLeft: () => target.onSeries(-1),
+    '+': () => viewer.zoom(1.25),
+    '-': () => viewer.zoom(0.8),
+    '0': () => viewer.setWindow(null),
+    ' ': () => (target.playing ? viewer.pause() : viewer.play()),
+    '?': target.onHelp,
+  };
+  const tool = tools.find(({ key }) => key === event.key.toLowerCase());
+  const command = commands.find(({ key }) => key === event.key.toLowerCase());
+  const move = moves[event.key];
+  if (move) move();
+  else if (tool) viewer.setTool(tool.tool);
+  else if (command) command.run(viewer, target.inverted);
+  else if (/^[1-9]$/.test(event.key)) target.onPreset(Number(event.key) - 1);
+  else return false;
+  return true;
+}

@@ -1,0 +1,78 @@
+"""Give landing segments back that nobody needs, and clear up after owners that are gone.
+
+A segment goes when the indexer has finished it and no landing record in it has a row any more: all of it is packed,
+deleted, or was a duplicate.
+"""
+
+from __future__ import annotations
+
+import threading
+
+import sqlalchemy as sa
+import structlog
+
+from radrelay.errors import Unavailable
+from radrelay.storage.database import Database
+from radrelay.storage.models import LandingCursor, LandingRecord
+from radrelay.storage.segments import SegmentReader
+
+log = structlog.get_logger(__name__)
+
+EVERY_S = 30.0
+PASSING_OWNERS = "import-"
+
+
+class LandingUpkeep:
+    """Frees segments; for one thread of the role that indexes."""
+
+    def __init__(self, database: Database, reader: SegmentReader) -> None:
+        self._database = database
+        self._reader = reader
+
+    def run(self, stop: threading.Event) -> None:
+        """Look every half minute until `stop` is set."""
+        while not stop.wait(EVERY_S):
+            try:
+                self.run_once()
+            except Unavailable as error:
+                log.info("landing upkeep waits", reason=error.code)
+            except OSError as error:
+                log.warning("landing upkeep failed; it is tried again", error=error.strerror)
+
+    def run_once(self) -> int:
+        """Free what can be freed; returns how many segments."""
+        with self._database.read() as session:
+            needed = sa.exists().where(
+                LandingRecord.owner == LandingCursor.owner, LandingRecord.segment == LandingCursor.segment
+            )
+            rows = session.execute(
+                sa.select(LandingCursor.owner, LandingCursor.segment, LandingCursor.epoch).where(
+                    LandingCursor.finished, ~needed
+                )
+            ).all()
+        freed = 0
+        for owner, segment, epoch in rows:
+            if self._reader.free(owner, segment, epoch):
+                self._forget(owner, segment, epoch)
+                freed += 1
+        recover_dead_owners(self._reader)
+        for owner in self._reader.owners():
+            if owner.startswith(PASSING_OWNERS) and not self._reader.segments(owner):
+                self._reader.remove_owner(owner)
+        return freed
+
+    def _forget(self, owner: str, segment: int, epoch: int) -> None:
+        with self._database.write() as session:
+            session.execute(
+                sa.delete(LandingCursor).where(
+                    LandingCursor.owner == owner, LandingCursor.segment == segment, LandingCursor.epoch == epoch
+                ),
+                execution_options={"synchronize_session": False},
+            )
+
+
+def recover_dead_owners(reader: SegmentReader) -> None:
+    """Take over what imports left that were killed; the roles recover their own when they start again."""
+    for owner in reader.owners():
+        if owner.startswith(PASSING_OWNERS) and any(not segment.sealed for segment in reader.segments(owner)):
+            reader.recover(owner)

@@ -1,0 +1,151 @@
+"""One instance: its pixels for the viewer, pictures of it, its file, the document that it may hold."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from itertools import chain
+from typing import Annotated, Literal
+
+import msgspec
+from fastapi import APIRouter, Path, Query, Request, Response
+from starlette.responses import StreamingResponse
+
+from radrelay.access import Principal, Right
+from radrelay.archive.instances import InstanceRef
+from radrelay.dicom.greyscale import Window
+from radrelay.dicom.header import parse
+from radrelay.dicom.part10 import file_meta
+from radrelay.errors import Invalid, NotFound, TooLarge
+from radrelay.web import trail
+from radrelay.web.authentication import Authenticated, Services
+from radrelay.web.downloads import disposition, note_download, streamed
+from radrelay.web.problems import answers
+from radrelay.web.reach import Reach, ReachedInstance
+from radrelay.web.services import WebServices
+
+router = APIRouter(prefix="/instances", tags=["instances"])
+FRAME_HEADER = "X-Radrelay-Frame"
+ENCAPSULATED_DOCUMENT, MEDIA_TYPE = 0x00420011, 0x00420012
+LARGEST_DOCUMENT = 512 << 20
+LARGEST_TABLE_BYTES = 32 << 10  # of a VOI LUT within a header: browsers take some 200 kB of headers
+INLINE = frozenset({"application/pdf"})
+PICTURES = {"jpeg": "image/jpeg", "png": "image/png", "gif": "image/gif"}
+FrameNumber = Annotated[int, Path(ge=1, le=1 << 24)]
+Edge = Annotated[int | None, Query(ge=1, le=8192)]
+
+
+class NoDocument(NotFound):
+    """This object holds no document."""
+
+    code = "no-document"
+
+
+def _seen(request: Request, services: WebServices, principal: Principal, instance_id: uuid.UUID) -> ReachedInstance:
+    """Find an instance within reach; that it is looked at is on record before its first pixel leaves."""
+    with services.database.read() as session:
+        found = Reach.of(services, session, principal, Right.SEE).instance(instance_id)
+    record = trail.event(request, principal, "study.view", ("study", found.study.id), patient=found.study.patient)
+    trail.seen(services.database, principal, record)
+    return found
+
+
+@router.get(
+    "/{instance_id}/frames/{number}/pixels", response_class=Response, responses=answers("application/octet-stream")
+)
+def pixels(
+    request: Request, services: Services, principal: Authenticated, instance_id: uuid.UUID, number: FrameNumber
+) -> Response:
+    """Give a frame's decoded samples, little endian; X-Radrelay-Frame says as JSON what they are."""
+    found = _seen(request, services, principal, instance_id)
+    frame = services.renditions.pixels(found.ref, number)
+    info = frame.info
+    if info.voi_lut is not None and len(info.voi_lut.data) > LARGEST_TABLE_BYTES:
+        info = msgspec.structs.replace(info, voi_lut=None)
+    headers = {FRAME_HEADER: msgspec.json.encode(info).decode("ascii")}
+    return Response(frame.data, media_type="application/octet-stream", headers=headers)
+
+
+@router.get("/{instance_id}/frames/{number}/rendered", response_class=Response, responses=answers(*PICTURES.values()))
+def rendered(
+    request: Request,
+    services: Services,
+    principal: Authenticated,
+    instance_id: uuid.UUID,
+    number: FrameNumber,
+    form: Literal["jpeg", "png", "gif"] = "jpeg",
+    width: Edge = None,
+    height: Edge = None,
+    center: float | None = None,
+    window: Annotated[float | None, Query(gt=0)] = None,
+) -> Response:
+    """Give a frame as a picture, with the given window (`center`, `window`) or its own."""
+    if (center is None) != (window is None):
+        raise Invalid("a window needs both its centre and its width")
+    found = _seen(request, services, principal, instance_id)
+    picture = services.renditions.picture(
+        found.ref,
+        number,
+        window=Window(center, window) if center is not None and window is not None else None,
+        size=(width or 8192, height or 8192) if width or height else None,
+        form=form,
+    )
+    return Response(picture, media_type=PICTURES[form])
+
+
+@router.get("/{instance_id}/thumbnail", response_class=Response, responses=answers("image/jpeg"))
+def thumbnail(request: Request, services: Services, principal: Authenticated, instance_id: uuid.UUID) -> Response:
+    """Show a small picture of the instance."""
+    found = _seen(request, services, principal, instance_id)
+    return Response(services.renditions.thumbnail(found.ref), media_type="image/jpeg")
+
+
+def _downloaded(
+    request: Request, services: WebServices, principal: Principal, instance_id: uuid.UUID
+) -> ReachedInstance:
+    with services.database.read() as session:
+        found = Reach.of(services, session, principal, Right.DOWNLOAD).instance(instance_id)
+    found.study.require_clear()
+    note_download(request, services, principal, found.study, ("instance", instance_id), 1)
+    return found
+
+
+@router.get(
+    "/{instance_id}/file",
+    response_class=StreamingResponse,
+    responses=answers("application/dicom"),
+)
+def file(request: Request, services: Services, principal: Authenticated, instance_id: uuid.UUID) -> StreamingResponse:
+    """Download the instance as a DICOM file (PS3.10); the data set is as it was received."""
+    found = _downloaded(request, services, principal, instance_id)
+    ref = found.ref
+    meta = file_meta(ref.sop_class_uid, ref.sop_uid, ref.transfer_syntax_uid)
+    first, rest = _begun(services, ref)
+    pieces = chain((meta, first), rest)
+    return streamed(pieces, "application/dicom", f"{ref.sop_uid}.dcm", len(meta) + ref.size)
+
+
+def _begun(services: WebServices, ref: InstanceRef) -> tuple[bytes, Iterator[bytes]]:
+    """Read the first piece before the answer begins, so that what cannot be read is still an error."""
+    pieces = services.reader.stream(ref)
+    return next(pieces, b""), pieces
+
+
+@router.get("/{instance_id}/document", response_class=Response, responses=answers("application/octet-stream"))
+def document(request: Request, services: Services, principal: Authenticated, instance_id: uuid.UUID) -> Response:
+    """Give the document that the instance encapsulates (PS3.3 A.45), such as a PDF."""
+    found = _downloaded(request, services, principal, instance_id)
+    ref = found.ref
+    if ref.size > LARGEST_DOCUMENT:
+        raise TooLarge("this document is too large to be shown; download the file")
+    header = parse(services.reader.data_set(ref), ref.transfer_syntax_uid)
+    if ENCAPSULATED_DOCUMENT not in header:
+        raise NoDocument
+    media_type = header.text(MEDIA_TYPE).strip().lower()
+    shown = media_type in INLINE
+    name = f"{ref.sop_uid}.pdf" if shown else f"{ref.sop_uid}.bin"
+    return Response(
+        header.raw(ENCAPSULATED_DOCUMENT),
+        media_type=media_type if shown else "application/octet-stream",
+        headers={"Content-Disposition": disposition(name, "inline" if shown else "attachment")},
+    )

@@ -1,0 +1,148 @@
+"""One series: its instances in the order in which they are looked at, its thumbnail, its download."""
+
+from __future__ import annotations
+
+import uuid
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel
+from starlette.responses import StreamingResponse
+
+from radrelay.access import Right
+from radrelay.archive.instances import InstanceRef
+from radrelay.archive.reader import FrameNotThere
+from radrelay.dicom.decode import can_decode
+from radrelay.dicom.pixels import BrokenPixels, NotViewable
+from radrelay.dicom.syntaxes import syntax_of
+from radrelay.errors import NotFound
+from radrelay.web import study_rows, trail
+from radrelay.web.authentication import Authenticated, Services
+from radrelay.web.downloads import zip_response
+from radrelay.web.problems import answers
+from radrelay.web.reach import Reach
+from radrelay.web.services import WebServices
+
+router = APIRouter(prefix="/series", tags=["series"])
+ASKED_HEADERS = 200
+THUMBNAIL_TRIES = 5
+
+
+class Instance(BaseModel):
+    """An instance; position (mm), orientation and spacing are the plane's, where it has one for all frames."""
+
+    id: uuid.UUID
+    sop_uid: str
+    sop_class_uid: str
+    number: int | None
+    rows: int | None
+    columns: int | None
+    frames: int
+    transfer_syntax: str
+    viewable: bool
+    why_not: str | None
+    position: list[float]
+    orientation: list[float]
+    pixel_spacing: list[float]
+    cine_rate: float | None
+    file_name: str
+
+
+class SeriesDetail(BaseModel):
+    """A series with its instances in display order."""
+
+    id: uuid.UUID
+    study_id: uuid.UUID
+    instances: list[Instance]
+
+
+class NoPicture(NotFound):
+    """Nothing in this series can be shown as a picture."""
+
+    code = "no-picture"
+
+
+@router.get("/{series_id}")
+def series(request: Request, services: Services, principal: Authenticated, series_id: uuid.UUID) -> SeriesDetail:
+    """Show a series' instances in display order."""
+    with services.database.read() as session:
+        found = Reach.of(services, session, principal, Right.SEE).series(series_id)
+        sizes = study_rows.sizes(session, series_id)
+    record = trail.event(request, principal, "study.open", ("study", found.study.id), patient=found.study.patient)
+    trail.seen(services.database, principal, record)
+    placed = study_rows.placements(services.metadata, found.instances)
+    clear = found.study.identity == "clear"
+    asked = 0
+    rows: list[Instance] = []
+    for place in study_rows.in_display_order(found.instances, placed):
+        ref, placement = found.instances[place], placed[place]
+        size = sizes.get(ref.id, (None, None))
+        why_not, looked = _why_not(services, ref, size, may_ask=asked < ASKED_HEADERS)
+        asked += looked
+        rows.append(_instance(ref, placement, size, why_not, clear=clear))
+    return SeriesDetail(id=series_id, study_id=found.study.id, instances=rows)
+
+
+def _why_not(
+    services: WebServices, ref: InstanceRef, size: tuple[int | None, int | None], *, may_ask: bool
+) -> tuple[str | None, int]:
+    """Say why an instance has no picture, and how many headers were read for it: none where the index suffices."""
+    if size[0] and size[1] and can_decode(syntax_of(ref.transfer_syntax_uid)):
+        return None, 0
+    if not may_ask:
+        return "The object holds no pixel data.", 0
+    return services.renditions.why_not(ref), 1
+
+
+def _instance(
+    ref: InstanceRef,
+    placement: study_rows.Placement,
+    size: tuple[int | None, int | None],
+    why_not: str | None,
+    *,
+    clear: bool,
+) -> Instance:
+    return Instance(
+        id=ref.id,
+        sop_uid=ref.sop_uid if clear else "",
+        sop_class_uid=ref.sop_class_uid,
+        number=ref.number,
+        rows=size[0],
+        columns=size[1],
+        frames=ref.frames,
+        transfer_syntax=ref.transfer_syntax_uid,
+        viewable=why_not is None,
+        why_not=why_not,
+        position=list(study_rows.numbers(placement.position)),
+        orientation=list(study_rows.numbers(placement.orientation)),
+        pixel_spacing=list(study_rows.numbers(placement.spacing)),
+        cine_rate=placement.frames_per_second(),
+        file_name=ref.file_name if clear else "",
+    )
+
+
+@router.get("/{series_id}/thumbnail", response_class=Response, responses=answers("image/jpeg"))
+def thumbnail(request: Request, services: Services, principal: Authenticated, series_id: uuid.UUID) -> Response:
+    """Show a small picture from the middle of the series."""
+    with services.database.read() as session:
+        found = Reach.of(services, session, principal, Right.SEE).series(series_id)
+    record = trail.event(request, principal, "study.view", ("study", found.study.id), patient=found.study.patient)
+    trail.seen(services.database, principal, record)
+    middle = len(found.instances) // 2
+    nearest = sorted(range(len(found.instances)), key=lambda place: abs(place - middle))
+    for place in nearest[:THUMBNAIL_TRIES]:
+        try:
+            return Response(services.renditions.thumbnail(found.instances[place]), media_type="image/jpeg")
+        except (NotViewable, BrokenPixels, FrameNotThere):
+            continue  # another instance of the series may have a picture
+    raise NoPicture
+
+
+@router.get("/{series_id}/archive.zip", response_class=StreamingResponse, responses=answers("application/zip"))
+def download_series(
+    request: Request, services: Services, principal: Authenticated, series_id: uuid.UUID
+) -> StreamingResponse:
+    """Download a series as a ZIP with DICOMDIR, streamed."""
+    with services.database.read() as session:
+        found = Reach.of(services, session, principal, Right.DOWNLOAD).series(series_id)
+    found.study.require_clear()
+    return zip_response(request, services, principal, found.study, found.instances, series_id=series_id)

@@ -1,0 +1,350 @@
+"""The study list, one study with its series, attachments and holdings; deleting, holding, downloading."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from datetime import date, datetime, time
+from functools import partial
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Request
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from sqlalchemy.orm import Session
+from starlette.responses import StreamingResponse
+
+from radrelay.access import Right, Scope
+from radrelay.archive import deletion, holdings
+from radrelay.archive.export import ExtraFile
+from radrelay.archive.models import Study as StudyRow
+from radrelay.archive.query import DateRange, Sort, StudyQuery, Window
+from radrelay.archive.search import find_studies
+from radrelay.errors import Invalid
+from radrelay.web import study_rows, trail
+from radrelay.web.aliases import alias_of
+from radrelay.web.authentication import Authenticated, Services
+from radrelay.web.downloads import zip_response
+from radrelay.web.problems import answers
+from radrelay.web.reach import IdentityHidden, Reach
+from radrelay.web.services import WebServices
+
+router = APIRouter(prefix="/studies", tags=["studies"])
+Text = Annotated[str, Field(max_length=200)]
+SORTS: dict[str, Sort] = {"study_date": "date", "received": "received", "name": "name", "expires": "expires"}
+SortName = Literal["", "study_date", "-study_date", "received", "-received", "name", "-name", "expires", "-expires"]
+
+
+class StudySearch(BaseModel):
+    """What to look for; `*` and `?` stand for any characters. A minus before the order's name turns it round."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: Text = ""
+    name: Text = ""
+    patient_id: Text = ""
+    issuer: Text = ""
+    birth_date: date | None = None
+    accession: Text = ""
+    modality: list[Annotated[str, Field(max_length=16)]] = Field([], max_length=50)
+    date_from: date | None = None
+    date_to: date | None = None
+    description: Text = ""
+    study_uid: Text = ""
+    sort: SortName = "-received"
+    limit: int = Field(50, ge=1, le=500)
+    cursor: str = Field("", max_length=1000)
+
+
+class Patient(BaseModel):
+    """Whom a study is of, as one issuer of patient IDs knows them."""
+
+    name: str
+    id: str
+    issuer: str
+    birth_date: date | None
+    sex: str
+
+
+class Study(BaseModel):
+    """A study as the list shows it."""
+
+    id: uuid.UUID
+    study_uid: str
+    patient: Patient
+    study_date: date | None
+    study_time: time | None
+    accession_number: str
+    description: str
+    modalities: list[str]
+    series_count: int
+    instance_count: int
+    bytes: int
+    state: str
+    first_received_at: datetime
+    last_received_at: datetime
+    expires_at: datetime | None
+    ceiling_at: datetime | None
+    held: bool
+    sources: list[str]
+
+
+class Studies(BaseModel):
+    """A page of the list; `total_capped` says that there are more than `total`."""
+
+    studies: list[Study]
+    next_cursor: str | None
+    total: int
+    total_capped: bool
+
+
+class SeriesListed(BaseModel):
+    """A series of a study."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: uuid.UUID
+    series_uid: str
+    modality: str
+    number: int | None
+    description: str
+    body_part: str
+    laterality: str
+    instance_count: int
+    frame_count: int
+    bytes: int
+
+
+class AttachmentListed(BaseModel):
+    """A file that came with a study and is not DICOM."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: uuid.UUID
+    file_name: str
+    file_size: int
+    file_type: str
+    received_at: datetime
+
+
+class HoldingListed(BaseModel):
+    """A source's claim on the study, and when it ends."""
+
+    id: uuid.UUID
+    source: str
+    received_at: datetime
+    expires_at: datetime | None
+    ceiling_at: datetime | None
+    hold_until: datetime | None
+    hold_reason: str
+
+
+class StudyDetail(Study):
+    """A study with what it has."""
+
+    series: list[SeriesListed]
+    attachments: list[AttachmentListed]
+    holdings: list[HoldingListed]
+
+
+class Hold(BaseModel):
+    """Until when a study is held (null: until released), and why. No hold goes beyond a source's maximum age."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    until: AwareDatetime | None = None
+    reason: str = Field("", max_length=1000)
+
+
+class Times(BaseModel):
+    """When a study goes."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    expires_at: datetime | None
+    ceiling_at: datetime | None
+    held: bool
+
+
+def shown(row: StudyRow, scope: Scope, sources: list[str]) -> dict[str, object]:
+    """Return the fields of `Study`, the patient by alias where the scope says so."""
+    clear = scope.identity == "clear"
+    patient = Patient(
+        name=row.patient_name,
+        id=row.patient_id_value,
+        issuer=row.patient_issuer,
+        birth_date=row.patient_birth_date,
+        sex=row.patient_sex,
+    )
+    return {
+        "id": row.id,
+        "study_uid": row.study_uid if clear else "",
+        "patient": patient if clear else _hidden(row),
+        "study_date": row.study_date,
+        "study_time": row.study_time if clear else None,
+        "accession_number": row.accession_number if clear else "",
+        "description": row.description,
+        "modalities": [part for part in row.modalities.split("\\") if part],
+        "series_count": row.series_count,
+        "instance_count": row.instance_count,
+        "bytes": row.bytes,
+        "state": row.state,
+        "first_received_at": row.first_received_at,
+        "last_received_at": row.last_received_at,
+        "expires_at": row.expires_at,
+        "ceiling_at": row.ceiling_at,
+        "held": row.held,
+        "sources": sources,
+    }
+
+
+def _hidden(row: StudyRow) -> Patient:
+    alias = alias_of(row.organisation_id, row.patient_id)
+    return Patient(name=alias, id=alias, issuer="", birth_date=None, sex=row.patient_sex)
+
+
+@router.get("")
+def list_studies(
+    request: Request, services: Services, principal: Authenticated, wanted: Annotated[StudySearch, Query()]
+) -> Studies:
+    """Search the list. One event per login and search is on record, without what was searched for."""
+    now = services.clock.now()
+    sort = wanted.sort or "-received"
+    window = Window(SORTS[sort.lstrip("-")], sort.startswith("-"), wanted.limit, cursor=wanted.cursor)
+    given = wanted.model_dump(mode="json", exclude_unset=True, exclude={"sort", "limit", "cursor"})
+    fields = sorted(name for name, value in given.items() if value)
+    distinct = hashlib.sha256(repr(sorted(given.items())).encode()).hexdigest()
+    record = trail.event(request, principal, "study.search", detail={"by": fields})
+    trail.seen(services.database, principal, record, distinct)
+    with services.database.read() as session:
+        scope = Reach(session, principal, Right.SEE, now).scope
+        if scope.identity != "clear" and (_names_a_patient(wanted) or window.sort == "name"):
+            raise IdentityHidden
+        page = find_studies(
+            session, principal.organisation_id, _query(wanted), scope.study_filter(StudyRow.id), now, window
+        )
+        names = study_rows.source_names(session, [row.id for row in page.studies], now)
+        studies = [Study.model_validate(shown(row, scope, names.get(row.id, []))) for row in page.studies]
+    return Studies(studies=studies, next_cursor=page.next_cursor, total=page.total, total_capped=page.total_is_least)
+
+
+def _names_a_patient(wanted: StudySearch) -> bool:
+    by = (wanted.text, wanted.name, wanted.patient_id, wanted.issuer, wanted.birth_date, wanted.accession)
+    return any(by) or bool(wanted.study_uid)
+
+
+def _query(wanted: StudySearch) -> StudyQuery:
+    dates = DateRange(wanted.date_from, wanted.date_to) if wanted.date_from or wanted.date_to else None
+    pattern = any(sign in wanted.name for sign in "*?")
+    return StudyQuery(
+        text=wanted.text,
+        name=wanted.name if pattern else "",
+        name_words="" if pattern else wanted.name,
+        patient_id=wanted.patient_id,
+        issuer=wanted.issuer,
+        birth_date=DateRange(wanted.birth_date, wanted.birth_date) if wanted.birth_date else None,
+        accession=wanted.accession,
+        modalities=tuple(sorted({one.strip().upper() for one in wanted.modality if one.strip()})),
+        dates=dates,
+        description_words=wanted.description,
+        study_uids=(wanted.study_uid,) if wanted.study_uid else (),
+    )
+
+
+@router.get("/{study_id}")
+def study(request: Request, services: Services, principal: Authenticated, study_id: uuid.UUID) -> StudyDetail:
+    """Show a study with its series, attachments and holdings."""
+    with services.database.read() as session:
+        reach = Reach.of(services, session, principal, Right.SEE)
+        found = reach.study(study_id)
+        row = study_rows.study_row(session, study_id)
+        names = study_rows.source_names(session, [study_id], reach.now)
+        series = [SeriesListed.model_validate(one) for one in study_rows.series_rows(session, study_id, reach.scope)]
+        clear = reach.scope.identity == "clear"
+        attachments = study_rows.attachment_rows(session, study_id, reach.now) if clear else []
+        detail = StudyDetail.model_validate(
+            {
+                **shown(row, reach.scope, names.get(study_id, [])),
+                "series": series,
+                "attachments": [AttachmentListed.model_validate(one) for one in attachments],
+                "holdings": [
+                    HoldingListed(
+                        id=one.id,
+                        source=name,
+                        received_at=one.received_at,
+                        expires_at=one.expires_at,
+                        ceiling_at=one.ceiling_at,
+                        hold_until=None if one.hold_until == holdings.WITHOUT_END else one.hold_until,
+                        hold_reason=one.hold_reason,
+                    )
+                    for one, name in study_rows.holding_rows(session, study_id, reach.now)
+                ],
+            }
+        )
+    record = trail.event(request, principal, "study.open", ("study", study_id), patient=found.patient)
+    trail.seen(services.database, principal, record)
+    return detail
+
+
+@router.delete("/{study_id}", status_code=204)
+def delete_study(request: Request, services: Services, principal: Authenticated, study_id: uuid.UUID) -> None:
+    """Delete a study with all it has; nothing can bring it back."""
+    with services.database.write() as session:
+        found = Reach.of(services, session, principal, Right.DELETE).study(study_id, whole=True)
+        record = trail.event(request, principal, "study.delete", ("study", study_id), patient=found.patient)
+        trail.write(session, record)
+        deletion.delete_study(session, study_id, services.clock.now())
+
+
+@router.post("/{study_id}/hold")
+def hold_study(
+    request: Request, services: Services, principal: Authenticated, study_id: uuid.UUID, wanted: Hold
+) -> Times:
+    """Keep a study beyond its retention, up to its sources' maximum age."""
+    if wanted.until is not None and wanted.until <= services.clock.now():
+        raise Invalid("a hold ends in the future")
+    with services.database.write() as session:
+        found = Reach.of(services, session, principal, Right.DELETE).study(study_id, whole=True)
+        times = holdings.hold(session, study_id, wanted.until, wanted.reason, services.clock.now())
+        detail = {"until": wanted.until}
+        record = trail.event(
+            request, principal, "study.hold", ("study", study_id), detail=detail, patient=found.patient
+        )
+        trail.write(session, record)
+    return Times.model_validate(times)
+
+
+@router.delete("/{study_id}/hold")
+def release_study(request: Request, services: Services, principal: Authenticated, study_id: uuid.UUID) -> Times:
+    """Take a hold back: the study goes by its sources' retention again."""
+    with services.database.write() as session:
+        found = Reach.of(services, session, principal, Right.DELETE).study(study_id, whole=True)
+        times = holdings.release(session, study_id, services.clock.now())
+        record = trail.event(request, principal, "study.release", ("study", study_id), patient=found.patient)
+        trail.write(session, record)
+    return Times.model_validate(times)
+
+
+@router.get("/{study_id}/archive.zip", response_class=StreamingResponse, responses=answers("application/zip"))
+def download_study(
+    request: Request, services: Services, principal: Authenticated, study_id: uuid.UUID
+) -> StreamingResponse:
+    """Download a study as a ZIP with DICOMDIR (IHE PDI), streamed."""
+    with services.database.read() as session:
+        reach = Reach.of(services, session, principal, Right.DOWNLOAD)
+        found = reach.study(study_id)
+        found.require_clear()
+        refs = reach.study_instances(study_id)
+        extras = _extras(services, session, reach, study_id)
+    return zip_response(request, services, principal, found, refs, extras=extras)
+
+
+def _extras(services: WebServices, session: Session, reach: Reach, study_id: uuid.UUID) -> list[ExtraFile]:
+    """Return the files that came with a study, for who may have all of it."""
+    attachments = services.attachments
+    if attachments is None or not reach.scope.everything:
+        return []
+    rows = study_rows.attachment_rows(session, study_id, reach.now)
+    return [
+        ExtraFile(row.file_name, row.file_size, partial(attachments.stream, row.organisation_id, row.id))
+        for row in rows
+    ]

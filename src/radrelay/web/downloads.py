@@ -1,0 +1,68 @@
+"""Downloads: names that are safe everywhere, ZIPs and files that stream, each on record before the first byte."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterator, Sequence
+from urllib.parse import quote
+
+from fastapi import Request
+from starlette.responses import StreamingResponse
+
+from radrelay.access import Principal
+from radrelay.archive.export import ExtraFile, stream_zip
+from radrelay.archive.instances import InstanceRef
+from radrelay.web import trail
+from radrelay.web.reach import ReachedStudy
+from radrelay.web.services import WebServices
+
+SANDBOX = "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'"
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+def disposition(name: str, kind: str = "attachment") -> str:
+    """Return a Content-Disposition for any file name (RFC 6266): an ASCII form and the exact one."""
+    leaf = name.replace("\\", "/").rpartition("/")[2].strip() or "file"
+    plain = _UNSAFE.sub("_", leaf).strip("._") or "file"
+    return f"{kind}; filename=\"{plain[:150]}\"; filename*=UTF-8''{quote(leaf[:150], safe='')}"
+
+
+def streamed(pieces: Iterator[bytes], media_type: str, name: str, size: int | None = None) -> StreamingResponse:
+    """Return a download that is sent piece by piece; the name holds no patient data unless the sender's did."""
+    headers = {"Content-Disposition": disposition(name), "Content-Security-Policy": SANDBOX}
+    if size is not None:
+        headers["Content-Length"] = str(size)
+    return StreamingResponse(pieces, media_type=media_type, headers=headers)
+
+
+def note_download(
+    request: Request,
+    services: WebServices,
+    principal: Principal,
+    study: ReachedStudy,
+    subject: tuple[str, uuid.UUID],
+    instances: int,
+) -> None:
+    """Write that something leaves; durable before it does."""
+    with services.database.write() as session:
+        detail = {"instances": instances, "study": study.id}
+        record = trail.event(request, principal, "study.download", subject, detail=detail, patient=study.patient)
+        trail.write(session, record)
+
+
+def zip_response(
+    request: Request,
+    services: WebServices,
+    principal: Principal,
+    study: ReachedStudy,
+    refs: Sequence[InstanceRef],
+    *,
+    series_id: uuid.UUID | None = None,
+    extras: Sequence[ExtraFile] = (),
+) -> StreamingResponse:
+    """Return a streamed ZIP of `refs` with DICOMDIR, a whole study or one series."""
+    subject = ("study", study.id) if series_id is None else ("series", series_id)
+    note_download(request, services, principal, study, subject, len(refs))
+    pieces = stream_zip(services.reader, refs, services.workers, services.clock.now(), extras=extras)
+    return streamed(pieces, "application/zip", f"{subject[0]}-{subject[1]}.zip")

@@ -1,6 +1,6 @@
 """Study search over generated rows: p50 and p95 of each kind of question, on SQLCipher and on PostgreSQL.
 
-    python -m benchmarks.search [--studies 1000000] [--rounds 100] [--only sqlite|postgresql] [--keep FOLDER]
+python -m benchmarks.search [--studies 1000000] [--rounds 100] [--only sqlite|postgresql] [--keep FOLDER]
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from itertools import islice
 from pathlib import Path
 
 import sqlalchemy as sa
+from benchmarks import study_rows
+from benchmarks.study_rows import FIRST_DAY, NOW, ORGANISATION
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import ColumnElement
 
 import radrelay.access.models  # registers its tables
 import radrelay.storage.models  # noqa: F401  # registers its tables
-from benchmarks import study_rows
-from benchmarks.study_rows import FIRST_DAY, NOW, ORGANISATION
 from radrelay.access.grants import Grantee, Target, grant
 from radrelay.access.principal import Principal, Right
 from radrelay.access.scope import scope
@@ -40,6 +40,7 @@ from radrelay.archive.tables import MODALITY, STUDY, TOKEN
 from radrelay.settings import DatabaseSettings
 from radrelay.storage.columns import Base
 from radrelay.storage.database import Database
+from tests.postgres import server
 
 CHUNK = 20_000
 LIMIT_MS = 50.0
@@ -69,8 +70,8 @@ def fill(database: Database, count: int) -> float:
         connection.commit()
         generated = study_rows.rows(count)
         while chunk := list(islice(generated, CHUNK)):
-            _write(connection, [row.columns for row in chunk], [row.modality for row in chunk])
-            connection.commit()
+            with connection.begin():
+                _write(connection, [row.columns for row in chunk], [row.modality for row in chunk])
         for index in indexes:
             index.create(connection)
         if database.dialect == "postgresql":
@@ -124,7 +125,7 @@ def _bound(value: object) -> object:
     return value.isoformat() if isinstance(value, date) else value
 
 
-def questions(few: ColumnElement[bool]) -> dict[str, Question]:
+def questions(few: ColumnElement[bool]) -> dict[str, Question]:  # noqa: C901  # a list of questions
     """Return the mix: what hospital people ask of a study list."""
     everything = sa.true()
 
@@ -136,7 +137,7 @@ def questions(few: ColumnElement[bool]) -> dict[str, Question]:
         return found(session, StudyQuery(name=family[: rng.randint(2, 5)] + "*"))
 
     def middle(session: Session, rng: random.Random) -> object:
-        family = rng.choice(study_rows.FAMILIES + ["".join(rng.choices(study_rows.SYLLABLES, k=3))])
+        family = rng.choice([*study_rows.FAMILIES, "".join(rng.choices(study_rows.SYLLABLES, k=3))])
         start = rng.randint(0, max(0, len(family) - 4))
         return found(session, StudyQuery(name_words=family[start : start + 4]))
 
@@ -176,7 +177,9 @@ def questions(few: ColumnElement[bool]) -> dict[str, Question]:
         return find_studies(session, ORGANISATION, StudyQuery(), everything, NOW, Window("name", False, 50))
 
     def free_text(session: Session, rng: random.Random) -> object:
-        return found(session, StudyQuery(text=f"{rng.choice(study_rows.FAMILIES)} {rng.choice(('thorax', 'MRT', 'knie'))}"))
+        return found(
+            session, StudyQuery(text=f"{rng.choice(study_rows.FAMILIES)} {rng.choice(('thorax', 'MRT', 'knie'))}")
+        )
 
     def identifier(session: Session, rng: random.Random) -> object:
         return found(session, StudyQuery(patient_id=f"{rng.randrange(300_000):07d}"))
@@ -224,14 +227,12 @@ def give_few(database: Database, studies: int = 200) -> None:
 def opened(kind: str, folder: Path) -> Iterator[Database]:
     """Open an embedded database in `folder`, or one on a server of its own."""
     if kind == "sqlite":
-        database = Database.open(DatabaseSettings(), folder, bytes(32))
+        database = Database.open(DatabaseSettings.model_validate({}), folder, bytes(32))
         yield database
         database.close()
         return
-    from tests.postgres import server
-
     with server() as url:
-        database = Database.open(DatabaseSettings(url=url), folder, b"")
+        database = Database.open(DatabaseSettings.model_validate({"url": url}), folder, b"")
         yield database
         database.close()
 

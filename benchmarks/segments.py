@@ -23,7 +23,7 @@ from uuid import uuid4
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from radrelay.settings import Settings, StorageSettings
+from radrelay.settings import Settings
 from radrelay.storage.keys import Keyring
 from radrelay.storage.segments import SegmentLog, SegmentReader
 
@@ -116,7 +116,7 @@ def main() -> None:
     options = parser.parse_args()
     options.dir.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="bench-segments-", dir=options.dir))
-    settings = Settings(data_dir=folder / "data", storage=StorageSettings(ballast_bytes=0))
+    settings = Settings.model_validate({"data_dir": folder / "data", "storage": {"ballast_bytes": 0}})
     segments = Segments(settings, Keyring.open(settings, create=True))
     files = Files(folder / "files")
     print(

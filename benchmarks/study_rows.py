@@ -17,28 +17,36 @@ NOW = datetime(2026, 6, 1, tzinfo=UTC)
 FIRST_DAY = date(2006, 1, 1)
 DAYS = (date(2026, 6, 1) - FIRST_DAY).days
 
-FAMILIES = (
-    "Müller Schmidt Schneider Fischer Weber Meyer Wagner Becker Schulz Hoffmann Schäfer Koch Bauer Richter Klein Wolf "
-    "Schröder Neumann Schwarz Zimmermann Braun Krüger Hofmann Hartmann Lange Schmitt Werner Krause Meier Lehmann Schmid "
-    "Schulze Maier Köhler Herrmann König Walter Mayer Huber Kaiser Fuchs Peters Lang Scholz Möller Weiß Jung Hahn "
-    "Schubert Vogel Friedrich Keller Günther Frank Berger Winkler Roth Beck Lorenz Baumann Franke Albrecht Schuster Simon "
-    "Ludwig Böhm Winter Kraus Martin Schumacher Krämer Vogt Stein Jäger Otto Sommer Groß Seidel Heinrich Brandt Haas "
-    "Schreiber Graf Schulte Dietrich Ziegler Kuhn Kühn Pohl Engel Horn Busch Bergmann Thomas Voigt Sauer Arnold Wolff "
-    "Pfeiffer Smith Johnson Williams Brown Jones Garcia Miller Davis Rodriguez Martinez Hernandez Lopez Yılmaz Kaya Demir "
-    "Çelik Şahin Öztürk Nowak Kowalski Wiśniewski Wójcik Kowalczyk Zieliński Nguyễn Trần Lê Dvořák Novák Svoboda Andersson"
-).split()
-GIVEN = (
-    "Hans Peter Anna Maria Jörg Jürgen Ursula Karin Sabine Thomas Michael Andreas Petra Monika Stefan Christian Martin "
-    "Susanne Claudia Frank Klaus Wolfgang Günter Renate Helga Brigitte Heike Martina Lukas Leon Finn Emma Mia Hannah "
-    "Sophie Lena Björn Søren Zoë René Éva Łukasz Ayşe Mehmet Fatma Mustafa Elif John Mary Robert Jennifer José Lucía"
-).split()
+FAMILIES = [
+    "Müller", "Schmidt", "Schneider", "Fischer", "Weber", "Meyer", "Wagner", "Becker", "Schulz", "Hoffmann",
+    "Schäfer", "Koch", "Bauer", "Richter", "Klein", "Wolf", "Schröder", "Neumann", "Schwarz", "Zimmermann",
+    "Braun", "Krüger", "Hofmann", "Hartmann", "Lange", "Schmitt", "Werner", "Krause", "Meier", "Lehmann",
+    "Schmid", "Schulze", "Maier", "Köhler", "Herrmann", "König", "Walter", "Mayer", "Huber", "Kaiser",
+    "Fuchs", "Peters", "Lang", "Scholz", "Möller", "Weiß", "Jung", "Hahn", "Schubert", "Vogel", "Friedrich",
+    "Keller", "Günther", "Frank", "Berger", "Winkler", "Roth", "Beck", "Lorenz", "Baumann", "Franke",
+    "Albrecht", "Schuster", "Simon", "Ludwig", "Böhm", "Winter", "Kraus", "Martin", "Schumacher", "Krämer",
+    "Vogt", "Stein", "Jäger", "Otto", "Sommer", "Groß", "Seidel", "Heinrich", "Brandt", "Haas", "Schreiber",
+    "Graf", "Schulte", "Dietrich", "Ziegler", "Kuhn", "Kühn", "Pohl", "Engel", "Horn", "Busch", "Bergmann",
+    "Thomas", "Voigt", "Sauer", "Arnold", "Wolff", "Pfeiffer", "Smith", "Johnson", "Williams", "Brown",
+    "Jones", "Garcia", "Miller", "Davis", "Rodriguez", "Martinez", "Hernandez", "Lopez", "Yılmaz", "Kaya",
+    "Demir", "Çelik", "Şahin", "Öztürk", "Nowak", "Kowalski", "Wiśniewski", "Wójcik", "Kowalczyk",
+    "Zieliński", "Nguyễn", "Trần", "Lê", "Dvořák", "Novák", "Svoboda", "Andersson",
+]  # fmt: skip
+GIVEN = [
+    "Hans", "Peter", "Anna", "Maria", "Jörg", "Jürgen", "Ursula", "Karin", "Sabine", "Thomas", "Michael",
+    "Andreas", "Petra", "Monika", "Stefan", "Christian", "Martin", "Susanne", "Claudia", "Frank", "Klaus",
+    "Wolfgang", "Günter", "Renate", "Helga", "Brigitte", "Heike", "Martina", "Lukas", "Leon", "Finn",
+    "Emma", "Mia", "Hannah", "Sophie", "Lena", "Björn", "Søren", "Zoë", "René", "Éva", "Łukasz", "Ayşe",
+    "Mehmet", "Fatma", "Mustafa", "Elif", "John", "Mary", "Robert", "Jennifer", "José", "Lucía",
+]  # fmt: skip
 GREEK = [("Παπαδόπουλος", "Γεώργιος"), ("Οικονόμου", "Μαρία"), ("Νικολάου", "Δημήτρης"), ("Γεωργίου", "Ελένη")]
 CYRILLIC = [("Иванов", "Сергей"), ("Смирнова", "Ольга"), ("Кузнецов", "Алексей"), ("Попова", "Наталья")]
 ARABIC = [("الحسن", "محمد"), ("عبد الله", "فاطمة"), ("الأحمد", "علي"), ("القاسم", "زينب")]
 JAPANESE_FAMILY = [
-    ("Yamada", "山田", "やまだ"), ("Sato", "佐藤", "さとう"), ("Suzuki", "鈴木", "すずき"), ("Takahashi", "高橋", "たかはし"),
-    ("Tanaka", "田中", "たなか"), ("Watanabe", "渡辺", "わたなべ"), ("Ito", "伊藤", "いとう"), ("Nakamura", "中村", "なかむら"),
-    ("Kobayashi", "小林", "こばやし"), ("Kato", "加藤", "かとう"), ("Yoshida", "吉田", "よしだ"), ("Yamamoto", "山本", "やまもと"),
+    ("Yamada", "山田", "やまだ"), ("Sato", "佐藤", "さとう"), ("Suzuki", "鈴木", "すずき"),
+    ("Takahashi", "高橋", "たかはし"), ("Tanaka", "田中", "たなか"), ("Watanabe", "渡辺", "わたなべ"),
+    ("Ito", "伊藤", "いとう"), ("Nakamura", "中村", "なかむら"), ("Kobayashi", "小林", "こばやし"),
+    ("Kato", "加藤", "かとう"), ("Yoshida", "吉田", "よしだ"), ("Yamamoto", "山本", "やまもと"),
 ]  # fmt: skip
 JAPANESE_GIVEN = [
     ("Tarou", "太郎", "たろう"), ("Hanako", "花子", "はなこ"), ("Kenji", "健二", "けんじ"), ("Yuki", "由紀", "ゆき"),
@@ -48,13 +56,18 @@ KOREAN = [("Kim", "김"), ("Lee", "이"), ("Park", "박"), ("Choi", "최"), ("Ju
 KOREAN_GIVEN = [("Heedong", "희동"), ("Minjun", "민준"), ("Seoyeon", "서연"), ("Jiwoo", "지우")]
 CHINESE = [("Wang", "王"), ("Li", "李"), ("Zhang", "张"), ("Liu", "刘"), ("Chen", "陈"), ("Yang", "杨")]
 CHINESE_GIVEN = [("Xiaodong", "小东"), ("Wei", "伟"), ("Fang", "芳"), ("Xiuying", "秀英"), ("Jianguo", "建国")]
-SYLLABLES = "ba be bo da der fel gar hau ken lin mar nie ost rei sal tor ul ven wil zan".split()
+SYLLABLES = [
+    "ba", "be", "bo", "da", "der", "fel", "gar", "hau", "ken", "lin", "mar", "nie", "ost", "rei", "sal",
+    "tor", "ul", "ven", "wil", "zan",
+]  # fmt: skip
 MODALITIES = ["CR", "CT", "DX", "MR", "US", "XA", "MG", "NM", "PT", "ES", "OT"]
 SHARES = [25, 24, 15, 14, 12, 3, 3, 1.5, 1.5, 0.5, 0.5]
 DESCRIPTIONS = [
-    "CT Schädel nativ", "CT Thorax mit KM", "CT Abdomen", "MRT Knie links", "MRT Kopf", "Thorax p.a.", "Hüfte rechts a.p.",
-    "Sonographie Abdomen", "Mammographie beidseits", "LWS in 2 Ebenen", "Angiographie Becken-Bein", "PET-CT Ganzkörper",
-    "Herz Echo", "Röntgen Hand", "MRT LWS", "CT Wirbelsäule", "Knochenszintigraphie", "DSA Carotis", "Schulter links",
+    "CT Schädel nativ", "CT Thorax mit KM", "CT Abdomen", "MRT Knie links",
+    "MRT Kopf", "Thorax p.a.", "Hüfte rechts a.p.", "Sonographie Abdomen",
+    "Mammographie beidseits", "LWS in 2 Ebenen", "Angiographie Becken-Bein", "PET-CT Ganzkörper",
+    "Herz Echo", "Röntgen Hand", "MRT LWS", "CT Wirbelsäule",
+    "Knochenszintigraphie", "DSA Carotis", "Schulter links",
 ]  # fmt: skip
 
 _CUMULATED = list(accumulate(1 / (rank + 3) for rank in range(len(FAMILIES))))
@@ -77,8 +90,8 @@ def person(rng: random.Random) -> str:
         family = "".join(rng.choices(SYLLABLES, k=rng.randint(2, 4))).capitalize()
         return f"{family}^{rng.choice(GIVEN)}"
     if kind < 0.91:
-        family, given = rng.choice(JAPANESE_FAMILY), rng.choice(JAPANESE_GIVEN)
-        return "=".join(f"{f}^{g}" for f, g in zip(family, given, strict=True))
+        groups = zip(rng.choice(JAPANESE_FAMILY), rng.choice(JAPANESE_GIVEN), strict=True)
+        return "=".join(f"{family}^{given}" for family, given in groups)
     if kind < 0.94:
         (latin, name), (latin_given, name_given) = rng.choice(CHINESE), rng.choice(CHINESE_GIVEN)
         return f"{latin}^{latin_given}={name}^{name_given}"
@@ -92,7 +105,9 @@ def person(rng: random.Random) -> str:
 def rows(count: int, seed: int = 7) -> Iterator[StudyRow]:
     """Generate studies in the order of their sort keys."""
     rng = random.Random(seed)
-    people = [(person(rng), f"{n:07d}", FIRST_DAY - timedelta(days=rng.randint(200, 30000))) for n in range(count // 3 + 1)]
+    people = [
+        (person(rng), f"{n:07d}", FIRST_DAY - timedelta(days=rng.randint(200, 30000))) for n in range(count // 3 + 1)
+    ]
     spread = DAYS / count
     for number in range(count):
         name, patient_id, born = people[rng.randrange(len(people))]

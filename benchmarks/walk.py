@@ -29,7 +29,9 @@ def main() -> None:
     file = next(iter(phantoms.study("ct-head", slices=1)))
     original = dcmread(io.BytesIO(file))
     for count in range(40):  # what a device's own private block adds
-        original.add_new(0x00190010 if not count else 0x00191000 + count, "LO", "PHANTOM 1.0" if not count else f"value {count}")
+        original.add_new(
+            0x00190010 if not count else 0x00191000 + count, "LO", "PHANTOM 1.0" if not count else f"value {count}"
+        )
     print(f"{'':44}{'explicit µs':>14}{'implicit µs':>14}")
     columns = [timed(cases(encoded(original, uid), uid)) for uid in (EXPLICIT_LE, IMPLICIT_LE)]
     for name, explicit_us in columns[0].items():

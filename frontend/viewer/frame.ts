@@ -79,7 +79,7 @@ export function readFrame(facts: FrameFacts, body: ArrayBuffer): Frame {
 /** Returns a function from a stored bit pattern to its number: cut to bits stored, sign extended (PS3.5 8.1.1). */
 export function storedValue(facts: FrameFacts): (pattern: number) => number {
   const bits = facts.bits_stored;
-  if (facts.float || bits >= 32) return (value) => value;
+  if (facts.float || facts.bits_allocated > 16) return (value) => value; // these are numbers already
   const mask = 2 ** bits - 1;
   const sign = 2 ** (bits - 1);
   if (!facts.signed) return (pattern) => pattern & mask;
@@ -102,7 +102,7 @@ export function probe(frame: Frame, column: number, row: number): number | [numb
 
 /** Height of a pixel over its width, as the picture is to be shown (PS3.3 C.7.6.3.1.7). */
 export function pixelAspect(facts: FrameFacts): number {
-  const pair = facts.pixel_spacing ?? facts.pixel_aspect_ratio;
+  const pair = facts.pixel_aspect_ratio ?? facts.pixel_spacing;
   if (!pair || !(pair[0] > 0) || !(pair[1] > 0)) return 1;
   return pair[0] / pair[1];
 }

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-from radrelay.storage.database import Database
 from tests.archive.arriving import Door
 from tests.archive.databases import embedded, prepared_template
 from tests.postgres import drop_database, new_database, postgres_url
+
+from radrelay.settings import DatabaseSettings
+from radrelay.storage.database import Database
 
 __all__ = ["postgres_url"]
 
@@ -31,9 +32,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
         return
     server_url = request.getfixturevalue("postgres_url")
     url = new_database(server_url, request.getfixturevalue("postgres_template"))
-    from radrelay.settings import DatabaseSettings
-
-    opened = Database.open(DatabaseSettings(url=url), tmp_path, b"")
+    opened = Database.open(DatabaseSettings.model_validate({"url": url}), tmp_path, b"")
     yield opened
     opened.close()
     drop_database(url)

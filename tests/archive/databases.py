@@ -5,11 +5,12 @@ from __future__ import annotations
 from importlib import import_module
 from pathlib import Path
 
+from tests.postgres import new_database
+
 from radrelay.archive import search_index
 from radrelay.settings import DatabaseSettings
 from radrelay.storage.columns import Base
 from radrelay.storage.database import Database
-from tests.postgres import new_database
 
 ROOMS = ("storage", "audit", "identity", "access", "archive", "intake", "routing")
 
@@ -25,7 +26,7 @@ def create_schema(database: Database) -> None:
 
 def embedded(folder: Path) -> Database:
     """Open an empty SQLCipher database in `folder`."""
-    database = Database.open(DatabaseSettings(), folder, bytes(32))
+    database = Database.open(DatabaseSettings.model_validate({}), folder, bytes(32))
     create_schema(database)
     return database
 
@@ -33,7 +34,7 @@ def embedded(folder: Path) -> Database:
 def prepared_template(server_url: str) -> str:
     """Create a PostgreSQL database with the schema; returns its name."""
     url = new_database(server_url)
-    database = Database.open(DatabaseSettings(url=url), Path(), b"")
+    database = Database.open(DatabaseSettings.model_validate({"url": url}), Path(), b"")
     create_schema(database)
     database.close()
     return url.rsplit("/", 1)[1]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pydicom
 from pydicom.data import get_testdata_file
+from pydicom.uid import UID
 
 
 def ct_file(sop: str = "", patient_id: str = "", note: str = "", pixel_bytes: int = 0) -> bytes:
@@ -15,8 +16,7 @@ def ct_file(sop: str = "", patient_id: str = "", note: str = "", pixel_bytes: in
     path = Path(str(get_testdata_file("CT_small.dcm", download=False)))
     data = pydicom.dcmread(path)
     if sop:
-        data.SOPInstanceUID = sop
-        data.file_meta.MediaStorageSOPInstanceUID = sop
+        data.SOPInstanceUID = data.file_meta.MediaStorageSOPInstanceUID = UID(sop)
     if patient_id:
         data.PatientID = patient_id
     if note:

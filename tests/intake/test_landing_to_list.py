@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from radrelay.archive.arrivals import Arrival, Verdict
+from radrelay.archive.indexing import upsert_batch
 from radrelay.archive.models import Instance, Source, Study
 from radrelay.dicom.errors import Malformed
 from radrelay.dicom.part10 import parse_preamble
@@ -214,7 +215,7 @@ def wait_for(reached: Callable[[], bool], patience_s: float = 10.0) -> None:
 def test_a_record_that_no_table_takes_goes_aside_and_its_neighbours_are_indexed(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = rows.upsert_batch
+    real = upsert_batch
 
     def picky(session: Session, arrivals: list[Arrival]) -> list[Verdict]:
         if any(arrival.attributes.sop_uid == "1.2.2" for arrival in arrivals):
@@ -269,6 +270,7 @@ def test_segments_that_nobody_needs_are_given_back(make_site: MakeSite) -> None:
 
 SENDER = """
 import sys
+import uuid
 from tests.intake.samples import ct_file
 from radrelay.clock import SystemClock
 from radrelay.dicom.part10 import parse_preamble
@@ -276,7 +278,8 @@ from radrelay.intake.envelope import Origin
 from radrelay.intake.landing import Landing
 from radrelay.settings import Settings
 from radrelay.storage.keys import Keyring
-settings = Settings.model_validate({"data_dir": sys.argv[1], "storage": {"segment_bytes": 4 << 20, "min_free_bytes": 1 << 20, "ballast_bytes": 0}})
+storage = {"segment_bytes": 4 << 20, "min_free_bytes": 1 << 20, "ballast_bytes": 0}
+settings = Settings.model_validate({"data_dir": sys.argv[1], "storage": storage})
 landing = Landing.open(settings, "listen", Keyring.open(settings), SystemClock())
 writer = landing.open_object(Origin(uuid.UUID(sys.argv[2]), uuid.UUID(sys.argv[3]), "dicom"))
 file = ct_file("1.2.000000")

@@ -8,11 +8,13 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydicom import Dataset, dcmread
 from pydicom.data import get_testdata_file
 from pynetdicom import AE, build_role, evt
+from pynetdicom.association import Association
 from pynetdicom.pdu_primitives import (
     AsynchronousOperationsWindowNegotiation,
     SOPClassExtendedNegotiation,
@@ -22,6 +24,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made when im
     CTImageStorage,
     StorageCommitmentPushModel,
     StudyRootQueryRetrieveInformationModelFind,
+    StudyRootQueryRetrieveInformationModelGet,
     StudyRootQueryRetrieveInformationModelMove,
     Verification,
 )
@@ -145,7 +148,7 @@ def test_pynetdicom_negotiates_window_roles_and_identity(start: StartListener, a
     ae = AE("TESTER")
     ae.add_requested_context(StudyRootQueryRetrieveInformationModelFind)
     ae.add_requested_context(CTImageStorage)
-    ext_neg = [window, relational, identity, build_role(CTImageStorage, scp_role=True, scu_role=True)]
+    ext_neg: list[Any] = [window, relational, identity, build_role(CTImageStorage, scp_role=True, scu_role=True)]
     association = ae.associate("127.0.0.1", port, ext_neg=ext_neg)
     assert association.is_established
     acceptor = association.acceptor
@@ -253,7 +256,7 @@ def storescp(tmp_path: Path) -> Iterator[tuple[int, Path]]:
         port = free.getsockname()[1]
     folder = tmp_path / "received"
     folder.mkdir()
-    process = subprocess.Popen(["storescp", "+xa", "-od", str(folder), str(port)])
+    process = subprocess.Popen(["storescp", "+B", "+xa", "-od", str(folder), str(port)])
     for _ in range(100):
         try:
             socket.create_connection(("127.0.0.1", port)).close()
@@ -298,6 +301,7 @@ def test_move_to_a_dead_node_counts_failures(node: Node, archive: MemoryArchive,
     assert status.Status == 0xA702
     assert status.NumberOfFailedSuboperations == 1
     assert "nothing listens" in status.ErrorComment
+    assert failed is not None
     assert failed.FailedSOPInstanceUIDList == stored.sop_uid
 
 
@@ -307,32 +311,64 @@ def test_getscu_gets_images(
     for path in (ct_path, mr_path):
         load(archive, str(path))
     study = dcmread(ct_path).StudyInstanceUID
-    answer = dcmtk("getscu", "-v", "-S", "-od", tmp_path, *of_study(study), "localhost", port)
+    answer = dcmtk("getscu", "-v", "-S", "+B", "-od", tmp_path, *of_study(study), "localhost", port)
     assert answer.returncode == 0, answer.stderr
     (received,) = tmp_path.iterdir()
     assert hashlib.sha256(data_set_of(received)).digest() == hashlib.sha256(data_set_of(ct_path)).digest()
 
 
-def test_getscu_that_takes_only_implicit_gets_a_transcoded_image(
-    dcmtk: Dcmtk, port: int, archive: MemoryArchive, ct_path: Path, tmp_path: Path
+def test_getter_that_takes_only_implicit_gets_a_transcoded_image(
+    node: Node, archive: MemoryArchive, ct_path: Path
 ) -> None:
     load(archive, str(ct_path))
-    study = dcmread(ct_path).StudyInstanceUID
-    answer = dcmtk("getscu", "-S", "+xi", "-od", tmp_path, *of_study(study), "localhost", port)
-    assert answer.returncode == 0, answer.stderr
-    (received,) = tmp_path.iterdir()
-    found = dcmread(received)
-    assert found.file_meta.TransferSyntaxUID == "1.2.840.10008.1.2"
-    assert found.PixelData == dcmread(ct_path).PixelData
+    received: list[Dataset] = []
+
+    def on_store(event: evt.Event) -> int:
+        assert event.context.transfer_syntax == "1.2.840.10008.1.2"
+        received.append(event.dataset)
+        return 0x0000
+
+    ae = AE("TESTER")
+    ae.add_requested_context(StudyRootQueryRetrieveInformationModelGet)
+    ae.add_requested_context(CTImageStorage, "1.2.840.10008.1.2")
+    association = ae.associate(
+        node.host,
+        node.port,
+        ext_neg=[build_role(CTImageStorage, scp_role=True)],
+        evt_handlers=[(evt.EVT_C_STORE, on_store)],
+    )
+    query = level("STUDY")
+    query.StudyInstanceUID = dcmread(ct_path).StudyInstanceUID
+    *_, (status, _) = association.send_c_get(query, StudyRootQueryRetrieveInformationModelGet)
+    association.release()
+    assert status.Status == 0x0000
+    assert status.NumberOfCompletedSuboperations == 1
+    assert received[0].PixelData == dcmread(ct_path).PixelData
+
+
+def test_getter_without_a_context_for_the_image_hears_which_failed(
+    node: Node, archive: MemoryArchive, ct_path: Path
+) -> None:
+    stored = load(archive, str(ct_path))
+    ae = AE("TESTER")
+    ae.add_requested_context(StudyRootQueryRetrieveInformationModelGet)
+    association = ae.associate(node.host, node.port)
+    query = level("STUDY")
+    query.StudyInstanceUID = dcmread(ct_path).StudyInstanceUID
+    *_, (status, failed) = association.send_c_get(query, StudyRootQueryRetrieveInformationModelGet)
+    association.release()
+    assert status.Status == 0xA702
+    assert failed is not None
+    assert failed.FailedSOPInstanceUIDList == stored.sop_uid
 
 
 def test_commitment_is_reported_on_the_same_association(node: Node, archive: MemoryArchive, ct_path: Path) -> None:
     stored = load(archive, str(ct_path))
-    reports: list[tuple[int, Dataset]] = []
+    reports: list[tuple[int | None, Dataset]] = []
 
-    def on_report(event: evt.Event) -> int:
+    def on_report(event: evt.Event) -> tuple[int, None]:
         reports.append((event.event_type, event.event_information))
-        return 0x0000
+        return 0x0000, None
 
     association = ask_commitment(node, stored.sop_class_uid, [stored.sop_uid, "1.2.3.404"], on_report)
     wait_for(lambda: bool(reports))
@@ -344,10 +380,12 @@ def test_commitment_is_reported_on_the_same_association(node: Node, archive: Mem
     assert report.TransactionUID == "1.2.99"
 
 
-def ask_commitment(node: Node, sop_class: str, uids: list[str], on_report: Callable[[evt.Event], int] | None) -> object:
+def ask_commitment(
+    node: Node, sop_class: str, uids: list[str], on_report: Callable[[evt.Event], tuple[int, None]]
+) -> Association:
     ae = AE("COMMITTER")
     ae.add_requested_context(StorageCommitmentPushModel)
-    handlers = [(evt.EVT_N_EVENT_REPORT, on_report)] if on_report else []
+    handlers: list[Any] = [(evt.EVT_N_EVENT_REPORT, on_report)]
     association = ae.associate(node.host, node.port, evt_handlers=handlers)
     request = Dataset()
     request.TransactionUID = "1.2.99"
@@ -372,15 +410,17 @@ def test_commitment_report_follows_on_a_new_association_when_the_peer_hung_up(
     node: Node, archive: MemoryArchive, ct_path: Path
 ) -> None:
     stored = load(archive, str(ct_path))
-    reports: list[int] = []
+    reports: list[int | None] = []
 
-    def on_report(event: evt.Event) -> int:
+    def on_report(event: evt.Event) -> tuple[int, None]:
         reports.append(event.event_type)
-        return 0x0000
+        return 0x0000, None
 
     ae = AE("COMMITTER")
     ae.add_supported_context(StorageCommitmentPushModel, scu_role=False, scp_role=True)
     server = ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_N_EVENT_REPORT, on_report)])
+    assert server is not None
+    assert server.socket is not None
     client = Node("127.0.0.1", server.socket.getsockname()[1], "COMMITTER")
     event, elements = make_report("1.2.99", [Reference("1.2", stored.sop_uid)], {stored.sop_uid}, "RADRELAY")
     assert deliver_report(client, event, elements)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -26,6 +27,19 @@ CT = "1.2.840.10008.5.1.4.1.1.2"
 EXPLICIT = "1.2.840.10008.1.2.1"
 
 
+@dataclass(frozen=True)
+class Item:
+    """An object of three bytes."""
+
+    instance_id: uuid.UUID
+    sop_class_uid: str
+    sop_uid: str
+    transfer_syntax: str
+
+    def open(self, accepted: Sequence[str]) -> tuple[str, Iterable[bytes]]:
+        return self.transfer_syntax, [b"abc"]
+
+
 class Peer:
     """A destination that does as it is told and remembers what reached it."""
 
@@ -35,13 +49,14 @@ class Peer:
         self.answers: dict[str, int] = {}
         self.down = False
         self.breaks_after: int | None = None
-        self.takes = (EXPLICIT,)
 
-    def items(self, organisation_id: uuid.UUID, study_id: uuid.UUID, series_id: uuid.UUID | None) -> list[DeliveryItem]:
+    def items(
+        self, organisation_id: uuid.UUID, study_id: uuid.UUID, series_id: uuid.UUID | None
+    ) -> Sequence[DeliveryItem]:
         return list(self.stock.values())
 
-    def dataset(self, instance_id: uuid.UUID, transfer_syntaxes: Sequence[str]) -> tuple[bytes, str]:
-        return b"data", transfer_syntaxes[0]
+    def portions(self, items: Sequence[DeliveryItem]) -> Iterator[Sequence[DeliveryItem]]:
+        yield items
 
     @contextmanager
     def open(self, destination: Destination, items: Sequence[DeliveryItem]) -> Iterator[Peer]:
@@ -49,14 +64,11 @@ class Peer:
             raise ConnectionError("nobody answers at the address")
         yield self
 
-    def accepted(self, sop_class_uid: str) -> Sequence[str]:
-        return self.takes
-
-    def send(self, sop_class_uid: str, sop_uid: str, transfer_syntax_uid: str, dataset: bytes) -> tuple[int, str]:
+    def send(self, item: DeliveryItem) -> tuple[int, str, str]:
         if self.breaks_after is not None and len(self.received) >= self.breaks_after:
             raise ConnectionError("the association was aborted")
-        self.received.append(sop_uid)
-        return self.answers.get(sop_uid, 0), ""
+        self.received.append(item.sop_uid)
+        return self.answers.get(item.sop_uid, 0), "", item.transfer_syntax
 
 
 class House:
@@ -66,7 +78,7 @@ class House:
         self.clock = FixedClock(datetime(2026, 3, 29, 0, 59, tzinfo=UTC))
         self.database = Database.open(DatabaseSettings(), folder, b"k" * 32)
         Base.metadata.create_all(self.database.engine)
-        self.peer = Peer([DeliveryItem(uuid.uuid4(), CT, f"1.2.3.{n}", EXPLICIT) for n in range(3)])
+        self.peer = Peer([Item(uuid.uuid4(), CT, f"1.2.3.{n}", EXPLICIT) for n in range(3)])
         self.work = DeliveryWork(self.database, self.clock, WorkSettings(), self.peer, self.peer)
         with self.database.write() as session:
             self.destination_id = destinations.create_destination(

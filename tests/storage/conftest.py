@@ -8,6 +8,10 @@ import pytest
 
 from radrelay.settings import Settings
 from radrelay.storage.keys import Keyring
+from radrelay.storage.segments import SegmentReader
+from tests.postgres import postgres_url
+
+__all__ = ["postgres_url"]
 
 
 def settings_in(folder: Path, **storage: object) -> Settings:
@@ -24,3 +28,8 @@ def settings(tmp_path: Path) -> Settings:
 @pytest.fixture
 def keyring(settings: Settings) -> Keyring:
     return Keyring.open(settings, create=True)
+
+
+@pytest.fixture
+def reader(settings: Settings, keyring: Keyring) -> SegmentReader:
+    return SegmentReader(settings.landing_dir, keyring)

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from uuid import UUID
 
 from radrelay.errors import NotFound
+from radrelay.settings import Settings
+from radrelay.storage.keys import Keyring
 from radrelay.storage.segments import ScannedRecord, SegmentLog, SegmentReader, Ticket
 
 
@@ -54,3 +56,14 @@ def is_gone(reader: SegmentReader, ticket: Ticket) -> bool:
     except NotFound:
         return True
     return False
+
+
+def opened(settings: Settings, keyring: Keyring, owner: str = "listen") -> SegmentLog:
+    return SegmentLog.open(settings.landing_dir, owner, keyring, settings.storage)
+
+
+def fill(log: SegmentLog, count: int, size: int = 90_000) -> list[bytes]:
+    payloads = [payload_of(size, seed) for seed in range(count)]
+    for payload in payloads:
+        log.wait_durable(land(log, payload))
+    return payloads

@@ -58,9 +58,7 @@ class RecordingFiles(PosixFiles):
         super().pwrite(handle, data, offset)
         with self._lock:
             kept = bytes(data)
-            self.events.append(
-                Event("write", self._handles[handle], start=offset, end=offset + len(kept), data=kept)
-            )
+            self.events.append(Event("write", self._handles[handle], start=offset, end=offset + len(kept), data=kept))
 
     def fdatasync(self, handle: int) -> None:
         with self._lock:
@@ -97,12 +95,10 @@ class RecordingFiles(PosixFiles):
 def leave_behind(events: list[Event], source: Path, target: Path, chance: random.Random) -> None:
     """Write into `target` a disk that a power loss right after `events` could leave of `source`."""
     synced: dict[int, int] = {}
-    names_durable = 0
     for event in events:
         if event.kind == "sync":
             synced[event.file] = max(synced.get(event.file, 0), event.covers)
-        elif event.kind == "dirsync":
-            names_durable = max(names_durable, event.covers)
+    names_durable = max((event.covers for event in events if event.kind == "dirsync"), default=0)
     names_until = chance.randint(names_durable, len(events))
     kept_at_all = chance.random()
     names: dict[str, int] = {}
@@ -112,16 +108,20 @@ def leave_behind(events: list[Event], source: Path, target: Path, chance: random
             certain = index < synced.get(event.file, 0)
             _apply(contents.setdefault(event.file, bytearray()), event, certain, kept_at_all, chance)
         elif index < names_until:
-            if event.kind == "create":
-                names[event.path] = event.file
-            elif event.kind == "rename" and event.path in names:
-                names[event.new_path] = names.pop(event.path)
-            elif event.kind == "unlink":
-                names.pop(event.path, None)
+            _name(names, event)
     for path, file in names.items():
         landed = target / Path(path).relative_to(source)
         landed.parent.mkdir(parents=True, exist_ok=True)
         landed.write_bytes(contents.get(file, b""))
+
+
+def _name(names: dict[str, int], event: Event) -> None:
+    if event.kind == "create":
+        names[event.path] = event.file
+    elif event.kind == "rename" and event.path in names:
+        names[event.new_path] = names.pop(event.path)
+    elif event.kind == "unlink":
+        names.pop(event.path, None)
 
 
 def _apply(content: bytearray, event: Event, certain: bool, kept_at_all: float, chance: random.Random) -> None:

@@ -11,7 +11,6 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from radrelay.settings import Settings
 from radrelay.storage.keys import Keyring
 from radrelay.storage.landing_format import (
     PAGE,
@@ -54,7 +53,7 @@ def test_a_changed_header_is_no_record(at: int, change: int) -> None:
 
 
 @cache
-def unsealed() -> tuple[Settings, Keyring, bytes, list[Ticket]]:
+def unsealed() -> tuple[Keyring, bytes, list[Ticket]]:
     """Return an open segment's bytes as a crash would leave them, and what is in it."""
     folder = Path(tempfile.mkdtemp(prefix="radrelay-scanner-"))
     settings = settings_in(folder)
@@ -64,13 +63,13 @@ def unsealed() -> tuple[Settings, Keyring, bytes, list[Ticket]]:
     log.wait_durable(tickets[-1])
     raw = (log.directory / f"seg-{tickets[0].location.segment:010d}.seg").read_bytes()
     log.close()
-    return settings, keyring, raw, tickets
+    return keyring, raw, tickets
 
 
 @few
 @given(st.data())
 def test_recovery_of_a_torn_segment_shows_whole_records_only(data: st.DataObject) -> None:
-    settings, keyring, raw, tickets = unsealed()
+    keyring, raw, tickets = unsealed()
     end = tickets[-1].location.offset + PAGE * 9
     damage = data.draw(
         st.lists(st.tuples(st.integers(PAGE, end), st.binary(min_size=1, max_size=600)), min_size=1, max_size=4)
@@ -87,7 +86,5 @@ def test_recovery_of_a_torn_segment_shows_whole_records_only(data: st.DataObject
         assert reader.recover("listen")
         found = whole_records(reader)
     ends = [ticket.location.offset for ticket in tickets[1:]] + [end]
-    untouched = {
-        ticket.location.record_id for ticket, stop in zip(tickets, ends, strict=True) if stop <= first_damage
-    }
+    untouched = {ticket.location.record_id for ticket, stop in zip(tickets, ends, strict=True) if stop <= first_damage}
     assert untouched <= found.keys() <= {ticket.location.record_id for ticket in tickets}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,16 +15,11 @@ from starlette.testclient import TestClient
 
 from radrelay.access import ensure_default_grants
 from radrelay.archive import search_index
-from radrelay.archive.metadata import MetadataReader
-from radrelay.archive.reader import InstanceReader
-from radrelay.archive.renditions import Renditions
 from radrelay.clock import FixedClock
 from radrelay.identity import Identity
 from radrelay.identity.passwords import Passwords
 from radrelay.intake.indexer import Indexer
 from radrelay.intake.landing import Landing
-from radrelay.intake.parcels import Parcels
-from radrelay.intake.quarantine import Quarantine
 from radrelay.intake.sources import SourceBook, ensure_defaults
 from radrelay.settings import Settings, StorageSettings, WebSettings
 from radrelay.storage.columns import Base
@@ -34,7 +29,8 @@ from radrelay.storage.keystore import KeyStore
 from radrelay.storage.packs import PackStore
 from radrelay.storage.segments import SegmentReader
 from radrelay.web.application import create
-from radrelay.web.services import WebServices
+from radrelay.web.assembly import assemble
+from radrelay.web.services import EchoAnswer, EchoTarget, WebServices
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 PASSWORD = "correct horse battery staple"
@@ -53,6 +49,19 @@ class Login:
         return {"X-CSRF-Token": self.csrf}
 
 
+@dataclass(frozen=True)
+class OpenParts:
+    """What a role's process has open."""
+
+    settings: Settings
+    clock: FixedClock
+    keyring: Keyring
+    keys: KeyStore
+    database: Database
+    packs: PackStore
+    segments: SegmentReader
+
+
 @dataclass
 class WebSite:
     """One installation under test."""
@@ -65,6 +74,7 @@ class WebSite:
     app: FastAPI
     indexer: Indexer
     landing: Landing
+    parts: OpenParts
     clients: list[TestClient] = field(default_factory=list)
 
     @property
@@ -101,6 +111,10 @@ class WebSite:
         return total
 
 
+def answering(target: EchoTarget) -> EchoAnswer:
+    return EchoAnswer(ok=target.port == 104, message=f"asked {target.ae_title}", ms=1.5)
+
+
 def open_site(folder: Path, web: dict[str, object] | None = None) -> WebSite:
     settings = Settings(
         data_dir=folder / "data",
@@ -123,32 +137,22 @@ def open_site(folder: Path, web: dict[str, object] | None = None) -> WebSite:
     book = SourceBook(database, settings)
     landing = Landing.open(settings, "web", keyring, clock, book)
     segments = SegmentReader(settings.landing_dir, keyring)
-    packs = PackStore.open(settings, keyring, KeyStore.open(settings, keyring))
-    reader = InstanceReader(database, clock, segments, packs)
-    services = WebServices(
-        settings=settings,
-        clock=clock,
-        database=database,
-        identity=identity,
-        organisation_id=organisation_id,
-        metadata_key=keyring.metadata_key,
-        landing=landing,
-        parcels=Parcels(database, clock),
-        sources=book,
-        quarantine=Quarantine(database, segments, clock),
-        reader=reader,
-        metadata=MetadataReader(reader, packs),
-        renditions=Renditions(reader),
-        static_dir=folder / "static",
+    keys = KeyStore.open(settings, keyring)
+    packs = PackStore.open(settings, keyring, keys)
+    parts = OpenParts(settings, clock, keyring, keys, database, packs, segments)
+    services = replace(
+        assemble(parts, identity, organisation_id, landing, book), static_dir=folder / "static", echo=answering
     )
     indexer = Indexer(database, segments, settings, clock)
-    return WebSite(settings, clock, database, identity, services, create(services), indexer, landing)
+    return WebSite(settings, clock, database, identity, services, create(services), indexer, landing, parts)
 
 
 def close_site(site: WebSite) -> None:
     for client in site.clients:
         client.close()
     site.landing.close()
+    site.parts.packs.close()
+    site.parts.keys.close()
     site.database.close()
 
 

@@ -99,6 +99,7 @@ export const destinations = {
 
 export const quarantine = {
   list: () => get<{ quarantined: Quarantined[] }>('/api/quarantine').then((answer) => answer.quarantined),
+  headerUrl: (id: string) => `/api/quarantine/${part(id)}/header`,
   release: (id: string) => post(`/api/quarantine/${part(id)}/release`, { as: 'as-received' }),
   remove: (id: string) => remove(`/api/quarantine/${part(id)}`),
 };

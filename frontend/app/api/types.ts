@@ -47,8 +47,9 @@ export interface Study {
 export interface StudyPage {
   studies: Study[];
   next_cursor: string | null;
-  total: number | null;
-  total_capped?: boolean;
+  total: number;
+  /** There are more than `total`. */
+  total_capped: boolean;
 }
 
 export interface SeriesRow {
@@ -57,7 +58,7 @@ export interface SeriesRow {
   modality: string;
   number: number | null;
   description: string;
-  body_part?: string;
+  body_part: string;
   instance_count: number;
   frame_count: number;
 }
@@ -76,7 +77,7 @@ export interface HoldingRow {
   expires_at: string | null;
   ceiling_at: string | null;
   hold_until: string | null;
-  hold_reason?: string;
+  hold_reason: string;
 }
 
 export interface StudyDetail extends Study {
@@ -96,14 +97,13 @@ export interface InstanceRow {
   transfer_syntax: string;
   viewable: boolean;
   why_not: string | null;
-  cine_rate?: number | null;
-  file_name?: string;
+  cine_rate: number | null;
+  file_name: string;
 }
 
 export interface SeriesDetail {
-  id?: string;
-  study_id?: string;
-  modality?: string;
+  id: string;
+  study_id: string;
   instances: InstanceRow[];
 }
 
@@ -134,7 +134,7 @@ export interface Parcel {
 
 export interface Quarantined {
   id: string;
-  source: string;
+  source_id: string;
   code: string;
   reason: string;
   study_uid: string;
@@ -145,6 +145,7 @@ export interface Quarantined {
   size: number;
   received_at: string;
   ends_at: string | null;
+  releasable: boolean;
 }
 
 export interface Source {
@@ -152,7 +153,7 @@ export interface Source {
   name: string;
   kind: 'dicom' | 'stow' | 'upload' | 'import' | 'folder';
   ae_title: string | null;
-  callers: string;
+  callers: string | null;
   folder: string | null;
   issuer_of_patient_id: string;
   retention_s: number | null;

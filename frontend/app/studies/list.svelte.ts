@@ -133,7 +133,7 @@ export class StudyList {
   }
 
   #count(page: StudyPage): void {
-    if (page.total !== null && page.total !== undefined) this.total = page.total;
-    this.capped = page.total_capped ?? false;
+    this.total = page.total;
+    this.capped = page.total_capped;
   }
 }

@@ -11,7 +11,7 @@ export interface StackPicture extends Picture {
 }
 
 export function stackOf(instances: readonly InstanceRow[]): StackPicture[] {
-  return instances.flatMap((instance) => {
+  return instances.flatMap((instance): StackPicture[] => {
     if (!instance.viewable) return [{ instance, frame: 1, address: null }];
     return Array.from({ length: Math.max(1, instance.frames) }, (_, at) => ({
       instance,

@@ -5,28 +5,57 @@ Samples are generated phantoms with realistic headers and the real files that py
 
 from __future__ import annotations
 
-import io
-import uuid
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import pydicom.data
 import structlog
-from pydicom.data import get_testdata_files
 
 from radrelay.app.core import open_core
-from radrelay.app.prepare import prepare
 from radrelay.dicom import phantoms
+from radrelay.intake.files import FileLander
 from radrelay.intake.landing import Landing
-from radrelay.intake.parcels import create_parcel
+from radrelay.intake.parcels import Parcels
 from radrelay.intake.sources import SourceBook
 from radrelay.settings import Settings
+from radrelay.storage.ids import new_id
 
 log = structlog.get_logger(__name__)
+
+MONTH_S = 30 * 24 * 3600
 
 
 def demo_settings(settings: Settings) -> Settings:
     """Return the settings with a data directory beside the ordinary one, and studies that stay a month."""
-    month_s = 30 * 24 * 3600
-    retention = settings.retention.model_copy(update={"uploaded_s": month_s, "pushed_s": month_s})
-    return settings.model_copy(update={"data_dir": settings.data_dir.parent / "demo", "retention": retention})
+    retention = settings.retention.model_copy(update={"uploaded_s": MONTH_S, "pushed_s": MONTH_S, "quiet_s": 5.0})
+    folder = settings.data_dir.parent / f"{settings.data_dir.name}-demo"
+    return settings.model_copy(update={"data_dir": folder, "retention": retention})
+
+
+def load_samples(settings: Settings) -> int:
+    """Land the samples as one parcel of the import source; returns how many files were kept."""
+    core = open_core(settings)
+    landing = Landing.open(settings, f"import-{new_id().hex}", core.keyring, core.clock)
+    try:
+        book = SourceBook(core.database, settings)
+        book.refresh()
+        parcels = Parcels(core.database, core.clock)
+        origin = parcels.create(book.resolve("import"), "sample studies")
+        lander = FileLander(landing, origin)
+        kept = 0
+        for name, content in _samples():
+            kept += lander.land(name, [content], wait=False).landed is not None
+        parcels.seal(landing, origin)
+        log.info("samples loaded", files=kept)
+        return kept
+    finally:
+        landing.close()
+        core.close()
+
+
+def _samples() -> Iterator[tuple[str, bytes]]:
+    for number, content in enumerate(phantoms.samples()):
+        yield f"phantoms/{number:04d}.dcm", content
+    folder = Path(pydicom.data.__file__).parent / "test_files"
+    for path in sorted(folder.glob("*.dcm")):
+        yield f"pydicom/{path.name}", path.read_bytes()

@@ -112,7 +112,9 @@ def _clock(settings: Settings) -> Iterator[Finding]:
     now = datetime.now(UTC)
     newest = max((p.stat().st_mtime for p in settings.log_dir.glob("*.log")), default=0.0)
     if newest and datetime.fromtimestamp(newest, UTC) > now + timedelta(minutes=5):
-        yield Finding("clock", "bad", f"it is {now:%Y-%m-%d %H:%M} UTC, but logs are from later", "set the clock, use NTP")
+        yield Finding(
+            "clock", "bad", f"it is {now:%Y-%m-%d %H:%M} UTC, but logs are from later", "set the clock, use NTP"
+        )
     else:
         yield Finding("clock", "good", f"{now:%Y-%m-%d %H:%M:%S} UTC")
 

@@ -97,5 +97,3 @@ class Writer:
         """Make the object durable; errors carry their DIMSE status."""
         self._objects.finish()
         return STORED
-
-

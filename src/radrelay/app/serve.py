@@ -42,7 +42,7 @@ def _when_ready(settings: Settings, text: str, *, load: bool) -> Callable[[], bo
 
     def ready() -> bool:
         try:
-            with urllib.request.urlopen(address, timeout=1):  # noqa: S310 -- own address, http
+            with urllib.request.urlopen(address, timeout=1):
                 pass
         except (urllib.error.URLError, OSError):
             return False
@@ -79,4 +79,3 @@ def _reachable(host: str) -> str:
 def _is_empty(core: Core) -> bool:
     with core.database.read() as session:
         return session.scalar(sa.select(Study.id).limit(1)) is None
-

@@ -1,4 +1,4 @@
-"""Queries and answers in DICOM's own terms: attributes by tag, as QIDO-RS and C-FIND speak (PS3.4 C.2.2.2, PS3.18 10.6).
+"""Queries and answers in DICOM's own terms, as QIDO-RS and C-FIND speak (PS3.4 C.2.2.2, PS3.18 10.6).
 
 In: (tag, text) keys, several values parted by backslashes. Out: the archive's queries; what no query knows is named.
 Answers are DICOM JSON objects made from the rows, the same for both faces.

@@ -109,11 +109,8 @@ def _signature(keys: AuditKeys, writer: str, sequence: int, digest: bytes, at: d
 def sign_roots(session: Session, clock: Clock, metadata_key: bytes) -> int:
     """Sign the head of every chain that grew since its last root; returns how many were signed."""
     keys, at = AuditKeys.derive(metadata_key), clock.now()
-    signed = dict(
-        session.execute(sa.select(AuditRoot.writer, sa.func.max(AuditRoot.sequence)).group_by(AuditRoot.writer))
-        .tuples()
-        .all()
-    )
+    last = sa.select(AuditRoot.writer, sa.func.max(AuditRoot.sequence)).group_by(AuditRoot.writer)
+    signed: dict[str, int] = {row[0]: row[1] for row in session.execute(last)}
     heads = session.execute(sa.select(AuditWriter.writer, AuditWriter.sequence, AuditWriter.hash)).all()
     rows = [
         {"writer": writer, "sequence": sequence, "hash": digest, "at": at,

@@ -176,7 +176,8 @@ def _parts(data_set: Buffer, ts: str) -> tuple[Recipe, FrameDescriptor, int, int
         or step < SMALLEST_FRAME
         or (descriptor.word_swapped and step % 2)
     )
-    if unfit or frames < 1 or location.length is None or location.length < frames * step:
+    there = min(location.length or 0, len(data_set) - location.offset)
+    if unfit or frames < 1 or there < frames * step:
         return None
     recipe = Recipe(
         rows=descriptor.rows,

@@ -111,8 +111,10 @@ class _Import:
         self._progress = progress
         assert origin.parcel_id is not None  # noqa: S101 — an import makes its parcel
         self._state = ImportProgress(origin.parcel_id)
+        self._many = False
 
     def run(self, path: Path) -> ImportProgress:
+        self._many = path.is_dir()
         for file, name in walk(path):
             self._state.current = name
             try:
@@ -140,7 +142,7 @@ class _Import:
         source = FileSource(file)
         try:
             archive_id = uuid.uuid5(self._import_id, name)
-            unpacked = Unpacker(self._landing, self._origin, archive_id).unpack(source, name)
+            unpacked = Unpacker(self._landing, self._origin, archive_id).unpack(source, name if self._many else "")
         finally:
             source.close()
         self._state.kept += unpacked.kept

@@ -146,7 +146,10 @@ class Unpacker:
         self._counts = Unpacked()
 
     def unpack(self, source: ByteSource, name: str = "") -> Unpacked:
-        """Land every member of the archive `source`, what is in nested archives too; what is refused is noted."""
+        """Land every member of the archive `source`, what is in nested archives too; what is refused is noted.
+
+        `name` goes before the members' names.
+        """
         try:
             self._unpack(source, name, 1)
         except ArchiveExhausted as limit:
@@ -181,7 +184,7 @@ class Unpacker:
     def _unpack_member(self, source: ByteSource, member: Member, prefix: str, depth: int) -> None:
         self._counts.files += 1
         name = cleaned_name(member.name) or f"file-{member.index + 1}"
-        shown = f"{prefix}/{name}" if depth > 1 else name
+        shown = f"{prefix}/{name}" if prefix else name
         item_id = self._item(f"{prefix}#{depth}", member.index)
 
         def nested(_: str, chunks: Iterator[Fragment]) -> int:

@@ -28,6 +28,9 @@ READ_BYTES = 65536
 LINGER_S = 2.0
 """How long a refused connection is kept, so that its peer reads the refusal before the connection is gone."""
 
+OUT_OF_FILES_PAUSE_S = 0.05
+"""When the system gives no more descriptors, trying again at once would only burn the processor."""
+
 
 @dataclass(slots=True)
 class Waiting:
@@ -113,6 +116,7 @@ class Reception:
             if not isinstance(error, BlockingIOError):
                 log.warning("a connection could not be accepted", reason=error.strerror or str(error))
                 self._make_room()
+                self._stopping.wait(OUT_OF_FILES_PAUSE_S)
             return
         sock.setblocking(False)
         if len(self._waiting) >= self._capacity:

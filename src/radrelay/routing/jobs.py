@@ -7,9 +7,8 @@ was under way may reach the destination twice, which C-STORE allows.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -17,7 +16,6 @@ import sqlalchemy as sa
 import structlog
 
 from radrelay.clock import Clock
-from radrelay.errors import RadrelayError
 from radrelay.routing import deliveries
 from radrelay.routing.deliveries import Receipt
 from radrelay.routing.models import Delivery, DeliveryReceipt, Destination
@@ -28,40 +26,54 @@ from radrelay.storage.outbox import Event
 log = structlog.get_logger(__name__)
 
 BATCH = 25  # receipts per transaction
-NO_ANSWER = -1
 
 
-@dataclass(frozen=True)
-class DeliveryItem:
-    """One instance to be sent."""
+class DeliveryItem(Protocol):
+    """One instance to be sent; a `network.ports.RetrieveItem` that knows its row."""
 
-    instance_id: uuid.UUID
-    sop_class_uid: str
-    sop_uid: str
-    transfer_syntax_uid: str
+    @property
+    def instance_id(self) -> uuid.UUID:
+        """Return the instance's id."""
+        ...
+
+    @property
+    def sop_class_uid(self) -> str:
+        """Return its SOP Class UID."""
+        ...
+
+    @property
+    def sop_uid(self) -> str:
+        """Return its SOP Instance UID."""
+        ...
+
+    @property
+    def transfer_syntax(self) -> str:
+        """Return the transfer syntax that it is kept in."""
+        ...
+
+    def open(self, accepted: Sequence[str]) -> tuple[str, Iterable[bytes]]:
+        """Return the data set in one of `accepted`: which one, and its bytes in pieces."""
+        ...
 
 
 class ObjectSource(Protocol):
     """What deliveries need of the archive."""
 
-    def items(self, organisation_id: uuid.UUID, study_id: uuid.UUID, series_id: uuid.UUID | None) -> list[DeliveryItem]:
+    def items(
+        self, organisation_id: uuid.UUID, study_id: uuid.UUID, series_id: uuid.UUID | None
+    ) -> Sequence[DeliveryItem]:
         """Return the current instances of the study or series that have not expired."""
-        ...
-
-    def dataset(self, instance_id: uuid.UUID, transfer_syntaxes: Sequence[str]) -> tuple[bytes, str]:
-        """Return the data set in the first way it can be had in one of `transfer_syntaxes`, and which one that is."""
         ...
 
 
 class Sending(Protocol):
     """An association to a destination."""
 
-    def accepted(self, sop_class_uid: str) -> Sequence[str]:
-        """Return the transfer syntaxes that the destination takes for the SOP class; empty: none."""
-        ...
+    def send(self, item: DeliveryItem) -> tuple[int, str, str]:
+        """Send one object; returns the DIMSE status, the error comment and the transfer syntax used.
 
-    def send(self, sop_class_uid: str, sop_uid: str, transfer_syntax_uid: str, dataset: bytes) -> tuple[int, str]:
-        """Send one object; returns the DIMSE status and the error comment. Raises `ConnectionError` when it breaks."""
+        Raises `ConnectionError` when the association is lost.
+        """
         ...
 
 
@@ -70,6 +82,10 @@ class Dialler(Protocol):
 
     def open(self, destination: Destination, items: Sequence[DeliveryItem]) -> AbstractContextManager[Sending]:
         """Associate for the SOP classes of `items`; raises `ConnectionError` in plain words."""
+        ...
+
+    def portions(self, items: Sequence[DeliveryItem]) -> Iterator[Sequence[DeliveryItem]]:
+        """Part `items` so that one association can carry each portion."""
         ...
 
 
@@ -99,9 +115,10 @@ class DeliveryWork:
             if not items:
                 error = "the study is no longer here"
             elif todo:
-                with self._dialler.open(destination, todo) as sending:
-                    for batch in _batches(self._send_all(delivery.id, sending, todo)):
-                        self._record(delivery.id, batch, len(items))
+                for portion in self._dialler.portions(todo):
+                    with self._dialler.open(destination, portion) as sending:
+                        for batch in _batches(self._send_all(delivery.id, sending, portion)):
+                            self._record(delivery.id, batch, len(items))
         except ConnectionError as broken:
             error = str(broken)
         self._end(delivery.id, len(items), error, gone=not items)
@@ -137,19 +154,8 @@ class DeliveryWork:
                 looked_at = now
                 if self._cancelled(delivery_id):
                     return
-            yield self._send(sending, item)
-
-    def _send(self, sending: Sending, item: DeliveryItem) -> Receipt:
-        syntaxes = sending.accepted(item.sop_class_uid)
-        if not syntaxes:
-            comment = "the destination does not take this kind of object"
-            return Receipt(item.instance_id, item.sop_uid, 0x0122, comment, "")
-        try:
-            dataset, syntax = self._source.dataset(item.instance_id, syntaxes)
-        except RadrelayError as error:
-            return Receipt(item.instance_id, item.sop_uid, NO_ANSWER, error.message, "")
-        status, comment = sending.send(item.sop_class_uid, item.sop_uid, syntax, dataset)
-        return Receipt(item.instance_id, item.sop_uid, status, comment, syntax)
+            status, comment, syntax = sending.send(item)
+            yield Receipt(item.instance_id, item.sop_uid, status, comment, syntax)
 
     def _cancelled(self, delivery_id: uuid.UUID) -> bool:
         with self._database.read() as session:

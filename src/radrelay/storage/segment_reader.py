@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from radrelay.storage.file_layer import FileLayer, PosixFiles
 from radrelay.storage.keys import TAG_BYTES, Keyring
@@ -36,17 +35,17 @@ from radrelay.storage.landing_format import (
     open_part,
     parse_record_header,
     parse_segment_page,
-    segment_context,
     segment_name,
     segment_path_number,
 )
 from radrelay.storage.large_objects import LargeReference, large_path, read_large
+from radrelay.storage.open_segment import OpenSegment, first_page
 from radrelay.storage.segment_owner import LandingInUse, OwnerLock, erasing
 from radrelay.storage.segment_recovery import large_records, recover_directory
 from radrelay.storage.watermark import read_watermark
 
 FREE_STOCK = 8
-OPEN_SEGMENTS = 64
+OPEN_SEGMENTS = 32
 GUESS_BYTES = 8192  # header, envelope and head of most objects in one read
 SCAN_BYTES = 32 << 20  # heads in one scan's answer, at most about this much
 STREAM_BYTES = 1 << 20
@@ -90,7 +89,7 @@ class SegmentReader:
         self._keyring = keyring
         self._files = files or PosixFiles()
         self._lock = threading.Lock()
-        self._open: OrderedDict[tuple[str, int], _OpenSegment] = OrderedDict()
+        self._open: OrderedDict[tuple[str, int], OpenSegment] = OrderedDict()
         self._sealed: dict[tuple[str, int], SegmentInfo] = {}
 
     def owners(self) -> list[str]:
@@ -110,7 +109,7 @@ class SegmentReader:
             info = self._sealed.get((owner, number))
             if info is None:
                 try:
-                    header = self._segment(owner, number).header()
+                    _, header = self._current(owner, number)
                 except SegmentGone:
                     continue
                 info = SegmentInfo(number, header.epoch, header.sealed_end is not None)
@@ -127,8 +126,7 @@ class SegmentReader:
         SegmentGone
             The segment was freed, or is of another epoch than `epoch`.
         """
-        opened = self._segment(owner, segment)
-        header = opened.header()
+        opened, header = self._current(owner, segment)
         if epoch is not None and header.epoch != epoch:
             self._forget(owner, segment)
             raise SegmentGone
@@ -204,7 +202,7 @@ class SegmentReader:
         if not path.exists():
             return True
         with erasing(directory):
-            header = parse_segment_page(_first_page(path))
+            header = parse_segment_page(first_page(path))
             if header is not None and header.epoch != epoch:
                 return True
             if header is not None and header.sealed_end is None:
@@ -221,6 +219,8 @@ class SegmentReader:
                     self._files.zero_fill(handle, PAGE, header.sealed_end)
                     self._files.fdatasync(handle)
             finally:
+                if not keep:
+                    os.ftruncate(handle, 0)  # a reader that still has it open keeps no space
                 self._files.close(handle)
             if keep:
                 self._files.rename(path, path.with_name(f"free-{segment:010d}.seg"))
@@ -267,13 +267,13 @@ class SegmentReader:
         versions: set[int] = set()
         for owner in self.owners():
             for path in (self._landing / owner).glob("seg-*.seg"):
-                header = parse_segment_page(_first_page(path))
+                header = parse_segment_page(first_page(path))
                 if header is not None:
                     versions.add(int.from_bytes(header.wrapped_key[:4], "big"))
         return versions
 
     def _scanned(
-        self, opened: _OpenSegment, owner: str, record: RecordHeader, offset: int, data: bytes
+        self, opened: OpenSegment, owner: str, record: RecordHeader, offset: int, data: bytes
     ) -> ScannedRecord:
         if record.body_at > len(data):
             data = opened.pread(record.body_at, offset)
@@ -314,13 +314,13 @@ class SegmentReader:
                 raise RecordGone from None
             raise
 
-    def _record(self, location: RecordLocation) -> tuple[_OpenSegment, RecordHeader]:
+    def _record(self, location: RecordLocation) -> tuple[OpenSegment, RecordHeader]:
         opened = self._segment(location.owner, location.segment)
         data = opened.pread(HEADER_BYTES, location.offset)
         record = parse_record_header(data, location.epoch, location.segment, opened.size - location.offset)
         if record is None:
             self._forget(location.owner, location.segment)
-            header = self._segment(location.owner, location.segment).header()
+            _, header = self._current(location.owner, location.segment)
             if header.epoch != location.epoch:
                 raise SegmentGone
             raise RecordDamaged("a landed record's header is damaged")
@@ -350,67 +350,29 @@ class SegmentReader:
         finally:
             self._files.close(handle)
 
-    def _segment(self, owner: str, number: int) -> _OpenSegment:
+    def _segment(self, owner: str, number: int) -> OpenSegment:
         with self._lock:
             kept = self._open.get((owner, number))
             if kept is not None:
                 self._open.move_to_end((owner, number))
                 return kept
-        opened = _OpenSegment(self._landing / owner / segment_name(number), self._keyring)
+        opened = OpenSegment(self._landing / owner / segment_name(number), self._keyring)
         with self._lock:
             self._open[owner, number] = opened
             while len(self._open) > OPEN_SEGMENTS:
                 self._open.popitem(last=False)
         return opened
 
+    def _current(self, owner: str, number: int) -> tuple[OpenSegment, SegmentHeader]:
+        """Return a segment with its header as it is now; raises `SegmentGone`."""
+        opened = self._segment(owner, number)
+        try:
+            return opened, opened.header()
+        except SegmentGone:
+            self._forget(owner, number)
+            raise
+
     def _forget(self, owner: str, number: int) -> None:
         with self._lock:
             self._open.pop((owner, number), None)
             self._sealed.pop((owner, number), None)
-
-
-class _OpenSegment:
-    """A segment file open for reading; closed when the last thread that uses it lets go."""
-
-    def __init__(self, path: Path, keyring: Keyring) -> None:
-        self._handle = -1
-        try:
-            self._handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError as error:
-            raise SegmentGone from error
-        self.size = os.fstat(self._handle).st_size
-        self._keyring = keyring
-        self._ciphers: dict[int, AESGCM] = {}
-
-    def __del__(self) -> None:
-        if self._handle >= 0:
-            os.close(self._handle)
-
-    def pread(self, length: int, offset: int) -> bytes:
-        return os.pread(self._handle, length, offset)
-
-    def header(self) -> SegmentHeader:
-        """Read the header anew: it is sealed, or freed, by others."""
-        header = parse_segment_page(self.pread(PAGE, 0))
-        if header is None:
-            raise SegmentGone
-        return header
-
-    def cipher(self, epoch: int) -> AESGCM:
-        """Return the segment's cipher, provided that it is still of `epoch`."""
-        cipher = self._ciphers.get(epoch)
-        if cipher is None:
-            header = self.header()
-            if header.epoch != epoch:
-                raise SegmentGone
-            key = self._keyring.unwrap(header.wrapped_key, segment_context(header.number, header.epoch))
-            cipher = self._ciphers[epoch] = AESGCM(key)
-        return cipher
-
-
-def _first_page(path: Path) -> bytes:
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        return os.pread(handle, PAGE, 0)
-    finally:
-        os.close(handle)

@@ -51,7 +51,7 @@ class SegmentSupply:
         self._ready: WritableSegment | None = None
         self._failure: OSError | None = None
         self._wanted = True
-        self._busy = False  # records arrive: keep spare segments too
+        self._begun = 0  # segments begun: from the second on, spare ones are kept too
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="segment-supply", daemon=True)
         self._thread.start()
@@ -72,9 +72,10 @@ class SegmentSupply:
             return segment
 
     def want_next(self) -> None:
-        """Let the next segment, and spare ones, be made."""
+        """Let the next segment be made; an owner that goes through segments gets spare ones too."""
         with self._gate:
-            self._wanted = self._busy = True
+            self._wanted = True
+            self._begun += 1
             self._gate.notify_all()
 
     def close(self) -> None:
@@ -114,7 +115,7 @@ class SegmentSupply:
     def _missing(self) -> bool:
         if self._ready is None:
             return self._wanted
-        return self._busy and len(self._free()) < SPARE_SEGMENTS
+        return self._begun > 1 and len(self._free()) < SPARE_SEGMENTS
 
     def _free(self) -> list[Path]:
         return sorted(self._directory.glob("free-*.seg"))

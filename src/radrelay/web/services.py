@@ -68,7 +68,7 @@ class EchoAnswer:
     ms: float
 
 
-def _no_echo(target: EchoTarget) -> EchoAnswer:
+def no_echo(target: EchoTarget) -> EchoAnswer:
     """Stand for the DICOM client where the composition root hands none in."""
     del target
     return EchoAnswer(ok=False, message="this process has no DICOM client", ms=0.0)
@@ -119,7 +119,7 @@ class WebServices:
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     readiness: Sequence[ReadinessCheck] = ()
     roles: Callable[[], Sequence[RoleState]] = tuple
-    echo: Callable[[EchoTarget], EchoAnswer] = _no_echo
+    echo: Callable[[EchoTarget], EchoAnswer] = no_echo
     static_dir: Path = STATIC
     upload_threads: UploadThreads = field(default_factory=UploadThreads)
 

@@ -95,16 +95,13 @@ def attachment_rows(session: Session, study_id: uuid.UUID, now: datetime) -> Seq
 
 def holding_rows(session: Session, study_id: uuid.UUID, now: datetime) -> Sequence[tuple[Holding, str]]:
     """Return the study's living holdings with their sources' names, the oldest first."""
-    return (
-        session.execute(
-            sa.select(Holding, Source.name)
-            .join(Source, Source.id == Holding.source_id)
-            .where(Holding.study_id == study_id, _lasting(now))
-            .order_by(Holding.received_at)
-        )
-        .tuples()
-        .all()
+    found = session.execute(
+        sa.select(Holding, Source.name)
+        .join(Source, Source.id == Holding.source_id)
+        .where(Holding.study_id == study_id, _lasting(now))
+        .order_by(Holding.received_at)
     )
+    return [(holding, name) for holding, name in found]
 
 
 def sizes(session: Session, series_id: uuid.UUID) -> dict[uuid.UUID, tuple[int | None, int | None]]:

@@ -260,6 +260,8 @@ def study(request: Request, services: Services, principal: Authenticated, study_
         names = study_rows.source_names(session, [study_id], reach.now)
         series = [SeriesListed.model_validate(one) for one in study_rows.series_rows(session, study_id, reach.scope)]
         clear = reach.scope.identity == "clear"
+        if not clear:
+            series = [one.model_copy(update={"series_uid": ""}) for one in series]
         attachments = study_rows.attachment_rows(session, study_id, reach.now) if clear else []
         detail = StudyDetail.model_validate(
             {

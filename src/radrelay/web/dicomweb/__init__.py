@@ -2,9 +2,10 @@
 
 from fastapi import APIRouter
 
-from radrelay.web.dicomweb import stow, wado
+from radrelay.web.dicomweb import qido, stow, wado
 
 router = APIRouter(prefix="/dicom-web")
+router.include_router(qido.router)
 router.include_router(stow.router)
 router.include_router(wado.router)
 

@@ -1,0 +1,153 @@
+"""The commands that do one thing and end: accounts, tokens, import, keys, expiry."""
+
+from __future__ import annotations
+
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import sqlalchemy as sa
+from rich.console import Console
+from rich.status import Status
+
+from radrelay import audit, logs
+from radrelay.access import SYSTEM_NAME, Principal
+from radrelay.app.core import Core, open_core
+from radrelay.app.prepare import Prepared, prepare
+from radrelay.archive.erasing import Eraser
+from radrelay.archive.retention import Retention
+from radrelay.errors import NotFound
+from radrelay.intake.imports import ImportProgress, import_path
+from radrelay.intake.sources import list_sources
+from radrelay.settings import Settings
+
+
+def import_command(settings: Settings, path: Path, source_name: str) -> int:
+    """Land what lies at `path`; the running roles take it into the list."""
+    core, prepared = _open(settings)
+    try:
+        with core.database.read() as session:
+            known = {source.name: source for source in list_sources(session, prepared.organisation_id)}
+        source = known.get(source_name)
+        if source is None:
+            raise NotFound(f"there is no source {source_name!r}; there are {', '.join(sorted(known))}")
+        with Console(stderr=True).status("reading …") as status:
+            done = import_path(core, path, lambda progress: _show(status, progress), source)
+        print(f"{done.files} files, {done.kept} kept, {done.skipped} left out, {done.bytes / 1e6:.1f} MB")  # noqa: T201
+        if not done.kept:
+            print("nothing was kept; the parcel's page says why", file=sys.stderr)  # noqa: T201
+        return 0 if done.kept else 1
+    finally:
+        core.close()
+
+
+def user_add_command(settings: Settings, name: str, role: str, password: str | None, full_name: str) -> int:
+    """Add an account; prints a one-time password if none was given."""
+    core, prepared = _open(settings)
+    try:
+        identity = prepared.identity
+        shown, encoded = (
+            ("", identity.hash_new_password(name, password)) if password else identity.new_one_time_password()
+        )
+        with core.database.write() as session:
+            account = identity.create_account(
+                session,
+                prepared.organisation_id,
+                username=name,
+                full_name=full_name,
+                role=role,
+                encoded=encoded,
+                must_change_password=not password,
+            )
+            _record(core, prepared, session, "account.create", ("account", str(account.id)))
+        print(shown or f"added {name}")  # noqa: T201 -- the one-time password goes to who asked for it
+        return 0
+    finally:
+        core.close()
+
+
+def user_password_command(settings: Settings, name: str, password: str | None) -> int:
+    """Give an account a new password; prints a one-time one if none was given."""
+    core, prepared = _open(settings)
+    try:
+        identity = prepared.identity
+        account = identity.account_named(name)
+        if account is None:
+            raise NotFound(f"there is no account {name!r}")
+        shown, encoded = (
+            ("", identity.hash_new_password(name, password)) if password else identity.new_one_time_password()
+        )
+        with core.database.write() as session:
+            identity.reset_password(session, prepared.organisation_id, account.id, encoded)
+            _record(core, prepared, session, "account.password", ("account", str(account.id)))
+        print(shown or f"{name} has a new password")  # noqa: T201
+        return 0
+    finally:
+        core.close()
+
+
+def token_add_command(settings: Settings, name: str, role: str, days: int | None) -> int:
+    """Make an API token and print it, once."""
+    core, prepared = _open(settings)
+    try:
+        expires_at = core.clock.now() + timedelta(days=days) if days is not None else None
+        with core.database.write() as session:
+            made = prepared.identity.create_token(
+                session, prepared.organisation_id, name=name, role=role, expires_at=expires_at
+            )
+            _record(core, prepared, session, "token.create", ("token", str(made.token.id)))
+        print(made.secret)  # noqa: T201
+        return 0
+    finally:
+        core.close()
+
+
+def keys_rotate_command(settings: Settings, *, master: bool) -> int:
+    """Begin a new image key (and master key), and wrap the study keys anew."""
+    core, prepared = _open(settings)
+    try:
+        core.keyring.rotate()
+        if master:
+            core.keyring.rotate_master()
+        wrapped = core.keys.rewrap()
+        with core.database.write() as session:
+            _record(core, prepared, session, "keys.rotate", ("keyring", "keyring"))
+        print(f"new image key; {wrapped} study keys wrapped anew")  # noqa: T201
+        return 0
+    finally:
+        core.close()
+
+
+def expiry_resume_command(settings: Settings) -> int:
+    """Say that the clock is right after all."""
+    core, prepared = _open(settings)
+    try:
+        eraser = Eraser(core.database, core.clock, core.keys, core.segments, core.packs)
+        retention = Retention(core.database, core.clock, settings.retention, eraser)
+        if retention.suspended_at() is None:
+            print("expiry is not suspended")  # noqa: T201
+            return 0
+        retention.confirm_clock()
+        with core.database.write() as session:
+            _record(core, prepared, session, "expiry.resume", ("installation", "expiry"))
+        print("expiry goes on")  # noqa: T201
+        return 0
+    finally:
+        core.close()
+
+
+def _open(settings: Settings) -> tuple[Core, Prepared]:
+    logs.configure(settings.log.model_copy(update={"level": "warning"}), "command", None)
+    core = open_core(settings)
+    prepared = prepare(core)
+    audit.install(core.database, "command", core.clock, core.keyring.metadata_key)
+    return core, prepared
+
+
+def _record(core: Core, prepared: Prepared, session: sa.orm.Session, action: str, subject: tuple[str, str]) -> None:
+    principal = Principal("system", "command", f"{SYSTEM_NAME} command", prepared.organisation_id, role="system")
+    audit.record(session, audit.AuditRecord(action, principal, subject[0], subject[1]))
+
+
+def _show(status: Status, progress: ImportProgress) -> None:
+    status.update(f"{progress.files} files, {progress.kept} kept, {progress.bytes / 1e6:.0f} MB")

@@ -1,0 +1,87 @@
+"""Puts the web role's services together from what every role has open, for the composition root and for tests."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from radrelay.archive.metadata import MetadataReader
+from radrelay.archive.reader import InstanceReader
+from radrelay.archive.renditions import Renditions
+from radrelay.clock import Clock
+from radrelay.identity import Identity
+from radrelay.intake.landing import Landing
+from radrelay.intake.parcels import Parcels
+from radrelay.intake.quarantine import Quarantine
+from radrelay.intake.sources import SourceBook
+from radrelay.settings import Settings
+from radrelay.storage.database import Database
+from radrelay.storage.keys import Keyring
+from radrelay.storage.keystore import KeyStore
+from radrelay.storage.packs import PackStore
+from radrelay.storage.segments import SegmentReader
+from radrelay.web.attachments import StoredAttachments
+from radrelay.web.services import EchoAnswer, EchoTarget, ReadinessCheck, RoleState, WebServices, no_echo
+
+
+class Parts(Protocol):
+    """What every role has open."""
+
+    @property
+    def settings(self) -> Settings: ...  # noqa: D102  # the names say it
+    @property
+    def clock(self) -> Clock: ...  # noqa: D102
+    @property
+    def keyring(self) -> Keyring: ...  # noqa: D102
+    @property
+    def keys(self) -> KeyStore: ...  # noqa: D102
+    @property
+    def database(self) -> Database: ...  # noqa: D102
+    @property
+    def packs(self) -> PackStore: ...  # noqa: D102
+    @property
+    def segments(self) -> SegmentReader: ...  # noqa: D102
+
+
+def assemble(
+    parts: Parts,
+    identity: Identity,
+    organisation_id: uuid.UUID,
+    landing: Landing,
+    sources: SourceBook,
+    *,
+    roles: Callable[[], Sequence[RoleState]] = tuple,
+    echo: Callable[[EchoTarget], EchoAnswer] = no_echo,
+) -> WebServices:
+    """Return the services of one web process; `landing` is the process's own."""
+    reader = InstanceReader(parts.database, parts.clock, parts.segments, parts.packs)
+    renditions = Renditions(reader)
+    attachments = StoredAttachments(parts.database, parts.clock, parts.segments, renditions, landing)
+    scanning = parts.settings.intake.clamd is not None
+    return WebServices(
+        settings=parts.settings,
+        clock=parts.clock,
+        database=parts.database,
+        identity=identity,
+        organisation_id=organisation_id,
+        metadata_key=parts.keyring.metadata_key,
+        landing=landing,
+        parcels=Parcels(parts.database, parts.clock, scanning=scanning),
+        quarantine=Quarantine(parts.database, parts.segments, parts.clock),
+        sources=sources,
+        reader=reader,
+        metadata=MetadataReader(reader, parts.packs),
+        renditions=renditions,
+        attachments=attachments,
+        readiness=(
+            ReadinessCheck("storage", parts.packs.check),
+            ReadinessCheck("keys", lambda: _keys_answer(parts.keys)),
+        ),
+        roles=roles,
+        echo=echo,
+    )
+
+
+def _keys_answer(keys: KeyStore) -> None:
+    keys.mirror_owes()

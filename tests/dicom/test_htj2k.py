@@ -1,0 +1,164 @@
+"""Native pixel data kept as HTJ2K comes back byte for byte, or is kept as received."""
+
+from __future__ import annotations
+
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import imagecodecs
+import numpy as np
+import pytest
+
+from radrelay.dicom.codestreams import read_j2k
+from radrelay.dicom.decode import decode_frame
+from radrelay.dicom.htj2k import NotProven, Split, restore, restore_frames, split
+from radrelay.dicom.syntaxes import DEFLATED_LE, EXPLICIT_BE, EXPLICIT_LE, HTJ2K_LOSSLESS_RPCL, IMPLICIT_LE
+from radrelay.dicom.transcode import deflate
+from radrelay.errors import RadrelayError
+from tests.dicom.objects import frames_of, made, opened, wheel_file
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+def smooth(shape: tuple[int, ...], kind: str) -> np.ndarray:
+    """Return a picture that compresses, with noise in its lowest bits and the ends of its range."""
+    rng = np.random.default_rng(3)
+    limits = np.iinfo(np.dtype(kind))
+    grid = np.add.outer(np.arange(shape[-2 if len(shape) < 4 else -3]), np.arange(shape[-1 if len(shape) < 4 else -2]))
+    base = grid if len(shape) < 4 else grid[..., np.newaxis]
+    values = np.broadcast_to(base, shape) * (limits.max // 8 // base.max()) + rng.integers(0, 4, shape)
+    values = values.astype(kind)
+    values.reshape(-1)[:2] = limits.min, limits.max
+    return values
+
+
+@pytest.mark.parametrize("ts", [EXPLICIT_LE, IMPLICIT_LE, EXPLICIT_BE])
+@pytest.mark.parametrize("kind", ["u1", "i1", "u2", "i2", "u4", "i4"])
+@pytest.mark.parametrize("frames", [0, 3])
+def test_grey_comes_back_byte_for_byte(ts: str, kind: str, frames: int) -> None:
+    shape = (3, 64, 80) if frames else (64, 80)
+    samples = smooth(shape, kind)
+    data_set, _ = made(samples, ts, frames=frames)
+    parted = split(data_set, ts)
+    assert parted is not None
+    assert restore(parted) == data_set
+    assert parted.stored_bytes < len(data_set)
+    assert parted.descriptor.ts == HTJ2K_LOSSLESS_RPCL
+    shown = [decode_frame(parted.descriptor, frame) for frame in parted.frames]
+    np.testing.assert_array_equal(np.stack(shown) if frames else shown[0], samples)
+
+
+@pytest.mark.parametrize("ts", [EXPLICIT_LE, IMPLICIT_LE, EXPLICIT_BE])
+@pytest.mark.parametrize("kind", ["u1", "u2"])
+@pytest.mark.parametrize("planar", [0, 1])
+@pytest.mark.parametrize("photometric", ["RGB", "YBR_FULL"])
+def test_colour_comes_back_byte_for_byte(ts: str, kind: str, planar: int, photometric: str) -> None:
+    samples = smooth((2, 48, 64, 3), kind)
+    data_set, _ = made(samples, ts, frames=2, planar=planar, PhotometricInterpretation=photometric)
+    parted = split(data_set, ts)
+    assert parted is not None
+    assert restore(parted) == data_set
+    assert parted.descriptor.photometric == ("YBR_RCT" if photometric == "RGB" else "YBR_FULL")
+    seen = [decode_frame(parted.descriptor, frame) for frame in parted.frames]
+    for ours, expected in zip(seen, frames_of(data_set, ts), strict=True):
+        np.testing.assert_array_equal(ours, expected)
+
+
+def test_what_stands_behind_the_pixels_comes_back_too() -> None:
+    samples = smooth((64, 64), "u2")
+    data_set, ts = made(samples, pixels=samples.tobytes() + b"more than a frame")
+    trailing = data_set + b"\xfc\xff\xfc\xffOB\0\0\x04\0\0\0\1\2\3\4"
+    parted = split(trailing, ts)
+    assert parted is not None
+    assert parted.suffix.startswith(b"more than a frame")
+    assert restore(parted) == trailing
+
+
+def test_streams_are_in_rpcl_order_with_tile_part_lengths_and_a_part_for_each_resolution() -> None:
+    parted = split(*made(smooth((512, 512), "i2")))
+    assert parted is not None
+    stream = parted.frames[0]
+    assert b"\xff\x55" in stream[:200]  # TLM
+    assert stream[stream.index(b"\xff\x52") + 5] == 2  # RPCL
+    assert read_j2k(stream).decompositions == 5
+    assert stream.count(b"\xff\x90\x00\x0a") == 6
+    assert imagecodecs.htj2k_decode(stream, skipres=2).shape == (128, 128)
+
+
+def test_large_pictures_have_one_resolution_more() -> None:
+    parted = split(*made(smooth((64, 2600), "u1")))
+    assert parted is not None
+    assert read_j2k(parted.frames[0]).decompositions == 6
+
+
+def test_threads_of_an_executor_give_the_same_parts() -> None:
+    data_set, ts = made(smooth((70, 40, 40), "u2"), frames=70)
+    with ThreadPoolExecutor(4) as pool:
+        parted = split(data_set, ts, executor=pool)
+    assert parted == split(data_set, ts)
+
+
+def test_frames_can_be_restored_one_by_one() -> None:
+    data_set, ts = made(smooth((3, 40, 40), "u2"), frames=3)
+    parted = split(data_set, ts)
+    assert parted is not None
+    pieces = list(restore_frames(parted.frames, parted.recipe))
+    assert parted.prefix + b"".join(pieces) + parted.suffix == data_set
+
+
+
+UNFIT = {
+    "one bit": lambda: made(np.zeros((512, 8), np.uint8), BitsAllocated=1, BitsStored=1, HighBit=0, Columns=64),
+    "4:2:2": lambda: made(
+        smooth((2, 32, 64, 3), "u1"), frames=2, PhotometricInterpretation="YBR_FULL_422"
+    ),
+    "short": lambda: made(smooth((64, 64), "u2"), pixels=b"\0" * 8000),
+    "growing": lambda: made(np.random.default_rng(0).integers(0, 65536, (64, 64), dtype=np.uint16)),
+    "tiny": lambda: made(smooth((8, 8), "u2")),
+    "frames that are not there": lambda: made(smooth((64, 64), "u2"), NumberOfFrames=2),
+    "a deflated data set": lambda: (deflate(made(smooth((64, 64), "u2"))[0]), DEFLATED_LE),
+    "compressed": lambda: wheel_file("MR_small_RLE.dcm"),
+    "no pixels": lambda: wheel_file("rtplan.dcm"),
+    "nothing": lambda: (b"", EXPLICIT_LE),
+    "no data set": lambda: (b"\xff" * 400, EXPLICIT_LE),
+}
+
+
+@pytest.mark.parametrize("what", sorted(UNFIT))
+def test_other_data_stays_as_received(what: str) -> None:
+    assert split(*UNFIT[what]()) is None
+
+
+def test_float_data_stays_as_received(shared_data: Path) -> None:
+    assert split(*opened(shared_data / "codecs" / "pydicom-data" / "parametric_map_float.dcm")) is None
+
+
+def test_a_digest_that_differs_keeps_the_data_as_received() -> None:
+    data_set, ts = made(smooth((64, 64), "u2"))
+    assert split(data_set, ts, sha256=hashlib.sha256(data_set).digest()) is not None
+    assert split(data_set, ts, sha256=hashlib.sha256(b"another").digest()) is None
+
+
+def test_damaged_parts_are_not_handed_out_as_the_original() -> None:
+    parted = split(*made(smooth((64, 64), "u2")))
+    assert isinstance(parted, Split)
+    with pytest.raises(NotProven):
+        restore(replace(parted, suffix=b"?"))
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("collection", ["codecs", "misc", "series", "rt", "broken"])
+def test_every_real_file_comes_back(shared_data: Path, collection: str) -> None:
+    received = stored = 0
+    for path in sorted((shared_data / collection).rglob("*")):
+        try:
+            data_set, ts = opened(path) if path.is_file() else (b"", EXPLICIT_LE)
+        except RadrelayError:
+            continue
+        parted = split(data_set, ts)
+        if parted is not None:
+            assert restore(parted) == data_set
+            received, stored = received + len(data_set), stored + parted.stored_bytes
+    assert received > 1.5 * stored

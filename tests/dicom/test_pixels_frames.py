@@ -1,0 +1,154 @@
+"""Where frames stand: offset tables, fragments, short data, and headers that ask for too much."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from radrelay.dicom import writing
+from radrelay.dicom.encapsulated import encapsulate, fragments, reader_of
+from radrelay.dicom.encode import ENCODERS
+from radrelay.dicom.pixels import BrokenPixels, PixelsTooLarge
+from radrelay.dicom.syntaxes import EXPLICIT_BE, HTJ2K_LOSSLESS, IMPLICIT_LE, J2K_LOSSLESS, RLE_LOSSLESS
+from radrelay.errors import RadrelayError
+from tests.dicom.objects import END, compressed, described, frames_of, item, made, opened, stacked, wheel_file
+
+FRAMES = np.random.default_rng(7).integers(0, 4096, (3, 40, 50), dtype=np.uint16)
+
+
+def _streams() -> list[bytes]:
+    descriptor, _, _ = described(*made(FRAMES, frames=3))
+    return [ENCODERS["j2k"].write(frame, descriptor, "MONOCHROME2") for frame in FRAMES]
+
+
+def _even(content: bytes) -> bytes:
+    return content + b"\0" * (len(content) & 1)
+
+
+def _cut(stream: bytes, pieces: int) -> list[bytes]:
+    step = (len(stream) // pieces + 1) & ~1
+    return [_even(stream[at : at + step]) for at in range(0, len(stream), step)]
+
+
+def test_one_fragment_for_each_frame_without_a_table() -> None:
+    value = item(b"") + b"".join(item(_even(stream)) for stream in _streams()) + END
+    np.testing.assert_array_equal(stacked(*compressed(made(FRAMES, frames=3), J2K_LOSSLESS, value)), FRAMES)
+
+
+def test_several_fragments_for_each_frame_are_shared_out_by_the_basic_offset_table() -> None:
+    parts = [_cut(stream, 3) for stream in _streams()]
+    offsets, at = [], 0
+    for part in parts:
+        offsets.append(at)
+        at += sum(8 + len(piece) for piece in part)
+    value = item(struct.pack("<3I", *offsets)) + b"".join(item(p) for part in parts for p in part) + END
+    np.testing.assert_array_equal(stacked(*compressed(made(FRAMES, frames=3), J2K_LOSSLESS, value)), FRAMES)
+
+
+def test_several_fragments_without_a_table_are_told_apart_by_their_code_streams() -> None:
+    value = item(b"") + b"".join(item(p) for stream in _streams() for p in _cut(stream, 4)) + END
+    np.testing.assert_array_equal(stacked(*compressed(made(FRAMES, frames=3), J2K_LOSSLESS, value)), FRAMES)
+
+
+def test_extended_offset_table_is_followed() -> None:
+    streams = [_even(stream) for stream in _streams()]
+    offsets = [sum(8 + len(earlier) for earlier in streams[:n]) for n in range(3)]
+    tables = writing.element(0x7FE00001, "OV", struct.pack("<3Q", *offsets)) + writing.element(
+        0x7FE00002, "OV", struct.pack("<3Q", *map(len, streams))
+    )
+    value = item(b"") + b"".join(map(item, streams)) + END
+    found = compressed(made(FRAMES, frames=3), J2K_LOSSLESS, value, tables)
+    np.testing.assert_array_equal(stacked(*found), FRAMES)
+    assert len(described(*found)[1]) == 3
+
+
+def test_data_that_ends_without_its_delimiter_still_decodes() -> None:
+    value = item(b"") + b"".join(item(_even(stream)) for stream in _streams())
+    np.testing.assert_array_equal(stacked(*compressed(made(FRAMES, frames=3), J2K_LOSSLESS, value)), FRAMES)
+
+
+def test_fragments_written_here_are_read_again() -> None:
+    value = encapsulate([b"abc", b"defg"])
+    found, end = fragments(reader_of(value), 0)
+    assert end == len(value)
+    assert [value[start : start + length] for start, length in found[1:]] == [b"abc\0", b"defg"]
+    assert struct.unpack("<2I", value[8:16]) == (0, 12)
+
+
+@pytest.mark.parametrize("ts", [EXPLICIT_BE, IMPLICIT_LE])
+@pytest.mark.parametrize("kind", ["u1", "i2", "u4"])
+def test_native_frames_of_odd_size_in_words_or_bytes(ts: str, kind: str) -> None:
+    frames = np.random.default_rng(1).integers(0, 100, (3, 5, 7)).astype(kind)
+    np.testing.assert_array_equal(stacked(*made(frames, ts, frames=3)), frames)
+
+
+def test_bytes_kept_in_big_endian_words_are_swapped_back() -> None:
+    frames = np.arange(27, dtype=np.uint8).reshape(3, 3, 3)
+    plain = frames.tobytes() + b"\0"
+    swapped = np.frombuffer(plain, np.uint16).byteswap().tobytes()
+    data_set, ts = made(frames, EXPLICIT_BE, frames=3, pixels=swapped)
+    data_set = data_set.replace(b"\x7f\xe0\x00\x10OB", b"\x7f\xe0\x00\x10OW")
+    np.testing.assert_array_equal(stacked(data_set, ts), frames)
+
+
+def test_a_frame_cut_short_is_shown_with_what_is_there_and_says_so() -> None:
+    data_set, ts = wheel_file("MR_truncated.dcm")
+    _, ranges, _ = described(data_set, ts)
+    assert ranges[0].missing == 62
+    assert frames_of(data_set, ts)[0][-1, -31:].tolist() == [0] * 31
+
+
+def test_a_header_of_65535_squared_is_refused_before_memory_is_taken(shared_data: Path) -> None:
+    with pytest.raises(PixelsTooLarge):
+        frames_of(*opened(shared_data / "broken" / "made" / "dims-65535-small-pixeldata.dcm"))
+
+
+def test_two_thousand_million_frames_count_as_many_as_there_are(shared_data: Path) -> None:
+    found = frames_of(*opened(shared_data / "broken" / "made" / "frames-2147483647.dcm"))
+    assert len(found) == 1
+
+
+def test_a_large_header_over_little_native_data_is_refused() -> None:
+    small = made(np.zeros((8, 8), np.uint8), Rows=16000, Columns=16000)
+    with pytest.raises(BrokenPixels, match="one frame needs"):
+        frames_of(*small)
+
+
+@pytest.mark.parametrize("codec", ["j2k", "htj2k", "jpeg-ls"])
+def test_a_code_stream_of_another_size_than_the_header_is_refused(codec: str) -> None:
+    descriptor, _, _ = described(*made(FRAMES, frames=3))
+    ts = {"j2k": J2K_LOSSLESS, "htj2k": HTJ2K_LOSSLESS, "jpeg-ls": "1.2.840.10008.1.2.4.80"}[codec]
+    stream = ENCODERS[codec].write(FRAMES[0], descriptor, "MONOCHROME2")
+    lying = made(FRAMES[0], Rows=20)
+    with pytest.raises(BrokenPixels, match="the header says"):
+        frames_of(*compressed(lying, ts, encapsulate([stream])))
+
+
+def test_a_run_length_that_holds_too_little_is_refused() -> None:
+    with pytest.raises(BrokenPixels):
+        frames_of(*compressed(made(FRAMES[0]), RLE_LOSSLESS, encapsulate([b"\0" * 64])))
+
+
+SEEDS = ("MR_small_RLE.dcm", "MR_small_jp2klossless.dcm", "MR_small_jpeg_ls_lossless.dcm", "SC_rgb_small_odd_jpeg.dcm")
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    name=st.sampled_from(SEEDS),
+    changes=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=12),
+    cut=st.floats(0.2, 1.0),
+)
+def test_damaged_objects_decode_or_say_why_not(name: str, changes: list[tuple[float, int]], cut: float) -> None:
+    data_set, ts = wheel_file(name)
+    damaged = bytearray(data_set[: int(len(data_set) * cut)])
+    for place, value in changes:
+        damaged[int(place * len(damaged))] = value
+    try:
+        frames_of(bytes(damaged), ts)
+    except RadrelayError:
+        pass

@@ -1,0 +1,89 @@
+"""A browser on a fake server, and a watch over what the browser complains about."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.frontend.fake_api import STATIC, World, serving
+
+CHROMIUM = os.environ.get("RADRELAY_CHROMIUM", "/usr/bin/chromium")
+ARGUMENTS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+WAIT_S = 15.0
+
+
+@dataclass
+class Site:
+    """A server with its address."""
+
+    address: str
+    world: World
+
+
+def until(check: Callable[[], object], what: str, wait_s: float = WAIT_S) -> None:
+    """Wait until `check` holds. The policy forbids the strings that Playwright's own waiting evaluates in the page."""
+    end = time.monotonic() + wait_s
+    while not check():
+        if time.monotonic() > end:
+            raise AssertionError(f"waited in vain: {what}")
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if not os.path.exists(CHROMIUM):
+        pytest.skip("there is no Chromium")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    if not (STATIC / "index.html").exists():
+        pytest.skip("the front end is not built")
+    world = World()
+    with serving(world) as address:
+        yield Site(address, world)
+
+
+OpenPage = Callable[..., Page]
+
+
+@pytest.fixture
+def open_page(browser: Browser, site: Site) -> Iterator[OpenPage]:
+    """Open pages by size and language; what a page complains about fails the test."""
+    complaints: list[str] = []
+    contexts = []
+
+    def open_one(path: str = "/", *, width: int = 1440, height: int = 900, language: str = "en", touch: bool = False) -> Page:
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, locale=language, has_touch=touch, is_mobile=touch,
+            timezone_id="Europe/Berlin",
+        )  # fmt: skip
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda message: _note(complaints, message.type, message.text))
+        page.goto(site.address + path)
+        return page
+
+    yield open_one
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def _note(complaints: list[str], kind: str, text: str) -> None:
+    answered = "Failed to load resource" in text  # a status that the page handles
+    if kind in ("error", "warning") and not answered:
+        complaints.append(text)

@@ -1,0 +1,282 @@
+"""A small server that answers as Radrelay's REST interface does, for tests of the pages alone.
+
+It serves the built bundle under the real security headers, so that what the policy forbids fails here, too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from radrelay.web.guards import HEADERS
+from tests.frontend import fake_data, fake_office
+
+STATIC = Path(__file__).parents[2] / "src" / "radrelay" / "web" / "static"
+CSRF = "csrf-for-tests"
+PASSWORD = "korrekt-pferd-batterie"  # noqa: S105  no secret: it opens this fake alone
+
+
+@dataclass
+class World:
+    """What the fake server holds; tests look into it and turn its switches."""
+
+    studies: list[fake_data.FakeStudy] = field(default_factory=lambda: fake_data.make_studies(140))
+    office: fake_office.Office = field(default_factory=fake_office.Office)
+    must_change_password: bool = False
+    logged_in: bool = True
+    frame_delay_s: float = 0.0
+    broken_frames: set[str] = field(default_factory=set)
+    refuse_uploads: int = 0
+    put_delay_s: float = 0.0
+    holds: dict[str, dict[str, Any]] = field(default_factory=dict)
+    queries: list[dict[str, Any]] = field(default_factory=list)
+    frames_asked: list[str] = field(default_factory=list)
+    changed: set[str] = field(default_factory=set)
+
+    def study(self, study_id: str) -> fake_data.FakeStudy | None:
+        return next((one for one in self.studies if one.row["id"] == study_id), None)
+
+    def series(self, series_id: str) -> fake_data.FakeSeries | None:
+        return next((one for study in self.studies for one in study.series if one.id == series_id), None)
+
+
+def problem(status: int, code: str, detail: str) -> JSONResponse:
+    body = {"type": f"urn:radrelay:problem:{code}", "title": code, "status": status, "detail": detail, "code": code}
+    return JSONResponse(body, status, media_type="application/problem+json")
+
+
+def world_of(request: Request) -> World:
+    world: World = request.app.state.world
+    return world
+
+
+def _account(world: World) -> dict[str, Any]:
+    account = {"id": "acc-1", "username": "weber", "name": "Dr. Katharina Weber", "role": "admin", "language": "",
+               "must_change_password": world.must_change_password}  # fmt: skip
+    return {"account": account, "csrf_token": CSRF, "expires_at": None, "idle_until": None}
+
+
+async def session(request: Request) -> Response:
+    world = world_of(request)
+    if request.method == "POST":
+        given = await request.json()
+        if given.get("password") != PASSWORD:
+            return problem(401, "login-refused", "The user name or the password is wrong.")
+        world.logged_in = True
+    elif request.method == "DELETE":
+        world.logged_in = False
+        return Response(status_code=204)
+    if not world.logged_in:
+        return problem(401, "unauthenticated", "Log in first.")
+    return JSONResponse(_account(world))
+
+
+async def password(request: Request) -> Response:
+    world = world_of(request)
+    given = await request.json()
+    if given["current_password"] != PASSWORD:
+        return problem(401, "login-refused", "The password is wrong.")
+    world.must_change_password = False
+    return JSONResponse(_account(world))
+
+
+def _matches(row: dict[str, Any], query: Any) -> bool:
+    haystack = json.dumps(row, ensure_ascii=False).casefold()
+    texts = [query.get(name, "") for name in ("text", "name", "patient_id", "accession", "description")]
+    wanted = query.getlist("modality")
+    return (
+        all(text.casefold() in haystack for text in texts)
+        and (not wanted or bool(set(wanted) & set(row["modalities"])))
+        and query.get("date_from", "") <= row["study_date"] <= query.get("date_to", "9999")
+        and query.get("birth_date", row["patient"]["birth_date"]) == row["patient"]["birth_date"]
+    )
+
+
+async def studies(request: Request) -> Response:
+    world, query = world_of(request), request.query_params
+    world.queries.append(dict(query))
+    found = [one.row for one in world.studies if _matches(one.row, query)]
+    sort = query.get("sort", "-received")
+    keys = {"name": lambda row: row["patient"]["name"], "study_date": lambda row: row["study_date"],
+            "received": lambda row: row["last_received_at"], "expires": lambda row: row["expires_at"] or "9"}  # fmt: skip
+    found.sort(key=keys[sort.lstrip("-")], reverse=sort.startswith("-"))
+    start, limit = int(query.get("cursor") or 0), int(query.get("limit", 50))
+    page = found[start : start + limit]
+    more = str(start + limit) if start + limit < len(found) else None
+    return JSONResponse({"studies": page, "next_cursor": more, "total": len(found), "total_capped": False})
+
+
+async def study(request: Request) -> Response:
+    world, study_id = world_of(request), request.path_params["study_id"]
+    found = world.study(study_id)
+    if found is None:
+        return problem(404, "study-not-found", "There is no such study.")
+    if request.method == "DELETE":
+        world.studies.remove(found)
+        world.changed.add("studies")
+        return Response(status_code=204)
+    holding = {"id": "h", "source": found.row["sources"][0], "received_at": found.row["first_received_at"],
+               "expires_at": found.row["expires_at"], "ceiling_at": found.row["ceiling_at"], "hold_until": None,
+               "hold_reason": "Tumorboard" if found.row["held"] else ""}  # fmt: skip
+    series = [one.row for one in found.series]
+    return JSONResponse({**found.row, "series": series, "attachments": found.attachments, "holdings": [holding]})
+
+
+async def hold(request: Request) -> Response:
+    world, study_id = world_of(request), request.path_params["study_id"]
+    found = world.study(study_id)
+    if found is None:
+        return problem(404, "study-not-found", "There is no such study.")
+    found.row["held"] = request.method == "POST"
+    if request.method == "POST":
+        world.holds[study_id] = await request.json()
+    return JSONResponse({"expires_at": None, "ceiling_at": None, "held": found.row["held"]})
+
+
+async def series(request: Request) -> Response:
+    found = world_of(request).series(request.path_params["series_id"])
+    if found is None:
+        return problem(404, "series-not-found", "There is no such series.")
+    return JSONResponse(found.detail)
+
+
+async def thumbnail(request: Request) -> Response:
+    found = world_of(request).series(request.path_params["series_id"])
+    data = fake_data.thumbnail_of(found) if found else None
+    return Response(data, media_type="image/jpeg") if data else problem(404, "no-picture", "There is no picture.")
+
+
+async def pixels(request: Request) -> Response:
+    world = world_of(request)
+    instance_id, number = request.path_params["instance_id"], request.path_params["number"]
+    series_id, place = instance_id.rpartition("-")[::2]
+    world.frames_asked.append(f"{place}/{number}")
+    await asyncio.sleep(world.frame_delay_s)
+    found = world.series(series_id)
+    if found is None:
+        return problem(404, "instance-not-found", "There is no such instance.")
+    facts, data = fake_data.frame_of(found, int(place), number)
+    if instance_id in world.broken_frames:
+        data = data[:1000]
+    return Response(data, headers={"X-Radrelay-Frame": fake_data.frame_header(facts)})
+
+
+async def download(request: Request) -> Response:
+    headers = {"Content-Disposition": 'attachment; filename="study.zip"'}
+    return Response(b"PK\x05\x06" + bytes(18), media_type="application/zip", headers=headers)
+
+
+async def events(request: Request) -> Response:
+    world = world_of(request)
+
+    async def stream() -> AsyncIterator[str]:
+        yield "retry: 500\nevent: ready\ndata: {}\n\n"
+        while not request.app.state.closing and not await request.is_disconnected():
+            if world.changed:
+                lists, world.changed = sorted(world.changed), set()
+                yield f"event: changed\ndata: {json.dumps({'lists': lists})}\n\n"
+            await asyncio.sleep(0.1)
+
+    return StreamingResponse(stream(), media_type="text/event-stream")
+
+
+async def put_file(request: Request) -> Response:
+    world = world_of(request)
+    if request.headers.get("x-csrf-token") != CSRF:
+        return problem(403, "csrf", "The token is missing.")
+    size = sum([len(piece) async for piece in request.stream()])
+    await asyncio.sleep(world.put_delay_s)
+    if world.refuse_uploads > 0:
+        world.refuse_uploads -= 1
+        return problem(503, "unavailable", "Try again.")
+    name = request.query_params["name"]
+    parcel = world.office.parcel(request.path_params["parcel_id"])
+    if name.endswith(".exe"):
+        return problem(400, "invalid", f"{name} is not taken.")
+    parcel["bytes_received"] += size
+    parcel["files"] += 1
+    parcel["names"].append(name)
+    return JSONResponse({"outcome": "kept", "size": size, "media_type": "", "code": "", "text": ""})
+
+
+async def page(request: Request) -> Response:
+    path = STATIC / request.path_params["path"].lstrip("/")
+    known = path.is_file() and path.is_relative_to(STATIC)
+    return FileResponse(path if known else STATIC / "index.html")
+
+
+class Guard:
+    """Adds the real security headers; asks for a login where the real server does."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+
+        async def guarded(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] += [(name.encode(), value.encode()) for name, value in HEADERS.items()]
+            await send(message)
+
+        world: World = scope["app"].state.world
+        path = scope["path"]
+        if path.startswith("/api/") and not path.startswith("/api/session") and not world.logged_in:
+            return await problem(401, "unauthenticated", "Log in first.")(scope, receive, guarded)
+        return await self.app(scope, receive, guarded)
+
+
+ROUTES = [
+    Route("/api/session", session, methods=["GET", "POST", "DELETE"]),
+    Route("/api/session/password", password, methods=["POST"]),
+    Route("/api/studies", studies),
+    Route("/api/studies/{study_id}", study, methods=["GET", "DELETE"]),
+    Route("/api/studies/{study_id}/hold", hold, methods=["POST", "DELETE"]),
+    Route("/api/studies/{study_id}/archive.zip", download),
+    Route("/api/series/{series_id}", series),
+    Route("/api/series/{series_id}/thumbnail", thumbnail),
+    Route("/api/instances/{instance_id}/frames/{number:int}/pixels", pixels),
+    Route("/api/events", events),
+    Route("/api/parcels/{parcel_id}/files", put_file, methods=["PUT"]),
+    *fake_office.ROUTES,
+    Route("/{path:path}", page),
+]
+
+
+@contextmanager
+def serving(world: World, port: int = 0) -> Iterator[str]:
+    """Serve `world` on loopback; yields the address."""
+    app = Starlette(routes=ROUTES)
+    app.state.world, app.state.closing = world, False
+    app.add_middleware(Guard)
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error", access_log=False))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        app.state.closing = server.should_exit = True
+        thread.join(10)
+
+
+if __name__ == "__main__":
+    with serving(World(), 8765) as address:
+        print(address, datetime.now(UTC))
+        threading.Event().wait()

@@ -25,6 +25,7 @@ from benchmarks import study_rows
 from benchmarks.study_rows import FIRST_DAY, NOW, ORGANISATION
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import ColumnElement
+from tests.postgres import server
 
 import radrelay.access.models  # registers its tables
 import radrelay.storage.models  # noqa: F401  # registers its tables
@@ -40,7 +41,6 @@ from radrelay.archive.tables import MODALITY, STUDY, TOKEN
 from radrelay.settings import DatabaseSettings
 from radrelay.storage.columns import Base
 from radrelay.storage.database import Database
-from tests.postgres import server
 
 CHUNK = 20_000
 LIMIT_MS = 50.0

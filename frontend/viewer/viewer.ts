@@ -47,7 +47,7 @@ export interface ViewerOptions {
 }
 
 const DIMMED = 0.28;
-const PIXELATED_FROM = 3;
+const PIXELATED_FROM = 8;
 const GONE = 0; // a pane that is not laid out yet
 
 export class ImageViewer implements Steered {

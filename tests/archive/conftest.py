@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,11 +23,20 @@ def postgres_template(postgres_url: str) -> str:
     return prepared_template(postgres_url)
 
 
+@pytest.fixture(scope="session")
+def embedded_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the file of an embedded database that holds the schema, to be copied."""
+    folder = tmp_path_factory.mktemp("template")
+    embedded(folder).close()
+    return folder / "radrelay.sqlite"
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     """Give an empty archive's database, embedded and on PostgreSQL in turn."""
     if request.param == "sqlite":
-        opened = embedded(tmp_path)
+        shutil.copy(request.getfixturevalue("embedded_template"), tmp_path / "radrelay.sqlite")
+        opened = Database.open(DatabaseSettings.model_validate({}), tmp_path, bytes(32))
         yield opened
         opened.close()
         return

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
+from tests.archive.arriving import START, Door, arrival
 
 from radrelay.archive.indexing import complete_quiet
 from radrelay.archive.models import (
@@ -20,7 +21,6 @@ from radrelay.archive.models import (
     Tombstone,
 )
 from radrelay.storage.models import Erasure, LandingRecord, OutboxEvent
-from tests.archive.arriving import START, Door, arrival
 
 HOUR = timedelta(hours=1)
 
@@ -230,7 +230,7 @@ def test_what_arrives_after_the_end_is_a_fresh_study(door: Door) -> None:
 
 def test_a_ceiling_that_passed_starts_anew_with_new_bytes_only(door: Door) -> None:
     door.source = replace(door.source, retention_s=None, max_age_s=3600)
-    other = door.other(retention_s=None)
+    other = door.other(max_age_s=None)
     door.bring()
     other.bring(sop_uid="1.2.3.1.2")
     assert door.bring(START + 2 * HOUR).kind == "new"  # not a duplicate of bytes whose age is over

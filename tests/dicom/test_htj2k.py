@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from radrelay.dicom.codestreams import read_j2k
 from radrelay.dicom.decode import decode_frame
 from radrelay.dicom.htj2k import NotProven, Split, restore, restore_frames, split
+from radrelay.dicom.pixels import Pixels
 from radrelay.dicom.syntaxes import DEFLATED_LE, EXPLICIT_BE, EXPLICIT_LE, HTJ2K_LOSSLESS_RPCL, IMPLICIT_LE
 from radrelay.dicom.transcode import deflate
 from radrelay.errors import RadrelayError
@@ -22,14 +24,14 @@ from tests.dicom.objects import frames_of, made, opened, wheel_file
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
-def smooth(shape: tuple[int, ...], kind: str) -> np.ndarray:
+def smooth(shape: tuple[int, ...], kind: str) -> Pixels:
     """Return a picture that compresses, with noise in its lowest bits and the ends of its range."""
     rng = np.random.default_rng(3)
     limits = np.iinfo(np.dtype(kind))
     grid = np.add.outer(np.arange(shape[-2 if len(shape) < 4 else -3]), np.arange(shape[-1 if len(shape) < 4 else -2]))
     base = grid if len(shape) < 4 else grid[..., np.newaxis]
-    values = np.broadcast_to(base, shape) * (limits.max // 8 // base.max()) + rng.integers(0, 4, shape)
-    values = values.astype(kind)
+    drawn = np.broadcast_to(base, shape) * (limits.max // 8 // base.max()) + rng.integers(0, 4, shape)
+    values: Pixels = drawn.astype(kind)
     values.reshape(-1)[:2] = limits.min, limits.max
     return values
 
@@ -108,12 +110,9 @@ def test_frames_can_be_restored_one_by_one() -> None:
     assert parted.prefix + b"".join(pieces) + parted.suffix == data_set
 
 
-
-UNFIT = {
+UNFIT: dict[str, Callable[[], tuple[bytes, str]]] = {
     "one bit": lambda: made(np.zeros((512, 8), np.uint8), BitsAllocated=1, BitsStored=1, HighBit=0, Columns=64),
-    "4:2:2": lambda: made(
-        smooth((2, 32, 64, 3), "u1"), frames=2, PhotometricInterpretation="YBR_FULL_422"
-    ),
+    "4:2:2": lambda: made(smooth((2, 32, 64, 3), "u1"), frames=2, PhotometricInterpretation="YBR_FULL_422"),
     "short": lambda: made(smooth((64, 64), "u2"), pixels=b"\0" * 8000),
     "growing": lambda: made(np.random.default_rng(0).integers(0, 65536, (64, 64), dtype=np.uint16)),
     "tiny": lambda: made(smooth((8, 8), "u2")),

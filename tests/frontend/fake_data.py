@@ -7,6 +7,7 @@ import json
 import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -143,6 +144,7 @@ def make_studies(count: int) -> list[FakeStudy]:
     return [make_study(number, now) for number in range(count)]
 
 
+@lru_cache(maxsize=256)
 def ct_slice(place: int, count: int, size: int = 256) -> NDArray[np.int16]:
     """Draw a chest-like slice in Hounsfield units."""
     y, x = np.mgrid[-1:1 : size * 1j, -1:1 : size * 1j]
@@ -161,6 +163,7 @@ def ct_slice(place: int, count: int, size: int = 256) -> NDArray[np.int16]:
     return drawn
 
 
+@lru_cache
 def _radiograph() -> NDArray[np.uint16]:
     y, x = np.mgrid[-1:1:1200j, -1:1:1000j]
     values = 3000 - 1800 * np.exp(-((x / 0.5) ** 2) - (y / 0.9) ** 2) + 150 * np.sin(14 * y) * (abs(x) > 0.1)
@@ -168,6 +171,7 @@ def _radiograph() -> NDArray[np.uint16]:
     return drawn
 
 
+@lru_cache(maxsize=64)
 def _ultrasound(frame: int) -> NDArray[np.uint8]:
     y, x = np.mgrid[0:240, 0:320]
     distance = np.hypot(x - 160, y + 30)

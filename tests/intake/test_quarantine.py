@@ -94,3 +94,22 @@ def test_another_organisation_sees_nothing_of_it(site: Site, quarantine: Quarant
     assert quarantine.list(new_id()) == []
     with pytest.raises(QuarantinedUnknown):
         quarantine.get(new_id(), kept.id)
+
+
+def test_what_could_not_be_read_can_be_released_once_it_can(
+    site: Site, quarantine: Quarantine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RecursionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("radrelay.intake.examine.read_attributes", broken)
+        patch.setattr("radrelay.intake.quarantine.read_attributes", broken)
+        site.take(("a.dcm", ct_file("1.2.1")))
+        kept = quarantine.list(site.organisation_id)[0]
+        assert kept.code == "not-read"
+        with pytest.raises(ReleaseRefused), site.database.write() as session:
+            quarantine.release(session, site.organisation_id, kept.id)
+    with site.database.write() as session:
+        quarantine.release(session, site.organisation_id, kept.id)
+    assert site.rows(Instance) == 1

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import threading
 import time
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -204,3 +206,21 @@ def test_the_watermark_is_the_end_of_what_is_durable(settings: Settings, keyring
     log = opened(settings, keyring)
     assert len(whole_records(SegmentReader(settings.landing_dir, keyring))) == 1
     log.close()
+
+
+def test_large_file_whose_record_never_became_durable_is_removed_after_a_crash(
+    settings: Settings, keyring: Keyring, tmp_path: Path
+) -> None:
+    log = opened(settings, keyring)
+    with log.open_large() as writer:
+        writer.write(payload_of(2_000_000, 1))
+        ticket = writer.finish(b"", b"")
+    log.wait_durable(ticket)
+    orphan = log.directory / f"large-{uuid4()}.obj"
+    orphan.write_bytes(bytes(5000))
+    crashed = tmp_path / "crashed"
+    shutil.copytree(settings.landing_dir, crashed)
+    log.close()
+    SegmentLog.open(crashed, "listen", keyring, settings.storage).close()
+    assert not (crashed / "listen" / orphan.name).exists()
+    assert SegmentReader(crashed, keyring).read(ticket.location) == payload_of(2_000_000, 1)

@@ -9,12 +9,13 @@ import uuid
 from collections.abc import AsyncIterator
 from typing import Any
 
+import anyio.to_thread
 import pytest
 from starlette.types import Message
 
 from radrelay.web.uploads import BodyPieces
 from tests.web.conftest import Login, WebSite, close_site, open_site
-from tests.web.test_studies import CT, file_bytes, upload
+from tests.web.test_studies import CT, file_bytes, revoke_all, upload
 
 
 def begin(login: Login) -> str:
@@ -50,8 +51,6 @@ def test_a_closed_parcel_takes_no_more(site: WebSite) -> None:
 
 
 def test_another_users_parcel_is_not_mine(site: WebSite) -> None:
-    from tests.web.test_studies import revoke_all
-
     site.account("bert")
     anna, bert = site.login("anna"), site.login("bert")
     parcel = begin(anna)
@@ -158,8 +157,6 @@ def test_pieces_are_asked_for_one_at_a_time() -> None:
             yield b""
 
     async def main() -> None:
-        import anyio.to_thread
-
         def take() -> None:
             pieces = iter(BodyPieces(Body(), 100))  # type: ignore[arg-type]  # a request that has a body alone
             next(pieces)

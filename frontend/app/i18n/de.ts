@@ -73,6 +73,7 @@ const de: Catalogue = {
 
   'filter.title': 'Studien suchen',
   'filter.text': 'Name, ID, Auftrag, Beschreibung suchen',
+  'filter.textShort': 'Studien suchen',
   'filter.more': 'Filter',
   'filter.name': 'Name',
   'filter.patientId': 'Patienten-ID',
@@ -339,6 +340,9 @@ const de: Catalogue = {
   'audit.who': 'Wer',
   'audit.what': 'Was',
   'audit.outcome': 'Ergebnis',
+  'audit.outcome.success': 'Erledigt',
+  'audit.outcome.refused': 'Abgewiesen',
+  'audit.outcome.failure': 'Gescheitert',
   'audit.detail': 'Näheres',
   'audit.none': 'Kein Ereignis passt.',
   'audit.older': 'Ältere Ereignisse',

@@ -71,6 +71,7 @@ const en = {
 
   'filter.title': 'Search studies',
   'filter.text': 'Search name, ID, accession, description',
+  'filter.textShort': 'Search studies',
   'filter.more': 'Filter',
   'filter.name': 'Name',
   'filter.patientId': 'Patient ID',
@@ -336,6 +337,9 @@ const en = {
   'audit.who': 'Who',
   'audit.what': 'What',
   'audit.outcome': 'Outcome',
+  'audit.outcome.success': 'Done',
+  'audit.outcome.refused': 'Refused',
+  'audit.outcome.failure': 'Failed',
   'audit.detail': 'Details',
   'audit.none': 'No event matches.',
   'audit.older': 'Older events',

@@ -10,15 +10,14 @@ import shutil
 import socket
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Literal
 
 import numpy as np
 import sqlalchemy as sa
 from rich.console import Console
 from rich.table import Table
 
+from radrelay.app.findings import Finding, State
 from radrelay.errors import RadrelayError
 from radrelay.settings import Settings
 from radrelay.storage.database import Database
@@ -28,18 +27,7 @@ from radrelay.storage.migrate import revision
 from radrelay.storage.models import NodeState
 from radrelay.storage.packs import PackStore
 
-State = Literal["good", "look", "bad"]
 MARKS = {"good": "[green]good[/]", "look": "[yellow]look[/]", "bad": "[red]bad[/]"}
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at, and what to do about it."""
-
-    subject: str
-    state: State
-    text: str
-    advice: str = ""
 
 
 def doctor(settings: Settings, *, verify: bool) -> int:

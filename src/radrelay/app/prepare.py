@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from radrelay.access import ensure_default_grants
 from radrelay.app.core import Core, exclusive
+from radrelay.app.restored import replay_if_restored
 from radrelay.identity import Identity
 from radrelay.intake.sources import ensure_defaults
 
@@ -20,19 +21,21 @@ class Prepared:
     first_password: str | None
 
 
-def prepare(core: Core, *, first_admin: bool = False) -> Prepared:
+def prepare(core: Core, *, leading: bool = False) -> Prepared:
     """Make what is missing; safe when several roles start at once.
 
-    With `first_admin`, an installation that nobody has logged in to yet gets an admin with a new one-time password,
-    which the caller shows.
+    The `leading` process, before any port is open, repeats deletions if a backup was restored, and gives an
+    installation that nobody has logged in to yet an admin with a new one-time password, which it shows.
     """
     settings = core.settings
     identity = Identity(core.database, core.clock, settings.web, core.keyring.metadata_key)
     with exclusive(settings.data_dir / "setup.lock"):
         organisation_id = identity.ensure_organisation()
+        if leading:
+            replay_if_restored(core)
         with core.database.write() as session:
             now = core.clock.now()
             ensure_default_grants(session, organisation_id, settings.dicom.query_callers, now)
             ensure_defaults(session, organisation_id, settings, now)
-        password = identity.ensure_first_admin() if first_admin else None
+        password = identity.ensure_first_admin() if leading else None
     return Prepared(organisation_id, identity, password)

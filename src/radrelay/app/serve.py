@@ -27,7 +27,7 @@ def serve(settings: Settings, *, demo: bool) -> int:
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     logs.configure(settings.log, "serve", settings.log_dir)
     core = open_core(settings)
-    prepared = prepare(core, first_admin=True)
+    prepared = prepare(core, leading=True)
     text = _greeting(core, prepared)
     fresh = demo and _is_empty(core)
     core.close()

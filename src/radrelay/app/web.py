@@ -97,7 +97,7 @@ def web_services(core: Core, book: SourceBook) -> tuple[WebServices, Landing]:
         renditions=Renditions(reader),
         attachments=StoredAttachments(core, landing, book),
         readiness=(
-            ReadinessCheck("storage", lambda: _ask(core.packs.names)),
+            ReadinessCheck("storage", core.packs.check),
             ReadinessCheck("keys", lambda: _ask(core.keys.key_versions)),
         ),
         roles=lambda: _roles(core),

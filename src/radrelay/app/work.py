@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 
+import sqlalchemy as sa
 import structlog
 
 from radrelay import audit
@@ -35,6 +36,7 @@ from radrelay.routing.jobs import DeliveryWork
 from radrelay.settings import Settings
 from radrelay.storage import outbox
 from radrelay.storage.durable import DurableWork, Job
+from radrelay.storage.models import Pack
 from radrelay.storage.outbox import Event
 
 log = structlog.get_logger(__name__)
@@ -44,6 +46,7 @@ COMPLETE_S = 1.0
 DISPATCH_S = 0.25
 SWEEP_S = 120.0
 FORGET_EVENTS = timedelta(days=7)
+ORPHAN_AGE = timedelta(days=1)
 
 
 def run(settings: Settings) -> int:
@@ -192,5 +195,21 @@ def _sweep(shop: Workshop) -> None:
         except RadrelayError as error:
             log.warning("study waits for compaction", study_id=str(study_id), reason=error.code)
     shop.parcels.sweep()
+    _collect(shop.core)
     with shop.core.database.write() as session:
         outbox.forget_taken(session, shop.core.clock.now() - FORGET_EVENTS)
+
+
+def _collect(core: Core) -> None:
+    """Remove packs that no row names and that are older than any compaction could be under way."""
+    before = core.clock.now() - ORPHAN_AGE
+    old = [name for name, _, changed_at in core.packs.names() if changed_at < before]
+    if not old:
+        return
+    with core.database.read() as session:
+        named = set(session.scalars(sa.select(Pack.name)))
+    for name in old:
+        if name not in named:
+            log.info("orphaned pack removed", pack=name)
+            core.packs.delete(name)
+    core.packs.remove_abandoned(before)

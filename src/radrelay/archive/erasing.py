@@ -135,6 +135,7 @@ class Eraser:
             with self._database.read() as session:
                 found = session.execute(sa.select(*columns).where(c.id.in_(ids))).all()
             self._records.erase_many([RecordLocation(*row) for row in found])
+            self._keys.destroy(ids)  # of the records' copies in backups
             now = self._clock.now()
             with self._database.write() as session:
                 session.execute(sa.delete(LANDING_RECORD).where(c.id.in_(ids)))

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 
 import imagecodecs
 import numpy as np
-from jpeg_ls import decode_buffer as charls_decode
 from openjpeg.utils import decode as openjpeg_decode
 
 from radrelay.dicom.codestreams import CodeStream, read_j2k, read_jpeg
@@ -234,12 +233,16 @@ def _decode_jpeg_lossless(descriptor: FrameDescriptor, data: Buffer) -> Decoded:
 def _decode_jpeg_ls(descriptor: FrameDescriptor, data: Buffer) -> Decoded:
     stream = read_jpeg(data)
     _expect(stream, descriptor)
+    plain = bytes(data)
     try:
-        samples = imagecodecs.jpegls_decode(bytes(data))
+        samples = imagecodecs.jpegls_decode(plain)
     except imagecodecs.JpeglsError:
-        # why: the second binding of CharLS reads some streams that the first refuses
-        plain = np.frombuffer(charls_decode(bytes(data))[0], f"<u{descriptor.dtype.itemsize}")
-        samples = plain.reshape(descriptor.shape)
+        end = plain.rfind(b"\xff\xd9")
+        unpadded = plain[:end].rstrip(b"\0")
+        if end < 0 or len(unpadded) == end:
+            raise
+        # why: encoders exist that pad before the end marker, which CharLS has refused since 2.3
+        samples = imagecodecs.jpegls_decode(unpadded + b"\xff\xd9")
     return Decoded(samples, _without_subsampling(descriptor.photometric), stream.precision)
 
 

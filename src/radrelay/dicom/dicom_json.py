@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from radrelay.dicom.characters import OURS
@@ -21,6 +21,7 @@ INLINE_BYTES = 1024
 
 _BINARY = frozenset(("OB", "OD", "OF", "OL", "OV", "OW", "UN"))
 _WHOLE = frozenset(("US", "SS", "UL", "SL", "UV", "SV"))
+_TEXT = frozenset(("AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "PN", "SH", "TM", "UC", "UI"))
 _GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 
 Bulk = Callable[[str], str]
@@ -54,8 +55,14 @@ def to_json(header: Header, bulk: Bulk | None = None, path: str = "") -> dict[st
 
 
 def _attribute(header: Header, tag: int, bulk: Bulk | None, path: str) -> dict[str, object]:
-    vr = header.vr(tag)
     place = header.place(tag)
+    if place is not None and place[0] in _TEXT:
+        raw = header.data[place[1] : place[1] + place[2]]
+        if raw.isascii():
+            text = raw.decode("ascii").rstrip("\0 ").lstrip(" ")
+            if "\x1b" not in text and "\0" not in text:
+                return _of_texts(place[0], [part.strip(" ") for part in text.split("\\")]) if text else {"vr": place[0]}
+    vr = header.vr(tag)
     if place is None or not place[2]:
         if bulk is not None and place is not None and header.encapsulated(tag):
             return {"vr": vr, "BulkDataURI": bulk(path)}
@@ -81,7 +88,15 @@ def _values(header: Header, tag: int, vr: str, bulk: Bulk | None, path: str) -> 
         return list(header.integers(tag))
     if vr in ("FL", "FD"):
         return [number if math.isfinite(number) else _not_finite(number) for number in header.numbers(tag)]
-    texts = header.texts(tag)
+    return list(_converted(vr, header.texts(tag)))
+
+
+def _of_texts(vr: str, texts: list[str]) -> dict[str, object]:
+    return {"vr": vr, "Value": _converted(vr, texts)}
+
+
+def _converted(vr: str, texts: list[str]) -> Sequence[object]:
+    """Return the values of a text attribute as JSON has them."""
     if vr == "PN":
         return [_person_name(text) for text in texts]
     if vr in ("IS", "DS"):

@@ -265,7 +265,7 @@ class DataElements:
             explicit, little = False, True
         return [
             DataElements(self._data, explicit, little, start, stop)
-            for start, stop in item_places(self._data, place, explicit, little)
+            for start, stop, _ in item_places(self._data, place, explicit, little)
         ]
 
 
@@ -276,10 +276,10 @@ def _met_rules(data: Buffer, syntax: Syntax) -> tuple[bool, bool]:
     return met.explicit, met.little
 
 
-def item_places(data: Buffer, sequence: Element, explicit: bool, little_endian: bool) -> list[tuple[int, int]]:
-    """Return (start, stop) of the content of each item of a sequence; the stop leaves out the item's delimiter."""
+def item_places(data: Buffer, sequence: Element, explicit: bool, little_endian: bool) -> list[tuple[int, int, bool]]:
+    """Return (start, stop, undefined length) of the content of each item; the stop leaves out the item's delimiter."""
     order = "<" if little_endian else ">"
-    found: list[tuple[int, int]] = []
+    found: list[tuple[int, int, bool]] = []
     at = sequence.value
     while at + 8 <= sequence.end:
         group, number, length = struct.unpack_from(order + "HHI", data, at)
@@ -287,10 +287,10 @@ def item_places(data: Buffer, sequence: Element, explicit: bool, little_endian: 
             break
         if length != UNDEFINED:
             stop = min(at + 8 + length, sequence.end)
-            found.append((at + 8, stop))
+            found.append((at + 8, stop, False))
             at = stop
         else:
             after = _skip_item(data, at + 8, sequence.end, explicit, order, 0)
-            found.append((at + 8, max(at + 8, after - 8)))
+            found.append((at + 8, max(at + 8, after - 8), True))
             at = after
     return found

@@ -52,7 +52,7 @@ def precision_of(samples: Pixels, descriptor: FrameDescriptor) -> int:
 def _jpeg_ls(samples: Pixels, descriptor: FrameDescriptor, photometric: str) -> bytes:
     # Two's complement needs all allocated bits: readers do not agree on extending the sign of fewer (T.87 has none).
     bits = descriptor.bits_allocated if descriptor.signed else precision_of(samples, descriptor)
-    packed = np.ascontiguousarray(samples)
+    packed = np.ascontiguousarray(samples).view(f"u{samples.dtype.itemsize}")
     if bits == samples.dtype.itemsize * 8 or packed.nbytes < SMALL_FRAME:
         # Noise grows under JPEG-LS: the buffer has room for that.
         return bytes(imagecodecs.jpegls_encode(packed, out=2 * packed.nbytes + SMALL_FRAME))
@@ -113,7 +113,8 @@ def _rle(samples: Pixels, descriptor: FrameDescriptor, photometric: str) -> byte
         shape = (descriptor.rows, descriptor.columns, descriptor.samples, size)
         octets = np.ascontiguousarray(samples).astype(samples.dtype.newbyteorder(">"), copy=False)
         by_plane = octets.view(np.uint8).reshape(shape).transpose(2, 3, 0, 1)
-        planes = [np.ascontiguousarray(plane) for sample in by_plane for plane in sample]
+        bands = (plane for sample in by_plane for plane in sample)
+        planes = [np.frombuffer(plane.tobytes(), np.uint8).reshape(plane.shape) for plane in bands]
     segments = [bytes(imagecodecs.packbits_encode(plane)) for plane in planes]
     segments = [segment + b"\0" * (len(segment) & 1) for segment in segments]
     offsets, at = [], 64

@@ -166,15 +166,15 @@ def _items(
 ) -> Iterator[Buffer]:
     if depth > DEPTH_LIMIT:
         raise Malformed(f"Sequences nest deeper than {DEPTH_LIMIT} at offset {place.start}.")
-    for start, stop in item_places(view, place, source.explicit, source.little_endian):
+    for start, stop, undefined in item_places(view, place, source.explicit, source.little_endian):
         parts: list[Buffer] = []
         for inner in walk(view, source.explicit, source.little_endian, start, stop):
             parts.extend(_element(view, inner, source, target, signed, depth + 1))
         content = b"".join(parts)
         yield _ITEM
-        yield struct.pack("<I", UNDEFINED if place.undefined else len(content))
+        yield struct.pack("<I", UNDEFINED if undefined else len(content))
         yield content
-        if place.undefined:
+        if undefined:
             yield _ITEM_END
 
 

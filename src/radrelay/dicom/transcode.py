@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from radrelay.dicom.decode import Decoded, decode_stored
+from radrelay.dicom.decode import Decoded, can_decode, decode_stored
 from radrelay.dicom.elements import PIXEL_DATA, PIXEL_TAGS, Buffer, DataElements
 from radrelay.dicom.encapsulated import FrameRange, Read, encapsulate, frame_ranges, locate, reader_of
 from radrelay.dicom.encode import ENCODERS, Encoder, NotTranscodable
-from radrelay.dicom.pixels import FrameDescriptor, PixelsTooLarge, describe
+from radrelay.dicom.pixels import FrameDescriptor, NotViewable, PixelsTooLarge, describe
 from radrelay.dicom.rewrite import NewElement, Rules, rewrite, swapped
 from radrelay.dicom.syntaxes import Syntax, syntax_of
 
@@ -126,9 +126,12 @@ class _Job:
 
     @classmethod
     def of(cls, data_set: Buffer, elements: DataElements, source: Syntax, target: Syntax) -> _Job:
-        descriptor = describe(elements, source.uid)
+        if not can_decode(source):
+            raise NotViewable(f"{source.name} is handed out only as it is.")
         read = reader_of(data_set)
-        ranges = frame_ranges(descriptor, locate(elements, read), read, len(data_set))
+        location = locate(elements, read)
+        descriptor = describe(elements, source.uid, location.vr)
+        ranges = frame_ranges(descriptor, location, read, len(data_set))
         if len(ranges) != descriptor.frames or any(item.missing for item in ranges):
             raise NotTranscodable(f"The header names {descriptor.frames} frames; {len(ranges)} are there, or cut.")
         encoder = ENCODERS.get(target.codec)

@@ -22,7 +22,12 @@ LONGEST_NAME = 200
 
 def fold_username(username: str) -> str:
     """Return the form that user names are compared in: NFKC, without case, without outer space."""
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", username.strip()).casefold())[:LONGEST_NAME]
+    folded, before = username, None
+    while folded != before:  # one pass can leave something for the next: a mark that stood behind a space
+        before = folded
+        folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", folded).casefold()).strip()
+        folded = folded[:LONGEST_NAME].strip()
+    return folded
 
 
 def view(row: Account) -> AccountView:

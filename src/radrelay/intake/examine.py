@@ -87,7 +87,7 @@ def examine_head(record: ScannedRecord) -> Examined:
     except Exception as error:  # why: no hostile header may stop the index; a person sees it in the quarantine
         log.exception("a head could not be read", record=str(record.location.record_id))
         return Examined(
-            record.location, envelope, None, "malformed", f"The header cannot be read ({type(error).__name__})."
+            record.location, envelope, None, "not-read", f"The header cannot be read ({type(error).__name__})."
         )
 
 

@@ -35,7 +35,7 @@ from radrelay.storage.database import Database
 from radrelay.storage.models import LandingRecord
 from radrelay.storage.segments import RecordLocation, SegmentReader
 
-OVERRIDABLE = frozenset({"patient-mismatch", "other-content", "infected", "not-scanned", "source-gone"})
+OVERRIDABLE = frozenset({"patient-mismatch", "other-content", "infected", "not-scanned", "not-read", "not-indexed"})
 LINE_LIMIT = 256
 LINES_LIMIT = 5000
 _BULK_VRS = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN", ""})
@@ -164,7 +164,10 @@ class Quarantine:
 
 
 def _release_object(session: Session, item: Examined, head: bytes, terms: Terms, code: str) -> Released:
-    attributes = read_attributes(item.envelope, head)
+    try:
+        attributes = read_attributes(item.envelope, head)
+    except Exception as error:  # why: what could not be read before may still not be; the object stays where it is
+        raise ReleaseRefused(f"The object's header still cannot be read ({type(error).__name__}).") from error
     if code == "other-content":
         terms = dataclasses.replace(terms, duplicate_policy="keep-both")
     if code == "patient-mismatch":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol, Self
@@ -22,7 +23,7 @@ WHOLE_RECORD_BYTES = 8 << 20
 
 
 class ByteSource(Protocol):
-    """Bytes with random access."""
+    """Bytes with random access, from any thread."""
 
     @property
     def size(self) -> int:
@@ -75,10 +76,12 @@ class RecordSource:
         self.size = location.length
         self._block_bytes = self.size if self.size <= WHOLE_RECORD_BYTES else BLOCK_BYTES
         self._blocks: dict[int, bytes] = {}
+        self._lock = threading.Lock()
 
     def read(self, start: int, length: int) -> bytes:
         """Return up to `length` bytes from `start`."""
-        return _read_blocks(self._block, self._block_bytes, self.size, start, length)
+        with self._lock:
+            return _read_blocks(self._block, self._block_bytes, self.size, start, length)
 
     def _block(self, number: int) -> bytes:
         block = self._blocks.get(number)
@@ -97,6 +100,7 @@ class ScratchSource:
         self._file = tempfile.TemporaryFile(dir=directory, buffering=0)  # noqa: SIM115 — closed by close()
         self._cipher = AESGCM(AESGCM.generate_key(256))
         self._blocks: dict[int, bytes] = {}
+        self._lock = threading.Lock()
         self.size = 0
 
     @classmethod
@@ -124,7 +128,8 @@ class ScratchSource:
 
     def read(self, start: int, length: int) -> bytes:
         """Return up to `length` bytes from `start`."""
-        return _read_blocks(self._block, BLOCK_BYTES, self.size, start, length)
+        with self._lock:
+            return _read_blocks(self._block, BLOCK_BYTES, self.size, start, length)
 
     def _block(self, number: int) -> bytes:
         block = self._blocks.get(number)

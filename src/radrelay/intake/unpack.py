@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -21,11 +24,13 @@ from radrelay.intake.files import FileLander, LandedFile, clean_text
 from radrelay.intake.landing import Landing
 from radrelay.intake.object_writer import FileFacts, Fragment
 from radrelay.intake.scratch import ByteSource, ScratchSource
-from radrelay.intake.zip_members import METHODS, Member, list_members, read_member
+from radrelay.intake.zip_members import METHODS, Member, is_small, list_members, read_member, read_small
 from radrelay.settings import IntakeSettings
 
 log = structlog.get_logger(__name__)
 
+READERS = 2
+MEMBERS_AHEAD = 4
 RATIO_FROM_BYTES = 16 << 20
 """A member's growth is judged from this size on: a small blank image is no bomb."""
 
@@ -165,7 +170,7 @@ class Unpacker:
             self._budget.take_entry()
         packed, found = 0, False
         try:
-            for member in listing.members:
+            for member, pieces in self._ahead(source, listing.members):
                 found = True
                 if member.is_folder:
                     continue
@@ -173,7 +178,7 @@ class Unpacker:
                 packed += member.packed_bytes or 0
                 if packed > source.size and not listing.damage:
                     raise MembersOverlap
-                self._unpack_member(source, member, prefix, depth)
+                self._unpack_member(member, pieces, prefix, depth)
         except ArchiveExhausted:
             raise
         except ArchiveRefused as refused:
@@ -181,7 +186,27 @@ class Unpacker:
         if not found and not listing.damage:
             self._note(prefix or "archive", ArchiveEmpty(), self._item(prefix, -3))
 
-    def _unpack_member(self, source: ByteSource, member: Member, prefix: str, depth: int) -> None:
+    def _ahead(
+        self, source: ByteSource, members: Iterator[Member]
+    ) -> Iterator[tuple[Member, Callable[[], Iterator[bytes]]]]:
+        """Yield each member and how its bytes are read, small ones unpacked by other threads meanwhile."""
+        pool = ThreadPoolExecutor(READERS, "unpack")
+        waiting: deque[tuple[Member, Callable[[], Iterator[bytes]]]] = deque()
+        try:
+            for member in members:
+                if is_small(member) and not member.is_encrypted:
+                    future = pool.submit(read_small, source, member)
+                    waiting.append((member, lambda future=future: iter((future.result(),))))  # type: ignore[misc]
+                else:
+                    waiting.append((member, partial(read_member, source, member)))
+                if len(waiting) > MEMBERS_AHEAD:
+                    yield waiting.popleft()
+            while waiting:
+                yield waiting.popleft()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _unpack_member(self, member: Member, read: Callable[[], Iterator[bytes]], prefix: str, depth: int) -> None:
         self._counts.files += 1
         name = cleaned_name(member.name) or f"file-{member.index + 1}"
         shown = f"{prefix}/{name}" if prefix else name
@@ -194,7 +219,7 @@ class Unpacker:
         try:
             _refuse_unreadable(member)
             self._budget.refuse_declared(member)
-            pieces = self._budget.guard(member, read_member(source, member))
+            pieces = self._budget.guard(member, read())
             landed = lander.land(shown, pieces, item_id=item_id, wait=False)
             self._counts.kept += landed.landed is not None
             self._after(member, name, shown, landed, item_id)

@@ -146,25 +146,30 @@ class Channel:
         """Write a message whose data set comes in pieces of any size; return the data set's length in bytes."""
         step = self._fragment_bytes()
         total = 0
-        out = bytearray(self.message(context_id, command))
-        held = bytearray()
+        before = self.message(context_id, command)
+        held = b""  # up to one fragment is held back, because it may be the last
         for piece in pieces:
             total += len(piece)
-            held += piece
-            position, view = 0, memoryview(held)
-            while len(held) - position > step:  # one fragment is always held back: it may be the last
-                out += _BOTH_HEADS.pack(pdu.P_DATA, step + 6, step + 2, context_id, 0)
-                out += view[position : position + step]
-                position += step
-                if len(out) >= SEND_BYTES:
-                    self.send(out)
-                    out = bytearray()
-            view.release()
-            del held[:position]
-        out += _BOTH_HEADS.pack(pdu.P_DATA, len(held) + 6, len(held) + 2, context_id, LAST)
-        out += held
-        self.send(out)
+            view = memoryview(piece)
+            if held:
+                room = step - len(held)
+                held, view = held + view[:room], view[room:]
+                if not view:
+                    continue
+                before = self._send_fragment(before, context_id, held, 0)
+            while len(view) > step:
+                before = self._send_fragment(before, context_id, view[:step], 0)
+                view = view[step:]
+            held = bytes(view)
+        self._send_fragment(before, context_id, held, LAST)
         return total
+
+    def _send_fragment(self, before: bytes, context_id: int, fragment: bytes | memoryview, flags: int) -> bytes:
+        """Write one fragment of a data set after what goes `before` it; return what goes before the next: nothing."""
+        length = len(fragment)
+        head = _BOTH_HEADS.pack(pdu.P_DATA, length + 6, length + 2, context_id, flags)
+        self.send(b"".join((before, head, fragment)))
+        return b""
 
     def shut_down(self, *, both_ways: bool) -> None:
         """Wake a thread that waits in a read: it finds the end of the stream."""

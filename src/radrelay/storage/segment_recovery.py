@@ -55,6 +55,7 @@ class Recovery:
 def recover_directory(directory: Path, owner: str, keyring: Keyring, files: FileLayer) -> Recovery:
     """Bring an owner's directory into order; the caller holds its `OwnerLock`."""
     records = voided = highest = 0
+    crashed = False
     mark = read_watermark(directory)
     with erasing(directory):
         for path in sorted(directory.iterdir()):
@@ -66,9 +67,11 @@ def recover_directory(directory: Path, owner: str, keyring: Keyring, files: File
                 continue
             durable = mark.offset if mark is not None and mark.segment == number else 0
             found = _recover_segment(path, number, keyring, files, durable)
-            records += found[0]
-            voided += found[1]
-        _remove_unreferred(directory, files)
+            records += found.records
+            voided += found.voided
+            crashed = crashed or found.unsealed
+        if crashed:  # a landing that was closed has sealed all its segments, and every large object has its record
+            _remove_unreferred(directory, files)
         files.fsync_dir(directory)
     if records or voided:
         log.info("landing.recovered", owner=owner, records=records, voided=voided)
@@ -81,8 +84,15 @@ def _other_number(name: str) -> int:
     return int(digits) if kind in ("free", "damaged") and digits.isdigit() else 0
 
 
-def _recover_segment(path: Path, number: int, keyring: Keyring, files: FileLayer, durable: int) -> tuple[int, int]:
-    """Seal one segment; return how many records it has and how many were voided."""
+@dataclass(frozen=True)
+class _Found:
+    unsealed: bool = False
+    records: int = 0
+    voided: int = 0
+
+
+def _recover_segment(path: Path, number: int, keyring: Keyring, files: FileLayer, durable: int) -> _Found:
+    """Seal one segment, if it is not sealed yet."""
     handle = files.open(path)
     try:
         page = os.pread(handle, PAGE, 0)
@@ -91,18 +101,18 @@ def _recover_segment(path: Path, number: int, keyring: Keyring, files: FileLayer
             freed = not any(page)  # its key was destroyed, its name not changed yet
             log.log(20 if freed else 50, "landing.segment_without_header", path=str(path), freed=freed)
             files.rename(path, path.with_name(f"{'free' if freed else 'damaged'}-{number:010d}.seg"))
-            return 0, 0
+            return _Found()
         if header.sealed_end is not None:
-            return 0, 0
+            return _Found()
         end, records, voided = _validate(handle, header, keyring, files, durable)
         if end == PAGE:
             files.pwrite(handle, bytes(PAGE), 0)
             files.rename(path, path.with_name(f"free-{number:010d}.seg"))
-            return 0, 0
+            return _Found(unsealed=True)
         files.fdatasync(handle)
         files.pwrite(handle, seal_block(header.epoch, end), SEAL_AT)
         files.fdatasync(handle)
-        return records, voided
+        return _Found(True, records, voided)
     finally:
         files.close(handle)
 

@@ -7,6 +7,7 @@ workers from blobs are the viewer's.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -92,26 +93,27 @@ class BodyLimit:
         if not announced.isdigit() or int(announced) > self.limit:
             await self._refuse(scope, receive, send)
             return
-        taken, begun = 0, False
+        taken, over, begun = 0, False, False
 
         async def receive_counted() -> Message:
-            nonlocal taken
+            nonlocal taken, over
             message = await receive()
             taken += len(message.get("body", b""))
             if taken > self.limit:
+                over = True
                 raise _TooLong
             return message
 
-        async def send_noted(message: Message) -> None:
+        async def send_unless_over(message: Message) -> None:
             nonlocal begun
+            if over and not begun:
+                return  # whoever read the body made an error of its own of it; ours names the limit
             begun = True
             await send(message)
 
-        try:
-            await self.app(scope, receive_counted, send_noted)
-        except _TooLong:
-            if begun:
-                raise
+        with suppress(_TooLong):
+            await self.app(scope, receive_counted, send_unless_over)
+        if over and not begun:
             await self._refuse(scope, receive, send)
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,0 +1,142 @@
+"""All rows of one moment as a stream of msgpack, the same for both databases, and back."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import date, datetime, time
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from radrelay.access import models as access_models
+from radrelay.archive import models as archive_models
+from radrelay.archive import search_index
+from radrelay.audit import models as audit_models
+from radrelay.identity import models as identity_models
+from radrelay.intake import models as intake_models
+from radrelay.routing import models as routing_models
+from radrelay.storage import models as storage_models
+from radrelay.storage.columns import Base, Id, Instant
+from radrelay.storage.database import Database
+
+if TYPE_CHECKING:
+    from radrelay.app.backup import Stored
+
+ROOMS = (
+    access_models,
+    archive_models,
+    audit_models,
+    identity_models,
+    intake_models,
+    routing_models,
+    storage_models,
+)
+"""Every room with tables; naming them here makes their tables known to `Base`."""
+
+LEFT_OUT = frozenset({"session", "login_attempt", "landing_cursor", "node_state", "study_token"})
+"""What a restored installation begins anew, or makes itself."""
+
+CHUNK = 1000
+
+
+def dump_rows(database: Database, write: Callable[[bytes], object]) -> tuple[list[Stored], list[dict[str, object]]]:
+    """Write every row as of one moment; returns the packs and the landing records that they name."""
+    from radrelay.app.backup import Stored  # noqa: PLC0415 -- the two know each other's shapes
+
+    packs: list[Stored] = []
+    records: list[dict[str, object]] = []
+    with database.read() as session:
+        if database.dialect == "postgresql":
+            session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+        for table in _tables():
+            for chunk in _chunks(session, table):
+                _frame(write, [str(table.name), [str(column.name) for column in table.columns], chunk])
+                for row in chunk:
+                    named = dict(zip((column.name for column in table.columns), row, strict=True))
+                    if table.name == "pack":
+                        packs.append(
+                            Stored(
+                                named["id"],
+                                named["name"],
+                                named["plain_bytes"],
+                                named["toc_offset"],
+                                named["toc_length"],
+                            )
+                        )
+                    elif table.name == "landing_record":
+                        named["record_id"] = named.pop("id")
+                        named.pop("organisation_id")
+                        records.append(named)
+    return packs, records
+
+
+def load_rows(database: Database, pieces: Iterator[bytes]) -> int:
+    """Replace every row by the dumped ones, in one transaction, and make the text index anew."""
+    count = 0
+    tables = {table.name: table for table in _tables()}
+    with database.write() as session:
+        connection = session.connection()
+        for table in reversed(list(tables.values())):
+            connection.execute(sa.delete(table))
+        for name, columns, rows in _frames(pieces):
+            table = tables[name]
+            known = [(place, table.c[column]) for place, column in enumerate(columns) if column in table.c]
+            connection.execute(
+                sa.insert(table), [{c.name: _thaw(c.type, row[place]) for place, c in known} for row in rows]
+            )
+            count += len(rows)
+        _index_text(session)
+    return count
+
+
+def _tables() -> list[sa.Table]:
+    return [table for table in Base.metadata.sorted_tables if table.name not in LEFT_OUT]
+
+
+def _chunks(session: Session, table: sa.Table) -> Iterator[list[tuple[Any, ...]]]:
+    result = session.execute(sa.select(table).execution_options(yield_per=CHUNK))
+    for rows in result.partitions(CHUNK):
+        yield [tuple(row) for row in rows]
+
+
+def _frame(write: Callable[[bytes], object], content: list[Any]) -> None:
+    encoded = msgspec.msgpack.encode(content)
+    write(len(encoded).to_bytes(4, "big") + encoded)
+
+
+def _frames(pieces: Iterator[bytes]) -> Iterator[tuple[str, list[str], list[list[Any]]]]:
+    buffer = bytearray()
+    for piece in pieces:
+        buffer += piece
+        while len(buffer) >= 4 and len(buffer) >= 4 + (size := int.from_bytes(buffer[:4], "big")):
+            name, columns, rows = msgspec.msgpack.decode(bytes(buffer[4 : 4 + size]))
+            del buffer[: 4 + size]
+            yield name, columns, rows
+
+
+def _thaw(kind: sa.types.TypeEngine[Any], value: Any) -> Any:
+    """Return a value as its column takes it; msgpack knows no dates, times and UUIDs but as text."""
+    if value is None:
+        return None
+    if isinstance(kind, Id):
+        return uuid.UUID(value) if isinstance(value, str) else value
+    if isinstance(kind, Instant | sa.DateTime):
+        return datetime.fromisoformat(value) if isinstance(value, str) else value
+    if isinstance(kind, sa.Date):
+        return date.fromisoformat(value)
+    if isinstance(kind, sa.Time):
+        return time.fromisoformat(value)
+    return value
+
+
+def _index_text(session: Session) -> None:
+    session.execute(sa.delete(archive_models.ShortToken))
+    if session.get_bind().dialect.name == "sqlite":
+        session.connection().exec_driver_sql("INSERT INTO study_text(study_text) VALUES ('delete-all')")
+    study = archive_models.Study
+    columns = (study.sort_key, study.patient_name_folded, study.search_text)
+    for rows in session.execute(sa.select(*columns).execution_options(yield_per=CHUNK)).partitions(CHUNK):
+        search_index.add(session, [search_index.Entry(*row) for row in rows])

@@ -1,0 +1,183 @@
+"""The one rule: what a grant lets see, and nothing besides; by series, by source, by study, until its end."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from radrelay.access import (
+    Grantee,
+    Principal,
+    Right,
+    Target,
+    ensure_default_grants,
+    grant,
+    revoke,
+    scope,
+    system_principal,
+)
+from radrelay.access.models import Grant
+from radrelay.archive.models import Holding, Instance, InstanceHolding, Series, Study
+from radrelay.storage.columns import Base, Id, Instant
+from radrelay.storage.database import Database, sqlcipher_engine
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+ORGANISATION = uuid.UUID(int=1)
+CT_SOURCE, MR_SOURCE = uuid.UUID(int=11), uuid.UUID(int=12)
+HEAD, KNEE = uuid.UUID(int=21), uuid.UUID(int=22)
+HEAD_CT, HEAD_MR, KNEE_MR = uuid.UUID(int=31), uuid.UUID(int=32), uuid.UUID(int=33)
+
+
+def principal(name: str = "anna", kind: str = "account", role: str = "user") -> Principal:
+    return Principal(kind, name, name, ORGANISATION, role)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Iterator[Session]:
+    """The head has a CT and an MR series of two sources, the knee an MR series."""
+    database = Database(sqlcipher_engine(tmp_path / "access.sqlite", bytes(32)))
+    Base.metadata.create_all(database.engine)
+    with database.write() as opened:
+        tables = [(HEAD, HEAD_CT, CT_SOURCE), (HEAD, HEAD_MR, MR_SOURCE), (KNEE, KNEE_MR, MR_SOURCE)]
+        for number, (study, series, source) in enumerate(tables):
+            holding, instance = uuid.UUID(int=100 + number), uuid.UUID(int=200 + number)
+            insert(opened, Holding, id=holding, study_id=study, source_id=source)
+            insert(opened, Series, id=series, study_id=study)
+            insert(opened, Instance, id=instance, study_id=study, series_id=series, holding_id=holding)
+        for study in (HEAD, KNEE):
+            insert(opened, Study, id=study)
+        yield opened
+    database.close()
+
+
+def anything(kind: sa.types.TypeEngine[Any]) -> object:
+    if isinstance(kind, Id):
+        return uuid.uuid4()
+    if isinstance(kind, Instant):
+        return NOW
+    if isinstance(kind, sa.Integer):
+        return uuid.uuid4().int % 10**9
+    return b"x" if isinstance(kind, sa.LargeBinary) else uuid.uuid4().hex[:16]
+
+
+def insert(session: Session, model: type[Base], **given: object) -> None:
+    """Insert a row with what matters here; the rest is filled with anything."""
+    row: dict[str, object] = dict(given)
+    if "organisation_id" in model.__table__.columns:
+        row["organisation_id"] = ORGANISATION
+    for column in model.__table__.columns:
+        if column.name not in row and not column.nullable and column.default is None:
+            row[column.name] = anything(column.type)
+    session.execute(sa.insert(model), [row])
+
+
+def seen(
+    session: Session, who: Principal, right: Right = Right.SEE, now: datetime = NOW
+) -> tuple[set[uuid.UUID], set[uuid.UUID]]:
+    found = scope(session, who, right, now=now)
+    studies = session.scalars(sa.select(Study.id).where(found.study_filter(Study.id)))
+    series = session.scalars(sa.select(Series.id).where(found.series_filter(Series.study_id, Series.id)))
+    return set(studies), set(series)
+
+
+def give(session: Session, target: Target, *rights: Right, who: Grantee | None = None, **more: object) -> uuid.UUID:
+    return grant(session, ORGANISATION, who or Grantee("account", "anna"), target, rights, now=NOW, **more)  # type: ignore[arg-type]
+
+
+def test_without_a_grant_there_is_nothing(session: Session) -> None:
+    assert seen(session, principal()) == (set(), set())
+    assert scope(session, principal(), Right.SEE).nothing
+
+
+def test_a_study_is_seen_with_all_its_series_and_with_that_right_alone(session: Session) -> None:
+    give(session, Target("study", HEAD), Right.SEE)
+    assert seen(session, principal()) == ({HEAD}, {HEAD_CT, HEAD_MR})
+    assert seen(session, principal(), Right.DOWNLOAD) == (set(), set())
+    assert seen(session, principal("bert")) == (set(), set())
+
+
+def test_a_series_shows_its_study_and_not_its_neighbours(session: Session) -> None:
+    give(session, Target("series", HEAD_MR), Right.SEE)
+    assert seen(session, principal()) == ({HEAD}, {HEAD_MR})
+
+
+def test_a_source_shows_what_it_brought(session: Session) -> None:
+    give(session, Target("source", MR_SOURCE), Right.SEE)
+    assert seen(session, principal()) == ({HEAD, KNEE}, {HEAD_MR, KNEE_MR})
+    insert(
+        session, InstanceHolding, instance_id=uuid.UUID(int=200), holding_id=uuid.UUID(int=101), organisation_id=None
+    )
+    assert seen(session, principal())[1] == {HEAD_CT, HEAD_MR, KNEE_MR}, "the MR source brought the CT as well"
+
+
+def test_grants_add_up(session: Session) -> None:
+    give(session, Target("series", HEAD_CT), Right.SEE)
+    give(session, Target("study", KNEE), Right.SEE)
+    assert seen(session, principal()) == ({HEAD, KNEE}, {HEAD_CT, KNEE_MR})
+
+
+def test_a_grant_ends_at_its_moment_and_when_it_is_revoked(session: Session) -> None:
+    given = give(session, Target("study", HEAD), Right.SEE, ends_at=NOW + timedelta(hours=1))
+    assert seen(session, principal())[0] == {HEAD}
+    assert seen(session, principal(), now=NOW + timedelta(hours=1))[0] == set()
+    revoke(session, uuid.UUID(int=99), given)
+    assert seen(session, principal())[0] == {HEAD}, "another organisation revokes nothing here"
+    revoke(session, ORGANISATION, given)
+    assert seen(session, principal())[0] == set()
+
+
+def test_devices_and_roles_and_anybody(session: Session) -> None:
+    give(session, Target("study", HEAD), Right.SEE, who=Grantee("ae", "WORKSTATION"))
+    give(session, Target("study", KNEE), Right.SEE, who=Grantee("role", "admin"))
+    assert seen(session, principal("WORKSTATION", "ae", ""))[0] == {HEAD}
+    assert seen(session, principal("OTHER", "ae", ""))[0] == set()
+    assert seen(session, principal("WORKSTATION", "account", "user"))[0] == set(), "a name is not an AE title"
+    assert seen(session, principal(role="admin"))[0] == {KNEE}
+    give(session, Target("study", KNEE), Right.SEE, who=Grantee("ae", "*"))
+    assert seen(session, principal("OTHER", "ae", ""))[0] == {KNEE}
+
+
+def test_another_organisations_principal_has_no_grants_here(session: Session) -> None:
+    give(session, Target("organisation"), *Right)
+    stranger = Principal("account", "anna", "anna", uuid.UUID(int=2), "user")
+    assert scope(session, stranger, Right.SEE).nothing
+
+
+def test_who_has_anything_by_alias_sees_all_by_alias_unless_the_whole_is_clear(session: Session) -> None:
+    give(session, Target("study", HEAD), Right.SEE)
+    assert scope(session, principal(), Right.SEE, now=NOW).identity == "clear"
+    give(session, Target("study", KNEE), Right.SEE, identity="alias")
+    assert scope(session, principal(), Right.SEE, now=NOW).identity == "alias"
+    give(session, Target("organisation"), Right.SEE)
+    assert scope(session, principal(), Right.SEE, now=NOW).identity == "clear"
+
+
+def test_the_programs_own_work_sees_everything(session: Session) -> None:
+    assert seen(session, system_principal(ORGANISATION)) == ({HEAD, KNEE}, {HEAD_CT, HEAD_MR, KNEE_MR})
+
+
+def test_a_new_organisation_shares_everything_and_devices_follow_the_setting(session: Session) -> None:
+    ensure_default_grants(session, ORGANISATION, ["*"], NOW)
+    for who in (principal(), principal(role="admin"), principal("t", "token", "user"), principal("ANY", "ae", "")):
+        assert scope(session, who, Right.SEE).everything
+    assert scope(session, principal("ANY", "ae", ""), Right.DELETE).nothing
+    ensure_default_grants(session, ORGANISATION, ["WORKSTATION"], NOW)
+    assert scope(session, principal("ANY", "ae", ""), Right.SEE).nothing
+    assert scope(session, principal("WORKSTATION", "ae", ""), Right.SEE).everything
+    session.execute(sa.delete(Grant).where(Grant.grantee_kind == "role", Grant.grantee_id == "user"))
+    ensure_default_grants(session, ORGANISATION, ["WORKSTATION"], NOW)
+    assert scope(session, principal(), Right.SEE).nothing, "what an administrator took away stays away"
+
+
+def test_a_grant_on_the_whole_names_no_part(session: Session) -> None:
+    with pytest.raises(ValueError, match="organisation"):
+        give(session, Target("organisation", HEAD), Right.SEE)
+    with pytest.raises(ValueError, match="study"):
+        give(session, Target("study"), Right.SEE)

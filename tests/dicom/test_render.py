@@ -1,0 +1,192 @@
+"""Pictures of frames: grey values as the standard's formulas and pydicom have them."""
+
+from __future__ import annotations
+
+import io
+import struct
+from typing import Any
+
+import numpy as np
+import pydicom
+import pytest
+from PIL import Image
+from pydicom.data import get_testdata_file
+from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi_lut
+
+from radrelay.dicom import writing
+from radrelay.dicom.elements import DataElements
+from radrelay.dicom.greyscale import Presentation, Window, presentation, to_grey
+from radrelay.dicom.htj2k import split
+from radrelay.dicom.lookup import palette
+from radrelay.dicom.pixels import FrameDescriptor, Pixels, describe
+from radrelay.dicom.render import display_samples, pixel_aspect, render, thumbnail
+from radrelay.dicom.syntaxes import EXPLICIT_LE, syntax_of
+from tests.dicom.objects import described, frames_of, made, wheel_file
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+def _opened(samples: Pixels, **more: Any) -> tuple[DataElements, FrameDescriptor]:
+    data_set, ts = made(samples, **more)
+    elements = DataElements.of(data_set, syntax_of(ts))
+    return elements, describe(elements, ts)
+
+
+def _pydicom_grey(dataset: pydicom.Dataset, samples: Pixels) -> Pixels:
+    seen = apply_voi_lut(apply_modality_lut(samples, dataset), dataset)
+    low, high = (0, 2**dataset.BitsStored - 1)
+    if dataset.PixelRepresentation:
+        low, high = -(2 ** (dataset.BitsStored - 1)), 2 ** (dataset.BitsStored - 1) - 1
+    slope, intercept = float(dataset.get("RescaleSlope", 1)), float(dataset.get("RescaleIntercept", 0))
+    low, high = low * slope + intercept, high * slope + intercept
+    grey: Pixels = (seen - low) / (high - low) * 255
+    return grey
+
+
+@pytest.mark.parametrize("function", ["LINEAR", "LINEAR_EXACT", "SIGMOID"])
+@pytest.mark.parametrize("rescale", [(1, -1024), (2, 0), (0.5, 3.25)])
+def test_windows_agree_with_pydicom(function: str, rescale: tuple[float, float]) -> None:
+    samples = np.arange(-2048, 2048, dtype=np.int16).reshape(64, 64)
+    more = {"WindowCenter": 40, "WindowWidth": 400, "VOILUTFunction": function}
+    more |= {"RescaleSlope": rescale[0], "RescaleIntercept": rescale[1], "BitsStored": 12, "HighBit": 11}
+    elements, descriptor = _opened(samples, **more)
+    dataset = pydicom.Dataset()
+    for keyword, value in {**more, "PixelRepresentation": 1}.items():
+        setattr(dataset, keyword, value)
+    ours = to_grey(samples, descriptor, presentation(elements, descriptor))
+    assert np.abs(ours - _pydicom_grey(dataset, samples)).max() <= 0.51
+
+
+def test_large_pictures_take_the_table_and_give_the_same_grey() -> None:
+    samples = np.random.default_rng(0).integers(-2000, 3000, (300, 300), dtype=np.int16)
+    elements, descriptor = _opened(samples, WindowCenter=40, WindowWidth=400, RescaleSlope=1, RescaleIntercept=-24)
+    shown = presentation(elements, descriptor)
+    np.testing.assert_array_equal(to_grey(samples, descriptor, shown)[:100], to_grey(samples[:100], descriptor, shown))
+
+
+def test_monochrome1_is_inverted_and_padding_is_black() -> None:
+    samples = np.array([[0, 100], [200, 255]], np.uint8)
+    elements, descriptor = _opened(samples, PhotometricInterpretation="MONOCHROME1", PixelPaddingValue=255)
+    assert display_samples(elements, descriptor, samples).tolist() == [[255, 155], [55, 0]]
+
+
+def test_without_a_window_the_range_of_the_picture_is_spread_but_not_its_padding() -> None:
+    samples = np.array([[-2000, 100], [200, 300]], np.int16)
+    elements, descriptor = _opened(samples, PixelPaddingValue=-2000)
+    assert display_samples(elements, descriptor, samples).tolist() == [[0, 0], [128, 255]]
+
+
+def test_voi_and_modality_tables_are_followed() -> None:
+    samples = np.array([[0, 1], [2, 9]], np.uint8)
+    elements, descriptor = _opened(samples)
+    table = pydicom.Dataset()
+    table.LUTDescriptor, table.LUTData = [3, 0, 16], [0, 32768, 65535]
+    table["LUTDescriptor"].VR = table["LUTData"].VR = "US"
+    elements, descriptor = _opened(samples, VOILUTSequence=[table])
+    assert display_samples(elements, descriptor, samples).tolist() == [[0, 128], [255, 255]]
+    modality = pydicom.Dataset()
+    modality.LUTDescriptor, modality.LUTData, modality.ModalityLUTType = [3, 1, 16], [1000, 2000, 3000], "US"
+    modality["LUTDescriptor"].VR = modality["LUTData"].VR = "US"
+    elements, descriptor = _opened(samples, ModalityLUTSequence=[modality], WindowCenter=2000.5, WindowWidth=2001)
+    assert presentation(elements, descriptor).modality(samples).tolist() == [[1000, 1000], [2000, 3000]]
+
+
+def test_functional_groups_of_the_frame_win_over_shared_ones_and_the_top() -> None:
+    def voi(center: float) -> pydicom.Dataset:
+        item, inner = pydicom.Dataset(), pydicom.Dataset()
+        inner.WindowCenter, inner.WindowWidth = center, 10
+        item.FrameVOILUTSequence = [inner]
+        return item
+
+    samples = np.zeros((2, 4, 4), np.uint16)
+    more = {"SharedFunctionalGroupsSequence": [voi(5)], "WindowCenter": 1, "WindowWidth": 1}
+    elements, descriptor = _opened(samples, frames=2, **more)
+    assert presentation(elements, descriptor, 1).window == Window(5, 10)
+    more["PerFrameFunctionalGroupsSequence"] = [voi(7), voi(8)]
+    elements, descriptor = _opened(samples, frames=2, **more)
+    assert presentation(elements, descriptor, 1).window == Window(8, 10)
+
+
+def test_palette_agrees_with_pydicom() -> None:
+    data_set, ts = wheel_file("examples_palette.dcm")
+    dataset = pydicom.dcmread(str(get_testdata_file("examples_palette.dcm", download=False)))
+    descriptor, _, plain = described(data_set, ts)
+    samples = frames_of(data_set, ts)[0]
+    expected = apply_color_lut(samples, dataset)
+    shift = expected.dtype.itemsize * 8 - 8
+    ours = display_samples(DataElements.of(plain, syntax_of(ts)), descriptor, samples)
+    np.testing.assert_array_equal(ours, expected >> shift)
+
+
+def _segmented(words: tuple[int, ...], entries: int) -> DataElements:
+    data = struct.pack(f"<{len(words)}H", *words)
+    parts = [writing.element(0x00281101 + n, "US", entries, 0, 16) for n in range(3)]
+    parts += [writing.element(0x00281221 + n, "OW", data) for n in range(3)]
+    return DataElements.of(b"".join(parts), syntax_of(EXPLICIT_LE))
+
+
+def test_segmented_palettes_unfold() -> None:
+    # discrete 0 and 1000, linear to 5000 in 4 steps, then both segments again
+    found = palette(_segmented((0, 2, 0, 1000, 1, 4, 5000, 2, 2, 0, 0), 12), signed=False)
+    assert found.entries[:, 0].tolist() == [0, 1000, 2000, 3000, 4000, 5000] * 2
+
+
+def test_pixels_that_are_not_square_and_a_wanted_size() -> None:
+    samples = np.zeros((50, 100), np.uint8)
+    elements, descriptor = _opened(samples, PixelAspectRatio=[2, 1])
+    assert pixel_aspect(elements) == 2
+    picture = Image.open(io.BytesIO(render(elements, samples, descriptor=descriptor, picture="png")))
+    assert picture.size == (100, 100)
+    picture = Image.open(io.BytesIO(render(elements, samples, descriptor=descriptor, size=(30, 60))))
+    assert picture.size == (30, 30)
+    elements, descriptor = _opened(samples, PixelSpacing=[0.5, 1.0])
+    picture = Image.open(io.BytesIO(render(elements, samples, descriptor=descriptor, picture="gif")))
+    assert picture.size == (200, 50)
+
+
+def test_png_holds_the_grey_values_exactly() -> None:
+    samples = np.random.default_rng(0).integers(0, 256, (20, 30), dtype=np.uint8)
+    elements, descriptor = _opened(samples)
+    picture = Image.open(io.BytesIO(render(elements, samples, descriptor=descriptor, picture="png")))
+    np.testing.assert_array_equal(np.asarray(picture), samples)
+
+
+def test_one_bit_and_float_are_shown() -> None:
+    samples = np.array([[0, 1], [1, 0]], np.uint8)
+    _, descriptor = _opened(np.zeros((2, 2), np.uint8))
+    assert to_grey(samples, _with(descriptor, bits_allocated=1, bits_stored=1), Presentation()).tolist() == [
+        [0, 255],
+        [255, 0],
+    ]
+    values = np.array([[0.0, 0.5], [1.0, np.nan]], np.float32)
+    floats = _with(descriptor, bits_allocated=32, bits_stored=32, kind="float")
+    assert to_grey(values, floats, Presentation()).tolist() == [[0, 128], [255, 0]]
+
+
+def _with(descriptor: FrameDescriptor, **changes: Any) -> FrameDescriptor:
+    from dataclasses import replace
+
+    return replace(descriptor, **changes)
+
+
+def test_thumbnail_of_a_stored_frame_reads_a_smaller_resolution() -> None:
+    samples = (np.add.outer(np.arange(1024), np.arange(1024)) // 2).astype(np.uint16)
+    data_set, ts = made(samples, WindowCenter=512, WindowWidth=1024)
+    elements = DataElements.of(data_set, syntax_of(ts))
+    parted = split(data_set, ts)
+    assert parted is not None
+    fast = np.asarray(Image.open(io.BytesIO(thumbnail(elements, parted.descriptor, parted.frames[0], edge=128))))
+    full = np.asarray(Image.open(io.BytesIO(render(elements, samples, size=(128, 128)))))
+    assert fast.shape == full.shape == (128, 128)
+    assert np.abs(fast.astype(int) - full.astype(int)).max() <= 8
+
+
+@pytest.mark.parametrize("name", ["CT_small.dcm", "examples_ybr_color.dcm", "examples_palette.dcm", "liver_1frame.dcm"])
+def test_thumbnails_of_received_frames(name: str) -> None:
+    data_set, ts = wheel_file(name)
+    descriptor, ranges, plain = described(data_set, ts)
+    first = ranges[0].pieces[0]
+    picture = thumbnail(
+        DataElements.of(plain, syntax_of(ts)), descriptor, plain[first[0] : first[0] + first[1]], edge=64
+    )
+    assert max(Image.open(io.BytesIO(picture)).size) == 64

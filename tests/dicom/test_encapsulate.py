@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import shutil
 import subprocess
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +48,7 @@ PDF = b"%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF"
 
 
 def placing() -> Placing:
-    return Placing(datetime(2024, 5, 6, 7, 8, 9), new_uid(), new_uid(), title="Brief")
+    return Placing(datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC), new_uid(), new_uid(), title="Brief")
 
 
 def picture(size: tuple[int, int] = (61, 40)) -> Image.Image:

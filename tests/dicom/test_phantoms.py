@@ -52,7 +52,7 @@ def test_pictures_have_contrast(kind: phantoms.Kind) -> None:
 
 
 def test_samples_show_every_kind_and_patient() -> None:
-    found = [dcmread(io.BytesIO(file), stop_before_pixels=True) for file in phantoms.samples()]
+    found = [dcmread(io.BytesIO(file), stop_before_pixels=True) for file in phantoms.samples(slices=2)]
     assert {str(one.PatientID) for one in found} == {patient.patient_id for patient in PATIENTS}
     assert {one.Modality for one in found} == {"CT", "MR", "CR", "MG", "US"}
     assert len({one.SOPInstanceUID for one in found}) == len(found)

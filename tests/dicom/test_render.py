@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import pydicom
 import pytest
 from PIL import Image
 from pydicom.data import get_testdata_file
-from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi_lut
+from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi_lut
 
 from radrelay.dicom import writing
 from radrelay.dicom.elements import DataElements
@@ -34,7 +35,7 @@ def _opened(samples: Pixels, **more: Any) -> tuple[DataElements, FrameDescriptor
 
 def _pydicom_grey(dataset: pydicom.Dataset, samples: Pixels) -> Pixels:
     seen = apply_voi_lut(apply_modality_lut(samples, dataset), dataset)
-    low, high = (0, 2**dataset.BitsStored - 1)
+    low, high = 0.0, float(2**dataset.BitsStored - 1)
     if dataset.PixelRepresentation:
         low, high = -(2 ** (dataset.BitsStored - 1)), 2 ** (dataset.BitsStored - 1) - 1
     slope, intercept = float(dataset.get("RescaleSlope", 1)), float(dataset.get("RescaleIntercept", 0))
@@ -51,7 +52,7 @@ def test_windows_agree_with_pydicom(function: str, rescale: tuple[float, float])
     more |= {"RescaleSlope": rescale[0], "RescaleIntercept": rescale[1], "BitsStored": 12, "HighBit": 11}
     elements, descriptor = _opened(samples, **more)
     dataset = pydicom.Dataset()
-    for keyword, value in {**more, "PixelRepresentation": 1}.items():
+    for keyword, value in {**more, "PixelRepresentation": 1, "PhotometricInterpretation": "MONOCHROME2"}.items():
         setattr(dataset, keyword, value)
     ours = to_grey(samples, descriptor, presentation(elements, descriptor))
     assert np.abs(ours - _pydicom_grey(dataset, samples)).max() <= 0.51
@@ -164,8 +165,6 @@ def test_one_bit_and_float_are_shown() -> None:
 
 
 def _with(descriptor: FrameDescriptor, **changes: Any) -> FrameDescriptor:
-    from dataclasses import replace
-
     return replace(descriptor, **changes)
 
 

@@ -170,7 +170,7 @@ def test_uids_beyond_every_bound_are_not_looked_for() -> None:
 def test_deflate_bomb_is_inflated_to_a_bound_only() -> None:
     engine = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
     bomb = engine.compress(UIDS + b"\xe0\x7f\x10\x00OW\0\0\x00\x00\x00\x10") + b"".join(
-        engine.compress(bytes(1 << 20)) for _ in range(256)
+        engine.compress(bytes(1 << 20)) for _ in range(64)
     )
     bomb += engine.flush()
     start = time.perf_counter()
@@ -192,4 +192,4 @@ def test_many_tiny_elements_take_linear_time() -> None:
         return time.perf_counter() - start
 
     timed(1000)
-    assert timed(200_000) < 60 * max(timed(20_000), 1e-3)
+    assert timed(80_000) < 60 * max(timed(8_000), 1e-3)

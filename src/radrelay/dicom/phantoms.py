@@ -71,10 +71,10 @@ def study(
     yield from _MAKERS[kind](facts, slices, size)
 
 
-def samples(seed: int = 0) -> Iterator[bytes]:
+def samples(seed: int = 0, *, slices: int = 24) -> Iterator[bytes]:
     """Yield a small collection for a first look: one study for each phantom patient, every kind among them."""
     for number, patient in enumerate(PATIENTS):
-        yield from study(KINDS[number % len(KINDS)], seed=seed + number, patient=patient, slices=24)
+        yield from study(KINDS[number % len(KINDS)], seed=seed + number, patient=patient, slices=slices)
 
 
 def _file(elements: list[Elements], sop_class: str, pixels: NDArray[np.generic], vr: str) -> bytes:

@@ -74,16 +74,16 @@ class Budget:
     def _bytes_text(self, what: str) -> str:
         return f"The {what} unpacks to more than intake.max_inflated_bytes, {self.settings.max_inflated_bytes} bytes."
 
-    def guard(self, member: Member, pieces: Iterator[bytes]) -> Iterator[bytes]:
-        """Pass `pieces` on while the member and the archive stay in bounds."""
+    def guard(self, member: Member, pieces: Iterator[bytes], archive_bytes: int) -> Iterator[bytes]:
+        """Pass `pieces` on while the member and the archive, packed `archive_bytes` long, stay in bounds."""
         count = 0
+        packed = archive_bytes if member.packed_bytes is None else member.packed_bytes
         for piece in pieces:
             count += len(piece)
             self.bytes_left -= len(piece)
             if self.bytes_left < 0:
                 raise ArchiveExhausted(self._bytes_text("archive"))
-            packed = member.packed_bytes
-            if packed is not None and count > RATIO_FROM_BYTES and count > self.max_ratio * max(1, packed):
+            if count > RATIO_FROM_BYTES and count > self.max_ratio * max(1, packed):
                 raise ArchiveRatio(self._ratio_text())
             yield piece
 
@@ -178,7 +178,7 @@ class Unpacker:
                 packed += member.packed_bytes or 0
                 if packed > source.size and not listing.damage:
                     raise MembersOverlap
-                self._unpack_member(member, pieces, prefix, depth)
+                self._unpack_member(member, pieces, prefix, depth, source.size)
         except ArchiveExhausted:
             raise
         except ArchiveRefused as refused:
@@ -219,7 +219,7 @@ class Unpacker:
         try:
             _refuse_unreadable(member)
             self._budget.refuse_declared(member)
-            pieces = self._budget.guard(member, read())
+            pieces = self._budget.guard(member, read(), archive_bytes)
             landed = lander.land(shown, pieces, item_id=item_id, wait=False)
             self._counts.kept += landed.landed is not None
             self._after(member, name, shown, landed, item_id)

@@ -49,8 +49,8 @@ def create(services: WebServices) -> FastAPI:
     audit.install(services.database, "web", services.clock, services.metadata_key)
     problems.install(app)
     app.add_middleware(BodyLimit)
-    app.add_middleware(SecurityHeaders, behind_proxy=services.settings.web.behind_proxy)
     app.add_middleware(Correlation, measurements=services.measurements)
+    app.add_middleware(SecurityHeaders, behind_proxy=services.settings.web.behind_proxy)  # outermost: errors too
     app.include_router(health.router)
     app.include_router(reference.router)
     app.include_router(api.router())

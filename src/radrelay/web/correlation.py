@@ -1,4 +1,4 @@
-"""The outermost layer of a request: its correlation id, its line in the log and the metrics, and its last errors.
+"""The outer layer of a request: its correlation id, its line in the log and the metrics, and its last errors.
 
 Pure ASGI, so that streamed bodies pass through piece by piece. The log names the route's template, never the path or
 the query, which may hold UIDs and names; of an unforeseen error it names the class and the places, not the message.

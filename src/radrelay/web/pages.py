@@ -81,7 +81,7 @@ def page(request: Request, path: str) -> Response:
     asset = find_asset(root, path)
     if asset is not None and asset.path.name != "index.html":
         return _send(request, asset, IMMUTABLE if first == "assets" else BRIEF)
-    if first == "assets" or "." in path.rpartition("/")[2]:
+    if asset is None and (first == "assets" or "." in path.rpartition("/")[2]):
         raise NotFound("there is nothing at this address")
     index = find_asset(root, "index.html")
     if index is None:

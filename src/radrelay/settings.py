@@ -101,7 +101,7 @@ class KeySettings(Section):
 
     master_file: Path | None = Field(
         None,
-        description="file of the master key; none: systemd credential `radrelay-master`, else beside the data directory",
+        description="file of the master key; none: systemd credential radrelay-master, else beside the data folder",
     )
     mirror: Path | None = Field(
         None, description="second folder that study keys and the deletion ledger are written to at once"

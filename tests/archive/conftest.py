@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.archive.arriving import Door
-from tests.archive.databases import embedded, prepared_template
-from tests.postgres import drop_database, new_database, postgres_url
 
 from radrelay.settings import DatabaseSettings
 from radrelay.storage.database import Database
+from tests.archive.arriving import Door
+from tests.archive.databases import embedded, prepared_template
+from tests.postgres import drop_database, new_database, postgres_url
 
 __all__ = ["postgres_url"]
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from importlib import import_module
 from pathlib import Path
 
-from tests.postgres import new_database
-
 from radrelay.archive import search_index
 from radrelay.settings import DatabaseSettings
 from radrelay.storage.columns import Base
 from radrelay.storage.database import Database
+from tests.postgres import new_database
 
 ROOMS = ("storage", "audit", "identity", "access", "archive", "intake", "routing")
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
-from tests.archive.arriving import START, Door, arrival
 
 from radrelay.archive.indexing import complete_quiet
 from radrelay.archive.models import (
@@ -21,6 +20,7 @@ from radrelay.archive.models import (
     Tombstone,
 )
 from radrelay.storage.models import Erasure, LandingRecord, OutboxEvent
+from tests.archive.arriving import START, Door, arrival
 
 HOUR = timedelta(hours=1)
 

@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
-from tests.archive.arriving import START, Door
 
 from radrelay.archive import deletion, holdings
 from radrelay.archive.erasing import Eraser
@@ -37,6 +36,7 @@ from radrelay.storage.ids import new_id
 from radrelay.storage.keystore import LedgerEntry
 from radrelay.storage.models import Erasure, LandingRecord, Pack
 from radrelay.storage.segments import RecordLocation
+from tests.archive.arriving import START, Door
 
 HOUR = timedelta(hours=1)
 

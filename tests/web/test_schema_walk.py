@@ -9,6 +9,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance
 
 from tests.web.conftest import WebSite, close_site, open_site
@@ -33,6 +34,7 @@ def operations(site: WebSite) -> Iterator[Any]:
     paths = {path: item for path, item in document["paths"].items() if path.startswith("/api/") and path != ENDLESS}
     schema = schemathesis.openapi.from_dict(document | {"paths": paths})
     for result in schema.get_all_operations():
+        assert isinstance(result, Ok), result
         yield result.ok()
 
 
@@ -52,6 +54,7 @@ def walk(site: WebSite, examples: int) -> int:
         def send(case: Any) -> None:
             wanted = case.as_transport_kwargs(base_url="http://127.0.0.1:8080", headers=headers)
             wanted = {name: value for name, value in wanted.items() if value is not None}
+            wanted.pop("cookies", None)
             data = wanted.pop("data", None)
             if data is not None:
                 wanted["content" if isinstance(data, bytes | str) else "data"] = data
@@ -69,4 +72,4 @@ def test_any_input_gets_an_answer_that_was_promised(walked: WebSite) -> None:
 @pytest.mark.soak
 @pytest.mark.timeout(1800)
 def test_much_more_input_does_too(walked: WebSite) -> None:
-    assert walk(walked, 200) > 50
+    assert walk(walked, 100) > 50

@@ -48,7 +48,7 @@ def serve(core: Core, stop: threading.Event) -> None:
     own = core.settings.dicom.ae_title
     listener = DicomListener(
         core.settings.dicom,
-        Services(storage=reception, admission=reception, query=query, retrieve_ae=own, calling_ae=own),
+        Services(storage=reception, admission=reception, query=query, retrieve_ae=own),
     )
     listener.start()
     try:

@@ -51,7 +51,7 @@ def name_needs(pattern: str) -> list[TextNeed]:
     """Return the needs of a person name pattern: each of its groups matches a whole group."""
     needs = []
     for group in pattern.split(GROUP):
-        forms = [f"{GROUP}{form}{GROUP}" for form in query_forms(group) if form.strip("*")]
+        forms = [_bound(form) for form in query_forms(group) if form.strip("*")]
         if forms:
             needs.append(_need("name", forms, STUDY.c.patient_name_folded))
     return needs
@@ -107,6 +107,13 @@ def identifier(column: ColumnElement[str], pattern: str) -> ColumnElement[bool]:
     return sa.and_(sa.or_(*ranges), like(column, pattern))
 
 
+def _bound(form: str) -> str:
+    """Bind a pattern for a whole group to the marks around it, where it does not begin or end openly."""
+    start = "" if form.startswith("*") else GROUP
+    end = "" if form.endswith("*") else GROUP
+    return start + form.strip("*") + end
+
+
 def _after(prefix: str) -> str:
     """Return the least text beyond all that begin with `prefix`, in the order of code points."""
     return prefix[:-1] + chr(min(ord(prefix[-1]) + 1, 0x10FFFF))
@@ -117,7 +124,7 @@ def _need(where: Where, forms: Sequence[str], column: ColumnElement[str], *, bou
     pieces = tuple(tuple(p for p in _WILD.split(form) if len(p) >= TRIGRAM) for form in forms)
     usable = pieces if all(pieces) else ()
     tokens = _short_tokens(forms) if where == "name" and not usable else ()
-    plain = all(not has_wildcard(form.strip("*")) for form in forms)
+    plain = not any(has_wildcard(form.strip("*")) for form in forms)
     edges = ("" if bound else "%", "%")
     predicate = sa.or_(*(column.like(edges[0] + like_pattern(form) + edges[1], escape="\\") for form in forms))
     return TextNeed(where, usable, tokens, plain and not bound, predicate)

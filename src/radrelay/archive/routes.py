@@ -36,6 +36,7 @@ class Route:
     conditions: tuple[ColumnElement[bool], ...]
     hint: str = ""  # SQLite's, for the table study
     sorts_itself: bool = False  # few rows: sort them, do not walk an index in their order
+    scattered: bool = False  # its rows do not lie together
 
 
 def choose_route(session: Session, conditions: StudyConditions, few: bool, sort: Sort) -> Route:
@@ -51,7 +52,7 @@ def choose_route(session: Session, conditions: StudyConditions, few: bool, sort:
         if len(need.tokens) == 1:
             return _by_token(conditions, need, dialect)
     if conditions.texts and dialect != "sqlite":
-        return Route(STUDY, key, tuple(conditions.in_place(dialect)))
+        return Route(STUDY, key, tuple(conditions.in_place(dialect)), scattered=True)
     if len(conditions.modalities) == 1 and sort == "date":
         return _by_modality(conditions, dialect)
     return Route(STUDY, key, tuple(_checks(conditions)), _WALKS[sort])
@@ -68,14 +69,14 @@ def _by_text(conditions: StudyConditions, led: list[TextNeed]) -> Route:
         if not (need in led and need.exact):
             found.append(need.predicate)
     found += _modality_and_plain(conditions)
-    return Route(source, TEXT.c.rowid, tuple(found), _BY_DATE)
+    return Route(source, TEXT.c.rowid, tuple(found), _BY_DATE, scattered=True)
 
 
 def _by_token(conditions: StudyConditions, lead: TextNeed, dialect: str) -> Route:
     source, key = _joined(TOKEN, dialect)
     found: list[ColumnElement[bool]] = [TOKEN.c.token == lead.tokens[0], *conditions.key_bounds(key)]
     found += [need.predicate for need in conditions.texts if not (need is lead and lead.exact)]
-    return Route(source, key, tuple(found + _modality_and_plain(conditions)), _BY_DATE)
+    return Route(source, key, tuple(found + _modality_and_plain(conditions)), _BY_DATE, scattered=True)
 
 
 def _by_modality(conditions: StudyConditions, dialect: str) -> Route:

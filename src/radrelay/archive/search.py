@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -26,6 +26,7 @@ from radrelay.archive.study_conditions import StudyConditions, conditions_of
 from radrelay.archive.tables import STUDY
 
 COUNT_CAP = 10_000
+TEXT_COUNT_CAP = 1_000  # what the text index finds lies scattered: each costs a page of its own
 FEW = 2_000
 _SORTED = {
     "date": STUDY.c.sort_key,
@@ -57,7 +58,8 @@ def find_studies(
 ) -> StudyPage:
     """Return a page of the studies that match; raises `CursorInvalid`.
 
-    `visible` is a condition on `Study.id`. The total is counted up to `count_cap`; 0 leaves it out.
+    `visible` is a condition on `Study.id`. The total is counted up to `count_cap`, of texts up to
+    `TEXT_COUNT_CAP`; 0 leaves it out.
     """
     window = window or Window()
     asked = Asked(organisation_id, visible, now, conditions_of(query))
@@ -144,13 +146,15 @@ def _page(session: Session, asked: Asked, route: Route, window: Window, place: P
     parts = [endless, dated] if window.descending else [dated, endless]  # without end is the latest
     if place is not None and (place.value is None) != window.descending:
         parts = parts[1:]
+    skip = 0 if place is not None else window.offset
+    wanted = replace(window, limit=window.limit + skip, offset=0)
     rows: list[sa.Row[Any]] = []
     for part in parts:
         here = place if place is not None and (place.value is None) == (part is endless) else None
-        rows.extend(_sorted_rows(session, asked, route, window, here, part, len(rows)))
-        if len(rows) > window.limit:
+        rows.extend(_sorted_rows(session, asked, route, wanted, here, part, len(rows)))
+        if len(rows) > wanted.limit:
             break
-    return rows
+    return rows[skip:]
 
 
 def _sorted_rows(
@@ -177,6 +181,8 @@ def _sorted_rows(
 
 
 def _count(session: Session, asked: Asked, route: Route, cap: int) -> tuple[int, bool]:
+    if route.scattered:
+        cap = min(cap, TEXT_COUNT_CAP)
     some = _select(asked, route, STUDY.c.id).limit(cap + 1).subquery()
     found = session.scalar(sa.select(sa.func.count()).select_from(some)) or 0
     return min(found, cap), found > cap

@@ -206,7 +206,9 @@ class Unpacker:
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def _unpack_member(self, member: Member, read: Callable[[], Iterator[bytes]], prefix: str, depth: int) -> None:
+    def _unpack_member(
+        self, member: Member, read: Callable[[], Iterator[bytes]], prefix: str, depth: int, archive_bytes: int
+    ) -> None:
         self._counts.files += 1
         name = cleaned_name(member.name) or f"file-{member.index + 1}"
         shown = f"{prefix}/{name}" if prefix else name

@@ -235,4 +235,3 @@ class Services:
     admission: AdmissionPort
     query: QueryPort | None = None
     retrieve_ae: str = ""
-    calling_ae: str = "RADRELAY"

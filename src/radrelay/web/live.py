@@ -88,10 +88,12 @@ class LiveFeed:
         self._known: dict[uuid.UUID, dict[str, str]] = {}
         self._somebody = asyncio.Event()
         self.closing = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Look for changes until the block ends; then every listener's stream ends."""
+        self._loop = asyncio.get_running_loop()
         task = asyncio.create_task(self._look_forever())
         try:
             yield
@@ -106,6 +108,11 @@ class LiveFeed:
         self.closing.set()
         for listener in self._listeners:
             listener.woken.set()
+
+    def close_soon(self) -> None:
+        """Do the same from another thread: a server that ends gracefully waits for streams before its lifespan ends."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self.close)
 
     @asynccontextmanager
     async def listen(self, organisation_id: uuid.UUID) -> AsyncIterator[Listener]:

@@ -15,6 +15,7 @@ from radrelay.web import trail
 from radrelay.web.authentication import Authenticated, Services
 from radrelay.web.problems import answers
 from radrelay.web.reach import require_everything
+from radrelay.web.services import WebServices
 
 router = APIRouter(prefix="/quarantine", tags=["quarantine"])
 
@@ -26,6 +27,7 @@ class Kept(BaseModel):
 
     id: uuid.UUID
     source_id: uuid.UUID
+    source: str = ""
     parcel_id: uuid.UUID | None
     code: str
     reason: str
@@ -69,6 +71,11 @@ def _patient(kept: QuarantinedView) -> trail.Patient | None:
     return ("", kept.patient_id_value, kept.patient_name) if kept.patient_id_value or kept.patient_name else None
 
 
+def _shown(services: WebServices, kept: QuarantinedView) -> Kept:
+    names = {source.id: source.name for source in services.sources.sources()}
+    return Kept.model_validate(kept).model_copy(update={"source": names.get(kept.source_id, "")})
+
+
 @router.get("")
 def list_quarantined(
     request: Request,
@@ -81,7 +88,7 @@ def list_quarantined(
     require_everything(services, principal, Right.SEE)
     trail.seen(services.database, principal, trail.event(request, principal, "quarantine.list"))
     found = services.quarantine.list(principal.organisation_id, limit, offset)
-    return Quarantine(quarantined=[Kept.model_validate(kept) for kept in found])
+    return Quarantine(quarantined=[_shown(services, kept) for kept in found])
 
 
 @router.get("/{quarantined_id}")
@@ -93,7 +100,7 @@ def quarantined(request: Request, services: Services, principal: Authenticated, 
         request, principal, "quarantine.view", ("quarantined", quarantined_id), patient=_patient(found)
     )
     trail.seen(services.database, principal, record)
-    return Kept.model_validate(found)
+    return _shown(services, found)
 
 
 @router.get("/{quarantined_id}/header", response_class=Response, responses=answers("text/plain"))

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, WithJsonSchema
 from sqlalchemy.orm import Session
 from starlette.responses import StreamingResponse
 
@@ -30,6 +30,9 @@ from radrelay.web.services import WebServices
 
 router = APIRouter(prefix="/studies", tags=["studies"])
 Text = Annotated[str, Field(max_length=200)]
+LocalTime = Annotated[  # without a zone, as DICOM has it; JSON Schema's "time" demands one
+    time, WithJsonSchema({"type": "string", "pattern": r"^\d{2}:\d{2}:\d{2}(\.\d+)?$"})
+]
 SORTS: dict[str, Sort] = {"study_date": "date", "received": "received", "name": "name", "expires": "expires"}
 SortName = Literal["", "study_date", "-study_date", "received", "-received", "name", "-name", "expires", "-expires"]
 
@@ -72,7 +75,7 @@ class Study(BaseModel):
     study_uid: str
     patient: Patient
     study_date: date | None
-    study_time: time | None
+    study_time: LocalTime | None
     accession_number: str
     description: str
     modalities: list[str]

@@ -1,6 +1,6 @@
 """How fast frames are decoded, kept as HTJ2K with proof, and drawn, on one core.
 
-Run ``python benchmarks/codecs.py [FOLDER]``: FOLDER holds DICOM files of any kind (the collection that
+Run ``python benchmarks/pixel_codecs.py [FOLDER]``: FOLDER holds DICOM files of any kind (the collection that
 RADRELAY_TEST_DATA names by default); without one, slices are made here. Decoding is set beside pydicom's
 ``pixel_array`` on the same files, in the same run, as a ratio; the best of several rounds counts.
 """

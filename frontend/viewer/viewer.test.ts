@@ -1,0 +1,159 @@
+/** The engine's knowledge without a browser: samples, windows, geometry, order, cache. */
+
+import { describe, expect, it } from 'vitest';
+import { Cache } from './cache';
+import { FrameDamaged, pixelAspect, probe, readFrame, storedValue, type FrameFacts } from './frame';
+import { fit, toPixel, zoomAt } from './geometry';
+import { buildTable, fittingWindow, initialWindow, paint, windowed } from './grey';
+import { aroundCentre } from './order';
+
+const facts: FrameFacts = {
+  rows: 1,
+  columns: 4,
+  samples: 1,
+  bits_allocated: 16,
+  bits_stored: 12,
+  signed: false,
+  photometric: 'MONOCHROME2',
+};
+
+const words = (...values: number[]): ArrayBuffer => new Uint16Array(values).buffer;
+const grey = (word: number | undefined): number => (word ?? 0) & 0xff;
+
+function painted(given: Partial<FrameFacts>, body: ArrayBuffer, window: { center: number; width: number }): number[] {
+  const frame = readFrame({ ...facts, ...given }, body);
+  const out = new Uint32Array(frame.facts.rows * frame.facts.columns);
+  paint(frame, { window, invert: false }, out);
+  return [...out].map(grey);
+}
+
+describe('stored values', () => {
+  it('cuts to bits stored and extends the sign', () => {
+    const read = storedValue({ ...facts, signed: true });
+    expect([0x0fff, 0x0800, 0x07ff, 0xf001].map(read)).toEqual([-1, -2048, 2047, 1]);
+    expect(storedValue(facts)(0xffff)).toBe(0x0fff);
+  });
+
+  it('probes after rescale, colours as three', () => {
+    const frame = readFrame({ ...facts, slope: 2, intercept: -1024 }, words(0, 512, 1000, 4095));
+    expect(probe(frame, 2, 0)).toBe(976);
+    expect(probe(frame, 4, 0)).toBeNull();
+    const colour = { ...facts, columns: 1, samples: 3, bits_allocated: 8, bits_stored: 8, photometric: 'RGB' };
+    expect(probe(readFrame(colour, new Uint8Array([1, 2, 3]).buffer), 0, 0)).toEqual([1, 2, 3]);
+  });
+
+  it('refuses what is shorter than it says', () => {
+    expect(() => readFrame(facts, words(1, 2))).toThrow(FrameDamaged);
+    expect(() => readFrame({ ...facts, bits_allocated: 12 }, words(1, 2, 3, 4))).toThrow(FrameDamaged);
+  });
+
+  it('takes the aspect as said, else from the spacing', () => {
+    expect(pixelAspect({ ...facts, pixel_spacing: [1, 0.5] })).toBe(2);
+    expect(pixelAspect({ ...facts, pixel_aspect_ratio: [3, 2], pixel_spacing: [1, 1] })).toBe(1.5);
+    expect(pixelAspect(facts)).toBe(1);
+  });
+});
+
+describe('windows (PS3.3 C.11.2)', () => {
+  it('follows the examples of the standard', () => {
+    // C.11.2.1.2.1 note 3: centre 2048, width 4096 is the identity of 12 bits
+    for (const value of [0, 1, 2047, 2048, 4094, 4095]) {
+      expect(windowed(value, { center: 2048, width: 4096 }, 'LINEAR')).toBeCloseTo((value / 4095) * 255, 9);
+    }
+    // centre 0, width 1 is a threshold
+    expect([-1, 0].map((value) => windowed(value, { center: 0, width: 1 }, 'LINEAR'))).toEqual([0, 255]);
+    // C.11.2.1.3.2: linear exact is symmetrical around the centre
+    expect(windowed(100, { center: 100, width: 50 }, 'LINEAR_EXACT')).toBe(127.5);
+    expect(windowed(75, { center: 100, width: 50 }, 'LINEAR_EXACT')).toBe(0);
+    expect(windowed(10, { center: 10, width: 4 }, 'SIGMOID')).toBe(127.5);
+  });
+
+  it('paints signed, rescaled and inverted samples alike', () => {
+    const window = { center: 40, width: 400 };
+    const unsigned = painted({ intercept: -1024 }, words(0, 1064, 1224, 4095), window);
+    const signed = painted({ signed: true, bits_stored: 16 }, words(65536 - 1024, 40, 200, 3071), window);
+    expect(unsigned).toEqual(signed);
+    expect(unsigned).toEqual([0, 128, 230, 255]);
+    expect(painted({ intercept: -1024, invert: true }, words(0, 1064, 1224, 4095), window)).toEqual([255, 127, 25, 0]);
+  });
+
+  it('paints wide integers, floats and colours', () => {
+    const floats = new Float32Array([0, 0.25, 0.5, 1]).buffer;
+    const exact = { bits_allocated: 32, bits_stored: 32, float: true, window_function: 'LINEAR_EXACT' };
+    expect(painted(exact, floats, { center: 0.5, width: 1 })).toEqual([0, 64, 128, 255]);
+    const wide = new Int32Array([-70_000, 0, 35_000, 70_000]).buffer;
+    const integers = { bits_allocated: 32, bits_stored: 12, signed: true, window_function: 'LINEAR_EXACT' };
+    expect(painted(integers, wide, { center: 0, width: 140_000 })).toEqual([0, 128, 191, 255]);
+    const out = new Uint32Array(1);
+    const colour = { ...facts, columns: 1, samples: 3, bits_allocated: 8, bits_stored: 8, photometric: 'RGB' };
+    paint(readFrame(colour, new Uint8Array([10, 20, 30]).buffer), { window: null, invert: false }, out);
+    expect(out[0]).toBe((0xff << 24 | 30 << 16 | 20 << 8 | 10) >>> 0);
+  });
+
+  it('repeats its table for bits above those stored', () => {
+    const frame = readFrame(facts, words(1, 2, 3, 4));
+    const table = buildTable(frame, { window: { center: 2048, width: 4096 }, invert: false });
+    expect(table[0x0abc]).toBe(table[0xfabc]);
+    expect(table.length).toBe(65_536);
+  });
+
+  it('uses the lookup table of the object until a window is chosen', () => {
+    const data = btoa(String.fromCharCode(...new Uint8Array(new Uint16Array([0, 128, 255]).buffer)));
+    const frame = readFrame({ ...facts, voi_lut: { first: 10, bits: 8, data } }, words(0, 10, 11, 40));
+    const out = new Uint32Array(4);
+    paint(frame, { window: null, invert: false }, out);
+    expect([...out].map(grey)).toEqual([0, 0, 128, 255]);
+    paint(frame, { window: { center: 5.5, width: 1 }, invert: false }, out);
+    expect([...out].map(grey)).toEqual([0, 255, 255, 255]);
+  });
+
+  it('finds a window over the values where the object brings none, padding left out', () => {
+    const values = new Uint16Array(1000).map((_, at) => (at < 500 ? 4000 : at));
+    const frame = readFrame({ ...facts, rows: 10, columns: 100, padding_value: 4000 }, values.buffer);
+    const { center, width } = fittingWindow(frame);
+    expect(center - width / 2).toBeGreaterThanOrEqual(500);
+    expect(center + width / 2).toBeLessThanOrEqual(1000);
+    expect(initialWindow(readFrame({ ...facts, window_center: [1, 2], window_width: [3, 4] }, words(0, 0, 0, 0)))).toEqual(
+      { center: 1, width: 3, name: '' },
+    );
+  });
+});
+
+describe('geometry', () => {
+  const picture = { width: 512, height: 256 };
+  const pane = { width: 400, height: 400 };
+
+  it('fits the whole picture with its aspect', () => {
+    expect(fit(picture, pane, 1)).toEqual({ scale: 400 / 512, x: 0, y: 100 });
+    expect(fit(picture, pane, 4).scale).toBeCloseTo(400 / 1024);
+  });
+
+  it('keeps what lies under the pointer while zooming', () => {
+    const at = { x: 120, y: 80 };
+    const before = fit(picture, pane, 1);
+    const after = zoomAt(before, 3, at);
+    expect(toPixel(after, 1, at)).toEqual(toPixel(before, 1, at));
+    expect(zoomAt(before, 1e9, at).scale).toBe(40);
+  });
+});
+
+describe('order of fetching', () => {
+  it('goes outwards from the centre and stays inside', () => {
+    expect(aroundCentre(2, 6, 0, 99)).toEqual([2, 1, 3, 0, 4, 5]);
+    expect([...aroundCentre(0, 5, 1, 99)].sort()).toEqual([0, 1, 2, 3, 4]);
+    expect(aroundCentre(5, 20, -1, 5)).toEqual([5, 4, 3, 6, 2]);
+  });
+});
+
+describe('cache', () => {
+  it('drops the least recently used beyond its budget, never the only one', () => {
+    const cache = new Cache<number, { bytes: number }>(100);
+    cache.set(1, { bytes: 40 });
+    cache.set(2, { bytes: 40 });
+    cache.get(1);
+    expect(cache.set(3, { bytes: 40 })).toEqual([2]);
+    expect(cache.bytes).toBe(80);
+    expect(cache.set(4, { bytes: 500 })).toEqual([1, 3]);
+    expect(cache.has(4)).toBe(true);
+  });
+});

@@ -1,0 +1,102 @@
+"""Everybody can use the pages: axe finds nothing, nothing is wider than a phone, no text stands outside the catalogues."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.frontend.conftest import OpenPage, Site
+
+ROOT = Path(__file__).parents[2]
+AXE = ROOT / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
+VIEW = f"/view?study={uuid.UUID(int=2)}"
+PATHS = ("/", "/import", "/deliveries", "/quarantine", "/destinations", "/sources", "/accounts", "/audit", "/system", VIEW)
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+def _violations(page: Page) -> list[str]:
+    if not AXE.exists():
+        pytest.skip("axe-core is not installed; run npm ci in frontend")
+    page.evaluate(AXE.read_text() + "; undefined")
+    found: list[str] = page.evaluate(
+        """async (tags) => {
+          const { violations } = await axe.run(document, { runOnly: { type: 'tag', values: tags } });
+          return violations.flatMap(one => one.nodes.map(node => `${one.id}: ${node.target.join(' ')} ${node.failureSummary}`));
+        }""",
+        RULES,
+    )
+    return found
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize("width", [1440, 360])
+def test_axe_finds_nothing(open_page: OpenPage, site: Site, theme: str, width: int) -> None:
+    page = open_page("/", width=width, height=800 if width > 400 else 640, language="de", touch=width < 400)
+    page.evaluate("theme => localStorage.setItem('radrelay-theme', theme)", theme)
+    for path in PATHS:
+        page.goto(site.address + path)
+        expect(page.locator("h1").first).to_be_visible()
+        page.wait_for_timeout(700)
+        assert _violations(page) == [], path
+        assert page.evaluate("() => document.documentElement.scrollWidth") <= width, path
+
+
+def test_dialogs_and_menus_are_clean_too(open_page: OpenPage, site: Site) -> None:
+    page = open_page("/")
+    for entry in ("Details", "Send", "Hold", "Delete"):
+        page.locator("[data-study]").nth(1).get_by_role("button", name="Actions for").click()
+        expect(page.get_by_role("menuitem").first).to_be_focused()
+        assert _violations(page) == [], "menu"
+        page.get_by_role("menuitem", name=entry).click()
+        expect(page.get_by_role("dialog")).to_be_visible()
+        page.wait_for_timeout(300)
+        assert _violations(page) == [], entry
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("dialog")).to_be_hidden()
+
+
+def test_login_is_clean(open_page: OpenPage, site: Site) -> None:
+    site.world.logged_in = False
+    page = open_page("/", width=360, height=640)
+    expect(page.locator("input[name=username]")).to_be_visible()
+    assert _violations(page) == []
+
+
+def test_no_text_stands_outside_the_catalogues() -> None:
+    """Every text node of a component is an expression, a name or a sign."""
+    allowed = re.compile(r"^(Radrelay|DICOMweb|DICOM|DICOM TLS|TLS|StudyInstanceUID|SOPInstanceUID|[^A-Za-zÀ-ÖØ-öø-ž]*)$")
+    wrong = []
+    for path in (ROOT / "frontend" / "app").rglob("*.svelte"):
+        markup = re.sub(r"<(script|style).*?</\1>|<!--.*?-->", "", path.read_text(), flags=re.S)
+        depth, text, inside = 0, "", False
+        for sign in markup:
+            if sign == "{":
+                depth += 1
+            elif sign == "}":
+                depth -= 1
+            elif depth == 0 and sign == "<":
+                if not allowed.match(text.strip()):
+                    wrong.append(f"{path.name}: {text.strip()}")
+                text, inside = "", True
+            elif depth == 0 and sign == ">" and inside:
+                inside, text = False, ""
+            elif depth == 0 and not inside:
+                text += sign
+        for attribute in re.findall(r"\b(?:title|placeholder|aria-label|alt)=\"([^\"{}]+)\"", markup):
+            wrong.append(f"{path.name}: {attribute}")
+    assert wrong == []
+
+
+def test_catalogues_have_the_same_places_to_fill() -> None:
+    def places(language: str) -> dict[str, set[str]]:
+        source = (ROOT / "frontend" / "app" / "i18n" / f"{language}.ts").read_text()
+        entries = re.findall(r"^  (?:'([^']+)'|(\w+)):(.*?)(?=^  (?:'[^']+'|\w+):|^\})", source, flags=re.S | re.M)
+        return {quoted or plain: set(re.findall(r"\{(\w+)\}", text)) for quoted, plain, text in entries}
+
+    english, german = places("en"), places("de")
+    assert len(english) > 250
+    assert german == english

@@ -1,0 +1,98 @@
+"""The pages around the studies: deliveries, quarantine, destinations, sources, accounts, audit, system."""
+
+from __future__ import annotations
+
+from playwright.sync_api import expect
+
+from tests.frontend.conftest import OpenPage, Site
+
+
+def test_delivery_shows_progress_and_can_be_retried_and_its_receipts_read(open_page: OpenPage, site: Site) -> None:
+    page = open_page("/deliveries")
+    failed = page.locator("[data-delivery=d3]")
+    expect(failed).to_contain_text("90 / 94")
+    failed.get_by_role("button", name="Retry").click()
+    failed.get_by_role("button", name="Receipts").click()
+    sheet = page.get_by_role("dialog")
+    for said in ("0x0000", "0xB000", "0xA700", "No answer", "out of resources"):
+        expect(sheet).to_contain_text(said)
+    assert ("POST /api/deliveries/d3/retry", {}) in site.world.office.calls
+    page.keyboard.press("Escape")
+    page.locator("[data-delivery=d0]").get_by_role("button", name="Cancel").click()
+    expect(page.locator("[data-delivery=d0]")).to_be_visible()
+    assert ("POST /api/deliveries/d0/cancel", {}) in site.world.office.calls
+
+
+def test_quarantined_object_is_looked_at_released_and_deleted(open_page: OpenPage, site: Site) -> None:
+    page = open_page("/quarantine")
+    expect(page.locator("td", has_text="DICOM").first).to_be_visible()
+    page.get_by_role("button", name="Look").click()
+    expect(page.get_by_role("dialog")).to_contain_text("1.2.826.0.1.3680043.1.9.1")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Release").click()
+    page.get_by_role("dialog").get_by_role("button", name="Release").click()
+    expect(page.get_by_text("The object is released.")).to_be_visible()
+    assert ("POST /api/quarantine/q1/release", {"as": "as-received"}) in site.world.office.calls
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.get_by_text("Nothing in quarantine")).to_be_visible()
+
+
+def test_destination_is_added_echoed_and_removed(open_page: OpenPage, site: Site) -> None:
+    page = open_page("/destinations")
+    page.get_by_role("button", name="New destination").click()
+    form = page.get_by_role("dialog")
+    for name, value in {"name": "Labor", "ae_title": "LABOR", "host": "10.0.0.9", "port": "4242"}.items():
+        form.locator(f"input[name={name}]").fill(value)
+    form.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("10.0.0.9:4242")).to_be_visible()
+    rows = page.locator("tbody tr")
+    rows.nth(0).get_by_role("button", name="Echo").click()
+    expect(rows.nth(0)).to_contain_text("Answered in 12 ms")
+    rows.nth(1).get_by_role("button", name="Echo").click()
+    expect(rows.nth(1)).to_contain_text("connection refused")
+    rows.nth(2).get_by_role("button", name="Delete Labor").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(rows).to_have_count(2)
+
+
+def test_source_keeps_its_retention_in_people_s_units(open_page: OpenPage, site: Site) -> None:
+    page = open_page("/sources")
+    row = page.locator("tbody tr").nth(2)
+    expect(row).to_contain_text("7 days")
+    row.get_by_role("button", name="Edit Upload").click()
+    form = page.get_by_role("dialog")
+    form.get_by_role("spinbutton", name="Kept for").fill("14")
+    form.get_by_label("Until deleted").check()
+    form.get_by_label("Until deleted").uncheck()
+    form.get_by_role("spinbutton", name="Kept for").fill("10")
+    form.get_by_role("button", name="Save").click()
+    expect(form).to_be_hidden()
+    sent = site.world.office.calls[-1]
+    assert sent[0] == "PATCH /api/sources/s3"
+    assert sent[1]["retention_s"] == 10 * 86_400
+    assert sent[1]["max_age_s"] == 30 * 86_400
+    assert not {"kind", "id", "created_at"} & set(sent[1])
+
+
+def test_account_and_token_show_their_secrets_once(open_page: OpenPage, site: Site) -> None:
+    page = open_page("/accounts")
+    page.get_by_role("button", name="New account").click()
+    page.locator("input[name=account_username]").fill("neumann")
+    page.get_by_role("dialog").get_by_role("button", name="Save").click()
+    expect(page.get_by_role("dialog")).to_contain_text("ein-mal-passwort")
+    page.get_by_role("dialog").get_by_role("button", name="Close").last.click()
+    page.get_by_role("button", name="New token").click()
+    page.locator("input[name=token_name]").fill("Scanner")
+    page.get_by_role("dialog").get_by_role("button", name="Create").click()
+    expect(page.get_by_role("dialog")).to_contain_text("rr_geheim_0123456789abcdef")
+
+
+def test_audit_and_system_tell_what_they_know(open_page: OpenPage, site: Site) -> None:
+    page = open_page("/audit")
+    expect(page.get_by_text("study.forward")).to_be_visible()
+    page.get_by_role("button", name="Verify the chain").click()
+    expect(page.get_by_text("All 4,211 events are there, unchanged.")).to_be_visible()
+    page.goto(site.address + "/system")
+    expect(page.get_by_text("127.0.0.1:11112")).to_be_visible()
+    expect(page.get_by_text("Background work")).to_be_visible()

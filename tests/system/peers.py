@@ -1,0 +1,148 @@
+"""The other end: Orthanc from Debian's package and dcmtk's storescp, each in a folder of its own."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from tests.system.installation import Installation, free_port, until
+
+PLUGINS = Path("/usr/share/orthanc/plugins")
+
+
+@dataclass
+class Storescp:
+    """A storescp that writes what it receives, bit for bit, into `folder`."""
+
+    folder: Path
+    port: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.process = subprocess.Popen(
+            ["storescp", "+B", "+xa", "-od", str(self.folder), str(self.port)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        until(lambda: _answers(self.port), "storescp to listen")
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait()
+            self.process = None
+
+
+@contextmanager
+def storescp(folder: Path) -> Iterator[Storescp]:
+    """Give a running storescp."""
+    if shutil.which("storescp") is None:
+        pytest.skip("dcmtk's programs are not installed: apt-get install dcmtk")
+    made = Storescp(folder)
+    made.start()
+    try:
+        yield made
+    finally:
+        made.stop()
+
+
+@dataclass
+class Orthanc:
+    """An Orthanc with the DICOMweb plugin that knows Radrelay as modality and as DICOMweb server."""
+
+    folder: Path
+    radrelay: Installation
+    web_port: int = field(default_factory=free_port)
+    dicom_port: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+    def start(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.radrelay.http().close()
+        configuration = {
+            "Name": "ORTHANC",
+            "StorageDirectory": str(self.folder / "storage"),
+            "IndexDirectory": str(self.folder / "storage"),
+            "Plugins": [str(PLUGINS / "libOrthancDicomWeb.so")],
+            "DicomAet": "ORTHANC",
+            "DicomPort": self.dicom_port,
+            "HttpPort": self.web_port,
+            "RemoteAccessAllowed": False,
+            "AuthenticationEnabled": False,
+            "DicomModalities": {"radrelay": ["RADRELAY", "127.0.0.1", self.radrelay.dicom_port]},
+            "DicomWeb": {
+                "Enable": True,
+                "Servers": {
+                    "radrelay": {
+                        "Url": f"{self.radrelay.base}/dicom-web/",
+                        "HttpHeaders": {"Authorization": f"Bearer {self.radrelay.token}"},
+                    }
+                },
+            },
+            **self.more,
+        }
+        path = self.folder / "orthanc.json"
+        path.write_text(json.dumps(configuration))
+        with (self.folder / "output.txt").open("ab") as output:
+            self.process = subprocess.Popen(["Orthanc", str(path)], stdout=output, stderr=subprocess.STDOUT)
+        until(lambda: _answers(self.dicom_port) and self.get("/system"), "Orthanc to answer")
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait(60)
+            self.process = None
+
+    def http(self) -> httpx2.Client:
+        return httpx2.Client(base_url=f"http://127.0.0.1:{self.web_port}", timeout=120, trust_env=False)
+
+    def get(self, path: str) -> Any:
+        with self.http() as http:
+            answer = http.get(path)
+        assert answer.status_code == 200, f"{path}: {answer.status_code} {answer.text[:500]}"
+        return answer.json()
+
+    def post(self, path: str, content: Any) -> Any:
+        """Post JSON (or a file's bytes); the answer must be a success."""
+        with self.http() as http:
+            answer = http.post(path, content=content if isinstance(content, bytes) else json.dumps(content))
+        assert answer.is_success, f"{path}: {answer.status_code} {answer.text[:1000]}\n{self.output[-1500:]}"
+        return answer.json()
+
+    def files(self) -> list[bytes]:
+        """Return every instance's file."""
+        with self.http() as http:
+            return [http.get(f"/instances/{name}/file").content for name in http.get("/instances").json()]
+
+    @property
+    def output(self) -> str:
+        return (self.folder / "output.txt").read_text(errors="replace")
+
+
+@contextmanager
+def orthanc(folder: Path, radrelay: Installation) -> Iterator[Orthanc]:
+    """Give a running Orthanc."""
+    if shutil.which("Orthanc") is None or not PLUGINS.exists():
+        pytest.skip("Orthanc is not installed: apt-get install orthanc orthanc-dicomweb")
+    made = Orthanc(folder, radrelay)
+    made.start()
+    try:
+        yield made
+    finally:
+        made.stop()
+
+
+def _answers(port: int) -> bool:
+    with socket.create_connection(("127.0.0.1", port), timeout=2):
+        return True

@@ -15,6 +15,7 @@ import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -102,11 +103,11 @@ def report_decoding(files: list[Slice]) -> None:
         pairs = [(file, with_pydicom(file)) for file in group]
         both = [(file, dataset) for file, dataset in pairs if dataset is not None]
         pixels = sum(f.descriptor.rows * f.descriptor.columns * len(f.ranges) for f in group)
-        speed = pixels / best(lambda g=group: decode_all(g)) / 1e6
+        speed = pixels / best(partial(decode_all, group)) / 1e6
         ratio = "no decoder"
         if both:
             theirs = _cold([dataset for _, dataset in both])
-            ours = best(lambda b=both: decode_all([file for file, _ in b]))
+            ours = best(partial(decode_all, [file for file, _ in both]))
             ratio = f"{theirs / ours:.2f} ×"
         print(f"{syntax_of(ts).name[:46]:<48}{len(group):>6}{speed:>10.0f}{ratio:>12}")
 

@@ -70,6 +70,7 @@ DESCRIPTIONS = [
     "Knochenszintigraphie", "DSA Carotis", "Schulter links",
 ]  # fmt: skip
 
+_SHARES = list(accumulate(SHARES))
 _CUMULATED = list(accumulate(1 / (rank + 3) for rank in range(len(FAMILIES))))
 
 
@@ -114,7 +115,7 @@ def rows(count: int, seed: int = 7) -> Iterator[StudyRow]:
         day = FIRST_DAY + timedelta(days=int(number * spread))
         second = int((number * spread) % 1 * 86400)
         moment = time(second // 3600, second // 60 % 60, second % 60)
-        modality = rng.choices(MODALITIES, SHARES)[0]
+        modality = rng.choices(MODALITIES, cum_weights=_SHARES)[0]
         yield StudyRow(_columns(rng, number, name, patient_id, born, day, moment, modality), modality)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 
@@ -90,7 +91,7 @@ def test_another_source_with_the_same_object_gets_a_holding_of_its_own(door: Doo
         {"patient_id": ""},
     ],
 )
-def test_an_object_of_another_patient_is_quarantined(door: Door, contradiction: dict[str, object]) -> None:
+def test_an_object_of_another_patient_is_quarantined(door: Door, contradiction: dict[str, Any]) -> None:
     door.bring(issuer="HOSPITAL")
     changes = {"issuer": "HOSPITAL", "sop_uid": "1.2.3.1.2", **contradiction}
     verdict = door.bring(**changes)
@@ -109,7 +110,7 @@ def test_an_object_of_another_patient_is_quarantined(door: Door, contradiction: 
         {"issuer": ""},
     ],
 )
-def test_other_spellings_and_absent_values_contradict_nobody(door: Door, agreement: dict[str, object]) -> None:
+def test_other_spellings_and_absent_values_contradict_nobody(door: Door, agreement: dict[str, Any]) -> None:
     door.bring(issuer="HOSPITAL")
     changes = {"issuer": "HOSPITAL", "sop_uid": "1.2.3.1.2", **agreement}
     assert door.bring(**changes).kind == "new"
@@ -173,14 +174,19 @@ def test_superseding_within_one_batch_leaves_one_current(door: Door) -> None:
     "flaw",
     [{"study_uid": ""}, {"series_uid": ""}, {"sop_uid": ""}, {"sop_class": ""}, {"sop_uid": "1" * 65}],
 )
-def test_an_object_without_its_uids_is_malformed(door: Door, flaw: dict[str, object]) -> None:
+def test_an_object_without_its_uids_is_malformed(door: Door, flaw: dict[str, Any]) -> None:
     verdict = door.bring(**flaw)
     assert (verdict.kind, verdict.code) == ("quarantine", "malformed")
     assert verdict.reason
 
 
 def test_values_beyond_their_columns_do_no_harm(door: Door) -> None:
-    wild = {"accession": "A" * 200, "modality": "X" * 40, "series_number": 10**15, "study_description": "a\0b"}
+    wild: dict[str, Any] = {
+        "accession": "A" * 200,
+        "modality": "X" * 40,
+        "series_number": 10**15,
+        "study_description": "a\0b",
+    }
     assert door.bring(**wild).kind == "new"
     assert len(door.study().accession_number) == 64
 

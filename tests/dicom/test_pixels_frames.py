@@ -135,6 +135,13 @@ def test_a_run_length_that_holds_too_little_is_refused() -> None:
         frames_of(*compressed(made(FRAMES[0]), RLE_LOSSLESS, encapsulate([b"\0" * 64])))
 
 
+@pytest.mark.parametrize("offsets", [(64, 2**31), (64, 64), (900, 64), (0, 70), (64, 10_000)])
+def test_segments_that_lie_outside_their_frame_are_refused(offsets: tuple[int, int]) -> None:
+    frame = struct.pack("<16I", 2, *offsets, *[0] * 13) + b"\x81\0" * 40
+    with pytest.raises(BrokenPixels):
+        frames_of(*compressed(made(FRAMES[0]), RLE_LOSSLESS, encapsulate([frame])))
+
+
 SEEDS = ("MR_small_RLE.dcm", "MR_small_jp2klossless.dcm", "SC_rgb_small_odd_jpeg.dcm", "examples_ybr_color.dcm")
 # JPEG-LS is left out: CharLS 2.4 may count for a minute over a damaged stream before it gives up.
 

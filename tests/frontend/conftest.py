@@ -14,8 +14,8 @@ from tests.frontend.fake_api import STATIC, World, serving
 
 CHROMIUM = os.environ.get("RADRELAY_CHROMIUM", "/usr/bin/chromium")
 ARGUMENTS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 WAIT_S = 15.0
 expect.set_options(timeout=WAIT_S * 1000)
@@ -66,7 +66,9 @@ def open_page(browser: Browser, site: Site) -> Iterator[OpenPage]:
     complaints: list[str] = []
     contexts = []
 
-    def open_one(path: str = "/", *, width: int = 1440, height: int = 900, language: str = "en", touch: bool = False) -> Page:
+    def open_one(
+        path: str = "/", *, width: int = 1440, height: int = 900, language: str = "en", touch: bool = False
+    ) -> Page:
         context = browser.new_context(
             viewport={"width": width, "height": height}, locale=language, has_touch=touch, is_mobile=touch,
             timezone_id="Europe/Berlin",

@@ -27,7 +27,7 @@ from tests.frontend import fake_data, fake_office
 
 STATIC = Path(__file__).parents[2] / "src" / "radrelay" / "web" / "static"
 CSRF = "csrf-for-tests"
-PASSWORD = "korrekt-pferd-batterie"  # noqa: S105  no secret: it opens this fake alone
+PASSWORD = "korrekt-pferd-batterie"
 
 
 @dataclass
@@ -111,8 +111,12 @@ async def studies(request: Request) -> Response:
     world.queries.append(dict(query))
     found = [one.row for one in world.studies if _matches(one.row, query)]
     sort = query.get("sort", "-received")
-    keys = {"name": lambda row: row["patient"]["name"], "study_date": lambda row: row["study_date"],
-            "received": lambda row: row["last_received_at"], "expires": lambda row: row["expires_at"] or "9"}  # fmt: skip
+    keys = {
+        "name": lambda row: row["patient"]["name"],
+        "study_date": lambda row: row["study_date"],
+        "received": lambda row: row["last_received_at"],
+        "expires": lambda row: row["expires_at"] or "9",
+    }
     found.sort(key=keys[sort.lstrip("-")], reverse=sort.startswith("-"))
     start, limit = int(query.get("cursor") or 0), int(query.get("limit", 50))
     page = found[start : start + limit]
@@ -227,7 +231,8 @@ class Guard:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
-            return await self.app(scope, receive, send)
+            await self.app(scope, receive, send)
+            return
 
         async def guarded(message: Any) -> None:
             if message["type"] == "http.response.start":
@@ -237,8 +242,9 @@ class Guard:
         world: World = scope["app"].state.world
         path = scope["path"]
         if path.startswith("/api/") and not path.startswith("/api/session") and not world.logged_in:
-            return await problem(401, "unauthenticated", "Log in first.")(scope, receive, guarded)
-        return await self.app(scope, receive, guarded)
+            await problem(401, "unauthenticated", "Log in first.")(scope, receive, guarded)
+        else:
+            await self.app(scope, receive, guarded)
 
 
 ROUTES = [

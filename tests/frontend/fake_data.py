@@ -147,7 +147,7 @@ def make_studies(count: int) -> list[FakeStudy]:
 @lru_cache(maxsize=256)
 def ct_slice(place: int, count: int, size: int = 256) -> NDArray[np.int16]:
     """Draw a chest-like slice in Hounsfield units."""
-    y, x = np.mgrid[-1:1 : size * 1j, -1:1 : size * 1j]
+    y, x = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j]
     level = (place - count / 2) / count
     values = np.full((size, size), -1000.0)
     values[(x / 0.86) ** 2 + (y / 0.66) ** 2 < 1] = 45

@@ -11,7 +11,7 @@ from pynetdicom import AE, evt
 from pynetdicom.sop_class import StorageCommitmentPushModel  # type: ignore[attr-defined]
 from tests.system.installation import Installation, keys, tool, until
 from tests.system.peers import Storescp
-from tests.system.samples import Sample, answers, changed, digests, phantom_files, received
+from tests.system.samples import Sample, answers, changed, data_set_of, digests, phantom_files, received
 
 from radrelay.dicom.phantoms import KINDS
 
@@ -146,13 +146,7 @@ def test_objects_stay_identical_after_compaction(
     until(lambda: list((radrelay.data_dir / "packs").rglob("*")), "packs to be written")
     for samples in sent.values():
         for item in samples:
-            assert data_set(radrelay, item) == item.data_set, item.path
-
-
-def data_set(radrelay: Installation, item: Sample) -> bytes:
-    from tests.system.samples import data_set_of
-
-    return data_set_of(radrelay.object(item.study, item.series, item.sop))
+            assert data_set_of(radrelay.object(item.study, item.series, item.sop)) == item.data_set, item.path
 
 
 def test_commitment_is_promised_for_what_is_kept(radrelay: Installation, sent: dict[str, list[Sample]]) -> None:

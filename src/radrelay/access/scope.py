@@ -20,9 +20,10 @@ from radrelay.access.grants import ANYBODY
 from radrelay.access.models import Grant
 from radrelay.access.principal import Principal, Right
 from radrelay.clock import SystemClock
-from radrelay.storage.columns import Id
+from radrelay.storage.columns import Id, Instant
 
 _SYSTEM_CLOCK = SystemClock()
+NO_ROLE = "-"  # of devices; no grant names it
 
 
 def _id(name: str) -> ColumnClause[Any]:
@@ -38,6 +39,15 @@ IdColumn = ColumnElement[Any] | Any  # a mapped attribute or a column that holds
 
 
 @dataclass(frozen=True, slots=True)
+class _Asked:
+    """Who asks for what and when."""
+
+    principal: Principal
+    right: Right
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Scope:
     """What one principal may reach with one right.
 
@@ -49,7 +59,7 @@ class Scope:
     identity: Literal["clear", "alias"]
     everything: bool
     kinds: frozenset[str]
-    _matching: ColumnElement[bool]
+    _asked: _Asked
 
     @property
     def nothing(self) -> bool:
@@ -57,7 +67,7 @@ class Scope:
         return not self.everything and not self.kinds
 
     def _targets(self, kind: str) -> sa.Select[Any]:
-        return sa.select(Grant.target_id).where(self._matching, Grant.target_kind == kind)
+        return sa.select(Grant.target_id).where(_matching(self._asked), Grant.target_kind == kind)
 
     def study_filter(self, study_id: IdColumn) -> ColumnElement[bool]:
         """Return the condition that the study with id `study_id` is at least in part within reach."""
@@ -106,26 +116,59 @@ def scope(session: Session, principal: Principal, right: Right, *, now: datetime
 
     Someone without any matching grant gets a scope whose filters are false: an empty list, never an error.
     """
-    moment = now or _SYSTEM_CLOCK.now()
+    asked = _Asked(principal, right, now or _SYSTEM_CLOCK.now())
     if principal.kind == "system":
-        return Scope(principal.organisation_id, "clear", True, frozenset(), sa.true())
-    matching = _matching(principal, right, moment)
-    rows = session.execute(sa.select(Grant.target_kind, Grant.identity).where(matching).distinct()).all()
-    found = {(kind, identity) for kind, identity in rows}
+        return Scope(principal.organisation_id, "clear", True, frozenset(), asked)
+    values = {
+        "organisation": principal.organisation_id,
+        "kind": principal.kind,
+        "id": principal.id,
+        "role": principal.role or NO_ROLE,
+        "right": f"%,{right.value},%",
+        "now": asked.now,
+    }
+    found = {(kind, identity) for kind, identity in session.execute(_KINDS, values)}
     everything = any(kind == "organisation" for kind, _ in found)
     clear = ("organisation", "clear") in found or all(identity == "clear" for _, identity in found)
     kinds = frozenset(kind for kind, _ in found if kind != "organisation")
-    return Scope(principal.organisation_id, "clear" if clear else "alias", everything, kinds, matching)
+    return Scope(principal.organisation_id, "clear" if clear else "alias", everything, kinds, asked)
 
 
-def _matching(principal: Principal, right: Right, now: datetime) -> ColumnElement[bool]:
-    grantee = sa.and_(Grant.grantee_kind == principal.kind, Grant.grantee_id.in_((principal.id, ANYBODY)))
-    if principal.role:
-        by_role = sa.and_(Grant.grantee_kind == "role", Grant.grantee_id.in_((principal.role, ANYBODY)))
-        grantee = sa.or_(grantee, by_role)
+def _condition(organisation: Any, kind: Any, grantee: Any, role: Any, right: Any, now: Any) -> ColumnElement[bool]:
+    """Return the condition that a grant is for the grantee or its role, holds the right, and has not ended."""
     return sa.and_(
-        Grant.organisation_id == principal.organisation_id,
-        grantee,
-        Grant.rights.like(f"%,{right.value},%"),
+        Grant.organisation_id == organisation,
+        sa.or_(
+            sa.and_(Grant.grantee_kind == kind, sa.or_(Grant.grantee_id == grantee, Grant.grantee_id == ANYBODY)),
+            sa.and_(Grant.grantee_kind == "role", sa.or_(Grant.grantee_id == role, _any_role(role))),
+        ),
+        Grant.rights.like(right),
         sa.or_(Grant.ends_at.is_(None), Grant.ends_at > now),
     )
+
+
+def _any_role(role: Any) -> ColumnElement[bool]:
+    return sa.and_(Grant.grantee_id == ANYBODY, sa.literal(NO_ROLE) != role)
+
+
+_KINDS = (  # built once: making the expression takes longer than asking the database
+    sa.select(Grant.target_kind, Grant.identity)
+    .where(
+        _condition(
+            sa.bindparam("organisation", type_=Id),
+            sa.bindparam("kind", type_=sa.String),
+            sa.bindparam("id", type_=sa.String),
+            sa.bindparam("role", type_=sa.String),
+            sa.bindparam("right", type_=sa.String),
+            sa.bindparam("now", type_=Instant),
+        )
+    )
+    .distinct()
+)
+
+
+def _matching(asked: _Asked) -> ColumnElement[bool]:
+    principal = asked.principal
+    role = sa.literal(principal.role or NO_ROLE)
+    pattern = f"%,{asked.right.value},%"
+    return _condition(principal.organisation_id, principal.kind, principal.id, role, pattern, asked.now)

@@ -117,14 +117,14 @@ class Eraser:
                 session.execute(sa.update(TOMBSTONE).where(TOMBSTONE.c.id.in_(ids)).values(ledgered_at=now))
             done += len(rows)
 
-    def _open(self, kind: str, condition: sa.ColumnElement[bool], after: uuid.UUID | None) -> Sequence[sa.Row[Any]]:
+    def _open(self, kind: str, condition: sa.ColumnElement[bool], after: uuid.UUID | None) -> list[sa.Row[Any]]:
         statement = sa.select(ERASURE.c.id, ERASURE.c.name).where(
             ERASURE.c.done_at.is_(None), ERASURE.c.kind == kind, condition
         )
         if after is not None:
             statement = statement.where(ERASURE.c.id > after)
         with self._database.read() as session:
-            return session.execute(statement.order_by(ERASURE.c.id).limit(CHUNK)).all()
+            return list(session.execute(statement.order_by(ERASURE.c.id).limit(CHUNK)))
 
     def _erase_records(self) -> int:
         done = 0

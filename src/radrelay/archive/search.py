@@ -25,8 +25,8 @@ from radrelay.archive.routes import Route, choose_route
 from radrelay.archive.study_conditions import StudyConditions, conditions_of
 from radrelay.archive.tables import STUDY
 
-COUNT_CAP = 10_000
-TEXT_COUNT_CAP = 1_000  # what the text index finds lies scattered: each costs a page of its own
+COUNT_CAP = 5_000
+TEXT_COUNT_CAP = 500  # what the text index finds lies scattered: each costs a page of its own
 FEW = 2_000
 _SORTED = {
     "date": STUDY.c.sort_key,

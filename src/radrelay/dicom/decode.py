@@ -6,6 +6,7 @@ codec gives them, with their colour space; `decode_frame` ready to show (RGB, or
 
 from __future__ import annotations
 
+import struct
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -151,18 +152,48 @@ def _spread_chroma(native: Pixels, descriptor: FrameDescriptor) -> Pixels:
 
 
 def _decode_rle(descriptor: FrameDescriptor, data: Buffer) -> Decoded:
-    """Decode byte planes, most significant first, run-length packed (PS3.5 Annex G)."""
+    """Decode byte planes, most significant first, run-length packed (PS3.5 Annex G).
+
+    Segments are cut out here by a checked header: imagecodecs' own DICOM decoder trusts it and reads beyond the end.
+    """
+    view = memoryview(data)
     size = descriptor.dtype.itemsize
-    plain = imagecodecs.dicomrle_decode(bytes(data), np.dtype(f"<u{size}"))
+    pixels = descriptor.rows * descriptor.columns
     if descriptor.bits_allocated == 1:
-        return Decoded(_decode_packed(descriptor, plain), descriptor.photometric)
-    count = descriptor.rows * descriptor.columns * descriptor.samples
-    if len(plain) // size < count:
-        raise BrokenPixels(f"The RLE frame holds {len(plain)} bytes; {count * size} were expected.")
-    planes = np.frombuffer(plain, np.dtype(f"<{descriptor.dtype.kind}{size}"), count)
-    planes = planes.reshape(descriptor.samples, descriptor.rows, descriptor.columns)
-    samples = planes[0] if descriptor.samples == 1 else np.ascontiguousarray(np.moveaxis(planes, 0, -1))
+        (packed,) = _rle_segments(view, 1, (pixels * descriptor.samples + 7) // 8)
+        return Decoded(_decode_packed(descriptor, packed), descriptor.photometric)
+    planes = _rle_segments(view, descriptor.samples * size, pixels)
+    words = np.empty((descriptor.rows, descriptor.columns, descriptor.samples, size), np.uint8)
+    for number, plane in enumerate(planes):
+        sample, octet = divmod(number, size)
+        octets = np.frombuffer(plane, np.uint8, pixels).reshape(descriptor.rows, descriptor.columns)
+        words[:, :, sample, size - 1 - octet] = octets
+    samples = words.view(descriptor.dtype.newbyteorder("<")).reshape(descriptor.shape)
     return Decoded(samples, _without_subsampling(descriptor.photometric))
+
+
+def _rle_segments(view: memoryview, expected: int, plane_bytes: int) -> list[bytes]:
+    """Return the unpacked segments of an RLE frame, each at least `plane_bytes` long (PS3.5 G.3, G.5)."""
+    if len(view) < 64:
+        raise BrokenPixels("The RLE header is cut off.")
+    count, *offsets = struct.unpack_from("<16I", view)
+    if count != expected:
+        raise BrokenPixels(f"The RLE frame has {count} segments; {expected} were expected.")
+    ends = [*offsets[1:count], len(view)]
+    segments = []
+    for begin, end in zip(offsets[:count], ends, strict=True):
+        if not 64 <= begin < end <= len(view):
+            raise BrokenPixels("The segments of the RLE frame do not follow one another.")
+        segment = bytes(view[begin:end])
+        try:
+            plane = imagecodecs.packbits_decode(segment)
+        except imagecodecs.PackbitsError:
+            # why: an odd segment may be padded by a byte that looks like the start of a run
+            plane = imagecodecs.packbits_decode(segment[:-1])
+        if len(plane) < plane_bytes:
+            raise BrokenPixels(f"An RLE segment holds {len(plane)} bytes; {plane_bytes} were expected.")
+        segments.append(bytes(plane))
+    return segments
 
 
 def _decode_packed(descriptor: FrameDescriptor, plain: Buffer) -> Pixels:

@@ -25,6 +25,11 @@ from radrelay.storage.ids import new_id
 TOUCH_EVERY = timedelta(seconds=60)
 SECRET_BYTES = 32
 LONGEST_SECRET = 100
+_BY_SECRET = (  # built once: every request asks this
+    sa.select(LoginSession, Account)
+    .join(Account, Account.id == LoginSession.account_id)
+    .where(LoginSession.secret_hash == sa.bindparam("secret"))
+)
 
 
 def digest(secret: str) -> bytes:
@@ -65,11 +70,7 @@ def find(session: Session, secret: str, settings: WebSettings, now: datetime) ->
     """Return the login of `secret` and whether its use should be noted; raises `SessionEnded`."""
     if not secret or len(secret) > LONGEST_SECRET:
         raise SessionEnded
-    found = session.execute(
-        sa.select(LoginSession, Account)
-        .join(Account, Account.id == LoginSession.account_id)
-        .where(LoginSession.secret_hash == digest(secret))
-    ).one_or_none()
+    found = session.execute(_BY_SECRET, {"secret": digest(secret)}).one_or_none()
     if found is None:
         raise SessionEnded
     row, account = found

@@ -131,19 +131,23 @@ def require_caller(request: Request) -> Caller:
     return caller
 
 
-def require_principal(caller: Annotated[Caller, Depends(require_caller)]) -> Principal:
+async def require_principal(caller: Annotated[Caller, Depends(require_caller)]) -> Principal:
     """Return the principal that asks."""
     return caller.principal
 
 
-def require_administrator(caller: Annotated[Caller, Depends(require_caller)]) -> Principal:
+async def require_administrator(caller: Annotated[Caller, Depends(require_caller)]) -> Principal:
     """Return the principal that asks if it is an administrator; raises `AdministratorsOnly`."""
     if caller.principal.role != "admin":
         raise AdministratorsOnly
     return caller.principal
 
 
-Services = Annotated[WebServices, Depends(services_of)]
+async def _services(request: Request) -> WebServices:
+    return services_of(request)  # a coroutine, as are the two above: what does not block needs no thread of its own
+
+
+Services = Annotated[WebServices, Depends(_services)]
 AnyCaller = Annotated[Caller, Depends(caller_of)]
 Authenticated = Annotated[Principal, Depends(require_principal)]
 Administrator = Annotated[Principal, Depends(require_administrator)]

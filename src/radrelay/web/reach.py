@@ -26,6 +26,8 @@ from radrelay.web.trail import Patient
 
 _STUDY = (Study.id, Study.study_uid, Study.patient_issuer, Study.patient_id_value, Study.patient_name)
 
+_STUDY_BY_ID = sa.select(*_STUDY).where(Study.id == sa.bindparam("study"))  # built once: every frame asks this
+
 
 class IdentityHidden(Forbidden):
     """You may look at this study, but not at whom it is of: it cannot be handed out as it is."""
@@ -171,7 +173,7 @@ class Reach:
         )
         if not found:
             raise InstanceNotFound
-        row = self.session.execute(sa.select(*_STUDY).where(Study.id == found[0].study_id)).one_or_none()
+        row = self.session.execute(_STUDY_BY_ID, {"study": found[0].study_id}).one_or_none()
         if row is None:
             raise InstanceNotFound
         return ReachedInstance(found[0], self._study(row))

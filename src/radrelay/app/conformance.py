@@ -1,0 +1,101 @@
+"""The DICOM conformance statement (PS3.2), written from the tables that the code itself works by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from radrelay import __version__
+from radrelay.app.stored import TARGETS
+from radrelay.archive.matching import MATCHED
+from radrelay.dicom.dictionary import keyword_of
+from radrelay.dicom.syntaxes import syntax_of
+from radrelay.errors import RadrelayError
+from radrelay.intake import errors as intake_errors
+from radrelay.network.conformance import tables
+from radrelay.web.dicomweb.negotiation import FRAME_MEDIA
+from radrelay.web.dicomweb.qido import DEFAULTS
+
+INTRODUCTION = """# DICOM conformance statement
+
+Radrelay {version}. This page is written from the program's own tables by `scripts/conformance`; a test keeps it true.
+
+Radrelay takes objects in by C-STORE and STOW-RS, answers C-FIND, C-MOVE, C-GET, storage commitment, QIDO-RS and
+WADO-RS, and sends objects by C-STORE. It takes every storage SOP class, private ones included, and every transfer
+syntax, and gives objects back byte for byte as received wherever the other side accepts their transfer syntax.
+"""
+
+STORE_CASES = (
+    ("0000", "The object is durable and encrypted. What disagrees with what is here is kept in the quarantine."),
+    ("A700", "No room: below storage.min_free_bytes, above the source's quota, or larger than dicom.max_object_bytes."),
+    ("A900", "The data set's SOP class or instance UID is not the one that the command announced."),
+    ("C000", "The data set's structure cannot be followed, or a UID that it needs is missing; the comment says where."),
+    ("0110", "Radrelay's own failure; nothing was kept."),
+)
+
+AFTER_STORE = (
+    ("same instance, same bytes", "acknowledged, kept once; its holding is refreshed"),
+    ("same instance, other bytes", "by the source's policy: quarantine (default), supersede, keep both"),
+    ("another patient than its study's", "quarantine `patient-mismatch`"),
+    ("a series UID that another study has", "quarantine `series-elsewhere`"),
+    ("a UID missing or a head that cannot be read", "quarantine `malformed` or `not-read`"),
+    ("infected, when a scanner is set", "quarantine `infected`"),
+)
+
+
+def statement() -> str:
+    """Return the page as Markdown."""
+    return "\n".join(_lines()).rstrip() + "\n"
+
+
+def _lines() -> Iterator[str]:
+    yield INTRODUCTION.format(version=__version__)
+    yield "# Network services\n"
+    for table in tables():
+        yield f"## {table.title}\n"
+        if table.text:
+            yield f"{table.text}\n"
+        yield from _table(table.columns, table.rows)
+    yield "## What a C-STORE is answered with\n"
+    yield from _table(("Status", "When"), STORE_CASES)
+    yield "## What becomes of an acknowledged object\n"
+    yield from _table(("Object", "Outcome"), AFTER_STORE)
+    yield "## Errors of receiving\n"
+    yield from _table(("Code", "DIMSE status", "HTTP status", "Meaning"), tuple(_intake_errors()))
+    yield "## Attributes that are matched\n"
+    yield "Others are returned as far as they are known. Names match without regard to case and marks.\n"
+    yield from _table(("Attribute", "Tag"), tuple((keyword_of(tag), _tag(tag)) for tag in sorted(MATCHED)))
+    yield "## Transcoding when sending\n"
+    yield "As received where the other side accepts that; else the first of these that it accepts, all lossless:\n"
+    yield from _table(("Transfer syntax", "UID"), tuple((syntax_of(uid).name, uid) for uid in TARGETS))
+    yield "# DICOMweb\n"
+    yield "Under `/dicom-web`: QIDO-RS, WADO-RS, STOW-RS and delete (PS3.18 10.4 to 10.6).\n"
+    yield "## Media types of frames\n"
+    yield "Uncompressed frames are `application/octet-stream`, Explicit VR Little Endian.\n"
+    yield from _table(
+        ("Transfer syntax", "UID", "Media type"),
+        tuple((syntax_of(uid).name, uid, media) for uid, media in FRAME_MEDIA.items()),
+    )
+    yield "## Attributes of search answers\n"
+    for level, tags in DEFAULTS.items():
+        yield f"### {level.capitalize()}\n"
+        yield from _table(("Attribute", "Tag"), tuple((keyword_of(int(t, 16)), _tag(int(t, 16))) for t in tags))
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    yield "| " + " | ".join(columns) + " |"
+    yield "|" + " --- |" * len(columns)
+    for row in rows:
+        yield "| " + " | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in row) + " |"
+    yield ""
+
+
+def _intake_errors() -> Iterator[tuple[str, str, str, str]]:
+    for name in sorted(vars(intake_errors)):
+        found = getattr(intake_errors, name)
+        if isinstance(found, type) and issubclass(found, RadrelayError) and found.__module__ == intake_errors.__name__:
+            meaning = " ".join((found.__doc__ or "").split("\n\n")[0].split())
+            yield found.code, f"{found.dimse_status:04X}", str(found.http_status), meaning
+
+
+def _tag(tag: int) -> str:
+    return f"({tag >> 16:04X},{tag & 0xFFFF:04X})"

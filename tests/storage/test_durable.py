@@ -1,0 +1,108 @@
+"""Durable work survives its process, is done once per event, and tries again what failed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+SCRIPT = textwrap.dedent(
+    """
+    import os, sys, time, uuid
+    from datetime import UTC, datetime
+    from pathlib import Path
+    from radrelay.clock import SystemClock
+    from radrelay.settings import Settings
+    from radrelay.storage.columns import Base
+    from radrelay.storage.database import Database
+    from radrelay.storage.durable import DurableWork, Job
+    from radrelay.storage.outbox import emit, open_events
+
+    folder, scene = Path(sys.argv[1]), sys.argv[2]
+    settings = Settings(data_dir=folder)
+    database = Database.open(settings.database, folder, b"k" * 32)
+    Base.metadata.create_all(database.engine)
+    done = folder / "done"
+
+    def note(event):
+        with done.open("a") as out:
+            out.write(f"{event.subject_id} {event.payload.get('word', '')}\\n")
+
+    def die_once(event):
+        marker = folder / "died"
+        if not marker.exists():
+            marker.touch()
+            os._exit(9)
+        note(event)
+
+    def fail_twice(event):
+        marker = folder / "failed"
+        count = len(marker.read_text()) if marker.exists() else 0
+        marker.write_text("x" * (count + 1))
+        if count < 2:
+            raise ValueError("not yet")
+        note(event)
+
+    work = DurableWork(
+        settings,
+        database,
+        SystemClock(),
+        [Job("plain", note, "a", 2), Job("dying", die_once, "b", 1), Job("failing", fail_twice, "c", 1)],
+    )
+    work.launch()
+    if scene != "resume":
+        with database.write() as session:
+            for word in sys.argv[3:]:
+                emit(session, organisation_id=uuid.uuid4(), kind=scene, subject_id=uuid.uuid4(),
+                     at=datetime.now(UTC), payload={"word": word})
+        work.dispatch()
+        work.dispatch()
+    with database.read() as session:
+        assert open_events(session, ["plain", "dying", "failing"]) == []
+    wanted, until = int(os.environ["WANTED"]), time.monotonic() + 60
+    while time.monotonic() < until:
+        if done.exists() and len(done.read_text().splitlines()) >= wanted:
+            break
+        time.sleep(0.1)
+    time.sleep(0.5)
+    work.close()
+    """
+)
+
+
+def run(folder: Path, scene: str, *words: str, wanted: int) -> int:
+    """Run a process that works on events; returns its exit code."""
+    return subprocess.run(
+        [sys.executable, "-c", SCRIPT, str(folder), scene, *words],
+        env={"WANTED": str(wanted), "PATH": "/usr/bin"},
+        timeout=120,
+        check=False,
+        capture_output=True,
+    ).returncode
+
+
+def words_done(folder: Path) -> list[str]:
+    """Return what was worked on, in order."""
+    return [line.split()[1] for line in (folder / "done").read_text().splitlines()]
+
+
+def test_every_event_is_worked_on_once_even_when_handed_over_twice(tmp_path: Path) -> None:
+    assert run(tmp_path, "plain", "one", "two", "three", wanted=3) == 0
+    assert sorted(words_done(tmp_path)) == ["one", "three", "two"]
+
+
+def test_work_that_was_killed_is_done_by_the_next_process(tmp_path: Path) -> None:
+    assert run(tmp_path, "dying", "word", wanted=1) == 9
+    assert not (tmp_path / "done").exists()
+    assert run(tmp_path, "resume", wanted=1) == 0
+    assert words_done(tmp_path) == ["word"]
+
+
+@pytest.mark.timeout(240)
+def test_work_that_fails_is_tried_again(tmp_path: Path) -> None:
+    assert run(tmp_path, "failing", "word", wanted=1) == 0
+    assert words_done(tmp_path) == ["word"]
+    assert (tmp_path / "failed").read_text() == "xxx"

@@ -1,6 +1,6 @@
 """The upper layer alone: Radrelay's listener with a sink that forgets, against dcmtk's storescp, interleaved.
 
-    python benchmarks/receive_null.py [--rounds 5] [--folder DIR] [--serve PORT]
+    python -m benchmarks.receive_null [--rounds 5] [--folder DIR] [--serve PORT]
 
 `storescp --fork` writes plain files, never synced, below --folder (the system's temporary one) and runs with
 TCP_NODELAY=1. The table shows medians of objects a second and the median of the rounds' ratios.
@@ -23,7 +23,7 @@ import structlog
 from radrelay.network.listener import DicomListener
 from radrelay.network.ports import STORED, Peer, Rejection, Services, StoreOutcome
 from radrelay.settings import DicomSettings
-from sender import Load, Result, send
+from benchmarks.sender import Load, Result, send
 
 
 class NullWriter:
@@ -90,7 +90,7 @@ def compare(rounds: int, folder: Path | None) -> None:
     root = Path(tempfile.mkdtemp(dir=folder))
     dcmtk_port = 21112
     ours = subprocess.Popen(
-        [sys.executable, __file__, "--serve", "0"],
+        [sys.executable, "-m", "benchmarks.receive_null", "--serve", "0"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -19,7 +19,7 @@ import struct
 import sys
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Barrier
@@ -33,12 +33,26 @@ FRAGMENT_BYTES = 131072
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What one association sends: files, or `count` generated objects of about `size` bytes."""
+    """What one association sends: files, what `make` yields, or `count` generated objects of about `size` bytes.
+
+    Files are sent under UIDs that a `stamp` other than 0 makes new; `interval_s` is the least time between objects.
+    """
 
     files: tuple[Path, ...] = ()
     count: int = 0
     size: int = 0
     seed: int = 0
+    stamp: int = 0
+    interval_s: float = 0.0
+    make: Callable[[], Iterable[SentObject]] | None = None
+
+    def objects(self) -> list[SentObject]:
+        """Return what is to be sent."""
+        if self.make is not None:
+            return list(self.make())
+        if self.files:
+            return [restamped(read_file(path), self.stamp) for path in self.files]
+        return list(generate(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +126,20 @@ def read_file(path: Path) -> SentObject:
     return SentObject(meta[2], meta[3], meta[16], data[position:])
 
 
+def restamped(one: SentObject, stamp: int) -> SentObject:
+    """Return an object with study, series and SOP instance UID made new by `stamp` in their last four digits."""
+    if not stamp:
+        return one
+    data, head = one.data_set, one.data_set[:8192]
+    uids = {one.sop_uid.encode()}
+    for tag in (b"\x20\x00\x0d\x00UI", b"\x20\x00\x0e\x00UI"):
+        at = head.index(tag) + 8
+        uids.add(head[at : at + struct.unpack_from("<H", head, at - 2)[0]].rstrip(b"\0"))
+    for uid in uids:
+        head = head.replace(uid, uid[:-4] + b"%04d" % stamp)
+    return SentObject(one.sop_class, f"{one.sop_uid[:-4]}{stamp:04d}", one.transfer_syntax, head + data[8192:])
+
+
 def generate(load: Load) -> Iterator[SentObject]:
     """Yield CT slices (MR below 100 kB) of one study and series with pixel data of about `load.size` bytes."""
     sop_class, modality = (MR, "MR") if load.size < 100_000 else (CT, "CT")
@@ -171,7 +199,7 @@ def _item(kind: int, value: bytes) -> bytes:
     return struct.pack(">BxH", kind, len(value)) + value
 
 
-class _Connection:
+class Connection:
     """The sender's end of an association."""
 
     def __init__(self, host: str, port: int, called_ae: str, pairs: Sequence[tuple[str, str]]) -> None:
@@ -260,9 +288,9 @@ def _association(
     results: Queue[tuple[list[float], int, int] | str],
 ) -> None:
     try:
-        objects = [read_file(path) for path in load.files] or list(generate(load))
+        objects = load.objects()
         pairs = sorted({(one.sop_class, one.transfer_syntax) for one in objects})
-        connection = _Connection(host, port, called_ae, pairs)
+        connection = Connection(host, port, called_ae, pairs)
         wires = [connection.message(number, one) for number, one in enumerate(objects)]
         total = sum(len(one.data_set) for one in objects)
         del objects
@@ -280,6 +308,8 @@ def _association(
             latencies.append(time.perf_counter() - began)
             at = answer.rfind(b"\0\0\x00\x09\2\0\0\0")
             failures += answer[at + 8 : at + 10] != b"\0\0"
+            if load.interval_s:
+                time.sleep(max(0.0, load.interval_s - (time.perf_counter() - began)))
     except (OSError, RuntimeError) as error:
         results.put(str(error))
         return

@@ -38,6 +38,12 @@ def until(check: Callable[[], object], what: str, wait_s: float = WAIT_S) -> Non
         time.sleep(0.05)
 
 
+def where(page: Page) -> str:
+    """Return the page's address as the page itself has it; Playwright's copy moves only while it is asked."""
+    address: str = page.evaluate("() => location.href")
+    return address
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     if not os.path.exists(CHROMIUM):

@@ -6,7 +6,7 @@ import re
 
 from playwright.sync_api import expect
 
-from tests.frontend.conftest import OpenPage, Site
+from tests.frontend.conftest import OpenPage, Site, where
 from tests.frontend.fake_api import PASSWORD
 
 
@@ -66,7 +66,7 @@ def test_login_that_ends_in_mid_work_loses_nothing(open_page: OpenPage, site: Si
     page.keyboard.press("Enter")
     expect(dialog).to_be_hidden()
     expect(page.locator("#study-search")).to_have_value("Müller")
-    assert re.search(r"text=M", page.url)
+    assert re.search(r"text=M", where(page))
 
 
 def test_language_and_theme_are_chosen_and_kept(open_page: OpenPage, site: Site) -> None:

@@ -7,7 +7,7 @@ import uuid
 
 from playwright.sync_api import Page, expect
 
-from tests.frontend.conftest import OpenPage, Site, until
+from tests.frontend.conftest import OpenPage, Site, until, where
 
 STUDY = "/view?study=" + str(uuid.UUID(int=2))
 CT, DX, US, MAP, PDF, SR = (f"{STUDY}&series={uuid.UUID(int=2000 + place)}" for place in range(6))
@@ -59,7 +59,7 @@ def test_wheel_keys_and_slider_scroll_and_neighbours_are_there(open_page: OpenPa
     page.keyboard.press("Home")
     page.keyboard.press("ArrowDown")
     _ready(page, 1)
-    page.get_by_label("Place in the series").fill("30")
+    page.get_by_role("slider", name="Place in the series").fill("30")
     _ready(page, 30)
     asked = len(site.world.frames_asked)
     until(lambda: len(set(site.world.frames_asked)) == 60, "the rest of the series")
@@ -208,7 +208,7 @@ def test_series_strip_changes_the_series_and_the_address(open_page: OpenPage, si
     page = open_page(STUDY)
     _ready(page, 0)
     page.locator("nav button[data-series]").nth(2).click()
-    until(lambda: str(uuid.UUID(int=2002)) in page.url, "the address")
+    until(lambda: str(uuid.UUID(int=2002)) in where(page), "the address")
     until(lambda: "Image 1 of 30" in _overlay(page), "the cine")
     page.keyboard.press("?")
     expect(page.get_by_role("dialog")).to_contain_text("Keys and gestures")

@@ -22,7 +22,9 @@ from radrelay.archive.compaction import Compactor
 from radrelay.archive.erasing import Eraser
 from radrelay.archive.reader import InstanceReader
 from radrelay.archive.retention import Retention
+from radrelay.audit.record import forget_marks
 from radrelay.errors import RadrelayError, Unavailable
+from radrelay.identity.sessions import forget_ended
 from radrelay.intake.indexer import Indexer
 from radrelay.intake.landing import Landing
 from radrelay.intake.parcels import Parcels
@@ -45,6 +47,8 @@ EXPIRE_S = 10.0
 COMPLETE_S = 1.0
 DISPATCH_S = 0.25
 SWEEP_S = 120.0
+AUDIT_S = 3600.0
+FORGET_LOGINS = timedelta(days=2)
 FORGET_EVENTS = timedelta(days=7)
 ORPHAN_AGE = timedelta(days=1)
 
@@ -141,6 +145,7 @@ def serve(core: Core, stop: threading.Event) -> None:
         _loop("complete", COMPLETE_S, stop, lambda: _complete(core)),
         _loop("expire", EXPIRE_S, stop, lambda: _expire(shop)),
         _loop("sweep", SWEEP_S, stop, lambda: _sweep(shop)),
+        _loop("audit", AUDIT_S, stop, lambda: _keep_records(core)),
     ]
     for thread in threads:
         thread.start()
@@ -198,6 +203,15 @@ def _sweep(shop: Workshop) -> None:
     _collect(shop.core)
     with shop.core.database.write() as session:
         outbox.forget_taken(session, shop.core.clock.now() - FORGET_EVENTS)
+
+
+def _keep_records(core: Core) -> None:
+    """Sign the heads of the audit's chains; forget logins and marks of views that are over."""
+    before = core.clock.now() - FORGET_LOGINS
+    with core.database.write() as session:
+        audit.sign_roots(session, core.clock, core.keyring.metadata_key)
+        forget_marks(session, before)
+        forget_ended(session, before)
 
 
 def _collect(core: Core) -> None:

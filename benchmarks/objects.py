@@ -14,7 +14,6 @@ from pathlib import Path
 
 from benchmarks.sender import EXPLICIT_LITTLE, Load, SentObject, read_file, restamped
 from benchmarks.study_rows import FAMILIES, GIVEN
-
 from radrelay.dicom import phantom_headers as headers
 from radrelay.dicom.part10 import file_meta
 from radrelay.dicom.phantom_headers import StudyFacts
@@ -45,9 +44,7 @@ def write_mr(folder: Path, count: int, per_study: int = 100, seed: int = 1000) -
     paths: list[Path] = []
     for number in range((count + per_study - 1) // per_study):
         patient = PATIENTS[number % len(PATIENTS)]
-        facts = StudyFacts(
-            patient, seed + number, "bench-mr", FIRST_DAY + timedelta(hours=number), "MR Brain", "MR"
-        )
+        facts = StudyFacts(patient, seed + number, "bench-mr", FIRST_DAY + timedelta(hours=number), "MR Brain", "MR")
         series = headers.series_elements(facts, headers.MR_IMAGE, 2, "T2 tra", "BRAIN")
         shared = headers.study_elements(facts) | series | headers.mr_elements("T2")
         shared |= headers.pixel_elements((128, 128))

@@ -17,7 +17,7 @@ from pathlib import Path
 from benchmarks import machine
 from benchmarks.objects import write_ct, write_mr, write_restamped
 from benchmarks.plan import Plan
-from benchmarks.sender import Load, send
+from benchmarks.sender import Load, Result, send
 from benchmarks.servers import HOST, Orthanc, Radrelay, Server, Storescp
 from benchmarks.table import OURS, Aim, Line, Rounds, interleaved, line
 
@@ -67,19 +67,18 @@ def run(plan: Plan) -> list[Line]:
             few = files[: plan.pick(300 if kind.startswith("CT") else 1000, 60)]
             for associations in (1, 4):
                 lines += plan.tell(_storescu(plan, receivers, kind, few, associations))
-        lines += plan.tell([_stalling(receivers, kinds["CT 526 kB"][:30], folder)])
+        lines += plan.tell([_stalling(receivers, kinds["CT 526 kB"][:30])])
     shutil.rmtree(folder)
     return lines
 
 
-def _send(receivers: Receivers, server: Server, files: list[Path], associations: int) -> float:
-    """Return objects a second."""
+def _send(receivers: Receivers, server: Server, files: list[Path], associations: int) -> Result:
     stamp = next(receivers.stamps)
     loads = [Load(files=tuple(files[n::associations]), stamp=stamp) for n in range(associations)]
     result = send(HOST, server.dicom_port, server.ae_title, loads)
     if result.failures:
         raise RuntimeError(f"{result.failures} of {result.objects} objects were refused by {type(server).__name__}")
-    return result.objects_per_s
+    return result
 
 
 def _preloaded(plan: Plan, receivers: Receivers, kind: str, files: list[Path], associations: int) -> list[Line]:
@@ -88,20 +87,17 @@ def _preloaded(plan: Plan, receivers: Receivers, kind: str, files: list[Path], a
     indexed: list[float] = []
 
     def ours(_: int) -> float:
-        began = time.perf_counter()
-        rate = _send(receivers, receivers.ours, files, associations)
-        sent_s, all_s = len(files) / rate, 0.0
+        result = _send(receivers, receivers.ours, files, associations)
         receivers.ours.wait_indexed(receivers.expected + len(files))
-        all_s = time.perf_counter() - began
-        indexed.append(len(files) / max(sent_s, all_s - (_setup_s(all_s, sent_s))))
+        indexed.append(len(files) / (result.seconds + time.perf_counter() - result.ended_at))
         receivers.settle(len(files))
-        return rate
+        return result.objects_per_s
 
     def other(name: str) -> Callable[[int], float]:
         def measure(_: int) -> float:
-            rate = _send(receivers, receivers.sides[name], files, associations)
+            result = _send(receivers, receivers.sides[name], files, associations)
             receivers.settle(0)
-            return rate
+            return result.objects_per_s
 
         return measure
 
@@ -130,10 +126,9 @@ def _storescu(plan: Plan, receivers: Receivers, kind: str, files: list[Path], as
     return [line(PART, what, "objects/s", rounds, *aims)]
 
 
-def _stalling(receivers: Receivers, files: list[Path], folder: Path) -> Line:
+def _stalling(receivers: Receivers, files: list[Path]) -> Line:
     environment = {name: value for name, value in os.environ.items() if name != "TCP_NODELAY"}
     rounds = {name: [_run_storescu(receivers, name, files, 1, environment)] for name in receivers.sides}
-    del folder
     return line(PART, "CT 526 kB, 1 association, storescu as it comes", "objects/s", rounds)
 
 

@@ -20,10 +20,10 @@ from pathlib import Path
 
 import structlog
 
+from benchmarks.sender import Load, Result, send
 from radrelay.network.listener import DicomListener
 from radrelay.network.ports import STORED, Peer, Rejection, Services, StoreOutcome
 from radrelay.settings import DicomSettings
-from benchmarks.sender import Load, Result, send
 
 
 class NullWriter:

@@ -74,6 +74,7 @@ class Result:
     seconds: float
     failures: int
     latencies: tuple[float, ...]
+    ended_at: float = 0.0  # as time.perf_counter() counts
 
     @property
     def objects_per_s(self) -> float:
@@ -100,7 +101,7 @@ def send(host: str, port: int, called_ae: str, loads: Sequence[Load]) -> Result:
         barrier.wait(timeout=600)
         began = time.perf_counter()
         parts = [results.get(timeout=600) for _ in processes]
-        seconds = time.perf_counter() - began
+        ended_at = time.perf_counter()
     finally:
         for process in processes:
             process.join(timeout=5)
@@ -110,7 +111,8 @@ def send(host: str, port: int, called_ae: str, loads: Sequence[Load]) -> Result:
         raise RuntimeError(failed[0])
     done = [part for part in parts if not isinstance(part, str)]
     latencies = tuple(latency for part in done for latency in part[0])
-    return Result(len(latencies), sum(part[2] for part in done), seconds, sum(part[1] for part in done), latencies)
+    size, failures = (sum(part[place] for part in done) for place in (2, 1))
+    return Result(len(latencies), size, ended_at - began, failures, latencies, ended_at)
 
 
 def read_file(path: Path) -> SentObject:
@@ -217,6 +219,7 @@ class Connection:
         if kind != 2:
             raise RuntimeError(f"association refused by PDU type {kind}: {answer.hex(' ')}")
         self.fragment_bytes = self._negotiated(answer)
+        self._values: list[tuple[int, bytes]] = []
 
     def _negotiated(self, answer: bytes) -> int:
         position, longest = 68, FRAGMENT_BYTES
@@ -264,10 +267,59 @@ class Connection:
             wire += [_fragment_head(len(part), context, 2 if start + step >= len(data) else 0), part]
         return b"".join(wire)
 
+    def ask(self, sop_class: str, syntax: str, number: int, identifier: bytes) -> None:
+        """Send a C-FIND-RQ with its identifier."""
+        context = self.contexts[sop_class, syntax]
+        command = (
+            _command_element(0x0002, sop_class.encode())
+            + _command_element(0x0100, b"\x20\0")
+            + _command_element(0x0110, struct.pack("<H", number % 65535 + 1))
+            + _command_element(0x0700, b"\0\0")
+            + _command_element(0x0800, b"\1\0")
+        )
+        command = _command_element(0x0000, struct.pack("<I", len(command))) + command
+        head, tail = _fragment_head(len(command), context, 3), _fragment_head(len(identifier), context, 2)
+        self.sock.sendall(head + command + tail + identifier)
+
+    def response(self) -> tuple[int, bytes]:
+        """Return the status and the data set, if any, of the next response."""
+        command, data = self._message_of(1), b""
+        at = command.rfind(b"\0\0\x00\x09\2\0\0\0")
+        kind = command.rfind(b"\0\0\x00\x08\2\0\0\0")
+        if command[kind + 8 : kind + 10] != b"\1\1":
+            data = self._message_of(0)
+        return int.from_bytes(command[at + 8 : at + 10], "little"), data
+
+    def _message_of(self, kind: int) -> bytes:
+        """Return the fragments of one command (`kind` 1) or data set (0), put together."""
+        found = b""
+        while True:
+            while not self._values:
+                type_, body = self.read()
+                if type_ != 4:
+                    raise RuntimeError(f"the receiver answered by PDU type {type_}")
+                self._values = _presentation_values(body)
+            control, part = self._values.pop(0)
+            if control & 1 != kind:
+                raise RuntimeError("the receiver mixed command and data")
+            found += part
+            if control & 2:
+                return found
+
     def release(self) -> None:
         self.sock.sendall(struct.pack(">BxI4x", 5, 4))
         self.read()
         self.sock.close()
+
+
+def _presentation_values(body: bytes) -> list[tuple[int, bytes]]:
+    """Return control header and fragment of each presentation data value of a P-DATA-TF (PS3.8 9.3.5)."""
+    found, at = [], 0
+    while at < len(body):
+        (length,) = struct.unpack_from(">I", body, at)
+        found.append((body[at + 5], body[at + 6 : at + 4 + length]))
+        at += 4 + length
+    return found
 
 
 def _command_element(element: int, value: bytes) -> bytes:

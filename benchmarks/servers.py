@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Self
 
 import sqlalchemy as sa
-from benchmarks import machine
 
+from benchmarks import machine
 from radrelay.archive.tables import INSTANCE
 from radrelay.settings import Settings
 from radrelay.storage.database import Database
@@ -68,12 +68,15 @@ class Server:
     def answers(self) -> bool:
         return accepts(self.dicom_port)
 
-    def start(self) -> Self:
+    def launch(self) -> None:
         log = (self.folder / "server.log").open("ab")
         with log:
             self._process = subprocess.Popen(
                 self.command(), env=self.environment(), cwd=self.folder, stdout=log, stderr=log
             )
+
+    def start(self) -> Self:
+        self.launch()
         self.wait_for_answer()
         return self
 

@@ -160,7 +160,7 @@ def test_a_study_is_hidden_at_its_time_and_gone_after_the_next_look(house: House
     expired = house.retention.expire()
     assert (expired.holdings, expired.finished.erased, expired.finished.waiting) == (1, 3, 0)
     assert house.nothing_left()
-    assert house.stores.steps() == ["ledger", "erase"]
+    assert house.stores.steps() == ["ledger", "erase", "destroy"]  # the keys of the records' copies in backups
     assert [(entry.kind, entry.reason) for entry in house.stores.ledger] == [("holding", "expired")]
 
 
@@ -185,7 +185,7 @@ def test_a_pack_with_no_survivor_loses_its_key_before_its_bytes(house: House) ->
             deletion.discard_records(session, house.door.organisation_id, [record.id], START)
     house.pass_time(49 * HOUR)
     assert house.nothing_left()
-    assert house.stores.steps() == ["erase", "ledger", "destroy", "free"]
+    assert house.stores.steps()[-3:] == ["ledger", "destroy", "free"]
     assert ("destroy", [pack_id]) in house.stores.done
 
 
@@ -197,7 +197,7 @@ def test_a_pack_that_survives_whole_changes_hands(house: House) -> None:
     house.pass_time(49 * HOUR)
     [pack] = house.door.rows(Pack)
     assert (pack.id, pack.holding_id) == (pack_id, house.door.rows(Holding)[0].id)
-    assert "destroy" not in house.stores.steps()
+    assert ("destroy", [pack_id]) not in house.stores.done
     assert not house.rewritten
 
 
@@ -215,7 +215,7 @@ def test_a_mixed_pack_is_rewritten_before_its_key_is_destroyed(house: House) -> 
     assert ("free", f"ab/{pack_id.hex}") in house.stores.done
 
 
-@pytest.mark.parametrize("kill_at", range(5))
+@pytest.mark.parametrize("kill_at", range(6))
 def test_a_kill_between_any_two_steps_is_made_good_by_the_next_start(house: House, kill_at: int) -> None:
     verdicts = house.door.bring_all(house.door.slices(4))
     ids = [v.instance_id for v in verdicts if v.instance_id]
@@ -229,6 +229,7 @@ def test_a_kill_between_any_two_steps_is_made_good_by_the_next_start(house: Hous
         house.stores.kill_at = None
         house.eraser.finish()
     steps = house.stores.steps()
+    assert steps[0] == "ledger"
     assert steps.index("ledger") < steps.index("destroy") < steps.index("free")
     assert all(erasure.done_at for erasure in house.door.rows(Erasure))
     assert all(tombstone.ledgered_at for tombstone in house.door.rows(Tombstone))

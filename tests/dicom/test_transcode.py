@@ -257,6 +257,7 @@ def test_dcmtk_reads_what_was_written(tmp_path: Path, name: str, target: str, to
 
 
 @pytest.mark.shared
+@pytest.mark.timeout(1800)
 @pytest.mark.soak
 def test_every_real_file_in_every_syntax(shared_data: Path) -> None:
     for collection in ("codecs", "misc", "seg-sr-wsi"):

@@ -73,7 +73,8 @@ class Office:
         {"id": "q1", "source_id": "s1", "parcel_id": None, "code": "patient-mismatch", "releasable": True,
          "reason": "The study belongs to patient P10001, this object names P99999.",
          "study_uid": "1.2.826.0.1.3680043.1", "sop_uid": "1.2.826.0.1.3680043.1.9.1", "patient_name": "Mueller^Anna",
-         "patient_id": "P99999", "file_name": "IM0001", "size": 526_336, "received_at": ago(hours=2), "ends_at": ago(hours=-160)},
+         "patient_id": "P99999", "file_name": "IM0001", "size": 526_336, "received_at": ago(hours=2),
+         "ends_at": ago(hours=-160)},
     ])  # fmt: skip
     destinations: list[Row] = field(default_factory=lambda: [
         {"id": "dest-1", "name": "PACS Nord", "ae_title": "PACS_NORD", "host": "10.1.2.3", "port": 104,

@@ -52,7 +52,7 @@ def test_axe_finds_nothing(open_page: OpenPage, site: Site, theme: str, width: i
     for path in PATHS:
         page.goto(site.address + path)
         expect(page.locator("h1").first).to_be_visible()
-        page.wait_for_timeout(700)
+        page.wait_for_timeout(300)
         assert _violations(page) == [], path
         assert page.evaluate("() => document.documentElement.scrollWidth") <= width, path
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from pydicom import Dataset, dcmread
 from pydicom.data import get_testdata_file
 from pydicom.uid import ExplicitVRLittleEndian
 from pynetdicom import AE, _config
-from tests.system.installation import Installation
+from tests.system.installation import Installation, running
 from tests.system.samples import Sample, data_set_of, sample
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom warns: real files break rules
@@ -28,16 +29,28 @@ FILMS = ("1.2.840.10008.1.2.4.100", "1.2.840.10008.1.2.4.102")
 
 
 @pytest.fixture(scope="module", params=["shared", "pydicom"])
-def kept(
-    request: pytest.FixtureRequest, radrelay: Installation, tmp_path_factory: pytest.TempPathFactory
-) -> list[Sample]:
-    """Send a collection, data sets untouched, and return what must be there."""
+def collection(request: pytest.FixtureRequest) -> list[Path]:
+    """Give the files of a collection."""
     if request.param == "shared":
         folder = request.getfixturevalue("shared_data") / "codecs"
-        paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-    else:
-        paths = [Path(found) for name in PYDICOM if (found := get_testdata_file(name, download=False))]
-    samples = distinct([path for path in paths if has_uids(path)], tmp_path_factory.mktemp("distinct"))
+        return [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    return [Path(found) for name in PYDICOM if isinstance(found := get_testdata_file(name, download=False), str)]
+
+
+@pytest.fixture(scope="module")
+def radrelay(collection: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """Give an installation for each collection: they share objects."""
+    del collection
+    with running(tmp_path_factory.mktemp("radrelay")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def kept(
+    collection: list[Path], radrelay: Installation, tmp_path_factory: pytest.TempPathFactory
+) -> list[Sample]:
+    """Send a collection, data sets untouched, and return what must be there."""
+    samples = distinct([path for path in collection if has_uids(path)], tmp_path_factory.mktemp("distinct"))
     assert len({item.transfer_syntax for item in samples}) >= 5
     store(radrelay, samples)
     for study in {item.study for item in samples}:

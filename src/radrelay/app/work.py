@@ -20,6 +20,7 @@ from radrelay.app.stored import ArchiveSource, DicomDialler
 from radrelay.archive import indexing
 from radrelay.archive.compaction import Compactor
 from radrelay.archive.erasing import Eraser
+from radrelay.archive.models import Study
 from radrelay.archive.reader import InstanceReader
 from radrelay.archive.retention import Retention
 from radrelay.audit.record import forget_marks
@@ -45,7 +46,7 @@ log = structlog.get_logger(__name__)
 
 EXPIRE_S = 10.0
 COMPLETE_S = 1.0
-DISPATCH_S = 0.25
+DISPATCH_S = 0.5
 SWEEP_S = 120.0
 AUDIT_S = 3600.0
 FORGET_LOGINS = timedelta(days=2)
@@ -176,14 +177,21 @@ def _loop(name: str, every_s: float, stop: threading.Event, body: Callable[[], o
 
 
 def _dispatch(shop: Workshop) -> None:
-    with shop.core.database.write() as session:
-        deliveries.emit_due(session, shop.core.clock)
+    with shop.core.database.read() as session:
+        due = deliveries.any_due(session, shop.core.clock)
+    if due:
+        with shop.core.database.write() as session:
+            deliveries.emit_due(session, shop.core.clock)
     shop.durable.dispatch()
 
 
 def _complete(core: Core) -> None:
-    with core.database.write() as session:
-        indexing.complete_quiet(session, core.clock.now())
+    now = core.clock.now()
+    with core.database.read() as session:
+        quiet = session.scalar(sa.select(Study.id).where(Study.state == "arriving", Study.quiet_at <= now).limit(1))
+    if quiet is not None:
+        with core.database.write() as session:
+            indexing.complete_quiet(session, now)
 
 
 def _expire(shop: Workshop) -> None:

@@ -1,25 +1,28 @@
 """Reading instances: the data set as received, its head, its frames, wherever the bytes lie.
 
-An instance moves once in its life, from its landing record into a pack. A reader that finds it gone looks up
-its new place and reads again; only then is it missing.
+An instance moves from its landing record into a pack, and on when that is rewritten. A reader that finds it gone
+looks up its new place and reads on there; only then is it missing.
 """
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, islice
 from typing import TypeVar
 
 from radrelay.archive.instances import InstanceRef, PackPlace, find_instances
 from radrelay.archive.layout import Entry, TableOfContents, decode_table
+from radrelay.archive.recent import Recent
 from radrelay.clock import Clock
-from radrelay.dicom.elements import DataElements
-from radrelay.dicom.encapsulated import frame_ranges, locate, reader_of
-from radrelay.dicom.htj2k import restore_frames
-from radrelay.dicom.pixels import BrokenPixels, FrameDescriptor, describe
-from radrelay.dicom.syntaxes import syntax_of
+from radrelay.dicom.elements import Buffer
+from radrelay.dicom.encapsulated import FrameRange, frame_ranges, locate, reader_of
+from radrelay.dicom.errors import Malformed
+from radrelay.dicom.header import Header, parse
+from radrelay.dicom.htj2k import Recipe, restore_frames
+from radrelay.dicom.pixels import BrokenPixels, FrameDescriptor, NotViewable, PixelsTooLarge, describe
+from radrelay.dicom.syntaxes import EXPLICIT_LE, syntax_of
 from radrelay.dicom.walk import inflate
 from radrelay.errors import NotFound, RadrelayError
 from radrelay.storage.database import Database
@@ -27,9 +30,14 @@ from radrelay.storage.packs import PackRef, PackStore
 from radrelay.storage.segments import RecordLocation, SegmentReader
 
 HEAD_BYTES = 256 << 10
-INFLATED_LIMIT = 2 << 30
-TABLES_KEPT = 64
-PIECE = 1 << 20
+HEADER_LIMIT = 64 << 20  # what is read of a header that goes on and on, such as contours
+INFLATED_LIMIT = 512 << 20
+TABLES_KEPT_BYTES = 12 << 20  # as encoded; unpacked they take about five times as much
+LAYOUTS_KEPT_BYTES = 64 << 20
+MOVES = 4  # an instance moves into a pack, and again when that is rewritten
+FRAMES_AT_ONCE = 32
+FRAME_BYTES_AT_ONCE = 8 << 20
+AROUND = 64 << 10
 
 Result = TypeVar("Result")
 
@@ -48,11 +56,33 @@ class FrameNotThere(NotFound):
 
 @dataclass(frozen=True, slots=True)
 class StoredFrame:
-    """One frame as it is kept; `descriptor.ts` is the transfer syntax of `data`."""
+    """One frame as it is kept; `descriptor.ts` is the transfer syntax of `data`.
+
+    `recipe` tells how a frame that is kept as HTJ2K becomes the bytes that were received.
+    """
 
     data: bytes
     descriptor: FrameDescriptor
     bit_offset: int = 0
+    recipe: Recipe | None = None
+
+    def as_received(self) -> bytes:
+        """Return the frame's bytes as they stood in the data set that was received."""
+        return next(restore_frames([self.data], self.recipe)) if self.recipe is not None else self.data
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """Where frames stand in a data set kept as received; `inflated` is a deflated one's content."""
+
+    descriptor: FrameDescriptor
+    ranges: tuple[FrameRange, ...]
+    inflated: bytes | None = None
+
+    @property
+    def weight(self) -> int:
+        """Return about how many bytes of memory this takes."""
+        return len(self.inflated or b"") + 400 * len(self.ranges)
 
 
 class InstanceReader:
@@ -63,73 +93,96 @@ class InstanceReader:
         self._clock = clock
         self._segments = segments
         self._packs = packs
-        self._tables: OrderedDict[PackRef, TableOfContents] = OrderedDict()
-        self._lock = threading.Lock()
+        self._tables: Recent[PackRef, tuple[TableOfContents, int]] = Recent(TABLES_KEPT_BYTES, lambda kept: kept[1])
+        self._layouts: Recent[uuid.UUID, _Layout] = Recent(LAYOUTS_KEPT_BYTES, lambda layout: layout.weight)
 
     def data_set(self, ref: InstanceRef) -> bytes:
         """Return the data set, byte for byte as received (without file meta information)."""
         return self._anywhere(ref, lambda r: b"".join(self._pieces(r)))
 
     def stream(self, ref: InstanceRef) -> Iterator[bytes]:
-        """Yield the data set as received in pieces; memory stays at a few frames whatever the size."""
-        first_of: Callable[[InstanceRef], tuple[bytes, Iterator[bytes]]] = lambda r: _begun(self._pieces(r))  # noqa: E731 -- typed inline
-        first, rest = self._anywhere(ref, first_of)
-        yield first
-        yield from rest
+        """Yield the data set as received in pieces; memory stays at a few frames whatever the size.
+
+        If the instance moves meanwhile, the stream goes on from its new place: the bytes are the same.
+        """
+        done, here = 0, ref
+        for left in reversed(range(MOVES)):
+            try:
+                for piece in _skipped(self._pieces(here), done):
+                    done += len(piece)
+                    yield piece
+                return
+            except (RadrelayError, OSError) as error:
+                here = self._moved(here, error)
+                if not left:
+                    raise
 
     def head(self, ref: InstanceRef) -> bytes:
-        """Return the data set up to its pixel data, at most `HEAD_BYTES` of it; still deflated if it is."""
+        """Return the data set's beginning: up to its pixel data, or as much as was landed as its head.
+
+        It is still deflated if the data set is. `header` reads on where this is not enough.
+        """
         return self._anywhere(ref, self._head)
+
+    def header(self, ref: InstanceRef) -> Header:
+        """Return all attributes before the pixel data; raises `Malformed` when they cannot be read."""
+        head = self.head(ref)
+        while True:
+            header = parse(head, ref.transfer_syntax_uid)
+            if header.bulk is not None or len(head) >= min(ref.size, HEADER_LIMIT):
+                return header
+            wanted = max(HEAD_BYTES, len(head) * 8)
+            head = self._anywhere(ref, lambda r, wanted=wanted: bytes(self._range_reader(r)(0, wanted)))  # type: ignore[misc]
 
     def table(self, ref: PackRef) -> TableOfContents:
         """Return a pack's table of contents."""
-        with self._lock:
-            found = self._tables.get(ref)
-            if found is not None:
-                self._tables.move_to_end(ref)
-                return found
-        table = decode_table(self._packs.toc(ref))
-        with self._lock:
-            self._tables[ref] = table
-            while len(self._tables) > TABLES_KEPT:
-                self._tables.popitem(last=False)
-        return table
+        found = self._tables.get(ref)
+        if found is None:
+            found = decode_table(self._packs.toc(ref)), ref.toc_length
+            self._tables.put(ref, found)
+        return found[0]
 
     def frame(self, ref: InstanceRef, number: int) -> StoredFrame:
         """Return frame `number`, counted from 1; raises `FrameNotThere`, `NotViewable` or `BrokenPixels`."""
-        return self._anywhere(ref, lambda r: next(iter(self._frames(r, [number]))))
+        return self._anywhere(ref, lambda r: self._frames(r, [number])[0])
 
     def frames(self, ref: InstanceRef, numbers: Sequence[int]) -> Iterator[StoredFrame]:
-        """Yield frames in the order asked for, counted from 1."""
-        for number in numbers:
-            yield self.frame(ref, number)
+        """Yield frames in the order asked for, counted from 1, read a few at once."""
+        each = max(1, ref.size // max(1, ref.frames))
+        step = max(1, min(FRAMES_AT_ONCE, FRAME_BYTES_AT_ONCE // each))
+        for start in range(0, len(numbers), step):
+            wanted = numbers[start : start + step]
+            yield from self._anywhere(ref, lambda r, wanted=wanted: self._frames(r, wanted))  # type: ignore[misc]
 
     def frame_count(self, ref: InstanceRef) -> int:
-        """Return how many frames can be read; 0 for an object without a picture."""
-        if isinstance(ref.place, PackPlace):
-            entry = self._entry(ref.place)
-            return len(entry.frame_lengths) or len(entry.frames)
-        return ref.frames
+        """Return how many frames can be read; raises `NotViewable` or `BrokenPixels` where there are none."""
+        return self._anywhere(ref, self._count)
 
     def _anywhere(self, ref: InstanceRef, read: Callable[[InstanceRef], Result]) -> Result:
-        try:
-            return read(ref)
-        except (BrokenPixels, FrameNotThere):
-            raise
-        except (RadrelayError, OSError) as error:
-            with self._database.read() as session:
-                found = find_instances(
-                    session,
-                    self._clock.now(),
-                    organisation_id=ref.organisation_id,
-                    instance_ids=[ref.id],
-                    current=False,
-                )
-            if not found:
-                raise InstanceGone from error
-            if found[0].place == ref.place:
+        for _ in range(MOVES):
+            try:
+                return read(ref)
+            except (BrokenPixels, FrameNotThere, NotViewable, PixelsTooLarge, Malformed):
                 raise
-            return read(found[0])
+            except (RadrelayError, OSError) as error:
+                ref = self._moved(ref, error)
+        return read(ref)
+
+    def _moved(self, ref: InstanceRef, error: Exception) -> InstanceRef:
+        """Return the instance at its new place; raises `error` if it did not move, `InstanceGone` if it is gone."""
+        with self._database.read() as session:
+            found = find_instances(
+                session,
+                self._clock.now(),
+                organisation_id=ref.organisation_id,
+                instance_ids=[ref.id],
+                current=False,
+            )
+        if not found:
+            raise InstanceGone from error
+        if found[0].place == ref.place:
+            raise error
+        return found[0]
 
     def _entry(self, place: PackPlace) -> Entry:
         return self.table(place.ref).entries[place.entry]
@@ -156,54 +209,62 @@ class InstanceReader:
 
     def _head(self, ref: InstanceRef) -> bytes:
         if isinstance(ref.place, RecordLocation):
-            head = self._segments.read(ref.place, 0, min(ref.size, HEAD_BYTES))
-        else:
-            entry = self._entry(ref.place)
-            length = entry.prefix if entry.recipe is not None else min(entry.length, entry.pixel_offset or HEAD_BYTES)
-            head = self._packs.read(ref.place.ref, entry.start, min(length, HEAD_BYTES))
-        return head
+            return next(self._segments.stream(ref.place), b"")  # the head lies apart from the body
+        entry = self._entry(ref.place)
+        length = entry.prefix if entry.recipe is not None else min(entry.length, entry.pixel_offset or HEAD_BYTES)
+        return self._packs.read(ref.place.ref, entry.start, min(length, HEADER_LIMIT))
 
-    def _frames(self, ref: InstanceRef, numbers: Sequence[int]) -> Iterator[StoredFrame]:
+    def _count(self, ref: InstanceRef) -> int:
+        if isinstance(ref.place, PackPlace):
+            entry = self._entry(ref.place)
+            if entry.frame_lengths or entry.frames:
+                return len(entry.frame_lengths) or len(entry.frames)
+        return len(self._layout(ref).ranges)
+
+    def _frames(self, ref: InstanceRef, numbers: Sequence[int]) -> list[StoredFrame]:
         if isinstance(ref.place, PackPlace):
             entry = self._entry(ref.place)
             if entry.descriptor is not None and (entry.frames or entry.frame_lengths):
-                yield from self._packed_frames(ref.place.ref, entry, entry.descriptor, numbers)
-                return
-        yield from self._located_frames(ref, numbers)
+                return self._packed_frames(ref.place.ref, entry, entry.descriptor, numbers)
+        layout = self._layout(ref)
+        read = reader_of(layout.inflated) if layout.inflated is not None else self._range_reader(ref)
+        return [
+            StoredFrame(bytes(chosen.read(read)), layout.descriptor, chosen.bit_offset)
+            for chosen in (_numbered(layout.ranges, number) for number in numbers)
+        ]
 
     def _packed_frames(
         self, pack: PackRef, entry: Entry, descriptor: FrameDescriptor, numbers: Sequence[int]
-    ) -> Iterator[StoredFrame]:
-        for number in numbers:
-            if entry.recipe is not None:
-                if not 1 <= number <= len(entry.frame_lengths):
-                    raise FrameNotThere
-                length = entry.frame_lengths[number - 1]
-                yield StoredFrame(self._packs.read(pack, entry.frame_start(number - 1), length), descriptor)
-            else:
-                if not 1 <= number <= len(entry.frames):
-                    raise FrameNotThere
-                place = entry.frames[number - 1]
-                ranges = [(entry.start + start, length) for start, length in place.pieces]
-                yield StoredFrame(b"".join(self._packs.read_many(pack, ranges)), descriptor, place.bit_offset)
+    ) -> list[StoredFrame]:
+        if entry.recipe is not None:
+            starts = list(accumulate(entry.frame_lengths, initial=entry.start + entry.prefix))
+            wanted = [(_numbered(starts[:-1], n), _numbered(entry.frame_lengths, n)) for n in numbers]
+            return [StoredFrame(data, descriptor, recipe=entry.recipe) for data in self._packs.read_many(pack, wanted)]
+        places = [_numbered(entry.frames, number) for number in numbers]
+        pieces = [(entry.start + start, length) for place in places for start, length in place.pieces]
+        parts = iter(self._packs.read_many(pack, pieces))
+        return [StoredFrame(b"".join(islice(parts, len(p.pieces))), descriptor, p.bit_offset) for p in places]
 
-    def _located_frames(self, ref: InstanceRef, numbers: Sequence[int]) -> Iterator[StoredFrame]:
-        """Find frames in a data set kept as received, by reading its head and the fragments' headers."""
-        syntax = syntax_of(ref.transfer_syntax_uid)
-        if syntax.deflated:
-            data = inflate(b"".join(self._pieces(ref)), INFLATED_LIMIT)
-            read, available, head = reader_of(data), len(data), data
+    def _layout(self, ref: InstanceRef) -> _Layout:
+        """Find frames in a data set kept as received, by its header and the fragments' headers."""
+        found = self._layouts.get(ref.id)
+        if found is None:
+            found = self._find_layout(ref)
+            self._layouts.put(ref.id, found)
+        return found
+
+    def _find_layout(self, ref: InstanceRef) -> _Layout:
+        inflated: bytes | None = None
+        if syntax_of(ref.transfer_syntax_uid).deflated:
+            inflated = inflate(b"".join(self._pieces(ref)), INFLATED_LIMIT)
+            header = parse(inflated, EXPLICIT_LE)
+            read, available = reader_of(inflated), len(inflated)
         else:
-            read, available, head = self._range_reader(ref), ref.size, self._whole_head(ref)
-        elements = DataElements.of(head, syntax)
-        descriptor = describe(elements, ref.transfer_syntax_uid)
-        location = locate(elements, read)
-        ranges = frame_ranges(descriptor, location, read, available)
-        for number in numbers:
-            if not 1 <= number <= len(ranges):
-                raise FrameNotThere
-            chosen = ranges[number - 1]
-            yield StoredFrame(bytes(chosen.read(read)), descriptor, chosen.bit_offset)
+            header, read, available = self.header(ref), self._range_reader(ref), ref.size
+        descriptor = describe(header, EXPLICIT_LE if inflated is not None else ref.transfer_syntax_uid)
+        location = locate(header, _buffered(read))
+        ranges = frame_ranges(descriptor, location, _buffered(read), available)
+        return _Layout(descriptor, tuple(ranges), inflated)
 
     def _range_reader(self, ref: InstanceRef) -> Callable[[int, int], bytes]:
         if isinstance(ref.place, RecordLocation):
@@ -214,10 +275,31 @@ class InstanceReader:
             pack, entry.start + start, min(length, max(0, entry.length - start))
         )
 
-    def _whole_head(self, ref: InstanceRef) -> bytes:
-        """Return enough of the data set to see where its pixel data begins, and all of it if it is small."""
-        return self._range_reader(ref)(0, min(ref.size, 32 * HEAD_BYTES))
+
+def _numbered(items: Sequence[Result], number: int) -> Result:
+    if not 1 <= number <= len(items):
+        raise FrameNotThere
+    return items[number - 1]
 
 
-def _begun(pieces: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
-    return next(pieces, b""), pieces
+def _skipped(pieces: Iterator[bytes], count: int) -> Iterator[bytes]:
+    """Yield what follows the first `count` bytes."""
+    for piece in pieces:
+        if count < len(piece):
+            yield piece[count:] if count else piece
+        count = max(0, count - len(piece))
+
+
+def _buffered(read: Callable[[int, int], Buffer]) -> Callable[[int, int], Buffer]:
+    """Return a reader that serves small reads near each other, as of fragments' headers, from one larger one."""
+    begin, kept = 0, b""
+
+    def near(start: int, length: int) -> Buffer:
+        nonlocal begin, kept
+        if length > AROUND // 4:
+            return read(start, length)
+        if not begin <= start <= start + length <= begin + len(kept):
+            begin, kept = start, bytes(read(start, AROUND))
+        return kept[start - begin : start - begin + length]
+
+    return near

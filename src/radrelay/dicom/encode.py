@@ -27,6 +27,7 @@ class NotTranscodable(Invalid):
     """This object cannot be handed out in the transfer syntax asked for."""
 
     code = "not-transcodable"
+    http_status = 406
 
 
 @dataclass(frozen=True, slots=True)

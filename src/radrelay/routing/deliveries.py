@@ -148,6 +148,12 @@ def emit_due(session: Session, clock: Clock) -> int:
     return len(rows)
 
 
+def any_due(session: Session, clock: Clock) -> bool:
+    """Say whether a wait is over, without taking the writer's place."""
+    due = sa.select(Delivery.id).where(Delivery.state == "waiting", Delivery.next_attempt_at <= clock.now()).limit(1)
+    return session.scalar(due) is not None
+
+
 def record_receipts(
     session: Session, clock: Clock, delivery: Delivery, receipts: Sequence[Receipt], total: int
 ) -> None:

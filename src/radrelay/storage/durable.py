@@ -27,7 +27,7 @@ from radrelay.storage.outbox import Event
 log = structlog.get_logger(__name__)
 
 APPLICATION_VERSION = "1"  # of the workflows' shape: raised only when running ones could not be resumed
-POLL_S = 0.25
+POLL_S = 1.0
 
 
 @dataclass(frozen=True)

@@ -37,9 +37,10 @@ def choose_syntax(ranges: Sequence[Range], ref: InstanceRef) -> str:
             continue
         if accepted.allows(DICOM, stored):
             return stored
-        if accepted.syntax == "" and _is_video(stored):
-            return stored
-        if accepted.syntax in ("", *_WRITABLE):
+        if _is_video(stored):  # never transcoded: as it is, or not at all
+            if accepted.syntax == "":
+                return stored
+        elif accepted.syntax in ("", *_WRITABLE):
             return accepted.syntax or syntaxes.EXPLICIT_LE
     raise NotAcceptable("none of the accepted media types and transfer syntaxes can be given")
 

@@ -249,7 +249,12 @@ def test_what_is_over_or_elsewhere_or_not_granted_is_not_found(
     short.bring(START, study_uid="1.9", series_uid="1.9.1", sop_uid="1.9.1.1")
     stranger = Door(people.door.database)
     stranger.bring(study_uid="1.8", series_uid="1.8.1", sop_uid="1.8.1.1")
-    assert "1" not in people.find(name_words="jörg")
+    short.bring(START, study_uid="1.9", series_uid="1.9.2", sop_uid="1.9.2.1", modality="XA")
+    assert people.find(modalities=("XA",)) == []
+    with people.door.database.read() as session:
+        xa = StudyQuery(modalities=("XA",))
+        assert count_studies(session, people.door.organisation_id, xa, sa.true(), START) == (1, False)
+        assert count_studies(session, people.door.organisation_id, xa, sa.true(), START + HOUR) == (0, False)
     assert people.find(name_words="jörg") == people.find(name="*jorg*") == ["mueller"]
     assert len(people.find()) == len(PEOPLE)
     one = Study.id.in_(sa.select(Study.id).where(Study.study_uid == "1.2.3"))

@@ -181,6 +181,7 @@ const en = {
   'hold.until': 'Until',
   'hold.open': 'Until I release it',
   'hold.reason': 'Reason',
+  'hold.submit': 'Hold',
   'hold.end': 'End the hold',
   'hold.done': 'The study is held.',
   'hold.ended': 'The hold has ended.',

@@ -1,15 +1,14 @@
 """Ready-made series metadata: DICOM JSON of every instance without bulk data (PS3.18 10.4.1.1.2, Annex F).
 
-Packed instances have theirs in the pack, compressed as one gzip member; what still lies in landing records is read
-from its head. Bulk data is named by an address that begins with `BULK_BASE`, which a face may replace by its own.
+Packed instances have theirs in the pack, compressed as one gzip member; what still lies in landing records is made
+from its header, once. Bulk data is named by an address that begins with `BULK_BASE`, which a face replaces by its own.
 """
 
 from __future__ import annotations
 
-import gzip
-import threading
+import hashlib
+import uuid
 import zlib
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
@@ -18,57 +17,67 @@ import msgspec
 from radrelay.archive.instances import InstanceRef, PackPlace
 from radrelay.archive.layout import TableOfContents
 from radrelay.archive.reader import InstanceReader
+from radrelay.archive.recent import Recent
 from radrelay.dicom.errors import Malformed
-from radrelay.dicom.header import parse
+from radrelay.dicom.header import Header, parse
+from radrelay.errors import NotFound
 from radrelay.storage.packs import PackRef, PackStore
 
 BULK_BASE = "/dicom-web"
 CACHE_BYTES = 48 << 20
+MADE_BYTES = 16 << 20
 
 _encode = msgspec.json.Encoder().encode
-_OPEN = gzip.compress(b"[", 1, mtime=0)
-_COMMA = gzip.compress(b",", 1, mtime=0)
-_CLOSE = gzip.compress(b"]", 1, mtime=0)
 
 
-def instance_json(ref: InstanceRef, head: bytes) -> bytes:
+def instance_json(ref: InstanceRef, data_set: bytes) -> bytes:
     """Return the DICOM JSON object of one instance; one with its UIDs alone if the header cannot be read."""
-    base = f"{BULK_BASE}/studies/{ref.study_uid}/series/{ref.series_uid}/instances/{ref.sop_uid}/bulkdata/"
     try:
-        found = parse(head, ref.transfer_syntax_uid).to_json(lambda path: base + path)
+        return header_json(ref, parse(data_set, ref.transfer_syntax_uid))
     except Malformed:
-        found = {}
+        return header_json(ref, None)
+
+
+def header_json(ref: InstanceRef, header: Header | None) -> bytes:
+    """Return the DICOM JSON object of one instance from its header, if there is one."""
+    base = f"{BULK_BASE}/studies/{ref.study_uid}/series/{ref.series_uid}/instances/{ref.sop_uid}/bulkdata/"
+    found = header.to_json(lambda path: base + path) if header is not None else {}
     found.setdefault("00080016", {"vr": "UI", "Value": [ref.sop_class_uid]})
     found.setdefault("00080018", {"vr": "UI", "Value": [ref.sop_uid]})
     found["00083002"] = {"vr": "UI", "Value": [ref.transfer_syntax_uid]}  # available transfer syntax
     return _encode(dict(sorted(found.items())))
 
 
+def version(refs: Sequence[InstanceRef]) -> str:
+    """Return a mark that changes when the metadata of `refs` may: instances never do, but they come, go and move."""
+    digest = hashlib.blake2b(digest_size=12)
+    for ref in refs:
+        digest.update(ref.id.bytes)
+        place = ref.place
+        digest.update(place.ref.pack_id.bytes if isinstance(place, PackPlace) else b"landed")
+    return digest.hexdigest()
+
+
 class MetadataReader:
-    """Gives the metadata of many instances at once. Thread-safe; keeps a few packs' metadata unpacked."""
+    """Gives the metadata of many instances at once. Thread-safe; keeps what was given last, within limits."""
 
     def __init__(self, reader: InstanceReader, packs: PackStore) -> None:
         self._reader = reader
         self._packs = packs
-        self._plain: OrderedDict[PackRef, bytes] = OrderedDict()
-        self._lock = threading.Lock()
+        self._plain: Recent[PackRef, bytes] = Recent(CACHE_BYTES, len)
+        self._made: Recent[uuid.UUID, bytes] = Recent(MADE_BYTES, len)
 
     def array(self, refs: Sequence[InstanceRef]) -> bytes:
         """Return a JSON array with an object for each of `refs`, in their order."""
         return b"[" + b",".join(self._runs(refs)) + b"]"
 
-    def gzipped_array(self, refs: Sequence[InstanceRef]) -> bytes | None:
-        """Return the same compressed, without unpacking anything; none unless `refs` are whole packs in order."""
-        members: list[bytes] = []
-        for place, run in _by_pack(refs):
-            if place is None:
-                return None
-            table = self._reader.table(place)
-            if not _whole(table, run):
-                return None
-            members += [_COMMA] * bool(members)
-            members.append(self._packs.read(place, table.metadata_start, table.metadata_length))
-        return b"".join([_OPEN, *members, _CLOSE]) if members else None
+    def pieces(self, refs: Sequence[InstanceRef]) -> Iterator[bytes]:
+        """Yield the same array in pieces, a pack or an instance at a time: a study's may be large."""
+        before = b"["
+        for run in self._runs(refs):
+            yield before + run
+            before = b","
+        yield b"]" if before == b"," else b"[]"
 
     def one(self, ref: InstanceRef) -> bytes:
         """Return the JSON object of one instance."""
@@ -77,28 +86,35 @@ class MetadataReader:
     def _runs(self, refs: Sequence[InstanceRef]) -> Iterator[bytes]:
         for place, run in _by_pack(refs):
             if place is None:
-                yield from (instance_json(ref, self._reader.head(ref)) for ref in run)
+                yield from map(self._landed, run)
                 continue
-            table, plain = self._reader.table(place), self._unpacked(place)
+            try:
+                table, plain = self._reader.table(place), self._unpacked(place)
+            except NotFound:  # rewritten just now: wherever they lie
+                yield from map(self._landed, run)
+                continue
             if _whole(table, run):
                 yield plain
             else:
                 yield from (_piece(table, plain, ref) for ref in run)
 
+    def _landed(self, ref: InstanceRef) -> bytes:
+        made = self._made.get(ref.id)
+        if made is None:
+            try:
+                made = header_json(ref, self._reader.header(ref))
+            except Malformed:
+                made = header_json(ref, None)
+            self._made.put(ref.id, made)
+        return made
+
     def _unpacked(self, place: PackRef) -> bytes:
-        with self._lock:
-            found = self._plain.get(place)
-            if found is not None:
-                self._plain.move_to_end(place)
-                return found
-        table = self._reader.table(place)
-        plain = zlib.decompress(
-            self._packs.read(place, table.metadata_start, table.metadata_length), 31, table.metadata_plain or 1
-        )
-        with self._lock:
-            self._plain[place] = plain
-            while sum(map(len, self._plain.values())) > CACHE_BYTES and len(self._plain) > 1:
-                self._plain.popitem(last=False)
+        plain = self._plain.get(place)
+        if plain is None:
+            table = self._reader.table(place)
+            squeezed = self._packs.read(place, table.metadata_start, table.metadata_length)
+            plain = zlib.decompress(squeezed, 31, table.metadata_plain or 1)
+            self._plain.put(place, plain)
         return plain
 
 

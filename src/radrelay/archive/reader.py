@@ -261,8 +261,9 @@ class InstanceReader:
             read, available = reader_of(inflated), len(inflated)
         else:
             header, read, available = self.header(ref), self._range_reader(ref), ref.size
-        descriptor = describe(header, EXPLICIT_LE if inflated is not None else ref.transfer_syntax_uid)
         location = locate(header, _buffered(read))
+        stands_in = EXPLICIT_LE if inflated is not None else ref.transfer_syntax_uid
+        descriptor = describe(header, stands_in, location.vr)
         ranges = frame_ranges(descriptor, location, _buffered(read), available)
         return _Layout(descriptor, tuple(ranges), inflated)
 

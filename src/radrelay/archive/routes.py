@@ -6,6 +6,7 @@ how rare a word or a modality is. PostgreSQL plans text conditions itself, by pg
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -37,9 +38,14 @@ class Route:
     hint: str = ""  # SQLite's, for the table study
     sorts_itself: bool = False  # few rows: sort them, do not walk an index in their order
     scattered: bool = False  # its rows do not lie together
+    alone: tuple[
+        ColumnElement[bool], ...
+    ] = ()  # conditions on study_modality that say all but who sees and what is over
 
 
-def choose_route(session: Session, conditions: StudyConditions, few: bool, sort: Sort) -> Route:
+def choose_route(
+    session: Session, organisation_id: uuid.UUID, conditions: StudyConditions, few: bool, sort: Sort
+) -> Route:
     """Return the shortest way to the studies that `conditions` leave."""
     dialect = session.get_bind().dialect.name
     key: ColumnElement[int] = STUDY.c.sort_key
@@ -54,7 +60,7 @@ def choose_route(session: Session, conditions: StudyConditions, few: bool, sort:
     if conditions.texts and dialect != "sqlite":
         return Route(STUDY, key, tuple(conditions.in_place(dialect)), scattered=True)
     if len(conditions.modalities) == 1 and sort == "date":
-        return _by_modality(conditions, dialect)
+        return _by_modality(conditions, organisation_id, dialect)
     return Route(STUDY, key, tuple(_checks(conditions)), _WALKS[sort])
 
 
@@ -79,15 +85,15 @@ def _by_token(conditions: StudyConditions, lead: TextNeed, dialect: str) -> Rout
     return Route(source, key, tuple(found + _modality_and_plain(conditions)), _BY_DATE, scattered=True)
 
 
-def _by_modality(conditions: StudyConditions, dialect: str) -> Route:
+def _by_modality(conditions: StudyConditions, organisation_id: uuid.UUID, dialect: str) -> Route:
     source, key = _joined(MODALITY, dialect)
-    found: list[ColumnElement[bool]] = [
+    lead: tuple[ColumnElement[bool], ...] = (
         MODALITY.c.modality == conditions.modalities[0],
-        MODALITY.c.organisation_id == STUDY.c.organisation_id,
+        MODALITY.c.organisation_id == organisation_id,
         *conditions.key_bounds(key),
-    ]
-    rest = replace(conditions, modalities=(), keys=(None, None))
-    return Route(source, key, tuple(found + _checks(rest)), _BY_DATE)
+    )
+    checks = _checks(replace(conditions, modalities=(), keys=(None, None)))
+    return Route(source, key, (*lead, *checks), _BY_DATE, alone=() if checks else lead)
 
 
 def _joined(table: sa.Table, dialect: str) -> tuple[FromClause, ColumnElement[int]]:

@@ -23,7 +23,7 @@ from radrelay.archive.models import Patient, Study
 from radrelay.archive.query import StudyPage, StudyQuery, Window
 from radrelay.archive.routes import Route, choose_route
 from radrelay.archive.study_conditions import StudyConditions, conditions_of
-from radrelay.archive.tables import STUDY
+from radrelay.archive.tables import MODALITY, STUDY
 
 COUNT_CAP = 5_000
 TEXT_COUNT_CAP = 500  # what the text index finds lies scattered: each costs a page of its own
@@ -63,7 +63,7 @@ def find_studies(
     """
     window = window or Window()
     asked = Asked(organisation_id, visible, now, conditions_of(query))
-    route = choose_route(session, asked.conditions, _sees_few(session, asked), window.sort)
+    route = choose_route(session, organisation_id, asked.conditions, _sees_few(session, asked), window.sort)
     place = read_cursor(window) if window.cursor else None
     rows = _page(session, asked, route, window, place)
     more = len(rows) > window.limit
@@ -84,7 +84,9 @@ def count_studies(
 ) -> tuple[int, bool]:
     """Return how many studies match, and whether counting stopped at `cap`."""
     asked = Asked(organisation_id, visible, now, conditions_of(query))
-    return _count(session, asked, choose_route(session, asked.conditions, _sees_few(session, asked), "date"), cap)
+    return _count(
+        session, asked, choose_route(session, organisation_id, asked.conditions, _sees_few(session, asked), "date"), cap
+    )
 
 
 def find_patients(
@@ -183,9 +185,20 @@ def _sorted_rows(
 def _count(session: Session, asked: Asked, route: Route, cap: int) -> tuple[int, bool]:
     if route.scattered:
         cap = min(cap, TEXT_COUNT_CAP)
-    some = _select(asked, route, STUDY.c.id).limit(cap + 1).subquery()
+    if route.alone and isinstance(asked.visible, sa.True_):
+        statement = sa.select(MODALITY.c.sort_key).where(*route.alone, MODALITY.c.sort_key.not_in(_over(asked)))
+    else:
+        statement = _select(asked, route, STUDY.c.id)
+    some = statement.limit(cap + 1).subquery()
     found = session.scalar(sa.select(sa.func.count()).select_from(some)) or 0
     return min(found, cap), found > cap
+
+
+def _over(asked: Asked) -> sa.Select[tuple[int]]:
+    """Return the sort keys of studies whose time is over and that are not removed yet: a handful."""
+    return sa.select(STUDY.c.sort_key).where(
+        STUDY.c.organisation_id == asked.organisation_id, STUDY.c.expires_at <= asked.now
+    )
 
 
 def _studies(session: Session, ids: Sequence[uuid.UUID]) -> list[Study]:

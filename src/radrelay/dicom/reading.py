@@ -113,7 +113,7 @@ def read_block(  # noqa: C901, PLR0912, PLR0915 - one loop on a hot path; a call
             if length == UNDEFINED:
                 position = _read_undefined(source, block, (tag, vr, value), end, depth)
                 continue
-            if value == position + 8 and vr != "SQ" and length < 4096:
+            if value == position + 8 and vr != "SQ" and length < 4096 and group < BULK_GROUP:
                 dialect.learn_element(header, (tag, vr, length))
         else:
             tag, vr, length = met

@@ -1,4 +1,4 @@
-"""The results' file: what was measured where, one table, and how to read it. Parts that were not run keep their rows."""
+"""The results' file: what was measured where, one table, how to read it. Parts that were not run keep their rows."""
 
 from __future__ import annotations
 

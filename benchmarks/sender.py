@@ -111,7 +111,7 @@ def send(host: str, port: int, called_ae: str, loads: Sequence[Load]) -> Result:
         raise RuntimeError(failed[0])
     done = [part for part in parts if not isinstance(part, str)]
     latencies = tuple(latency for part in done for latency in part[0])
-    size, failures = (sum(part[place] for part in done) for place in (2, 1))
+    size, failures = sum(part[2] for part in done), sum(part[1] for part in done)
     return Result(len(latencies), size, ended_at - began, failures, latencies, ended_at)
 
 

@@ -1,4 +1,4 @@
-"""DICOMweb: metadata, frames and a whole series of 1,000 slices, freshly landed and after compaction; the study list."""
+"""DICOMweb: metadata, frames and a series of 1,000 slices, freshly landed and after compaction; the study list."""
 
 from __future__ import annotations
 

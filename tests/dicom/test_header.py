@@ -1,3 +1,8 @@
+"""What a header tells of its bulk data."""
+
+from __future__ import annotations
+
+from radrelay.dicom.header import parse
 
 
 def test_small_pixel_data_is_found_again_in_every_object() -> None:

@@ -2,15 +2,16 @@
 
 A pack is written and proven before the index points to it; the landing records (or the pack that is rewritten)
 are given up in the same transaction. An instance that was deleted meanwhile is not carried over: if one was,
-the new pack is destroyed and written again without it.
+the new pack is destroyed and written again without it. A draft (a row in `erasure`) stands for a pack that is being
+written: only with it can the pack be adopted, and what a killed process leaves is destroyed by its draft.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 from typing import cast
 
@@ -23,7 +24,8 @@ from radrelay.archive.instances import InstanceRef, PackPlace, find_instances
 from radrelay.archive.locking import lock_archive
 from radrelay.archive.models import Instance, Series, Study
 from radrelay.archive.packing import ObjectDamaged, Source, write_pack
-from radrelay.archive.reader import InstanceReader
+from radrelay.archive.reader import InstanceGone, InstanceReader
+from radrelay.archive.tables import ERASURE
 from radrelay.clock import Clock
 from radrelay.storage.database import Database
 from radrelay.storage.ids import new_id
@@ -34,7 +36,11 @@ from radrelay.storage.packs import PackInfo, PackStore
 log = structlog.get_logger(__name__)
 
 PACK_LIMIT = 20_000  # instances in one pack: bounds its table of contents
+MERGED_PACKS = 8  # so many packs of one series and holding are made one when more arrives
+MERGED_BYTES = 1 << 30  # unless it would be so much work
 TRIES = 5
+DRAFT = "draft"
+DRAFT_AGE = timedelta(minutes=10)
 _INSTANCE = cast("sa.Table", Instance.__table__)
 
 
@@ -63,7 +69,8 @@ class Compactor:
             refs = find_instances(
                 session, self._clock.now(), organisation_id=organisation_id, study_id=study_id, current=False
             )
-        return self._repack([ref for ref in refs if not isinstance(ref.place, PackPlace)])
+        self.abandon_drafts()
+        return self._repack(list(_landed_and_merged(refs)))
 
     def rewrite_pack(self, pack_id: uuid.UUID) -> int:
         """Carry what still lives of a pack over into new ones, under new keys; returns how many instances."""
@@ -104,6 +111,20 @@ class Compactor:
                 moved += self._repack_group(together[start : start + PACK_LIMIT])
         return moved
 
+    def abandon_drafts(self) -> int:
+        """Destroy the keys of packs that were begun and never adopted: their writer was killed, or takes very long.
+
+        One that is still being written is refused at its adoption and written again. Returns how many there were.
+        """
+        before = self._clock.now() - DRAFT_AGE
+        old = (ERASURE.c.kind == DRAFT, ERASURE.c.requested_at < before)
+        with self._database.read() as session:
+            drafts = list(session.scalars(sa.select(ERASURE.c.id).where(*old)))
+        if drafts:
+            with self._database.write() as session:
+                session.execute(sa.update(ERASURE).where(ERASURE.c.id.in_(drafts)).values(kind="pack"))
+        return len(drafts)
+
     def _repack_group(self, refs: list[InstanceRef]) -> int:
         source = Source(self._reader.data_set, self._reader.stream)
         for _ in range(TRIES):
@@ -111,18 +132,40 @@ class Compactor:
             if not refs:
                 return 0
             pack_id = new_id()
+            self._draft(pack_id, refs[0].organisation_id)
             try:
                 info, _table = write_pack(self._packs, pack_id, refs, source, self._executor)
             except ObjectDamaged as damaged:
                 log.error("stored object is damaged", **damaged.facts)
                 refs = [ref for ref in refs if str(ref.id) != damaged.facts.get("instance_id")]
-                self._keys.destroy([pack_id])
+                self._abandon(pack_id)
+                continue
+            except InstanceGone:
+                self._abandon(pack_id)
                 continue
             if self._adopt(refs, info):
                 return len(refs)
-            self._keys.destroy([pack_id])
+            self._abandon(pack_id)
             self._packs.delete(info.ref.name)
         return 0
+
+    def _draft(self, pack_id: uuid.UUID, organisation_id: uuid.UUID) -> None:
+        row = {
+            "id": pack_id,
+            "organisation_id": organisation_id,
+            "kind": DRAFT,
+            "name": self._packs.name_of(pack_id),
+            "requested_at": self._clock.now(),
+            "destroyed_at": None,
+            "done_at": None,
+        }
+        with self._database.write() as session:
+            session.execute(sa.insert(ERASURE), [row])
+
+    def _abandon(self, pack_id: uuid.UUID) -> None:
+        self._keys.destroy([pack_id])
+        with self._database.write() as session:
+            session.execute(sa.delete(ERASURE).where(ERASURE.c.id == pack_id, ERASURE.c.kind == DRAFT))
 
     def _still_there(self, refs: list[InstanceRef]) -> list[InstanceRef]:
         """Drop what was deleted or moved since; the holding may have changed, too, then others pack it."""
@@ -143,7 +186,7 @@ class Compactor:
         now = self._clock.now()
         with self._database.write() as session:
             lock_archive(session)
-            if not self._unchanged(session, refs):
+            if not self._unchanged(session, refs) or not _taken(session, info.ref.pack_id):
                 return False
             first = refs[0]
             generation = session.scalar(
@@ -174,6 +217,24 @@ class Compactor:
             )
             found += sum(wanted[row.id] == (row.record_id, row.pack_id, row.holding_id) for row in rows)
         return found == len(wanted)
+
+
+def _taken(session: Session, pack_id: uuid.UUID) -> bool:
+    """Take a pack's draft away; false if it was abandoned meanwhile."""
+    done = session.execute(sa.delete(ERASURE).where(ERASURE.c.id == pack_id, ERASURE.c.kind == DRAFT))
+    return cast("sa.CursorResult[object]", done).rowcount == 1
+
+
+def _landed_and_merged(refs: Sequence[InstanceRef]) -> Iterator[InstanceRef]:
+    """Yield what lies in landing records, with what lies in many small packs beside it, so that they become one."""
+    groups: dict[tuple[uuid.UUID, uuid.UUID], list[InstanceRef]] = {}
+    for ref in refs:
+        groups.setdefault((ref.series_id, ref.holding_id), []).append(ref)
+    for group in groups.values():
+        landed = [ref for ref in group if not isinstance(ref.place, PackPlace)]
+        packs = {ref.place.ref.pack_id for ref in group if isinstance(ref.place, PackPlace)}
+        merge = landed and len(packs) >= MERGED_PACKS and sum(ref.size for ref in group) <= MERGED_BYTES
+        yield from group if merge else landed
 
 
 def _whereabouts(ref: InstanceRef) -> tuple[uuid.UUID | None, uuid.UUID | None, uuid.UUID]:

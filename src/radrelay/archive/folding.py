@@ -11,7 +11,7 @@ import re
 import unicodedata
 from functools import lru_cache
 
-from radrelay.dicom.names import fold
+from radrelay.dicom.names import fold, search_forms
 
 GROUP = "="
 FIRST_WIDE = 0x2E80  # CJK radicals: from here on scripts write words without spaces between them
@@ -20,8 +20,11 @@ _UMLAUTS = re.compile("(?<=[aou])e")
 
 @lru_cache(maxsize=4096)
 def folded_name(name: str) -> str:
-    """Return `name` as it is searched: its folded groups between `=`; empty for an empty name."""
-    groups = [folded for folded in map(fold, name.split(GROUP)) if folded]
+    """Return `name` as it is searched: every form of its groups between `=`; empty for an empty name.
+
+    The first is the folded alphabetic group, so that names sort by it.
+    """
+    groups = dict.fromkeys(form for group in name.split(GROUP) for form in search_forms(group))
     return f"{GROUP}{GROUP.join(groups)}{GROUP}" if groups else ""
 
 

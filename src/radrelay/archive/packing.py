@@ -1,7 +1,7 @@
 """Writing one pack: instances of a series, parted by the lossless recipe where that is proven, then the metadata.
 
 In: refs and a way to read their data sets. Out: the pack's table and a row for it. Encoding runs on threads a few
-instances ahead of the writer, so memory stays at a few data sets whatever the series' size.
+instances ahead of the writer, bounded by their bytes, so memory stays bounded whatever the series' size.
 """
 
 from __future__ import annotations
@@ -22,16 +22,20 @@ from radrelay.archive.metadata import instance_json
 from radrelay.dicom.elements import DataElements
 from radrelay.dicom.encapsulated import frame_ranges, locate, reader_of
 from radrelay.dicom.errors import Malformed
+from radrelay.dicom.header import parse
 from radrelay.dicom.htj2k import Split, split
 from radrelay.dicom.pixels import BrokenPixels, FrameDescriptor, NotViewable, PixelsTooLarge, describe
 from radrelay.dicom.syntaxes import syntax_of
 from radrelay.errors import RadrelayError
-from radrelay.storage.packs import PackInfo, PackStore, PackWriter
+from radrelay.storage.landing_format import RecordDamaged
+from radrelay.storage.packs import PackDamaged, PackInfo, PackStore, PackWriter
 
 log = structlog.get_logger(__name__)
 
-AHEAD = 4
-IN_MEMORY = 512 << 20  # larger data sets are copied as they are, piece by piece
+AHEAD = 6
+AHEAD_BYTES = 192 << 20  # of data sets that wait or are being encoded; one alone may be larger
+IN_MEMORY = 256 << 20  # larger data sets are copied as they are, piece by piece
+LONGEST_HEAD = 16 << 20  # of those
 
 
 class ObjectDamaged(RadrelayError):
@@ -113,19 +117,34 @@ def write_pack(
 
 
 def _prepare_all(refs: Sequence[InstanceRef], source: Source, executor: Executor) -> Iterator[_Prepared]:
-    waiting: deque[Future[_Prepared]] = deque()
-    for ref in refs:
-        waiting.append(executor.submit(_prepare, ref, source))
-        if len(waiting) >= AHEAD:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
+    waiting: deque[tuple[Future[_Prepared], int]] = deque()
+    held = 0
+    try:
+        for ref in refs:
+            weight = 0 if ref.size > IN_MEMORY else ref.size
+            while waiting and (len(waiting) >= AHEAD or held + weight > AHEAD_BYTES):
+                future, freed = waiting.popleft()
+                yield future.result()
+                held -= freed
+            waiting.append((executor.submit(_prepare, ref, source), weight))
+            held += weight
+        while waiting:
+            yield waiting.popleft()[0].result()
+    finally:
+        for future, _ in waiting:
+            future.cancel()
 
 
 def _prepare(ref: InstanceRef, source: Source) -> _Prepared:
+    try:
+        return _prepared(ref, source)
+    except (PackDamaged, RecordDamaged, Malformed, BrokenPixels) as error:
+        raise ObjectDamaged(error.message, instance_id=str(ref.id)) from error
+
+
+def _prepared(ref: InstanceRef, source: Source) -> _Prepared:
     if ref.size > IN_MEMORY:
-        head = b"".join(_first(source.pieces(ref), 256 << 10))
-        return _Prepared(ref, instance_json(ref, head))
+        return _Prepared(ref, instance_json(ref, _beginning(ref, source)))
     data_set = source.whole(ref)
     if hashlib.sha256(data_set).digest() != ref.sha256:
         raise ObjectDamaged(instance_id=str(ref.id))
@@ -205,9 +224,14 @@ def _copy(writer: PackWriter, prepared: _Prepared, source: Source) -> int:
     return start
 
 
-def _first(pieces: Iterator[bytes], wanted: int) -> Iterator[bytes]:
-    for piece in pieces:
-        yield piece[:wanted]
-        wanted -= len(piece)
-        if wanted <= 0:
-            return
+def _beginning(ref: InstanceRef, source: Source) -> bytes:
+    """Return a large data set's bytes up to its pixel data, as far as `LONGEST_HEAD`."""
+    head = bytearray()
+    for piece in source.pieces(ref):
+        head += piece
+        try:
+            if len(head) >= LONGEST_HEAD or parse(head, ref.transfer_syntax_uid).bulk is not None:
+                break
+        except Malformed:
+            break
+    return bytes(head)

@@ -6,27 +6,34 @@ picture. Colour comes as 8-bit RGB whatever it is stored as; grey values stay th
 
 from __future__ import annotations
 
-import threading
 import uuid
-from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 import numpy as np
 
 from radrelay.archive.instances import InstanceRef
 from radrelay.archive.reader import InstanceReader, StoredFrame
+from radrelay.archive.recent import Recent
 from radrelay.dicom import render as pictures
 from radrelay.dicom.decode import decode_frame
 from radrelay.dicom.errors import Malformed
 from radrelay.dicom.greyscale import Presentation, Window, macro, presentation
-from radrelay.dicom.header import Header, parse
+from radrelay.dicom.header import Header
 from radrelay.dicom.pixels import FrameDescriptor, NotViewable, Pixels
 from radrelay.dicom.viewability import describe_viewability
+from radrelay.errors import Invalid
 
-HEADERS_KEPT = 512
+HEADERS_KEPT_BYTES = 48 << 20
 THUMBNAILS_KEPT_BYTES = 16 << 20
+PARSED_BYTES = 8 << 10  # what a parsed header takes beside its bytes, at least
 _PIXEL_MEASURES = 0x00289110
+
+
+class RegionOutside(Invalid):
+    """The region does not lie within the picture."""
+
+    code = "region-outside"
 
 
 class VoiTable(msgspec.Struct, frozen=True):
@@ -63,6 +70,26 @@ class FrameInfo(msgspec.Struct, frozen=True, rename={"is_float": "float"}):
 
 
 @dataclass(frozen=True, slots=True)
+class Region:
+    """A part of a frame, in its own pixels: left, top, width, height; a negative width or height mirrors it."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+    def cut(self, samples: Pixels) -> Pixels:
+        """Return this part of `samples`, shape (rows, columns[, samples]); raises `RegionOutside`."""
+        rows, columns = samples.shape[:2]
+        width, height = abs(self.width) or columns - self.left, abs(self.height) or rows - self.top
+        part = samples[self.top : self.top + height, self.left : self.left + width]
+        if min(self.left, self.top) < 0 or not part.size:
+            raise RegionOutside
+        part = part[:, ::-1] if self.width < 0 else part
+        return np.ascontiguousarray(part[::-1] if self.height < 0 else part)
+
+
+@dataclass(frozen=True, slots=True)
 class FramePixels:
     """Samples in little endian order, row by row, planes interleaved."""
 
@@ -75,22 +102,17 @@ class Renditions:
 
     def __init__(self, reader: InstanceReader) -> None:
         self._reader = reader
-        self._headers: OrderedDict[uuid.UUID, Header] = OrderedDict()
-        self._thumbnails: OrderedDict[uuid.UUID, bytes] = OrderedDict()
-        self._lock = threading.Lock()
+        self._headers: Recent[uuid.UUID, Header] = Recent(
+            HEADERS_KEPT_BYTES, lambda header: 2 * len(header.data) + PARSED_BYTES
+        )
+        self._thumbnails: Recent[tuple[uuid.UUID, int], bytes] = Recent(THUMBNAILS_KEPT_BYTES, len)
 
     def header(self, ref: InstanceRef) -> Header:
         """Return an instance's attributes; raises `Malformed` when they cannot be read."""
-        with self._lock:
-            found = self._headers.get(ref.id)
-            if found is not None:
-                self._headers.move_to_end(ref.id)
-                return found
-        found = parse(self._reader.head(ref), ref.transfer_syntax_uid)
-        with self._lock:
-            self._headers[ref.id] = found
-            while len(self._headers) > HEADERS_KEPT:
-                self._headers.popitem(last=False)
+        found = self._headers.get(ref.id)
+        if found is None:
+            found = self._reader.header(ref)
+            self._headers.put(ref.id, found)
         return found
 
     def why_not(self, ref: InstanceRef) -> str | None:
@@ -116,18 +138,23 @@ class Renditions:
         number: int,
         *,
         window: Window | None = None,
+        region: Region | None = None,
         size: tuple[int, int] | None = None,
         form: pictures.Format = "jpeg",
         quality: int = 90,
     ) -> bytes:
-        """Return frame `number` as an encoded picture."""
+        """Return frame `number`, or a region of it, as an encoded picture at most `size` (width, height) large."""
         header = self.header(ref)
         frame = self._checked_frame(ref, header, number)
         samples = decode_frame(frame.descriptor, frame.data, frame.bit_offset)
+        descriptor = frame.descriptor
+        if region is not None:
+            samples = region.cut(samples)
+            descriptor = replace(descriptor, rows=samples.shape[0], columns=samples.shape[1])
         return pictures.render(
             header,
             samples,
-            descriptor=frame.descriptor,
+            descriptor=descriptor,
             frame=number - 1,
             window=window,
             size=size,
@@ -135,21 +162,17 @@ class Renditions:
             quality=quality,
         )
 
-    def thumbnail(self, ref: InstanceRef) -> bytes:
-        """Return a small JPEG of an instance's middle frame."""
-        with self._lock:
-            known = self._thumbnails.get(ref.id)
-            if known is not None:
-                self._thumbnails.move_to_end(ref.id)
-                return known
-        header = self.header(ref)
-        number = max(1, (max(1, ref.frames) + 1) // 2)
-        frame = self._checked_frame(ref, header, number)
-        made = pictures.thumbnail(header, frame.descriptor, frame.data, bit_offset=frame.bit_offset, frame=number - 1)
-        with self._lock:
-            self._thumbnails[ref.id] = made
-            while sum(map(len, self._thumbnails.values())) > THUMBNAILS_KEPT_BYTES:
-                self._thumbnails.popitem(last=False)
+    def thumbnail(self, ref: InstanceRef, number: int = 0) -> bytes:
+        """Return a small JPEG of a frame, of the middle one if none is named."""
+        number = number or max(1, (max(1, ref.frames) + 1) // 2)
+        made = self._thumbnails.get((ref.id, number))
+        if made is None:
+            header = self.header(ref)
+            frame = self._checked_frame(ref, header, number)
+            made = pictures.thumbnail(
+                header, frame.descriptor, frame.data, bit_offset=frame.bit_offset, frame=number - 1
+            )
+            self._thumbnails.put((ref.id, number), made)
         return made
 
     def _checked_frame(self, ref: InstanceRef, header: Header, number: int) -> StoredFrame:

@@ -27,9 +27,7 @@ POSTGRESQL = (
     "CREATE INDEX IF NOT EXISTS ix_study_text_trigram ON study USING gin (search_text gin_trgm_ops)",
 )
 _ADD = sa.text("INSERT INTO study_text(rowid, name, rest) VALUES (:sort_key, :name, :rest)")
-_REMOVE = sa.text(
-    "INSERT INTO study_text(study_text, rowid, name, rest) VALUES ('delete', :sort_key, :name, :rest)"
-)
+_REMOVE = sa.text("INSERT INTO study_text(study_text, rowid, name, rest) VALUES ('delete', :sort_key, :name, :rest)")
 _TOKEN = TOKEN
 
 

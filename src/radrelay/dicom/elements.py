@@ -11,8 +11,6 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple, Protocol
 
-from pydicom.datadict import dictionary_VR
-
 from radrelay.dicom.dialects import (
     DEPTH_LIMIT,
     ITEM,
@@ -26,6 +24,7 @@ from radrelay.dicom.dialects import (
     dialect,
     met_dialect,
 )
+from radrelay.dicom.dictionary import dictionary_vr
 from radrelay.dicom.errors import Malformed
 from radrelay.dicom.syntaxes import Syntax
 
@@ -83,7 +82,7 @@ def implicit_vr(tag: int, signed: bool = False) -> bytes:
     if tag & 0x10000:
         return b"LO" if 0x10 <= tag & 0xFFFF <= 0xFF else b"UN"
     try:
-        named = dictionary_VR(tag)
+        named = dictionary_vr(tag)
     except KeyError:
         return b"UN"
     if " " not in named:

@@ -90,6 +90,10 @@ class PackStore:
         """Open the store that the settings name; nothing is asked of it yet (`check` does)."""
         return cls(open_objects(settings), keyring, keys)
 
+    def name_of(self, pack_id: UUID) -> str:
+        """Return the name under which a pack lies in the store."""
+        return self._keyring.pack_name(pack_id)
+
     def create(self, pack_id: UUID, study_id: UUID) -> PackWriter:
         """Begin a pack under a new data key; raises `Conflict` if there is one by this id."""
         key = self._keys.create(pack_id, study_id)

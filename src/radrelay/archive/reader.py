@@ -158,6 +158,14 @@ class InstanceReader:
         """Return how many frames can be read; raises `NotViewable` or `BrokenPixels` where there are none."""
         return self._anywhere(ref, self._count)
 
+    def film_bytes(self, ref: InstanceRef) -> int:
+        """Return the length of the stream that a video object's fragments make up (PS3.5 8.2.5)."""
+        return self._anywhere(ref, lambda r: sum(length for _, length in self._fragments(r)))
+
+    def film(self, ref: InstanceRef, start: int, length: int) -> bytes:
+        """Return part of that stream."""
+        return self._anywhere(ref, lambda r: self._film(r, start, length))
+
     def _anywhere(self, ref: InstanceRef, read: Callable[[InstanceRef], Result]) -> Result:
         for _ in range(MOVES):
             try:
@@ -244,6 +252,21 @@ class InstanceReader:
         pieces = [(entry.start + start, length) for place in places for start, length in place.pieces]
         parts = iter(self._packs.read_many(pack, pieces))
         return [StoredFrame(b"".join(islice(parts, len(p.pieces))), descriptor, p.bit_offset) for p in places]
+
+    def _fragments(self, ref: InstanceRef) -> list[tuple[int, int]]:
+        if isinstance(ref.place, PackPlace) and (frames := self._entry(ref.place).frames):
+            return [piece for frame in frames for piece in frame.pieces]
+        return [piece for frame in self._layout(ref).ranges for piece in frame.pieces]
+
+    def _film(self, ref: InstanceRef, start: int, length: int) -> bytes:
+        read = self._range_reader(ref)
+        parts, at, end = [], 0, start + length
+        for begin, size in self._fragments(ref):
+            first, last = max(start, at), min(end, at + size)
+            if first < last:
+                parts.append(read(begin + first - at, last - first))
+            at += size
+        return b"".join(parts)
 
     def _layout(self, ref: InstanceRef) -> _Layout:
         """Find frames in a data set kept as received, by its header and the fragments' headers."""

@@ -1,53 +1,82 @@
-"""The VR that the data dictionary gives a tag (PS3.6), from the tables that pydicom ships.
+"""The data dictionary of PS3.6: a tag's VR and keyword, read once from pydicom's table.
 
-The tables alone are loaded, and only when first asked for: pydicom as a whole costs every role a large part of its
-start and 35 MiB, and implicit VR is rare.
+The table is loaded from its own file, because importing pydicom as a whole takes a hundred times as long and a
+process that only receives has no use for it.
 """
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 from functools import cache
-from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
-
-class _Tables(NamedTuple):
-    """VR by tag, and (bits that count, their value, VR) of tags that repeat, such as 60xx,3000."""
-
-    single: dict[int, str]
-    repeating: tuple[tuple[int, int, str], ...]
-
-
-def dictionary_vr(tag: int) -> str:
-    """Return the VR as the dictionary names it, "US or SS" for one; raises `KeyError` for a tag that it lacks."""
-    tables = _tables()
-    found = tables.single.get(tag)
-    if found is not None:
-        return found
-    for mask, value, vr in tables.repeating:
-        if tag & mask == value:
-            return vr
-    raise KeyError(tag)
+_REPEATING_GROUPS = (0x0020, 0x0028, 0x1000, 0x1010)
+_TABLE = "pydicom/_dicom_dict.py"
 
 
 @cache
-def _tables() -> _Tables:
-    package = find_spec("pydicom")
-    if package is None or not package.submodule_search_locations:
-        raise ImportError("pydicom is not installed", name="pydicom")
-    path = Path(package.submodule_search_locations[0]) / "_dicom_dict.py"
-    spec = spec_from_file_location("radrelay.dicom._pydicom_tables", path)
-    if spec is None or spec.loader is None:
-        raise ImportError("pydicom ships no data dictionary", name="pydicom")
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
+def _load() -> tuple[dict[int, tuple[str, str, str, str, str]], list[tuple[int, int, tuple[str, str, str, str, str]]]]:
+    """Return the table of single tags and that of repeating groups as (mask, value, entry)."""
+    module = _module()
+    single: dict[int, tuple[str, str, str, str, str]] = module.DicomDictionary
     repeating = [
-        (
-            int("".join("0" if digit == "x" else "f" for digit in name), 16),
-            int(name.replace("x", "0"), 16),
-            entry[0],
-        )
-        for name, entry in module.RepeatersDictionary.items()
+        (int("".join("0" if digit == "x" else "F" for digit in mask), 16), int(mask.replace("x", "0"), 16), entry)
+        for mask, entry in module.RepeatersDictionary.items()
     ]
-    return _Tables({tag: entry[0] for tag, entry in module.DicomDictionary.items()}, tuple(repeating))
+    return single, repeating
+
+
+def _module() -> Any:
+    """Return pydicom's module of the dictionary without importing pydicom around it."""
+    name = "pydicom._dicom_dict"
+    if name in sys.modules:
+        return sys.modules[name]
+    package = importlib.util.find_spec("pydicom")
+    for folder in (package.submodule_search_locations or ()) if package else ():
+        spec = importlib.util.spec_from_file_location("radrelay_dicom_dictionary", Path(folder) / "_dicom_dict.py")
+        if spec and spec.loader:
+            module = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(module)
+            return module
+    raise ImportError(f"{_TABLE} is not installed")
+
+
+def _entry(tag: int) -> tuple[str, str, str, str, str] | None:
+    single, repeating = _load()
+    found = single.get(tag)
+    if found is None and (tag >> 16 in _REPEATING_GROUPS or tag >> 24 in (0x50, 0x60, 0x7F)):
+        for mask, value, entry in repeating:
+            if tag & mask == value:
+                return entry
+    return found
+
+
+def vr_of(tag: int) -> str:
+    """Return the dictionary's VR of `tag`, `UN` when it has none; ambiguous ones as `US or SS` and the like.
+
+    Group lengths are UL, private creators LO (PS3.5 7.2, 7.8.1).
+    """
+    if not tag & 0xFFFF:
+        return "UL"
+    if tag & 0x10000:
+        return "LO" if 0x10 <= tag & 0xFFFF <= 0xFF else "UN"
+    entry = _entry(tag)
+    return entry[0] if entry else "UN"
+
+
+def keyword_of(tag: int) -> str:
+    """Return the dictionary's keyword of `tag`, empty when it has none."""
+    entry = None if tag & 0x10000 else _entry(tag)
+    return entry[4] if entry else ""
+
+
+@cache
+def _by_keyword() -> dict[str, int]:
+    return {entry[4]: tag for tag, entry in _load()[0].items() if entry[4]}
+
+
+def tag_of(keyword: str) -> int | None:
+    """Return the tag that `keyword` names, none when there is none."""
+    return _by_keyword().get(keyword)

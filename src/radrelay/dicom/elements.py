@@ -24,7 +24,7 @@ from radrelay.dicom.dialects import (
     dialect,
     met_dialect,
 )
-from radrelay.dicom.dictionary import dictionary_vr
+from radrelay.dicom.dictionary import vr_of
 from radrelay.dicom.errors import Malformed
 from radrelay.dicom.syntaxes import Syntax
 
@@ -77,14 +77,7 @@ def implicit_vr(tag: int, signed: bool = False) -> bytes:
 
     `signed` settles "US or SS"; words whose size is left open are OW.
     """
-    if tag & 0xFFFF == 0:
-        return b"UL"
-    if tag & 0x10000:
-        return b"LO" if 0x10 <= tag & 0xFFFF <= 0xFF else b"UN"
-    try:
-        named = dictionary_vr(tag)
-    except KeyError:
-        return b"UN"
+    named = vr_of(tag)
     if " " not in named:
         return named.encode()
     return b"OW" if "OW" in named else b"SS" if signed else b"US"

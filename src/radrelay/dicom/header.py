@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, time
 
 from radrelay.dicom import dialects, dictionary
@@ -146,10 +146,11 @@ class Header:
             header = header._parent
         return False
 
-    def encoded(self, tag: int) -> bytes:
-        """Return VR and value as the data set has them, to tell whether two are the same."""
-        place = self._block.places[tag]
-        return place[0].encode() + self._source.data[place[1] : place[1] + place[2]]
+    def encoded(self, tags: Sequence[int]) -> list[tuple[int, str, bytes]]:
+        """Return tag, VR and value of those of `tags` that are there, to tell whether two data sets agree in them."""
+        places, data = self._block.places, self._source.data
+        found = [(tag, places[tag]) for tag in tags if tag in places]
+        return [(tag, vr, data[start : start + length]) for tag, (vr, start, length) in found]
 
     def raw(self, tag: int) -> bytes:
         """Return the bytes of a value, words in little endian order; empty when absent."""

@@ -7,7 +7,9 @@ the DICOM JSON of the study and series levels that QIDO-RS answers with (PS3.18 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from datetime import date, time
+from typing import Any
 
 import msgspec
 
@@ -26,7 +28,8 @@ SERIES_TAGS = (
     0x00200052, 0x00200060, 0x00400244, 0x00400245, 0x00400253, 0x00400254, 0x00400275,
 )  # fmt: skip
 
-_made: dict[tuple[object, ...], str] = {}
+_Fields = dict[str, Any]
+_made: dict[tuple[object, ...], _Fields] = {}
 _MADE_LIMIT = 64
 _INT32 = (1 << 31) - 1
 _INT53 = (1 << 53) - 1
@@ -75,27 +78,8 @@ def index_attributes(
     `sop_class_uid` and `sop_uid` stand in for a data set that names none (the association or the file did).
     """
     return IndexAttributes(
-        patient_id=bounded(header.text(0x00100020), 64),
-        issuer=bounded(header.text(0x00100021), 64),
-        patient_name=bounded(header.person_name(0x00100010), 400),
-        birth_date=header.date(0x00100030),
-        sex=header.text(0x00100040)[:16],
-        study_uid=header.text(0x0020000D)[:64],
-        study_date=header.date(0x00080020),
-        study_time=header.time(0x00080030),
-        accession=bounded(header.text(0x00080050), 64),
-        study_id=bounded(header.text(0x00200010), 64),
-        study_description=bounded(header.text(0x00081030), 1000),
-        referring=bounded(header.person_name(0x00080090), 400),
-        institution=bounded(header.text(0x00080080), 1000),
-        series_uid=header.text(0x0020000E)[:64],
-        modality=header.text(0x00080060)[:16],
-        series_number=_within(header.integer(0x00200011), _INT32),
-        series_description=bounded(header.text(0x0008103E), 1000),
-        body_part=bounded(header.text(0x00180015), 64),
-        laterality=header.text(0x00200060)[:16],
-        series_date=header.date(0x00080021),
-        series_time=header.time(0x00080031),
+        **_level(header, STUDY_TAGS, _study_fields),
+        **_level(header, SERIES_TAGS, _series_fields),
         sop_uid=header.text(0x00080018)[:64] or sop_uid,
         sop_class=header.text(0x00080016)[:64] or sop_class_uid,
         instance_number=_within(header.integer(0x00200013), _INT53),
@@ -103,21 +87,58 @@ def index_attributes(
         columns=_within(header.integer(0x00280011), _INT32),
         frames=max(1, _within(header.integer(0x00280008), _INT32) or 1),
         transfer_syntax=transfer_syntax,
-        study_json=_level_json(header, STUDY_TAGS),
-        series_json=_level_json(header, SERIES_TAGS),
     )
 
 
-def _level_json(header: Header, tags: tuple[int, ...]) -> str:
-    """Return the DICOM JSON of one level; the objects of a series share it, so the last ones made are kept."""
-    key = (header.explicit, header.little_endian, *[(tag, header.encoded(tag)) for tag in tags if tag in header])
+def _level(header: Header, tags: tuple[int, ...], read: Callable[[Header], _Fields]) -> _Fields:
+    """Return the fields of one level; the objects of a series share them, so the last ones read are kept."""
+    key = (read, header.explicit, header.little_endian, *header.encoded(tags))
     made = _made.get(key)
     if made is None:
-        made = msgspec.json.encode(to_json_of(header, tags)).decode()
+        made = read(header)
         if len(_made) >= _MADE_LIMIT:
             _made.clear()
         _made[key] = made
     return made
+
+
+def _study_fields(header: Header) -> _Fields:
+    """Read what stands in `STUDY_TAGS` alone."""
+    return {
+        "patient_id": bounded(header.text(0x00100020), 64),
+        "issuer": bounded(header.text(0x00100021), 64),
+        "patient_name": bounded(header.person_name(0x00100010), 400),
+        "birth_date": header.date(0x00100030),
+        "sex": header.text(0x00100040)[:16],
+        "study_uid": header.text(0x0020000D)[:64],
+        "study_date": header.date(0x00080020),
+        "study_time": header.time(0x00080030),
+        "accession": bounded(header.text(0x00080050), 64),
+        "study_id": bounded(header.text(0x00200010), 64),
+        "study_description": bounded(header.text(0x00081030), 1000),
+        "referring": bounded(header.person_name(0x00080090), 400),
+        "institution": bounded(header.text(0x00080080), 1000),
+        "study_json": _json(header, STUDY_TAGS),
+    }
+
+
+def _series_fields(header: Header) -> _Fields:
+    """Read what stands in `SERIES_TAGS` alone."""
+    return {
+        "series_uid": header.text(0x0020000E)[:64],
+        "modality": header.text(0x00080060)[:16],
+        "series_number": _within(header.integer(0x00200011), _INT32),
+        "series_description": bounded(header.text(0x0008103E), 1000),
+        "body_part": bounded(header.text(0x00180015), 64),
+        "laterality": header.text(0x00200060)[:16],
+        "series_date": header.date(0x00080021),
+        "series_time": header.time(0x00080031),
+        "series_json": _json(header, SERIES_TAGS),
+    }
+
+
+def _json(header: Header, tags: tuple[int, ...]) -> str:
+    return msgspec.json.encode(to_json_of(header, tags)).decode()
 
 
 def bounded(text: str, limit: int) -> str:

@@ -2,11 +2,10 @@
 
 from fastapi import APIRouter
 
-from radrelay.web.dicomweb import qido, stow, wado
+from radrelay.web.dicomweb import deleting, documents, qido, rendered, stow, thumbnails, wado
 
 router = APIRouter(prefix="/dicom-web")
-router.include_router(qido.router)
-router.include_router(stow.router)
-router.include_router(wado.router)
+for part in (qido, stow, documents, rendered, thumbnails, wado, deleting):
+    router.include_router(part.router)
 
 __all__ = ["router"]

@@ -7,10 +7,6 @@ from collections.abc import Mapping
 from email.message import Message
 from typing import Any
 
-from pydicom.dataset import Dataset
-from pydicom.encaps import encapsulate
-from pydicom.filewriter import write_dataset
-
 from radrelay.dicom import syntaxes
 from radrelay.errors import Invalid
 from radrelay.web.dicomweb.negotiation import DEFAULT_SYNTAX, OCTETS
@@ -30,6 +26,10 @@ def compose(metadata: Mapping[str, Any], bulk: Mapping[str, tuple[str, bytes]]) 
     `bulk` holds (content type, bytes) by Content-Location. Pixel data whose type names a compressed syntax becomes one
     fragment of it. Raises `BadMetadata`, naming what is missing.
     """
+    from pydicom.dataset import Dataset  # noqa: PLC0415 -- slow to import, and this form of STOW-RS is rare
+    from pydicom.encaps import encapsulate  # noqa: PLC0415
+    from pydicom.filewriter import write_dataset  # noqa: PLC0415
+
     syntax = _pixel_syntax(metadata, bulk)
 
     def bulk_value(tag: str, vr: str, uri: str) -> bytes:

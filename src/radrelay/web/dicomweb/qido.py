@@ -19,7 +19,7 @@ from radrelay.dicom.dictionary import tag_of
 from radrelay.errors import Invalid
 from radrelay.web import trail
 from radrelay.web.authentication import Authenticated, Services
-from radrelay.web.dicomweb.negotiation import DICOM_JSON, NotAcceptable, parse_accept, wants_json
+from radrelay.web.dicomweb.negotiation import DICOM_JSON
 from radrelay.web.dicomweb.reaching import base_url
 from radrelay.web.services import WebServices
 

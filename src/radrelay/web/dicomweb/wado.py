@@ -1,43 +1,33 @@
-"""WADO-RS: studies, series, instances, frames, metadata and bulk data (PS3.18 10.4)."""
+"""WADO-RS: studies, series, instances, frames and bulk data (PS3.18 10.4); metadata and pictures stand elsewhere."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response, StreamingResponse
 
 from radrelay.access import Principal, Right
-from radrelay.archive.metadata import BULK_BASE
+from radrelay.archive.instances import InstanceRef
+from radrelay.archive.reader import FrameNotThere
 from radrelay.web.authentication import Authenticated, Services
 from radrelay.web.dicomweb import frames as frame_bodies
-from radrelay.web.dicomweb.bulk import bulk_value
-from radrelay.web.dicomweb.multipart import Part, new_boundary, write_parts
-from radrelay.web.dicomweb.negotiation import (
-    DICOM,
-    DICOM_JSON,
-    MULTIPART,
-    OCTETS,
-    NotAcceptable,
-    Range,
-    parse_accept,
-    wants_json,
-)
-from radrelay.web.dicomweb.objects import choose_syntax, part_of, parts_of
-from radrelay.web.dicomweb.reaching import Reached, Target, base_url, note_view, reach
+from radrelay.web.dicomweb.answering import multipart, ranged
+from radrelay.web.dicomweb.bulk import bulk_value, is_pixel_data
+from radrelay.web.dicomweb.multipart import Part
+from radrelay.web.dicomweb.negotiation import DICOM, OCTETS, ZIP, NotAcceptable, Range, accepted, best_media
+from radrelay.web.dicomweb.objects import UNFIT, choose_all, part_of, parts_of
+from radrelay.web.dicomweb.reaching import Target, note_view, reach
+from radrelay.web.downloads import zip_response
 from radrelay.web.services import WebServices
 
+Result = TypeVar("Result")
+
 router = APIRouter(tags=["dicomweb"])
-
 _executor = ThreadPoolExecutor(4, thread_name_prefix="wado")
-
-PIECE = 1 << 20
-
-
-def accepted(request: Request) -> list[Range]:
-    """Return what the client accepts; the query parameter wins over the header (PS3.18 8.3.3.1)."""
-    return parse_accept(request.query_params.get("accept") or request.headers.get("accept", ""))
+PARTIAL = '299 radrelay "some instances cannot be given in the accepted transfer syntaxes and are left out"'
 
 
 @router.get("/studies/{study}")
@@ -62,46 +52,16 @@ def retrieve_instance(
     return _objects(request, services, principal, Target(study, series, instance))
 
 
-@router.get("/studies/{study}/metadata")
-def study_metadata(study: str, request: Request, services: Services, principal: Authenticated) -> Response:
-    """Give the metadata of every instance of a study."""
-    return _metadata(request, services, principal, Target(study))
-
-
-@router.get("/studies/{study}/series/{series}/metadata")
-def series_metadata(
-    study: str, series: str, request: Request, services: Services, principal: Authenticated
-) -> Response:
-    """Give the metadata of every instance of a series."""
-    return _metadata(request, services, principal, Target(study, series))
-
-
-@router.get("/studies/{study}/series/{series}/instances/{instance}/metadata")
-def instance_metadata(
-    study: str, series: str, instance: str, request: Request, services: Services, principal: Authenticated
-) -> Response:
-    """Give the metadata of one instance."""
-    return _metadata(request, services, principal, Target(study, series, instance))
-
-
 @router.get("/studies/{study}/series/{series}/instances/{instance}/frames/{numbers}")
 def retrieve_frames(
     study: str, series: str, instance: str, numbers: str, request: Request, services: Services, principal: Authenticated
 ) -> Response:
-    """Give frames of an instance, a comma list counted from 1."""
+    """Give frames of an instance, a comma list counted from 1, in that order."""
     ranges = accepted(request)
     reached = reach(services, principal, Right.SEE, Target(study, series, instance))
     wanted = frame_bodies.parse_numbers(numbers)
     note_view(services, request, principal, reached)
-    kind = frame_bodies.choose(ranges, services.reader.frame(reached.one, wanted[0]), len(wanted))
-    if not kind.multipart:
-        body = frame_bodies.body(services.reader.frame(reached.one, wanted[0]), kind.syntax)
-        return ranged(request, body, frame_bodies.content_type(kind))
-    headers = (("Content-Type", frame_bodies.content_type(kind)),)
-    parts = (
-        Part(headers, (frame_bodies.body(frame, kind.syntax),)) for frame in services.reader.frames(reached.one, wanted)
-    )
-    return _multipart(parts, kind.media)
+    return _frames(request, services, reached.one, wanted, ranges)
 
 
 @router.get("/studies/{study}/series/{series}/instances/{instance}/bulkdata/{path:path}")
@@ -112,82 +72,89 @@ def retrieve_bulk_data(
     ranges = accepted(request)
     reached = reach(services, principal, Right.SEE, Target(study, series, instance))
     note_view(services, request, principal, reached)
+    if is_pixel_data(path):
+        return _pixel_data(request, services, reached.one, ranges)
     value, media = bulk_value(services.reader, reached.one, path)
-    multipart = any(r.multipart and (r.allows(media) or r.allows(OCTETS)) for r in ranges)
-    single = any(not r.multipart and (r.allows(media) or r.allows(OCTETS)) for r in ranges)
-    if multipart and not single:
-        return _multipart([Part((("Content-Type", media),), (value,))], media)
-    if not single:
-        raise NotAcceptable
-    return ranged(request, value, media)
+    chosen = next((r for r in ranges if r.names(media) or r.names(OCTETS)), None)
+    if chosen is None:
+        raise NotAcceptable(f"this value is {media}")
+    media = media if chosen.names(media) else OCTETS
+    if chosen.multipart:
+        return multipart([Part((("Content-Type", media),), (value,))], media)
+    return ranged(request, value, media, {"Content-Security-Policy": "default-src 'none'; sandbox"})
 
 
-def ranged(request: Request, body: bytes, media: str) -> Response:
-    """Return a body whole, or the one byte range that is asked for (RFC 9110 14)."""
-    headers = {"Accept-Ranges": "bytes", "Cache-Control": "private, max-age=3600", "Vary": "Accept"}
-    header = request.headers.get("range", "")
-    if not header.startswith("bytes=") or "," in header:
-        return Response(body, media_type=media, headers=headers)
-    first_text, _, last_text = header[6:].strip().partition("-")
-    try:
-        if first_text:
-            first, last = int(first_text), int(last_text) if last_text else len(body) - 1
-        else:
-            first, last = max(0, len(body) - int(last_text)), len(body) - 1
-    except ValueError:
-        return Response(body, media_type=media, headers=headers)
-    last = min(last, len(body) - 1)
-    if first > last or first < 0:
-        return Response(status_code=416, headers={**headers, "Content-Range": f"bytes */{len(body)}"})
-    headers["Content-Range"] = f"bytes {first}-{last}/{len(body)}"
-    return Response(body[first : last + 1], 206, media_type=media, headers=headers)
+def _frames(
+    request: Request, services: WebServices, ref: InstanceRef, wanted: Sequence[int], ranges: Sequence[Range]
+) -> Response:
+    if max(wanted) > services.reader.frame_count(ref):
+        raise FrameNotThere
+    first = services.reader.frame(ref, wanted[0])
+    kind = frame_bodies.choose(ranges, first.descriptor, ref.transfer_syntax_uid, len(wanted))
+    begun = _unfit_is_not_acceptable(lambda: frame_bodies.body(first, kind.syntax))
+    if not kind.multipart:
+        return ranged(request, begun, kind.content_type)
+    headers = (("Content-Type", kind.content_type),)
+
+    def parts() -> Iterator[Part]:
+        yield Part(headers, (begun,))
+        for frame in services.reader.frames(ref, wanted[1:]):
+            yield Part(headers, (frame_bodies.body(frame, kind.syntax),))
+
+    return multipart(parts(), kind.media)
+
+
+def _pixel_data(request: Request, services: WebServices, ref: InstanceRef, ranges: Sequence[Range]) -> Response:
+    """Give pixel data: a part for each frame of compressed data, all frames as one value of uncompressed."""
+    count = services.reader.frame_count(ref)
+    first = services.reader.frame(ref, 1)
+    kind = frame_bodies.choose(ranges, first.descriptor, ref.transfer_syntax_uid, 1)
+    numbers = range(1, count + 1)
+    bodies = (frame_bodies.body(frame, kind.syntax) for frame in services.reader.frames(ref, numbers))
+    headers = (("Content-Type", kind.content_type),)
+    if kind.media != OCTETS:
+        return multipart((Part(headers, (one,)) for one in bodies), kind.media)
+    if kind.multipart:
+        return multipart([Part(headers, bodies)], OCTETS)
+    if request.headers.get("range") and ref.size <= frame_bodies.RANGED_LIMIT:
+        return ranged(request, b"".join(bodies), kind.content_type)
+    return StreamingResponse(bodies, media_type=kind.content_type)
 
 
 def _objects(request: Request, services: WebServices, principal: Principal, target: Target) -> Response:
     ranges = accepted(request)
+    as_zip = best_media(ranges, (DICOM, ZIP)) == ZIP
     reached = reach(services, principal, Right.DOWNLOAD, target)
-    syntax = choose_syntax(ranges, reached.refs[0])
+    if as_zip:
+        return zip_response(request, services, principal, reached.study, reached.refs)
+    chosen = choose_all(ranges, reached.refs)
+    single = _wants_single(ranges)
+    if single and len(chosen) > 1:
+        raise NotAcceptable('several instances are given as multipart/related; type="application/dicom"')
     note_view(services, request, principal, reached, "study.download")
-    if target.sop_uid is not None and _wants_single(ranges):
-        part = part_of(services.reader, reached.one, syntax)
-        return StreamingResponse(part.content, media_type=f"{DICOM}; transfer-syntax={syntax}")
-    return _multipart(parts_of(services.reader, reached.refs, ranges, _executor), DICOM)
+    if single:
+        part = _unfit_is_not_acceptable(lambda: part_of(services.reader, *chosen[0]))
+        return StreamingResponse(iter(part.content), media_type=part.headers[0][1], headers={"Vary": "Accept"})
+    if len(chosen) == 1:
+        part = _unfit_is_not_acceptable(lambda: part_of(services.reader, *chosen[0]))
+        return multipart([part], DICOM)
+    partial = len(chosen) < len(reached.refs)
+    headers = {"Warning": PARTIAL} if partial else {}
+    parts = parts_of(services.reader, chosen, _executor)
+    return multipart(parts, DICOM, status=206 if partial else 200, headers=headers)
 
 
-def _wants_single(ranges: list[Range]) -> bool:
-    best = next((r for r in ranges if r.allows(DICOM)), None)
-    return best is not None and not best.multipart and best.media != "*/*"
+def _wants_single(ranges: Sequence[Range]) -> bool:
+    """Say whether the client would have one object bare rather than as multipart."""
+    best = next((r for r in ranges if r.names(DICOM)), None)
+    if best is None or best.multipart or best.media == "*/*":
+        return False
+    return not any(r.multipart and r.names(DICOM) and r.quality == best.quality for r in ranges)
 
 
-def _metadata(request: Request, services: WebServices, principal: Principal, target: Target) -> Response:
-    if not wants_json(accepted(request)):
-        raise NotAcceptable("metadata is given as application/dicom+json")
-    reached = reach(services, principal, Right.SEE, target)
-    note_view(services, request, principal, reached)
-    body = _with_addresses(services, reached, base_url(request))
-    return Response(body, media_type=DICOM_JSON, headers={"Cache-Control": "private, no-cache"})
-
-
-def _with_addresses(services: WebServices, reached: Reached, base: str) -> bytes:
-    own, asked = f'"BulkDataURI":"{BULK_BASE}/'.encode(), f'"BulkDataURI":"{base}/'.encode()
-    return services.metadata.array(reached.refs).replace(own, asked)
-
-
-def _multipart(parts: Iterable[Part], media: str) -> StreamingResponse:
-    boundary = new_boundary()
-    content_type = f'{MULTIPART}; type="{media}"; boundary={boundary}'
-    return StreamingResponse(_larger(write_parts(parts, boundary)), headers={"Content-Type": content_type})
-
-
-def _larger(pieces: Iterator[bytes | memoryview]) -> Iterator[bytes]:
-    """Join small pieces, since each one costs a turn of the event loop."""
-    waiting: list[bytes | memoryview] = []
-    size = 0
-    for piece in pieces:
-        waiting.append(piece)
-        size += len(piece)
-        if size >= PIECE:
-            yield b"".join(waiting)
-            waiting, size = [], 0
-    if waiting:
-        yield b"".join(waiting)
+def _unfit_is_not_acceptable(make: Callable[[], Result]) -> Result:
+    """Return what `make` makes; that an object cannot be had in what the client accepts is 406, not a fault."""
+    try:
+        return make()
+    except UNFIT as error:
+        raise NotAcceptable(error.message) from error

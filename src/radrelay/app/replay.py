@@ -1,0 +1,46 @@
+"""Deletions of the ledger repeated on rows that are older than it, and all that follows: expiry, erasing."""
+
+from __future__ import annotations
+
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from radrelay.app.core import Core
+from radrelay.archive.compaction import Compactor
+from radrelay.archive.discard import discard_records
+from radrelay.archive.erasing import Eraser
+from radrelay.archive.reader import InstanceReader
+from radrelay.archive.retention import Retention, replay
+from radrelay.intake.models import Quarantined
+from radrelay.intake.quarantine import Quarantine
+
+
+def replay_ledger(core: Core) -> int:
+    """Repeat every deletion of the ledger, expire what is over and finish erasing; returns how many were repeated."""
+    now = core.clock.now()
+    repeated = replay(core.database, core.keys.ledger(), now, {"quarantine": _forget_quarantined})
+    with ThreadPoolExecutor(2) as executor:
+        reader = InstanceReader(core.database, core.clock, core.segments, core.packs)
+        compactor = Compactor(core.database, core.clock, reader, core.packs, core.keys, executor)
+        eraser = Eraser(
+            core.database,
+            core.clock,
+            core.keys,
+            core.segments,
+            core.packs,
+            rewrite=lambda pack_id, survivors: compactor.rewrite_pack(pack_id),
+        )
+        quarantine = Quarantine(core.database, core.segments, core.clock)
+        retention = Retention(core.database, core.clock, core.settings.retention, eraser, further=(quarantine.expire,))
+        retention.expire()
+    return repeated
+
+
+def _forget_quarantined(session: Session, row_id: uuid.UUID, at: datetime) -> None:
+    row = session.get(Quarantined, row_id)
+    if row is not None:
+        discard_records(session, row.organisation_id, [row.record_id], at)
+        session.delete(row)

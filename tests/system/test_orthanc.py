@@ -1,0 +1,134 @@
+"""Orthanc as the PACS at the other end: C-STORE and DICOMweb in both directions, deliveries with receipts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.system.installation import Installation, tool, until
+from tests.system.peers import Orthanc, orthanc
+from tests.system.samples import Sample, data_set_of, digests, phantom_files
+
+from radrelay.dicom.phantoms import Kind
+
+
+@pytest.fixture(scope="module")
+def pacs(radrelay: Installation, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Orthanc]:
+    """Give an Orthanc that knows Radrelay, and that Radrelay knows."""
+    with orthanc(tmp_path_factory.mktemp("orthanc"), radrelay) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def destination(radrelay: Installation, pacs: Orthanc) -> dict[str, Any]:
+    """Enter Orthanc as a destination."""
+    wanted = {"name": "PACS", "ae_title": "ORTHANC", "host": "127.0.0.1", "port": pacs.dicom_port}
+    made: dict[str, Any] = radrelay.send("POST", "/api/destinations", wanted)
+    return made
+
+
+def put(radrelay: Installation, folder: Path, kind: Kind, seed: int, slices: int = 4) -> list[Sample]:
+    """Send a phantom to Radrelay and wait for it."""
+    samples = phantom_files(folder, kind, seed=seed, slices=slices)
+    tool("storescu", "localhost", radrelay.dicom_port, *[item.path for item in samples])
+    radrelay.wait_study(samples[0].study, len(samples))
+    return samples
+
+
+def delivery(radrelay: Installation, number: str) -> dict[str, Any]:
+    found: dict[str, Any] = radrelay.get(f"/api/deliveries/{number}")
+    return found
+
+
+def in_orthanc(pacs: Orthanc, study: str) -> list[bytes]:
+    """Return Orthanc's files of a study."""
+    wanted = {"Level": "Instance", "Query": {"StudyInstanceUID": study}}
+    with pacs.http() as http:
+        return [http.get(f"/instances/{name}/file").content for name in pacs.post("/tools/find", wanted)]
+
+
+def same(pacs: Orthanc, samples: list[Sample]) -> bool:
+    found = digests(data_set_of(content) for content in in_orthanc(pacs, samples[0].study))
+    return found == digests(item.data_set for item in samples)
+
+
+def test_destination_answers_echo(radrelay: Installation, destination: dict[str, Any]) -> None:
+    answer = radrelay.send("POST", f"/api/destinations/{destination['id']}/echo")
+    assert answer["ok"], answer
+
+
+def test_orthanc_echoes_and_stores_to_radrelay(radrelay: Installation, pacs: Orthanc, tmp_path: Path) -> None:
+    pacs.post("/modalities/radrelay/echo", {})
+    samples = phantom_files(tmp_path, "ct-head", seed=21)
+    names = [pacs.post("/instances", item.path.read_bytes())["ID"] for item in samples]
+    pacs.post("/modalities/radrelay/store", names)
+    radrelay.wait_study(samples[0].study, len(samples))
+    for item in samples:
+        assert data_set_of(radrelay.object(item.study, item.series, item.sop)) == item.data_set
+
+
+def test_orthanc_queries_and_retrieves_by_move(
+    radrelay: Installation, pacs: Orthanc, destination: dict[str, Any], tmp_path: Path
+) -> None:
+    assert destination["ae_title"] == "ORTHANC"
+    samples = put(radrelay, tmp_path, "mr-head", 22, 2)
+    query = {"Level": "Study", "Query": {"StudyInstanceUID": samples[0].study}}
+    asked = pacs.post("/modalities/radrelay/query", query)
+    assert len(pacs.get(f"{asked['Path']}/answers")) == 1
+    pacs.post(f"{asked['Path']}/retrieve", {"TargetAet": "ORTHANC", "Synchronous": True})
+    assert same(pacs, samples)
+
+
+def test_delivery_brings_the_study_with_a_receipt_for_each_object(
+    radrelay: Installation, pacs: Orthanc, destination: dict[str, Any], tmp_path: Path
+) -> None:
+    samples = put(radrelay, tmp_path, "ct-chest", 23, 6)
+    listed = radrelay.study(samples[0].study)
+    assert listed is not None
+    asked = radrelay.send(
+        "POST", "/api/deliveries", {"study_id": listed["id"], "destination_id": destination["id"]}
+    )
+    until(lambda: delivery(radrelay, asked["id"])["state"] == "done", "the delivery to end")
+    ended = delivery(radrelay, asked["id"])
+    assert (ended["sent"], ended["failed"], ended["total"]) == (6, 0, 6)
+    assert {receipt["sop_uid"] for receipt in ended["receipts"]} == {item.sop for item in samples}
+    assert {receipt["status"] for receipt in ended["receipts"]} == {0}
+    assert same(pacs, samples)
+
+
+def test_delivery_waits_for_orthanc_and_survives_a_killed_worker(
+    radrelay: Installation, pacs: Orthanc, destination: dict[str, Any], tmp_path: Path
+) -> None:
+    samples = put(radrelay, tmp_path, "ct-head", 24, 5)
+    listed = radrelay.study(samples[0].study)
+    assert listed is not None
+    pacs.stop()
+    asked = radrelay.send(
+        "POST", "/api/deliveries", {"study_id": listed["id"], "destination_id": destination["id"]}
+    )
+    waiting = until(lambda: (d := delivery(radrelay, asked["id"]))["attempts"] >= 1 and d["error"] and d, "a first try")
+    assert waiting["state"] in ("waiting", "running", "queued", "active"), waiting["state"]
+    assert waiting["sent"] == 0
+    radrelay.kill("work")
+    pacs.start()
+    until(lambda: delivery(radrelay, asked["id"])["state"] == "done", "the delivery to end", 180)
+    assert same(pacs, samples)
+    ended = delivery(radrelay, asked["id"])
+    assert len(ended["receipts"]) == len(samples)
+
+
+def test_orthanc_sends_by_stow_and_fetches_by_wado(radrelay: Installation, pacs: Orthanc, tmp_path: Path) -> None:
+    samples = phantom_files(tmp_path / "there", "ct-head", seed=25)
+    names = [pacs.post("/instances", item.path.read_bytes())["ID"] for item in samples]
+    pacs.post("/dicom-web/servers/radrelay/stow", {"Resources": names, "Synchronous": True})
+    radrelay.wait_study(samples[0].study, len(samples))
+    for item in samples:
+        assert data_set_of(radrelay.object(item.study, item.series, item.sop)) == item.data_set
+
+    others = put(radrelay, tmp_path / "here", "mr-head", 26, 3)
+    found = pacs.post("/dicom-web/servers/radrelay/qido", {"Uri": "/studies", "Arguments": {"StudyInstanceUID": others[0].study}})
+    assert len(found) == 1
+    pacs.post("/dicom-web/servers/radrelay/retrieve", {"Resources": [{"Study": others[0].study}], "Synchronous": True})
+    assert same(pacs, others)

@@ -31,7 +31,7 @@ def test_first_object_makes_patient_study_series_instance_and_holding(door: Door
     study = door.study()
     assert (verdict.kind, verdict.study_id) == ("new", study.id)
     assert (study.series_count, study.instance_count, study.bytes, study.modalities) == (1, 1, 1000, "CT")
-    assert study.patient_name_folded == "=muller jorg="
+    assert study.patient_name_folded == "=muller jorg=mueller joerg="
     assert study.expires_at == START + 48 * HOUR
     assert (study.state, study.quiet_at) == ("arriving", START + timedelta(seconds=30))
     assert [len(door.rows(model)) for model in (Patient, Series, Instance, Holding, LandingRecord)] == [1] * 5

@@ -18,6 +18,7 @@ import httpx2
 
 START_S = 120.0
 SHORT_S = 90.0
+PATIENCE = 9  # ends of roles before a start is given up
 
 T = TypeVar("T")
 
@@ -137,6 +138,8 @@ class Installation:
     def _ready(self) -> bool:
         if self.process is not None and self.process.poll() is not None:
             raise AssertionError(f"radrelay ended by itself:\n{self.output[-4000:]}")
+        if self.output.count("role ended, starting it again") >= PATIENCE:
+            raise AssertionError(f"a role does not start:\n{self.output[-4000:]}")
         with socket.create_connection(("127.0.0.1", self.dicom_port), timeout=2):
             pass
         return httpx2.get(f"{self.base}/readyz", timeout=10, trust_env=False).status_code == 200

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
@@ -16,14 +17,25 @@ from radrelay.app.core import Core
 from radrelay.app.stored import StoredItem, node_of
 from radrelay.archive import levels, matching
 from radrelay.archive.instances import alive, find_instances
-from radrelay.archive.models import Instance
+from radrelay.archive.models import Instance, Study
 from radrelay.archive.reader import InstanceReader
-from radrelay.errors import Forbidden
-from radrelay.network.ports import Element, Node, Peer, Query, Reference
+from radrelay.errors import Forbidden, OutOfResources
+from radrelay.network.ports import Element, ElementValue, Key, Node, Peer, Query, Reference
+from radrelay.network.query_provider import LEVELS, UNIQUE_KEYS, IdentifierMismatch
 from radrelay.routing.destinations import find_by_ae_title
 
-LIMIT = 100_000  # matches of one query
+LIMIT = 100_000  # matches of one query; what has more is told so, not cut in silence
 INDEX_PATIENCE_S = 20.0
+
+
+Event = tuple[str, tuple[str, str | UUID], Mapping[str, object], tuple[str, str, str] | None]
+"""What the audit notes: action, subject, detail, patient (issuer, ID, name)."""
+
+
+class TooManyMatches(OutOfResources):
+    """More than 100000 match; ask for less."""
+
+    code = "too-many-matches"
 
 
 class ArchiveQuery:
@@ -35,27 +47,35 @@ class ArchiveQuery:
         self._reader = InstanceReader(core.database, core.clock, core.segments, core.packs)
 
     def find(self, peer: Peer, query: Query) -> Iterator[Sequence[Element]]:
-        """Yield matches with the keys that were asked for, one page of rows at a time."""
-        keys = {key.tag: key.text for key in query.keys}
-        wanted = [(key.tag, key.vr) for key in query.keys]
-        queries = matching.level_queries(keys)
+        """Yield matches with the keys that were asked for, one page of rows at a time.
+
+        Raises
+        ------
+        IdentifierMismatch
+            A unique key above the level is missing, and relational queries were not negotiated (PS3.4 C.4.1.2.2.1).
+        TooManyMatches
+            After the first 100,000, which were sent.
+        """
+        _require_keys_above(query)
+        queries = matching.level_queries({key.tag: key.text for key in query.keys}, query.level)
         with self._core.database.read() as session:
             reach = self._scope(session, peer, Right.SEE)
-            rows = levels.find(
-                session,
-                reach,
-                query.level,
-                queries,
-                self._core.clock.now(),
-                limit=LIMIT,
-                clear=reach.identity == "clear",
-            )
-            found = [_elements(row, wanted) for row in rows]
-        self._note(peer, "study.search", detail={"level": query.level, "matches": len(found)})
-        yield from found
+        self._note(peer, [("study.search", ("", ""), {"level": query.level}, None)])
+        clear = reach.identity == "clear"
+        left = LIMIT
+        now = self._core.clock.now()
+        for page in levels.pages(self._core.database, reach, query.level, queries, now, clear=clear):
+            for row in page[:left]:
+                yield [(key.tag, key.vr, answer_value(row, key)) for key in query.keys]
+            left -= len(page)
+            if left < 0:
+                raise TooManyMatches
 
     def retrieve(self, peer: Peer, query: Query) -> Sequence[StoredItem]:
-        """Return the instances that the unique keys name, within what the device may fetch."""
+        """Return the instances that the keys name, within what the device may fetch.
+
+        Keys above the level may be missing: a UID names one thing alone.
+        """
         queries = matching.level_queries({key.tag: key.text for key in query.keys})
         with self._core.database.read() as session:
             reach = self._scope(session, peer, Right.DOWNLOAD)
@@ -66,11 +86,16 @@ class ArchiveQuery:
                 session,
                 self._core.clock.now(),
                 organisation_id=self._organisation_id,
-                instance_ids=None,
                 within=Instance.id.in_(ids),
             )
-        for study_id in {ref.study_id for ref in refs}:
-            self._note(peer, "study.download", ("study", study_id), detail={"by": "retrieve"})
+            patients = _patients(session, {ref.study_id for ref in refs})
+        self._note(
+            peer,
+            [
+                ("study.download", ("study", study_id), {"by": "retrieve"}, patient)
+                for study_id, patient in patients.items()
+            ],
+        )
         return [StoredItem(ref, self._reader) for ref in refs]
 
     def move_destination(self, peer: Peer, ae_title: str) -> Node | None:
@@ -129,35 +154,77 @@ class ArchiveQuery:
             raise Forbidden(f"{peer.calling_ae} may not query")
         return reach
 
-    def _note(
-        self,
-        peer: Peer,
-        action: str,
-        subject: tuple[str, str | UUID] = ("", ""),
-        detail: Mapping[str, object] | None = None,
-    ) -> None:
+    def _note(self, peer: Peer, events: Sequence[Event]) -> None:
+        """Write what is about to be answered; durable before anything leaves."""
+        if not events:
+            return
         with self._core.database.write() as session:
-            audit.record(
-                session,
-                audit.AuditRecord(
-                    action=action,
-                    principal=self._principal(peer),
-                    subject_kind=subject[0],
-                    subject_id=subject[1],
-                    detail=detail or {},
-                    correlation_id=peer.association_id,
-                ),
+            for action, (kind, subject_id), detail, patient in events:
+                audit.record(
+                    session,
+                    audit.AuditRecord(
+                        action=action,
+                        principal=self._principal(peer),
+                        subject_kind=kind,
+                        subject_id=subject_id,
+                        detail=detail,
+                        patient=patient,
+                        correlation_id=peer.association_id,
+                    ),
+                )
+
+
+def _require_keys_above(query: Query) -> None:
+    if query.relational:
+        return
+    order = LEVELS[query.model]
+    for level in order[: order.index(query.level)]:
+        values = query.values(UNIQUE_KEYS[level])
+        if not values or not all(values) or any(mark in value for value in values for mark in "*?"):
+            raise IdentifierMismatch(f"the unique key of level {level} is missing, and the query is not relational")
+
+
+def _patients(session: Session, study_ids: Collection[UUID]) -> dict[UUID, tuple[str, str, str]]:
+    found: dict[UUID, tuple[str, str, str]] = {}
+    ordered = list(study_ids)
+    for start in range(0, len(ordered), 500):
+        rows = session.execute(
+            sa.select(Study.id, Study.patient_issuer, Study.patient_id_value, Study.patient_name).where(
+                Study.id.in_(ordered[start : start + 500])
             )
+        )
+        found |= {row[0]: (row[1], row[2], row[3]) for row in rows}
+    return found
 
 
-def _elements(row: matching.Json, wanted: Sequence[tuple[int, str]]) -> list[Element]:
-    """Return what was asked for of a match; attributes that are not known are empty (PS3.4 C.2.2.1.3)."""
-    return [(tag, vr, _text(row.get(f"{tag:08X}"))) for tag, vr in wanted if vr != "SQ"]
+def answer_value(row: Mapping[str, Any], key: Key) -> ElementValue:
+    """Return what a match has of a key that was asked for; empty what is not known (PS3.4 C.2.2.1.3).
+
+    Of a sequence's items the attributes that the key's own item names, all of them if it names none.
+    """
+    attribute = row.get(f"{key.tag:08X}") or {}
+    if key.vr != "SQ":
+        return _text(attribute)
+    wanted = key.items[0] if key.items else ()
+    items = [item for item in attribute.get("Value", []) if isinstance(item, dict)]
+    if wanted:
+        return [[(inner.tag, inner.vr, answer_value(item, inner)) for inner in wanted] for item in items]
+    return [[_whole(int(tag, 16), found) for tag, found in sorted(item.items())] for item in items]
 
 
-def _text(attribute: Mapping[str, Any] | None) -> str:
-    values = (attribute or {}).get("Value", [])
-    return "\\".join(_person_name(value) if isinstance(value, dict) else str(value) for value in values)
+def _whole(tag: int, attribute: Mapping[str, Any]) -> Element:
+    vr = str(attribute.get("vr", "UN"))
+    if vr == "SQ":
+        items = [item for item in attribute.get("Value", []) if isinstance(item, dict)]
+        return tag, vr, [[_whole(int(inner, 16), found) for inner, found in sorted(item.items())] for item in items]
+    if "InlineBinary" in attribute:
+        return tag, vr, base64.b64decode(attribute["InlineBinary"])
+    return tag, vr, _text(attribute)
+
+
+def _text(attribute: Mapping[str, Any]) -> str:
+    values = attribute.get("Value", [])
+    return "\\".join(_person_name(v) if isinstance(v, dict) else "" if v is None else str(v) for v in values)
 
 
 def _person_name(value: Mapping[str, str]) -> str:

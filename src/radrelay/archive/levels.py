@@ -6,24 +6,34 @@ levels with the attributes of the higher ones in them (relational answers).
 
 from __future__ import annotations
 
+import itertools
 import uuid
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from radrelay.archive import patterns
 from radrelay.archive.instances import alive
-from radrelay.archive.matching import Json, LevelQueries, instance_json, patient_json, series_json, study_json
+from radrelay.archive.matching import (
+    Json,
+    Level,
+    LevelQueries,
+    instance_json,
+    patient_json,
+    series_json,
+    study_json,
+)
 from radrelay.archive.models import Instance, Series, Study
 from radrelay.archive.query import InstanceQuery, SeriesQuery, StudyQuery, Window
 from radrelay.archive.search import find_patients, find_studies, study_filters
+from radrelay.storage.database import Database
 
-Level = Literal["PATIENT", "STUDY", "SERIES", "IMAGE"]
 IDENTITY_TAGS = ("00100010", "00100020", "00100021", "00100030", "00100032", "00101000", "00101001", "00101040")
-PAGE = 1000
+PAGE = 500
+PATIENT_PAGE = 5_000
 
 
 class Reach(Protocol):
@@ -66,6 +76,66 @@ def find(
     return found if clear else [_without_identity(row) for row in found]
 
 
+def pages(
+    database: Database, reach: Reach, level: Level, queries: LevelQueries, now: datetime, *, clear: bool = True
+) -> Iterator[list[Json]]:
+    """Yield all matches of `level` page by page, each read on its own: a slow receiver holds nothing open.
+
+    Which series or instances match is settled by the first read; what is deleted while they are sent is left out.
+    """
+    if level == "PATIENT":
+        found = _patient_pages(database, reach, queries.study, now) if clear else iter(())
+    elif level == "STUDY":
+        found = _study_pages(database, reach, queries.study, now)
+    else:
+        found = _lower_pages(database, reach, level, queries, now)
+    for page in found:
+        yield page if clear else [_without_identity(row) for row in page]
+
+
+def _patient_pages(database: Database, reach: Reach, query: StudyQuery, now: datetime) -> Iterator[list[Json]]:
+    for offset in itertools.count(0, PATIENT_PAGE):
+        with database.read() as session:
+            page = _patients(session, reach, query, now, PATIENT_PAGE, offset)
+        yield page
+        if len(page) < PATIENT_PAGE:
+            return
+
+
+def _study_pages(database: Database, reach: Reach, query: StudyQuery, now: datetime) -> Iterator[list[Json]]:
+    cursor: str | None = ""
+    while cursor is not None:
+        window = Window(limit=PAGE, cursor=cursor)
+        with database.read() as session:
+            page = find_studies(
+                session, reach.organisation_id, query, reach.study_filter(Study.id), now, window, count_cap=0
+            )
+            rows = [study_json(row) for row in page.studies]
+        yield rows
+        cursor = page.next_cursor
+
+
+def _lower_pages(
+    database: Database, reach: Reach, level: Level, queries: LevelQueries, now: datetime
+) -> Iterator[list[Json]]:
+    with database.read() as session:
+        if level == "SERIES":
+            statement = sa.select(Series.id).join(Study, Study.id == Series.study_id)
+            statement = statement.where(*_series_filters(session, reach, queries, now)).order_by(*_SERIES_ORDER)
+        else:
+            statement = instance_ids(session, reach, queries, now).order_by(*_INSTANCE_ORDER)
+        ids = list(session.scalars(statement))
+    for start in range(0, len(ids), PAGE):
+        wanted = ids[start : start + PAGE]
+        with database.read() as session:
+            if level == "SERIES":
+                found = _series_rows(session, [Series.id.in_(wanted)])
+            else:
+                found = _instance_rows(session, [Instance.id.in_(wanted)])
+            page = list(found)
+        yield page
+
+
 def instance_ids(session: Session, reach: Reach, queries: LevelQueries, now: datetime) -> sa.Select[uuid.UUID]:
     """Return a statement for the ids of the instances that match."""
     return (
@@ -106,41 +176,69 @@ def _study_rows(
 def _series(
     session: Session, reach: Reach, queries: LevelQueries, now: datetime, limit: int, offset: int
 ) -> list[Json]:
+    return list(_series_rows(session, _series_filters(session, reach, queries, now), limit, offset))
+
+
+def _series_filters(
+    session: Session, reach: Reach, queries: LevelQueries, now: datetime
+) -> list[sa.ColumnElement[bool]]:
+    return [
+        *study_filters(session, reach.organisation_id, queries.study, reach.study_filter(Study.id), now),
+        reach.series_filter(Series.study_id, Series.id),
+        *_series_conditions(queries.series),
+        Series.instance_count > 0,
+    ]
+
+
+def _series_rows(
+    session: Session, conditions: Sequence[sa.ColumnElement[bool]], limit: int | None = None, offset: int = 0
+) -> Iterator[Json]:
     rows = session.execute(
         sa.select(Series, Study)
         .join(Study, Study.id == Series.study_id)
-        .where(
-            *study_filters(session, reach.organisation_id, queries.study, reach.study_filter(Study.id), now),
-            reach.series_filter(Series.study_id, Series.id),
-            *_series_conditions(queries.series),
-            Series.instance_count > 0,
-        )
-        .order_by(Study.sort_key.desc(), Study.id, Series.number.is_(None), Series.number, Series.series_uid)
+        .where(*conditions)
+        .order_by(*_SERIES_ORDER)
         .limit(limit)
         .offset(offset)
     )
-    return [study_json(study) | series_json(series) for series, study in rows]
+    above: dict[uuid.UUID, Json] = {}
+    for series, study in rows:
+        if study.id not in above:
+            above[study.id] = study_json(study)
+        yield above[study.id] | series_json(series)
 
 
 def _instances(
     session: Session, reach: Reach, queries: LevelQueries, now: datetime, limit: int, offset: int
 ) -> list[Json]:
+    return list(_instance_rows(session, _instance_conditions(session, reach, queries, now), limit, offset))
+
+
+def _instance_rows(
+    session: Session, conditions: Sequence[sa.ColumnElement[bool]], limit: int | None = None, offset: int = 0
+) -> Iterator[Json]:
+    """Yield instances with all above them; series are read once each, not once for every instance."""
     rows = session.execute(
-        sa.select(Instance, Series, Study)
+        sa.select(*_INSTANCE_COLUMNS)
         .join(Series, Series.id == Instance.series_id)
         .join(Study, Study.id == Instance.study_id)
-        .where(*_instance_conditions(session, reach, queries, now))
-        .order_by(Instance.series_id, Instance.number.is_(None), Instance.number, Instance.sop_uid)
+        .where(*conditions)
+        .order_by(*_INSTANCE_ORDER)
         .limit(limit)
         .offset(offset)
     ).all()
+    series_ids = list({row.series_id for row in rows})
     above: dict[uuid.UUID, Json] = {}
-    found = []
-    for instance, series, study in rows:
-        if series.id not in above:
-            above[series.id] = study_json(study) | series_json(series)
-        found.append(above[series.id] | instance_json(instance))
-    return found
+    for start in range(0, len(series_ids), PAGE):
+        found = session.execute(
+            sa.select(Series, Study)
+            .join(Study, Study.id == Series.study_id)
+            .where(Series.id.in_(series_ids[start : start + PAGE]))
+        )
+        above |= {series.id: study_json(study) | series_json(series) for series, study in found}
+    for row in rows:
+        if row.series_id in above:
+            yield above[row.series_id] | instance_json(row)
 
 
 def _instance_conditions(
@@ -183,6 +281,26 @@ def _series_conditions(query: SeriesQuery) -> list[sa.ColumnElement[bool]]:
     if query.dates is not None and query.dates.last is not None:
         found.append(Series.series_date <= query.dates.last)
     return found
+
+
+_SERIES_ORDER = (Study.sort_key.desc(), Study.id, Series.number.is_(None), Series.number, Series.series_uid)
+_INSTANCE_ORDER = (
+    Instance.series_id,
+    Instance.number.is_(None),
+    Instance.number,
+    Instance.sop_uid,
+    Instance.version.desc(),
+)
+_INSTANCE_COLUMNS = (
+    Instance.series_id,
+    Instance.sop_class_uid,
+    Instance.sop_uid,
+    Instance.transfer_syntax_uid,
+    Instance.number,
+    Instance.rows,
+    Instance.columns,
+    Instance.frames,
+)
 
 
 def _without_identity(row: Json) -> Json:

@@ -11,14 +11,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, time
-from typing import Any
+from typing import Any, Literal, Protocol
 
-from radrelay.archive.models import Instance, Patient, Series, Study
+from radrelay.archive.models import Patient, Series, Study
 from radrelay.archive.query import DateRange, InstanceQuery, SeriesQuery, StudyQuery, TimeRange
 from radrelay.dicom.values import parse_date, parse_time
 from radrelay.errors import Invalid
 
 Json = dict[str, Any]
+Level = Literal["PATIENT", "STUDY", "SERIES", "IMAGE"]
 UID_TAGS = (0x0020000D, 0x0020000E, 0x00080018)
 _UIDS = re.compile(r"[\\,]")
 
@@ -39,13 +40,20 @@ class LevelQueries:
     unmatched: tuple[int, ...]
 
 
-def level_queries(keys: Mapping[int, str], *, fuzzy: bool = False) -> LevelQueries:
-    """Sort matching keys into queries; empty ones and a lone `*` match everything.
+def level_queries(keys: Mapping[int, str], level: Level = "IMAGE", *, fuzzy: bool = False) -> LevelQueries:
+    """Sort matching keys into queries for a search at `level`; empty ones and a lone `*` match everything.
 
     `fuzzy` compares names word by word, in any order, without regard to marks (PS3.18 10.6.1.3, fuzzymatching).
+    A key of a level below is not matched and is named so, but for Modality, which finds studies by their modalities.
     Raises `BadMatchingKey` for a date, time or number that is none.
     """
     wanted = {tag: text for tag, text in keys.items() if text not in ("", "*")}
+    below = _BELOW[level]
+    unmatched = tuple(tag for tag in wanted if tag not in MATCHED or tag in below)
+    if level in ("PATIENT", "STUDY") and 0x00080060 in wanted:
+        wanted.setdefault(0x00080061, wanted[0x00080060])
+        unmatched = tuple(tag for tag in unmatched if tag != 0x00080060)
+    wanted = {tag: text for tag, text in wanted.items() if tag not in below}
     name = wanted.get(0x00100010, "")
     study = StudyQuery(
         name="" if fuzzy else name,
@@ -78,7 +86,7 @@ def level_queries(keys: Mapping[int, str], *, fuzzy: bool = False) -> LevelQueri
         sop_classes=_values(0x00080016, wanted),
         number=_number(0x00200013, wanted),
     )
-    return LevelQueries(study, series, instance, tuple(tag for tag in wanted if tag not in MATCHED))
+    return LevelQueries(study, series, instance, unmatched)
 
 
 MATCHED = frozenset(
@@ -88,6 +96,16 @@ MATCHED = frozenset(
         0x0020000D, 0x0020000E, 0x00200010, 0x00200011, 0x00200013, 0x00200060,
     }
 )  # fmt: skip
+
+
+_OF_SERIES = frozenset({0x00080021, 0x00080060, 0x0008103E, 0x00180015, 0x0020000E, 0x00200011, 0x00200060})
+_OF_INSTANCES = frozenset({0x00080016, 0x00080018, 0x00200013})
+_BELOW: dict[Level, frozenset[int]] = {
+    "PATIENT": _OF_SERIES | _OF_INSTANCES,
+    "STUDY": _OF_SERIES | _OF_INSTANCES,
+    "SERIES": _OF_INSTANCES,
+    "IMAGE": frozenset(),
+}
 
 
 def patient_json(patient: Patient) -> Json:
@@ -128,7 +146,19 @@ def series_json(series: Series) -> Json:
     return found
 
 
-def instance_json(instance: Instance) -> Json:
+class IndexedInstance(Protocol):
+    """The columns of an instance that answers are made of: of the mapped class or of a row."""
+
+    sop_class_uid: Any
+    sop_uid: Any
+    transfer_syntax_uid: Any
+    number: Any
+    rows: Any
+    columns: Any
+    frames: Any
+
+
+def instance_json(instance: IndexedInstance) -> Json:
     """Return an instance as DICOM JSON, as far as the index knows it."""
     found: Json = {}
     _put(found, 0x00080016, "UI", instance.sop_class_uid)

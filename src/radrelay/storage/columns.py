@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -48,9 +49,25 @@ class Id(TypeDecorator[uuid.UUID]):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> uuid.UUID | None:
         """Database to Python."""
-        if value is None or isinstance(value, uuid.UUID):
-            return value
-        return uuid.UUID(bytes=value)
+        return _unpacked(value)
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any] | None:
+        """Go past the decorator's two further calls for each value: ids are most of what the index writes."""
+        return super().bind_processor(dialect) if dialect.name == "postgresql" else _packed
+
+    def result_processor(self, dialect: Dialect, coltype: Any) -> Callable[[Any], Any] | None:
+        """Go past them for what is read, too."""
+        return super().result_processor(dialect, coltype) if dialect.name == "postgresql" else _unpacked
+
+
+def _packed(value: uuid.UUID | None) -> bytes | None:
+    return None if value is None else value.bytes
+
+
+def _unpacked(value: Any) -> uuid.UUID | None:
+    if value is None or isinstance(value, uuid.UUID):
+        return value
+    return uuid.UUID(int=int.from_bytes(value, "big"))
 
 
 class Instant(TypeDecorator[datetime]):

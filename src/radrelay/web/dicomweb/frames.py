@@ -87,22 +87,22 @@ def _multipart(range_: Range, count: int) -> bool:
 
 
 def _for_range(range_: Range, kept: str, received: str) -> tuple[str, str] | None:
-    media = FRAME_MEDIA.get(kept)
-    as_received = FRAME_MEDIA.get(received)
-    if range_.media == "*/*" and range_.syntax == "*":
-        if as_received is not None:
-            return as_received, received
-        return (OCTETS, syntaxes.EXPLICIT_LE) if can_decode(syntaxes.syntax_of(kept)) else None
-    if media is not None and range_.exactness and range_.allows(media, kept):
+    """Return media type and transfer syntax for one range, none if it takes nothing that can be given."""
+    media, as_received = FRAME_MEDIA.get(kept), FRAME_MEDIA.get(received)
+    if range_.media == "*/*" and range_.syntax == "*" and as_received is not None:
+        return as_received, received
+    named = range_.exactness > 0 or range_.syntax == kept
+    if media is not None and named and range_.allows(media, kept):
         return media, kept
-    if media is not None and range_.syntax == kept and range_.names(media):
-        return media, kept
-    if not can_decode(syntaxes.syntax_of(kept)):
-        return None
+    return _made(range_) if can_decode(syntaxes.syntax_of(kept)) else None
+
+
+def _made(range_: Range) -> tuple[str, str] | None:
+    """Return what decoded frames can be made into for a range."""
     if range_.allows(OCTETS, syntaxes.EXPLICIT_LE):
         return OCTETS, syntaxes.EXPLICIT_LE
     wanted = range_.syntax or DEFAULT_SYNTAX.get(range_.media, "")
-    if wanted in ENCODED and range_.names(FRAME_MEDIA[wanted]) and range_.exactness:
+    if wanted in ENCODED and range_.exactness and range_.names(FRAME_MEDIA[wanted]):
         return FRAME_MEDIA[wanted], wanted
     return None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,12 +14,15 @@ from starlette.responses import Response
 from radrelay import access
 from radrelay.access import Principal, Right
 from radrelay.archive import levels, matching
-from radrelay.archive.matching import Json
+from radrelay.archive.matching import Json, Level
 from radrelay.dicom.dictionary import tag_of
 from radrelay.errors import Invalid
 from radrelay.web import trail
 from radrelay.web.authentication import Authenticated, Services
-from radrelay.web.dicomweb.negotiation import DICOM_JSON
+from radrelay.web.dicomweb.answering import compressed, multipart
+from radrelay.web.dicomweb.multipart import Part
+from radrelay.web.dicomweb.native_model import to_xml
+from radrelay.web.dicomweb.negotiation import DICOM_JSON, DICOM_XML, accepted, wants_xml
 from radrelay.web.dicomweb.reaching import base_url
 from radrelay.web.services import WebServices
 
@@ -27,7 +30,7 @@ router = APIRouter(tags=["dicomweb"])
 
 LIMIT = 5_000
 _TAG = re.compile(r"[0-9A-Fa-f]{8}")
-_CONTROLS = frozenset({"limit", "offset", "includefield", "fuzzymatching", "accept", "emptyvaluematching"})
+_CONTROLS = frozenset({"limit", "offset", "includefield", "fuzzymatching", "accept", "charset"})
 
 _STUDY = (
     "00080005", "00080020", "00080030", "00080050", "00080056", "00080061", "00080090", "00080201", "00081030",
@@ -42,7 +45,7 @@ _INSTANCE = (
     "00080005", "00080016", "00080018", "00080056", "00080201", "00081190", "00083002", "00200013", "00280008",
     "00280010", "00280011", "00280100",
 )  # fmt: skip
-DEFAULTS: dict[levels.Level, tuple[str, ...]] = {
+DEFAULTS: dict[Level, tuple[str, ...]] = {
     "STUDY": _STUDY,
     "SERIES": (*_SERIES, "0020000D"),
     "IMAGE": (*_INSTANCE, "0020000D", "0020000E"),
@@ -147,10 +150,9 @@ def _search(
     *,
     relational: bool = False,
 ) -> Response:
-    if not wants_json(parse_accept(request.query_params.get("accept") or request.headers.get("accept", ""))):
-        raise NotAcceptable("searches are answered as application/dicom+json")
+    as_xml = wants_xml(accepted(request))
     asked = parse_query(request.query_params.multi_items())
-    queries = matching.level_queries({**asked.keys, **path}, fuzzy=asked.fuzzy)
+    queries = matching.level_queries({**asked.keys, **path}, level, fuzzy=asked.fuzzy)
     with services.database.read() as session:
         reach = access.scope(session, principal, Right.SEE, now=services.clock.now())
         rows = levels.find(
@@ -169,15 +171,20 @@ def _search(
     trail.seen(services.database, principal, trail.event(request, principal, "study.search", detail=detail), level)
     wanted = _wanted(level, asked, queries, relational=relational)
     base = base_url(request)
-    answer = [_answer(row, level, wanted, base, everything=asked.everything) for row in rows]
-    headers = {"Cache-Control": "private, no-cache"}
+    kept = None if asked.everything else sorted(wanted)
+    answer = [_answer(row, level, kept, base) for row in rows]
+    headers = {"Vary": "Accept, Accept-Encoding"}
     warning = _warning(queries.unmatched, asked.unknown, more=more)
     if warning:
         headers["Warning"] = f'299 radrelay "{warning}"'
-    return Response(msgspec.json.encode(answer), media_type=DICOM_JSON, headers=headers)
+    if as_xml:
+        part_headers = (("Content-Type", DICOM_XML),)
+        return multipart((Part(part_headers, (to_xml(one),)) for one in answer), DICOM_XML, headers=headers)
+    body = compressed(request, msgspec.json.encode(answer), headers)
+    return Response(body, media_type=DICOM_JSON, headers=headers)
 
 
-def _wanted(level: levels.Level, asked: Asked, queries: matching.LevelQueries, *, relational: bool) -> frozenset[str]:
+def _wanted(level: Level, asked: Asked, queries: matching.LevelQueries, *, relational: bool) -> frozenset[str]:
     defaults = set(DEFAULTS[level])
     if relational:
         defaults |= set(_STUDY) if level == "SERIES" else {*_STUDY, *_SERIES}
@@ -185,14 +192,15 @@ def _wanted(level: levels.Level, asked: Asked, queries: matching.LevelQueries, *
     return frozenset(defaults | asked.include | {f"{tag:08X}" for tag in asked.keys} - unmatched)
 
 
-def _answer(row: Json, level: levels.Level, wanted: frozenset[str], base: str, *, everything: bool) -> Json:
+def _answer(row: Json, level: Level, kept: Sequence[str] | None, base: str) -> Json:
+    """Return the attributes of `kept` (all if none), with the address of what was found (PS3.18 10.6.3.3)."""
     address = f"{base}/studies/{_value(row, '0020000D')}"
     if level != "STUDY":
         address += f"/series/{_value(row, '0020000E')}"
     if level == "IMAGE":
         address += f"/instances/{_value(row, '00080018')}"
-    full = {**row, "00081190": {"vr": "UR", "Value": [address]}}
-    return {tag: full[tag] for tag in sorted(full) if everything or tag in wanted}
+    row["00081190"] = {"vr": "UR", "Value": [address]}
+    return {tag: row[tag] for tag in (kept if kept is not None else sorted(row)) if tag in row}
 
 
 def _value(row: Json, tag: str) -> str:

@@ -53,10 +53,10 @@ def load_samples(settings: Settings) -> int:
 
 
 def _samples() -> Iterator[tuple[str, bytes]]:
-    for number, content in enumerate(phantoms.samples()):
-        yield f"phantoms/{number:04d}.dcm", content
     import pydicom.data  # noqa: PLC0415 -- slow to import, and only samples need it
 
     folder = Path(pydicom.data.__file__).parent / "test_files"
     for path in sorted(folder.glob("*.dcm")):
         yield f"pydicom/{path.name}", path.read_bytes()
+    for number, content in enumerate(phantoms.samples()):  # last, so that the list begins with them
+        yield f"phantoms/{number:04d}.dcm", content

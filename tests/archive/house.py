@@ -88,7 +88,7 @@ class House:
     def bring(self, files: Sequence[bytes], source: str = "stow") -> None:
         origin = self.site.services.sources.resolve(
             source,
-            organisation_id=self.site.organisation_id,  # type: ignore[arg-type]
+            organisation_id=self.site.organisation_id,
         ).origin(peer="127.0.0.1", correlation_id="test")
         lander = FileLander(self.site.landing, origin)
         for number, file in enumerate(files):

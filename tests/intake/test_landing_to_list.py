@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import subprocess
@@ -72,6 +73,16 @@ def test_one_writer_takes_object_after_object_of_any_size(make_site: MakeSite) -
         assert site.reader.read(landed.location) == file[parse_preamble(file).dataset_offset :]
     assert site.index() == 4
     assert site.rows(Instance) == 4
+
+
+@pytest.mark.parametrize("step", [1 << 16, 2 << 20, 6 << 20])
+def test_a_large_object_is_found_however_large_its_pieces_are(make_site: MakeSite, step: int) -> None:
+    site = make_site(large_object_bytes=1 << 20)
+    file = ct_file("1.2.9", pixel_bytes=5 << 20)
+    landed = push(pusher(site), file, step=step)
+    assert landed.sha256 == hashlib.sha256(file[parse_preamble(file).dataset_offset :]).digest()
+    assert site.index() == 1
+    assert site.rows(Instance) == 1
 
 
 def test_the_same_object_again_is_a_duplicate(site: Site) -> None:

@@ -82,6 +82,7 @@ class House:
             indexing.complete_quiet(session, self.clock.now())
         for organisation_id, study_id in self.shop.compactor.pending():
             self.shop.compactor.compact_study(organisation_id, study_id)
+        self.shop.retention.expire()
 
     def pass_time(self, span: timedelta) -> None:
         """Let time pass as a running server sees it."""

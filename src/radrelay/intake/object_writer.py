@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from radrelay.dicom.errors import Malformed
-from radrelay.dicom.walk import Survey, survey
+from radrelay.dicom.walk import HEAD_LIMIT, Survey, survey
 from radrelay.errors import RadrelayError
 from radrelay.intake.envelope import Envelope, Kind, Origin, encode
 from radrelay.intake.errors import ObjectMismatch, ObjectTooLarge
@@ -116,9 +116,20 @@ class ObjectWriter:
             self._large = self._landing.log.open_large()
             self._digest = hashlib.sha256(self._view[: self._kept])
             self._large.write(self._view[: self._kept])
+        self._keep_head(fragment)
         self._digest.update(fragment)
         self._large.write(fragment)
         self._length = end
+
+    def _keep_head(self, fragment: Fragment) -> None:
+        """Keep the beginning of a large object for the survey, however large the pieces are that it comes in."""
+        if self._kept != self._length or self._kept >= HEAD_LIMIT:
+            return
+        wanted = min(self._kept + len(fragment), HEAD_LIMIT)
+        if wanted > len(self._buffer):
+            self._replace_buffer(wanted, self._kept)
+        self._view[self._kept : wanted] = memoryview(fragment)[: wanted - self._kept]
+        self._kept = wanted
 
     def _grow(self, needed: int) -> None:
         limit = self._landing.settings.storage.large_object_bytes

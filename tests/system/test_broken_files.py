@@ -1,0 +1,188 @@
+"""Broken files and hostile archives by every door: the processes live, each is named, the neighbours are kept."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from pydicom.errors import InvalidDicomError
+from pydicom.filereader import dcmread, read_file_meta_info
+from tests.system.installation import Installation, memory_mb, tool, until
+from tests.system.samples import Sample, data_set_of, phantom_files
+from tests.system.test_import_export import parcel_of
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
+
+ROLES = ("listen", "web", "work")
+LIMITS_MB = {"listen": 250, "web": 600, "work": 600}
+ARCHIVES = {
+    "bad-crc.zip": "crc", "bomb-flat-1GiB.zip": "ratio", "bomb-nested.zip": "", "empty.zip": "",
+    "encrypted-flag.zip": "", "truncated.zip": "", "zipslip.zip": "",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def pids(radrelay: Installation) -> dict[str, int]:
+    """Note the processes at the start: none of them may die."""
+    return {role: radrelay.pid(role) for role in ROLES}
+
+
+@pytest.fixture(autouse=True)
+def lives(radrelay: Installation, pids: dict[str, int]) -> object:
+    """Look after each test that all processes still run and have not grown."""
+    yield
+    assert {role: radrelay.pid(role) for role in ROLES} == pids
+    peaks = {role: memory_mb(pid, "VmHWM") for role, pid in pids.items()}
+    assert {role: peak for role, peak in peaks.items() if peak > LIMITS_MB[role]} == {}
+    return None
+
+
+@pytest.fixture
+def neighbours(tmp_path: Path, request: pytest.FixtureRequest) -> list[Sample]:
+    """Give good objects to send beside the broken ones."""
+    seed = 800 + sum(map(ord, request.node.name))
+    return phantom_files(tmp_path / "good", "ct-head", seed=seed, slices=2)
+
+
+def broken(shared_data: Path) -> list[Path]:
+    return sorted(path for path in (shared_data / "broken").rglob("*") if path.is_file())
+
+
+def all_there(radrelay: Installation, samples: list[Sample]) -> None:
+    radrelay.wait_study(samples[0].study, len(samples))
+    for item in samples:
+        assert data_set_of(radrelay.object(item.study, item.series, item.sop)) == item.data_set
+
+
+def test_broken_files_by_stow(radrelay: Installation, shared_data: Path, neighbours: list[Sample]) -> None:
+    paths = broken(shared_data)
+    codes: Counter[int] = Counter()
+    with radrelay.http() as http:
+        for path in paths:
+            content = b"".join(
+                b"--limit\r\nContent-Type: application/dicom\r\n\r\n" + part + b"\r\n"
+                for part in (neighbours[0].path.read_bytes(), path.read_bytes(), neighbours[1].path.read_bytes())
+            )
+            headers = {"Content-Type": 'multipart/related; type="application/dicom"; boundary=limit'}
+            answer = http.post("/dicom-web/studies", content=content + b"--limit--\r\n", headers=headers)
+            assert answer.status_code in (200, 202), f"{path.name}: {answer.status_code} {answer.text[:300]}"
+            codes[answer.status_code] += 1
+            document = answer.json()
+            kept = {row["00081155"]["Value"][0] for row in document["00081199"]["Value"]}
+            assert kept >= {item.sop for item in neighbours}
+            for failed in document.get("00081198", {}).get("Value", []):
+                assert failed["00081197"]["Value"][0] in (0xA700, 0xA900, 0xC000, 0x0110, 0x0122)
+                assert failed["00000902"]["Value"][0]
+    assert codes[202] >= 10
+    all_there(radrelay, neighbours)
+
+
+def test_broken_files_by_upload(radrelay: Installation, shared_data: Path, neighbours: list[Sample]) -> None:
+    paths = broken(shared_data)
+    with radrelay.http() as http:
+        number = http.post("/api/parcels", json={"name": "broken"}).json()["id"]
+        for path in [*paths, *(item.path for item in neighbours)]:
+            content = path.read_bytes()
+            answer = http.put(f"/api/parcels/{number}/files", params={"name": path.name}, content=content)
+            assert answer.status_code in (200, 400, 413), f"{path.name}: {answer.status_code} {answer.text[:300]}"
+            if answer.status_code != 200:
+                assert answer.json()["code"]
+        assert http.post(f"/api/parcels/{number}/done").status_code == 202
+    parcel = parcel_of(radrelay, "broken")
+    counted = sum(parcel[name] for name in ("objects", "duplicates", "attachments", "quarantined", "refused"))
+    assert counted == parcel["files"] == len(paths) + len(neighbours)
+    assert all(finding["code"] and finding["text"] for finding in parcel["findings"])
+    all_there(radrelay, neighbours)
+
+
+def test_broken_files_by_import(
+    radrelay: Installation, shared_data: Path, tmp_path: Path, neighbours: list[Sample]
+) -> None:
+    folder = tmp_path / "broken by import"
+    shutil.copytree(shared_data / "broken", folder)
+    shutil.copytree(tmp_path / "good", folder / "good")
+    radrelay.command("import", str(folder))
+    parcel = parcel_of(radrelay, folder.name)
+    assert parcel["files"] == len(broken(shared_data)) + len(neighbours)
+    all_there(radrelay, neighbours)
+
+
+def test_broken_files_by_c_store(radrelay: Installation, shared_data: Path, neighbours: list[Sample]) -> None:
+    """Data sets are sent as they are, by a sender that does not look at them."""
+    from pynetdicom import AE, _config
+
+    sent = 0
+    for path in broken(shared_data):
+        try:
+            meta = read_file_meta_info(path)
+            dcmread(path, stop_before_pixels=True)
+            wanted = (meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID, meta.TransferSyntaxUID)
+        except (InvalidDicomError, AttributeError, OSError, EOFError, ValueError, KeyError, TypeError):
+            continue
+        if not all(wanted) or not wanted[0].is_valid or not wanted[1].is_valid:
+            continue
+        ae = AE("BROKEN")
+        try:
+            ae.add_requested_context(wanted[0], [wanted[2]])
+        except ValueError:
+            continue
+        association = ae.associate("127.0.0.1", radrelay.dicom_port)
+        assert association.is_established, path.name
+        _config.STORE_SEND_CHUNKED_DATASET = True
+        try:
+            answer = association.send_c_store(path)
+        except (ValueError, AttributeError, KeyError, EOFError):
+            association.abort()  # what the sender itself cannot encode
+            continue
+        finally:
+            _config.STORE_SEND_CHUNKED_DATASET = False
+        assert "Status" in answer, f"{path.name} was not answered"
+        assert answer.Status == 0 or answer.Status >= 0xA700 or answer.Status == 0x0110, f"{path.name}: {answer}"
+        association.release()
+        sent += 1
+    assert sent > 50
+    tool("storescu", "localhost", radrelay.dicom_port, *[item.path for item in neighbours])
+    all_there(radrelay, neighbours)
+
+
+@pytest.mark.parametrize("name", ARCHIVES)
+def test_hostile_archive_by_upload_and_import(
+    radrelay: Installation, shared_data: Path, tmp_path: Path, neighbours: list[Sample], name: str
+) -> None:
+    archive = shared_data / "archives" / "made" / name
+    with radrelay.http() as http:
+        number = http.post("/api/parcels", json={"name": f"up {name}"}).json()["id"]
+        for path in (archive, *(item.path for item in neighbours)):
+            answer = http.put(f"/api/parcels/{number}/files", params={"name": path.name}, content=path.read_bytes())
+            assert answer.status_code < 500, answer.text
+        assert http.post(f"/api/parcels/{number}/done").status_code == 202
+    folder = tmp_path / f"in {name}"
+    folder.mkdir()
+    shutil.copy(archive, folder)
+    radrelay.command("import", str(folder), check=False)
+    for parcel in (parcel_of(radrelay, f"up {name}"), parcel_of(radrelay, folder.name)):
+        assert all(finding["code"] and finding["text"] for finding in parcel["findings"])
+        assert name == "empty.zip" or parcel["findings"] or parcel["objects"] + parcel["duplicates"] > 0
+        if "bomb" in name:
+            assert any("bomb" in f["code"] or "limit" in f["code"] or "max_" in f["text"] for f in parcel["findings"])
+    all_there(radrelay, neighbours)
+    outside = [path for path in radrelay.folder.rglob("*") if "passwd" in path.name or "evil" in path.name.lower()]
+    assert outside == []
+
+
+def test_what_is_kept_aside_can_be_looked_into_and_deleted(radrelay: Installation, tmp_path: Path) -> None:
+    whole = phantom_files(tmp_path / "whole", "ct-head", seed=81, slices=1)[0]
+    cut = tmp_path / "cut.dcm"
+    cut.write_bytes(whole.path.read_bytes()[:900])
+    radrelay.command("import", str(cut), check=False)
+    found = until(
+        lambda: [row for row in radrelay.get("/api/quarantine", limit=500)["quarantined"] if row["file_name"].endswith("cut.dcm")],
+        "the cut file in the quarantine",
+    )
+    assert found[0]["code"] == "malformed"
+    with radrelay.http() as http:
+        assert http.get(f"/api/quarantine/{found[0]['id']}/header").status_code == 200
+        assert http.delete(f"/api/quarantine/{found[0]['id']}").status_code == 204
+        assert http.get(f"/api/quarantine/{found[0]['id']}/header").status_code == 404

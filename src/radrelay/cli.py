@@ -167,7 +167,9 @@ def doctor(
 
 
 @app.command()
-def backup(target: Annotated[Path, typer.Argument(help="a new file")]) -> None:
+def backup(
+    target: Annotated[Path, typer.Argument(help="a folder; an older backup in it is brought up to date")],
+) -> None:
     """Write a consistent, encrypted backup while running. It holds no key of a study."""
     from radrelay.app.backup import backup as run
 
@@ -176,7 +178,7 @@ def backup(target: Annotated[Path, typer.Argument(help="a new file")]) -> None:
 
 @app.command()
 def restore(
-    source: Annotated[Path, typer.Argument(exists=True, help="a backup's file")],
+    source: Annotated[Path, typer.Argument(exists=True, help="a backup's folder")],
     check: Annotated[bool, typer.Option("--check", help="verify the backup, restore nothing")] = False,
 ) -> None:
     """Restore a backup into an empty data directory; every expiry and erasure since is applied again."""

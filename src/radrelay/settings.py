@@ -8,6 +8,7 @@ A name is `RADRELAY_` and the path through the tree with two underscores between
 from __future__ import annotations
 
 import os
+import tomllib
 from pathlib import Path
 from typing import Literal
 
@@ -16,8 +17,11 @@ from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
+
+from radrelay.errors import Misconfigured
 
 MIB = 1 << 20
 GIB = 1 << 30
@@ -207,5 +211,16 @@ def config_file() -> Path:
 
 
 def load_settings() -> Settings:
-    """Read the settings; raises pydantic's `ValidationError`, which names the setting."""
-    return Settings()
+    """Read the settings.
+
+    Raises pydantic's `ValidationError`, which names the setting, and `Misconfigured` for a file that cannot be read.
+    """
+    path = config_file()
+    if os.environ.get("RADRELAY_CONFIG") and not path.is_file():
+        raise Misconfigured(f"RADRELAY_CONFIG names {path}, which is not there")
+    try:
+        return Settings()
+    except tomllib.TOMLDecodeError as error:
+        raise Misconfigured(f"{path} is not TOML: {error}") from error
+    except SettingsError as error:
+        raise Misconfigured(f"{error}: lists and tables in the environment are written as JSON") from error

@@ -40,9 +40,7 @@ class House:
         self.prepared: Prepared = prepare(core, leading=True)
         self.executor = ThreadPoolExecutor(1)
         self.reader = InstanceReader(core.database, core.clock, core.segments, core.packs)
-        self.compactor = Compactor(
-            core.database, core.clock, self.reader, core.packs, core.keys, self.executor
-        )
+        self.compactor = Compactor(core.database, core.clock, self.reader, core.packs, core.keys, self.executor)
         self.retention: Retention = open_retention(core, self.compactor)
         self._indexer = Indexer(core.database, core.segments, core.settings, core.clock)
 

@@ -9,7 +9,8 @@ import pytest
 
 from radrelay.app import backup as backups
 from radrelay.app.backup import read_manifest, write_backup
-from tests.app.house import House, house, settings_in
+from radrelay.app.rows import dump_rows
+from tests.app.house import house, settings_in
 from tests.intake.samples import ct_file
 
 ONE, TWO = "1.2.3.4.1", "1.2.3.4.2"
@@ -50,3 +51,73 @@ def test_a_second_backup_while_objects_wait_to_be_packed_holds_them_too(tmp_path
         assert backups.restore(settings, tmp_path / folder, check=False) == 0
         with house(settings) as there:
             assert there.contents() == before
+
+
+def test_object_that_is_packed_while_the_backup_runs_is_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = settings_in(tmp_path)
+    with house(settings) as there:
+        there.land(ct_file(ONE))
+        before = there.contents()
+        rounds: list[int] = []
+
+        def dump_then_pack(*arguments: object) -> object:
+            found = dump_rows(*arguments)  # type: ignore[arg-type]
+            if not rounds:
+                there.compact()
+            rounds.append(1)
+            return found
+
+        monkeypatch.setattr(backups, "dump_rows", dump_then_pack)
+        write_backup(there.core, tmp_path / "backup")
+        assert len(rounds) == 2
+    lose(tmp_path)
+    assert backups.restore(settings, tmp_path / "backup", check=False) == 0
+    with house(settings) as there:
+        assert there.contents() == before
+
+
+def test_object_that_is_packed_after_the_backup_is_in_it_as_a_pack(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path)
+    with house(settings) as there:
+        there.land(ct_file(ONE))
+        before = there.contents()
+        assert backups.backup(settings, tmp_path / "backup") == 0
+        there.compact()
+    lose(tmp_path)
+    assert backups.restore(settings, tmp_path / "backup", check=False) == 0
+    with house(settings) as there:
+        assert there.contents() == before
+
+
+def test_one_damaged_object_does_not_keep_the_others_from_a_backup(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path)
+    with house(settings) as there:
+        there.land(ct_file(ONE))
+        there.compact()
+        there.land(ct_file(TWO))
+        for pack in (settings.data_dir / "packs").rglob("*"):
+            if pack.is_file():
+                pack.unlink()
+        manifest = write_backup(there.core, tmp_path / "backup")
+        assert len(manifest.lost) == 1
+        assert len(manifest.records) == 1
+    lose(tmp_path)
+    assert backups.restore(settings, tmp_path / "backup", check=False) == 0
+    with house(settings) as there:
+        (kept,) = [ref for ref in there.instances() if ref.sop_uid == TWO]
+        assert there.reader.data_set(kept)
+
+
+def test_backup_from_an_empty_folder_is_refused_and_leaves_the_older_one_whole(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path)
+    with house(settings) as there:
+        there.land(ct_file(ONE))
+        assert backups.backup(settings, tmp_path / "backup") == 0
+    elsewhere = settings.model_copy(update={"data_dir": tmp_path / "elsewhere"})
+    with pytest.raises(backups.NoInstallation):
+        backups.backup(elsewhere, tmp_path / "backup")
+    assert not (tmp_path / "elsewhere").exists()
+    with house(settings_in(tmp_path / "another")) as other, pytest.raises(backups.BackupOfAnother):
+        write_backup(other.core, tmp_path / "backup")
+    assert read_manifest(tmp_path / "backup").packs
+    assert backups.restore(settings, tmp_path / "backup", check=True) == 0

@@ -36,12 +36,14 @@ def wheel_file(name: str) -> bytes:
 
 def made(name: str, **changes: Any) -> bytes:
     """Return one of pydicom's files with other attributes, UIDs among them."""
-    data = pydicom.dcmread(WHEEL / name)
+    data = pydicom.dcmread(WHEEL / name, force=True)
     for keyword, value in changes.items():
         setattr(data, keyword, value)
     data.file_meta.MediaStorageSOPInstanceUID = UID(data.SOPInstanceUID)
+    data.file_meta.MediaStorageSOPClassUID = data.SOPClassUID
+    data.file_meta.setdefault("TransferSyntaxUID", "1.2.840.10008.1.2")
     out = io.BytesIO()
-    data.save_as(out)
+    pydicom.dcmwrite(out, data, enforce_file_format=True)
     return out.getvalue()
 
 

@@ -245,3 +245,49 @@ def test_a_destination_that_cannot_be_right_is_refused_by_its_field(change: dict
     with pytest.raises(DestinationInvalid) as raised:
         DestinationDraft(**fields).check()  # type: ignore[arg-type]
     assert raised.value.facts["field"] == field
+
+
+def test_a_version_that_was_superseded_counts_for_nothing_that_is_missing(house: House) -> None:
+    house.peer.breaks_after = 2
+    house.run_due()
+    sent = next(item for item in house.peer.stock.values() if item.sop_uid == "1.2.3.0")
+    del house.peer.stock[sent.instance_id]
+    newer = Item(uuid.uuid4(), CT, sent.sop_uid, EXPLICIT)
+    house.peer.stock[newer.instance_id] = newer
+    house.peer.breaks_after = None
+    house.peer.answers["1.2.3.2"] = 0xA700
+    house.clock.advance(timedelta(seconds=10))
+    house.run_due()
+    assert house.delivery().state == "waiting"
+    assert house.delivery().error == "1 of 3 objects are not there yet"
+
+
+def test_a_delivery_whose_worker_gave_up_is_tried_again(house: House) -> None:
+    with house.database.write() as session:
+        session.get_one(Delivery, house.delivery_id).state = "sending"
+        outbox.mark_taken(session, [e.id for e in outbox.open_events(session, [deliveries.ATTEMPT])], house.clock.now())
+    assert house.work.revive() == 0
+    assert house.work.revive() == 1
+    assert house.run_due() == 1
+    assert house.delivery().state == "done"
+    assert (house.work.revive(), house.work.revive()) == (0, 0)
+
+
+def test_a_delivery_cancelled_and_asked_for_again_while_it_sends_is_not_forgotten(house: House) -> None:
+    original = house.peer.send
+
+    def cancel_and_retry(item: DeliveryItem) -> tuple[int, str, str]:
+        house.peer.send = original  # type: ignore[method-assign]
+        with house.database.write() as session:
+            deliveries.cancel_delivery(session, house.clock, ORGANISATION, house.delivery_id)
+        with house.database.write() as session:
+            deliveries.retry_delivery(session, house.clock, ORGANISATION, house.delivery_id)
+        house.run_due()
+        house.clock.advance(timedelta(seconds=2))
+        return original(item)
+
+    house.peer.send = cancel_and_retry  # type: ignore[method-assign]
+    house.run_due()
+    house.clock.advance(timedelta(seconds=10))
+    house.run_due()
+    assert house.delivery().state == "done"

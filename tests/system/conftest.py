@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.postgres import postgres_url
 from tests.system.installation import Installation, running
 from tests.system.peers import Storescp, storescp

@@ -14,8 +14,6 @@ from typing import Any
 
 import httpx2
 from pydicom import dcmread
-from tests.system.installation import free_port, until
-from tests.system.samples import Sample
 
 from radrelay import audit
 from radrelay.app import listen, web
@@ -25,6 +23,8 @@ from radrelay.app.work import Workshop, open_workshop
 from radrelay.archive import indexing
 from radrelay.clock import FixedClock
 from radrelay.settings import Settings
+from tests.system.installation import free_port, until
+from tests.system.samples import Sample
 
 STEP = timedelta(hours=5)
 
@@ -59,7 +59,11 @@ class House:
     def send(self, samples: list[Sample]) -> None:
         """Send by C-STORE and take it into the list."""
         paths = [str(item.path) for item in samples]
-        subprocess.run(["storescu", "localhost", str(self.dicom_port), *paths], check=True, env={"TCP_NODELAY": "1", "PATH": "/usr/bin"})
+        subprocess.run(
+            ["storescu", "localhost", str(self.dicom_port), *paths],
+            check=True,
+            env={"TCP_NODELAY": "1", "PATH": "/usr/bin"},
+        )
         self.index()
 
     def stow(self, sample: Sample) -> None:

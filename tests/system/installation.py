@@ -178,7 +178,9 @@ class Installation:
         """Return each role's resident memory in MB."""
         return {role: memory_mb(self.pid(role)) for role in ("listen", "web", "work")}
 
-    def command(self, *arguments: str, check: bool = True, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+    def command(
+        self, *arguments: str, check: bool = True, stdin: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
         """Run `radrelay …` over this installation."""
         done = subprocess.run(
             [sys.executable, "-m", "radrelay", *arguments],
@@ -190,7 +192,9 @@ class Installation:
             timeout=300,
         )
         if check and done.returncode != 0:
-            raise AssertionError(f"radrelay {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+            raise AssertionError(
+                f"radrelay {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
+            )
         return done
 
     def http(self, token: str | None = None) -> httpx2.Client:

@@ -6,14 +6,16 @@ import json
 import shutil
 import socket
 import subprocess
+import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
+
 from tests.system.installation import Installation, free_port, until
 
 PLUGINS = Path("/usr/share/orthanc/plugins")
@@ -141,6 +143,63 @@ def orthanc(folder: Path, radrelay: Installation) -> Iterator[Orthanc]:
         yield made
     finally:
         made.stop()
+
+
+class Line:
+    """A TCP line to a server that can be cut and mended."""
+
+    def __init__(self, target: tuple[str, int]) -> None:
+        self.port = free_port()
+        self._target = target
+        self._open: list[socket.socket] = []
+        self._listener: socket.socket | None = None
+
+    def __enter__(self) -> Line:
+        self.mend()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.cut()
+
+    def mend(self) -> None:
+        """Take connections."""
+        self._listener = socket.create_server(("127.0.0.1", self.port))
+        threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
+
+    def cut(self) -> None:
+        """End all connections and take no more."""
+        if self._listener is not None:
+            _hang_up(self._listener)
+        while self._open:
+            _hang_up(self._open.pop())
+
+    def _accept(self, listener: socket.socket) -> None:
+        while True:
+            try:
+                near, _ = listener.accept()
+                far = socket.create_connection(self._target)
+            except OSError:
+                return
+            self._open += [near, far]
+            for source, sink in ((near, far), (far, near)):
+                threading.Thread(target=_pump, args=(source, sink), daemon=True).start()
+
+
+def _pump(source: socket.socket, sink: socket.socket) -> None:
+    try:
+        while data := source.recv(1 << 16):
+            sink.sendall(data)
+    except OSError:
+        pass
+    finally:
+        _hang_up(source)
+        _hang_up(sink)
+
+
+def _hang_up(connection: socket.socket) -> None:
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
+    connection.close()
 
 
 def _answers(port: int) -> bool:

@@ -30,7 +30,9 @@ def test_deleted_study_stays_deleted_after_a_restore(tmp_path: Path) -> None:
         listed = radrelay.study(deleted[0].study)
         assert listed is not None
         radrelay.send("DELETE", f"/api/studies/{listed['id']}")
-        until(lambda: "0 erased" not in radrelay.command("restore", "--check", str(target)).stdout, "keys to be destroyed")
+        until(
+            lambda: "0 erased" not in radrelay.command("restore", "--check", str(target)).stdout, "keys to be destroyed"
+        )
         radrelay.stop()
 
         shutil.rmtree(radrelay.data_dir)

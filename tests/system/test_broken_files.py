@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from pydicom.errors import InvalidDicomError
 from pydicom.filereader import dcmread, read_file_meta_info
+
 from tests.system.installation import Installation, memory_mb, tool, until
 from tests.system.samples import Sample, data_set_of, phantom_files
 from tests.system.test_import_export import parcel_of
@@ -178,7 +179,11 @@ def test_what_is_kept_aside_can_be_looked_into_and_deleted(radrelay: Installatio
     cut.write_bytes(whole.path.read_bytes()[:900])
     radrelay.command("import", str(cut), check=False)
     found = until(
-        lambda: [row for row in radrelay.get("/api/quarantine", limit=500)["quarantined"] if row["file_name"].endswith("cut.dcm")],
+        lambda: [
+            row
+            for row in radrelay.get("/api/quarantine", limit=500)["quarantined"]
+            if row["file_name"].endswith("cut.dcm")
+        ],
         "the cut file in the quarantine",
     )
     assert found[0]["code"] == "malformed"

@@ -14,6 +14,7 @@ from pydicom import Dataset, dcmread
 from pydicom.data import get_testdata_file
 from pydicom.uid import ExplicitVRLittleEndian
 from pynetdicom import AE, _config
+
 from tests.system.installation import Installation, running
 from tests.system.samples import Sample, data_set_of, sample
 
@@ -46,9 +47,7 @@ def radrelay(collection: list[Path], tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture(scope="module")
-def kept(
-    collection: list[Path], radrelay: Installation, tmp_path_factory: pytest.TempPathFactory
-) -> list[Sample]:
+def kept(collection: list[Path], radrelay: Installation, tmp_path_factory: pytest.TempPathFactory) -> list[Sample]:
     """Send a collection, data sets untouched, and return what must be there."""
     samples = distinct([path for path in collection if has_uids(path)], tmp_path_factory.mktemp("distinct"))
     assert len({item.transfer_syntax for item in samples}) >= 5

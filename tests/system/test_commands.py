@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import httpx2
+
 from tests.system.installation import Installation, tool, until
 from tests.system.samples import Sample, data_set_of, phantom_files
 

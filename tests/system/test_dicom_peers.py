@@ -9,11 +9,11 @@ import pytest
 from pydicom import Dataset, dcmread
 from pynetdicom import AE, evt
 from pynetdicom.sop_class import StorageCommitmentPushModel  # type: ignore[attr-defined]
+
+from radrelay.dicom.phantoms import KINDS
 from tests.system.installation import Installation, keys, tool, until
 from tests.system.peers import Storescp
 from tests.system.samples import Sample, answers, changed, data_set_of, digests, phantom_files, received
-
-from radrelay.dicom.phantoms import KINDS
 
 NAMES = {
     "Müller^Jürgen": ("M*ller*", "müll*", "MUELLER*"),
@@ -26,7 +26,8 @@ NAMES = {
 def sent(radrelay: Installation, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Sample]]:
     """Send a phantom study of each kind, one by storescu, the others by dcmsend."""
     folder = tmp_path_factory.mktemp("phantoms")
-    made = {kind: phantom_files(folder / kind, kind, seed=seed, size=128) for seed, kind in enumerate(KINDS)}
+    made: dict[str, list[Sample]] = {}
+    made |= {kind: phantom_files(folder / kind, kind, seed=seed, size=128) for seed, kind in enumerate(KINDS)}
     tool("storescu", "-aec", "RADRELAY", "+sd", "localhost", radrelay.dicom_port, folder / "ct-head")
     for kind in KINDS[1:]:
         tool("dcmsend", "-aec", "RADRELAY", "+sd", "localhost", radrelay.dicom_port, folder / kind)

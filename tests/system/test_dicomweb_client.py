@@ -13,10 +13,10 @@ import pytest
 from dicomweb_client import DICOMwebClient
 from pydicom import Dataset, dcmread
 from requests import Session
-from tests.system.installation import Installation
-from tests.system.samples import Sample, data_set_of, digests, phantom_files, sample
 
 from radrelay.dicom import phantoms
+from tests.system.installation import Installation
+from tests.system.samples import Sample, data_set_of, digests, phantom_files, sample
 
 DICOM = "application/dicom"
 JSON = "application/dicom+json"
@@ -29,9 +29,7 @@ def client(radrelay: Installation) -> DICOMwebClient:
     session = Session()
     session.trust_env = False
     session.headers["Authorization"] = f"Bearer {radrelay.token}"
-    made = DICOMwebClient(f"{radrelay.base}/dicom-web", session=session)
-    session.headers.pop("Host", None)  # it leaves out the port, which would then be missing in addresses, too
-    return made
+    return DICOMwebClient(f"{radrelay.base}/dicom-web", session=session)
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +60,7 @@ def test_client_retrieves_study_series_and_instance(client: DICOMwebClient, stor
     one = stored[0]
     for found in (client.retrieve_study(one.study), client.retrieve_series(one.study, one.series)):
         assert {str(data_set.SOPInstanceUID) for data_set in found} == {item.sop for item in stored}
-    found = client.retrieve_instance(one.study, one.series, one.sop)
-    assert found == dcmread(one.path)
+    assert client.retrieve_instance(one.study, one.series, one.sop) == dcmread(one.path)
 
 
 def test_client_reads_metadata_frames_and_bulk_data(client: DICOMwebClient, stored: list[Sample]) -> None:

@@ -11,16 +11,16 @@ import httpx2
 import pytest
 import sqlalchemy as sa
 from pydicom import dcmread
-from tests.system.house import House, open_house
-from tests.system.installation import keys, tool
-from tests.system.peers import Storescp
-from tests.system.samples import Sample, answers, phantom_files
 
 from radrelay.archive.models import Instance
 from radrelay.storage.keystore import KeyDestroyed
 from radrelay.storage.models import LandingRecord, Pack
 from radrelay.storage.packs import PackRef
 from radrelay.storage.segments import RecordLocation
+from tests.system.house import House, open_house
+from tests.system.installation import keys, tool
+from tests.system.peers import Storescp
+from tests.system.samples import Sample, answers, phantom_files
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)

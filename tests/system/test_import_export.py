@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 from pydicom import dcmread
-from tests.system.installation import Installation, running, tool, until
-from tests.system.samples import data_set_of, digests, phantom_files, sample
 
 from radrelay.dicom.phantoms import KINDS
+from tests.system.installation import Installation, running, tool, until
+from tests.system.samples import data_set_of, digests, phantom_files, sample
 
 
 def parcel_of(radrelay: Installation, name: str) -> dict[str, Any]:
@@ -85,7 +85,9 @@ def test_upload_shows_progress_and_arrives(radrelay: Installation, tmp_path: Pat
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as made:
         for item in samples[:2]:
             made.write(item.path, item.path.name)
-    files = {"study.zip": archive.read_bytes()} | {f"more/{item.path.name}": item.path.read_bytes() for item in samples[2:]}
+    files = {"study.zip": archive.read_bytes()} | {
+        f"more/{item.path.name}": item.path.read_bytes() for item in samples[2:]
+    }
     with radrelay.http() as http:
         number = http.post("/api/parcels", json={"name": "upload 33"}).json()["id"]
         sent = 0
@@ -94,7 +96,9 @@ def test_upload_shows_progress_and_arrives(radrelay: Installation, tmp_path: Pat
             assert answer.status_code == 200, answer.text
             assert answer.json()["size"] == len(content)
             sent += len(content)
-            until(lambda: http.get(f"/api/parcels/{number}").json()["bytes_received"] == sent, "the progress to show it")
+            until(
+                lambda: http.get(f"/api/parcels/{number}").json()["bytes_received"] == sent, "the progress to show it"
+            )
         assert http.post(f"/api/parcels/{number}/done").status_code == 202
     listed = radrelay.wait_study(samples[0].study, len(samples))
     parcel = parcel_of(radrelay, "upload 33")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import random
+import socket
 import threading
 import time
 from collections import Counter
@@ -11,8 +13,14 @@ from pathlib import Path
 import pytest
 from pydicom import dcmread
 from pynetdicom import AE
+
 from tests.system.installation import Installation, InVain, until
 from tests.system.samples import Sample, data_set_of, phantom_files
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # pynetdicom leaves the socket of a broken association
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 EXPLICIT = "1.2.840.10008.1.2.1"
 
@@ -30,6 +38,7 @@ class Sender(threading.Thread):
     def run(self) -> None:
         while self.waiting and time.monotonic() < self._deadline:
             self._associate()
+            gc.collect()
             time.sleep(0.3)
 
     def _associate(self) -> None:
@@ -129,8 +138,6 @@ def test_supervisor_killed_and_started_again(tmp_path: Path) -> None:
 
 
 def listening(radrelay: Installation) -> bool:
-    import socket
-
     for port in (radrelay.web_port, radrelay.dicom_port):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:

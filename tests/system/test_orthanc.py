@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from radrelay.dicom.phantoms import Kind
 from tests.system.installation import Installation, tool, until
 from tests.system.peers import Orthanc, orthanc
 from tests.system.samples import Sample, data_set_of, digests, phantom_files
-
-from radrelay.dicom.phantoms import Kind
 
 
 @pytest.fixture(scope="module")
@@ -87,9 +87,7 @@ def test_delivery_brings_the_study_with_a_receipt_for_each_object(
     samples = put(radrelay, tmp_path, "ct-chest", 23, 6)
     listed = radrelay.study(samples[0].study)
     assert listed is not None
-    asked = radrelay.send(
-        "POST", "/api/deliveries", {"study_id": listed["id"], "destination_id": destination["id"]}
-    )
+    asked = radrelay.send("POST", "/api/deliveries", {"study_id": listed["id"], "destination_id": destination["id"]})
     until(lambda: delivery(radrelay, asked["id"])["state"] == "done", "the delivery to end")
     ended = delivery(radrelay, asked["id"])
     assert (ended["sent"], ended["failed"], ended["total"]) == (6, 0, 6)
@@ -105,9 +103,7 @@ def test_delivery_waits_for_orthanc_and_survives_a_killed_worker(
     listed = radrelay.study(samples[0].study)
     assert listed is not None
     pacs.stop()
-    asked = radrelay.send(
-        "POST", "/api/deliveries", {"study_id": listed["id"], "destination_id": destination["id"]}
-    )
+    asked = radrelay.send("POST", "/api/deliveries", {"study_id": listed["id"], "destination_id": destination["id"]})
     waiting = until(lambda: (d := delivery(radrelay, asked["id"]))["attempts"] >= 1 and d["error"] and d, "a first try")
     assert waiting["state"] in ("waiting", "running", "queued", "active"), waiting["state"]
     assert waiting["sent"] == 0
@@ -128,7 +124,9 @@ def test_orthanc_sends_by_stow_and_fetches_by_wado(radrelay: Installation, pacs:
         assert data_set_of(radrelay.object(item.study, item.series, item.sop)) == item.data_set
 
     others = put(radrelay, tmp_path / "here", "mr-head", 26, 3)
-    found = pacs.post("/dicom-web/servers/radrelay/qido", {"Uri": "/studies", "Arguments": {"StudyInstanceUID": others[0].study}})
+    found = pacs.post(
+        "/dicom-web/servers/radrelay/qido", {"Uri": "/studies", "Arguments": {"StudyInstanceUID": others[0].study}}
+    )
     assert len(found) == 1
     pacs.post("/dicom-web/servers/radrelay/retrieve", {"Resources": [{"Study": others[0].study}], "Synchronous": True})
     assert same(pacs, others)

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -23,16 +24,17 @@ from radrelay import __version__, logs
 from radrelay.app.core import Core, open_core
 from radrelay.app.restored import replay_deletions
 from radrelay.app.rows import dump_rows, load_rows
-from radrelay.errors import Conflict, Invalid, RadrelayError
+from radrelay.archive.models import Instance
+from radrelay.errors import Conflict, Invalid, Misconfigured, NotFound, RadrelayError, Unavailable
 from radrelay.intake.unpacking import read_record
 from radrelay.settings import Settings
-from radrelay.storage.durable_files import sync_directory
+from radrelay.storage.durable_files import write_durably
 from radrelay.storage.ids import new_id
 from radrelay.storage.keystore import KeyDestroyed
-from radrelay.storage.models import Erasure, LandingCursor, LandingRecord, Pack
+from radrelay.storage.models import Erasure, LandingCursor, LandingRecord, OutboxEvent, Pack
 from radrelay.storage.objectstore import LocalObjects, ObjectMissing, Objects, open_objects
 from radrelay.storage.packs import PackRef, PackStore
-from radrelay.storage.segments import RecordLocation, SegmentLog
+from radrelay.storage.segments import RecordDamaged, RecordGone, RecordLocation, SegmentGone, SegmentLog
 
 FORMAT = 1
 PIECE = 8 << 20
@@ -51,6 +53,30 @@ class NotEmpty(Conflict):
     """A backup is restored into an installation that holds no studies; this one does."""
 
     code = "not-empty"
+
+
+class BackupOfAnother(Conflict):
+    """The folder holds the backup of another installation; choose another one."""
+
+    code = "backup-of-another"
+
+
+class BackupIncomplete(Unavailable):
+    """Objects were packed and deleted all the time while they were copied; try again."""
+
+    code = "backup-incomplete"
+
+
+class NoInstallation(NotFound):
+    """There is no installation in this data directory."""
+
+    code = "no-installation"
+
+
+class KeysLost(Misconfigured):
+    """The key store lacks the keys of this backup."""
+
+    code = "keys-lost"
 
 
 class Stored(msgspec.Struct, frozen=True):
@@ -76,6 +102,7 @@ class Manifest(msgspec.Struct, frozen=True):
     rows: Stored
     packs: tuple[Stored, ...]
     records: tuple[Stored, ...]
+    lost: tuple[uuid.UUID, ...] = ()  # packs and landing records that rows name and that could not be read
 
 
 @dataclass(frozen=True)
@@ -91,13 +118,18 @@ class Findings:
 def backup(settings: Settings, target: Path) -> int:
     """Write a backup while the roles run; returns the exit code."""
     logs.configure(settings.log.model_copy(update={"level": "warning"}), "command", None)
+    if not (settings.keys_dir / "keyring.json").exists():
+        raise NoInstallation(f"there is no installation in {settings.data_dir.absolute()}; see RADRELAY_DATA_DIR")
     core = open_core(settings)
     try:
+        _pack_pending(core)
         manifest = write_backup(core, target)
         Console().print(f"{len(manifest.packs)} packs, {len(manifest.records)} landed objects, kept in {target}")
+        for lost in manifest.lost:
+            Console().print(f"cannot be read, and is not in the backup: {lost}")
         if settings.keys.mirror is None:
             Console().print("keys.mirror is not set: without the key store this backup cannot be read")
-        return 0
+        return 1 if manifest.lost else 0
     finally:
         core.close()
 
@@ -106,7 +138,9 @@ def restore(settings: Settings, source: Path, *, check: bool) -> int:
     """Check a backup, or restore it into an installation without studies; returns the exit code."""
     logs.configure(settings.log.model_copy(update={"level": "warning"}), "command", None)
     manifest = read_manifest(source)
-    if not check and not (settings.keys_dir / "keyring.json").exists():
+    if not (settings.keys_dir / "keyring.json").exists():
+        if check:
+            raise NoInstallation(f"there is no installation in {settings.data_dir.absolute()} to check the backup with")
         settings.keys_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         shutil.copyfile(source / "keyring.json", settings.keys_dir / "keyring.json")
     core = open_core(settings)
@@ -126,30 +160,71 @@ def restore(settings: Settings, source: Path, *, check: bool) -> int:
         core.close()
 
 
+def _pack_pending(core: Core) -> None:
+    """Pack what has landed: a copy of a landing record is readable only until the record is packed."""
+    from radrelay.archive.compaction import Compactor  # noqa: PLC0415 -- brings the codecs
+    from radrelay.archive.reader import InstanceReader  # noqa: PLC0415
+
+    with core.database.read() as session:
+        landed = sa.select(Instance.organisation_id, Instance.study_id).where(Instance.record_id.is_not(None))
+        studies = session.execute(landed.distinct()).all()
+    with ThreadPoolExecutor(2) as executor:
+        reader = InstanceReader(core.database, core.clock, core.segments, core.packs)
+        compactor = Compactor(core.database, core.clock, reader, core.packs, core.keys, executor)
+        for organisation_id, study_id in studies:
+            compactor.compact_study(organisation_id, study_id)
+
+
 def write_backup(core: Core, target: Path) -> Manifest:
-    """Write a backup into `target`; raises `OSError` and `RadrelayError` as they come, leaving the older one whole."""
+    """Write a backup into `target`; raises `OSError` and `RadrelayError` as they come, leaving the older one whole.
+
+    Raises
+    ------
+    BackupOfAnother
+        Another installation's backup is there.
+    BackupIncomplete
+        Objects moved all the time while they were copied.
+    """
+    _refuse_another(core, target)
     target.mkdir(parents=True, exist_ok=True, mode=0o700)
     records_store = _store(core, target / "records")
     rows_store = _store(core, target / "rows")
+    before: frozenset[uuid.UUID] | None = None
     for _ in range(ROUNDS):
         rows_id = new_id()
         writer = rows_store.create(rows_id, NOBODY)
         packs, landed = dump_rows(core.database, writer.add)
-        info = writer.finish(b"")
-        rows = _stored(info.ref)
-        if _copy_packs(core, packs, target / "packs") or not _still_named(core, packs, target / "packs"):
-            break
-    records = [stored for row in landed if (stored := _copy_record(core, records_store, row)) is not None]
-    manifest = Manifest(FORMAT, __version__, core.clock.now(), rows, tuple(packs), tuple(records))
-    shutil.copyfile(core.settings.keys_dir / "keyring.json", target / "keyring.json")
-    fresh = target / "manifest.json.new"
-    fresh.write_bytes(msgspec.json.encode(manifest))
-    fresh.replace(target / "manifest.json")
-    sync_directory(target)
+        rows = _stored(writer.finish(b"").ref)
+        copies = [_copy_record(core, records_store, row) for row in landed]
+        lost = _copy_packs(core, packs, target / "packs")
+        lost |= {uuid.UUID(str(row["record_id"])) for row, copy in zip(landed, copies, strict=True) if copy is None}
+        if not lost or lost == before:
+            break  # else something was packed or deleted since the rows were read: they name what is gone
+        before = lost
+        rows_store.delete(rows.name)
+        core.keys.destroy([rows_id])
+    else:
+        raise BackupIncomplete
+    packs = [stored for stored in packs if stored.id not in lost]
+    records = [copy for copy in copies if copy is not None]
+    manifest = Manifest(
+        FORMAT, __version__, core.clock.now(), rows, tuple(packs), tuple(records), tuple(sorted(lost, key=str))
+    )
+    write_durably(target / "keyring.json", (core.settings.keys_dir / "keyring.json").read_bytes())
+    write_durably(target / "manifest.json", msgspec.json.encode(manifest))
     _remove_unnamed(target / "packs", {stored.name for stored in packs})
     _remove_unnamed(target / "rows", {rows.name})
     _remove_unnamed(target / "records", {stored.name for stored in records})
     return manifest
+
+
+def _refuse_another(core: Core, target: Path) -> None:
+    """Raise `BackupOfAnother` when what is in `target` cannot be read with this installation's keys."""
+    if not (target / "manifest.json").exists():
+        return
+    rows = read_manifest(target).rows
+    if core.keyring.pack_name(rows.id) != rows.name:
+        raise BackupOfAnother(f"{target} holds the backup of another installation; choose another folder")
 
 
 def read_manifest(source: Path) -> Manifest:
@@ -178,7 +253,10 @@ def check_backup(core: Core, source: Path, manifest: Manifest) -> Findings:
                 whole[folder] += 1
             except KeyDestroyed:
                 if folder == "rows":
-                    raise
+                    raise KeysLost(
+                        f"the key store in {core.settings.keys_dir} lacks the keys of this backup; put "
+                        "study-keys.sqlite there from keys.mirror, or from where you keep its copy"
+                    ) from None
                 erased += 1
             except (RadrelayError, OSError):
                 damaged.append(f"{folder}/{stored.name}")
@@ -207,29 +285,19 @@ def _stored(ref: PackRef) -> Stored:
     return Stored(ref.pack_id, ref.name, ref.plain_bytes, ref.toc_offset, ref.toc_length)
 
 
-def _copy_packs(core: Core, packs: Sequence[Stored], folder: Path) -> bool:
-    """Copy packs that are not there yet; false if one was gone already."""
+def _copy_packs(core: Core, packs: Sequence[Stored], folder: Path) -> frozenset[uuid.UUID]:
+    """Copy packs that are not there yet; returns the ids of those that are gone."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     source, target = open_objects(core.settings), LocalObjects(folder)
     present = {name for name, _, _ in target.names()}
-    whole = True
+    gone: set[uuid.UUID] = set()
     for stored in packs:
         if stored.name not in present:
             try:
                 _copy_object(source, target, stored.name)
             except ObjectMissing:
-                whole = False
-    return whole
-
-
-def _still_named(core: Core, packs: Sequence[Stored], folder: Path) -> bool:
-    """Say whether a pack that could not be copied is still named by a row: then another round is due."""
-    present = {name for name, _, _ in LocalObjects(folder).names()}
-    missing = [stored.id for stored in packs if stored.name not in present]
-    if not missing:
-        return False
-    with core.database.read() as session:
-        return session.scalar(sa.select(Pack.id).where(Pack.id.in_(missing)).limit(1)) is None
+                gone.add(stored.id)
+    return frozenset(gone)
 
 
 def _copy_object(source: Objects, target: Objects, name: str) -> None:
@@ -253,24 +321,37 @@ def _pieces(source: Objects, name: str) -> Iterator[bytes]:
 
 
 def _copy_record(core: Core, store: PackStore, row: Mapping[str, object]) -> Stored | None:
-    """Copy what a landing record holds, under a key of its own; none if it was erased meanwhile."""
+    """Copy what a landing record holds, under a key of its own; none if it was erased meanwhile.
+
+    Every backup's copy has the same key, which is destroyed with the record.
+    """
     location = RecordLocation(**row)  # type: ignore[arg-type]  # the columns of landing_record
     record = read_record(core.segments, location)
     if record is None:
         return None
-    writer = store.create(location.record_id, NOBODY)
+    try:
+        writer = store.create(location.record_id, NOBODY)
+    except Conflict:
+        try:
+            writer = store.again(location.record_id)
+        except KeyDestroyed:
+            return None
     try:
         for piece in core.segments.stream(location):
             writer.add(piece)
         return _stored(writer.finish(msgspec.msgpack.encode((record.envelope, len(record.head)))).ref)
-    except RadrelayError:
+    except (RecordGone, SegmentGone, RecordDamaged):
         writer.abort()
         return None
+    except BaseException:
+        writer.abort()
+        raise
 
 
 def _land_again(core: Core, store: PackStore, records: Sequence[Stored]) -> None:
     """Append landed objects to a log of their own and let their rows point there."""
-    log = SegmentLog.open(core.settings.landing_dir / OWNER, OWNER, core.keyring, core.settings.storage)
+    restored: set[uuid.UUID] = set()
+    log = SegmentLog.open(core.settings.landing_dir, OWNER, core.keyring, core.settings.storage)
     try:
         for stored in records:
             try:
@@ -282,6 +363,7 @@ def _land_again(core: Core, store: PackStore, records: Sequence[Stored]) -> None
                 location = writer.finish(envelope, head).location
             except KeyDestroyed:
                 continue
+            restored.add(stored.id)
             with core.database.write() as session:
                 session.execute(
                     sa.update(LandingRecord)
@@ -290,7 +372,16 @@ def _land_again(core: Core, store: PackStore, records: Sequence[Stored]) -> None
                 )
     finally:
         log.close()
+    _forget_records(core, restored)
     _skip_index(core)
+
+
+def _forget_records(core: Core, restored: Collection[uuid.UUID]) -> None:
+    """Remove the rows of landing records that were not restored: they name places in segments that are no more."""
+    with core.database.write() as session:
+        gone = [known for known in session.scalars(sa.select(LandingRecord.id)) if known not in restored]
+        for start in range(0, len(gone), 500):
+            session.execute(sa.delete(LandingRecord).where(LandingRecord.id.in_(gone[start : start + 500])))
 
 
 def _skip_index(core: Core) -> None:
@@ -309,6 +400,8 @@ def _skip_index(core: Core) -> None:
                 LandingCursor(owner=OWNER, segment=info.number, epoch=info.epoch, position=position, finished=finished)
             )
         session.execute(sa.delete(Erasure).where(Erasure.done_at.is_not(None)))
+        # The records of durable work are not in a backup: what was handed over is handed over again.
+        session.execute(sa.update(OutboxEvent).values(taken_at=None))
 
 
 def _remove_unnamed(folder: Path, named: set[str]) -> None:

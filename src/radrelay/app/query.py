@@ -20,6 +20,7 @@ from radrelay.archive.instances import alive, find_instances
 from radrelay.archive.models import Instance, Study
 from radrelay.archive.reader import InstanceReader
 from radrelay.errors import Forbidden, OutOfResources
+from radrelay.intake.models import Quarantined
 from radrelay.network.ports import Element, ElementValue, Key, Node, Peer, Query, Reference
 from radrelay.network.query_provider import LEVELS, UNIQUE_KEYS, IdentifierMismatch
 from radrelay.routing.destinations import find_by_ae_title
@@ -136,6 +137,12 @@ class ArchiveQuery:
                     )
                 )
                 kept |= {row.sop_uid for row in rows if row.sop_class_uid == wanted[row.sop_uid]}
+                aside = sa.select(Quarantined.sop_uid).where(
+                    Quarantined.organisation_id == self._organisation_id,
+                    Quarantined.sop_uid.in_(uids[start : start + 500]),
+                    Quarantined.released_at.is_(None),
+                )
+                kept -= set(session.scalars(aside))  # the sender's own may be what is kept aside, and goes from there
         return kept
 
     def _principal(self, peer: Peer) -> Principal:

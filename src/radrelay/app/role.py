@@ -24,6 +24,7 @@ from radrelay.storage.models import NodeState
 log = structlog.get_logger(__name__)
 
 BEAT_S = 5.0
+PARENT = "RADRELAY_SERVED_BY"  # process id of the `radrelay serve` that started this role
 ALIVE = timedelta(seconds=20)
 
 
@@ -71,12 +72,17 @@ def beats(database: Database) -> list[Beat]:
 
 def _beat(core: Core, name: str, stop: threading.Event) -> None:
     node = socket.gethostname()
+    parent = os.environ.get(PARENT)
     key = f"role/{name}/{node}"[:64]
     while not stop.is_set():
+        if parent is not None and str(os.getppid()) != parent:
+            log.error("`radrelay serve` was killed; this role ends, so that the next one finds its ports free")
+            stop.set()
+            return
         value = msgspec.msgpack.encode(Beat(name, node, os.getpid(), core.clock.now()))
         try:
             with core.database.write() as session:
                 session.merge(NodeState(name=key, value=value))
-        except RadrelayError as error:
-            log.warning("no sign of life could be written", reason=error.code)
+        except (RadrelayError, sa.exc.SQLAlchemyError) as error:  # two roles of one name may write at once
+            log.warning("no sign of life could be written", error=type(error).__name__)
         stop.wait(BEAT_S)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import urllib.error
 import urllib.request
@@ -15,9 +16,10 @@ from radrelay import logs
 from radrelay.app.core import Core, open_core
 from radrelay.app.demo import load_samples
 from radrelay.app.prepare import Prepared, prepare
+from radrelay.app.role import PARENT
 from radrelay.app.supervise import Supervisor
 from radrelay.archive.models import Study
-from radrelay.settings import Settings
+from radrelay.settings import Settings, config_file
 
 ROLES = ("listen", "web", "work")
 
@@ -31,18 +33,24 @@ def serve(settings: Settings, *, demo: bool) -> int:
     text = _greeting(core, prepared)
     fresh = demo and _is_empty(core)
     core.close()
-    environment = {"RADRELAY_DATA_DIR": str(settings.data_dir.resolve())}
+    environment = {
+        "RADRELAY_DATA_DIR": str(settings.data_dir.resolve()),
+        PARENT: str(os.getpid()),
+    }
+    if config_file().is_file():  # it may be what named the data directory, and is sought beside that otherwise
+        environment["RADRELAY_CONFIG"] = str(config_file().resolve())
     supervisor = Supervisor(ROLES, environment)
     return supervisor.run(_when_ready(settings, text, load=fresh))
 
 
 def _when_ready(settings: Settings, text: str, *, load: bool) -> Callable[[], bool]:
     """Return what is called until the pages answer: it then shows the greeting and loads the samples."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy does not know our loopback
     address = f"http://{_reachable(settings.web.host)}:{settings.web.port}/healthz"
 
     def ready() -> bool:
         try:
-            with urllib.request.urlopen(address, timeout=1):
+            with opener.open(address, timeout=1):
                 pass
         except (urllib.error.URLError, OSError):
             return False

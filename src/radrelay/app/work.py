@@ -39,7 +39,7 @@ from radrelay.routing.jobs import DeliveryWork
 from radrelay.settings import Settings
 from radrelay.storage import outbox
 from radrelay.storage.durable import DurableWork, Job
-from radrelay.storage.models import Pack
+from radrelay.storage.models import Erasure, Pack
 from radrelay.storage.outbox import Event
 
 log = structlog.get_logger(__name__)
@@ -48,6 +48,7 @@ EXPIRE_S = 10.0
 COMPLETE_S = 1.0
 DISPATCH_S = 0.5
 SWEEP_S = 120.0
+AGAIN_S = 5.0
 AUDIT_S = 3600.0
 FORGET_LOGINS = timedelta(days=2)
 FORGET_EVENTS = timedelta(days=7)
@@ -72,6 +73,7 @@ class Workshop:
     watcher: FolderWatcher
     upkeep: LandingUpkeep
     parcels: Parcels
+    sender: DeliveryWork
 
 
 def open_workshop(core: Core) -> Workshop:
@@ -115,6 +117,7 @@ def open_workshop(core: Core) -> Workshop:
         watcher=FolderWatcher(core.database, landing, book, parcels),
         upkeep=LandingUpkeep(core.database, core.segments),
         parcels=parcels,
+        sender=sender,
     )
 
 
@@ -139,9 +142,9 @@ def serve(core: Core, stop: threading.Event) -> None:
     shop = open_workshop(core)
     shop.durable.launch()
     threads = [
-        threading.Thread(target=shop.indexer.run, args=(stop,), name="indexer"),
-        threading.Thread(target=shop.upkeep.run, args=(stop,), name="upkeep"),
-        threading.Thread(target=shop.watcher.run, args=(stop,), name="watcher"),
+        _kept_up("indexer", stop, shop.indexer.run),
+        _kept_up("upkeep", stop, shop.upkeep.run),
+        _kept_up("watcher", stop, shop.watcher.run),
         _loop("dispatch", DISPATCH_S, stop, lambda: _dispatch(shop)),
         _loop("complete", COMPLETE_S, stop, lambda: _complete(core)),
         _loop("expire", EXPIRE_S, stop, lambda: _expire(shop)),
@@ -155,6 +158,20 @@ def serve(core: Core, stop: threading.Event) -> None:
         thread.join(10)
     shop.durable.close()
     shop.landing.close()
+
+
+def _kept_up(name: str, stop: threading.Event, body: Callable[[threading.Event], object]) -> threading.Thread:
+    """Return a thread that runs `body` until `stop` is set; one that breaks off is begun again."""
+
+    def run() -> None:
+        while not stop.is_set():
+            try:
+                body(stop)
+            except Exception:  # why: without it objects would land and never be shown, or the disk fill up, in silence
+                log.exception("work broke off; it is begun again", thread=name)
+                stop.wait(AGAIN_S)
+
+    return threading.Thread(target=run, name=name)
 
 
 def _loop(name: str, every_s: float, stop: threading.Event, body: Callable[[], object]) -> threading.Thread:
@@ -208,6 +225,7 @@ def _sweep(shop: Workshop) -> None:
         except RadrelayError as error:
             log.warning("study waits for compaction", study_id=str(study_id), reason=error.code)
     shop.parcels.sweep()
+    shop.sender.revive()
     _collect(shop.core)
     with shop.core.database.write() as session:
         outbox.forget_taken(session, shop.core.clock.now() - FORGET_EVENTS)
@@ -229,7 +247,9 @@ def _collect(core: Core) -> None:
     if not old:
         return
     with core.database.read() as session:
-        named = set(session.scalars(sa.select(Pack.name)))
+        # Those being written first: a draft becomes a pack in one transaction, never the other way round.
+        named = set(session.scalars(sa.select(Erasure.name).where(Erasure.done_at.is_(None))))
+        named |= set(session.scalars(sa.select(Pack.name)))
     for name in old:
         if name not in named:
             log.info("orphaned pack removed", pack=name)

@@ -90,8 +90,9 @@ class Eraser:
         """Carry out all that stands open. A store that does not answer is tried again by the next call."""
         ledgered = self._carry_into_ledger()
         erased = self._erase_records()
+        destroyed = self._destroy_keys()  # first: rewriting may take minutes
         self._rewrite_packs()
-        destroyed = self._destroy_keys()
+        destroyed += self._destroy_keys()
         freed = self._free_packs()
         self._forget_done()
         with self._database.read() as session:

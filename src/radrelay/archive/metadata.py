@@ -26,6 +26,7 @@ from radrelay.storage.packs import PackRef, PackStore
 BULK_BASE = "/dicom-web"
 CACHE_BYTES = 48 << 20
 MADE_BYTES = 16 << 20
+TRAILING_PADDING = "FFFCFFFC"  # fills a file up behind the pixel data and says nothing
 
 _encode = msgspec.json.Encoder().encode
 
@@ -42,6 +43,7 @@ def header_json(ref: InstanceRef, header: Header | None) -> bytes:
     """Return the DICOM JSON object of one instance from its header, if there is one."""
     base = f"{BULK_BASE}/studies/{ref.study_uid}/series/{ref.series_uid}/instances/{ref.sop_uid}/bulkdata/"
     found = header.to_json(lambda path: base + path) if header is not None else {}
+    found.pop(TRAILING_PADDING, None)
     found.setdefault("00080016", {"vr": "UI", "Value": [ref.sop_class_uid]})
     found.setdefault("00080018", {"vr": "UI", "Value": [ref.sop_uid]})
     found["00083002"] = {"vr": "UI", "Value": [ref.transfer_syntax_uid]}  # available transfer syntax

@@ -149,7 +149,9 @@ class Renditions:
         samples = decode_frame(frame.descriptor, frame.data, frame.bit_offset)
         descriptor = frame.descriptor
         if region is not None:
-            samples = region.cut(samples)
+            # why: the brightness is that of the whole frame, so it is settled before a part is cut out
+            shown = pictures.display_samples(header, descriptor, samples, frame=number - 1, window=window)
+            samples = region.cut(shown if shown.ndim == 3 else np.repeat(shown[..., np.newaxis], 3, axis=2))
             descriptor = replace(descriptor, rows=samples.shape[0], columns=samples.shape[1])
         return pictures.render(
             header,

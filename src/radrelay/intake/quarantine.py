@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from radrelay.archive.arrivals import Arrival, Terms
 from radrelay.archive.discard import bury, discard_records
 from radrelay.archive.indexing import upsert_batch
+from radrelay.archive.locking import lock_archive
 from radrelay.archive.models import Attachment, Source, Study
 from radrelay.clock import Clock
 from radrelay.dicom.dictionary import keyword_of
@@ -123,6 +124,7 @@ class Quarantine:
 
         Raises `QuarantinedUnknown`; `ReleaseRefused` when the index still contradicts it or cannot take it.
         """
+        lock_archive(session)  # else it could expire, and its bytes with it, while it is let in
         row = _row(session, organisation_id, row_id)
         record = read_record(self._reader, _location(session, row))
         source = session.get(Source, row.source_id)
@@ -143,11 +145,13 @@ class Quarantine:
 
     def delete(self, session: Session, organisation_id: uuid.UUID, row_id: uuid.UUID) -> None:
         """Delete the object, in the caller's transaction; its bytes are unreadable soon after."""
+        lock_archive(session)
         self._remove(session, [_row(session, organisation_id, row_id)], "deleted")
 
     def expire(self, limit: int = 500) -> int:
         """Delete what has been kept aside long enough; returns how many."""
         with self._database.write() as session:
+            lock_archive(session)
             query = sa.select(Quarantined).where(
                 Quarantined.ends_at <= self._clock.now(), Quarantined.released_at.is_(None)
             )
@@ -220,7 +224,7 @@ def _recount(session: Session, row: Quarantined, released: Released) -> None:
 
 
 def _row(session: Session, organisation_id: uuid.UUID, row_id: uuid.UUID) -> Quarantined:
-    row = session.get(Quarantined, row_id)
+    row = session.get(Quarantined, row_id, populate_existing=True)
     if row is None or row.organisation_id != organisation_id or row.released_at is not None:
         raise QuarantinedUnknown
     return row

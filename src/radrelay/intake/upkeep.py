@@ -11,7 +11,7 @@ import threading
 import sqlalchemy as sa
 import structlog
 
-from radrelay.errors import Unavailable
+from radrelay.errors import RadrelayError, Unavailable
 from radrelay.storage.database import Database
 from radrelay.storage.models import LandingCursor, LandingRecord
 from radrelay.storage.segments import SegmentReader
@@ -74,5 +74,10 @@ class LandingUpkeep:
 def recover_dead_owners(reader: SegmentReader) -> None:
     """Take over what imports left that were killed; the roles recover their own when they start again."""
     for owner in reader.owners():
-        if owner.startswith(PASSING_OWNERS) and any(not segment.sealed for segment in reader.segments(owner)):
-            reader.recover(owner)
+        if not owner.startswith(PASSING_OWNERS):
+            continue
+        try:
+            if any(not segment.sealed for segment in reader.segments(owner)):
+                reader.recover(owner)
+        except (RadrelayError, OSError) as error:  # one that is damaged must not keep the index waiting
+            log.error("what an import left cannot be recovered", owner=owner, error=str(error))

@@ -100,9 +100,50 @@ class DeliveryWork:
         self._settings = settings
         self._source = source
         self._dialler = dialler
+        self._under_way: set[uuid.UUID] = set()
+        self._stuck: set[uuid.UUID] = set()
 
     def attempt(self, event: Event) -> None:
         """Send what the destination does not have yet; schedule another attempt or end the delivery."""
+        if event.subject_id in self._under_way:  # cancelled and asked for again while an object was being sent
+            self._postpone(event.subject_id)
+            return
+        self._under_way.add(event.subject_id)
+        try:
+            self._attempt(event)
+        finally:
+            self._under_way.discard(event.subject_id)
+
+    def revive(self) -> int:
+        """Try deliveries again that nothing works on, for their worker gave up; returns how many.
+
+        The database or the archive was away for longer than the attempt was tried again. One is met twice before:
+        an attempt that was handed over may not have begun yet.
+        """
+        unattended = sa.or_(
+            Delivery.state == "sending", sa.and_(Delivery.state == "waiting", Delivery.next_attempt_at.is_(None))
+        )
+        with self._database.read() as session:
+            stuck = set(session.scalars(sa.select(Delivery.id).where(unattended))) - self._under_way
+        again, self._stuck = stuck & self._stuck, stuck
+        if again:
+            with self._database.write() as session:
+                session.execute(
+                    sa.update(Delivery)
+                    .where(Delivery.id.in_(again), unattended)
+                    .values(state="waiting", next_attempt_at=self._clock.now())
+                )
+        return len(again)
+
+    def _postpone(self, delivery_id: uuid.UUID) -> None:
+        with self._database.write() as session:
+            session.execute(
+                sa.update(Delivery)
+                .where(Delivery.id == delivery_id, Delivery.state == "waiting")
+                .values(next_attempt_at=self._clock.now() + timedelta(seconds=self._settings.retry_first_s))
+            )
+
+    def _attempt(self, event: Event) -> None:
         begun = self._begin(event.subject_id)
         if begun is None:
             return
@@ -121,7 +162,7 @@ class DeliveryWork:
                             self._record(delivery.id, batch, len(items))
         except ConnectionError as broken:
             error = str(broken)
-        self._end(delivery.id, len(items), error, gone=not items)
+        self._end(delivery.id, items, error)
 
     def _begin(self, delivery_id: uuid.UUID) -> tuple[Delivery, Destination] | None:
         with self._database.write() as session:
@@ -166,34 +207,38 @@ class DeliveryWork:
             delivery = session.get_one(Delivery, delivery_id)
             deliveries.record_receipts(session, self._clock, delivery, receipts, total)
 
-    def _end(self, delivery_id: uuid.UUID, total: int, error: str, *, gone: bool) -> None:
-        now = self._clock.now()
+    def _end(self, delivery_id: uuid.UUID, items: Sequence[DeliveryItem], error: str) -> None:
+        """End the attempt: done once each of `items` is there, whatever was sent of versions that are no more."""
+        now, total, gone = self._clock.now(), len(items), not items
         with self._database.write() as session:
             delivery = session.get_one(Delivery, delivery_id)
             if delivery.state != "sending":
                 return
             deliveries.record_receipts(session, self._clock, delivery, (), total)
             delivery.error = error
-            if not gone and not error and delivery.sent >= total:
+            known = {row.instance_id: receipt_of(row) for row in deliveries.receipts_of(session, delivery_id)}
+            receipts = [known.get(item.instance_id) for item in items]
+            open_ones = [receipt for receipt in receipts if receipt is None or not receipt.kept]
+            hopeless = all(receipt is not None and receipt.final for receipt in open_ones)
+            if not gone and not error and not open_ones:
                 _finish(delivery, "done", now)
-            elif gone or (not error and self._hopeless(delivery)) or self._too_late(delivery, now):
-                delivery.error = error or f"the destination refused {delivery.failed} of {total} objects"
+            elif gone or (not error and hopeless) or self._too_late(delivery, now):
+                delivery.error = error or f"the destination refused {len(open_ones)} of {total} objects"
                 _finish(delivery, "failed", now)
             else:
                 delivery.state = "waiting"
-                delivery.error = error or f"{total - delivery.sent} of {total} objects are not there yet"
+                delivery.error = error or f"{len(open_ones)} of {total} objects are not there yet"
                 delivery.next_attempt_at = now + deliveries.next_pause(delivery.attempts, self._settings)
             log.info("delivery attempt ended", delivery_id=str(delivery_id), state=delivery.state, sent=delivery.sent,
                      total=total, correlation_id=delivery.correlation_id)  # fmt: skip
 
-    def _hopeless(self, delivery: Delivery) -> bool:
-        with self._database.read() as session:
-            rows = session.scalars(sa.select(DeliveryReceipt).where(DeliveryReceipt.delivery_id == delivery.id)).all()
-        open_ones = [Receipt(r.instance_id, r.sop_uid, r.status, r.comment, r.transfer_syntax_uid) for r in rows]
-        return all(receipt.kept or receipt.final for receipt in open_ones) and len(open_ones) >= delivery.total
-
     def _too_late(self, delivery: Delivery, now: datetime) -> bool:
         return now - delivery.created_at > timedelta(seconds=self._settings.retry_for_s)
+
+
+def receipt_of(row: DeliveryReceipt) -> Receipt:
+    """Return what a receipt's row says."""
+    return Receipt(row.instance_id, row.sop_uid, row.status, row.comment, row.transfer_syntax_uid)
 
 
 def _finish(delivery: Delivery, state: str, at: datetime) -> None:

@@ -17,11 +17,12 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
 from sqlcipher3 import dbapi2 as sqlcipher
 
-from radrelay.errors import Unavailable
+from radrelay.errors import Misconfigured, Unavailable
 from radrelay.settings import DatabaseSettings
 
 BUSY_TIMEOUT_S = 30.0
@@ -45,11 +46,18 @@ class Database:
         """Open the database of `settings`; `key` (32 bytes) encrypts the embedded one."""
         if settings.url is None:
             return cls(sqlcipher_engine(data_dir / "radrelay.sqlite", key))
-        url = sa.make_url(settings.url)
+        try:
+            url = sa.make_url(settings.url)
+        except sa.exc.ArgumentError as error:
+            raise Misconfigured("database.url cannot be understood; expected postgresql://…") from error
         if url.get_backend_name() == "postgresql":
             url = url.set(drivername="postgresql+psycopg")
-            return cls(sa.create_engine(url, pool_size=settings.pool_size, max_overflow=20, pool_pre_ping=True))
-        raise ValueError(f"database.url must be postgresql://…, not {url.drivername}")
+            return cls(
+                sa.create_engine(
+                    url, pool_size=settings.pool_size, max_overflow=20, pool_pre_ping=True, hide_parameters=True
+                )
+            )
+        raise Misconfigured(f"database.url must be postgresql://…, not {url.drivername}")
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -89,7 +97,13 @@ def sqlcipher_engine(path: Path, key: bytes) -> Engine:
         return connection
 
     engine = sa.create_engine(
-        "sqlite://", module=sqlcipher, creator=connect, poolclass=QueuePool, pool_size=8, max_overflow=32
+        "sqlite://",
+        module=sqlcipher,
+        creator=connect,
+        poolclass=QueuePool,
+        pool_size=8,
+        max_overflow=32,
+        hide_parameters=True,  # they are patients' names; errors are logged
     )
     event.listen(engine, "begin", _begin)
     return engine
@@ -111,6 +125,8 @@ def mapped_errors() -> Iterator[None]:
         raise DatabaseUnavailable(f"the database does not answer: {error}") from error
     except OperationalError as error:
         raise DatabaseUnavailable(f"the database does not answer: {error.orig}") from error
+    except PoolExhausted as error:
+        raise DatabaseUnavailable("every connection to the database is in use") from error
     except DBAPIError as error:
         if error.connection_invalidated:
             raise DatabaseUnavailable(f"the database does not answer: {error.orig}") from error

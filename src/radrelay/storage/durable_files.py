@@ -11,7 +11,9 @@ def write_durably(path: Path, content: bytes, mode: int = 0o600) -> None:
     fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
     handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     try:
-        os.write(handle, content)
+        left = memoryview(content)
+        while left:  # a disk that fills up takes a part, and only says so the next time
+            left = left[os.write(handle, left) :]
         os.fsync(handle)
     finally:
         os.close(handle)

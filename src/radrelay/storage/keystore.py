@@ -71,7 +71,10 @@ class KeyStore:
             url = settings.database.url
             if url is not None:
                 engine = sa.create_engine(
-                    sa.make_url(url).set(drivername="postgresql+psycopg"), pool_size=2, pool_pre_ping=True
+                    sa.make_url(url).set(drivername="postgresql+psycopg"),
+                    pool_size=2,
+                    pool_pre_ping=True,
+                    hide_parameters=True,
                 ).execution_options(schema_translate_map={None: SCHEMA})
                 primary = KeyTables(engine, None)
             else:

@@ -100,6 +100,15 @@ class PackStore:
         name = self._keyring.pack_name(pack_id)
         return PackWriter(self._objects.writer(name), self._keys, pack_id, name, key)
 
+    def again(self, pack_id: UUID) -> PackWriter:
+        """Begin a further copy of a pack under the key that it has; raises `KeyDestroyed`.
+
+        The same bytes must follow as the first time: chunks are sealed by their place alone.
+        """
+        name = self._keyring.pack_name(pack_id)
+        key = self._keys.get(pack_id)
+        return PackWriter(self._objects.writer(name), self._keys, pack_id, name, key, owns_key=False)
+
     def read(self, ref: PackRef, start: int, length: int) -> bytes:
         """Return `length` plain bytes from `start`, verified.
 
@@ -177,8 +186,11 @@ class PackStore:
 class PackWriter:
     """Writes one pack as a stream; memory stays at two parts whatever its size. For one thread."""
 
-    def __init__(self, out: ObjectWriter, keys: KeyStore, pack_id: UUID, name: str, key: bytes) -> None:
+    def __init__(
+        self, out: ObjectWriter, keys: KeyStore, pack_id: UUID, name: str, key: bytes, *, owns_key: bool = True
+    ) -> None:
         self._out = out
+        self._owns_key = owns_key
         self._keys = keys
         self._pack_id = pack_id
         self._name = name
@@ -218,11 +230,12 @@ class PackWriter:
         return PackInfo(ref, stored_bytes(self._length))
 
     def abort(self) -> None:
-        """Destroy the pack's key and leave no bytes behind; does nothing after `finish`."""
+        """Destroy the pack's key, unless other copies need it, and leave no bytes; does nothing after `finish`."""
         if not self._open:
             return
         self._open = False
-        self._keys.destroy([self._pack_id])
+        if self._owns_key:
+            self._keys.destroy([self._pack_id])
         try:
             self._out.abort()
         except RadrelayError as error:  # its key is gone, and the collector of orphans finds what is left

@@ -20,10 +20,6 @@ from tests.web.conftest import WebSite
 
 DICOM = 'multipart/related; type="application/dicom"'
 ANY_SYNTAX = DICOM + "; transfer-syntax=*"
-SHORT = {
-    "CT_small.dcm": "/studies/1.3.6.1.4.1.5962.1.2.1.20040119072730.12322/series/1.3.6.1.4.1.5962.1.3.1.1.20040119072730.12322"
-    "/instances/1.3.6.1.4.1.5962.1.1.1.1.1.20040119072730.12322"
-}
 
 
 @dataclass(frozen=True)

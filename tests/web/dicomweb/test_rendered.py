@@ -156,11 +156,11 @@ def test_a_film_is_given_as_its_stream_in_ranges(dicomweb: Dicomweb, kept: str) 
 
 @pytest.mark.shared
 def test_every_codec_with_a_picture_renders(dicomweb: Dicomweb, shared_data: Path) -> None:
-    files = [path for path in sorted((shared_data / "codecs").rglob("*.dcm"))][:40]
+    files = sorted((shared_data / "codecs").rglob("*.dcm"))
     for path in files:
         dicomweb.store(path.read_bytes())
     for instance in dicomweb.instances():
         answer = dicomweb.get(f"{instance}/rendered")
         assert answer.status_code in (200, 406, 400), (instance, answer.text)
-        if answer.status_code == 200:
+        if answer.headers["content-type"].startswith("image/"):
             assert picture(answer.content).format == "JPEG"

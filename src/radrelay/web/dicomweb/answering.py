@@ -85,14 +85,15 @@ def unchanged(request: Request, tag: str) -> Response | None:
 def compressed(request: Request, body: bytes, headers: dict[str, str]) -> bytes:
     """Return `body` as gzip if the client takes that, and say so in `headers`."""
     headers["Vary"] = "Accept, Accept-Encoding"
-    if len(body) < SMALL or not _takes_gzip(request.headers.get("accept-encoding", "")):
+    if len(body) < SMALL or not takes_gzip(request):
         return body
     headers["Content-Encoding"] = "gzip"
     return gzip.compress(body, 1, mtime=0)
 
 
-def _takes_gzip(header: str) -> bool:
-    for piece in header.split(","):
+def takes_gzip(request: Request) -> bool:
+    """Say whether the client takes a compressed body (RFC 9110 12.5.3)."""
+    for piece in request.headers.get("accept-encoding", "").split(","):
         name, _, quality = piece.strip().partition(";")
         if name.strip().lower() == "gzip":
             return quality.replace(" ", "").lower() not in ("q=0", "q=0.0", "q=0.00", "q=0.000")

@@ -14,7 +14,7 @@ from radrelay.access import Principal, Right
 from radrelay.archive.metadata import BULK_BASE, version
 from radrelay.archive.recent import Recent
 from radrelay.web.authentication import Authenticated, Services
-from radrelay.web.dicomweb.answering import compressed, multipart, unchanged
+from radrelay.web.dicomweb.answering import compressed, multipart, takes_gzip, unchanged
 from radrelay.web.dicomweb.multipart import Part
 from radrelay.web.dicomweb.native_model import Json, to_xml
 from radrelay.web.dicomweb.negotiation import DICOM_JSON, DICOM_XML, accepted, wants_xml
@@ -66,7 +66,7 @@ def _metadata(request: Request, services: WebServices, principal: Principal, tar
 def _ready_made(request: Request, services: WebServices, reached: Reached, mark: str) -> Response:
     base = base_url(request)
     headers = {"ETag": f'W/"{mark}"'}
-    zipped = "gzip" in request.headers.get("accept-encoding", "")
+    zipped = takes_gzip(request)
     kept = _ready.get((mark, base, zipped))
     if kept is None:
         body = compressed(request, _with_addresses(services, reached, base), headers)

@@ -13,6 +13,7 @@ from radrelay.archive.errors import InstanceNotFound, SeriesNotFound, StudyNotFo
 from radrelay.archive.instances import InstanceRef, find_instances
 from radrelay.archive.models import Instance, Series, Study
 from radrelay.web import trail
+from radrelay.web.authentication import services_of
 from radrelay.web.reach import Reach, ReachedStudy
 from radrelay.web.services import WebServices
 
@@ -99,5 +100,12 @@ def note_view(
 
 
 def base_url(request: Request) -> str:
-    """Return the address under which DICOMweb is reached, for addresses in answers."""
-    return str(request.base_url).rstrip("/") + "/dicom-web"
+    """Return the address under which DICOMweb is reached, for addresses in answers.
+
+    Some clients (dicomweb-client is one) leave the port out of Host; without a proxy, the own port is then meant.
+    """
+    address = request.base_url
+    server = request.scope.get("server")
+    if address.port is None and server and server[1] and not services_of(request).settings.web.behind_proxy:
+        address = address.replace(port=server[1])
+    return str(address).rstrip("/") + "/dicom-web"

@@ -135,13 +135,12 @@ def _objects(request: Request, services: WebServices, principal: Principal, targ
     if single:
         part = _unfit_is_not_acceptable(lambda: part_of(services.reader, *chosen[0]))
         return StreamingResponse(iter(part.content), media_type=part.headers[0][1], headers={"Vary": "Accept"})
+    partial = len(chosen) < len(reached.refs)
+    status, headers = (206, {"Warning": PARTIAL}) if partial else (200, {})
     if len(chosen) == 1:
         part = _unfit_is_not_acceptable(lambda: part_of(services.reader, *chosen[0]))
-        return multipart([part], DICOM)
-    partial = len(chosen) < len(reached.refs)
-    headers = {"Warning": PARTIAL} if partial else {}
-    parts = parts_of(services.reader, chosen, _executor)
-    return multipart(parts, DICOM, status=206 if partial else 200, headers=headers)
+        return multipart([part], DICOM, status=status, headers=headers)
+    return multipart(parts_of(services.reader, chosen, _executor), DICOM, status=status, headers=headers)
 
 
 def _wants_single(ranges: Sequence[Range]) -> bool:

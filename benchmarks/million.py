@@ -12,7 +12,6 @@ from pathlib import Path
 from benchmarks import search, study_rows
 from benchmarks.plan import Plan
 from benchmarks.table import OURS, Aim, Line, line
-
 from radrelay.archive import folding, models, search_index, sort_key
 from radrelay.storage import columns
 
@@ -22,8 +21,8 @@ SHAPING = (search, study_rows, folding, models, search_index, sort_key, columns)
 
 def run(plan: Plan) -> list[Line]:
     """Fill the database if no earlier run has, and ask."""
-    studies = plan.pick(1_000_000, 20_000)
-    folder = plan.cache / f"studies-{studies}-{_shape()}"
+    studies = _studies(plan)
+    folder = _folder(plan)
     ready = folder / "filled"
     if not ready.exists():
         for old in plan.cache.glob(f"studies-{studies}-*"):
@@ -40,6 +39,19 @@ def run(plan: Plan) -> list[Line]:
             lines.append(line(PART, f"{what}, p50", "ms", {OURS: [timing.p50_ms]}))
             lines.append(line(PART, f"{what}, p95", "ms", {OURS: [timing.p95_ms]}, Aim(search.LIMIT_MS, below=True)))
     return plan.tell(lines)
+
+
+def is_filled(plan: Plan) -> bool:
+    """Return whether an earlier run has filled the database, which takes some four minutes."""
+    return (_folder(plan) / "filled").exists()
+
+
+def _studies(plan: Plan) -> int:
+    return plan.pick(1_000_000, 20_000)
+
+
+def _folder(plan: Plan) -> Path:
+    return plan.cache / f"studies-{_studies(plan)}-{_shape()}"
 
 
 def _shape() -> str:

@@ -35,9 +35,9 @@ def settings_in(folder: Path) -> Settings:
 class House:
     """One installation under test."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, *, start: bool = True) -> None:
         self.core = core
-        self.prepared: Prepared = prepare(core, leading=True)
+        self.prepared: Prepared = prepare(core, leading=start)
         self.executor = ThreadPoolExecutor(1)
         self.reader = InstanceReader(core.database, core.clock, core.segments, core.packs)
         self.compactor = Compactor(core.database, core.clock, self.reader, core.packs, core.keys, self.executor)
@@ -88,10 +88,10 @@ class House:
 
 
 @contextmanager
-def house(settings: Settings) -> Iterator[House]:
-    """Open an installation."""
+def house(settings: Settings, *, start: bool = True) -> Iterator[House]:
+    """Open an installation, as `radrelay serve` starts it or as one of its roles does."""
     core = open_core(settings)
-    opened = House(core)
+    opened = House(core, start=start)
     try:
         yield opened
     finally:

@@ -82,6 +82,7 @@ def test_object_that_is_packed_after_the_backup_is_in_it_as_a_pack(tmp_path: Pat
         there.land(ct_file(ONE))
         before = there.contents()
         assert backups.backup(settings, tmp_path / "backup") == 0
+        assert read_manifest(tmp_path / "backup").records == ()
         there.compact()
     lose(tmp_path)
     assert backups.restore(settings, tmp_path / "backup", check=False) == 0

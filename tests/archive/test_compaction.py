@@ -24,6 +24,7 @@ from radrelay.dicom.part10 import parse_preamble
 from radrelay.storage.ids import new_id
 from radrelay.storage.models import Erasure, Pack
 from radrelay.storage.packs import KeyDestroyed, PackStore
+from radrelay.storage.segments import RecordLocation
 from tests.archive.house import WHEEL, House, data_set_of, house, slices, wheel_file
 
 __all__ = ["house"]
@@ -233,6 +234,15 @@ def test_a_damaged_object_is_left_where_it_lies_and_its_neighbours_move(house: H
     house.bring(slices(3))
     with house.site.database.write() as session:
         session.execute(sa.update(Instance).where(Instance.number == 2).values(sha256=bytes(32)))
+    assert house.compact() == 2
+    assert (house.landed(), len(house.packs())) == (1, 1)
+
+
+def test_an_object_whose_bytes_are_gone_does_not_hinder_its_neighbours(house: House) -> None:
+    house.bring(slices(3))
+    place = house.refs()[1].place
+    assert isinstance(place, RecordLocation)
+    house.site.parts.segments.erase(place)
     assert house.compact() == 2
     assert (house.landed(), len(house.packs())) == (1, 1)
 

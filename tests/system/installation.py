@@ -184,6 +184,7 @@ class Installation:
         """Run `radrelay …` over this installation."""
         done = subprocess.run(
             [sys.executable, "-m", "radrelay", *arguments],
+            check=False,
             env={**self.environment(), "COLUMNS": "400"},
             cwd=self.folder,
             capture_output=True,
@@ -276,6 +277,7 @@ def tool(*arguments: object, check: bool = True, timeout: float = 180) -> subpro
     """Run a program of dcmtk or the like, without stalls for small packets."""
     done = subprocess.run(
         [str(argument) for argument in arguments],
+        check=False,
         env={**os.environ, "TCP_NODELAY": "1"},
         capture_output=True,
         text=True,

@@ -128,16 +128,17 @@ def test_getscu_brings_a_study_a_series_and_an_image(
     samples = sent["mr-head"]
     one = samples[0]
     series = [item for item in samples if item.series == one.series]
+    by_series = (f"StudyInstanceUID={one.study}", f"SeriesInstanceUID={one.series}")
     asked = {
         "STUDY": (samples, (f"StudyInstanceUID={one.study}",)),
-        "SERIES": (series, (f"StudyInstanceUID={one.study}", f"SeriesInstanceUID={one.series}")),
-        "IMAGE": ([one], (f"StudyInstanceUID={one.study}", f"SeriesInstanceUID={one.series}", f"SOPInstanceUID={one.sop}")),
-    }  # fmt: skip
+        "SERIES": (series, by_series),
+        "IMAGE": ([one], (*by_series, f"SOPInstanceUID={one.sop}")),
+    }
     for level, (wanted, pairs) in asked.items():
         folder = tmp_path / level
         folder.mkdir()
-        pairs = (f"QueryRetrieveLevel={level}", *pairs)
-        tool("getscu", "-S", "+B", "-od", folder, *keys(*pairs), "localhost", radrelay.dicom_port)
+        wanted_keys = keys(f"QueryRetrieveLevel={level}", *pairs)
+        tool("getscu", "-S", "+B", "-od", folder, *wanted_keys, "localhost", radrelay.dicom_port)
         assert received(folder) == digests(item.data_set for item in wanted), level
 
 

@@ -135,8 +135,8 @@ def test_good_neighbour_is_kept_and_bad_one_is_named(radrelay: Installation, tmp
         assert answer.status_code == 202, answer.text
         document = answer.json()
         assert {row["00081155"]["Value"][0] for row in document["00081199"]["Value"]} == {good.sop, other.sop}
-        assert len(document["00081198"]["Value"]) == 2
-        assert all(row["00081197"]["Value"][0] for row in document["00081198"]["Value"])
+        assert len(document["0008119A"]["Value"]) == 2
+        assert all(row["00081197"]["Value"][0] for row in document["0008119A"]["Value"])
         answer = http.post("/dicom-web/studies/1.2.3", content=content, headers=headers)
         assert answer.status_code == 409
         answer = http.post("/dicom-web/studies", content=b"x", headers={"Content-Type": "image/png"})

@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import shutil
 import zipfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from pydicom import dcmread
 
@@ -79,6 +81,10 @@ def test_import_of_a_zip_within_a_zip(radrelay: Installation, tmp_path: Path) ->
     assert found == digests(item.data_set for item in samples)
 
 
+def shows(http: httpx2.Client, parcel: str, received: int) -> bool:
+    return bool(http.get(f"/api/parcels/{parcel}").json()["bytes_received"] == received)
+
+
 def test_upload_shows_progress_and_arrives(radrelay: Installation, tmp_path: Path) -> None:
     samples = phantom_files(tmp_path / "files", "ct-chest", seed=33)
     archive = tmp_path / "study.zip"
@@ -96,9 +102,7 @@ def test_upload_shows_progress_and_arrives(radrelay: Installation, tmp_path: Pat
             assert answer.status_code == 200, answer.text
             assert answer.json()["size"] == len(content)
             sent += len(content)
-            until(
-                lambda: http.get(f"/api/parcels/{number}").json()["bytes_received"] == sent, "the progress to show it"
-            )
+            until(partial(shows, http, number, sent), "the progress to show it")
         assert http.post(f"/api/parcels/{number}/done").status_code == 202
     listed = radrelay.wait_study(samples[0].study, len(samples))
     parcel = parcel_of(radrelay, "upload 33")

@@ -57,7 +57,7 @@ def test_full_disk_refuses_by_every_door_and_keeps_nothing_half(tmp_path: Path) 
                 f"/api/parcels/{number}/files", params={"name": "a.dcm"}, content=samples[0].path.read_bytes()
             )
             assert answer.status_code == 507
-            assert answer.json()["code"] == "out-of-resources"
+            assert answer.json()["code"] == "disk-full"
         refused = radrelay.command("import", str(tmp_path / "files"), check=False)
         assert refused.returncode == 1
         assert "Traceback" not in refused.stderr

@@ -1,21 +1,24 @@
 """After a restore: deletions that happened since the backup are repeated before anything is served.
 
-The database and the key store each count the starts. Where they disagree, the rows are older than the ledger: a backup
-was restored, by `radrelay restore` or by other means.
+The database and the key store each count the starts, and every entry of the ledger has its tombstone in the rows.
+Where they disagree, the rows are older than the ledger: a backup was restored, by `radrelay restore` or by other means.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import sqlalchemy as sa
 import structlog
 
 from radrelay.app.core import Core
+from radrelay.archive.models import Tombstone
 from radrelay.storage.models import NodeState
 
 log = structlog.get_logger(__name__)
 
 STARTS = "starts"
+REPEATED = "deletions-repeated"
 
 
 def replay_if_restored(core: Core) -> None:
@@ -25,17 +28,37 @@ def replay_if_restored(core: Core) -> None:
         row = session.get(NodeState, STARTS)
         in_rows = int(row.value) if row is not None else 0
     in_keys = int(path.read_text()) if path.exists() else 0
-    if in_rows != in_keys and in_keys:
+    if (in_rows != in_keys and in_keys) or _ledger_is_ahead(core):
         log.warning("the rows are older than the deletion ledger; deletions are repeated")
         replay_deletions(core)
     _count(core, path, max(in_rows, in_keys) + 1)
+
+
+def _ledger_is_ahead(core: Core) -> bool:
+    """Say whether the newest deletion is unknown to the rows, and was not repeated on them yet."""
+    newest = core.keys.last_deletion()
+    if newest is None:
+        return False
+    with core.database.read() as session:
+        repeated = session.get(NodeState, REPEATED)
+        if repeated is not None and repeated.value == newest.subject_id.bytes:
+            return False
+        buried = sa.select(Tombstone.id).where(
+            Tombstone.organisation_id == newest.organisation_id, Tombstone.subject_id == newest.subject_id
+        )
+        return session.scalar(buried.limit(1)) is None
 
 
 def replay_deletions(core: Core) -> int:
     """Repeat every deletion of the ledger, expire what is over and finish erasing; returns how many were repeated."""
     from radrelay.app.replay import replay_ledger  # noqa: PLC0415 -- brings the codecs; every start would pay for it
 
-    return replay_ledger(core)
+    repeated = replay_ledger(core)
+    newest = core.keys.last_deletion()
+    if newest is not None:
+        with core.database.write() as session:
+            session.merge(NodeState(name=REPEATED, value=newest.subject_id.bytes))
+    return repeated
 
 
 def _count(core: Core, path: Path, starts: int) -> None:

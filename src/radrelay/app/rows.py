@@ -43,11 +43,15 @@ CHUNK = 1000
 
 
 def dump_rows(database: Database, write: Callable[[bytes], object]) -> tuple[list[Stored], list[dict[str, object]]]:
-    """Write every row as of one moment; returns the packs and the landing records that they name."""
+    """Write every row as of one moment; returns the packs and the landing records that they name.
+
+    Records that are to be erased are left out: nothing needs them any more.
+    """
     from radrelay.app.backup import Stored  # noqa: PLC0415 -- the two know each other's shapes
 
     packs: list[Stored] = []
     records: list[dict[str, object]] = []
+    erased: set[object] = set()
     with database.read() as session:
         if database.dialect == "postgresql":
             session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
@@ -66,11 +70,13 @@ def dump_rows(database: Database, write: Callable[[bytes], object]) -> tuple[lis
                                 named["toc_length"],
                             )
                         )
+                    elif table.name == "erasure":
+                        erased.add(named["id"])
                     elif table.name == "landing_record":
                         named["record_id"] = named.pop("id")
                         named.pop("organisation_id")
                         records.append(named)
-    return packs, records
+    return packs, [record for record in records if record["record_id"] not in erased]
 
 
 def load_rows(database: Database, pieces: Iterator[bytes]) -> int:

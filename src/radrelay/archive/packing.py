@@ -19,6 +19,7 @@ import structlog
 from radrelay.archive.instances import InstanceRef
 from radrelay.archive.layout import VERSION, Entry, FramePlace, TableOfContents, encode_table
 from radrelay.archive.metadata import instance_json
+from radrelay.archive.reader import InstanceGone
 from radrelay.dicom.elements import DataElements
 from radrelay.dicom.encapsulated import frame_ranges, locate, reader_of
 from radrelay.dicom.errors import Malformed
@@ -26,7 +27,7 @@ from radrelay.dicom.header import parse
 from radrelay.dicom.htj2k import Split, split
 from radrelay.dicom.pixels import BrokenPixels, FrameDescriptor, NotViewable, PixelsTooLarge, describe
 from radrelay.dicom.syntaxes import syntax_of
-from radrelay.errors import RadrelayError
+from radrelay.errors import NotFound, RadrelayError
 from radrelay.storage.landing_format import RecordDamaged
 from radrelay.storage.packs import PackDamaged, PackInfo, PackStore, PackWriter
 
@@ -138,7 +139,9 @@ def _prepare_all(refs: Sequence[InstanceRef], source: Source, executor: Executor
 def _prepare(ref: InstanceRef, source: Source) -> _Prepared:
     try:
         return _prepared(ref, source)
-    except (PackDamaged, RecordDamaged, Malformed, BrokenPixels) as error:
+    except InstanceGone:
+        raise
+    except (NotFound, PackDamaged, RecordDamaged, Malformed, BrokenPixels) as error:
         raise ObjectDamaged(error.message, instance_id=str(ref.id)) from error
 
 

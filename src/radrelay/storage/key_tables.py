@@ -135,6 +135,13 @@ class KeyTables:
                 return
             last = rows[-1].sequence
 
+    def last_deletion(self) -> LedgerEntry | None:
+        """Return what was written last, none if nothing was."""
+        newest = sa.select(ledger_entry).order_by(ledger_entry.c.sequence.desc()).limit(1)
+        with self.engine.connect() as connection:
+            row = connection.execute(newest).one_or_none()
+        return None if row is None else LedgerEntry(row.at, row.organisation_id, row.kind, row.subject_id, row.reason)
+
     def rewrap(self, keyring: Keyring) -> int:
         """Wrap every key under the current image key; return how many were under an older one."""
         with self._write() as connection:

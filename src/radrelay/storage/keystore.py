@@ -156,6 +156,11 @@ class KeyStore:
         with mapped_errors():
             yield from self._primary.ledger(since)
 
+    def last_deletion(self) -> LedgerEntry | None:
+        """Return the newest deletion in the ledger, none if there is none."""
+        with mapped_errors():
+            return self._primary.last_deletion()
+
     def rewrap(self) -> int:
         """Wrap every key under the current image key; return how many were under an older one."""
         done = 0

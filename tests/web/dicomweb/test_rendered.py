@@ -38,7 +38,7 @@ def test_window_viewport_and_quality_are_followed(dicomweb: Dicomweb) -> None:
     dicomweb.store_named("CT_small.dcm")
     (path,) = dicomweb.instances()
 
-    def grey(**params: str) -> np.ndarray:  # type: ignore[type-arg]
+    def grey(**params: str) -> np.ndarray:
         answer = dicomweb.get(f"{path}/rendered", "image/png", params=params)
         assert answer.status_code == 200, answer.text
         return np.asarray(picture(answer.content).convert("L")).astype(int)

@@ -135,7 +135,7 @@ def wants_xml(ranges: Sequence[Range]) -> bool:
 
 
 def _range(text: str) -> Range | None:
-    media, *parameters = (piece.strip() for piece in _split(text, ";"))
+    media, *parameters = [piece.strip() for piece in _split(text, ";")] or [""]
     media = media.lower()
     if "/" not in media:
         return None

@@ -177,8 +177,12 @@ def _answer(request: Request, services: WebServices, principal: Principal, outco
         document["00081190"] = {"vr": "UR", "Value": [f"{base}/studies/{studies.pop()}"]}
     if kept:
         document["00081199"] = {"vr": "SQ", "Value": [_reference(outcome, base) for outcome in kept]}
-    if failed:
-        document["00081198"] = {"vr": "SQ", "Value": [_failure(outcome) for outcome in failed]}
+    for tag, listed in (
+        ("00081198", [outcome for outcome in failed if outcome.sop_uid]),
+        ("0008119A", [outcome for outcome in failed if not outcome.sop_uid]),  # other failures: of what is unknown
+    ):
+        if listed:
+            document[tag] = {"vr": "SQ", "Value": [_failure(outcome) for outcome in listed]}
     with services.database.write() as session:
         detail = {"kept": len(kept), "refused": len(failed)}
         trail.write(session, trail.event(request, principal, "import.stow", detail=detail))

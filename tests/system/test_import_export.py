@@ -19,13 +19,13 @@ from tests.system.samples import data_set_of, digests, phantom_files, sample
 
 
 def parcel_of(radrelay: Installation, name: str) -> dict[str, Any]:
-    """Return the parcel of an import by its name, once it is done."""
+    """Return the parcel of an import by its name, once it is settled."""
 
     def done() -> dict[str, Any] | None:
         found = [row for row in radrelay.get("/api/parcels", limit=500)["parcels"] if row["name"] == name]
-        return found[0] if found and found[0]["state"] == "done" else None
+        return found[0] if found and found[0]["state"] in ("done", "failed") else None
 
-    found = until(done, f"the parcel {name} to be done")
+    found = until(done, f"the parcel {name} to be settled")
     assert found is not None
     detail: dict[str, Any] = radrelay.get(f"/api/parcels/{found['id']}")
     return detail

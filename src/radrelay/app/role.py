@@ -13,6 +13,7 @@ from types import FrameType
 import msgspec
 import sqlalchemy as sa
 import structlog
+from sqlalchemy.orm import Session
 
 from radrelay import logs
 from radrelay.app.core import Core, open_core
@@ -20,6 +21,7 @@ from radrelay.errors import RadrelayError
 from radrelay.settings import Settings
 from radrelay.storage.database import Database
 from radrelay.storage.models import NodeState
+from radrelay.storage.node import node_id
 
 log = structlog.get_logger(__name__)
 
@@ -35,6 +37,7 @@ class Beat(msgspec.Struct, frozen=True):
     node: str
     pid: int
     at: datetime
+    data: str = ""  # the data directory's `node_id`
 
 
 def run_role(name: str, settings: Settings, body: Callable[[Core, threading.Event], None]) -> int:
@@ -66,12 +69,17 @@ def run_role(name: str, settings: Settings, body: Callable[[Core, threading.Even
 def beats(database: Database) -> list[Beat]:
     """Return the latest sign of life of each role."""
     with database.read() as session:
-        rows = session.scalars(sa.select(NodeState.value).where(NodeState.name.startswith("role/"))).all()
+        return beats_in(session)
+
+
+def beats_in(session: Session) -> list[Beat]:
+    """Return the same within a transaction."""
+    rows = session.scalars(sa.select(NodeState.value).where(NodeState.name.startswith("role/"))).all()
     return [msgspec.msgpack.decode(value, type=Beat) for value in rows]
 
 
 def _beat(core: Core, name: str, stop: threading.Event) -> None:
-    node = socket.gethostname()
+    node, data = socket.gethostname(), node_id(core.settings.data_dir)
     parent = os.environ.get(PARENT)
     key = f"role/{name}/{node}"[:64]
     while not stop.is_set():
@@ -79,7 +87,7 @@ def _beat(core: Core, name: str, stop: threading.Event) -> None:
             log.error("`radrelay serve` was killed; this role ends, so that the next one finds its ports free")
             stop.set()
             return
-        value = msgspec.msgpack.encode(Beat(name, node, os.getpid(), core.clock.now()))
+        value = msgspec.msgpack.encode(Beat(name, node, os.getpid(), core.clock.now(), data))
         try:
             with core.database.write() as session:
                 session.merge(NodeState(name=key, value=value))

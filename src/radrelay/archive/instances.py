@@ -10,13 +10,15 @@ import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from functools import lru_cache
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from radrelay.archive.models import Holding, Instance, InstanceHolding
 from radrelay.archive.tables import INSTANCE, LANDING_RECORD, PACK, SERIES, STUDY
+from radrelay.storage.columns import Instant
 from radrelay.storage.packs import PackRef
 from radrelay.storage.segments import RecordLocation
 
@@ -83,6 +85,7 @@ def find_instances(
     study_id: uuid.UUID | None = None,
     series_id: uuid.UUID | None = None,
     instance_ids: Sequence[uuid.UUID] | None = None,
+    sop_uid: str | None = None,
     within: sa.ColumnElement[bool] | None = None,
     current: bool = True,
 ) -> list[InstanceRef]:
@@ -95,22 +98,17 @@ def find_instances(
     current
         False includes superseded versions.
     """
-    rows = _Rows(session)
-    conditions = [_INSTANCE.organisation_id == organisation_id, alive(now)]
-    if study_id is not None:
-        conditions.append(_INSTANCE.study_id == study_id)
-    if series_id is not None:
-        conditions.append(_INSTANCE.series_id == series_id)
-    if instance_ids is not None:
-        conditions.append(_INSTANCE.id.in_(instance_ids))
-    if within is not None:
-        conditions.append(within)
-    if current:
-        conditions.append(_INSTANCE.current.is_(True))
-    return rows.refs(conditions)
+    given = {"study_id": study_id, "series_id": series_id, "ids": instance_ids, "sop_uid": sop_uid}
+    parameters = {name: value for name, value in given.items() if value is not None}
+    raw = session.get_bind().dialect.name == "sqlite"
+    statement = _statement(frozenset(parameters), current=current, raw=raw)
+    if within is not None and not isinstance(within, sa.True_):
+        statement = statement.where(within)
+    rows = session.execute(statement, {"organisation_id": organisation_id, "now": now, **parameters}).all()
+    return _Rows(session, rows).refs()
 
 
-def alive(now: datetime) -> sa.ColumnElement[bool]:
+def alive(now: datetime | sa.BindParameter[Any]) -> sa.ColumnElement[bool]:
     """Return the condition that some holding of an instance has not ended."""
     own = sa.exists().where(Holding.id == Instance.holding_id, _lasting(now))
     further = sa.exists().where(
@@ -119,82 +117,80 @@ def alive(now: datetime) -> sa.ColumnElement[bool]:
     return sa.or_(own, further)
 
 
-def _lasting(now: datetime) -> sa.ColumnElement[bool]:
+def _lasting(now: datetime | sa.BindParameter[Any]) -> sa.ColumnElement[bool]:
     return sa.or_(Holding.ends_at.is_(None), Holding.ends_at > now)
 
 
+@lru_cache(maxsize=64)
+def _statement(given: frozenset[str], *, current: bool, raw: bool) -> sa.Select[Any]:
+    """Return the statement for what is given, made once: to make it takes longer than to run it."""
+    ids = (sa.type_coerce(column, sa.LargeBinary) if raw else column for column in _IDS)  # a UUID takes 3 µs to make
+    conditions = [
+        _INSTANCE.organisation_id == sa.bindparam("organisation_id"),
+        alive(sa.bindparam("now", type_=Instant)),
+    ]
+    conditions += [column == sa.bindparam(name) for name, column in _BY.items() if name in given]
+    if "ids" in given:
+        conditions.append(_INSTANCE.id.in_(sa.bindparam("ids", expanding=True)))
+    if current:
+        conditions.append(_INSTANCE.current.is_(True))
+    return sa.select(*ids, *_PLAIN).where(*conditions).order_by(*_ORDER)
+
+
+class _Ids(dict[Any, Any]):
+    """UUIDs by their bytes, each made once; what is none of bytes stands for itself."""
+
+    def __missing__(self, key: Any) -> Any:
+        made = self[key] = uuid.UUID(bytes=key) if isinstance(key, bytes) else key
+        return made
+
+
 class _Rows:
-    """Reads instances' rows of one session."""
+    """Makes refs of instances' rows, with what many of them share."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, rows: Sequence[Any]) -> None:
         self._session = session
-        self._raw = session.get_bind().dialect.name == "sqlite"
-        self._ids: dict[bytes, uuid.UUID] = {}
+        made = _Ids().__getitem__
+        self._made = [(*map(made, row[:_ID_COUNT]), *row[_ID_COUNT:]) for row in rows]
 
-    def refs(self, conditions: Sequence[sa.ColumnElement[bool]]) -> list[InstanceRef]:
-        """Return the instances that meet `conditions`; those whose bytes have no place any more are left out."""
-        ids = (self._id_column(column) for column in _IDS)
-        statement = (
-            sa.select(*ids, *_PLAIN)
-            .where(*conditions)
-            .order_by(
-                _INSTANCE.series_id,
-                _INSTANCE.number.is_(None),
-                _INSTANCE.number,
-                _INSTANCE.sop_uid,
-                _INSTANCE.version.desc(),
-            )
-        )
-        made = [[self._id(value) for value in row[:_ID_COUNT]] + list(row[_ID_COUNT:]) for row in self._all(statement)]
-        studies = self._texts(STUDY.c.id, STUDY.c.study_uid, {row[2] for row in made})
-        series = self._texts(SERIES.c.id, SERIES.c.series_uid, {row[3] for row in made})
-        places = self._records({row[5] for row in made if row[5] is not None})
-        packs = self._packs({row[6] for row in made if row[6] is not None})
+    def refs(self) -> list[InstanceRef]:
+        """Return the instances; those whose bytes have no place any more are left out."""
+        above = {row[0]: (row[1], row[2]) for row in self._of(_ABOVE, 3)}
+        places = {row[0]: RecordLocation(*row) for row in self._of(_RECORDS, 5)}
+        packs = {row[0]: PackRef(*row) for row in self._of(_PACKS, 6)}
         found = []
-        for own, organisation, study, one_series, holding, record, pack, entry, *rest in made:
+        for own, organisation, study, series, holding, record, pack, entry, *rest in self._made:
             place: RecordLocation | PackPlace | None = places.get(record)
             if pack in packs:
                 place = PackPlace(packs[pack], entry)
-            if place is not None and study in studies and one_series in series:
-                uids = (studies[study], series[one_series])
-                fields: Any = (own, organisation, study, one_series, holding, *uids, *rest, place)
+            if place is not None and series in above:
+                fields: Any = (own, organisation, study, series, holding, *above[series], *rest, place)
                 found.append(InstanceRef(*fields))
         return found
 
-    def _all(self, statement: sa.Select[Any]) -> Sequence[Any]:
-        return self._session.execute(statement).all()
-
-    def _id_column(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-        """Return an id's column as its bare bytes where the database keeps it so: making a UUID takes 3 µs."""
-        return sa.type_coerce(column, sa.LargeBinary) if self._raw else column
-
-    def _id(self, value: Any) -> uuid.UUID | None:
-        if not isinstance(value, bytes):
-            return cast("uuid.UUID | None", value)
-        known = self._ids.get(value)
-        if known is None:
-            known = self._ids[value] = uuid.UUID(bytes=value)
-        return known
-
-    def _texts(self, key: sa.Column[Any], text: sa.Column[Any], ids: set[uuid.UUID]) -> dict[uuid.UUID, str]:
-        return {
-            row[0]: row[1] for chunk in _chunks(ids) for row in self._all(sa.select(key, text).where(key.in_(chunk)))
-        }
-
-    def _records(self, ids: set[uuid.UUID]) -> dict[uuid.UUID | None, RecordLocation]:
-        c = LANDING_RECORD.c
-        columns = (c.id, c.owner, c.segment, c.epoch, c.offset, c.length)
-        rows = (row for chunk in _chunks(ids) for row in self._all(sa.select(*columns).where(c.id.in_(chunk))))
-        return {row[0]: RecordLocation(*row) for row in rows}
-
-    def _packs(self, ids: set[uuid.UUID]) -> dict[uuid.UUID | None, PackRef]:
-        c = PACK.c
-        columns = (c.id, c.name, c.plain_bytes, c.toc_offset, c.toc_length)
-        rows = (row for chunk in _chunks(ids) for row in self._all(sa.select(*columns).where(c.id.in_(chunk))))
-        return {row[0]: PackRef(*row) for row in rows}
+    def _of(self, statement: sa.Select[Any], place: int) -> Iterator[Any]:
+        """Yield what `statement` finds for the ids that stand at `place` of the rows."""
+        ids = list({row[place] for row in self._made} - {None})
+        for start in range(0, len(ids), CHUNK):
+            yield from self._session.execute(statement, {"ids": ids[start : start + CHUNK]})
 
 
-def _chunks(ids: set[uuid.UUID]) -> Iterator[list[uuid.UUID]]:
-    ordered = list(ids)
-    for start in range(0, len(ordered), CHUNK):
-        yield ordered[start : start + CHUNK]
+_BY = {"study_id": _INSTANCE.study_id, "series_id": _INSTANCE.series_id, "sop_uid": _INSTANCE.sop_uid}
+_ORDER = (
+    _INSTANCE.series_id,
+    _INSTANCE.number.is_(None),
+    _INSTANCE.number,
+    _INSTANCE.sop_uid,
+    _INSTANCE.version.desc(),
+)
+_ABOVE: sa.Select[Any] = (
+    sa.select(SERIES.c.id, STUDY.c.study_uid, SERIES.c.series_uid)
+    .join_from(SERIES, STUDY, STUDY.c.id == SERIES.c.study_id)
+    .where(SERIES.c.id.in_(sa.bindparam("ids", expanding=True)))
+)
+_RECORDS: sa.Select[Any] = sa.select(
+    *(LANDING_RECORD.c[name] for name in ("id", "owner", "segment", "epoch", "offset", "length"))
+).where(LANDING_RECORD.c.id.in_(sa.bindparam("ids", expanding=True)))
+_PACKS: sa.Select[Any] = sa.select(
+    *(PACK.c[name] for name in ("id", "name", "plain_bytes", "toc_offset", "toc_length"))
+).where(PACK.c.id.in_(sa.bindparam("ids", expanding=True)))

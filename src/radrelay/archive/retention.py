@@ -32,6 +32,7 @@ log = structlog.get_logger(__name__)
 
 LAST_SEEN = "last-seen"
 SUSPENDED = "expiry-suspended"
+SWITCHED_OFF = timedelta(days=14)  # an installation may have been off for so long without its clock being doubted
 BATCH = 20  # holdings ended in one transaction: arrivals wait meanwhile
 ATTACHMENTS = 200
 
@@ -68,6 +69,7 @@ class Retention:
         self._settings = settings
         self._eraser = eraser
         self._further = further
+        self._running = False
 
     def expire(self) -> Expired:
         """End what is over, unless the clock jumped; then finish what deletions of any kind left open."""
@@ -94,7 +96,7 @@ class Retention:
         with self._database.write() as session:
             seen = _read_moment(session, LAST_SEEN)
             suspended = _read_moment(session, SUSPENDED)
-            jumped = seen is not None and now - seen > timedelta(seconds=self._settings.clock_jump_s)
+            jumped = seen is not None and now - seen > self._allowed()
             if jumped:
                 if suspended is None:
                     _write_moment(session, SUSPENDED, now)
@@ -105,6 +107,13 @@ class Retention:
                 log.warning("expiry goes on: the clock is back", now=str(now))
             _write_moment(session, LAST_SEEN, now)
             return True
+
+    def _allowed(self) -> timedelta:
+        """Return how far the clock may have moved: `clock_jump_s` while running, longer over the time switched off."""
+        if not self._running:
+            self._running = True
+            return max(SWITCHED_OFF, timedelta(seconds=self._settings.clock_jump_s))
+        return timedelta(seconds=self._settings.clock_jump_s)
 
     def _end_holdings(self, now: datetime) -> int:
         ended = 0

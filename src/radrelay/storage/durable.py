@@ -11,7 +11,6 @@ import sqlite3
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,7 +21,7 @@ from radrelay.clock import Clock
 from radrelay.settings import Settings
 from radrelay.storage import outbox
 from radrelay.storage.database import Database
-from radrelay.storage.durable_files import write_durably
+from radrelay.storage.node import node_id
 from radrelay.storage.outbox import Event
 
 log = structlog.get_logger(__name__)
@@ -112,14 +111,6 @@ class DurableWork:
         finally:
             connection.close()
         return f"sqlite:///{path}"
-
-
-def node_id(data_dir: Path) -> str:
-    """Return the id of this data directory, made at need: a container's host name is another at each start."""
-    path = data_dir / "node-id"
-    if not path.exists():
-        write_durably(path, uuid.uuid4().hex.encode())
-    return path.read_text().strip()
 
 
 def _workflow(job: Job) -> Callable[..., None]:

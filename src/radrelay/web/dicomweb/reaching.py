@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -45,6 +44,13 @@ class Reached:
         return self.refs[0]
 
 
+_PLACE = (
+    sa.select(Study.id.label("study_id"), Series.id.label("series_id"))
+    .outerjoin(Series, sa.and_(Series.study_id == Study.id, Series.series_uid == sa.bindparam("series_uid")))
+    .where(Study.organisation_id == sa.bindparam("organisation_id"), Study.study_uid == sa.bindparam("study_uid"))
+)
+
+
 def reach(services: WebServices, principal: Principal, right: Right, target: Target) -> Reached:
     """Find what `target` names; raises `StudyNotFound`, `SeriesNotFound` or `InstanceNotFound`.
 
@@ -52,32 +58,25 @@ def reach(services: WebServices, principal: Principal, right: Right, target: Tar
     """
     with services.database.read() as session:
         within = Reach.of(services, session, principal, right)
-        study_id = session.scalar(
-            sa.select(Study.id).where(
-                Study.organisation_id == principal.organisation_id, Study.study_uid == target.study_uid
-            )
-        )
-        if study_id is None:
+        series_uid = target.series_uid or ""
+        found = session.execute(
+            _PLACE,
+            {"organisation_id": principal.organisation_id, "study_uid": target.study_uid, "series_uid": series_uid},
+        ).one_or_none()
+        if found is None:
             raise StudyNotFound
-        study = within.study(study_id)
+        study = within.study(found.study_id)
         study.require_clear()
-        conditions = [within.scope.series_filter(Instance.study_id, Instance.series_id)]
-        if target.sop_uid is not None:
-            conditions.append(Instance.sop_uid == target.sop_uid)
-        series_id: uuid.UUID | None = None
-        if target.series_uid is not None:
-            series_id = session.scalar(
-                sa.select(Series.id).where(Series.study_id == study_id, Series.series_uid == target.series_uid)
-            )
-            if series_id is None:
-                raise SeriesNotFound
+        if target.series_uid is not None and found.series_id is None:
+            raise SeriesNotFound
         refs = find_instances(
             session,
-            services.clock.now(),
+            within.now,
             organisation_id=principal.organisation_id,
-            study_id=study_id,
-            series_id=series_id,
-            within=sa.and_(*conditions),
+            study_id=found.study_id,
+            series_id=found.series_id,
+            sop_uid=target.sop_uid,
+            within=within.scope.series_filter(Instance.study_id, Instance.series_id),
         )
     if not refs:
         raise InstanceNotFound if target.sop_uid else SeriesNotFound if target.series_uid else StudyNotFound

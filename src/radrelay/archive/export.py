@@ -18,14 +18,14 @@ from datetime import datetime
 from typing import Literal
 
 from radrelay.archive.instances import InstanceRef
-from radrelay.archive.reader import InstanceReader
+from radrelay.archive.reader import InstanceGone, InstanceReader
 from radrelay.dicom.errors import Malformed
 from radrelay.dicom.fileset import FileSet
 from radrelay.dicom.header import Header, parse
 from radrelay.dicom.part10 import file_meta
 
 AHEAD = 3
-LARGE = 64 << 20  # larger objects are streamed by the writer itself
+LARGE = 16 << 20  # larger objects are streamed by the writer itself
 PIECE = 1 << 20
 
 Compression = Literal["deflate", "none"]
@@ -62,6 +62,9 @@ class _Packed:
     body: bytes
 
 
+Ready = tuple[Header | None, _Packed | None]
+
+
 def stream_zip(
     reader: InstanceReader,
     refs: Sequence[InstanceRef],
@@ -78,8 +81,10 @@ def stream_zip(
     """
     archive = _ZipStream(now, deflate=compression == "deflate")
     files = FileSet()
-    packer: Callable[[InstanceRef], tuple[Header | None, _Packed | None]] = lambda ref: _pack(reader, ref, archive)  # noqa: E731 -- typed inline
-    for ref, (header, packed) in zip(refs, _ahead(executor, refs, packer), strict=True):
+    for ref, ready in zip(refs, _ahead(executor, refs, lambda ref: _pack(reader, ref, archive)), strict=True):
+        if ready is None:
+            continue
+        header, packed = ready
         path = "/".join(_file_id(files, header, ref))
         if packed is not None:
             yield from archive.add_packed(path, packed)
@@ -103,10 +108,14 @@ def _file(reader: InstanceReader, ref: InstanceRef) -> Iterator[bytes]:
     yield from reader.stream(ref)
 
 
-def _pack(reader: InstanceReader, ref: InstanceRef, archive: _ZipStream) -> tuple[Header | None, _Packed | None]:
-    if ref.size > LARGE:
-        return _parsed(reader.head(ref), ref), None
-    data_set = reader.data_set(ref)
+def _pack(reader: InstanceReader, ref: InstanceRef, archive: _ZipStream) -> Ready | None:
+    """Return an object's header and, unless it is large, its packed bytes; none if it was deleted meanwhile."""
+    try:
+        if ref.size > LARGE:
+            return _parsed(reader.head(ref), ref), None
+        data_set = reader.data_set(ref)
+    except InstanceGone:
+        return None
     whole = file_meta(ref.sop_class_uid, ref.sop_uid, ref.transfer_syntax_uid) + data_set
     return _parsed(data_set, ref), archive.pack(whole)
 
@@ -127,9 +136,9 @@ def _file_id(files: FileSet, header: Header | None, ref: InstanceRef) -> tuple[s
 def _ahead(
     executor: Executor,
     refs: Sequence[InstanceRef],
-    work: Callable[[InstanceRef], tuple[Header | None, _Packed | None]],
-) -> Iterator[tuple[Header | None, _Packed | None]]:
-    waiting: deque[Future[tuple[Header | None, _Packed | None]]] = deque()
+    work: Callable[[InstanceRef], Ready | None],
+) -> Iterator[Ready | None]:
+    waiting: deque[Future[Ready | None]] = deque()
     try:
         for ref in refs:
             waiting.append(executor.submit(work, ref))

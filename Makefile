@@ -46,7 +46,7 @@ lint: dev ## formatting, lint, types, direction of imports
 test: lint ## everything that must hold before a change lands
 	scripts/test
 
-soak: dev ## the long part: kills, fuzzing, the whole suite on PostgreSQL and S3
+soak: dev ## the long part: kills, power loss, fuzzing, PostgreSQL and S3; writes docs/soak.md
 	scripts/soak
 
 bench: dev ## Radrelay beside Orthanc and dcmtk, in one run; writes benchmarks/RESULTS.md

@@ -16,8 +16,8 @@ from typing import Any, TypeVar
 
 import httpx2
 
-START_S = 120.0
-SHORT_S = 90.0
+START_S = 240.0
+SHORT_S = 180.0
 PATIENCE = 9  # ends of roles before a start is given up
 
 T = TypeVar("T")

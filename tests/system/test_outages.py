@@ -78,6 +78,7 @@ def s3() -> Iterator[tuple[ThreadedMotoServer, dict[str, str]]]:
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=free_port(), verbose=False)
     server.start()
     host, port = server.get_host_and_port()
+    httpx2.post(f"http://{host}:{port}/moto-api/reset", trust_env=False).raise_for_status()  # all share one memory
     make_bucket(f"http://{host}:{port}")
     settings = {
         "RADRELAY_STORAGE__URL": "s3://packs/site",

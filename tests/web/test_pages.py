@@ -13,6 +13,7 @@ from starlette.types import Message
 from radrelay.errors import Unavailable
 from radrelay.storage.database import DatabaseUnavailable
 from radrelay.web.live import LiveFeed
+from tests.apart import run_apart
 from tests.web.conftest import WebSite, close_site, open_site
 from tests.web.test_studies import CT, upload
 from tests.web.test_uploads import cookie_headers
@@ -178,7 +179,7 @@ def test_the_list_hears_that_a_study_arrived(site: WebSite) -> None:
             await asyncio.wait_for(changed.wait(), 20)
             await asyncio.wait_for(task, 20)
 
-    asyncio.run(listen())
+    run_apart(listen())
     changes = [json.loads(line[6:]) for text in heard for line in text.splitlines() if line.startswith('data: {"lists')]
     assert any("studies" in change["lists"] for change in changes)
     assert "CompressedSamples" not in "".join(heard)
@@ -195,7 +196,7 @@ def test_only_so_many_listen(site: WebSite) -> None:
         for context in contexts:
             await context.__aexit__(None, None, None)
 
-    asyncio.run(crowd())
+    run_apart(crowd())
     assert threading.active_count() < 200
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import tracemalloc
 import uuid
@@ -14,6 +13,7 @@ import pytest
 from starlette.types import Message
 
 from radrelay.web.uploads import BodyPieces
+from tests.apart import run_apart
 from tests.web.conftest import Login, WebSite, close_site, open_site
 from tests.web.test_studies import CT, file_bytes, revoke_all, upload
 
@@ -118,7 +118,7 @@ def test_an_upload_that_breaks_off_leaves_nothing(site: WebSite) -> None:
         yield {"type": "http.request", "body": file_bytes(CT)[:20_000], "more_body": True}
         yield {"type": "http.disconnect"}
 
-    status, _ = asyncio.run(put_pieces(site, anna, parcel, broken()))
+    status, _ = run_apart(put_pieces(site, anna, parcel, broken()))
     assert status in (0, 400)
     anna.http.post(f"/api/parcels/{parcel}/done", headers=anna.headers)
     site.index()
@@ -137,7 +137,7 @@ def test_a_large_upload_stays_out_of_memory(site: WebSite) -> None:
 
     tracemalloc.start()
     try:
-        status, body = asyncio.run(put_pieces(site, anna, parcel, large()))
+        status, body = run_apart(put_pieces(site, anna, parcel, large()))
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -167,7 +167,7 @@ def test_pieces_are_asked_for_one_at_a_time() -> None:
 
         await anyio.to_thread.run_sync(take)
 
-    asyncio.run(main())
+    run_apart(main())
 
 
 def test_several_uploads_at_once(site: WebSite) -> None:

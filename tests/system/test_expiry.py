@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -141,7 +142,8 @@ def test_expired_study_is_unreadable_by_every_face_and_its_bytes_are_gone(
             house.core.packs.read(ref, 0, 10)
     pixels = dcmread(samples[0].path).PixelData
     for path in house.settings.data_dir.rglob("*"):
-        assert not path.is_file() or pixels[:4096] not in path.read_bytes()
+        with suppress(FileNotFoundError, IsADirectoryError):  # journals come and go
+            assert pixels[:4096] not in path.read_bytes(), path
 
 
 def test_a_hold_reaches_to_the_ceiling_and_no_further(house: House, tmp_path: Path) -> None:

@@ -37,6 +37,9 @@ BATCH_RECORDS = 500
 SCANNED_BATCH_RECORDS = 32
 SHORTEST_WAIT_S = 0.01
 LONGEST_WAIT_S = 0.2
+GATHER_S = 0.25
+"""While objects stream in, so many seconds' worth become one transaction: per batch, the statements and the sync of
+the commit cost as much as some forty objects, and take the disk from those that wait to be acknowledged."""
 LONGEST_BACKOFF_S = 10.0
 
 
@@ -89,8 +92,8 @@ class Indexer:
                 self._note_going_on()
                 backoff_s = SHORTEST_WAIT_S
                 wait_s = SHORTEST_WAIT_S if count else min(wait_s * 2, LONGEST_WAIT_S)
-                if not count:
-                    stop.wait(wait_s)
+                if count < self._batch_records:
+                    stop.wait(GATHER_S if count else wait_s)
         self._examiner.close()
 
     def run_once(self) -> int:

@@ -6,13 +6,18 @@ that records them, and replay every prefix with unsynced writes dropped, reorder
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import mmap
 import os
 from pathlib import Path
 from typing import Protocol
 
 from radrelay.storage.durable_files import sync_directory
 
-ZERO_PIECE = bytes(1 << 20)
+ZERO_BYTES = 1 << 20
+PAST_THE_CACHE = getattr(os, "O_DIRECT", 0)  # Linux; elsewhere zeros go through the cache like everything else
+ALIGNED = 4096
 
 
 class FileLayer(Protocol):
@@ -90,5 +95,33 @@ class PosixFiles:
 
     def zero_fill(self, handle: int, start: int, end: int) -> None:
         """Write zeros over [start, end): blocks that are only reserved would be journaled at each later sync."""
-        while start < end:
-            start += os.pwrite(handle, ZERO_PIECE[: end - start], start)
+        if os.fstat(handle).st_size < end:
+            os.posix_fallocate(handle, start, end - start)
+        zeros = mmap.mmap(-1, ZERO_BYTES)  # whole pages, as writing past the cache needs
+        try:
+            if start % ALIGNED == 0:
+                start = _write_past_the_cache(handle, zeros, start, end - end % ALIGNED)
+            while start < end:
+                with memoryview(zeros) as view:
+                    start += os.pwrite(handle, view[: end - start], start)
+        finally:
+            zeros.close()
+
+
+def _write_past_the_cache(handle: int, zeros: mmap.mmap, start: int, end: int) -> int:
+    """Write zeros without taking memory that what is read again needs more; return how far that went."""
+    flags = fcntl.fcntl(handle, fcntl.F_GETFL)
+    try:
+        fcntl.fcntl(handle, fcntl.F_SETFL, flags | PAST_THE_CACHE)
+    except OSError:  # not every file system has it; the caller goes on through the cache
+        return start
+    try:
+        with memoryview(zeros) as view:
+            while start < end:
+                start += os.pwrite(handle, view[: end - start], start)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # EINVAL: blocks of another size
+            raise
+    finally:
+        fcntl.fcntl(handle, fcntl.F_SETFL, flags)
+    return start

@@ -131,7 +131,8 @@ class Indexer:
             }
 
     def _index_owner(self, owner: str) -> int:
-        """Take the next batch of an owner's log; returns how many records."""
+        """Take the next records of an owner's log, a transaction per segment; returns how many, about a batch."""
+        total = 0
         for segment in self._reader.segments(owner):
             place = self._place(owner, segment)
             if place.finished:
@@ -140,15 +141,14 @@ class Indexer:
                 result = self._reader.scan(owner, place.segment, place.epoch, place.position, self._batch_records)
             except SegmentGone:
                 continue
+            total += len(result.records)
             for damaged in result.damaged:
                 log.critical("a landed record is damaged on disk", owner=owner, record=str(damaged.record_id))
             if result.position > place.position or result.segment_finished:
                 self._take(owner, place, result)
-            if result.records:
-                return len(result.records)
-            if not result.segment_finished:
-                return 0
-        return 0
+            if total >= self._batch_records or not result.segment_finished:
+                break
+        return total
 
     def _place(self, owner: str, segment: SegmentInfo) -> _Place:
         """Return how far a segment is read; a file that became another segment (by its epoch) is new."""

@@ -1,7 +1,8 @@
 """How many objects a second are taken, durable and encrypted, beside Orthanc (synced) and storescp (never synced).
 
 Senders: one that does not stall, its messages laid out beforehand, and dcmtk's storescu (with TCP_NODELAY set, since
-Nagle's algorithm otherwise holds it at about 20 objects/s into any receiver that acknowledges late).
+Nagle's algorithm otherwise holds it at about 20 objects/s into any receiver that acknowledges late). A receiver that
+keeps nothing shows beside it how fast storescu itself can be on this machine.
 """
 
 from __future__ import annotations
@@ -18,21 +19,21 @@ from benchmarks import machine
 from benchmarks.objects import write_ct, write_mr, write_restamped
 from benchmarks.plan import Plan
 from benchmarks.sender import Load, Result, send
-from benchmarks.servers import HOST, Orthanc, Radrelay, Server, Storescp
+from benchmarks.servers import HOST, Orthanc, Radrelay, Server, Sink, Storescp
 from benchmarks.table import OURS, Aim, Line, Rounds, interleaved, line
 
-ORTHANC, DCMTK = "Orthanc", "storescp"
+ORTHANC, DCMTK, NOTHING = "Orthanc", "storescp", "nothing kept"
 PART = "receive"
 LISTEN_MIB = 150
 
 
 class Receivers:
-    """The three servers, and stamps that make every run's objects new to them."""
+    """The servers, and stamps that make every run's objects new to them."""
 
-    def __init__(self, ours: Radrelay, orthanc: Orthanc, storescp: Storescp) -> None:
+    def __init__(self, ours: Radrelay, orthanc: Orthanc, storescp: Storescp, sink: Sink) -> None:
         self.ours = ours
         self.storescp = storescp
-        self.sides: dict[str, Server] = {OURS: ours, ORTHANC: orthanc, DCMTK: storescp}
+        self.sides: dict[str, Server] = {OURS: ours, ORTHANC: orthanc, DCMTK: storescp, NOTHING: sink}
         self.stamps = count(1)
         self.expected = 0
 
@@ -56,8 +57,9 @@ def run(plan: Plan) -> list[Line]:
         Radrelay(folder / "radrelay") as ours,
         Orthanc(folder / "orthanc") as orthanc,
         Storescp(folder / "storescp") as storescp,
+        Sink(folder / "sink") as sink,
     ):
-        receivers = Receivers(ours, orthanc, storescp)
+        receivers = Receivers(ours, orthanc, storescp, sink)
         _send(receivers, receivers.ours, list(kinds.values())[1][:50], 1)  # warms up
         receivers.settle(50)
         for kind, files in kinds.items():

@@ -15,6 +15,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -68,8 +69,7 @@ def serve(port: int) -> None:
     listener.start()
     sys.stdout.write(f"{listener.addresses[0].port}\n")
     sys.stdout.flush()
-    sys.stdin.read()
-    listener.stop(1.0)
+    threading.Event().wait()  # until the process is told to end
 
 
 def peak_mib(pid: int) -> float:
@@ -91,7 +91,6 @@ def compare(rounds: int, folder: Path | None) -> None:
     dcmtk_port = 21112
     ours = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.receive_null", "--serve", "0"],
-        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
@@ -124,7 +123,8 @@ def compare(rounds: int, folder: Path | None) -> None:
     finally:
         theirs.terminate()
         theirs.wait()
-        ours.communicate("")
+        ours.terminate()
+        ours.wait()
         shutil.rmtree(root, ignore_errors=True)
 
 
@@ -132,7 +132,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--folder", type=Path, help="where storescp writes; /dev/shm is its best case")
-    parser.add_argument("--serve", type=int, metavar="PORT", help="only serve the null sink, until standard input ends")
+    parser.add_argument("--serve", type=int, metavar="PORT", help="only serve the null sink")
     arguments = parser.parse_args()
     if arguments.serve is not None:
         serve(arguments.serve)

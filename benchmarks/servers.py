@@ -184,6 +184,18 @@ class Radrelay(Server):
         super().stop()
 
 
+class Sink(Server):
+    """A receiver that keeps nothing: what a sender reaches when the other side costs it next to nothing."""
+
+    ae_title = "SINK"
+
+    def command(self) -> list[str]:
+        return [sys.executable, "-m", "benchmarks.receive_null", "--serve", str(self.dicom_port)]
+
+    def environment(self) -> dict[str, str]:
+        return {**super().environment(), "PYTHONPATH": str(Path(__file__).parent.parent)}
+
+
 class Orthanc(Server):
     """Debian's Orthanc with DICOMweb: defaults, each file synced (`synced` false is for filling it only)."""
 

@@ -94,7 +94,7 @@ def forget_peak(pid: int) -> None:
 
 
 def children(pid: int) -> Iterator[tuple[int, str]]:
-    """Yield process id and last argument of each child."""
+    """Yield process id and last word of the title of each child."""
     for number in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-        arguments = Path(f"/proc/{number}/cmdline").read_bytes().split(b"\0")
-        yield int(number), arguments[-2].decode() if len(arguments) > 1 else ""
+        title = Path(f"/proc/{number}/cmdline").read_bytes().decode().strip("\0")
+        yield int(number), title.rpartition(" ")[2]

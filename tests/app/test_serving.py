@@ -7,36 +7,59 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from radrelay.app import serve
+from radrelay.app.forking import apart
 from radrelay.app.role import PARENT, run_role
 from radrelay.app.work import _kept_up
-from radrelay.errors import Misconfigured
+from radrelay.errors import Misconfigured, RadrelayError
 from radrelay.settings import Settings, load_settings
 from radrelay.storage.database import Database
 
 
-def test_roles_read_the_file_that_named_the_data_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_roles_work_by_the_settings_that_serve_was_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "var").mkdir()
-    (tmp_path / "var/radrelay.toml").write_text(f'data_dir = "{tmp_path}/srv/data"\n[web]\nport = 18999\n')
-    handed: dict[str, str] = {}
+    handed: dict[str, Settings] = {}
 
     class Supervisor:
-        def __init__(self, roles: object, environment: dict[str, str]) -> None:
-            handed.update(environment)
+        def __init__(self, roles: dict[str, Callable[[], int]]) -> None:
+            for run in roles.values():
+                run()
 
         def run(self, on_ready: object) -> int:
             return 0
 
+    def role(name: str) -> Callable[[Settings], int]:
+        def run(settings: Settings) -> int:
+            handed[name] = settings
+            return 0
+
+        return run
+
+    for name in serve.ROLES:
+        monkeypatch.setattr(f"radrelay.app.{name}.run", role(name))
     monkeypatch.setattr(serve, "Supervisor", Supervisor)
-    assert serve.serve(load_settings(), demo=False) == 0
-    for name, value in handed.items():
-        monkeypatch.setenv(name, value)
-    assert load_settings().web.port == 18999
+    monkeypatch.delenv(PARENT, raising=False)
+    settings = Settings.model_validate({"data_dir": "data", "web": {"port": 18999}})
+    assert serve.serve(settings, demo=False) == 0
+    assert os.environ.pop(PARENT) == str(os.getpid())
+    assert {name: one.web.port for name, one in handed.items()} == dict.fromkeys(serve.ROLES, 18999)
+    assert {one.data_dir for one in handed.values()} == {tmp_path / "data"}
+
+
+def test_what_stops_the_preparation_is_told_in_its_own_words() -> None:
+    def refuse() -> None:
+        raise Misconfigured("the master key is missing", path="/x")
+
+    with pytest.raises(Misconfigured, match="the master key is missing"):
+        apart(refuse)
+    assert apart(lambda: ("text", 1)) == ("text", 1)
+    with pytest.raises(RadrelayError, match="ended before"):
+        apart(lambda: os._exit(3))
 
 
 def test_a_settings_file_that_is_not_there_or_not_toml_is_refused(

@@ -12,16 +12,20 @@ from pathlib import Path
 
 SCRIPT = textwrap.dedent(
     """
-    import sys
+    import os, sys, time
     from pathlib import Path
     from radrelay.app.supervise import Supervisor
 
     folder = Path(sys.argv[1])
-    supervisor = Supervisor(["one", "two"], {})
-    code = "import os, sys, time; open(sys.argv[1] + '/' + str(os.getpid()), 'w').write(sys.argv[2]); time.sleep(600)"
-    for role in supervisor._roles:
-        role.command = [sys.executable, "-c", code, str(folder), role.name]
-    sys.exit(supervisor.run())
+
+    def role(name):
+        def run():
+            (folder / str(os.getpid())).write_text(name)
+            time.sleep(600)
+            return 0
+        return run
+
+    sys.exit(Supervisor({"one": role("one"), "two": role("two")}).run())
     """
 )
 

@@ -51,15 +51,15 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def children(pid: int) -> dict[int, list[str]]:
-    """Return the command lines of a process' children."""
+def children(pid: int) -> dict[int, str]:
+    """Return the titles of a process' children, such as `radrelay listen`."""
     found = {}
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
             continue
         try:
             parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-            command = (entry / "cmdline").read_bytes().decode().split("\0")
+            command = (entry / "cmdline").read_bytes().decode().strip("\0")
         except OSError:
             continue
         if parent == pid:
@@ -166,7 +166,7 @@ class Installation:
         assert process is not None
 
         def running() -> int:
-            return next((pid for pid, command in children(process.pid).items() if role in command[-2:]), 0)
+            return next((pid for pid, command in children(process.pid).items() if command == f"radrelay {role}"), 0)
 
         return until(running, f"the role {role} to run")
 

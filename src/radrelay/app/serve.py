@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import importlib
 import os
 import sys
 import urllib.error
@@ -15,32 +17,47 @@ from rich.panel import Panel
 from radrelay import logs
 from radrelay.app.core import Core, open_core
 from radrelay.app.demo import load_samples
+from radrelay.app.forking import apart
 from radrelay.app.prepare import Prepared, prepare
 from radrelay.app.role import PARENT
 from radrelay.app.supervise import Supervisor
 from radrelay.archive.models import Study
-from radrelay.settings import Settings, config_file
+from radrelay.settings import Settings
 
 ROLES = ("listen", "web", "work")
+ALSO = ("alembic.command", "sqlcipher3", "uvicorn.lifespan.on")
+"""What the roles import only once they run."""
 
 
 def serve(settings: Settings, *, demo: bool) -> int:
     """Run the roles until told to stop; returns the exit code."""
+    settings = settings.model_copy(update={"data_dir": settings.data_dir.resolve()})
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     logs.configure(settings.log, "serve", settings.log_dir)
+    os.environ[PARENT] = str(os.getpid())
+    roles = _preloaded(settings)
+    text, fresh = apart(lambda: _prepared(settings))
+    return Supervisor(roles).run(_when_ready(settings, text, load=demo and fresh))
+
+
+def _preloaded(settings: Settings) -> dict[str, Callable[[], int]]:
+    """Import what the roles need, so that their processes begin with it; returns what each of them runs."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its threads would not outlive a fork
+    modules = {name: importlib.import_module(f"radrelay.app.{name}") for name in ROLES}
+    for name in ALSO:
+        importlib.import_module(name)
+    gc.collect()
+    gc.freeze()  # a collection in a role need not touch, and so copy, what all share
+    return {name: lambda module=module: int(module.run(settings)) for name, module in modules.items()}  # type: ignore[misc]  # bound now
+
+
+def _prepared(settings: Settings) -> tuple[str, bool]:
+    """Prepare the installation; returns the greeting and whether there are no studies."""
     core = open_core(settings)
-    prepared = prepare(core, leading=True)
-    text = _greeting(core, prepared)
-    fresh = demo and _is_empty(core)
-    core.close()
-    environment = {
-        "RADRELAY_DATA_DIR": str(settings.data_dir.resolve()),
-        PARENT: str(os.getpid()),
-    }
-    if config_file().is_file():  # it may be what named the data directory, and is sought beside that otherwise
-        environment["RADRELAY_CONFIG"] = str(config_file().resolve())
-    supervisor = Supervisor(ROLES, environment)
-    return supervisor.run(_when_ready(settings, text, load=fresh))
+    try:
+        return _greeting(core, prepare(core, leading=True)), _is_empty(core)
+    finally:
+        core.close()
 
 
 def _when_ready(settings: Settings, text: str, *, load: bool) -> Callable[[], bool]:
@@ -57,7 +74,7 @@ def _when_ready(settings: Settings, text: str, *, load: bool) -> Callable[[], bo
         Console(file=sys.stdout).print(Panel.fit(text, title="Radrelay", border_style="cyan"))
         sys.stdout.flush()
         if load:
-            load_samples(settings)
+            apart(lambda: load_samples(settings))
         return True
 
     return ready

@@ -1,22 +1,24 @@
 """`radrelay serve`: starts the roles as processes of their own, starts again what dies, stops all together.
 
+Each is a copy of this process, which has imported all that they need and opened nothing (`forking`).
+
 A role that dies comes back after a pause that grows from half a second to half a minute and shrinks again
 once it has run for a minute. Signals are passed on; a role that does not end within its grace is killed.
 """
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import FrameType
 
 import structlog
+from setproctitle import setproctitle
+
+from radrelay.app.forking import HANDLED, Copy
 
 log = structlog.get_logger(__name__)
 
@@ -31,8 +33,8 @@ class Role:
     """One process that is to run."""
 
     name: str
-    command: Sequence[str]
-    process: subprocess.Popen[bytes] | None = None
+    run: Callable[[], int]
+    process: Copy | None = None
     started_at: float = 0.0
     pause_s: float = FIRST_PAUSE_S
     due_at: float = field(default=0.0)
@@ -41,14 +43,13 @@ class Role:
 class Supervisor:
     """Keeps roles running until told to stop."""
 
-    def __init__(self, roles: Sequence[str], environment: Mapping[str, str]) -> None:
-        self._roles = [Role(name, [sys.executable, "-m", "radrelay", name]) for name in roles]
-        self._environment = {**os.environ, **environment}
+    def __init__(self, roles: Mapping[str, Callable[[], int]]) -> None:
+        self._roles = [Role(name, run) for name, run in roles.items()]
         self._stop = threading.Event()
 
     def run(self, on_ready: Callable[[], bool] | None = None) -> int:
         """Run until SIGINT or SIGTERM. `on_ready` is called about five times a second until it returns true."""
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in HANDLED:
             signal.signal(number, self._on_signal)
         try:
             while not self._stop.is_set():
@@ -77,7 +78,7 @@ class Supervisor:
                     continue
                 self._note_end(role, code, now)
             if now >= role.due_at:
-                role.process = subprocess.Popen(role.command, env=self._environment, start_new_session=True)  # noqa: S603 -- own interpreter and module
+                role.process = Copy(lambda role=role: _titled(role))  # type: ignore[misc]  # bound now, not later
                 role.started_at = now
 
     def _note_end(self, role: Role, code: int, now: float) -> None:
@@ -89,12 +90,16 @@ class Supervisor:
     def _end(self) -> None:
         running = [role.process for role in self._roles if role.process is not None]
         for process in running:
-            if process.poll() is None:
-                process.terminate()
+            process.signal(signal.SIGTERM)
         deadline = time.monotonic() + GRACE_S
+        while time.monotonic() < deadline and any(process.poll() is None for process in running):
+            time.sleep(0.02)
         for process in running:
-            try:
-                process.wait(max(0.1, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            process.signal(signal.SIGKILL)
+        while any(process.poll() is None for process in running):
+            time.sleep(0.02)
+
+
+def _titled(role: Role) -> int:
+    setproctitle(f"radrelay {role.name}")
+    return role.run()

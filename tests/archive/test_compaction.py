@@ -92,7 +92,7 @@ def test_a_series_moves_into_one_pack_and_its_records_are_given_up(house: House)
     assert house.contents() == {f"1.2.9.1.{n}": data_set_of(file) for n, file in enumerate(files, 1)}
     with house.site.database.read() as session:
         kinds = session.scalars(sa.select(Erasure.kind)).all()
-    assert kinds == ["record"] * 5  # nothing is left of the draft
+    assert kinds == ["moved"] * 5  # nothing is left of the draft
     house.eraser().finish()
     assert len(house.contents()) == 5
 

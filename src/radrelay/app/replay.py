@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from radrelay.app.core import Core
+from radrelay.app.key_keeping import adopt_keys
 from radrelay.archive.compaction import Compactor
 from radrelay.archive.discard import discard_records
 from radrelay.archive.erasing import Eraser
@@ -17,14 +18,19 @@ from radrelay.archive.retention import Retention, replay
 from radrelay.intake.models import Quarantined
 from radrelay.intake.quarantine import Quarantine
 
+BATCH = 500
+
 
 def replay_ledger(core: Core) -> int:
     """Repeat every deletion of the ledger, expire what is over and finish erasing; returns how many were repeated."""
     now = core.clock.now()
+    adopt_keys(core)
     repeated = replay(core.database, core.keys.ledger(), now, {"quarantine": _forget_quarantined})
+    _destroy_studies(core)
+    keep = core.settings.keys.keep_replaced
     with ThreadPoolExecutor(2) as executor:
         reader = InstanceReader(core.database, core.clock, core.segments, core.packs)
-        compactor = Compactor(core.database, core.clock, reader, core.packs, core.keys, executor)
+        compactor = Compactor(core.database, core.clock, reader, core.packs, core.keys, executor, keep)
         eraser = Eraser(
             core.database,
             core.clock,
@@ -32,11 +38,24 @@ def replay_ledger(core: Core) -> int:
             core.segments,
             core.packs,
             rewrite=lambda pack_id, survivors: compactor.rewrite_pack(pack_id),
+            keep_keys=keep,
         )
         quarantine = Quarantine(core.database, core.segments, core.clock)
         retention = Retention(core.database, core.clock, core.settings.retention, eraser, further=(quarantine.expire,))
         retention.expire()
     return repeated
+
+
+def _destroy_studies(core: Core) -> None:
+    """Destroy what keys deleted studies have left, of packs too that were written after the rows were."""
+    batch: list[uuid.UUID] = []
+    for entry in core.keys.ledger():
+        if entry.kind == "study":
+            batch.append(entry.subject_id)
+        if len(batch) >= BATCH:
+            core.keys.destroy_studies(batch)
+            batch = []
+    core.keys.destroy_studies(batch)
 
 
 def _forget_quarantined(session: Session, row_id: uuid.UUID, at: datetime) -> None:

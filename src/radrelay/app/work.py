@@ -14,6 +14,7 @@ import structlog
 
 from radrelay import audit
 from radrelay.app.core import Core
+from radrelay.app.key_keeping import adopt_keys
 from radrelay.app.prepare import prepare
 from radrelay.app.role import run_role
 from radrelay.app.stored import ArchiveSource, DicomDialler
@@ -83,7 +84,9 @@ def open_workshop(core: Core) -> Workshop:
     landing = Landing.open(core.settings, "work", core.keyring, core.clock, allowance=book)
     reader = InstanceReader(core.database, core.clock, core.segments, core.packs)
     executor = ThreadPoolExecutor(2, thread_name_prefix="codec")
-    compactor = Compactor(core.database, core.clock, reader, core.packs, core.keys, executor)
+    compactor = Compactor(
+        core.database, core.clock, reader, core.packs, core.keys, executor, core.settings.keys.keep_replaced
+    )
     retention = open_retention(core, compactor)
     unpacker = ArchiveUnpacker(core.database, core.segments, landing)
     sender = DeliveryWork(
@@ -130,6 +133,7 @@ def open_retention(core: Core, compactor: Compactor) -> Retention:
         core.segments,
         core.packs,
         rewrite=lambda pack_id, survivors: compactor.rewrite_pack(pack_id),
+        keep_keys=core.settings.keys.keep_replaced,
     )
     quarantine = Quarantine(core.database, core.segments, core.clock)
     return Retention(core.database, core.clock, core.settings.retention, eraser, further=(quarantine.expire,))
@@ -232,12 +236,13 @@ def _sweep(shop: Workshop) -> None:
 
 
 def _keep_records(core: Core) -> None:
-    """Sign the heads of the audit's chains; forget logins and marks of views that are over."""
+    """Sign the heads of the audit's chains; forget logins, marks of views and keys that are over."""
     before = core.clock.now() - FORGET_LOGINS
     with core.database.write() as session:
         audit.sign_roots(session, core.clock, core.keyring.metadata_key)
         forget_marks(session, before)
         forget_ended(session, before)
+    adopt_keys(core)
 
 
 def _collect(core: Core) -> None:

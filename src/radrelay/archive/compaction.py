@@ -1,9 +1,10 @@
 """Compaction: instances move from landing records into packs, one pack per series and holding.
 
 A pack is written and proven before the index points to it; the landing records (or the pack that is rewritten)
-are given up in the same transaction. An instance that was deleted meanwhile is not carried over: if one was,
-the new pack is destroyed and written again without it. A draft (a row in `erasure`) stands for a pack that is being
-written: only with it can the pack be adopted, and what a killed process leaves is destroyed by its draft.
+are given up in the same transaction, their keys kept for the backups that hold them (`kept_keys`). An instance that was
+deleted meanwhile is not carried over: if one was, the new pack is destroyed and written again without it. A draft (a row
+in `erasure`) stands for a pack that is being written: only with it can the pack be adopted, and what a killed process
+leaves is destroyed by its draft.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.orm import Session
 
-from radrelay.archive.discard import discard_packs, discard_records
+from radrelay.archive.discard import discard_moved
 from radrelay.archive.instances import InstanceRef, PackPlace, find_instances
+from radrelay.archive.kept_keys import retire_packs
 from radrelay.archive.locking import lock_archive
 from radrelay.archive.models import Instance, Series, Study
 from radrelay.archive.packing import ObjectDamaged, Source, write_pack
@@ -41,6 +43,7 @@ MERGED_BYTES = 1 << 30  # unless it would be so much work
 TRIES = 5
 DRAFT = "draft"
 DRAFT_AGE = timedelta(minutes=10)
+KEEP_KEYS = timedelta(days=35)
 _INSTANCE = cast("sa.Table", Instance.__table__)
 
 
@@ -55,13 +58,16 @@ class Compactor:
         packs: PackStore,
         keys: KeyStore,
         executor: Executor,
+        keep_keys: timedelta = KEEP_KEYS,
     ) -> None:
+        """`keep_keys` is how long the keys of what is replaced are kept at most, for backups that hold it."""
         self._database = database
         self._clock = clock
         self._reader = reader
         self._packs = packs
         self._keys = keys
         self._executor = executor
+        self._keep_keys = keep_keys
 
     def compact_study(self, organisation_id: uuid.UUID, study_id: uuid.UUID) -> int:
         """Pack what still lies in landing records; returns how many instances moved."""
@@ -155,6 +161,7 @@ class Compactor:
             "organisation_id": organisation_id,
             "kind": DRAFT,
             "name": self._packs.name_of(pack_id),
+            "instance_id": None,
             "requested_at": self._clock.now(),
             "destroyed_at": None,
             "done_at": None,
@@ -193,16 +200,15 @@ class Compactor:
                 sa.select(sa.func.coalesce(sa.func.max(Pack.generation), 0)).where(Pack.series_id == first.series_id)
             )
             session.execute(sa.insert(Pack), [_pack_row(first, info, (generation or 0) + 1, now)])
-            old_packs = {ref.place.ref.pack_id for ref in refs if isinstance(ref.place, PackPlace)}
-            records = [ref.place.record_id for ref in refs if not isinstance(ref.place, PackPlace)]
+            records = {ref.place.record_id: ref.id for ref in refs if not isinstance(ref.place, PackPlace)}
             session.connection().execute(
                 sa.update(_INSTANCE)
                 .where(_INSTANCE.c.id == sa.bindparam("row"))
                 .values(pack_id=info.ref.pack_id, pack_entry=sa.bindparam("entry"), record_id=None),
                 [{"row": ref.id, "entry": entry} for entry, ref in enumerate(refs)],
             )
-            discard_records(session, first.organisation_id, records, now)
-            discard_packs(session, old_packs, now)
+            discard_moved(session, first.organisation_id, records, now)
+            retire_packs(session, _by_pack(refs), now + self._keep_keys, now)
             session.execute(sa.update(Series).where(Series.id == first.series_id).values(changed_at=now))
         return True
 
@@ -237,6 +243,15 @@ def _landed_and_merged(refs: Sequence[InstanceRef]) -> Iterator[InstanceRef]:
         yield from group if merge else landed
 
 
+def _by_pack(refs: Sequence[InstanceRef]) -> dict[uuid.UUID, list[uuid.UUID]]:
+    """Return the instances by the pack that they lie in."""
+    found: dict[uuid.UUID, list[uuid.UUID]] = {}
+    for ref in refs:
+        if isinstance(ref.place, PackPlace):
+            found.setdefault(ref.place.ref.pack_id, []).append(ref.id)
+    return found
+
+
 def _whereabouts(ref: InstanceRef) -> tuple[uuid.UUID | None, uuid.UUID | None, uuid.UUID]:
     if isinstance(ref.place, PackPlace):
         return None, ref.place.ref.pack_id, ref.holding_id
@@ -256,6 +271,7 @@ def _pack_row(first: InstanceRef, info: PackInfo, generation: int, now: datetime
         "stored_bytes": info.stored_bytes,
         "toc_offset": info.ref.toc_offset,
         "toc_length": info.ref.toc_length,
+        "torn": False,
         "created_at": now,
     }
 

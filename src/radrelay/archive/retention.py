@@ -79,6 +79,7 @@ class Retention:
         holdings = self._end_holdings(now)
         attachments = self._end_attachments(now)
         further = sum(expire() for expire in self._further)
+        self._eraser.end_kept_keys()
         return Expired(False, holdings, attachments, further, self._eraser.finish())
 
     def suspended_at(self) -> datetime | None:

@@ -210,6 +210,7 @@ def tables() -> None:
         "erasure",
         sa.Column("kind", sa.String(length=16), nullable=False),
         sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("instance_id", Id(), nullable=True),
         sa.Column("requested_at", Instant(), nullable=False),
         sa.Column("destroyed_at", Instant(), nullable=True),
         sa.Column("done_at", Instant(), nullable=True),
@@ -282,6 +283,18 @@ def tables() -> None:
     )
     op.create_index("ix_instance_holding_holding", "instance_holding", ["holding_id"], unique=False)
     op.create_table(
+        "kept_key",
+        sa.Column("study_id", Id(), nullable=False),
+        sa.Column("name", sa.String(length=80), nullable=False),
+        sa.Column("instance_ids", sa.LargeBinary(), nullable=False),
+        sa.Column("until", Instant(), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_kept_key")),
+    )
+    op.create_index("ix_kept_key_study", "kept_key", ["study_id"], unique=False)
+    op.create_index("ix_kept_key_until", "kept_key", ["until"], unique=False)
+    op.create_table(
         "landing_cursor",
         sa.Column("owner", sa.String(length=64), nullable=False),
         sa.Column("segment", sa.BigInteger(), nullable=False),
@@ -348,6 +361,7 @@ def tables() -> None:
         sa.Column("stored_bytes", sa.BigInteger(), nullable=False),
         sa.Column("toc_offset", sa.BigInteger(), nullable=False),
         sa.Column("toc_length", sa.BigInteger(), nullable=False),
+        sa.Column("torn", sa.Boolean(), nullable=False),
         sa.Column("created_at", Instant(), nullable=False),
         sa.Column("organisation_id", Id(), nullable=False),
         sa.Column("id", Id(), nullable=False),

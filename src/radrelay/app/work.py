@@ -27,8 +27,10 @@ from radrelay.archive.retention import Retention
 from radrelay.audit.record import forget_marks
 from radrelay.errors import RadrelayError, Unavailable
 from radrelay.identity.sessions import forget_ended
+from radrelay.intake import open_archives
 from radrelay.intake.indexer import Indexer
 from radrelay.intake.landing import Landing
+from radrelay.intake.open_archives import OpenArchives
 from radrelay.intake.parcels import Parcels
 from radrelay.intake.quarantine import Quarantine
 from radrelay.intake.sources import SourceBook
@@ -102,10 +104,10 @@ def open_workshop(core: Core) -> Workshop:
         compactor.compact_study(event.organisation_id, event.subject_id)
 
     def unpack(event: Event) -> None:
-        unpacker.unpack(uuid.UUID(event.payload["record_id"]))
+        unpacker.attempt(uuid.UUID(event.payload["record_id"]))
 
     jobs = [
-        Job("parcel.landed", unpack, "unpack", max(1, concurrency // 2)),
+        Job(open_archives.LANDED, unpack, "unpack", max(1, concurrency // 2), attempts=3),
         Job("study.completed", compact, "compact", 1),
         Job(deliveries.ATTEMPT, sender.attempt, "deliver", concurrency, attempts=3),
     ]
@@ -136,7 +138,10 @@ def open_retention(core: Core, compactor: Compactor) -> Retention:
         keep_keys=core.settings.keys.keep_replaced,
     )
     quarantine = Quarantine(core.database, core.segments, core.clock)
-    return Retention(core.database, core.clock, core.settings.retention, eraser, further=(quarantine.expire,))
+    archives = OpenArchives(core.database, core.clock)
+    return Retention(
+        core.database, core.clock, core.settings.retention, eraser, further=(quarantine.expire, archives.expire)
+    )
 
 
 def serve(core: Core, stop: threading.Event) -> None:
@@ -200,9 +205,11 @@ def _loop(name: str, every_s: float, stop: threading.Event, body: Callable[[], o
 def _dispatch(shop: Workshop) -> None:
     with shop.core.database.read() as session:
         due = deliveries.any_due(session, shop.core.clock)
-    if due:
+        archives = open_archives.any_due(session, shop.core.clock)
+    if due or archives:
         with shop.core.database.write() as session:
             deliveries.emit_due(session, shop.core.clock)
+            open_archives.hand_over_due(session, shop.core.clock)
     shop.durable.dispatch()
 
 

@@ -16,8 +16,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from radrelay.archive.attachments import remove_attachments
 from radrelay.archive.counts import recount
-from radrelay.archive.discard import bury, chunks, discard, discard_packs, discard_records, remove_attachments
+from radrelay.archive.discard import bury, chunks, discard, discard_packs, discard_records
 from radrelay.archive.errors import AttachmentNotFound, InstanceNotFound, SeriesNotFound, StudyNotFound
 from radrelay.archive.holdings import refresh_times
 from radrelay.archive.kept_keys import destroy_kept

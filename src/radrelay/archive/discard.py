@@ -93,16 +93,6 @@ def discard(session: Session, rows: Sequence[sa.Row[Any]], at: datetime) -> None
     discard_packs(session, {row.pack_id for row in rows if row.pack_id is not None}, at)
 
 
-def remove_attachments(session: Session, attachment_ids: Sequence[uuid.UUID], at: datetime) -> None:
-    """Remove attachments' rows and have their bytes erased; the tombstone is the caller's."""
-    rows: list[sa.Row[Any]] = []
-    for chunk in chunks(attachment_ids):
-        columns = (_ATTACHMENT.organisation_id, _ATTACHMENT.record_id, _ATTACHMENT.pack_id)
-        rows.extend(session.execute(sa.select(*columns).where(_ATTACHMENT.id.in_(chunk))))
-        session.execute(sa.delete(ATTACHMENT).where(_ATTACHMENT.id.in_(chunk)))
-    discard(session, rows, at)
-
-
 def chunks(ids: Sequence[uuid.UUID]) -> Iterator[Sequence[uuid.UUID]]:
     """Cut a list of ids into pieces that one statement takes."""
     for start in range(0, len(ids), CHUNK):
@@ -111,7 +101,7 @@ def chunks(ids: Sequence[uuid.UUID]) -> Iterator[Sequence[uuid.UUID]]:
 
 def request(
     session: Session,
-    kind: Literal["record", "moved", "pack", "bytes", "rewrite"],
+    kind: Literal["record", "moved", "unpacked", "pack", "bytes", "rewrite"],
     subjects: Sequence[tuple[uuid.UUID, uuid.UUID, str]],
     at: datetime,
     instances: Mapping[uuid.UUID, uuid.UUID] | None = None,
@@ -143,8 +133,15 @@ def request(
 
 def destroy_keys(session: Session, subjects: Sequence[tuple[uuid.UUID, uuid.UUID, str]], at: datetime) -> None:
     """Have keys of (id, organisation, name) destroyed whose bytes were erased before, or are about to be."""
+    still_landed = sa.and_(ERASURE.c.done_at.is_(None), ERASURE.c.kind.in_(("record", "moved", "unpacked")))
     for chunk in chunks([subject[0] for subject in subjects]):
+        session.execute(sa.update(ERASURE).where(ERASURE.c.id.in_(chunk), still_landed).values(kind="record"))
         session.execute(
-            sa.update(ERASURE).where(ERASURE.c.id.in_(chunk)).values(kind="pack", destroyed_at=None, done_at=None)
+            sa.update(ERASURE)
+            .where(ERASURE.c.id.in_(chunk), sa.not_(still_landed))
+            .values(kind="pack", destroyed_at=None, done_at=None)
         )
-    request(session, "pack", subjects, at)
+    missing = {subject[0] for subject in subjects}
+    for chunk in chunks(list(missing)):
+        missing -= set(session.scalars(sa.select(ERASURE.c.id).where(ERASURE.c.id.in_(chunk))))
+    request(session, "pack", [subject for subject in subjects if subject[0] in missing], at)

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 import structlog
 
 from radrelay.archive.discard import CHUNK, discard_packs, occupied
-from radrelay.archive.kept_keys import end_over, keep_records
+from radrelay.archive.kept_keys import end_over, keep_records, kept_archives
 from radrelay.archive.locking import lock_archive
 from radrelay.archive.tables import ERASURE, INSTANCE, LANDING_RECORD, PACK, TOMBSTONE
 from radrelay.clock import Clock
@@ -29,7 +29,7 @@ from radrelay.storage.segments import RecordLocation
 log = structlog.get_logger(__name__)
 
 KEEP_DONE = timedelta(days=7)
-RECORDS = ("record", "moved")
+RECORDS = ("record", "moved", "unpacked")
 Rewrite = Callable[[uuid.UUID, Sequence[uuid.UUID]], object]
 """Carries the given instances of a pack over into new ones and lets the index point there."""
 
@@ -157,28 +157,31 @@ class Eraser:
             with self._database.read() as session:
                 found = session.execute(sa.select(*columns).where(c.id.in_(ids))).all()
             self._records.erase_many([RecordLocation(*row) for row in found])
-            self._destroy_copies(ids)
+            kept = self._destroy_copies(ids)
             now = self._clock.now()
+            # What was deleted since is a `record` by now, and its key is still to go.
+            ready = sa.or_(ERASURE.c.id.not_in(kept), ERASURE.c.kind != "record")
             with self._database.write() as session:
+                done_ids = ERASURE.c.id.in_(ids) & ERASURE.c.kind.in_(RECORDS) & ready
                 session.execute(sa.delete(LANDING_RECORD).where(c.id.in_(ids)))
-                # Not those whose instance was deleted meanwhile: they ask for their key's destruction by now.
-                session.execute(
-                    sa.update(ERASURE)
-                    .where(ERASURE.c.id.in_(ids), ERASURE.c.kind.in_(RECORDS))
-                    .values(destroyed_at=now, done_at=now)
-                )
+                session.execute(sa.update(ERASURE).where(done_ids).values(destroyed_at=now, done_at=now))
             done += len(ids)
         return done
 
-    def _destroy_copies(self, record_ids: Sequence[uuid.UUID]) -> None:
-        """Destroy the keys of records' copies in backups, but for those whose instance was packed and lives."""
-        copied = self._keys.known(record_ids)  # no new copy can be made: the records are erased
+    def _destroy_copies(self, record_ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:
+        """Destroy the keys of records' copies in backups, but for those whose content was moved and lives: these.
+
+        No copy can be made any more: the records are erased.
+        """
         kept: set[uuid.UUID] = set()
-        if copied and self._keep_keys:
+        if self._keep_keys:
+            copied = self._keys.known(record_ids)
             with self._database.write() as session:
                 lock_archive(session)
                 kept = keep_records(session, copied, self._clock.now() + self._keep_keys)
+                kept |= kept_archives(session, record_ids)
         self._keys.destroy([record_id for record_id in record_ids if record_id not in kept])
+        return kept
 
     def _rewrite_packs(self) -> None:
         """Move others' instances out of packs that are to go; the pack's own erasure follows when it is empty."""

@@ -1,21 +1,23 @@
 """Keys of bytes that were written anew elsewhere, kept so that backups which hold the old bytes stay readable.
 
 Housekeeping moves living instances into new packs under new keys. A backup made before still holds the old pack, or
-the copy of a landing record; their keys stay in the key store until the first instance that lay there goes, at the
-latest until `keys.backup_days` are over. Everything here runs in the caller's transaction, under `lock_archive`.
+the copy of a landing record or of an archive that was unpacked since; their keys stay in the key store until the first
+thing that lay there goes, at the latest until `keys.backup_days` are over. Everything here runs in the caller's
+transaction, under `lock_archive`.
 """
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from radrelay.archive.discard import chunks, destroy_keys, discard_packs, occupied, request
+from radrelay.archive.discard import bury, chunks, destroy_keys, discard_packs, occupied, request
 from radrelay.archive.tables import ERASURE, INSTANCE, KEPT_KEY, LANDING_RECORD, PACK, STUDY
 
 _KEPT = KEPT_KEY.c
@@ -55,7 +57,7 @@ def keep_records(session: Session, record_ids: Iterable[uuid.UUID], until: datet
         ).all()
         known = set(session.scalars(sa.select(_KEPT.id).where(_KEPT.id.in_(chunk))))
         new = [
-            _row(row.id, row.organisation_id, row.study_id, "", [row.instance_id], until)
+            _row(_Owned(row.id, row.organisation_id), row.study_id, "record", until, instance_ids=[row.instance_id])
             for row in rows
             if row.id not in known
         ]
@@ -65,11 +67,41 @@ def keep_records(session: Session, record_ids: Iterable[uuid.UUID], until: datet
     return kept
 
 
+def keep_archive(
+    session: Session,
+    organisation_id: uuid.UUID,
+    record_id: uuid.UUID,
+    brought: Iterable[uuid.UUID],
+    until: datetime,
+    at: datetime,
+) -> None:
+    """Give up an archive's landing record that is unpacked; its key stays for backups while all that it `brought` does.
+
+    `brought` are the studies, and the parcel for what belongs to no study.
+    """
+    archive = _Owned(record_id, organisation_id)
+    rows = [_row(archive, bound_to, "archive", until) for bound_to in sorted(set(brought), key=str)]
+    if rows and until > at:
+        session.execute(sa.insert(KEPT_KEY), rows)
+    request(session, "unpacked", [(record_id, organisation_id, "")], at)
+
+
+def kept_archives(session: Session, record_ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:
+    """Return those of `record_ids` that are archives whose keys are kept."""
+    return set(session.scalars(sa.select(_KEPT.id).where(_KEPT.id.in_(record_ids), _KEPT.kind == "archive")))
+
+
 def destroy_kept(session: Session, deleted: Mapping[uuid.UUID, Collection[uuid.UUID]], at: datetime) -> None:
-    """Have every kept key destroyed whose bytes hold one of the `deleted` instances (by study)."""
-    for study_id, instance_ids in deleted.items():
+    """Have every kept key destroyed whose bytes hold one of the `deleted` things (by study or parcel).
+
+    An archive of which something was deleted counts as deleted itself: a restored backup must not unpack it again.
+    """
+    for bound_to, instance_ids in deleted.items():
         wanted = {instance_id.bytes for instance_id in instance_ids}
-        found = session.execute(sa.select(KEPT_KEY).where(_KEPT.study_id == study_id)).all()
+        found = session.execute(sa.select(KEPT_KEY).where(_KEPT.bound_to == bound_to)).all()
+        for row in found:
+            if row.kind == "archive":
+                bury(session, row.organisation_id, "parcel", [row.id], at, "deleted")
         _destroy(session, [row for row in found if not row.instance_ids or wanted & _split(row.instance_ids)], at)
         for chunk in chunks(list(instance_ids)):  # records that were packed and are not erased yet
             session.execute(
@@ -109,9 +141,10 @@ def adopt(session: Session, keys: Mapping[uuid.UUID, uuid.UUID], *, until: datet
             for row in session.execute(sa.select(STUDY.c.id, STUDY.c.organisation_id).where(STUDY.c.id.in_(studies)))
         }
         rows = [
-            _row(key_id, known.get(study_id, NOBODY), study_id, "", [], until if study_id in known else unknown_until)
+            _row(_Owned(key_id, known.get(study_id, NOBODY)), study_id, "unknown", end)
             for key_id in new
             for study_id in (keys[key_id],)
+            for end in (until if study_id in known else unknown_until,)
         ]
         if rows:
             session.execute(sa.insert(KEPT_KEY), rows)
@@ -122,8 +155,15 @@ def adopt(session: Session, keys: Mapping[uuid.UUID, uuid.UUID], *, until: datet
 def _keep(session: Session, pack: sa.Row[Any], instance_ids: Sequence[uuid.UUID], until: datetime) -> None:
     """Note that instances which lay in a pack have moved on; a pack may be emptied in several steps."""
     before = session.scalar(sa.select(_KEPT.instance_ids).where(_KEPT.id == pack.id))
-    row = _row(pack.id, pack.organisation_id, pack.study_id, pack.name, instance_ids, until)
     if before is None:
+        row = _row(
+            _Owned(pack.id, pack.organisation_id),
+            pack.study_id,
+            "pack",
+            until,
+            name=pack.name,
+            instance_ids=instance_ids,
+        )
         session.execute(sa.insert(KEPT_KEY), [row])
         return
     joined = bytes(before) + _join(instance_ids)
@@ -131,7 +171,7 @@ def _keep(session: Session, pack: sa.Row[Any], instance_ids: Sequence[uuid.UUID]
 
 
 def _destroy(session: Session, kept: Sequence[sa.Row[Any]], at: datetime) -> None:
-    ids = [row.id for row in kept]
+    ids = list({row.id for row in kept})
     if not ids:
         return
     living: set[uuid.UUID] = set()  # packs that are only partly emptied yet: their key goes once the rest has moved
@@ -142,18 +182,28 @@ def _destroy(session: Session, kept: Sequence[sa.Row[Any]], at: datetime) -> Non
     destroy_keys(session, [(row.id, row.organisation_id, row.name) for row in kept if row.id not in living], at)
 
 
+@dataclass(frozen=True, slots=True)
+class _Owned:
+    """A key's id and the organisation that it belongs to, as rows have them."""
+
+    id: uuid.UUID
+    organisation_id: uuid.UUID
+
+
 def _row(
-    key_id: uuid.UUID,
-    organisation_id: uuid.UUID,
-    study_id: uuid.UUID,
-    name: str,
-    instance_ids: Sequence[uuid.UUID],
+    owned: _Owned,
+    bound_to: uuid.UUID,
+    kind: str,
     until: datetime,
+    *,
+    name: str = "",
+    instance_ids: Sequence[uuid.UUID] = (),
 ) -> dict[str, object]:
     return {
-        "id": key_id,
-        "organisation_id": organisation_id,
-        "study_id": study_id,
+        "id": owned.id,
+        "organisation_id": owned.organisation_id,
+        "bound_to": bound_to,
+        "kind": kind,
         "name": name,
         "instance_ids": _join(instance_ids),
         "until": until,

@@ -17,7 +17,8 @@ import structlog
 from sqlalchemy.orm import Session
 
 from radrelay.archive import deletion
-from radrelay.archive.discard import bury, remove_attachments
+from radrelay.archive.attachments import remove_attachments
+from radrelay.archive.discard import bury
 from radrelay.archive.erasing import Eraser, Finished
 from radrelay.archive.locking import lock_archive
 from radrelay.archive.tables import ATTACHMENT, HOLDING

@@ -77,14 +77,16 @@ class Erasure(Owned, Base):
 class KeptKey(Owned, Base):
     """The key of bytes that were written anew elsewhere, which backups may still hold; its id is the key's.
 
-    The bytes are a pack's that was rewritten or a landing record's that was packed. The key is destroyed with the first
-    of `instance_ids` that goes (of none: with the first of the study), at the latest at `until`.
+    The bytes are a pack's that was rewritten, a landing record's that was packed, or an archive's that was unpacked
+    (`kind`). The key is destroyed with the first of `instance_ids` that goes (of none: with the first thing of the
+    study or parcel that it is bound to), at the latest at `until`. An archive is bound to all that it brought.
     """
 
     __tablename__ = "kept_key"
-    __table_args__ = (Index("ix_kept_key_study", "study_id"), Index("ix_kept_key_until", "until"))
+    __table_args__ = (Index("ix_kept_key_bound_to", "bound_to"), Index("ix_kept_key_until", "until"))
 
-    study_id: Mapped[uuid.UUID] = mapped_column(Id)
+    bound_to: Mapped[uuid.UUID] = mapped_column(Id, primary_key=True)  # a study, or of an archive also its parcel
+    kind: Mapped[str] = mapped_column(String(16))  # pack | record | archive | unknown
     name: Mapped[str] = mapped_column(String(80))  # a pack's
     instance_ids: Mapped[bytes] = mapped_column(LargeBinary)  # 16 bytes each: all that lay there
     until: Mapped[datetime] = mapped_column(Instant)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import tomllib
+from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -110,6 +111,17 @@ class KeySettings(Section):
     mirror: Path | None = Field(
         None, description="second folder that study keys and the deletion ledger are written to at once"
     )
+    backup_days: int = Field(
+        35,
+        description="a backup up to so many days old restores all that still lives; 0: only the newest",
+        ge=0,
+        le=3650,
+    )
+
+    @property
+    def keep_replaced(self) -> timedelta:
+        """How long the key of what was written anew is kept at most."""
+        return timedelta(days=self.backup_days)
 
 
 class RetentionSettings(Section):

@@ -18,6 +18,7 @@ from radrelay.archive.instances import InstanceRef, find_instances
 from radrelay.archive.models import Study
 from radrelay.archive.reader import InstanceReader
 from radrelay.archive.retention import Retention
+from radrelay.clock import Clock
 from radrelay.intake.indexer import Indexer
 from radrelay.intake.landing import Landing
 from radrelay.intake.sources import SourceBook
@@ -40,7 +41,8 @@ class House:
         self.prepared: Prepared = prepare(core, leading=start)
         self.executor = ThreadPoolExecutor(1)
         self.reader = InstanceReader(core.database, core.clock, core.segments, core.packs)
-        self.compactor = Compactor(core.database, core.clock, self.reader, core.packs, core.keys, self.executor)
+        keep = core.settings.keys.keep_replaced
+        self.compactor = Compactor(core.database, core.clock, self.reader, core.packs, core.keys, self.executor, keep)
         self.retention: Retention = open_retention(core, self.compactor)
         self._indexer = Indexer(core.database, core.segments, core.settings, core.clock)
 
@@ -88,9 +90,9 @@ class House:
 
 
 @contextmanager
-def house(settings: Settings, *, start: bool = True) -> Iterator[House]:
+def house(settings: Settings, *, start: bool = True, clock: Clock | None = None) -> Iterator[House]:
     """Open an installation, as `radrelay serve` starts it or as one of its roles does."""
-    core = open_core(settings)
+    core = open_core(settings, clock)
     opened = House(core, start=start)
     try:
         yield opened

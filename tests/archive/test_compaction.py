@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import threading
+import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,12 +17,13 @@ import pydicom
 import pytest
 import sqlalchemy as sa
 
-from radrelay.archive import compaction, deletion, packing
+from radrelay.archive import compaction, deletion, drafts, packing
 from radrelay.archive.instances import InstanceRef, PackPlace
 from radrelay.archive.models import Instance
 from radrelay.archive.packing import Source, write_pack
 from radrelay.dicom.errors import Malformed
 from radrelay.dicom.part10 import parse_preamble
+from radrelay.storage.database import DatabaseUnavailable
 from radrelay.storage.ids import new_id
 from radrelay.storage.models import Erasure, Pack
 from radrelay.storage.packs import KeyDestroyed, PackStore
@@ -92,7 +95,7 @@ def test_a_series_moves_into_one_pack_and_its_records_are_given_up(house: House)
     assert house.contents() == {f"1.2.9.1.{n}": data_set_of(file) for n, file in enumerate(files, 1)}
     with house.site.database.read() as session:
         kinds = session.scalars(sa.select(Erasure.kind)).all()
-    assert kinds == ["record"] * 5  # nothing is left of the draft
+    assert kinds == ["moved"] * 5  # nothing is left of the draft
     house.eraser().finish()
     assert len(house.contents()) == 5
 
@@ -228,6 +231,64 @@ class SlowPacks(DeletingPacks):
             assert self._house.compactor().abandon_drafts() == 1
         self.written.append(pack_id)
         return self._house.site.parts.packs.create(pack_id, study_id)
+
+
+def test_a_pack_that_takes_very_long_is_adopted_while_its_writer_lives(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drafts, "TOUCH_S", 0.02)
+    house.bring(slices(2))
+    packs = LongPacks(house)
+    assert house.compactor(packs=packs).compact_study(house.site.organisation_id, house.studies()[0]) == 2
+    assert len(packs.written) == 1
+    house.eraser().finish()
+    assert len(house.contents()) == 2
+    assert not [thread for thread in threading.enumerate() if thread.name == "draft"]
+
+
+class LongPacks(DeletingPacks):
+    """A pack store whose pack takes half an hour while others look for dead writers."""
+
+    def __init__(self, house: House) -> None:
+        super().__init__(house, uuid.uuid4())
+
+    def create(self, pack_id: uuid.UUID, study_id: uuid.UUID) -> Any:
+        self.written.append(pack_id)
+        for _ in range(5):
+            self._house.site.clock.advance(timedelta(minutes=9))
+            self._wait_touched(pack_id)
+            assert self._house.compactor().abandon_drafts() == 0
+        return self._house.site.parts.packs.create(pack_id, study_id)
+
+    def _wait_touched(self, pack_id: uuid.UUID) -> None:
+        for _ in range(500):
+            with self._house.site.database.read() as session:
+                touched = session.scalar(sa.select(Erasure.requested_at).where(Erasure.id == pack_id))
+            if touched == self._house.site.clock.now():
+                return
+            time.sleep(0.02)
+        raise AssertionError("the draft was not touched")
+
+
+def test_a_database_that_is_away_for_a_while_costs_a_living_writer_nothing(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drafts, "TOUCH_S", 0.01)
+    house.bring(slices(2))
+    writing = house.site.database.write
+    refused: list[int] = []
+
+    def away() -> Any:
+        if threading.current_thread().name == "draft" and len(refused) < 3:
+            refused.append(1)
+            raise DatabaseUnavailable
+        return writing()
+
+    monkeypatch.setattr(house.site.database, "write", away)
+    packs = LongPacks(house)
+    assert house.compactor(packs=packs).compact_study(house.site.organisation_id, house.studies()[0]) == 2
+    assert len(packs.written) == 1
+    assert len(refused) == 3
 
 
 def test_a_damaged_object_is_left_where_it_lies_and_its_neighbours_move(house: House) -> None:

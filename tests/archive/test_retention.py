@@ -68,6 +68,9 @@ class Stores:
     def destroy(self, key_ids: Sequence[uuid.UUID]) -> None:
         self._step("destroy", list(key_ids))
 
+    def known(self, key_ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:
+        return set()
+
     def erase_many(self, locations: Sequence[RecordLocation]) -> None:
         self._step("erase", [location.record_id for location in locations])
 

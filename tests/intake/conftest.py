@@ -73,7 +73,7 @@ class Site:
             mark_taken(session, [event.id for event in events], self.clock.now())
         unpacker = ArchiveUnpacker(self.database, self.reader, self.landing("work"))
         for event in events:
-            unpacker.unpack(uuid.UUID(event.payload["record_id"]))
+            unpacker.attempt(uuid.UUID(event.payload["record_id"]))
 
     def take(self, *files: tuple[str, bytes], name: str = "parcel") -> ParcelView:
         """Send files as one parcel, index and unpack; return the parcel at its end."""

@@ -266,6 +266,7 @@ const de: Catalogue = {
   'quarantine.code.other-content': 'Gleiche UID, anderer Inhalt',
   'quarantine.code.malformed': 'Beschädigt',
   'quarantine.code.infected': 'Virus gefunden',
+  'quarantine.code.unpack-failed': 'Archiv nicht entpackt',
 
   'destinations.lead': 'DICOM-Knoten, an die Studien gesendet werden.',
   'destinations.new': 'Neues Ziel',

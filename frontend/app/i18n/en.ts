@@ -263,6 +263,7 @@ const en = {
   'quarantine.code.other-content': 'Same UID, other content',
   'quarantine.code.malformed': 'Damaged',
   'quarantine.code.infected': 'Virus found',
+  'quarantine.code.unpack-failed': 'Archive not unpacked',
 
   'destinations.lead': 'DICOM nodes that studies are sent to.',
   'destinations.new': 'New destination',

@@ -22,6 +22,7 @@ from rich.console import Console
 
 from radrelay import __version__, logs
 from radrelay.app.core import Core, open_core
+from radrelay.app.key_keeping import COPIES, ROWS
 from radrelay.app.restored import replay_deletions
 from radrelay.app.rows import dump_rows, load_rows
 from radrelay.archive.models import Instance
@@ -39,7 +40,6 @@ from radrelay.storage.segments import RecordDamaged, RecordGone, RecordLocation,
 FORMAT = 1
 PIECE = 8 << 20
 ROUNDS = 5
-NOBODY = uuid.UUID(int=0)
 OWNER = "restored"
 
 
@@ -161,7 +161,7 @@ def restore(settings: Settings, source: Path, *, check: bool) -> int:
 
 
 def _pack_pending(core: Core) -> None:
-    """Pack what has landed: a copy of a landing record is readable only until the record is packed."""
+    """Pack what has landed: a pack is smaller than copies of its landing records, and is copied once."""
     from radrelay.archive.compaction import Compactor  # noqa: PLC0415 -- brings the codecs
     from radrelay.archive.reader import InstanceReader  # noqa: PLC0415
 
@@ -170,7 +170,9 @@ def _pack_pending(core: Core) -> None:
         studies = session.execute(landed.distinct()).all()
     with ThreadPoolExecutor(2) as executor:
         reader = InstanceReader(core.database, core.clock, core.segments, core.packs)
-        compactor = Compactor(core.database, core.clock, reader, core.packs, core.keys, executor)
+        compactor = Compactor(
+            core.database, core.clock, reader, core.packs, core.keys, executor, core.settings.keys.keep_replaced
+        )
         for organisation_id, study_id in studies:
             compactor.compact_study(organisation_id, study_id)
 
@@ -192,7 +194,7 @@ def write_backup(core: Core, target: Path) -> Manifest:
     before: frozenset[uuid.UUID] | None = None
     for _ in range(ROUNDS):
         rows_id = new_id()
-        writer = rows_store.create(rows_id, NOBODY)
+        writer = rows_store.create(rows_id, ROWS)
         packs, landed = dump_rows(core.database, writer.add)
         rows = _stored(writer.finish(b"").ref)
         copies = [_copy_record(core, records_store, row) for row in landed]
@@ -323,14 +325,14 @@ def _pieces(source: Objects, name: str) -> Iterator[bytes]:
 def _copy_record(core: Core, store: PackStore, row: Mapping[str, object]) -> Stored | None:
     """Copy what a landing record holds, under a key of its own; none if it was erased meanwhile.
 
-    Every backup's copy has the same key, which is destroyed with the record.
+    Every backup's copy has the same key, which is destroyed with the record, or with its instance if that was packed.
     """
     location = RecordLocation(**row)  # type: ignore[arg-type]  # the columns of landing_record
     record = read_record(core.segments, location)
     if record is None:
         return None
     try:
-        writer = store.create(location.record_id, NOBODY)
+        writer = store.create(location.record_id, COPIES)
     except Conflict:
         try:
             writer = store.again(location.record_id)

@@ -122,7 +122,8 @@ def expiry_resume_command(settings: Settings) -> int:
     """Say that the clock is right after all."""
     core, prepared = _open(settings)
     try:
-        eraser = Eraser(core.database, core.clock, core.keys, core.segments, core.packs)
+        keep = core.settings.keys.keep_replaced
+        eraser = Eraser(core.database, core.clock, core.keys, core.segments, core.packs, keep_keys=keep)
         retention = Retention(core.database, core.clock, settings.retention, eraser)
         if retention.suspended_at() is None:
             print("expiry is not suspended")  # noqa: T201

@@ -9,22 +9,29 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from radrelay.app.core import Core
+from radrelay.app.key_keeping import adopt_keys
 from radrelay.archive.compaction import Compactor
 from radrelay.archive.discard import discard_records
 from radrelay.archive.erasing import Eraser
 from radrelay.archive.reader import InstanceReader
 from radrelay.archive.retention import Retention, replay
 from radrelay.intake.models import Quarantined
+from radrelay.intake.open_archives import OpenArchives, drop_archive
 from radrelay.intake.quarantine import Quarantine
+
+BATCH = 500
 
 
 def replay_ledger(core: Core) -> int:
     """Repeat every deletion of the ledger, expire what is over and finish erasing; returns how many were repeated."""
     now = core.clock.now()
-    repeated = replay(core.database, core.keys.ledger(), now, {"quarantine": _forget_quarantined})
+    adopt_keys(core)
+    repeated = replay(core.database, core.keys.ledger(), now, _FURTHER)
+    _destroy_studies(core)
+    keep = core.settings.keys.keep_replaced
     with ThreadPoolExecutor(2) as executor:
         reader = InstanceReader(core.database, core.clock, core.segments, core.packs)
-        compactor = Compactor(core.database, core.clock, reader, core.packs, core.keys, executor)
+        compactor = Compactor(core.database, core.clock, reader, core.packs, core.keys, executor, keep)
         eraser = Eraser(
             core.database,
             core.clock,
@@ -32,11 +39,26 @@ def replay_ledger(core: Core) -> int:
             core.segments,
             core.packs,
             rewrite=lambda pack_id, survivors: compactor.rewrite_pack(pack_id),
+            keep_keys=keep,
         )
         quarantine = Quarantine(core.database, core.segments, core.clock)
-        retention = Retention(core.database, core.clock, core.settings.retention, eraser, further=(quarantine.expire,))
+        archives = OpenArchives(core.database, core.clock)
+        further = (quarantine.expire, archives.expire)
+        retention = Retention(core.database, core.clock, core.settings.retention, eraser, further=further)
         retention.expire()
     return repeated
+
+
+def _destroy_studies(core: Core) -> None:
+    """Destroy what keys deleted studies have left, of packs too that were written after the rows were."""
+    batch: list[uuid.UUID] = []
+    for entry in core.keys.ledger():
+        if entry.kind == "study":
+            batch.append(entry.subject_id)
+        if len(batch) >= BATCH:
+            core.keys.destroy_studies(batch)
+            batch = []
+    core.keys.destroy_studies(batch)
 
 
 def _forget_quarantined(session: Session, row_id: uuid.UUID, at: datetime) -> None:
@@ -44,3 +66,11 @@ def _forget_quarantined(session: Session, row_id: uuid.UUID, at: datetime) -> No
     if row is not None:
         discard_records(session, row.organisation_id, [row.record_id], at)
         session.delete(row)
+
+
+def _forget_archive(session: Session, record_id: uuid.UUID, at: datetime) -> None:
+    """Drop an archive that these rows still have open: it, or something that came out of it, was deleted since."""
+    drop_archive(session, record_id, "archive-deleted", "It was deleted before a backup was restored.", at)
+
+
+_FURTHER = {"quarantine": _forget_quarantined, "parcel": _forget_archive}

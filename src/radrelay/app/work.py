@@ -14,6 +14,7 @@ import structlog
 
 from radrelay import audit
 from radrelay.app.core import Core
+from radrelay.app.key_keeping import adopt_keys
 from radrelay.app.prepare import prepare
 from radrelay.app.role import run_role
 from radrelay.app.stored import ArchiveSource, DicomDialler
@@ -26,8 +27,10 @@ from radrelay.archive.retention import Retention
 from radrelay.audit.record import forget_marks
 from radrelay.errors import RadrelayError, Unavailable
 from radrelay.identity.sessions import forget_ended
+from radrelay.intake import open_archives
 from radrelay.intake.indexer import Indexer
 from radrelay.intake.landing import Landing
+from radrelay.intake.open_archives import OpenArchives
 from radrelay.intake.parcels import Parcels
 from radrelay.intake.quarantine import Quarantine
 from radrelay.intake.sources import SourceBook
@@ -83,7 +86,9 @@ def open_workshop(core: Core) -> Workshop:
     landing = Landing.open(core.settings, "work", core.keyring, core.clock, allowance=book)
     reader = InstanceReader(core.database, core.clock, core.segments, core.packs)
     executor = ThreadPoolExecutor(2, thread_name_prefix="codec")
-    compactor = Compactor(core.database, core.clock, reader, core.packs, core.keys, executor)
+    compactor = Compactor(
+        core.database, core.clock, reader, core.packs, core.keys, executor, core.settings.keys.keep_replaced
+    )
     retention = open_retention(core, compactor)
     unpacker = ArchiveUnpacker(core.database, core.segments, landing)
     sender = DeliveryWork(
@@ -99,10 +104,10 @@ def open_workshop(core: Core) -> Workshop:
         compactor.compact_study(event.organisation_id, event.subject_id)
 
     def unpack(event: Event) -> None:
-        unpacker.unpack(uuid.UUID(event.payload["record_id"]))
+        unpacker.attempt(uuid.UUID(event.payload["record_id"]))
 
     jobs = [
-        Job("parcel.landed", unpack, "unpack", max(1, concurrency // 2)),
+        Job(open_archives.LANDED, unpack, "unpack", max(1, concurrency // 2), attempts=3),
         Job("study.completed", compact, "compact", 1),
         Job(deliveries.ATTEMPT, sender.attempt, "deliver", concurrency, attempts=3),
     ]
@@ -130,9 +135,13 @@ def open_retention(core: Core, compactor: Compactor) -> Retention:
         core.segments,
         core.packs,
         rewrite=lambda pack_id, survivors: compactor.rewrite_pack(pack_id),
+        keep_keys=core.settings.keys.keep_replaced,
     )
     quarantine = Quarantine(core.database, core.segments, core.clock)
-    return Retention(core.database, core.clock, core.settings.retention, eraser, further=(quarantine.expire,))
+    archives = OpenArchives(core.database, core.clock)
+    return Retention(
+        core.database, core.clock, core.settings.retention, eraser, further=(quarantine.expire, archives.expire)
+    )
 
 
 def serve(core: Core, stop: threading.Event) -> None:
@@ -196,9 +205,11 @@ def _loop(name: str, every_s: float, stop: threading.Event, body: Callable[[], o
 def _dispatch(shop: Workshop) -> None:
     with shop.core.database.read() as session:
         due = deliveries.any_due(session, shop.core.clock)
-    if due:
+        archives = open_archives.any_due(session, shop.core.clock)
+    if due or archives:
         with shop.core.database.write() as session:
             deliveries.emit_due(session, shop.core.clock)
+            open_archives.hand_over_due(session, shop.core.clock)
     shop.durable.dispatch()
 
 
@@ -232,12 +243,13 @@ def _sweep(shop: Workshop) -> None:
 
 
 def _keep_records(core: Core) -> None:
-    """Sign the heads of the audit's chains; forget logins and marks of views that are over."""
+    """Sign the heads of the audit's chains; forget logins, marks of views and keys that are over."""
     before = core.clock.now() - FORGET_LOGINS
     with core.database.write() as session:
         audit.sign_roots(session, core.clock, core.keyring.metadata_key)
         forget_marks(session, before)
         forget_ended(session, before)
+    adopt_keys(core)
 
 
 def _collect(core: Core) -> None:

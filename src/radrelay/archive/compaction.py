@@ -1,9 +1,9 @@
 """Compaction: instances move from landing records into packs, one pack per series and holding.
 
 A pack is written and proven before the index points to it; the landing records (or the pack that is rewritten)
-are given up in the same transaction. An instance that was deleted meanwhile is not carried over: if one was,
-the new pack is destroyed and written again without it. A draft (a row in `erasure`) stands for a pack that is being
-written: only with it can the pack be adopted, and what a killed process leaves is destroyed by its draft.
+are given up in the same transaction, their keys kept for the backups that hold them (`kept_keys`). An instance that was
+deleted meanwhile is not carried over: if one was, the new pack is destroyed and written again without it. While a pack
+is being written a draft stands for it (`drafts`).
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.orm import Session
 
-from radrelay.archive.discard import discard_packs, discard_records
+from radrelay.archive import drafts
+from radrelay.archive.discard import discard_moved
 from radrelay.archive.instances import InstanceRef, PackPlace, find_instances
+from radrelay.archive.kept_keys import retire_packs
 from radrelay.archive.locking import lock_archive
 from radrelay.archive.models import Instance, Series, Study
 from radrelay.archive.packing import ObjectDamaged, Source, write_pack
 from radrelay.archive.reader import InstanceGone, InstanceReader
-from radrelay.archive.tables import ERASURE
 from radrelay.clock import Clock
 from radrelay.storage.database import Database
 from radrelay.storage.ids import new_id
@@ -39,8 +40,7 @@ PACK_LIMIT = 20_000  # instances in one pack: bounds its table of contents
 MERGED_PACKS = 8  # so many packs of one series and holding are made one when more arrives
 MERGED_BYTES = 1 << 30  # unless it would be so much work
 TRIES = 5
-DRAFT = "draft"
-DRAFT_AGE = timedelta(minutes=10)
+KEEP_KEYS = timedelta(days=35)
 _INSTANCE = cast("sa.Table", Instance.__table__)
 
 
@@ -55,13 +55,17 @@ class Compactor:
         packs: PackStore,
         keys: KeyStore,
         executor: Executor,
+        keep_keys: timedelta = KEEP_KEYS,
     ) -> None:
+        """`keep_keys` is how long the keys of what is replaced are kept at most, for backups that hold it."""
         self._database = database
         self._clock = clock
         self._reader = reader
         self._packs = packs
         self._keys = keys
         self._executor = executor
+        self._keep_keys = keep_keys
+        self._drafts = drafts.Drafts(database, clock)
 
     def compact_study(self, organisation_id: uuid.UUID, study_id: uuid.UUID) -> int:
         """Pack what still lies in landing records; returns how many instances moved."""
@@ -112,18 +116,8 @@ class Compactor:
         return moved
 
     def abandon_drafts(self) -> int:
-        """Destroy the keys of packs that were begun and never adopted: their writer was killed, or takes very long.
-
-        One that is still being written is refused at its adoption and written again. Returns how many there were.
-        """
-        before = self._clock.now() - DRAFT_AGE
-        old = (ERASURE.c.kind == DRAFT, ERASURE.c.requested_at < before)
-        with self._database.read() as session:
-            drafts = list(session.scalars(sa.select(ERASURE.c.id).where(*old)))
-        if drafts:
-            with self._database.write() as session:
-                session.execute(sa.update(ERASURE).where(ERASURE.c.id.in_(drafts)).values(kind="pack"))
-        return len(drafts)
+        """Have destroyed what killed writers left of packs that were never adopted; returns how many there were."""
+        return self._drafts.abandon_old()
 
     def _repack_group(self, refs: list[InstanceRef]) -> int:
         source = Source(self._reader.data_set, self._reader.stream)
@@ -132,40 +126,26 @@ class Compactor:
             if not refs:
                 return 0
             pack_id = new_id()
-            self._draft(pack_id, refs[0].organisation_id)
-            try:
-                info, _table = write_pack(self._packs, pack_id, refs, source, self._executor)
-            except ObjectDamaged as damaged:
-                log.error("stored object is damaged", **damaged.facts)
-                refs = [ref for ref in refs if str(ref.id) != damaged.facts.get("instance_id")]
+            with self._drafts.kept_fresh(pack_id, refs[0].organisation_id, self._packs.name_of(pack_id)):
+                try:
+                    info, _table = write_pack(self._packs, pack_id, refs, source, self._executor)
+                except ObjectDamaged as damaged:
+                    log.error("stored object is damaged", **damaged.facts)
+                    refs = [ref for ref in refs if str(ref.id) != damaged.facts.get("instance_id")]
+                    self._abandon(pack_id)
+                    continue
+                except InstanceGone:
+                    self._abandon(pack_id)
+                    continue
+                if self._adopt(refs, info):
+                    return len(refs)
                 self._abandon(pack_id)
-                continue
-            except InstanceGone:
-                self._abandon(pack_id)
-                continue
-            if self._adopt(refs, info):
-                return len(refs)
-            self._abandon(pack_id)
-            self._packs.delete(info.ref.name)
+                self._packs.delete(info.ref.name)
         return 0
-
-    def _draft(self, pack_id: uuid.UUID, organisation_id: uuid.UUID) -> None:
-        row = {
-            "id": pack_id,
-            "organisation_id": organisation_id,
-            "kind": DRAFT,
-            "name": self._packs.name_of(pack_id),
-            "requested_at": self._clock.now(),
-            "destroyed_at": None,
-            "done_at": None,
-        }
-        with self._database.write() as session:
-            session.execute(sa.insert(ERASURE), [row])
 
     def _abandon(self, pack_id: uuid.UUID) -> None:
         self._keys.destroy([pack_id])
-        with self._database.write() as session:
-            session.execute(sa.delete(ERASURE).where(ERASURE.c.id == pack_id, ERASURE.c.kind == DRAFT))
+        self._drafts.forget(pack_id)
 
     def _still_there(self, refs: list[InstanceRef]) -> list[InstanceRef]:
         """Drop what was deleted or moved since; the holding may have changed, too, then others pack it."""
@@ -186,23 +166,22 @@ class Compactor:
         now = self._clock.now()
         with self._database.write() as session:
             lock_archive(session)
-            if not self._unchanged(session, refs) or not _taken(session, info.ref.pack_id):
+            if not self._unchanged(session, refs) or not drafts.take(session, info.ref.pack_id):
                 return False
             first = refs[0]
             generation = session.scalar(
                 sa.select(sa.func.coalesce(sa.func.max(Pack.generation), 0)).where(Pack.series_id == first.series_id)
             )
             session.execute(sa.insert(Pack), [_pack_row(first, info, (generation or 0) + 1, now)])
-            old_packs = {ref.place.ref.pack_id for ref in refs if isinstance(ref.place, PackPlace)}
-            records = [ref.place.record_id for ref in refs if not isinstance(ref.place, PackPlace)]
+            records = {ref.place.record_id: ref.id for ref in refs if not isinstance(ref.place, PackPlace)}
             session.connection().execute(
                 sa.update(_INSTANCE)
                 .where(_INSTANCE.c.id == sa.bindparam("row"))
                 .values(pack_id=info.ref.pack_id, pack_entry=sa.bindparam("entry"), record_id=None),
                 [{"row": ref.id, "entry": entry} for entry, ref in enumerate(refs)],
             )
-            discard_records(session, first.organisation_id, records, now)
-            discard_packs(session, old_packs, now)
+            discard_moved(session, first.organisation_id, records, now)
+            retire_packs(session, _by_pack(refs), now + self._keep_keys, now)
             session.execute(sa.update(Series).where(Series.id == first.series_id).values(changed_at=now))
         return True
 
@@ -219,12 +198,6 @@ class Compactor:
         return found == len(wanted)
 
 
-def _taken(session: Session, pack_id: uuid.UUID) -> bool:
-    """Take a pack's draft away; false if it was abandoned meanwhile."""
-    done = session.execute(sa.delete(ERASURE).where(ERASURE.c.id == pack_id, ERASURE.c.kind == DRAFT))
-    return cast("sa.CursorResult[object]", done).rowcount == 1
-
-
 def _landed_and_merged(refs: Sequence[InstanceRef]) -> Iterator[InstanceRef]:
     """Yield what lies in landing records, with what lies in many small packs beside it, so that they become one."""
     groups: dict[tuple[uuid.UUID, uuid.UUID], list[InstanceRef]] = {}
@@ -235,6 +208,15 @@ def _landed_and_merged(refs: Sequence[InstanceRef]) -> Iterator[InstanceRef]:
         packs = {ref.place.ref.pack_id for ref in group if isinstance(ref.place, PackPlace)}
         merge = landed and len(packs) >= MERGED_PACKS and sum(ref.size for ref in group) <= MERGED_BYTES
         yield from group if merge else landed
+
+
+def _by_pack(refs: Sequence[InstanceRef]) -> dict[uuid.UUID, list[uuid.UUID]]:
+    """Return the instances by the pack that they lie in."""
+    found: dict[uuid.UUID, list[uuid.UUID]] = {}
+    for ref in refs:
+        if isinstance(ref.place, PackPlace):
+            found.setdefault(ref.place.ref.pack_id, []).append(ref.id)
+    return found
 
 
 def _whereabouts(ref: InstanceRef) -> tuple[uuid.UUID | None, uuid.UUID | None, uuid.UUID]:
@@ -256,6 +238,7 @@ def _pack_row(first: InstanceRef, info: PackInfo, generation: int, now: datetime
         "stored_bytes": info.stored_bytes,
         "toc_offset": info.ref.toc_offset,
         "toc_length": info.ref.toc_length,
+        "torn": False,
         "created_at": now,
     }
 

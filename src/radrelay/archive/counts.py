@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from radrelay.archive import search_index
-from radrelay.archive.discard import chunks, remove_attachments
+from radrelay.archive.attachments import remove_attachments
+from radrelay.archive.discard import chunks
 from radrelay.archive.models import Attachment
 from radrelay.archive.tables import HOLDING, INSTANCE, MODALITY, PATIENT, SERIES, STUDY
 

@@ -3,7 +3,7 @@
 What is written here is the durable decision: rows go, tombstones and erasures stand in their place. From the commit
 on nothing finds what was deleted; `erasing.finish` then writes the ledger, destroys keys and frees bytes.
 An instance that another holding claims too moves to that holding; a pack that holds others' instances as well is
-marked to be rewritten before its key is destroyed.
+marked to be rewritten before its key is destroyed; keys of packs and records that it lay in before go, too.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from radrelay.archive.attachments import remove_attachments
 from radrelay.archive.counts import recount
-from radrelay.archive.discard import bury, chunks, discard, discard_packs, discard_records, remove_attachments
+from radrelay.archive.discard import bury, chunks, discard, discard_packs, discard_records
 from radrelay.archive.errors import AttachmentNotFound, InstanceNotFound, SeriesNotFound, StudyNotFound
 from radrelay.archive.holdings import refresh_times
+from radrelay.archive.kept_keys import destroy_kept
 from radrelay.archive.locking import lock_archive
 from radrelay.archive.models import Attachment, Holding, Instance, InstanceHolding, Series, Study
 from radrelay.archive.tables import HOLDING, INSTANCE, INSTANCE_HOLDING, PACK
@@ -158,8 +160,18 @@ def _reown_packs(session: Session, holding_id: uuid.UUID) -> None:
 def _remove_instances(session: Session, instance_ids: Sequence[uuid.UUID], at: datetime) -> None:
     rows: list[sa.Row[Any]] = []
     for chunk in chunks(instance_ids):
-        columns = (_INSTANCE.organisation_id, _INSTANCE.record_id, _INSTANCE.pack_id)
+        columns = (
+            _INSTANCE.id,
+            _INSTANCE.organisation_id,
+            _INSTANCE.study_id,
+            _INSTANCE.record_id,
+            _INSTANCE.pack_id,
+        )
         rows.extend(session.execute(sa.select(*columns).where(_INSTANCE.id.in_(chunk))))
         session.execute(sa.delete(INSTANCE_HOLDING).where(_FURTHER.instance_id.in_(chunk)))
         session.execute(sa.delete(INSTANCE).where(_INSTANCE.id.in_(chunk)))
     discard(session, rows, at)
+    deleted: dict[uuid.UUID, list[uuid.UUID]] = {}
+    for row in rows:
+        deleted.setdefault(row.study_id, []).append(row.id)
+    destroy_kept(session, deleted, at)

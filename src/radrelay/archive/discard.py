@@ -1,13 +1,14 @@
 """Tombstones, and bytes that nothing in the index refers to any more.
 
 An erasure row is the promise that bytes become unreadable and then go: a landing record (its id is the row's id),
-a pack, or a pack that must be rewritten first because others' instances lie in it too.
+a pack, or a pack that must be rewritten first because others' instances lie in it too. Packs that housekeeping
+replaced while all in them lives are `kept_keys`' concern.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -53,17 +54,25 @@ def discard_records(
     session: Session, organisation_id: uuid.UUID, record_ids: Iterable[uuid.UUID], at: datetime
 ) -> None:
     """Have landing records erased that nothing refers to any more."""
-    _request(session, "record", [(record_id, organisation_id, "") for record_id in record_ids], at)
+    request(session, "record", [(record_id, organisation_id, "") for record_id in record_ids], at)
+
+
+def discard_moved(
+    session: Session, organisation_id: uuid.UUID, instances: Mapping[uuid.UUID, uuid.UUID], at: datetime
+) -> None:
+    """Have landing records erased whose instances (by record) lie in a pack now and live on."""
+    request(session, "moved", [(record_id, organisation_id, "") for record_id in instances], at, instances)
 
 
 def discard_packs(session: Session, pack_ids: Collection[uuid.UUID], at: datetime) -> None:
-    """Have packs destroyed; those that something still lies in are to be rewritten first."""
+    """Have packs destroyed that something was deleted from; those that something still lies in are rewritten first."""
     for chunk in chunks(list(pack_ids)):
         packs = session.execute(sa.select(_PACK.id, _PACK.organisation_id, _PACK.name).where(_PACK.id.in_(chunk))).all()
         full = occupied(session, chunk)
-        _request(session, "rewrite", [tuple(pack) for pack in packs if pack.id in full], at)
+        session.execute(sa.update(PACK).where(_PACK.id.in_(full)).values(torn=True))
+        request(session, "rewrite", [tuple(pack) for pack in packs if pack.id in full], at)
         empty = [pack for pack in packs if pack.id not in full]
-        _request(session, "pack", [tuple(pack) for pack in empty], at)
+        request(session, "pack", [tuple(pack) for pack in empty], at)
         if empty:
             session.execute(sa.delete(PACK).where(_PACK.id.in_([pack.id for pack in empty])))
 
@@ -84,34 +93,25 @@ def discard(session: Session, rows: Sequence[sa.Row[Any]], at: datetime) -> None
     discard_packs(session, {row.pack_id for row in rows if row.pack_id is not None}, at)
 
 
-def remove_attachments(session: Session, attachment_ids: Sequence[uuid.UUID], at: datetime) -> None:
-    """Remove attachments' rows and have their bytes erased; the tombstone is the caller's."""
-    rows: list[sa.Row[Any]] = []
-    for chunk in chunks(attachment_ids):
-        columns = (_ATTACHMENT.organisation_id, _ATTACHMENT.record_id, _ATTACHMENT.pack_id)
-        rows.extend(session.execute(sa.select(*columns).where(_ATTACHMENT.id.in_(chunk))))
-        session.execute(sa.delete(ATTACHMENT).where(_ATTACHMENT.id.in_(chunk)))
-    discard(session, rows, at)
-
-
 def chunks(ids: Sequence[uuid.UUID]) -> Iterator[Sequence[uuid.UUID]]:
     """Cut a list of ids into pieces that one statement takes."""
     for start in range(0, len(ids), CHUNK):
         yield ids[start : start + CHUNK]
 
 
-def _request(
+def request(
     session: Session,
-    kind: Literal["record", "pack", "rewrite"],
+    kind: Literal["record", "moved", "unpacked", "pack", "bytes", "rewrite"],
     subjects: Sequence[tuple[uuid.UUID, uuid.UUID, str]],
     at: datetime,
+    instances: Mapping[uuid.UUID, uuid.UUID] | None = None,
 ) -> None:
-    """Write erasures; one that waits for a rewrite becomes what it is asked to be now."""
+    """Write erasures of (id, organisation, name); one that waits for a rewrite becomes what it is asked to be now."""
     table = ERASURE
     unique = {subject[0]: subject for subject in subjects}
     for chunk in chunks(list(unique)):
         known = set(session.scalars(sa.select(table.c.id).where(table.c.id.in_(chunk))))
-        if known and kind == "pack":
+        if known and kind in ("pack", "bytes"):
             session.execute(sa.update(table).where(table.c.id.in_(known)).values(kind=kind))
         rows = [
             {
@@ -119,6 +119,7 @@ def _request(
                 "organisation_id": unique[subject_id][1],
                 "kind": kind,
                 "name": unique[subject_id][2],
+                "instance_id": (instances or {}).get(subject_id),
                 "requested_at": at,
                 "destroyed_at": None,
                 "done_at": None,
@@ -128,3 +129,19 @@ def _request(
         ]
         if rows:
             session.execute(sa.insert(table), rows)
+
+
+def destroy_keys(session: Session, subjects: Sequence[tuple[uuid.UUID, uuid.UUID, str]], at: datetime) -> None:
+    """Have keys of (id, organisation, name) destroyed whose bytes were erased before, or are about to be."""
+    still_landed = sa.and_(ERASURE.c.done_at.is_(None), ERASURE.c.kind.in_(("record", "moved", "unpacked")))
+    for chunk in chunks([subject[0] for subject in subjects]):
+        session.execute(sa.update(ERASURE).where(ERASURE.c.id.in_(chunk), still_landed).values(kind="record"))
+        session.execute(
+            sa.update(ERASURE)
+            .where(ERASURE.c.id.in_(chunk), sa.not_(still_landed))
+            .values(kind="pack", destroyed_at=None, done_at=None)
+        )
+    missing = {subject[0] for subject in subjects}
+    for chunk in chunks(list(missing)):
+        missing -= set(session.scalars(sa.select(ERASURE.c.id).where(ERASURE.c.id.in_(chunk))))
+    request(session, "pack", [subject for subject in subjects if subject[0] in missing], at)

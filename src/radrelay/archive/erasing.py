@@ -17,6 +17,7 @@ import sqlalchemy as sa
 import structlog
 
 from radrelay.archive.discard import CHUNK, discard_packs, occupied
+from radrelay.archive.kept_keys import end_over, keep_records, kept_archives
 from radrelay.archive.locking import lock_archive
 from radrelay.archive.tables import ERASURE, INSTANCE, LANDING_RECORD, PACK, TOMBSTONE
 from radrelay.clock import Clock
@@ -28,6 +29,7 @@ from radrelay.storage.segments import RecordLocation
 log = structlog.get_logger(__name__)
 
 KEEP_DONE = timedelta(days=7)
+RECORDS = ("record", "moved", "unpacked")
 Rewrite = Callable[[uuid.UUID, Sequence[uuid.UUID]], object]
 """Carries the given instances of a pack over into new ones and lets the index point there."""
 
@@ -37,6 +39,9 @@ class Keys(Protocol):
 
     def destroy(self, key_ids: Sequence[uuid.UUID]) -> None:
         """Destroy keys, durable on return; unknown ones are passed over."""
+
+    def known(self, key_ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:
+        """Return those that there are keys by."""
 
     def append_ledger(self, entries: Sequence[LedgerEntry]) -> None:
         """Append deletions to the ledger, durable on return."""
@@ -78,13 +83,16 @@ class Eraser:
         records: Records,
         packs: Packs,
         rewrite: Rewrite | None = None,
+        keep_keys: timedelta = timedelta(days=35),
     ) -> None:
+        """`keep_keys` is how long keys of landing records that backups hold are kept at most once they are packed."""
         self._database = database
         self._clock = clock
         self._keys = keys
         self._records = records
         self._packs = packs
         self._rewrite = rewrite
+        self._keep_keys = keep_keys
 
     def finish(self) -> Finished:
         """Carry out all that stands open. A store that does not answer is tried again by the next call."""
@@ -118,36 +126,67 @@ class Eraser:
                 session.execute(sa.update(TOMBSTONE).where(TOMBSTONE.c.id.in_(ids)).values(ledgered_at=now))
             done += len(rows)
 
-    def _open(self, kind: str, condition: sa.ColumnElement[bool], after: uuid.UUID | None) -> list[sa.Row[Any]]:
+    def _open(
+        self, kinds: Sequence[str], condition: sa.ColumnElement[bool], after: uuid.UUID | None
+    ) -> list[sa.Row[Any]]:
         statement = sa.select(ERASURE.c.id, ERASURE.c.name).where(
-            ERASURE.c.done_at.is_(None), ERASURE.c.kind == kind, condition
+            ERASURE.c.done_at.is_(None), ERASURE.c.kind.in_(kinds), condition
         )
         if after is not None:
             statement = statement.where(ERASURE.c.id > after)
         with self._database.read() as session:
             return list(session.execute(statement.order_by(ERASURE.c.id).limit(CHUNK)))
 
+    def end_kept_keys(self) -> int:
+        """Have keys destroyed that were kept for backups long enough; `finish` carries it out. Returns how many."""
+        ended = 0
+        while True:
+            with self._database.write() as session:
+                lock_archive(session)
+                count = end_over(session, self._clock.now(), CHUNK)
+            ended += count
+            if count < CHUNK:
+                return ended
+
     def _erase_records(self) -> int:
         done = 0
-        while rows := self._open("record", sa.true(), None):
+        while rows := self._open(RECORDS, sa.true(), None):
             ids = [row.id for row in rows]
             c = LANDING_RECORD.c
             columns = (c.id, c.owner, c.segment, c.epoch, c.offset, c.length)
             with self._database.read() as session:
                 found = session.execute(sa.select(*columns).where(c.id.in_(ids))).all()
             self._records.erase_many([RecordLocation(*row) for row in found])
-            self._keys.destroy(ids)  # of the records' copies in backups
+            kept = self._destroy_copies(ids)
             now = self._clock.now()
+            # What was deleted since is a `record` by now, and its key is still to go.
+            ready = sa.or_(ERASURE.c.id.not_in(kept), ERASURE.c.kind != "record")
             with self._database.write() as session:
+                done_ids = ERASURE.c.id.in_(ids) & ERASURE.c.kind.in_(RECORDS) & ready
                 session.execute(sa.delete(LANDING_RECORD).where(c.id.in_(ids)))
-                session.execute(sa.update(ERASURE).where(ERASURE.c.id.in_(ids)).values(destroyed_at=now, done_at=now))
+                session.execute(sa.update(ERASURE).where(done_ids).values(destroyed_at=now, done_at=now))
             done += len(ids)
         return done
+
+    def _destroy_copies(self, record_ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:
+        """Destroy the keys of records' copies in backups, but for those whose content was moved and lives: these.
+
+        No copy can be made any more: the records are erased.
+        """
+        kept: set[uuid.UUID] = set()
+        if self._keep_keys:
+            copied = self._keys.known(record_ids)
+            with self._database.write() as session:
+                lock_archive(session)
+                kept = keep_records(session, copied, self._clock.now() + self._keep_keys)
+                kept |= kept_archives(session, record_ids)
+        self._keys.destroy([record_id for record_id in record_ids if record_id not in kept])
+        return kept
 
     def _rewrite_packs(self) -> None:
         """Move others' instances out of packs that are to go; the pack's own erasure follows when it is empty."""
         last: uuid.UUID | None = None
-        while rows := self._open("rewrite", sa.true(), last):
+        while rows := self._open(("rewrite",), sa.true(), last):
             last = rows[-1].id
             for row in rows:
                 try:
@@ -172,7 +211,7 @@ class Eraser:
 
     def _destroy_keys(self) -> int:
         done = 0
-        while rows := self._open("pack", ERASURE.c.destroyed_at.is_(None), None):
+        while rows := self._open(("pack",), ERASURE.c.destroyed_at.is_(None), None):
             ids = [row.id for row in rows]
             self._keys.destroy(ids)
             with self._database.write() as session:
@@ -183,18 +222,23 @@ class Eraser:
     def _free_packs(self) -> int:
         done = 0
         last: uuid.UUID | None = None
-        while rows := self._open("pack", ERASURE.c.destroyed_at.is_not(None), last):
+        ready = sa.or_(ERASURE.c.kind == "bytes", ERASURE.c.destroyed_at.is_not(None))
+        while rows := self._open(("pack", "bytes"), ready, last):
             last = rows[-1].id
             freed = []
             for row in rows:
                 try:
-                    self._packs.delete(row.name)
+                    if row.name:  # none: only a key was to go
+                        self._packs.delete(row.name)
                 except (RadrelayError, OSError) as error:
                     log.warning("pack waits to be freed", pack=str(row.id), error=type(error).__name__)
                 else:
                     freed.append(row.id)
             with self._database.write() as session:
-                session.execute(sa.update(ERASURE).where(ERASURE.c.id.in_(freed)).values(done_at=self._clock.now()))
+                # Not those that were asked meanwhile to have their key destroyed, too.
+                session.execute(
+                    sa.update(ERASURE).where(ERASURE.c.id.in_(freed), ready).values(done_at=self._clock.now())
+                )
             done += len(freed)
         return done
 

@@ -17,7 +17,8 @@ import structlog
 from sqlalchemy.orm import Session
 
 from radrelay.archive import deletion
-from radrelay.archive.discard import bury, remove_attachments
+from radrelay.archive.attachments import remove_attachments
+from radrelay.archive.discard import bury
 from radrelay.archive.erasing import Eraser, Finished
 from radrelay.archive.locking import lock_archive
 from radrelay.archive.tables import ATTACHMENT, HOLDING
@@ -79,6 +80,7 @@ class Retention:
         holdings = self._end_holdings(now)
         attachments = self._end_attachments(now)
         further = sum(expire() for expire in self._further)
+        self._eraser.end_kept_keys()
         return Expired(False, holdings, attachments, further, self._eraser.finish())
 
     def suspended_at(self) -> datetime | None:

@@ -19,7 +19,7 @@ from radrelay.archive.models import (
     Tombstone,
 )
 from radrelay.storage.columns import Base
-from radrelay.storage.models import Erasure, LandingCursor, LandingRecord, Pack
+from radrelay.storage.models import Erasure, KeptKey, LandingCursor, LandingRecord, Pack
 
 
 def table_of(model: type[Base]) -> sa.Table:
@@ -38,6 +38,7 @@ STUDY = table_of(Study)
 TOKEN = table_of(ShortToken)
 TOMBSTONE = table_of(Tombstone)
 ERASURE = table_of(Erasure)
+KEPT_KEY = table_of(KeptKey)
 LANDING_CURSOR = table_of(LandingCursor)
 LANDING_RECORD = table_of(LandingRecord)
 PACK = table_of(Pack)

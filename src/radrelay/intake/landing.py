@@ -95,9 +95,19 @@ class Landing:
         )
         self.log.append(encode(envelope), b"", b"")
 
-    def end(self, origin: Origin, archive_id: uuid.UUID | None = None) -> None:
-        """Record that no more of this parcel (or archive) comes from here; durable on return, with all before."""
-        envelope = Envelope(kind="end", origin=origin, received_at=self.clock.now(), archive_id=archive_id)
+    def end(self, origin: Origin, archive_id: uuid.UUID | None = None, code: str = "", text: str = "") -> None:
+        """Record that no more of this parcel (or archive) comes from here; durable on return, with all before.
+
+        A `code` says that the archive could not be unpacked to its end, `text` why.
+        """
+        envelope = Envelope(
+            kind="end",
+            origin=origin,
+            received_at=self.clock.now(),
+            code=code,
+            text=text,
+            archive_id=archive_id,
+        )
         self.log.wait_durable(self.log.append(encode(envelope), b"", b""))
 
     def close(self) -> None:

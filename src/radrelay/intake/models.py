@@ -42,6 +42,29 @@ class Parcel(Owned, Base):
     finished_at: Mapped[datetime | None] = mapped_column(Instant)
 
 
+class OpenArchive(Owned, Base):
+    """An archive that has landed and is still to be unpacked; its id is its landing record's.
+
+    `due_at` is when it is handed over (again); `waits` and `failures` count what came in the way, `waiting_for` says
+    what it was last.
+    """
+
+    __tablename__ = "open_archive"
+    __table_args__ = (Index("ix_open_archive_due", "due_at"),)
+
+    source_id: Mapped[uuid.UUID] = mapped_column(Id)
+    parcel_id: Mapped[uuid.UUID | None] = mapped_column(Id)
+    file_name: Mapped[str] = mapped_column(Text)
+    size: Mapped[int] = mapped_column(BigInteger)
+    correlation_id: Mapped[str] = mapped_column(String(64))
+    received_at: Mapped[datetime] = mapped_column(Instant)
+    ends_at: Mapped[datetime | None] = mapped_column(Instant)
+    due_at: Mapped[datetime] = mapped_column(Instant)
+    waits: Mapped[int] = mapped_column(Integer)
+    failures: Mapped[int] = mapped_column(Integer)
+    waiting_for: Mapped[str] = mapped_column(Text)
+
+
 class ParcelFinding(Owned, Base):
     """One file of a parcel that was not kept as it came, and why."""
 

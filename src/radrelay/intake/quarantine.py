@@ -1,7 +1,8 @@
 """What is kept aside: listed, looked into, released with a reason or deleted.
 
-Releasing overrides exactly what kept the object aside: the patient that its study has is taken for its own, or other
-content becomes a new version. Its bytes are never changed. What cannot be indexed at all can only be deleted.
+Releasing overrides exactly what kept the object aside: the patient that its study has is taken for its own, other
+content becomes a new version, an archive is unpacked once more. Its bytes are never changed. What cannot be indexed at
+all can only be deleted.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from sqlalchemy.orm import Session
 from radrelay.archive.arrivals import Arrival, Terms
 from radrelay.archive.discard import bury, discard_records
 from radrelay.archive.indexing import upsert_batch
+from radrelay.archive.kept_keys import destroy_kept
 from radrelay.archive.locking import lock_archive
 from radrelay.archive.models import Attachment, Source, Study
 from radrelay.clock import Clock
@@ -29,14 +31,17 @@ from radrelay.intake.envelope import Envelope, decode
 from radrelay.intake.errors import QuarantinedUnknown, ReleaseRefused
 from radrelay.intake.examine import Examined, read_attributes
 from radrelay.intake.models import Parcel, Quarantined
+from radrelay.intake.open_archives import UNPACK_FAILED, open_archive
 from radrelay.intake.rows import arrival_of, attachment_row, record_row
-from radrelay.intake.tally import link_attachments
+from radrelay.intake.tally import link_attachments, reopen_parcel
 from radrelay.intake.unpacking import location_of, read_record
 from radrelay.storage.database import Database
 from radrelay.storage.models import LandingRecord
 from radrelay.storage.segments import RecordLocation, SegmentReader
 
-OVERRIDABLE = frozenset({"patient-mismatch", "other-content", "infected", "not-scanned", "not-read", "not-indexed"})
+OVERRIDABLE = frozenset(
+    {"patient-mismatch", "other-content", "infected", "not-scanned", "not-read", "not-indexed", UNPACK_FAILED}
+)
 LINE_LIMIT = 256
 LINES_LIMIT = 5000
 _BULK_VRS = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN", ""})
@@ -135,6 +140,8 @@ class Quarantine:
         item = Examined(record.location, decode(record.envelope))
         session.execute(sa.delete(LandingRecord).where(LandingRecord.id == row.record_id))
         row.released_at = self._clock.now()
+        if item.envelope.kind == "archive":
+            return self._unpack_again(session, row, item, Terms.of(source))
         if item.envelope.kind == "attachment":
             released = _release_attachment(session, item, Terms.of(source))
         else:
@@ -142,6 +149,16 @@ class Quarantine:
         _recount(session, row, released)
         session.flush()
         return released
+
+    def _unpack_again(self, session: Session, row: Quarantined, item: Examined, terms: Terms) -> Released:
+        """Let an archive be unpacked once more; what it brought already is not added again."""
+        now = self._clock.now()
+        session.execute(sa.insert(LandingRecord), [record_row(item)])
+        open_archive(session, item, terms, 0, now)
+        if row.parcel_id is not None:
+            reopen_parcel(session, row.parcel_id)
+        session.flush()
+        return Released(None, None)
 
     def delete(self, session: Session, organisation_id: uuid.UUID, row_id: uuid.UUID) -> None:
         """Delete the object, in the caller's transaction; its bytes are unreadable soon after."""
@@ -164,6 +181,10 @@ class Quarantine:
         for row in rows:
             discard_records(session, row.organisation_id, [row.record_id], now)
             bury(session, row.organisation_id, "quarantine", [row.id], now, reason)
+            if row.code == UNPACK_FAILED:  # in a backup it may still be open
+                bury(session, row.organisation_id, "parcel", [row.record_id], now, reason)
+            if row.parcel_id is not None:
+                destroy_kept(session, {row.parcel_id: [row.id]}, now)
             session.delete(row)
 
 

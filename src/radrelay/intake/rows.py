@@ -16,17 +16,16 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from radrelay.archive.arrivals import Arrival, Terms, Verdict
-from radrelay.archive.discard import discard_records
 from radrelay.archive.holdings import after, end_of
 from radrelay.archive.indexing import upsert_batch
 from radrelay.archive.models import Attachment, Source
 from radrelay.intake.examine import Examined
 from radrelay.intake.models import ParcelFinding, ParcelItem, Quarantined
+from radrelay.intake.open_archives import end_archive, open_archive
 from radrelay.intake.tally import Tally
 from radrelay.settings import Settings
 from radrelay.storage.ids import new_id
-from radrelay.storage.models import Erasure, LandingRecord
-from radrelay.storage.outbox import emit
+from radrelay.storage.models import LandingRecord
 
 Row = dict[str, Any]
 NOT_REFUSALS = frozenset({"unsafe-name", "missing-on-disc", "disc-directory"})
@@ -55,11 +54,16 @@ class BatchWriter:
         rows, tally = _Rows(), Tally()
         arrivals: list[tuple[Examined, Arrival]] = []
         for item in fresh:
-            self._sort(session, item, terms, rows, tally, arrivals, now)
+            if item.envelope.kind != "end":
+                self._sort(session, item, terms, rows, tally, arrivals, now)
         verdicts = upsert_batch(session, [arrival for _, arrival in arrivals]) if arrivals else []
         for (item, _), verdict in zip(arrivals, verdicts, strict=True):
             self._apply(item, verdict, terms, rows, tally)
         _insert(session, rows)
+        tally.write_studies(session)
+        for item in fresh:
+            if item.envelope.kind == "end":  # all that came before it is in its place now
+                self._end(session, item, tally, now)
         tally.write(session, now)
 
     def _sort(
@@ -79,10 +83,8 @@ class BatchWriter:
         source = terms.get(origin.source_id)
         if envelope.kind == "finding":
             self._add_finding(item, rows, tally)
-        elif envelope.kind == "end":
-            self._end(session, item, tally, now)
         elif envelope.kind == "archive":
-            self._open_archive(session, item, rows, tally, now)
+            self._open_archive(session, item, source, rows, tally, now)
         elif item.code or source is None or (envelope.kind == "object" and item.attributes is None):
             rows.records.append(record_row(item))
             code, reason = (item.code, item.reason) if item.code else ("source-gone", "Its source was deleted.")
@@ -145,35 +147,24 @@ class BatchWriter:
         if envelope.file_size is not None or envelope.code not in NOT_REFUSALS:
             tally.received(envelope)
 
-    def _open_archive(self, session: Session, item: Examined, rows: _Rows, tally: Tally, now: datetime) -> None:
-        origin = item.envelope.origin
+    def _open_archive(
+        self, session: Session, item: Examined, source: Terms | None, rows: _Rows, tally: Tally, now: datetime
+    ) -> None:
         rows.records.append(record_row(item))
-        tally.of(origin.parcel_id).archives += 1
+        tally.of(item.envelope.origin.parcel_id).archives += 1
         tally.received(item.envelope)
-        emit(
-            session,
-            organisation_id=origin.organisation_id,
-            kind="parcel.landed",
-            subject_id=origin.parcel_id or item.location.record_id,
-            at=now,
-            payload={"record_id": str(item.location.record_id)},
-        )
+        open_archive(session, item, source, self._settings.retention.quarantine_s, now)
 
     def _end(self, session: Session, item: Examined, tally: Tally, now: datetime) -> None:
         """Close a parcel or one of its archives, whose raw bytes are not needed any more."""
         envelope = item.envelope
+        counts = tally.of(envelope.origin.parcel_id)
         if envelope.archive_id is None:
-            tally.of(envelope.origin.parcel_id).sealed = True
+            counts.sealed = True
             return
-        open_archive = session.execute(
-            sa.select(LandingRecord.organisation_id).where(
-                LandingRecord.id == envelope.archive_id,
-                ~sa.exists().where(Erasure.id == LandingRecord.id),
-            )
-        ).scalar_one_or_none()
-        if open_archive is not None:
-            discard_records(session, open_archive, [envelope.archive_id], now)
-            tally.of(envelope.origin.parcel_id).archives -= 1
+        if end_archive(session, envelope, self._settings, now):
+            counts.archives -= 1
+            counts.quarantined += bool(envelope.code)
 
 
 def arrival_of(item: Examined, source: Terms) -> Arrival:

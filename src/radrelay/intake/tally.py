@@ -13,6 +13,9 @@ from radrelay.archive.models import Attachment, Holding, Study
 from radrelay.intake.envelope import Envelope
 from radrelay.intake.models import Parcel, ParcelFinding, ParcelStudy
 
+ARCHIVE_FAILURES = ("unpack-failed", "archive-expired", "archive-gone", "archive-deleted")
+"""Findings about an archive of which something may be missing."""
+
 
 @dataclass(slots=True)
 class ParcelCounts:
@@ -50,11 +53,15 @@ class Tally:
         if envelope.item_id is None:
             counts.bytes += envelope.file_size if envelope.file_size is not None else envelope.size
 
+    def write_studies(self, session: Session) -> None:
+        """Note which studies the parcels brought."""
+        _add_studies(session, self._parcels)
+
     def write(self, session: Session, now: datetime) -> None:
         """Add the counts to the parcels' rows and end those that are done."""
         if not self._parcels:
             return
-        _add_studies(session, self._parcels)
+        self.write_studies(session)
         for parcel_id, counts in self._parcels.items():
             session.execute(_update(parcel_id, counts))
         ending = session.scalars(
@@ -105,19 +112,49 @@ def _update(parcel_id: uuid.UUID, counts: ParcelCounts) -> sa.Update:
     return statement.execution_options(synchronize_session=False)
 
 
-def finish_parcel(session: Session, parcel_id: uuid.UUID, now: datetime) -> None:
-    """End a parcel: done, or failed when nothing of it was kept or is to be looked at."""
-    kept = Parcel.objects + Parcel.duplicates + Parcel.attachments + Parcel.quarantined
-    why = session.scalar(
-        sa.select(ParcelFinding.text).where(ParcelFinding.parcel_id == parcel_id).order_by(ParcelFinding.id).limit(1)
+def close_archive(session: Session, parcel_id: uuid.UUID | None, now: datetime) -> None:
+    """Count an archive of a parcel as closed, and end the parcel if nothing else is open."""
+    parcel = session.get(Parcel, parcel_id, populate_existing=True) if parcel_id is not None else None
+    if parcel is None:
+        return
+    parcel.archives_open -= 1
+    session.flush()
+    if parcel.sealed and parcel.archives_open <= 0 and parcel.finished_at is None:
+        finish_parcel(session, parcel.id, now)
+
+
+def reopen_parcel(session: Session, parcel_id: uuid.UUID) -> None:
+    """Open an ended parcel again, one of whose archives leaves the quarantine to be unpacked once more."""
+    broken = sa.and_(ParcelFinding.parcel_id == parcel_id, ParcelFinding.code == ARCHIVE_FAILURES[0])
+    session.execute(sa.delete(ParcelFinding).where(broken), execution_options={"synchronize_session": False})
+    session.execute(
+        sa.update(Parcel)
+        .where(Parcel.id == parcel_id)
+        .values(
+            finished_at=None,
+            state="unpacking",
+            error="",
+            archives_open=Parcel.archives_open + 1,
+            quarantined=Parcel.quarantined - 1,
+        )
+        .execution_options(synchronize_session=False)
     )
+
+
+def finish_parcel(session: Session, parcel_id: uuid.UUID, now: datetime) -> None:
+    """End a parcel: done, or failed when an archive could not be unpacked or nothing was kept or is to be looked at."""
+    kept = Parcel.objects + Parcel.duplicates + Parcel.attachments + Parcel.quarantined
+    findings = sa.select(ParcelFinding.text).where(ParcelFinding.parcel_id == parcel_id).order_by(ParcelFinding.id)
+    broken = session.scalar(findings.where(ParcelFinding.code.in_(ARCHIVE_FAILURES)).limit(1))
+    why = broken or session.scalar(findings.limit(1)) or "Nothing of it could be kept."
+    failed = sa.or_(sa.literal(broken is not None), sa.and_(kept == 0, Parcel.refused > 0))
     session.execute(
         sa.update(Parcel)
         .where(Parcel.id == parcel_id)
         .values(
             finished_at=now,
-            state=sa.case((sa.and_(kept == 0, Parcel.refused > 0), "failed"), else_="done"),
-            error=sa.case((sa.and_(kept == 0, Parcel.refused > 0), why or "Nothing of it could be kept."), else_=""),
+            state=sa.case((failed, "failed"), else_="done"),
+            error=sa.case((failed, why), else_=""),
         )
         .execution_options(synchronize_session=False)
     )

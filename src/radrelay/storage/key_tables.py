@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +21,7 @@ from radrelay.storage.keys import Keyring
 
 SCHEMA = "radrelay_keys"
 LEDGER_BATCH = 1000
+ID_BATCH = 500
 
 log = structlog.get_logger(__name__)
 tables = sa.MetaData()
@@ -75,11 +76,57 @@ class KeyTables:
         with self._write() as connection:
             connection.execute(sa.insert(table), rows)
 
+    def insert_all(self, rows: Mapping[sa.Table, list[dict[str, object]]]) -> None:
+        """Insert rows of several tables in one transaction."""
+        with self._write() as connection:
+            for table, found in rows.items():
+                if found:
+                    connection.execute(sa.insert(table), found)
+
+    def is_empty(self) -> bool:
+        """Say whether there is neither a key nor an entry of the ledger."""
+        with self.engine.connect() as connection:
+            return not any(
+                connection.execute(sa.select(column).limit(1)).first()
+                for column in (study_key.c.key_id, ledger_entry.c.sequence)
+            )
+
     def wrapped(self, key_id: UUID) -> bytes | None:
         """Return a wrapped key, none if it is not here."""
         with self.engine.connect() as connection:
             found = connection.execute(sa.select(study_key.c.wrapped).where(study_key.c.key_id == key_id)).scalar()
             return None if found is None else bytes(found)
+
+    def known(self, key_ids: Sequence[UUID]) -> set[UUID]:
+        """Return those of `key_ids` that are here."""
+        return set(self._found(study_key.c.key_id, key_ids))
+
+    def of_studies(self, study_ids: Sequence[UUID]) -> list[UUID]:
+        """Return the keys of studies."""
+        return self._found(study_key.c.study_id, study_ids)
+
+    def _found(self, column: sa.Column[UUID], wanted: Sequence[UUID]) -> list[UUID]:
+        found: list[UUID] = []
+        with self.engine.connect() as connection:
+            for start in range(0, len(wanted), ID_BATCH):
+                chosen = sa.select(study_key.c.key_id).where(column.in_(wanted[start : start + ID_BATCH]))
+                found.extend(connection.execute(chosen).scalars())
+        return found
+
+    def every(self) -> Iterator[tuple[UUID, UUID]]:
+        """Yield (key, study) in the order of ids, read a thousand at a time."""
+        last: UUID | None = None
+        while True:
+            chosen = sa.select(study_key.c.key_id, study_key.c.study_id).order_by(study_key.c.key_id)
+            if last is not None:
+                chosen = chosen.where(study_key.c.key_id > last)
+            with self.engine.connect() as connection:
+                rows = connection.execute(chosen.limit(LEDGER_BATCH)).all()
+            for row in rows:
+                yield row.key_id, row.study_id
+            if len(rows) < LEDGER_BATCH:
+                return
+            last = rows[-1].key_id
 
     def delete(self, key_ids: Sequence[UUID], *, owe: bool) -> None:
         """Delete keys; with `owe`, note in the same transaction that the mirror is to be told."""

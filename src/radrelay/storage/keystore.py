@@ -58,7 +58,7 @@ class KeyStore:
 
     @classmethod
     def open(cls, settings: Settings, keyring: Keyring) -> KeyStore:
-        """Open the store, made at need; a lost file is taken back from the mirror.
+        """Open the store, made at need; what was lost is taken back from the mirror.
 
         Raises
         ------
@@ -77,6 +77,8 @@ class KeyStore:
                     hide_parameters=True,
                 ).execution_options(schema_translate_map={None: SCHEMA})
                 primary = KeyTables(engine, None)
+                if mirror_path is not None and mirror_path.exists():
+                    _fill_from_mirror(primary, mirror_path, key)
             else:
                 path = settings.keys_dir / FILE_NAME
                 make_private_directory(path.parent.absolute())
@@ -131,6 +133,23 @@ class KeyStore:
             self._primary.delete(key_ids, owe=self._mirror is not None)
             self._primary.shed()
         self._pay_mirror_debt()
+
+    def known(self, key_ids: Sequence[UUID]) -> set[UUID]:
+        """Return those of `key_ids` that there are keys by."""
+        with mapped_errors():
+            return self._primary.known(key_ids)
+
+    def every(self) -> Iterator[tuple[UUID, UUID]]:
+        """Yield (key, study) of every key, read a thousand at a time; `study` is as `create` was told."""
+        with mapped_errors():
+            yield from self._primary.every()
+
+    def destroy_studies(self, study_ids: Sequence[UUID]) -> int:
+        """Destroy every key that was made for one of the studies, durable on return; returns how many there were."""
+        with mapped_errors():
+            found = self._primary.of_studies(study_ids)
+        self.destroy(found)
+        return len(found)
 
     def append_ledger(self, entries: Sequence[LedgerEntry]) -> None:
         """Write deletions into the ledger, durable here and on the mirror on return."""
@@ -221,12 +240,33 @@ def _open_mirror(path: Path, key: bytes, primary: KeyTables) -> KeyTables:
     except OSError as error:
         raise Unavailable(f"the mirror of the study keys, {path.parent}, cannot be written: {error}") from error
     if fresh:
-        with primary.engine.connect() as connection:
-            for table in (study_key, ledger_entry):
-                rows = [dict(row) for row in connection.execute(sa.select(table)).mappings()]
-                if rows:
-                    mirror.insert(table, rows)
+        _copy_tables(primary, mirror)
     return mirror
+
+
+def _fill_from_mirror(primary: KeyTables, path: Path, key: bytes) -> None:
+    """Take everything back from the mirror if the schema in PostgreSQL is a new one."""
+    if primary.is_empty():
+        mirror = KeyTables(key_engine(path, key), path)
+        try:
+            if not mirror.is_empty():
+                log.warning("keys.taken_back_from_mirror", mirror=str(path))
+                _copy_tables(mirror, primary)
+        finally:
+            mirror.engine.dispose()
+
+
+def _copy_tables(source: KeyTables, target: KeyTables) -> None:
+    """Copy keys and ledger in one transaction; the entries of the ledger are numbered anew, in their order."""
+    rows: dict[sa.Table, list[dict[str, object]]] = {}
+    with source.engine.connect() as connection:
+        rows[study_key] = [dict(row) for row in connection.execute(sa.select(study_key)).mappings()]
+        entries = sa.select(ledger_entry).order_by(ledger_entry.c.sequence)
+        rows[ledger_entry] = [
+            {name: value for name, value in row.items() if name != "sequence"}
+            for row in connection.execute(entries).mappings()
+        ]
+    target.insert_all(rows)
 
 
 def _copy_back(mirror: Path, path: Path) -> None:

@@ -51,20 +51,45 @@ class Pack(Owned, Base):
     stored_bytes: Mapped[int] = mapped_column(BigInteger)
     toc_offset: Mapped[int] = mapped_column(BigInteger)
     toc_length: Mapped[int] = mapped_column(BigInteger)
+    torn: Mapped[bool] = mapped_column(Boolean, default=False)  # something in it was deleted: its key goes with it
     created_at: Mapped[datetime] = mapped_column(Instant)
 
 
 class Erasure(Owned, Base):
-    """Bytes that nothing refers to any more: first their key is destroyed, then they are freed."""
+    """Bytes that nothing refers to any more: first their key is destroyed, then they are freed.
+
+    `kind` is pack (key and bytes go), bytes (a pack's bytes; its key is kept for backups), rewrite (a pack that others'
+    instances move out of first), record (a landing record), moved (one whose instance is in a pack now) or draft (a
+    pack that is being written).
+    """
 
     __tablename__ = "erasure"
     __table_args__ = (Index("ix_erasure_due", "done_at"),)
 
-    kind: Mapped[str] = mapped_column(String(16))  # pack | record | rewrite (others' instances move out first)
+    kind: Mapped[str] = mapped_column(String(16))
     name: Mapped[str] = mapped_column(String(200))  # a pack's; the row's id is the pack's or the landing record's
+    instance_id: Mapped[uuid.UUID | None] = mapped_column(Id)  # whose landing record was packed
     requested_at: Mapped[datetime] = mapped_column(Instant)
     destroyed_at: Mapped[datetime | None] = mapped_column(Instant)  # when its key was
     done_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class KeptKey(Owned, Base):
+    """The key of bytes that were written anew elsewhere, which backups may still hold; its id is the key's.
+
+    The bytes are a pack's that was rewritten, a landing record's that was packed, or an archive's that was unpacked
+    (`kind`). The key is destroyed with the first of `instance_ids` that goes (of none: with the first thing of the
+    study or parcel that it is bound to), at the latest at `until`. An archive is bound to all that it brought.
+    """
+
+    __tablename__ = "kept_key"
+    __table_args__ = (Index("ix_kept_key_bound_to", "bound_to"), Index("ix_kept_key_until", "until"))
+
+    bound_to: Mapped[uuid.UUID] = mapped_column(Id, primary_key=True)  # a study, or of an archive also its parcel
+    kind: Mapped[str] = mapped_column(String(16))  # pack | record | archive | unknown
+    name: Mapped[str] = mapped_column(String(80))  # a pack's
+    instance_ids: Mapped[bytes] = mapped_column(LargeBinary)  # 16 bytes each: all that lay there
+    until: Mapped[datetime] = mapped_column(Instant)
 
 
 class OutboxEvent(Owned, Base):

@@ -210,6 +210,7 @@ def tables() -> None:
         "erasure",
         sa.Column("kind", sa.String(length=16), nullable=False),
         sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("instance_id", Id(), nullable=True),
         sa.Column("requested_at", Instant(), nullable=False),
         sa.Column("destroyed_at", Instant(), nullable=True),
         sa.Column("done_at", Instant(), nullable=True),
@@ -282,6 +283,37 @@ def tables() -> None:
     )
     op.create_index("ix_instance_holding_holding", "instance_holding", ["holding_id"], unique=False)
     op.create_table(
+        "kept_key",
+        sa.Column("bound_to", Id(), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("name", sa.String(length=80), nullable=False),
+        sa.Column("instance_ids", sa.LargeBinary(), nullable=False),
+        sa.Column("until", Instant(), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("bound_to", "id", name=op.f("pk_kept_key")),
+    )
+    op.create_index("ix_kept_key_bound_to", "kept_key", ["bound_to"], unique=False)
+    op.create_index("ix_kept_key_until", "kept_key", ["until"], unique=False)
+    op.create_table(
+        "open_archive",
+        sa.Column("source_id", Id(), nullable=False),
+        sa.Column("parcel_id", Id(), nullable=True),
+        sa.Column("file_name", sa.Text(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("correlation_id", sa.String(length=64), nullable=False),
+        sa.Column("received_at", Instant(), nullable=False),
+        sa.Column("ends_at", Instant(), nullable=True),
+        sa.Column("due_at", Instant(), nullable=False),
+        sa.Column("waits", sa.Integer(), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("waiting_for", sa.Text(), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_open_archive")),
+    )
+    op.create_index("ix_open_archive_due", "open_archive", ["due_at"], unique=False)
+    op.create_table(
         "landing_cursor",
         sa.Column("owner", sa.String(length=64), nullable=False),
         sa.Column("segment", sa.BigInteger(), nullable=False),
@@ -348,6 +380,7 @@ def tables() -> None:
         sa.Column("stored_bytes", sa.BigInteger(), nullable=False),
         sa.Column("toc_offset", sa.BigInteger(), nullable=False),
         sa.Column("toc_length", sa.BigInteger(), nullable=False),
+        sa.Column("torn", sa.Boolean(), nullable=False),
         sa.Column("created_at", Instant(), nullable=False),
         sa.Column("organisation_id", Id(), nullable=False),
         sa.Column("id", Id(), nullable=False),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import threading
 import time
@@ -21,18 +20,18 @@ from PIL import Image
 from radrelay.dicom import decode, decoder_pool
 from radrelay.dicom.codecs import decode_here
 from radrelay.dicom.decoder_pool import DecoderLimits, DecoderPool
-from radrelay.dicom.encapsulated import encapsulate, reader_of
+from radrelay.dicom.encapsulated import reader_of
 from radrelay.dicom.htj2k import split
+from radrelay.dicom.part10 import parse_preamble
 from radrelay.dicom.pictures import UnreadablePicture
 from radrelay.dicom.pixels import BrokenPixels, DecoderCrashed, DecodersBusy, DecodingTimedOut, FrameDescriptor
 from radrelay.dicom.syntaxes import DEFLATED_FRAMES, EXPLICIT_LE, HTJ2K_LOSSLESS, JPEG_LOSSLESS_SV1
 from radrelay.dicom.transcode import deflate, transcode
 from radrelay.errors import RadrelayError
 from tests.dicom import hostile_codecs
+from tests.dicom.harmful import DEADLINE_S, harmful_file, hostile_pool
 from tests.dicom.objects import described, frames_of, opened, wheel_file
 
-ROOT = Path(__file__).parents[2]
-DEADLINE_S = 1.5
 BY_SYNTAX = {
     "JPEG baseline": "SC_rgb_small_odd_jpeg.dcm",
     "JPEG extended": "JPEG-lossy.dcm",
@@ -48,12 +47,8 @@ MADE = {"JPEG lossless": JPEG_LOSSLESS_SV1, "HTJ2K": HTJ2K_LOSSLESS, "deflated f
 
 @pytest.fixture
 def hostile(monkeypatch: pytest.MonkeyPatch) -> Iterator[DecoderPool]:
-    """Give a pool with decoders that do what their bytes say; the whole program uses it."""
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT / "src"), str(ROOT)]))
-    pool = DecoderPool(DecoderLimits(deadline_s=DEADLINE_S, processes=2), codecs="tests.dicom.hostile_codecs")
-    monkeypatch.setattr(decoder_pool, "_pool", pool)
-    yield pool
-    pool.close()
+    with hostile_pool(monkeypatch) as pool:
+        yield pool
 
 
 def frame(name: str) -> tuple[FrameDescriptor, bytes]:
@@ -116,31 +111,29 @@ def test_sound_frames_are_decoded_while_others_hang(hostile: DecoderPool) -> Non
 
 
 def test_with_all_decoders_hanging_one_is_told_to_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT / "src"), str(ROOT)]))
-    pool = DecoderPool(DecoderLimits(deadline_s=0.2, processes=1), codecs="tests.dicom.hostile_codecs")
     large = FrameDescriptor(16384, 16384, 1, 8, 8, 7, False, "MONOCHROME2", 0, 1, JLS.ts)  # 4 times the deadline
 
-    def hang() -> None:
-        with pytest.raises(DecodingTimedOut):
-            pool.decode(large, hostile_codecs.HANGS)
+    with hostile_pool(monkeypatch, DecoderLimits(deadline_s=0.2, processes=1)) as pool:
 
-    hanging = threading.Thread(target=hang)
-    pool.decode(JLS, SOUND)
-    hanging.start()
-    time.sleep(0.05)
-    with pytest.raises(DecodersBusy) as busy:
+        def hang() -> None:
+            with pytest.raises(DecodingTimedOut):
+                pool.decode(large, hostile_codecs.HANGS)
+
+        hanging = threading.Thread(target=hang)
         pool.decode(JLS, SOUND)
-    assert busy.value.http_status == 503
-    hanging.join()
-    pool.close()
+        hanging.start()
+        time.sleep(0.05)
+        with pytest.raises(DecodersBusy) as busy:
+            pool.decode(JLS, SOUND)
+        assert busy.value.http_status == 503
+        hanging.join()
 
 
 def test_transcoding_says_which_frame_it_was(hostile: DecoderPool) -> None:
-    data_set, ts = wheel_file("MR_small_jpeg_ls_lossless.dcm")
-    at = data_set.index(b"\xe0\x7f\x10\x00")
-    harmed = data_set[:at] + b"\xe0\x7f\x10\x00OB\0\0\xff\xff\xff\xff" + encapsulate([hostile_codecs.CRASHES])
+    whole = harmful_file(hostile_codecs.CRASHES)
+    head = parse_preamble(whole)
     with pytest.raises(BrokenPixels, match=r"^Frame 1: ") as broken:
-        transcode(harmed, ts, EXPLICIT_LE)
+        transcode(whole[head.dataset_offset :], head.transfer_syntax_uid, EXPLICIT_LE)
     assert broken.value.facts["frame"] == 1
 
 

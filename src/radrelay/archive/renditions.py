@@ -173,7 +173,7 @@ class Renditions:
         if made is None:
             header = self.header(ref)
             frame = self._checked_frame(ref, header, number)
-            with _told(ref, number):
+            with told(ref, number):
                 made = pictures.thumbnail(
                     header,
                     frame.descriptor,
@@ -193,12 +193,12 @@ class Renditions:
 
 
 def _decoded(ref: InstanceRef, frame: StoredFrame, number: int) -> Pixels:
-    with _told(ref, number):
+    with told(ref, number):
         return decode_frame(frame.descriptor, frame.data, frame.bit_offset, own=frame.own)
 
 
 @contextmanager
-def _told(ref: InstanceRef, number: int) -> Iterator[None]:
+def told(ref: InstanceRef, number: int) -> Iterator[None]:
     """Let an error of decoding say which frame it was."""
     try:
         yield

@@ -26,6 +26,7 @@ from radrelay.archive.retention import Retention
 from radrelay.audit.record import forget_marks
 from radrelay.errors import RadrelayError, Unavailable
 from radrelay.identity.sessions import forget_ended
+from radrelay.intake.identify import RELEASED, IdentifiedLanding
 from radrelay.intake.indexer import Indexer
 from radrelay.intake.landing import Landing
 from radrelay.intake.parcels import Parcels
@@ -85,6 +86,7 @@ def open_workshop(core: Core) -> Workshop:
     executor = ThreadPoolExecutor(2, thread_name_prefix="codec")
     compactor = Compactor(core.database, core.clock, reader, core.packs, core.keys, executor)
     retention = open_retention(core, compactor)
+    identified = IdentifiedLanding(core.database, core.segments, landing, core.clock)
     unpacker = ArchiveUnpacker(core.database, core.segments, landing)
     sender = DeliveryWork(
         core.database,
@@ -102,6 +104,7 @@ def open_workshop(core: Core) -> Workshop:
         unpacker.unpack(uuid.UUID(event.payload["record_id"]))
 
     jobs = [
+        Job(RELEASED, lambda event: identified.land(event.subject_id), "release", 1),
         Job("parcel.landed", unpack, "unpack", max(1, concurrency // 2)),
         Job("study.completed", compact, "compact", 1),
         Job(deliveries.ATTEMPT, sender.attempt, "deliver", concurrency, attempts=3),

@@ -104,7 +104,7 @@ class FileLander:
                 name, stream.count, FileKind(Kind.SKIPPED, kind.media_type, "malformed", error.message), item_id
             )
         if landed.flaw:
-            return LandedFile("quarantine", name, stream.count, kind.media_type, landed, "malformed", landed.flaw)
+            return LandedFile("quarantine", name, stream.count, kind.media_type, landed, landed.code, landed.flaw)
         return LandedFile("object", name, stream.count, kind.media_type, landed)
 
     def _fill(self, stream: _Counted, skip: int = 0) -> None:

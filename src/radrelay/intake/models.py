@@ -75,7 +75,10 @@ class ParcelStudy(Base):
 
 
 class Quarantined(Owned, Base):
-    """An object that is kept aside until a person releases or deletes it."""
+    """An object that is kept aside until a person releases or deletes it.
+
+    One that was released with another identity stays, with its bytes, as long as what it became.
+    """
 
     __tablename__ = "quarantined"
     __table_args__ = (Index("ix_quarantined_received", "organisation_id", "received_at"),)
@@ -95,6 +98,8 @@ class Quarantined(Owned, Base):
     ends_at: Mapped[datetime | None] = mapped_column(Instant)
     released_at: Mapped[datetime | None] = mapped_column(Instant)
     correlation_id: Mapped[str] = mapped_column(String(64), default="")
+    identity: Mapped[str] = mapped_column(Text, default="")  # JSON of what it was released as, if not as received
+    instance_id: Mapped[uuid.UUID | None] = mapped_column(Id)  # of what it was released as
 
 
 class WatchedFile(Owned, Base):

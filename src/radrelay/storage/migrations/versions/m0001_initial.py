@@ -444,6 +444,8 @@ def tables() -> None:
         sa.Column("ends_at", Instant(), nullable=True),
         sa.Column("released_at", Instant(), nullable=True),
         sa.Column("correlation_id", sa.String(length=64), nullable=False),
+        sa.Column("identity", sa.Text(), nullable=False),
+        sa.Column("instance_id", Id(), nullable=True),
         sa.Column("organisation_id", Id(), nullable=False),
         sa.Column("id", Id(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_quarantined")),

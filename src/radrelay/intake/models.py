@@ -43,7 +43,10 @@ class Parcel(Owned, Base):
 
 
 class ParcelFinding(Owned, Base):
-    """One file of a parcel that was not kept as it came, and why."""
+    """One file of a parcel that was not kept as it came, and why.
+
+    `disc-reference` is what a disc's directory names: at the parcel's end it goes, or becomes `missing-on-disc`.
+    """
 
     __tablename__ = "parcel_finding"
     __table_args__ = (Index("ix_parcel_finding_parcel", "parcel_id"),)
@@ -52,6 +55,7 @@ class ParcelFinding(Owned, Base):
     file_name: Mapped[str] = mapped_column(Text)
     code: Mapped[str] = mapped_column(String(40))
     text: Mapped[str] = mapped_column(Text)
+    sop_uid: Mapped[str] = mapped_column(String(64), default="")  # of what a disc's directory names
 
 
 class ParcelItem(Base):

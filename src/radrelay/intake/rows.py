@@ -20,6 +20,7 @@ from radrelay.archive.discard import discard_records
 from radrelay.archive.holdings import after, end_of
 from radrelay.archive.indexing import upsert_batch
 from radrelay.archive.models import Attachment, Source
+from radrelay.intake.discs import MISSING, REFERENCE
 from radrelay.intake.examine import Examined
 from radrelay.intake.models import ParcelFinding, ParcelItem, Quarantined
 from radrelay.intake.tally import Tally
@@ -29,7 +30,7 @@ from radrelay.storage.models import Erasure, LandingRecord
 from radrelay.storage.outbox import emit
 
 Row = dict[str, Any]
-NOT_REFUSALS = frozenset({"unsafe-name", "missing-on-disc", "disc-directory"})
+NOT_REFUSALS = frozenset({"unsafe-name", MISSING, REFERENCE, "disc-directory"})
 """Findings about something that was kept, or about no file of the parcel."""
 
 
@@ -148,6 +149,7 @@ class BatchWriter:
                 "file_name": envelope.file_name,
                 "code": envelope.code[:40],
                 "text": envelope.text,
+                "sop_uid": envelope.sop_uid[:64] if envelope.code == REFERENCE else "",
             }
         )
         if envelope.code not in NOT_REFUSALS:

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from radrelay.archive.models import Attachment, Holding, Study
+from radrelay.intake.discs import settle_discs
 from radrelay.intake.envelope import Envelope
 from radrelay.intake.models import Parcel, ParcelFinding, ParcelStudy
 
@@ -107,6 +108,7 @@ def _update(parcel_id: uuid.UUID, counts: ParcelCounts) -> sa.Update:
 
 def finish_parcel(session: Session, parcel_id: uuid.UUID, now: datetime) -> None:
     """End a parcel: done, or failed when nothing of it was kept or is to be looked at."""
+    settle_discs(session, parcel_id)
     kept = Parcel.objects + Parcel.duplicates + Parcel.attachments + Parcel.quarantined
     why = session.scalar(
         sa.select(ParcelFinding.text).where(ParcelFinding.parcel_id == parcel_id).order_by(ParcelFinding.id).limit(1)

@@ -147,6 +147,16 @@ class IntakeSettings(Section):
     max_depth: int = Field(4, description="how deep archives may be nested")
 
 
+class DecodingSettings(Section):
+    """Decoding of compressed pictures, in processes that damaged ones may hang or crash."""
+
+    deadline_s: float = Field(
+        10.0, description="a frame that is not decoded by then is refused; longer above 64 MiB of samples", gt=0
+    )
+    processes: int | None = Field(None, description="decoder processes of a role at most; none: one a core", ge=1)
+    memory_bytes: int = Field(4 * GIB, description="most memory that one decoder process may take", ge=256 * MIB)
+
+
 class WorkSettings(Section):
     """Durable work."""
 
@@ -182,6 +192,7 @@ class Settings(BaseSettings):
     keys: KeySettings = KeySettings()
     retention: RetentionSettings = RetentionSettings()
     intake: IntakeSettings = IntakeSettings()
+    decoding: DecodingSettings = DecodingSettings()
     work: WorkSettings = WorkSettings()
     log: LogSettings = LogSettings()
 

@@ -174,9 +174,9 @@ def test_superseding_within_one_batch_leaves_one_current(door: Door) -> None:
     "flaw",
     [{"study_uid": ""}, {"series_uid": ""}, {"sop_uid": ""}, {"sop_class": ""}, {"sop_uid": "1" * 65}],
 )
-def test_an_object_without_its_uids_is_malformed(door: Door, flaw: dict[str, Any]) -> None:
+def test_an_object_without_its_uids_has_no_identity(door: Door, flaw: dict[str, Any]) -> None:
     verdict = door.bring(**flaw)
-    assert (verdict.kind, verdict.code) == ("quarantine", "malformed")
+    assert (verdict.kind, verdict.code) == ("quarantine", "no-identity")
     assert verdict.reason
 
 

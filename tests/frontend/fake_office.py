@@ -74,8 +74,11 @@ class Office:
          "reason": "The study belongs to patient P10001, this object names P99999.",
          "study_uid": "1.2.826.0.1.3680043.1", "sop_uid": "1.2.826.0.1.3680043.1.9.1", "patient_name": "Mueller^Anna",
          "patient_id": "P99999", "file_name": "IM0001", "size": 526_336, "received_at": ago(hours=2),
-         "ends_at": ago(hours=-160)},
+         "ends_at": ago(hours=-160), "identifiable": False, "released_at": None, "new_study_uid": "",
+         "new_sop_uid": ""},
     ])  # fmt: skip
+    nameless: list[Row] = field(default_factory=list)
+    released: list[Row] = field(default_factory=list)
     destinations: list[Row] = field(default_factory=lambda: [
         {"id": "dest-1", "name": "PACS Nord", "ae_title": "PACS_NORD", "host": "10.1.2.3", "port": 104,
          "calling_ae_title": "", "tls": False, "enabled": True, "created_at": ago(days=30)},
@@ -197,6 +200,24 @@ async def done(request: Request) -> Response:
     return JSONResponse({})
 
 
+def nameless(row_id: str, **more: object) -> Row:
+    """Return an object without a study's UID."""
+    return {
+        "id": row_id, "source_id": "s1", "parcel_id": None, "code": "no-identity", "releasable": False,
+        "reason": "StudyInstanceUID (0020,000D) is missing or empty", "study_uid": "", "sop_uid": "1.2.3.4.9",
+        "patient_name": "Öztürk^Ayşe", "patient_id": "P4711", "file_name": "CD1/IM000231", "size": 526_336,
+        "received_at": ago(hours=5), "ends_at": ago(hours=-150), "identifiable": True, "released_at": None,
+        "new_study_uid": "", "new_sop_uid": "", **more,
+    }  # fmt: skip
+
+
+async def quarantine(request: Request) -> Response:
+    office = office_of(request)
+    if request.query_params.get("released"):
+        return JSONResponse({"quarantined": office.released})
+    return JSONResponse({"quarantined": [*office.nameless, *office.quarantined]})
+
+
 async def echo(request: Request) -> Response:
     ok = request.path_params["row_id"] == "dest-1"
     return JSONResponse({"ok": ok, "message": "" if ok else "connection refused", "ms": 12.4})
@@ -229,7 +250,7 @@ ROUTES = [
     Route("/api/destinations/{row_id}/echo", echo, methods=["POST"]),
     Route("/api/deliveries/{row_id}/{action}", done, methods=["POST"]),
     Route("/api/attachments/{row_id}/dicom", done, methods=["POST"]),
-    Route("/api/quarantine", listing("quarantined")),
+    Route("/api/quarantine", quarantine),
     Route("/api/quarantine/{row_id}", single("quarantined"), methods=["DELETE"]),
     *(
         route

@@ -5,6 +5,7 @@ from __future__ import annotations
 from playwright.sync_api import expect
 
 from tests.frontend.conftest import OpenPage, Site
+from tests.frontend.fake_office import ago, nameless
 
 
 def test_delivery_shows_progress_and_can_be_retried_and_its_receipts_read(open_page: OpenPage, site: Site) -> None:
@@ -36,6 +37,32 @@ def test_quarantined_object_is_looked_at_released_and_deleted(open_page: OpenPag
     page.get_by_role("button", name="Delete").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(page.get_by_text("Nothing in quarantine")).to_be_visible()
+
+
+def test_object_without_identity_is_released_into_a_patients_new_study(open_page: OpenPage, site: Site) -> None:
+    site.world.office.nameless.append(nameless("q2"))
+    site.world.office.released.append(
+        nameless("q3", released_at=ago(hours=1), identifiable=False, new_study_uid="2.25.77", new_sop_uid="2.25.78")
+    )
+    page = open_page("/quarantine")
+    row = page.get_by_role("row", name="CD1/IM000231")
+    expect(row).to_contain_text("No identity")
+    expect(row.get_by_role("button", name="Release")).to_have_count(0)
+    row.get_by_role("button", name="New identity").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("a new study of a patient who is here").check()
+    expect(dialog.get_by_role("button", name="Release")).to_be_disabled()
+    dialog.get_by_label("Patient or study").fill("Müller")
+    dialog.get_by_role("group", name="Study", exact=True).get_by_role("radio").first.check()
+    dialog.get_by_label("Reason").fill("film of the ward")
+    dialog.get_by_role("button", name="Release").click()
+    expect(page.get_by_text("The object is released with its new identity.")).to_be_visible()
+    ((_, sent),) = [call for call in site.world.office.calls if call[0] == "POST /api/quarantine/q2/release"]
+    assert (sent["as"], sent["into"], sent["reason"]) == ("new-identity", "patient", "film of the ward")
+    assert sent["study_id"]
+    page.get_by_role("listitem").filter(has_text="CD1").get_by_role("button", name="Look").click()
+    expect(page.get_by_role("dialog")).to_contain_text("2.25.77")
+    expect(page.get_by_role("dialog")).to_contain_text("No picture can be shown of it.")
 
 
 def test_destination_is_added_echoed_and_removed(open_page: OpenPage, site: Site) -> None:

@@ -34,7 +34,7 @@ def test_every_broken_file_ends_in_its_place(site: Site, shared_data: Path) -> N
     assert kept + len(findings) == len(files)
     assert all(finding.text and finding.code for finding in findings)
     assert set(site.codes()) <= {
-        "malformed", "other-content", "patient-mismatch", "series-elsewhere", "instance-elsewhere"
+        "malformed", "no-identity", "other-content", "patient-mismatch", "series-elsewhere", "instance-elsewhere"
     }  # fmt: skip
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 << 10
 

@@ -45,7 +45,8 @@ EMPTY: set[Operation] = {  # lists, which are empty for a stranger
 ORGANISATION_WIDE: set[Operation] = {
     ("GET", "/api/quarantine"), ("GET", "/api/quarantine/{quarantined_id}"),
     ("GET", "/api/quarantine/{quarantined_id}/header"), ("POST", "/api/quarantine/{quarantined_id}/release"),
-    ("DELETE", "/api/quarantine/{quarantined_id}"),
+    ("DELETE", "/api/quarantine/{quarantined_id}"), ("GET", "/api/quarantine/{quarantined_id}/picture"),
+    ("GET", "/api/quarantine/{quarantined_id}/content"),
 }  # fmt: skip
 SCOPED: set[Operation] = {
     ("GET", "/api/studies/{study_id}"), ("DELETE", "/api/studies/{study_id}"), ("POST", "/api/studies/{study_id}/hold"),

@@ -98,9 +98,16 @@ export const destinations = {
 };
 
 export const quarantine = {
-  list: () => get<{ quarantined: Quarantined[] }>('/api/quarantine').then((answer) => answer.quarantined),
+  list: (released = false) =>
+    get<{ quarantined: Quarantined[] }>('/api/quarantine', { query: { released: released ? 'true' : '' } }).then(
+      (answer) => answer.quarantined,
+    ),
+  pictureUrl: (id: string) => `/api/quarantine/${part(id)}/picture`,
+  contentUrl: (id: string) => `/api/quarantine/${part(id)}/content`,
   headerUrl: (id: string) => `/api/quarantine/${part(id)}/header`,
   release: (id: string) => post(`/api/quarantine/${part(id)}/release`, { as: 'as-received' }),
+  releaseAs: (id: string, into: 'own' | 'study' | 'patient', study_id: string | null, reason: string) =>
+    post(`/api/quarantine/${part(id)}/release`, { as: 'new-identity', into, study_id, reason }),
   remove: (id: string) => remove(`/api/quarantine/${part(id)}`),
 };
 

@@ -145,7 +145,12 @@ export interface Quarantined {
   size: number;
   received_at: string;
   ends_at: string | null;
+  released_at: string | null;
   releasable: boolean;
+  /** It can be released under another identity. */
+  identifiable: boolean;
+  new_study_uid: string;
+  new_sop_uid: string;
 }
 
 export interface Source {

@@ -17,6 +17,8 @@ from sqlalchemy.orm import Session
 
 from radrelay import logs
 from radrelay.app.core import Core, open_core
+from radrelay.dicom import decoder_pool
+from radrelay.dicom.decoder_pool import DecoderLimits
 from radrelay.errors import RadrelayError
 from radrelay.settings import Settings
 from radrelay.storage.database import Database
@@ -53,6 +55,8 @@ def run_role(name: str, settings: Settings, body: Callable[[Core, threading.Even
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, on_signal)
     core = open_core(settings)
+    limits = settings.decoding
+    decoder_pool.install(DecoderLimits(limits.deadline_s, limits.processes, limits.memory_bytes))
     beating = threading.Thread(target=_beat, args=(core, name, stop), name="heartbeat", daemon=True)
     beating.start()
     log.info("role started", pid=os.getpid())
@@ -61,6 +65,7 @@ def run_role(name: str, settings: Settings, body: Callable[[Core, threading.Even
     finally:
         stop.set()
         beating.join(BEAT_S)
+        decoder_pool.close()
         core.close()
         log.info("role ended")
     return 0

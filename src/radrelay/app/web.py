@@ -12,6 +12,7 @@ from radrelay.app.core import Core
 from radrelay.app.prepare import prepare
 from radrelay.app.role import ALIVE, beats, run_role
 from radrelay.app.stored import client_tls
+from radrelay.dicom import decoder_pool
 from radrelay.intake.landing import Landing
 from radrelay.intake.sources import SourceBook
 from radrelay.network.client import echo
@@ -32,6 +33,7 @@ def run(settings: Settings) -> int:
 def serve(core: Core, stop: threading.Event) -> None:
     """Answer requests until `stop` is set, then let those under way end."""
     prepared = prepare(core)
+    decoder_pool.pool().warm()  # so that the first picture need not wait for its decoder
     book = SourceBook(core.database, core.settings)
     book.refresh()
     landing = Landing.open(core.settings, "web", core.keyring, core.clock, allowance=book)

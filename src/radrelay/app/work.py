@@ -28,6 +28,7 @@ from radrelay.audit.record import forget_marks
 from radrelay.errors import RadrelayError, Unavailable
 from radrelay.identity.sessions import forget_ended
 from radrelay.intake import open_archives
+from radrelay.intake.identify import RELEASED, IdentifiedLanding
 from radrelay.intake.indexer import Indexer
 from radrelay.intake.landing import Landing
 from radrelay.intake.open_archives import OpenArchives
@@ -90,6 +91,7 @@ def open_workshop(core: Core) -> Workshop:
         core.database, core.clock, reader, core.packs, core.keys, executor, core.settings.keys.keep_replaced
     )
     retention = open_retention(core, compactor)
+    identified = IdentifiedLanding(core.database, core.segments, landing, core.clock)
     unpacker = ArchiveUnpacker(core.database, core.segments, landing)
     sender = DeliveryWork(
         core.database,
@@ -107,6 +109,7 @@ def open_workshop(core: Core) -> Workshop:
         unpacker.attempt(uuid.UUID(event.payload["record_id"]))
 
     jobs = [
+        Job(RELEASED, lambda event: identified.land(event.subject_id), "release", 1),
         Job(open_archives.LANDED, unpack, "unpack", max(1, concurrency // 2), attempts=3),
         Job("study.completed", compact, "compact", 1),
         Job(deliveries.ATTEMPT, sender.attempt, "deliver", concurrency, attempts=3),

@@ -33,6 +33,7 @@ from radrelay.archive.index_writes import Writes, erasure_row
 from radrelay.archive.locking import lock_archive
 from radrelay.archive.sort_key import sort_key
 from radrelay.archive.tables import STUDY
+from radrelay.dicom.errors import Unidentified
 from radrelay.storage.ids import new_id
 from radrelay.storage.outbox import emit
 
@@ -127,7 +128,7 @@ class _Batch:
             self.writes.records.append(record_row(arrival))
         flaw = flaw_of(arrival)
         if flaw:
-            return Verdict("quarantine", "malformed", flaw)
+            return Verdict("quarantine", Unidentified.code, flaw)
         versions = self.known.versions.get(attributes.sop_uid, [])
         for version in versions:
             if version.sha256 == arrival.sha256:

@@ -66,6 +66,11 @@ class StoredFrame:
     bit_offset: int = 0
     recipe: Recipe | None = None
 
+    @property
+    def own(self) -> bool:
+        """Return whether Radrelay wrote these bytes itself, so that no decoder can be harmed by them."""
+        return self.recipe is not None
+
     def as_received(self) -> bytes:
         """Return the frame's bytes as they stood in the data set that was received."""
         return next(restore_frames([self.data], self.recipe)) if self.recipe is not None else self.data

@@ -7,6 +7,8 @@ picture. Colour comes as 8-bit RGB whatever it is stored as; grey values stay th
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -20,7 +22,7 @@ from radrelay.dicom.decode import decode_frame
 from radrelay.dicom.errors import Malformed
 from radrelay.dicom.greyscale import Presentation, Window, macro, presentation
 from radrelay.dicom.header import Header
-from radrelay.dicom.pixels import FrameDescriptor, NotViewable, Pixels
+from radrelay.dicom.pixels import BrokenPixels, DecodersBusy, FrameDescriptor, NotViewable, Pixels
 from radrelay.dicom.viewability import describe_viewability
 from radrelay.errors import Invalid
 
@@ -129,7 +131,7 @@ class Renditions:
         if why is not None:
             raise NotViewable(why)
         frame = self._reader.frame(ref, number)
-        samples = decode_frame(frame.descriptor, frame.data, frame.bit_offset)
+        samples = _decoded(ref, frame, number)
         return _pixels(header, frame.descriptor, samples, number - 1)
 
     def picture(
@@ -146,7 +148,7 @@ class Renditions:
         """Return frame `number`, or a region of it, as an encoded picture at most `size` (width, height) large."""
         header = self.header(ref)
         frame = self._checked_frame(ref, header, number)
-        samples = decode_frame(frame.descriptor, frame.data, frame.bit_offset)
+        samples = _decoded(ref, frame, number)
         descriptor = frame.descriptor
         if region is not None:
             # why: the brightness is that of the whole frame, so it is settled before a part is cut out
@@ -171,9 +173,15 @@ class Renditions:
         if made is None:
             header = self.header(ref)
             frame = self._checked_frame(ref, header, number)
-            made = pictures.thumbnail(
-                header, frame.descriptor, frame.data, bit_offset=frame.bit_offset, frame=number - 1
-            )
+            with told(ref, number):
+                made = pictures.thumbnail(
+                    header,
+                    frame.descriptor,
+                    frame.data,
+                    bit_offset=frame.bit_offset,
+                    frame=number - 1,
+                    own=frame.own,
+                )
             self._thumbnails.put((ref.id, number), made)
         return made
 
@@ -182,6 +190,21 @@ class Renditions:
         if why is not None:
             raise NotViewable(why)
         return self._reader.frame(ref, number)
+
+
+def _decoded(ref: InstanceRef, frame: StoredFrame, number: int) -> Pixels:
+    with told(ref, number):
+        return decode_frame(frame.descriptor, frame.data, frame.bit_offset, own=frame.own)
+
+
+@contextmanager
+def told(ref: InstanceRef, number: int) -> Iterator[None]:
+    """Let an error of decoding say which frame it was."""
+    try:
+        yield
+    except (BrokenPixels, DecodersBusy) as error:
+        error.facts |= {"instance_id": str(ref.id), "frame": number}
+        raise
 
 
 def _pixels(header: Header, descriptor: FrameDescriptor, samples: Pixels, frame: int) -> FramePixels:

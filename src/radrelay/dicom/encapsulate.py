@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from uuid import uuid4
 
-from radrelay.dicom import writing
+from radrelay.dicom import decoder_pool, writing
 from radrelay.dicom.elements import Buffer
 from radrelay.dicom.encapsulated import encapsulate as fragments_of
 from radrelay.dicom.header import Header
 from radrelay.dicom.index import IndexAttributes
 from radrelay.dicom.mp4 import read_film
 from radrelay.dicom.part10 import file_meta
-from radrelay.dicom.pictures import Picture, read_pictures
+from radrelay.dicom.pictures import Picture
 from radrelay.dicom.syntaxes import EXPLICIT_LE, H264_HIGH_41, H264_HIGH_42_2D, JPEG_BASELINE
 from radrelay.errors import Invalid, TooLarge
 
@@ -146,7 +146,7 @@ def picture_files(data: Buffer, study: StudyContext, placing: Placing) -> list[b
     UnreadablePicture
         When no picture can be read, or it is larger than a frame may be.
     """
-    pictures = read_pictures(data)
+    pictures = decoder_pool.pool().pictures(data)
     shapes = {(page.rows, page.columns, page.samples, page.bits, page.jpeg is None) for page in pictures}
     if len(shapes) == 1:
         return [_captured(pictures, study, placing)]

@@ -11,6 +11,12 @@ class Malformed(Invalid):
     code = "malformed"
 
 
+class Unidentified(Malformed):
+    """The data set lacks a UID that names it, or holds one that is none."""
+
+    code = "no-identity"
+
+
 def tag_text(tag: int) -> str:
     """Return `tag` as the standard writes it, `(0010,0010)`."""
     return f"({tag >> 16:04X},{tag & 0xFFFF:04X})"

@@ -21,7 +21,7 @@ from radrelay.dicom.elements import (
     DataElements,
 )
 from radrelay.dicom.syntaxes import HTJ2K_LOSSLESS_RPCL, Syntax, syntax_of
-from radrelay.errors import Invalid, TooLarge
+from radrelay.errors import Invalid, TooLarge, Unavailable
 
 Kind = Literal["integer", "float", "double"]
 _KINDS: dict[int, Kind] = {FLOAT_PIXEL_DATA: "float", DOUBLE_PIXEL_DATA: "double"}
@@ -44,6 +44,28 @@ class BrokenPixels(Invalid):
     """The pixel data cannot be decoded."""
 
     code = "broken-pixels"
+
+
+class DecoderKilled(BrokenPixels):
+    """The pixel data harmed the process that decoded it."""
+
+
+class DecodingTimedOut(DecoderKilled):
+    """The pixel data was not decoded in time."""
+
+    code = "decoding-timed-out"
+
+
+class DecoderCrashed(DecoderKilled):
+    """The pixel data made its decoder crash."""
+
+    code = "decoder-crashed"
+
+
+class DecodersBusy(Unavailable):
+    """All decoders are at work; try again."""
+
+    code = "decoders-busy"
 
 
 class PixelsTooLarge(TooLarge):
@@ -107,6 +129,11 @@ class FrameDescriptor:
         )
         return np.dtype(f"{'i' if self.signed else 'u'}{size}")
 
+    @property
+    def decoded_bytes(self) -> int:
+        """Return the bytes that the decoded samples of one frame take."""
+        return self.rows * self.columns * self.samples * self.dtype.itemsize
+
     def stored_as_htj2k(self) -> FrameDescriptor:
         """Return the descriptor of the same frame once it stands as lossless HTJ2K (RPCL).
 
@@ -138,7 +165,7 @@ def describe(attributes: Attributes, ts: str, pixel_vr: bytes = b"") -> FrameDes
     if rows <= 0 or columns <= 0:
         raise NotViewable("The header names no rows and columns of pixels.")
     allocated = {"float": 32, "double": 64}.get(kind) or first(0x00280100, 0)
-    if allocated != 1 and (allocated % 8 or not 8 <= allocated <= 64):
+    if allocated not in (1, 8, 16, 32, 64):
         raise NotViewable(f"Bits Allocated is {allocated}; 1, 8, 16, 32 and 64 can be shown.")
     samples = first(0x00280002, 1)
     if samples not in (1, 3, 4):
@@ -192,7 +219,7 @@ def _word_swapped(attributes: Attributes, ts: str, allocated: int, pixel_vr: byt
 
 def check_size(descriptor: FrameDescriptor) -> None:
     """Refuse a frame whose decoded samples exceed `MAX_FRAME_BYTES`."""
-    size = descriptor.rows * descriptor.columns * descriptor.samples * descriptor.dtype.itemsize
+    size = descriptor.decoded_bytes
     if size > MAX_FRAME_BYTES:
         raise PixelsTooLarge(
             f"A frame of {descriptor.columns}×{descriptor.rows}×{descriptor.samples} samples needs {size} bytes; "

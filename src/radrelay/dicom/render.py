@@ -90,14 +90,14 @@ def thumbnail(
     bit_offset: int = 0,
     frame: int = 0,
     edge: int = THUMBNAIL_EDGE,
+    own: bool = False,
 ) -> bytes:
-    """Return a JPEG of at most `edge` pixels on its longer side, from one frame's bytes as stored."""
-    samples = decode_small(descriptor, data, edge)
+    """Return a JPEG of at most `edge` pixels on its longer side, from one frame's bytes as stored (`own`: by us)."""
+    # why: reduced resolutions of palette indices are averages of indices, which are other colours
+    indices = descriptor.photometric == "PALETTE COLOR"
+    samples = None if indices else decode_small(descriptor, data, edge, own=own)
     if samples is None:
-        samples = decode_frame(descriptor, data, bit_offset)
-    elif descriptor.photometric == "PALETTE COLOR":
-        # why: reduced resolutions of indices are averages of indices, which are other colours
-        samples = decode_frame(descriptor, data, bit_offset)
+        samples = decode_frame(descriptor, data, bit_offset, own=own)
     small = replace(descriptor, rows=samples.shape[0], columns=samples.shape[1])
     return render(attributes, samples, descriptor=small, frame=frame, size=(edge, edge), quality=80)
 

@@ -17,7 +17,14 @@ from radrelay.dicom.decode import Decoded, can_decode, decode_stored
 from radrelay.dicom.elements import PIXEL_DATA, PIXEL_TAGS, Buffer, DataElements
 from radrelay.dicom.encapsulated import FrameRange, Read, encapsulate, frame_ranges, locate, reader_of
 from radrelay.dicom.encode import ENCODERS, Encoder, NotTranscodable
-from radrelay.dicom.pixels import FrameDescriptor, NotViewable, PixelsTooLarge, describe
+from radrelay.dicom.pixels import (
+    BrokenPixels,
+    DecodersBusy,
+    FrameDescriptor,
+    NotViewable,
+    PixelsTooLarge,
+    describe,
+)
 from radrelay.dicom.rewrite import NewElement, Rules, rewrite, swapped
 from radrelay.dicom.syntaxes import Syntax, syntax_of
 
@@ -145,9 +152,12 @@ class _Job:
         """Decode one frame; the bits beside Bits Stored are kept for codecs that carry whole words."""
         return decode_stored(self.descriptor, place.read(self.read), place.bit_offset, masked=self.masked)
 
-    def encoded(self, place: FrameRange) -> tuple[Buffer, str]:
-        """Return one frame's bytes in the target, and the photometric interpretation of its samples."""
-        decoded = self.frame(place)
+    def encoded_at(self, index: int) -> tuple[Buffer, str]:
+        """Return a frame's bytes in the target, and the photometric interpretation of its samples."""
+        try:
+            decoded = self.frame(self.ranges[index])
+        except (BrokenPixels, DecodersBusy) as error:
+            raise type(error)(f"Frame {index + 1}: {error.message}", frame=index + 1) from error
         encoder = ENCODERS.get(self.target.codec)
         if encoder is None:
             return _native_bytes(decoded, self.descriptor), decoded.photometric
@@ -214,10 +224,10 @@ def _without_compressed_icon(elements: DataElements) -> dict[int, NewElement | N
 
 def _work(job: _Job, executor: Executor | None) -> Iterator[tuple[Buffer, str]]:
     if executor is None or len(job.ranges) == 1:
-        yield from map(job.encoded, job.ranges)
+        yield from map(job.encoded_at, range(len(job.ranges)))
         return
     for at in range(0, len(job.ranges), 32):
-        yield from executor.map(job.encoded, job.ranges[at : at + 32])
+        yield from executor.map(job.encoded_at, range(at, min(at + 32, len(job.ranges))))
 
 
 def _pixel_element(job: _Job, frames: list[Buffer]) -> NewElement:

@@ -23,7 +23,7 @@ from radrelay.dicom.dialects import (
     UNDEFINED,
     Dialect,
 )
-from radrelay.dicom.errors import Malformed, tag_text
+from radrelay.dicom.errors import Malformed, Unidentified, tag_text
 from radrelay.dicom.syntaxes import Syntax, syntax_of
 
 SOP_CLASS_UID = 0x00080016
@@ -163,12 +163,17 @@ def _checked_singly(uids: dict[int, bytes], head_length: int, sop_class_uid: str
     texts: list[str] = []
     for tag, otherwise in ((SOP_CLASS_UID, sop_class_uid), (SOP_UID, sop_uid), (STUDY_UID, ""), (SERIES_UID, "")):
         value = uids.get(tag, b"").strip(b"\0 ")
-        if value.translate(None, _UID_BYTES) or len(value) > _UID_LIMIT or value.startswith(b"."):
-            raise Malformed(f"{_NAMES[tag]} {tag_text(tag)} is not a UID")
+        if value and not usable_uid(value):
+            raise Unidentified(f"{_NAMES[tag]} {tag_text(tag)} is not a UID")
         if not value and not otherwise:
-            raise Malformed(f"{_NAMES[tag]} {tag_text(tag)} is missing or empty")
+            raise Unidentified(f"{_NAMES[tag]} {tag_text(tag)} is missing or empty")
         texts.append(value.decode("ascii") or otherwise)
     return Survey(texts[0], texts[1], texts[2], texts[3], head_length)
+
+
+def usable_uid(value: bytes) -> bool:
+    """Return whether a UID's value, stripped of padding, can name something here (PS3.5 9.1, and letters)."""
+    return bool(value) and not value.translate(None, _UID_BYTES) and len(value) <= _UID_LIMIT and value[0] != 46
 
 
 _NAMES = {

@@ -37,7 +37,9 @@ class Envelope(msgspec.Struct, frozen=True, array_like=True):
     (a file that was not kept, and why; no payload) or end (no more of this parcel or archive follows).
     `size` and `sha256` are of the payload, `file_size` of the file as sent. `flaw` says why an object cannot be
     indexed; it goes to the quarantine. `item_id` names a member of an archive the same way on every attempt to
-    unpack it, and `archive_id` the archive's record that an `end` closes; its `code` and `text` say why it failed.
+    unpack it, and `archive_id` the archive's record that an `end` closes; `code` is a finding's, says why that archive
+    failed, or goes with `flaw`. `stands_for` is the quarantined object that was released with another identity, as
+    this one.
     """
 
     kind: Kind
@@ -58,6 +60,7 @@ class Envelope(msgspec.Struct, frozen=True, array_like=True):
     text: str = ""
     item_id: uuid.UUID | None = None
     archive_id: uuid.UUID | None = None
+    stands_for: uuid.UUID | None = None
 
 
 _encoder = msgspec.msgpack.Encoder(uuid_format="bytes")

@@ -79,11 +79,11 @@ def examine_head(record: ScannedRecord) -> Examined:
         return Examined(record.location, envelope)
     if envelope.flaw:
         attributes = _attributes_of_flawed(envelope, record.head)
-        return Examined(record.location, envelope, attributes, "malformed", envelope.flaw)
+        return Examined(record.location, envelope, attributes, envelope.code or Malformed.code, envelope.flaw)
     try:
         return Examined(record.location, envelope, read_attributes(envelope, record.head))
     except Malformed as error:
-        return Examined(record.location, envelope, None, "malformed", error.message)
+        return Examined(record.location, envelope, None, error.code, error.message)
     except Exception as error:  # why: no hostile header may stop the index; a person sees it in the quarantine
         log.exception("a head could not be read", record=str(record.location.record_id))
         return Examined(

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Literal
 
+from radrelay.dicom.disc_directory import MAX_BYTES
 from radrelay.dicom.errors import Malformed
 from radrelay.dicom.part10 import FileHead, parse_preamble
 from radrelay.errors import RadrelayError
 from radrelay.intake import file_kinds
+from radrelay.intake.discs import note_directory
 from radrelay.intake.envelope import Origin
 from radrelay.intake.file_kinds import FileKind, Kind
 from radrelay.intake.object_writer import FileFacts, Fragment, Landed, ObjectWriter
@@ -70,7 +72,9 @@ class FileLander:
         kind = file_kinds.sniff(name, prefix)
         if kind.kind in (Kind.DICOM, Kind.MAYBE_DICOM):
             return self._land_dicom(name, stream, kind, item_id, wait=wait)
-        if kind.kind in (Kind.DIRECTORY, Kind.SKIPPED):
+        if kind.kind is Kind.DIRECTORY:
+            return self._land_directory(name, stream, item_id)
+        if kind.kind is Kind.SKIPPED:
             return self._skip(name, stream.drain(), kind, item_id)
         if kind.kind is Kind.ARCHIVE and self._open_archive is not None:
             return LandedFile("archive", name, self._open_archive(name, iter(stream)), kind.media_type)
@@ -93,7 +97,7 @@ class FileLander:
         if head is None and kind.kind is Kind.MAYBE_DICOM:
             return self._skip(name, stream.drain(), file_kinds.UNKNOWN, item_id)
         if head is not None and head.sop_class_uid == MEDIA_STORAGE_DIRECTORY:
-            return self._skip(name, stream.drain(), file_kinds.DIRECTORY, item_id)
+            return self._land_directory(name, stream, item_id)
         self._writer.begin(*_announced(head))
         self._fill(stream, head.dataset_offset if head else 0)
         file = FileFacts(name, stream.count, kind.media_type, item_id)
@@ -104,8 +108,17 @@ class FileLander:
                 name, stream.count, FileKind(Kind.SKIPPED, kind.media_type, "malformed", error.message), item_id
             )
         if landed.flaw:
-            return LandedFile("quarantine", name, stream.count, kind.media_type, landed, "malformed", landed.flaw)
+            return LandedFile("quarantine", name, stream.count, kind.media_type, landed, landed.code, landed.flaw)
         return LandedFile("object", name, stream.count, kind.media_type, landed)
+
+    def _land_directory(self, name: str, stream: _Counted, item_id: uuid.UUID | None) -> LandedFile:
+        """Note what a disc's directory names, so that the parcel's end can tell what is missing."""
+        beginning = stream.peek(MAX_BYTES)
+        size = stream.drain()
+        in_pieces = self._origin.kind == "folder"  # a watched folder's disc comes as it is copied, parcel by parcel
+        if size == len(beginning) and self._origin.parcel_id is not None and not in_pieces:
+            note_directory(self._landing, self._origin, name, beginning, item_id)
+        return self._skip(name, size, file_kinds.DIRECTORY, item_id)
 
     def _fill(self, stream: _Counted, skip: int = 0) -> None:
         try:

@@ -78,7 +78,7 @@ class Landing:
         finally:
             writer.abort()
 
-    def note(self, origin: Origin, file: FileFacts, code: str, text: str) -> None:
+    def note(self, origin: Origin, file: FileFacts, code: str, text: str, sop_uid: str = "") -> None:
         """Record that a file was not kept, and why; it becomes a finding of the origin's parcel."""
         if origin.parcel_id is None:
             return
@@ -91,6 +91,7 @@ class Landing:
             file_type=file.media_type,
             code=code,
             text=text,
+            sop_uid=sop_uid,
             item_id=file.item_id,
         )
         self.log.append(encode(envelope), b"", b"")

@@ -66,7 +66,10 @@ class OpenArchive(Owned, Base):
 
 
 class ParcelFinding(Owned, Base):
-    """One file of a parcel that was not kept as it came, and why."""
+    """One file of a parcel that was not kept as it came, and why.
+
+    `disc-reference` is what a disc's directory names: at the parcel's end it goes, or becomes `missing-on-disc`.
+    """
 
     __tablename__ = "parcel_finding"
     __table_args__ = (Index("ix_parcel_finding_parcel", "parcel_id"),)
@@ -75,6 +78,7 @@ class ParcelFinding(Owned, Base):
     file_name: Mapped[str] = mapped_column(Text)
     code: Mapped[str] = mapped_column(String(40))
     text: Mapped[str] = mapped_column(Text)
+    sop_uid: Mapped[str] = mapped_column(String(64), default="")  # of what a disc's directory names
 
 
 class ParcelItem(Base):
@@ -98,7 +102,10 @@ class ParcelStudy(Base):
 
 
 class Quarantined(Owned, Base):
-    """An object that is kept aside until a person releases or deletes it."""
+    """An object that is kept aside until a person releases or deletes it.
+
+    One that was released with another identity stays, with its bytes, as long as what it became.
+    """
 
     __tablename__ = "quarantined"
     __table_args__ = (Index("ix_quarantined_received", "organisation_id", "received_at"),)
@@ -118,6 +125,8 @@ class Quarantined(Owned, Base):
     ends_at: Mapped[datetime | None] = mapped_column(Instant)
     released_at: Mapped[datetime | None] = mapped_column(Instant)
     correlation_id: Mapped[str] = mapped_column(String(64), default="")
+    identity: Mapped[str] = mapped_column(Text, default="")  # JSON of what it was released as, if not as received
+    instance_id: Mapped[uuid.UUID | None] = mapped_column(Id)  # of what it was released as
 
 
 class WatchedFile(Owned, Base):

@@ -9,7 +9,10 @@ from __future__ import annotations
 import hashlib
 import uuid
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from radrelay.dicom.errors import Malformed
 from radrelay.dicom.walk import HEAD_LIMIT, Survey, survey
@@ -46,6 +49,7 @@ class Landed:
     size: int
     survey: Survey | None = None
     flaw: str = ""
+    code: str = ""
 
 
 NO_FILE = FileFacts()
@@ -150,9 +154,18 @@ class ObjectWriter:
             raise failure
 
     def finish(
-        self, file: FileFacts = NO_FILE, *, keep_flawed: bool = False, flaw: str = "", wait: bool = True
+        self,
+        file: FileFacts = NO_FILE,
+        *,
+        keep_flawed: bool = False,
+        flaw: str = "",
+        wait: bool = True,
+        received_at: datetime | None = None,
+        stands_for: uuid.UUID | None = None,
     ) -> Landed:
         """End the object and make it durable (without `wait`: soon, in order). A known `flaw` spares the survey.
+
+        `received_at` and `stands_for` are of a quarantined object that is landed again, with another identity.
 
         Raises `Malformed` when its structure cannot be followed (with `keep_flawed` it lands all the same, for the
         quarantine), `ObjectMismatch` when it is not the instance that was announced, `OutOfResources` and its kin
@@ -161,10 +174,14 @@ class ObjectWriter:
         try:
             self.raise_failure()
             self._landing.allowance.check(self.origin, self._length)
-            found = None
+            found, code = None, Malformed.code if flaw else ""
             if not flaw:
-                found, flaw = self._judged(keep_flawed=keep_flawed)
-            return self._land(self._object_envelope(found, flaw, file), found, flaw, wait=wait)
+                found, flaw, code = self._judged(keep_flawed=keep_flawed)
+            envelope = self._object_envelope(found, flaw, code, file)
+            if stands_for is not None:
+                received_at = received_at or envelope.received_at
+                envelope = msgspec.structs.replace(envelope, received_at=received_at, stands_for=stands_for)
+            return self._land(envelope, found, flaw, wait=wait)
         finally:
             self.abort()
 
@@ -200,24 +217,24 @@ class ObjectWriter:
             total=self._length,
         )
 
-    def _judged(self, *, keep_flawed: bool) -> tuple[Survey | None, str]:
+    def _judged(self, *, keep_flawed: bool) -> tuple[Survey | None, str, str]:
         try:
             found = self.survey()
         except Malformed as error:
             if not keep_flawed or not self._length:
                 raise
-            return None, error.message
+            return None, error.message, error.code
         if not keep_flawed:
             _must_match("SOP Instance UID", self._given[1], found.sop_uid)
             _must_match("SOP Class UID", self._given[0], found.sop_class_uid)
-        return found, ""
+        return found, "", ""
 
     def _sha256(self) -> bytes:
         if self._large is not None:
             return self._digest.digest()
         return hashlib.sha256(self._view[: self._length]).digest()
 
-    def _object_envelope(self, found: Survey | None, flaw: str, file: FileFacts) -> Envelope:
+    def _object_envelope(self, found: Survey | None, flaw: str, code: str, file: FileFacts) -> Envelope:
         return Envelope(
             kind="object",
             origin=self.origin,
@@ -233,6 +250,7 @@ class ObjectWriter:
             file_size=file.size,
             file_type=file.media_type,
             flaw=flaw,
+            code=code,
             item_id=file.item_id,
         )
 
@@ -254,7 +272,7 @@ class ObjectWriter:
             ticket = log.append(encode(envelope), self._view[:head], self._view[head : self._length])
         if wait:
             log.wait_durable(ticket)
-        return Landed(ticket.location, envelope.sha256, envelope.size, found, flaw)
+        return Landed(ticket.location, envelope.sha256, envelope.size, found, flaw, envelope.code)
 
     def abort(self) -> None:
         """Forget the object; nothing of it was kept."""

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from radrelay.clock import Clock
+from radrelay.intake.discs import REFERENCE
 from radrelay.intake.envelope import Origin
 from radrelay.intake.errors import ParcelUnknown
 from radrelay.intake.landing import Landing
@@ -154,7 +155,11 @@ class Parcels:
         """Return what was not kept of a parcel as it came, and why."""
         query = (
             sa.select(ParcelFinding.file_name, ParcelFinding.code, ParcelFinding.text)
-            .where(ParcelFinding.organisation_id == organisation_id, ParcelFinding.parcel_id == parcel_id)
+            .where(
+                ParcelFinding.organisation_id == organisation_id,
+                ParcelFinding.parcel_id == parcel_id,
+                ParcelFinding.code != REFERENCE,
+            )
             .order_by(ParcelFinding.id)
             .limit(limit)
         )

@@ -1,8 +1,9 @@
 """What is kept aside: listed, looked into, released with a reason or deleted.
 
 Releasing overrides exactly what kept the object aside: the patient that its study has is taken for its own, other
-content becomes a new version, an archive is unpacked once more. Its bytes are never changed. What cannot be indexed at
-all can only be deleted.
+content becomes a new version, an archive is unpacked once more. Its bytes are never changed. What lacks an identity of
+its own is released with one that we make, or with a study's or patient's that is here (`identify`); what was received
+stays beside it.
 """
 
 from __future__ import annotations
@@ -15,33 +16,38 @@ from datetime import datetime
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from radrelay.archive.arrivals import Arrival, Terms
 from radrelay.archive.discard import bury, discard_records
 from radrelay.archive.indexing import upsert_batch
 from radrelay.archive.kept_keys import destroy_kept
 from radrelay.archive.locking import lock_archive
-from radrelay.archive.models import Attachment, Source, Study
+from radrelay.archive.models import Attachment, Holding, Instance, Source, Study
 from radrelay.clock import Clock
 from radrelay.dicom.dictionary import keyword_of
 from radrelay.dicom.header import Header, parse
 from radrelay.dicom.index import IndexAttributes
+from radrelay.dicom.pixels import NotViewable
 from radrelay.intake.envelope import Envelope, decode
 from radrelay.intake.errors import QuarantinedUnknown, ReleaseRefused
 from radrelay.intake.examine import Examined, read_attributes
+from radrelay.intake.identify import IDENTIFIABLE, LARGEST, RELEASED, Identity, Into, plan, written
 from radrelay.intake.models import Parcel, Quarantined
 from radrelay.intake.open_archives import UNPACK_FAILED, open_archive
+from radrelay.intake.pictures import picture_of
 from radrelay.intake.rows import arrival_of, attachment_row, record_row
 from radrelay.intake.tally import link_attachments, reopen_parcel
 from radrelay.intake.unpacking import location_of, read_record
 from radrelay.storage.database import Database
 from radrelay.storage.models import LandingRecord
+from radrelay.storage.outbox import emit
 from radrelay.storage.segments import RecordLocation, SegmentReader
 
 OVERRIDABLE = frozenset(
     {"patient-mismatch", "other-content", "infected", "not-scanned", "not-read", "not-indexed", UNPACK_FAILED}
 )
+SUSPECT = frozenset({"infected", "not-scanned"})
 LINE_LIMIT = 256
 LINES_LIMIT = 5000
 _BULK_VRS = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN", ""})
@@ -49,7 +55,10 @@ _BULK_VRS = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN", ""})
 
 @dataclass(frozen=True, slots=True)
 class QuarantinedView:
-    """An object kept aside; the fields are the columns of its row. `releasable` is false when none can index it."""
+    """An object kept aside; the fields are the columns of its row.
+
+    `releasable` says that it can be let in as it was received, `identifiable` that it can be under another identity.
+    """
 
     id: uuid.UUID
     source_id: uuid.UUID
@@ -64,7 +73,12 @@ class QuarantinedView:
     size: int
     received_at: datetime
     ends_at: datetime | None
+    released_at: datetime | None
+    instance_id: uuid.UUID | None
     releasable: bool
+    identifiable: bool
+    new_study_uid: str = ""
+    new_sop_uid: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +88,11 @@ class Released:
     study_id: uuid.UUID | None
     instance_id: uuid.UUID | None
     attachment_id: uuid.UUID | None = None
+    identity: Identity | None = None
 
 
-_FIELDS = tuple(name for name in QuarantinedView.__dataclass_fields__ if name != "releasable")
+_DERIVED = ("releasable", "identifiable", "new_study_uid", "new_sop_uid")
+_FIELDS = tuple(name for name in QuarantinedView.__dataclass_fields__ if name not in _DERIVED)
 
 
 class Quarantine:
@@ -87,11 +103,14 @@ class Quarantine:
         self._reader = reader
         self._clock = clock
 
-    def list(self, organisation_id: uuid.UUID, limit: int = 200, offset: int = 0) -> list[QuarantinedView]:
-        """Return what is kept aside, the newest first."""
+    def list(
+        self, organisation_id: uuid.UUID, limit: int = 200, offset: int = 0, *, released: bool = False
+    ) -> list[QuarantinedView]:
+        """Return what is kept aside, the newest first; or what was released with another identity."""
+        waiting = Quarantined.identity != "" if released else Quarantined.released_at.is_(None)
         query = (
             sa.select(Quarantined)
-            .where(Quarantined.organisation_id == organisation_id, Quarantined.released_at.is_(None))
+            .where(Quarantined.organisation_id == organisation_id, waiting)
             .order_by(Quarantined.received_at.desc(), Quarantined.id.desc())
             .limit(limit)
             .offset(offset)
@@ -102,12 +121,12 @@ class Quarantine:
     def get(self, organisation_id: uuid.UUID, row_id: uuid.UUID) -> QuarantinedView:
         """Return one; raises `QuarantinedUnknown`."""
         with self._database.read() as session:
-            return _view(_row(session, organisation_id, row_id))
+            return _view(_row(session, organisation_id, row_id, released=True))
 
     def header_text(self, organisation_id: uuid.UUID, row_id: uuid.UUID) -> str:
         """Return the object's header as text, one element a line, as far as it can be read."""
         with self._database.read() as session:
-            location = _location(session, _row(session, organisation_id, row_id))
+            location = _location(session, _row(session, organisation_id, row_id, released=True))
         record = read_record(self._reader, location)
         if record is None:
             raise QuarantinedUnknown
@@ -121,8 +140,50 @@ class Quarantine:
     def content(self, organisation_id: uuid.UUID, row_id: uuid.UUID) -> Iterator[bytes]:
         """Return the object's bytes as they landed, piece by piece; raises `QuarantinedUnknown`."""
         with self._database.read() as session:
-            location = _location(session, _row(session, organisation_id, row_id))
+            location = _location(session, _row(session, organisation_id, row_id, released=True))
         return self._reader.stream(location)
+
+    def picture(self, organisation_id: uuid.UUID, row_id: uuid.UUID) -> bytes:
+        """Return the object's first frame as a JPEG; raises `NotViewable`, `BrokenPixels`, `Malformed`."""
+        with self._database.read() as session:
+            row = _row(session, organisation_id, row_id, released=True)
+            location = _location(session, row)
+        if row.code in SUSPECT:
+            raise NotViewable("What may hold a virus is not opened here.")
+        record = read_record(self._reader, location)
+        if record is None:
+            raise QuarantinedUnknown
+        return picture_of(self._reader, location, decode(record.envelope))
+
+    def release_as(
+        self, session: Session, organisation_id: uuid.UUID, row_id: uuid.UUID, into: Into, study_id: uuid.UUID | None
+    ) -> Released:
+        """Let the object in under another identity, in the caller's transaction, which also audits it.
+
+        It becomes visible soon after, by durable work. What was received stays, unchanged, while the instance and its
+        source's holding do. Raises `QuarantinedUnknown`, `ReleaseRefused`.
+        """
+        lock_archive(session)
+        row = _row(session, organisation_id, row_id)
+        record = read_record(self._reader, _location(session, row))
+        study = session.get(Study, study_id) if study_id is not None else None
+        if record is None:
+            raise QuarantinedUnknown
+        envelope = decode(record.envelope)
+        if row.code not in IDENTIFIABLE or envelope.kind != "object":
+            raise ReleaseRefused(f"An object that is quarantined as {row.code} cannot be given another identity.")
+        if (into != "own") == (study is None or study.organisation_id != organisation_id):
+            raise ReleaseRefused("Say which study here it belongs to, or that it becomes one of its own.")
+        if row.size > LARGEST:
+            raise ReleaseRefused(f"Objects of more than {LARGEST} bytes cannot be written anew.")
+        identity = plan(session, row, envelope, record.head, into, study, self._clock.now())
+        written(b"".join(self._reader.stream(record.location)), envelope, identity)
+        row.identity = msgspec.json.encode(identity).decode()
+        row.released_at = self._clock.now()
+        _recount(session, row, None)
+        emit(session, organisation_id=organisation_id, kind=RELEASED, subject_id=row.id, at=self._clock.now())
+        session.flush()
+        return Released(study.id if study is not None and into == "study" else None, None, identity=identity)
 
     def release(self, session: Session, organisation_id: uuid.UUID, row_id: uuid.UUID) -> Released:
         """Let the object in after all, in the caller's transaction, which also audits who did it and why.
@@ -146,7 +207,7 @@ class Quarantine:
             released = _release_attachment(session, item, Terms.of(source))
         else:
             released = _release_object(session, item, record.head, Terms.of(source), row.code)
-        _recount(session, row, released)
+        _recount(session, row, Parcel.attachments if released.attachment_id else Parcel.objects)
         session.flush()
         return released
 
@@ -166,11 +227,16 @@ class Quarantine:
         self._remove(session, [_row(session, organisation_id, row_id)], "deleted")
 
     def expire(self, limit: int = 500) -> int:
-        """Delete what has been kept aside long enough; returns how many."""
+        """Delete what has been kept aside long enough, and what was received of instances that are gone."""
         with self._database.write() as session:
             lock_archive(session)
+            over = Quarantined.ends_at <= self._clock.now()
             query = sa.select(Quarantined).where(
-                Quarantined.ends_at <= self._clock.now(), Quarantined.released_at.is_(None)
+                sa.or_(
+                    sa.and_(over, Quarantined.released_at.is_(None)),
+                    sa.and_(over, Quarantined.identity != "", Quarantined.instance_id.is_(None)),
+                    sa.and_(Quarantined.instance_id.is_not(None), ~_still_held()),
+                )
             )
             rows = session.scalars(query.limit(limit)).all()
             self._remove(session, rows, "expired")
@@ -231,22 +297,31 @@ def _with_study_patient(session: Session, envelope: Envelope, attributes: IndexA
     )
 
 
-def _recount(session: Session, row: Quarantined, released: Released) -> None:
-    """Move the object in its parcel's counts."""
-    if row.parcel_id is None:
-        return
-    kept = Parcel.attachments if released.attachment_id else Parcel.objects
-    session.execute(
-        sa.update(Parcel)
-        .where(Parcel.id == row.parcel_id)
-        .values({Parcel.quarantined: Parcel.quarantined - 1, kept: kept + 1})
-        .execution_options(synchronize_session=False)
+def _still_held() -> sa.Exists:
+    """Say that the instance is here, and that its source still keeps its study."""
+    return (
+        sa.exists()
+        .where(Instance.id == Quarantined.instance_id)
+        .where(Holding.study_id == Instance.study_id, Holding.source_id == Quarantined.source_id)
     )
 
 
-def _row(session: Session, organisation_id: uuid.UUID, row_id: uuid.UUID) -> Quarantined:
+def _recount(session: Session, row: Quarantined, kept: InstrumentedAttribute[int] | None) -> None:
+    """Move the object in its parcel's counts; what is landed anew is counted by the index."""
+    if row.parcel_id is None:
+        return
+    moved = {Parcel.quarantined: Parcel.quarantined - 1} | ({kept: kept + 1} if kept is not None else {})
+    session.execute(
+        sa.update(Parcel).where(Parcel.id == row.parcel_id).values(moved).execution_options(synchronize_session=False)
+    )
+
+
+def _row(session: Session, organisation_id: uuid.UUID, row_id: uuid.UUID, *, released: bool = False) -> Quarantined:
+    """Return a row that waits, or (`released`) one that was released with another identity, too."""
     row = session.get(Quarantined, row_id, populate_existing=True)
-    if row is None or row.organisation_id != organisation_id or row.released_at is not None:
+    if row is None or row.organisation_id != organisation_id:
+        raise QuarantinedUnknown
+    if row.released_at is not None and not (released and row.identity):
         raise QuarantinedUnknown
     return row
 
@@ -260,7 +335,15 @@ def _location(session: Session, row: Quarantined) -> RecordLocation:
 
 def _view(row: Quarantined) -> QuarantinedView:
     values = {name: getattr(row, name) for name in _FIELDS}
-    return QuarantinedView(**values, releasable=row.code in OVERRIDABLE)
+    waits = row.released_at is None
+    identity = msgspec.json.decode(row.identity, type=Identity) if row.identity else None
+    return QuarantinedView(
+        **values,
+        releasable=waits and row.code in OVERRIDABLE,
+        identifiable=waits and row.code in IDENTIFIABLE and row.size <= LARGEST,
+        new_study_uid=identity.study_uid if identity else "",
+        new_sop_uid=identity.sop_uid if identity else "",
+    )
 
 
 def header_lines(header: Header, indent: str = "") -> Iterator[str]:

@@ -19,6 +19,7 @@ from radrelay.archive.arrivals import Arrival, Terms, Verdict
 from radrelay.archive.holdings import after, end_of
 from radrelay.archive.indexing import upsert_batch
 from radrelay.archive.models import Attachment, Source
+from radrelay.intake.discs import MISSING, REFERENCE
 from radrelay.intake.examine import Examined
 from radrelay.intake.models import ParcelFinding, ParcelItem, Quarantined
 from radrelay.intake.open_archives import end_archive, open_archive
@@ -28,7 +29,7 @@ from radrelay.storage.ids import new_id
 from radrelay.storage.models import LandingRecord
 
 Row = dict[str, Any]
-NOT_REFUSALS = frozenset({"unsafe-name", "missing-on-disc", "disc-directory"})
+NOT_REFUSALS = frozenset({"unsafe-name", MISSING, REFERENCE, "disc-directory"})
 """Findings about something that was kept, or about no file of the parcel."""
 
 
@@ -58,7 +59,7 @@ class BatchWriter:
                 self._sort(session, item, terms, rows, tally, arrivals, now)
         verdicts = upsert_batch(session, [arrival for _, arrival in arrivals]) if arrivals else []
         for (item, _), verdict in zip(arrivals, verdicts, strict=True):
-            self._apply(item, verdict, terms, rows, tally)
+            self._apply(session, item, verdict, terms, rows, tally)
         _insert(session, rows)
         tally.write_studies(session)
         for item in fresh:
@@ -98,7 +99,13 @@ class BatchWriter:
             arrivals.append((item, arrival_of(item, source)))
 
     def _apply(
-        self, item: Examined, verdict: Verdict, terms: Mapping[uuid.UUID, Terms], rows: _Rows, tally: Tally
+        self,
+        session: Session,
+        item: Examined,
+        verdict: Verdict,
+        terms: Mapping[uuid.UUID, Terms],
+        rows: _Rows,
+        tally: Tally,
     ) -> None:
         """Take note of what the index says of one arrival."""
         if verdict.kind == "quarantine":
@@ -111,7 +118,10 @@ class BatchWriter:
             counts.objects += 1
         if verdict.study_id is not None:
             counts.studies.add(verdict.study_id)
-        tally.received(item.envelope)
+        if item.envelope.stands_for is None:
+            tally.received(item.envelope)
+        elif verdict.instance_id is not None:
+            _note_released(session, item.envelope.stands_for, verdict.instance_id)
 
     def _set_aside(
         self,
@@ -126,7 +136,8 @@ class BatchWriter:
         quarantine_s = self._settings.retention.quarantine_s
         rows.quarantined.append(_quarantined_row(item, code, reason, source, quarantine_s))
         tally.of(item.envelope.origin.parcel_id).quarantined += 1
-        tally.received(item.envelope)
+        if item.envelope.stands_for is None:
+            tally.received(item.envelope)
 
     def _add_finding(self, item: Examined, rows: _Rows, tally: Tally) -> None:
         envelope, origin = item.envelope, item.envelope.origin
@@ -140,6 +151,7 @@ class BatchWriter:
                 "file_name": envelope.file_name,
                 "code": envelope.code[:40],
                 "text": envelope.text,
+                "sop_uid": envelope.sop_uid[:64] if envelope.code == REFERENCE else "",
             }
         )
         if envelope.code not in NOT_REFUSALS:
@@ -268,7 +280,18 @@ def _quarantined_row(item: Examined, code: str, reason: str, source: Terms | Non
         "ends_at": end_of(after(received, quarantine_s), None, ceiling),
         "released_at": None,
         "correlation_id": envelope.origin.correlation_id[:64],
+        "identity": "",
+        "instance_id": None,
     }
+
+
+def _note_released(session: Session, quarantined_id: uuid.UUID, instance_id: uuid.UUID) -> None:
+    """Bind what was received of an object to the instance that it was released as."""
+    session.execute(
+        sa.update(Quarantined)
+        .where(Quarantined.id == quarantined_id, Quarantined.identity != "", Quarantined.instance_id.is_(None))
+        .values(instance_id=instance_id)
+    )
 
 
 def _insert(session: Session, rows: _Rows) -> None:

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from radrelay.archive.models import Attachment, Holding, Study
+from radrelay.intake.discs import settle_discs
 from radrelay.intake.envelope import Envelope
 from radrelay.intake.models import Parcel, ParcelFinding, ParcelStudy
 
@@ -143,6 +144,7 @@ def reopen_parcel(session: Session, parcel_id: uuid.UUID) -> None:
 
 def finish_parcel(session: Session, parcel_id: uuid.UUID, now: datetime) -> None:
     """End a parcel: done, or failed when an archive could not be unpacked or nothing was kept or is to be looked at."""
+    settle_discs(session, parcel_id)
     kept = Parcel.objects + Parcel.duplicates + Parcel.attachments + Parcel.quarantined
     findings = sa.select(ParcelFinding.text).where(ParcelFinding.parcel_id == parcel_id).order_by(ParcelFinding.id)
     broken = session.scalar(findings.where(ParcelFinding.code.in_(ARCHIVE_FAILURES)).limit(1))

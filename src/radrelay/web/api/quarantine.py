@@ -8,16 +8,22 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import StreamingResponse
 
-from radrelay.access import Right
+from radrelay.access import Principal, Right
+from radrelay.dicom.dictionary import keyword_of
+from radrelay.dicom.walk import usable_uid
+from radrelay.intake import quarantine
+from radrelay.intake.identify import Identity, Into
 from radrelay.intake.quarantine import QuarantinedView
 from radrelay.web import trail
 from radrelay.web.authentication import Authenticated, Services
 from radrelay.web.problems import answers
-from radrelay.web.reach import require_everything
+from radrelay.web.reach import Reach, require_everything
 from radrelay.web.services import WebServices
 
 router = APIRouter(prefix="/quarantine", tags=["quarantine"])
+CONTENT = ("application/octet-stream",)
 
 
 class Kept(BaseModel):
@@ -39,7 +45,12 @@ class Kept(BaseModel):
     size: int
     received_at: datetime
     ends_at: datetime | None
+    released_at: datetime | None
+    instance_id: uuid.UUID | None
     releasable: bool
+    identifiable: bool
+    new_study_uid: str
+    new_sop_uid: str
 
 
 class Quarantine(BaseModel):
@@ -49,22 +60,31 @@ class Quarantine(BaseModel):
 
 
 class Release(BaseModel):
-    """How an object is let in, and why. Its bytes are never changed."""
+    """How an object is let in, and why.
+
+    As it was received; or with a new identity: `into` a study of its own, a study that is here, or a new one of its
+    patient (`study_id` names it). What was received is never changed, and stays beside what it became.
+    """
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
-    as_: Literal["as-received"] = Field("as-received", alias="as")
+    as_: Literal["as-received", "new-identity"] = Field("as-received", alias="as")
+    into: Into = "own"
+    study_id: uuid.UUID | None = None
     reason: str = Field("", max_length=1000)
 
 
 class Released(BaseModel):
-    """What a released object has become."""
+    """What a released object has become, or (under another identity) will have within seconds."""
 
     model_config = ConfigDict(from_attributes=True)
 
     study_id: uuid.UUID | None
     instance_id: uuid.UUID | None
     attachment_id: uuid.UUID | None
+    study_uid: str = ""
+    sop_uid: str = ""
+    changed: list[str] = Field([], description="keywords of the attributes that were given another value")
 
 
 def _patient(kept: QuarantinedView) -> trail.Patient | None:
@@ -83,11 +103,13 @@ def list_quarantined(
     principal: Authenticated,
     limit: Annotated[int, Query(ge=1, le=500)] = 200,
     offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
+    *,
+    released: bool = False,
 ) -> Quarantine:
-    """List what is kept aside."""
+    """List what is kept aside; or what was received of objects that were released with another identity."""
     require_everything(services, principal, Right.SEE)
     trail.seen(services.database, principal, trail.event(request, principal, "quarantine.list"))
-    found = services.quarantine.list(principal.organisation_id, limit, offset)
+    found = services.quarantine.list(principal.organisation_id, limit, offset, released=released)
     return Quarantine(quarantined=[_shown(services, kept) for kept in found])
 
 
@@ -111,20 +133,86 @@ def header(request: Request, services: Services, principal: Authenticated, quara
     return Response(text, media_type="text/plain; charset=utf-8")
 
 
+@router.get("/{quarantined_id}/picture", response_class=Response, responses=answers("image/jpeg"))
+def picture(request: Request, services: Services, principal: Authenticated, quarantined_id: uuid.UUID) -> Response:
+    """Show the object's first frame, where it has a picture."""
+    quarantined(request, services, principal, quarantined_id)
+    made = services.quarantine.picture(principal.organisation_id, quarantined_id)
+    return Response(made, media_type="image/jpeg")
+
+
+@router.get("/{quarantined_id}/content", response_class=StreamingResponse, responses=answers(*CONTENT))
+def content(
+    request: Request, services: Services, principal: Authenticated, quarantined_id: uuid.UUID
+) -> StreamingResponse:
+    """Download the object byte for byte as it was received: of a DICOM object, the data set without file meta."""
+    require_everything(services, principal, Right.DOWNLOAD)
+    found = services.quarantine.get(principal.organisation_id, quarantined_id)
+    subject = ("quarantined", quarantined_id)
+    record = trail.event(request, principal, "quarantine.download", subject, patient=_patient(found))
+    with services.database.write() as session:
+        trail.write(session, record)
+    pieces = services.quarantine.content(principal.organisation_id, quarantined_id)
+    headers = {"Content-Disposition": f'attachment; filename="{quarantined_id}.bin"'}
+    return StreamingResponse(pieces, media_type=CONTENT[0], headers=headers)
+
+
 @router.post("/{quarantined_id}/release")
 def release(
     request: Request, services: Services, principal: Authenticated, quarantined_id: uuid.UUID, wanted: Release
 ) -> Released:
-    """Let an object in after all, as it was received."""
+    """Let an object in after all, as it was received or with another identity."""
     require_everything(services, principal, Right.SEE)
     kept = services.quarantine.get(principal.organisation_id, quarantined_id)
+    if wanted.study_id is not None:
+        _require_study(services, principal, wanted.study_id)
     with services.database.write() as session:
-        released = services.quarantine.release(session, principal.organisation_id, quarantined_id)
-        detail = {"code": kept.code, "study": released.study_id, "reason_given": bool(wanted.reason)}
+        if wanted.as_ == "as-received":
+            released = services.quarantine.release(session, principal.organisation_id, quarantined_id)
+        else:
+            released = services.quarantine.release_as(
+                session, principal.organisation_id, quarantined_id, wanted.into, wanted.study_id
+            )
+        detail: dict[str, object] = {"code": kept.code, "study": released.study_id, "reason_given": bool(wanted.reason)}
+        detail |= _new_identity(kept, released, wanted)
         subject = ("quarantined", quarantined_id)
         record = trail.event(request, principal, "quarantine.release", subject, detail=detail, patient=_patient(kept))
         trail.write(session, record)
-    return Released.model_validate(released)
+    answer = Released.model_validate(released)
+    identity = released.identity
+    if identity is None:
+        return answer
+    return answer.model_copy(
+        update={"study_uid": identity.study_uid, "sop_uid": identity.sop_uid, "changed": _changed(identity)}
+    )
+
+
+def _require_study(services: WebServices, principal: Principal, study_id: uuid.UUID) -> None:
+    with services.database.read() as session:
+        Reach.of(services, session, principal, Right.SEE).study(study_id).require_clear()
+
+
+def _said(uid: str) -> str:
+    return uid if usable_uid(uid.encode()) else "none"  # what is no UID may be a patient's name
+
+
+def _changed(identity: Identity) -> list[str]:
+    return [keyword_of(tag) for tag in identity.values]
+
+
+def _new_identity(kept: QuarantinedView, released: quarantine.Released, wanted: Release) -> dict[str, object]:
+    """Return what the audit says of another identity: UIDs as they were and are, names of what else was changed."""
+    identity = released.identity
+    if identity is None:
+        return {}
+    return {
+        "as": wanted.as_,
+        "into": wanted.into,
+        "into_study": wanted.study_id,
+        "changed": ", ".join(_changed(identity)),
+        "study_uid": f"{_said(kept.study_uid)} > {identity.study_uid}",
+        "sop_uid": f"{_said(kept.sop_uid)} > {identity.sop_uid}",
+    }
 
 
 @router.delete("/{quarantined_id}", status_code=204)

@@ -12,7 +12,7 @@ from radrelay.access import Right
 from radrelay.archive.instances import InstanceRef
 from radrelay.archive.reader import FrameNotThere
 from radrelay.dicom.decode import can_decode
-from radrelay.dicom.pixels import BrokenPixels, NotViewable
+from radrelay.dicom.pixels import BrokenPixels, DecoderKilled, NotViewable
 from radrelay.dicom.syntaxes import syntax_of
 from radrelay.errors import NotFound
 from radrelay.web import study_rows, trail
@@ -132,6 +132,8 @@ def thumbnail(request: Request, services: Services, principal: Authenticated, se
     for place in nearest[:THUMBNAIL_TRIES]:
         try:
             return Response(services.renditions.thumbnail(found.instances[place]), media_type="image/jpeg")
+        except DecoderKilled:
+            raise  # the others of the series may take as long
         except (NotViewable, BrokenPixels, FrameNotThere):
             continue  # another instance of the series may have a picture
     raise NoPicture

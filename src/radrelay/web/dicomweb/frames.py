@@ -126,7 +126,7 @@ def _plain(frame: StoredFrame) -> bytes:
     whole_bytes = descriptor.frame_bits % 8 == 0 and not frame.bit_offset
     if not syntax.encapsulated and syntax.little_endian and whole_bytes:
         return frame.data.ljust(descriptor.frame_bytes, b"\0")[: descriptor.frame_bytes]
-    decoded = decode_stored(descriptor, frame.data, frame.bit_offset)
+    decoded = decode_stored(descriptor, frame.data, frame.bit_offset, own=frame.own)
     if descriptor.bits_allocated == 1:
         return np.packbits(decoded.samples.reshape(-1).astype(np.uint8), bitorder="little").tobytes()
     samples = decoded.samples
@@ -136,7 +136,7 @@ def _plain(frame: StoredFrame) -> bytes:
 
 
 def _encoded(frame: StoredFrame, syntax: str) -> bytes:
-    decoded: Decoded = decode_stored(frame.descriptor, frame.data, frame.bit_offset)
+    decoded: Decoded = decode_stored(frame.descriptor, frame.data, frame.bit_offset, own=frame.own)
     encoder = ENCODERS[syntaxes.syntax_of(syntax).codec]
     if frame.descriptor.bits_allocated > encoder.widest or frame.descriptor.bits_allocated == 1:
         raise NotTranscodable(f"{syntaxes.syntax_of(syntax).name} does not hold these samples.")

@@ -6,6 +6,7 @@ since the pictures carry neither. A document (PDF) is given as it is, a film as 
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator, Sequence
 
 from fastapi import APIRouter, Request
@@ -15,7 +16,7 @@ from radrelay.access import Principal, Right
 from radrelay.archive.instances import InstanceRef
 from radrelay.archive.reader import FrameNotThere
 from radrelay.dicom.errors import Malformed
-from radrelay.dicom.pixels import BrokenPixels, NotViewable
+from radrelay.dicom.pixels import BrokenPixels, DecoderKilled, NotViewable
 from radrelay.dicom.syntaxes import syntax_of
 from radrelay.dicom.viewability import describe_viewability
 from radrelay.web.authentication import Authenticated, Services
@@ -140,12 +141,21 @@ def _require_picture(services: WebServices, ref: InstanceRef) -> None:
 def _pictures(
     services: WebServices, wanted: Rendering, frames: Iterator[tuple[InstanceRef, int]], media: str
 ) -> Response:
-    """Return pictures as they are made; a frame that cannot be shown is left out, as its neighbours still can."""
+    """Return pictures as they are made; a frame that cannot be shown is left out, as its neighbours still can.
+
+    Once a frame has cost a decoder, the others of its instance are left out, too: each could take as long.
+    """
 
     def parts() -> Iterator[Part]:
+        harmful: set[uuid.UUID] = set()
         for ref, number in frames:
+            if ref.id in harmful:
+                continue
             try:
                 picture = wanted.picture(services.renditions, ref, number, media)
+            except DecoderKilled:
+                harmful.add(ref.id)
+                continue
             except _FAULTS:
                 continue
             yield Part((("Content-Type", media),), (picture,))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
@@ -12,7 +13,7 @@ from radrelay.access import Principal, Right
 from radrelay.archive.instances import InstanceRef
 from radrelay.archive.reader import FrameNotThere
 from radrelay.dicom.errors import Malformed
-from radrelay.dicom.pixels import BrokenPixels, NotViewable
+from radrelay.dicom.pixels import BrokenPixels, DecoderKilled, NotViewable
 from radrelay.errors import NotFound
 from radrelay.web.authentication import Authenticated, Services
 from radrelay.web.dicomweb.frames import parse_numbers
@@ -73,14 +74,21 @@ def _thumbnail(
     wanted = parse_rendering(request.query_params)
     reached = reach(services, principal, Right.SEE, target)
     note_view(services, request, principal, reached)
+    harmful: set[uuid.UUID] = set()
     for tried, ref in enumerate(_candidates(reached.refs)):
         if tried == TRIES:
             break
+        if ref.series_id in harmful:
+            continue
         try:
             return Response(_small(services, wanted, ref, frame, media), media_type=media, headers=wanted.headers)
         except FrameNotThere:
             if frame:
                 raise
+        except DecoderKilled:
+            if len(reached.refs) == 1 or harmful:
+                raise
+            harmful.add(ref.series_id)  # the others of its series may take as long
         except (NotViewable, BrokenPixels, Malformed):
             continue  # another one may have a picture
     raise NoThumbnail

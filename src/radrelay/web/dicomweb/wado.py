@@ -12,6 +12,8 @@ from starlette.responses import Response, StreamingResponse
 from radrelay.access import Principal, Right
 from radrelay.archive.instances import InstanceRef
 from radrelay.archive.reader import FrameNotThere
+from radrelay.archive.renditions import told
+from radrelay.dicom.pixels import DecoderKilled
 from radrelay.web.authentication import Authenticated, Services
 from radrelay.web.dicomweb import frames as frame_bodies
 from radrelay.web.dicomweb.answering import multipart, ranged
@@ -91,7 +93,8 @@ def _frames(
         raise FrameNotThere
     first = services.reader.frame(ref, wanted[0])
     kind = frame_bodies.choose(ranges, first.descriptor, ref.transfer_syntax_uid, len(wanted))
-    begun = _unfit_is_not_acceptable(lambda: frame_bodies.body(first, kind.syntax))
+    with told(ref, wanted[0]):
+        begun = _unfit_is_not_acceptable(lambda: frame_bodies.body(first, kind.syntax))
     if not kind.multipart:
         return ranged(request, begun, kind.content_type)
     headers = (("Content-Type", kind.content_type),)
@@ -152,8 +155,13 @@ def _wants_single(ranges: Sequence[Range]) -> bool:
 
 
 def _unfit_is_not_acceptable(make: Callable[[], Result]) -> Result:
-    """Return what `make` makes; that an object cannot be had in what the client accepts is 406, not a fault."""
+    """Return what `make` makes; that an object cannot be had in what the client accepts is 406, not a fault.
+
+    That it cost its decoder is said as such.
+    """
     try:
         return make()
+    except DecoderKilled:
+        raise
     except UNFIT as error:
         raise NotAcceptable(error.message) from error

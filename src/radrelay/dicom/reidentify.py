@@ -1,0 +1,153 @@
+"""A data set given another identity: UIDs and patient attributes replaced, what they were noted in the data set.
+
+In: a data set, its transfer syntax and the new values. Out: the data set with them and an item of the Original
+Attributes Sequence (PS3.3 C.12.1.1.9); all other elements as they were. Big endian becomes little endian.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from radrelay.dicom.characters import encode
+from radrelay.dicom.elements import Buffer, DataElements, item_places
+from radrelay.dicom.errors import Malformed
+from radrelay.dicom.rewrite import NewElement, Rules, element_header, rewrite
+from radrelay.dicom.syntaxes import EXPLICIT_LE, syntax_of
+from radrelay.dicom.transcode import deflate, inflate, transcode
+from radrelay.dicom.walk import usable_uid
+from radrelay.dicom.writing import pad
+from radrelay.errors import Invalid
+
+CHARACTER_SET = 0x00080005
+ORIGINAL_ATTRIBUTES = 0x04000561
+VRS = {
+    0x00080016: "UI", 0x00080018: "UI", 0x0020000D: "UI", 0x0020000E: "UI",
+    0x00100010: "PN", 0x00100020: "LO", 0x00100021: "LO", 0x00100030: "DA", 0x00100040: "CS",
+}  # fmt: skip
+"""The attributes that can be given another value."""
+_MODIFIED, _NONCONFORMING, _VALUE, _SELECTOR = 0x04000550, 0x04000551, 0x04000552, 0x00720026
+_ASCII_ONLY = ("", "ISO_IR 6", "ISO 2022 IR 6")
+_ITEM = b"\xfe\xff\x00\xe0"
+
+
+class NotWritable(Invalid):
+    """The new identity cannot be written into this object."""
+
+    code = "not-writable"
+
+
+@dataclass(frozen=True, slots=True)
+class Modification:
+    """Who changes attributes, when and why: `reason` is a defined term of (0400,0565)."""
+
+    at: datetime
+    system: str
+    source: str
+    reason: Literal["COERCE", "CORRECT"]
+
+
+def reidentify(data_set: Buffer, ts: str, values: Mapping[int, str], change: Modification) -> tuple[bytes, str]:
+    """Return the data set with other values, and its transfer syntax.
+
+    Parameters
+    ----------
+    data_set, ts
+        The data set without file meta information, and its transfer syntax.
+    values
+        New values by tag, of `VRS`.
+    change
+        What the Original Attributes Sequence says of it.
+
+    Raises
+    ------
+    NotWritable
+        When the object's character set does not have a letter of the values.
+    Malformed, NotTranscodable
+        When the data set cannot be followed to its end.
+    """
+    syntax = syntax_of(ts)
+    if syntax.deflated:
+        data_set = inflate(data_set)
+    elif not syntax.little_endian:
+        data_set, ts, syntax = transcode(data_set, ts, EXPLICIT_LE), EXPLICIT_LE, syntax_of(EXPLICIT_LE)
+    elements = DataElements.of(data_set, syntax)
+    if not elements.little_endian:
+        raise Malformed("The data set stands in big endian order, against its transfer syntax.")
+    rules = Rules(elements.explicit)
+    terms, new = _character_set(elements, values)
+    if new:
+        values = {CHARACTER_SET: terms[0], **values}
+    edits: dict[int, NewElement | None] = {}
+    for tag, text in values.items():
+        vr = VRS.get(tag, "CS")
+        edits[tag] = NewElement(tag, vr.encode(), pad(encode(text, terms), vr))
+    edits[ORIGINAL_ATTRIBUTES] = _original_attributes(data_set, elements, list(values), change, rules)
+    whole = b"".join(rewrite(data_set, rules, rules, edits))
+    return (deflate(whole) if syntax.deflated else whole), ts
+
+
+def _character_set(elements: DataElements, values: Mapping[int, str]) -> tuple[tuple[str, ...], bool]:
+    """Return the terms that the new values are written in, and whether they are to be set anew.
+
+    A data set that is ASCII by its own word may become UTF-8, of which ASCII is a part.
+    """
+    terms = tuple(elements.texts(CHARACTER_SET)) or ("",)
+    if all(text.isascii() for text in values.values()):
+        return terms if terms != ("",) else ("ISO_IR 6",), False
+    if len(terms) == 1 and terms[0] in _ASCII_ONLY:
+        return ("ISO_IR 192",), True
+    if any(b"?" in encode(text, terms) and "?" not in text for text in values.values()):
+        raise NotWritable(f"The object's character set, {terms[0]}, lacks letters of the patient's name.")
+    return terms, False
+
+
+def _original_attributes(
+    data_set: Buffer, elements: DataElements, tags: list[int], change: Modification, rules: Rules
+) -> NewElement:
+    """Return the sequence as it was with one more item, all items of defined length."""
+    view = memoryview(data_set)
+    place = elements.places.get(ORIGINAL_ATTRIBUTES)
+    items = [] if place is None else item_places(view, place, elements.explicit, little_endian=True)
+    value = b"".join(_item(bytes(view[start:stop])) for start, stop, _ in items)
+    return NewElement(ORIGINAL_ATTRIBUTES, b"SQ", value + _item(_changes(view, elements, tags, change, rules)))
+
+
+def _changes(view: memoryview, elements: DataElements, tags: list[int], change: Modification, rules: Rules) -> bytes:
+    modified, nonconforming = [], []
+    for tag in sorted(tags):
+        place = elements.places.get(tag)
+        value = bytes(view[place.value : place.end]) if place is not None and not place.undefined else b""
+        vr = VRS.get(tag, "CS").encode()
+        bare = value.strip(b"\0 ")
+        if vr == b"UI" and bare and not usable_uid(bare):
+            selector = struct.pack("<HH", tag >> 16, tag & 0xFFFF)
+            nonconforming.append(
+                _item(_element(_SELECTOR, b"AT", selector, rules) + _element(_VALUE, b"OB", value, rules))
+            )
+        else:
+            modified.append(_element(tag, vr, pad(value, vr.decode()), rules))
+    moment = f"{change.at.astimezone(UTC):%Y%m%d%H%M%S.%f}+0000"
+    parts = [_element(_MODIFIED, b"SQ", _item(b"".join(modified)), rules)]
+    if nonconforming:
+        parts.append(_element(_NONCONFORMING, b"SQ", b"".join(nonconforming), rules))
+    for tag, vr, text in (
+        (0x04000562, b"DT", moment),
+        (0x04000563, b"LO", change.system),
+        (0x04000564, b"LO", change.source),
+        (0x04000565, b"CS", change.reason),
+    ):
+        parts.append(_element(tag, vr, pad(text.encode("ascii", "replace")[:64], vr.decode()), rules))
+    return b"".join(parts)
+
+
+def _element(tag: int, vr: bytes, value: bytes, rules: Rules) -> bytes:
+    value = value + b"\0" * (len(value) & 1)
+    return element_header(tag, vr, len(value), rules) + value
+
+
+def _item(content: bytes) -> bytes:
+    return _ITEM + struct.pack("<I", len(content)) + content

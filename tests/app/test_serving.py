@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from radrelay.app import serve
-from radrelay.app.role import PARENT, run_role
-from radrelay.app.work import _kept_up
+from radrelay.app.beats import PARENT
+from radrelay.app.role import run_role
+from radrelay.app.threads import kept_up
 from radrelay.errors import Misconfigured
 from radrelay.settings import Settings, load_settings
 from radrelay.storage.database import Database
@@ -69,7 +70,7 @@ def test_a_role_ends_when_its_supervisor_was_killed(tmp_path: Path, monkeypatch:
 
 
 def test_a_thread_that_breaks_off_is_begun_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("radrelay.app.work.AGAIN_S", 0.01)
+    monkeypatch.setattr("radrelay.app.threads.AGAIN_S", 0.01)
     stop, begun = threading.Event(), []
 
     def body(stop: threading.Event) -> None:
@@ -78,7 +79,7 @@ def test_a_thread_that_breaks_off_is_begun_again(monkeypatch: pytest.MonkeyPatch
             raise ValueError("a segment nobody expected")
         stop.set()
 
-    thread = _kept_up("indexer", stop, body)
+    thread = kept_up("indexer", stop, body)
     thread.start()
     thread.join(10)
     assert len(begun) == 3

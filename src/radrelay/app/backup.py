@@ -32,6 +32,7 @@ from radrelay.storage.durable_files import write_durably
 from radrelay.storage.ids import new_id
 from radrelay.storage.keystore import KeyDestroyed
 from radrelay.storage.models import Erasure, LandingCursor, LandingRecord, OutboxEvent, Pack
+from radrelay.storage.node import owner_name
 from radrelay.storage.objectstore import LocalObjects, ObjectMissing, Objects, open_objects
 from radrelay.storage.packs import PackRef, PackStore
 from radrelay.storage.segments import RecordDamaged, RecordGone, RecordLocation, SegmentGone, SegmentLog
@@ -351,7 +352,8 @@ def _copy_record(core: Core, store: PackStore, row: Mapping[str, object]) -> Sto
 def _land_again(core: Core, store: PackStore, records: Sequence[Stored]) -> None:
     """Append landed objects to a log of their own and let their rows point there."""
     restored: set[uuid.UUID] = set()
-    log = SegmentLog.open(core.settings.landing_dir, OWNER, core.keyring, core.settings.storage)
+    owner = owner_name(core.node, OWNER)
+    log = SegmentLog.open(core.settings.landing_dir, owner, core.keyring, core.settings.storage)
     try:
         for stored in records:
             try:
@@ -368,7 +370,7 @@ def _land_again(core: Core, store: PackStore, records: Sequence[Stored]) -> None
                 session.execute(
                     sa.update(LandingRecord)
                     .where(LandingRecord.id == stored.id)
-                    .values(owner=OWNER, segment=location.segment, epoch=location.epoch, offset=location.offset)
+                    .values(owner=owner, segment=location.segment, epoch=location.epoch, offset=location.offset)
                 )
     finally:
         log.close()
@@ -386,18 +388,19 @@ def _forget_records(core: Core, restored: Collection[uuid.UUID]) -> None:
 
 def _skip_index(core: Core) -> None:
     """Tell the indexer that the restored log is in its rows already."""
+    owner = owner_name(core.node, OWNER)
     with core.database.write() as session:
         session.execute(sa.delete(LandingCursor))
-        for info in core.segments.segments(OWNER):
+        for info in core.segments.segments(owner):
             position, finished = 0, False
             while True:
-                result = core.segments.scan(OWNER, info.number, info.epoch, position, 1000)
+                result = core.segments.scan(owner, info.number, info.epoch, position, 1000)
                 finished = result.segment_finished
                 if result.position == position:
                     break
                 position = result.position
             session.add(
-                LandingCursor(owner=OWNER, segment=info.number, epoch=info.epoch, position=position, finished=finished)
+                LandingCursor(owner=owner, segment=info.number, epoch=info.epoch, position=position, finished=finished)
             )
         session.execute(sa.delete(Erasure).where(Erasure.done_at.is_not(None)))
         # The records of durable work are not in a backup: what was handed over is handed over again.

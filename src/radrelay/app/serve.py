@@ -13,10 +13,10 @@ from rich.console import Console
 from rich.panel import Panel
 
 from radrelay import logs
+from radrelay.app.beats import PARENT
 from radrelay.app.core import Core, open_core
 from radrelay.app.demo import load_samples
 from radrelay.app.prepare import Prepared, prepare
-from radrelay.app.role import PARENT
 from radrelay.app.supervise import Supervisor
 from radrelay.archive.models import Study
 from radrelay.settings import Settings, config_file

@@ -16,6 +16,7 @@ from radrelay.intake.files import FileLander, LandedFile
 from radrelay.intake.object_writer import FileFacts, Fragment, Landed, ObjectWriter
 from radrelay.settings import Settings
 from radrelay.storage.keys import Keyring
+from radrelay.storage.node import node_id, owner_name
 from radrelay.storage.segments import SegmentLog
 
 
@@ -48,7 +49,8 @@ class Landing:
         cls, settings: Settings, owner: str, keyring: Keyring, clock: Clock, allowance: Allowance | None = None
     ) -> Self:
         """Open the segment log of `owner` under the data directory, which no other process may have open."""
-        log = SegmentLog.open(settings.landing_dir, owner, keyring, settings.storage)
+        name = owner_name(node_id(settings.data_dir), owner)
+        log = SegmentLog.open(settings.landing_dir, name, keyring, settings.storage)
         return cls(log, settings, clock, allowance)
 
     def open_object(

@@ -58,7 +58,6 @@ def location_of(row: LandingRecord) -> RecordLocation:
 def read_record(reader: SegmentReader, location: RecordLocation) -> ScannedRecord | None:
     """Return a record's envelope and head, none if it was erased or freed."""
     try:
-        found = reader.scan(location.owner, location.segment, location.epoch, location.offset, 1).records
+        return reader.record(location)
     except (SegmentGone, RecordGone):
         return None
-    return found[0] if found and found[0].location.record_id == location.record_id else None

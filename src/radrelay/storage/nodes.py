@@ -9,6 +9,8 @@ All times are the database's, so that machines' clocks do not matter.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import cast
@@ -19,11 +21,12 @@ from sqlalchemy.orm import Session
 
 from radrelay.clock import Clock
 from radrelay.errors import Misconfigured, Unavailable
-from radrelay.storage.database import Database
+from radrelay.storage.database import Database, mapped_errors
 from radrelay.storage.models import NodeLease
 
 LEASE = timedelta(seconds=20)
 POLL_S = 1.0
+LOCK = 0x5241_4E4F  # PostgreSQL's advisory lock: "RANO"
 log = structlog.get_logger(__name__)
 
 
@@ -165,6 +168,20 @@ def nodes(database: Database, clock: Clock) -> list[NodeView]:
         return [
             NodeView(row.node, row.name, row.address, row.epoch, row.beat_at, now - row.beat_at < LEASE) for row in rows
         ]
+
+
+@contextmanager
+def alone(database: Database) -> Iterator[None]:
+    """Hold what one machine of the installation at a time may do; on an embedded database there is only one."""
+    if database.dialect != "postgresql":
+        yield
+        return
+    with mapped_errors(), database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(sa.text("SELECT pg_advisory_lock(:key)"), {"key": LOCK})
+        try:
+            yield
+        finally:
+            connection.execute(sa.text("SELECT pg_advisory_unlock(:key)"), {"key": LOCK})
 
 
 def moment(session: Session, clock: Clock) -> datetime:

@@ -95,7 +95,7 @@ class SegmentReader:
         self._landing = landing_dir
         self._keyring = keyring
         self._files = files or PosixFiles()
-        self._node = node
+        self.node = node
         self._elsewhere = elsewhere
         self._disk = DiskFiles(landing_dir)
         self._records = RecordReader(keyring, self._files_of)
@@ -105,11 +105,11 @@ class SegmentReader:
         """Return the names of all owners that have landed anything here."""
         if not self._landing.is_dir():
             return []
-        return sorted(owner_name(self._node, entry.name) for entry in os.scandir(self._landing) if entry.is_dir())
+        return sorted(owner_name(self.node, entry.name) for entry in os.scandir(self._landing) if entry.is_dir())
 
     def is_here(self, owner: str) -> bool:
         """Say whether an owner's segments are on this node."""
-        return not self._node or node_of(owner) == self._node
+        return not self.node or node_of(owner) == self.node
 
     def segments(self, owner: str) -> list[SegmentInfo]:
         """Return an owner's segments in the order they were written."""

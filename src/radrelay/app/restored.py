@@ -1,6 +1,6 @@
 """After a restore: deletions that happened since the backup are repeated before anything is served.
 
-The database and each node beside its keyring count the node's starts, and every entry of the ledger has its tombstone in the rows.
+The database and each node's files count the node's starts, and every entry of the ledger has its tombstone in the rows.
 Where they disagree, the rows are older than the ledger: a backup was restored, by `radrelay restore` or by other means.
 """
 

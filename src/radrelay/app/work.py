@@ -39,8 +39,9 @@ from radrelay.routing.jobs import DeliveryWork
 from radrelay.settings import Settings
 from radrelay.storage import outbox
 from radrelay.storage.durable import DurableWork, Job
+from radrelay.storage.executors import TICK_S
 from radrelay.storage.models import Erasure, Pack
-from radrelay.storage.nodes import Lease
+from radrelay.storage.nodes import Lease, LeaseLost
 from radrelay.storage.outbox import Event
 
 log = structlog.get_logger(__name__)
@@ -117,7 +118,7 @@ def open_workshop(core: Core, lease: Lease) -> Workshop:
         duties=NodeDuties.of(core, lease),
         compactor=compactor,
         retention=retention,
-        durable=DurableWork(core.settings, core.database, core.clock, jobs),
+        durable=DurableWork(core.settings, core.database, core.clock, landing.log.owner, jobs),
         watcher=FolderWatcher(core.database, landing, book, parcels),
         parcels=parcels,
         sender=sender,
@@ -148,6 +149,7 @@ def serve(core: Core, stop: threading.Event) -> None:
         kept_up("duties", stop, shop.duties.run),
         kept_up("watcher", stop, shop.watcher.run),
         loop("dispatch", DISPATCH_S, stop, lambda: _dispatch(shop)),
+        loop("take over", TICK_S, stop, lambda: _take_over(shop, stop)),
         loop("complete", COMPLETE_S, stop, lambda: _complete(core)),
         loop("expire", EXPIRE_S, stop, lambda: _expire(shop)),
         loop("sweep", SWEEP_S, stop, lambda: _sweep(shop)),
@@ -169,6 +171,14 @@ def _dispatch(shop: Workshop) -> None:
         with shop.core.database.write() as session:
             deliveries.emit_due(session, shop.core.clock)
     shop.durable.dispatch()
+
+
+def _take_over(shop: Workshop, stop: threading.Event) -> None:
+    try:
+        shop.durable.take_over()
+    except LeaseLost:
+        log.critical("others have taken over what this process was doing; it ends")
+        stop.set()
 
 
 def _complete(core: Core) -> None:
@@ -194,7 +204,7 @@ def _sweep(shop: Workshop) -> None:
         except RadrelayError as error:
             log.warning("study waits for compaction", study_id=str(study_id), reason=error.code)
     shop.parcels.sweep()
-    shop.sender.revive()
+    shop.sender.revive(shop.durable.unfinished(deliveries.ATTEMPT))
     _collect(shop.core)
     with shop.core.database.write() as session:
         outbox.forget_taken(session, shop.core.clock.now() - FORGET_EVENTS)

@@ -10,7 +10,7 @@ import http.client
 import ssl
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -63,6 +63,13 @@ class Neighbours:
     def large(self, owner: str, record_id: UUID) -> LandingFile:
         """Return a large object's file; reading it raises `RecordGone` or `NodeAway`."""
         return RemoteFile(self, owner, f"large-{record_id}.obj", RecordGone)
+
+    def require(self, owners: Iterable[str]) -> None:
+        """Raise `NodeAway` if a node of `owners` is known to be away; asks none of them."""
+        for node in {node_of(owner) for owner in owners}:
+            view = self._view(node)
+            if view is None or not view.alive or not view.address or self._shunned.get(node, 0.0) > time.monotonic():
+                raise _away(view)
 
     def fetch(self, owner: str, name: str, first: int, length: int) -> bytes | None:
         """Return up to `length` bytes of a file, at most `MOST_BYTES`; none if it is gone. Raises `NodeAway`."""

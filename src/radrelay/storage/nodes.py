@@ -184,6 +184,12 @@ def alone(database: Database) -> Iterator[None]:
             connection.execute(sa.text("SELECT pg_advisory_unlock(:key)"), {"key": LOCK})
 
 
+def alone_in(session: Session) -> None:
+    """Hold that until the caller's transaction ends; on an embedded database every writing one is alone."""
+    if _shared(session):
+        session.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
+
+
 def moment(session: Session, clock: Clock) -> datetime:
     """Return the time that all machines share: the database server's, or this machine's for an embedded one."""
     if not _shared(session):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 from uuid import UUID
@@ -49,6 +49,10 @@ class LandingFiles(Protocol):
         """Open a large object's file; raises `RecordGone`."""
         ...
 
+    def require(self, owners: Iterable[str]) -> None:
+        """Raise `NodeAway` if files of `owners` are known to be out of reach."""
+        ...
+
 
 class DiskFiles:
     """The files under a landing directory of this machine."""
@@ -69,6 +73,9 @@ class DiskFiles:
             return DiskFile(large_path(self._landing / local_name(owner), record_id))
         except FileNotFoundError as error:
             raise RecordGone from error
+
+    def require(self, owners: Iterable[str]) -> None:
+        """Do nothing: the disk is here."""
 
 
 class RecordReader:

@@ -7,7 +7,7 @@ erased, or a segment that was freed and recycled, is recognised by record id and
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -182,6 +182,11 @@ class SegmentReader:
         """Return a record's envelope and head; raises as `read` does."""
         envelope, head = self._records.front(location)
         return ScannedRecord(location, envelope, head)
+
+    def require(self, owners: Iterable[str]) -> None:
+        """Raise `NodeAway` if records of `owners` are known to be out of reach just now."""
+        if self._elsewhere is not None:
+            self._elsewhere.require({owner for owner in owners if not self.is_here(owner)})
 
     def erase(self, location: RecordLocation) -> None:
         """Make a record unreadable at once, durable on return; nothing happens if it is gone already."""

@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from radrelay.app.findings import Finding, State
+from radrelay.app.node_findings import node_findings
 from radrelay.errors import RadrelayError
 from radrelay.settings import Settings
 from radrelay.storage.database import Database
@@ -134,6 +135,7 @@ def _database(settings: Settings, keyring: Keyring) -> Iterator[Finding]:
             if suspended is not None:
                 text = "expiry is suspended since the clock jumped"
                 yield Finding("expiry", "bad", text, "check the clock, then `radrelay expiry resume`")
+            yield from node_findings(database, settings)
     except (RadrelayError, sa.exc.SQLAlchemyError) as error:
         yield Finding("database", "bad", str(error), "check database.url and that the server runs")
     finally:

@@ -24,7 +24,7 @@ from radrelay.settings import Settings
 from radrelay.storage import outbox
 from radrelay.storage.database import Database
 from radrelay.storage.executors import ExecutorWatch, bury
-from radrelay.storage.nodes import alone, alone_in
+from radrelay.storage.nodes import alone_in
 from radrelay.storage.outbox import Event
 
 log = structlog.get_logger(__name__)
@@ -75,8 +75,7 @@ class DurableWork:
         DBOS(config=config)
         for job in self._jobs.values():
             self._workflows[job.kind] = _workflow(job, self._watch)
-        with alone(self._database):  # two machines' first starts would make the same tables
-            DBOS.launch()
+        DBOS.launch()  # two machines' first starts take turns by themselves
         for queue, concurrency in {job.queue: job.concurrency for job in self._jobs.values()}.items():
             DBOS.register_queue(
                 queue,

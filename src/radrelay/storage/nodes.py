@@ -26,6 +26,7 @@ from radrelay.storage.models import NodeLease
 
 LEASE = timedelta(seconds=20)
 POLL_S = 1.0
+TURN_S = 0.05
 LOCK = 0x5241_4E4F  # PostgreSQL's advisory lock: "RANO"
 log = structlog.get_logger(__name__)
 
@@ -177,7 +178,9 @@ def alone(database: Database) -> Iterator[None]:
         yield
         return
     with mapped_errors(), database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(sa.text("SELECT pg_advisory_lock(:key)"), {"key": LOCK})
+        # Asked for again and again: a statement that waits would hold up the making of indexes by others, and they us.
+        while not connection.scalar(sa.text("SELECT pg_try_advisory_lock(:key)"), {"key": LOCK}):
+            time.sleep(TURN_S)
         try:
             yield
         finally:

@@ -6,7 +6,9 @@ import http.client
 import os
 import shutil
 import signal
+import socket
 import ssl
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -277,3 +279,45 @@ def test_a_disk_moved_to_another_machine_is_served_there_and_the_old_one_is_fenc
             assert both.ask("SELECT epoch FROM node_lease WHERE name = 'machine-c'") == [(2,)]
         finally:
             c.stop()
+
+
+def test_a_machine_that_only_listens_looks_after_what_has_landed_on_it(tmp_path: Path, url: str) -> None:
+    with site(tmp_path, url) as both:
+        both.a.stop()
+        both.a.start("listen")
+        until(lambda: not statuses_fail(both.a), "the listener to answer", 60)
+        samples = phantom_files(tmp_path / "files", "ct-head", seed=671, slices=3)
+        send(both.a, samples)
+        all_there(both.b, samples)
+
+
+def statuses_fail(machine: Installation) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", machine.dicom_port)) != 0
+
+
+def test_an_archive_that_landed_on_a_machine_that_dies_is_unpacked_once_it_is_back_by_whoever_takes_it(
+    tmp_path: Path, url: str
+) -> None:
+    with site(tmp_path, url) as both:
+        samples = phantom_files(tmp_path / "files", "ct-head", seed=681, slices=8)
+        with zipfile.ZipFile(tmp_path / "disc.zip", "w") as disc:
+            for item in samples:
+                disc.write(item.path, item.path.name)
+        parcel = both.a.send("POST", "/api/parcels", {"name": "disc"})["id"]
+        with both.a.http() as http:
+            answer = http.put(
+                f"/api/parcels/{parcel}/files",
+                params={"name": "disc.zip"},
+                content=(tmp_path / "disc.zip").read_bytes(),
+            )
+            assert answer.is_success, answer.text
+        both.a.send("POST", f"/api/parcels/{parcel}/done")
+        kill_all(both.a)
+        both.b.studies()
+        both.a.start()
+        both.b.wait_study(samples[0].study, len(samples))
+        until(lambda: both.b.get(f"/api/parcels/{parcel}")["state"] == "done", "the parcel to be done")
+        assert sorted(both.b.instance_uids()) == sorted(item.sop for item in samples)
+        told = both.b.get(f"/api/parcels/{parcel}")
+        assert (told["objects"], told["duplicates"]) == (len(samples), 0)

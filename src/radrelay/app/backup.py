@@ -32,6 +32,7 @@ from radrelay.storage.durable_files import write_durably
 from radrelay.storage.ids import new_id
 from radrelay.storage.keystore import KeyDestroyed
 from radrelay.storage.models import Erasure, LandingCursor, LandingRecord, OutboxEvent, Pack
+from radrelay.storage.neighbours import NodeAway
 from radrelay.storage.node import owner_name
 from radrelay.storage.objectstore import LocalObjects, ObjectMissing, Objects, open_objects
 from radrelay.storage.packs import PackRef, PackStore
@@ -173,7 +174,10 @@ def _pack_pending(core: Core) -> None:
         reader = InstanceReader(core.database, core.clock, core.segments, core.packs)
         compactor = Compactor(core.database, core.clock, reader, core.packs, core.keys, executor)
         for organisation_id, study_id in studies:
-            compactor.compact_study(organisation_id, study_id)
+            try:
+                compactor.compact_study(organisation_id, study_id)
+            except NodeAway as away:
+                Console().print(f"study {study_id} cannot be packed: {away.message}")
 
 
 def write_backup(core: Core, target: Path) -> Manifest:
@@ -327,7 +331,10 @@ def _copy_record(core: Core, store: PackStore, row: Mapping[str, object]) -> Sto
     Every backup's copy has the same key, which is destroyed with the record.
     """
     location = RecordLocation(**row)  # type: ignore[arg-type]  # the columns of landing_record
-    record = read_record(core.segments, location)
+    try:
+        record = read_record(core.segments, location)
+    except NodeAway:
+        return None
     if record is None:
         return None
     try:
@@ -341,7 +348,7 @@ def _copy_record(core: Core, store: PackStore, row: Mapping[str, object]) -> Sto
         for piece in core.segments.stream(location):
             writer.add(piece)
         return _stored(writer.finish(msgspec.msgpack.encode((record.envelope, len(record.head)))).ref)
-    except (RecordGone, SegmentGone, RecordDamaged):
+    except (RecordGone, SegmentGone, RecordDamaged, NodeAway):
         writer.abort()
         return None
     except BaseException:

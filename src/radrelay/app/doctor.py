@@ -113,6 +113,8 @@ def _ports(settings: Settings) -> Iterator[Finding]:
     wanted += [("DICOM", settings.dicom.host, port) for port in settings.dicom.more_ports]
     if settings.dicom.tls_port is not None:
         wanted.append(("DICOM TLS", settings.dicom.host, settings.dicom.tls_port))
+    if settings.database.url is not None:
+        wanted.append(("other machines", settings.node.host, settings.node.port))
     for name, host, port in wanted:
         with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

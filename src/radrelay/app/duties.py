@@ -24,6 +24,7 @@ from radrelay.storage.nodes import Lease, tell_address
 
 ERASE_S = 2.0
 LOOK_S = 5.0
+ENDPOINT_AGAIN_S = 15.0
 STANDBY_S = 15.0  # a node's `work` is given so long to start before another role stands in
 log = structlog.get_logger(__name__)
 
@@ -66,7 +67,14 @@ class NodeDuties:
     def _show(self, stop: threading.Event) -> None:
         settings = self.core.settings
         context = server_context(self.core.keyring, self.core.node, settings.keys_dir)
-        endpoint = LandingEndpoint(settings.landing_dir, self.lease, context, settings.node.host, settings.node.port)
+        host, port = settings.node.host, settings.node.port
+        try:
+            endpoint = LandingEndpoint(settings.landing_dir, self.lease, context, host, port)
+        except OSError as error:
+            log.error("node.host and node.port cannot be listened at: other machines cannot read what has landed here",
+                      host=host, port=port, error=error.strerror)  # fmt: skip
+            stop.wait(ENDPOINT_AGAIN_S)
+            return
         try:
             address = settings.node.reached_at(endpoint.port)
             tell_address(self.core.database, self.lease, address)

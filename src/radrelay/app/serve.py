@@ -9,6 +9,7 @@ import urllib.request
 from collections.abc import Callable
 
 import sqlalchemy as sa
+import structlog
 from rich.console import Console
 from rich.panel import Panel
 
@@ -19,9 +20,12 @@ from radrelay.app.demo import load_samples
 from radrelay.app.prepare import Prepared, prepare
 from radrelay.app.supervise import Supervisor
 from radrelay.archive.models import Study
+from radrelay.errors import RadrelayError
 from radrelay.settings import Settings, config_file
+from radrelay.storage import nodes
 
 ROLES = ("listen", "web", "work")
+log = structlog.get_logger(__name__)
 
 
 def serve(settings: Settings, *, demo: bool) -> int:
@@ -40,7 +44,20 @@ def serve(settings: Settings, *, demo: bool) -> int:
     if config_file().is_file():  # it may be what named the data directory, and is sought beside that otherwise
         environment["RADRELAY_CONFIG"] = str(config_file().resolve())
     supervisor = Supervisor(ROLES, environment)
-    return supervisor.run(_when_ready(settings, text, load=fresh))
+    code = supervisor.run(_when_ready(settings, text, load=fresh))
+    if settings.database.url is not None:
+        _give_up(settings, prepared)
+    return code
+
+
+def _give_up(settings: Settings, prepared: Prepared) -> None:
+    """Let the data directory be served from elsewhere at once, as by the next container."""
+    try:
+        core = open_core(settings)
+        nodes.give_up(core.database, core.clock, prepared.lease)
+        core.close()
+    except RadrelayError as error:
+        log.info("the lease of this data directory ends by itself", reason=error.code)
 
 
 def _when_ready(settings: Settings, text: str, *, load: bool) -> Callable[[], bool]:

@@ -40,8 +40,9 @@ from radrelay.settings import Settings
 from radrelay.storage import outbox
 from radrelay.storage.durable import DurableWork, Job
 from radrelay.storage.executors import TICK_S
+from radrelay.storage.leadership import Leadership
 from radrelay.storage.models import Erasure, Pack
-from radrelay.storage.nodes import Lease, LeaseLost
+from radrelay.storage.nodes import Lease, LeaseLost, nodes
 from radrelay.storage.outbox import Event
 
 log = structlog.get_logger(__name__)
@@ -74,6 +75,7 @@ class Workshop:
     watcher: FolderWatcher
     parcels: Parcels
     sender: DeliveryWork
+    leadership: Leadership
 
     @property
     def indexer(self) -> Indexer:
@@ -106,22 +108,30 @@ def open_workshop(core: Core, lease: Lease) -> Workshop:
     def unpack(event: Event) -> None:
         unpacker.unpack(uuid.UUID(event.payload["record_id"]))
 
+    def deliver(event: Event) -> None:
+        if durable.runs_besides(event):
+            sender.postpone(event.subject_id)
+        else:
+            sender.attempt(event)
+
     jobs = [
         Job("parcel.landed", unpack, "unpack", max(1, concurrency // 2)),
         Job("study.completed", compact, "compact", 1),
-        Job(deliveries.ATTEMPT, sender.attempt, "deliver", concurrency, attempts=3),
+        Job(deliveries.ATTEMPT, deliver, "deliver", concurrency, attempts=3),
     ]
     parcels = Parcels(core.database, core.clock, scanning=core.settings.intake.clamd is not None)
+    durable = DurableWork(core.settings, core.database, core.clock, landing.log.owner, jobs)
     return Workshop(
         core=core,
         landing=landing,
         duties=NodeDuties.of(core, lease),
         compactor=compactor,
         retention=retention,
-        durable=DurableWork(core.settings, core.database, core.clock, landing.log.owner, jobs),
+        durable=durable,
         watcher=FolderWatcher(core.database, landing, book, parcels),
         parcels=parcels,
         sender=sender,
+        leadership=Leadership(core.database, core.clock, "sweep", landing.log.owner),
     )
 
 
@@ -197,8 +207,11 @@ def _expire(shop: Workshop) -> None:
 
 
 def _sweep(shop: Workshop) -> None:
-    """Do what an event may have been lost for, and forget events that were worked on long ago."""
-    for organisation_id, study_id in shop.compactor.pending():
+    """Do what an event may have been lost for, and forget events that were worked on long ago; on one machine."""
+    if not shop.leadership.held():
+        return
+    away = [view.node for view in nodes(shop.core.database, shop.core.clock) if not view.alive]
+    for organisation_id, study_id in shop.compactor.pending(away=away):
         try:
             shop.compactor.compact_study(organisation_id, study_id)
         except RadrelayError as error:

@@ -106,7 +106,7 @@ class DeliveryWork:
     def attempt(self, event: Event) -> None:
         """Send what the destination does not have yet; schedule another attempt or end the delivery."""
         if event.subject_id in self._under_way:  # cancelled and asked for again while an object was being sent
-            self._postpone(event.subject_id)
+            self.postpone(event.subject_id)
             return
         self._under_way.add(event.subject_id)
         try:
@@ -137,7 +137,8 @@ class DeliveryWork:
                 )
         return len(again)
 
-    def _postpone(self, delivery_id: uuid.UUID) -> None:
+    def postpone(self, delivery_id: uuid.UUID) -> None:
+        """Try a delivery again a little later, if it waits: an earlier attempt has not ended yet."""
         with self._database.write() as session:
             session.execute(
                 sa.update(Delivery)

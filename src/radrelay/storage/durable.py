@@ -130,6 +130,14 @@ class DurableWork:
         found = DBOS.list_workflows(status=["PENDING", "ENQUEUED", "DELAYED"], name=kind, load_output=False)
         return {uuid.UUID(one.input["args"][3]) for one in found if one.input is not None}
 
+    def runs_besides(self, event: Event) -> bool:
+        """Say whether other work of the event's kind is under way for its subject, on any machine."""
+        found = DBOS.list_workflows(status="PENDING", name=event.kind, load_output=False)
+        return any(
+            one.workflow_id != str(event.id) and one.input is not None and one.input["args"][3] == str(event.subject_id)
+            for one in found
+        )
+
     def close(self, grace_s: int = 5) -> None:
         """Stop; what is unfinished resumes at the next launch."""
         DBOS.destroy(workflow_completion_timeout_sec=grace_s)

@@ -8,6 +8,7 @@ A name is `RADRELAY_` and the path through the tree with two underscores between
 from __future__ import annotations
 
 import os
+import socket
 import tomllib
 from datetime import timedelta
 from pathlib import Path
@@ -169,6 +170,26 @@ class WorkSettings(Section):
     retry_for_s: float = Field(7 * 24 * HOUR_S, description="a delivery fails for good after so long")
 
 
+class NodeSettings(Section):
+    """This machine among others of the same installation (several need PostgreSQL and S3)."""
+
+    name: str | None = Field(None, description="what this machine is called in messages; none: its host name")
+    host: str = Field(
+        "127.0.0.1", description="address that other machines' requests for landed objects are taken at; mutual TLS"
+    )
+    port: int = Field(11180, description="port of that", ge=0, le=65535)
+    address: str | None = Field(
+        None, description="host:port under which the other machines reach it; none: node.host and node.port"
+    )
+
+    def reached_at(self, port: int) -> str:
+        """Return host:port under which others reach the internal endpoint that listens on `port`."""
+        if self.address is not None:
+            return self.address
+        host = socket.gethostname() if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104 -- compared, not bound
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 class LogSettings(Section):
     """Technical logs; no patient data at the default level."""
 
@@ -194,6 +215,7 @@ class Settings(BaseSettings):
     intake: IntakeSettings = IntakeSettings()
     decoding: DecodingSettings = DecodingSettings()
     work: WorkSettings = WorkSettings()
+    node: NodeSettings = NodeSettings()
     log: LogSettings = LogSettings()
 
     @classmethod

@@ -64,7 +64,7 @@ def port(house: House) -> ArchiveQuery:
     audit.install(house.site.database, "listen", house.site.clock, house.site.services.metadata_key)
     return ArchiveQuery(
         Core(
-            settings=parts.settings, clock=parts.clock, keyring=parts.keyring, keys=parts.keys,
+            settings=parts.settings, clock=parts.clock, node="", keyring=parts.keyring, keys=parts.keys,
             database=parts.database, packs=parts.packs, segments=parts.segments,
         ),
         house.site.organisation_id,

@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from radrelay.app import serve
+from radrelay.app.beats import PARENT
 from radrelay.app.forking import apart
-from radrelay.app.role import PARENT, run_role
-from radrelay.app.work import _kept_up
+from radrelay.app.role import run_role
+from radrelay.app.threads import kept_up
 from radrelay.errors import Misconfigured, RadrelayError
 from radrelay.settings import Settings, load_settings
 from radrelay.storage.database import Database
@@ -92,7 +93,7 @@ def test_a_role_ends_when_its_supervisor_was_killed(tmp_path: Path, monkeypatch:
 
 
 def test_a_thread_that_breaks_off_is_begun_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("radrelay.app.work.AGAIN_S", 0.01)
+    monkeypatch.setattr("radrelay.app.threads.AGAIN_S", 0.01)
     stop, begun = threading.Event(), []
 
     def body(stop: threading.Event) -> None:
@@ -101,7 +102,7 @@ def test_a_thread_that_breaks_off_is_begun_again(monkeypatch: pytest.MonkeyPatch
             raise ValueError("a segment nobody expected")
         stop.set()
 
-    thread = _kept_up("indexer", stop, body)
+    thread = kept_up("indexer", stop, body)
     thread.start()
     thread.join(10)
     assert len(begun) == 3

@@ -77,6 +77,10 @@ class Stores:
     def delete(self, name: str) -> None:
         self._step("free", name)
 
+    @property
+    def node(self) -> str:
+        return ""
+
     def steps(self) -> list[str]:
         return [name for name, _ in self.done]
 

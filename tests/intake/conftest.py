@@ -24,6 +24,7 @@ from radrelay.settings import Settings
 from radrelay.storage.columns import Base
 from radrelay.storage.database import Database
 from radrelay.storage.keys import Keyring
+from radrelay.storage.node import node_id
 from radrelay.storage.outbox import mark_taken, open_events
 from radrelay.storage.segments import SegmentReader
 
@@ -137,7 +138,7 @@ def make_site(tmp_path: Path) -> Iterator[MakeSite]:
             Base.metadata.create_all(session.connection())
             search_index.create(session.connection())
             ensure_defaults(session, organisation_id, settings, clock.now())
-        reader = SegmentReader(settings.landing_dir, keyring)
+        reader = SegmentReader(settings.landing_dir, keyring, node=node_id(settings.data_dir))
         book = SourceBook(database, settings)
         parcels = Parcels(database, clock, scanning=settings.intake.clamd is not None)
         site = Site(settings, keyring, database, reader, clock, organisation_id, book, parcels)

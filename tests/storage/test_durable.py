@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -16,6 +17,7 @@ SCRIPT = textwrap.dedent(
     from pathlib import Path
     from radrelay.clock import SystemClock
     from radrelay.settings import Settings
+    from radrelay.storage import executors
     from radrelay.storage.columns import Base
     from radrelay.storage.database import Database
     from radrelay.storage.durable import DurableWork, Job
@@ -50,6 +52,7 @@ SCRIPT = textwrap.dedent(
         settings,
         database,
         SystemClock(),
+        os.environ.get("EXECUTOR", "one"),
         [Job("plain", note, "a", 2), Job("dying", die_once, "b", 1), Job("failing", fail_twice, "c", 1)],
     )
     work.launch()
@@ -63,7 +66,9 @@ SCRIPT = textwrap.dedent(
     with database.read() as session:
         assert open_events(session, ["plain", "dying", "failing"]) == []
     wanted, until = int(os.environ["WANTED"]), time.monotonic() + 60
+    executors.SILENT_S = 1.0
     while time.monotonic() < until:
+        work.take_over()
         if done.exists() and len(done.read_text().splitlines()) >= wanted:
             break
         time.sleep(0.1)
@@ -73,15 +78,18 @@ SCRIPT = textwrap.dedent(
 )
 
 
-def run(folder: Path, scene: str, *words: str, wanted: int) -> int:
-    """Run a process that works on events; returns its exit code."""
-    return subprocess.run(
+def started(folder: Path, scene: str, *words: str, wanted: int, executor: str = "one") -> subprocess.Popen[bytes]:
+    """Start a process that works on events."""
+    path = os.environ.get("PYTHONPATH", "")
+    return subprocess.Popen(
         [sys.executable, "-c", SCRIPT, str(folder), scene, *words],
-        env={"WANTED": str(wanted), "PATH": "/usr/bin"},
-        timeout=120,
-        check=False,
-        capture_output=True,
-    ).returncode
+        env={"WANTED": str(wanted), "PATH": "/usr/bin", "PYTHONPATH": path, "EXECUTOR": executor},
+    )
+
+
+def run(folder: Path, scene: str, *words: str, wanted: int, executor: str = "one") -> int:
+    """Run a process that works on events; returns its exit code."""
+    return started(folder, scene, *words, wanted=wanted, executor=executor).wait(120)
 
 
 def words_done(folder: Path) -> list[str]:
@@ -106,3 +114,11 @@ def test_work_that_fails_is_tried_again(tmp_path: Path) -> None:
     assert run(tmp_path, "failing", "word", wanted=1) == 0
     assert words_done(tmp_path) == ["word"]
     assert (tmp_path / "failed").read_text() == "xxx"
+
+
+def test_work_of_a_process_that_is_gone_is_taken_over_by_one_of_the_others(tmp_path: Path) -> None:
+    words = [f"word{n}" for n in range(5)]
+    assert run(tmp_path, "dying", *words, wanted=5, executor="gone") == 9
+    others = [started(tmp_path, "resume", wanted=5, executor=name) for name in ("first", "second")]
+    assert [other.wait(120) for other in others] == [0, 0]
+    assert sorted(words_done(tmp_path)) == words

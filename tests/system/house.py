@@ -135,7 +135,7 @@ def open_house(folder: Path, **sections: dict[str, Any]) -> Iterator[House]:
         thread.start()
     with cores[0].database.write() as session:
         token = prepared.identity.create_token(session, prepared.organisation_id, name="tests", role="admin").secret
-    shop = open_workshop(cores[0])
+    shop = open_workshop(cores[0], prepared.lease)
     http = httpx2.Client(
         base_url=f"http://127.0.0.1:{settings.web.port}",
         headers={"Authorization": f"Bearer {token}"},

@@ -111,6 +111,7 @@ class Installation:
             "RADRELAY_STORAGE__MIN_FREE_BYTES": str(1 << 20),
             "RADRELAY_STORAGE__BALLAST_BYTES": str(1 << 20),
             "RADRELAY_WORK__RETRY_FIRST_S": "1",
+            "RADRELAY_NODE__PORT": "0",
         }
         return {**kept, **own, **self.settings}
 

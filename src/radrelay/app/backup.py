@@ -33,6 +33,8 @@ from radrelay.storage.durable_files import write_durably
 from radrelay.storage.ids import new_id
 from radrelay.storage.keystore import KeyDestroyed
 from radrelay.storage.models import Erasure, LandingCursor, LandingRecord, OutboxEvent, Pack
+from radrelay.storage.neighbours import NodeAway
+from radrelay.storage.node import owner_name
 from radrelay.storage.objectstore import LocalObjects, ObjectMissing, Objects, open_objects
 from radrelay.storage.packs import PackRef, PackStore
 from radrelay.storage.segments import RecordDamaged, RecordGone, RecordLocation, SegmentGone, SegmentLog
@@ -174,7 +176,10 @@ def _pack_pending(core: Core) -> None:
             core.database, core.clock, reader, core.packs, core.keys, executor, core.settings.keys.keep_replaced
         )
         for organisation_id, study_id in studies:
-            compactor.compact_study(organisation_id, study_id)
+            try:
+                compactor.compact_study(organisation_id, study_id)
+            except NodeAway as away:
+                Console().print(f"study {study_id} cannot be packed: {away.message}")
 
 
 def write_backup(core: Core, target: Path) -> Manifest:
@@ -328,7 +333,10 @@ def _copy_record(core: Core, store: PackStore, row: Mapping[str, object]) -> Sto
     Every backup's copy has the same key, which is destroyed with the record, or with its instance if that was packed.
     """
     location = RecordLocation(**row)  # type: ignore[arg-type]  # the columns of landing_record
-    record = read_record(core.segments, location)
+    try:
+        record = read_record(core.segments, location)
+    except NodeAway:
+        return None
     if record is None:
         return None
     try:
@@ -342,7 +350,7 @@ def _copy_record(core: Core, store: PackStore, row: Mapping[str, object]) -> Sto
         for piece in core.segments.stream(location):
             writer.add(piece)
         return _stored(writer.finish(msgspec.msgpack.encode((record.envelope, len(record.head)))).ref)
-    except (RecordGone, SegmentGone, RecordDamaged):
+    except (RecordGone, SegmentGone, RecordDamaged, NodeAway):
         writer.abort()
         return None
     except BaseException:
@@ -353,7 +361,8 @@ def _copy_record(core: Core, store: PackStore, row: Mapping[str, object]) -> Sto
 def _land_again(core: Core, store: PackStore, records: Sequence[Stored]) -> None:
     """Append landed objects to a log of their own and let their rows point there."""
     restored: set[uuid.UUID] = set()
-    log = SegmentLog.open(core.settings.landing_dir, OWNER, core.keyring, core.settings.storage)
+    owner = owner_name(core.node, OWNER)
+    log = SegmentLog.open(core.settings.landing_dir, owner, core.keyring, core.settings.storage)
     try:
         for stored in records:
             try:
@@ -370,7 +379,7 @@ def _land_again(core: Core, store: PackStore, records: Sequence[Stored]) -> None
                 session.execute(
                     sa.update(LandingRecord)
                     .where(LandingRecord.id == stored.id)
-                    .values(owner=OWNER, segment=location.segment, epoch=location.epoch, offset=location.offset)
+                    .values(owner=owner, segment=location.segment, epoch=location.epoch, offset=location.offset)
                 )
     finally:
         log.close()
@@ -388,18 +397,19 @@ def _forget_records(core: Core, restored: Collection[uuid.UUID]) -> None:
 
 def _skip_index(core: Core) -> None:
     """Tell the indexer that the restored log is in its rows already."""
+    owner = owner_name(core.node, OWNER)
     with core.database.write() as session:
         session.execute(sa.delete(LandingCursor))
-        for info in core.segments.segments(OWNER):
+        for info in core.segments.segments(owner):
             position, finished = 0, False
             while True:
-                result = core.segments.scan(OWNER, info.number, info.epoch, position, 1000)
+                result = core.segments.scan(owner, info.number, info.epoch, position, 1000)
                 finished = result.segment_finished
                 if result.position == position:
                     break
                 position = result.position
             session.add(
-                LandingCursor(owner=OWNER, segment=info.number, epoch=info.epoch, position=position, finished=finished)
+                LandingCursor(owner=owner, segment=info.number, epoch=info.epoch, position=position, finished=finished)
             )
         session.execute(sa.delete(Erasure).where(Erasure.done_at.is_not(None)))
         # The records of durable work are not in a backup: what was handed over is handed over again.

@@ -17,7 +17,11 @@ from radrelay.storage.database import Database
 from radrelay.storage.keys import Keyring
 from radrelay.storage.keystore import KeyStore
 from radrelay.storage.migrate import migrate
+from radrelay.storage.neighbours import Neighbours
+from radrelay.storage.node import node_id
+from radrelay.storage.node_tls import client_context
 from radrelay.storage.packs import PackStore
+from radrelay.storage.record_reader import LandingFiles
 from radrelay.storage.segments import SegmentReader
 
 log = structlog.get_logger(__name__)
@@ -29,6 +33,7 @@ class Core:
 
     settings: Settings
     clock: Clock
+    node: str
     keyring: Keyring
     keys: KeyStore
     database: Database
@@ -49,15 +54,29 @@ def open_core(settings: Settings, clock: Clock | None = None) -> Core:
         database = Database.open(settings.database, settings.data_dir, keyring.metadata_key)
         migrate(database)
         keys = KeyStore.open(settings, keyring)
+        node = node_id(settings.data_dir)
+    clock = clock or SystemClock()
     return Core(
         settings=settings,
-        clock=clock or SystemClock(),
+        clock=clock,
+        node=node,
         keyring=keyring,
         keys=keys,
         database=database,
         packs=PackStore.open(settings, keyring, keys),
-        segments=SegmentReader(settings.landing_dir, keyring),
+        segments=SegmentReader(
+            settings.landing_dir, keyring, node=node, elsewhere=_elsewhere(settings, database, clock, keyring, node)
+        ),
     )
+
+
+def _elsewhere(
+    settings: Settings, database: Database, clock: Clock, keyring: Keyring, node: str
+) -> LandingFiles | None:
+    """Return how other nodes' landed objects are read; an embedded database has no other nodes."""
+    if database.dialect != "postgresql":
+        return None
+    return Neighbours(database, clock, lambda: client_context(keyring, node, settings.keys_dir))
 
 
 def private_folder(path: Path) -> None:

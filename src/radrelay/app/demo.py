@@ -34,7 +34,7 @@ def demo_settings(settings: Settings) -> Settings:
 def load_samples(settings: Settings) -> int:
     """Land the samples as one parcel of the import source; returns how many files were kept."""
     core = open_core(settings)
-    landing = Landing.open(settings, f"import-{new_id().hex}", core.keyring, core.clock)
+    landing = Landing.open(settings, f"import-{new_id().hex[:24]}", core.keyring, core.clock)
     try:
         book = SourceBook(core.database, settings)
         book.refresh()

@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from radrelay.app.findings import Finding, State
+from radrelay.app.node_findings import node_findings
 from radrelay.errors import RadrelayError
 from radrelay.settings import Settings
 from radrelay.storage.database import Database
@@ -112,6 +113,8 @@ def _ports(settings: Settings) -> Iterator[Finding]:
     wanted += [("DICOM", settings.dicom.host, port) for port in settings.dicom.more_ports]
     if settings.dicom.tls_port is not None:
         wanted.append(("DICOM TLS", settings.dicom.host, settings.dicom.tls_port))
+    if settings.database.url is not None:
+        wanted.append(("other machines", settings.node.host, settings.node.port))
     for name, host, port in wanted:
         with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -134,6 +137,7 @@ def _database(settings: Settings, keyring: Keyring) -> Iterator[Finding]:
             if suspended is not None:
                 text = "expiry is suspended since the clock jumped"
                 yield Finding("expiry", "bad", text, "check the clock, then `radrelay expiry resume`")
+            yield from node_findings(database, settings)
     except (RadrelayError, sa.exc.SQLAlchemyError) as error:
         yield Finding("database", "bad", str(error), "check database.url and that the server runs")
     finally:

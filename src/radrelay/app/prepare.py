@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
+import socket
 import uuid
 from dataclasses import dataclass
-from datetime import timedelta
 
 from radrelay.access import ensure_default_grants
 from radrelay.app.core import Core, exclusive
 from radrelay.app.restored import replay_if_restored
-from radrelay.app.role import beats_in
-from radrelay.errors import Misconfigured
 from radrelay.identity import Identity
 from radrelay.intake.sources import ensure_defaults
-from radrelay.storage.models import NodeState
-from radrelay.storage.node import node_id
-
-NODE = "node"
-GONE = timedelta(seconds=60)
-
-
-class AnotherNode(Misconfigured):
-    """Another data directory serves this database just now; in this version one machine serves a database at a time."""
-
-    code = "another-node"
+from radrelay.storage import nodes
+from radrelay.storage.node import holder_of
+from radrelay.storage.nodes import Lease
 
 
 @dataclass(frozen=True)
@@ -32,6 +22,7 @@ class Prepared:
 
     organisation_id: uuid.UUID
     identity: Identity
+    lease: Lease
     first_password: str | None
 
 
@@ -43,8 +34,8 @@ def prepare(core: Core, *, leading: bool = False) -> Prepared:
     """
     settings = core.settings
     identity = Identity(core.database, core.clock, settings.web, core.keyring.metadata_key)
-    with exclusive(settings.data_dir / "setup.lock"):
-        claim(core)
+    with exclusive(settings.data_dir / "setup.lock"), nodes.alone(core.database):
+        lease = claim(core)
         organisation_id = identity.ensure_organisation()
         if leading:
             replay_if_restored(core)
@@ -53,19 +44,10 @@ def prepare(core: Core, *, leading: bool = False) -> Prepared:
             ensure_default_grants(session, organisation_id, settings.dicom.query_callers, now)
             ensure_defaults(session, organisation_id, settings, now)
         password = identity.ensure_first_admin() if leading else None
-    return Prepared(organisation_id, identity, password)
+    return Prepared(organisation_id, identity, lease, password)
 
 
-def claim(core: Core) -> None:
-    """Make this data directory the one that serves the database; raises `AnotherNode` while another does.
-
-    What has landed lies on the machine that took it, so a second machine could neither index nor erase it.
-    """
-    own = node_id(core.settings.data_dir).encode()
-    with core.database.write() as session:
-        row = session.get(NodeState, NODE)
-        known = row.value if row is not None else own
-        alive = (beat for beat in beats_in(session) if beat.data.encode() == known)
-        if known != own and any(core.clock.now() - beat.at < GONE for beat in alive):
-            raise AnotherNode
-        session.merge(NodeState(name=NODE, value=own))
+def claim(core: Core) -> Lease:
+    """Take the lease of this data directory; raises `NodeElsewhere`, or `AnotherNode` on an embedded database."""
+    own = Lease(core.node, 0, holder_of(core.settings.data_dir))
+    return nodes.claim(core.database, core.clock, own, core.settings.node.name or socket.gethostname())

@@ -1,6 +1,6 @@
 """After a restore: deletions that happened since the backup are repeated before anything is served.
 
-The database and the key store each count the starts, and every entry of the ledger has its tombstone in the rows.
+The database and each node's files count the node's starts, and every entry of the ledger has its tombstone in the rows.
 Where they disagree, the rows are older than the ledger: a backup was restored, by `radrelay restore` or by other means.
 """
 
@@ -25,7 +25,7 @@ def replay_if_restored(core: Core) -> None:
     """Repeat the ledger's deletions and expire, if the rows are older than the ledger; call it before serving."""
     path = core.settings.keys_dir / "starts"
     with core.database.read() as session:
-        row = session.get(NodeState, STARTS)
+        row = session.get(NodeState, f"{STARTS}/{core.node}")
         in_rows = int(row.value) if row is not None else 0
     in_keys = int(path.read_text()) if path.exists() else 0
     if (in_rows != in_keys and in_keys) or _ledger_is_ahead(core):
@@ -63,7 +63,7 @@ def replay_deletions(core: Core) -> int:
 
 def _count(core: Core, path: Path, starts: int) -> None:
     with core.database.write() as session:
-        session.merge(NodeState(name=STARTS, value=str(starts).encode()))
+        session.merge(NodeState(name=f"{STARTS}/{core.node}", value=str(starts).encode()))
     fresh = path.with_suffix(".new")
     fresh.write_text(str(starts))
     fresh.replace(path)

@@ -7,39 +7,28 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
-from datetime import datetime, timedelta
 from types import FrameType
 
 import msgspec
 import sqlalchemy as sa
 import structlog
-from sqlalchemy.orm import Session
 
 from radrelay import logs
-from radrelay.app.core import Core, open_core
+from radrelay.app.beats import PARENT, Beat
+from radrelay.app.core import Core, exclusive, open_core
+from radrelay.app.duties import stand_in
+from radrelay.app.prepare import claim
+from radrelay.app.threads import kept_up
 from radrelay.dicom import decoder_pool
 from radrelay.dicom.decoder_pool import DecoderLimits
 from radrelay.errors import RadrelayError
 from radrelay.settings import Settings
-from radrelay.storage.database import Database
 from radrelay.storage.models import NodeState
-from radrelay.storage.node import node_id
+from radrelay.storage.nodes import Lease, beat
 
 log = structlog.get_logger(__name__)
 
 BEAT_S = 5.0
-PARENT = "RADRELAY_SERVED_BY"  # process id of the `radrelay serve` that started this role
-ALIVE = timedelta(seconds=20)
-
-
-class Beat(msgspec.Struct, frozen=True):
-    """One role's sign of life, kept in `node_state` under `role/<name>/<node>`."""
-
-    name: str
-    node: str
-    pid: int
-    at: datetime
-    data: str = ""  # the data directory's `node_id`
 
 
 def run_role(name: str, settings: Settings, body: Callable[[Core, threading.Event], None]) -> int:
@@ -57,45 +46,44 @@ def run_role(name: str, settings: Settings, body: Callable[[Core, threading.Even
     core = open_core(settings)
     limits = settings.decoding
     decoder_pool.install(DecoderLimits(limits.deadline_s, limits.processes, limits.memory_bytes))
-    beating = threading.Thread(target=_beat, args=(core, name, stop), name="heartbeat", daemon=True)
+    with exclusive(settings.data_dir / "setup.lock"):
+        lease = claim(core)
+    beating = threading.Thread(target=_beat, args=(core, name, lease, stop), name="heartbeat", daemon=True)
     beating.start()
+    threads = [beating]
+    if name != "work" and PARENT not in os.environ:  # `radrelay serve` starts `work` beside it
+        threads.append(kept_up("stand-in", stop, lambda ending: stand_in(core, lease, ending)))
+        threads[-1].start()
     log.info("role started", pid=os.getpid())
     try:
         body(core, stop)
     finally:
         stop.set()
-        beating.join(BEAT_S)
+        for thread in threads:
+            thread.join(BEAT_S)
         decoder_pool.close()
         core.close()
         log.info("role ended")
     return 0
 
 
-def beats(database: Database) -> list[Beat]:
-    """Return the latest sign of life of each role."""
-    with database.read() as session:
-        return beats_in(session)
-
-
-def beats_in(session: Session) -> list[Beat]:
-    """Return the same within a transaction."""
-    rows = session.scalars(sa.select(NodeState.value).where(NodeState.name.startswith("role/"))).all()
-    return [msgspec.msgpack.decode(value, type=Beat) for value in rows]
-
-
-def _beat(core: Core, name: str, stop: threading.Event) -> None:
-    node, data = socket.gethostname(), node_id(core.settings.data_dir)
+def _beat(core: Core, name: str, lease: Lease, stop: threading.Event) -> None:
+    node = core.settings.node.name or socket.gethostname()
     parent = os.environ.get(PARENT)
-    key = f"role/{name}/{node}"[:64]
+    key = f"role/{name}/{core.node}"
     while not stop.is_set():
         if parent is not None and str(os.getppid()) != parent:
             log.error("`radrelay serve` was killed; this role ends, so that the next one finds its ports free")
             stop.set()
             return
-        value = msgspec.msgpack.encode(Beat(name, node, os.getpid(), core.clock.now(), data))
+        value = msgspec.msgpack.encode(Beat(name, node, os.getpid(), core.clock.now(), core.node))
         try:
             with core.database.write() as session:
                 session.merge(NodeState(name=key, value=value))
+            if not beat(core.database, core.clock, lease):
+                log.critical("another machine has taken this data directory over; this role ends", node=core.node)
+                stop.set()
+                return
         except (RadrelayError, sa.exc.SQLAlchemyError) as error:  # two roles of one name may write at once
             log.warning("no sign of life could be written", error=type(error).__name__)
         stop.wait(BEAT_S)

@@ -36,7 +36,7 @@ ROOMS = (
 )
 """Every room with tables; naming them here makes their tables known to `Base`."""
 
-LEFT_OUT = frozenset({"session", "login_attempt", "landing_cursor", "node_state", "study_token"})
+LEFT_OUT = frozenset({"session", "login_attempt", "landing_cursor", "node_lease", "node_state", "study_token"})
 """What a restored installation begins anew, or makes itself."""
 
 CHUNK = 1000

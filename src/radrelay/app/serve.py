@@ -11,22 +11,27 @@ import urllib.request
 from collections.abc import Callable
 
 import sqlalchemy as sa
+import structlog
 from rich.console import Console
 from rich.panel import Panel
 
 from radrelay import logs
+from radrelay.app.beats import PARENT
 from radrelay.app.core import Core, open_core
 from radrelay.app.demo import load_samples
 from radrelay.app.forking import apart
 from radrelay.app.prepare import Prepared, prepare
-from radrelay.app.role import PARENT
 from radrelay.app.supervise import Supervisor
 from radrelay.archive.models import Study
+from radrelay.errors import RadrelayError
 from radrelay.settings import Settings
+from radrelay.storage import nodes
+from radrelay.storage.nodes import Lease
 
 ROLES = ("listen", "web", "work")
 ALSO = ("alembic.command", "sqlcipher3", "uvicorn.lifespan.on")
 """What the roles import only once they run."""
+log = structlog.get_logger(__name__)
 
 
 def serve(settings: Settings, *, demo: bool) -> int:
@@ -36,8 +41,11 @@ def serve(settings: Settings, *, demo: bool) -> int:
     logs.configure(settings.log, "serve", settings.log_dir)
     os.environ[PARENT] = str(os.getpid())
     roles = _preloaded(settings)
-    text, fresh = apart(lambda: _prepared(settings))
-    return Supervisor(roles).run(_when_ready(settings, text, load=demo and fresh))
+    text, fresh, lease = apart(lambda: _prepared(settings))
+    code = Supervisor(roles).run(_when_ready(settings, text, load=demo and fresh))
+    if settings.database.url is not None:
+        _give_up(settings, lease)
+    return code
 
 
 def _preloaded(settings: Settings) -> dict[str, Callable[[], int]]:
@@ -51,13 +59,24 @@ def _preloaded(settings: Settings) -> dict[str, Callable[[], int]]:
     return {name: lambda module=module: int(module.run(settings)) for name, module in modules.items()}  # type: ignore[misc]  # bound now
 
 
-def _prepared(settings: Settings) -> tuple[str, bool]:
-    """Prepare the installation; returns the greeting and whether there are no studies."""
+def _prepared(settings: Settings) -> tuple[str, bool, Lease]:
+    """Prepare the installation; returns the greeting, whether there are no studies, and the node's lease."""
     core = open_core(settings)
     try:
-        return _greeting(core, prepare(core, leading=True)), _is_empty(core)
+        prepared = prepare(core, leading=True)
+        return _greeting(core, prepared), _is_empty(core), prepared.lease
     finally:
         core.close()
+
+
+def _give_up(settings: Settings, lease: Lease) -> None:
+    """Let the data directory be served from elsewhere at once, as by the next container."""
+    try:
+        core = open_core(settings)
+        nodes.give_up(core.database, core.clock, lease)
+        core.close()
+    except RadrelayError as error:
+        log.info("the lease of this data directory ends by itself", reason=error.code)
 
 
 def _when_ready(settings: Settings, text: str, *, load: bool) -> Callable[[], bool]:

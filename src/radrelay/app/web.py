@@ -8,9 +8,10 @@ from contextlib import contextmanager
 
 import uvicorn
 
+from radrelay.app.beats import ALIVE, beats
 from radrelay.app.core import Core
 from radrelay.app.prepare import prepare
-from radrelay.app.role import ALIVE, beats, run_role
+from radrelay.app.role import run_role
 from radrelay.app.stored import client_tls
 from radrelay.dicom import decoder_pool
 from radrelay.intake.landing import Landing

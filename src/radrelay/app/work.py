@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,10 +13,12 @@ import structlog
 
 from radrelay import audit
 from radrelay.app.core import Core
+from radrelay.app.duties import NodeDuties
 from radrelay.app.key_keeping import adopt_keys
 from radrelay.app.prepare import prepare
 from radrelay.app.role import run_role
 from radrelay.app.stored import ArchiveSource, DicomDialler
+from radrelay.app.threads import kept_up, loop
 from radrelay.archive import indexing
 from radrelay.archive.compaction import Compactor
 from radrelay.archive.erasing import Eraser
@@ -25,7 +26,7 @@ from radrelay.archive.models import Study
 from radrelay.archive.reader import InstanceReader
 from radrelay.archive.retention import Retention
 from radrelay.audit.record import forget_marks
-from radrelay.errors import RadrelayError, Unavailable
+from radrelay.errors import RadrelayError
 from radrelay.identity.sessions import forget_ended
 from radrelay.intake import open_archives
 from radrelay.intake.identify import RELEASED, IdentifiedLanding
@@ -36,14 +37,16 @@ from radrelay.intake.parcels import Parcels
 from radrelay.intake.quarantine import Quarantine
 from radrelay.intake.sources import SourceBook
 from radrelay.intake.unpacking import ArchiveUnpacker
-from radrelay.intake.upkeep import LandingUpkeep
 from radrelay.intake.watch import FolderWatcher
 from radrelay.routing import deliveries
 from radrelay.routing.jobs import DeliveryWork
 from radrelay.settings import Settings
 from radrelay.storage import outbox
 from radrelay.storage.durable import DurableWork, Job
+from radrelay.storage.executors import TICK_S
+from radrelay.storage.leadership import Leadership
 from radrelay.storage.models import Erasure, Pack
+from radrelay.storage.nodes import Lease, LeaseLost, nodes
 from radrelay.storage.outbox import Event
 
 log = structlog.get_logger(__name__)
@@ -52,7 +55,6 @@ EXPIRE_S = 10.0
 COMPLETE_S = 1.0
 DISPATCH_S = 0.5
 SWEEP_S = 120.0
-AGAIN_S = 5.0
 AUDIT_S = 3600.0
 FORGET_LOGINS = timedelta(days=2)
 FORGET_EVENTS = timedelta(days=7)
@@ -70,17 +72,22 @@ class Workshop:
 
     core: Core
     landing: Landing
-    indexer: Indexer
+    duties: NodeDuties
     compactor: Compactor
     retention: Retention
     durable: DurableWork
     watcher: FolderWatcher
-    upkeep: LandingUpkeep
     parcels: Parcels
     sender: DeliveryWork
+    leadership: Leadership
+
+    @property
+    def indexer(self) -> Indexer:
+        """What takes this node's landed records into rows."""
+        return self.duties.indexer
 
 
-def open_workshop(core: Core) -> Workshop:
+def open_workshop(core: Core, lease: Lease) -> Workshop:
     """Put the role's parts together; `radrelay.app.backup` uses the compactor and retention, too."""
     book = SourceBook(core.database, core.settings)
     book.refresh()
@@ -108,24 +115,31 @@ def open_workshop(core: Core) -> Workshop:
     def unpack(event: Event) -> None:
         unpacker.attempt(uuid.UUID(event.payload["record_id"]))
 
+    def deliver(event: Event) -> None:
+        if durable.runs_besides(event):
+            sender.postpone(event.subject_id)
+        else:
+            sender.attempt(event)
+
     jobs = [
         Job(RELEASED, lambda event: identified.land(event.subject_id), "release", 1),
         Job(open_archives.LANDED, unpack, "unpack", max(1, concurrency // 2), attempts=3),
         Job("study.completed", compact, "compact", 1),
-        Job(deliveries.ATTEMPT, sender.attempt, "deliver", concurrency, attempts=3),
+        Job(deliveries.ATTEMPT, deliver, "deliver", concurrency, attempts=3),
     ]
     parcels = Parcels(core.database, core.clock, scanning=core.settings.intake.clamd is not None)
+    durable = DurableWork(core.settings, core.database, core.clock, landing.log.owner, jobs)
     return Workshop(
         core=core,
         landing=landing,
-        indexer=Indexer(core.database, core.segments, core.settings, core.clock),
+        duties=NodeDuties.of(core, lease),
         compactor=compactor,
         retention=retention,
-        durable=DurableWork(core.settings, core.database, core.clock, jobs),
+        durable=durable,
         watcher=FolderWatcher(core.database, landing, book, parcels),
-        upkeep=LandingUpkeep(core.database, core.segments),
         parcels=parcels,
         sender=sender,
+        leadership=Leadership(core.database, core.clock, "sweep", landing.log.owner),
     )
 
 
@@ -149,19 +163,19 @@ def open_retention(core: Core, compactor: Compactor) -> Retention:
 
 def serve(core: Core, stop: threading.Event) -> None:
     """Work until `stop` is set; what is under way resumes at the next start."""
-    prepare(core)
+    prepared = prepare(core)
     audit.install(core.database, "work", core.clock, core.keyring.metadata_key)
-    shop = open_workshop(core)
+    shop = open_workshop(core, prepared.lease)
     shop.durable.launch()
     threads = [
-        _kept_up("indexer", stop, shop.indexer.run),
-        _kept_up("upkeep", stop, shop.upkeep.run),
-        _kept_up("watcher", stop, shop.watcher.run),
-        _loop("dispatch", DISPATCH_S, stop, lambda: _dispatch(shop)),
-        _loop("complete", COMPLETE_S, stop, lambda: _complete(core)),
-        _loop("expire", EXPIRE_S, stop, lambda: _expire(shop)),
-        _loop("sweep", SWEEP_S, stop, lambda: _sweep(shop)),
-        _loop("audit", AUDIT_S, stop, lambda: _keep_records(core)),
+        kept_up("duties", stop, shop.duties.run),
+        kept_up("watcher", stop, shop.watcher.run),
+        loop("dispatch", DISPATCH_S, stop, lambda: _dispatch(shop)),
+        loop("take over", TICK_S, stop, lambda: _take_over(shop, stop)),
+        loop("complete", COMPLETE_S, stop, lambda: _complete(core)),
+        loop("expire", EXPIRE_S, stop, lambda: _expire(shop)),
+        loop("sweep", SWEEP_S, stop, lambda: _sweep(shop)),
+        loop("audit", AUDIT_S, stop, lambda: _keep_records(core)),
     ]
     for thread in threads:
         thread.start()
@@ -170,39 +184,6 @@ def serve(core: Core, stop: threading.Event) -> None:
         thread.join(10)
     shop.durable.close()
     shop.landing.close()
-
-
-def _kept_up(name: str, stop: threading.Event, body: Callable[[threading.Event], object]) -> threading.Thread:
-    """Return a thread that runs `body` until `stop` is set; one that breaks off is begun again."""
-
-    def run() -> None:
-        while not stop.is_set():
-            try:
-                body(stop)
-            except Exception:  # why: without it objects would land and never be shown, or the disk fill up, in silence
-                log.exception("work broke off; it is begun again", thread=name)
-                stop.wait(AGAIN_S)
-
-    return threading.Thread(target=run, name=name)
-
-
-def _loop(name: str, every_s: float, stop: threading.Event, body: Callable[[], object]) -> threading.Thread:
-    """Return a thread that calls `body` again and again; an error is logged and tried again."""
-
-    def run() -> None:
-        pause_s = every_s
-        while not stop.wait(pause_s):
-            try:
-                body()
-                pause_s = every_s
-            except Unavailable as error:
-                log.warning("work waits", loop=name, reason=error.code)
-                pause_s = min(max(1.0, pause_s * 2), 30.0)
-            except Exception:  # why: a loop that ended would stop expiry or deliveries in silence
-                log.exception("work failed; it is tried again", loop=name)
-                pause_s = min(max(1.0, pause_s * 2), 60.0)
-
-    return threading.Thread(target=run, name=name)
 
 
 def _dispatch(shop: Workshop) -> None:
@@ -214,6 +195,14 @@ def _dispatch(shop: Workshop) -> None:
             deliveries.emit_due(session, shop.core.clock)
             open_archives.hand_over_due(session, shop.core.clock)
     shop.durable.dispatch()
+
+
+def _take_over(shop: Workshop, stop: threading.Event) -> None:
+    try:
+        shop.durable.take_over()
+    except LeaseLost:
+        log.critical("others have taken over what this process was doing; it ends")
+        stop.set()
 
 
 def _complete(core: Core) -> None:
@@ -232,14 +221,17 @@ def _expire(shop: Workshop) -> None:
 
 
 def _sweep(shop: Workshop) -> None:
-    """Do what an event may have been lost for, and forget events that were worked on long ago."""
-    for organisation_id, study_id in shop.compactor.pending():
+    """Do what an event may have been lost for, and forget events that were worked on long ago; on one machine."""
+    if not shop.leadership.held():
+        return
+    away = [view.node for view in nodes(shop.core.database, shop.core.clock) if not view.alive]
+    for organisation_id, study_id in shop.compactor.pending(away=away):
         try:
             shop.compactor.compact_study(organisation_id, study_id)
         except RadrelayError as error:
             log.warning("study waits for compaction", study_id=str(study_id), reason=error.code)
     shop.parcels.sweep()
-    shop.sender.revive()
+    shop.sender.revive(shop.durable.unfinished(deliveries.ATTEMPT))
     _collect(shop.core)
     with shop.core.database.write() as session:
         outbox.forget_taken(session, shop.core.clock.now() - FORGET_EVENTS)

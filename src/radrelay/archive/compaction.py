@@ -9,7 +9,7 @@ is being written a draft stands for it (`drafts`).
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Executor
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -31,7 +31,7 @@ from radrelay.clock import Clock
 from radrelay.storage.database import Database
 from radrelay.storage.ids import new_id
 from radrelay.storage.keystore import KeyStore
-from radrelay.storage.models import Pack
+from radrelay.storage.models import LandingRecord, Pack
 from radrelay.storage.packs import PackInfo, PackStore
 
 log = structlog.get_logger(__name__)
@@ -92,14 +92,23 @@ class Compactor:
         ours = [ref for ref in refs if isinstance(ref.place, PackPlace) and ref.place.ref.pack_id == pack_id]
         return self._repack(ours)
 
-    def pending(self, limit: int = 50) -> list[tuple[uuid.UUID, uuid.UUID]]:
-        """Return (organisation, study) of complete studies that still have landing records, oldest first."""
+    def pending(self, limit: int = 50, away: Collection[str] = ()) -> list[tuple[uuid.UUID, uuid.UUID]]:
+        """Return (organisation, study) of complete studies that still have landing records, oldest first.
+
+        Studies that nodes of `away` hold a part of wait for those, and keep nobody else waiting.
+        """
+        out_of_reach = sa.exists().where(
+            Instance.study_id == Study.id,
+            LandingRecord.id == Instance.record_id,
+            sa.or_(sa.false(), *(LandingRecord.owner.startswith(f"{node}/") for node in away)),
+        )
         with self._database.read() as session:
             rows = session.execute(
                 sa.select(Study.organisation_id, Study.id)
                 .where(
                     Study.state == "complete",
                     sa.exists().where(Instance.study_id == Study.id, Instance.record_id.is_not(None)),
+                    ~out_of_reach if away else sa.true(),
                 )
                 .order_by(Study.last_received_at)
                 .limit(limit)

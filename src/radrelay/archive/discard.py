@@ -132,16 +132,15 @@ def request(
 
 
 def destroy_keys(session: Session, subjects: Sequence[tuple[uuid.UUID, uuid.UUID, str]], at: datetime) -> None:
-    """Have keys of (id, organisation, name) destroyed whose bytes were erased before, or are about to be."""
-    still_landed = sa.and_(ERASURE.c.done_at.is_(None), ERASURE.c.kind.in_(("record", "moved", "unpacked")))
+    """Have keys of (id, organisation, name) destroyed whose bytes were erased before, or are about to be.
+
+    A landing record that its node has not erased yet stays one that is to be erased, its copies' key with it.
+    """
+    known: set[uuid.UUID] = set()
     for chunk in chunks([subject[0] for subject in subjects]):
-        session.execute(sa.update(ERASURE).where(ERASURE.c.id.in_(chunk), still_landed).values(kind="record"))
-        session.execute(
-            sa.update(ERASURE)
-            .where(ERASURE.c.id.in_(chunk), sa.not_(still_landed))
-            .values(kind="pack", destroyed_at=None, done_at=None)
-        )
-    missing = {subject[0] for subject in subjects}
-    for chunk in chunks(list(missing)):
-        missing -= set(session.scalars(sa.select(ERASURE.c.id).where(ERASURE.c.id.in_(chunk))))
-    request(session, "pack", [subject for subject in subjects if subject[0] in missing], at)
+        waiting = ERASURE.c.id.in_(chunk) & ERASURE.c.done_at.is_(None) & ERASURE.c.kind.in_(("moved", "unpacked"))
+        session.execute(sa.update(ERASURE).where(waiting).values(kind="record"))
+        others = ERASURE.c.id.in_(chunk) & sa.or_(ERASURE.c.done_at.is_not(None), ERASURE.c.kind != "record")
+        session.execute(sa.update(ERASURE).where(others).values(kind="pack", destroyed_at=None, done_at=None))
+        known |= set(session.scalars(sa.select(ERASURE.c.id).where(ERASURE.c.id.in_(chunk))))
+    request(session, "pack", [subject for subject in subjects if subject[0] not in known], at)

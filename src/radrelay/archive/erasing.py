@@ -50,6 +50,10 @@ class Keys(Protocol):
 class Records(Protocol):
     """What erasing needs of the landing segments."""
 
+    @property
+    def node(self) -> str:
+        """The node whose records these are; empty: all."""
+
     def erase_many(self, locations: Sequence[RecordLocation]) -> None:
         """Make records unreadable, durable on return; those that are gone are passed over."""
 
@@ -97,7 +101,8 @@ class Eraser:
     def finish(self) -> Finished:
         """Carry out all that stands open. A store that does not answer is tried again by the next call."""
         ledgered = self._carry_into_ledger()
-        erased = self._erase_records()
+        erased = self.erase_records()
+        self._destroy_copies_elsewhere()
         destroyed = self._destroy_keys()  # first: rewriting may take minutes
         self._rewrite_packs()
         destroyed += self._destroy_keys()
@@ -148,25 +153,38 @@ class Eraser:
             if count < CHUNK:
                 return ended
 
-    def _erase_records(self) -> int:
+    def erase_records(self) -> int:
+        """Erase the records that lie on this node's disk; other nodes do the same for theirs. Returns how many."""
         done = 0
-        while rows := self._open(RECORDS, sa.true(), None):
-            ids = [row.id for row in rows]
-            c = LANDING_RECORD.c
-            columns = (c.id, c.owner, c.segment, c.epoch, c.offset, c.length)
-            with self._database.read() as session:
-                found = session.execute(sa.select(*columns).where(c.id.in_(ids))).all()
-            self._records.erase_many([RecordLocation(*row) for row in found])
+        while rows := self._records_here():
+            ids = [row.erasure_id for row in rows]
+            found = [tuple(row)[1:] for row in rows if row.owner is not None]
+            self._records.erase_many([RecordLocation(*place) for place in found])
             kept = self._destroy_copies(ids)
             now = self._clock.now()
             # What was deleted since is a `record` by now, and its key is still to go.
             ready = sa.or_(ERASURE.c.id.not_in(kept), ERASURE.c.kind != "record")
             with self._database.write() as session:
                 done_ids = ERASURE.c.id.in_(ids) & ERASURE.c.kind.in_(RECORDS) & ready
-                session.execute(sa.delete(LANDING_RECORD).where(c.id.in_(ids)))
+                session.execute(sa.delete(LANDING_RECORD).where(LANDING_RECORD.c.id.in_(ids)))
                 session.execute(sa.update(ERASURE).where(done_ids).values(destroyed_at=now, done_at=now))
             done += len(ids)
         return done
+
+    def _records_here(self) -> list[sa.Row[Any]]:
+        c = LANDING_RECORD.c
+        columns = (ERASURE.c.id.label("erasure_id"), c.id, c.owner, c.segment, c.epoch, c.offset, c.length)
+        statement = (
+            sa.select(*columns)
+            .join_from(ERASURE, LANDING_RECORD, c.id == ERASURE.c.id, isouter=True)
+            .where(ERASURE.c.done_at.is_(None), ERASURE.c.kind.in_(RECORDS))
+            .order_by(ERASURE.c.id)
+            .limit(CHUNK)
+        )
+        if self._records.node:
+            statement = statement.where(sa.or_(c.id.is_(None), c.owner.startswith(f"{self._records.node}/")))
+        with self._database.read() as session:
+            return list(session.execute(statement))
 
     def _destroy_copies(self, record_ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:
         """Destroy the keys of records' copies in backups, but for those whose content was moved and lives: these.
@@ -182,6 +200,14 @@ class Eraser:
                 kept |= kept_archives(session, record_ids)
         self._keys.destroy([record_id for record_id in record_ids if record_id not in kept])
         return kept
+
+    def _destroy_copies_elsewhere(self) -> None:
+        """Destroy the keys of backups' copies of deleted records that wait for their own node to erase them."""
+        while rows := self._open(("record",), ERASURE.c.destroyed_at.is_(None), None):
+            ids = [row.id for row in rows]
+            self._keys.destroy(ids)
+            with self._database.write() as session:
+                session.execute(sa.update(ERASURE).where(ERASURE.c.id.in_(ids)).values(destroyed_at=self._clock.now()))
 
     def _rewrite_packs(self) -> None:
         """Move others' instances out of packs that are to go; the pack's own erasure follows when it is empty."""

@@ -7,7 +7,7 @@ looks up its new place and reads on there; only then is it missing.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, islice
 from typing import TypeVar
@@ -121,6 +121,10 @@ class InstanceReader:
                 here = self._moved(here, error)
                 if not left:
                     raise
+
+    def require(self, refs: Iterable[InstanceRef]) -> None:
+        """Raise `NodeAway` if a machine that holds some of them is away, before an answer begins that could not end."""
+        self._segments.require(ref.place.owner for ref in refs if isinstance(ref.place, RecordLocation))
 
     def head(self, ref: InstanceRef) -> bytes:
         """Return the data set's beginning: up to its pixel data, or as much as was landed as its head.

@@ -91,7 +91,7 @@ def import_path(
     scanning = core.settings.intake.clamd is not None
     parcels = Parcels(core.database, core.clock, scanning=scanning)
     import_id = new_id()
-    landing = Landing.open(core.settings, f"import-{import_id.hex}", core.keyring, core.clock, book)
+    landing = Landing.open(core.settings, f"import-{import_id.hex[:24]}", core.keyring, core.clock, book)
     try:
         origin = parcels.create(source, path.name or str(path), correlation_id=f"import-{import_id.hex[-12:]}")
         try:

@@ -1,4 +1,4 @@
-"""Tails every owner's landing segments and takes what is durable there into rows.
+"""Tails the landing segments of every owner of this node and takes what is durable there into rows.
 
 Flow: durable records from the cursor on → examined (scan, heads) → one transaction of rows and cursor. A crash
 at any moment means going on from the cursor; a database or scanner that is away means waiting, with everything safe
@@ -29,6 +29,7 @@ from radrelay.intake.upkeep import recover_dead_owners
 from radrelay.settings import Settings
 from radrelay.storage.database import Database
 from radrelay.storage.models import LandingCursor
+from radrelay.storage.nodes import Lease, guard
 from radrelay.storage.segments import ScanResult, SegmentGone, SegmentInfo, SegmentReader
 
 log = structlog.get_logger(__name__)
@@ -56,11 +57,14 @@ class _Place:
 class Indexer:
     """Takes landed records into the index; for one thread."""
 
-    def __init__(self, database: Database, reader: SegmentReader, settings: Settings, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, reader: SegmentReader, settings: Settings, clock: Clock, lease: Lease | None = None
+    ) -> None:
         self._database = database
         self._reader = reader
         self._settings = settings
         self._clock = clock
+        self._lease = lease
         scanner = Scanner(settings.intake.clamd) if settings.intake.clamd else None
         self._examiner = Examiner(reader, scanner)
         self._batch_records = SCANNED_BATCH_RECORDS if scanner else BATCH_RECORDS
@@ -128,6 +132,7 @@ class Indexer:
             return {
                 (row.owner, row.segment): _Place(row.segment, row.epoch, row.position, row.finished)
                 for row in session.scalars(sa.select(LandingCursor))
+                if self._reader.is_here(row.owner)
             }
 
     def _index_owner(self, owner: str) -> int:
@@ -172,6 +177,7 @@ class Indexer:
     def _write(self, owner: str, place: _Place, result: ScanResult, batch: Sequence[Examined]) -> None:
         now = self._clock.now()
         with self._database.write() as session:
+            self._guard(session)
             if batch:
                 self._writer.write(session, batch, now)
             _move_cursor(session, owner, place, result.position, finished=result.segment_finished)
@@ -180,9 +186,15 @@ class Indexer:
         """Write the batch in one transaction again, each record in a savepoint; what fails goes to the quarantine."""
         now = self._clock.now()
         with self._database.write() as session:
+            self._guard(session)
             for item in batch:
                 self._write_alone(session, item, now)
             _move_cursor(session, owner, place, result.position, finished=result.segment_finished)
+
+    def _guard(self, session: Session) -> None:
+        """Refuse to write for a node that another machine has taken over."""
+        if self._lease is not None:
+            guard(session, self._lease)
 
     def _write_alone(self, session: Session, item: Examined, now: datetime) -> None:
         try:

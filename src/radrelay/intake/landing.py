@@ -16,7 +16,11 @@ from radrelay.intake.files import FileLander, LandedFile
 from radrelay.intake.object_writer import FileFacts, Fragment, Landed, ObjectWriter
 from radrelay.settings import Settings
 from radrelay.storage.keys import Keyring
+from radrelay.storage.node import node_id, owner_name
+from radrelay.storage.segment_owner import LandingInUse
 from radrelay.storage.segments import SegmentLog
+
+PROCESSES = 16  # of one role on one machine
 
 
 class Allowance(Protocol):
@@ -47,8 +51,19 @@ class Landing:
     def open(
         cls, settings: Settings, owner: str, keyring: Keyring, clock: Clock, allowance: Allowance | None = None
     ) -> Self:
-        """Open the segment log of `owner` under the data directory, which no other process may have open."""
-        log = SegmentLog.open(settings.landing_dir, owner, keyring, settings.storage)
+        """Open the segment log of `owner` under the data directory, which no other process may have open.
+
+        Where one has, as of several processes of one role, it is `owner-2`, and so on. Raises `LandingInUse`.
+        """
+        node = node_id(settings.data_dir)
+        for number in range(1, PROCESSES + 1):
+            name = owner_name(node, owner if number == 1 else f"{owner}-{number}")
+            try:
+                log = SegmentLog.open(settings.landing_dir, name, keyring, settings.storage)
+                break
+            except LandingInUse:
+                if number == PROCESSES:
+                    raise
         return cls(log, settings, clock, allowance)
 
     def open_object(

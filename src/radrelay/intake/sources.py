@@ -24,6 +24,7 @@ from radrelay.settings import Settings
 from radrelay.storage.database import Database, DatabaseUnavailable
 from radrelay.storage.ids import new_id
 from radrelay.storage.models import LandingRecord
+from radrelay.storage.node import node_id
 
 log = structlog.get_logger(__name__)
 
@@ -283,7 +284,8 @@ class SourceBook:
             sources = tuple(list_sources(session))
             quota = {source.id: source.quota_bytes for source in sources if source.quota_bytes is not None}
             used = used_bytes(session, list(quota)) if quota else {}
-            landed = session.scalar(sa.select(sa.func.sum(LandingRecord.length)))
+            here = LandingRecord.owner.startswith(f"{node_id(self._settings.data_dir)}/")
+            landed = session.scalar(sa.select(sa.func.sum(LandingRecord.length)).where(here))
         with self._lock:
             self._page = _Page(sources, quota, used, int(landed or 0))
             self._read_at = time.monotonic()

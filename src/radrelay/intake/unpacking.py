@@ -22,7 +22,6 @@ from radrelay.intake.unpack import Unpacked, Unpacker
 from radrelay.storage.database import Database
 from radrelay.storage.models import Erasure, LandingRecord
 from radrelay.storage.segments import (
-    RecordDamaged,
     RecordGone,
     RecordLocation,
     ScannedRecord,
@@ -134,10 +133,6 @@ def location_of(row: LandingRecord) -> RecordLocation:
 def read_record(reader: SegmentReader, location: RecordLocation) -> ScannedRecord | None:
     """Return a record's envelope and head, none if it was erased or freed; raises `RecordDamaged`."""
     try:
-        found = reader.scan(location.owner, location.segment, location.epoch, location.offset, 1)
+        return reader.record(location)
     except (SegmentGone, RecordGone):
         return None
-    if any(damaged.record_id == location.record_id for damaged in found.damaged):
-        raise RecordDamaged
-    first = found.records[0] if found.records else None
-    return first if first is not None and first.location.record_id == location.record_id else None

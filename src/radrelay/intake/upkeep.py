@@ -14,6 +14,7 @@ import structlog
 from radrelay.errors import RadrelayError, Unavailable
 from radrelay.storage.database import Database
 from radrelay.storage.models import LandingCursor, LandingRecord
+from radrelay.storage.node import local_name
 from radrelay.storage.segments import SegmentReader
 
 log = structlog.get_logger(__name__)
@@ -52,12 +53,12 @@ class LandingUpkeep:
             ).all()
         freed = 0
         for owner, segment, epoch in rows:
-            if self._reader.free(owner, segment, epoch):
+            if self._reader.is_here(owner) and self._reader.free(owner, segment, epoch):
                 self._forget(owner, segment, epoch)
                 freed += 1
         recover_dead_owners(self._reader)
         for owner in self._reader.owners():
-            if owner.startswith(PASSING_OWNERS) and not self._reader.segments(owner):
+            if local_name(owner).startswith(PASSING_OWNERS) and not self._reader.segments(owner):
                 self._reader.remove_owner(owner)
         return freed
 
@@ -72,12 +73,10 @@ class LandingUpkeep:
 
 
 def recover_dead_owners(reader: SegmentReader) -> None:
-    """Take over what imports left that were killed; the roles recover their own when they start again."""
+    """Take over what imports and roles left that were killed and do not start again here."""
     for owner in reader.owners():
-        if not owner.startswith(PASSING_OWNERS):
-            continue
         try:
             if any(not segment.sealed for segment in reader.segments(owner)):
                 reader.recover(owner)
         except (RadrelayError, OSError) as error:  # one that is damaged must not keep the index waiting
-            log.error("what an import left cannot be recovered", owner=owner, error=str(error))
+            log.error("what a dead process left cannot be recovered", owner=owner, error=str(error))

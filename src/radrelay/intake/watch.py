@@ -28,6 +28,7 @@ from radrelay.intake.parcels import Parcels
 from radrelay.intake.sources import SourceBook, SourceView
 from radrelay.storage.database import Database
 from radrelay.storage.ids import new_id
+from radrelay.storage.leadership import Leadership
 
 log = structlog.get_logger(__name__)
 
@@ -55,6 +56,8 @@ class _Folder:
     seen: dict[str, _Sight] = field(default_factory=dict)
     failures: dict[str, tuple[int, float]] = field(default_factory=dict)  # how often, not before when
     present: bool = True
+    leadership: Leadership | None = None
+    led: bool = False
 
 
 class FolderWatcher:
@@ -109,10 +112,25 @@ class FolderWatcher:
         if not present:
             folder.seen.clear()
             return 0
+        if not self._leads(folder):
+            return 0
         ready = self._look(folder, time.monotonic())
         if not ready:
             return 0
         return self._take_all(folder, ready[:FILES_AT_ONCE])
+
+    def _leads(self, folder: _Folder) -> bool:
+        """Say whether this process alone takes from the folder, which others may see, too, over the network."""
+        if folder.leadership is None:
+            name = f"watch/{folder.source.id}"
+            folder.leadership = Leadership(self._database, self._landing.clock, name, self._landing.log.owner)
+        leads = folder.leadership.held()
+        if leads and not folder.led:  # what the one before has taken
+            folder.taken = self._remember(folder.source).taken
+        elif not leads:
+            folder.seen.clear()
+        folder.led = leads
+        return leads
 
     def _look(self, folder: _Folder, now: float) -> list[tuple[Path, str, _Sight]]:
         ready: list[tuple[Path, str, _Sight]] = []

@@ -7,7 +7,7 @@ was under way may reach the destination twice, which C-STORE allows.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -106,7 +106,7 @@ class DeliveryWork:
     def attempt(self, event: Event) -> None:
         """Send what the destination does not have yet; schedule another attempt or end the delivery."""
         if event.subject_id in self._under_way:  # cancelled and asked for again while an object was being sent
-            self._postpone(event.subject_id)
+            self.postpone(event.subject_id)
             return
         self._under_way.add(event.subject_id)
         try:
@@ -114,8 +114,10 @@ class DeliveryWork:
         finally:
             self._under_way.discard(event.subject_id)
 
-    def revive(self) -> int:
+    def revive(self, attended: Collection[uuid.UUID] = ()) -> int:
         """Try deliveries again that nothing works on, for their worker gave up; returns how many.
+
+        `attended` are those that work waits or is under way for, on any machine.
 
         The database or the archive was away for longer than the attempt was tried again. One is met twice before:
         an attempt that was handed over may not have begun yet.
@@ -124,7 +126,7 @@ class DeliveryWork:
             Delivery.state == "sending", sa.and_(Delivery.state == "waiting", Delivery.next_attempt_at.is_(None))
         )
         with self._database.read() as session:
-            stuck = set(session.scalars(sa.select(Delivery.id).where(unattended))) - self._under_way
+            stuck = set(session.scalars(sa.select(Delivery.id).where(unattended))) - self._under_way - set(attended)
         again, self._stuck = stuck & self._stuck, stuck
         if again:
             with self._database.write() as session:
@@ -135,7 +137,8 @@ class DeliveryWork:
                 )
         return len(again)
 
-    def _postpone(self, delivery_id: uuid.UUID) -> None:
+    def postpone(self, delivery_id: uuid.UUID) -> None:
+        """Try a delivery again a little later, if it waits: an earlier attempt has not ended yet."""
         with self._database.write() as session:
             session.execute(
                 sa.update(Delivery)

@@ -2,7 +2,8 @@
 
 Each job is one function `(Event) -> None`, run at least once and therefore idempotent. A job that raises is
 tried again after a growing pause, up to its attempts.
-DBOS records in a SQLite file of its own, or in the PostgreSQL beside the domain's tables.
+DBOS records in a SQLite file of its own, or in the PostgreSQL beside the domain's tables. What a machine that is gone
+left unfinished is resumed by another, through DBOS's public interface and never by two (`executors`).
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ import structlog
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
 
 from radrelay.clock import Clock
+from radrelay.errors import Unavailable
 from radrelay.settings import Settings
 from radrelay.storage import outbox
 from radrelay.storage.database import Database
-from radrelay.storage.node import node_id
+from radrelay.storage.executors import ExecutorWatch, bury
+from radrelay.storage.nodes import alone_in
 from radrelay.storage.outbox import Event
 
 log = structlog.get_logger(__name__)
@@ -42,22 +45,28 @@ class Job:
 
 
 class DurableWork:
-    """Hands events to workflows. One per process; only the role `work` launches it."""
+    """Hands events to workflows. One per process; only the role `work` launches it.
 
-    def __init__(self, settings: Settings, database: Database, clock: Clock, jobs: list[Job]) -> None:
+    `executor` names this process among all that do durable work: no two that live have one name.
+    """
+
+    def __init__(self, settings: Settings, database: Database, clock: Clock, executor: str, jobs: list[Job]) -> None:
         self._settings = settings
         self._database = database
+        self._executor = executor
+        self._watch = ExecutorWatch(database, executor)
         self._clock = clock
         self._jobs = {job.kind: job for job in jobs}
         self._workflows: dict[str, Callable[..., None]] = {}
 
     def launch(self) -> None:
-        """Start working; unfinished workflows of this machine resume."""
+        """Start working; unfinished workflows of this executor resume."""
+        self._watch.tick(())
         config: DBOSConfig = {
             "name": "radrelay",
             "system_database_url": self._url(),
             "application_version": APPLICATION_VERSION,
-            "executor_id": node_id(self._settings.data_dir),
+            "executor_id": self._executor,
             "serializer": DBOSPortableJSONSerializer(),
             "run_migrations": True,
             "console_log_level": "WARNING",
@@ -65,8 +74,8 @@ class DurableWork:
         }
         DBOS(config=config)
         for job in self._jobs.values():
-            self._workflows[job.kind] = _workflow(job)
-        DBOS.launch()
+            self._workflows[job.kind] = _workflow(job, self._watch)
+        DBOS.launch()  # two machines' first starts take turns by themselves
         for queue, concurrency in {job.queue: job.concurrency for job in self._jobs.values()}.items():
             DBOS.register_queue(
                 queue,
@@ -95,9 +104,47 @@ class DurableWork:
                 outbox.mark_taken(session, [event.id for event in events], self._clock.now())
         return len(events)
 
+    def take_over(self) -> int:
+        """Give a sign of life and resume what executors that have none left unfinished; returns how many workflows.
+
+        Raises `LeaseLost` if others have taken this one for dead.
+        """
+        unfinished = DBOS.list_workflows(status="PENDING", load_input=False, load_output=False)
+        others = {found.executor_id for found in unfinished if found.executor_id} - {self._executor}
+        resumed = 0
+        for executor, sign in self._watch.tick(others).items():
+            with self._database.write() as session:  # one at a time: resuming asks nobody whether it runs already
+                alone_in(session)
+                if not bury(session, executor, sign):
+                    continue
+                for found in DBOS.list_workflows(
+                    status="PENDING", executor_id=executor, load_input=False, load_output=False
+                ):
+                    DBOS.resume_workflow(found.workflow_id, queue_name=found.queue_name)
+                    resumed += 1
+            log.warning("durable work taken over from a process that is gone", executor=executor, workflows=resumed)
+        return resumed
+
+    def unfinished(self, kind: str) -> set[uuid.UUID]:
+        """Return the subjects that work of this kind is waiting or under way for, on any machine."""
+        found = DBOS.list_workflows(status=["PENDING", "ENQUEUED", "DELAYED"], name=kind, load_output=False)
+        return {uuid.UUID(one.input["args"][3]) for one in found if one.input is not None}
+
+    def runs_besides(self, event: Event) -> bool:
+        """Say whether other work of the event's kind is under way for its subject, on any machine."""
+        found = DBOS.list_workflows(status="PENDING", name=event.kind, load_output=False)
+        return any(
+            one.workflow_id != str(event.id) and one.input is not None and one.input["args"][3] == str(event.subject_id)
+            for one in found
+        )
+
     def close(self, grace_s: int = 5) -> None:
         """Stop; what is unfinished resumes at the next launch."""
         DBOS.destroy(workflow_completion_timeout_sec=grace_s)
+        try:
+            self._watch.leave()
+        except Unavailable:
+            log.info("durable work: this process could not say that it stopped")
 
     def _url(self) -> str:
         if self._settings.work.database_url is not None:
@@ -113,7 +160,7 @@ class DurableWork:
         return f"sqlite:///{path}"
 
 
-def _workflow(job: Job) -> Callable[..., None]:
+def _workflow(job: Job, watch: ExecutorWatch) -> Callable[..., None]:
     """Wrap a job as a workflow of one step that is tried again with growing pauses."""
 
     @DBOS.step(
@@ -124,6 +171,8 @@ def _workflow(job: Job) -> Callable[..., None]:
         max_attempts=job.attempts,
     )
     def step(kind: str, event_id: str, organisation_id: str, subject_id: str, payload: Mapping[str, Any]) -> None:
+        if not watch.fresh():
+            raise Unavailable("this process was held up, or has no database; its work may run elsewhere by now")
         event = Event(uuid.UUID(event_id), kind, uuid.UUID(organisation_id), uuid.UUID(subject_id), payload)
         structlog.contextvars.bind_contextvars(event_id=event_id)
         try:

@@ -25,7 +25,7 @@ import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from radrelay.errors import Misconfigured, RadrelayError
+from radrelay.errors import Conflict, Misconfigured, RadrelayError, Unavailable
 from radrelay.settings import Settings
 from radrelay.storage.durable_files import make_private_directory, write_durably
 from radrelay.storage.master_key import (
@@ -37,6 +37,7 @@ from radrelay.storage.master_key import (
     master_key_source,
     read_master_key,
 )
+from radrelay.storage.shared_keyring import SharedKeyring
 
 __all__ = ["KeyMissing", "KeyUnfit", "Keyring", "UnwrapFailed"]
 
@@ -78,9 +79,10 @@ class _Keys:
 class Keyring:
     """The open keyring. Thread-safe; notices a rotation done by another process when it meets a newer version."""
 
-    def __init__(self, path: Path, source: MasterKeySource) -> None:
+    def __init__(self, path: Path, source: MasterKeySource, shared: SharedKeyring | None = None) -> None:
         self._path = path
         self._source = source
+        self._shared = shared
         self._lock = threading.Lock()
         self._keys = self._load()
 
@@ -89,7 +91,8 @@ class Keyring:
         """Open the keyring of `settings`.
 
         With `create`, a new installation gets a master key and a keyring. Neither is ever made anew while the
-        other, or a database, is there: that would make everything stored unreadable.
+        other, or a database, is there: that would make everything stored unreadable. On PostgreSQL all nodes have
+        one keyring: a node that has none yet takes the installation's, and needs its master key for that.
 
         Raises
         ------
@@ -98,7 +101,13 @@ class Keyring:
         """
         path = settings.keys_dir / "keyring.json"
         source = master_key_source(settings)
-        if not path.exists():
+        shared = SharedKeyring.of(settings)
+        if shared is not None:
+            make_private_directory(settings.keys_dir.absolute())
+            with _locked(path):
+                _take_shared(path, source, shared)
+        made = not path.exists()
+        if made:
             if not create:
                 raise KeyMissing(f"there is no keyring in {path}; start `radrelay serve` once, or restore a backup")
             _refuse_orphaned_data(settings, path)
@@ -107,7 +116,10 @@ class Keyring:
                 if not path.exists():
                     master = make_master_key(source.path) if source.writable else read_master_key(source.path)
                     write_durably(path, msgspec.json.encode(_new_file(master)))
-        return cls(path, source)
+        if shared is not None and create:
+            with _locked(path):
+                _share(path, source, shared, made=made)
+        return cls(path, source, shared)
 
     @property
     def metadata_key(self) -> bytes:
@@ -144,7 +156,9 @@ class Keyring:
         version = int.from_bytes(wrapped[:4], "big")
         image = self._keys.image.get(version)
         if image is None:
-            with self._lock:
+            with self._lock, _locked(self._path):
+                if self._shared is not None:
+                    _take_shared(self._path, self._source, self._shared)
                 self._keys = self._load()
             image = self._keys.image.get(version)
         if image is None:
@@ -203,40 +217,94 @@ class Keyring:
     @contextmanager
     def _changing(self) -> Iterator[_Keys]:
         with self._lock, _locked(self._path):
+            if self._shared is not None:
+                _take_shared(self._path, self._source, self._shared)
             self._keys = self._load()
             yield self._keys
 
     def _store(self, keys: _Keys, master: bytes) -> None:
-        write_durably(self._path, msgspec.json.encode(_to_file(keys, master)))
+        content = msgspec.json.encode(_to_file(keys, master))
+        if self._shared is not None and not self._shared.replace(self._path.read_bytes(), content):
+            raise Conflict("another node has changed the keyring meanwhile; try again")
+        write_durably(self._path, content)
         self._keys = keys
 
     def _load(self) -> _Keys:
         try:
-            stored = msgspec.json.decode(self._path.read_bytes(), type=_KeyringFile)
+            content = self._path.read_bytes()
         except FileNotFoundError as error:
             raise KeyMissing(f"the keyring {self._path} is gone; put it back from a backup") from error
-        except msgspec.DecodeError as error:
-            raise KeyUnfit(f"the keyring {self._path} is damaged: {error}") from error
-        if stored.format != FORMAT:
-            raise KeyUnfit(f"the keyring {self._path} has format {stored.format}; this version reads {FORMAT}")
-        return _from_file(stored, self._master_for(stored.master))
+        stored = _decoded(content, str(self._path))
+        return _from_file(stored, _master_for(stored.master, self._source, str(self._path)))
 
-    def _master_for(self, wanted: str) -> bytes:
-        """Return the master key, finishing a change of it that a crash interrupted."""
-        fresh = self._source.path.with_name(f"{self._source.path.name}.next")
-        if fresh.exists():
-            master = read_master_key(fresh)
-            if fingerprint(master) == wanted:
-                write_durably(self._source.path, f"{master.hex()}\n".encode())
-                fresh.unlink(missing_ok=True)
-                return master
-        master = read_master_key(self._source.path)
-        if fingerprint(master) != wanted:
-            raise KeyUnfit(
-                f"the master key in {self._source.path} ({fingerprint(master)}) is not the one that {self._path} is "
-                f"wrapped under ({wanted}); put that one back"
-            )
-        return master
+
+def _take_shared(path: Path, source: MasterKeySource, shared: SharedKeyring) -> None:
+    """Bring the file to what the nodes share; the caller holds its lock. Without the database the file stands.
+
+    Raises `KeyUnfit` when this node's master key or keyring is another installation's.
+    """
+    own = path.read_bytes() if path.exists() else None
+    try:
+        content = shared.fetch()
+    except Unavailable:
+        if own is None:
+            raise
+        return
+    if content is None or content == own:
+        return
+    place = "the installation in database.url"
+    stored = _decoded(content, place)
+    theirs = _from_file(stored, _master_for(stored.master, source, place))
+    if own is not None:
+        before = _decoded(own, str(path))
+        if before.master == stored.master:
+            ours = _from_file(before, read_master_key(source.path))
+            if ours.metadata != theirs.metadata:
+                raise KeyUnfit(f"the keyring {path} belongs to another installation than the database of database.url")
+            if max(ours.image) > max(theirs.image):
+                return  # the database was put back from an older copy; `_share` gives it the newer keys again
+        write_durably(path.with_name(f"{path.name}.replaced"), own)
+    write_durably(path, content)
+
+
+def _share(path: Path, source: MasterKeySource, shared: SharedKeyring, *, made: bool) -> None:
+    """Give the nodes this one's keyring where they have none, or an older one; the caller holds the file's lock."""
+    try:
+        there, own = shared.fetch(), path.read_bytes()
+        if there != own and not shared.replace(there, own):  # another node's first start was quicker
+            if made:
+                path.unlink()
+            _take_shared(path, source, shared)
+    except Unavailable:
+        return
+
+
+def _decoded(content: bytes, place: str) -> _KeyringFile:
+    try:
+        stored = msgspec.json.decode(content, type=_KeyringFile)
+    except msgspec.DecodeError as error:
+        raise KeyUnfit(f"the keyring {place} is damaged: {error}") from error
+    if stored.format != FORMAT:
+        raise KeyUnfit(f"the keyring {place} has format {stored.format}; this version reads {FORMAT}")
+    return stored
+
+
+def _master_for(wanted: str, source: MasterKeySource, place: str) -> bytes:
+    """Return the master key, finishing a change of it that a crash interrupted."""
+    fresh = source.path.with_name(f"{source.path.name}.next")
+    if fresh.exists():
+        master = read_master_key(fresh)
+        if fingerprint(master) == wanted:
+            write_durably(source.path, f"{master.hex()}\n".encode())
+            fresh.unlink(missing_ok=True)
+            return master
+    master = read_master_key(source.path)
+    if fingerprint(master) != wanted:
+        raise KeyUnfit(
+            f"the master key in {source.path} ({fingerprint(master)}) is not the one that {place} is "
+            f"wrapped under ({wanted}); put that one back"
+        )
+    return master
 
 
 def _refuse_orphaned_data(settings: Settings, keyring: Path) -> None:

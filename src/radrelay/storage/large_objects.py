@@ -7,7 +7,6 @@ the body of a small record in the owner's segments: erasing that record makes th
 
 from __future__ import annotations
 
-import os
 import secrets
 import struct
 from collections.abc import Callable, Iterator
@@ -21,7 +20,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from radrelay.storage.file_layer import FileLayer
 from radrelay.storage.free_space import FreeSpace
 from radrelay.storage.keys import TAG_BYTES
-from radrelay.storage.landing_format import PAGE, RecordDamaged, RecordGone, Ticket
+from radrelay.storage.landing_format import PAGE, RecordDamaged, Ticket
+from radrelay.storage.open_segment import LandingFile
 
 CHUNK = 1 << 20
 SYNC_EVERY_CHUNKS = 32
@@ -151,36 +151,21 @@ class LargeWriter:
             self._files.fdatasync(handle)
 
 
-def read_large(directory: Path, record_id: UUID, reference: LargeReference, start: int, end: int) -> Iterator[bytes]:
-    """Yield plain bytes [start, end) of a large object, chunk by chunk.
-
-    Raises
-    ------
-    RecordGone
-        Its file was removed.
-    RecordDamaged
-        A chunk does not authenticate.
-    """
+def read_large(file: LandingFile, record_id: UUID, reference: LargeReference, start: int, end: int) -> Iterator[bytes]:
+    """Yield plain bytes [start, end) of a large object, chunk by chunk; raises `RecordDamaged`."""
     if start >= end:
         return
-    try:
-        handle = os.open(large_path(directory, record_id), os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError as error:
-        raise RecordGone from error
     cipher = AESGCM(reference.key)
     last = max(0, -(-reference.length // CHUNK) - 1)
-    try:
-        for index in range(start // CHUNK, (end - 1) // CHUNK + 1):
-            length = min(CHUNK, reference.length - index * CHUNK)
-            sealed = os.pread(handle, length + TAG_BYTES, _chunk_offset(index))
-            try:
-                plain = cipher.decrypt(_nonce.pack(index == last, index), sealed, record_id.bytes)
-            except InvalidTag as error:
-                raise RecordDamaged(f"chunk {index} of a large landed object does not authenticate") from error
-            base = index * CHUNK
-            yield plain[max(0, start - base) : end - base]
-    finally:
-        os.close(handle)
+    for index in range(start // CHUNK, (end - 1) // CHUNK + 1):
+        length = min(CHUNK, reference.length - index * CHUNK)
+        sealed = file.pread(length + TAG_BYTES, _chunk_offset(index))
+        try:
+            plain = cipher.decrypt(_nonce.pack(index == last, index), sealed, record_id.bytes)
+        except InvalidTag as error:
+            raise RecordDamaged(f"chunk {index} of a large landed object does not authenticate") from error
+        base = index * CHUNK
+        yield plain[max(0, start - base) : end - base]
 
 
 def _chunk_offset(index: int) -> int:

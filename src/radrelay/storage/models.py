@@ -112,3 +112,20 @@ class NodeState(Base):
 
     name: Mapped[str] = mapped_column(String(64), primary_key=True)
     value: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class NodeLease(Base):
+    """A data directory that serves this installation, and the machine that has it; times are the database's own.
+
+    `epoch` grows whenever another machine takes the directory over: what carries an older one is refused.
+    """
+
+    __tablename__ = "node_lease"
+
+    node: Mapped[str] = mapped_column(String(32), primary_key=True)
+    epoch: Mapped[int] = mapped_column(BigInteger)
+    holder: Mapped[str] = mapped_column(String(64))  # of the machine and the folder; see `node.holder_of`
+    name: Mapped[str] = mapped_column(String(255))  # shown to people
+    address: Mapped[str] = mapped_column(String(255), default="")  # host:port of its internal endpoint, if it has one
+    taken_at: Mapped[datetime] = mapped_column(Instant)
+    beat_at: Mapped[datetime] = mapped_column(Instant)

@@ -1,9 +1,10 @@
-"""A segment file that a reader holds open, with the cipher of its epoch."""
+"""A segment that a reader holds open, with the cipher of its epoch: a file of this machine, or of another node."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Protocol
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -17,18 +18,24 @@ from radrelay.storage.landing_format import (
 )
 
 
-class OpenSegment:
-    """A segment file open for reading; closed when the last thread that uses it lets go."""
+class LandingFile(Protocol):
+    """Bytes of a file in a landing directory, wherever that is. Thread-safe."""
 
-    def __init__(self, path: Path, keyring: Keyring) -> None:
-        self._handle = -1
-        try:
-            self._handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError as error:
-            raise SegmentGone from error
-        self.size = os.fstat(self._handle).st_size
-        self._keyring = keyring
-        self._ciphers: dict[int, AESGCM] = {}
+    def pread(self, length: int, offset: int) -> bytes:
+        """Return up to `length` bytes at `offset`."""
+        ...
+
+    def ahead(self, offset: int) -> LandingFile:
+        """Return the same file, made ready for several small reads from `offset` on."""
+        ...
+
+
+class DiskFile:
+    """A file of this machine; closed when the last thread that uses it lets go."""
+
+    def __init__(self, path: Path) -> None:
+        self._handle = -1  # for __del__, if the file is not there
+        self._handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
     def __del__(self) -> None:
         if self._handle >= 0:
@@ -37,6 +44,32 @@ class OpenSegment:
     def pread(self, length: int, offset: int) -> bytes:
         """Return up to `length` bytes at `offset`."""
         return os.pread(self._handle, length, offset)
+
+    def ahead(self, offset: int) -> LandingFile:
+        """Return the file itself: the kernel reads ahead."""
+        del offset
+        return self
+
+
+class OpenSegment:
+    """A segment open for reading."""
+
+    def __init__(self, file: LandingFile, keyring: Keyring) -> None:
+        self.file = file
+        self._keyring = keyring
+        self._ciphers: dict[int, AESGCM] = {}
+        self._size: int | None = None
+
+    @property
+    def size(self) -> int:
+        """The segment's size in bytes, by its header."""
+        if self._size is None:
+            self._size = self.header().size
+        return self._size
+
+    def pread(self, length: int, offset: int) -> bytes:
+        """Return up to `length` bytes at `offset`."""
+        return self.file.pread(length, offset)
 
     def header(self) -> SegmentHeader:
         """Read the header anew: it is sealed, or freed, by others."""

@@ -7,9 +7,7 @@ erased, or a segment that was freed and recycled, is recognised by record id and
 from __future__ import annotations
 
 import os
-import threading
-from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,28 +25,26 @@ from radrelay.storage.landing_format import (
     LARGE,
     PAGE,
     RecordDamaged,
-    RecordGone,
     RecordHeader,
     RecordLocation,
     SegmentGone,
-    SegmentHeader,
     open_part,
     parse_record_header,
     parse_segment_page,
     segment_name,
     segment_path_number,
 )
-from radrelay.storage.large_objects import LargeReference, large_path, read_large
+from radrelay.storage.large_objects import LargeReference, large_path
+from radrelay.storage.node import local_name, node_of, owner_name
 from radrelay.storage.open_segment import OpenSegment, first_page
+from radrelay.storage.record_reader import DiskFiles, LandingFiles, RecordReader
 from radrelay.storage.segment_owner import LandingInUse, OwnerLock, erasing
 from radrelay.storage.segment_recovery import large_records, recover_directory
 from radrelay.storage.watermark import read_watermark
 
 FREE_STOCK = 8
-OPEN_SEGMENTS = 32
 GUESS_BYTES = 8192  # header, envelope and head of most objects in one read
 SCAN_BYTES = 32 << 20  # heads in one scan's answer, at most about this much
-STREAM_BYTES = 1 << 20
 log = structlog.get_logger(__name__)
 
 
@@ -82,26 +78,43 @@ class ScanResult:
 
 
 class SegmentReader:
-    """Reads every owner's landing under `landing_dir`. Thread-safe."""
+    """Reads the landing of `node` under `landing_dir`, and records of other nodes through `elsewhere`. Thread-safe.
 
-    def __init__(self, landing_dir: Path, keyring: Keyring, files: FileLayer | None = None) -> None:
+    Owners are scanned, recovered, erased and freed on their own node only.
+    """
+
+    def __init__(
+        self,
+        landing_dir: Path,
+        keyring: Keyring,
+        files: FileLayer | None = None,
+        *,
+        node: str = "",
+        elsewhere: LandingFiles | None = None,
+    ) -> None:
         self._landing = landing_dir
         self._keyring = keyring
         self._files = files or PosixFiles()
-        self._lock = threading.Lock()
-        self._open: OrderedDict[tuple[str, int], OpenSegment] = OrderedDict()
+        self.node = node
+        self._elsewhere = elsewhere
+        self._disk = DiskFiles(landing_dir)
+        self._records = RecordReader(keyring, self._files_of)
         self._sealed: dict[tuple[str, int], SegmentInfo] = {}
 
     def owners(self) -> list[str]:
-        """Return the names of all owners that have landed anything."""
+        """Return the names of all owners that have landed anything here."""
         if not self._landing.is_dir():
             return []
-        return sorted(entry.name for entry in os.scandir(self._landing) if entry.is_dir())
+        return sorted(owner_name(self.node, entry.name) for entry in os.scandir(self._landing) if entry.is_dir())
+
+    def is_here(self, owner: str) -> bool:
+        """Say whether an owner's segments are on this node."""
+        return not self.node or node_of(owner) == self.node
 
     def segments(self, owner: str) -> list[SegmentInfo]:
         """Return an owner's segments in the order they were written."""
         try:
-            names = os.listdir(self._landing / owner)
+            names = os.listdir(self._directory(owner))
         except FileNotFoundError:
             return []
         found: list[SegmentInfo] = []
@@ -109,7 +122,7 @@ class SegmentReader:
             info = self._sealed.get((owner, number))
             if info is None:
                 try:
-                    _, header = self._current(owner, number)
+                    _, header = self._records.current(owner, number)
                 except SegmentGone:
                     continue
                 info = SegmentInfo(number, header.epoch, header.sealed_end is not None)
@@ -126,13 +139,13 @@ class SegmentReader:
         SegmentGone
             The segment was freed, or is of another epoch than `epoch`.
         """
-        opened, header = self._current(owner, segment)
+        opened, header = self._records.current(owner, segment)
         if epoch is not None and header.epoch != epoch:
             self._forget(owner, segment)
             raise SegmentGone
         end = header.sealed_end
         if end is None:
-            mark = read_watermark(self._landing / owner)
+            mark = read_watermark(self._directory(owner))
             current = mark is not None and (mark.segment, mark.epoch) == (segment, header.epoch)
             end = mark.offset if mark is not None and current else PAGE
         position = max(position, PAGE)
@@ -158,22 +171,22 @@ class SegmentReader:
         return ScanResult(records, position, header.sealed_end is not None and position >= end, header.epoch, damaged)
 
     def read(self, location: RecordLocation, start: int = 0, length: int | None = None) -> bytes:
-        """Return plain bytes of a record's payload, verified.
-
-        Raises
-        ------
-        RecordGone, SegmentGone
-            It was erased, or its segment freed.
-        RecordDamaged
-            Its bytes do not authenticate.
-        """
-        return b"".join(self._pieces(location, start, length))
+        """Return plain bytes of a record's payload, verified; see `RecordReader.read` for what it raises."""
+        return self._records.read(location, start, length)
 
     def stream(self, location: RecordLocation) -> Iterator[bytes]:
         """Yield a record's payload in pieces of at most 1 MiB; raises as `read` does."""
-        for piece in self._pieces(location, 0, None):
-            for at in range(0, len(piece), STREAM_BYTES):
-                yield piece[at : at + STREAM_BYTES]
+        return self._records.stream(location)
+
+    def record(self, location: RecordLocation) -> ScannedRecord:
+        """Return a record's envelope and head; raises as `read` does."""
+        envelope, head = self._records.front(location)
+        return ScannedRecord(location, envelope, head)
+
+    def require(self, owners: Iterable[str]) -> None:
+        """Raise `NodeAway` if records of `owners` are known to be out of reach just now."""
+        if self._elsewhere is not None:
+            self._elsewhere.require({owner for owner in owners if not self.is_here(owner)})
 
     def erase(self, location: RecordLocation) -> None:
         """Make a record unreadable at once, durable on return; nothing happens if it is gone already."""
@@ -183,9 +196,11 @@ class SegmentReader:
         """Make records unreadable at once, with one sync for each segment."""
         by_segment: dict[tuple[str, int], list[RecordLocation]] = {}
         for location in locations:
+            if not self.is_here(location.owner):
+                raise ValueError(f"{location.owner} is another node's; each node erases its own")
             by_segment.setdefault((location.owner, location.segment), []).append(location)
         for (owner, number), group in by_segment.items():
-            directory = self._landing / owner
+            directory = self._directory(owner)
             if not directory.is_dir():
                 continue
             with erasing(directory):
@@ -197,7 +212,7 @@ class SegmentReader:
         Its key is destroyed first, durably; then its bytes are overwritten and the file is kept for reuse, or
         removed where enough are.
         """
-        directory = self._landing / owner
+        directory = self._directory(owner)
         path = directory / segment_name(segment)
         if not path.exists():
             return True
@@ -232,7 +247,7 @@ class SegmentReader:
 
     def recover(self, owner: str) -> bool:
         """Take over what a dead owner left, so that all of it can be scanned; false while the owner lives."""
-        directory = self._landing / owner
+        directory = self._directory(owner)
         try:
             lock = OwnerLock.take(directory, patience_s=0)
         except (LandingInUse, FileNotFoundError):
@@ -245,7 +260,7 @@ class SegmentReader:
 
     def remove_owner(self, owner: str) -> bool:
         """Remove the directory of a dead owner once it has no segments left; return whether it is gone."""
-        directory = self._landing / owner
+        directory = self._directory(owner)
         try:
             lock = OwnerLock.take(directory, patience_s=0)
         except FileNotFoundError:
@@ -266,7 +281,7 @@ class SegmentReader:
         """Return the versions of the image key that segments here are wrapped under."""
         versions: set[int] = set()
         for owner in self.owners():
-            for path in (self._landing / owner).glob("seg-*.seg"):
+            for path in (self._directory(owner)).glob("seg-*.seg"):
                 header = parse_segment_page(first_page(path))
                 if header is not None:
                     versions.add(int.from_bytes(header.wrapped_key[:4], "big"))
@@ -287,46 +302,6 @@ class SegmentReader:
             length = LargeReference.unpack(open_part(cipher, BODY_NONCE, body, record.record_id)).length
         location = RecordLocation(record.record_id, owner, record.segment, record.epoch, offset, length)
         return ScannedRecord(location, envelope, head)
-
-    def _pieces(self, location: RecordLocation, start: int, length: int | None) -> Iterator[bytes]:
-        end = location.length if length is None else min(location.length, start + length)
-        opened, record = self._record(location)
-        cipher = record.cipher(opened.cipher(record.epoch))
-        try:
-            if record.kind == LARGE:
-                body = opened.pread(record.body_length + TAG_BYTES, location.offset + record.body_at)
-                reference = LargeReference.unpack(open_part(cipher, BODY_NONCE, body, record.record_id))
-                yield from read_large(self._landing / location.owner, record.record_id, reference, start, end)
-                return
-            at = 0
-            for nonce, part_at, part_length in (
-                (HEAD_NONCE, record.head_at, record.head_length),
-                (BODY_NONCE, record.body_at, record.body_length),
-            ):
-                if start < at + part_length and end > at:
-                    sealed = opened.pread(part_length + TAG_BYTES, location.offset + part_at)
-                    plain = open_part(cipher, nonce, sealed, record.record_id)
-                    yield plain if start <= at and end >= at + part_length else plain[max(0, start - at) : end - at]
-                at += part_length
-        except RecordDamaged:
-            _, again = self._record(location)  # erased or freed while it was read?
-            if again.erased:
-                raise RecordGone from None
-            raise
-
-    def _record(self, location: RecordLocation) -> tuple[OpenSegment, RecordHeader]:
-        opened = self._segment(location.owner, location.segment)
-        data = opened.pread(HEADER_BYTES, location.offset)
-        record = parse_record_header(data, location.epoch, location.segment, opened.size - location.offset)
-        if record is None:
-            self._forget(location.owner, location.segment)
-            _, header = self._current(location.owner, location.segment)
-            if header.epoch != location.epoch:
-                raise SegmentGone
-            raise RecordDamaged("a landed record's header is damaged")
-        if record.record_id != location.record_id:
-            raise RecordGone
-        return opened, record
 
     def _erase_in(self, directory: Path, number: int, group: list[RecordLocation]) -> None:
         try:
@@ -350,29 +325,12 @@ class SegmentReader:
         finally:
             self._files.close(handle)
 
-    def _segment(self, owner: str, number: int) -> OpenSegment:
-        with self._lock:
-            kept = self._open.get((owner, number))
-            if kept is not None:
-                self._open.move_to_end((owner, number))
-                return kept
-        opened = OpenSegment(self._landing / owner / segment_name(number), self._keyring)
-        with self._lock:
-            self._open[owner, number] = opened
-            while len(self._open) > OPEN_SEGMENTS:
-                self._open.popitem(last=False)
-        return opened
+    def _files_of(self, owner: str) -> LandingFiles:
+        return self._disk if self.is_here(owner) or self._elsewhere is None else self._elsewhere
 
-    def _current(self, owner: str, number: int) -> tuple[OpenSegment, SegmentHeader]:
-        """Return a segment with its header as it is now; raises `SegmentGone`."""
-        opened = self._segment(owner, number)
-        try:
-            return opened, opened.header()
-        except SegmentGone:
-            self._forget(owner, number)
-            raise
+    def _directory(self, owner: str) -> Path:
+        return self._landing / local_name(owner)
 
     def _forget(self, owner: str, number: int) -> None:
-        with self._lock:
-            self._open.pop((owner, number), None)
-            self._sealed.pop((owner, number), None)
+        self._records.forget(owner, number)
+        self._sealed.pop((owner, number), None)

@@ -41,6 +41,7 @@ from radrelay.storage.landing_format import (
     seal_block,
 )
 from radrelay.storage.large_objects import LargeReference, LargeWriter
+from radrelay.storage.node import local_name
 from radrelay.storage.scratch import ScratchPool
 from radrelay.storage.segment_owner import OwnerLock
 from radrelay.storage.segment_reader import ScannedRecord, ScanResult, SegmentInfo, SegmentReader
@@ -127,7 +128,7 @@ class SegmentLog:
         LandingInUse
             Another process has this owner's landing open.
         """
-        own = directory / owner
+        own = directory / local_name(owner)
         make_private_directory(own.absolute())
         lock = OwnerLock.take(own)
         try:

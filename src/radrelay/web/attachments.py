@@ -55,7 +55,9 @@ class StoredAttachments:
 
     def stream(self, organisation_id: uuid.UUID, attachment_id: uuid.UUID) -> Iterator[bytes]:
         """Return the bytes as sent, in pieces; raises `AttachmentNotFound`."""
-        return self._segments.stream(self._find(organisation_id, attachment_id).location)
+        location = self._find(organisation_id, attachment_id).location
+        self._segments.require([location.owner])
+        return self._segments.stream(location)
 
     def _find(self, organisation_id: uuid.UUID, attachment_id: uuid.UUID) -> _Found:
         with self._database.read() as session:

@@ -62,6 +62,7 @@ def zip_response(
     extras: Sequence[ExtraFile] = (),
 ) -> StreamingResponse:
     """Return a streamed ZIP of `refs` with DICOMDIR, a whole study or one series."""
+    services.reader.require(refs)
     subject = ("study", study.id) if series_id is None else ("series", series_id)
     note_download(request, services, principal, study, subject, len(refs))
     pieces = stream_zip(services.reader, refs, services.workers, services.clock.now(), extras=extras)

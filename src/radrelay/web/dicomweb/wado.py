@@ -130,6 +130,7 @@ def _objects(request: Request, services: WebServices, principal: Principal, targ
     reached = reach(services, principal, Right.DOWNLOAD, target)
     if as_zip:
         return zip_response(request, services, principal, reached.study, reached.refs)
+    services.reader.require(reached.refs)
     chosen = choose_all(ranges, reached.refs)
     single = _wants_single(ranges)
     if single and len(chosen) > 1:

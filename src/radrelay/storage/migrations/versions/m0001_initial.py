@@ -344,6 +344,17 @@ def tables() -> None:
     )
     op.create_index("ux_login_attempt_key", "login_attempt", ["key"], unique=True)
     op.create_table(
+        "node_lease",
+        sa.Column("node", sa.String(length=32), nullable=False),
+        sa.Column("epoch", sa.BigInteger(), nullable=False),
+        sa.Column("holder", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("address", sa.String(length=255), nullable=False),
+        sa.Column("taken_at", Instant(), nullable=False),
+        sa.Column("beat_at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("node", name=op.f("pk_node_lease")),
+    )
+    op.create_table(
         "node_state",
         sa.Column("name", sa.String(length=64), nullable=False),
         sa.Column("value", sa.LargeBinary(), nullable=False),

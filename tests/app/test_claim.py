@@ -11,9 +11,9 @@ import pytest
 from radrelay.app.core import Core, open_core
 from radrelay.app.prepare import AnotherNode, claim
 from radrelay.app.role import Beat
-from radrelay.settings import Settings
 from radrelay.storage.models import NodeState
 from radrelay.storage.node import node_id
+from tests.backends import settings_for
 
 
 def beside(core: Core, folder: Path) -> Core:
@@ -30,7 +30,7 @@ def beat(core: Core) -> None:
 
 
 def test_a_second_data_directory_is_refused_while_the_first_serves(tmp_path: Path) -> None:
-    first = open_core(Settings(data_dir=tmp_path / "first"))
+    first = open_core(settings_for(tmp_path / "first"))
     second = beside(first, tmp_path / "second")
     claim(first)
     beat(first)
@@ -41,7 +41,7 @@ def test_a_second_data_directory_is_refused_while_the_first_serves(tmp_path: Pat
 
 
 def test_a_data_directory_whose_roles_are_gone_is_followed_by_another(tmp_path: Path) -> None:
-    first = open_core(Settings(data_dir=tmp_path / "first"))
+    first = open_core(settings_for(tmp_path / "first"))
     second = beside(first, tmp_path / "second")
     claim(first)
     claim(second)

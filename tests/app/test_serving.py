@@ -16,7 +16,7 @@ from radrelay.app.role import PARENT, run_role
 from radrelay.app.work import _kept_up
 from radrelay.errors import Misconfigured
 from radrelay.settings import Settings, load_settings
-from radrelay.storage.database import Database
+from tests.backends import open_database
 
 
 def test_roles_read_the_file_that_named_the_data_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,9 +87,7 @@ def test_a_thread_that_breaks_off_is_begun_again(monkeypatch: pytest.MonkeyPatch
 def test_errors_of_the_database_name_no_patient(tmp_path: Path) -> None:
     import sqlalchemy as sa  # noqa: PLC0415
 
-    from radrelay.settings import DatabaseSettings  # noqa: PLC0415
-
-    database = Database.open(DatabaseSettings(), tmp_path, b"k" * 32)
+    database = open_database(tmp_path)
     with pytest.raises(sa.exc.SQLAlchemyError) as raised, database.read() as session:
         session.execute(sa.text("SELECT :name"), {"name": object(), "other": "Müller"})
     assert "Müller" not in str(raised.value)

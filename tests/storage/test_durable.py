@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.backends import environment_for
+
 SCRIPT = textwrap.dedent(
     """
     import os, sys, time, uuid
@@ -22,7 +24,7 @@ SCRIPT = textwrap.dedent(
     from radrelay.storage.outbox import emit, open_events
 
     folder, scene = Path(sys.argv[1]), sys.argv[2]
-    settings = Settings(data_dir=folder)
+    settings = Settings(data_dir=folder)  # the rest stands in the environment
     database = Database.open(settings.database, folder, b"k" * 32)
     Base.metadata.create_all(database.engine)
     done = folder / "done"
@@ -77,7 +79,7 @@ def run(folder: Path, scene: str, *words: str, wanted: int) -> int:
     """Run a process that works on events; returns its exit code."""
     return subprocess.run(
         [sys.executable, "-c", SCRIPT, str(folder), scene, *words],
-        env={"WANTED": str(wanted), "PATH": "/usr/bin"},
+        env={"WANTED": str(wanted), "PATH": "/usr/bin", **environment_for(folder)},
         timeout=120,
         check=False,
         capture_output=True,

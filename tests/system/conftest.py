@@ -8,11 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.postgres import postgres_url
 from tests.system.installation import Installation, running
 from tests.system.peers import Storescp, storescp
-
-__all__ = ["postgres_url"]
 
 HERE = Path(__file__).parent
 

@@ -18,6 +18,7 @@ from radrelay.storage.keystore import KeyDestroyed
 from radrelay.storage.models import LandingRecord, Pack
 from radrelay.storage.packs import PackRef
 from radrelay.storage.segments import RecordLocation
+from tests.alive import copy_alive
 from tests.system.house import House, open_house
 from tests.system.installation import keys, tool
 from tests.system.peers import Storescp
@@ -115,7 +116,7 @@ def test_expired_study_is_unreadable_by_every_face_and_its_bytes_are_gone(
     records, packs = stored(house)
     assert (len(records), len(packs)) == ((0, 1) if packed else (2, 0))
     kept = tmp_path / "kept"
-    shutil.copytree(house.settings.data_dir, kept)
+    copy_alive(house.settings.data_dir, kept)
     paths = addresses(house, samples[0])
     assert set(statuses(house, paths).values()) == {200}
     assert found_by_devices(house, samples[0], tmp_path / "before", receiver) == (1, 2, 2)

@@ -8,6 +8,7 @@ directory that is opened again finds what it had.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -84,14 +85,28 @@ class Backends:
             "storage": object_store.storage_section(self.s3_endpoint(), place.bucket),
         }
 
-    def lose(self, data_dir: Path) -> None:
-        """Lose what the servers hold of a data directory; what is opened there next is new, at the same address."""
+    def pack_names(self, data_dir: Path) -> list[str]:
+        """Return the packs that an installation has written, as they are called where they lie."""
         place = self._places.get(data_dir)
         if place is None:
-            return
-        postgres.drop_database(place.database_url)
-        postgres.new_database(self.postgres_url(), self.template(), place.database_url.rsplit("/", 1)[1])
-        object_store.empty_bucket(self.s3_endpoint(), place.bucket)
+            return [str(path) for path in (data_dir / "packs").rglob("*") if path.is_file()]
+        return object_store.object_names(self.s3_endpoint(), place.bucket)
+
+    def lose_packs(self, data_dir: Path) -> None:
+        """Lose all packs."""
+        place = self._places.get(data_dir)
+        if place is not None:
+            object_store.empty_bucket(self.s3_endpoint(), place.bucket)
+        shutil.rmtree(data_dir / "packs", ignore_errors=True)
+
+    def lose(self, data_dir: Path) -> None:
+        """Lose a data directory and what the servers hold of it; its settings find everything new and empty."""
+        place = self._places.get(data_dir)
+        if place is not None:
+            postgres.drop_database(place.database_url)
+            postgres.new_database(self.postgres_url(), self.template(), place.database_url.rsplit("/", 1)[1])
+        self.lose_packs(data_dir)
+        shutil.rmtree(data_dir)
 
     def forget(self, folder: Path) -> None:
         """Drop what the data directories in `folder` had."""

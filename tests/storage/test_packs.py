@@ -235,7 +235,7 @@ def test_folder_that_cannot_be_made_is_unavailable(tmp_path: Path) -> None:
     ("storage", "message"),
     [
         ({"url": "ftp://host/x"}, "file:///folder or s3://bucket/prefix"),
-        ({"url": "s3://b", "s3_endpoint": "http://127.0.0.1:1"}, "not encrypted"),
+        ({"url": "s3://b", "s3_endpoint": "http://127.0.0.1:1", "s3_allow_http": False}, "not encrypted"),
         ({"url": "s3://b", "s3_endpoint": "http://store.example", "s3_allow_http": True}, "on this machine"),
     ],
 )

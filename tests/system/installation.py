@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import httpx2
 
-from tests.backends import environment_for
+from tests.backends import BACKENDS, environment_for
 from tests.postgres import free_port
 
 __all__ = ["free_port"]
@@ -97,6 +97,10 @@ class Installation:
         """Return what the processes printed."""
         path = self.folder / "output.txt"
         return path.read_text(errors="replace") if path.exists() else ""
+
+    def packs(self) -> list[str]:
+        """Return the names of the packs that are written."""
+        return BACKENDS.pack_names(self.data_dir)
 
     def environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("RADRELAY_")}

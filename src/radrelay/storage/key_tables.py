@@ -56,16 +56,24 @@ class LedgerEntry:
 
 
 class KeyTables:
-    """The tables in one database; `path` is its file, none on PostgreSQL."""
+    """The tables in one database; `path` is its file, none on PostgreSQL.
 
-    def __init__(self, engine: Engine, path: Path | None) -> None:
+    Tables that are made anew are filled from `source`, if there is one, in the same transaction.
+    """
+
+    def __init__(self, engine: Engine, path: Path | None, source: KeyTables | None = None) -> None:
         self.engine = engine
         self._path = path
         with self._write() as connection:
             if engine.dialect.name == "postgresql":
                 connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7239847)")  # two roles start at once
                 connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+                fresh = not sa.inspect(connection).has_table(study_key.name, schema=SCHEMA)
+            else:
+                fresh = not sa.inspect(connection).has_table(study_key.name)
             tables.create_all(connection)
+            if fresh and source is not None:
+                source.copy_into(connection)
 
     def _write(self) -> _Writing:
         return _Writing(self.engine)
@@ -74,6 +82,16 @@ class KeyTables:
         """Insert rows in one transaction."""
         with self._write() as connection:
             connection.execute(sa.insert(table), rows)
+
+    def copy_into(self, other: sa.Connection) -> None:
+        """Insert every key and, in its order, the ledger into the empty tables of `other`."""
+        for table in (study_key, ledger_entry):
+            # the ledger's numbers are given anew: PostgreSQL would go on counting from one
+            columns = [column for column in table.columns if column.name != "sequence"]
+            chosen = sa.select(*columns).order_by(next(iter(table.primary_key)))
+            with self.engine.connect() as connection:
+                for rows in connection.execute(chosen).mappings().partitions(LEDGER_BATCH):
+                    other.execute(sa.insert(table), [dict(row) for row in rows])
 
     def wrapped(self, key_id: UUID) -> bytes | None:
         """Return a wrapped key, none if it is not here."""

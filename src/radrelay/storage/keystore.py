@@ -58,7 +58,7 @@ class KeyStore:
 
     @classmethod
     def open(cls, settings: Settings, keyring: Keyring) -> KeyStore:
-        """Open the store, made at need; a lost file is taken back from the mirror.
+        """Open the store, made at need; a lost file or schema is taken back from the mirror.
 
         Raises
         ------
@@ -76,7 +76,7 @@ class KeyStore:
                     pool_pre_ping=True,
                     hide_parameters=True,
                 ).execution_options(schema_translate_map={None: SCHEMA})
-                primary = KeyTables(engine, None)
+                primary = _open_in_postgresql(engine, mirror_path, key)
             else:
                 path = settings.keys_dir / FILE_NAME
                 make_private_directory(path.parent.absolute())
@@ -216,17 +216,21 @@ def _open_mirror(path: Path, key: bytes, primary: KeyTables) -> KeyTables:
     """Open the mirror; a new one is filled from the store as it is."""
     try:
         make_private_directory(path.parent.absolute())
-        fresh = not path.exists()
-        mirror = KeyTables(key_engine(path, key), path)
+        mirror = KeyTables(key_engine(path, key), path, primary)
     except OSError as error:
         raise Unavailable(f"the mirror of the study keys, {path.parent}, cannot be written: {error}") from error
-    if fresh:
-        with primary.engine.connect() as connection:
-            for table in (study_key, ledger_entry):
-                rows = [dict(row) for row in connection.execute(sa.select(table)).mappings()]
-                if rows:
-                    mirror.insert(table, rows)
     return mirror
+
+
+def _open_in_postgresql(engine: sa.Engine, mirror_path: Path | None, key: bytes) -> KeyTables:
+    """Open the tables in PostgreSQL; in a database that has none they are filled from the mirror."""
+    if mirror_path is None or not mirror_path.exists():
+        return KeyTables(engine, None)
+    mirror = KeyTables(key_engine(mirror_path, key), mirror_path)
+    try:
+        return KeyTables(engine, None, mirror)
+    finally:
+        mirror.engine.dispose()
 
 
 def _copy_back(mirror: Path, path: Path) -> None:

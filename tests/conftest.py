@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.backends import places_end, postgres_url, s3_endpoint, servers_end
+
+__all__ = ["places_end", "postgres_url", "s3_endpoint", "servers_end"]
+
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:

@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
-import pytest
 
 VERSIONS = Path("/usr/lib/postgresql")
 START_S = 30.0
@@ -36,11 +35,11 @@ def server() -> Iterator[str]:
     folder = Path(tempfile.mkdtemp(prefix="radrelay-postgres-"))
     before = _drop_privileges(folder)
     data = folder / "data"
-    port = _free_port()
+    port = free_port()
     options = ["-D", str(data), "-U", "radrelay", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N"]
     subprocess.run([*before, str(bin_dir / "initdb"), *options], check=True, capture_output=True, cwd=folder)
     arguments = ["-D", str(data), "-p", str(port), "-k", str(folder), "-c", "listen_addresses=127.0.0.1"]
-    tuned = ["-c", "fsync=off", "-c", "max_connections=200", "-c", "shared_buffers=256MB"]
+    tuned = ["-c", "fsync=off", "-c", "max_connections=400", "-c", "shared_buffers=256MB"]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             [*before, str(bin_dir / "postgres"), *arguments, *tuned], stdout=log, stderr=subprocess.STDOUT, cwd=folder
@@ -55,9 +54,9 @@ def server() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def new_database(url: str, template: str = "template1") -> str:
+def new_database(url: str, template: str = "template1", name: str | None = None) -> str:
     """Create an empty database (or a copy of `template`) on the server of `url`; returns its URL."""
-    name = f"radrelay_{uuid.uuid4().hex[:12]}"
+    name = name or f"radrelay_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     return f"{url.rsplit('/', 1)[0]}/{name}"
@@ -68,15 +67,6 @@ def drop_database(url: str) -> None:
     base, name = url.rsplit("/", 1)
     with psycopg.connect(f"{base}/postgres", autocommit=True) as connection:
         connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-
-
-@pytest.fixture(scope="session")
-def postgres_url() -> Iterator[str]:
-    """Give the URL of a running server, or skip where PostgreSQL is not installed."""
-    if binaries() is None:
-        pytest.skip(f"no PostgreSQL server under {VERSIONS}: apt-get install postgresql")
-    with server() as url:
-        yield url
 
 
 def _drop_privileges(folder: Path) -> list[str]:
@@ -97,7 +87,8 @@ def _exists(name: str) -> bool:
     return True
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a loopback port that nothing listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -26,7 +26,7 @@ from radrelay.access import (
 from radrelay.access.models import Grant
 from radrelay.archive.models import Holding, Instance, InstanceHolding, Series, Study
 from radrelay.storage.columns import Base, Id, Instant
-from radrelay.storage.database import Database, sqlcipher_engine
+from tests.backends import open_database
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ORGANISATION = uuid.UUID(int=1)
@@ -42,7 +42,7 @@ def principal(name: str = "anna", kind: str = "account", role: str = "user") -> 
 @pytest.fixture
 def session(tmp_path: Path) -> Iterator[Session]:
     """The head has a CT and an MR series of two sources, the knee an MR series."""
-    database = Database(sqlcipher_engine(tmp_path / "access.sqlite", bytes(32)))
+    database = open_database(tmp_path)
     Base.metadata.create_all(database.engine)
     with database.write() as opened:
         tables = [(HEAD, HEAD_CT, CT_SOURCE), (HEAD, HEAD_MR, MR_SOURCE), (KNEE, KNEE_MR, MR_SOURCE)]

@@ -9,9 +9,7 @@ import pytest
 
 from radrelay.settings import Settings
 from tests.app.house import settings_in
-from tests.postgres import drop_database, new_database, postgres_url
-
-__all__ = ["postgres_url"]
+from tests.postgres import drop_database, new_database
 
 
 @pytest.fixture

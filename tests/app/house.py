@@ -22,15 +22,18 @@ from radrelay.clock import Clock
 from radrelay.intake.indexer import Indexer
 from radrelay.intake.landing import Landing
 from radrelay.intake.sources import SourceBook
-from radrelay.settings import KeySettings, Settings, StorageSettings
+from radrelay.settings import Settings
 from radrelay.storage.models import LandingRecord
+from tests.backends import settings_for
 
 
 def settings_in(folder: Path) -> Settings:
     """Return settings of an installation in `folder`, its key store mirrored beside it."""
-    storage = StorageSettings.model_validate({"segment_bytes": 1 << 20, "min_free_bytes": 0, "ballast_bytes": 0})
-    keys = KeySettings.model_validate({"mirror": folder / "mirror", "master_file": folder / "master-key"})
-    return Settings(data_dir=folder / "data", storage=storage, keys=keys)
+    return settings_for(
+        folder / "data",
+        storage={"segment_bytes": 1 << 20, "min_free_bytes": 0, "ballast_bytes": 0},
+        keys={"mirror": folder / "mirror", "master_file": folder / "master-key"},
+    )
 
 
 class House:

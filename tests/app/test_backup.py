@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ from radrelay.app import backup as backups
 from radrelay.app.backup import read_manifest, write_backup
 from radrelay.app.rows import dump_rows
 from tests.app.house import house, settings_in
+from tests.backends import BACKENDS
 from tests.intake.samples import ct_file
 
 ONE, TWO = "1.2.3.4.1", "1.2.3.4.2"
@@ -18,7 +18,7 @@ ONE, TWO = "1.2.3.4.1", "1.2.3.4.2"
 
 def lose(folder: Path) -> None:
     """Lose the machine: all but the master key and the mirror of the key store."""
-    shutil.rmtree(folder / "data")
+    BACKENDS.lose(folder / "data")
 
 
 def test_objects_that_were_not_packed_yet_are_readable_after_a_restore(tmp_path: Path) -> None:
@@ -96,9 +96,7 @@ def test_one_damaged_object_does_not_keep_the_others_from_a_backup(tmp_path: Pat
         there.land(ct_file(ONE))
         there.compact()
         there.land(ct_file(TWO))
-        for pack in (settings.data_dir / "packs").rglob("*"):
-            if pack.is_file():
-                pack.unlink()
+        BACKENDS.lose_packs(settings.data_dir)
         manifest = write_backup(there.core, tmp_path / "backup")
         assert len(manifest.lost) == 1
         assert len(manifest.records) == 1

@@ -17,9 +17,7 @@ from radrelay.storage import nodes
 from radrelay.storage.database import Database
 from radrelay.storage.node import holder_of, node_id
 from radrelay.storage.nodes import LEASE, AnotherNode, Lease, LeaseLost, NodeElsewhere
-from tests.postgres import drop_database, new_database, postgres_url
-
-__all__ = ["postgres_url"]
+from tests.postgres import drop_database, new_database
 
 
 @pytest.fixture

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pytest
+
 from radrelay.app.prepare import prepare
 from radrelay.archive import deletion
 from tests.app.house import house, settings_in
@@ -13,6 +15,7 @@ from tests.intake.samples import ct_file
 ROWS = ("radrelay.sqlite", "radrelay.sqlite-wal", "radrelay.sqlite-shm")
 
 
+@pytest.mark.embedded(reason="the database's file is copied")
 def test_deletion_after_a_copy_of_the_database_file_is_repeated_when_the_copy_comes_back(tmp_path: Path) -> None:
     settings = settings_in(tmp_path)
     with house(settings) as there:

@@ -19,7 +19,7 @@ from radrelay.app.role import run_role
 from radrelay.app.threads import kept_up
 from radrelay.errors import Misconfigured, RadrelayError
 from radrelay.settings import Settings, load_settings
-from radrelay.storage.database import Database
+from tests.backends import open_database
 
 
 def test_roles_work_by_the_settings_that_serve_was_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,9 +111,7 @@ def test_a_thread_that_breaks_off_is_begun_again(monkeypatch: pytest.MonkeyPatch
 def test_errors_of_the_database_name_no_patient(tmp_path: Path) -> None:
     import sqlalchemy as sa  # noqa: PLC0415
 
-    from radrelay.settings import DatabaseSettings  # noqa: PLC0415
-
-    database = Database.open(DatabaseSettings(), tmp_path, b"k" * 32)
+    database = open_database(tmp_path)
     with pytest.raises(sa.exc.SQLAlchemyError) as raised, database.read() as session:
         session.execute(sa.text("SELECT :name"), {"name": object(), "other": "Müller"})
     assert "Müller" not in str(raised.value)

@@ -12,9 +12,7 @@ from radrelay.settings import DatabaseSettings
 from radrelay.storage.database import Database
 from tests.archive.arriving import Door
 from tests.archive.databases import embedded, prepared_template
-from tests.postgres import drop_database, new_database, postgres_url
-
-__all__ = ["postgres_url"]
+from tests.postgres import drop_database, new_database
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +29,7 @@ def embedded_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "radrelay.sqlite"
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=[pytest.param("sqlite", marks=pytest.mark.embedded(reason="rows in SQLCipher")), "postgresql"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     """Give an empty archive's database, embedded and on PostgreSQL in turn."""
     if request.param == "sqlite":

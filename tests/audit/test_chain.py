@@ -16,7 +16,8 @@ from radrelay.audit.models import AuditEvent, AuditPatient, AuditRoot, AuditWrit
 from radrelay.clock import FixedClock
 from radrelay.errors import Misconfigured
 from radrelay.storage.columns import Base
-from radrelay.storage.database import Database, sqlcipher_engine
+from radrelay.storage.database import Database
+from tests.backends import open_database
 
 KEY = bytes(range(32))
 
@@ -40,7 +41,7 @@ def clock() -> FixedClock:
 
 @pytest.fixture
 def database(tmp_path: Path, clock: FixedClock) -> Iterator[Database]:
-    made = Database(sqlcipher_engine(tmp_path / "audit.sqlite", KEY))
+    made = open_database(tmp_path)
     Base.metadata.create_all(made.engine)
     audit.install(made, "web", clock, KEY)
     yield made
@@ -189,7 +190,7 @@ def test_a_root_signed_before_the_clock_went_back_is_noted(database: Database, c
 
 
 def test_without_a_key_no_patient_is_recorded_and_so_nothing_happens(tmp_path: Path) -> None:
-    bare = Database(sqlcipher_engine(tmp_path / "bare.sqlite", KEY))
+    bare = open_database(tmp_path)
     Base.metadata.create_all(bare.engine)
     with bare.write() as session, pytest.raises(Misconfigured, match="no key"):
         audit.record(session, audit.AuditRecord("study.view", Who(), patient=("", "1", "X")))

@@ -27,6 +27,7 @@ from radrelay.storage.keys import Keyring
 from radrelay.storage.node import node_id
 from radrelay.storage.outbox import mark_taken, open_events
 from radrelay.storage.segments import SegmentReader
+from tests.backends import settings_for
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -122,12 +123,10 @@ def make_site(tmp_path: Path) -> Iterator[MakeSite]:
     opened: list[Site] = []
 
     def make(intake: dict[str, object] | None = None, **storage: int) -> Site:
-        settings = Settings.model_validate(
-            {
-                "data_dir": tmp_path / "data",
-                "storage": {"segment_bytes": 4 << 20, "min_free_bytes": 1 << 20, "ballast_bytes": 0} | storage,
-                "intake": intake or {},
-            }
+        settings = settings_for(
+            tmp_path / "data",
+            storage={"segment_bytes": 4 << 20, "min_free_bytes": 1 << 20, "ballast_bytes": 0} | storage,
+            intake=intake or {},
         )
         settings.data_dir.mkdir(exist_ok=True)
         keyring = Keyring.open(settings, create=True)

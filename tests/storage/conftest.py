@@ -9,15 +9,13 @@ import pytest
 from radrelay.settings import Settings
 from radrelay.storage.keys import Keyring
 from radrelay.storage.segments import SegmentReader
-from tests.postgres import postgres_url
-
-__all__ = ["postgres_url"]
+from tests.backends import settings_for
 
 
 def settings_in(folder: Path, **storage: object) -> Settings:
     """Return settings for `folder` with segments of 1 MiB and no ballast."""
     small = {"segment_bytes": 1 << 20, "ballast_bytes": 0, "min_free_bytes": 0, **storage}
-    return Settings.model_validate({"data_dir": folder / "data", "storage": small})
+    return settings_for(folder / "data", storage=small)
 
 
 @pytest.fixture

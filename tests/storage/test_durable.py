@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.backends import environment_for
+
 SCRIPT = textwrap.dedent(
     """
     import os, sys, time, uuid
@@ -24,7 +26,7 @@ SCRIPT = textwrap.dedent(
     from radrelay.storage.outbox import emit, open_events
 
     folder, scene = Path(sys.argv[1]), sys.argv[2]
-    settings = Settings(data_dir=folder)
+    settings = Settings(data_dir=folder)  # the rest stands in the environment
     database = Database.open(settings.database, folder, b"k" * 32)
     Base.metadata.create_all(database.engine)
     done = folder / "done"
@@ -83,7 +85,13 @@ def started(folder: Path, scene: str, *words: str, wanted: int, executor: str = 
     path = os.environ.get("PYTHONPATH", "")
     return subprocess.Popen(
         [sys.executable, "-c", SCRIPT, str(folder), scene, *words],
-        env={"WANTED": str(wanted), "PATH": "/usr/bin", "PYTHONPATH": path, "EXECUTOR": executor},
+        env={
+            "WANTED": str(wanted),
+            "PATH": "/usr/bin",
+            "PYTHONPATH": path,
+            "EXECUTOR": executor,
+            **environment_for(folder),
+        },
     )
 
 

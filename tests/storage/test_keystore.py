@@ -16,6 +16,7 @@ from radrelay.errors import Conflict, Unavailable
 from radrelay.settings import Settings
 from radrelay.storage.keys import Keyring
 from radrelay.storage.keystore import FILE_NAME, KeyDestroyed, KeyStore, LedgerEntry
+from tests.backends import BACKENDS
 from tests.postgres import drop_database, new_database
 
 NOON = datetime(2031, 5, 4, 12, 0, tzinfo=UTC)
@@ -73,6 +74,7 @@ def test_key_is_the_same_after_a_restart(settings: Settings, keyring: Keyring) -
     again.close()
 
 
+@pytest.mark.embedded(reason="the pages of the store's file are looked at")
 def test_destroyed_key_is_gone_from_the_files_too(mirrored: Settings) -> None:
     keyring = Keyring.open(mirrored, create=True)
     store = KeyStore.open(mirrored, keyring)
@@ -125,8 +127,7 @@ def test_lost_store_is_taken_back_from_the_mirror(mirrored: Settings) -> None:
     store.destroy([gone])
     store.append_ledger([entry(NOON)])
     store.close()
-    for path in mirrored.keys_dir.glob(f"{FILE_NAME}*"):
-        path.unlink()
+    BACKENDS.lose(mirrored.data_dir)
     again = KeyStore.open(mirrored, keyring)
     assert again.get(kept) == key
     with pytest.raises(KeyDestroyed):
@@ -142,10 +143,12 @@ def test_mirror_set_later_is_filled(settings: Settings, keyring: Keyring, mirror
     store.append_ledger([entry(NOON)])
     store.close()
     KeyStore.open(mirrored, keyring).close()
-    (settings.keys_dir / FILE_NAME).unlink()
+    BACKENDS.lose(settings.data_dir)
     again = KeyStore.open(mirrored, keyring)
     assert again.get(key_id) == key
     assert len(list(again.ledger())) == 1
+    again.append_ledger([entry(NOON + timedelta(days=1))])
+    assert len(list(again.ledger())) == 2
     again.close()
 
 

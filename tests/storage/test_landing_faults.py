@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import threading
 import time
 from pathlib import Path
@@ -27,6 +26,7 @@ from radrelay.storage.segments import (
     SegmentReader,
 )
 from radrelay.storage.watermark import read_watermark
+from tests.alive import copy_alive
 from tests.storage.conftest import settings_in
 from tests.storage.landed import land, opened, payload_of, scanned, whole_records
 
@@ -219,7 +219,7 @@ def test_large_file_whose_record_never_became_durable_is_removed_after_a_crash(
     orphan = log.directory / f"large-{uuid4()}.obj"
     orphan.write_bytes(bytes(5000))
     crashed = tmp_path / "crashed"
-    shutil.copytree(settings.landing_dir, crashed, ignore=shutil.ignore_patterns("*.making"))
+    copy_alive(settings.landing_dir, crashed)
     log.close()
     SegmentLog.open(crashed, "listen", keyring, settings.storage).close()
     assert not (crashed / "listen" / orphan.name).exists()

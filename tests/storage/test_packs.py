@@ -9,9 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
-import boto3  # type: ignore[import-untyped]
 import pytest
-from moto.server import ThreadedMotoServer
 
 from radrelay.errors import Conflict, Misconfigured
 from radrelay.settings import Settings
@@ -20,38 +18,28 @@ from radrelay.storage.keystore import KeyDestroyed, KeyStore
 from radrelay.storage.objectstore import LocalObjects, ObjectMissing, Objects, StoreUnavailable, open_objects
 from radrelay.storage.pack_format import CHUNK, HEADER_BYTES, STORED_CHUNK, PackDamaged
 from radrelay.storage.packs import PackInfo, PackStore
+from tests.object_store import new_bucket, remove_bucket, storage_section
 from tests.storage.conftest import settings_in
 from tests.storage.landed import payload_of
 
 
 @pytest.fixture(scope="module")
-def s3_endpoint() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    endpoint = f"http://{host}:{port}"
-    boto3.client(
-        "s3",
-        endpoint_url=endpoint,
-        region_name="us-east-1",
-        aws_access_key_id="key",
-        aws_secret_access_key="secret",
-    ).create_bucket(Bucket="packs")
-    yield endpoint
-    server.stop()
+def bucket(s3_endpoint: str) -> Iterator[str]:
+    name = new_bucket(s3_endpoint)
+    yield name
+    remove_bucket(s3_endpoint, name)
 
 
-def s3_settings(folder: Path, endpoint: str, url: str = "s3://packs/site/a") -> Settings:
-    return settings_in(
-        folder, url=url, s3_endpoint=endpoint, s3_access_key="key", s3_secret_key="secret", s3_allow_http=True
-    )
+def s3_settings(folder: Path, endpoint: str, bucket: str, prefix: str = "site/a") -> Settings:
+    return settings_in(folder, **storage_section(endpoint, bucket, prefix))
 
 
-@pytest.fixture(params=["folder", "s3"])
+@pytest.fixture(params=[pytest.param("folder", marks=pytest.mark.embedded(reason="packs in a folder")), "s3"])
 def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
     if request.param == "folder":
         return settings_in(tmp_path)
-    return s3_settings(tmp_path, request.getfixturevalue("s3_endpoint"), f"s3://packs/{tmp_path.name}")
+    endpoint, bucket = request.getfixturevalue("s3_endpoint"), request.getfixturevalue("bucket")
+    return s3_settings(tmp_path, endpoint, bucket, tmp_path.name)
 
 
 @pytest.fixture
@@ -203,6 +191,7 @@ def test_names_are_listed_for_the_collector(packs: PackStore) -> None:
     packs.check()
 
 
+@pytest.mark.embedded(reason="a file that a dead writer left in the folder of packs")
 def test_what_a_dead_writer_left_is_removed_by_age(tmp_path: Path) -> None:
     settings = settings_in(tmp_path)
     keyring = Keyring.open(settings, create=True)
@@ -218,7 +207,7 @@ def test_what_a_dead_writer_left_is_removed_by_age(tmp_path: Path) -> None:
 
 
 def test_absent_s3_is_unavailable(tmp_path: Path) -> None:
-    settings = s3_settings(tmp_path, "http://127.0.0.1:9")
+    settings = s3_settings(tmp_path, "http://127.0.0.1:9", "packs")
     keyring = Keyring.open(settings, create=True)
     keys = KeyStore.open(settings, keyring)
     packs = PackStore.open(settings, keyring, keys)
@@ -233,7 +222,7 @@ def test_absent_s3_is_unavailable(tmp_path: Path) -> None:
 
 def test_absent_bucket_is_unavailable(tmp_path: Path, s3_endpoint: str) -> None:
     with pytest.raises(StoreUnavailable):
-        open_objects(s3_settings(tmp_path, s3_endpoint, "s3://nowhere")).check()
+        open_objects(s3_settings(tmp_path, s3_endpoint, "nowhere")).check()
 
 
 def test_folder_that_cannot_be_made_is_unavailable(tmp_path: Path) -> None:
@@ -246,7 +235,7 @@ def test_folder_that_cannot_be_made_is_unavailable(tmp_path: Path) -> None:
     ("storage", "message"),
     [
         ({"url": "ftp://host/x"}, "file:///folder or s3://bucket/prefix"),
-        ({"url": "s3://b", "s3_endpoint": "http://127.0.0.1:1"}, "not encrypted"),
+        ({"url": "s3://b", "s3_endpoint": "http://127.0.0.1:1", "s3_allow_http": False}, "not encrypted"),
         ({"url": "s3://b", "s3_endpoint": "http://store.example", "s3_allow_http": True}, "on this machine"),
     ],
 )

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.postgres import postgres_url
 from tests.system.installation import Installation, running
 from tests.system.peers import Storescp, storescp
+from tests.system.stores import s3
 
-__all__ = ["postgres_url"]
-
+__all__ = ["s3"]
 HERE = Path(__file__).parent
 
 

@@ -23,6 +23,7 @@ from radrelay.app.work import Workshop, open_workshop
 from radrelay.archive import indexing
 from radrelay.clock import FixedClock
 from radrelay.settings import Settings
+from tests.backends import settings_for
 from tests.system.installation import free_port, until
 from tests.system.samples import Sample
 
@@ -113,14 +114,12 @@ class House:
 @contextmanager
 def open_house(folder: Path, **sections: dict[str, Any]) -> Iterator[House]:
     """Give a new house; its clock starts at the present."""
-    settings = Settings.model_validate(
-        {
-            "data_dir": folder / "data",
-            "web": {"port": free_port()},
-            "dicom": {"port": free_port()},
-            "storage": {"segment_bytes": 16 << 20, "min_free_bytes": 1 << 20, "ballast_bytes": 1 << 20},
-            **sections,
-        }
+    settings = settings_for(
+        folder / "data",
+        web={"port": free_port()},
+        dicom={"port": free_port()},
+        storage={"segment_bytes": 16 << 20, "min_free_bytes": 1 << 20, "ballast_bytes": 1 << 20},
+        **sections,
     )
     clock = FixedClock(datetime.now(UTC))
     cores = [open_core(settings, clock) for _ in range(3)]

@@ -16,6 +16,11 @@ from typing import Any, TypeVar
 
 import httpx2
 
+from tests.backends import BACKENDS, environment_for
+from tests.postgres import free_port
+
+__all__ = ["free_port"]
+
 START_S = 240.0
 SHORT_S = 180.0
 PATIENCE = 9  # ends of roles before a start is given up
@@ -42,13 +47,6 @@ def until(question: Callable[[], T], what: str, seconds: float = SHORT_S) -> T:
         if time.monotonic() > deadline:
             raise InVain(f"waited {seconds:.0f} s in vain for {what}; last answer: {last!r}")
         time.sleep(0.1)
-
-
-def free_port() -> int:
-    """Return a loopback port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def children(pid: int) -> dict[int, str]:
@@ -100,6 +98,10 @@ class Installation:
         path = self.folder / "output.txt"
         return path.read_text(errors="replace") if path.exists() else ""
 
+    def packs(self) -> list[str]:
+        """Return the names of the packs that are written."""
+        return BACKENDS.pack_names(self.data_dir)
+
     def environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("RADRELAY_")}
         own = {
@@ -113,7 +115,7 @@ class Installation:
             "RADRELAY_WORK__RETRY_FIRST_S": "1",
             "RADRELAY_NODE__PORT": "0",
         }
-        return {**kept, **own, **self.settings}
+        return {**kept, **own, **environment_for(self.data_dir), **self.settings}
 
     def start(self, *arguments: str) -> None:
         """Start `radrelay serve` (or another role) and wait until the pages answer."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
+from tests.backends import BACKENDS
 from tests.system.installation import Installation, running, tool, until
 from tests.system.samples import Sample, data_set_of, phantom_files
 
@@ -23,7 +23,7 @@ def test_deleted_study_stays_deleted_after_a_restore(tmp_path: Path) -> None:
     with running(tmp_path / "radrelay", settings) as radrelay:
         send(radrelay, kept)
         send(radrelay, deleted)
-        until(lambda: any(path.is_file() for path in (radrelay.data_dir / "packs").rglob("*")), "a pack")
+        until(radrelay.packs, "a pack")
         send(radrelay, late)
         radrelay.command("backup", str(target))
         assert "whole" in radrelay.command("restore", "--check", str(target)).stdout
@@ -35,7 +35,7 @@ def test_deleted_study_stays_deleted_after_a_restore(tmp_path: Path) -> None:
         )
         radrelay.stop()
 
-        shutil.rmtree(radrelay.data_dir)
+        BACKENDS.lose(radrelay.data_dir)
         told = radrelay.command("restore", str(target)).stdout
         assert "restored the state of" in told
         radrelay.start()

@@ -145,7 +145,7 @@ def test_getscu_brings_a_study_a_series_and_an_image(
 def test_objects_stay_identical_after_compaction(
     radrelay: Installation, sent: dict[str, list[Sample]], tmp_path: Path
 ) -> None:
-    until(lambda: list((radrelay.data_dir / "packs").rglob("*")), "packs to be written")
+    until(radrelay.packs, "packs to be written")
     for samples in sent.values():
         for item in samples:
             assert data_set_of(radrelay.object(item.study, item.series, item.sop)) == item.data_set, item.path

@@ -16,6 +16,7 @@ from pydicom import dcmread
 from radrelay.archive.models import Instance
 from radrelay.storage.keystore import KeyDestroyed
 from radrelay.storage.models import LandingRecord, Pack
+from radrelay.storage.objectstore import ObjectMissing, open_objects
 from radrelay.storage.packs import PackRef
 from radrelay.storage.segments import RecordLocation
 from tests.system.house import House, open_house
@@ -114,8 +115,8 @@ def test_expired_study_is_unreadable_by_every_face_and_its_bytes_are_gone(
         house.pack()
     records, packs = stored(house)
     assert (len(records), len(packs)) == ((0, 1) if packed else (2, 0))
-    kept = tmp_path / "kept"
-    shutil.copytree(house.settings.data_dir, kept)
+    objects = open_objects(house.settings)
+    kept = {ref.name: objects.read(ref.name, 0, 1 << 30) for ref in packs}
     paths = addresses(house, samples[0])
     assert set(statuses(house, paths).values()) == {200}
     assert found_by_devices(house, samples[0], tmp_path / "before", receiver) == (1, 2, 2)
@@ -134,8 +135,11 @@ def test_expired_study_is_unreadable_by_every_face_and_its_bytes_are_gone(
         with pytest.raises(Exception, match=r"(?i)erased|destroyed|gone|no longer|record"):
             house.core.segments.read(location)
     for ref in packs:
-        assert not (house.settings.data_dir / "packs" / ref.name).exists()
-        shutil.copy(kept / "packs" / ref.name, house.settings.data_dir / "packs" / ref.name)
+        with pytest.raises(ObjectMissing):
+            objects.read(ref.name, 0, 1)
+        put_back = objects.writer(ref.name)
+        put_back.write(kept[ref.name])
+        put_back.close()
         with pytest.raises(KeyDestroyed):
             house.core.keys.get(ref.pack_id)
         with pytest.raises(KeyDestroyed):
@@ -238,4 +242,4 @@ def test_a_deleted_study_is_gone_at_once_everywhere(house: House, tmp_path: Path
     house.shop.retention.expire()
     records, packs = stored(house)
     assert (records, packs) == ([], [])
-    assert [path for path in (house.settings.data_dir / "packs").rglob("*") if path.is_file()] == []
+    assert list(house.core.packs.names()) == []

@@ -25,7 +25,8 @@ from tests.postgres import drop_database, new_database
 from tests.system.installation import Installation, children, free_port, until
 from tests.system.peers import Storescp
 from tests.system.samples import Sample, digests, phantom_files, received
-from tests.system.test_outages import all_there, pack_count, s3, send
+from tests.system.stores import S3
+from tests.system.test_outages import all_there, send
 
 AWAY = 503
 
@@ -38,7 +39,7 @@ class Site:
     a: Installation
     b: Installation
     url: str
-    endpoint: str
+    s3: S3
 
     def ask(self, question: str) -> list[tuple[object, ...]]:
         with psycopg.connect(self.url) as connection:
@@ -55,20 +56,19 @@ def machine(folder: Path, name: str, settings: dict[str, str]) -> Installation:
 
 
 @contextmanager
-def site(folder: Path, url: str, **further: str) -> Iterator[Site]:
+def site(folder: Path, url: str, s3: S3, **further: str) -> Iterator[Site]:
     """Run both machines."""
-    with s3() as (_, store):
-        settings = {**store, "RADRELAY_DATABASE__URL": url, "RADRELAY_RETENTION__QUIET_S": "600", **further}
-        a, b = machine(folder, "a", settings), machine(folder, "b", settings)
-        try:
-            a.start()
-            b.start()
-            b.token = a.command("token", "add", "tests", "--role", "admin").stdout.strip()
-            a.token = b.token
-            yield Site(folder, a, b, url, settings["RADRELAY_STORAGE__S3_ENDPOINT"])
-        finally:
-            a.stop()
-            b.stop()
+    settings = {**s3.settings, "RADRELAY_DATABASE__URL": url, "RADRELAY_RETENTION__QUIET_S": "600", **further}
+    a, b = machine(folder, "a", settings), machine(folder, "b", settings)
+    try:
+        a.start()
+        b.start()
+        b.token = a.command("token", "add", "tests", "--role", "admin").stdout.strip()
+        a.token = b.token
+        yield Site(folder, a, b, url, s3)
+    finally:
+        a.stop()
+        b.stop()
 
 
 @pytest.fixture
@@ -104,26 +104,28 @@ def download(machine: Installation, study_uid: str) -> httpx2.Response:
 
 
 def test_what_landed_on_one_machine_is_seen_on_the_other_before_and_after_packing(
-    tmp_path: Path, url: str, receiver: Storescp
+    tmp_path: Path, url: str, s3: S3, receiver: Storescp
 ) -> None:
-    with site(tmp_path, url, RADRELAY_RETENTION__QUIET_S="25", RADRELAY_STORAGE__LARGE_OBJECT_BYTES="100000") as both:
+    with site(
+        tmp_path, url, s3, RADRELAY_RETENTION__QUIET_S="25", RADRELAY_STORAGE__LARGE_OBJECT_BYTES="100000"
+    ) as both:
         small = phantom_files(tmp_path / "files", "ct-head", seed=611, slices=6, size=96)
         large = phantom_files(tmp_path / "large", "mr-head", seed=612, slices=2, size=512)
         send(both.a, [*small, *large])
         all_there(both.b, small)
         all_there(both.b, large)
-        assert pack_count(both.endpoint) == 0
+        assert both.s3.packs() == 0
         assert frames_status(both.b, small[0])[0] == 200
         assert download(both.b, small[0].study).status_code == 200
-        until(lambda: pack_count(both.endpoint) >= 2, "packs in the bucket")
+        until(lambda: both.s3.packs() >= 2, "packs in the bucket")
         until(lambda: both.ask("SELECT count(*) FROM landing_record")[0][0] == 0, "landing records to be given up")
         all_there(both.b, small)
         all_there(both.a, large)
         assert sorted(both.b.instance_uids()) == sorted(item.sop for item in [*small, *large])
 
 
-def test_a_machine_without_power_takes_only_what_it_alone_holds_with_it(tmp_path: Path, url: str) -> None:
-    with site(tmp_path, url) as both:
+def test_a_machine_without_power_takes_only_what_it_alone_holds_with_it(tmp_path: Path, url: str, s3: S3) -> None:
+    with site(tmp_path, url, s3) as both:
         samples = phantom_files(tmp_path / "files", "ct-head", seed=621, slices=4)
         others = phantom_files(tmp_path / "others", "mr-head", seed=622, slices=2)
         send(both.a, samples)
@@ -150,8 +152,8 @@ def _away(machine: Installation, item: Sample) -> tuple[int, str] | None:
     return found if found[0] == AWAY else None
 
 
-def test_a_study_deleted_on_one_machine_is_erased_on_the_disk_of_the_other(tmp_path: Path, url: str) -> None:
-    with site(tmp_path, url) as both:
+def test_a_study_deleted_on_one_machine_is_erased_on_the_disk_of_the_other(tmp_path: Path, url: str, s3: S3) -> None:
+    with site(tmp_path, url, s3) as both:
         first, second = (phantom_files(tmp_path / str(n), "ct-head", seed=630 + n, slices=3) for n in (1, 2))
         send(both.a, [*first, *second])
         for samples in (first, second):
@@ -178,8 +180,10 @@ def records(both: Site) -> int:
     return int(str(both.ask("SELECT count(*) FROM landing_record")[0][0]))
 
 
-def test_what_landed_on_one_machine_is_delivered_from_the_other(tmp_path: Path, url: str, receiver: Storescp) -> None:
-    with site(tmp_path, url) as both:
+def test_what_landed_on_one_machine_is_delivered_from_the_other(
+    tmp_path: Path, url: str, s3: S3, receiver: Storescp
+) -> None:
+    with site(tmp_path, url, s3) as both:
         samples = phantom_files(tmp_path / "files", "ct-head", seed=641, slices=5)
         send(both.a, samples)
         listed = both.b.wait_study(samples[0].study, len(samples))
@@ -205,8 +209,8 @@ def ask(host: str, port: int, context: ssl.SSLContext | None, path: str) -> int:
         connection.close()
 
 
-def test_a_stranger_learns_nothing_from_the_internal_endpoint(tmp_path: Path, url: str) -> None:
-    with site(tmp_path, url) as both:
+def test_a_stranger_learns_nothing_from_the_internal_endpoint(tmp_path: Path, url: str, s3: S3) -> None:
+    with site(tmp_path, url, s3) as both:
         samples = phantom_files(tmp_path / "files", "ct-head", seed=651)
         send(both.a, samples)
         both.b.wait_study(samples[0].study, len(samples))
@@ -239,8 +243,8 @@ def test_a_stranger_learns_nothing_from_the_internal_endpoint(tmp_path: Path, ur
         connection.close()
 
 
-def test_a_machine_with_another_master_key_is_refused(tmp_path: Path, url: str) -> None:
-    with site(tmp_path, url) as both:
+def test_a_machine_with_another_master_key_is_refused(tmp_path: Path, url: str, s3: S3) -> None:
+    with site(tmp_path, url, s3) as both:
         c = machine(tmp_path, "c", {**both.a.settings, "RADRELAY_WORK__CONCURRENCY": "1"})
         c.settings["RADRELAY_KEYS__MASTER_FILE"] = str(tmp_path / "another-key")
         (tmp_path / "another-key").write_text("ab" * 32)
@@ -254,8 +258,10 @@ def test_a_machine_with_another_master_key_is_refused(tmp_path: Path, url: str) 
         assert both.ask("SELECT count(*) FROM node_lease") == [(2,)]
 
 
-def test_a_disk_moved_to_another_machine_is_served_there_and_the_old_one_is_fenced(tmp_path: Path, url: str) -> None:
-    with site(tmp_path, url) as both:
+def test_a_disk_moved_to_another_machine_is_served_there_and_the_old_one_is_fenced(
+    tmp_path: Path, url: str, s3: S3
+) -> None:
+    with site(tmp_path, url, s3) as both:
         samples = phantom_files(tmp_path / "files", "ct-head", seed=661, slices=3)
         send(both.a, samples)
         both.b.wait_study(samples[0].study, len(samples))
@@ -281,8 +287,8 @@ def test_a_disk_moved_to_another_machine_is_served_there_and_the_old_one_is_fenc
             c.stop()
 
 
-def test_a_machine_that_only_listens_looks_after_what_has_landed_on_it(tmp_path: Path, url: str) -> None:
-    with site(tmp_path, url) as both:
+def test_a_machine_that_only_listens_looks_after_what_has_landed_on_it(tmp_path: Path, url: str, s3: S3) -> None:
+    with site(tmp_path, url, s3) as both:
         both.a.stop()
         both.a.start("listen")
         until(lambda: not statuses_fail(both.a), "the listener to answer", 60)
@@ -297,9 +303,9 @@ def statuses_fail(machine: Installation) -> bool:
 
 
 def test_an_archive_that_landed_on_a_machine_that_dies_is_unpacked_once_it_is_back_by_whoever_takes_it(
-    tmp_path: Path, url: str
+    tmp_path: Path, url: str, s3: S3
 ) -> None:
-    with site(tmp_path, url) as both:
+    with site(tmp_path, url, s3) as both:
         samples = phantom_files(tmp_path / "files", "ct-head", seed=681, slices=8)
         with zipfile.ZipFile(tmp_path / "disc.zip", "w") as disc:
             for item in samples:

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import boto3  # type: ignore[import-untyped]
 import httpx2
 import pytest
-from moto.server import ThreadedMotoServer
 from pydicom import dcmread
 from pynetdicom import AE
 from sqlalchemy import make_url
 
 from tests.postgres import drop_database, new_database
-from tests.system.installation import Installation, free_port, keys, running, tool, until
+from tests.system.installation import Installation, keys, running, tool, until
 from tests.system.peers import Line, Storescp
 from tests.system.samples import Sample, data_set_of, digests, phantom_files, received
+from tests.system.stores import S3
 
 NO_ROOM = str(1 << 60)
 
@@ -72,42 +70,6 @@ def test_full_disk_refuses_by_every_door_and_keeps_nothing_half(tmp_path: Path) 
         all_there(radrelay, samples)
 
 
-@contextmanager
-def s3() -> Iterator[tuple[ThreadedMotoServer, dict[str, str]]]:
-    """Run an S3 server; gives the settings for it."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=free_port(), verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    httpx2.post(f"http://{host}:{port}/moto-api/reset", trust_env=False).raise_for_status()  # all share one memory
-    make_bucket(f"http://{host}:{port}")
-    settings = {
-        "RADRELAY_STORAGE__URL": "s3://packs/site",
-        "RADRELAY_STORAGE__S3_ENDPOINT": f"http://{host}:{port}",
-        "RADRELAY_STORAGE__S3_ACCESS_KEY": "key",
-        "RADRELAY_STORAGE__S3_SECRET_KEY": "secret",
-        "RADRELAY_STORAGE__S3_ALLOW_HTTP": "true",
-    }
-    try:
-        yield server, settings
-    finally:
-        server.stop()
-
-
-def client(endpoint: str) -> object:
-    return boto3.client(
-        "s3", endpoint_url=endpoint, region_name="us-east-1", aws_access_key_id="key", aws_secret_access_key="secret"
-    )
-
-
-def make_bucket(endpoint: str) -> None:
-    client(endpoint).create_bucket(Bucket="packs")  # type: ignore[attr-defined]
-
-
-def pack_count(endpoint: str) -> int:
-    found = client(endpoint).list_objects_v2(Bucket="packs")  # type: ignore[attr-defined]
-    return int(found["KeyCount"])
-
-
 @pytest.fixture
 def postgres(postgres_url: str) -> Iterator[str]:
     url = new_database(postgres_url)
@@ -115,16 +77,12 @@ def postgres(postgres_url: str) -> Iterator[str]:
     drop_database(url)
 
 
-def test_main_job_on_postgresql_and_s3(tmp_path: Path, postgres: str, receiver: Storescp) -> None:
-    with (
-        s3() as (_, settings),
-        running(tmp_path / "radrelay", {**settings, "RADRELAY_DATABASE__URL": postgres}) as radrelay,
-    ):
-        endpoint = settings["RADRELAY_STORAGE__S3_ENDPOINT"]
+def test_main_job_on_postgresql_and_s3(tmp_path: Path, postgres: str, s3: S3, receiver: Storescp) -> None:
+    with running(tmp_path / "radrelay", {**s3.settings, "RADRELAY_DATABASE__URL": postgres}) as radrelay:
         samples = phantom_files(tmp_path / "files", "ct-head", seed=411, slices=6)
         send(radrelay, samples)
         all_there(radrelay, samples)
-        until(lambda: pack_count(endpoint) >= 1, "a pack in the bucket")
+        until(lambda: s3.packs() >= 1, "a pack in the bucket")
         all_there(radrelay, samples)
         assert [row["study_uid"] for row in radrelay.studies(name="*")] == [samples[0].study]
         wanted = {"name": "R", "ae_title": "RECEIVER", "host": "127.0.0.1", "port": receiver.port}
@@ -144,18 +102,17 @@ def test_main_job_on_postgresql_and_s3(tmp_path: Path, postgres: str, receiver: 
         assert len(list((tmp_path / "find").iterdir())) == 1
         assert "bad" not in radrelay.command("doctor", "--verify", check=False).stdout
         radrelay.send("DELETE", f"/api/studies/{listed['id']}")
-        until(lambda: pack_count(endpoint) == 0, "the pack to be gone from the bucket")
+        until(lambda: s3.packs() == 0, "the pack to be gone from the bucket")
         assert radrelay.studies() == []
 
 
-def test_s3_gone_for_a_while(tmp_path: Path) -> None:
-    with s3() as (server, settings), running(tmp_path / "radrelay", settings) as radrelay:
-        endpoint = settings["RADRELAY_STORAGE__S3_ENDPOINT"]
+def test_s3_gone_for_a_while(tmp_path: Path, s3: S3) -> None:
+    with running(tmp_path / "radrelay", s3.settings) as radrelay:
         first = phantom_files(tmp_path / "first", "ct-head", seed=421)
         send(radrelay, first)
         radrelay.wait_study(first[0].study, len(first))
-        until(lambda: pack_count(endpoint) == 1, "a pack in the bucket")
-        server.stop()
+        until(lambda: s3.packs() == 1, "a pack in the bucket")
+        s3.line.cut()
         second = phantom_files(tmp_path / "second", "mr-head", seed=422, slices=2)
         send(radrelay, second)
         all_there(radrelay, second)
@@ -163,15 +120,11 @@ def test_s3_gone_for_a_while(tmp_path: Path) -> None:
             answer = http.get(f"/dicom-web/studies/{first[0].study}/series/{first[0].series}/instances/{first[0].sop}")
             assert answer.status_code in (200, 503), answer.text[:300]
             assert until(lambda: http.get("/readyz").status_code == 503, "the trouble to be told")
-        again = ThreadedMotoServer(ip_address="127.0.0.1", port=int(endpoint.rpartition(":")[2]), verbose=False)
-        again.start()
-        try:
-            until(lambda: httpx2.get(f"{radrelay.base}/readyz", trust_env=False).status_code == 200, "readiness", 120)
-            until(lambda: pack_count(endpoint) >= 2, "what waited to be packed", 240)
-            all_there(radrelay, first)
-            all_there(radrelay, second)
-        finally:
-            again.stop()
+        s3.line.mend()
+        until(lambda: httpx2.get(f"{radrelay.base}/readyz", trust_env=False).status_code == 200, "readiness", 120)
+        until(lambda: s3.packs() >= 2, "what waited to be packed", 240)
+        all_there(radrelay, first)
+        all_there(radrelay, second)
 
 
 def test_database_gone_for_a_while(tmp_path: Path, postgres: str) -> None:

@@ -21,7 +21,7 @@ from radrelay.identity.passwords import Passwords
 from radrelay.intake.indexer import Indexer
 from radrelay.intake.landing import Landing
 from radrelay.intake.sources import SourceBook, ensure_defaults
-from radrelay.settings import Settings, StorageSettings, WebSettings
+from radrelay.settings import Settings
 from radrelay.storage.columns import Base
 from radrelay.storage.database import Database
 from radrelay.storage.keys import Keyring
@@ -31,6 +31,7 @@ from radrelay.storage.segments import SegmentReader
 from radrelay.web.application import create
 from radrelay.web.assembly import assemble
 from radrelay.web.services import EchoAnswer, EchoTarget, WebServices
+from tests.backends import settings_for
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 PASSWORD = "correct horse battery staple"
@@ -116,10 +117,10 @@ def answering(target: EchoTarget) -> EchoAnswer:
 
 
 def open_site(folder: Path, web: dict[str, object] | None = None) -> WebSite:
-    settings = Settings(
-        data_dir=folder / "data",
-        web=WebSettings.model_validate(web or {}),
-        storage=StorageSettings.model_validate({"segment_bytes": 1 << 20, "min_free_bytes": 0, "ballast_bytes": 0}),
+    settings = settings_for(
+        folder / "data",
+        web=web or {},
+        storage={"segment_bytes": 1 << 20, "min_free_bytes": 0, "ballast_bytes": 0},
     )
     settings.data_dir.mkdir(parents=True)
     clock = FixedClock(START)

@@ -260,14 +260,24 @@ def check_backup(core: Core, source: Path, manifest: Manifest) -> Findings:
                 whole[folder] += 1
             except KeyDestroyed:
                 if folder == "rows":
-                    raise KeysLost(
-                        f"the key store in {core.settings.keys_dir} lacks the keys of this backup; put "
-                        "study-keys.sqlite there from keys.mirror, or from where you keep its copy"
-                    ) from None
+                    raise KeysLost(_keys_lost(core.settings)) from None
                 erased += 1
             except (RadrelayError, OSError):
                 damaged.append(f"{folder}/{stored.name}")
     return Findings(whole["packs"], whole["records"], erased, tuple(damaged))
+
+
+def _keys_lost(settings: Settings) -> str:
+    """Say how a key store without a backup's keys is mended."""
+    if settings.database.url is not None:
+        return (
+            "the schema radrelay_keys of PostgreSQL lacks the keys of this backup; set keys.mirror to the folder that "
+            "has them and drop the schema: a new one is filled from there"
+        )
+    return (
+        f"the key store in {settings.keys_dir} lacks the keys of this backup; put study-keys.sqlite there from "
+        "keys.mirror, or from where you keep its copy"
+    )
 
 
 def restore_backup(core: Core, source: Path, manifest: Manifest) -> None:

@@ -16,14 +16,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from radrelay.archive.models import Holding, Instance, InstanceHolding
-from radrelay.archive.tables import INSTANCE, LANDING_RECORD, PACK, SERIES, STUDY
+from radrelay.archive.tables import HOLDING, INSTANCE, INSTANCE_HOLDING, LANDING_RECORD, PACK, SERIES, STUDY
 from radrelay.storage.columns import Instant
 from radrelay.storage.packs import PackRef
 from radrelay.storage.segments import RecordLocation
 
 CHUNK = 500
-_INSTANCE = INSTANCE.c
+_INSTANCE, _HOLDING, _FURTHER = INSTANCE.c, HOLDING.c, INSTANCE_HOLDING.c
 _IDS = (
     _INSTANCE.id,
     _INSTANCE.organisation_id,
@@ -98,7 +97,9 @@ def find_instances(
     current
         False includes superseded versions.
     """
-    given = {"study_id": study_id, "series_id": series_id, "ids": instance_ids, "sop_uid": sop_uid}
+    several = None if instance_ids is None or len(instance_ids) == 1 else instance_ids
+    only = instance_ids[0] if instance_ids is not None and several is None else None
+    given = {"study_id": study_id, "series_id": series_id, "ids": several, "id": only, "sop_uid": sop_uid}
     parameters = {name: value for name, value in given.items() if value is not None}
     raw = session.get_bind().dialect.name == "sqlite"
     statement = _statement(frozenset(parameters), current=current, raw=raw)
@@ -110,15 +111,13 @@ def find_instances(
 
 def alive(now: datetime | sa.BindParameter[Any]) -> sa.ColumnElement[bool]:
     """Return the condition that some holding of an instance has not ended."""
-    own = sa.exists().where(Holding.id == Instance.holding_id, _lasting(now))
-    further = sa.exists().where(
-        InstanceHolding.instance_id == Instance.id, Holding.id == InstanceHolding.holding_id, _lasting(now)
-    )
+    own = sa.exists().where(_HOLDING.id == _INSTANCE.holding_id, _lasting(now))
+    further = sa.exists().where(_FURTHER.instance_id == _INSTANCE.id, _HOLDING.id == _FURTHER.holding_id, _lasting(now))
     return sa.or_(own, further)
 
 
 def _lasting(now: datetime | sa.BindParameter[Any]) -> sa.ColumnElement[bool]:
-    return sa.or_(Holding.ends_at.is_(None), Holding.ends_at > now)
+    return sa.or_(_HOLDING.ends_at.is_(None), _HOLDING.ends_at > now)
 
 
 @lru_cache(maxsize=64)
@@ -168,14 +167,22 @@ class _Rows:
                 found.append(InstanceRef(*fields))
         return found
 
-    def _of(self, statement: sa.Select[Any], place: int) -> Iterator[Any]:
-        """Yield what `statement` finds for the ids that stand at `place` of the rows."""
+    def _of(self, statements: tuple[sa.Select[Any], sa.Select[Any]], place: int) -> Iterator[Any]:
+        """Yield what is found for the ids that stand at `place` of the rows."""
         ids = list({row[place] for row in self._made} - {None})
+        if len(ids) == 1:
+            yield from self._session.execute(statements[0], {"id": ids[0]})
+            return
         for start in range(0, len(ids), CHUNK):
-            yield from self._session.execute(statement, {"ids": ids[start : start + CHUNK]})
+            yield from self._session.execute(statements[1], {"ids": ids[start : start + CHUNK]})
 
 
-_BY = {"study_id": _INSTANCE.study_id, "series_id": _INSTANCE.series_id, "sop_uid": _INSTANCE.sop_uid}
+_BY = {
+    "study_id": _INSTANCE.study_id,
+    "series_id": _INSTANCE.series_id,
+    "id": _INSTANCE.id,
+    "sop_uid": _INSTANCE.sop_uid,
+}
 _ORDER = (
     _INSTANCE.series_id,
     _INSTANCE.number.is_(None),
@@ -183,14 +190,23 @@ _ORDER = (
     _INSTANCE.sop_uid,
     _INSTANCE.version.desc(),
 )
-_ABOVE: sa.Select[Any] = (
-    sa.select(SERIES.c.id, STUDY.c.study_uid, SERIES.c.series_uid)
-    .join_from(SERIES, STUDY, STUDY.c.id == SERIES.c.study_id)
-    .where(SERIES.c.id.in_(sa.bindparam("ids", expanding=True)))
+
+
+def _by_ids(statement: sa.Select[Any], key: sa.ColumnElement[Any]) -> tuple[sa.Select[Any], sa.Select[Any]]:
+    """Return `statement` for one id and for several: a list is written out into the statement anew each time."""
+    return statement.where(key == sa.bindparam("id")), statement.where(key.in_(sa.bindparam("ids", expanding=True)))
+
+
+_ABOVE = _by_ids(
+    sa.select(SERIES.c.id, STUDY.c.study_uid, SERIES.c.series_uid).join_from(
+        SERIES, STUDY, STUDY.c.id == SERIES.c.study_id
+    ),
+    SERIES.c.id,
 )
-_RECORDS: sa.Select[Any] = sa.select(
-    *(LANDING_RECORD.c[name] for name in ("id", "owner", "segment", "epoch", "offset", "length"))
-).where(LANDING_RECORD.c.id.in_(sa.bindparam("ids", expanding=True)))
-_PACKS: sa.Select[Any] = sa.select(
-    *(PACK.c[name] for name in ("id", "name", "plain_bytes", "toc_offset", "toc_length"))
-).where(PACK.c.id.in_(sa.bindparam("ids", expanding=True)))
+_RECORDS = _by_ids(
+    sa.select(*(LANDING_RECORD.c[name] for name in ("id", "owner", "segment", "epoch", "offset", "length"))),
+    LANDING_RECORD.c.id,
+)
+_PACKS = _by_ids(
+    sa.select(*(PACK.c[name] for name in ("id", "name", "plain_bytes", "toc_offset", "toc_length"))), PACK.c.id
+)

@@ -10,7 +10,7 @@ import uvicorn
 
 from radrelay.app.core import Core
 from radrelay.app.prepare import prepare
-from radrelay.app.role import ALIVE, beats, run_role
+from radrelay.app.role import ALIVE, beats, run_role, settle
 from radrelay.app.stored import client_tls
 from radrelay.intake.landing import Landing
 from radrelay.intake.sources import SourceBook
@@ -61,6 +61,7 @@ def serve(core: Core, stop: threading.Event) -> None:
         target=_end_when, args=(server, stop, application.state.feed.close_soon), name="ending", daemon=True
     )
     ending.start()
+    settle()
     try:
         server.run()
         if not server.started:

@@ -1,6 +1,7 @@
 """Five to fifty people who open studies and scroll through them while further studies arrive: what a frame takes.
 
-A person opens a study (its series and instances are listed), scrolls 30 slices at up to 10 a second, looks for three
+A person looks at the list's first page, where what arrives stands on top, opens one of the studies that were there
+before (its series and instances are listed), scrolls 30 slices at up to 10 a second, looks for three
 seconds, and opens the next. All connections are kept alive. A modality sends 20 CT slices a second meanwhile.
 """
 
@@ -45,15 +46,16 @@ def run(plan: Plan) -> list[Line]:
             files = write_ct(folder / f"ct{seed}", slices, seed=10 + seed)
             send(HOST, ours.dicom_port, ours.ae_title, split(files, 1))
         ours.wait_indexed(STUDIES * slices, packed=True)
+        studies = _listed(Client.of(ours))
         for people in PEOPLE:
-            lines += plan.tell(_look(ours, files, people, plan.pick(14, 6)))
+            lines += plan.tell(_look(ours, files, studies, people, plan.pick(14, 6)))
     finally:
         ours.stop()
     shutil.rmtree(folder)
     return lines
 
 
-def _look(ours: Radrelay, files: list[Path], people: int, seconds: int) -> list[Line]:
+def _look(ours: Radrelay, files: list[Path], studies: list[str], people: int, seconds: int) -> list[Line]:
     context = multiprocessing.get_context("fork")
     over = context.Event()
     modality = context.Process(target=_arrive, args=(ours.dicom_port, ours.ae_title, files, over))
@@ -63,7 +65,7 @@ def _look(ours: Radrelay, files: list[Path], people: int, seconds: int) -> list[
     failures: list[str] = []
     end = time.perf_counter() + seconds
     threads = [
-        threading.Thread(target=partial(_person, ours, number, end, waits[number], opened, failures))
+        threading.Thread(target=partial(_person, ours, studies, number, end, waits[number], opened, failures))
         for number in range(people)
     ]
     began = time.perf_counter()
@@ -88,14 +90,20 @@ def _look(ours: Radrelay, files: list[Path], people: int, seconds: int) -> list[
 
 
 def _person(
-    ours: Radrelay, number: int, end: float, waits: list[float], opened: list[float], failures: list[str]
+    ours: Radrelay,
+    studies: list[str],
+    number: int,
+    end: float,
+    waits: list[float],
+    opened: list[float],
+    failures: list[str],
 ) -> None:
     rng = random.Random(number)
     try:
         client = Client.of(ours)
         time.sleep(rng.random() * LOOK_S)
         while time.perf_counter() < end:
-            instances, seconds = _open(client, rng)
+            instances, seconds = _open(client, studies, rng)
             opened.append(seconds)
             first = rng.randrange(max(1, len(instances) - SLICES))
             for instance in instances[first : first + SLICES]:
@@ -111,11 +119,16 @@ def _person(
         failures.append(str(error))
 
 
-def _open(client: Client, rng: random.Random) -> tuple[list[str], float]:
+def _listed(client: Client) -> list[str]:
+    """Return the studies on the first page that have enough to scroll through."""
+    listed = json.loads(client.request("/api/studies?limit=50"))["studies"]
+    return [one["id"] for one in listed if one["instance_count"] >= SLICES]
+
+
+def _open(client: Client, studies: list[str], rng: random.Random) -> tuple[list[str], float]:
     began = time.perf_counter()
-    studies = json.loads(client.request("/api/studies?limit=50"))["studies"]
-    chosen = rng.choice([one for one in studies if one["instance_count"] >= SLICES])
-    series = json.loads(client.request(f"/api/studies/{chosen['id']}"))["series"][0]
+    _listed(client)
+    series = json.loads(client.request(f"/api/studies/{rng.choice(studies)}"))["series"][0]
     instances = json.loads(client.request(f"/api/series/{series['id']}"))["instances"]
     return [one["id"] for one in instances], time.perf_counter() - began
 

@@ -12,10 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
 from radrelay.access.models import Grant
+from radrelay.web import api, dicomweb
+from radrelay.web.authentication import Administrator, Authenticated, Services
+from radrelay.web.short_way import NotPlain, short_routes
 from tests.web.conftest import Login, WebSite, close_site, open_site
 
 Operation = tuple[str, str]
@@ -216,3 +220,75 @@ def test_what_is_unknown_is_a_problem_document(site: WebSite, tmp_path: Path) ->
         answer = nobody.request(method, path)
         assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json"), path
         assert answer.json()["status"] == status
+
+
+def hot() -> set[Operation]:
+    return {("GET", short.path) for short in [*dicomweb.hot_routes(), *api.hot_routes()]}
+
+
+def asked_both_ways(login: Login, operation: Operation) -> list[tuple[int, Any, dict[str, str]]]:
+    """Ask by the short way, and by FastAPI's: a request that announces a body, even an empty one, goes there."""
+    answers = []
+    for further in ({}, {"Content-Length": "0"}):
+        path = operation[1].replace("{numbers}", "1").replace("{number}", "1")
+        path = re.sub(r"\{(study|series|instance)\}", "1.2.3", path)
+        path = re.sub(r"\{[a-z_]+\}", "0198a000-0000-7000-8000-000000000001", path)
+        answer = login.http.get(path, headers={**login.headers, **further})
+        body = answer.json() if "json" in answer.headers.get("content-type", "") else {}
+        kept = {name: value for name, value in answer.headers.items() if name != "x-correlation-id"}
+        if isinstance(body, dict):
+            assert body.pop("correlation_id", answer.headers["x-correlation-id"]) == answer.headers["x-correlation-id"]
+        answers.append((answer.status_code, body, kept))
+    return answers
+
+
+def test_what_goes_the_short_way_is_registered_for_everybody_to_read(site: WebSite) -> None:
+    assert hot()
+    assert hot() <= operations(site)
+
+
+def test_the_short_way_refuses_whom_the_long_way_refuses(site: WebSite) -> None:
+    nobody = Login(site.client("203.0.113.1"))
+    forged = Login(site.client("203.0.113.1"))
+    forged.http.cookies.set("radrelay_session", "A" * 43)
+    stranger = site.login("stranger")
+    for operation in sorted(hot()):
+        for login, expected in ((nobody, {401}), (forged, {401}), (stranger, {200, 404})):
+            short, long = asked_both_ways(login, operation)
+            assert short == long, operation
+            assert short[0] in expected, (operation, short)
+            assert short[0] != 200 or not short[1], (operation, short)
+
+
+def test_a_revoked_token_ends_on_the_short_way_at_once(site: WebSite) -> None:
+    client = site.client()
+    with site.database.write() as session:
+        made = site.identity.create_token(session, site.organisation_id, name="a machine", role="admin")
+    client.headers["Authorization"] = f"Bearer {made.secret}"
+    assert client.get("/dicom-web/studies").status_code == 200
+    with site.database.write() as session:
+        site.identity.revoke_token(session, site.organisation_id, made.token.id)
+    assert client.get("/dicom-web/studies").status_code == 401
+
+
+def test_the_short_way_is_measured_under_its_route(site: WebSite) -> None:
+    asked_both_ways(site.login("root"), ("GET", "/api/instances/{instance_id}/frames/{number}/pixels"))
+    measured = site.client().get("/metrics").text
+    template = 'route="/api/instances/{instance_id}/frames/{number}/pixels",status="4xx"'
+    assert re.search(re.escape(template) + r"\} [1-9]", measured)
+
+
+def test_a_route_that_wants_more_cannot_go_the_short_way() -> None:
+    router = APIRouter()
+
+    @router.get("/things/{thing}")
+    def thing(thing: str, request: Request, services: Services, principal: Administrator) -> Response:
+        raise AssertionError
+
+    @router.get("/rows/{row}")
+    def row(row: str, request: Request, services: Services, principal: Authenticated, limit: int = 5) -> Response:
+        raise AssertionError
+
+    for endpoint in (thing, row):
+        with pytest.raises(NotPlain):
+            short_routes("/x", router, [endpoint])

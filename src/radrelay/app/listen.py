@@ -11,7 +11,7 @@ from radrelay import audit
 from radrelay.app.core import Core
 from radrelay.app.prepare import prepare
 from radrelay.app.query import ArchiveQuery
-from radrelay.app.role import run_role
+from radrelay.app.role import run_role, settle
 from radrelay.intake.errors import SourceUnknown
 from radrelay.intake.landing import Landing
 from radrelay.intake.object_writer import ObjectWriter
@@ -50,6 +50,7 @@ def serve(core: Core, stop: threading.Event) -> None:
         core.settings.dicom,
         Services(storage=reception, admission=reception, query=query, retrieve_ae=own),
     )
+    settle()
     listener.start()
     try:
         stop.wait()

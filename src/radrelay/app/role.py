@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -65,6 +66,16 @@ def run_role(name: str, settings: Settings, body: Callable[[Core, threading.Even
         core.close()
         log.info("role ended")
     return 0
+
+
+def settle() -> None:
+    """Take what has been loaded out of the garbage collector's sight, once a role is ready to serve.
+
+    A full collection looks at every object that the libraries made, some 170,000, and stops all threads for a tenth of
+    a second: one answer in twenty took that long.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def _beat(core: Core, name: str, lease: Lease, stop: threading.Event) -> None:

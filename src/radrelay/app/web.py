@@ -11,7 +11,7 @@ import uvicorn
 from radrelay.app.beats import ALIVE, beats
 from radrelay.app.core import Core
 from radrelay.app.prepare import prepare
-from radrelay.app.role import run_role
+from radrelay.app.role import run_role, settle
 from radrelay.app.stored import client_tls
 from radrelay.dicom import decoder_pool
 from radrelay.intake.landing import Landing
@@ -64,6 +64,7 @@ def serve(core: Core, stop: threading.Event) -> None:
         target=_end_when, args=(server, stop, application.state.feed.close_soon), name="ending", daemon=True
     )
     ending.start()
+    settle()
     try:
         server.run()
         if not server.started:

@@ -6,24 +6,24 @@ A series of a thousand slices is looked up for each request, so the rows are rea
 
 from __future__ import annotations
 
+import hashlib
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from radrelay.archive.models import Holding, Instance, InstanceHolding
-from radrelay.archive.tables import INSTANCE, LANDING_RECORD, PACK, SERIES, STUDY
+from radrelay.archive.tables import HOLDING, INSTANCE, INSTANCE_HOLDING, LANDING_RECORD, PACK, SERIES, STUDY
 from radrelay.storage.columns import Instant
 from radrelay.storage.packs import PackRef
 from radrelay.storage.segments import RecordLocation
 
 CHUNK = 500
-_INSTANCE = INSTANCE.c
+_INSTANCE, _HOLDING, _FURTHER = INSTANCE.c, HOLDING.c, INSTANCE_HOLDING.c
 _IDS = (
     _INSTANCE.id,
     _INSTANCE.organisation_id,
@@ -45,6 +45,9 @@ _PLAIN = (
     _INSTANCE.file_name,
 )
 _ID_COUNT = len(_IDS)
+_PLACE = tuple(LANDING_RECORD.c[name] for name in ("owner", "segment", "epoch", "offset", "length"))
+_SERIES_AT, _PACK_AT, _OWNER_AT, _PLAIN_AT = 3, 6, len(_IDS), len(_IDS) + len(_PLACE)
+_SOURCE = INSTANCE.outerjoin(LANDING_RECORD, LANDING_RECORD.c.id == _INSTANCE.record_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,27 +101,54 @@ def find_instances(
     current
         False includes superseded versions.
     """
-    given = {"study_id": study_id, "series_id": series_id, "ids": instance_ids, "sop_uid": sop_uid}
+    several = None if instance_ids is None or len(instance_ids) == 1 else instance_ids
+    only = instance_ids[0] if instance_ids is not None and several is None else None
+    given = {"study_id": study_id, "series_id": series_id, "ids": several, "id": only, "sop_uid": sop_uid}
+    return list(_found(session, now, organisation_id, given, within, current=current).refs)
+
+
+def find_under(
+    session: Session,
+    now: datetime,
+    within: sa.ColumnElement[bool],
+    *,
+    organisation_id: uuid.UUID,
+    study_id: uuid.UUID,
+    series_id: uuid.UUID | None = None,
+    sop_uid: str | None = None,
+) -> FoundInstances:
+    """Return the current living instances of a study, of one of its series, or the one that `sop_uid` names."""
+    given = {"study_id": study_id, "series_id": series_id, "sop_uid": sop_uid}
+    return _found(session, now, organisation_id, given, within, current=True)
+
+
+def _found(
+    session: Session,
+    now: datetime,
+    organisation_id: uuid.UUID,
+    given: Mapping[str, Any],
+    within: sa.ColumnElement[bool] | None,
+    *,
+    current: bool,
+) -> FoundInstances:
     parameters = {name: value for name, value in given.items() if value is not None}
     raw = session.get_bind().dialect.name == "sqlite"
     statement = _statement(frozenset(parameters), current=current, raw=raw)
     if within is not None and not isinstance(within, sa.True_):
         statement = statement.where(within)
     rows = session.execute(statement, {"organisation_id": organisation_id, "now": now, **parameters}).all()
-    return _Rows(session, rows).refs()
+    return FoundInstances(session, rows)
 
 
 def alive(now: datetime | sa.BindParameter[Any]) -> sa.ColumnElement[bool]:
     """Return the condition that some holding of an instance has not ended."""
-    own = sa.exists().where(Holding.id == Instance.holding_id, _lasting(now))
-    further = sa.exists().where(
-        InstanceHolding.instance_id == Instance.id, Holding.id == InstanceHolding.holding_id, _lasting(now)
-    )
+    own = sa.exists().where(_HOLDING.id == _INSTANCE.holding_id, _lasting(now))
+    further = sa.exists().where(_FURTHER.instance_id == _INSTANCE.id, _HOLDING.id == _FURTHER.holding_id, _lasting(now))
     return sa.or_(own, further)
 
 
 def _lasting(now: datetime | sa.BindParameter[Any]) -> sa.ColumnElement[bool]:
-    return sa.or_(Holding.ends_at.is_(None), Holding.ends_at > now)
+    return sa.or_(_HOLDING.ends_at.is_(None), _HOLDING.ends_at > now)
 
 
 @lru_cache(maxsize=64)
@@ -134,7 +164,7 @@ def _statement(given: frozenset[str], *, current: bool, raw: bool) -> sa.Select[
         conditions.append(_INSTANCE.id.in_(sa.bindparam("ids", expanding=True)))
     if current:
         conditions.append(_INSTANCE.current.is_(True))
-    return sa.select(*ids, *_PLAIN).where(*conditions).order_by(*_ORDER)
+    return sa.select(*ids, *_PLACE, *_PLAIN).select_from(_SOURCE).where(*conditions).order_by(*_ORDER)
 
 
 class _Ids(dict[Any, Any]):
@@ -145,37 +175,82 @@ class _Ids(dict[Any, Any]):
         return made
 
 
-class _Rows:
-    """Makes refs of instances' rows, with what many of them share."""
+class FoundInstances:
+    """Instances that a query found: how many, a mark of their version, and, once they are needed, themselves.
+
+    To make a thousand refs takes longer than to find them, and who has the same ones already needs none.
+    """
 
     def __init__(self, session: Session, rows: Sequence[Any]) -> None:
-        self._session = session
+        self._above = {row[0]: (row[1], row[2]) for row in _shared(session, rows, _ABOVE, _SERIES_AT)}
+        self._packs = {row[0]: PackRef(*row) for row in _shared(session, rows, _PACKS, _PACK_AT)}
+        self._packed = {_raw(pack) for pack in self._packs}
+        series = {_raw(own) for own in self._above}
+        self._rows = [
+            row
+            for row in rows
+            if _raw(row[_SERIES_AT]) in series and (row[_OWNER_AT] is not None or _raw(row[_PACK_AT]) in self._packed)
+        ]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def version(self) -> str:
+        """Return a mark that changes when what is told of these may: instances never do, but come, go and move."""
+        digest = hashlib.blake2b(digest_size=12)
+        for row in self._rows:
+            pack = _raw(row[_PACK_AT])
+            digest.update(_raw(row[0]) + (pack if pack in self._packed else b"landed"))
+        return digest.hexdigest()
+
+    @cached_property
+    def refs(self) -> tuple[InstanceRef, ...]:
+        """Return the instances in their order."""
         made = _Ids().__getitem__
-        self._made = [(*map(made, row[:_ID_COUNT]), *row[_ID_COUNT:]) for row in rows]
-
-    def refs(self) -> list[InstanceRef]:
-        """Return the instances; those whose bytes have no place any more are left out."""
-        above = {row[0]: (row[1], row[2]) for row in self._of(_ABOVE, 3)}
-        places = {row[0]: RecordLocation(*row) for row in self._of(_RECORDS, 5)}
-        packs = {row[0]: PackRef(*row) for row in self._of(_PACKS, 6)}
         found = []
-        for own, organisation, study, series, holding, record, pack, entry, *rest in self._made:
-            place: RecordLocation | PackPlace | None = places.get(record)
-            if pack in packs:
-                place = PackPlace(packs[pack], entry)
-            if place is not None and series in above:
-                fields: Any = (own, organisation, study, series, holding, *above[series], *rest, place)
-                found.append(InstanceRef(*fields))
-        return found
+        for row in self._rows:
+            own, organisation, study, series, holding, record, pack = map(made, row[:_ID_COUNT])
+            place: RecordLocation | PackPlace = (
+                PackPlace(self._packs[pack], row[_PLAIN_AT])
+                if pack in self._packs
+                else RecordLocation(record, *row[_OWNER_AT:_PLAIN_AT])
+            )
+            fields: Any = (
+                own,
+                organisation,
+                study,
+                series,
+                holding,
+                *self._above[series],
+                *row[_PLAIN_AT + 1 :],
+                place,
+            )
+            found.append(InstanceRef(*fields))
+        return tuple(found)
 
-    def _of(self, statement: sa.Select[Any], place: int) -> Iterator[Any]:
-        """Yield what `statement` finds for the ids that stand at `place` of the rows."""
-        ids = list({row[place] for row in self._made} - {None})
-        for start in range(0, len(ids), CHUNK):
-            yield from self._session.execute(statement, {"ids": ids[start : start + CHUNK]})
+
+def _raw(value: uuid.UUID | bytes | None) -> bytes:
+    return b"" if value is None else value if isinstance(value, bytes) else value.bytes
 
 
-_BY = {"study_id": _INSTANCE.study_id, "series_id": _INSTANCE.series_id, "sop_uid": _INSTANCE.sop_uid}
+def _shared(
+    session: Session, rows: Sequence[Any], statements: tuple[sa.Select[Any], sa.Select[Any]], place: int
+) -> Iterator[Any]:
+    """Yield what is found for the ids that stand at `place` of the rows."""
+    ids = [uuid.UUID(bytes=_raw(value)) for value in {row[place] for row in rows} - {None}]
+    if len(ids) == 1:
+        yield from session.execute(statements[0], {"id": ids[0]})
+        return
+    for start in range(0, len(ids), CHUNK):
+        yield from session.execute(statements[1], {"ids": ids[start : start + CHUNK]})
+
+
+_BY = {
+    "study_id": _INSTANCE.study_id,
+    "series_id": _INSTANCE.series_id,
+    "id": _INSTANCE.id,
+    "sop_uid": _INSTANCE.sop_uid,
+}
 _ORDER = (
     _INSTANCE.series_id,
     _INSTANCE.number.is_(None),
@@ -183,14 +258,19 @@ _ORDER = (
     _INSTANCE.sop_uid,
     _INSTANCE.version.desc(),
 )
-_ABOVE: sa.Select[Any] = (
-    sa.select(SERIES.c.id, STUDY.c.study_uid, SERIES.c.series_uid)
-    .join_from(SERIES, STUDY, STUDY.c.id == SERIES.c.study_id)
-    .where(SERIES.c.id.in_(sa.bindparam("ids", expanding=True)))
+
+
+def _by_ids(statement: sa.Select[Any], key: sa.ColumnElement[Any]) -> tuple[sa.Select[Any], sa.Select[Any]]:
+    """Return `statement` for one id and for several: a list is written out into the statement anew each time."""
+    return statement.where(key == sa.bindparam("id")), statement.where(key.in_(sa.bindparam("ids", expanding=True)))
+
+
+_ABOVE = _by_ids(
+    sa.select(SERIES.c.id, STUDY.c.study_uid, SERIES.c.series_uid).join_from(
+        SERIES, STUDY, STUDY.c.id == SERIES.c.study_id
+    ),
+    SERIES.c.id,
 )
-_RECORDS: sa.Select[Any] = sa.select(
-    *(LANDING_RECORD.c[name] for name in ("id", "owner", "segment", "epoch", "offset", "length"))
-).where(LANDING_RECORD.c.id.in_(sa.bindparam("ids", expanding=True)))
-_PACKS: sa.Select[Any] = sa.select(
-    *(PACK.c[name] for name in ("id", "name", "plain_bytes", "toc_offset", "toc_length"))
-).where(PACK.c.id.in_(sa.bindparam("ids", expanding=True)))
+_PACKS = _by_ids(
+    sa.select(*(PACK.c[name] for name in ("id", "name", "plain_bytes", "toc_offset", "toc_length"))), PACK.c.id
+)

@@ -6,7 +6,6 @@ from its header, once. Bulk data is named by an address that begins with `BULK_B
 
 from __future__ import annotations
 
-import hashlib
 import uuid
 import zlib
 from collections.abc import Iterator, Sequence
@@ -48,16 +47,6 @@ def header_json(ref: InstanceRef, header: Header | None) -> bytes:
     found.setdefault("00080018", {"vr": "UI", "Value": [ref.sop_uid]})
     found["00083002"] = {"vr": "UI", "Value": [ref.transfer_syntax_uid]}  # available transfer syntax
     return _encode(dict(sorted(found.items())))
-
-
-def version(refs: Sequence[InstanceRef]) -> str:
-    """Return a mark that changes when the metadata of `refs` may: instances never do, but they come, go and move."""
-    digest = hashlib.blake2b(digest_size=12)
-    for ref in refs:
-        digest.update(ref.id.bytes)
-        place = ref.place
-        digest.update(place.ref.pack_id.bytes if isinstance(place, PackPlace) else b"landed")
-    return digest.hexdigest()
 
 
 class MetadataReader:

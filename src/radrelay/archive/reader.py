@@ -38,6 +38,7 @@ MOVES = 4  # an instance moves into a pack, and again when that is rewritten
 FRAMES_AT_ONCE = 32
 FRAME_BYTES_AT_ONCE = 8 << 20
 AROUND = 64 << 10
+WHOLE_BYTES = 2 << 20  # an instance that takes less in its pack is read at once
 
 Result = TypeVar("Result")
 
@@ -103,7 +104,11 @@ class InstanceReader:
 
     def data_set(self, ref: InstanceRef) -> bytes:
         """Return the data set, byte for byte as received (without file meta information)."""
-        return self._anywhere(ref, lambda r: b"".join(self._pieces(r)))
+        return b"".join(self.pieces(ref))
+
+    def pieces(self, ref: InstanceRef) -> list[bytes]:
+        """Return the data set as received in the pieces in which it lies, for whom writes it out at once."""
+        return self._anywhere(ref, lambda r: list(self._pieces(r)))
 
     def stream(self, ref: InstanceRef) -> Iterator[bytes]:
         """Yield the data set as received in pieces; memory stays at a few frames whatever the size.
@@ -213,16 +218,29 @@ class InstanceReader:
         if entry.recipe is None:
             yield from self._packs.stream(pack, entry.start, entry.length)
             return
+        if entry.length <= WHOLE_BYTES:
+            whole = self._packs.read(pack, entry.start, entry.length)
+            parts = _parted(whole, (entry.prefix, *entry.frame_lengths, entry.suffix))
+            yield parts[0]
+            yield from restore_frames(parts[1:-1], entry.recipe)
+            yield parts[-1]
+            return
         yield self._packs.read(pack, entry.start, entry.prefix)
         yield from restore_frames(self._stored_frames(pack, entry), entry.recipe)
         if entry.suffix:
             yield self._packs.read(pack, entry.start + entry.length - entry.suffix, entry.suffix)
 
     def _stored_frames(self, pack: PackRef, entry: Entry) -> Iterator[bytes]:
+        """Yield the HTJ2K frames of an instance, several small ones from one reading."""
         at = entry.start + entry.prefix
+        run: list[tuple[int, int]] = []
         for length in entry.frame_lengths:
-            yield self._packs.read(pack, at, length)
+            run.append((at, length))
             at += length
+            if len(run) == FRAMES_AT_ONCE or at - run[0][0] >= FRAME_BYTES_AT_ONCE:
+                yield from self._packs.read_many(pack, run)
+                run = []
+        yield from self._packs.read_many(pack, run)
 
     def _head(self, ref: InstanceRef) -> bytes:
         if isinstance(ref.place, RecordLocation):
@@ -313,6 +331,11 @@ def _numbered(items: Sequence[Result], number: int) -> Result:
     if not 1 <= number <= len(items):
         raise FrameNotThere
     return items[number - 1]
+
+
+def _parted(whole: bytes, lengths: Sequence[int]) -> list[bytes]:
+    ends = list(accumulate(lengths))
+    return [whole[end - length : end] for end, length in zip(ends, lengths, strict=True)]
 
 
 def _skipped(pieces: Iterator[bytes], count: int) -> Iterator[bytes]:

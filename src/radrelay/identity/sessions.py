@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 import secrets
 import uuid
+from dataclasses import fields
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from radrelay.identity import accounts
 from radrelay.identity.errors import SessionEnded
 from radrelay.identity.models import Account
 from radrelay.identity.models import Session as LoginSession
@@ -25,10 +26,14 @@ from radrelay.storage.ids import new_id
 TOUCH_EVERY = timedelta(seconds=60)
 SECRET_BYTES = 32
 LONGEST_SECRET = 100
-_BY_SECRET = (  # built once: every request asks this
-    sa.select(LoginSession, Account)
-    .join(Account, Account.id == LoginSession.account_id)
-    .where(LoginSession.secret_hash == sa.bindparam("secret"))
+_LOGIN, _ACCOUNT = LoginSession.__table__.c, Account.__table__.c
+_OF_LOGIN = ("id", "csrf_token", "used_at", "expires_at", "ended_at")
+_BY_SECRET: sa.Select[Any] = (  # built once and of plain columns: every request asks this
+    sa.select(
+        *(_LOGIN[name].label(f"login_{name}") for name in _OF_LOGIN), *(_ACCOUNT[f.name] for f in fields(AccountView))
+    )
+    .join_from(LoginSession.__table__, Account.__table__, _ACCOUNT.id == _LOGIN.account_id)
+    .where(_LOGIN.secret_hash == sa.bindparam("secret"))
 )
 
 
@@ -70,17 +75,15 @@ def find(session: Session, secret: str, settings: WebSettings, now: datetime) ->
     """Return the login of `secret` and whether its use should be noted; raises `SessionEnded`."""
     if not secret or len(secret) > LONGEST_SECRET:
         raise SessionEnded
-    found = session.execute(_BY_SECRET, {"secret": digest(secret)}).one_or_none()
-    if found is None:
+    row = session.execute(_BY_SECRET, {"secret": digest(secret)}).one_or_none()
+    if row is None:
         raise SessionEnded
-    row, account = found
-    idle_until = row.used_at + timedelta(seconds=settings.session_idle_s)
-    if row.ended_at is not None or account.disabled_at is not None or now >= min(row.expires_at, idle_until):
+    own_id, csrf_token, used_at, expires_at, ended_at, *of_account = row
+    account = AccountView(*of_account)
+    idle_until = min(expires_at, used_at + timedelta(seconds=settings.session_idle_s))
+    if ended_at is not None or account.disabled_at is not None or now >= idle_until:
         raise SessionEnded
-    opened = OpenSession(
-        row.id, accounts.view(account), row.csrf_token, row.expires_at, min(row.expires_at, idle_until)
-    )
-    return opened, now - row.used_at >= TOUCH_EVERY
+    return OpenSession(own_id, account, csrf_token, expires_at, idle_until), now - used_at >= TOUCH_EVERY
 
 
 def attempt_of(session: Session, session_id: uuid.UUID) -> LoginTry:

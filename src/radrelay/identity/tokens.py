@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import secrets
 import uuid
+from dataclasses import fields
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -18,6 +20,11 @@ from radrelay.identity.values import NewToken, TokenView
 from radrelay.storage.ids import new_id
 
 PREFIX = "rr_"
+_BY_SECRET: sa.Select[Any] = (  # built once and of plain columns: every request of a machine asks this
+    sa.select(*(ApiToken.__table__.c[field.name] for field in fields(TokenView))).where(
+        ApiToken.__table__.c.secret_hash == sa.bindparam("secret")
+    )
+)
 
 
 def view(row: ApiToken) -> TokenView:
@@ -54,10 +61,10 @@ def find(session: Session, secret: str, now: datetime) -> TokenView:
     """Return the token of `secret`; raises `TokenRefused`."""
     if not secret.startswith(PREFIX) or len(secret) > LONGEST_SECRET:
         raise TokenRefused
-    row = session.scalar(sa.select(ApiToken).where(ApiToken.secret_hash == digest(secret)))
+    row = session.execute(_BY_SECRET, {"secret": digest(secret)}).one_or_none()
     if row is None or row.revoked_at is not None or (row.expires_at is not None and now >= row.expires_at):
         raise TokenRefused
-    return view(row)
+    return TokenView(*row)
 
 
 def listed(session: Session, organisation_id: uuid.UUID) -> list[TokenView]:

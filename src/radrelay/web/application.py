@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from radrelay import __version__, audit
-from radrelay.web import api, health, live, pages, problems, reference
+from radrelay.web import api, dicomweb, health, live, pages, problems, reference
 from radrelay.web.correlation import Correlation
 from radrelay.web.guards import BodyLimit, SecurityHeaders
 from radrelay.web.services import WebServices
+from radrelay.web.short_way import ShortWay
 
-DICOMWEB = "radrelay.web.dicomweb"
 DESCRIPTION = (
     "Studies, parcels, destinations and the rest of Radrelay as JSON. DICOMweb (PS3.18) is under /dicom-web. "
     "Errors are problem documents (RFC 9457)."
@@ -49,26 +47,17 @@ def create(services: WebServices) -> FastAPI:
     audit.install(services.database, "web", services.clock, services.metadata_key)
     problems.install(app)
     app.add_middleware(BodyLimit)
+    app.add_middleware(ShortWay, routes=[*dicomweb.hot_routes(), *api.hot_routes()])
     app.add_middleware(Correlation, measurements=services.measurements)
     app.add_middleware(SecurityHeaders, behind_proxy=services.settings.web.behind_proxy)  # outermost: errors too
     app.include_router(health.router)
     app.include_router(reference.router)
     app.include_router(api.router())
     app.include_router(live.router)
-    dicomweb = _dicomweb_router()
-    if dicomweb is not None:
-        app.include_router(dicomweb)
+    app.include_router(dicomweb.router)
     app.include_router(pages.router)
     return app
 
 
 def _operation_id(route: APIRoute) -> str:
     return f"{(route.tags or ['other'])[0]}.{route.name}".replace("-", "_")
-
-
-def _dicomweb_router() -> APIRouter | None:
-    """Return DICOMweb's routes if that part is installed."""
-    if importlib.util.find_spec(DICOMWEB) is None:
-        return None
-    router = getattr(importlib.import_module(DICOMWEB), "router", None)
-    return router if isinstance(router, APIRouter) else None

@@ -143,11 +143,12 @@ async def require_administrator(caller: Annotated[Caller, Depends(require_caller
     return caller.principal
 
 
-async def _services(request: Request) -> WebServices:
+async def provide_services(request: Request) -> WebServices:
+    """Return what the application was created with, as a dependency."""
     return services_of(request)  # a coroutine, as are the two above: what does not block needs no thread of its own
 
 
-Services = Annotated[WebServices, Depends(_services)]
+Services = Annotated[WebServices, Depends(provide_services)]
 AnyCaller = Annotated[Caller, Depends(caller_of)]
 Authenticated = Annotated[Principal, Depends(require_principal)]
 Administrator = Annotated[Principal, Depends(require_administrator)]

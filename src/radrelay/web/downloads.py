@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from urllib.parse import quote
 
 from fastapi import Request
-from starlette.responses import StreamingResponse
+from starlette.responses import Response
 
 from radrelay.access import Principal
 from radrelay.archive.export import ExtraFile, stream_zip
@@ -16,6 +16,7 @@ from radrelay.archive.instances import InstanceRef
 from radrelay.web import trail
 from radrelay.web.reach import ReachedStudy
 from radrelay.web.services import WebServices
+from radrelay.web.streaming import in_pieces
 
 SANDBOX = "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'"
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
@@ -28,12 +29,12 @@ def disposition(name: str, kind: str = "attachment") -> str:
     return f"{kind}; filename=\"{plain[:150]}\"; filename*=UTF-8''{quote(leaf[:150], safe='')}"
 
 
-def streamed(pieces: Iterator[bytes], media_type: str, name: str, size: int | None = None) -> StreamingResponse:
+def streamed(pieces: Iterator[bytes], media_type: str, name: str, size: int | None = None) -> Response:
     """Return a download that is sent piece by piece; the name holds no patient data unless the sender's did."""
     headers = {"Content-Disposition": disposition(name), "Content-Security-Policy": SANDBOX}
     if size is not None:
         headers["Content-Length"] = str(size)
-    return StreamingResponse(pieces, media_type=media_type, headers=headers)
+    return in_pieces(pieces, 200, headers, media_type)
 
 
 def note_download(
@@ -60,7 +61,7 @@ def zip_response(
     *,
     series_id: uuid.UUID | None = None,
     extras: Sequence[ExtraFile] = (),
-) -> StreamingResponse:
+) -> Response:
     """Return a streamed ZIP of `refs` with DICOMDIR, a whole study or one series."""
     services.reader.require(refs)
     subject = ("study", study.id) if series_id is None else ("series", series_id)

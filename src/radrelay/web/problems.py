@@ -102,12 +102,17 @@ def unforeseen_problem(correlation_id: str) -> Response:
     return problem(500, "error", "Something went wrong; the log has it under this correlation id.", correlation_id)
 
 
-async def _radrelay_error(request: Request, error: Exception) -> Response:
-    if not isinstance(error, RadrelayError):
-        raise error
+def problem_of(request: Request, error: RadrelayError) -> Response:
+    """Return the answer to a request that ended with one of Radrelay's own errors."""
     if error.http_status >= 500:
         log.warning("request failed", code=error.code, status=error.http_status)
     return error_response(error, correlation_of(request))
+
+
+async def _radrelay_error(request: Request, error: Exception) -> Response:
+    if not isinstance(error, RadrelayError):
+        raise error
+    return problem_of(request, error)
 
 
 async def _validation_error(request: Request, error: Exception) -> Response:

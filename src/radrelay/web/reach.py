@@ -19,14 +19,19 @@ from radrelay import access
 from radrelay.access import Principal, Right, Scope
 from radrelay.archive.errors import AttachmentNotFound, InstanceNotFound, SeriesNotFound, StudyNotFound
 from radrelay.archive.instances import InstanceRef, find_instances
-from radrelay.archive.models import Attachment, Instance, Series, Study
+from radrelay.archive.models import Attachment, Series, Study
+from radrelay.archive.tables import INSTANCE, STUDY
 from radrelay.errors import Forbidden
+from radrelay.storage.columns import Instant
 from radrelay.web.services import WebServices
 from radrelay.web.trail import Patient
 
-_STUDY = (Study.id, Study.study_uid, Study.patient_issuer, Study.patient_id_value, Study.patient_name)
-
-_STUDY_BY_ID = sa.select(*_STUDY).where(Study.id == sa.bindparam("study"))  # built once: every frame asks this
+_STUDY = tuple(STUDY.c[name] for name in ("id", "study_uid", "patient_issuer", "patient_id_value", "patient_name"))
+_STUDY_BY_ID = sa.select(*_STUDY).where(STUDY.c.id == sa.bindparam("study"))  # built once: every frame asks this
+_LIVING_STUDY = _STUDY_BY_ID.where(
+    STUDY.c.organisation_id == sa.bindparam("organisation"),
+    sa.or_(STUDY.c.expires_at.is_(None), STUDY.c.expires_at > sa.bindparam("now", type_=Instant)),
+)
 
 
 class IdentityHidden(Forbidden):
@@ -113,7 +118,11 @@ class Reach:
 
     def study(self, study_id: uuid.UUID, *, whole: bool = False) -> ReachedStudy:
         """Return a study; raises `StudyNotFound`, or with `whole` `PartOnly` if series of it are out of reach."""
-        row = self.session.execute(sa.select(*_STUDY).where(Study.id == study_id, self._living())).one_or_none()
+        statement = _LIVING_STUDY
+        if not self.scope.everything:
+            statement = statement.where(self.scope.study_filter(STUDY.c.id))
+        asked = {"study": study_id, "organisation": self.scope.organisation_id, "now": self.now}
+        row = self.session.execute(statement, asked).one_or_none()
         if row is None:
             raise StudyNotFound
         if whole and not self.scope.everything:
@@ -150,7 +159,7 @@ class Reach:
 
     def study_instances(self, study_id: uuid.UUID) -> tuple[InstanceRef, ...]:
         """Return the living instances of a study's series that are within reach."""
-        within = self.scope.series_filter(Instance.study_id, Instance.series_id)
+        within = self.scope.series_filter(INSTANCE.c.study_id, INSTANCE.c.series_id)
         return tuple(
             find_instances(
                 self.session,
@@ -168,7 +177,7 @@ class Reach:
             self.now,
             organisation_id=self.scope.organisation_id,
             instance_ids=[instance_id],
-            within=self.scope.series_filter(Instance.study_id, Instance.series_id),
+            within=self.scope.series_filter(INSTANCE.c.study_id, INSTANCE.c.series_id),
             current=False,
         )
         if not found:

@@ -19,6 +19,7 @@ from radrelay.web.api import (
     tokens,
 )
 from radrelay.web.problems import RESPONSES
+from radrelay.web.short_way import ShortRoute, short_routes
 
 ROUTERS: tuple[APIRouter, ...] = (
     session.router,
@@ -38,9 +39,20 @@ ROUTERS: tuple[APIRouter, ...] = (
 )
 
 
+PREFIX = "/api"
+
+
+def hot_routes() -> list[ShortRoute]:
+    """Return the routes that are asked most often, for the short way."""
+    return [
+        *short_routes(PREFIX, instances.router, (instances.pixels, instances.thumbnail)),
+        *short_routes(PREFIX, series.router, (series.thumbnail,)),
+    ]
+
+
 def router() -> APIRouter:
     """Return all routes of the REST interface."""
-    everything = APIRouter(prefix="/api", responses=RESPONSES)
+    everything = APIRouter(prefix=PREFIX, responses=RESPONSES)
     for part in ROUTERS:
         everything.include_router(part)
     return everything

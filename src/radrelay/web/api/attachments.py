@@ -6,7 +6,7 @@ import uuid
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
-from starlette.responses import StreamingResponse
+from starlette.responses import Response, StreamingResponse
 
 from radrelay.access import Right
 from radrelay.errors import Unavailable
@@ -31,7 +31,7 @@ class Converted(BaseModel):
     response_class=StreamingResponse,
     responses=answers("application/octet-stream"),
 )
-def file(request: Request, services: Services, principal: Authenticated, attachment_id: uuid.UUID) -> StreamingResponse:
+def file(request: Request, services: Services, principal: Authenticated, attachment_id: uuid.UUID) -> Response:
     """Download an attachment as it was sent."""
     with services.database.read() as session:
         found = Reach.of(services, session, principal, Right.DOWNLOAD).attachment(attachment_id)

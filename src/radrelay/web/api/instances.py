@@ -115,7 +115,7 @@ def _downloaded(
     response_class=StreamingResponse,
     responses=answers("application/dicom"),
 )
-def file(request: Request, services: Services, principal: Authenticated, instance_id: uuid.UUID) -> StreamingResponse:
+def file(request: Request, services: Services, principal: Authenticated, instance_id: uuid.UUID) -> Response:
     """Download the instance as a DICOM file (PS3.10); the data set is as it was received."""
     found = _downloaded(request, services, principal, instance_id)
     ref = found.ref

@@ -140,9 +140,7 @@ def thumbnail(request: Request, services: Services, principal: Authenticated, se
 
 
 @router.get("/{series_id}/archive.zip", response_class=StreamingResponse, responses=answers("application/zip"))
-def download_series(
-    request: Request, services: Services, principal: Authenticated, series_id: uuid.UUID
-) -> StreamingResponse:
+def download_series(request: Request, services: Services, principal: Authenticated, series_id: uuid.UUID) -> Response:
     """Download a series as a ZIP with DICOMDIR, streamed."""
     with services.database.read() as session:
         found = Reach.of(services, session, principal, Right.DOWNLOAD).series(series_id)

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, WithJsonSchema
 from sqlalchemy.orm import Session
-from starlette.responses import StreamingResponse
+from starlette.responses import Response, StreamingResponse
 
 from radrelay.access import Right, Scope
 from radrelay.archive import deletion, holdings
@@ -330,9 +330,7 @@ def release_study(request: Request, services: Services, principal: Authenticated
 
 
 @router.get("/{study_id}/archive.zip", response_class=StreamingResponse, responses=answers("application/zip"))
-def download_study(
-    request: Request, services: Services, principal: Authenticated, study_id: uuid.UUID
-) -> StreamingResponse:
+def download_study(request: Request, services: Services, principal: Authenticated, study_id: uuid.UUID) -> Response:
     """Download a study as a ZIP with DICOMDIR (IHE PDI), streamed."""
     with services.database.read() as session:
         reach = Reach.of(services, session, principal, Right.DOWNLOAD)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from fastapi import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from radrelay.web.dicomweb.multipart import Part, new_boundary, write_parts
 from radrelay.web.dicomweb.negotiation import MULTIPART
+from radrelay.web.streaming import in_pieces
 
-PIECE = 1 << 20
 SMALL = 4 << 10  # shorter bodies are not worth compressing
 
 
@@ -52,26 +52,12 @@ def _is_number(text: str) -> bool:
 
 def multipart(
     parts: Iterable[Part], media: str, *, status: int = 200, headers: dict[str, str] | None = None
-) -> StreamingResponse:
+) -> Response:
     """Return parts as a multipart/related body, written as they come."""
     boundary = new_boundary()
     content_type = f'{MULTIPART}; type="{media}"; boundary={boundary}'
     headers = {"Content-Type": content_type, "Vary": "Accept", **(headers or {})}
-    return StreamingResponse(larger(write_parts(parts, boundary)), status, headers=headers)
-
-
-def larger(pieces: Iterator[bytes | memoryview]) -> Iterator[bytes]:
-    """Join small pieces, since each one costs a turn of the event loop."""
-    waiting: list[bytes | memoryview] = []
-    size = 0
-    for piece in pieces:
-        waiting.append(piece)
-        size += len(piece)
-        if size >= PIECE:
-            yield b"".join(waiting)
-            waiting, size = [], 0
-    if waiting:
-        yield b"".join(waiting)
+    return in_pieces(write_parts(parts, boundary), status, headers)
 
 
 def unchanged(request: Request, tag: str) -> Response | None:

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from radrelay.access import Principal, Right
-from radrelay.archive.metadata import BULK_BASE, version
+from radrelay.archive.metadata import BULK_BASE
 from radrelay.archive.recent import Recent
 from radrelay.web.authentication import Authenticated, Services
 from radrelay.web.dicomweb.answering import compressed, multipart, takes_gzip, unchanged
@@ -57,7 +57,7 @@ def _metadata(request: Request, services: WebServices, principal: Principal, tar
         found: list[Json] = msgspec.json.decode(_with_addresses(services, reached, base_url(request)))
         headers = (("Content-Type", DICOM_XML),)
         return multipart((Part(headers, (to_xml(one),)) for one in found), DICOM_XML)
-    mark = version(reached.refs)
+    mark = reached.found.version()
     tag = f'W/"{mark}"'
     answer = unchanged(request, tag)
     return answer or _ready_made(request, services, reached, mark)

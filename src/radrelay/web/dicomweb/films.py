@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from fastapi import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from radrelay.archive.instances import InstanceRef
 from radrelay.archive.reader import InstanceReader
 from radrelay.web.dicomweb.answering import byte_range
 from radrelay.web.dicomweb.negotiation import OCTETS, NotAcceptable, Range
+from radrelay.web.streaming import in_pieces
 
 PIECE = 1 << 20
 
@@ -30,7 +31,7 @@ def answer(request: Request, reader: InstanceReader, ref: InstanceRef, ranges: S
     if wanted is not None:
         headers["Content-Range"] = f"bytes {first}-{last}/{size}"
     pieces = _pieces(reader, ref, first, last)
-    return StreamingResponse(pieces, 206 if wanted is not None else 200, headers=headers, media_type=media)
+    return in_pieces(pieces, 206 if wanted is not None else 200, headers, media)
 
 
 def media_type(begin: bytes) -> str:

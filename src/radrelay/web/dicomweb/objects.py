@@ -81,7 +81,8 @@ def part_of(reader: InstanceReader, ref: InstanceRef, chosen: Chosen) -> Part:
 
     Raises what transcoding raises when the client demanded a syntax; else the object is given as it is stored.
     """
-    syntax, content = chosen.syntax, None
+    syntax = chosen.syntax
+    content: Sequence[bytes] | None = None
     if syntax != ref.transfer_syntax_uid:
         try:
             content = (transcode(reader.data_set(ref), ref.transfer_syntax_uid, syntax),)
@@ -95,7 +96,7 @@ def part_of(reader: InstanceReader, ref: InstanceRef, chosen: Chosen) -> Part:
     if content is None:
         if ref.size > STREAMED:
             return Part(headers, _chain(meta, reader.stream(ref)))
-        content = (reader.data_set(ref),)
+        content = reader.pieces(ref)
     return Part(headers, (meta, *content))
 
 

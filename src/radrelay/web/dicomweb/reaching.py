@@ -9,8 +9,8 @@ from fastapi import Request
 
 from radrelay.access import Principal, Right
 from radrelay.archive.errors import InstanceNotFound, SeriesNotFound, StudyNotFound
-from radrelay.archive.instances import InstanceRef, find_instances
-from radrelay.archive.models import Instance, Series, Study
+from radrelay.archive.instances import FoundInstances, InstanceRef, find_under
+from radrelay.archive.tables import INSTANCE, SERIES, STUDY
 from radrelay.web import trail
 from radrelay.web.authentication import services_of
 from radrelay.web.reach import Reach, ReachedStudy
@@ -36,7 +36,12 @@ class Reached:
     """Living instances that a path names, in order, and the study that they are of."""
 
     study: ReachedStudy
-    refs: tuple[InstanceRef, ...]
+    found: FoundInstances
+
+    @property
+    def refs(self) -> tuple[InstanceRef, ...]:
+        """Return the instances."""
+        return self.found.refs
 
     @property
     def one(self) -> InstanceRef:
@@ -45,9 +50,13 @@ class Reached:
 
 
 _PLACE = (
-    sa.select(Study.id.label("study_id"), Series.id.label("series_id"))
-    .outerjoin(Series, sa.and_(Series.study_id == Study.id, Series.series_uid == sa.bindparam("series_uid")))
-    .where(Study.organisation_id == sa.bindparam("organisation_id"), Study.study_uid == sa.bindparam("study_uid"))
+    sa.select(STUDY.c.id.label("study_id"), SERIES.c.id.label("series_id"))
+    .select_from(
+        sa.outerjoin(
+            STUDY, SERIES, sa.and_(SERIES.c.study_id == STUDY.c.id, SERIES.c.series_uid == sa.bindparam("series_uid"))
+        )
+    )
+    .where(STUDY.c.organisation_id == sa.bindparam("organisation_id"), STUDY.c.study_uid == sa.bindparam("study_uid"))
 )
 
 
@@ -69,18 +78,18 @@ def reach(services: WebServices, principal: Principal, right: Right, target: Tar
         study.require_clear()
         if target.series_uid is not None and found.series_id is None:
             raise SeriesNotFound
-        refs = find_instances(
+        instances = find_under(
             session,
             within.now,
+            within.scope.series_filter(INSTANCE.c.study_id, INSTANCE.c.series_id),
             organisation_id=principal.organisation_id,
             study_id=found.study_id,
             series_id=found.series_id,
             sop_uid=target.sop_uid,
-            within=within.scope.series_filter(Instance.study_id, Instance.series_id),
         )
-    if not refs:
+    if not instances:
         raise InstanceNotFound if target.sop_uid else SeriesNotFound if target.series_uid else StudyNotFound
-    return Reached(study, tuple(refs))
+    return Reached(study, instances)
 
 
 def note_view(

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from fastapi import APIRouter, Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from radrelay.access import Principal, Right
 from radrelay.archive.instances import InstanceRef
@@ -24,6 +24,7 @@ from radrelay.web.dicomweb.objects import UNFIT, choose_all, part_of, parts_of
 from radrelay.web.dicomweb.reaching import Target, note_view, reach
 from radrelay.web.downloads import zip_response
 from radrelay.web.services import WebServices
+from radrelay.web.streaming import in_pieces
 
 Result = TypeVar("Result")
 
@@ -121,7 +122,7 @@ def _pixel_data(request: Request, services: WebServices, ref: InstanceRef, range
         return multipart([Part(headers, bodies)], OCTETS)
     if request.headers.get("range") and ref.size <= frame_bodies.RANGED_LIMIT:
         return ranged(request, b"".join(bodies), kind.content_type)
-    return StreamingResponse(bodies, media_type=kind.content_type)
+    return in_pieces(bodies, media_type=kind.content_type)
 
 
 def _objects(request: Request, services: WebServices, principal: Principal, target: Target) -> Response:
@@ -138,7 +139,7 @@ def _objects(request: Request, services: WebServices, principal: Principal, targ
     note_view(services, request, principal, reached, "study.download")
     if single:
         part = _unfit_is_not_acceptable(lambda: part_of(services.reader, *chosen[0]))
-        return StreamingResponse(iter(part.content), media_type=part.headers[0][1], headers={"Vary": "Accept"})
+        return in_pieces(part.content, 200, {"Vary": "Accept"}, part.headers[0][1])
     partial = len(chosen) < len(reached.refs)
     status, headers = (206, {"Warning": PARTIAL}) if partial else (200, {})
     if len(chosen) == 1:

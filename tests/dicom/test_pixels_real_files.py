@@ -6,11 +6,14 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pydicom
 import pytest
 
-from radrelay.dicom.pixels import BrokenPixels, NotViewable
+from radrelay.dicom.decode import decode_frame
+from radrelay.dicom.pixels import BrokenPixels, FrameDescriptor, NotViewable, Pixels
+from radrelay.dicom.syntaxes import HTJ2K
 from radrelay.errors import RadrelayError
 from tests.dicom.objects import frames_of, opened, reference, stacked, wheel_file
 
@@ -108,3 +111,21 @@ def test_one_bit_frames_are_alike_in_every_syntax(shared_data: Path) -> None:
         expected = stacked(*opened(folder / f"{stem}.dcm"))
         for suffix in ("_rle", "_deflate", "_j2k"):
             np.testing.assert_array_equal(stacked(*opened(folder / f"{stem}{suffix}.dcm")), expected)
+
+
+def _checked(dtype: type[np.uint8 | np.uint16]) -> Pixels:
+    rows, columns = np.mgrid[:256, :256]
+    white: Pixels = (((columns // 16 + rows // 16) % 2) * np.iinfo(dtype).max).astype(dtype)
+    return white
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_irreversible_htj2k_clips_what_its_wavelet_overshoots(dtype: type[np.uint8 | np.uint16]) -> None:
+    white = _checked(dtype)
+    frame = bytes(imagecodecs.htj2k_encode(white, reversible=False, level=0.01))
+    bits = white.itemsize * 8
+    descriptor = FrameDescriptor(256, 256, 1, bits, bits, bits - 1, False, "MONOCHROME2", 0, 1, HTJ2K)
+    error = np.abs(decode_frame(descriptor, frame).astype(int) - white.astype(int))
+    assert error.max() <= 0.02 * np.iinfo(dtype).max
+    wrapped = np.abs(imagecodecs.htj2k_decode(frame).astype(int) - white.astype(int))
+    assert wrapped.max() > np.iinfo(dtype).max / 2, "imagecodecs clips now: decode irreversible HTJ2K with it, too"

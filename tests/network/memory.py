@@ -5,8 +5,10 @@ from __future__ import annotations
 import fnmatch
 import io
 import threading
+import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from uuid import UUID, uuid4
 
 from pydicom import Dataset, dcmread
 from pydicom.filebase import DicomBytesIO
@@ -79,6 +81,10 @@ class MemoryArchive:
     outcome: StoreOutcome = STORED
     closed_iterators: int = 0
     hold: threading.Event | None = None
+    promised: dict[UUID, str] = field(default_factory=dict)
+    unreported_keys: list[UUID] = field(default_factory=list)
+    refuse_commitment: Exception | None = None
+    commit_after_s: float = 0.0
 
     def admit(self, peer: Peer) -> Rejection | None:
         self.peers.append(peer)
@@ -116,7 +122,21 @@ class MemoryArchive:
         return self.nodes.get(ae_title)
 
     def committed(self, peer: Peer, references: Sequence[Reference]) -> Collection[str]:
+        time.sleep(self.commit_after_s)
         return [one.sop_uid for one in references if one.sop_uid in self.objects]
+
+    def remember(self, peer: Peer, transaction_uid: str, references: Sequence[Reference]) -> UUID:
+        if self.refuse_commitment:
+            raise self.refuse_commitment
+        key = uuid4()
+        self.promised[key] = transaction_uid
+        return key
+
+    def reported(self, key: UUID) -> None:
+        del self.promised[key]
+
+    def unreported(self, key: UUID) -> None:
+        self.unreported_keys.append(key)
 
 
 class MemoryWriter:

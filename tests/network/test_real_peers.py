@@ -32,6 +32,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made when im
 from radrelay.errors import OutOfResources
 from radrelay.network.commitment import deliver_report, make_report
 from radrelay.network.ports import Node, Reference, StoreOutcome
+from radrelay.routing.commitments import TooManyCommitments
 from tests.network.conftest import StartListener
 from tests.network.memory import MemoryArchive, load
 
@@ -378,6 +379,27 @@ def test_commitment_is_reported_on_the_same_association(node: Node, archive: Mem
     assert [item.ReferencedSOPInstanceUID for item in report.ReferencedSOPSequence] == [stored.sop_uid]
     assert [item.FailureReason for item in report.FailedSOPSequence] == [0x0112]
     assert report.TransactionUID == "1.2.99"
+    wait_for(lambda: not archive.promised)
+
+
+def test_commitment_that_is_not_taken_or_not_waited_for_stays_to_be_reported(
+    node: Node, archive: MemoryArchive, ct_path: Path
+) -> None:
+    stored = load(archive, str(ct_path))
+    association = ask_commitment(node, stored.sop_class_uid, [stored.sop_uid], lambda _: (0x0110, None))
+    wait_for(lambda: len(archive.unreported_keys) == 1)
+    association.release()
+    archive.commit_after_s = 0.5
+    ask_commitment(node, stored.sop_class_uid, [stored.sop_uid], lambda _: (0x0000, None)).abort()
+    wait_for(lambda: len(archive.unreported_keys) == 2)
+    assert set(archive.unreported_keys) == set(archive.promised)
+
+
+def test_commitment_that_cannot_be_made_durable_is_refused(node: Node, archive: MemoryArchive, ct_path: Path) -> None:
+    stored = load(archive, str(ct_path))
+    archive.refuse_commitment = TooManyCommitments()
+    with pytest.raises(AssertionError, match="531"):
+        ask_commitment(node, stored.sop_class_uid, [stored.sop_uid], lambda _: (0x0000, None))
 
 
 def ask_commitment(
@@ -395,6 +417,8 @@ def ask_commitment(
         item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = sop_class, uid
         request.ReferencedSOPSequence.append(item)
     status, _ = association.send_n_action(request, 1, StorageCommitmentPushModel, "1.2.840.10008.1.20.1.1")
+    if status.Status != 0x0000:
+        association.release()
     assert status.Status == 0x0000
     return association
 
@@ -423,7 +447,7 @@ def test_commitment_report_follows_on_a_new_association_when_the_peer_hung_up(
     assert server.socket is not None
     client = Node("127.0.0.1", server.socket.getsockname()[1], "COMMITTER")
     event, elements = make_report("1.2.99", [Reference("1.2", stored.sop_uid)], {stored.sop_uid}, "RADRELAY")
-    assert deliver_report(client, event, elements)
+    deliver_report(client, event, elements)
     server.shutdown()
     assert reports == [1]
 

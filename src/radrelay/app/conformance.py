@@ -37,7 +37,8 @@ AFTER_STORE = (
     ("same instance, other bytes", "by the source's policy: quarantine (default), supersede, keep both"),
     ("another patient than its study's", "quarantine `patient-mismatch`"),
     ("a series UID that another study has", "quarantine `series-elsewhere`"),
-    ("a UID missing or a head that cannot be read", "quarantine `malformed` or `not-read`"),
+    ("a UID missing, or none", "quarantine `no-identity`; a person may release it with a new identity"),
+    ("a head that cannot be read", "quarantine `malformed` or `not-read`"),
     ("infected, when a scanner is set", "quarantine `infected`"),
 )
 

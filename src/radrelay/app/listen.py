@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import structlog
 
 from radrelay import audit
+from radrelay.app.commitments import DurableCommitments
 from radrelay.app.core import Core
 from radrelay.app.prepare import prepare
 from radrelay.app.query import ArchiveQuery
@@ -28,6 +29,8 @@ from radrelay.network.ports import (
 )
 from radrelay.settings import Settings
 
+REPORTING_S = 2.0
+
 log = structlog.get_logger(__name__)
 
 
@@ -45,17 +48,21 @@ def serve(core: Core, stop: threading.Event) -> None:
     landing = Landing.open(core.settings, "listen", core.keyring, core.clock, allowance=book)
     reception = Reception(landing, book)
     query = ArchiveQuery(core, prepared.organisation_id)
+    promised = DurableCommitments(core, query, prepared.organisation_id)
+    reporting = threading.Thread(target=promised.run, args=(stop,), name="commitments", daemon=True)
     own = core.settings.dicom.ae_title
     listener = DicomListener(
         core.settings.dicom,
-        Services(storage=reception, admission=reception, query=query, retrieve_ae=own),
+        Services(storage=reception, admission=reception, query=query, commitments=promised, retrieve_ae=own),
     )
     settle()
     listener.start()
+    reporting.start()
     try:
         stop.wait()
     finally:
         listener.stop()
+        reporting.join(REPORTING_S)
         landing.close()
 
 

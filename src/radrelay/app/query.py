@@ -112,6 +112,11 @@ class ArchiveQuery:
         host, _, port = named.rpartition(":")
         return Node(host, int(port), ae_title, settings.ae_title)
 
+    def require_query(self, peer: Peer) -> None:
+        """Raise `Forbidden` for a device that may not ask."""
+        with self._core.database.read() as session:
+            self._scope(session, peer, Right.SEE)
+
     def committed(self, peer: Peer, references: Sequence[Reference]) -> Collection[str]:
         """Return the SOP Instance UIDs that are kept with their class, waiting a while for the index."""
         wanted = {reference.sop_uid: reference.sop_class_uid for reference in references}

@@ -161,7 +161,9 @@ class Association:
             handlers[command.C_FIND_RQ] = QueryProvider(session, query).find
             handlers[command.C_MOVE_RQ] = retrieve.move
             handlers[command.C_GET_RQ] = retrieve.get
-            handlers[command.N_ACTION_RQ] = CommitmentProvider(session, query).action
+            commitments = self._services.commitments
+            if commitments:
+                handlers[command.N_ACTION_RQ] = CommitmentProvider(session, query, commitments).action
         return handlers
 
     def _refuse(self, session: Session, context: Context, request: CommandSet) -> None:

@@ -1,24 +1,24 @@
 """Storage commitment, push model, as a provider: N-ACTION in, N-EVENT-REPORT out (PS3.4 J.3).
 
-The report goes out on the same association. When the peer has hung up by then, it goes to the node that its AE
-title stands for, in a thread of its own and with a few tries; a peer that misses it asks again.
+A request is durable before it is answered. The report goes out on the same association; when the peer has hung up by
+then, or does not take it, who keeps the request (`CommitmentPort`) sends it to the node that its AE title stands for.
 """
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from uuid import UUID
 
 import structlog
 
 from radrelay.errors import RadrelayError
 from radrelay.network import command, identifier
 from radrelay.network.command import CommandSet
-from radrelay.network.errors import AssociationEnded, ProtocolViolation
+from radrelay.network.errors import ProtocolViolation, ReportRefused
 from radrelay.network.limits import ACTION_BYTES
 from radrelay.network.negotiation import Context
-from radrelay.network.ports import Element, Key, Node, QueryPort, Reference
+from radrelay.network.ports import CommitmentPort, Element, Key, Node, QueryPort, Reference
 from radrelay.network.requestor import OutgoingAssociation
 from radrelay.network.session import Session
 from radrelay.network.sop_classes import (
@@ -45,69 +45,93 @@ REFERENCED_SOP_SEQUENCE, FAILED_SOP_SEQUENCE = 0x00081199, 0x00081198
 REFERENCED_CLASS, REFERENCED_INSTANCE, FAILURE_REASON = 0x00081150, 0x00081155, 0x00081197
 REQUEST_COMMITMENT = 1
 ALL_COMMITTED, SOME_FAILED = 1, 2
-REPORT_TRIES_S = (0.0, 5.0, 30.0)
-"""Waits before each try to deliver a report on an association of its own."""
+UID_LIMIT = 64
 
 
 class CommitmentProvider:
     """Answers the N-ACTION requests of one association."""
 
-    def __init__(self, session: Session, query: QueryPort) -> None:
+    def __init__(self, session: Session, query: QueryPort, commitments: CommitmentPort) -> None:
         self._session = session
         self._query = query
+        self._commitments = commitments
 
     def action(self, context: Context, request: CommandSet) -> None:
-        """Serve one N-ACTION-RQ: its response, then the report."""
+        """Serve one N-ACTION-RQ: made durable, answered, then reported."""
         session = self._session
         data = session.read_data_set(context, ACTION_BYTES) if request.has_data_set else b""
         session.channel.message_ended()
-        status = _refusal(context, request)
-        transaction = ""
-        references: tuple[Reference, ...] = ()
-        if status == SUCCESS:
-            try:
-                transaction, references = read_request(identifier.decode(data, context.transfer_syntax, ACTION_BYTES))
-            except RadrelayError as error:
-                log.warning("commitment request refused", reason=error.message)
-                status = INVALID_ARGUMENT
-        if status == SUCCESS and not (transaction and references):
-            status = INVALID_ARGUMENT
-        committed: Collection[str] = ()
-        if status == SUCCESS:
-            try:
-                committed = frozenset(self._query.committed(session.peer, references))
-            except RadrelayError as error:
-                status = error.dimse_status
-            except Exception:  # why: a fault of one request must not cost the association its others
-                log.exception("commitment failed")
-                status = PROCESSING_FAILURE
-        log.info("commitment answered", status=f"{status:04X}", references=len(references), committed=len(committed))
-        session.respond(context, request, status)
-        if status == SUCCESS:
-            self._report(context, transaction, references, committed)
+        status, asked = self._accept(context, request, data)
+        log.info("commitment answered", status=f"{status:04X}", references=len(asked.references) if asked else 0)
+        try:
+            session.respond(context, request, status)
+            if asked is not None and self._report(context, asked):
+                self._note(asked.key, self._commitments.reported)
+                return
+        except BaseException:
+            if asked is not None:
+                self._note(asked.key, self._commitments.unreported)
+            raise
+        if asked is not None:
+            self._note(asked.key, self._commitments.unreported)
 
-    def _report(
-        self, context: Context, transaction: str, references: Sequence[Reference], committed: Collection[str]
-    ) -> None:
+    def _accept(self, context: Context, request: CommandSet, data: bytes) -> tuple[int, _Asked | None]:
+        """Return the response's status, and the request if it was accepted and is durable."""
+        status = _refusal(context, request)
+        if status != SUCCESS:
+            return status, None
+        try:
+            transaction, references = read_request(identifier.decode(data, context.transfer_syntax, ACTION_BYTES))
+        except RadrelayError as error:
+            log.warning("commitment request refused", reason=error.message)
+            return INVALID_ARGUMENT, None
+        if not (transaction and references) or len(transaction) > UID_LIMIT:
+            return INVALID_ARGUMENT, None
+        try:
+            key = self._commitments.remember(self._session.peer, transaction, references)
+        except RadrelayError as error:
+            return error.dimse_status, None
+        except Exception:  # why: a fault of one request must not cost the association its others
+            log.exception("commitment failed")
+            return PROCESSING_FAILURE, None
+        return SUCCESS, _Asked(key, transaction, references)
+
+    def _note(self, key: UUID, note: Callable[[UUID], None]) -> None:
+        """Take note of a report; without that it is sent again, which does no harm."""
+        try:
+            note(key)
+        except Exception as error:  # why: the request stays as it is written, and falls due by itself
+            log.warning("a commitment report could not be noted", error=type(error).__name__)
+
+    def _report(self, context: Context, asked: _Asked) -> bool:
+        """Report on this association; tell whether the peer took it. Raises `AssociationEnded`."""
         session = self._session
-        event, elements = make_report(transaction, references, committed, session.services.retrieve_ae)
+        try:
+            committed = frozenset(self._query.committed(session.peer, asked.references))
+        except Exception as error:  # why: it was promised; the report follows when the archive answers again
+            log.warning("commitment report waits", error=type(error).__name__)
+            return False
+        event, elements = make_report(asked.transaction, asked.references, committed, session.services.retrieve_ae)
         body = identifier.encode(elements, context.transfer_syntax)
         message = command.build(_event_values(session.new_message_id(), event))
-        try:
-            session.channel.send(session.channel.message(context.context_id, message, body))
-            _, answer = session.read_command()
-            if answer.field != command.N_EVENT_REPORT_RSP:
-                raise ProtocolViolation("a command that is no answer to the event report")
-        except ProtocolViolation:
-            raise
-        except AssociationEnded:
-            node = self._query.move_destination(session.peer, session.peer.calling_ae)
-            if node is None:
-                log.warning("commitment report not delivered", calling_ae=session.peer.calling_ae)
-            else:
-                arguments = (node, event, elements)
-                threading.Thread(target=deliver_report, args=arguments, name="commitment-report", daemon=True).start()
-            raise
+        session.channel.send(session.channel.message(context.context_id, message, body))
+        _, answer = session.read_command()
+        if answer.field != command.N_EVENT_REPORT_RSP:
+            raise ProtocolViolation("a command that is no answer to the event report")
+        session.channel.message_ended()
+        status = answer.number(command.STATUS)
+        if status != SUCCESS:
+            log.warning("commitment report refused", status=f"{status:04X}")
+        return status == SUCCESS
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """An accepted request."""
+
+    key: UUID
+    transaction: str
+    references: tuple[Reference, ...]
 
 
 def read_request(keys: Sequence[Key]) -> tuple[str, tuple[Reference, ...]]:
@@ -147,22 +171,20 @@ def make_report(
     return (SOME_FAILED if missing else ALL_COMMITTED), elements
 
 
-def deliver_report(node: Node, event: int, elements: Sequence[Element]) -> bool:
-    """Send a report on an association of its own, where we are provider; tell whether it arrived."""
-    for wait_s in REPORT_TRIES_S:
-        time.sleep(wait_s)
-        try:
-            proposals = [(COMMITMENT_PUSH, (EXPLICIT_LITTLE,)), (COMMITMENT_PUSH, (IMPLICIT_LITTLE,))]
-            with OutgoingAssociation(node, proposals, provider_of=[COMMITMENT_PUSH]) as association:
-                syntax = next(iter(association.accepted_syntaxes(COMMITMENT_PUSH)), "")
-                context_id = association.context_id(COMMITMENT_PUSH, syntax)
-                values = _event_values(association.new_message_id(), event)
-                association.request(context_id, values, identifier.encode(elements, syntax))
-        except RadrelayError as error:
-            log.warning("commitment report not delivered", ae_title=node.ae_title, reason=error.message)
-        else:
-            return True
-    return False
+def deliver_report(node: Node, event: int, elements: Sequence[Element]) -> None:
+    """Send a report on an association of its own, where we are provider (PS3.4 J.3.3.1.1).
+
+    Raises `NodeUnreachable` and its kin, and `ReportRefused` when the peer does not take it.
+    """
+    proposals = [(COMMITMENT_PUSH, (EXPLICIT_LITTLE,)), (COMMITMENT_PUSH, (IMPLICIT_LITTLE,))]
+    with OutgoingAssociation(node, proposals, provider_of=[COMMITMENT_PUSH]) as association:
+        syntax = next(iter(association.accepted_syntaxes(COMMITMENT_PUSH)), "")
+        context_id = association.context_id(COMMITMENT_PUSH, syntax)
+        values = _event_values(association.new_message_id(), event)
+        answer = association.request(context_id, values, identifier.encode(elements, syntax))
+    status = answer.number(command.STATUS)
+    if answer.field != command.N_EVENT_REPORT_RSP or status != SUCCESS:
+        raise ReportRefused(f"{node.ae_title} answers the commitment report with status {status:04X}H")
 
 
 def _event_values(message_id: int, event: int) -> dict[int, int | str]:

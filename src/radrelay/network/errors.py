@@ -87,6 +87,12 @@ class NodeUnreachable(Unavailable):
     code = "node-unreachable"
 
 
+class ReportRefused(Unavailable):
+    """The node does not take the storage commitment report."""
+
+    code = "report-refused"
+
+
 class AssociationRejected(Forbidden):
     """The node refused the association."""
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
+from uuid import UUID
 
 Model = Literal["patient", "study"]
 Level = Literal["PATIENT", "STUDY", "SERIES", "IMAGE"]
@@ -227,11 +228,28 @@ class QueryPort(Protocol):
         ...
 
 
+class CommitmentPort(Protocol):
+    """Keeps storage commitment requests until their report was answered, whatever happens to this process."""
+
+    def remember(self, peer: Peer, transaction_uid: str, references: Sequence[Reference]) -> UUID:
+        """Make a request durable and return its key; what it raises refuses the request."""
+        ...
+
+    def reported(self, key: UUID) -> None:
+        """Take note that the peer answered the report on its own association."""
+        ...
+
+    def unreported(self, key: UUID) -> None:
+        """Take note that it did not: the report is to follow on an association of its own, at once."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What a listener serves. Without `query` it is a storage and verification provider only."""
+    """What a listener serves: without `query` storage and verification only, without `commitments` no commitment."""
 
     storage: StoragePort
     admission: AdmissionPort
     query: QueryPort | None = None
+    commitments: CommitmentPort | None = None
     retrieve_ae: str = ""

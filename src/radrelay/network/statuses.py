@@ -33,6 +33,7 @@ NO_SUCH_SOP_CLASS = 0x0118
 CLASS_INSTANCE_CONFLICT = 0x0119
 SOP_CLASS_NOT_SUPPORTED = 0x0122
 NO_SUCH_ACTION = 0x0123
+RESOURCE_LIMITATION = 0x0213
 NOT_AUTHORISED = 0x0124
 UNRECOGNISED_OPERATION = 0x0211
 OUT_OF_RESOURCES = 0xA700
@@ -146,6 +147,13 @@ STATUSES = (
     ),
     Status("N-ACTION", INVALID_ARGUMENT, "failure", "Invalid argument value", "no transaction UID, or no references"),
     Status("N-ACTION", NO_SUCH_ACTION, "failure", "No such action", "an action type other than 1"),
+    Status(
+        "N-ACTION",
+        RESOURCE_LIMITATION,
+        "failure",
+        "Resource limitation",
+        "1000 requests of this device are not reported",
+    ),
     Status("any other", UNRECOGNISED_OPERATION, "failure", "Unrecognised operation", "an operation that is not served"),
 )
 

@@ -66,3 +66,25 @@ class DeliveryReceipt(Owned, Base):
     comment: Mapped[str] = mapped_column(Text, default="")
     transfer_syntax_uid: Mapped[str] = mapped_column(String(64), default="")
     at: Mapped[datetime] = mapped_column(Instant)
+
+
+class CommitmentRequest(Owned, Base):
+    """A storage commitment request that was accepted and is not reported yet; see `routing.commitments`."""
+
+    __tablename__ = "commitment_request"
+    __table_args__ = (
+        Index("ix_commitment_request_due", "next_attempt_at"),
+        Index("ux_commitment_request", "organisation_id", "calling_ae", "transaction_uid", unique=True),
+    )
+
+    calling_ae: Mapped[str] = mapped_column(String(16))
+    called_ae: Mapped[str] = mapped_column(String(16))
+    host: Mapped[str] = mapped_column(String(255))
+    association_id: Mapped[str] = mapped_column(String(64))
+    transaction_uid: Mapped[str] = mapped_column(String(64))
+    references: Mapped[str] = mapped_column(Text)  # JSON: pairs of SOP Class and SOP Instance UID
+    holder: Mapped[uuid.UUID] = mapped_column(Id)  # the process that works on it
+    attempts: Mapped[int] = mapped_column(Integer)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    next_attempt_at: Mapped[datetime] = mapped_column(Instant)
+    error: Mapped[str] = mapped_column(Text)

@@ -178,6 +178,27 @@ def tables() -> None:
     op.create_index("ix_delivery_created", "delivery", ["organisation_id", "created_at"], unique=False)
     op.create_index("ix_delivery_study", "delivery", ["study_id"], unique=False)
     op.create_table(
+        "commitment_request",
+        sa.Column("calling_ae", sa.String(length=16), nullable=False),
+        sa.Column("called_ae", sa.String(length=16), nullable=False),
+        sa.Column("host", sa.String(length=255), nullable=False),
+        sa.Column("association_id", sa.String(length=64), nullable=False),
+        sa.Column("transaction_uid", sa.String(length=64), nullable=False),
+        sa.Column("references", sa.Text(), nullable=False),
+        sa.Column("holder", Id(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("next_attempt_at", Instant(), nullable=False),
+        sa.Column("error", sa.Text(), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_commitment_request")),
+    )
+    op.create_index("ix_commitment_request_due", "commitment_request", ["next_attempt_at"], unique=False)
+    op.create_index(
+        "ux_commitment_request", "commitment_request", ["organisation_id", "calling_ae", "transaction_uid"], unique=True
+    )
+    op.create_table(
         "delivery_receipt",
         sa.Column("delivery_id", Id(), nullable=False),
         sa.Column("instance_id", Id(), nullable=False),

@@ -1,0 +1,114 @@
+"""Storage commitment that outlives the process: fulfils the listener's `CommitmentPort`, and reports what is due."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Sequence
+
+import structlog
+
+from radrelay.app.core import Core
+from radrelay.app.query import ArchiveQuery
+from radrelay.errors import RadrelayError
+from radrelay.network.commitment import deliver_report, make_report
+from radrelay.network.errors import NodeUnreachable
+from radrelay.network.ports import Peer, Reference
+from radrelay.routing import commitments
+from radrelay.routing.commitments import Requested
+from radrelay.storage.ids import new_id
+
+log = structlog.get_logger(__name__)
+
+LOOK_S = 1.0
+AT_ONCE = 4
+
+
+class DurableCommitments:
+    """One process's commitment requests; thread-safe. `run` reports those that are due."""
+
+    def __init__(self, core: Core, query: ArchiveQuery, organisation_id: uuid.UUID) -> None:
+        self._core = core
+        self._query = query
+        self._organisation_id = organisation_id
+        self._holder = new_id()
+        self._retrieve_ae = core.settings.dicom.ae_title
+
+    def remember(self, peer: Peer, transaction_uid: str, references: Sequence[Reference]) -> uuid.UUID:
+        """Make a request durable; raises `Forbidden`, `TooManyCommitments`, `Unavailable`."""
+        self._query.require_query(peer)
+        requested = Requested(
+            peer.calling_ae,
+            peer.called_ae,
+            peer.host[:255],
+            peer.association_id,
+            transaction_uid,
+            tuple((reference.sop_class_uid, reference.sop_uid) for reference in references),
+        )
+        with self._core.database.write() as session:
+            return commitments.remember(session, self._organisation_id, requested, self._holder, self._core.clock.now())
+
+    def reported(self, key: uuid.UUID) -> None:
+        """Forget a request whose report the peer has answered."""
+        with self._core.database.write() as session:
+            commitments.reported(session, key)
+
+    def unreported(self, key: uuid.UUID) -> None:
+        """Have the report sent on an association of its own."""
+        with self._core.database.write() as session:
+            commitments.due_now(session, key, self._core.clock.now())
+
+    def run(self, stop: threading.Event) -> None:
+        """Report what is due until `stop` is set; what is under way then is done again by the next process."""
+        while not stop.wait(LOOK_S):
+            try:
+                self._report_all(self._due(), stop)
+            except RadrelayError as error:
+                log.warning("commitment reports wait", reason=error.code)
+            except Exception:  # why: without this loop a promise would stay unreported in silence
+                log.exception("commitment reports broke off; they are begun again")
+
+    def _report_all(self, due: Sequence[tuple[uuid.UUID, Requested]], stop: threading.Event) -> None:
+        threads = [threading.Thread(target=self._report, args=(one,), name="commitment", daemon=True) for one in due]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            while thread.is_alive() and not stop.is_set():
+                thread.join(0.2)
+
+    def _due(self) -> list[tuple[uuid.UUID, Requested]]:
+        now = self._core.clock.now()
+        with self._core.database.read() as session:
+            if not commitments.is_any_due(session, self._holder, now):
+                return []
+        with self._core.database.write() as session:
+            return commitments.claim_due(session, self._holder, now, AT_ONCE)
+
+    def _report(self, claimed: tuple[uuid.UUID, Requested]) -> None:
+        key, asked = claimed
+        peer = Peer(asked.host, 0, asked.calling_ae, asked.called_ae, None, asked.association_id)
+        with structlog.contextvars.bound_contextvars(correlation_id=asked.association_id):
+            try:
+                self._send(peer, asked)
+            except RadrelayError as error:
+                self._failed(key, peer, error.message)
+            except Exception as error:
+                log.exception("a commitment report failed")
+                self._failed(key, peer, type(error).__name__)
+            else:
+                self.reported(key)
+                log.info("commitment reported", ae_title=peer.calling_ae, attempt=asked.attempts)
+
+    def _send(self, peer: Peer, asked: Requested) -> None:
+        references = tuple(Reference(*pair) for pair in asked.references)
+        node = self._query.move_destination(peer, peer.calling_ae)
+        if node is None:
+            raise NodeUnreachable(f"no destination has the AE title {peer.calling_ae}")
+        committed = self._query.committed(peer, references)
+        event, elements = make_report(asked.transaction_uid, references, committed, self._retrieve_ae)
+        deliver_report(node, event, elements)
+
+    def _failed(self, key: uuid.UUID, peer: Peer, reason: str) -> None:
+        with self._core.database.write() as session:
+            kept = commitments.postpone(session, key, reason, self._core.settings.work, self._core.clock.now())
+        log.warning("commitment report not delivered", ae_title=peer.calling_ae, reason=reason, tried_again=kept)

@@ -16,7 +16,9 @@ from benchmarks.servers import HOST, Orthanc, Radrelay, Server
 from benchmarks.table import OURS, Aim, Line, Rounds, interleaved, line, percentiles
 
 PART = "web"
-AS_STORED = "image/jphc; transfer-syntax=1.2.840.10008.1.2.4.202"
+HTJ2K = "1.2.840.10008.1.2.4.202"
+AS_STORED = f"image/jphc; transfer-syntax={HTJ2K}"
+OBJECTS_AS_HTJ2K = f'multipart/related; type="application/dicom"; transfer-syntax={HTJ2K}'
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ def run(plan: Plan) -> list[Line]:
         ours.end_quiet_time()
         ours.wait_indexed(len(files), packed=True)
         lines += plan.tell(_retrieved(plan, {OURS: ours, ORTHANC: orthanc}, series, "packed"))
-        lines += plan.tell([_stored_frames(plan, ours, series)])
+        lines += plan.tell([_stored_frames(plan, ours, series), _whole_as_htj2k(plan, ours, orthanc, series)])
     finally:
         ours.stop()
         orthanc.stop()
@@ -106,6 +108,17 @@ def _stored_frames(plan: Plan, ours: Radrelay, series: Series) -> Line:
     paths = [(path, AS_STORED) for path in series.frames(plan.pick(60, 20))]
     p50 = each(plan.rounds, {OURS: client}, paths)[0]
     return line(PART, "packed: a frame as stored (HTJ2K), p50", "ms", p50)
+
+
+def _whole_as_htj2k(plan: Plan, ours: Radrelay, orthanc: Orthanc, series: Series) -> Line:
+    """Return what a whole series takes for who reads HTJ2K, beside Orthanc's series as Orthanc stores it."""
+    asked = {OURS: (Client.of(ours), OBJECTS_AS_HTJ2K), ORTHANC: (Client.of(orthanc), OBJECTS)}
+    seconds = interleaved(
+        plan.rounds,
+        {name: lambda _, c=client, a=accept: c.drained(series.path, a)[0] for name, (client, accept) in asked.items()},  # type: ignore[misc]
+    )
+    text = f"packed: {len(series.instances)} slices as HTJ2K; Orthanc: as it stores them"
+    return line(PART, text, "s", seconds, better="lower")
 
 
 def each(rounds: int, clients: Mapping[str, Client], requests: list[tuple[str, str]]) -> tuple[Rounds, Rounds]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import imagecodecs
 import numpy as np
@@ -14,10 +15,11 @@ import pytest
 
 from radrelay.dicom.codestreams import read_j2k
 from radrelay.dicom.decode import decode_frame
+from radrelay.dicom.enclose import TARGETS, enclose
 from radrelay.dicom.htj2k import NotProven, Split, restore, restore_frames, split
 from radrelay.dicom.pixels import Pixels
 from radrelay.dicom.syntaxes import DEFLATED_LE, EXPLICIT_BE, EXPLICIT_LE, HTJ2K_LOSSLESS_RPCL, IMPLICIT_LE
-from radrelay.dicom.transcode import deflate
+from radrelay.dicom.transcode import deflate, transcode
 from radrelay.errors import RadrelayError
 from tests.dicom.objects import frames_of, made, opened, wheel_file
 
@@ -161,3 +163,35 @@ def test_every_real_file_comes_back(shared_data: Path, collection: str) -> None:
             assert restore(parted) == data_set
             received, stored = received + len(data_set), stored + parted.stored_bytes
     assert received > 1.5 * stored
+
+
+def enclosed(data_set: bytes, ts: str) -> bytes | None:
+    parted = split(data_set, ts)
+    assert parted is not None
+    return enclose(parted.prefix, parted.frames, parted.suffix, parted.descriptor, parted.recipe, ts)
+
+
+@pytest.mark.parametrize("ts", [EXPLICIT_LE, IMPLICIT_LE])
+@pytest.mark.parametrize("kind", ["u1", "i1", "u2", "i2", "u4", "i4"])
+@pytest.mark.parametrize("frames", [0, 3])
+def test_what_is_kept_goes_out_as_it_would_be_transcoded(ts: str, kind: str, frames: int) -> None:
+    data_set, _ = made(smooth((3, 65, 81) if frames else (65, 81), kind), ts, frames=frames)
+    for target in TARGETS:
+        assert enclosed(data_set, ts) == transcode(data_set, ts, target)
+
+
+def test_what_stands_behind_the_pixels_goes_out_with_what_is_kept() -> None:
+    samples = smooth((64, 64), "u2")
+    data_set, ts = made(samples)
+    trailing = data_set + b"\xfc\xff\xfc\xffOB\0\0\x04\0\0\0\1\2\3\4"
+    assert enclosed(trailing, ts) == transcode(trailing, ts, HTJ2K_LOSSLESS_RPCL)
+
+
+@pytest.mark.parametrize("more", [{"BitsStored": 12, "HighBit": 11}, {"BitsStored": 12, "HighBit": 15}])
+def test_what_does_not_fill_its_words_is_transcoded(more: dict[str, Any]) -> None:
+    assert enclosed(*made(smooth((64, 64), "u2") & 4095, **more)) is None
+
+
+def test_colour_and_big_endian_objects_are_transcoded() -> None:
+    assert enclosed(*made(smooth((2, 48, 64, 3), "u1"), frames=2)) is None
+    assert enclosed(*made(smooth((64, 64), "u2"), EXPLICIT_BE)) is None

@@ -18,6 +18,7 @@ from radrelay.archive.recent import Recent
 from radrelay.clock import Clock
 from radrelay.dicom.elements import Buffer
 from radrelay.dicom.encapsulated import FrameRange, frame_ranges, locate, reader_of
+from radrelay.dicom.enclose import enclose
 from radrelay.dicom.errors import Malformed
 from radrelay.dicom.header import Header, parse
 from radrelay.dicom.htj2k import Recipe, restore_frames
@@ -109,6 +110,10 @@ class InstanceReader:
     def pieces(self, ref: InstanceRef) -> list[bytes]:
         """Return the data set as received in the pieces in which it lies, for whom writes it out at once."""
         return self._anywhere(ref, lambda r: list(self._pieces(r)))
+
+    def enclosed(self, ref: InstanceRef) -> bytes | None:
+        """Return the data set with its kept HTJ2K frames in it, undecoded; none if it is not kept so, or is large."""
+        return self._anywhere(ref, self._enclosed)
 
     def stream(self, ref: InstanceRef) -> Iterator[bytes]:
         """Yield the data set as received in pieces; memory stays at a few frames whatever the size.
@@ -219,8 +224,7 @@ class InstanceReader:
             yield from self._packs.stream(pack, entry.start, entry.length)
             return
         if entry.length <= WHOLE_BYTES:
-            whole = self._packs.read(pack, entry.start, entry.length)
-            parts = _parted(whole, (entry.prefix, *entry.frame_lengths, entry.suffix))
+            parts = self._parted(pack, entry)
             yield parts[0]
             yield from restore_frames(parts[1:-1], entry.recipe)
             yield parts[-1]
@@ -229,6 +233,21 @@ class InstanceReader:
         yield from restore_frames(self._stored_frames(pack, entry), entry.recipe)
         if entry.suffix:
             yield self._packs.read(pack, entry.start + entry.length - entry.suffix, entry.suffix)
+
+    def _parted(self, pack: PackRef, entry: Entry) -> list[bytes]:
+        """Return prefix, frames and suffix of an instance from one reading."""
+        whole = self._packs.read(pack, entry.start, entry.length)
+        lengths = (entry.prefix, *entry.frame_lengths, entry.suffix)
+        return [whole[end - length : end] for end, length in zip(accumulate(lengths), lengths, strict=True)]
+
+    def _enclosed(self, ref: InstanceRef) -> bytes | None:
+        if not isinstance(ref.place, PackPlace):
+            return None
+        entry = self._entry(ref.place)
+        if entry.recipe is None or entry.descriptor is None or entry.length > WHOLE_BYTES:
+            return None
+        prefix, *frames, suffix = self._parted(ref.place.ref, entry)
+        return enclose(prefix, frames, suffix, entry.descriptor, entry.recipe, ref.transfer_syntax_uid)
 
     def _stored_frames(self, pack: PackRef, entry: Entry) -> Iterator[bytes]:
         """Yield the HTJ2K frames of an instance, several small ones from one reading."""
@@ -331,11 +350,6 @@ def _numbered(items: Sequence[Result], number: int) -> Result:
     if not 1 <= number <= len(items):
         raise FrameNotThere
     return items[number - 1]
-
-
-def _parted(whole: bytes, lengths: Sequence[int]) -> list[bytes]:
-    ends = list(accumulate(lengths))
-    return [whole[end - length : end] for end, length in zip(ends, lengths, strict=True)]
 
 
 def _skipped(pieces: Iterator[bytes], count: int) -> Iterator[bytes]:

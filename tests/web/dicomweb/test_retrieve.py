@@ -97,6 +97,20 @@ def test_a_series_and_a_study_come_whole_in_order(dicomweb: Dicomweb, kept: str)
     assert refused.status_code == 406
 
 
+def test_who_reads_htj2k_gets_the_same_before_and_after_packing(dicomweb: Dicomweb) -> None:
+    assert dicomweb.store(*slices(3), wheel_file("CT_small.dcm"), wheel_file("MR_small.dcm")).status_code == 200
+    accept = f"{DICOM}; transfer-syntax={HTJ2K_LOSSLESS_RPCL}"
+    studies = sorted({path.partition("/series")[0] for path in dicomweb.instances()})
+    landed = [parts_of(dicomweb.get(study, accept)) for study in studies]
+    dicomweb.compact()
+    assert [parts_of(dicomweb.get(study, accept)) for study in studies] == landed
+    for part in landed:
+        for body in part.bodies:
+            read = dataset(body)
+            assert read.file_meta.TransferSyntaxUID == UID(HTJ2K_LOSSLESS_RPCL)
+            assert read.PatientID
+
+
 def test_some_of_a_study_that_cannot_be_given_are_left_out_with_a_warning(dicomweb: Dicomweb) -> None:
     ct = dataset(slices(1)[0])
     photo = made(

@@ -17,6 +17,7 @@ from radrelay.archive.instances import InstanceRef
 from radrelay.archive.reader import InstanceGone, InstanceReader
 from radrelay.dicom import syntaxes
 from radrelay.dicom.decode import can_decode
+from radrelay.dicom.enclose import TARGETS
 from radrelay.dicom.encode import NotTranscodable
 from radrelay.dicom.errors import Malformed
 from radrelay.dicom.part10 import file_meta
@@ -85,7 +86,7 @@ def part_of(reader: InstanceReader, ref: InstanceRef, chosen: Chosen) -> Part:
     content: Sequence[bytes] | None = None
     if syntax != ref.transfer_syntax_uid:
         try:
-            content = (transcode(reader.data_set(ref), ref.transfer_syntax_uid, syntax),)
+            content = (_in_syntax(reader, ref, syntax),)
         except UNFIT as error:
             if not chosen.implied:
                 raise
@@ -98,6 +99,11 @@ def part_of(reader: InstanceReader, ref: InstanceRef, chosen: Chosen) -> Part:
             return Part(headers, _chain(meta, reader.stream(ref)))
         content = reader.pieces(ref)
     return Part(headers, (meta, *content))
+
+
+def _in_syntax(reader: InstanceReader, ref: InstanceRef, syntax: str) -> bytes:
+    kept = reader.enclosed(ref) if syntax in TARGETS else None
+    return kept if kept is not None else transcode(reader.data_set(ref), ref.transfer_syntax_uid, syntax)
 
 
 def parts_of(

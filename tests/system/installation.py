@@ -83,6 +83,8 @@ class Installation:
     dicom_port: int = field(default_factory=free_port)
     token: str = ""
     process: subprocess.Popen[bytes] | None = None
+    _ends_before: int = 0  # of roles in the output, before the last start
+    _kills: int = 0
 
     @property
     def data_dir(self) -> Path:
@@ -121,6 +123,7 @@ class Installation:
         """Start `radrelay serve` (or another role) and wait until the pages answer."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "output.txt").open("ab") as output:
+            self._ends_before = self._ends()
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "radrelay", *(arguments or ("serve",))],
                 env=self.environment(),
@@ -138,10 +141,13 @@ class Installation:
         except InVain as error:
             raise InVain(f"{error}\n{self.output[-4000:]}") from error
 
+    def _ends(self) -> int:
+        return self.output.count("role ended, starting it again")
+
     def _ready(self) -> bool:
         if self.process is not None and self.process.poll() is not None:
             raise AssertionError(f"radrelay ended by itself:\n{self.output[-4000:]}")
-        if self.output.count("role ended, starting it again") >= PATIENCE:
+        if self._ends() - self._ends_before - self._kills >= PATIENCE:
             raise AssertionError(f"a role does not start:\n{self.output[-4000:]}")
         with socket.create_connection(("127.0.0.1", self.dicom_port), timeout=2):
             pass
@@ -176,6 +182,7 @@ class Installation:
     def kill(self, role: str) -> None:
         """Kill a role as a lack of memory would; the supervisor starts it again."""
         os.kill(self.pid(role), signal.SIGKILL)
+        self._kills += 1
 
     def memory(self) -> dict[str, float]:
         """Return each role's resident memory in MB."""

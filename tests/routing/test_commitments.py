@@ -17,7 +17,7 @@ from radrelay.storage.columns import Base
 from radrelay.storage.database import Database
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-HERE, BEFORE = uuid.UUID(int=1), uuid.UUID(int=2)
+HERE, BEFORE = "node/listen", "node/listen-2"
 ORGANISATION = uuid.UUID(int=7)
 ASKED = Requested("CT1", "RADRELAY", "10.0.0.1", "a" * 32, "1.2.99", (("1.2", "1.2.3"), ("1.2", "1.2.4")))
 
@@ -31,15 +31,15 @@ def database(tmp_path: Path) -> Iterator[Database]:
     opened.close()
 
 
-def remembered(database: Database, asked: Requested = ASKED, holder: uuid.UUID = HERE) -> uuid.UUID:
+def remembered(database: Database, asked: Requested = ASKED, owner: str = HERE) -> uuid.UUID:
     with database.write() as session:
-        return commitments.remember(session, ORGANISATION, asked, holder, NOW)
+        return commitments.remember(session, ORGANISATION, asked, owner, NOW)
 
 
-def claimed(database: Database, at: datetime, holder: uuid.UUID = HERE) -> list[tuple[uuid.UUID, Requested]]:
+def claimed(database: Database, at: datetime, owner: str = HERE) -> list[tuple[uuid.UUID, Requested]]:
     with database.write() as session:
-        assert commitments.is_any_due(session, holder, at) in (True, False)
-        return commitments.claim_due(session, holder, at, 10)
+        assert commitments.is_any_due(session, at) in (True, False)
+        return commitments.claim_due(session, owner, at, 10)
 
 
 def test_request_belongs_to_its_association_until_that_is_over(database: Database) -> None:
@@ -52,8 +52,12 @@ def test_request_belongs_to_its_association_until_that_is_over(database: Databas
     assert claimed(database, NOW + LEASE) == [(key, replace(ASKED, attempts=2))]
 
 
-def test_request_of_a_process_that_is_gone_is_due_at_once(database: Database) -> None:
-    key = remembered(database, holder=BEFORE)
+def test_request_of_a_process_that_is_gone_is_due_when_its_follower_starts(database: Database) -> None:
+    key = remembered(database, owner=BEFORE)
+    remembered(database, replace(ASKED, transaction_uid="1.2.9"), owner=HERE)
+    assert claimed(database, NOW) == []
+    with database.write() as session:
+        commitments.release(session, BEFORE, NOW)
     assert claimed(database, NOW) == [(key, replace(ASKED, attempts=1))]
 
 
@@ -68,8 +72,8 @@ def test_reported_request_is_forgotten_and_asking_again_replaces_it(database: Da
 
 def test_pauses_grow_until_it_is_given_up(database: Database) -> None:
     settings = WorkSettings.model_validate({"retry_first_s": 10, "retry_cap_s": 30, "retry_for_s": 3600})
-    key = remembered(database, holder=BEFORE)
-    at, pauses = NOW, []
+    key = remembered(database, owner=BEFORE)
+    at, pauses = NOW + LEASE, []
     for _ in range(4):
         assert claimed(database, at)
         with database.write() as session:

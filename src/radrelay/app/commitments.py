@@ -16,7 +16,6 @@ from radrelay.network.errors import NodeUnreachable
 from radrelay.network.ports import Peer, Reference
 from radrelay.routing import commitments
 from radrelay.routing.commitments import Requested
-from radrelay.storage.ids import new_id
 
 log = structlog.get_logger(__name__)
 
@@ -27,11 +26,11 @@ AT_ONCE = 4
 class DurableCommitments:
     """One process's commitment requests; thread-safe. `run` reports those that are due."""
 
-    def __init__(self, core: Core, query: ArchiveQuery, organisation_id: uuid.UUID) -> None:
+    def __init__(self, core: Core, query: ArchiveQuery, organisation_id: uuid.UUID, owner: str) -> None:
         self._core = core
         self._query = query
         self._organisation_id = organisation_id
-        self._holder = new_id()
+        self._owner = owner
         self._retrieve_ae = core.settings.dicom.ae_title
 
     def remember(self, peer: Peer, transaction_uid: str, references: Sequence[Reference]) -> uuid.UUID:
@@ -46,7 +45,7 @@ class DurableCommitments:
             tuple((reference.sop_class_uid, reference.sop_uid) for reference in references),
         )
         with self._core.database.write() as session:
-            return commitments.remember(session, self._organisation_id, requested, self._holder, self._core.clock.now())
+            return commitments.remember(session, self._organisation_id, requested, self._owner, self._core.clock.now())
 
     def reported(self, key: uuid.UUID) -> None:
         """Forget a request whose report the peer has answered."""
@@ -57,6 +56,11 @@ class DurableCommitments:
         """Have the report sent on an association of its own."""
         with self._core.database.write() as session:
             commitments.due_now(session, key, self._core.clock.now())
+
+    def release(self) -> None:
+        """Have reported what the process before this one left open; call it before the first association."""
+        with self._core.database.write() as session:
+            commitments.release(session, self._owner, self._core.clock.now())
 
     def run(self, stop: threading.Event) -> None:
         """Report what is due until `stop` is set; what is under way then is done again by the next process."""
@@ -79,10 +83,10 @@ class DurableCommitments:
     def _due(self) -> list[tuple[uuid.UUID, Requested]]:
         now = self._core.clock.now()
         with self._core.database.read() as session:
-            if not commitments.is_any_due(session, self._holder, now):
+            if not commitments.is_any_due(session, now):
                 return []
         with self._core.database.write() as session:
-            return commitments.claim_due(session, self._holder, now, AT_ONCE)
+            return commitments.claim_due(session, self._owner, now, AT_ONCE)
 
     def _report(self, claimed: tuple[uuid.UUID, Requested]) -> None:
         key, asked = claimed

@@ -48,7 +48,8 @@ def serve(core: Core, stop: threading.Event) -> None:
     landing = Landing.open(core.settings, "listen", core.keyring, core.clock, allowance=book)
     reception = Reception(landing, book)
     query = ArchiveQuery(core, prepared.organisation_id)
-    promised = DurableCommitments(core, query, prepared.organisation_id)
+    promised = DurableCommitments(core, query, prepared.organisation_id, landing.log.owner)
+    promised.release()
     reporting = threading.Thread(target=promised.run, args=(stop,), name="commitments", daemon=True)
     own = core.settings.dicom.ae_title
     listener = DicomListener(

@@ -1,7 +1,8 @@
 """Storage commitment requests that are not reported yet (PS3.4 J.3): durable from before the N-ACTION is answered.
 
-A request belongs first to the process whose association it came on. When the report was not answered there, or that
-process is gone, it is due: reported on an association to the peer's node, again with growing pauses.
+A request belongs first to the process whose association it came on, named by the landing that it alone may own. When
+the report was not answered there, when a process of that name starts again, or when its lease is over, the request is
+due: reported on an association to the peer's node, again with growing pauses.
 """
 
 from __future__ import annotations
@@ -47,9 +48,9 @@ class Requested:
 
 
 def remember(
-    session: Session, organisation_id: uuid.UUID, requested: Requested, holder: uuid.UUID, now: datetime
+    session: Session, organisation_id: uuid.UUID, requested: Requested, owner: str, now: datetime
 ) -> uuid.UUID:
-    """Write a request down for the process `holder`; the same transaction asked for again replaces it.
+    """Write a request down for the process `owner`; the same transaction asked for again replaces it.
 
     Raises `TooManyCommitments`.
     """
@@ -71,7 +72,7 @@ def remember(
         association_id=requested.association_id,
         transaction_uid=requested.transaction_uid,
         references=json.dumps(requested.references),
-        holder=holder,
+        owner=owner,
         attempts=0,
         created_at=now,
         next_attempt_at=now + LEASE,
@@ -82,18 +83,23 @@ def remember(
     return row.id
 
 
-def claim_due(session: Session, holder: uuid.UUID, now: datetime, limit: int) -> list[tuple[uuid.UUID, Requested]]:
-    """Take requests that are due, or whose process is gone, for `holder`."""
+def release(session: Session, owner: str, now: datetime) -> None:
+    """Have what the process that was `owner` before left open reported; call it once when one starts."""
+    session.execute(sa.update(CommitmentRequest).where(CommitmentRequest.owner == owner).values(next_attempt_at=now))
+
+
+def claim_due(session: Session, owner: str, now: datetime, limit: int) -> list[tuple[uuid.UUID, Requested]]:
+    """Take requests that are due for `owner`."""
     due = (
         sa.select(CommitmentRequest)
-        .where(sa.or_(CommitmentRequest.next_attempt_at <= now, CommitmentRequest.holder != holder))
+        .where(CommitmentRequest.next_attempt_at <= now)
         .order_by(CommitmentRequest.next_attempt_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
     claimed = []
     for row in session.scalars(due):
-        row.holder = holder
+        row.owner = owner
         row.next_attempt_at = now + LEASE
         row.attempts += 1
         references = tuple((pair[0], pair[1]) for pair in json.loads(row.references))
@@ -109,9 +115,9 @@ def claim_due(session: Session, holder: uuid.UUID, now: datetime, limit: int) ->
     return claimed
 
 
-def is_any_due(session: Session, holder: uuid.UUID, now: datetime) -> bool:
+def is_any_due(session: Session, now: datetime) -> bool:
     """Return whether `claim_due` would find something."""
-    due = sa.or_(CommitmentRequest.next_attempt_at <= now, CommitmentRequest.holder != holder)
+    due = CommitmentRequest.next_attempt_at <= now
     return session.scalar(sa.select(CommitmentRequest.id).where(due).limit(1)) is not None
 
 

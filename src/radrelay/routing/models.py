@@ -83,7 +83,7 @@ class CommitmentRequest(Owned, Base):
     association_id: Mapped[str] = mapped_column(String(64))
     transaction_uid: Mapped[str] = mapped_column(String(64))
     references: Mapped[str] = mapped_column(Text)  # JSON: pairs of SOP Class and SOP Instance UID
-    holder: Mapped[uuid.UUID] = mapped_column(Id)  # the process that works on it
+    owner: Mapped[str] = mapped_column(String(128))  # of the landing of the process that works on it
     attempts: Mapped[int] = mapped_column(Integer)
     created_at: Mapped[datetime] = mapped_column(Instant)
     next_attempt_at: Mapped[datetime] = mapped_column(Instant)

@@ -185,7 +185,7 @@ def tables() -> None:
         sa.Column("association_id", sa.String(length=64), nullable=False),
         sa.Column("transaction_uid", sa.String(length=64), nullable=False),
         sa.Column("references", sa.Text(), nullable=False),
-        sa.Column("holder", Id(), nullable=False),
+        sa.Column("owner", sa.String(length=128), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("created_at", Instant(), nullable=False),
         sa.Column("next_attempt_at", Instant(), nullable=False),

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
+from typing import Literal
 
 from fastapi import APIRouter
 from fastapi.dependencies.models import Dependant
@@ -28,8 +29,11 @@ from radrelay.web.authentication import provide_services, require_caller, requir
 from radrelay.web.problems import problem_of
 
 Endpoint = Callable[..., Response]
+Work = Literal["search", "read"]
 
-THREADS = 8  # as many as the embedded database keeps connections for; more would wait for the interpreter's lock
+THREADS: Mapping[Work, int] = {"search": 3, "read": 8}
+"""Together about as many as the embedded database keeps connections for: more would wait for the interpreter's lock.
+Searches have their own, so that an object store that does not answer holds up reading alone."""
 BODIES = frozenset({b"content-length", b"transfer-encoding", b"expect"})
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _FORMS: dict[object, tuple[str, Callable[[str], object]]] = {
@@ -51,6 +55,7 @@ class ShortRoute:
     path: str
     pattern: re.Pattern[str]
     readers: Mapping[str, Callable[[str], object]]
+    work: Work
 
     def values(self, path: str) -> dict[str, object] | None:
         """Return the values that stand in `path`, none if it is not an address of this route."""
@@ -58,7 +63,9 @@ class ShortRoute:
         return {name: read(found[name]) for name, read in self.readers.items()} if found is not None else None
 
 
-def short_routes(prefix: str, router: APIRouter, endpoints: Sequence[Endpoint]) -> list[ShortRoute]:
+def short_routes(
+    prefix: str, router: APIRouter, endpoints: Sequence[Endpoint], work: Work = "read"
+) -> list[ShortRoute]:
     """Return the routes of `endpoints`, which `router` has registered and the application under `prefix`.
 
     Raises `NotPlain` for a route that wants more than the address, the services and the principal: what FastAPI
@@ -67,10 +74,10 @@ def short_routes(prefix: str, router: APIRouter, endpoints: Sequence[Endpoint]) 
     if router.dependencies:
         raise NotPlain(f"the routes under {prefix} depend on more than their own functions say")
     registered = {route.endpoint: route for route in router.routes if isinstance(route, APIRoute)}
-    return [_short(prefix, registered[endpoint]) for endpoint in endpoints]
+    return [_short(prefix, registered[endpoint], work) for endpoint in endpoints]
 
 
-def _short(prefix: str, route: APIRoute) -> ShortRoute:
+def _short(prefix: str, route: APIRoute, work: Work) -> ShortRoute:
     wanted = route.dependant
     plain = {one.call for one in wanted.dependencies} == {require_principal, provide_services} and _no_more(wanted)
     if not plain or route.methods != {"GET"} or asyncio.iscoroutinefunction(route.endpoint):
@@ -84,7 +91,7 @@ def _short(prefix: str, route: APIRoute) -> ShortRoute:
         pattern = pattern.replace(f"{{{one.name}}}", f"(?P<{one.name}>{form})")
     if "{" in re.sub(r"\{\d+(,\d*)?\}", "", pattern):
         raise NotPlain(f"{prefix}{route.path} has parts that are not its function's")
-    return ShortRoute(route, prefix + route.path, re.compile(pattern), readers)
+    return ShortRoute(route, prefix + route.path, re.compile(pattern), readers, work)
 
 
 def _no_more(wanted: Dependant) -> bool:
@@ -98,7 +105,7 @@ class ShortWay:
     def __init__(self, app: ASGIApp, routes: Sequence[ShortRoute]) -> None:
         self.app = app
         self.routes = tuple(routes)
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="answer")
+        self._threads = {work: ThreadPoolExecutor(count, thread_name_prefix=work) for work, count in THREADS.items()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
@@ -112,8 +119,9 @@ class ShortWay:
         scope["path_params"] = values
         request = Request(scope, receive, send)
         within = copy_context()  # the log's correlation id
+        threads = self._threads[short.work]
         loop = asyncio.get_running_loop()
-        response = await loop.run_in_executor(self._threads, within.run, _answer, short.route, request, values)
+        response = await loop.run_in_executor(threads, within.run, _answer, short.route, request, values)
         await response(scope, receive, send)
 
     def _find(self, scope: Scope) -> tuple[ShortRoute, dict[str, object]] | None:

@@ -16,9 +16,12 @@ def hot_routes() -> list[ShortRoute]:
         (wado.router, (wado.retrieve_frames, wado.retrieve_instance, wado.retrieve_series, wado.retrieve_study)),
         (thumbnails.router, (thumbnails.frame_thumbnail, thumbnails.instance_thumbnail, thumbnails.series_thumbnail)),
         (documents.router, (documents.series_metadata, documents.instance_metadata, documents.study_metadata)),
-        (qido.router, (qido.search_studies, qido.search_series, qido.search_instances)),
     )
-    return [short for part, endpoints in hot for short in short_routes(router.prefix, part, endpoints)]
+    searches = (qido.search_studies, qido.search_series, qido.search_instances)
+    return [
+        *(short for part, endpoints in hot for short in short_routes(router.prefix, part, endpoints)),
+        *short_routes(router.prefix, qido.router, searches, "search"),
+    ]
 
 
 __all__ = ["hot_routes", "router"]

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from uuid import UUID
 
 import structlog
 
 from radrelay import audit
 from radrelay.app.core import Core
 from radrelay.app.prepare import prepare
-from radrelay.app.query import ArchiveQuery
 from radrelay.app.role import run_role
 from radrelay.intake.errors import SourceUnknown
 from radrelay.intake.landing import Landing
@@ -21,8 +23,14 @@ from radrelay.network.ports import (
     CALLED_AE_UNKNOWN,
     CALLING_AE_UNKNOWN,
     STORED,
+    Element,
+    Node,
     Peer,
+    Query,
+    QueryPort,
+    Reference,
     Rejection,
+    RetrieveItem,
     Services,
     StoreOutcome,
 )
@@ -44,7 +52,7 @@ def serve(core: Core, stop: threading.Event) -> None:
     book.refresh()
     landing = Landing.open(core.settings, "listen", core.keyring, core.clock, allowance=book)
     reception = Reception(landing, book)
-    query = ArchiveQuery(core, prepared.organisation_id)
+    query = QueryOnDemand(core, prepared.organisation_id)
     own = core.settings.dicom.ae_title
     listener = DicomListener(
         core.settings.dicom,
@@ -82,6 +90,39 @@ class Reception:
             correlation_id=peer.association_id,
         )
         return Writer(self.landing.open_object(origin))
+
+
+class QueryOnDemand:
+    """Fulfils the listener's query port; the archive's side is opened with the first query.
+
+    It brings the codecs that sending may need, 15 MB that a listener which only receives does without.
+    """
+
+    def __init__(self, core: Core, organisation_id: UUID) -> None:
+        self._core = core
+        self._organisation_id = organisation_id
+
+    @cached_property
+    def _query(self) -> QueryPort:
+        from radrelay.app.query import ArchiveQuery  # noqa: PLC0415 -- as said above
+
+        return ArchiveQuery(self._core, self._organisation_id)
+
+    def find(self, peer: Peer, query: Query) -> Iterator[Sequence[Element]]:
+        """Yield matches."""
+        return self._query.find(peer, query)
+
+    def retrieve(self, peer: Peer, query: Query) -> Sequence[RetrieveItem]:
+        """Return the instances that the unique keys name."""
+        return self._query.retrieve(peer, query)
+
+    def move_destination(self, peer: Peer, ae_title: str) -> Node | None:
+        """Return the node that an AE title stands for."""
+        return self._query.move_destination(peer, ae_title)
+
+    def committed(self, peer: Peer, references: Sequence[Reference]) -> Collection[str]:
+        """Return those SOP Instance UIDs that are kept."""
+        return self._query.committed(peer, references)
 
 
 class Writer:

@@ -88,6 +88,16 @@ def test_production_uses_the_parameters_of_the_rfc() -> None:
     assert "$m=65536,t=3,p=4$" in Passwords().hash("x")
 
 
+def test_nobody_takes_as_long_as_somebody() -> None:
+    """The hash that stands in for an unknown account has the costs and lengths of a real one."""
+    passwords = Passwords()
+    real, stand_in = passwords.hash("x"), passwords._stand_in
+    assert [len(part) for part in stand_in.split("$")] == [len(part) for part in real.split("$")]
+    assert stand_in.split("$")[:4] == real.split("$")[:4]
+    assert not passwords.outdated(stand_in)
+    assert not passwords.matches(None, "x")
+
+
 def test_one_time_passwords_are_strong_and_different() -> None:
     made = {one_time_password() for _ in range(50)}
     assert len(made) == 50

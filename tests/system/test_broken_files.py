@@ -23,7 +23,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
 UID_TEXT = re.compile(r"[0-9][0-9.]{0,62}[0-9]")
 ROLES = ("listen", "web", "work")
-LIMITS_MB = {"listen": 250, "web": 600, "work": 600}
+LIMITS_MB = {"listen": 150, "web": 600, "work": 600}
 ARCHIVES = {
     "bad-crc.zip": "crc", "bomb-flat-1GiB.zip": "ratio", "bomb-nested.zip": "", "empty.zip": "",
     "encrypted-flag.zip": "", "truncated.zip": "", "zipslip.zip": "",

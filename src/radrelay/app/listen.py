@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+from uuid import UUID
 
 import structlog
 
@@ -11,7 +15,6 @@ from radrelay import audit
 from radrelay.app.commitments import DurableCommitments
 from radrelay.app.core import Core
 from radrelay.app.prepare import prepare
-from radrelay.app.query import ArchiveQuery
 from radrelay.app.role import run_role, settle
 from radrelay.intake.errors import SourceUnknown
 from radrelay.intake.landing import Landing
@@ -22,12 +25,20 @@ from radrelay.network.ports import (
     CALLED_AE_UNKNOWN,
     CALLING_AE_UNKNOWN,
     STORED,
+    Element,
+    Node,
     Peer,
+    Query,
+    Reference,
     Rejection,
+    RetrieveItem,
     Services,
     StoreOutcome,
 )
 from radrelay.settings import Settings
+
+if TYPE_CHECKING:
+    from radrelay.app.query import ArchiveQuery
 
 REPORTING_S = 2.0
 
@@ -47,7 +58,7 @@ def serve(core: Core, stop: threading.Event) -> None:
     book.refresh()
     landing = Landing.open(core.settings, "listen", core.keyring, core.clock, allowance=book)
     reception = Reception(landing, book)
-    query = ArchiveQuery(core, prepared.organisation_id)
+    query = QueryOnDemand(core, prepared.organisation_id)
     promised = DurableCommitments(core, query, prepared.organisation_id, landing.log.owner)
     promised.release()
     reporting = threading.Thread(target=promised.run, args=(stop,), name="commitments", daemon=True)
@@ -91,6 +102,43 @@ class Reception:
             correlation_id=peer.association_id,
         )
         return Writer(self.landing.open_object(origin))
+
+
+class QueryOnDemand:
+    """Fulfils the listener's query port; the archive's side is opened with the first query.
+
+    It brings the codecs that sending may need, 15 MB that a listener which only receives does without.
+    """
+
+    def __init__(self, core: Core, organisation_id: UUID) -> None:
+        self._core = core
+        self._organisation_id = organisation_id
+
+    @cached_property
+    def _query(self) -> ArchiveQuery:
+        from radrelay.app.query import ArchiveQuery  # noqa: PLC0415 -- as said above
+
+        return ArchiveQuery(self._core, self._organisation_id)
+
+    def find(self, peer: Peer, query: Query) -> Iterator[Sequence[Element]]:
+        """Yield matches."""
+        return self._query.find(peer, query)
+
+    def retrieve(self, peer: Peer, query: Query) -> Sequence[RetrieveItem]:
+        """Return the instances that the unique keys name."""
+        return self._query.retrieve(peer, query)
+
+    def move_destination(self, peer: Peer, ae_title: str) -> Node | None:
+        """Return the node that an AE title stands for."""
+        return self._query.move_destination(peer, ae_title)
+
+    def committed(self, peer: Peer, references: Sequence[Reference]) -> Collection[str]:
+        """Return those SOP Instance UIDs that are kept."""
+        return self._query.committed(peer, references)
+
+    def require_query(self, peer: Peer) -> None:
+        """Raise `Forbidden` unless the peer may ask."""
+        self._query.require_query(peer)
 
 
 class Writer:

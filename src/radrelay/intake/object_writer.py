@@ -1,7 +1,8 @@
 """The hot path before an acknowledgement: one object taken piece by piece, surveyed, digested, made durable.
 
-A buffer is reused for all objects of an association. Objects above `storage.large_object_bytes` stream into a
-file of their own while the buffer keeps their beginning for the survey, so memory stays flat for any size.
+A buffer is reused for all objects of an association and takes memory only as far as they reach. Objects above
+`storage.large_object_bytes` stream into a file of their own while the buffer keeps their beginning for the survey,
+so memory stays flat for any size.
 """
 
 from __future__ import annotations
@@ -19,12 +20,14 @@ from radrelay.dicom.walk import HEAD_LIMIT, Survey, survey
 from radrelay.errors import RadrelayError
 from radrelay.intake.envelope import Envelope, Kind, Origin, encode
 from radrelay.intake.errors import ObjectMismatch, ObjectTooLarge
+from radrelay.storage.scratch import Reserve
 from radrelay.storage.segments import LargeWriter, RecordLocation, Ticket
 
 if TYPE_CHECKING:
     from radrelay.intake.landing import Landing
 
-FIRST_BUFFER_BYTES = 1 << 20
+KEPT_BYTES = 1 << 20
+"""Of the buffer's memory, what stays between objects; beyond it, what the last object used."""
 FLAWED_HEAD_BYTES = 256 << 10
 
 Fragment = bytes | bytearray | memoryview
@@ -66,10 +69,12 @@ class ObjectWriter:
         "_digest",
         "_failure",
         "_given",
+        "_inline_limit",
         "_kept",
         "_landing",
         "_large",
         "_length",
+        "_reached",
         "_view",
         "origin",
     )
@@ -77,8 +82,10 @@ class ObjectWriter:
     def __init__(self, landing: Landing, origin: Origin) -> None:
         self.origin = origin
         self._landing = landing
-        self._buffer = bytearray(FIRST_BUFFER_BYTES)
-        self._view = memoryview(self._buffer)
+        self._inline_limit = min(landing.settings.storage.large_object_bytes, landing.settings.dicom.max_object_bytes)
+        self._buffer = Reserve(max(self._inline_limit, HEAD_LIMIT))
+        self._view = self._buffer.view
+        self._reached = 0  # how far into the buffer objects have come since it gave memory back
         self._length = 0  # of the object so far
         self._kept = 0  # of it in the buffer: all, or the beginning of a large one
         self._large: LargeWriter | None = None
@@ -94,7 +101,7 @@ class ObjectWriter:
     def write(self, fragment: Fragment) -> None:
         """Take the next piece of the data set; what goes wrong is raised by `finish`."""
         end = self._length + len(fragment)
-        if end <= len(self._buffer) and self._large is None and self._failure is None:
+        if end <= self._inline_limit and self._large is None and self._failure is None:
             self._view[self._length : end] = fragment
             self._length = self._kept = end
         elif self._failure is None:
@@ -110,16 +117,13 @@ class ObjectWriter:
             raise ObjectTooLarge(
                 f"the object is larger than dicom.max_object_bytes, {settings.dicom.max_object_bytes} bytes"
             )
-        if self._large is None and end <= settings.storage.large_object_bytes:
-            self._grow(end)
-            self._view[self._length : end] = fragment
-            self._length = self._kept = end
-            return
         if self._large is None:
             self._landing.allowance.check(self.origin, end)
             self._large = self._landing.log.open_large()
             self._digest = hashlib.sha256(self._view[: self._kept])
             self._large.write(self._view[: self._kept])
+            self._kept = min(self._kept, HEAD_LIMIT)
+            self._buffer.give_back(HEAD_LIMIT)
         self._keep_head(fragment)
         self._digest.update(fragment)
         self._large.write(fragment)
@@ -130,21 +134,8 @@ class ObjectWriter:
         if self._kept != self._length or self._kept >= HEAD_LIMIT:
             return
         wanted = min(self._kept + len(fragment), HEAD_LIMIT)
-        if wanted > len(self._buffer):
-            self._replace_buffer(wanted, self._kept)
         self._view[self._kept : wanted] = memoryview(fragment)[: wanted - self._kept]
         self._kept = wanted
-
-    def _grow(self, needed: int) -> None:
-        limit = self._landing.settings.storage.large_object_bytes
-        self._replace_buffer(max(needed, min(len(self._buffer) * 2, limit)), self._kept)
-
-    def _replace_buffer(self, size: int, keep: int) -> None:
-        buffer = bytearray(size)
-        buffer[:keep] = self._view[:keep]
-        self._view.release()
-        self._buffer = buffer
-        self._view = memoryview(buffer)
 
     def raise_failure(self) -> None:
         """Raise what has gone wrong so far, for a caller that can stop reading."""
@@ -277,8 +268,10 @@ class ObjectWriter:
     def abort(self) -> None:
         """Forget the object; nothing of it was kept."""
         self._drop_large()
-        if len(self._buffer) > FIRST_BUFFER_BYTES and self._length <= FIRST_BUFFER_BYTES:
-            self._replace_buffer(FIRST_BUFFER_BYTES, 0)
+        if self._reached > KEPT_BYTES >= self._length > 0:
+            self._buffer.give_back(KEPT_BYTES)
+            self._reached = 0
+        self._reached = max(self._reached, self._length)
         self._length = self._kept = 0
         self._failure = None
 

@@ -51,12 +51,9 @@ class Database:
         except sa.exc.ArgumentError as error:
             raise Misconfigured("database.url cannot be understood; expected postgresql://…") from error
         if url.get_backend_name() == "postgresql":
-            url = url.set(drivername="postgresql+psycopg")
-            return cls(
-                sa.create_engine(
-                    url, pool_size=settings.pool_size, max_overflow=20, pool_pre_ping=True, hide_parameters=True
-                )
-            )
+            from radrelay.storage.postgresql import postgresql_engine  # noqa: PLC0415 -- brings the driver
+
+            return cls(postgresql_engine(url, settings.pool_size))
         raise Misconfigured(f"database.url must be postgresql://…, not {url.drivername}")
 
     @contextmanager

@@ -1,4 +1,8 @@
-"""Buffers that objects are encrypted into: few, reused, so that memory stays flat whatever arrives."""
+"""Buffers whose memory is bounded whatever arrives: what objects are collected in, and what they are encrypted into.
+
+They are anonymous mappings, apart from the heap: a heap that large blocks come from and go back to, in as many
+threads as there are associations, keeps several times their size.
+"""
 
 from __future__ import annotations
 
@@ -7,35 +11,46 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-SCRATCH_BYTES = 1 << 20
+SMALL_BYTES = 2 << 20
+_FORGET = getattr(mmap, "MADV_DONTNEED", None)
 
 
-class Scratch:
-    """A page-aligned buffer; grows to the largest object it met."""
+class Reserve:
+    """A buffer of fixed length that takes memory only where it was written, and can give it back."""
 
-    def __init__(self) -> None:
-        self._view = memoryview(mmap.mmap(-1, SCRATCH_BYTES))
+    def __init__(self, length: int) -> None:
+        self._map = mmap.mmap(-1, length, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        self.view = memoryview(self._map)
 
-    def view(self, length: int) -> memoryview:
-        """Return its first `length` bytes."""
-        if length > len(self._view):
-            self._view = memoryview(mmap.mmap(-1, -(-length // SCRATCH_BYTES) * SCRATCH_BYTES))
-        return self._view[:length]
+    def give_back(self, start: int) -> None:
+        """Let go of the memory from `start`, a multiple of the page's size, on; what was there reads as zeros."""
+        if _FORGET is not None and start < len(self.view):
+            self._map.madvise(_FORGET, start)
 
 
 class ScratchPool:
-    """A fixed number of buffers; who finds none free waits. Holding one does not last: encrypt, write, return."""
+    """A fixed number of buffers; who finds none free waits. Holding one does not last: encrypt, write, return.
 
-    def __init__(self, count: int) -> None:
-        self._free = [Scratch() for _ in range(count)]
+    Of records above `SMALL_BYTES` one at a time is encrypted, into a buffer of `largest` bytes: they are written
+    one after another anyway.
+    """
+
+    def __init__(self, count: int, largest: int) -> None:
+        self._free = [Reserve(SMALL_BYTES).view for _ in range(count)]
         self._permits = threading.BoundedSemaphore(count)
+        self._large = Reserve(max(largest, SMALL_BYTES))
+        self._large_lock = threading.Lock()
 
     @contextmanager
-    def one(self) -> Iterator[Scratch]:
-        """Hold a buffer for the length of a block."""
+    def one(self, length: int) -> Iterator[memoryview]:
+        """Hold `length` bytes for the length of a block."""
+        if length > SMALL_BYTES:
+            with self._large_lock:
+                yield self._large.view[:length]
+            return
         with self._permits:
             scratch = self._free.pop()  # the last one used is still in the processor's cache
             try:
-                yield scratch
+                yield scratch[:length]
             finally:
                 self._free.append(scratch)

@@ -101,7 +101,7 @@ class SegmentLog:
         first = recover_directory(directory, owner, keyring, files).next_number
         self._supply = SegmentSupply(directory, keyring, files, settings.segment_bytes, first)
         self._watermark = WatermarkWriter(directory)
-        self._scratches = ScratchPool(SCRATCHES)
+        self._scratches = ScratchPool(SCRATCHES, self._largest_record)
         self._append_lock = threading.Lock()
         self._current: WritableSegment | None = None
         self._rolled: list[WritableSegment] = []
@@ -214,8 +214,7 @@ class SegmentLog:
         total = record_bytes(*lengths)
         secret = os.urandom(32 + NONCE_BYTES)
         key, nonce = secret[:32], secret[32:]
-        with self._scratches.one() as scratch:
-            view = scratch.view(total)
+        with self._scratches.one(total) as view:
             _encrypt(view, AESGCM(key), raw_id, parts)
             with self._append_lock:
                 self._refuse_poisoned()

@@ -60,7 +60,8 @@ def signatures(session: Session, organisation_id: uuid.UUID) -> dict[str, str]:
         "studies": one(
             newest(Study.__table__.c.last_received_at, Study.__table__.c.organisation_id),
             newest(Tombstone.__table__.c.at, Tombstone.__table__.c.organisation_id),
-            sa.select(sa.func.max(OutboxEvent.id)).scalar_subquery(),
+            # not max(): PostgreSQL has none of UUIDs
+            sa.select(OutboxEvent.id).order_by(OutboxEvent.id.desc()).limit(1).scalar_subquery(),
         ),
         "parcels": str(tuple(session.execute(parcels).one()))
         + one(newest(Parcel.__table__.c.created_at, Parcel.__table__.c.organisation_id)),

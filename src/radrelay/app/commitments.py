@@ -5,15 +5,15 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Sequence
+from typing import Protocol
 
 import structlog
 
 from radrelay.app.core import Core
-from radrelay.app.query import ArchiveQuery
 from radrelay.errors import RadrelayError
 from radrelay.network.commitment import deliver_report, make_report
 from radrelay.network.errors import NodeUnreachable
-from radrelay.network.ports import Peer, Reference
+from radrelay.network.ports import Peer, QueryPort, Reference
 from radrelay.routing import commitments
 from radrelay.routing.commitments import Requested
 
@@ -23,10 +23,18 @@ LOOK_S = 1.0
 AT_ONCE = 4
 
 
+class Committing(QueryPort, Protocol):
+    """What commitment needs of the archive's answers to peers."""
+
+    def require_query(self, peer: Peer) -> None:
+        """Raise `Forbidden` unless the peer may ask."""
+        ...
+
+
 class DurableCommitments:
     """One process's commitment requests; thread-safe. `run` reports those that are due."""
 
-    def __init__(self, core: Core, query: ArchiveQuery, organisation_id: uuid.UUID, owner: str) -> None:
+    def __init__(self, core: Core, query: Committing, organisation_id: uuid.UUID, owner: str) -> None:
         self._core = core
         self._query = query
         self._organisation_id = organisation_id

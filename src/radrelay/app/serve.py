@@ -18,7 +18,6 @@ from rich.panel import Panel
 from radrelay import logs
 from radrelay.app.beats import PARENT
 from radrelay.app.core import Core, open_core
-from radrelay.app.demo import load_samples
 from radrelay.app.forking import apart
 from radrelay.app.prepare import Prepared, prepare
 from radrelay.app.supervise import Supervisor
@@ -29,8 +28,7 @@ from radrelay.storage import nodes
 from radrelay.storage.nodes import Lease
 
 ROLES = ("listen", "web", "work")
-ALSO = ("alembic.command", "sqlcipher3", "uvicorn.lifespan.on")
-"""What the roles import only once they run."""
+PRELOADED = ("radrelay.app.listen", "alembic.command", "sqlcipher3")
 log = structlog.get_logger(__name__)
 
 
@@ -49,14 +47,20 @@ def serve(settings: Settings, *, demo: bool) -> int:
 
 
 def _preloaded(settings: Settings) -> dict[str, Callable[[], int]]:
-    """Import what the roles need, so that their processes begin with it; returns what each of them runs."""
+    """Import what all roles need, so that their processes begin with it; returns what each of them runs.
+
+    No more than `listen` needs: what it does not use would count as its memory, too.
+    """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its threads would not outlive a fork
-    modules = {name: importlib.import_module(f"radrelay.app.{name}") for name in ROLES}
-    for name in ALSO:
+    for name in PRELOADED:
         importlib.import_module(name)
     gc.collect()
     gc.freeze()  # a collection in a role need not touch, and so copy, what all share
-    return {name: lambda module=module: int(module.run(settings)) for name, module in modules.items()}  # type: ignore[misc]  # bound now
+    return {name: lambda name=name: _run(name, settings) for name in ROLES}  # type: ignore[misc]  # bound now
+
+
+def _run(role: str, settings: Settings) -> int:
+    return int(importlib.import_module(f"radrelay.app.{role}").run(settings))
 
 
 def _prepared(settings: Settings) -> tuple[str, bool, Lease]:
@@ -93,10 +97,16 @@ def _when_ready(settings: Settings, text: str, *, load: bool) -> Callable[[], bo
         Console(file=sys.stdout).print(Panel.fit(text, title="Radrelay", border_style="cyan"))
         sys.stdout.flush()
         if load:
-            apart(lambda: load_samples(settings))
+            apart(lambda: _load_samples(settings))
         return True
 
     return ready
+
+
+def _load_samples(settings: Settings) -> int:
+    from radrelay.app.demo import load_samples  # noqa: PLC0415 -- brings numpy, which not all roles need
+
+    return load_samples(settings)
 
 
 def _greeting(core: Core, prepared: Prepared) -> str:

@@ -248,7 +248,10 @@ def _keep_records(core: Core) -> None:
 
 
 def _collect(core: Core) -> None:
-    """Remove packs that no row names and that are older than any compaction could be under way."""
+    """Remove packs that no row names, that nothing can read any more, and that no compaction is still writing.
+
+    While the key of a pack lives, its absence from the rows may be the rows' fault: a wrong or an empty database.
+    """
     before = core.clock.now() - ORPHAN_AGE
     old = [name for name, _, changed_at in core.packs.names() if changed_at < before]
     if not old:
@@ -257,8 +260,12 @@ def _collect(core: Core) -> None:
         # Those being written first: a draft becomes a pack in one transaction, never the other way round.
         named = set(session.scalars(sa.select(Erasure.name).where(Erasure.done_at.is_(None))))
         named |= set(session.scalars(sa.select(Pack.name)))
-    for name in old:
-        if name not in named:
+    orphans = [name for name in old if name not in named]
+    readable = {core.packs.name_of(key_id) for key_id, _ in core.keys.every()} if orphans else set()
+    for name in orphans:
+        if name not in readable:
             log.info("orphaned pack removed", pack=name)
             core.packs.delete(name)
+    if kept := len(readable.intersection(orphans)):
+        log.warning("packs that no row names are kept while their keys live; is this the right database?", packs=kept)
     core.packs.remove_abandoned(before)

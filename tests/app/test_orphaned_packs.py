@@ -1,0 +1,34 @@
+"""Packs that no row names: removed once nothing can read them, never on the word of the rows alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from radrelay.app.core import Core, open_core
+from radrelay.app.work import ORPHAN_AGE, _collect
+from radrelay.clock import FixedClock, SystemClock
+from tests.backends import settings_for
+
+
+@pytest.fixture
+def core(tmp_path: Path) -> Iterator[Core]:
+    made = open_core(settings_for(tmp_path / "data"), FixedClock(SystemClock().now() + ORPHAN_AGE + timedelta(hours=1)))
+    yield made
+    made.close()
+
+
+def test_a_database_that_knows_no_pack_costs_none_of_them(core: Core) -> None:
+    pack_id = uuid4()
+    writer = core.packs.create(pack_id, uuid4())
+    writer.add(b"pixels")
+    info = writer.finish(b"")
+    _collect(core)
+    assert core.packs.read(info.ref, 0, 6) == b"pixels"
+    core.keys.destroy([pack_id])
+    _collect(core)
+    assert [name for name, _, _ in core.packs.names()] == []

@@ -186,7 +186,7 @@ def test_rotation_rewraps_every_key(mirrored: Settings) -> None:
     keyring.rotate()
     assert store.rewrap() == 30
     assert store.rewrap() == 0
-    assert keyring.retire(store.key_versions()) == [1]
+    assert keyring.retire(store.key_versions) == [1]
     store.close()
     again = KeyStore.open(mirrored, Keyring.open(mirrored))
     assert {key_id: again.get(key_id) for key_id in keys} == keys
@@ -230,7 +230,7 @@ def test_postgresql_keeps_keys_in_a_schema_of_their_own(on_postgres: Settings, t
     assert list(other.ledger(NOON + timedelta(hours=1))) == entries[1:]
     keyring.rotate()
     assert store.rewrap() == 1
-    assert keyring.retire(store.key_versions()) == [1]
+    assert keyring.retire(store.key_versions) == [1]
     store.close()
     other.close()
     again = KeyStore.open(settings, Keyring.open(settings))

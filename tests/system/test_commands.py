@@ -87,9 +87,9 @@ def test_token_of_a_user_administers_nothing(radrelay: Installation) -> None:
 def test_keys_rotate_while_running(radrelay: Installation, tmp_path: Path) -> None:
     before = send(radrelay, tmp_path / "before", 302)
     until(lambda: any(path.is_file() for path in (radrelay.data_dir / "packs").rglob("*")), "a pack")
-    assert "wrapped anew" in radrelay.command("keys", "rotate").stdout
+    assert "version 2; older versions destroyed: 1" in radrelay.command("keys", "rotate").stdout
     after = send(radrelay, tmp_path / "after", 303)
-    assert "wrapped anew" in radrelay.command("keys", "rotate", "--master").stdout
+    assert "version 3; older versions destroyed: 2" in radrelay.command("keys", "rotate", "--master").stdout
     for item in [*before, *after]:
         assert data_set_of(radrelay.object(item.study, item.series, item.sop)) == item.data_set
     radrelay.stop()

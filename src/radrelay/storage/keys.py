@@ -2,32 +2,45 @@
 
 *metadata* opens the embedded database, *image* wraps the keys of studies and segments (several versions while a
 rotation is under way), *link* turns a pack's id into its name. `keyring.json` holds them wrapped by AES-256-GCM
-under the master key; the master key itself lies outside the data directory (`master_key`).
+under the master key; the master key itself lies outside the data directory (`master_key`). A copy of it is kept beside
+the mirror of the key store, which could not be read without it.
 Study keys themselves are in the `keystore`.
+
+A version is destroyed only when nothing is wrapped under it: who wraps holds the keyring's lock, shared, until what was
+wrapped is durable; who destroys holds it alone while looking for what is in use.
 """
 
 from __future__ import annotations
 
-import base64
 import fcntl
 import hashlib
 import hmac
 import os
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
 import msgspec
+import structlog
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from radrelay.errors import Misconfigured, RadrelayError
+from radrelay.errors import Misconfigured, RadrelayError, Unavailable
 from radrelay.settings import Settings
 from radrelay.storage.durable_files import make_private_directory, write_durably
+from radrelay.storage.keyring_file import (
+    FORMAT,
+    NONCE_BYTES,
+    TAG_BYTES,
+    KeyringFile,
+    Keys,
+    ciphers,
+    from_file,
+    new_file,
+    to_file,
+)
 from radrelay.storage.master_key import (
     KeyMissing,
     KeyUnfit,
@@ -38,12 +51,15 @@ from radrelay.storage.master_key import (
     read_master_key,
 )
 
-__all__ = ["KeyMissing", "KeyUnfit", "Keyring", "UnwrapFailed"]
+__all__ = ["NONCE_BYTES", "TAG_BYTES", "KeyMissing", "KeyUnfit", "Keyring", "UnwrapFailed"]
 
-FORMAT = 1
-NONCE_BYTES = 12
-TAG_BYTES = 16
+FILE_NAME = "keyring.json"
 WRAPPED_BYTES = 4 + NONCE_BYTES + 32 + TAG_BYTES  # of a 32-byte key: version, nonce, ciphertext, tag
+
+
+Wrap = Callable[[bytes, bytes], bytes]
+"""Takes a data key of 32 bytes and what it is bound to; returns it wrapped."""
+log = structlog.get_logger(__name__)
 
 
 class UnwrapFailed(RadrelayError):
@@ -52,36 +68,15 @@ class UnwrapFailed(RadrelayError):
     code = "unwrap-failed"
 
 
-class _WrappedKey(msgspec.Struct, frozen=True):
-    version: int
-    wrapped: str  # base64 of nonce, ciphertext, tag
-
-
-class _KeyringFile(msgspec.Struct, frozen=True):
-    format: int
-    master: str  # fingerprint
-    metadata: _WrappedKey
-    link: _WrappedKey
-    image: list[_WrappedKey]
-    current: int  # image key version that wraps
-
-
-@dataclass(frozen=True)
-class _Keys:
-    metadata: bytes
-    link: bytes
-    image: dict[int, AESGCM]
-    raw_image: dict[int, bytes]
-    current: int
-
-
 class Keyring:
     """The open keyring. Thread-safe; notices a rotation done by another process when it meets a newer version."""
 
-    def __init__(self, path: Path, source: MasterKeySource) -> None:
+    def __init__(self, path: Path, source: MasterKeySource, mirror: Path | None = None) -> None:
         self._path = path
         self._source = source
+        self._mirror = mirror
         self._lock = threading.Lock()
+        self._stamp = _stamp(path)
         self._keys = self._load()
 
     @classmethod
@@ -96,8 +91,13 @@ class Keyring:
         KeyMissing, KeyUnfit
             The master key or the keyring is not there, or they do not belong together.
         """
-        path = settings.keys_dir / "keyring.json"
+        path = settings.keys_dir / FILE_NAME
         source = master_key_source(settings)
+        mirror = None if settings.keys.mirror is None else settings.keys.mirror / FILE_NAME
+        if not path.exists() and mirror is not None and mirror.exists():
+            log.warning("keyring.taken_back_from_mirror", mirror=str(mirror))
+            make_private_directory(settings.keys_dir.absolute())
+            write_durably(path, mirror.read_bytes())
         if not path.exists():
             if not create:
                 raise KeyMissing(f"there is no keyring in {path}; start `radrelay serve` once, or restore a backup")
@@ -106,8 +106,10 @@ class Keyring:
             with _locked(path):
                 if not path.exists():
                     master = make_master_key(source.path) if source.writable else read_master_key(source.path)
-                    write_durably(path, msgspec.json.encode(_new_file(master)))
-        return cls(path, source)
+                    write_durably(path, msgspec.json.encode(new_file(master)))
+        keyring = cls(path, source, mirror)
+        keyring._agree_with_mirror()
+        return keyring
 
     @property
     def metadata_key(self) -> bytes:
@@ -139,6 +141,13 @@ class Keyring:
         nonce = os.urandom(NONCE_BYTES)
         return keys.current.to_bytes(4, "big") + nonce + keys.image[keys.current].encrypt(nonce, data_key, context)
 
+    @contextmanager
+    def wrapping(self) -> Iterator[Wrap]:
+        """Give the way to wrap what is to be stored: no version is destroyed until the block has stored it durably."""
+        with _locked(self._path, shared=True):
+            self._refresh()
+            yield self.wrap
+
     def unwrap(self, wrapped: bytes, context: bytes) -> bytes:
         """Return what `wrap` took; raises `UnwrapFailed` if it was altered or wrapped in another context."""
         version = int.from_bytes(wrapped[:4], "big")
@@ -164,20 +173,29 @@ class Keyring:
         with self._changing() as keys:
             version = max(keys.image) + 1
             raw = {**keys.raw_image, version: secrets.token_bytes(32)}
-            self._store(
-                _Keys(keys.metadata, keys.link, _ciphers(raw), raw, version), read_master_key(self._source.path)
-            )
+            self._store(Keys(keys.metadata, keys.link, ciphers(raw), raw, version), read_master_key(self._source.path))
         return version
 
-    def retire(self, in_use: set[int]) -> list[int]:
-        """Destroy versions of the image key that are neither current nor in `in_use`; return them."""
+    def retire(self, in_use: Callable[[], set[int]]) -> list[int]:
+        """Destroy versions of the image key that are neither current nor `in_use`; return them.
+
+        `in_use` looks while nobody can wrap anything.
+        """
         with self._changing() as keys:
-            gone = [version for version in keys.image if version != keys.current and version not in in_use]
+            if len(keys.image) == 1:
+                return []
+            kept = in_use() | {keys.current}
+            gone = [version for version in keys.image if version not in kept]
             raw = {version: key for version, key in keys.raw_image.items() if version not in gone}
             if gone:
                 master = read_master_key(self._source.path)
-                self._store(_Keys(keys.metadata, keys.link, _ciphers(raw), raw, keys.current), master)
+                self._store(Keys(keys.metadata, keys.link, ciphers(raw), raw, keys.current), master)
         return gone
+
+    def versions(self) -> set[int]:
+        """Return the versions of the image key that are here, as of now."""
+        self._refresh()
+        return set(self._keys.image)
 
     def rotate_master(self, new_master: bytes | None = None) -> None:
         """Put the keyring under a new master key, written over the old one's file.
@@ -190,7 +208,7 @@ class Keyring:
                 "the master key comes from a systemd credential, which Radrelay cannot write; make the new credential "
                 "first and hand its key to the rotation"
             )
-        fresh = self._source.path.with_name(f"{self._source.path.name}.next")
+        fresh = self._fresh_master
         with self._changing() as keys:
             master = new_master if new_master is not None else secrets.token_bytes(32)
             if self._source.writable:
@@ -201,34 +219,95 @@ class Keyring:
                 fresh.unlink(missing_ok=True)
 
     @contextmanager
-    def _changing(self) -> Iterator[_Keys]:
-        with self._lock, _locked(self._path):
+    def _changing(self) -> Iterator[Keys]:
+        with _locked(self._path), self._lock:  # in this order: who wraps has the file's lock when it needs the other
             self._keys = self._load()
             yield self._keys
 
-    def _store(self, keys: _Keys, master: bytes) -> None:
-        write_durably(self._path, msgspec.json.encode(_to_file(keys, master)))
+    def _store(self, keys: Keys, master: bytes) -> None:
+        """Write the keyring, the mirror's first: what is wrapped from now on can be read with either."""
+        content = msgspec.json.encode(to_file(keys, master))
+        if self._mirror is not None:
+            _write_mirror(self._mirror, content)
+        write_durably(self._path, content)
         self._keys = keys
+        self._stamp = _stamp(self._path)
 
-    def _load(self) -> _Keys:
+    def _refresh(self) -> None:
+        """Take notice of what another process did to the keyring."""
+        if _stamp(self._path) != self._stamp:
+            with self._lock:
+                stamp = _stamp(self._path)
+                self._keys = self._load()
+                self._stamp = stamp
+
+    def _agree_with_mirror(self) -> None:
+        """Finish what a crash left between the mirror's keyring and this one, or give a new mirror its copy.
+
+        Raises
+        ------
+        KeyUnfit
+            The mirror holds the keyring of another installation, or one under another master key.
+        """
+        if self._mirror is None:
+            return
+        with _locked(self._path), self._lock:
+            ours = self._path.read_bytes()
+            self._keys = self._load()
+            theirs = self._mirror.read_bytes() if self._mirror.exists() else None
+            if theirs == ours:
+                return
+            if theirs is not None and self._is_behind(theirs, ours):
+                log.warning("keyring.brought_up_to_mirror", mirror=str(self._mirror))
+                write_durably(self._path, theirs)
+                self._keys = self._load()
+            else:
+                _write_mirror(self._mirror, ours)
+            self._stamp = _stamp(self._path)
+
+    def _is_behind(self, theirs: bytes, ours: bytes) -> bool:
+        """Say whether a crash kept this keyring from following the mirror's: a key was made, or destroyed, there."""
         try:
-            stored = msgspec.json.decode(self._path.read_bytes(), type=_KeyringFile)
+            stored = msgspec.json.decode(theirs, type=KeyringFile)
+            mirrored = from_file(stored, self._known_master(stored.master))
+        except (msgspec.DecodeError, KeyUnfit) as error:
+            raise KeyUnfit(
+                f"the keyring in the mirror, {self._mirror}, does not open with the master key in {self._source.path}; "
+                "if it is a left-over of this installation, move it away, and it is written anew"
+            ) from error
+        if mirrored.metadata != self._keys.metadata:
+            raise KeyUnfit(f"the mirror {self._mirror} holds the keyring of another installation; see keys.mirror")
+        if stored.master != msgspec.json.decode(ours, type=KeyringFile).master:
+            return True
+        if mirrored.current != self._keys.current:
+            return mirrored.current > self._keys.current
+        return set(mirrored.raw_image) < set(self._keys.raw_image)
+
+    def _load(self) -> Keys:
+        try:
+            stored = msgspec.json.decode(self._path.read_bytes(), type=KeyringFile)
         except FileNotFoundError as error:
             raise KeyMissing(f"the keyring {self._path} is gone; put it back from a backup") from error
         except msgspec.DecodeError as error:
             raise KeyUnfit(f"the keyring {self._path} is damaged: {error}") from error
         if stored.format != FORMAT:
             raise KeyUnfit(f"the keyring {self._path} has format {stored.format}; this version reads {FORMAT}")
-        return _from_file(stored, self._master_for(stored.master))
+        return from_file(stored, self._master_for(stored.master))
 
     def _master_for(self, wanted: str) -> bytes:
         """Return the master key, finishing a change of it that a crash interrupted."""
-        fresh = self._source.path.with_name(f"{self._source.path.name}.next")
-        if fresh.exists():
-            master = read_master_key(fresh)
+        master = self._known_master(wanted)
+        fresh = self._fresh_master
+        if fresh.exists() and fingerprint(read_master_key(fresh)) == wanted:
+            write_durably(self._source.path, f"{master.hex()}\n".encode())
+            fresh.unlink(missing_ok=True)
+        return master
+
+    def _known_master(self, wanted: str) -> bytes:
+        """Return the master key of this fingerprint, the one in use or the one that is about to be; changes nothing."""
+        if self._fresh_master.exists():
+            master = read_master_key(self._fresh_master)
             if fingerprint(master) == wanted:
-                write_durably(self._source.path, f"{master.hex()}\n".encode())
-                fresh.unlink(missing_ok=True)
                 return master
         master = read_master_key(self._source.path)
         if fingerprint(master) != wanted:
@@ -237,6 +316,10 @@ class Keyring:
                 f"wrapped under ({wanted}); put that one back"
             )
         return master
+
+    @property
+    def _fresh_master(self) -> Path:
+        return self._source.path.with_name(f"{self._source.path.name}.next")
 
 
 def _refuse_orphaned_data(settings: Settings, keyring: Path) -> None:
@@ -250,55 +333,27 @@ def _refuse_orphaned_data(settings: Settings, keyring: Path) -> None:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    handle = os.open(path.with_name(f".{path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+def _locked(path: Path, *, shared: bool = False) -> Iterator[None]:
+    handle = os.open(path.with_name(f".{path.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        fcntl.flock(handle, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
         yield
     finally:
         os.close(handle)
 
 
-def _ciphers(raw: dict[int, bytes]) -> dict[int, AESGCM]:
-    return {version: AESGCM(key) for version, key in raw.items()}
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    """Return what changes whenever the file is replaced."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
-def _new_file(master: bytes) -> _KeyringFile:
-    raw = {1: secrets.token_bytes(32)}
-    return _to_file(_Keys(secrets.token_bytes(32), secrets.token_bytes(32), _ciphers(raw), raw, 1), master)
-
-
-def _to_file(keys: _Keys, master: bytes) -> _KeyringFile:
-    cipher = AESGCM(master)
-
-    def wrapped(kind: str, version: int, key: bytes) -> _WrappedKey:
-        nonce = os.urandom(NONCE_BYTES)
-        sealed = nonce + cipher.encrypt(nonce, key, f"radrelay {kind} {version}".encode())
-        return _WrappedKey(version, base64.b64encode(sealed).decode())
-
-    return _KeyringFile(
-        FORMAT,
-        fingerprint(master),
-        wrapped("metadata", 1, keys.metadata),
-        wrapped("link", 1, keys.link),
-        [wrapped("image", version, key) for version, key in sorted(keys.raw_image.items())],
-        keys.current,
-    )
-
-
-def _from_file(stored: _KeyringFile, master: bytes) -> _Keys:
-    cipher = AESGCM(master)
-
-    def opened(kind: str, key: _WrappedKey) -> bytes:
-        sealed = base64.b64decode(key.wrapped)
-        try:
-            return cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], f"radrelay {kind} {key.version}".encode())
-        except InvalidTag as error:
-            raise KeyUnfit(
-                f"the {kind} key in the keyring does not open; put the keyring back from a backup"
-            ) from error
-
-    raw = {key.version: opened("image", key) for key in stored.image}
-    if stored.current not in raw:
-        raise KeyUnfit(f"the keyring lacks version {stored.current} of the image key; put it back from a backup")
-    return _Keys(opened("metadata", stored.metadata), opened("link", stored.link), _ciphers(raw), raw, stored.current)
+def _write_mirror(path: Path, content: bytes) -> None:
+    try:
+        make_private_directory(path.parent.absolute())
+        write_durably(path, content)
+    except OSError as error:
+        raise Unavailable(f"the mirror of the keyring, {path}, cannot be written: {error}") from error

@@ -11,7 +11,6 @@ import sqlalchemy as sa
 
 from radrelay.app import backup as backups
 from radrelay.app.backup import check_backup, read_manifest, write_backup
-from radrelay.app.prepare import prepare
 from radrelay.app.replay import replay_ledger
 from radrelay.archive import deletion
 from radrelay.intake.envelope import Origin
@@ -145,7 +144,6 @@ def test_the_same_when_rows_and_landing_were_put_back_by_other_means(tmp_path: P
         path.unlink(missing_ok=True)
     shutil.copytree(tmp_path / "copy", settings.data_dir, dirs_exist_ok=True)
     with house(settings) as there:
-        prepare(there.core, leading=True)
         assert open_archives(there) == []
         assert state(there, origin)[0] == "failed"
         unpack(there)

@@ -204,6 +204,16 @@ class KeyStore:
         with mapped_errors():
             return len(self._primary.debts())
 
+    def mirror_differs(self) -> tuple[int, int]:
+        """Return how many keys and entries of the ledger the mirror lacks, and how many keys it has beyond."""
+        if self._mirror is None:
+            return 0, 0
+        with mapped_errors():
+            kept = self._mirror.identities()
+            ours = self._primary.identities()
+            kept |= self._mirror.identities()  # what was written while the two were read is in both by now
+        return len(ours - kept), len({name for name in kept - ours - self._primary.identities() if name[0] == "key"})
+
     def close(self) -> None:
         """Close every connection and forget the keys in memory."""
         with self._cache_lock:

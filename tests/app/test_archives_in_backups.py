@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import uuid
 from pathlib import Path
 
+import pydicom
 import pytest
 import sqlalchemy as sa
+from pydicom.uid import UID
 
 from radrelay.app import backup as backups
 from radrelay.app.backup import check_backup, read_manifest, write_backup
-from radrelay.app.prepare import prepare
 from radrelay.app.replay import replay_ledger
 from radrelay.archive import deletion
 from radrelay.intake.envelope import Origin
 from radrelay.intake.landing import Landing
-from radrelay.intake.models import OpenArchive
+from radrelay.intake.models import OpenArchive, Quarantined
+from radrelay.intake.open_archives import UNPACK_FAILED
 from radrelay.intake.parcels import Parcels
+from radrelay.intake.quarantine import Quarantine
 from radrelay.intake.sources import SourceBook
 from radrelay.intake.unpacking import ArchiveUnpacker
 from radrelay.storage.ids import new_id
@@ -31,7 +35,7 @@ from tests.intake.samples import zipped
 FILES = slices(2)
 
 
-def send(there: House) -> Origin:
+def send(there: House, *files: bytes) -> Origin:
     """Upload an archive as a parcel; it is not unpacked yet."""
     core = there.core
     book = SourceBook(core.database, core.settings)
@@ -40,7 +44,7 @@ def send(there: House) -> Origin:
     origin = parcels.create(book.resolve("upload"), "cd.zip")
     landing = Landing.open(core.settings, "web", core.keyring, core.clock, book)
     try:
-        members = [(f"{n}.dcm", file) for n, file in enumerate(FILES)]
+        members = [(f"{n}.dcm", file) for n, file in enumerate(files or FILES)]
         landing.land_file(origin, "cd.zip", [zipped(*members, ("letter.pdf", b"%PDF-1.7\n%%EOF"))])
         parcels.seal(landing, origin)
     finally:
@@ -145,11 +149,68 @@ def test_the_same_when_rows_and_landing_were_put_back_by_other_means(tmp_path: P
         path.unlink(missing_ok=True)
     shutil.copytree(tmp_path / "copy", settings.data_dir, dirs_exist_ok=True)
     with house(settings) as there:
-        prepare(there.core, leading=True)
         assert open_archives(there) == []
         assert state(there, origin)[0] == "failed"
         unpack(there)
         assert there.studies() == []
+
+
+def test_an_archive_that_waits_in_the_quarantine_goes_with_what_came_out_of_it_later(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path)
+    with house(settings) as there:
+        send(there)
+        (record_id,) = open_archives(there)
+        with there.core.database.read() as session:
+            row = session.get_one(OpenArchive, record_id)
+        landing = Landing.open(settings, "work", there.core.keyring, there.core.clock)
+        origin = Origin(row.organisation_id, row.source_id, "", parcel_id=row.parcel_id)
+        landing.end(origin, record_id, UNPACK_FAILED, "broken")
+        landing.close()
+        there.index()
+        now = there.core.clock.now()
+        assert quarantined(there) == [record_id]
+        there.core.keys.append_ledger([LedgerEntry(now, row.organisation_id, "parcel", record_id, "deleted")])
+        replay_ledger(there.core)
+        assert quarantined(there) == []
+        assert there.records() == 0
+
+
+def quarantined(there: House) -> list[uuid.UUID]:
+    with there.core.database.read() as session:
+        return list(session.scalars(sa.select(Quarantined.record_id)))
+
+
+def test_what_was_let_in_from_the_quarantine_takes_the_archive_along_when_it_is_deleted(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path)
+    with house(settings) as there:
+        core = there.core
+        there.land(slices(1, first=7)[0])
+        send(there, *slices(1), with_other_patient(slices(1, first=7, study="1.2.9")[0]))
+        (record_id,) = open_archives(there)
+        unpack(there)
+        quarantine = Quarantine(core.database, core.segments, core.clock)
+        (kept,) = quarantine.list(there.prepared.organisation_id)
+        with core.database.write() as session:
+            released = quarantine.release(session, there.prepared.organisation_id, kept.id)
+        assert released.study_id is not None
+        with core.database.read() as session:
+            bound = set(session.scalars(sa.select(KeptKey.bound_to).where(KeptKey.id == record_id)))
+        assert released.study_id in bound
+        assert released.instance_id is not None
+        with core.database.write() as session:
+            deletion.delete_instance(session, released.instance_id, core.clock.now())
+        there.retention.expire()
+        assert "parcel" in {entry.kind for entry in core.keys.ledger()}
+
+
+def with_other_patient(file: bytes) -> bytes:
+    """Return the file as another patient's, under another SOP instance UID."""
+    data = pydicom.dcmread(io.BytesIO(file))
+    data.PatientID = "another"
+    data.SOPInstanceUID = data.file_meta.MediaStorageSOPInstanceUID = UID("1.2.9.1.99")
+    out = io.BytesIO()
+    data.save_as(out)
+    return out.getvalue()
 
 
 def test_an_entry_of_an_archive_that_no_row_knows_is_passed_over(tmp_path: Path) -> None:

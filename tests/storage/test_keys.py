@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import shutil
+import threading
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
-from radrelay.errors import Misconfigured
+from radrelay.errors import Misconfigured, Unavailable
 from radrelay.settings import Settings
 from radrelay.storage import durable_files, keys
 from radrelay.storage.keys import KeyMissing, Keyring, KeyUnfit, UnwrapFailed
@@ -116,6 +120,7 @@ def test_wrapped_key_opens_in_its_context_only(keyring: Keyring) -> None:
         keyring.unwrap((77).to_bytes(4, "big") + wrapped[4:], b"here")
 
 
+@pytest.mark.embedded(reason="older image keys are kept on PostgreSQL")
 def test_rotation_keeps_reading_what_is_older_also_in_other_processes(settings: Settings, keyring: Keyring) -> None:
     other = Keyring.open(settings)
     old = keyring.wrap(b"k" * 32, b"")
@@ -123,11 +128,116 @@ def test_rotation_keeps_reading_what_is_older_also_in_other_processes(settings: 
     new = keyring.wrap(b"n" * 32, b"")
     assert new[:4] == (2).to_bytes(4, "big")
     assert (keyring.unwrap(old, b""), other.unwrap(new, b"")) == (b"k" * 32, b"n" * 32)
-    assert keyring.retire({1}) == []
-    assert keyring.retire(set()) == [1]
+    assert keyring.retire(lambda: {1}) == []
+    assert keyring.retire(set) == [1]
     with pytest.raises(UnwrapFailed):
         Keyring.open(settings).unwrap(old, b"")
     assert Keyring.open(settings).unwrap(new, b"") == b"n" * 32
+
+
+@pytest.mark.embedded(reason="older image keys are kept on PostgreSQL")
+def test_a_version_is_not_destroyed_while_something_is_being_wrapped_under_it(
+    settings: Settings, keyring: Keyring
+) -> None:
+    other = Keyring.open(settings)
+    in_use: set[int] = set()
+    with other.wrapping() as wrap:
+        wrapped = wrap(b"k" * 32, b"")
+        rotation = threading.Thread(target=lambda: (keyring.rotate(), keyring.retire(lambda: in_use)))
+        rotation.start()
+        rotation.join(0.3)
+        in_use.add(int.from_bytes(wrapped[:4], "big"))  # what was wrapped is stored, and seen from now on
+        assert rotation.is_alive()
+    rotation.join(10)
+    assert Keyring.open(settings).unwrap(wrapped, b"") == b"k" * 32
+    with other.wrapping() as wrap:
+        assert wrap(b"n" * 32, b"")[:4] == (2).to_bytes(4, "big")
+
+
+@pytest.fixture
+def mirrored(settings: Settings, tmp_path: Path) -> Settings:
+    return settings.model_copy(update={"keys": settings.keys.model_copy(update={"mirror": tmp_path / "mirror"})})
+
+
+@pytest.mark.embedded(reason="older image keys are kept on PostgreSQL")
+def test_lost_keyring_is_taken_back_from_the_mirror_after_any_rotation(mirrored: Settings, tmp_path: Path) -> None:
+    keyring = Keyring.open(mirrored, create=True)
+    keyring.rotate()
+    keyring.rotate_master()
+    keyring.retire(set)
+    wrapped = keyring.wrap(b"k" * 32, b"")
+    shutil.rmtree(mirrored.data_dir)
+    assert Keyring.open(mirrored, create=True).unwrap(wrapped, b"") == b"k" * 32
+    assert json.loads((tmp_path / "mirror" / "keyring.json").read_text())["current"] == 2
+
+
+def test_an_older_keyring_put_back_is_brought_up_to_the_mirror(mirrored: Settings) -> None:
+    keyring = Keyring.open(mirrored, create=True)
+    old = (mirrored.keys_dir / "keyring.json").read_bytes()
+    keyring.rotate()
+    wrapped = keyring.wrap(b"k" * 32, b"")
+    (mirrored.keys_dir / "keyring.json").write_bytes(old)
+    assert Keyring.open(mirrored).unwrap(wrapped, b"") == b"k" * 32
+
+
+@pytest.mark.embedded(reason="older image keys are kept on PostgreSQL")
+@pytest.mark.parametrize("change", ["rotate", "retire", "rotate_master"])
+@pytest.mark.parametrize("writes", range(4))
+def test_a_crash_between_keyring_and_mirror_is_made_good(
+    mirrored: Settings, change: str, writes: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    keyring = Keyring.open(mirrored, create=True)
+    if change == "retire":
+        keyring.rotate()
+    wrapped = keyring.wrap(b"k" * 32, b"")
+    left = [writes]
+
+    def until_crash(path: Path, content: bytes, mode: int = 0o600) -> None:
+        if left[0] == 0:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        durable_files.write_durably(path, content, mode)
+
+    def retire() -> object:
+        return keyring.retire(set)
+
+    doing: dict[str, Callable[[], object]] = {
+        "rotate": keyring.rotate,
+        "retire": retire,
+        "rotate_master": keyring.rotate_master,
+    }
+    monkeypatch.setattr(keys, "write_durably", until_crash)
+    with suppress(KeyboardInterrupt):
+        doing[change]()
+    monkeypatch.undo()
+    opened = Keyring.open(mirrored)
+    assert opened.unwrap(wrapped, b"") == b"k" * 32
+    assert (mirrored.keys_dir / "keyring.json").read_bytes() == (tmp_path / "mirror/keyring.json").read_bytes()
+    opened.rotate()
+    opened.rotate_master()
+    shutil.rmtree(mirrored.data_dir)
+    assert Keyring.open(mirrored, create=True).unwrap(wrapped, b"") == b"k" * 32
+
+
+def test_the_mirror_of_another_installation_is_left_alone(mirrored: Settings, tmp_path: Path) -> None:
+    Keyring.open(mirrored, create=True)
+    before = (tmp_path / "mirror" / "keyring.json").read_bytes()
+    other = mirrored.model_copy(update={"data_dir": tmp_path / "other"})
+    plain = other.model_copy(update={"keys": other.keys.model_copy(update={"mirror": None})})
+    Keyring.open(plain, create=True)
+    with pytest.raises(KeyUnfit, match="mirror"):
+        Keyring.open(other)
+    assert (tmp_path / "mirror" / "keyring.json").read_bytes() == before
+
+
+def test_a_rotation_whose_mirror_cannot_be_written_changes_nothing(mirrored: Settings, tmp_path: Path) -> None:
+    keyring = Keyring.open(mirrored, create=True)
+    shutil.rmtree(tmp_path / "mirror")
+    (tmp_path / "mirror").write_text("in the way")
+    with pytest.raises(Unavailable):
+        keyring.rotate()
+    assert keyring.image_version == 1
+    assert json.loads((mirrored.keys_dir / "keyring.json").read_text())["current"] == 1
 
 
 def test_new_master_key_replaces_the_old_one(settings: Settings, keyring: Keyring) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from radrelay.settings import Settings
-from radrelay.storage.keys import KeyMissing, Keyring, KeyUnfit
+from radrelay.storage import durable_files, keys
+from radrelay.storage.keys import KeyMissing, Keyring, KeyringShared, KeyUnfit
 from tests.postgres import drop_database, new_database
 
 
@@ -120,3 +122,84 @@ def test_keys_lost_with_the_database_come_back_from_a_nodes_file(url: str, postg
         assert Keyring.open(second, create=True).unwrap(wrapped, b"") == b"k" * 32
     finally:
         drop_database(emptied)
+
+
+def mirrored(settings: Settings, mirror: Path) -> Settings:
+    return settings.model_copy(update={"keys": settings.keys.model_copy(update={"mirror": mirror})})
+
+
+def test_no_older_key_is_destroyed_while_other_nodes_may_hold_what_is_under_it(url: str, tmp_path: Path) -> None:
+    keyring = Keyring.open(node(tmp_path / "a", url), create=True)
+    wrapped = keyring.wrap(b"k" * 32, b"")
+    keyring.rotate()
+    with pytest.raises(KeyringShared):
+        keyring.retire(set)
+    assert Keyring.open(node(tmp_path / "a", url)).unwrap(wrapped, b"") == b"k" * 32
+
+
+@pytest.mark.parametrize("change", ["rotate", "rotate_master"])
+@pytest.mark.parametrize("writes", range(4))
+def test_a_crash_after_the_nodes_were_told_is_made_good_in_file_and_mirror(
+    url: str, tmp_path: Path, change: str, writes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = mirrored(node(tmp_path / "a", url), tmp_path / "mirror")
+    keyring = Keyring.open(first, create=True)
+    wrapped = keyring.wrap(b"k" * 32, b"")
+    left = [writes]
+
+    def until_crash(path: Path, content: bytes, mode: int = 0o600) -> None:
+        if left[0] == 0:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        durable_files.write_durably(path, content, mode)
+
+    monkeypatch.setattr(keys, "write_durably", until_crash)
+    with suppress(KeyboardInterrupt):
+        (keyring.rotate if change == "rotate" else keyring.rotate_master)()
+    monkeypatch.undo()
+    opened = Keyring.open(first, create=True)
+    assert opened.unwrap(wrapped, b"") == b"k" * 32
+    ours = (first.keys_dir / "keyring.json").read_bytes()
+    assert ours == (tmp_path / "mirror" / "keyring.json").read_bytes()
+    second = node(tmp_path / "b", url)
+    give_master(first, second)
+    assert Keyring.open(second, create=True).unwrap(wrapped, b"") == b"k" * 32
+    assert (second.keys_dir / "keyring.json").read_bytes() == ours
+
+
+def test_the_mirror_of_a_node_follows_what_another_did(url: str, postgres_url: str, tmp_path: Path) -> None:
+    first, second = node(tmp_path / "a", url), mirrored(node(tmp_path / "b", url), tmp_path / "mirror")
+    keyring = Keyring.open(first, create=True)
+    give_master(first, second)
+    other = Keyring.open(second, create=True)
+    keyring.rotate()
+    wrapped = keyring.wrap(b"k" * 32, b"")
+    assert other.unwrap(wrapped, b"") == b"k" * 32
+    shutil.rmtree(second.data_dir)
+    emptied = new_database(postgres_url)
+    try:
+        again = second.model_copy(update={"database": node(tmp_path, emptied).database})
+        assert Keyring.open(again, create=True).unwrap(wrapped, b"") == b"k" * 32
+        shutil.rmtree(second.data_dir)
+        (tmp_path / "mirror" / "keyring.json").unlink()
+        assert Keyring.open(again, create=True).unwrap(wrapped, b"") == b"k" * 32
+    finally:
+        drop_database(emptied)
+
+
+def test_keyrings_that_were_rotated_apart_are_refused_and_kept(url: str, postgres_url: str, tmp_path: Path) -> None:
+    first, second = node(tmp_path / "a", url), node(tmp_path / "b", url)
+    keyring = Keyring.open(first, create=True)
+    give_master(first, second)
+    Keyring.open(second, create=True)
+    keyring.rotate()
+    before = (first.keys_dir / "keyring.json").read_bytes()
+    older = new_database(postgres_url)  # as if the database were put back from before the rotation
+    try:
+        apart = second.model_copy(update={"database": node(tmp_path, older).database})
+        Keyring.open(apart, create=True).rotate()
+        with pytest.raises(KeyUnfit, match="rotated apart"):
+            Keyring.open(first.model_copy(update={"database": apart.database}), create=True)
+        assert (first.keys_dir / "keyring.json").read_bytes() == before
+    finally:
+        drop_database(older)

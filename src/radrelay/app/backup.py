@@ -143,8 +143,10 @@ def restore(settings: Settings, source: Path, *, check: bool) -> int:
     if not (settings.keys_dir / "keyring.json").exists():
         if check:
             raise NoInstallation(f"there is no installation in {settings.data_dir.absolute()} to check the backup with")
-        settings.keys_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        shutil.copyfile(source / "keyring.json", settings.keys_dir / "keyring.json")
+        mirror = settings.keys.mirror
+        if mirror is None or not (mirror / "keyring.json").exists():  # else that one, which may be newer, is taken back
+            settings.keys_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+            shutil.copyfile(source / "keyring.json", settings.keys_dir / "keyring.json")
     core = open_core(settings)
     try:
         found = check_backup(core, source, manifest)

@@ -13,6 +13,7 @@ from rich.status import Status
 from radrelay import audit, logs
 from radrelay.access import SYSTEM_NAME, Principal
 from radrelay.app.core import Core, open_core
+from radrelay.app.key_keeping import finish_rotation
 from radrelay.app.prepare import Prepared, prepare
 from radrelay.archive.erasing import Eraser
 from radrelay.archive.retention import Retention
@@ -103,16 +104,20 @@ def token_add_command(settings: Settings, name: str, role: str, days: int | None
 
 
 def keys_rotate_command(settings: Settings, *, master: bool) -> int:
-    """Begin a new image key (and master key), and wrap the study keys anew."""
+    """Begin a new image key (and master key), wrap all anew; destroy older ones, except on PostgreSQL."""
     core, prepared = _open(settings)
     try:
-        core.keyring.rotate()
+        version = core.keyring.rotate()
         if master:
             core.keyring.rotate_master()
-        wrapped = core.keys.rewrap()
+        gone = finish_rotation(core)
         with core.database.write() as session:
             _record(core, prepared, session, "keys.rotate", ("keyring", "keyring"))
-        print(f"new image key; {wrapped} study keys wrapped anew")  # noqa: T201
+        if core.keyring.is_shared:
+            print(f"image key version {version}; older versions are kept on PostgreSQL, for other nodes")  # noqa: T201
+        else:
+            destroyed = ", ".join(map(str, gone)) or "none"
+            print(f"image key version {version}; older versions destroyed: {destroyed}")  # noqa: T201
         return 0
     finally:
         core.close()

@@ -1,4 +1,4 @@
-"""Keeping house in the key store: no key stays there that nothing accounts for.
+"""Keeping house in the key store: no key stays there that nothing accounts for, none under an old image key.
 
 After a restore the rows are older than the key store: it holds keys of packs and copies that these rows never heard of.
 They are taken under the rule of kept keys, so that they go with their study and at the latest after a while.
@@ -26,6 +26,25 @@ COPIES = uuid.UUID(int=1)
 UNKNOWN_STUDY = timedelta(days=7)
 """How long keys of studies that no row knows are kept: time to notice that a wrong backup was put in place."""
 BATCH = 500
+
+
+def finish_rotation(core: Core) -> list[int]:
+    """Wrap all that is under older versions of the image key anew and destroy these; returns the destroyed ones.
+
+    Safe to repeat: what a crash (or a mirror that was away) left of a rotation is done by the next call. Where nodes
+    share the keyring, each wraps its own segments, and none destroys a version: one that is away may still need it.
+    """
+    if len(core.keyring.versions()) == 1:
+        return []
+    if core.keys.key_versions() - {core.keyring.image_version}:
+        core.keys.rewrap()
+    core.segments.rewrap()
+    if core.keyring.is_shared:
+        return []
+    gone = core.keyring.retire(lambda: core.keys.key_versions() | core.segments.key_versions())
+    if gone:
+        log.info("older versions of the image key are destroyed", versions=gone)
+    return gone
 
 
 def adopt_keys(core: Core) -> int:

@@ -27,18 +27,18 @@ class Prepared:
 
 
 def prepare(core: Core, *, leading: bool = False) -> Prepared:
-    """Make what is missing; safe when several roles start at once.
+    """Make what is missing; safe when several roles start at once: one does it, the others wait.
 
-    The `leading` process, before any port is open, repeats deletions if a backup was restored, and gives an
-    installation that nobody has logged in to yet an admin with a new one-time password, which it shows.
+    No role serves rows that are older than the deletion ledger: before any port is open, whoever comes first repeats
+    the deletions. The `leading` process also gives an installation that nobody has logged in to yet an admin with a
+    new one-time password, which it shows.
     """
     settings = core.settings
     identity = Identity(core.database, core.clock, settings.web, core.keyring.metadata_key)
     with exclusive(settings.data_dir / "setup.lock"), nodes.alone(core.database):
         lease = claim(core)
         organisation_id = identity.ensure_organisation()
-        if leading:
-            replay_if_restored(core)
+        replay_if_restored(core)
         with core.database.write() as session:
             now = core.clock.now()
             ensure_default_grants(session, organisation_id, settings.dicom.query_callers, now)

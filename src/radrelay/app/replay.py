@@ -6,6 +6,7 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
+import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from radrelay.app.core import Core
@@ -69,8 +70,10 @@ def _forget_quarantined(session: Session, row_id: uuid.UUID, at: datetime) -> No
 
 
 def _forget_archive(session: Session, record_id: uuid.UUID, at: datetime) -> None:
-    """Drop an archive that these rows still have open: it, or something that came out of it, was deleted since."""
+    """Drop an archive that these rows still have: it, or something that came out of it, was deleted since."""
     drop_archive(session, record_id, "archive-deleted", "It was deleted before a backup was restored.", at)
+    for row_id in session.scalars(sa.select(Quarantined.id).where(Quarantined.record_id == record_id)).all():
+        _forget_quarantined(session, row_id, at)
 
 
 _FURTHER = {"quarantine": _forget_quarantined, "parcel": _forget_archive}

@@ -28,13 +28,13 @@ def replay_if_restored(core: Core) -> None:
         row = session.get(NodeState, f"{STARTS}/{core.node}")
         in_rows = int(row.value) if row is not None else 0
     in_keys = int(path.read_text()) if path.exists() else 0
-    if (in_rows != in_keys and in_keys) or _ledger_is_ahead(core):
+    if (in_rows != in_keys and in_keys) or ledger_is_ahead(core):
         log.warning("the rows are older than the deletion ledger; deletions are repeated")
         replay_deletions(core)
     _count(core, path, max(in_rows, in_keys) + 1)
 
 
-def _ledger_is_ahead(core: Core) -> bool:
+def ledger_is_ahead(core: Core) -> bool:
     """Say whether the newest deletion is unknown to the rows, and was not repeated on them yet."""
     newest = core.keys.last_deletion()
     if newest is None:

@@ -14,7 +14,7 @@ import structlog
 from radrelay import audit
 from radrelay.app.core import Core
 from radrelay.app.duties import NodeDuties
-from radrelay.app.key_keeping import adopt_keys
+from radrelay.app.key_keeping import adopt_keys, finish_rotation
 from radrelay.app.prepare import prepare
 from radrelay.app.role import run_role
 from radrelay.app.stored import ArchiveSource, DicomDialler
@@ -245,6 +245,7 @@ def _keep_records(core: Core) -> None:
         forget_marks(session, before)
         forget_ended(session, before)
     adopt_keys(core)
+    finish_rotation(core)
 
 
 def _collect(core: Core) -> None:

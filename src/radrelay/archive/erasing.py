@@ -192,12 +192,12 @@ class Eraser:
         No copy can be made any more: the records are erased.
         """
         kept: set[uuid.UUID] = set()
-        if self._keep_keys:
-            copied = self._keys.known(record_ids)
+        copied = self._keys.known(record_ids)
+        if copied and self._keep_keys:
             with self._database.write() as session:
                 lock_archive(session)
                 kept = keep_records(session, copied, self._clock.now() + self._keep_keys)
-                kept |= kept_archives(session, record_ids)
+                kept |= kept_archives(session, list(copied))
         self._keys.destroy([record_id for record_id in record_ids if record_id not in kept])
         return kept
 

@@ -86,6 +86,16 @@ def keep_archive(
     request(session, "unpacked", [(record_id, organisation_id, "")], at)
 
 
+def bind_archives(session: Session, parcel_id: uuid.UUID, study_id: uuid.UUID) -> None:
+    """Bind a parcel's unpacked archives to a study that something of them was let into later."""
+    rows = session.execute(sa.select(KEPT_KEY).where(_KEPT.bound_to == parcel_id, _KEPT.kind == "archive")).all()
+    known = set(session.scalars(sa.select(_KEPT.id).where(_KEPT.bound_to == study_id)))
+    new = [_row(_Owned(row.id, row.organisation_id), study_id, "archive", row.until) for row in rows]
+    new = [row for row in new if row["id"] not in known]
+    if new:
+        session.execute(sa.insert(KEPT_KEY), new)
+
+
 def kept_archives(session: Session, record_ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:
     """Return those of `record_ids` that are archives whose keys are kept."""
     return set(session.scalars(sa.select(_KEPT.id).where(_KEPT.id.in_(record_ids), _KEPT.kind == "archive")))

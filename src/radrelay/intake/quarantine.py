@@ -21,7 +21,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from radrelay.archive.arrivals import Arrival, Terms
 from radrelay.archive.discard import bury, discard_records
 from radrelay.archive.indexing import upsert_batch
-from radrelay.archive.kept_keys import destroy_kept
+from radrelay.archive.kept_keys import bind_archives, destroy_kept
 from radrelay.archive.locking import lock_archive
 from radrelay.archive.models import Attachment, Holding, Instance, Source, Study
 from radrelay.clock import Clock
@@ -33,7 +33,7 @@ from radrelay.intake.envelope import Envelope, decode
 from radrelay.intake.errors import QuarantinedUnknown, ReleaseRefused
 from radrelay.intake.examine import Examined, read_attributes
 from radrelay.intake.identify import IDENTIFIABLE, LARGEST, RELEASED, Identity, Into, plan, written
-from radrelay.intake.models import Parcel, Quarantined
+from radrelay.intake.models import Parcel, ParcelStudy, Quarantined
 from radrelay.intake.open_archives import UNPACK_FAILED, open_archive
 from radrelay.intake.pictures import picture_of
 from radrelay.intake.rows import arrival_of, attachment_row, record_row
@@ -208,6 +208,10 @@ class Quarantine:
         else:
             released = _release_object(session, item, record.head, Terms.of(source), row.code)
         _recount(session, row, Parcel.attachments if released.attachment_id else Parcel.objects)
+        if row.parcel_id is not None and released.study_id is not None:
+            if session.get(ParcelStudy, (row.parcel_id, released.study_id)) is None:
+                session.add(ParcelStudy(parcel_id=row.parcel_id, study_id=released.study_id))
+            bind_archives(session, row.parcel_id, released.study_id)
         session.flush()
         return released
 

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from radrelay.archive.arrivals import Arrival, Terms, Verdict
 from radrelay.archive.holdings import after, end_of
 from radrelay.archive.indexing import upsert_batch
+from radrelay.archive.kept_keys import bind_archives
 from radrelay.archive.models import Attachment, Source
 from radrelay.intake.discs import MISSING, REFERENCE
 from radrelay.intake.examine import Examined
@@ -122,6 +123,8 @@ class BatchWriter:
             tally.received(item.envelope)
         elif verdict.instance_id is not None:
             _note_released(session, item.envelope.stands_for, verdict.instance_id)
+            if item.envelope.origin.parcel_id is not None and verdict.study_id is not None:
+                bind_archives(session, item.envelope.origin.parcel_id, verdict.study_id)
 
     def _set_aside(
         self,

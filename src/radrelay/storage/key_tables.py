@@ -128,6 +128,13 @@ class KeyTables:
                 return
             last = rows[-1].key_id
 
+    def identities(self) -> set[tuple[str, UUID]]:
+        """Return what is here, keys by their ids and entries of the ledger by what they are about."""
+        with self.engine.connect() as connection:
+            keys = {("key", key_id) for key_id in connection.execute(sa.select(study_key.c.key_id)).scalars()}
+            subjects = connection.execute(sa.select(ledger_entry.c.kind, ledger_entry.c.subject_id))
+            return keys | {(kind, subject_id) for kind, subject_id in subjects}
+
     def delete(self, key_ids: Sequence[UUID], *, owe: bool) -> None:
         """Delete keys; with `owe`, note in the same transaction that the mirror is to be told."""
         rows = [{"id": key_id} for key_id in dict.fromkeys(key_ids)]
@@ -154,7 +161,7 @@ class KeyTables:
         """Leave no trace of deleted rows: pages are zeroed (secure_delete), the log is emptied."""
         if self._path is None:
             # PostgreSQL keeps a deleted row until VACUUM. Its write-ahead log and archives of that still hold
-            # the wrapped key; it opens nothing once the image key is rotated and the old version retired.
+            # the wrapped key, which the keyring still opens: on PostgreSQL no version of the image key is destroyed.
             with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
                 connection.exec_driver_sql(f"VACUUM {SCHEMA}.study_key")
             return

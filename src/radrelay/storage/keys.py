@@ -2,49 +2,68 @@
 
 *metadata* opens the embedded database, *image* wraps the keys of studies and segments (several versions while a
 rotation is under way), *link* turns a pack's id into its name. `keyring.json` holds them wrapped by AES-256-GCM
-under the master key; the master key itself lies outside the data directory (`master_key`).
+under the master key; the master key itself lies outside the data directory (`master_key`). A copy of it is kept beside
+the mirror of the key store, which could not be read without it.
 Study keys themselves are in the `keystore`.
+
+A version is destroyed only when nothing is wrapped under it: who wraps holds the keyring's lock, shared, until what was
+wrapped is durable; who destroys holds it alone while looking for what is in use. That lock is one machine's, so where
+nodes share the keyring (`shared_keyring`) no version is ever destroyed: one that is away may hold what is under it.
 """
 
 from __future__ import annotations
 
-import base64
 import fcntl
 import hashlib
 import hmac
 import os
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
 import msgspec
+import structlog
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from radrelay.errors import Conflict, Misconfigured, RadrelayError, Unavailable
 from radrelay.settings import Settings
 from radrelay.storage.durable_files import make_private_directory, write_durably
+from radrelay.storage.keyring_file import (
+    NONCE_BYTES,
+    TAG_BYTES,
+    Keys,
+    ciphers,
+    decoded,
+    diverged,
+    from_file,
+    new_file,
+    to_file,
+)
 from radrelay.storage.master_key import (
     KeyMissing,
     KeyUnfit,
     MasterKeySource,
-    fingerprint,
+    fresh_place,
+    known_master,
     make_master_key,
+    master_for,
     master_key_source,
     read_master_key,
 )
-from radrelay.storage.shared_keyring import SharedKeyring
+from radrelay.storage.shared_keyring import SharedKeyring, share, take_shared
 
-__all__ = ["KeyMissing", "KeyUnfit", "Keyring", "UnwrapFailed"]
+__all__ = ["NONCE_BYTES", "TAG_BYTES", "KeyMissing", "KeyUnfit", "Keyring", "UnwrapFailed"]
 
-FORMAT = 1
-NONCE_BYTES = 12
-TAG_BYTES = 16
+FILE_NAME = "keyring.json"
 WRAPPED_BYTES = 4 + NONCE_BYTES + 32 + TAG_BYTES  # of a 32-byte key: version, nonce, ciphertext, tag
+
+
+Wrap = Callable[[bytes, bytes], bytes]
+"""Takes a data key of 32 bytes and what it is bound to; returns it wrapped."""
+log = structlog.get_logger(__name__)
 
 
 class UnwrapFailed(RadrelayError):
@@ -53,37 +72,24 @@ class UnwrapFailed(RadrelayError):
     code = "unwrap-failed"
 
 
-class _WrappedKey(msgspec.Struct, frozen=True):
-    version: int
-    wrapped: str  # base64 of nonce, ciphertext, tag
+class KeyringShared(Conflict):
+    """Older image keys are kept on PostgreSQL: another node may hold what is wrapped under them."""
 
-
-class _KeyringFile(msgspec.Struct, frozen=True):
-    format: int
-    master: str  # fingerprint
-    metadata: _WrappedKey
-    link: _WrappedKey
-    image: list[_WrappedKey]
-    current: int  # image key version that wraps
-
-
-@dataclass(frozen=True)
-class _Keys:
-    metadata: bytes
-    link: bytes
-    image: dict[int, AESGCM]
-    raw_image: dict[int, bytes]
-    current: int
+    code = "keyring-shared"
 
 
 class Keyring:
     """The open keyring. Thread-safe; notices a rotation done by another process when it meets a newer version."""
 
-    def __init__(self, path: Path, source: MasterKeySource, shared: SharedKeyring | None = None) -> None:
+    def __init__(
+        self, path: Path, source: MasterKeySource, mirror: Path | None = None, shared: SharedKeyring | None = None
+    ) -> None:
         self._path = path
         self._source = source
+        self._mirror = mirror
         self._shared = shared
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # taken after the file's lock, by who takes both
+        self._stamp = _stamp(path)
         self._keys = self._load()
 
     @classmethod
@@ -99,27 +105,30 @@ class Keyring:
         KeyMissing, KeyUnfit
             The master key or the keyring is not there, or they do not belong together.
         """
-        path = settings.keys_dir / "keyring.json"
+        path = settings.keys_dir / FILE_NAME
         source = master_key_source(settings)
+        mirror = None if settings.keys.mirror is None else settings.keys.mirror / FILE_NAME
         shared = SharedKeyring.of(settings)
         if shared is not None:
             make_private_directory(settings.keys_dir.absolute())
             with _locked(path):
-                _take_shared(path, source, shared)
-        made = not path.exists()
-        if made:
-            if not create:
-                raise KeyMissing(f"there is no keyring in {path}; start `radrelay serve` once, or restore a backup")
-            _refuse_orphaned_data(settings, path)
-            make_private_directory(settings.keys_dir.absolute())
+                take_shared(path, source, shared)
+        made = _found_or_made(settings, path, source, mirror, create=create)
+        if shared is not None and made:
             with _locked(path):
-                if not path.exists():
-                    master = make_master_key(source.path) if source.writable else read_master_key(source.path)
-                    write_durably(path, msgspec.json.encode(_new_file(master)))
-        if shared is not None and create:
+                share(path, source, shared, made=True)  # first: the mirror gets what the nodes agree on
+        keyring = cls(path, source, mirror, shared)
+        keyring._agree_with_mirror()
+        if shared is not None and create and not made:
             with _locked(path):
-                _share(path, source, shared, made=made)
-        return cls(path, source, shared)
+                share(path, source, shared, made=False)
+            keyring._refresh()
+        return keyring
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several nodes may have this keyring, so that no version of the image key is destroyed."""
+        return self._shared is not None
 
     @property
     def metadata_key(self) -> bytes:
@@ -151,15 +160,23 @@ class Keyring:
         nonce = os.urandom(NONCE_BYTES)
         return keys.current.to_bytes(4, "big") + nonce + keys.image[keys.current].encrypt(nonce, data_key, context)
 
+    @contextmanager
+    def wrapping(self) -> Iterator[Wrap]:
+        """Give the way to wrap what is to be stored: no version is destroyed until the block has stored it durably."""
+        if self._shared is not None:  # no version is destroyed at all
+            self._refresh()
+            yield self.wrap
+            return
+        with _locked(self._path, shared=True):
+            self._refresh()
+            yield self.wrap
+
     def unwrap(self, wrapped: bytes, context: bytes) -> bytes:
         """Return what `wrap` took; raises `UnwrapFailed` if it was altered or wrapped in another context."""
         version = int.from_bytes(wrapped[:4], "big")
         image = self._keys.image.get(version)
         if image is None:
-            with self._lock, _locked(self._path):
-                if self._shared is not None:
-                    _take_shared(self._path, self._source, self._shared)
-                self._keys = self._load()
+            self._look_again()
             image = self._keys.image.get(version)
         if image is None:
             raise UnwrapFailed(f"a key is wrapped under version {version} of the image key, which is not here")
@@ -178,20 +195,34 @@ class Keyring:
         with self._changing() as keys:
             version = max(keys.image) + 1
             raw = {**keys.raw_image, version: secrets.token_bytes(32)}
-            self._store(
-                _Keys(keys.metadata, keys.link, _ciphers(raw), raw, version), read_master_key(self._source.path)
-            )
+            self._store(Keys(keys.metadata, keys.link, ciphers(raw), raw, version), read_master_key(self._source.path))
         return version
 
-    def retire(self, in_use: set[int]) -> list[int]:
-        """Destroy versions of the image key that are neither current nor in `in_use`; return them."""
+    def retire(self, in_use: Callable[[], set[int]]) -> list[int]:
+        """Destroy versions of the image key that are neither current nor `in_use`; return them.
+
+        `in_use` looks while nobody can wrap anything. Raises `KeyringShared` where other nodes could.
+        """
+        if self._shared is not None:
+            raise KeyringShared
         with self._changing() as keys:
-            gone = [version for version in keys.image if version != keys.current and version not in in_use]
+            if len(keys.image) == 1:
+                return []
+            kept = in_use() | {keys.current}
+            gone = [version for version in keys.image if version not in kept]
             raw = {version: key for version, key in keys.raw_image.items() if version not in gone}
             if gone:
                 master = read_master_key(self._source.path)
-                self._store(_Keys(keys.metadata, keys.link, _ciphers(raw), raw, keys.current), master)
+                self._store(Keys(keys.metadata, keys.link, ciphers(raw), raw, keys.current), master)
         return gone
+
+    def versions(self) -> set[int]:
+        """Return the versions of the image key that are here, as of now."""
+        if self._shared is not None:
+            self._look_again()
+        else:
+            self._refresh()
+        return set(self._keys.image)
 
     def rotate_master(self, new_master: bytes | None = None) -> None:
         """Put the keyring under a new master key, written over the old one's file.
@@ -204,7 +235,7 @@ class Keyring:
                 "the master key comes from a systemd credential, which Radrelay cannot write; make the new credential "
                 "first and hand its key to the rotation"
             )
-        fresh = self._source.path.with_name(f"{self._source.path.name}.next")
+        fresh = fresh_place(self._source)
         with self._changing() as keys:
             master = new_master if new_master is not None else secrets.token_bytes(32)
             if self._source.writable:
@@ -215,96 +246,128 @@ class Keyring:
                 fresh.unlink(missing_ok=True)
 
     @contextmanager
-    def _changing(self) -> Iterator[_Keys]:
-        with self._lock, _locked(self._path):
+    def _changing(self) -> Iterator[Keys]:
+        with _locked(self._path), self._lock:  # in this order: who wraps has the file's lock when it needs the other
             if self._shared is not None:
-                _take_shared(self._path, self._source, self._shared)
+                take_shared(self._path, self._source, self._shared)
             self._keys = self._load()
             yield self._keys
 
-    def _store(self, keys: _Keys, master: bytes) -> None:
-        content = msgspec.json.encode(_to_file(keys, master))
+    def _store(self, keys: Keys, master: bytes) -> None:
+        """Write the keyring, what the nodes share and the mirror's first: what is wrapped then opens with any of them.
+
+        What a crash keeps from being written after the first follows at the next start.
+        """
+        content = msgspec.json.encode(to_file(keys, master))
         if self._shared is not None and not self._shared.replace(self._path.read_bytes(), content):
             raise Conflict("another node has changed the keyring meanwhile; try again")
+        if self._mirror is not None:
+            _write_mirror(self._mirror, content)
         write_durably(self._path, content)
         self._keys = keys
+        self._stamp = _stamp(self._path)
 
-    def _load(self) -> _Keys:
-        try:
+    def _refresh(self) -> None:
+        """Take notice of what another process did to the keyring."""
+        if _stamp(self._path) != self._stamp:
+            with self._lock:
+                stamp = _stamp(self._path)
+                self._keys = self._load()
+                self._stamp = stamp
+
+    def _look_again(self) -> None:
+        """Take notice of what another process, or another node, did to the keyring; the mirror follows."""
+        if self._shared is None:
+            with self._lock:
+                self._keys = self._load()
+            return
+        with _locked(self._path), self._lock:
+            take_shared(self._path, self._source, self._shared)
+            stamp = _stamp(self._path)
+            self._keys = self._load()
+            self._stamp = stamp
             content = self._path.read_bytes()
+            try:
+                if self._mirror is not None and not (self._mirror.exists() and self._mirror.read_bytes() == content):
+                    _write_mirror(self._mirror, content)
+            except (OSError, Unavailable) as error:  # reading goes on; it is written at the next look, or start
+                log.error("keyring.mirror_behind", error=str(error))
+
+    def _agree_with_mirror(self) -> None:
+        """Finish what a crash left between the mirror's keyring and this one, or give a new mirror its copy.
+
+        Raises
+        ------
+        KeyUnfit
+            The mirror holds the keyring of another installation, or one under another master key.
+        """
+        if self._mirror is None:
+            return
+        with _locked(self._path), self._lock:
+            ours = self._path.read_bytes()
+            self._keys = self._load()
+            theirs = self._mirror.read_bytes() if self._mirror.exists() else None
+            if theirs == ours:
+                return
+            if theirs is not None and self._is_behind(self._mirror, theirs, ours):
+                log.warning("keyring.brought_up_to_mirror", mirror=str(self._mirror))
+                write_durably(self._path, theirs)
+                self._keys = self._load()
+            else:
+                _write_mirror(self._mirror, ours)
+            self._stamp = _stamp(self._path)
+
+    def _is_behind(self, mirror: Path, theirs: bytes, ours: bytes) -> bool:
+        """Say whether this keyring did not follow the mirror's, after a crash: a key was made, or destroyed, there."""
+        try:
+            stored = decoded(theirs, str(mirror))
+            mirrored = from_file(stored, known_master(stored.master, self._source, str(mirror)))
+        except KeyUnfit as error:
+            if self._shared is not None:  # the nodes' master key was replaced since
+                write_durably(mirror.with_name(f"{FILE_NAME}.replaced"), theirs)
+                return False
+            raise KeyUnfit(
+                f"the keyring in the mirror, {mirror}, does not open with the master key in {self._source.path}; "
+                "if it is a left-over of this installation, move it away, and it is written anew"
+            ) from error
+        if mirrored.metadata != self._keys.metadata:
+            raise KeyUnfit(f"the mirror {mirror} holds the keyring of another installation; see keys.mirror")
+        if diverged(mirrored, self._keys):
+            raise KeyUnfit(f"the keyring {self._path} and its mirror {mirror} were rotated apart; keep both files")
+        if stored.master != decoded(ours, str(self._path)).master:
+            return True
+        if mirrored.current != self._keys.current:
+            return mirrored.current > self._keys.current
+        return self._shared is None and set(mirrored.raw_image) < set(self._keys.raw_image)
+
+    def _load(self) -> Keys:
+        try:
+            stored = decoded(self._path.read_bytes(), str(self._path))
         except FileNotFoundError as error:
             raise KeyMissing(f"the keyring {self._path} is gone; put it back from a backup") from error
-        stored = _decoded(content, str(self._path))
-        return _from_file(stored, _master_for(stored.master, self._source, str(self._path)))
+        return from_file(stored, master_for(stored.master, self._source, str(self._path)))
 
 
-def _take_shared(path: Path, source: MasterKeySource, shared: SharedKeyring) -> None:
-    """Bring the file to what the nodes share; the caller holds its lock. Without the database the file stands.
-
-    Raises `KeyUnfit` when this node's master key or keyring is another installation's.
-    """
-    own = path.read_bytes() if path.exists() else None
-    try:
-        content = shared.fetch()
-    except Unavailable:
-        if own is None:
-            raise
-        return
-    if content is None or content == own:
-        return
-    place = "the installation in database.url"
-    stored = _decoded(content, place)
-    theirs = _from_file(stored, _master_for(stored.master, source, place))
-    if own is not None:
-        before = _decoded(own, str(path))
-        if before.master == stored.master:
-            ours = _from_file(before, read_master_key(source.path))
-            if ours.metadata != theirs.metadata:
-                raise KeyUnfit(f"the keyring {path} belongs to another installation than the database of database.url")
-            if max(ours.image) > max(theirs.image):
-                return  # the database was put back from an older copy; `_share` gives it the newer keys again
-        write_durably(path.with_name(f"{path.name}.replaced"), own)
-    write_durably(path, content)
-
-
-def _share(path: Path, source: MasterKeySource, shared: SharedKeyring, *, made: bool) -> None:
-    """Give the nodes this one's keyring where they have none, or an older one; the caller holds the file's lock."""
-    try:
-        there, own = shared.fetch(), path.read_bytes()
-        if there != own and not shared.replace(there, own):  # another node's first start was quicker
-            if made:
-                path.unlink()
-            _take_shared(path, source, shared)
-    except Unavailable:
-        return
-
-
-def _decoded(content: bytes, place: str) -> _KeyringFile:
-    try:
-        stored = msgspec.json.decode(content, type=_KeyringFile)
-    except msgspec.DecodeError as error:
-        raise KeyUnfit(f"the keyring {place} is damaged: {error}") from error
-    if stored.format != FORMAT:
-        raise KeyUnfit(f"the keyring {place} has format {stored.format}; this version reads {FORMAT}")
-    return stored
-
-
-def _master_for(wanted: str, source: MasterKeySource, place: str) -> bytes:
-    """Return the master key, finishing a change of it that a crash interrupted."""
-    fresh = source.path.with_name(f"{source.path.name}.next")
-    if fresh.exists():
-        master = read_master_key(fresh)
-        if fingerprint(master) == wanted:
-            write_durably(source.path, f"{master.hex()}\n".encode())
-            fresh.unlink(missing_ok=True)
-            return master
-    master = read_master_key(source.path)
-    if fingerprint(master) != wanted:
-        raise KeyUnfit(
-            f"the master key in {source.path} ({fingerprint(master)}) is not the one that {place} is "
-            f"wrapped under ({wanted}); put that one back"
-        )
-    return master
+def _found_or_made(
+    settings: Settings, path: Path, source: MasterKeySource, mirror: Path | None, *, create: bool
+) -> bool:
+    """See that the keyring's file is there, from the mirror or (with `create`) new; return whether it is new."""
+    if not path.exists() and mirror is not None and mirror.exists():
+        log.warning("keyring.taken_back_from_mirror", mirror=str(mirror))
+        make_private_directory(settings.keys_dir.absolute())
+        write_durably(path, mirror.read_bytes())
+    if path.exists():
+        return False
+    if not create:
+        raise KeyMissing(f"there is no keyring in {path}; start `radrelay serve` once, or restore a backup")
+    _refuse_orphaned_data(settings, path)
+    make_private_directory(settings.keys_dir.absolute())
+    with _locked(path):
+        if path.exists():
+            return False
+        master = make_master_key(source.path) if source.writable else read_master_key(source.path)
+        write_durably(path, msgspec.json.encode(new_file(master)))
+        return True
 
 
 def _refuse_orphaned_data(settings: Settings, keyring: Path) -> None:
@@ -318,55 +381,27 @@ def _refuse_orphaned_data(settings: Settings, keyring: Path) -> None:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    handle = os.open(path.with_name(f".{path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+def _locked(path: Path, *, shared: bool = False) -> Iterator[None]:
+    handle = os.open(path.with_name(f".{path.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        fcntl.flock(handle, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
         yield
     finally:
         os.close(handle)
 
 
-def _ciphers(raw: dict[int, bytes]) -> dict[int, AESGCM]:
-    return {version: AESGCM(key) for version, key in raw.items()}
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    """Return what changes whenever the file is replaced."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
-def _new_file(master: bytes) -> _KeyringFile:
-    raw = {1: secrets.token_bytes(32)}
-    return _to_file(_Keys(secrets.token_bytes(32), secrets.token_bytes(32), _ciphers(raw), raw, 1), master)
-
-
-def _to_file(keys: _Keys, master: bytes) -> _KeyringFile:
-    cipher = AESGCM(master)
-
-    def wrapped(kind: str, version: int, key: bytes) -> _WrappedKey:
-        nonce = os.urandom(NONCE_BYTES)
-        sealed = nonce + cipher.encrypt(nonce, key, f"radrelay {kind} {version}".encode())
-        return _WrappedKey(version, base64.b64encode(sealed).decode())
-
-    return _KeyringFile(
-        FORMAT,
-        fingerprint(master),
-        wrapped("metadata", 1, keys.metadata),
-        wrapped("link", 1, keys.link),
-        [wrapped("image", version, key) for version, key in sorted(keys.raw_image.items())],
-        keys.current,
-    )
-
-
-def _from_file(stored: _KeyringFile, master: bytes) -> _Keys:
-    cipher = AESGCM(master)
-
-    def opened(kind: str, key: _WrappedKey) -> bytes:
-        sealed = base64.b64decode(key.wrapped)
-        try:
-            return cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], f"radrelay {kind} {key.version}".encode())
-        except InvalidTag as error:
-            raise KeyUnfit(
-                f"the {kind} key in the keyring does not open; put the keyring back from a backup"
-            ) from error
-
-    raw = {key.version: opened("image", key) for key in stored.image}
-    if stored.current not in raw:
-        raise KeyUnfit(f"the keyring lacks version {stored.current} of the image key; put it back from a backup")
-    return _Keys(opened("metadata", stored.metadata), opened("link", stored.link), _ciphers(raw), raw, stored.current)
+def _write_mirror(path: Path, content: bytes) -> None:
+    try:
+        make_private_directory(path.parent.absolute())
+        write_durably(path, content)
+    except OSError as error:
+        raise Unavailable(f"the mirror of the keyring, {path}, cannot be written: {error}") from error

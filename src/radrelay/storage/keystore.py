@@ -28,7 +28,7 @@ from radrelay.settings import Settings
 from radrelay.storage.database import mapped_errors
 from radrelay.storage.durable_files import make_private_directory, sync_directory
 from radrelay.storage.key_tables import SCHEMA, KeyTables, LedgerEntry, key_context, key_engine, ledger_entry, study_key
-from radrelay.storage.keys import Keyring
+from radrelay.storage.keys import Keyring, UnwrapFailed
 
 __all__ = ["KeyDestroyed", "KeyStore", "LedgerEntry"]
 
@@ -94,8 +94,8 @@ class KeyStore:
         Raises `Conflict` if there is one by this id, `Unavailable` if either cannot be written.
         """
         key = secrets.token_bytes(32)
-        row = {"key_id": key_id, "study_id": study_id, "wrapped": self._keyring.wrap(key, key_context(key_id))}
-        with mapped_errors():
+        with self._keyring.wrapping() as wrap, mapped_errors():
+            row = {"key_id": key_id, "study_id": study_id, "wrapped": wrap(key, key_context(key_id))}
             try:
                 # The mirror first: a key that only the mirror has is never used, one that it lacks could be lost.
                 if self._mirror is not None:
@@ -112,14 +112,20 @@ class KeyStore:
             kept = self._cache.get(key_id)
             if kept is not None and kept[0] > time.monotonic():
                 return kept[1]
+        try:
+            key = self._unwrapped(key_id)
+        except UnwrapFailed:  # wrapped anew while it was read, and the older version destroyed
+            key = self._unwrapped(key_id)
+        self._remember(key_id, key)
+        return key
+
+    def _unwrapped(self, key_id: UUID) -> bytes:
         with mapped_errors():
             wrapped = self._primary.wrapped(key_id)
         if wrapped is None:
             self._forget([key_id])
             raise KeyDestroyed
-        key = self._keyring.unwrap(wrapped, key_context(key_id))
-        self._remember(key_id, key)
-        return key
+        return self._keyring.unwrap(wrapped, key_context(key_id))
 
     def destroy(self, key_ids: Sequence[UUID]) -> None:
         """Destroy keys for good, durable on return; ids that are not here are passed over.
@@ -184,7 +190,7 @@ class KeyStore:
         """Wrap every key under the current image key; return how many were under an older one."""
         done = 0
         for store in filter(None, (self._mirror, self._primary)):
-            with mapped_errors():
+            with self._keyring.wrapping(), mapped_errors():
                 done = store.rewrap(self._keyring)
         return done
 
@@ -197,6 +203,16 @@ class KeyStore:
         """Return how many destroyed keys the mirror has not been told of yet."""
         with mapped_errors():
             return len(self._primary.debts())
+
+    def mirror_differs(self) -> tuple[int, int]:
+        """Return how many keys and entries of the ledger the mirror lacks, and how many keys it has beyond."""
+        if self._mirror is None:
+            return 0, 0
+        with mapped_errors():
+            kept = self._mirror.identities()
+            ours = self._primary.identities()
+            kept |= self._mirror.identities()  # what was written while the two were read is in both by now
+        return len(ours - kept), len({name for name in kept - ours - self._primary.identities() if name[0] == "key"})
 
     def close(self) -> None:
         """Close every connection and forget the keys in memory."""

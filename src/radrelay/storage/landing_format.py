@@ -3,7 +3,8 @@
 A segment is 4096 bytes of header and then records, each at a multiple of 4096 bytes, so that no page that is
 durable is ever written again, except to erase. All numbers are little-endian.
 
-Header   magic, format, epoch, number, size, wrapped segment key, CRC-32; at 2048 the seal, once no more is appended.
+Header   magic, format, epoch, number, size, wrapped segment key, CRC-32; at 1024 the same again while its key is being
+         wrapped anew; at 2048 the seal, once no more is appended.
 Record   magic, kind, format, epoch, segment, sequence, record id, lengths, CRC-32 of those; the record key wrapped
          under the segment key, outside the CRC, so that erasing it leaves the chain of records whole; then envelope,
          head and body, each AES-256-GCM under the record key with its own nonce, the record id authenticated.
@@ -23,7 +24,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from radrelay.errors import NotFound, RadrelayError
-from radrelay.storage.keys import NONCE_BYTES, TAG_BYTES, Keyring
+from radrelay.storage.keys import NONCE_BYTES, TAG_BYTES
 
 PAGE = 4096
 FORMAT = 1
@@ -32,6 +33,7 @@ HEADER_BYTES = 128
 KEY_AT = 68  # of the wrapped record key, in a record's header
 WRAPPED_KEY_BYTES = NONCE_BYTES + 32 + TAG_BYTES
 ERASED_KEY = bytes(WRAPPED_KEY_BYTES)
+SPARE_AT = 1024  # of a second header, in another sector, for the moment in which the first is written over
 SEAL_AT = 2048
 RECORD_MAGIC = b"RRrc"
 SEGMENT_MAGIC = b"RRSEGMNT"
@@ -187,11 +189,15 @@ def new_epoch() -> int:
     return secrets.randbits(62) + 1
 
 
-def new_segment_page(number: int, epoch: int, size: int, key: bytes, keyring: Keyring) -> bytes:
-    """Return the first page of a fresh segment, its key wrapped by `keyring`."""
-    wrapped = keyring.wrap(key, segment_context(number, epoch))
-    page = _segment.pack(SEGMENT_MAGIC, FORMAT, len(wrapped), 0, epoch, number, size) + wrapped
-    return (page + _crc.pack(zlib.crc32(page))).ljust(PAGE, b"\0")
+def new_segment_page(number: int, epoch: int, size: int, wrapped_key: bytes) -> bytes:
+    """Return the first page of a fresh segment; its key is wrapped in its `segment_context`."""
+    return segment_block(number, epoch, size, wrapped_key).ljust(PAGE, b"\0")
+
+
+def segment_block(number: int, epoch: int, size: int, wrapped_key: bytes) -> bytes:
+    """Return a segment's header, as it stands at the page's begin."""
+    block = _segment.pack(SEGMENT_MAGIC, FORMAT, len(wrapped_key), 0, epoch, number, size) + wrapped_key
+    return block + _crc.pack(zlib.crc32(block))
 
 
 def segment_context(number: int, epoch: int) -> bytes:
@@ -207,18 +213,29 @@ def seal_block(epoch: int, end: int) -> bytes:
 
 def parse_segment_page(page: bytes) -> SegmentHeader | None:
     """Return a segment's header, or none if this is no (or no longer a) segment."""
-    if len(page) < PAGE or page[:8] != SEGMENT_MAGIC:
+    if len(page) < PAGE:
         return None
-    _, form, key_length, _, epoch, number, size = _segment.unpack_from(page)
-    end = _segment.size + key_length
-    if form != FORMAT or end + 4 > SEAL_AT or _crc.unpack_from(page, end)[0] != zlib.crc32(page[:end]):
+    found = _parse_block(page, 0) or _parse_block(page, SPARE_AT)
+    if found is None:
         return None
+    epoch, number, size, wrapped_key = found
     sealed_end = None
     magic, its_epoch, seal_end = _seal.unpack_from(page, SEAL_AT)
     seal_crc = _crc.unpack_from(page, SEAL_AT + _seal.size)[0]
     if magic == SEAL_MAGIC and its_epoch == epoch and seal_crc == zlib.crc32(page[SEAL_AT : SEAL_AT + _seal.size]):
         sealed_end = seal_end
-    return SegmentHeader(epoch, number, size, page[_segment.size : end], sealed_end)
+    return SegmentHeader(epoch, number, size, wrapped_key, sealed_end)
+
+
+def _parse_block(page: bytes, at: int) -> tuple[int, int, int, bytes] | None:
+    """Return epoch, number, size and wrapped key of the header at `at`, none if there is no whole one."""
+    magic, form, key_length, _, epoch, number, size = _segment.unpack_from(page, at)
+    end = at + _segment.size + key_length
+    if magic != SEGMENT_MAGIC or form != FORMAT or end + 4 > at + SPARE_AT:
+        return None
+    if _crc.unpack_from(page, end)[0] != zlib.crc32(page[at:end]):
+        return None
+    return epoch, number, size, page[at + _segment.size : end]
 
 
 def open_part(cipher: AESGCM, nonce: bytes, sealed: bytes | memoryview, record_id: UUID) -> bytes:

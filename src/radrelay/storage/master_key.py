@@ -12,6 +12,7 @@ import hmac
 import os
 import secrets
 import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,6 +97,40 @@ def make_master_key(path: Path) -> bytes:
 def fingerprint(master: bytes) -> str:
     """Return 16 hexadecimal digits that tell master keys apart and say nothing about them."""
     return hmac.new(master, b"radrelay master key", hashlib.sha256).hexdigest()[:16]
+
+
+def fresh_place(source: MasterKeySource) -> Path:
+    """Return where a new master key lies until the keyring is under it."""
+    return source.path.with_name(f"{source.path.name}.next")
+
+
+def known_master(wanted: str, source: MasterKeySource, place: str) -> bytes:
+    """Return the master key of this fingerprint, the one in use or the one that is about to be; changes nothing.
+
+    Raises `KeyUnfit`, saying that the keyring in `place` is under another one.
+    """
+    fresh = fresh_place(source)
+    with suppress(KeyMissing):  # another process has finished the change
+        if fresh.exists() and fingerprint(master := read_master_key(fresh)) == wanted:
+            return master
+    master = read_master_key(source.path)
+    if fingerprint(master) != wanted:
+        raise KeyUnfit(
+            f"the master key in {source.path} ({fingerprint(master)}) is not the one that {place} is "
+            f"wrapped under ({wanted}); put that one back"
+        )
+    return master
+
+
+def master_for(wanted: str, source: MasterKeySource, place: str) -> bytes:
+    """Return the master key, finishing a change of it that a crash interrupted; raises as `known_master` does."""
+    master = known_master(wanted, source, place)
+    fresh = fresh_place(source)
+    with suppress(KeyMissing):  # the same
+        if fresh.exists() and fingerprint(read_master_key(fresh)) == wanted:
+            write_durably(source.path, f"{master.hex()}\n".encode())
+            fresh.unlink(missing_ok=True)
+    return master
 
 
 def _refuse_open_mode(path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from radrelay.storage.keys import Keyring
+from radrelay.storage.keys import Keyring, UnwrapFailed
 from radrelay.storage.landing_format import (
     PAGE,
     SegmentGone,
@@ -82,12 +82,18 @@ class OpenSegment:
         """Return the segment's cipher, provided that it is still of `epoch`."""
         cipher = self._ciphers.get(epoch)
         if cipher is None:
-            header = self.header()
-            if header.epoch != epoch:
-                raise SegmentGone
-            key = self._keyring.unwrap(header.wrapped_key, segment_context(header.number, header.epoch))
+            try:
+                key = self._key(epoch)
+            except UnwrapFailed:  # wrapped anew while it was read, and the older version destroyed
+                key = self._key(epoch)
             cipher = self._ciphers[epoch] = AESGCM(key)
         return cipher
+
+    def _key(self, epoch: int) -> bytes:
+        header = self.header()
+        if header.epoch != epoch:
+            raise SegmentGone
+        return self._keyring.unwrap(header.wrapped_key, segment_context(header.number, header.epoch))
 
 
 def first_page(path: Path) -> bytes:

@@ -38,6 +38,7 @@ from radrelay.storage.large_objects import LargeReference, large_path
 from radrelay.storage.node import local_name, node_of, owner_name
 from radrelay.storage.open_segment import OpenSegment, first_page
 from radrelay.storage.record_reader import DiskFiles, LandingFiles, RecordReader
+from radrelay.storage.segment_keys import key_versions_in, rewrap_in
 from radrelay.storage.segment_owner import LandingInUse, OwnerLock, erasing
 from radrelay.storage.segment_recovery import large_records, recover_directory
 from radrelay.storage.watermark import read_watermark
@@ -278,14 +279,12 @@ class SegmentReader:
         return True
 
     def key_versions(self) -> set[int]:
-        """Return the versions of the image key that segments here are wrapped under."""
-        versions: set[int] = set()
-        for owner in self.owners():
-            for path in (self._directory(owner)).glob("seg-*.seg"):
-                header = parse_segment_page(first_page(path))
-                if header is not None:
-                    versions.add(int.from_bytes(header.wrapped_key[:4], "big"))
-        return versions
+        """Return the versions of the image key that this node's segments are wrapped under."""
+        return {version for owner in self.owners() for version in key_versions_in(self._directory(owner))}
+
+    def rewrap(self) -> int:
+        """Wrap the key of this node's segments under the current image key; return how many were under an older one."""
+        return sum(rewrap_in(self._directory(owner), self._keyring, self._files) for owner in self.owners())
 
     def _scanned(
         self, opened: OpenSegment, owner: str, record: RecordHeader, offset: int, data: bytes

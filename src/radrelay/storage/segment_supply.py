@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from radrelay.errors import OutOfResources
 from radrelay.storage.file_layer import FileLayer
 from radrelay.storage.keys import Keyring
-from radrelay.storage.landing_format import PAGE, new_epoch, new_segment_page, segment_name
+from radrelay.storage.landing_format import PAGE, new_epoch, new_segment_page, segment_context, segment_name
 
 SPARE_SEGMENTS = 2
 MAKING = "next.making"
@@ -129,10 +129,12 @@ class SegmentSupply:
             self._files.zero_fill(handle, 0, self._size)
         number, epoch, key = self._number, new_epoch(), secrets.token_bytes(32)
         self._number += 1
-        self._files.pwrite(handle, new_segment_page(number, epoch, self._size, key, self._keyring), 0)
-        self._files.fdatasync(handle)
-        self._files.rename(making, self._directory / segment_name(number))
-        self._files.fsync_dir(self._directory)
+        with self._keyring.wrapping() as wrap:
+            wrapped = wrap(key, segment_context(number, epoch))
+            self._files.pwrite(handle, new_segment_page(number, epoch, self._size, wrapped), 0)
+            self._files.fdatasync(handle)
+            self._files.rename(making, self._directory / segment_name(number))
+            self._files.fsync_dir(self._directory)
         return WritableSegment(number, epoch, handle, self._size, AESGCM(key))
 
     def _claim_free(self, making: Path) -> int | None:

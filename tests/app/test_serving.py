@@ -116,3 +116,14 @@ def test_errors_of_the_database_name_no_patient(tmp_path: Path) -> None:
         session.execute(sa.text("SELECT :name"), {"name": object(), "other": "Müller"})
     assert "Müller" not in str(raised.value)
     database.close()
+
+
+def test_work_lets_the_others_go_first() -> None:
+    code = (
+        "import os; before = os.nice(0); os.setsid();"
+        "from radrelay.app.precedence import AUTOGROUP, BEHIND, step_back; step_back();"
+        "assert os.nice(0) == min(19, before + BEHIND);"
+        "assert not AUTOGROUP.exists() or AUTOGROUP.read_text().endswith(f'nice {BEHIND}\\n')"
+    )
+    child = subprocess.Popen([sys.executable, "-c", code])
+    assert child.wait(60) == 0

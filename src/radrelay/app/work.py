@@ -15,6 +15,7 @@ from radrelay import audit
 from radrelay.app.core import Core
 from radrelay.app.duties import NodeDuties
 from radrelay.app.key_keeping import adopt_keys, finish_rotation
+from radrelay.app.precedence import step_back
 from radrelay.app.prepare import prepare
 from radrelay.app.role import run_role
 from radrelay.app.stored import ArchiveSource, DicomDialler
@@ -164,6 +165,7 @@ def open_retention(core: Core, compactor: Compactor) -> Retention:
 def serve(core: Core, stop: threading.Event) -> None:
     """Work until `stop` is set; what is under way resumes at the next start."""
     prepared = prepare(core)
+    step_back()
     audit.install(core.database, "work", core.clock, core.keyring.metadata_key)
     shop = open_workshop(core, prepared.lease)
     shop.durable.launch()

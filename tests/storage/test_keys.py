@@ -219,6 +219,7 @@ def test_a_crash_between_keyring_and_mirror_is_made_good(
     assert Keyring.open(mirrored, create=True).unwrap(wrapped, b"") == b"k" * 32
 
 
+@pytest.mark.embedded(reason="on PostgreSQL the two would have one keyring")
 def test_the_mirror_of_another_installation_is_left_alone(mirrored: Settings, tmp_path: Path) -> None:
     Keyring.open(mirrored, create=True)
     before = (tmp_path / "mirror" / "keyring.json").read_bytes()

@@ -45,6 +45,7 @@ def test_missing_master_key_refuses_and_says_what_to_do(settings: Settings, keyr
     assert not master_file(settings).exists()
 
 
+@pytest.mark.embedded(reason="on PostgreSQL it is taken back from the database")
 def test_missing_keyring_is_not_made_anew_over_data(settings: Settings, keyring: Keyring) -> None:
     (settings.keys_dir / "keyring.json").unlink()
     (settings.data_dir / "radrelay.sqlite").write_bytes(b"rows")

@@ -45,6 +45,7 @@ def test_missing_master_key_refuses_and_says_what_to_do(settings: Settings, keyr
     assert not master_file(settings).exists()
 
 
+@pytest.mark.embedded(reason="on PostgreSQL it is taken back from the database")
 def test_missing_keyring_is_not_made_anew_over_data(settings: Settings, keyring: Keyring) -> None:
     (settings.keys_dir / "keyring.json").unlink()
     (settings.data_dir / "radrelay.sqlite").write_bytes(b"rows")
@@ -219,6 +220,7 @@ def test_a_crash_between_keyring_and_mirror_is_made_good(
     assert Keyring.open(mirrored, create=True).unwrap(wrapped, b"") == b"k" * 32
 
 
+@pytest.mark.embedded(reason="on PostgreSQL the two would have one keyring")
 def test_the_mirror_of_another_installation_is_left_alone(mirrored: Settings, tmp_path: Path) -> None:
     Keyring.open(mirrored, create=True)
     before = (tmp_path / "mirror" / "keyring.json").read_bytes()

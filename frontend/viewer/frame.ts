@@ -29,6 +29,15 @@ export interface FrameFacts {
   padding_value?: number | null;
   rescale_type?: string | null;
   voi_lut?: VoiTable | null;
+  /** The end of this frame never came; `missing`: the share (0…1) that stands as zeros for it, where that is known. */
+  cut?: boolean;
+  missing?: number;
+  /** Spacing at the detector in mm; lengths in the patient are smaller (PS3.3 C.8.11.3). */
+  imager_spacing?: [number, number] | null;
+  /** Image Orientation (Patient): direction cosines along a row and down a column; empty if unknown. */
+  orientation?: number[];
+  /** Patient Orientation: where a row and a column lead, in letters. */
+  patient_orientation?: string[];
 }
 
 export type Samples = Uint8Array | Uint16Array | Uint32Array | Int32Array | Float32Array | Float64Array;

@@ -5,6 +5,8 @@ import { isColour, storedValue, type Frame, type VoiTable } from './frame';
 export interface Window {
   center: number;
   width: number;
+  /** How it becomes grey; none: as the object says. */
+  kind?: WindowFunction;
 }
 
 export type WindowFunction = 'LINEAR' | 'LINEAR_EXACT' | 'SIGMOID';
@@ -31,9 +33,14 @@ export function windowed(value: number, { center, width }: Window, kind: WindowF
   }
 }
 
-export function windowFunction(frame: Frame): WindowFunction {
-  const named = frame.facts.window_function;
-  return named === 'SIGMOID' || named === 'LINEAR_EXACT' ? named : 'LINEAR';
+/**
+ * How a window becomes grey on a frame. LINEAR counts whole values and asks for a width of 1 or more (PS3.3
+ * C.11.2.1.2.1); on floats, and below that width, it would be a step, so such a window is the range that it names.
+ */
+export function windowFunction(frame: Frame, window: Window): WindowFunction {
+  const named = window.kind ?? frame.facts.window_function;
+  if (named === 'SIGMOID' || named === 'LINEAR_EXACT') return named;
+  return frame.facts.float || window.width < 1 ? 'LINEAR_EXACT' : 'LINEAR';
 }
 
 function listOf(value: number | number[] | null | undefined): number[] {
@@ -50,7 +57,10 @@ export function ownWindows(frame: Frame): (Window & { name: string })[] {
   });
 }
 
-/** A window over nearly all values (0.5 % cut at each end, padding left out), where the object brings none. */
+/**
+ * A window over nearly all values (0.5 % cut at each end, padding left out), where the object brings none. Where
+ * nearly all are the same, it reaches over the few others; a single value is seen against zero, and zero is black.
+ */
 export function fittingWindow(frame: Frame): Window {
   const { samples, slope, intercept, facts } = frame;
   const read = storedValue(facts);
@@ -62,11 +72,13 @@ export function fittingWindow(frame: Frame): Window {
     if (stored === facts.padding_value || !Number.isFinite(stored)) continue;
     taken[count++] = stored * slope + intercept;
   }
-  if (count === 0) return { center: 0, width: 1 };
+  if (count === 0) return { center: 0.5, width: 1, kind: 'LINEAR_EXACT' };
   const sorted = taken.subarray(0, count).sort();
-  const low = sorted[Math.floor((count - 1) * 0.005)] ?? 0;
-  const high = sorted[Math.ceil((count - 1) * 0.995)] ?? 0;
-  return { center: (low + high) / 2, width: Math.max(high - low, Number.isInteger(high - low) ? 1 : 1e-6) };
+  let low = sorted[Math.floor((count - 1) * 0.005)] ?? 0;
+  let high = sorted[Math.ceil((count - 1) * 0.995)] ?? 0;
+  if (low === high) [low, high] = [sorted[0] ?? 0, sorted[count - 1] ?? 0];
+  if (low === high) [low, high] = [Math.min(low, 0), Math.max(high, 0) || (low === 0 ? 1 : 0)];
+  return { center: (low + high) / 2, width: high - low, kind: 'LINEAR_EXACT' };
 }
 
 const fitted = new WeakMap<Frame, Window>();
@@ -110,7 +122,7 @@ function greyOf(frame: Frame, voi: Voi): (value: number) => number {
     };
   }
   const window = voi.window ?? initialWindow(frame);
-  const kind = windowFunction(frame);
+  const kind = windowFunction(frame, window);
   return (value) => turn(windowed(value, window, kind));
 }
 
@@ -154,5 +166,19 @@ export function paint(frame: Frame, voi: Voi, out: Uint32Array): void {
   for (let at = 0; at < out.length; at += 1) {
     const level = Math.round(grey((samples[at] as number) * frame.slope + frame.intercept));
     out[at] = OPAQUE | (level << 16) | (level << 8) | level;
+  }
+}
+
+const HATCH_EVERY = 16;
+const HATCH_WIDTH = 3;
+const HATCH = 0xff2f6fa8; // amber, as red, green and blue stand in a little endian word
+
+/** Hatches what never came of a grey frame's end, so that it cannot pass for a part of the picture. */
+export function markMissing(frame: Frame, out: Uint32Array): void {
+  const { missing = 0, columns } = frame.facts;
+  if (!(missing > 0) || isColour(frame)) return;
+  for (let at = Math.floor(out.length * (1 - missing)); at < out.length; at += 1) {
+    const along = (at % columns) + Math.floor(at / columns);
+    out[at] = along % HATCH_EVERY < HATCH_WIDTH ? HATCH : OPAQUE;
   }
 }

@@ -34,6 +34,7 @@ export class FrameFailure extends Error {
   constructor(
     readonly status: number,
     message: string,
+    readonly code = '',
   ) {
     super(message);
   }
@@ -42,7 +43,7 @@ export class FrameFailure extends Error {
 /** Fetches one frame and tells how far it is. Throws FrameFailure, FrameDamaged or an AbortError. */
 export async function fetchFrame(address: string, signal: AbortSignal, onShare: (share: number) => void): Promise<Frame> {
   const response = await fetch(address, { signal, credentials: 'same-origin' });
-  if (!response.ok) throw new FrameFailure(response.status, await problemDetail(response));
+  if (!response.ok) throw await failureOf(response);
   const said = response.headers.get('X-Radrelay-Frame');
   if (!said || !response.body) throw new FrameDamaged('the answer says nothing of its samples');
   const facts = JSON.parse(said) as FrameFacts;
@@ -60,14 +61,18 @@ export async function fetchFrame(address: string, signal: AbortSignal, onShare: 
   return readFrame(facts, at === expected ? bytes.buffer : bytes.buffer.slice(0, at));
 }
 
-async function problemDetail(response: Response): Promise<string> {
+async function failureOf(response: Response): Promise<FrameFailure> {
+  const text = (value: unknown): string => (typeof value === 'string' ? value : '');
   try {
-    const said = (await response.json()) as { detail?: unknown };
-    return typeof said.detail === 'string' ? said.detail : '';
+    const said = (await response.json()) as { detail?: unknown; code?: unknown };
+    return new FrameFailure(response.status, text(said.detail), text(said.code));
   } catch {
-    return ''; // not a problem document
+    return new FrameFailure(response.status, ''); // not a problem document
   }
 }
+
+/** Answers of a server that is busy or away; all others come again however often they are asked for. */
+const PASSING = new Set([429, 502, 503, 504]);
 
 export class FrameLoader {
   readonly #options: LoaderOptions;
@@ -169,10 +174,10 @@ export class FrameLoader {
     }
   }
 
-  /** A broken line or a busy server is tried again after a while; a damaged frame is not. */
+  /** A broken line or a busy server is tried again after a while; a damaged frame or a server's fault is not. */
   #fail(place: number, error: unknown): void {
     const tries = (this.#failures.get(place)?.tries ?? 0) + 1;
-    const passing = !(error instanceof FrameDamaged) && !(error instanceof FrameFailure && error.status < 500 && error.status !== 429);
+    const passing = !(error instanceof FrameDamaged) && !(error instanceof FrameFailure && !PASSING.has(error.status));
     const wait = passing ? RETRY_MS[tries - 1] : undefined;
     const failure: Failure = { error, tries, stage: wait === undefined ? 'final' : 'waiting' };
     this.#failures.set(place, failure);

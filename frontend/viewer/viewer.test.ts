@@ -4,8 +4,10 @@ import { describe, expect, it } from 'vitest';
 import { Cache } from './cache';
 import { FrameDamaged, pixelAspect, probe, readFrame, storedValue, type FrameFacts } from './frame';
 import { fit, toPixel, zoomAt } from './geometry';
-import { buildTable, fittingWindow, initialWindow, paint, windowed } from './grey';
+import { buildTable, fittingWindow, initialWindow, markMissing, paint, windowed } from './grey';
 import { aroundCentre } from './order';
+import { edgesOf, opposite } from './orientation';
+import { scaleBar } from './scale';
 
 const facts: FrameFacts = {
   rows: 1,
@@ -116,6 +118,73 @@ describe('windows (PS3.3 C.11.2)', () => {
     expect(initialWindow(readFrame({ ...facts, window_center: [1, 2], window_width: [3, 4] }, words(0, 0, 0, 0)))).toEqual(
       { center: 1, width: 3, name: '' },
     );
+  });
+});
+
+describe('pictures of few values', () => {
+  function levels(given: Partial<FrameFacts>, body: ArrayBuffer): number[] {
+    const frame = readFrame({ ...facts, ...given }, body);
+    const out = new Uint32Array(frame.facts.rows * frame.facts.columns);
+    paint(frame, { window: null, invert: false }, out);
+    return [...out].map(grey);
+  }
+
+  it('shows a flat frame against zero, and zero black', () => {
+    expect(levels({}, words(0, 0, 0, 0))).toEqual([0, 0, 0, 0]);
+    expect(levels({}, words(7, 7, 7, 7))).toEqual([255, 255, 255, 255]);
+    expect(levels({ intercept: -1000 }, words(0, 0, 0, 0))).toEqual([0, 0, 0, 0]);
+  });
+
+  it('shows the few ones of a mask white and its zeros black', () => {
+    const mask = new Uint16Array(1000);
+    mask[3] = 1;
+    const painted = levels({ rows: 10, columns: 100 }, mask.buffer);
+    expect([painted[2], painted[3]]).toEqual([0, 255]);
+    const binary = { bits_allocated: 8, bits_stored: 1, window_center: 0.5, window_width: 1, window_function: 'LINEAR_EXACT' };
+    expect(levels(binary, new Uint8Array([0, 0, 0, 0]).buffer)).toEqual([0, 0, 0, 0]);
+    expect(levels(binary, new Uint8Array([1, 1, 0, 1]).buffer)).toEqual([255, 255, 0, 255]);
+  });
+
+  it('takes a LINEAR window over fractions as the range that it names', () => {
+    const map = { bits_allocated: 32, bits_stored: 32, float: true, window_center: 0.5, window_width: 1, window_function: 'LINEAR' };
+    expect(levels(map, new Float32Array([0, 0.25, 0.5, 0.94]).buffer)).toEqual([0, 64, 128, 240]);
+  });
+
+  it('hatches what never came', () => {
+    const frame = readFrame({ ...facts, rows: 10, columns: 100, missing: 0.5 }, new Uint16Array(1000).buffer);
+    const out = new Uint32Array(1000).fill(1);
+    markMissing(frame, out);
+    expect([...out.subarray(0, 500)].every((word) => word === 1)).toBe(true);
+    expect(new Set(out.subarray(500)).size).toBe(2);
+  });
+});
+
+describe('orientation and scale', () => {
+  it('names the edges by the plane, the strongest direction first', () => {
+    expect(edgesOf({ ...facts, orientation: [1, 0, 0, 0, 1, 0] })).toEqual({ left: 'R', right: 'L', top: 'A', bottom: 'P' });
+    expect(edgesOf({ ...facts, orientation: [1, 0, 0, 0, 0, -1] })).toEqual({ left: 'R', right: 'L', top: 'H', bottom: 'F' });
+    expect(edgesOf({ ...facts, orientation: [0, 1, 0, 0, 0, -1] })).toEqual({ left: 'A', right: 'P', top: 'H', bottom: 'F' });
+    const [cos, sin] = [Math.cos(0.5), Math.sin(0.5)];
+    expect(edgesOf({ ...facts, orientation: [cos, sin, 0, -sin, cos, 0] })?.right).toBe('LP');
+  });
+
+  it('takes the letters of a radiograph, and none that make no sense', () => {
+    expect(edgesOf({ ...facts, patient_orientation: ['L', 'F'] })).toEqual({ left: 'R', right: 'L', top: 'H', bottom: 'F' });
+    expect(edgesOf({ ...facts, patient_orientation: ['PL', 'FA'] })?.left).toBe('AR');
+    expect(opposite('LECR')).toBe('RTCD');
+    for (const wrong of [['X', 'F'], ['', ''], [], ['L']]) expect(edgesOf({ ...facts, patient_orientation: wrong })).toBeNull();
+    for (const wrong of [[1, 0, 0, 1, 0, 0], [0, 0, 0, 0, 0, 0], [1, 0, 0]]) expect(edgesOf({ ...facts, orientation: wrong })).toBeNull();
+  });
+
+  it('draws a round length that fits, marked where it was measured at the detector', () => {
+    expect(scaleBar({ ...facts, pixel_spacing: [0.5, 0.5] }, 1, 100)).toEqual({ millimetres: 50, pixels: 100, atDetector: false });
+    expect(scaleBar({ ...facts, pixel_spacing: [0.5, 0.5] }, 1, 99)?.millimetres).toBe(20);
+    expect(scaleBar({ ...facts, imager_spacing: [0.1, 0.1] }, 0.2, 100)).toMatchObject({ millimetres: 50, atDetector: true });
+    const both: Partial<FrameFacts> = { pixel_spacing: [0.1, 0.1], imager_spacing: [0.1, 0.1] };
+    expect(scaleBar({ ...facts, ...both }, 1, 100)?.atDetector).toBe(true);
+    expect(scaleBar({ ...facts, ...both, pixel_spacing: [0.08, 0.08] }, 1, 100)?.atDetector).toBe(false);
+    expect(scaleBar(facts, 1, 100)).toBeNull();
+    expect(scaleBar({ ...facts, pixel_spacing: [0, 0] }, 1, 100)).toBeNull();
   });
 });
 

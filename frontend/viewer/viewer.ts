@@ -6,14 +6,22 @@
 import { Cine } from './cine';
 import { isColour, pixelAspect, probe, type Frame } from './frame';
 import { centred, fit, kept, moved, toPixel, zoomAt, type Point, type Size, type View } from './geometry';
-import { fittingWindow, initialWindow, paint, type Window } from './grey';
+import { fittingWindow, initialWindow, markMissing, paint, type Window } from './grey';
 import { FrameLoader, type FrameState } from './loader';
+import { edgesOf, type Edges } from './orientation';
+import { scaleBar, type ScaleBar } from './scale';
 import { Steering, type Steered, type Tool } from './steering';
 
-/** One place of the stack; without an address there is nothing to draw and the page explains why. */
-export interface Picture {
-  address: string | null;
+/**
+ * What is scrolled through. It is asked for places as they are needed, never listed: a header of some kilobytes may
+ * name thousands of millions of frames. A place without an address has nothing to draw; the page explains why.
+ */
+export interface Pictures {
+  readonly count: number;
+  address: (place: number) => string | null;
 }
+
+const NONE: Pictures = { count: 0, address: () => null };
 
 export interface ViewerState {
   index: number;
@@ -34,6 +42,9 @@ export interface ViewerState {
   /** The frame on screen; while another one is under way it is the last one, dimmed. */
   frame: Frame | null;
   isCurrent: boolean;
+  /** Letters of the patient's sides at the picture's edges, and a bar of known length, where the object tells. */
+  edges: Edges | null;
+  bar: ScaleBar | null;
   probe: { x: number; y: number; value: number | [number, number, number] } | null;
 }
 
@@ -48,6 +59,7 @@ export interface ViewerOptions {
 
 const DIMMED = 0.28;
 const PIXELATED_FROM = 8;
+const BAR_SHARE = 0.2; // of the pane's height
 const GONE = 0; // a pane that is not laid out yet
 
 export class ImageViewer implements Steered {
@@ -58,7 +70,7 @@ export class ImageViewer implements Steered {
   readonly #steering: Steering;
   readonly #observer: ResizeObserver;
   readonly #cine: Cine;
-  #pictures: readonly Picture[] = [];
+  #pictures = NONE;
   #loader: FrameLoader | null = null;
   #index = 0;
   #tool: Tool;
@@ -87,11 +99,11 @@ export class ImageViewer implements Steered {
   }
 
   get tool(): Tool {
-    return this.#tool === 'scroll' && this.#pictures.length < 2 ? 'pan' : this.#tool;
+    return this.#tool === 'scroll' && this.#pictures.count < 2 ? 'pan' : this.#tool;
   }
 
   get scrollPace(): number {
-    return Math.min(28, Math.max(4, (this.#pane.height * 0.8) / Math.max(1, this.#pictures.length)));
+    return Math.min(28, Math.max(4, (this.#pane.height * 0.8) / Math.max(1, this.#pictures.count)));
   }
 
   get index(): number {
@@ -103,7 +115,7 @@ export class ImageViewer implements Steered {
   }
 
   /** Shows a stack from `start` on; `rate` is the cine rate that its object names. */
-  open(pictures: readonly Picture[], start = 0, rate = 15): void {
+  open(pictures: Pictures, start = 0, rate = 15): void {
     this.#cine.stop();
     this.#cine.rate = rate;
     this.#loader?.close();
@@ -113,13 +125,13 @@ export class ImageViewer implements Steered {
     this.#invert = false;
     this.#fitted = true;
     this.#loader = new FrameLoader({
-      count: pictures.length,
-      address: (place) => pictures[place]?.address ?? null,
+      count: pictures.count,
+      address: (place) => pictures.address(place),
       budget: this.#options.budget,
       atOnce: this.#options.atOnce,
       onChange: (place) => this.#frameChanged(place),
     });
-    this.#index = Math.min(Math.max(0, start), Math.max(0, pictures.length - 1));
+    this.#index = Math.min(Math.max(0, start), Math.max(0, pictures.count - 1));
     this.#loader.centre(this.#index, 0);
     this.#show();
   }
@@ -133,7 +145,7 @@ export class ImageViewer implements Steered {
   }
 
   go(index: number): void {
-    const next = Math.min(Math.max(0, index), this.#pictures.length - 1);
+    const next = Math.min(Math.max(0, index), this.#pictures.count - 1);
     if (next === this.#index || next < 0) return;
     const way = Math.sign(next - this.#index);
     this.#index = next;
@@ -154,7 +166,8 @@ export class ImageViewer implements Steered {
 
   /** Takes a window for all frames of the stack; null gives each frame its own again. */
   setWindow(window: Window | null): void {
-    this.#chosen = window && { center: window.center, width: Math.max(window.width, Number.EPSILON) };
+    const { center, width, kind } = window ?? { center: 0, width: 0 };
+    this.#chosen = window && { center, width: Math.max(width, Number.EPSILON), ...(kind && { kind }) };
     this.#repaint();
   }
 
@@ -166,10 +179,11 @@ export class ImageViewer implements Steered {
   dragWindow(dx: number, dy: number): void {
     const frame = this.#shown?.frame;
     if (!frame || isColour(frame)) return;
-    const { center, width } = this.#chosen ?? initialWindow(frame);
+    const { center, width, kind } = this.#chosen ?? initialWindow(frame);
     const pace = Math.max(initialWindow(frame).width, width, 1e-6) / 400;
     const tidy = pace > 0.05 ? Math.round : (value: number) => Number(value.toPrecision(6));
-    this.setWindow({ center: tidy(center + dy * pace), width: Math.max(pace > 0.05 ? 1 : 1e-6, tidy(width + dx * pace)) });
+    const next = { center: tidy(center + dy * pace), width: Math.max(pace > 0.05 ? 1 : 1e-6, tidy(width + dx * pace)) };
+    this.setWindow({ ...next, ...(kind && { kind }) });
   }
 
   setInvert(invert: boolean): void {
@@ -215,7 +229,7 @@ export class ImageViewer implements Steered {
   }
 
   play(): void {
-    if (this.#pictures.length > 1) this.#cine.play();
+    if (this.#pictures.count > 1) this.#cine.play();
     this.#tell();
   }
 
@@ -240,8 +254,8 @@ export class ImageViewer implements Steered {
   }
 
   #advance(): boolean {
-    const next = (this.#index + 1) % this.#pictures.length;
-    const drawable = this.#pictures[next]?.address;
+    const next = (this.#index + 1) % this.#pictures.count;
+    const drawable = this.#pictures.address(next);
     if (drawable && this.#loader?.state(next) !== 'present' && this.#loader?.state(next) !== 'failed') {
       this.#loader?.centre(next, 1);
       return false;
@@ -266,7 +280,7 @@ export class ImageViewer implements Steered {
       if (this.#fitted) this.#layOut();
       this.#stale = true;
     }
-    if (!this.#pictures[this.#index]?.address) this.#shown = null;
+    if (!this.#pictures.address(this.#index)) this.#shown = null;
     this.#draw();
   }
 
@@ -332,7 +346,9 @@ export class ImageViewer implements Steered {
     const context = this.#bitmap.getContext('2d', { alpha: false });
     if (!context) return;
     const image = context.createImageData(columns, rows);
-    paint(frame, { window: this.#windowFor(frame), invert: this.#invert }, new Uint32Array(image.data.buffer));
+    const words = new Uint32Array(image.data.buffer);
+    paint(frame, { window: this.#windowFor(frame), invert: this.#invert }, words);
+    markMissing(frame, words);
     context.putImageData(image, 0, 0);
     this.#stale = false;
   }
@@ -355,7 +371,7 @@ export class ImageViewer implements Steered {
     const place = this.#index;
     this.#options.onState({
       index: place,
-      count: this.#pictures.length,
+      count: this.#pictures.count,
       tool: this.#tool,
       window: frame && this.#windowFor(frame),
       chosen: this.#chosen !== null,
@@ -369,6 +385,8 @@ export class ImageViewer implements Steered {
       failure: this.#loader?.failure(place),
       frame,
       isCurrent: this.#shown?.place === place,
+      edges: frame && edgesOf(frame.facts),
+      bar: frame && scaleBar(frame.facts, this.#view.scale, this.#pane.height * BAR_SHARE),
       probe: frame && this.#probe(frame),
     });
   }

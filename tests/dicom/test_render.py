@@ -189,3 +189,38 @@ def test_thumbnails_of_received_frames(name: str) -> None:
         DataElements.of(plain, syntax_of(ts)), descriptor, plain[first[0] : first[0] + first[1]], edge=64
     )
     assert max(Image.open(io.BytesIO(picture)).size) == 64
+
+
+def test_an_empty_mask_is_black_and_a_full_one_is_white() -> None:
+    for value, grey in ((0, 0), (1, 255)):
+        samples = np.full((4, 4), value, np.uint8)
+        elements, descriptor = _opened(samples)
+        binary = _with(descriptor, bits_allocated=1, bits_stored=1)
+        shown = presentation(elements, binary)
+        assert shown.window == Window(0.5, 1.0, "LINEAR_EXACT")
+        assert set(np.unique(to_grey(samples, binary, shown))) == {grey}
+
+
+def test_a_fractional_segmentation_is_white_at_its_maximum() -> None:
+    samples = np.full((4, 4), 100, np.uint8)
+    elements, descriptor = _opened(samples, SegmentationType="FRACTIONAL", MaximumFractionalValue=100)
+    assert presentation(elements, descriptor).window == Window(50.0, 100.0, "LINEAR_EXACT")
+    elements, descriptor = _opened(samples, SegmentationType="LABELMAP")
+    assert presentation(elements, descriptor).window is None
+
+
+def test_a_flat_picture_is_seen_against_zero() -> None:
+    for value, grey in ((0, 0), (700, 255), (-1000, 0)):
+        samples = np.full((4, 4), value, np.int16)
+        elements, descriptor = _opened(samples)
+        assert set(np.unique(to_grey(samples, descriptor, presentation(elements, descriptor)))) == {grey}
+
+
+def test_a_window_over_floats_is_a_range_and_not_a_step() -> None:
+    values = np.linspace(0, 1, 16, dtype=np.float32).reshape(4, 4)
+    elements, descriptor = _opened(values.astype(np.uint16), WindowCenter="0.5", WindowWidth="1")
+    floats = _with(descriptor, bits_allocated=32, bits_stored=32, kind="float")
+    shown = presentation(elements, floats)
+    assert shown.window == Window(0.5, 1.0, "LINEAR_EXACT")
+    assert np.abs(to_grey(values, floats, shown) - values * 255.0).max() <= 0.51
+    assert presentation(elements, descriptor).window == Window(0.5, 1.0)  # whole values: the standard's step

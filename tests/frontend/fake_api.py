@@ -40,6 +40,8 @@ class World:
     logged_in: bool = True
     frame_delay_s: float = 0.0
     broken_frames: set[str] = field(default_factory=set)
+    refused_frames: dict[str, tuple[int, str]] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
     refuse_uploads: int = 0
     put_delay_s: float = 0.0
     holds: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -173,7 +175,11 @@ async def pixels(request: Request) -> Response:
     found = world.series(series_id)
     if found is None:
         return problem(404, "instance-not-found", "There is no such instance.")
+    if instance_id in world.refused_frames:
+        status, code = world.refused_frames[instance_id]
+        return problem(status, code, "The server's own words.")
     facts, data = fake_data.frame_of(found, int(place), number)
+    facts |= world.facts
     if instance_id in world.broken_frames:
         data = data[:1000]
     return Response(data, headers={"X-Radrelay-Frame": fake_data.frame_header(facts)})

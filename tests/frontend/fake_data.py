@@ -53,8 +53,14 @@ class FakeSeries:
     description: str
     instances: int
     frames: int = 1
+    frames_named: int = 0
     id: str = ""
     study_id: str = ""
+
+    @property
+    def named(self) -> int:
+        """The number of frames that the header names."""
+        return self.frames_named or self.frames
 
     @property
     def row(self) -> dict[str, Any]:
@@ -62,7 +68,8 @@ class FakeSeries:
         return {
             "id": self.id, "series_uid": f"1.2.826.0.1.{self.number}", "modality": self.modality,
             "number": self.number, "description": self.description, "body_part": "", "laterality": "",
-            "instance_count": self.instances, "frame_count": self.instances * self.frames, "bytes": 1,
+            "instance_count": self.instances, "frame_count": self.instances * self.named, "bytes": 1,
+            "pictured": self.kind not in ("pdf", "sr"),
         }  # fmt: skip
 
     @property
@@ -77,6 +84,7 @@ class FakeSeries:
                 {
                     "id": f"{self.id}-{place}", "sop_uid": f"1.2.3.{place}", "sop_class_uid": classes[self.kind],
                     "number": place + 1, "rows": 1, "columns": 1, "frames": self.frames,
+                    "frames_named": self.named, "why_not_code": "" if blank is None else "no-pixels",
                     "transfer_syntax": EXPLICIT_LE, "viewable": blank is None, "why_not": blank,
                     "position": [], "orientation": [], "pixel_spacing": [], "file_name": "",
                     "cine_rate": 25.0 if self.kind == "us" else None,
@@ -190,18 +198,22 @@ def frame_of(series: FakeSeries, place: int, number: int) -> tuple[dict[str, Any
         "photometric": "MONOCHROME2", "slope": 1.0, "intercept": 0.0, "window_center": None, "window_width": None,
         "window_function": "LINEAR", "invert": False, "voi_lut": None, "padding_value": None,
         "pixel_spacing": [0.8, 0.8], "pixel_aspect_ratio": [1.0, 1.0], "frames": series.frames,
+        "frames_named": series.named, "cut": False, "missing": 0.0, "imager_spacing": None, "orientation": [],
+        "patient_orientation": [],
     }  # fmt: skip
     pixels: NDArray[Any]
     if series.kind == "ct":
         pixels = (ct_slice(place, series.instances) + 1024).astype(np.uint16)
         facts |= {"bits_stored": 12, "intercept": -1024.0, "window_center": 40.0, "window_width": 400.0}
+        facts["orientation"] = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0]
     elif series.kind == "dx":
         pixels = _radiograph()
         facts |= {"bits_stored": 12, "photometric": "MONOCHROME1", "invert": True}
+        facts |= {"pixel_spacing": None, "imager_spacing": [0.15, 0.15], "patient_orientation": ["L", "F"]}
     elif series.kind == "us":
         pixels = _ultrasound(number)
         facts |= {"samples": 3, "bits_allocated": 8, "bits_stored": 8, "photometric": "RGB"}
-        facts["pixel_aspect_ratio"] = [1.5, 1.0]
+        facts |= {"pixel_aspect_ratio": [1.5, 1.0], "pixel_spacing": None}
     else:
         pixels = (np.hypot(*np.mgrid[-1:1:128j, -1:1:128j]) * (place + 1)).astype(np.float32)
         facts |= {"bits_allocated": 32, "bits_stored": 32, "float": True, "signed": True}

@@ -61,6 +61,7 @@ export interface SeriesRow {
   body_part: string;
   instance_count: number;
   frame_count: number;
+  pictured: boolean;
 }
 
 export interface AttachmentRow {
@@ -93,10 +94,13 @@ export interface InstanceRow {
   number: number | null;
   rows: number | null;
   columns: number | null;
+  /** Those that can be read; `frames_named` is what the header says. */
   frames: number;
+  frames_named: number;
   transfer_syntax: string;
   viewable: boolean;
   why_not: string | null;
+  why_not_code: string;
   cine_rate: number | null;
   file_name: string;
 }

@@ -2,23 +2,48 @@
 
 import { instances as api } from '../api/endpoints';
 import type { InstanceRow } from '../api/types';
-import type { Picture } from '$viewer/viewer';
+import type { Pictures } from '$viewer/viewer';
 
-export interface StackPicture extends Picture {
+export interface StackPicture {
   instance: InstanceRow;
   /** From 1. */
   frame: number;
 }
 
-export function stackOf(instances: readonly InstanceRow[]): StackPicture[] {
-  return instances.flatMap((instance): StackPicture[] => {
-    if (!instance.viewable) return [{ instance, frame: 1, address: null }];
-    return Array.from({ length: Math.max(1, instance.frames) }, (_, at) => ({
-      instance,
-      frame: at + 1,
-      address: api.pixelsUrl(instance.id, at + 1),
-    }));
-  });
+/** Takes memory by instances, whatever number of frames they name. */
+export class Stack implements Pictures {
+  /** Where each instance begins, and where the last one ends. */
+  readonly #starts: Float64Array;
+
+  constructor(readonly instances: readonly InstanceRow[] = []) {
+    this.#starts = new Float64Array(instances.length + 1);
+    instances.forEach((instance, at) => {
+      const frames = instance.viewable ? Math.max(1, instance.frames) : 1;
+      this.#starts[at + 1] = (this.#starts[at] ?? 0) + frames;
+    });
+  }
+
+  get count(): number {
+    return this.#starts[this.instances.length] ?? 0;
+  }
+
+  at(place: number): StackPicture | undefined {
+    let low = 0;
+    let high = this.instances.length;
+    while (high - low > 1) {
+      const middle = (low + high) >> 1;
+      if ((this.#starts[middle] ?? 0) <= place) low = middle;
+      else high = middle;
+    }
+    const instance = this.instances[low];
+    const inside = instance && place >= 0 && place < this.count;
+    return inside ? { instance, frame: place - (this.#starts[low] ?? 0) + 1 } : undefined;
+  }
+
+  address(place: number): string | null {
+    const found = this.at(place);
+    return found?.instance.viewable ? api.pixelsUrl(found.instance.id, found.frame) : null;
+  }
 }
 
 const DEFAULT_RATE = 15;

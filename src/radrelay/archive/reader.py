@@ -40,6 +40,8 @@ FRAMES_AT_ONCE = 32
 FRAME_BYTES_AT_ONCE = 8 << 20
 AROUND = 64 << 10
 WHOLE_BYTES = 2 << 20  # an instance that takes less in its pack is read at once
+END_BYTES = 64  # within which a code stream's end marker stands; what follows it is padding
+_END_MARKED = frozenset({"jpeg", "jpeg-lossless", "jpeg-ls", "j2k", "htj2k"})
 
 Result = TypeVar("Result")
 
@@ -72,6 +74,21 @@ class StoredFrame:
     def own(self) -> bool:
         """Return whether Radrelay wrote these bytes itself, so that no decoder can be harmed by them."""
         return self.recipe is not None
+
+    @property
+    def missing(self) -> float:
+        """Return the share (0 to 1) of the frame's bytes that never came; of code streams it is not known."""
+        if self.own or self.descriptor.syntax.codec != "native":
+            return 0.0
+        expected = (self.descriptor.frame_bits + self.bit_offset + 7) // 8
+        return max(0.0, 1 - len(self.data) / expected)
+
+    @property
+    def cut(self) -> bool:
+        """Return whether the frame's end never came: bytes are missing, or a code stream's end marker (FFD9) is."""
+        if self.missing or self.own or self.descriptor.syntax.codec not in _END_MARKED:
+            return self.missing > 0
+        return b"\xff\xd9" not in self.data[-END_BYTES:].rstrip(b"\0")
 
     def as_received(self) -> bytes:
         """Return the frame's bytes as they stood in the data set that was received."""

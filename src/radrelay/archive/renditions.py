@@ -29,7 +29,8 @@ from radrelay.errors import Invalid
 HEADERS_KEPT_BYTES = 48 << 20
 THUMBNAILS_KEPT_BYTES = 16 << 20
 PARSED_BYTES = 8 << 10  # what a parsed header takes beside its bytes, at least
-_PIXEL_MEASURES = 0x00289110
+MOST_COSINE = 1.01  # a direction's parts, with what rounding adds
+_PIXEL_MEASURES, _PLANE_ORIENTATION, _ANATOMICAL_TYPE = 0x00289110, 0x00209116, 0x00102210
 
 
 class RegionOutside(Invalid):
@@ -69,6 +70,18 @@ class FrameInfo(msgspec.Struct, frozen=True, rename={"is_float": "float"}):
     pixel_spacing: tuple[float, float] | None
     pixel_aspect_ratio: tuple[float, float]
     frames: int
+    """How many can be read; `frames_named` is what the header says."""
+    frames_named: int
+    cut: bool
+    """The end of this frame never came."""
+    missing: float
+    """Share (0 to 1) that stands as zeros for it; 0 where that is not known, as of a code stream."""
+    imager_spacing: tuple[float, float] | None
+    """Spacing at the detector: lengths in the patient are smaller by the unknown magnification (PS3.3 C.8.11.3)."""
+    orientation: tuple[float, ...]
+    """Image Orientation (Patient): directions along a row and down a column; empty if there is none."""
+    patient_orientation: tuple[str, ...]
+    """Patient Orientation: where a row and a column lead, in letters (PS3.3 C.7.6.1.1.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +145,10 @@ class Renditions:
             raise NotViewable(why)
         frame = self._reader.frame(ref, number)
         samples = _decoded(ref, frame, number)
-        return _pixels(header, frame.descriptor, samples, number - 1)
+        made = _pixels(header, frame.descriptor, samples, number - 1)
+        count = self._reader.frame_count(ref)
+        info = msgspec.structs.replace(made.info, frames=count, cut=frame.cut, missing=frame.missing)
+        return replace(made, info=info)
 
     def picture(
         self,
@@ -255,15 +271,30 @@ def _info(
         voi_lut=_table(shown),
         padding_value=shown.padding[0] if shown.padding else None,
         padding=shown.padding,
-        pixel_spacing=_spacing(header, frame),
+        pixel_spacing=_spacing(header, frame, 0x00280030),
         pixel_aspect_ratio=(pictures.pixel_aspect(header, frame), 1.0),
         frames=descriptor.frames,
+        frames_named=descriptor.frames,
+        cut=False,
+        missing=0.0,
+        imager_spacing=_spacing(header, frame, 0x00181164),
+        orientation=_orientation(header, frame),
+        patient_orientation=tuple(text.strip()[:8] for text in header.texts(0x00200020)[:2]),
     )
 
 
-def _spacing(header: Header, frame: int) -> tuple[float, float] | None:
+def _orientation(header: Header, frame: int) -> tuple[float, ...]:
+    """Return the plane's directions of a frame; none for animals, whose axes have other names (PS3.3 C.7.6.2.1.1)."""
+    if (header.texts(_ANATOMICAL_TYPE) or [""])[0].strip().upper() == "QUADRUPED":
+        return ()
+    found = (source.numbers(0x00200037) for source in macro(header, frame, _PLANE_ORIENTATION))
+    cosines = next((tuple(one) for one in found if len(one) == 6), ())
+    return cosines if all(abs(one) <= MOST_COSINE for one in cosines) else ()
+
+
+def _spacing(header: Header, frame: int, tag: int) -> tuple[float, float] | None:
     for source in macro(header, frame, _PIXEL_MEASURES):
-        spacing = source.numbers(0x00280030)
+        spacing = source.numbers(tag)
         if len(spacing) >= 2 and spacing[0] > 0 and spacing[1] > 0:
             return spacing[0], spacing[1]
     return None

@@ -19,6 +19,7 @@ from radrelay.dicom.pixels import FrameDescriptor, Pixels
 Function = Literal["LINEAR", "LINEAR_EXACT", "SIGMOID"]
 _SHARED, _PER_FRAME = 0x52009229, 0x52009230
 _PIXEL_VALUES, _FRAME_VOI = 0x00289145, 0x00289132
+_SEGMENTATION_TYPE, _MAXIMUM_FRACTION = 0x00620001, 0x0062000E
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,9 @@ def presentation(attributes: Attributes, descriptor: FrameDescriptor, frame: int
             slope = (source.numbers(0x00281053) or [1.0])[0] or 1.0
             intercept = (source.numbers(0x00281052) or [0.0])[0]
             break
-    window, voi = _voi(attributes, frame, signed and table is None)
+    window, voi = _voi(attributes, frame, descriptor, signed=signed and table is None)
+    if window is None and voi is None and table is None and (slope, intercept) == (1.0, 0.0):
+        window = _whole_range(attributes, descriptor)
     padding = attributes.integers(0x00280120)[:1]
     limit = attributes.integers(0x00280121)[:1] or padding
     return Presentation(
@@ -110,7 +113,9 @@ def presentation(attributes: Attributes, descriptor: FrameDescriptor, frame: int
     )
 
 
-def _voi(attributes: Attributes, frame: int, signed: bool) -> tuple[Window | None, LookupTable | None]:
+def _voi(
+    attributes: Attributes, frame: int, descriptor: FrameDescriptor, *, signed: bool
+) -> tuple[Window | None, LookupTable | None]:
     for source in macro(attributes, frame, _FRAME_VOI):
         tables = source.items(0x00283010)
         if tables:
@@ -118,37 +123,59 @@ def _voi(attributes: Attributes, frame: int, signed: bool) -> tuple[Window | Non
         centers, widths = source.numbers(0x00281050), source.numbers(0x00281051)
         if centers and widths and widths[0] > 0:
             named = (source.texts(0x00281056) or ["LINEAR"])[0].upper()
-            function: Function = "SIGMOID" if named == "SIGMOID" else "LINEAR"
-            return Window(centers[0], widths[0], "LINEAR_EXACT" if named == "LINEAR_EXACT" else function), None
+            return Window(centers[0], widths[0], _function(named, widths[0], descriptor)), None
     return None, None
+
+
+def _function(named: str, width: float, descriptor: FrameDescriptor) -> Function:
+    """Return how a window becomes grey.
+
+    LINEAR counts whole values and asks for a width of 1 or more (PS3.3 C.11.2.1.2.1); on floats, and below that
+    width, it would be a step, so such a window is taken as the range that it names.
+    """
+    if named == "SIGMOID":
+        return "SIGMOID"
+    return "LINEAR_EXACT" if named == "LINEAR_EXACT" or descriptor.kind != "integer" or width < 1 else "LINEAR"
+
+
+def _whole_range(attributes: Attributes, descriptor: FrameDescriptor) -> Window | None:
+    """Return the window over all values that can occur, where they are few enough to be told apart.
+
+    It is the same for every frame, whatever the frame holds: 0 is black in an empty mask, too. Label maps, whose
+    labels are the lowest few of many values, have none (PS3.3 C.8.20.2).
+    """
+    if descriptor.kind != "integer" or descriptor.signed or descriptor.bits_stored > 8:
+        return None
+    top = float((1 << descriptor.bits_stored) - 1)
+    if descriptor.bits_allocated > 1:
+        segmentation = (attributes.texts(_SEGMENTATION_TYPE) or [""])[0].upper()
+        if segmentation == "LABELMAP":
+            return None
+        most = attributes.integers(_MAXIMUM_FRACTION)[:1] if segmentation == "FRACTIONAL" else []
+        top = float(most[0]) if most and 0 < most[0] < top else top
+    return Window(top / 2, top, "LINEAR_EXACT")
 
 
 def to_grey(stored: Pixels, descriptor: FrameDescriptor, shown: Presentation, window: Window | None = None) -> Pixels:
     """Return 8-bit grey, shape (rows, columns), of one frame's stored values; `window` wins over the header's.
 
-    Without any window the frame's own range is spread over the greys; 8-bit values stay as they are.
+    Without any window the frame's own range is spread over the greys.
     """
     if stored.dtype.itemsize <= 2 and stored.dtype.kind in "iu" and stored.size > 1 << 16:
         limits = np.iinfo(stored.dtype)
-        auto = window or shown.window or _automatic(stored, descriptor, shown)
+        auto = window or shown.window or _automatic(stored, shown)
         # Every value that can occur, looked up once: indexing beats arithmetic on millions of pixels.
         every = np.arange(limits.min, limits.max + 1, dtype=np.int32)
         table = np.roll(_grey(every, descriptor, shown, auto), limits.min)
         unsigned = stored.view(f"u{stored.dtype.itemsize}")
         looked_up: Pixels = table[unsigned]
         return looked_up
-    return _grey(stored, descriptor, shown, window or shown.window or _automatic(stored, descriptor, shown))
+    return _grey(stored, descriptor, shown, window or shown.window or _automatic(stored, shown))
 
 
-def _automatic(stored: Pixels, descriptor: FrameDescriptor, shown: Presentation) -> Window | None:
+def _automatic(stored: Pixels, shown: Presentation) -> Window | None:
     if shown.voi_table is not None:
         return None
-    if descriptor.bits_allocated == 1:
-        return Window(0.5, 1.0, "LINEAR_EXACT")
-    plain = descriptor.bits_stored <= 8 and descriptor.kind == "integer" and not descriptor.signed
-    if plain and shown.modality_table is None and shown.slope == 1 and shown.intercept == 0:
-        top = float((1 << descriptor.bits_stored) - 1)
-        return Window(top / 2, top, "LINEAR_EXACT")
     values = stored
     if shown.padding is not None:
         inside = (stored < shown.padding[0]) | (stored > shown.padding[1])
@@ -158,7 +185,9 @@ def _automatic(stored: Pixels, descriptor: FrameDescriptor, shown: Presentation)
         values = finite if finite.size else np.zeros(1, np.float32)
     ends = shown.modality(np.array([values.min(), values.max()], values.dtype))
     low, high = float(min(ends)), float(max(ends))
-    return Window((low + high) / 2, max(high - low, 1e-6), "LINEAR_EXACT")
+    if low == high:  # one value alone has no contrast of its own: it is seen against zero, and zero is black
+        low, high = min(low, 0.0), max(high, 0.0) or float(low == 0)
+    return Window((low + high) / 2, high - low, "LINEAR_EXACT")
 
 
 def _grey(stored: Pixels, descriptor: FrameDescriptor, shown: Presentation, window: Window | None) -> Pixels:

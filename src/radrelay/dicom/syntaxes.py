@@ -116,6 +116,8 @@ _TABLE = {
     )
 }
 
+VIDEOS = frozenset(uid for uid, syntax in _TABLE.items() if syntax.codec == "video")
+
 
 def syntax_of(uid: str) -> Syntax:
     """Return what is known of a transfer syntax UID; unknown ones count as explicit LE with an unknown codec."""

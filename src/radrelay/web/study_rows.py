@@ -14,6 +14,7 @@ from radrelay.access import Scope
 from radrelay.archive.instances import InstanceRef
 from radrelay.archive.metadata import MetadataReader
 from radrelay.archive.models import Attachment, Holding, Instance, Series, Source, Study
+from radrelay.dicom.syntaxes import VIDEOS
 from radrelay.web.ordering import Plane, display_order
 
 
@@ -23,9 +24,9 @@ class _Numbers(msgspec.Struct, frozen=True):
 
 class Placement(msgspec.Struct, frozen=True, rename={
     "position": "00200032", "orientation": "00200037", "spacing": "00280030", "cine_rate": "00180040",
-    "display_rate": "00082144", "frame_time": "00181063",
+    "display_rate": "00082144", "frame_time": "00181063", "bits_allocated": "00280100", "pixel_data": "7FE00010",
 }):  # fmt: skip
-    """The part of an instance's metadata (DICOM JSON) that says where it lies and how fast it plays."""
+    """The part of an instance's metadata (DICOM JSON) that says where it lies, how fast it plays, if it has pixels."""
 
     position: _Numbers = _Numbers()
     orientation: _Numbers = _Numbers()
@@ -33,6 +34,13 @@ class Placement(msgspec.Struct, frozen=True, rename={
     cine_rate: _Numbers = _Numbers()
     display_rate: _Numbers = _Numbers()
     frame_time: _Numbers = _Numbers()
+    bits_allocated: _Numbers = _Numbers()
+    pixel_data: msgspec.Raw = msgspec.Raw()
+
+    @property
+    def plain_pixels(self) -> bool:
+        """Return whether there is pixel data of a depth that is shown; all else needs a look at the header."""
+        return bool(bytes(self.pixel_data)) and self.bits_allocated.Value[:1] in ((1,), (8,), (16,), (32,), (64,))
 
     def frames_per_second(self) -> float | None:
         """Return the rate that the object asks for (PS3.3 C.7.6.5), if any."""
@@ -83,6 +91,17 @@ def series_rows(session: Session, study_id: uuid.UUID, scope: Scope) -> Sequence
         .where(Series.study_id == study_id, scope.series_filter(Series.study_id, Series.id))
         .order_by(Series.number.is_(None), Series.number, Series.series_uid)
     ).all()
+
+
+def pictured(session: Session, study_id: uuid.UUID) -> set[uuid.UUID]:
+    """Return the series of a study that hold an object with rows and columns of pixels, and no video."""
+    drawn = (
+        sa.select(Instance.id)
+        .where(Instance.series_id == Series.id, Instance.current, Instance.rows > 0, Instance.columns > 0)
+        .where(Instance.transfer_syntax_uid.not_in(VIDEOS))
+        .exists()
+    )
+    return set(session.scalars(sa.select(Series.id).where(Series.study_id == study_id, drawn)))
 
 
 def attachment_rows(session: Session, study_id: uuid.UUID, now: datetime) -> Sequence[Attachment]:

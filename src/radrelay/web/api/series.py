@@ -12,7 +12,8 @@ from radrelay.access import Right
 from radrelay.archive.instances import InstanceRef
 from radrelay.archive.reader import FrameNotThere
 from radrelay.dicom.decode import can_decode
-from radrelay.dicom.pixels import BrokenPixels, DecoderKilled, NotViewable
+from radrelay.dicom.errors import Malformed
+from radrelay.dicom.pixels import BrokenPixels, DecoderKilled, NotViewable, PixelsTooLarge
 from radrelay.dicom.syntaxes import syntax_of
 from radrelay.errors import NotFound
 from radrelay.web import study_rows, trail
@@ -24,11 +25,15 @@ from radrelay.web.services import WebServices
 
 router = APIRouter(prefix="/series", tags=["series"])
 ASKED_HEADERS = 200
+FRAGMENT_BYTES = 8  # that a frame takes at least, in practice
 THUMBNAIL_TRIES = 5
 
 
 class Instance(BaseModel):
-    """An instance; position (mm), orientation and spacing are the plane's, where it has one for all frames."""
+    """An instance; position (mm), orientation and spacing are the plane's, where it has one for all frames.
+
+    `frames` are those that can be read, whatever the header says; `frames_named` is what it says.
+    """
 
     id: uuid.UUID
     sop_uid: str
@@ -37,9 +42,11 @@ class Instance(BaseModel):
     rows: int | None
     columns: int | None
     frames: int
+    frames_named: int
     transfer_syntax: str
     viewable: bool
     why_not: str | None
+    why_not_code: str
     position: list[float]
     orientation: list[float]
     pixel_spacing: list[float]
@@ -76,27 +83,49 @@ def series(request: Request, services: Services, principal: Authenticated, serie
     for place in study_rows.in_display_order(found.instances, placed):
         ref, placement = found.instances[place], placed[place]
         size = sizes.get(ref.id, (None, None))
-        why_not, looked = _why_not(services, ref, size, may_ask=asked < ASKED_HEADERS)
-        asked += looked
-        rows.append(_instance(ref, placement, size, why_not, clear=clear))
+        why_not, looked = _why_not(services, ref, size, placement, may_ask=asked < ASKED_HEADERS)
+        frames, counted = _frames(services, ref, may_ask=asked < ASKED_HEADERS) if why_not is None else (1, 0)
+        asked += looked + counted
+        rows.append(_instance(ref, placement, size, frames, why_not, clear=clear))
     return SeriesDetail(id=series_id, study_id=found.study.id, instances=rows)
 
 
 def _why_not(
-    services: WebServices, ref: InstanceRef, size: tuple[int | None, int | None], *, may_ask: bool
+    services: WebServices,
+    ref: InstanceRef,
+    size: tuple[int | None, int | None],
+    placement: study_rows.Placement,
+    *,
+    may_ask: bool,
 ) -> tuple[str | None, int]:
     """Say why an instance has no picture, and how many headers were read for it: none where the index suffices."""
-    if size[0] and size[1] and can_decode(syntax_of(ref.transfer_syntax_uid)):
+    if size[0] and size[1] and placement.plain_pixels and can_decode(syntax_of(ref.transfer_syntax_uid)):
         return None, 0
     if not may_ask:
         return "The object holds no pixel data.", 0
     return services.renditions.why_not(ref), 1
 
 
+def _frames(services: WebServices, ref: InstanceRef, *, may_ask: bool) -> tuple[int, int]:
+    """Return how many frames can be read, and how many objects were opened for it: none where one is said to be all.
+
+    Beyond `ASKED_HEADERS` the object's size bounds what its header says.
+    """
+    if ref.frames <= 1:
+        return 1, 0
+    if not may_ask:
+        return min(ref.frames, max(1, ref.size // FRAGMENT_BYTES)), 0
+    try:
+        return services.reader.frame_count(ref), 1
+    except (NotViewable, BrokenPixels, PixelsTooLarge, Malformed):
+        return 1, 1  # asked for, it says what is wrong
+
+
 def _instance(
     ref: InstanceRef,
     placement: study_rows.Placement,
     size: tuple[int | None, int | None],
+    frames: int,
     why_not: str | None,
     *,
     clear: bool,
@@ -108,10 +137,12 @@ def _instance(
         number=ref.number,
         rows=size[0],
         columns=size[1],
-        frames=ref.frames,
+        frames=frames,
+        frames_named=ref.frames,
         transfer_syntax=ref.transfer_syntax_uid,
         viewable=why_not is None,
         why_not=why_not,
+        why_not_code="" if why_not is None else "unsupported-pixels" if bytes(placement.pixel_data) else "no-pixels",
         position=list(study_rows.numbers(placement.position)),
         orientation=list(study_rows.numbers(placement.orientation)),
         pixel_spacing=list(study_rows.numbers(placement.spacing)),

@@ -101,7 +101,7 @@ class Studies(BaseModel):
 
 
 class SeriesListed(BaseModel):
-    """A series of a study."""
+    """A series of a study; `pictured` says whether any of its objects has rows and columns of pixels."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -115,6 +115,7 @@ class SeriesListed(BaseModel):
     instance_count: int
     frame_count: int
     bytes: int
+    pictured: bool = False
 
 
 class AttachmentListed(BaseModel):
@@ -262,6 +263,8 @@ def study(request: Request, services: Services, principal: Authenticated, study_
         row = study_rows.study_row(session, study_id)
         names = study_rows.source_names(session, [study_id], reach.now)
         series = [SeriesListed.model_validate(one) for one in study_rows.series_rows(session, study_id, reach.scope)]
+        pictured = study_rows.pictured(session, study_id)
+        series = [one.model_copy(update={"pictured": one.id in pictured}) for one in series]
         clear = reach.scope.identity == "clear"
         if not clear:
             series = [one.model_copy(update={"series_uid": ""}) for one in series]

@@ -252,7 +252,8 @@ def test_sides_of_the_patient_and_a_scale_stand_at_the_picture(open_page: OpenPa
     bar = page.locator(".scale .bar")
     assert page.locator(".scale").inner_text().strip() == "2 cm"
     box, fitted = bar.bounding_box(), re.search(r"([\d,]+) %", _overlay(page))
-    assert box and fitted
+    assert box
+    assert fitted
     assert abs(box["height"] - 20 / 0.8 * int(fitted.group(1)) / 100) < 1.5
     page.keyboard.press("+")
     until(lambda: (bar.bounding_box() or box)["height"] > box["height"] * 1.2, "the scale grows with the picture")
@@ -270,12 +271,12 @@ def test_an_image_whose_end_never_came_says_so_on_the_picture(open_page: OpenPag
     site.world.facts = {"cut": True, "missing": 0.4}
     page = open_page(CT)
     _ready(page, 0)
-    expect(page.get_by_text("The end of this image is missing (40 % of it never came)")).to_be_visible()
+    expect(page.get_by_text("The end of this image is missing (40\u00a0% of it never came)")).to_be_visible()
     hatched = {tuple(_pixel(page, 0.5, 0.9 + step / 400)) for step in range(20)}
     assert hatched > {(0, 0, 0)}
     assert all(red == 0 or red > 1.5 * blue for red, _, blue in hatched)
     german = open_page(CT, width=360, height=640, language="de")
-    expect(german.get_by_text("Das Ende dieses Bildes fehlt (40 % kamen nicht an)")).to_be_visible()
+    expect(german.get_by_text("Das Ende dieses Bildes fehlt (40\u00a0% kamen nicht an)")).to_be_visible()
     site.world.facts = {"cut": True}
     page.reload()
     expect(page.get_by_text("The end of this image is missing", exact=True)).to_be_visible()

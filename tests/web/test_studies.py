@@ -28,12 +28,16 @@ def file_bytes(name: str) -> bytes:
 
 
 def upload(site: WebSite, login: Login, *names: str) -> str:
+    return upload_bytes(site, login, {name: file_bytes(name) for name in names})
+
+
+def upload_bytes(site: WebSite, login: Login, files: dict[str, bytes]) -> str:
     made = login.http.post("/api/parcels", json={"name": "a disc"}, headers=login.headers)
     assert made.status_code == 201, made.text
     parcel = made.json()["id"]
-    for name in names:
+    for name, content in files.items():
         taken = login.http.put(
-            f"/api/parcels/{parcel}/files", params={"name": f"disc/{name}"}, content=file_bytes(name),
+            f"/api/parcels/{parcel}/files", params={"name": f"disc/{name}"}, content=content,
             headers=login.headers,
         )  # fmt: skip
         assert taken.status_code == 200, taken.text

@@ -183,8 +183,8 @@ class Renditions:
         )
 
     def thumbnail(self, ref: InstanceRef, number: int = 0) -> bytes:
-        """Return a small JPEG of a frame, of the middle one if none is named."""
-        number = number or max(1, (max(1, ref.frames) + 1) // 2)
+        """Return a small JPEG of a frame, of the middle one of those that can be read if none is named."""
+        number = number or (self._middle(ref) if ref.frames > 1 else 1)
         made = self._thumbnails.get((ref.id, number))
         if made is None:
             header = self.header(ref)
@@ -201,10 +201,17 @@ class Renditions:
             self._thumbnails.put((ref.id, number), made)
         return made
 
-    def _checked_frame(self, ref: InstanceRef, header: Header, number: int) -> StoredFrame:
+    def _middle(self, ref: InstanceRef) -> int:
+        self._checked(ref, self.header(ref))
+        return (self._reader.frame_count(ref) + 1) // 2
+
+    def _checked(self, ref: InstanceRef, header: Header) -> None:
         why = describe_viewability(ref.sop_class_uid, ref.transfer_syntax_uid, header)
         if why is not None:
             raise NotViewable(why)
+
+    def _checked_frame(self, ref: InstanceRef, header: Header, number: int) -> StoredFrame:
+        self._checked(ref, header)
         return self._reader.frame(ref, number)
 
 

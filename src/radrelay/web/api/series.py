@@ -15,7 +15,6 @@ from radrelay.dicom.decode import can_decode
 from radrelay.dicom.errors import Malformed
 from radrelay.dicom.pixels import BrokenPixels, DecoderKilled, NotViewable, PixelsTooLarge
 from radrelay.dicom.syntaxes import syntax_of
-from radrelay.errors import NotFound
 from radrelay.web import study_rows, trail
 from radrelay.web.authentication import Authenticated, Services
 from radrelay.web.downloads import zip_response
@@ -60,12 +59,6 @@ class SeriesDetail(BaseModel):
     id: uuid.UUID
     study_id: uuid.UUID
     instances: list[Instance]
-
-
-class NoPicture(NotFound):
-    """Nothing in this series can be shown as a picture."""
-
-    code = "no-picture"
 
 
 @router.get("/{series_id}")
@@ -151,9 +144,13 @@ def _instance(
     )
 
 
-@router.get("/{series_id}/thumbnail", response_class=Response, responses=answers("image/jpeg"))
+@router.get(
+    "/{series_id}/thumbnail",
+    response_class=Response,
+    responses={**answers("image/jpeg"), 204: {"description": "Nothing in this series can be shown as a picture"}},
+)
 def thumbnail(request: Request, services: Services, principal: Authenticated, series_id: uuid.UUID) -> Response:
-    """Show a small picture from the middle of the series."""
+    """Show a small picture from the middle of the series; nothing (204) where it has none that can be shown."""
     with services.database.read() as session:
         found = Reach.of(services, session, principal, Right.SEE).series(series_id)
     record = trail.event(request, principal, "study.view", ("study", found.study.id), patient=found.study.patient)
@@ -167,7 +164,7 @@ def thumbnail(request: Request, services: Services, principal: Authenticated, se
             raise  # the others of the series may take as long
         except (NotViewable, BrokenPixels, FrameNotThere):
             continue  # another instance of the series may have a picture
-    raise NoPicture
+    return Response(status_code=204)
 
 
 @router.get("/{series_id}/archive.zip", response_class=StreamingResponse, responses=answers("application/zip"))

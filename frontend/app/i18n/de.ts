@@ -1,8 +1,10 @@
 /** Deutsche Texte der Seiten. Ein Paar ist Einzahl und Mehrzahl, gewählt nach `n`. */
 
+import codes from './codes.de';
 import type { Catalogue } from './en';
 
 const de: Catalogue = {
+  ...codes,
   loading: 'Wird geladen …',
   close: 'Schließen',
   cancel: 'Abbrechen',

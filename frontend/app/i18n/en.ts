@@ -1,6 +1,9 @@
 /** English words of the pages. A pair is singular and plural, chosen by `n`. */
 
+import codes from './codes.en';
+
 const en = {
+  ...codes,
   loading: 'Loading …',
   close: 'Close',
   cancel: 'Cancel',

@@ -1,0 +1,52 @@
+/** Deutsche Texte zu den Codes des Servers; wo einer fehlt, steht dessen eigener Text. */
+
+import type en from './codes.en';
+
+const de: Record<keyof typeof en, string> = {
+  'finding.disc-directory': 'Das Verzeichnis der CD (DICOMDIR) ist nur ein Hinweis; gelesen werden die Dateien selbst.',
+  'finding.missing-on-disc': 'Das Verzeichnis der CD nennt es, aber es kam nicht an.',
+  'finding.empty': 'Die Datei ist leer.',
+  'finding.program': 'Programme (Betrachter, Autorun) werden nie behalten.',
+  'finding.system-file': 'Eine Datei des Betriebssystems, nicht der Studie.',
+  'finding.web-page': 'Webseiten, Skripte und Formatvorlagen werden nicht behalten.',
+  'finding.not-dicom': 'Heißt wie eine DICOM-Datei, ist aber keine.',
+  'finding.unknown-kind': 'Weder DICOM noch eine Dateiart, die behalten wird.',
+  'finding.other-archive': 'Diese Art Archiv wird hier nicht geöffnet; bitte auspacken oder als ZIP senden.',
+  'finding.unsafe-name': 'Ihr Name führte aus dem Archiv hinaus; sie wurde unter einem sicheren behalten.',
+  'finding.malformed': 'Beschädigt oder abgeschnitten: nicht als DICOM lesbar.',
+  'finding.no-identity': 'Ohne brauchbare UID.',
+  'finding.unreadable': 'Die Datei lässt sich nicht lesen.',
+  'finding.object-too-large': 'Größer, als diese Installation annimmt.',
+  'finding.archive-refused': 'Das Archiv lässt sich nicht auspacken.',
+  'finding.archive-limit': 'Das Archiv überschreitet eine Grenze beim Auspacken.',
+  'finding.ratio-limit': 'Ausgepackt wird es weit größer als erlaubt: eine ZIP-Bombe oder Ähnliches.',
+  'finding.depth-limit': 'Archive liegen zu tief in Archiven.',
+  'finding.encrypted': 'Mit einem Passwort verschlüsselt.',
+  'finding.method-unsupported': 'Auf eine Weise komprimiert, die hier nicht ausgepackt wird.',
+  'finding.link': 'Eine Verknüpfung, keine Datei.',
+  'finding.overlap': 'Seine Teile überlappen sich im Archiv.',
+  'finding.damaged': 'Im Archiv beschädigt.',
+  'finding.unpack-failed': 'Das Archiv ließ sich nicht bis zum Ende auspacken; es ist in Quarantäne.',
+  'finding.archive-expired': 'Seine Zeit war um, bevor es ausgepackt werden konnte.',
+  'finding.archive-gone': 'Das Archiv ist fort; es wurde nicht bis zum Ende ausgepackt.',
+  'finding.archive-deleted': 'Es wurde gelöscht, bevor eine Sicherung zurückgespielt wurde.',
+
+  'quarantine.why.no-identity': 'Eine nötige UID fehlt oder ist unbrauchbar.',
+  'quarantine.why.series-elsewhere': 'Seine Serie gehört schon zu einer anderen Studie.',
+  'quarantine.why.instance-elsewhere': 'Seine UID gehört schon zu einem Objekt einer anderen Studie.',
+  'quarantine.why.patient-mismatch': 'Seine Studie ist hier, von einem anderen Patienten.',
+  'quarantine.why.other-content': 'Ein Objekt mit gleicher UID und anderem Inhalt ist hier.',
+  'quarantine.why.malformed': 'Beschädigt oder abgeschnitten.',
+  'quarantine.why.infected': 'Die Virenprüfung hat etwas gefunden.',
+  'quarantine.why.not-scanned': 'Die Virenprüfung konnte es nicht ansehen.',
+  'quarantine.why.not-read': 'Seine Kopfdaten lassen sich nicht lesen.',
+  'quarantine.why.not-indexed': 'Es ließ sich nicht in die Liste aufnehmen.',
+  'quarantine.why.source-gone': 'Seine Quelle wurde gelöscht.',
+  'quarantine.why.unpack-failed': 'Es ließ sich nicht bis zum Ende auspacken. Freigeben versucht es noch einmal.',
+  'quarantine.code.not-scanned': 'Nicht geprüft',
+  'quarantine.code.not-read': 'Kopfdaten unlesbar',
+  'quarantine.code.not-indexed': 'Nicht aufgenommen',
+  'quarantine.code.source-gone': 'Quelle gelöscht',
+};
+
+export default de;

@@ -110,6 +110,11 @@ def keys_rotate_command(settings: Settings, *, master: bool) -> int:
         with core.database.write() as session:
             _record(core, prepared, session, "keys.rotate", ("keyring", "keyring"))
         print(f"new image key; {wrapped} study keys wrapped anew")  # noqa: T201
+        if master:
+            print(  # noqa: T201
+                f"new master key in {core.keyring.master_path}: copy it to the safe, and to the installation's other "
+                "machines before they start again"
+            )
         return 0
     finally:
         core.close()

@@ -5,11 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from radrelay.app import backup as backups
 from radrelay.app.backup import read_manifest, write_backup
 from radrelay.app.rows import dump_rows
-from tests.app.house import house, settings_in
+from radrelay.routing import deliveries, destinations
+from radrelay.routing.destinations import DestinationDraft
+from radrelay.routing.models import Delivery
+from tests.app.house import House, house, settings_in
 from tests.backends import BACKENDS
 from tests.intake.samples import ct_file
 
@@ -120,3 +124,37 @@ def test_backup_from_an_empty_folder_is_refused_and_leaves_the_older_one_whole(t
         write_backup(other.core, tmp_path / "backup")
     assert read_manifest(tmp_path / "backup").packs
     assert backups.restore(settings, tmp_path / "backup", check=True) == 0
+
+
+def ask_for_a_delivery(there: House) -> None:
+    """Ask for the delivery of the only study to a PACS."""
+    core, organisation_id = there.core, there.prepared.organisation_id
+    (study_id,) = there.studies()
+    with core.database.write() as session:
+        draft = DestinationDraft("PACS", "PACS", "127.0.0.1", 104)
+        destination = destinations.create_destination(session, core.clock, organisation_id, draft)
+        deliveries.request_delivery(
+            session, core.clock, organisation_id=organisation_id, destination_id=destination.id, study_id=study_id,
+            series_id=None, requested_by="a person", correlation_id="c",
+        )  # fmt: skip
+
+
+def delivery_states(there: House) -> list[str]:
+    with there.core.database.read() as session:
+        return list(session.scalars(sa.select(Delivery.state)))
+
+
+def test_restored_copy_holds_what_was_still_to_be_sent_and_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = settings_in(tmp_path)
+    with house(settings) as there:
+        there.land(ct_file(ONE))
+        ask_for_a_delivery(there)
+        write_backup(there.core, tmp_path / "backup")
+        assert delivery_states(there) == ["waiting"]
+    lose(tmp_path)
+    assert backups.restore(settings, tmp_path / "backup", check=False) == 0
+    assert "1 deliveries were open and are held" in capsys.readouterr().out
+    with house(settings) as there:
+        assert delivery_states(there) == ["held"]

@@ -168,6 +168,16 @@ def test_free_text_looks_at_name_description_and_identifiers(people: Archive) ->
     assert people.find(text="acc00003 strauss") == ["strauss"]
 
 
+def test_percent_underscore_and_backslash_stand_for_themselves(archive: Archive) -> None:
+    archive.add("plain", study_description="Thorax")
+    archive.add("percent", study_description="Stenosis 50%")
+    archive.add("under", patient_id="A_1")
+    archive.add("back", study_description=r"CT\MR")
+    for sign, word in (("%", "percent"), ("_", "under"), ("\\", "back")):
+        assert [study.study_id_value for study in archive.page(StudyQuery(text=sign)).studies] == [word], sign
+    assert archive.page(StudyQuery(text="_%")).studies == []
+
+
 def test_identifiers_match_exactly_or_by_wildcards(people: Archive) -> None:
     assert people.find(patient_id="PID-003") == ["strauss"]
     assert people.find(patient_id="pid-003") == ["strauss"]

@@ -33,7 +33,8 @@ def _delivery(number: int, state: str, sent: int, failed: int, **more: Any) -> R
         "id": f"d{number}", "destination_id": "dest-1", "destination": "PACS Nord", "series_id": None,
         "study_id": str(uuid.UUID(int=number + 1)), "state": state, "total": 94, "sent": sent, "failed": failed,
         "attempts": 1, "next_attempt_at": None, "error": "", "requested_by": "weber", "created_at": ago(hours=number),
-        "finished_at": None, "patient_name": "Müller^Anna-Luise", "description": "CT Thorax mit KM", **more,
+        "finished_at": None, "patient_name": "Müller^Anna-Luise", "description": "CT Thorax mit KM",
+        "patient_id": "P10001", "study_date": "2024-08-24", "series_number": None, "series_description": "", **more,
     }  # fmt: skip
 
 
@@ -68,6 +69,7 @@ class Office:
         _delivery(0, "sending", 41, 0), _delivery(1, "done", 94, 0),
         _delivery(2, "waiting", 12, 0, attempts=3, next_attempt_at=ago(minutes=-4), error="connection refused"),
         _delivery(3, "failed", 90, 4, error="4 instances were refused (0xA700)"),
+        _delivery(4, "held", 0, 0, total=0),
     ])  # fmt: skip
     quarantined: list[Row] = field(default_factory=lambda: [
         {"id": "q1", "source_id": "s1", "parcel_id": None, "code": "patient-mismatch", "releasable": True,
@@ -177,6 +179,8 @@ def single(name: str) -> Callable[[Request], Any]:
         if found is None:
             return JSONResponse({"code": "not-found", "detail": "Nothing by this name is here."}, 404)
         given = await _body(request)
+        if name == "quarantined" and request.method == "GET":
+            return JSONResponse(found | {"here": HERE})
         if request.method == "DELETE":
             rows.remove(found)
             return Response(status_code=204)
@@ -186,11 +190,18 @@ def single(name: str) -> Callable[[Request], Any]:
     return answer
 
 
+HERE = {
+    "id": str(uuid.UUID(int=1)), "study_date": "2024-08-24", "description": "CT Thorax mit KM", "instance_count": 94,
+    "patient": {"name": "Müller^Anna-Luise", "id": "P10001", "issuer": "", "birth_date": "1961-03-14", "sex": "F"},
+}  # fmt: skip
+
+
 def receipts() -> list[Row]:
     statuses = (0, 0xB000, 0xA700, -1)
     return [
         {"instance_id": f"i{place}", "sop_uid": f"1.2.826.0.1.3680043.8.{place}", "status": status, "at": ago(hours=1),
-         "comment": "out of resources" if status == 0xA700 else "", "transfer_syntax_uid": "1.2.840.10008.1.2.1"}
+         "comment": "out of resources" if status == 0xA700 else "", "transfer_syntax_uid": "1.2.840.10008.1.2.1",
+         "series_number": 2, "instance_number": place + 1}
         for place, status in enumerate(statuses)
     ]  # fmt: skip
 
@@ -251,7 +262,7 @@ ROUTES = [
     Route("/api/deliveries/{row_id}/{action}", done, methods=["POST"]),
     Route("/api/attachments/{row_id}/dicom", done, methods=["POST"]),
     Route("/api/quarantine", quarantine),
-    Route("/api/quarantine/{row_id}", single("quarantined"), methods=["DELETE"]),
+    Route("/api/quarantine/{row_id}", single("quarantined"), methods=["GET", "DELETE"]),
     *(
         route
         for name in ("deliveries", "destinations", "sources", "accounts", "tokens")

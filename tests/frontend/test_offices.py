@@ -2,26 +2,49 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.sync_api import expect
 
-from tests.frontend.conftest import OpenPage, Site
+from tests.frontend.conftest import OpenPage, Site, until
 from tests.frontend.fake_office import ago, nameless
 
 
 def test_delivery_shows_progress_and_can_be_retried_and_its_receipts_read(open_page: OpenPage, site: Site) -> None:
     page = open_page("/deliveries")
     failed = page.locator("[data-delivery=d3]")
-    expect(failed).to_contain_text("90 / 94")
+    for said in ("90 / 94", "Müller, Anna-Luise", "P10001", "CT Thorax mit KM", "24 Aug 2024"):
+        expect(failed).to_contain_text(said)
     failed.get_by_role("button", name="Retry").click()
     failed.get_by_role("button", name="Receipts").click()
     sheet = page.get_by_role("dialog")
-    for said in ("0x0000", "0xB000", "0xA700", "No answer", "out of resources"):
+    for said in ("Müller, Anna-Luise", "PACS Nord", "Accepted", "Series 2, image 1", "Accepted with a remark",
+                 "No room there", "0xA700", "No answer", "out of resources"):  # fmt: skip
         expect(sheet).to_contain_text(said)
     assert ("POST /api/deliveries/d3/retry", {}) in site.world.office.calls
     page.keyboard.press("Escape")
     page.locator("[data-delivery=d0]").get_by_role("button", name="Cancel").click()
     expect(page.locator("[data-delivery=d0]")).to_be_visible()
     assert ("POST /api/deliveries/d0/cancel", {}) in site.world.office.calls
+
+
+def test_delivery_that_a_restore_held_goes_out_when_it_is_released(open_page: OpenPage, site: Site) -> None:
+    page = open_page("/deliveries", language="de")
+    held = page.locator("[data-delivery=d4]")
+    for said in ("Angehalten", "wiederhergestellten Sicherung", "noch nicht begonnen", "24.08.2024"):
+        expect(held).to_contain_text(said)
+    held.get_by_role("button", name="Freigeben").click()
+    until(lambda: ("POST /api/deliveries/d4/retry", {}) in site.world.office.calls, "the release")
+
+
+@pytest.mark.parametrize("language", ["de", "en"])
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (360, 740)])
+def test_quarantine_with_long_file_names_fits_the_page(
+    open_page: OpenPage, site: Site, width: int, height: int, language: str
+) -> None:
+    site.world.office.nameless.append(nameless("q2", file_name="_".join(["very_long_name"] * 20) + ".dcm"))
+    page = open_page("/quarantine", width=width, height=height, language=language)
+    expect(page.locator("td", has_text="very_long_name").first).to_be_visible()
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= width
 
 
 def test_quarantined_object_is_looked_at_released_and_deleted(open_page: OpenPage, site: Site) -> None:
@@ -31,6 +54,8 @@ def test_quarantined_object_is_looked_at_released_and_deleted(open_page: OpenPag
     expect(page.get_by_role("dialog")).to_contain_text("1.2.826.0.1.3680043.1.9.1")
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Release").click()
+    for said in ("Mueller, Anna", "P99999", "Müller, Anna-Luise", "P10001", "14 Mar 1961", "same person"):
+        expect(page.get_by_role("dialog")).to_contain_text(said)
     page.get_by_role("dialog").get_by_role("button", name="Release").click()
     expect(page.get_by_text("The object is released.")).to_be_visible()
     assert ("POST /api/quarantine/q1/release", {"as": "as-received"}) in site.world.office.calls

@@ -291,3 +291,27 @@ def test_a_delivery_cancelled_and_asked_for_again_while_it_sends_is_not_forgotte
     house.clock.advance(timedelta(seconds=10))
     house.run_due()
     assert house.delivery().state == "done"
+
+
+def test_held_delivery_waits_for_a_person_and_then_goes_out(house: House) -> None:
+    with house.database.write() as session:
+        assert deliveries.hold_open(session) == 1
+    assert house.run_due() == 1  # the event that asked for it is still there, and does nothing
+    house.work.revive()
+    house.work.revive()
+    house.clock.advance(timedelta(days=30))
+    assert house.run_due() == 0
+    assert (house.delivery().state, house.peer.received) == ("held", [])
+    with house.database.write() as session, pytest.raises(DestinationInUse):
+        destinations.delete_destination(session, ORGANISATION, house.destination_id)
+    with house.database.write() as session:
+        deliveries.retry_delivery(session, house.clock, ORGANISATION, house.delivery_id)
+    house.run_due()
+    assert (house.delivery().state, len(house.peer.received)) == ("done", 3)
+
+
+def test_held_delivery_can_be_cancelled(house: House) -> None:
+    with house.database.write() as session:
+        deliveries.hold_open(session)
+        deliveries.cancel_delivery(session, house.clock, ORGANISATION, house.delivery_id)
+    assert house.delivery().state == "cancelled"

@@ -88,3 +88,26 @@ def test_user_who_does_not_see_everything_reaches_none_of_it(site: WebSite) -> N
     anna = site.login("anna")
     for way in ("picture", "content", "header"):
         assert anna.http.get(f"/api/quarantine/{kept['id']}/{way}").status_code in (403, 404)
+
+
+def test_object_of_another_patient_is_shown_beside_the_study_that_is_here(site: WebSite) -> None:
+    root = site.login("root")
+    there = pydicom.dcmread(io.BytesIO(wheel_file("CT_small.dcm")))
+    put(site, wheel_file("CT_small.dcm"))
+    there.PatientID, there.PatientName, there.SOPInstanceUID = "999", "Other^Person", "1.2.3.4.99"
+    there.file_meta.MediaStorageSOPInstanceUID = there.SOPInstanceUID
+    written = io.BytesIO()
+    there.save_as(written)
+    put(site, written.getvalue())
+    (kept,) = root.http.get("/api/quarantine").json()["quarantined"]
+    assert kept["code"] == "patient-mismatch"
+    shown = root.http.get(f"/api/quarantine/{kept['id']}").json()
+    assert (shown["patient_name"], shown["here"]["patient"]["name"]) == ("Other^Person", "CompressedSamples^CT1")
+    assert shown["here"]["instance_count"] == 1
+
+
+def test_object_that_leads_to_no_study_is_shown_alone(site: WebSite) -> None:
+    put(site, nameless())
+    root = site.login("root")
+    (kept,) = root.http.get("/api/quarantine").json()["quarantined"]
+    assert root.http.get(f"/api/quarantine/{kept['id']}").json()["here"] is None

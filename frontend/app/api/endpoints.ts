@@ -11,6 +11,7 @@ import type {
   EchoAnswer,
   Parcel,
   Quarantined,
+  QuarantinedDetail,
   SeriesDetail,
   SessionAnswer,
   Source,
@@ -102,6 +103,7 @@ export const quarantine = {
     get<{ quarantined: Quarantined[] }>('/api/quarantine', { query: { released: released ? 'true' : '' } }).then(
       (answer) => answer.quarantined,
     ),
+  read: (id: string) => get<QuarantinedDetail>(`/api/quarantine/${part(id)}`),
   pictureUrl: (id: string) => `/api/quarantine/${part(id)}/picture`,
   contentUrl: (id: string) => `/api/quarantine/${part(id)}/content`,
   headerUrl: (id: string) => `/api/quarantine/${part(id)}/header`,

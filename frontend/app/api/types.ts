@@ -157,6 +157,11 @@ export interface Quarantined {
   new_sop_uid: string;
 }
 
+export interface QuarantinedDetail extends Quarantined {
+  /** The study that is here under the object's UIDs. */
+  here: { id: string; patient: Patient; study_date: string | null; description: string; instance_count: number } | null;
+}
+
 export interface Source {
   id: string;
   name: string;
@@ -196,9 +201,13 @@ export interface Delivery {
   destination: string;
   study_id: string;
   series_id: string | null;
-  patient_name?: string;
-  description?: string;
-  state: 'waiting' | 'sending' | 'done' | 'failed' | 'cancelled';
+  patient_name: string;
+  patient_id: string;
+  description: string;
+  study_date: string | null;
+  series_number: number | null;
+  series_description: string;
+  state: 'waiting' | 'sending' | 'held' | 'done' | 'failed' | 'cancelled';
   total: number;
   sent: number;
   failed: number;
@@ -218,6 +227,8 @@ export interface Receipt {
   comment: string;
   transfer_syntax_uid: string;
   at: string;
+  series_number: number | null;
+  instance_number: number | null;
 }
 
 export interface AccountRow {

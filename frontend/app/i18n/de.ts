@@ -1,8 +1,10 @@
 /** Deutsche Texte der Seiten. Ein Paar ist Einzahl und Mehrzahl, gewählt nach `n`. */
 
+import codes from './codes.de';
 import type { Catalogue } from './en';
 
 const de: Catalogue = {
+  ...codes,
   loading: 'Wird geladen …',
   close: 'Schließen',
   cancel: 'Abbrechen',
@@ -245,10 +247,22 @@ const de: Catalogue = {
   'delivery.next': ['nächster Versuch {when}, nach {n} Anlauf', 'nächster Versuch {when}, nach {n} Anläufen'],
   'delivery.failedCount': '{n} abgelehnt',
   'delivery.retry': 'Wiederholen',
+  'delivery.held': 'Angehalten',
+  'delivery.heldWhy': 'Er war in einer wiederhergestellten Sicherung noch offen. Gesendet wird erst nach Ihrer Freigabe.',
+  'delivery.release': 'Freigeben',
+  'delivery.notBegun': 'noch nicht begonnen',
   'receipt.show': 'Quittungen',
   'receipt.title': 'Quittungen',
   'receipt.empty': 'Noch keine Quittung.',
   'receipt.none': 'Keine Antwort',
+  'receipt.accepted': 'Angenommen',
+  'receipt.remark': 'Mit Anmerkung angenommen',
+  'receipt.kind': 'Objektart nicht angenommen',
+  'receipt.forbidden': 'Nicht erlaubt',
+  'receipt.full': 'Dort ist kein Platz',
+  'receipt.mismatch': 'Passt nicht zu seiner Art',
+  'receipt.refused': 'Abgelehnt',
+  'receipt.image': 'Bild {n}',
 
   'quarantine.lead': 'Objekte, die Vorhandenem widersprechen oder denen nicht zu trauen ist. Ein Mensch entscheidet.',
   'quarantine.none': 'Nichts in Quarantäne',
@@ -258,6 +272,11 @@ const de: Catalogue = {
   'quarantine.release': 'Freigeben',
   'quarantine.releaseTitle': 'Dieses Objekt freigeben?',
   'quarantine.releaseText': 'Es kommt, wie es empfangen wurde, zu seiner Studie und wird sichtbar.',
+  'quarantine.thisObject': 'Dieses Objekt',
+  'quarantine.here': 'Was hier ist',
+  'quarantine.nothingHere': 'Keine Studie unter seinen UIDs.',
+  'quarantine.willMix': 'Das Objekt nennt {object}; es wird als Bild von {here} gezeigt. Nur freigeben, wenn beide dieselbe Person sind.',
+  'quarantine.willBoth': 'Ein Objekt mit derselben UID ist hier. Beide werden gezeigt.',
   'quarantine.released': 'Das Objekt ist freigegeben.',
   'quarantine.identify': 'Neue Identität',
   'quarantine.identifyText': 'Das Objekt wird mit dieser Identität neu geschrieben und ist in Sekunden sichtbar. Was empfangen wurde, bleibt unverändert daneben, und beide Werte stehen im Objekt.',

@@ -1,6 +1,9 @@
 /** English words of the pages. A pair is singular and plural, chosen by `n`. */
 
+import codes from './codes.en';
+
 const en = {
+  ...codes,
   loading: 'Loading …',
   close: 'Close',
   cancel: 'Cancel',
@@ -242,10 +245,22 @@ const en = {
   'delivery.next': ['next try {when}, after {n} attempt', 'next try {when}, after {n} attempts'],
   'delivery.failedCount': '{n} refused',
   'delivery.retry': 'Retry',
+  'delivery.held': 'Held',
+  'delivery.heldWhy': 'It was open in a backup that was restored. Nothing is sent until you release it.',
+  'delivery.release': 'Release',
+  'delivery.notBegun': 'not begun',
   'receipt.show': 'Receipts',
   'receipt.title': 'Receipts',
   'receipt.empty': 'No receipt yet.',
   'receipt.none': 'No answer',
+  'receipt.accepted': 'Accepted',
+  'receipt.remark': 'Accepted with a remark',
+  'receipt.kind': 'Kind of object not taken',
+  'receipt.forbidden': 'Not allowed',
+  'receipt.full': 'No room there',
+  'receipt.mismatch': 'Does not fit its kind',
+  'receipt.refused': 'Refused',
+  'receipt.image': 'image {n}',
 
   'quarantine.lead': 'Objects that contradict what is here, or cannot be trusted. A person decides.',
   'quarantine.none': 'Nothing in quarantine',
@@ -255,6 +270,11 @@ const en = {
   'quarantine.release': 'Release',
   'quarantine.releaseTitle': 'Release this object?',
   'quarantine.releaseText': 'It is added to its study as it was received and becomes visible.',
+  'quarantine.thisObject': 'This object',
+  'quarantine.here': 'What is here',
+  'quarantine.nothingHere': 'No study under its UIDs.',
+  'quarantine.willMix': 'The object names {object}; it will be shown as an image of {here}. Release it only if both are the same person.',
+  'quarantine.willBoth': 'An object with the same UID is here. Both will be shown.',
   'quarantine.released': 'The object is released.',
   'quarantine.identify': 'New identity',
   'quarantine.identifyText': 'The object is written anew with this identity and becomes visible within seconds. What was received stays unchanged beside it, and both values are noted in the object.',

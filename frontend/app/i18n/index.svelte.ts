@@ -47,9 +47,14 @@ export function t(key: Key, values: Record<string, string | number> = {}): strin
 }
 
 /** Says `prefix.code` if the catalogue has it, else the fallback as the server wrote it. */
-export function tCode(prefix: string, code: string, fallback: string): string {
+export function tCode(
+  prefix: string,
+  code: string,
+  fallback: string,
+  values: Record<string, string | number> = {},
+): string {
   const key = `${prefix}.${code}` as Key;
-  return words.catalogue && key in words.catalogue ? t(key) : fallback;
+  return words.catalogue && key in words.catalogue ? t(key, values) : fallback;
 }
 
 export function formatNumber(value: number, digits = 0): string {
@@ -84,11 +89,13 @@ export function formatRelative(iso: string, now: number): string {
   return format.format(0, 'second');
 }
 
+/** Dates that nobody reads as another day: 24 Aug 2024, 24.08.2024. Every date of the pages is written here. */
+function dateFormat(options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
+  return new Intl.DateTimeFormat(words.language === 'de' ? 'de-DE' : 'en-GB', { dateStyle: 'medium', ...options });
+}
+
 export function formatInstant(iso: string, seconds = false): string {
-  return new Intl.DateTimeFormat(words.language, {
-    dateStyle: 'medium',
-    timeStyle: seconds ? 'medium' : 'short',
-  }).format(new Date(iso));
+  return dateFormat({ timeStyle: seconds ? 'medium' : 'short' }).format(new Date(iso));
 }
 
 /** Formats a DICOM date, which has no time zone. */
@@ -96,12 +103,7 @@ export function formatDate(date: string | null): string {
   if (!date) return '';
   const parsed = new Date(`${date}T12:00:00Z`);
   if (Number.isNaN(parsed.getTime())) return date;
-  return new Intl.DateTimeFormat(words.language, {
-    day: '2-digit',
-    month: '2-digit',
-    year: 'numeric',
-    timeZone: 'UTC',
-  }).format(parsed);
+  return dateFormat({ timeZone: 'UTC' }).format(parsed);
 }
 
 /** Formats hours and minutes of a DICOM time as sent, without a zone. */

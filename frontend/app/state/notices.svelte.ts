@@ -1,7 +1,7 @@
 /** Short notices at the page's edge: what was done, what went wrong. */
 
 import { ApiProblem } from '../api/client';
-import { t } from '../i18n/index.svelte';
+import { t, tCode } from '../i18n/index.svelte';
 
 export interface Notice {
   id: number;
@@ -30,7 +30,7 @@ export function notify(text: string, tone: Notice['tone'] = 'info'): void {
 export function problemText(cause: unknown): string {
   if (cause instanceof ApiProblem) {
     if (cause.code === 'unreachable') return t('problem.unreachable');
-    return cause.message;
+    return tCode('problem', cause.code, cause.message, { said: cause.message });
   }
   return t('problem.unexpected');
 }

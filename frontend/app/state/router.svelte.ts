@@ -1,6 +1,18 @@
-/** The address bar as state: a path and a query; links inside the site change it without a load. */
+/**
+ * The address bar as state: a path and a query; links inside the site change it without a load.
+ * What must not stand in a browser's history of addresses, such as a patient's name that was searched for, is kept
+ * beside the address in the entry's own state, which ends with the tab.
+ */
 
-const place = $state({ path: location.pathname, search: location.search });
+export type Private = Record<string, string>;
+
+interface Entry {
+  inside?: boolean;
+  kept?: Private;
+}
+
+const entry = (): Entry => (history.state as Entry | null) ?? {};
+const place = $state({ path: location.pathname, search: location.search, kept: entry().kept ?? {} });
 
 export function path(): string {
   return place.path;
@@ -10,21 +22,27 @@ export function search(): URLSearchParams {
   return new URLSearchParams(place.search);
 }
 
+/** What is kept beside the address. */
+export function kept(): Private {
+  return place.kept;
+}
+
 function read(): void {
+  place.kept = entry().kept ?? {};
   place.path = location.pathname;
   place.search = location.search;
 }
 
-export function go(address: string, replace = false): void {
-  if (replace) history.replaceState(null, '', address);
-  else history.pushState({ inside: true }, '', address);
+export function go(address: string, replace = false, beside: Private = {}): void {
+  if (replace) history.replaceState({ ...entry(), kept: beside }, '', address);
+  else history.pushState({ inside: true, kept: beside }, '', address);
   read();
   if (!replace) window.scrollTo(0, 0);
 }
 
 /** Goes back if this site led here, else to the address given. */
 export function back(otherwise: string): void {
-  if ((history.state as { inside?: boolean } | null)?.inside) history.back();
+  if (entry().inside) history.back();
   else go(otherwise, true);
 }
 

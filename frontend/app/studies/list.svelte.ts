@@ -5,6 +5,7 @@ import { studies as api, type StudyFilter } from '../api/endpoints';
 import type { Study, StudyPage } from '../api/types';
 import { onLive } from '../state/live.svelte';
 import { attemptQuietly } from '../state/notices.svelte';
+import type { Private } from '../state/router.svelte';
 
 const PAGE = 60;
 const MOST_AT_ONCE = 200;
@@ -24,18 +25,27 @@ export const emptyFilter: StudyFilter = {
   sort: '-received',
 };
 
-/** Reads a filter from the address; what is not there is empty. */
-export function filterFrom(search: URLSearchParams): StudyFilter {
+/** Fields that may name a patient: they stay out of the address, which a browser's history keeps. */
+const PRIVATE = ['text', 'name', 'patient_id', 'birth_date', 'accession', 'description'] as const;
+
+/** Reads a filter from the address and what is kept beside it; what is not there is empty. */
+export function filterFrom(search: URLSearchParams, kept: Private): StudyFilter {
   const filter: StudyFilter = { ...emptyFilter, modality: search.getAll('modality') };
   for (const name of Object.keys(emptyFilter) as (keyof StudyFilter)[]) {
-    if (name !== 'modality') filter[name] = search.get(name) ?? emptyFilter[name];
+    if (name !== 'modality') filter[name] = kept[name] ?? search.get(name) ?? emptyFilter[name];
   }
   return filter;
 }
 
 /** The part of a filter that is worth writing into the address. */
 export function filterToQuery(filter: StudyFilter): Record<string, string | readonly string[]> {
-  return { ...filter, sort: filter.sort === emptyFilter.sort ? '' : filter.sort };
+  const { modality, date_from, date_to, sort } = filter;
+  return { modality, date_from, date_to, sort: sort === emptyFilter.sort ? '' : sort };
+}
+
+/** The part of a filter that is kept beside the address. */
+export function filterToKeep(filter: StudyFilter): Private {
+  return Object.fromEntries(PRIVATE.filter((name) => filter[name]).map((name) => [name, filter[name]]));
 }
 
 export function countFilters(filter: StudyFilter): number {

@@ -156,9 +156,11 @@ def restore(settings: Settings, source: Path, *, check: bool) -> int:
             Console().print(f"damaged: {name}")
         if check or found.damaged:
             return 1 if found.damaged else 0
-        restore_backup(core, source, manifest)
+        held = restore_backup(core, source, manifest)
         replay_deletions(core)
         Console().print(f"restored the state of {manifest.made_at:%Y-%m-%d %H:%M} UTC, deletions since applied")
+        if held:
+            Console().print(f"{held} deliveries were open and are held: release or cancel them on the page Deliveries")
         return 0
     finally:
         core.close()
@@ -282,8 +284,11 @@ def _keys_lost(settings: Settings) -> str:
     )
 
 
-def restore_backup(core: Core, source: Path, manifest: Manifest) -> None:
-    """Put a backup's rows, packs and landed objects in place; raises `NotEmpty`."""
+def restore_backup(core: Core, source: Path, manifest: Manifest) -> int:
+    """Put a backup's rows, packs and landed objects in place; raises `NotEmpty`.
+
+    Returns how many deliveries were open in it and are held now.
+    """
     with core.database.read() as session:
         if session.scalar(sa.select(Pack.id).limit(1)) or session.scalar(sa.select(LandingRecord.id).limit(1)):
             raise NotEmpty
@@ -291,8 +296,9 @@ def restore_backup(core: Core, source: Path, manifest: Manifest) -> None:
     for stored in manifest.packs:
         _copy_object(LocalObjects(source / "packs"), store, stored.name)
     rows = _store(core, source / "rows")
-    load_rows(core.database, rows.stream(manifest.rows.ref(), 0, manifest.rows.plain_bytes))
+    held = load_rows(core.database, rows.stream(manifest.rows.ref(), 0, manifest.rows.plain_bytes))
     _land_again(core, _store(core, source / "records"), manifest.records)
+    return held
 
 
 def _store(core: Core, folder: Path) -> PackStore:

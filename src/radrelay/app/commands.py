@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from rich.status import Status
 from radrelay import audit, logs
 from radrelay.access import SYSTEM_NAME, Principal
 from radrelay.app.core import Core, open_core
+from radrelay.app.import_report import report_import
 from radrelay.app.key_keeping import finish_rotation
 from radrelay.app.prepare import Prepared, prepare
 from radrelay.archive.erasing import Eraser
@@ -24,7 +24,7 @@ from radrelay.settings import Settings
 
 
 def import_command(settings: Settings, path: Path, source_name: str) -> int:
-    """Land what lies at `path`; the running roles take it into the list."""
+    """Land what lies at `path`; the running roles take it into the list, and what became of it is printed."""
     core, prepared = _open(settings)
     try:
         with core.database.read() as session:
@@ -34,10 +34,7 @@ def import_command(settings: Settings, path: Path, source_name: str) -> int:
             raise NotFound(f"there is no source {source_name!r}; there are {', '.join(sorted(known))}")
         with Console(stderr=True).status("reading …") as status:
             done = import_path(core, path, lambda progress: _show(status, progress), source)
-        print(f"{done.files} files, {done.kept} kept, {done.skipped} left out, {done.bytes / 1e6:.1f} MB")  # noqa: T201
-        if not done.kept:
-            print("nothing was kept; the parcel's page says why", file=sys.stderr)  # noqa: T201
-        return 0 if done.kept else 1
+        return report_import(core, prepared.organisation_id, done)
     finally:
         core.close()
 
@@ -118,6 +115,11 @@ def keys_rotate_command(settings: Settings, *, master: bool) -> int:
         else:
             destroyed = ", ".join(map(str, gone)) or "none"
             print(f"image key version {version}; older versions destroyed: {destroyed}")  # noqa: T201
+        if master:
+            print(  # noqa: T201
+                f"new master key in {core.keyring.master_path}: copy it to the safe, and to the installation's other "
+                "machines before they start again"
+            )
         return 0
     finally:
         core.close()
@@ -156,4 +158,4 @@ def _record(core: Core, prepared: Prepared, session: sa.orm.Session, action: str
 
 
 def _show(status: Status, progress: ImportProgress) -> None:
-    status.update(f"{progress.files} files, {progress.kept} kept, {progress.bytes / 1e6:.0f} MB")
+    status.update(f"{progress.files} files read, {progress.bytes / 1e6:.0f} MB")

@@ -1,4 +1,4 @@
-"""After a restore: deletions that happened since the backup are repeated before anything is served.
+"""After a restore: before anything is served, deletions since the backup are repeated and open deliveries are held.
 
 The database and each node's files count the node's starts, and every entry of the ledger has its tombstone in the rows.
 Where they disagree, the rows are older than the ledger: a backup was restored, by `radrelay restore` or by other means.
@@ -13,6 +13,7 @@ import structlog
 
 from radrelay.app.core import Core
 from radrelay.archive.models import Tombstone
+from radrelay.routing import deliveries
 from radrelay.storage.models import NodeState
 
 log = structlog.get_logger(__name__)
@@ -28,10 +29,20 @@ def replay_if_restored(core: Core) -> None:
         row = session.get(NodeState, f"{STARTS}/{core.node}")
         in_rows = int(row.value) if row is not None else 0
     in_keys = int(path.read_text()) if path.exists() else 0
+    if in_rows < in_keys:  # a crash between the two counts leaves the rows ahead
+        hold_deliveries(core)
     if (in_rows != in_keys and in_keys) or ledger_is_ahead(core):
         log.warning("the rows are older than the deletion ledger; deletions are repeated")
         replay_deletions(core)
     _count(core, path, max(in_rows, in_keys) + 1)
+
+
+def hold_deliveries(core: Core) -> None:
+    """Hold what older rows say is still to be sent: it may have been sent or cancelled since."""
+    with core.database.write() as session:
+        held = deliveries.hold_open(session)
+    if held:
+        log.warning("the rows are older than this node's start; open deliveries are held", deliveries=held)
 
 
 def ledger_is_ahead(core: Core) -> bool:

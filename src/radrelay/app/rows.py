@@ -17,6 +17,7 @@ from radrelay.archive import search_index
 from radrelay.audit import models as audit_models
 from radrelay.identity import models as identity_models
 from radrelay.intake import models as intake_models
+from radrelay.routing import deliveries
 from radrelay.routing import models as routing_models
 from radrelay.storage import models as storage_models
 from radrelay.storage.columns import Base, Id, Instant
@@ -80,8 +81,11 @@ def dump_rows(database: Database, write: Callable[[bytes], object]) -> tuple[lis
 
 
 def load_rows(database: Database, pieces: Iterator[bytes]) -> int:
-    """Replace every row by the dumped ones, in one transaction, and make the text index anew."""
-    count = 0
+    """Replace every row by the dumped ones, in one transaction, and make the text index anew.
+
+    Deliveries that were open are held in the same transaction: no crash lets them go out from a restored copy. Returns
+    how many those are.
+    """
     tables = {table.name: table for table in _tables()}
     with database.write() as session:
         connection = session.connection()
@@ -93,9 +97,8 @@ def load_rows(database: Database, pieces: Iterator[bytes]) -> int:
             connection.execute(
                 sa.insert(table), [{c.name: _thaw(c.type, row[place]) for place, c in known} for row in rows]
             )
-            count += len(rows)
         _index_text(session)
-    return count
+        return deliveries.hold_open(session)
 
 
 def _tables() -> list[sa.Table]:

@@ -21,6 +21,7 @@ from radrelay.dicom.names import fold, query_forms
 
 TRIGRAM = 3
 _WILD = re.compile(r"[*?]+")
+_SIGNS = re.compile(r"[%_\\]+")  # folding takes the latter two for spaces: alone they would ask for nothing
 Where = Literal["name", "rest", "any"]
 
 
@@ -64,7 +65,11 @@ def name_word_needs(words: str) -> list[TextNeed]:
 
 def text_needs(words: str) -> list[TextNeed]:
     """Return the needs of free words, each in the name, the description or an identifier."""
-    return [_word("any", word) for word in words.split() if fold(word)]
+    return [
+        _literal(word) if _SIGNS.fullmatch(word) else _word("any", word)
+        for word in words.split()
+        if fold(word) or _SIGNS.fullmatch(word)
+    ]
 
 
 def description_needs(pattern: str) -> list[TextNeed]:
@@ -151,6 +156,12 @@ def _word(where: Literal["name", "any"], word: str) -> TextNeed:
     columns = (name,) if where == "name" else (name, rest)
     contained = sa.or_(*(column.contains(form, autoescape=True) for form in forms for column in columns))
     return TextNeed(where, tuple((form,) for form in forms), (), True, contained)
+
+
+def _literal(signs: str) -> TextNeed:
+    """Return the need of signs that stand in the name, the description or an identifier just so."""
+    columns = (STUDY.c.patient_name, STUDY.c.description, STUDY.c.patient_id_value, STUDY.c.accession_number)
+    return TextNeed("any", (), (), False, sa.or_(*(column.contains(signs, autoescape=True) for column in columns)))
 
 
 def _word_starts(form: str) -> list[str]:

@@ -123,6 +123,16 @@ class Quarantine:
         with self._database.read() as session:
             return _view(_row(session, organisation_id, row_id, released=True))
 
+    def studies_like(self, session: Session, kept: QuarantinedView, organisation_id: uuid.UUID) -> Sequence[uuid.UUID]:
+        """Return the studies that have the object's UIDs: by its study UID first, then by its SOP instance UID."""
+        by_study = sa.select(Study.id).where(
+            Study.organisation_id == organisation_id, Study.study_uid == kept.study_uid, Study.study_uid != ""
+        )
+        by_object = sa.select(Instance.study_id).where(
+            Instance.organisation_id == organisation_id, Instance.sop_uid == kept.sop_uid, Instance.sop_uid != ""
+        )
+        return list(dict.fromkeys([*session.scalars(by_study), *session.scalars(by_object)]))
+
     def header_text(self, organisation_id: uuid.UUID, row_id: uuid.UUID) -> str:
         """Return the object's header as text, one element a line, as far as it can be read."""
         with self._database.read() as session:

@@ -1,8 +1,9 @@
 """Deliveries: a study or series on its way to a destination, with a receipt per instance.
 
-A delivery is `waiting` (for its first or next attempt), `sending`, `done`, `failed` or `cancelled`. An attempt is
-one piece of durable work; between attempts nothing sleeps: the time of the next one stands in the row, and
-`emit_due` turns it into an event. An instance whose receipt is a success is never sent again.
+A delivery is `waiting` (for its first or next attempt), `sending`, `done`, `failed` or `cancelled`; or `held`: it was
+open in a backup that was restored, and goes on when a person says so. An attempt is one piece of durable work; between
+attempts nothing sleeps: the time of the next one stands in the row, and `emit_due` turns it into an event. An instance
+whose receipt is a success is never sent again.
 """
 
 from __future__ import annotations
@@ -122,7 +123,7 @@ def cancel_delivery(session: Session, clock: Clock, organisation_id: uuid.UUID, 
 
 
 def retry_delivery(session: Session, clock: Clock, organisation_id: uuid.UUID, delivery_id: uuid.UUID) -> Delivery:
-    """Try again at once what failed, was cancelled or waits; what the destination has is not sent again."""
+    """Try again at once what failed, was cancelled, waits or is held; what the destination has is not sent again."""
     row = get_delivery(session, organisation_id, delivery_id)
     if row.state in ("done", "sending"):
         raise DeliveryEnded("this delivery is done or under way")
@@ -134,6 +135,16 @@ def retry_delivery(session: Session, clock: Clock, organisation_id: uuid.UUID, d
     row.created_at = clock.now()
     _emit(session, row, clock.now())
     return row
+
+
+def hold_open(session: Session) -> int:
+    """Hold every delivery that is open, so that a restored copy sends nothing by itself; returns how many.
+
+    An attempt that was handed over before finds its delivery held and does nothing.
+    """
+    opened = sa.update(Delivery).where(Delivery.state.in_(("waiting", "sending")))
+    held = session.execute(opened.values(state="held", next_attempt_at=None).returning(Delivery.id))
+    return len(held.all())
 
 
 def emit_due(session: Session, clock: Clock) -> int:

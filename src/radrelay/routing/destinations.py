@@ -16,7 +16,7 @@ from radrelay.routing.models import Delivery, Destination
 from radrelay.storage.ids import new_id
 
 AE_TITLE = re.compile(r"[\x21-\x5b\x5d-\x7e](?:[\x20-\x5b\x5d-\x7e]{0,14}[\x21-\x5b\x5d-\x7e])?")  # PS3.5 6.2, AE
-OPEN_STATES = ("waiting", "sending")
+OPEN_STATES = ("waiting", "sending", "held")
 
 
 @dataclass(frozen=True)

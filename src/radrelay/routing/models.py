@@ -28,7 +28,7 @@ class Destination(Owned, Base):
 
 
 class Delivery(Owned, Base):
-    """A study or series on its way to a destination. `state` is waiting, sending, done, failed or cancelled."""
+    """A study or series on its way to a destination; `state` is one of those that `routing.deliveries` explains."""
 
     __tablename__ = "delivery"
     __table_args__ = (

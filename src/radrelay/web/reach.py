@@ -140,6 +140,26 @@ class Reach:
             return set()
         return set(self.session.scalars(sa.select(Study.id).where(Study.id.in_(wanted), self._living())))
 
+    def study_rows(self, study_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Study]:
+        """Return the rows of those of `study_ids` that are within reach and still here, by id."""
+        wanted = set(study_ids)
+        if not wanted:
+            return {}
+        return {
+            row.id: row for row in self.session.scalars(sa.select(Study).where(Study.id.in_(wanted), self._living()))
+        }
+
+    def series_rows(self, series_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Series]:
+        """Return the rows of those of `series_ids` that are within reach, by id."""
+        wanted = set(series_ids)
+        if not wanted:
+            return {}
+        within = self.scope.series_filter(Series.study_id, Series.id)
+        mine = Series.organisation_id == self.scope.organisation_id
+        return {
+            row.id: row for row in self.session.scalars(sa.select(Series).where(Series.id.in_(wanted), mine, within))
+        }
+
     def series_study(self, series_id: uuid.UUID) -> ReachedStudy:
         """Return the study of a series that is within reach; raises `SeriesNotFound`."""
         row = self.session.execute(

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import date, datetime
 from typing import Annotated
 
+import sqlalchemy as sa
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, model_validator
 from sqlalchemy.orm import Session
 
 from radrelay.access import Principal, Right
+from radrelay.archive.models import Instance, Series
 from radrelay.routing import deliveries
 from radrelay.routing import destinations as nodes
 from radrelay.routing.errors import DeliveryNotFound
 from radrelay.routing.models import Delivery as DeliveryRow
+from radrelay.routing.models import DeliveryReceipt
 from radrelay.web import trail
+from radrelay.web.api.studies import shown_patient
 from radrelay.web.authentication import Authenticated, Services
 from radrelay.web.problems import correlation_of
 from radrelay.web.reach import Reach, ReachedStudy
@@ -74,16 +79,29 @@ class Receipt(BaseModel):
     at: datetime
 
 
+class ReceiptListed(Receipt):
+    """A receipt with where its instance stands in the study; no numbers if it is no longer here or has none."""
+
+    series_number: int | None = None
+    instance_number: int | None = None
+
+
 class DeliveryListed(Delivery):
-    """A delivery with its destination's name."""
+    """A delivery with its destination's name and whose study it is, the patient by alias where the scope says so."""
 
     destination: str
+    patient_name: str
+    patient_id: str
+    description: str
+    study_date: date | None
+    series_number: int | None
+    series_description: str
 
 
 class DeliveryDetail(DeliveryListed):
     """A delivery with its receipts."""
 
-    receipts: list[Receipt]
+    receipts: list[ReceiptListed]
 
 
 class Deliveries(BaseModel):
@@ -92,18 +110,69 @@ class Deliveries(BaseModel):
     deliveries: list[DeliveryListed]
 
 
-def _listed(row: object, names: dict[uuid.UUID, str]) -> DeliveryListed:
-    shown = Delivery.model_validate(row)
-    return DeliveryListed(**shown.model_dump(), destination=names.get(shown.destination_id, ""))
+def _listed(reach: Reach, rows: Sequence[DeliveryRow]) -> list[DeliveryListed]:
+    """Return those of `rows` whose study is within reach, as they are shown."""
+    studies = reach.study_rows(row.study_id for row in rows)
+    series = reach.series_rows(row.series_id for row in rows if row.series_id is not None)
+    names = {row.id: row.name for row in nodes.list_destinations(reach.session, reach.scope.organisation_id)}
+    listed = []
+    for row in rows:
+        study = studies.get(row.study_id)
+        if study is None:
+            continue
+        one = series.get(row.series_id) if row.series_id is not None else None
+        patient = shown_patient(study, reach.scope)
+        listed.append(
+            DeliveryListed(
+                **Delivery.model_validate(row).model_dump(),
+                destination=names.get(row.destination_id, ""),
+                patient_name=patient.name,
+                patient_id=patient.id,
+                description=study.description,
+                study_date=study.study_date,
+                series_number=one.number if one is not None else None,
+                series_description=one.description if one is not None else "",
+            )
+        )
+    return listed
 
 
-def _names(session: Session, organisation_id: uuid.UUID) -> dict[uuid.UUID, str]:
-    return {row.id: row.name for row in nodes.list_destinations(session, organisation_id)}
+def _one(reach: Reach, row: DeliveryRow) -> DeliveryListed:
+    """Return one delivery as it is shown; raises `DeliveryNotFound` if its study is out of reach."""
+    found = _listed(reach, [row])
+    if not found:
+        raise DeliveryNotFound
+    return found[0]
 
 
-def _within_reach(services: WebServices, session: Session, principal: Principal, delivery_id: uuid.UUID) -> DeliveryRow:
-    row = deliveries.get_delivery(session, principal.organisation_id, delivery_id)
-    reach = Reach.of(services, session, principal, Right.FORWARD)
+def _receipts(reach: Reach, delivery_id: uuid.UUID) -> list[ReceiptListed]:
+    """Return a delivery's receipts; those of series out of reach have no numbers."""
+    numbers = {
+        instance_id: (series_number, number)
+        for instance_id, series_number, number in reach.session.execute(
+            sa.select(Instance.id, Series.number, Instance.number)
+            .join(Series, Series.id == Instance.series_id)
+            .join(DeliveryReceipt, DeliveryReceipt.instance_id == Instance.id)
+            .where(
+                DeliveryReceipt.delivery_id == delivery_id,
+                reach.scope.series_filter(Series.study_id, Series.id),
+            )
+        )
+    }
+    listed = []
+    for row in deliveries.receipts_of(reach.session, delivery_id):
+        series_number, number = numbers.get(row.instance_id, (None, None))
+        receipt = Receipt.model_validate(row).model_dump()
+        listed.append(ReceiptListed(**receipt, series_number=series_number, instance_number=number))
+    return listed
+
+
+def _reach(services: WebServices, session: Session, principal: Principal) -> Reach:
+    return Reach.of(services, session, principal, Right.FORWARD)
+
+
+def _within_reach(reach: Reach, delivery_id: uuid.UUID) -> DeliveryRow:
+    row = deliveries.get_delivery(reach.session, reach.scope.organisation_id, delivery_id)
     if row.study_id not in reach.studies([row.study_id]):
         raise DeliveryNotFound
     return row
@@ -125,9 +194,7 @@ def list_deliveries(
     """List deliveries of studies that the caller may forward, newest first."""
     with services.database.read() as session:
         rows = deliveries.list_deliveries(session, principal.organisation_id, study_id=study_id, limit=limit)
-        known = Reach.of(services, session, principal, Right.FORWARD).studies(row.study_id for row in rows)
-        names = _names(session, principal.organisation_id)
-        return Deliveries(deliveries=[_listed(row, names) for row in rows if row.study_id in known])
+        return Deliveries(deliveries=_listed(_reach(services, session, principal), rows))
 
 
 @router.post("", status_code=201)
@@ -136,7 +203,8 @@ def request_delivery(
 ) -> DeliveryListed:
     """Send a study or a series to a destination; the work is durable and goes on by itself."""
     with services.database.write() as session:
-        study = _wanted_study(Reach.of(services, session, principal, Right.FORWARD), wanted)
+        reach = _reach(services, session, principal)
+        study = _wanted_study(reach, wanted)
         study.require_clear()
         row = deliveries.request_delivery(
             session,
@@ -153,17 +221,16 @@ def request_delivery(
             session,
             trail.event(request, principal, "study.forward", ("study", study.id), detail=detail, patient=study.patient),
         )
-        return _listed(row, _names(session, principal.organisation_id))
+        return _one(reach, row)
 
 
 @router.get("/{delivery_id}")
 def delivery(services: Services, principal: Authenticated, delivery_id: uuid.UUID) -> DeliveryDetail:
     """Show a delivery with a receipt per instance."""
     with services.database.read() as session:
-        row = _within_reach(services, session, principal, delivery_id)
-        listed = _listed(row, _names(session, principal.organisation_id))
-        receipts = [Receipt.model_validate(receipt) for receipt in deliveries.receipts_of(session, delivery_id)]
-        return DeliveryDetail(**listed.model_dump(), receipts=receipts)
+        reach = _reach(services, session, principal)
+        listed = _one(reach, _within_reach(reach, delivery_id))
+        return DeliveryDetail(**listed.model_dump(), receipts=_receipts(reach, delivery_id))
 
 
 @router.post("/{delivery_id}/cancel")
@@ -172,10 +239,11 @@ def cancel_delivery(
 ) -> DeliveryListed:
     """Stop a delivery."""
     with services.database.write() as session:
-        _within_reach(services, session, principal, delivery_id)
+        reach = _reach(services, session, principal)
+        _within_reach(reach, delivery_id)
         row = deliveries.cancel_delivery(session, services.clock, principal.organisation_id, delivery_id)
         trail.write(session, trail.event(request, principal, "delivery.cancel", ("delivery", delivery_id)))
-        return _listed(row, _names(session, principal.organisation_id))
+        return _one(reach, row)
 
 
 @router.post("/{delivery_id}/retry")
@@ -184,7 +252,8 @@ def retry_delivery(
 ) -> DeliveryListed:
     """Try again what failed or was cancelled; what arrived is not sent again."""
     with services.database.write() as session:
-        _within_reach(services, session, principal, delivery_id)
+        reach = _reach(services, session, principal)
+        _within_reach(reach, delivery_id)
         row = deliveries.retry_delivery(session, services.clock, principal.organisation_id, delivery_id)
         trail.write(session, trail.event(request, principal, "delivery.retry", ("delivery", delivery_id)))
-        return _listed(row, _names(session, principal.organisation_id))
+        return _one(reach, row)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
@@ -17,6 +17,7 @@ from radrelay.intake import quarantine
 from radrelay.intake.identify import Identity, Into
 from radrelay.intake.quarantine import QuarantinedView
 from radrelay.web import trail
+from radrelay.web.api.studies import Patient, shown_patient
 from radrelay.web.authentication import Authenticated, Services
 from radrelay.web.problems import answers
 from radrelay.web.reach import Reach, require_everything
@@ -29,7 +30,7 @@ CONTENT = ("application/octet-stream",)
 class Kept(BaseModel):
     """An object that is kept aside, and why."""
 
-    model_config = ConfigDict(from_attributes=True)
+    model_config = ConfigDict(from_attributes=True, populate_by_name=True)
 
     id: uuid.UUID
     source_id: uuid.UUID
@@ -51,6 +52,22 @@ class Kept(BaseModel):
     identifiable: bool
     new_study_uid: str
     new_sop_uid: str
+
+
+class StudyHere(BaseModel):
+    """The study that an object's UIDs lead to, and whose it is."""
+
+    id: uuid.UUID
+    patient: Patient
+    study_date: date | None
+    description: str
+    instance_count: int
+
+
+class KeptDetail(Kept):
+    """An object that is kept aside, beside the study that is here under its UIDs, if any."""
+
+    here: StudyHere | None = None
 
 
 class Quarantine(BaseModel):
@@ -114,15 +131,35 @@ def list_quarantined(
 
 
 @router.get("/{quarantined_id}")
-def quarantined(request: Request, services: Services, principal: Authenticated, quarantined_id: uuid.UUID) -> Kept:
-    """Show one object that is kept aside."""
+def quarantined(
+    request: Request, services: Services, principal: Authenticated, quarantined_id: uuid.UUID
+) -> KeptDetail:
+    """Show one object that is kept aside, beside the study that is here under its UIDs."""
     require_everything(services, principal, Right.SEE)
     found = services.quarantine.get(principal.organisation_id, quarantined_id)
     record = trail.event(
         request, principal, "quarantine.view", ("quarantined", quarantined_id), patient=_patient(found)
     )
     trail.seen(services.database, principal, record)
-    return _shown(services, found)
+    return KeptDetail(**_shown(services, found).model_dump(by_alias=False), here=_here(services, principal, found))
+
+
+def _here(services: WebServices, principal: Principal, kept: QuarantinedView) -> StudyHere | None:
+    """Return the study that has the object's study UID, else the one that has its SOP instance UID."""
+    with services.database.read() as session:
+        ids = services.quarantine.studies_like(session, kept, principal.organisation_id)
+        reach = Reach.of(services, session, principal, Right.SEE)
+        rows = reach.study_rows(ids)
+        row = next((rows[study_id] for study_id in ids if study_id in rows), None)
+        if row is None:
+            return None
+        return StudyHere(
+            id=row.id,
+            patient=shown_patient(row, reach.scope),
+            study_date=row.study_date,
+            description=row.description,
+            instance_count=row.instance_count,
+        )
 
 
 @router.get("/{quarantined_id}/header", response_class=Response, responses=answers("text/plain"))

@@ -172,17 +172,10 @@ class Times(BaseModel):
 def shown(row: StudyRow, scope: Scope, sources: list[str]) -> dict[str, object]:
     """Return the fields of `Study`, the patient by alias where the scope says so."""
     clear = scope.identity == "clear"
-    patient = Patient(
-        name=row.patient_name,
-        id=row.patient_id_value,
-        issuer=row.patient_issuer,
-        birth_date=row.patient_birth_date,
-        sex=row.patient_sex,
-    )
     return {
         "id": row.id,
         "study_uid": row.study_uid if clear else "",
-        "patient": patient if clear else _hidden(row),
+        "patient": shown_patient(row, scope),
         "study_date": row.study_date,
         "study_time": row.study_time if clear else None,
         "accession_number": row.accession_number if clear else "",
@@ -201,9 +194,18 @@ def shown(row: StudyRow, scope: Scope, sources: list[str]) -> dict[str, object]:
     }
 
 
-def _hidden(row: StudyRow) -> Patient:
-    alias = alias_of(row.organisation_id, row.patient_id)
-    return Patient(name=alias, id=alias, issuer="", birth_date=None, sex=row.patient_sex)
+def shown_patient(row: StudyRow, scope: Scope) -> Patient:
+    """Return whom a study is of, by alias where the scope says so."""
+    if scope.identity != "clear":
+        alias = alias_of(row.organisation_id, row.patient_id)
+        return Patient(name=alias, id=alias, issuer="", birth_date=None, sex=row.patient_sex)
+    return Patient(
+        name=row.patient_name,
+        id=row.patient_id_value,
+        issuer=row.patient_issuer,
+        birth_date=row.patient_birth_date,
+        sex=row.patient_sex,
+    )
 
 
 @router.get("")

@@ -81,7 +81,7 @@ def attachment_damaged(there: House) -> None:
         record = session.scalars(
             sa.select(LandingRecord).join(Attachment, Attachment.record_id == LandingRecord.id)
         ).one()
-    path = there.core.settings.landing_dir / record.owner / f"seg-{record.segment:010d}.seg"
+    path = there.core.settings.landing_dir / record.owner.rpartition("/")[2] / f"seg-{record.segment:010d}.seg"
     with path.open("r+b") as file:
         file.seek(record.offset + 8000)
         file.write(b"\xff" * 100)
@@ -92,7 +92,7 @@ def envelope_damaged(there: House) -> None:
         record = session.scalars(
             sa.select(LandingRecord).join(Attachment, Attachment.record_id == LandingRecord.id)
         ).one()
-    path = there.core.settings.landing_dir / record.owner / f"seg-{record.segment:010d}.seg"
+    path = there.core.settings.landing_dir / record.owner.rpartition("/")[2] / f"seg-{record.segment:010d}.seg"
     with path.open("r+b") as file:
         file.seek(record.offset + 140)
         file.write(b"\xff" * 20)

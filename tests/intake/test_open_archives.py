@@ -213,7 +213,7 @@ def test_an_archive_that_the_disk_gives_back_damaged_ends_with_a_finding(make_si
     site.landing().close()
     with site.database.read() as session:
         record = session.scalars(sa.select(LandingRecord)).one()
-    path = Path(site.settings.landing_dir) / record.owner / f"seg-{record.segment:010d}.seg"
+    path = Path(site.settings.landing_dir) / record.owner.rpartition("/")[2] / f"seg-{record.segment:010d}.seg"
     with path.open("r+b") as file:
         file.seek(record.offset + 700)
         file.write(b"\xff" * 200)

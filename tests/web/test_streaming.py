@@ -12,6 +12,7 @@ from starlette.types import Message
 
 from radrelay.errors import NotFound
 from radrelay.web.streaming import BATCH_BYTES, PiecedResponse, in_pieces
+from tests.apart import run_apart
 
 PIECE = bytes(range(256)) * 1024  # a quarter of a batch
 PIECES_IN_BATCH = BATCH_BYTES // len(PIECE)
@@ -83,7 +84,7 @@ def test_a_long_answer_is_whole_and_in_order() -> None:
         assert reader.complete
         assert bytes(reader.body) == PIECE * 23
 
-    asyncio.run(scenario())
+    run_apart(scenario())
 
 
 def test_small_pieces_arrive_joined_and_in_order() -> None:
@@ -93,7 +94,7 @@ def test_small_pieces_arrive_joined_and_in_order() -> None:
         await asked(in_pieces(iter(pieces)), reader)
         assert bytes(reader.body) == b"".join(pieces)
 
-    asyncio.run(scenario())
+    run_apart(scenario())
 
 
 def test_a_short_answer_says_its_length() -> None:
@@ -115,7 +116,7 @@ def test_what_breaks_later_breaks_the_answer_off() -> None:
         assert not reader.complete
         assert len(reader.body) <= 30 * len(PIECE)
 
-    asyncio.run(scenario())
+    run_apart(scenario())
 
 
 def test_a_client_that_goes_away_ends_the_work() -> None:
@@ -126,7 +127,7 @@ def test_a_client_that_goes_away_ends_the_work() -> None:
         assert source.ended.wait(10)
         assert source.given <= 10 + 3 * PIECES_IN_BATCH
 
-    asyncio.run(scenario())
+    run_apart(scenario())
 
 
 def test_a_client_that_reads_nothing_holds_two_batches_and_no_thread() -> None:
@@ -142,4 +143,4 @@ def test_a_client_that_reads_nothing_holds_two_batches_and_no_thread() -> None:
         await asyncio.wait_for(sending, 20)
         assert bytes(reader.body) == PIECE * 1000
 
-    asyncio.run(scenario())
+    run_apart(scenario())

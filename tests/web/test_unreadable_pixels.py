@@ -9,6 +9,7 @@ from typing import Any
 import pydicom
 import pydicom.encaps
 import pytest
+from pydicom.uid import UID
 
 from tests.web.conftest import Login, WebSite
 from tests.web.test_studies import file_bytes, upload_bytes
@@ -95,8 +96,8 @@ def test_a_study_tells_which_series_hold_pictures(site: WebSite, anna: Login) ->
     report = pydicom.dcmread(io.BytesIO(file_bytes("CT_small.dcm")))
     for keyword in ("PixelData", "Rows", "Columns"):
         delattr(report, keyword)
-    report.SOPClassUID = report.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.481.3"
-    report.SOPInstanceUID = report.file_meta.MediaStorageSOPInstanceUID = "1.2.3.4"
+    report.SOPClassUID = report.file_meta.MediaStorageSOPClassUID = UID("1.2.840.10008.5.1.4.1.1.481.3")
+    report.SOPInstanceUID = report.file_meta.MediaStorageSOPInstanceUID = UID("1.2.3.4")
     report.SeriesInstanceUID, report.Modality, report.SeriesNumber = "1.2.3", "RTSTRUCT", 0
     out = io.BytesIO()
     report.save_as(out)
@@ -112,7 +113,7 @@ def test_a_code_stream_without_its_end_is_called_cut(site: WebSite, anna: Login)
     assert facts_of(anna, instance)["cut"] is False
     (stream,) = pydicom.encaps.generate_frames(whole.PixelData, number_of_frames=1)
     whole.PixelData = pydicom.encaps.encapsulate([stream[: len(stream) * 3 // 4 & ~1]])
-    whole.SOPInstanceUID = whole.file_meta.MediaStorageSOPInstanceUID = "1.2.3.4"
+    whole.SOPInstanceUID = whole.file_meta.MediaStorageSOPInstanceUID = UID("1.2.3.4")
     whole.StudyInstanceUID, whole.SeriesInstanceUID = "1.2.3", "1.2.3.1"
     out = io.BytesIO()
     whole.save_as(out)

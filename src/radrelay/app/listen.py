@@ -5,13 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 import structlog
 
 from radrelay import audit
+from radrelay.app import decoding
 from radrelay.app.commitments import DurableCommitments
 from radrelay.app.core import Core
 from radrelay.app.prepare import prepare
@@ -113,12 +113,18 @@ class QueryOnDemand:
     def __init__(self, core: Core, organisation_id: UUID) -> None:
         self._core = core
         self._organisation_id = organisation_id
+        self._lock = threading.Lock()
+        self._opened: ArchiveQuery | None = None
 
-    @cached_property
+    @property
     def _query(self) -> ArchiveQuery:
         from radrelay.app.query import ArchiveQuery  # noqa: PLC0415 -- as said above
 
-        return ArchiveQuery(self._core, self._organisation_id)
+        with self._lock:
+            if self._opened is None:
+                decoding.install(self._core.settings)
+                self._opened = ArchiveQuery(self._core, self._organisation_id)
+            return self._opened
 
     def find(self, peer: Peer, query: Query) -> Iterator[Sequence[Element]]:
         """Yield matches."""

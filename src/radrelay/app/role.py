@@ -15,13 +15,12 @@ import sqlalchemy as sa
 import structlog
 
 from radrelay import logs
+from radrelay.app import decoding
 from radrelay.app.beats import PARENT, Beat
 from radrelay.app.core import Core, exclusive, open_core
 from radrelay.app.duties import stand_in
 from radrelay.app.prepare import claim
 from radrelay.app.threads import kept_up
-from radrelay.dicom import decoder_pool
-from radrelay.dicom.decoder_pool import DecoderLimits
 from radrelay.errors import RadrelayError
 from radrelay.settings import Settings
 from radrelay.storage.models import NodeState
@@ -45,8 +44,8 @@ def run_role(name: str, settings: Settings, body: Callable[[Core, threading.Even
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, on_signal)
     core = open_core(settings)
-    limits = settings.decoding
-    decoder_pool.install(DecoderLimits(limits.deadline_s, limits.processes, limits.memory_bytes))
+    if name != "listen":  # which installs them when it is first asked for an object
+        decoding.install(settings)
     with exclusive(settings.data_dir / "setup.lock"):
         lease = claim(core)
     beating = threading.Thread(target=_beat, args=(core, name, lease, stop), name="heartbeat", daemon=True)
@@ -62,7 +61,7 @@ def run_role(name: str, settings: Settings, body: Callable[[Core, threading.Even
         stop.set()
         for thread in threads:
             thread.join(BEAT_S)
-        decoder_pool.close()
+        decoding.close()
         core.close()
         log.info("role ended")
     return 0

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
-from pydicom.datadict import keyword_for_tag
+from radrelay.dicom.dictionary import keyword_of
 
 NAMESPACE = "http://dicom.nema.org/PS3.19/models/NativeDICOM"
 _NAMES = ("FamilyName", "GivenName", "MiddleName", "NamePrefix", "NameSuffix")
@@ -29,7 +29,7 @@ def to_xml(found: Json) -> bytes:
 def _attributes(found: Json) -> Iterator[str]:
     for tag, attribute in sorted(found.items()):
         names = f'tag="{tag}" vr="{attribute.get("vr", "UN")}"'
-        keyword = keyword_for_tag(int(tag, 16))
+        keyword = keyword_of(int(tag, 16))
         if keyword:
             names += f' keyword="{keyword}"'
         creator = _creator(found, tag)

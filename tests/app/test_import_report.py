@@ -47,7 +47,7 @@ def test_quarantine_and_refusals_are_counted_apart_and_say_where_to_look(
     told = capsys.readouterr().out
     for words in (
         "11 files", "1 images and objects new", "1 already here", "1 other files", "1 in quarantine: look at them",
-        "7 refused", "x0.exe: A program (viewer or autorun) is never kept.", "the others stand on the page Import",
+        "7 refused", ".exe: A program (viewer or autorun) is never kept.", "the others stand on the page Import",
     ):  # fmt: skip
         assert words in told
     assert told.count("never kept") == 5

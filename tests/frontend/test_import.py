@@ -38,7 +38,7 @@ def test_folder_is_sent_with_its_paths_and_findings_are_shown(open_page: OpenPag
     assert "CD Radiologie Süd/DICOM/S1/IM0000" in names
     assert len(names) == 151
     card.locator("summary").click()
-    expect(card).to_contain_text("Not DICOM; kept as a file.")
+    expect(card).to_contain_text("Named like a DICOM file, but it is none.")
 
 
 def test_drop_anywhere_leads_to_the_import_page(open_page: OpenPage, site: Site) -> None:

@@ -275,6 +275,7 @@ def test_a_disk_moved_to_another_machine_is_served_there_and_the_old_one_is_fenc
         try:
             shutil.copytree(both.a.data_dir, c.data_dir)
             c.start()
+            until(lambda: frames_status(both.b, samples[0])[0] == 200, "the disk to be read from where it is now", 60)
             all_there(both.b, samples)
             all_there(c, samples)
             for pid in frozen:

@@ -76,26 +76,24 @@ def place_lost(there: House) -> None:
         )
 
 
-def attachment_damaged(there: House) -> None:
+def overwrite_attachment(there: House, at: int, count: int) -> None:
+    """Overwrite `count` bytes from byte `at` of the record that holds the attachment."""
     with there.core.database.read() as session:
         record = session.scalars(
             sa.select(LandingRecord).join(Attachment, Attachment.record_id == LandingRecord.id)
         ).one()
     path = there.core.settings.landing_dir / record.owner.rpartition("/")[2] / f"seg-{record.segment:010d}.seg"
     with path.open("r+b") as file:
-        file.seek(record.offset + 8000)
-        file.write(b"\xff" * 100)
+        file.seek(record.offset + at)
+        file.write(b"\xff" * count)
+
+
+def attachment_damaged(there: House) -> None:
+    overwrite_attachment(there, 8000, 100)
 
 
 def envelope_damaged(there: House) -> None:
-    with there.core.database.read() as session:
-        record = session.scalars(
-            sa.select(LandingRecord).join(Attachment, Attachment.record_id == LandingRecord.id)
-        ).one()
-    path = there.core.settings.landing_dir / record.owner.rpartition("/")[2] / f"seg-{record.segment:010d}.seg"
-    with path.open("r+b") as file:
-        file.seek(record.offset + 140)
-        file.write(b"\xff" * 20)
+    overwrite_attachment(there, 140, 20)
 
 
 def mirror_behind(there: House) -> None:

@@ -104,7 +104,7 @@ class DurableCommitments:
                 self._send(peer, asked)
             except RadrelayError as error:
                 self._failed(key, peer, error.message)
-            except Exception as error:
+            except Exception as error:  # why: a fault of one report must not leave it claimed and unreported
                 log.exception("a commitment report failed")
                 self._failed(key, peer, type(error).__name__)
             else:

@@ -38,7 +38,7 @@ class World:
     office: fake_office.Office = field(default_factory=fake_office.Office)
     must_change_password: bool = False
     logged_in: bool = True
-    frame_delay_s: float = 0.0
+    held_frames: set[str] = field(default_factory=set)
     broken_frames: set[str] = field(default_factory=set)
     refused_frames: dict[str, tuple[int, str]] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
@@ -171,7 +171,8 @@ async def pixels(request: Request) -> Response:
     instance_id, number = request.path_params["instance_id"], request.path_params["number"]
     series_id, place = instance_id.rpartition("-")[::2]
     world.frames_asked.append(f"{place}/{number}")
-    await asyncio.sleep(world.frame_delay_s)
+    while instance_id in world.held_frames and not await request.is_disconnected():
+        await asyncio.sleep(0.02)
     found = world.series(series_id)
     if found is None:
         return problem(404, "instance-not-found", "There is no such instance.")

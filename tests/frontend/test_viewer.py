@@ -11,6 +11,7 @@ from tests.frontend.conftest import OpenPage, Site, until, where
 
 STUDY = "/view?study=" + str(uuid.UUID(int=2))
 CT, DX, US, MAP, PDF, SR = (f"{STUDY}&series={uuid.UUID(int=2000 + place)}" for place in range(6))
+LAST_OF_CT = f"{uuid.UUID(int=2000)}-59"
 MIDDLE = (680, 480)
 
 
@@ -184,18 +185,21 @@ def test_damaged_frame_is_marked_and_the_rest_goes_on(open_page: OpenPage, site:
 
 
 def test_frame_that_is_not_there_yet_has_a_sign_of_progress(open_page: OpenPage, site: Site) -> None:
+    site.world.held_frames = {LAST_OF_CT}
     page = open_page(CT)
     _ready(page, 0)
-    site.world.frame_delay_s = 1.5
     page.keyboard.press("End")
     expect(page.get_by_text("Image on its way")).to_be_visible()
+    site.world.held_frames = set()
     _ready(page, 59)
 
 
 def test_broken_line_is_waited_out(open_page: OpenPage, site: Site) -> None:
+    site.world.held_frames = {LAST_OF_CT}
     page = open_page(CT)
     _ready(page, 0)
     page.context.set_offline(True)
+    site.world.held_frames = set()
     page.keyboard.press("End")
     page.wait_for_timeout(700)
     page.context.set_offline(False)

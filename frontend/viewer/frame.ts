@@ -1,5 +1,7 @@
 /** A frame as the server sends it: raw samples and the facts that turn them into grey values or colours. */
 
+import type { Picture } from './decoding/messages';
+
 export interface VoiTable {
   /** First stored value that the table maps (PS3.3 C.11.2.1.1). */
   first: number;
@@ -38,6 +40,10 @@ export interface FrameFacts {
   orientation?: number[];
   /** Patient Orientation: where a row and a column lead, in letters. */
   patient_orientation?: string[];
+  /** What the bytes are; a code stream decodes to the samples, in words that may be shorter than theirs. */
+  coding?: 'raw' | 'htj2k';
+  /** How many bytes of a code stream make up each resolution, the coarsest first; each has twice the edge. */
+  resolution_ends?: number[];
 }
 
 export type Samples = Uint8Array | Uint16Array | Uint32Array | Int32Array | Float32Array | Float64Array;
@@ -49,6 +55,10 @@ export interface Frame {
   slope: number;
   intercept: number;
   bytes: number;
+  /** Of the samples: what the facts say, or less while only a coarse picture is here. */
+  rows: number;
+  columns: number;
+  coarse: boolean;
 }
 
 export class FrameDamaged extends Error {}
@@ -76,13 +86,36 @@ export function readFrame(facts: FrameFacts, body: ArrayBuffer): Frame {
     throw new FrameDamaged(`${body.byteLength} bytes where ${expected} belong`);
   }
   const exact = body.byteLength === expected ? body : body.slice(0, expected);
+  return frameOf(facts, samplesOf(facts, exact), facts.rows, facts.columns);
+}
+
+function frameOf(facts: FrameFacts, samples: Samples, rows: number, columns: number): Frame {
   return {
     facts,
-    samples: samplesOf(facts, exact),
+    samples,
     slope: facts.slope || 1,
     intercept: facts.intercept ?? 0,
-    bytes: expected,
+    bytes: samples.byteLength,
+    rows,
+    columns,
+    coarse: rows !== facts.rows || columns !== facts.columns,
   };
+}
+
+/** Puts facts and a decoded code stream together, of the frame or of a coarse picture of it. Throws FrameDamaged. */
+export function frameOfPicture(facts: FrameFacts, picture: Picture): Frame {
+  const { width, height, components, wordBits, words } = picture;
+  const expected = width * height * components * (wordBits / 8);
+  if (components !== facts.samples || wordBits > facts.bits_allocated || words.byteLength !== expected) {
+    throw new FrameDamaged(`a code stream of ${components} × ${wordBits} bits that is no such frame's`);
+  }
+  return frameOf(facts, widened(facts, picture), height, width);
+}
+
+/** Words of the size that the facts name, as bit patterns. */
+function widened(facts: FrameFacts, { words, wordBits, signed }: Picture): Samples {
+  if (facts.bits_allocated === wordBits) return wordBits === 8 ? new Uint8Array(words) : new Uint16Array(words);
+  return signed ? Uint16Array.from(new Int8Array(words)) : Uint16Array.from(new Uint8Array(words));
 }
 
 /** Returns a function from a stored bit pattern to its number: cut to bits stored, sign extended (PS3.5 8.1.1). */
@@ -103,6 +136,7 @@ export const isColour = (frame: Frame): boolean => frame.facts.samples >= 3;
 /** The value at a place after the modality's rescale, or the three colours; null outside. */
 export function probe(frame: Frame, column: number, row: number): number | [number, number, number] | null {
   const { rows, columns, samples } = frame.facts;
+  if (frame.coarse) return null; // not a value of this pixel
   if (column < 0 || row < 0 || column >= columns || row >= rows) return null;
   const at = (row * columns + column) * samples;
   if (isColour(frame)) return [frame.samples[at] ?? 0, frame.samples[at + 1] ?? 0, frame.samples[at + 2] ?? 0];

@@ -1,7 +1,8 @@
 /** Brings frames: a few at once, the nearest first, what is far from the reader's place given up, all within a budget. */
 
 import { Cache } from './cache';
-import { FrameDamaged, readFrame, type Frame, type FrameFacts } from './frame';
+import { decodeStream, StreamDamaged } from './decoding/decoders';
+import { FrameDamaged, frameOfPicture, readFrame, type Frame, type FrameFacts } from './frame';
 import { aroundCentre } from './order';
 
 export type FrameState = 'absent' | 'loading' | 'present' | 'failed';
@@ -21,6 +22,7 @@ const RETRY_MS = [500, 1_500, 4_000, 10_000];
 interface Flight {
   stop: AbortController;
   share: number;
+  coarse: Frame | undefined;
 }
 
 interface Failure {
@@ -40,15 +42,25 @@ export class FrameFailure extends Error {
   }
 }
 
-/** Fetches one frame and tells how far it is. Throws FrameFailure, FrameDamaged or an AbortError. */
-export async function fetchFrame(address: string, signal: AbortSignal, onShare: (share: number) => void): Promise<Frame> {
+/** What is told of a frame on its way. */
+export interface Arrival {
+  onShare: (share: number) => void;
+  /** A coarse picture of it is here. None: no one looks at it. */
+  onCoarse?: ((frame: Frame) => void) | undefined;
+}
+
+/** Fetches one frame. Throws FrameFailure, FrameDamaged or an AbortError. */
+export async function fetchFrame(address: string, signal: AbortSignal, arrival: Arrival): Promise<Frame> {
   const response = await fetch(address, { signal, credentials: 'same-origin' });
   if (!response.ok) throw await failureOf(response);
   const said = response.headers.get('X-Radrelay-Frame');
   if (!said || !response.body) throw new FrameDamaged('the answer says nothing of its samples');
   const facts = JSON.parse(said) as FrameFacts;
-  const expected = facts.rows * facts.columns * facts.samples * (facts.bits_allocated / 8);
+  const ends = facts.coding === 'htj2k' ? (facts.resolution_ends ?? []) : [];
+  const plain = facts.rows * facts.columns * facts.samples * (facts.bits_allocated / 8);
+  const expected = ends.at(-1) ?? plain;
   const bytes = new Uint8Array(expected);
+  const glimpses = new Glimpses(facts, bytes, ends, arrival.onCoarse);
   let at = 0;
   const reader = response.body.getReader();
   for (;;) {
@@ -56,9 +68,68 @@ export async function fetchFrame(address: string, signal: AbortSignal, onShare: 
     if (done) break;
     bytes.set(value.subarray(0, expected - at), at);
     at = Math.min(expected, at + value.length);
-    onShare(at / expected);
+    glimpses.take(at);
+    arrival.onShare(at / expected);
   }
-  return readFrame(facts, at === expected ? bytes.buffer : bytes.buffer.slice(0, at));
+  glimpses.end();
+  if (ends.length === 0) return readFrame(facts, at === expected ? bytes.buffer : bytes.buffer.slice(0, at));
+  if (at < expected) throw new FrameDamaged(`${at} bytes where ${expected} belong`);
+  return decoded(facts, bytes, 0);
+}
+
+async function decoded(facts: FrameFacts, bytes: Uint8Array<ArrayBuffer>, level: number): Promise<Frame> {
+  try {
+    return frameOfPicture(facts, await decodeStream(bytes, level));
+  } catch (cause) {
+    if (cause instanceof StreamDamaged) throw new FrameDamaged(cause.message);
+    throw cause;
+  }
+}
+
+const FEWEST_COARSE = 60; // columns or rows of a coarse picture that is worth a look
+
+/** Coarse pictures of a code stream that is still arriving, each finer than the one before. */
+class Glimpses {
+  #level: number;
+  #busy = false;
+  #over = false;
+
+  constructor(
+    readonly facts: FrameFacts,
+    readonly bytes: Uint8Array<ArrayBuffer>,
+    readonly ends: readonly number[],
+    readonly onCoarse: ((frame: Frame) => void) | undefined,
+  ) {
+    this.#level = ends.length;
+  }
+
+  /** Looks at what the first `count` bytes show; the last resolution is the frame itself. */
+  take(count: number): void {
+    if (this.#busy || !this.onCoarse) return;
+    for (let level = 1; level < Math.min(this.#level, this.ends.length); level += 1) {
+      const end = this.ends[this.ends.length - 1 - level] ?? 0;
+      if (count < end || Math.max(this.facts.rows, this.facts.columns) >> level < FEWEST_COARSE) continue;
+      this.#level = level;
+      void this.#show(level, end);
+      return;
+    }
+  }
+
+  end(): void {
+    this.#over = true;
+  }
+
+  async #show(level: number, end: number): Promise<void> {
+    this.#busy = true;
+    try {
+      const frame = await decoded(this.facts, this.bytes.slice(0, end), level);
+      if (!this.#over) this.onCoarse?.(frame);
+    } catch {
+      this.#level = 0; // what is wrong with it shows when all of it is here
+    } finally {
+      this.#busy = false;
+    }
+  }
 }
 
 async function failureOf(response: Response): Promise<FrameFailure> {
@@ -96,6 +167,11 @@ export class FrameLoader {
     if (this.#cache.has(place)) return 'present';
     if (this.#flights.has(place)) return 'loading';
     return this.#failures.get(place)?.stage === 'final' ? 'failed' : 'absent';
+  }
+
+  /** A coarse picture of a frame that is on its way. */
+  coarse(place: number): Frame | undefined {
+    return this.#flights.get(place)?.coarse;
   }
 
   share(place: number): number {
@@ -152,14 +228,11 @@ export class FrameLoader {
   async #bring(place: number): Promise<void> {
     const address = this.#options.address(place);
     if (address === null) return;
-    const flight: Flight = { stop: new AbortController(), share: 0 };
+    const flight: Flight = { stop: new AbortController(), share: 0, coarse: undefined };
     this.#flights.set(place, flight);
     this.#options.onChange(place);
     try {
-      const frame = await fetchFrame(address, flight.stop.signal, (share) => {
-        flight.share = share;
-        if (place === this.#centre) this.#options.onChange(place);
-      });
+      const frame = await fetchFrame(address, flight.stop.signal, this.#arrivalOf(place, flight));
       if (this.#closed) return;
       this.#failures.delete(place);
       for (const gone of this.#cache.set(place, frame)) this.#options.onChange(gone);
@@ -172,6 +245,23 @@ export class FrameLoader {
         this.#fly();
       }
     }
+  }
+
+  #arrivalOf(place: number, flight: Flight): Arrival {
+    const tell = (): void => {
+      if (place === this.#centre && !this.#closed) this.#options.onChange(place);
+    };
+    return {
+      onShare: (share) => {
+        flight.share = share;
+        tell();
+      },
+      onCoarse: (frame) => {
+        if (place !== this.#centre || flight.stop.signal.aborted) return;
+        flight.coarse = frame;
+        tell();
+      },
+    };
   }
 
   /** A broken line or a busy server is tried again after a while; a damaged frame or a server's fault is not. */

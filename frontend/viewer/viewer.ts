@@ -11,6 +11,7 @@ import { FrameLoader, type FrameState } from './loader';
 import { edgesOf, type Edges } from './orientation';
 import { scaleBar, type ScaleBar } from './scale';
 import { Steering, type Steered, type Tool } from './steering';
+import { warmUp } from './decoding/decoders';
 
 /**
  * What is scrolled through. It is asked for places as they are needed, never listed: a header of some kilobytes may
@@ -96,6 +97,7 @@ export class ImageViewer implements Steered {
     this.#observer = new ResizeObserver(() => this.#resize());
     this.#observer.observe(canvas);
     this.#resize();
+    warmUp();
   }
 
   get tool(): Tool {
@@ -271,7 +273,7 @@ export class ImageViewer implements Steered {
 
   /** Takes the current frame to the screen if it is there; otherwise the last one stays, dimmed. */
   #show(): void {
-    const frame = this.#loader?.frame(this.#index);
+    const frame = this.#loader?.frame(this.#index) ?? this.#loader?.coarse(this.#index);
     if (frame && (this.#shown?.place !== this.#index || this.#shown.frame !== frame)) {
       const before = this.#shown?.frame.facts;
       const same = before && before.rows === frame.facts.rows && before.columns === frame.facts.columns;
@@ -331,14 +333,14 @@ export class ImageViewer implements Steered {
     const { scale, x, y } = this.#view;
     const { rows, columns } = shown.frame.facts;
     context.globalAlpha = shown.place === this.#index ? 1 : DIMMED;
-    context.imageSmoothingEnabled = scale * ratio < PIXELATED_FROM;
+    context.imageSmoothingEnabled = shown.frame.coarse || scale * ratio < PIXELATED_FROM;
     context.imageSmoothingQuality = 'high';
     const height = rows * pixelAspect(shown.frame.facts) * scale * ratio;
     context.drawImage(this.#bitmap, x * ratio, y * ratio, columns * scale * ratio, height);
   }
 
   #fillBitmap(frame: Frame): void {
-    const { rows, columns } = frame.facts;
+    const { rows, columns } = frame;
     if (this.#bitmap.width !== columns || this.#bitmap.height !== rows) {
       this.#bitmap.width = columns;
       this.#bitmap.height = rows;

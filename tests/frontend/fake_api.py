@@ -16,12 +16,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from radrelay.dicom.codestream import resolution_ends
+from radrelay.dicom.htj2k import encode_frame
 from radrelay.web.guards import HEADERS
 from tests.frontend import fake_data, fake_office
 
@@ -166,7 +169,7 @@ async def thumbnail(request: Request) -> Response:
     return Response(data, media_type="image/jpeg") if data else problem(404, "no-picture", "There is no picture.")
 
 
-async def pixels(request: Request) -> Response:
+async def frame(request: Request) -> Response:
     world = world_of(request)
     instance_id, number = request.path_params["instance_id"], request.path_params["number"]
     series_id, place = instance_id.rpartition("-")[::2]
@@ -181,6 +184,10 @@ async def pixels(request: Request) -> Response:
         return problem(status, code, "The server's own words.")
     facts, data = fake_data.frame_of(found, int(place), number)
     facts |= world.facts
+    if facts["samples"] == 1 and facts["bits_allocated"] <= 16 and not facts.get("missing"):
+        kind = f"<{'i' if facts['signed'] else 'u'}{facts['bits_allocated'] // 8}"
+        data = encode_frame(np.frombuffer(data, kind).reshape(facts["rows"], facts["columns"]))
+        facts |= {"coding": "htj2k", "resolution_ends": resolution_ends(data)}
     if instance_id in world.broken_frames:
         data = data[:1000]
     return Response(data, headers={"X-Radrelay-Frame": fake_data.frame_header(facts)})
@@ -263,7 +270,7 @@ ROUTES = [
     Route("/api/studies/{study_id}/archive.zip", download),
     Route("/api/series/{series_id}", series),
     Route("/api/series/{series_id}/thumbnail", thumbnail),
-    Route("/api/instances/{instance_id}/frames/{number:int}/pixels", pixels),
+    Route("/api/instances/{instance_id}/frames/{number:int}/stream", frame),
     Route("/api/events", events),
     Route("/api/parcels/{parcel_id}/files", put_file, methods=["PUT"]),
     *fake_office.ROUTES,

@@ -64,7 +64,7 @@ export const series = {
 export const instances = {
   fileUrl: (id: string) => `/api/instances/${part(id)}/file`,
   documentUrl: (id: string) => `/api/instances/${part(id)}/document`,
-  pixelsUrl: (id: string, frame: number) => `/api/instances/${part(id)}/frames/${frame}/pixels`,
+  frameUrl: (id: string, frame: number) => `/api/instances/${part(id)}/frames/${frame}/stream`,
 };
 
 export const attachments = {

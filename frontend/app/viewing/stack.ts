@@ -42,7 +42,7 @@ export class Stack implements Pictures {
 
   address(place: number): string | null {
     const found = this.at(place);
-    return found?.instance.viewable ? api.pixelsUrl(found.instance.id, found.frame) : null;
+    return found?.instance.viewable ? api.frameUrl(found.instance.id, found.frame) : null;
   }
 }
 

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import msgspec
 import numpy as np
@@ -18,10 +19,12 @@ from radrelay.archive.instances import InstanceRef
 from radrelay.archive.reader import InstanceReader, StoredFrame
 from radrelay.archive.recent import Recent
 from radrelay.dicom import render as pictures
+from radrelay.dicom.codestream import resolution_ends
 from radrelay.dicom.decode import decode_frame
 from radrelay.dicom.errors import Malformed
 from radrelay.dicom.greyscale import Presentation, Window, macro, presentation
 from radrelay.dicom.header import Header
+from radrelay.dicom.htj2k import encode_frame
 from radrelay.dicom.pixels import BrokenPixels, DecodersBusy, FrameDescriptor, NotViewable, Pixels
 from radrelay.dicom.viewability import describe_viewability
 from radrelay.errors import Invalid
@@ -82,6 +85,10 @@ class FrameInfo(msgspec.Struct, frozen=True, rename={"is_float": "float"}):
     """Image Orientation (Patient): directions along a row and down a column; empty if there is none."""
     patient_orientation: tuple[str, ...]
     """Patient Orientation: where a row and a column lead, in letters (PS3.3 C.7.6.1.1.1)."""
+    coding: Literal["raw", "htj2k"] = "raw"
+    """What the bytes are: samples, or a code stream that decodes to them (its words may be shorter than theirs)."""
+    resolution_ends: tuple[int, ...] = ()
+    """How many bytes of a code stream make up each resolution, the coarsest first; each has twice the edge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +113,7 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class FramePixels:
-    """Samples in little endian order, row by row, planes interleaved."""
+    """Samples in little endian order, row by row, planes interleaved; or their code stream, as `info` says."""
 
     data: bytes
     info: FrameInfo
@@ -149,6 +156,26 @@ class Renditions:
         count = self._reader.frame_count(ref)
         info = msgspec.structs.replace(made.info, frames=count, cut=frame.cut, missing=frame.missing)
         return replace(made, info=info)
+
+    def stream(self, ref: InstanceRef, number: int, *, coded: bool) -> FramePixels:
+        """Return frame `number` as lossless HTJ2K, resolution by resolution, so that a part of it is a coarse picture.
+
+        What is kept so is handed out undecoded; the rest is encoded if `coded`, where the codec can. Otherwise, and
+        where it cannot (floats, more than 16 bits), the samples come as `pixels` gives them. Raises as `pixels` does.
+        """
+        header = self.header(ref)
+        self._checked(ref, header)
+        frame = self._reader.frame(ref, number)
+        count = self._reader.frame_count(ref)
+        if frame.own and _is_plain(header, frame.descriptor, number - 1):
+            shape = np.broadcast_to(np.zeros((), frame.descriptor.dtype), frame.descriptor.shape)
+            kept = _pixels_info(header, frame.descriptor, shape, number - 1)
+            return _coded(frame.data, msgspec.structs.replace(kept, frames=count))
+        samples, info = _shown(header, frame.descriptor, _decoded(ref, frame, number), number - 1)
+        info = msgspec.structs.replace(info, frames=count, cut=frame.cut, missing=frame.missing)
+        if coded and samples.dtype.kind in "iu" and samples.dtype.itemsize <= 2:
+            return _coded(encode_frame(np.ascontiguousarray(samples)), info)
+        return FramePixels(_little(samples), info)
 
     def picture(
         self,
@@ -231,16 +258,44 @@ def told(ref: InstanceRef, number: int) -> Iterator[None]:
 
 
 def _pixels(header: Header, descriptor: FrameDescriptor, samples: Pixels, frame: int) -> FramePixels:
-    shown = presentation(header, descriptor, frame)
+    samples, info = _shown(header, descriptor, samples, frame)
+    return FramePixels(_little(samples), info)
+
+
+def _little(samples: Pixels) -> bytes:
+    return np.ascontiguousarray(samples).astype(samples.dtype.newbyteorder("<"), copy=False).tobytes()
+
+
+def _coded(stream: bytes, info: FrameInfo) -> FramePixels:
+    facts = msgspec.structs.replace(info, coding="htj2k", resolution_ends=resolution_ends(stream))
+    return FramePixels(stream, facts)
+
+
+def _is_plain(header: Header, descriptor: FrameDescriptor, frame: int) -> bool:
+    """Return whether stored values are what a viewer is handed: grey, of at most 16 bits, without a modality table."""
+    if descriptor.samples != 1 or descriptor.photometric == "PALETTE COLOR" or descriptor.dtype.itemsize > 2:
+        return False
+    return presentation(header, descriptor, frame).modality_table is None
+
+
+def _shown(header: Header, descriptor: FrameDescriptor, samples: Pixels, frame: int) -> tuple[Pixels, FrameInfo]:
+    """Return decoded samples as a viewer is handed them, and what they are."""
     if samples.ndim == 3 or descriptor.photometric == "PALETTE COLOR":
         samples = pictures.display_samples(header, descriptor, samples, frame=frame)
-        return FramePixels(samples.tobytes(), _info(header, descriptor, samples, Presentation(), None, frame))
-    window = shown.window or _window_of_table(shown)
+        return samples, _info(header, descriptor, samples, Presentation(), None, frame)
+    shown = presentation(header, descriptor, frame)
     if shown.modality_table is not None:
         samples = shown.modality(samples).astype(np.int32)
+    return samples, _pixels_info(header, descriptor, samples, frame)
+
+
+def _pixels_info(header: Header, descriptor: FrameDescriptor, samples: Pixels, frame: int) -> FrameInfo:
+    """Describe grey samples after a modality table was applied, where there is one."""
+    shown = presentation(header, descriptor, frame)
+    window = shown.window or _window_of_table(shown)
+    if shown.modality_table is not None:
         shown = Presentation(window=window, voi_table=shown.voi_table, inverse=shown.inverse)
-    little = np.ascontiguousarray(samples).astype(samples.dtype.newbyteorder("<"), copy=False)
-    return FramePixels(little.tobytes(), _info(header, descriptor, samples, shown, window, frame))
+    return _info(header, descriptor, samples, shown, window, frame)
 
 
 def _window_of_table(shown: Presentation) -> Window | None:

@@ -45,7 +45,7 @@ PREFIX = "/api"
 def hot_routes() -> list[ShortRoute]:
     """Return the routes that are asked most often, for the short way."""
     return [
-        *short_routes(PREFIX, instances.router, (instances.pixels, instances.thumbnail)),
+        *short_routes(PREFIX, instances.router, (instances.pixels, instances.stream, instances.thumbnail)),
         *short_routes(PREFIX, series.router, (series.thumbnail,)),
     ]
 

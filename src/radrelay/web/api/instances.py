@@ -13,6 +13,7 @@ from starlette.responses import StreamingResponse
 
 from radrelay.access import Principal, Right
 from radrelay.archive.instances import InstanceRef
+from radrelay.archive.renditions import FramePixels
 from radrelay.dicom.greyscale import Window
 from radrelay.dicom.header import parse
 from radrelay.dicom.part10 import file_meta
@@ -58,7 +59,25 @@ def pixels(
 ) -> Response:
     """Give a frame's decoded samples, little endian; X-Radrelay-Frame says as JSON what they are."""
     found = _seen(request, services, principal, instance_id)
-    frame = services.renditions.pixels(found.ref, number)
+    return _frame(services.renditions.pixels(found.ref, number))
+
+
+@router.get(
+    "/{instance_id}/frames/{number}/stream", response_class=Response, responses=answers("application/octet-stream")
+)
+def stream(
+    request: Request, services: Services, principal: Authenticated, instance_id: uuid.UUID, number: FrameNumber
+) -> Response:
+    """Give a frame in the form that is quickest to have: as lossless HTJ2K where it is kept so, else its samples.
+
+    X-Radrelay-Frame says which. A client on a slow link says `?coded` to have the rest encoded, too.
+    """
+    found = _seen(request, services, principal, instance_id)
+    coded = "coded" in request.query_params
+    return _frame(services.renditions.stream(found.ref, number, coded=coded))
+
+
+def _frame(frame: FramePixels) -> Response:
     info = frame.info
     if info.voi_lut is not None and len(info.voi_lut.data) > LARGEST_TABLE_BYTES:
         info = msgspec.structs.replace(info, voi_lut=None)

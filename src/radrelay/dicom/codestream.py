@@ -32,6 +32,8 @@ def resolution_ends(stream: bytes) -> tuple[int, ...]:
 
 def _tile_parts(segment: bytes) -> list[int]:
     """Return the tile-parts' lengths in a TLM segment, given from its Ztlm on."""
+    if len(segment) < 2:
+        return []
     form = segment[1]
     tile_bytes, length_bytes = form >> 4 & 3, 4 if form & 0x40 else 2
     step = tile_bytes + length_bytes

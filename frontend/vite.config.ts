@@ -11,6 +11,7 @@ export default defineConfig({
   build: {
     outDir: '../src/radrelay/web/static',
     emptyOutDir: true,
+    manifest: 'manifest.json', // from it the server names what a page will need
     target: 'es2022',
     assetsInlineLimit: 0, // the content security policy allows no data: addresses
     modulePreload: { polyfill: false },

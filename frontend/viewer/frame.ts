@@ -44,6 +44,14 @@ export interface FrameFacts {
   coding?: 'raw' | 'htj2k';
   /** How many bytes of a code stream make up each resolution, the coarsest first; each has twice the edge. */
   resolution_ends?: number[];
+  /** Rows and columns of the samples, where they are a coarse picture of the frame. */
+  coarse?: [number, number] | null;
+}
+
+/** How many bytes the samples take. */
+export function sampleBytes(facts: FrameFacts): number {
+  const [rows, columns] = facts.coarse ?? [facts.rows, facts.columns];
+  return rows * columns * facts.samples * (facts.bits_allocated / 8);
 }
 
 export type Samples = Uint8Array | Uint16Array | Uint32Array | Int32Array | Float32Array | Float64Array;
@@ -81,12 +89,13 @@ function samplesOf(facts: FrameFacts, body: ArrayBuffer): Samples {
 
 /** Puts facts and bytes together. Throws FrameDamaged when they contradict each other. */
 export function readFrame(facts: FrameFacts, body: ArrayBuffer): Frame {
-  const expected = facts.rows * facts.columns * facts.samples * (facts.bits_allocated / 8);
+  const expected = sampleBytes(facts);
   if (!(expected > 0) || body.byteLength < expected) {
     throw new FrameDamaged(`${body.byteLength} bytes where ${expected} belong`);
   }
   const exact = body.byteLength === expected ? body : body.slice(0, expected);
-  return frameOf(facts, samplesOf(facts, exact), facts.rows, facts.columns);
+  const [rows, columns] = facts.coarse ?? [facts.rows, facts.columns];
+  return frameOf(facts, samplesOf(facts, exact), rows, columns);
 }
 
 function frameOf(facts: FrameFacts, samples: Samples, rows: number, columns: number): Frame {
@@ -98,7 +107,7 @@ function frameOf(facts: FrameFacts, samples: Samples, rows: number, columns: num
     bytes: samples.byteLength,
     rows,
     columns,
-    coarse: rows !== facts.rows || columns !== facts.columns,
+    coarse: rows < facts.rows || columns < facts.columns,
   };
 }
 

@@ -2,7 +2,7 @@
 
 import { Cache } from './cache';
 import { decodeStream, StreamDamaged } from './decoding/decoders';
-import { FrameDamaged, frameOfPicture, readFrame, type Frame, type FrameFacts } from './frame';
+import { FrameDamaged, frameOfPicture, readFrame, sampleBytes, type Frame, type FrameFacts } from './frame';
 import { aroundCentre } from './order';
 
 export type FrameState = 'absent' | 'loading' | 'present' | 'failed';
@@ -49,6 +49,23 @@ export interface Arrival {
   onCoarse?: ((frame: Frame) => void) | undefined;
 }
 
+/** Where a frame of a study's first picture says whose it is. */
+const WHOSE = 'X-Radrelay-Instance';
+
+export interface Glimpse {
+  instance: string;
+  frame: Frame;
+}
+
+/** Fetches a coarse picture of what a study opens on; none where it opens on no picture. */
+export async function fetchGlimpse(address: string): Promise<Glimpse | null> {
+  const response = await fetch(address, { credentials: 'same-origin' });
+  const said = response.headers.get('X-Radrelay-Frame');
+  const instance = response.headers.get(WHOSE);
+  if (!response.ok || !said || !instance) return null;
+  return { instance, frame: readFrame(JSON.parse(said) as FrameFacts, await response.arrayBuffer()) };
+}
+
 /** Fetches one frame. Throws FrameFailure, FrameDamaged or an AbortError. */
 export async function fetchFrame(address: string, signal: AbortSignal, arrival: Arrival): Promise<Frame> {
   const response = await fetch(address, { signal, credentials: 'same-origin' });
@@ -57,8 +74,7 @@ export async function fetchFrame(address: string, signal: AbortSignal, arrival: 
   if (!said || !response.body) throw new FrameDamaged('the answer says nothing of its samples');
   const facts = JSON.parse(said) as FrameFacts;
   const ends = facts.coding === 'htj2k' ? (facts.resolution_ends ?? []) : [];
-  const plain = facts.rows * facts.columns * facts.samples * (facts.bits_allocated / 8);
-  const expected = ends.at(-1) ?? plain;
+  const expected = ends.at(-1) ?? sampleBytes(facts);
   const bytes = new Uint8Array(expected);
   const glimpses = new Glimpses(facts, bytes, ends, arrival.onCoarse);
   let at = 0;
@@ -153,6 +169,9 @@ export class FrameLoader {
   #queue: number[] = [];
   #centre = 0;
   #closed = false;
+  /** The first frame has the line for itself, so that it is there soonest. */
+  #alone = true;
+  #offered: { place: number; frame: Frame } | null = null;
 
   constructor(options: LoaderOptions) {
     this.#options = options;
@@ -171,7 +190,13 @@ export class FrameLoader {
 
   /** A coarse picture of a frame that is on its way. */
   coarse(place: number): Frame | undefined {
-    return this.#flights.get(place)?.coarse;
+    return this.#flights.get(place)?.coarse ?? (this.#offered?.place === place ? this.#offered.frame : undefined);
+  }
+
+  /** Takes a coarse picture that came another way. */
+  offer(place: number, frame: Frame): void {
+    this.#offered = { place, frame };
+    if (!this.#cache.has(place)) this.#options.onChange(place);
   }
 
   share(place: number): number {
@@ -206,7 +231,7 @@ export class FrameLoader {
   }
 
   #fly(): void {
-    while (!this.#closed && this.#flights.size < this.#options.atOnce) {
+    while (!this.#closed && this.#flights.size < (this.#alone ? 1 : this.#options.atOnce)) {
       const next = this.#next();
       if (next === undefined) return;
       void this.#bring(next);
@@ -239,6 +264,7 @@ export class FrameLoader {
     } catch (cause) {
       if (!flight.stop.signal.aborted) this.#fail(place, cause);
     } finally {
+      this.#alone = false;
       this.#flights.delete(place);
       if (!this.#closed) {
         this.#options.onChange(place);

@@ -138,6 +138,11 @@ export class ImageViewer implements Steered {
     this.#show();
   }
 
+  /** Shows a coarse picture until the frame itself is here. */
+  offer(place: number, frame: Frame): void {
+    this.#loader?.offer(place, frame);
+  }
+
   close(): void {
     this.#cine.stop();
     this.#steering.stop();

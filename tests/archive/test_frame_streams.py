@@ -32,6 +32,7 @@ def values(frame: FramePixels) -> NDArray[np.int64]:
     """Return what a viewer makes of a frame: numbers of Bits Stored, sign extended (PS3.5 8.1.1)."""
     info = frame.info
     kind = f"<{'i' if info.signed else 'u'}{info.bits_allocated // 8}"
+    words: NDArray[np.generic]
     if info.coding == "htj2k":
         words = imagecodecs.htj2k_decode(frame.data, planar=False)
     else:
@@ -40,7 +41,7 @@ def values(frame: FramePixels) -> NDArray[np.int64]:
     if info.samples > 1 or info.bits_allocated > 16:
         return numbers
     cut = numbers & (2**info.bits_stored - 1)
-    return np.where(info.signed & (cut >= 2 ** (info.bits_stored - 1)), cut - 2**info.bits_stored, cut)
+    return np.asarray(np.where(info.signed & (cut >= 2 ** (info.bits_stored - 1)), cut - 2**info.bits_stored, cut))
 
 
 def same_but_coding(one: FrameInfo, other: FrameInfo) -> bool:

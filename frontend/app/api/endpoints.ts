@@ -1,6 +1,6 @@
 /** The addresses of the REST interface, one function each. */
 
-import { get, patch, post, remove } from './client';
+import { get, patch, post, queryString, remove } from './client';
 import type {
   AccountMade,
   AccountRow,
@@ -9,6 +9,7 @@ import type {
   Delivery,
   Destination,
   EchoAnswer,
+  Opening,
   Parcel,
   Quarantined,
   QuarantinedDetail,
@@ -49,6 +50,8 @@ export const studies = {
   page: (filter: StudyFilter, limit: number, cursor: string | null, signal?: AbortSignal) =>
     get<StudyPage>('/api/studies', { query: { ...filter, limit, cursor }, ...(signal ? { signal } : {}) }),
   read: (id: string) => get<StudyDetail>(`/api/studies/${part(id)}`),
+  opening: (id: string, series: string | null) => get<Opening>(`/api/studies/${part(id)}/opening`, { query: { series } }),
+  glimpseUrl: (id: string, series: string | null) => `/api/studies/${part(id)}/glimpse${queryString({ series })}`,
   remove: (id: string) => remove(`/api/studies/${part(id)}`),
   hold: (id: string, until: string | null, reason: string) => post(`/api/studies/${part(id)}/hold`, { until, reason }),
   unhold: (id: string) => remove(`/api/studies/${part(id)}/hold`),

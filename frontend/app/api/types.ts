@@ -111,6 +111,12 @@ export interface SeriesDetail {
   instances: InstanceRow[];
 }
 
+/** What the viewer opens with: a study, and the series that it shows first. */
+export interface Opening {
+  study: StudyDetail;
+  series: SeriesDetail | null;
+}
+
 export interface Finding {
   file_name: string;
   code: string;

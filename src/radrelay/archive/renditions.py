@@ -20,7 +20,7 @@ from radrelay.archive.reader import InstanceReader, StoredFrame
 from radrelay.archive.recent import Recent
 from radrelay.dicom import render as pictures
 from radrelay.dicom.codestream import resolution_ends
-from radrelay.dicom.decode import decode_frame
+from radrelay.dicom.decode import decode_frame, decode_small
 from radrelay.dicom.errors import Malformed
 from radrelay.dicom.greyscale import Presentation, Window, macro, presentation
 from radrelay.dicom.header import Header
@@ -33,6 +33,7 @@ HEADERS_KEPT_BYTES = 48 << 20
 THUMBNAILS_KEPT_BYTES = 16 << 20
 PARSED_BYTES = 8 << 10  # what a parsed header takes beside its bytes, at least
 MOST_COSINE = 1.01  # a direction's parts, with what rounding adds
+GLIMPSE_EDGE = 96  # of 16 bits each: some 20 kB, compressed
 _PIXEL_MEASURES, _PLANE_ORIENTATION, _ANATOMICAL_TYPE = 0x00289110, 0x00209116, 0x00102210
 
 
@@ -89,6 +90,8 @@ class FrameInfo(msgspec.Struct, frozen=True, rename={"is_float": "float"}):
     """What the bytes are: samples, or a code stream that decodes to them (its words may be shorter than theirs)."""
     resolution_ends: tuple[int, ...] = ()
     """How many bytes of a code stream make up each resolution, the coarsest first; each has twice the edge."""
+    coarse: tuple[int, int] | None = None
+    """Rows and columns of these samples, where they are a coarse picture of the frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +180,28 @@ class Renditions:
             return _coded(encode_frame(np.ascontiguousarray(samples)), info)
         return FramePixels(_little(samples), info)
 
+    def glimpse(self, ref: InstanceRef, number: int, edge: int = GLIMPSE_EDGE) -> FramePixels:
+        """Return frame `number` as a coarse picture, its longer edge between one and two times `edge`; as samples.
+
+        It comes within the first bytes of a slow link, and is drawn before a decoder is there. Raises as `pixels` does.
+        """
+        header = self.header(ref)
+        self._checked(ref, header)
+        frame = self._reader.frame(ref, number)
+        small = _decoded_small(ref, frame, number, edge)
+        samples, info = _shown(header, frame.descriptor, small, number - 1)
+        facts = frame.descriptor
+        info = msgspec.structs.replace(
+            info,
+            rows=facts.rows,
+            columns=facts.columns,
+            coarse=(samples.shape[0], samples.shape[1]),
+            frames=self._reader.frame_count(ref),
+            cut=frame.cut,
+            missing=frame.missing,
+        )
+        return FramePixels(_little(samples), info)
+
     def picture(
         self,
         ref: InstanceRef,
@@ -245,6 +270,18 @@ class Renditions:
 def _decoded(ref: InstanceRef, frame: StoredFrame, number: int) -> Pixels:
     with told(ref, number):
         return decode_frame(frame.descriptor, frame.data, frame.bit_offset, own=frame.own)
+
+
+def _decoded_small(ref: InstanceRef, frame: StoredFrame, number: int, edge: int) -> Pixels:
+    descriptor = frame.descriptor
+    if descriptor.photometric != "PALETTE COLOR":
+        with told(ref, number):
+            small = decode_small(descriptor, frame.data, edge, own=frame.own)
+        if small is not None:
+            return small
+    samples = _decoded(ref, frame, number)
+    step = max(1, max(samples.shape[:2]) // (2 * edge - 1))
+    return np.ascontiguousarray(samples[step // 2 :: step, step // 2 :: step])
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from starlette.responses import FileResponse, HTMLResponse, Response
 
 from radrelay.errors import NotFound
 from radrelay.web.authentication import services_of
+from radrelay.web.preloading import with_links
 
 IMMUTABLE = "public, max-age=31536000, immutable"
 BRIEF = "public, max-age=3600"
@@ -86,7 +87,15 @@ def page(request: Request, path: str) -> Response:
     index = find_asset(root, "index.html")
     if index is None:
         return HTMLResponse(NOT_BUILT, status_code=503)
+    if path == "view":
+        return _viewer(request, root, index)
     return _send(request, index, "no-store")
+
+
+def _viewer(request: Request, root: Path, index: Asset) -> Response:
+    language = request.headers.get("accept-language", "")[:2].lower()
+    page = with_links(index.path.read_text("utf-8"), root, request.query_params, language)
+    return HTMLResponse(page, headers={"Cache-Control": "no-store"})
 
 
 def _send(request: Request, asset: Asset, cache: str) -> Response:

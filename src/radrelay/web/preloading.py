@@ -1,0 +1,68 @@
+"""What the page of a study needs next, named in its head, so that a browser asks for all of it at once.
+
+Without, each answer would tell of the next question: code, who is logged in, the study, its series, the picture; on a
+slow link every one of them costs a way to the server and back. In: the built page, the front end's manifest, the
+page's address. Out: the page with links (WHATWG HTML, `rel=preload` and `rel=modulepreload`).
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import uuid
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+MANIFEST = "manifest.json"
+VIEWER = "app/pages/View.svelte"
+WORDS = {"de": "app/i18n/de.ts", "en": "app/i18n/en.ts"}
+
+
+def with_links(page: str, root: Path, query: Mapping[str, str], language: str) -> str:
+    """Return the viewer's page with links to what it will ask for; as it is where its address names no study."""
+    study = _uuid(query.get("study", ""))
+    if not study:
+        return page
+    series = _uuid(query.get("series", ""))
+    asked = f"?{urlencode({'series': series})}" if series else ""
+    answers = ("/api/session", f"/api/studies/{study}/opening{asked}", f"/api/studies/{study}/glimpse{asked}")
+    changed = (root / MANIFEST).stat().st_mtime_ns if (root / MANIFEST).exists() else 0
+    links = [
+        *(f'<link rel="preload" as="fetch" href="{html.escape(one)}" crossorigin>' for one in answers),
+        *_code(root, changed, WORDS["de" if language == "de" else "en"]),
+    ]
+    return page.replace("<head>", "<head>" + "".join(links), 1)
+
+
+def _uuid(text: str) -> str:
+    try:
+        return str(uuid.UUID(text))
+    except ValueError:
+        return ""
+
+
+@lru_cache(maxsize=4)
+def _code(root: Path, changed: int, words: str) -> tuple[str, ...]:
+    """Return links to the viewer's code and words; none before the front end was built (`changed` is 0)."""
+    if not changed:
+        return ()
+    manifest: dict[str, Any] = json.loads((root / MANIFEST).read_bytes())
+    links: dict[str, None] = {}
+    for chunk in _chunks(manifest, [VIEWER, words]):
+        links |= {f'<link rel="stylesheet" href="/{name}">': None for name in chunk.get("css", ())}
+        links[f'<link rel="modulepreload" href="/{chunk["file"]}">'] = None
+    return tuple(links)
+
+
+def _chunks(manifest: Mapping[str, Any], names: list[str]) -> Iterator[Mapping[str, Any]]:
+    """Yield the chunks of these names, and those that they import."""
+    seen: set[str] = set()
+    while names:
+        name = names.pop()
+        if name in manifest and name not in seen:
+            seen.add(name)
+            yield manifest[name]
+            names += manifest[name].get("imports", ())

@@ -115,7 +115,8 @@ function frameOf(facts: FrameFacts, samples: Samples, rows: number, columns: num
 export function frameOfPicture(facts: FrameFacts, picture: Picture): Frame {
   const { width, height, components, wordBits, words } = picture;
   const expected = width * height * components * (wordBits / 8);
-  if (components !== facts.samples || wordBits > facts.bits_allocated || words.byteLength !== expected) {
+  const larger = width > facts.columns || height > facts.rows;
+  if (larger || components !== facts.samples || wordBits > facts.bits_allocated || words.byteLength !== expected) {
     throw new FrameDamaged(`a code stream of ${components} × ${wordBits} bits that is no such frame's`);
   }
   return frameOf(facts, widened(facts, picture), height, width);

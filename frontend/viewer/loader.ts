@@ -3,6 +3,7 @@
 import { Cache } from './cache';
 import { decodeStream, StreamDamaged } from './decoding/decoders';
 import { FrameDamaged, frameOfPicture, readFrame, sampleBytes, type Frame, type FrameFacts } from './frame';
+import { link } from './link';
 import { aroundCentre } from './order';
 
 export type FrameState = 'absent' | 'loading' | 'present' | 'failed';
@@ -78,6 +79,7 @@ export async function fetchFrame(address: string, signal: AbortSignal, arrival: 
   const bytes = new Uint8Array(expected);
   const glimpses = new Glimpses(facts, bytes, ends, arrival.onCoarse);
   let at = 0;
+  const began = performance.now();
   const reader = response.body.getReader();
   for (;;) {
     const { done, value } = await reader.read();
@@ -88,6 +90,7 @@ export async function fetchFrame(address: string, signal: AbortSignal, arrival: 
     arrival.onShare(at / expected);
   }
   glimpses.end();
+  link.note(at, performance.now() - began);
   if (ends.length === 0) return readFrame(facts, at === expected ? bytes.buffer : bytes.buffer.slice(0, at));
   if (at < expected) throw new FrameDamaged(`${at} bytes where ${expected} belong`);
   return decoded(facts, bytes, 0);

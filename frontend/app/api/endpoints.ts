@@ -67,7 +67,9 @@ export const series = {
 export const instances = {
   fileUrl: (id: string) => `/api/instances/${part(id)}/file`,
   documentUrl: (id: string) => `/api/instances/${part(id)}/document`,
-  frameUrl: (id: string, frame: number) => `/api/instances/${part(id)}/frames/${frame}/stream`,
+  /** `coded`: encoded even where it is not kept so, for a slow line. */
+  frameUrl: (id: string, frame: number, coded: boolean) =>
+    `/api/instances/${part(id)}/frames/${frame}/stream${coded ? '?coded' : ''}`,
 };
 
 export const attachments = {

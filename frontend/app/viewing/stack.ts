@@ -2,6 +2,7 @@
 
 import { instances as api } from '../api/endpoints';
 import type { InstanceRow } from '../api/types';
+import { link } from '$viewer/link';
 import type { Pictures } from '$viewer/viewer';
 
 export interface StackPicture {
@@ -42,7 +43,7 @@ export class Stack implements Pictures {
 
   address(place: number): string | null {
     const found = this.at(place);
-    return found?.instance.viewable ? api.frameUrl(found.instance.id, found.frame) : null;
+    return found?.instance.viewable ? api.frameUrl(found.instance.id, found.frame, link.isSlow) : null;
   }
 }
 

@@ -129,7 +129,7 @@ class InstanceReader:
         return self._anywhere(ref, lambda r: list(self._pieces(r)))
 
     def enclosed(self, ref: InstanceRef) -> bytes | None:
-        """Return the data set with its kept HTJ2K frames in it, undecoded; none if it is not kept so, or is large."""
+        """Return the data set with its kept HTJ2K frames in it, undecoded; none if they do not conform as they are."""
         return self._anywhere(ref, self._enclosed)
 
     def stream(self, ref: InstanceRef) -> Iterator[bytes]:
@@ -261,7 +261,7 @@ class InstanceReader:
         if not isinstance(ref.place, PackPlace):
             return None
         entry = self._entry(ref.place)
-        if entry.recipe is None or entry.descriptor is None or entry.length > WHOLE_BYTES:
+        if entry.recipe is None or entry.descriptor is None:
             return None
         prefix, *frames, suffix = self._parted(ref.place.ref, entry)
         return enclose(prefix, frames, suffix, entry.descriptor, entry.recipe, ref.transfer_syntax_uid)

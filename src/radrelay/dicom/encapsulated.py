@@ -18,6 +18,8 @@ from radrelay.dicom.pixels import MAX_SHORTFALL, BrokenPixels, FrameDescriptor, 
 Read = Callable[[int, int], Buffer]
 """Reads (start, length) of the data set; may return fewer bytes at the end."""
 
+EXTENDED_TABLES = (0x7FE00001, 0x7FE00002)
+"""Extended Offset Table and its lengths."""
 MAX_FRAGMENTS = 4_000_000
 _STARTS = (b"\xff\xd8\xff", b"\xff\x4f\xff\x51", b"\x00\x00\x00\x0cjP  ", b"\x00\x00\x00\x0cJXL ")
 
@@ -97,7 +99,7 @@ def _find(read: Read, at: int, explicit: bool, order: str) -> PixelLocation:
             value, length = at + 8, struct.unpack_from(order + "I", header, 4)[0]
         if tag in PIXEL_TAGS:
             size = None if length == UNDEFINED else length
-            return PixelLocation(tag, vr, value, size, tables.get(0x7FE00001, b""), tables.get(0x7FE00002, b""))
+            return PixelLocation(tag, vr, value, size, *(tables.get(one, b"") for one in EXTENDED_TABLES))
         if length == UNDEFINED or length > MAX_FRAGMENTS * 8 or tag > PIXEL_DATA:
             break
         tables[tag] = bytes(read(value, length))

@@ -15,7 +15,7 @@ import numpy as np
 
 from radrelay.dicom.decode import Decoded, can_decode, decode_stored
 from radrelay.dicom.elements import PIXEL_DATA, PIXEL_TAGS, Buffer, DataElements
-from radrelay.dicom.encapsulated import FrameRange, Read, encapsulate, frame_ranges, locate, reader_of
+from radrelay.dicom.encapsulated import EXTENDED_TABLES, FrameRange, Read, encapsulate, frame_ranges, locate, reader_of
 from radrelay.dicom.encode import ENCODERS, Encoder, NotTranscodable
 from radrelay.dicom.pixels import (
     BrokenPixels,
@@ -30,7 +30,6 @@ from radrelay.dicom.syntaxes import Syntax, syntax_of
 
 MAX_INFLATED_BYTES = 4 << 30
 _ICON = 0x00880200
-_EXTENDED_TABLES = (0x7FE00001, 0x7FE00002)
 
 
 def inflate(data_set: Buffer, limit: int = MAX_INFLATED_BYTES) -> bytes:
@@ -198,7 +197,7 @@ def _codec_edits(job: _Job, executor: Executor | None) -> dict[int, NewElement |
     for frame, stands_in in _work(job, executor):
         frames.append(frame)
         photometric = stands_in
-    edits: dict[int, NewElement | None] = {tag: None for tag in _EXTENDED_TABLES if tag in job.elements}
+    edits: dict[int, NewElement | None] = {tag: None for tag in EXTENDED_TABLES if tag in job.elements}
     edits[PIXEL_DATA] = _pixel_element(job, frames)
     encoder = ENCODERS.get(job.target.codec)
     named = encoder.photometric(photometric) if encoder is not None else photometric

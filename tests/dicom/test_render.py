@@ -15,6 +15,7 @@ from pydicom.data import get_testdata_file
 from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi_lut
 
 from radrelay.dicom import writing
+from radrelay.dicom.decode import decode_small
 from radrelay.dicom.elements import DataElements
 from radrelay.dicom.greyscale import Presentation, Window, presentation, to_grey
 from radrelay.dicom.htj2k import split
@@ -178,6 +179,41 @@ def test_thumbnail_of_a_stored_frame_reads_a_smaller_resolution() -> None:
     full = np.asarray(Image.open(io.BytesIO(render(elements, samples, size=(128, 128)))))
     assert fast.shape == full.shape == (128, 128)
     assert np.abs(fast.astype(int) - full.astype(int)).max() <= 8
+
+
+@pytest.mark.parametrize(
+    ("kind", "stored"), [("u1", 8), ("u2", 12), ("u2", 14), ("u2", 16), ("i2", 12), ("i2", 16), ("u4", 20), ("u4", 32)]
+)
+@pytest.mark.parametrize("colour", [False, True])
+def test_thumbnails_keep_black_black_and_white_white_beside_sharp_edges(kind: str, stored: int, colour: bool) -> None:
+    if colour and (kind[0] == "i" or stored > 16):
+        return  # there is no such colour
+    letters = np.kron(np.random.default_rng(0).integers(0, 2, (64, 64)), np.ones((8, 8), int))
+    bottom = -(1 << stored - 1) if kind[0] == "i" else 0
+    samples = (letters * ((1 << stored) - 1) + bottom).astype(kind)
+    samples = np.stack([samples] * 3, axis=-1) if colour else samples
+    parted = split(*made(samples, BitsStored=stored, HighBit=stored - 1))
+    assert parted is not None
+    small = decode_small(parted.descriptor, parted.frames[0], 256, own=True)
+    assert (small is None) == (stored > 16)
+    if small is not None:
+        white = (small.astype(np.int64) - bottom) > (1 << stored - 1)
+        np.testing.assert_array_equal(white, (letters if not colour else np.stack([letters] * 3, -1))[::2, ::2])
+
+
+def test_a_thumbnail_of_words_with_an_overlay_in_them_shows_the_picture_without_it() -> None:
+    picture = np.tile(np.arange(512, dtype=np.uint16) * 8, (512, 1))
+    overlay = np.kron(np.random.default_rng(0).integers(0, 2, (64, 64)), np.ones((8, 8), int)).astype(np.uint16) << 15
+    plain, covered = (
+        split(*made(words, BitsStored=12, HighBit=11, WindowCenter=2048, WindowWidth=4096))
+        for words in (picture, picture | overlay)
+    )
+    assert plain is not None
+    assert covered is not None
+    elements = DataElements.of(plain.prefix, syntax_of(EXPLICIT_LE))
+    small = [thumbnail(elements, parted.descriptor, parted.frames[0], own=True) for parted in (plain, covered)]
+    grey = [np.asarray(Image.open(io.BytesIO(jpeg)), int) for jpeg in small]
+    assert np.abs(grey[0] - grey[1]).max() < 16
 
 
 @pytest.mark.parametrize("name", ["CT_small.dcm", "examples_ybr_color.dcm", "examples_palette.dcm", "liver_1frame.dcm"])

@@ -299,6 +299,14 @@ def test_a_damaged_object_is_left_where_it_lies_and_its_neighbours_move(house: H
     assert (house.landed(), len(house.packs())) == (1, 1)
 
 
+def test_many_damaged_objects_do_not_keep_their_neighbours_from_moving(house: House) -> None:
+    house.bring(slices(compaction.TRIES + 3))
+    with house.site.database.write() as session:
+        session.execute(sa.update(Instance).where(Instance.number > 2).values(sha256=bytes(32)))
+    assert house.compact() == 2
+    assert (house.landed(), len(house.packs())) == (compaction.TRIES + 1, 1)
+
+
 def test_an_object_whose_bytes_are_gone_does_not_hinder_its_neighbours(house: House) -> None:
     house.bring(slices(3))
     place = house.refs()[1].place

@@ -135,6 +135,19 @@ def test_a_header_longer_than_what_is_landed_apart_is_read_to_its_end(house: Hou
     assert house.reader.header(ref).integer(0x00280010) == 128
 
 
+def test_a_header_that_goes_on_and_on_is_read_as_far_as_its_limit(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = pydicom.dcmread(io.BytesIO(made("CT_small.dcm")))
+    data.private_block(0x0099, "LONG", create=True).add_new(1, "UT", "y" * 5_000_000)
+    out = io.BytesIO()
+    data.save_as(out)
+    house.bring([out.getvalue()])
+    (ref,) = house.refs()
+    monkeypatch.setattr(reader, "HEADER_LIMIT", 1_500_000)
+    assert len(house.reader.header(ref).data) == 1_500_000
+
+
 def test_a_landed_head_is_no_more_than_the_header(house: House) -> None:
     house.bring([wheel_file("CT_small.dcm")])
     (ref,) = house.refs()

@@ -17,7 +17,7 @@ from radrelay.archive.layout import Entry, TableOfContents, decode_table
 from radrelay.archive.recent import Recent
 from radrelay.clock import Clock
 from radrelay.dicom.elements import Buffer
-from radrelay.dicom.encapsulated import FrameRange, frame_ranges, locate, reader_of
+from radrelay.dicom.encapsulated import FrameRanges, frame_ranges, locate, reader_of
 from radrelay.dicom.enclose import enclose
 from radrelay.dicom.errors import Malformed
 from radrelay.dicom.header import Header, parse
@@ -100,13 +100,13 @@ class _Layout:
     """Where frames stand in a data set kept as received; `inflated` is a deflated one's content."""
 
     descriptor: FrameDescriptor
-    ranges: tuple[FrameRange, ...]
+    ranges: FrameRanges
     inflated: bytes | None = None
 
     @property
     def weight(self) -> int:
         """Return about how many bytes of memory this takes."""
-        return len(self.inflated or b"") + 400 * len(self.ranges)
+        return len(self.inflated or b"") + self.ranges.weight
 
 
 class InstanceReader:
@@ -167,7 +167,7 @@ class InstanceReader:
             header = parse(head, ref.transfer_syntax_uid)
             if header.bulk is not None or len(head) >= min(ref.size, HEADER_LIMIT):
                 return header
-            wanted = max(HEAD_BYTES, len(head) * 8)
+            wanted = min(max(HEAD_BYTES, len(head) * 8), HEADER_LIMIT)
             head = self._anywhere(ref, lambda r, wanted=wanted: bytes(self._range_reader(r)(0, wanted)))  # type: ignore[misc]
 
     def table(self, ref: PackRef) -> TableOfContents:
@@ -351,7 +351,7 @@ class InstanceReader:
         stands_in = EXPLICIT_LE if inflated is not None else ref.transfer_syntax_uid
         descriptor = describe(header, stands_in, location.vr)
         ranges = frame_ranges(descriptor, location, _buffered(read), available)
-        return _Layout(descriptor, tuple(ranges), inflated)
+        return _Layout(descriptor, ranges, inflated)
 
     def _range_reader(self, ref: InstanceRef) -> Callable[[int, int], bytes]:
         if isinstance(ref.place, RecordLocation):

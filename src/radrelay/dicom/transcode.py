@@ -15,7 +15,16 @@ import numpy as np
 
 from radrelay.dicom.decode import Decoded, can_decode, decode_stored
 from radrelay.dicom.elements import PIXEL_DATA, PIXEL_TAGS, Buffer, DataElements
-from radrelay.dicom.encapsulated import EXTENDED_TABLES, FrameRange, Read, encapsulate, frame_ranges, locate, reader_of
+from radrelay.dicom.encapsulated import (
+    EXTENDED_TABLES,
+    FrameRange,
+    FrameRanges,
+    Read,
+    encapsulate,
+    frame_ranges,
+    locate,
+    reader_of,
+)
 from radrelay.dicom.encode import ENCODERS, Encoder, NotTranscodable
 from radrelay.dicom.pixels import (
     BrokenPixels,
@@ -28,7 +37,9 @@ from radrelay.dicom.pixels import (
 from radrelay.dicom.rewrite import NewElement, Rules, rewrite, swapped
 from radrelay.dicom.syntaxes import Syntax, syntax_of
 
-MAX_INFLATED_BYTES = 4 << 30
+MAX_INFLATED_BYTES = 512 << 20
+MAX_FRAMES = 1_000_000
+"""Frames of an object whose pixels are encoded anew."""
 _ICON = 0x00880200
 
 
@@ -124,7 +135,7 @@ class _Job:
 
     elements: DataElements
     descriptor: FrameDescriptor
-    ranges: list[FrameRange]
+    ranges: FrameRanges
     read: Read
     target: Syntax
     masked: bool
@@ -138,8 +149,10 @@ class _Job:
         location = locate(elements, read)
         descriptor = describe(elements, source.uid, location.vr)
         ranges = frame_ranges(descriptor, location, read, len(data_set))
-        if len(ranges) != descriptor.frames or any(item.missing for item in ranges):
+        if len(ranges) != descriptor.frames or ranges[-1].missing:  # of native frames only the last can be short
             raise NotTranscodable(f"The header names {descriptor.frames} frames; {len(ranges)} are there, or cut.")
+        if len(ranges) > MAX_FRAMES:
+            raise NotTranscodable(f"The object has {len(ranges)} frames; the limit is {MAX_FRAMES}.")
         encoder = ENCODERS.get(target.codec)
         if encoder is not None:
             _check_fits(encoder, descriptor, target)

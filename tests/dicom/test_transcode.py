@@ -17,6 +17,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from radrelay.dicom.codestreams import read_j2k
+from radrelay.dicom.elements import DataElements
 from radrelay.dicom.encode import ENCODERS, NotTranscodable
 from radrelay.dicom.htj2k import restore, split
 from radrelay.dicom.part10 import file_meta, parse_preamble
@@ -33,6 +34,7 @@ from radrelay.dicom.syntaxes import (
     JPEG_BASELINE,
     JPEG_LS_LOSSLESS,
     RLE_LOSSLESS,
+    syntax_of,
 )
 from radrelay.dicom.transcode import inflate, transcode
 from radrelay.errors import RadrelayError
@@ -97,6 +99,21 @@ def test_lossy_colour_becomes_rgb_when_unpacked() -> None:
     dataset = through_pydicom(transcode(data_set, ts, EXPLICIT_LE), EXPLICIT_LE)
     assert dataset.PhotometricInterpretation in ("RGB", "YBR_FULL")
     np.testing.assert_array_equal(reference(dataset), stacked(data_set, ts))
+
+
+@pytest.mark.parametrize("flag", [b"", b"(\0\x10!CS\x02\x0000"])
+@pytest.mark.parametrize(
+    ("name", "lossy"), [("JPEG-lossy.dcm", True), ("JPEG2000.dcm", True), ("MR_small_jp2klossless.dcm", False)]
+)
+def test_what_was_lossy_says_so_once_it_is_unpacked(name: str, lossy: bool, flag: bytes) -> None:
+    data_set, ts = wheel_file(name)
+    elements = DataElements.of(data_set, syntax_of(ts))
+    place = elements.places.get(0x00282110)
+    after = next(e.start for tag, e in sorted(elements.places.items()) if tag > 0x00282110)
+    data_set = data_set[: place.start if place else after] + flag + data_set[place.end if place else after :]
+    for target in (EXPLICIT_LE, RLE_LOSSLESS):
+        dataset = through_pydicom(transcode(data_set, ts, target), target)
+        assert dataset.get("LossyImageCompression") == ("01" if lossy else "00" if flag else None)
 
 
 def test_twelve_bits_are_named_in_the_code_stream_of_htj2k_and_jpeg_2000() -> None:

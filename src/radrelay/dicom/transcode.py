@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from radrelay.dicom.codestreams import read_j2k, read_jpeg
 from radrelay.dicom.decode import Decoded, can_decode, decode_stored
 from radrelay.dicom.elements import PIXEL_DATA, PIXEL_TAGS, Buffer, DataElements
 from radrelay.dicom.encapsulated import (
@@ -41,6 +42,9 @@ MAX_INFLATED_BYTES = 512 << 20
 MAX_FRAMES = 1_000_000
 """Frames of an object whose pixels are encoded anew."""
 _ICON = 0x00880200
+_LOSSY = 0x00282110
+_DCT = (0xC0, 0xC1, 0xC2)
+"""Frame headers of JPEG with a cosine transform (T.81 B.1.1.3)."""
 
 
 def inflate(data_set: Buffer, limit: int = MAX_INFLATED_BYTES) -> bytes:
@@ -220,9 +224,22 @@ def _codec_edits(job: _Job, executor: Executor | None) -> dict[int, NewElement |
         edits[0x00280102] = NewElement(0x00280102, b"US", (job.descriptor.bits_stored - 1).to_bytes(2, "little"))
     if job.descriptor.samples > 1:
         edits[0x00280006] = NewElement(0x00280006, b"US", b"\0\0")
+    if _is_lossy(job) and job.elements.texts(_LOSSY) != ["01"]:
+        edits[_LOSSY] = NewElement(_LOSSY, b"CS", b"01")
     if not job.target.encapsulated and _ICON in job.elements:
         edits |= _without_compressed_icon(job.elements)
     return edits
+
+
+def _is_lossy(job: _Job) -> bool:
+    """Return whether the frames lost something when they were compressed, which nobody could tell afterwards.
+
+    Once it is unpacked only the header says so (Lossy Image Compression, PS3.3 C.7.6.1.1.5).
+    """
+    codec = job.descriptor.syntax.codec
+    if codec == "jpeg":
+        return read_jpeg(job.ranges[0].read(job.read)).start_of_frame in _DCT
+    return codec in ("j2k", "htj2k") and not read_j2k(job.ranges[0].read(job.read)).reversible
 
 
 def _without_compressed_icon(elements: DataElements) -> dict[int, NewElement | None]:

@@ -93,6 +93,29 @@ def test_voi_and_modality_tables_are_followed() -> None:
     assert presentation(elements, descriptor).modality(samples).tolist() == [[1000, 1000], [2000, 3000]]
 
 
+def test_a_voi_table_over_hounsfield_units_begins_below_zero_though_stored_values_do_not() -> None:
+    samples = np.arange(4096, dtype=np.uint16).reshape(64, 64)
+    item = pydicom.Dataset()
+    item.add_new(0x00283002, "SS", [201, -100, 8])
+    item.add_new(0x00283006, "OW", np.linspace(0, 255, 201).astype("<u2").tobytes())
+    more = {"BitsStored": 12, "HighBit": 11, "RescaleSlope": 1, "RescaleIntercept": -1024, "VOILUTSequence": [item]}
+    elements, descriptor = _opened(samples, **more)
+    shown = presentation(elements, descriptor)
+    grey = to_grey(samples, descriptor, shown).reshape(-1)
+    assert [grey[1024 + hu] for hu in (-500, -100, 0, 100, 500)] == [0, 0, 127, 255, 255]
+
+
+def test_a_negative_padding_written_as_an_unsigned_word_is_padding() -> None:
+    samples = np.array([[-2000, 0], [50, 100]], np.int16)
+    _, descriptor = _opened(samples)
+    data_set, ts = made(samples, PixelPaddingValue=0)
+    at = data_set.index(b"\x28\0\x20\x01")
+    odd = data_set[: at + 4] + b"US\x02\0" + (63536).to_bytes(2, "little") + data_set[at + 10 :]
+    shown = presentation(DataElements.of(odd, syntax_of(ts)), descriptor)
+    assert shown.padding == (-2000, -2000)
+    assert to_grey(samples, descriptor, shown).tolist() == [[0, 0], [128, 255]]
+
+
 def test_functional_groups_of_the_frame_win_over_shared_ones_and_the_top() -> None:
     def voi(center: float) -> pydicom.Dataset:
         item, inner = pydicom.Dataset(), pydicom.Dataset()

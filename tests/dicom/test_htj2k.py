@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import imagecodecs
 import numpy as np
@@ -134,6 +135,14 @@ def test_other_data_stays_as_received(what: str) -> None:
 
 def test_float_data_stays_as_received(shared_data: Path) -> None:
     assert split(*opened(shared_data / "codecs" / "pydicom-data" / "parametric_map_float.dcm")) is None
+
+
+def test_what_the_codec_does_not_take_stays_as_received(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any, **__: Any) -> bytes:
+        raise imagecodecs.Htj2kError("too wide")
+
+    monkeypatch.setattr(imagecodecs, "htj2k_encode", refuse)
+    assert split(*made(smooth((64, 64), "u2"))) is None
 
 
 def test_a_digest_that_differs_keeps_the_data_as_received() -> None:

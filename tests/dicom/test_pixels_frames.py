@@ -14,9 +14,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from radrelay.dicom import writing
+from radrelay.dicom.decode import decode_frame
 from radrelay.dicom.elements import DataElements
 from radrelay.dicom.encapsulated import encapsulate, fragments, frame_ranges, locate, reader_of
 from radrelay.dicom.encode import ENCODERS
+from radrelay.dicom.header import parse
+from radrelay.dicom.htj2k import split
 from radrelay.dicom.pixels import BrokenPixels, PixelsTooLarge, describe
 from radrelay.dicom.syntaxes import (
     EXPLICIT_BE,
@@ -175,6 +178,30 @@ def test_a_large_header_over_little_native_data_is_refused() -> None:
     small = made(np.zeros((8, 8), np.uint8), Rows=16000, Columns=16000)
     with pytest.raises(BrokenPixels, match="one frame needs"):
         frames_of(*small)
+
+
+def test_pairs_of_pixels_in_rows_of_odd_length_are_refused() -> None:
+    samples = np.zeros((3, 5, 3), np.uint8)
+    with pytest.raises(BrokenPixels, match="a row has 5"):
+        frames_of(*made(samples, pixels=bytes(30), PhotometricInterpretation="YBR_FULL_422"))
+
+
+@pytest.mark.parametrize("named", ["YBR_RCT", "YBR_ICT"])
+def test_colours_that_were_unpacked_under_their_old_name_are_seen_as_they_are(named: str) -> None:
+    samples = np.add.outer(np.arange(48), np.arange(64))[..., None] + np.array([0, 60, 120])
+    data_set, ts = made(samples.astype(np.uint8), PhotometricInterpretation=named)
+    np.testing.assert_array_equal(frames_of(data_set, ts)[0], samples)
+    parted = split(data_set, ts)
+    assert parted is not None
+    np.testing.assert_array_equal(decode_frame(parted.descriptor, parted.frames[0], own=True), samples)
+
+
+def test_of_an_element_that_stands_twice_the_first_one_counts_everywhere() -> None:
+    data_set, ts = made(FRAMES[0])
+    start = data_set.index(b"\xe0\x7f\x10\x00OW")
+    twice = data_set[:start] + b"\x28\0\x10\0US\x02\0\x01\0" + data_set[start:]
+    assert DataElements.of(twice, syntax_of(ts)).integers(0x00280010) == parse(twice, ts).integers(0x00280010) == [40]
+    np.testing.assert_array_equal(frames_of(twice, ts)[0], FRAMES[0])
 
 
 @pytest.mark.parametrize("codec", ["j2k", "htj2k", "jpeg-ls"])

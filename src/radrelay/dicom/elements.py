@@ -190,7 +190,9 @@ class DataElements:
         self.explicit = explicit
         self.little_endian = little_endian
         self._order = "<" if little_endian else ">"
-        self.places = {element.tag: element for element in walk(self._data, explicit, little_endian, start, stop)}
+        self.places: dict[int, Element] = {}
+        for element in walk(self._data, explicit, little_endian, start, stop):
+            self.places.setdefault(element.tag, element)  # of two the first one counts, as in `Header`
 
     @classmethod
     def of(cls, data: Buffer, syntax: Syntax) -> DataElements:

@@ -122,7 +122,7 @@ def split(data_set: Buffer, ts: str, *, sha256: bytes | None = None, executor: E
     Returns
     -------
     Split or None
-        None for compressed, deflated, 1-bit, float, 4:2:2, short or tiny data, when HTJ2K does not make it
+        None for compressed, deflated, 1-bit, float, 4:2:2, short or tiny data, when HTJ2K does not take it or make it
         smaller, or when the reassembled data set's SHA-256 is not the received one's.
     """
     parts = _parts(data_set, ts)
@@ -144,10 +144,13 @@ def split(data_set: Buffer, ts: str, *, sha256: bytes | None = None, executor: E
     digest = hashlib.sha256(view[:begin])
     frames: list[bytes] = []
     budget = len(view)
-    for encoded, received in _map(work, starts, executor):
-        digest.update(received)
-        frames.append(encoded)
-        budget -= len(encoded)
+    try:
+        for encoded, received in _map(work, starts, executor):
+            digest.update(received)
+            frames.append(encoded)
+            budget -= len(encoded)
+    except (RuntimeError, ValueError):  # the codec does not take these samples: what is received is kept
+        return None
     digest.update(view[end:])
     expected = sha256 or hashlib.sha256(view).digest()
     if digest.digest() != expected or budget <= begin + (len(view) - end):

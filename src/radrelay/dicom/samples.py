@@ -98,6 +98,8 @@ def _swap_words(data: Buffer, expected: int) -> bytes:
 
 def _spread_chroma(native: Pixels, descriptor: FrameDescriptor) -> Pixels:
     """Give Y1 Y2 Cb Cr quadruples one Cb and Cr per pixel (PS3.3 C.7.6.3.1.2)."""
+    if descriptor.columns % 2:
+        raise BrokenPixels(f"Two pixels share their colour, but a row has {descriptor.columns}.")
     quads = native.reshape(-1, 4)
     full = np.empty((quads.shape[0], 2, 3), native.dtype)
     full[:, 0, 0], full[:, 1, 0] = quads[:, 0], quads[:, 1]

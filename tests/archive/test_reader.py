@@ -9,12 +9,15 @@ from typing import Any
 import numpy as np
 import pydicom
 import pytest
+import sqlalchemy as sa
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from radrelay.archive import deletion, reader
 from radrelay.archive.instances import InstanceRef
+from radrelay.archive.models import Instance
 from radrelay.archive.reader import FrameNotThere, InstanceGone, InstanceReader
 from radrelay.archive.recent import Recent
+from radrelay.storage.packs import PackDamaged
 from radrelay.storage.segments import RecordGone
 from tests.archive.house import House, data_set_of, house, made, slices, wheel_file
 
@@ -72,6 +75,22 @@ def test_what_was_found_before_it_moved_is_read_after(house: House) -> None:
             fresh.data_set(gone)
         with pytest.raises(InstanceGone):
             next(fresh.stream(gone))
+
+
+def test_an_entry_of_another_instance_is_never_handed_out(house: House) -> None:
+    house.bring(slices(2))
+    house.compact()
+    with house.site.database.write() as session:
+        session.execute(sa.update(Instance).values(pack_entry=1 - Instance.pack_entry))
+    for ref in house.refs():
+        for read in (
+            house.reader.data_set,
+            house.reader.header,
+            lambda ref: house.reader.frame(ref, 1),
+            house.site.services.metadata.one,
+        ):
+            with pytest.raises(PackDamaged):
+                read(ref)
 
 
 def multi_frame(syntax: str = "1.2.840.10008.1.2.1") -> tuple[bytes, np.ndarray]:

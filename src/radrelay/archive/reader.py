@@ -27,7 +27,7 @@ from radrelay.dicom.syntaxes import EXPLICIT_LE, syntax_of
 from radrelay.dicom.walk import inflate
 from radrelay.errors import NotFound, RadrelayError
 from radrelay.storage.database import Database
-from radrelay.storage.packs import PackRef, PackStore
+from radrelay.storage.packs import PackDamaged, PackRef, PackStore
 from radrelay.storage.segments import RecordLocation, SegmentReader
 
 HEAD_BYTES = 256 << 10
@@ -228,14 +228,14 @@ class InstanceReader:
             raise error
         return found[0]
 
-    def _entry(self, place: PackPlace) -> Entry:
-        return self.table(place.ref).entries[place.entry]
+    def _entry(self, ref: InstanceRef, pack: PackRef) -> Entry:
+        return entry_of(self.table(pack), ref)
 
     def _pieces(self, ref: InstanceRef) -> Iterator[bytes]:
         if isinstance(ref.place, RecordLocation):
             yield from self._segments.stream(ref.place)
             return
-        entry = self._entry(ref.place)
+        entry = self._entry(ref, ref.place.ref)
         pack = ref.place.ref
         if entry.recipe is None:
             yield from self._packs.stream(pack, entry.start, entry.length)
@@ -260,7 +260,7 @@ class InstanceReader:
     def _enclosed(self, ref: InstanceRef) -> bytes | None:
         if not isinstance(ref.place, PackPlace):
             return None
-        entry = self._entry(ref.place)
+        entry = self._entry(ref, ref.place.ref)
         if entry.recipe is None or entry.descriptor is None:
             return None
         prefix, *frames, suffix = self._parted(ref.place.ref, entry)
@@ -281,20 +281,20 @@ class InstanceReader:
     def _head(self, ref: InstanceRef) -> bytes:
         if isinstance(ref.place, RecordLocation):
             return next(self._segments.stream(ref.place), b"")  # the head lies apart from the body
-        entry = self._entry(ref.place)
+        entry = self._entry(ref, ref.place.ref)
         length = entry.prefix if entry.recipe is not None else min(entry.length, entry.pixel_offset or HEAD_BYTES)
         return self._packs.read(ref.place.ref, entry.start, min(length, HEADER_LIMIT))
 
     def _count(self, ref: InstanceRef) -> int:
         if isinstance(ref.place, PackPlace):
-            entry = self._entry(ref.place)
+            entry = self._entry(ref, ref.place.ref)
             if entry.frame_lengths or entry.frames:
                 return len(entry.frame_lengths) or len(entry.frames)
         return len(self._layout(ref).ranges)
 
     def _frames(self, ref: InstanceRef, numbers: Sequence[int]) -> list[StoredFrame]:
         if isinstance(ref.place, PackPlace):
-            entry = self._entry(ref.place)
+            entry = self._entry(ref, ref.place.ref)
             if entry.descriptor is not None and (entry.frames or entry.frame_lengths):
                 return self._packed_frames(ref.place.ref, entry, entry.descriptor, numbers)
         layout = self._layout(ref)
@@ -317,7 +317,7 @@ class InstanceReader:
         return [StoredFrame(b"".join(islice(parts, len(p.pieces))), descriptor, p.bit_offset) for p in places]
 
     def _fragments(self, ref: InstanceRef) -> list[tuple[int, int]]:
-        if isinstance(ref.place, PackPlace) and (frames := self._entry(ref.place).frames):
+        if isinstance(ref.place, PackPlace) and (frames := self._entry(ref, ref.place.ref).frames):
             return [piece for frame in frames for piece in frame.pieces]
         return [piece for frame in self._layout(ref).ranges for piece in frame.pieces]
 
@@ -357,10 +357,18 @@ class InstanceReader:
         if isinstance(ref.place, RecordLocation):
             location = ref.place
             return lambda start, length: self._segments.read(location, start, min(length, max(0, ref.size - start)))
-        pack, entry = ref.place.ref, self._entry(ref.place)
+        pack, entry = ref.place.ref, self._entry(ref, ref.place.ref)
         return lambda start, length: self._packs.read(
             pack, entry.start + start, min(length, max(0, entry.length - start))
         )
+
+
+def entry_of(table: TableOfContents, ref: InstanceRef) -> Entry:
+    """Return the entry of `ref` in its pack's table; raises `PackDamaged` if another instance's stands in its place."""
+    number = ref.place.entry if isinstance(ref.place, PackPlace) else -1
+    if not 0 <= number < len(table.entries) or table.entries[number].instance_id != ref.id.bytes:
+        raise PackDamaged(f"entry {number} of the pack is not of instance {ref.id}")
+    return table.entries[number]
 
 
 def _numbered(items: Sequence[Result], number: int) -> Result:

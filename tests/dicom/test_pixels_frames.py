@@ -13,11 +13,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from radrelay.dicom import elements as elements_module
 from radrelay.dicom import writing
 from radrelay.dicom.decode import decode_frame
 from radrelay.dicom.elements import DataElements
 from radrelay.dicom.encapsulated import encapsulate, fragments, frame_ranges, locate, reader_of
 from radrelay.dicom.encode import ENCODERS
+from radrelay.dicom.errors import Malformed
 from radrelay.dicom.header import parse
 from radrelay.dicom.htj2k import split
 from radrelay.dicom.pixels import BrokenPixels, PixelsTooLarge, describe
@@ -30,6 +32,7 @@ from radrelay.dicom.syntaxes import (
     RLE_LOSSLESS,
     syntax_of,
 )
+from radrelay.dicom.transcode import transcode
 from radrelay.errors import RadrelayError
 from tests.dicom.objects import END, compressed, described, frames_of, item, made, opened, stacked, wheel_file
 
@@ -202,6 +205,18 @@ def test_of_an_element_that_stands_twice_the_first_one_counts_everywhere() -> No
     twice = data_set[:start] + b"\x28\0\x10\0US\x02\0\x01\0" + data_set[start:]
     assert DataElements.of(twice, syntax_of(ts)).integers(0x00280010) == parse(twice, ts).integers(0x00280010) == [40]
     np.testing.assert_array_equal(frames_of(twice, ts)[0], FRAMES[0])
+
+
+def test_elements_and_items_without_end_are_refused_before_they_take_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(elements_module, "ELEMENT_LIMIT", 1000)
+    data_set, ts = made(FRAMES[0])
+    many = b"".join(struct.pack("<HH2sH", 0x0011, n, b"LO", 0) for n in range(1001))
+    with pytest.raises(Malformed, match="more than 1000 elements"):
+        transcode(many + data_set, ts, IMPLICIT_LE)
+    assert split(many + data_set, ts) is None
+    items = struct.pack("<HH2sHI", 0x0011, 0x1010, b"SQ", 0, 8008) + struct.pack("<HHI", 0xFFFE, 0xE000, 0) * 1001
+    with pytest.raises(Malformed, match="more than 1000 items"):
+        transcode(items + data_set, ts, IMPLICIT_LE)
 
 
 @pytest.mark.parametrize("codec", ["j2k", "htj2k", "jpeg-ls"])

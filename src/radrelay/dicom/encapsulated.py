@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 import sys
+from abc import abstractmethod
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
@@ -63,8 +64,36 @@ class FrameRange:
         return b"".join(bytes(read(start, length)) for start, length in self.pieces)
 
 
+class FrameRanges(Sequence[FrameRange]):
+    """The ranges of an object's frames, each made when it is asked for."""
+
+    __slots__ = ()
+
+    @overload
+    def __getitem__(self, index: int) -> FrameRange: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[FrameRange]: ...
+    def __getitem__(self, index: int | slice) -> FrameRange | list[FrameRange]:
+        found = range(len(self))[index]
+        return self.at(found) if isinstance(found, int) else list(map(self.at, found))
+
+    @abstractmethod
+    def at(self, number: int) -> FrameRange:
+        """Return the range of frame `number`, from 0."""
+
+    @property
+    @abstractmethod
+    def piece_count(self) -> int:
+        """Return how many pieces all frames have together."""
+
+    @property
+    @abstractmethod
+    def weight(self) -> int:
+        """Return about how many bytes of memory this takes."""
+
+
 @dataclass(frozen=True, slots=True)
-class NativeFrames(Sequence[FrameRange]):
+class NativeFrames(FrameRanges):
     """The ranges of the `present` native frames, worked out when they are asked for, however many a header names."""
 
     descriptor: FrameDescriptor
@@ -85,14 +114,8 @@ class NativeFrames(Sequence[FrameRange]):
     def __len__(self) -> int:
         return self.present
 
-    @overload
-    def __getitem__(self, index: int) -> FrameRange: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[FrameRange]: ...
-    def __getitem__(self, index: int | slice) -> FrameRange | list[FrameRange]:
-        if isinstance(index, slice):
-            return [self[number] for number in range(*index.indices(self.present))]
-        number = range(self.present)[index]
+    def at(self, number: int) -> FrameRange:
+        """Return the range of one frame."""
         bits = self.descriptor.frame_bits
         begins = number * bits
         first, last = begins // 8, (begins + bits + 7) // 8
@@ -103,7 +126,7 @@ class NativeFrames(Sequence[FrameRange]):
 
 
 @dataclass(frozen=True, slots=True)
-class FragmentFrames(Sequence[FrameRange]):
+class FragmentFrames(FrameRanges):
     """The ranges of encapsulated frames: those of all fragments, and the number of the first one of each frame."""
 
     starts: array[int]
@@ -123,20 +146,11 @@ class FragmentFrames(Sequence[FrameRange]):
     def __len__(self) -> int:
         return len(self.begins)
 
-    @overload
-    def __getitem__(self, index: int) -> FrameRange: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[FrameRange]: ...
-    def __getitem__(self, index: int | slice) -> FrameRange | list[FrameRange]:
-        if isinstance(index, slice):
-            return [self[number] for number in range(*index.indices(len(self)))]
-        number = range(len(self))[index]
+    def at(self, number: int) -> FrameRange:
+        """Return the range of one frame."""
         begin = self.begins[number]
         end = self.begins[number + 1] if number + 1 < len(self.begins) else len(self.starts)
         return FrameRange(tuple(zip(self.starts[begin:end], self.lengths[begin:end], strict=True)))
-
-
-FrameRanges = NativeFrames | FragmentFrames
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,19 @@ from radrelay.dicom.syntaxes import (
 )
 from radrelay.dicom.transcode import inflate, transcode
 from radrelay.errors import RadrelayError
-from tests.dicom.objects import CT, described, made, opened, reference, stacked, through_pydicom, wheel_file
+from tests.dicom.objects import (
+    CT,
+    END,
+    compressed,
+    described,
+    item,
+    made,
+    opened,
+    reference,
+    stacked,
+    through_pydicom,
+    wheel_file,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -127,6 +139,17 @@ def test_twelve_bits_are_named_in_the_code_stream_of_htj2k_and_jpeg_2000() -> No
             assert read_j2k(stream).signed == (kind == "i2")
         for target in PACKED:
             np.testing.assert_array_equal(stacked(transcode(*source, target), target), samples)
+
+
+@pytest.mark.parametrize("target", [EXPLICIT_LE, RLE_LOSSLESS, HTJ2K_LOSSLESS])
+def test_a_header_that_names_upper_bits_over_a_code_stream_of_fewer_is_set_right(target: str) -> None:
+    samples = np.arange(4096, dtype=np.uint16).reshape(64, 64)
+    header = made(samples, BitsStored=12, HighBit=15)
+    descriptor, _, _ = described(*made(samples, BitsStored=12, HighBit=11))
+    stream = ENCODERS["j2k"].write(samples, descriptor, "MONOCHROME2")
+    source = compressed(header, J2K_LOSSLESS, item(b"") + item(stream + b"\0" * (len(stream) & 1)) + END)
+    np.testing.assert_array_equal(stacked(*source), samples)
+    np.testing.assert_array_equal(stacked(transcode(*source, target), target), samples)
 
 
 def test_old_overlays_in_unused_bits_survive_where_words_are_carried() -> None:

@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -168,21 +169,30 @@ class _Job:
         """Decode one frame; the bits beside Bits Stored are kept for codecs that carry whole words."""
         return decode_stored(self.descriptor, place.read(self.read), place.bit_offset, masked=self.masked)
 
-    def encoded_at(self, index: int) -> tuple[Buffer, str]:
-        """Return a frame's bytes in the target, and the photometric interpretation of its samples."""
+    def encoded_at(self, index: int) -> _Encoded:
+        """Return a frame in the target."""
         try:
             decoded = self.frame(self.ranges[index])
         except (BrokenPixels, DecodersBusy) as error:
             raise type(error)(f"Frame {index + 1}: {error.message}", frame=index + 1) from error
+        low = self.masked or decoded.precision <= self.descriptor.bits_stored
         encoder = ENCODERS.get(self.target.codec)
         if encoder is None:
-            return _native_bytes(decoded, self.descriptor), decoded.photometric
+            return _Encoded(_native_bytes(decoded, self.descriptor), decoded.photometric, low)
         plain = replace(self.descriptor, photometric=decoded.photometric)
         try:
             written = encoder.write(decoded.samples, plain, decoded.photometric)
         except (RuntimeError, ValueError) as fault:
             raise NotTranscodable(f"A frame cannot be written as {self.target.name}: {fault}") from fault
-        return written, decoded.photometric
+        return _Encoded(written, decoded.photometric, low)
+
+
+class _Encoded(NamedTuple):
+    """A frame's bytes, the photometric interpretation of its samples, and whether these begin at the lowest bit."""
+
+    written: Buffer
+    photometric: str
+    low: bool
 
 
 def _embedded_overlay(elements: DataElements) -> bool:
@@ -210,17 +220,17 @@ def _native_bytes(decoded: Decoded, descriptor: FrameDescriptor) -> Buffer:
 def _codec_edits(job: _Job, executor: Executor | None) -> dict[int, NewElement | None]:
     """Return the elements that change with the codec: pixel data and what describes its encoding."""
     frames: list[Buffer] = []
-    photometric = job.descriptor.photometric
-    for frame, stands_in in _work(job, executor):
-        frames.append(frame)
-        photometric = stands_in
+    photometric, low = job.descriptor.photometric, job.masked
+    for frame in _work(job, executor):
+        frames.append(frame.written)
+        photometric, low = frame.photometric, frame.low
     edits: dict[int, NewElement | None] = {tag: None for tag in EXTENDED_TABLES if tag in job.elements}
     edits[PIXEL_DATA] = _pixel_element(job, frames)
     encoder = ENCODERS.get(job.target.codec)
     named = encoder.photometric(photometric) if encoder is not None else photometric
     if named != job.descriptor.photometric:
         edits[0x00280004] = NewElement(0x00280004, b"CS", named.encode() + b" " * (len(named) & 1))
-    if job.masked and job.descriptor.high_bit != job.descriptor.bits_stored - 1:
+    if low and job.descriptor.high_bit != job.descriptor.bits_stored - 1:
         edits[0x00280102] = NewElement(0x00280102, b"US", (job.descriptor.bits_stored - 1).to_bytes(2, "little"))
     if job.descriptor.samples > 1:
         edits[0x00280006] = NewElement(0x00280006, b"US", b"\0\0")
@@ -251,7 +261,7 @@ def _without_compressed_icon(elements: DataElements) -> dict[int, NewElement | N
     return {}
 
 
-def _work(job: _Job, executor: Executor | None) -> Iterator[tuple[Buffer, str]]:
+def _work(job: _Job, executor: Executor | None) -> Iterator[_Encoded]:
     if executor is None or len(job.ranges) == 1:
         yield from map(job.encoded_at, range(len(job.ranges)))
         return

@@ -53,7 +53,7 @@ def reduced_levels(descriptor: FrameDescriptor, data: Buffer, edge: int) -> int:
         return 0
     stream = read_j2k(data)
     _expect(stream, descriptor)
-    if stream.precision != descriptor.bits_stored or stream.precision > _WIDEST_REDUCED:
+    if stream.precision > min(descriptor.bits_stored, _WIDEST_REDUCED):
         return 0
     longest, levels = max(descriptor.rows, descriptor.columns), 0
     while levels < stream.decompositions and longest >> (levels + 1) >= edge:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import itertools
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,7 @@ from radrelay.archive.instances import InstanceRef
 from radrelay.archive.models import Instance
 from radrelay.archive.reader import FrameNotThere, InstanceGone, InstanceReader
 from radrelay.archive.recent import Recent
+from radrelay.dicom import walk
 from radrelay.storage.packs import PackDamaged
 from radrelay.storage.segments import RecordGone
 from tests.archive.house import House, data_set_of, house, made, slices, wheel_file
@@ -133,6 +136,24 @@ def test_frames_come_in_any_order_and_are_found_once(
     for number in (0, 6, -1):
         with pytest.raises(FrameNotThere):
             house.reader.frame(ref, number)
+
+
+def test_deflated_objects_are_inflated_one_at_a_time_and_once(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.bring([multi_frame(DeflatedExplicitVRLittleEndian)[0]])
+    (ref,) = house.refs()
+    at_work: list[int] = []
+    inflate = walk.inflate
+
+    def noted(data: bytes, limit: int) -> bytes:
+        at_work.append(1)
+        assert len(at_work) == 1
+        time.sleep(0.1)
+        return inflate(data, limit)
+
+    monkeypatch.setattr(reader, "inflate", noted)
+    with ThreadPoolExecutor(4) as threads:
+        frames = list(threads.map(lambda number: house.reader.frame(ref, number).as_received(), [1, 2, 3, 4]))
+    assert frames == [multi_frame()[1][number].tobytes() for number in range(4)]
 
 
 def test_a_header_longer_than_what_is_landed_apart_is_read_to_its_end(house: House) -> None:

@@ -6,8 +6,10 @@ looks up its new place and reads on there; only then is it missing.
 
 from __future__ import annotations
 
+import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import accumulate, islice
 from typing import TypeVar
@@ -16,8 +18,7 @@ from radrelay.archive.instances import InstanceRef, PackPlace, find_instances
 from radrelay.archive.layout import Entry, TableOfContents, decode_table
 from radrelay.archive.recent import Recent
 from radrelay.clock import Clock
-from radrelay.dicom.elements import Buffer
-from radrelay.dicom.encapsulated import FrameRanges, frame_ranges, locate, reader_of
+from radrelay.dicom.encapsulated import FrameRanges, buffered, frame_ranges, locate, reader_of
 from radrelay.dicom.enclose import enclose
 from radrelay.dicom.errors import Malformed
 from radrelay.dicom.header import Header, parse
@@ -38,7 +39,6 @@ LAYOUTS_KEPT_BYTES = 64 << 20
 MOVES = 4  # an instance moves into a pack, and again when that is rewritten
 FRAMES_AT_ONCE = 32
 FRAME_BYTES_AT_ONCE = 8 << 20
-AROUND = 64 << 10
 WHOLE_BYTES = 2 << 20  # an instance that takes less in its pack is read at once
 END_BYTES = 64  # within which a code stream's end marker stands; what follows it is padding
 _END_MARKED = frozenset({"jpeg", "jpeg-lossless", "jpeg-ls", "j2k", "htj2k"})
@@ -119,6 +119,7 @@ class InstanceReader:
         self._packs = packs
         self._tables: Recent[PackRef, tuple[TableOfContents, int]] = Recent(TABLES_KEPT_BYTES, lambda kept: kept[1])
         self._layouts: Recent[uuid.UUID, _Layout] = Recent(LAYOUTS_KEPT_BYTES, lambda layout: layout.weight)
+        self._inflating = threading.Lock()  # one at a time: a few megabytes can become `INFLATED_LIMIT`
 
     def data_set(self, ref: InstanceRef) -> bytes:
         """Return the data set, byte for byte as received (without file meta information)."""
@@ -335,8 +336,9 @@ class InstanceReader:
         """Find frames in a data set kept as received, by its header and the fragments' headers."""
         found = self._layouts.get(ref.id)
         if found is None:
-            found = self._find_layout(ref)
-            self._layouts.put(ref.id, found)
+            with self._inflating if syntax_of(ref.transfer_syntax_uid).deflated else nullcontext():
+                found = self._layouts.get(ref.id) or self._find_layout(ref)
+                self._layouts.put(ref.id, found)
         return found
 
     def _find_layout(self, ref: InstanceRef) -> _Layout:
@@ -347,10 +349,10 @@ class InstanceReader:
             read, available = reader_of(inflated), len(inflated)
         else:
             header, read, available = self.header(ref), self._range_reader(ref), ref.size
-        location = locate(header, _buffered(read))
+        location = locate(header, buffered(read))
         stands_in = EXPLICIT_LE if inflated is not None else ref.transfer_syntax_uid
         descriptor = describe(header, stands_in, location.vr)
-        ranges = frame_ranges(descriptor, location, _buffered(read), available)
+        ranges = frame_ranges(descriptor, location, buffered(read), available)
         return _Layout(descriptor, ranges, inflated)
 
     def _range_reader(self, ref: InstanceRef) -> Callable[[int, int], bytes]:
@@ -383,18 +385,3 @@ def _skipped(pieces: Iterator[bytes], count: int) -> Iterator[bytes]:
         if count < len(piece):
             yield piece[count:] if count else piece
         count = max(0, count - len(piece))
-
-
-def _buffered(read: Callable[[int, int], Buffer]) -> Callable[[int, int], Buffer]:
-    """Return a reader that serves small reads near each other, as of fragments' headers, from one larger one."""
-    begin, kept = 0, b""
-
-    def near(start: int, length: int) -> Buffer:
-        nonlocal begin, kept
-        if length > AROUND // 4:
-            return read(start, length)
-        if not begin <= start <= start + length <= begin + len(kept):
-            begin, kept = start, bytes(read(start, AROUND))
-        return kept[start - begin : start - begin + length]
-
-    return near

@@ -28,6 +28,7 @@ EXTENDED_TABLES = (0x7FE00001, 0x7FE00002)
 MAX_FRAGMENTS = 4_000_000
 _FARTHEST = 1 << 62
 _BYTES_OF_RANGES = 400
+_AROUND = 64 << 10
 _STARTS = (b"\xff\xd8\xff", b"\xff\x4f\xff\x51", b"\x00\x00\x00\x0cjP  ", b"\x00\x00\x00\x0cJXL ")
 
 
@@ -178,6 +179,21 @@ def reader_of(data: Buffer) -> Read:
     """Return a `Read` over bytes in memory, without copies."""
     view = memoryview(data)
     return lambda start, length: view[start : start + length]
+
+
+def buffered(read: Read) -> Read:
+    """Return a reader that serves small reads near each other, as of fragments' headers, from one larger one."""
+    begin, kept = 0, b""
+
+    def near(start: int, length: int) -> Buffer:
+        nonlocal begin, kept
+        if length > _AROUND // 4:
+            return read(start, length)
+        if not begin <= start <= start + length <= begin + len(kept):
+            begin, kept = start, bytes(read(start, _AROUND))
+        return kept[start - begin : start - begin + length]
+
+    return near
 
 
 def locate(source: DataElements | Header, read: Read) -> PixelLocation:

@@ -115,7 +115,14 @@ def test_lossy_colour_becomes_rgb_when_unpacked() -> None:
 
 @pytest.mark.parametrize("flag", [b"", b"(\0\x10!CS\x02\x0000"])
 @pytest.mark.parametrize(
-    ("name", "lossy"), [("JPEG-lossy.dcm", True), ("JPEG2000.dcm", True), ("MR_small_jp2klossless.dcm", False)]
+    ("name", "lossy"),
+    [
+        ("JPEG-lossy.dcm", True),
+        ("JPEG2000.dcm", True),
+        ("MR_small_jp2klossless.dcm", False),
+        ("JPEGLSNearLossless_16.dcm", True),
+        ("MR_small_jpeg_ls_lossless.dcm", False),
+    ],
 )
 def test_what_was_lossy_says_so_once_it_is_unpacked(name: str, lossy: bool, flag: bytes) -> None:
     data_set, ts = wheel_file(name)

@@ -78,6 +78,17 @@ def _frame_header(body: memoryview, marker: int, jfif: bool, adobe: int | None) 
     )
 
 
+def is_near_lossless(data: Buffer) -> bool:
+    """Return whether a JPEG-LS stream's first scan lets samples differ from what they were (NEAR, T.87 C.2.3)."""
+    plain = bytes(memoryview(data)[:_HEAD_BYTES])
+    at = plain.find(b"\xff\xf7")
+    scan = plain.find(b"\xff\xda", at)
+    if min(at, scan) < 0 or scan + 5 > len(plain):
+        raise BrokenPixels("The JPEG-LS stream has no scan.")
+    near = scan + 5 + 2 * plain[scan + 4]
+    return near < len(plain) and plain[near] > 0
+
+
 def read_j2k(data: Buffer) -> CodeStream:
     """Read the SIZ and COD markers of a JPEG 2000 or HTJ2K stream, inside a JP2 box or bare (T.800 A.5.1, A.6.1)."""
     head = bytes(memoryview(data)[:_HEAD_BYTES])

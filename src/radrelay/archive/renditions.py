@@ -239,6 +239,8 @@ def _pixels(header: Header, descriptor: FrameDescriptor, samples: Pixels, frame:
     if shown.modality_table is not None:
         samples = shown.modality(samples).astype(np.int32)
         shown = Presentation(window=window, voi_table=shown.voi_table, inverse=shown.inverse)
+    if samples.dtype.itemsize == 8:  # viewers know no whole numbers of 64 bits
+        samples = samples.astype(np.float64, copy=False)
     little = np.ascontiguousarray(samples).astype(samples.dtype.newbyteorder("<"), copy=False)
     return FramePixels(little.tobytes(), _info(header, descriptor, samples, shown, window, frame))
 

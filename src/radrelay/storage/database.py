@@ -100,6 +100,7 @@ def sqlcipher_engine(path: Path, key: bytes) -> Engine:
         poolclass=QueuePool,
         pool_size=8,
         max_overflow=32,
+        pool_use_lifo=True,  # the one used last still has its pages decrypted; any commit makes each read them anew
         hide_parameters=True,  # they are patients' names; errors are logged
     )
     event.listen(engine, "begin", _begin)

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from radrelay import access
 from radrelay.access import Principal, Right, Scope
 from radrelay.archive.errors import AttachmentNotFound, InstanceNotFound, SeriesNotFound, StudyNotFound
-from radrelay.archive.instances import InstanceRef, find_instances
+from radrelay.archive.instances import InstanceRef, find_instance, find_instances
 from radrelay.archive.models import Attachment, Series, Study
 from radrelay.archive.tables import INSTANCE, STUDY
 from radrelay.errors import Forbidden
@@ -192,20 +192,17 @@ class Reach:
 
     def instance(self, instance_id: uuid.UUID) -> ReachedInstance:
         """Return an instance; raises `InstanceNotFound`."""
-        found = find_instances(
+        found = find_instance(
             self.session,
             self.now,
+            self.scope.series_filter(INSTANCE.c.study_id, INSTANCE.c.series_id),
             organisation_id=self.scope.organisation_id,
-            instance_ids=[instance_id],
-            within=self.scope.series_filter(INSTANCE.c.study_id, INSTANCE.c.series_id),
-            current=False,
+            instance_id=instance_id,
         )
-        if not found:
+        if found is None:
             raise InstanceNotFound
-        row = self.session.execute(_STUDY_BY_ID, {"study": found[0].study_id}).one_or_none()
-        if row is None:
-            raise InstanceNotFound
-        return ReachedInstance(found[0], self._study(row))
+        ref = found.ref
+        return ReachedInstance(ref, ReachedStudy(ref.study_id, ref.study_uid, found.patient, self.scope.identity))
 
     def attachment(self, attachment_id: uuid.UUID) -> ReachedAttachment:
         """Return an attachment of a study that is wholly within reach; raises `AttachmentNotFound`."""

@@ -140,9 +140,9 @@ def find_instance(
     else:
         return None
     study_uid, series_uid, *patient = row[_ABOVE_AT:]
-    plain: Any = row[_PLAIN_AT + 1 : _PACK_NAME_AT]
-    ref = InstanceRef(own, organisation, study, series, holding, study_uid, series_uid, *plain, place)
-    return FoundInstance(ref, (patient[0], patient[1], patient[2]))
+    plain = row[_PLAIN_AT + 1 : _PACK_NAME_AT]
+    fields: Any = (own, organisation, study, series, holding, study_uid, series_uid, *plain, place)
+    return FoundInstance(InstanceRef(*fields), (patient[0], patient[1], patient[2]))
 
 
 def find_under(
@@ -158,6 +158,11 @@ def find_under(
     """Return the current living instances of a study, of one of its series, or the one that `sop_uid` names."""
     given = {"study_id": study_id, "series_id": series_id, "sop_uid": sop_uid}
     return _found(session, now, organisation_id, given, within, current=True)
+
+
+def find_in_series(session: Session, now: datetime, organisation_id: uuid.UUID, series_id: uuid.UUID) -> FoundInstances:
+    """Return the current living instances of a series that was found within reach before."""
+    return _found(session, now, organisation_id, {"series_id": series_id}, None, current=True)
 
 
 def _found(

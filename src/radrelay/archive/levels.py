@@ -27,7 +27,7 @@ from radrelay.archive.matching import (
     study_json,
 )
 from radrelay.archive.models import Instance, Series, Study
-from radrelay.archive.query import InstanceQuery, SeriesQuery, StudyQuery, Window
+from radrelay.archive.query import IndexedStudy, InstanceQuery, SeriesQuery, StudyQuery, Window
 from radrelay.archive.search import find_patients, find_studies, study_filters
 from radrelay.storage.database import Database
 
@@ -160,7 +160,7 @@ def _studies(
 
 def _study_rows(
     session: Session, reach: Reach, query: StudyQuery, now: datetime, limit: int, offset: int
-) -> Iterator[Study]:
+) -> Iterator[IndexedStudy]:
     cursor, left, skip = "", limit, offset
     visible = reach.study_filter(Study.id)
     while left > 0:

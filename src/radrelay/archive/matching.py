@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import date, time
 from typing import Any, Literal, Protocol
 
-from radrelay.archive.models import Patient, Series, Study
-from radrelay.archive.query import DateRange, InstanceQuery, SeriesQuery, StudyQuery, TimeRange
+from radrelay.archive.models import Patient, Series
+from radrelay.archive.query import DateRange, IndexedStudy, InstanceQuery, SeriesQuery, StudyQuery, TimeRange
 from radrelay.dicom.values import parse_date, parse_time
 from radrelay.errors import Invalid
 
@@ -119,7 +119,7 @@ def patient_json(patient: Patient) -> Json:
     return found
 
 
-def study_json(study: Study) -> Json:
+def study_json(study: IndexedStudy) -> Json:
     """Return a study with its patient as DICOM JSON, counts included; all that the index knows."""
     found: Json = json.loads(study.attributes)
     _put(found, 0x00080020, "DA", study.study_date)

@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, time
-from typing import Literal
-
-from radrelay.archive.models import Study
+from typing import Any, Literal, Protocol
 
 Sort = Literal["date", "received", "name", "expires"]
 
@@ -93,11 +91,42 @@ class Window:
     cursor: str = ""
 
 
+class IndexedStudy(Protocol):
+    """The columns of a study that answers are made of: of the mapped class or of a row."""
+
+    id: Any
+    organisation_id: Any
+    study_uid: Any
+    sort_key: Any
+    patient_id: Any
+    patient_id_value: Any
+    patient_issuer: Any
+    patient_name: Any
+    patient_birth_date: Any
+    patient_sex: Any
+    study_date: Any
+    study_time: Any
+    accession_number: Any
+    study_id_value: Any
+    description: Any
+    modalities: Any
+    series_count: Any
+    instance_count: Any
+    bytes: Any
+    attributes: Any
+    state: Any
+    first_received_at: Any
+    last_received_at: Any
+    expires_at: Any
+    ceiling_at: Any
+    held: Any
+
+
 @dataclass(frozen=True, slots=True)
 class StudyPage:
     """One page of studies. `total` is counted up to a cap; `total_is_least` says that there are more."""
 
-    studies: Sequence[Study]
+    studies: Sequence[IndexedStudy]
     next_cursor: str | None
     total: int
     total_is_least: bool

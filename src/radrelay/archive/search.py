@@ -19,8 +19,8 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql import ColumnElement
 
 from radrelay.archive.cursors import Place, place_condition, read_cursor, write_cursor
-from radrelay.archive.models import Patient, Study
-from radrelay.archive.query import StudyPage, StudyQuery, Window
+from radrelay.archive.models import Patient
+from radrelay.archive.query import IndexedStudy, StudyPage, StudyQuery, Window
 from radrelay.archive.routes import Route, choose_route
 from radrelay.archive.study_conditions import StudyConditions, conditions_of
 from radrelay.archive.tables import MODALITY, STUDY
@@ -201,9 +201,15 @@ def _over(asked: Asked) -> sa.Select[tuple[int]]:
     )
 
 
-def _studies(session: Session, ids: Sequence[uuid.UUID]) -> list[Study]:
-    """Return the rows of `ids` in their order."""
+def _studies(session: Session, ids: Sequence[uuid.UUID]) -> list[IndexedStudy]:
+    """Return the rows of `ids` in their order, as plain columns: the mapper takes longer than the database."""
     if not ids:
         return []
-    found = {study.id: study for study in session.scalars(sa.select(Study).where(Study.id.in_(ids)))}
+    rows: Any = session.execute(_BY_IDS, {"ids": list(ids)})
+    found: dict[uuid.UUID, IndexedStudy] = {row.id: row for row in rows}
     return [found[study_id] for study_id in ids if study_id in found]
+
+
+_BY_IDS = sa.select(
+    *(column for column in STUDY.c if column.name not in ("search_text", "patient_name_folded", "quiet_at"))
+).where(STUDY.c.id.in_(sa.bindparam("ids", expanding=True)))

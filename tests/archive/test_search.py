@@ -16,7 +16,17 @@ from radrelay.archive import deletion, holdings, search
 from radrelay.archive.errors import CursorInvalid, StudyNotFound
 from radrelay.archive.models import Holding, Series, Source, Study
 from radrelay.archive.queries import find_instances, find_series, source_names, study_detail
-from radrelay.archive.query import DateRange, InstanceQuery, SeriesQuery, Sort, StudyPage, StudyQuery, TimeRange, Window
+from radrelay.archive.query import (
+    DateRange,
+    IndexedStudy,
+    InstanceQuery,
+    SeriesQuery,
+    Sort,
+    StudyPage,
+    StudyQuery,
+    TimeRange,
+    Window,
+)
 from radrelay.archive.search import count_studies, find_patients, find_studies
 from radrelay.archive.sort_key import FIRST_DATED, first_key, last_key, redrawn, sort_key
 from radrelay.storage.ids import new_id
@@ -59,7 +69,7 @@ class Archive:
         at = changes.pop("at", START + timedelta(seconds=number))
         self.door.bring(at, **{**values, **changes})
 
-    def page(self, query: StudyQuery, window: Window | None = None, visible: Any = None) -> StudyPage:
+    def page(self, query: StudyQuery, window: Window | None = None, visible: Any = None) -> StudyPage[IndexedStudy]:
         with self.door.database.read() as session:
             seen = sa.true() if visible is None else visible
             return find_studies(session, self.door.organisation_id, query, seen, START + HOUR, window)

@@ -222,7 +222,7 @@ def test_what_is_unknown_is_a_problem_document(site: WebSite, tmp_path: Path) ->
         assert answer.json()["status"] == status
 
 
-NO_STUDIES = {"studies": [], "next_cursor": None, "total": 0, "total_capped": False}
+NO_STUDIES: dict[str, Any] = {"studies": [], "next_cursor": None, "total": 0, "total_capped": False}
 
 
 def hot() -> set[Operation]:

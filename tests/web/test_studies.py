@@ -213,7 +213,7 @@ def test_a_series_is_listed_as_it_is_now_and_for_whom_it_is(site: WebSite, anna:
     (hidden,) = anna.http.get(path).json()["instances"]
     assert (hidden["id"], hidden["sop_uid"], hidden["file_name"]) == (first["id"], "", "")
     late = pydicom.dcmread(io.BytesIO(file_bytes(CT)))
-    late.SOPInstanceUID = late.file_meta.MediaStorageSOPInstanceUID = "1.2.826.0.1.3680043.10.1.2"
+    late.SOPInstanceUID = late.file_meta.MediaStorageSOPInstanceUID = pydicom.uid.UID("1.2.826.0.1.3680043.10.1.2")
     written = io.BytesIO()
     late.save_as(written)
     upload_bytes(site, root, {"late.dcm": written.getvalue()})

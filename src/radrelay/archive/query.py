@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, time
-from typing import Any, Literal, Protocol
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 Sort = Literal["date", "received", "name", "expires"]
 
@@ -91,29 +91,34 @@ class Window:
     cursor: str = ""
 
 
-class IndexedStudy(Protocol):
-    """The columns of a study that answers are made of: of the mapped class or of a row."""
+class AnsweredStudy(Protocol):
+    """The columns of a study that DICOM's answers are made of: of the mapped class or of a row."""
 
-    id: Any
-    organisation_id: Any
     study_uid: Any
-    sort_key: Any
-    patient_id: Any
     patient_id_value: Any
     patient_issuer: Any
     patient_name: Any
-    patient_birth_date: Any
-    patient_sex: Any
     study_date: Any
-    study_time: Any
     accession_number: Any
-    study_id_value: Any
-    description: Any
     modalities: Any
     series_count: Any
     instance_count: Any
-    bytes: Any
     attributes: Any
+
+
+class IndexedStudy(AnsweredStudy, Protocol):
+    """All columns of a study that are shown, of the mapped class or of a row."""
+
+    id: Any
+    organisation_id: Any
+    sort_key: Any
+    patient_id: Any
+    patient_birth_date: Any
+    patient_sex: Any
+    study_time: Any
+    study_id_value: Any
+    description: Any
+    bytes: Any
     state: Any
     first_received_at: Any
     last_received_at: Any
@@ -122,11 +127,14 @@ class IndexedStudy(Protocol):
     held: Any
 
 
+StudyColumns_co = TypeVar("StudyColumns_co", bound=AnsweredStudy, covariant=True)
+
+
 @dataclass(frozen=True, slots=True)
-class StudyPage:
+class StudyPage(Generic[StudyColumns_co]):
     """One page of studies. `total` is counted up to a cap; `total_is_least` says that there are more."""
 
-    studies: Sequence[IndexedStudy]
+    studies: Sequence[StudyColumns_co]
     next_cursor: str | None
     total: int
     total_is_least: bool

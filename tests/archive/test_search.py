@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import uuid
 from collections.abc import Iterator, Sequence
@@ -9,6 +10,7 @@ from dataclasses import replace
 from datetime import date, time, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 
@@ -245,6 +247,15 @@ def test_pages_follow_one_another_without_gap_or_repeat(archive: Archive, sort: 
         assert archive.pages(StudyQuery(**conditions), Window(sort, descending, 3)) == whole
         assert archive.find(Window(sort, not descending, 50), **conditions) == whole[::-1]
         assert archive.find(Window(sort, descending, 3, offset=4), **conditions) == whole[4:7]
+
+
+@pytest.mark.parametrize(
+    ("sort", "value", "key"), [("date", None, 1 << 63), ("received", 0, 1 << 63), ("name", 5, 1), ("received", "x", 1)]
+)
+def test_a_cursor_that_nobody_gave_is_refused(people: Archive, sort: Sort, value: object, key: int) -> None:
+    forged = base64.urlsafe_b64encode(msgspec.msgpack.encode([sort, True, value, key])).decode()
+    with pytest.raises(CursorInvalid):
+        people.page(StudyQuery(), Window(sort, True, 2, cursor=forged))
 
 
 def test_a_cursor_of_another_order_is_refused(people: Archive) -> None:

@@ -23,6 +23,7 @@ Json = dict[str, Any]
 Level = Literal["PATIENT", "STUDY", "SERIES", "IMAGE"]
 UID_TAGS = (0x0020000D, 0x0020000E, 0x00080018)
 _UIDS = re.compile(r"[\\,]")
+_INTEGER = re.compile(r"[+-]?[0-9]{1,12}")  # an integer string (PS3.5 6.2)
 _read = msgspec.json.Decoder().decode
 
 
@@ -207,10 +208,9 @@ def _number(tag: int, wanted: Mapping[int, str]) -> int | None:
     text = wanted.get(tag, "").strip()
     if not text:
         return None
-    try:
-        return int(text)
-    except ValueError as error:
-        raise BadMatchingKey(f"({tag >> 16:04X},{tag & 0xFFFF:04X}): {text!r} is no number") from error
+    if _INTEGER.fullmatch(text) is None:
+        raise BadMatchingKey(f"({tag >> 16:04X},{tag & 0xFFFF:04X}): {text[:20]!r} is no number")
+    return int(text)
 
 
 def _dates(tag: int, wanted: Mapping[int, str]) -> DateRange | None:

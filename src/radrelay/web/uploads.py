@@ -36,7 +36,7 @@ class UploadTooLarge(TooLarge):
 def announced_bytes(request: Request, limit: int) -> int | None:
     """Return Content-Length, none if it is not given; raises `UploadTooLarge` above `limit`."""
     announced = request.headers.get("content-length", "")
-    if not announced.isdigit():
+    if not (announced.isascii() and announced.isdigit()):
         return None
     if int(announced) > limit:
         raise UploadTooLarge(f"an upload may have at most {limit} bytes")

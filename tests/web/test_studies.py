@@ -245,6 +245,20 @@ def test_a_view_is_one_event_per_login_and_study_and_names_the_patient_sealed(si
     assert len(events) == 2
 
 
+def test_a_machine_that_looks_again_the_next_day_is_on_record_again(site: WebSite, anna: Login) -> None:
+    upload(site, anna, CT)
+    study = only_study(anna)["id"]
+    machine = site.client()
+    machine.headers["Authorization"] = f"Bearer {site.token()}"
+    for _ in range(2):
+        assert machine.get(f"/api/studies/{study}").status_code == 200
+    site.clock.advance(timedelta(days=1))
+    assert machine.get(f"/api/studies/{study}").status_code == 200
+    with site.database.read() as session:
+        opened = session.query(AuditEvent).filter(AuditEvent.action == "study.open", AuditEvent.actor_kind == "token")
+        assert opened.count() == 2
+
+
 def test_no_patient_data_stands_in_the_log(site: WebSite, anna: Login, capsys: pytest.CaptureFixture[str]) -> None:
     upload(site, anna, CT)
     study = only_study(anna)

@@ -24,7 +24,7 @@ import pydicom
 from radrelay.dicom import writing
 from radrelay.dicom.decode import decode_frame
 from radrelay.dicom.elements import DataElements
-from radrelay.dicom.encapsulated import FrameRange, frame_ranges, locate, reader_of
+from radrelay.dicom.encapsulated import FrameRanges, frame_ranges, locate, reader_of
 from radrelay.dicom.htj2k import encode_frame, restore, split
 from radrelay.dicom.part10 import parse_preamble
 from radrelay.dicom.pixels import FrameDescriptor, describe
@@ -43,7 +43,7 @@ class Slice:
     data_set: bytes
     elements: DataElements
     descriptor: FrameDescriptor
-    ranges: list[FrameRange]
+    ranges: FrameRanges
 
 
 def best(work: Callable[[], object]) -> float:

@@ -93,7 +93,7 @@ class StorageSettings(Section):
     s3_allow_http: bool = Field(False, description="speak plain HTTP to the S3 store (a loopback one only)")
     segment_bytes: int = Field(64 * MIB, description="size of a landing segment", ge=MIB)
     large_object_bytes: int = Field(
-        8 * MIB, description="objects above this are landed in a file of their own, piece by piece"
+        4 * MIB, description="objects above this are landed in a file of their own, piece by piece"
     )
     min_free_bytes: int = Field(2 * GIB, description="below so much free space new objects are refused (A700, 507)")
     ballast_bytes: int = Field(64 * MIB, description="space kept aside so that deleting works on a full disk")

@@ -117,6 +117,14 @@ def test_a_source_shows_what_it_brought(session: Session) -> None:
     assert seen(session, principal())[1] == {HEAD_CT, HEAD_MR, KNEE_MR}, "the MR source brought the CT as well"
 
 
+def test_a_source_shows_nothing_of_a_study_that_only_others_still_hold(session: Session) -> None:
+    give(session, Target("source", MR_SOURCE), Right.SEE)
+    over = sa.update(Holding).where(Holding.source_id == MR_SOURCE, Holding.study_id == HEAD).values(ends_at=NOW)
+    session.execute(over)
+    assert seen(session, principal()) == ({KNEE}, {KNEE_MR})
+    assert seen(session, principal(), now=NOW - timedelta(seconds=1))[0] == {HEAD, KNEE}
+
+
 def test_grants_add_up(session: Session) -> None:
     give(session, Target("series", HEAD_CT), Right.SEE)
     give(session, Target("study", KNEE), Right.SEE)
@@ -174,6 +182,14 @@ def test_a_new_organisation_shares_everything_and_devices_follow_the_setting(ses
     session.execute(sa.delete(Grant).where(Grant.grantee_kind == "role", Grant.grantee_id == "user"))
     ensure_default_grants(session, ORGANISATION, ["WORKSTATION"], NOW)
     assert scope(session, principal(), Right.SEE).nothing, "what an administrator took away stays away"
+
+
+def test_who_was_given_grants_of_their_own_does_not_see_everything_after_a_restart(session: Session) -> None:
+    ensure_default_grants(session, ORGANISATION, [], NOW)
+    session.execute(sa.delete(Grant).where(Grant.grantee_kind == "role"))
+    give(session, Target("study", HEAD), Right.SEE)
+    ensure_default_grants(session, ORGANISATION, [], NOW)
+    assert seen(session, principal())[0] == {HEAD}
 
 
 def test_a_grant_on_the_whole_names_no_part(session: Session) -> None:

@@ -13,6 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pydicom
 import pytest
 import sqlalchemy as sa
@@ -28,7 +29,7 @@ from radrelay.storage.ids import new_id
 from radrelay.storage.models import Erasure, Pack
 from radrelay.storage.packs import KeyDestroyed, PackStore
 from radrelay.storage.segments import RecordLocation
-from tests.archive.house import WHEEL, House, data_set_of, house, slices, wheel_file
+from tests.archive.house import WHEEL, House, data_set_of, house, made, slices, wheel_file
 
 __all__ = ["house"]
 
@@ -299,6 +300,14 @@ def test_a_damaged_object_is_left_where_it_lies_and_its_neighbours_move(house: H
     assert (house.landed(), len(house.packs())) == (1, 1)
 
 
+def test_many_damaged_objects_do_not_keep_their_neighbours_from_moving(house: House) -> None:
+    house.bring(slices(compaction.TRIES + 3))
+    with house.site.database.write() as session:
+        session.execute(sa.update(Instance).where(Instance.number > 2).values(sha256=bytes(32)))
+    assert house.compact() == 2
+    assert (house.landed(), len(house.packs())) == (compaction.TRIES + 1, 1)
+
+
 def test_an_object_whose_bytes_are_gone_does_not_hinder_its_neighbours(house: House) -> None:
     house.bring(slices(3))
     place = house.refs()[1].place
@@ -340,6 +349,21 @@ class Held:
 
     def pieces(self, ref: InstanceRef) -> Iterator[bytes]:
         yield self.contents[ref.id]
+
+
+def test_frames_that_are_too_many_to_be_listed_are_read_from_their_pack(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frames = np.arange(12, dtype=np.uint8).reshape(3, 2, 2)  # too small to be encoded
+    changes = {"NumberOfFrames": 3, "Rows": 2, "Columns": 2, "BitsAllocated": 8, "BitsStored": 8, "HighBit": 7}
+    house.bring([made("CT_small.dcm", **changes, PixelRepresentation=0, PixelData=frames.tobytes())])
+    monkeypatch.setattr(packing, "MOST_PLACES", 2)
+    assert house.compact() == 1
+    (ref,) = house.refs()
+    assert isinstance(ref.place, PackPlace)
+    assert house.reader.table(ref.place.ref).entries[0].frames == ()
+    assert house.reader.frame_count(ref) == 3
+    assert [frame.data for frame in house.reader.frames(ref, [3, 1])] == [frames[2].tobytes(), frames[0].tobytes()]
 
 
 def test_what_is_too_large_to_hold_is_copied_as_received(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

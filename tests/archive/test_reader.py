@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import io
 import itertools
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import pydicom
 import pytest
+import sqlalchemy as sa
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from radrelay.archive import deletion, reader
 from radrelay.archive.instances import InstanceRef
+from radrelay.archive.models import Instance
 from radrelay.archive.reader import FrameNotThere, InstanceGone, InstanceReader
 from radrelay.archive.recent import Recent
+from radrelay.dicom import walk
+from radrelay.storage.packs import PackDamaged
 from radrelay.storage.segments import RecordGone
 from tests.archive.house import House, data_set_of, house, made, slices, wheel_file
 
@@ -74,6 +80,22 @@ def test_what_was_found_before_it_moved_is_read_after(house: House) -> None:
             next(fresh.stream(gone))
 
 
+def test_an_entry_of_another_instance_is_never_handed_out(house: House) -> None:
+    house.bring(slices(2))
+    house.compact()
+    with house.site.database.write() as session:
+        session.execute(sa.update(Instance).values(pack_entry=1 - Instance.pack_entry))
+    for ref in house.refs():
+        for read in (
+            house.reader.data_set,
+            house.reader.header,
+            lambda ref: house.reader.frame(ref, 1),
+            house.site.services.metadata.one,
+        ):
+            with pytest.raises(PackDamaged):
+                read(ref)
+
+
 def multi_frame(syntax: str = "1.2.840.10008.1.2.1") -> tuple[bytes, np.ndarray]:
     data = pydicom.dcmread(io.BytesIO(slices(1)[0]))
     frames = np.arange(5 * 64 * 64, dtype=np.uint16).reshape(5, 64, 64)
@@ -116,6 +138,24 @@ def test_frames_come_in_any_order_and_are_found_once(
             house.reader.frame(ref, number)
 
 
+def test_deflated_objects_are_inflated_one_at_a_time_and_once(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.bring([multi_frame(DeflatedExplicitVRLittleEndian)[0]])
+    (ref,) = house.refs()
+    at_work: list[int] = []
+    inflate = walk.inflate
+
+    def noted(data: bytes, limit: int) -> bytes:
+        at_work.append(1)
+        assert len(at_work) == 1
+        time.sleep(0.1)
+        return inflate(data, limit)
+
+    monkeypatch.setattr(reader, "inflate", noted)
+    with ThreadPoolExecutor(4) as threads:
+        frames = list(threads.map(lambda number: house.reader.frame(ref, number).as_received(), [1, 2, 3, 4]))
+    assert frames == [multi_frame()[1][number].tobytes() for number in range(4)]
+
+
 def test_a_header_longer_than_what_is_landed_apart_is_read_to_its_end(house: House) -> None:
     long = made("CT_small.dcm", ImageComments="x" * 10)
     data = pydicom.dcmread(io.BytesIO(long))
@@ -133,6 +173,19 @@ def test_a_header_longer_than_what_is_landed_apart_is_read_to_its_end(house: Hou
     house.compact()
     (ref,) = house.refs()
     assert house.reader.header(ref).integer(0x00280010) == 128
+
+
+def test_a_header_that_goes_on_and_on_is_read_as_far_as_its_limit(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = pydicom.dcmread(io.BytesIO(made("CT_small.dcm")))
+    data.private_block(0x0099, "LONG", create=True).add_new(1, "UT", "y" * 5_000_000)
+    out = io.BytesIO()
+    data.save_as(out)
+    house.bring([out.getvalue()])
+    (ref,) = house.refs()
+    monkeypatch.setattr(reader, "HEADER_LIMIT", 1_500_000)
+    assert len(house.reader.header(ref).data) == 1_500_000
 
 
 def test_a_landed_head_is_no_more_than_the_header(house: House) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import uuid
 from collections.abc import Iterator, Sequence
@@ -9,6 +10,7 @@ from dataclasses import replace
 from datetime import date, time, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 
@@ -16,7 +18,17 @@ from radrelay.archive import deletion, holdings, search
 from radrelay.archive.errors import CursorInvalid, StudyNotFound
 from radrelay.archive.models import Holding, Series, Source, Study
 from radrelay.archive.queries import find_instances, find_series, source_names, study_detail
-from radrelay.archive.query import DateRange, InstanceQuery, SeriesQuery, Sort, StudyPage, StudyQuery, TimeRange, Window
+from radrelay.archive.query import (
+    DateRange,
+    IndexedStudy,
+    InstanceQuery,
+    SeriesQuery,
+    Sort,
+    StudyPage,
+    StudyQuery,
+    TimeRange,
+    Window,
+)
 from radrelay.archive.search import count_studies, find_patients, find_studies
 from radrelay.archive.sort_key import FIRST_DATED, first_key, last_key, redrawn, sort_key
 from radrelay.storage.ids import new_id
@@ -59,7 +71,7 @@ class Archive:
         at = changes.pop("at", START + timedelta(seconds=number))
         self.door.bring(at, **{**values, **changes})
 
-    def page(self, query: StudyQuery, window: Window | None = None, visible: Any = None) -> StudyPage:
+    def page(self, query: StudyQuery, window: Window | None = None, visible: Any = None) -> StudyPage[IndexedStudy]:
         with self.door.database.read() as session:
             seen = sa.true() if visible is None else visible
             return find_studies(session, self.door.organisation_id, query, seen, START + HOUR, window)
@@ -235,6 +247,15 @@ def test_pages_follow_one_another_without_gap_or_repeat(archive: Archive, sort: 
         assert archive.pages(StudyQuery(**conditions), Window(sort, descending, 3)) == whole
         assert archive.find(Window(sort, not descending, 50), **conditions) == whole[::-1]
         assert archive.find(Window(sort, descending, 3, offset=4), **conditions) == whole[4:7]
+
+
+@pytest.mark.parametrize(
+    ("sort", "value", "key"), [("date", None, 1 << 63), ("received", 0, 1 << 63), ("name", 5, 1), ("received", "x", 1)]
+)
+def test_a_cursor_that_nobody_gave_is_refused(people: Archive, sort: Sort, value: object, key: int) -> None:
+    forged = base64.urlsafe_b64encode(msgspec.msgpack.encode([sort, True, value, key])).decode()
+    with pytest.raises(CursorInvalid):
+        people.page(StudyQuery(), Window(sort, True, 2, cursor=forged))
 
 
 def test_a_cursor_of_another_order_is_refused(people: Archive) -> None:

@@ -17,7 +17,7 @@ from pydicom.filewriter import dcmwrite
 from radrelay.dicom import writing
 from radrelay.dicom.decode import decode_frame
 from radrelay.dicom.elements import Buffer, DataElements
-from radrelay.dicom.encapsulated import FrameRange, frame_ranges, locate, reader_of
+from radrelay.dicom.encapsulated import FrameRanges, frame_ranges, locate, reader_of
 from radrelay.dicom.part10 import file_meta, parse_preamble
 from radrelay.dicom.pixels import FrameDescriptor, Pixels, describe
 from radrelay.dicom.syntaxes import EXPLICIT_LE, syntax_of
@@ -40,7 +40,7 @@ def wheel_file(name: str) -> tuple[bytes, str]:
     return opened(path)
 
 
-def described(data_set: Buffer, ts: str) -> tuple[FrameDescriptor, list[FrameRange], bytes]:
+def described(data_set: Buffer, ts: str) -> tuple[FrameDescriptor, FrameRanges, bytes]:
     """Return descriptor, ranges and the (inflated) data set."""
     plain = inflate(data_set) if syntax_of(ts).deflated else bytes(data_set)
     elements = DataElements.of(plain, syntax_of(ts))

@@ -110,6 +110,11 @@ def test_any_text_survives_our_own_encoding(text: str) -> None:
     assert character_set(b"ISO_IR 192").decode(encode(text)) == text
 
 
+def test_folding_every_character_once_is_enough() -> None:
+    letters = (chr(code) for code in range(0x110000) if not 0xD800 <= code <= 0xDFFF)
+    assert [letter for letter in letters if fold(fold(letter)) != fold(letter)] == []
+
+
 @given(st.text(max_size=40))
 def test_folding_is_idempotent(text: str) -> None:
     once = fold(text)

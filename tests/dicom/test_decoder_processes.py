@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -93,6 +95,27 @@ def test_bytes_that_killed_a_decoder_are_refused_at_once_the_next_time(hostile: 
     with pytest.raises(DecodingTimedOut):
         decode.decode_frame(JLS, hostile_codecs.HANGS)
     assert time.monotonic() - began < 0.5
+
+
+def test_bytes_that_killed_a_decoder_are_tried_again_after_a_while(
+    hostile: DecoderPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decoder_pool, "REFUSED_S", 0.0)
+    decode.decode_frame(JLS, SOUND)
+    for _ in range(2):
+        before = hostile.processes()
+        with pytest.raises(DecoderCrashed):
+            decode.decode_frame(JLS, hostile_codecs.ENDS)
+        assert hostile.processes() != before  # this one was asked, too
+
+
+def test_a_decoder_that_the_system_ended_while_it_was_idle_costs_no_frame(hostile: DecoderPool) -> None:
+    decode.decode_frame(JLS, SOUND)
+    (idle,) = hostile.processes()
+    os.kill(idle, signal.SIGKILL)
+    os.waitid(os.P_PID, idle, os.WEXITED | os.WNOWAIT)
+    for _ in range(2):
+        np.testing.assert_array_equal(decode.decode_frame(JLS, SOUND), decode_here(JLS, SOUND).samples)
 
 
 def test_sound_frames_are_decoded_while_others_hang(hostile: DecoderPool) -> None:

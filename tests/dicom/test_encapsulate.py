@@ -169,8 +169,8 @@ def test_damaged_pictures_are_refused(data: bytes) -> None:
 def _mp4(shared_data: Path) -> bytes:
     data_set, ts = opened(shared_data / "codecs" / "video-made" / "h264-testsrc.dcm")
     read = reader_of(data_set)
-    places, _ = fragments(read, locate(DataElements.of(data_set, syntax_of(ts)), read).offset)
-    return bytes(read(*places[1]))
+    places = fragments(read, locate(DataElements.of(data_set, syntax_of(ts)), read).offset)
+    return bytes(read(places.starts[1], places.lengths[1]))
 
 
 @pytest.mark.shared

@@ -12,6 +12,7 @@ from typing import Any
 import imagecodecs
 import numpy as np
 import pytest
+from openjpeg.utils import decode as openjpeg_decode
 
 from radrelay.dicom.codestreams import read_j2k
 from radrelay.dicom.decode import decode_frame
@@ -136,6 +137,14 @@ def test_float_data_stays_as_received(shared_data: Path) -> None:
     assert split(*opened(shared_data / "codecs" / "pydicom-data" / "parametric_map_float.dcm")) is None
 
 
+def test_what_the_codec_does_not_take_stays_as_received(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any, **__: Any) -> bytes:
+        raise imagecodecs.Htj2kError("too wide")
+
+    monkeypatch.setattr(imagecodecs, "htj2k_encode", refuse)
+    assert split(*made(smooth((64, 64), "u2"))) is None
+
+
 def test_a_digest_that_differs_keeps_the_data_as_received() -> None:
     data_set, ts = made(smooth((64, 64), "u2"))
     assert split(data_set, ts, sha256=hashlib.sha256(data_set).digest()) is not None
@@ -187,11 +196,82 @@ def test_what_stands_behind_the_pixels_goes_out_with_what_is_kept() -> None:
     assert enclosed(trailing, ts) == transcode(trailing, ts, HTJ2K_LOSSLESS_RPCL)
 
 
-@pytest.mark.parametrize("more", [{"BitsStored": 12, "HighBit": 11}, {"BitsStored": 12, "HighBit": 15}])
-def test_what_does_not_fill_its_words_is_transcoded(more: dict[str, Any]) -> None:
-    assert enclosed(*made(smooth((64, 64), "u2") & 4095, **more)) is None
+@pytest.mark.parametrize("ts", [EXPLICIT_LE, IMPLICIT_LE])
+@pytest.mark.parametrize(("kind", "stored"), [("u2", 12), ("i2", 12), ("u2", 8), ("u1", 1), ("u4", 20), ("i4", 9)])
+@pytest.mark.parametrize("frames", [0, 3])
+def test_fewer_bits_than_the_words_have_are_named_and_go_out_as_they_are_kept(
+    ts: str, kind: str, stored: int, frames: int
+) -> None:
+    samples = within(stored, (3, 65, 81) if frames else (65, 81), kind)
+    data_set, _ = made(samples, ts, frames=frames, BitsStored=stored, HighBit=stored - 1)
+    parted = split(data_set, ts)
+    assert parted is not None
+    assert restore(parted) == data_set
+    for number, frame in enumerate(parted.frames):
+        stream = read_j2k(frame)
+        assert (stream.precision, stream.signed) == (stored, kind[0] == "i")
+        expected = samples[number] if frames else samples
+        np.testing.assert_array_equal(decode_frame(parted.descriptor, frame, own=True), expected)
+        if kind != "u4":  # OpenJPEG, which knows nothing of us
+            np.testing.assert_array_equal(openjpeg_decode(frame), expected)
+    for target in TARGETS:
+        assert enclosed(data_set, ts) == transcode(data_set, ts, target)
 
 
-def test_colour_and_big_endian_objects_are_transcoded() -> None:
-    assert enclosed(*made(smooth((2, 48, 64, 3), "u1"), frames=2)) is None
+def within(stored: int, shape: tuple[int, ...], kind: str) -> Pixels:
+    """Return a smooth picture with the ends of the range of `stored` bits."""
+    bottom = -(1 << stored - 1) if kind[0] == "i" else 0
+    grid = np.add.outer(np.arange(shape[-2]), np.arange(shape[-1])) * ((1 << stored) - 1) // (shape[-2] + shape[-1] - 2)
+    return np.ascontiguousarray(np.broadcast_to(grid + bottom, shape).astype(kind))
+
+
+UNCONFORMING: dict[str, Callable[[], tuple[bytes, str]]] = {
+    "an overlay in the high bits": lambda: made(
+        within(12, (64, 64), "u2") | np.uint16(0x8000), BitsStored=12, HighBit=11
+    ),
+    "values beyond Bits Stored": lambda: made(within(13, (64, 64), "u2"), BitsStored=12, HighBit=11),
+    "a negative padding beyond Bits Stored": lambda: made(
+        np.pad(within(12, (60, 60), "i2"), 2, constant_values=-32768), BitsStored=12, HighBit=11
+    ),
+    "signs that are not extended": lambda: made(
+        (within(12, (64, 64), "i2") & 4095).astype("i2"), BitsStored=12, HighBit=11
+    ),
+    "values in the upper bits": lambda: made(within(12, (64, 64), "u2") << 4, BitsStored=12, HighBit=15),
+    "low values where the upper bits are meant": lambda: made(within(4, (64, 64), "u2"), BitsStored=12, HighBit=15),
+    "one frame of three with more": lambda: made(
+        within(12, (3, 64, 64), "u2") + np.array([0, 9, 0], "u2")[:, None, None], frames=3, BitsStored=12, HighBit=11
+    ),
+}
+
+
+@pytest.mark.parametrize("what", sorted(UNCONFORMING))
+def test_words_with_other_bits_in_use_come_back_and_are_transcoded_and_shown_as_received(what: str) -> None:
+    data_set, ts = UNCONFORMING[what]()
+    parted = split(data_set, ts)
+    assert parted is not None
+    assert restore(parted) == data_set
+    assert enclosed(data_set, ts) is None
+    shown = [decode_frame(parted.descriptor, frame, own=True) for frame in parted.frames]
+    for ours, expected in zip(shown, frames_of(data_set, ts), strict=True):
+        np.testing.assert_array_equal(ours, expected)
+    for ours, expected in zip(frames_of(transcode(data_set, ts, TARGETS[0]), TARGETS[0]), shown, strict=True):
+        np.testing.assert_array_equal(ours, expected)
+
+
+@pytest.mark.parametrize("photometric", ["RGB", "YBR_FULL"])
+@pytest.mark.parametrize("planar", [0, 1])
+def test_colour_goes_out_as_it_is_kept(photometric: str, planar: int) -> None:
+    data_set, ts = made(smooth((2, 48, 64, 3), "u1"), frames=2, planar=planar, PhotometricInterpretation=photometric)
+    for target in TARGETS:
+        assert enclosed(data_set, ts) == transcode(data_set, ts, target)
+
+
+def test_offset_tables_of_another_encoding_do_not_go_out_with_what_is_kept() -> None:
+    data_set, ts = made(smooth((2, 64, 64), "u2"), frames=2)
+    start = data_set.index(b"\xe0\x7f\x10\x00OW")
+    table = b"\xe0\x7f\x01\x00OV\0\0\x10\0\0\0" + bytes(16)
+    assert enclosed(data_set[:start] + table + data_set[start:], ts) == transcode(data_set, ts, TARGETS[0])
+
+
+def test_big_endian_objects_are_transcoded() -> None:
     assert enclosed(*made(smooth((64, 64), "u2"), EXPLICIT_BE)) is None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import struct
+import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +13,26 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from radrelay.dicom import elements as elements_module
 from radrelay.dicom import writing
-from radrelay.dicom.encapsulated import encapsulate, fragments, reader_of
+from radrelay.dicom.decode import decode_frame
+from radrelay.dicom.elements import DataElements
+from radrelay.dicom.encapsulated import encapsulate, fragments, frame_ranges, locate, reader_of
 from radrelay.dicom.encode import ENCODERS
-from radrelay.dicom.pixels import BrokenPixels, PixelsTooLarge
-from radrelay.dicom.syntaxes import EXPLICIT_BE, HTJ2K_LOSSLESS, IMPLICIT_LE, J2K_LOSSLESS, RLE_LOSSLESS
+from radrelay.dicom.errors import Malformed
+from radrelay.dicom.header import parse
+from radrelay.dicom.htj2k import split
+from radrelay.dicom.pixels import BrokenPixels, PixelsTooLarge, describe
+from radrelay.dicom.syntaxes import (
+    EXPLICIT_BE,
+    EXPLICIT_LE,
+    HTJ2K_LOSSLESS,
+    IMPLICIT_LE,
+    J2K_LOSSLESS,
+    RLE_LOSSLESS,
+    syntax_of,
+)
+from radrelay.dicom.transcode import transcode
 from radrelay.errors import RadrelayError
 from tests.dicom.objects import END, compressed, described, frames_of, item, made, opened, stacked, wheel_file
 
@@ -68,6 +85,52 @@ def test_extended_offset_table_is_followed() -> None:
     assert len(described(*found)[1]) == 3
 
 
+def test_an_extended_offset_table_of_another_encoding_is_not_followed() -> None:
+    streams = [_even(stream) for stream in _streams()]
+    offsets = [sum(8 + len(earlier) for earlier in streams[:n]) for n in range(3)]
+    lengths = list(map(len, streams))
+    for stale, sizes in (
+        ([o + 2 for o in offsets], lengths),
+        (offsets, [n + 8 for n in lengths]),
+        ([0, 0, 1 << 63], lengths),
+    ):
+        tables = writing.element(0x7FE00001, "OV", struct.pack("<3Q", *stale))
+        tables += writing.element(0x7FE00002, "OV", struct.pack("<3Q", *sizes))
+        value = item(b"") + b"".join(map(item, streams)) + END
+        np.testing.assert_array_equal(stacked(*compressed(made(FRAMES, frames=3), J2K_LOSSLESS, value, tables)), FRAMES)
+
+
+@pytest.mark.parametrize("ts", [EXPLICIT_LE, EXPLICIT_BE])
+def test_a_hundred_million_native_frames_take_no_memory_until_they_are_asked_for(ts: str) -> None:
+    count = 100_000_000
+    data_set, _ = made(
+        np.zeros((1, 1), np.uint8), ts, pixels=bytes(count // 8), BitsAllocated=1, BitsStored=1, HighBit=0
+    )
+    elements = DataElements.of(data_set, syntax_of(ts))
+    descriptor = replace(describe(elements, ts), frames=(1 << 31) - 1)
+    tracemalloc.start()
+    ranges = frame_ranges(descriptor, locate(elements, reader_of(data_set)), reader_of(data_set), len(data_set))
+    assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    tracemalloc.stop()
+    assert len(ranges) == count
+    assert ranges[-1] == ranges[count - 1]
+    with pytest.raises(IndexError):
+        ranges[count]
+
+
+def test_a_million_fragments_take_a_few_bytes_each() -> None:
+    value = item(b"") + item(b"ab") * 1_000_000 + END
+    header = made(FRAMES, frames=3)
+    data_set, ts = compressed(header, J2K_LOSSLESS, value)
+    elements = DataElements.of(data_set, syntax_of(ts))
+    read = reader_of(data_set)
+    tracemalloc.start()
+    ranges = frame_ranges(describe(elements, ts), locate(elements, read), read, len(data_set))
+    assert tracemalloc.get_traced_memory()[1] < 100 << 20
+    tracemalloc.stop()
+    assert len(ranges) == 3
+
+
 def test_data_that_ends_without_its_delimiter_still_decodes() -> None:
     value = item(b"") + b"".join(item(_even(stream)) for stream in _streams())
     np.testing.assert_array_equal(stacked(*compressed(made(FRAMES, frames=3), J2K_LOSSLESS, value)), FRAMES)
@@ -75,9 +138,9 @@ def test_data_that_ends_without_its_delimiter_still_decodes() -> None:
 
 def test_fragments_written_here_are_read_again() -> None:
     value = encapsulate([b"abc", b"defg"])
-    found, end = fragments(reader_of(value), 0)
-    assert end == len(value)
-    assert [value[start : start + length] for start, length in found[1:]] == [b"abc\0", b"defg"]
+    found = fragments(reader_of(value), 0).behind_table(len(value))
+    places = zip(found.starts, found.lengths, strict=True)
+    assert [value[start : start + length] for start, length in places] == [b"abc\0", b"defg"]
     assert struct.unpack("<2I", value[8:16]) == (0, 12)
 
 
@@ -118,6 +181,42 @@ def test_a_large_header_over_little_native_data_is_refused() -> None:
     small = made(np.zeros((8, 8), np.uint8), Rows=16000, Columns=16000)
     with pytest.raises(BrokenPixels, match="one frame needs"):
         frames_of(*small)
+
+
+def test_pairs_of_pixels_in_rows_of_odd_length_are_refused() -> None:
+    samples = np.zeros((3, 5, 3), np.uint8)
+    with pytest.raises(BrokenPixels, match="a row has 5"):
+        frames_of(*made(samples, pixels=bytes(30), PhotometricInterpretation="YBR_FULL_422"))
+
+
+@pytest.mark.parametrize("named", ["YBR_RCT", "YBR_ICT"])
+def test_colours_that_were_unpacked_under_their_old_name_are_seen_as_they_are(named: str) -> None:
+    samples = np.add.outer(np.arange(48), np.arange(64))[..., None] + np.array([0, 60, 120])
+    data_set, ts = made(samples.astype(np.uint8), PhotometricInterpretation=named)
+    np.testing.assert_array_equal(frames_of(data_set, ts)[0], samples)
+    parted = split(data_set, ts)
+    assert parted is not None
+    np.testing.assert_array_equal(decode_frame(parted.descriptor, parted.frames[0], own=True), samples)
+
+
+def test_of_an_element_that_stands_twice_the_first_one_counts_everywhere() -> None:
+    data_set, ts = made(FRAMES[0])
+    start = data_set.index(b"\xe0\x7f\x10\x00OW")
+    twice = data_set[:start] + b"\x28\0\x10\0US\x02\0\x01\0" + data_set[start:]
+    assert DataElements.of(twice, syntax_of(ts)).integers(0x00280010) == parse(twice, ts).integers(0x00280010) == [40]
+    np.testing.assert_array_equal(frames_of(twice, ts)[0], FRAMES[0])
+
+
+def test_elements_and_items_without_end_are_refused_before_they_take_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(elements_module, "ELEMENT_LIMIT", 1000)
+    data_set, ts = made(FRAMES[0])
+    many = b"".join(struct.pack("<HH2sH", 0x0011, n, b"LO", 0) for n in range(1001))
+    with pytest.raises(Malformed, match="more than 1000 elements"):
+        transcode(many + data_set, ts, IMPLICIT_LE)
+    assert split(many + data_set, ts) is None
+    items = struct.pack("<HH2sHI", 0x0011, 0x1010, b"SQ", 0, 8008) + struct.pack("<HHI", 0xFFFE, 0xE000, 0) * 1001
+    with pytest.raises(Malformed, match="more than 1000 items"):
+        transcode(items + data_set, ts, IMPLICIT_LE)
 
 
 @pytest.mark.parametrize("codec", ["j2k", "htj2k", "jpeg-ls"])

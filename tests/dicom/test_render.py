@@ -15,6 +15,7 @@ from pydicom.data import get_testdata_file
 from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi_lut
 
 from radrelay.dicom import writing
+from radrelay.dicom.decode import decode_small
 from radrelay.dicom.elements import DataElements
 from radrelay.dicom.greyscale import Presentation, Window, presentation, to_grey
 from radrelay.dicom.htj2k import split
@@ -90,6 +91,29 @@ def test_voi_and_modality_tables_are_followed() -> None:
     modality["LUTDescriptor"].VR = modality["LUTData"].VR = "US"
     elements, descriptor = _opened(samples, ModalityLUTSequence=[modality], WindowCenter=2000.5, WindowWidth=2001)
     assert presentation(elements, descriptor).modality(samples).tolist() == [[1000, 1000], [2000, 3000]]
+
+
+def test_a_voi_table_over_hounsfield_units_begins_below_zero_though_stored_values_do_not() -> None:
+    samples = np.arange(4096, dtype=np.uint16).reshape(64, 64)
+    item = pydicom.Dataset()
+    item.add_new(0x00283002, "SS", [201, -100, 8])
+    item.add_new(0x00283006, "OW", np.linspace(0, 255, 201).astype("<u2").tobytes())
+    more = {"BitsStored": 12, "HighBit": 11, "RescaleSlope": 1, "RescaleIntercept": -1024, "VOILUTSequence": [item]}
+    elements, descriptor = _opened(samples, **more)
+    shown = presentation(elements, descriptor)
+    grey = to_grey(samples, descriptor, shown).reshape(-1)
+    assert [grey[1024 + hu] for hu in (-500, -100, 0, 100, 500)] == [0, 0, 127, 255, 255]
+
+
+def test_a_negative_padding_written_as_an_unsigned_word_is_padding() -> None:
+    samples = np.array([[-2000, 0], [50, 100]], np.int16)
+    _, descriptor = _opened(samples)
+    data_set, ts = made(samples, PixelPaddingValue=0)
+    at = data_set.index(b"\x28\0\x20\x01")
+    odd = data_set[: at + 4] + b"US\x02\0" + (63536).to_bytes(2, "little") + data_set[at + 10 :]
+    shown = presentation(DataElements.of(odd, syntax_of(ts)), descriptor)
+    assert shown.padding == (-2000, -2000)
+    assert to_grey(samples, descriptor, shown).tolist() == [[0, 0], [128, 255]]
 
 
 def test_functional_groups_of_the_frame_win_over_shared_ones_and_the_top() -> None:
@@ -178,6 +202,41 @@ def test_thumbnail_of_a_stored_frame_reads_a_smaller_resolution() -> None:
     full = np.asarray(Image.open(io.BytesIO(render(elements, samples, size=(128, 128)))))
     assert fast.shape == full.shape == (128, 128)
     assert np.abs(fast.astype(int) - full.astype(int)).max() <= 8
+
+
+@pytest.mark.parametrize(
+    ("kind", "stored"), [("u1", 8), ("u2", 12), ("u2", 14), ("u2", 16), ("i2", 12), ("i2", 16), ("u4", 20), ("u4", 32)]
+)
+@pytest.mark.parametrize("colour", [False, True])
+def test_thumbnails_keep_black_black_and_white_white_beside_sharp_edges(kind: str, stored: int, colour: bool) -> None:
+    if colour and (kind[0] == "i" or stored > 16):
+        return  # there is no such colour
+    letters = np.kron(np.random.default_rng(0).integers(0, 2, (64, 64)), np.ones((8, 8), int))
+    bottom = -(1 << stored - 1) if kind[0] == "i" else 0
+    samples = (letters * ((1 << stored) - 1) + bottom).astype(kind)
+    samples = np.stack([samples] * 3, axis=-1) if colour else samples
+    parted = split(*made(samples, BitsStored=stored, HighBit=stored - 1))
+    assert parted is not None
+    small = decode_small(parted.descriptor, parted.frames[0], 256, own=True)
+    assert (small is None) == (stored > 16)
+    if small is not None:
+        white = (small.astype(np.int64) - bottom) > (1 << stored - 1)
+        np.testing.assert_array_equal(white, (letters if not colour else np.stack([letters] * 3, -1))[::2, ::2])
+
+
+def test_a_thumbnail_of_words_with_an_overlay_in_them_shows_the_picture_without_it() -> None:
+    picture = np.tile(np.arange(512, dtype=np.uint16) * 8, (512, 1))
+    overlay = np.kron(np.random.default_rng(0).integers(0, 2, (64, 64)), np.ones((8, 8), int)).astype(np.uint16) << 15
+    plain, covered = (
+        split(*made(words, BitsStored=12, HighBit=11, WindowCenter=2048, WindowWidth=4096))
+        for words in (picture, picture | overlay)
+    )
+    assert plain is not None
+    assert covered is not None
+    elements = DataElements.of(plain.prefix, syntax_of(EXPLICIT_LE))
+    small = [thumbnail(elements, parted.descriptor, parted.frames[0], own=True) for parted in (plain, covered)]
+    grey = [np.asarray(Image.open(io.BytesIO(jpeg)), int) for jpeg in small]
+    assert np.abs(grey[0] - grey[1]).max() < 16
 
 
 @pytest.mark.parametrize("name", ["CT_small.dcm", "examples_ybr_color.dcm", "examples_palette.dcm", "liver_1frame.dcm"])

@@ -17,6 +17,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from radrelay.dicom.codestreams import read_j2k
+from radrelay.dicom.elements import DataElements
 from radrelay.dicom.encode import ENCODERS, NotTranscodable
 from radrelay.dicom.htj2k import restore, split
 from radrelay.dicom.part10 import file_meta, parse_preamble
@@ -33,10 +34,23 @@ from radrelay.dicom.syntaxes import (
     JPEG_BASELINE,
     JPEG_LS_LOSSLESS,
     RLE_LOSSLESS,
+    syntax_of,
 )
 from radrelay.dicom.transcode import inflate, transcode
 from radrelay.errors import RadrelayError
-from tests.dicom.objects import CT, described, made, opened, reference, stacked, through_pydicom, wheel_file
+from tests.dicom.objects import (
+    CT,
+    END,
+    compressed,
+    described,
+    item,
+    made,
+    opened,
+    reference,
+    stacked,
+    through_pydicom,
+    wheel_file,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -99,6 +113,28 @@ def test_lossy_colour_becomes_rgb_when_unpacked() -> None:
     np.testing.assert_array_equal(reference(dataset), stacked(data_set, ts))
 
 
+@pytest.mark.parametrize("flag", [b"", b"(\0\x10!CS\x02\x0000"])
+@pytest.mark.parametrize(
+    ("name", "lossy"),
+    [
+        ("JPEG-lossy.dcm", True),
+        ("JPEG2000.dcm", True),
+        ("MR_small_jp2klossless.dcm", False),
+        ("JPEGLSNearLossless_16.dcm", True),
+        ("MR_small_jpeg_ls_lossless.dcm", False),
+    ],
+)
+def test_what_was_lossy_says_so_once_it_is_unpacked(name: str, lossy: bool, flag: bytes) -> None:
+    data_set, ts = wheel_file(name)
+    elements = DataElements.of(data_set, syntax_of(ts))
+    place = elements.places.get(0x00282110)
+    after = next(e.start for tag, e in sorted(elements.places.items()) if tag > 0x00282110)
+    data_set = data_set[: place.start if place else after] + flag + data_set[place.end if place else after :]
+    for target in (EXPLICIT_LE, RLE_LOSSLESS):
+        dataset = through_pydicom(transcode(data_set, ts, target), target)
+        assert dataset.get("LossyImageCompression") == ("01" if lossy else "00" if flag else None)
+
+
 def test_twelve_bits_are_named_in_the_code_stream_of_htj2k_and_jpeg_2000() -> None:
     for kind in ("u2", "i2"):
         samples = (np.arange(4096).reshape(64, 64) - (2048 if kind == "i2" else 0)).astype(kind)
@@ -110,6 +146,17 @@ def test_twelve_bits_are_named_in_the_code_stream_of_htj2k_and_jpeg_2000() -> No
             assert read_j2k(stream).signed == (kind == "i2")
         for target in PACKED:
             np.testing.assert_array_equal(stacked(transcode(*source, target), target), samples)
+
+
+@pytest.mark.parametrize("target", [EXPLICIT_LE, RLE_LOSSLESS, HTJ2K_LOSSLESS])
+def test_a_header_that_names_upper_bits_over_a_code_stream_of_fewer_is_set_right(target: str) -> None:
+    samples = np.arange(4096, dtype=np.uint16).reshape(64, 64)
+    header = made(samples, BitsStored=12, HighBit=15)
+    descriptor, _, _ = described(*made(samples, BitsStored=12, HighBit=11))
+    stream = ENCODERS["j2k"].write(samples, descriptor, "MONOCHROME2")
+    source = compressed(header, J2K_LOSSLESS, item(b"") + item(stream + b"\0" * (len(stream) & 1)) + END)
+    np.testing.assert_array_equal(stacked(*source), samples)
+    np.testing.assert_array_equal(stacked(transcode(*source, target), target), samples)
 
 
 def test_old_overlays_in_unused_bits_survive_where_words_are_carried() -> None:

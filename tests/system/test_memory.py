@@ -17,7 +17,7 @@ ASSOCIATIONS = 4
 LIMIT_MB = 150
 KB, MB = 1000, 1000_000
 SLICES, SLICE_BYTES = 150, 526 * KB
-LARGE_SLICES, LARGE_SLICE_BYTES = 10, 7 * MB  # just below what goes into a file of its own
+LARGE_SLICES, LARGE_SLICE_BYTES = 10, 4 * MB  # just below what goes into a file of its own
 MULTI_FRAME_BYTES = (400 * MB, 40 * MB, 40 * MB, 40 * MB)
 NOISE = bytes(range(256)) * 4096
 

@@ -69,3 +69,11 @@ def test_an_api_token_works_as_basic_password_and_not_once_revoked(site: WebSite
 def test_a_bad_token_is_refused_even_beside_a_good_cookie(site: WebSite, given: str) -> None:
     anna = site.login("anna")
     assert anna.http.get("/api/system", headers={"Authorization": given}).status_code == 401
+
+
+def test_basic_that_a_browser_sends_for_another_sites_page_changes_nothing(site: WebSite) -> None:
+    client, secret = site.client(), site.token("admin")
+    for header in ({"Origin": "http://evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
+        answer = client.post("/api/tokens", json={"name": "x"}, auth=("", secret), headers=header)
+        assert answer.json()["code"] == "csrf"
+        assert client.get("/api/tokens", auth=("", secret), headers=header).status_code == 200

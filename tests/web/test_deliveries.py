@@ -14,7 +14,7 @@ from radrelay.routing import deliveries
 from radrelay.routing.deliveries import Receipt
 from radrelay.routing.models import Delivery
 from tests.web.conftest import Login, WebSite
-from tests.web.test_studies import CT, anna, file_bytes, grant_to, revoke_all, upload
+from tests.web.test_studies import CT, anna, file_bytes, grant_to, revoke_all, upload, upload_bytes
 
 __all__ = ["anna"]
 
@@ -88,3 +88,22 @@ def test_delivery_of_a_study_out_of_reach_is_not_there(site: WebSite, anna: Logi
     assert anna.http.get(f"/api/deliveries/{number}").status_code == 404
     for action in ("cancel", "retry"):
         assert anna.http.post(f"/api/deliveries/{number}/{action}", headers=anna.headers).status_code == 404
+
+
+def test_who_may_forward_one_series_does_not_send_the_whole_study_again(site: WebSite, anna: Login) -> None:
+    number = order(site, anna)
+    assert anna.http.post(f"/api/deliveries/{number}/cancel", headers=anna.headers).status_code == 200
+    study = anna.http.get("/api/studies").json()["studies"][0]["id"]
+    (series,) = anna.http.get(f"/api/studies/{study}").json()["series"]
+    other = pydicom.dcmread(io.BytesIO(file_bytes(CT)))
+    other.SeriesInstanceUID = pydicom.uid.UID("1.2.826.0.1.3680043.10.1.3")
+    other.SOPInstanceUID = other.file_meta.MediaStorageSOPInstanceUID = pydicom.uid.UID("1.2.826.0.1.3680043.10.1.4")
+    written = io.BytesIO()
+    other.save_as(written)
+    upload_bytes(site, anna, {"other.dcm": written.getvalue()})
+    revoke_all(site)
+    grant_to(site, anna, Target("series", uuid.UUID(series["id"])), *Right)
+    answer = anna.http.post(f"/api/deliveries/{number}/retry", headers=anna.headers)
+    assert (answer.status_code, answer.json()["code"]) == (403, "part-only")
+    grant_to(site, anna, Target("study", uuid.UUID(study)), *Right)
+    assert anna.http.post(f"/api/deliveries/{number}/retry", headers=anna.headers).status_code == 200

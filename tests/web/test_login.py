@@ -6,7 +6,9 @@ from datetime import timedelta
 
 import pytest
 
+from radrelay.identity.errors import LoginRefused
 from radrelay.identity.models import Session as LoginSession
+from radrelay.identity.values import LoginTry
 from tests.web.conftest import PASSWORD, WebSite, close_site, open_site
 
 
@@ -174,6 +176,30 @@ def test_changing_the_password_ends_all_other_logins_and_this_secret(site: WebSi
     assert here.http.get("/api/session").status_code == 200
     assert here.http.cookies["radrelay_session"] != old
     assert there.http.get("/api/session").status_code == 401
+
+
+def test_a_login_that_was_checked_before_the_password_was_reset_is_refused(site: WebSite) -> None:
+    checked = site.identity.check_login(LoginTry("anna", "203.0.113.9"), PASSWORD)
+    _, encoded = site.identity.new_one_time_password()
+    with site.database.write() as session:
+        site.identity.reset_password(session, site.organisation_id, checked.account.id, encoded)
+    with site.database.write() as session, pytest.raises(LoginRefused):
+        site.identity.open_session(session, checked)
+
+
+def test_a_client_does_not_name_its_own_address_where_the_proxy_adds_a_line(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    site = open_site(tmp_path_factory.mktemp("proxied"), {"behind_proxy": True})
+    try:
+        site.account("anna")
+        lines = [("X-Forwarded-For", "203.0.113.9"), ("X-Forwarded-For", "198.51.100.4")]
+        made = site.client().post("/api/session", json={"username": "anna", "password": PASSWORD}, headers=lines)
+        assert made.status_code == 200
+        with site.database.read() as session:
+            assert session.query(LoginSession).one().peer == "198.51.100.4"
+    finally:
+        close_site(site)
 
 
 def test_the_cookie_is_for_tls_only_once_a_proxy_ends_it(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -12,6 +12,7 @@ from starlette.types import Message
 
 from radrelay.errors import Unavailable
 from radrelay.storage.database import DatabaseUnavailable
+from radrelay.web import live
 from radrelay.web.live import LiveFeed
 from tests.apart import run_apart
 from tests.web.conftest import WebSite, close_site, open_site
@@ -185,6 +186,26 @@ def test_the_list_hears_that_a_study_arrived(site: WebSite) -> None:
     assert "CompressedSamples" not in "".join(heard)
 
 
+def test_the_list_goes_on_being_told_after_a_look_that_failed(site: WebSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[int] = []
+
+    def look(session: object, organisation_id: object) -> dict[str, str]:
+        looks.append(1)
+        if len(looks) == 1:
+            raise RuntimeError("Compressed^Samples")
+        return {"studies": str(len(looks))}
+
+    monkeypatch.setattr(live, "signatures", look)
+
+    async def listen() -> set[str]:
+        feed: LiveFeed = site.app.state.feed
+        async with feed.running(), feed.listen(site.organisation_id) as listener:
+            await asyncio.wait_for(listener.woken.wait(), 20)
+            return listener.changed
+
+    assert run_apart(listen()) == {"studies"}
+
+
 def test_only_so_many_listen(site: WebSite) -> None:
     async def crowd() -> None:
         feed: LiveFeed = site.app.state.feed
@@ -193,6 +214,9 @@ def test_only_so_many_listen(site: WebSite) -> None:
             await context.__aenter__()
         with pytest.raises(Unavailable):
             await feed.listen(site.organisation_id).__aenter__()
+        anna = await asyncio.to_thread(site.login, "anna")
+        refused = await asyncio.to_thread(anna.http.get, "/api/events")
+        assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
         for context in contexts:
             await context.__aexit__(None, None, None)
 

@@ -11,11 +11,13 @@ import pydicom
 import pytest
 import sqlalchemy as sa
 
+from radrelay.access import Right, Target
 from radrelay.access.models import Grant
 from radrelay.audit.models import AuditEvent
 from radrelay.intake.identify import IdentifiedLanding
 from tests.archive.house import wheel_file
 from tests.web.conftest import Login, WebSite
+from tests.web.test_studies import grant_to
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -111,3 +113,15 @@ def test_object_that_leads_to_no_study_is_shown_alone(site: WebSite) -> None:
     root = site.login("root")
     (kept,) = root.http.get("/api/quarantine").json()["quarantined"]
     assert root.http.get(f"/api/quarantine/{kept['id']}").json()["here"] is None
+
+
+def test_user_who_may_only_look_releases_nothing(site: WebSite) -> None:
+    put(site, nameless())
+    with site.database.write() as session:
+        session.query(Grant).filter(Grant.grantee_kind == "role", Grant.grantee_id == "user").delete()
+    anna = site.login("anna")
+    grant_to(site, anna, Target("organisation"), Right.SEE, Right.DOWNLOAD)
+    for way in ("new-identity", "as-received"):
+        assert release(site, anna, **{"as": way}).status_code == 403
+    grant_to(site, anna, Target("organisation"), Right.REIDENTIFY)
+    assert release(site, anna, **{"as": "new-identity"}).status_code == 200

@@ -199,6 +199,27 @@ def test_who_sees_by_alias_learns_no_name(site: WebSite, anna: Login) -> None:
         assert anna.http.get(f"/api/{address}").json()["code"] == "identity-hidden"
 
 
+def test_a_series_is_listed_as_it_is_now_and_for_whom_it_is(site: WebSite, anna: Login) -> None:
+    upload(site, anna, CT)
+    root = site.login("root")
+    detail = root.http.get(f"/api/studies/{only_study(root)['id']}").json()
+    path = f"/api/series/{detail['series'][0]['id']}"
+    (first,) = root.http.get(path).json()["instances"]
+    assert first["sop_uid"]
+    assert first["file_name"] == f"disc/{CT}"
+    revoke_all(site)
+    grant_to(site, anna, Target("organisation"), *Right, identity="alias")
+    grant_to(site, root, Target("organisation"), *Right)
+    (hidden,) = anna.http.get(path).json()["instances"]
+    assert (hidden["id"], hidden["sop_uid"], hidden["file_name"]) == (first["id"], "", "")
+    late = pydicom.dcmread(io.BytesIO(file_bytes(CT)))
+    late.SOPInstanceUID = late.file_meta.MediaStorageSOPInstanceUID = pydicom.uid.UID("1.2.826.0.1.3680043.10.1.2")
+    written = io.BytesIO()
+    late.save_as(written)
+    upload_bytes(site, root, {"late.dcm": written.getvalue()})
+    assert len(root.http.get(path).json()["instances"]) == 2
+
+
 def test_a_view_is_one_event_per_login_and_study_and_names_the_patient_sealed(site: WebSite, anna: Login) -> None:
     upload(site, anna, CT)
     study = only_study(anna)["id"]
@@ -222,6 +243,20 @@ def test_a_view_is_one_event_per_login_and_study_and_names_the_patient_sealed(si
     again.http.get(f"/api/series/{series}/thumbnail")
     events = root.http.get("/api/audit", params={"action": "study.view", "patient_id": "1CT1"}).json()["events"]
     assert len(events) == 2
+
+
+def test_a_machine_that_looks_again_the_next_day_is_on_record_again(site: WebSite, anna: Login) -> None:
+    upload(site, anna, CT)
+    study = only_study(anna)["id"]
+    machine = site.client()
+    machine.headers["Authorization"] = f"Bearer {site.token()}"
+    for _ in range(2):
+        assert machine.get(f"/api/studies/{study}").status_code == 200
+    site.clock.advance(timedelta(days=1))
+    assert machine.get(f"/api/studies/{study}").status_code == 200
+    with site.database.read() as session:
+        opened = session.query(AuditEvent).filter(AuditEvent.action == "study.open", AuditEvent.actor_kind == "token")
+        assert opened.count() == 2
 
 
 def test_no_patient_data_stands_in_the_log(site: WebSite, anna: Login, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import tracemalloc
 import uuid
 from collections.abc import AsyncIterator
 from typing import Any
 
+import anyio
 import anyio.to_thread
 import pytest
 from starlette.types import Message
 
+from radrelay.web import uploads
 from radrelay.web.uploads import BodyPieces
 from tests.apart import run_apart
 from tests.web.conftest import Login, WebSite, close_site, open_site
@@ -123,6 +126,20 @@ def test_an_upload_that_breaks_off_leaves_nothing(site: WebSite) -> None:
     anna.http.post(f"/api/parcels/{parcel}/done", headers=anna.headers)
     site.index()
     assert anna.http.get("/api/studies").json()["studies"] == []
+
+
+def test_a_sender_that_stalls_gives_its_place_up(site: WebSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "STALLED_S", 0.2)
+    anna = site.login("anna")
+    parcel = begin(anna)
+
+    async def stalling() -> AsyncIterator[Message]:
+        yield {"type": "http.request", "body": file_bytes(CT)[:1000], "more_body": True}
+        await anyio.sleep(30)
+
+    status, body = run_apart(put_pieces(site, anna, parcel, stalling()))
+    assert (status, json.loads(body)["code"]) == (400, "upload-broken-off")
+    assert anna.http.get(f"/api/parcels/{parcel}").json()["objects"] == 0
 
 
 def test_a_large_upload_stays_out_of_memory(site: WebSite) -> None:

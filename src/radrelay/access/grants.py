@@ -90,8 +90,8 @@ def ensure_default_grants(
 ) -> None:
     """Give a new organisation's roles every right, and make the devices' grants follow `query_callers`."""
     everything = Target("organisation")
-    granted = session.scalar(
-        sa.select(Grant.id).where(Grant.organisation_id == organisation_id, Grant.grantee_kind == "role").limit(1)
+    granted = session.scalar(  # to anybody: who sees by grants of their own must not see everything after a restart
+        sa.select(Grant.id).where(Grant.organisation_id == organisation_id, Grant.grantee_kind != "ae").limit(1)
     )
     if granted is None:
         for role in ROLES:

@@ -31,7 +31,7 @@ def _id(name: str) -> ColumnClause[Any]:
     return sa.column(name, Id)
 
 
-HOLDING = sa.table("holding", _id("id"), _id("study_id"), _id("source_id"))
+HOLDING = sa.table("holding", _id("id"), _id("study_id"), _id("source_id"), sa.column("ends_at", Instant))
 SERIES = sa.table("series", _id("id"), _id("study_id"))
 INSTANCE = sa.table("instance", _id("id"), _id("series_id"), _id("holding_id"))
 INSTANCE_HOLDING = sa.table("instance_holding", _id("instance_id"), _id("holding_id"))
@@ -78,8 +78,7 @@ class Scope:
         if "study" in self.kinds:
             parts.append(study_id.in_(self._targets("study")))
         if "source" in self.kinds:
-            held = HOLDING.alias()
-            parts.append(study_id.in_(sa.select(held.c.study_id).where(held.c.source_id.in_(self._targets("source")))))
+            parts.append(study_id.in_(self._held("study_id")))
         if "series" in self.kinds:
             series = SERIES.alias()
             parts.append(study_id.in_(sa.select(series.c.study_id).where(series.c.id.in_(self._targets("series")))))
@@ -98,9 +97,15 @@ class Scope:
             parts.append(self._brought_by_source(series_id))
         return sa.or_(*parts) if parts else sa.false()
 
+    def _held(self, column: str) -> sa.Select[Any]:
+        """Return a column of the sources' holdings; one that has ended gives nothing, though others keep the study."""
+        held = HOLDING.alias()
+        lasting = sa.or_(held.c.ends_at.is_(None), held.c.ends_at > self._asked.now)
+        return sa.select(held.c[column]).where(held.c.source_id.in_(self._targets("source")), lasting)
+
     def _brought_by_source(self, series_id: IdColumn) -> ColumnElement[bool]:
-        held, instance, further = HOLDING.alias(), INSTANCE.alias(), INSTANCE_HOLDING.alias()
-        holdings = sa.select(held.c.id).where(held.c.source_id.in_(self._targets("source")))
+        instance, further = INSTANCE.alias(), INSTANCE_HOLDING.alias()
+        holdings = self._held("id")
         also = sa.select(further.c.instance_id).where(
             further.c.instance_id == instance.c.id, further.c.holding_id.in_(holdings)
         )

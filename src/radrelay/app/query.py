@@ -65,9 +65,13 @@ class ArchiveQuery:
         clear = reach.identity == "clear"
         left = LIMIT
         now = self._core.clock.now()
+        keys = [(key.tag, key.vr, f"{key.tag:08X}", key) for key in query.keys]
         for page in levels.pages(self._core.database, reach, query.level, queries, now, clear=clear):
             for row in page[:left]:
-                yield [(key.tag, key.vr, answer_value(row, key)) for key in query.keys]
+                yield [
+                    (tag, vr, _text(row.get(name) or {}) if vr != "SQ" else answer_value(row, key))
+                    for tag, vr, name, key in keys
+                ]
             left -= len(page)
             if left < 0:
                 raise TooManyMatches
@@ -235,7 +239,9 @@ def _whole(tag: int, attribute: Mapping[str, Any]) -> Element:
 
 
 def _text(attribute: Mapping[str, Any]) -> str:
-    values = attribute.get("Value", [])
+    values = attribute.get("Value", ())
+    if len(values) == 1 and isinstance(values[0], str):
+        return values[0]
     return "\\".join(_person_name(v) if isinstance(v, dict) else "" if v is None else str(v) for v in values)
 
 

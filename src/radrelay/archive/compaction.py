@@ -130,26 +130,27 @@ class Compactor:
 
     def _repack_group(self, refs: list[InstanceRef]) -> int:
         source = Source(self._reader.data_set, self._reader.stream)
-        for _ in range(TRIES):
-            refs = self._still_there(refs)
-            if not refs:
-                return 0
+        tries = TRIES
+        while tries and (refs := self._still_there(refs)):
             pack_id = new_id()
             with self._drafts.kept_fresh(pack_id, refs[0].organisation_id, self._packs.name_of(pack_id)):
                 try:
                     info, _table = write_pack(self._packs, pack_id, refs, source, self._executor)
                 except ObjectDamaged as damaged:
                     log.error("stored object is damaged", **damaged.facts)
-                    refs = [ref for ref in refs if str(ref.id) != damaged.facts.get("instance_id")]
                     self._abandon(pack_id)
+                    whole = [ref for ref in refs if str(ref.id) != damaged.facts.get("instance_id")]
+                    tries -= len(whole) == len(refs)  # one less to carry, however many are damaged
+                    refs = whole
                     continue
                 except InstanceGone:
                     self._abandon(pack_id)
-                    continue
-                if self._adopt(refs, info):
-                    return len(refs)
-                self._abandon(pack_id)
-                self._packs.delete(info.ref.name)
+                else:
+                    if self._adopt(refs, info):
+                        return len(refs)
+                    self._abandon(pack_id)
+                    self._packs.delete(info.ref.name)
+            tries -= 1
         return 0
 
     def _abandon(self, pack_id: uuid.UUID) -> None:

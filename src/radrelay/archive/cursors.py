@@ -15,6 +15,8 @@ from sqlalchemy.sql import ColumnElement
 from radrelay.archive.errors import CursorInvalid
 from radrelay.archive.query import Window
 
+MOST = (1 << 63) - 1  # that a sort key can be
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -48,8 +50,12 @@ def read_cursor(window: Window) -> Place:
     if (cursor.sort, cursor.descending) != (window.sort, window.descending):
         raise CursorInvalid
     value: Any = cursor.value
+    if not -MOST <= cursor.sort_key <= MOST:
+        raise CursorInvalid
     if window.sort in ("received", "expires") and value is not None:
         value = _moment(value)
+    elif window.sort == "name" and not isinstance(value, str):
+        raise CursorInvalid
     return Place(value, cursor.sort_key)
 
 

@@ -81,11 +81,13 @@ def stream_zip(
     """
     archive = _ZipStream(now, deflate=compression == "deflate")
     files = FileSet()
+    count = unread = 0
     for ref, ready in zip(refs, _ahead(executor, refs, lambda ref: _pack(reader, ref, archive)), strict=True):
         if ready is None:
             continue
         header, packed = ready
-        path = "/".join(_file_id(files, header, ref))
+        count, unread = count + 1, unread + (header is None)
+        path = "/".join(_file_id(files, header, ref, unread))
         if packed is not None:
             yield from archive.add_packed(path, packed)
         else:
@@ -93,8 +95,8 @@ def stream_zip(
     for name, extra in zip(_extra_names(extras), extras, strict=True):
         yield from archive.add_stream(f"EXTRAS/{name}", extra.content())
     yield from archive.add_stream("DICOMDIR", [files.dicomdir()])
-    yield from archive.add_stream("README.TXT", [_readme(len(refs), now)])
-    yield from archive.add_stream("INDEX.HTM", [_index(len(refs), [e.name for e in extras], now)])
+    yield from archive.add_stream("README.TXT", [_readme(count, now)])
+    yield from archive.add_stream("INDEX.HTM", [_index(count, [e.name for e in extras], now)])
     yield archive.finish()
 
 
@@ -127,9 +129,9 @@ def _parsed(data_set: bytes, ref: InstanceRef) -> Header | None:
         return None
 
 
-def _file_id(files: FileSet, header: Header | None, ref: InstanceRef) -> tuple[str, ...]:
+def _file_id(files: FileSet, header: Header | None, ref: InstanceRef, unread: int) -> tuple[str, ...]:
     if header is None:
-        return ("DICOM", "UNREAD", f"U{len(files):07d}")
+        return ("DICOM", "UNREAD", f"U{unread:07d}")
     return files.add(header, ref.transfer_syntax_uid, sop_class_uid=ref.sop_class_uid, sop_uid=ref.sop_uid)
 
 

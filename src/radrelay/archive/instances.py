@@ -47,6 +47,7 @@ _PLAIN = (
 _ID_COUNT = len(_IDS)
 _PLACE = tuple(LANDING_RECORD.c[name] for name in ("owner", "segment", "epoch", "offset", "length"))
 _SERIES_AT, _PACK_AT, _OWNER_AT, _PLAIN_AT = 3, 6, len(_IDS), len(_IDS) + len(_PLACE)
+_PACK_NAME_AT = _PLAIN_AT + len(_PLAIN)
 _SOURCE = INSTANCE.outerjoin(LANDING_RECORD, LANDING_RECORD.c.id == _INSTANCE.record_id)
 
 
@@ -107,6 +108,43 @@ def find_instances(
     return list(_found(session, now, organisation_id, given, within, current=current).refs)
 
 
+@dataclass(frozen=True, slots=True)
+class FoundInstance:
+    """One instance and the patient of its study: issuer, patient ID, name."""
+
+    ref: InstanceRef
+    patient: tuple[str, str, str]
+
+
+def find_instance(
+    session: Session,
+    now: datetime,
+    within: sa.ColumnElement[bool],
+    *,
+    organisation_id: uuid.UUID,
+    instance_id: uuid.UUID,
+) -> FoundInstance | None:
+    """Return one living instance within reach, superseded or not, with all that it needs in one statement."""
+    statement = _ONE if isinstance(within, sa.True_) else _ONE.where(within)
+    given = {"organisation_id": organisation_id, "now": now, "id": instance_id}
+    row = session.execute(statement, given).one_or_none()
+    if row is None:
+        return None
+    own, organisation, study, series, holding, record, pack = row[:_ID_COUNT]
+    owner, pack_name = row[_OWNER_AT], row[_PACK_NAME_AT]
+    place: RecordLocation | PackPlace
+    if pack_name is not None:
+        place = PackPlace(PackRef(pack, *row[_PACK_NAME_AT:_ABOVE_AT]), row[_PLAIN_AT])
+    elif owner is not None:
+        place = RecordLocation(record, *row[_OWNER_AT:_PLAIN_AT])
+    else:
+        return None
+    study_uid, series_uid, *patient = row[_ABOVE_AT:]
+    plain = row[_PLAIN_AT + 1 : _PACK_NAME_AT]
+    fields: Any = (own, organisation, study, series, holding, study_uid, series_uid, *plain, place)
+    return FoundInstance(InstanceRef(*fields), (patient[0], patient[1], patient[2]))
+
+
 def find_under(
     session: Session,
     now: datetime,
@@ -120,6 +158,11 @@ def find_under(
     """Return the current living instances of a study, of one of its series, or the one that `sop_uid` names."""
     given = {"study_id": study_id, "series_id": series_id, "sop_uid": sop_uid}
     return _found(session, now, organisation_id, given, within, current=True)
+
+
+def find_in_series(session: Session, now: datetime, organisation_id: uuid.UUID, series_id: uuid.UUID) -> FoundInstances:
+    """Return the current living instances of a series that was found within reach before."""
+    return _found(session, now, organisation_id, {"series_id": series_id}, None, current=True)
 
 
 def _found(
@@ -271,6 +314,26 @@ _ABOVE = _by_ids(
     ),
     SERIES.c.id,
 )
-_PACKS = _by_ids(
-    sa.select(*(PACK.c[name] for name in ("id", "name", "plain_bytes", "toc_offset", "toc_length"))), PACK.c.id
+_OF_PACK = tuple(PACK.c[name] for name in ("name", "plain_bytes", "toc_offset", "toc_length"))
+_PACKS = _by_ids(sa.select(PACK.c.id, *_OF_PACK), PACK.c.id)
+_ABOVE_AT = _PACK_NAME_AT + len(_OF_PACK)
+_ONE = (  # built once: every frame asks this
+    sa.select(
+        *_IDS,
+        *_PLACE,
+        *_PLAIN,
+        *_OF_PACK,
+        *(STUDY.c.study_uid, SERIES.c.series_uid),
+        *(STUDY.c[name] for name in ("patient_issuer", "patient_id_value", "patient_name")),
+    )
+    .select_from(
+        _SOURCE.outerjoin(PACK, PACK.c.id == _INSTANCE.pack_id)
+        .join(SERIES, SERIES.c.id == _INSTANCE.series_id)
+        .join(STUDY, STUDY.c.id == SERIES.c.study_id)
+    )
+    .where(
+        _INSTANCE.id == sa.bindparam("id"),
+        _INSTANCE.organisation_id == sa.bindparam("organisation_id"),
+        alive(sa.bindparam("now", type_=Instant)),
+    )
 )

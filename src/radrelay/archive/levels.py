@@ -27,8 +27,8 @@ from radrelay.archive.matching import (
     study_json,
 )
 from radrelay.archive.models import Instance, Series, Study
-from radrelay.archive.query import InstanceQuery, SeriesQuery, StudyQuery, Window
-from radrelay.archive.search import find_patients, find_studies, study_filters
+from radrelay.archive.query import AnsweredStudy, InstanceQuery, SeriesQuery, StudyQuery, Window
+from radrelay.archive.search import find_answers, find_patients, study_filters
 from radrelay.storage.database import Database
 
 IDENTITY_TAGS = ("00100010", "00100020", "00100021", "00100030", "00100032", "00101000", "00101001", "00101040")
@@ -107,9 +107,7 @@ def _study_pages(database: Database, reach: Reach, query: StudyQuery, now: datet
     while cursor is not None:
         window = Window(limit=PAGE, cursor=cursor)
         with database.read() as session:
-            page = find_studies(
-                session, reach.organisation_id, query, reach.study_filter(Study.id), now, window, count_cap=0
-            )
+            page = find_answers(session, reach.organisation_id, query, reach.study_filter(Study.id), now, window)
             rows = [study_json(row) for row in page.studies]
         yield rows
         cursor = page.next_cursor
@@ -160,12 +158,12 @@ def _studies(
 
 def _study_rows(
     session: Session, reach: Reach, query: StudyQuery, now: datetime, limit: int, offset: int
-) -> Iterator[Study]:
+) -> Iterator[AnsweredStudy]:
     cursor, left, skip = "", limit, offset
     visible = reach.study_filter(Study.id)
     while left > 0:
         window = Window(limit=min(left, PAGE), offset=skip, cursor=cursor)
-        page = find_studies(session, reach.organisation_id, query, visible, now, window, count_cap=0)
+        page = find_answers(session, reach.organisation_id, query, visible, now, window)
         yield from page.studies
         left -= len(page.studies)
         if page.next_cursor is None:

@@ -6,15 +6,16 @@ Answers are DICOM JSON objects made from the rows, the same for both faces.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, time
 from typing import Any, Literal, Protocol
 
-from radrelay.archive.models import Patient, Series, Study
-from radrelay.archive.query import DateRange, InstanceQuery, SeriesQuery, StudyQuery, TimeRange
+import msgspec
+
+from radrelay.archive.models import Patient, Series
+from radrelay.archive.query import AnsweredStudy, DateRange, InstanceQuery, SeriesQuery, StudyQuery, TimeRange
 from radrelay.dicom.values import parse_date, parse_time
 from radrelay.errors import Invalid
 
@@ -22,6 +23,8 @@ Json = dict[str, Any]
 Level = Literal["PATIENT", "STUDY", "SERIES", "IMAGE"]
 UID_TAGS = (0x0020000D, 0x0020000E, 0x00080018)
 _UIDS = re.compile(r"[\\,]")
+_INTEGER = re.compile(r"[+-]?[0-9]{1,12}")  # an integer string (PS3.5 6.2)
+_read = msgspec.json.Decoder().decode
 
 
 class BadMatchingKey(Invalid):
@@ -110,39 +113,44 @@ _BELOW: dict[Level, frozenset[int]] = {
 
 def patient_json(patient: Patient) -> Json:
     """Return a patient as DICOM JSON."""
-    found: Json = {}
-    _put(found, 0x00100010, "PN", patient.name)
-    _put(found, 0x00100020, "LO", patient.patient_id)
-    _put(found, 0x00100021, "LO", patient.issuer)
-    _put(found, 0x00100030, "DA", patient.birth_date)
-    _put(found, 0x00100040, "CS", patient.sex)
-    return found
+    return {
+        "00100010": _name(patient.name),
+        "00100020": _one("LO", patient.patient_id),
+        "00100021": _one("LO", patient.issuer),
+        "00100030": _day(patient.birth_date),
+        "00100040": _one("CS", patient.sex),
+    }
 
 
-def study_json(study: Study) -> Json:
+def study_json(study: AnsweredStudy) -> Json:
     """Return a study with its patient as DICOM JSON, counts included; all that the index knows."""
-    found: Json = json.loads(study.attributes)
-    _put(found, 0x00080020, "DA", study.study_date)
-    _put(found, 0x00080050, "SH", study.accession_number)
-    _put(found, 0x00100010, "PN", study.patient_name)
-    _put(found, 0x00100020, "LO", study.patient_id_value)
-    _put(found, 0x00100021, "LO", study.patient_issuer)
-    _put(found, 0x0020000D, "UI", study.study_uid)
-    _put(found, 0x00080061, "CS", *[m for m in study.modalities.split("\\") if m])
-    _put(found, 0x00080056, "CS", "ONLINE")
-    _put(found, 0x00201206, "IS", study.series_count)
-    _put(found, 0x00201208, "IS", study.instance_count)
+    modalities = [one for one in study.modalities.split("\\") if one]
+    found: Json = _read(study.attributes)
+    found |= {
+        "00080020": _day(study.study_date),
+        "00080050": _one("SH", study.accession_number),
+        "00100010": _name(study.patient_name),
+        "00100020": _one("LO", study.patient_id_value),
+        "00100021": _one("LO", study.patient_issuer),
+        "0020000D": _one("UI", study.study_uid),
+        "00080061": {"vr": "CS", "Value": modalities} if modalities else {"vr": "CS"},
+        "00080056": {"vr": "CS", "Value": ["ONLINE"]},
+        "00201206": _one("IS", study.series_count),
+        "00201208": _one("IS", study.instance_count),
+    }
     return found
 
 
 def series_json(series: Series) -> Json:
     """Return a series as DICOM JSON, counts included."""
-    found: Json = json.loads(series.attributes)
-    _put(found, 0x00080060, "CS", series.modality)
-    _put(found, 0x0020000E, "UI", series.series_uid)
-    _put(found, 0x00200011, "IS", series.number)
-    _put(found, 0x0008103E, "LO", series.description)
-    _put(found, 0x00201209, "IS", series.instance_count)
+    found: Json = _read(series.attributes)
+    found |= {
+        "00080060": _one("CS", series.modality),
+        "0020000E": _one("UI", series.series_uid),
+        "00200011": _one("IS", series.number),
+        "0008103E": _one("LO", series.description),
+        "00201209": _one("IS", series.instance_count),
+    }
     return found
 
 
@@ -160,33 +168,36 @@ class IndexedInstance(Protocol):
 
 def instance_json(instance: IndexedInstance) -> Json:
     """Return an instance as DICOM JSON, as far as the index knows it."""
-    found: Json = {}
-    _put(found, 0x00080016, "UI", instance.sop_class_uid)
-    _put(found, 0x00080018, "UI", instance.sop_uid)
-    _put(found, 0x00080056, "CS", "ONLINE")
-    _put(found, 0x00083002, "UI", instance.transfer_syntax_uid)
-    _put(found, 0x00200013, "IS", instance.number)
+    found: Json = {
+        "00080016": _one("UI", instance.sop_class_uid),
+        "00080018": _one("UI", instance.sop_uid),
+        "00080056": {"vr": "CS", "Value": ["ONLINE"]},
+        "00083002": _one("UI", instance.transfer_syntax_uid),
+        "00200013": _one("IS", instance.number),
+    }
     if instance.rows and instance.columns:
-        _put(found, 0x00280008, "IS", instance.frames)
-        _put(found, 0x00280010, "US", instance.rows)
-        _put(found, 0x00280011, "US", instance.columns)
+        found["00280008"] = _one("IS", instance.frames)
+        found["00280010"] = _one("US", instance.rows)
+        found["00280011"] = _one("US", instance.columns)
     return found
 
 
-def _put(found: Json, tag: int, vr: str, *values: object) -> None:
-    """Set an attribute; an empty value leaves it without one, as the standard asks of return keys."""
-    kept: list[Any] = []
-    for value in values:
-        if value is None or value == "":
-            continue
-        if isinstance(value, date):
-            kept.append(f"{value:%Y%m%d}")
-        elif vr == "PN":
-            groups = zip(("Alphabetic", "Ideographic", "Phonetic"), str(value).split("="), strict=False)
-            kept.append({name: group for name, group in groups if group})
-        else:
-            kept.append(value)
-    found[f"{tag:08X}"] = {"vr": vr, "Value": kept} if kept else {"vr": vr}
+def _one(vr: str, value: str | int | None) -> Json:
+    """Return an attribute; an empty value leaves it without one, as the standard asks of return keys."""
+    return {"vr": vr} if value is None or value == "" else {"vr": vr, "Value": [value]}
+
+
+def _day(value: date | None) -> Json:
+    return _one("DA", value.isoformat().replace("-", "") if value is not None else None)
+
+
+def _name(value: str) -> Json:
+    if not value:
+        return {"vr": "PN"}
+    if "=" not in value:
+        return {"vr": "PN", "Value": [{"Alphabetic": value}]}
+    groups = zip(("Alphabetic", "Ideographic", "Phonetic"), value.split("="), strict=False)
+    return {"vr": "PN", "Value": [{name: group for name, group in groups if group}]}
 
 
 def _values(tag: int, wanted: Mapping[int, str]) -> tuple[str, ...]:
@@ -197,10 +208,9 @@ def _number(tag: int, wanted: Mapping[int, str]) -> int | None:
     text = wanted.get(tag, "").strip()
     if not text:
         return None
-    try:
-        return int(text)
-    except ValueError as error:
-        raise BadMatchingKey(f"({tag >> 16:04X},{tag & 0xFFFF:04X}): {text!r} is no number") from error
+    if _INTEGER.fullmatch(text) is None:
+        raise BadMatchingKey(f"({tag >> 16:04X},{tag & 0xFFFF:04X}): {text[:20]!r} is no number")
+    return int(text)
 
 
 def _dates(tag: int, wanted: Mapping[int, str]) -> DateRange | None:

@@ -15,7 +15,7 @@ import msgspec
 
 from radrelay.archive.instances import InstanceRef, PackPlace
 from radrelay.archive.layout import TableOfContents
-from radrelay.archive.reader import InstanceReader
+from radrelay.archive.reader import InstanceReader, entry_of
 from radrelay.archive.recent import Recent
 from radrelay.dicom.errors import Malformed
 from radrelay.dicom.header import Header, parse
@@ -121,6 +121,5 @@ def _whole(table: TableOfContents, run: Sequence[InstanceRef]) -> bool:
 
 
 def _piece(table: TableOfContents, plain: bytes, ref: InstanceRef) -> bytes:
-    place = ref.place
-    entry = table.entries[place.entry if isinstance(place, PackPlace) else 0]
+    entry = entry_of(table, ref)
     return plain[entry.metadata_start : entry.metadata_start + entry.metadata_length]

@@ -36,6 +36,7 @@ log = structlog.get_logger(__name__)
 AHEAD = 6
 AHEAD_BYTES = 192 << 20  # of data sets that wait or are being encoded; one alone may be larger
 IN_MEMORY = 256 << 20  # larger data sets are copied as they are, piece by piece
+MOST_PLACES = 1 << 16  # pieces of frames that a table of contents lists for one instance
 LONGEST_HEAD = 16 << 20  # of those
 
 
@@ -160,7 +161,11 @@ def _prepared(ref: InstanceRef, source: Source) -> _Prepared:
 
 
 def frame_places(data_set: bytes, syntax_uid: str) -> tuple[FrameDescriptor | None, tuple[FramePlace, ...], int]:
-    """Return how frames are to be read from a data set kept as received; nothing where there is no picture."""
+    """Return how frames are to be read from a data set kept as received; nothing where there is no picture.
+
+    Of more than `MOST_PLACES` frames the places are left to be found by whom reads them: a table of contents is held
+    in memory whole, and a header can name thousands of millions of frames.
+    """
     syntax = syntax_of(syntax_uid)
     if syntax.deflated:
         return None, (), 0
@@ -171,7 +176,9 @@ def frame_places(data_set: bytes, syntax_uid: str) -> tuple[FrameDescriptor | No
         ranges = frame_ranges(descriptor, location, reader_of(data_set), len(data_set))
     except (Malformed, NotViewable, BrokenPixels, PixelsTooLarge):
         return None, (), 0
-    return descriptor, tuple(FramePlace(tuple(r.pieces), r.bit_offset) for r in ranges), location.offset
+    if ranges.piece_count > MOST_PLACES:
+        return descriptor, (), location.offset
+    return descriptor, tuple(FramePlace(r.pieces, r.bit_offset) for r in ranges), location.offset
 
 
 def _write(writer: PackWriter, prepared: _Prepared, metadata: _Metadata, source: Source) -> Entry:

@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, time
-from typing import Literal
-
-from radrelay.archive.models import Study
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 Sort = Literal["date", "received", "name", "expires"]
 
@@ -93,11 +91,50 @@ class Window:
     cursor: str = ""
 
 
+class AnsweredStudy(Protocol):
+    """The columns of a study that DICOM's answers are made of: of the mapped class or of a row."""
+
+    study_uid: Any
+    patient_id_value: Any
+    patient_issuer: Any
+    patient_name: Any
+    study_date: Any
+    accession_number: Any
+    modalities: Any
+    series_count: Any
+    instance_count: Any
+    attributes: Any
+
+
+class IndexedStudy(AnsweredStudy, Protocol):
+    """All columns of a study that are shown, of the mapped class or of a row."""
+
+    id: Any
+    organisation_id: Any
+    sort_key: Any
+    patient_id: Any
+    patient_birth_date: Any
+    patient_sex: Any
+    study_time: Any
+    study_id_value: Any
+    description: Any
+    bytes: Any
+    state: Any
+    first_received_at: Any
+    last_received_at: Any
+    expires_at: Any
+    ceiling_at: Any
+    held: Any
+
+
+StudyColumns_co = TypeVar("StudyColumns_co", bound=AnsweredStudy, covariant=True)
+
+
 @dataclass(frozen=True, slots=True)
-class StudyPage:
+class StudyPage(Generic[StudyColumns_co]):
     """One page of studies. `total` is counted up to a cap; `total_is_least` says that there are more."""
 
-    studies: Sequence[Study]
+    studies: Sequence[StudyColumns_co]
     next_cursor: str | None
     total: int
     total_is_least: bool

@@ -6,8 +6,10 @@ looks up its new place and reads on there; only then is it missing.
 
 from __future__ import annotations
 
+import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import accumulate, islice
 from typing import TypeVar
@@ -16,8 +18,7 @@ from radrelay.archive.instances import InstanceRef, PackPlace, find_instances
 from radrelay.archive.layout import Entry, TableOfContents, decode_table
 from radrelay.archive.recent import Recent
 from radrelay.clock import Clock
-from radrelay.dicom.elements import Buffer
-from radrelay.dicom.encapsulated import FrameRange, frame_ranges, locate, reader_of
+from radrelay.dicom.encapsulated import FrameRanges, buffered, frame_ranges, locate, reader_of
 from radrelay.dicom.enclose import enclose
 from radrelay.dicom.errors import Malformed
 from radrelay.dicom.header import Header, parse
@@ -27,7 +28,7 @@ from radrelay.dicom.syntaxes import EXPLICIT_LE, syntax_of
 from radrelay.dicom.walk import inflate
 from radrelay.errors import NotFound, RadrelayError
 from radrelay.storage.database import Database
-from radrelay.storage.packs import PackRef, PackStore
+from radrelay.storage.packs import PackDamaged, PackRef, PackStore
 from radrelay.storage.segments import RecordLocation, SegmentReader
 
 HEAD_BYTES = 256 << 10
@@ -38,7 +39,6 @@ LAYOUTS_KEPT_BYTES = 64 << 20
 MOVES = 4  # an instance moves into a pack, and again when that is rewritten
 FRAMES_AT_ONCE = 32
 FRAME_BYTES_AT_ONCE = 8 << 20
-AROUND = 64 << 10
 WHOLE_BYTES = 2 << 20  # an instance that takes less in its pack is read at once
 END_BYTES = 64  # within which a code stream's end marker stands; what follows it is padding
 _END_MARKED = frozenset({"jpeg", "jpeg-lossless", "jpeg-ls", "j2k", "htj2k"})
@@ -100,13 +100,13 @@ class _Layout:
     """Where frames stand in a data set kept as received; `inflated` is a deflated one's content."""
 
     descriptor: FrameDescriptor
-    ranges: tuple[FrameRange, ...]
+    ranges: FrameRanges
     inflated: bytes | None = None
 
     @property
     def weight(self) -> int:
         """Return about how many bytes of memory this takes."""
-        return len(self.inflated or b"") + 400 * len(self.ranges)
+        return len(self.inflated or b"") + self.ranges.weight
 
 
 class InstanceReader:
@@ -119,6 +119,7 @@ class InstanceReader:
         self._packs = packs
         self._tables: Recent[PackRef, tuple[TableOfContents, int]] = Recent(TABLES_KEPT_BYTES, lambda kept: kept[1])
         self._layouts: Recent[uuid.UUID, _Layout] = Recent(LAYOUTS_KEPT_BYTES, lambda layout: layout.weight)
+        self._inflating = threading.Lock()  # one at a time: a few megabytes can become `INFLATED_LIMIT`
 
     def data_set(self, ref: InstanceRef) -> bytes:
         """Return the data set, byte for byte as received (without file meta information)."""
@@ -129,7 +130,7 @@ class InstanceReader:
         return self._anywhere(ref, lambda r: list(self._pieces(r)))
 
     def enclosed(self, ref: InstanceRef) -> bytes | None:
-        """Return the data set with its kept HTJ2K frames in it, undecoded; none if it is not kept so, or is large."""
+        """Return the data set with its kept HTJ2K frames in it, undecoded; none if they do not conform as they are."""
         return self._anywhere(ref, self._enclosed)
 
     def stream(self, ref: InstanceRef) -> Iterator[bytes]:
@@ -167,7 +168,7 @@ class InstanceReader:
             header = parse(head, ref.transfer_syntax_uid)
             if header.bulk is not None or len(head) >= min(ref.size, HEADER_LIMIT):
                 return header
-            wanted = max(HEAD_BYTES, len(head) * 8)
+            wanted = min(max(HEAD_BYTES, len(head) * 8), HEADER_LIMIT)
             head = self._anywhere(ref, lambda r, wanted=wanted: bytes(self._range_reader(r)(0, wanted)))  # type: ignore[misc]
 
     def table(self, ref: PackRef) -> TableOfContents:
@@ -228,14 +229,14 @@ class InstanceReader:
             raise error
         return found[0]
 
-    def _entry(self, place: PackPlace) -> Entry:
-        return self.table(place.ref).entries[place.entry]
+    def _entry(self, ref: InstanceRef, pack: PackRef) -> Entry:
+        return entry_of(self.table(pack), ref)
 
     def _pieces(self, ref: InstanceRef) -> Iterator[bytes]:
         if isinstance(ref.place, RecordLocation):
             yield from self._segments.stream(ref.place)
             return
-        entry = self._entry(ref.place)
+        entry = self._entry(ref, ref.place.ref)
         pack = ref.place.ref
         if entry.recipe is None:
             yield from self._packs.stream(pack, entry.start, entry.length)
@@ -260,8 +261,8 @@ class InstanceReader:
     def _enclosed(self, ref: InstanceRef) -> bytes | None:
         if not isinstance(ref.place, PackPlace):
             return None
-        entry = self._entry(ref.place)
-        if entry.recipe is None or entry.descriptor is None or entry.length > WHOLE_BYTES:
+        entry = self._entry(ref, ref.place.ref)
+        if entry.recipe is None or entry.descriptor is None:
             return None
         prefix, *frames, suffix = self._parted(ref.place.ref, entry)
         return enclose(prefix, frames, suffix, entry.descriptor, entry.recipe, ref.transfer_syntax_uid)
@@ -281,20 +282,20 @@ class InstanceReader:
     def _head(self, ref: InstanceRef) -> bytes:
         if isinstance(ref.place, RecordLocation):
             return next(self._segments.stream(ref.place), b"")  # the head lies apart from the body
-        entry = self._entry(ref.place)
+        entry = self._entry(ref, ref.place.ref)
         length = entry.prefix if entry.recipe is not None else min(entry.length, entry.pixel_offset or HEAD_BYTES)
         return self._packs.read(ref.place.ref, entry.start, min(length, HEADER_LIMIT))
 
     def _count(self, ref: InstanceRef) -> int:
         if isinstance(ref.place, PackPlace):
-            entry = self._entry(ref.place)
+            entry = self._entry(ref, ref.place.ref)
             if entry.frame_lengths or entry.frames:
                 return len(entry.frame_lengths) or len(entry.frames)
         return len(self._layout(ref).ranges)
 
     def _frames(self, ref: InstanceRef, numbers: Sequence[int]) -> list[StoredFrame]:
         if isinstance(ref.place, PackPlace):
-            entry = self._entry(ref.place)
+            entry = self._entry(ref, ref.place.ref)
             if entry.descriptor is not None and (entry.frames or entry.frame_lengths):
                 return self._packed_frames(ref.place.ref, entry, entry.descriptor, numbers)
         layout = self._layout(ref)
@@ -317,7 +318,7 @@ class InstanceReader:
         return [StoredFrame(b"".join(islice(parts, len(p.pieces))), descriptor, p.bit_offset) for p in places]
 
     def _fragments(self, ref: InstanceRef) -> list[tuple[int, int]]:
-        if isinstance(ref.place, PackPlace) and (frames := self._entry(ref.place).frames):
+        if isinstance(ref.place, PackPlace) and (frames := self._entry(ref, ref.place.ref).frames):
             return [piece for frame in frames for piece in frame.pieces]
         return [piece for frame in self._layout(ref).ranges for piece in frame.pieces]
 
@@ -335,8 +336,9 @@ class InstanceReader:
         """Find frames in a data set kept as received, by its header and the fragments' headers."""
         found = self._layouts.get(ref.id)
         if found is None:
-            found = self._find_layout(ref)
-            self._layouts.put(ref.id, found)
+            with self._inflating if syntax_of(ref.transfer_syntax_uid).deflated else nullcontext():
+                found = self._layouts.get(ref.id) or self._find_layout(ref)
+                self._layouts.put(ref.id, found)
         return found
 
     def _find_layout(self, ref: InstanceRef) -> _Layout:
@@ -347,20 +349,28 @@ class InstanceReader:
             read, available = reader_of(inflated), len(inflated)
         else:
             header, read, available = self.header(ref), self._range_reader(ref), ref.size
-        location = locate(header, _buffered(read))
+        location = locate(header, buffered(read))
         stands_in = EXPLICIT_LE if inflated is not None else ref.transfer_syntax_uid
         descriptor = describe(header, stands_in, location.vr)
-        ranges = frame_ranges(descriptor, location, _buffered(read), available)
-        return _Layout(descriptor, tuple(ranges), inflated)
+        ranges = frame_ranges(descriptor, location, buffered(read), available)
+        return _Layout(descriptor, ranges, inflated)
 
     def _range_reader(self, ref: InstanceRef) -> Callable[[int, int], bytes]:
         if isinstance(ref.place, RecordLocation):
             location = ref.place
             return lambda start, length: self._segments.read(location, start, min(length, max(0, ref.size - start)))
-        pack, entry = ref.place.ref, self._entry(ref.place)
+        pack, entry = ref.place.ref, self._entry(ref, ref.place.ref)
         return lambda start, length: self._packs.read(
             pack, entry.start + start, min(length, max(0, entry.length - start))
         )
+
+
+def entry_of(table: TableOfContents, ref: InstanceRef) -> Entry:
+    """Return the entry of `ref` in its pack's table; raises `PackDamaged` if another instance's stands in its place."""
+    number = ref.place.entry if isinstance(ref.place, PackPlace) else -1
+    if not 0 <= number < len(table.entries) or table.entries[number].instance_id != ref.id.bytes:
+        raise PackDamaged(f"entry {number} of the pack is not of instance {ref.id}")
+    return table.entries[number]
 
 
 def _numbered(items: Sequence[Result], number: int) -> Result:
@@ -375,18 +385,3 @@ def _skipped(pieces: Iterator[bytes], count: int) -> Iterator[bytes]:
         if count < len(piece):
             yield piece[count:] if count else piece
         count = max(0, count - len(piece))
-
-
-def _buffered(read: Callable[[int, int], Buffer]) -> Callable[[int, int], Buffer]:
-    """Return a reader that serves small reads near each other, as of fragments' headers, from one larger one."""
-    begin, kept = 0, b""
-
-    def near(start: int, length: int) -> Buffer:
-        nonlocal begin, kept
-        if length > AROUND // 4:
-            return read(start, length)
-        if not begin <= start <= start + length <= begin + len(kept):
-            begin, kept = start, bytes(read(start, AROUND))
-        return kept[start - begin : start - begin + length]
-
-    return near

@@ -198,10 +198,10 @@ def record_once(database: Database, session_key: str, event: AuditRecord, distin
     A view is one event per principal, study and session: the first frame waits for it, the others do not.
     """
     digest = once_digest(session_key, event, distinct)
+    recorder = _RECORDERS.get(database.engine, _UNNAMED)
+    if recorder.remembers(digest):
+        return False
     with database.read() as session:
-        recorder = recorder_of(session)
-        if recorder.remembers(digest):
-            return False
         known = session.scalar(sa.select(AuditMark.at).where(AuditMark.digest == digest))
     if known is None:
         with database.write() as session:

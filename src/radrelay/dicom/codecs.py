@@ -15,11 +15,13 @@ import imagecodecs
 import numpy as np
 from openjpeg.utils import decode as openjpeg_decode
 
-from radrelay.dicom.codestreams import CodeStream, read_j2k, read_jpeg
+from radrelay.dicom.codestreams import CodeStream, name_precision, read_j2k, read_jpeg
 from radrelay.dicom.elements import Buffer
 from radrelay.dicom.pixels import BrokenPixels, FrameDescriptor, Pixels
 from radrelay.dicom.samples import Decoded, decode_native, fit, without_subsampling
 
+_WIDEST_REDUCED = 16
+"""Bits of samples that have a reduced resolution: the decoder has no room above wider ones."""
 _CODEC_FAULTS = (RuntimeError, ValueError, TypeError, OverflowError, IndexError, MemoryError, zlib.error)
 
 
@@ -43,11 +45,16 @@ def decode_here(descriptor: FrameDescriptor, data: Buffer, *, masked: bool = Tru
 
 
 def reduced_levels(descriptor: FrameDescriptor, data: Buffer, edge: int) -> int:
-    """Return how many resolutions of a lossless HTJ2K frame can be left out for a picture of `edge` pixels; else 0."""
+    """Return how many resolutions of a lossless HTJ2K frame can be left out for a picture of `edge` pixels; else 0.
+
+    Frames with bits above Bits Stored are decoded whole: a resolution is an average, which those would be mixed into.
+    """
     if descriptor.syntax.codec != "htj2k":
         return 0
     stream = read_j2k(data)
     _expect(stream, descriptor)
+    if stream.precision > min(descriptor.bits_stored, _WIDEST_REDUCED):
+        return 0
     longest, levels = max(descriptor.rows, descriptor.columns), 0
     while levels < stream.decompositions and longest >> (levels + 1) >= edge:
         levels += 1
@@ -217,11 +224,22 @@ def _decode_j2k(descriptor: FrameDescriptor, data: Buffer) -> Decoded:
 
 
 def _decode_reduced(descriptor: FrameDescriptor, data: Buffer, levels: int) -> Decoded:
-    samples = imagecodecs.htj2k_decode(bytes(data), planar=False, skipres=levels)
+    """Decode without the finest resolutions; where edges overshoot the range, black and white stay what they are.
+
+    A low-pass band reaches beyond the range of the samples, and the decoder wraps what its word does not hold: black
+    would turn white. So the stream is made to say that it has more bits, and its values are clipped here.
+    """
     stream = read_j2k(data)
+    bits = stream.precision
+    roomy = 16 if bits <= 13 else 24  # overshoot stays below four times the range
+    samples = imagecodecs.htj2k_decode(name_precision(data, roomy), planar=False, skipres=levels).astype(np.int32)
+    if stream.signed:
+        samples = np.clip(samples, -(1 << bits - 1), (1 << bits - 1) - 1)
+    else:
+        samples = np.clip(samples - ((1 << roomy - 1) - (1 << bits - 1)), 0, (1 << bits) - 1)
     rgb = descriptor.photometric in ("YBR_ICT", "YBR_RCT") or stream.colour_transform
     photometric = "RGB" if rgb and descriptor.samples == 3 else descriptor.photometric
-    return Decoded(fit(samples, descriptor, stream.precision), photometric)
+    return Decoded(fit(samples, descriptor, bits), photometric)
 
 
 DECODERS: dict[str, Callable[[FrameDescriptor, Buffer], Decoded]] = {

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from radrelay.dicom.elements import Buffer
 from radrelay.dicom.pixels import BrokenPixels
 
+_HEAD_BYTES = 4096
+
 
 @dataclass(frozen=True, slots=True)
 class CodeStream:
@@ -76,12 +78,21 @@ def _frame_header(body: memoryview, marker: int, jfif: bool, adobe: int | None) 
     )
 
 
+def is_near_lossless(data: Buffer) -> bool:
+    """Return whether a JPEG-LS stream's first scan lets samples differ from what they were (NEAR, T.87 C.2.3)."""
+    plain = bytes(memoryview(data)[:_HEAD_BYTES])
+    at = plain.find(b"\xff\xf7")
+    scan = plain.find(b"\xff\xda", at)
+    if min(at, scan) < 0 or scan + 5 > len(plain):
+        raise BrokenPixels("The JPEG-LS stream has no scan.")
+    near = scan + 5 + 2 * plain[scan + 4]
+    return near < len(plain) and plain[near] > 0
+
+
 def read_j2k(data: Buffer) -> CodeStream:
     """Read the SIZ and COD markers of a JPEG 2000 or HTJ2K stream, inside a JP2 box or bare (T.800 A.5.1, A.6.1)."""
-    head = bytes(memoryview(data)[:4096])
-    at = head.find(b"\xff\x4f\xff\x51")
-    if at < 0 or at + 44 > len(head):
-        raise BrokenPixels("The frame holds no JPEG 2000 code stream.")
+    head = bytes(memoryview(data)[:_HEAD_BYTES])
+    at = _siz(head)
     length, capabilities, right, bottom, left, top = struct.unpack_from(">HHIIII", head, at + 4)
     components = struct.unpack_from(">H", head, at + 40)[0]
     depth = head[at + 42]
@@ -97,6 +108,27 @@ def read_j2k(data: Buffer) -> CodeStream:
         reversible=coding[8] == 1,
         high_throughput=bool(capabilities & 0x4000),
     )
+
+
+def name_precision(data: Buffer, bits: int) -> bytes:
+    """Return a JPEG 2000 or HTJ2K stream whose components say that they have `bits` bits, their sign as it was.
+
+    A reversible stream's coefficients do not depend on it, only the level shift of unsigned samples (T.800 A.5.1, G.1).
+    """
+    stream = bytearray(data)
+    at = _siz(stream[:_HEAD_BYTES])
+    (components,) = struct.unpack_from(">H", stream, at + 40)
+    for place in range(at + 42, at + 42 + 3 * components, 3):
+        stream[place] = (stream[place] & 0x80) | (bits - 1)
+    return bytes(stream)
+
+
+def _siz(head: bytes | bytearray) -> int:
+    """Return where a code stream begins with its SIZ marker (T.800 A.5.1)."""
+    at = head.find(b"\xff\x4f\xff\x51")
+    if at < 0 or at + 44 > len(head):
+        raise BrokenPixels("The frame holds no JPEG 2000 code stream.")
+    return at
 
 
 def _coding_style(head: bytes, at: int) -> bytes:

@@ -43,12 +43,20 @@ def decode_frame(descriptor: FrameDescriptor, data: Buffer, bit_offset: int = 0,
     DecodersBusy
         When no decoder became free in time.
     """
-    decoded = decode_stored(descriptor, data, bit_offset, own=own)
-    samples = decoded.samples
-    if descriptor.samples == 3 and decoded.photometric.startswith("YBR"):
-        partial = decoded.photometric.startswith("YBR_PARTIAL")
-        return (rgb_from_ybr_partial if partial else rgb_from_ybr_full)(samples, descriptor.bits_stored)
-    return samples[..., :3] if descriptor.samples == 4 else samples
+    return _shown(descriptor, decode_stored(descriptor, data, bit_offset, own=own))
+
+
+def _shown(descriptor: FrameDescriptor, decoded: Decoded) -> Pixels:
+    """Return samples in RGB, or grey, or palette indices.
+
+    YBR_RCT and YBR_ICT are of JPEG 2000's own transforms, which its decoder has undone (PS3.3 C.7.6.3.1.2). A header
+    that names them over other bytes was left as it was when these were unpacked: they are RGB.
+    """
+    if descriptor.samples == 3 and decoded.photometric.startswith("YBR_FULL"):
+        return rgb_from_ybr_full(decoded.samples, descriptor.bits_stored)
+    if descriptor.samples == 3 and decoded.photometric.startswith("YBR_PARTIAL"):
+        return rgb_from_ybr_partial(decoded.samples, descriptor.bits_stored)
+    return decoded.samples[..., :3] if descriptor.samples == 4 else decoded.samples
 
 
 def decode_stored(
@@ -81,9 +89,7 @@ def decode_small(descriptor: FrameDescriptor, data: Buffer, edge: int, *, own: b
     if not levels:
         return None
     decoded = reduce_here(descriptor, data, levels) if own else decoder_pool.pool().reduce(descriptor, data, levels)
-    if descriptor.samples == 3 and decoded.photometric.startswith("YBR"):
-        return rgb_from_ybr_full(decoded.samples, descriptor.bits_stored)
-    return decoded.samples
+    return _shown(descriptor, decoded)
 
 
 def can_decode(syntax: Syntax) -> bool:

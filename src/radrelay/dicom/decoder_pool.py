@@ -60,6 +60,10 @@ ROOM_TIMES = 16
 """Decoders hold samples as 32-bit words, twice, and their result: 16 times a frame of bytes."""
 KEPT_BYTES = 64 << 20
 KILLERS = 256
+REFUSED_S = 600.0
+"""How long bytes that ended a decoder are refused at once: it may have been the machine that held or ended it."""
+STARTS = 3
+"""How many decoders are tried that turn out to have ended before they had anything to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,7 @@ class DecoderPool:
         self._free = threading.Condition()
         self._idle: list[_Process] = []
         self._busy: set[_Process] = set()
-        self._killers: OrderedDict[bytes, DecoderKilled] = OrderedDict()
+        self._killers: OrderedDict[bytes, tuple[DecoderKilled, float]] = OrderedDict()
         self._closed = False
 
     def decode(self, descriptor: FrameDescriptor, data: Buffer, *, masked: bool = True) -> Decoded:
@@ -156,23 +160,33 @@ class DecoderPool:
         seconds = self.limits.deadline_s * max(1.0, size / COUNTED_BYTES)
         job = msgspec.structs.replace(job, length=len(data), cpu_s=int(2 * seconds) + 5)
         self._refuse_killer(data)
-        process = self._take()
-        try:
-            answer, samples = process.work(job, data, seconds, most)
-        except Hung:
-            fault: DecoderKilled = DecodingTimedOut(f"The {name} was not decoded within {seconds:g} s.")
-            raise self._replace(process, data, fault) from None
-        except Gone:
-            raise self._replace(process, data, DecoderCrashed(f"The {name} made its decoder crash.")) from None
-        except BaseException:
-            self._give_back(process, broken=True)
-            raise
-        self._give_back(process)
+        answer, samples = self._worked(job, data, seconds, most, name)
         if answer.fault == "unreadable-picture":
             raise UnreadablePicture(answer.message)
         if answer.fault:
             raise BrokenPixels(answer.message)
         return answer, samples
+
+    def _worked(self, job: Job, data: Buffer, seconds: float, most: int, name: str) -> tuple[Answer, Pixels]:
+        """Have a process do the job; one that ended before it had the job says nothing of the bytes."""
+        for _ in range(STARTS):
+            process = self._take()
+            try:
+                done = process.work(job, data, seconds, most)
+            except _Unready:
+                self._give_back(process, broken=True)
+                continue
+            except Hung:
+                fault: DecoderKilled = DecodingTimedOut(f"The {name} was not decoded within {seconds:g} s.")
+                raise self._replace(process, data, fault) from None
+            except Gone:
+                raise self._replace(process, data, DecoderCrashed(f"The {name} made its decoder crash.")) from None
+            except BaseException:
+                self._give_back(process, broken=True)
+                raise
+            self._give_back(process)
+            return done
+        raise DecodersBusy("No decoder begins to work.")
 
     def _take(self) -> _Process:
         until = time.monotonic() + WAIT_DEADLINES * self.limits.deadline_s
@@ -210,7 +224,7 @@ class DecoderPool:
         if not closed:
             log.warning("decoder killed", code=fault.code, reason=fault.message)
             with self._free:
-                self._killers[hashlib.sha256(data).digest()] = fault
+                self._killers[hashlib.sha256(data).digest()] = fault, time.monotonic() + REFUSED_S
                 if len(self._killers) > KILLERS:
                     self._killers.popitem(last=False)
         return fault
@@ -220,9 +234,13 @@ class DecoderPool:
         if not self._killers:
             return
         with self._free:
-            fault = self._killers.get(hashlib.sha256(data).digest())
-        if fault is not None:
+            fault, until = self._killers.get(hashlib.sha256(data).digest(), (None, 0.0))
+        if fault is not None and time.monotonic() < until:
             raise type(fault)(fault.message)
+
+
+class _Unready(Exception):
+    """The process ended, or never began, before it had its job."""
 
 
 class _Process:
@@ -253,16 +271,18 @@ class _Process:
         return self._process.pid
 
     def work(self, job: Job, data: Buffer, seconds: float, most: int) -> tuple[Answer, Pixels]:
-        """Do a job; raises `Hung` or `Gone`, after which the process is of no more use."""
+        """Do a job; raises `_Unready`, `Hung` or `Gone`, after which the process is of no more use."""
         assert self._process.stdin is not None  # noqa: S101 -- made with pipes
         assert self._process.stdout is not None  # noqa: S101
         jobs, answers = self._process.stdin.fileno(), self._process.stdout.fileno()
-        if not self._ready:
-            if read_some(answers, 1, time.monotonic() + START_S) != READY:
-                raise Gone
+        try:
+            if not self._ready and read_some(answers, 1, time.monotonic() + START_S) != READY:
+                raise _Unready
             self._ready = True
-        put(self._file, data)
-        send(jobs, job)
+            put(self._file, data)
+            send(jobs, job)
+        except (Hung, Gone) as error:
+            raise _Unready from error
         try:
             answer = msgspec.msgpack.decode(receive(answers, time.monotonic() + seconds), type=Answer)
             samples = self._samples(answer, most)
@@ -274,9 +294,11 @@ class _Process:
 
     def _samples(self, answer: Answer, most: int) -> Pixels:
         dtype = np.dtype(answer.dtype or "u1")
+        if dtype.kind not in "uif" or not 0 <= answer.length <= most:
+            raise Gone
         count = answer.length // dtype.itemsize
         shape = answer.shape or (answer.length,)
-        if dtype.kind not in "uif" or not 0 <= answer.length <= most or int(np.prod(shape, dtype=object)) != count:
+        if min(shape) < 0 or int(np.prod(shape, dtype=object)) != count:
             raise Gone
         samples = np.empty(count, dtype)
         take(self._file, samples)

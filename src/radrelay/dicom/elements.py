@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 
 from radrelay.dicom.dialects import (
     DEPTH_LIMIT,
+    ELEMENT_LIMIT,
     ITEM,
     ITEM_END,
     LONG_VRS,
@@ -147,8 +148,9 @@ def walk(
     Raises
     ------
     Malformed
-        When headers are cut off or sequences do not close (PS3.5 7.5).
+        When headers are cut off, sequences do not close (PS3.5 7.5), or there are more than `ELEMENT_LIMIT` elements.
     """
+    left = ELEMENT_LIMIT
     order = "<" if little_endian else ">"
     met = _MET.setdefault((explicit, little_endian), {})
     end = len(data) if stop is None else stop
@@ -168,6 +170,9 @@ def walk(
             value = at + size
         if tag in (ITEM_END, SEQUENCE_END):
             return
+        left -= 1
+        if left < 0:
+            raise Malformed(f"The data set has more than {ELEMENT_LIMIT} elements.")
         if length == UNDEFINED:
             inner = explicit and vr != b"UN"
             after = skip_sequence(data, value, end, inner, order if inner or not explicit else "<")
@@ -190,7 +195,9 @@ class DataElements:
         self.explicit = explicit
         self.little_endian = little_endian
         self._order = "<" if little_endian else ">"
-        self.places = {element.tag: element for element in walk(self._data, explicit, little_endian, start, stop)}
+        self.places: dict[int, Element] = {}
+        for element in walk(self._data, explicit, little_endian, start, stop):
+            self.places.setdefault(element.tag, element)  # of two the first one counts, as in `Header`
 
     @classmethod
     def of(cls, data: Buffer, syntax: Syntax) -> DataElements:
@@ -277,6 +284,8 @@ def item_places(data: Buffer, sequence: Element, explicit: bool, little_endian: 
         group, number, length = struct.unpack_from(order + "HHI", data, at)
         if (group << 16 | number) != ITEM:
             break
+        if len(found) >= ELEMENT_LIMIT:
+            raise Malformed(f"The sequence at offset {sequence.start} has more than {ELEMENT_LIMIT} items.")
         if length != UNDEFINED:
             stop = min(at + 8 + length, sequence.end)
             found.append((at + 8, stop, False))

@@ -7,8 +7,13 @@ frame (PS3.5 8.1.1, A.4; offset tables A.4.1, extended offset table PS3.3 C.7.6.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+import sys
+from abc import abstractmethod
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import overload
 
 from radrelay.dicom.dialects import ITEM, LONG_VRS, SEQUENCE_END, SHORT_VRS, UNDEFINED
 from radrelay.dicom.elements import PIXEL_DATA, PIXEL_TAGS, Buffer, DataElements
@@ -18,7 +23,12 @@ from radrelay.dicom.pixels import MAX_SHORTFALL, BrokenPixels, FrameDescriptor, 
 Read = Callable[[int, int], Buffer]
 """Reads (start, length) of the data set; may return fewer bytes at the end."""
 
+EXTENDED_TABLES = (0x7FE00001, 0x7FE00002)
+"""Extended Offset Table and its lengths."""
 MAX_FRAGMENTS = 4_000_000
+_FARTHEST = 1 << 62
+_BYTES_OF_RANGES = 400
+_AROUND = 64 << 10
 _STARTS = (b"\xff\xd8\xff", b"\xff\x4f\xff\x51", b"\x00\x00\x00\x0cjP  ", b"\x00\x00\x00\x0cJXL ")
 
 
@@ -55,10 +65,135 @@ class FrameRange:
         return b"".join(bytes(read(start, length)) for start, length in self.pieces)
 
 
+class FrameRanges(Sequence[FrameRange]):
+    """The ranges of an object's frames, each made when it is asked for."""
+
+    __slots__ = ()
+
+    @overload
+    def __getitem__(self, index: int) -> FrameRange: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[FrameRange]: ...
+    def __getitem__(self, index: int | slice) -> FrameRange | list[FrameRange]:
+        found = range(len(self))[index]
+        return self.at(found) if isinstance(found, int) else list(map(self.at, found))
+
+    @abstractmethod
+    def at(self, number: int) -> FrameRange:
+        """Return the range of frame `number`, from 0."""
+
+    @property
+    @abstractmethod
+    def piece_count(self) -> int:
+        """Return how many pieces all frames have together."""
+
+    @property
+    @abstractmethod
+    def weight(self) -> int:
+        """Return about how many bytes of memory this takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class NativeFrames(FrameRanges):
+    """The ranges of the `present` native frames, worked out when they are asked for, however many a header names."""
+
+    descriptor: FrameDescriptor
+    offset: int
+    available: int
+    present: int
+
+    @property
+    def weight(self) -> int:
+        """Return about how many bytes of memory this takes."""
+        return _BYTES_OF_RANGES
+
+    @property
+    def piece_count(self) -> int:
+        """Return how many pieces all frames have together."""
+        return self.present
+
+    def __len__(self) -> int:
+        return self.present
+
+    def at(self, number: int) -> FrameRange:
+        """Return the range of one frame."""
+        bits = self.descriptor.frame_bits
+        begins = number * bits
+        first, last = begins // 8, (begins + bits + 7) // 8
+        if self.descriptor.word_swapped:
+            first, last = first & ~1, last + 1 & ~1
+        there = min(last, self.available) - first
+        return FrameRange(((self.offset + first, there),), begins - first * 8, last - first - there)
+
+
+@dataclass(frozen=True, slots=True)
+class FragmentFrames(FrameRanges):
+    """The ranges of encapsulated frames: those of all fragments, and the number of the first one of each frame."""
+
+    starts: array[int]
+    lengths: array[int]
+    begins: array[int]
+
+    @property
+    def weight(self) -> int:
+        """Return about how many bytes of memory this takes."""
+        return _BYTES_OF_RANGES + 8 * (len(self.starts) + len(self.lengths) + len(self.begins))
+
+    @property
+    def piece_count(self) -> int:
+        """Return how many pieces all frames have together."""
+        return len(self.starts)
+
+    def __len__(self) -> int:
+        return len(self.begins)
+
+    def at(self, number: int) -> FrameRange:
+        """Return the range of one frame."""
+        begin = self.begins[number]
+        end = self.begins[number + 1] if number + 1 < len(self.begins) else len(self.starts)
+        return FrameRange(tuple(zip(self.starts[begin:end], self.lengths[begin:end], strict=True)))
+
+
+@dataclass(frozen=True, slots=True)
+class Fragments:
+    """Where the items of encapsulated pixel data stand, in order, and how long they are."""
+
+    starts: array[int]
+    lengths: array[int]
+
+    def behind_table(self, available: int) -> Fragments:
+        """Return the fragments that hold something, without the offset table; the last may be cut off."""
+        pairs = zip(self.starts[1:], self.lengths[1:], strict=True)
+        kept = [number for number, (start, length) in enumerate(pairs, 1) if start < available and length]
+        starts = array("Q", (self.starts[number] for number in kept))
+        lengths = array("Q", (min(self.lengths[number], available - self.starts[number]) for number in kept))
+        return Fragments(starts, lengths)
+
+    def find(self, start: int) -> int | None:
+        """Return which fragment begins at `start`, none if none does."""
+        place = bisect_left(self.starts, start)
+        return place if place < len(self.starts) and self.starts[place] == start else None
+
+
 def reader_of(data: Buffer) -> Read:
     """Return a `Read` over bytes in memory, without copies."""
     view = memoryview(data)
     return lambda start, length: view[start : start + length]
+
+
+def buffered(read: Read) -> Read:
+    """Return a reader that serves small reads near each other, as of fragments' headers, from one larger one."""
+    begin, kept = 0, b""
+
+    def near(start: int, length: int) -> Buffer:
+        nonlocal begin, kept
+        if length > _AROUND // 4:
+            return read(start, length)
+        if not begin <= start <= start + length <= begin + len(kept):
+            begin, kept = start, bytes(read(start, _AROUND))
+        return kept[start - begin : start - begin + length]
+
+    return near
 
 
 def locate(source: DataElements | Header, read: Read) -> PixelLocation:
@@ -97,7 +232,7 @@ def _find(read: Read, at: int, explicit: bool, order: str) -> PixelLocation:
             value, length = at + 8, struct.unpack_from(order + "I", header, 4)[0]
         if tag in PIXEL_TAGS:
             size = None if length == UNDEFINED else length
-            return PixelLocation(tag, vr, value, size, tables.get(0x7FE00001, b""), tables.get(0x7FE00002, b""))
+            return PixelLocation(tag, vr, value, size, *(tables.get(one, b"") for one in EXTENDED_TABLES))
         if length == UNDEFINED or length > MAX_FRAGMENTS * 8 or tag > PIXEL_DATA:
             break
         tables[tag] = bytes(read(value, length))
@@ -105,50 +240,45 @@ def _find(read: Read, at: int, explicit: bool, order: str) -> PixelLocation:
     raise NotViewable("The object holds no pixel data.")
 
 
-def native_ranges(descriptor: FrameDescriptor, offset: int, available: int) -> list[FrameRange]:
-    """Return the ranges of the native frames that are there; the count is bounded by the bytes available.
+def native_ranges(descriptor: FrameDescriptor, offset: int, available: int) -> NativeFrames:
+    """Return the ranges of the native frames that are there; raises `BrokenPixels` if none is.
 
     A last frame that lacks some of its bytes is included while at least 1/16 of it is there.
     """
-    bits = descriptor.frame_bits
-    present = min(descriptor.frames, -(-available * 8 // bits))
-    ranges = []
-    for number in range(present):
-        begins = number * bits
-        first, last = begins // 8, (begins + bits + 7) // 8
-        if descriptor.word_swapped:
-            first, last = first & ~1, last + 1 & ~1
-        there = min(last, available) - first
-        if there * MAX_SHORTFALL < last - first:
-            break
-        ranges.append(FrameRange(((offset + first, there),), begins - first * 8, last - first - there))
-    if not ranges:
+    count = max(0, min(descriptor.frames, -(-available * 8 // descriptor.frame_bits)))
+    frames = NativeFrames(descriptor, offset, available, count)
+    last = frames[-1] if count > 0 else None
+    if last is not None and last.length * MAX_SHORTFALL < last.length + last.missing:
+        frames = replace(frames, present=count - 1)
+    if not frames:
         raise BrokenPixels(
             f"The pixel data holds {available} bytes; one frame needs {descriptor.frame_bytes}.",
         )
-    return ranges
+    return frames
 
 
-def fragments(read: Read, offset: int) -> tuple[list[tuple[int, int]], int]:
-    """Return (start, length) of each item of encapsulated pixel data, the offset table first, and the end's offset.
+def fragments(read: Read, offset: int) -> Fragments:
+    """Find the items of encapsulated pixel data, the offset table first; data that stops early gives what is there.
 
-    Data that stops before the delimiter gives what is there.
+    Raises
+    ------
+    BrokenPixels
+        When there is no item, or there are more than `MAX_FRAGMENTS`.
     """
-    found: list[tuple[int, int]] = []
+    starts, lengths = array("Q"), array("Q")
     at = offset
-    while len(found) <= MAX_FRAGMENTS:
+    while len(starts) <= MAX_FRAGMENTS:
         header = read(at, 8)
         if len(header) < 8:
-            return found, at
+            return Fragments(starts, lengths)
         group, number, length = struct.unpack("<HHI", header)
         tag = group << 16 | number
-        if tag == SEQUENCE_END:
-            return found, at + 8
-        if tag != ITEM or length == 0xFFFFFFFF:
-            if found:
-                return found, at
+        if tag != ITEM or length == UNDEFINED:
+            if tag == SEQUENCE_END or starts:
+                return Fragments(starts, lengths)
             raise BrokenPixels(f"Encapsulated pixel data begins with ({group:04X},{number:04X}) instead of an item.")
-        found.append((at + 8, length))
+        starts.append(at + 8)
+        lengths.append(length)
         at += 8 + length
     raise BrokenPixels(f"Encapsulated pixel data has more than {MAX_FRAGMENTS} fragments.")
 
@@ -158,7 +288,7 @@ def frame_ranges(
     location: PixelLocation,
     read: Read,
     available: int,
-) -> list[FrameRange]:
+) -> FrameRanges:
     """Return the byte ranges of every frame that is there.
 
     Parameters
@@ -174,50 +304,63 @@ def frame_ranges(
         return native_ranges(descriptor, location.offset, min(location.length, available - location.offset))
     if location.length is not None:
         # why: some writers put one bare code stream into a pixel data element of defined length
-        return [FrameRange(((location.offset, min(location.length, available - location.offset)),))]
+        length = min(location.length, available - location.offset)
+        return FragmentFrames(array("Q", [location.offset]), array("Q", [length]), array("Q", [0]))
     if not descriptor.syntax.encapsulated:
         raise BrokenPixels("Native pixel data has an undefined length.")
-    items, _ = fragments(read, location.offset)
-    if not items:
+    items = fragments(read, location.offset)
+    if not items.starts:
         raise BrokenPixels("Encapsulated pixel data has no fragment.")
-    table, pieces = items[0], items[1:]
-    extended = _extended(location, table[0] + table[1], available)
-    if extended:
-        return extended
-    pieces = [(start, min(length, available - start)) for start, length in pieces if start < available and length]
-    if not pieces:
+    table, base = bytes(read(items.starts[0], items.lengths[0])), items.starts[0] + items.lengths[0]
+    pieces = items.behind_table(available)
+    if not pieces.starts:
         raise BrokenPixels("Encapsulated pixel data has no fragment.")
-    return _group(descriptor.frames, pieces, bytes(read(*table)), table[0] + table[1], read)
+    return _extended(location, pieces, base) or _group(descriptor.frames, pieces, table, base, read)
 
 
-def _extended(location: PixelLocation, base: int, available: int) -> list[FrameRange]:
-    offsets, lengths = location.extended_offsets, location.extended_lengths
-    count = len(offsets) // 8
-    if not count or len(lengths) < count * 8:
-        return []
-    starts = struct.unpack_from(f"<{count}Q", offsets)
-    sizes = struct.unpack_from(f"<{count}Q", lengths)
-    ranges = [FrameRange(((base + start + 8, size),)) for start, size in zip(starts, sizes, strict=True)]
-    return ranges if all(item.pieces[0][0] + item.pieces[0][1] <= available for item in ranges) else []
+def _extended(location: PixelLocation, pieces: Fragments, base: int) -> FragmentFrames | None:
+    """Return the frames that the extended offset table names, none if it is not this pixel data's."""
+    offsets, sizes = array("Q"), array("Q")
+    count = len(location.extended_offsets) // 8
+    if not count or len(location.extended_lengths) < count * 8:
+        return None
+    offsets.frombytes(location.extended_offsets[: count * 8])
+    sizes.frombytes(location.extended_lengths[: count * 8])
+    if sys.byteorder == "big":
+        offsets.byteswap()
+        sizes.byteswap()
+    if any(offset > _FARTHEST for offset in offsets):
+        return None
+    starts = array("Q", (base + offset + 8 for offset in offsets))
+    for start, size in zip(starts, sizes, strict=True):
+        place = pieces.find(start)
+        if place is None or size > pieces.lengths[place]:
+            return None
+    return FragmentFrames(starts, sizes, array("Q", range(count)))
 
 
-def _group(frames: int, pieces: list[tuple[int, int]], table: bytes, base: int, read: Read) -> list[FrameRange]:
+def _group(frames: int, pieces: Fragments, table: bytes, base: int, read: Read) -> FragmentFrames:
     """Share fragments out to frames: by the offset table, one each, or where code streams begin."""
-    if len(pieces) == 1 or frames == 1:
-        return [FrameRange(tuple(pieces))]
-    if len(pieces) == frames:
-        return [FrameRange((piece,)) for piece in pieces]
-    offsets = list(struct.unpack(f"<{len(table) // 4}I", table[: len(table) // 4 * 4]))
-    at = {start - 8 - base: index for index, (start, _) in enumerate(pieces)}
-    if len(offsets) > 1 and offsets[0] == 0 and all(offset in at for offset in offsets):
-        begins = [at[offset] for offset in offsets]
+    count = len(pieces.starts)
+    if count == 1 or frames == 1:
+        begins: Iterable[int] = [0]
+    elif count == frames:
+        begins = range(count)
     else:
-        begins = [n for n, (start, _) in enumerate(pieces) if bytes(read(start, 8)).startswith(_STARTS)]
-        if not begins or begins[0] != 0:
-            begins = list(range(len(pieces)))
-    begins = sorted(set(begins))[:frames]
-    ends = [*begins[1:], len(pieces)]
-    return [FrameRange(tuple(pieces[begin:end])) for begin, end in zip(begins, ends, strict=True)]
+        begins = _begins(pieces, table, base, read)[:frames]
+    return FragmentFrames(pieces.starts, pieces.lengths, array("Q", begins))
+
+
+def _begins(pieces: Fragments, table: bytes, base: int, read: Read) -> Sequence[int]:
+    """Return the number of the first fragment of each frame, ascending."""
+    offsets = struct.unpack(f"<{len(table) // 4}I", table[: len(table) // 4 * 4])
+    if len(offsets) > 1 and offsets[0] == 0:
+        places = [pieces.find(base + offset + 8) for offset in offsets]
+        named = [place for place in places if place is not None]
+        if len(named) == len(offsets):
+            return sorted(set(named))
+    found = [n for n, start in enumerate(pieces.starts) if bytes(read(start, 8)).startswith(_STARTS)]
+    return found if found and found[0] == 0 else range(len(pieces.starts))
 
 
 def encapsulate(frames: Iterable[Buffer], *, offset_table: bool = True) -> bytes:

@@ -15,8 +15,9 @@ import imagecodecs
 import jpeg_ls
 import numpy as np
 
-from radrelay.dicom.htj2k import encode_frame as encode_htj2k_container
+from radrelay.dicom.htj2k import encode_frame
 from radrelay.dicom.pixels import FrameDescriptor, Pixels
+from radrelay.dicom.samples import precision_of
 from radrelay.errors import Invalid
 
 SMALL_FRAME = 4096
@@ -38,16 +39,6 @@ class Encoder:
     photometric: Callable[[str], str]
     widest: int
     one_bit: bool = False
-
-
-def precision_of(samples: Pixels, descriptor: FrameDescriptor) -> int:
-    """Return the bits that hold every sample: Bits Stored where the data keep to it, else Bits Allocated."""
-    stored = descriptor.bits_stored
-    if stored >= descriptor.bits_allocated or not samples.size:
-        return descriptor.bits_allocated
-    low, high = int(samples.min()), int(samples.max())
-    bottom, top = (-(1 << stored - 1), (1 << stored - 1) - 1) if descriptor.signed else (0, (1 << stored) - 1)
-    return stored if bottom <= low and high <= top else descriptor.bits_allocated
 
 
 def _jpeg_ls(samples: Pixels, descriptor: FrameDescriptor, photometric: str) -> bytes:
@@ -86,22 +77,7 @@ def _j2k(samples: Pixels, descriptor: FrameDescriptor, photometric: str) -> byte
 
 
 def _htj2k(samples: Pixels, descriptor: FrameDescriptor, photometric: str) -> bytes:
-    """Encode with the precision that the header names, though the encoder only knows whole words.
-
-    The level shift of an unsigned stream is half of its range (T.800 G.1). Shifted by the difference, samples of
-    fewer bits make the same coefficients, and only the precision in the SIZ marker has to be set.
-    """
-    bits = precision_of(samples, descriptor)
-    width = samples.dtype.itemsize * 8
-    if bits == width:
-        return encode_htj2k_container(samples, colour_transform=photometric == "RGB")
-    if not descriptor.signed:
-        samples = samples + samples.dtype.type((1 << width - 1) - (1 << bits - 1))
-    stream = bytearray(encode_htj2k_container(samples, colour_transform=photometric == "RGB"))
-    first = stream.index(b"\xff\x51") + 40
-    for component in range(descriptor.samples):
-        stream[first + 3 * component] = (stream[first + 3 * component] & 0x80) | (bits - 1)
-    return bytes(stream)
+    return encode_frame(samples, colour_transform=photometric == "RGB", precision=precision_of(samples, descriptor))
 
 
 def _rle(samples: Pixels, descriptor: FrameDescriptor, photometric: str) -> bytes:

@@ -97,11 +97,12 @@ def presentation(attributes: Attributes, descriptor: FrameDescriptor, frame: int
             slope = (source.numbers(0x00281053) or [1.0])[0] or 1.0
             intercept = (source.numbers(0x00281052) or [0.0])[0]
             break
-    window, voi = _voi(attributes, frame, descriptor, signed=signed and table is None)
+    lowest = intercept + slope * (-(1 << descriptor.bits_stored - 1) if signed else 0)
+    window, voi = _voi(attributes, frame, descriptor, signed=table is None and (lowest < 0 or slope < 0))
     if window is None and voi is None and table is None and (slope, intercept) == (1.0, 0.0):
         window = _whole_range(attributes, descriptor)
-    padding = attributes.integers(0x00280120)[:1]
-    limit = attributes.integers(0x00280121)[:1] or padding
+    padding = [_as_stored(value, descriptor) for value in attributes.integers(0x00280120)[:1]]
+    limit = [_as_stored(value, descriptor) for value in attributes.integers(0x00280121)[:1]] or padding
     return Presentation(
         slope=slope,
         intercept=intercept,
@@ -111,6 +112,13 @@ def presentation(attributes: Attributes, descriptor: FrameDescriptor, frame: int
         inverse=descriptor.photometric == "MONOCHROME1",
         padding=(min(padding[0], limit[0]), max(padding[0], limit[0])) if padding else None,
     )
+
+
+def _as_stored(value: int, descriptor: FrameDescriptor) -> int:
+    """Return a stored value with the pixels' sign: some write a negative padding as US, or a large one as SS."""
+    if descriptor.bits_allocated != 16:
+        return value
+    return (value + 0x8000 & 0xFFFF) - 0x8000 if descriptor.signed else value & 0xFFFF
 
 
 def _voi(

@@ -33,6 +33,7 @@ _ENCODED_TEXT = frozenset(("LO", "LT", "PN", "SH", "ST", "UC", "UT", "UN", "OB")
 _ONE_VALUE = frozenset(("ST", "LT", "UT", "UR"))
 _WORDS = {"OW": 2, "OF": 4, "OL": 4, "OD": 8, "OV": 8, **{vr: struct.calcsize(f) for vr, f in _FORMATS.items()}}
 _VALUES_LIMIT = 1 << 20
+_ELEMENT_HEADER = 12
 
 
 class Header:
@@ -362,7 +363,15 @@ def parse(head: bytes | bytearray | memoryview, transfer_syntax_uid: str, *, tru
 def _parse(data: bytes, syntax: Syntax, *, truncated_ok: bool) -> Header:
     source = Source(data, truncated_ok=truncated_ok)
     declared = dialects.dialect(explicit=syntax.explicit, little=syntax.little_endian)
-    block, _ = read_block(source, 0, len(data), declared, 0, delimited=False)
+    try:
+        block, _ = read_block(source, 0, len(data), declared, 0, delimited=False)
+    except Malformed as broken:
+        if not source.bulk_tag or not truncated_ok:
+            raise
+        # why: what is broken behind the pixels takes nothing from what stands before them
+        source = Source(data[: source.bulk_offset + _ELEMENT_HEADER])
+        block, _ = read_block(source, 0, len(source.data), declared, 0, delimited=False)
+        source.problem(f"what stands behind the pixel data cannot be read: {broken.message}")
     if block.dialect is not declared:
         source.problem(f"the elements are not encoded as the transfer syntax {syntax.uid} says")
     return Header(source, block, syntax)

@@ -16,10 +16,12 @@ import imagecodecs
 import msgspec
 import numpy as np
 
+from radrelay.dicom.codestreams import name_precision
 from radrelay.dicom.elements import Buffer, DataElements
 from radrelay.dicom.encapsulated import locate, reader_of
 from radrelay.dicom.errors import Malformed
 from radrelay.dicom.pixels import BrokenPixels, FrameDescriptor, NotViewable, Pixels, PixelsTooLarge, describe
+from radrelay.dicom.samples import precision_of
 from radrelay.dicom.syntaxes import syntax_of
 
 RESOLUTIONS = 5
@@ -75,11 +77,21 @@ def resolutions_for(rows: int, columns: int) -> int:
     return RESOLUTIONS_ABOVE_2048 if max(rows, columns) > 2048 else RESOLUTIONS
 
 
-def encode_frame(samples: Pixels, *, colour_transform: bool = True) -> bytes:
+def encode_frame(samples: Pixels, *, colour_transform: bool = True, precision: int | None = None) -> bytes:
     """Encode samples, shape (rows, columns[, 3]), as lossless HTJ2K: RPCL, TLM, a tile-part per resolution.
 
-    `colour_transform` applies RCT to three samples (YBR_RCT); leave it off for YBR and palettes.
+    `colour_transform` applies RCT to three samples (YBR_RCT); leave it off for YBR and palettes. `precision` is the
+    number of bits that the code stream names, all of the word's if not given; every sample has to fit into it.
+
+    The encoder only knows whole words. The level shift of an unsigned stream is half of its range (T.800 G.1): shifted
+    by the difference, samples of fewer bits make the same coefficients, and only the SIZ marker has to be changed.
     """
+    bits = precision or samples.dtype.itemsize * 8
+    if bits <= samples.dtype.itemsize * 4:  # why: a stream made of wider words names more bit planes than some read
+        samples = samples.astype(f"{samples.dtype.kind}{1 if bits <= 8 else 2}")
+    width = samples.dtype.itemsize * 8
+    if bits < width and samples.dtype.kind == "u":
+        samples = samples + samples.dtype.type((1 << width - 1) - (1 << bits - 1))
     coloured = samples.ndim == 3
     encoded = imagecodecs.htj2k_encode(
         samples,
@@ -90,7 +102,7 @@ def encode_frame(samples: Pixels, *, colour_transform: bool = True) -> bytes:
         rgb=coloured and colour_transform,
         planar=False if coloured else None,
     )
-    return bytes(encoded)
+    return bytes(encoded) if bits == width else name_precision(encoded, bits)
 
 
 def split(data_set: Buffer, ts: str, *, sha256: bytes | None = None, executor: Executor | None = None) -> Split | None:
@@ -110,7 +122,7 @@ def split(data_set: Buffer, ts: str, *, sha256: bytes | None = None, executor: E
     Returns
     -------
     Split or None
-        None for compressed, deflated, 1-bit, float, 4:2:2, short or tiny data, when HTJ2K does not make it
+        None for compressed, deflated, 1-bit, float, 4:2:2, short or tiny data, when HTJ2K does not take it or make it
         smaller, or when the reassembled data set's SHA-256 is not the received one's.
     """
     parts = _parts(data_set, ts)
@@ -124,17 +136,21 @@ def split(data_set: Buffer, ts: str, *, sha256: bytes | None = None, executor: E
 
     def work(start: int) -> tuple[bytes, bytes]:
         frame = view[start : start + step]
-        encoded = encode_frame(_samples(frame, recipe), colour_transform=transform)
+        samples = _samples(frame, recipe)
+        encoded = encode_frame(samples, colour_transform=transform, precision=_precision(samples, descriptor))
         return encoded, _received(encoded, recipe)
 
     starts = range(begin, end, step)
     digest = hashlib.sha256(view[:begin])
     frames: list[bytes] = []
     budget = len(view)
-    for encoded, received in _map(work, starts, executor):
-        digest.update(received)
-        frames.append(encoded)
-        budget -= len(encoded)
+    try:
+        for encoded, received in _map(work, starts, executor):
+            digest.update(received)
+            frames.append(encoded)
+            budget -= len(encoded)
+    except (RuntimeError, ValueError):  # the codec does not take these samples: what is received is kept
+        return None
     digest.update(view[end:])
     expected = sha256 or hashlib.sha256(view).digest()
     if digest.digest() != expected or budget <= begin + (len(view) - end):
@@ -194,10 +210,18 @@ def _parts(data_set: Buffer, ts: str) -> tuple[Recipe, FrameDescriptor, int, int
     return recipe, descriptor, location.offset, location.offset + frames * step
 
 
+def _precision(samples: Pixels, descriptor: FrameDescriptor) -> int:
+    """Return the bits that a frame's code stream names (PS3.5 8.2.16): Bits Stored, where that tells all of its words.
+
+    It does not where other bits are in use (old overlays, values beyond the range) or the values stand higher up.
+    """
+    low = descriptor.high_bit == descriptor.bits_stored - 1
+    return precision_of(samples, descriptor) if low else descriptor.bits_allocated
+
+
 def _samples(frame: Buffer, recipe: Recipe) -> Pixels:
     """Return received bytes as samples in machine order, shape (rows, columns[, samples])."""
-    order = ">" if recipe.big_endian else "<"
-    stored = np.frombuffer(frame, f"{order}{'i' if recipe.signed else 'u'}{recipe.word_bytes}")
+    stored = np.frombuffer(frame, _word(recipe))
     if recipe.word_swapped:
         stored = stored.reshape(-1, 2)[:, ::-1].reshape(-1)
     samples = stored.astype(stored.dtype.newbyteorder("="), copy=False)
@@ -207,13 +231,18 @@ def _samples(frame: Buffer, recipe: Recipe) -> Pixels:
     return samples.reshape((recipe.rows, recipe.columns, recipe.samples)[: 2 if recipe.samples == 1 else 3])
 
 
+def _word(recipe: Recipe) -> np.dtype[np.generic]:
+    """Return the type of one sample as it stands in the data set."""
+    return np.dtype(f"{'>' if recipe.big_endian else '<'}{'i' if recipe.signed else 'u'}{recipe.word_bytes}")
+
+
 def _received(encoded: bytes, recipe: Recipe) -> bytes:
     """Return the bytes of one frame as they were received."""
     samples = imagecodecs.htj2k_decode(encoded, planar=False)
     if recipe.planar:
         samples = np.ascontiguousarray(np.moveaxis(samples, -1, 0))
-    if recipe.big_endian:
-        samples = samples.astype(samples.dtype.newbyteorder(">"), copy=False)
+    # why: samples of 8 bits or fewer are decoded to bytes, whatever the words that they came in
+    samples = samples.astype(_word(recipe), copy=False)
     if recipe.word_swapped:
         samples = samples.reshape(-1, 2)[:, ::-1]
     return bytes(samples.tobytes())

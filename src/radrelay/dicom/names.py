@@ -47,8 +47,10 @@ def fold(text: str) -> str:
     """
     if text.isascii():
         return _SEPARATORS.sub(" ", text.lower()).strip()
-    # NFKD takes ligatures and half-width kana apart, compatibility ideographs become the unified ones
-    apart = unicodedata.normalize("NFKD", text.casefold().translate(_TRANSLATION)).translate(_TRANSLATION)
+    # NFKD takes ligatures and half-width kana apart, compatibility ideographs become the unified ones; what it makes
+    # capitals of (mathematical letters, say) has a case only then, and what has one may come apart again
+    lower = unicodedata.normalize("NFKD", text.casefold()).casefold()
+    apart = unicodedata.normalize("NFKD", lower.translate(_TRANSLATION)).translate(_TRANSLATION)
     plain = "".join(
         letter for letter in apart if letter in _KANA_MARKS or unicodedata.category(letter) not in ("Mn", "Me", "Cf")
     )

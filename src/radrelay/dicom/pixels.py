@@ -137,7 +137,8 @@ class FrameDescriptor:
     def stored_as_htj2k(self) -> FrameDescriptor:
         """Return the descriptor of the same frame once it stands as lossless HTJ2K (RPCL).
 
-        The code stream carries all allocated bits (16 for 12 stored): masking to `bits_stored` stays with the reader.
+        A code stream names `bits_stored` where that tells all of the frame's words, else it carries all allocated bits
+        (16 for 12 stored): then masking stays with the reader.
         """
         colour = "YBR_RCT" if self.photometric == "RGB" else self.photometric
         return replace(self, ts=HTJ2K_LOSSLESS_RPCL, planar=0, photometric=colour, word_swapped=False)

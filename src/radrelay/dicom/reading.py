@@ -13,6 +13,7 @@ from radrelay.dicom import dialects, dictionary
 from radrelay.dicom.dialects import (
     BULK_GROUP,
     DEPTH_LIMIT,
+    ELEMENT_LIMIT,
     ITEM,
     ITEM_END,
     LONG_VRS,
@@ -24,7 +25,6 @@ from radrelay.dicom.dialects import (
 )
 from radrelay.dicom.errors import Malformed, tag_text
 
-ELEMENT_LIMIT = 1_000_000
 _PROBLEM_LIMIT = 50
 _BULK_VRS = frozenset(("OB", "OW", "OF", "OD", "OL", "OV", "UN"))
 

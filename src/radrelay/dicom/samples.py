@@ -52,6 +52,16 @@ def fit(samples: Pixels, descriptor: FrameDescriptor, precision: int = 64, *, ma
     return samples & wanted.type(mask) if descriptor.syntax.lossless else np.minimum(samples, wanted.type(mask))
 
 
+def precision_of(samples: Pixels, descriptor: FrameDescriptor) -> int:
+    """Return the bits that hold every sample: Bits Stored where the data keep to it, else Bits Allocated."""
+    stored = descriptor.bits_stored
+    if stored >= descriptor.bits_allocated or not samples.size:
+        return descriptor.bits_allocated
+    low, high = int(samples.min()), int(samples.max())
+    bottom, top = (-(1 << stored - 1), (1 << stored - 1) - 1) if descriptor.signed else (0, (1 << stored) - 1)
+    return stored if bottom <= low and high <= top else descriptor.bits_allocated
+
+
 def decode_native(descriptor: FrameDescriptor, data: Buffer, bit_offset: int) -> Pixels:
     """Return the samples of native bytes, short ones filled with zeros; raises `BrokenPixels`."""
     expected = (descriptor.frame_bits + bit_offset + 7) // 8
@@ -88,6 +98,8 @@ def _swap_words(data: Buffer, expected: int) -> bytes:
 
 def _spread_chroma(native: Pixels, descriptor: FrameDescriptor) -> Pixels:
     """Give Y1 Y2 Cb Cr quadruples one Cb and Cr per pixel (PS3.3 C.7.6.3.1.2)."""
+    if descriptor.columns % 2:
+        raise BrokenPixels(f"Two pixels share their colour, but a row has {descriptor.columns}.")
     quads = native.reshape(-1, 4)
     full = np.empty((quads.shape[0], 2, 3), native.dtype)
     full[:, 0, 0], full[:, 1, 0] = quads[:, 0], quads[:, 1]

@@ -10,12 +10,23 @@ import zlib
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
+from radrelay.dicom.codestreams import is_near_lossless, read_j2k, read_jpeg
 from radrelay.dicom.decode import Decoded, can_decode, decode_stored
 from radrelay.dicom.elements import PIXEL_DATA, PIXEL_TAGS, Buffer, DataElements
-from radrelay.dicom.encapsulated import FrameRange, Read, encapsulate, frame_ranges, locate, reader_of
+from radrelay.dicom.encapsulated import (
+    EXTENDED_TABLES,
+    FrameRange,
+    FrameRanges,
+    Read,
+    encapsulate,
+    frame_ranges,
+    locate,
+    reader_of,
+)
 from radrelay.dicom.encode import ENCODERS, Encoder, NotTranscodable
 from radrelay.dicom.pixels import (
     BrokenPixels,
@@ -28,9 +39,14 @@ from radrelay.dicom.pixels import (
 from radrelay.dicom.rewrite import NewElement, Rules, rewrite, swapped
 from radrelay.dicom.syntaxes import Syntax, syntax_of
 
-MAX_INFLATED_BYTES = 4 << 30
+MAX_INFLATED_BYTES = 512 << 20
+MAX_FRAMES = 1_000_000
+"""Frames of an object whose pixels are encoded anew."""
 _ICON = 0x00880200
-_EXTENDED_TABLES = (0x7FE00001, 0x7FE00002)
+_LOSSY = 0x00282110
+_DCT = (0xC0, 0xC1, 0xC2)
+"""Frame headers of JPEG with a cosine transform (T.81 B.1.1.3)."""
+_LS = 0xF7
 
 
 def inflate(data_set: Buffer, limit: int = MAX_INFLATED_BYTES) -> bytes:
@@ -125,7 +141,7 @@ class _Job:
 
     elements: DataElements
     descriptor: FrameDescriptor
-    ranges: list[FrameRange]
+    ranges: FrameRanges
     read: Read
     target: Syntax
     masked: bool
@@ -139,8 +155,10 @@ class _Job:
         location = locate(elements, read)
         descriptor = describe(elements, source.uid, location.vr)
         ranges = frame_ranges(descriptor, location, read, len(data_set))
-        if len(ranges) != descriptor.frames or any(item.missing for item in ranges):
+        if len(ranges) != descriptor.frames or ranges[-1].missing:  # of native frames only the last can be short
             raise NotTranscodable(f"The header names {descriptor.frames} frames; {len(ranges)} are there, or cut.")
+        if len(ranges) > MAX_FRAMES:
+            raise NotTranscodable(f"The object has {len(ranges)} frames; the limit is {MAX_FRAMES}.")
         encoder = ENCODERS.get(target.codec)
         if encoder is not None:
             _check_fits(encoder, descriptor, target)
@@ -152,21 +170,30 @@ class _Job:
         """Decode one frame; the bits beside Bits Stored are kept for codecs that carry whole words."""
         return decode_stored(self.descriptor, place.read(self.read), place.bit_offset, masked=self.masked)
 
-    def encoded_at(self, index: int) -> tuple[Buffer, str]:
-        """Return a frame's bytes in the target, and the photometric interpretation of its samples."""
+    def encoded_at(self, index: int) -> _Encoded:
+        """Return a frame in the target."""
         try:
             decoded = self.frame(self.ranges[index])
         except (BrokenPixels, DecodersBusy) as error:
             raise type(error)(f"Frame {index + 1}: {error.message}", frame=index + 1) from error
+        low = self.masked or decoded.precision <= self.descriptor.bits_stored
         encoder = ENCODERS.get(self.target.codec)
         if encoder is None:
-            return _native_bytes(decoded, self.descriptor), decoded.photometric
+            return _Encoded(_native_bytes(decoded, self.descriptor), decoded.photometric, low)
         plain = replace(self.descriptor, photometric=decoded.photometric)
         try:
             written = encoder.write(decoded.samples, plain, decoded.photometric)
         except (RuntimeError, ValueError) as fault:
             raise NotTranscodable(f"A frame cannot be written as {self.target.name}: {fault}") from fault
-        return written, decoded.photometric
+        return _Encoded(written, decoded.photometric, low)
+
+
+class _Encoded(NamedTuple):
+    """A frame's bytes, the photometric interpretation of its samples, and whether these begin at the lowest bit."""
+
+    written: Buffer
+    photometric: str
+    low: bool
 
 
 def _embedded_overlay(elements: DataElements) -> bool:
@@ -194,23 +221,40 @@ def _native_bytes(decoded: Decoded, descriptor: FrameDescriptor) -> Buffer:
 def _codec_edits(job: _Job, executor: Executor | None) -> dict[int, NewElement | None]:
     """Return the elements that change with the codec: pixel data and what describes its encoding."""
     frames: list[Buffer] = []
-    photometric = job.descriptor.photometric
-    for frame, stands_in in _work(job, executor):
-        frames.append(frame)
-        photometric = stands_in
-    edits: dict[int, NewElement | None] = {tag: None for tag in _EXTENDED_TABLES if tag in job.elements}
+    photometric, low = job.descriptor.photometric, job.masked
+    for frame in _work(job, executor):
+        frames.append(frame.written)
+        photometric, low = frame.photometric, frame.low
+    edits: dict[int, NewElement | None] = {tag: None for tag in EXTENDED_TABLES if tag in job.elements}
     edits[PIXEL_DATA] = _pixel_element(job, frames)
     encoder = ENCODERS.get(job.target.codec)
     named = encoder.photometric(photometric) if encoder is not None else photometric
     if named != job.descriptor.photometric:
         edits[0x00280004] = NewElement(0x00280004, b"CS", named.encode() + b" " * (len(named) & 1))
-    if job.masked and job.descriptor.high_bit != job.descriptor.bits_stored - 1:
+    if low and job.descriptor.high_bit != job.descriptor.bits_stored - 1:
         edits[0x00280102] = NewElement(0x00280102, b"US", (job.descriptor.bits_stored - 1).to_bytes(2, "little"))
     if job.descriptor.samples > 1:
         edits[0x00280006] = NewElement(0x00280006, b"US", b"\0\0")
+    if _is_lossy(job) and job.elements.texts(_LOSSY) != ["01"]:
+        edits[_LOSSY] = NewElement(_LOSSY, b"CS", b"01")
     if not job.target.encapsulated and _ICON in job.elements:
         edits |= _without_compressed_icon(job.elements)
     return edits
+
+
+def _is_lossy(job: _Job) -> bool:
+    """Return whether the frames lost something when they were compressed, which nobody could tell afterwards.
+
+    Once it is unpacked only the header says so (Lossy Image Compression, PS3.3 C.7.6.1.1.5).
+    """
+    codec = job.descriptor.syntax.codec
+    if codec not in ("jpeg", "jpeg-ls", "j2k", "htj2k"):
+        return False
+    first = job.ranges[0].read(job.read)
+    if codec in ("j2k", "htj2k"):
+        return not read_j2k(first).reversible
+    frame = read_jpeg(first).start_of_frame  # some put JPEG-LS under a syntax of JPEG, or the other way round
+    return frame in _DCT or (frame == _LS and is_near_lossless(first))
 
 
 def _without_compressed_icon(elements: DataElements) -> dict[int, NewElement | None]:
@@ -222,7 +266,7 @@ def _without_compressed_icon(elements: DataElements) -> dict[int, NewElement | N
     return {}
 
 
-def _work(job: _Job, executor: Executor | None) -> Iterator[tuple[Buffer, str]]:
+def _work(job: _Job, executor: Executor | None) -> Iterator[_Encoded]:
     if executor is None or len(job.ranges) == 1:
         yield from map(job.encoded_at, range(len(job.ranges)))
         return

@@ -106,9 +106,9 @@ class Identity:
             throttle.begin(session, self._bound(session, attempt, row), self._clock.now())
             account = None if row is None else accounts.view(row)
             encoded = None if row is None or row.disabled_at is not None else row.password_hash
-        if not self._passwords.matches(encoded, password) or account is None:
+        if not self._passwords.matches(encoded, password) or account is None or encoded is None:
             raise LoginRefused
-        return CheckedLogin(account, attempt)
+        return CheckedLogin(account, attempt, encoded)
 
     def _bound(self, session: Session, attempt: LoginTry, row: Account | None) -> list[tuple[str, throttle.Limit]]:
         folded = accounts.fold_username(attempt.username)
@@ -123,9 +123,12 @@ class Identity:
             return None if row is None else accounts.view(row)
 
     def open_session(self, session: Session, checked: CheckedLogin) -> OpenSession:
-        """Open a login for a checked password: a new secret, whatever the browser sent before."""
+        """Open a login for a checked password: a new secret, whatever the browser sent before.
+
+        Raises `LoginRefused` if the account was disabled, or got another password, since the check.
+        """
         row = accounts.by_id(session, checked.account.organisation_id, checked.account.id)
-        if row.disabled_at is not None:
+        if row.disabled_at is not None or row.password_hash != checked.password_hash:
             raise LoginRefused
         throttle.succeed(session, self._bound(session, checked.attempt, row))
         opened = sessions.start(session, accounts.view(row), checked.attempt, self._settings, self._clock.now())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 
@@ -38,6 +38,8 @@ class CheckedLogin:
 
     account: AccountView
     attempt: LoginTry
+    password_hash: str = field(repr=False)
+    """Of the password that was right: if the account has another by then, the login is refused."""
 
 
 @dataclass(frozen=True, slots=True)

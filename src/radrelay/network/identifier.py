@@ -192,7 +192,7 @@ class _Writer:
         syntax = self._syntax
         head = syntax.tag.pack(tag >> 16, tag & 0xFFFF)
         if not syntax.explicit:
-            return head + syntax.u32.pack(len(raw)) + raw
+            return b"".join((head, syntax.u32.pack(len(raw)), raw))
         code = vr.encode("ascii")
         if code in LONG_VRS:
             return head + code + b"\0\0" + syntax.u32.pack(len(raw)) + raw
@@ -205,6 +205,8 @@ class _Writer:
         return self._syntax.tag.pack(0xFFFE, 0xE000) + self._syntax.u32.pack(len(body)) + body
 
     def _encode_text(self, vr: str, text: str) -> bytes:
+        if not text:
+            return b""
         if vr in NUMBER_FORMATS:
             return self._encode_numbers(vr, text)
         if vr == "AT":

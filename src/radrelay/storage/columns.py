@@ -91,9 +91,18 @@ class Instant(TypeDecorator[datetime]):
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Give the zone back."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        return _zoned(value)
+
+    def result_processor(self, dialect: Dialect, coltype: Any) -> Callable[[Any], Any] | None:
+        """Go past the decorator's two further calls for each value: a page of studies has hundreds of moments."""
+        read = self.impl_instance.dialect_impl(dialect).result_processor(dialect, coltype)
+        return _zoned if read is None else lambda value: _zoned(read(value))
+
+
+def _zoned(value: datetime | None) -> datetime | None:
+    if value is None:
+        return None
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 class Identified:

@@ -98,8 +98,9 @@ def sqlcipher_engine(path: Path, key: bytes) -> Engine:
         module=sqlcipher,
         creator=connect,
         poolclass=QueuePool,
-        pool_size=8,
-        max_overflow=32,
+        pool_size=12,  # as many as the web role has threads of its own; one beyond is opened and closed each time
+        max_overflow=28,
+        pool_use_lifo=True,  # the one used last still has its pages decrypted; any commit makes each read them anew
         hide_parameters=True,  # they are patients' names; errors are logged
     )
     event.listen(engine, "begin", _begin)

@@ -2,7 +2,8 @@
 
 Every route depends on `Authenticated` (or `Administrator`); a test walks them all without. A token comes as
 `Authorization: Bearer rr_…`, or as the password of Basic, which is all that some DICOMweb clients speak. A cookie
-alone changes nothing: unsafe methods need X-CSRF-Token and, where the browser names it, our own Origin.
+alone changes nothing: unsafe methods need X-CSRF-Token and, where the browser names it, our own Origin. Basic needs the
+latter, too: browsers keep it and send it by themselves.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import base64
 import binascii
 import hmac
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -77,7 +79,9 @@ def caller_of(request: Request) -> Caller:
     peer = peer_address(request.scope, services.settings.web.behind_proxy)
     secret = _token_secret(request.headers.get("authorization", ""))
     if secret is not None:
-        return Caller(token_principal(services.identity.token_of(secret), peer))
+        if request.method not in SAFE_METHODS and _is_basic(request):
+            require_same_origin(request)  # a browser that was given it sends it for every site's pages
+        return Caller(token_principal(services.identity.token_of(secret), peer, services.clock.now()))
     cookie = request.cookies.get(COOKIE)
     if cookie is None:
         raise Unauthenticated
@@ -88,6 +92,10 @@ def caller_of(request: Request) -> Caller:
         if not hmac.compare_digest(given.encode(), opened.csrf_token.encode()):
             raise CsrfRefused
     return Caller(account_principal(opened, peer), opened)
+
+
+def _is_basic(request: Request) -> bool:
+    return request.headers.get("authorization", "").lower().startswith("basic ")
 
 
 def _token_secret(authorization: str) -> str | None:
@@ -118,9 +126,10 @@ def account_principal(opened: OpenSession, peer: str) -> Principal:
     )
 
 
-def token_principal(token: TokenView, peer: str) -> Principal:
-    """Return the principal of an API token; a token has no logins, so its address groups what it does."""
-    return Principal("token", str(token.id), token.name, token.organisation_id, token.role, peer, session_key=peer)
+def token_principal(token: TokenView, peer: str, now: datetime) -> Principal:
+    """Return the principal of an API token; a token has no logins, so address and day (UTC) group what it does."""
+    session_key = f"{peer} {now:%Y-%m-%d}"
+    return Principal("token", str(token.id), token.name, token.organisation_id, token.role, peer, session_key)
 
 
 def require_caller(request: Request) -> Caller:

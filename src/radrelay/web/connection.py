@@ -13,10 +13,13 @@ from starlette.types import Scope
 
 
 def peer_address(scope: Scope, behind_proxy: bool) -> str:
-    """Return the client's address; behind a proxy the last that it appended to X-Forwarded-For."""
+    """Return the client's address; behind a proxy the last that it appended to X-Forwarded-For.
+
+    A proxy may add a line of its own (HAProxy does): what stands in the lines before it is the client's.
+    """
     if behind_proxy:
-        forwarded = Headers(scope=scope).get("x-forwarded-for", "")
-        last = forwarded.rsplit(",", 1)[-1].strip()
+        forwarded = Headers(scope=scope).getlist("x-forwarded-for")
+        last = forwarded[-1].rsplit(",", 1)[-1].strip() if forwarded else ""
         if last:
             return last[:64]
     client = scope.get("client")

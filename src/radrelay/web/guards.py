@@ -90,7 +90,7 @@ class BodyLimit:
             await self.app(scope, receive, send)
             return
         announced = Headers(scope=scope).get("content-length", "0")
-        if not announced.isdigit() or int(announced) > self.limit:
+        if not (announced.isascii() and announced.isdigit() and len(announced) < 19) or int(announced) > self.limit:
             await self._refuse(scope, receive, send)
             return
         taken, over, begun = 0, False, False

@@ -115,11 +115,15 @@ class LiveFeed:
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self.close)
 
+    def require_room(self) -> None:
+        """Raise `Unavailable` where 500 listen already: while an answer can still say so."""
+        if len(self._listeners) >= MOST_LISTENERS:
+            raise Unavailable("too many pages listen for changes")
+
     @asynccontextmanager
     async def listen(self, organisation_id: uuid.UUID) -> AsyncIterator[Listener]:
         """Add a listener for the length of the block; raises `Unavailable` beyond 500."""
-        if len(self._listeners) >= MOST_LISTENERS:
-            raise Unavailable("too many pages listen for changes")
+        self.require_room()
         listener = Listener(organisation_id)
         self._listeners.add(listener)
         self._services.measurements.live_listeners.set(len(self._listeners))
@@ -140,6 +144,9 @@ class LiveFeed:
                 await self._look()
             except RadrelayError as error:
                 log.warning("no look for changes", code=error.code)
+            except Exception as error:  # why: a feed that ended would leave every page as it is, in silence
+                kind = type(error).__qualname__  # not the message: it may name patients
+                log.error("looking for changes failed; it goes on", error=kind)
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def _look(self) -> None:
@@ -170,6 +177,7 @@ async def events(request: Request, principal: Authenticated) -> StreamingRespons
     feed = request.app.state.feed
     if not isinstance(feed, LiveFeed):
         raise Unavailable
+    feed.require_room()
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(_stream(request, feed, principal.organisation_id), 200, headers, "text/event-stream")
 

@@ -18,19 +18,24 @@ from sqlalchemy.orm import Session
 from radrelay import access
 from radrelay.access import Principal, Right, Scope
 from radrelay.archive.errors import AttachmentNotFound, InstanceNotFound, SeriesNotFound, StudyNotFound
-from radrelay.archive.instances import InstanceRef, find_instances
+from radrelay.archive.instances import FoundInstances, InstanceRef, find_in_series, find_instance, find_instances
 from radrelay.archive.models import Attachment, Series, Study
-from radrelay.archive.tables import INSTANCE, STUDY
+from radrelay.archive.tables import INSTANCE, SERIES, STUDY
 from radrelay.errors import Forbidden
 from radrelay.storage.columns import Instant
 from radrelay.web.services import WebServices
 from radrelay.web.trail import Patient
 
 _STUDY = tuple(STUDY.c[name] for name in ("id", "study_uid", "patient_issuer", "patient_id_value", "patient_name"))
-_STUDY_BY_ID = sa.select(*_STUDY).where(STUDY.c.id == sa.bindparam("study"))  # built once: every frame asks this
-_LIVING_STUDY = _STUDY_BY_ID.where(
+_LIVING = sa.and_(
     STUDY.c.organisation_id == sa.bindparam("organisation"),
     sa.or_(STUDY.c.expires_at.is_(None), STUDY.c.expires_at > sa.bindparam("now", type_=Instant)),
+)
+_LIVING_STUDY = sa.select(*_STUDY).where(STUDY.c.id == sa.bindparam("study"), _LIVING)  # built once, as is the next
+_STUDY_OF_SERIES = (
+    sa.select(*_STUDY)
+    .join_from(SERIES, STUDY, STUDY.c.id == SERIES.c.study_id)
+    .where(SERIES.c.id == sa.bindparam("series"), _LIVING)
 )
 
 
@@ -73,7 +78,12 @@ class ReachedSeries:
 
     id: uuid.UUID
     study: ReachedStudy
-    instances: tuple[InstanceRef, ...]
+    found: FoundInstances
+
+    @property
+    def instances(self) -> tuple[InstanceRef, ...]:
+        """Return the instances, made when they are first needed."""
+        return self.found.refs
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,11 +172,13 @@ class Reach:
 
     def series_study(self, series_id: uuid.UUID) -> ReachedStudy:
         """Return the study of a series that is within reach; raises `SeriesNotFound`."""
-        row = self.session.execute(
-            sa.select(*_STUDY)
-            .join(Series, Series.study_id == Study.id)
-            .where(Series.id == series_id, self.scope.series_filter(Series.study_id, Series.id), self._living())
-        ).one_or_none()
+        statement = _STUDY_OF_SERIES
+        if not self.scope.everything:
+            statement = statement.where(
+                self.scope.series_filter(SERIES.c.study_id, SERIES.c.id), self.scope.study_filter(STUDY.c.id)
+            )
+        asked = {"series": series_id, "organisation": self.scope.organisation_id, "now": self.now}
+        row = self.session.execute(statement, asked).one_or_none()
         if row is None:
             raise SeriesNotFound
         return self._study(row)
@@ -174,8 +186,8 @@ class Reach:
     def series(self, series_id: uuid.UUID) -> ReachedSeries:
         """Return a series with its living instances; raises `SeriesNotFound`."""
         study = self.series_study(series_id)
-        refs = find_instances(self.session, self.now, organisation_id=self.scope.organisation_id, series_id=series_id)
-        return ReachedSeries(series_id, study, tuple(refs))
+        found = find_in_series(self.session, self.now, self.scope.organisation_id, series_id)
+        return ReachedSeries(series_id, study, found)
 
     def study_instances(self, study_id: uuid.UUID) -> tuple[InstanceRef, ...]:
         """Return the living instances of a study's series that are within reach."""
@@ -192,20 +204,17 @@ class Reach:
 
     def instance(self, instance_id: uuid.UUID) -> ReachedInstance:
         """Return an instance; raises `InstanceNotFound`."""
-        found = find_instances(
+        found = find_instance(
             self.session,
             self.now,
+            self.scope.series_filter(INSTANCE.c.study_id, INSTANCE.c.series_id),
             organisation_id=self.scope.organisation_id,
-            instance_ids=[instance_id],
-            within=self.scope.series_filter(INSTANCE.c.study_id, INSTANCE.c.series_id),
-            current=False,
+            instance_id=instance_id,
         )
-        if not found:
+        if found is None:
             raise InstanceNotFound
-        row = self.session.execute(_STUDY_BY_ID, {"study": found[0].study_id}).one_or_none()
-        if row is None:
-            raise InstanceNotFound
-        return ReachedInstance(found[0], self._study(row))
+        ref = found.ref
+        return ReachedInstance(ref, ReachedStudy(ref.study_id, ref.study_uid, found.patient, self.scope.identity))
 
     def attachment(self, attachment_id: uuid.UUID) -> ReachedAttachment:
         """Return an attachment of a study that is wholly within reach; raises `AttachmentNotFound`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 
 from radrelay.archive.metadata import MetadataReader
 from radrelay.archive.reader import InstanceReader
+from radrelay.archive.recent import Recent
 from radrelay.archive.renditions import Renditions
 from radrelay.clock import Clock
 from radrelay.identity import Identity
@@ -28,6 +29,7 @@ from radrelay.web.measurements import Measurements
 from radrelay.web.uploads import UploadThreads
 
 STATIC = Path(__file__).parent / "static"
+LISTINGS_KEPT_BYTES = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,8 @@ class WebServices:
     echo: Callable[[EchoTarget], EchoAnswer] = no_echo
     static_dir: Path = STATIC
     upload_threads: UploadThreads = field(default_factory=UploadThreads)
+    listings: Recent[Hashable, bytes] = field(default_factory=lambda: Recent(LISTINGS_KEPT_BYTES, len))
+    """Descriptions of series by series, version of its instances, and whether patients are shown in the clear."""
 
     @cached_property
     def workers(self) -> ThreadPoolExecutor:

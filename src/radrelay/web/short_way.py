@@ -19,7 +19,9 @@ from typing import Literal
 
 from fastapi import APIRouter
 from fastapi.dependencies.models import Dependant
+from fastapi.dependencies.utils import request_params_to_args
 from fastapi.routing import APIRoute
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -57,10 +59,19 @@ class ShortRoute:
     readers: Mapping[str, Callable[[str], object]]
     work: Work
 
-    def values(self, path: str) -> dict[str, object] | None:
-        """Return the values that stand in `path`, none if it is not an address of this route."""
+    def values(self, path: str, query: bytes) -> dict[str, object] | None:
+        """Return the values that stand in `path` and `query`, none if they are not this route's or are wrong."""
         found = self.pattern.fullmatch(path)
-        return {name: read(found[name]) for name, read in self.readers.items()} if found is not None else None
+        if found is None:
+            return None
+        values = {name: read(found[name]) for name, read in self.readers.items()}
+        wanted = self.route.dependant.query_params
+        if wanted:
+            given, wrong = request_params_to_args(wanted, QueryParams(query))
+            if wrong:
+                return None  # FastAPI says what is
+            values |= given
+        return values
 
 
 def short_routes(
@@ -68,8 +79,8 @@ def short_routes(
 ) -> list[ShortRoute]:
     """Return the routes of `endpoints`, which `router` has registered and the application under `prefix`.
 
-    Raises `NotPlain` for a route that wants more than the address, the services and the principal: what FastAPI
-    would check beyond that must not be passed by.
+    Raises `NotPlain` for a route that wants more than the address with its query, the services and the principal:
+    what FastAPI would check beyond that must not be passed by.
     """
     if router.dependencies:
         raise NotPlain(f"the routes under {prefix} depend on more than their own functions say")
@@ -95,7 +106,7 @@ def _short(prefix: str, route: APIRoute, work: Work) -> ShortRoute:
 
 
 def _no_more(wanted: Dependant) -> bool:
-    beyond = (wanted.query_params, wanted.header_params, wanted.cookie_params, wanted.body_params)
+    beyond = (wanted.header_params, wanted.cookie_params, wanted.body_params)
     return not any(beyond) and not wanted.response_param_name and not wanted.background_tasks_param_name
 
 
@@ -131,7 +142,7 @@ class ShortWay:
             return None
         path = scope["path"]
         for short in self.routes:
-            values = short.values(path)
+            values = short.values(path, scope["query_string"])
             if values is not None:
                 return short, values
         return None

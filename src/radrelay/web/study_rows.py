@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
@@ -13,8 +14,11 @@ from sqlalchemy.orm import Session
 from radrelay.access import Scope
 from radrelay.archive.instances import InstanceRef
 from radrelay.archive.metadata import MetadataReader
-from radrelay.archive.models import Attachment, Holding, Instance, Series, Source, Study
+from radrelay.archive.models import Source
+from radrelay.archive.query import IndexedStudy
+from radrelay.archive.tables import ATTACHMENT, HOLDING, INSTANCE, SERIES, STUDY, table_of
 from radrelay.dicom.syntaxes import VIDEOS
+from radrelay.storage.columns import Instant
 from radrelay.web.ordering import Plane, display_order
 
 
@@ -60,75 +64,89 @@ def numbers(found: _Numbers) -> tuple[float, ...]:
     return tuple(number for number in found.Value if number is not None)
 
 
+def _lasting(ends_at: sa.ColumnElement[datetime | None]) -> sa.ColumnElement[bool]:
+    return sa.or_(ends_at.is_(None), ends_at > sa.bindparam("now", type_=Instant))
+
+
+# Built once and of plain columns: to make a statement takes longer than to run it, and the mapper longer than both.
+_H, _A, _S, _I = HOLDING.c, ATTACHMENT.c, SERIES.c, INSTANCE.c
+_SOURCE: sa.FromClause = table_of(Source)
+_NAMES = (
+    sa.select(_H.study_id, _SOURCE.c.name)
+    .join_from(HOLDING, _SOURCE, _SOURCE.c.id == _H.source_id)
+    .where(_H.study_id.in_(sa.bindparam("studies", expanding=True)), _lasting(_H.ends_at))
+    .distinct()
+    .order_by(_SOURCE.c.name)
+)
+_STUDY = sa.select(STUDY).where(STUDY.c.id == sa.bindparam("study"))
+_PICTURED = (
+    sa.select(_I.id)
+    .where(_I.series_id == _S.id, _I.current, _I.rows > 0, _I.columns > 0, _I.transfer_syntax_uid.not_in(VIDEOS))
+    .exists()
+)
+_SERIES = (
+    sa.select(
+        *(_S[name] for name in ("id", "series_uid", "modality", "number", "description", "body_part", "laterality")),
+        *(_S.instance_count, _S.frame_count, _S.bytes),
+        _PICTURED.label("pictured"),
+    )
+    .where(_S.study_id == sa.bindparam("study"))
+    .order_by(_S.number.is_(None), _S.number, _S.series_uid)
+)
+_ATTACHMENTS = (
+    sa.select(_A.id, _A.file_name, _A.file_size, _A.file_type, _A.received_at, _A.organisation_id)
+    .where(_A.study_id == sa.bindparam("study"), _lasting(_A.ends_at))
+    .order_by(_A.file_name)
+)
+_HOLDINGS = (
+    sa.select(
+        _H.id,
+        _SOURCE.c.name.label("source"),
+        *(_H.received_at, _H.expires_at, _H.ceiling_at, _H.hold_until, _H.hold_reason),
+    )
+    .join_from(HOLDING, _SOURCE, _SOURCE.c.id == _H.source_id)
+    .where(_H.study_id == sa.bindparam("study"), _lasting(_H.ends_at))
+    .order_by(_H.received_at)
+)
+_SIZES = sa.select(_I.id, _I.rows, _I.columns).where(_I.series_id == sa.bindparam("series"))
+
+
 def source_names(session: Session, study_ids: Iterable[uuid.UUID], now: datetime) -> dict[uuid.UUID, list[str]]:
     """Return the names of the sources that hold each study."""
     names: dict[uuid.UUID, list[str]] = {}
-    rows = session.execute(
-        sa.select(Holding.study_id, Source.name)
-        .join(Source, Source.id == Holding.source_id)
-        .where(Holding.study_id.in_(list(study_ids)), _lasting(now))
-        .distinct()
-        .order_by(Source.name)
-    )
-    for study_id, name in rows:
+    for study_id, name in session.execute(_NAMES, {"studies": list(study_ids), "now": now}):
         names.setdefault(study_id, []).append(name)
     return names
 
 
-def _lasting(now: datetime) -> sa.ColumnElement[bool]:
-    return sa.or_(Holding.ends_at.is_(None), Holding.ends_at > now)
+def study_row(session: Session, study_id: uuid.UUID) -> IndexedStudy:
+    """Return the columns of a study that was found within reach before."""
+    row: Any = session.execute(_STUDY, {"study": study_id}).one()
+    return row  # type: ignore[no-any-return]  # a row has its columns as attributes
 
 
-def study_row(session: Session, study_id: uuid.UUID) -> Study:
-    """Return the row of a study that was found within reach before."""
-    return session.get_one(Study, study_id)
+def series_rows(session: Session, study_id: uuid.UUID, scope: Scope) -> Sequence[Any]:
+    """Return the study's series within reach, by number.
+
+    `pictured` says whether one holds an object with rows and columns of pixels, and no video.
+    """
+    statement = _SERIES if scope.everything else _SERIES.where(scope.series_filter(_S.study_id, _S.id))
+    return session.execute(statement, {"study": study_id}).all()
 
 
-def series_rows(session: Session, study_id: uuid.UUID, scope: Scope) -> Sequence[Series]:
-    """Return the study's series within reach, by number."""
-    return session.scalars(
-        sa.select(Series)
-        .where(Series.study_id == study_id, scope.series_filter(Series.study_id, Series.id))
-        .order_by(Series.number.is_(None), Series.number, Series.series_uid)
-    ).all()
-
-
-def pictured(session: Session, study_id: uuid.UUID) -> set[uuid.UUID]:
-    """Return the series of a study that hold an object with rows and columns of pixels, and no video."""
-    drawn = (
-        sa.select(Instance.id)
-        .where(Instance.series_id == Series.id, Instance.current, Instance.rows > 0, Instance.columns > 0)
-        .where(Instance.transfer_syntax_uid.not_in(VIDEOS))
-        .exists()
-    )
-    return set(session.scalars(sa.select(Series.id).where(Series.study_id == study_id, drawn)))
-
-
-def attachment_rows(session: Session, study_id: uuid.UUID, now: datetime) -> Sequence[Attachment]:
+def attachment_rows(session: Session, study_id: uuid.UUID, now: datetime) -> Sequence[Any]:
     """Return the study's attachments by name."""
-    living = sa.or_(Attachment.ends_at.is_(None), Attachment.ends_at > now)
-    return session.scalars(
-        sa.select(Attachment).where(Attachment.study_id == study_id, living).order_by(Attachment.file_name)
-    ).all()
+    return session.execute(_ATTACHMENTS, {"study": study_id, "now": now}).all()
 
 
-def holding_rows(session: Session, study_id: uuid.UUID, now: datetime) -> Sequence[tuple[Holding, str]]:
+def holding_rows(session: Session, study_id: uuid.UUID, now: datetime) -> Sequence[Any]:
     """Return the study's living holdings with their sources' names, the oldest first."""
-    found = session.execute(
-        sa.select(Holding, Source.name)
-        .join(Source, Source.id == Holding.source_id)
-        .where(Holding.study_id == study_id, _lasting(now))
-        .order_by(Holding.received_at)
-    )
-    return [(holding, name) for holding, name in found]
+    return session.execute(_HOLDINGS, {"study": study_id, "now": now}).all()
 
 
 def sizes(session: Session, series_id: uuid.UUID) -> dict[uuid.UUID, tuple[int | None, int | None]]:
     """Return rows and columns of each of a series' instances."""
-    found = session.execute(
-        sa.select(Instance.id, Instance.rows, Instance.columns).where(Instance.series_id == series_id)
-    )
-    return {row_id: (rows, columns) for row_id, rows, columns in found}
+    return {row_id: (rows, columns) for row_id, rows, columns in session.execute(_SIZES, {"series": series_id})}
 
 
 def placements(metadata: MetadataReader, refs: Sequence[InstanceRef]) -> list[Placement]:

@@ -18,6 +18,7 @@ from starlette.requests import ClientDisconnect
 from radrelay.errors import Invalid, TooLarge
 
 AT_ONCE = 16
+STALLED_S = 60
 T = TypeVar("T")
 
 
@@ -36,7 +37,7 @@ class UploadTooLarge(TooLarge):
 def announced_bytes(request: Request, limit: int) -> int | None:
     """Return Content-Length, none if it is not given; raises `UploadTooLarge` above `limit`."""
     announced = request.headers.get("content-length", "")
-    if not announced.isdigit():
+    if not (announced.isascii() and announced.isdigit()):
         return None
     if int(announced) > limit:
         raise UploadTooLarge(f"an upload may have at most {limit} bytes")
@@ -46,7 +47,8 @@ def announced_bytes(request: Request, limit: int) -> int | None:
 class BodyPieces:
     """A request's body, iterated in a worker thread that anyio started.
 
-    Raises `UploadBrokenOff` when the sender goes away and `UploadTooLarge` above `limit` bytes.
+    Raises `UploadBrokenOff` when the sender goes away or sends nothing for a minute, so that sixteen that stall do not
+    keep all others out, and `UploadTooLarge` above `limit` bytes.
     """
 
     def __init__(self, request: Request, limit: int) -> None:
@@ -70,7 +72,11 @@ class BodyPieces:
                 yield piece
 
     async def _next(self) -> bytes | None:
-        return await anext(self._stream, None)
+        try:
+            with anyio.fail_after(STALLED_S):
+                return await anext(self._stream, None)
+        except TimeoutError as error:
+            raise UploadBrokenOff(f"nothing came for {STALLED_S} seconds; nothing of this file was kept") from error
 
 
 class UploadThreads:

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pydicom
 import pytest
 
-from radrelay.web.dicomweb import answering
+from radrelay.web.dicomweb import answering, stow
 from radrelay.web.dicomweb.native_model import NAMESPACE, to_xml
 from tests.archive.house import WHEEL, made, slices
 from tests.web.dicomweb.conftest import Dicomweb, parts_of, settle
@@ -126,3 +126,13 @@ def test_xml_holds_what_is_strange() -> None:
     assert private.get("privateCreator") == 'ACME "1"'
     assert [value.text for value in private] == ['a<b>&"', None]
     assert re.search("太郎", to_xml(strange).decode())
+
+
+def test_metadata_that_would_take_the_machines_memory_is_refused(
+    dicomweb: Dicomweb, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stow, "METADATA_LIMIT", 4096)
+    body = b"[" + b"{}," * 4000 + b"{}]"
+    answer = dicomweb.http.post("/dicom-web/studies", content=body, headers={"Content-Type": "application/dicom+json"})
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad-metadata")
+    assert "4096" in answer.json()["detail"]

@@ -44,6 +44,14 @@ def test_studies_are_found(filled: Dicomweb, params: dict[str, str], found: int)
     assert len(values(filled, "/studies", "0020000D", **params)) == found
 
 
+@pytest.mark.parametrize("number", ["²", "9" * 5000, "1" + "0" * 30, "-1", "1.5", "", "x"])
+def test_numbers_that_are_none_or_beyond_all_bounds_are_named(filled: Dicomweb, number: str) -> None:
+    for path, name in (("/studies", "limit"), ("/studies", "offset"), ("/instances", "InstanceNumber")):
+        answer = filled.get(path, params={name: number})
+        expected = (200, 400) if name == "InstanceNumber" and number in ("", "-1") else (400,)
+        assert answer.status_code in expected, (name, number, answer.text)
+
+
 def test_lower_levels_carry_the_higher_ones_where_the_address_does_not_name_them(filled: Dicomweb) -> None:
     (series,) = filled.get("/series", params={"Modality": "MR"}).json()
     assert series["00100020"]["Value"] == ["77"]

@@ -48,7 +48,8 @@ def hot_routes() -> list[ShortRoute]:
     """Return the routes that are asked most often, for the short way."""
     return [
         *short_routes(PREFIX, instances.router, (instances.pixels, instances.stream, instances.thumbnail)),
-        *short_routes(PREFIX, series.router, (series.thumbnail,)),
+        *short_routes(PREFIX, studies.router, (studies.list_studies, studies.study), "search"),
+        *short_routes(PREFIX, series.router, (series.series, series.thumbnail)),
     ]
 
 

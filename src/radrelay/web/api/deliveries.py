@@ -178,6 +178,14 @@ def _within_reach(reach: Reach, delivery_id: uuid.UUID) -> DeliveryRow:
     return row
 
 
+def _require_all(reach: Reach, row: DeliveryRow) -> None:
+    """Raise `PartOnly` or `SeriesNotFound` unless all that a delivery sends is within reach."""
+    if row.series_id is None:
+        reach.study(row.study_id, whole=True)
+    else:
+        reach.series_study(row.series_id)
+
+
 def _wanted_study(reach: Reach, wanted: WantedDelivery) -> ReachedStudy:
     if wanted.series_id is not None:
         return reach.series_study(wanted.series_id)
@@ -253,7 +261,7 @@ def retry_delivery(
     """Try again what failed or was cancelled; what arrived is not sent again."""
     with services.database.write() as session:
         reach = _reach(services, session, principal)
-        _within_reach(reach, delivery_id)
+        _require_all(reach, _within_reach(reach, delivery_id))
         row = deliveries.retry_delivery(session, services.clock, principal.organisation_id, delivery_id)
         trail.write(session, trail.event(request, principal, "delivery.retry", ("delivery", delivery_id)))
         return _one(reach, row)

@@ -198,8 +198,8 @@ def content(
 def release(
     request: Request, services: Services, principal: Authenticated, quarantined_id: uuid.UUID, wanted: Release
 ) -> Released:
-    """Let an object in after all, as it was received or with another identity."""
-    require_everything(services, principal, Right.SEE)
+    """Let an object in after all, as it was received or with another identity: who may only look decides neither."""
+    require_everything(services, principal, Right.REIDENTIFY)
     kept = services.quarantine.get(principal.organisation_id, quarantined_id)
     if wanted.study_id is not None:
         _require_study(services, principal, wanted.study_id)
@@ -226,7 +226,7 @@ def release(
 
 def _require_study(services: WebServices, principal: Principal, study_id: uuid.UUID) -> None:
     with services.database.read() as session:
-        Reach.of(services, session, principal, Right.SEE).study(study_id).require_clear()
+        Reach.of(services, session, principal, Right.REIDENTIFY).study(study_id).require_clear()
 
 
 def _said(uid: str) -> str:

@@ -16,10 +16,11 @@ from radrelay.dicom.errors import Malformed
 from radrelay.dicom.pixels import BrokenPixels, DecoderKilled, NotViewable, PixelsTooLarge
 from radrelay.dicom.syntaxes import syntax_of
 from radrelay.web import study_rows, trail
+from radrelay.web.answering import encoded, json_answer
 from radrelay.web.authentication import Authenticated, Services
 from radrelay.web.downloads import zip_response
 from radrelay.web.problems import answers
-from radrelay.web.reach import Reach
+from radrelay.web.reach import Reach, ReachedSeries
 from radrelay.web.services import WebServices
 
 router = APIRouter(prefix="/series", tags=["series"])
@@ -61,18 +62,29 @@ class SeriesDetail(BaseModel):
     instances: list[Instance]
 
 
-@router.get("/{series_id}")
-def series(request: Request, services: Services, principal: Authenticated, series_id: uuid.UUID) -> SeriesDetail:
+@router.get("/{series_id}", response_model=SeriesDetail)
+def series(request: Request, services: Services, principal: Authenticated, series_id: uuid.UUID) -> Response:
     """Show a series' instances in display order."""
     with services.database.read() as session:
         found = Reach.of(services, session, principal, Right.SEE).series(series_id)
-        sizes = study_rows.sizes(session, series_id)
     record = trail.event(request, principal, "study.open", ("study", found.study.id), patient=found.study.patient)
     trail.seen(services.database, principal, record)
-    placed = study_rows.placements(services.metadata, found.instances)
     clear = found.study.identity == "clear"
+    mark = (series_id, found.found.version(), clear)
+    listed = services.listings.get(mark)
+    if listed is None:
+        listed = _listed(services, found, clear=clear)
+        services.listings.put(mark, listed)
+    return json_answer(listed)
+
+
+def _listed(services: WebServices, found: ReachedSeries, *, clear: bool) -> bytes:
+    """Return a series' description as JSON: the same for the same instances in the same places."""
+    with services.database.read() as session:
+        sizes = study_rows.sizes(session, found.id)
+    placed = study_rows.placements(services.metadata, found.instances)
     asked = 0
-    rows: list[Instance] = []
+    rows: list[dict[str, object]] = []
     for place in study_rows.in_display_order(found.instances, placed):
         ref, placement = found.instances[place], placed[place]
         size = sizes.get(ref.id, (None, None))
@@ -80,7 +92,7 @@ def series(request: Request, services: Services, principal: Authenticated, serie
         frames, counted = _frames(services, ref, may_ask=asked < ASKED_HEADERS) if why_not is None else (1, 0)
         asked += looked + counted
         rows.append(_instance(ref, placement, size, frames, why_not, clear=clear))
-    return SeriesDetail(id=series_id, study_id=found.study.id, instances=rows)
+    return encoded({"id": found.id, "study_id": found.study.id, "instances": rows})
 
 
 def _why_not(
@@ -122,26 +134,27 @@ def _instance(
     why_not: str | None,
     *,
     clear: bool,
-) -> Instance:
-    return Instance(
-        id=ref.id,
-        sop_uid=ref.sop_uid if clear else "",
-        sop_class_uid=ref.sop_class_uid,
-        number=ref.number,
-        rows=size[0],
-        columns=size[1],
-        frames=frames,
-        frames_named=ref.frames,
-        transfer_syntax=ref.transfer_syntax_uid,
-        viewable=why_not is None,
-        why_not=why_not,
-        why_not_code="" if why_not is None else "unsupported-pixels" if bytes(placement.pixel_data) else "no-pixels",
-        position=list(study_rows.numbers(placement.position)),
-        orientation=list(study_rows.numbers(placement.orientation)),
-        pixel_spacing=list(study_rows.numbers(placement.spacing)),
-        cine_rate=placement.frames_per_second(),
-        file_name=ref.file_name if clear else "",
-    )
+) -> dict[str, object]:
+    """Return the fields of `Instance`."""
+    return {
+        "id": ref.id,
+        "sop_uid": ref.sop_uid if clear else "",
+        "sop_class_uid": ref.sop_class_uid,
+        "number": ref.number,
+        "rows": size[0],
+        "columns": size[1],
+        "frames": frames,
+        "frames_named": ref.frames,
+        "transfer_syntax": ref.transfer_syntax_uid,
+        "viewable": why_not is None,
+        "why_not": why_not,
+        "why_not_code": "" if why_not is None else "unsupported-pixels" if bytes(placement.pixel_data) else "no-pixels",
+        "position": study_rows.numbers(placement.position),
+        "orientation": study_rows.numbers(placement.orientation),
+        "pixel_spacing": study_rows.numbers(placement.spacing),
+        "cine_rate": placement.frames_per_second(),
+        "file_name": ref.file_name if clear else "",
+    }
 
 
 @router.get(

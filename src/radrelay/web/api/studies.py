@@ -6,7 +6,7 @@ import hashlib
 import uuid
 from datetime import date, datetime, time
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, WithJsonSchema
@@ -16,12 +16,13 @@ from starlette.responses import Response, StreamingResponse
 from radrelay.access import Right, Scope
 from radrelay.archive import deletion, holdings
 from radrelay.archive.export import ExtraFile
-from radrelay.archive.models import Study as StudyRow
-from radrelay.archive.query import DateRange, Sort, StudyQuery, Window
+from radrelay.archive.models import Study as StudyTable
+from radrelay.archive.query import DateRange, IndexedStudy, Sort, StudyQuery, Window
 from radrelay.archive.search import find_studies
 from radrelay.errors import Invalid
 from radrelay.web import study_rows, trail
 from radrelay.web.aliases import alias_of
+from radrelay.web.answering import json_answer
 from radrelay.web.authentication import Authenticated, Services
 from radrelay.web.downloads import zip_response
 from radrelay.web.problems import answers
@@ -103,8 +104,6 @@ class Studies(BaseModel):
 class SeriesListed(BaseModel):
     """A series of a study; `pictured` says whether any of its objects has rows and columns of pixels."""
 
-    model_config = ConfigDict(from_attributes=True)
-
     id: uuid.UUID
     series_uid: str
     modality: str
@@ -120,8 +119,6 @@ class SeriesListed(BaseModel):
 
 class AttachmentListed(BaseModel):
     """A file that came with a study and is not DICOM."""
-
-    model_config = ConfigDict(from_attributes=True)
 
     id: uuid.UUID
     file_name: str
@@ -169,13 +166,13 @@ class Times(BaseModel):
     held: bool
 
 
-def shown(row: StudyRow, scope: Scope, sources: list[str]) -> dict[str, object]:
+def shown(row: IndexedStudy, scope: Scope, sources: list[str]) -> dict[str, object]:
     """Return the fields of `Study`, the patient by alias where the scope says so."""
     clear = scope.identity == "clear"
     return {
         "id": row.id,
         "study_uid": row.study_uid if clear else "",
-        "patient": shown_patient(row, scope),
+        "patient": _patient_fields(row, scope),
         "study_date": row.study_date,
         "study_time": row.study_time if clear else None,
         "accession_number": row.accession_number if clear else "",
@@ -194,24 +191,28 @@ def shown(row: StudyRow, scope: Scope, sources: list[str]) -> dict[str, object]:
     }
 
 
-def shown_patient(row: StudyRow, scope: Scope) -> Patient:
+def shown_patient(row: IndexedStudy, scope: Scope) -> Patient:
     """Return whom a study is of, by alias where the scope says so."""
+    return Patient.model_validate(_patient_fields(row, scope))
+
+
+def _patient_fields(row: IndexedStudy, scope: Scope) -> dict[str, object]:
     if scope.identity != "clear":
         alias = alias_of(row.organisation_id, row.patient_id)
-        return Patient(name=alias, id=alias, issuer="", birth_date=None, sex=row.patient_sex)
-    return Patient(
-        name=row.patient_name,
-        id=row.patient_id_value,
-        issuer=row.patient_issuer,
-        birth_date=row.patient_birth_date,
-        sex=row.patient_sex,
-    )
+        return {"name": alias, "id": alias, "issuer": "", "birth_date": None, "sex": row.patient_sex}
+    return {
+        "name": row.patient_name,
+        "id": row.patient_id_value,
+        "issuer": row.patient_issuer,
+        "birth_date": row.patient_birth_date,
+        "sex": row.patient_sex,
+    }
 
 
-@router.get("")
+@router.get("", response_model=Studies)
 def list_studies(
     request: Request, services: Services, principal: Authenticated, wanted: Annotated[StudySearch, Query()]
-) -> Studies:
+) -> Response:
     """Search the list. One event per login and search is on record, without what was searched for."""
     now = services.clock.now()
     sort = wanted.sort or "-received"
@@ -226,11 +227,17 @@ def list_studies(
         if scope.identity != "clear" and (_names_a_patient(wanted) or window.sort == "name"):
             raise IdentityHidden
         page = find_studies(
-            session, principal.organisation_id, _query(wanted), scope.study_filter(StudyRow.id), now, window
+            session, principal.organisation_id, _query(wanted), scope.study_filter(StudyTable.id), now, window
         )
         names = study_rows.source_names(session, [row.id for row in page.studies], now)
-        studies = [Study.model_validate(shown(row, scope, names.get(row.id, []))) for row in page.studies]
-    return Studies(studies=studies, next_cursor=page.next_cursor, total=page.total, total_capped=page.total_is_least)
+    return json_answer(
+        {
+            "studies": [shown(row, scope, names.get(row.id, [])) for row in page.studies],
+            "next_cursor": page.next_cursor,
+            "total": page.total,
+            "total_capped": page.total_is_least,
+        }
+    )
 
 
 def _names_a_patient(wanted: StudySearch) -> bool:
@@ -256,43 +263,36 @@ def _query(wanted: StudySearch) -> StudyQuery:
     )
 
 
-@router.get("/{study_id}")
-def study(request: Request, services: Services, principal: Authenticated, study_id: uuid.UUID) -> StudyDetail:
+@router.get("/{study_id}", response_model=StudyDetail)
+def study(request: Request, services: Services, principal: Authenticated, study_id: uuid.UUID) -> Response:
     """Show a study with its series, attachments and holdings."""
     with services.database.read() as session:
         reach = Reach.of(services, session, principal, Right.SEE)
         found = reach.study(study_id)
         row = study_rows.study_row(session, study_id)
-        names = study_rows.source_names(session, [study_id], reach.now)
-        series = [SeriesListed.model_validate(one) for one in study_rows.series_rows(session, study_id, reach.scope)]
-        pictured = study_rows.pictured(session, study_id)
-        series = [one.model_copy(update={"pictured": one.id in pictured}) for one in series]
+        series = study_rows.series_rows(session, study_id, reach.scope)
+        held = study_rows.holding_rows(session, study_id, reach.now)
         clear = reach.scope.identity == "clear"
-        if not clear:
-            series = [one.model_copy(update={"series_uid": ""}) for one in series]
         attachments = study_rows.attachment_rows(session, study_id, reach.now) if clear else []
-        detail = StudyDetail.model_validate(
-            {
-                **shown(row, reach.scope, names.get(study_id, [])),
-                "series": series,
-                "attachments": [AttachmentListed.model_validate(one) for one in attachments],
-                "holdings": [
-                    HoldingListed(
-                        id=one.id,
-                        source=name,
-                        received_at=one.received_at,
-                        expires_at=one.expires_at,
-                        ceiling_at=one.ceiling_at,
-                        hold_until=None if one.hold_until == holdings.WITHOUT_END else one.hold_until,
-                        hold_reason=one.hold_reason,
-                    )
-                    for one, name in study_rows.holding_rows(session, study_id, reach.now)
-                ],
-            }
-        )
     record = trail.event(request, principal, "study.open", ("study", study_id), patient=found.patient)
     trail.seen(services.database, principal, record)
-    return detail
+    return json_answer(
+        {
+            **shown(row, reach.scope, sorted({one.source for one in held})),
+            "series": [_fields(SeriesListed, one) | ({} if clear else {"series_uid": ""}) for one in series],
+            "attachments": [_fields(AttachmentListed, one) for one in attachments],
+            "holdings": [
+                _fields(HoldingListed, one)
+                | {"hold_until": None if one.hold_until == holdings.WITHOUT_END else one.hold_until}
+                for one in held
+            ],
+        }
+    )
+
+
+def _fields(shape: type[BaseModel], row: Any) -> dict[str, object]:
+    """Return the columns of `row` that `shape` has."""
+    return {name: getattr(row, name) for name in shape.model_fields}
 
 
 @router.delete("/{study_id}", status_code=204)

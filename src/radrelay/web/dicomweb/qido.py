@@ -229,6 +229,6 @@ def _number(found: Mapping[str, str], name: str, default: int) -> int:
     text = found.get(name)
     if text is None:
         return default
-    if not text.isdigit():
-        raise BadQuery(f"{name} is a number from 0")
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise BadQuery(f"{name} is a number from 0 to 999999999")
     return int(text)

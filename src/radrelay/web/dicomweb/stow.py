@@ -6,6 +6,7 @@ Each instance is durable before it is named in the answer; one that is refused d
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterable, Iterator
 from email.message import Message
 from functools import partial
@@ -14,7 +15,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
 from radrelay.access import Principal
-from radrelay.errors import RadrelayError
+from radrelay.errors import RadrelayError, Unavailable
 from radrelay.intake.stow import CANNOT_UNDERSTAND, StowIntake, StowOutcome
 from radrelay.web import trail
 from radrelay.web.authentication import Authenticated, Services
@@ -29,6 +30,9 @@ from radrelay.web.uploads import BodyPieces, announced_bytes
 router = APIRouter(tags=["dicomweb"])
 
 COMPOSED_LIMIT = 512 << 20  # metadata and its bulk data are put together in memory
+METADATA_LIMIT = 32 << 20  # read as JSON it takes some twenty times as much
+COMPOSING_WAIT_S = 10.0
+_composing = threading.BoundedSemaphore(2)  # so that a crowd of them does not take the machine's memory
 
 _BODY = {"requestBody": {"required": True, "content": {MULTIPART: {}, DICOM: {}, DICOM_JSON: {}}}}
 
@@ -94,7 +98,12 @@ def _take(
     source = services.sources.resolve("stow", organisation_id=principal.organisation_id)
     intake = StowIntake(services.landing, source.origin(peer=principal.peer, correlation_id=correlation_id), study)
     if composed:
-        return _take_composed(intake, events)
+        if not _composing.acquire(timeout=COMPOSING_WAIT_S):
+            raise Unavailable("too many instances are put together from metadata at once; try again in a moment")
+        try:
+            return _take_composed(intake, events)
+        finally:
+            _composing.release()
     outcomes = []
     for event in events:
         if isinstance(event, PartStarted):
@@ -124,7 +133,7 @@ def _take_composed(intake: StowIntake, events: Iterator[PartEvent]) -> list[Stow
     for event in events:
         if not isinstance(event, PartStarted):
             continue
-        content = _within(_until_end(events), room)
+        content = _within(_until_end(events), METADATA_LIMIT if metadata is None else room)
         room -= len(content)
         if metadata is None:
             metadata = _read_json(content)
@@ -147,7 +156,9 @@ def _within(content: Iterable[bytes], room: int) -> bytes:
     for piece in content:
         kept += piece
         if len(kept) > room:
-            raise BadMetadata(f"metadata and bulk data together may have at most {COMPOSED_LIMIT} bytes")
+            raise BadMetadata(
+                f"metadata may have at most {METADATA_LIMIT} bytes, with its bulk data at most {COMPOSED_LIMIT}"
+            )
     return bytes(kept)
 
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import sqlalchemy as sa
 import structlog
 
 from radrelay.clock import Clock, SystemClock
@@ -17,6 +18,7 @@ from radrelay.storage.database import Database
 from radrelay.storage.keys import Keyring
 from radrelay.storage.keystore import KeyStore
 from radrelay.storage.migrate import migrate
+from radrelay.storage.models import Pack
 from radrelay.storage.neighbours import Neighbours
 from radrelay.storage.node import node_id
 from radrelay.storage.node_tls import client_context
@@ -24,6 +26,7 @@ from radrelay.storage.packs import PackStore
 from radrelay.storage.record_reader import LandingFiles
 from radrelay.storage.segments import SegmentReader
 
+STARTS_FILE = "starts"
 log = structlog.get_logger(__name__)
 
 
@@ -53,7 +56,7 @@ def open_core(settings: Settings, clock: Clock | None = None) -> Core:
         keyring = Keyring.open(settings, create=True)
         database = Database.open(settings.database, settings.data_dir, keyring.metadata_key)
         migrate(database)
-        keys = KeyStore.open(settings, keyring)
+        keys = KeyStore.open(settings, keyring, served_before=served_before(settings) or _names_packs(database))
         node = node_id(settings.data_dir)
     clock = clock or SystemClock()
     return Core(
@@ -68,6 +71,16 @@ def open_core(settings: Settings, clock: Clock | None = None) -> Core:
             settings.landing_dir, keyring, node=node, elsewhere=_elsewhere(settings, database, clock, keyring, node)
         ),
     )
+
+
+def served_before(settings: Settings) -> bool:
+    """Say whether a role has served this data directory before; its starts are counted there."""
+    return (settings.keys_dir / STARTS_FILE).exists()
+
+
+def _names_packs(database: Database) -> bool:
+    with database.read() as session:
+        return session.scalar(sa.select(Pack.id).limit(1)) is not None
 
 
 def _elsewhere(

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from rich.console import Console
 from rich.table import Table
 
+from radrelay.app.core import served_before
 from radrelay.app.findings import Finding, State
 from radrelay.app.node_findings import node_findings
 from radrelay.errors import RadrelayError
@@ -146,7 +147,7 @@ def _database(settings: Settings, keyring: Keyring) -> Iterator[Finding]:
 
 def _storage(settings: Settings, keyring: Keyring) -> Iterator[Finding]:
     try:
-        keys = KeyStore.open(settings, keyring)
+        keys = KeyStore.open(settings, keyring, served_before=served_before(settings))
     except RadrelayError as error:
         yield Finding("study keys", "bad", error.message, "restore the key store from its mirror")
         return

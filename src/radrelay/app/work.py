@@ -60,6 +60,7 @@ AUDIT_S = 3600.0
 FORGET_LOGINS = timedelta(days=2)
 FORGET_EVENTS = timedelta(days=7)
 ORPHAN_AGE = timedelta(days=1)
+CLOCKS_APART = timedelta(minutes=5)  # this machine's and the store's
 
 
 def run(settings: Settings) -> int:
@@ -253,10 +254,11 @@ def _keep_records(core: Core) -> None:
 def _collect(core: Core) -> None:
     """Remove packs that no row names, that nothing can read any more, and that no compaction is still writing.
 
-    While the key of a pack lives, its absence from the rows may be the rows' fault: a wrong or an empty database.
+    While the key of a pack lives, its absence from the rows may be the rows' fault: a wrong or an empty database. What
+    is older than the key store may be under keys that were lost with an earlier one, and come back with its mirror.
     """
-    before = core.clock.now() - ORPHAN_AGE
-    old = [name for name, _, changed_at in core.packs.names() if changed_at < before]
+    before, known_since = core.clock.now() - ORPHAN_AGE, core.keys.made_at() - CLOCKS_APART
+    old = [name for name, _, changed_at in core.packs.names() if known_since < changed_at < before]
     if not old:
         return
     with core.database.read() as session:

@@ -81,6 +81,7 @@ class Workshop:
     watcher: FolderWatcher
     parcels: Parcels
     sender: DeliveryWork
+    identified: IdentifiedLanding
     leadership: Leadership
 
     @property
@@ -141,6 +142,7 @@ def open_workshop(core: Core, lease: Lease) -> Workshop:
         watcher=FolderWatcher(core.database, landing, book, parcels),
         parcels=parcels,
         sender=sender,
+        identified=identified,
         leadership=Leadership(core.database, core.clock, "sweep", landing.log.owner),
     )
 
@@ -235,6 +237,7 @@ def _sweep(shop: Workshop) -> None:
             log.warning("study waits for compaction", study_id=str(study_id), reason=error.code)
     shop.parcels.sweep()
     shop.sender.revive(shop.durable.unfinished(deliveries.ATTEMPT))
+    shop.identified.revive(shop.durable.unfinished(RELEASED))
     _collect(shop.core)
     with shop.core.database.write() as session:
         outbox.forget_taken(session, shop.core.clock.now() - FORGET_EVENTS)

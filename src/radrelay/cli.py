@@ -184,7 +184,7 @@ def restore(
     check: Annotated[bool, typer.Option("--check", help="verify the backup, restore nothing")] = False,
 ) -> None:
     """Restore a backup into an empty data directory; every expiry and erasure since is applied again."""
-    from radrelay.app.backup import restore as run
+    from radrelay.app.restore import restore as run
 
     _leave(run(_settings(), source, check=check))
 

@@ -9,11 +9,13 @@ import pytest
 import sqlalchemy as sa
 
 from radrelay.access import Principal
-from radrelay.app.backup import check_backup, read_manifest, write_backup
+from radrelay.app.backup import write_backup
+from radrelay.app.backup_folder import read_manifest
 from radrelay.app.core import Core
 from radrelay.app.forgetting import Loss, NodeUnknown, find_node, forget, loss_lines, loss_of
 from radrelay.app.key_keeping import adopt_keys
 from radrelay.app.prepare import claim
+from radrelay.app.restore import check_backup
 from radrelay.archive import deletion
 from radrelay.archive.models import Attachment, Instance
 from radrelay.audit.models import AuditEvent

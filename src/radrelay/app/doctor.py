@@ -20,6 +20,7 @@ from rich.table import Table
 from radrelay.app.core import served_before
 from radrelay.app.findings import Finding, State
 from radrelay.app.node_findings import node_findings
+from radrelay.app.restored import UNFINISHED
 from radrelay.errors import RadrelayError
 from radrelay.settings import Settings
 from radrelay.storage.database import Database
@@ -135,9 +136,12 @@ def _database(settings: Settings, keyring: Keyring) -> Iterator[Finding]:
         if schema is not None:
             with database.read() as session:
                 suspended = session.get(NodeState, "expiry-suspended")
+                half_restored = session.get(NodeState, UNFINISHED)
             if suspended is not None:
                 text = "expiry is suspended since the clock jumped"
                 yield Finding("expiry", "bad", text, "check the clock, then `radrelay expiry resume`")
+            if half_restored is not None:
+                yield Finding("restore", "bad", "a restore was cut off before its end", "run `radrelay restore` again")
             yield from node_findings(database, settings)
     except (RadrelayError, sa.exc.SQLAlchemyError) as error:
         yield Finding("database", "bad", str(error), "check database.url and that the server runs")

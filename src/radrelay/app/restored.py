@@ -13,14 +13,31 @@ import structlog
 
 from radrelay.app.core import STARTS_FILE, Core
 from radrelay.archive.models import Tombstone
+from radrelay.errors import Misconfigured
 from radrelay.routing import deliveries
 from radrelay.storage.durable_files import write_durably
 from radrelay.storage.models import NodeState
 
 log = structlog.get_logger(__name__)
 
+
+class RestoreUnfinished(Misconfigured):
+    """A restore was cut off before its end; run `radrelay restore FOLDER` again."""
+
+    code = "restore-unfinished"
+
+
+UNFINISHED = "restore-unfinished"
+"""The row that says that a backup's landed objects are still to follow its rows."""
 STARTS = "starts"
 REPEATED = "deletions-repeated"
+
+
+def refuse_half_restored(core: Core) -> None:
+    """Raise `RestoreUnfinished` while rows are here whose landed objects are still to follow."""
+    with core.database.read() as session:
+        if session.get(NodeState, UNFINISHED) is not None:
+            raise RestoreUnfinished
 
 
 def replay_if_restored(core: Core) -> None:

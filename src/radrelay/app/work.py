@@ -91,7 +91,7 @@ class Workshop:
 
 
 def open_workshop(core: Core, lease: Lease) -> Workshop:
-    """Put the role's parts together; `radrelay.app.backup` uses the compactor and retention, too."""
+    """Put the role's parts together; tests use the compactor and retention, too."""
     book = SourceBook(core.database, core.settings)
     book.refresh()
     landing = Landing.open(core.settings, "work", core.keyring, core.clock, allowance=book)

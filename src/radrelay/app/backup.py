@@ -31,6 +31,7 @@ from radrelay.storage.ids import new_id
 from radrelay.storage.keystore import KeyDestroyed
 from radrelay.storage.neighbours import NodeAway
 from radrelay.storage.objectstore import LocalObjects, ObjectMissing, open_objects
+from radrelay.storage.pack_format import PackDamaged, stored_bytes
 from radrelay.storage.packs import PackRef, PackStore
 from radrelay.storage.segments import RecordDamaged, RecordGone, RecordLocation, SegmentGone
 
@@ -146,16 +147,17 @@ def _stored(ref: PackRef) -> Stored:
 
 
 def _copy_packs(core: Core, packs: Sequence[Stored], folder: Path) -> frozenset[uuid.UUID]:
-    """Copy packs that are not there yet; returns the ids of those that are gone."""
+    """Copy packs that are not there whole yet; returns the ids of those that are gone, or not whole."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     source, target = open_objects(core.settings), LocalObjects(folder)
-    present = {name for name, _, _ in target.names()}
+    present = {name: size for name, size, _ in target.names()}
     gone: set[uuid.UUID] = set()
     for stored in packs:
-        if stored.name not in present:
+        size = stored_bytes(stored.plain_bytes)
+        if present.get(stored.name) != size:
             try:
-                copy_object(source, target, stored.name)
-            except ObjectMissing:
+                copy_object(source, target, stored.name, size)
+            except (ObjectMissing, PackDamaged):
                 gone.add(stored.id)
     return frozenset(gone)
 

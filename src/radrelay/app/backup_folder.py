@@ -16,7 +16,7 @@ import msgspec
 from radrelay.app.core import Core
 from radrelay.errors import Invalid, NotFound
 from radrelay.storage.objectstore import LocalObjects, Objects
-from radrelay.storage.packs import PackRef, PackStore
+from radrelay.storage.packs import PackDamaged, PackRef, PackStore
 
 FORMAT = 1
 PIECE = 8 << 20
@@ -77,12 +77,15 @@ def open_part(core: Core, folder: Path) -> PackStore:
     return PackStore(LocalObjects(folder), core.keyring, core.keys)
 
 
-def copy_object(source: Objects, target: Objects, name: str) -> None:
-    """Copy an object as it lies there; raises as the two stores do."""
-    writer = target.writer(name)
+def copy_object(source: Objects, target: Objects, name: str, size: int | None = None) -> None:
+    """Copy an object as it lies there; raises as the two stores do, and `PackDamaged` if it is not of `size` bytes."""
+    writer, copied = target.writer(name), 0
     try:
         for piece in _pieces(source, name):
             writer.write(piece)
+            copied += len(piece)
+        if size is not None and copied != size:
+            raise PackDamaged(f"{name} has {copied} of {size} bytes")
         writer.close()
     except BaseException:
         writer.abort()

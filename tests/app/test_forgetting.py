@@ -15,18 +15,21 @@ from radrelay.app.core import Core
 from radrelay.app.forgetting import Loss, NodeUnknown, find_node, forget, loss_lines, loss_of
 from radrelay.app.key_keeping import adopt_keys
 from radrelay.app.prepare import claim
+from radrelay.app.query import ArchiveQuery
 from radrelay.app.restore import check_backup
 from radrelay.archive import deletion
 from radrelay.archive.models import Attachment, Instance
 from radrelay.audit.models import AuditEvent
 from radrelay.clock import FixedClock, SystemClock
 from radrelay.intake.models import OpenArchive, Quarantined
+from radrelay.network.ports import Peer, Reference
 from radrelay.settings import Settings
 from radrelay.storage import nodes
 from radrelay.storage.models import Erasure, LandingCursor, LandingRecord, NodeLease
 from radrelay.storage.nodes import NodeForgotten, NodeServes
 from tests.app.house import House, house
 from tests.intake.samples import ct_file, zipped
+from tests.system.installation import until
 
 PDF = b"%PDF-1.7\n" + b"letter " * 2000
 TABLES = (LandingRecord, LandingCursor, Quarantined, OpenArchive, Attachment)
@@ -127,3 +130,20 @@ def test_a_backups_copies_of_what_was_lost_stay_readable(on_postgres: Settings, 
         there.retention.expire()
         found = check_backup(there.core, tmp_path / "backup", read_manifest(tmp_path / "backup"))
         assert (found.records, found.erased, found.damaged) == (2, 0, ())
+
+
+def test_what_a_machine_that_is_away_alone_holds_is_not_committed_to_its_sender(
+    on_postgres: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("radrelay.app.query.INDEX_PATIENCE_S", 0.0)
+    peer = Peer("127.0.0.1", 11112, "CT", "RADRELAY", None, "0" * 32)
+    ct = "1.2.840.10008.5.1.4.1.1.2"
+    asked = [Reference(ct, f"1.2.3.4.{n}") for n in (1, 2, 3)]
+    with house(on_postgres) as there, house(second(on_postgres, tmp_path / "away")) as lost:
+        there.land(ct_file("1.2.3.4.1"))
+        lost.land(ct_file("1.2.3.4.2"))
+        port = ArchiveQuery(there.core, there.prepared.organisation_id)
+        nodes.tell_address(there.core.database, lost.prepared.lease, "127.0.0.1:9")
+        assert port.committed(peer, asked) == {"1.2.3.4.1", "1.2.3.4.2"}
+        give_up(there.core, lost.core.node)
+        until(lambda: port.committed(peer, asked) == {"1.2.3.4.1"}, "the machine to be known to be away", 20)

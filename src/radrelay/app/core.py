@@ -13,8 +13,11 @@ import sqlalchemy as sa
 import structlog
 
 from radrelay.clock import Clock, SystemClock
+from radrelay.errors import Misconfigured
 from radrelay.settings import Settings
+from radrelay.storage import nodes
 from radrelay.storage.database import Database
+from radrelay.storage.durable_files import make_private_directory, write_durably
 from radrelay.storage.keys import Keyring
 from radrelay.storage.keystore import KeyStore
 from radrelay.storage.migrate import migrate
@@ -27,7 +30,14 @@ from radrelay.storage.record_reader import LandingFiles
 from radrelay.storage.segments import SegmentReader
 
 STARTS_FILE = "starts"
+MIRROR_NODE = "node-id"
 log = structlog.get_logger(__name__)
+
+
+class MirrorTaken(Misconfigured):
+    """Another machine mirrors its keys to this folder; each needs one of its own."""
+
+    code = "mirror-taken"
 
 
 @dataclass(frozen=True)
@@ -55,9 +65,14 @@ def open_core(settings: Settings, clock: Clock | None = None) -> Core:
     with exclusive(settings.data_dir / "setup.lock"):
         keyring = Keyring.open(settings, create=True)
         database = Database.open(settings.database, settings.data_dir, keyring.metadata_key)
-        migrate(database)
-        keys = KeyStore.open(settings, keyring, served_before=served_before(settings) or _names_packs(database))
-        node = node_id(settings.data_dir)
+        try:
+            migrate(database)
+            node = node_id(settings.data_dir)
+            _take_mirror(settings, database, node)
+            keys = KeyStore.open(settings, keyring, served_before=served_before(settings) or _names_packs(database))
+        except BaseException:
+            database.close()
+            raise
     clock = clock or SystemClock()
     return Core(
         settings=settings,
@@ -76,6 +91,24 @@ def open_core(settings: Settings, clock: Clock | None = None) -> Core:
 def served_before(settings: Settings) -> bool:
     """Say whether a role has served this data directory before; its starts are counted there."""
     return (settings.keys_dir / STARTS_FILE).exists()
+
+
+def _take_mirror(settings: Settings, database: Database, node: str) -> None:
+    """Note in the folder of the key mirror whose it is; raises `MirrorTaken` while another node that serves has it."""
+    if settings.keys.mirror is None or database.dialect != "postgresql":
+        return
+    path = settings.keys.mirror / MIRROR_NODE
+    owner = path.read_text().strip() if path.exists() else ""
+    if owner == node:
+        return
+    for view in nodes.nodes(database, SystemClock()):
+        if view.node == owner and view.alive:
+            raise MirrorTaken(
+                f"keys.mirror {settings.keys.mirror} is that of the machine {view.name!r}; name a folder of its own "
+                "for each (RADRELAY_KEYS__MIRROR)"
+            )
+    make_private_directory(path.parent.absolute())
+    write_durably(path, node.encode())
 
 
 def _names_packs(database: Database) -> bool:

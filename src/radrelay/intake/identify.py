@@ -8,7 +8,8 @@ is tried, so a crash in between adds nothing. What was received stays beside it,
 from __future__ import annotations
 
 import uuid
-from datetime import date, datetime
+from collections.abc import Collection
+from datetime import date, datetime, timedelta
 from typing import Literal
 
 import msgspec
@@ -35,6 +36,7 @@ from radrelay.intake.object_writer import FileFacts
 from radrelay.intake.unpacking import location_of, read_record
 from radrelay.storage.database import Database
 from radrelay.storage.models import LandingRecord
+from radrelay.storage.outbox import emit
 from radrelay.storage.segments import SegmentReader
 
 log = structlog.get_logger(__name__)
@@ -43,6 +45,7 @@ IDENTIFIABLE = frozenset({"no-identity", "series-elsewhere", "instance-elsewhere
 RELEASED = "quarantine.identified"
 """The event upon which durable work writes and lands the object."""
 LARGEST = 512 << 20
+REVIVE_AFTER = timedelta(minutes=5)  # durable work tries for half an hour, and `revive` leaves it alone meanwhile
 SYSTEM = "Radrelay"
 Into = Literal["own", "study", "patient"]
 """A study of its own (its received one where that is usable), a study that is here, or a new one of its patient."""
@@ -190,3 +193,26 @@ class IdentifiedLanding:
         finally:
             writer.abort()
         log.info("quarantined object landed with another identity", quarantined=str(row_id))
+
+    def revive(self, attended: Collection[uuid.UUID] = ()) -> int:
+        """Hand objects over again that were released and are not here, for what they need was away too long.
+
+        `attended` are those that work waits or is under way for, on any machine. Returns how many.
+        """
+        before = self._clock.now() - REVIVE_AFTER
+        forgotten = sa.select(Quarantined.id, Quarantined.organisation_id).where(
+            Quarantined.identity != "", Quarantined.instance_id.is_(None), Quarantined.released_at < before
+        )
+        with self._database.read() as session:
+            rows = [row for row in session.execute(forgotten) if row.id not in attended]
+        if rows:
+            with self._database.write() as session:
+                for row in rows:
+                    emit(
+                        session,
+                        organisation_id=row.organisation_id,
+                        kind=RELEASED,
+                        subject_id=row.id,
+                        at=self._clock.now(),
+                    )
+        return len(rows)

@@ -14,7 +14,7 @@ from radrelay.intake.discs import settle_discs
 from radrelay.intake.envelope import Envelope
 from radrelay.intake.models import Parcel, ParcelFinding, ParcelStudy
 
-ARCHIVE_FAILURES = ("unpack-failed", "archive-expired", "archive-gone", "archive-deleted")
+ARCHIVE_FAILURES = ("unpack-failed", "archive-expired", "archive-gone", "archive-deleted", "archive-lost")
 """Findings about an archive of which something may be missing."""
 
 

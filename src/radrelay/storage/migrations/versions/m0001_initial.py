@@ -599,6 +599,7 @@ def tables() -> None:
         sa.Column("patient_issuer", sa.String(length=64), nullable=False),
         sa.Column("patient_name", sa.Text(), nullable=False),
         sa.Column("patient_name_folded", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("patient_name_order", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("patient_birth_date", sa.Date(), nullable=True),
         sa.Column("patient_sex", sa.String(length=16), nullable=False),
         sa.Column("study_date", sa.Date(), nullable=True),
@@ -633,7 +634,7 @@ def tables() -> None:
     op.create_index("ix_study_date", "study", ["organisation_id", "sort_key", "expires_at", "id"], unique=False)
     op.create_index("ix_study_end", "study", ["organisation_id", "expires_at", "sort_key"], unique=False)
     op.create_index(
-        "ix_study_name", "study", ["organisation_id", "patient_name_folded", "sort_key", "expires_at"], unique=False
+        "ix_study_name", "study", ["organisation_id", "patient_name_order", "sort_key", "expires_at"], unique=False
     )
     op.create_index("ix_study_patient", "study", ["organisation_id", "patient_id_value"], unique=False)
     op.create_index("ix_study_patient_row", "study", ["patient_id"], unique=False)

@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 
 from radrelay.clock import FixedClock
+from radrelay.errors import Trouble
+from radrelay.network.errors import NodeSilent, PeerAborted
 from radrelay.routing import deliveries, destinations
 from radrelay.routing.destinations import DestinationDraft
-from radrelay.routing.errors import DeliveryEnded, DestinationInUse, DestinationInvalid
-from radrelay.routing.jobs import DeliveryItem, DeliveryWork
+from radrelay.routing.errors import DeliveryEnded, DestinationInUse, DestinationInvalid, Interrupted
+from radrelay.routing.jobs import Answer, DeliveryItem, DeliveryWork
 from radrelay.routing.models import Delivery, Destination
 from radrelay.settings import WorkSettings
 from radrelay.storage import outbox
@@ -61,14 +63,14 @@ class Peer:
     @contextmanager
     def open(self, destination: Destination, items: Sequence[DeliveryItem]) -> Iterator[Peer]:
         if self.down:
-            raise ConnectionError("nobody answers at the address")
+            raise Interrupted(NodeSilent("nobody answers at the address", address="127.0.0.1:104"))
         yield self
 
-    def send(self, item: DeliveryItem) -> tuple[int, str, str]:
+    def send(self, item: DeliveryItem) -> Answer:
         if self.breaks_after is not None and len(self.received) >= self.breaks_after:
-            raise ConnectionError("the association was aborted")
+            raise Interrupted(PeerAborted("the association was aborted"))
         self.received.append(item.sop_uid)
-        return self.answers.get(item.sop_uid, 0), "", item.transfer_syntax
+        return Answer(self.answers.get(item.sop_uid, 0), "", item.transfer_syntax)
 
 
 class House:
@@ -134,7 +136,9 @@ def test_a_destination_that_is_down_is_tried_again_with_growing_pauses(house: Ho
         assert house.run_due() == 1
         delivery = house.delivery()
         assert delivery.state == "waiting"
-        assert delivery.error == "nobody answers at the address"
+        assert deliveries.trouble_of(delivery) == Trouble(
+            "node-silent", "nobody answers at the address", {"address": "127.0.0.1:104"}
+        )
         assert delivery.next_attempt_at is not None
         pauses.append((delivery.next_attempt_at - house.clock.now()).total_seconds())
         assert house.run_due() == 0
@@ -161,7 +165,8 @@ def test_an_object_that_is_refused_for_good_ends_the_delivery_with_its_reason(ho
     house.run_due()
     delivery = house.delivery()
     assert (delivery.state, delivery.sent, delivery.failed) == ("failed", 2, 1)
-    assert delivery.error == "the destination refused 1 of 3 objects"
+    told = Trouble("objects-refused", "the destination refused 1 of 3 objects", {"n": 1, "total": 3})
+    assert deliveries.trouble_of(delivery) == told
 
 
 def test_a_destination_without_room_is_tried_again(house: House) -> None:

@@ -78,7 +78,7 @@ class Study(Owned, Base):
     __table_args__ = (
         Index("ux_study_uid", "organisation_id", "study_uid", unique=True),
         Index("ux_study_sort_key", "sort_key", unique=True),
-        Index("ix_study_date", "organisation_id", "sort_key", "expires_at", "id"),
+        Index("ix_study_date", "organisation_id", "sort_key", "expires_at", "id", "patient_name_order"),
         Index("ix_study_received", "organisation_id", "last_received_at", "sort_key"),
         Index("ix_study_end", "organisation_id", "expires_at", "sort_key"),
         Index("ix_study_patient", "organisation_id", "patient_id_value"),

@@ -281,7 +281,7 @@ def test_a_delivery_whose_worker_gave_up_is_tried_again(house: House) -> None:
 def test_a_delivery_cancelled_and_asked_for_again_while_it_sends_is_not_forgotten(house: House) -> None:
     original = house.peer.send
 
-    def cancel_and_retry(item: DeliveryItem) -> tuple[int, str, str]:
+    def cancel_and_retry(item: DeliveryItem) -> Answer:
         house.peer.send = original  # type: ignore[method-assign]
         with house.database.write() as session:
             deliveries.cancel_delivery(session, house.clock, ORGANISATION, house.delivery_id)

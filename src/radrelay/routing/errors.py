@@ -17,6 +17,12 @@ class DestinationInvalid(Invalid):
     code = "destination-invalid"
 
 
+class DestinationExists(DestinationInvalid):
+    """Another destination has this name."""
+
+    code = "destination-exists"
+
+
 class DestinationInUse(Conflict):
     """Deliveries to this destination are still open; cancel them first."""
 

@@ -55,6 +55,22 @@ def test_sorting_by_column_turns_round(open_page: OpenPage, site: Site) -> None:
     until(lambda: site.world.queries[-1]["sort"] == "-name", "the server is asked")
 
 
+def test_the_order_is_kept_in_the_address_and_a_phone_offers_every_order(open_page: OpenPage, site: Site) -> None:
+    page = open_page("/")
+    for column, order in (("Patient", "name"), ("Study", "-study_date"), ("Received", ""), ("Received", "received"),
+                          ("Expires", "expires")):  # fmt: skip
+        button = page.get_by_role("columnheader", name=column, exact=False).first.get_by_role("button")
+        button.click()
+        expect(page.get_by_label("Order")).to_have_value(order or "-received")
+        assert where(page).partition("?sort=")[2] == order
+    page.reload()
+    expect(page.get_by_role("columnheader", name="Expires")).to_have_attribute("aria-sort", "ascending")
+    until(lambda: site.world.queries[-1]["sort"] == "expires", "the server is asked for it")
+    phone = open_page("/?sort=-expires", width=360, height=740, language="de", touch=True)
+    phone.get_by_role("button", name="Filter").click()
+    expect(phone.get_by_label("Reihenfolge")).to_have_value("-expires")
+
+
 def test_scrolling_on_brings_all_studies_once(open_page: OpenPage, site: Site) -> None:
     page = open_page("/")
     expect(page.locator(ROWS)).to_have_count(60)

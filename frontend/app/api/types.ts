@@ -190,9 +190,17 @@ export interface Destination {
   enabled: boolean;
 }
 
+/** An error that is part of an answer. */
+export interface Trouble {
+  code: string;
+  /** In English, for what has no words of its own. */
+  detail: string;
+  facts: Readonly<Record<string, unknown>>;
+}
+
 export interface EchoAnswer {
   ok: boolean;
-  message: string;
+  error: Trouble | null;
   ms: number;
 }
 
@@ -213,7 +221,7 @@ export interface Delivery {
   failed: number;
   attempts: number;
   next_attempt_at: string | null;
-  error: string;
+  error: Trouble | null;
   requested_by: string;
   created_at: string;
   finished_at: string | null;
@@ -224,7 +232,10 @@ export interface Receipt {
   instance_id: string;
   sop_uid: string;
   status: number;
+  /** The destination's own words. */
   comment: string;
+  /** Why it was not sent. */
+  error: Trouble | null;
   transfer_syntax_uid: string;
   at: string;
   series_number: number | null;

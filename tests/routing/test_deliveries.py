@@ -14,7 +14,7 @@ import pytest
 from radrelay.clock import FixedClock
 from radrelay.errors import Trouble
 from radrelay.network.errors import NodeSilent, PeerAborted
-from radrelay.routing import deliveries, destinations
+from radrelay.routing import deliveries, destinations, jobs
 from radrelay.routing.destinations import DestinationDraft
 from radrelay.routing.errors import DeliveryEnded, DestinationInUse, DestinationInvalid, Interrupted
 from radrelay.routing.jobs import Answer, DeliveryItem, DeliveryWork
@@ -127,6 +127,19 @@ def test_every_object_arrives_and_has_a_receipt(house: House) -> None:
         receipts = deliveries.receipts_of(session, delivery.id)
     assert [r.status for r in receipts] == [0, 0, 0]
     assert {r.transfer_syntax_uid for r in receipts} == {EXPLICIT}
+
+
+def test_a_slow_delivery_shows_how_far_it_is(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "BATCH_S", 0.0)
+    original, seen = house.peer.send, []
+
+    def watched(item: DeliveryItem) -> Answer:
+        seen.append((house.delivery().sent, house.delivery().total))
+        return original(item)
+
+    house.peer.send = watched  # type: ignore[method-assign]
+    house.run_due()
+    assert seen == [(0, 3), (1, 3), (2, 3)]
 
 
 def test_a_destination_that_is_down_is_tried_again_with_growing_pauses(house: House) -> None:

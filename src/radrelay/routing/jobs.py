@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
+from time import monotonic
 from typing import NamedTuple, Protocol
 
 import sqlalchemy as sa
@@ -28,6 +29,7 @@ from radrelay.storage.outbox import Event
 log = structlog.get_logger(__name__)
 
 BATCH = 25  # receipts per transaction
+BATCH_S = 2.0  # the longest that a receipt waits for others
 
 
 class DeliveryItem(Protocol):
@@ -167,6 +169,7 @@ class DeliveryWork:
             if not items:
                 trouble = Trouble.of(DeliveredStudyGone("the study is no longer here"))
             elif todo:
+                self._record(delivery.id, (), len(items))  # so that whoever looks sees how many there are
                 for portion in self._dialler.portions(todo):
                     with self._dialler.open(destination, portion) as sending:
                         for batch in _batches(self._send_all(delivery.id, sending, portion)):
@@ -271,12 +274,13 @@ def _finish(delivery: Delivery, state: str, at: datetime) -> None:
 def _batches(receipts: Iterator[Receipt]) -> Iterator[list[Receipt]]:
     """Group receipts for writing; when sending breaks, what was answered before is still handed on."""
     batch: list[Receipt] = []
+    begun = monotonic()
     try:
         for receipt in receipts:
             batch.append(receipt)
-            if len(batch) >= BATCH:
+            if len(batch) >= BATCH or monotonic() - begun > BATCH_S:
                 yield batch
-                batch = []
+                batch, begun = [], monotonic()
     except Interrupted:
         if batch:
             yield batch

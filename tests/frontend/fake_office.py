@@ -23,8 +23,9 @@ def _parcel(name: str, state: str, **counts: int) -> Row:
     empty = dict.fromkeys(("files", "objects", "duplicates", "attachments", "quarantined", "refused"), 0)
     return {
         "id": str(uuid.uuid4()), "source_id": "s3", "account_id": None, "kind": "upload", "name": name, "state": state,
-        "error": "", "bytes_expected": None, "bytes_received": 48_000_000, "created_at": ago(minutes=20),
-        "finished_at": None, "study_ids": [], "findings": [], "names": [], **empty, **counts,
+        "error": "", "error_code": "", "bytes_expected": None, "bytes_received": 48_000_000,
+        "created_at": ago(minutes=20), "finished_at": None, "study_ids": [], "findings": [], "names": [],
+        **empty, **counts,
     }  # fmt: skip
 
 

@@ -35,7 +35,7 @@ def finding_codes() -> set[str]:
         if isinstance(error, type) and issubclass(error, errors.ArchiveRefused)
     }
     single = {errors.ObjectTooLarge.code, errors.FileUnreadable.code, "malformed", "no-identity", "other-archive"}
-    return kinds | refusals | single | set(tally.ARCHIVE_FAILURES) | {discs.MISSING, "unsafe-name"}
+    return kinds | refusals | single | set(tally.ARCHIVE_FAILURES) | {tally.NOTHING_KEPT, discs.MISSING, "unsafe-name"}
 
 
 def quarantine_codes() -> set[str]:

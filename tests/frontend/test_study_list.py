@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.frontend.conftest import OpenPage, Site, until, where
@@ -186,3 +187,18 @@ def test_phone_shows_cards_and_a_filter_that_unfolds(open_page: OpenPage, site: 
     page.locator("input[name=patient_id]").fill("P10003")
     expect(page.locator(ROWS)).to_have_count(1)
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 360
+
+
+@pytest.mark.parametrize("action", ["Send", "Hold", "Delete"])
+def test_a_dialog_that_acts_on_a_study_says_whose_it_is_beyond_the_name(
+    open_page: OpenPage, site: Site, action: str
+) -> None:
+    page = open_page("/")
+    row = page.locator(ROWS).first
+    patient = site.world.study(row.get_attribute("data-study") or "")
+    assert patient is not None
+    row.get_by_role("button").click()
+    page.get_by_role("menuitem", name=action).first.click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text(patient.row["patient"]["id"])
+    expect(dialog).to_contain_text(patient.row["patient"]["birth_date"][:4])

@@ -122,7 +122,9 @@ export interface Parcel {
   kind: string;
   name: string;
   state: 'receiving' | 'scanning' | 'unpacking' | 'done' | 'failed';
+  /** In English; `error_code` is that of a finding. */
   error: string;
+  error_code: string;
   bytes_expected: number | null;
   bytes_received: number;
   files: number;

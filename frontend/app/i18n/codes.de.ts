@@ -5,6 +5,7 @@ import type en from './codes.en';
 const de: Record<keyof typeof en, string> = {
   'finding.disc-directory': 'Das Verzeichnis der CD (DICOMDIR) ist nur ein Hinweis; gelesen werden die Dateien selbst.',
   'finding.missing-on-disc': 'Das Verzeichnis der CD nennt es, aber es kam nicht an.',
+  'finding.nothing-kept': 'Nichts davon ließ sich behalten.',
   'finding.empty': 'Die Datei ist leer.',
   'finding.program': 'Programme (Betrachter, Autorun) werden nie behalten.',
   'finding.system-file': 'Eine Datei des Betriebssystems, nicht der Studie.',

@@ -3,6 +3,7 @@
 export default {
   'finding.disc-directory': 'The directory of the disc (DICOMDIR) is a hint only; the files themselves are read.',
   'finding.missing-on-disc': 'The disc’s directory names it, but it did not come.',
+  'finding.nothing-kept': 'Nothing of it could be kept.',
   'finding.empty': 'The file is empty.',
   'finding.program': 'Programs (viewer, autorun) are never kept.',
   'finding.system-file': 'A file of the sender’s operating system, not of the study.',

@@ -180,10 +180,7 @@ const de: Catalogue = {
   'holding.ceiling': 'keinesfalls länger als {when}',
 
   'delete.title': 'Diese Studie löschen?',
-  'delete.text': [
-    '{name}, {description}, {n} Bild. Sie ist sofort und endgültig fort; auch keine Sicherung bringt sie zurück.',
-    '{name}, {description}, {n} Bilder. Sie ist sofort und endgültig fort; auch keine Sicherung bringt sie zurück.',
-  ],
+  'delete.text': 'Sie ist sofort und endgültig fort; auch keine Sicherung bringt sie zurück.',
 
   'hold.title': 'Studie festhalten',
   'hold.lead': 'Eine festgehaltene Studie bleibt über ihr gewöhnliches Ende hinaus.',

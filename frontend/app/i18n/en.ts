@@ -178,10 +178,7 @@ const en = {
   'holding.ceiling': 'never longer than {when}',
 
   'delete.title': 'Delete this study?',
-  'delete.text': [
-    '{name}, {description}, {n} image. It is gone at once and for good; backups cannot bring it back.',
-    '{name}, {description}, {n} images. It is gone at once and for good; backups cannot bring it back.',
-  ],
+  'delete.text': 'It is gone at once and for good; backups cannot bring it back.',
 
   'hold.title': 'Hold the study',
   'hold.lead': 'A held study is kept beyond its usual end.',

@@ -432,6 +432,7 @@ def tables() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("error", sa.Text(), nullable=False),
+        sa.Column("error_code", sa.String(length=40), nullable=False),
         sa.Column("bytes_expected", sa.BigInteger(), nullable=True),
         sa.Column("bytes_received", sa.BigInteger(), nullable=False),
         sa.Column("files", sa.Integer(), nullable=False),

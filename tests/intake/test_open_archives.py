@@ -166,6 +166,7 @@ def test_a_failure_ends_the_parcel_and_keeps_the_archive_for_a_person(
     parcel = parcel_of(site, origin)
     assert parcel.state == "failed"
     assert "ValueError: a bug" in parcel.error
+    assert parcel.error_code == "unpack-failed"
     assert parcel.quarantined == 1
     assert site.findings(parcel) == {"cd.zip": "unpack-failed"}
     quarantine = Quarantine(site.database, site.reader, site.clock)

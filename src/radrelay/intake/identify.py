@@ -29,7 +29,13 @@ from radrelay.dicom.reidentify import Modification, NotWritable, reidentify
 from radrelay.dicom.walk import usable_uid
 from radrelay.dicom.writing import derived_uid
 from radrelay.intake.envelope import Envelope, decode
-from radrelay.intake.errors import QuarantinedUnknown, ReleaseRefused
+from radrelay.intake.errors import (
+    QuarantinedUnknown,
+    ReleaseNotWritable,
+    ReleaseRefused,
+    ReleaseTooLate,
+    ReleaseWithoutSource,
+)
 from radrelay.intake.landing import Landing
 from radrelay.intake.models import Quarantined
 from radrelay.intake.object_writer import FileFacts
@@ -141,13 +147,13 @@ def _received_at(session: Session, row: Quarantined, now: datetime) -> datetime:
     """Return when the object counts as received: now, unless its source's ceiling runs from the real receipt."""
     source = session.get(Source, row.source_id)
     if source is None:
-        raise ReleaseRefused("Its source was deleted, so nothing says how long it may be kept.")
+        raise ReleaseWithoutSource
     terms = Terms.of(source)
     if terms.max_age_s is None:
         return now
     ends_at = end_of(after(row.received_at, terms.retention_s), None, after(row.received_at, terms.max_age_s))
     if ends_at is not None and ends_at <= now:
-        raise ReleaseRefused("The time that its source's objects may be kept is over.")
+        raise ReleaseTooLate
     return row.received_at
 
 
@@ -157,7 +163,7 @@ def written(data_set: bytes, envelope: Envelope, identity: Identity) -> tuple[by
     try:
         return reidentify(data_set, envelope.transfer_syntax, identity.values, change)
     except (Malformed, NotTranscodable, NotWritable, PixelsTooLarge) as error:
-        raise ReleaseRefused(f"The object cannot be written with another identity: {error.message}") from error
+        raise ReleaseNotWritable(f"The object cannot be written with another identity: {error.message}") from error
 
 
 class IdentifiedLanding:

@@ -44,6 +44,7 @@ class ParcelView:
     name: str
     state: str
     error: str
+    error_code: str
     bytes_expected: int | None
     bytes_received: int
     files: int

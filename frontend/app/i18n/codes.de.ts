@@ -31,6 +31,7 @@ const de: Record<keyof typeof en, string> = {
   'finding.archive-expired': 'Seine Zeit war um, bevor es ausgepackt werden konnte.',
   'finding.archive-gone': 'Das Archiv ist fort; es wurde nicht bis zum Ende ausgepackt.',
   'finding.archive-deleted': 'Es wurde gelöscht, bevor eine Sicherung zurückgespielt wurde.',
+  'finding.archive-lost': 'Es ging mit der Festplatte einer Maschine verloren, bevor es ausgepackt war. Bitte noch einmal senden.',
 
   'quarantine.why.no-identity': 'Eine nötige UID fehlt oder ist unbrauchbar.',
   'quarantine.why.series-elsewhere': 'Seine Serie gehört schon zu einer anderen Studie.',

@@ -29,6 +29,7 @@ export default {
   'finding.archive-expired': 'Its time was over before it could be unpacked.',
   'finding.archive-gone': 'The archive is gone; it was not unpacked to its end.',
   'finding.archive-deleted': 'It was deleted before a backup was restored.',
+  'finding.archive-lost': 'It was lost with the disk of a machine before it was unpacked. Please send it again.',
 
   'quarantine.why.no-identity': 'A UID that it needs is missing or unusable.',
   'quarantine.why.series-elsewhere': 'Its series already belongs to another study.',

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import accumulate
 
-from radrelay.archive.folding import folded_name, searched_text
+from radrelay.archive.folding import folded_name, name_order, searched_text
 from radrelay.archive.sort_key import sort_key
 
 ORGANISATION = uuid.UUID(int=1)
@@ -137,6 +137,7 @@ def _columns(
         "patient_issuer": "HOSPITAL",
         "patient_name": name,
         "patient_name_folded": folded_name(name),
+        "patient_name_order": name_order(name),
         "patient_birth_date": born,
         "patient_sex": rng.choice("MF"),
         "study_date": day,

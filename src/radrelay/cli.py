@@ -19,11 +19,13 @@ token_app = typer.Typer(no_args_is_help=True, help="keys for machines")
 config_app = typer.Typer(no_args_is_help=True, help="settings")
 keys_app = typer.Typer(no_args_is_help=True, help="encryption keys")
 expiry_app = typer.Typer(no_args_is_help=True, help="expiry of studies")
+nodes_app = typer.Typer(help="machines of one installation")
 app.add_typer(user_app, name="user")
 app.add_typer(token_app, name="token")
 app.add_typer(config_app, name="config")
 app.add_typer(keys_app, name="keys")
 app.add_typer(expiry_app, name="expiry")
+app.add_typer(nodes_app, name="nodes")
 
 
 def main() -> None:
@@ -182,7 +184,7 @@ def restore(
     check: Annotated[bool, typer.Option("--check", help="verify the backup, restore nothing")] = False,
 ) -> None:
     """Restore a backup into an empty data directory; every expiry and erasure since is applied again."""
-    from radrelay.app.backup import restore as run
+    from radrelay.app.restore import restore as run
 
     _leave(run(_settings(), source, check=check))
 
@@ -195,6 +197,26 @@ def keys_rotate(
     from radrelay.app.commands import keys_rotate_command
 
     _leave(keys_rotate_command(_settings(), master=master))
+
+
+@nodes_app.callback(invoke_without_command=True)
+def nodes(context: typer.Context) -> None:
+    """List the machines of the installation and what each alone holds, or FORGET one whose disk is lost."""
+    if context.invoked_subcommand is None:
+        from radrelay.app.commands import nodes_command
+
+        _leave(nodes_command(_settings()))
+
+
+@nodes_app.command("forget")
+def nodes_forget(
+    name: Annotated[str, typer.Argument(help="the machine's name, or its node's id")],
+    yes: Annotated[bool, typer.Option("--yes", help="its disk is lost for good; give up what it alone holds")] = False,
+) -> None:
+    """Say what is lost with a machine's disk; with --yes give it up, so that it can be sent again."""
+    from radrelay.app.commands import nodes_forget_command
+
+    _leave(nodes_forget_command(_settings(), name, sure=yes))
 
 
 @expiry_app.command("resume")

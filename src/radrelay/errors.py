@@ -16,7 +16,11 @@ A class's docstring is its default message, so that what a user reads and what t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import ClassVar
+
+Fact = str | int | float
 
 
 class RadrelayError(Exception):
@@ -100,3 +104,18 @@ class Misconfigured(RadrelayError):
     """A setting is missing or contradicts another."""
 
     code = "misconfigured"
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """An error as it is kept and shown: its code and facts, for whoever says it in other words, and plain English."""
+
+    code: str
+    detail: str
+    facts: Mapping[str, Fact] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, error: RadrelayError) -> Trouble:
+        """Return what `error` says; facts that are neither text nor numbers are left out."""
+        facts = {name: value for name, value in error.facts.items() if isinstance(value, str | int | float)}
+        return cls(error.code, error.message, facts)

@@ -96,9 +96,11 @@ class House:
 def house(settings: Settings, *, start: bool = True, clock: Clock | None = None) -> Iterator[House]:
     """Open an installation, as `radrelay serve` starts it or as one of its roles does."""
     core = open_core(settings, clock)
-    opened = House(core, start=start)
     try:
-        yield opened
+        opened = House(core, start=start)
+        try:
+            yield opened
+        finally:
+            opened.close()
     finally:
-        opened.close()
         core.close()

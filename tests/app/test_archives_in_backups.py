@@ -12,9 +12,10 @@ import pytest
 import sqlalchemy as sa
 from pydicom.uid import UID
 
-from radrelay.app import backup as backups
-from radrelay.app.backup import check_backup, read_manifest, write_backup
+from radrelay.app.backup import write_backup
+from radrelay.app.backup_folder import read_manifest
 from radrelay.app.replay import replay_ledger
+from radrelay.app.restore import check_backup, restore
 from radrelay.archive import deletion
 from radrelay.intake.envelope import Origin
 from radrelay.intake.landing import Landing
@@ -91,7 +92,7 @@ def test_an_archive_unpacked_since_comes_back_and_is_unpacked_again(tmp_path: Pa
         assert len(before) == 2
         assert there.records() == 1  # the letter's
     shutil.rmtree(settings.data_dir)
-    assert backups.restore(settings, tmp_path / "backup", check=False) == 0
+    assert restore(settings, tmp_path / "backup", check=False) == 0
     with house(settings) as there:
         assert contents(there) == {}
         unpack(there)
@@ -114,7 +115,7 @@ def test_an_archive_of_which_something_was_deleted_does_not_come_back(tmp_path: 
         with there.core.database.read() as session:
             assert session.scalars(sa.select(KeptKey.id).where(KeptKey.kind == "archive")).all() == []
     shutil.rmtree(settings.data_dir)
-    assert backups.restore(settings, tmp_path / "backup", check=False) == 0
+    assert restore(settings, tmp_path / "backup", check=False) == 0
     with house(settings) as there:
         assert open_archives(there) == []
         assert state(there, origin) == ("failed", "It was deleted before a backup was restored.")

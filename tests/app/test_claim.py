@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from radrelay.app.core import Core, open_core
+from radrelay.app.core import Core, MirrorTaken, open_core
 from radrelay.app.prepare import claim
 from radrelay.clock import FixedClock, SystemClock
 from radrelay.settings import Settings
@@ -102,3 +102,16 @@ def test_any_number_of_nodes_serve_one_postgresql_by_its_clock(postgres_url: str
     finally:
         core.close()
         drop_database(url)
+
+
+def test_two_machines_do_not_mirror_their_keys_to_one_folder(on_postgres: Settings, tmp_path: Path) -> None:
+    first = open_core(on_postgres)
+    try:
+        claim(first)
+        second = on_postgres.model_copy(update={"data_dir": tmp_path / "b" / "data"})
+        with pytest.raises(MirrorTaken, match="a folder of its own for each"):
+            open_core(second)
+        nodes.give_up(first.database, first.clock, claim(first))
+        open_core(second).close()  # as when the machine is replaced and its mirror handed on
+    finally:
+        first.close()

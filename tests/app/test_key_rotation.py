@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from radrelay.app import backup as backups
 from radrelay.app.backup import write_backup
 from radrelay.app.commands import keys_rotate_command
 from radrelay.app.key_keeping import finish_rotation
+from radrelay.app.restore import restore
 from radrelay.settings import Settings
 from radrelay.storage.keystore import KeyStore
 from tests.app.house import House, house, settings_in
@@ -50,7 +50,7 @@ def test_after_a_rotation_only_the_new_version_is_left_and_all_is_readable(
         assert {uid: contents(there)[uid] for uid in before} == before
     shutil.rmtree(settings.data_dir)
     assert versions_in(tmp_path / "backup" / "keyring.json") == [1]
-    assert backups.restore(settings, tmp_path / "backup", check=False) == 0
+    assert restore(settings, tmp_path / "backup", check=False) == 0
     with house(settings) as there:
         assert contents(there) == before
 

@@ -13,9 +13,10 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from radrelay.app import backup as backups
-from radrelay.app.backup import check_backup, read_manifest, write_backup
+from radrelay.app.backup import write_backup
+from radrelay.app.backup_folder import read_manifest
 from radrelay.app.key_keeping import COPIES, ROWS, UNKNOWN_STUDY, adopt_keys
+from radrelay.app.restore import check_backup, restore
 from radrelay.archive import compaction, deletion
 from radrelay.archive.erasing import Eraser
 from radrelay.archive.instances import PackPlace
@@ -23,6 +24,7 @@ from radrelay.archive.tables import ERASURE, KEPT_KEY
 from radrelay.clock import FixedClock, SystemClock
 from radrelay.settings import RetentionSettings, Settings
 from radrelay.storage.ids import new_id
+from radrelay.storage.key_mirror import Difference
 from radrelay.storage.packs import KeyDestroyed
 from tests.app.house import House, house, settings_in
 from tests.archive.house import slices
@@ -95,7 +97,7 @@ def old_backup_brings_back_what_lives(settings: Settings, folder: Path) -> None:
         there.retention.expire()
         assert len(list(there.core.packs.names())) == 2  # the bytes of what was replaced are freed
     lose(settings)
-    assert backups.restore(settings, folder, check=False) == 0
+    assert restore(settings, folder, check=False) == 0
     with house(settings) as there:
         assert contents(there) == before
         delete_study(there, study_of(there, "1.2.9.1.1"))
@@ -123,10 +125,10 @@ def test_a_study_deleted_after_its_packs_were_rewritten_is_unreadable_in_the_old
         found = check_backup(there.core, tmp_path / "backup", read_manifest(tmp_path / "backup"))
         assert (found.packs, found.records, found.erased) == (0, 1, 3)
     lose(settings)
-    assert backups.restore(settings, tmp_path / "backup", check=False) == 0
+    assert restore(settings, tmp_path / "backup", check=False) == 0
     with house(settings) as there:
         assert set(contents(there)) == {ELSEWHERE}
-        assert there.core.keys.mirror_owes() == 0
+        assert there.core.keys.mirror_differs() == Difference()
 
 
 def test_an_instance_deleted_later_takes_the_keys_of_all_that_it_lay_in_before(tmp_path: Path) -> None:
@@ -193,7 +195,7 @@ def test_newer_backups_lose_their_keys_too_when_an_older_one_was_restored(tmp_pa
         there.land(ct_file("1.2.3.4.2", patient_id="other"), kind="stow")
         write_backup(there.core, tmp_path / "new")
     lose(settings)
-    assert backups.restore(settings, tmp_path / "old", check=False) == 0
+    assert restore(settings, tmp_path / "old", check=False) == 0
     with house(settings) as there:
         found = check_backup(there.core, tmp_path / "new", read_manifest(tmp_path / "new"))
         assert (found.packs, found.erased) == (2, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -32,3 +33,20 @@ def test_a_database_that_knows_no_pack_costs_none_of_them(core: Core) -> None:
     core.keys.destroy([pack_id])
     _collect(core)
     assert [name for name, _, _ in core.packs.names()] == []
+
+
+@pytest.mark.embedded(reason="the age of a pack's file is changed")
+def test_packs_from_before_the_key_store_was_made_anew_wait_for_its_mirror(core: Core) -> None:
+    writer = core.packs.create(uuid4(), uuid4())
+    writer.add(b"pixels")
+    name = writer.finish(b"").ref.name
+    path = core.settings.data_dir / "packs" / name
+    an_hour_ago = path.stat().st_mtime - 3600
+    os.utime(path, (an_hour_ago, an_hour_ago))
+    core.close()
+    for lost in (*core.settings.keys_dir.glob("study-keys.sqlite*"), *core.settings.data_dir.glob("radrelay.sqlite*")):
+        lost.unlink()
+    again = open_core(core.settings, core.clock)
+    _collect(again)
+    assert [found for found, _, _ in again.packs.names()] == [name]
+    again.close()

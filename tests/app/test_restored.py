@@ -13,14 +13,16 @@ import pytest
 import sqlalchemy as sa
 
 from radrelay.app import replay
-from radrelay.app.core import Core, open_core
+from radrelay.app.core import STARTS_FILE, Core, open_core
 from radrelay.app.prepare import prepare
 from radrelay.archive import deletion
 from radrelay.archive.models import Study
 from radrelay.settings import Settings
 from radrelay.storage.database import DatabaseUnavailable
+from radrelay.storage.keystore import KeysGone
 from tests.app.house import house, settings_in
 from tests.intake.samples import ct_file
+from tests.storage.test_keystore import lose_keys
 from tests.system.installation import free_port, until
 
 ROWS = ("radrelay.sqlite", "radrelay.sqlite-wal", "radrelay.sqlite-shm")
@@ -145,3 +147,31 @@ def test_a_role_that_cannot_repeat_deletions_does_not_serve(tmp_path: Path, monk
     prepare(core)
     assert studies(core) == 0
     core.close()
+
+
+def test_a_count_of_starts_that_a_power_cut_emptied_keeps_nothing_from_starting(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path)
+    with house(settings) as there:
+        there.land(ct_file("1.2.3.4.1"))
+    for _ in range(2):
+        (settings.keys_dir / STARTS_FILE).write_bytes(b"")
+        with house(settings) as there:
+            assert len(there.studies()) == 1
+
+
+def test_no_role_starts_without_the_study_keys_while_their_mirror_is_not_mounted(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path)
+    with house(settings) as there:
+        there.land(ct_file("1.2.3.4.1"))
+        there.compact()
+        before = there.contents()
+    lose_keys(settings)
+    mirror = settings.keys.mirror
+    assert mirror is not None
+    mirror.rename(tmp_path / "not-mounted")
+    with pytest.raises(KeysGone, match="see that its disk is mounted"):
+        open_core(settings)
+    shutil.rmtree(mirror)
+    (tmp_path / "not-mounted").rename(mirror)
+    with house(settings) as there:
+        assert there.contents() == before

@@ -10,6 +10,8 @@ import textwrap
 import time
 from pathlib import Path
 
+import pytest
+
 SCRIPT = textwrap.dedent(
     """
     import os, sys, time
@@ -25,6 +27,16 @@ SCRIPT = textwrap.dedent(
             return 0
         return run
 
+    fork, left = os.fork, [2]
+
+    def scarce():
+        left[0] -= 1
+        if left[0] == -1:
+            raise BlockingIOError("no process is to be had")
+        return fork()
+
+    if len(sys.argv) > 2:
+        os.fork = scarce
     sys.exit(Supervisor({"one": role("one"), "two": role("two")}).run())
     """
 )
@@ -55,8 +67,9 @@ def alive(pid: int) -> bool:
     return True
 
 
-def test_a_role_that_dies_comes_back_and_all_end_together(tmp_path: Path) -> None:
-    supervisor = subprocess.Popen([sys.executable, "-c", SCRIPT, str(tmp_path)], stderr=subprocess.DEVNULL)
+@pytest.mark.parametrize("scarce", [(), ("scarce",)], ids=["at once", "once there is memory for it again"])
+def test_a_role_that_dies_comes_back_and_all_end_together(tmp_path: Path, scarce: tuple[str, ...]) -> None:
+    supervisor = subprocess.Popen([sys.executable, "-c", SCRIPT, str(tmp_path), *scarce], stderr=subprocess.DEVNULL)
     try:
         first = wait_for(tmp_path, 2)
         victim = next(pid for pid, role in first.items() if role == "one")

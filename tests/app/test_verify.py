@@ -96,11 +96,11 @@ def envelope_damaged(there: House) -> None:
     overwrite_attachment(there, 140, 20)
 
 
-def mirror_behind(there: House) -> None:
+def mirror_spoilt(there: House) -> None:
     mirror = there.core.keys._mirror
     assert mirror is not None
-    with mirror.engine.connect().execution_options(radrelay_write=True) as connection, connection.begin():
-        connection.execute(sa.delete(study_key))
+    with mirror._write() as connection:
+        connection.execute(sa.update(study_key).values(wrapped=bytes(64)))
 
 
 def ledger_ahead(there: House) -> None:
@@ -132,7 +132,7 @@ def kept_too_long(there: House) -> None:
         (place_lost, "index", "no place"),
         (attachment_damaged, "landed record", "cannot be read"),
         (envelope_damaged, "landing segment", "1 records"),
-        (mirror_behind, "key mirror", "lacks 1"),
+        (mirror_spoilt, "key mirror", "lacks 1"),
         (ledger_ahead, "deletions", "older than the deletion ledger"),
         (kept_too_long, "keys", "more than an hour ago"),
     ],

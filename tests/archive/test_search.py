@@ -258,6 +258,25 @@ def test_a_cursor_that_nobody_gave_is_refused(people: Archive, sort: Sort, value
         people.page(StudyQuery(), Window(sort, True, 2, cursor=forged))
 
 
+@pytest.mark.parametrize("conditions", [{}, {"patient_id": "P*"}])
+def test_names_go_from_a_to_z_as_a_person_reads_them(archive: Archive, conditions: dict[str, Any]) -> None:
+    names = {
+        "hello-a": "HELLO^A", "one": "Anonymized1", "nobody": "", "ideographs": "=山田^太郎", "umlaut": "Äbele^Eva",
+        "hello": "Hello", "meier": "Meier^Zoe", "plain": "Anonymized", "double": "Meier Abt^Eva", "blank": "^^=",
+    }  # fmt: skip
+    for word, name in names.items():
+        archive.add(word, name)
+    forth = ["umlaut", "plain", "one", "hello", "hello-a", "meier", "double", "ideographs"]
+    for descending in (False, True):
+        window = Window("name", descending, 50)
+        whole = archive.find(window, **conditions)
+        assert whole[:8] == (forth[::-1] if descending else forth)
+        assert sorted(whole[8:]) == ["blank", "nobody"], "who has no name comes last, whichever way"
+        for limit in (1, 3, 8, 9):
+            assert archive.pages(StudyQuery(**conditions), replace(window, limit=limit)) == whole
+        assert archive.find(replace(window, limit=3, offset=6), **conditions) == whole[6:9]
+
+
 def test_a_cursor_of_another_order_is_refused(people: Archive) -> None:
     cursor = people.page(StudyQuery(), Window(limit=2)).next_cursor or ""
     for window in (Window("name", True, 2, cursor=cursor), Window(limit=2, cursor="nonsense"), Window(cursor="ä")):

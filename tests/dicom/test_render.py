@@ -21,7 +21,7 @@ from radrelay.dicom.greyscale import Presentation, Window, presentation, to_grey
 from radrelay.dicom.htj2k import split
 from radrelay.dicom.lookup import palette
 from radrelay.dicom.pixels import FrameDescriptor, Pixels, describe
-from radrelay.dicom.render import display_samples, pixel_aspect, render, thumbnail
+from radrelay.dicom.render import display_samples, mark_missing, pixel_aspect, render, thumbnail
 from radrelay.dicom.syntaxes import EXPLICIT_LE, syntax_of
 from tests.dicom.objects import described, frames_of, made, wheel_file
 
@@ -283,3 +283,24 @@ def test_a_window_over_floats_is_a_range_and_not_a_step() -> None:
     assert shown.window == Window(0.5, 1.0, "LINEAR_EXACT")
     assert np.abs(to_grey(values, floats, shown) - values * 255.0).max() <= 0.51
     assert presentation(elements, descriptor).window == Window(0.5, 1.0)  # whole values: the standard's step
+
+
+def test_what_is_missing_of_a_picture_is_hatched_and_the_rest_left_as_it_is() -> None:
+    grey = np.full((40, 50), 99, np.uint8)
+    marked = mark_missing(grey, 0.505)
+    flat = marked.reshape(-1, 3)
+    assert (flat[:990] == 99).all(), "what came stays, to the pixel"
+    assert {tuple(one) for one in flat[990:].tolist()} == {(0, 0, 0), (0xA8, 0x6F, 0x2F)}
+
+
+@pytest.mark.parametrize("shape", [(40, 50), (40, 50, 3), (1, 1), (2, 3000)])
+def test_a_cut_of_unknown_size_is_told_by_a_strip_at_the_lower_edge(shape: tuple[int, ...]) -> None:
+    marked = mark_missing(np.full(shape, 99, np.uint8), 0.0)
+    assert marked.shape == (*shape[:2], 3)
+    strip = max(1, round(shape[0] * 0.12))
+    assert (marked[:-strip] == 99).all()
+    assert not (marked[-strip:] == 99).any()
+
+
+def test_a_picture_of_which_nothing_came_is_hatched_all_over() -> None:
+    assert not (mark_missing(np.full((8, 8), 99, np.uint8), 1.0) == 99).any()

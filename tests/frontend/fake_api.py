@@ -51,6 +51,8 @@ class World:
     queries: list[dict[str, Any]] = field(default_factory=list)
     frames_asked: list[str] = field(default_factory=list)
     changed: set[str] = field(default_factory=set)
+    held_series: set[str] = field(default_factory=set)
+    username: str = "weber"
 
     def study(self, study_id: str) -> fake_data.FakeStudy | None:
         return next((one for one in self.studies if one.row["id"] == study_id), None)
@@ -70,8 +72,8 @@ def world_of(request: Request) -> World:
 
 
 def _account(world: World) -> dict[str, Any]:
-    account = {"id": "acc-1", "username": "weber", "name": "Dr. Katharina Weber", "role": "admin", "language": "",
-               "must_change_password": world.must_change_password}  # fmt: skip
+    account = {"id": f"acc-{world.username}", "username": world.username, "name": "Dr. Katharina Weber",
+               "role": "admin", "language": "", "must_change_password": world.must_change_password}  # fmt: skip
     return {"account": account, "csrf_token": CSRF, "expires_at": None, "idle_until": None}
 
 
@@ -81,7 +83,7 @@ async def session(request: Request) -> Response:
         given = await request.json()
         if given.get("password") != PASSWORD:
             return problem(401, "login-refused", "The user name or the password is wrong.")
-        world.logged_in = True
+        world.logged_in, world.username = True, given["username"]
     elif request.method == "DELETE":
         world.logged_in = False
         return Response(status_code=204)
@@ -157,7 +159,10 @@ async def hold(request: Request) -> Response:
 
 
 async def series(request: Request) -> Response:
-    found = world_of(request).series(request.path_params["series_id"])
+    world = world_of(request)
+    while request.path_params["series_id"] in world.held_series and not await request.is_disconnected():
+        await asyncio.sleep(0.02)
+    found = world.series(request.path_params["series_id"])
     if found is None:
         return problem(404, "series-not-found", "There is no such series.")
     return JSONResponse(found.detail)

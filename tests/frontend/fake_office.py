@@ -23,8 +23,9 @@ def _parcel(name: str, state: str, **counts: int) -> Row:
     empty = dict.fromkeys(("files", "objects", "duplicates", "attachments", "quarantined", "refused"), 0)
     return {
         "id": str(uuid.uuid4()), "source_id": "s3", "account_id": None, "kind": "upload", "name": name, "state": state,
-        "error": "", "bytes_expected": None, "bytes_received": 48_000_000, "created_at": ago(minutes=20),
-        "finished_at": None, "study_ids": [], "findings": [], "names": [], **empty, **counts,
+        "error": "", "error_code": "", "bytes_expected": None, "bytes_received": 48_000_000,
+        "created_at": ago(minutes=20), "finished_at": None, "study_ids": [], "findings": [], "names": [],
+        **empty, **counts,
     }  # fmt: skip
 
 
@@ -32,7 +33,7 @@ def _delivery(number: int, state: str, sent: int, failed: int, **more: Any) -> R
     return {
         "id": f"d{number}", "destination_id": "dest-1", "destination": "PACS Nord", "series_id": None,
         "study_id": str(uuid.UUID(int=number + 1)), "state": state, "total": 94, "sent": sent, "failed": failed,
-        "attempts": 1, "next_attempt_at": None, "error": "", "requested_by": "weber", "created_at": ago(hours=number),
+        "attempts": 1, "next_attempt_at": None, "error": None, "requested_by": "weber", "created_at": ago(hours=number),
         "finished_at": None, "patient_name": "Müller^Anna-Luise", "description": "CT Thorax mit KM",
         "patient_id": "P10001", "study_date": "2024-08-24", "series_number": None, "series_description": "", **more,
     }  # fmt: skip
@@ -57,6 +58,15 @@ def _event(number: int, action: str, outcome: str = "success") -> Row:
     }  # fmt: skip
 
 
+def _trouble(code: str, detail: str, **facts: object) -> Row:
+    return {"code": code, "detail": detail, "facts": facts}
+
+
+NOBODY = _trouble("nobody-listens", "nothing listens at 10.1.2.3:104", address="10.1.2.3:104", host="10.1.2.3")
+REFUSED = _trouble("objects-refused", "the destination refused 4 of 94 objects", n=4, total=94)
+NO_FORM = _trouble("context-refused", "The node takes none of the transfer syntaxes that this object can be had in.")
+
+
 @dataclass
 class Office:
     """Everything beside studies."""
@@ -67,8 +77,8 @@ class Office:
     ])  # fmt: skip
     deliveries: list[Row] = field(default_factory=lambda: [
         _delivery(0, "sending", 41, 0), _delivery(1, "done", 94, 0),
-        _delivery(2, "waiting", 12, 0, attempts=3, next_attempt_at=ago(minutes=-4), error="connection refused"),
-        _delivery(3, "failed", 90, 4, error="4 instances were refused (0xA700)"),
+        _delivery(2, "waiting", 12, 0, attempts=3, next_attempt_at=ago(minutes=-4), error=NOBODY),
+        _delivery(3, "failed", 90, 4, error=REFUSED),
         _delivery(4, "held", 0, 0, total=0),
     ])  # fmt: skip
     quarantined: list[Row] = field(default_factory=lambda: [
@@ -197,10 +207,11 @@ HERE = {
 
 
 def receipts() -> list[Row]:
-    statuses = (0, 0xB000, 0xA700, -1)
+    statuses = (0, 0xB000, 0xA700, -1, 0x0122)
     return [
         {"instance_id": f"i{place}", "sop_uid": f"1.2.826.0.1.3680043.8.{place}", "status": status, "at": ago(hours=1),
-         "comment": "out of resources" if status == 0xA700 else "", "transfer_syntax_uid": "1.2.840.10008.1.2.1",
+         "comment": "out of resources" if status == 0xA700 else "",
+         "error": NO_FORM if status == 0x0122 else None, "transfer_syntax_uid": "1.2.840.10008.1.2.1",
          "series_number": 2, "instance_number": place + 1}
         for place, status in enumerate(statuses)
     ]  # fmt: skip
@@ -231,7 +242,7 @@ async def quarantine(request: Request) -> Response:
 
 async def echo(request: Request) -> Response:
     ok = request.path_params["row_id"] == "dest-1"
-    return JSONResponse({"ok": ok, "message": "" if ok else "connection refused", "ms": 12.4})
+    return JSONResponse({"ok": ok, "error": None if ok else NOBODY, "ms": 12.4})
 
 
 async def proof(request: Request) -> Response:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import expect
 
-from tests.frontend.conftest import OpenPage, Site, where
+from tests.frontend.conftest import OpenPage, Site, until, where
 from tests.frontend.fake_api import PASSWORD
 
 
@@ -66,6 +66,50 @@ def test_login_that_ends_in_mid_work_loses_nothing(open_page: OpenPage, site: Si
     expect(page.locator("#study-search")).to_have_value("Müller")
     assert page.evaluate("() => history.state.kept.text") == "Müller"
     assert "text=" not in where(page)
+
+
+def test_an_abandoned_screen_shows_no_patient_once_its_login_is_over(open_page: OpenPage, site: Site) -> None:
+    page = open_page("/")
+    row = page.locator("tr[data-study]").first
+    expect(row).to_be_visible()
+    page.locator("tr[data-study] button").first.click()
+    page.get_by_role("menuitem", name="Details").first.click()
+    expect(page.get_by_role("heading", name="Series")).to_be_visible()
+    site.world.logged_in = False
+    page.evaluate("() => fetch('/api/session', {method: 'DELETE'})")
+    site.world.changed.add("studies")
+    expect(page.get_by_role("dialog", name="Your login has ended")).to_be_visible()
+    expect(row).to_be_hidden()
+    expect(page.get_by_role("heading", name="Series")).to_be_hidden()
+    page.locator("input[name=password]").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Series")).to_be_visible()
+
+
+def test_who_logs_in_next_does_not_find_what_the_last_reader_searched_for(open_page: OpenPage, site: Site) -> None:
+    page = open_page("/")
+    page.locator("#study-search").fill("Müller")
+    until(lambda: page.evaluate("() => history.state.kept?.text") == "Müller", "the search is kept")
+    page.get_by_role("link", name="Import").first.click()
+    expect(page.get_by_role("heading", name="Import")).to_be_visible()
+    page.get_by_role("button", name="Log out").click()
+    page.locator("input[name=username]").fill("neumann")
+    page.locator("input[name=password]").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Log out")).to_be_visible()
+    page.go_back()
+    expect(page.locator("#study-search")).to_have_value("")
+    expect(page.get_by_text("140 studies")).to_be_visible()
+
+
+def test_a_page_that_the_browser_kept_whole_is_loaded_anew(open_page: OpenPage, site: Site) -> None:
+    page = open_page("/")
+    expect(page.locator("tr[data-study]").first).to_be_visible()
+    site.world.logged_in = False
+    with page.expect_navigation():
+        page.evaluate("() => dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))")
+    expect(page.locator("input[name=username]")).to_be_visible()
+    expect(page.locator("tr[data-study]")).to_have_count(0)
 
 
 def test_language_and_theme_are_chosen_and_kept(open_page: OpenPage, site: Site) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
@@ -18,7 +20,8 @@ def test_delivery_shows_progress_and_can_be_retried_and_its_receipts_read(open_p
     failed.get_by_role("button", name="Receipts").click()
     sheet = page.get_by_role("dialog")
     for said in ("Müller, Anna-Luise", "PACS Nord", "Accepted", "Series 2, image 1", "Accepted with a remark",
-                 "No room there", "0xA700", "No answer", "out of resources"):  # fmt: skip
+                 "No room there", "0xA700", "No answer", "The other side says: out of resources", "Not sent",
+                 "The node takes this object in none of the forms"):  # fmt: skip
         expect(sheet).to_contain_text(said)
     assert ("POST /api/deliveries/d3/retry", {}) in site.world.office.calls
     page.keyboard.press("Escape")
@@ -34,6 +37,22 @@ def test_delivery_that_a_restore_held_goes_out_when_it_is_released(open_page: Op
         expect(held).to_contain_text(said)
     held.get_by_role("button", name="Freigeben").click()
     until(lambda: ("POST /api/deliveries/d4/retry", {}) in site.world.office.calls, "the release")
+
+
+def test_what_stands_against_a_delivery_or_an_echo_is_said_in_the_readers_language(
+    open_page: OpenPage, site: Site
+) -> None:
+    page = open_page("/deliveries", language="de")
+    expect(page.locator("[data-delivery=d2]")).to_contain_text("Unter 10.1.2.3:104 nimmt niemand an.")
+    expect(page.locator("[data-delivery=d3]")).to_contain_text("4 von 94 Objekten wurden abgelehnt.")
+    page.locator("[data-delivery=d3]").get_by_role("button", name="Quittungen").click()
+    sheet = page.get_by_role("dialog")
+    for said in ("Nicht gesendet", "in keiner Form an", "Die Gegenseite sagt: out of resources", "MEZ"):
+        expect(sheet).to_contain_text(re.compile(said.replace("MEZ", "ME(S)?Z")))
+    page.goto(site.address + "/destinations")
+    page.get_by_role("button", name="Echo").nth(1).click()
+    expect(page.get_by_text("Unter 10.1.2.3:104 nimmt niemand an.")).to_be_visible()
+    assert not {"nothing listens", "transfer syntaxes"} & set(page.locator("body").inner_text().split("\n"))
 
 
 @pytest.mark.parametrize("language", ["de", "en"])
@@ -102,7 +121,7 @@ def test_destination_is_added_echoed_and_removed(open_page: OpenPage, site: Site
     rows.nth(0).get_by_role("button", name="Echo").click()
     expect(rows.nth(0)).to_contain_text("Answered in 12 ms")
     rows.nth(1).get_by_role("button", name="Echo").click()
-    expect(rows.nth(1)).to_contain_text("connection refused")
+    expect(rows.nth(1)).to_contain_text("Nothing listens at 10.1.2.3:104.")
     rows.nth(2).get_by_role("button", name="Delete Labor").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(rows).to_have_count(2)
@@ -143,6 +162,7 @@ def test_account_and_token_show_their_secrets_once(open_page: OpenPage, site: Si
 def test_audit_and_system_tell_what_they_know(open_page: OpenPage, site: Site) -> None:
     page = open_page("/audit")
     expect(page.get_by_text("study.forward")).to_be_visible()
+    expect(page.get_by_text("Study sent on")).to_be_visible()
     page.get_by_role("button", name="Verify the chain").click()
     expect(page.get_by_text("All 4,211 events are there, unchanged.")).to_be_visible()
     page.goto(site.address + "/system")

@@ -1,22 +1,28 @@
-"""What the server says by a code is said in the user's language: no code of a finding or a quarantine lacks words."""
+"""What the server says by a code is said in the user's language: no code lacks words."""
 
 from __future__ import annotations
 
+import pkgutil
 import re
+from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+import radrelay
+from radrelay.errors import RadrelayError
 from radrelay.intake import discs, errors, file_kinds, quarantine, tally, unpack, zip_members
 from radrelay.intake.file_kinds import FileKind
 from radrelay.intake.identify import IDENTIFIABLE
+from radrelay.web import problems
 
 WORDS = Path(__file__).parents[2] / "frontend" / "app" / "i18n"
 SOURCE = Path(quarantine.__file__).parents[1]
 
 
 def known(language: str) -> set[str]:
-    text = "".join((WORDS / name).read_text() for name in (f"{language}.ts", f"codes.{language}.ts"))
+    text = "".join(path.read_text() for path in [WORDS / f"{language}.ts", *WORDS.glob(f"*.{language}.ts")])
     return set(re.findall(r"^  '([^']+)':", text, re.MULTILINE))
 
 
@@ -29,7 +35,7 @@ def finding_codes() -> set[str]:
         if isinstance(error, type) and issubclass(error, errors.ArchiveRefused)
     }
     single = {errors.ObjectTooLarge.code, errors.FileUnreadable.code, "malformed", "no-identity", "other-archive"}
-    return kinds | refusals | single | set(tally.ARCHIVE_FAILURES) | {discs.MISSING, "unsafe-name"}
+    return kinds | refusals | single | set(tally.ARCHIVE_FAILURES) | {tally.NOTHING_KEPT, discs.MISSING, "unsafe-name"}
 
 
 def quarantine_codes() -> set[str]:
@@ -43,3 +49,72 @@ def test_every_finding_and_quarantine_reason_has_words(language: str) -> None:
     wanted = {f"finding.{code}" for code in finding_codes()}
     wanted |= {f"quarantine.{part}.{code}" for code in quarantine_codes() for part in ("code", "why")}
     assert wanted - words == set()
+
+
+# Errors that no page ever shows: of a start or a command, of a node that calls us, of DICOMweb's own questions, and of
+# archives, which are told as findings.
+COMMANDS = {
+    "another-node", "audit-key-missing", "backup-incomplete", "backup-of-another", "key-missing", "key-unfit",
+    "keyring-shared", "keys-gone", "keys-lost", "landing-in-use", "lease-lost", "mirror-taken", "misconfigured",
+    "no-installation", "node-ambiguous", "node-elsewhere", "node-forgotten", "node-serves", "node-unknown",
+    "not-a-backup", "not-empty", "restore-unfinished", "schema-too-new", "unwrap-failed",
+}  # fmt: skip
+LISTENER = {
+    "data-set-too-long", "identifier-malformed", "identifier-mismatch", "query-refused", "report-refused",
+    "too-many-commitments", "too-many-matches", "wrong-context",
+}  # fmt: skip
+DICOMWEB = {
+    "bad-frame-list", "bad-matching-key", "bad-metadata", "bad-multipart", "bad-query", "bad-rendering",
+    "bulk-data-not-found",
+}  # fmt: skip
+ARCHIVES = {
+    "archive-limit", "archive-refused", "damaged", "depth-limit", "empty", "encrypted", "link", "method-unsupported",
+    "overlap", "ratio-limit",
+}  # fmt: skip
+
+
+def every_error(kind: type[RadrelayError]) -> Iterator[type[RadrelayError]]:
+    yield kind
+    for narrower in kind.__subclasses__():
+        yield from every_error(narrower)
+
+
+def problem_codes() -> set[str]:
+    for module in pkgutil.walk_packages(radrelay.__path__, "radrelay."):
+        if not module.name.startswith("radrelay.storage.migrations") and not module.name.endswith("__main__"):
+            import_module(module.name)
+    ours = {error.code for error in every_error(RadrelayError) if error.__module__.startswith("radrelay.")}
+    return ours | set(problems.CODES.values())
+
+
+def audit_words() -> set[str]:
+    sources = [path.read_text() for room in ("web", "app") for path in (SOURCE / room).rglob("*.py")]
+    text = "\n".join(source for source in sources if "audit" in source or "trail" in source)
+    found = re.findall(r'"([a-z]+(?:\.[a-z]+)?)",\s*\(\s*"([a-z]*)"', text)
+    return {f"audit.action.{action}" for action, _ in found} | {f"audit.kind.{kind}" for _, kind in found if kind}
+
+
+@pytest.mark.parametrize("language", ["de", "en"])
+def test_every_error_that_a_page_may_show_has_words(language: str) -> None:
+    shown = problem_codes() - COMMANDS - LISTENER - DICOMWEB - ARCHIVES
+    assert {"nobody-listens", "objects-refused", "context-refused", "password-common"} <= shown
+    assert {f"problem.{code}" for code in shown} - known(language) == set()
+
+
+def test_no_error_is_left_out_that_is_not_there() -> None:
+    assert (COMMANDS | LISTENER | DICOMWEB | ARCHIVES) - problem_codes() == set()
+
+
+@pytest.mark.parametrize("language", ["de", "en"])
+def test_every_audited_action_has_words(language: str) -> None:
+    wanted = audit_words()
+    assert {"audit.action.study.forward", "audit.action.login", "audit.action.keys.rotate"} <= wanted
+    assert wanted - known(language) == set()
+
+
+def test_words_name_only_what_the_errors_tell() -> None:
+    english = (WORDS / "problems.en.ts").read_text()
+    german = (WORDS / "problems.de.ts").read_text()
+    for key, words in re.findall(r"^  '([^']+)': '(.*)',$", english, re.MULTILINE):
+        (translated,) = re.findall(rf"^  '{re.escape(key)}': '(.*)',$", german, re.MULTILINE)
+        assert set(re.findall(r"{(\w+)}", words)) == set(re.findall(r"{(\w+)}", translated)), key

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.frontend.conftest import OpenPage, Site, until, where
@@ -53,6 +54,22 @@ def test_sorting_by_column_turns_round(open_page: OpenPage, site: Site) -> None:
     head.get_by_role("button").click()
     expect(head).to_have_attribute("aria-sort", "descending")
     until(lambda: site.world.queries[-1]["sort"] == "-name", "the server is asked")
+
+
+def test_the_order_is_kept_in_the_address_and_a_phone_offers_every_order(open_page: OpenPage, site: Site) -> None:
+    page = open_page("/")
+    for column, order in (("Patient", "name"), ("Study", "-study_date"), ("Received", ""), ("Received", "received"),
+                          ("Expires", "expires")):  # fmt: skip
+        button = page.get_by_role("columnheader", name=column, exact=False).first.get_by_role("button")
+        button.click()
+        expect(page.get_by_label("Order")).to_have_value(order or "-received")
+        assert where(page).partition("?sort=")[2] == order
+    page.reload()
+    expect(page.get_by_role("columnheader", name="Expires")).to_have_attribute("aria-sort", "ascending")
+    until(lambda: site.world.queries[-1]["sort"] == "expires", "the server is asked for it")
+    phone = open_page("/?sort=-expires", width=360, height=740, language="de", touch=True)
+    phone.get_by_role("button", name="Filter").click()
+    expect(phone.get_by_label("Reihenfolge")).to_have_value("-expires")
 
 
 def test_scrolling_on_brings_all_studies_once(open_page: OpenPage, site: Site) -> None:
@@ -170,3 +187,18 @@ def test_phone_shows_cards_and_a_filter_that_unfolds(open_page: OpenPage, site: 
     page.locator("input[name=patient_id]").fill("P10003")
     expect(page.locator(ROWS)).to_have_count(1)
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 360
+
+
+@pytest.mark.parametrize("action", ["Send", "Hold", "Delete"])
+def test_a_dialog_that_acts_on_a_study_says_whose_it_is_beyond_the_name(
+    open_page: OpenPage, site: Site, action: str
+) -> None:
+    page = open_page("/")
+    row = page.locator(ROWS).first
+    patient = site.world.study(row.get_attribute("data-study") or "")
+    assert patient is not None
+    row.get_by_role("button").click()
+    page.get_by_role("menuitem", name=action).first.click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text(patient.row["patient"]["id"])
+    expect(dialog).to_contain_text(patient.row["patient"]["birth_date"][:4])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.frontend.conftest import OpenPage, Site, until, where
@@ -345,3 +346,62 @@ def test_an_image_without_pixels_can_be_downloaded(open_page: OpenPage, site: Si
     link = page.get_by_role("link", name="Objekt herunterladen")
     assert (link.get_attribute("href") or "").endswith("/file")
     expect(page.get_by_role("button", name="Noch einmal")).to_have_count(0)
+
+
+def test_a_series_whose_list_is_late_never_shows_the_last_ones_picture_under_its_name(
+    open_page: OpenPage, site: Site
+) -> None:
+    page = open_page(CT)
+    _ready(page, 0)
+    assert _pixel(page) != [0, 0, 0]
+    dx = str(uuid.UUID(int=2001))
+    site.world.held_series.add(dx)
+    page.locator(f"[data-series='{dx}']").click()
+    until(lambda: "DX" in _overlay(page), "the other series' name")
+    until(lambda: _pixel(page) == [0, 0, 0], "the last series' picture is gone")
+    assert "Image" not in _overlay(page)
+    assert "W 400" not in _overlay(page)
+    site.world.held_series.clear()
+    _ready(page, 0)
+    until(lambda: _pixel(page) != [0, 0, 0], "its own picture")
+
+
+def test_a_series_that_cannot_be_read_shows_no_other_ones_picture(open_page: OpenPage, site: Site) -> None:
+    page = open_page(CT)
+    _ready(page, 0)
+    dx = str(uuid.UUID(int=2001))
+    page.route(f"**/api/series/{dx}", lambda route: route.fulfill(status=500, body="{}"))
+    page.locator(f"[data-series='{dx}']").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    until(lambda: _pixel(page) == [0, 0, 0], "no picture")
+
+
+def test_going_back_and_forth_between_patients_never_mixes_them(open_page: OpenPage, site: Site) -> None:
+    other = "/view?study=" + str(uuid.UUID(int=1))
+    page = open_page(other)
+    _ready(page, 0)
+    page.evaluate(
+        f"() => {{ const a = document.createElement('a'); a.href = '{CT}'; document.body.append(a); a.click(); }}"
+    )
+    _ready(page, 0)
+    said = _overlay(page)
+    for held in (f"{uuid.UUID(int=place)}" for place in (1000, 1001, 1002)):
+        site.world.held_series.add(held)
+    page.go_back()
+    until(lambda: _overlay(page) and said.split(" Image")[0] not in _overlay(page), "the other patient's name")
+    assert _pixel(page) == [0, 0, 0]
+    assert "P10001" not in _overlay(page) or "P10001" not in said
+
+
+@pytest.mark.parametrize(
+    ("language", "names"),
+    [("de", ("Bild ↑ Bild ↓", "Pos 1 Ende", "Leertaste")), ("en", ("Page Up", "Home End", "Space"))],
+)
+def test_keys_are_named_as_they_are_on_the_readers_keyboard(
+    open_page: OpenPage, site: Site, language: str, names: tuple[str, ...]
+) -> None:
+    page = open_page(CT, language=language)
+    _ready(page, 0)
+    page.keyboard.press("?")
+    for name in names:
+        expect(page.get_by_role("dialog")).to_contain_text(name)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 from pathlib import Path
 
+import pydicom
 import pytest
 import sqlalchemy as sa
 
@@ -71,6 +73,18 @@ def test_an_unreadable_or_special_file_is_a_finding(site: Site, tmp_path: Path) 
     parcel = site.parcels.get(site.organisation_id, done.parcel_id)
     assert site.findings(parcel) == {"pipe": "unreadable"}
     assert parcel.objects == 1
+
+
+def test_a_bare_data_set_without_a_uid_is_said_to_lack_it_not_to_be_damaged(site: Site, tmp_path: Path) -> None:
+    data = pydicom.dcmread(io.BytesIO(ct_file()))
+    del data.SOPInstanceUID
+    bare = io.BytesIO()
+    pydicom.dcmwrite(bare, pydicom.Dataset(data), implicit_vr=True, little_endian=True, enforce_file_format=False)
+    (tmp_path / "bare.dcm").write_bytes(bare.getvalue())
+    done = import_path(site, tmp_path / "bare.dcm")
+    site.index()
+    parcel = site.parcels.get(site.organisation_id, done.parcel_id)
+    assert site.findings(parcel) == {"bare.dcm": "no-identity"}
 
 
 def test_an_imports_folder_is_cleared_up_once_nothing_in_it_is_needed(site: Site, tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from radrelay.intake.unpacking import ArchiveUnpacker
 from radrelay.storage.database import DatabaseUnavailable
 from radrelay.storage.free_space import DiskFull
 from radrelay.storage.models import Erasure, LandingRecord
+from radrelay.storage.neighbours import NodeAway
 from radrelay.storage.packs import StoreUnavailable
 from tests.intake.conftest import MakeSite, Site
 from tests.intake.samples import ct_file, zipped
@@ -69,7 +70,14 @@ def wait_out(site: Site) -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [DiskFull, StoreUnavailable, lambda: OSError(errno.ENOSPC, "no space"), lambda: OSError(errno.EIO, "disk")]
+    "error",
+    [
+        DiskFull,
+        StoreUnavailable,
+        NodeAway,
+        lambda: OSError(errno.ENOSPC, "no space"),
+        lambda: OSError(errno.EIO, "disk"),
+    ],
 )
 def test_what_is_away_for_hours_is_waited_for(
     site: Site, monkeypatch: pytest.MonkeyPatch, error: Callable[[], Exception]
@@ -86,6 +94,8 @@ def test_what_is_away_for_hours_is_waited_for(
             work(site)
             wait_out(site)
             assert parcel_of(site, origin).state == "unpacking"
+            (listed,) = site.parcels.recent(site.organisation_id)
+            assert listed.error.startswith("cd.zip waits to be unpacked: ")
     row = open_row(site)
     assert row is not None
     assert row.failures == 0
@@ -156,6 +166,7 @@ def test_a_failure_ends_the_parcel_and_keeps_the_archive_for_a_person(
     parcel = parcel_of(site, origin)
     assert parcel.state == "failed"
     assert "ValueError: a bug" in parcel.error
+    assert parcel.error_code == "unpack-failed"
     assert parcel.quarantined == 1
     assert site.findings(parcel) == {"cd.zip": "unpack-failed"}
     quarantine = Quarantine(site.database, site.reader, site.clock)

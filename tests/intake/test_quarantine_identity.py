@@ -274,3 +274,21 @@ def one_study(site: Site) -> Study:
         study = session.scalars(sa.select(Study)).one()
         session.expunge_all()
         return study
+
+
+def test_an_object_whose_machine_was_away_for_longer_than_work_tries_is_let_in_once_it_is_back(
+    site: Site, quarantine: Quarantine
+) -> None:
+    site.take(("odd.dcm", file_with(StudyInstanceUID=None)))
+    kept = waiting(quarantine, site)
+    with site.database.write() as session:
+        quarantine.release_as(session, site.organisation_id, kept.id, "own", None)
+        mark_taken(session, [event.id for event in open_events(session, [RELEASED])], site.clock.now())
+    landing = IdentifiedLanding(site.database, site.reader, site.landing("work"), site.clock)
+    assert landing.revive() == 0  # work is only just beginning
+    site.clock.advance(timedelta(hours=1))
+    assert landing.revive([kept.id]) == 0  # somebody still tries
+    assert landing.revive() == 1
+    work(site)
+    assert quarantine.get(site.organisation_id, kept.id).instance_id is not None
+    assert landing.revive() == 0

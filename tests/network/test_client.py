@@ -22,16 +22,28 @@ EXPLICIT = "1.2.840.10008.1.2.1"
 
 def test_echo_of_a_living_node(node: Node) -> None:
     result = echo(node)
-    assert (result.ok, result.words) == (True, "RADRELAY answers")
+    assert result.ok
 
 
 def test_echo_tells_what_is_wrong(node: Node, archive: MemoryArchive) -> None:
     archive.refused_callers.add("STRANGER")
     with socket.create_server(("127.0.0.1", 0)) as free:
         dead = free.getsockname()[1]
-    assert "nothing listens" in echo(Node("127.0.0.1", dead, "X")).words
-    assert "is not known" in echo(Node("no-such-host.invalid", 104, "X")).words
-    assert "does not know our AE title" in echo(Node(node.host, node.port, "RADRELAY", "STRANGER")).words
+    cases = (
+        (Node("127.0.0.1", dead, "X"), "nobody-listens", "nothing listens", {"address": f"127.0.0.1:{dead}"}),
+        (Node("no-such-host.invalid", 104, "X"), "host-unknown", "is not known", {"host": "no-such-host.invalid"}),
+        (
+            Node(node.host, node.port, "RADRELAY", "STRANGER"),
+            "caller-unknown",
+            "does not know our AE title",
+            {"ae_title": "RADRELAY", "calling_ae": "STRANGER"},
+        ),
+    )
+    for asked, code, words, facts in cases:
+        error = echo(asked).error
+        assert error is not None
+        assert (error.code, words in error.message) == (code, True)
+        assert facts.items() <= error.facts.items()
 
 
 def test_echo_of_something_that_is_no_dicom_node() -> None:
@@ -46,14 +58,18 @@ def test_echo_of_something_that_is_no_dicom_node() -> None:
         thread.start()
         result = echo(Node("127.0.0.1", server.getsockname()[1], "X"))
         thread.join()
-    assert not result.ok
-    assert "does not answer as a DICOM node" in result.words
+    assert result.error is not None
+    assert result.error.code == "node-not-dicom"
+    assert "does not answer as a DICOM node" in result.error.message
 
 
 def test_silent_node_is_given_up() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         node = Node("127.0.0.1", server.getsockname()[1], "X", response_timeout_s=0.3)
-        assert "said nothing for too long" in echo(node).words
+        error = echo(node).error
+    assert error is not None
+    assert error.code == "node-silent"
+    assert "said nothing for too long" in error.message
 
 
 def test_objects_are_sent_byte_for_byte(node: Node, archive: MemoryArchive, ct_path: Path) -> None:

@@ -90,7 +90,9 @@ def test_old_tls_and_plain_dicom_are_refused_and_harm_nobody(start: StartListene
 def test_untrusted_certificate_is_told_in_words(start: StartListener, files: Path) -> None:
     port = tls_port(start, files, with_ca=False)
     result = echo(Node("127.0.0.1", port, "RADRELAY", tls=TlsFiles()))
-    assert "is not trusted" in result.words
+    assert result.error is not None
+    assert result.error.code == "certificate-untrusted"
+    assert "is not trusted" in result.error.message
 
 
 def test_missing_certificate_names_the_setting(start: StartListener) -> None:

@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 
 from radrelay.clock import FixedClock
-from radrelay.routing import deliveries, destinations
+from radrelay.errors import Trouble
+from radrelay.network.errors import NodeSilent, PeerAborted
+from radrelay.routing import deliveries, destinations, jobs
 from radrelay.routing.destinations import DestinationDraft
-from radrelay.routing.errors import DeliveryEnded, DestinationInUse, DestinationInvalid
-from radrelay.routing.jobs import DeliveryItem, DeliveryWork
+from radrelay.routing.errors import DeliveryEnded, DestinationInUse, DestinationInvalid, Interrupted
+from radrelay.routing.jobs import Answer, DeliveryItem, DeliveryWork
 from radrelay.routing.models import Delivery, Destination
 from radrelay.settings import WorkSettings
 from radrelay.storage import outbox
@@ -61,14 +63,14 @@ class Peer:
     @contextmanager
     def open(self, destination: Destination, items: Sequence[DeliveryItem]) -> Iterator[Peer]:
         if self.down:
-            raise ConnectionError("nobody answers at the address")
+            raise Interrupted(NodeSilent("nobody answers at the address", address="127.0.0.1:104"))
         yield self
 
-    def send(self, item: DeliveryItem) -> tuple[int, str, str]:
+    def send(self, item: DeliveryItem) -> Answer:
         if self.breaks_after is not None and len(self.received) >= self.breaks_after:
-            raise ConnectionError("the association was aborted")
+            raise Interrupted(PeerAborted("the association was aborted"))
         self.received.append(item.sop_uid)
-        return self.answers.get(item.sop_uid, 0), "", item.transfer_syntax
+        return Answer(self.answers.get(item.sop_uid, 0), "", item.transfer_syntax)
 
 
 class House:
@@ -127,6 +129,19 @@ def test_every_object_arrives_and_has_a_receipt(house: House) -> None:
     assert {r.transfer_syntax_uid for r in receipts} == {EXPLICIT}
 
 
+def test_a_slow_delivery_shows_how_far_it_is(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "BATCH_S", 0.0)
+    original, seen = house.peer.send, []
+
+    def watched(item: DeliveryItem) -> Answer:
+        seen.append((house.delivery().sent, house.delivery().total))
+        return original(item)
+
+    house.peer.send = watched  # type: ignore[method-assign]
+    house.run_due()
+    assert seen == [(0, 3), (1, 3), (2, 3)]
+
+
 def test_a_destination_that_is_down_is_tried_again_with_growing_pauses(house: House) -> None:
     house.peer.down = True
     pauses = []
@@ -134,7 +149,9 @@ def test_a_destination_that_is_down_is_tried_again_with_growing_pauses(house: Ho
         assert house.run_due() == 1
         delivery = house.delivery()
         assert delivery.state == "waiting"
-        assert delivery.error == "nobody answers at the address"
+        assert deliveries.trouble_of(delivery) == Trouble(
+            "node-silent", "nobody answers at the address", {"address": "127.0.0.1:104"}
+        )
         assert delivery.next_attempt_at is not None
         pauses.append((delivery.next_attempt_at - house.clock.now()).total_seconds())
         assert house.run_due() == 0
@@ -161,7 +178,8 @@ def test_an_object_that_is_refused_for_good_ends_the_delivery_with_its_reason(ho
     house.run_due()
     delivery = house.delivery()
     assert (delivery.state, delivery.sent, delivery.failed) == ("failed", 2, 1)
-    assert delivery.error == "the destination refused 1 of 3 objects"
+    told = Trouble("objects-refused", "the destination refused 1 of 3 objects", {"n": 1, "total": 3})
+    assert deliveries.trouble_of(delivery) == told
 
 
 def test_a_destination_without_room_is_tried_again(house: House) -> None:
@@ -276,7 +294,7 @@ def test_a_delivery_whose_worker_gave_up_is_tried_again(house: House) -> None:
 def test_a_delivery_cancelled_and_asked_for_again_while_it_sends_is_not_forgotten(house: House) -> None:
     original = house.peer.send
 
-    def cancel_and_retry(item: DeliveryItem) -> tuple[int, str, str]:
+    def cancel_and_retry(item: DeliveryItem) -> Answer:
         house.peer.send = original  # type: ignore[method-assign]
         with house.database.write() as session:
             deliveries.cancel_delivery(session, house.clock, ORGANISATION, house.delivery_id)

@@ -14,7 +14,7 @@ import pytest
 
 from radrelay.errors import Misconfigured, Unavailable
 from radrelay.settings import Settings
-from radrelay.storage import durable_files, keys
+from radrelay.storage import durable_files, keyring_place, keys
 from radrelay.storage.keys import KeyMissing, Keyring, KeyUnfit, UnwrapFailed
 
 
@@ -207,7 +207,8 @@ def test_a_crash_between_keyring_and_mirror_is_made_good(
         "retire": retire,
         "rotate_master": keyring.rotate_master,
     }
-    monkeypatch.setattr(keys, "write_durably", until_crash)
+    for module in (keys, keyring_place):
+        monkeypatch.setattr(module, "write_durably", until_crash)
     with suppress(KeyboardInterrupt):
         doing[change]()
     monkeypatch.undo()
@@ -267,7 +268,8 @@ def test_interrupted_change_of_the_master_key_is_finished_or_forgotten(
         writes -= 1
         durable_files.write_durably(path, content, mode)
 
-    monkeypatch.setattr(keys, "write_durably", until_crash)
+    for module in (keys, keyring_place):
+        monkeypatch.setattr(module, "write_durably", until_crash)
     with pytest.raises(KeyboardInterrupt):
         keyring.rotate_master()
     monkeypatch.undo()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,13 +10,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
+import sqlalchemy as sa
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from radrelay.errors import Conflict, Unavailable
 from radrelay.settings import Settings
+from radrelay.storage.key_mirror import Difference
+from radrelay.storage.key_tables import KeyRow, key_context, study_key
 from radrelay.storage.keys import Keyring, KeyringShared
-from radrelay.storage.keystore import FILE_NAME, KeyDestroyed, KeyStore, LedgerEntry
+from radrelay.storage.keystore import FILE_NAME, KeyDestroyed, KeysGone, KeyStore, LedgerEntry
 from tests.backends import BACKENDS
 from tests.postgres import drop_database, new_database
 
@@ -128,7 +133,7 @@ def test_lost_store_is_taken_back_from_the_mirror(mirrored: Settings) -> None:
     store.append_ledger([entry(NOON)])
     store.close()
     BACKENDS.lose(mirrored.data_dir)
-    again = KeyStore.open(mirrored, keyring)
+    again = KeyStore.open(mirrored, Keyring.open(mirrored, create=True))
     assert again.get(kept) == key
     with pytest.raises(KeyDestroyed):
         again.get(gone)
@@ -142,9 +147,9 @@ def test_mirror_set_later_is_filled(settings: Settings, keyring: Keyring, mirror
     key = store.create(key_id, uuid4())
     store.append_ledger([entry(NOON)])
     store.close()
-    KeyStore.open(mirrored, keyring).close()
+    KeyStore.open(mirrored, Keyring.open(mirrored)).close()
     BACKENDS.lose(settings.data_dir)
-    again = KeyStore.open(mirrored, keyring)
+    again = KeyStore.open(mirrored, Keyring.open(mirrored, create=True))
     assert again.get(key_id) == key
     assert len(list(again.ledger())) == 1
     again.append_ledger([entry(NOON + timedelta(days=1))])
@@ -164,20 +169,122 @@ def test_mirror_that_is_away_refuses_new_keys_and_learns_of_destroyed_ones_later
     def away(*_: object, **__: object) -> None:
         raise Unavailable("the mirror is away")
 
-    monkeypatch.setattr(store._mirror, "insert", away)
-    monkeypatch.setattr(store._mirror, "delete", away)
-    with pytest.raises(Unavailable):
-        store.create(uuid4(), uuid4())
-    store.destroy([key_id])
-    with pytest.raises(KeyDestroyed):
-        store.get(key_id)
-    assert store.mirror_owes() == 1
+    with monkeypatch.context() as patch:
+        for change in ("insert", "bury", "outline"):
+            patch.setattr(store._mirror, change, away)
+        with pytest.raises(Unavailable):
+            store.create(uuid4(), uuid4())
+        store.destroy([key_id])
+        with pytest.raises(KeyDestroyed):
+            store.get(key_id)
     assert store._mirror.wrapped(key_id) is not None
+    assert store.mirror_differs() == Difference(surplus=1)
+    store.agree_with_mirror()
+    assert store._mirror.wrapped(key_id) is None
+    assert store.mirror_differs() == Difference()
     store.close()
+
+
+def lose_keys(settings: Settings) -> None:
+    """Lose the store of study keys, nothing else."""
+    if settings.database.url is None:
+        for path in settings.keys_dir.glob(f"{FILE_NAME}*"):
+            path.unlink()
+        return
+    with psycopg.connect(settings.database.url) as connection:
+        for table in ("study_key", "ledger_entry", "destroyed_key", "birth"):
+            connection.execute(f"DROP TABLE radrelay_keys.{table}")
+
+
+def unmounted(settings: Settings) -> Path:
+    """Take the mirror away as a disk that is not mounted; return where it is meanwhile."""
+    assert settings.keys.mirror is not None
+    return settings.keys.mirror.rename(settings.keys.mirror.with_name("unmounted"))
+
+
+def mounted(settings: Settings, disk: Path) -> None:
+    assert settings.keys.mirror is not None
+    shutil.rmtree(settings.keys.mirror, ignore_errors=True)
+    disk.rename(settings.keys.mirror)
+
+
+def test_a_lost_store_is_not_made_anew_while_its_mirror_is_away(mirrored: Settings) -> None:
+    keyring = Keyring.open(mirrored, create=True)
+    store = KeyStore.open(mirrored, keyring)
+    key_id = uuid4()
+    key = store.create(key_id, uuid4())
+    store.close()
+    lose_keys(mirrored)
+    disk = unmounted(mirrored)
+    for _ in range(2):
+        with pytest.raises(KeysGone, match="see that its disk is mounted"):
+            KeyStore.open(mirrored, keyring, served_before=True)
+    mounted(mirrored, disk)
+    again = KeyStore.open(mirrored, keyring, served_before=True)
+    assert again.taken_back
+    assert again.get(key_id) == key
+    again.close()
+
+
+def test_a_mirror_that_was_away_while_a_new_store_was_made_is_merged_when_it_is_back(mirrored: Settings) -> None:
+    keyring = Keyring.open(mirrored, create=True)
+    store = KeyStore.open(mirrored, keyring)
+    old, gone = uuid4(), uuid4()
+    keys = {old: store.create(old, uuid4())}
+    store.create(gone, uuid4())
+    store.destroy([gone])
+    made_at = store.made_at()
+    store.append_ledger([entry(NOON)])
+    store.close()
+    lose_keys(mirrored)
+    disk = unmounted(mirrored)
+    store = KeyStore.open(mirrored, keyring)  # somebody said that there never was one
+    new, short = uuid4(), uuid4()
+    keys[new] = store.create(new, uuid4())
+    store.create(short, uuid4())
+    store.destroy([short])
+    store.append_ledger([entry(NOON + timedelta(days=1))])
+    store.close()
+    mounted(mirrored, disk)
+    for lost in (False, True):
+        if lost:
+            lose_keys(mirrored)
+        store = KeyStore.open(mirrored, keyring)
+        assert store.taken_back
+        assert {key_id: store.get(key_id) for key_id in keys} == keys
+        assert set(dict(store.every())) == set(keys)
+        assert len(list(store.ledger())) == 2
+        assert store.made_at() == made_at
+        assert store.mirror_differs() == Difference()
+        store.close()
+
+
+def test_a_key_that_a_crash_left_in_the_mirror_alone_stops_nobody(mirrored: Settings) -> None:
+    keyring = Keyring.open(mirrored, create=True)
+    store = KeyStore.open(mirrored, keyring)
+    assert store._mirror is not None
+    key_id = uuid4()
+    store._mirror.insert(KeyRow(key_id, uuid4(), keyring.wrap(b"k" * 32, key_context(key_id))))
+    with pytest.raises(Conflict):
+        store.create(key_id, uuid4())
+    assert store.get(key_id) == b"k" * 32
+    store.close()
+
+
+def test_a_second_key_by_one_id_does_not_spoil_a_mirror_that_lacks_the_first(mirrored: Settings) -> None:
+    keyring = Keyring.open(mirrored, create=True)
+    store = KeyStore.open(mirrored, keyring)
+    assert store._mirror is not None
+    key_id = uuid4()
+    key = store.create(key_id, uuid4())
+    with store._mirror._write() as connection:
+        connection.execute(sa.delete(study_key))
+    with pytest.raises(Conflict):
+        store.create(key_id, uuid4())
+    store.close()
+    lose_keys(mirrored)
     again = KeyStore.open(mirrored, keyring)
-    assert again.mirror_owes() == 0
-    assert again._mirror is not None
-    assert again._mirror.wrapped(key_id) is None
+    assert again.get(key_id) == key
     again.close()
 
 
@@ -245,6 +352,38 @@ def test_postgresql_keeps_keys_in_a_schema_of_their_own(on_postgres: Settings, t
     assert again._mirror.wrapped(kept) is not None
     assert again._mirror.wrapped(gone) is None
     again.close()
+
+
+def test_every_nodes_mirror_has_all_keys_and_none_that_any_node_destroyed(
+    on_postgres: Settings, tmp_path: Path
+) -> None:
+    keyring = Keyring.open(on_postgres, create=True)
+    nodes = [
+        on_postgres.model_copy(update={"keys": on_postgres.keys.model_copy(update={"mirror": folder})})
+        for folder in (tmp_path / "mirror-a", tmp_path / "mirror-b", None)
+    ]
+    a, b, bare = (KeyStore.open(settings, keyring) for settings in nodes)
+    kept, gone, study = [uuid4() for _ in range(3)], [uuid4() for _ in range(3)], uuid4()
+    keys = {key_id: store.create(key_id, study) for key_id, store in zip(kept, (a, b, bare), strict=True)}
+    for key_id, store in zip(gone, (a, b, bare), strict=True):
+        store.create(key_id, study)
+    for store in (a, b):
+        store.agree_with_mirror()
+    for key_id, store in zip(gone, (b, bare, a), strict=True):
+        store.destroy([key_id])
+    bare.append_ledger([entry(NOON)])
+    for store in (a, b):
+        store.agree_with_mirror()
+        assert store.mirror_differs() == Difference()
+        assert store._mirror is not None
+        assert store._mirror.known([*kept, *gone]) == set(kept)
+    for settings in nodes[:2]:
+        lose_keys(settings)
+        with KeyStore.open(settings, keyring) as again:
+            assert {key_id: again.get(key_id) for key_id in kept} == keys
+            assert len(list(again.ledger())) == 1
+    for store in (a, b, bare):
+        store.close()
 
 
 def test_postgresql_that_is_away_is_unavailable(settings: Settings, keyring: Keyring) -> None:

@@ -17,9 +17,11 @@ from radrelay.storage.file_layer import PosixFiles
 from radrelay.storage.free_space import Ballast, FreeSpace
 from radrelay.storage.keys import Keyring
 from radrelay.storage.landing_format import PAGE, segment_name
+from radrelay.storage.master_key import KeyUnfit
 from radrelay.storage.segment_owner import LandingInUse
 from radrelay.storage.segments import (
     DiskFull,
+    LandingClosed,
     LandingPoisoned,
     RecordDamaged,
     SegmentLog,
@@ -165,6 +167,43 @@ def test_no_room_for_a_segment_refuses_and_recovers(settings: Settings, keyring:
             assert time.monotonic() < end
             time.sleep(0.05)
     log.close()
+
+
+def test_a_keyring_that_cannot_be_read_for_a_moment_does_not_stop_landing_for_good(
+    settings: Settings, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unfit() -> None:
+        raise KeyUnfit("it is just being put back")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(keyring, "wrapping", unfit)
+        log = opened(settings, keyring)
+        with pytest.raises(OutOfResources, match="being put back"):
+            land(log, payload_of(100, 1))
+    until = time.monotonic() + 10
+    while True:
+        try:
+            log.wait_durable(land(log, payload_of(100, 1)))
+            break
+        except OutOfResources:
+            assert time.monotonic() < until
+            time.sleep(0.1)
+    log.close()
+
+
+def test_what_comes_while_a_process_ends_is_refused_and_written_into_no_other_file(
+    settings: Settings, keyring: Keyring, tmp_path: Path
+) -> None:
+    log = opened(settings, keyring)
+    log.wait_durable(land(log, payload_of(100, 1)))
+    log.close()
+    others = [(tmp_path / f"other-{n}").open("w+b") for n in range(8)]  # one of them has the segment's handle now
+    with pytest.raises(LandingClosed):
+        land(log, payload_of(100, 2))
+    assert [path.stat().st_size for path in tmp_path.glob("other-*")] == [0] * 8
+    assert not log.poisoned
+    for other in others:
+        other.close()
 
 
 def test_ballast_gives_its_space_back(tmp_path: Path) -> None:

@@ -220,6 +220,12 @@ def test_absent_s3_is_unavailable(tmp_path: Path) -> None:
     keys.close()
 
 
+def test_a_pack_is_not_taken_for_cut_off_because_the_store_is_away_and_its_name_holds_416(tmp_path: Path) -> None:
+    objects = open_objects(s3_settings(tmp_path, "http://127.0.0.1:9", "packs"))
+    with pytest.raises(StoreUnavailable):
+        objects.read("ab/cd416", 0, 8)
+
+
 def test_absent_bucket_is_unavailable(tmp_path: Path, s3_endpoint: str) -> None:
     with pytest.raises(StoreUnavailable):
         open_objects(s3_settings(tmp_path, s3_endpoint, "nowhere")).check()

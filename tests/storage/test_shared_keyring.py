@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from radrelay.settings import Settings
-from radrelay.storage import durable_files, keys
+from radrelay.storage import durable_files, keyring_place, keys
 from radrelay.storage.keys import KeyMissing, Keyring, KeyringShared, KeyUnfit
 from tests.postgres import drop_database, new_database
 
@@ -153,7 +153,8 @@ def test_a_crash_after_the_nodes_were_told_is_made_good_in_file_and_mirror(
         left[0] -= 1
         durable_files.write_durably(path, content, mode)
 
-    monkeypatch.setattr(keys, "write_durably", until_crash)
+    for module in (keys, keyring_place):
+        monkeypatch.setattr(module, "write_durably", until_crash)
     with suppress(KeyboardInterrupt):
         (keyring.rotate if change == "rotate" else keyring.rotate_master)()
     monkeypatch.undo()

@@ -328,3 +328,36 @@ def test_an_archive_that_landed_on_a_machine_that_dies_is_unpacked_once_it_is_ba
         assert sorted(both.b.instance_uids()) == sorted(item.sop for item in samples)
         told = both.b.get(f"/api/parcels/{parcel}")
         assert (told["objects"], told["duplicates"]) == (len(samples), 0)
+
+
+def test_a_machine_lost_for_good_is_forgotten_and_what_it_alone_held_can_be_sent_again(
+    tmp_path: Path, url: str, s3: S3
+) -> None:
+    with site(tmp_path, url, s3) as both:
+        samples = phantom_files(tmp_path / "files", "ct-head", seed=691, slices=4)
+        others = phantom_files(tmp_path / "others", "mr-head", seed=692, slices=2)
+        send(both.a, samples)
+        send(both.b, others)
+        both.b.wait_study(samples[0].study, len(samples))
+        both.b.wait_study(others[0].study, len(others))
+        serving = both.b.command("nodes", "forget", "machine-a", "--yes", check=False)
+        assert (serving.returncode, "stop it first" in serving.stderr) == (1, True), serving.stderr
+        kill_all(both.a)
+        until(lambda: "is away" in both.b.command("nodes").stdout, "the lease to end", 60)
+        told = both.b.command("nodes", "forget", "machine-a", check=False)
+        assert told.returncode == 1
+        assert f"4 of 4 images of study {samples[0].study}" in told.stdout
+        assert others[0].study not in told.stdout
+        assert both.b.study(samples[0].study) is not None
+        send(both.b, samples)  # a duplicate of what nobody can read
+        until(lambda: _away(both.b, samples[0]), "the trouble to be told")
+        assert both.b.command("nodes", "forget", "machine-a", "--yes").returncode == 0
+        assert both.b.study(samples[0].study) is None
+        send(both.b, samples)
+        all_there(both.b, samples)
+        all_there(both.b, others)
+        assert "machine-a" not in both.b.command("doctor", check=False).stdout
+        refused = both.a.command("serve", check=False)
+        assert (refused.returncode, "given up" in refused.stderr) == (1, True), refused.stderr
+        all_there(both.b, samples)
+        assert sorted(both.b.instance_uids()) == sorted(item.sop for item in [*samples, *others])

@@ -16,6 +16,7 @@ from starlette.testclient import TestClient
 from radrelay.access import ensure_default_grants
 from radrelay.archive import search_index
 from radrelay.clock import FixedClock
+from radrelay.errors import Trouble
 from radrelay.identity import Identity
 from radrelay.identity.passwords import Passwords
 from radrelay.intake.indexer import Indexer
@@ -113,7 +114,8 @@ class WebSite:
 
 
 def answering(target: EchoTarget) -> EchoAnswer:
-    return EchoAnswer(ok=target.port == 104, message=f"asked {target.ae_title}", ms=1.5)
+    trouble = None if target.port == 104 else Trouble("nobody-listens", "nothing listens", {"address": target.host})
+    return EchoAnswer(trouble, ms=1.5)
 
 
 def open_site(folder: Path, web: dict[str, object] | None = None) -> WebSite:

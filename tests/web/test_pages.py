@@ -230,7 +230,7 @@ def test_a_destination_is_entered_asked_and_removed(site: WebSite) -> None:
     made = root.http.post("/api/destinations", json=body, headers=root.headers).json()
     assert anna.http.get("/api/destinations").json()["destinations"][0]["name"] == "PACS"
     echo = root.http.post(f"/api/destinations/{made['id']}/echo", headers=root.headers).json()
-    assert echo == {"ok": True, "message": "asked PACS", "ms": 1.5}
+    assert echo == {"ok": True, "error": None, "ms": 1.5}
     changed = root.http.patch(f"/api/destinations/{made['id']}", json={"port": 11112}, headers=root.headers)
     assert (changed.json()["port"], changed.json()["ae_title"]) == (11112, "PACS")
     upload(site, anna, CT)

@@ -6,9 +6,11 @@ import io
 import json
 from typing import Any
 
+import numpy as np
 import pydicom
 import pydicom.encaps
 import pytest
+from PIL import Image
 from pydicom.uid import UID
 
 from tests.web.conftest import Login, WebSite
@@ -56,6 +58,21 @@ def test_a_frame_whose_end_never_came_says_how_much_is_missing(site: WebSite, an
     facts = facts_of(anna, instance)
     assert facts["cut"] is True
     assert facts["missing"] == pytest.approx(0.75)
+
+
+def test_the_thumbnail_of_a_cut_picture_is_hatched_where_nothing_came(site: WebSite, anna: Login) -> None:
+    whole = pydicom.dcmread(io.BytesIO(file_bytes("CT_small.dcm"))).PixelData
+    series, _ = opened(site, anna, changed(PixelData=whole[: len(whole) // 4]))
+    small = f"/api/series/{series['id']}/thumbnail"
+    rendered = f"/dicom-web/studies/{pydicom.dcmread(io.BytesIO(changed())).StudyInstanceUID}/rendered"
+    for address, form in ((small, "image/jpeg"), (rendered, "image/png")):
+        answer = anna.http.get(address, headers={"Accept": form})
+        assert answer.status_code == 200, answer.text
+        picture = np.asarray(Image.open(io.BytesIO(answer.content)).convert("RGB")).astype(int)
+        amber = picture[..., 0] - picture[..., 2] > 60
+        rows = len(picture)
+        assert not amber[: rows // 4 - 4].any(), "what came is grey"
+        assert 0.05 < amber[rows // 4 + 4 :].mean() < 0.5, "hatched, not filled"
 
 
 def test_a_whole_frame_is_not_called_cut_and_tells_where_it_lies(site: WebSite, anna: Login) -> None:

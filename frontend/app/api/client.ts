@@ -5,6 +5,8 @@ export class ApiProblem extends Error {
     readonly status: number,
     readonly code: string,
     message: string,
+    /** What the words of the code name, such as an address. */
+    readonly facts: Readonly<Record<string, unknown>> = {},
   ) {
     super(message);
   }
@@ -49,7 +51,7 @@ export function problemFrom(status: number, body: string): ApiProblem {
   try {
     const said = JSON.parse(body) as { code?: string; detail?: unknown; title?: string };
     const detail = typeof said.detail === 'string' ? said.detail : undefined;
-    return new ApiProblem(status, said.code ?? 'error', detail ?? said.title ?? `HTTP ${status}`);
+    return new ApiProblem(status, said.code ?? 'error', detail ?? said.title ?? `HTTP ${status}`, { ...said });
   } catch {
     return new ApiProblem(status, 'error', `HTTP ${status}`);
   }

@@ -128,7 +128,9 @@ export interface Parcel {
   kind: string;
   name: string;
   state: 'receiving' | 'scanning' | 'unpacking' | 'done' | 'failed';
+  /** In English; `error_code` is that of a finding. */
   error: string;
+  error_code: string;
   bytes_expected: number | null;
   bytes_received: number;
   files: number;
@@ -196,9 +198,17 @@ export interface Destination {
   enabled: boolean;
 }
 
+/** An error that is part of an answer. */
+export interface Trouble {
+  code: string;
+  /** In English, for what has no words of its own. */
+  detail: string;
+  facts: Readonly<Record<string, unknown>>;
+}
+
 export interface EchoAnswer {
   ok: boolean;
-  message: string;
+  error: Trouble | null;
   ms: number;
 }
 
@@ -219,7 +229,7 @@ export interface Delivery {
   failed: number;
   attempts: number;
   next_attempt_at: string | null;
-  error: string;
+  error: Trouble | null;
   requested_by: string;
   created_at: string;
   finished_at: string | null;
@@ -230,7 +240,10 @@ export interface Receipt {
   instance_id: string;
   sop_uid: string;
   status: number;
+  /** The destination's own words. */
   comment: string;
+  /** Why it was not sent. */
+  error: Trouble | null;
   transfer_syntax_uid: string;
   at: string;
   series_number: number | null;

@@ -1,10 +1,14 @@
 /** Deutsche Texte der Seiten. Ein Paar ist Einzahl und Mehrzahl, gewählt nach `n`. */
 
+import audit from './audit.de';
 import codes from './codes.de';
 import type { Catalogue } from './en';
+import problems from './problems.de';
 
 const de: Catalogue = {
+  ...audit,
   ...codes,
+  ...problems,
   loading: 'Wird geladen …',
   close: 'Schließen',
   cancel: 'Abbrechen',
@@ -94,11 +98,13 @@ const de: Catalogue = {
   'date.month': '30 Tage',
   'sort.label': 'Reihenfolge',
   'sort.-received': 'Zuletzt eingetroffen',
+  'sort.received': 'Zuerst eingetroffen',
   'sort.-study_date': 'Neueste Studie zuerst',
   'sort.study_date': 'Älteste Studie zuerst',
   'sort.name': 'Name A–Z',
   'sort.-name': 'Name Z–A',
   'sort.expires': 'Läuft bald ab',
+  'sort.-expires': 'Läuft spät ab',
 
   'live.on': 'Live',
   'live.off': 'Verbinde neu …',
@@ -160,6 +166,7 @@ const de: Catalogue = {
   'expiry.held': 'Festgehalten',
   'series.title': 'Serien',
   'series.number': 'Serie {n}',
+  'series.unnumbered': 'Serie ohne Nummer',
   'series.count': ['{n} Serie', '{n} Serien'],
   'series.send': '{name} senden',
   'series.download': '{name} herunterladen',
@@ -173,10 +180,7 @@ const de: Catalogue = {
   'holding.ceiling': 'keinesfalls länger als {when}',
 
   'delete.title': 'Diese Studie löschen?',
-  'delete.text': [
-    '{name}, {description}, {n} Bild. Sie ist sofort und endgültig fort; auch keine Sicherung bringt sie zurück.',
-    '{name}, {description}, {n} Bilder. Sie ist sofort und endgültig fort; auch keine Sicherung bringt sie zurück.',
-  ],
+  'delete.text': 'Sie ist sofort und endgültig fort; auch keine Sicherung bringt sie zurück.',
 
   'hold.title': 'Studie festhalten',
   'hold.lead': 'Eine festgehaltene Studie bleibt über ihr gewöhnliches Ende hinaus.',
@@ -261,6 +265,8 @@ const de: Catalogue = {
   'receipt.forbidden': 'Nicht erlaubt',
   'receipt.full': 'Dort ist kein Platz',
   'receipt.mismatch': 'Passt nicht zu seiner Art',
+  'receipt.notSent': 'Nicht gesendet',
+  'receipt.comment': 'Die Gegenseite sagt: {words}',
   'receipt.refused': 'Abgelehnt',
   'receipt.image': 'Bild {n}',
 
@@ -277,6 +283,7 @@ const de: Catalogue = {
   'quarantine.nothingHere': 'Keine Studie unter seinen UIDs.',
   'quarantine.willMix': 'Das Objekt nennt {object}; es wird als Bild von {here} gezeigt. Nur freigeben, wenn beide dieselbe Person sind.',
   'quarantine.willBoth': 'Ein Objekt mit derselben UID ist hier. Beide werden gezeigt.',
+  'quarantine.final': 'Es lässt sich nicht freigeben.',
   'quarantine.released': 'Das Objekt ist freigegeben.',
   'quarantine.identify': 'Neue Identität',
   'quarantine.identifyText': 'Das Objekt wird mit dieser Identität neu geschrieben und ist in Sekunden sichtbar. Was empfangen wurde, bleibt unverändert daneben, und beide Werte stehen im Objekt.',
@@ -424,12 +431,6 @@ const de: Catalogue = {
   'view.lacking': 'Das Objekt nennt {named} Bilder; {here} sind lesbar',
   'view.atDetector': 'am Detektor',
   'view.serverFault': 'Der Server konnte es nicht lesen. Die anderen Bilder gehen weiter.',
-  'frame.broken-pixels': 'Seine Bildpunkte sind beschädigt und lassen sich nicht lesen.',
-  'frame.decoder-crashed': 'Seine Bildpunkte sind beschädigt und lassen sich nicht lesen.',
-  'frame.decoding-timed-out': 'Seine Bildpunkte ließen sich nicht rechtzeitig lesen.',
-  'frame.decoders-busy': 'Der Server entpackt gerade andere Bilder. Gleich noch einmal versuchen.',
-  'frame.pixels-too-large': 'Es ist zu groß, um gezeigt zu werden.',
-  'frame.frame-not-there': 'Das Objekt enthält weniger Bilder, als es angibt.',
   'view.failed': 'Dieses Bild lässt sich nicht zeigen',
   'view.damaged': 'Was davon ankam, ist beschädigt. Die anderen Bilder gehen weiter.',
   'view.noStudy': 'Diese Studie lässt sich nicht öffnen',
@@ -465,6 +466,14 @@ const de: Catalogue = {
   'keys.zoom': 'Größer oder kleiner',
   'keys.cine': 'Abspielen oder anhalten',
   'keys.help': 'Diese Liste',
+  'keys.close': 'Dialog oder Menü schließen',
+  'key.pageUp': 'Bild ↑',
+  'key.pageDown': 'Bild ↓',
+  'key.home': 'Pos 1',
+  'key.end': 'Ende',
+  'key.shift': 'Umschalt',
+  'key.space': 'Leertaste',
+  'key.escape': 'Esc',
   'keys.mouse': 'Maus: Rad blättert, Strg + Rad vergrößert, rechte Taste vergrößert, mittlere verschiebt, Doppelklick passt ein.',
   'keys.touch': 'Finger: einer nutzt das gewählte Werkzeug, zwei vergrößern und verschieben, doppelt tippen passt ein.',
 

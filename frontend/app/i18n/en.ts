@@ -1,9 +1,13 @@
 /** English words of the pages. A pair is singular and plural, chosen by `n`. */
 
+import audit from './audit.en';
 import codes from './codes.en';
+import problems from './problems.en';
 
 const en = {
+  ...audit,
   ...codes,
+  ...problems,
   loading: 'Loading …',
   close: 'Close',
   cancel: 'Cancel',
@@ -93,11 +97,13 @@ const en = {
   'date.month': '30 days',
   'sort.label': 'Order',
   'sort.-received': 'Latest arrival first',
+  'sort.received': 'Earliest arrival first',
   'sort.-study_date': 'Latest study first',
   'sort.study_date': 'Oldest study first',
   'sort.name': 'Name A–Z',
   'sort.-name': 'Name Z–A',
   'sort.expires': 'Expires soonest',
+  'sort.-expires': 'Expires latest',
 
   'live.on': 'Live',
   'live.off': 'Reconnecting …',
@@ -158,6 +164,7 @@ const en = {
   'expiry.held': 'Held',
   'series.title': 'Series',
   'series.number': 'Series {n}',
+  'series.unnumbered': 'Series without a number',
   'series.count': ['{n} series', '{n} series'],
   'series.send': 'Send {name}',
   'series.download': 'Download {name}',
@@ -171,10 +178,7 @@ const en = {
   'holding.ceiling': 'never longer than {when}',
 
   'delete.title': 'Delete this study?',
-  'delete.text': [
-    '{name}, {description}, {n} image. It is gone at once and for good; backups cannot bring it back.',
-    '{name}, {description}, {n} images. It is gone at once and for good; backups cannot bring it back.',
-  ],
+  'delete.text': 'It is gone at once and for good; backups cannot bring it back.',
 
   'hold.title': 'Hold the study',
   'hold.lead': 'A held study is kept beyond its usual end.',
@@ -259,6 +263,8 @@ const en = {
   'receipt.forbidden': 'Not allowed',
   'receipt.full': 'No room there',
   'receipt.mismatch': 'Does not fit its kind',
+  'receipt.notSent': 'Not sent',
+  'receipt.comment': 'The other side says: {words}',
   'receipt.refused': 'Refused',
   'receipt.image': 'image {n}',
 
@@ -275,6 +281,7 @@ const en = {
   'quarantine.nothingHere': 'No study under its UIDs.',
   'quarantine.willMix': 'The object names {object}; it will be shown as an image of {here}. Release it only if both are the same person.',
   'quarantine.willBoth': 'An object with the same UID is here. Both will be shown.',
+  'quarantine.final': 'It cannot be released.',
   'quarantine.released': 'The object is released.',
   'quarantine.identify': 'New identity',
   'quarantine.identifyText': 'The object is written anew with this identity and becomes visible within seconds. What was received stays unchanged beside it, and both values are noted in the object.',
@@ -422,12 +429,6 @@ const en = {
   'view.lacking': 'The object names {named} images; {here} can be read',
   'view.atDetector': 'at the detector',
   'view.serverFault': 'The server could not read it. The other images go on.',
-  'frame.broken-pixels': 'Its pixels are damaged and cannot be decoded.',
-  'frame.decoder-crashed': 'Its pixels are damaged and cannot be decoded.',
-  'frame.decoding-timed-out': 'Its pixels were not decoded in time.',
-  'frame.decoders-busy': 'All decoders are at work. Try again in a moment.',
-  'frame.pixels-too-large': 'It is too large to be shown.',
-  'frame.frame-not-there': 'The object holds fewer images than it says.',
   'view.failed': 'This image cannot be shown',
   'view.damaged': 'What arrived of it is damaged. The other images go on.',
   'view.noStudy': 'This study cannot be opened',
@@ -463,6 +464,14 @@ const en = {
   'keys.zoom': 'Zoom in or out',
   'keys.cine': 'Play or pause',
   'keys.help': 'This list',
+  'keys.close': 'Close a dialog or menu',
+  'key.pageUp': 'Page Up',
+  'key.pageDown': 'Page Down',
+  'key.home': 'Home',
+  'key.end': 'End',
+  'key.shift': 'Shift',
+  'key.space': 'Space',
+  'key.escape': 'Esc',
   'keys.mouse': 'Mouse: wheel scrolls, Ctrl + wheel zooms, right button zooms, middle button moves, double click fits.',
   'keys.touch': 'Touch: one finger uses the chosen tool, two fingers zoom and move, a double tap fits.',
 

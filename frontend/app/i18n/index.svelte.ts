@@ -46,7 +46,7 @@ export function t(key: Key, values: Record<string, string | number> = {}): strin
   });
 }
 
-/** Says `prefix.code` if the catalogue has it, else the fallback as the server wrote it. */
+/** Says `prefix.code` if the catalogue has it and all that it names is known, else the fallback as the server wrote it. */
 export function tCode(
   prefix: string,
   code: string,
@@ -54,7 +54,9 @@ export function tCode(
   values: Record<string, string | number> = {},
 ): string {
   const key = `${prefix}.${code}` as Key;
-  return words.catalogue && key in words.catalogue ? t(key, values) : fallback;
+  if (!words.catalogue || !(key in words.catalogue)) return fallback;
+  const said = t(key, values);
+  return /\{\w+\}/.test(said) && fallback ? fallback : said;
 }
 
 export function formatNumber(value: number, digits = 0): string {
@@ -95,7 +97,7 @@ function dateFormat(options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
 }
 
 export function formatInstant(iso: string, seconds = false): string {
-  return dateFormat({ timeStyle: seconds ? 'medium' : 'short' }).format(new Date(iso));
+  return dateFormat({ timeStyle: seconds ? 'long' : 'short' }).format(new Date(iso)); // to the second: with its zone
 }
 
 /** Formats a DICOM date, which has no time zone. */

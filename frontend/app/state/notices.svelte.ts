@@ -1,7 +1,8 @@
 /** Short notices at the page's edge: what was done, what went wrong. */
 
 import { ApiProblem } from '../api/client';
-import { t, tCode } from '../i18n/index.svelte';
+import { t } from '../i18n/index.svelte';
+import { troubleText } from '../i18n/trouble';
 
 export interface Notice {
   id: number;
@@ -30,7 +31,7 @@ export function notify(text: string, tone: Notice['tone'] = 'info'): void {
 export function problemText(cause: unknown): string {
   if (cause instanceof ApiProblem) {
     if (cause.code === 'unreachable') return t('problem.unreachable');
-    return tCode('problem', cause.code, cause.message, { said: cause.message });
+    return troubleText({ code: cause.code, detail: cause.message, facts: cause.facts });
   }
   return t('problem.unexpected');
 }

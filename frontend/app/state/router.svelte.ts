@@ -1,7 +1,8 @@
 /**
  * The address bar as state: a path and a query; links inside the site change it without a load.
  * What must not stand in a browser's history of addresses, such as a patient's name that was searched for, is kept
- * beside the address in the entry's own state, which ends with the tab.
+ * beside the address in the entry's own state, which ends with the tab. It is for who wrote it alone: whoever logs in
+ * next in this tab does not find it by going back.
  */
 
 export type Private = Record<string, string>;
@@ -9,10 +10,14 @@ export type Private = Record<string, string>;
 interface Entry {
   inside?: boolean;
   kept?: Private;
+  /** The account that it is kept for. */
+  reader?: string;
 }
 
+let reader = '';
 const entry = (): Entry => (history.state as Entry | null) ?? {};
-const place = $state({ path: location.pathname, search: location.search, kept: entry().kept ?? {} });
+const own = (): Private => (reader && entry().reader === reader ? (entry().kept ?? {}) : {});
+const place = $state({ path: location.pathname, search: location.search, kept: own() });
 
 export function path(): string {
   return place.path;
@@ -27,15 +32,21 @@ export function kept(): Private {
   return place.kept;
 }
 
+/** Names the account that reads; what others kept beside their addresses is not shown to it. */
+export function readAs(account: string): void {
+  reader = account;
+  read();
+}
+
 function read(): void {
-  place.kept = entry().kept ?? {};
+  place.kept = own();
   place.path = location.pathname;
   place.search = location.search;
 }
 
 export function go(address: string, replace = false, beside: Private = {}): void {
-  if (replace) history.replaceState({ ...entry(), kept: beside }, '', address);
-  else history.pushState({ inside: true, kept: beside }, '', address);
+  if (replace) history.replaceState({ ...entry(), kept: beside, reader }, '', address);
+  else history.pushState({ inside: true, kept: beside, reader }, '', address);
   read();
   if (!replace) window.scrollTo(0, 0);
 }
@@ -57,5 +68,9 @@ function followLink(event: MouseEvent): void {
 
 export function startRouter(): void {
   addEventListener('popstate', read);
+  // A page that the browser kept whole, with what its last reader saw, is not brought back after a log-out.
+  addEventListener('pageshow', (event) => {
+    if (event.persisted) location.reload();
+  });
   document.addEventListener('click', followLink);
 }

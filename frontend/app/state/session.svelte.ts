@@ -1,8 +1,9 @@
-/** Who is logged in. When a login ends in mid-work, the login form stands over the page and nothing is lost. */
+/** Who is logged in. When a login ends in mid-work, the login form stands over the hidden page and nothing is lost. */
 
 import { ApiProblem, onSessionEnded, setCsrfToken } from '../api/client';
 import * as api from '../api/endpoints';
 import type { Account, SessionAnswer } from '../api/types';
+import { readAs } from './router.svelte';
 
 const state = $state<{ account: Account | null; ended: boolean; asked: boolean }>({
   account: null,
@@ -28,6 +29,7 @@ export const session = {
 
 function take(answer: SessionAnswer): void {
   setCsrfToken(answer.csrf_token);
+  readAs(answer.account.id);
   state.account = answer.account;
   state.ended = false;
 }
@@ -49,7 +51,7 @@ export async function readSession(): Promise<void> {
 export async function login(username: string, password: string): Promise<void> {
   const before = state.account?.username;
   const answer = await api.session.login(username, password);
-  if (before !== undefined && before !== answer.account.username) location.assign('/');
+  if (before !== undefined && before !== answer.account.username) return location.replace('/');
   take(answer);
 }
 
@@ -66,5 +68,5 @@ export async function logout(): Promise<void> {
   } catch (cause) {
     if (!(cause instanceof ApiProblem && cause.status === 401)) throw cause;
   }
-  location.assign('/');
+  location.replace('/');
 }

@@ -3,6 +3,7 @@
 import { ApiProblem } from '../api/client';
 import { parcels as api } from '../api/endpoints';
 import type { Finding, Parcel } from '../api/types';
+import { tCode } from '../i18n/index.svelte';
 import { onLive } from '../state/live.svelte';
 import { problemText } from '../state/notices.svelte';
 import { session } from '../state/session.svelte';
@@ -139,7 +140,7 @@ export class Upload {
       leave();
     }
     this.state = this.parcel.state;
-    this.problem = this.parcel.error;
+    this.problem = this.parcel.error && tCode('finding', this.parcel.error_code, this.parcel.error);
   }
 }
 

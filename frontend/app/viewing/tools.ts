@@ -36,18 +36,19 @@ export const commands: readonly CommandEntry[] = [
   { name: 'reset', icon: 'reset', label: 'tool.reset', key: 'r', onPhone: false, run: (viewer) => viewer.reset() },
 ];
 
-/** Further keys, as the help names them. */
-export const otherKeys: readonly { keys: string; label: Key }[] = [
-  { keys: '↑ ↓', label: 'keys.scroll' },
-  { keys: 'PgUp PgDn', label: 'keys.tens' },
-  { keys: 'Home End', label: 'keys.ends' },
-  { keys: '← →', label: 'keys.series' },
-  { keys: '⇧ + ← ↑ → ↓', label: 'keys.window' },
-  { keys: '1 … 9', label: 'keys.presets' },
-  { keys: '0', label: 'keys.ownWindow' },
-  { keys: '+ −', label: 'keys.zoom' },
-  { keys: '␣', label: 'keys.cine' },
-  { keys: '?', label: 'keys.help' },
+/** Further keys, as the help names them: signs as they are, keys with a name by that name in the reader's language. */
+export const otherKeys: readonly { keys: readonly (string | { name: Key })[]; label: Key }[] = [
+  { keys: ['↑', '↓'], label: 'keys.scroll' },
+  { keys: [{ name: 'key.pageUp' }, { name: 'key.pageDown' }], label: 'keys.tens' },
+  { keys: [{ name: 'key.home' }, { name: 'key.end' }], label: 'keys.ends' },
+  { keys: ['←', '→'], label: 'keys.series' },
+  { keys: [{ name: 'key.shift' }, '+', '←', '↑', '→', '↓'], label: 'keys.window' },
+  { keys: ['1', '…', '9'], label: 'keys.presets' },
+  { keys: ['0'], label: 'keys.ownWindow' },
+  { keys: ['+', '−'], label: 'keys.zoom' },
+  { keys: [{ name: 'key.space' }], label: 'keys.cine' },
+  { keys: ['?'], label: 'keys.help' },
+  { keys: [{ name: 'key.escape' }], label: 'keys.close' },
 ];
 
 const WINDOW_STEP = 12;

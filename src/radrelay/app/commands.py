@@ -12,8 +12,10 @@ from rich.status import Status
 from radrelay import audit, logs
 from radrelay.access import SYSTEM_NAME, Principal
 from radrelay.app.core import Core, open_core
+from radrelay.app.forgetting import find_node, forget, loss_lines, loss_of, show_nodes
 from radrelay.app.import_report import report_import
 from radrelay.app.key_keeping import finish_rotation
+from radrelay.app.node_findings import lease_text
 from radrelay.app.prepare import Prepared, prepare
 from radrelay.archive.erasing import Eraser
 from radrelay.archive.retention import Retention
@@ -21,6 +23,7 @@ from radrelay.errors import NotFound
 from radrelay.intake.imports import ImportProgress, import_path
 from radrelay.intake.sources import list_sources
 from radrelay.settings import Settings
+from radrelay.storage.nodes import NodeServes
 
 
 def import_command(settings: Settings, path: Path, source_name: str) -> int:
@@ -125,6 +128,42 @@ def keys_rotate_command(settings: Settings, *, master: bool) -> int:
         core.close()
 
 
+def nodes_command(settings: Settings) -> int:
+    """Print the installation's machines and what each alone holds."""
+    core, _ = _open(settings)
+    try:
+        show_nodes(core, Console(soft_wrap=True))
+        return 0
+    finally:
+        core.close()
+
+
+def nodes_forget_command(settings: Settings, name: str, *, sure: bool) -> int:
+    """Say what is lost with a machine; give it up if the operator is `sure`. Returns 1 if he was only told."""
+    core, prepared = _open(settings)
+    console = Console(soft_wrap=True)
+    try:
+        view = find_node(core, name)
+        if view.alive:
+            raise NodeServes(f"the machine {view.name!r} serves; stop it first")
+        lines = list(loss_lines(loss_of(core, view.node)))
+        console.print(f"With the disk of {view.name!r} ({view.node}, {lease_text(view)}) is lost:")
+        for line in lines or ["nothing that the index knows of"]:
+            console.print(f"    {line}")
+        console.print(
+            "Objects that it took in its last seconds may be missing without a trace here: let the sources send again "
+            f"what they sent to it shortly before {view.beat_at:%Y-%m-%d %H:%M} UTC."
+        )
+        if not sure:
+            console.print("Nothing was changed. If the disk will not come back, say so with --yes.")
+            return 1
+        forget(core, view, _principal(prepared))
+        console.print(f"{view.name!r} is forgotten; what was lost can be sent again.")
+        return 0
+    finally:
+        core.close()
+
+
 def expiry_resume_command(settings: Settings) -> int:
     """Say that the clock is right after all."""
     core, prepared = _open(settings)
@@ -153,8 +192,11 @@ def _open(settings: Settings) -> tuple[Core, Prepared]:
 
 
 def _record(core: Core, prepared: Prepared, session: sa.orm.Session, action: str, subject: tuple[str, str]) -> None:
-    principal = Principal("system", "command", f"{SYSTEM_NAME} command", prepared.organisation_id, role="system")
-    audit.record(session, audit.AuditRecord(action, principal, subject[0], subject[1]))
+    audit.record(session, audit.AuditRecord(action, _principal(prepared), subject[0], subject[1]))
+
+
+def _principal(prepared: Prepared) -> Principal:
+    return Principal("system", "command", f"{SYSTEM_NAME} command", prepared.organisation_id, role="system")
 
 
 def _show(status: Status, progress: ImportProgress) -> None:

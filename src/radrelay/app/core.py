@@ -9,14 +9,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import sqlalchemy as sa
 import structlog
 
 from radrelay.clock import Clock, SystemClock
+from radrelay.errors import Misconfigured
 from radrelay.settings import Settings
+from radrelay.storage import nodes
 from radrelay.storage.database import Database
+from radrelay.storage.durable_files import make_private_directory, write_durably
 from radrelay.storage.keys import Keyring
 from radrelay.storage.keystore import KeyStore
 from radrelay.storage.migrate import migrate
+from radrelay.storage.models import Pack
 from radrelay.storage.neighbours import Neighbours
 from radrelay.storage.node import node_id
 from radrelay.storage.node_tls import client_context
@@ -24,7 +29,15 @@ from radrelay.storage.packs import PackStore
 from radrelay.storage.record_reader import LandingFiles
 from radrelay.storage.segments import SegmentReader
 
+STARTS_FILE = "starts"
+MIRROR_NODE = "node-id"
 log = structlog.get_logger(__name__)
+
+
+class MirrorTaken(Misconfigured):
+    """Another machine mirrors its keys to this folder; each needs one of its own."""
+
+    code = "mirror-taken"
 
 
 @dataclass(frozen=True)
@@ -52,9 +65,14 @@ def open_core(settings: Settings, clock: Clock | None = None) -> Core:
     with exclusive(settings.data_dir / "setup.lock"):
         keyring = Keyring.open(settings, create=True)
         database = Database.open(settings.database, settings.data_dir, keyring.metadata_key)
-        migrate(database)
-        keys = KeyStore.open(settings, keyring)
-        node = node_id(settings.data_dir)
+        try:
+            migrate(database)
+            node = node_id(settings.data_dir)
+            _take_mirror(settings, database, node)
+            keys = KeyStore.open(settings, keyring, served_before=served_before(settings) or _names_packs(database))
+        except BaseException:
+            database.close()
+            raise
     clock = clock or SystemClock()
     return Core(
         settings=settings,
@@ -68,6 +86,34 @@ def open_core(settings: Settings, clock: Clock | None = None) -> Core:
             settings.landing_dir, keyring, node=node, elsewhere=_elsewhere(settings, database, clock, keyring, node)
         ),
     )
+
+
+def served_before(settings: Settings) -> bool:
+    """Say whether a role has served this data directory before; its starts are counted there."""
+    return (settings.keys_dir / STARTS_FILE).exists()
+
+
+def _take_mirror(settings: Settings, database: Database, node: str) -> None:
+    """Note in the folder of the key mirror whose it is; raises `MirrorTaken` while another node that serves has it."""
+    if settings.keys.mirror is None or database.dialect != "postgresql":
+        return
+    path = settings.keys.mirror / MIRROR_NODE
+    owner = path.read_text().strip() if path.exists() else ""
+    if owner == node:
+        return
+    for view in nodes.nodes(database, SystemClock()):
+        if view.node == owner and view.alive:
+            raise MirrorTaken(
+                f"keys.mirror {settings.keys.mirror} is that of the machine {view.name!r}; name a folder of its own "
+                "for each (RADRELAY_KEYS__MIRROR)"
+            )
+    make_private_directory(path.parent.absolute())
+    write_durably(path, node.encode())
+
+
+def _names_packs(database: Database) -> bool:
+    with database.read() as session:
+        return session.scalar(sa.select(Pack.id).limit(1)) is not None
 
 
 def _elsewhere(

@@ -17,8 +17,10 @@ import sqlalchemy as sa
 from rich.console import Console
 from rich.table import Table
 
+from radrelay.app.core import served_before
 from radrelay.app.findings import Finding, State
 from radrelay.app.node_findings import node_findings
+from radrelay.app.restored import UNFINISHED
 from radrelay.errors import RadrelayError
 from radrelay.settings import Settings
 from radrelay.storage.database import Database
@@ -134,9 +136,12 @@ def _database(settings: Settings, keyring: Keyring) -> Iterator[Finding]:
         if schema is not None:
             with database.read() as session:
                 suspended = session.get(NodeState, "expiry-suspended")
+                half_restored = session.get(NodeState, UNFINISHED)
             if suspended is not None:
                 text = "expiry is suspended since the clock jumped"
                 yield Finding("expiry", "bad", text, "check the clock, then `radrelay expiry resume`")
+            if half_restored is not None:
+                yield Finding("restore", "bad", "a restore was cut off before its end", "run `radrelay restore` again")
             yield from node_findings(database, settings)
     except (RadrelayError, sa.exc.SQLAlchemyError) as error:
         yield Finding("database", "bad", str(error), "check database.url and that the server runs")
@@ -146,7 +151,7 @@ def _database(settings: Settings, keyring: Keyring) -> Iterator[Finding]:
 
 def _storage(settings: Settings, keyring: Keyring) -> Iterator[Finding]:
     try:
-        keys = KeyStore.open(settings, keyring)
+        keys = KeyStore.open(settings, keyring, served_before=served_before(settings))
     except RadrelayError as error:
         yield Finding("study keys", "bad", error.message, "restore the key store from its mirror")
         return

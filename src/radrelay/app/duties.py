@@ -1,4 +1,4 @@
-"""What each node does for what has landed on its own disk: index it, erase it, free it, and show it to other nodes.
+"""What each node does for its own disk: index what has landed, erase it, free it, show it to others, mirror the keys.
 
 One process per node does this, the one that holds the lock in the landing directory: `work`, or where the node has
 none, `listen` or `web`. So nothing but reading crosses between machines, and what a node holds follows its disk.
@@ -23,6 +23,7 @@ from radrelay.storage.node_tls import server_context
 from radrelay.storage.nodes import Lease, tell_address
 
 ERASE_S = 2.0
+MIRROR_S = 30.0  # what another node destroyed is to be gone from this one's mirror within a minute
 LOOK_S = 5.0
 ENDPOINT_AGAIN_S = 15.0
 STANDBY_S = 15.0  # a node's `work` is given so long to start before another role stands in
@@ -55,6 +56,7 @@ class NodeDuties:
                 kept_up("indexer", stop, self.indexer.run),
                 kept_up("upkeep", stop, self.upkeep.run),
                 loop("erase", ERASE_S, stop, self.eraser.erase_records),
+                loop("key mirror", MIRROR_S, stop, self.core.keys.agree_with_mirror),
             ]
             if self.core.database.dialect == "postgresql":
                 threads.append(kept_up("landing endpoint", stop, self._show))

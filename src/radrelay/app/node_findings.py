@@ -14,6 +14,11 @@ from radrelay.storage.models import Erasure, LandingRecord
 from radrelay.storage.node import node_id, node_of
 from radrelay.storage.nodes import NodeView, nodes
 
+ONLY_THERE = (
+    "start it, or its disk on another machine: only it has these objects. If the disk is lost for good: "
+    "`radrelay nodes forget`"
+)
+
 
 def node_findings(database: Database, settings: Settings) -> Iterator[Finding]:
     """Yield a finding for each data directory that serves, or has served, this database."""
@@ -21,7 +26,7 @@ def node_findings(database: Database, settings: Settings) -> Iterator[Finding]:
     own = node_id(settings.data_dir)
     for view in nodes(database, SystemClock()):
         count, size = held.pop(view.node, (0, 0))
-        text = f"{_lease(view)}; holds {count} objects ({size / 1e6:.1f} MB) that are not packed yet"
+        text = f"{lease_text(view)}; holds {count} objects ({size / 1e6:.1f} MB) that are not packed yet"
         if erasures := waiting.get(view.node, 0):
             text += f", {erasures} to be erased"
         subject = f"node {view.name}" + (" (this one)" if view.node == own else "")
@@ -33,7 +38,7 @@ def node_findings(database: Database, settings: Settings) -> Iterator[Finding]:
 
 def _judged(view: NodeView, subject: str, text: str, *, needed: bool, shared: bool) -> Finding:
     if not view.alive and needed:
-        return Finding(subject, "bad", text, "start it, or its disk on another machine: only it has these objects")
+        return Finding(subject, "bad", text, ONLY_THERE)
     if not view.alive:
         return Finding(subject, "look", text, "fine if it is meant to be off")
     if shared and not view.address:
@@ -41,7 +46,8 @@ def _judged(view: NodeView, subject: str, text: str, *, needed: bool, shared: bo
     return Finding(subject, "good", text)
 
 
-def _lease(view: NodeView) -> str:
+def lease_text(view: NodeView) -> str:
+    """Return in words whether a node serves, where, and since when nothing was heard of it."""
     where = f" at {view.address}" if view.address else ""
     state = "serves" if view.alive else "is away"
     return f"{state}{where}, lease {view.epoch}, last sign of life {view.beat_at:%Y-%m-%d %H:%M:%S} UTC"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import socket
 import uuid
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from radrelay.access import ensure_default_grants
 from radrelay.app.core import Core, exclusive
-from radrelay.app.restored import replay_if_restored
+from radrelay.app.restored import refuse_half_restored, replay_if_restored
 from radrelay.identity import Identity
 from radrelay.intake.sources import ensure_defaults
 from radrelay.storage import nodes
@@ -35,8 +36,10 @@ def prepare(core: Core, *, leading: bool = False) -> Prepared:
     """
     settings = core.settings
     identity = Identity(core.database, core.clock, settings.web, core.keyring.metadata_key)
-    with exclusive(settings.data_dir / "setup.lock"), nodes.alone(core.database):
-        lease = claim(core)
+    with exclusive(settings.data_dir / "setup.lock"), ExitStack() as turn:
+        lease = claim(core)  # before its turn: it may wait for an older lease to end, and others must not
+        turn.enter_context(nodes.alone(core.database))
+        refuse_half_restored(core)
         organisation_id = identity.ensure_organisation()
         replay_if_restored(core)
         with core.database.write() as session:

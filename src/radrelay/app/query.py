@@ -24,6 +24,8 @@ from radrelay.intake.models import Quarantined
 from radrelay.network.ports import Element, ElementValue, Key, Node, Peer, Query, Reference
 from radrelay.network.query_provider import LEVELS, UNIQUE_KEYS, IdentifierMismatch
 from radrelay.routing.destinations import find_by_ae_title
+from radrelay.storage.models import LandingRecord
+from radrelay.storage.neighbours import NodeAway
 
 LIMIT = 100_000  # matches of one query; what has more is told so, not cut in silence
 INDEX_PATIENCE_S = 20.0
@@ -122,7 +124,10 @@ class ArchiveQuery:
             self._scope(session, peer, Right.SEE)
 
     def committed(self, peer: Peer, references: Sequence[Reference]) -> Collection[str]:
-        """Return the SOP Instance UIDs that are kept with their class, waiting a while for the index."""
+        """Return the SOP Instance UIDs that are kept with their class, waiting a while for the index.
+
+        What lies on a machine alone that is away is not among them: its sender may be the only one to have it.
+        """
         wanted = {reference.sop_uid: reference.sop_class_uid for reference in references}
         until = time.monotonic() + INDEX_PATIENCE_S
         while True:
@@ -138,14 +143,20 @@ class ArchiveQuery:
             self._scope(session, peer, Right.SEE)
             for start in range(0, len(uids), 500):
                 rows = session.execute(
-                    sa.select(Instance.sop_uid, Instance.sop_class_uid).where(
+                    sa.select(Instance.sop_uid, Instance.sop_class_uid, LandingRecord.owner)
+                    .join_from(Instance, LandingRecord, LandingRecord.id == Instance.record_id, isouter=True)
+                    .where(
                         Instance.organisation_id == self._organisation_id,
                         Instance.sop_uid.in_(uids[start : start + 500]),
                         Instance.current.is_(True),
                         alive(self._core.clock.now()),
                     )
                 )
-                kept |= {row.sop_uid for row in rows if row.sop_class_uid == wanted[row.sop_uid]}
+                kept |= {
+                    row.sop_uid
+                    for row in rows
+                    if row.sop_class_uid == wanted[row.sop_uid] and (row.owner is None or self._within_reach(row.owner))
+                }
                 aside = sa.select(Quarantined.sop_uid).where(
                     Quarantined.organisation_id == self._organisation_id,
                     Quarantined.sop_uid.in_(uids[start : start + 500]),
@@ -153,6 +164,13 @@ class ArchiveQuery:
                 )
                 kept -= set(session.scalars(aside))  # the sender's own may be what is kept aside, and goes from there
         return kept
+
+    def _within_reach(self, owner: str) -> bool:
+        try:
+            self._core.segments.require([owner])
+        except NodeAway:
+            return False
+        return True
 
     def _principal(self, peer: Peer) -> Principal:
         return Principal(

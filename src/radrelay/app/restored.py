@@ -11,27 +11,45 @@ from pathlib import Path
 import sqlalchemy as sa
 import structlog
 
-from radrelay.app.core import Core
+from radrelay.app.core import STARTS_FILE, Core
 from radrelay.archive.models import Tombstone
+from radrelay.errors import Misconfigured
 from radrelay.routing import deliveries
+from radrelay.storage.durable_files import write_durably
 from radrelay.storage.models import NodeState
 
 log = structlog.get_logger(__name__)
 
+
+class RestoreUnfinished(Misconfigured):
+    """A restore was cut off before its end; run `radrelay restore FOLDER` again."""
+
+    code = "restore-unfinished"
+
+
+UNFINISHED = "restore-unfinished"
+"""The row that says that a backup's landed objects are still to follow its rows."""
 STARTS = "starts"
 REPEATED = "deletions-repeated"
 
 
+def refuse_half_restored(core: Core) -> None:
+    """Raise `RestoreUnfinished` while rows are here whose landed objects are still to follow."""
+    with core.database.read() as session:
+        if session.get(NodeState, UNFINISHED) is not None:
+            raise RestoreUnfinished
+
+
 def replay_if_restored(core: Core) -> None:
     """Repeat the ledger's deletions and expire, if the rows are older than the ledger; call it before serving."""
-    path = core.settings.keys_dir / "starts"
+    path = core.settings.keys_dir / STARTS_FILE
     with core.database.read() as session:
         row = session.get(NodeState, f"{STARTS}/{core.node}")
         in_rows = int(row.value) if row is not None else 0
-    in_keys = int(path.read_text()) if path.exists() else 0
+    in_keys = _count_in(path, unreadable=in_rows + 1)
     if in_rows < in_keys:  # a crash between the two counts leaves the rows ahead
         hold_deliveries(core)
-    if (in_rows != in_keys and in_keys) or ledger_is_ahead(core):
+    if (in_rows != in_keys and in_keys) or core.keys.taken_back or ledger_is_ahead(core):
         log.warning("the rows are older than the deletion ledger; deletions are repeated")
         replay_deletions(core)
     _count(core, path, max(in_rows, in_keys) + 1)
@@ -72,9 +90,18 @@ def replay_deletions(core: Core) -> int:
     return repeated
 
 
+def _count_in(path: Path, *, unreadable: int) -> int:
+    """Return the count in a file, none if there is no file; `unreadable` if it holds no number."""
+    try:
+        return int(path.read_text())
+    except FileNotFoundError:
+        return 0
+    except ValueError:
+        log.error("the count of starts cannot be read; the rows are taken for older than they may be", path=str(path))
+        return unreadable
+
+
 def _count(core: Core, path: Path, starts: int) -> None:
     with core.database.write() as session:
         session.merge(NodeState(name=f"{STARTS}/{core.node}", value=str(starts).encode()))
-    fresh = path.with_suffix(".new")
-    fresh.write_text(str(starts))
-    fresh.replace(path)
+    write_durably(path, str(starts).encode())

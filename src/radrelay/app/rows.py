@@ -5,13 +5,15 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from radrelay.access import models as access_models
+from radrelay.app.backup_folder import Stored
+from radrelay.app.restored import UNFINISHED
 from radrelay.archive import models as archive_models
 from radrelay.archive import search_index
 from radrelay.audit import models as audit_models
@@ -22,9 +24,6 @@ from radrelay.routing import models as routing_models
 from radrelay.storage import models as storage_models
 from radrelay.storage.columns import Base, Id, Instant
 from radrelay.storage.database import Database
-
-if TYPE_CHECKING:
-    from radrelay.app.backup import Stored
 
 ROOMS = (
     access_models,
@@ -48,8 +47,6 @@ def dump_rows(database: Database, write: Callable[[bytes], object]) -> tuple[lis
 
     Records that are to be erased are left out: nothing needs them any more.
     """
-    from radrelay.app.backup import Stored  # noqa: PLC0415 -- the two know each other's shapes
-
     packs: list[Stored] = []
     records: list[dict[str, object]] = []
     erased: set[object] = set()
@@ -83,8 +80,8 @@ def dump_rows(database: Database, write: Callable[[bytes], object]) -> tuple[lis
 def load_rows(database: Database, pieces: Iterator[bytes]) -> int:
     """Replace every row by the dumped ones, in one transaction, and make the text index anew.
 
-    Deliveries that were open are held in the same transaction: no crash lets them go out from a restored copy. Returns
-    how many those are.
+    Deliveries that were open are held in the same transaction, so that no crash lets them go out from a restored copy,
+    and the restore is noted as `UNFINISHED`. Returns how many deliveries those are.
     """
     tables = {table.name: table for table in _tables()}
     with database.write() as session:
@@ -98,6 +95,7 @@ def load_rows(database: Database, pieces: Iterator[bytes]) -> int:
                 sa.insert(table), [{c.name: _thaw(c.type, row[place]) for place, c in known} for row in rows]
             )
         _index_text(session)
+        session.merge(storage_models.NodeState(name=UNFINISHED, value=b""))
         return deliveries.hold_open(session)
 
 

@@ -22,11 +22,12 @@ from radrelay.dicom.syntaxes import (
     syntax_of,
 )
 from radrelay.dicom.transcode import transcode
-from radrelay.errors import RadrelayError
+from radrelay.errors import RadrelayError, Trouble
 from radrelay.network.client import SendResult, StoreClient
 from radrelay.network.errors import AssociationEnded, ContextRefused
 from radrelay.network.ports import Node, TlsFiles
-from radrelay.routing.jobs import DeliveryItem
+from radrelay.routing.errors import Interrupted
+from radrelay.routing.jobs import Answer, DeliveryItem
 from radrelay.routing.models import Destination
 from radrelay.settings import DicomSettings
 from radrelay.storage.database import Database
@@ -118,13 +119,14 @@ class DicomSending:
     def __init__(self, client: StoreClient) -> None:
         self._client = client
 
-    def send(self, item: DeliveryItem) -> tuple[int, str, str]:
-        """Send one object; raises `ConnectionError` when the association is lost."""
+    def send(self, item: DeliveryItem) -> Answer:
+        """Send one object; raises `Interrupted` when the association is lost."""
         try:
             result: SendResult = self._client.send(item)
         except AssociationEnded as error:
-            raise ConnectionError(error.message) from error
-        return result.status, result.comment, result.transfer_syntax
+            raise Interrupted(error) from error
+        trouble = Trouble.of(result.error) if result.error is not None else None
+        return Answer(result.status, result.comment, result.transfer_syntax, trouble)
 
 
 @dataclass(frozen=True)
@@ -135,11 +137,11 @@ class DicomDialler:
 
     @contextmanager
     def open(self, destination: Destination, items: Sequence[DeliveryItem]) -> Iterator[DicomSending]:
-        """Associate with the destination; raises `ConnectionError` in plain words."""
+        """Associate with the destination; raises `Interrupted`."""
         try:
             client = StoreClient(node_of(destination, self.settings), _kept(items))
         except RadrelayError as error:
-            raise ConnectionError(error.message) from error
+            raise Interrupted(error) from error
         with client:
             yield DicomSending(client)
 

@@ -78,14 +78,25 @@ class Supervisor:
                     continue
                 self._note_end(role, code, now)
             if now >= role.due_at:
-                role.process = Copy(lambda role=role: _titled(role))  # type: ignore[misc]  # bound now, not later
-                role.started_at = now
+                self._start(role, now)
+
+    def _start(self, role: Role, now: float) -> None:
+        try:
+            role.process = Copy(lambda: _titled(role))
+        except OSError as error:  # no memory, too many processes: that ended this role, and must not end the others
+            self._put_off(role, now)
+            log.error("a role cannot be started, trying again", role_name=role.name, error=str(error))
+        else:
+            role.started_at = now
 
     def _note_end(self, role: Role, code: int, now: float) -> None:
         role.process = None
+        self._put_off(role, now)
+        log.error("role ended, starting it again", role_name=role.name, exit_code=code, pause_s=role.pause_s)
+
+    def _put_off(self, role: Role, now: float) -> None:
         role.pause_s = FIRST_PAUSE_S if now - role.started_at > SETTLED_S else min(role.pause_s * 2, LAST_PAUSE_S)
         role.due_at = now + role.pause_s
-        log.error("role ended, starting it again", role_name=role.name, exit_code=code, pause_s=role.pause_s)
 
     def _end(self) -> None:
         running = [role.process for role in self._roles if role.process is not None]

@@ -18,6 +18,7 @@ from radrelay.archive.discard import chunks
 from radrelay.storage.models import Erasure, KeptKey, Pack
 
 LATE = timedelta(hours=1)
+MADE_GOOD = "this is made good within a minute while Radrelay runs; see that the mirror's disk is there"
 
 
 def verify_keys(core: Core) -> Iterator[Finding]:
@@ -69,14 +70,14 @@ def _mirror(core: Core) -> Iterator[Finding]:
             "key mirror", "look", "keys.mirror is not set", "without it the loss of one disk loses everything"
         )
         return
-    owed, lacking, surplus = core.keys.mirror_owes(), *core.keys.mirror_differs()
-    if lacking:
-        text = f"the mirror lacks {lacking} keys or entries of the ledger"
-        yield Finding("key mirror", "bad", text, "move the mirror's study-keys.sqlite away and start Radrelay again")
-    if owed or surplus:
-        text = f"the mirror still holds {max(owed, surplus)} keys that are destroyed"
-        yield Finding("key mirror", "look", text, "it is told as soon as it can be written; see that its disk is there")
-    if not (lacking or owed or surplus):
+    apart = core.keys.mirror_differs()
+    if apart.lacking:
+        text = f"the mirror lacks {apart.lacking} keys or entries of the ledger"
+        yield Finding("key mirror", "bad", text, f"{MADE_GOOD}; until then the loss of the store would lose them")
+    if apart.surplus:
+        text = f"the mirror still holds {apart.surplus} keys that are destroyed"
+        yield Finding("key mirror", "look", text, MADE_GOOD)
+    if not (apart.lacking or apart.surplus):
         yield Finding("key mirror", "good", "the mirror holds the same keys and the same ledger")
 
 

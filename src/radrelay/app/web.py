@@ -14,6 +14,7 @@ from radrelay.app.prepare import prepare
 from radrelay.app.role import run_role, settle
 from radrelay.app.stored import client_tls
 from radrelay.dicom import decoder_pool
+from radrelay.errors import Trouble
 from radrelay.intake.landing import Landing
 from radrelay.intake.sources import SourceBook
 from radrelay.network.client import echo
@@ -104,4 +105,4 @@ def _echo(core: Core, target: EchoTarget) -> EchoAnswer:
         tls=client_tls(settings) if target.tls else None,
     )
     result = echo(node)
-    return EchoAnswer(ok=result.ok, message=result.words, ms=result.seconds * 1000)
+    return EchoAnswer(None if result.error is None else Trouble.of(result.error), ms=result.seconds * 1000)

@@ -60,6 +60,7 @@ AUDIT_S = 3600.0
 FORGET_LOGINS = timedelta(days=2)
 FORGET_EVENTS = timedelta(days=7)
 ORPHAN_AGE = timedelta(days=1)
+CLOCKS_APART = timedelta(minutes=5)  # this machine's and the store's
 
 
 def run(settings: Settings) -> int:
@@ -80,6 +81,7 @@ class Workshop:
     watcher: FolderWatcher
     parcels: Parcels
     sender: DeliveryWork
+    identified: IdentifiedLanding
     leadership: Leadership
 
     @property
@@ -89,7 +91,7 @@ class Workshop:
 
 
 def open_workshop(core: Core, lease: Lease) -> Workshop:
-    """Put the role's parts together; `radrelay.app.backup` uses the compactor and retention, too."""
+    """Put the role's parts together; tests use the compactor and retention, too."""
     book = SourceBook(core.database, core.settings)
     book.refresh()
     landing = Landing.open(core.settings, "work", core.keyring, core.clock, allowance=book)
@@ -140,6 +142,7 @@ def open_workshop(core: Core, lease: Lease) -> Workshop:
         watcher=FolderWatcher(core.database, landing, book, parcels),
         parcels=parcels,
         sender=sender,
+        identified=identified,
         leadership=Leadership(core.database, core.clock, "sweep", landing.log.owner),
     )
 
@@ -234,6 +237,7 @@ def _sweep(shop: Workshop) -> None:
             log.warning("study waits for compaction", study_id=str(study_id), reason=error.code)
     shop.parcels.sweep()
     shop.sender.revive(shop.durable.unfinished(deliveries.ATTEMPT))
+    shop.identified.revive(shop.durable.unfinished(RELEASED))
     _collect(shop.core)
     with shop.core.database.write() as session:
         outbox.forget_taken(session, shop.core.clock.now() - FORGET_EVENTS)
@@ -253,10 +257,11 @@ def _keep_records(core: Core) -> None:
 def _collect(core: Core) -> None:
     """Remove packs that no row names, that nothing can read any more, and that no compaction is still writing.
 
-    While the key of a pack lives, its absence from the rows may be the rows' fault: a wrong or an empty database.
+    While the key of a pack lives, its absence from the rows may be the rows' fault: a wrong or an empty database. What
+    is older than the key store may be under keys that were lost with an earlier one, and come back with its mirror.
     """
-    before = core.clock.now() - ORPHAN_AGE
-    old = [name for name, _, changed_at in core.packs.names() if changed_at < before]
+    before, known_since = core.clock.now() - ORPHAN_AGE, core.keys.made_at() - CLOCKS_APART
+    old = [name for name, _, changed_at in core.packs.names() if known_since < changed_at < before]
     if not old:
         return
     with core.database.read() as session:

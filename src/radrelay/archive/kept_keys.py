@@ -67,6 +67,36 @@ def keep_records(session: Session, record_ids: Iterable[uuid.UUID], until: datet
     return kept
 
 
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A landing record that backups hold a copy of; its key goes with the instance, study or parcel it is bound to."""
+
+    record_id: uuid.UUID
+    organisation_id: uuid.UUID
+    bound_to: uuid.UUID | None
+    subject_id: uuid.UUID | None
+
+
+def keep_copies(session: Session, copies: Sequence[Copy], until: datetime) -> None:
+    """Keep the keys of copies whose landing records are lost, while none of their subjects is deleted."""
+    for start in range(0, len(copies), 500):
+        part = copies[start : start + 500]
+        known = set(session.scalars(sa.select(_KEPT.id).where(_KEPT.id.in_([copy.record_id for copy in part]))))
+        rows = [
+            _row(
+                _Owned(copy.record_id, copy.organisation_id),
+                copy.bound_to or NOBODY,
+                "record",
+                until,
+                instance_ids=[copy.subject_id] if copy.subject_id is not None else [],
+            )
+            for copy in part
+            if copy.record_id not in known
+        ]
+        if rows:
+            session.execute(sa.insert(KEPT_KEY), rows)
+
+
 def keep_archive(
     session: Session,
     organisation_id: uuid.UUID,

@@ -78,11 +78,11 @@ class Study(Owned, Base):
     __table_args__ = (
         Index("ux_study_uid", "organisation_id", "study_uid", unique=True),
         Index("ux_study_sort_key", "sort_key", unique=True),
-        Index("ix_study_date", "organisation_id", "sort_key", "expires_at", "id"),
+        Index("ix_study_date", "organisation_id", "sort_key", "expires_at", "id", "patient_name_order"),
         Index("ix_study_received", "organisation_id", "last_received_at", "sort_key"),
         Index("ix_study_end", "organisation_id", "expires_at", "sort_key"),
         Index("ix_study_patient", "organisation_id", "patient_id_value"),
-        Index("ix_study_name", "organisation_id", "patient_name_folded", "sort_key", "expires_at"),
+        Index("ix_study_name", "organisation_id", "patient_name_order", "sort_key", "expires_at"),
         Index("ix_study_birth", "organisation_id", "patient_birth_date"),
         Index("ix_study_accession", "organisation_id", "accession_number"),
         Index("ix_study_patient_row", "patient_id"),
@@ -97,6 +97,7 @@ class Study(Owned, Base):
     patient_issuer: Mapped[str] = mapped_column(String(64))
     patient_name: Mapped[str] = mapped_column(Text)
     patient_name_folded: Mapped[str] = mapped_column(ordered())  # its groups folded, between =
+    patient_name_order: Mapped[str] = mapped_column(ordered())  # what the list goes by; see `folding.name_order`
     patient_birth_date: Mapped[date | None] = mapped_column(Date)
     patient_sex: Mapped[str] = mapped_column(String(16))
     study_date: Mapped[date | None] = mapped_column(Date)

@@ -168,6 +168,7 @@ class Renditions:
         if region is not None:
             # why: the brightness is that of the whole frame, so it is settled before a part is cut out
             shown = pictures.display_samples(header, descriptor, samples, frame=number - 1, window=window)
+            shown = pictures.mark_missing(shown, frame.missing) if frame.cut else shown
             samples = region.cut(shown if shown.ndim == 3 else np.repeat(shown[..., np.newaxis], 3, axis=2))
             descriptor = replace(descriptor, rows=samples.shape[0], columns=samples.shape[1])
         return pictures.render(
@@ -179,6 +180,7 @@ class Renditions:
             size=size,
             picture=form,
             quality=quality,
+            missing=frame.missing if frame.cut and region is None else None,
         )
 
     def thumbnail(self, ref: InstanceRef, number: int = 0) -> bytes:
@@ -196,6 +198,7 @@ class Renditions:
                     bit_offset=frame.bit_offset,
                     frame=number - 1,
                     own=frame.own,
+                    missing=frame.missing if frame.cut else None,
                 )
             self._thumbnails.put((ref.id, number), made)
         return made

@@ -28,10 +28,11 @@ from radrelay.archive.tables import MODALITY, STUDY
 COUNT_CAP = 5_000
 TEXT_COUNT_CAP = 500  # what the text index finds lies scattered: each costs a page of its own
 FEW = 2_000
+_BLANK = ("name", "expires")  # orders that some studies have no value for: who has no name comes last, either way
 _SORTED = {
     "date": STUDY.c.sort_key,
     "received": STUDY.c.last_received_at,
-    "name": STUDY.c.patient_name_folded,
+    "name": STUDY.c.patient_name_order,
     "expires": STUDY.c.expires_at,
 }
 
@@ -158,21 +159,30 @@ def _select(asked: Asked, route: Route, *columns: ColumnElement[Any]) -> sa.Sele
 
 def _page(session: Session, asked: Asked, route: Route, window: Window, place: Place | None) -> list[sa.Row[Any]]:
     """Return one row more than the page holds, if there is one."""
-    if window.sort != "expires":
+    if window.sort not in _BLANK:
         return _sorted_rows(session, asked, route, window, place, [])
-    dated, endless = [STUDY.c.expires_at.is_not(None)], [STUDY.c.expires_at.is_(None)]
-    parts = [endless, dated] if window.descending else [dated, endless]  # without end is the latest
-    if place is not None and (place.value is None) != window.descending:
-        parts = parts[1:]
+    begun_blank = None if place is None else not place.value
+    parts = [True, False] if window.sort == "expires" and window.descending else [False, True]  # endless is the latest
+    if begun_blank is not None:
+        parts = parts[parts.index(begun_blank) :]
     skip = 0 if place is not None else window.offset
     wanted = replace(window, limit=window.limit + skip, offset=0)
     rows: list[sa.Row[Any]] = []
-    for part in parts:
-        here = place if place is not None and (place.value is None) == (part is endless) else None
-        rows.extend(_sorted_rows(session, asked, route, wanted, here, part, len(rows)))
+    for blank in parts:
+        here = place if blank == begun_blank else None
+        rows.extend(_sorted_rows(session, asked, route, wanted, here, _part(window, here, blank), len(rows)))
         if len(rows) > wanted.limit:
             break
     return rows[skip:]
+
+
+def _part(window: Window, place: Place | None, blank: bool) -> list[ColumnElement[bool]]:
+    """Return the condition for studies with or without a value to sort by."""
+    if window.sort == "expires":
+        return [STUDY.c.expires_at.is_(None) if blank else STUDY.c.expires_at.is_not(None)]
+    if place is not None and not blank and not window.descending:
+        return []  # beyond a name all have one; a second lower bound would tempt the planner to begin at the first
+    return [STUDY.c.patient_name_order == "" if blank else STUDY.c.patient_name_order > ""]
 
 
 def _sorted_rows(

@@ -25,6 +25,9 @@ Format = Literal["jpeg", "png", "gif"]
 MAX_EDGE = 16384
 THUMBNAIL_EDGE = 256
 _PIXEL_MEASURES = 0x00289110
+_HATCH = np.array((0xA8, 0x6F, 0x2F), np.uint8)  # the viewer's amber
+_HATCHES = 10  # lines along the longer side: they are still seen in a picture of 56 pixels
+_STRIP = 0.12
 
 
 def render(
@@ -37,6 +40,7 @@ def render(
     size: tuple[int, int] | None = None,
     picture: Format = "jpeg",
     quality: int = 90,
+    missing: float | None = None,
 ) -> bytes:
     """Return one frame as an encoded picture.
 
@@ -56,9 +60,13 @@ def render(
         Largest (width, height); the picture is scaled to fit, its shape kept.
     picture, quality
         Format, and for JPEG the quality from 1 to 100.
+    missing
+        Given when the frame's end never came, see `mark_missing`.
     """
     descriptor = descriptor or describe(attributes, "")
     shown = display_samples(attributes, descriptor, samples, frame=frame, window=window)
+    if missing is not None:
+        shown = mark_missing(shown, missing)
     target = _target_size(shown.shape[:2], pixel_aspect(attributes, frame), size)
     if target != (shown.shape[1], shown.shape[0]):
         image = Image.fromarray(shown).resize(target, Image.Resampling.LANCZOS, reducing_gap=3.0)
@@ -91,15 +99,39 @@ def thumbnail(
     frame: int = 0,
     edge: int = THUMBNAIL_EDGE,
     own: bool = False,
+    missing: float | None = None,
 ) -> bytes:
-    """Return a JPEG of at most `edge` pixels on its longer side, from one frame's bytes as stored (`own`: by us)."""
+    """Return a JPEG of at most `edge` pixels on its longer side, from one frame's bytes as stored (`own`: by us).
+
+    `missing` is given when the frame's end never came, see `mark_missing`.
+    """
     # why: reduced resolutions of palette indices are averages of indices, which are other colours
     indices = descriptor.photometric == "PALETTE COLOR"
     samples = None if indices else decode_small(descriptor, data, edge, own=own)
     if samples is None:
         samples = decode_frame(descriptor, data, bit_offset, own=own)
     small = replace(descriptor, rows=samples.shape[0], columns=samples.shape[1])
-    return render(attributes, samples, descriptor=small, frame=frame, size=(edge, edge), quality=80)
+    return render(attributes, samples, descriptor=small, frame=frame, size=(edge, edge), quality=80, missing=missing)
+
+
+def mark_missing(shown: Pixels, missing: float) -> Pixels:
+    """Return a picture as RGB with what never came of it hatched, so that it cannot pass for a part of the patient.
+
+    `missing` is the share (0 to 1) of the frame's bytes. Where it is not known (0: a code stream that was cut), or
+    where the end of the bytes is not the end of the picture (colour, which may lie plane by plane), a strip along the
+    lower edge stands for it.
+    """
+    rows, columns = shown.shape[:2]
+    marked = np.repeat(shown[..., np.newaxis], 3, axis=2) if shown.ndim == 2 else shown.copy()
+    known = missing if shown.ndim == 2 else 0.0
+    first = int(rows * columns * (1 - known)) if known > 0 else (rows - max(1, round(rows * _STRIP))) * columns
+    top = first // columns
+    period = max(4, max(rows, columns) // _HATCHES)
+    along = np.arange(columns)[np.newaxis, :] + np.arange(top, rows)[:, np.newaxis]
+    inside = np.ones(along.shape, bool)
+    inside[0, : first - top * columns] = False
+    marked[top:][inside] = np.where((along % period < max(1, period // 5))[..., np.newaxis], _HATCH, 0)[inside]
+    return marked
 
 
 def pixel_aspect(attributes: Attributes, frame: int = 0) -> float:

@@ -82,7 +82,8 @@ def insert(
     """Write a new account; raises `AccountExists`, or `Invalid` for an empty name or an unknown role."""
     username = username.strip()
     if not username or len(username) > LONGEST_NAME or any(unicodedata.category(char) == "Cc" for char in username):
-        raise Invalid(f"a user name has 1 to {LONGEST_NAME} characters and no control characters")
+        message = f"a user name has 1 to {LONGEST_NAME} characters and no control characters"
+        raise Invalid(message, field="username")
     require_role(role)
     if by_name(session, username) is not None:
         raise AccountExists

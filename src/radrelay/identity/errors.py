@@ -37,10 +37,34 @@ class PasswordWeak(Invalid):
     code = "password-weak"
 
 
+class PasswordCommon(PasswordWeak):
+    """The new password is among those that are guessed first."""
+
+    code = "password-common"
+
+
+class PasswordNamesUser(PasswordWeak):
+    """The new password contains the user name."""
+
+    code = "password-names-user"
+
+
+class PasswordUnchanged(PasswordWeak):
+    """The new password is the present one."""
+
+    code = "password-unchanged"
+
+
 class AccountExists(Conflict):
     """An account with this user name exists."""
 
     code = "account-exists"
+
+
+class OwnAccount(Conflict):
+    """Nobody disables their own account."""
+
+    code = "own-account"
 
 
 class LastAdmin(Conflict):

@@ -16,7 +16,7 @@ from argon2.low_level import ARGON2_VERSION
 from argon2.profiles import RFC_9106_LOW_MEMORY
 
 from radrelay.errors import Unavailable
-from radrelay.identity.errors import PasswordWeak
+from radrelay.identity.errors import PasswordCommon, PasswordNamesUser, PasswordWeak
 
 AT_ONCE = 4
 WAIT_S = 10.0
@@ -88,12 +88,12 @@ class _Slot:
 def require_strong(password: str, username: str) -> None:
     """Raise `PasswordWeak` unless `password` has 12 to 256 characters and is no obvious guess."""
     if not SHORTEST <= len(password) <= LONGEST:
-        raise PasswordWeak(f"a password has {SHORTEST} to {LONGEST} characters")
+        raise PasswordWeak(f"a password has {SHORTEST} to {LONGEST} characters", least=SHORTEST, most=LONGEST)
     plain = password.casefold()
     if plain in GUESSED_FIRST or len(set(plain)) < 4:
-        raise PasswordWeak("this password is among those that are guessed first")
+        raise PasswordCommon("this password is among those that are guessed first")
     if len(username) >= 3 and username.casefold() in plain:
-        raise PasswordWeak("the password contains the user name")
+        raise PasswordNamesUser("the password contains the user name")
 
 
 def one_time_password() -> str:

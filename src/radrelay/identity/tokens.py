@@ -37,9 +37,9 @@ def create(
 ) -> NewToken:
     """Write a new token and return it with its secret, which is never seen again."""
     if not name.strip() or len(name) > 200:
-        raise Invalid("a token has a name of 1 to 200 characters")
+        raise Invalid("a token has a name of 1 to 200 characters", field="name")
     if expires_at is not None and expires_at <= now:
-        raise Invalid("a token ends in the future or not at all")
+        raise Invalid("a token ends in the future or not at all", field="expires_at")
     require_role(role)
     secret = PREFIX + secrets.token_urlsafe(SECRET_BYTES)
     row = ApiToken(

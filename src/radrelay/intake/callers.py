@@ -14,7 +14,8 @@ def check_ae_title(title: str) -> str:
     """Return `title` without padding; raises `SourceInvalid` when it is no AE title (PS3.5 6.2, VR AE)."""
     clean = title.strip(" ")
     if not clean or len(clean) > AE_LENGTH or "\\" in clean or any(not 32 <= ord(c) < 127 for c in clean):
-        raise SourceInvalid(f"{title!r} is no AE title: 1 to 16 printable ASCII characters without a backslash")
+        message = f"{title!r} is no AE title: 1 to 16 printable ASCII characters without a backslash"
+        raise SourceInvalid(message, field="ae_title")
     return clean
 
 
@@ -40,7 +41,7 @@ def _entries(callers: str) -> Iterator[tuple[str, str]]:
             try:
                 ipaddress.ip_network(network.strip(), strict=False)
             except ValueError as error:
-                raise SourceInvalid(f"{network!r} is no IP address or network") from error
+                raise SourceInvalid(f"{network!r} is no IP address or network", field="callers") from error
         yield ("*" if title in ("", "*") else check_ae_title(title)), network.strip()
 
 

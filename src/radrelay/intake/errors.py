@@ -36,6 +36,24 @@ class SourceInvalid(Invalid):
     code = "source-invalid"
 
 
+class SourceExists(SourceInvalid):
+    """There is already a source of this name."""
+
+    code = "source-exists"
+
+
+class AeTitleTaken(SourceInvalid):
+    """This AE title already leads to another source."""
+
+    code = "ae-title-taken"
+
+
+class RetentionTooLong(SourceInvalid):
+    """A source's retention cannot be longer than its maximum age."""
+
+    code = "retention-too-long"
+
+
 class SourceInUse(Conflict):
     """The source still has studies; switch it off instead, or delete them first."""
 
@@ -58,6 +76,24 @@ class ReleaseRefused(Conflict):
     """This object cannot be released from the quarantine like this."""
 
     code = "release-refused"
+
+
+class ReleaseTooLate(ReleaseRefused):
+    """The time that its source's objects may be kept is over."""
+
+    code = "release-too-late"
+
+
+class ReleaseWithoutSource(ReleaseRefused):
+    """Its source was deleted, so nothing says how long it may be kept."""
+
+    code = "release-without-source"
+
+
+class ReleaseNotWritable(ReleaseRefused):
+    """The object cannot be written with another identity."""
+
+    code = "release-not-writable"
 
 
 class ScannerUnavailable(Unavailable):

@@ -105,7 +105,7 @@ class FileLander:
             landed = self._writer.finish(file, keep_flawed=kind.kind is Kind.DICOM, flaw=flaw, wait=wait)
         except Malformed as error:
             return self._skip(
-                name, stream.count, FileKind(Kind.SKIPPED, kind.media_type, "malformed", error.message), item_id
+                name, stream.count, FileKind(Kind.SKIPPED, kind.media_type, error.code, error.message), item_id
             )
         if landed.flaw:
             return LandedFile("quarantine", name, stream.count, kind.media_type, landed, landed.code, landed.flaw)

@@ -8,7 +8,8 @@ is tried, so a crash in between adds nothing. What was received stays beside it,
 from __future__ import annotations
 
 import uuid
-from datetime import date, datetime
+from collections.abc import Collection
+from datetime import date, datetime, timedelta
 from typing import Literal
 
 import msgspec
@@ -28,13 +29,20 @@ from radrelay.dicom.reidentify import Modification, NotWritable, reidentify
 from radrelay.dicom.walk import usable_uid
 from radrelay.dicom.writing import derived_uid
 from radrelay.intake.envelope import Envelope, decode
-from radrelay.intake.errors import QuarantinedUnknown, ReleaseRefused
+from radrelay.intake.errors import (
+    QuarantinedUnknown,
+    ReleaseNotWritable,
+    ReleaseRefused,
+    ReleaseTooLate,
+    ReleaseWithoutSource,
+)
 from radrelay.intake.landing import Landing
 from radrelay.intake.models import Quarantined
 from radrelay.intake.object_writer import FileFacts
 from radrelay.intake.unpacking import location_of, read_record
 from radrelay.storage.database import Database
 from radrelay.storage.models import LandingRecord
+from radrelay.storage.outbox import emit
 from radrelay.storage.segments import SegmentReader
 
 log = structlog.get_logger(__name__)
@@ -43,6 +51,7 @@ IDENTIFIABLE = frozenset({"no-identity", "series-elsewhere", "instance-elsewhere
 RELEASED = "quarantine.identified"
 """The event upon which durable work writes and lands the object."""
 LARGEST = 512 << 20
+REVIVE_AFTER = timedelta(minutes=5)  # durable work tries for half an hour, and `revive` leaves it alone meanwhile
 SYSTEM = "Radrelay"
 Into = Literal["own", "study", "patient"]
 """A study of its own (its received one where that is usable), a study that is here, or a new one of its patient."""
@@ -138,13 +147,13 @@ def _received_at(session: Session, row: Quarantined, now: datetime) -> datetime:
     """Return when the object counts as received: now, unless its source's ceiling runs from the real receipt."""
     source = session.get(Source, row.source_id)
     if source is None:
-        raise ReleaseRefused("Its source was deleted, so nothing says how long it may be kept.")
+        raise ReleaseWithoutSource
     terms = Terms.of(source)
     if terms.max_age_s is None:
         return now
     ends_at = end_of(after(row.received_at, terms.retention_s), None, after(row.received_at, terms.max_age_s))
     if ends_at is not None and ends_at <= now:
-        raise ReleaseRefused("The time that its source's objects may be kept is over.")
+        raise ReleaseTooLate
     return row.received_at
 
 
@@ -154,7 +163,7 @@ def written(data_set: bytes, envelope: Envelope, identity: Identity) -> tuple[by
     try:
         return reidentify(data_set, envelope.transfer_syntax, identity.values, change)
     except (Malformed, NotTranscodable, NotWritable, PixelsTooLarge) as error:
-        raise ReleaseRefused(f"The object cannot be written with another identity: {error.message}") from error
+        raise ReleaseNotWritable(f"The object cannot be written with another identity: {error.message}") from error
 
 
 class IdentifiedLanding:
@@ -190,3 +199,26 @@ class IdentifiedLanding:
         finally:
             writer.abort()
         log.info("quarantined object landed with another identity", quarantined=str(row_id))
+
+    def revive(self, attended: Collection[uuid.UUID] = ()) -> int:
+        """Hand objects over again that were released and are not here, for what they need was away too long.
+
+        `attended` are those that work waits or is under way for, on any machine. Returns how many.
+        """
+        before = self._clock.now() - REVIVE_AFTER
+        forgotten = sa.select(Quarantined.id, Quarantined.organisation_id).where(
+            Quarantined.identity != "", Quarantined.instance_id.is_(None), Quarantined.released_at < before
+        )
+        with self._database.read() as session:
+            rows = [row for row in session.execute(forgotten) if row.id not in attended]
+        if rows:
+            with self._database.write() as session:
+                for row in rows:
+                    emit(
+                        session,
+                        organisation_id=row.organisation_id,
+                        kind=RELEASED,
+                        subject_id=row.id,
+                        at=self._clock.now(),
+                    )
+        return len(rows)

@@ -27,6 +27,7 @@ class Parcel(Owned, Base):
     name: Mapped[str] = mapped_column(Text)  # file or folder name as sent
     state: Mapped[str] = mapped_column(String(16))
     error: Mapped[str] = mapped_column(Text, default="")
+    error_code: Mapped[str] = mapped_column(String(40), default="")
     bytes_expected: Mapped[int | None] = mapped_column(BigInteger)
     bytes_received: Mapped[int] = mapped_column(BigInteger, default=0)
     files: Mapped[int] = mapped_column(Integer, default=0)  # looked at

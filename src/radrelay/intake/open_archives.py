@@ -144,6 +144,14 @@ def drop_archive(session: Session, archive_id: uuid.UUID, code: str, text: str, 
     if row is None:
         return False
     discard_records(session, row.organisation_id, [row.id], now)
+    return lose_archive(session, archive_id, code, text, now)
+
+
+def lose_archive(session: Session, archive_id: uuid.UUID, code: str, text: str, now: datetime) -> bool:
+    """End the parcel of an open archive whose bytes are nowhere any more, with a finding; false if it is not open."""
+    row = session.get(OpenArchive, archive_id)
+    if row is None:
+        return False
     _add_finding(session, row, code, text)
     session.delete(row)
     session.flush()

@@ -7,17 +7,19 @@ that log is in its place.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from radrelay.clock import Clock
 from radrelay.intake.discs import REFERENCE
 from radrelay.intake.envelope import Origin
 from radrelay.intake.errors import ParcelUnknown
 from radrelay.intake.landing import Landing
-from radrelay.intake.models import Parcel, ParcelFinding, ParcelItem, ParcelStudy
+from radrelay.intake.models import OpenArchive, Parcel, ParcelFinding, ParcelItem, ParcelStudy
 from radrelay.intake.sources import SourceView, get_source
 from radrelay.intake.tally import finish_parcel
 from radrelay.storage.database import Database, DatabaseUnavailable
@@ -30,7 +32,10 @@ PARCELS_KEPT = timedelta(days=30)
 
 @dataclass(frozen=True, slots=True)
 class ParcelView:
-    """A parcel and how far it is; the fields are the columns of its row, and the studies that it brought."""
+    """A parcel and how far it is; the fields are the columns of its row, and the studies that it brought.
+
+    `error` says of one that is not done what an archive of it waits for.
+    """
 
     id: uuid.UUID
     source_id: uuid.UUID
@@ -39,6 +44,7 @@ class ParcelView:
     name: str
     state: str
     error: str
+    error_code: str
     bytes_expected: int | None
     bytes_received: int
     files: int
@@ -134,7 +140,7 @@ class Parcels:
             if row is None or row.organisation_id != organisation_id:
                 raise ParcelUnknown
             studies = session.scalars(sa.select(ParcelStudy.study_id).where(ParcelStudy.parcel_id == parcel_id))
-            return _view(row, tuple(studies))
+            return _view(row, tuple(studies), _waits(session, [row.id]))
 
     def recent(
         self, organisation_id: uuid.UUID, limit: int = 100, account_id: uuid.UUID | None = None
@@ -149,7 +155,8 @@ class Parcels:
             ids = [row.id for row in rows]
             for link in session.scalars(sa.select(ParcelStudy).where(ParcelStudy.parcel_id.in_(ids))):
                 studies.setdefault(link.parcel_id, []).append(link.study_id)
-            return [_view(row, tuple(studies.get(row.id, ()))) for row in rows]
+            waits = _waits(session, ids)
+            return [_view(row, tuple(studies.get(row.id, ())), waits) for row in rows]
 
     def findings(self, organisation_id: uuid.UUID, parcel_id: uuid.UUID, limit: int = 1000) -> list[FindingView]:
         """Return what was not kept of a parcel as it came, and why."""
@@ -188,5 +195,16 @@ class Parcels:
 _UNTRACKED = {"synchronize_session": False}
 
 
-def _view(row: Parcel, study_ids: tuple[uuid.UUID, ...]) -> ParcelView:
-    return ParcelView(**{name: getattr(row, name) for name in _FIELDS}, study_ids=study_ids)
+def _waits(session: Session, parcel_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, str]:
+    """Return what the parcels' archives wait for, of those that had to be tried again."""
+    c = OpenArchive
+    waiting = sa.select(c.parcel_id, c.file_name, c.waiting_for).where(c.parcel_id.in_(parcel_ids), c.waiting_for != "")
+    return {
+        row.parcel_id: f"{row.file_name} waits to be unpacked: {row.waiting_for}"
+        for row in session.execute(waiting.order_by(c.id))
+    }
+
+
+def _view(row: Parcel, study_ids: tuple[uuid.UUID, ...], waits: Mapping[uuid.UUID, str]) -> ParcelView:
+    columns = {name: getattr(row, name) for name in _FIELDS}
+    return ParcelView(**{**columns, "error": row.error or waits.get(row.id, "")}, study_ids=study_ids)

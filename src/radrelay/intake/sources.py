@@ -19,7 +19,15 @@ from sqlalchemy.orm import Session
 from radrelay.archive.models import Holding, Instance, Source
 from radrelay.intake.callers import allows, check_ae_title, check_callers
 from radrelay.intake.envelope import Origin
-from radrelay.intake.errors import QuotaExceeded, SourceInUse, SourceInvalid, SourceUnknown
+from radrelay.intake.errors import (
+    AeTitleTaken,
+    QuotaExceeded,
+    RetentionTooLong,
+    SourceExists,
+    SourceInUse,
+    SourceInvalid,
+    SourceUnknown,
+)
 from radrelay.settings import Settings
 from radrelay.storage.database import Database, DatabaseUnavailable
 from radrelay.storage.ids import new_id
@@ -192,22 +200,23 @@ def _checked(
     """Return the columns of `spec`; raises `SourceInvalid`."""
     name = spec.name.strip()
     if not 1 <= len(name) <= 100:
-        raise SourceInvalid("a source's name has 1 to 100 characters")
+        raise SourceInvalid("a source's name has 1 to 100 characters", field="name")
     if spec.kind not in KINDS:
         raise SourceInvalid(f"a source's kind is one of {', '.join(KINDS)}")
     if spec.duplicate_policy not in POLICIES:
         raise SourceInvalid(f"a source's duplicate policy is one of {', '.join(POLICIES)}")
     if spec.kind == "folder" and not (spec.folder or "").startswith("/"):
-        raise SourceInvalid("a folder source needs the full path of its folder")
+        raise SourceInvalid("a folder source needs the full path of its folder", field="folder")
     if len(spec.issuer_of_patient_id) > 64:
-        raise SourceInvalid("an issuer of patient IDs has at most 64 characters")
+        raise SourceInvalid("an issuer of patient IDs has at most 64 characters", field="issuer_of_patient_id")
     _check_spans(spec)
     ae_title = check_ae_title(spec.ae_title) if spec.ae_title else None
     for other in list_sources(session, organisation_id):
         if other.id != source_id and other.name == name:
-            raise SourceInvalid(f"there is already a source named {name!r}")
+            raise SourceExists(f"there is already a source named {name!r}", name=name)
         if other.id != source_id and ae_title is not None and (other.kind, other.ae_title) == (spec.kind, ae_title):
-            raise SourceInvalid(f"the AE title {ae_title} already leads to the source {other.name!r}")
+            message = f"the AE title {ae_title} already leads to the source {other.name!r}"
+            raise AeTitleTaken(message, ae_title=ae_title, name=other.name)
     values = {column: getattr(spec, column) for column in _FIELDS}
     return values | {"name": name, "ae_title": ae_title, "callers": check_callers(spec.callers)}
 
@@ -216,13 +225,13 @@ def _check_spans(spec: SourceSpec) -> None:
     for name in ("retention_s", "max_age_s"):
         span = getattr(spec, name)
         if span is not None and (not isinstance(span, int) or not SHORTEST_SPAN_S <= span < 1 << 31):
-            raise SourceInvalid(f"{name} is at least {SHORTEST_SPAN_S} seconds, or none")
+            raise SourceInvalid(f"{name} is at least {SHORTEST_SPAN_S} seconds, or none", field=name)
     if spec.max_age_s is not None and spec.retention_s is not None and spec.retention_s > spec.max_age_s:
-        raise SourceInvalid("a source's retention cannot be longer than its maximum age")
+        raise RetentionTooLong("a source's retention cannot be longer than its maximum age")
     if not 1 <= spec.quiet_s <= 86_400:
-        raise SourceInvalid("quiet_s is 1 to 86400 seconds")
+        raise SourceInvalid("quiet_s is 1 to 86400 seconds", field="quiet_s")
     if spec.quota_bytes is not None and spec.quota_bytes < 0:
-        raise SourceInvalid("a quota cannot be negative")
+        raise SourceInvalid("a quota cannot be negative", field="quota_bytes")
 
 
 @dataclass(frozen=True, slots=True)

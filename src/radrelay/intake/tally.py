@@ -14,7 +14,8 @@ from radrelay.intake.discs import settle_discs
 from radrelay.intake.envelope import Envelope
 from radrelay.intake.models import Parcel, ParcelFinding, ParcelStudy
 
-ARCHIVE_FAILURES = ("unpack-failed", "archive-expired", "archive-gone", "archive-deleted")
+NOTHING_KEPT = "nothing-kept"
+ARCHIVE_FAILURES = ("unpack-failed", "archive-expired", "archive-gone", "archive-deleted", "archive-lost")
 """Findings about an archive of which something may be missing."""
 
 
@@ -135,6 +136,7 @@ def reopen_parcel(session: Session, parcel_id: uuid.UUID) -> None:
             finished_at=None,
             state="unpacking",
             error="",
+            error_code="",
             archives_open=Parcel.archives_open + 1,
             quarantined=Parcel.quarantined - 1,
         )
@@ -146,9 +148,11 @@ def finish_parcel(session: Session, parcel_id: uuid.UUID, now: datetime) -> None
     """End a parcel: done, or failed when an archive could not be unpacked or nothing was kept or is to be looked at."""
     settle_discs(session, parcel_id)
     kept = Parcel.objects + Parcel.duplicates + Parcel.attachments + Parcel.quarantined
-    findings = sa.select(ParcelFinding.text).where(ParcelFinding.parcel_id == parcel_id).order_by(ParcelFinding.id)
-    broken = session.scalar(findings.where(ParcelFinding.code.in_(ARCHIVE_FAILURES)).limit(1))
-    why = broken or session.scalar(findings.limit(1)) or "Nothing of it could be kept."
+    of_parcel = ParcelFinding.parcel_id == parcel_id
+    findings = sa.select(ParcelFinding.code, ParcelFinding.text).where(of_parcel).order_by(ParcelFinding.id)
+    broken = session.execute(findings.where(ParcelFinding.code.in_(ARCHIVE_FAILURES)).limit(1)).first()
+    first = broken or session.execute(findings.limit(1)).first()
+    code, why = first or (NOTHING_KEPT, "Nothing of it could be kept.")
     failed = sa.or_(sa.literal(broken is not None), sa.and_(kept == 0, Parcel.refused > 0))
     session.execute(
         sa.update(Parcel)
@@ -157,6 +161,7 @@ def finish_parcel(session: Session, parcel_id: uuid.UUID, now: datetime) -> None
             finished_at=now,
             state=sa.case((failed, "failed"), else_="done"),
             error=sa.case((failed, why), else_=""),
+            error_code=sa.case((failed, code), else_=""),
         )
         .execution_options(synchronize_session=False)
     )

@@ -13,7 +13,13 @@ from types import TracebackType
 
 from radrelay.errors import RadrelayError
 from radrelay.network import command, identifier
-from radrelay.network.errors import AssociationEnded, ContextRefused, ProtocolViolation
+from radrelay.network.errors import (
+    AssociationEnded,
+    ContextRefused,
+    EchoNotOffered,
+    EchoRefused,
+    ProtocolViolation,
+)
 from radrelay.network.identifier import QUERY_LEVEL
 from radrelay.network.limits import IDENTIFIER_BYTES
 from radrelay.network.ports import Element, Key, Level, Model, Node, RetrieveItem, StoreOutcome
@@ -26,20 +32,28 @@ NO_ANSWER = -1
 
 @dataclass(frozen=True, slots=True)
 class EchoResult:
-    """What came of a C-ECHO; `words` is for a person, `seconds` from the connection to the answer."""
+    """What came of a C-ECHO: no `error` if the node is there; `seconds` from the connection to the answer."""
 
-    ok: bool
-    words: str
+    error: RadrelayError | None
     seconds: float
+
+    @property
+    def ok(self) -> bool:
+        """Tell whether the node is there."""
+        return self.error is None
 
 
 @dataclass(frozen=True, slots=True)
 class SendResult:
-    """What came of one object: the node's status (`NO_ANSWER`: none), its comment, the transfer syntax used."""
+    """What came of one object: the node's status (`NO_ANSWER`: none), its comment, the transfer syntax used.
+
+    `error` says why we did not send it; the status and comment are then our own.
+    """
 
     status: int
     comment: str
     transfer_syntax: str
+    error: RadrelayError | None = None
 
     @property
     def is_kept(self) -> bool:
@@ -60,7 +74,8 @@ def echo(node: Node) -> EchoResult:
         with OutgoingAssociation(node, [(VERIFICATION, (EXPLICIT_LITTLE, IMPLICIT_LITTLE))]) as association:
             syntaxes = association.accepted_syntaxes(VERIFICATION)
             if not syntaxes:
-                return EchoResult(False, f"{node.ae_title} does not offer verification (C-ECHO)", monotonic() - began)
+                message = f"{node.ae_title} does not offer verification (C-ECHO)"
+                return EchoResult(EchoNotOffered(message, ae_title=node.ae_title), monotonic() - began)
             values: dict[int, int | str] = {
                 command.AFFECTED_SOP_CLASS: VERIFICATION,
                 command.COMMAND_FIELD: command.C_ECHO_RQ,
@@ -70,11 +85,12 @@ def echo(node: Node) -> EchoResult:
                 command.STATUS
             )
     except RadrelayError as error:
-        return EchoResult(False, error.message, monotonic() - began)
+        return EchoResult(error, monotonic() - began)
     seconds = monotonic() - began
     if status != SUCCESS:
-        return EchoResult(False, f"{node.ae_title} answers with status {status:04X}H", seconds)
-    return EchoResult(True, f"{node.ae_title} answers", seconds)
+        message = f"{node.ae_title} answers with status {status:04X}H"
+        return EchoResult(EchoRefused(message, ae_title=node.ae_title, status=f"{status:04X}H"), seconds)
+    return EchoResult(None, seconds)
 
 
 class StoreClient:
@@ -117,7 +133,7 @@ class StoreClient:
         except AssociationEnded:
             raise
         except RadrelayError as error:
-            return SendResult(error.dimse_status, error.message, "")
+            return SendResult(error.dimse_status, error.message, "", error)
         return SendResult(outcome.status, outcome.comment, chosen.chosen)
 
 

@@ -87,6 +87,42 @@ class NodeUnreachable(Unavailable):
     code = "node-unreachable"
 
 
+class HostUnknown(NodeUnreachable):
+    """Nobody knows the node's name."""
+
+    code = "host-unknown"
+
+
+class NobodyListens(NodeUnreachable):
+    """Nothing listens at the node's address."""
+
+    code = "nobody-listens"
+
+
+class NodeSilent(NodeUnreachable):
+    """The node does not answer in time."""
+
+    code = "node-silent"
+
+
+class NodeNotDicom(NodeUnreachable):
+    """What listens there does not answer as a DICOM node."""
+
+    code = "node-not-dicom"
+
+
+class CertificateUntrusted(NodeUnreachable):
+    """The node's certificate is not trusted."""
+
+    code = "certificate-untrusted"
+
+
+class TlsRefused(NodeUnreachable):
+    """The node and we do not come to a TLS connection."""
+
+    code = "tls-refused"
+
+
 class ReportRefused(Unavailable):
     """The node does not take the storage commitment report."""
 
@@ -97,6 +133,36 @@ class AssociationRejected(Forbidden):
     """The node refused the association."""
 
     code = "association-rejected"
+
+
+class CallerUnknown(AssociationRejected):
+    """The node does not know our AE title as a caller."""
+
+    code = "caller-unknown"
+
+
+class CalledUnknown(AssociationRejected):
+    """The node does not answer to the AE title that we called."""
+
+    code = "called-unknown"
+
+
+class NodeBusy(AssociationRejected):
+    """The node takes no further association just now."""
+
+    code = "node-busy"
+
+
+class EchoNotOffered(Unavailable):
+    """The node does not offer verification (C-ECHO)."""
+
+    code = "echo-not-offered"
+
+
+class EchoRefused(Unavailable):
+    """The node answered C-ECHO with a status that is no success."""
+
+    code = "echo-refused"
 
 
 class ContextRefused(Unavailable):

@@ -17,11 +17,21 @@ from radrelay.network.command import CommandSet
 from radrelay.network.errors import (
     AssociationEnded,
     AssociationRejected,
+    CalledUnknown,
+    CallerUnknown,
+    CertificateUntrusted,
     ContextRefused,
+    HostUnknown,
+    NobodyListens,
+    NodeBusy,
+    NodeNotDicom,
+    NodeSilent,
     NodeUnreachable,
+    PeerSilent,
     ProtocolViolation,
     ReleaseRequested,
     SourceFailed,
+    TlsRefused,
 )
 from radrelay.network.limits import COMMAND_BYTES
 from radrelay.network.ports import Node, RetrieveItem, StoreOutcome
@@ -36,15 +46,15 @@ MAX_CONTEXTS = 128
 Proposal = tuple[str, tuple[str, ...]]
 """An abstract syntax and the transfer syntaxes proposed for it in one presentation context."""
 
-REJECTION_WORDS = {
-    (1, 1): "it gives no reason",
-    (1, 2): "it does not support the application context",
-    (1, 3): "it does not know our AE title as a caller",
-    (1, 7): "it does not answer to the AE title that we called",
-    (2, 1): "it gives no reason",
-    (2, 2): "it does not support the protocol version",
-    (3, 1): "it is congested just now",
-    (3, 2): "it has reached its limit of associations",
+REJECTIONS: dict[tuple[int, int], tuple[type[AssociationRejected], str]] = {
+    (1, 1): (AssociationRejected, "it gives no reason"),
+    (1, 2): (AssociationRejected, "it does not support the application context"),
+    (1, 3): (CallerUnknown, "it does not know our AE title as a caller"),
+    (1, 7): (CalledUnknown, "it does not answer to the AE title that we called"),
+    (2, 1): (AssociationRejected, "it gives no reason"),
+    (2, 2): (AssociationRejected, "it does not support the protocol version"),
+    (3, 1): (NodeBusy, "it is congested just now"),
+    (3, 2): (NodeBusy, "it has reached its limit of associations"),
 }
 """What a rejection's source and reason mean (PS3.8 9.3.4)."""
 
@@ -86,7 +96,8 @@ class OutgoingAssociation:
             raise
         except AssociationEnded as error:
             self._sock.close()
-            raise NodeUnreachable(f"{_address(node)} does not answer as a DICOM node: {error.message}") from error
+            kind = NodeSilent if isinstance(error, PeerSilent) else NodeNotDicom
+            raise kind(f"{_address(node)} does not answer as a DICOM node: {error.message}", **_facts(node)) from error
 
     def __enter__(self) -> OutgoingAssociation:
         return self
@@ -191,8 +202,9 @@ class OutgoingAssociation:
         kind, body = self._channel.read_pdu()
         if kind == pdu.ASSOCIATE_RJ:
             source_and_reason = (body[2], body[3]) if len(body) >= 4 else (1, 1)
-            words = REJECTION_WORDS.get(source_and_reason, "for a reason unknown to us")
-            raise AssociationRejected(f"{node.ae_title} at {_address(node)} refused the association: {words}")
+            rejected, words = REJECTIONS.get(source_and_reason, (AssociationRejected, "for a reason unknown to us"))
+            message = f"{node.ae_title} at {_address(node)} refused the association: {words}"
+            raise rejected(message, **_facts(node), calling_ae=node.calling_ae)
         if kind != pdu.ASSOCIATE_AC:
             raise ProtocolViolation(
                 "it aborted" if kind == pdu.ABORT else f"PDU type {kind:02X}H came instead of an answer"
@@ -226,17 +238,24 @@ def _address(node: Node) -> str:
     return f"{node.host}:{node.port}"
 
 
+def _facts(node: Node) -> dict[str, object]:
+    """Return what the words of an error name, for those who say it in other words."""
+    return {"address": _address(node), "host": node.host, "ae_title": node.ae_title}
+
+
 def _connect(node: Node) -> socket.socket:
     try:
         sock = socket.create_connection((node.host, node.port), timeout=node.connect_timeout_s)
     except socket.gaierror as error:
-        raise NodeUnreachable(f"the name {node.host} is not known: {error.strerror}") from error
+        raise HostUnknown(f"the name {node.host} is not known: {error.strerror}", **_facts(node)) from error
     except TimeoutError as error:
-        raise NodeUnreachable(f"{_address(node)} does not answer within {node.connect_timeout_s:g} s") from error
+        message = f"{_address(node)} does not answer within {node.connect_timeout_s:g} s"
+        raise NodeSilent(message, **_facts(node)) from error
     except ConnectionRefusedError as error:
-        raise NodeUnreachable(f"nothing listens at {_address(node)}") from error
+        raise NobodyListens(f"nothing listens at {_address(node)}", **_facts(node)) from error
     except OSError as error:
-        raise NodeUnreachable(f"{_address(node)} cannot be reached: {error.strerror or error}") from error
+        message = f"{_address(node)} cannot be reached: {error.strerror or error}"
+        raise NodeUnreachable(message, **_facts(node)) from error
     tune(sock)
     if node.tls:
         sock = _wrap(sock, node)
@@ -250,7 +269,8 @@ def _wrap(sock: socket.socket, node: Node) -> socket.socket:
         return client_context(node.tls).wrap_socket(sock, server_hostname=node.host)
     except ssl.SSLCertVerificationError as error:
         sock.close()
-        raise NodeUnreachable(f"the certificate of {_address(node)} is not trusted: {error.verify_message}") from error
+        message = f"the certificate of {_address(node)} is not trusted: {error.verify_message}"
+        raise CertificateUntrusted(message, **_facts(node)) from error
     except OSError as error:
         sock.close()
-        raise NodeUnreachable(f"no TLS with {_address(node)}: {error.strerror or error}") from error
+        raise TlsRefused(f"no TLS with {_address(node)}: {error.strerror or error}", **_facts(node)) from error

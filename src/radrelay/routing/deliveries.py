@@ -8,6 +8,7 @@ whose receipt is a success is never sent again.
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from radrelay.clock import Clock
+from radrelay.errors import Trouble
 from radrelay.routing.destinations import OPEN_STATES, get_destination
 from radrelay.routing.errors import DeliveryEnded, DeliveryNotFound
 from radrelay.routing.models import Delivery, DeliveryReceipt
@@ -29,13 +31,17 @@ ATTEMPT = "delivery.attempt"
 
 @dataclass(frozen=True)
 class Receipt:
-    """A destination's answer for one instance; `status` is the DIMSE status, -1 if none came."""
+    """A destination's answer for one instance; `status` is the DIMSE status, -1 if none came.
+
+    `trouble` says why we did not send it; the status is then the one that it stands for.
+    """
 
     instance_id: uuid.UUID
     sop_uid: str
     status: int
     comment: str
     transfer_syntax_uid: str
+    trouble: Trouble | None = None
 
     @property
     def kept(self) -> bool:
@@ -130,7 +136,7 @@ def retry_delivery(session: Session, clock: Clock, organisation_id: uuid.UUID, d
     row.state = "waiting"
     row.next_attempt_at = None
     row.finished_at = None
-    row.error = ""
+    tell(row, None)
     row.attempts = 0
     row.created_at = clock.now()
     _emit(session, row, clock.now())
@@ -186,6 +192,21 @@ def record_receipts(
     delivery.failed = all_of_them - sent
 
 
+def tell(row: Delivery, trouble: Trouble | None) -> None:
+    """Write into a delivery why it is not done; None: nothing stands against it."""
+    row.error = trouble.detail if trouble is not None else ""
+    row.error_code = trouble.code if trouble is not None else ""
+    row.error_facts = json.dumps(dict(trouble.facts) if trouble is not None else {})
+
+
+def trouble_of(row: Delivery | DeliveryReceipt) -> Trouble | None:
+    """Return what was written of an error, none if nothing was."""
+    if not row.error_code:
+        return None
+    detail = row.error if isinstance(row, Delivery) else row.comment
+    return Trouble(row.error_code, detail, json.loads(row.error_facts))
+
+
 def next_pause(attempts: int, settings: WorkSettings) -> timedelta:
     """Return how long to wait after the given number of attempts: doubling from the first, up to the cap."""
     return timedelta(seconds=min(settings.retry_first_s * 2.0 ** min(attempts - 1, 30), settings.retry_cap_s))
@@ -204,6 +225,8 @@ def _receipt_row(delivery: Delivery, receipt: Receipt, at: datetime) -> dict[str
         "sop_uid": receipt.sop_uid,
         "status": receipt.status,
         "comment": receipt.comment[:500],
+        "error_code": receipt.trouble.code if receipt.trouble is not None else "",
+        "error_facts": json.dumps(dict(receipt.trouble.facts) if receipt.trouble is not None else {}),
         "transfer_syntax_uid": receipt.transfer_syntax_uid,
         "at": at,
     }

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from radrelay.clock import Clock
-from radrelay.routing.errors import DestinationInUse, DestinationInvalid, DestinationNotFound
+from radrelay.routing.errors import DestinationExists, DestinationInUse, DestinationInvalid, DestinationNotFound
 from radrelay.routing.models import Delivery, Destination
 from radrelay.storage.ids import new_id
 
@@ -112,5 +112,5 @@ def _write(session: Session, row: Destination, draft: DestinationDraft) -> Desti
     try:
         session.flush()
     except IntegrityError as error:
-        raise DestinationInvalid("name: another destination has this name", field="name") from error
+        raise DestinationExists("name: another destination has this name", field="name") from error
     return row

@@ -10,14 +10,17 @@ import uuid
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
-from typing import Protocol
+from time import monotonic
+from typing import NamedTuple, Protocol
 
 import sqlalchemy as sa
 import structlog
 
 from radrelay.clock import Clock
+from radrelay.errors import Trouble
 from radrelay.routing import deliveries
 from radrelay.routing.deliveries import Receipt
+from radrelay.routing.errors import DeliveredStudyGone, DestinationOff, Interrupted, ObjectsOpen, ObjectsRefused
 from radrelay.routing.models import Delivery, DeliveryReceipt, Destination
 from radrelay.settings import WorkSettings
 from radrelay.storage.database import Database
@@ -26,6 +29,7 @@ from radrelay.storage.outbox import Event
 log = structlog.get_logger(__name__)
 
 BATCH = 25  # receipts per transaction
+BATCH_S = 2.0  # the longest that a receipt waits for others
 
 
 class DeliveryItem(Protocol):
@@ -66,14 +70,20 @@ class ObjectSource(Protocol):
         ...
 
 
+class Answer(NamedTuple):
+    """What came of one object: the DIMSE status, the node's comment, the transfer syntax used, and our own trouble."""
+
+    status: int
+    comment: str
+    transfer_syntax_uid: str
+    trouble: Trouble | None = None
+
+
 class Sending(Protocol):
     """An association to a destination."""
 
-    def send(self, item: DeliveryItem) -> tuple[int, str, str]:
-        """Send one object; returns the DIMSE status, the error comment and the transfer syntax used.
-
-        Raises `ConnectionError` when the association is lost.
-        """
+    def send(self, item: DeliveryItem) -> Answer:
+        """Send one object; raises `Interrupted` when the association is lost."""
         ...
 
 
@@ -81,7 +91,7 @@ class Dialler(Protocol):
     """Opens associations."""
 
     def open(self, destination: Destination, items: Sequence[DeliveryItem]) -> AbstractContextManager[Sending]:
-        """Associate for the SOP classes of `items`; raises `ConnectionError` in plain words."""
+        """Associate for the SOP classes of `items`; raises `Interrupted`."""
         ...
 
     def portions(self, items: Sequence[DeliveryItem]) -> Iterator[Sequence[DeliveryItem]]:
@@ -154,18 +164,19 @@ class DeliveryWork:
         items = self._source.items(delivery.organisation_id, delivery.study_id, delivery.series_id)
         settled = self._settled(delivery.id)
         todo = [item for item in items if item.instance_id not in settled]
-        error = ""
+        trouble = None
         try:
             if not items:
-                error = "the study is no longer here"
+                trouble = Trouble.of(DeliveredStudyGone("the study is no longer here"))
             elif todo:
+                self._record(delivery.id, (), len(items))  # so that whoever looks sees how many there are
                 for portion in self._dialler.portions(todo):
                     with self._dialler.open(destination, portion) as sending:
                         for batch in _batches(self._send_all(delivery.id, sending, portion)):
                             self._record(delivery.id, batch, len(items))
-        except ConnectionError as broken:
-            error = str(broken)
-        self._end(delivery.id, items, error)
+        except Interrupted as broken:
+            trouble = broken.trouble
+        self._end(delivery.id, items, trouble)
 
     def _begin(self, delivery_id: uuid.UUID) -> tuple[Delivery, Destination] | None:
         with self._database.write() as session:
@@ -175,12 +186,12 @@ class DeliveryWork:
             destination = session.get(Destination, delivery.destination_id)
             if destination is None or not destination.enabled:
                 delivery.state = "failed"
-                delivery.error = "the destination was removed or switched off"
+                deliveries.tell(delivery, Trouble.of(DestinationOff("the destination was removed or switched off")))
                 delivery.finished_at = self._clock.now()
                 return None
             delivery.state = "sending"
             delivery.attempts += 1
-            delivery.error = ""
+            deliveries.tell(delivery, None)
             session.flush()
             session.expunge_all()
             return delivery, destination
@@ -198,8 +209,7 @@ class DeliveryWork:
                 looked_at = now
                 if self._cancelled(delivery_id):
                     return
-            status, comment, syntax = sending.send(item)
-            yield Receipt(item.instance_id, item.sop_uid, status, comment, syntax)
+            yield Receipt(item.instance_id, item.sop_uid, *sending.send(item))
 
     def _cancelled(self, delivery_id: uuid.UUID) -> bool:
         with self._database.read() as session:
@@ -210,7 +220,7 @@ class DeliveryWork:
             delivery = session.get_one(Delivery, delivery_id)
             deliveries.record_receipts(session, self._clock, delivery, receipts, total)
 
-    def _end(self, delivery_id: uuid.UUID, items: Sequence[DeliveryItem], error: str) -> None:
+    def _end(self, delivery_id: uuid.UUID, items: Sequence[DeliveryItem], trouble: Trouble | None) -> None:
         """End the attempt: done once each of `items` is there, whatever was sent of versions that are no more."""
         now, total, gone = self._clock.now(), len(items), not items
         with self._database.write() as session:
@@ -218,19 +228,19 @@ class DeliveryWork:
             if delivery.state != "sending":
                 return
             deliveries.record_receipts(session, self._clock, delivery, (), total)
-            delivery.error = error
+            deliveries.tell(delivery, trouble)
             known = {row.instance_id: receipt_of(row) for row in deliveries.receipts_of(session, delivery_id)}
             receipts = [known.get(item.instance_id) for item in items]
             open_ones = [receipt for receipt in receipts if receipt is None or not receipt.kept]
             hopeless = all(receipt is not None and receipt.final for receipt in open_ones)
-            if not gone and not error and not open_ones:
+            if not gone and not trouble and not open_ones:
                 _finish(delivery, "done", now)
-            elif gone or (not error and hopeless) or self._too_late(delivery, now):
-                delivery.error = error or f"the destination refused {len(open_ones)} of {total} objects"
+            elif gone or (not trouble and hopeless) or self._too_late(delivery, now):
+                deliveries.tell(delivery, trouble or _refused(len(open_ones), total))
                 _finish(delivery, "failed", now)
             else:
                 delivery.state = "waiting"
-                delivery.error = error or f"{len(open_ones)} of {total} objects are not there yet"
+                deliveries.tell(delivery, trouble or _still_open(len(open_ones), total))
                 delivery.next_attempt_at = now + deliveries.next_pause(delivery.attempts, self._settings)
             log.info("delivery attempt ended", delivery_id=str(delivery_id), state=delivery.state, sent=delivery.sent,
                      total=total, correlation_id=delivery.correlation_id)  # fmt: skip
@@ -241,7 +251,18 @@ class DeliveryWork:
 
 def receipt_of(row: DeliveryReceipt) -> Receipt:
     """Return what a receipt's row says."""
-    return Receipt(row.instance_id, row.sop_uid, row.status, row.comment, row.transfer_syntax_uid)
+    trouble = deliveries.trouble_of(row)
+    return Receipt(row.instance_id, row.sop_uid, row.status, row.comment, row.transfer_syntax_uid, trouble)
+
+
+def _refused(refused: int, total: int) -> Trouble:
+    words = f"the destination refused {refused} of {total} objects"
+    return Trouble.of(ObjectsRefused(words, n=refused, total=total))
+
+
+def _still_open(still_open: int, total: int) -> Trouble:
+    words = f"{still_open} of {total} objects are not there yet"
+    return Trouble.of(ObjectsOpen(words, n=still_open, total=total))
 
 
 def _finish(delivery: Delivery, state: str, at: datetime) -> None:
@@ -253,13 +274,14 @@ def _finish(delivery: Delivery, state: str, at: datetime) -> None:
 def _batches(receipts: Iterator[Receipt]) -> Iterator[list[Receipt]]:
     """Group receipts for writing; when sending breaks, what was answered before is still handed on."""
     batch: list[Receipt] = []
+    begun = monotonic()
     try:
         for receipt in receipts:
             batch.append(receipt)
-            if len(batch) >= BATCH:
+            if len(batch) >= BATCH or monotonic() - begun > BATCH_S:
                 yield batch
-                batch = []
-    except ConnectionError:
+                batch, begun = [], monotonic()
+    except Interrupted:
         if batch:
             yield batch
         raise

@@ -46,7 +46,9 @@ class Delivery(Owned, Base):
     failed: Mapped[int] = mapped_column(Integer, default=0)
     attempts: Mapped[int] = mapped_column(Integer, default=0)
     next_attempt_at: Mapped[datetime | None] = mapped_column(Instant)
-    error: Mapped[str] = mapped_column(Text, default="")
+    error: Mapped[str] = mapped_column(Text, default="")  # in plain English
+    error_code: Mapped[str] = mapped_column(String(64), default="")
+    error_facts: Mapped[str] = mapped_column(Text, default="{}")  # JSON
     requested_by: Mapped[str] = mapped_column(String(200), default="")
     correlation_id: Mapped[str] = mapped_column(String(64))
     created_at: Mapped[datetime] = mapped_column(Instant)
@@ -63,7 +65,9 @@ class DeliveryReceipt(Owned, Base):
     instance_id: Mapped[uuid.UUID] = mapped_column(Id)
     sop_uid: Mapped[str] = mapped_column(String(64))
     status: Mapped[int] = mapped_column(Integer)  # DIMSE status; -1: no answer
-    comment: Mapped[str] = mapped_column(Text, default="")
+    comment: Mapped[str] = mapped_column(Text, default="")  # the node's own; our words where `error_code` is ours
+    error_code: Mapped[str] = mapped_column(String(64), default="")
+    error_facts: Mapped[str] = mapped_column(Text, default="{}")  # JSON
     transfer_syntax_uid: Mapped[str] = mapped_column(String(64), default="")
     at: Mapped[datetime] = mapped_column(Instant)
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple, cast
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -20,7 +21,8 @@ from radrelay.storage.database import sqlcipher_engine
 from radrelay.storage.keys import Keyring
 
 SCHEMA = "radrelay_keys"
-LEDGER_BATCH = 1000
+SCHEMA_LOCK = 7239847  # the shared keyring's, too: one at a time makes the schema
+PAGE_ROWS = 1000
 ID_BATCH = 500
 
 log = structlog.get_logger(__name__)
@@ -39,10 +41,37 @@ ledger_entry = sa.Table(
     sa.Column("at", Instant, nullable=False, index=True),
     sa.Column("organisation_id", Id, nullable=False),
     sa.Column("kind", sa.String(16), nullable=False),
-    sa.Column("subject_id", Id, nullable=False),
+    sa.Column("subject_id", Id, nullable=False, index=True),
     sa.Column("reason", sa.String(64), nullable=False),
 )
-mirror_debt = sa.Table("mirror_debt", tables, sa.Column("key_id", Id, primary_key=True))
+destroyed_key = sa.Table("destroyed_key", tables, sa.Column("key_id", Id, primary_key=True))
+"""Keys that never come back, whichever copy of the store still has them; only ever grows."""
+birth = sa.Table(
+    "birth",
+    tables,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("made_at", Instant, nullable=False),
+)
+"""When the store was first made: what is older than that, it may never have known."""
+
+
+class KeyRow(NamedTuple):
+    """A study key as it is stored."""
+
+    key_id: UUID
+    study_id: UUID
+    wrapped: bytes
+
+
+class Outline(NamedTuple):
+    """What tells copies of the store apart at little cost: how many there are of each, the ends, the age."""
+
+    keys: int
+    first: UUID | None
+    last: UUID | None
+    destroyed: int
+    entries: int
+    made_at: datetime
 
 
 @dataclass(frozen=True)
@@ -64,31 +93,49 @@ class KeyTables:
         self._path = path
         with self._write() as connection:
             if engine.dialect.name == "postgresql":
-                connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7239847)")  # two roles start at once
+                _wait_turn(connection)  # two roles start at once
                 connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
             tables.create_all(connection)
+            if connection.execute(sa.select(birth.c.id)).first() is None:
+                connection.execute(sa.insert(birth).values(id=1, made_at=datetime.now(UTC)))
 
     def _write(self) -> _Writing:
         return _Writing(self.engine)
 
-    def insert(self, table: sa.Table, rows: list[dict[str, object]]) -> None:
-        """Insert rows in one transaction."""
+    @contextmanager
+    def _alone(self) -> Iterator[sa.Connection]:
+        """Write while nobody else destroys keys or takes any from a copy; plain `insert` goes on beside it."""
         with self._write() as connection:
-            connection.execute(sa.insert(table), rows)
+            if self.engine.dialect.name == "postgresql":
+                _wait_turn(connection)
+            yield connection
 
-    def insert_all(self, rows: Mapping[sa.Table, list[dict[str, object]]]) -> None:
-        """Insert rows of several tables in one transaction."""
+    def insert(self, row: KeyRow) -> None:
+        """Insert a key; SQLAlchemy's or sqlcipher3's `IntegrityError` says that there is one by its id."""
         with self._write() as connection:
-            for table, found in rows.items():
-                if found:
-                    connection.execute(sa.insert(table), found)
+            connection.execute(sa.insert(study_key), [row._asdict()])
 
-    def is_empty(self) -> bool:
-        """Say whether there is neither a key nor an entry of the ledger."""
+    def made_at(self) -> datetime:
+        """Return when the store was first made."""
         with self.engine.connect() as connection:
-            return not any(
-                connection.execute(sa.select(column).limit(1)).first()
-                for column in (study_key.c.key_id, ledger_entry.c.sequence)
+            return cast("datetime", connection.execute(sa.select(birth.c.made_at)).scalar_one())
+
+    def set_made_at(self, moment: datetime) -> None:
+        """Note that the store is as old as a copy that was made before it."""
+        with self._write() as connection:
+            connection.execute(sa.update(birth).values(made_at=moment))
+
+    def outline(self) -> Outline:
+        """Return what tells this copy of the store from another."""
+        key = study_key.c.key_id
+        with self.engine.connect() as connection:
+            return Outline(
+                connection.execute(sa.select(sa.func.count(key))).scalar_one(),
+                connection.execute(sa.select(key).order_by(key).limit(1)).scalar(),
+                connection.execute(sa.select(key).order_by(key.desc()).limit(1)).scalar(),
+                connection.execute(sa.select(sa.func.count(destroyed_key.c.key_id))).scalar_one(),
+                connection.execute(sa.select(sa.func.count(ledger_entry.c.sequence))).scalar_one(),
+                connection.execute(sa.select(birth.c.made_at)).scalar_one(),
             )
 
     def wrapped(self, key_id: UUID) -> bytes | None:
@@ -106,56 +153,88 @@ class KeyTables:
         return self._found(study_key.c.study_id, study_ids)
 
     def _found(self, column: sa.Column[UUID], wanted: Sequence[UUID]) -> list[UUID]:
-        found: list[UUID] = []
         with self.engine.connect() as connection:
-            for start in range(0, len(wanted), ID_BATCH):
-                chosen = sa.select(study_key.c.key_id).where(column.in_(wanted[start : start + ID_BATCH]))
-                found.extend(connection.execute(chosen).scalars())
-        return found
+            return _chosen(connection, study_key.c.key_id, column, wanted)
 
-    def every(self) -> Iterator[tuple[UUID, UUID]]:
-        """Yield (key, study) in the order of ids, read a thousand at a time."""
+    def rows(self) -> Iterator[KeyRow]:
+        """Yield every key in the order of ids, read a thousand at a time."""
         last: UUID | None = None
         while True:
-            chosen = sa.select(study_key.c.key_id, study_key.c.study_id).order_by(study_key.c.key_id)
+            chosen = sa.select(study_key.c.key_id, study_key.c.study_id, study_key.c.wrapped)
             if last is not None:
                 chosen = chosen.where(study_key.c.key_id > last)
             with self.engine.connect() as connection:
-                rows = connection.execute(chosen.limit(LEDGER_BATCH)).all()
-            for row in rows:
-                yield row.key_id, row.study_id
-            if len(rows) < LEDGER_BATCH:
+                found = connection.execute(chosen.order_by(study_key.c.key_id).limit(PAGE_ROWS)).all()
+            for row in found:
+                yield KeyRow(row.key_id, row.study_id, bytes(row.wrapped))
+            if len(found) < PAGE_ROWS:
                 return
-            last = rows[-1].key_id
+            last = found[-1].key_id
 
-    def identities(self) -> set[tuple[str, UUID]]:
-        """Return what is here, keys by their ids and entries of the ledger by what they are about."""
+    def every(self) -> Iterator[tuple[UUID, UUID]]:
+        """Yield (key, study) in the order of ids, read a thousand at a time."""
+        for row in self.rows():
+            yield row.key_id, row.study_id
+
+    def destroyed(self) -> Iterator[UUID]:
+        """Yield the keys that were destroyed in the order of ids, read a thousand at a time."""
+        key, last = destroyed_key.c.key_id, None
+        while True:
+            chosen = sa.select(key) if last is None else sa.select(key).where(key > last)
+            with self.engine.connect() as connection:
+                found = connection.execute(chosen.order_by(key).limit(PAGE_ROWS)).scalars().all()
+            yield from found
+            if len(found) < PAGE_ROWS:
+                return
+            last = found[-1]
+
+    def destroy(self, key_ids: Sequence[UUID]) -> list[UUID]:
+        """Delete keys that are here and remember, in the same transaction, that they are destroyed; return those."""
+        with self._alone() as connection:
+            here = _chosen(connection, study_key.c.key_id, study_key.c.key_id, list(dict.fromkeys(key_ids)))
+            _bury(connection, here)
+        return here
+
+    def bury(self, key_ids: Sequence[UUID]) -> None:
+        """Delete keys that were destroyed in another copy, and never take them again."""
+        with self._alone() as connection:
+            _bury(connection, list(dict.fromkeys(key_ids)))
+
+    def take(self, rows: Sequence[KeyRow], *, replace: bool = False) -> int:
+        """Take keys from another copy unless they are destroyed here; return how many were not here.
+
+        Those that are here stay as they are, or with `replace` become the copy's.
+        """
+        ids = [row.key_id for row in rows]
+        with self._alone() as connection:
+            gone = set(_chosen(connection, destroyed_key.c.key_id, destroyed_key.c.key_id, ids))
+            here = set(_chosen(connection, study_key.c.key_id, study_key.c.key_id, ids))
+            fresh = [row._asdict() for row in rows if row.key_id not in gone and row.key_id not in here]
+            if fresh:
+                connection.execute(sa.insert(study_key), fresh)
+            if replace and here:
+                renewed = [{"id": row.key_id, "new": row.wrapped} for row in rows if row.key_id in here]
+                changed = sa.update(study_key).where(study_key.c.key_id == sa.bindparam("id"))
+                connection.execute(changed.values(wrapped=sa.bindparam("new")), renewed)
+        return len(fresh)
+
+    def take_entries(self, entries: Sequence[LedgerEntry]) -> int:
+        """Take entries of the ledger from another copy, but for what the ledger has; return how many it had not."""
+        taken = 0
+        with self._alone() as connection:
+            for start in range(0, len(entries), ID_BATCH):
+                part = entries[start : start + ID_BATCH]
+                known = _subjects(connection, part)
+                fresh = [asdict(entry) for name, entry in _by_subject(part).items() if name not in known]
+                if fresh:
+                    connection.execute(sa.insert(ledger_entry), fresh)
+                taken += len(fresh)
+        return taken
+
+    def lacks_entries(self, entries: Sequence[LedgerEntry]) -> int:
+        """Return how many of `entries` are about what the ledger has nothing of."""
         with self.engine.connect() as connection:
-            keys = {("key", key_id) for key_id in connection.execute(sa.select(study_key.c.key_id)).scalars()}
-            subjects = connection.execute(sa.select(ledger_entry.c.kind, ledger_entry.c.subject_id))
-            return keys | {(kind, subject_id) for kind, subject_id in subjects}
-
-    def delete(self, key_ids: Sequence[UUID], *, owe: bool) -> None:
-        """Delete keys; with `owe`, note in the same transaction that the mirror is to be told."""
-        rows = [{"id": key_id} for key_id in dict.fromkeys(key_ids)]
-        with self._write() as connection:
-            connection.execute(sa.delete(study_key).where(study_key.c.key_id == sa.bindparam("id")), rows)
-            if owe:
-                connection.execute(sa.delete(mirror_debt).where(mirror_debt.c.key_id == sa.bindparam("id")), rows)
-                connection.execute(sa.insert(mirror_debt), [{"key_id": row["id"]} for row in rows])
-
-    def debts(self) -> list[UUID]:
-        """Return the deleted keys that the mirror is still to be told of."""
-        with self.engine.connect() as connection:
-            return list(connection.execute(sa.select(mirror_debt.c.key_id)).scalars())
-
-    def settle(self, key_ids: Sequence[UUID]) -> None:
-        """Forget debts: the mirror was told."""
-        with self._write() as connection:
-            connection.execute(
-                sa.delete(mirror_debt).where(mirror_debt.c.key_id == sa.bindparam("id")),
-                [{"id": key_id} for key_id in key_ids],
-            )
+            return len(_by_subject(entries).keys() - _subjects(connection, entries))
 
     def shed(self) -> None:
         """Leave no trace of deleted rows: pages are zeroed (secure_delete), the log is emptied."""
@@ -182,10 +261,10 @@ class KeyTables:
             if since is not None:
                 chosen = chosen.where(ledger_entry.c.at >= since)
             with self.engine.connect() as connection:
-                rows = connection.execute(chosen.order_by(ledger_entry.c.sequence).limit(LEDGER_BATCH)).all()
+                rows = connection.execute(chosen.order_by(ledger_entry.c.sequence).limit(PAGE_ROWS)).all()
             for row in rows:
                 yield LedgerEntry(row.at, row.organisation_id, row.kind, row.subject_id, row.reason)
-            if len(rows) < LEDGER_BATCH:
+            if len(rows) < PAGE_ROWS:
                 return
             last = rows[-1].sequence
 
@@ -237,6 +316,52 @@ class _Writing:
                 connection.commit()
             else:
                 connection.rollback()
+
+
+def has_tables(engine: Engine) -> bool:
+    """Say whether there is a key store in the database already."""
+    schema = SCHEMA if engine.dialect.name == "postgresql" else None
+    with engine.connect() as connection:
+        return sa.inspect(connection).has_table(study_key.name, schema=schema)
+
+
+def _wait_turn(connection: sa.Connection) -> None:
+    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({SCHEMA_LOCK})")
+
+
+def _chosen(
+    connection: sa.Connection, answer: sa.Column[UUID], column: sa.Column[UUID], wanted: Sequence[UUID]
+) -> list[UUID]:
+    """Return `answer` of the rows whose `column` is one of `wanted`."""
+    found: list[UUID] = []
+    for start in range(0, len(wanted), ID_BATCH):
+        chosen = sa.select(answer).where(column.in_(wanted[start : start + ID_BATCH]))
+        found.extend(connection.execute(chosen).scalars())
+    return found
+
+
+def _by_subject(entries: Sequence[LedgerEntry]) -> dict[tuple[str, UUID], LedgerEntry]:
+    return {(entry.kind, entry.subject_id): entry for entry in entries}
+
+
+def _subjects(connection: sa.Connection, entries: Sequence[LedgerEntry]) -> set[tuple[str, UUID]]:
+    """Return what the ledger has entries about, of the subjects of `entries`."""
+    c, wanted = ledger_entry.c, [entry.subject_id for entry in entries]
+    found: set[tuple[str, UUID]] = set()
+    for start in range(0, len(wanted), ID_BATCH):
+        chosen = sa.select(c.kind, c.subject_id).where(c.subject_id.in_(wanted[start : start + ID_BATCH]))
+        found.update((row.kind, row.subject_id) for row in connection.execute(chosen))
+    return found
+
+
+def _bury(connection: sa.Connection, key_ids: Sequence[UUID]) -> None:
+    known = set(_chosen(connection, destroyed_key.c.key_id, destroyed_key.c.key_id, key_ids))
+    for start in range(0, len(key_ids), ID_BATCH):
+        part = key_ids[start : start + ID_BATCH]
+        connection.execute(sa.delete(study_key).where(study_key.c.key_id.in_(part)))
+        fresh = [{"key_id": key_id} for key_id in part if key_id not in known]
+        if fresh:
+            connection.execute(sa.insert(destroyed_key), fresh)
 
 
 def key_engine(path: Path, key: bytes) -> Engine:

@@ -13,7 +13,6 @@ nodes share the keyring (`shared_keyring`) no version is ever destroyed: one tha
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import hmac
 import os
@@ -39,16 +38,15 @@ from radrelay.storage.keyring_file import (
     decoded,
     diverged,
     from_file,
-    new_file,
     to_file,
 )
+from radrelay.storage.keyring_place import FILE_NAME, found_or_made, locked, stamp_of, write_mirror
 from radrelay.storage.master_key import (
     KeyMissing,
     KeyUnfit,
     MasterKeySource,
     fresh_place,
     known_master,
-    make_master_key,
     master_for,
     master_key_source,
     read_master_key,
@@ -57,7 +55,6 @@ from radrelay.storage.shared_keyring import SharedKeyring, share, take_shared
 
 __all__ = ["NONCE_BYTES", "TAG_BYTES", "KeyMissing", "KeyUnfit", "Keyring", "UnwrapFailed"]
 
-FILE_NAME = "keyring.json"
 WRAPPED_BYTES = 4 + NONCE_BYTES + 32 + TAG_BYTES  # of a 32-byte key: version, nonce, ciphertext, tag
 
 
@@ -89,7 +86,7 @@ class Keyring:
         self._mirror = mirror
         self._shared = shared
         self._lock = threading.Lock()  # taken after the file's lock, by who takes both
-        self._stamp = _stamp(path)
+        self._stamp = stamp_of(path)
         self._keys = self._load()
 
     @classmethod
@@ -111,16 +108,16 @@ class Keyring:
         shared = SharedKeyring.of(settings)
         if shared is not None:
             make_private_directory(settings.keys_dir.absolute())
-            with _locked(path):
+            with locked(path):
                 take_shared(path, source, shared)
-        made = _found_or_made(settings, path, source, mirror, create=create)
+        made = found_or_made(settings, path, source, mirror, create=create)
         if shared is not None and made:
-            with _locked(path):
+            with locked(path):
                 share(path, source, shared, made=True)  # first: the mirror gets what the nodes agree on
         keyring = cls(path, source, mirror, shared)
         keyring._agree_with_mirror()
         if shared is not None and create and not made:
-            with _locked(path):
+            with locked(path):
                 share(path, source, shared, made=False)
             keyring._refresh()
         return keyring
@@ -167,7 +164,7 @@ class Keyring:
             self._refresh()
             yield self.wrap
             return
-        with _locked(self._path, shared=True):
+        with locked(self._path, shared=True):
             self._refresh()
             yield self.wrap
 
@@ -247,7 +244,7 @@ class Keyring:
 
     @contextmanager
     def _changing(self) -> Iterator[Keys]:
-        with _locked(self._path), self._lock:  # in this order: who wraps has the file's lock when it needs the other
+        with locked(self._path), self._lock:  # in this order: who wraps has the file's lock when it needs the other
             if self._shared is not None:
                 take_shared(self._path, self._source, self._shared)
             self._keys = self._load()
@@ -262,16 +259,16 @@ class Keyring:
         if self._shared is not None and not self._shared.replace(self._path.read_bytes(), content):
             raise Conflict("another node has changed the keyring meanwhile; try again")
         if self._mirror is not None:
-            _write_mirror(self._mirror, content)
+            write_mirror(self._mirror, content)
         write_durably(self._path, content)
         self._keys = keys
-        self._stamp = _stamp(self._path)
+        self._stamp = stamp_of(self._path)
 
     def _refresh(self) -> None:
         """Take notice of what another process did to the keyring."""
-        if _stamp(self._path) != self._stamp:
+        if stamp_of(self._path) != self._stamp:
             with self._lock:
-                stamp = _stamp(self._path)
+                stamp = stamp_of(self._path)
                 self._keys = self._load()
                 self._stamp = stamp
 
@@ -281,15 +278,15 @@ class Keyring:
             with self._lock:
                 self._keys = self._load()
             return
-        with _locked(self._path), self._lock:
+        with locked(self._path), self._lock:
             take_shared(self._path, self._source, self._shared)
-            stamp = _stamp(self._path)
+            stamp = stamp_of(self._path)
             self._keys = self._load()
             self._stamp = stamp
             content = self._path.read_bytes()
             try:
                 if self._mirror is not None and not (self._mirror.exists() and self._mirror.read_bytes() == content):
-                    _write_mirror(self._mirror, content)
+                    write_mirror(self._mirror, content)
             except (OSError, Unavailable) as error:  # reading goes on; it is written at the next look, or start
                 log.error("keyring.mirror_behind", error=str(error))
 
@@ -303,7 +300,7 @@ class Keyring:
         """
         if self._mirror is None:
             return
-        with _locked(self._path), self._lock:
+        with locked(self._path), self._lock:
             ours = self._path.read_bytes()
             self._keys = self._load()
             theirs = self._mirror.read_bytes() if self._mirror.exists() else None
@@ -314,8 +311,8 @@ class Keyring:
                 write_durably(self._path, theirs)
                 self._keys = self._load()
             else:
-                _write_mirror(self._mirror, ours)
-            self._stamp = _stamp(self._path)
+                write_mirror(self._mirror, ours)
+            self._stamp = stamp_of(self._path)
 
     def _is_behind(self, mirror: Path, theirs: bytes, ours: bytes) -> bool:
         """Say whether this keyring did not follow the mirror's, after a crash: a key was made, or destroyed, there."""
@@ -346,62 +343,3 @@ class Keyring:
         except FileNotFoundError as error:
             raise KeyMissing(f"the keyring {self._path} is gone; put it back from a backup") from error
         return from_file(stored, master_for(stored.master, self._source, str(self._path)))
-
-
-def _found_or_made(
-    settings: Settings, path: Path, source: MasterKeySource, mirror: Path | None, *, create: bool
-) -> bool:
-    """See that the keyring's file is there, from the mirror or (with `create`) new; return whether it is new."""
-    if not path.exists() and mirror is not None and mirror.exists():
-        log.warning("keyring.taken_back_from_mirror", mirror=str(mirror))
-        make_private_directory(settings.keys_dir.absolute())
-        write_durably(path, mirror.read_bytes())
-    if path.exists():
-        return False
-    if not create:
-        raise KeyMissing(f"there is no keyring in {path}; start `radrelay serve` once, or restore a backup")
-    _refuse_orphaned_data(settings, path)
-    make_private_directory(settings.keys_dir.absolute())
-    with _locked(path):
-        if path.exists():
-            return False
-        master = make_master_key(source.path) if source.writable else read_master_key(source.path)
-        write_durably(path, msgspec.json.encode(new_file(master)))
-        return True
-
-
-def _refuse_orphaned_data(settings: Settings, keyring: Path) -> None:
-    for left in ("radrelay.sqlite", "keys/study-keys.sqlite", "landing", "packs"):
-        path = settings.data_dir / left
-        if path.is_file() or (path.is_dir() and any(path.iterdir())):
-            raise KeyMissing(
-                f"the keyring {keyring} is gone, but {path} is there and cannot be read without it; put the keyring "
-                "back from a backup. It is not made anew, because what is stored here could then never be read again."
-            )
-
-
-@contextmanager
-def _locked(path: Path, *, shared: bool = False) -> Iterator[None]:
-    handle = os.open(path.with_name(f".{path.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
-
-
-def _stamp(path: Path) -> tuple[int, int, int] | None:
-    """Return what changes whenever the file is replaced."""
-    try:
-        found = path.stat()
-    except FileNotFoundError:
-        return None
-    return found.st_ino, found.st_mtime_ns, found.st_size
-
-
-def _write_mirror(path: Path, content: bytes) -> None:
-    try:
-        make_private_directory(path.parent.absolute())
-        write_durably(path, content)
-    except OSError as error:
-        raise Unavailable(f"the mirror of the keyring, {path}, cannot be written: {error}") from error

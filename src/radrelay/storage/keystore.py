@@ -3,13 +3,13 @@
 A key here is what makes a pack readable: destroying it makes the pack unreadable, wherever copies of it lie.
 The ledger says what was deleted and when, so that a restored backup repeats each deletion before it serves.
 Kept in its own SQLCipher file, or in the schema `radrelay_keys` of PostgreSQL; both are copied at once to the
-folder `keys.mirror`, when that is set.
+folder `keys.mirror`, when that is set. What either missed (the mirror was away, another node wrote, the store was lost)
+`agree_with_mirror` makes good, at each opening and every half minute (`key_mirror`).
 """
 
 from __future__ import annotations
 
 import secrets
-import shutil
 import threading
 import time
 from collections import OrderedDict
@@ -23,18 +23,20 @@ import structlog
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlcipher3 import dbapi2 as sqlcipher
 
-from radrelay.errors import Conflict, NotFound, Unavailable
+from radrelay.errors import Conflict, Misconfigured, NotFound, Unavailable
 from radrelay.settings import Settings
 from radrelay.storage.database import mapped_errors
-from radrelay.storage.durable_files import make_private_directory, sync_directory
-from radrelay.storage.key_tables import SCHEMA, KeyTables, LedgerEntry, key_context, key_engine, ledger_entry, study_key
+from radrelay.storage.durable_files import make_private_directory
+from radrelay.storage.key_mirror import Difference, agree, difference
+from radrelay.storage.key_tables import SCHEMA, KeyRow, KeyTables, LedgerEntry, has_tables, key_context, key_engine
 from radrelay.storage.keys import Keyring, UnwrapFailed
 
-__all__ = ["KeyDestroyed", "KeyStore", "LedgerEntry"]
+__all__ = ["KeyDestroyed", "KeyStore", "KeysGone", "LedgerEntry"]
 
 FILE_NAME = "study-keys.sqlite"
 CACHE_KEYS = 1024
 CACHE_S = 15.0
+THOROUGH_S = 3600.0  # at least so often everything is compared with the mirror, not its outline alone
 
 log = structlog.get_logger(__name__)
 
@@ -45,8 +47,17 @@ class KeyDestroyed(NotFound):
     code = "key-destroyed"
 
 
+class KeysGone(Misconfigured):
+    """The store of study keys is gone, and so is its mirror; it is not made anew while that may come back."""
+
+    code = "keys-gone"
+
+
 class KeyStore:
-    """Study keys and the deletion ledger. Thread-safe; open one per process, after any fork."""
+    """Study keys and the deletion ledger. Thread-safe; open one per process, after any fork.
+
+    `taken_back` says that the mirror gave back what had been lost here, entries of the ledger perhaps among it.
+    """
 
     def __init__(self, primary: KeyTables, mirror: KeyTables | None, keyring: Keyring) -> None:
         self._primary = primary
@@ -54,39 +65,56 @@ class KeyStore:
         self._keyring = keyring
         self._cache: OrderedDict[UUID, tuple[float, bytes]] = OrderedDict()
         self._cache_lock = threading.Lock()
-        self._pay_mirror_debt()
+        self._agreeing = threading.Lock()
+        self._compare_at = float("-inf") if mirror is None else time.monotonic() + THOROUGH_S
+        self.taken_back = False
 
     @classmethod
-    def open(cls, settings: Settings, keyring: Keyring) -> KeyStore:
+    def open(cls, settings: Settings, keyring: Keyring, *, served_before: bool = False) -> KeyStore:
         """Open the store, made at need; what was lost is taken back from the mirror.
 
         Raises
         ------
+        KeysGone
+            The store and its mirror are gone, of an installation that has `served_before`.
         Unavailable
             The database or the mirror's folder does not answer.
         """
         key = keyring.derive("study keys")
         mirror_path = None if settings.keys.mirror is None else settings.keys.mirror / FILE_NAME
         with mapped_errors():
-            url = settings.database.url
-            if url is not None:
-                engine = sa.create_engine(
-                    sa.make_url(url).set(drivername="postgresql+psycopg"),
-                    pool_size=2,
-                    pool_pre_ping=True,
-                    hide_parameters=True,
-                ).execution_options(schema_translate_map={None: SCHEMA})
-                primary = KeyTables(engine, None)
-                if mirror_path is not None and mirror_path.exists():
-                    _fill_from_mirror(primary, mirror_path, key)
-            else:
-                path = settings.keys_dir / FILE_NAME
-                make_private_directory(path.parent.absolute())
-                if not path.exists() and mirror_path is not None and mirror_path.exists():
-                    _copy_back(mirror_path, path)
-                primary = KeyTables(key_engine(path, key), path)
-            mirror = None if mirror_path is None else _open_mirror(mirror_path, key, primary)
-        return cls(primary, mirror, keyring)
+            engine, path = _engine(settings, key)
+            lost = served_before and not ((path is None or path.exists()) and has_tables(engine))
+            if lost and mirror_path is not None and not mirror_path.exists():
+                engine.dispose()
+                place = path or f"the schema {SCHEMA} of the database"
+                raise KeysGone(
+                    f"the store of study keys ({place}) is gone, and its mirror {mirror_path} is not there: see that "
+                    "its disk is mounted. It is not made anew, because what is stored here could then not be read. If "
+                    "there never was a mirror, leave keys.mirror out of the settings at the next start"
+                )
+            if lost and mirror_path is None:
+                log.critical(
+                    "keys.gone", advice="no study can be read until the key store is put back; see keys.mirror"
+                )
+            primary = KeyTables(engine, path)
+            mirror = None if mirror_path is None else _open_mirror(mirror_path, key)
+        store = cls(primary, mirror, keyring)
+        store.agree_with_mirror()
+        return store
+
+    def agree_with_mirror(self, *, thoroughly: bool = False) -> None:
+        """Make good what the store or its mirror has missed; little work where both look the same.
+
+        Call it now and then. Raises `Unavailable` when either does not answer.
+        """
+        if self._mirror is None:
+            return
+        with self._agreeing, mapped_errors():
+            due = thoroughly or time.monotonic() >= self._compare_at
+            if due or self._primary.outline() != self._mirror.outline():
+                self.taken_back |= bool(agree(self._primary, self._mirror, self._keyring))
+                self._compare_at = time.monotonic() + THOROUGH_S
 
     def create(self, key_id: UUID, study_id: UUID) -> bytes:
         """Make a new data key of 32 bytes, durable here and on the mirror on return.
@@ -95,16 +123,22 @@ class KeyStore:
         """
         key = secrets.token_bytes(32)
         with self._keyring.wrapping() as wrap, mapped_errors():
-            row = {"key_id": key_id, "study_id": study_id, "wrapped": wrap(key, key_context(key_id))}
+            row = KeyRow(key_id, study_id, wrap(key, key_context(key_id)))
             try:
                 # The mirror first: a key that only the mirror has is never used, one that it lacks could be lost.
-                if self._mirror is not None:
-                    self._mirror.insert(study_key, [row])
-                self._primary.insert(study_key, [row])
+                if self._mirror is not None and not self._primary.known([key_id]):
+                    self._mirror.insert(row)
+                self._primary.insert(row)
             except (IntegrityError, sqlcipher.IntegrityError) as error:
-                raise Conflict(f"there is a key by the id {key_id} already") from error
+                self._settle(row, error)
         self._remember(key_id, key)
         return key
+
+    def _settle(self, row: KeyRow, error: Exception) -> None:
+        """Raise `Conflict` for a key that is there by this id, unless it is this one, carried over from the mirror."""
+        self.agree_with_mirror(thoroughly=True)
+        if self._primary.wrapped(row.key_id) != row.wrapped:
+            raise Conflict(f"there is a key by the id {row.key_id} already") from error
 
     def get(self, key_id: UUID) -> bytes:
         """Return a data key; raises `KeyDestroyed` once it is destroyed, in other processes within 15 s."""
@@ -136,9 +170,16 @@ class KeyStore:
             return
         self._forget(key_ids)
         with mapped_errors():
-            self._primary.delete(key_ids, owe=self._mirror is not None)
+            gone = self._primary.destroy(key_ids)
             self._primary.shed()
-        self._pay_mirror_debt()
+        if self._mirror is None or not gone:
+            return
+        try:
+            with mapped_errors():
+                self._mirror.bury(gone)
+                self._mirror.shed()
+        except (Unavailable, DBAPIError, OSError) as error:
+            log.error("keys.mirror_behind", error=str(error))
 
     def known(self, key_ids: Sequence[UUID]) -> set[UUID]:
         """Return those of `key_ids` that there are keys by."""
@@ -158,23 +199,13 @@ class KeyStore:
         return len(found)
 
     def append_ledger(self, entries: Sequence[LedgerEntry]) -> None:
-        """Write deletions into the ledger, durable here and on the mirror on return."""
-        rows = [
-            {
-                "at": entry.at,
-                "organisation_id": entry.organisation_id,
-                "kind": entry.kind,
-                "subject_id": entry.subject_id,
-                "reason": entry.reason,
-            }
-            for entry in entries
-        ]
-        if not rows:
+        """Write deletions into the ledger, durable here and on the mirror on return; those it has are passed over."""
+        if not entries:
             return
         with mapped_errors():
             if self._mirror is not None:
-                self._mirror.insert(ledger_entry, rows)
-            self._primary.insert(ledger_entry, rows)
+                self._mirror.take_entries(entries)
+            self._primary.take_entries(entries)
 
     def ledger(self, since: datetime | None = None) -> Iterator[LedgerEntry]:
         """Yield deletions in the order they were written; with `since`, only those at or after it."""
@@ -188,10 +219,9 @@ class KeyStore:
 
     def rewrap(self) -> int:
         """Wrap every key under the current image key; return how many were under an older one."""
-        done = 0
-        for store in filter(None, (self._mirror, self._primary)):
-            with self._keyring.wrapping(), mapped_errors():
-                done = store.rewrap(self._keyring)
+        with self._keyring.wrapping(), mapped_errors():
+            done = self._primary.rewrap(self._keyring)
+        self.agree_with_mirror(thoroughly=True)
         return done
 
     def key_versions(self) -> set[int]:
@@ -199,20 +229,28 @@ class KeyStore:
         with mapped_errors():
             return {version for store in filter(None, (self._mirror, self._primary)) for version in store.versions()}
 
-    def mirror_owes(self) -> int:
-        """Return how many destroyed keys the mirror has not been told of yet."""
+    def made_at(self) -> datetime:
+        """Return when the store was first made; keys from before that may have been lost with an earlier one."""
         with mapped_errors():
-            return len(self._primary.debts())
+            return self._primary.made_at()
 
-    def mirror_differs(self) -> tuple[int, int]:
-        """Return how many keys and entries of the ledger the mirror lacks, and how many keys it has beyond."""
-        if self._mirror is None:
-            return 0, 0
+    def check(self) -> None:
+        """Raise `Unavailable` unless the store answers."""
         with mapped_errors():
-            kept = self._mirror.identities()
-            ours = self._primary.identities()
-            kept |= self._mirror.identities()  # what was written while the two were read is in both by now
-        return len(ours - kept), len({name for name in kept - ours - self._primary.identities() if name[0] == "key"})
+            self._primary.made_at()
+
+    def mirror_differs(self) -> Difference:
+        """Return how far the mirror is apart; what it lacks is lost with this store, what is beyond is destroyed."""
+        if self._mirror is None:
+            return Difference()
+        with mapped_errors():
+            return difference(self._primary, self._mirror)
+
+    def __enter__(self) -> KeyStore:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Close every connection and forget the keys in memory."""
@@ -220,19 +258,6 @@ class KeyStore:
             self._cache.clear()
         for store in filter(None, (self._mirror, self._primary)):
             store.engine.dispose()
-
-    def _pay_mirror_debt(self) -> None:
-        if self._mirror is None:
-            return
-        try:
-            with mapped_errors():
-                owed = self._primary.debts()
-                if owed:
-                    self._mirror.delete(owed, owe=False)
-                    self._mirror.shed()
-                    self._primary.settle(owed)
-        except (Unavailable, DBAPIError, OSError) as error:
-            log.error("keys.mirror_behind", error=str(error))
 
     def _remember(self, key_id: UUID, key: bytes) -> None:
         with self._cache_lock:
@@ -247,48 +272,20 @@ class KeyStore:
                 self._cache.pop(key_id, None)
 
 
-def _open_mirror(path: Path, key: bytes, primary: KeyTables) -> KeyTables:
-    """Open the mirror; a new one is filled from the store as it is."""
+def _engine(settings: Settings, key: bytes) -> tuple[sa.Engine, Path | None]:
+    """Return the engine of the store, and its file where it has one."""
+    if settings.database.url is None:
+        path = settings.keys_dir / FILE_NAME
+        make_private_directory(path.parent.absolute())
+        return key_engine(path, key), path
+    url = sa.make_url(settings.database.url).set(drivername="postgresql+psycopg")
+    engine = sa.create_engine(url, pool_size=2, pool_pre_ping=True, hide_parameters=True)
+    return engine.execution_options(schema_translate_map={None: SCHEMA}), None
+
+
+def _open_mirror(path: Path, key: bytes) -> KeyTables:
     try:
         make_private_directory(path.parent.absolute())
-        fresh = not path.exists()
-        mirror = KeyTables(key_engine(path, key), path)
+        return KeyTables(key_engine(path, key), path)
     except OSError as error:
         raise Unavailable(f"the mirror of the study keys, {path.parent}, cannot be written: {error}") from error
-    if fresh:
-        _copy_tables(primary, mirror)
-    return mirror
-
-
-def _fill_from_mirror(primary: KeyTables, path: Path, key: bytes) -> None:
-    """Take everything back from the mirror if the schema in PostgreSQL is a new one."""
-    if primary.is_empty():
-        mirror = KeyTables(key_engine(path, key), path)
-        try:
-            if not mirror.is_empty():
-                log.warning("keys.taken_back_from_mirror", mirror=str(path))
-                _copy_tables(mirror, primary)
-        finally:
-            mirror.engine.dispose()
-
-
-def _copy_tables(source: KeyTables, target: KeyTables) -> None:
-    """Copy keys and ledger in one transaction; the entries of the ledger are numbered anew, in their order."""
-    rows: dict[sa.Table, list[dict[str, object]]] = {}
-    with source.engine.connect() as connection:
-        rows[study_key] = [dict(row) for row in connection.execute(sa.select(study_key)).mappings()]
-        entries = sa.select(ledger_entry).order_by(ledger_entry.c.sequence)
-        rows[ledger_entry] = [
-            {name: value for name, value in row.items() if name != "sequence"}
-            for row in connection.execute(entries).mappings()
-        ]
-    target.insert_all(rows)
-
-
-def _copy_back(mirror: Path, path: Path) -> None:
-    log.warning("keys.taken_back_from_mirror", mirror=str(mirror))
-    for suffix in ("-wal", ""):
-        source = mirror.with_name(mirror.name + suffix)
-        if source.exists():
-            shutil.copyfile(source, path.with_name(path.name + suffix))
-    sync_directory(path.parent)

@@ -20,13 +20,14 @@ import structlog
 from sqlalchemy.orm import Session
 
 from radrelay.clock import Clock
-from radrelay.errors import Misconfigured, Unavailable
+from radrelay.errors import Conflict, Misconfigured, Unavailable
 from radrelay.storage.database import Database, mapped_errors
-from radrelay.storage.models import NodeLease
+from radrelay.storage.models import NodeLease, NodeState
 
 LEASE = timedelta(seconds=20)
 POLL_S = 1.0
 TURN_S = 0.05
+FORGOTTEN = "forgotten/"
 LOCK = 0x5241_4E4F  # PostgreSQL's advisory lock: "RANO"
 log = structlog.get_logger(__name__)
 
@@ -35,6 +36,18 @@ class NodeElsewhere(Misconfigured):
     """This data directory is served from another machine just now; only one may have it."""
 
     code = "node-elsewhere"
+
+
+class NodeForgotten(Misconfigured):
+    """This data directory was given up with `radrelay nodes forget`: start with a new, empty one."""
+
+    code = "node-forgotten"
+
+
+class NodeServes(Conflict):
+    """A node that serves cannot be forgotten."""
+
+    code = "node-serves"
 
 
 class AnotherNode(Misconfigured):
@@ -79,6 +92,8 @@ def claim(
     ------
     NodeElsewhere
         Another machine keeps it fresh all the while.
+    NodeForgotten
+        It was given up.
     AnotherNode
         The embedded database is served from another data directory.
     """
@@ -101,6 +116,8 @@ def _try_claim(session: Session, clock: Clock, own: Lease, name: str) -> Lease |
     if not _shared(session):
         _refuse_others(session, own.node, now)
     row = session.scalar(sa.select(NodeLease).where(NodeLease.node == own.node).with_for_update())
+    if session.get(NodeState, FORGOTTEN + own.node) is not None:
+        raise NodeForgotten
     if row is None:
         row = NodeLease(node=own.node, epoch=1, holder=own.holder, name=name, address="", taken_at=now, beat_at=now)
         session.add(row)
@@ -159,6 +176,23 @@ def guard(session: Session, lease: Lease) -> None:
     ).first()
     if found is None or (found.epoch, found.holder) != (lease.epoch, lease.holder):
         raise LeaseLost
+
+
+def fence(session: Session, clock: Clock, node: str) -> None:
+    """Keep a node that is away from ever serving again, in the caller's transaction; raises `NodeServes`."""
+    row = session.scalar(sa.select(NodeLease).where(NodeLease.node == node).with_for_update())
+    if row is not None and moment(session, clock) - row.beat_at < LEASE:
+        raise NodeServes(f"the machine {row.name!r} serves; stop it first")
+    session.merge(NodeState(name=FORGOTTEN + node, value=b""))
+    if row is not None:
+        row.epoch, row.holder, row.address = row.epoch + 1, "", ""
+
+
+def remove(session: Session, node: str) -> None:
+    """Take a fenced node's lease and its processes' signs of life away, in the caller's transaction."""
+    session.execute(sa.delete(NodeLease).where(NodeLease.node == node), execution_options=_UNTRACKED)
+    signs = sa.and_(NodeState.name.startswith("role/"), NodeState.name.endswith(f"/{node}"))
+    session.execute(sa.delete(NodeState).where(signs), execution_options=_UNTRACKED)
 
 
 def nodes(database: Database, clock: Clock) -> list[NodeView]:

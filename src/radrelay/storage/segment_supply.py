@@ -15,7 +15,7 @@ from pathlib import Path
 import structlog
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from radrelay.errors import OutOfResources
+from radrelay.errors import OutOfResources, RadrelayError
 from radrelay.storage.file_layer import FileLayer
 from radrelay.storage.keys import Keyring
 from radrelay.storage.landing_format import PAGE, new_epoch, new_segment_page, segment_context, segment_name
@@ -49,7 +49,7 @@ class SegmentSupply:
         self._number = first_number
         self._gate = threading.Condition()
         self._ready: WritableSegment | None = None
-        self._failure: OSError | None = None
+        self._failure: OSError | RadrelayError | None = None
         self._wanted = True
         self._begun = 0  # segments begun: from the second on, spare ones are kept too
         self._closing = False
@@ -103,7 +103,7 @@ class SegmentSupply:
                     self._make_spare()
                     continue
                 segment, failure = self._make(), None
-            except OSError as error:
+            except (OSError, RadrelayError) as error:  # of the disk, or of a keyring that is being put back
                 segment, failure = None, error
                 log.error("landing.no_segment", error=str(error))
             with self._gate:

@@ -52,6 +52,7 @@ from radrelay.storage.watermark import WatermarkWriter
 __all__ = [
     "DiskFull",
     "FileLayer",
+    "LandingClosed",
     "LandingPoisoned",
     "LargeWriter",
     "PosixFiles",
@@ -77,6 +78,12 @@ class LandingPoisoned(Unavailable):
     """The disk failed to make landed objects durable; nothing more is taken until Radrelay is started again."""
 
     code = "landing-poisoned"
+
+
+class LandingClosed(Unavailable):
+    """This process is ending and lands nothing more."""
+
+    code = "landing-closed"
 
 
 class SegmentLog:
@@ -153,8 +160,8 @@ class SegmentLog:
         ------
         DiskFull
             Too little space is free.
-        LandingPoisoned
-            An earlier write or sync failed.
+        LandingPoisoned, LandingClosed
+            An earlier write or sync failed; the landing is closed.
         """
         record_id = record_id or new_id()
         lengths = (len(envelope), len(head), len(body))
@@ -193,15 +200,23 @@ class SegmentLog:
 
     def close(self) -> None:
         """Make everything durable, seal the segment and let the owner's directory go."""
-        if self._closed:
-            return
-        self._closed = True
+        with self._append_lock:  # its handle may be another file's once it is closed
+            if self._closed:
+                return
+            self._closed = True
         self._supply.close()
+        with self._gate:  # a sync that is under way has segments to seal which this one would pass over
+            while self._leading:
+                self._gate.wait()
+            self._leading = True
         try:
             if self._current is not None and self._poison is None:
                 self._sync()
                 self._seal(self._current)
         finally:
+            with self._gate:
+                self._leading = False
+                self._gate.notify_all()
             self._watermark.close()
             self._owner_lock.release()
 
@@ -218,6 +233,8 @@ class SegmentLog:
             _encrypt(view, AESGCM(key), raw_id, parts)
             with self._append_lock:
                 self._refuse_poisoned()
+                if self._closed:
+                    raise LandingClosed
                 segment = self._current
                 if segment is None or segment.end + total > segment.size:
                     segment = self._roll()

@@ -76,12 +76,8 @@ def assemble(
         attachments=attachments,
         readiness=(
             ReadinessCheck("storage", parts.packs.check),
-            ReadinessCheck("keys", lambda: _keys_answer(parts.keys)),
+            ReadinessCheck("keys", parts.keys.check),
         ),
         roles=roles,
         echo=echo,
     )
-
-
-def _keys_answer(keys: KeyStore) -> None:
-    keys.mirror_owes()

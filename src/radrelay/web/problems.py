@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
+from radrelay import errors
 from radrelay.errors import RadrelayError
 
 MEDIA_TYPE = "application/problem+json"
@@ -36,6 +37,21 @@ class Problem(BaseModel):
     detail: str
     code: str
     correlation_id: str
+
+
+class Trouble(BaseModel):
+    """An error that is part of an answer: its code and facts for programs, and what happened in plain English."""
+
+    code: str
+    detail: str
+    facts: dict[str, str | int | float]
+
+    @classmethod
+    def shown(cls, trouble: errors.Trouble | None) -> Trouble | None:
+        """Return `trouble` as it stands in an answer."""
+        if trouble is None:
+            return None
+        return cls(code=trouble.code, detail=trouble.detail, facts=dict(trouble.facts))
 
 
 RESPONSES: dict[int | str, dict[str, Any]] = {

@@ -18,6 +18,7 @@ from radrelay.archive.reader import InstanceReader
 from radrelay.archive.recent import Recent
 from radrelay.archive.renditions import Renditions
 from radrelay.clock import Clock
+from radrelay.errors import Trouble
 from radrelay.identity import Identity
 from radrelay.intake.landing import Landing
 from radrelay.intake.parcels import Parcels
@@ -63,17 +64,16 @@ class EchoTarget:
 
 @dataclass(frozen=True, slots=True)
 class EchoAnswer:
-    """What the node answered, in words, and how long it took."""
+    """What stands against the node, nothing if it answered as it should, and how long it took."""
 
-    ok: bool
-    message: str
+    trouble: Trouble | None
     ms: float
 
 
 def no_echo(target: EchoTarget) -> EchoAnswer:
     """Stand for the DICOM client where the composition root hands none in."""
     del target
-    return EchoAnswer(ok=False, message="this process has no DICOM client", ms=0.0)
+    return EchoAnswer(Trouble("unavailable", "this process has no DICOM client"), ms=0.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from typing import Literal
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from radrelay.errors import Conflict
 from radrelay.identity import AccountView
+from radrelay.identity.errors import OwnAccount
 from radrelay.web import trail
 from radrelay.web.authentication import Administrator, Services
 
@@ -139,7 +139,7 @@ def reset_password(
 def disable_account(request: Request, services: Services, principal: Administrator, account_id: uuid.UUID) -> None:
     """Disable an account: it stays for the record, nobody logs in with it any more."""
     if str(account_id) == principal.id:
-        raise Conflict("nobody disables their own account")
+        raise OwnAccount
     with services.database.write() as session:
         services.identity.change_account(session, principal.organisation_id, account_id, disabled=True)
         trail.write(session, trail.event(request, principal, "account.disable", ("account", account_id)))

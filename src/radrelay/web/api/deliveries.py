@@ -22,7 +22,7 @@ from radrelay.routing.models import DeliveryReceipt
 from radrelay.web import trail
 from radrelay.web.api.studies import shown_patient
 from radrelay.web.authentication import Authenticated, Services
-from radrelay.web.problems import correlation_of
+from radrelay.web.problems import Trouble, correlation_of
 from radrelay.web.reach import Reach, ReachedStudy
 from radrelay.web.services import WebServices
 
@@ -46,7 +46,7 @@ class WantedDelivery(BaseModel):
 
 
 class Delivery(BaseModel):
-    """A delivery and how far it is."""
+    """A delivery and how far it is; `error` says why it is not done."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -60,14 +60,17 @@ class Delivery(BaseModel):
     failed: int
     attempts: int
     next_attempt_at: datetime | None
-    error: str
+    error: Trouble | None
     requested_by: str
     created_at: datetime
     finished_at: datetime | None
 
 
 class Receipt(BaseModel):
-    """What the destination answered for one instance; `status` -1: nothing."""
+    """What the destination answered for one instance; `status` -1: nothing.
+
+    `comment` is the destination's own; `error` says why the instance was not sent.
+    """
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -75,8 +78,12 @@ class Receipt(BaseModel):
     sop_uid: str
     status: int
     comment: str
+    error: Trouble | None
     transfer_syntax_uid: str
     at: datetime
+
+
+OF_THE_ROW = tuple(name for name in Delivery.model_fields if name != "error")
 
 
 class ReceiptListed(Receipt):
@@ -124,7 +131,8 @@ def _listed(reach: Reach, rows: Sequence[DeliveryRow]) -> list[DeliveryListed]:
         patient = shown_patient(study, reach.scope)
         listed.append(
             DeliveryListed(
-                **Delivery.model_validate(row).model_dump(),
+                **{name: getattr(row, name) for name in OF_THE_ROW},
+                error=Trouble.shown(deliveries.trouble_of(row)),
                 destination=names.get(row.destination_id, ""),
                 patient_name=patient.name,
                 patient_id=patient.id,
@@ -162,8 +170,20 @@ def _receipts(reach: Reach, delivery_id: uuid.UUID) -> list[ReceiptListed]:
     listed = []
     for row in deliveries.receipts_of(reach.session, delivery_id):
         series_number, number = numbers.get(row.instance_id, (None, None))
-        receipt = Receipt.model_validate(row).model_dump()
-        listed.append(ReceiptListed(**receipt, series_number=series_number, instance_number=number))
+        trouble = deliveries.trouble_of(row)
+        listed.append(
+            ReceiptListed(
+                instance_id=row.instance_id,
+                sop_uid=row.sop_uid,
+                status=row.status,
+                comment="" if trouble is not None else row.comment,
+                error=Trouble.shown(trouble),
+                transfer_syntax_uid=row.transfer_syntax_uid,
+                at=row.at,
+                series_number=series_number,
+                instance_number=number,
+            )
+        )
     return listed
 
 

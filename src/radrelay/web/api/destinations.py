@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from radrelay.routing import destinations
 from radrelay.web import trail
 from radrelay.web.authentication import Administrator, Authenticated, Services
+from radrelay.web.problems import Trouble
 from radrelay.web.services import EchoTarget
 
 router = APIRouter(prefix="/destinations", tags=["destinations"])
@@ -67,10 +68,10 @@ class Destinations(BaseModel):
 
 
 class Echo(BaseModel):
-    """What a destination answered to C-ECHO."""
+    """What came of a C-ECHO: `ok`, or the error that stands against it."""
 
     ok: bool
-    message: str
+    error: Trouble | None
     ms: float
 
 
@@ -133,4 +134,4 @@ def echo(services: Services, principal: Administrator, destination_id: uuid.UUID
         row = destinations.get_destination(session, principal.organisation_id, destination_id)
         target = EchoTarget(row.host, row.port, row.ae_title, row.calling_ae_title, row.tls)
     answer = services.echo(target)
-    return Echo(ok=answer.ok, message=answer.message, ms=answer.ms)
+    return Echo(ok=answer.trouble is None, error=Trouble.shown(answer.trouble), ms=answer.ms)

@@ -48,7 +48,7 @@ class WantedParcel(BaseModel):
 
 
 class Parcel(BaseModel):
-    """What came in together, and how far it is."""
+    """What came in together, and how far it is; `error` and `error_code` say why it failed, as a finding does."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -59,6 +59,7 @@ class Parcel(BaseModel):
     name: str
     state: str
     error: str
+    error_code: str
     bytes_expected: int | None
     bytes_received: int
     files: int

@@ -18,6 +18,7 @@ from starlette.concurrency import run_in_threadpool
 from radrelay.access import Principal
 from radrelay.errors import Invalid
 from radrelay.identity import AccountView, LoginRefused, LoginTry, OpenSession, TooManyAttempts
+from radrelay.identity.errors import PasswordUnchanged
 from radrelay.web import trail
 from radrelay.web.authentication import (
     COOKIE,
@@ -223,7 +224,7 @@ def change_password(
     login = _own_login(caller)
     services.identity.check_password(login.account, caller.principal.peer, change.current_password)
     if change.new_password == change.current_password:
-        raise Invalid("the new password is the present one")
+        raise PasswordUnchanged("the new password is the present one")
     encoded = services.identity.hash_new_password(login.account.username, change.new_password)
     with services.database.write() as session:
         opened = services.identity.change_password(session, login, encoded)

@@ -311,7 +311,7 @@ def hold_study(
 ) -> Times:
     """Keep a study beyond its retention, up to its sources' maximum age."""
     if wanted.until is not None and wanted.until <= services.clock.now():
-        raise Invalid("a hold ends in the future")
+        raise Invalid("a hold ends in the future", field="until")
     with services.database.write() as session:
         found = Reach.of(services, session, principal, Right.DELETE).study(study_id, whole=True)
         times = holdings.hold(session, study_id, wanted.until, wanted.reason, services.clock.now())

@@ -167,6 +167,8 @@ def tables() -> None:
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("next_attempt_at", Instant(), nullable=True),
         sa.Column("error", sa.Text(), nullable=False),
+        sa.Column("error_code", sa.String(length=64), nullable=False),
+        sa.Column("error_facts", sa.Text(), nullable=False),
         sa.Column("requested_by", sa.String(length=200), nullable=False),
         sa.Column("correlation_id", sa.String(length=64), nullable=False),
         sa.Column("created_at", Instant(), nullable=False),
@@ -205,6 +207,8 @@ def tables() -> None:
         sa.Column("sop_uid", sa.String(length=64), nullable=False),
         sa.Column("status", sa.Integer(), nullable=False),
         sa.Column("comment", sa.Text(), nullable=False),
+        sa.Column("error_code", sa.String(length=64), nullable=False),
+        sa.Column("error_facts", sa.Text(), nullable=False),
         sa.Column("transfer_syntax_uid", sa.String(length=64), nullable=False),
         sa.Column("at", Instant(), nullable=False),
         sa.Column("organisation_id", Id(), nullable=False),
@@ -428,6 +432,7 @@ def tables() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("error", sa.Text(), nullable=False),
+        sa.Column("error_code", sa.String(length=40), nullable=False),
         sa.Column("bytes_expected", sa.BigInteger(), nullable=True),
         sa.Column("bytes_received", sa.BigInteger(), nullable=False),
         sa.Column("files", sa.Integer(), nullable=False),
@@ -599,6 +604,7 @@ def tables() -> None:
         sa.Column("patient_issuer", sa.String(length=64), nullable=False),
         sa.Column("patient_name", sa.Text(), nullable=False),
         sa.Column("patient_name_folded", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
+        sa.Column("patient_name_order", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("patient_birth_date", sa.Date(), nullable=True),
         sa.Column("patient_sex", sa.String(length=16), nullable=False),
         sa.Column("study_date", sa.Date(), nullable=True),
@@ -630,10 +636,15 @@ def tables() -> None:
     )
     op.create_index("ix_study_accession", "study", ["organisation_id", "accession_number"], unique=False)
     op.create_index("ix_study_birth", "study", ["organisation_id", "patient_birth_date"], unique=False)
-    op.create_index("ix_study_date", "study", ["organisation_id", "sort_key", "expires_at", "id"], unique=False)
+    op.create_index(
+        "ix_study_date",
+        "study",
+        ["organisation_id", "sort_key", "expires_at", "id", "patient_name_order"],
+        unique=False,
+    )
     op.create_index("ix_study_end", "study", ["organisation_id", "expires_at", "sort_key"], unique=False)
     op.create_index(
-        "ix_study_name", "study", ["organisation_id", "patient_name_folded", "sort_key", "expires_at"], unique=False
+        "ix_study_name", "study", ["organisation_id", "patient_name_order", "sort_key", "expires_at"], unique=False
     )
     op.create_index("ix_study_patient", "study", ["organisation_id", "patient_id_value"], unique=False)
     op.create_index("ix_study_patient_row", "study", ["patient_id"], unique=False)

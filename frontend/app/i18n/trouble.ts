@@ -1,0 +1,56 @@
+/** Errors in the reader's words: by the code that the server gives, with what its facts name. */
+
+import type { Trouble } from '../api/types';
+import type { Key } from './en';
+import { language, t, tCode } from './index.svelte';
+
+/** Fields of the interface as the forms call them. */
+const fields: Readonly<Record<string, Key>> = {
+  name: 'field.name',
+  ae_title: 'field.ae',
+  calling_ae_title: 'field.callingAe',
+  host: 'field.host',
+  port: 'field.port',
+  role: 'field.role',
+  username: 'login.username',
+  full_name: 'field.name',
+  new_password: 'login.new',
+  folder: 'source.folder',
+  callers: 'source.callers',
+  issuer_of_patient_id: 'source.issuer',
+  retention_s: 'source.retention',
+  max_age_s: 'source.maxAge',
+  quiet_s: 'source.quiet',
+  quota_bytes: 'source.quota',
+  expires_at: 'column.expires',
+  until: 'hold.until',
+  reason: 'hold.reason',
+  birth_date: 'filter.birthDate',
+  date_from: 'filter.from',
+  date_to: 'filter.to',
+};
+
+function fieldText(name: string): string {
+  const key = fields[name];
+  return key ? t(key) : name;
+}
+
+/** The fields that an error names: its own, or those of a request that was not understood. */
+function fieldsOf(facts: Trouble['facts']): string {
+  if (typeof facts['field'] === 'string') return fieldText(facts['field']);
+  const errors = Array.isArray(facts['errors']) ? (facts['errors'] as { where?: unknown }[]) : [];
+  const named = errors.map(({ where }) => String(where ?? '').split('.').at(-1) ?? '').filter(Boolean);
+  return [...new Set(named)].map(fieldText).join(', ');
+}
+
+/** Says an error; one that has no words here says the server's. */
+export function troubleText({ code, detail, facts }: Trouble): string {
+  const values: Record<string, string | number> = {};
+  for (const [name, value] of Object.entries(facts)) {
+    if (typeof value === 'string' || typeof value === 'number') values[name] = value;
+  }
+  const field = fieldsOf(facts);
+  if (field) values['field'] = field;
+  else if (code === 'invalid') return language() === 'en' && detail ? detail : t('problem.invalidSomewhere');
+  return tCode('problem', code, detail, values);
+}

@@ -2,11 +2,17 @@ import { fileURLToPath } from 'node:url';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vite';
 
+const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+
 /** The bundle is built into the Python package; the wheel carries it, the repository never does. */
 export default defineConfig({
   plugins: [svelte()],
   resolve: {
-    alias: { $viewer: fileURLToPath(new URL('./viewer', import.meta.url)) },
+    alias: {
+      $viewer: here('./viewer'),
+      fs: here('./viewer/decoding/no-system.ts'), // OpenJPH names them for Node alone
+      path: here('./viewer/decoding/no-system.ts'),
+    },
   },
   build: {
     outDir: '../src/radrelay/web/static',

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import type { Picture } from './decoding/messages';
-import { FrameDamaged, frameOfPicture, probe, readFrame, type FrameFacts } from './frame';
+import { FrameDamaged, frameOfPicture, probe, readFrame, storedValue, type FrameFacts } from './frame';
 import { Link } from './link';
 
 const facts: FrameFacts = {
@@ -35,6 +35,16 @@ describe('a decoded code stream', () => {
     const words = new Int8Array([-1, 5, -128, 127, ...Array<number>(12).fill(0)]).buffer;
     const frame = frameOfPicture(facts, picture({ words, wordBits: 8 }));
     expect([0, 1, 2, 3].map((column) => probe(frame, column, 0))).toEqual([-1, 5, -128, 127]);
+  });
+
+  it('keeps to the range of its values while it is coarse, where it overshoots', () => {
+    const words = new Int16Array([2100, -2100, 5, -1]).buffer;
+    const coarse = frameOfPicture(facts, picture({ words, width: 2, height: 2 }));
+    expect([...coarse.samples].map(storedValue(facts))).toEqual([2047, -2048, 5, -1]);
+    const plain = { ...facts, signed: false };
+    const white = new Uint16Array([4100, 4095, 0, 7]).buffer;
+    const light = frameOfPicture(plain, picture({ words: white, width: 2, height: 2, signed: false }));
+    expect([...light.samples]).toEqual([4095, 4095, 0, 7]);
   });
 
   it('is refused when it is of another kind than its facts say', () => {

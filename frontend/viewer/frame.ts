@@ -119,7 +119,20 @@ export function frameOfPicture(facts: FrameFacts, picture: Picture): Frame {
   if (larger || components !== facts.samples || wordBits > facts.bits_allocated || words.byteLength !== expected) {
     throw new FrameDamaged(`a code stream of ${components} × ${wordBits} bits that is no such frame's`);
   }
-  return frameOf(facts, widened(facts, picture), height, width);
+  const samples = widened(facts, picture);
+  const coarse = width < facts.columns || height < facts.rows;
+  return frameOf(facts, coarse ? withinRange(facts, samples, picture.signed) : samples, height, width);
+}
+
+/** Coarse pictures overshoot at sharp edges: without this, white beyond the range would be cut to black. */
+function withinRange(facts: FrameFacts, samples: Samples, signed: boolean): Samples {
+  const bits = facts.bits_stored;
+  if (facts.samples !== 1 || bits >= facts.bits_allocated) return samples; // the decoder keeps to its words
+  const most = signed ? 2 ** (bits - 1) - 1 : 2 ** bits - 1;
+  const least = signed ? -(2 ** (bits - 1)) : 0;
+  const values = signed ? (samples instanceof Uint8Array ? new Int8Array(samples.buffer) : new Int16Array(samples.buffer)) : samples;
+  for (let at = 0; at < values.length; at += 1) values[at] = Math.min(most, Math.max(least, values[at] ?? 0));
+  return samples;
 }
 
 /** Words of the size that the facts name, as bit patterns. */

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from radrelay.archive.renditions import FrameInfo, FramePixels, Renditions
+from radrelay.archive.frame_facts import FrameInfo
+from radrelay.archive.renditions import FramePixels, Renditions
 from radrelay.dicom.codestream import resolution_ends
 from radrelay.dicom.htj2k import encode_frame
 from radrelay.dicom.pixels import BrokenPixels, NotViewable

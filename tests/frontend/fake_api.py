@@ -41,6 +41,7 @@ class World:
     office: fake_office.Office = field(default_factory=fake_office.Office)
     must_change_password: bool = False
     logged_in: bool = True
+    glimpses: bool = True
     held_frames: set[str] = field(default_factory=set)
     broken_frames: set[str] = field(default_factory=set)
     refused_frames: dict[str, tuple[int, str]] = field(default_factory=dict)
@@ -140,11 +141,45 @@ async def study(request: Request) -> Response:
         world.studies.remove(found)
         world.changed.add("studies")
         return Response(status_code=204)
+    return JSONResponse(_detail(found))
+
+
+def _detail(found: fake_data.FakeStudy) -> dict[str, Any]:
     holding = {"id": "h", "source": found.row["sources"][0], "received_at": found.row["first_received_at"],
                "expires_at": found.row["expires_at"], "ceiling_at": found.row["ceiling_at"], "hold_until": None,
                "hold_reason": "Tumorboard" if found.row["held"] else ""}  # fmt: skip
     series = [one.row for one in found.series]
-    return JSONResponse({**found.row, "series": series, "attachments": found.attachments, "holdings": [holding]})
+    return {**found.row, "series": series, "attachments": found.attachments, "holdings": [holding]}
+
+
+def _first(found: fake_data.FakeStudy, request: Request) -> fake_data.FakeSeries:
+    asked = request.query_params.get("series")
+    pictured = [one for one in found.series if one.row["pictured"]]
+    return next((one for one in found.series if one.id == asked), (pictured or found.series)[0])
+
+
+async def opening(request: Request) -> Response:
+    found = world_of(request).study(request.path_params["study_id"])
+    if found is None:
+        return problem(404, "study-not-found", "There is no such study.")
+    first = _first(found, request)
+    late = first.id in world_of(request).held_series
+    return JSONResponse({"study": _detail(found), "series": None if late else first.detail})
+
+
+async def glimpse(request: Request) -> Response:
+    world = world_of(request)
+    found = world.study(request.path_params["study_id"])
+    if found is None or not world.glimpses:
+        return problem(404, "nothing-pictured", "This study opens on no picture.")
+    first = _first(found, request)
+    facts, data = fake_data.frame_of(first, 0, 1)
+    if facts["samples"] != 1 or facts["bits_allocated"] != 16:
+        return problem(404, "nothing-pictured", "This study opens on no picture.")
+    small = np.frombuffer(data, "<u2").reshape(facts["rows"], facts["columns"])[::4, ::4]
+    facts |= {"coarse": list(small.shape)}
+    headers = {"X-Radrelay-Frame": fake_data.frame_header(facts), "X-Radrelay-Instance": f"{first.id}-0"}
+    return Response(np.ascontiguousarray(small).tobytes(), headers=headers)
 
 
 async def hold(request: Request) -> Response:
@@ -271,6 +306,8 @@ ROUTES = [
     Route("/api/session/password", password, methods=["POST"]),
     Route("/api/studies", studies),
     Route("/api/studies/{study_id}", study, methods=["GET", "DELETE"]),
+    Route("/api/studies/{study_id}/opening", opening),
+    Route("/api/studies/{study_id}/glimpse", glimpse),
     Route("/api/studies/{study_id}/hold", hold, methods=["POST", "DELETE"]),
     Route("/api/studies/{study_id}/archive.zip", download),
     Route("/api/series/{series_id}", series),

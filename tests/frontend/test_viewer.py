@@ -12,7 +12,7 @@ from tests.frontend.conftest import OpenPage, Site, until, where
 
 STUDY = "/view?study=" + str(uuid.UUID(int=2))
 CT, DX, US, MAP, PDF, SR = (f"{STUDY}&series={uuid.UUID(int=2000 + place)}" for place in range(6))
-LAST_OF_CT = f"{uuid.UUID(int=2000)}-59"
+FIRST_OF_CT, LAST_OF_CT = f"{uuid.UUID(int=2000)}-0", f"{uuid.UUID(int=2000)}-59"
 MIDDLE = (680, 480)
 
 
@@ -193,6 +193,27 @@ def test_frame_that_is_not_there_yet_has_a_sign_of_progress(open_page: OpenPage,
     expect(page.get_by_text("Image on its way")).to_be_visible()
     site.world.held_frames = set()
     _ready(page, 59)
+
+
+def test_a_study_opens_on_a_coarse_picture_and_measures_nothing_on_it(open_page: OpenPage, site: Site) -> None:
+    site.world.held_frames = {FIRST_OF_CT}
+    page = open_page(CT)
+    until(lambda: 100 < _pixel(page)[0] < 160, "soft tissue in the middle, coarse")
+    assert page.locator(".pane").get_attribute("data-ready") == "false"
+    assert "Groß, Dr. Jürgen" in _overlay(page)
+    page.mouse.move(*MIDDLE)
+    assert "HU" not in _overlay(page)
+    site.world.held_frames = set()
+    _ready(page, 0)
+    page.mouse.move(MIDDLE[0] + 1, MIDDLE[1])
+    until(lambda: "HU" in _overlay(page), "what a pixel measures")
+
+
+def test_without_a_coarse_picture_the_study_opens_all_the_same(open_page: OpenPage, site: Site) -> None:
+    site.world.glimpses = False
+    page = open_page(CT)
+    _ready(page, 0)
+    assert 100 < _pixel(page)[0] < 160
 
 
 def test_broken_line_is_waited_out(open_page: OpenPage, site: Site) -> None:

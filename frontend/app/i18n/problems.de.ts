@@ -118,6 +118,7 @@ const de: Record<keyof typeof en, string> = {
   'problem.key-destroyed': 'Es wurde gelöscht; niemand kann es mehr lesen.',
   'problem.store-unavailable': 'Der Speicher antwortet gerade nicht; bitte erneut versuchen.',
   'problem.landing-poisoned': 'Der Datenträger hat versagt; bis sich jemand kümmert, wird nichts mehr angenommen.',
+  'problem.nothing-pictured': 'Diese Studie beginnt mit keinem Bild.',
   'problem.landing-closed': 'Dieser Dienst wird gerade beendet und nimmt nichts mehr an.',
   'problem.scanner-unavailable': 'Die Virenprüfung antwortet nicht.',
   'problem.upload-broken-off': 'Die Übertragung brach ab; von dieser Datei wurde nichts behalten.',

@@ -116,6 +116,7 @@ export default {
   'problem.key-destroyed': 'It was deleted; nobody can read it any more.',
   'problem.store-unavailable': 'The store does not answer just now; try again.',
   'problem.landing-poisoned': 'The disk failed; nothing more is taken until it is looked after.',
+  'problem.nothing-pictured': 'This study opens on no picture.',
   'problem.landing-closed': 'This service is ending and takes nothing more.',
   'problem.scanner-unavailable': 'The virus scanner does not answer.',
   'problem.upload-broken-off': 'The upload broke off; nothing of this file was kept.',

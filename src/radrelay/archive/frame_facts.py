@@ -94,6 +94,7 @@ def _table(shown: Presentation) -> VoiTable | None:
 def describe_shown(
     header: Header, descriptor: FrameDescriptor, samples: Pixels, shown: Presentation, window: Window | None, frame: int
 ) -> FrameInfo:
+    """Describe samples that are shown with `shown` and, to begin with, `window`."""
     colour = samples.ndim == 3
     return FrameInfo(
         rows=int(samples.shape[0]),

@@ -49,6 +49,7 @@ def hot_routes() -> list[ShortRoute]:
     return [
         *short_routes(PREFIX, instances.router, (instances.pixels, instances.stream, instances.thumbnail)),
         *short_routes(PREFIX, studies.router, (studies.list_studies, studies.study), "search"),
+        *short_routes(PREFIX, openings.router, (openings.opening, openings.glimpse)),
         *short_routes(PREFIX, series.router, (series.series, series.thumbnail)),
     ]
 

@@ -17,6 +17,7 @@ from radrelay.access import Principal, Right
 from radrelay.archive.instances import InstanceRef
 from radrelay.errors import NotFound
 from radrelay.web import study_rows, trail
+from radrelay.web.answering import encoded
 from radrelay.web.api import series as series_api
 from radrelay.web.api import studies as studies_api
 from radrelay.web.api.instances import FRAME_HEADER
@@ -52,10 +53,10 @@ def opening(
     series: uuid.UUID | None = None,
 ) -> Response:
     """Show a study with the instances of its first series, or of `series`."""
-    study = studies_api.study(request, services, principal, study_id)
-    first = _first([(one.id, one.pictured) for one in study.series], series)
-    shown = series_api.series(request, services, principal, first) if first else None
-    return _packed(request, Opening(study=study, series=shown).model_dump_json().encode())
+    study = studies_api.detail(request, services, principal, study_id)
+    first = _first([(one["id"], one["pictured"]) for one in study["series"]], series)
+    shown = series_api.detail(request, services, principal, first) if first else b"null"
+    return _packed(request, b'{"study":%b,"series":%b}' % (encoded(study), shown))
 
 
 @router.get("/{study_id}/glimpse", response_class=Response, responses=answers("application/octet-stream"))
@@ -88,9 +89,8 @@ def _first_instance(
     with services.database.read() as session:
         reach = Reach.of(services, session, principal, Right.SEE)
         reach.study(study_id)
-        pictured = study_rows.pictured(session, study_id)
         rows = study_rows.series_rows(session, study_id, reach.scope)
-        first = _first([(one.id, one.id in pictured) for one in rows], asked)
+        first = _first([(one.id, one.pictured) for one in rows], asked)
         if first is None:
             raise NothingPictured
         found = reach.series(first)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 from starlette.responses import StreamingResponse
 
-from radrelay.access import Right
+from radrelay.access import Principal, Right
 from radrelay.archive.instances import InstanceRef
 from radrelay.archive.reader import FrameNotThere
 from radrelay.dicom.decode import can_decode
@@ -65,6 +65,11 @@ class SeriesDetail(BaseModel):
 @router.get("/{series_id}", response_model=SeriesDetail)
 def series(request: Request, services: Services, principal: Authenticated, series_id: uuid.UUID) -> Response:
     """Show a series' instances in display order."""
+    return json_answer(detail(request, services, principal, series_id))
+
+
+def detail(request: Request, services: WebServices, principal: Principal, series_id: uuid.UUID) -> bytes:
+    """Return a `SeriesDetail` as JSON; that its study is opened is on record then."""
     with services.database.read() as session:
         found = Reach.of(services, session, principal, Right.SEE).series(series_id)
     record = trail.event(request, principal, "study.open", ("study", found.study.id), patient=found.study.patient)
@@ -75,7 +80,7 @@ def series(request: Request, services: Services, principal: Authenticated, serie
     if listed is None:
         listed = _listed(services, found, clear=clear)
         services.listings.put(mark, listed)
-    return json_answer(listed)
+    return listed
 
 
 def _listed(services: WebServices, found: ReachedSeries, *, clear: bool) -> bytes:

@@ -13,7 +13,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, WithJsonSchema
 from sqlalchemy.orm import Session
 from starlette.responses import Response, StreamingResponse
 
-from radrelay.access import Right, Scope
+from radrelay.access import Principal, Right, Scope
 from radrelay.archive import deletion, holdings
 from radrelay.archive.export import ExtraFile
 from radrelay.archive.models import Study as StudyTable
@@ -266,6 +266,11 @@ def _query(wanted: StudySearch) -> StudyQuery:
 @router.get("/{study_id}", response_model=StudyDetail)
 def study(request: Request, services: Services, principal: Authenticated, study_id: uuid.UUID) -> Response:
     """Show a study with its series, attachments and holdings."""
+    return json_answer(detail(request, services, principal, study_id))
+
+
+def detail(request: Request, services: WebServices, principal: Principal, study_id: uuid.UUID) -> dict[str, Any]:
+    """Return the fields of `StudyDetail`; that the study is opened is on record then."""
     with services.database.read() as session:
         reach = Reach.of(services, session, principal, Right.SEE)
         found = reach.study(study_id)
@@ -276,18 +281,16 @@ def study(request: Request, services: Services, principal: Authenticated, study_
         attachments = study_rows.attachment_rows(session, study_id, reach.now) if clear else []
     record = trail.event(request, principal, "study.open", ("study", study_id), patient=found.patient)
     trail.seen(services.database, principal, record)
-    return json_answer(
-        {
-            **shown(row, reach.scope, sorted({one.source for one in held})),
-            "series": [_fields(SeriesListed, one) | ({} if clear else {"series_uid": ""}) for one in series],
-            "attachments": [_fields(AttachmentListed, one) for one in attachments],
-            "holdings": [
-                _fields(HoldingListed, one)
-                | {"hold_until": None if one.hold_until == holdings.WITHOUT_END else one.hold_until}
-                for one in held
-            ],
-        }
-    )
+    return {
+        **shown(row, reach.scope, sorted({one.source for one in held})),
+        "series": [_fields(SeriesListed, one) | ({} if clear else {"series_uid": ""}) for one in series],
+        "attachments": [_fields(AttachmentListed, one) for one in attachments],
+        "holdings": [
+            _fields(HoldingListed, one)
+            | {"hold_until": None if one.hold_until == holdings.WITHOUT_END else one.hold_until}
+            for one in held
+        ],
+    }
 
 
 def _fields(shape: type[BaseModel], row: Any) -> dict[str, object]:

@@ -1,0 +1,3 @@
+/** Stands for Node's file system, which a browser has none of. */
+
+export default {};

@@ -57,7 +57,7 @@ COMMANDS = {
     "another-node", "audit-key-missing", "backup-incomplete", "backup-of-another", "key-missing", "key-unfit",
     "keyring-shared", "keys-gone", "keys-lost", "landing-in-use", "lease-lost", "mirror-taken", "misconfigured",
     "no-installation", "node-ambiguous", "node-elsewhere", "node-forgotten", "node-serves", "node-unknown",
-    "not-a-backup", "not-empty", "restore-unfinished", "schema-too-new", "unwrap-failed",
+    "not-a-backup", "not-empty", "restore-unfinished", "rows-damaged", "schema-too-new", "unwrap-failed",
 }  # fmt: skip
 LISTENER = {
     "data-set-too-long", "identifier-malformed", "identifier-mismatch", "query-refused", "report-refused",

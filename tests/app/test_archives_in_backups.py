@@ -31,6 +31,7 @@ from radrelay.storage.models import KeptKey
 from radrelay.storage.packs import KeyDestroyed
 from tests.app.house import House, house, settings_in
 from tests.archive.house import slices
+from tests.backends import BACKENDS
 from tests.intake.samples import zipped
 
 FILES = slices(2)
@@ -91,7 +92,7 @@ def test_an_archive_unpacked_since_comes_back_and_is_unpacked_again(tmp_path: Pa
         before = contents(there)
         assert len(before) == 2
         assert there.records() == 1  # the letter's
-    shutil.rmtree(settings.data_dir)
+    BACKENDS.lose(settings.data_dir)
     assert restore(settings, tmp_path / "backup", check=False) == 0
     with house(settings) as there:
         assert contents(there) == {}
@@ -114,7 +115,7 @@ def test_an_archive_of_which_something_was_deleted_does_not_come_back(tmp_path: 
         assert {entry.kind for entry in there.core.keys.ledger()} == {"instance", "parcel"}
         with there.core.database.read() as session:
             assert session.scalars(sa.select(KeptKey.id).where(KeptKey.kind == "archive")).all() == []
-    shutil.rmtree(settings.data_dir)
+    BACKENDS.lose(settings.data_dir)
     assert restore(settings, tmp_path / "backup", check=False) == 0
     with house(settings) as there:
         assert open_archives(there) == []
@@ -125,6 +126,7 @@ def test_an_archive_of_which_something_was_deleted_does_not_come_back(tmp_path: 
             there.core.keys.get(record_id)
 
 
+@pytest.mark.embedded(reason="the database's file is copied")
 def test_the_same_when_rows_and_landing_were_put_back_by_other_means(tmp_path: Path) -> None:
     """A snapshot of the data directory holds the archive in a form that is still readable: only the ledger helps."""
     settings = settings_in(tmp_path)

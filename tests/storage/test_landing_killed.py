@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -14,6 +15,7 @@ import pytest
 from radrelay.settings import Settings
 from radrelay.storage.keys import Keyring
 from radrelay.storage.segments import SegmentReader
+from tests.backends import EMBEDDED
 from tests.storage.landed import whole_records
 
 WRITER = """
@@ -42,6 +44,17 @@ for seed in range(3):
 """
 
 
+def start_writer(folder: Path) -> subprocess.Popen[str]:
+    """Start a process that lands objects; it needs no servers, and, killed, would leave those of its own running."""
+    return subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(folder)],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "RADRELAY_TEST_BACKEND": EMBEDDED},
+    )
+
+
 @pytest.mark.parametrize("lives_s", [0.2, 0.5, 0.9])
 def test_killed_writer_loses_nothing_acknowledged(
     settings: Settings, keyring: Keyring, tmp_path: Path, lives_s: float
@@ -49,12 +62,7 @@ def test_killed_writer_loses_nothing_acknowledged(
     promised: set[UUID] = set()
     reader = SegmentReader(settings.landing_dir, keyring)
     for _ in range(2):
-        process = subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(tmp_path)],
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=Path(__file__).parents[2],
-        )
+        process = start_writer(tmp_path)
         assert process.stdout is not None
         promised.add(UUID(process.stdout.readline().strip()))
         assert not reader.recover("listen"), "the owner lives"
@@ -72,9 +80,7 @@ def test_killed_writer_loses_nothing_acknowledged(
 
 
 def test_a_reader_follows_a_writer_in_another_process(settings: Settings, keyring: Keyring, tmp_path: Path) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]
-    )
+    process = start_writer(tmp_path)
     try:
         assert process.stdout is not None
         reader = SegmentReader(settings.landing_dir, keyring)

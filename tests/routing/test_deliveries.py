@@ -173,8 +173,9 @@ def test_what_arrived_before_a_break_is_not_sent_again(house: House) -> None:
     assert house.peer.received == ["1.2.3.0", "1.2.3.1", "1.2.3.2"]
 
 
-def test_an_object_that_is_refused_for_good_ends_the_delivery_with_its_reason(house: House) -> None:
-    house.peer.answers["1.2.3.1"] = 0xA900
+@pytest.mark.parametrize("status", [0xA900, 0x0111, 0x0122, 0xC123])
+def test_an_object_that_is_refused_for_good_ends_the_delivery_with_its_reason(house: House, status: int) -> None:
+    house.peer.answers["1.2.3.1"] = status
     house.run_due()
     delivery = house.delivery()
     assert (delivery.state, delivery.sent, delivery.failed) == ("failed", 2, 1)

@@ -179,7 +179,7 @@ def serve(core: Core, stop: threading.Event) -> None:
         loop("take over", TICK_S, stop, lambda: _take_over(shop, stop)),
         loop("complete", COMPLETE_S, stop, lambda: _complete(core)),
         loop("expire", EXPIRE_S, stop, lambda: _expire(shop)),
-        loop("sweep", SWEEP_S, stop, lambda: _sweep(shop)),
+        loop("sweep", SWEEP_S, stop, lambda: sweep(shop)),
         loop("audit", AUDIT_S, stop, lambda: _keep_records(core)),
     ]
     for thread in threads:
@@ -225,7 +225,7 @@ def _expire(shop: Workshop) -> None:
         log.info("expired", holdings=expired.holdings, attachments=expired.attachments, further=expired.further)
 
 
-def _sweep(shop: Workshop) -> None:
+def sweep(shop: Workshop) -> None:
     """Do what an event may have been lost for, and forget events that were worked on long ago; on one machine."""
     if not shop.leadership.held():
         return
@@ -235,6 +235,8 @@ def _sweep(shop: Workshop) -> None:
             shop.compactor.compact_study(organisation_id, study_id)
         except RadrelayError as error:
             log.warning("study waits for compaction", study_id=str(study_id), reason=error.code)
+        except Exception:  # why: what is wrong with one study must not cost the others, and what follows, their turn
+            log.exception("study cannot be compacted", study_id=str(study_id))
     shop.parcels.sweep()
     shop.sender.revive(shop.durable.unfinished(deliveries.ATTEMPT))
     shop.identified.revive(shop.durable.unfinished(RELEASED))

@@ -93,9 +93,10 @@ class Compactor:
         return self._repack(ours)
 
     def pending(self, limit: int = 50, away: Collection[str] = ()) -> list[tuple[uuid.UUID, uuid.UUID]]:
-        """Return (organisation, study) of complete studies that still have landing records, oldest first.
+        """Return (organisation, study) of complete studies that still have landing records, by chance.
 
-        Studies that nodes of `away` hold a part of wait for those, and keep nobody else waiting.
+        In any order of theirs, those that cannot be compacted would come first for ever. Studies that nodes of `away`
+        hold a part of wait for those, and keep nobody else waiting.
         """
         out_of_reach = sa.exists().where(
             Instance.study_id == Study.id,
@@ -110,7 +111,7 @@ class Compactor:
                     sa.exists().where(Instance.study_id == Study.id, Instance.record_id.is_not(None)),
                     ~out_of_reach if away else sa.true(),
                 )
-                .order_by(Study.last_received_at)
+                .order_by(sa.func.random())
                 .limit(limit)
             )
             return [(row[0], row[1]) for row in rows]

@@ -50,10 +50,12 @@ class Receipt:
 
     @property
     def final(self) -> bool:
-        """Tell whether trying again cannot help: the destination does not take such an object."""
-        return (
-            self.status in (0x0122, 0x0117, 0x0106, 0x0124) or 0xA900 <= self.status <= 0xA9FF or self.status >= 0xC000
-        )
+        """Tell whether trying again cannot help: the destination does not take such an object.
+
+        0111H is among them (PS3.7 C.5.7): it has an object of this UID, perhaps this one, and takes no other.
+        """
+        named = self.status in (0x0106, 0x0111, 0x0117, 0x0122, 0x0124)
+        return named or 0xA900 <= self.status <= 0xA9FF or self.status >= 0xC000
 
 
 def request_delivery(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from radrelay.app.work import sweep
+from radrelay.app.work import compact_waiting
 from radrelay.archive import indexing
 from tests.system.house import open_house
 from tests.system.samples import phantom_files
@@ -30,5 +30,5 @@ def test_a_study_that_cannot_be_packed_costs_no_other_its_turn(tmp_path: Path, m
             return pack(organisation_id, study_id)
 
         monkeypatch.setattr(house.shop.compactor, "compact_study", compact)
-        sweep(house.shop)
+        compact_waiting(house.shop)
         assert [study_id for _, study_id in house.shop.compactor.pending()] == [bad]

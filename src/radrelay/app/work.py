@@ -179,7 +179,7 @@ def serve(core: Core, stop: threading.Event) -> None:
         loop("take over", TICK_S, stop, lambda: _take_over(shop, stop)),
         loop("complete", COMPLETE_S, stop, lambda: _complete(core)),
         loop("expire", EXPIRE_S, stop, lambda: _expire(shop)),
-        loop("sweep", SWEEP_S, stop, lambda: sweep(shop)),
+        loop("sweep", SWEEP_S, stop, lambda: _sweep(shop)),
         loop("audit", AUDIT_S, stop, lambda: _keep_records(core)),
     ]
     for thread in threads:
@@ -225,10 +225,8 @@ def _expire(shop: Workshop) -> None:
         log.info("expired", holdings=expired.holdings, attachments=expired.attachments, further=expired.further)
 
 
-def sweep(shop: Workshop) -> None:
-    """Do what an event may have been lost for, and forget events that were worked on long ago; on one machine."""
-    if not shop.leadership.held():
-        return
+def compact_waiting(shop: Workshop) -> None:
+    """Pack studies that are complete and were not packed, or not wholly."""
     away = [view.node for view in nodes(shop.core.database, shop.core.clock) if not view.alive]
     for organisation_id, study_id in shop.compactor.pending(away=away):
         try:
@@ -237,6 +235,13 @@ def sweep(shop: Workshop) -> None:
             log.warning("study waits for compaction", study_id=str(study_id), reason=error.code)
         except Exception:  # why: what is wrong with one study must not cost the others, and what follows, their turn
             log.exception("study cannot be compacted", study_id=str(study_id))
+
+
+def _sweep(shop: Workshop) -> None:
+    """Do what an event may have been lost for, and forget events that were worked on long ago; on one machine."""
+    if not shop.leadership.held():
+        return
+    compact_waiting(shop)
     shop.parcels.sweep()
     shop.sender.revive(shop.durable.unfinished(deliveries.ATTEMPT))
     shop.identified.revive(shop.durable.unfinished(RELEASED))

@@ -18,9 +18,8 @@ def test_a_study_that_cannot_be_packed_costs_no_other_its_turn(tmp_path: Path, m
     with open_house(tmp_path / "house") as house:
         for seed in range(3):
             house.send(phantom_files(tmp_path / f"{seed}", "ct-head", seed=seed))
-        house.clock.advance(timedelta(minutes=1))
         with house.core.database.write() as session:
-            indexing.complete_quiet(session, house.clock.now())
+            indexing.complete_quiet(session, house.clock.now() + timedelta(minutes=1))
         pack = house.shop.compactor.compact_study
         bad = house.shop.compactor.pending()[0][1]
 

@@ -1,8 +1,9 @@
 """Five to fifty people who open studies and scroll through them while further studies arrive: what a frame takes.
 
 A person looks at the list's first page, where what arrives stands on top, opens one of the studies that were there
-before (its series and instances are listed), scrolls 30 slices at up to 10 a second, looks for three
-seconds, and opens the next. All connections are kept alive. A modality sends 20 CT slices a second meanwhile.
+before (as the viewer does: the study with its instances, a coarse first picture, then frames in the form in which they
+are kept), scrolls 30 slices at up to 10 a second, looks for three seconds, and opens the next. All connections are kept
+alive. A modality sends 20 CT slices a second meanwhile.
 """
 
 from __future__ import annotations
@@ -108,7 +109,7 @@ def _person(
             first = rng.randrange(max(1, len(instances) - SLICES))
             for instance in instances[first : first + SLICES]:
                 began = time.perf_counter()
-                client.request(f"/api/instances/{instance}/frames/1/pixels")
+                client.request(f"/api/instances/{instance}/frames/1/stream")
                 taken = time.perf_counter() - began
                 waits.append(taken)
                 if began > end:
@@ -128,8 +129,9 @@ def _listed(client: Client) -> list[str]:
 def _open(client: Client, studies: list[str], rng: random.Random) -> tuple[list[str], float]:
     began = time.perf_counter()
     _listed(client)
-    series = json.loads(client.request(f"/api/studies/{rng.choice(studies)}"))["series"][0]
-    instances = json.loads(client.request(f"/api/series/{series['id']}"))["instances"]
+    study = rng.choice(studies)
+    instances = json.loads(client.request(f"/api/studies/{study}/opening"))["series"]["instances"]
+    client.request(f"/api/studies/{study}/glimpse")
     return [one["id"] for one in instances], time.perf_counter() - began
 
 

@@ -8,10 +8,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks import machine
+from benchmarks.reasons import explained
 from benchmarks.receive import DCMTK, ORTHANC
 from benchmarks.table import Line, markdown
 
-ORDER = ("receive", "web", "query", "zip", "start", "people", "search")
+ORDER = ("receive", "web", "query", "zip", "start", "people", "viewer", "search")
 READING = """\
 Each row shows medians over interleaved rounds (A B A B, one run, one machine) and the median of the rounds' ratios;
 a ratio above 1 means that Radrelay is the better. Orthanc runs with its defaults (each file synced) and
@@ -51,7 +52,7 @@ class Report:
         whens = [f"- {name}: {part['when']}" for name, part in parts]
         text = [
             "# Speed and memory, measured by `make bench`", "", self.machine, *whens, "", READING,
-            markdown(lines, [ORTHANC, DCMTK]), "", "<!-- rows",
+            markdown(lines, [ORTHANC, DCMTK]), "", *explained(lines), "<!-- rows",
             json.dumps(self._parts, ensure_ascii=False), "-->", "",
         ]  # fmt: skip
         results.write_text("\n".join(text), encoding="utf-8")

@@ -56,8 +56,8 @@ REASONS = (
     Reason(
         "people",
         r"^50 people",
-        "Fifty readers with 150 frames a second, the modality and the readers' own program share two cores, and one "
-        "process answers: Python runs one thread at a time. More cores are not used by one `web`; several machines are.",
+        "Fifty readers with some 140 frames a second, the modality and the readers' own program share two cores, and "
+        "one process answers, of which Python runs one thread at a time.",
     ),
     Reason(
         "viewer",

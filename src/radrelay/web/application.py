@@ -47,7 +47,9 @@ def create(services: WebServices) -> FastAPI:
     audit.install(services.database, "web", services.clock, services.metadata_key)
     problems.install(app)
     app.add_middleware(BodyLimit)
-    app.add_middleware(ShortWay, routes=[*dicomweb.hot_routes(), *api.hot_routes()])
+    settings = services.settings
+    remote = settings.database.url is not None or (settings.storage.url or "").startswith("s3:")
+    app.add_middleware(ShortWay, routes=[*dicomweb.hot_routes(), *api.hot_routes()], remote=remote)
     app.add_middleware(Correlation, measurements=services.measurements)
     app.add_middleware(SecurityHeaders, behind_proxy=services.settings.web.behind_proxy)  # outermost: errors too
     app.include_router(health.router)

@@ -12,9 +12,9 @@ import asyncio
 import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from fastapi import APIRouter
@@ -28,6 +28,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from radrelay.errors import RadrelayError
 from radrelay.web.authentication import provide_services, require_caller, require_principal, services_of
+from radrelay.web.lanes import Lane
 from radrelay.web.problems import problem_of
 
 Endpoint = Callable[..., Response]
@@ -113,10 +114,11 @@ def _no_more(wanted: Dependant) -> bool:
 class ShortWay:
     """Answers plain requests for `routes` in one turn of a thread."""
 
-    def __init__(self, app: ASGIApp, routes: Sequence[ShortRoute]) -> None:
+    def __init__(self, app: ASGIApp, routes: Sequence[ShortRoute], *, remote: bool = False) -> None:
+        """`remote` says that rows or bytes come from other machines, so that threads mostly wait."""
         self.app = app
         self.routes = tuple(routes)
-        self._threads = {work: ThreadPoolExecutor(count, thread_name_prefix=work) for work, count in THREADS.items()}
+        self._lanes = {work: Lane(work, count, count if remote else 1) for work, count in THREADS.items()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
@@ -130,9 +132,8 @@ class ShortWay:
         scope["path_params"] = values
         request = Request(scope, receive, send)
         within = copy_context()  # the log's correlation id
-        threads = self._threads[short.work]
-        loop = asyncio.get_running_loop()
-        response = await loop.run_in_executor(threads, within.run, _answer, short.route, request, values)
+        work = partial(within.run, _answer, short.route, request, values)
+        response = await self._lanes[short.work].run(work)
         await response(scope, receive, send)
 
     def _find(self, scope: Scope) -> tuple[ShortRoute, dict[str, object]] | None:

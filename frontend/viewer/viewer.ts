@@ -287,7 +287,8 @@ export class ImageViewer implements Steered {
       if (this.#fitted) this.#layOut();
       this.#stale = true;
     }
-    if (!this.#pictures.address(this.#index)) this.#shown = null;
+    const failed = this.frameState(this.#index) === 'failed';
+    if (failed || !this.#pictures.address(this.#index)) this.#shown = null; // no other image under this one's number
     this.#draw();
   }
 

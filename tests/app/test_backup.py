@@ -11,6 +11,7 @@ from radrelay.app import backup as backups
 from radrelay.app import restore as restoring
 from radrelay.app.backup import write_backup
 from radrelay.app.backup_folder import NoInstallation, read_manifest
+from radrelay.app.landed import take_in_landed
 from radrelay.app.restore import RowsDamaged, check_backup, restore
 from radrelay.app.restored import RestoreUnfinished
 from radrelay.app.rows import dump_rows
@@ -250,3 +251,20 @@ def test_restored_copy_holds_what_was_still_to_be_sent_and_says_so(
     assert "1 deliveries were open and are held" in capsys.readouterr().out
     with house(settings) as there:
         assert delivery_states(there) == ["held"]
+
+
+def test_objects_that_no_role_took_in_yet_are_in_the_backup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = settings_in(tmp_path)
+    with house(settings) as there:
+        with monkeypatch.context() as patched:
+            patched.setattr(there, "index", lambda: None)
+            there.land(ct_file(ONE), ct_file(TWO))
+        assert there.contents() == {}
+        if settings.database.url is not None:  # there a role has to do it
+            assert take_in_landed(there.core, wait_s=0) == 2
+            there.index()
+    assert backups.backup(settings, tmp_path / "backup") == 0
+    lose(tmp_path)
+    assert restore(settings, tmp_path / "backup", check=False) == 0
+    with house(settings) as there:
+        assert set(there.contents()) == {ONE, TWO}

@@ -172,7 +172,10 @@ def test_retrieval_finds_what_the_keys_name_and_notes_it(port: ArchiveQuery, hou
     with house.site.database.read() as session:
         actions = list(session.scalars(select(AuditEvent.action)))
     assert actions.count("study.download") == 5
-    item = port.retrieve(PEER, asked("IMAGE", {SOP: "1.2.8.1.1"}))[0]
+    item = port.retrieve(PEER, asked("IMAGE", {SOP: "1.2.8.1.1"}), "ELSEWHERE")[0]
+    with house.site.database.read() as session:
+        told = [event.detail for event in session.scalars(select(AuditEvent)) if event.action == "study.download"]
+    assert ["ELSEWHERE" in one for one in told] == [False] * 5 + [True]
     syntax, pieces = item.open(["1.2.840.10008.1.2"])
     assert syntax == "1.2.840.10008.1.2"
     assert pydicom.uid.UID(item.sop_class_uid).name == "MR Image Storage"

@@ -108,7 +108,7 @@ class MemoryArchive:
     def _matches(row: dict[int, tuple[str, str]], tag: int, text: str) -> bool:
         return not text or any(fnmatch.fnmatch(row.get(tag, ("", ""))[1], value) for value in text.split("\\"))
 
-    def retrieve(self, peer: Peer, query: Query) -> Sequence[Stored]:
+    def retrieve(self, peer: Peer, query: Query, destination: str = "") -> Sequence[Stored]:
         self.queries.append(query)
         wanted = query.values(UNIQUE[query.level])
         found = []

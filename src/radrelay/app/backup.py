@@ -21,6 +21,7 @@ from radrelay import __version__, logs
 from radrelay.app.backup_folder import FORMAT, Manifest, NoInstallation, Stored, copy_object, open_part, read_manifest
 from radrelay.app.core import Core, open_core
 from radrelay.app.key_keeping import COPIES, ROWS
+from radrelay.app.landed import take_in_landed
 from radrelay.app.rows import dump_rows
 from radrelay.archive.models import Instance
 from radrelay.errors import Conflict, Unavailable
@@ -57,14 +58,17 @@ def backup(settings: Settings, target: Path) -> int:
         raise NoInstallation(f"there is no installation in {settings.data_dir.absolute()}; see RADRELAY_DATA_DIR")
     core = open_core(settings)
     try:
+        unlisted = take_in_landed(core)
         _pack_pending(core)
         manifest = write_backup(core, target)
         Console().print(f"{len(manifest.packs)} packs, {len(manifest.records)} landed objects, kept in {target}")
         for lost in manifest.lost:
             Console().print(f"cannot be read, and is not in the backup: {lost}")
+        if unlisted:
+            Console().print(f"{unlisted} landed objects are not in the list yet, and not in the backup: start Radrelay")
         if settings.keys.mirror is None:
             Console().print("keys.mirror is not set: without the key store this backup cannot be read")
-        return 1 if manifest.lost else 0
+        return 1 if manifest.lost or unlisted else 0
     finally:
         core.close()
 

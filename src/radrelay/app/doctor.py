@@ -21,14 +21,18 @@ from radrelay.app.core import served_before
 from radrelay.app.findings import Finding, State
 from radrelay.app.node_findings import node_findings
 from radrelay.app.restored import UNFINISHED
+from radrelay.clock import SystemClock
 from radrelay.errors import RadrelayError
+from radrelay.intake.indexer import Indexer
 from radrelay.settings import Settings
 from radrelay.storage.database import Database
 from radrelay.storage.keys import Keyring
 from radrelay.storage.keystore import KeyStore
 from radrelay.storage.migrate import revision
 from radrelay.storage.models import NodeState
+from radrelay.storage.node import node_id
 from radrelay.storage.packs import PackStore
+from radrelay.storage.segments import SegmentReader
 
 MARKS = {"good": "[green]good[/]", "look": "[yellow]look[/]", "bad": "[red]bad[/]"}
 
@@ -143,10 +147,20 @@ def _database(settings: Settings, keyring: Keyring) -> Iterator[Finding]:
             if half_restored is not None:
                 yield Finding("restore", "bad", "a restore was cut off before its end", "run `radrelay restore` again")
             yield from node_findings(database, settings)
+            yield from _landing(settings, keyring, database)
     except (RadrelayError, sa.exc.SQLAlchemyError) as error:
         yield Finding("database", "bad", str(error), "check database.url and that the server runs")
     finally:
         database.close()
+
+
+def _landing(settings: Settings, keyring: Keyring, database: Database) -> Iterator[Finding]:
+    """Say what has landed and is not in the list; while a role takes objects in, some are on their way."""
+    segments = SegmentReader(settings.landing_dir, keyring, node=node_id(settings.data_dir))
+    waiting = Indexer(database, segments, settings, SystemClock()).backlog()
+    if waiting:
+        text = f"{waiting} landed objects are not in the list yet"
+        yield Finding("landing", "look", text, "they come into it while Radrelay runs; if it does, look at its log")
 
 
 def _storage(settings: Settings, keyring: Keyring) -> Iterator[Finding]:

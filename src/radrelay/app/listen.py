@@ -130,9 +130,9 @@ class QueryOnDemand:
         """Yield matches."""
         return self._query.find(peer, query)
 
-    def retrieve(self, peer: Peer, query: Query) -> Sequence[RetrieveItem]:
+    def retrieve(self, peer: Peer, query: Query, destination: str = "") -> Sequence[RetrieveItem]:
         """Return the instances that the unique keys name."""
-        return self._query.retrieve(peer, query)
+        return self._query.retrieve(peer, query, destination)
 
     def move_destination(self, peer: Peer, ae_title: str) -> Node | None:
         """Return the node that an AE title stands for."""

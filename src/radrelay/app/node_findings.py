@@ -31,6 +31,9 @@ def node_findings(database: Database, settings: Settings) -> Iterator[Finding]:
             text += f", {erasures} to be erased"
         subject = f"node {view.name}" + (" (this one)" if view.node == own else "")
         yield _judged(view, subject, text, needed=bool(count), shared=database.dialect == "postgresql")
+    if own in held:
+        text = f"holds {held.pop(own)[0]} objects that are not packed yet, and has not served yet"
+        yield Finding(f"node {own} (this one)", "look", text, "fine after a restore, before the first start")
     for node, (count, _) in sorted(held.items()):
         text = f"holds {count} objects that are not packed yet, and is not known any more"
         yield Finding(f"node {node}", "bad", text, "start Radrelay on the disk that has this node-id")

@@ -78,8 +78,8 @@ class ArchiveQuery:
             if left < 0:
                 raise TooManyMatches
 
-    def retrieve(self, peer: Peer, query: Query) -> Sequence[StoredItem]:
-        """Return the instances that the keys name, within what the device may fetch.
+    def retrieve(self, peer: Peer, query: Query, destination: str = "") -> Sequence[StoredItem]:
+        """Return the instances that the keys name, within what the device may fetch; on record with their destination.
 
         Keys above the level may be missing: a UID names one thing alone.
         """
@@ -96,12 +96,10 @@ class ArchiveQuery:
                 within=Instance.id.in_(ids),
             )
             patients = _patients(session, {ref.study_id for ref in refs})
+        told = {"by": "retrieve"} | ({"destination": destination} if destination else {})
         self._note(
             peer,
-            [
-                ("study.download", ("study", study_id), {"by": "retrieve"}, patient)
-                for study_id, patient in patients.items()
-            ],
+            [("study.download", ("study", study_id), told, patient) for study_id, patient in patients.items()],
         )
         return [StoredItem(ref, self._reader) for ref in refs]
 

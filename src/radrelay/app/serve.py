@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import importlib
 import os
+import shlex
 import sys
 import urllib.error
 import urllib.request
@@ -119,6 +120,8 @@ def _greeting(core: Core, prepared: Prepared) -> str:
     if settings.dicom.tls_port is not None:
         lines.append(f"DICOM TLS   {settings.dicom.ae_title} at {settings.dicom.host}:{settings.dicom.tls_port}")
     lines.append(f"data        {settings.data_dir.resolve()}")
+    if settings.data_dir.resolve() != Settings().data_dir.resolve():
+        lines.append(f"commands    export RADRELAY_DATA_DIR={shlex.quote(str(settings.data_dir.resolve()))}")
     if prepared.first_password is not None:
         lines += ["", "first login", "  username  admin", f"  password  {prepared.first_password}   (valid once)"]
     if settings.web.host in ("127.0.0.1", "::1", "localhost"):

@@ -127,6 +127,23 @@ class Indexer:
             log.info("indexing goes on", after=self._waiting_for)
             self._waiting_for = ""
 
+    def backlog(self) -> int:
+        """Return how many durable records of this node have no rows yet; of many, at least a batch's worth."""
+        self._places = self._load_places()
+        total = 0
+        for owner in self._reader.owners():
+            for segment in self._reader.segments(owner):
+                place = self._place(owner, segment)
+                if not place.finished and total < self._batch_records:
+                    total += self._waiting_in(owner, place)
+        return total
+
+    def _waiting_in(self, owner: str, place: _Place) -> int:
+        try:
+            return len(self._reader.scan(owner, place.segment, place.epoch, place.position, BATCH_RECORDS).records)
+        except SegmentGone:
+            return 0
+
     def _load_places(self) -> dict[tuple[str, int], _Place]:
         with self._database.read() as session:
             return {

@@ -212,7 +212,7 @@ class QueryPort(Protocol):
         """
         ...
 
-    def retrieve(self, peer: Peer, query: Query) -> Sequence[RetrieveItem]:
+    def retrieve(self, peer: Peer, query: Query, destination: str = "") -> Sequence[RetrieveItem]:
         """Return the instances that the unique keys name."""
         ...
 

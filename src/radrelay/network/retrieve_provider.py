@@ -129,7 +129,7 @@ class RetrieveProvider:
             log.warning("move destination unknown", destination=destination)
             session.respond(context, request, MOVE_DESTINATION_UNKNOWN, "move destination unknown")
             return
-        items = self._query.retrieve(session.peer, query)
+        items = self._query.retrieve(session.peer, query, destination)
         sender = MoveSender(node, items, (session.peer.calling_ae, request.message_id))
         try:
             self._send_all(context, request, items, sender.send)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,7 +11,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
+from radrelay.audit.models import AuditEvent
 from radrelay.clock import FixedClock
 from radrelay.errors import Trouble
 from radrelay.network.errors import NodeSilent, PeerAborted
@@ -127,6 +130,25 @@ def test_every_object_arrives_and_has_a_receipt(house: House) -> None:
         receipts = deliveries.receipts_of(session, delivery.id)
     assert [r.status for r in receipts] == [0, 0, 0]
     assert {r.transfer_syntax_uid for r in receipts} == {EXPLICIT}
+
+
+@pytest.mark.parametrize(("status", "outcome", "kept"), [(0, "success", 3), (0xA900, "failure", 2)])
+def test_what_came_of_a_delivery_is_on_record(house: House, status: int, outcome: str, kept: int) -> None:
+    house.peer.answers["1.2.3.1"] = status
+    house.run_due()
+    with house.database.read() as session:
+        [event] = session.scalars(sa.select(AuditEvent).where(AuditEvent.action == "delivery.end"))
+    assert event.outcome == outcome
+    assert json.loads(event.detail) | {"delivery": ""} == {
+        "delivery": "", "destination": "PACS", "kept": kept, "refused": 3 - kept,
+    }  # fmt: skip
+
+
+def test_a_delivery_that_waits_is_not_on_record_yet(house: House) -> None:
+    house.peer.down = True
+    house.run_due()
+    with house.database.read() as session:
+        assert session.scalars(sa.select(AuditEvent).where(AuditEvent.action == "delivery.end")).all() == []
 
 
 def test_a_slow_delivery_shows_how_far_it_is(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

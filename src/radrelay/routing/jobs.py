@@ -15,7 +15,11 @@ from typing import NamedTuple, Protocol
 
 import sqlalchemy as sa
 import structlog
+from sqlalchemy.orm import Session
 
+from radrelay import audit
+from radrelay.access import system_principal
+from radrelay.archive.models import Study
 from radrelay.clock import Clock
 from radrelay.errors import Trouble
 from radrelay.routing import deliveries
@@ -242,11 +246,38 @@ class DeliveryWork:
                 delivery.state = "waiting"
                 deliveries.tell(delivery, trouble or _still_open(len(open_ones), total))
                 delivery.next_attempt_at = now + deliveries.next_pause(delivery.attempts, self._settings)
+            if delivery.finished_at is not None:
+                _note_end(session, delivery)
             log.info("delivery attempt ended", delivery_id=str(delivery_id), state=delivery.state, sent=delivery.sent,
                      total=total, correlation_id=delivery.correlation_id)  # fmt: skip
 
     def _too_late(self, delivery: Delivery, now: datetime) -> bool:
         return now - delivery.created_at > timedelta(seconds=self._settings.retry_for_s)
+
+
+def _note_end(session: Session, delivery: Delivery) -> None:
+    """Put on record what came of a delivery: its row goes with its study."""
+    named = sa.select(Study.patient_issuer, Study.patient_id_value, Study.patient_name)
+    patient = session.execute(named.where(Study.id == delivery.study_id)).one_or_none()
+    destination = session.get(Destination, delivery.destination_id)
+    audit.record(
+        session,
+        audit.AuditRecord(
+            "delivery.end",
+            system_principal(delivery.organisation_id),
+            "study",
+            delivery.study_id,
+            detail={
+                "delivery": str(delivery.id),
+                "destination": destination.ae_title if destination is not None else str(delivery.destination_id),
+                "kept": delivery.sent,
+                "refused": delivery.failed,
+            },
+            patient=(patient[0], patient[1], patient[2]) if patient is not None else None,
+            outcome="success" if delivery.state == "done" else "failure",
+            correlation_id=delivery.correlation_id,
+        ),
+    )
 
 
 def receipt_of(row: DeliveryReceipt) -> Receipt:

@@ -162,7 +162,7 @@ def test_account_and_token_show_their_secrets_once(open_page: OpenPage, site: Si
 def test_audit_and_system_tell_what_they_know(open_page: OpenPage, site: Site) -> None:
     page = open_page("/audit")
     expect(page.get_by_text("study.forward")).to_be_visible()
-    expect(page.get_by_text("Study sent on")).to_be_visible()
+    expect(page.get_by_text("Sending of a study asked for")).to_be_visible()
     page.get_by_role("button", name="Verify the chain").click()
     expect(page.get_by_text("All 4,211 events are there, unchanged.")).to_be_visible()
     page.goto(site.address + "/system")

@@ -233,7 +233,7 @@ def test_bad_or_forbidden_query_is_answered_with_its_status(
 
 
 def test_cancelled_query_ends_early(node: Node, archive: MemoryArchive) -> None:
-    archive.rows = [{0x00100020: ("LO", "A" * 60)}] * 20_000
+    archive.rows = [{0x00104000: ("LT", "A" * 10_000)}] * 20_000  # more than lies in buffers before the peer cancels
     ae = AE("TESTER")
     ae.add_requested_context(StudyRootQueryRetrieveInformationModelFind)
     association = ae.associate(node.host, node.port)

@@ -65,7 +65,7 @@ it('counts a line as slow until frames came fast', () => {
   expect(link.isSlow).toBe(true);
   link.note(1_000, 0.01); // too little to tell
   expect(link.isSlow).toBe(true);
-  link.note(500_000, 10);
+  link.note(500_000, 4);
   expect(link.isSlow).toBe(false);
   for (let frame = 0; frame < 20; frame += 1) link.note(500_000, 400);
   expect(link.isSlow).toBe(true);

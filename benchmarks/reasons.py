@@ -23,7 +23,7 @@ REASONS = (
         "receive",
         r"^CT .* sender that does not stall",
         "On two cores a CT slice takes 1.5–2.2 ms of processor time in `listen` (digest, encryption, the page cache), "
-        "0.5 in `work` and 0.6–1.1 in the sender: together they fill both. `storescp` does none of this and never waits "
+        "0.5 in `work` and 0.6–1.1 in the sender: they fill both. `storescp` does none of this and never waits "
         "for the disk. Orthanc, which waits for its syncs one by one, gains by having four associations. Runs on this "
         "machine lay between 2.1 and 3.7 × Orthanc, and between 0.5 and 1.4 × `storescp`, by how much memory the page "
         "cache had to find anew.",
@@ -37,9 +37,9 @@ REASONS = (
     Reason(
         "receive",
         r"storescu$",
-        "`storescu` has its share of the two cores (0.6–0.8 ms of processor time for a CT slice, 0.3–0.4 for a small MR "
-        "object); into a receiver that keeps nothing it sends about 2,000 CT slices a second, so that the ratio is that "
-        "of both together.",
+        "`storescu` has its share of the two cores (0.6–0.8 ms of processor time for a CT slice, 0.3–0.4 for a small "
+        "MR object); into a receiver that keeps nothing it sends about 2,000 CT slices a second, so that the ratio is "
+        "that of both together.",
     ),
     Reason(
         "web",

@@ -61,9 +61,7 @@ def _answer(job: Job, file: int) -> Answer:
         return Answer("unreadable-picture", error.message[:_LONGEST])
     except MemoryError:
         return Answer("broken-pixels", "Decoding took more memory than a picture of this size may.")
-    except (
-        Exception
-    ) as error:  # why: a library's fault of a kind that nobody foresaw is the picture's; the asker is told
+    except Exception as error:  # why: a fault that nobody foresaw is the picture's, too; the asker is told
         return Answer("broken-pixels", f"The picture cannot be decoded: {said(error)}"[:_LONGEST])
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from radrelay.archive.frame_facts import FrameInfo
 from radrelay.archive.renditions import FramePixels, Renditions
-from radrelay.dicom.codestream import resolution_ends
+from radrelay.dicom.codestreams import resolution_ends
 from radrelay.dicom.htj2k import encode_frame
 from radrelay.dicom.pixels import BrokenPixels, NotViewable
 from tests.archive.house import House, house, made

@@ -19,7 +19,7 @@ from radrelay.archive.instances import InstanceRef
 from radrelay.archive.reader import InstanceReader, StoredFrame
 from radrelay.archive.recent import Recent
 from radrelay.dicom import render as pictures
-from radrelay.dicom.codestream import resolution_ends
+from radrelay.dicom.codestreams import resolution_ends
 from radrelay.dicom.decode import decode_frame, decode_small
 from radrelay.dicom.errors import Malformed
 from radrelay.dicom.greyscale import Presentation, Window, presentation

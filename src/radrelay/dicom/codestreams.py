@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from itertools import accumulate
 
 from radrelay.dicom.elements import Buffer
 from radrelay.dicom.pixels import BrokenPixels
 
 _HEAD_BYTES = 4096
+_TLM, _SOT = 0xFF55, 0xFF90
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,3 +144,37 @@ def _coding_style(head: bytes, at: int) -> bytes:
             break
         at += 2 + size
     raise BrokenPixels("The JPEG 2000 code stream names no coding style.")
+
+
+def resolution_ends(stream: bytes) -> tuple[int, ...]:
+    """Return where each resolution of a stream as `htj2k.encode_frame` writes it ends, the coarsest first.
+
+    It has a tile-part for each, their lengths in TLM segments (T.800 A.7.1); nothing where the stream does not tell.
+    """
+    if stream[:2] != b"\xff\x4f":
+        return ()
+    lengths: list[int] = []
+    at = 2
+    while at + 4 <= len(stream):
+        marker = int.from_bytes(stream[at : at + 2], "big")
+        if marker == _SOT:
+            return tuple(accumulate(lengths, initial=at))[1:]
+        size = int.from_bytes(stream[at + 2 : at + 4], "big")
+        if marker == _TLM:
+            lengths += _tile_parts(stream[at + 4 : at + 2 + size])
+        if size < 2:
+            return ()
+        at += 2 + size
+    return ()
+
+
+def _tile_parts(segment: bytes) -> list[int]:
+    """Return the tile-parts' lengths in a TLM segment, given from its Ztlm on."""
+    if len(segment) < 2:
+        return []
+    form = segment[1]
+    tile_bytes, length_bytes = form >> 4 & 3, 4 if form & 0x40 else 2
+    step = tile_bytes + length_bytes
+    return [
+        int.from_bytes(segment[at + tile_bytes : at + step], "big") for at in range(2, len(segment) - step + 1, step)
+    ]

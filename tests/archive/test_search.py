@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import itertools
-import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date, time, timedelta
@@ -14,15 +13,12 @@ import msgspec
 import pytest
 import sqlalchemy as sa
 
-from radrelay.archive import deletion, holdings, search
-from radrelay.archive.errors import CursorInvalid, StudyNotFound
-from radrelay.archive.models import Holding, Series, Source, Study
-from radrelay.archive.queries import find_instances, find_series, source_names, study_detail
+from radrelay.archive import deletion, search
+from radrelay.archive.errors import CursorInvalid
+from radrelay.archive.models import Holding, Study
 from radrelay.archive.query import (
     DateRange,
     IndexedStudy,
-    InstanceQuery,
-    SeriesQuery,
     Sort,
     StudyPage,
     StudyQuery,
@@ -31,7 +27,6 @@ from radrelay.archive.query import (
 )
 from radrelay.archive.search import count_studies, find_patients, find_studies
 from radrelay.archive.sort_key import FIRST_DATED, first_key, last_key, redrawn, sort_key
-from radrelay.storage.ids import new_id
 from tests.archive.arriving import START, Door, arrival
 
 HOUR = timedelta(hours=1)
@@ -326,60 +321,12 @@ def test_a_deleted_study_leaves_nothing_in_the_text_index(people: Archive) -> No
     assert people.find(name_words="üller") == ["mueller again"]
 
 
-def test_series_and_instances_are_found_with_conditions_of_every_level(door: Door) -> None:
-    door.bring_all([*door.slices(3), *door.slices(2, series_uid="1.2.3.2", modality="SR", series_number=2)])
+def test_patients_are_found_once_each(door: Door) -> None:
+    door.bring_all(door.slices(3))
     door.bring_all([arrival(door.source, study_uid="1.9", series_uid="1.9.1", sop_uid="1.9.1.1", patient_id="2")])
-    now, org = START + HOUR, door.organisation_id
     with door.database.read() as session:
-
-        def series(study: StudyQuery, query: SeriesQuery, visible: Any = None) -> list[str]:
-            seen = sa.true() if visible is None else visible
-            return [found.series_uid for found, _ in find_series(session, org, study, query, seen, now)]
-
-        def instances(study: StudyQuery, query: SeriesQuery, instance: InstanceQuery) -> list[str]:
-            found = find_instances(session, org, study, query, instance, sa.true(), now)
-            return [row.sop_uid for row, _, _ in found]
-
-        assert series(StudyQuery(study_uids=("1.2.3",)), SeriesQuery()) == ["1.2.3.1", "1.2.3.2"]
-        assert series(StudyQuery(name="mü*"), SeriesQuery(modalities=("SR",))) == ["1.2.3.2"]
-        assert series(StudyQuery(), SeriesQuery(number=2)) == ["1.2.3.2"]
-        assert series(StudyQuery(), SeriesQuery(description="AXI*", body_part="head")) != []
-        assert series(StudyQuery(), SeriesQuery(), Series.series_uid == "1.9.1") == ["1.9.1"]
-        assert instances(StudyQuery(), SeriesQuery(series_uids=("1.2.3.1",)), InstanceQuery()) == [
-            "1.2.3.1.1", "1.2.3.1.2", "1.2.3.1.3",
-        ]  # fmt: skip
-        assert instances(StudyQuery(), SeriesQuery(), InstanceQuery(sop_uids=("1.9.1.1",))) == ["1.9.1.1"]
-        assert instances(StudyQuery(patient_id="2"), SeriesQuery(), InstanceQuery(number=1)) == ["1.9.1.1"]
-        patients = find_patients(session, org, StudyQuery(name="mü*"), sa.true(), now)
-        assert sorted(patient.patient_id for patient in patients) == ["2", "4711"]
-
-
-def test_a_studys_page_shows_what_it_has_and_who_holds_it(door: Door) -> None:
-    with door.database.write() as session:
-        session.add(
-            Source(id=door.source.id, organisation_id=door.organisation_id, name="PACS", kind="dicom", created_at=START)
-        )
-    door.bring_all(door.slices(2))
-    study = door.study()
-    with door.database.write() as session:
-        holdings.hold(session, study.id, START + 100 * HOUR, "board", START)
-    with door.database.read() as session:
-        seen = sa.true()
-        detail = study_detail(session, door.organisation_id, study.id, seen, seen, START)
-        assert [series.instance_count for series in detail.series] == [2]
-        assert [(held.source_name, held.holding.hold_reason) for held in detail.holdings] == [("PACS", "board")]
-        assert source_names(session, [study.id]) == {study.id: ["PACS"]}
-        for wrong in (
-            (new_id(), study.id, seen, START),
-            (door.organisation_id, study.id, sa.false(), START),
-            (door.organisation_id, study.id, seen, START + 101 * HOUR),
-        ):
-            _refused(session, *wrong)
-
-
-def _refused(session: Any, organisation_id: uuid.UUID, study_id: uuid.UUID, visible: Any, now: Any) -> None:
-    with pytest.raises(StudyNotFound):
-        study_detail(session, organisation_id, study_id, visible, sa.true(), now)
+        patients = find_patients(session, door.organisation_id, StudyQuery(name="mü*"), sa.true(), START + HOUR)
+    assert sorted(patient.patient_id for patient in patients) == ["2", "4711"]
 
 
 def test_sort_keys_keep_dates_in_order() -> None:

@@ -14,8 +14,10 @@ import pytest
 from pydicom.data import get_testdata_file
 
 from radrelay.access import Right, Target
+from radrelay.archive import deletion
+from tests.archive.house import slices
 from tests.web.conftest import Login, WebSite
-from tests.web.test_studies import CT, grant_to, only_study, revoke_all, upload
+from tests.web.test_studies import CT, grant_to, only_study, revoke_all, upload, upload_bytes
 
 
 @pytest.fixture
@@ -48,6 +50,26 @@ def test_a_glimpse_is_the_first_object_made_small(site: WebSite, anna: Login) ->
     assert (facts["rows"], facts["columns"], facts["coarse"]) == (128, 128, [128, 128])
     path = str(get_testdata_file(CT, download=False))
     assert np.array_equal(np.frombuffer(answer.content, "<i2"), pydicom.dcmread(path).pixel_array.reshape(-1))
+
+
+def test_a_glimpse_follows_what_comes_and_goes(site: WebSite, anna: Login) -> None:
+    upload_bytes(site, anna, {f"{n}.dcm": file for n, file in enumerate(slices(2, first=2))})
+    study = only_study(anna)["id"]
+
+    def shown() -> str:
+        answers = [anna.http.get(f"/api/studies/{study}/glimpse") for _ in range(2)]  # the second from memory
+        first, again = (answer.headers["X-Radrelay-Instance"] for answer in answers)
+        opening = anna.http.get(f"/api/studies/{study}/opening").json()
+        assert first == again == opening["series"]["instances"][0]["id"]
+        return str(first)
+
+    before = shown()
+    upload_bytes(site, anna, {"1.dcm": slices(1)[0]})
+    after = shown()
+    assert after != before
+    with site.database.write() as session:
+        deletion.delete_instance(session, uuid.UUID(after), site.clock.now())
+    assert shown() == before
 
 
 def test_a_frame_comes_encoded_when_it_is_asked_for_so(site: WebSite, anna: Login) -> None:

@@ -125,7 +125,8 @@ class WebServices:
     static_dir: Path = STATIC
     upload_threads: UploadThreads = field(default_factory=UploadThreads)
     listings: Recent[Hashable, bytes] = field(default_factory=lambda: Recent(LISTINGS_KEPT_BYTES, len))
-    """Descriptions of series by series, version of its instances, and whether patients are shown in the clear."""
+    """Descriptions of series by series, version of its instances, and whether patients are shown in the clear; and the
+    id of the instance that each shows first."""
 
     @cached_property
     def workers(self) -> ThreadPoolExecutor:

@@ -23,7 +23,7 @@ from radrelay.web.api import studies as studies_api
 from radrelay.web.api.instances import FRAME_HEADER
 from radrelay.web.authentication import Authenticated, Services
 from radrelay.web.problems import answers
-from radrelay.web.reach import Reach
+from radrelay.web.reach import Reach, ReachedSeries
 from radrelay.web.services import WebServices
 
 router = APIRouter(prefix="/studies", tags=["studies"])
@@ -94,8 +94,18 @@ def _first_instance(
         if first is None:
             raise NothingPictured
         found = reach.series(first)
+        mark = (first, found.found.version(), "first")
+        kept = services.listings.get(mark)  # for the same instances in the same places
+        ref = reach.instance(uuid.UUID(bytes=kept)).ref if kept is not None else None
     record = trail.event(request, principal, "study.view", ("study", study_id), patient=found.study.patient)
     trail.seen(services.database, principal, record)
+    if ref is None:
+        ref = _first_shown(services, found)
+        services.listings.put(mark, ref.id.bytes)
+    return ref
+
+
+def _first_shown(services: WebServices, found: ReachedSeries) -> InstanceRef:
     if not found.instances:
         raise NothingPictured
     placed = study_rows.placements(services.metadata, found.instances)

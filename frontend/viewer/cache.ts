@@ -4,7 +4,7 @@ export class Cache<K, V extends { bytes: number }> {
   readonly #entries = new Map<K, V>();
   #bytes = 0;
 
-  constructor(readonly budget: number) {}
+  constructor(public budget: number) {}
 
   get bytes(): number {
     return this.#bytes;
@@ -29,6 +29,12 @@ export class Cache<K, V extends { bytes: number }> {
     this.delete(key);
     this.#entries.set(key, value);
     this.#bytes += value.bytes;
+    return this.shrink(this.budget);
+  }
+
+  /** Takes another budget; returns the keys that had to go for it. */
+  shrink(budget: number): K[] {
+    this.budget = budget;
     const gone: K[] = [];
     for (const oldest of this.#entries.keys()) {
       if (this.#bytes <= this.budget || this.#entries.size === 1) break;

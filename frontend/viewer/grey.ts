@@ -105,6 +105,24 @@ export interface Voi {
   /** None: the object's VOI lookup table. */
   window: Window | null;
   invert: boolean;
+  /** RGBA words of the levels 0 to 255; none: grey. */
+  colours?: Uint32Array | null;
+}
+
+let outputMap: Uint8Array | null = null;
+
+/** Takes what this display makes of each level 0 to 255, to be corrected in everything painted from now on. */
+export function setOutputMap(map: Uint8Array | null): void {
+  outputMap = map;
+}
+
+/** The RGBA words of the levels 0 to 255. */
+function wordsOf({ colours }: Voi): Uint32Array {
+  if (colours) return colours;
+  return new Uint32Array(256).map((_, level) => {
+    const out = outputMap?.[level] ?? level;
+    return OPAQUE | (out << 16) | (out << 8) | out;
+  });
 }
 
 /** Returns a function from a value after rescale to 0…255. */
@@ -131,11 +149,11 @@ export function buildTable(frame: Frame, voi: Voi): Uint32Array {
   const patterns = 2 ** frame.facts.bits_allocated;
   const read = storedValue(frame.facts);
   const grey = greyOf(frame, voi);
+  const words = wordsOf(voi);
   const table = new Uint32Array(patterns);
   const distinct = Math.min(patterns, 2 ** frame.facts.bits_stored);
   for (let pattern = 0; pattern < distinct; pattern += 1) {
-    const level = Math.round(grey(read(pattern) * frame.slope + frame.intercept));
-    table[pattern] = OPAQUE | (level << 16) | (level << 8) | level;
+    table[pattern] = words[Math.round(grey(read(pattern) * frame.slope + frame.intercept))] ?? OPAQUE;
   }
   for (let from = distinct; from < patterns; from *= 2) table.copyWithin(from, 0, from); // bits above those stored
   return table;
@@ -163,9 +181,9 @@ export function paint(frame: Frame, voi: Voi, out: Uint32Array): void {
     return;
   }
   const grey = greyOf(frame, voi);
+  const words = wordsOf(voi);
   for (let at = 0; at < out.length; at += 1) {
-    const level = Math.round(grey((samples[at] as number) * frame.slope + frame.intercept));
-    out[at] = OPAQUE | (level << 16) | (level << 8) | level;
+    out[at] = words[Math.round(grey((samples[at] as number) * frame.slope + frame.intercept))] ?? OPAQUE;
   }
 }
 

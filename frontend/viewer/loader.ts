@@ -221,6 +221,14 @@ export class FrameLoader {
     this.#fly();
   }
 
+  /** Takes more or less memory and line from now on. */
+  limit(budget: number, atOnce: number): void {
+    this.#options.budget = budget;
+    this.#options.atOnce = atOnce;
+    for (const gone of this.#cache.shrink(budget)) this.#options.onChange(gone);
+    this.#fly();
+  }
+
   /** Tries failed frames again. */
   retry(): void {
     this.#failures.clear();

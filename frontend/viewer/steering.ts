@@ -2,7 +2,14 @@
 
 import type { Point } from './geometry';
 
-export type Tool = 'window' | 'pan' | 'zoom' | 'scroll';
+export type Tool = 'window' | 'pan' | 'zoom' | 'scroll' | 'turn' | 'lens';
+
+/** Where a pointer is in the pane, and what it is. */
+export interface Pressing {
+  at: Point;
+  pointerType: string;
+  shift: boolean;
+}
 
 /** What can be done to the picture; the viewer does it. Distances in CSS pixels. */
 export interface Steered {
@@ -14,7 +21,15 @@ export interface Steered {
   zoom(factor: number, at: Point): void;
   scroll(images: number): void;
   toggleFit(at: Point): void;
-  hover(at: Point | null): void;
+  hover(at: Pressing | null): void;
+  /** By degrees clockwise. */
+  turn(by: { angle: number }): void;
+  lens(at: Point | null): void;
+  /** A pointer went down; tells whether it was taken by what lies over the picture, until it comes up or is lost. */
+  press(at: Pressing): boolean;
+  dragTaken(at: Pressing): void;
+  releaseTaken(at: Pressing): void;
+  cancelTaken(): void;
 }
 
 const WHEEL_STEP = 50;
@@ -26,8 +41,7 @@ const RIGHT = 2;
 interface Pressed {
   at: Point;
   from: Point;
-  tool: Tool;
-  pointerType: string;
+  tool: Tool | 'taken' | 'spent';
   downAt: number;
 }
 
@@ -74,27 +88,38 @@ export class Steering {
     return this.#to.tool;
   }
 
+  #pressing(event: PointerEvent): Pressing {
+    return { at: this.#place(event), pointerType: event.pointerType, shift: event.shiftKey };
+  }
+
   #down = (event: PointerEvent): void => {
     if (event.button === MIDDLE) event.preventDefault(); // no autoscroll
-    const at = this.#place(event);
+    const pressing = this.#pressing(event);
+    const { at } = pressing;
     this.#pane.setPointerCapture(event.pointerId);
-    this.#pressed.set(event.pointerId, {
-      at,
-      from: at,
-      tool: this.#toolFor(event),
-      pointerType: event.pointerType,
-      downAt: event.timeStamp,
-    });
+    for (const other of this.#pressed.values()) this.#giveUp(other); // a second finger zooms and moves
+    const alone = this.#pressed.size === 0 && event.button === 0 && !event.ctrlKey;
+    const tool = alone && this.#to.press(pressing) ? 'taken' : this.#toolFor(event);
+    this.#pressed.set(event.pointerId, { at, from: at, tool, downAt: event.timeStamp });
     this.#scrolled = 0;
+    if (tool === 'lens' && alone) this.#to.lens(at);
   };
 
+  #giveUp(pressed: Pressed): void {
+    if (pressed.tool === 'taken') this.#to.cancelTaken();
+    if (pressed.tool === 'lens') this.#to.lens(null);
+    pressed.tool = 'spent';
+  }
+
   #move = (event: PointerEvent): void => {
-    const at = this.#place(event);
+    const pressing = this.#pressing(event);
+    const { at } = pressing;
     const pressed = this.#pressed.get(event.pointerId);
-    if (event.pointerType === 'mouse') this.#to.hover(at);
+    if (event.pointerType === 'mouse') this.#to.hover(pressing);
     if (!pressed) return;
     const other = [...this.#pressed].find(([id]) => id !== event.pointerId)?.[1];
     if (other) this.#pinch(pressed.at, at, other.at);
+    else if (pressed.tool === 'taken') this.#to.dragTaken(pressing);
     else this.#drag(pressed, at);
     pressed.at = at;
   };
@@ -117,6 +142,13 @@ export class Steering {
         return this.#to.pan(dx, dy);
       case 'zoom':
         return this.#to.zoom(Math.exp(-dy * 0.008), pressed.from);
+      case 'turn':
+        return this.#to.turn({ angle: this.#swept(pressed.at, at) });
+      case 'lens':
+        return this.#to.lens(at);
+      case 'taken':
+      case 'spent':
+        return undefined;
       case 'scroll': {
         this.#scrolled += dy;
         const images = Math.trunc(this.#scrolled / this.#to.scrollPace);
@@ -127,9 +159,23 @@ export class Steering {
     }
   }
 
+  /** Degrees clockwise from one point to the other, as seen from the pane's middle. */
+  #swept(from: Point, to: Point): number {
+    const middle = { x: this.#pane.clientWidth / 2, y: this.#pane.clientHeight / 2 };
+    const angleOf = ({ x, y }: Point): number => (Math.atan2(y - middle.y, x - middle.x) * 180) / Math.PI;
+    return ((angleOf(to) - angleOf(from) + 540) % 360) - 180;
+  }
+
   #up = (event: PointerEvent): void => {
     const pressed = this.#pressed.get(event.pointerId);
     this.#pressed.delete(event.pointerId);
+    if (pressed?.tool === 'lens') this.#to.lens(null);
+    if (pressed?.tool === 'taken') {
+      if (event.type === 'pointercancel') this.#to.cancelTaken();
+      else this.#to.releaseTaken(this.#pressing(event));
+      this.#lastTap = null;
+      return;
+    }
     if (!pressed || event.type === 'pointercancel' || this.#pressed.size > 0 || event.button > 0) return;
     const isTap = distance(pressed.from, this.#place(event)) < TAP_MOVE && event.timeStamp - pressed.downAt < DOUBLE_TAP_MS;
     if (!isTap) {

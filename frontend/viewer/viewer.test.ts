@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { Cache } from './cache';
 import { FrameDamaged, pixelAspect, probe, readFrame, storedValue, type FrameFacts } from './frame';
-import { fit, toPixel, zoomAt } from './geometry';
+import { fit, toImage, toPane, turned, zoomAt } from './geometry';
 import { buildTable, fittingWindow, initialWindow, markMissing, paint, windowed } from './grey';
 import { aroundCentre } from './order';
 import { edgesOf, opposite } from './orientation';
@@ -172,6 +172,12 @@ describe('orientation and scale', () => {
     expect(edgesOf({ ...facts, patient_orientation: ['L', 'F'] })).toEqual({ left: 'R', right: 'L', top: 'H', bottom: 'F' });
     expect(edgesOf({ ...facts, patient_orientation: ['PL', 'FA'] })?.left).toBe('AR');
     expect(opposite('LECR')).toBe('RTCD');
+    const turn = { angle: 90, mirrored: false };
+    const mirror = { angle: 0, mirrored: true };
+    expect(edgesOf({ ...facts, orientation: [1, 0, 0, 0, 1, 0] }, turn)).toEqual({ left: 'P', right: 'A', top: 'R', bottom: 'L' });
+    expect(edgesOf({ ...facts, patient_orientation: ['L', 'F'] }, turn)).toEqual({ left: 'F', right: 'H', top: 'R', bottom: 'L' });
+    expect(edgesOf({ ...facts, orientation: [1, 0, 0, 0, 1, 0] }, mirror)?.left).toBe('L');
+    expect(edgesOf({ ...facts, patient_orientation: ['L', 'F'] }, { angle: 30, mirrored: false })).toBeNull();
     for (const wrong of [['X', 'F'], ['', ''], [], ['L']]) expect(edgesOf({ ...facts, patient_orientation: wrong })).toBeNull();
     for (const wrong of [[1, 0, 0, 1, 0, 0], [0, 0, 0, 0, 0, 0], [1, 0, 0]]) expect(edgesOf({ ...facts, orientation: wrong })).toBeNull();
   });
@@ -189,20 +195,48 @@ describe('orientation and scale', () => {
 });
 
 describe('geometry', () => {
-  const picture = { width: 512, height: 256 };
+  const shape = { columns: 512, rows: 256, aspect: 1 };
   const pane = { width: 400, height: 400 };
+  const at = { x: 120, y: 80 };
 
-  it('fits the whole picture with its aspect', () => {
-    expect(fit(picture, pane, 1)).toEqual({ scale: 400 / 512, x: 0, y: 100 });
-    expect(fit(picture, pane, 4).scale).toBeCloseTo(400 / 1024);
+  it('fits the whole picture with its aspect, however it is turned', () => {
+    expect(fit(shape, pane)).toEqual({ scale: 400 / 512, x: 200, y: 200, angle: 0, mirrored: false });
+    expect(fit({ ...shape, aspect: 4 }, pane).scale).toBeCloseTo(400 / 1024);
+    const wide = { width: 800, height: 256 };
+    expect(fit(shape, wide, { angle: 90, mirrored: false }).scale).toBe(0.5);
   });
 
   it('keeps what lies under the pointer while zooming', () => {
-    const at = { x: 120, y: 80 };
-    const before = fit(picture, pane, 1);
+    const before = fit(shape, pane);
     const after = zoomAt(before, 3, at);
-    expect(toPixel(after, 1, at)).toEqual(toPixel(before, 1, at));
+    const [there, here] = [toImage(before, shape, at), toImage(after, shape, at)];
+    expect([here.x, here.y]).toEqual([expect.closeTo(there.x, 9), expect.closeTo(there.y, 9)]);
     expect(zoomAt(before, 1e9, at).scale).toBe(40);
+  });
+
+  it('finds the way back from the pane, turned, mirrored and with any aspect', () => {
+    for (const angle of [0, 90, 180, 270, 33]) {
+      for (const mirrored of [false, true]) {
+        const view = { scale: 0.7, x: 180, y: 230, angle, mirrored };
+        const odd = { ...shape, aspect: 1.5 };
+        const back = toImage(view, odd, toPane(view, odd, at));
+        expect([back.x, back.y]).toEqual([expect.closeTo(at.x, 9), expect.closeTo(at.y, 9)]);
+      }
+    }
+  });
+
+  it('turns clockwise as it is seen, also what is mirrored', () => {
+    const corner = { x: 0, y: 0 };
+    const quarter = turned(fit(shape, pane), { angle: 90 }, pane);
+    const first = toPane(quarter, shape, corner);
+    expect(first.x).toBeGreaterThan(200);
+    expect(first.y).toBeLessThan(200);
+    const mirrored = turned(quarter, { mirror: true }, pane);
+    const then = toPane(mirrored, shape, corner);
+    expect([then.x, then.y]).toEqual([expect.closeTo(400 - first.x, 9), expect.closeTo(first.y, 9)]);
+    const again = toPane(turned(mirrored, { angle: 90 }, pane), shape, corner);
+    expect(again.x).toBeGreaterThan(200);
+    expect(again.y).toBeLessThan(200);
   });
 });
 

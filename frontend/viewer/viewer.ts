@@ -1,16 +1,21 @@
 /**
- * A pane that shows a stack of pictures on a canvas: scrolling, windowing, zoom, pan, cine. Knows nothing of the pages
- * around it: it is given addresses of frames and tells its state to whoever listens.
+ * A pane that shows a stack of pictures on a canvas: scrolling, windowing, zoom, turns, cine, and what lies over the
+ * picture. Knows nothing of the pages around it: it is given addresses of frames and tells its state to whoever listens.
  */
 
 import { Cine } from './cine';
-import { isColour, pixelAspect, probe, type Frame } from './frame';
-import { centred, fit, kept, moved, toPixel, zoomAt, type Point, type Size, type View } from './geometry';
-import { fittingWindow, initialWindow, markMissing, paint, type Window } from './grey';
+import type { ColourMap } from './colours';
+import { isColour, probe, type Frame } from './frame';
+import type { Point } from './geometry';
+import { fittingWindow, type Window } from './grey';
+import type { Layer, Seen, Taker, Touch } from './layer';
 import { FrameLoader, type FrameState } from './loader';
+import { Look } from './look';
 import { edgesOf, type Edges } from './orientation';
 import { scaleBar, type ScaleBar } from './scale';
-import { Steering, type Steered, type Tool } from './steering';
+import { Screen, seenAs, type Placed } from './screen';
+import { shapeOf, Stance } from './stance';
+import { Steering, type Pressing, type Steered, type Tool } from './steering';
 import { warmUp } from './decoding/decoders';
 
 /**
@@ -33,8 +38,12 @@ export interface ViewerState {
   /** The reader chose the window; otherwise each frame has its own. */
   chosen: boolean;
   invert: boolean;
+  colours: ColourMap | null;
   scale: number;
   fitted: boolean;
+  /** Degrees clockwise, after left and right changed sides. */
+  angle: number;
+  mirrored: boolean;
   playing: boolean;
   rate: number;
   frameState: FrameState;
@@ -58,38 +67,28 @@ export interface ViewerOptions {
   onLoaded?: () => void;
 }
 
-const DIMMED = 0.28;
-const PIXELATED_FROM = 8;
 const BAR_SHARE = 0.2; // of the pane's height
-const GONE = 0; // a pane that is not laid out yet
 
 export class ImageViewer implements Steered {
-  readonly #canvas: HTMLCanvasElement;
-  readonly #context: CanvasRenderingContext2D;
-  readonly #bitmap = document.createElement('canvas');
+  readonly #screen: Screen;
   readonly #options: ViewerOptions;
   readonly #steering: Steering;
   readonly #observer: ResizeObserver;
   readonly #cine: Cine;
+  readonly #stance = new Stance();
+  readonly #look = new Look();
   #pictures = NONE;
   #loader: FrameLoader | null = null;
   #index = 0;
   #tool: Tool;
-  #view: View = { scale: 1, x: 0, y: 0 };
-  #fitted = true;
-  #chosen: Window | null = null;
-  #invert = false;
-  #shown: { place: number; frame: Frame } | null = null;
-  #stale = true;
+  #shown: Placed | null = null;
   #hover: Point | null = null;
-  #pane: Size = { width: GONE, height: GONE };
   #drawing = 0;
+  /** Has the pointer before the pane's own tools. */
+  taker: Taker | null = null;
 
   constructor(canvas: HTMLCanvasElement, options: ViewerOptions) {
-    const context = canvas.getContext('2d', { alpha: false });
-    if (!context) throw new Error('this browser draws on no canvas');
-    this.#canvas = canvas;
-    this.#context = context;
+    this.#screen = new Screen(canvas);
     this.#options = options;
     this.#tool = options.tool;
     this.#cine = new Cine(() => this.#advance(), 15);
@@ -105,11 +104,21 @@ export class ImageViewer implements Steered {
   }
 
   get scrollPace(): number {
-    return Math.min(28, Math.max(4, (this.#pane.height * 0.8) / Math.max(1, this.#pictures.count)));
+    return Math.min(28, Math.max(4, (this.#stance.pane.height * 0.8) / Math.max(1, this.#pictures.count)));
   }
 
   get index(): number {
     return this.#index;
+  }
+
+  get count(): number {
+    return this.#pictures.count;
+  }
+
+  /** What is on screen under its own number; none while it is on its way. */
+  get seen(): Seen | null {
+    const shown = this.#shown;
+    return shown?.place === this.#index ? seenAs(shown, this.#stance.view, this.#stance.pane) : null;
   }
 
   frameState(place: number): FrameState {
@@ -120,12 +129,13 @@ export class ImageViewer implements Steered {
   open(pictures: Pictures, start = 0, rate = 15): void {
     this.#cine.stop();
     this.#cine.rate = rate;
+    this.taker?.cancel();
     this.#loader?.close();
     this.#pictures = pictures;
     this.#shown = null;
-    this.#chosen = null;
-    this.#invert = false;
-    this.#fitted = true;
+    this.#screen.clear();
+    this.#look.reset();
+    this.#stance.reset();
     this.#loader = new FrameLoader({
       count: pictures.count,
       address: (place) => pictures.address(place),
@@ -136,6 +146,13 @@ export class ImageViewer implements Steered {
     this.#index = Math.min(Math.max(0, start), Math.max(0, pictures.count - 1));
     this.#loader.centre(this.#index, 0);
     this.#show();
+  }
+
+  /** Shares the line and the memory with other panes. */
+  limit(budget: number, atOnce: number): void {
+    this.#options.budget = budget;
+    this.#options.atOnce = atOnce;
+    this.#loader?.limit(budget, atOnce);
   }
 
   /** Shows a coarse picture until the frame itself is here. */
@@ -151,11 +168,28 @@ export class ImageViewer implements Steered {
     cancelAnimationFrame(this.#drawing);
   }
 
+  setLayers(layers: readonly Layer[]): void {
+    this.#screen.layers = layers;
+    this.#draw();
+  }
+
+  /** Draws again what has not changed itself, such as under a changed layer. */
+  redraw(): void {
+    this.#draw();
+  }
+
+  /** Paints again with what all panes share, such as the display's correction. */
+  repaint(): void {
+    this.#screen.outdate();
+    this.#draw();
+  }
+
   go(index: number): void {
     const next = Math.min(Math.max(0, index), this.#pictures.count - 1);
     if (next === this.#index || next < 0) return;
     const way = Math.sign(next - this.#index);
     this.#index = next;
+    this.taker?.cancel();
     this.#loader?.centre(next, way);
     this.#show();
   }
@@ -173,9 +207,8 @@ export class ImageViewer implements Steered {
 
   /** Takes a window for all frames of the stack; null gives each frame its own again. */
   setWindow(window: Window | null): void {
-    const { center, width, kind } = window ?? { center: 0, width: 0 };
-    this.#chosen = window && { center, width: Math.max(width, Number.EPSILON), ...(kind && { kind }) };
-    this.#repaint();
+    this.#look.choose(window);
+    this.repaint();
   }
 
   /** A window over all values of the frame on screen. */
@@ -186,53 +219,56 @@ export class ImageViewer implements Steered {
   dragWindow(dx: number, dy: number): void {
     const frame = this.#shown?.frame;
     if (!frame || isColour(frame)) return;
-    const { center, width, kind } = this.#chosen ?? initialWindow(frame);
-    const pace = Math.max(initialWindow(frame).width, width, 1e-6) / 400;
-    const tidy = pace > 0.05 ? Math.round : (value: number) => Number(value.toPrecision(6));
-    const next = { center: tidy(center + dy * pace), width: Math.max(pace > 0.05 ? 1 : 1e-6, tidy(width + dx * pace)) };
-    this.setWindow({ ...next, ...(kind && { kind }) });
+    this.#look.drag(frame, dx, dy);
+    this.repaint();
   }
 
   setInvert(invert: boolean): void {
-    this.#invert = invert;
-    this.#repaint();
+    this.#look.invert = invert;
+    this.repaint();
+  }
+
+  setColours(map: ColourMap | null): void {
+    this.#look.colours = map;
+    this.repaint();
   }
 
   pan(dx: number, dy: number): void {
-    this.#fitted = false;
-    this.#place(moved(this.#view, dx, dy));
+    this.#stance.pan(dx, dy);
+    this.#draw();
   }
 
-  zoom(factor: number, at: Point = { x: this.#pane.width / 2, y: this.#pane.height / 2 }): void {
-    this.#fitted = false;
-    this.#place(zoomAt(this.#view, factor, at));
+  zoom(factor: number, at: Point = this.#middle()): void {
+    this.#stance.zoom(factor, at);
+    this.#draw();
+  }
+
+  /** Turns by degrees clockwise, or changes left and right (`mirror`), as seen. */
+  turn(by: { angle?: number; mirror?: boolean }): void {
+    this.#stance.turn(by);
+    this.#draw();
   }
 
   fit(): void {
-    this.#fitted = true;
-    this.#layOut();
+    this.#stance.fit();
     this.#draw();
   }
 
   /** One image column for one point of the screen. */
   oneToOne(): void {
-    const frame = this.#shown?.frame;
-    if (!frame) return;
-    this.#fitted = false;
-    this.#place(centred(this.#size(frame), this.#pane, pixelAspect(frame.facts), 1 / devicePixelRatio));
+    this.#stance.scaleTo(1 / devicePixelRatio);
+    this.#draw();
   }
 
   toggleFit(at: Point): void {
-    if (this.#fitted) this.zoom(2.5, at);
+    if (this.#stance.fitted) this.zoom(2.5, at);
     else this.fit();
   }
 
   reset(): void {
-    this.#chosen = null;
-    this.#invert = false;
-    this.#fitted = true;
-    this.#layOut();
-    this.#repaint();
+    this.#look.reset();
+    this.#stance.reset();
+    this.repaint();
   }
 
   play(): void {
@@ -255,9 +291,54 @@ export class ImageViewer implements Steered {
     this.#tell();
   }
 
-  hover(at: Point | null): void {
-    this.#hover = at;
+  lens(at: Point | null): void {
+    this.#screen.lens = at;
+    this.#draw();
+  }
+
+  hover(at: Pressing | null): void {
+    this.#hover = at?.at ?? null;
+    const seen = this.seen;
+    if (seen && this.taker?.hover) this.#screen.canvas.style.cursor = this.taker.hover(at && this.#touch(at), seen) ?? '';
     this.#tell();
+  }
+
+  press(at: Pressing): boolean {
+    const seen = this.seen;
+    return (seen && this.taker?.press(this.#touch(at), seen)) ?? false;
+  }
+
+  dragTaken(at: Pressing): void {
+    if (this.seen) this.taker?.drag(this.#touch(at), this.seen);
+  }
+
+  releaseTaken(at: Pressing): void {
+    if (this.seen) this.taker?.release(this.#touch(at), this.seen);
+    else this.taker?.cancel();
+  }
+
+  cancelTaken(): void {
+    this.taker?.cancel();
+  }
+
+  /** The samples on screen as they are painted, one pixel each. */
+  readback(): ImageData | null {
+    return this.#screen.readback(this.#shown, this.#look);
+  }
+
+  /** The picture as it is seen, at its own resolution, with what lies over it; null while it is on its way. */
+  snapshot(withLayers = true): HTMLCanvasElement | null {
+    const shown = this.#shown;
+    if (shown?.place !== this.#index || shown.frame.coarse) return null;
+    return this.#screen.snapshot(shown, this.#look, this.#stance.view, withLayers);
+  }
+
+  #middle(): Point {
+    return { x: this.#stance.pane.width / 2, y: this.#stance.pane.height / 2 };
+  }
+
+  #touch({ at, pointerType, shift }: Pressing): Touch {
+    return { image: this.#stance.toImage(at), pane: at, pointerType, shift };
   }
 
   #advance(): boolean {
@@ -280,44 +361,16 @@ export class ImageViewer implements Steered {
   #show(): void {
     const frame = this.#loader?.frame(this.#index) ?? this.#loader?.coarse(this.#index);
     if (frame && (this.#shown?.place !== this.#index || this.#shown.frame !== frame)) {
-      const before = this.#shown?.frame.facts;
-      const same = before && before.rows === frame.facts.rows && before.columns === frame.facts.columns;
       this.#shown = { place: this.#index, frame };
-      if (!same) this.#fitted = true;
-      if (this.#fitted) this.#layOut();
-      this.#stale = true;
+      this.#stance.take(shapeOf(frame.facts));
     }
     const failed = this.frameState(this.#index) === 'failed';
     if (failed || !this.#pictures.address(this.#index)) this.#shown = null; // no other image under this one's number
     this.#draw();
   }
 
-  #size(frame: Frame): Size {
-    return { width: frame.facts.columns, height: frame.facts.rows };
-  }
-
-  #layOut(): void {
-    const frame = this.#shown?.frame;
-    if (frame && this.#pane.width > GONE) this.#view = fit(this.#size(frame), this.#pane, pixelAspect(frame.facts));
-  }
-
-  #place(view: View): void {
-    const frame = this.#shown?.frame;
-    if (!frame) return;
-    this.#view = kept(view, this.#size(frame), this.#pane, pixelAspect(frame.facts));
-    this.#draw();
-  }
-
-  #repaint(): void {
-    this.#stale = true;
-    this.#draw();
-  }
-
   #resize(): void {
-    this.#pane = { width: this.#canvas.clientWidth, height: this.#canvas.clientHeight };
-    this.#canvas.width = Math.max(1, Math.round(this.#pane.width * devicePixelRatio));
-    this.#canvas.height = Math.max(1, Math.round(this.#pane.height * devicePixelRatio));
-    if (this.#fitted) this.#layOut();
+    this.#stance.resize(this.#screen.measure());
     this.#paintNow(); // in the same frame, or a resized canvas flashes black
   }
 
@@ -328,48 +381,13 @@ export class ImageViewer implements Steered {
 
   #paintNow(): void {
     this.#drawing = 0;
-    const context = this.#context;
-    context.globalAlpha = 1;
-    context.fillStyle = '#000';
-    context.fillRect(0, 0, this.#canvas.width, this.#canvas.height);
-    const shown = this.#shown;
-    if (!shown) return;
-    if (this.#stale) this.#fillBitmap(shown.frame);
-    const ratio = devicePixelRatio;
-    const { scale, x, y } = this.#view;
-    const { rows, columns } = shown.frame.facts;
-    context.globalAlpha = shown.place === this.#index ? 1 : DIMMED;
-    context.imageSmoothingEnabled = shown.frame.coarse || scale * ratio < PIXELATED_FROM;
-    context.imageSmoothingQuality = 'high';
-    const height = rows * pixelAspect(shown.frame.facts) * scale * ratio;
-    context.drawImage(this.#bitmap, x * ratio, y * ratio, columns * scale * ratio, height);
-  }
-
-  #fillBitmap(frame: Frame): void {
-    const { rows, columns } = frame;
-    if (this.#bitmap.width !== columns || this.#bitmap.height !== rows) {
-      this.#bitmap.width = columns;
-      this.#bitmap.height = rows;
-    }
-    const context = this.#bitmap.getContext('2d', { alpha: false });
-    if (!context) return;
-    const image = context.createImageData(columns, rows);
-    const words = new Uint32Array(image.data.buffer);
-    paint(frame, { window: this.#windowFor(frame), invert: this.#invert }, words);
-    markMissing(frame, words);
-    context.putImageData(image, 0, 0);
-    this.#stale = false;
-  }
-
-  #windowFor(frame: Frame): Window | null {
-    if (isColour(frame)) return null;
-    if (this.#chosen) return this.#chosen;
-    return frame.facts.voi_lut ? null : initialWindow(frame);
+    this.#screen.paint(this.#shown, this.#shown?.place === this.#index, this.#look, this.#stance);
   }
 
   #probe(frame: Frame): ViewerState['probe'] {
     if (!this.#hover || this.#shown?.place !== this.#index) return null;
-    const { x, y } = toPixel(this.#view, pixelAspect(frame.facts), this.#hover);
+    const at = this.#stance.toImage(this.#hover);
+    const [x, y] = [Math.floor(at.x), Math.floor(at.y)];
     const value = probe(frame, x, y);
     return value === null ? null : { x, y, value };
   }
@@ -377,15 +395,19 @@ export class ImageViewer implements Steered {
   #tell(): void {
     const frame = this.#shown?.frame ?? null;
     const place = this.#index;
+    const { view, fitted, pane } = this.#stance;
     this.#options.onState({
       index: place,
       count: this.#pictures.count,
       tool: this.#tool,
-      window: frame && this.#windowFor(frame),
-      chosen: this.#chosen !== null,
-      invert: this.#invert,
-      scale: this.#view.scale * devicePixelRatio,
-      fitted: this.#fitted,
+      window: frame && this.#look.windowFor(frame),
+      chosen: this.#look.chosen !== null,
+      invert: this.#look.invert,
+      colours: this.#look.colours,
+      scale: view.scale * devicePixelRatio,
+      fitted,
+      angle: view.angle,
+      mirrored: view.mirrored,
       playing: this.#cine.playing,
       rate: this.#cine.rate,
       frameState: this.frameState(place),
@@ -393,8 +415,8 @@ export class ImageViewer implements Steered {
       failure: this.#loader?.failure(place),
       frame,
       isCurrent: this.#shown?.place === place,
-      edges: frame && edgesOf(frame.facts),
-      bar: frame && scaleBar(frame.facts, this.#view.scale, this.#pane.height * BAR_SHARE),
+      edges: frame && edgesOf(frame.facts, view),
+      bar: frame && scaleBar(frame.facts, view.scale, pane.height * BAR_SHARE),
       probe: frame && this.#probe(frame),
     });
   }

@@ -1,0 +1,40 @@
+/** How the values of a pane's pictures become grey or colour: the reader's window, inverted or not, a colour map. */
+
+import type { ColourMap } from './colours';
+import { isColour, type Frame } from './frame';
+import { initialWindow, type Window } from './grey';
+
+const FINE = 0.05; // values per pixel of drag, below which windows are no whole numbers
+
+export class Look {
+  chosen: Window | null = null;
+  invert = false;
+  colours: ColourMap | null = null;
+
+  reset(): void {
+    this.chosen = null;
+    this.invert = false;
+    this.colours = null;
+  }
+
+  choose(window: Window | null): void {
+    const { center, width, kind } = window ?? { center: 0, width: 0 };
+    this.chosen = window && { center, width: Math.max(width, Number.EPSILON), ...(kind && { kind }) };
+  }
+
+  /** The window in use; none for colour or while the object's own lookup table is. */
+  windowFor(frame: Frame): Window | null {
+    if (isColour(frame)) return null;
+    if (this.chosen) return this.chosen;
+    return frame.facts.voi_lut ? null : initialWindow(frame);
+  }
+
+  /** Changes the window by a way of the pointer, in pixels: to the right wider, down lower in level. */
+  drag(frame: Frame, dx: number, dy: number): void {
+    const { center, width, kind } = this.chosen ?? initialWindow(frame);
+    const pace = Math.max(initialWindow(frame).width, width, 1e-6) / 400;
+    const tidy = pace > FINE ? Math.round : (value: number) => Number(value.toPrecision(6));
+    const next = { center: tidy(center + dy * pace), width: Math.max(pace > FINE ? 1 : 1e-6, tidy(width + dx * pace)) };
+    this.choose({ ...next, ...(kind && { kind }) });
+  }
+}

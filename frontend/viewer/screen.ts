@@ -1,0 +1,114 @@
+/** What of a pane is on the canvas: the picture, what lies over it, a lens; and the same drawn apart, for taking away. */
+
+import type { Frame } from './frame';
+import { toImage, toPane, type Point, type Size, type View } from './geometry';
+import type { Layer, Seen } from './layer';
+import type { Look } from './look';
+import { Picture } from './picture';
+import { shapeOf, type Stance } from './stance';
+
+const DIMMED = 0.28;
+const LARGEST_SNAPSHOT = 4_096;
+
+/** A frame at a place of the stack. */
+export interface Placed {
+  place: number;
+  frame: Frame;
+}
+
+export class Screen {
+  readonly #context: CanvasRenderingContext2D;
+  readonly #picture = new Picture();
+  #stale = true;
+  layers: readonly Layer[] = [];
+  lens: Point | null = null;
+
+  constructor(readonly canvas: HTMLCanvasElement) {
+    const context = canvas.getContext('2d', { alpha: false });
+    if (!context) throw new Error('this browser draws on no canvas');
+    this.#context = context;
+  }
+
+  /** The picture is to be painted afresh before it is drawn again. */
+  outdate(): void {
+    this.#stale = true;
+  }
+
+  clear(): void {
+    this.#picture.clear();
+  }
+
+  /** Takes the size of its place on the page. */
+  measure(): Size {
+    const pane = { width: this.canvas.clientWidth, height: this.canvas.clientHeight };
+    this.canvas.width = Math.max(1, Math.round(pane.width * devicePixelRatio));
+    this.canvas.height = Math.max(1, Math.round(pane.height * devicePixelRatio));
+    return pane;
+  }
+
+  /** Draws all; a picture that is not the current place's is dimmed, and nothing lies over it. */
+  paint(shown: Placed | null, isCurrent: boolean, look: Look, stance: Stance): void {
+    const context = this.#context;
+    context.resetTransform();
+    context.globalAlpha = 1;
+    context.fillStyle = '#000';
+    context.fillRect(0, 0, this.canvas.width, this.canvas.height);
+    if (!shown) return;
+    this.#fill(shown.frame, look);
+    context.scale(devicePixelRatio, devicePixelRatio);
+    this.#picture.draw(context, stance.view, devicePixelRatio, isCurrent ? 1 : DIMMED);
+    if (isCurrent) this.#drawLayers(context, seenAs(shown, stance.view, stance.pane));
+    if (this.lens) this.#picture.drawLens(context, stance.view, devicePixelRatio, this.lens);
+  }
+
+  /** The samples as they are painted, one pixel each. */
+  readback(shown: Placed | null, look: Look): ImageData | null {
+    if (shown) this.#fill(shown.frame, look);
+    return this.#picture.readback();
+  }
+
+  /** A picture turned as it is seen, at its own resolution, with what lies over it or without. */
+  snapshot(shown: Placed, look: Look, turn: View, withLayers: boolean): HTMLCanvasElement | null {
+    const canvas = document.createElement('canvas');
+    const context = canvas.getContext('2d', { alpha: false });
+    if (!context) return null;
+    this.#fill(shown.frame, look);
+    const shape = shapeOf(shown.frame.facts);
+    const scale = Math.min(1, LARGEST_SNAPSHOT / Math.max(shape.columns, shape.rows * shape.aspect));
+    const view = { ...turn, scale, x: 0, y: 0 };
+    const corners = [[0, 0], [shape.columns, 0], [0, shape.rows], [shape.columns, shape.rows]] as const;
+    const at = corners.map(([x, y]) => toPane(view, shape, { x, y }));
+    const [left, top] = [Math.min(...at.map(({ x }) => x)), Math.min(...at.map(({ y }) => y))];
+    canvas.width = Math.max(1, Math.round(Math.max(...at.map(({ x }) => x)) - left));
+    canvas.height = Math.max(1, Math.round(Math.max(...at.map(({ y }) => y)) - top));
+    const placed = { ...view, x: -left, y: -top };
+    this.#picture.draw(context, placed, 1, 1);
+    if (withLayers) this.#drawLayers(context, seenAs(shown, placed, { width: canvas.width, height: canvas.height }));
+    return canvas;
+  }
+
+  #fill(frame: Frame, look: Look): void {
+    if (this.#stale || this.#picture.frame !== frame) this.#picture.fill(frame, look);
+    this.#stale = false;
+  }
+
+  #drawLayers(context: CanvasRenderingContext2D, seen: Seen): void {
+    for (const layer of this.layers) {
+      context.save();
+      layer.draw(context, seen);
+      context.restore();
+    }
+  }
+}
+
+export function seenAs({ place, frame }: Placed, view: View, pane: Size): Seen {
+  const shape = shapeOf(frame.facts);
+  return {
+    place,
+    frame,
+    pane,
+    scale: view.scale,
+    toPane: (at) => toPane(view, shape, at),
+    toImage: (at) => toImage(view, shape, at),
+  };
+}

@@ -44,6 +44,8 @@ export interface FrameFacts {
   coding?: 'raw' | 'htj2k';
   /** How many bytes of a code stream make up each resolution, the coarsest first; each has twice the edge. */
   resolution_ends?: number[];
+  /** Standardised uptake value (body weight, g/mL) of a value after rescale of 1; none where it cannot be told. */
+  suv_factor?: number | null;
   /** Rows and columns of the samples, where they are a coarse picture of the frame. */
   coarse?: [number, number] | null;
 }

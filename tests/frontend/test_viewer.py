@@ -291,7 +291,7 @@ def test_sides_of_the_patient_and_a_scale_stand_at_the_picture(open_page: OpenPa
     expect(page.locator(".scale")).to_contain_text("at the detector")
     page.goto(site.address + US)
     _ready(page, 0)
-    expect(page.locator(".scale")).to_have_count(0)
+    expect(page.locator(".scale")).to_have_text("Not calibrated: no lengths")
     expect(page.locator(".edge")).to_have_count(0)
 
 

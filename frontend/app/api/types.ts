@@ -103,11 +103,23 @@ export interface InstanceRow {
   why_not_code: string;
   cine_rate: number | null;
   file_name: string;
+  /** Of the plane, where it has one for all frames: mm, directions along a row and down a column, mm between rows and columns. */
+  position?: number[];
+  orientation?: number[];
+  pixel_spacing?: number[];
+}
+
+/** The planes of an object's frames, in their order. */
+export interface FramePlanes {
+  frame_of_reference: string | null;
+  planes: { position: number[]; orientation: number[]; spacing: number[] }[];
 }
 
 export interface SeriesDetail {
   id: string;
   study_id: string;
+  /** Positions may be compared where it is the same. */
+  frame_of_reference?: string | null;
   instances: InstanceRow[];
 }
 

@@ -10,30 +10,37 @@ export interface ToolEntry {
   icon: IconName;
   label: Key;
   key: string;
-  onPhone: boolean;
+  /** On a phone's bar, too; on a screen's bar; or in the menu alone. */
+  place: 'phone' | 'bar' | 'menu';
 }
 
 export const tools: readonly ToolEntry[] = [
-  { tool: 'scroll', icon: 'scroll', label: 'tool.scroll', key: 's', onPhone: true },
-  { tool: 'window', icon: 'window', label: 'tool.window', key: 'w', onPhone: true },
-  { tool: 'zoom', icon: 'zoom', label: 'tool.zoom', key: 'z', onPhone: false },
-  { tool: 'pan', icon: 'pan', label: 'tool.pan', key: 'p', onPhone: false },
+  { tool: 'scroll', icon: 'scroll', label: 'tool.scroll', key: 's', place: 'phone' },
+  { tool: 'window', icon: 'window', label: 'tool.window', key: 'w', place: 'phone' },
+  { tool: 'zoom', icon: 'zoom', label: 'tool.zoom', key: 'z', place: 'bar' },
+  { tool: 'pan', icon: 'pan', label: 'tool.pan', key: 'p', place: 'bar' },
+  { tool: 'lens', icon: 'lens', label: 'tool.lens', key: 'l', place: 'bar' },
+  { tool: 'turn', icon: 'turn', label: 'tool.turn', key: 'd', place: 'menu' },
 ];
 
 export interface CommandEntry {
-  name: 'invert' | 'fit' | 'one' | 'reset';
+  name: 'invert' | 'fit' | 'one' | 'reset' | 'left' | 'right' | 'mirror' | 'flip';
   icon: IconName;
   label: Key;
   key: string;
-  onPhone: boolean;
+  place: 'phone' | 'bar' | 'menu';
   run: (viewer: ImageViewer, inverted: boolean) => void;
 }
 
 export const commands: readonly CommandEntry[] = [
-  { name: 'invert', icon: 'invert', label: 'tool.invert', key: 'i', onPhone: true, run: (viewer, inverted) => viewer.setInvert(!inverted) },
-  { name: 'fit', icon: 'fit', label: 'tool.fit', key: 'f', onPhone: true, run: (viewer) => viewer.fit() },
-  { name: 'one', icon: 'one', label: 'tool.one', key: 'o', onPhone: false, run: (viewer) => viewer.oneToOne() },
-  { name: 'reset', icon: 'reset', label: 'tool.reset', key: 'r', onPhone: false, run: (viewer) => viewer.reset() },
+  { name: 'invert', icon: 'invert', label: 'tool.invert', key: 'i', place: 'phone', run: (viewer, inverted) => viewer.setInvert(!inverted) },
+  { name: 'fit', icon: 'fit', label: 'tool.fit', key: 'f', place: 'phone', run: (viewer) => viewer.fit() },
+  { name: 'one', icon: 'one', label: 'tool.one', key: 'o', place: 'bar', run: (viewer) => viewer.oneToOne() },
+  { name: 'reset', icon: 'reset', label: 'tool.reset', key: 'r', place: 'bar', run: (viewer) => viewer.reset() },
+  { name: 'left', icon: 'left90', label: 'tool.left', key: ',', place: 'menu', run: (viewer) => viewer.turn({ angle: -90 }) },
+  { name: 'right', icon: 'right90', label: 'tool.right', key: '.', place: 'menu', run: (viewer) => viewer.turn({ angle: 90 }) },
+  { name: 'mirror', icon: 'mirror', label: 'tool.mirror', key: 'h', place: 'menu', run: (viewer) => viewer.turn({ mirror: true }) },
+  { name: 'flip', icon: 'flip', label: 'tool.flip', key: 'v', place: 'menu', run: (viewer) => viewer.turn({ mirror: true, angle: 180 }) },
 ];
 
 /** Further keys, as the help names them: signs as they are, keys with a name by that name in the reader's language. */
@@ -47,6 +54,9 @@ export const otherKeys: readonly { keys: readonly (string | { name: Key })[]; la
   { keys: ['0'], label: 'keys.ownWindow' },
   { keys: ['+', '−'], label: 'keys.zoom' },
   { keys: [{ name: 'key.space' }], label: 'keys.cine' },
+  { keys: ['N'], label: 'keys.nextPane' },
+  { keys: ['E'], label: 'keys.alone' },
+  { keys: ['K'], label: 'keys.link' },
   { keys: ['?'], label: 'keys.help' },
   { keys: [{ name: 'key.escape' }], label: 'keys.close' },
 ];
@@ -60,6 +70,10 @@ export interface KeyTarget {
   count: number;
   onPreset: (place: number) => void;
   onSeries: (step: number) => void;
+  onTool: (tool: Tool) => void;
+  onPane: (step: number) => void;
+  onAlone: () => void;
+  onLink: () => void;
   onHelp: () => void;
 }
 
@@ -87,13 +101,16 @@ export function pressKey(event: KeyboardEvent, target: KeyTarget): boolean {
     '-': () => viewer.zoom(0.8),
     '0': () => viewer.setWindow(null),
     ' ': () => (target.playing ? viewer.pause() : viewer.play()),
+    n: () => target.onPane(1),
+    e: target.onAlone,
+    k: target.onLink,
     '?': target.onHelp,
   };
   const tool = tools.find(({ key }) => key === event.key.toLowerCase());
   const command = commands.find(({ key }) => key === event.key.toLowerCase());
-  const move = moves[event.key];
+  const move = moves[event.key] ?? moves[event.key.toLowerCase()];
   if (move) move();
-  else if (tool) viewer.setTool(tool.tool);
+  else if (tool) target.onTool(tool.tool);
   else if (command) command.run(viewer, target.inverted);
   else if (/^[1-9]$/.test(event.key)) target.onPreset(Number(event.key) - 1);
   else return false;

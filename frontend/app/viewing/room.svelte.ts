@@ -1,0 +1,305 @@
+/** The reading room: its panes, what each of them shows, and how they go together. */
+
+import { untrack } from 'svelte';
+import { instances as instancesApi, series as seriesApi } from '../api/endpoints';
+import type { InstanceRow, SeriesDetail, SeriesRow, StudyDetail } from '../api/types';
+import { CrossLines } from '$viewer/crosslines';
+import type { Layer, Taker } from '$viewer/layer';
+import type { Glimpse } from '$viewer/loader';
+import { areParallel, along, dot, middleOf, minus, nearest, planeOf, type Plane, type Vector } from '$viewer/planes';
+import { ImageViewer, type ViewerState } from '$viewer/viewer';
+import { cineRate, memoryBudget, Stack, type StackPicture } from './stack';
+
+const AT_ONCE = 4;
+const AT_ONCE_BESIDE = 2;
+export const MOST_ROWS = 3;
+
+export interface Shown {
+  study: StudyDetail;
+  series: SeriesRow;
+}
+
+/** What may lie over a pane's picture, the lowest first. */
+const SLOTS = ['drawings', 'lines', 'marks'] as const;
+export type Slot = (typeof SLOTS)[number];
+
+export class RoomPane {
+  viewer: ImageViewer | null = $state.raw(null);
+  view: ViewerState | null = $state.raw(null);
+  stack = $state.raw(new Stack());
+  shown: Shown | null = $state.raw(null);
+  problem: unknown = $state.raw(undefined);
+  /** Moves whenever frames came or went. */
+  loaded = $state(0);
+  frameOfReference: string | null = null;
+  readonly #layers: Partial<Record<Slot, Layer>> = {};
+  #planes = new Map<number, Plane | null>();
+  #framePlanes = new Map<string, readonly (Plane | null)[]>();
+  #glimpse: Promise<Glimpse | null> | null = null;
+
+  constructor(
+    readonly id: number,
+    readonly room: Room,
+  ) {
+    this.#layers.lines = new CrossLines(
+      (place) => this.planeAt(place),
+      () => room.lineFor(this),
+    );
+  }
+
+  mount = (canvas: HTMLCanvasElement): (() => void) => {
+    const made = untrack(
+      () =>
+        new ImageViewer(canvas, {
+          budget: memoryBudget(),
+          atOnce: AT_ONCE,
+          tool: this.room.tool,
+          onState: (state) => this.#told(state),
+          onLoaded: () => (this.loaded += 1),
+        }),
+    );
+    this.viewer = made;
+    untrack(() => {
+      made.setLayers(this.#ordered());
+      if (this.stack.count > 0) made.open(this.stack, 0, cineRate(this.stack.instances));
+      this.room.share();
+    });
+    return () => {
+      made.close();
+      this.viewer = null;
+      this.view = null;
+    };
+  };
+
+  get picture(): StackPicture | undefined {
+    return this.view ? this.stack.at(this.view.index) : undefined;
+  }
+
+  /** Opens a series; another one takes the last one's pictures away at once: they must not stand under its name. */
+  async show(shown: Shown, start = 0, known?: SeriesDetail): Promise<void> {
+    if (shown.series.id !== this.shown?.series.id) this.#take(new Stack());
+    this.shown = shown;
+    this.problem = undefined;
+    try {
+      const detail = known ?? (await seriesApi.read(shown.series.id));
+      if (this.shown.series.id !== shown.series.id) return;
+      this.frameOfReference = detail.frame_of_reference ?? null;
+      this.#take(new Stack(detail.instances), start);
+      void this.#readFramePlanes(this.stack);
+      void this.#offerGlimpse(this.stack, start);
+      this.room.opened(this);
+    } catch (cause) {
+      if (this.shown?.series.id === shown.series.id) this.problem = cause;
+    }
+  }
+
+  clear(): void {
+    this.shown = null;
+    this.problem = undefined;
+    this.#glimpse = null;
+    this.#take(new Stack());
+  }
+
+  /** A coarse picture is on its way that may be of what is shown first. */
+  expect(glimpse: Promise<Glimpse | null>): void {
+    this.#glimpse = glimpse;
+  }
+
+  setLayer(slot: Slot, layer: Layer | null): void {
+    if (layer) this.#layers[slot] = layer;
+    else delete this.#layers[slot];
+    this.viewer?.setLayers(this.#ordered());
+  }
+
+  setTaker(taker: Taker | null): void {
+    if (this.viewer) this.viewer.taker = taker;
+  }
+
+  /** The plane of a picture, as far as it lies in the patient. */
+  planeAt(place: number): Plane | null {
+    const known = this.#planes.get(place);
+    if (known !== undefined) return known;
+    const found = this.stack.at(place);
+    const plane = found ? this.#planeOf(found.instance, found.frame) : null;
+    this.#planes.set(place, plane);
+    return plane;
+  }
+
+  get plane(): Plane | null {
+    return this.viewer ? this.planeAt(this.viewer.index) : null;
+  }
+
+  #planeOf(instance: InstanceRow, frame: number): Plane | null {
+    const told = this.#framePlanes.get(instance.id);
+    if (told) return told[frame - 1] ?? null;
+    if (instance.frames > 1) return null;
+    const { position = [], orientation = [], pixel_spacing: spacing = [] } = instance;
+    return planeOf({ position, orientation, spacing }, instance.rows, instance.columns);
+  }
+
+  /** Asks for the planes of objects with many frames, which each frame has of its own. */
+  async #readFramePlanes(stack: Stack): Promise<void> {
+    for (const instance of stack.instances) {
+      if (!instance.viewable || instance.frames < 2) continue;
+      const answer = await instancesApi.planes(instance.id).catch(() => null); // without, there are no lines and links
+      if (this.stack !== stack) return;
+      if (!answer) continue;
+      this.frameOfReference ??= answer.frame_of_reference;
+      const planes = answer.planes.map((told) => planeOf(told, instance.rows, instance.columns));
+      this.#framePlanes.set(instance.id, planes);
+      this.#planes.clear();
+    }
+    this.room.opened(this);
+  }
+
+  #take(stack: Stack, start = 0): void {
+    this.stack = stack;
+    this.#planes = new Map();
+    this.#framePlanes = new Map();
+    this.viewer?.open(stack, start, cineRate(stack.instances));
+  }
+
+  /** Shows the coarse picture that was asked for with the study, if it is of the place that is looked at. */
+  async #offerGlimpse(shown: Stack, place: number): Promise<void> {
+    const found = await this.#glimpse;
+    this.#glimpse = null;
+    if (found && this.stack === shown && shown.at(place)?.instance.id === found.instance) this.viewer?.offer(place, found.frame);
+  }
+
+  #told(state: ViewerState): void {
+    const before = this.view;
+    this.view = state;
+    if (before?.index !== state.index || before.isCurrent !== state.isCurrent) this.room.moved(this, before?.index !== state.index);
+  }
+
+  #ordered(): Layer[] {
+    return SLOTS.flatMap((slot) => this.#layers[slot] ?? []);
+  }
+}
+
+export class Room {
+  panes: readonly RoomPane[] = $state.raw([]);
+  rows = $state(1);
+  columns = $state(1);
+  /** Panes of parallel planes go together. */
+  linked = $state(true);
+  #active = $state(0);
+  #alone = $state(false);
+  #made = 0;
+  #following = false;
+  /** Where panes stood when they were linked by hand: for what shares no frame of reference. */
+  #anchors = new Map<RoomPane, Vector>();
+
+  constructor(public tool: ImageViewer['tool']) {
+    this.panes = [this.#make()];
+  }
+
+  setTool(tool: ImageViewer['tool']): void {
+    this.tool = tool;
+    for (const pane of this.panes) pane.viewer?.setTool(tool);
+  }
+
+  get active(): RoomPane {
+    return (this.panes[this.#active] ?? this.panes[0]) as RoomPane;
+  }
+
+  /** One pane takes the whole room for a while. */
+  get isAlone(): boolean {
+    return this.#alone;
+  }
+
+  activate(pane: RoomPane): void {
+    const place = this.panes.indexOf(pane);
+    if (place < 0 || place === this.#active) return;
+    this.#active = place;
+    this.share();
+    for (const one of this.panes) one.viewer?.redraw();
+  }
+
+  step(by: number): void {
+    const next = this.panes[(this.#active + by + this.panes.length) % this.panes.length];
+    if (next) this.activate(next);
+  }
+
+  /** Parts the room; what is shown stays as far as there is a pane for it. */
+  arrange(rows: number, columns: number): void {
+    this.#alone = false;
+    const wanted = rows * columns;
+    const kept = this.panes.slice(0, wanted);
+    if (!kept.includes(this.active)) kept[wanted - 1] = this.active;
+    const active = this.active;
+    while (kept.length < wanted) kept.push(this.#make());
+    this.rows = rows;
+    this.columns = columns;
+    this.panes = kept;
+    this.#active = Math.max(0, kept.indexOf(active));
+    this.share();
+  }
+
+  /** Gives the active pane the whole room, or the room back to all. */
+  toggleAlone(): void {
+    this.#alone = !this.#alone && this.panes.length > 1;
+  }
+
+  clear(): void {
+    for (const pane of this.panes) pane.clear();
+  }
+
+  /** Memory and line go to the panes together; the one that is worked in has the larger part of the line. */
+  share(): void {
+    const budget = memoryBudget() / this.panes.length;
+    for (const pane of this.panes) pane.viewer?.limit(budget, pane === this.active ? AT_ONCE : AT_ONCE_BESIDE);
+  }
+
+  /** Links the panes as they stand now, or unlinks them. */
+  setLinked(linked: boolean): void {
+    this.linked = linked;
+    this.#anchors.clear();
+    if (linked) for (const pane of this.panes) if (pane.plane) this.#anchors.set(pane, middleOf(pane.plane));
+  }
+
+  /** A pane shows another series. */
+  opened(pane: RoomPane): void {
+    this.#anchors.delete(pane);
+    if (pane !== this.active && this.linked) this.#follow(this.active, pane);
+    for (const one of this.panes) if (one !== pane) one.viewer?.redraw();
+  }
+
+  /** A pane's picture is another one, or has come. */
+  moved(pane: RoomPane, toAnother: boolean): void {
+    if (this.panes.length < 2 || pane !== this.active) return;
+    if (toAnother && this.linked && !this.#following) {
+      this.#following = true;
+      for (const other of this.panes) if (other !== pane) this.#follow(pane, other);
+      this.#following = false;
+    }
+    for (const other of this.panes) if (other !== pane) other.viewer?.redraw();
+  }
+
+  /** The plane to be drawn as a line in a pane: that of the pane that is worked in. */
+  lineFor(pane: RoomPane): Plane | null {
+    const { active } = this;
+    return pane !== active && sharesFrame(pane, active) ? active.plane : null;
+  }
+
+  #follow(led: RoomPane, other: RoomPane): void {
+    const [from, there] = [led.plane, other.plane];
+    if (!from || !there || !other.viewer || !areParallel(from, there)) return;
+    let target = middleOf(from);
+    if (!sharesFrame(led, other)) {
+      const [anchor, start] = [this.#anchors.get(other), this.#anchors.get(led)];
+      if (!anchor || !start) return;
+      target = along(anchor, there.normal, dot(minus(target, start), there.normal));
+    }
+    const place = nearest(other.stack.count, (at) => other.planeAt(at), target);
+    if (place >= 0) other.viewer.go(place);
+  }
+
+  #make(): RoomPane {
+    this.#made += 1;
+    return new RoomPane(this.#made, this);
+  }
+}
+
+const sharesFrame = (one: RoomPane, other: RoomPane): boolean =>
+  one.frameOfReference !== null && one.frameOfReference === other.frameOfReference;

@@ -1,0 +1,101 @@
+/**
+ * Planes of pictures in the patient (PS3.3 C.7.6.2): which lies nearest, and where one crosses another. Positions are
+ * in mm of the frame of reference; image points in columns and rows from the outer corner of the first pixel.
+ */
+
+import type { Point } from './geometry';
+import { rowAndColumn } from './orientation';
+
+export type Vector = readonly [number, number, number];
+
+export interface Plane {
+  /** Of the first pixel's centre. */
+  position: Vector;
+  /** The directions along a row, down a column, and out of the plane. */
+  row: Vector;
+  column: Vector;
+  normal: Vector;
+  /** mm between rows, and between columns. */
+  spacing: readonly [number, number];
+  rows: number;
+  columns: number;
+}
+
+export const dot = (one: Vector, other: Vector): number => one[0] * other[0] + one[1] * other[1] + one[2] * other[2];
+export const minus = (one: Vector, other: Vector): Vector => [one[0] - other[0], one[1] - other[1], one[2] - other[2]];
+export const along = (from: Vector, direction: Vector, length: number): Vector => [
+  from[0] + direction[0] * length,
+  from[1] + direction[1] * length,
+  from[2] + direction[2] * length,
+];
+
+export function cross(a: Vector, b: Vector): Vector {
+  return [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
+}
+
+/** What the header tells of a plane; null where it does not tell all of it. */
+export function planeOf(
+  told: { position?: readonly number[]; orientation?: readonly number[]; spacing?: readonly number[] },
+  rows: number | null,
+  columns: number | null,
+): Plane | null {
+  const directions = rowAndColumn(told.orientation ?? []);
+  const [x, y, z] = told.position ?? [];
+  const [between = 0, within = 0] = told.spacing ?? [];
+  if (!directions || x === undefined || y === undefined || z === undefined || !rows || !columns) return null;
+  if (!(between > 0) || !(within > 0) || ![x, y, z].every(Number.isFinite)) return null;
+  const [row, column] = directions;
+  return { position: [x, y, z], row, column, normal: cross(row, column), spacing: [between, within], rows, columns };
+}
+
+export function toPatient({ position, row, column, spacing }: Plane, { x, y }: Point): Vector {
+  return along(along(position, row, (x - 0.5) * spacing[1]), column, (y - 0.5) * spacing[0]);
+}
+
+/** The image point over which a place in the patient lies. */
+export function onPlane({ position, row, column, spacing }: Plane, place: Vector): Point {
+  const from = minus(place, position);
+  return { x: dot(from, row) / spacing[1] + 0.5, y: dot(from, column) / spacing[0] + 0.5 };
+}
+
+export function middleOf(plane: Plane): Vector {
+  return toPatient(plane, { x: plane.columns / 2, y: plane.rows / 2 });
+}
+
+const PARALLEL = 0.985; // within 10 degrees
+
+export const areParallel = (one: Plane, other: Plane): boolean => Math.abs(dot(one.normal, other.normal)) > PARALLEL;
+
+/** How far a place lies off a plane, in mm. */
+export const distance = (plane: Plane, place: Vector): number => Math.abs(dot(minus(place, plane.position), plane.normal));
+
+/** The place of a stack whose plane lies nearest; -1 where none has one. */
+export function nearest(count: number, planeAt: (place: number) => Plane | null, to: Vector): number {
+  let found = -1;
+  let least = Infinity;
+  for (let place = 0; place < count; place += 1) {
+    const plane = planeAt(place);
+    const off = plane ? distance(plane, to) : Infinity;
+    if (off < least) [found, least] = [place, off];
+  }
+  return found;
+}
+
+/** Where another picture crosses this plane, as a line in this one's image points; null where it does not. */
+export function crossing(plane: Plane, other: Plane): [Point, Point] | null {
+  if (areParallel(plane, other)) return null;
+  const corners = [[0, 0], [other.columns, 0], [other.columns, other.rows], [0, other.rows]].map(([x = 0, y = 0]) =>
+    toPatient(other, { x, y }),
+  );
+  const sides = corners.map((corner) => dot(minus(corner, plane.position), plane.normal));
+  const met: Point[] = [];
+  for (let at = 0; at < 4; at += 1) {
+    const next = (at + 1) % 4;
+    const [from, to] = [sides[at] ?? 0, sides[next] ?? 0];
+    if (from > 0 === to > 0) continue;
+    const [start, end] = [corners[at] as Vector, corners[next] as Vector];
+    met.push(onPlane(plane, along(start, minus(end, start), from / (from - to))));
+  }
+  const [first, second] = met;
+  return first && second ? [first, second] : null;
+}

@@ -101,6 +101,18 @@ export interface InstanceRow {
   viewable: boolean;
   why_not: string | null;
   why_not_code: string;
+  /** Of a single picture's plane, in mm; empty where it has none. Those of several frames: `api/planes`. */
+  position: number[];
+  orientation: number[];
+  pixel_spacing: number[];
+  thickness: number | null;
+  /** Seconds after the midnight before the series' first instance (by alias: after that instance). */
+  time: number | null;
+  time_of: '' | 'acquisition' | 'content';
+  /** Milliseconds after the heart's R wave. */
+  trigger_time: number | null;
+  /** Told only where a series' instances differ in it. */
+  frame_of_reference: string | null;
   cine_rate: number | null;
   file_name: string;
 }
@@ -108,6 +120,8 @@ export interface InstanceRow {
 export interface SeriesDetail {
   id: string;
   study_id: string;
+  /** Positions can be compared where this is the same; a UID, or by alias a token. Null if unknown or not one. */
+  frame_of_reference: string | null;
   instances: InstanceRow[];
 }
 

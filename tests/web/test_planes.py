@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Hashable
 from dataclasses import replace
 from typing import Any
 
 import pydicom
 import pytest
+from prometheus_client import CollectorRegistry
 from pydicom.data import get_testdata_file
 from pydicom.uid import UID
 from starlette.testclient import TestClient
@@ -129,7 +131,8 @@ def test_the_planes_of_a_multi_frame_object_are_the_same_landed_and_packed(site:
     house = House(site, site.services.reader)
     assert house.compact() == 1
     house.executor.shutdown()
-    fresh = create(replace(site.services, listings=Recent(1 << 20, len)))  # as after a restart
+    kept = Recent[Hashable, bytes](1 << 20, len)
+    fresh = create(replace(site.services, listings=kept, registry=CollectorRegistry()))  # as after a restart
     again = TestClient(fresh, base_url=BASE, cookies=anna.http.cookies)
     assert again.get(path).json() == found
     again.close()

@@ -35,7 +35,7 @@ export function cross(a: Vector, b: Vector): Vector {
 
 /** What the header tells of a plane; null where it does not tell all of it. */
 export function planeOf(
-  told: { position?: readonly number[]; orientation?: readonly number[]; spacing?: readonly number[] },
+  told: Readonly<Partial<Record<'position' | 'orientation' | 'spacing', readonly number[] | null>>>,
   rows: number | null,
   columns: number | null,
 ): Plane | null {

@@ -80,13 +80,15 @@ class FakeSeries:
         return {
             "id": self.id,
             "study_id": self.study_id,
+            "frame_of_reference": None,
             "instances": [
                 {
                     "id": f"{self.id}-{place}", "sop_uid": f"1.2.3.{place}", "sop_class_uid": classes[self.kind],
                     "number": place + 1, "rows": 1, "columns": 1, "frames": self.frames,
                     "frames_named": self.named, "why_not_code": "" if blank is None else "no-pixels",
                     "transfer_syntax": EXPLICIT_LE, "viewable": blank is None, "why_not": blank,
-                    "position": [], "orientation": [], "pixel_spacing": [], "file_name": "",
+                    "position": [], "orientation": [], "pixel_spacing": [], "file_name": "", "thickness": None,
+                    "time": None, "time_of": "", "trigger_time": None, "frame_of_reference": None,
                     "cine_rate": 25.0 if self.kind == "us" else None,
                 }
                 for place in range(self.instances)

@@ -9,7 +9,6 @@ import type {
   Delivery,
   Destination,
   EchoAnswer,
-  FramePlanes,
   Opening,
   Parcel,
   Quarantined,
@@ -67,7 +66,6 @@ export const series = {
 
 export const instances = {
   fileUrl: (id: string) => `/api/instances/${part(id)}/file`,
-  planes: (id: string) => get<FramePlanes>(`/api/instances/${part(id)}/planes`),
   documentUrl: (id: string) => `/api/instances/${part(id)}/document`,
   /** `coded`: encoded even where it is not kept so, for a slow line. */
   frameUrl: (id: string, frame: number, coded: boolean) =>

@@ -101,25 +101,27 @@ export interface InstanceRow {
   viewable: boolean;
   why_not: string | null;
   why_not_code: string;
+  /** Of a single picture's plane, in mm; empty where it has none. Those of several frames: `api/planes`. */
+  position: number[];
+  orientation: number[];
+  pixel_spacing: number[];
+  thickness: number | null;
+  /** Seconds after the midnight before the series' first instance (by alias: after that instance). */
+  time: number | null;
+  time_of: '' | 'acquisition' | 'content';
+  /** Milliseconds after the heart's R wave. */
+  trigger_time: number | null;
+  /** Told only where a series' instances differ in it. */
+  frame_of_reference: string | null;
   cine_rate: number | null;
   file_name: string;
-  /** Of the plane, where it has one for all frames: mm, directions along a row and down a column, mm between rows and columns. */
-  position?: number[];
-  orientation?: number[];
-  pixel_spacing?: number[];
-}
-
-/** The planes of an object's frames, in their order. */
-export interface FramePlanes {
-  frame_of_reference: string | null;
-  planes: { position: number[]; orientation: number[]; spacing: number[] }[];
 }
 
 export interface SeriesDetail {
   id: string;
   study_id: string;
-  /** Positions may be compared where it is the same. */
-  frame_of_reference?: string | null;
+  /** Positions can be compared where this is the same; a UID, or by alias a token. Null if unknown or not one. */
+  frame_of_reference: string | null;
   instances: InstanceRow[];
 }
 

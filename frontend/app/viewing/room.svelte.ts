@@ -1,7 +1,8 @@
 /** The reading room: its panes, what each of them shows, and how they go together. */
 
 import { untrack } from 'svelte';
-import { instances as instancesApi, series as seriesApi } from '../api/endpoints';
+import { series as seriesApi } from '../api/endpoints';
+import { planes as planesApi } from '../api/planes';
 import type { InstanceRow, SeriesDetail, SeriesRow, StudyDetail } from '../api/types';
 import { CrossLines } from '$viewer/crosslines';
 import type { Layer, Taker } from '$viewer/layer';
@@ -83,7 +84,7 @@ export class RoomPane {
     try {
       const detail = known ?? (await seriesApi.read(shown.series.id));
       if (this.shown.series.id !== shown.series.id) return;
-      this.frameOfReference = detail.frame_of_reference ?? null;
+      this.frameOfReference = detail.frame_of_reference;
       this.#take(new Stack(detail.instances), start);
       void this.#readFramePlanes(this.stack);
       void this.#offerGlimpse(this.stack, start);
@@ -133,7 +134,7 @@ export class RoomPane {
     const told = this.#framePlanes.get(instance.id);
     if (told) return told[frame - 1] ?? null;
     if (instance.frames > 1) return null;
-    const { position = [], orientation = [], pixel_spacing: spacing = [] } = instance;
+    const { position, orientation, pixel_spacing: spacing } = instance;
     return planeOf({ position, orientation, spacing }, instance.rows, instance.columns);
   }
 
@@ -141,7 +142,7 @@ export class RoomPane {
   async #readFramePlanes(stack: Stack): Promise<void> {
     for (const instance of stack.instances) {
       if (!instance.viewable || instance.frames < 2) continue;
-      const answer = await instancesApi.planes(instance.id).catch(() => null); // without, there are no lines and links
+      const answer = await planesApi.read(instance.id).catch(() => null); // without, there are no lines and links
       if (this.stack !== stack) return;
       if (!answer) continue;
       this.frameOfReference ??= answer.frame_of_reference;

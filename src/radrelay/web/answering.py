@@ -5,10 +5,14 @@ What they look like is described by each route's response model; a test holds ev
 
 from __future__ import annotations
 
+import gzip
+
 import msgspec
+from starlette.requests import Request
 from starlette.responses import Response
 
 MEDIA_TYPE = "application/json"
+PACKED_FROM_BYTES = 2 << 10
 
 
 def encoded(value: object) -> bytes:
@@ -19,3 +23,13 @@ def encoded(value: object) -> bytes:
 def json_answer(value: object) -> Response:
     """Return an answer of what `encoded` takes, or of a document that was encoded before."""
     return Response(value if isinstance(value, bytes) else encoded(value), media_type=MEDIA_TYPE)
+
+
+def packed(
+    request: Request, body: bytes, media_type: str = MEDIA_TYPE, headers: dict[str, str] | None = None
+) -> Response:
+    """Return an answer that a slow link waits for: compressed where the client takes that."""
+    said = {**(headers or {}), "Vary": "Accept-Encoding"}
+    if len(body) < PACKED_FROM_BYTES or "gzip" not in request.headers.get("accept-encoding", ""):
+        return Response(body, media_type=media_type, headers=said)
+    return Response(gzip.compress(body, 4), media_type=media_type, headers=said | {"Content-Encoding": "gzip"})

@@ -7,61 +7,15 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-import msgspec
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from radrelay.access import Scope
-from radrelay.archive.instances import InstanceRef
-from radrelay.archive.metadata import MetadataReader
 from radrelay.archive.models import Source
 from radrelay.archive.query import IndexedStudy
 from radrelay.archive.tables import ATTACHMENT, HOLDING, INSTANCE, SERIES, STUDY, table_of
 from radrelay.dicom.syntaxes import VIDEOS
 from radrelay.storage.columns import Instant
-from radrelay.web.ordering import Plane, display_order
-
-
-class _Numbers(msgspec.Struct, frozen=True):
-    Value: tuple[float | None, ...] = ()
-
-
-class Placement(msgspec.Struct, frozen=True, rename={
-    "position": "00200032", "orientation": "00200037", "spacing": "00280030", "cine_rate": "00180040",
-    "display_rate": "00082144", "frame_time": "00181063", "bits_allocated": "00280100", "pixel_data": "7FE00010",
-}):  # fmt: skip
-    """The part of an instance's metadata (DICOM JSON) that says where it lies, how fast it plays, if it has pixels."""
-
-    position: _Numbers = _Numbers()
-    orientation: _Numbers = _Numbers()
-    spacing: _Numbers = _Numbers()
-    cine_rate: _Numbers = _Numbers()
-    display_rate: _Numbers = _Numbers()
-    frame_time: _Numbers = _Numbers()
-    bits_allocated: _Numbers = _Numbers()
-    pixel_data: msgspec.Raw = msgspec.Raw()
-
-    @property
-    def plain_pixels(self) -> bool:
-        """Return whether there is pixel data of a depth that is shown; all else needs a look at the header."""
-        return bool(bytes(self.pixel_data)) and self.bits_allocated.Value[:1] in ((1,), (8,), (16,), (32,), (64,))
-
-    def frames_per_second(self) -> float | None:
-        """Return the rate that the object asks for (PS3.3 C.7.6.5), if any."""
-        for rate in (self.display_rate, self.cine_rate):
-            if rate.Value and rate.Value[0]:
-                return rate.Value[0]
-        if self.frame_time.Value and self.frame_time.Value[0]:
-            return 1000 / self.frame_time.Value[0]
-        return None
-
-
-_placements = msgspec.json.Decoder(list[Placement], strict=False)
-
-
-def numbers(found: _Numbers) -> tuple[float, ...]:
-    """Return the numbers of an attribute, without empty ones."""
-    return tuple(number for number in found.Value if number is not None)
 
 
 def _lasting(ends_at: sa.ColumnElement[datetime | None]) -> sa.ColumnElement[bool]:
@@ -147,22 +101,3 @@ def holding_rows(session: Session, study_id: uuid.UUID, now: datetime) -> Sequen
 def sizes(session: Session, series_id: uuid.UUID) -> dict[uuid.UUID, tuple[int | None, int | None]]:
     """Return rows and columns of each of a series' instances."""
     return {row_id: (rows, columns) for row_id, rows, columns in session.execute(_SIZES, {"series": series_id})}
-
-
-def placements(metadata: MetadataReader, refs: Sequence[InstanceRef]) -> list[Placement]:
-    """Return where each instance lies; nothing for all if one's metadata is beyond understanding."""
-    try:
-        found = _placements.decode(metadata.array(refs))
-    except msgspec.MsgspecError:
-        found = []
-    return found if len(found) == len(refs) else [Placement()] * len(refs)
-
-
-def in_display_order(refs: Sequence[InstanceRef], placed: Sequence[Placement]) -> list[int]:
-    """Return the places of `refs` in display order."""
-    planes = []
-    for ref, placement in zip(refs, placed, strict=True):
-        position = numbers(placement.position)
-        at = (position[0], position[1], position[2]) if len(position) == 3 else None
-        planes.append(Plane(ref.number, at, numbers(placement.orientation)))
-    return display_order(planes)

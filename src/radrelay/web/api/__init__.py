@@ -11,6 +11,7 @@ from radrelay.web.api import (
     instances,
     openings,
     parcels,
+    planes,
     quarantine,
     series,
     session,
@@ -30,6 +31,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     openings.router,
     series.router,
     instances.router,
+    planes.router,
     attachments.router,
     parcels.router,
     quarantine.router,
@@ -49,6 +51,7 @@ def hot_routes() -> list[ShortRoute]:
     return [
         *short_routes(PREFIX, instances.router, (instances.pixels, instances.stream, instances.thumbnail)),
         *short_routes(PREFIX, studies.router, (studies.list_studies, studies.study), "search"),
+        *short_routes(PREFIX, planes.router, (planes.planes,)),
         *short_routes(PREFIX, openings.router, (openings.opening, openings.glimpse)),
         *short_routes(PREFIX, series.router, (series.series, series.thumbnail)),
     ]

@@ -6,7 +6,6 @@ therefore said here. A series that is asked for by name comes first if it is the
 
 from __future__ import annotations
 
-import gzip
 import uuid
 
 import msgspec
@@ -16,8 +15,8 @@ from pydantic import BaseModel
 from radrelay.access import Principal, Right
 from radrelay.archive.instances import InstanceRef
 from radrelay.errors import NotFound
-from radrelay.web import study_rows, trail
-from radrelay.web.answering import encoded
+from radrelay.web import placements, study_rows, trail
+from radrelay.web.answering import encoded, packed
 from radrelay.web.api import series as series_api
 from radrelay.web.api import studies as studies_api
 from radrelay.web.api.instances import FRAME_HEADER
@@ -28,7 +27,6 @@ from radrelay.web.services import WebServices
 
 router = APIRouter(prefix="/studies", tags=["studies"])
 WHOSE_HEADER = "X-Radrelay-Instance"
-PACKED_FROM_BYTES = 2 << 10
 
 
 class NothingPictured(NotFound):
@@ -56,7 +54,7 @@ def opening(
     study = studies_api.detail(request, services, principal, study_id)
     first = _first([(one["id"], one["pictured"]) for one in study["series"]], series)
     shown = series_api.detail(request, services, principal, first) if first else b"null"
-    return _packed(request, b'{"study":%b,"series":%b}' % (encoded(study), shown))
+    return packed(request, b'{"study":%b,"series":%b}' % (encoded(study), shown))
 
 
 @router.get("/{study_id}/glimpse", response_class=Response, responses=answers("application/octet-stream"))
@@ -71,7 +69,7 @@ def glimpse(
     ref = _first_instance(request, services, principal, study_id, series)
     frame = services.renditions.glimpse(ref, 1)
     headers = {FRAME_HEADER: msgspec.json.encode(frame.info).decode("ascii"), WHOSE_HEADER: str(ref.id)}
-    return _packed(request, frame.data, "application/octet-stream", headers)
+    return packed(request, frame.data, "application/octet-stream", headers)
 
 
 def _first(listed: list[tuple[uuid.UUID, bool]], asked: uuid.UUID | None) -> uuid.UUID | None:
@@ -108,15 +106,5 @@ def _first_instance(
 def _first_shown(services: WebServices, found: ReachedSeries) -> InstanceRef:
     if not found.instances:
         raise NothingPictured
-    placed = study_rows.placements(services.metadata, found.instances)
-    return found.instances[study_rows.in_display_order(found.instances, placed)[0]]
-
-
-def _packed(
-    request: Request, body: bytes, media_type: str = "application/json", headers: dict[str, str] | None = None
-) -> Response:
-    """Answer compressed where the client takes that: these answers are what a slow link waits for."""
-    said = {**(headers or {}), "Vary": "Accept-Encoding"}
-    if len(body) < PACKED_FROM_BYTES or "gzip" not in request.headers.get("accept-encoding", ""):
-        return Response(body, media_type=media_type, headers=said)
-    return Response(gzip.compress(body, 4), media_type=media_type, headers=said | {"Content-Encoding": "gzip"})
+    placed = placements.placements(services.metadata, found.instances)
+    return found.instances[placements.in_display_order(found.instances, placed)[0]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Literal
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
@@ -15,7 +16,8 @@ from radrelay.dicom.decode import can_decode
 from radrelay.dicom.errors import Malformed
 from radrelay.dicom.pixels import BrokenPixels, DecoderKilled, NotViewable, PixelsTooLarge
 from radrelay.dicom.syntaxes import syntax_of
-from radrelay.web import study_rows, trail
+from radrelay.web import placements, study_rows, trail
+from radrelay.web.aliases import token_of
 from radrelay.web.answering import encoded, json_answer
 from radrelay.web.authentication import Authenticated, Services
 from radrelay.web.downloads import zip_response
@@ -30,9 +32,12 @@ THUMBNAIL_TRIES = 5
 
 
 class Instance(BaseModel):
-    """An instance; position (mm), orientation and spacing are the plane's, where it has one for all frames.
+    """An instance; position, orientation, spacing and thickness (mm) are the plane's, where it has one for all frames.
 
-    `frames` are those that can be read, whatever the header says; `frames_named` is what it says.
+    `frames` are those that can be read, whatever the header says; `frames_named` is what it says. `time` is in seconds
+    after the midnight before the series' first instance, `time_of` says of what: its acquisition or its content;
+    without the patient's identity it counts from that instance. `trigger_time` is in ms after the heart's R wave.
+    `frame_of_reference` is told only where a series' instances have different ones.
     """
 
     id: uuid.UUID
@@ -50,15 +55,25 @@ class Instance(BaseModel):
     position: list[float]
     orientation: list[float]
     pixel_spacing: list[float]
+    thickness: float | None
+    time: float | None
+    time_of: Literal["", "acquisition", "content"]
+    trigger_time: float | None
+    frame_of_reference: str | None
     cine_rate: float | None
     file_name: str
 
 
 class SeriesDetail(BaseModel):
-    """A series with its instances in display order."""
+    """A series with its instances in display order.
+
+    Positions within the same `frame_of_reference` can be compared, across series and studies. It is the UID, or where
+    the patient's identity is not shown a token that is the same for the same UID; null where the instances differ.
+    """
 
     id: uuid.UUID
     study_id: uuid.UUID
+    frame_of_reference: str | None
     instances: list[Instance]
 
 
@@ -87,24 +102,37 @@ def _listed(services: WebServices, found: ReachedSeries, *, clear: bool) -> byte
     """Return a series' description as JSON: the same for the same instances in the same places."""
     with services.database.read() as session:
         sizes = study_rows.sizes(session, found.id)
-    placed = study_rows.placements(services.metadata, found.instances)
+    placed = placements.placements(services.metadata, found.instances)
+    when = placements.times(placed, clear=clear)
+    reference = placements.shared_frame_of_reference(placed)
     asked = 0
     rows: list[dict[str, object]] = []
-    for place in study_rows.in_display_order(found.instances, placed):
+    for place in placements.in_display_order(found.instances, placed):
         ref, placement = found.instances[place], placed[place]
         size = sizes.get(ref.id, (None, None))
         why_not, looked = _why_not(services, ref, size, placement, may_ask=asked < ASKED_HEADERS)
         frames, counted = _frames(services, ref, may_ask=asked < ASKED_HEADERS) if why_not is None else (1, 0)
         asked += looked + counted
-        rows.append(_instance(ref, placement, size, frames, why_not, clear=clear))
-    return encoded({"id": found.id, "study_id": found.study.id, "instances": rows})
+        row = _instance(ref, placement, size, frames, why_not, clear=clear)
+        row["time"], row["time_of"] = when[place]
+        if not reference:
+            row["frame_of_reference"] = reference_of(services, placement.frame_of_reference.text, clear=clear)
+        rows.append(row)
+    shared = reference_of(services, reference, clear=clear)
+    return encoded({"id": found.id, "study_id": found.study.id, "frame_of_reference": shared, "instances": rows})
+
+
+def reference_of(services: WebServices, uid: str, *, clear: bool) -> str | None:
+    """Return a Frame of Reference UID as it may be told, null for none."""
+    told = uid if clear else token_of(services.metadata_key, services.organisation_id, uid)
+    return told or None
 
 
 def _why_not(
     services: WebServices,
     ref: InstanceRef,
     size: tuple[int | None, int | None],
-    placement: study_rows.Placement,
+    placement: placements.Placement,
     *,
     may_ask: bool,
 ) -> tuple[str | None, int]:
@@ -133,7 +161,7 @@ def _frames(services: WebServices, ref: InstanceRef, *, may_ask: bool) -> tuple[
 
 def _instance(
     ref: InstanceRef,
-    placement: study_rows.Placement,
+    placement: placements.Placement,
     size: tuple[int | None, int | None],
     frames: int,
     why_not: str | None,
@@ -154,9 +182,12 @@ def _instance(
         "viewable": why_not is None,
         "why_not": why_not,
         "why_not_code": "" if why_not is None else "unsupported-pixels" if bytes(placement.pixel_data) else "no-pixels",
-        "position": study_rows.numbers(placement.position),
-        "orientation": study_rows.numbers(placement.orientation),
-        "pixel_spacing": study_rows.numbers(placement.spacing),
+        "position": placement.position.numbers,
+        "orientation": placement.orientation.numbers,
+        "pixel_spacing": placement.spacing.numbers,
+        "thickness": placement.thickness.number,
+        "trigger_time": placement.trigger_time.number,
+        "frame_of_reference": None,
         "cine_rate": placement.frames_per_second(),
         "file_name": ref.file_name if clear else "",
     }

@@ -1,0 +1,402 @@
+"""Where each frame of an object lies, how thick it is, and by what it differs from its neighbours (PS3.3 C.7.6.16.2).
+
+In: an object's metadata as DICOM JSON (PS3.18 Annex F). Out: `Planes`. Functional groups tell it of enhanced objects,
+vectors over the frames of nuclear medicine (C.8.4.8, C.8.4.15), offsets of a dose grid (C.8.8.3.2), the top level of
+a single image. Other multi-frame objects (angiography, ultrasound, films) have no planes. Lengths are mm, times s.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Generic, TypeVar
+
+import msgspec
+
+from radrelay.dicom.values import parse_date, parse_time
+
+MOST_PLANES = 1 << 15
+UNEVEN = 0.02  # of the lengths of two directions and of the angle between them
+_DAY_S = 86400
+_NM, _RT_DOSE = "1.2.840.10008.5.1.4.1.1.20", "1.2.840.10008.5.1.4.1.1.481.2"
+
+Item = TypeVar("Item")
+Vector = tuple[float, float, float]
+
+
+class Values(msgspec.Struct, frozen=True, gc=False):
+    """The values of a numeric or text attribute; numbers that are none stand as their text."""
+
+    Value: tuple[float | str | None, ...] = ()
+
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        """Return those that are finite numbers."""
+        found = self.Value
+        try:
+            if math.isfinite(sum(found)):  # type: ignore[arg-type]  # texts and gaps raise
+                return found  # type: ignore[return-value]
+        except TypeError:
+            pass
+        return tuple(one for one in found if isinstance(one, float | int) and math.isfinite(one))
+
+    @property
+    def number(self) -> float | None:
+        """Return the first number."""
+        found = self.numbers
+        return found[0] if found else None
+
+    @property
+    def integer(self) -> int | None:
+        """Return the first number, whole."""
+        found = self.number
+        return None if found is None else int(found)
+
+    @property
+    def text(self) -> str:
+        """Return the first value as text."""
+        first = self.Value[0] if self.Value else None
+        return first.strip() if isinstance(first, str) else "" if first is None else f"{first:g}"
+
+
+class Items(msgspec.Struct, Generic[Item], frozen=True):
+    """The items of a sequence."""
+
+    Value: tuple[Item, ...] = ()
+
+    @property
+    def first(self) -> Item | None:
+        """Return the first item."""
+        return self.Value[0] if self.Value else None
+
+
+_NONE = Values()
+
+
+class _Content(msgspec.Struct, frozen=True, rename={
+    "acquired": "00189074", "reference": "00189151", "stack": "00209056", "in_stack": "00209057",
+    "temporal": "00209128", "dimensions": "00209157",
+}):  # fmt: skip
+    acquired: Values = _NONE
+    reference: Values = _NONE
+    stack: Values = _NONE
+    in_stack: Values = _NONE
+    temporal: Values = _NONE
+    dimensions: Values = _NONE
+
+
+class _Position(msgspec.Struct, frozen=True, rename={"position": "00200032"}):
+    position: Values = _NONE
+
+
+class _Orientation(msgspec.Struct, frozen=True, rename={"orientation": "00200037"}):
+    orientation: Values = _NONE
+
+
+class _Measures(msgspec.Struct, frozen=True, rename={"thickness": "00180050", "spacing": "00280030"}):
+    thickness: Values = _NONE
+    spacing: Values = _NONE
+
+
+class _Echo(msgspec.Struct, frozen=True, rename={"time": "00189082"}):
+    time: Values = _NONE
+
+
+class _Diffusion(msgspec.Struct, frozen=True, rename={"b_value": "00189087"}):
+    b_value: Values = _NONE
+
+
+class _Trigger(msgspec.Struct, frozen=True, rename={"delay": "00209153"}):
+    delay: Values = _NONE
+
+
+class _Offset(msgspec.Struct, frozen=True, rename={"offset": "0020930D"}):
+    offset: Values = _NONE
+
+
+class _Contrast(msgspec.Struct, frozen=True, rename={"administered": "00189342", "phase": "00189344"}):
+    administered: Values = _NONE
+    phase: Values = _NONE
+
+
+class _Groups(msgspec.Struct, frozen=True, rename={
+    "content": "00209111", "position": "00209113", "orientation": "00209116", "measures": "00289110",
+    "echo": "00189114", "diffusion": "00189117", "trigger": "00189118", "offset": "00209310", "contrast": "00189341",
+}):  # fmt: skip
+    """The functional groups of one frame, or those that all frames share."""
+
+    content: Items[_Content] = Items()
+    position: Items[_Position] = Items()
+    orientation: Items[_Orientation] = Items()
+    measures: Items[_Measures] = Items()
+    echo: Items[_Echo] = Items()
+    diffusion: Items[_Diffusion] = Items()
+    trigger: Items[_Trigger] = Items()
+    offset: Items[_Offset] = Items()
+    contrast: Items[_Contrast] = Items()
+
+
+class _Detector(msgspec.Struct, frozen=True, rename={"position": "00200032", "orientation": "00200037"}):
+    position: Values = _NONE
+    orientation: Values = _NONE
+
+
+class _Dimension(msgspec.Struct, frozen=True, rename={"pointer": "00209165", "label": "00209421"}):
+    pointer: Values = _NONE
+    label: Values = _NONE
+
+
+class _Top(msgspec.Struct, frozen=True, rename={
+    "sop_class": "00080016", "frames": "00280008", "reference": "00200052", "position": "00200032",
+    "orientation": "00200037", "spacing": "00280030", "thickness": "00180050", "between": "00180088",
+    "shared": "52009229", "per_frame": "52009230", "dimensions": "00209222", "offsets": "3004000C",
+    "detectors": "00540022", "slice_vector": "00540080", "slot_vector": "00540070", "time_slice_vector": "00540100",
+    "slices": "00540081", "echo_time": "00180081", "b_value": "00189087", "temporal": "00200100",
+    "trigger": "00181060",
+}):  # fmt: skip
+    sop_class: Values = _NONE
+    frames: Values = _NONE
+    reference: Values = _NONE
+    position: Values = _NONE
+    orientation: Values = _NONE
+    spacing: Values = _NONE
+    thickness: Values = _NONE
+    between: Values = _NONE
+    shared: Items[_Groups] = Items()
+    per_frame: Items[msgspec.Raw] = Items()
+    dimensions: Items[_Dimension] = Items()
+    offsets: Values = _NONE
+    detectors: Items[_Detector] = Items()
+    slice_vector: Values = _NONE
+    slot_vector: Values = _NONE
+    time_slice_vector: Values = _NONE
+    slices: Values = _NONE
+    echo_time: Values = _NONE
+    b_value: Values = _NONE
+    temporal: Values = _NONE
+    trigger: Values = _NONE
+
+
+class Plane(msgspec.Struct, frozen=True):
+    """One frame: centre of its first pixel, directions along a row and down a column, and what parts it from others.
+
+    `time` is when it was acquired, in seconds after the midnight before the object's first frame; `echo_time` and
+    `trigger_time` are milliseconds, `b_value` s/mm². `contrast` is YES or NO, with a bolus' phase behind a space.
+    """
+
+    position: Vector | None = None
+    orientation: tuple[float, ...] | None = None
+    spacing: tuple[float, float] | None = None
+    thickness: float | None = None
+    time: float | None = None
+    stack_id: str = ""
+    stack_position: int | None = None
+    temporal_position: int | None = None
+    trigger_time: float | None = None
+    echo_time: float | None = None
+    b_value: float | None = None
+    contrast: str = ""
+    dimensions: tuple[int, ...] = ()
+
+
+class Planes(msgspec.Struct, frozen=True):
+    """The planes of an object's frames, in their order; none where it has none.
+
+    `dimensions` names what each number of a plane's `dimensions` counts: the attribute's tag as eight hex digits.
+    """
+
+    frame_of_reference: str
+    planes: tuple[Plane, ...]
+    dimensions: tuple[str, ...] = ()
+
+
+_NOTHING = Planes("", ())
+_top = msgspec.json.Decoder(_Top)
+_groups = msgspec.json.Decoder(_Groups)
+
+
+def planes_of(metadata: bytes, frames: int) -> Planes:
+    """Return the planes of the first `frames` frames of an object, at most `MOST_PLANES`."""
+    try:
+        top = _top.decode(metadata)
+    except msgspec.MsgspecError:
+        return _NOTHING
+    frames = min(max(frames, 1), MOST_PLANES)
+    dimensions = tuple(one.pointer.text for one in top.dimensions.Value)
+    return Planes(top.reference.text, tuple(_planes(top, frames)), dimensions)
+
+
+def _planes(top: _Top, frames: int) -> list[Plane]:
+    if top.per_frame.Value or top.shared.Value:
+        return _of_groups(top, frames)
+    sop_class = top.sop_class.text
+    if sop_class == _NM:
+        return _of_nuclear(top, frames)
+    if sop_class == _RT_DOSE and frames > 1:
+        return _of_dose(top, frames)
+    if frames > 1 or (top.frames.integer or 1) > 1:
+        return []
+    position, orientation = vector(top.position), directions(top.orientation)
+    if position is None and orientation is None:
+        return []
+    return [
+        Plane(
+            position,
+            orientation,
+            lengths(top.spacing),
+            top.thickness.number,
+            temporal_position=top.temporal.integer,
+            trigger_time=top.trigger.number,
+            echo_time=top.echo_time.number,
+            b_value=top.b_value.number,
+        )
+    ]
+
+
+def vector(found: Values) -> Vector | None:
+    """Return three numbers, none if there are others."""
+    numbers = found.numbers
+    return (numbers[0], numbers[1], numbers[2]) if len(numbers) == 3 else None
+
+
+def lengths(found: Values) -> tuple[float, float] | None:
+    """Return two lengths above 0, none if they are not."""
+    numbers = found.numbers
+    return (numbers[0], numbers[1]) if len(numbers) == 2 and min(numbers) > 0 else None
+
+
+def directions(found: Values) -> tuple[float, ...] | None:
+    """Return two directions of length 1 at right angles, none if they are not."""
+    numbers = found.numbers
+    if len(numbers) != 6:
+        return None
+    row, column = numbers[:3], numbers[3:]
+    uneven = (math.hypot(*row) - 1, math.hypot(*column) - 1, sum(a * b for a, b in zip(row, column, strict=True)))
+    return numbers if all(abs(one) < UNEVEN for one in uneven) else None
+
+
+def normal(orientation: Sequence[float]) -> Vector:
+    """Return the direction across a plane: along its row × down its column."""
+    a, b, c, d, e, f = orientation
+    return b * f - c * e, c * d - a * f, a * e - b * d
+
+
+def _along(position: Vector | None, orientation: tuple[float, ...] | None, distance: float) -> Vector | None:
+    if position is None or orientation is None:
+        return None
+    across = normal(orientation)
+    return tuple(round(p + distance * n, 6) for p, n in zip(position, across, strict=True))  # type: ignore[return-value]
+
+
+def _of_nuclear(top: _Top, frames: int) -> list[Plane]:
+    """Place the slices of a reconstructed tomogram: one behind the other from the first, by the signed spacing.
+
+    Planar, dynamic and gated pictures of a standing detector lie nowhere; their slots and slices in time are told.
+    """
+    detector = top.detectors.first
+    if detector is None:
+        return []
+    position, orientation = vector(detector.position), directions(detector.orientation)
+    slices, slots = top.slice_vector.numbers, top.slot_vector.numbers or top.time_slice_vector.numbers
+    between = top.between.number if top.between.number is not None else top.thickness.number
+    if position is None or orientation is None or not (slices or frames == 1) or (between is None and frames > 1):
+        return []
+    spacing, thickness = lengths(top.spacing), top.thickness.number
+    found = []
+    for frame in range(frames):
+        number = slices[frame] if frame < len(slices) else None
+        if number is None and frames > 1:
+            found.append(Plane())
+            continue
+        at = _along(position, orientation, ((number or 1) - 1) * (between or 0))
+        slot = int(slots[frame]) if frame < len(slots) else None
+        found.append(
+            Plane(
+                at,
+                orientation,
+                spacing,
+                thickness,
+                stack_position=None if number is None else int(number),
+                temporal_position=slot,
+            )
+        )
+    return found
+
+
+def _of_dose(top: _Top, frames: int) -> list[Plane]:
+    """Place the planes of a dose grid. Offsets that do not begin with 0 are coordinates along the patient's axis."""
+    position, orientation = vector(top.position), directions(top.orientation)
+    offsets = top.offsets.numbers
+    if position is None or orientation is None or len(offsets) < frames:
+        return []
+    toward = 1.0 if not offsets[0] or normal(orientation)[2] >= 0 else -1.0
+    spacing, thickness = lengths(top.spacing), top.thickness.number
+    return [
+        Plane(_along(position, orientation, toward * (offset - offsets[0])), orientation, spacing, thickness)
+        for offset in offsets[:frames]
+    ]
+
+
+def _of_groups(top: _Top, frames: int) -> list[Plane]:
+    shared = top.shared.first or _Groups()
+    found: list[_Groups] = []
+    for raw in top.per_frame.Value[:frames]:
+        try:
+            found.append(_groups.decode(raw))
+        except msgspec.MsgspecError:
+            found.append(_Groups())  # one frame that is beyond understanding takes nothing from the others
+    if not found and frames == 1:
+        found = [_Groups()]
+    times = [_moment(one) for one in found]
+    first = min((time for time in times if time is not None), default=0.0)
+    midnight = first - first % _DAY_S
+    planes = [
+        _plane(one, shared, top, None if time is None else round(time - midnight, 6))
+        for one, time in zip(found, times, strict=True)
+    ]
+    return planes if any(plane != Plane() for plane in planes) else []
+
+
+def _plane(own: _Groups, shared: _Groups, top: _Top, time: float | None) -> Plane:
+    content = own.content.first or _Content()
+    position = own.position.first or shared.position.first or _Position(top.position)
+    orientation = own.orientation.first or shared.orientation.first or _Orientation(top.orientation)
+    measures = own.measures.first or shared.measures.first or _Measures(top.thickness, top.spacing)
+    echo = own.echo.first or shared.echo.first
+    diffusion = own.diffusion.first or shared.diffusion.first
+    trigger = own.trigger.first or shared.trigger.first
+    offset = own.offset.first or shared.offset.first
+    contrast = own.contrast.first or shared.contrast.first
+    seconds = offset.offset.number if offset else None
+    return Plane(
+        vector(position.position),
+        directions(orientation.orientation),
+        lengths(measures.spacing),
+        measures.thickness.number,
+        seconds if seconds is not None else time,
+        content.stack.text,
+        content.in_stack.integer,
+        content.temporal.integer,
+        trigger.delay.number if trigger else None,
+        echo.time.number if echo else None,
+        diffusion.b_value.number if diffusion else None,
+        f"{contrast.administered.text} {contrast.phase.text}".strip() if contrast else "",
+        tuple(int(one) for one in content.dimensions.numbers),
+    )
+
+
+def _moment(own: _Groups) -> float | None:
+    """Return when a frame was acquired, in seconds after the year 0's beginning."""
+    content = own.content.first
+    said = (content.acquired.text or content.reference.text) if content else ""
+    return moment_s(said[:8], said[8:]) if said else None
+
+
+def moment_s(day: str, clock: str) -> float | None:
+    """Return a date (DA) and a time (TM) as seconds, a missing date as day 0; none where there is no time."""
+    time = parse_time(clock)
+    if time is None:
+        return None
+    date = parse_date(day)
+    seconds = time.hour * 3600 + time.minute * 60 + time.second + time.microsecond / 1e6
+    return seconds + (date.toordinal() * _DAY_S if date else 0)

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.backends import places_end, postgres_url, s3_endpoint, servers_end
+from tests.browsers import chromium_driver
 
-__all__ = ["places_end", "postgres_url", "s3_endpoint", "servers_end"]
+__all__ = ["chromium_driver", "places_end", "postgres_url", "s3_endpoint", "servers_end"]
 
 
 @pytest.fixture(scope="session")

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, expect
 
+from tests.browsers import CHROMIUM, FLAT
 from tests.frontend.fake_api import STATIC, World, serving
 
-CHROMIUM = os.environ.get("RADRELAY_CHROMIUM", "/usr/bin/chromium")
-ARGUMENTS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 WAIT_S = 15.0
 expect.set_options(timeout=WAIT_S * 1000)
 
@@ -45,13 +40,10 @@ def where(page: Page) -> str:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    if not os.path.exists(CHROMIUM):
-        pytest.skip("there is no Chromium")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield started
-        started.close()
+def browser(chromium_driver: Playwright) -> Iterator[Browser]:
+    started = chromium_driver.chromium.launch(executable_path=CHROMIUM, args=FLAT)
+    yield started
+    started.close()
 
 
 @pytest.fixture

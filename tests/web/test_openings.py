@@ -99,12 +99,12 @@ def test_what_a_reader_may_not_see_does_not_open(site: WebSite, anna: Login) -> 
     assert anna.http.get(f"/api/studies/{study}/glimpse").status_code == 200
 
 
-def test_the_page_of_a_study_names_what_it_will_ask_for(site: WebSite) -> None:
+def test_the_page_of_a_study_names_what_it_will_ask_for(site: WebSite, anna: Login) -> None:
     study, series = uuid.uuid4(), uuid.uuid4()
     site.services.static_dir.mkdir()
     (site.services.static_dir / "index.html").write_text("<!doctype html><html><head></head></html>")
     (site.services.static_dir / "manifest.json").write_text(json.dumps(MANIFEST))
-    browser = site.client()
+    browser = anna.http
     page = browser.get(f"/view?study={study}&series={series}", headers={"Accept-Language": "de-AT"}).text
     assert re.findall(r'as="fetch" href="([^"]+)"', page) == [
         "/api/session",
@@ -115,6 +115,9 @@ def test_the_page_of_a_study_names_what_it_will_ask_for(site: WebSite) -> None:
     assert re.findall(r'stylesheet" href="([^"]+)"', page) == ["/a/view.css"]
     for address in ("/view", "/view?study=1", '/view?study="><script>', f"/?study={study}"):
         assert "preload" not in browser.get(address).text, address
+    stranger = site.client().get(f"/view?study={study}").text  # a 401 that was fetched ahead would outlast the login
+    assert "modulepreload" in stranger
+    assert 'as="fetch"' not in stranger
 
 
 MANIFEST: dict[str, Any] = {

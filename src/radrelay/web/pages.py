@@ -15,8 +15,8 @@ from pathlib import Path
 from fastapi import APIRouter, Request
 from starlette.responses import FileResponse, HTMLResponse, Response
 
-from radrelay.errors import NotFound
-from radrelay.web.authentication import services_of
+from radrelay.errors import NotFound, RadrelayError
+from radrelay.web.authentication import require_caller, services_of
 from radrelay.web.preloading import with_links
 
 IMMUTABLE = "public, max-age=31536000, immutable"
@@ -94,8 +94,17 @@ def page(request: Request, path: str) -> Response:
 
 def _viewer(request: Request, root: Path, index: Asset) -> Response:
     language = request.headers.get("accept-language", "")[:2].lower()
-    page = with_links(index.path.read_text("utf-8"), root, request.query_params, language)
+    page = with_links(index.path.read_text("utf-8"), root, request.query_params, language, answers=_may_ask(request))
     return HTMLResponse(page, headers={"Cache-Control": "no-store"})
+
+
+def _may_ask(request: Request) -> bool:
+    """Return whether the page's questions would be answered: a refusal fetched ahead would outlast the login."""
+    try:
+        require_caller(request)
+    except RadrelayError:
+        return False
+    return True
 
 
 def _send(request: Request, asset: Asset, cache: str) -> Response:

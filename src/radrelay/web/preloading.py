@@ -21,17 +21,21 @@ VIEWER = "app/pages/View.svelte"
 WORDS = {"de": "app/i18n/de.ts", "en": "app/i18n/en.ts"}
 
 
-def with_links(page: str, root: Path, query: Mapping[str, str], language: str) -> str:
-    """Return the viewer's page with links to what it will ask for; as it is where its address names no study."""
+def with_links(page: str, root: Path, query: Mapping[str, str], language: str, *, answers: bool) -> str:
+    """Return the viewer's page with links to what it will ask for; as it is where its address names no study.
+
+    `answers` False leaves out what only somebody who is logged in gets: a browser keeps what it fetched ahead for the
+    page's first question, so that a 401 from before the login would be the answer after it.
+    """
     study = _uuid(query.get("study", ""))
     if not study:
         return page
     series = _uuid(query.get("series", ""))
     asked = f"?{urlencode({'series': series})}" if series else ""
-    answers = ("/api/session", f"/api/studies/{study}/opening{asked}", f"/api/studies/{study}/glimpse{asked}")
+    asked_for = ("/api/session", f"/api/studies/{study}/opening{asked}", f"/api/studies/{study}/glimpse{asked}")
     changed = (root / MANIFEST).stat().st_mtime_ns if (root / MANIFEST).exists() else 0
     links = [
-        *(f'<link rel="preload" as="fetch" href="{html.escape(one)}" crossorigin>' for one in answers),
+        *(f'<link rel="preload" as="fetch" href="{html.escape(one)}" crossorigin>' for one in asked_for if answers),
         *_code(root, changed, WORDS["de" if language == "de" else "en"]),
     ]
     return page.replace("<head>", "<head>" + "".join(links), 1)

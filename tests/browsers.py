@@ -1,0 +1,26 @@
+"""Chromium for the tests: one driver per process of the tests, since Playwright allows no second one beside it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Playwright, sync_playwright
+
+CHROMIUM = os.environ.get("RADRELAY_CHROMIUM", "/usr/bin/chromium")
+ARGUMENTS = [
+    "--headless", "--no-sandbox", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+FLAT = [*ARGUMENTS, "--disable-gpu"]
+WEBGL = [*ARGUMENTS, "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+
+
+@pytest.fixture(scope="session")
+def chromium_driver() -> Iterator[Playwright]:
+    """Give what starts browsers, or skip where there is no Chromium."""
+    if not os.path.exists(CHROMIUM):
+        pytest.skip("there is no Chromium")
+    with sync_playwright() as playwright:
+        yield playwright

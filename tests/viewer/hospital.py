@@ -1,0 +1,141 @@
+"""The installation that the viewer's tests look into: an account, studies sent by STOW-RS or `radrelay import`."""
+
+from __future__ import annotations
+
+import secrets
+import warnings
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import StorageState
+from pydicom import Dataset, dcmread
+
+from tests.system.installation import Installation, until
+
+USER, PASSWORD = "leserin", "Leuchtkasten-17-Tischlampe"
+INSTANCE_UID, STUDY_UID = "SOPInstanceUID", "StudyInstanceUID"
+
+
+@dataclass
+class Sent:
+    """A study in the list; `series` as the viewer asks for them."""
+
+    id: str
+    study_uid: str
+    series: list[dict[str, Any]]
+
+    def view(self, series: int | str = 0) -> str:
+        """Return the viewer's address of a series: its place in the study, or its UID."""
+        one = self.series[series] if isinstance(series, int) else next(
+            one for one in self.series if one["series_uid"] == series
+        )  # fmt: skip
+        return f"/view?study={self.id}&series={one['id']}"
+
+
+@dataclass
+class Hospital:
+    """A running installation with an account."""
+
+    installation: Installation
+    _state: StorageState | None = None
+
+    @classmethod
+    def opened(cls, installation: Installation) -> Hospital:
+        """Add the account to an installation that runs."""
+        installation.command(
+            "user", "add", USER, "--role", "admin", "--full-name", "Leserin", "--password-stdin", stdin=PASSWORD + "\n"
+        )
+        return cls(installation)
+
+    @property
+    def base(self) -> str:
+        return self.installation.base
+
+    def login(self) -> StorageState:
+        """Return the cookies of a login that all pages share; who logs out asks for a page without one."""
+        if self._state is None:
+            with self.installation.http() as http:
+                http.headers.pop("Authorization")
+                answer = http.post("/api/session", json={"username": USER, "password": PASSWORD})
+                assert answer.is_success, answer.text
+                self._state = {
+                    "cookies": [
+                        {"name": one.name, "value": one.value or "", "domain": "127.0.0.1", "path": "/",
+                         "expires": -1, "httpOnly": True, "secure": False, "sameSite": "Lax"}
+                        for one in http.cookies.jar
+                    ],
+                    "origins": [],
+                }  # fmt: skip
+        return self._state
+
+    def send(self, objects: Iterable[bytes | Path | Dataset]) -> list[Sent]:
+        """Send objects by STOW-RS, wait until the list has them all, and return their studies in order."""
+        files = [content_of(one) for one in objects]
+        edge = secrets.token_hex(8)
+        body = b"".join(
+            b"--%b\r\nContent-Type: application/dicom\r\n\r\n%b\r\n" % (edge.encode(), content) for content in files
+        )
+        with self.installation.http() as http:
+            kind = f'multipart/related; type="application/dicom"; boundary={edge}'
+            answer = http.post(
+                "/dicom-web/studies", content=body + f"--{edge}--\r\n".encode(), headers={"Content-Type": kind}
+            )
+        assert answer.status_code == 200, answer.text[:2000]
+        return self._arrived(files)
+
+    def import_(self, path: Path, studies: Iterable[bytes]) -> list[Sent]:
+        """Take in a file, folder, disc or ZIP by `radrelay import`; `studies` are the objects that must be there."""
+        self.installation.command("import", str(path))
+        return self._arrived(list(studies))
+
+    def study(self, study_uid: str) -> Sent:
+        """Return a study that is in the list, as it is now."""
+        row = self.installation.study(study_uid)
+        assert row is not None
+        series = self.installation.get(f"/api/studies/{row['id']}")["series"]
+        return Sent(row["id"], study_uid, series)
+
+    def packed(self, sent: Sent) -> None:
+        """Wait until a study of uncompressed images is compacted: its frames are then kept, and come, as HTJ2K."""
+        last = self.instances(sent.series[-1]["id"])[-1]["id"]
+
+        def coded() -> bool:
+            with self.installation.http() as http:
+                answer = http.get(f"/api/instances/{last}/frames/1/stream")
+            return answer.status_code == 200 and '"htj2k"' in answer.headers["X-Radrelay-Frame"]
+
+        until(coded, f"the study {sent.study_uid} to be packed")
+
+    def instances(self, series_id: str) -> list[dict[str, Any]]:
+        """Return a series' instances in display order."""
+        found: list[dict[str, Any]] = self.installation.get(f"/api/series/{series_id}")["instances"]
+        return found
+
+    def _arrived(self, files: list[bytes]) -> list[Sent]:
+        uids = [_uids(content) for content in files]
+        counts = Counter(study for study, _ in set(uids))
+        for study, count in counts.items():
+            self.installation.wait_study(study, count)
+        return [self.study(study) for study in counts]
+
+
+def content_of(given: bytes | Path | Dataset) -> bytes:
+    """Return an object as a DICOM file."""
+    if isinstance(given, Dataset):
+        stream = BytesIO()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # pydicom warns: some values are wrong on purpose
+            given.save_as(stream, enforce_file_format=True)
+        return stream.getvalue()
+    return given.read_bytes() if isinstance(given, Path) else given
+
+
+def _uids(content: bytes) -> tuple[str, str]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = dcmread(BytesIO(content), specific_tags=[INSTANCE_UID, STUDY_UID], force=True)
+    return str(found.StudyInstanceUID), str(found.SOPInstanceUID)

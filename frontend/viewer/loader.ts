@@ -15,8 +15,11 @@ export interface LoaderOptions {
   atOnce: number;
   /** A frame's state changed, or `share` (0…1) of it is here. */
   onChange: (place: number) => void;
+  /** The server no longer knows who asks. */
+  onStranger?: (() => void) | undefined;
 }
 
+const UNKNOWN = 401;
 const AHEAD = 400;
 const RETRY_MS = [500, 1_500, 4_000, 10_000];
 
@@ -303,6 +306,7 @@ export class FrameLoader {
 
   /** A broken line or a busy server is tried again after a while; a damaged frame or a server's fault is not. */
   #fail(place: number, error: unknown): void {
+    if (error instanceof FrameFailure && error.status === UNKNOWN) this.#options.onStranger?.();
     const tries = (this.#failures.get(place)?.tries ?? 0) + 1;
     const passing = !(error instanceof FrameDamaged) && !(error instanceof FrameFailure && !PASSING.has(error.status));
     const wait = passing ? RETRY_MS[tries - 1] : undefined;

@@ -65,6 +65,8 @@ export interface ViewerOptions {
   onState: (state: ViewerState) => void;
   /** Frames came or went; for a sign of what is there. */
   onLoaded?: () => void;
+  /** The server no longer knows who asks for frames. */
+  onStranger?: () => void;
 }
 
 const BAR_SHARE = 0.2; // of the pane's height
@@ -142,6 +144,7 @@ export class ImageViewer implements Steered {
       budget: this.#options.budget,
       atOnce: this.#options.atOnce,
       onChange: (place) => this.#frameChanged(place),
+      onStranger: this.#options.onStranger,
     });
     this.#index = Math.min(Math.max(0, start), Math.max(0, pictures.count - 1));
     this.#loader.centre(this.#index, 0);

@@ -1,6 +1,7 @@
 /** The reading room: its panes, what each of them shows, and how they go together. */
 
 import { untrack } from 'svelte';
+import { announceSessionEnd } from '../api/client';
 import { series as seriesApi } from '../api/endpoints';
 import { planes as planesApi } from '../api/planes';
 import type { InstanceRow, SeriesDetail, SeriesRow, StudyDetail } from '../api/types';
@@ -57,6 +58,7 @@ export class RoomPane {
           tool: this.room.tool,
           onState: (state) => this.#told(state),
           onLoaded: () => (this.loaded += 1),
+          onStranger: announceSessionEnd,
         }),
     );
     this.viewer = made;
@@ -244,6 +246,14 @@ export class Room {
 
   clear(): void {
     for (const pane of this.panes) pane.clear();
+  }
+
+  /** Asks again for what could not be had, such as while nobody was logged in. */
+  retry(): void {
+    for (const pane of this.panes) {
+      if (pane.problem !== undefined && pane.shown) void pane.show(pane.shown);
+      else pane.viewer?.retry();
+    }
   }
 
   /** Memory and line go to the panes together; the one that is worked in has the larger part of the line. */

@@ -1,0 +1,130 @@
+"""Panes beside each other: what is chosen or dragged into them, scrolled together, crossed by lines."""
+
+from __future__ import annotations
+
+import uuid
+
+from playwright.sync_api import Page, expect
+from pydicom.uid import generate_uid
+
+from tests.viewer.conftest import Pages, ready, until
+from tests.viewer.hospital import Hospital, Sent
+from tests.viewer.volumes import AXIAL, SAGITTAL, series
+
+AMBER = (232, 181, 77)
+
+
+def _three_series(hospital: Hospital) -> Sent:
+    """Send thin axial, thick axial and sagittal slices of one body."""
+    study, frame = generate_uid(), generate_uid()
+    shared = {"study": study, "frame": frame, "patient": uuid.uuid4().hex[:12]}
+    [sent] = hospital.send(
+        [
+            *series(number=1, orientation=AXIAL, first=(-32, -32, 0), step=(0, 0, 2), count=30, **shared),
+            *series(number=2, orientation=AXIAL, first=(-32, -32, 0), step=(0, 0, 10), count=6, **shared),
+            *series(number=3, orientation=SAGITTAL, first=(-30, -32, 60), step=(6, 0, 0), count=10, **shared),
+        ]
+    )
+    return sent
+
+
+def _arrange(page: Page, rows: int, columns: int) -> None:
+    page.get_by_role("button", name="Layout").click()
+    page.get_by_role("button", name=f"{rows} × {columns}").click()
+    expect(page.locator(".pane")).to_have_count(rows * columns)
+
+
+def _choose(page: Page, pane: int, number: int) -> None:
+    page.locator(".pane").nth(pane).click(position={"x": 40, "y": 120})
+    page.locator("nav button[data-series]").filter(has_text=f"Series {number}").click()
+    expect(page.locator(".pane").nth(pane)).to_have_attribute("data-ready", "true")
+
+
+def _place(page: Page, pane: int) -> int:
+    return int(page.locator(".pane").nth(pane).get_attribute("data-place") or -1)
+
+
+def _rows_with_line(page: Page, pane: int) -> list[float]:
+    """Return where a level amber line lies, as parts of the height of the pane's canvas."""
+    found: list[float] = page.locator(".pane canvas").nth(pane).evaluate(
+        """(canvas, [red, green, blue]) => {
+          const x = canvas.width >> 1, data = canvas.getContext('2d').getImageData(x, 0, 1, canvas.height).data;
+          const rows = [];
+          for (let y = 0; y < canvas.height; y += 1) {
+            const near = Math.abs(data[4*y] - red) + Math.abs(data[4*y+1] - green) + Math.abs(data[4*y+2] - blue);
+            if (near < 90) rows.push((y + 0.5) / canvas.height);
+          }
+          return rows;
+        }""",
+        list(AMBER),
+    )
+    return found
+
+
+def test_parallel_panes_scroll_together_and_a_line_shows_the_plane_in_the_others(
+    open_page: Pages, hospital: Hospital
+) -> None:
+    sent = _three_series(hospital)
+    page = open_page(sent.view(0))
+    ready(page, 0)
+    _arrange(page, 1, 3)
+    _choose(page, 1, 2)
+    _choose(page, 2, 3)
+    page.locator(".pane").first.click(position={"x": 40, "y": 120})
+    page.keyboard.press("PageDown")
+    page.keyboard.press("PageDown")
+    until(lambda: _place(page, 0) == 20, "the twentieth slice, at 40 mm")
+    until(lambda: _place(page, 1) == 4, "the thick slice at 40 mm")
+    assert _place(page, 2) == 0
+    until(lambda: _rows_with_line(page, 2), "a line over the sagittal picture")
+    rows = _rows_with_line(page, 2)
+    box = page.locator(".pane canvas").nth(2).bounding_box()
+    assert box
+    edge = min(box["width"], box["height"])
+    from_top = (20.5 / 64 - 0.5) * edge / box["height"] + 0.5  # 60 mm is the first row's middle, 40 mm lies 20 rows below
+    assert abs(sum(rows) / len(rows) - from_top) < 2 / box["height"]
+    page.keyboard.press("k")
+    page.keyboard.press("Home")
+    until(lambda: _place(page, 0) == 0, "the first slice")
+    assert _place(page, 1) == 4
+
+
+def test_a_series_is_dragged_into_a_pane_and_stays_when_the_layout_changes(
+    open_page: Pages, hospital: Hospital
+) -> None:
+    sent = _three_series(hospital)
+    page = open_page(sent.view(0))
+    ready(page, 0)
+    _arrange(page, 2, 2)
+    page.locator("nav button[data-series]").filter(has_text="Series 3").drag_to(page.locator(".pane").nth(3))
+    pane = page.locator(".pane").nth(3)
+    expect(pane).to_have_attribute("data-ready", "true")
+    expect(pane).to_contain_text("Series 3")
+    expect(page.locator(".pane").nth(1)).to_contain_text("Drag a series here")
+    page.keyboard.press("e")
+    expect(page.locator(".pane:visible")).to_have_count(1)
+    expect(page.locator(".pane:visible")).to_contain_text("Series 3")
+    page.keyboard.press("e")
+    expect(page.locator(".pane:visible")).to_have_count(4)
+    page.keyboard.press("n")
+    page.keyboard.press("PageDown")
+    until(lambda: _place(page, 0) == 10, "keys reach the next pane")
+    _arrange(page, 1, 1)
+    expect(page.locator(".pane")).to_contain_text("Series 1")
+
+
+def test_turned_and_mirrored_pictures_say_where_the_sides_are(open_page: Pages, hospital: Hospital) -> None:
+    sent = _three_series(hospital)
+    page = open_page(sent.view(0))
+    ready(page, 0)
+
+    def sides() -> list[str]:
+        return [page.locator(f".edge.{side}").inner_text() for side in ("left", "right", "top", "bottom")]
+
+    assert sides() == ["R", "L", "A", "P"]
+    page.keyboard.press(".")
+    until(lambda: sides() == ["P", "A", "R", "L"], "turned to the right")
+    page.keyboard.press("h")
+    until(lambda: sides() == ["A", "P", "R", "L"], "left and right changed")
+    page.keyboard.press("r")
+    until(lambda: sides() == ["R", "L", "A", "P"], "reset")

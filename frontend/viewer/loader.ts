@@ -1,12 +1,14 @@
 /** Brings frames: a few at once, the nearest first, what is far from the reader's place given up, all within a budget. */
 
-import { Cache } from './cache';
-import { decodeStream, StreamDamaged } from './decoding/decoders';
-import { FrameDamaged, frameOfPicture, readFrame, sampleBytes, type Frame, type FrameFacts } from './frame';
-import { link } from './link';
+import { decodeCoded, fetchCoded, FrameFailure, type Arrival, type Coded } from './fetching';
+import { FrameDamaged, sampleBytes, type Frame } from './frame';
 import { aroundCentre } from './order';
+import { FrameStore } from './store';
 
-export type FrameState = 'absent' | 'loading' | 'present' | 'failed';
+export { fetchFrame, fetchGlimpse, FrameFailure, type Arrival, type Glimpse } from './fetching';
+
+/** `coded`: it is here, and decoded when the reader comes near. */
+export type FrameState = 'absent' | 'loading' | 'coded' | 'present' | 'failed';
 
 export interface LoaderOptions {
   count: number;
@@ -21,6 +23,8 @@ export interface LoaderOptions {
 
 const UNKNOWN = 401;
 const AHEAD = 400;
+const DECODED_AROUND = 9;
+const DECODING_AT_ONCE = 4;
 const RETRY_MS = [500, 1_500, 4_000, 10_000];
 
 interface Flight {
@@ -36,143 +40,17 @@ interface Failure {
   stage: 'waiting' | 'due' | 'final';
 }
 
-export class FrameFailure extends Error {
-  constructor(
-    readonly status: number,
-    message: string,
-    readonly code = '',
-  ) {
-    super(message);
-  }
-}
-
-/** What is told of a frame on its way. */
-export interface Arrival {
-  onShare: (share: number) => void;
-  /** A coarse picture of it is here. None: no one looks at it. */
-  onCoarse?: ((frame: Frame) => void) | undefined;
-}
-
-/** Where a frame of a study's first picture says whose it is. */
-const WHOSE = 'X-Radrelay-Instance';
-
-export interface Glimpse {
-  instance: string;
-  frame: Frame;
-}
-
-/** Fetches a coarse picture of what a study opens on; none where it opens on no picture. */
-export async function fetchGlimpse(address: string): Promise<Glimpse | null> {
-  const response = await fetch(address, { credentials: 'same-origin' });
-  const said = response.headers.get('X-Radrelay-Frame');
-  const instance = response.headers.get(WHOSE);
-  if (!response.ok || !said || !instance) return null;
-  return { instance, frame: readFrame(JSON.parse(said) as FrameFacts, await response.arrayBuffer()) };
-}
-
-/** Fetches one frame. Throws FrameFailure, FrameDamaged or an AbortError. */
-export async function fetchFrame(address: string, signal: AbortSignal, arrival: Arrival): Promise<Frame> {
-  const response = await fetch(address, { signal, credentials: 'same-origin' });
-  if (!response.ok) throw await failureOf(response);
-  const said = response.headers.get('X-Radrelay-Frame');
-  if (!said || !response.body) throw new FrameDamaged('the answer says nothing of its samples');
-  const facts = JSON.parse(said) as FrameFacts;
-  const ends = facts.coding === 'htj2k' ? (facts.resolution_ends ?? []) : [];
-  const expected = ends.at(-1) ?? sampleBytes(facts);
-  const bytes = new Uint8Array(expected);
-  const glimpses = new Glimpses(facts, bytes, ends, arrival.onCoarse);
-  let at = 0;
-  const began = performance.now();
-  const reader = response.body.getReader();
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) break;
-    bytes.set(value.subarray(0, expected - at), at);
-    at = Math.min(expected, at + value.length);
-    glimpses.take(at);
-    arrival.onShare(at / expected);
-  }
-  glimpses.end();
-  link.note(at, performance.now() - began);
-  if (ends.length === 0) return readFrame(facts, at === expected ? bytes.buffer : bytes.buffer.slice(0, at));
-  if (at < expected) throw new FrameDamaged(`${at} bytes where ${expected} belong`);
-  return decoded(facts, bytes, 0);
-}
-
-async function decoded(facts: FrameFacts, bytes: Uint8Array<ArrayBuffer>, level: number): Promise<Frame> {
-  try {
-    return frameOfPicture(facts, await decodeStream(bytes, level));
-  } catch (cause) {
-    if (cause instanceof StreamDamaged) throw new FrameDamaged(cause.message);
-    throw cause;
-  }
-}
-
-const FEWEST_COARSE = 60; // columns or rows of a coarse picture that is worth a look
-
-/** Coarse pictures of a code stream that is still arriving, each finer than the one before. */
-class Glimpses {
-  #level: number;
-  #busy = false;
-  #over = false;
-
-  constructor(
-    readonly facts: FrameFacts,
-    readonly bytes: Uint8Array<ArrayBuffer>,
-    readonly ends: readonly number[],
-    readonly onCoarse: ((frame: Frame) => void) | undefined,
-  ) {
-    this.#level = ends.length;
-  }
-
-  /** Looks at what the first `count` bytes show; the last resolution is the frame itself. */
-  take(count: number): void {
-    if (this.#busy || !this.onCoarse) return;
-    for (let level = 1; level < Math.min(this.#level, this.ends.length); level += 1) {
-      const end = this.ends[this.ends.length - 1 - level] ?? 0;
-      if (count < end || Math.max(this.facts.rows, this.facts.columns) >> level < FEWEST_COARSE) continue;
-      this.#level = level;
-      void this.#show(level, end);
-      return;
-    }
-  }
-
-  end(): void {
-    this.#over = true;
-  }
-
-  async #show(level: number, end: number): Promise<void> {
-    this.#busy = true;
-    try {
-      const frame = await decoded(this.facts, this.bytes.slice(0, end), level);
-      if (!this.#over) this.onCoarse?.(frame);
-    } catch {
-      this.#level = 0; // what is wrong with it shows when all of it is here
-    } finally {
-      this.#busy = false;
-    }
-  }
-}
-
-async function failureOf(response: Response): Promise<FrameFailure> {
-  const text = (value: unknown): string => (typeof value === 'string' ? value : '');
-  try {
-    const said = (await response.json()) as { detail?: unknown; code?: unknown };
-    return new FrameFailure(response.status, text(said.detail), text(said.code));
-  } catch {
-    return new FrameFailure(response.status, ''); // not a problem document
-  }
-}
-
 /** Answers of a server that is busy or away; all others come again however often they are asked for. */
 const PASSING = new Set([429, 502, 503, 504]);
 
 export class FrameLoader {
   readonly #options: LoaderOptions;
-  readonly #cache: Cache<number, Frame>;
+  readonly #store: FrameStore;
+  readonly #decoding = new Set<number>();
   readonly #flights = new Map<number, Flight>();
   readonly #failures = new Map<number, Failure>();
   #queue: number[] = [];
+  #around: number[] = [];
   #centre = 0;
   #closed = false;
   /** The first frame has the line for itself, so that it is there soonest. */
@@ -181,17 +59,18 @@ export class FrameLoader {
 
   constructor(options: LoaderOptions) {
     this.#options = options;
-    this.#cache = new Cache(options.budget);
+    this.#store = new FrameStore(options.budget);
   }
 
   frame(place: number): Frame | undefined {
-    return this.#cache.get(place);
+    return this.#store.frame(place);
   }
 
   state(place: number): FrameState {
-    if (this.#cache.has(place)) return 'present';
-    if (this.#flights.has(place)) return 'loading';
-    return this.#failures.get(place)?.stage === 'final' ? 'failed' : 'absent';
+    if (this.#store.frame(place)) return 'present';
+    if (this.#failures.get(place)?.stage === 'final') return 'failed';
+    if (this.#store.has(place)) return 'coded';
+    return this.#flights.has(place) ? 'loading' : 'absent';
   }
 
   /** A coarse picture of a frame that is on its way. */
@@ -202,7 +81,7 @@ export class FrameLoader {
   /** Takes a coarse picture that came another way. */
   offer(place: number, frame: Frame): void {
     this.#offered = { place, frame };
-    if (!this.#cache.has(place)) this.#options.onChange(place);
+    if (!this.#store.frame(place)) this.#options.onChange(place);
   }
 
   share(place: number): number {
@@ -218,9 +97,11 @@ export class FrameLoader {
     this.#centre = place;
     this.#queue = aroundCentre(place, this.#options.count, way, AHEAD);
     const near = new Set(this.#queue.slice(0, this.#options.atOnce * 4));
-    if (!this.#cache.has(place)) {
+    if (!this.#store.has(place)) {
       for (const [other, flight] of this.#flights) if (!near.has(other)) flight.stop.abort();
     }
+    this.#around = aroundCentre(place, this.#options.count, way, DECODED_AROUND);
+    this.#decodeNear();
     this.#fly();
   }
 
@@ -228,7 +109,8 @@ export class FrameLoader {
   limit(budget: number, atOnce: number): void {
     this.#options.budget = budget;
     this.#options.atOnce = atOnce;
-    for (const gone of this.#cache.shrink(budget)) this.#options.onChange(gone);
+    this.#store.budget = budget;
+    this.#settle();
     this.#fly();
   }
 
@@ -241,7 +123,7 @@ export class FrameLoader {
   close(): void {
     this.#closed = true;
     for (const flight of this.#flights.values()) flight.stop.abort();
-    this.#cache.clear();
+    this.#store.clear();
   }
 
   #fly(): void {
@@ -256,10 +138,10 @@ export class FrameLoader {
     for (;;) {
       const place = this.#queue.shift();
       if (place === undefined) return undefined;
-      if (this.#cache.has(place) || this.#flights.has(place)) continue;
+      if (this.#store.has(place) || this.#flights.has(place)) continue;
       if ((this.#failures.get(place)?.stage ?? 'due') !== 'due') continue;
       if (this.#options.address(place) === null) continue;
-      if (place !== this.#centre && this.#cache.bytes > this.#options.budget * 0.92) return undefined;
+      if (place !== this.#centre && !this.#store.hasRoom(place, this.#centre)) return undefined;
       return place;
     }
   }
@@ -271,10 +153,12 @@ export class FrameLoader {
     this.#flights.set(place, flight);
     this.#options.onChange(place);
     try {
-      const frame = await fetchFrame(address, flight.stop.signal, this.#arrivalOf(place, flight));
+      const fetched = await fetchCoded(address, flight.stop.signal, this.#arrivalOf(place, flight));
       if (this.#closed) return;
+      if ('frame' in fetched) this.#store.keepFrame(place, fetched.frame);
+      else await this.#takeCoded(place, fetched.coded);
       this.#failures.delete(place);
-      for (const gone of this.#cache.set(place, frame)) this.#options.onChange(gone);
+      this.#settle();
     } catch (cause) {
       if (!flight.stop.signal.aborted) this.#fail(place, cause);
     } finally {
@@ -285,6 +169,47 @@ export class FrameLoader {
         this.#fly();
       }
     }
+  }
+
+  /** Keeps a code stream; decodes it at once if the reader is near, or as long as there is room for all. */
+  async #takeCoded(place: number, coded: Coded): Promise<void> {
+    this.#store.keepCoded(place, coded);
+    if (!this.#store.isWanted(place, this.#centre, sampleBytes(coded.facts))) return;
+    const frame = await decodeCoded(coded);
+    if (!this.#closed) this.#store.keepFrame(place, frame);
+  }
+
+  /** Decodes what is here as a code stream around the reader's place, which waits for no line. */
+  #decodeNear(): void {
+    for (const place of this.#around) {
+      if (this.#decoding.size >= DECODING_AT_ONCE) return;
+      const coded = this.#store.coded(place);
+      const due = this.#failures.get(place)?.stage !== 'final';
+      if (!coded || !due || this.#store.frame(place) || this.#decoding.has(place) || this.#flights.has(place)) continue;
+      void this.#decode(place, coded);
+    }
+  }
+
+  async #decode(place: number, coded: Coded): Promise<void> {
+    this.#decoding.add(place);
+    try {
+      const frame = await decodeCoded(coded);
+      if (this.#closed) return;
+      this.#store.keepFrame(place, frame);
+      this.#settle();
+    } catch (cause) {
+      this.#fail(place, cause);
+    } finally {
+      this.#decoding.delete(place);
+      if (!this.#closed) {
+        this.#options.onChange(place);
+        this.#decodeNear();
+      }
+    }
+  }
+
+  #settle(): void {
+    for (const gone of this.#store.settle(this.#centre)) this.#options.onChange(gone);
   }
 
   #arrivalOf(place: number, flight: Flight): Arrival {
@@ -307,6 +232,7 @@ export class FrameLoader {
   /** A broken line or a busy server is tried again after a while; a damaged frame or a server's fault is not. */
   #fail(place: number, error: unknown): void {
     if (error instanceof FrameFailure && error.status === UNKNOWN) this.#options.onStranger?.();
+    if (error instanceof FrameDamaged) this.#store.drop(place);
     const tries = (this.#failures.get(place)?.tries ?? 0) + 1;
     const passing = !(error instanceof FrameDamaged) && !(error instanceof FrameFailure && !PASSING.has(error.status));
     const wait = passing ? RETRY_MS[tries - 1] : undefined;

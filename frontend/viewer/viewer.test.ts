@@ -1,7 +1,6 @@
 /** The engine's knowledge without a browser: samples, windows, geometry, order, cache. */
 
 import { describe, expect, it } from 'vitest';
-import { Cache } from './cache';
 import { FrameDamaged, pixelAspect, probe, readFrame, storedValue, type FrameFacts } from './frame';
 import { fit, toImage, toPane, turned, zoomAt } from './geometry';
 import { buildTable, fittingWindow, initialWindow, markMissing, paint, windowed } from './grey';
@@ -245,18 +244,5 @@ describe('order of fetching', () => {
     expect(aroundCentre(2, 6, 0, 99)).toEqual([2, 1, 3, 0, 4, 5]);
     expect([...aroundCentre(0, 5, 1, 99)].sort()).toEqual([0, 1, 2, 3, 4]);
     expect(aroundCentre(5, 20, -1, 5)).toEqual([5, 4, 3, 6, 2]);
-  });
-});
-
-describe('cache', () => {
-  it('drops the least recently used beyond its budget, never the only one', () => {
-    const cache = new Cache<number, { bytes: number }>(100);
-    cache.set(1, { bytes: 40 });
-    cache.set(2, { bytes: 40 });
-    cache.get(1);
-    expect(cache.set(3, { bytes: 40 })).toEqual([2]);
-    expect(cache.bytes).toBe(80);
-    expect(cache.set(4, { bytes: 500 })).toEqual([1, 3]);
-    expect(cache.has(4)).toBe(true);
   });
 });

@@ -46,8 +46,11 @@ def _place(page: Page, pane: int) -> int:
 
 def _rows_with_line(page: Page, pane: int) -> list[float]:
     """Return where a level amber line lies, as parts of the height of the pane's canvas."""
-    found: list[float] = page.locator(".pane canvas").nth(pane).evaluate(
-        """(canvas, [red, green, blue]) => {
+    found: list[float] = (
+        page.locator(".pane canvas")
+        .nth(pane)
+        .evaluate(
+            """(canvas, [red, green, blue]) => {
           const x = canvas.width >> 1, data = canvas.getContext('2d').getImageData(x, 0, 1, canvas.height).data;
           const rows = [];
           for (let y = 0; y < canvas.height; y += 1) {
@@ -56,7 +59,8 @@ def _rows_with_line(page: Page, pane: int) -> list[float]:
           }
           return rows;
         }""",
-        list(AMBER),
+            list(AMBER),
+        )
     )
     return found
 
@@ -81,7 +85,8 @@ def test_parallel_panes_scroll_together_and_a_line_shows_the_plane_in_the_others
     box = page.locator(".pane canvas").nth(2).bounding_box()
     assert box
     edge = min(box["width"], box["height"])
-    from_top = (20.5 / 64 - 0.5) * edge / box["height"] + 0.5  # 60 mm is the first row's middle, 40 mm lies 20 rows below
+    rows_down = 20.5  # 60 mm is the first row's middle, 40 mm lies 20 rows below
+    from_top = (rows_down / 64 - 0.5) * edge / box["height"] + 0.5
     assert abs(sum(rows) / len(rows) - from_top) < 2 / box["height"]
     page.keyboard.press("k")
     page.keyboard.press("Home")

@@ -18,7 +18,7 @@ def series(
     *, study: str, frame: str, number: int, orientation: tuple[float, ...], first: tuple[float, float, float],
     step: tuple[float, float, float], count: int, patient: str = "VOL1", date: str = "20260101",
 ) -> Iterator[Dataset]:  # fmt: skip
-    """Yield CT slices of 64 × 64 mm from `first` on, `step` mm apart; the grey of a slice is 1000 plus ten times its place."""
+    """Yield CT slices of 64 × 64 mm from `first` on, `step` mm apart; a slice holds 1000 plus ten times its place."""
     series_uid = generate_uid()
     for place in range(count):
         found = Dataset()

@@ -53,10 +53,13 @@ export function cineRate(instances: readonly InstanceRow[]): number {
   return instances.find((instance) => instance.cine_rate)?.cine_rate ?? DEFAULT_RATE;
 }
 
-/** Bytes that frames may take in this device's memory. */
+const MEBIBYTE = 1 << 20;
+const PHONE_MEBIBYTES = 160;
+
+/** Bytes that frames may take in this device's memory, code streams and decoded ones together. */
 export function memoryBudget(): number {
   const gigabytes = (navigator as { deviceMemory?: number }).deviceMemory ?? 4;
-  const MEBIBYTE = 1 << 20;
   if (gigabytes <= 2) return 128 * MEBIBYTE;
+  if (matchMedia('(pointer: coarse) and (max-width: 859px)').matches) return PHONE_MEBIBYTES * MEBIBYTE;
   return gigabytes <= 4 ? 320 * MEBIBYTE : 640 * MEBIBYTE;
 }

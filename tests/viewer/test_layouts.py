@@ -133,3 +133,19 @@ def test_turned_and_mirrored_pictures_say_where_the_sides_are(open_page: Pages, 
     until(lambda: sides() == ["A", "P", "R", "L"], "left and right changed")
     page.keyboard.press("r")
     until(lambda: sides() == ["R", "L", "A", "P"], "reset")
+
+
+def test_missing_slices_are_marked_at_the_scroll_bar_and_beside_the_gap(open_page: Pages, hospital: Hospital) -> None:
+    study, frame = generate_uid(), generate_uid()
+    slices = list(
+        series(study=study, frame=frame, number=1, orientation=AXIAL, first=(0, 0, 0), step=(0, 0, 2), count=12)
+    )
+    [sent] = hospital.send(slices[:5] + slices[7:])
+    page = open_page(sent.view(0))
+    ready(page, 0)
+    expect(page.locator(".scrollbar svg line")).to_have_count(1)
+    expect(page.locator(".warnings")).to_have_count(0)
+    for _ in range(4):
+        page.keyboard.press("ArrowDown")
+    ready(page, 4)
+    expect(page.locator(".warnings")).to_contain_text("2")

@@ -6,6 +6,7 @@ import { series as seriesApi } from '../api/endpoints';
 import { planes as planesApi } from '../api/planes';
 import type { InstanceRow, SeriesDetail, SeriesRow, StudyDetail } from '../api/types';
 import { CrossLines } from '$viewer/crosslines';
+import { gapsIn, type Gap } from '$viewer/gaps';
 import type { Layer, Taker } from '$viewer/layer';
 import type { Glimpse } from '$viewer/loader';
 import { areParallel, along, dot, middleOf, minus, nearest, planeOf, type Plane, type Vector } from '$viewer/planes';
@@ -15,6 +16,7 @@ import { cineRate, memoryBudget, Stack, type StackPicture } from './stack';
 const AT_ONCE = 4;
 const AT_ONCE_BESIDE = 2;
 export const MOST_ROWS = 3;
+const MOST_LOOKED_AT = 20_000; // pictures of a stack; a hostile header may name millions
 
 export interface Shown {
   study: StudyDetail;
@@ -33,6 +35,8 @@ export class RoomPane {
   problem: unknown = $state.raw(undefined);
   /** Moves whenever frames came or went. */
   loaded = $state(0);
+  /** Where pictures of the stack are missing. */
+  gaps: readonly Gap[] = $state.raw([]);
   frameOfReference: string | null = null;
   readonly #layers: Partial<Record<Slot, Layer>> = {};
   #planes = new Map<number, Plane | null>();
@@ -88,6 +92,7 @@ export class RoomPane {
       if (this.shown.series.id !== shown.series.id) return;
       this.frameOfReference = detail.frame_of_reference;
       this.#take(new Stack(detail.instances), start);
+      this.gaps = this.#findGaps();
       void this.#readFramePlanes(this.stack);
       void this.#offerGlimpse(this.stack, start);
       this.room.opened(this);
@@ -151,12 +156,25 @@ export class RoomPane {
       const planes = answer.planes.map((told) => planeOf(told, instance.rows, instance.columns));
       this.#framePlanes.set(instance.id, planes);
       this.#planes.clear();
+      this.gaps = this.#findGaps();
     }
     this.room.opened(this);
   }
 
+  #findGaps(): readonly Gap[] {
+    const { count } = this.stack;
+    if (count > MOST_LOOKED_AT) return [];
+    return gapsIn(
+      Array.from({ length: count }, (_, place) => {
+        const plane = this.planeAt(place);
+        return { position: plane?.position ?? null, orientation: plane && [...plane.row, ...plane.column] };
+      }),
+    );
+  }
+
   #take(stack: Stack, start = 0): void {
     this.stack = stack;
+    this.gaps = [];
     this.#planes = new Map();
     this.#framePlanes = new Map();
     this.viewer?.open(stack, start, cineRate(stack.instances));

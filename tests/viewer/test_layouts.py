@@ -149,3 +149,18 @@ def test_missing_slices_are_marked_at_the_scroll_bar_and_beside_the_gap(open_pag
         page.keyboard.press("ArrowDown")
     ready(page, 4)
     expect(page.locator(".warnings")).to_contain_text("2")
+
+
+def test_a_second_window_follows_the_first(open_page: Pages, hospital: Hospital) -> None:
+    sent = _three_series(hospital)
+    page = open_page(sent.view(0))
+    ready(page, 0)
+    beside = page.context.new_page()
+    beside.goto(hospital.base + sent.view(1))
+    ready(beside, 0)
+    page.bring_to_front()
+    page.keyboard.press("End")
+    ready(page, 29)
+    until(lambda: _place(beside, 0) == 5, "the other window shows the same place")
+    beside.keyboard.press("x")
+    expect(beside.locator(".overlay .tl")).to_be_hidden()

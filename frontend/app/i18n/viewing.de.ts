@@ -106,6 +106,9 @@ const de: Record<keyof typeof en, string | [string, string]> = {
   'view.noScale': 'Nicht kalibriert: keine Längen',
   'keys.nextPane': 'Nächstes Feld',
   'keys.alone': 'Ein Feld groß oder wieder alle',
+  'view.texts': 'Namen und Daten am Bild',
+  'view.beside': 'In weiterem Fenster öffnen',
+  'keys.texts': 'Namen und Daten am Bild',
   'keys.link': 'Gemeinsam oder einzeln blättern',
 };
 

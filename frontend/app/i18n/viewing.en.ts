@@ -104,5 +104,8 @@ export default {
   'view.noScale': 'Not calibrated: no lengths',
   'keys.nextPane': 'Next pane',
   'keys.alone': 'One pane large, or all again',
+  'view.texts': 'Names and dates on the picture',
+  'view.beside': 'Open in another window',
+  'keys.texts': 'Names and dates on the picture',
   'keys.link': 'Scroll panes together or apart',
 } satisfies Record<string, string | [string, string]>;

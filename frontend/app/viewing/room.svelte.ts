@@ -11,6 +11,7 @@ import type { Layer, Taker } from '$viewer/layer';
 import type { Glimpse } from '$viewer/loader';
 import { areParallel, along, dot, middleOf, minus, nearest, planeOf, type Plane, type Vector } from '$viewer/planes';
 import { ImageViewer, type ViewerState } from '$viewer/viewer';
+import { Windows, type ToldPlane } from './windows';
 import { cineRate, memoryBudget, Stack, type StackPicture } from './stack';
 
 const AT_ONCE = 4;
@@ -133,6 +134,12 @@ export class RoomPane {
     return plane;
   }
 
+  /** Goes to the picture whose plane lies nearest to a place in the patient. */
+  goNearest(place: Vector): void {
+    const found = nearest(this.stack.count, (at) => this.planeAt(at), place);
+    if (found >= 0) this.viewer?.go(found);
+  }
+
   get plane(): Plane | null {
     return this.viewer ? this.planeAt(this.viewer.index) : null;
   }
@@ -206,8 +213,13 @@ export class Room {
   linked = $state(true);
   #active = $state(0);
   #alone = $state(false);
+  /** What shows at the picture's corners. */
+  texts = $state(true);
   #made = 0;
   #following = false;
+  /** What another window of this reader shows. */
+  #elsewhere: ToldPlane | null = null;
+  readonly #windows = new Windows((told) => this.#heard(told));
   /** Where panes stood when they were linked by hand: for what shares no frame of reference. */
   #anchors = new Map<RoomPane, Vector>();
 
@@ -296,11 +308,15 @@ export class Room {
 
   /** A pane's picture is another one, or has come. */
   moved(pane: RoomPane, toAnother: boolean): void {
-    if (this.panes.length < 2 || pane !== this.active) return;
+    if (pane !== this.active) return;
     if (toAnother && this.linked && !this.#following) {
       this.#following = true;
       for (const other of this.panes) if (other !== pane) this.#follow(pane, other);
       this.#following = false;
+    }
+    if (toAnother && !this.#following && pane.plane && pane.frameOfReference) {
+      this.#elsewhere = null;
+      this.#windows.tell(pane.frameOfReference, pane.plane);
     }
     for (const other of this.panes) if (other !== pane) other.viewer?.redraw();
   }
@@ -308,7 +324,25 @@ export class Room {
   /** The plane to be drawn as a line in a pane: that of the pane that is worked in. */
   lineFor(pane: RoomPane): Plane | null {
     const { active } = this;
+    if (this.#elsewhere && this.#elsewhere.frameOfReference === pane.frameOfReference) return this.#elsewhere.plane;
     return pane !== active && sharesFrame(pane, active) ? active.plane : null;
+  }
+
+  close(): void {
+    this.#windows.close();
+  }
+
+  /** Follows another window's plane, and draws it as a line. */
+  #heard(told: ToldPlane): void {
+    this.#elsewhere = told;
+    this.#following = true;
+    for (const pane of this.panes) {
+      const { plane } = pane;
+      if (pane.frameOfReference !== told.frameOfReference || !plane || !pane.viewer) continue;
+      if (this.linked && areParallel(plane, told.plane)) pane.goNearest(middleOf(told.plane));
+      pane.viewer.redraw();
+    }
+    this.#following = false;
   }
 
   #follow(led: RoomPane, other: RoomPane): void {
@@ -320,8 +354,7 @@ export class Room {
       if (!anchor || !start) return;
       target = along(anchor, there.normal, dot(minus(target, start), there.normal));
     }
-    const place = nearest(other.stack.count, (at) => other.planeAt(at), target);
-    if (place >= 0) other.viewer.go(place);
+    other.goNearest(target);
   }
 
   #make(): RoomPane {

@@ -57,6 +57,7 @@ export const otherKeys: readonly { keys: readonly (string | { name: Key })[]; la
   { keys: ['N'], label: 'keys.nextPane' },
   { keys: ['E'], label: 'keys.alone' },
   { keys: ['K'], label: 'keys.link' },
+  { keys: ['X'], label: 'keys.texts' },
   { keys: ['?'], label: 'keys.help' },
   { keys: [{ name: 'key.escape' }], label: 'keys.close' },
 ];
@@ -74,6 +75,7 @@ export interface KeyTarget {
   onPane: (step: number) => void;
   onAlone: () => void;
   onLink: () => void;
+  onTexts: () => void;
   onHelp: () => void;
 }
 
@@ -104,6 +106,7 @@ export function pressKey(event: KeyboardEvent, target: KeyTarget): boolean {
     n: () => target.onPane(1),
     e: target.onAlone,
     k: target.onLink,
+    x: target.onTexts,
     '?': target.onHelp,
   };
   const tool = tools.find(({ key }) => key === event.key.toLowerCase());

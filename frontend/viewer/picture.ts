@@ -72,9 +72,11 @@ export class Picture {
     context.fillStyle = '#000';
     context.fill();
     this.draw(context, nearer, ratio, OPAQUE);
+    context.restore();
+    context.beginPath();
+    context.arc(at.x, at.y, radius, 0, 2 * Math.PI);
     context.lineWidth = 3;
     context.strokeStyle = '#9fb6c4';
     context.stroke();
-    context.restore();
   }
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ def writer(out: io.BytesIO) -> pydicom.filebase.DicomFileLike:
     return made
 
 
-def pet(drug: dict[str, Any] | None = None, **changes: Any) -> Dataset:
+def pet(drug: Mapping[str, Any] | None = None, **changes: Any) -> Dataset:
     """Return the header of a PET slice: 350 MBq of F-18 an hour before the scan, 70 kg."""
     used = {
         "RadiopharmaceuticalStartTime": "090000", "RadionuclideTotalDose": 350e6, "RadionuclideHalfLife": F18_S,
@@ -76,7 +76,7 @@ def test_values_corrected_to_the_injection_take_the_whole_dose() -> None:
 
 
 def test_an_injection_before_midnight_is_an_hour_ago_not_in_the_future() -> None:
-    late = {"SeriesTime": "003000", "AcquisitionTime": "003500"}
+    late: dict[str, Any] = {"SeriesTime": "003000", "AcquisitionTime": "003500"}
     assert factor(pet({"RadiopharmaceuticalStartTime": "233000"}, **late)) == pytest.approx(expected(3600))
     dated = {"RadiopharmaceuticalStartTime": None, "RadiopharmaceuticalStartDateTime": "20240101233000"}
     assert factor(pet(dated, **late)) == pytest.approx(expected(3600))
@@ -105,7 +105,7 @@ def test_a_time_with_another_zone_than_the_scan_is_not_taken_for_local() -> None
 
 
 def test_a_series_made_after_the_scan_is_dated_by_what_its_pictures_say() -> None:
-    later = {"SeriesTime": "180000", "AcquisitionTime": "101000"}
+    later: dict[str, Any] = {"SeriesTime": "180000", "AcquisitionTime": "101000"}
     assert uptake(header_of(pet(**later)), "").missing == "scan-time"
     reference, duration = 690_000.0, 180_000.0  # ms: from the scan's beginning to the frame's mean; the frame's length
     found = factor(pet(**later, FrameReferenceTime=reference, ActualFrameDuration=duration))
@@ -231,7 +231,7 @@ def mapping(first: int, last: int, unit: str = "mm2/s", **how: Any) -> Dataset:
 
 
 def test_real_world_values_are_told_with_their_unit_and_a_frame_s_own_before_all_others() -> None:
-    line = {"RealWorldValueSlope": 1e-6, "RealWorldValueIntercept": 0.0}
+    line: dict[str, Any] = {"RealWorldValueSlope": 1e-6, "RealWorldValueIntercept": 0.0}
     own = item(RealWorldValueMappingSequence=Sequence([mapping(0, 4095, **line)]))
     shared = item(RealWorldValueMappingSequence=Sequence([mapping(0, 9, "s", **line)]))
     header = header_of(

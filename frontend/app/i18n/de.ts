@@ -3,6 +3,7 @@
 import audit from './audit.de';
 import codes from './codes.de';
 import type { Catalogue } from './en';
+import invocation from './invocation.de';
 import problems from './problems.de';
 import quarantine from './quarantine.de';
 import viewing from './viewing.de';
@@ -10,6 +11,7 @@ import viewing from './viewing.de';
 const de: Catalogue = {
   ...audit,
   ...codes,
+  ...invocation,
   ...problems,
   ...quarantine,
   ...viewing,

@@ -2,6 +2,7 @@
 
 import audit from './audit.en';
 import codes from './codes.en';
+import invocation from './invocation.en';
 import problems from './problems.en';
 import quarantine from './quarantine.en';
 import viewing from './viewing.en';
@@ -9,6 +10,7 @@ import viewing from './viewing.en';
 const en = {
   ...audit,
   ...codes,
+  ...invocation,
   ...problems,
   ...quarantine,
   ...viewing,

@@ -18,6 +18,8 @@ const de: Record<keyof typeof en, string | [string, string]> = {
   'choose.accession': 'Anforderungsnummer {number}',
   'choose.none': 'Keine Studie zu zeigen',
   'choose.list': 'Zur Studienliste',
+  'audit.action.study.priors': 'Weitere Studien eines Patienten gelistet',
+  'audit.detail.from': 'über',
   'problem.view-address': 'Diese Adresse sagt nicht, welche Studie gemeint ist, oder nicht in verständlicher Form.',
   'problem.nothing-to-view': 'Zu dieser Adresse gibt es hier keine Studie, oder keine, die Sie sehen dürfen.',
 };

@@ -16,6 +16,8 @@ const en = {
   'choose.accession': 'Accession {number}',
   'choose.none': 'No study to show',
   'choose.list': 'To the study list',
+  'audit.action.study.priors': 'Other studies of a patient listed',
+  'audit.detail.from': 'from',
   'problem.view-address': 'This address does not say which study is meant, or not in a form that can be understood.',
   'problem.nothing-to-view': 'No study here matches this address, or none that you may see.',
 } satisfies Record<string, string | [string, string]>;

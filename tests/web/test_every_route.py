@@ -58,6 +58,7 @@ SCOPED: set[Operation] = {
     ("GET", "/api/studies/{study_id}/opening"), ("GET", "/api/studies/{study_id}/glimpse"),
     ("GET", "/api/series/{series_id}"), ("GET", "/api/series/{series_id}/thumbnail"),
     ("GET", "/api/instances/{instance_id}/frames/{number}/stream"), ("GET", "/api/instances/{instance_id}/planes"),
+    ("GET", "/api/view"), ("GET", "/api/studies/{study_id}/priors"),
     ("GET", "/api/series/{series_id}/archive.zip"), ("GET", "/api/instances/{instance_id}/frames/{number}/pixels"),
     ("GET", "/api/instances/{instance_id}/frames/{number}/rendered"), ("GET", "/api/instances/{instance_id}/thumbnail"),
     ("GET", "/api/instances/{instance_id}/file"), ("GET", "/api/instances/{instance_id}/document"),
@@ -104,12 +105,13 @@ def ask(login: Login, operation: Operation) -> tuple[int, dict[str, Any]]:
     address = re.sub(r"\{[a-z_]+_uid\}", "1.2.3", address)
     address = re.sub(r"\{[a-z_]+\}", str(uuid.uuid4()), address)
     body = BODIES.get(operation)
-    params = {"name": "a.dcm"} if path.endswith("/files") else None
+    params = {"name": "a.dcm"} if path.endswith("/files") else PARAMETERS.get(path)
     answer = login.http.request(method, address, json=body, params=params, headers=login.headers)
     kind = answer.headers.get("content-type", "")
     return answer.status_code, answer.json() if "json" in kind else {}
 
 
+PARAMETERS = {"/api/view": {"accession": "A1"}}  # without any, it is no address at all
 BODIES: dict[Operation, dict[str, object]] = {
     ("POST", "/api/accounts"): {"username": "new"},
     ("PATCH", "/api/accounts/{account_id}"): {"role": "user"},
@@ -238,7 +240,7 @@ def asked_both_ways(login: Login, operation: Operation) -> list[tuple[int, Any, 
         path = operation[1].replace("{numbers}", "1").replace("{number}", "1")
         path = re.sub(r"\{(study|series|instance)\}", "1.2.3", path)
         path = re.sub(r"\{[a-z_]+\}", "0198a000-0000-7000-8000-000000000001", path)
-        answer = login.http.get(path, headers={**login.headers, **further})
+        answer = login.http.get(path, params=PARAMETERS.get(path), headers={**login.headers, **further})
         body = answer.json() if "json" in answer.headers.get("content-type", "") else {}
         kept = {name: value for name, value in answer.headers.items() if name != "x-correlation-id"}
         if isinstance(body, dict):

@@ -13,6 +13,9 @@ from radrelay.dicom import render as pictures
 from radrelay.dicom.greyscale import Presentation, Window, macro, presentation
 from radrelay.dicom.header import Header
 from radrelay.dicom.pixels import FrameDescriptor, Pixels
+from radrelay.dicom.suv import NONE, uptake
+from radrelay.dicom.ultrasound import Region, regions
+from radrelay.dicom.units import RealWorld, real_world, unit_of
 
 MOST_COSINE = 1.01  # a direction's parts, with what rounding adds
 _PIXEL_MEASURES, _PLANE_ORIENTATION, _ANATOMICAL_TYPE = 0x00289110, 0x00209116, 0x00102210
@@ -61,6 +64,15 @@ class FrameInfo(msgspec.Struct, frozen=True, rename={"is_float": "float"}):
     """Image Orientation (Patient): directions along a row and down a column; empty if there is none."""
     patient_orientation: tuple[str, ...]
     """Patient Orientation: where a row and a column lead, in letters (PS3.3 C.7.6.1.1.1)."""
+    pixel_unit: str | None = None
+    """Unit of the rescaled values in UCUM, such as [hnsf'U]; none where it is not known."""
+    real_world: tuple[RealWorld, ...] = ()
+    """What stored values stand for, where that is something else than the rescaled values in their unit."""
+    suv_factor: float | None = None
+    """SUVbw in g/ml is a rescaled value times this; none where `suv_missing` says what is not known, and of no PET."""
+    suv_missing: str = ""
+    regions: tuple[Region, ...] = ()
+    """Parts of an ultrasound picture that are calibrated, each by itself."""
     coding: Literal["raw", "htj2k"] = "raw"
     """What the bytes are: samples, or a code stream that decodes to them (its words may be shorter than theirs)."""
     resolution_ends: tuple[int, ...] = ()
@@ -96,6 +108,8 @@ def describe_shown(
 ) -> FrameInfo:
     """Describe samples that are shown with `shown` and, to begin with, `window`."""
     colour = samples.ndim == 3
+    unit, mappings = ("", ()) if colour else _quantity(header, shown, frame)
+    suv = NONE if colour else uptake(header, unit)
     return FrameInfo(
         rows=int(samples.shape[0]),
         columns=int(samples.shape[1]),
@@ -123,7 +137,27 @@ def describe_shown(
         imager_spacing=_spacing(header, frame, 0x00181164),
         orientation=_orientation(header, frame),
         patient_orientation=tuple(text.strip()[:8] for text in header.texts(0x00200020)[:2]),
+        pixel_unit=unit or None,
+        real_world=mappings,
+        suv_factor=suv.factor,
+        suv_missing=suv.missing,
+        regions=regions(header),
     )
+
+
+def _quantity(header: Header, shown: Presentation, frame: int) -> tuple[str, tuple[RealWorld, ...]]:
+    """Return the unit of rescaled values, and real world mappings that are not the rescale itself.
+
+    Mappings are of stored values, which a viewer has only where no modality table was applied.
+    """
+    unit = unit_of(header, frame)
+    if 0x00283000 in header:
+        return unit, ()
+    mappings = real_world(header, frame)
+    same = [one for one in mappings if (one.slope, one.intercept) == (shown.slope, shown.intercept)]
+    if not unit and same:
+        unit = same[0].unit
+    return unit, tuple(one for one in mappings if one not in same or one.unit != unit)
 
 
 def _orientation(header: Header, frame: int) -> tuple[float, ...]:

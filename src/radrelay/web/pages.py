@@ -13,11 +13,15 @@ from functools import lru_cache
 from pathlib import Path
 
 from fastapi import APIRouter, Request
+from pydantic import ValidationError
 from starlette.responses import FileResponse, HTMLResponse, Response
 
+from radrelay.access import Right
 from radrelay.errors import NotFound, RadrelayError
 from radrelay.web.authentication import require_caller, services_of
-from radrelay.web.preloading import with_links
+from radrelay.web.invocation import Address, find, names_something
+from radrelay.web.preloading import Wanted, named, with_links
+from radrelay.web.reach import Reach
 
 IMMUTABLE = "public, max-age=31536000, immutable"
 BRIEF = "public, max-age=3600"
@@ -94,7 +98,8 @@ def page(request: Request, path: str) -> Response:
 
 def _viewer(request: Request, root: Path, index: Asset) -> Response:
     language = request.headers.get("accept-language", "")[:2].lower()
-    page = with_links(index.path.read_text("utf-8"), root, request.query_params, language, answers=_may_ask(request))
+    text = index.path.read_text("utf-8")
+    page = with_links(text, root, _wanted(request), language, answers=_may_ask(request))
     return HTMLResponse(page, headers={"Cache-Control": "no-store"})
 
 
@@ -105,6 +110,28 @@ def _may_ask(request: Request) -> bool:
     except RadrelayError:
         return False
     return True
+
+
+def _wanted(request: Request) -> Wanted:
+    """Return what the viewer will show; what an address of another form leads to, only to whom is logged in.
+
+    To everybody else the page is the same whether or not there is such a study.
+    """
+    wanted = named(request.query_params)
+    if wanted.study or not names_something(request.query_params):
+        return wanted
+    asks = Wanted(asks=request.url.query)
+    services = services_of(request)
+    try:
+        address = Address.model_validate(dict(request.query_params))
+        principal = require_caller(request).principal
+        with services.database.read() as session:
+            found = find(Reach.of(services, session, principal, Right.SEE), address)
+    except (RadrelayError, ValidationError):
+        return asks  # the front end asks the same, and is told why
+    if found.opens is None:
+        return asks
+    return Wanted(str(found.opens), str(found.series or ""), asks.asks)
 
 
 def _send(request: Request, asset: Asset, cache: str) -> Response:

@@ -11,6 +11,7 @@ import html
 import json
 import uuid
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -21,18 +22,34 @@ VIEWER = "app/pages/View.svelte"
 WORDS = {"de": "app/i18n/de.ts", "en": "app/i18n/en.ts"}
 
 
-def with_links(page: str, root: Path, query: Mapping[str, str], language: str, *, answers: bool) -> str:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the viewer's page will show, by ids. `asks` is its query where the front end has to ask what it means."""
+
+    study: str = ""
+    series: str = ""
+    asks: str = ""
+
+
+def named(query: Mapping[str, str]) -> Wanted:
+    """Return what an address names by ids alone, which needs no look at the archive."""
+    return Wanted(_uuid(query.get("study", "")), _uuid(query.get("series", "")))
+
+
+def with_links(page: str, root: Path, wanted: Wanted, language: str, *, answers: bool) -> str:
     """Return the viewer's page with links to what it will ask for; as it is where its address names no study.
 
     `answers` False leaves out what only somebody who is logged in gets: a browser keeps what it fetched ahead for the
     page's first question, so that a 401 from before the login would be the answer after it.
     """
-    study = _uuid(query.get("study", ""))
-    if not study:
+    if not wanted.study and not wanted.asks:
         return page
-    series = _uuid(query.get("series", ""))
-    asked = f"?{urlencode({'series': series})}" if series else ""
-    asked_for = ("/api/session", f"/api/studies/{study}/opening{asked}", f"/api/studies/{study}/glimpse{asked}")
+    asked = f"?{urlencode({'series': wanted.series})}" if wanted.series else ""
+    asked_for = ["/api/session"]
+    if wanted.asks:
+        asked_for.append(f"/api/view?{wanted.asks}")
+    if wanted.study:
+        asked_for += [f"/api/studies/{wanted.study}/opening{asked}", f"/api/studies/{wanted.study}/glimpse{asked}"]
     changed = (root / MANIFEST).stat().st_mtime_ns if (root / MANIFEST).exists() else 0
     links = [
         *(f'<link rel="preload" as="fetch" href="{html.escape(one)}" crossorigin>' for one in asked_for if answers),
@@ -43,7 +60,7 @@ def with_links(page: str, root: Path, query: Mapping[str, str], language: str, *
 
 def _uuid(text: str) -> str:
     try:
-        return str(uuid.UUID(text))
+        return str(uuid.UUID(text)) if "-" in text else ""
     except ValueError:
         return ""
 

@@ -7,7 +7,7 @@ is out of reach from that moment, whether or not its bytes are gone yet.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -158,6 +158,16 @@ class Reach:
         return {
             row.id: row for row in self.session.scalars(sa.select(Study).where(Study.id.in_(wanted), self._living()))
         }
+
+    def newest_studies(self, conditions: Sequence[sa.ColumnElement[bool]], most: int) -> list[Study]:
+        """Return the rows of up to `most` studies that fulfil `conditions`, are within reach and still here."""
+        statement = sa.select(Study).where(*conditions, self._living()).order_by(Study.sort_key.desc()).limit(most)
+        return list(self.session.scalars(statement))
+
+    def patients(self, conditions: Sequence[sa.ColumnElement[bool]]) -> int:
+        """Return how many patients' studies fulfil `conditions`, are within reach and still here."""
+        statement = sa.select(sa.func.count(sa.distinct(Study.patient_id))).where(*conditions, self._living())
+        return self.session.scalar(statement) or 0
 
     def series_rows(self, series_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Series]:
         """Return the rows of those of `series_ids` that are within reach, by id."""

@@ -88,6 +88,19 @@ def series_rows(session: Session, study_id: uuid.UUID, scope: Scope) -> Sequence
     return session.execute(statement, {"study": study_id}).all()
 
 
+def series_of_studies(session: Session, study_ids: Sequence[uuid.UUID], scope: Scope) -> dict[uuid.UUID, list[Any]]:
+    """Return the series of several studies within reach, by number: what tells studies alike."""
+    statement = (
+        sa.select(_S.study_id, _S.id, _S.body_part, _S.description, _PICTURED.label("pictured"))
+        .where(_S.study_id.in_(study_ids), scope.series_filter(_S.study_id, _S.id))
+        .order_by(_S.number.is_(None), _S.number, _S.series_uid)
+    )
+    found: dict[uuid.UUID, list[Any]] = {}
+    for row in session.execute(statement):
+        found.setdefault(row.study_id, []).append(row)
+    return found
+
+
 def attachment_rows(session: Session, study_id: uuid.UUID, now: datetime) -> Sequence[Any]:
     """Return the study's attachments by name."""
     return session.execute(_ATTACHMENTS, {"study": study_id, "now": now}).all()

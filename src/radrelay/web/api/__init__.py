@@ -12,6 +12,7 @@ from radrelay.web.api import (
     openings,
     parcels,
     planes,
+    priors,
     quarantine,
     series,
     session,
@@ -19,6 +20,7 @@ from radrelay.web.api import (
     studies,
     system,
     tokens,
+    view,
 )
 from radrelay.web.problems import RESPONSES
 from radrelay.web.short_way import ShortRoute, short_routes
@@ -32,6 +34,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     series.router,
     instances.router,
     planes.router,
+    priors.router,
+    view.router,
     attachments.router,
     parcels.router,
     quarantine.router,
@@ -51,6 +55,7 @@ def hot_routes() -> list[ShortRoute]:
     return [
         *short_routes(PREFIX, instances.router, (instances.pixels, instances.stream, instances.thumbnail)),
         *short_routes(PREFIX, studies.router, (studies.list_studies, studies.study), "search"),
+        *short_routes(PREFIX, view.router, (view.view,), "search"),
         *short_routes(PREFIX, planes.router, (planes.planes,)),
         *short_routes(PREFIX, openings.router, (openings.opening, openings.glimpse)),
         *short_routes(PREFIX, series.router, (series.series, series.thumbnail)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Iterator
 from itertools import chain
@@ -12,6 +13,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from starlette.responses import StreamingResponse
 
 from radrelay.access import Principal, Right
+from radrelay.archive.frame_facts import FrameInfo
 from radrelay.archive.instances import InstanceRef
 from radrelay.archive.renditions import FramePixels
 from radrelay.dicom.greyscale import Window
@@ -77,11 +79,17 @@ def stream(
     return _frame(services.renditions.stream(found.ref, number, coded=coded))
 
 
+def facts_header(info: FrameInfo) -> str:
+    """Return what a frame is as the value of a header field: JSON in ASCII."""
+    text = msgspec.json.encode(info)
+    return text.decode("ascii") if text.isascii() else json.dumps(json.loads(text))
+
+
 def _frame(frame: FramePixels) -> Response:
     info = frame.info
     if info.voi_lut is not None and len(info.voi_lut.data) > LARGEST_TABLE_BYTES:
         info = msgspec.structs.replace(info, voi_lut=None)
-    headers = {FRAME_HEADER: msgspec.json.encode(info).decode("ascii")}
+    headers = {FRAME_HEADER: facts_header(info)}
     return Response(frame.data, media_type="application/octet-stream", headers=headers)
 
 

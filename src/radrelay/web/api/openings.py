@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import uuid
 
-import msgspec
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
@@ -19,7 +18,7 @@ from radrelay.web import placements, study_rows, trail
 from radrelay.web.answering import encoded, packed
 from radrelay.web.api import series as series_api
 from radrelay.web.api import studies as studies_api
-from radrelay.web.api.instances import FRAME_HEADER
+from radrelay.web.api.instances import FRAME_HEADER, facts_header
 from radrelay.web.authentication import Authenticated, Services
 from radrelay.web.problems import answers
 from radrelay.web.reach import Reach, ReachedSeries
@@ -68,7 +67,7 @@ def glimpse(
     """Give a coarse picture of the first object of what `opening` shows; X-Radrelay-Instance says of which."""
     ref = _first_instance(request, services, principal, study_id, series)
     frame = services.renditions.glimpse(ref, 1)
-    headers = {FRAME_HEADER: msgspec.json.encode(frame.info).decode("ascii"), WHOSE_HEADER: str(ref.id)}
+    headers = {FRAME_HEADER: facts_header(frame.info), WHOSE_HEADER: str(ref.id)}
     return packed(request, frame.data, "application/octet-stream", headers)
 
 

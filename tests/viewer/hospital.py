@@ -84,7 +84,8 @@ class Hospital:
             answer = http.post(
                 "/dicom-web/studies", content=body + f"--{edge}--\r\n".encode(), headers={"Content-Type": kind}
             )
-        assert answer.status_code == 200, answer.text[:2000]
+        refused = answer.json().get("00081198", {}).get("Value", []) if answer.status_code in (202, 409) else []
+        assert answer.status_code == 200, f"{answer.status_code}: {refused or answer.text[:2000]}"
         return self._arrived(files)
 
     def import_(self, path: Path, studies: Iterable[bytes]) -> list[Sent]:

@@ -49,6 +49,31 @@ def sample(path: Path) -> Sample:
     )
 
 
+def has_uids(path: Path) -> bool:
+    """Say whether a file is a whole object: some of the collections lack a study, or announce another object."""
+    if path.read_bytes()[128:132] != b"DICM":
+        return False
+    header = dcmread(path, stop_before_pixels=True)
+    named = all(header.get(name) for name in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"))
+    return named and bool(header.file_meta.MediaStorageSOPInstanceUID == header.SOPInstanceUID)
+
+
+def distinct(paths: list[Path], folder: Path) -> list[Sample]:
+    """Return samples with a SOP Instance UID each: collections hold the same object in several syntaxes."""
+    seen: dict[str, Sample] = {}
+    for number, path in enumerate(paths):
+        item = sample(path)
+        if item.sop in seen:
+            digits = str(int(hashlib.sha256(str(path).encode()).hexdigest(), 16)).lstrip("0")
+            other = f"1.2.{digits}"[: len(item.sop)]  # as long as the old one, so that nothing else in the file moves
+            fresh = folder / f"{number}.dcm"
+            fresh.write_bytes(path.read_bytes().replace(item.sop.encode(), other.encode(), 2))
+            item = sample(fresh)
+        assert item.sop not in seen
+        seen[item.sop] = item
+    return list(seen.values())
+
+
 def phantom_files(folder: Path, kind: Kind, *, seed: int, slices: int = 4, size: int = 64) -> list[Sample]:
     """Write a small phantom study into a folder."""
     folder.mkdir(parents=True, exist_ok=True)

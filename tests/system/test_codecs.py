@@ -16,7 +16,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 from pynetdicom import AE, _config
 
 from tests.system.installation import Installation, running
-from tests.system.samples import Sample, data_set_of, sample
+from tests.system.samples import Sample, data_set_of, distinct, has_uids
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom warns: real files break rules
 
@@ -55,33 +55,6 @@ def kept(collection: list[Path], radrelay: Installation, tmp_path_factory: pytes
     for study in {item.study for item in samples}:
         radrelay.wait_study(study, sum(item.study == study for item in samples))
     return samples
-
-
-def has_uids(path: Path) -> bool:
-    """Say whether a file is a whole object: some of the collections lack a study, or announce another object."""
-    if path.read_bytes()[128:132] != b"DICM":
-        return False
-    header = dcmread(path, stop_before_pixels=True)
-    named = all(header.get(name) for name in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"))
-    return named and bool(header.file_meta.MediaStorageSOPInstanceUID == header.SOPInstanceUID)
-
-
-def distinct(paths: list[Path], folder: Path) -> list[Sample]:
-    """Return samples with a SOP Instance UID each: collections hold the same object in several syntaxes."""
-    seen: dict[str, Sample] = {}
-    for number, path in enumerate(paths):
-        item = sample(path)
-        if item.sop in seen:
-            stem = item.sop.rpartition(".")[0]
-            room = len(item.sop) - len(stem) - 1
-            last = str(number + 1).rjust(room, "1")
-            content = path.read_bytes().replace(item.sop.encode(), f"{stem}.{last[-room:]}".encode(), 2)
-            fresh = folder / f"{number}.dcm"
-            fresh.write_bytes(content)
-            item = sample(fresh)
-        assert item.sop not in seen
-        seen[item.sop] = item
-    return list(seen.values())
 
 
 def store(radrelay: Installation, samples: list[Sample]) -> None:

@@ -30,10 +30,12 @@ class Sent:
 
     def view(self, series: int | str = 0) -> str:
         """Return the viewer's address of a series: its place in the study, or its UID."""
-        one = self.series[series] if isinstance(series, int) else next(
-            one for one in self.series if one["series_uid"] == series
-        )  # fmt: skip
-        return f"/view?study={self.id}&series={one['id']}"
+        return f"/view?study={self.id}&series={self.series_id(series)}"
+
+    def series_id(self, series: int | str) -> str:
+        """Return the id of a series: its place in the study, or its UID."""
+        places = {str(one["series_uid"]): str(one["id"]) for one in self.series}
+        return str(self.series[series]["id"]) if isinstance(series, int) else places[series]
 
 
 @dataclass
@@ -84,7 +86,8 @@ class Hospital:
             answer = http.post(
                 "/dicom-web/studies", content=body + f"--{edge}--\r\n".encode(), headers={"Content-Type": kind}
             )
-        assert answer.status_code == 200, answer.text[:2000]
+        refused = answer.json().get("00081198", {}).get("Value", []) if answer.status_code in (202, 409) else []
+        assert answer.status_code == 200, f"{answer.status_code}: {refused or answer.text[:2000]}"
         return self._arrived(files)
 
     def import_(self, path: Path, studies: Iterable[bytes]) -> list[Sent]:
@@ -99,9 +102,9 @@ class Hospital:
         series = self.installation.get(f"/api/studies/{row['id']}")["series"]
         return Sent(row["id"], study_uid, series)
 
-    def packed(self, sent: Sent) -> None:
-        """Wait until a study of uncompressed images is compacted: its frames are then kept, and come, as HTJ2K."""
-        last = self.instances(sent.series[-1]["id"])[-1]["id"]
+    def packed(self, sent: Sent, series: int | str = -1) -> None:
+        """Wait until a study is compacted: frames of `series`, uncompressed grey, are kept, and come, as HTJ2K then."""
+        last = self.instances(sent.series_id(series))[-1]["id"]
 
         def coded() -> bool:
             with self.installation.http() as http:

@@ -111,7 +111,8 @@ class Renditions:
         """Return frame `number` as lossless HTJ2K, resolution by resolution, so that a part of it is a coarse picture.
 
         What is kept so is handed out undecoded; the rest is encoded if `coded`, where the codec can. Otherwise, and
-        where it cannot (floats, more than 16 bits), the samples come as `pixels` gives them. Raises as `pixels` does.
+        where it or the browser's decoder cannot (floats, more than 16 bits, signed bytes), the samples come as `pixels`
+        gives them. Raises as `pixels` does.
         """
         header = self.header(ref)
         self._checked(ref, header)
@@ -123,7 +124,7 @@ class Renditions:
             return _coded(frame.data, msgspec.structs.replace(kept, frames=count))
         samples, info = _shown(header, frame.descriptor, _decoded(ref, frame, number), number - 1)
         info = msgspec.structs.replace(info, frames=count, cut=frame.cut, missing=frame.missing)
-        if coded and samples.dtype.kind in "iu" and samples.dtype.itemsize <= 2:
+        if coded and _is_for_browsers(samples.dtype):
             return _coded(encode_frame(np.ascontiguousarray(samples)), info)
         return FramePixels(_little(samples), info)
 
@@ -258,9 +259,14 @@ def _coded(stream: bytes, info: FrameInfo) -> FramePixels:
     return FramePixels(stream, facts)
 
 
+def _is_for_browsers(dtype: np.dtype[np.generic]) -> bool:
+    """Return whether the browser's decoder gives such samples back: it cuts negative values of bytes to zero."""
+    return dtype.kind in "iu" and dtype.itemsize <= 2 and dtype != np.int8
+
+
 def _is_plain(header: Header, descriptor: FrameDescriptor, frame: int) -> bool:
     """Return whether stored values are what a viewer is handed: grey, of at most 16 bits, without a modality table."""
-    if descriptor.samples != 1 or descriptor.photometric == "PALETTE COLOR" or descriptor.dtype.itemsize > 2:
+    if descriptor.samples != 1 or descriptor.photometric == "PALETTE COLOR" or not _is_for_browsers(descriptor.dtype):
         return False
     return presentation(header, descriptor, frame).modality_table is None
 

@@ -272,6 +272,8 @@ async def put_file(request: Request) -> Response:
 
 
 async def page(request: Request) -> Response:
+    if request.url.path.startswith("/api/"):
+        return problem(404, "not-found", "There is nothing at this address.")  # parts that other tests have fakes of
     path = STATIC / request.path_params["path"].lstrip("/")
     known = path.is_file() and path.is_relative_to(STATIC)
     return FileResponse(path if known else STATIC / "index.html")

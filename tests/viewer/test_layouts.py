@@ -164,3 +164,34 @@ def test_a_second_window_follows_the_first(open_page: Pages, hospital: Hospital)
     until(lambda: _place(beside, 0) == 5, "the other window shows the same place")
     beside.keyboard.press("x")
     expect(beside.locator(".overlay .tl")).to_be_hidden()
+
+
+def test_an_earlier_study_of_the_patient_is_opened_beside_and_says_its_date(
+    open_page: Pages, hospital: Hospital
+) -> None:
+    patient = uuid.uuid4().hex[:12]
+    made = []
+    for date, first in (("20260110", 0.0), ("20240305", 3.0)):
+        made += series(
+            study=generate_uid(), frame=generate_uid(), number=1, orientation=AXIAL, first=(0, 0, first),
+            step=(0, 0, 2), count=12, patient=patient, date=date,
+        )  # fmt: skip
+    sent = hospital.send(made)[0]
+    page = open_page(sent.view(0))
+    ready(page, 0)
+    _arrange(page, 1, 2)
+    page.locator(".pane").nth(1).click(position={"x": 40, "y": 120})
+    page.get_by_role("button", name="5 Mar 2024").click()
+    page.locator("nav button[data-series]").nth(1).click()
+    expect(page.locator(".pane").nth(1)).to_have_attribute("data-ready", "true")
+    expect(page.locator(".pane").nth(1)).to_contain_text("Other study, 5 Mar 2024")
+    expect(page.locator(".pane").first).not_to_contain_text("Other study")
+    page.locator(".pane").first.click(position={"x": 40, "y": 120})
+    page.keyboard.press("ArrowDown")
+    until(lambda: _place(page, 0) == 1, "the first pane moves")
+    assert _place(page, 1) == 0  # another frame of reference: nothing tells that the places are the same
+    page.keyboard.press("k")
+    page.keyboard.press("k")
+    page.keyboard.press("PageDown")
+    until(lambda: _place(page, 0) == 11, "to the end")
+    until(lambda: _place(page, 1) == 10, "linked by hand, it goes as far")

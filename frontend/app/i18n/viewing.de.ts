@@ -109,6 +109,9 @@ const de: Record<keyof typeof en, string | [string, string]> = {
   'view.texts': 'Namen und Daten am Bild',
   'view.beside': 'In weiterem Fenster öffnen',
   'keys.texts': 'Namen und Daten am Bild',
+  'prior.later': 'später als diese Untersuchung',
+  'prior.more': 'Es gibt weitere; nur die neuesten sind aufgeführt.',
+  'prior.mark': 'Andere Untersuchung, {date}',
   'keys.link': 'Gemeinsam oder einzeln blättern',
 };
 

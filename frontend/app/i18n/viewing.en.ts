@@ -107,5 +107,8 @@ export default {
   'view.texts': 'Names and dates on the picture',
   'view.beside': 'Open in another window',
   'keys.texts': 'Names and dates on the picture',
+  'prior.later': 'later than this study',
+  'prior.more': 'There are more; only the newest are listed.',
+  'prior.mark': 'Other study, {date}',
   'keys.link': 'Scroll panes together or apart',
 } satisfies Record<string, string | [string, string]>;

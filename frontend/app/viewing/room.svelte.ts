@@ -213,6 +213,8 @@ export class Room {
   linked = $state(true);
   #active = $state(0);
   #alone = $state(false);
+  /** The study that the room was opened for. */
+  studyId = $state('');
   /** What shows at the picture's corners. */
   texts = $state(true);
   #made = 0;

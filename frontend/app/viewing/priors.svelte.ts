@@ -1,0 +1,51 @@
+/** The patient's other studies, listed once and opened as they are wanted. */
+
+import { studies as studiesApi } from '../api/endpoints';
+import { priors as api, type Prior } from '../api/priors';
+import type { SeriesRow, StudyDetail } from '../api/types';
+import { attemptQuietly } from '../state/notices.svelte';
+
+/** What holds pictures comes first. */
+export const pictured = (series: readonly SeriesRow[]): SeriesRow[] =>
+  series.toSorted((one, other) => Number(other.pictured) - Number(one.pictured));
+
+export class PriorStudies {
+  listed: readonly Prior[] = $state.raw([]);
+  more = $state(false);
+  /** Those whose series stand in the strip. */
+  opened: ReadonlyMap<string, StudyDetail> = $state.raw(new Map());
+  #of = '';
+
+  async load(studyId: string): Promise<void> {
+    if (this.#of === studyId) return;
+    this.clear();
+    this.#of = studyId;
+    await attemptQuietly(async () => {
+      const found = await api.of(studyId);
+      if (this.#of !== studyId) return;
+      this.listed = found.priors;
+      this.more = found.more;
+    });
+  }
+
+  clear(): void {
+    this.#of = '';
+    this.listed = [];
+    this.more = false;
+    this.opened = new Map();
+  }
+
+  async open(id: string): Promise<StudyDetail | null> {
+    const known = this.opened.get(id);
+    if (known) return known;
+    const of = this.#of;
+    const found = await studiesApi.read(id);
+    if (this.#of !== of) return null;
+    this.opened = new Map([...this.opened, [id, { ...found, series: pictured(found.series) }]]);
+    return this.opened.get(id) ?? null;
+  }
+
+  close(id: string): void {
+    this.opened = new Map([...this.opened].filter(([one]) => one !== id));
+  }
+}

@@ -86,7 +86,7 @@ def _modality(shown: Shown) -> Dataset:
     """Return the one modality step (PS3.3 C.11.1)."""
     item = Dataset()
     if shown.modality_table is not None:
-        table = _table(shown.modality_table)
+        table = _table(shown.modality_table, spread=False)
         table.ModalityLUTType = "US"
         item.ModalityLUTSequence = [table]
     else:
@@ -96,16 +96,23 @@ def _modality(shown: Shown) -> Dataset:
     return item
 
 
-def _table(table: Table) -> Dataset:
-    """Return a lookup table's item (PS3.3 C.11.1.1.1); counts and first values are words, read as signed at need."""
-    entries = np.frombuffer(table.entries, "<u2")
-    data = entries.astype(np.uint8).tobytes() if table.bits <= 8 else entries.astype("<u2").tobytes()
+def _table(table: Table, *, spread: bool) -> Dataset:
+    """Return a lookup table's item, its entries of 8 or 16 bits (PS3.3 C.11.1.1.1, C.11.2.1.1).
+
+    Grey values are `spread` over these bits; a modality's own units stay what they are. Counts and first values are
+    words, which the sign of the first value makes signed.
+    """
+    bits = 8 if table.bits <= 8 else 16
+    entries = np.frombuffer(table.entries, "<u2").astype(np.uint32)
+    if spread and table.bits != bits:
+        entries = np.minimum(entries * ((1 << bits) - 1) // ((1 << table.bits) - 1), (1 << bits) - 1)
+    data = entries.astype("u1" if bits == 8 else "<u2").tobytes()
     count = len(entries) & 0xFFFF
     item = Dataset()
     if table.first < 0:
-        item.add_new(0x00283002, "SS", [count - 0x10000 if count > 0x7FFF else count, table.first, table.bits])
+        item.add_new(0x00283002, "SS", [count - 0x10000 if count > 0x7FFF else count, table.first, bits])
     else:
-        item.add_new(0x00283002, "US", [count, table.first, table.bits])
+        item.add_new(0x00283002, "US", [count, table.first, bits])
     item.add_new(0x00283006, "OW", data + b"\0" * (len(data) % 2))
     return item
 
@@ -121,7 +128,7 @@ def _windows(sheet: Sheet) -> Iterator[Dataset]:
         item = Dataset()
         item.ReferencedImageSequence = _references(sheet, pictures)
         if table is not None:
-            item.VOILUTSequence = [_table(table)]
+            item.VOILUTSequence = [_table(table, spread=True)]
         else:
             center, width, function = window
             item.WindowCenter, item.WindowWidth = DSfloat(center, auto_format=True), DSfloat(width, auto_format=True)

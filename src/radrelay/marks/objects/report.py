@@ -100,12 +100,9 @@ def _root(sheet: Sheet) -> ContainerContentItem:
 
 def _observers(sheet: Sheet) -> list[ContentItem]:
     """Return who stands for the document: its one author, and Radrelay, which wrote it; of several, each its marks."""
-    found: list[ContentItem] = []
     people = writing.authors(sheet)
-    if len(people) == 1:
-        found += list(writing.observer(people[0]))
-    found += list(writing.device_observer(sheet.device_uid, writing.MANUFACTURER))
-    return found
+    author = [*writing.observer(people[0])] if len(people) == 1 else []
+    return [*author, *writing.device_observer(sheet.device_uid, writing.MANUFACTURER)]
 
 
 def _group(mark: DrawnMark, picture: Picture) -> ContainerContentItem:

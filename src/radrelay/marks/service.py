@@ -29,7 +29,6 @@ MOST_MARKS = 2_000  # of a study
 MOST_BYTES = 16 << 20  # of all their contents
 LONGEST_TEXT = 2_000
 MOST_VALUES = 16
-FARTHEST = 1e6  # of a picture whose size is not known
 KEEP_DELETED_DAYS = 7
 
 MARK, MARKED = table_of(Mark), table_of(MarkedStudy)
@@ -265,7 +264,9 @@ def _values(place: Place, wanted: Wanted, instance: Any, content: str, by: Autho
 
 def _note_change(session: Session, place: Place) -> None:
     """Give the study the next turn: listeners look for it, and filing begins once it has rested."""
-    turn = session.scalar(sa.select(sa.func.max(MARKED.c.turn)).where(MARKED.c.organisation_id == place.organisation_id))
+    turn = session.scalar(
+        sa.select(sa.func.max(MARKED.c.turn)).where(MARKED.c.organisation_id == place.organisation_id)
+    )
     values = {"turn": (turn or 0) + 1, "changed_at": place.now, "open_since": place.now}
     done = session.execute(sa.update(MARKED).where(MARKED.c.study_id == place.study_id).values(**values))
     if not getattr(done, "rowcount", 0):
@@ -284,17 +285,19 @@ def _check(wanted: Wanted, instance: Any) -> None:
         raise MarkInvalid(
             f"a mark of the kind {wanted.kind} has {amount} points, not {len(content.points)}", field="points"
         )
+    if content.points and not (instance.rows and instance.columns):
+        raise MarkInvalid("this object holds no picture that could be drawn on", field="instance_id")
     if not 1 <= wanted.frame <= max(1, instance.frames):
         raise MarkInvalid(f"the picture has {instance.frames} frames, not {wanted.frame}", field="frame")
     _check_points(content.points, instance.columns, instance.rows)
     _check_words(content)
 
 
-def _check_points(points: Sequence[Point], columns: int | None, rows: int | None) -> None:
+def _check_points(points: Sequence[Point], columns: int, rows: int) -> None:
     """Allow a point to lie outside its picture by as much as the picture is wide or high."""
     for number, point in enumerate(points, 1):
         for value, extent, name in zip(point, (columns, rows), ("column", "row"), strict=True):
-            low, high = (-float(extent), 2.0 * extent) if extent else (-FARTHEST, FARTHEST)
+            low, high = -float(extent), 2.0 * extent
             if not low <= value <= high:
                 raise MarkInvalid(
                     f"the {name} of point {number} must lie between {low:g} and {high:g}, not at {value:g}",

@@ -44,7 +44,8 @@ def evidence(sheet: Sheet, picture: Picture) -> Dataset:
     data.SOPInstanceUID = UID(picture.sop_uid)
     data.SeriesInstanceUID = UID(picture.series_uid)
     data.StudyInstanceUID = UID(study.study_uid)
-    data.Rows, data.Columns, data.NumberOfFrames = picture.rows, picture.columns, picture.frames
+    if picture.rows and picture.columns:  # what has none is no image, and is not referred to as one
+        data.Rows, data.Columns, data.NumberOfFrames = picture.rows, picture.columns, picture.frames
     data.SamplesPerPixel = 3 if picture.shown is not None and picture.shown.colour else 1
     data.PatientName = study.patient_name
     data.PatientID = study.patient_id

@@ -170,6 +170,16 @@ class WorkSettings(Section):
     retry_for_s: float = Field(7 * 24 * HOUR_S, description="a delivery fails for good after so long")
 
 
+class MarksSettings(Section):
+    """Measurements and annotations."""
+
+    file_after_s: int = Field(
+        900,
+        description="marks unchanged for so many seconds are filed in their study as DICOM objects; 0: only by hand",
+        ge=0,
+    )
+
+
 class NodeSettings(Section):
     """This machine among others of the same installation (several need PostgreSQL and S3)."""
 
@@ -215,6 +225,7 @@ class Settings(BaseSettings):
     intake: IntakeSettings = IntakeSettings()
     decoding: DecodingSettings = DecodingSettings()
     work: WorkSettings = WorkSettings()
+    marks: MarksSettings = MarksSettings()
     node: NodeSettings = NodeSettings()
     log: LogSettings = LogSettings()
 

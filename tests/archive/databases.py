@@ -11,7 +11,7 @@ from radrelay.storage.columns import Base
 from radrelay.storage.database import Database
 from tests.postgres import new_database
 
-ROOMS = ("storage", "audit", "identity", "access", "archive", "intake", "routing")
+ROOMS = ("storage", "audit", "identity", "access", "archive", "intake", "routing", "marks")
 
 
 def create_schema(database: Database) -> None:

@@ -19,6 +19,7 @@ from radrelay.archive import search_index
 from radrelay.audit import models as audit_models
 from radrelay.identity import models as identity_models
 from radrelay.intake import models as intake_models
+from radrelay.marks import models as marks_models
 from radrelay.routing import deliveries
 from radrelay.routing import models as routing_models
 from radrelay.storage import models as storage_models
@@ -31,6 +32,7 @@ ROOMS = (
     audit_models,
     identity_models,
     intake_models,
+    marks_models,
     routing_models,
     storage_models,
 )

@@ -39,6 +39,9 @@ from radrelay.intake.quarantine import Quarantine
 from radrelay.intake.sources import SourceBook
 from radrelay.intake.unpacking import ArchiveUnpacker
 from radrelay.intake.watch import FolderWatcher
+from radrelay.marks import jobs as marks_jobs
+from radrelay.marks.filing import MarkFilings
+from radrelay.marks.jobs import MarksWork
 from radrelay.routing import deliveries
 from radrelay.routing.jobs import DeliveryWork
 from radrelay.settings import Settings
@@ -82,6 +85,7 @@ class Workshop:
     parcels: Parcels
     sender: DeliveryWork
     identified: IdentifiedLanding
+    marks: MarksWork
     leadership: Leadership
 
     @property
@@ -110,6 +114,9 @@ def open_workshop(core: Core, lease: Lease) -> Workshop:
         ArchiveSource(core.database, core.clock, reader),
         DicomDialler(core.settings.dicom),
     )
+    marks = MarksWork(
+        core.database, core.clock, core.settings.marks, MarkFilings(core.database, core.clock, reader, landing)
+    )
     concurrency = core.settings.work.concurrency
 
     def compact(event: Event) -> None:
@@ -129,6 +136,7 @@ def open_workshop(core: Core, lease: Lease) -> Workshop:
         Job(open_archives.LANDED, unpack, "unpack", max(1, concurrency // 2), attempts=3),
         Job("study.completed", compact, "compact", 1),
         Job(deliveries.ATTEMPT, deliver, "deliver", concurrency, attempts=3),
+        Job(marks_jobs.FILE, marks.attempt, "marks", 1, attempts=3),
     ]
     parcels = Parcels(core.database, core.clock, scanning=core.settings.intake.clamd is not None)
     durable = DurableWork(core.settings, core.database, core.clock, landing.log.owner, jobs)
@@ -143,6 +151,7 @@ def open_workshop(core: Core, lease: Lease) -> Workshop:
         parcels=parcels,
         sender=sender,
         identified=identified,
+        marks=marks,
         leadership=Leadership(core.database, core.clock, "sweep", landing.log.owner),
     )
 
@@ -195,10 +204,12 @@ def _dispatch(shop: Workshop) -> None:
     with shop.core.database.read() as session:
         due = deliveries.any_due(session, shop.core.clock)
         archives = open_archives.any_due(session, shop.core.clock)
-    if due or archives:
+        rested = shop.marks.any_due(session)
+    if due or archives or rested:
         with shop.core.database.write() as session:
             deliveries.emit_due(session, shop.core.clock)
             open_archives.hand_over_due(session, shop.core.clock)
+            shop.marks.emit_due(session)
     shop.durable.dispatch()
 
 
@@ -245,6 +256,7 @@ def _sweep(shop: Workshop) -> None:
     shop.parcels.sweep()
     shop.sender.revive(shop.durable.unfinished(deliveries.ATTEMPT))
     shop.identified.revive(shop.durable.unfinished(RELEASED))
+    shop.marks.sweep(shop.durable.unfinished(marks_jobs.FILE))
     _collect(shop.core)
     with shop.core.database.write() as session:
         outbox.forget_taken(session, shop.core.clock.now() - FORGET_EVENTS)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from radrelay.dicom.index import IndexAttributes
     from radrelay.storage.segments import RecordLocation
 
-VerdictKind = Literal["new", "duplicate", "superseded", "kept-both", "quarantine"]
+VerdictKind = Literal["new", "duplicate", "superseded", "kept-both", "quarantine", "too-late"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,8 @@ class Arrival:
     """A landed object on its way into the index. `size` and `sha256` are of the data set as received.
 
     One that a person released from quarantine is `recorded` (its landing record has its row already), and
-    `overlook` names the verdict codes that do not send it back there.
+    `overlook` names the verdict codes that do not send it back there. What Radrelay made of a study itself `joins` one
+    of its holdings: it renews nothing, and is too late once that holding is gone.
     """
 
     source: Terms
@@ -64,6 +65,7 @@ class Arrival:
     account_id: uuid.UUID | None = None
     recorded: bool = False
     overlook: frozenset[str] = frozenset()
+    joins: uuid.UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,8 +71,12 @@ def complete_quiet(session: Session, now: datetime, limit: int = 500) -> list[uu
     if ids:
         session.execute(sa.update(table).where(table.c.id.in_(ids)).values(state="complete", quiet_at=None))
     for study_id, organisation_id in quiet:
-        emit(session, organisation_id=organisation_id, kind="study.completed", subject_id=study_id, at=now)
+        _emit_completed(session, organisation_id, study_id, now)
     return ids
+
+
+def _emit_completed(session: Session, organisation_id: uuid.UUID, study_id: uuid.UUID, at: datetime) -> None:
+    emit(session, organisation_id=organisation_id, kind="study.completed", subject_id=study_id, at=at)
 
 
 class _Batch:
@@ -84,6 +88,7 @@ class _Batch:
         self.arrivals = arrivals
         self.known: Known = self._load()
         self.writes = Writes()
+        self.grown: set[uuid.UUID] = set()  # complete studies that something of our own making joined
 
     def take(self) -> list[Verdict]:
         """Judge every arrival and write what follows."""
@@ -91,6 +96,11 @@ class _Batch:
             self.known = self._load()
         verdicts = [self._judge(arrival) for arrival in self.arrivals]
         self.writes.flush(self.session, list(self.known.by_id.values()), list(self.known.series_by_id.values()))
+        for study_id in self.grown:
+            study = self.known.by_id[study_id]
+            if study.state == "complete":
+                at = max(arrival.received_at for arrival in self.arrivals)
+                _emit_completed(self.session, self.organisation_id, study_id, at)
         return verdicts
 
     def _load(self) -> Known:
@@ -130,6 +140,8 @@ class _Batch:
         if flaw:
             return Verdict("quarantine", Unidentified.code, flaw)
         versions = self.known.versions.get(attributes.sop_uid, [])
+        if arrival.joins is not None and self._joined(arrival) is None:
+            return self._too_late(arrival)
         for version in versions:
             if version.sha256 == arrival.sha256:
                 return self._duplicate(arrival, version)
@@ -164,6 +176,18 @@ class _Batch:
                 reason = "An object with the same SOP instance UID and other content is already here."
                 return Verdict("quarantine", "other-content", reason, version.id, version.study_id)
         return None
+
+    def _joined(self, arrival: Arrival) -> HoldingState | None:
+        """Return the holding that an arrival joins, none if it is gone, or is not its study's."""
+        study = self.known.studies.get(arrival.attributes.study_uid)
+        held = study.holdings if study is not None else ()
+        return next((holding for holding in held if holding.id == arrival.joins), None)
+
+    def _too_late(self, arrival: Arrival) -> Verdict:
+        """Have an object erased that was made of a study which has gone meanwhile: it must not bring that back."""
+        record = arrival.location.record_id
+        self.writes.erasures.append(erasure_row(record, self.organisation_id, arrival.received_at))
+        return Verdict("too-late")
 
     def _duplicate(self, arrival: Arrival, version: VersionState) -> Verdict:
         study = self.known.by_id[version.study_id]
@@ -204,11 +228,13 @@ class _Batch:
         self._touch(study, arrival)
         return version
 
-    @staticmethod
-    def _touch(study: StudyState, arrival: Arrival) -> None:
+    def _touch(self, study: StudyState, arrival: Arrival) -> None:
         study.changed = True
         study.instance_count += 1
         study.bytes += arrival.size
+        if arrival.joins is not None:  # nobody sent anything: the study is neither new nor to be waited for
+            self.grown.add(study.id)
+            return
         study.state = "arriving"
         study.last_received_at = max(study.last_received_at, arrival.received_at)
         quiet_at = arrival.received_at + timedelta(seconds=arrival.source.quiet_s)
@@ -267,6 +293,9 @@ class _Batch:
     def _holding(self, arrival: Arrival, study: StudyState) -> HoldingState:
         """Return the living holding of the arrival's source, renewed by it, or a new one."""
         source = arrival.source
+        joined = self._joined(arrival) if arrival.joins is not None else None
+        if joined is not None:
+            return joined
         for holding in study.holdings:
             if holding.source_id == source.id and holding.account_id == arrival.account_id:
                 break

@@ -16,7 +16,10 @@ Kind = Literal["object", "attachment", "archive", "finding", "end"]
 
 
 class Origin(msgspec.Struct, frozen=True, array_like=True):
-    """Who brings something in, by which door; `kind` is the source's."""
+    """Who brings something in, by which door; `kind` is the source's.
+
+    `joins` is the holding that something of our own making belongs to: it comes in while that lives, or not at all.
+    """
 
     organisation_id: uuid.UUID
     source_id: uuid.UUID
@@ -28,6 +31,7 @@ class Origin(msgspec.Struct, frozen=True, array_like=True):
     parcel_id: uuid.UUID | None = None
     account_id: uuid.UUID | None = None
     scan: bool = True
+    joins: uuid.UUID | None = None
 
 
 class Envelope(msgspec.Struct, frozen=True, array_like=True):

@@ -113,7 +113,7 @@ class BatchWriter:
             self._set_aside(item, verdict.code, verdict.reason, terms, rows, tally)
             return
         counts = tally.of(item.envelope.origin.parcel_id)
-        if verdict.kind == "duplicate":
+        if verdict.kind in ("duplicate", "too-late"):
             counts.duplicates += 1
         else:
             counts.objects += 1
@@ -201,6 +201,7 @@ def arrival_of(item: Examined, source: Terms) -> Arrival:
         parcel_id=origin.parcel_id,
         correlation_id=origin.correlation_id,
         account_id=origin.account_id,
+        joins=origin.joins,
     )
 
 

@@ -15,6 +15,7 @@ from radrelay.intake.landing import Landing
 from radrelay.intake.parcels import Parcels
 from radrelay.intake.quarantine import Quarantine
 from radrelay.intake.sources import SourceBook
+from radrelay.marks.filing import MarkFilings
 from radrelay.settings import Settings
 from radrelay.storage.database import Database
 from radrelay.storage.keys import Keyring
@@ -73,6 +74,7 @@ def assemble(
         reader=reader,
         metadata=MetadataReader(reader, parts.packs),
         renditions=renditions,
+        filings=MarkFilings(parts.database, parts.clock, renditions, landing),
         attachments=attachments,
         readiness=(
             ReadinessCheck("storage", parts.packs.check),

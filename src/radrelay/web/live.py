@@ -25,6 +25,7 @@ from starlette.responses import StreamingResponse
 from radrelay.archive.models import Study, Tombstone
 from radrelay.errors import RadrelayError, Unavailable
 from radrelay.intake.models import Parcel, Quarantined
+from radrelay.marks.models import MarkedStudy
 from radrelay.routing.models import Delivery
 from radrelay.storage.models import OutboxEvent
 from radrelay.web.authentication import Authenticated, caller_of
@@ -67,6 +68,7 @@ def signatures(session: Session, organisation_id: uuid.UUID) -> dict[str, str]:
         + one(newest(Parcel.__table__.c.created_at, Parcel.__table__.c.organisation_id)),
         "deliveries": str(tuple(session.execute(deliveries).one()))
         + one(newest(Delivery.__table__.c.created_at, Delivery.__table__.c.organisation_id)),
+        "marks": one(newest(MarkedStudy.__table__.c.turn, MarkedStudy.__table__.c.organisation_id)),
         "quarantine": one(newest(Quarantined.__table__.c.received_at, Quarantined.__table__.c.organisation_id)),
     }
 
@@ -173,7 +175,7 @@ class LiveFeed:
 
 @router.get("/events", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})
 async def events(request: Request, principal: Authenticated) -> StreamingResponse:
-    """Stream `changed` events: {"lists": ["studies", "parcels", "deliveries", "quarantine"]}, those that changed."""
+    """Stream `changed` events: {"lists": ["studies", "parcels", "deliveries", "quarantine", "marks"]}, what changed."""
     feed = request.app.state.feed
     if not isinstance(feed, LiveFeed):
         raise Unavailable

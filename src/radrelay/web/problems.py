@@ -80,11 +80,11 @@ def problem(
     facts: Mapping[str, object] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """Return the response for one problem; `facts` are further members, text and numbers only."""
+    """Return the response for one problem; `facts` are further members, as far as JSON has them."""
     document: dict[str, object] = {
         name: value
         for name, value in (facts or {}).items()
-        if isinstance(value, str | int | float | list | type(None)) and name not in Problem.model_fields
+        if isinstance(value, str | int | float | list | dict | type(None)) and name not in Problem.model_fields
     }
     document |= {
         "type": f"urn:radrelay:problem:{code}",

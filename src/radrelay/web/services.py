@@ -24,6 +24,7 @@ from radrelay.intake.landing import Landing
 from radrelay.intake.parcels import Parcels
 from radrelay.intake.quarantine import Quarantine
 from radrelay.intake.sources import SourceBook
+from radrelay.marks.filing import MarkFilings
 from radrelay.settings import Settings
 from radrelay.storage.database import Database
 from radrelay.web.measurements import Measurements
@@ -117,6 +118,7 @@ class WebServices:
     reader: InstanceReader
     metadata: MetadataReader
     renditions: Renditions
+    filings: MarkFilings
     attachments: Attachments | None = None
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     readiness: Sequence[ReadinessCheck] = ()

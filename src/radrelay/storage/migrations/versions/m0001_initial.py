@@ -700,7 +700,77 @@ def tables() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_watched_file")),
     )
     op.create_index("ux_watched_file_path", "watched_file", ["source_id", "path_hash"], unique=True)
+    marks()
     # ### end Alembic commands ###
+
+
+def marks() -> None:
+    """Make the tables of marks, whose rows go with the studies, instances and holdings that they are of."""
+    op.create_table(
+        "mark",
+        sa.Column("study_id", Id(), nullable=False),
+        sa.Column("series_id", Id(), nullable=False),
+        sa.Column("instance_id", Id(), nullable=False),
+        sa.Column("frame", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("content", sa.Text(), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("author_kind", sa.String(length=16), nullable=False),
+        sa.Column("author_id", sa.String(length=64), nullable=False),
+        sa.Column("author_name", sa.String(length=200), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("changed_by_id", sa.String(length=64), nullable=False),
+        sa.Column("changed_by_name", sa.String(length=200), nullable=False),
+        sa.Column("changed_at", Instant(), nullable=False),
+        sa.Column("deleted_at", Instant(), nullable=True),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.ForeignKeyConstraint(["instance_id"], ["instance.id"], name=op.f("fk_mark_instance_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["study_id"], ["study.id"], name=op.f("fk_mark_study_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_mark")),
+    )
+    op.create_index("ix_mark_deleted", "mark", ["deleted_at"], unique=False)
+    op.create_index("ix_mark_instance", "mark", ["instance_id"], unique=False)
+    op.create_index("ix_mark_study", "mark", ["study_id", "created_at"], unique=False)
+    op.create_table(
+        "mark_filing",
+        sa.Column("study_id", Id(), nullable=False),
+        sa.Column("holding_id", Id(), nullable=False),
+        sa.Column("subject", sa.String(length=100), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("digest", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("marks", sa.Integer(), nullable=False),
+        sa.Column("sop_class_uid", sa.String(length=64), nullable=False),
+        sa.Column("sop_uid", sa.String(length=64), nullable=False),
+        sa.Column("series_uid", sa.String(length=64), nullable=False),
+        sa.Column("pictures", sa.Text(), nullable=False),
+        sa.Column("sheet", sa.Text(), nullable=True),
+        sa.Column("made_at", Instant(), nullable=False),
+        sa.Column("landed_at", Instant(), nullable=True),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["holding_id"], ["holding.id"], name=op.f("fk_mark_filing_holding_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["study_id"], ["study.id"], name=op.f("fk_mark_filing_study_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_mark_filing")),
+    )
+    op.create_index("ix_mark_filing_holding", "mark_filing", ["holding_id"], unique=False)
+    op.create_index("ux_mark_filing_number", "mark_filing", ["study_id", "number"], unique=True)
+    op.create_table(
+        "marked_study",
+        sa.Column("study_id", Id(), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("turn", sa.BigInteger(), nullable=False),
+        sa.Column("changed_at", Instant(), nullable=False),
+        sa.Column("open_since", Instant(), nullable=True),
+        sa.Column("filed_turn", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["study_id"], ["study.id"], name=op.f("fk_marked_study_study_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("study_id", name=op.f("pk_marked_study")),
+    )
+    op.create_index("ix_marked_study_open", "marked_study", ["open_since"], unique=False)
+    op.create_index("ix_marked_study_turn", "marked_study", ["organisation_id", "turn"], unique=False)
 
 
 def text_index() -> None:

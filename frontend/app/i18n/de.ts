@@ -4,6 +4,7 @@ import audit from './audit.de';
 import codes from './codes.de';
 import type { Catalogue } from './en';
 import gaps from './gaps.de';
+import marks from './marks.de';
 import problems from './problems.de';
 import quarantine from './quarantine.de';
 import viewing from './viewing.de';
@@ -12,6 +13,7 @@ const de: Catalogue = {
   ...audit,
   ...codes,
   ...gaps,
+  ...marks,
   ...problems,
   ...quarantine,
   ...viewing,

@@ -3,6 +3,7 @@
 import audit from './audit.en';
 import codes from './codes.en';
 import gaps from './gaps.en';
+import marks from './marks.en';
 import problems from './problems.en';
 import quarantine from './quarantine.en';
 import viewing from './viewing.en';
@@ -11,6 +12,7 @@ const en = {
   ...audit,
   ...codes,
   ...gaps,
+  ...marks,
   ...problems,
   ...quarantine,
   ...viewing,

@@ -5,12 +5,13 @@ import type { MarkBook } from './book';
 import type { MarksLayer } from './layer';
 import { pictureKey, pictureOf, type Mark, type MarkKind, type PictureName } from './mark';
 
-/** A letter for each tool; those of the picture (s w z p i f o r) stay free. */
+/** A sign for each tool; those of the picture and of its panes stay free. */
 export const TOOL_KEYS: Readonly<Record<MarkKind, string>> = {
-  length: 'l', bidirectional: 'b', angle: 'a', cobb: 'c', ellipse: 'e', rectangle: 'q', freehand: 'd', arrow: 'y', text: 't',
-  counter: 'n', point: 'x', key: 'k',
+  length: 'm', bidirectional: 'b', angle: 'a', cobb: 'c', ellipse: 'g', rectangle: 'q', freehand: 'u', arrow: 'y', text: 't',
+  counter: 'j', point: 'x', key: '*',
 };
 
+export const NEXT_HANDLE_KEY = '#';
 const STEP = 0.5;
 const LARGE_STEP = 5;
 const WAYS: Readonly<Record<string, readonly [number, number]>> = {
@@ -65,7 +66,7 @@ export function pressMarkKey(event: KeyboardEvent, { book, layer, seen, picture 
     return true;
   }
   if (!book.mayMark) return false;
-  if (event.key.toLowerCase() === 'h') return nextHandle(book, selected);
+  if (event.key === NEXT_HANDLE_KEY) return nextHandle(book, selected);
   const kind = (Object.keys(TOOL_KEYS) as MarkKind[]).find((one) => TOOL_KEYS[one] === event.key.toLowerCase());
   if (!kind) return false;
   if (kind !== 'key') book.tool = book.tool === kind ? null : kind;

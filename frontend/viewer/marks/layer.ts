@@ -9,8 +9,8 @@ import { Draft, type At } from './draft';
 import { clamped, movedBy, ordered, straightened, withHandle } from './edits';
 import { hitAt, isCoarse, onPane, spotOf, type Box, type Hit } from './hit';
 import { Inset } from './inset';
-import { isRegion, isWritten, pictureKey, pictureOf, type Mark, type MarkContent, type PictureName, type Spot } from './mark';
-import { scaleOf, valuesOf, type About } from './measure';
+import { isRegion, isSound, isWritten, pictureKey, pictureOf, type Mark, type MarkContent, type PictureName, type Spot } from './mark';
+import { greyUnits, keptValues, scaleOf, valuesOf, type About } from './measure';
 import { drawShape, COLOURS } from './draw';
 import { paintMarks, type Painted } from './painter';
 import { apart, minus, plus } from './shapes';
@@ -220,8 +220,12 @@ export class MarksLayer implements Layer, Taker {
     return { spot, size: this.#size(seen), metric: this.#metric({ points: [spot] }, seen), straight: touch.shift };
   }
 
-  #valued(mark: Pick<MarkContent, 'kind'>, points: readonly Spot[], seen: Seen): MarkContent['values'] {
+  #shownValues(mark: Pick<MarkContent, 'kind'>, points: readonly Spot[], seen: Seen): MarkContent['values'] {
     return valuesOf({ kind: mark.kind, points }, seen.frame, this.#about(seen));
+  }
+
+  #valued(mark: Pick<MarkContent, 'kind'>, points: readonly Spot[], seen: Seen): MarkContent['values'] {
+    return keptValues(this.#shownValues(mark, points, seen));
   }
 
   /** A draft of another picture is given up: scrolling on is no way to finish it. */
@@ -350,8 +354,10 @@ export class MarksLayer implements Layer, Taker {
     const [selected, handle] = [this.#book.selected?.id, this.#book.handle];
     const preview = this.#grip?.preview;
     const all = this.#book.on(picture).map((stored): Painted => {
-      const pulled = preview?.id === stored.id ? { ...preview, values: this.#valued(preview, preview.points, seen) } : stored;
       const chosen = stored.id === selected;
+      const now = preview?.id === stored.id ? preview : stored;
+      const afresh = now === preview || (chosen && isSound(now) && greyUnits(seen.frame).length > 1);
+      const pulled = afresh ? { ...now, values: this.#shownValues(now, now.points, seen) } : now;
       return {
         mark: pulled, own: this.#book.isMine(stored), selected: chosen, hovered: stored.id === this.#hovered,
         draft: false, handle: chosen ? handle : null,
@@ -368,7 +374,7 @@ export class MarksLayer implements Layer, Taker {
     const draft = this.#draft;
     if (!draft || pictureKey(draft.picture) !== pictureKey(picture)) return null;
     const points = draft.points.filter(Boolean);
-    const values = draft.kind === 'freehand' ? [] : this.#valued(draft, points, seen);
+    const values = draft.kind === 'freehand' ? [] : this.#shownValues(draft, points, seen);
     const { instanceId: instance_id, frame } = picture;
     return {
       id: '', revision: 0, author: me, created_at: '', changed_at: '', changed_by: me,

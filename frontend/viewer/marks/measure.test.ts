@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { readFrame, type Frame, type FrameFacts } from '../frame';
 import type { MarkKind, MarkValue, Spot, ValueName } from './mark';
-import { greyUnits, HOUNSFIELD, scaleOf, SUV, valuesOf, type About } from './measure';
+import { greyUnits, HOUNSFIELD, keptValues, scaleOf, SUV, valuesOf, type About } from './measure';
 import { polygonArea, shapeOf } from './shapes';
 import { statisticsOf } from './statistics';
 
@@ -212,10 +212,13 @@ describe('grey values and their units', () => {
   });
 
   it('says SUV beside activity', () => {
-    const pet = frame({ rescale_type: 'BQML', suv_factor: 0.001 } as Partial<FrameFacts>);
+    const pet = frame({ rescale_type: 'BQML', suv_factor: 0.001 });
     const values = measured('rectangle', BOX, pet, { modality: 'PT' });
     expect(value(values, 'mean', SUV)).toBeCloseTo(1.9997979797979798, 9);
     expect(value(values, 'mean', 'Bq/ml')).toBeCloseTo(1999.7979797979798, 6);
+    expect(keptValues(values).map(({ name, unit }) => `${name} ${unit}`)).toEqual([
+      `mean ${SUV}`, `sd ${SUV}`, `min ${SUV}`, `max ${SUV}`, 'area mm2', 'perimeter mm',
+    ]);
   });
 
   it('reads a single pixel, up to the outer edge, but no padding', () => {

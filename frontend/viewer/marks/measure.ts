@@ -11,10 +11,8 @@ import {
 } from './shapes';
 import { statisticsOf } from './statistics';
 
-/** Facts that a PET or a mapped picture has besides. */
+/** A fact that a mapped picture may have besides. */
 interface FurtherFacts {
-  /** SUVbw = value after rescale × factor. */
-  suv_factor?: number | null;
   /** UCUM of the values after rescale. */
   pixel_unit?: string | null;
 }
@@ -93,6 +91,11 @@ function betweenLines(one: Spot, other: Spot): number {
 /** The scale that a mark is measured by. */
 export function scaleOf(mark: Pick<MarkContent, 'points'>, frame: Frame, about: About = {}): Scale {
   return scaleFor(frame.facts, mark.points, about.calibration ?? []);
+}
+
+/** Values as they are kept: each name once, in the unit that comes first; a PET's activity is shown, not kept. */
+export function keptValues(values: readonly MarkValue[]): MarkValue[] {
+  return values.filter((one, at) => values.findIndex(({ name }) => name === one.name) === at);
 }
 
 /** The values of a mark on its frame; those that need pixels are missing while only a coarse picture is there. */

@@ -26,7 +26,7 @@ from starlette.routing import Route
 from radrelay.dicom.codestreams import resolution_ends
 from radrelay.dicom.htj2k import encode_frame
 from radrelay.web.guards import HEADERS
-from tests.frontend import fake_data, fake_office
+from tests.frontend import fake_data, fake_marks, fake_office
 
 STATIC = Path(__file__).parents[2] / "src" / "radrelay" / "web" / "static"
 CSRF = "csrf-for-tests"
@@ -39,6 +39,7 @@ class World:
 
     studies: list[fake_data.FakeStudy] = field(default_factory=lambda: fake_data.make_studies(140))
     office: fake_office.Office = field(default_factory=fake_office.Office)
+    marks: fake_marks.Marks = field(default_factory=fake_marks.Marks)
     must_change_password: bool = False
     logged_in: bool = True
     glimpses: bool = True
@@ -317,6 +318,7 @@ ROUTES = [
     Route("/api/instances/{instance_id}/frames/{number:int}/stream", frame),
     Route("/api/events", events),
     Route("/api/parcels/{parcel_id}/files", put_file, methods=["PUT"]),
+    *fake_marks.ROUTES,
     *fake_office.ROUTES,
     Route("/{path:path}", page),
 ]

@@ -92,5 +92,6 @@ async function call<T>(method: string, path: string, body: unknown, options: Cal
 export const get = <T>(path: string, options?: CallOptions): Promise<T> => call<T>('GET', path, undefined, options);
 export const post = <T>(path: string, body: unknown = {}, options?: CallOptions): Promise<T> =>
   call<T>('POST', path, body, options);
+export const put = <T>(path: string, body: unknown): Promise<T> => call<T>('PUT', path, body);
 export const patch = <T>(path: string, body: unknown): Promise<T> => call<T>('PATCH', path, body);
 export const remove = (path: string): Promise<unknown> => call<unknown>('DELETE', path, undefined);

@@ -5,6 +5,7 @@ import codes from './codes.de';
 import type { Catalogue } from './en';
 import gaps from './gaps.de';
 import invocation from './invocation.de';
+import marks from './marks.de';
 import problems from './problems.de';
 import quarantine from './quarantine.de';
 import viewing from './viewing.de';
@@ -14,6 +15,7 @@ const de: Catalogue = {
   ...codes,
   ...gaps,
   ...invocation,
+  ...marks,
   ...problems,
   ...quarantine,
   ...viewing,

@@ -4,6 +4,7 @@ import audit from './audit.en';
 import codes from './codes.en';
 import gaps from './gaps.en';
 import invocation from './invocation.en';
+import marks from './marks.en';
 import problems from './problems.en';
 import quarantine from './quarantine.en';
 import viewing from './viewing.en';
@@ -13,6 +14,7 @@ const en = {
   ...codes,
   ...gaps,
   ...invocation,
+  ...marks,
   ...problems,
   ...quarantine,
   ...viewing,

@@ -63,6 +63,17 @@ export function formatNumber(value: number, digits = 0): string {
   return new Intl.NumberFormat(words.language, { maximumFractionDigits: digits }).format(value);
 }
 
+const fixed = new Map<string, Intl.NumberFormat>();
+
+/** Writes a number with exactly so many digits after the point, as measurements are read. */
+export function formatFixed(value: number, digits: number): string {
+  const key = words.language + digits;
+  const options = { minimumFractionDigits: digits, maximumFractionDigits: digits };
+  const format = fixed.get(key) ?? new Intl.NumberFormat(words.language, options); // to make one takes longer than to use it
+  fixed.set(key, format);
+  return format.format(value);
+}
+
 export function formatBytes(bytes: number): string {
   const units = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte'];
   const step = bytes < 1000 ? 0 : Math.min(4, Math.floor(Math.log10(bytes) / 3));

@@ -2,14 +2,15 @@
 
 import { announceSessionEnd } from '../api/client';
 
-export type LiveList = 'studies' | 'parcels' | 'deliveries' | 'quarantine';
+export type LiveList = 'studies' | 'parcels' | 'deliveries' | 'quarantine' | 'marks';
 
-const lists: readonly LiveList[] = ['studies', 'parcels', 'deliveries', 'quarantine'];
+const lists: readonly LiveList[] = ['studies', 'parcels', 'deliveries', 'quarantine', 'marks'];
 const listeners: Record<LiveList, Set<() => void>> = {
   studies: new Set(),
   parcels: new Set(),
   deliveries: new Set(),
   quarantine: new Set(),
+  marks: new Set(),
 };
 const RETRY_MS = 5_000;
 const state = $state({ connected: false });

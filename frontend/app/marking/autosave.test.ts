@@ -1,0 +1,246 @@
+/** Saving by itself: in order, over broken lines, beside others. The server is a table of marks. */
+
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { ApiProblem } from '../api/client';
+import { MarkBook } from '$viewer/marks/book';
+import { contentOf, type Mark } from '$viewer/marks/mark';
+import { Autosave, type MarkServer } from './autosave';
+
+const me = { id: 'me', name: 'Weber' };
+const other = { id: 'other', name: 'Groß' };
+const LINE = { kind: 'length', instance_id: 'picture', frame: 1, points: [[1, 1], [9, 1]], text: '', values: [] } as const;
+
+class Table implements MarkServer {
+  readonly marks = new Map<string, Mark>();
+  readonly deleted = new Map<string, number>();
+  readonly heard: string[] = [];
+  failing: ApiProblem | null = null;
+  held: (() => void)[] | null = null;
+
+  async #wait(): Promise<void> {
+    if (this.held) await new Promise<void>((go) => this.held?.push(go));
+    if (this.failing) throw this.failing;
+  }
+
+  list = async () => {
+    const marks = [...this.marks.values()];
+    await this.#wait();
+    return { marks, may_mark: true };
+  };
+
+  put = async (mark: Mark, revision: number): Promise<Mark> => {
+    this.heard.push(`put ${mark.text || '-'} on ${revision}`);
+    await this.#wait();
+    const now = this.marks.get(mark.id);
+    const gone = this.deleted.get(mark.id);
+    if (gone !== undefined && gone !== revision) throw new ApiProblem(409, 'mark-deleted', '', { revision: gone });
+    if (now && now.revision !== revision) throw new ApiProblem(409, 'mark-changed', '', { mark: now });
+    this.deleted.delete(mark.id);
+    const stored = { ...mark, ...contentOf(mark), revision: revision + 1 };
+    this.marks.set(mark.id, stored);
+    return stored;
+  };
+
+  remove = async (id: string, revision: number): Promise<void> => {
+    this.heard.push(`delete on ${revision}`);
+    await this.#wait();
+    const now = this.marks.get(id);
+    if (now && now.revision !== revision) throw new ApiProblem(409, 'mark-changed', '', { mark: now });
+    this.marks.delete(id);
+    this.deleted.set(id, revision + 1);
+  };
+
+  /** Somebody else writes. */
+  change(id: string, text: string): void {
+    const now = this.marks.get(id) as Mark;
+    this.marks.set(id, { ...now, text, revision: now.revision + 1, changed_by: other });
+  }
+}
+
+function start(): { table: Table; book: MarkBook; autosave: Autosave; refused: unknown[] } {
+  const table = new Table();
+  const refused: unknown[] = [];
+  const book = new MarkBook({ me, onEdit: (edit) => autosave.edited(edit) });
+  const autosave = new Autosave({ server: table, book, onChange: () => undefined, onRefused: (one) => refused.push(one) });
+  book.mayMark = true;
+  return { table, book, autosave, refused };
+}
+
+const later = (milliseconds: number): Promise<unknown> => vi.advanceTimersByTimeAsync(milliseconds);
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+describe('saving', () => {
+  it('waits a moment and sends once what was changed in it', async () => {
+    const { table, book, autosave } = start();
+    const { id } = book.add(LINE);
+    book.change(id, { text: 'a' });
+    expect(autosave.saving).toBe('saving');
+    await later(500);
+    expect(table.heard).toEqual(['put a on 0']);
+    expect(autosave.saving).toBe('saved');
+    expect(book.get(id)?.revision).toBe(1);
+  });
+
+  it('sends a change that came meanwhile after the first, on its revision', async () => {
+    const { table, book, autosave } = start();
+    table.held = [];
+    const { id } = book.add(LINE);
+    await later(500);
+    book.change(id, { text: 'b' });
+    await later(500);
+    expect(table.heard).toEqual(['put - on 0']);
+    const held = table.held;
+    table.held = null;
+    for (const go of held) go();
+    await later(500);
+    expect(table.heard).toEqual(['put - on 0', 'put b on 1']);
+    expect(book.get(id)).toMatchObject({ text: 'b', revision: 2 });
+    expect(autosave.saving).toBe('saved');
+  });
+
+  it('sends nothing of what was made and deleted at once, and deletes what was sent', async () => {
+    const { table, book } = start();
+    book.remove(book.add(LINE).id);
+    await later(500);
+    expect(table.heard).toEqual([]);
+    const { id } = book.add(LINE);
+    await later(500);
+    book.remove(id);
+    await later(500);
+    expect(table.heard).toEqual(['put - on 0', 'delete on 1']);
+    book.undo();
+    await later(500);
+    expect(table.marks.size).toBe(1);
+  });
+
+  it('tries again ever more slowly while the line is broken, and at once when it is back', async () => {
+    const { table, book, autosave } = start();
+    table.failing = new ApiProblem(0, 'unreachable', '');
+    book.add(LINE);
+    await later(500);
+    expect(autosave.saving).toBe('unsaved');
+    await later(20_000);
+    expect(table.heard.length).toBe(5); // after 1, 2, 4, 8 seconds
+    table.failing = null;
+    autosave.resume();
+    await later(1);
+    expect(autosave.saving).toBe('saved');
+    expect(table.marks.size).toBe(1);
+  });
+
+  it('keeps changes while nobody is logged in', async () => {
+    const { table, book, autosave } = start();
+    table.failing = new ApiProblem(401, 'unauthenticated', '');
+    const { id } = book.add(LINE);
+    await later(60_000);
+    book.change(id, { text: 'still here' });
+    await later(60_000);
+    expect([autosave.saving, table.heard.length]).toEqual(['unsaved', 2]);
+    table.failing = null;
+    autosave.resume();
+    await later(1);
+    expect(table.marks.get(id)?.text).toBe('still here');
+  });
+
+  it('says what the server will not have, keeps it, and does not press', async () => {
+    const { table, book, autosave, refused } = start();
+    table.failing = new ApiProblem(403, 'forbidden', '');
+    book.add(LINE);
+    await later(60_000);
+    expect([refused.length, table.heard.length, autosave.saving, book.all.length]).toEqual([1, 1, 'unsaved', 1]);
+    table.failing = null;
+    autosave.retry();
+    await later(1);
+    expect(autosave.saving).toBe('saved');
+  });
+});
+
+describe('beside others', () => {
+  async function shared(): Promise<ReturnType<typeof start> & { id: string }> {
+    const all = start();
+    const { id } = all.book.add(LINE);
+    await later(500);
+    return { ...all, id };
+  }
+
+  it('takes what others made, changed and deleted', async () => {
+    const { table, book, autosave, id } = await shared();
+    table.change(id, 'theirs');
+    table.marks.set('new', { ...(table.marks.get(id) as Mark), id: 'new', author: other });
+    await autosave.refresh();
+    expect(book.all.map(({ text }) => text)).toEqual(['theirs', 'theirs']);
+    table.marks.clear();
+    await autosave.refresh();
+    expect(book.all).toEqual([]);
+  });
+
+  it('asks only where both changed a mark; theirs stands until then', async () => {
+    const { table, book, autosave, id } = await shared();
+    table.change(id, 'theirs');
+    book.change(id, { text: 'mine' });
+    await later(500);
+    expect(book.get(id)?.text).toBe('theirs');
+    expect(autosave.conflicts).toMatchObject([{ id, mine: { text: 'mine' }, theirs: { text: 'theirs' } }]);
+    autosave.settle(autosave.conflicts[0]!, 'mine');
+    await later(500);
+    expect(table.marks.get(id)).toMatchObject({ text: 'mine', revision: 3 });
+    expect([autosave.conflicts.length, autosave.saving]).toEqual([0, 'saved']);
+  });
+
+  it('lets theirs be', async () => {
+    const { table, book, autosave, id } = await shared();
+    table.change(id, 'theirs');
+    book.change(id, { text: 'mine' });
+    await later(500);
+    autosave.settle(autosave.conflicts[0]!, 'theirs');
+    await later(500);
+    expect([table.marks.get(id)?.text, book.get(id)?.text]).toEqual(['theirs', 'theirs']);
+  });
+
+  it('asks nothing where both say the same, or theirs only has a newer number', async () => {
+    const { table, book, autosave, id } = await shared();
+    table.change(id, 'same');
+    book.change(id, { text: 'same' });
+    await later(500);
+    table.change(id, 'same');
+    book.change(id, { text: 'mine' });
+    await later(500);
+    expect(autosave.conflicts).toEqual([]);
+    expect(table.marks.get(id)?.text).toBe('mine');
+  });
+
+  it('asks whether what somebody deleted comes back, and whether what somebody changed is deleted', async () => {
+    const { table, book, autosave, id } = await shared();
+    await table.remove(id, 1);
+    book.change(id, { text: 'mine' });
+    await later(500);
+    expect(autosave.conflicts).toMatchObject([{ theirs: null, revision: 2 }]);
+    expect(book.get(id)).toBeUndefined();
+    autosave.settle(autosave.conflicts[0]!, 'mine');
+    await later(500);
+    expect(table.marks.get(id)?.text).toBe('mine');
+    table.change(id, 'theirs');
+    book.remove(id);
+    await later(500);
+    expect(autosave.conflicts).toMatchObject([{ mine: null, theirs: { text: 'theirs' } }]);
+    expect(book.get(id)?.text).toBe('theirs');
+    autosave.settle(autosave.conflicts[0]!, 'mine');
+    await later(500);
+    expect(table.marks.size).toBe(0);
+  });
+
+  it('does not take an older list for news of what was just saved', async () => {
+    const { table, book, autosave, id } = await shared();
+    table.held = [];
+    const reading = autosave.refresh(); // the list is on its way
+    const held = table.held;
+    table.held = null;
+    book.change(id, { text: 'newer' });
+    await later(500);
+    for (const go of held) go();
+    await reading;
+    expect(book.get(id)?.text).toBe('newer');
+  });
+});

@@ -1,0 +1,164 @@
+/** The marks of the study that is open: read, saved by themselves, kept in step with what others do. In memory alone. */
+
+import { marks as api } from '../api/marks';
+import { onLive } from '../state/live.svelte';
+import { attemptQuietly, notify, problemText } from '../state/notices.svelte';
+import { session } from '../state/session.svelte';
+import { MarkBook } from '$viewer/marks/book';
+import type { Mark, MarkContent, Person } from '$viewer/marks/mark';
+import { Autosave, type Conflict, type Saving } from './autosave';
+
+/** A text that is asked for; `done` takes it, null: given up. */
+export interface TextAsked {
+  mark: Pick<MarkContent, 'kind' | 'text'>;
+  done: (text: string | null) => void;
+}
+
+const LIVE_MS = 250;
+
+export class MarkStore {
+  readonly book: MarkBook;
+  saving: Saving = $state('saved');
+  conflicts: readonly Conflict[] = $state.raw([]);
+  asked: TextAsked | null = $state.raw(null);
+  /** The marks could not be read. */
+  problem: unknown = $state.raw(undefined);
+  /** The list of marks stands open. */
+  listed = $state(false);
+  readonly #autosave: Autosave;
+  readonly #leave: (() => void)[] = [];
+  #turn = $state(0);
+  #closing = false;
+
+  constructor(
+    readonly studyId: string,
+    me: Person,
+  ) {
+    this.book = new MarkBook({ me, onEdit: (edit) => this.#autosave.edited(edit) });
+    this.#autosave = new Autosave({
+      book: this.book,
+      server: {
+        list: () => api.list(studyId),
+        put: (mark, revision) => api.put(studyId, mark, revision),
+        remove: (id, revision) => api.remove(studyId, id, revision),
+      },
+      onChange: () => this.#changed(),
+      onRefused: (problem) => notify(problemText(problem), 'danger'),
+    });
+    this.#leave.push(this.book.listen(() => (this.#turn += 1)));
+    this.#watch();
+    void this.read();
+  }
+
+  /** The marks in the order in which they were made. */
+  get marks(): readonly Mark[] {
+    void this.#turn;
+    return this.book.all.toSorted((one, other) => one.created_at.localeCompare(other.created_at));
+  }
+
+  get tool(): MarkBook['tool'] {
+    void this.#turn;
+    return this.book.tool;
+  }
+
+  get mayMark(): boolean {
+    void this.#turn;
+    return this.book.mayMark;
+  }
+
+  get selected(): Mark | null {
+    void this.#turn;
+    return this.book.selected;
+  }
+
+  get canUndo(): boolean {
+    void this.#turn;
+    return this.book.canUndo;
+  }
+
+  get canRedo(): boolean {
+    void this.#turn;
+    return this.book.canRedo;
+  }
+
+  async read(): Promise<void> {
+    try {
+      await this.#autosave.refresh();
+      this.problem = undefined;
+    } catch (cause) {
+      this.problem = cause;
+    }
+  }
+
+  ask(asked: TextAsked): void {
+    this.asked?.done(null);
+    this.asked = asked;
+  }
+
+  answer(text: string | null): void {
+    const { asked } = this;
+    this.asked = null;
+    asked?.done(text);
+  }
+
+  /** A tool of the pane's own is taken in hand. */
+  layDown(): void {
+    this.book.tool = null;
+  }
+
+  settle(conflict: Conflict, choice: 'mine' | 'theirs'): void {
+    this.#autosave.settle(conflict, choice);
+  }
+
+  /** Tries again what was not saved. */
+  retry(): void {
+    this.#autosave.retry();
+  }
+
+  /** Another study is opened. What is not saved yet is saved all the same. */
+  close(): void {
+    this.#closing = true;
+    this.answer(null);
+    this.#autosave.flush();
+    this.#changed();
+  }
+
+  #changed(): void {
+    this.saving = this.#autosave.saving;
+    this.conflicts = this.#autosave.conflicts;
+    if (this.#closing && this.saving === 'saved') for (const leave of this.#leave.splice(0)) leave();
+  }
+
+  #watch(): void {
+    const off = new AbortController();
+    const { signal } = off;
+    const warn = (event: BeforeUnloadEvent): void => {
+      if (this.saving !== 'saved') event.preventDefault();
+    };
+    addEventListener('beforeunload', warn, { signal });
+    addEventListener('online', () => this.#autosave.resume(), { signal });
+    document.addEventListener(
+      'visibilitychange',
+      () => document.visibilityState === 'hidden' && this.#autosave.flush(), // a phone may not come back to the page
+      { signal },
+    );
+    this.#leave.push(
+      () => off.abort(),
+      onLive('marks', () => void attemptQuietly(() => this.#autosave.refresh()), LIVE_MS),
+      this.#watchLogin(),
+    );
+  }
+
+  #watchLogin(): () => void {
+    return $effect.root(() => {
+      let ended = false;
+      $effect(() => {
+        if (ended && !session.ended) {
+          this.#autosave.resume();
+          void attemptQuietly(() => this.#autosave.refresh());
+        }
+        ended = session.ended;
+      });
+    });
+  }
+}

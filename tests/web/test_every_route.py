@@ -56,6 +56,8 @@ SCOPED: set[Operation] = {
     ("GET", "/api/studies/{study_id}"), ("DELETE", "/api/studies/{study_id}"), ("POST", "/api/studies/{study_id}/hold"),
     ("DELETE", "/api/studies/{study_id}/hold"), ("GET", "/api/studies/{study_id}/archive.zip"),
     ("GET", "/api/studies/{study_id}/opening"), ("GET", "/api/studies/{study_id}/glimpse"),
+    ("GET", "/api/studies/{study_id}/drawings"), ("GET", "/api/instances/{instance_id}/drawing"),
+    ("GET", "/api/instances/{instance_id}/drawing/masks/{segment}"),
     ("GET", "/api/series/{series_id}"), ("GET", "/api/series/{series_id}/thumbnail"),
     ("GET", "/api/instances/{instance_id}/frames/{number}/stream"), ("GET", "/api/instances/{instance_id}/planes"),
     ("GET", "/api/series/{series_id}/archive.zip"), ("GET", "/api/instances/{instance_id}/frames/{number}/pixels"),
@@ -100,11 +102,11 @@ def rest(site: WebSite) -> set[Operation]:
 
 def ask(login: Login, operation: Operation) -> tuple[int, dict[str, Any]]:
     method, path = operation
-    address = path.replace("{number}", "1").replace("{path:path}", "some/page")
+    address = path.replace("{number}", "1").replace("{path:path}", "some/page").replace("{segment}", "1")
     address = re.sub(r"\{[a-z_]+_uid\}", "1.2.3", address)
     address = re.sub(r"\{[a-z_]+\}", str(uuid.uuid4()), address)
     body = BODIES.get(operation)
-    params = {"name": "a.dcm"} if path.endswith("/files") else None
+    params = {"name": "a.dcm"} if path.endswith("/files") else {"frames": "1"} if "/masks/" in path else None
     answer = login.http.request(method, address, json=body, params=params, headers=login.headers)
     kind = answer.headers.get("content-type", "")
     return answer.status_code, answer.json() if "json" in kind else {}

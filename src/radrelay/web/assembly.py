@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from radrelay.archive.drawings import DrawingReader
 from radrelay.archive.metadata import MetadataReader
 from radrelay.archive.reader import InstanceReader
 from radrelay.archive.renditions import Renditions
@@ -73,6 +74,7 @@ def assemble(
         reader=reader,
         metadata=MetadataReader(reader, parts.packs),
         renditions=renditions,
+        drawings=DrawingReader(reader),
         attachments=attachments,
         readiness=(
             ReadinessCheck("storage", parts.packs.check),

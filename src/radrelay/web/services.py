@@ -13,6 +13,7 @@ from typing import Protocol
 
 from prometheus_client import CollectorRegistry
 
+from radrelay.archive.drawings import DrawingReader
 from radrelay.archive.metadata import MetadataReader
 from radrelay.archive.reader import InstanceReader
 from radrelay.archive.recent import Recent
@@ -117,6 +118,7 @@ class WebServices:
     reader: InstanceReader
     metadata: MetadataReader
     renditions: Renditions
+    drawings: DrawingReader
     attachments: Attachments | None = None
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     readiness: Sequence[ReadinessCheck] = ()

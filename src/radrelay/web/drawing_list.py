@@ -52,12 +52,12 @@ def listed(services: WebServices, study_id: uuid.UUID, refs: Sequence[InstanceRe
 
 def _objects(services: WebServices, study_id: uuid.UUID, refs: Sequence[InstanceRef], *, clear: bool) -> Iterator[Row]:
     """Yield rows of the objects that draw."""
-    drawing = [ref for ref in refs if standard.kind_of(ref.sop_class_uid) or standard.refusal(ref.sop_class_uid)]
+    drawing = [ref for ref in refs if not _is_image(ref)]
     if not drawing:
         return
     with services.database.read() as session:
-        spaces = _spaces(session, services, study_id, {ref.series_id for ref in refs})
-    series = {ref.series_uid: ref.series_id for ref in refs}
+        spaces = _spaces(session, services, study_id, {ref.series_id for ref in refs if _is_image(ref)})
+    series = {ref.series_uid: ref.series_id for ref in refs if _is_image(ref)}
     for place, ref in enumerate(drawing):
         row = _row(ref, standard.kind_of(ref.sop_class_uid), standard.refusal(ref.sop_class_uid))
         if row["trouble"] or place >= READ_AT_MOST:
@@ -73,7 +73,11 @@ def _objects(services: WebServices, study_id: uuid.UUID, refs: Sequence[Instance
         named, frames = standard.overlies(header, ref.sop_class_uid)
         over = [series[uid] for uid in named if uid in series]
         over += [one for frame in frames for one in spaces.get(frame, ())]
-        yield row | _words(header, clear=clear) | {"over": [o for o in dict.fromkeys(over) if o != ref.series_id]}
+        yield row | _words(header, clear=clear) | {"over": list(dict.fromkeys(over))}
+
+
+def _is_image(ref: InstanceRef) -> bool:
+    return not standard.kind_of(ref.sop_class_uid) and not standard.refusal(ref.sop_class_uid)
 
 
 def _spaces(
@@ -115,7 +119,7 @@ def _overlays(services: WebServices, refs: Sequence[InstanceRef]) -> Iterator[Ro
     """Yield a row for each series of which images have overlay planes, as their metadata tell."""
     by_series: dict[uuid.UUID, list[InstanceRef]] = {}
     for ref in refs:
-        if standard.kind_of(ref.sop_class_uid) is None:
+        if _is_image(ref):
             by_series.setdefault(ref.series_id, []).append(ref)
     for series, images in by_series.items():
         try:

@@ -1,4 +1,8 @@
-"""Colours that objects recommend: CIELab as DICOM packs it to sRGB (PS3.3 C.10.7.1.1, ICC PCS: D50, two degrees)."""
+"""Colours that objects recommend: CIELab as DICOM packs it, to sRGB (PS3.3 C.10.7.1.1).
+
+The standard means the profile connection space (D50). Writers of these objects (dcmqi, dcmjs, pixelmed, highdicom) all
+turn their colours over by one formula with D65, so that is what gives back the colour that was chosen.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-_WHITE_D50 = np.array([0.96422, 1.0, 0.82521])
-_TO_SRGB = np.array(  # XYZ of D50 to linear sRGB, with Bradford's adaptation to D65
-    [[3.1338561, -1.6168667, -0.4906146], [-0.9787684, 1.9161415, 0.0334540], [0.0719453, -0.2289914, 1.4052427]]
-)
+_WHITE = np.array([0.95047, 1.0, 1.08883])  # D65
+_TO_SRGB = np.array([[3.2406, -1.5372, -0.4986], [-0.9689, 1.8758, 0.0415], [0.0557, -0.2040, 1.0570]])
 _KNEE = 6 / 29
 
 
@@ -21,7 +23,7 @@ def from_cielab(values: Sequence[float]) -> str:
     a, b = (value / 0xFFFF * 255 - 128 for value in values[1:])
     y = (lightness + 16) / 116
     f = np.array([y + a / 500, y, y - b / 200])
-    xyz = np.where(f > _KNEE, f**3, 3 * _KNEE**2 * (f - 4 / 29)) * _WHITE_D50
+    xyz = np.where(f > _KNEE, f**3, 3 * _KNEE**2 * (f - 4 / 29)) * _WHITE
     linear = np.clip(_TO_SRGB @ xyz, 0, 1)
     encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
     return from_rgb([float(part) for part in np.round(encoded * 255)])

@@ -3,6 +3,7 @@
 import audit from './audit.de';
 import codes from './codes.de';
 import type { Catalogue } from './en';
+import drawings from './drawings.de';
 import gaps from './gaps.de';
 import problems from './problems.de';
 import quarantine from './quarantine.de';
@@ -11,6 +12,7 @@ import viewing from './viewing.de';
 const de: Catalogue = {
   ...audit,
   ...codes,
+  ...drawings,
   ...gaps,
   ...problems,
   ...quarantine,

@@ -2,6 +2,7 @@
 
 import audit from './audit.en';
 import codes from './codes.en';
+import drawings from './drawings.en';
 import gaps from './gaps.en';
 import problems from './problems.en';
 import quarantine from './quarantine.en';
@@ -10,6 +11,7 @@ import viewing from './viewing.en';
 const en = {
   ...audit,
   ...codes,
+  ...drawings,
   ...gaps,
   ...problems,
   ...quarantine,

@@ -56,6 +56,8 @@ SCOPED: set[Operation] = {
     ("GET", "/api/studies/{study_id}"), ("DELETE", "/api/studies/{study_id}"), ("POST", "/api/studies/{study_id}/hold"),
     ("DELETE", "/api/studies/{study_id}/hold"), ("GET", "/api/studies/{study_id}/archive.zip"),
     ("GET", "/api/studies/{study_id}/opening"), ("GET", "/api/studies/{study_id}/glimpse"),
+    ("GET", "/api/studies/{study_id}/drawings"), ("GET", "/api/instances/{instance_id}/drawing"),
+    ("GET", "/api/instances/{instance_id}/drawing/masks/{segment}"),
     ("GET", "/api/series/{series_id}"), ("GET", "/api/series/{series_id}/thumbnail"),
     ("GET", "/api/instances/{instance_id}/frames/{number}/stream"), ("GET", "/api/instances/{instance_id}/planes"),
     ("GET", "/api/view"), ("GET", "/api/studies/{study_id}/priors"),
@@ -101,7 +103,7 @@ def rest(site: WebSite) -> set[Operation]:
 
 def ask(login: Login, operation: Operation) -> tuple[int, dict[str, Any]]:
     method, path = operation
-    address = path.replace("{number}", "1").replace("{path:path}", "some/page")
+    address = path.replace("{number}", "1").replace("{path:path}", "some/page").replace("{segment}", "1")
     address = re.sub(r"\{[a-z_]+_uid\}", "1.2.3", address)
     address = re.sub(r"\{[a-z_]+\}", str(uuid.uuid4()), address)
     body = BODIES.get(operation)
@@ -111,7 +113,10 @@ def ask(login: Login, operation: Operation) -> tuple[int, dict[str, Any]]:
     return answer.status_code, answer.json() if "json" in kind else {}
 
 
-PARAMETERS = {"/api/view": {"accession": "A1"}}  # without any, it is no address at all
+PARAMETERS = {
+    "/api/view": {"accession": "A1"},  # without any, it is no address at all
+    "/api/instances/{instance_id}/drawing/masks/{segment}": {"frames": "1"},
+}
 BODIES: dict[Operation, dict[str, object]] = {
     ("POST", "/api/accounts"): {"username": "new"},
     ("PATCH", "/api/accounts/{account_id}"): {"role": "user"},

@@ -3,6 +3,7 @@
 import audit from './audit.de';
 import codes from './codes.de';
 import type { Catalogue } from './en';
+import drawings from './drawings.de';
 import gaps from './gaps.de';
 import invocation from './invocation.de';
 import marks from './marks.de';
@@ -13,6 +14,7 @@ import viewing from './viewing.de';
 const de: Catalogue = {
   ...audit,
   ...codes,
+  ...drawings,
   ...gaps,
   ...invocation,
   ...marks,

@@ -2,6 +2,7 @@
 
 import audit from './audit.en';
 import codes from './codes.en';
+import drawings from './drawings.en';
 import gaps from './gaps.en';
 import invocation from './invocation.en';
 import marks from './marks.en';
@@ -12,6 +13,7 @@ import viewing from './viewing.en';
 const en = {
   ...audit,
   ...codes,
+  ...drawings,
   ...gaps,
   ...invocation,
   ...marks,

@@ -124,6 +124,10 @@ const de: Record<keyof typeof en, string> = {
   'problem.upload-broken-off': 'Die Übertragung brach ab; von dieser Datei wurde nichts behalten.',
   'problem.invalid': 'Eine Angabe kann nicht stimmen: {field}',
   'problem.invalidSomewhere': 'Eine Angabe kann nicht stimmen.',
+  'problem.not-a-drawing': 'Es enthält nichts, was über Bilder zu zeichnen wäre.',
+  'problem.drawing-unsupported': 'Diese Art von Zeichnung wird hier nicht gezeigt.',
+  'problem.drawing-broken': 'Die Zeichnung ist beschädigt oder abgeschnitten und wird nicht gezeigt.',
+  'problem.drawing-too-large': 'Die Zeichnung ist größer, als gezeigt werden kann.',
 };
 
 export default de;

@@ -122,4 +122,8 @@ export default {
   'problem.upload-broken-off': 'The upload broke off; nothing of this file was kept.',
   'problem.invalid': 'Something that was entered cannot be right: {field}',
   'problem.invalidSomewhere': 'Something that was entered cannot be right.',
+  'problem.not-a-drawing': 'There is nothing in it to draw over images.',
+  'problem.drawing-unsupported': 'This kind of drawing is not shown here.',
+  'problem.drawing-broken': 'The drawing is damaged or cut off and is not shown.',
+  'problem.drawing-too-large': 'The drawing is larger than can be shown.',
 } satisfies Record<string, string>;

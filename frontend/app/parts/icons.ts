@@ -64,6 +64,7 @@ export const icons = {
   star: 'm12 4 2.4 5 5.6.7-4.1 3.8 1.1 5.5-5-2.8-5 2.8 1.1-5.5L4 9.7 9.6 9z',
   list: 'M8 6h12M8 12h12M8 18h12M4 6h.1M4 12h.1M4 18h.1',
   outline: 'M5 9c0-4 4-5 7-4s7 1 7 6-4 4-5 7-6 1-7-2-2-4-2-7z',
+  drawings: 'M4.5 14.5c-1-4 1.5-9 6-9.5s9 2 9 6.5-4 8-8 8c-2.5 0-6-1-7-5zM9 12.5c0-1.7 1.3-3 3-3s3 1.3 3 3-1.3 3-3 3-3-1.3-3-3z',
 } as const;
 
 export type IconName = keyof typeof icons;

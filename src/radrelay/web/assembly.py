@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from radrelay.archive.drawings import DrawingReader
 from radrelay.archive.metadata import MetadataReader
 from radrelay.archive.reader import InstanceReader
 from radrelay.archive.renditions import Renditions
@@ -75,6 +76,7 @@ def assemble(
         metadata=MetadataReader(reader, parts.packs),
         renditions=renditions,
         filings=MarkFilings(parts.database, parts.clock, renditions, landing),
+        drawings=DrawingReader(reader),
         attachments=attachments,
         readiness=(
             ReadinessCheck("storage", parts.packs.check),

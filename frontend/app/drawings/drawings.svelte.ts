@@ -1,0 +1,214 @@
+/** The drawings of the study that is read: which there are, which are shown, and a layer over each pane. */
+
+import { drawings as api, type ListedDrawing } from '../api/drawings';
+import { series as seriesApi } from '../api/endpoints';
+import type { StudyDetail } from '../api/types';
+import { Stack } from '../viewing/stack';
+import type { Room, RoomPane } from '../viewing/room.svelte';
+import { names, type On, type Target } from '$viewer/drawings/content';
+import { DrawingsLayer, type Overlaid } from '$viewer/drawings/layer';
+import { vectorsOf } from '$viewer/drawings/sections';
+import { nearest, type Plane } from '$viewer/planes';
+import { Looking } from './looking';
+import { OneDrawing } from './shown.svelte';
+
+const OVERLAYS_KEPT = 200;
+
+export class StudyDrawings {
+  all: readonly OneDrawing[] = $state.raw([]);
+  problem: unknown = $state.raw(undefined);
+  /** 0 to 1. */
+  opacity = $state(0.35);
+  labels = $state(true);
+  overlaysShown = $state(true);
+  readonly looking: Looking;
+  #study: StudyDetail | null = null;
+  /** Overlay planes by image: each is an object of its own. */
+  readonly #overlays = new Map<string, OneDrawing>();
+  #overlayRows: readonly ListedDrawing[] = $state.raw([]);
+  readonly #layers = new WeakMap<RoomPane, DrawingsLayer>();
+
+  constructor(readonly room: Room) {
+    this.looking = new Looking(room);
+  }
+
+  get overlays(): readonly ListedDrawing[] {
+    return this.#overlayRows;
+  }
+
+  get count(): number {
+    return this.all.length + this.#overlayRows.length;
+  }
+
+  /** Reads what a study has; what was shown of the same study stays so. */
+  async read(study: StudyDetail): Promise<void> {
+    const same = this.#study?.id === study.id;
+    this.#study = study;
+    if (!same) this.#forget();
+    try {
+      const rows = await api.list(study.id);
+      if (this.#study.id !== study.id) return;
+      const known = new Map(this.all.map((one) => [one.row.instance_id, one]));
+      this.#overlayRows = rows.filter(({ kind }) => kind === 'overlay');
+      this.all = rows
+        .filter(({ kind }) => kind !== 'overlay')
+        .map((row) => known.get(row.instance_id) ?? new OneDrawing(row, this.redraw));
+      this.problem = undefined;
+    } catch (cause) {
+      if (this.#study?.id === study.id) this.problem = cause;
+    }
+    this.redraw();
+  }
+
+  #forget(): void {
+    this.all = [];
+    this.#overlayRows = [];
+    this.#overlays.clear();
+    this.looking.leave();
+  }
+
+  redraw = (): void => {
+    for (const pane of this.room.panes) pane.viewer?.redraw();
+  };
+
+  /** Puts a layer over each pane, and takes them away again. */
+  lay(): () => void {
+    const panes = this.room.panes;
+    for (const pane of panes) pane.setLayer('drawings', this.#layerOf(pane));
+    this.redraw();
+    return () => {
+      for (const pane of panes) pane.setLayer('drawings', null);
+    };
+  }
+
+  #layerOf(pane: RoomPane): DrawingsLayer {
+    let layer = this.#layers.get(pane);
+    if (!layer) {
+      layer = new DrawingsLayer(
+        (place) => targetOf(pane, place),
+        (place) => pane.planeAt(place),
+        (target) => this.#overlaid(target),
+      );
+      this.#layers.set(pane, layer);
+    }
+    return layer;
+  }
+
+  #overlaid(target: Target): Overlaid {
+    const drawings = this.all.flatMap((one) => one.drawn() ?? []);
+    const overlay = this.overlaysShown ? this.#overlayOf(target.instance)?.drawn() : null;
+    return { drawings: overlay ? [overlay, ...drawings] : drawings, opacity: this.opacity, labels: this.labels };
+  }
+
+  /** The overlay planes of an image, read when it is looked at. */
+  #overlayOf(id: string): OneDrawing | null {
+    const row = this.#overlayRows.find(({ images }) => images.includes(id));
+    if (!row) return null;
+    const known = this.#overlays.get(id);
+    if (known) return known;
+    if (this.#overlays.size >= OVERLAYS_KEPT) this.#overlays.clear();
+    const made = new OneDrawing(row, this.redraw, id);
+    this.#overlays.set(id, made);
+    void made.show(true);
+    return made;
+  }
+
+  showOverlays(shown: boolean): void {
+    this.overlaysShown = shown;
+    this.redraw();
+  }
+
+  async showAll(shown: boolean): Promise<void> {
+    this.showOverlays(shown);
+    await Promise.all(this.all.filter((one) => one.canBeShown).map((one) => one.show(shown)));
+  }
+
+  setOpacity(opacity: number): void {
+    this.opacity = opacity;
+    this.redraw();
+  }
+
+  setLabels(labels: boolean): void {
+    this.labels = labels;
+    this.redraw();
+  }
+
+  /** Shows the images as a presentation state says, or again as the reader had them. */
+  async apply(one: OneDrawing, applied: boolean): Promise<void> {
+    for (const other of this.all) other.isApplied = false;
+    this.looking.leave();
+    if (applied) {
+      await one.show(true);
+      one.isApplied = one.content !== null;
+      if (one.content) this.looking.take(one.content);
+    }
+    this.redraw();
+  }
+
+  /** Goes to the first picture that a drawing, or one of its groups, lies on. */
+  async jump(one: OneDrawing, group: number | null = null, on: On | null = null): Promise<boolean> {
+    await one.show(true);
+    const pane = this.room.active;
+    const here = pane.shown?.series.id;
+    const over = one.row.over.length > 0 ? one.row.over : [...new Set(one.content?.images.map(({ series_id }) => series_id))];
+    if (here && this.#went(one, pane, group, on)) return true;
+    for (const id of over) {
+      const row = this.#study?.series.find((found) => found.id === id);
+      if (!row || !this.#study || id === here) continue;
+      const detail = await seriesApi.read(id);
+      const place = firstPlace(one, new Stack(detail.instances), id, group, on);
+      await pane.show({ study: this.#study, series: row }, Math.max(0, place), detail);
+      if (place < 0) this.#went(one, pane, group, on);
+      return true;
+    }
+    return false;
+  }
+
+  #went(one: OneDrawing, pane: RoomPane, group: number | null, on: On | null): boolean {
+    const series = pane.shown?.series.id ?? '';
+    let place = firstPlace(one, pane.stack, series, group, on);
+    if (place < 0 && !on) place = placeByPlane(one, pane, group);
+    if (place < 0) return false;
+    pane.viewer?.go(place);
+    return true;
+  }
+}
+
+function targetOf(pane: RoomPane, place: number): Target | null {
+  const picture = pane.stack.at(place);
+  return picture && pane.shown ? { instance: picture.instance.id, frame: picture.frame, series: pane.shown.series.id } : null;
+}
+
+/** The first place of a stack that something is said to lie on; -1 if none. */
+function firstPlace(one: OneDrawing, stack: Stack, series: string, group: number | null, on: On | null): number {
+  const { content } = one;
+  if (!content) return -1;
+  const lists = on ? [on] : listsOf(one, group);
+  const wanted = new Set(lists.flatMap((list) => list.map(([place]) => content.images[place]?.instance_id)));
+  for (let place = 0; place < stack.count; place += 1) {
+    const picture = stack.at(place);
+    if (!picture || !wanted.has(picture.instance.id)) continue;
+    const target = { instance: picture.instance.id, frame: picture.frame, series };
+    if (lists.some((list) => names(content, list, target))) return place;
+  }
+  return -1;
+}
+
+function listsOf({ content }: OneDrawing, group: number | null): On[] {
+  if (!content) return [];
+  const shapes = content.shapes.filter((shape) => group === null || shape.group === group).map((shape) => shape.on ?? (shape.unit === 'patient' ? [] : content.of));
+  const frames = (content.masks?.frames ?? []).filter((frame) => group === null || frame.group === group).map((frame) => frame.on);
+  const all = [...shapes, ...frames, ...(group === null ? [content.flagged] : [])].filter((list) => list.length > 0);
+  return all.length > 0 ? all : group === null ? [content.of] : [];
+}
+
+/** The place whose plane lies nearest to a group's first outline or mask, where no image is named. */
+function placeByPlane({ content }: OneDrawing, pane: RoomPane, group: number | null): number {
+  const planeAt = (place: number): Plane | null => pane.planeAt(place);
+  const shape = content?.shapes.find((found) => found.unit === 'patient' && (group === null || found.group === group));
+  const frame = content?.masks?.frames.find((found) => found.position.length === 3 && (group === null || found.group === group));
+  const [to] = vectorsOf(shape?.points ?? frame?.position ?? []);
+  const space = shape?.space ?? content?.masks?.space ?? null;
+  const shares = space !== null && content?.spaces[space]?.includes(pane.shown?.series.id ?? '');
+  return to && shares ? nearest(pane.stack.count, planeAt, to) : -1;
+}

@@ -1,0 +1,47 @@
+/** Deutsche Texte der Zeichnungen anderer Systeme. */
+
+import type en from './drawings.en';
+
+const de: Record<keyof typeof en, string | [string, string]> = {
+  'drawings.title': 'Zeichnungen',
+  'drawings.open': ['Zeichnungen anderer Systeme ({n})', 'Zeichnungen anderer Systeme ({n})'],
+  'drawings.all': 'Alle zeigen',
+  'drawings.none': 'Keine zeigen',
+  'drawings.opacity': 'Deckkraft gefüllter Flächen',
+  'drawings.labels': 'Beschriftung mit Messwerten',
+  'drawings.overlays': 'Overlays aus den Bildern',
+  'drawings.here': 'Über dieser Serie',
+  'drawings.elsewhere': 'Über anderen Serien',
+  'drawings.nothing': 'Über den Bildern dieser Studie ist nichts eingezeichnet.',
+  'drawings.show': '{name} zeigen',
+  'drawings.group': '{name} zeigen',
+  'drawings.colour': 'Farbe von {name}',
+  'drawings.jump': 'Zum ersten Bild von {name}',
+  'drawings.noImage': 'Keines der zugehörigen Bilder ist hier für Sie zu sehen.',
+  'drawings.apply': 'Bilder wie gespeichert zeigen',
+  'drawings.applyHint': 'Fenster, Invertierung, Drehung, Ausschnitt und Blenden',
+  'drawings.unnamed': 'Region {n}',
+  'drawings.layer': 'Zeichnungen ohne Ebene',
+  'drawings.keyImages': ['{n} Bild markiert', '{n} Bilder markiert'],
+  'drawings.keyImage': 'Markiertes Bild {n}',
+  'drawings.hiddenTexts': 'Frei eingegebene Texte werden Ihnen nicht gezeigt: Sie könnten den Patienten nennen.',
+  'drawings.masksFailed': 'Die Flächen konnten nicht geladen werden.',
+  'drawings.kind.presentation': 'Darstellungszustand',
+  'drawings.kind.report': 'Bericht mit Markierungen',
+  'drawings.kind.segmentation': 'Segmentierung',
+  'drawings.kind.structures': 'Strahlentherapie-Strukturen',
+  'drawings.kind.key-objects': 'Schlüsselbilder',
+  'drawings.kind.overlay': 'Overlay',
+  'drawings.kind.other': 'Zeichnung',
+  'drawings.note.shape-unreadable': 'Einige Formen sind nicht lesbar und fehlen.',
+  'drawings.note.shape-without-place': 'Einige Formen nennen kein Bild und fehlen.',
+  'drawings.note.colours-not-applied': 'Die Farben, die er Bildern gibt, werden nicht angewendet.',
+  'drawings.note.modality-table-not-applied': 'Seine eigene Wertetabelle wird nicht angewendet.',
+  'drawings.note.region-unnamed': 'Umrisse ohne Region fehlen.',
+  'drawings.note.table': 'Seine Helligkeitstabelle wird nicht angewendet; das Fenster bleibt, wie es ist.',
+  'drawings.trouble.surface-segmentation': 'Oberflächen aus Netzen werden hier nicht gezeigt.',
+  'drawings.trouble.bulk-annotations': 'Markierungen ganzer Schnittpräparate werden hier nicht gezeigt.',
+  'drawings.trouble.volume-presentation': 'Darstellungszustände von Volumen werden hier nicht gezeigt.',
+};
+
+export default de;

@@ -7,6 +7,7 @@ import gaps from './gaps.de';
 import problems from './problems.de';
 import quarantine from './quarantine.de';
 import viewing from './viewing.de';
+import volumes from './volumes.de';
 
 const de: Catalogue = {
   ...audit,
@@ -15,6 +16,7 @@ const de: Catalogue = {
   ...problems,
   ...quarantine,
   ...viewing,
+  ...volumes,
   loading: 'Wird geladen …',
   close: 'Schließen',
   cancel: 'Abbrechen',

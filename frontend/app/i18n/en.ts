@@ -6,6 +6,7 @@ import gaps from './gaps.en';
 import problems from './problems.en';
 import quarantine from './quarantine.en';
 import viewing from './viewing.en';
+import volumes from './volumes.en';
 
 const en = {
   ...audit,
@@ -14,6 +15,7 @@ const en = {
   ...problems,
   ...quarantine,
   ...viewing,
+  ...volumes,
   loading: 'Loading …',
   close: 'Close',
   cancel: 'Cancel',

@@ -64,6 +64,10 @@ export const icons = {
   star: 'm12 4 2.4 5 5.6.7-4.1 3.8 1.1 5.5-5-2.8-5 2.8 1.1-5.5L4 9.7 9.6 9z',
   list: 'M8 6h12M8 12h12M8 18h12M4 6h.1M4 12h.1M4 18h.1',
   outline: 'M5 9c0-4 4-5 7-4s7 1 7 6-4 4-5 7-6 1-7-2-2-4-2-7z',
+  cross: 'M12 3v6.5M12 14.5V21M3 12h6.5M14.5 12H21',
+  angle: 'M19.5 19h-15L15 5M10.5 11a9 9 0 0 1 3.6 8',
+  slab: 'M4 9.5 15 5l5 3-11 4.5zM4 9.5v5l5 3v-5M9 17.5 20 13V8',
+  fusion: 'M9.5 17.5a5.5 5.5 0 1 0 0-11 5.5 5.5 0 0 0 0 11zM14.5 17.5a5.5 5.5 0 1 0 0-11 5.5 5.5 0 0 0 0 11z',
 } as const;
 
 export type IconName = keyof typeof icons;

@@ -1,13 +1,15 @@
 /** Draws the room's panes: by the card while it is there, else by the keeper's thread, one picture of a pane at a time. */
 
+import { coloursOf, type ColourMap } from '../colours';
 import type { Bodies, Body, BodyName } from './bodies';
-import { colourTable, transferOf, type ColourMap, type SpaceView } from './colours';
+import { transferOf, type SpaceView } from './transfer';
 import { KeeperFailed } from './keeper';
-import { paintValues, type Over, type Tone } from './painter';
+import type { Over, Tone } from './painter';
 import { Pace } from './pace';
 import type { VolumePane } from './pane';
 import { slabSamples, waysThrough, type PlaneView, type Slab } from './planes';
 import type { Cut } from './reslice';
+import { paintValues } from './slow-painting';
 import { raysThrough, turnOf, type SpaceState } from './space';
 import type { Vec } from './vectors';
 
@@ -86,16 +88,16 @@ export class Drawing {
     return { width, height, values: await this.bodies.keeper.ask<Float32Array<ArrayBuffer>>({ do: 'cut', name: 'main', cut }) };
   }
 
-  /** Draws the room's third dimension; tells whether there is something to draw. */
-  cast(pane: VolumePane, state: SpaceState, view: SpaceView, tone: Tone, over: () => void): void {
+  /** Draws the third dimension. */
+  cast(pane: VolumePane, state: SpaceState, view: SpaceView, tone: Tone): void {
     const body = this.bodies.body('main');
     if (!body) return;
     const painter = this.bodies.painterFor('main');
     if (!painter) {
-      if (body.progress.here > 0) this.#queue(pane, () => this.#slowCast(pane, body, state, tone, over));
+      if (body.progress.here > 0) this.#queue(pane, () => this.#slowCast(pane, body, state, tone));
       return;
     }
-    if (!painter.hasCopy('main')) return blank(pane, over);
+    if (!painter.hasCopy('main')) return blank(pane);
     const began = performance.now();
     const fineness = this.space.fineness;
     const width = Math.max(1, Math.round(pane.size.width * pane.ratio * fineness));
@@ -104,7 +106,6 @@ export class Drawing {
     const job = raysThrough(body, state, pane.size, width, height, this.space.moving ? 0.6 : 1);
     painter.cast({ ...job, transfer: table, range }, tone);
     pane.show(painter.canvas, width, height);
-    over();
     this.space.took(performance.now() - began);
   }
 
@@ -128,7 +129,7 @@ export class Drawing {
     const { map, least, width, share } = job.blend;
     const cut = this.cutOf(body, job, pane, ratio, moving);
     const ways = waysThrough(body.grid, job.view, job.cursor, pane.size, ratio, job.slab, samples);
-    return { name: 'over', cut: { ...cut, ways, samples }, colours: colourTable(map), least, width, share };
+    return { name: 'over', cut: { ...cut, ways, samples }, colours: coloursOf(map), least, width, share };
   }
 
   /** One picture of a pane at a time; of those asked for meanwhile, only the last one is drawn. */
@@ -157,14 +158,13 @@ export class Drawing {
     this.planes.took((performance.now() - began) / 2); // two as fast would be four times as fine
   }
 
-  async #slowCast(pane: VolumePane, body: Body, state: SpaceState, tone: Tone, over: () => void): Promise<void> {
+  async #slowCast(pane: VolumePane, body: Body, state: SpaceState, tone: Tone): Promise<void> {
     const { width, height } = pane.size;
     const shrink = Math.min(1, SPACE_EDGE / Math.max(1, width, height));
     const size = { width: Math.max(1, Math.round(width * shrink)), height: Math.max(1, Math.round(height * shrink)) };
     const turn = turnOf(raysThrough(body, state, pane.size, size.width, size.height, 1));
     const values = await this.bodies.keeper.ask<Float32Array<ArrayBuffer>>({ do: 'project', name: 'main', turn });
     this.#paintSlowly(pane, size, (words) => paintValues(values, tone, null, words));
-    over();
   }
 
   #paintSlowly(pane: VolumePane, { width, height }: { width: number; height: number }, paint: (words: Uint32Array) => void): void {
@@ -180,12 +180,8 @@ export class Drawing {
   }
 }
 
-/** Black, with what lies over it. */
-export function blank(pane: VolumePane, over: () => void): void {
-  const { context, canvas, ratio } = pane;
+export function blank({ context, canvas }: VolumePane): void {
   context.setTransform(1, 0, 0, 1, 0, 0);
   context.fillStyle = '#000';
   context.fillRect(0, 0, canvas.width, canvas.height);
-  context.setTransform(ratio, 0, 0, ratio, 0, 0);
-  over();
 }

@@ -106,6 +106,14 @@ export class Grid {
     return low + (depth - from) / (to - from);
   }
 
+  /** Tells whether a point lies in the volume, or no more than its outermost voxels' halves away from their centres. */
+  isWithin(point: Vec): boolean {
+    const [column, row, depth] = this.toGrid(point);
+    const [before, behind] = this.margins;
+    const inPlane = column >= -0.5 && row >= -0.5 && column <= this.columns - 0.5 && row <= this.rows - 0.5;
+    return inPlane && depth >= -before && depth <= (this.depths.at(-1) ?? 0) + behind;
+  }
+
   get centre(): Vec {
     return this.toPatient([(this.columns - 1) / 2, (this.rows - 1) / 2, (this.depths.at(-1) ?? 0) / 2]);
   }

@@ -19,7 +19,6 @@ export interface Shown {
   cursor: Vec;
   pane: Size;
   slabThickness: number;
-  lines: boolean;
 }
 
 interface Line {

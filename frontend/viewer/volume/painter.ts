@@ -1,6 +1,7 @@
 /** Draws planes, slabs and rays with WebGL 2, all panes on one canvas whose textures they share. */
 
-import { windowed, type Window, type WindowFunction } from '../grey';
+import type { Window, WindowFunction } from '../grey';
+import { displayed } from './display';
 import { cellsOf, type Grid } from './grid';
 import type { Cut, Kind, Scale, Voxels } from './reslice';
 import { corners, rays, slices } from './shaders';
@@ -27,7 +28,8 @@ export interface Tone {
 export interface Over {
   name: string;
   cut: Cut;
-  colours: Uint8Array;
+  /** 256 RGBA words. */
+  colours: Uint32Array;
   least: number;
   width: number;
   share: number;
@@ -70,7 +72,8 @@ export class Painter {
   readonly #programs = new Map<string, Program>();
   readonly #bodies = new Map<string, Body>();
   readonly #copies = new Map<string, { texture: WebGLTexture; size: Vec; whole: boolean }>();
-  readonly #tables = new WeakMap<Uint8Array, WebGLTexture>();
+  readonly #tables = new WeakMap<Uint8Array | Uint32Array, WebGLTexture>();
+  #display: { words: Uint32Array; texture: WebGLTexture } | null = null;
 
   /** Throws NoGraphics. `onLost` and `onBack`: the context went, or came again with nothing of what was in it. */
   constructor(onLost: () => void, onBack: () => void) {
@@ -100,6 +103,7 @@ export class Painter {
   }
 
   forget(): void {
+    this.#display = null;
     this.#programs.clear();
     this.#bodies.clear();
     this.#copies.clear();
@@ -258,6 +262,7 @@ export class Painter {
   #tone(used: Program, { window, invert }: Tone): void {
     this.#set(used, 'window', [window.center, window.width, KINDS.indexOf(window.kind)]);
     this.#set(used, 'invert', [Number(invert)]);
+    this.#bind(used, 'display', this.#gl.TEXTURE_2D, this.#levels(), 5);
   }
 
   #stage(width: number, height: number): void {
@@ -275,12 +280,24 @@ export class Painter {
     return texture;
   }
 
-  #table(colours: Uint8Array): WebGLTexture {
+  /** The display's own correction, renewed when it changes. */
+  #levels(): WebGLTexture {
+    const words = displayed();
+    const known = this.#display;
+    if (known?.words.every((word, level) => word === words[level])) return known.texture;
+    if (known) this.#gl.deleteTexture(known.texture);
+    const texture = this.#table(words);
+    this.#display = { words, texture };
+    return texture;
+  }
+
+  #table(colours: Uint8Array | Uint32Array): WebGLTexture {
     const gl = this.#gl;
     const known = this.#tables.get(colours);
     if (known && gl.isTexture(known)) return known;
     const texture = this.#texture(gl.TEXTURE_2D, gl.LINEAR);
-    gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA8, colours.length / 4, 1, 0, gl.RGBA, gl.UNSIGNED_BYTE, colours);
+    const bytes = new Uint8Array(colours.buffer, colours.byteOffset, colours.byteLength);
+    gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA8, bytes.length / 4, 1, 0, gl.RGBA, gl.UNSIGNED_BYTE, bytes);
     this.#tables.set(colours, texture);
     return texture;
   }
@@ -334,20 +351,3 @@ export class Painter {
 }
 
 const BLANK = new Uint8Array(4);
-
-/** The same on the processor: values as RGBA words (little endian), with a second volume's colours over them. */
-export function paintValues(values: Float32Array, tone: Tone, over: (Over & { values: Float32Array }) | null, out: Uint32Array): void {
-  for (let at = 0; at < out.length; at += 1) {
-    const value = values[at] as number;
-    const level = value === value ? windowed(value, tone.window, tone.window.kind) : 0;
-    const grey = value === value && tone.invert ? 255 - level : level;
-    let [red, green, blue] = [grey, grey, grey];
-    const other = over ? (over.values[at] as number) : NaN;
-    if (over && other === other) {
-      const entry = Math.round(Math.min(1, Math.max(0, (other - over.least) / over.width)) * 255) * 4;
-      const mixed = (base: number, part: number): number => base + ((over.colours[entry + part] ?? 0) - base) * over.share;
-      [red, green, blue] = [mixed(red, 0), mixed(green, 1), mixed(blue, 2)];
-    }
-    out[at] = 0xff000000 | (Math.round(blue) << 16) | (Math.round(green) << 8) | Math.round(red);
-  }
-}

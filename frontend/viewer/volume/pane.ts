@@ -1,26 +1,23 @@
 /** One canvas of the room: its size, its picture, and what the pointer means on it. */
 
 import type { Point, Size } from '../geometry';
-import { Steering, type Steered, type Tool } from '../steering';
+import { Steering, type Pressing, type Steered, type Tool } from '../steering';
 
-/** Takes a pointer before scrolling, windowing and the like do. */
-export interface Grasping {
-  /** Tells whether it takes this pointer until it comes up. */
-  press: (at: Point) => boolean;
-  drag: (at: Point) => void;
-  release: (at: Point) => void;
-  cancel: () => void;
-}
-
+/** What the room does with a pane. Distances in CSS pixels. */
 export interface PaneEvents {
   tool: () => Tool;
-  grasping: Grasping | null;
   dragWindow: (dx: number, dy: number) => void;
   pan: (dx: number, dy: number) => void;
   zoom: (factor: number, at: Point) => void;
   scroll: (steps: number) => void;
   toggleFit: (at: Point) => void;
   hover: (at: Point | null) => void;
+  turn: (degrees: number) => void;
+  /** Tells whether it takes this pointer until it comes up. */
+  press: (at: Point) => boolean;
+  drag: (at: Point) => void;
+  release: (at: Point) => void;
+  cancel: () => void;
   resized: () => void;
 }
 
@@ -31,11 +28,10 @@ export class VolumePane implements Steered {
   readonly context: CanvasRenderingContext2D;
   /** What the processor drew last, until it has drawn anew. */
   readonly bitmap = document.createElement('canvas');
+  readonly scrollPace = PACE;
   readonly #steering: Steering;
   readonly #observer: ResizeObserver;
-  readonly #off = new AbortController();
   #pane: Size = { width: 0, height: 0 };
-  #taken: number | null = null;
 
   constructor(
     readonly canvas: HTMLCanvasElement,
@@ -44,10 +40,6 @@ export class VolumePane implements Steered {
     const context = canvas.getContext('2d', { alpha: false });
     if (!context) throw new Error('this browser draws on no canvas');
     this.context = context;
-    const options = { signal: this.#off.signal };
-    for (const kind of ['pointerdown', 'pointermove', 'pointerup', 'pointercancel'] as const) {
-      canvas.addEventListener(kind, this.#first, options); // before the steering, which comes after it
-    }
     this.#steering = new Steering(canvas, this);
     this.#observer = new ResizeObserver(() => this.#resize());
     this.#observer.observe(canvas);
@@ -66,41 +58,25 @@ export class VolumePane implements Steered {
     return this.events.tool();
   }
 
-  get scrollPace(): number {
-    return PACE;
-  }
-
-  dragWindow(dx: number, dy: number): void {
-    this.events.dragWindow(dx, dy);
-  }
-
-  pan(dx: number, dy: number): void {
-    this.events.pan(dx, dy);
-  }
-
-  zoom(factor: number, at: Point): void {
-    this.events.zoom(factor, at);
-  }
-
-  scroll(steps: number): void {
-    this.events.scroll(steps);
-  }
-
-  toggleFit(at: Point): void {
-    this.events.toggleFit(at);
-  }
-
-  hover(at: Point | null): void {
-    this.events.hover(at);
-  }
+  dragWindow = (dx: number, dy: number): void => this.events.dragWindow(dx, dy);
+  pan = (dx: number, dy: number): void => this.events.pan(dx, dy);
+  zoom = (factor: number, at: Point): void => this.events.zoom(factor, at);
+  scroll = (steps: number): void => this.events.scroll(steps);
+  toggleFit = (at: Point): void => this.events.toggleFit(at);
+  hover = (pressing: Pressing | null): void => this.events.hover(pressing?.at ?? null);
+  turn = ({ angle }: { angle: number }): void => this.events.turn(angle);
+  lens = (): void => undefined;
+  press = ({ at, shift }: Pressing): boolean => !shift && this.events.press(at);
+  dragTaken = ({ at }: Pressing): void => this.events.drag(at);
+  releaseTaken = ({ at }: Pressing): void => this.events.release(at);
+  cancelTaken = (): void => this.events.cancel();
 
   close(): void {
-    this.#off.abort();
     this.#steering.stop();
     this.#observer.disconnect();
   }
 
-  /** Brings a drawn picture to the screen, from the lower left part of a canvas or all of it. */
+  /** Brings a drawn picture to the screen: the lower left part of a canvas. */
   show(from: HTMLCanvasElement, width: number, height: number): void {
     const { context, canvas } = this;
     context.setTransform(1, 0, 0, 1, 0, 0);
@@ -108,29 +84,6 @@ export class VolumePane implements Steered {
     context.drawImage(from, 0, from.height - height, width, height, 0, 0, canvas.width, canvas.height);
     context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
   }
-
-  #first = (event: PointerEvent): void => {
-    const { grasping } = this.events;
-    if (!grasping) return;
-    const box = this.canvas.getBoundingClientRect();
-    const at = { x: event.clientX - box.left, y: event.clientY - box.top };
-    if (event.type === 'pointerdown') {
-      const plain = event.isPrimary && event.button === 0 && !event.ctrlKey && !event.shiftKey;
-      if (this.#taken !== null || !plain || !grasping.press(at)) return;
-      this.#taken = event.pointerId;
-      this.canvas.setPointerCapture(event.pointerId);
-    } else if (event.pointerId !== this.#taken) {
-      return;
-    } else if (event.type === 'pointermove') {
-      grasping.drag(at);
-      if (event.pointerType === 'mouse') this.events.hover(at);
-    } else {
-      this.#taken = null;
-      if (event.type === 'pointerup') grasping.release(at);
-      else grasping.cancel();
-    }
-    event.stopImmediatePropagation();
-  };
 
   #resize(): void {
     this.#pane = { width: this.canvas.clientWidth, height: this.canvas.clientHeight };

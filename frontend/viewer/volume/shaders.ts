@@ -67,6 +67,9 @@ bool slab${n}(vec2 pixel, out float value) {
 const windowed = `
 uniform vec3 window;  // centre, width, 0 linear, 1 linear exact, 2 sigmoid (PS3.3 C.11.2.1.2, C.11.2.1.3)
 uniform float invert;
+uniform sampler2D display;  // what the display is given for a level
+
+vec3 shade(float grey) { return texelFetch(display, ivec2(int(clamp(grey, 0.0, 1.0) * 255.0 + 0.5), 0), 0).rgb; }
 
 float grey(float value) {
   float c = window.x, w = window.y, found;
@@ -101,7 +104,7 @@ void main() {
     colour = bytes(inside ? floatBitsToUint(value) : 0x7fc00000u);
     return;
   }
-  vec3 shown = vec3(inside ? grey(value) : 0.0);
+  vec3 shown = shade(inside ? grey(value) : 0.0);
   ${over ? `
   float other;
   if (slabB(pixel, other)) {
@@ -172,6 +175,6 @@ void main() {
     light *= 1.0 - opacity;
     if (light < 0.02) break;
   }
-  if (kind == 1) colour = vec4(vec3(largest > -1.0e38 ? grey(largest) : 0.0), 1.0);
+  if (kind == 1) colour = vec4(shade(largest > -1.0e38 ? grey(largest) : 0.0), 1.0);
   else colour = vec4(sum, 1.0);
 }`;

@@ -25,11 +25,18 @@ export function firstSpace(): SpaceState {
   return { right, down: square, normal: cross(right, square), zoom: 1, shift: [0, 0], least: [0, 0, 0], most: [1, 1, 1] };
 }
 
-export const FROM_SIDES: Readonly<Record<'front' | 'left' | 'head', Pick<SpaceState, 'right' | 'down'>>> = {
-  front: { right: [1, 0, 0], down: [0, 0, -1] },
-  left: { right: [0, 1, 0], down: [0, 0, -1] },
-  head: { right: [1, 0, 0], down: [0, -1, 0] },
-};
+const SIDES = {
+  front: [[1, 0, 0], [0, 0, -1]], left: [[0, 1, 0], [0, 0, -1]], right: [[0, -1, 0], [0, 0, -1]], back: [[-1, 0, 0], [0, 0, -1]],
+  head: [[1, 0, 0], [0, -1, 0]], feet: [[1, 0, 0], [0, 1, 0]],
+} satisfies Record<string, readonly [Vec, Vec]>;
+
+export type Side = keyof typeof SIDES;
+export const sides = Object.keys(SIDES) as Side[];
+
+export function lookingFrom(side: Side): Facing {
+  const [right, down] = SIDES[side] as readonly [Vec, Vec];
+  return { right, down, normal: cross(right, down) };
+}
 
 const RADIANS_PER_PIXEL = 0.008;
 

@@ -1,14 +1,12 @@
 /** Vectors of three numbers, in mm of the patient (+x left, +y back, +z head) or in voxels. */
 
-export type Vec = readonly [number, number, number];
+import { along, cross, dot, minus, type Vector } from '../planes';
+
+export { along, cross, dot, minus };
+export type Vec = Vector;
 
 export const add = (a: Vec, b: Vec): Vec => [a[0] + b[0], a[1] + b[1], a[2] + b[2]];
-export const minus = (a: Vec, b: Vec): Vec => [a[0] - b[0], a[1] - b[1], a[2] - b[2]];
 export const times = (a: Vec, factor: number): Vec => [a[0] * factor, a[1] * factor, a[2] * factor];
-/** `from` and `factor` times `way`. */
-export const along = (from: Vec, way: Vec, factor: number): Vec => add(from, times(way, factor));
-export const dot = (a: Vec, b: Vec): number => a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
-export const cross = (a: Vec, b: Vec): Vec => [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
 export const length = (a: Vec): number => Math.hypot(a[0], a[1], a[2]);
 
 export function unit(a: Vec): Vec {
@@ -24,7 +22,6 @@ export function turned(a: Vec, axis: Vec, angle: number): Vec {
 
 /** Three numbers of a header as a vector; none if one is missing. */
 export function vecOf(numbers: readonly number[] | null | undefined, from = 0): Vec | null {
-  if (!numbers) return null;
-  const [x, y, z] = numbers.slice(from, from + 3);
+  const [x, y, z] = numbers?.slice(from, from + 3) ?? [];
   return x !== undefined && y !== undefined && z !== undefined && [x, y, z].every(Number.isFinite) ? [x, y, z] : null;
 }

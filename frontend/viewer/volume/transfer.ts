@@ -1,47 +1,8 @@
-/** Colours: of a second volume (PS3.6 Annex B), and of what is seen in three dimensions. */
+/** What is seen in three dimensions: how values become colour and opacity. */
 
 export type Rgb = readonly [number, number, number];
 /** A value with its colour (0 to 255) and opacity (0 to 1) in one mm. */
 export type Stop = readonly [value: number, colour: Rgb, opacity: number];
-
-export const COLOUR_MAPS = ['hot-iron', 'pet', 'rainbow', 'grey'] as const;
-export type ColourMap = (typeof COLOUR_MAPS)[number];
-
-const ramp = (from: number, to: number, at: number): number => Math.min(255, Math.max(0, ((at - from) / (to - from)) * 255));
-
-/** Hot Iron as PS3.6 B.1.1 lists it: red to the middle, green in the second half, blue in the last quarter. */
-const hotIron = (at: number): Rgb => [ramp(0, 127.5, at), ramp(128, 255, at), ramp(192, 255, at)];
-
-/** PET (PS3.6 B.1.2) in its course: blue, violet, red, yellow, white. */
-const PET_STOPS: readonly (readonly [number, Rgb])[] = [
-  [0, [0, 0, 0]], [63, [0, 63, 127]], [127, [128, 0, 255]], [191, [255, 128, 64]], [223, [255, 200, 64]], [255, [255, 255, 255]],
-];
-const RAINBOW: readonly (readonly [number, Rgb])[] = [
-  [0, [0, 0, 0]], [40, [0, 0, 255]], [96, [0, 255, 255]], [144, [0, 255, 0]], [200, [255, 255, 0]], [255, [255, 0, 0]],
-];
-
-function between(stops: readonly (readonly [number, Rgb])[], at: number): Rgb {
-  const next = Math.max(1, stops.findIndex(([place]) => place >= at));
-  const [[from, a], [to, b]] = [stops[next - 1] ?? [0, [0, 0, 0]], stops[next] ?? [255, [255, 255, 255]]] as [[number, Rgb], [number, Rgb]];
-  const part = (at - from) / (to - from);
-  return [0, 1, 2].map((channel) => (a[channel] ?? 0) * (1 - part) + (b[channel] ?? 0) * part) as unknown as Rgb;
-}
-
-const MAPS: Readonly<Record<ColourMap, (at: number) => Rgb>> = {
-  'hot-iron': hotIron,
-  pet: (at) => between(PET_STOPS, at),
-  rainbow: (at) => between(RAINBOW, at),
-  grey: (at) => [255 - at, 255 - at, 255 - at],
-};
-
-const made = new Map<ColourMap, Uint8Array>();
-
-/** 256 RGBA entries. */
-export function colourTable(map: ColourMap): Uint8Array {
-  const known = made.get(map) ?? Uint8Array.from(Array.from({ length: 256 }, (_, at) => [...MAPS[map](at).map(Math.round), 255]).flat());
-  made.set(map, known);
-  return known;
-}
 
 export const CT_VIEWS = ['bone', 'vessels', 'soft', 'lung', 'mip'] as const;
 export const OTHER_VIEWS = ['surface', 'mip'] as const;

@@ -62,6 +62,10 @@ class FakeSeries:
         """The number of frames that the header names."""
         return self.frames_named or self.frames
 
+    def drawn(self, _place: int, _number: int) -> tuple[dict[str, Any], bytes] | None:
+        """Return a frame of a series that draws its own."""
+        return None
+
     @property
     def row(self) -> dict[str, Any]:
         """The series as the study shows it."""
@@ -195,6 +199,8 @@ def _ultrasound(frame: int) -> NDArray[np.uint8]:
 
 def frame_of(series: FakeSeries, place: int, number: int) -> tuple[dict[str, Any], bytes]:
     """Return the facts and the samples of a frame."""
+    if (own := series.drawn(place, number)) is not None:
+        return own
     facts: dict[str, Any] = {
         "samples": 1, "bits_allocated": 16, "bits_stored": 16, "signed": False, "float": False,
         "photometric": "MONOCHROME2", "slope": 1.0, "intercept": 0.0, "window_center": None, "window_width": None,

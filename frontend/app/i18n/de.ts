@@ -10,6 +10,7 @@ import marks from './marks.de';
 import problems from './problems.de';
 import quarantine from './quarantine.de';
 import viewing from './viewing.de';
+import volumes from './volumes.de';
 
 const de: Catalogue = {
   ...audit,
@@ -21,6 +22,7 @@ const de: Catalogue = {
   ...problems,
   ...quarantine,
   ...viewing,
+  ...volumes,
   loading: 'Wird geladen …',
   close: 'Schließen',
   cancel: 'Abbrechen',

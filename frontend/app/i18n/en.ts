@@ -9,6 +9,7 @@ import marks from './marks.en';
 import problems from './problems.en';
 import quarantine from './quarantine.en';
 import viewing from './viewing.en';
+import volumes from './volumes.en';
 
 const en = {
   ...audit,
@@ -20,6 +21,7 @@ const en = {
   ...problems,
   ...quarantine,
   ...viewing,
+  ...volumes,
   loading: 'Loading …',
   close: 'Close',
   cancel: 'Cancel',

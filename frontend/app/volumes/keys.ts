@@ -1,0 +1,97 @@
+/** The volume room's tools and keys, in one table for the bar, the keyboard and the help. */
+
+import type { Key } from '../i18n/en';
+import type { IconName } from '../parts/icons';
+import { presetsFor } from '$viewer/presets';
+import type { RoomState, RoomTool } from '$viewer/volume/look';
+import { PLANES, type PlaneName } from '$viewer/volume/planes';
+import type { VolumeRoom } from '$viewer/volume/room';
+
+export interface ToolEntry {
+  tool: RoomTool;
+  icon: IconName;
+  label: Key;
+  key: string;
+}
+
+export const tools: readonly ToolEntry[] = [
+  { tool: 'cross', icon: 'cross', label: 'volume.tool.cross', key: 'c' },
+  { tool: 'scroll', icon: 'scroll', label: 'tool.scroll', key: 's' },
+  { tool: 'window', icon: 'window', label: 'tool.window', key: 'w' },
+  { tool: 'zoom', icon: 'zoom', label: 'tool.zoom', key: 'z' },
+  { tool: 'pan', icon: 'pan', label: 'tool.pan', key: 'p' },
+  { tool: 'length', icon: 'measure', label: 'volume.tool.length', key: 'l' },
+  { tool: 'angle', icon: 'angle', label: 'volume.tool.angle', key: 'a' },
+];
+
+export const layouts = ['quad', ...PLANES, 'space'] as const;
+export type Layout = (typeof layouts)[number];
+
+export const otherKeys: readonly { keys: readonly (string | { name: Key })[]; label: Key }[] = [
+  { keys: ['↑', '↓'], label: 'volume.keys.planes' },
+  { keys: [{ name: 'key.pageUp' }, { name: 'key.pageDown' }], label: 'keys.tens' },
+  { keys: ['V'], label: 'volume.keys.panes' },
+  { keys: ['[', ']'], label: 'volume.keys.slab' },
+  { keys: ['T'], label: 'volume.lines' },
+  { keys: ['1', '…', '9'], label: 'volume.keys.presets' },
+  { keys: ['0'], label: 'keys.ownWindow' },
+  { keys: ['I'], label: 'tool.invert' },
+  { keys: ['+', '−'], label: 'keys.zoom' },
+  { keys: ['F'], label: 'volume.keys.fit' },
+  { keys: ['R'], label: 'volume.keys.reset' },
+  { keys: [{ name: 'key.delete' }], label: 'volume.keys.remove' },
+  { keys: ['?'], label: 'keys.help' },
+  { keys: [{ name: 'key.escape' }], label: 'volume.close' },
+];
+
+export interface KeyTarget {
+  room: VolumeRoom;
+  state: RoomState;
+  modality: string;
+  /** The plane last touched. */
+  plane: PlaneName;
+  onNextLayout: () => void;
+  onHelp: () => void;
+  onClose: () => void;
+}
+
+const TENS = 10;
+const SLAB_STEPS = [0, 1, 2, 3, 5, 8, 10, 15, 20, 30, 50, 80, 120] as const;
+
+function thicker(thickness: number, way: number): number {
+  if (way > 0) return SLAB_STEPS.find((step) => step > thickness) ?? thickness;
+  return SLAB_STEPS.findLast((step) => step < thickness) ?? 0;
+}
+
+/** Does what a key says; tells whether it said anything. */
+export function pressKey(event: KeyboardEvent, target: KeyTarget): boolean {
+  const { room, state, plane } = target;
+  const slab = (way: number): void => room.setSlab(state.slab.mode, thicker(state.slab.thickness, way));
+  const moves: Record<string, () => void> = {
+    ArrowDown: () => room.scroll(plane, 1),
+    ArrowUp: () => room.scroll(plane, -1),
+    PageDown: () => room.scroll(plane, TENS),
+    PageUp: () => room.scroll(plane, -TENS),
+    '+': () => room.zoom(plane, 1.25),
+    '-': () => room.zoom(plane, 0.8),
+    '[': () => slab(-1),
+    ']': () => slab(1),
+    '0': () => room.change({ window: null }),
+    t: () => room.change({ lines: !state.lines }),
+    i: () => room.change({ invert: !state.invert }),
+    f: () => room.fit(),
+    r: () => room.reset(),
+    Delete: () => room.clearMeasures(),
+    v: target.onNextLayout,
+    '?': target.onHelp,
+    Escape: target.onClose,
+  };
+  const tool = tools.find(({ key }) => key === event.key.toLowerCase());
+  const move = moves[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+  const preset = /^[1-9]$/.test(event.key) ? presetsFor(target.modality)[Number(event.key) - 1] : undefined;
+  if (move) move();
+  else if (tool) room.setTool(tool.tool);
+  else if (preset) room.change({ window: preset });
+  else return false;
+  return true;
+}

@@ -1,0 +1,75 @@
+/** From a series of the server to what a volume is made of. */
+
+import { instances as api, series as seriesApi } from '../api/endpoints';
+import { planes as planesApi } from '../api/planes';
+import type { InstanceRow, SeriesDetail, SeriesRow, StudyDetail } from '../api/types';
+import { link } from '$viewer/link';
+import { assemble, type Assembled, type Choice, type Plane } from '$viewer/volume/assemble';
+import type { Source } from '$viewer/volume/loading';
+import { Stack } from '../viewing/stack';
+
+/** Lists the planes of a stack's pictures, in its order. */
+export async function planesOf(stack: Stack): Promise<Plane[]> {
+  const found: Plane[] = [];
+  let place = 0;
+  for (const instance of stack.instances) {
+    const frames = instance.viewable ? Math.max(1, instance.frames) : 1;
+    if (instance.viewable) found.push(...(await planesWithin(instance, place, frames)));
+    place += frames;
+  }
+  return found;
+}
+
+async function planesWithin(instance: InstanceRow, place: number, frames: number): Promise<Plane[]> {
+  const { rows, columns } = instance;
+  if (!rows || !columns) return [];
+  if (frames === 1) {
+    const { position, orientation, pixel_spacing: spacing, time, trigger_time } = instance;
+    return [{ place, position, orientation, spacing, rows, columns, time: trigger_time ?? time }];
+  }
+  const told = await planesApi.read(instance.id);
+  return told.planes.slice(0, frames).map((plane, at) => ({
+    place: place + at, position: plane.position ?? [], orientation: plane.orientation ?? [], spacing: plane.spacing ?? [], rows, columns,
+    time: plane.temporal_position ?? plane.b_value ?? plane.echo_time ?? plane.time,
+  }));
+}
+
+export async function assembled(stack: Stack): Promise<Assembled> {
+  return assemble(await planesOf(stack));
+}
+
+export function sourceOf(stack: Stack, modality: string, choice: Choice): Source {
+  return {
+    choice,
+    modality,
+    address: (place, coded) => {
+      const found = stack.at(place);
+      return found?.instance.viewable ? api.frameUrl(found.instance.id, found.frame, coded || link.isSlow) : null;
+    },
+  };
+}
+
+/** A series that may lie over another one. */
+export interface Candidate {
+  series: SeriesRow;
+  detail: SeriesDetail;
+  /** Both series say that their positions can be compared. */
+  isSure: boolean;
+}
+
+const MOST_ASKED = 24;
+const FEWEST = 3;
+
+/** The series of the study that lie in the same frame of reference as one; those that name none are not sure. */
+export async function candidates(study: StudyDetail, one: SeriesRow, reference: string | null): Promise<Candidate[]> {
+  const others = study.series.filter((other) => other.id !== one.id && other.pictured && other.frame_count >= FEWEST);
+  const byKind = others.toSorted((a, b) => Number(b.modality === 'PT') - Number(a.modality === 'PT')).slice(0, MOST_ASKED);
+  const details = await Promise.all(byKind.map((series) => seriesApi.read(series.id).catch(() => null)));
+  return byKind.flatMap((series, at) => {
+    const detail = details[at];
+    if (!detail) return [];
+    const known = reference !== null && detail.frame_of_reference !== null;
+    if (known && detail.frame_of_reference !== reference) return [];
+    return [{ series, detail, isSure: known }];
+  });
+}

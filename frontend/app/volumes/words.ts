@@ -1,0 +1,56 @@
+/** Numbers and warnings of the volume room in words. */
+
+import { formatNumber, t } from '../i18n/index.svelte';
+import type { Body } from '$viewer/volume/bodies';
+import type { Probe, RoomState } from '$viewer/volume/look';
+import type { Measure } from '$viewer/volume/measuring';
+
+const DIGITS = 1;
+const TILT_SAID = 0.5; // degrees
+const NO_UNIT = 'US'; // Rescale Type: unspecified
+
+export function measureText(value: number, kind: Measure['kind']): string {
+  return kind === 'length' ? `${formatNumber(value, DIGITS)} mm` : `${formatNumber(value, DIGITS)}°`;
+}
+
+export function unitOf(body: Body, modality: string): string {
+  const unit = body.unit || (modality === 'CT' ? 'HU' : '');
+  return unit === NO_UNIT ? '' : unit;
+}
+
+function valueText(value: number, body: Body, modality: string): string {
+  if (body.suvFactor !== null) return t('volume.suv', { value: formatNumber(value * body.suvFactor, 2) });
+  return `${formatNumber(value, DIGITS)} ${unitOf(body, modality)}`.trim();
+}
+
+/** A value with the point of the patient where it was read. */
+export function probeText(probe: Probe, state: RoomState, modality: string, overModality: string): string {
+  const { body, over } = state;
+  const [x, y, z] = probe.point.map((one) => formatNumber(one, DIGITS)) as [string, string, string];
+  const values = [
+    body && probe.value !== null ? valueText(probe.value, body, modality) : t('volume.outside'),
+    ...(over && probe.over !== null ? [valueText(probe.over, over, overModality)] : []),
+  ];
+  return t('volume.here', { value: values.join(' · '), x, y, z });
+}
+
+/** What the reader must know of the volume before relying on it. */
+export function notices({ body, graphics }: RoomState): string[] {
+  if (!body) return graphics === 'here' ? [] : [t(`volume.notice.${graphics}`)];
+  const { grid, progress } = body;
+  const { xy, z } = grid.decimation;
+  const { gaps, tilt } = grid.stacked;
+  const steps = grid.stacked.depths.slice(1).map((depth, k) => depth - (grid.stacked.depths[k] ?? 0));
+  const coarser = { xy: 2 ** xy, z };
+  const key = xy > 0 && z > 1 ? 'volume.notice.decimated' : xy > 0 ? 'volume.notice.decimatedXy' : 'volume.notice.decimatedZ';
+  const mm = (value: number): string => formatNumber(value, 2);
+  return [
+    ...(graphics === 'here' ? [] : [t(`volume.notice.${graphics}`)]),
+    ...(xy > 0 || z > 1 ? [t(key, coarser)] : []),
+    ...(gaps.length > 0 ? [t('volume.notice.gaps', { n: gaps.length })] : []),
+    ...(progress.lost.size > 0 ? [t('volume.notice.lost', { n: progress.lost.size })] : []),
+    ...(progress.cut > 0 ? [t('volume.notice.cut', { n: progress.cut })] : []),
+    ...(grid.stacked.even === null && gaps.length === 0 ? [t('volume.notice.uneven', { least: mm(Math.min(...steps)), most: mm(Math.max(...steps)) })] : []),
+    ...(tilt > TILT_SAID ? [t('volume.notice.tilt', { degrees: formatNumber(tilt, DIGITS) })] : []),
+  ];
+}

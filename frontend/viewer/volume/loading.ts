@@ -1,0 +1,244 @@
+/** Brings a volume: every eighth slice first, from the centre outwards, then those between, within a counted budget. */
+
+import { FrameDamaged, isColour, type Frame } from '../frame';
+import { initialWindow, windowFunction, type Window, type WindowFunction } from '../grey';
+import { FrameFailure } from '../loader';
+import type { Choice } from './assemble';
+import { planned } from './budget';
+import { fetchSlice, kindOf, numbersOf } from './fetching';
+import { Grid } from './grid';
+import { BYTES, type Kind, type Scale, type Voxels } from './reslice';
+
+export type WhyNotLoaded = 'colour' | 'too-large' | 'unreachable' | 'damaged' | 'no-memory';
+
+export class NotLoaded extends Error {
+  constructor(readonly why: WhyNotLoaded) {
+    super(why);
+  }
+}
+
+export interface Source {
+  choice: Choice;
+  modality: string;
+  /** `coded`: as a code stream, of which a beginning suffices. */
+  address: (place: number, coded: boolean) => string | null;
+}
+
+export interface Known {
+  grid: Grid;
+  kind: Kind;
+  scale: Scale;
+  /** The window that the object names, else one over its middle slice. */
+  window: Window;
+  /** How a window becomes grey on these values. */
+  toneOf: (window: Window) => WindowFunction;
+  invert: boolean;
+  /** From values to SUVbw, where the server knows it. */
+  suvFactor: number | null;
+  unit: string;
+}
+
+export interface Progress {
+  /** Slices that are here, of all; `coarse`: each has one that is near. */
+  here: number;
+  of: number;
+  coarse: boolean;
+  lost: ReadonlySet<number>;
+  /** Slices whose end never came. */
+  cut: number;
+}
+
+export interface Taker {
+  /** Room is to be made; called again if the slices turn out to be of another kind. */
+  begin: (known: Known) => Promise<void>;
+  /** `slices` are the one that came and those that it stands for until they come. */
+  put: (slices: readonly number[], data: Voxels) => void;
+  /** Fills what never came from its neighbours. */
+  mend: (slice: number, before: number, behind: number) => Promise<void>;
+  progress: (progress: Progress) => void;
+}
+
+const AT_ONCE = 4;
+const RETRY_MS = [500, 1_500, 4_000];
+const PASSING = new Set([429, 502, 503, 504]);
+
+/** The slices with a frame each unlike the others: begun again, as numbers after their own rescale. */
+class Varying extends Error {}
+
+/** In which order slices come, and how far apart those before them are: coarse first, from the centre outwards. */
+export function loadingOrder(count: number): { slice: number; stride: number }[] {
+  const centre = count >> 1;
+  const out: { slice: number; stride: number }[] = [];
+  const seen = new Set<number>();
+  let stride = 1;
+  while (stride < 8 && stride * 6 <= count) stride *= 2;
+  for (; stride >= 1; stride /= 2) {
+    const step = stride;
+    const due = Array.from({ length: count }, (_, slice) => slice).filter(
+      (slice) => !seen.has(slice) && ((slice - centre) % step === 0 || slice === 0 || slice === count - 1),
+    );
+    due.sort((a, b) => Math.abs(a - centre) - Math.abs(b - centre));
+    for (const slice of due) {
+      seen.add(slice);
+      out.push({ slice, stride });
+    }
+  }
+  return out;
+}
+
+export class VolumeLoading {
+  readonly #stop = new AbortController();
+
+  constructor(
+    readonly source: Source,
+    readonly budget: number,
+    readonly most: number,
+    readonly taker: Taker,
+  ) {}
+
+  close(): void {
+    this.#stop.abort();
+  }
+
+  /** Loads all of it. Rejects with NotLoaded, or with an AbortError after `close`. */
+  async run(): Promise<void> {
+    const { places } = this.source.choice;
+    const middle = places[places.length >> 1] ?? 0;
+    const guess = this.#plan(2);
+    const first = await this.#fetch(middle, guess.xy);
+    if (!first) throw new NotLoaded('unreachable');
+    if (isColour(first)) throw new NotLoaded('colour');
+    const single = this.source.modality === 'PT' ? 'float32' : kindOf(first.facts);
+    try {
+      await this.#load(first, single);
+    } catch (cause) {
+      if (!(cause instanceof Varying)) throw cause;
+      await this.#load(first, 'float32');
+    }
+  }
+
+  #plan(bytes: number): { xy: number; z: number } {
+    const found = planned(this.source.choice, bytes, this.budget, this.most);
+    if (!found) throw new NotLoaded('too-large');
+    return found;
+  }
+
+  async #load(first: Frame, kind: Kind): Promise<void> {
+    const grid = new Grid(this.source.choice, this.#plan(BYTES[kind]));
+    const { slope, intercept, facts } = first;
+    const scale = kind === 'float32' ? { slope: 1, intercept: 0 } : { slope, intercept };
+    await this.taker.begin({
+      grid, kind, scale, window: initialWindow(first), toneOf: (window) => windowFunction(first, window), invert: facts.invert ?? false,
+      suvFactor: (facts as { suv_factor?: number | null }).suv_factor ?? null, unit: facts.rescale_type ?? '',
+    });
+    const round = new Round(this, grid, kind, scale, this.#stop.signal);
+    await round.run();
+  }
+
+  /** None where it cannot be had. */
+  async fetchSliceOf(grid: Grid, slice: number): Promise<Frame | null> {
+    return this.#fetch(grid.places[slice] ?? 0, grid.decimation.xy);
+  }
+
+  async #fetch(place: number, level: number): Promise<Frame | null> {
+    const address = this.source.address(place, level > 0);
+    if (address === null) return null;
+    for (let tries = 0; ; tries += 1) {
+      try {
+        return await fetchSlice(address, level, this.#stop.signal);
+      } catch (cause) {
+        if (this.#stop.signal.aborted) throw cause;
+        const final = cause instanceof FrameDamaged || (cause instanceof FrameFailure && !PASSING.has(cause.status));
+        const wait = RETRY_MS[tries];
+        if (final || wait === undefined) return null;
+        await new Promise((go) => setTimeout(go, wait));
+        this.#stop.signal.throwIfAborted();
+      }
+    }
+  }
+}
+
+/** One go through all slices of a grid. */
+class Round {
+  readonly #order: { slice: number; stride: number }[];
+  /** How far the slice is that stands for each; 0 where it is its own. */
+  readonly #distance: Uint16Array;
+  readonly #lost = new Set<number>();
+  #coarseLeft: number;
+  #here = 0;
+  #cut = 0;
+  #broken: unknown = undefined;
+
+  constructor(
+    readonly loading: VolumeLoading,
+    readonly grid: Grid,
+    readonly kind: Kind,
+    readonly scale: Scale,
+    readonly signal: AbortSignal,
+  ) {
+    this.#order = loadingOrder(grid.slices);
+    this.#distance = new Uint16Array(grid.slices).fill(0xffff);
+    this.#coarseLeft = this.#order.filter(({ stride }) => stride === this.#order[0]?.stride).length;
+  }
+
+  async run(): Promise<void> {
+    await Promise.all(Array.from({ length: AT_ONCE }, () => this.#work()));
+    if (this.#broken !== undefined) throw this.#broken;
+    if (this.#here < 3) throw new NotLoaded('damaged');
+    for (const slice of [...this.#lost].sort((a, b) => a - b)) {
+      await this.loading.taker.mend(slice, this.#nearest(slice, -1), this.#nearest(slice, 1));
+    }
+    this.#tell();
+  }
+
+  async #work(): Promise<void> {
+    for (let next = this.#order.shift(); next && this.#broken === undefined; next = this.#order.shift()) {
+      try {
+        await this.#bring(next.slice, next.stride);
+      } catch (cause) {
+        this.#broken ??= cause;
+      }
+    }
+  }
+
+  async #bring(slice: number, stride: number): Promise<void> {
+    const frame = await this.loading.fetchSliceOf(this.grid, slice);
+    this.signal.throwIfAborted();
+    if (this.#broken !== undefined) return;
+    if (frame) this.#take(slice, stride, frame);
+    else this.#lost.add(slice);
+    if (this.#coarseLeft > 0) this.#coarseLeft -= 1;
+    this.#tell();
+  }
+
+  #take(slice: number, stride: number, frame: Frame): void {
+    if (this.kind !== 'float32') {
+      if (kindOf(frame.facts) !== this.kind) throw new Varying();
+      if (frame.slope !== this.scale.slope || frame.intercept !== this.scale.intercept) throw new Varying();
+    }
+    const slices: number[] = [];
+    for (let k = Math.max(0, slice - stride + 1); k < Math.min(this.grid.slices, slice + stride); k += 1) {
+      const far = Math.abs(k - slice);
+      if (far >= (this.#distance[k] ?? 0)) continue;
+      this.#distance[k] = far;
+      slices.push(k);
+    }
+    this.loading.taker.put(slices, numbersOf(frame, this.kind, this.grid.columns, this.grid.rows));
+    this.#here += 1;
+    if (frame.facts.cut) this.#cut += 1;
+  }
+
+  /** The nearest slice on one side that came, or on the other one. */
+  #nearest(slice: number, way: number): number {
+    for (const side of [way, -way]) {
+      for (let k = slice + side; k >= 0 && k < this.grid.slices; k += side) if (!this.#lost.has(k)) return k;
+    }
+    return slice;
+  }
+
+  #tell(): void {
+    this.loading.taker.progress({
+      here: this.#here, of: this.grid.slices, coarse: this.#coarseLeft === 0, lost: this.#lost, cut: this.#cut,
+    });
+  }
+}

@@ -1,0 +1,69 @@
+/** How a volume is looked at, and what a room tells of it. */
+
+import type { Window } from '../grey';
+import type { Edges } from '../orientation';
+import type { ScaleBar } from '../scale';
+import type { Body, Graphics } from './bodies';
+import type { Blend } from './drawing';
+import type { WhyNotLoaded } from './loading';
+import type { Measure } from './measuring';
+import { PATIENT_FACING, type Facing, type PlaneName, type PlaneView, type Slab } from './planes';
+import { firstSpace, type SpaceState } from './space';
+import type { SpaceView } from './transfer';
+import type { Vec } from './vectors';
+
+export type RoomTool = 'cross' | 'window' | 'pan' | 'zoom' | 'scroll' | 'length' | 'angle';
+export type PaneName = PlaneName | 'space';
+
+export interface Look {
+  tool: RoomTool;
+  /** None: as the object says. */
+  window: Window | null;
+  invert: boolean;
+  slab: Slab;
+  /** Lines of the other planes are drawn. */
+  lines: boolean;
+  /** The planes stand as the patient lies, or as slices were taken; or were turned by hand. */
+  facing: 'patient' | 'own' | 'turned';
+  views: Readonly<Record<PlaneName, PlaneView>>;
+  /** Where the planes cross, mm. */
+  cursor: Vec;
+  /** How the second volume lies over the first. */
+  blend: Blend | null;
+  space: SpaceState;
+  spaceView: SpaceView;
+  measures: readonly Measure[];
+}
+
+export interface Probe {
+  point: Vec;
+  /** None outside of the volume. */
+  value: number | null;
+  /** Of the second volume. */
+  over: number | null;
+}
+
+export interface RoomState extends Look {
+  body: Body | null;
+  why: WhyNotLoaded | null;
+  over: Body | null;
+  overWhy: WhyNotLoaded | null;
+  graphics: Graphics;
+  /** The window in use, the reader's or the object's. */
+  shownWindow: Window | null;
+  spaceReady: boolean;
+  atCursor: Probe | null;
+  hover: (Probe & { pane: PlaneName }) | null;
+  edges: Readonly<Record<PaneName, Edges | null>>;
+  bars: Readonly<Record<PlaneName, ScaleBar | null>>;
+}
+
+export function standing(facings: Readonly<Record<PlaneName, Facing>>, centre: Vec): Record<PlaneName, PlaneView> {
+  const view = (name: PlaneName): PlaneView => ({ ...facings[name], scale: 1, centre });
+  return { axial: view('axial'), coronal: view('coronal'), sagittal: view('sagittal') };
+}
+
+export const firstLook = (tool: RoomTool): Look => ({
+  tool, window: null, invert: false, slab: { mode: 'max', thickness: 0 }, lines: true, facing: 'patient',
+  views: standing(PATIENT_FACING, [0, 0, 0]), cursor: [0, 0, 0], blend: null, space: firstSpace(), spaceView: 'mip', measures: [],
+});

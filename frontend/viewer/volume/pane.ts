@@ -1,0 +1,94 @@
+/** One canvas of the room: its size, its picture, and what the pointer means on it. */
+
+import type { Point, Size } from '../geometry';
+import { Steering, type Pressing, type Steered, type Tool } from '../steering';
+
+/** What the room does with a pane. Distances in CSS pixels. */
+export interface PaneEvents {
+  tool: () => Tool;
+  dragWindow: (dx: number, dy: number) => void;
+  pan: (dx: number, dy: number) => void;
+  zoom: (factor: number, at: Point) => void;
+  scroll: (steps: number) => void;
+  toggleFit: (at: Point) => void;
+  hover: (at: Point | null) => void;
+  turn: (degrees: number) => void;
+  /** Tells whether it takes this pointer until it comes up. */
+  press: (at: Point) => boolean;
+  drag: (at: Point) => void;
+  release: (at: Point) => void;
+  cancel: () => void;
+  resized: () => void;
+}
+
+const MOST_RATIO = 2;
+const PACE = 6; // CSS pixels of drag for a step
+
+export class VolumePane implements Steered {
+  readonly context: CanvasRenderingContext2D;
+  /** What the processor drew last, until it has drawn anew. */
+  readonly bitmap = document.createElement('canvas');
+  readonly scrollPace = PACE;
+  readonly #steering: Steering;
+  readonly #observer: ResizeObserver;
+  #pane: Size = { width: 0, height: 0 };
+
+  constructor(
+    readonly canvas: HTMLCanvasElement,
+    readonly events: PaneEvents,
+  ) {
+    const context = canvas.getContext('2d', { alpha: false });
+    if (!context) throw new Error('this browser draws on no canvas');
+    this.context = context;
+    this.#steering = new Steering(canvas, this);
+    this.#observer = new ResizeObserver(() => this.#resize());
+    this.#observer.observe(canvas);
+    this.#resize();
+  }
+
+  get size(): Size {
+    return this.#pane;
+  }
+
+  get ratio(): number {
+    return Math.min(MOST_RATIO, devicePixelRatio);
+  }
+
+  get tool(): Tool {
+    return this.events.tool();
+  }
+
+  dragWindow = (dx: number, dy: number): void => this.events.dragWindow(dx, dy);
+  pan = (dx: number, dy: number): void => this.events.pan(dx, dy);
+  zoom = (factor: number, at: Point): void => this.events.zoom(factor, at);
+  scroll = (steps: number): void => this.events.scroll(steps);
+  toggleFit = (at: Point): void => this.events.toggleFit(at);
+  hover = (pressing: Pressing | null): void => this.events.hover(pressing?.at ?? null);
+  turn = ({ angle }: { angle: number }): void => this.events.turn(angle);
+  lens = (): void => undefined;
+  press = ({ at, shift }: Pressing): boolean => !shift && this.events.press(at);
+  dragTaken = ({ at }: Pressing): void => this.events.drag(at);
+  releaseTaken = ({ at }: Pressing): void => this.events.release(at);
+  cancelTaken = (): void => this.events.cancel();
+
+  close(): void {
+    this.#steering.stop();
+    this.#observer.disconnect();
+  }
+
+  /** Brings a drawn picture to the screen: the lower left part of a canvas. */
+  show(from: HTMLCanvasElement, width: number, height: number): void {
+    const { context, canvas } = this;
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.imageSmoothingEnabled = true;
+    context.drawImage(from, 0, from.height - height, width, height, 0, 0, canvas.width, canvas.height);
+    context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
+  }
+
+  #resize(): void {
+    this.#pane = { width: this.canvas.clientWidth, height: this.canvas.clientHeight };
+    this.canvas.width = Math.max(1, Math.round(this.#pane.width * this.ratio));
+    this.canvas.height = Math.max(1, Math.round(this.#pane.height * this.ratio));
+    this.events.resized();
+  }
+}

@@ -8,6 +8,7 @@ from radrelay.web.api import (
     audit_events,
     deliveries,
     destinations,
+    displays,
     instances,
     openings,
     parcels,
@@ -40,6 +41,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     deliveries.router,
     audit_events.router,
     system.router,
+    displays.router,
 )
 
 

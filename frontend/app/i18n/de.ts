@@ -6,6 +6,7 @@ import type { Catalogue } from './en';
 import gaps from './gaps.de';
 import problems from './problems.de';
 import quarantine from './quarantine.de';
+import roomcheck from './roomcheck.de';
 import viewing from './viewing.de';
 
 const de: Catalogue = {
@@ -14,6 +15,7 @@ const de: Catalogue = {
   ...gaps,
   ...problems,
   ...quarantine,
+  ...roomcheck,
   ...viewing,
   loading: 'Wird geladen …',
   close: 'Schließen',

@@ -5,6 +5,7 @@ import codes from './codes.en';
 import gaps from './gaps.en';
 import problems from './problems.en';
 import quarantine from './quarantine.en';
+import roomcheck from './roomcheck.en';
 import viewing from './viewing.en';
 
 const en = {
@@ -13,6 +14,7 @@ const en = {
   ...gaps,
   ...problems,
   ...quarantine,
+  ...roomcheck,
   ...viewing,
   loading: 'Loading …',
   close: 'Close',

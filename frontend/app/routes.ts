@@ -12,6 +12,7 @@ export type PageName =
   | 'sources'
   | 'accounts'
   | 'audit'
+  | 'displays'
   | 'system';
 
 export interface Route {
@@ -37,6 +38,7 @@ export const places: readonly Place[] = [
   { name: 'sources', address: '/sources', icon: 'sources', admin: true, load: () => import('./pages/Sources.svelte') },
   { name: 'accounts', address: '/accounts', icon: 'accounts', admin: true, load: () => import('./pages/Accounts.svelte') },
   { name: 'audit', address: '/audit', icon: 'audit', admin: true, load: () => import('./pages/Audit.svelte') },
+  { name: 'displays', address: '/display-check', icon: 'displays', admin: false, load: () => import('./pages/DisplayCheck.svelte') },
   { name: 'system', address: '/system', icon: 'system', admin: false, load: () => import('./pages/System.svelte') },
 ];
 

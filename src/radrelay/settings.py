@@ -200,6 +200,28 @@ class NodeSettings(Section):
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+class DisplaySettings(Section):
+    """Checks of the displays that images are read on. The numbers are for reading, beside those of DIN 6868-157."""
+
+    visual_valid_h: float = Field(
+        16.0,
+        description="hours that a visual check is good for: a shift of that working day, not the next",
+        gt=0,
+        le=9600,
+    )
+    photometer_days: int = Field(365, description="days that photometer readings are good for", ge=1, le=1500)
+    photometer_required: bool = Field(
+        False, description="a display counts as checked only with photometer readings that passed"
+    )
+    letters: int = Field(11, description="letters of QUALITY CONTROL that must be readable on each ground", ge=1, le=14)
+    least_matrix: int = Field(1024, description="least pixels of a display along either side", ge=1)
+    least_pixel_um: float = Field(140.0, description="least distance of a display's pixels, in micrometres", ge=0)
+    least_luminance: float = Field(150.0, description="least luminance of white, in cd/m²", ge=0)
+    least_ratio: float = Field(250.0, description="least luminance of white, as times that of black", ge=1)
+    most_unevenness: float = Field(25.0, description="a display's luminance may differ by less than so many percent")
+    most_gsdf_deviation: float = Field(15.0, description="most deviation from the GSDF, in percent", ge=0)
+
+
 class LogSettings(Section):
     """Technical logs; no patient data at the default level."""
 
@@ -227,6 +249,7 @@ class Settings(BaseSettings):
     work: WorkSettings = WorkSettings()
     marks: MarksSettings = MarksSettings()
     node: NodeSettings = NodeSettings()
+    displays: DisplaySettings = DisplaySettings()
     log: LogSettings = LogSettings()
 
     @classmethod

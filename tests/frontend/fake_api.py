@@ -27,6 +27,7 @@ from radrelay.dicom.codestreams import resolution_ends
 from radrelay.dicom.htj2k import encode_frame
 from radrelay.web.guards import HEADERS
 from tests.frontend import fake_data, fake_marks, fake_office
+from tests.frontend import fake_data, fake_office, fake_roomcheck
 
 STATIC = Path(__file__).parents[2] / "src" / "radrelay" / "web" / "static"
 CSRF = "csrf-for-tests"
@@ -40,6 +41,7 @@ class World:
     studies: list[fake_data.FakeStudy] = field(default_factory=lambda: fake_data.make_studies(140))
     office: fake_office.Office = field(default_factory=fake_office.Office)
     marks: fake_marks.Marks = field(default_factory=fake_marks.Marks)
+    roomcheck: fake_roomcheck.RoomCheck = field(default_factory=fake_roomcheck.RoomCheck)
     must_change_password: bool = False
     logged_in: bool = True
     glimpses: bool = True
@@ -320,6 +322,7 @@ ROUTES = [
     Route("/api/parcels/{parcel_id}/files", put_file, methods=["PUT"]),
     *fake_marks.ROUTES,
     *fake_office.ROUTES,
+    *fake_roomcheck.ROUTES,
     Route("/{path:path}", page),
 ]
 

@@ -24,6 +24,7 @@ PATHS = (
     "/accounts",
     "/audit",
     "/system",
+    "/display-check",
     VIEW,
 )
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]

@@ -37,11 +37,13 @@ ADMINISTRATION: set[Operation] = {
     ("POST", "/api/destinations"), ("PATCH", "/api/destinations/{destination_id}"),
     ("DELETE", "/api/destinations/{destination_id}"), ("POST", "/api/destinations/{destination_id}/echo"),
     ("GET", "/api/audit"), ("GET", "/api/audit/proof"),
+    ("GET", "/api/displays"), ("DELETE", "/api/displays/{display_id}"),
 }  # fmt: skip
 OWN: set[Operation] = {  # of the caller alone: there is nothing of anybody else's in the answer
     ("GET", "/api/session"), ("DELETE", "/api/session"), ("POST", "/api/session/password"), ("GET", "/metrics"),
     ("GET", "/api/events"), ("GET", "/api/system"), ("GET", "/api/sources"), ("GET", "/api/destinations"),
     ("POST", "/api/parcels"),
+    ("GET", "/api/displays/rules"), ("GET", "/api/displays/here"), ("POST", "/api/displays"),
 }  # fmt: skip
 EMPTY: set[Operation] = {  # lists, which are empty for a stranger
     ("GET", "/api/studies"), ("GET", "/api/parcels"), ("GET", "/api/deliveries"),
@@ -68,6 +70,8 @@ SCOPED: set[Operation] = {
     ("GET", "/api/parcels/{parcel_id}"), ("PUT", "/api/parcels/{parcel_id}/files"),
     ("POST", "/api/parcels/{parcel_id}/done"), ("POST", "/api/deliveries"), ("GET", "/api/deliveries/{delivery_id}"),
     ("POST", "/api/deliveries/{delivery_id}/cancel"), ("POST", "/api/deliveries/{delivery_id}/retry"),
+    ("PUT", "/api/displays/{display_id}"), ("PUT", "/api/displays/{display_id}/checks/{check_id}"),
+    ("GET", "/api/displays/{display_id}/checks"), ("GET", "/api/displays/{display_id}/checks.csv"),
 }  # fmt: skip
 KNOWN = OPEN | ADMINISTRATION | OWN | EMPTY | ORGANISATION_WIDE | SCOPED
 OUTSIDE_OPENAPI: set[Operation] = {
@@ -117,6 +121,10 @@ PARAMETERS = {
     "/api/view": {"accession": "A1"},  # without any, it is no address at all
     "/api/instances/{instance_id}/drawing/masks/{segment}": {"frames": "1"},
 }
+DISPLAY: dict[str, object] = {
+    "name": "left", "room": "2", "room_class": "RK1", "use": "ct", "columns": 1920, "rows": 1200, "pixel_um": 270,
+    "css_width": 1920, "css_height": 1200,
+}  # fmt: skip
 BODIES: dict[Operation, dict[str, object]] = {
     ("POST", "/api/accounts"): {"username": "new"},
     ("PATCH", "/api/accounts/{account_id}"): {"role": "user"},
@@ -129,6 +137,15 @@ BODIES: dict[Operation, dict[str, object]] = {
     ("POST", "/api/quarantine/{quarantined_id}/release"): {"as": "as-received"},
     ("POST", "/api/studies/{study_id}/hold"): {},
     ("POST", "/api/parcels"): {"name": "new"},
+    ("POST", "/api/displays"): DISPLAY | {"workstation": "PC"},
+    ("PUT", "/api/displays/{display_id}"): DISPLAY,
+    ("PUT", "/api/displays/{display_id}/checks/{check_id}"): {
+        "kind": "visual",
+        "columns": 1,
+        "rows": 1,
+        "pixel_um": 1,
+        "answers": {},
+    },
     ("POST", "/api/deliveries"): {"study_id": str(uuid.uuid4()), "destination_id": str(uuid.uuid4())},
 }
 

@@ -9,6 +9,7 @@ import invocation from './invocation.de';
 import marks from './marks.de';
 import problems from './problems.de';
 import quarantine from './quarantine.de';
+import roomcheck from './roomcheck.de';
 import viewing from './viewing.de';
 import volumes from './volumes.de';
 
@@ -21,6 +22,7 @@ const de: Catalogue = {
   ...marks,
   ...problems,
   ...quarantine,
+  ...roomcheck,
   ...viewing,
   ...volumes,
   loading: 'Wird geladen …',

@@ -8,6 +8,7 @@ import invocation from './invocation.en';
 import marks from './marks.en';
 import problems from './problems.en';
 import quarantine from './quarantine.en';
+import roomcheck from './roomcheck.en';
 import viewing from './viewing.en';
 import volumes from './volumes.en';
 
@@ -20,6 +21,7 @@ const en = {
   ...marks,
   ...problems,
   ...quarantine,
+  ...roomcheck,
   ...viewing,
   ...volumes,
   loading: 'Loading …',

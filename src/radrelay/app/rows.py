@@ -17,6 +17,7 @@ from radrelay.app.restored import UNFINISHED
 from radrelay.archive import models as archive_models
 from radrelay.archive import search_index
 from radrelay.audit import models as audit_models
+from radrelay.displays import models as displays_models
 from radrelay.identity import models as identity_models
 from radrelay.intake import models as intake_models
 from radrelay.marks import models as marks_models
@@ -30,6 +31,7 @@ ROOMS = (
     access_models,
     archive_models,
     audit_models,
+    displays_models,
     identity_models,
     intake_models,
     marks_models,

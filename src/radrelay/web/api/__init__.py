@@ -9,6 +9,7 @@ from radrelay.web.api import (
     deliveries,
     destinations,
     drawings,
+    displays,
     instances,
     marks,
     openings,
@@ -49,6 +50,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     deliveries.router,
     audit_events.router,
     system.router,
+    displays.router,
 )
 
 

@@ -701,6 +701,56 @@ def tables() -> None:
     )
     op.create_index("ux_watched_file_path", "watched_file", ["source_id", "path_hash"], unique=True)
     marks()
+    op.create_table(
+        "workstation",
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("secret_hash", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_workstation")),
+    )
+    op.create_index("ux_workstation_secret", "workstation", ["secret_hash"], unique=True)
+    op.create_table(
+        "display",
+        sa.Column("workstation_id", Id(), nullable=False),
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("room", sa.String(length=100), nullable=False),
+        sa.Column("room_class", sa.String(length=8), nullable=False),
+        sa.Column("use", sa.String(length=16), nullable=False),
+        sa.Column("columns", sa.Integer(), nullable=False),
+        sa.Column("rows", sa.Integer(), nullable=False),
+        sa.Column("pixel_um", sa.Float(), nullable=False),
+        sa.Column("css_width", sa.Integer(), nullable=False),
+        sa.Column("css_height", sa.Integer(), nullable=False),
+        sa.Column("screen_left", sa.Integer(), nullable=False),
+        sa.Column("screen_top", sa.Integer(), nullable=False),
+        sa.Column("label", sa.String(length=200), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("retired_at", Instant(), nullable=True),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_display")),
+    )
+    op.create_index("ix_display_workstation", "display", ["workstation_id"], unique=False)
+    op.create_table(
+        "display_check",
+        sa.Column("display_id", Id(), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("passed", sa.Boolean(), nullable=False),
+        sa.Column("checked_at", Instant(), nullable=False),
+        sa.Column("valid_until", Instant(), nullable=True),
+        sa.Column("account_id", sa.String(length=64), nullable=False),
+        sa.Column("account_name", sa.String(length=200), nullable=False),
+        sa.Column("display", sa.Text(), nullable=False),
+        sa.Column("entered", sa.Text(), nullable=False),
+        sa.Column("criteria", sa.Text(), nullable=False),
+        sa.Column("correction", sa.LargeBinary(length=256), nullable=True),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_display_check")),
+    )
+    op.create_index("ix_display_check_display", "display_check", ["display_id", "checked_at"], unique=False)
     # ### end Alembic commands ###
 
 

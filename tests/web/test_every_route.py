@@ -61,6 +61,7 @@ SCOPED: set[Operation] = {
     ("GET", "/api/series/{series_id}/archive.zip"), ("GET", "/api/instances/{instance_id}/frames/{number}/pixels"),
     ("GET", "/api/instances/{instance_id}/frames/{number}/rendered"), ("GET", "/api/instances/{instance_id}/thumbnail"),
     ("GET", "/api/instances/{instance_id}/file"), ("GET", "/api/instances/{instance_id}/document"),
+    ("GET", "/api/instances/{instance_id}/report"),
     ("GET", "/api/attachments/{attachment_id}/file"), ("POST", "/api/attachments/{attachment_id}/dicom"),
     ("GET", "/api/parcels/{parcel_id}"), ("PUT", "/api/parcels/{parcel_id}/files"),
     ("POST", "/api/parcels/{parcel_id}/done"), ("POST", "/api/deliveries"), ("GET", "/api/deliveries/{delivery_id}"),

@@ -2,6 +2,7 @@
 
 import audit from './audit.de';
 import codes from './codes.de';
+import contents from './contents.de';
 import type { Catalogue } from './en';
 import problems from './problems.de';
 import quarantine from './quarantine.de';
@@ -10,6 +11,7 @@ import viewing from './viewing.de';
 const de: Catalogue = {
   ...audit,
   ...codes,
+  ...contents,
   ...problems,
   ...quarantine,
   ...viewing,

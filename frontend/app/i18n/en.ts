@@ -2,6 +2,7 @@
 
 import audit from './audit.en';
 import codes from './codes.en';
+import contents from './contents.en';
 import problems from './problems.en';
 import quarantine from './quarantine.en';
 import viewing from './viewing.en';
@@ -9,6 +10,7 @@ import viewing from './viewing.en';
 const en = {
   ...audit,
   ...codes,
+  ...contents,
   ...problems,
   ...quarantine,
   ...viewing,

@@ -1,0 +1,71 @@
+/** What an object holds beyond plain pictures, as the server tells it. */
+
+import { get } from './client';
+
+const part = encodeURIComponent;
+
+export interface Code {
+  meaning: string;
+  value: string;
+  scheme: string;
+}
+
+export interface Reference {
+  sop_uid: string;
+  sop_class_uid: string;
+  frames: number[];
+}
+
+export interface ReportItem {
+  kind: string;
+  relationship: string;
+  name: Code;
+  value: string;
+  code: Code | null;
+  unit: Code | null;
+  qualifier: string;
+  graphic: string;
+  at: string;
+  flowing: boolean;
+  target: number[];
+  references: Reference[];
+  items: ReportItem[];
+}
+
+export interface Author {
+  name: string;
+  organization: string;
+  at: string;
+  verified: boolean;
+}
+
+export interface Report {
+  title: Code;
+  completion: string;
+  completion_text: string;
+  verification: string;
+  preliminary: string;
+  at: string;
+  institution: string;
+  authors: Author[];
+  evidence: Reference[];
+  items: ReportItem[];
+  shortened: boolean;
+}
+
+/** An object that is here, by the ids of its rows. */
+export interface LinkedInstance {
+  id: string;
+  series_id: string;
+  study_id: string;
+  number: number | null;
+}
+
+export interface ReportAnswer {
+  report: Report;
+  instances: Record<string, LinkedInstance>;
+}
+
+export const contents = {
+  report: (id: string) => get<ReportAnswer>(`/api/instances/${part(id)}/report`),
+};

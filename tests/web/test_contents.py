@@ -1,0 +1,71 @@
+"""What an object holds beyond a plain picture, as the server gives it: to whom, and what is on record."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+
+from radrelay.access import Grantee, Right, Target, grant
+from radrelay.access.models import Grant
+from radrelay.audit.models import AuditEvent
+from tests.web.conftest import Login, WebSite
+from tests.web.test_studies import CT, upload
+
+REPORT = "test-SR.dcm"
+
+
+@pytest.fixture
+def anna(site: WebSite) -> Login:
+    return site.login("anna")
+
+
+def instances(login: Login) -> list[dict[str, str]]:
+    """Return every instance that is in the list, with its series and study."""
+    return [
+        {**one, "series_id": series["id"], "study_id": study["id"]}
+        for study in login.http.get("/api/studies").json()["studies"]
+        for series in login.http.get(f"/api/studies/{study['id']}").json()["series"]
+        for one in login.http.get(f"/api/series/{series['id']}").json()["instances"]
+    ]
+
+
+def only_by_alias(site: WebSite, *rights: Right) -> None:
+    """Let users see studies by alias alone."""
+    with site.database.write() as session:
+        session.query(Grant).filter(Grant.grantee_kind == "role", Grant.grantee_id == "user").delete()
+        grant(
+            session, site.organisation_id, Grantee("role", "user"), Target("organisation"),
+            frozenset(rights or (Right.SEE, Right.DOWNLOAD)), identity="alias", now=site.clock.now(),
+        )  # fmt: skip
+
+
+def views(site: WebSite, action: str = "study.view") -> int:
+    with site.database.read() as session:
+        return session.query(AuditEvent).filter(AuditEvent.action == action).count()
+
+
+def test_a_report_comes_as_a_tree_and_its_reading_is_on_record(site: WebSite, anna: Login) -> None:
+    upload(site, anna, REPORT)
+    (one,) = instances(anna)
+    assert views(site) == 0
+    answer = anna.http.get(f"/api/instances/{one['id']}/report").json()
+    assert views(site) == 1
+    assert answer["report"]["title"]["meaning"] == "Diagnosis"
+    assert answer["instances"] == {}
+    assert anna.http.get(f"/api/instances/{uuid.uuid4()}/report").status_code == 404
+
+
+def test_an_image_is_no_report(site: WebSite, anna: Login) -> None:
+    upload(site, anna, CT)
+    (one,) = instances(anna)
+    problem = anna.http.get(f"/api/instances/{one['id']}/report")
+    assert (problem.status_code, problem.json()["code"]) == (404, "no-report")
+
+
+def test_a_report_is_refused_to_who_sees_patients_by_alias(site: WebSite, anna: Login) -> None:
+    upload(site, anna, REPORT)
+    (one,) = instances(anna)
+    only_by_alias(site)
+    problem = anna.http.get(f"/api/instances/{one['id']}/report")
+    assert (problem.status_code, problem.json()["code"]) == (403, "identity-hidden")

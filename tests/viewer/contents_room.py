@@ -5,6 +5,7 @@ The parts' own page is built from `frontend/harness` once per run; a login stand
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlencode
 
+import pydicom
 import pytest
 import uvicorn
 from playwright.sync_api import Browser, BrowserContext, Page
@@ -40,6 +42,13 @@ def build_harness(folder: Path) -> Path:
     command = [node, str(vite), "build", "--config", "harness/vite.config.mjs", "--logLevel", "error"]
     subprocess.run(command, cwd=FRONTEND, env=os.environ | {"RADRELAY_HARNESS": str(folder)}, check=True)
     return folder
+
+
+def file_of(dataset: pydicom.Dataset) -> bytes:
+    """Return a data set as a file."""
+    out = io.BytesIO()
+    dataset.save_as(out)
+    return out.getvalue()
 
 
 @dataclass

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import pydicom
 import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.frontend.conftest import browser  # noqa: F401 - a fixture
-from tests.viewer.contents_room import DATA, Room, build_harness, served, violations
+from tests.viewer.contents_room import DATA, Room, build_harness, file_of, served, violations
 from tests.web.conftest import (
     WebSite,
     site,  # noqa: F401 - a fixture
@@ -70,3 +71,64 @@ def test_measurements_of_a_report_stand_in_a_table_and_lead_to_their_image(room:
     address = link.get_attribute("href") or ""
     assert f"series={image['series']}" in address
     assert f"instance={image['instance']}" in address
+
+
+def test_the_header_is_searched_folded_and_copied(room: Room) -> None:
+    (image,) = room.take(DATA / "misc" / "pydicom-wheel" / "CT_small.dcm")
+    page = room.open(image)
+    page.locator("main").press("t")
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("row", name="Modality CS CT")).to_be_visible()
+    expect(dialog.get_by_text("GEMS_IDEN_01").first).to_be_visible()
+    search = dialog.get_by_role("searchbox")
+    search.fill("(0028,0030)")
+    expect(dialog.get_by_role("row")).to_have_count(1)
+    expect(dialog.get_by_role("row")).to_contain_text("Pixel Spacing")
+    search.fill("abcd1234")
+    expect(dialog.get_by_role("row", name="(0010,0020) Patient ID")).to_be_visible()
+    expect(dialog.get_by_role("row", name="Item 1")).to_be_visible()
+    search.fill("Other Patient IDs")
+    grid = dialog.get_by_role("treegrid")
+    grid.focus()
+    expect(dialog.get_by_role("row", name="Other Patient IDs Sequence")).to_have_attribute("aria-selected", "true")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    for _ in range(2):
+        grid.press("ArrowDown")
+    grid.press("Enter")
+    expect(page.get_by_text("Copied.")).to_be_visible()
+    assert page.evaluate("() => navigator.clipboard.readText()") == "ABCD1234"
+    assert violations(page) == []
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+
+
+def test_two_headers_stand_beside_one_another_and_show_their_differences(room: Room) -> None:
+    folder = DATA / "series" / "ge-ct-head"
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix != ".json")[:3]
+    first, *_ = room.take(*files)
+    page = room.open(first)
+    page.locator("main").press("t")
+    dialog = page.get_by_role("dialog")
+    choice = dialog.get_by_role("combobox")
+    choice.select_option(index=1)
+    dialog.get_by_label("Only differences").check()
+    expect(dialog.get_by_role("row", name="SOP Instance UID").first).to_be_visible()
+    expect(dialog.get_by_role("row", name="Slice Location")).to_be_visible()
+    expect(dialog.get_by_role("row", name="Patient Position CS")).to_have_count(0)
+    expect(dialog.get_by_role("row", name="Pixel Data")).to_have_count(1)
+    assert violations(page) == []
+
+
+def test_a_value_that_is_cut_is_read_to_its_end_on_a_phone(room: Room) -> None:
+    source = pydicom.dcmread(DATA / "misc" / "pydicom-wheel" / "test-SR.dcm")
+    source.ImageComments = "A long remark. " * 60 + "Its end."
+    (report,) = room.take(file_of(source))
+    page = room.open(report, width=360, height=640, language="de")
+    page.get_by_role("button", name="Alle Attribute des Objekts").tap()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("searchbox").fill("remark")
+    dialog.get_by_role("row", name="Image Comments").tap()
+    dialog.get_by_role("button", name="Ganz zeigen").tap()
+    expect(dialog.locator("pre").first).to_contain_text("Its end.")
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 360
+    assert violations(page) == []

@@ -69,3 +69,27 @@ def test_a_report_is_refused_to_who_sees_patients_by_alias(site: WebSite, anna: 
     only_by_alias(site)
     problem = anna.http.get(f"/api/instances/{one['id']}/report")
     assert (problem.status_code, problem.json()["code"]) == (403, "identity-hidden")
+
+
+def test_a_header_comes_as_rows_and_its_long_values_one_by_one(site: WebSite, anna: Login) -> None:
+    upload(site, anna, CT)
+    (one,) = instances(anna)
+    answer = anna.http.get(f"/api/instances/{one['id']}/header")
+    names = {row["name"]: row for row in answer.json()["rows"]}
+    assert names["Patient's Name"]["value"] == "CompressedSamples^CT1"
+    assert names["Data Set Trailing Padding"]["bulk"]  # it stands behind the pixel data
+    assert answer.headers["content-encoding"] == "gzip"
+    assert views(site) == 1
+    value = anna.http.get(f"/api/instances/{one['id']}/header/value", params={"path": "00101002/0/00100020"})
+    assert value.json() == {"value": "ABCD1234"}
+    missing = anna.http.get(f"/api/instances/{one['id']}/header/value", params={"path": "00101002/9/00100020"})
+    assert (missing.status_code, missing.json()["code"]) == (404, "no-such-attribute")
+
+
+def test_a_header_is_refused_to_who_sees_patients_by_alias(site: WebSite, anna: Login) -> None:
+    upload(site, anna, CT)
+    (one,) = instances(anna)
+    only_by_alias(site)
+    for address in ("header", "header/value?path=00100010"):
+        problem = anna.http.get(f"/api/instances/{one['id']}/{address}")
+        assert (problem.status_code, problem.json()["code"]) == (403, "identity-hidden")

@@ -66,6 +66,34 @@ export interface ReportAnswer {
   instances: Record<string, LinkedInstance>;
 }
 
+/** An element of a data set, or (without a tag) an item of the sequence above it, numbered by its value. */
+export interface HeaderRow {
+  depth: number;
+  tag: string;
+  vr: string;
+  name: string;
+  keyword: string;
+  length: number;
+  value: string;
+  /** The value goes on. */
+  more: boolean;
+  /** Bytes that nobody reads. */
+  bulk: boolean;
+  /** Tells whether two values agree that are not written out. */
+  mark: string;
+  count: number | null;
+  creator: string;
+}
+
+export interface HeaderTree {
+  rows: HeaderRow[];
+  shortened: boolean;
+  problems: string[];
+}
+
 export const contents = {
+  header: (id: string, signal?: AbortSignal) => get<HeaderTree>(`/api/instances/${part(id)}/header`, signal ? { signal } : {}),
+  headerValue: (id: string, path: string) =>
+    get<{ value: string }>(`/api/instances/${part(id)}/header/value`, { query: { path } }).then((answer) => answer.value),
   report: (id: string) => get<ReportAnswer>(`/api/instances/${part(id)}/report`),
 };

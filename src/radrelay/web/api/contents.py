@@ -7,28 +7,40 @@ patients are shown by alias.
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel
 
 from radrelay.access import Principal, Right
+from radrelay.archive.instances import InstanceRef
+from radrelay.dicom.header import Header, parse
+from radrelay.dicom.header_tree import HeaderTree, read_tree, whole_value
+from radrelay.dicom.part10 import file_meta
 from radrelay.dicom.report_text import Report, is_report, read_report
 from radrelay.errors import NotFound
 from radrelay.web import trail
-from radrelay.web.answering import json_answer
+from radrelay.web.answering import encoded, json_answer
 from radrelay.web.authentication import Authenticated, Services
+from radrelay.web.dicomweb.answering import compressed
 from radrelay.web.reach import Reach, ReachedInstance
 from radrelay.web.services import WebServices
 
 router = APIRouter(prefix="/instances", tags=["contents"])
 MOST_LINKS = 2000
+READ_WHOLE_BYTES = 16 << 20
 
 
 class NoReport(NotFound):
     """This object holds no structured report."""
 
     code = "no-report"
+
+
+class NoSuchAttribute(NotFound):
+    """This object has no such attribute."""
+
+    code = "no-such-attribute"
 
 
 class LinkedInstance(BaseModel):
@@ -93,3 +105,43 @@ def _links(services: WebServices, principal: Principal, uids: list[str]) -> dict
         one.sop_uid: {"id": one.id, "series_id": one.series_id, "study_id": one.study_id, "number": one.number}
         for one in found
     }
+
+
+class HeaderValue(BaseModel):
+    """A value that was too long for the list of all."""
+
+    value: str
+
+
+@router.get("/{instance_id}/header", response_model=HeaderTree)
+def header(request: Request, services: Services, principal: Authenticated, instance_id: uuid.UUID) -> Response:
+    """Give all attributes of the object and of its file meta information, as rows with their depth."""
+    found = seen_clear(request, services, principal, instance_id)
+    ref = found.ref
+    meta = file_meta(ref.sop_class_uid, ref.sop_uid, ref.transfer_syntax_uid)
+    body = encoded(read_tree(_whole_header(services, ref), meta))
+    headers: dict[str, str] = {}
+    return Response(compressed(request, body, headers), media_type="application/json", headers=headers)
+
+
+@router.get("/{instance_id}/header/value", response_model=HeaderValue)
+def header_value(
+    request: Request,
+    services: Services,
+    principal: Authenticated,
+    instance_id: uuid.UUID,
+    path: Annotated[str, Query(max_length=2000)],
+) -> Response:
+    """Give one value to its end (at most 1 MiB): `path` is a tag, or tag/item from 0/tag within sequences."""
+    found = seen_clear(request, services, principal, instance_id)
+    value = whole_value(_whole_header(services, found.ref), path)
+    if value is None:
+        raise NoSuchAttribute
+    return json_answer({"value": value})
+
+
+def _whole_header(services: WebServices, ref: InstanceRef) -> Header:
+    """Return all attributes, those behind the pixel data too where the object is small enough to be read whole."""
+    if ref.size > READ_WHOLE_BYTES:
+        return services.renditions.header(ref)
+    return parse(services.reader.data_set(ref), ref.transfer_syntax_uid)

@@ -132,3 +132,37 @@ def test_a_value_that_is_cut_is_read_to_its_end_on_a_phone(room: Room) -> None:
     expect(dialog.locator("pre").first).to_contain_text("Its end.")
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 360
     assert violations(page) == []
+
+
+def test_an_ecg_stands_on_its_paper_and_is_measured(room: Room) -> None:
+    (ecg,) = room.take(DATA / "misc" / "pydicom-wheel" / "waveform_ecg.dcm")
+    page = room.open(ecg)
+    sheet = page.get_by_role("application")
+    expect(page.get_by_text("RITMO SINUSALE")).to_be_visible()
+    expect(page.get_by_text("370 ms")).to_be_visible()
+    expect(page.get_by_text("Not true to size on this screen; the grid holds · 1,000 Hz · 0.05–300 Hz")).to_be_visible()
+    box = sheet.bounding_box()
+    assert box is not None
+    millimetre = box["width"] / 260
+    page.mouse.move(box["x"] + 20 * millimetre, box["y"] + 20 * millimetre)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 40 * millimetre, box["y"] + 10 * millimetre)
+    page.mouse.up()
+    expect(page.get_by_role("status").filter(has_text="800 ms · 1 mV · 75/min")).to_be_visible()
+    page.get_by_label("Paper speed").select_option("50")
+    expect(page.get_by_role("status").filter(has_text="ms")).to_have_count(0)
+    sheet.focus()
+    sheet.press("Enter")
+    sheet.press("ArrowRight")
+    expect(page.get_by_role("status").filter(has_text="410 ms")).to_be_visible()
+    assert violations(page) == []
+
+
+def test_an_ecg_fits_a_phone(room: Room) -> None:
+    (ecg,) = room.take(DATA / "codecs" / "cornerstone-dicomParser" / "deflate" / "wave_dfl")
+    page = room.open(ecg, width=360, height=640, language="de")
+    expect(page.get_by_role("application")).to_be_visible()
+    page.get_by_role("button", name="Ableitung für Ableitung").tap()
+    expect(page.get_by_role("button", name="Ableitung für Ableitung")).to_have_attribute("aria-pressed", "true")
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 360
+    assert violations(page) == []

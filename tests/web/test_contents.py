@@ -93,3 +93,23 @@ def test_a_header_is_refused_to_who_sees_patients_by_alias(site: WebSite, anna: 
     for address in ("header", "header/value?path=00100010"):
         problem = anna.http.get(f"/api/instances/{one['id']}/{address}")
         assert (problem.status_code, problem.json()["code"]) == (403, "identity-hidden")
+
+
+def test_a_recording_comes_with_its_samples_and_by_alias_without_its_texts(site: WebSite, anna: Login) -> None:
+    upload(site, anna, "waveform_ecg.dcm")
+    (one,) = instances(anna)
+    address = f"/api/instances/{one['id']}/waveform"
+    facts = anna.http.get(address).json()
+    assert [group["label"] for group in facts["groups"]] == ["RHYTHM", "MEDIAN BEAT"]
+    part = anna.http.get(f"{address}/1/samples", params={"start": 10, "count": 5})
+    assert len(part.content) == 5 * 12 * 2
+    sound = anna.http.get(f"{address}/1/sound", headers={"Range": "bytes=0-3"})
+    assert (sound.status_code, sound.content) == (206, b"RIFF")
+    missing = anna.http.get(f"{address}/9/samples")
+    assert (missing.status_code, missing.json()["code"]) == (404, "no-waveform")
+    only_by_alias(site)
+    hidden = anna.http.get(address)
+    assert hidden.status_code == 200
+    assert "RITMO" not in hidden.text
+    assert anna.http.get(f"{address}/1/samples").status_code == 200
+    assert anna.http.get(f"{address}/1/sound").json()["code"] == "identity-hidden"

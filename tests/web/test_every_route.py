@@ -62,7 +62,9 @@ SCOPED: set[Operation] = {
     ("GET", "/api/instances/{instance_id}/frames/{number}/rendered"), ("GET", "/api/instances/{instance_id}/thumbnail"),
     ("GET", "/api/instances/{instance_id}/file"), ("GET", "/api/instances/{instance_id}/document"),
     ("GET", "/api/instances/{instance_id}/report"), ("GET", "/api/instances/{instance_id}/header"),
-    ("GET", "/api/instances/{instance_id}/header/value"),
+    ("GET", "/api/instances/{instance_id}/header/value"), ("GET", "/api/instances/{instance_id}/waveform"),
+    ("GET", "/api/instances/{instance_id}/waveform/{group}/samples"),
+    ("GET", "/api/instances/{instance_id}/waveform/{group}/sound"),
     ("GET", "/api/attachments/{attachment_id}/file"), ("POST", "/api/attachments/{attachment_id}/dicom"),
     ("GET", "/api/parcels/{parcel_id}"), ("PUT", "/api/parcels/{parcel_id}/files"),
     ("POST", "/api/parcels/{parcel_id}/done"), ("POST", "/api/deliveries"), ("GET", "/api/deliveries/{delivery_id}"),
@@ -102,7 +104,7 @@ def rest(site: WebSite) -> set[Operation]:
 
 def ask(login: Login, operation: Operation) -> tuple[int, dict[str, Any]]:
     method, path = operation
-    address = path.replace("{number}", "1").replace("{path:path}", "some/page")
+    address = path.replace("{number}", "1").replace("{group}", "1").replace("{path:path}", "some/page")
     address = re.sub(r"\{[a-z_]+_uid\}", "1.2.3", address)
     address = re.sub(r"\{[a-z_]+\}", str(uuid.uuid4()), address)
     body = BODIES.get(operation)

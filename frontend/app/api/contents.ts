@@ -1,6 +1,7 @@
 /** What an object holds beyond plain pictures, as the server tells it. */
 
-import { get } from './client';
+import type { WaveGroup } from '$viewer/contents/waveform';
+import { announceSessionEnd, ApiProblem, get, problemFrom } from './client';
 
 const part = encodeURIComponent;
 
@@ -91,7 +92,43 @@ export interface HeaderTree {
   problems: string[];
 }
 
+export interface WaveAnnotation {
+  group: number;
+  channels: number[];
+  name: string;
+  text: string;
+  value: string;
+  unit: string;
+  seconds: number[];
+}
+
+export interface Waveform {
+  kind: 'ecg' | 'sound' | 'other';
+  at: string;
+  device: string;
+  groups: WaveGroup[];
+  annotations: WaveAnnotation[];
+}
+
+/** Bytes by GET, with the errors of `client`. */
+export async function bytes(address: string, signal?: AbortSignal): Promise<Response> {
+  let response: Response;
+  try {
+    response = await fetch(address, { credentials: 'same-origin', ...(signal ? { signal } : {}) });
+  } catch (cause) {
+    if (cause instanceof DOMException && cause.name === 'AbortError') throw cause;
+    throw new ApiProblem(0, 'unreachable', '');
+  }
+  if (response.ok) return response;
+  if (response.status === 401) announceSessionEnd();
+  throw problemFrom(response.status, await response.text());
+}
+
 export const contents = {
+  waveform: (id: string) => get<Waveform>(`/api/instances/${part(id)}/waveform`),
+  waveformSamples: (id: string, group: number, start: number, count: number) =>
+    bytes(`/api/instances/${part(id)}/waveform/${group}/samples?start=${start}&count=${count}`).then((answer) => answer.arrayBuffer()),
+  soundUrl: (id: string, group: number) => `/api/instances/${part(id)}/waveform/${group}/sound`,
   header: (id: string, signal?: AbortSignal) => get<HeaderTree>(`/api/instances/${part(id)}/header`, signal ? { signal } : {}),
   headerValue: (id: string, path: string) =>
     get<{ value: string }>(`/api/instances/${part(id)}/header/value`, { query: { path } }).then((answer) => answer.value),

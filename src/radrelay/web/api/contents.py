@@ -1,4 +1,4 @@
-"""What an instance holds beyond a plain picture, as its parts are shown: reports, headers.
+"""What an instance holds beyond a plain picture, as its parts are shown: reports, headers, waveforms.
 
 Each is looked at like a picture (the right to see, a view on record). What may name a patient is refused to whom
 patients are shown by alias.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel
 
 from radrelay.access import Principal, Right
@@ -18,17 +18,25 @@ from radrelay.dicom.header import Header, parse
 from radrelay.dicom.header_tree import HeaderTree, read_tree, whole_value
 from radrelay.dicom.part10 import file_meta
 from radrelay.dicom.report_text import Report, is_report, read_report
-from radrelay.errors import NotFound
+from radrelay.dicom.waveform import SOUND_CLASSES, Waveform, read_waveform, samples_of, sound_of
+from radrelay.dicom.waveform import NoWaveform as UnreadableWaveform
+from radrelay.errors import NotFound, TooLarge
 from radrelay.web import trail
 from radrelay.web.answering import encoded, json_answer
 from radrelay.web.authentication import Authenticated, Services
-from radrelay.web.dicomweb.answering import compressed
+from radrelay.web.dicomweb.answering import compressed, ranged
+from radrelay.web.problems import answers
 from radrelay.web.reach import Reach, ReachedInstance
 from radrelay.web.services import WebServices
 
 router = APIRouter(prefix="/instances", tags=["contents"])
 MOST_LINKS = 2000
 READ_WHOLE_BYTES = 16 << 20
+LARGEST_WAVEFORM = 256 << 20
+MOST_SAMPLES = 1 << 26
+
+
+GroupNumber = Annotated[int, Path(ge=1, le=64)]
 
 
 class NoReport(NotFound):
@@ -41,6 +49,12 @@ class NoSuchAttribute(NotFound):
     """This object has no such attribute."""
 
     code = "no-such-attribute"
+
+
+class NoWaveform(NotFound):
+    """This object holds no waveform that can be shown."""
+
+    code = "no-waveform"
 
 
 class LinkedInstance(BaseModel):
@@ -144,4 +158,64 @@ def _whole_header(services: WebServices, ref: InstanceRef) -> Header:
     """Return all attributes, those behind the pixel data too where the object is small enough to be read whole."""
     if ref.size > READ_WHOLE_BYTES:
         return services.renditions.header(ref)
+    return parse(services.reader.data_set(ref), ref.transfer_syntax_uid)
+
+
+@router.get("/{instance_id}/waveform", response_model=Waveform)
+def waveform(request: Request, services: Services, principal: Authenticated, instance_id: uuid.UUID) -> Response:
+    """Say what an object's waveforms are: groups of channels, and annotations; free texts only with the identity."""
+    found = seen(request, services, principal, instance_id)
+    clear = found.study.identity == "clear"
+    try:
+        return json_answer(read_waveform(_waveform_header(services, found.ref), texts=clear))
+    except UnreadableWaveform as error:
+        raise NoWaveform(f"{NoWaveform.__doc__} ({error})") from error
+
+
+@router.get(
+    "/{instance_id}/waveform/{group}/samples",
+    response_class=Response,
+    responses=answers("application/octet-stream"),
+)
+def waveform_samples(
+    request: Request,
+    services: Services,
+    principal: Authenticated,
+    instance_id: uuid.UUID,
+    group: GroupNumber,
+    start: Annotated[int, Query(ge=0, le=MOST_SAMPLES)] = 0,
+    count: Annotated[int, Query(ge=1, le=MOST_SAMPLES)] = MOST_SAMPLES,
+) -> Response:
+    """Give samples of a group as little endian words (`words` says which), channel by channel within each."""
+    found = _not_heard(seen(request, services, principal, instance_id))
+    try:
+        data = samples_of(_waveform_header(services, found.ref), group, start, count)
+    except UnreadableWaveform as error:
+        raise NoWaveform(f"{NoWaveform.__doc__} ({error})") from error
+    return Response(data, media_type="application/octet-stream")
+
+
+@router.get("/{instance_id}/waveform/{group}/sound", response_class=Response, responses=answers("audio/wav"))
+def waveform_sound(
+    request: Request, services: Services, principal: Authenticated, instance_id: uuid.UUID, group: GroupNumber
+) -> Response:
+    """Give a group's samples as a sound, in ranges as players ask; a voice tells whose it is and of whom it speaks."""
+    found = seen_clear(request, services, principal, instance_id)
+    try:
+        return ranged(request, sound_of(_waveform_header(services, found.ref), group), "audio/wav")
+    except UnreadableWaveform as error:
+        raise NoWaveform(f"{NoWaveform.__doc__} ({error})") from error
+
+
+def _not_heard(found: ReachedInstance) -> ReachedInstance:
+    """Refuse the samples of a voice to whom patients are shown by alias."""
+    if found.ref.sop_class_uid.startswith(SOUND_CLASSES):
+        found.study.require_clear()
+    return found
+
+
+def _waveform_header(services: WebServices, ref: InstanceRef) -> Header:
+    """Return all attributes of an object without pixel data, however long its samples are."""
+    if ref.size > LARGEST_WAVEFORM:
+        raise TooLarge("this recording is too large to be shown; download the file")
     return parse(services.reader.data_set(ref), ref.transfer_syntax_uid)

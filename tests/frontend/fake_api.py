@@ -26,8 +26,7 @@ from starlette.routing import Route
 from radrelay.dicom.codestreams import resolution_ends
 from radrelay.dicom.htj2k import encode_frame
 from radrelay.web.guards import HEADERS
-from tests.frontend import fake_data, fake_marks, fake_office
-from tests.frontend import fake_data, fake_office, fake_roomcheck
+from tests.frontend import fake_data, fake_marks, fake_office, fake_roomcheck
 
 STATIC = Path(__file__).parents[2] / "src" / "radrelay" / "web" / "static"
 CSRF = "csrf-for-tests"

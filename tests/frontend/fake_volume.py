@@ -69,7 +69,9 @@ class Phantom(FakeSeries):
     def _grain(self) -> NDArray[np.int16]:
         grain = np.random.default_rng(5).normal(0, 20, (self.rows, self.columns))
         y, x = np.mgrid[-1 : 1 : self.rows * 1j, -1 : 1 : self.columns * 1j]
-        body: NDArray[np.int16] = np.where(np.hypot(x / 0.8, y / 0.6) < 1, 40 + grain, -1000 + grain / 4).astype(np.int16)
+        body: NDArray[np.int16] = np.where(np.hypot(x / 0.8, y / 0.6) < 1, 40 + grain, -1000 + grain / 4).astype(
+            np.int16
+        )
         return body
 
     def _noisy(self, place: int) -> NDArray[np.int16]:

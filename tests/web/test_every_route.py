@@ -66,6 +66,10 @@ SCOPED: set[Operation] = {
     ("GET", "/api/series/{series_id}/archive.zip"), ("GET", "/api/instances/{instance_id}/frames/{number}/pixels"),
     ("GET", "/api/instances/{instance_id}/frames/{number}/rendered"), ("GET", "/api/instances/{instance_id}/thumbnail"),
     ("GET", "/api/instances/{instance_id}/file"), ("GET", "/api/instances/{instance_id}/document"),
+    ("GET", "/api/instances/{instance_id}/report"), ("GET", "/api/instances/{instance_id}/header"),
+    ("GET", "/api/instances/{instance_id}/header/value"), ("GET", "/api/instances/{instance_id}/waveform"),
+    ("GET", "/api/instances/{instance_id}/waveform/{group}/samples"),
+    ("GET", "/api/instances/{instance_id}/waveform/{group}/sound"),
     ("GET", "/api/attachments/{attachment_id}/file"), ("POST", "/api/attachments/{attachment_id}/dicom"),
     ("GET", "/api/parcels/{parcel_id}"), ("PUT", "/api/parcels/{parcel_id}/files"),
     ("POST", "/api/parcels/{parcel_id}/done"), ("POST", "/api/deliveries"), ("GET", "/api/deliveries/{delivery_id}"),
@@ -112,6 +116,11 @@ def ask(login: Login, operation: Operation) -> tuple[int, dict[str, Any]]:
     address = re.sub(r"\{[a-z_]+\}", str(uuid.uuid4()), address)
     body = BODIES.get(operation)
     params = {"name": "a.dcm"} if path.endswith("/files") else PARAMETERS.get(path)
+    address = path.replace("{number}", "1").replace("{group}", "1").replace("{path:path}", "some/page")
+    address = re.sub(r"\{[a-z_]+_uid\}", "1.2.3", address)
+    address = re.sub(r"\{[a-z_]+\}", str(uuid.uuid4()), address)
+    body = BODIES.get(operation)
+    params = QUERIES.get(operation[1])
     answer = login.http.request(method, address, json=body, params=params, headers=login.headers)
     kind = answer.headers.get("content-type", "")
     return answer.status_code, answer.json() if "json" in kind else {}
@@ -125,6 +134,10 @@ DISPLAY: dict[str, object] = {
     "name": "left", "room": "2", "room_class": "RK1", "use": "ct", "columns": 1920, "rows": 1200, "pixel_um": 270,
     "css_width": 1920, "css_height": 1200,
 }  # fmt: skip
+QUERIES = {
+    "/api/parcels/{parcel_id}/files": {"name": "a.dcm"},
+    "/api/instances/{instance_id}/header/value": {"path": "00100010"},
+}
 BODIES: dict[Operation, dict[str, object]] = {
     ("POST", "/api/accounts"): {"username": "new"},
     ("PATCH", "/api/accounts/{account_id}"): {"role": "user"},

@@ -2,6 +2,7 @@
 
 import audit from './audit.de';
 import codes from './codes.de';
+import contents from './contents.de';
 import type { Catalogue } from './en';
 import drawings from './drawings.de';
 import gaps from './gaps.de';
@@ -20,6 +21,7 @@ const de: Catalogue = {
   ...gaps,
   ...invocation,
   ...marks,
+  ...contents,
   ...problems,
   ...quarantine,
   ...roomcheck,

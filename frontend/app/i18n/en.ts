@@ -6,6 +6,7 @@ import drawings from './drawings.en';
 import gaps from './gaps.en';
 import invocation from './invocation.en';
 import marks from './marks.en';
+import contents from './contents.en';
 import problems from './problems.en';
 import quarantine from './quarantine.en';
 import roomcheck from './roomcheck.en';
@@ -19,6 +20,7 @@ const en = {
   ...gaps,
   ...invocation,
   ...marks,
+  ...contents,
   ...problems,
   ...quarantine,
   ...roomcheck,

@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import Any
 
 _REPEATING_GROUPS = (0x0020, 0x0028, 0x1000, 0x1010)
-_TABLE = "pydicom/_dicom_dict.py"
 
 
 @cache
 def _load() -> tuple[dict[int, tuple[str, str, str, str, str]], list[tuple[int, int, tuple[str, str, str, str, str]]]]:
     """Return the table of single tags and that of repeating groups as (mask, value, entry)."""
-    module = _module()
+    module = _module("_dicom_dict")
     single: dict[int, tuple[str, str, str, str, str]] = module.DicomDictionary
     repeating = [
         (int("".join("0" if digit == "x" else "F" for digit in mask), 16), int(mask.replace("x", "0"), 16), entry)
@@ -28,19 +27,19 @@ def _load() -> tuple[dict[int, tuple[str, str, str, str, str]], list[tuple[int, 
     return single, repeating
 
 
-def _module() -> Any:
-    """Return pydicom's module of the dictionary without importing pydicom around it."""
-    name = "pydicom._dicom_dict"
+def _module(table: str) -> Any:
+    """Return one of pydicom's tables without importing pydicom around it."""
+    name = f"pydicom.{table}"
     if name in sys.modules:
         return sys.modules[name]
     package = importlib.util.find_spec("pydicom")
     for folder in (package.submodule_search_locations or ()) if package else ():
-        spec = importlib.util.spec_from_file_location("radrelay_dicom_dictionary", Path(folder) / "_dicom_dict.py")
+        spec = importlib.util.spec_from_file_location(f"radrelay{table}", Path(folder) / f"{table}.py")
         if spec and spec.loader:
             module = importlib.util.module_from_spec(spec)
             spec.loader.exec_module(module)
             return module
-    raise ImportError(f"{_TABLE} is not installed")
+    raise ImportError(f"pydicom/{table}.py is not installed")
 
 
 def _entry(tag: int) -> tuple[str, str, str, str, str] | None:
@@ -70,6 +69,41 @@ def keyword_of(tag: int) -> str:
     """Return the dictionary's keyword of `tag`, empty when it has none."""
     entry = None if tag & 0x10000 else _entry(tag)
     return entry[4] if entry else ""
+
+
+def name_of(tag: int) -> str:
+    """Return the dictionary's name of `tag`, such as Patient's Name; empty when it has none."""
+    if not tag & 0xFFFF:
+        return "Group Length"
+    if tag & 0x10000:
+        return "Private Creator" if 0x10 <= tag & 0xFFFF <= 0xFF else ""
+    entry = _entry(tag)
+    return entry[2] if entry else ""
+
+
+@cache
+def _private() -> dict[str, dict[str, tuple[str, ...]]]:
+    found: dict[str, dict[str, tuple[str, ...]]] = _module("_private_dict").private_dictionaries
+    return found
+
+
+def private_name_of(tag: int, creator: str) -> str:
+    """Return the name that `creator` gives a private `tag` (PS3.5 7.8.1), as far as it is known; else empty."""
+    own = _private().get(creator, {})
+    entry = own.get(f"{tag >> 16:04x}xx{tag & 0xFF:02x}") or own.get(f"{tag >> 16:04X}xx{tag & 0xFF:02X}")
+    return entry[2] if entry else ""
+
+
+@cache
+def _uids() -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = _module("_uid_dict").UID_dictionary
+    return found
+
+
+def uid_name(uid: str) -> str:
+    """Return the registry's name of a UID (PS3.6 Annex A), such as CT Image Storage; empty when it has none."""
+    entry = _uids().get(uid)
+    return entry[0] if entry else ""
 
 
 @cache

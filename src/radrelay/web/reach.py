@@ -19,6 +19,7 @@ from radrelay import access
 from radrelay.access import Principal, Right, Scope
 from radrelay.archive.errors import AttachmentNotFound, InstanceNotFound, SeriesNotFound, StudyNotFound
 from radrelay.archive.instances import FoundInstances, InstanceRef, find_in_series, find_instance, find_instances
+from radrelay.archive.links import Link, find_links
 from radrelay.archive.models import Attachment, Series, Study
 from radrelay.archive.tables import INSTANCE, SERIES, STUDY
 from radrelay.errors import Forbidden
@@ -225,6 +226,11 @@ class Reach:
             raise InstanceNotFound
         ref = found.ref
         return ReachedInstance(ref, ReachedStudy(ref.study_id, ref.study_uid, found.patient, self.scope.identity))
+
+    def links(self, sop_uids: Sequence[str]) -> list[Link]:
+        """Return where those of the instances named by SOP Instance UID stand that are within reach."""
+        within = self.scope.series_filter(INSTANCE.c.study_id, INSTANCE.c.series_id)
+        return find_links(self.session, self.now, within, self.scope.organisation_id, sop_uids)
 
     def attachment(self, attachment_id: uuid.UUID) -> ReachedAttachment:
         """Return an attachment of a study that is wholly within reach; raises `AttachmentNotFound`."""

@@ -1,0 +1,136 @@
+/** What an object holds beyond plain pictures, as the server tells it. */
+
+import type { WaveGroup } from '$viewer/contents/waveform';
+import { announceSessionEnd, ApiProblem, get, problemFrom } from './client';
+
+const part = encodeURIComponent;
+
+export interface Code {
+  meaning: string;
+  value: string;
+  scheme: string;
+}
+
+export interface Reference {
+  sop_uid: string;
+  sop_class_uid: string;
+  frames: number[];
+}
+
+export interface ReportItem {
+  kind: string;
+  relationship: string;
+  name: Code;
+  value: string;
+  code: Code | null;
+  unit: Code | null;
+  qualifier: string;
+  graphic: string;
+  at: string;
+  flowing: boolean;
+  target: number[];
+  references: Reference[];
+  items: ReportItem[];
+}
+
+export interface Author {
+  name: string;
+  organization: string;
+  at: string;
+  verified: boolean;
+}
+
+export interface Report {
+  title: Code;
+  completion: string;
+  completion_text: string;
+  verification: string;
+  preliminary: string;
+  at: string;
+  institution: string;
+  authors: Author[];
+  evidence: Reference[];
+  items: ReportItem[];
+  shortened: boolean;
+}
+
+/** An object that is here, by the ids of its rows. */
+export interface LinkedInstance {
+  id: string;
+  series_id: string;
+  study_id: string;
+  number: number | null;
+}
+
+export interface ReportAnswer {
+  report: Report;
+  instances: Record<string, LinkedInstance>;
+}
+
+/** An element of a data set, or (without a tag) an item of the sequence above it, numbered by its value. */
+export interface HeaderRow {
+  depth: number;
+  tag: string;
+  vr: string;
+  name: string;
+  keyword: string;
+  length: number;
+  value: string;
+  /** The value goes on. */
+  more: boolean;
+  /** Bytes that nobody reads. */
+  bulk: boolean;
+  /** Tells whether two values agree that are not written out. */
+  mark: string;
+  count: number | null;
+  creator: string;
+}
+
+export interface HeaderTree {
+  rows: HeaderRow[];
+  shortened: boolean;
+  problems: string[];
+}
+
+export interface WaveAnnotation {
+  group: number;
+  channels: number[];
+  name: string;
+  text: string;
+  value: string;
+  unit: string;
+  seconds: number[];
+}
+
+export interface Waveform {
+  kind: 'ecg' | 'sound' | 'other';
+  at: string;
+  device: string;
+  groups: WaveGroup[];
+  annotations: WaveAnnotation[];
+}
+
+/** Bytes by GET, with the errors of `client`. */
+export async function bytes(address: string, signal?: AbortSignal): Promise<Response> {
+  let response: Response;
+  try {
+    response = await fetch(address, { credentials: 'same-origin', ...(signal ? { signal } : {}) });
+  } catch (cause) {
+    if (cause instanceof DOMException && cause.name === 'AbortError') throw cause;
+    throw new ApiProblem(0, 'unreachable', '');
+  }
+  if (response.ok) return response;
+  if (response.status === 401) announceSessionEnd();
+  throw problemFrom(response.status, await response.text());
+}
+
+export const contents = {
+  waveform: (id: string) => get<Waveform>(`/api/instances/${part(id)}/waveform`),
+  waveformSamples: (id: string, group: number, start: number, count: number) =>
+    bytes(`/api/instances/${part(id)}/waveform/${group}/samples?start=${start}&count=${count}`).then((answer) => answer.arrayBuffer()),
+  soundUrl: (id: string, group: number) => `/api/instances/${part(id)}/waveform/${group}/sound`,
+  header: (id: string, signal?: AbortSignal) => get<HeaderTree>(`/api/instances/${part(id)}/header`, signal ? { signal } : {}),
+  headerValue: (id: string, path: string) =>
+    get<{ value: string }>(`/api/instances/${part(id)}/header/value`, { query: { path } }).then((answer) => answer.value),
+  report: (id: string) => get<ReportAnswer>(`/api/instances/${part(id)}/report`),
+};

@@ -1,0 +1,129 @@
+"""Parts of the reading room alone in a browser, on a real web role over real objects.
+
+The parts' own page is built from `frontend/harness` once per run; a login stands in the browser's cookies.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pydicom
+import pytest
+import uvicorn
+from playwright.sync_api import Browser, BrowserContext, Page
+from prometheus_client import CollectorRegistry
+
+from radrelay.web.application import create
+from tests.web.conftest import PASSWORD, Login, WebSite
+from tests.web.test_studies import upload_bytes
+
+FRONTEND = Path(__file__).parents[2] / "frontend"
+DATA = Path(os.environ.get("RADRELAY_TEST_DATA", "/nonexistent"))
+AXE = FRONTEND / "node_modules" / "axe-core" / "axe.min.js"
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+def build_harness(folder: Path) -> Path:
+    """Build the parts' page into `folder`."""
+    node = shutil.which("node")
+    vite = FRONTEND / "node_modules" / "vite" / "bin" / "vite.js"
+    if node is None or not vite.exists():
+        pytest.skip("the front end's tools are not installed")
+    command = [node, str(vite), "build", "--config", "harness/vite.config.mjs", "--logLevel", "error"]
+    subprocess.run(command, cwd=FRONTEND, env=os.environ | {"RADRELAY_HARNESS": str(folder)}, check=True)
+    return folder
+
+
+def file_of(dataset: pydicom.Dataset) -> bytes:
+    """Return a data set as a file."""
+    out = io.BytesIO()
+    dataset.save_as(out)
+    return out.getvalue()
+
+
+@dataclass
+class Room:
+    """A served installation with a logged-in user, and a browser."""
+
+    site: WebSite
+    anna: Login
+    address: str
+    browser: Browser
+    complaints: list[str]
+    contexts: list[BrowserContext]
+
+    def take(self, *files: Path | bytes) -> list[dict[str, str]]:
+        """Upload objects; return study, series and instance of each that is in the list then, by instance number."""
+        upload_bytes(
+            self.site,
+            self.anna,
+            {f"{n}.dcm": one if isinstance(one, bytes) else one.read_bytes() for n, one in enumerate(files)},
+        )
+        return [
+            {"study": study["id"], "series": series["id"], "instance": one["id"]}
+            for study in self.anna.http.get("/api/studies").json()["studies"]
+            for series in self.anna.http.get(f"/api/studies/{study['id']}").json()["series"]
+            for one in self.anna.http.get(f"/api/series/{series['id']}").json()["instances"]
+        ]
+
+    def open(
+        self, what: dict[str, str], *, width: int = 1440, height: int = 900, language: str = "en", **more: str
+    ) -> Page:
+        touch = width < 600
+        context = self.browser.new_context(
+            viewport={"width": width, "height": height}, locale=language, has_touch=touch, is_mobile=touch,
+            timezone_id="Europe/Berlin", accept_downloads=True,
+        )  # fmt: skip
+        self.contexts.append(context)
+        page = context.new_page()
+        answer = context.request.post(f"{self.address}/api/session", data={"username": "anna", "password": PASSWORD})
+        assert answer.ok, answer.text()
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("console", lambda message: self._note(message.type, message.text))
+        page.goto(f"{self.address}/part?{urlencode({**what, **more})}")
+        return page
+
+    def _note(self, kind: str, text: str) -> None:
+        if kind in ("error", "warning") and "Failed to load resource" not in text and "willReadFrequently" not in text:
+            self.complaints.append(text)
+
+
+@contextmanager
+def served(site: WebSite, static: Path) -> Iterator[str]:
+    """Serve the application on loopback; yields its address."""
+    app = create(replace(site.services, static_dir=static, registry=CollectorRegistry()))
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", access_log=False))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    until = time.monotonic() + 20
+    while not server.started and time.monotonic() < until:
+        time.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(10)
+
+
+def violations(page: Page) -> list[str]:
+    """Return what axe finds on the page."""
+    page.evaluate(AXE.read_text() + "; undefined")
+    found: list[str] = page.evaluate(
+        """async (tags) => {
+          const { violations } = await axe.run(document, { runOnly: { type: 'tag', values: tags } });
+          const say = (one, node) => `${one.id}: ${node.target.join(' ')} ${node.failureSummary}`;
+          return violations.flatMap(one => one.nodes.map(node => say(one, node)));
+        }""",
+        RULES,
+    )
+    return found

@@ -1,0 +1,168 @@
+"""What a study holds beyond plain pictures, as somebody sees it in the reading room."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pydicom
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.frontend.conftest import browser  # noqa: F401 - a fixture
+from tests.viewer.contents_room import DATA, Room, build_harness, file_of, served, violations
+from tests.web.conftest import (
+    WebSite,
+    site,  # noqa: F401 - a fixture
+)
+
+pytestmark = pytest.mark.skipif(not DATA.exists(), reason="the collection of real files is not here")
+
+
+@pytest.fixture(scope="session")
+def static(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_harness(tmp_path_factory.mktemp("parts"))
+
+
+@pytest.fixture
+def room(site: WebSite, static: Path, browser: Browser) -> Iterator[Room]:  # noqa: F811 - fixtures
+    complaints: list[str] = []
+    with served(site, static) as address:
+        opened = Room(site, site.login("anna"), address, browser, complaints, [])
+        yield opened
+        for context in opened.contexts:
+            context.close()
+    assert complaints == []
+
+
+def test_a_report_reads_as_a_text(room: Room) -> None:
+    (report,) = room.take(DATA / "misc" / "pydicom-wheel" / "test-SR.dcm")
+    page = room.open(report)
+    expect(page.get_by_role("heading", name="Diagnosis")).to_be_visible()
+    expect(page.get_by_text("Verified", exact=True)).to_be_visible()
+    expect(page.get_by_text("Riesmeier, Jörg · OFFIS e.V. · 13 Feb 2001 18:47")).to_be_visible()
+    expect(page.get_by_text("Inferred Sample Text")).to_be_visible()
+    expect(page.get_by_text("DateTime 6 Dec 2000 12:00")).to_be_visible()
+    assert violations(page) == []
+
+
+def test_a_report_flows_where_its_author_wrote_running_text(room: Room) -> None:
+    (report,) = room.take(DATA / "codecs" / "cornerstone-dicomParser" / "deflate" / "report_dfl")
+    page = room.open(report, language="de", width=360, height=640)
+    expect(page.get_by_text("Nicht bestätigt")).to_be_visible()
+    text = page.locator("article p.text").first.inner_text()
+    assert "referred by Fukuda, Dr. was also seen by Mason, Dr. at the Redlands Clinic. He has been" in text
+    expect(page.get_by_role("heading", name="Consultation Report")).to_be_visible()
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 360
+    assert violations(page) == []
+
+
+def test_measurements_of_a_report_stand_in_a_table_and_lead_to_their_image(room: Room) -> None:
+    found = room.take(
+        DATA / "seg-sr-wsi" / "highdicom" / "sr_document.dcm", DATA / "misc" / "pydicom-wheel" / "CT_small.dcm"
+    )
+    kinds = {one["instance"]: room.anna.http.get(f"/api/instances/{one['instance']}/report") for one in found}
+    (report,) = [one for one in found if kinds[one["instance"]].status_code == 200]
+    (image,) = [one for one in found if kinds[one["instance"]].status_code == 404]
+    page = room.open(report)
+    row = page.get_by_role("row", name="Area of defined region")
+    expect(row).to_contain_text("1.7\u00a0cm²")
+    link = page.get_by_role("link", name="Image 1").first
+    address = link.get_attribute("href") or ""
+    assert f"series={image['series']}" in address
+    assert f"instance={image['instance']}" in address
+
+
+def test_the_header_is_searched_folded_and_copied(room: Room) -> None:
+    (image,) = room.take(DATA / "misc" / "pydicom-wheel" / "CT_small.dcm")
+    page = room.open(image)
+    page.locator("main").press("t")
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("row", name="Modality CS CT")).to_be_visible()
+    expect(dialog.get_by_text("GEMS_IDEN_01").first).to_be_visible()
+    search = dialog.get_by_role("searchbox")
+    search.fill("(0028,0030)")
+    expect(dialog.get_by_role("row")).to_have_count(1)
+    expect(dialog.get_by_role("row")).to_contain_text("Pixel Spacing")
+    search.fill("abcd1234")
+    expect(dialog.get_by_role("row", name="(0010,0020) Patient ID")).to_be_visible()
+    expect(dialog.get_by_role("row", name="Item 1")).to_be_visible()
+    search.fill("Other Patient IDs")
+    grid = dialog.get_by_role("treegrid")
+    grid.focus()
+    expect(dialog.get_by_role("row", name="Other Patient IDs Sequence")).to_have_attribute("aria-selected", "true")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    for _ in range(2):
+        grid.press("ArrowDown")
+    grid.press("Enter")
+    expect(page.get_by_text("Copied.")).to_be_visible()
+    assert page.evaluate("() => navigator.clipboard.readText()") == "ABCD1234"
+    assert violations(page) == []
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+
+
+def test_two_headers_stand_beside_one_another_and_show_their_differences(room: Room) -> None:
+    folder = DATA / "series" / "ge-ct-head"
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix != ".json")[:3]
+    first, *_ = room.take(*files)
+    page = room.open(first)
+    page.locator("main").press("t")
+    dialog = page.get_by_role("dialog")
+    choice = dialog.get_by_role("combobox")
+    choice.select_option(index=1)
+    dialog.get_by_label("Only differences").check()
+    expect(dialog.get_by_role("row", name="SOP Instance UID").first).to_be_visible()
+    expect(dialog.get_by_role("row", name="Slice Location")).to_be_visible()
+    expect(dialog.get_by_role("row", name="Patient Position CS")).to_have_count(0)
+    expect(dialog.get_by_role("row", name="Pixel Data")).to_have_count(1)
+    assert violations(page) == []
+
+
+def test_a_value_that_is_cut_is_read_to_its_end_on_a_phone(room: Room) -> None:
+    source = pydicom.dcmread(DATA / "misc" / "pydicom-wheel" / "test-SR.dcm")
+    source.ImageComments = "A long remark. " * 60 + "Its end."
+    (report,) = room.take(file_of(source))
+    page = room.open(report, width=360, height=640, language="de")
+    page.get_by_role("button", name="Alle Attribute des Objekts").tap()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("searchbox").fill("remark")
+    dialog.get_by_role("row", name="Image Comments").tap()
+    dialog.get_by_role("button", name="Ganz zeigen").tap()
+    expect(dialog.locator("pre").first).to_contain_text("Its end.")
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 360
+    assert violations(page) == []
+
+
+def test_an_ecg_stands_on_its_paper_and_is_measured(room: Room) -> None:
+    (ecg,) = room.take(DATA / "misc" / "pydicom-wheel" / "waveform_ecg.dcm")
+    page = room.open(ecg)
+    sheet = page.get_by_role("application")
+    expect(page.get_by_text("RITMO SINUSALE")).to_be_visible()
+    expect(page.get_by_text("370 ms")).to_be_visible()
+    expect(page.get_by_text("Not true to size on this screen; the grid holds · 1,000 Hz · 0.05–300 Hz")).to_be_visible()
+    box = sheet.bounding_box()
+    assert box is not None
+    millimetre = box["width"] / 260
+    page.mouse.move(box["x"] + 20 * millimetre, box["y"] + 20 * millimetre)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 40 * millimetre, box["y"] + 10 * millimetre)
+    page.mouse.up()
+    expect(page.get_by_role("status").filter(has_text="800 ms · 1 mV · 75/min")).to_be_visible()
+    page.get_by_label("Paper speed").select_option("50")
+    expect(page.get_by_role("status").filter(has_text="ms")).to_have_count(0)
+    sheet.focus()
+    sheet.press("Enter")
+    sheet.press("ArrowRight")
+    expect(page.get_by_role("status").filter(has_text="410 ms")).to_be_visible()
+    assert violations(page) == []
+
+
+def test_an_ecg_fits_a_phone(room: Room) -> None:
+    (ecg,) = room.take(DATA / "codecs" / "cornerstone-dicomParser" / "deflate" / "wave_dfl")
+    page = room.open(ecg, width=360, height=640, language="de")
+    expect(page.get_by_role("application")).to_be_visible()
+    page.get_by_role("button", name="Ableitung für Ableitung").tap()
+    expect(page.get_by_role("button", name="Ableitung für Ableitung")).to_have_attribute("aria-pressed", "true")
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 360
+    assert violations(page) == []

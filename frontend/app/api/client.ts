@@ -94,5 +94,4 @@ export const post = <T>(path: string, body: unknown = {}, options?: CallOptions)
   call<T>('POST', path, body, options);
 export const put = <T>(path: string, body: unknown): Promise<T> => call<T>('PUT', path, body);
 export const patch = <T>(path: string, body: unknown): Promise<T> => call<T>('PATCH', path, body);
-export const put = <T>(path: string, body: unknown): Promise<T> => call<T>('PUT', path, body);
 export const remove = (path: string): Promise<unknown> => call<unknown>('DELETE', path, undefined);

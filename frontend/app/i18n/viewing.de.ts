@@ -112,6 +112,7 @@ const de: Record<keyof typeof en, string | [string, string]> = {
   'prior.later': 'später als diese Untersuchung',
   'prior.more': 'Es gibt weitere; nur die neuesten sind aufgeführt.',
   'prior.mark': 'Andere Untersuchung, {date}',
+  'keys.header': 'Alle Attribute des Objekts',
   'keys.link': 'Gemeinsam oder einzeln blättern',
 };
 

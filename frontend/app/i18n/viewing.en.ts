@@ -110,5 +110,6 @@ export default {
   'prior.later': 'later than this study',
   'prior.more': 'There are more; only the newest are listed.',
   'prior.mark': 'Other study, {date}',
+  'keys.header': 'All attributes of the object',
   'keys.link': 'Scroll panes together or apart',
 } satisfies Record<string, string | [string, string]>;

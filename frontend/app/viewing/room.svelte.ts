@@ -213,6 +213,8 @@ export class Room {
   linked = $state(true);
   #active = $state(0);
   #alone = $state(false);
+  /** Who may have the pointer instead of the panes' own tools. */
+  marks: { readonly tool: string | null; layDown: () => void } | null = $state.raw(null);
   /** The study that the room was opened for. */
   studyId = $state('');
   /** What shows at the picture's corners. */
@@ -231,6 +233,7 @@ export class Room {
 
   setTool(tool: ImageViewer['tool']): void {
     this.tool = tool;
+    this.marks?.layDown();
     for (const pane of this.panes) pane.viewer?.setTool(tool);
   }
 

@@ -41,6 +41,14 @@ export class Stack implements Pictures {
     return inside ? { instance, frame: place - (this.#starts[low] ?? 0) + 1 } : undefined;
   }
 
+  /** The place of an object's frame; the first place where there is none. */
+  placeOf(instanceId: string, frame: number): number {
+    const found = this.instances.findIndex(({ id }) => id === instanceId);
+    if (found < 0) return 0;
+    const [start = 0, end = 0] = [this.#starts[found], this.#starts[found + 1]];
+    return Math.min(end - 1, start + Math.max(1, frame) - 1);
+  }
+
   address(place: number): string | null {
     const found = this.at(place);
     return found?.instance.viewable ? api.frameUrl(found.instance.id, found.frame, link.isSlow) : null;

@@ -33,8 +33,8 @@ export interface CommandEntry {
 }
 
 export const commands: readonly CommandEntry[] = [
-  { name: 'invert', icon: 'invert', label: 'tool.invert', key: 'i', place: 'phone', run: (viewer, inverted) => viewer.setInvert(!inverted) },
-  { name: 'fit', icon: 'fit', label: 'tool.fit', key: 'f', place: 'phone', run: (viewer) => viewer.fit() },
+  { name: 'invert', icon: 'invert', label: 'tool.invert', key: 'i', place: 'bar', run: (viewer, inverted) => viewer.setInvert(!inverted) },
+  { name: 'fit', icon: 'fit', label: 'tool.fit', key: 'f', place: 'bar', run: (viewer) => viewer.fit() },
   { name: 'one', icon: 'one', label: 'tool.one', key: 'o', place: 'bar', run: (viewer) => viewer.oneToOne() },
   { name: 'reset', icon: 'reset', label: 'tool.reset', key: 'r', place: 'bar', run: (viewer) => viewer.reset() },
   { name: 'left', icon: 'left90', label: 'tool.left', key: ',', place: 'menu', run: (viewer) => viewer.turn({ angle: -90 }) },
@@ -58,6 +58,7 @@ export const otherKeys: readonly { keys: readonly (string | { name: Key })[]; la
   { keys: ['E'], label: 'keys.alone' },
   { keys: ['K'], label: 'keys.link' },
   { keys: ['X'], label: 'keys.texts' },
+  { keys: ['T'], label: 'keys.header' },
   { keys: ['?'], label: 'keys.help' },
   { keys: [{ name: 'key.escape' }], label: 'keys.close' },
 ];
@@ -76,6 +77,7 @@ export interface KeyTarget {
   onAlone: () => void;
   onLink: () => void;
   onTexts: () => void;
+  onHeader: () => void;
   onHelp: () => void;
 }
 
@@ -107,6 +109,7 @@ export function pressKey(event: KeyboardEvent, target: KeyTarget): boolean {
     e: target.onAlone,
     k: target.onLink,
     x: target.onTexts,
+    t: target.onHeader,
     '?': target.onHelp,
   };
   const tool = tools.find(({ key }) => key === event.key.toLowerCase());

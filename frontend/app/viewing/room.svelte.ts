@@ -61,7 +61,7 @@ export class RoomPane {
           budget: memoryBudget(),
           atOnce: AT_ONCE,
           tool: this.room.tool,
-          onState: (state) => this.#told(state),
+          onState: (state) => untrack(() => this.#told(state)), // whoever moves the viewer does not depend on its state
           onLoaded: () => (this.loaded += 1),
           onStranger: announceSessionEnd,
         }),

@@ -76,6 +76,10 @@ SCOPED: set[Operation] = {
     ("POST", "/api/deliveries/{delivery_id}/cancel"), ("POST", "/api/deliveries/{delivery_id}/retry"),
     ("PUT", "/api/displays/{display_id}"), ("PUT", "/api/displays/{display_id}/checks/{check_id}"),
     ("GET", "/api/displays/{display_id}/checks"), ("GET", "/api/displays/{display_id}/checks.csv"),
+    ("GET", "/api/studies/{study_id}/marks"), ("PUT", "/api/studies/{study_id}/marks/{mark_id}"),
+    ("DELETE", "/api/studies/{study_id}/marks/{mark_id}"), ("POST", "/api/studies/{study_id}/marks/file"),
+    ("GET", "/api/studies/{study_id}/marks/report.dcm"), ("GET", "/api/studies/{study_id}/marks/key-objects.dcm"),
+    ("GET", "/api/studies/{study_id}/marks/presentation.dcm"),
 }  # fmt: skip
 KNOWN = OPEN | ADMINISTRATION | OWN | EMPTY | ORGANISATION_WIDE | SCOPED
 OUTSIDE_OPENAPI: set[Operation] = {
@@ -111,16 +115,12 @@ def rest(site: WebSite) -> set[Operation]:
 
 def ask(login: Login, operation: Operation) -> tuple[int, dict[str, Any]]:
     method, path = operation
-    address = path.replace("{number}", "1").replace("{path:path}", "some/page").replace("{segment}", "1")
+    address = path.replace("{number}", "1").replace("{group}", "1").replace("{segment}", "1")
+    address = address.replace("{path:path}", "some/page")
     address = re.sub(r"\{[a-z_]+_uid\}", "1.2.3", address)
     address = re.sub(r"\{[a-z_]+\}", str(uuid.uuid4()), address)
     body = BODIES.get(operation)
-    params = {"name": "a.dcm"} if path.endswith("/files") else PARAMETERS.get(path)
-    address = path.replace("{number}", "1").replace("{group}", "1").replace("{path:path}", "some/page")
-    address = re.sub(r"\{[a-z_]+_uid\}", "1.2.3", address)
-    address = re.sub(r"\{[a-z_]+\}", str(uuid.uuid4()), address)
-    body = BODIES.get(operation)
-    params = QUERIES.get(operation[1])
+    params = PARAMETERS.get(path) or QUERIES.get(path)
     answer = login.http.request(method, address, json=body, params=params, headers=login.headers)
     kind = answer.headers.get("content-type", "")
     return answer.status_code, answer.json() if "json" in kind else {}
@@ -136,6 +136,8 @@ DISPLAY: dict[str, object] = {
 }  # fmt: skip
 QUERIES = {
     "/api/parcels/{parcel_id}/files": {"name": "a.dcm"},
+    "/api/studies/{study_id}/marks/presentation.dcm": {"series": str(uuid.uuid4())},
+    "/api/parcels/{parcel_id}/files": {"name": "a.dcm"},
     "/api/instances/{instance_id}/header/value": {"path": "00100010"},
 }
 BODIES: dict[Operation, dict[str, object]] = {
@@ -150,6 +152,13 @@ BODIES: dict[Operation, dict[str, object]] = {
     ("POST", "/api/quarantine/{quarantined_id}/release"): {"as": "as-received"},
     ("POST", "/api/studies/{study_id}/hold"): {},
     ("POST", "/api/parcels"): {"name": "new"},
+    ("PUT", "/api/studies/{study_id}/marks/{mark_id}"): {
+        "kind": "key",
+        "instance_id": str(uuid.uuid4()),
+        "frame": 1,
+        "points": [],
+        "revision": 0,
+    },
     ("POST", "/api/displays"): DISPLAY | {"workstation": "PC"},
     ("PUT", "/api/displays/{display_id}"): DISPLAY,
     ("PUT", "/api/displays/{display_id}/checks/{check_id}"): {

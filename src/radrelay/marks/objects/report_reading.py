@@ -15,7 +15,7 @@ from pydicom.dataset import Dataset
 from radrelay.dicom.measurement_codes import NAME_OF, PIXEL_QUANTITIES, unit_of
 from radrelay.errors import Invalid
 from radrelay.marks.objects.report import COMMENT, DERIVATION, TRACKING
-from radrelay.marks.objects.shapes import KINDS, Point, Region, points_of
+from radrelay.marks.objects.shapes import KINDS, MEASURED_BY, Point, Region, points_of
 from radrelay.marks.objects.sheet import Author, DrawnMark, Value
 
 _OBSERVER_TYPE, _PERSON_NAME, _DEVICE_NAME = "121005", "121008", "121013"
@@ -64,19 +64,23 @@ def _concept(item: Dataset) -> tuple[str, str]:
 def _mark(group: Dataset, kind: str) -> DrawnMark:
     if kind not in KINDS:
         raise ValueError(kind)
-    values, drawn, pictures, text, uid = [], [], [], "", ""
+    values: list[Value] = []
+    placed: list[tuple[int, Dataset]] = []
+    measured, text, uid = MEASURED_BY.get(kind, ()), "", ""
     for item in group.ContentSequence:
         concept = _concept(item)
         if item.ValueType == "NUM":
             value, regions = _number(item)
             values.append(value)
-            drawn += regions
+            place = measured.index(value.name) if value.name in measured else 0
+            placed += [(place, region) for region in regions]
         elif item.ValueType == "SCOORD":
-            drawn.append(item)
+            placed.append((0, item))
         elif concept == COMMENT.key:
             text = str(item.TextValue).replace("\r\n", "\n")
         elif concept == ("DCM", _TRACKING_UID):
             uid = str(item.UID)
+    drawn = [item for _, item in sorted(placed, key=lambda one: one[0])]  # stable: several lines of one number
     pictures = [item.ContentSequence[0].ReferencedSOPSequence[0] for item in drawn]
     return DrawnMark(
         id=uuid.UUID(int=int(uid.removeprefix("2.25."))),

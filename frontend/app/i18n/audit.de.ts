@@ -44,6 +44,10 @@ const de: Record<keyof typeof en, string> = {
   'audit.action.study.view': 'Bilder angesehen',
   'audit.action.token.create': 'Schlüssel erzeugt',
   'audit.action.token.revoke': 'Schlüssel widerrufen',
+  'audit.action.mark.write': 'Markierung geschrieben',
+  'audit.action.mark.delete': 'Markierung gelöscht',
+  'audit.action.marks.file': 'Markierungen als DICOM-Objekte abgelegt',
+  'audit.action.marks.download': 'Markierungen heruntergeladen',
 
   'audit.kind.account': 'Konto',
   'audit.kind.token': 'Schlüssel',
@@ -59,6 +63,7 @@ const de: Record<keyof typeof en, string> = {
   'audit.kind.quarantined': 'Objekt der Quarantäne',
   'audit.kind.series': 'Serie',
   'audit.kind.source': 'Quelle',
+  'audit.kind.mark': 'Markierung',
   'audit.kind.study': 'Studie',
   'audit.kind.patient': 'Patient',
 
@@ -82,6 +87,10 @@ const de: Record<keyof typeof en, string> = {
   'audit.detail.level': 'Ebene',
   'audit.detail.matches': 'Treffer',
   'audit.detail.into': 'gehört zu',
+  'audit.detail.revision': 'Fassung',
+  'audit.detail.object': 'Objekt',
+  'audit.detail.objects': 'Objekte',
+  'audit.detail.marks': 'Markierungen',
 };
 
 export default de;

@@ -42,6 +42,10 @@ export default {
   'audit.action.study.view': 'Images looked at',
   'audit.action.token.create': 'Token created',
   'audit.action.token.revoke': 'Token revoked',
+  'audit.action.mark.write': 'Mark written',
+  'audit.action.mark.delete': 'Mark deleted',
+  'audit.action.marks.file': 'Marks filed as DICOM objects',
+  'audit.action.marks.download': 'Marks downloaded',
 
   'audit.kind.account': 'account',
   'audit.kind.token': 'token',
@@ -57,6 +61,7 @@ export default {
   'audit.kind.quarantined': 'quarantined object',
   'audit.kind.series': 'series',
   'audit.kind.source': 'source',
+  'audit.kind.mark': 'mark',
   'audit.kind.study': 'study',
   'audit.kind.patient': 'patient',
 
@@ -80,4 +85,8 @@ export default {
   'audit.detail.level': 'level',
   'audit.detail.matches': 'matches',
   'audit.detail.into': 'belongs to',
+  'audit.detail.revision': 'revision',
+  'audit.detail.object': 'object',
+  'audit.detail.objects': 'objects',
+  'audit.detail.marks': 'marks',
 } satisfies Record<string, string>;

@@ -128,6 +128,14 @@ const de: Record<keyof typeof en, string> = {
   'problem.drawing-unsupported': 'Diese Art von Zeichnung wird hier nicht gezeigt.',
   'problem.drawing-broken': 'Die Zeichnung ist beschädigt oder abgeschnitten und wird nicht gezeigt.',
   'problem.drawing-too-large': 'Die Zeichnung ist größer, als gezeigt werden kann.',
+  'problem.mark-not-found': 'Diese Markierung ist nicht mehr hier.',
+  'problem.mark-invalid': 'Diese Markierung kann so nicht gespeichert werden.',
+  'problem.mark-changed': 'Jemand anders hat diese Markierung inzwischen geändert.',
+  'problem.mark-deleted': 'Jemand anders hat diese Markierung inzwischen gelöscht.',
+  'problem.too-many-marks': 'Diese Studie hat so viele Markierungen, wie sie haben darf.',
+  'problem.no-marks': 'Hier sind keine Markierungen, aus denen das werden könnte.',
+  'problem.marks-moving': 'Die Markierungen dieser Studie werden gerade geändert; bitte erneut versuchen.',
+  'problem.not-our-report': 'Das ist kein Messbericht von Radrelay.',
 };
 
 export default de;

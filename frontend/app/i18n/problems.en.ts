@@ -126,4 +126,12 @@ export default {
   'problem.drawing-unsupported': 'This kind of drawing is not shown here.',
   'problem.drawing-broken': 'The drawing is damaged or cut off and is not shown.',
   'problem.drawing-too-large': 'The drawing is larger than can be shown.',
+  'problem.mark-not-found': 'This mark is no longer here.',
+  'problem.mark-invalid': 'This mark cannot be kept as it is.',
+  'problem.mark-changed': 'Somebody else has changed this mark meanwhile.',
+  'problem.mark-deleted': 'Somebody else has deleted this mark meanwhile.',
+  'problem.too-many-marks': 'This study has as many marks as it may have.',
+  'problem.no-marks': 'There are no marks here to make this of.',
+  'problem.marks-moving': 'Somebody is changing the marks of this study just now; try again.',
+  'problem.not-our-report': 'This is no measurement report of Radrelay.',
 } satisfies Record<string, string>;

@@ -235,7 +235,7 @@ def test_what_was_saved_reads_back_the_same(marks: list[DrawnMark]) -> None:
     for before, after in zip(marks, read, strict=True):
         assert after.id == before.id
         assert (after.kind, after.sop_uid, after.frame) == (before.kind, before.sop_uid, before.frame)
-        assert after.points == [tuple(map(float, np.float32(point))) for point in before.points]
+        assert after.points == [(float(np.float32(x)), float(np.float32(y))) for x, y in before.points]
         assert after.text == before.text.rstrip()
         assert sorted(after.values, key=lambda v: v.name) == sorted(before.values, key=lambda v: v.name)
         assert after.author == msgspec.structs.replace(before.author, id="")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from highdicom.ko import KeyObjectSelection, KeyObjectSelectionDocument
 from pydicom.sr.codedict import codes
+from pydicom.uid import UID
 
 from radrelay.marks.objects import writing
 from radrelay.marks.objects.sheet import Sheet
@@ -28,10 +29,11 @@ def key_objects_file(sheet: Sheet) -> bytes:
         description=_description(sheet),
     )
     for item in content[0].ContentSequence:
-        if item.ValueType != "IMAGE":
+        if item.ValueType not in ("IMAGE", "COMPOSITE"):
             continue
         named = item.ReferencedSOPSequence[0]
         picture = sheet.picture(str(named.ReferencedSOPInstanceUID))
+        named.ReferencedSOPClassUID = UID(picture.sop_class_uid)
         frames = writing.frames_of(picture, (m.frame for m in sheet.marks if m.sop_uid == picture.sop_uid))
         if frames:
             named.ReferencedFrameNumber = frames

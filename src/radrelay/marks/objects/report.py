@@ -70,8 +70,6 @@ def report_file(sheet: Sheet) -> bytes:
         **writing.common(sheet, SERIES_NUMBER, "Measurements"),
         **writing.content_moment(sheet),
     )
-    if sheet.study.referring == "":
-        document.ReferringPhysicianName = ""
     return writing.file_bytes(document, sheet)
 
 

@@ -30,6 +30,7 @@ from radrelay.dicom.measurement_codes import PRIVATE_SCHEME, Code
 from radrelay.marks.objects.sheet import Author, Picture, Sheet, uid
 
 MANUFACTURER = MODEL = "Radrelay"
+SECONDARY_CAPTURE = UID("1.2.840.10008.5.1.4.1.1.7")
 UTF8 = "ISO_IR 192"
 _NOT_IN_NAMES = re.compile(r"[\\^=\x00-\x1f\x7f]+")
 _FAMILY_FIRST = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
@@ -37,17 +38,21 @@ LONGEST_NAME_PART = 64
 
 
 def evidence(sheet: Sheet, picture: Picture) -> Dataset:
-    """Return a picture's data set as far as other objects refer to it, with its patient and study."""
+    """Return a picture's data set as far as other objects refer to it, with its patient and study.
+
+    highdicom knows no classes but the standard's own, and warns of names without a caret: here every picture is a
+    secondary capture of nobody, and `file_bytes` puts both right.
+    """
     study, data = sheet.study, Dataset()
     data.SpecificCharacterSet = UTF8
-    data.SOPClassUID = UID(picture.sop_class_uid)
+    data.SOPClassUID = SECONDARY_CAPTURE
     data.SOPInstanceUID = UID(picture.sop_uid)
     data.SeriesInstanceUID = UID(picture.series_uid)
     data.StudyInstanceUID = UID(study.study_uid)
     if picture.rows and picture.columns:  # what has none is no image, and is not referred to as one
         data.Rows, data.Columns, data.NumberOfFrames = picture.rows, picture.columns, picture.frames
     data.SamplesPerPixel = 3 if picture.shown is not None and picture.shown.colour else 1
-    data.PatientName = study.patient_name
+    data.PatientName = ""
     data.PatientID = study.patient_id
     data.PatientBirthDate = study.birth_date.strftime("%Y%m%d") if study.birth_date else ""
     data.PatientSex = study.sex if study.sex in ("M", "F", "O") else ""
@@ -55,7 +60,7 @@ def evidence(sheet: Sheet, picture: Picture) -> Dataset:
     data.StudyTime = study.study_time.strftime("%H%M%S.%f") if study.study_time else None
     data.AccessionNumber = study.accession[:16]
     data.StudyID = study.study_id[:16]
-    data.ReferringPhysicianName = study.referring
+    data.ReferringPhysicianName = ""
     if study.issuer:
         data.IssuerOfPatientID = study.issuer
     if study.study_description:
@@ -151,8 +156,20 @@ def modifier(name: Code, value: Code) -> CodeContentItem:
     return CodeContentItem(concept(name), concept(value), "HAS CONCEPT MOD")
 
 
+def _name_classes(data: Dataset, sheet: Sheet) -> None:
+    """Name the real classes of the pictures in the lists of evidence (PS3.3 C.17.2.1)."""
+    classes = {picture.sop_uid: picture.sop_class_uid for picture in sheet.pictures}
+    for keyword in ("CurrentRequestedProcedureEvidenceSequence", "PertinentOtherEvidenceSequence"):
+        for study in data.get(keyword, ()):
+            for series in study.ReferencedSeriesSequence:
+                for item in series.ReferencedSOPSequence:
+                    item.ReferencedSOPClassUID = UID(classes[str(item.ReferencedSOPInstanceUID)])
+
+
 def file_bytes(data: Dataset, sheet: Sheet) -> bytes:
     """Return the object as a DICOM file (PS3.10), with the moments of its sheet instead of the clock's."""
+    data.PatientName, data.ReferringPhysicianName = sheet.study.patient_name, sheet.study.referring
+    _name_classes(data, sheet)
     made = local(sheet.made_at)
     day, hour = made.strftime("%Y%m%d"), made.strftime("%H%M%S.%f")
     for keyword, text in (

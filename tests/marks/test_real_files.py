@@ -40,9 +40,9 @@ FILES = [
     "codecs/pydicom-data/parametric_map_double_float.dcm",
     "misc/orthanc-tests/2021-02-19-MalaterreCP246.dcm",
     "misc/orthanc-tests/Issue16.dcm",
-    "misc/orthanc-tests/MultiframeWindowing.dcm",
     "misc/orthanc-tests/UnknownSopClassUid.dcm",
 ]
+FRAMES_OF_A_ONE_FRAME_CLASS = "misc/orthanc-tests/MultiframeWindowing.dcm"
 TABLE_OF_12_BITS = "misc/orthanc-tests/KarstenHilbertRF.dcm"
 
 
@@ -105,6 +105,15 @@ def test_a_modality_table_keeps_its_units(site: WebSite, anna: Login, shared_dat
     mark_and_file(site, anna, (shared_data / TABLE_OF_12_BITS).read_bytes())
     said = said_of_all(site, anna, only_study(site), tmp_path)
     assert all("LookupTableData bad - Modality LUT" in line for line in said)
+
+
+def test_a_frame_is_named_where_the_class_of_the_picture_knows_none(
+    site: WebSite, anna: Login, shared_data: Path, tmp_path: Path
+) -> None:
+    """An MR Image of four frames is against the standard; without their numbers nobody knew which is meant."""
+    mark_and_file(site, anna, (shared_data / FRAMES_OF_A_ONE_FRAME_CLASS).read_bytes())
+    said = said_of_all(site, anna, only_study(site), tmp_path)
+    assert all("that is not multi-frame - attribute <ReferencedFrameNumber>" in line for line in said)
 
 
 @pytest.mark.parametrize("kind", ["cr-chest", "mg", "us-heart", "mr-head"])

@@ -135,7 +135,6 @@ DISPLAY: dict[str, object] = {
     "css_width": 1920, "css_height": 1200,
 }  # fmt: skip
 QUERIES = {
-    "/api/parcels/{parcel_id}/files": {"name": "a.dcm"},
     "/api/studies/{study_id}/marks/presentation.dcm": {"series": str(uuid.uuid4())},
     "/api/parcels/{parcel_id}/files": {"name": "a.dcm"},
     "/api/instances/{instance_id}/header/value": {"path": "00100010"},

@@ -23,7 +23,7 @@ export interface LayerOptions {
   words: MarkWords;
   /** Asks the pane to draw again. */
   redraw: () => void;
-  /** What is known of a picture besides its frame: its modality, an ultrasound's scales. */
+  /** What is known of a picture besides its frame: its modality. */
   about?: (place: number) => About;
   /** Asks for the text of an arrow or a text; `done` takes it, null: given up. */
   askText?: (mark: Pick<MarkContent, 'kind' | 'text'>, done: (text: string | null) => void) => void;
@@ -82,7 +82,7 @@ export class MarksLayer implements Layer, Taker {
     if (at) this.#inset.take(pen, at);
     const marks = this.#painted(picture, seen);
     this.#boxes = paintMarks(pen, seen, {
-      marks, words: this.#options.words, about: this.#about(seen), labelPlaces: this.#book.labelPlaces,
+      marks, words: this.#options.words, labelPlaces: this.#book.labelPlaces,
       sides: this.#sides, coarse: this.#coarse,
     });
     if (at && this.#finger) {
@@ -212,7 +212,7 @@ export class MarksLayer implements Layer, Taker {
   }
 
   #metric(mark: Pick<MarkContent, 'points'>, seen: Seen): { column: number; row: number } {
-    return scaleOf(mark, seen.frame, this.#about(seen));
+    return scaleOf(mark, seen.frame);
   }
 
   #at(touch: Touch, seen: Seen): At {

@@ -60,6 +60,7 @@ export class MarksLayer implements Layer, Taker {
   #finger: Spot | null = null;
   #coarse = false;
   #lastClick = { id: '', at: 0 };
+  readonly #looked = new WeakSet<Mark>(); // for values that were missing
 
   constructor(options: LayerOptions) {
     this.#options = options;
@@ -387,7 +388,8 @@ export class MarksLayer implements Layer, Taker {
     if (seen.frame.coarse || seen.frame.facts.samples > 1) return;
     for (const mark of this.#book.on(picture)) {
       const name = isRegion(mark.kind) ? 'mean' : mark.kind === 'point' ? 'value' : null;
-      if (!name || !this.#book.isMine(mark) || mark.values.some((one) => one.name === name)) continue;
+      if (!name || this.#looked.has(mark) || !this.#book.isMine(mark) || mark.values.some((one) => one.name === name)) continue;
+      this.#looked.add(mark);
       const values = this.#valued(mark, mark.points, seen);
       if (values.some((one) => one.name === name)) queueMicrotask(() => this.#book.complete(mark.id, values));
     }

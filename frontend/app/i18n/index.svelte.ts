@@ -71,7 +71,7 @@ export function formatFixed(value: number, digits: number): string {
   const options = { minimumFractionDigits: digits, maximumFractionDigits: digits };
   const format = fixed.get(key) ?? new Intl.NumberFormat(words.language, options); // to make one takes longer than to use it
   fixed.set(key, format);
-  return format.format(value);
+  return format.format(value).replace('-', '−');
 }
 
 export function formatBytes(bytes: number): string {

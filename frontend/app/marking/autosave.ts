@@ -106,7 +106,7 @@ export class Autosave {
     const answer = await server.list();
     const fresh = (id: string): boolean => !this.#unsaved.has(id) && (this.#written.get(id) ?? 0) <= began;
     const there = new Map(answer.marks.map((one) => [one.id, one]));
-    const come = answer.marks.filter((one) => fresh(one.id) && book.get(one.id)?.revision !== one.revision);
+    const come = answer.marks.filter((one) => fresh(one.id) && (book.get(one.id)?.revision ?? 0) < one.revision);
     const gone = book.all.filter((one) => fresh(one.id) && !there.has(one.id));
     if (book.mayMark !== answer.may_mark) book.mayMark = answer.may_mark;
     book.takeAll([...come.map((one) => [one.id, one] as const), ...gone.map((one) => [one.id, null] as const)]);

@@ -62,8 +62,15 @@ export const markWords: MarkWords = {
 
 /** What a list says of a mark: its values, else its text, else its kind. */
 export function sayMark(mark: MarkContent): string {
-  const values = valueLines(mark, markWords, true);
+  const values = valueLines(mark, markWords, mark.kind === 'counter');
   return values.join(' · ') || mark.text || t(`mark.${mark.kind}`);
+}
+
+/** The further values, of lesser weight. */
+export function sayMore(mark: MarkContent): string {
+  const first = new Set(valueLines(mark, markWords, false));
+  const more = mark.kind === 'counter' ? [] : valueLines(mark, markWords, true).filter((line) => !first.has(line));
+  return more.join(' · ');
 }
 
 /** A mark by kind and what it says, for buttons that name it. */

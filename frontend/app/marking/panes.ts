@@ -12,7 +12,7 @@ import type { MarkStore } from './store.svelte';
 export interface MarkedPane {
   readonly viewer: { redraw: () => void; readonly seen: Seen | null; readonly index: number } | null;
   readonly stack: { at: (place: number) => { instance: { id: string }; frame: number } | undefined };
-  readonly shown: { series: { modality: string } } | null;
+  readonly shown: { study: { id: string }; series: { modality: string } } | null;
   setLayer: (slot: 'marks', layer: Layer | null) => void;
   setTaker: (taker: Taker | null) => void;
 }
@@ -28,7 +28,11 @@ const layers = new WeakMap<MarkedPane, MarksLayer>();
 export function layMarks(pane: MarkedPane, store: MarkStore): MarksLayer {
   const layer = new MarksLayer({
     book: store.book,
-    pictureAt: (place) => pictureIn(pane, place),
+    pictureAt: (place) => {
+      const picture = pictureIn(pane, place);
+      if (picture && pane.shown) store.note(picture.instanceId, pane.shown.study.id);
+      return picture;
+    },
     words: markWords,
     redraw: () => pane.viewer?.redraw(),
     about: (): About => ({ modality: pane.shown?.series.modality ?? '' }),

@@ -1,6 +1,10 @@
-/** The marks of the study that is open: read, saved by themselves, kept in step with what others do. In memory alone. */
+/**
+ * The marks of the study that is open, and of those shown beside it: read, saved by themselves, kept in step with what
+ * others do. In memory alone.
+ */
 
-import { marks as api } from '../api/marks';
+import { ApiProblem } from '../api/client';
+import { marks as api, type MarksAnswer } from '../api/marks';
 import { onLive } from '../state/live.svelte';
 import { attemptQuietly, notify, problemText } from '../state/notices.svelte';
 import { session } from '../state/session.svelte';
@@ -27,6 +31,10 @@ export class MarkStore {
   listed = $state(false);
   readonly #autosave: Autosave;
   readonly #leave: (() => void)[] = [];
+  /** Other studies of which a pane shows something. */
+  readonly #beside = new Set<string>();
+  readonly #studyOfPicture = new Map<string, string>();
+  readonly #studyOfMark = new Map<string, string>();
   #turn = $state(0);
   #closing = false;
 
@@ -38,9 +46,9 @@ export class MarkStore {
     this.#autosave = new Autosave({
       book: this.book,
       server: {
-        list: () => api.list(studyId),
-        put: (mark, revision) => api.put(studyId, mark, revision),
-        remove: (id, revision) => api.remove(studyId, id, revision),
+        list: () => this.#list(),
+        put: (mark, revision) => api.put(this.#place(mark), mark, revision),
+        remove: (id, revision) => api.remove(this.#studyOfMark.get(id) ?? studyId, id, revision),
       },
       onChange: () => this.#changed(),
       onRefused: (problem) => notify(problemText(problem), 'danger'),
@@ -50,10 +58,11 @@ export class MarkStore {
     void this.read();
   }
 
-  /** The marks in the order in which they were made. */
+  /** The marks of the study that is open, in the order in which they were made. */
   get marks(): readonly Mark[] {
     void this.#turn;
-    return this.book.all.toSorted((one, other) => one.created_at.localeCompare(other.created_at));
+    const own = this.book.all.filter((one) => this.#place(one) === this.studyId);
+    return own.toSorted((one, other) => one.created_at.localeCompare(other.created_at));
   }
 
   get tool(): MarkBook['tool'] {
@@ -83,11 +92,22 @@ export class MarkStore {
 
   async read(): Promise<void> {
     try {
-      await this.#autosave.refresh();
-      this.problem = undefined;
+      await this.#again();
     } catch (cause) {
       this.problem = cause;
     }
+  }
+
+  /** A pane shows a picture of that study: marks on it belong there. */
+  note(instanceId: string, studyId: string): void {
+    this.#studyOfPicture.set(instanceId, studyId);
+  }
+
+  /** A pane shows another study: its marks are shown, too, and saved there. */
+  include(studyId: string): void {
+    if (studyId === this.studyId || this.#beside.has(studyId)) return;
+    this.#beside.add(studyId);
+    void attemptQuietly(() => this.#autosave.refresh());
   }
 
   ask(asked: TextAsked): void {
@@ -123,6 +143,42 @@ export class MarkStore {
     this.#changed();
   }
 
+  async #again(): Promise<void> {
+    await this.#autosave.refresh();
+    this.problem = undefined;
+  }
+
+  #place(mark: Mark): string {
+    const study = this.#studyOfPicture.get(mark.instance_id) ?? this.studyId;
+    this.#studyOfMark.set(mark.id, study);
+    return study;
+  }
+
+  async #list(): Promise<MarksAnswer> {
+    const [own, ...others] = await Promise.all([api.list(this.studyId), ...[...this.#beside].map((id) => this.#listBeside(id))]);
+    this.#noteAll(own.marks, this.studyId);
+    return { ...own, marks: [...own.marks, ...others.flat()] };
+  }
+
+  /** A study beside that cannot be read stays as it is known. */
+  async #listBeside(studyId: string): Promise<readonly Mark[]> {
+    try {
+      const { marks } = await api.list(studyId);
+      this.#noteAll(marks, studyId);
+      return marks;
+    } catch (cause) {
+      if (!(cause instanceof ApiProblem)) throw cause;
+      return this.book.all.filter((one) => this.#place(one) === studyId);
+    }
+  }
+
+  #noteAll(marks: readonly Mark[], studyId: string): void {
+    for (const one of marks) {
+      this.#studyOfPicture.set(one.instance_id, studyId);
+      this.#studyOfMark.set(one.id, studyId);
+    }
+  }
+
   #changed(): void {
     this.saving = this.#autosave.saving;
     this.conflicts = this.#autosave.conflicts;
@@ -144,7 +200,7 @@ export class MarkStore {
     );
     this.#leave.push(
       () => off.abort(),
-      onLive('marks', () => void attemptQuietly(() => this.#autosave.refresh()), LIVE_MS),
+      onLive('marks', () => void attemptQuietly(() => this.#again()), LIVE_MS),
       this.#watchLogin(),
     );
   }
@@ -155,7 +211,7 @@ export class MarkStore {
       $effect(() => {
         if (ended && !session.ended) {
           this.#autosave.resume();
-          void attemptQuietly(() => this.#autosave.refresh());
+          void attemptQuietly(() => this.#again());
         }
         ended = session.ended;
       });

@@ -59,6 +59,11 @@ export const otherKeys: readonly { keys: readonly (string | { name: Key })[]; la
   { keys: ['K'], label: 'keys.link' },
   { keys: ['X'], label: 'keys.texts' },
   { keys: ['T'], label: 'keys.header' },
+  { keys: ['#'], label: 'keys.markNext' },
+  { keys: ['↑', '↓', '←', '→'], label: 'keys.markMoves' },
+  { keys: [{ name: 'key.enter' }], label: 'keys.markText' },
+  { keys: [{ name: 'key.delete' }], label: 'keys.markDelete' },
+  { keys: [{ name: 'key.control' }, '+', 'Z'], label: 'keys.markUndo' },
   { keys: ['?'], label: 'keys.help' },
   { keys: [{ name: 'key.escape' }], label: 'keys.close' },
 ];

@@ -10,7 +10,7 @@ import type { Line } from './label';
 import type { MarkContent, Spot } from './mark';
 import { apart, middle, minus, outlineOf, plus, times, turned } from './shapes';
 
-export const COLOURS = { own: '#ffd84a', other: '#7cc8ff', handle: '#ffffff', edge: 'rgb(0 0 0 / 70%)' } as const;
+export const COLOURS = { own: '#ffd84a', other: '#7cc8ff', handle: '#ffffff', edge: 'rgb(0 0 0 / 78%)' } as const;
 const FONT = 'ui-sans-serif, system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Helvetica Neue", Arial, sans-serif';
 export const LABEL_FONT = `500 13px ${FONT}`;
 const NUMBER_FONT = `700 13px ${FONT}`;
@@ -37,7 +37,7 @@ function stroke(pen: Pen, { colour, strong }: Look, dash: number[] = []): void {
   pen.lineJoin = 'round';
   pen.setLineDash([]);
   pen.strokeStyle = COLOURS.edge;
-  pen.lineWidth = width + 2.25;
+  pen.lineWidth = width + 2.5;
   pen.globalAlpha = dash.length > 0 ? 0.5 : 1;
   pen.stroke();
   pen.globalAlpha = 1;

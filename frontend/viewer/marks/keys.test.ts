@@ -46,6 +46,9 @@ describe('keys', () => {
     keyed(on, 'Escape');
     expect(on.book.tool).toBeNull();
     expect(keyed(on, 's')).toBe(false);
+    expect([keyed(on, 'x'), keyed(on, 't'), keyed(on, 'M', { shiftKey: true })]).toEqual([false, false, false]);
+    keyed(on, 'X', { shiftKey: true });
+    expect(on.book.tool).toBe('point');
     keyed(on, '*');
     expect(only(on).kind).toBe('key');
   });

@@ -5,10 +5,10 @@ import type { MarkBook } from './book';
 import type { MarksLayer } from './layer';
 import { pictureKey, pictureOf, type Mark, type MarkKind, type PictureName } from './mark';
 
-/** A sign for each tool; those of the picture and of its panes stay free. */
+/** A sign for each tool, a capital with Shift; those of the picture and of its panes stay free. */
 export const TOOL_KEYS: Readonly<Record<MarkKind, string>> = {
-  length: 'm', bidirectional: 'b', angle: 'a', cobb: 'c', ellipse: 'g', rectangle: 'q', freehand: 'u', arrow: 'y', text: 't',
-  counter: 'j', point: 'x', key: '*',
+  length: 'm', bidirectional: 'b', angle: 'a', cobb: 'c', ellipse: 'g', rectangle: 'q', freehand: 'u', arrow: 'y', text: 'T',
+  counter: 'j', point: 'X', key: '*',
 };
 
 export const NEXT_HANDLE_KEY = '#';
@@ -25,6 +25,17 @@ export interface MarkKeysTarget {
   /** What that pane shows; none while its picture is on its way. */
   seen: Seen | null;
   picture: PictureName | null;
+}
+
+/** A tool's key as it is written. */
+export function keyOf(kind: MarkKind): string {
+  const key = TOOL_KEYS[kind];
+  return /[A-Z]/.test(key) ? `⇧ ${key}` : key.toUpperCase();
+}
+
+function means(event: KeyboardEvent, key: string): boolean {
+  if (!/[a-z]/i.test(key)) return event.key === key;
+  return event.key.toLowerCase() === key.toLowerCase() && event.shiftKey === (key !== key.toLowerCase());
 }
 
 function stepBack(event: KeyboardEvent, book: MarkBook): boolean {
@@ -67,7 +78,7 @@ export function pressMarkKey(event: KeyboardEvent, { book, layer, seen, picture 
   }
   if (!book.mayMark) return false;
   if (event.key === NEXT_HANDLE_KEY) return nextHandle(book, selected);
-  const kind = (Object.keys(TOOL_KEYS) as MarkKind[]).find((one) => TOOL_KEYS[one] === event.key.toLowerCase());
+  const kind = (Object.keys(TOOL_KEYS) as MarkKind[]).find((one) => means(event, TOOL_KEYS[one]));
   if (!kind) return false;
   if (kind !== 'key') book.tool = book.tool === kind ? null : kind;
   else if (picture) book.toggleKey(picture);

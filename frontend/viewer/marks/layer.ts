@@ -23,7 +23,7 @@ export interface LayerOptions {
   words: MarkWords;
   /** Asks the pane to draw again. */
   redraw: () => void;
-  /** What is known of a picture besides its frame: its modality, an ultrasound's scales. */
+  /** What is known of a picture besides its frame: its modality. */
   about?: (place: number) => About;
   /** Asks for the text of an arrow or a text; `done` takes it, null: given up. */
   askText?: (mark: Pick<MarkContent, 'kind' | 'text'>, done: (text: string | null) => void) => void;
@@ -60,6 +60,7 @@ export class MarksLayer implements Layer, Taker {
   #finger: Spot | null = null;
   #coarse = false;
   #lastClick = { id: '', at: 0 };
+  readonly #looked = new WeakSet<Mark>(); // for values that were missing
 
   constructor(options: LayerOptions) {
     this.#options = options;
@@ -82,7 +83,7 @@ export class MarksLayer implements Layer, Taker {
     if (at) this.#inset.take(pen, at);
     const marks = this.#painted(picture, seen);
     this.#boxes = paintMarks(pen, seen, {
-      marks, words: this.#options.words, about: this.#about(seen), labelPlaces: this.#book.labelPlaces,
+      marks, words: this.#options.words, labelPlaces: this.#book.labelPlaces,
       sides: this.#sides, coarse: this.#coarse,
     });
     if (at && this.#finger) {
@@ -212,7 +213,7 @@ export class MarksLayer implements Layer, Taker {
   }
 
   #metric(mark: Pick<MarkContent, 'points'>, seen: Seen): { column: number; row: number } {
-    return scaleOf(mark, seen.frame, this.#about(seen));
+    return scaleOf(mark, seen.frame);
   }
 
   #at(touch: Touch, seen: Seen): At {
@@ -387,7 +388,8 @@ export class MarksLayer implements Layer, Taker {
     if (seen.frame.coarse || seen.frame.facts.samples > 1) return;
     for (const mark of this.#book.on(picture)) {
       const name = isRegion(mark.kind) ? 'mean' : mark.kind === 'point' ? 'value' : null;
-      if (!name || !this.#book.isMine(mark) || mark.values.some((one) => one.name === name)) continue;
+      if (!name || this.#looked.has(mark) || !this.#book.isMine(mark) || mark.values.some((one) => one.name === name)) continue;
+      this.#looked.add(mark);
       const values = this.#valued(mark, mark.points, seen);
       if (values.some((one) => one.name === name)) queueMicrotask(() => this.#book.complete(mark.id, values));
     }

@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { readFrame, type Frame, type FrameFacts } from '../frame';
+import type { Quantity } from '../quantity';
 import type { MarkKind, MarkValue, Spot, ValueName } from './mark';
 import { greyUnits, HOUNSFIELD, keptValues, scaleOf, SUV, valuesOf, type About } from './measure';
 import { polygonArea, shapeOf } from './shapes';
@@ -92,6 +93,7 @@ describe('pixels whose centres a shape holds', () => {
     const padded = Uint16Array.from(base, (one) => (one % 5 === 0 ? 4095 : one * 4)).buffer;
     const truth = [50, 1929.04, 1116.5357309105696, 12, 3984];
     expectStatistics(frame({ padding_value: 4095 }, padded), 'ellipse', SLANTED, truth);
+    expectStatistics(frame({ padding_value: 4095, padding: [4095, 4000] } as Partial<FrameFacts>, padded), 'ellipse', SLANTED, truth);
     expectStatistics(frame({ missing: 0.5 }), 'ellipse', SLANTED, [37, 1873.837837837838, 1140.660631566697, 12, 3924]);
   });
 
@@ -191,28 +193,40 @@ describe('what a length is worth', () => {
   });
 
   it('takes an ultrasound by its regions', () => {
-    const region = { x0: 0, y0: 0, x1: 15, y1: 19, unitsX: 3, unitsY: 3, deltaX: 0.02, deltaY: -0.03 };
-    const doppler = { ...region, x0: 16, x1: 23, unitsX: 4, unitsY: 7 };
-    const about = { calibration: [region, doppler] };
-    expect(measured('length', line, frame(), about)).toEqual([{ name: 'length', value: expect.closeTo(2, 9), unit: 'mm' }]);
-    expect(value(measured('length', [[2, 2], [2, 12]], frame(), about), 'length')).toBeCloseTo(3, 9);
+    const picture = { box: [0, 0, 15, 19], delta: [0.02, -0.03], units: ['cm', 'cm'], format: 1, type: 1, reference: null, at_reference: null };
+    const doppler = { ...picture, box: [16, 0, 23, 19], units: ['s', 'cm/s'], format: 3 };
+    const of = frame({ regions: [picture, doppler] } as Partial<FrameFacts>);
+    expect(measured('length', line, of)).toEqual([{ name: 'length', value: expect.closeTo(2, 9), unit: 'mm' }]);
+    expect(value(measured('length', [[2, 2], [2, 12]], of), 'length')).toBeCloseTo(3, 9);
     for (const points of [[[2, 2], [20, 2]], [[17, 2], [20, 2]]] as const) {
-      expect(measured('length', points, frame(), about)[0]?.unit).toBe('px'); // over two regions, and where x is time
+      expect(measured('length', points, of)[0]?.unit).toBe('px'); // over two regions, and where x is time
     }
   });
 });
 
 describe('grey values and their units', () => {
-  it('says Hounsfield units for CT, nothing where nothing is said', () => {
-    expect(greyUnits(frame(), 'CT')).toEqual([{ unit: HOUNSFIELD, factor: 1 }]);
-    expect(greyUnits(frame(), 'MR')).toEqual([{ unit: '1', factor: 1 }]);
-    expect(greyUnits(frame({ rescale_type: 'US' }), 'CT')).toEqual([{ unit: '1', factor: 1 }]);
-    expect(greyUnits(frame({ rescale_type: 'HU' }), '')).toEqual([{ unit: HOUNSFIELD, factor: 1 }]);
-    expect(greyUnits(frame({ rescale_type: 'Z_EFF' }), 'CT')).toEqual([{ unit: '{Z_EFF}', factor: 1 }]);
+  it('says the unit that the server does, and Hounsfield units of a CT where it says nothing', () => {
+    const units = (given: Partial<FrameFacts> & Quantity, modality = 'CT'): string[] => greyUnits(frame(given), modality).map(({ unit }) => unit);
+    expect(units({})).toEqual([HOUNSFIELD]);
+    expect(units({}, 'MR')).toEqual(['1']);
+    expect(units({ rescale_type: 'US' })).toEqual(['1']);
+    expect(units({ pixel_unit: null })).toEqual(['1']); // such as of a localizer
+    expect(units({ pixel_unit: 'Bq/ml' }, 'PT')).toEqual(['Bq/ml']);
+  });
+
+  it('reads real world values where they hold for the whole region', () => {
+    const mapping = { unit: '10*-6.mm2/s', label: 'ADC', first: 0, last: 4000, slope: 0.5, intercept: 3, table: [] };
+    const of = (last: number): Frame => frame({ slope: 2, intercept: 1, pixel_unit: null, real_world: [{ ...mapping, last }] } as Partial<FrameFacts>);
+    const values = measured('rectangle', BOX, of(4000));
+    const stored = 975.7979797979798 + 1024;
+    expect(value(values, 'mean', '10*-6.mm2/s')).toBeCloseTo(stored * 0.5 + 3, 6);
+    expect(value(values, 'sd', '10*-6.mm2/s')).toBeCloseTo(1164.4687693293424 * 0.5, 6);
+    expect(value(values, 'mean', '1')).toBeCloseTo(stored * 2 + 1, 6);
+    expect(measured('rectangle', BOX, of(1000)).some(({ unit }) => unit === '10*-6.mm2/s')).toBe(false);
   });
 
   it('says SUV beside activity', () => {
-    const pet = frame({ rescale_type: 'BQML', suv_factor: 0.001 });
+    const pet = frame({ pixel_unit: 'Bq/ml', suv_factor: 0.001 } as Partial<FrameFacts>);
     const values = measured('rectangle', BOX, pet, { modality: 'PT' });
     expect(value(values, 'mean', SUV)).toBeCloseTo(1.9997979797979798, 9);
     expect(value(values, 'mean', 'Bq/ml')).toBeCloseTo(1999.7979797979798, 6);

@@ -4,54 +4,67 @@
  */
 
 import { isColour, probe, type Frame, type FrameFacts } from '../frame';
+import { SUV, type Quantity } from '../quantity';
 import { isRegion, type MarkContent, type MarkValue, type Spot, type ValueName } from './mark';
-import { scaleFor, type Scale, type UltrasoundRegion } from './spacing';
+import { scaleFor, type Scale } from './spacing';
 import {
   angleBetween, distance, ellipseArea, ellipseOf, ellipsePerimeter, inMetric, minus, polygonArea, polygonPerimeter, shapeOf,
 } from './shapes';
-import { statisticsOf } from './statistics';
-
-/** A fact that a mapped picture may have besides. */
-interface FurtherFacts {
-  /** UCUM of the values after rescale. */
-  pixel_unit?: string | null;
-}
+import { paddingOf, statisticsOf } from './statistics';
 
 /** What is known of a picture besides its frame. */
 export interface About {
   modality?: string;
-  /** Of an ultrasound picture: its regions' scales (PS3.3 C.8.5.5.1). */
-  calibration?: readonly UltrasoundRegion[] | null;
 }
 
 export const HOUNSFIELD = "[hnsf'U]";
-export const SUV = '{SUVbw}g/ml';
+export { SUV };
 const NO_UNIT = '1';
 
-/** UCUM of what Rescale Type (PS3.3 C.11.1.1.2) and Units (C.8.9.1.1.3) name. */
-const UNITS: Readonly<Record<string, string>> = {
-  HU: HOUNSFIELD, BQML: 'Bq/ml', CNTS: '{counts}', MGML: 'mg/ml', OD: '10*-3{OD}', PCT: '%', ED: '10*23/ml', US: NO_UNIT,
-};
+const LONGEST_UNIT = 16; // that is kept
 
-function rescaledUnit(facts: FrameFacts & FurtherFacts, modality: string): string {
-  const type = facts.rescale_type?.trim();
-  if (facts.pixel_unit) return UNITS[facts.pixel_unit] ?? facts.pixel_unit;
-  if (type) return UNITS[type] ?? `{${type.replace(/[^!-z|~]/g, '')}}`;
-  return modality === 'CT' ? HOUNSFIELD : NO_UNIT;
+type Facts = FrameFacts & Quantity;
+
+/** A way to read values after rescale: value × factor + offset, in a unit, where stored values are within a range. */
+export interface GreyUnit {
+  unit: string;
+  factor: number;
+  offset: number;
+  /** Values after rescale that it holds for. */
+  from: number;
+  to: number;
 }
 
-/** The units that a picture's grey values have, each with its factor on the value after rescale. */
-export function greyUnits(frame: Frame, modality = ''): { unit: string; factor: number }[] {
-  const facts: FrameFacts & FurtherFacts = frame.facts;
-  const own = { unit: rescaledUnit(facts, modality), factor: 1 };
+/** The server says a unit or that there is none; only where it says neither are a CT's values Hounsfield units. */
+function rescaledUnit({ pixel_unit: said, rescale_type: type }: Facts, modality: string): string {
+  if (said !== undefined) return said || NO_UNIT;
+  return type === 'HU' || (modality === 'CT' && !type) ? HOUNSFIELD : NO_UNIT;
+}
+
+/** The units that a picture's grey values have: uptake of a PET, a real world value, and always the rescaled value's. */
+export function greyUnits(frame: Frame, modality = ''): GreyUnit[] {
+  const facts: Facts = frame.facts;
+  const { slope, intercept } = frame;
+  const everywhere = { offset: 0, from: -Infinity, to: Infinity };
   const suv = facts.suv_factor;
-  return suv && Number.isFinite(suv) ? [{ unit: SUV, factor: suv }, own] : [own];
+  const uptake = suv && Number.isFinite(suv) ? [{ unit: SUV, factor: suv, ...everywhere }] : [];
+  const mapped = (facts.real_world ?? []).flatMap(({ unit, first, last, slope: by, intercept: plus }): GreyUnit[] => {
+    if (by === null || plus === null) return []; // tables are read a pixel at a time, not by their mean
+    const ends = [first * slope + intercept, last * slope + intercept];
+    return [{ unit, factor: by / slope, offset: plus - (intercept * by) / slope, from: Math.min(...ends), to: Math.max(...ends) }];
+  });
+  const all = [...uptake, ...mapped.slice(0, 1), { unit: rescaledUnit(facts, modality), factor: 1, ...everywhere }];
+  return all.filter((one, at) => all.findIndex(({ unit }) => unit === one.unit) === at);
 }
 
+/** Says values of a range of pixels in all units that hold for it; a deviation has no offset. */
 function greyValues(frame: Frame, about: About, values: readonly [ValueName, number][]): MarkValue[] {
-  return greyUnits(frame, about.modality).flatMap(({ unit, factor }) =>
-    values.map(([name, value]) => ({ name, value: value * factor, unit })),
-  );
+  const placed = values.filter(([name]) => name !== 'sd').map(([, value]) => value);
+  return greyUnits(frame, about.modality)
+    .filter(({ from, to }) => placed.every((value) => value >= from && value <= to))
+    .flatMap(({ unit, factor, offset }) =>
+      values.map(([name, value]) => ({ name, value: name === 'sd' ? value * Math.abs(factor) : value * factor + offset, unit })),
+    );
 }
 
 function probed(frame: Frame, [x, y]: Spot, about: About): MarkValue[] {
@@ -61,8 +74,9 @@ function probed(frame: Frame, [x, y]: Spot, about: About): MarkValue[] {
   if (row * columns + column >= Math.floor(rows * columns * (1 - (facts.missing ?? 0)))) return [];
   const value = probe(frame, column, row);
   if (typeof value !== 'number' || !Number.isFinite(value)) return [];
-  const padding = facts.padding_value;
-  if (padding !== null && padding !== undefined && value === padding * frame.slope + frame.intercept) return [];
+  const stored = Math.round(((value - frame.intercept) / frame.slope) * 1e6) / 1e6;
+  const [from, to] = paddingOf(facts);
+  if (stored >= from && stored <= to) return [];
   return greyValues(frame, about, [['value', value]]);
 }
 
@@ -89,19 +103,20 @@ function betweenLines(one: Spot, other: Spot): number {
 }
 
 /** The scale that a mark is measured by. */
-export function scaleOf(mark: Pick<MarkContent, 'points'>, frame: Frame, about: About = {}): Scale {
-  return scaleFor(frame.facts, mark.points, about.calibration ?? []);
+export function scaleOf(mark: Pick<MarkContent, 'points'>, frame: Frame): Scale {
+  return scaleFor(frame.facts, mark.points);
 }
 
 /** Values as they are kept: each name once, in the unit that comes first; a PET's activity is shown, not kept. */
 export function keptValues(values: readonly MarkValue[]): MarkValue[] {
-  return values.filter((one, at) => values.findIndex(({ name }) => name === one.name) === at);
+  const short = values.filter(({ unit }) => unit.length <= LONGEST_UNIT);
+  return short.filter((one, at) => short.findIndex(({ name }) => name === one.name) === at);
 }
 
 /** The values of a mark on its frame; those that need pixels are missing while only a coarse picture is there. */
 export function valuesOf(mark: Pick<MarkContent, 'kind' | 'points'>, frame: Frame, about: About = {}): MarkValue[] {
   const { kind, points } = mark;
-  const scale = scaleOf(mark, frame, about);
+  const scale = scaleOf(mark, frame);
   const [a, b, c, d] = points;
   const metric = (spot: Spot): Spot => inMetric(spot, scale);
   if (isRegion(kind)) return regionValues(mark, frame, about, scale);

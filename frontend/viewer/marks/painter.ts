@@ -5,7 +5,7 @@ import { COLOURS, drawFlag, drawHandles, drawLabel, drawShape, labelSize, type L
 import { linesOf, onPane, type Box } from './hit';
 import { keptIn, leader, placed, type Line } from './label';
 import { isSound, type Mark, type Spot } from './mark';
-import { scaleOf, type About } from './measure';
+import { scaleOf } from './measure';
 import { plus } from './shapes';
 import { initials, labelLines, type MarkWords } from './words';
 
@@ -23,7 +23,6 @@ export interface Painted {
 export interface Scene {
   marks: readonly Painted[];
   words: MarkWords;
-  about: About;
   /** Where readers put labels: from the mark's first point to the label's middle, in image points. */
   labelPlaces: ReadonlyMap<string, Spot>;
   /** Which side each label stood on the last time; kept up here. */
@@ -42,7 +41,7 @@ const onScreen = (mark: Mark, seen: Seen): Line[] =>
 
 function linesFor(painted: Painted, seen: Seen, scene: Scene): string[] {
   const full = painted.selected || painted.hovered;
-  const lines = labelLines(painted.mark, scaleOf(painted.mark, seen.frame, scene.about), scene.words, full || painted.draft);
+  const lines = labelLines(painted.mark, scaleOf(painted.mark, seen.frame), scene.words, full || painted.draft);
   return painted.own || !full || lines.length === 0 ? lines : [...lines, initials(painted.mark)];
 }
 
@@ -70,12 +69,14 @@ export function paintMarks(pen: Pen, seen: Seen, scene: Scene): Map<string, Box>
 function paintLabel(pen: Pen, seen: Seen, scene: Scene, painted: Painted, lines: readonly Line[], boxes: Map<string, Box>): void {
   const { mark } = painted;
   const said = linesFor(painted, seen, scene);
-  const points = mark.points.filter(Boolean).map((one) => onPane(seen, one));
+  const all = mark.points.filter(Boolean).map((one) => onPane(seen, one));
+  const points = mark.kind === 'arrow' ? all.slice(-1) : all; // what the arrow points at stays free
   if (said.length === 0 || points.length === 0) return;
   const size = labelSize(pen, said);
   const box = boxFor(painted, seen, scene, size, points, lines, [...boxes.values()]);
   boxes.set(mark.id, box);
-  drawLabel(pen, box, said, leader(box, onScreen(mark, seen), points), lookOf(painted));
+  const ends = mark.kind === 'arrow' ? [] : onScreen(mark, seen);
+  drawLabel(pen, box, said, leader(box, ends, points), lookOf(painted));
 }
 
 function boxFor(

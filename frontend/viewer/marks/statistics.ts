@@ -1,6 +1,6 @@
 /** What the pixels within a shape say: mean, standard deviation, extremes, after the modality's rescale. */
 
-import { isColour, type Frame } from '../frame';
+import { isColour, type Frame, type FrameFacts } from '../frame';
 import type { Shape } from './shapes';
 
 export interface Statistics {
@@ -27,17 +27,19 @@ class Sums {
 interface Reading {
   mask: number;
   sign: number;
-  padding: number;
+  /** Stored values from here to there are padding; NaN: none are. */
+  from: number;
+  to: number;
 }
 
 /** Bit patterns of 8 or 16 bits: cut to bits stored and sign extended (PS3.5 8.1.1). */
 function addPatterns(into: Sums, samples: Uint8Array | Uint16Array, start: number, end: number, how: Reading): void {
-  const { mask, sign, padding } = how;
+  const { mask, sign, from: paddedFrom, to: paddedTo } = how;
   const from = into.from;
   let { count, sum, squares, min, max } = into;
   for (let at = start; at < end; at += 1) {
     const value = (((samples[at] as number) & mask) ^ sign) - sign;
-    if (value === padding) continue;
+    if (value >= paddedFrom && value <= paddedTo) continue;
     const off = value - from;
     count += 1;
     sum += off;
@@ -48,10 +50,10 @@ function addPatterns(into: Sums, samples: Uint8Array | Uint16Array, start: numbe
   Object.assign(into, { count, sum, squares, min, max });
 }
 
-function addNumbers(into: Sums, samples: ArrayLike<number>, start: number, end: number, padding: number): void {
+function addNumbers(into: Sums, samples: ArrayLike<number>, start: number, end: number, how: Reading): void {
   for (let at = start; at < end; at += 1) {
     const value = samples[at] as number;
-    if (value === padding || !Number.isFinite(value)) continue;
+    if ((value >= how.from && value <= how.to) || !Number.isFinite(value)) continue;
     const off = value - into.from;
     into.count += 1;
     into.sum += off;
@@ -61,9 +63,16 @@ function addNumbers(into: Sums, samples: ArrayLike<number>, start: number, end: 
   }
 }
 
+/** The stored values that are padding, both ends among them (PS3.3 C.7.5.1.1.2); NaN where there are none. */
+export function paddingOf(facts: FrameFacts & { padding?: readonly [number, number] | null }): readonly [number, number] {
+  const [one, other] = facts.padding ?? [facts.padding_value ?? NaN, facts.padding_value ?? NaN];
+  return [Math.min(one, other), Math.max(one, other)];
+}
+
 function readingOf({ facts }: Frame): Reading {
+  const [from, to] = paddingOf(facts);
   const sign = facts.signed ? 2 ** (facts.bits_stored - 1) : 0;
-  return { mask: 2 ** facts.bits_stored - 1, sign, padding: facts.padding_value ?? NaN };
+  return { mask: 2 ** facts.bits_stored - 1, sign, from, to };
 }
 
 /** A value near those of the region, to take the others relative to. */
@@ -93,7 +102,7 @@ export function statisticsOf(frame: Frame, shape: Shape): Statistics | null {
       const end = Math.min(here, row * columns + Math.min(columns, (spans[at + 1] ?? -1) + 1));
       const words = samples instanceof Uint16Array || samples instanceof Uint8Array;
       if (words) addPatterns(sums, samples, start, end, how);
-      else addNumbers(sums, samples, start, end, how.padding);
+      else addNumbers(sums, samples, start, end, how);
     }
   }
   if (sums.count === 0) return null;

@@ -135,7 +135,7 @@ def test_a_structure_lies_where_the_patient_has_it_and_on_its_slice_alone(open_p
     assert red[1] < 100, red
     assert not is_drawn(page, 40.5, 40.5)
     go(page, 1)
-    assert not is_drawn(page, 40.5, 20.5)
+    until(lambda: not is_drawn(page, 40.5, 20.5), "the slice beside to be without it")
     shown.get_by_role("button", name="Go to the first image of Tumour").click()
     ready(page, 2)
     shown.get_by_role("checkbox", name="Show Tumour").uncheck()
@@ -161,7 +161,7 @@ def test_segments_are_filled_on_their_slices_and_switched_one_by_one(open_page: 
     until(lambda: not is_drawn(page, 25, 25), "only the outline to be left")
     assert is_drawn(page, 20, 25)
     go(page, 0)
-    assert not is_drawn(page, 20, 25)
+    until(lambda: not is_drawn(page, 20, 25), "the first slice to be without segments")
 
 
 def test_measurements_overlays_and_key_images_are_there(open_page: Pages, sent: Sent) -> None:

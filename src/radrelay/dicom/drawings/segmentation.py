@@ -129,7 +129,7 @@ def _frames(header: Header, groups: tuple[Group, ...], rows: int, columns: int, 
         yield from _tiles(header, groups, rows, columns, labels=labels)
         return
     # why: the number of frames that the header names costs a liar nothing; the items are there
-    count = min(len(items), max(1, header.integer(0x00280008) or len(items)))
+    count = min(len(items), max(1, header.integer(0x00280008) or 1))
     for number, item in enumerate(islice(items, count), 1):
         yield _frame(item, shared, number, labels=labels)
 

@@ -38,7 +38,7 @@ from tests.dicom.drawn_objects import (
 )
 
 IMAGES = slices(2)
-RING = [[12.0, 22, 30], [15, 22, 30], [15, 25, 30], [12, 25, 30]]
+RING: list[list[float]] = [[12.0, 22, 30], [15, 22, 30], [15, 25, 30], [12, 25, 30]]
 
 
 def _masks() -> np.ndarray[Any, Any]:

@@ -57,14 +57,14 @@ def found_in(path: Path) -> tuple[str, Drawing | RadrelayError] | None:
 def test_every_drawing_of_the_collection_is_read(shared_data: Path) -> None:
     rows = {path: found for path in files(shared_data) if (found := found_in(path)) is not None}
     assert len(rows) >= 40
-    for path, (kind, found) in rows.items():
+    for path, (kind, read) in rows.items():
         name = path.relative_to(shared_data)
-        assert isinstance(found, Drawing), f"{name} ({kind}): {found}"
-        masks = "" if found.masks is None else f"{len(found.masks.frames)} {found.masks.form}"
-        points = sum(len(shape.points) for shape in found.shapes)
-        print(f"{kind:6} {name}: {len(found.groups)} groups, {len(found.shapes)} shapes, {points} points, {masks}"
-              f" {', '.join(found.notes)}")  # fmt: skip
-        assert found.shapes or found.masks or found.flagged or found.presentation or found.kind == "report"
+        assert isinstance(read, Drawing), f"{name} ({kind}): {read}"
+        masks = "" if read.masks is None else f"{len(read.masks.frames)} {read.masks.form}"
+        points = sum(len(shape.points) for shape in read.shapes)
+        print(f"{kind:6} {name}: {len(read.groups)} groups, {len(read.shapes)} shapes, {points} points, {masks}"
+              f" {', '.join(read.notes)}")  # fmt: skip
+        assert read.shapes or read.masks or read.flagged or read.presentation or read.kind == "report"
 
 
 def test_bulk_annotations_are_refused_by_name(shared_data: Path) -> None:
@@ -134,7 +134,9 @@ def nifti(path: Path) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
 
 def labelled_ct(root: Path) -> tuple[list[Dataset], np.ndarray[Any, Any]]:
     """Return TotalSegmentator's CT slices, lowest first, with its labels at each of their pixels."""
-    images = [pydicom.dcmread(path, force=True) for path in (root / "rt/totalsegmentator/example_ct_dicom").iterdir()]
+    images: list[Dataset] = [
+        pydicom.dcmread(path, force=True) for path in (root / "rt/totalsegmentator/example_ct_dicom").iterdir()
+    ]
     images.sort(key=lambda one: float(one.ImagePositionPatient[2]))
     voxels, to_mm = nifti(root / "rt/totalsegmentator/example_seg_dicom.nii.gz")
     from_mm = np.linalg.inv(to_mm)
@@ -182,11 +184,11 @@ def test_contours_of_known_organs_cover_them_again(shared_data: Path) -> None:
         for place in range(0, len(images), 6):
             image = images[place]
             grid = Image.new("1", (int(image.Columns) * 4, int(image.Rows) * 4))
-            spacing, position = np.array(image.PixelSpacing, float), np.array(image.ImagePositionPatient, float)
+            pitch, corner = np.array(image.PixelSpacing, float), np.array(image.ImagePositionPatient, float)
             for shape in found.shapes:
                 if shape.group == organ and shape.images[0].sop_uid == image.SOPInstanceUID:
-                    columns = (shape.points[:, 0] - position[0]) / spacing[1] + 0.5
-                    rows = (shape.points[:, 1] - position[1]) / spacing[0] + 0.5
+                    columns = (shape.points[:, 0] - corner[0]) / pitch[1] + 0.5
+                    rows = (shape.points[:, 1] - corner[1]) / pitch[0] + 0.5
                     corners = [(x * 4, y * 4) for x, y in zip(columns, rows, strict=True)]
                     ImageDraw.Draw(grid).polygon(corners, fill=1)
             ours.append(np.asarray(grid)[2::4, 2::4])

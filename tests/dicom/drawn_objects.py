@@ -53,7 +53,7 @@ def drawn(dataset: Dataset) -> Drawing:
 
 def slices(count: int = 3, spacing: float = 2.0, **changes: Any) -> list[Dataset]:
     """Return a small CT of parallel planes; the first pixel of the first one lies at (10, 20, 30) mm."""
-    found = []
+    found: list[Dataset] = []
     for number in range(1, count + 1):
         file = made(
             "CT_small.dcm",

@@ -187,7 +187,7 @@ def test_key_images_are_told_with_title_and_reason() -> None:
 
 def test_a_structure_set_draws_regions_in_the_patient() -> None:
     images = slices(2)
-    square = [[12.0, 22, 30], [15, 22, 30], [15, 25, 30], [12, 25, 30]]
+    square: list[list[float]] = [[12.0, 22, 30], [15, 22, 30], [15, 25, 30], [12, 25, 30]]
     found = drawn(
         structure_set(images, [(1, "CLOSED_PLANAR", square), (4, "POINT", square[:1]), (4, "OPEN_PLANAR", square)])
     )

@@ -31,7 +31,7 @@ from tests.dicom.runs import parts, unpacked_bits, unpacked_values
 from tests.web.conftest import Login, WebSite
 from tests.web.test_studies import grant_to, only_study, revoke_all, upload_bytes
 
-RING = [[12.0, 22, 30], [15, 22, 30], [15, 25, 30], [12, 25, 30]]
+RING: list[list[float]] = [[12.0, 22, 30], [15, 22, 30], [15, 25, 30], [12, 25, 30]]
 
 
 @pytest.fixture

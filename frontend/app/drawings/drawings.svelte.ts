@@ -133,7 +133,7 @@ export class StudyDrawings {
     this.redraw();
   }
 
-  /** Shows the images as a presentation state says, or again as the reader had them. */
+  /** Shows the images as a presentation state says, or again as they come. */
   async apply(one: OneDrawing, applied: boolean): Promise<void> {
     for (const other of this.all) other.isApplied = false;
     this.looking.leave();

@@ -12,7 +12,7 @@ const VALUES_SAID = 4;
 const UNITS: Readonly<Record<string, string>> = { mm2: 'mm²', cm2: 'cm²', mm3: 'mm³', cm3: 'cm³', deg: '°', '1': '', "[hnsf'U]": 'HU', '{SUVbw}g/ml': 'SUV' };
 
 export function said({ name, value, unit, text }: MeasuredValue): string {
-  const shown = value === null ? text : `${formatNumber(Number(value.toPrecision(4)))} ${UNITS[unit] ?? unit}`.trim();
+  const shown = value === null ? text : `${formatNumber(Number(value.toPrecision(4)), 3)} ${UNITS[unit] ?? unit}`.trim();
   return name ? `${name}: ${shown}` : shown;
 }
 

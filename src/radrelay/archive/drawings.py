@@ -65,6 +65,8 @@ class DrawingReader:
             chosen = [frame for frame in masks.frames if frame.number in wanted and group in (ALL, frame.group)]
             if masks.form == "numbers":
                 chosen = [frame for frame in masks.frames if frame.number in wanted]
+            there = len(masks.frames) if masks.planes else self._reader.frame_count(ref)  # whatever the header says
+            chosen = [frame for frame in chosen if frame.number <= there]
             chosen = chosen[: max(1, PIXELS_AT_ONCE // (masks.rows * masks.columns))]
             packed = list(zip((f.number for f in chosen), self._packed(ref, masks, chosen, group), strict=True))
             table = b"".join(struct.pack("<II", number, len(runs)) for number, runs in packed)

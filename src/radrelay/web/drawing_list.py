@@ -73,7 +73,9 @@ def _objects(services: WebServices, study_id: uuid.UUID, refs: Sequence[Instance
         named, frames = standard.overlies(header, ref.sop_class_uid)
         over = [series[uid] for uid in named if uid in series]
         over += [one for frame in frames for one in spaces.get(frame, ())]
-        yield row | _words(header, clear=clear) | {"over": list(dict.fromkeys(over))}
+        yield (
+            row | _words(header, standard.kind_of(ref.sop_class_uid), clear=clear) | {"over": list(dict.fromkeys(over))}
+        )
 
 
 def _is_image(ref: InstanceRef) -> bool:
@@ -99,14 +101,17 @@ def _row(ref: InstanceRef, kind: str | None, trouble: str = "") -> Row:
     return {**ids, **words, "over": [], "images": [], "trouble": trouble}
 
 
-def _words(header: Header, *, clear: bool) -> Row:
+def _words(header: Header, kind: str | None, *, clear: bool) -> Row:
     """Return what an object is called, by whom and when; where patients are shown by alias, only when."""
     dates = ((0x00700082, 0x00700083), (0x30060008, 0x30060009), (0x00080023, 0x00080033), (0x00080012, 0x00080013))
     when = next((found for found in (moment(header, *tags) for tags in dates) if found), None)
     if not clear:
         return {"made_at": when}
     titles = [item.text(0x00080104) for item in header.items(0x0040A043)[:1]]
-    label = header.text(0x30060002) or "".join(titles) or header.text(0x0008103E) or header.text(0x00700080)
+    label = header.text(0x30060002) or "".join(titles)
+    names = (header.text(0x00700080), header.text(0x0008103E))  # a segmentation's content label says little
+    for name in names if kind == "presentation" else names[::-1]:
+        label = label or name
     return {
         "label": short(label),
         "description": short(header.text(0x00700081) or header.text(0x30060006) or header.text(0x0008103E)),

@@ -6,6 +6,7 @@ the patient are millimetres (+x left, +y back, +z head). Readers check and bound
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -256,6 +257,16 @@ def points_of(values: Iterable[float], dimensions: int) -> Points:
     flat: NDArray[Any] = np.fromiter(values, np.float64)
     whole = len(flat) - len(flat) % dimensions
     return flat[:whole].reshape(-1, dimensions)
+
+
+def finite(values: Iterable[float | None]) -> bool:
+    """Return whether all values are there, and numbers."""
+    return all(value is not None and math.isfinite(value) for value in values)
+
+
+def numbered(number: int | None) -> int | None:
+    """Return a number by which objects name their parts, none if it is beyond what an IS may hold (PS3.5 6.2)."""
+    return number if number is not None and -(1 << 31) <= number < 1 << 31 else None
 
 
 def moment(header: Header, date_tag: int, time_tag: int) -> str:

@@ -20,12 +20,14 @@ from radrelay.dicom.drawings.drawn import (
     Masks,
     NotDrawing,
     Reference,
+    numbered,
     short,
 )
 from radrelay.dicom.header import Header
 
 GROUPS = range(0x6000, 0x6020, 2)
-PIXEL_LIMIT = 1 << 28
+PIXEL_LIMIT = 1 << 26
+PACKED_LIMIT = 64 << 20  # of all planes together, as bits on the image's grid
 FRAME_LIMIT = 4096
 
 
@@ -67,7 +69,7 @@ def planes(header: Header) -> Iterator[Plane]:
         rows, columns = header.integer(base | 0x10), header.integer(base | 0x11)
         data = header.raw(base | 0x3000)
         bit = header.integer(base | 0x102) or 0
-        if not rows or not columns or (not data and not (bit and (base | 0x102) in header)):
+        if not rows or not columns or min(rows, columns) < 0 or (not data and not (bit and (base | 0x102) in header)):
             continue
         frames = max(1, header.integer(base | 0x15) or 1)
         if rows * columns > PIXEL_LIMIT or frames > FRAME_LIMIT:
@@ -77,16 +79,22 @@ def planes(header: Header) -> Iterator[Plane]:
             group=group,
             rows=rows,
             columns=columns,
-            left=origin[1] - 1 if len(origin) > 3 else 0,
-            top=origin[0] - 1 if len(origin) > 3 else 0,
+            left=_offset(origin[1]) if len(origin) > 3 else 0,
+            top=_offset(origin[0]) if len(origin) > 3 else 0,
             frames=frames,
-            first_frame=max(1, header.integer(base | 0x51) or 1),
+            first_frame=max(1, numbered(header.integer(base | 0x51)) or 1),
             label=header.text(base | 0x1500),
             description=short(header.text(base | 0x22)),
             roi=header.text(base | 0x40).upper() == "R",
             bit=None if data else bit,
             data=data,
         )
+
+
+def _offset(origin: int) -> int:
+    """Return a column or row from 0 of one from 1 (60xx,0050)."""
+    known = numbered(origin)
+    return 0 if known is None else known - 1
 
 
 def read(header: Header) -> Drawing:
@@ -96,8 +104,11 @@ def read(header: Header) -> Drawing:
     """
     rows, columns = header.integer(0x00280010) or 0, header.integer(0x00280011) or 0
     found = list(planes(header))
-    if not found or not rows or not columns:
+    if not found or rows <= 0 or columns <= 0:
         raise NotDrawing
+    own = sum(plane.frames for plane in found if plane.bit is None)
+    if rows * columns > PIXEL_LIMIT or own * rows * columns > 8 * PACKED_LIMIT:
+        raise DrawingTooLarge(f"{own} overlays over an image of {columns} × {rows} pixels are too large to be shown.")
     uid = header.text(0x00080018)
     groups: list[Group] = []
     frames: list[MaskFrame] = []
@@ -122,7 +133,7 @@ def pasted(found: Sequence[tuple[Plane, int]], images: tuple[Reference, ...]) ->
     """Return the first frames of planes as masks of the groups beside them, on a grid that takes them all."""
     rows = max(plane.rows + max(0, plane.top) for plane, _ in found)
     columns = max(plane.columns + max(0, plane.left) for plane, _ in found)
-    if rows * columns > PIXEL_LIMIT:
+    if rows * columns > PIXEL_LIMIT or len(found) * rows * columns > 8 * PACKED_LIMIT:
         raise DrawingTooLarge(f"Overlays that reach over {columns} × {rows} pixels are too large to be shown.")
     kept = [(plane, group) for plane, group in found if plane.bit is None]
     bits = tuple(_on_grid(plane, 0, rows, columns) for plane, _ in kept)

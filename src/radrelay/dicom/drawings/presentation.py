@@ -27,6 +27,7 @@ from radrelay.dicom.drawings.drawn import (
     Shutter,
     Unit,
     Window,
+    finite,
     moment,
     points_of,
     short,
@@ -167,23 +168,24 @@ def _windows(header: Header) -> Iterator[Window]:
         images = references(item.items(IMAGES))
         for table in item.items(0x00283010)[:1]:
             described, entries = table.integers(0x00283002), table.raw(0x00283006)
-            if len(described) == 3 and 8 <= described[2] <= 16 and 2 <= len(entries) <= 1 << 17:
+            known = len(described) == 3 and abs(described[1]) <= 1 << 16 and 8 <= described[2] <= 16
+            if known and 2 <= len(entries) <= 1 << 17:
                 yield Window(table_first=described[1], table_bits=described[2], table=entries, images=images)
         centers, widths = item.numbers(0x00281050), item.numbers(0x00281051)
         function = item.text(0x00281056).upper() or "LINEAR"
         for center, width in list(zip(centers, widths, strict=False))[:1]:
-            if width > 0:
+            if width > 0 and finite((center, width)):
                 yield Window(center, width, function, images=images)
 
 
 def _areas(header: Header) -> Iterator[Area]:
     for item in header.items(0x0070005A):
         first, last = item.numbers(0x00700052), item.numbers(0x00700053)
-        if len(first) == 2 and len(last) == 2 and first != last:
+        if len(first) == 2 and len(last) == 2 and first != last and finite([*first, *last]):
             images = references(item.items(IMAGES))
             mode = item.text(0x00700100).upper() or "SCALE TO FIT"
             ratio = item.number(0x00700103)
-            yield Area((first[0], first[1]), (last[0], last[1]), mode, ratio, images)
+            yield Area((first[0], first[1]), (last[0], last[1]), mode, ratio if finite([ratio]) else None, images)
 
 
 def _shutters(header: Header, groups: dict[str, Group]) -> Iterator[Shutter]:
@@ -192,17 +194,17 @@ def _shutters(header: Header, groups: dict[str, Group]) -> Iterator[Shutter]:
     shapes = {shape.upper() for shape in header.texts(0x00181600)}
     if "RECTANGULAR" in shapes:
         edges = [header.number(tag) for tag in (0x00181602, 0x00181606, 0x00181604, 0x00181608)]
-        if None not in edges:
+        if finite(edges):
             corners = points_of([edge for edge in edges if edge is not None], 2)
             yield Shutter("rectangle", corners - [[1, 1], [0, 0]], colour)
     if "CIRCULAR" in shapes:
         center, radius = header.numbers(0x00181610), header.number(0x00181612)
-        if len(center) == 2 and radius:
+        if len(center) == 2 and radius and finite([*center, radius]):
             middle = np.array([center[1] - 0.5, center[0] - 0.5])
             yield Shutter("circle", np.array([middle, middle + np.array([radius, 0])]), colour)
     if "POLYGONAL" in shapes:
         points: Points = points_of(header.numbers(0x00181620), 2)[:, ::-1] - 0.5
-        if len(points) > 2:
+        if len(points) > 2 and np.isfinite(points).all():
             yield Shutter("polygon", points, colour)
     group = header.integer(0x00181623)
     name = _overlay_name(group or 0)

@@ -12,6 +12,7 @@ SERIES_SEQUENCE, SERIES_UID = 0x00081115, 0x0020000E
 IMAGES, INSTANCES, SOPS = 0x00081140, 0x0008114A, 0x00081199
 EVIDENCE, FURTHER_EVIDENCE = 0x0040A375, 0x0040A385
 REFERENCE_LIMIT = 200_000
+MOST_FRAMES = (1 << 31) - 1
 
 
 def references(items: Iterable[Header]) -> tuple[Reference, ...]:
@@ -27,7 +28,7 @@ def _named(item: Header) -> Iterator[Reference]:
     if not frames:
         yield Reference(uid)
     for frame in frames:
-        if frame > 0:
+        if 0 < frame <= MOST_FRAMES:
             yield Reference(uid, frame)
 
 

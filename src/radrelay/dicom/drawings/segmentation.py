@@ -18,7 +18,9 @@ from radrelay.dicom.drawings.drawn import (
     Group,
     MaskFrame,
     Masks,
+    finite,
     moment,
+    numbered,
     short,
 )
 from radrelay.dicom.drawings.references import of_series, references
@@ -50,7 +52,7 @@ def read(header: Header, sop_class: str = "") -> Drawing:
         rows,
         columns,
         {"BINARY": "bits", "FRACTIONAL": "shares", "LABELMAP": "numbers"}[kind],  # type: ignore[arg-type]
-        (header.integer(0x0062000E) or 255) if kind == "FRACTIONAL" else 1,
+        min(max(1, header.integer(0x0062000E) or 255), 0xFFFF) if kind == "FRACTIONAL" else 1,
         frames,
         thickness,
         space,
@@ -78,13 +80,13 @@ def _thickness(measures: Header | None) -> float | None:
     if measures is None:
         return None
     found = measures.number(0x00180088) or measures.number(0x00180050)
-    return abs(found) if found else None
+    return abs(found) if found and finite([found]) else None
 
 
 def _segments(header: Header, *, labels: bool) -> Iterator[Group]:
     palette = _Palette(header) if labels else None
     for item in header.items(0x00620002):
-        number = item.integer(0x00620004)
+        number = numbered(item.integer(0x00620004))
         if number is None or (labels and number == 0):  # label 0 is the background
             continue
         colour = from_cielab(item.numbers(0x0062000D)) or from_grey(item.number(0x0062000C))
@@ -127,7 +129,7 @@ def _frames(header: Header, groups: tuple[Group, ...], rows: int, columns: int, 
         yield from _tiles(header, groups, rows, columns, labels=labels)
         return
     # why: the number of frames that the header names costs a liar nothing; the items are there
-    count = min(len(items), max(1, header.integer(0x00280008) or len(items)))
+    count = min(len(items), max(1, header.integer(0x00280008) or 1))
     for number, item in enumerate(islice(items, count), 1):
         yield _frame(item, shared, number, labels=labels)
 
@@ -144,11 +146,13 @@ def _frame(item: Header, shared: Header | None, number: int, *, labels: bool) ->
     tile = None
     if slide is not None:
         left, top = slide.integer(0x0048021E), slide.integer(0x0048021F)
-        tile = (left - 1, top - 1) if left is not None and top is not None else None
-    sound = len(position) == 3 and len(orientation) == 6 and len(spacing) == 2 and min(spacing) > 0
+        known = numbered(left) is not None and numbered(top) is not None
+        tile = (left - 1, top - 1) if left is not None and top is not None and known else None
+    sound = (len(position), len(orientation), len(spacing)) == (3, 6, 2) and min(spacing) > 0
+    sound = sound and finite([*position, *orientation, *spacing])
     return MaskFrame(
         number,
-        0 if labels else (named.integer(0x0062000B) or 0) if named is not None else 0,
+        0 if labels or named is None else numbered(named.integer(0x0062000B)) or 0,
         references(derived.items(0x00082112)) if derived is not None else (),
         tuple(position) if sound else (),
         tuple(orientation) if sound else (),

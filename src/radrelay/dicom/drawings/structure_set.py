@@ -19,6 +19,7 @@ from radrelay.dicom.drawings.drawn import (
     Shape,
     ShapeKind,
     moment,
+    numbered,
     points_of,
     short,
 )
@@ -40,7 +41,7 @@ def read(header: Header) -> Drawing:
     groups, spaces = _regions(header)
     everywhere = _frames_of_reference(header)
     for item in header.items(0x30060039):
-        number = item.integer(0x30060084)
+        number = numbered(item.integer(0x30060084))
         if number is None:
             draft.notes.add("region-unnamed")
             continue
@@ -68,7 +69,7 @@ def _regions(header: Header) -> tuple[dict[int, Group], dict[int, str]]:
     groups: dict[int, Group] = {}
     spaces: dict[int, str] = {}
     for item in header.items(0x30060020):
-        number = item.integer(0x30060022)
+        number = numbered(item.integer(0x30060022))
         if number is not None:
             kind = kinds.get(number, "")
             groups[number] = Group(number, short(item.text(0x30060026)), kind, coded=kind)

@@ -76,6 +76,22 @@ const de: Record<keyof typeof en, string | [string, string]> = {
   'wave.true': 'Maßstabsgetreu auf diesem Bildschirm',
   'wave.untrue': 'Nicht maßstabsgetreu auf diesem Bildschirm; das Raster gilt',
   'wave.annotations': 'Was das Gerät oder jemand vermerkt hat',
+  'document.smaller': 'Kleiner',
+  'document.larger': 'Größer',
+  'document.page': 'Seite {page} von {pages}',
+  'document.failed': 'Seite {page} lässt sich nicht zeigen.',
+  'document.shortened': 'Dieses Dokument hat mehr Seiten; öffnen Sie es, um sie zu sehen.',
+  'video.slower': 'Langsamer',
+  'video.faster': 'Schneller',
+  'video.speed': 'Tempo',
+  'video.loop': 'Immer wieder abspielen',
+  'video.before': 'Ein Bild zurück',
+  'video.after': 'Ein Bild weiter',
+  'video.frame': 'Bild {frame}',
+  'video.of': 'Bild {frame} von {frames}',
+  'video.unplayable': 'Browser spielen diese Art Film nicht ab ({codec}). Laden Sie das Objekt herunter und öffnen Sie es in einem Abspielprogramm.',
+  'video.failed': 'Dieser Browser kann den Film nicht abspielen ({codec}). Laden Sie das Objekt herunter und öffnen Sie es in einem Abspielprogramm.',
+  'video.position': 'Stelle im Film',
 };
 
 export default de;

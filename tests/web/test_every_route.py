@@ -65,7 +65,7 @@ SCOPED: set[Operation] = {
     ("GET", "/api/instances/{instance_id}/header/value"), ("GET", "/api/instances/{instance_id}/waveform"),
     ("GET", "/api/instances/{instance_id}/waveform/{group}/samples"),
     ("GET", "/api/instances/{instance_id}/waveform/{group}/sound"), ("GET", "/api/instances/{instance_id}/pages"),
-    ("GET", "/api/instances/{instance_id}/film"), ("GET", "/api/instances/{instance_id}/video"),
+    ("GET", "/api/series/{series_id}/slide"), ("GET", "/api/instances/{instance_id}/film"), ("GET", "/api/instances/{instance_id}/video"),
     ("GET", "/api/instances/{instance_id}/pages/{number}"), ("GET", "/api/instances/{instance_id}/pages/{number}/text"),
     ("GET", "/api/attachments/{attachment_id}/file"), ("POST", "/api/attachments/{attachment_id}/dicom"),
     ("GET", "/api/parcels/{parcel_id}"), ("PUT", "/api/parcels/{parcel_id}/files"),

@@ -1,5 +1,6 @@
 /** What an object holds beyond plain pictures, as the server tells it. */
 
+import type { SlideLevel } from '$viewer/contents/slide';
 import type { WaveGroup } from '$viewer/contents/waveform';
 import { announceSessionEnd, ApiProblem, get, problemFrom } from './client';
 
@@ -139,7 +140,16 @@ export interface Film {
   bytes: number;
 }
 
+export interface Slide {
+  /** The finest first. */
+  levels: SlideLevel[];
+  images: { instance_id: string; kind: string }[];
+}
+
 export const contents = {
+  slide: (series: string) => get<Slide>(`/api/series/${part(series)}/slide`),
+  tile: (id: string, frame: number, signal: AbortSignal) => bytes(`/api/instances/${part(id)}/frames/${frame}/rendered`, signal).then((answer) => answer.blob()),
+  pictureUrl: (id: string) => `/api/instances/${part(id)}/frames/1/rendered`,
   pages: (id: string) => get<DocumentPages>(`/api/instances/${part(id)}/pages`),
   pageUrl: (id: string, page: number, width: number) => `/api/instances/${part(id)}/pages/${page}?width=${width}`,
   pageText: (id: string, page: number) => get<{ text: string }>(`/api/instances/${part(id)}/pages/${page}/text`).then((answer) => answer.text),

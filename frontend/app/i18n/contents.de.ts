@@ -92,6 +92,16 @@ const de: Record<keyof typeof en, string | [string, string]> = {
   'video.unplayable': 'Browser spielen diese Art Film nicht ab ({codec}). Laden Sie das Objekt herunter und öffnen Sie es in einem Abspielprogramm.',
   'video.failed': 'Dieser Browser kann den Film nicht abspielen ({codec}). Laden Sie das Objekt herunter und öffnen Sie es in einem Abspielprogramm.',
   'video.position': 'Stelle im Film',
+  'slide.none': 'Von diesem Präparat lässt sich keine Stufe zeigen.',
+  'slide.keys': 'Präparat; Pfeile verschieben, Plus und Minus vergrößern und verkleinern, F zeigt alles',
+  'slide.overview': 'Wo auf dem Präparat; ein Klick führt dorthin',
+  'slide.closer': 'Näher',
+  'slide.farther': 'Weiter weg',
+  'slide.label': 'Etikett',
+  'slide.macro': 'Ganzer Objektträger',
+  'slide.tooWide': 'Zum Ansehen näher herangehen.',
+  'slide.failed': ['{n} Teil fehlt – erneut versuchen', '{n} Teile fehlen – erneut versuchen'],
+  'slide.waiting': ['{n} Teil unterwegs', '{n} Teile unterwegs'],
 };
 
 export default de;

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pydicom
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
+from pydicom.encaps import encapsulate, generate_fragments
 
-from tests.frontend.conftest import browser  # noqa: F401 - a fixture
+from tests.dicom import films
+from tests.frontend.conftest import browser, until  # noqa: F401 - a fixture
 from tests.viewer.contents_room import DATA, Room, build_harness, file_of, served, violations
 from tests.web.conftest import (
     WebSite,
@@ -165,4 +167,66 @@ def test_an_ecg_fits_a_phone(room: Room) -> None:
     page.get_by_role("button", name="Ableitung für Ableitung").tap()
     expect(page.get_by_role("button", name="Ableitung für Ableitung")).to_have_attribute("aria-pressed", "true")
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 360
+    assert violations(page) == []
+
+
+def test_a_document_stands_page_under_page(room: Room) -> None:
+    (document,) = room.take(DATA / "misc" / "orthanc-tests" / "sample-pdf.dcm")
+    page = room.open(document)
+    first = page.get_by_role("img", name="Page 1 of")
+    expect(first).to_be_visible()
+    until(lambda: page.evaluate("() => document.querySelector('li img').naturalWidth") > 800, "the page is drawn")
+    before = (first.bounding_box() or {})["width"]
+    page.get_by_role("button", name="Larger").click()
+    assert (first.bounding_box() or {})["width"] > before
+    assert violations(page) == []
+    phone = room.open(document, width=360, height=640, language="de")
+    expect(phone.get_by_role("img", name="Seite 1 von")).to_be_visible()
+    expect(phone.get_by_role("link", name="PDF öffnen")).to_be_visible()
+    assert phone.evaluate("() => document.documentElement.scrollWidth") <= 360
+
+
+def playing(page: Page) -> None:
+    until(lambda: page.evaluate("() => document.querySelector('video')?.readyState ?? 0") >= 2, "the film is there")
+
+
+def test_a_film_plays_and_steps_frame_by_frame(room: Room) -> None:
+    (film,) = room.take(DATA / "codecs" / "video-made" / "h264-testsrc.dcm")
+    page = room.open(film)
+    playing(page)
+    assert page.evaluate("() => document.querySelector('video').videoWidth") == 640
+    expect(page.get_by_text("Frame 1 of 75")).to_be_visible()
+    page.get_by_role("button", name="One frame on").click()
+    expect(page.get_by_text("Frame 2 of 75")).to_be_visible()
+    page.keyboard.press("PageDown")
+    expect(page.get_by_text("Frame 12 of 75")).to_be_visible()
+    page.keyboard.press("ArrowLeft")
+    expect(page.get_by_text("Frame 11 of 75")).to_be_visible()
+    page.get_by_label("Speed").select_option("2")
+    page.get_by_role("button", name="Play", exact=True).click()
+    until(lambda: page.evaluate("() => document.querySelector('video').currentTime") > 1, "it plays")
+    assert page.evaluate("() => document.querySelector('video').playbackRate") == 2
+    assert violations(page) == []
+
+
+def test_a_film_in_a_transport_stream_plays_too(room: Room) -> None:
+    source = pydicom.dcmread(DATA / "codecs" / "video-made" / "h264-testsrc.dcm")
+    mp4 = b"".join(list(generate_fragments(source.PixelData))[1:])
+    stream = films.transport(films.samples_of(mp4), *films.times_of(mp4))
+    source.PixelData = encapsulate([stream], has_bot=False)
+    (film,) = room.take(file_of(source))
+    page = room.open(film)
+    playing(page)
+    assert page.evaluate("() => document.querySelector('video').duration") == pytest.approx(3, abs=0.1)
+    page.evaluate("() => { document.querySelector('video').currentTime = 2.5 }")
+    until(lambda: page.evaluate("() => !document.querySelector('video').seeking"), "it leaps")
+
+
+def test_a_film_that_browsers_do_not_play_says_so(room: Room) -> None:
+    (film,) = room.take(DATA / "codecs" / "video-made" / "mpeg2-testsrc.dcm")
+    page = room.open(film, width=360, height=640, language="de")
+    expect(
+        page.get_by_text("Browser spielen diese Art Film nicht ab (MPEG2 Main Profile / Main Level)")
+    ).to_be_visible()
+    expect(page.get_by_role("link", name="Objekt herunterladen").last).to_be_visible()
     assert violations(page) == []

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import uuid
+from pathlib import Path
 
 import pytest
 
@@ -10,9 +12,10 @@ from radrelay.access import Grantee, Right, Target, grant
 from radrelay.access.models import Grant
 from radrelay.audit.models import AuditEvent
 from tests.web.conftest import Login, WebSite
-from tests.web.test_studies import CT, upload
+from tests.web.test_studies import CT, upload, upload_bytes
 
 REPORT = "test-SR.dcm"
+DATA = os.environ.get("RADRELAY_TEST_DATA")
 
 
 @pytest.fixture
@@ -113,3 +116,58 @@ def test_a_recording_comes_with_its_samples_and_by_alias_without_its_texts(site:
     assert "RITMO" not in hidden.text
     assert anna.http.get(f"{address}/1/samples").status_code == 200
     assert anna.http.get(f"{address}/1/sound").json()["code"] == "identity-hidden"
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(not DATA, reason="the collection of real files is not here")
+def test_a_document_comes_page_by_page_and_not_by_alias(site: WebSite, anna: Login) -> None:
+    upload_bytes(site, anna, {"a.dcm": (Path(str(DATA)) / "misc" / "orthanc-tests" / "sample-pdf.dcm").read_bytes()})
+    (one,) = instances(anna)
+    address = f"/api/instances/{one['id']}/pages"
+    assert len(anna.http.get(address).json()["pages"]) >= 1
+    assert views(site) == 1
+    page = anna.http.get(f"{address}/1", params={"width": 300})
+    assert page.headers["content-type"] in ("image/png", "image/jpeg")
+    assert anna.http.get(f"{address}/1/text").json()["text"]
+    problem = anna.http.get(f"{address}/4999")
+    assert (problem.status_code, problem.json()["code"]) == (400, "unreadable-document")
+    only_by_alias(site)
+    for path in (address, f"{address}/1", f"{address}/1/text"):
+        assert anna.http.get(path).json()["code"] == "identity-hidden"
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(not DATA, reason="the collection of real files is not here")
+def test_a_film_comes_in_ranges_and_says_whether_browsers_play_it(site: WebSite, anna: Login) -> None:
+    folder = Path(str(DATA)) / "codecs" / "video-made"
+    upload_bytes(site, anna, {path.name: path.read_bytes() for path in folder.iterdir()})
+    films = {}
+    for one in instances(anna):
+        film = anna.http.get(f"/api/instances/{one['id']}/film").json()
+        films[film["media_type"]] = film | {"id": one["id"]}
+    mp4, mpeg2 = films["video/mp4"], films["video/mpeg"]
+    assert (mp4["playable"], mp4["frames"], mp4["rate"]) == (True, 75, 25)
+    address = f"/api/instances/{mp4['id']}/video"
+    whole = anna.http.get(address)
+    part = anna.http.get(address, headers={"Range": "bytes=4-7"})
+    assert (part.status_code, part.content, part.headers["content-range"]) == (
+        206, b"ftyp", f"bytes 4-7/{len(whole.content)}",
+    )  # fmt: skip
+    assert len(whole.content) == mp4["bytes"]
+    assert anna.http.get(address, headers={"Range": f"bytes={mp4['bytes']}-"}).status_code == 416
+    assert not mpeg2["playable"]
+    problem = anna.http.get(f"/api/instances/{mpeg2['id']}/video")
+    assert (problem.status_code, problem.json()["code"]) == (400, "unplayable-film")
+
+
+def test_an_image_is_neither_a_document_nor_a_film(site: WebSite, anna: Login) -> None:
+    upload(site, anna, CT)
+    (one,) = instances(anna)
+    for path, code in (
+        ("pages", "no-document"),
+        ("film", "no-film"),
+        ("video", "no-film"),
+        ("waveform", "no-waveform"),
+    ):
+        problem = anna.http.get(f"/api/instances/{one['id']}/{path}")
+        assert (problem.status_code, problem.json()["code"]) == (404, code)

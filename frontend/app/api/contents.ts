@@ -1,5 +1,6 @@
 /** What an object holds beyond plain pictures, as the server tells it. */
 
+import type { SlideLevel } from '$viewer/contents/slide';
 import type { WaveGroup } from '$viewer/contents/waveform';
 import { announceSessionEnd, ApiProblem, get, problemFrom } from './client';
 
@@ -124,7 +125,36 @@ export async function bytes(address: string, signal?: AbortSignal): Promise<Resp
   throw problemFrom(response.status, await response.text());
 }
 
+export interface DocumentPages {
+  pages: { width: number; height: number }[];
+  shortened: boolean;
+}
+
+/** A film: what it is kept as, whether browsers play that, and how long it is as far as its header says. */
+export interface Film {
+  media_type: string;
+  codec: string;
+  playable: boolean;
+  frames: number;
+  rate: number | null;
+  bytes: number;
+}
+
+export interface Slide {
+  /** The finest first. */
+  levels: SlideLevel[];
+  images: { instance_id: string; kind: string }[];
+}
+
 export const contents = {
+  slide: (series: string) => get<Slide>(`/api/series/${part(series)}/slide`),
+  tile: (id: string, frame: number, signal: AbortSignal) => bytes(`/api/instances/${part(id)}/frames/${frame}/rendered`, signal).then((answer) => answer.blob()),
+  pictureUrl: (id: string) => `/api/instances/${part(id)}/frames/1/rendered`,
+  pages: (id: string) => get<DocumentPages>(`/api/instances/${part(id)}/pages`),
+  pageUrl: (id: string, page: number, width: number) => `/api/instances/${part(id)}/pages/${page}?width=${width}`,
+  pageText: (id: string, page: number) => get<{ text: string }>(`/api/instances/${part(id)}/pages/${page}/text`).then((answer) => answer.text),
+  film: (id: string) => get<Film>(`/api/instances/${part(id)}/film`),
+  filmUrl: (id: string) => `/api/instances/${part(id)}/video`,
   waveform: (id: string) => get<Waveform>(`/api/instances/${part(id)}/waveform`),
   waveformSamples: (id: string, group: number, start: number, count: number) =>
     bytes(`/api/instances/${part(id)}/waveform/${group}/samples?start=${start}&count=${count}`).then((answer) => answer.arrayBuffer()),

@@ -36,6 +36,7 @@ from radrelay.dicom.decoder_protocol import (
     take,
 )
 from radrelay.dicom.elements import Buffer
+from radrelay.dicom.pdf_pages import Pages, UnreadableDocument
 from radrelay.dicom.pictures import MAX_FILE_BYTES, Picture, UnreadablePicture
 from radrelay.dicom.pixels import (
     BrokenPixels,
@@ -58,6 +59,8 @@ COUNTED_BYTES = 64 << 20
 ROOM_BYTES = 128 << 20
 ROOM_TIMES = 16
 """Decoders hold samples as 32-bit words, twice, and their result: 16 times a frame of bytes."""
+DOCUMENT_BYTES = 512 << 20
+"""What a page of a document may take beside the document, and be as a picture."""
 KEPT_BYTES = 64 << 20
 KILLERS = 256
 REFUSED_S = 600.0
@@ -114,6 +117,32 @@ class DecoderPool:
         except msgspec.MsgspecError as error:
             raise UnreadablePicture from error
 
+    def pages(self, data: Buffer) -> Pages:
+        """Return what `pdf_pages.list_pages` gives; raises `UnreadableDocument` or `DecodersBusy`."""
+        try:
+            return msgspec.msgpack.decode(self._document("pages", data), type=Pages)
+        except msgspec.MsgspecError as error:
+            raise UnreadableDocument from error
+
+    def page(self, data: Buffer, number: int, width: int) -> bytes:
+        """Return what `pdf_pages.draw_page` gives, with the same errors."""
+        return self._document("page", data, number, width)
+
+    def page_text(self, data: Buffer, number: int) -> str:
+        """Return what `pdf_pages.text_of_page` gives, with the same errors."""
+        return self._document("page-text", data, number).decode("utf-8", "replace")
+
+    def _document(
+        self, kind: Literal["pages", "page", "page-text"], data: Buffer, number: int = 0, width: int = 0
+    ) -> bytes:
+        work = Job(kind, 0, min(self.limits.memory_bytes, DOCUMENT_BYTES + 4 * len(data)), 0, page=number, width=width)
+        try:
+            return self._run(work, data, DOCUMENT_BYTES, COUNTED_BYTES, "document")[1].tobytes()
+        except DecoderKilled:
+            raise  # its words say what happened
+        except BrokenPixels as error:
+            raise UnreadableDocument(error.message) from error
+
     def warm(self) -> None:
         """Start a process ahead of its first use."""
         with self._free:
@@ -163,6 +192,8 @@ class DecoderPool:
         answer, samples = self._worked(job, data, seconds, most, name)
         if answer.fault == "unreadable-picture":
             raise UnreadablePicture(answer.message)
+        if answer.fault == "unreadable-document":
+            raise UnreadableDocument(answer.message)
         if answer.fault:
             raise BrokenPixels(answer.message)
         return answer, samples

@@ -20,6 +20,7 @@ import numpy as np
 
 from radrelay.dicom.codecs import DECODERS, decode_here, reduce_here, said
 from radrelay.dicom.decoder_protocol import READY, Answer, Gone, Job, put, receive, send, take, write_all
+from radrelay.dicom.pdf_pages import UnreadableDocument, draw_page, list_pages, text_of_page
 from radrelay.dicom.pictures import UnreadablePicture, read_pictures
 from radrelay.dicom.pixels import BrokenPixels
 from radrelay.dicom.samples import Decoded
@@ -59,6 +60,8 @@ def _answer(job: Job, file: int) -> Answer:
         return Answer("broken-pixels", error.message[:_LONGEST])
     except UnreadablePicture as error:
         return Answer("unreadable-picture", error.message[:_LONGEST])
+    except UnreadableDocument as error:
+        return Answer("unreadable-document", error.message[:_LONGEST])
     except MemoryError:
         return Answer("broken-pixels", "Decoding took more memory than a picture of this size may.")
     except Exception as error:  # why: a fault that nobody foresaw is the picture's, too; the asker is told
@@ -68,6 +71,12 @@ def _answer(job: Job, file: int) -> Answer:
 def _worked(job: Job, data: bytes, file: int) -> Answer:
     if job.kind == "pictures":
         return Answer(length=put(file, msgspec.msgpack.encode(read_pictures(data))))
+    if job.kind == "pages":
+        return Answer(length=put(file, msgspec.msgpack.encode(list_pages(data))))
+    if job.kind == "page":
+        return Answer(length=put(file, draw_page(data, job.page, job.width)))
+    if job.kind == "page-text":
+        return Answer(length=put(file, text_of_page(data, job.page).encode("utf-8", "replace")))
     if job.descriptor is None:
         raise BrokenPixels
     if job.kind == "frame":

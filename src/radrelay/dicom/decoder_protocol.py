@@ -27,7 +27,7 @@ READY = b"\x06"
 class Job(msgspec.Struct, frozen=True):
     """What is to be done with the `length` bytes at the beginning of the file."""
 
-    kind: Literal["frame", "reduced", "pictures"]
+    kind: Literal["frame", "reduced", "pictures", "pages", "page", "page-text"]
     length: int
     memory_bytes: int
     """What the process may take beside what it has (RLIMIT_AS)."""
@@ -36,12 +36,16 @@ class Job(msgspec.Struct, frozen=True):
     descriptor: FrameDescriptor | None = None
     masked: bool = True
     levels: int = 0
+    page: int = 0
+    """Of a document, from 1."""
+    width: int = 0
+    """In pixels, of a page's picture."""
 
 
 class Answer(msgspec.Struct, frozen=True):
     """What came of it: samples in the file, or why there are none."""
 
-    fault: Literal["", "broken-pixels", "unreadable-picture"] = ""
+    fault: Literal["", "broken-pixels", "unreadable-picture", "unreadable-document"] = ""
     message: str = ""
     length: int = 0
     shape: tuple[int, ...] = ()

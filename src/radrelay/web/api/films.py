@@ -1,0 +1,136 @@
+"""Films as browsers play them: MP4 as it is kept, H.264 in other wrappings put into MP4, in ranges as players ask."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel
+
+from radrelay.archive.instances import InstanceRef
+from radrelay.archive.recent import Recent
+from radrelay.dicom.film_streams import Container, UnplayableFilm, as_mp4, container_of
+from radrelay.dicom.header import Header
+from radrelay.dicom.syntaxes import syntax_of
+from radrelay.errors import NotFound
+from radrelay.web.answering import json_answer
+from radrelay.web.api.contents import seen
+from radrelay.web.authentication import Authenticated, Services
+from radrelay.web.dicomweb.answering import byte_range, ranged
+from radrelay.web.problems import answers
+from radrelay.web.services import WebServices
+from radrelay.web.streaming import in_pieces
+
+router = APIRouter(prefix="/instances", tags=["contents"])
+LARGEST_WRAPPED = 192 << 20
+PIECE = 1 << 20
+_wrapped: Recent[uuid.UUID, bytes] = Recent(LARGEST_WRAPPED, len)
+_wrapping = threading.Lock()  # one at a time: it takes a film's size twice
+_MEDIA: dict[Container, str] = {
+    "mp4": "video/mp4",
+    "transport": "video/mp2t",
+    "h264": "video/h264",
+    "hevc": "video/h265",
+    "program": "video/mpeg",
+    "mpeg2": "video/mpeg",
+    "unknown": "application/octet-stream",
+}
+
+
+class NoFilm(NotFound):
+    """This object holds no film."""
+
+    code = "no-film"
+
+
+class Film(BaseModel):
+    """What a film is kept as (`media_type`), and whether browsers that know its codec can play it.
+
+    `frames` and `rate` (1/s, none where it is not known) are what the header says.
+    """
+
+    media_type: str
+    codec: str
+    playable: bool
+    frames: int
+    rate: float | None
+    bytes: int
+
+
+@router.get("/{instance_id}/film", response_model=Film)
+def film(request: Request, services: Services, principal: Authenticated, instance_id: uuid.UUID) -> Response:
+    """Say what film an object holds."""
+    ref = _film(seen(request, services, principal, instance_id).ref)
+    size = services.reader.film_bytes(ref)
+    container = container_of(services.reader.film(ref, 0, 1024))
+    header = services.renditions.header(ref)
+    return json_answer(
+        {
+            "media_type": _MEDIA[container],
+            "codec": syntax_of(ref.transfer_syntax_uid).name,
+            "playable": container == "mp4" or _wraps(ref, container, size),
+            "frames": ref.frames,
+            "rate": _rate(header),
+            "bytes": size,
+        }
+    )
+
+
+@router.get("/{instance_id}/video", response_class=Response, responses=answers("video/mp4"))
+def video(request: Request, services: Services, principal: Authenticated, instance_id: uuid.UUID) -> Response:
+    """Give an object's film as MP4, whole or the range that is asked for."""
+    ref = _film(seen(request, services, principal, instance_id).ref)
+    size = services.reader.film_bytes(ref)
+    container = container_of(services.reader.film(ref, 0, 1024))
+    if container == "mp4":
+        return _as_kept(request, services, ref, size)
+    if not _wraps(ref, container, size):
+        raise UnplayableFilm
+    return ranged(request, _in_mp4(services, ref, size), "video/mp4")
+
+
+def _film(ref: InstanceRef) -> InstanceRef:
+    if syntax_of(ref.transfer_syntax_uid).codec != "video":
+        raise NoFilm
+    return ref
+
+
+def _wraps(ref: InstanceRef, container: Container, size: int) -> bool:
+    """Say whether a film can be put into MP4 here: H.264 as bare or transport stream, of a size that memory takes."""
+    h264 = "H.264" in syntax_of(ref.transfer_syntax_uid).name
+    return h264 and container in ("transport", "h264") and size <= LARGEST_WRAPPED
+
+
+def _rate(header: Header) -> float | None:
+    """Return the frames a second that a header names: cine rate, frame time (ms), recommended rate (PS3.3 C.7.6.5)."""
+    time_ms = header.number(0x00181063)
+    rate = header.number(0x00180040) or (1000 / time_ms if time_ms and time_ms > 0 else None)
+    rate = rate or header.number(0x00082144)
+    return rate if rate and 0 < rate <= 1000 else None
+
+
+def _in_mp4(services: WebServices, ref: InstanceRef, size: int) -> bytes:
+    made = _wrapped.get(ref.id)
+    if made is None:
+        with _wrapping:
+            made = _wrapped.get(ref.id)
+            if made is None:
+                header = services.renditions.header(ref)
+                columns, rows = header.integer(0x00280011) or 640, header.integer(0x00280010) or 480
+                made = as_mp4(services.reader.film(ref, 0, size), columns, rows, _rate(header) or 25.0)
+                _wrapped.put(ref.id, made)
+    return made
+
+
+def _as_kept(request: Request, services: WebServices, ref: InstanceRef, size: int) -> Response:
+    headers = {"Accept-Ranges": "bytes"}
+    wanted = byte_range(request, size)
+    first, last = wanted or (0, size - 1)
+    if first > last:
+        return Response(status_code=416, headers={**headers, "Content-Range": f"bytes */{size}"})
+    headers["Content-Length"] = str(last + 1 - first)
+    if wanted is not None:
+        headers["Content-Range"] = f"bytes {first}-{last}/{size}"
+    pieces = (services.reader.film(ref, start, min(PIECE, last + 1 - start)) for start in range(first, last + 1, PIECE))
+    return in_pieces(pieces, 206 if wanted is not None else 200, headers, "video/mp4")

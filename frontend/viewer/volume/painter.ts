@@ -97,6 +97,12 @@ export class Painter {
     return this.#gl.getParameter(this.#gl.MAX_3D_TEXTURE_SIZE) as number;
   }
 
+  /** The processor stands in for a card: what takes long is to be kept small. */
+  get isSoftware(): boolean {
+    const told = this.#gl.getExtension('WEBGL_debug_renderer_info');
+    return told !== null && /swiftshader|llvmpipe|software|basic render/i.test(String(this.#gl.getParameter(told.UNMASKED_RENDERER_WEBGL)));
+  }
+
   /** For tests: what a browser does when the card is taken away, and given back. */
   get loseContext(): { loseContext(): void; restoreContext(): void } | null {
     return this.#gl.getExtension('WEBGL_lose_context') as { loseContext(): void; restoreContext(): void } | null;

@@ -39,7 +39,7 @@ const MOST_SCALE = 60;
 const TOGGLED_ZOOM = 2.5;
 const MOST_SLAB_MM = 500;
 const SUV_SHOWN = 10;
-const ARRIVING_MS = 400;
+const ARRIVING_MS = 1_500;
 
 export class VolumeRoom {
   readonly bodies: Bodies;

@@ -132,7 +132,7 @@ def phantoms() -> list[Phantom]:
         ),
         Phantom("ct", "CT", 5, "Zwei Schichten", 2),
         Phantom(
-            "ct", "CT", 6, "Groß", 500, rows=512, columns=512, spacing=(0.7, 0.7), step=(0.0, 0.0, 0.7),
+            "ct", "CT", 6, "Groß", 150, rows=512, columns=512, spacing=(0.7, 0.7), step=(0.0, 0.0, 0.7),
             origin=(-179.0, -179.0, 0.0), noise=True,
         ),
         Phantom("ct", "PT", 7, "Andere Lage", 30, reference="1.2.826.0.1.78"),

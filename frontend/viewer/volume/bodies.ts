@@ -105,7 +105,7 @@ export class Bodies {
   #taker(name: BodyName, budget: number): Taker {
     return {
       begin: async (known) => {
-        const copy = copySize(known.grid, copyRoom(budget), this.#painter?.most ?? 256);
+        const copy = copySize(known.grid, copyRoom(budget, this.#painter?.isSoftware ?? true), this.#painter?.most ?? 256);
         const { grid, kind, scale } = known;
         const { stacked, decimation } = grid;
         await this.keeper.ask({ do: 'make', name, stacked, decimation, kind, scale });

@@ -69,4 +69,5 @@ export function copySize(grid: Grid, room: number, most: number): Vec {
   }
 }
 
-export const copyRoom = (budget: number): number => Math.min(budget * COPY_SHARE, 160 * MEBIBYTE);
+/** Bytes of the copy for three dimensions. `software`: the processor draws it, and would take long over a large one. */
+export const copyRoom = (budget: number, software: boolean): number => Math.min(budget * COPY_SHARE, (software ? 16 : 128) * MEBIBYTE);

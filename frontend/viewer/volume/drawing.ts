@@ -31,8 +31,9 @@ export interface PlaneJob {
 
 const MOST_SAMPLES = 256;
 const MOVING_SAMPLES = 24;
-const SLOW_CARD_FACTOR = 0.5; // what the processor draws while something moves
 const SPACE_EDGE = 200; // pixels of the largest value as the processor draws it
+const PLANE_PACE = { movingMs: 45, stillMs: 2_500, firstMoving: 0.5, firstStill: 1 };
+const SPACE_PACE = { movingMs: 70, stillMs: 1_500, firstMoving: 0.25, firstStill: 0.25 };
 
 export class Drawing {
   readonly planes: Pace;
@@ -43,8 +44,8 @@ export class Drawing {
     readonly bodies: Bodies,
     onStill: () => void,
   ) {
-    this.planes = new Pace(onStill);
-    this.space = new Pace(onStill);
+    this.planes = new Pace(PLANE_PACE, onStill);
+    this.space = new Pace(SPACE_PACE, onStill);
   }
 
   cutOf(body: Body, { view, cursor, slab }: PlaneJob, pane: VolumePane, ratio: number, moving = false): Cut {
@@ -56,25 +57,26 @@ export class Drawing {
     };
   }
 
-  /** Draws a plane; `over` draws what lies over it. */
-  plane(pane: VolumePane, job: PlaneJob, over: () => void): void {
+  /** Draws a plane, unless it is what is on the screen. */
+  plane(pane: VolumePane, job: PlaneJob): void {
     const body = this.bodies.body('main');
     if (!body) return;
     const painter = this.bodies.painterFor('main');
-    const overPainter = this.bodies.painterFor('over');
+    const slow = !painter || (job.blend !== null && this.bodies.body('over') !== undefined && !this.bodies.painterFor('over'));
     const moving = this.planes.moving;
-    if (!painter || (job.blend && !overPainter && this.bodies.body('over'))) {
-      const ratio = pane.ratio * (moving ? SLOW_CARD_FACTOR * this.planes.fineness : 1);
-      this.#queue(pane, () => this.#slowPlane(pane, body, job, ratio, moving, over));
-      return;
-    }
+    const fineness = this.planes.fineness;
+    const cut = this.cutOf(body, job, pane, pane.ratio * fineness, moving);
+    const second = this.#overOf(job, pane, pane.ratio * fineness, moving, cut.samples);
+    const key = keyOf(cut, job, [body, this.bodies.body('over')], slow);
+    if (pane.drawn === key) return;
+    pane.drawn = key;
+    const picture: Picture = { pane, cut, tone: job.tone, second, fineness };
+    if (slow) return this.#queue(pane, () => this.#slowPlane(picture));
     const began = performance.now();
-    const ratio = pane.ratio * this.planes.fineness;
-    const cut = this.cutOf(body, job, pane, ratio, moving);
-    painter.paint('main', cut, job.tone, this.#overOf(job, pane, ratio, moving, cut.samples));
+    painter.paint('main', cut, job.tone, second);
     pane.show(painter.canvas, cut.width, cut.height);
-    over();
-    this.planes.took(performance.now() - began);
+    if (moving) painter.finish(); // or what it takes is not known, and pictures queue up
+    if (moving) this.planes.took(performance.now() - began, fineness);
   }
 
   /** The numbers of a pane at its full fineness. */
@@ -88,25 +90,28 @@ export class Drawing {
     return { width, height, values: await this.bodies.keeper.ask<Float32Array<ArrayBuffer>>({ do: 'cut', name: 'main', cut }) };
   }
 
-  /** Draws the third dimension. */
+  /** Draws the third dimension, unless it is what is on the screen. */
   cast(pane: VolumePane, state: SpaceState, view: SpaceView, tone: Tone): void {
     const body = this.bodies.body('main');
     if (!body) return;
     const painter = this.bodies.painterFor('main');
-    if (!painter) {
-      if (body.progress.here > 0) this.#queue(pane, () => this.#slowCast(pane, body, state, tone));
-      return;
-    }
-    if (!painter.hasCopy('main')) return blank(pane);
-    const began = performance.now();
-    const fineness = this.space.fineness;
+    const whole = painter ? painter.hasCopy('main') : body.progress.here + body.progress.lost.size === body.progress.of;
+    if (!whole) return pane.blank();
+    const fineness = painter ? this.space.fineness : 1;
     const width = Math.max(1, Math.round(pane.size.width * pane.ratio * fineness));
     const height = Math.max(1, Math.round(pane.size.height * pane.ratio * fineness));
+    const key = JSON.stringify([state, view, view === 'mip' || !painter ? tone : null, width, height, body.spread, painter !== null]);
+    if (pane.drawn === key) return;
+    pane.drawn = key;
+    if (!painter) return this.#queue(pane, () => this.#slowCast(pane, body, state, tone));
+    const began = performance.now();
     const { table, range } = this.#transfer(body, view);
     const job = raysThrough(body, state, pane.size, width, height, this.space.moving ? 0.6 : 1);
     painter.cast({ ...job, transfer: table, range }, tone);
     pane.show(painter.canvas, width, height);
-    this.space.took(performance.now() - began);
+    painter.finish();
+    this.space.took(performance.now() - began, fineness);
+    if (fineness < this.space.fineness * 0.9) this.space.moved(); // the first one: finer in a moment
   }
 
   close(): void {
@@ -147,15 +152,12 @@ export class Drawing {
     draw().then(done, done);
   }
 
-  async #slowPlane(pane: VolumePane, body: Body, job: PlaneJob, ratio: number, moving: boolean, over: () => void): Promise<void> {
+  async #slowPlane({ pane, cut, tone, second, fineness }: Picture): Promise<void> {
     const began = performance.now();
-    const cut = this.cutOf(body, job, pane, ratio, moving);
-    const second = this.#overOf(job, pane, ratio, moving, cut.samples);
     const ask = (name: BodyName, one: Cut): Promise<Float32Array<ArrayBuffer>> => this.bodies.keeper.ask({ do: 'cut', name, cut: one });
     const [values, others] = await Promise.all([ask('main', cut), second && ask('over', second.cut)]);
-    this.#paintSlowly(pane, cut, (words) => paintValues(values, job.tone, second && others && { ...second, values: others }, words));
-    over();
-    this.planes.took((performance.now() - began) / 2); // two as fast would be four times as fine
+    this.#paintSlowly(pane, cut, (words) => paintValues(values, tone, second && others && { ...second, values: others }, words));
+    this.planes.took(performance.now() - began, fineness);
   }
 
   async #slowCast(pane: VolumePane, body: Body, state: SpaceState, tone: Tone): Promise<void> {
@@ -180,8 +182,18 @@ export class Drawing {
   }
 }
 
-export function blank({ context, canvas }: VolumePane): void {
-  context.setTransform(1, 0, 0, 1, 0, 0);
-  context.fillStyle = '#000';
-  context.fillRect(0, 0, canvas.width, canvas.height);
+interface Picture {
+  pane: VolumePane;
+  cut: Cut;
+  tone: Tone;
+  second: Over | null;
+  fineness: number;
+}
+
+const DIGITS = 5; // of voxels: rounding of a point that moves within its plane is no other picture
+
+/** What a picture is of. */
+function keyOf(cut: Cut, { tone, blend }: PlaneJob, bodies: readonly (Body | undefined)[], slow: boolean): string {
+  const here = bodies.map((body) => body && [body.grid.places.length, body.progress.here, body.progress.lost.size, body.progress.of]);
+  return JSON.stringify([cut, tone, blend, here, slow], (_, value: unknown) => (typeof value === 'number' ? Number(value.toFixed(DIGITS)) : value));
 }

@@ -1,16 +1,28 @@
-/** How fine a picture is while it moves: as fine as this device draws quickly enough, and whole when it stands still. */
+/** How fine a picture is: as fine as this device draws in time, coarser while the reader moves something. */
 
-const SLOW_MS = 70;
-const QUICK_MS = 28;
 const STILL_MS = 160;
-const COARSEST = 0.25;
+const COARSEST = 0.2;
+const WEIGHT = 0.4;
+
+export interface PaceLimits {
+  /** How long a picture may take while something moves, and when it stands still. */
+  movingMs: number;
+  stillMs: number;
+  /** Of the first picture while something moves, and of the first at all, from which the others learn. */
+  firstMoving: number;
+  firstStill: number;
+}
 
 export class Pace {
-  #fineness = 1;
+  /** Milliseconds of a picture at full fineness, as far as pictures have shown. */
+  #cost: number | null = null;
   #movedAt = -Infinity;
   #timer = 0;
 
-  constructor(readonly onStill: () => void) {}
+  constructor(
+    readonly limits: PaceLimits,
+    readonly onStill: () => void,
+  ) {}
 
   /** Notes that the reader moves something. */
   moved(): void {
@@ -25,14 +37,15 @@ export class Pace {
 
   /** Pixels drawn for each of the screen, along an edge. */
   get fineness(): number {
-    return this.moving ? this.#fineness : 1;
+    const { firstMoving, firstStill, movingMs, stillMs } = this.limits;
+    if (this.#cost === null) return this.moving ? firstMoving : firstStill;
+    return Math.min(1, Math.max(COARSEST, Math.sqrt((this.moving ? movingMs : stillMs) / this.#cost)));
   }
 
-  /** Learns from a picture that took so long at the fineness in use. */
-  took(milliseconds: number): void {
-    if (!this.moving) return;
-    if (milliseconds > SLOW_MS) this.#fineness = Math.max(COARSEST, this.#fineness * Math.max(0.5, Math.sqrt(SLOW_MS / milliseconds)));
-    else if (milliseconds < QUICK_MS) this.#fineness = Math.min(1, this.#fineness * 1.15);
+  /** Learns from a picture that took so long at a fineness. */
+  took(milliseconds: number, fineness: number): void {
+    const cost = Math.max(0.01, milliseconds) / fineness ** 2;
+    this.#cost = this.#cost === null ? cost : this.#cost + (cost - this.#cost) * WEIGHT;
   }
 
   close(): void {

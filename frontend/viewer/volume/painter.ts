@@ -97,6 +97,12 @@ export class Painter {
     return this.#gl.getParameter(this.#gl.MAX_3D_TEXTURE_SIZE) as number;
   }
 
+  /** The processor stands in for a card: what takes long is to be kept small. */
+  get isSoftware(): boolean {
+    const told = this.#gl.getExtension('WEBGL_debug_renderer_info');
+    return told !== null && /swiftshader|llvmpipe|software|basic render/i.test(String(this.#gl.getParameter(told.UNMASKED_RENDERER_WEBGL)));
+  }
+
   /** For tests: what a browser does when the card is taken away, and given back. */
   get loseContext(): { loseContext(): void; restoreContext(): void } | null {
     return this.#gl.getExtension('WEBGL_lose_context') as { loseContext(): void; restoreContext(): void } | null;
@@ -184,10 +190,19 @@ export class Painter {
   /** Returns the values of a plane or slab, upper row first; NaN outside of the volume. */
   values(name: string, cut: Cut): Float32Array {
     const gl = this.#gl;
-    this.#stage(cut.width, cut.height);
+    const aside = gl.createFramebuffer(); // the canvas has no fourth byte
+    const buffer = gl.createRenderbuffer();
+    gl.bindRenderbuffer(gl.RENDERBUFFER, buffer);
+    gl.renderbufferStorage(gl.RENDERBUFFER, gl.RGBA8, cut.width, cut.height);
+    gl.bindFramebuffer(gl.FRAMEBUFFER, aside);
+    gl.framebufferRenderbuffer(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0, gl.RENDERBUFFER, buffer);
+    gl.viewport(0, 0, cut.width, cut.height);
     this.#slices(name, cut, { window: { center: 0, width: 1, kind: 'LINEAR' }, invert: false }, null, true);
     const bytes = new Uint8Array(cut.width * cut.height * 4);
     gl.readPixels(0, 0, cut.width, cut.height, gl.RGBA, gl.UNSIGNED_BYTE, bytes);
+    gl.bindFramebuffer(gl.FRAMEBUFFER, null);
+    gl.deleteFramebuffer(aside);
+    gl.deleteRenderbuffer(buffer);
     const upward = new Float32Array(bytes.buffer);
     const out = new Float32Array(upward.length);
     for (let y = 0; y < cut.height; y += 1) {

@@ -1,4 +1,4 @@
-/** One canvas of the room: its size, its picture, and what the pointer means on it. */
+/** One pane of the room: a picture, what lies over it on a canvas of its own, and what the pointer means there. */
 
 import type { Point, Size } from '../geometry';
 import { Steering, type Pressing, type Steered, type Tool } from '../steering';
@@ -25,24 +25,31 @@ const MOST_RATIO = 2;
 const PACE = 6; // CSS pixels of drag for a step
 
 export class VolumePane implements Steered {
-  readonly context: CanvasRenderingContext2D;
-  /** What the processor drew last, until it has drawn anew. */
+  readonly #picture: CanvasRenderingContext2D;
+  readonly #over: CanvasRenderingContext2D;
+  /** What the processor drew, before it is brought to the screen's size. */
   readonly bitmap = document.createElement('canvas');
+  /** What the picture on the screen is of; it is not drawn again for the same. */
+  drawn = '';
   readonly scrollPace = PACE;
   readonly #steering: Steering;
   readonly #observer: ResizeObserver;
   #pane: Size = { width: 0, height: 0 };
 
   constructor(
-    readonly canvas: HTMLCanvasElement,
+    readonly picture: HTMLCanvasElement,
+    /** Above the picture, of the same size; takes the pointer. */
+    readonly over: HTMLCanvasElement,
     readonly events: PaneEvents,
   ) {
-    const context = canvas.getContext('2d', { alpha: false });
-    if (!context) throw new Error('this browser draws on no canvas');
-    this.context = context;
-    this.#steering = new Steering(canvas, this);
+    const context = picture.getContext('2d', { alpha: false });
+    const above = over.getContext('2d');
+    if (!context || !above) throw new Error('this browser draws on no canvas');
+    this.#picture = context;
+    this.#over = above;
+    this.#steering = new Steering(over, this);
     this.#observer = new ResizeObserver(() => this.#resize());
-    this.#observer.observe(canvas);
+    this.#observer.observe(picture);
     this.#resize();
   }
 
@@ -78,17 +85,32 @@ export class VolumePane implements Steered {
 
   /** Brings a drawn picture to the screen: the lower left part of a canvas. */
   show(from: HTMLCanvasElement, width: number, height: number): void {
-    const { context, canvas } = this;
+    this.#picture.drawImage(from, 0, from.height - height, width, height, 0, 0, this.picture.width, this.picture.height);
+  }
+
+  /** Black, with nothing over it. */
+  blank(): void {
+    this.drawn = '';
+    this.#picture.fillRect(0, 0, this.picture.width, this.picture.height);
+    this.#over.clearRect(0, 0, this.over.width, this.over.height);
+  }
+
+  /** Draws anew what lies over the picture; units are CSS pixels. */
+  cover(draw: (context: CanvasRenderingContext2D) => void): void {
+    const context = this.#over;
     context.setTransform(1, 0, 0, 1, 0, 0);
-    context.imageSmoothingEnabled = true;
-    context.drawImage(from, 0, from.height - height, width, height, 0, 0, canvas.width, canvas.height);
+    context.clearRect(0, 0, this.over.width, this.over.height);
     context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
+    draw(context);
   }
 
   #resize(): void {
-    this.#pane = { width: this.canvas.clientWidth, height: this.canvas.clientHeight };
-    this.canvas.width = Math.max(1, Math.round(this.#pane.width * this.ratio));
-    this.canvas.height = Math.max(1, Math.round(this.#pane.height * this.ratio));
+    this.#pane = { width: this.picture.clientWidth, height: this.picture.clientHeight };
+    for (const canvas of [this.picture, this.over]) {
+      canvas.width = Math.max(1, Math.round(this.#pane.width * this.ratio));
+      canvas.height = Math.max(1, Math.round(this.#pane.height * this.ratio));
+    }
+    this.drawn = '';
     this.events.resized();
   }
 }

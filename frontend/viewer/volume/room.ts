@@ -9,7 +9,7 @@ import type { Window } from '../grey';
 import { edgesOf } from '../orientation';
 import { scaleBar } from '../scale';
 import { Bodies, type Body, type BodyName } from './bodies';
-import { blank, Drawing, type Blend, type PlaneJob } from './drawing';
+import { Drawing, type Blend, type PlaneJob } from './drawing';
 import { planeEvents, spaceEvents } from './handling';
 import { NotLoaded, type Source, type WhyNotLoaded } from './loading';
 import { firstLook, standing, type Look, type PaneName, type Probe, type RoomState, type RoomTool } from './look';
@@ -39,7 +39,7 @@ const MOST_SCALE = 60;
 const TOGGLED_ZOOM = 2.5;
 const MOST_SLAB_MM = 500;
 const SUV_SHOWN = 10;
-const ARRIVING_MS = 400;
+const ARRIVING_MS = 1_500;
 
 export class VolumeRoom {
   readonly bodies: Bodies;
@@ -103,11 +103,12 @@ export class VolumeRoom {
     this.#atCursor.ask(this.#look.cursor);
   }
 
-  attach(name: PaneName, canvas: HTMLCanvasElement): () => void {
+  /** Takes a canvas for the picture, and one of the same size above it. */
+  attach(name: PaneName, picture: HTMLCanvasElement, over: HTMLCanvasElement): () => void {
     const events = name === 'space' ? spaceEvents(this) : planeEvents(this, name, this.#measuring);
-    const pane = new VolumePane(canvas, events);
+    const pane = new VolumePane(picture, over, events);
     this.#panes.set(name, pane);
-    canvas.addEventListener('volume-room', this.#introduce);
+    over.addEventListener('volume-room', this.#introduce);
     this.resized(name);
     return () => {
       pane.close();
@@ -366,13 +367,14 @@ export class VolumeRoom {
     const body = this.bodies.body('main');
     const job = this.#job();
     if (!pane || pane.size.width === 0) return;
-    if (!body?.progress.coarse || !job) return blank(pane);
+    if (!body?.progress.coarse || !job) return pane.blank();
     const { space, spaceView, views } = this.#look;
     if (name === 'space') return this.drawing.cast(pane, space, spaceView, job.tone);
-    this.drawing.plane(pane, { ...job, view: views[name] }, () => this.#paintOver(name, pane, body));
+    this.drawing.plane(pane, { ...job, view: views[name] });
+    pane.cover((context) => this.#paintOver(name, context, pane.size, body));
   }
 
-  #paintOver(name: PlaneName, { context, size }: VolumePane, body: Body): void {
+  #paintOver(name: PlaneName, context: CanvasRenderingContext2D, size: Size, body: Body): void {
     const { views, cursor, slab, lines, measures } = this.#look;
     const shown = { name, views, cursor, pane: size, slabThickness: slab.thickness };
     drawGaps(context, shown, body.grid, body.grid.gapDepths(body.progress.lost));

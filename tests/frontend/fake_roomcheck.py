@@ -125,7 +125,9 @@ def _judge(row: Row, given: Row) -> Row:
     if given["kind"] == "visual":
         criteria += judging.judge_answers(given["answers"])
     else:
-        found = {name: tuple(value) if isinstance(value, list) else value for name, value in given["readings"].items()}
+        found: Row = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in given["readings"].items()
+        }
         readings = Readings(**found)
         criteria += judging.judge_readings(readings, asked)
         if given["correct"]:

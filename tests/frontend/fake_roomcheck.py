@@ -30,6 +30,9 @@ class RoomCheck:
     elsewhere: list[Row] = field(default_factory=list)
     checks: dict[str, list[Row]] = field(default_factory=dict)
     sent: list[tuple[str, Row]] = field(default_factory=list)
+    asked: int = 0
+    """How often a page asked where it stands."""
+    away: bool = False
     refuse: int = 0
     """So many checks are not taken: the server is away."""
 
@@ -53,6 +56,9 @@ def later(**span: float) -> str:
 
 async def here(request: Request) -> Response:
     room = room_of(request)
+    room.asked += 1
+    if room.away:
+        return _problem(503, "unavailable", "Try again.")
     return JSONResponse({"workstation": room.workstation, "displays": room.mine})
 
 

@@ -100,13 +100,17 @@ def test_one_no_and_the_display_is_not_checked_until_it_is_looked_at_again(room:
     assert room.state.checked
 
 
-def test_failed_or_outdated_readings_count_against_a_good_look(room: Room) -> None:
+def test_failed_readings_count_against_a_good_look_until_others_pass(room: Room) -> None:
     room.look()
     room.measure(readings(gamma(2.2)))
     assert room.state.reason == "failed"
     room.clock.advance(timedelta(minutes=1))
     room.measure()
     assert room.state.checked
+
+
+def test_readings_of_last_year_count_against_a_good_look(room: Room) -> None:
+    room.measure()
     room.clock.advance(timedelta(days=365))
     room.look()
     assert room.state.reason == "expired"
@@ -163,6 +167,14 @@ def test_correction_counts_from_its_readings_until_the_next_ones(room: Room) -> 
     room.clock.advance(timedelta(minutes=1))
     room.measure()
     assert room.state.correction is None
+
+
+def test_correction_ends_when_the_display_is_another_or_stands_elsewhere(room: Room) -> None:
+    raw = room.measure(readings(gamma(2.2)), correct=True)
+    service.change_display(room.session, room.display, replace(DRAFT, room="3"))
+    assert (room.state.correction, room.state.corrected_by) == (None, None)
+    with pytest.raises(CheckInvalid, match="through"):
+        room.measure(through=raw.id)
 
 
 def test_readings_taken_behind_no_table_of_this_display_are_refused(room: Room) -> None:

@@ -30,6 +30,9 @@ class RoomCheck:
     elsewhere: list[Row] = field(default_factory=list)
     checks: dict[str, list[Row]] = field(default_factory=dict)
     sent: list[tuple[str, Row]] = field(default_factory=list)
+    asked: int = 0
+    """How often a page asked where it stands."""
+    away: bool = False
     refuse: int = 0
     """So many checks are not taken: the server is away."""
 
@@ -53,6 +56,9 @@ def later(**span: float) -> str:
 
 async def here(request: Request) -> Response:
     room = room_of(request)
+    room.asked += 1
+    if room.away:
+        return _problem(503, "unavailable", "Try again.")
     return JSONResponse({"workstation": room.workstation, "displays": room.mine})
 
 
@@ -125,7 +131,9 @@ def _judge(row: Row, given: Row) -> Row:
     if given["kind"] == "visual":
         criteria += judging.judge_answers(given["answers"])
     else:
-        found = {name: tuple(value) if isinstance(value, list) else value for name, value in given["readings"].items()}
+        found: Row = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in given["readings"].items()
+        }
         readings = Readings(**found)
         criteria += judging.judge_readings(readings, asked)
         if given["correct"]:

@@ -72,9 +72,12 @@ function resolution(sheet: Sheet, x: number, y: number, block: number): void {
   sheet.bars(x + block, y, block - 1, 1, false, 0, 255);
   sheet.bars(x, y + block, block - 1, 2, true, 0, 255);
   sheet.fill(x + block, y + block, block - 1, block - 1, 0);
-  [255, 191, 128, 64].forEach((grey, place) => {
-    const across = x + block + 4 + (place % 2) * Math.floor(block / 2);
-    sheet.write('CX', across, y + block + 4 + Math.floor(place / 2) * Math.floor(block / 2), 1, () => grey);
+  const half = Math.floor(block / 2);
+  const across = half > 2 * GLYPH.advance ? 2 : 1;
+  const down = half > GLYPH.height + 1 ? 2 : 1;
+  [255, 191, 128, 64].slice(0, across * down).forEach((grey, place) => {
+    const [column, row] = [place % across, Math.floor(place / across)];
+    sheet.write('CX', x + block + 4 + column * half, y + block + 4 + row * half, 1, () => grey);
   });
 }
 
@@ -97,7 +100,7 @@ function ring(sheet: Sheet, left: number, top: number, field: number): void {
 /** Four by three fields: near black, near white, and fine lines of full and of little contrast. */
 function middle(sheet: Sheet, left: number, top: number, field: number): void {
   const third = Math.round(field / 3);
-  const inner = Math.round(field * 1.5);
+  const inner = Math.round(field * 1.15);
   const y = top + Math.round((3 * field - inner) / 2);
   const nearly: [number, number, number][] = [[left + third / 2, 0, NEAR_BLACK], [left + 4 * field - inner - third / 2, 255, NEAR_WHITE]];
   for (const [x, ground, grey] of nearly) {

@@ -30,9 +30,11 @@ export function show(canvas: HTMLCanvasElement, sheet: Sheet, map: Uint8Array | 
 /** Calls back with the device's pixels that an element covers, now and at each change. Returns how to end it. */
 export function watchSurface(element: HTMLElement, onSurface: (surface: Surface) => void): () => void {
   const observer = new ResizeObserver(([entry]) => {
+    const near = reckoned(element);
     const box = entry?.devicePixelContentBoxSize?.[0];
-    if (box) onSurface({ columns: box.inlineSize, rows: box.blockSize, exact: true });
-    else onSurface({ ...reckoned(element), exact: false });
+    const told = box && { columns: box.inlineSize, rows: box.blockSize };
+    const exact = told !== undefined && Math.abs(told.columns - near.columns) < 2 && Math.abs(told.rows - near.rows) < 2;
+    onSurface({ ...(exact ? told : near), exact }); // a screen that is only simulated tells another size
   });
   try {
     observer.observe(element, { box: 'device-pixel-content-box' });

@@ -253,7 +253,7 @@ def _correction(session: Session, display: Display, given: Submitted) -> bytes |
         return None
     if given.through is not None:
         before = session.get(DisplayCheck, given.through)
-        if given.correct or before is None or before.display_id != display.id or before.correction is None:
+        if given.correct or before is None or before.correction is None or not _is_of(before, display):
             raise CheckInvalid("through: no check of this display with a correction table", field="through")
         return before.correction
     return bytes(gsdf.correction(given.readings.response())) if given.correct else None
@@ -269,8 +269,9 @@ def fingerprint(row: DisplayCheck) -> str:
 def state_of(session: Session, display: Display, settings: DisplaySettings, now: datetime) -> State:
     """Say whether a display is checked for reading: by eye lately, and by photometer where it ever was or must be."""
     visual, photometer = (_latest(session, display, kind) for kind in ("visual", "photometer"))
-    table = None if photometer is None else photometer.correction
-    maker = None if table is None or photometer is None else photometer.id
+    table, maker = None, None
+    if photometer is not None and photometer.correction is not None and _is_of(photometer, display):
+        table, maker = photometer.correction, photometer.id
     reason = _reason(display, visual, photometer, settings, now)
     if reason != "checked":
         return State(checked=False, reason=reason, correction=table, corrected_by=maker)
@@ -305,7 +306,7 @@ def _reason(
 
 
 def _standing(display: Display, row: DisplayCheck, now: datetime) -> Reason:
-    if json.loads(row.display) != _snapshot(display):
+    if not _is_of(row, display):
         return "changed"
     if row.valid_until is None:
         return "failed"
@@ -317,6 +318,11 @@ SNAPSHOT = ("room", "room_class", "use", "columns", "rows", "pixel_um")
 
 def _snapshot(display: Display) -> dict[str, Any]:
     return {field: getattr(display, field) for field in SNAPSHOT}
+
+
+def _is_of(row: DisplayCheck, display: Display) -> bool:
+    """Say whether a check is of this display as it stands now."""
+    return row.display_id == display.id and json.loads(row.display) == _snapshot(display)
 
 
 def _entered(given: Submitted) -> dict[str, Any]:
@@ -343,8 +349,10 @@ def criteria_of(row: DisplayCheck) -> list[Criterion]:
 def readings_of(row: DisplayCheck) -> Readings:
     """Return the readings of a check by photometer."""
     entered: dict[str, Any] = json.loads(row.entered)["readings"]
-    lists = {name: tuple(entered.pop(name)) for name in ("greys", "luminances", "points")}
-    return Readings(**lists, **entered)
+    fields: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in entered.items()
+    }
+    return Readings(**fields)
 
 
 def forecast(readings: Readings) -> float:

@@ -15,6 +15,7 @@ from pathlib import Path
 from benchmarks.sender import EXPLICIT_LITTLE, Load, SentObject, read_file, restamped
 from benchmarks.study_rows import FAMILIES, GIVEN
 from radrelay.dicom import phantom_headers as headers
+from radrelay.dicom import phantoms
 from radrelay.dicom.part10 import file_meta
 from radrelay.dicom.phantom_headers import StudyFacts
 from radrelay.dicom.phantom_patients import PATIENTS
@@ -50,6 +51,15 @@ def write_mr(folder: Path, count: int, per_study: int = 100, seed: int = 1000) -
         shared |= headers.pixel_elements((128, 128))
         paths += _write(folder / f"{number:04d}", facts, shared, pixels, min(per_study, count - len(paths)))
     return paths
+
+
+def write_radiograph(folder: Path, seed: int = 3) -> list[Path]:
+    """Write one radiograph of 2,000 rows and 2,500 columns, 10 MB."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "radiograph.dcm"
+    [content] = phantoms.study("cr-chest", seed=seed, slices=1, size=2500)
+    path.write_bytes(content)
+    return [path]
 
 
 def _write(folder: Path, facts: StudyFacts, shared: Elements, pixels: list[bytes], count: int) -> list[Path]:

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks import machine
+from benchmarks.ohif import OHIF
 from benchmarks.reasons import explained
 from benchmarks.receive import DCMTK, ORTHANC
 from benchmarks.table import Line, markdown
@@ -52,7 +53,7 @@ class Report:
         whens = [f"- {name}: {part['when']}" for name, part in parts]
         text = [
             "# Speed and memory, measured by `make bench`", "", self.machine, *whens, "", READING,
-            markdown(lines, [ORTHANC, DCMTK]), "", *explained(lines), "<!-- rows",
+            markdown(lines, [ORTHANC, DCMTK, OHIF]), "", *explained(lines), "<!-- rows",
             json.dumps(self._parts, ensure_ascii=False), "-->", "",
         ]  # fmt: skip
         results.write_text("\n".join(text), encoding="utf-8")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from io import BytesIO
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import CDPSession, Page, expect
 from pydicom import dcmread
 from pydicom.encaps import encapsulate, generate_frames
 from pydicom.uid import JPEGLSLossless
@@ -38,26 +39,43 @@ def place_of(page: Page) -> int:
     return int(page.locator(".pane").get_attribute("data-place") or -1)
 
 
-def slowly(page: Page, kbit: int, latency_ms: int = 20, *, offline: bool = False) -> None:
-    """Shape the page's line."""
-    tools = page.context.new_cdp_session(page)
-    tools.send("Network.enable")
-    pace = kbit * 1000 / 8
-    line = {"offline": offline, "latency": latency_ms, "downloadThroughput": pace, "uploadThroughput": pace}
-    tools.send("Network.emulateNetworkConditions", line)
+@dataclass
+class Line:
+    """A page's line to the server, shaped by the browser's own tools."""
+
+    page: Page
+    tools: CDPSession
+
+    @classmethod
+    def of(cls, page: Page) -> Line:
+        tools = page.context.new_cdp_session(page)
+        tools.send("Network.enable")
+        return cls(page, tools)
+
+    def shape(self, kbit: int, *, offline: bool = False) -> None:
+        pace = kbit * 1000 / 8
+        line = {"offline": offline, "latency": 20, "downloadThroughput": pace, "uploadThroughput": pace}
+        self.tools.send("Network.emulateNetworkConditions", line)
+
+
+def opened_slowly(open_page: Pages, sent: Sent) -> tuple[Page, Line]:
+    """Open a study over a line on which its slices take a while, and wait for the first."""
+    page = open_page("/")
+    line = Line.of(page)
+    line.shape(500)
+    go(page, sent.view())
+    return page, line
 
 
 def test_the_line_breaks_in_mid_series_and_comes_back(open_page: Pages, head: Sent) -> None:
-    page = open_page(head.view())
-    ready(page, 0)
-    slowly(page, 2000)
+    page, line = opened_slowly(open_page, head)
     page.keyboard.press("End")
-    slowly(page, 2000, offline=True)
+    line.shape(500, offline=True)
     page.keyboard.press("Home")
     for _ in range(20):
         page.keyboard.press("ArrowDown")
     until(lambda: place_of(page) == 20, "scrolling goes on without a line")
-    slowly(page, 20_000)
+    line.shape(20_000)
     ready(page, 20)
     page.keyboard.press("End")
     ready(page, SLICES - 1)
@@ -67,14 +85,12 @@ def test_the_line_breaks_in_mid_series_and_comes_back(open_page: Pages, head: Se
 def test_the_server_dies_in_mid_series_and_is_started_again(
     open_page: Pages, head: Sent, radrelay: Installation
 ) -> None:
-    page = open_page(head.view())
-    ready(page, 0)
-    slowly(page, 2000)
+    page, line = opened_slowly(open_page, head)
     page.keyboard.press("End")
     radrelay.kill("web")
     page.keyboard.press("PageUp")
     place = place_of(page)
-    slowly(page, 50_000)
+    line.shape(50_000)
     ready(page, place)
     page.keyboard.press("Home")
     ready(page, 0)
@@ -115,10 +131,12 @@ def test_a_damaged_frame_is_marked_and_the_others_go_on(open_page: Pages, hospit
 def test_the_login_ends_while_looking_and_the_work_goes_on_after_the_next(
     open_page: Pages, hospital: Hospital, head: Sent
 ) -> None:
-    page = open_page(head.view(), login=False)
+    page = open_page("/", login=False)
     open_page.log_in(page)
-    ready(page, 0)
-    slowly(page, 1500)
+    expect(page.get_by_role("main")).to_be_visible()
+    line = Line.of(page)
+    line.shape(1500)
+    go(page, head.view())
     for _ in range(12):
         page.keyboard.press("ArrowDown")
     ready(page, 12)
@@ -130,7 +148,7 @@ def test_the_login_ends_while_looking_and_the_work_goes_on_after_the_next(
     page.keyboard.press("End")
     expect(page.get_by_role("dialog", name="Your login has ended")).to_be_visible()
     expect(page.locator(".pane canvas")).to_be_hidden()  # who passes by sees no patient
-    slowly(page, 50_000)
+    line.shape(50_000)
     open_page.log_in(page)
     ready(page, SLICES - 1)
     assert overlay(page).replace(f"Image {SLICES} of", "Image 13 of") == before

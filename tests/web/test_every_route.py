@@ -36,6 +36,7 @@ ADMINISTRATION: set[Operation] = {
     ("POST", "/api/sources"), ("PATCH", "/api/sources/{source_id}"), ("DELETE", "/api/sources/{source_id}"),
     ("POST", "/api/destinations"), ("PATCH", "/api/destinations/{destination_id}"),
     ("DELETE", "/api/destinations/{destination_id}"), ("POST", "/api/destinations/{destination_id}/echo"),
+    ("PUT", "/api/preferences/{name}"),
     ("GET", "/api/audit"), ("GET", "/api/audit/proof"),
     ("GET", "/api/displays"), ("DELETE", "/api/displays/{display_id}"),
 }  # fmt: skip
@@ -44,6 +45,8 @@ OWN: set[Operation] = {  # of the caller alone: there is nothing of anybody else
     ("GET", "/api/events"), ("GET", "/api/system"), ("GET", "/api/sources"), ("GET", "/api/destinations"),
     ("POST", "/api/parcels"),
     ("GET", "/api/displays/rules"), ("GET", "/api/displays/here"), ("POST", "/api/displays"),
+    ("GET", "/api/me/preferences/{name}"), ("PUT", "/api/me/preferences/{name}"),
+    ("GET", "/api/preferences/{name}"),
 }  # fmt: skip
 EMPTY: set[Operation] = {  # lists, which are empty for a stranger
     ("GET", "/api/studies"), ("GET", "/api/parcels"), ("GET", "/api/deliveries"),
@@ -112,7 +115,7 @@ def rest(site: WebSite) -> set[Operation]:
 def ask(login: Login, operation: Operation) -> tuple[int, dict[str, Any]]:
     method, path = operation
     address = path.replace("{number}", "1").replace("{path:path}", "some/page").replace("{segment}", "1")
-    address = re.sub(r"\{[a-z_]+_uid\}", "1.2.3", address)
+    address = re.sub(r"\{[a-z_]+_uid\}", "1.2.3", address).replace("{name}", "hanging")
     address = re.sub(r"\{[a-z_]+\}", str(uuid.uuid4()), address)
     body = BODIES.get(operation)
     params = {"name": "a.dcm"} if path.endswith("/files") else PARAMETERS.get(path)
@@ -139,6 +142,8 @@ QUERIES = {
     "/api/instances/{instance_id}/header/value": {"path": "00100010"},
 }
 BODIES: dict[Operation, dict[str, object]] = {
+    ("PUT", "/api/me/preferences/{name}"): {"value": None, "revision": 0},
+    ("PUT", "/api/preferences/{name}"): {"value": None, "revision": 0},
     ("POST", "/api/accounts"): {"username": "new"},
     ("PATCH", "/api/accounts/{account_id}"): {"role": "user"},
     ("POST", "/api/tokens"): {"name": "new"},

@@ -114,16 +114,12 @@ def rest(site: WebSite) -> set[Operation]:
 
 def ask(login: Login, operation: Operation) -> tuple[int, dict[str, Any]]:
     method, path = operation
-    address = path.replace("{number}", "1").replace("{path:path}", "some/page").replace("{segment}", "1")
-    address = re.sub(r"\{[a-z_]+_uid\}", "1.2.3", address).replace("{name}", "hanging")
-    address = re.sub(r"\{[a-z_]+\}", str(uuid.uuid4()), address)
-    body = BODIES.get(operation)
-    params = {"name": "a.dcm"} if path.endswith("/files") else PARAMETERS.get(path)
     address = path.replace("{number}", "1").replace("{group}", "1").replace("{path:path}", "some/page")
+    address = address.replace("{segment}", "1").replace("{name}", "hanging")
     address = re.sub(r"\{[a-z_]+_uid\}", "1.2.3", address)
     address = re.sub(r"\{[a-z_]+\}", str(uuid.uuid4()), address)
     body = BODIES.get(operation)
-    params = QUERIES.get(operation[1])
+    params = PARAMETERS.get(path)
     answer = login.http.request(method, address, json=body, params=params, headers=login.headers)
     kind = answer.headers.get("content-type", "")
     return answer.status_code, answer.json() if "json" in kind else {}
@@ -132,15 +128,13 @@ def ask(login: Login, operation: Operation) -> tuple[int, dict[str, Any]]:
 PARAMETERS = {
     "/api/view": {"accession": "A1"},  # without any, it is no address at all
     "/api/instances/{instance_id}/drawing/masks/{segment}": {"frames": "1"},
+    "/api/parcels/{parcel_id}/files": {"name": "a.dcm"},
+    "/api/instances/{instance_id}/header/value": {"path": "00100010"},
 }
 DISPLAY: dict[str, object] = {
     "name": "left", "room": "2", "room_class": "RK1", "use": "ct", "columns": 1920, "rows": 1200, "pixel_um": 270,
     "css_width": 1920, "css_height": 1200,
 }  # fmt: skip
-QUERIES = {
-    "/api/parcels/{parcel_id}/files": {"name": "a.dcm"},
-    "/api/instances/{instance_id}/header/value": {"path": "00100010"},
-}
 BODIES: dict[Operation, dict[str, object]] = {
     ("PUT", "/api/me/preferences/{name}"): {"value": None, "revision": 0},
     ("PUT", "/api/preferences/{name}"): {"value": None, "revision": 0},

@@ -225,7 +225,9 @@ def test_without_webgl_the_processor_draws_the_same_and_says_so(open_page: OpenP
 
 def test_missing_slices_and_a_tilted_gantry_are_said(open_page: OpenPage) -> None:
     page = _whole(_open(open_page, TILTED))
-    expect(page.locator(".volumes footer")).to_contain_text("A slice is missing at 1 place; hatched parts are interpolated.")
+    expect(page.locator(".volumes footer")).to_contain_text(
+        "A slice is missing at 1 place; hatched parts are interpolated."
+    )
     expect(page.locator(".volumes footer")).to_contain_text("tilted by 18°")
 
 
@@ -338,7 +340,9 @@ def test_a_phone_shows_one_plane_at_a_time_and_says_that_it_is_coarser(open_page
         expect(page.locator(f"[data-pane={name}]")).to_be_visible()
         assert page.locator("[data-pane]:visible").count() == 1
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 360
-    size = _do(page, "(room) => { const { grid } = room.bodies.body('main'); return [grid.columns, grid.rows, grid.slices]; }")
+    size = _do(
+        page, "(room) => { const { grid } = room.bodies.body('main'); return [grid.columns, grid.rows, grid.slices]; }"
+    )
     assert size == [256, 256, 150]
     bytes_ = size[0] * size[1] * size[2] * 2 * 2
     copy = _do(page, "(room) => room.bodies.body('main').copy")

@@ -36,6 +36,7 @@ ADMINISTRATION: set[Operation] = {
     ("POST", "/api/sources"), ("PATCH", "/api/sources/{source_id}"), ("DELETE", "/api/sources/{source_id}"),
     ("POST", "/api/destinations"), ("PATCH", "/api/destinations/{destination_id}"),
     ("DELETE", "/api/destinations/{destination_id}"), ("POST", "/api/destinations/{destination_id}/echo"),
+    ("PUT", "/api/preferences/{name}"),
     ("GET", "/api/audit"), ("GET", "/api/audit/proof"),
     ("GET", "/api/displays"), ("DELETE", "/api/displays/{display_id}"),
 }  # fmt: skip
@@ -44,6 +45,8 @@ OWN: set[Operation] = {  # of the caller alone: there is nothing of anybody else
     ("GET", "/api/events"), ("GET", "/api/system"), ("GET", "/api/sources"), ("GET", "/api/destinations"),
     ("POST", "/api/parcels"),
     ("GET", "/api/displays/rules"), ("GET", "/api/displays/here"), ("POST", "/api/displays"),
+    ("GET", "/api/me/preferences/{name}"), ("PUT", "/api/me/preferences/{name}"),
+    ("GET", "/api/preferences/{name}"),
 }  # fmt: skip
 EMPTY: set[Operation] = {  # lists, which are empty for a stranger
     ("GET", "/api/studies"), ("GET", "/api/parcels"), ("GET", "/api/deliveries"),
@@ -123,6 +126,12 @@ def ask(login: Login, operation: Operation) -> tuple[int, dict[str, Any]]:
     address = re.sub(r"\{[a-z_]+\}", str(uuid.uuid4()), address)
     body = BODIES.get(operation)
     params = PARAMETERS.get(path) or QUERIES.get(path)
+    address = path.replace("{number}", "1").replace("{group}", "1").replace("{path:path}", "some/page")
+    address = address.replace("{segment}", "1").replace("{name}", "hanging")
+    address = re.sub(r"\{[a-z_]+_uid\}", "1.2.3", address)
+    address = re.sub(r"\{[a-z_]+\}", str(uuid.uuid4()), address)
+    body = BODIES.get(operation)
+    params = PARAMETERS.get(path)
     answer = login.http.request(method, address, json=body, params=params, headers=login.headers)
     kind = answer.headers.get("content-type", "")
     return answer.status_code, answer.json() if "json" in kind else {}
@@ -131,6 +140,8 @@ def ask(login: Login, operation: Operation) -> tuple[int, dict[str, Any]]:
 PARAMETERS = {
     "/api/view": {"accession": "A1"},  # without any, it is no address at all
     "/api/instances/{instance_id}/drawing/masks/{segment}": {"frames": "1"},
+    "/api/parcels/{parcel_id}/files": {"name": "a.dcm"},
+    "/api/instances/{instance_id}/header/value": {"path": "00100010"},
 }
 DISPLAY: dict[str, object] = {
     "name": "left", "room": "2", "room_class": "RK1", "use": "ct", "columns": 1920, "rows": 1200, "pixel_um": 270,
@@ -142,6 +153,8 @@ QUERIES = {
     "/api/instances/{instance_id}/header/value": {"path": "00100010"},
 }
 BODIES: dict[Operation, dict[str, object]] = {
+    ("PUT", "/api/me/preferences/{name}"): {"value": None, "revision": 0},
+    ("PUT", "/api/preferences/{name}"): {"value": None, "revision": 0},
     ("POST", "/api/accounts"): {"username": "new"},
     ("PATCH", "/api/accounts/{account_id}"): {"role": "user"},
     ("POST", "/api/tokens"): {"name": "new"},

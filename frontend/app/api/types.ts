@@ -59,9 +59,17 @@ export interface SeriesRow {
   number: number | null;
   description: string;
   body_part: string;
+  laterality: string;
   instance_count: number;
   frame_count: number;
   pictured: boolean;
+  /** Of its first object, as are the next two. */
+  protocol: string;
+  /** Directions along a row and down a column of the first plane; empty if unknown. */
+  orientation: number[];
+  frame_of_reference: string | null;
+  /** Which radiographs show which view (CC, MLO, PA …) of which side (R, L, B). */
+  views: { instance_id: string; view: string; side: string }[];
 }
 
 export interface AttachmentRow {
@@ -94,6 +102,10 @@ export interface InstanceRow {
   number: number | null;
   rows: number | null;
   columns: number | null;
+  /** Of a radiograph, such as CC, MLO, PA; " modified" behind a special one. */
+  view: string;
+  /** Of the body: R, L, B. */
+  side: string;
   /** Those that can be read; `frames_named` is what the header says. */
   frames: number;
   frames_named: number;

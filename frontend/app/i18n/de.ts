@@ -6,6 +6,7 @@ import contents from './contents.de';
 import type { Catalogue } from './en';
 import drawings from './drawings.de';
 import gaps from './gaps.de';
+import hanging from './hanging.de';
 import invocation from './invocation.de';
 import marks from './marks.de';
 import problems from './problems.de';
@@ -19,6 +20,7 @@ const de: Catalogue = {
   ...codes,
   ...drawings,
   ...gaps,
+  ...hanging,
   ...invocation,
   ...marks,
   ...contents,

@@ -4,6 +4,7 @@ import audit from './audit.en';
 import codes from './codes.en';
 import drawings from './drawings.en';
 import gaps from './gaps.en';
+import hanging from './hanging.en';
 import invocation from './invocation.en';
 import marks from './marks.en';
 import contents from './contents.en';
@@ -18,6 +19,7 @@ const en = {
   ...codes,
   ...drawings,
   ...gaps,
+  ...hanging,
   ...invocation,
   ...marks,
   ...contents,

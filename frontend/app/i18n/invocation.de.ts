@@ -19,6 +19,7 @@ const de: Record<keyof typeof en, string | [string, string]> = {
   'choose.none': 'Keine Studie zu zeigen',
   'choose.list': 'Zur Studienliste',
   'audit.action.study.priors': 'Weitere Studien eines Patienten gelistet',
+  'audit.action.preferences.change': 'Vorgabe geändert',
   'audit.detail.from': 'über',
   'problem.view-address': 'Diese Adresse sagt nicht, welche Studie gemeint ist, oder nicht in verständlicher Form.',
   'problem.nothing-to-view': 'Zu dieser Adresse gibt es hier keine Studie, oder keine, die Sie sehen dürfen.',

@@ -17,6 +17,7 @@ const en = {
   'choose.none': 'No study to show',
   'choose.list': 'To the study list',
   'audit.action.study.priors': 'Other studies of a patient listed',
+  'audit.action.preferences.change': 'Default setting changed',
   'audit.detail.from': 'from',
   'problem.view-address': 'This address does not say which study is meant, or not in a form that can be understood.',
   'problem.nothing-to-view': 'No study here matches this address, or none that you may see.',

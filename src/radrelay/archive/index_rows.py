@@ -127,6 +127,7 @@ def series_row(arrival: Arrival, series: SeriesState) -> Row:
         "laterality": text(attributes.laterality, 16),
         "series_date": attributes.series_date,
         "series_time": attributes.series_time,
+        "orientation": text(attributes.orientation, 120),
         "attributes": text(attributes.series_json),
     }
 
@@ -156,6 +157,8 @@ def instance_row(
         "rows": integer(attributes.rows),
         "columns": integer(attributes.columns),
         "frames": integer(attributes.frames) or 1,
+        "view": text(attributes.view, 32),
+        "side": attributes.side[:1],
         "sha256": arrival.sha256,
         "size": arrival.size,
         "file_name": text(arrival.file_name),

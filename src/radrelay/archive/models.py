@@ -169,6 +169,7 @@ class Series(Owned, Base):
     laterality: Mapped[str] = mapped_column(String(16))
     series_date: Mapped[date | None] = mapped_column(Date)
     series_time: Mapped[time | None] = mapped_column(Time)
+    orientation: Mapped[str] = mapped_column(String(120), default="")  # Image Orientation (Patient), first instance
     instance_count: Mapped[int] = mapped_column(Integer, default=0)
     frame_count: Mapped[int] = mapped_column(Integer, default=0)
     bytes: Mapped[int] = mapped_column(BigInteger, default=0)
@@ -203,6 +204,8 @@ class Instance(Owned, Base):
     rows: Mapped[int | None] = mapped_column(Integer)
     columns: Mapped[int | None] = mapped_column(Integer)
     frames: Mapped[int] = mapped_column(Integer, default=1)
+    view: Mapped[str] = mapped_column(String(32), default="")  # such as MLO or PA
+    side: Mapped[str] = mapped_column(String(1), default="")  # of the body: R, L, B
     sha256: Mapped[bytes] = mapped_column(LargeBinary(32))
     size: Mapped[int] = mapped_column(BigInteger)  # of the data set as received
     file_name: Mapped[str] = mapped_column(Text, default="")  # as sent

@@ -38,38 +38,11 @@ _SEVERAL = {"wholebody": ("chest", "abdomen", "pelvis"), "tap": ("chest", "abdom
 _REGION = {word: (region,) for region, words in _WORDS.items() for word in words} | _SEVERAL
 _STEM = 5  # letters from which on a longer word is taken for one that it begins with
 _WORD = re.compile(r"\w+")
-_SAYING_NOTHING = frozenset(
-    [
-        "the",
-        "and",
-        "with",
-        "without",
-        "mit",
-        "ohne",
-        "und",
-        "nativ",
-        "native",
-        "contrast",
-        "kontrast",
-        "kontrastmittel",
-        "standard",
-        "routine",
-        "protocol",
-        "study",
-        "exam",
-        "untersuchung",
-        "kontrolle",
-        "control",
-        "follow",
-        "scan",
-        "image",
-        "images",
-        "series",
-        "axial",
-        "sagittal",
-        "coronal",
-    ]
-)
+_SAYING_NOTHING = frozenset({
+    "the", "and", "with", "without", "mit", "ohne", "und", "nativ", "native", "contrast", "kontrast", "kontrastmittel",
+    "standard", "routine", "protocol", "study", "exam", "untersuchung", "kontrolle", "control", "follow", "scan",
+    "image", "images", "series", "axial", "sagittal", "coronal",
+})  # fmt: skip
 _SHORTEST = 3
 
 

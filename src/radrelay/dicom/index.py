@@ -15,6 +15,7 @@ import msgspec
 
 from radrelay.dicom.dicom_json import to_json_of
 from radrelay.dicom.header import Header
+from radrelay.dicom.projection import orientation_of, side_of, view_of
 
 STUDY_TAGS = (
     0x00080005, 0x00080020, 0x00080030, 0x00080050, 0x00080051, 0x00080080, 0x00080090, 0x00080201, 0x00081030,
@@ -68,6 +69,9 @@ class IndexAttributes(msgspec.Struct, frozen=True, kw_only=True):
     transfer_syntax: str
     study_json: str
     series_json: str
+    orientation: str = ""
+    view: str = ""
+    side: str = ""
 
 
 def index_attributes(
@@ -87,6 +91,9 @@ def index_attributes(
         columns=_within(header.integer(0x00280011), _INT32),
         frames=max(1, _within(header.integer(0x00280008), _INT32) or 1),
         transfer_syntax=transfer_syntax,
+        orientation=orientation_of(header),
+        view=view_of(header),
+        side=side_of(header),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import datetime
 
-from sqlalchemy import Boolean, Index, Integer, LargeBinary, String
+from sqlalchemy import Boolean, Index, Integer, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from radrelay.storage.columns import Base, Id, Identified, Instant, Owned
@@ -66,6 +66,19 @@ class ApiToken(Owned, Base):
     created_at: Mapped[datetime] = mapped_column(Instant)
     expires_at: Mapped[datetime | None] = mapped_column(Instant)
     revoked_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class Preference(Owned, Base):
+    """A setting, as JSON: of an account, or as the default of the organisation, which owns it then itself."""
+
+    __tablename__ = "preference"
+    __table_args__ = (Index("ux_preference_name", "organisation_id", "owner_id", "name", unique=True),)
+
+    owner_id: Mapped[uuid.UUID] = mapped_column(Id)  # account or organisation
+    name: Mapped[str] = mapped_column(String(40))
+    value: Mapped[str] = mapped_column(Text)
+    revision: Mapped[int] = mapped_column(Integer)
+    changed_at: Mapped[datetime] = mapped_column(Instant)
 
 
 class LoginAttempt(Identified, Base):

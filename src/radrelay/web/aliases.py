@@ -7,6 +7,8 @@ import hashlib
 import hmac
 import uuid
 
+from radrelay.web.services import WebServices
+
 
 def alias_of(organisation_id: uuid.UUID, patient_row_id: uuid.UUID) -> str:
     """Return the alias of a patient: derived from the row's random id, which stands in no answer and no object."""
@@ -23,3 +25,9 @@ def token_of(key: bytes, organisation_id: uuid.UUID, uid: str) -> str:
         return ""
     digest = hmac.digest(key, b"radrelay uid" + organisation_id.bytes + uid.encode(), "sha256")
     return digest[:12].hex()
+
+
+def reference_of(services: WebServices, uid: str, *, clear: bool) -> str | None:
+    """Return a Frame of Reference UID as it may be told, null for none."""
+    told = uid if clear else token_of(services.metadata_key, services.organisation_id, uid)
+    return told or None

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
@@ -14,7 +16,9 @@ from radrelay.access import Scope
 from radrelay.archive.models import Source
 from radrelay.archive.query import IndexedStudy
 from radrelay.archive.tables import ATTACHMENT, HOLDING, INSTANCE, SERIES, STUDY, table_of
+from radrelay.dicom.planes import Values, directions
 from radrelay.dicom.syntaxes import VIDEOS
+from radrelay.dicom.values import parse_number
 from radrelay.storage.columns import Instant
 
 
@@ -41,7 +45,7 @@ _PICTURED = (
 _SERIES = (
     sa.select(
         *(_S[name] for name in ("id", "series_uid", "modality", "number", "description", "body_part", "laterality")),
-        *(_S.instance_count, _S.frame_count, _S.bytes),
+        *(_S.instance_count, _S.frame_count, _S.bytes, _S.orientation, _S.attributes),
         _PICTURED.label("pictured"),
     )
     .where(_S.study_id == sa.bindparam("study"))
@@ -62,7 +66,15 @@ _HOLDINGS = (
     .where(_H.study_id == sa.bindparam("study"), _lasting(_H.ends_at))
     .order_by(_H.received_at)
 )
-_SIZES = sa.select(_I.id, _I.rows, _I.columns).where(_I.series_id == sa.bindparam("series"))
+_SHAPES = sa.select(_I.id, _I.rows, _I.columns, _I.view, _I.side).where(_I.series_id == sa.bindparam("series"))
+PROJECTIONS = frozenset({"CR", "DX", "IO", "MG", "PX", "RF", "RG", "XA"})  # modalities whose pictures have views
+MOST_VIEWS = 200
+_VIEWS = (
+    sa.select(_I.series_id, _I.id, _I.view, _I.side)
+    .where(_I.series_id.in_(sa.bindparam("series", expanding=True)), _I.current, sa.or_(_I.view != "", _I.side != ""))
+    .order_by(_I.series_id, _I.number.is_(None), _I.number, _I.sop_uid)
+    .limit(MOST_VIEWS)
+)
 
 
 def source_names(session: Session, study_ids: Iterable[uuid.UUID], now: datetime) -> dict[uuid.UUID, list[str]]:
@@ -111,6 +123,48 @@ def holding_rows(session: Session, study_id: uuid.UUID, now: datetime) -> Sequen
     return session.execute(_HOLDINGS, {"study": study_id, "now": now}).all()
 
 
-def sizes(session: Session, series_id: uuid.UUID) -> dict[uuid.UUID, tuple[int | None, int | None]]:
-    """Return rows and columns of each of a series' instances."""
-    return {row_id: (rows, columns) for row_id, rows, columns in session.execute(_SIZES, {"series": series_id})}
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What the index knows of an instance's picture: its size, its view, the side of the body."""
+
+    rows: int | None = None
+    columns: int | None = None
+    view: str = ""
+    side: str = ""
+
+
+def shapes(session: Session, series_id: uuid.UUID) -> dict[uuid.UUID, Shape]:
+    """Return the shapes of a series' instances."""
+    return {row_id: Shape(*rest) for row_id, *rest in session.execute(_SHAPES, {"series": series_id})}
+
+
+def views(session: Session, series: Sequence[Any]) -> dict[uuid.UUID, list[Any]]:
+    """Return by series which of its pictures show which view and side; of radiographs alone, up to `MOST_VIEWS`."""
+    ids = [one.id for one in series if one.modality in PROJECTIONS]
+    found: dict[uuid.UUID, list[Any]] = {}
+    for row in session.execute(_VIEWS, {"series": ids}) if ids else ():
+        found.setdefault(row.series_id, []).append(row)
+    return found
+
+
+class _OfSeries(msgspec.Struct, frozen=True, rename={"protocol": "00181030", "reference": "00200052"}):
+    protocol: Values = Values()
+    reference: Values = Values()
+
+
+_of_series = msgspec.json.Decoder(_OfSeries)
+
+
+def series_texts(attributes: str) -> tuple[str, str]:
+    """Return protocol name and Frame of Reference UID of a series' DICOM JSON, as its first instance had them."""
+    try:
+        found = _of_series.decode(attributes)
+    except msgspec.MsgspecError:
+        return "", ""
+    return found.protocol.text, found.reference.text
+
+
+def cosines(orientation: str) -> tuple[float, ...]:
+    """Return the directions that a series' first plane has, none if they are none."""
+    numbers = tuple(parse_number(part) for part in orientation.split("\\"))
+    return directions(Values(numbers)) or ()

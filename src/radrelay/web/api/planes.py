@@ -14,8 +14,8 @@ from radrelay.dicom.errors import Malformed
 from radrelay.dicom.pixels import BrokenPixels, NotViewable, PixelsTooLarge
 from radrelay.dicom.planes import MOST_PLANES, Plane, planes_of
 from radrelay.web import trail
+from radrelay.web.aliases import reference_of
 from radrelay.web.answering import encoded, packed
-from radrelay.web.api.series import reference_of
 from radrelay.web.authentication import Authenticated, Services
 from radrelay.web.reach import Reach
 from radrelay.web.services import WebServices

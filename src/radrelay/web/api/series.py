@@ -17,7 +17,7 @@ from radrelay.dicom.errors import Malformed
 from radrelay.dicom.pixels import BrokenPixels, DecoderKilled, NotViewable, PixelsTooLarge
 from radrelay.dicom.syntaxes import syntax_of
 from radrelay.web import placements, study_rows, trail
-from radrelay.web.aliases import token_of
+from radrelay.web.aliases import reference_of
 from radrelay.web.answering import encoded, json_answer
 from radrelay.web.authentication import Authenticated, Services
 from radrelay.web.downloads import zip_response
@@ -37,7 +37,8 @@ class Instance(BaseModel):
     `frames` are those that can be read, whatever the header says; `frames_named` is what it says. `time` is in seconds
     after the midnight before the series' first instance, `time_of` says of what: its acquisition or its content;
     without the patient's identity it counts from that instance. `trigger_time` is in ms after the heart's R wave.
-    `frame_of_reference` is told only where a series' instances have different ones.
+    `frame_of_reference` is told only where a series' instances have different ones. `view` is a radiograph's, such as
+    MLO or PA (with " modified" for a special one), `side` of the body R, L or B.
     """
 
     id: uuid.UUID
@@ -46,6 +47,8 @@ class Instance(BaseModel):
     number: int | None
     rows: int | None
     columns: int | None
+    view: str
+    side: str
     frames: int
     frames_named: int
     transfer_syntax: str
@@ -101,7 +104,7 @@ def detail(request: Request, services: WebServices, principal: Principal, series
 def _listed(services: WebServices, found: ReachedSeries, *, clear: bool) -> bytes:
     """Return a series' description as JSON: the same for the same instances in the same places."""
     with services.database.read() as session:
-        sizes = study_rows.sizes(session, found.id)
+        shapes = study_rows.shapes(session, found.id)
     placed = placements.placements(services.metadata, found.instances)
     when = placements.times(placed, clear=clear)
     reference = placements.shared_frame_of_reference(placed)
@@ -109,11 +112,11 @@ def _listed(services: WebServices, found: ReachedSeries, *, clear: bool) -> byte
     rows: list[dict[str, object]] = []
     for place in placements.in_display_order(found.instances, placed):
         ref, placement = found.instances[place], placed[place]
-        size = sizes.get(ref.id, (None, None))
-        why_not, looked = _why_not(services, ref, size, placement, may_ask=asked < ASKED_HEADERS)
+        shape = shapes.get(ref.id, study_rows.Shape())
+        why_not, looked = _why_not(services, ref, shape, placement, may_ask=asked < ASKED_HEADERS)
         frames, counted = _frames(services, ref, may_ask=asked < ASKED_HEADERS) if why_not is None else (1, 0)
         asked += looked + counted
-        row = _instance(ref, placement, size, frames, why_not, clear=clear)
+        row = _instance(ref, placement, shape, frames, why_not, clear=clear)
         row["time"], row["time_of"] = when[place]
         if not reference:
             row["frame_of_reference"] = reference_of(services, placement.frame_of_reference.text, clear=clear)
@@ -122,22 +125,16 @@ def _listed(services: WebServices, found: ReachedSeries, *, clear: bool) -> byte
     return encoded({"id": found.id, "study_id": found.study.id, "frame_of_reference": shared, "instances": rows})
 
 
-def reference_of(services: WebServices, uid: str, *, clear: bool) -> str | None:
-    """Return a Frame of Reference UID as it may be told, null for none."""
-    told = uid if clear else token_of(services.metadata_key, services.organisation_id, uid)
-    return told or None
-
-
 def _why_not(
     services: WebServices,
     ref: InstanceRef,
-    size: tuple[int | None, int | None],
+    shape: study_rows.Shape,
     placement: placements.Placement,
     *,
     may_ask: bool,
 ) -> tuple[str | None, int]:
     """Say why an instance has no picture, and how many headers were read for it: none where the index suffices."""
-    if size[0] and size[1] and placement.plain_pixels and can_decode(syntax_of(ref.transfer_syntax_uid)):
+    if shape.rows and shape.columns and placement.plain_pixels and can_decode(syntax_of(ref.transfer_syntax_uid)):
         return None, 0
     if not may_ask:
         return "The object holds no pixel data.", 0
@@ -162,7 +159,7 @@ def _frames(services: WebServices, ref: InstanceRef, *, may_ask: bool) -> tuple[
 def _instance(
     ref: InstanceRef,
     placement: placements.Placement,
-    size: tuple[int | None, int | None],
+    shape: study_rows.Shape,
     frames: int,
     why_not: str | None,
     *,
@@ -174,8 +171,10 @@ def _instance(
         "sop_uid": ref.sop_uid if clear else "",
         "sop_class_uid": ref.sop_class_uid,
         "number": ref.number,
-        "rows": size[0],
-        "columns": size[1],
+        "rows": shape.rows,
+        "columns": shape.columns,
+        "view": shape.view,
+        "side": shape.side,
         "frames": frames,
         "frames_named": ref.frames,
         "transfer_syntax": ref.transfer_syntax_uid,

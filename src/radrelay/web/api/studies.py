@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from collections.abc import Sequence
 from datetime import date, datetime, time
 from functools import partial
 from typing import Annotated, Any, Literal
@@ -21,7 +22,7 @@ from radrelay.archive.query import DateRange, IndexedStudy, Sort, StudyQuery, Wi
 from radrelay.archive.search import find_studies
 from radrelay.errors import Invalid
 from radrelay.web import study_rows, trail
-from radrelay.web.aliases import alias_of
+from radrelay.web.aliases import alias_of, reference_of
 from radrelay.web.answering import json_answer
 from radrelay.web.authentication import Authenticated, Services
 from radrelay.web.downloads import zip_response
@@ -30,6 +31,8 @@ from radrelay.web.reach import IdentityHidden, Reach
 from radrelay.web.services import WebServices
 
 router = APIRouter(prefix="/studies", tags=["studies"])
+_OF_SERIES = ("id", "modality", "number", "description", "body_part", "laterality", "instance_count", "frame_count",
+              "bytes", "pictured")  # fmt: skip
 Text = Annotated[str, Field(max_length=200)]
 LocalTime = Annotated[  # without a zone, as DICOM has it; JSON Schema's "time" demands one
     time, WithJsonSchema({"type": "string", "pattern": r"^\d{2}:\d{2}:\d{2}(\.\d+)?$"})
@@ -101,8 +104,20 @@ class Studies(BaseModel):
     total_capped: bool
 
 
+class View(BaseModel):
+    """A radiograph of a series: its view, such as MLO or PA (" modified" behind a special one), and side R, L or B."""
+
+    instance_id: uuid.UUID
+    view: str
+    side: str
+
+
 class SeriesListed(BaseModel):
-    """A series of a study; `pictured` says whether any of its objects has rows and columns of pixels."""
+    """A series of a study; `pictured` says whether any of its objects has rows and columns of pixels.
+
+    Protocol, orientation (of the first plane) and frame of reference are those of the series' first object;
+    `views` lists the radiographs whose view or side is known.
+    """
 
     id: uuid.UUID
     series_uid: str
@@ -114,7 +129,11 @@ class SeriesListed(BaseModel):
     instance_count: int
     frame_count: int
     bytes: int
-    pictured: bool = False
+    pictured: bool
+    protocol: str
+    orientation: list[float]
+    frame_of_reference: str | None
+    views: list[View]
 
 
 class AttachmentListed(BaseModel):
@@ -276,6 +295,7 @@ def detail(request: Request, services: WebServices, principal: Principal, study_
         found = reach.study(study_id)
         row = study_rows.study_row(session, study_id)
         series = study_rows.series_rows(session, study_id, reach.scope)
+        views = study_rows.views(session, series)
         held = study_rows.holding_rows(session, study_id, reach.now)
         clear = reach.scope.identity == "clear"
         attachments = study_rows.attachment_rows(session, study_id, reach.now) if clear else []
@@ -283,13 +303,26 @@ def detail(request: Request, services: WebServices, principal: Principal, study_
     trail.seen(services.database, principal, record)
     return {
         **shown(row, reach.scope, sorted({one.source for one in held})),
-        "series": [_fields(SeriesListed, one) | ({} if clear else {"series_uid": ""}) for one in series],
+        "series": [_series(services, one, views.get(one.id, []), clear=clear) for one in series],
         "attachments": [_fields(AttachmentListed, one) for one in attachments],
         "holdings": [
             _fields(HoldingListed, one)
             | {"hold_until": None if one.hold_until == holdings.WITHOUT_END else one.hold_until}
             for one in held
         ],
+    }
+
+
+def _series(services: WebServices, row: Any, views: Sequence[Any], *, clear: bool) -> dict[str, object]:
+    """Return the fields of `SeriesListed`."""
+    protocol, reference = study_rows.series_texts(row.attributes)
+    return {
+        **{name: getattr(row, name) for name in _OF_SERIES},
+        "series_uid": row.series_uid if clear else "",
+        "protocol": protocol,
+        "orientation": study_rows.cosines(row.orientation),
+        "frame_of_reference": reference_of(services, reference, clear=clear),
+        "views": [{"instance_id": one.id, "view": one.view, "side": one.side} for one in views],
     }
 
 

@@ -281,6 +281,8 @@ def tables() -> None:
         sa.Column("rows", sa.Integer(), nullable=True),
         sa.Column("columns", sa.Integer(), nullable=True),
         sa.Column("frames", sa.Integer(), nullable=False),
+        sa.Column("view", sa.String(length=32), nullable=False),
+        sa.Column("side", sa.String(length=1), nullable=False),
         sa.Column("sha256", sa.LargeBinary(length=32), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("file_name", sa.Text(), nullable=False),
@@ -537,6 +539,7 @@ def tables() -> None:
         sa.Column("laterality", sa.String(length=16), nullable=False),
         sa.Column("series_date", sa.Date(), nullable=True),
         sa.Column("series_time", sa.Time(), nullable=True),
+        sa.Column("orientation", sa.String(length=120), nullable=False),
         sa.Column("instance_count", sa.Integer(), nullable=False),
         sa.Column("frame_count", sa.Integer(), nullable=False),
         sa.Column("bytes", sa.BigInteger(), nullable=False),
@@ -548,6 +551,18 @@ def tables() -> None:
     )
     op.create_index("ix_series_uid", "series", ["organisation_id", "series_uid"], unique=False)
     op.create_index("ux_series_uid", "series", ["organisation_id", "study_id", "series_uid"], unique=True)
+    op.create_table(
+        "preference",
+        sa.Column("owner_id", Id(), nullable=False),
+        sa.Column("name", sa.String(length=40), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("changed_at", Instant(), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_preference")),
+    )
+    op.create_index("ux_preference_name", "preference", ["organisation_id", "owner_id", "name"], unique=True)
     op.create_table(
         "session",
         sa.Column("account_id", Id(), nullable=False),

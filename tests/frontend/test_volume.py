@@ -1,4 +1,4 @@
-"""The volume room on phantoms of known geometry: what belongs at a point of the patient is what is seen and read there."""
+"""The volume room on phantoms of known geometry: what belongs at a point of the patient is seen and read there."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 
 from playwright.sync_api import Page, expect
+from pydicom import Dataset
 from pydicom.uid import generate_uid
 
 from tests.viewer.conftest import Pages, ready, until
@@ -170,7 +171,7 @@ def test_an_earlier_study_of_the_patient_is_opened_beside_and_says_its_date(
     open_page: Pages, hospital: Hospital
 ) -> None:
     patient = uuid.uuid4().hex[:12]
-    made = []
+    made: list[Dataset] = []
     for date, first in (("20260110", 0.0), ("20240305", 3.0)):
         made += series(
             study=generate_uid(), frame=generate_uid(), number=1, orientation=AXIAL, first=(0, 0, first),

@@ -50,7 +50,7 @@ def _plane(page: Page, name: str) -> tuple[Values, Values]:
 
 
 class Truth:
-    """The series' values between its voxels, worked out from its files with numpy: bilinear in both slices, then linear."""
+    """The series' values between its voxels, from its files with numpy: bilinear in both slices, then linear."""
 
     def __init__(self, objects: list[Dataset]) -> None:
         first = np.array(objects[0].ImageOrientationPatient, float)

@@ -73,7 +73,8 @@ SCOPED: set[Operation] = {
     ("GET", "/api/instances/{instance_id}/header/value"), ("GET", "/api/instances/{instance_id}/waveform"),
     ("GET", "/api/instances/{instance_id}/waveform/{group}/samples"),
     ("GET", "/api/instances/{instance_id}/waveform/{group}/sound"), ("GET", "/api/instances/{instance_id}/pages"),
-    ("GET", "/api/series/{series_id}/slide"), ("GET", "/api/instances/{instance_id}/film"), ("GET", "/api/instances/{instance_id}/video"),
+    ("GET", "/api/series/{series_id}/slide"), ("GET", "/api/instances/{instance_id}/film"),
+    ("GET", "/api/instances/{instance_id}/video"),
     ("GET", "/api/instances/{instance_id}/pages/{number}"), ("GET", "/api/instances/{instance_id}/pages/{number}/text"),
     ("GET", "/api/attachments/{attachment_id}/file"), ("POST", "/api/attachments/{attachment_id}/dicom"),
     ("GET", "/api/parcels/{parcel_id}"), ("PUT", "/api/parcels/{parcel_id}/files"),
@@ -121,13 +122,7 @@ def rest(site: WebSite) -> set[Operation]:
 def ask(login: Login, operation: Operation) -> tuple[int, dict[str, Any]]:
     method, path = operation
     address = path.replace("{number}", "1").replace("{group}", "1").replace("{segment}", "1")
-    address = address.replace("{path:path}", "some/page")
-    address = re.sub(r"\{[a-z_]+_uid\}", "1.2.3", address)
-    address = re.sub(r"\{[a-z_]+\}", str(uuid.uuid4()), address)
-    body = BODIES.get(operation)
-    params = PARAMETERS.get(path) or QUERIES.get(path)
-    address = path.replace("{number}", "1").replace("{group}", "1").replace("{path:path}", "some/page")
-    address = address.replace("{segment}", "1").replace("{name}", "hanging")
+    address = address.replace("{path:path}", "some/page").replace("{name}", "hanging")
     address = re.sub(r"\{[a-z_]+_uid\}", "1.2.3", address)
     address = re.sub(r"\{[a-z_]+\}", str(uuid.uuid4()), address)
     body = BODIES.get(operation)
@@ -138,20 +133,16 @@ def ask(login: Login, operation: Operation) -> tuple[int, dict[str, Any]]:
 
 
 PARAMETERS = {
-    "/api/view": {"accession": "A1"},  # without any, it is no address at all
-    "/api/instances/{instance_id}/drawing/masks/{segment}": {"frames": "1"},
+    "/api/studies/{study_id}/marks/presentation.dcm": {"series": str(uuid.uuid4())},
     "/api/parcels/{parcel_id}/files": {"name": "a.dcm"},
     "/api/instances/{instance_id}/header/value": {"path": "00100010"},
+    "/api/view": {"accession": "A1"},  # without any, it is no address at all
+    "/api/instances/{instance_id}/drawing/masks/{segment}": {"frames": "1"},
 }
 DISPLAY: dict[str, object] = {
     "name": "left", "room": "2", "room_class": "RK1", "use": "ct", "columns": 1920, "rows": 1200, "pixel_um": 270,
     "css_width": 1920, "css_height": 1200,
 }  # fmt: skip
-QUERIES = {
-    "/api/studies/{study_id}/marks/presentation.dcm": {"series": str(uuid.uuid4())},
-    "/api/parcels/{parcel_id}/files": {"name": "a.dcm"},
-    "/api/instances/{instance_id}/header/value": {"path": "00100010"},
-}
 BODIES: dict[Operation, dict[str, object]] = {
     ("PUT", "/api/me/preferences/{name}"): {"value": None, "revision": 0},
     ("PUT", "/api/preferences/{name}"): {"value": None, "revision": 0},

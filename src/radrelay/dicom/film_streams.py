@@ -12,7 +12,7 @@ import struct
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Literal
 
 from radrelay.errors import Invalid
@@ -239,7 +239,7 @@ def _boxed(units: list[AccessUnit], columns: int, rows: int, usual: int) -> byte
         b"".join(struct.pack(">I", len(nal)) + nal for nal in unit.nals if nal[0] & 0x1F != _DELIMITER)
         for unit in units
     ]
-    steps = [max(1, later.decoded - one.decoded) for one, later in zip(units, units[1:], strict=False)]
+    steps = [max(1, later.decoded - one.decoded) for one, later in pairwise(units)]
     steps = [step if step < 60 * CLOCK else usual for step in steps] + [steps[-1] if steps else usual]
     delays = [max(0, min(unit.shown - unit.decoded, 60 * CLOCK)) for unit in units]
     settings = b"\x01" + sps[1:4] + b"\xff\xe1" + struct.pack(">H", len(sps)) + sps

@@ -102,6 +102,12 @@ export function kept(view: View, shape: Shape, pane: Size): View {
   return { ...view, x: within(view.x, room.width, pane.width), y: within(view.y, room.height, pane.height) };
 }
 
+/** Moves a picture to the left or right edge of the pane. */
+export function atEdge(view: View, shape: Shape, pane: Size, edge: 'left' | 'right'): View {
+  const half = (extent(shape, view).width * view.scale) / 2;
+  return { ...view, x: edge === 'left' ? half : pane.width - half };
+}
+
 /** The six numbers that bring columns and rows to the pane (HTML canvas: a, b, c, d, e, f). */
 export function matrixOf(view: View, { columns, rows, aspect }: Shape): [number, number, number, number, number, number] {
   const [cos, sin] = directionOf(view.angle);

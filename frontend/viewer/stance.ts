@@ -1,6 +1,6 @@
 /** How the picture of a pane stands: fitted or as the reader has put it, and turned. */
 
-import { centred, fit, kept, moved, toImage, toPane, turned, UPRIGHT, zoomAt, type Point, type Shape, type Size, type View } from './geometry';
+import { atEdge, centred, fit, kept, moved, toImage, toPane, turned, UPRIGHT, zoomAt, type Point, type Shape, type Size, type View } from './geometry';
 import { pixelAspect, type FrameFacts } from './frame';
 
 export function shapeOf(facts: FrameFacts): Shape {
@@ -15,6 +15,7 @@ export class Stance {
   #shape: Shape | null = null;
   #pane: Size = { width: 0, height: 0 };
   #fitted = true;
+  #edge: 'left' | 'right' | null = null;
 
   get view(): View {
     return this.#view;
@@ -71,8 +72,15 @@ export class Stance {
     this.#settle();
   }
 
+  /** Lets the fitted picture lie at an edge of the pane, as breasts do with their chest walls. */
+  align(edge: 'left' | 'right' | null): void {
+    this.#edge = edge;
+    this.#settle();
+  }
+
   /** Fitted and upright again; of another stack, nothing of the last one's stays. */
   reset(): void {
+    this.#edge = null;
     this.#fitted = true;
     this.#view = { ...this.#view, ...UPRIGHT };
     this.#settle();
@@ -89,6 +97,8 @@ export class Stance {
   }
 
   #settle(): void {
-    if (this.#fitted && this.#shape && this.#pane.width > 0) this.#view = fit(this.#shape, this.#pane, this.#view);
+    if (!this.#fitted || !this.#shape || this.#pane.width <= 0) return;
+    this.#view = fit(this.#shape, this.#pane, this.#view);
+    if (this.#edge) this.#view = atEdge(this.#view, this.#shape, this.#pane, this.#edge);
   }
 }

@@ -86,6 +86,7 @@ export class ImageViewer implements Steered {
   #shown: Placed | null = null;
   #hover: Point | null = null;
   #drawing = 0;
+  #waiting: ((frame: Frame) => void) | null = null;
   /** Has the pointer before the pane's own tools. */
   taker: Taker | null = null;
 
@@ -135,6 +136,7 @@ export class ImageViewer implements Steered {
     this.#loader?.close();
     this.#pictures = pictures;
     this.#shown = null;
+    this.#waiting = null;
     this.#screen.clear();
     this.#look.reset();
     this.#stance.reset();
@@ -252,6 +254,18 @@ export class ImageViewer implements Steered {
     this.#draw();
   }
 
+  /** Lets the fitted picture lie at an edge of the pane. */
+  align(edge: 'left' | 'right'): void {
+    this.#stance.align(edge);
+    this.#draw();
+  }
+
+  /** Calls once a picture of this stack is on screen. */
+  whenShown(action: (frame: Frame) => void): void {
+    if (this.#shown) action(this.#shown.frame);
+    else this.#waiting = action;
+  }
+
   fit(): void {
     this.#stance.fit();
     this.#draw();
@@ -366,6 +380,8 @@ export class ImageViewer implements Steered {
     if (frame && (this.#shown?.place !== this.#index || this.#shown.frame !== frame)) {
       this.#shown = { place: this.#index, frame };
       this.#stance.take(shapeOf(frame.facts));
+      this.#waiting?.(frame);
+      this.#waiting = null;
     }
     const failed = this.frameState(this.#index) === 'failed';
     if (failed || !this.#pictures.address(this.#index)) this.#shown = null; // no other image under this one's number

@@ -172,12 +172,13 @@ def test_an_earlier_study_of_the_patient_is_opened_beside_and_says_its_date(
 ) -> None:
     patient = uuid.uuid4().hex[:12]
     made: list[Dataset] = []
-    for date, first in (("20260110", 0.0), ("20240305", 3.0)):
+    current = generate_uid()
+    for date, first, study in (("20260110", 0.0, current), ("20240305", 3.0, generate_uid())):
         made += series(
-            study=generate_uid(), frame=generate_uid(), number=1, orientation=AXIAL, first=(0, 0, first),
+            study=study, frame=generate_uid(), number=1, orientation=AXIAL, first=(0, 0, first),
             step=(0, 0, 2), count=12, patient=patient, date=date,
         )  # fmt: skip
-    sent = hospital.send(made)[0]
+    sent = next(one for one in hospital.send(made) if one.study_uid == current)
     page = open_page(sent.view(0))
     ready(page, 0)
     _arrange(page, 1, 2)

@@ -213,6 +213,8 @@ export class Room {
   linked = $state(true);
   #active = $state(0);
   #alone = $state(false);
+  /** The reader has done something: nothing is arranged by itself any more. */
+  touched = false;
   /** Who may have the pointer instead of the panes' own tools. */
   marks: { readonly tool: string | null; layDown: () => void } | null = $state.raw(null);
   /** The study that the room was opened for. */

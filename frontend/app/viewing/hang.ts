@@ -1,0 +1,70 @@
+/** Hangs a study as the reader's protocols say; loaded once the first picture is there. */
+
+import type { SeriesRow, StudyDetail } from '../api/types';
+import { attemptQuietly } from '../state/notices.svelte';
+import { choose, mirrorsFor, type HangingStudy, type Placed } from '$viewer/hanging';
+import type { ShownPane } from '$viewer/hanging-stored';
+import { presetsFor } from '$viewer/presets';
+import { HangingBook } from './hanging.svelte';
+import type { PriorStudies } from './priors.svelte';
+import type { Room, RoomPane } from './room.svelte';
+
+const book = new HangingBook();
+let read: Promise<void> | null = null;
+
+/** The protocols, read once from the server; without them those of the program count. */
+export async function protocolBook(): Promise<HangingBook> {
+  read ??= attemptQuietly(() => book.load());
+  await read;
+  return book;
+}
+
+export const asHanging = ({ id, description, modalities, series }: StudyDetail): HangingStudy => ({
+  id,
+  description,
+  modalities,
+  series,
+});
+
+/** Brings the series of the study, and of the newest relevant earlier one, into panes; unless the reader was quicker. */
+export async function hang(room: Room, study: StudyDetail, priors: PriorStudies): Promise<void> {
+  const { protocols } = await protocolBook();
+  const earlier = priors.listed.filter((one) => one.earlier && one.modalities.some((kind) => study.modalities.includes(kind)));
+  const compared = earlier.find((one) => one.relevant) ?? earlier[0];
+  const prior = compared ? await priors.open(compared.id).catch(() => null) : null;
+  if (room.touched || room.studyId !== study.id) return;
+  const chosen = choose(asHanging(study), prior ? [asHanging(prior)] : [], protocols);
+  if (!chosen.protocol) return;
+  if (prior && !chosen.panes.some((one) => one?.study === prior.id)) priors.close(prior.id);
+  room.arrange(chosen.rows, chosen.columns);
+  await Promise.all(
+    chosen.panes.map(async (placed, at) => {
+      const pane = room.panes[at];
+      const of = placed?.study === prior?.id ? prior : study;
+      const series = of?.series.find(({ id }) => id === placed?.series);
+      if (pane && placed && of && series) await fill(pane, of, series, placed);
+    }),
+  );
+  room.setLinked(chosen.linked);
+}
+
+async function fill(pane: RoomPane, study: StudyDetail, series: SeriesRow, placed: Placed): Promise<void> {
+  if (pane.shown?.series.id !== series.id) await pane.show({ study, series });
+  if (placed.instance) pane.viewer?.go(pane.stack.placeOf(placed.instance, 1));
+  const preset = presetsFor(series.modality).find(({ key }) => key === placed.preset);
+  if (preset) pane.viewer?.setWindow(preset);
+  const { chest_wall: edge } = placed;
+  if (edge) pane.viewer?.whenShown((frame) => {
+    if (mirrorsFor(edge, frame.facts.patient_orientation ?? [])) pane.viewer?.turn({ mirror: true });
+    pane.viewer?.align(edge);
+  });
+}
+
+/** What stands in the panes, for a protocol to be made of. */
+export function shownNow(room: Room, studies: readonly HangingStudy[]): (ShownPane | null)[] {
+  return room.panes.map((pane) => {
+    const study = studies.findIndex(({ id }) => id === pane.shown?.study.id);
+    if (!pane.shown || study < 0) return null;
+    return { study, series: pane.shown.series.id, instance: pane.picture?.instance.id ?? null };
+  });
+}

@@ -262,3 +262,17 @@ def test_a_damaged_group_of_ours_is_said_to_be_so() -> None:
 )
 def test_names_of_people_are_written_as_dicom_has_them(typed: str, written: str) -> None:
     assert person_name(typed) == written
+
+
+@pytest.mark.parametrize("count", [8_189, 8_190, 8_191, 10_000])
+def test_the_longest_outline_is_written_whole(count: int, tmp_path: Path) -> None:
+    points = [(n % 500 + 0.5, n / 40) for n in range(count)]
+    outline = msgspec.structs.replace(drawn("freehand"), points=points)
+    file = report_file(sheet([outline], [CT]))
+    assert complaints(file, tmp_path) == []
+    (read,) = read_report_file(file)
+    assert read.points == [(float(np.float32(x)), float(np.float32(y))) for x, y in points]
+    state = presentation_file(sheet([outline], [CT], "presentation"))
+    assert complaints(state, tmp_path) == []
+    (graphic,) = opened(state).GraphicAnnotationSequence[0].GraphicObjectSequence
+    assert (graphic["GraphicData"].VR, len(graphic.GraphicData)) == ("FL", 2 * count + 2)

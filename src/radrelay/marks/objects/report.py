@@ -60,6 +60,7 @@ _MODIFIER = RelationshipTypeValues.HAS_CONCEPT_MOD
 def report_file(sheet: Sheet) -> bytes:
     """Return the marks of a sheet as a DICOM file; without any, a report that says that there are none any more."""
     images = [writing.evidence(sheet, picture) for picture in sheet.pictures]
+    groups = [_group(mark, sheet.picture(mark.sop_uid)) for mark in sheet.marks]
     document = ComprehensiveSR(
         evidence=images,
         content=_root(sheet),
@@ -70,11 +71,13 @@ def report_file(sheet: Sheet) -> bytes:
         **writing.common(sheet, SERIES_NUMBER, "Measurements"),
         **writing.content_moment(sheet),
     )
+    if groups:  # put in now: highdicom copies and searches what it is handed, which takes longer than all the rest
+        document.ContentSequence[-1].ContentSequence = ContentSequence(groups)
     return writing.file_bytes(document, sheet)
 
 
 def _root(sheet: Sheet) -> ContainerContentItem:
-    """Return the document's content (TID 1500)."""
+    """Return the document's content (TID 1500), its container of measurements still empty."""
     root = ContainerContentItem(codes.DCM.ImagingMeasurementReport, template_id="1500")
     content = [
         CodeContentItem(
@@ -87,8 +90,7 @@ def _root(sheet: Sheet) -> ContainerContentItem:
     ]
     if sheet.marks:
         findings = ContainerContentItem(codes.DCM.ImagingMeasurements, relationship_type=_CONTAINS)
-        groups = [_group(mark, sheet.picture(mark.sop_uid)) for mark in sheet.marks]
-        findings.ContentSequence = ContentSequence(groups)
+        findings.ContentSequence = ContentSequence()
     else:
         findings = ContainerContentItem(writing.concept(EVALUATIONS), relationship_type=_CONTAINS)
         findings.ContentSequence = ContentSequence([TextContentItem(writing.concept(COMMENT), NONE_LEFT, _CONTAINS)])

@@ -10,6 +10,7 @@ import io
 import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import pydicom
@@ -24,6 +25,7 @@ from highdicom.sr import (
 )
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from radrelay import __version__
 from radrelay.dicom.measurement_codes import PRIVATE_SCHEME, Code
@@ -35,6 +37,7 @@ UTF8 = "ISO_IR 192"
 _NOT_IN_NAMES = re.compile(r"[\\^=\x00-\x1f\x7f]+")
 _FAMILY_FIRST = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 LONGEST_NAME_PART = 64
+LONGEST_EXPLICIT = 0xFFFE // 8 - 1  # points of a closed outline
 
 
 def evidence(sheet: Sheet, picture: Picture) -> Dataset:
@@ -69,8 +72,13 @@ def evidence(sheet: Sheet, picture: Picture) -> Dataset:
 
 
 def common(sheet: Sheet, series_number: int, description: str) -> dict[str, Any]:
-    """Return the arguments that every one of highdicom's constructors takes."""
+    """Return the arguments that every one of highdicom's constructors takes.
+
+    With explicit VR an element of FL has at most 64 KiB (PS3.5 7.1.2), which the longest outlines exceed.
+    """
+    long = any(len(mark.points) >= LONGEST_EXPLICIT for mark in sheet.marks)
     return {
+        "transfer_syntax_uid": ImplicitVRLittleEndian if long else ExplicitVRLittleEndian,
         "series_instance_uid": sheet.series_uid,
         "series_number": series_number,
         "sop_instance_uid": sheet.sop_uid,
@@ -92,8 +100,9 @@ def local(moment: datetime) -> datetime:
     return moment.astimezone()
 
 
+@lru_cache(maxsize=128)
 def concept(code: Code) -> CodedConcept:
-    """Return a code as highdicom has it."""
+    """Return a code as highdicom has it; the same one each time, for nobody changes it."""
     return CodedConcept(code.value, code.scheme, code.meaning)
 
 

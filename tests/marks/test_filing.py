@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from pydicom.dataset import Dataset
 
 from radrelay.access import Principal, system_principal
+from radrelay.app.rows import dump_rows, load_rows
 from radrelay.archive import deletion
 from radrelay.archive.errors import StudyNotFound
 from radrelay.archive.instances import find_instances
@@ -306,6 +307,28 @@ def test_what_two_sources_hold_is_written_apart(site: WebSite, anna: Login, stud
         deletion.end_holdings(session, [other.id], site.clock.now())
     (left,) = objects(site, "SR")
     assert [one.text for one in read_report(left)] == ["ours"]
+
+
+def test_what_was_filed_is_not_shown_as_another_systems_drawing(site: WebSite, anna: Login, study: Shelf) -> None:
+    put(anna, study.study, uuid.uuid4(), length(study.instances[0]))
+    file(anna, study.study)
+    site.index()
+    assert len(objects(site)) == 2
+    assert anna.http.get(f"/api/studies/{study.study}/drawings").json()["drawings"] == []
+
+
+def test_marks_and_what_was_filed_of_them_come_back_with_a_backup(site: WebSite, anna: Login, study: Shelf) -> None:
+    put(anna, study.study, uuid.uuid4(), length(study.instances[0], text="kept"))
+    file(anna, study.study)
+    site.index()
+    rows = bytearray()
+    dump_rows(site.database, rows.extend)
+    before = listed(anna, study.study)["marks"]
+    put(anna, study.study, uuid.uuid4(), length(study.instances[0], text="later"))
+    load_rows(site.database, iter([bytes(rows)]))
+    anna = site.login("anna")
+    assert listed(anna, study.study)["marks"] == before
+    assert file(anna, study.study) == [], "nothing has changed since it was filed"
 
 
 def test_downloads_are_the_same_marks_without_filing_them(

@@ -154,6 +154,11 @@ class MarkFilings:
             )
 
 
+def filed_uids(session: Session, study_id: uuid.UUID) -> set[str]:
+    """Return the SOP Instance UIDs of all that was made of a study's marks here."""
+    return set(session.scalars(sa.select(FILING.c.sop_uid).where(FILING.c.study_id == study_id)))
+
+
 def _last_pictures(session: Session, study_id: uuid.UUID) -> set[uuid.UUID]:
     """Return the pictures of what was filed last, for what has no marks any more to refer to."""
     return {uuid.UUID(one) for row in _latest(session, study_id).values() for one in json.loads(row.pictures)}

@@ -13,6 +13,7 @@ from radrelay.archive.instances import InstanceRef
 from radrelay.archive.tables import INSTANCE, SERIES
 from radrelay.dicom.drawings import Drawing
 from radrelay.errors import Invalid
+from radrelay.marks.filing import filed_uids
 from radrelay.web import drawing_list, drawn, trail
 from radrelay.web.answering import json_answer
 from radrelay.web.authentication import Authenticated, Services
@@ -30,11 +31,12 @@ FrameList = Annotated[str, Query(max_length=2_000, pattern=r"^\d{1,7}(-\d{1,7})?
 
 @studies_router.get("/{study_id}/drawings", response_model=DrawingList)
 def drawings(request: Request, services: Services, principal: Authenticated, study_id: uuid.UUID) -> Response:
-    """List what other systems drew over a study's images."""
+    """List what other systems drew over a study's images; what was filed of our own marks is shown by those."""
     with services.database.read() as session:
         reach = Reach.of(services, session, principal, Right.SEE)
         study = reach.study(study_id)
-        refs = reach.study_instances(study_id)
+        ours = filed_uids(session, study_id)
+        refs = [ref for ref in reach.study_instances(study_id) if ref.sop_uid not in ours]
     record = trail.event(request, principal, "study.open", ("study", study_id), patient=study.patient)
     trail.seen(services.database, principal, record)
     return json_answer(drawing_list.listed(services, study_id, refs, clear=study.identity == "clear"))

@@ -299,7 +299,7 @@ def test_the_list_goes_to_the_picture_by_click_and_by_keys(open_page: OpenPage, 
     _ready(page)
     entries = _list(page)
     expect(entries).to_have_count(2)
-    page.get_by_role("button", name="Show: Length").nth(1).click()
+    entries.nth(1).get_by_role("button", name=re.compile("^Length 80")).click()
     expect(page.locator(".pane[data-ready=true][data-place='40']")).to_be_visible()
     page.keyboard.press("ArrowUp")
     page.keyboard.press("Enter")

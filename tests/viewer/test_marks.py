@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+import uuid
 
 from playwright.sync_api import Locator, Page, expect
+from pydicom import Dataset
+from pydicom.uid import generate_uid
 
 from radrelay.dicom import phantoms
-from tests.viewer.conftest import Pages, ready
+from tests.viewer.conftest import Pages, ready, until
 from tests.viewer.hospital import Hospital
+from tests.viewer.volumes import AXIAL, series
 
 
 def _measurable(page: Page) -> None:
@@ -65,3 +69,36 @@ def test_a_length_is_kept_and_seen_by_others_and_two_changes_are_put_to_the_seco
     expect(_listed(other)).to_have_count(0)
     page.keyboard.press("Control+z")
     expect(_listed(other)).to_have_count(1)
+
+
+def test_a_mark_on_a_prior_beside_is_kept_with_the_prior(open_page: Pages, hospital: Hospital) -> None:
+    patient = uuid.uuid4().hex[:12]
+    current, prior = generate_uid(), generate_uid()
+    made: list[Dataset] = []
+    for date, study in (("20260110", current), ("20240305", prior)):
+        made += series(
+            study=study, frame=generate_uid(), number=1, orientation=AXIAL, first=(0, 0, 0),
+            step=(0, 0, 2), count=4, patient=patient, date=date,
+        )  # fmt: skip
+    sent = {one.study_uid: one for one in hospital.send(made)}
+
+    def kept(study_uid: str) -> int:
+        return len(hospital.installation.get(f"/api/studies/{sent[study_uid].id}/marks")["marks"])
+
+    page = open_page(f"/view?study={sent[current].id}")
+    expect(page.locator(".pane[data-ready=true]")).to_have_count(2)
+    expect(page.get_by_role("button", name="Measure and note").first).to_be_visible()
+    page.keyboard.press("m")
+    for pane in (0, 1):
+        box = page.locator(".pane").nth(pane).bounding_box()
+        assert box
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        page.mouse.move(x - 60, y)
+        page.mouse.down()
+        page.mouse.move(x + 60, y + 20, steps=4)
+        page.mouse.up()
+    until(lambda: (kept(current), kept(prior)) == (1, 1), "one mark in each study")
+    expect(_listed(page)).to_have_count(1)
+    page.reload()
+    expect(page.locator(".pane[data-ready=true]")).to_have_count(2)
+    expect(_listed(page)).to_have_count(1)

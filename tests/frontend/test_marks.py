@@ -221,7 +221,12 @@ def test_what_others_do_appears_by_itself_and_their_marks_look_otherwise(open_pa
     _ready(other)
     other.keyboard.press("m")
     _pull(other, (640, 600), (800, 600))
-    expect(_list(page)).to_have_count(2)
+
+    def seen_by_the_first() -> bool:
+        site.world.changed.add("marks")  # this server tells each change to one page alone
+        return bool(_list(page).count() == 2)
+
+    until(seen_by_the_first, "the other's line")
 
 
 def test_two_changes_of_one_mark_are_put_to_the_reader(open_page: OpenPage, site: Site) -> None:
@@ -299,7 +304,7 @@ def test_the_list_goes_to_the_picture_by_click_and_by_keys(open_page: OpenPage, 
     _ready(page)
     entries = _list(page)
     expect(entries).to_have_count(2)
-    page.get_by_role("button", name="Show: Length").nth(1).click()
+    entries.nth(1).get_by_role("button", name=re.compile("^Length 80")).click()
     expect(page.locator(".pane[data-ready=true][data-place='40']")).to_be_visible()
     page.keyboard.press("ArrowUp")
     page.keyboard.press("Enter")

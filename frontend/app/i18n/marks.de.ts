@@ -82,12 +82,6 @@ const de: Record<keyof typeof en, string | [string, string]> = {
   'keys.markDelete': 'Gewählte Messung löschen',
   'keys.markText': 'Text der gewählten Messung',
   'keys.markUndo': 'Messung rückgängig machen oder wiederholen',
-  'problem.mark-not-found': 'Diese Markierung gibt es hier nicht, oder Sie dürfen sie nicht sehen.',
-  'problem.mark-invalid': 'Diese Markierung lässt sich so nicht speichern.',
-  'problem.too-many-marks': 'Diese Studie hat so viele Markierungen, wie sie haben darf.',
-  'problem.mark-changed': 'Jemand anderes hat diese Markierung inzwischen geändert.',
-  'problem.mark-deleted': 'Jemand anderes hat diese Markierung inzwischen gelöscht.',
-  'problem.no-marks': 'Hier gibt es keine Markierungen, aus denen ein solches Objekt entstehen könnte.',
 };
 
 export default de;

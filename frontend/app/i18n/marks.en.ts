@@ -80,10 +80,4 @@ export default {
   'keys.markDelete': 'Delete the selected measurement',
   'keys.markText': 'Text of the selected measurement',
   'keys.markUndo': 'Undo or redo a measurement',
-  'problem.mark-not-found': 'This mark is not here, or not for you to see.',
-  'problem.mark-invalid': 'This mark cannot be kept as it is.',
-  'problem.too-many-marks': 'This study has as many marks as it may have.',
-  'problem.mark-changed': 'Somebody else has changed this mark meanwhile.',
-  'problem.mark-deleted': 'Somebody else has deleted this mark meanwhile.',
-  'problem.no-marks': 'There are no marks here that such an object could be made of.',
 } satisfies Record<string, string | [string, string]>;

@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { isSound, type Spot } from './mark';
 import { simplified } from './shapes';
-import { click, me, near, only, pictureAt, pull, seen, stage, touch } from './stage';
+import { click, me, near, only, pen, pictureAt, pull, seen, stage, touch } from './stage';
 
 describe('making', () => {
   it('draws a length with the button held', () => {
@@ -232,9 +232,34 @@ describe('moving', () => {
   it('puts a label elsewhere without changing the mark', () => {
     const on = stage('length');
     pull(on, [10, 10], [30, 10]);
+    on.book.tool = null;
     const before = on.edits.length;
-    on.book.labelPlaces.set('mark-1', [5, 5]);
+    on.layer.draw(pen(), seen());
+    pull(on, [35, 10], [60, 30]); // the label stands 14 pixels right of the line's end
     expect(on.edits.length).toBe(before);
+    expect(only(on).points).toEqual([[10, 10], [30, 10]]);
+    expect(on.book.labelPlaces.get('mark-1')?.[1]).toBeCloseTo(20, 6);
+  });
+
+  it('draws every kind with what it says', () => {
+    const on = stage('length');
+    for (const kind of ['length', 'angle', 'cobb', 'bidirectional', 'ellipse', 'rectangle'] as const) {
+      on.book.tool = kind;
+      on.book.select(null); // or its end would be pulled
+      pull(on, [10, 10], [40, 20]);
+      if (kind === 'cobb' || kind === 'bidirectional') pull(on, [20, 40], [50, 60]);
+      if (kind === 'angle') click(on, [50, 60]);
+    }
+    on.book.tool = 'point';
+    click(on, [70, 70]);
+    on.book.tool = 'counter';
+    click(on, [80, 70]);
+    on.book.toggleKey(pictureAt(0));
+    const drawn = pen();
+    on.layer.draw(drawn, seen());
+    expect(on.book.all.length).toBe(9);
+    const said = drawn.texts.join(' | ');
+    for (const part of ['18,0\u00a0mm', '°', 'Cobb', '×', 'mean 40,0 ± 0,0\u00a0HU', '40\u00a0HU']) expect(said).toContain(part);
   });
 
   it('changes nothing for who may only look', () => {

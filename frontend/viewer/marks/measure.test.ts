@@ -25,6 +25,13 @@ function frame(given: Partial<FrameFacts> = {}, samples: ArrayBuffer = Uint16Arr
   return readFrame({ ...facts, ...given }, samples);
 }
 
+/** The processor's time of this process: others share the machine. */
+function processorMs(): number {
+  const { process } = globalThis as unknown as { process: { cpuUsage: () => { user: number; system: number } } };
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
 const LEVEL: readonly Spot[] = [[3, 9], [17, 9], [10, 5], [10, 13]];
 const SLANTED: readonly Spot[] = [[5.238, 6.2], [17.362, 13.2], [12.8, 7.102], [9.8, 12.298]];
 const UPRIGHT: readonly Spot[] = [[10, 2], [10, 18], [6, 10], [14, 10]];
@@ -114,9 +121,9 @@ describe('pixels whose centres a shape holds', () => {
     const all = shapeOf('rectangle', [[0, 0], [2000, 0], [2000, 2500], [0, 2500]]);
     let best = Infinity;
     for (let turn = 0; turn < 8; turn += 1) {
-      const before = performance.now();
+      const before = processorMs();
       expect(statisticsOf(large, all)?.count).toBe(5_000_000);
-      best = Math.min(best, performance.now() - before); // the others shared the machine
+      best = Math.min(best, processorMs() - before);
     }
     expect(best).toBeLessThan(30);
   });

@@ -74,3 +74,15 @@ export function click(on: Stage, at: Spot, pointerType = 'mouse'): boolean {
 
 export const only = ({ book }: Stage): Mark => book.all[0] as Mark;
 export const near = (points: readonly Spot[]): unknown => points.map((spot) => spot.map((one) => expect.closeTo(one, 6)));
+
+/** A pen that draws nowhere; seven pixels for a letter. */
+export function pen(): CanvasRenderingContext2D & { texts: string[] } {
+  const texts: string[] = [];
+  const known: Record<string, unknown> = {
+    texts, measureText: (text: string) => ({ width: text.length * 7 }), fillText: (text: string) => texts.push(text),
+  };
+  return new Proxy(known, {
+    get: (at, name: string) => at[name] ?? (() => undefined),
+    set: () => true,
+  }) as unknown as CanvasRenderingContext2D & { texts: string[] };
+}

@@ -135,7 +135,7 @@ def many_frames() -> bytes:
 
 
 def large_overlay() -> bytes:
-    rows = (60_000).to_bytes(2, "little")
+    rows = 60_000
     return b"".join([
         element(0x00280010, "US", rows), element(0x00280011, "US", rows), element(0x60000010, "US", 4),
         element(0x60000011, "US", 4), element(0x60003000, "OW", b"\0\0"),

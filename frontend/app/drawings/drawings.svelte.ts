@@ -197,7 +197,7 @@ function firstPlace(one: OneDrawing, stack: Stack, series: string, group: number
 function listsOf({ content }: OneDrawing, group: number | null): On[] {
   if (!content) return [];
   const shapes = content.shapes.filter((shape) => group === null || shape.group === group).map((shape) => shape.on ?? (shape.unit === 'patient' ? [] : content.of));
-  const frames = (content.masks?.frames ?? []).filter((frame) => group === null || frame.group === group).map((frame) => frame.on);
+  const frames = (content.masks?.frames ?? []).filter((frame) => group === null || frame.group === group || frame.group === 0).map((frame) => frame.on);
   const all = [...shapes, ...frames, ...(group === null ? [content.flagged] : [])].filter((list) => list.length > 0);
   return all.length > 0 ? all : group === null ? [content.of] : [];
 }
@@ -206,7 +206,7 @@ function listsOf({ content }: OneDrawing, group: number | null): On[] {
 function placeByPlane({ content }: OneDrawing, pane: RoomPane, group: number | null): number {
   const planeAt = (place: number): Plane | null => pane.planeAt(place);
   const shape = content?.shapes.find((found) => found.unit === 'patient' && (group === null || found.group === group));
-  const frame = content?.masks?.frames.find((found) => found.position.length === 3 && (group === null || found.group === group));
+  const frame = content?.masks?.frames.find((found) => found.position.length === 3 && (group === null || found.group === group || found.group === 0));
   const [to] = vectorsOf(shape?.points ?? frame?.position ?? []);
   const space = shape?.space ?? content?.masks?.space ?? null;
   const shares = space !== null && content?.spaces[space]?.includes(pane.shown?.series.id ?? '');

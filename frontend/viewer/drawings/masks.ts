@@ -83,7 +83,8 @@ export class MaskStore {
   #placing(frame: DrawnFrame, plane: Plane | null, columns: number, rows: number, cited: boolean): Placing | null {
     const own = this.#planeOf(frame);
     if (!own || !plane) {
-      const sameGrid = columns === this.masks.columns && rows === this.masks.rows;
+      // Overlays of a presentation state begin at the image's first pixel, however far they reach.
+      const sameGrid = this.content.kind === 'presentation' || (columns === this.masks.columns && rows === this.masks.rows);
       return cited && sameGrid && !frame.tile ? SAME : null;
     }
     const off = Math.abs(dot(minus(own.position, plane.position), plane.normal));

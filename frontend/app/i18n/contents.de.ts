@@ -132,6 +132,7 @@ const de: Record<keyof typeof en, string | [string, string]> = {
   'print.pages': ['{n} Seite', '{n} Seiten'],
   'print.most': 'höchstens {n} Bilder',
   'print.print': 'Drucken',
+  'document.scroll': 'Seiten des Dokuments',
 };
 
 export default de;

@@ -130,4 +130,5 @@ export default {
   'print.pages': ['{n} page', '{n} pages'],
   'print.most': 'at most {n} images',
   'print.print': 'Print',
+  'document.scroll': 'Pages of the document',
 } satisfies Record<string, string | [string, string]>;

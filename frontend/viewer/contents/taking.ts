@@ -16,6 +16,11 @@ export interface Corners {
   bottomRight: string[];
 }
 
+const PLAIN = new Uint32Array(256).map((_, level) => 0xff000000 | (level << 16) | (level << 8) | level);
+
+/** As it is seen, but for what corrects this one display: elsewhere that would be wrong. */
+export const plainly = (voi: Voi): Voi => ({ ...voi, colours: voi.colours ?? PLAIN });
+
 function canvasOf(width: number, height: number): { canvas: HTMLCanvasElement; context: CanvasRenderingContext2D } {
   const canvas = document.createElement('canvas');
   canvas.width = width;
@@ -31,7 +36,7 @@ export function takeFrame(frame: Frame, voi: Voi): Taken {
   const { canvas, context } = canvasOf(columns, rows);
   const image = context.createImageData(columns, rows);
   const words = new Uint32Array(image.data.buffer);
-  paint(frame, voi, words);
+  paint(frame, plainly(voi), words);
   markMissing(frame, words);
   context.putImageData(image, 0, 0);
   const aspect = pixelAspect(facts);

@@ -195,7 +195,8 @@ def test_taking_pictures_is_on_record_before_they_are_made(site: WebSite, anna: 
         assert event.subject_id == one["study_id"]
     stranger = anna.http.post(address, json=wanted | {"instance_ids": [str(uuid.uuid4())]}, headers=anna.headers)
     assert stranger.status_code == 404
-    for wrong in ({"instance_ids": []}, {"form": "bmp"}, {"frames": 0}):
+    refused: list[dict[str, object]] = [{"instance_ids": []}, {"form": "bmp"}, {"frames": 0}]
+    for wrong in refused:
         assert anna.http.post(address, json=wanted | wrong, headers=anna.headers).status_code == 422
 
 

@@ -36,9 +36,10 @@ def samples_of(mp4: bytes) -> list[bytes]:
     place = 0
     for number, offset in enumerate(chunks, 1):
         each = next(count for first, count, _ in reversed(runs) if first <= number)
+        begin = offset
         for size in sizes[place : place + each]:
-            found.append(_units(mp4[offset : offset + size], sps, pps))
-            offset += size
+            found.append(_units(mp4[begin : begin + size], sps, pps))
+            begin += size
         place += each
     return found
 
@@ -58,7 +59,8 @@ def _units(sample: bytes, sps: bytes, pps: bytes) -> bytes:
 def times_of(mp4: bytes) -> tuple[list[int], list[int]]:
     """Return decoding and presentation times in 1/90000 s."""
     media = box(mp4, b"moov", b"trak", b"mdia")
-    scale = struct.unpack_from(">I", box(media, b"mdhd"), 12)[0]
+    header = box(media, b"mdhd")
+    scale = struct.unpack_from(">I", header, 20 if header[0] == 1 else 12)[0]
     table = box(media, b"minf", b"stbl")
     decoded, at = [], 0
     for count, step in struct.iter_unpack(">II", box(table, b"stts")[8:]):

@@ -51,12 +51,12 @@ def test_a_transport_stream_keeps_its_pictures_and_their_times(mp4: bytes, wrapp
     assert (film.columns, film.rows, film.frames) == (640, 480, 75)
     assert film.frame_ms == pytest.approx(40, abs=0.1)
     assert films.times_of(made) == films.times_of(mp4)
-    assert len(films.samples_of(made)) == 75
 
 
 def test_a_bare_stream_takes_its_rate_from_the_header(mp4: bytes) -> None:
     film = read_film(as_mp4(b"".join(films.samples_of(mp4)), 640, 480, 50))
-    assert (film.frames, film.frame_ms) == (75, pytest.approx(20, abs=0.1))
+    assert film.frames == 75
+    assert film.frame_ms == pytest.approx(20, abs=0.1)
 
 
 def test_a_film_that_is_cut_off_plays_as_far_as_it_came(wrapped: bytes) -> None:

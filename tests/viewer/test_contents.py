@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import copy
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pydicom
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from PIL import Image
+from playwright.sync_api import Browser, Locator, Page, expect
 from pydicom.encaps import encapsulate, generate_fragments
 
+from radrelay.audit.models import AuditEvent
+from radrelay.dicom.decoder_pool import DecoderLimits, DecoderPool
+from radrelay.dicom.mp4 import read_film
 from tests.dicom import films
-from tests.frontend.conftest import browser, until  # noqa: F401 - a fixture
+from tests.frontend.conftest import until
 from tests.viewer.contents_room import DATA, Room, build_harness, file_of, served, violations
 from tests.web.conftest import (
     WebSite,
@@ -27,7 +34,7 @@ def static(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def room(site: WebSite, static: Path, browser: Browser) -> Iterator[Room]:  # noqa: F811 - fixtures
+def room(site: WebSite, static: Path, browser: Browser) -> Iterator[Room]:  # noqa: F811 - a fixture
     complaints: list[str] = []
     with served(site, static) as address:
         opened = Room(site, site.login("anna"), address, browser, complaints, [])
@@ -170,15 +177,21 @@ def test_an_ecg_fits_a_phone(room: Room) -> None:
     assert violations(page) == []
 
 
+def width_of(locator: Locator) -> float:
+    box = locator.bounding_box()
+    assert box is not None
+    return box["width"]
+
+
 def test_a_document_stands_page_under_page(room: Room) -> None:
     (document,) = room.take(DATA / "misc" / "orthanc-tests" / "sample-pdf.dcm")
     page = room.open(document)
     first = page.get_by_role("img", name="Page 1 of")
     expect(first).to_be_visible()
     until(lambda: page.evaluate("() => document.querySelector('li img').naturalWidth") > 800, "the page is drawn")
-    before = (first.bounding_box() or {})["width"]
+    before = width_of(first)
     page.get_by_role("button", name="Larger").click()
-    assert (first.bounding_box() or {})["width"] > before
+    assert width_of(first) > before
     assert violations(page) == []
     phone = room.open(document, width=360, height=640, language="de")
     expect(phone.get_by_role("img", name="Seite 1 von")).to_be_visible()
@@ -230,3 +243,146 @@ def test_a_film_that_browsers_do_not_play_says_so(room: Room) -> None:
     ).to_be_visible()
     expect(page.get_by_role("link", name="Objekt herunterladen").last).to_be_visible()
     assert violations(page) == []
+
+
+def pyramid() -> list[bytes]:
+    """Write a slide of 600 × 400 pixels in tiles, the same at a quarter, and its label."""
+    source = pydicom.dcmread(DATA / "seg-sr-wsi" / "highdicom" / "sm_image.dcm")
+    found = []
+    rows, columns = np.mgrid[0:400, 0:600]
+    whole = np.stack([columns % 256, rows % 256, (rows // 40 + columns // 40) % 2 * 255], axis=-1).astype(np.uint8)
+    for number, (pixels, kind) in enumerate(
+        [(whole, "VOLUME"), (whole[::4, ::4], "VOLUME"), (whole[:100, :100], "LABEL")], 1
+    ):
+        level = copy.deepcopy(source)
+        tile = 128 if number == 1 else max(pixels.shape[:2])
+        down, across = -(-pixels.shape[0] // tile), -(-pixels.shape[1] // tile)
+        padded = np.full((down * tile, across * tile, 3), 255, np.uint8)
+        padded[: pixels.shape[0], : pixels.shape[1]] = pixels
+        tiles = padded.reshape(down, tile, across, tile, 3).swapaxes(1, 2)
+        level.SOPInstanceUID, level.InstanceNumber = f"1.2.3.{number}", number
+        level.file_meta.MediaStorageSOPInstanceUID = level.SOPInstanceUID
+        level.ImageType = ["ORIGINAL", "PRIMARY", kind, "NONE"]
+        level.Rows = level.Columns = tile
+        level.TotalPixelMatrixRows, level.TotalPixelMatrixColumns = pixels.shape[:2]
+        level.NumberOfFrames = down * across
+        level.PixelData = np.ascontiguousarray(tiles).tobytes()
+        found.append(file_of(level))
+    return found
+
+
+def at_rest(page: Page) -> None:
+    waiting = "() => document.querySelector('canvas')?.dataset.waiting"
+    until(lambda: page.evaluate(waiting) == "0", "all tiles in sight are there")
+
+
+def test_a_slide_is_looked_at_as_deep_as_one_goes(room: Room) -> None:
+    first, *_ = room.take(*pyramid())
+    page = room.open(first, width=800, height=600)
+    at_rest(page)
+    canvas = page.locator("canvas")
+    before = float(canvas.get_attribute("data-scale") or 0)
+    expect(page.get_by_text("µm")).to_be_visible()
+    page.get_by_role("button", name="Closer").click()
+    page.get_by_role("button", name="Closer").click()
+    until(lambda: float(canvas.get_attribute("data-scale") or 0) > 2 * before, "it is closer")
+    at_rest(page)
+    sight = page.get_by_role("application")
+    sight.press("ArrowRight")
+    sight.press("f")
+    until(lambda: abs(float(canvas.get_attribute("data-scale") or 0) - before) < 1e-6, "all of it is shown")
+    expect(page.get_by_role("img", name="Label")).to_have_count(0)
+    page.get_by_role("button", name="Label").click()
+    expect(page.get_by_role("img", name="Label")).to_be_visible()
+    assert violations(page) == []
+
+
+def saved(page: Page, form: str, *, named: bool) -> bytes:
+    """Take a picture or a film out; return the file."""
+    page.locator("main").press("e")
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label(form).check()
+    if named:
+        dialog.get_by_label("With the patient’s name").check()
+    with page.expect_download() as coming:
+        dialog.get_by_role("button", name="Save").click()
+    expect(dialog).to_be_hidden()
+    assert "Compressed" not in coming.value.suggested_filename
+    return coming.value.path().read_bytes()
+
+
+def test_an_image_leaves_at_its_own_size_with_and_without_names(room: Room) -> None:
+    (image,) = room.take(DATA / "misc" / "pydicom-wheel" / "CT_small.dcm")
+    page = room.open(image)
+    plain = Image.open(io.BytesIO(saved(page, "This image, PNG", named=False)))
+    assert (plain.format, plain.size) == ("PNG", (128, 128))
+    named = Image.open(io.BytesIO(saved(page, "This image, PNG", named=True)))
+    difference = np.any(np.asarray(plain.convert("RGB")) != np.asarray(named.convert("RGB")), axis=-1)
+    assert difference[:40].any()
+    assert not difference[60:80].any()
+    grey = np.asarray(plain.convert("L"), np.float64).ravel()
+    stored = pydicom.dcmread(DATA / "misc" / "pydicom-wheel" / "CT_small.dcm").pixel_array.ravel()
+    assert np.corrcoef(grey, stored)[0, 1] > 0.8
+    with room.site.database.read() as session:
+        assert session.query(AuditEvent).filter(AuditEvent.action == "study.export").count() == 2
+
+
+def test_a_series_leaves_as_a_film(room: Room) -> None:
+    folder = DATA / "series" / "ge-ct-head"
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix != ".json")[:6]
+    first, *_ = room.take(*files)
+    page = room.open(first)
+    gif = Image.open(io.BytesIO(saved(page, "Film, GIF", named=False)))
+    assert (gif.format, gif.size, getattr(gif, "n_frames", 1), gif.info["duration"]) == ("GIF", (512, 512), 6, 100)
+    png = Image.open(io.BytesIO(saved(page, "This image, PNG", named=False))).convert("L")
+    gif.seek(0)
+    assert np.array_equal(np.asarray(gif.convert("L")), np.asarray(png))
+    mp4 = saved(page, "Film, MP4", named=True)
+    film = read_film(mp4)
+    assert (film.columns, film.rows, film.frames, film.frame_ms) == (512, 512, 6, 100)
+    plays = page.evaluate(
+        """async bytes => {
+          const video = document.createElement('video');
+          video.src = URL.createObjectURL(new Blob([Uint8Array.from(bytes)], { type: 'video/mp4' }));
+          await new Promise((good, bad) => {
+            video.onloadeddata = good;
+            video.onerror = () => bad(video.error.message);
+          });
+          return [video.videoWidth, video.duration];
+        }""",
+        list(mp4),
+    )
+    assert plays == [512, pytest.approx(0.6)]
+
+
+def test_a_printed_sheet_has_its_pages_its_head_and_its_true_size(room: Room, tmp_path: Path) -> None:
+    folder = DATA / "series" / "ge-ct-head"
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix != ".json")[:6]
+    first, *_ = room.take(*files)
+    page = room.open(first)
+    page.evaluate("() => { window.print = () => { window.printed = (window.printed ?? 0) + 1 } }")
+    page.locator("main").press("p")
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("To image").fill("6")
+    dialog.get_by_label("Images per page").select_option("4")
+    expect(dialog.get_by_text("2 pages · 6 images")).to_be_visible()
+    assert violations(page) == []
+    dialog.get_by_role("button", name="Print").click()
+    until(lambda: page.evaluate("() => window.printed") == 1, "it is printed")
+    data = page.pdf(prefer_css_page_size=True, path=tmp_path / "sheet.pdf")
+    pool = DecoderPool(DecoderLimits(processes=1))
+    try:
+        found = pool.pages(data)
+        sizes = [(round(one.width), round(one.height)) for one in found.pages]
+        assert sizes == [(595, 842), (595, 842)]
+        assert "Page 1 of 2" in pool.page_text(data, 1)
+        assert "Image 6 of 6" in pool.page_text(data, 2)
+    finally:
+        pool.close()
+    dialog.get_by_label("True to size").check()
+    dialog.get_by_label("Images per page").select_option("1")
+    dialog.get_by_label("To image").fill("1")
+    dialog.get_by_label("Orientation").select_option(label="Portrait")
+    dialog.get_by_role("button", name="Print").click()
+    until(lambda: page.evaluate("() => window.printed") == 2, "it is printed")
+    expect(dialog.get_by_text("Some images are not true to size")).to_be_visible()  # 250 mm: wider than the paper

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+import io
 import os
 import uuid
 from pathlib import Path
 
+import pydicom
 import pytest
 
 from radrelay.access import Grantee, Right, Target, grant
@@ -21,6 +24,13 @@ DATA = os.environ.get("RADRELAY_TEST_DATA")
 @pytest.fixture
 def anna(site: WebSite) -> Login:
     return site.login("anna")
+
+
+def file_of(dataset: pydicom.Dataset) -> bytes:
+    """Return a data set as a file."""
+    out = io.BytesIO()
+    dataset.save_as(out)
+    return out.getvalue()
 
 
 def instances(login: Login) -> list[dict[str, str]]:
@@ -171,3 +181,56 @@ def test_an_image_is_neither_a_document_nor_a_film(site: WebSite, anna: Login) -
     ):
         problem = anna.http.get(f"/api/instances/{one['id']}/{path}")
         assert (problem.status_code, problem.json()["code"]) == (404, code)
+
+
+def test_taking_pictures_is_on_record_before_they_are_made(site: WebSite, anna: Login) -> None:
+    upload(site, anna, CT)
+    (one,) = instances(anna)
+    address = f"/api/studies/{one['study_id']}/exports"
+    wanted = {"form": "png", "named": True, "instance_ids": [one["id"]]}
+    noted = anna.http.post(address, json=wanted, headers=anna.headers)
+    assert (noted.status_code, noted.json()) == (201, {"instances": 1, "frames": 1})
+    with site.database.read() as session:
+        (event,) = session.query(AuditEvent).filter(AuditEvent.action == "study.export").all()
+        assert event.subject_id == one["study_id"]
+    stranger = anna.http.post(address, json=wanted | {"instance_ids": [str(uuid.uuid4())]}, headers=anna.headers)
+    assert stranger.status_code == 404
+    refused: list[dict[str, object]] = [{"instance_ids": []}, {"form": "bmp"}, {"frames": 0}]
+    for wrong in refused:
+        assert anna.http.post(address, json=wanted | wrong, headers=anna.headers).status_code == 422
+
+
+def test_names_are_not_taken_by_who_sees_none_and_nothing_by_who_may_not_download(site: WebSite, anna: Login) -> None:
+    upload(site, anna, CT)
+    (one,) = instances(anna)
+    address = f"/api/studies/{one['study_id']}/exports"
+    wanted = {"form": "jpeg", "named": False, "instance_ids": [one["id"]]}
+    only_by_alias(site)
+    assert anna.http.post(address, json=wanted, headers=anna.headers).status_code == 201
+    hidden = anna.http.post(address, json=wanted | {"named": True}, headers=anna.headers)
+    assert hidden.json()["code"] == "identity-hidden"
+    only_by_alias(site, Right.SEE)
+    assert anna.http.post(address, json=wanted, headers=anna.headers).status_code == 404
+    assert views(site, "study.export") == 1
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(not DATA, reason="the collection of real files is not here")
+def test_a_slide_says_its_levels_and_hides_its_label_by_alias(site: WebSite, anna: Login) -> None:
+    source = pydicom.dcmread(Path(str(DATA)) / "seg-sr-wsi" / "highdicom" / "sm_image.dcm")
+    label = copy.deepcopy(source)
+    label.SOPInstanceUID, label.ImageType = "1.2.3.4", ["ORIGINAL", "PRIMARY", "LABEL", "NONE"]
+    upload_bytes(site, anna, {"a.dcm": file_of(source), "b.dcm": file_of(label)})
+    series = instances(anna)[0]["series_id"]
+    slide = anna.http.get(f"/api/series/{series}/slide").json()
+    assert [(level["columns"], level["tiles"]) for level in slide["levels"]] == [(50, None)]
+    assert [image["kind"] for image in slide["images"]] == ["label"]
+    only_by_alias(site)
+    assert anna.http.get(f"/api/series/{series}/slide").json()["images"] == []
+
+
+def test_an_ordinary_series_is_no_slide(site: WebSite, anna: Login) -> None:
+    upload(site, anna, CT)
+    (one,) = instances(anna)
+    problem = anna.http.get(f"/api/series/{one['series_id']}/slide")
+    assert (problem.status_code, problem.json()["code"]) == (404, "no-slide")

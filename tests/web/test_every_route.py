@@ -75,6 +75,7 @@ SCOPED: set[Operation] = {
     ("GET", "/api/instances/{instance_id}/waveform/{group}/sound"), ("GET", "/api/instances/{instance_id}/pages"),
     ("GET", "/api/series/{series_id}/slide"), ("GET", "/api/instances/{instance_id}/film"),
     ("GET", "/api/instances/{instance_id}/video"),
+    ("POST", "/api/studies/{study_id}/exports"),
     ("GET", "/api/instances/{instance_id}/pages/{number}"), ("GET", "/api/instances/{instance_id}/pages/{number}/text"),
     ("GET", "/api/attachments/{attachment_id}/file"), ("POST", "/api/attachments/{attachment_id}/dicom"),
     ("GET", "/api/parcels/{parcel_id}"), ("PUT", "/api/parcels/{parcel_id}/files"),
@@ -173,6 +174,7 @@ BODIES: dict[Operation, dict[str, object]] = {
         "pixel_um": 1,
         "answers": {},
     },
+    ("POST", "/api/studies/{study_id}/exports"): {"form": "png", "named": True, "instance_ids": [str(uuid.uuid4())]},
     ("POST", "/api/deliveries"): {"study_id": str(uuid.uuid4()), "destination_id": str(uuid.uuid4())},
 }
 

@@ -2,7 +2,7 @@
 
 import type { SlideLevel } from '$viewer/contents/slide';
 import type { WaveGroup } from '$viewer/contents/waveform';
-import { announceSessionEnd, ApiProblem, get, problemFrom } from './client';
+import { announceSessionEnd, ApiProblem, get, post, problemFrom } from './client';
 
 const part = encodeURIComponent;
 
@@ -146,7 +146,16 @@ export interface Slide {
   images: { instance_id: string; kind: string }[];
 }
 
+export interface Export {
+  form: 'png' | 'jpeg' | 'mp4' | 'gif' | 'print';
+  named: boolean;
+  instance_ids: string[];
+  frames: number;
+}
+
 export const contents = {
+  /** Puts on record that pictures are taken, before they are made. */
+  noteExport: (study: string, what: Export) => post<{ instances: number }>(`/api/studies/${part(study)}/exports`, what),
   slide: (series: string) => get<Slide>(`/api/series/${part(series)}/slide`),
   tile: (id: string, frame: number, signal: AbortSignal) => bytes(`/api/instances/${part(id)}/frames/${frame}/rendered`, signal).then((answer) => answer.blob()),
   pictureUrl: (id: string) => `/api/instances/${part(id)}/frames/1/rendered`,

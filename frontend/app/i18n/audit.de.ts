@@ -35,6 +35,7 @@ const de: Record<keyof typeof en, string> = {
   'audit.action.series.delete': 'Serie gelöscht',
   'audit.action.instance.delete': 'Objekt gelöscht',
   'audit.action.study.download': 'Studie heruntergeladen',
+  'audit.action.study.export': 'Bilder einer Studie mitgenommen',
   'audit.action.delivery.end': 'Studie weitergesendet',
   'audit.action.study.forward': 'Versand einer Studie beauftragt',
   'audit.action.study.hold': 'Studie festgehalten',

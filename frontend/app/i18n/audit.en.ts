@@ -33,6 +33,7 @@ export default {
   'audit.action.series.delete': 'Series deleted',
   'audit.action.instance.delete': 'Object deleted',
   'audit.action.study.download': 'Study downloaded',
+  'audit.action.study.export': 'Pictures of a study taken',
   'audit.action.delivery.end': 'Study sent on',
   'audit.action.study.forward': 'Sending of a study asked for',
   'audit.action.study.hold': 'Study held',

@@ -136,6 +136,13 @@ const de: Record<keyof typeof en, string> = {
   'problem.no-marks': 'Hier sind keine Markierungen, aus denen das werden könnte.',
   'problem.marks-moving': 'Die Markierungen dieser Studie werden gerade geändert; bitte erneut versuchen.',
   'problem.not-our-report': 'Das ist kein Messbericht von Radrelay.',
+  'problem.no-report': 'Dieses Objekt enthält keinen strukturierten Befund.',
+  'problem.no-such-attribute': 'Dieses Objekt hat kein solches Attribut.',
+  'problem.no-waveform': 'Dieses Objekt enthält keine Kurven, die sich zeigen lassen.',
+  'problem.no-film': 'Dieses Objekt enthält keinen Film.',
+  'problem.unplayable-film': 'Browser spielen diese Art Film nicht ab, oder er ist beschädigt. Laden Sie das Objekt herunter.',
+  'problem.no-slide': 'Diese Serie enthält kein Schnittpräparat.',
+  'problem.unreadable-document': 'Dieses Dokument lässt sich nicht zeigen: Es ist beschädigt, mit einem Passwort geschützt oder kein PDF. Laden Sie das Objekt herunter.',
 };
 
 export default de;

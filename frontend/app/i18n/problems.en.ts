@@ -134,4 +134,11 @@ export default {
   'problem.no-marks': 'There are no marks here to make this of.',
   'problem.marks-moving': 'Somebody is changing the marks of this study just now; try again.',
   'problem.not-our-report': 'This is no measurement report of Radrelay.',
+  'problem.no-report': 'This object holds no structured report.',
+  'problem.no-such-attribute': 'This object has no such attribute.',
+  'problem.no-waveform': 'This object holds no curves that can be shown.',
+  'problem.no-film': 'This object holds no film.',
+  'problem.unplayable-film': 'Browsers do not play this kind of film, or it is damaged. Download the object.',
+  'problem.no-slide': 'This series holds no whole slide.',
+  'problem.unreadable-document': 'This document cannot be shown: it is damaged, locked with a password, or no PDF. Download the object.',
 } satisfies Record<string, string>;

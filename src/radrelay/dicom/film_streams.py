@@ -26,6 +26,9 @@ _H264_STREAM, _HEVC_STREAM = 0x1B, 0x24
 _SPS, _PPS, _IDR, _DELIMITER, _SLICE = 7, 8, 5, 9, 1
 
 
+_PROGRAMS: dict[bytes, Container] = {b"\0\0\1\xba": "program", b"\0\0\1\xb3": "mpeg2"}
+
+
 class UnplayableFilm(Invalid):
     """This film is of a kind that browsers do not play, or it is damaged."""
 
@@ -48,15 +51,11 @@ def container_of(begin: bytes) -> Container:
         return "mp4"
     if begin[:1] == b"\x47" and begin[PACKET : PACKET + 1] in (b"\x47", b""):
         return "transport"
-    if begin[:4] == b"\0\0\1\xba":
-        return "program"
-    if begin[:4] == b"\0\0\1\xb3":
-        return "mpeg2"
+    if begin[:4] in _PROGRAMS:
+        return _PROGRAMS[begin[:4]]
     found = re.match(rb"\x00{0,3}\x00\x00\x01(.)", begin, re.DOTALL)
-    if found is None:
-        return "unknown"
-    first = found[1][0]
-    if first & 0x80 == 0 and first & 0x1F in (_SPS, _DELIMITER, 6):
+    first = found[1][0] if found else 0xFF
+    if not first & 0x80 and first & 0x1F in (_SPS, _DELIMITER, 6):
         return "h264"
     return "hevc" if first >> 1 & 0x3F in (32, 33, 35) else "unknown"
 

@@ -35,7 +35,7 @@ def browser(request: pytest.FixtureRequest, chromium_driver: Playwright) -> Iter
     started.close()
 
 
-flat = pytest.mark.parametrize("browser", [FLAT], ids=["flat"], indirect=True, scope="module")
+flat = pytest.mark.parametrize("browser", [[*FLAT, "--disable-3d-apis"]], ids=["flat"], indirect=True)
 
 
 @pytest.fixture(autouse=True)
@@ -152,7 +152,8 @@ def test_value_and_place_at_the_cross_are_told(open_page: OpenPage) -> None:
     page = _whole(_open(open_page, AXIAL))
     point = np.array([5.0, -30.0, 42.0])
     _go(page, point)
-    until(lambda: f"{point @ FIELD + OFFSET:.0f} HU at 5 / -30 / 42 mm" in _footer(page), "the value at the cross")
+    until(lambda: "HU at 5 / -30 / 42 mm" in _footer(page), "the place of the cross")
+    assert abs(float(_footer(page).split(" HU")[0]) - (point @ FIELD + OFFSET)) <= 1
     _go(page, BALL)
     until(lambda: "1,500 HU at 18 / -24 / 33 mm" in _footer(page), "the ball's value")
 
@@ -185,6 +186,8 @@ def test_a_slab_shows_the_same_as_numpy(
 def test_a_lost_graphics_card_is_said_and_costs_nothing_but_speed(open_page: OpenPage) -> None:
     page = _whole(_open(open_page, TILTED))
     _go(page, BALL)
+    _do(page, "() => document.querySelector('.volumes footer').style.height = '80px'")  # panes keep their size
+    page.wait_for_timeout(300)
     _do(page, "(room) => { room.turn('axial', 0.4); room.setSlab('max', 5); }")
     before = {name: _seen(page, name)[0] for name in PLANES}
     _do(page, "(room) => { window.card = room.bodies.card.loseContext; window.card.loseContext(); }")

@@ -60,6 +60,7 @@ export interface Taker {
 }
 
 const AT_ONCE = 4;
+const FIRST_TRIES = 5;
 const RETRY_MS = [500, 1_500, 4_000];
 const PASSING = new Set([429, 502, 503, 504]);
 
@@ -82,11 +83,7 @@ export class VolumeLoading {
 
   /** Loads all of it. Rejects with NotLoaded, or with an AbortError after `close`. */
   async run(): Promise<void> {
-    const { places } = this.source.choice;
-    const middle = places[places.length >> 1] ?? 0;
-    const guess = this.#plan(2);
-    const first = await this.#fetch(middle, guess.xy);
-    if (!first) throw new NotLoaded('unreachable');
+    const first = await this.#first(this.#plan(2).xy);
     if (isColour(first)) throw new NotLoaded('colour');
     const single = this.source.modality === 'PT' ? 'float32' : kindOf(first.facts);
     try {
@@ -95,6 +92,16 @@ export class VolumeLoading {
       if (!(cause instanceof Varying)) throw cause;
       await this.#load(first, 'float32');
     }
+  }
+
+  /** A slice near the middle: from it is known of what kind they are. */
+  async #first(level: number): Promise<Frame> {
+    const { places } = this.source.choice;
+    for (const { slice } of loadingOrder(places.length).slice(0, FIRST_TRIES)) {
+      const frame = await this.#fetch(places[slice] ?? 0, level);
+      if (frame) return frame;
+    }
+    throw new NotLoaded('unreachable');
   }
 
   #plan(bytes: number): { xy: number; z: number } {

@@ -117,6 +117,22 @@ def _near_rim(known: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return ~inner
 
 
+def _check_painted(page: Page, name: str) -> None:
+    """The picture on the screen is that of the pane's values, in the object's window (L 200, W 1000)."""
+
+    def off() -> float:
+        values, _ = _seen(page, name)
+        wanted = np.clip((values - 199.5) / 999 + 0.5, 0, 1) * 255
+        painted = page.locator(f"[data-pane={name}] canvas").first.evaluate(
+            """(canvas) => [...canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data]
+              .filter((_, at) => at % 4 === 0)"""
+        )
+        difference = np.abs(np.array(painted, float).reshape(values.shape) - np.nan_to_num(wanted, nan=0.0))
+        return float(np.percentile(difference, 99.9))
+
+    until(lambda: off() <= 1, "the picture of these values")
+
+
 def _check_ball(page: Page, name: str) -> None:
     """The ball's middle stands where the pane says that its point is."""
     values, points = _seen(page, name)
@@ -138,6 +154,8 @@ def _footer(page: Page) -> str:
 @pytest.mark.parametrize("place", [AXIAL, TILTED, CORONAL], ids=["axial", "tilted", "coronal"])
 def test_every_plane_shows_what_lies_there_however_the_slices_were_taken(open_page: OpenPage, place: int) -> None:
     page = _whole(_open(open_page, place))
+    for name in PLANES:
+        _check_painted(page, name)
     _go(page, BALL)
     for name in PLANES:
         assert _check_field(page, name) > 3_000

@@ -151,6 +151,7 @@ class Round {
   /** How far the slice is that stands for each; 0 where it is its own. */
   readonly #distance: Uint16Array;
   readonly #lost = new Set<number>();
+  readonly #coarsest: number;
   #coarseLeft: number;
   #here = 0;
   #cut = 0;
@@ -165,7 +166,8 @@ class Round {
   ) {
     this.#order = loadingOrder(grid.slices);
     this.#distance = new Uint16Array(grid.slices).fill(0xffff);
-    this.#coarseLeft = this.#order.filter(({ stride }) => stride === this.#order[0]?.stride).length;
+    this.#coarsest = this.#order[0]?.stride ?? 1;
+    this.#coarseLeft = this.#order.filter(({ stride }) => stride === this.#coarsest).length;
   }
 
   async run(): Promise<void> {
@@ -194,7 +196,7 @@ class Round {
     if (this.#broken !== undefined) return;
     if (frame) this.#take(slice, stride, frame);
     else this.#lost.add(slice);
-    if (this.#coarseLeft > 0) this.#coarseLeft -= 1;
+    if (stride === this.#coarsest) this.#coarseLeft -= 1;
     this.#tell();
   }
 

@@ -19,7 +19,7 @@ from tests.frontend.fake_volume import BALL, FIELD, INSIDE, OFFSET, RADIUS
 Values = NDArray[np.float64]
 AXIAL, TILTED, CORONAL, PET, FEW, LARGE, ELSEWHERE = range(7)
 PLANES = ("axial", "coronal", "sagittal")
-ROOM = """(step, name) => {
+ROOM = """() => {
   const detail = {};
   document.querySelector('[data-pane=axial] .over').dispatchEvent(new CustomEvent('volume-room', { detail }));
   return detail.room;

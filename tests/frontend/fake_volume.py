@@ -63,7 +63,8 @@ class Phantom(FakeSeries):
         points = self.points(place)
         found = np.rint(points @ FIELD + OFFSET)
         found[np.linalg.norm(points - BALL, axis=-1) < RADIUS] = INSIDE
-        return found.astype(np.int16)
+        kept: NDArray[np.int16] = found.astype(np.int16)
+        return kept
 
     @cached_property
     def _grain(self) -> NDArray[np.int16]:

@@ -65,11 +65,10 @@ export class Drawing {
     const slow = !painter || (job.blend !== null && this.bodies.body('over') !== undefined && !this.bodies.painterFor('over'));
     const moving = this.planes.moving;
     const fineness = this.planes.fineness;
+    const key = keyOf(this.cutOf(body, job, pane, 1), job, [body, this.bodies.body('over')], slow);
+    if (!pane.takes(key, fineness)) return;
     const cut = this.cutOf(body, job, pane, pane.ratio * fineness, moving);
     const second = this.#overOf(job, pane, pane.ratio * fineness, moving, cut.samples);
-    const key = keyOf(cut, job, [body, this.bodies.body('over')], slow);
-    if (pane.drawn === key) return;
-    pane.drawn = key;
     const picture: Picture = { pane, cut, tone: job.tone, second, fineness };
     if (slow) return this.#queue(pane, () => this.#slowPlane(picture));
     const began = performance.now();
@@ -100,9 +99,8 @@ export class Drawing {
     const fineness = painter ? this.space.fineness : 1;
     const width = Math.max(1, Math.round(pane.size.width * pane.ratio * fineness));
     const height = Math.max(1, Math.round(pane.size.height * pane.ratio * fineness));
-    const key = JSON.stringify([state, view, view === 'mip' || !painter ? tone : null, width, height, body.spread, painter !== null]);
-    if (pane.drawn === key) return;
-    pane.drawn = key;
+    const key = JSON.stringify([state, view, view === 'mip' || !painter ? tone : null, pane.size, body.spread, painter !== null]);
+    if (!pane.takes(key, fineness)) return;
     if (!painter) return this.#queue(pane, () => this.#slowCast(pane, body, state, tone));
     const began = performance.now();
     const { table, range } = this.#transfer(body, view);

@@ -60,6 +60,7 @@ export interface Taker {
 }
 
 const AT_ONCE = 4;
+const FIRST_TRIES = 5;
 const RETRY_MS = [500, 1_500, 4_000];
 const PASSING = new Set([429, 502, 503, 504]);
 
@@ -82,11 +83,7 @@ export class VolumeLoading {
 
   /** Loads all of it. Rejects with NotLoaded, or with an AbortError after `close`. */
   async run(): Promise<void> {
-    const { places } = this.source.choice;
-    const middle = places[places.length >> 1] ?? 0;
-    const guess = this.#plan(2);
-    const first = await this.#fetch(middle, guess.xy);
-    if (!first) throw new NotLoaded('unreachable');
+    const first = await this.#first(this.#plan(2).xy);
     if (isColour(first)) throw new NotLoaded('colour');
     const single = this.source.modality === 'PT' ? 'float32' : kindOf(first.facts);
     try {
@@ -95,6 +92,16 @@ export class VolumeLoading {
       if (!(cause instanceof Varying)) throw cause;
       await this.#load(first, 'float32');
     }
+  }
+
+  /** A slice near the middle: from it is known of what kind they are. */
+  async #first(level: number): Promise<Frame> {
+    const { places } = this.source.choice;
+    for (const { slice } of loadingOrder(places.length).slice(0, FIRST_TRIES)) {
+      const frame = await this.#fetch(places[slice] ?? 0, level);
+      if (frame) return frame;
+    }
+    throw new NotLoaded('unreachable');
   }
 
   #plan(bytes: number): { xy: number; z: number } {
@@ -144,6 +151,7 @@ class Round {
   /** How far the slice is that stands for each; 0 where it is its own. */
   readonly #distance: Uint16Array;
   readonly #lost = new Set<number>();
+  readonly #coarsest: number;
   #coarseLeft: number;
   #here = 0;
   #cut = 0;
@@ -158,7 +166,8 @@ class Round {
   ) {
     this.#order = loadingOrder(grid.slices);
     this.#distance = new Uint16Array(grid.slices).fill(0xffff);
-    this.#coarseLeft = this.#order.filter(({ stride }) => stride === this.#order[0]?.stride).length;
+    this.#coarsest = this.#order[0]?.stride ?? 1;
+    this.#coarseLeft = this.#order.filter(({ stride }) => stride === this.#coarsest).length;
   }
 
   async run(): Promise<void> {
@@ -187,7 +196,7 @@ class Round {
     if (this.#broken !== undefined) return;
     if (frame) this.#take(slice, stride, frame);
     else this.#lost.add(slice);
-    if (this.#coarseLeft > 0) this.#coarseLeft -= 1;
+    if (stride === this.#coarsest) this.#coarseLeft -= 1;
     this.#tell();
   }
 

@@ -1,8 +1,9 @@
 /** How a volume is looked at, and what a room tells of it. */
 
+import type { FrameFacts } from '../frame';
 import type { Window } from '../grey';
-import type { Edges } from '../orientation';
-import type { ScaleBar } from '../scale';
+import { edgesOf, type Edges } from '../orientation';
+import { scaleBar, type ScaleBar } from '../scale';
 import type { Body, Graphics } from './bodies';
 import type { Blend } from './drawing';
 import type { WhyNotLoaded } from './loading';
@@ -61,6 +62,22 @@ export interface RoomState extends Look {
 export function standing(facings: Readonly<Record<PlaneName, Facing>>, centre: Vec): Record<PlaneName, PlaneView> {
   const view = (name: PlaneName): PlaneView => ({ ...facings[name], scale: 1, centre });
   return { axial: view('axial'), coronal: view('coronal'), sagittal: view('sagittal') };
+}
+
+type Views = Look['views'];
+
+const ofPlane = (facts: Partial<FrameFacts>): FrameFacts => facts as FrameFacts; // no frame: only what is asked of it
+
+/** The letters at the panes' edges. */
+export function edgesIn(views: Views, space: Facing): RoomState['edges'] {
+  const edges = ({ right, down }: Facing): Edges | null => edgesOf(ofPlane({ orientation: [...right, ...down] }));
+  return { axial: edges(views.axial), coronal: edges(views.coronal), sagittal: edges(views.sagittal), space: edges(space) };
+}
+
+/** Bars of known length, of at most so many CSS pixels. */
+export function barsIn(views: Views, most: (name: PlaneName) => number): RoomState['bars'] {
+  const bar = (name: PlaneName): ScaleBar | null => scaleBar(ofPlane({ pixel_spacing: [1, 1] }), views[name].scale, most(name));
+  return { axial: bar('axial'), coronal: bar('coronal'), sagittal: bar('sagittal') };
 }
 
 export const firstLook = (tool: RoomTool): Look => ({

@@ -61,6 +61,7 @@ const FORMATS: Readonly<Record<Kind, readonly ['R16I' | 'R16UI' | 'R8UI' | 'R32F
   uint8: ['R8UI', 'RED_INTEGER', 'UNSIGNED_BYTE'],
   float32: ['R32F', 'RED', 'FLOAT'],
 };
+const SPARE_UNIT = 7;
 const TABLE_WIDTH = 1024;
 const MOST_CELLS = TABLE_WIDTH * 64;
 const KINDS: readonly WindowFunction[] = ['LINEAR', 'LINEAR_EXACT', 'SIGMOID'];
@@ -139,6 +140,7 @@ export class Painter {
     if (!body) return;
     const gl = this.#gl;
     const [, format, type] = FORMATS[body.kind];
+    gl.activeTexture(gl.TEXTURE0 + SPARE_UNIT);
     gl.bindTexture(gl.TEXTURE_3D, body.voxels);
     gl.pixelStorei(gl.UNPACK_ALIGNMENT, 1);
     gl.texSubImage3D(gl.TEXTURE_3D, 0, 0, 0, slice, body.grid.columns, body.grid.rows, 1, gl[format], gl[type], data);
@@ -167,6 +169,7 @@ export class Painter {
     const copy = this.#copies.get(name);
     if (!copy) return;
     const gl = this.#gl;
+    gl.activeTexture(gl.TEXTURE0 + SPARE_UNIT);
     gl.bindTexture(gl.TEXTURE_3D, copy.texture);
     gl.texSubImage3D(gl.TEXTURE_3D, 0, 0, 0, layer, copy.size[0], copy.size[1], 1, gl.RED, gl.FLOAT, data);
   }
@@ -289,6 +292,7 @@ export class Painter {
   #texture(target: number, filter: number = this.#gl.NEAREST): WebGLTexture {
     const gl = this.#gl;
     const texture = gl.createTexture();
+    gl.activeTexture(gl.TEXTURE0 + SPARE_UNIT); // the others may be bound for a picture that is being made ready
     gl.bindTexture(target, texture);
     for (const key of [gl.TEXTURE_MIN_FILTER, gl.TEXTURE_MAG_FILTER]) gl.texParameteri(target, key, filter);
     for (const key of [gl.TEXTURE_WRAP_S, gl.TEXTURE_WRAP_T, gl.TEXTURE_WRAP_R]) gl.texParameteri(target, key, gl.CLAMP_TO_EDGE);

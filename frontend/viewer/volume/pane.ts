@@ -22,6 +22,7 @@ export interface PaneEvents {
 }
 
 const MOST_RATIO = 2;
+const FINER = 1.25;
 const PACE = 6; // CSS pixels of drag for a step
 
 export class VolumePane implements Steered {
@@ -29,8 +30,8 @@ export class VolumePane implements Steered {
   readonly #over: CanvasRenderingContext2D;
   /** What the processor drew, before it is brought to the screen's size. */
   readonly bitmap = document.createElement('canvas');
-  /** What the picture on the screen is of; it is not drawn again for the same. */
-  drawn = '';
+  #drawn = '';
+  #fineness = 0;
   readonly scrollPace = PACE;
   readonly #steering: Steering;
   readonly #observer: ResizeObserver;
@@ -88,9 +89,17 @@ export class VolumePane implements Steered {
     this.#picture.drawImage(from, 0, from.height - height, width, height, 0, 0, this.picture.width, this.picture.height);
   }
 
+  /** Tells whether a picture is to be drawn: another one than what is on the screen, or the same markedly finer. */
+  takes(picture: string, fineness: number): boolean {
+    if (picture === this.#drawn && fineness <= this.#fineness * FINER) return false;
+    this.#drawn = picture;
+    this.#fineness = fineness;
+    return true;
+  }
+
   /** Black, with nothing over it. */
   blank(): void {
-    this.drawn = '';
+    this.#drawn = '';
     this.#picture.fillRect(0, 0, this.picture.width, this.picture.height);
     this.#over.clearRect(0, 0, this.over.width, this.over.height);
   }
@@ -110,7 +119,7 @@ export class VolumePane implements Steered {
       canvas.width = Math.max(1, Math.round(this.#pane.width * this.ratio));
       canvas.height = Math.max(1, Math.round(this.#pane.height * this.ratio));
     }
-    this.drawn = '';
+    this.#drawn = '';
     this.events.resized();
   }
 }

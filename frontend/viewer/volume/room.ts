@@ -3,16 +3,13 @@
  * addresses of frames, and tells its state to whoever listens.
  */
 
-import type { FrameFacts } from '../frame';
 import type { Point, Size } from '../geometry';
 import type { Window } from '../grey';
-import { edgesOf } from '../orientation';
-import { scaleBar } from '../scale';
 import { Bodies, type Body, type BodyName } from './bodies';
 import { Drawing, type Blend, type PlaneJob } from './drawing';
 import { planeEvents, spaceEvents } from './handling';
 import { NotLoaded, type Source, type WhyNotLoaded } from './loading';
-import { firstLook, standing, type Look, type PaneName, type Probe, type RoomState, type RoomTool } from './look';
+import { barsIn, edgesIn, firstLook, standing, type Look, type PaneName, type Probe, type RoomState, type RoomTool } from './look';
 import { Measuring, type Measure } from './measuring';
 import { drawCross, drawGaps, drawMeasures } from './overlay';
 import type { Tone } from './painter';
@@ -387,16 +384,13 @@ export class VolumeRoom {
     if (this.#closed) return;
     const body = this.bodies.body('main') ?? null;
     const { views, space } = this.#look;
-    const edges = ({ right, down }: Facing) => edgesOf({ orientation: [...right, ...down] } as unknown as FrameFacts);
-    const bar = (name: PlaneName) =>
-      body && scaleBar({ pixel_spacing: [1, 1] } as unknown as FrameFacts, views[name].scale, this.sizeOf(name).height * BAR_SHARE);
     this.#options.onState({
       ...this.#look, body, why: this.#why, over: this.bodies.body('over') ?? null, overWhy: this.#overWhy,
       graphics: this.bodies.graphics, shownWindow: this.#look.window ?? body?.window ?? null,
       spaceReady: this.bodies.painterFor('main')?.hasCopy('main') ?? (body !== null && body.progress.here === body.progress.of),
       atCursor: this.#cursorProbe, hover: this.#hover,
-      edges: { axial: edges(views.axial), coronal: edges(views.coronal), sagittal: edges(views.sagittal), space: edges(space) },
-      bars: { axial: bar('axial'), coronal: bar('coronal'), sagittal: bar('sagittal') },
+      edges: edgesIn(views, space),
+      bars: barsIn(views, (name) => (body ? this.sizeOf(name).height * BAR_SHARE : 0)),
     });
   }
 }

@@ -40,8 +40,8 @@ def greys(page: Page) -> list[int]:
         """canvas => {
           const context = canvas.getContext('2d');
           const row = Math.floor(canvas.height * 0.5);
-          const { data } = context.getImageData(0, row, canvas.width, 1);
-          return Array.from({ length: canvas.width }, (_, at) => data[4 * at]);
+          const { data } = context.getImageData(0, row, canvas.width, 40);
+          return Array.from({ length: canvas.width * 40 }, (_, at) => data[4 * at]);
         }"""
     )
     return found
@@ -128,7 +128,8 @@ def test_greys_go_through_the_displays_correction_table(open_page: OpenPage, sit
     has_picture(page)
     until(lambda: max(greys(page)) > 0 and greys(page) != plain, "the corrected picture")
     through = greys(page)
-    inside = [at for at, grey in enumerate(plain) if grey > 0]
-    off = [abs(through[at] - table[plain[at]]) for at in inside]
-    assert max(off) <= 3  # the picture is scaled to the pane: a mean of corrected greys is not a corrected mean
-    assert sum(off) / len(off) < 1
+    even = [at for at in range(1, len(plain) - 1) if plain[at] > 0 and len({*plain[at - 1 : at + 2]}) == 1]
+    assert len(even) > 20  # elsewhere the pane's scaling mixes neighbours, before or after the correction
+    off = [abs(through[at] - table[plain[at]]) for at in even]
+    assert max(off) <= 4
+    assert sum(off) / len(off) < 0.7

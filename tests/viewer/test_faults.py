@@ -69,8 +69,9 @@ def opened_slowly(open_page: Pages, sent: Sent) -> tuple[Page, Line]:
 
 def test_the_line_breaks_in_mid_series_and_comes_back(open_page: Pages, head: Sent) -> None:
     page, line = opened_slowly(open_page, head)
-    page.keyboard.press("End")
     line.shape(500, offline=True)
+    page.keyboard.press("End")
+    expect(page.locator(".pane[data-ready=false]")).to_be_visible()  # nothing of the end was here yet
     page.keyboard.press("Home")
     for _ in range(20):
         page.keyboard.press("ArrowDown")

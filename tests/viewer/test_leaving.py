@@ -75,7 +75,7 @@ def test_no_image_and_no_header_stays_after_logging_out(
     for _ in range(3):  # the study, the list, the login
         page.go_back()
         expect(page.locator("input[name=password]")).to_be_visible()
-        assert page.locator(".pane, table, .card").count() == 0
+        assert page.locator(".pane, table, canvas").count() == 0
         assert name.split("^")[0] not in page.content()
     context.close()
     assert left_behind(tmp_path / "profile", [name.split("^")[0], number]) == []

@@ -72,8 +72,8 @@ def test_no_image_and_no_header_stays_after_logging_out(
         assert sent.id not in text
         assert name.split("^")[0] not in text
         assert number not in text
-    for _ in range(3):  # the study, the list, the login
-        page.go_back()
+    for way in (page.go_back, page.go_forward, lambda: page.goto(hospital.base + sent.view())):
+        way()
         expect(page.locator("input[name=password]")).to_be_visible()
         assert page.locator(".pane, table, canvas").count() == 0
         assert name.split("^")[0] not in page.content()

@@ -67,10 +67,22 @@ REASONS = (
     ),
     Reason(
         "viewer",
-        r"first picture",
+        r"(first|coarse) picture",
         "The link is shaped inside the browser, which draws in software beside the server on the same two cores.",
     ),
     Reason("viewer", r"^code", "The pages' frame and words are read with the viewer; they are not parted from it yet."),
+    Reason(
+        "viewer",
+        r"a key held",
+        "The browser composes the page in software on the same two cores that decode, paint and serve: a frame of "
+        "1,440 × 900 on the screen costs more than a picture of 512².",
+    ),
+    Reason(
+        "viewer",
+        r"memory|minutes of scrolling",
+        "What a page's process holds is more than its frames: their budget is kept, and the decoders' own heaps, the "
+        "canvases and what the collector has not given back yet come on top.",
+    ),
 )
 
 

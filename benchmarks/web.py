@@ -16,6 +16,7 @@ from benchmarks.servers import HOST, Orthanc, Radrelay, Server
 from benchmarks.table import OURS, Aim, Line, Rounds, interleaved, line, percentiles
 
 PART = "web"
+LISTED_MS = 50
 HTJ2K = "1.2.840.10008.1.2.4.202"
 AS_STORED = f"image/jphc; transfer-syntax={HTJ2K}"
 OBJECTS_AS_HTJ2K = f'multipart/related; type="application/dicom"; transfer-syntax={HTJ2K}'
@@ -57,6 +58,7 @@ def run(plan: Plan) -> list[Line]:
         ours.wait_indexed(len(files), packed=True)
         lines += plan.tell(_retrieved(plan, {OURS: ours, ORTHANC: orthanc}, series, "packed"))
         lines += plan.tell([_stored_frames(plan, ours, series), _whole_as_htj2k(plan, ours, orthanc, series)])
+        lines += plan.tell(_listed(plan, ours, orthanc, series))
     finally:
         ours.stop()
         orthanc.stop()
@@ -119,6 +121,38 @@ def _whole_as_htj2k(plan: Plan, ours: Radrelay, orthanc: Orthanc, series: Series
     )
     text = f"packed: {len(series.instances)} slices as HTJ2K; Orthanc: as it stores them"
     return line(PART, text, "s", seconds, better="lower")
+
+
+def _listed(plan: Plan, ours: Radrelay, orthanc: Orthanc, series: Series) -> list[Line]:
+    """Return what the viewer waits for that asks what a series holds: first after a start, then again.
+
+    Others read the same from a series' DICOM JSON.
+    """
+    count = len(series.instances)
+    cold: list[float] = []
+    for _ in range(plan.rounds):
+        ours.stop()
+        client = Client.of(ours.start())
+        client.request("/api/sources")  # the program's own first steps are not the series'
+        cold.append(1000 * client.timed(_detail(client, series)))
+    warm = [1000 * client.timed(_detail(client, series)) for _ in range(plan.rounds + 2)]
+    other = Client.of(orthanc)
+    asked = [1000 * other.timed(f"{series.path}/metadata", JSON) for _ in range(plan.rounds)]
+    client.close()
+    other.close()
+    what = f"what the viewer reads of {count} slices (Orthanc: /metadata)"
+    aim = Aim(LISTED_MS, below=True)
+    return [
+        line(PART, f"{what}, first after a start", "ms", {OURS: cold, ORTHANC: asked}, aim, better="lower"),
+        line(PART, f"{what}, again", "ms", {OURS: warm, ORTHANC: asked}, aim, better="lower"),
+    ]
+
+
+def _detail(client: Client, series: Series) -> str:
+    """Return the address of what the viewer reads of a series."""
+    [study] = json.loads(client.request(f"/api/studies?study_uid={series.study}"))["studies"]
+    rows = json.loads(client.request(f"/api/studies/{study['id']}"))["series"]
+    return f"/api/series/{next(one['id'] for one in rows if one['series_uid'] == series.series)}"
 
 
 def each(rounds: int, clients: Mapping[str, Client], requests: list[tuple[str, str]]) -> tuple[Rounds, Rounds]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 import pytest
@@ -69,8 +70,9 @@ def opened_slowly(open_page: Pages, sent: Sent) -> tuple[Page, Line]:
 
 def test_the_line_breaks_in_mid_series_and_comes_back(open_page: Pages, head: Sent) -> None:
     page, line = opened_slowly(open_page, head)
-    page.keyboard.press("End")
     line.shape(500, offline=True)
+    page.keyboard.press("End")
+    expect(page.locator(".pane[data-ready=false]")).to_be_visible()  # nothing of the end was here yet
     page.keyboard.press("Home")
     for _ in range(20):
         page.keyboard.press("ArrowDown")
@@ -175,7 +177,13 @@ def test_a_series_of_all_sizes_orientations_and_spacings_shows_each_in_its_own(
     open_page: Pages, hospital: Hospital
 ) -> None:
     sizes = ((64, 64), (96, 40), (33, 200), (128, 128), (1, 300))
-    planes = (plane((0, 0, 0)), plane((0, 0, 9), spacing=0.5), plane((0, 50, 0), CORONAL, 2.0), {}, plane((5, 5, 5)))
+    planes: tuple[dict[str, Any], ...] = (
+        plane((0, 0, 0)),
+        plane((0, 0, 9), spacing=0.5),
+        plane((0, 50, 0), CORONAL, 2.0),
+        {},
+        plane((5, 5, 5)),
+    )
     pixels: list[Array] = [ramp(0, 1000 + 100 * place, "u2", size) for place, size in enumerate(sizes)]
     objects = [
         image(values, study="all sorts", series="all sorts", number=place + 1, sop_class=CT_IMAGE, more=given)

@@ -37,7 +37,7 @@ def log_in(page: Page) -> None:
 def looked_and_left(page: Page, hospital: Hospital, sent: Sent) -> list[Response]:
     """Log in, look through a study, log out; return all answers that came meanwhile."""
     answers: list[Response] = []
-    page.on("response", answers.append)
+    page.on("response", lambda answer: answers.append(answer))  # noqa: PLW0108  Playwright marks what it is given
     page.goto(hospital.base)
     log_in(page)
     expect(page.get_by_role("button", name="Log out").first).to_be_visible()
@@ -72,10 +72,10 @@ def test_no_image_and_no_header_stays_after_logging_out(
         assert sent.id not in text
         assert name.split("^")[0] not in text
         assert number not in text
-    for _ in range(3):  # the study, the list, the login
-        page.go_back()
+    for way in (page.go_back, page.go_forward, lambda: page.goto(hospital.base + sent.view())):
+        way()
         expect(page.locator("input[name=password]")).to_be_visible()
-        assert page.locator(".pane, table, .card").count() == 0
+        assert page.locator(".pane, table, canvas").count() == 0
         assert name.split("^")[0] not in page.content()
     context.close()
     assert left_behind(tmp_path / "profile", [name.split("^")[0], number]) == []

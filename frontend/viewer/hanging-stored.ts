@@ -131,14 +131,17 @@ export function learn(
       preset: pane.preset || undefined,
     } as { [Name in keyof Pick]: Pick[Name] | undefined });
   });
-  const parts = [...new Set(study?.series.map((one) => one.body_part).filter(Boolean) ?? [])];
+  const here = shown.flatMap((pane) => (pane?.study === 0 ? study?.series.find((one) => one.id === pane.series) ?? [] : []));
+  const different = (values: readonly string[]): string[] => [...new Set(values.filter(Boolean))];
+  const modalities = different(here.map(({ modality }) => modality));
+  const parts = different(here.map(({ body_part: part }) => part));
   const earlier = shown.some((pane) => pane !== null && pane.study > 0);
   return {
     id,
     name,
     match: given<Match>({
-      modalities: study?.modalities.length ? [...study.modalities] : undefined,
-      every: study && study.modalities.length > 1 ? true : undefined,
+      modalities: modalities.length > 0 ? modalities : undefined,
+      every: modalities.length > 1 ? true : undefined,
       body_parts: parts.length > 0 ? parts : undefined,
       with_prior: earlier ? true : undefined,
     } as { [Name in keyof Match]: Match[Name] | undefined }),

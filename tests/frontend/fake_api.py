@@ -26,7 +26,7 @@ from starlette.routing import Route
 from radrelay.dicom.codestreams import resolution_ends
 from radrelay.dicom.htj2k import encode_frame
 from radrelay.web.guards import HEADERS
-from tests.frontend import fake_data, fake_marks, fake_office, fake_roomcheck
+from tests.frontend import fake_choices, fake_data, fake_marks, fake_office, fake_roomcheck
 
 STATIC = Path(__file__).parents[2] / "src" / "radrelay" / "web" / "static"
 CSRF = "csrf-for-tests"
@@ -41,6 +41,7 @@ class World:
     office: fake_office.Office = field(default_factory=fake_office.Office)
     marks: fake_marks.Marks = field(default_factory=fake_marks.Marks)
     roomcheck: fake_roomcheck.RoomCheck = field(default_factory=fake_roomcheck.RoomCheck)
+    settings: dict[str, Any] = field(default_factory=dict)
     must_change_password: bool = False
     logged_in: bool = True
     glimpses: bool = True
@@ -320,6 +321,7 @@ ROUTES = [
     Route("/api/events", events),
     Route("/api/parcels/{parcel_id}/files", put_file, methods=["PUT"]),
     *fake_marks.ROUTES,
+    *fake_choices.ROUTES,
     *fake_office.ROUTES,
     *fake_roomcheck.ROUTES,
     Route("/{path:path}", page),

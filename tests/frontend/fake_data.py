@@ -73,7 +73,8 @@ class FakeSeries:
             "id": self.id, "series_uid": f"1.2.826.0.1.{self.number}", "modality": self.modality,
             "number": self.number, "description": self.description, "body_part": "", "laterality": "",
             "instance_count": self.instances, "frame_count": self.instances * self.named, "bytes": 1,
-            "pictured": self.kind not in ("pdf", "sr"),
+            "pictured": self.kind not in ("pdf", "sr"), "protocol": "", "orientation": [], "frame_of_reference": None,
+            "views": [],
         }  # fmt: skip
 
     @property
@@ -88,7 +89,7 @@ class FakeSeries:
             "instances": [
                 {
                     "id": f"{self.id}-{place}", "sop_uid": f"1.2.3.{place}", "sop_class_uid": classes[self.kind],
-                    "number": place + 1, "rows": 1, "columns": 1, "frames": self.frames,
+                    "number": place + 1, "rows": 1, "columns": 1, "view": "", "side": "", "frames": self.frames,
                     "frames_named": self.named, "why_not_code": "" if blank is None else "no-pixels",
                     "transfer_syntax": EXPLICIT_LE, "viewable": blank is None, "why_not": blank,
                     "position": [], "orientation": [], "pixel_spacing": [], "file_name": "", "thickness": None,

@@ -110,7 +110,7 @@ def _first(
     return Kept(text, 1, now)
 
 
-def _one(organisation_id: uuid.UUID, owner_id: uuid.UUID, name: str) -> sa.Select[tuple[Preference]]:
+def _one(organisation_id: uuid.UUID, owner_id: uuid.UUID, name: str) -> sa.Select[Preference]:
     return sa.select(Preference).where(
         Preference.organisation_id == organisation_id, Preference.owner_id == owner_id, Preference.name == name
     )

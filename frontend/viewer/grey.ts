@@ -109,6 +109,9 @@ export interface Voi {
   colours?: Uint32Array | null;
 }
 
+/** The levels as they are, whatever display they are looked at on. */
+export const PLAIN = new Uint32Array(256).map((_, level) => OPAQUE | (level << 16) | (level << 8) | level);
+
 let outputMap: Uint8Array | null = null;
 
 /** Takes what this display makes of each level 0 to 255, to be corrected in everything painted from now on. */

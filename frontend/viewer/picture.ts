@@ -3,7 +3,7 @@
 import { coloursOf } from './colours';
 import type { Frame } from './frame';
 import { matrixOf, type Point, type View } from './geometry';
-import { markMissing, paint } from './grey';
+import { markMissing, paint, PLAIN } from './grey';
 import type { Look } from './look';
 import { shapeOf } from './stance';
 
@@ -19,8 +19,8 @@ export class Picture {
     return this.#frame;
   }
 
-  /** Paints a frame afresh. */
-  fill(frame: Frame, look: Look): void {
+  /** Paints a frame afresh. `apart`: to be taken away, so without what corrects this display. */
+  fill(frame: Frame, look: Look, apart = false): void {
     const { rows, columns } = frame;
     this.#frame = frame;
     if (this.#bitmap.width !== columns || this.#bitmap.height !== rows) {
@@ -31,7 +31,7 @@ export class Picture {
     if (!context) return;
     const image = context.createImageData(columns, rows);
     const words = new Uint32Array(image.data.buffer);
-    const colours = look.colours ? coloursOf(look.colours) : null;
+    const colours = look.colours ? coloursOf(look.colours) : apart ? PLAIN : null;
     paint(frame, { window: look.windowFor(frame), invert: look.invert, colours }, words);
     markMissing(frame, words);
     context.putImageData(image, 0, 0);

@@ -16,6 +16,12 @@ export interface Placed {
   frame: Frame;
 }
 
+/** A picture to take away; `millimetres`: the width of its pixels, which are square, in the patient, where it is known. */
+export interface Snapshot {
+  canvas: HTMLCanvasElement;
+  millimetres: number | null;
+}
+
 export class Screen {
   readonly #context: CanvasRenderingContext2D;
   readonly #picture = new Picture();
@@ -67,12 +73,13 @@ export class Screen {
     return this.#picture.readback();
   }
 
-  /** A picture turned as it is seen, at its own resolution, with what lies over it or without. */
-  snapshot(shown: Placed, look: Look, turn: View, withLayers: boolean): HTMLCanvasElement | null {
+  /** A picture of the stack turned as it is seen, at its own resolution, with what lies over it or without. */
+  snapshot(shown: Placed, look: Look, turn: View, withLayers: boolean): Snapshot | null {
     const canvas = document.createElement('canvas');
     const context = canvas.getContext('2d', { alpha: false });
     if (!context) return null;
-    this.#fill(shown.frame, look);
+    const picture = new Picture();
+    picture.fill(shown.frame, look, true);
     const shape = shapeOf(shown.frame.facts);
     const scale = Math.min(1, LARGEST_SNAPSHOT / Math.max(shape.columns, shape.rows * shape.aspect));
     const view = { ...turn, scale, x: 0, y: 0 };
@@ -82,9 +89,10 @@ export class Screen {
     canvas.width = Math.max(1, Math.round(Math.max(...at.map(({ x }) => x)) - left));
     canvas.height = Math.max(1, Math.round(Math.max(...at.map(({ y }) => y)) - top));
     const placed = { ...view, x: -left, y: -top };
-    this.#picture.draw(context, placed, 1, 1);
+    picture.draw(context, placed, 1, 1);
     if (withLayers) this.#drawLayers(context, seenAs(shown, placed, { width: canvas.width, height: canvas.height }));
-    return canvas;
+    const width = shown.frame.facts.pixel_spacing?.[1];
+    return { canvas, millimetres: width ? width / scale : null };
   }
 
   #fill(frame: Frame, look: Look): void {

@@ -13,7 +13,7 @@ import { FrameLoader, type FrameState } from './loader';
 import { Look } from './look';
 import { edgesOf, type Edges } from './orientation';
 import { scaleBar, type ScaleBar } from './scale';
-import { Screen, seenAs, type Placed } from './screen';
+import { Screen, seenAs, type Placed, type Snapshot } from './screen';
 import { shapeOf, Stance } from './stance';
 import { Steering, type Pressing, type Steered, type Tool } from './steering';
 import { warmUp } from './decoding/decoders';
@@ -343,11 +343,9 @@ export class ImageViewer implements Steered {
     return this.#screen.readback(this.#shown, this.#look);
   }
 
-  /** The picture as it is seen, at its own resolution, with what lies over it; null while it is on its way. */
-  snapshot(withLayers = true): HTMLCanvasElement | null {
-    const shown = this.#shown;
-    if (shown?.place !== this.#index || shown.frame.coarse) return null;
-    return this.#screen.snapshot(shown, this.#look, this.#stance.view, withLayers);
+  /** The picture at a place as it would be seen, at its own resolution, with what lies over it. */
+  snapshot(frame: Frame, place: number, withLayers = true): Snapshot | null {
+    return this.#screen.snapshot({ frame, place }, this.#look, this.#stance.view, withLayers);
   }
 
   #middle(): Point {

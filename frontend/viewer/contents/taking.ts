@@ -1,7 +1,7 @@
 /** Pictures to take away: a frame at its own resolution as it is seen, with or without what is written beside it. */
 
 import { pixelAspect, type Frame } from '../frame';
-import { markMissing, paint, type Voi } from '../grey';
+import { markMissing, paint, PLAIN, type Voi } from '../grey';
 
 /** A picture that was taken. `spacing`: height and width of its pixels in the patient in mm, where they are known. */
 export interface Taken {
@@ -15,8 +15,6 @@ export interface Corners {
   bottomLeft: string[];
   bottomRight: string[];
 }
-
-const PLAIN = new Uint32Array(256).map((_, level) => 0xff000000 | (level << 16) | (level << 8) | level);
 
 /** As it is seen, but for what corrects this one display: elsewhere that would be wrong. */
 export const plainly = (voi: Voi): Voi => ({ ...voi, colours: voi.colours ?? PLAIN });

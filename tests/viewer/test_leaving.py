@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from playwright.sync_api import BrowserContext, Page, Playwright, Response, expect
@@ -72,7 +73,12 @@ def test_no_image_and_no_header_stays_after_logging_out(
         assert sent.id not in text
         assert name.split("^")[0] not in text
         assert number not in text
-    for way in (page.go_back, page.go_forward, lambda: page.goto(hospital.base + sent.view())):
+    ways: list[Callable[[], object]] = [
+        page.go_back,
+        page.go_forward,
+        lambda: page.goto(hospital.base + sent.view()),
+    ]
+    for way in ways:
         way()
         expect(page.locator("input[name=password]")).to_be_visible()
         assert page.locator(".pane, table, canvas").count() == 0

@@ -29,6 +29,8 @@ export interface FrameFacts {
   pixel_spacing?: [number, number] | null;
   pixel_aspect_ratio?: [number, number] | null;
   padding_value?: number | null;
+  /** First and last stored value that stand for no pixel (PS3.3 C.7.5.1.1.2). */
+  padding?: [number, number] | null;
   rescale_type?: string | null;
   voi_lut?: VoiTable | null;
   /** The end of this frame never came; `missing`: the share (0…1) that stands as zeros for it, where that is known. */

@@ -1,6 +1,6 @@
 /** From stored values to the screen: VOI windows (PS3.3 C.11.2), lookup tables and painting into RGBA words. */
 
-import { isColour, storedValue, type Frame, type VoiTable } from './frame';
+import { isColour, storedValue, type Frame, type FrameFacts, type VoiTable } from './frame';
 
 export interface Window {
   center: number;
@@ -57,6 +57,12 @@ export function ownWindows(frame: Frame): (Window & { name: string })[] {
   });
 }
 
+/** Whether a stored value stands for no pixel: it is background, black also where low values are bright. */
+function paddingOf({ padding, padding_value }: FrameFacts): (stored: number) => boolean {
+  const [first, last] = padding ?? [padding_value ?? NaN, padding_value ?? NaN];
+  return (stored) => stored >= first && stored <= last;
+}
+
 /**
  * A window over nearly all values (0.5 % cut at each end, padding left out), where the object brings none. Where
  * nearly all are the same, it reaches over the few others; a single value is seen against zero, and zero is black.
@@ -64,12 +70,13 @@ export function ownWindows(frame: Frame): (Window & { name: string })[] {
 export function fittingWindow(frame: Frame): Window {
   const { samples, slope, intercept, facts } = frame;
   const read = storedValue(facts);
+  const isPadding = paddingOf(facts);
   const step = Math.max(1, Math.floor(samples.length / SAMPLED));
   const taken = new Float64Array(Math.ceil(samples.length / step));
   let count = 0;
   for (let at = 0; at < samples.length; at += step) {
     const stored = read(samples[at] ?? 0);
-    if (stored === facts.padding_value || !Number.isFinite(stored)) continue;
+    if (isPadding(stored) || !Number.isFinite(stored)) continue;
     taken[count++] = stored * slope + intercept;
   }
   if (count === 0) return { center: 0.5, width: 1, kind: 'LINEAR_EXACT' };
@@ -155,8 +162,11 @@ export function buildTable(frame: Frame, voi: Voi): Uint32Array {
   const words = wordsOf(voi);
   const table = new Uint32Array(patterns);
   const distinct = Math.min(patterns, 2 ** frame.facts.bits_stored);
+  const isPadding = paddingOf(frame.facts);
   for (let pattern = 0; pattern < distinct; pattern += 1) {
-    table[pattern] = words[Math.round(grey(read(pattern) * frame.slope + frame.intercept))] ?? OPAQUE;
+    const stored = read(pattern);
+    const level = Math.round(grey(stored * frame.slope + frame.intercept));
+    table[pattern] = isPadding(stored) ? OPAQUE : (words[level] ?? OPAQUE);
   }
   for (let from = distinct; from < patterns; from *= 2) table.copyWithin(from, 0, from); // bits above those stored
   return table;

@@ -225,3 +225,12 @@ def test_frames_of_one_object_and_single_slices_make_one_stack(open_page: Pages,
             step(page, place)
         assert differs(page, picture) == Difference(), place
     assert "Image 7 of 7" in overlay(page)
+
+
+def test_a_line_that_was_away_for_long_is_used_again_without_being_told(open_page: Pages, head: Sent) -> None:
+    page, line = opened_slowly(open_page, head)
+    line.shape(500, offline=True)
+    page.keyboard.press("End")
+    expect(page.get_by_text("This image cannot be shown")).to_be_visible(timeout=40_000)
+    line.shape(50_000)
+    ready(page, SLICES - 1)

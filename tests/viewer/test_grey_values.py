@@ -9,7 +9,7 @@ import pytest
 from pydicom import Dataset
 from pydicom.pixels.utils import pack_bits
 
-from tests.viewer.conftest import Pages
+from tests.viewer.conftest import Pages, ready
 from tests.viewer.hospital import Hospital, Sent
 from tests.viewer.made import COLUMNS, CT_IMAGE, MULTI_FRAME, ROWS, image, plane, ramp, sequence, table
 from tests.viewer.screen import WATCH, Difference, differs, go, painted_rgb, step
@@ -222,6 +222,21 @@ def test_padding_takes_no_part_in_the_window_that_is_found(open_page: Pages, hos
     assert differs(page, shown(padded, values)) == Difference()
     inside = painted_rgb(page)[:, 20:, 0]
     assert (inside.min(), inside.max()) == (0, 255)
+
+
+def test_padding_is_background_where_low_values_are_bright(open_page: Pages, hospital: Hospital) -> None:
+    values = ramp(0, 4095, "u2")
+    values[:8] = 20
+    more = {"PhotometricInterpretation": "MONOCHROME1", "PixelPaddingValue": 0, "PixelPaddingRangeLimit": 30}
+    padded = image(values, study="bright padding", stored=12, more=more)
+    [sent] = hospital.send([padded])
+    page = open_page("/", script=WATCH)
+    go(page, sent.view())
+    ready(page, 0)
+    assert differs(page, shown(padded, values)).levels > 0
+    found = painted_rgb(page)[..., 0]
+    assert found[values <= 30].max() == 0
+    assert found[9].min() > 180
 
 
 def test_at_one_to_one_the_screen_has_the_very_pixels(open_page: Pages, hospital: Hospital) -> None:

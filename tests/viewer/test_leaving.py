@@ -73,7 +73,11 @@ def test_no_image_and_no_header_stays_after_logging_out(
         assert sent.id not in text
         assert name.split("^")[0] not in text
         assert number not in text
-    ways: list[Callable[[], object]] = [page.go_back, page.go_forward, lambda: page.goto(hospital.base + sent.view())]
+    ways: list[Callable[[], object]] = [
+        page.go_back,
+        page.go_forward,
+        lambda: page.goto(hospital.base + sent.view()),
+    ]
     for way in ways:
         way()
         expect(page.locator("input[name=password]")).to_be_visible()

@@ -28,6 +28,11 @@ export class HangingBook {
     return this.#kept?.value != null;
   }
 
+  /** Whether what counts are the organisation's. */
+  get isOrganisations(): boolean {
+    return !this.isOwn && this.#kept?.default.value != null;
+  }
+
   /** Keeps the reader's own; null goes back to the organisation's. */
   async save(stored: Stored | null): Promise<void> {
     const kept = await api.write(NAME, stored, this.#kept?.revision ?? 0);

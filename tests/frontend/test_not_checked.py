@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from tests.frontend.conftest import OpenPage, Site, until
 from tests.frontend.fake_roomcheck import RoomCheck, display
 
-VIEW = f"/view?study={uuid.UUID(int=2)}"
+VIEW = f"/view?study={uuid.UUID(int=2)}&series={uuid.UUID(int=2000)}"  # one pane: a series is named
 MARK = "Not checked for diagnosis"
 
 
@@ -32,11 +32,11 @@ def checked(**span: float) -> dict[str, Any]:
 
 
 def has_picture(page: Page) -> None:
-    expect(page.locator(".pane[data-ready=true]")).to_be_visible()
+    expect(page.locator(".pane[data-ready=true]").first).to_be_visible()
 
 
 def greys(page: Page) -> list[int]:
-    found: list[int] = page.locator(".pane canvas").evaluate(
+    found: list[int] = page.locator(".pane canvas").first.evaluate(
         """canvas => {
           const context = canvas.getContext('2d');
           const row = Math.floor(canvas.height * 0.5);

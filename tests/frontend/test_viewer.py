@@ -161,14 +161,16 @@ def test_monochrome1_and_float_pictures_find_a_window_of_their_own(open_page: Op
     assert re.search(r"W 1[.,]\d+", _overlay(page))
 
 
-def test_objects_without_a_picture_say_why(open_page: OpenPage, site: Site) -> None:
+def test_what_is_no_picture_is_shown_as_what_it_is_and_can_be_had(open_page: OpenPage, site: Site) -> None:
     page = open_page(PDF)
-    expect(page.get_by_text("This object holds a PDF.")).to_be_visible()
-    link = page.get_by_role("link", name="Open the PDF")
+    document = page.get_by_role("region", name="Document").first
+    link = document.get_by_role("link", name="Open the PDF")
+    expect(link).to_be_visible()
     assert (link.get_attribute("href") or "").endswith("/document")
     assert link.get_attribute("target") == "_blank"
     page.goto(site.address + SR)
-    expect(page.get_by_text("structured report, made of text")).to_be_visible()
+    report = page.get_by_role("region", name="Structured report").first
+    expect(report.get_by_role("link", name="Download the object")).to_be_visible()
 
 
 def test_damaged_frame_is_marked_and_the_rest_goes_on(open_page: OpenPage, site: Site) -> None:

@@ -331,7 +331,7 @@ def test_cross_wheel_and_keys_move_and_turn_the_planes(open_page: OpenPage) -> N
 
 def test_a_length_is_in_mm_of_the_patient_and_said_not_to_be_kept(open_page: OpenPage) -> None:
     page = _whole(_open(open_page, AXIAL))
-    page.get_by_role("button", name="Length").click()
+    page.locator(".volumes").get_by_role("button", name="Length").click()
     box = page.locator("[data-pane=coronal]").bounding_box()
     assert box
     scale = _do(page, "(room) => room.look.views.coronal.scale")

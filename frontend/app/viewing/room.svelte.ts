@@ -12,7 +12,7 @@ import type { Glimpse } from '$viewer/loader';
 import { areParallel, along, dot, middleOf, minus, nearest, planeOf, type Plane, type Vector } from '$viewer/planes';
 import { ImageViewer, type ViewerState } from '$viewer/viewer';
 import { Windows, type ToldPlane } from './windows';
-import { cineRate, memoryBudget, Stack, type StackPicture } from './stack';
+import { cineRate, isPicture, memoryBudget, Stack, type StackPicture } from './stack';
 
 const AT_ONCE = 4;
 const AT_ONCE_BESIDE = 2;
@@ -155,7 +155,7 @@ export class RoomPane {
   /** Asks for the planes of objects with many frames, which each frame has of its own. */
   async #readFramePlanes(stack: Stack): Promise<void> {
     for (const instance of stack.instances) {
-      if (!instance.viewable || instance.frames < 2) continue;
+      if (!isPicture(instance) || instance.frames < 2) continue;
       const answer = await planesApi.read(instance.id).catch(() => null); // without, there are no lines and links
       if (this.stack !== stack) return;
       if (!answer) continue;

@@ -2,6 +2,7 @@
 
 import { instances as api } from '../api/endpoints';
 import type { InstanceRow } from '../api/types';
+import { contentKind } from '../contents/kind';
 import { link } from '$viewer/link';
 import type { Pictures } from '$viewer/viewer';
 
@@ -11,6 +12,9 @@ export interface StackPicture {
   frame: number;
 }
 
+/** Whole slides have frames, which are tiles of a picture that is shown in another way. */
+export const isPicture = (instance: InstanceRow): boolean => instance.viewable && contentKind(instance) !== 'slide';
+
 /** Takes memory by instances, whatever number of frames they name. */
 export class Stack implements Pictures {
   /** Where each instance begins, and where the last one ends. */
@@ -19,7 +23,7 @@ export class Stack implements Pictures {
   constructor(readonly instances: readonly InstanceRow[] = []) {
     this.#starts = new Float64Array(instances.length + 1);
     instances.forEach((instance, at) => {
-      const frames = instance.viewable ? Math.max(1, instance.frames) : 1;
+      const frames = isPicture(instance) ? Math.max(1, instance.frames) : 1;
       this.#starts[at + 1] = (this.#starts[at] ?? 0) + frames;
     });
   }
@@ -51,7 +55,7 @@ export class Stack implements Pictures {
 
   address(place: number): string | null {
     const found = this.at(place);
-    return found?.instance.viewable ? api.frameUrl(found.instance.id, found.frame, link.isSlow) : null;
+    return found && isPicture(found.instance) ? api.frameUrl(found.instance.id, found.frame, link.isSlow) : null;
   }
 }
 

@@ -57,7 +57,7 @@ export function ownWindows(frame: Frame): (Window & { name: string })[] {
   });
 }
 
-/** Whether a stored value stands for no pixel: it is background, black also where low values are bright. */
+/** Whether a stored value stands for no pixel (PS3.3 C.7.5.1.1.2). */
 function paddingOf({ padding, padding_value }: FrameFacts): (stored: number) => boolean {
   const [first, last] = padding ?? [padding_value ?? NaN, padding_value ?? NaN];
   return (stored) => stored >= first && stored <= last;
@@ -162,7 +162,7 @@ export function buildTable(frame: Frame, voi: Voi): Uint32Array {
   const words = wordsOf(voi);
   const table = new Uint32Array(patterns);
   const distinct = Math.min(patterns, 2 ** frame.facts.bits_stored);
-  const isPadding = paddingOf(frame.facts);
+  const isPadding = frame.facts.invert ? paddingOf(frame.facts) : () => false; // low values are bright: it would dazzle
   for (let pattern = 0; pattern < distinct; pattern += 1) {
     const stored = read(pattern);
     const level = Math.round(grey(stored * frame.slope + frame.intercept));

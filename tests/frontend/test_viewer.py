@@ -233,7 +233,7 @@ def test_broken_line_is_waited_out(open_page: OpenPage, site: Site) -> None:
 
 
 def test_series_strip_changes_the_series_and_the_address(open_page: OpenPage, site: Site) -> None:
-    page = open_page(STUDY)
+    page = open_page(CT)
     _ready(page, 0)
     page.locator("nav button[data-series]").nth(2).click()
     until(lambda: str(uuid.UUID(int=2002)) in where(page), "the address")

@@ -389,6 +389,7 @@ export class ImageViewer implements Steered {
   #resize(): void {
     this.#stance.resize(this.#screen.measure());
     this.#paintNow(); // in the same frame, or a resized canvas flashes black
+    this.#tell(); // of another scale
   }
 
   #draw(): void {

@@ -66,3 +66,18 @@ def test_protocols_are_made_of_what_is_arranged(open_page: Pages, hospital: Hosp
     page.goto(f"{hospital.base}/view?study={sent.id}")
     expect(page.locator(".pane")).to_have_count(2)
     until(lambda: "Series 2" in page.locator(".pane").nth(1).inner_text(), "the series as it was arranged")
+
+
+def test_mammograms_lie_with_their_chest_walls_to_the_middle_at_one_scale(open_page: Pages, hospital: Hospital) -> None:
+    [sent] = hospital.send(phantoms.study("mg", seed=978))
+    page = open_page(f"/view?study={sent.id}")
+    expect(page.locator(".pane[data-ready=true]")).to_have_count(2)  # the two views that there are, no empty row
+    right, left = page.locator(".pane").nth(0), page.locator(".pane").nth(1)
+    expect(right).to_contain_text("R CC")
+    expect(left).to_contain_text("L CC")
+    expect(right.locator(".edge.right")).to_have_text("P")
+    expect(left.locator(".edge.left")).to_have_text("P")
+    until(
+        lambda: right.locator(".bar").bounding_box()["height"] == left.locator(".bar").bounding_box()["height"],  # type: ignore[index]
+        "both scales are those of the panes as they are now",
+    )

@@ -2,7 +2,7 @@
 
 import type { SeriesRow, StudyDetail } from '../api/types';
 import { attemptQuietly } from '../state/notices.svelte';
-import { choose, mirrorsFor, type HangingStudy, type Placed } from '$viewer/hanging';
+import { choose, mirrorsFor, type Assignment, type HangingStudy, type Placed } from '$viewer/hanging';
 import type { ShownPane } from '$viewer/hanging-stored';
 import { presetsFor } from '$viewer/presets';
 import { HangingBook } from './hanging.svelte';
@@ -36,9 +36,10 @@ export async function hang(room: Room, study: StudyDetail, priors: PriorStudies)
   const chosen = choose(asHanging(study), prior ? [asHanging(prior)] : [], protocols);
   if (!chosen.protocol) return;
   if (prior && !chosen.panes.some((one) => one?.study === prior.id)) priors.close(prior.id);
-  room.arrange(chosen.rows, chosen.columns);
+  const { rows, columns, panes } = trimmed(chosen);
+  room.arrange(rows, columns);
   await Promise.all(
-    chosen.panes.map(async (placed, at) => {
+    panes.map(async (placed, at) => {
       const pane = room.panes[at];
       const of = placed?.study === prior?.id ? prior : study;
       const series = of?.series.find(({ id }) => id === placed?.series);
@@ -46,6 +47,14 @@ export async function hang(room: Room, study: StudyDetail, priors: PriorStudies)
     }),
   );
   room.setLinked(chosen.linked);
+}
+
+/** Without rows and columns in which nothing stands, as where views of a mammography are missing. */
+function trimmed({ rows, columns, panes }: Assignment): Pick<Assignment, 'rows' | 'columns' | 'panes'> {
+  const all = Array.from({ length: rows }, (_, row) => panes.slice(row * columns, (row + 1) * columns));
+  const filled = all.filter((row) => row.some(Boolean));
+  const used = Array.from({ length: columns }, (_, at) => at).filter((at) => filled.some((row) => row[at]));
+  return { rows: filled.length, columns: used.length, panes: filled.flatMap((row) => used.map((at) => row[at] ?? null)) };
 }
 
 async function fill(pane: RoomPane, study: StudyDetail, series: SeriesRow, placed: Placed): Promise<void> {

@@ -227,6 +227,7 @@ def test_frames_of_one_object_and_single_slices_make_one_stack(open_page: Pages,
     assert "Image 7 of 7" in overlay(page)
 
 
+@pytest.mark.soak
 def test_a_line_that_was_away_for_long_is_used_again_without_being_told(open_page: Pages, head: Sent) -> None:
     page, line = opened_slowly(open_page, head)
     line.shape(500, offline=True)

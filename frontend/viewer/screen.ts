@@ -64,7 +64,7 @@ export class Screen {
     context.scale(devicePixelRatio, devicePixelRatio);
     this.#picture.draw(context, stance.view, devicePixelRatio, isCurrent ? 1 : DIMMED);
     if (isCurrent) this.#drawLayers(context, seenAs(shown, stance.view, stance.pane));
-    if (this.lens) this.#picture.drawLens(context, stance.view, devicePixelRatio, this.lens);
+    if (this.lens && isCurrent) this.#picture.drawLens(context, stance.view, devicePixelRatio, this.lens);
   }
 
   /** The samples as they are painted, one pixel each. */

@@ -262,7 +262,7 @@ export class ImageViewer implements Steered {
 
   /** Calls once a picture of this stack is on screen. */
   whenShown(action: (frame: Frame) => void): void {
-    if (this.#shown) action(this.#shown.frame);
+    if (this.#shown?.place === this.#index) action(this.#shown.frame); // the last one, dimmed, is not the one meant
     else this.#waiting = action;
   }
 

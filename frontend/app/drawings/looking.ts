@@ -26,6 +26,7 @@ export class Looking {
 
   /** Settles each pane whose picture is one of the state's; to be called when pictures change. */
   follow(): void {
+    for (const pane of this.#settled.keys()) if (!this.room.panes.includes(pane)) this.#settled.delete(pane);
     for (const pane of this.room.panes) this.#settle(pane);
   }
 

@@ -30,6 +30,12 @@ export class Whereabouts {
 
   /** Takes the study's series, in the order in which they are shown. */
   take(all: readonly SeriesRow[]): void {
+    for (const one of all) {
+      const before = this.#series.find(({ id }) => id === one.id);
+      if (!before || before.instance_count === one.instance_count) continue;
+      this.#read.delete(one.id); // more arrived: places moved
+      for (const [id, at] of [...this.#found]) if (at.seriesId === one.id) this.#found.delete(id);
+    }
     this.#series = all;
   }
 
@@ -59,7 +65,8 @@ export class Whereabouts {
 
   /** Looks for marks on pictures that are not known, one series after the other. */
   find(marks: readonly Mark[]): void {
-    if (!this.#looking && marks.some((one) => !this.#found.has(one.instance_id))) void this.#look(marks);
+    if (this.#looking || this.#series.every(({ id }) => this.#read.has(id))) return; // nowhere left to look
+    if (marks.some((one) => !this.#found.has(one.instance_id))) void this.#look(marks);
   }
 
   async #look(marks: readonly Mark[]): Promise<void> {

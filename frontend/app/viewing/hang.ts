@@ -46,7 +46,7 @@ export async function hang(room: Room, study: StudyDetail, priors: PriorStudies)
       if (pane && placed && of && series) await fill(pane, of, series, placed);
     }),
   );
-  room.setLinked(chosen.linked);
+  if (!room.touched && room.studyId === study.id) room.setLinked(chosen.linked);
 }
 
 /** Without rows and columns in which nothing stands, as where views of a mammography are missing. */
@@ -59,6 +59,7 @@ function trimmed({ rows, columns, panes }: Assignment): Pick<Assignment, 'rows' 
 
 async function fill(pane: RoomPane, study: StudyDetail, series: SeriesRow, placed: Placed): Promise<void> {
   if (pane.shown?.series.id !== series.id) await pane.show({ study, series });
+  if (pane.shown?.series.id !== series.id || pane.stack.count === 0) return; // the reader was quicker, or it is not to be had
   if (placed.instance) pane.viewer?.go(pane.stack.placeOf(placed.instance, 1));
   const preset = presetsFor(series.modality).find(({ key }) => key === placed.preset);
   if (preset) pane.viewer?.setWindow(preset);

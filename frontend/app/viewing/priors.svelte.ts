@@ -20,12 +20,15 @@ export class PriorStudies {
     if (this.#of === studyId) return;
     this.clear();
     this.#of = studyId;
+    let done = false;
     await attemptQuietly(async () => {
       const found = await api.of(studyId);
+      done = true;
       if (this.#of !== studyId) return;
       this.listed = found.priors;
       this.more = found.more;
     });
+    if (!done && this.#of === studyId) this.#of = ''; // to be asked for again
   }
 
   clear(): void {

@@ -43,6 +43,7 @@ export class RoomPane {
   #planes = new Map<number, Plane | null>();
   #framePlanes = new Map<string, readonly (Plane | null)[]>();
   #glimpse: Promise<Glimpse | null> | null = null;
+  #turn = 0;
 
   constructor(
     readonly id: number,
@@ -85,12 +86,13 @@ export class RoomPane {
 
   /** Opens a series; another one takes the last one's pictures away at once: they must not stand under its name. */
   async show(shown: Shown, start = 0, known?: SeriesDetail): Promise<void> {
+    const turn = (this.#turn += 1);
     if (shown.series.id !== this.shown?.series.id) this.#take(new Stack());
     this.shown = shown;
     this.problem = undefined;
     try {
       const detail = known ?? (await seriesApi.read(shown.series.id));
-      if (this.shown.series.id !== shown.series.id) return;
+      if (turn !== this.#turn) return; // something else was asked for meanwhile
       this.frameOfReference = detail.frame_of_reference;
       this.#take(new Stack(detail.instances), start);
       this.gaps = this.#findGaps();
@@ -98,11 +100,12 @@ export class RoomPane {
       void this.#offerGlimpse(this.stack, start);
       this.room.opened(this);
     } catch (cause) {
-      if (this.shown?.series.id === shown.series.id) this.problem = cause;
+      if (turn === this.#turn) this.problem = cause;
     }
   }
 
   clear(): void {
+    this.#turn += 1;
     this.shown = null;
     this.problem = undefined;
     this.#glimpse = null;
@@ -191,7 +194,9 @@ export class RoomPane {
   async #offerGlimpse(shown: Stack, place: number): Promise<void> {
     const found = await this.#glimpse;
     this.#glimpse = null;
-    if (found && this.stack === shown && shown.at(place)?.instance.id === found.instance) this.viewer?.offer(place, found.frame);
+    const at = shown.at(place);
+    const isOfIt = at?.instance.id === found?.instance && at?.frame === 1; // it is of the first frame
+    if (found && this.stack === shown && isOfIt) this.viewer?.offer(place, found.frame);
   }
 
   #told(state: ViewerState): void {
@@ -265,13 +270,19 @@ export class Room {
   arrange(rows: number, columns: number): void {
     this.#alone = false;
     const wanted = rows * columns;
-    const kept = this.panes.slice(0, wanted);
+    const before = this.panes;
+    const kept = before.slice(0, wanted);
     if (!kept.includes(this.active)) kept[wanted - 1] = this.active;
     const active = this.active;
     while (kept.length < wanted) kept.push(this.#make());
     this.rows = rows;
     this.columns = columns;
     this.panes = kept;
+    for (const gone of before) {
+      if (kept.includes(gone)) continue;
+      this.#anchors.delete(gone);
+      gone.clear();
+    }
     this.#active = Math.max(0, kept.indexOf(active));
     this.share();
   }

@@ -3,6 +3,7 @@
  * after the modality's rescale: Hounsfield units of a CT, SUV beside activity of a PET, else what the object says.
  */
 
+import { HOUNSFIELD } from '../units';
 import { isColour, probe, type Frame, type FrameFacts } from '../frame';
 import { SUV, type Quantity } from '../quantity';
 import { isRegion, type MarkContent, type MarkValue, type Spot, type ValueName } from './mark';
@@ -17,7 +18,7 @@ export interface About {
   modality?: string;
 }
 
-export const HOUNSFIELD = "[hnsf'U]";
+export { HOUNSFIELD };
 export { SUV };
 const NO_UNIT = '1';
 

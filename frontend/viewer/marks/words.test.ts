@@ -5,7 +5,8 @@ import { hitAt } from './hit';
 import { placed } from './label';
 import { contentOf, isSound, sameContent, type Mark, type MarkContent, type MarkKind, type Spot } from './mark';
 import { me, only, pull, seen, stage, words } from './stage';
-import { initials, unitText, valueLines, valueText, wrapped } from './words';
+import { unitText } from '../units';
+import { initials, valueLines, valueText, wrapped } from './words';
 
 describe('picking', () => {
   const mark = (id: string, points: readonly Spot[], kind: MarkKind = 'length'): Mark => ({

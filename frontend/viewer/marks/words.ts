@@ -1,7 +1,7 @@
 /** What a mark says of itself, in the reader's language: which values in which line, with units as people write them. */
 
 import type { Mark, MarkContent, MarkValue, ValueName } from './mark';
-import { HOUNSFIELD, SUV } from './measure';
+import { HOUNSFIELD, unitText } from '../units';
 import type { Scale } from './spacing';
 
 /** The words that the pages hand in. */
@@ -14,15 +14,7 @@ export interface MarkWords {
   noScale: string;
 }
 
-const UNITS: Readonly<Record<string, string>> = {
-  mm2: 'mm²', cm2: 'cm²', px2: 'px²', deg: '°', [HOUNSFIELD]: 'HU', [SUV]: 'SUV', '1': '',
-};
 const SQUARE_CENTIMETRE = 100; // mm²
-
-/** A unit as it is read; UCUM's annotations are their own words. */
-export function unitText(ucum: string): string {
-  return UNITS[ucum] ?? ucum.replace(/^\{([^}]*)\}$/, '$1').replace(/^10\*(-?\d+)(?=[./{]?)/, '10^$1 ').replace(/[{}]/g, '');
-}
 
 function digitsFor({ name, value, unit }: MarkValue): number {
   const size = Math.abs(value);

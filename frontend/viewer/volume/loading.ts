@@ -3,6 +3,8 @@
 import { FrameDamaged, isColour, type Frame } from '../frame';
 import { initialWindow, windowFunction, type Window, type WindowFunction } from '../grey';
 import { FrameFailure } from '../loader';
+import type { Quantity } from '../quantity';
+import { unitText } from '../units';
 import type { Choice } from './assemble';
 import { planned } from './budget';
 import { fetchSlice, kindOf, numbersOf } from './fetching';
@@ -11,6 +13,13 @@ import { loadingOrder } from './loading-order';
 import { BYTES, type Kind, type Scale, type Voxels } from './reslice';
 
 export type WhyNotLoaded = 'colour' | 'too-large' | 'unreachable' | 'damaged' | 'no-memory';
+
+const NO_UNIT = 'US'; // unspecified (PS3.3 C.11.1.1.2)
+
+function unitOf({ pixel_unit: told }: Quantity): string {
+  if (told === undefined) return ''; // the modality tells
+  return told ? unitText(told) : NO_UNIT;
+}
 
 export class NotLoaded extends Error {
   constructor(readonly why: WhyNotLoaded) {
@@ -116,7 +125,7 @@ export class VolumeLoading {
     const scale = kind === 'float32' ? { slope: 1, intercept: 0 } : { slope, intercept };
     await this.taker.begin({
       grid, kind, scale, window: initialWindow(first), toneOf: (window) => windowFunction(first, window), invert: facts.invert ?? false,
-      suvFactor: (facts as { suv_factor?: number | null }).suv_factor ?? null, unit: facts.rescale_type ?? '',
+      suvFactor: (facts as { suv_factor?: number | null }).suv_factor ?? null, unit: unitOf(facts),
     });
     const round = new Round(this, grid, kind, scale, this.#stop.signal);
     await round.run();

@@ -21,6 +21,7 @@ Container = Literal["mp4", "transport", "h264", "hevc", "program", "mpeg2", "unk
 PACKET = 188
 CLOCK = 90_000
 MOST_UNITS = 1_000_000
+MOST_NALS = 4_000_000
 _START = re.compile(rb"\x00\x00\x01")
 _H264_STREAM, _HEVC_STREAM = 0x1B, 0x24
 _SPS, _PPS, _IDR, _DELIMITER, _SLICE = 7, 8, 5, 9, 1
@@ -88,7 +89,9 @@ def as_mp4(film: bytes, columns: int, rows: int, rate: float) -> bytes:
 def _nals(stream: bytes) -> Iterator[tuple[int, bytes]]:
     """Yield offset and bytes of the NAL units of a byte stream (Annex B)."""
     begin = None
-    for found in _START.finditer(stream):
+    for count, found in enumerate(_START.finditer(stream)):
+        if count >= MOST_NALS:
+            raise UnplayableFilm("The film is cut into more pieces than any camera makes.")
         if begin is not None:
             yield begin, stream[begin : found.start()].rstrip(b"\0")
         begin = found.end()

@@ -33,6 +33,11 @@ class Level:
     tiles: list[int] | None
 
 
+def is_labelled(header: Header) -> bool:
+    """Say whether the slide's label, which may bear a name, is in the picture."""
+    return header.texts(0x00080008)[2:3] == ["LABEL"] or header.text(0x00480010) == "YES"
+
+
 def read_level(header: Header, frames: int) -> Level | None:
     """Return what an object with `frames` frames is of its slide; none when it names no matrix of pixels."""
     columns, rows = header.integer(0x00480006) or 0, header.integer(0x00480007) or 0
@@ -50,7 +55,7 @@ def read_level(header: Header, frames: int) -> Level | None:
         tile_columns=across,
         tile_rows=down,
         pixel_mm=_pixel_mm(header, columns, rows),
-        labelled=kind == "LABEL" or header.text(0x00480010) == "YES",
+        labelled=is_labelled(header),
         tiles=_tiles(header, across, down, frames) if sparse else None,
     )
 

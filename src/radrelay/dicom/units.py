@@ -53,11 +53,12 @@ def unit_of(header: Attributes, frame: int) -> str:
         if 0x00281053 not in source:
             continue
         named = _text(source, 0x00281054).upper()
+        # why: the values of a localizer are those of a projection, whatever its header calls them
+        if sop_class in _CT and named in ("", "HU") and header.texts(0x00080008)[2:3] == ["LOCALIZER"]:
+            return ""
         if named:
             return _RESCALED.get(named, "")
-        flavour = header.texts(0x00080008)[2:3]
-        # why: the values of a localizer are those of a projection, whatever its header calls them
-        return HOUNSFIELD if sop_class in _CT and flavour != ["LOCALIZER"] else ""
+        return HOUNSFIELD if sop_class in _CT else ""
     return ""
 
 

@@ -100,7 +100,7 @@ def read_waveform(header: Header, *, texts: bool = True) -> Waveform:
     device = " ".join(part for part in (header.text(0x00080070), header.text(0x00081090)) if part)
     return Waveform(
         kind="sound" if sound else "ecg" if leads else "other",
-        at=header.text(0x0008002A) or header.text(0x00080023) + header.text(0x00080033),
+        at=(header.text(0x0008002A) or header.text(0x00080023) + header.text(0x00080033))[: 26 if texts else 8],
         device=device,
         groups=groups,
         annotations=_annotations(header, groups, texts=texts),

@@ -134,6 +134,13 @@ class MarkFilings:
                 return False
         with self._database.write() as session:
             session.execute(sa.delete(FILING).where(FILING.c.id == row.id, FILING.c.landed_at.is_(None)))
+            # why: the marks on its other pictures are still to be filed
+            session.execute(
+                sa.update(MarkedStudy)
+                .where(MarkedStudy.study_id == row.study_id)
+                .values(filed_turn=0, open_since=self._clock.now())
+                .execution_options(synchronize_session=False)
+            )
         return True
 
     def _origin(self, row: Any, by: Principal, correlation_id: str) -> Origin | None:

@@ -106,7 +106,7 @@ def _words(header: Header, kind: str | None, *, clear: bool) -> Row:
     dates = ((0x00700082, 0x00700083), (0x30060008, 0x30060009), (0x00080023, 0x00080033), (0x00080012, 0x00080013))
     when = next((found for found in (moment(header, *tags) for tags in dates) if found), None)
     if not clear:
-        return {"made_at": when}
+        return {"made_at": when[:10] if when else None}  # the day alone
     titles = [item.text(0x00080104) for item in header.items(0x0040A043)[:1]]
     label = header.text(0x30060002) or "".join(titles)
     names = (header.text(0x00700080), header.text(0x0008103E))  # a segmentation's content label says little

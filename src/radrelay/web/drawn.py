@@ -69,7 +69,7 @@ def told(instance_id: uuid.UUID, drawing: Drawing, found: Found, *, clear: bool)
         "label": drawing.label if clear or drawing.kind in ("key-objects", "report") else "",
         "description": drawing.description if clear else "",
         "creator": drawing.creator if clear else "",
-        "made_at": drawing.made_at or None,
+        "made_at": (drawing.made_at if clear else drawing.made_at[:10]) or None,
         "texts_hidden": not clear,
         "groups": [_group(group, clear=clear) for group in drawing.groups],
         "of": general,

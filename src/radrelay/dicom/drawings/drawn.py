@@ -25,6 +25,7 @@ Points = NDArray[np.float64]
 
 POINT_LIMIT = 6_000_000
 SHAPE_LIMIT = 200_000
+MENTION_LIMIT = 1_000_000  # of images, by all that a drawing holds: each mention is told
 TEXT_LIMIT = 2_000
 
 
@@ -235,9 +236,18 @@ class Draft:
     shapes: list[Shape] = field(default_factory=list)
     notes: set[str] = field(default_factory=set)
     points: int = 0
+    mentions: int = 0
+
+    def mention(self, images: tuple[Reference, ...]) -> tuple[Reference, ...]:
+        """Return `images`, counted; too many in all raise `DrawingTooLarge`."""
+        self.mentions += len(images)
+        if self.mentions > MENTION_LIMIT:
+            raise DrawingTooLarge(f"The drawing names images more than {MENTION_LIMIT} times.")
+        return images
 
     def add(self, shape: Shape) -> None:
         """Take a shape; what has no usable point is noted, too many raise `DrawingTooLarge`."""
+        self.mention(shape.images)
         if not len(shape.points) or not np.isfinite(shape.points).all():
             self.notes.add("shape-unreadable")
             return

@@ -107,7 +107,8 @@ def read(header: Header) -> Drawing:
     if not found or rows <= 0 or columns <= 0:
         raise NotDrawing
     own = sum(plane.frames for plane in found if plane.bit is None)
-    if rows * columns > PIXEL_LIMIT or own * rows * columns > 8 * PACKED_LIMIT:
+    unpacked = sum(plane.frames * plane.rows * plane.columns for plane in found if plane.bit is None)
+    if rows * columns > PIXEL_LIMIT or max(own * rows * columns, unpacked) > 8 * PACKED_LIMIT:
         raise DrawingTooLarge(f"{own} overlays over an image of {columns} × {rows} pixels are too large to be shown.")
     uid = header.text(0x00080018)
     groups: list[Group] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from radrelay.dicom.drawings.drawn import DrawingTooLarge, Reference
 from radrelay.dicom.header import Header
@@ -17,7 +18,9 @@ MOST_FRAMES = (1 << 31) - 1
 
 def references(items: Iterable[Header]) -> tuple[Reference, ...]:
     """Return the images that items of an Image SOP Instance Reference Macro name (PS3.3 10.3)."""
-    return tuple(one for item in items for one in _named(item))
+    found = tuple(islice((one for item in items for one in _named(item)), REFERENCE_LIMIT + 1))
+    bounded(len(found))
+    return found
 
 
 def _named(item: Header) -> Iterator[Reference]:
@@ -46,14 +49,15 @@ def of_series(header: Header) -> tuple[tuple[str, ...], tuple[Reference, ...]]:
 
 def of_evidence(header: Header) -> tuple[tuple[str, ...], tuple[Reference, ...]]:
     """Return the series and objects that a report names as its evidence (PS3.3 C.17.2.3)."""
-    series: tuple[str, ...] = ()
-    images: tuple[Reference, ...] = ()
+    series: list[str] = []
+    images: list[Reference] = []
     for tag in (EVIDENCE, FURTHER_EVIDENCE):
         for study in header.items(tag):
             more, further = of_series(study)
-            series, images = series + more, images + further
+            series.extend(more)
+            images.extend(further)
             bounded(len(images))
-    return series, images
+    return tuple(series), tuple(images)
 
 
 def bounded(count: int) -> None:

@@ -91,7 +91,9 @@ def _group(tree: Tree, around: Item, number: int) -> Group:
     """Name a group by what tracks it, by its finding or by its concept; take up what was measured."""
     below = [tree.cited(child) for child in around.children]
     tracked = next((one.text() for one in below if one.name.key == TRACKING), "")
-    found = next((one.text() for one in below if one.name.key in (FINDING, FINDING_OLD)), "")
+    findings = [one for one in below if one.name.key in (FINDING, FINDING_OLD)]
+    found = next((one.text() for one in findings), "")
+    said = next((one.text() for one in findings if one.kind == "CODE"), "")  # the others were typed
     own = around.text() if around.kind == "CODE" else ""
     values = [value for value in [around.measured(), *(one.measured() for one in below)] if value is not None]
     coded = [
@@ -101,7 +103,7 @@ def _group(tree: Tree, around: Item, number: int) -> Group:
     ]
     name = tracked or found or own or around.name.meaning
     detail = found if found != name else around.name.meaning if around.name.meaning != name else ""
-    return Group(number, name, detail, values=tuple((values + coded)[:64]), coded=found or own or around.name.meaning)
+    return Group(number, name, detail, values=tuple((values + coded)[:64]), coded=said or own or around.name.meaning)
 
 
 def _region(tree: Tree, item: Item, group: int, draft: Draft) -> None:

@@ -5,7 +5,7 @@ The frames' pixels stay where they are: they are decoded and packed when somebod
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from radrelay.dicom.drawings.colours import from_cielab, from_grey, from_rgb
@@ -34,7 +34,8 @@ PIXEL_LIMIT = 1 << 26
 
 def read(header: Header, sop_class: str = "") -> Drawing:
     """Read a segmentation's segments and frames; raises `DrawingBroken` or `DrawingTooLarge`."""
-    Draft().refuse_cut(header)
+    draft = Draft()
+    draft.refuse_cut(header)
     rows, columns = header.integer(0x00280010) or 0, header.integer(0x00280011) or 0
     if rows <= 0 or columns <= 0:
         raise DrawingBroken("The segmentation names no rows and columns.")
@@ -44,7 +45,7 @@ def read(header: Header, sop_class: str = "") -> Drawing:
     if kind not in ("BINARY", "FRACTIONAL", "LABELMAP"):
         raise DrawingBroken(f"The segmentation is of the type {kind[:16]!r}, which is none.")
     groups = tuple(_segments(header, labels=kind == "LABELMAP"))
-    frames = tuple(_frames(header, groups, rows, columns, labels=kind == "LABELMAP"))
+    frames = tuple(_counted(draft, _frames(header, groups, rows, columns, labels=kind == "LABELMAP")))
     measures = _first(_first(header, SHARED), 0x00289110)
     thickness = _thickness(measures) or _thickness(_first(_first(header, PER_FRAME), 0x00289110))
     space = header.text(0x00200052)
@@ -132,6 +133,13 @@ def _frames(header: Header, groups: tuple[Group, ...], rows: int, columns: int, 
     count = min(len(items), max(1, header.integer(0x00280008) or 1))
     for number, item in enumerate(islice(items, count), 1):
         yield _frame(item, shared, number, labels=labels)
+
+
+def _counted(draft: Draft, frames: Iterable[MaskFrame]) -> Iterator[MaskFrame]:
+    """Yield frames as long as they do not name images too often in all."""
+    for frame in frames:
+        draft.mention(frame.images)
+        yield frame
 
 
 def _frame(item: Header, shared: Header | None, number: int, *, labels: bool) -> MaskFrame:

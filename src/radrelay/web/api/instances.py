@@ -23,8 +23,9 @@ from radrelay.errors import Invalid, NotFound, TooLarge
 from radrelay.web import trail
 from radrelay.web.authentication import Authenticated, Services
 from radrelay.web.downloads import disposition, note_download, streamed
+from radrelay.web.labels import names_patient
 from radrelay.web.problems import answers
-from radrelay.web.reach import Reach, ReachedInstance
+from radrelay.web.reach import IdentityHidden, Reach, ReachedInstance
 from radrelay.web.services import WebServices
 
 router = APIRouter(prefix="/instances", tags=["instances"])
@@ -48,6 +49,8 @@ def _seen(request: Request, services: WebServices, principal: Principal, instanc
     """Find an instance within reach; that it is looked at is on record before its first pixel leaves."""
     with services.database.read() as session:
         found = Reach.of(services, session, principal, Right.SEE).instance(instance_id)
+    if names_patient(services, found.study, found.ref):
+        raise IdentityHidden
     record = trail.event(request, principal, "study.view", ("study", found.study.id), patient=found.study.patient)
     trail.seen(services.database, principal, record)
     return found

@@ -20,6 +20,7 @@ from radrelay.web.api import series as series_api
 from radrelay.web.api import studies as studies_api
 from radrelay.web.api.instances import FRAME_HEADER, facts_header
 from radrelay.web.authentication import Authenticated, Services
+from radrelay.web.labels import names_patient
 from radrelay.web.problems import answers
 from radrelay.web.reach import Reach, ReachedSeries
 from radrelay.web.services import WebServices
@@ -99,6 +100,8 @@ def _first_instance(
     if ref is None:
         ref = _first_shown(services, found)
         services.listings.put(mark, ref.id.bytes)
+    if names_patient(services, found.study, ref):
+        raise NothingPictured
     return ref
 
 

@@ -21,6 +21,7 @@ from radrelay.web.aliases import reference_of
 from radrelay.web.answering import encoded, json_answer
 from radrelay.web.authentication import Authenticated, Services
 from radrelay.web.downloads import zip_response
+from radrelay.web.labels import names_patient
 from radrelay.web.problems import answers
 from radrelay.web.reach import Reach, ReachedSeries
 from radrelay.web.services import WebServices
@@ -206,6 +207,8 @@ def thumbnail(request: Request, services: Services, principal: Authenticated, se
     middle = len(found.instances) // 2
     nearest = sorted(range(len(found.instances)), key=lambda place: abs(place - middle))
     for place in nearest[:THUMBNAIL_TRIES]:
+        if names_patient(services, found.study, found.instances[place]):
+            continue
         try:
             return Response(services.renditions.thumbnail(found.instances[place]), media_type="image/jpeg")
         except DecoderKilled:

@@ -212,6 +212,15 @@ CT = "1.2.840.10008.5.1.4.1.1.2"
         ({"SOPClassUID": CT, "RescaleSlope": 1, "RescaleType": "MGML"}, "mg/ml"),
         ({"SOPClassUID": CT}, ""),
         ({"SOPClassUID": CT, "RescaleSlope": 1, "ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"]}, ""),
+        (
+            {
+                "SOPClassUID": CT,
+                "RescaleSlope": 1,
+                "RescaleType": "HU",
+                "ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"],
+            },
+            "",
+        ),
         ({"SOPClassUID": "1.2.840.10008.5.1.4.1.1.4", "RescaleSlope": 1}, ""),
         ({"SOPClassUID": PET, "Units": "BQML"}, "Bq/ml"),
     ],

@@ -22,6 +22,7 @@ PACKET = 188
 CLOCK = 90_000
 MOST_UNITS = 1_000_000
 MOST_NALS = 4_000_000
+MOST_SETTINGS_BYTES = 0xFFFF
 _START = re.compile(rb"\x00\x00\x01")
 _H264_STREAM, _HEVC_STREAM = 0x1B, 0x24
 _SPS, _PPS, _IDR, _DELIMITER, _SLICE = 7, 8, 5, 9, 1
@@ -237,6 +238,8 @@ def _boxed(units: list[AccessUnit], columns: int, rows: int, usual: int) -> byte
     pps = next((nal for unit in units for nal in unit.nals if nal[0] & 0x1F == _PPS), None)
     if sps is None or pps is None:
         raise UnplayableFilm("The film does not say how its pictures are coded.")
+    if max(len(sps), len(pps)) > MOST_SETTINGS_BYTES:
+        raise UnplayableFilm("The film says how its pictures are coded at a length that MP4 cannot hold.")
     samples = [
         b"".join(struct.pack(">I", len(nal)) + nal for nal in unit.nals if nal[0] & 0x1F != _DELIMITER)
         for unit in units

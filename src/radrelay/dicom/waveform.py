@@ -127,17 +127,17 @@ def sound_of(header: Header, group: int = 1) -> bytes:
     if not 1 <= group <= len(items):
         raise NoWaveform("the object has no such group of channels")
     item = items[group - 1]
-    values, rate = _values(item).astype(np.float64), item.number(0x003A001A) or 0
+    values, rate = _values(item), item.number(0x003A001A) or 0
     if not 1 <= rate <= 1_000_000 or not values.size:
         raise NoWaveform("the sound names no rate at which it was sampled")
     bits, form = _kind(item)
-    if bits == 8 and form == "UB":
-        values = (values - 128) * 256
+    if bits == 8 and form in ("UB", "SB"):
+        values = (values.astype("<i2") - (128 if form == "UB" else 0)) * 256
     elif form == "US":
-        values = values - 32768
-    elif bits == 8 and form == "SB":
-        values = values * 256
-    pcm = np.clip(values, -32768, 32767).astype("<i2").tobytes()
+        values = (values.astype("<i4") - 32768).astype("<i2")
+    elif values.dtype.itemsize > 2:
+        values = np.clip(values, -32768, 32767)
+    pcm = values.astype("<i2").tobytes()
     channels = values.shape[1]
     facts = struct.pack("<HHIIHH", 1, channels, round(rate), round(rate) * 2 * channels, 2 * channels, 16)
     body = b"WAVEfmt \x10\0\0\0" + facts + b"data" + struct.pack("<I", len(pcm)) + pcm

@@ -8,6 +8,7 @@ found, and a person chooses. Nothing is found by a pattern, nothing by likeness.
 
 from __future__ import annotations
 
+import hashlib
 import re
 import uuid
 from collections.abc import Iterable, Sequence
@@ -16,15 +17,19 @@ from datetime import date, time
 from typing import Literal
 
 import sqlalchemy as sa
+from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.sql import ColumnElement
 
+from radrelay.access import Principal
 from radrelay.archive.models import Series, Study
 from radrelay.archive.study_conditions import has_modality
 from radrelay.archive.tables import STUDY
 from radrelay.dicom.values import parse_date, parse_time
 from radrelay.errors import Invalid, NotFound
+from radrelay.web import trail
 from radrelay.web.reach import IdentityHidden, Reach
+from radrelay.web.services import WebServices
 
 MOST_STUDIES = 200
 NAMING = frozenset({"study", "accession", "patient", "studyUID", "accessionNumber", "patientID", "requestType"})
@@ -230,3 +235,11 @@ def _uuid(text: str) -> uuid.UUID | None:
         return uuid.UUID(text) if "-" in text else None
     except ValueError:
         return None
+
+
+def note_search(request: Request, services: WebServices, principal: Principal, address: Address) -> None:
+    """Write that somebody asked for studies by an address, once per login and question, without its values."""
+    given = address.model_dump(exclude_defaults=True, by_alias=True)
+    distinct = hashlib.sha256(repr(sorted(given.items())).encode()).hexdigest()
+    record = trail.event(request, principal, "study.search", detail={"by": sorted(given), "from": "address"})
+    trail.seen(services.database, principal, record, distinct)

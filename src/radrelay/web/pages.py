@@ -19,7 +19,7 @@ from starlette.responses import FileResponse, HTMLResponse, Response
 from radrelay.access import Right
 from radrelay.errors import NotFound, RadrelayError
 from radrelay.web.authentication import require_caller, services_of
-from radrelay.web.invocation import Address, find, names_something
+from radrelay.web.invocation import Address, find, names_something, note_search
 from radrelay.web.preloading import Wanted, named, with_links
 from radrelay.web.reach import Reach
 
@@ -125,6 +125,7 @@ def _wanted(request: Request) -> Wanted:
     try:
         address = Address.model_validate(dict(request.query_params))
         principal = require_caller(request).principal
+        note_search(request, services, principal, address)
         with services.database.read() as session:
             found = find(Reach.of(services, session, principal, Right.SEE), address)
     except (RadrelayError, ValidationError):

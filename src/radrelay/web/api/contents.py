@@ -33,6 +33,7 @@ router = APIRouter(prefix="/instances", tags=["contents"])
 MOST_LINKS = 2000
 READ_WHOLE_BYTES = 16 << 20
 LARGEST_WAVEFORM = 256 << 20
+LARGEST_SOUND = 64 << 20  # as WAV up to twice that, made for each range
 MOST_SAMPLES = 1 << 26
 
 
@@ -201,6 +202,8 @@ def waveform_sound(
 ) -> Response:
     """Give a group's samples as a sound, in ranges as players ask; a voice tells whose it is and of whom it speaks."""
     found = seen_clear(request, services, principal, instance_id)
+    if found.ref.size > LARGEST_SOUND:
+        raise TooLarge("this sound is too large to be played; download the file")
     try:
         return ranged(request, sound_of(_waveform_header(services, found.ref), group), "audio/wav")
     except UnreadableWaveform as error:

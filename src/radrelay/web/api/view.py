@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import uuid
 from typing import Annotated, Literal
 
@@ -10,11 +9,11 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel
 
 from radrelay.access import Right
-from radrelay.web import study_rows, trail
+from radrelay.web import study_rows
 from radrelay.web.answering import json_answer
 from radrelay.web.api.studies import Study, shown
 from radrelay.web.authentication import Authenticated, Services
-from radrelay.web.invocation import Address, Found, find
+from radrelay.web.invocation import Address, Found, find, note_search
 from radrelay.web.reach import Reach
 
 router = APIRouter(prefix="/view", tags=["studies"])
@@ -49,10 +48,7 @@ def view(
     request: Request, services: Services, principal: Authenticated, address: Annotated[Address, Query()]
 ) -> Response:
     """Find the studies that an address of the viewer asks for; what was asked is on record, without its values."""
-    given = address.model_dump(exclude_defaults=True, by_alias=True)
-    distinct = hashlib.sha256(repr(sorted(given.items())).encode()).hexdigest()
-    record = trail.event(request, principal, "study.search", detail={"by": sorted(given), "from": "address"})
-    trail.seen(services.database, principal, record, distinct)
+    note_search(request, services, principal, address)
     with services.database.read() as session:
         reach = Reach.of(services, session, principal, Right.SEE)
         found = find(reach, address)

@@ -55,6 +55,7 @@ class World:
     queries: list[dict[str, Any]] = field(default_factory=list)
     frames_asked: list[str] = field(default_factory=list)
     changed: set[str] = field(default_factory=set)
+    listeners: list[set[str]] = field(default_factory=list)
     held_series: set[str] = field(default_factory=set)
     username: str = "weber"
 
@@ -245,10 +246,16 @@ async def events(request: Request) -> Response:
     world = world_of(request)
 
     async def stream() -> AsyncIterator[str]:
+        own: set[str] = set()
+        world.listeners.append(own)
         yield "retry: 500\nevent: ready\ndata: {}\n\n"
         while not request.app.state.closing and not await request.is_disconnected():
-            if world.changed:
-                lists, world.changed = sorted(world.changed), set()
+            news, world.changed = world.changed, set()
+            for one in world.listeners:
+                one.update(news)  # every page hears of it
+            if own:
+                lists = sorted(own)
+                own.clear()
                 yield f"event: changed\ndata: {json.dumps({'lists': lists})}\n\n"
             await asyncio.sleep(0.1)
 

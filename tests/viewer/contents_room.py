@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import os
-import shutil
+import runpy
 import subprocess
 import threading
 import time
@@ -35,11 +35,19 @@ RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"
 
 def build_harness(folder: Path) -> Path:
     """Build the parts' page into `folder`."""
-    node = shutil.which("node")
     vite = FRONTEND / "node_modules" / "vite" / "bin" / "vite.js"
-    if node is None or not vite.exists():
+    if not vite.exists():
         pytest.skip("the front end's tools are not installed")
-    command = [node, str(vite), "build", "--config", "harness/vite.config.mjs", "--logLevel", "error"]
+    bundle = runpy.run_path(str(FRONTEND / "bundle.py"))  # the Node.js that the pages were built with, wherever it is
+    command = [
+        str(bundle["find_node"]().node),
+        str(vite),
+        "build",
+        "--config",
+        "harness/vite.config.mjs",
+        "--logLevel",
+        "error",
+    ]
     subprocess.run(command, cwd=FRONTEND, env=os.environ | {"RADRELAY_HARNESS": str(folder)}, check=True)
     return folder
 

@@ -71,12 +71,13 @@ class Pages:
         language: str = "en",
         touch: bool = False,
         login: bool = True,
+        username: str = USER,
         script: str = "",
     ) -> Page:
         """Open a page of the installation, logged in; `script` runs in it before its own code."""
         context = self.browser.new_context(
             viewport={"width": width, "height": height}, locale=language, has_touch=touch, is_mobile=touch,
-            timezone_id="Europe/Berlin", storage_state=self.hospital.login() if login else None,
+            timezone_id="Europe/Berlin", storage_state=self.hospital.login(username) if login else None,
         )  # fmt: skip
         self.contexts.append(context)
         if script:

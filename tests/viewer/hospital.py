@@ -6,7 +6,7 @@ import secrets
 import warnings
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -43,28 +43,34 @@ class Hospital:
     """A running installation with an account."""
 
     installation: Installation
-    _state: StorageState | None = None
+    _states: dict[str, StorageState] = field(default_factory=dict)
 
     @classmethod
     def opened(cls, installation: Installation) -> Hospital:
         """Add the account to an installation that runs."""
-        installation.command(
-            "user", "add", USER, "--role", "admin", "--full-name", "Leserin", "--password-stdin", stdin=PASSWORD + "\n"
-        )
-        return cls(installation)
+        hospital = cls(installation)
+        hospital.add(USER)
+        return hospital
+
+    def add(self, username: str) -> None:
+        """Add an account: what a scenario keeps for its reader is not to meet the next one's."""
+        self.installation.command(
+            "user", "add", username, "--role", "admin", "--full-name", username.title(), "--password-stdin",
+            stdin=PASSWORD + "\n",
+        )  # fmt: skip
 
     @property
     def base(self) -> str:
         return self.installation.base
 
-    def login(self) -> StorageState:
+    def login(self, username: str = USER) -> StorageState:
         """Return the cookies of a login that all pages share; who logs out asks for a page without one."""
-        if self._state is None:
+        if username not in self._states:
             with self.installation.http() as http:
                 http.headers.pop("Authorization")
-                answer = http.post("/api/session", json={"username": USER, "password": PASSWORD})
+                answer = http.post("/api/session", json={"username": username, "password": PASSWORD})
                 assert answer.is_success, answer.text
-                self._state = {
+                self._states[username] = {
                     "cookies": [
                         {"name": one.name, "value": one.value or "", "domain": "127.0.0.1", "path": "/",
                          "expires": -1, "httpOnly": True, "secure": False, "sameSite": "Lax"}
@@ -72,7 +78,7 @@ class Hospital:
                     ],
                     "origins": [],
                 }  # fmt: skip
-        return self._state
+        return self._states[username]
 
     def send(self, objects: Iterable[bytes | Path | Dataset]) -> list[Sent]:
         """Send objects by STOW-RS, wait until the list has them all, and return their studies in order."""

@@ -51,7 +51,8 @@ def test_protocols_are_made_of_what_is_arranged(open_page: Pages, hospital: Hosp
             *series(number=2, orientation=AXIAL, first=(0, 0, 0), step=(0, 0, 2), count=4, **shared),
         ]
     )
-    page = open_page(sent.view(0))
+    hospital.add("ordnerin")
+    page = open_page(sent.view(0), username="ordnerin")
     ready(page, 0)
     page.get_by_role("button", name="Layout").click()
     page.get_by_role("button", name="1 × 2").click()

@@ -14,6 +14,7 @@ import pydicom
 import sqlalchemy as sa
 from pydicom.dataset import Dataset
 
+from radrelay.archive.cited import space_of
 from radrelay.archive.models import Instance, Series, Study
 from tests.archive.house import made
 from tests.web.conftest import Login, WebSite
@@ -63,6 +64,16 @@ def length(instance: uuid.UUID, revision: int = 0, **changes: Any) -> dict[str, 
         "text": "", "values": [{"name": "length", "value": 33.3333333333333357, "unit": "mm"}], "revision": revision,
     }  # fmt: skip
     return {**body, **changes}
+
+
+def in_space(site: WebSite, series: uuid.UUID, revision: int = 0, **changes: Any) -> dict[str, Any]:
+    """Return a body that measures a length in the patient, in the frame of reference of a series."""
+    with site.database.read() as session:
+        attributes = session.scalars(sa.select(Series.attributes).where(Series.id == series)).one()
+    points = [[-10.5, 20.25, 1000.125], [19.5, 60.25, 1000.125]]
+    space = {"series_id": str(series), "frame_of_reference": space_of(attributes), "points": points}
+    values = [{"name": "length", "value": 50.0, "unit": "mm"}]
+    return {"kind": "length", "space": space, "values": values, "revision": revision, **changes}
 
 
 def put(login: Login, study: uuid.UUID, mark: uuid.UUID, body: dict[str, Any]) -> httpx.Response:

@@ -17,7 +17,7 @@ from radrelay.app.rows import dump_rows, load_rows
 from radrelay.archive import deletion
 from radrelay.archive.errors import StudyNotFound
 from radrelay.archive.instances import find_instances
-from radrelay.archive.models import Holding, Instance, Study
+from radrelay.archive.models import Holding, Instance, Study, Tombstone
 from radrelay.archive.reader import InstanceReader
 from radrelay.audit.models import AuditEvent
 from radrelay.dicom.part10 import file_meta
@@ -133,6 +133,69 @@ def test_marks_taken_back_are_taken_back_in_the_objects(
     site.index()
     assert read_report(objects(site, "SR")[1]) == []
     assert "GraphicAnnotationSequence" not in objects(site, "PR")[1]
+
+
+def key(study: Shelf, instance: int = 0) -> dict[str, Any]:
+    return length(study.instances[instance], kind="key", points=[], values=[])
+
+
+def test_key_objects_go_with_the_last_key_image_and_come_anew(site: WebSite, anna: Login, study: Shelf) -> None:
+    mark = uuid.uuid4()
+    put(anna, study.study, mark, key(study))
+    (first,) = file(anna, study.study)
+    site.index()
+    assert len(objects(site, "KO")) == 1
+    delete(anna, study.study, mark, 1)
+    assert file(anna, study.study) == []
+    assert objects(site, "KO") == []
+    with site.database.read() as session:
+        record = session.scalars(sa.select(AuditEvent).where(AuditEvent.action == "marks.withdraw")).one()
+        tombstone = session.scalars(sa.select(Tombstone)).one()
+    assert (record.subject_id, record.actor_name, first["sop_uid"] in str(record.detail)) == (
+        str(study.study), "anna", True,
+    )  # fmt: skip
+    assert (tombstone.kind, tombstone.reason) == ("instance", "withdrawn")
+    put(anna, study.study, mark, {**key(study), "revision": 2})
+    (again,) = file(anna, study.study)
+    site.index()
+    assert again["sop_uid"] != first["sop_uid"]
+    assert [data.SOPInstanceUID for data in objects(site, "KO")] == [again["sop_uid"]]
+
+
+def test_changed_key_images_leave_one_selection(site: WebSite, anna: Login, study: Shelf) -> None:
+    put(anna, study.study, uuid.uuid4(), key(study))
+    file(anna, study.study)
+    site.index()
+    put(anna, study.study, uuid.uuid4(), key(study, 1))
+    (second,) = file(anna, study.study)
+    site.index()
+    assert [data.SOPInstanceUID for data in objects(site, "KO")] == [second["sop_uid"]]
+    assert work(site).sweep() == 0
+    assert len(objects(site, "KO")) == 1
+
+
+def test_key_objects_withdrawn_before_they_appeared_do_not_stay(site: WebSite, anna: Login, study: Shelf) -> None:
+    mark = uuid.uuid4()
+    put(anna, study.study, mark, key(study))
+    file(anna, study.study)
+    delete(anna, study.study, mark, 1)
+    file(anna, study.study)  # the first has landed, and is not in the index yet
+    site.index()
+    work(site).sweep()
+    assert objects(site, "KO") == []
+
+
+def test_a_label_put_elsewhere_makes_a_new_presentation_and_no_new_report(
+    site: WebSite, anna: Login, study: Shelf
+) -> None:
+    mark = uuid.uuid4()
+    put(anna, study.study, mark, length(study.instances[0]))
+    file(anna, study.study)
+    put(anna, study.study, mark, length(study.instances[0], 1, label=[30.5, -7.0]))
+    assert [one["kind"] for one in file(anna, study.study)] == ["presentation"]
+    site.index()
+    (text,) = objects(site, "PR")[1].GraphicAnnotationSequence[0].TextObjectSequence
+    assert list(text.AnchorPoint) == [41.0, 13.25]
 
 
 def test_a_crash_between_writing_down_and_landing_loses_and_doubles_nothing(

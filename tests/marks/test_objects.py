@@ -108,6 +108,24 @@ def test_a_report_of_every_kind_is_valid_and_read_by_others(picture: Picture, tm
     assert ("USm image,,7" in text) == (picture is US)
 
 
+def test_uptake_and_activity_of_a_region_are_both_in_the_report_and_read_back(tmp_path: Path) -> None:
+    values = [Value("mean", 1 / 3, "{SUVbw}g/ml"), Value("mean", 1234.5, "Bq/ml"), Value("max", 9.5, "{SUVbw}g/ml"),
+              Value("max", 40000.25, "Bq/ml")]  # fmt: skip
+    mark = msgspec.structs.replace(drawn("rectangle"), values=values)
+    file = report_file(sheet([mark], [CT]))
+    assert complaints(file, tmp_path) == []
+    assert read_report_file(file)[0].values == values
+
+
+def test_a_cobb_angle_above_ninety_degrees_is_read_back_with_its_lines(tmp_path: Path) -> None:
+    points = [(10.0, 10.0), (90.0, 12.0), (80.0, 100.0), (20.0, 60.0)]
+    mark = msgspec.structs.replace(drawn("cobb"), points=points, values=[Value("angle", 147.7, "deg")])
+    file = report_file(sheet([mark], [CT]))
+    assert complaints(file, tmp_path) == []
+    (read,) = read_report_file(file)
+    assert (read.points, read.values) == (points, mark.values)
+
+
 def test_a_report_names_its_authors_and_the_one_before(tmp_path: Path) -> None:
     marks = [drawn("length"), drawn("angle", author=TARO), drawn("point", author=ROBOT)]
     first = sheet(marks, [CT])

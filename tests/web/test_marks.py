@@ -34,7 +34,7 @@ def test_a_measurement_is_there_for_everybody_who_opens_the_study(site: WebSite,
     assert answer.status_code == 200, answer.text
     kept = answer.json()
     assert {name: kept[name] for name in body if name != "revision"} == {k: body[k] for k in body if k != "revision"}
-    assert (kept["id"], kept["revision"]) == (str(mark), 1)
+    assert (kept["id"], kept["revision"], kept["series_id"]) == (str(mark), 1, str(study.series[0]))
     assert kept["author"] == kept["changed_by"]
     assert kept["author"]["name"] == "anna"
     root = site.login("root")
@@ -131,6 +131,55 @@ def test_an_alias_view_hands_out_no_object_with_the_name(site: WebSite, anna: Lo
     assert answer.status_code == 200
     assert "ller" not in answer.text
     assert anna.http.get(f"/api/studies/{study.study}/marks/report.dcm").json()["code"] == "identity-hidden"
+
+
+def test_who_sees_by_alias_reads_no_typed_text_but_his_own_and_leaves_it_as_it_is(
+    site: WebSite, anna: Login, study: Shelf
+) -> None:
+    root, theirs, own, shared = site.login("root"), uuid.uuid4(), uuid.uuid4(), uuid.uuid4()
+    secret = "Frau Müller, Rückfrage"
+    put(root, study.study, theirs, length(study.instances[0], text=secret))
+    put(anna, study.study, shared, length(study.instances[0]))
+    put(root, study.study, shared, length(study.instances[0], 1, text=secret))
+    revoke_all(site)
+    grant_to(site, anna, Target("organisation"), *Right, identity="alias")
+    put(anna, study.study, own, length(study.instances[0], text="mine"))
+
+    def told(login: Login) -> dict[str, tuple[str, bool]]:
+        return {one["id"]: (one["text"], one["text_hidden"]) for one in listed(login, study.study)["marks"]}
+
+    assert told(anna) == {str(theirs): ("", True), str(shared): ("", True), str(own): ("mine", False)}
+    moved = put(anna, study.study, theirs, length(study.instances[0], 1, points=[[1, 1], [2, 2]]))
+    assert (moved.status_code, moved.json()["text"], moved.json()["text_hidden"]) == (200, "", True)
+    late = put(anna, study.study, theirs, length(study.instances[0], 1))
+    assert late.json()["code"] == "mark-changed"
+    assert "ller" not in late.text
+    guess = put(anna, study.study, theirs, length(study.instances[0], 2, points=[[1, 1], [2, 2]], text=secret))
+    assert (guess.status_code, guess.json()["code"]) == (400, "mark-invalid")
+    assert put(anna, study.study, own, length(study.instances[0], 1, text="mine, changed")).status_code == 200
+    revoke_all(site)
+    grant_to(site, anna, Target("organisation"), *Right)
+    assert told(anna)[str(theirs)] == (secret, False), "moving it has kept its text"
+
+
+def test_a_value_is_kept_in_each_of_its_units(anna: Login, study: Shelf) -> None:
+    names = ("mean", "sd", "min", "max")
+    values = [{"name": name, "value": 1.5, "unit": "{SUVbw}g/ml"} for name in names]
+    values += [{"name": name, "value": 12345.678, "unit": "Bq/ml"} for name in names]
+    body = length(study.instances[0], kind="rectangle", points=[[1, 1], [9, 1], [9, 9], [1, 9]], values=values)
+    answer = put(anna, study.study, uuid.uuid4(), body)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["values"] == values
+
+
+def test_where_a_label_was_put_is_kept(anna: Login, study: Shelf) -> None:
+    mark = uuid.uuid4()
+    assert put(anna, study.study, mark, length(study.instances[0])).json()["label"] is None
+    moved = put(anna, study.study, mark, length(study.instances[0], 1, label=[-20.5, 40.25])).json()
+    assert (moved["label"], moved["revision"]) == ([-20.5, 40.25], 2)
+    assert listed(anna, study.study)["marks"] == [moved]
+    far = put(anna, study.study, mark, length(study.instances[0], 2, label=[1e9, 0]))
+    assert (far.status_code, far.json()["code"]) == (400, "mark-invalid")
 
 
 def test_a_picture_of_another_study_cannot_be_marked_here(site: WebSite, anna: Login, study: Shelf) -> None:

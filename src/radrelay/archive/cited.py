@@ -85,6 +85,11 @@ def series_in_space(
     return found
 
 
+def space_of(attributes: str) -> str:
+    """Return the Frame of Reference UID that a series' attributes name; empty for none."""
+    return next(iter(_texts(attributes)), "")
+
+
 def _texts(attributes: str) -> tuple[str, ...]:
     try:
         space = _space_of.decode(attributes).space

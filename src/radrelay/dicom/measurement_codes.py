@@ -37,6 +37,7 @@ MINIMUM = Code("255605001", "SCT", "Minimum")
 MAXIMUM = Code("56851009", "SCT", "Maximum")
 ATTENUATION = Code("112031", "DCM", "Attenuation Coefficient")
 SUV_BODY_WEIGHT = Code("126401", "DCM", "SUVbw")
+ACTIVITY = Code("110821", "DCM", "Nuclear Medicine Tomographic Activity")
 MR_SIGNAL = Code("110852", "DCM", "MR signal intensity")
 PIXEL_VALUE = Code("PIXELVALUE", PRIVATE_SCHEME, "Pixel value")
 
@@ -54,8 +55,8 @@ GEOMETRY: dict[str, Code] = {
 STATISTICS: dict[str, Code] = {"mean": MEAN, "sd": STANDARD_DEVIATION, "min": MINIMUM, "max": MAXIMUM}
 """How a number was derived from the pixels of a region (CID 7464): modifiers of a quantity."""
 
-HOUNSFIELD, SUV_GRAMS = "[hnsf'U]", "{SUVbw}g/ml"
-QUANTITY_OF_UNIT: dict[str, Code] = {HOUNSFIELD: ATTENUATION, SUV_GRAMS: SUV_BODY_WEIGHT}
+HOUNSFIELD, SUV_GRAMS, BECQUEREL = "[hnsf'U]", "{SUVbw}g/ml", "Bq/ml"
+QUANTITY_OF_UNIT: dict[str, Code] = {HOUNSFIELD: ATTENUATION, SUV_GRAMS: SUV_BODY_WEIGHT, BECQUEREL: ACTIVITY}
 
 NAME_OF: dict[tuple[str, str], str] = {
     **{code.key: name for name, code in GEOMETRY.items()},
@@ -64,7 +65,7 @@ NAME_OF: dict[tuple[str, str], str] = {
 }
 """Our name of a concept: of a measurement, or of the derivation of a pixel quantity (which alone is `value`)."""
 
-PIXEL_QUANTITIES = frozenset(code.key for code in (ATTENUATION, SUV_BODY_WEIGHT, MR_SIGNAL, PIXEL_VALUE))
+PIXEL_QUANTITIES = frozenset(code.key for code in (ATTENUATION, SUV_BODY_WEIGHT, ACTIVITY, MR_SIGNAL, PIXEL_VALUE))
 
 _UNITS = (
     ("mm", Code("mm", "UCUM", "millimeter")),
@@ -74,6 +75,7 @@ _UNITS = (
     ("deg", Code("deg", "UCUM", "degree")),
     (HOUNSFIELD, Code(HOUNSFIELD, "UCUM", "Hounsfield unit")),
     (SUV_GRAMS, Code(SUV_GRAMS, "UCUM", "Standardized Uptake Value body weight")),
+    (BECQUEREL, Code(BECQUEREL, "UCUM", "Becquerels/milliliter")),
     ("1", Code("1", "UCUM", "no units")),
     ("px", Code("{pixels}", "UCUM", "pixels")),
     ("px2", Code("{sq.pixels}", "UCUM", "square pixels")),

@@ -2,7 +2,8 @@
 
 What an object will be is a row with its sheet before it lands, so that a crash between the two is followed by landing
 the same bytes again, which the intake takes once. Unchanged marks make nothing new; changed ones an object that names
-the one before. What lands joins the holding of its pictures: it ends with them and renews nothing.
+the one before, or where it cannot (key objects) stands in its place. What lands joins the holding of its pictures: it
+ends with them and renews nothing.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ from radrelay import audit
 from radrelay.access import Principal
 from radrelay.archive.errors import StudyNotFound
 from radrelay.archive.locking import lock_archive
-from radrelay.archive.models import Holding
-from radrelay.archive.tables import INSTANCE, table_of
+from radrelay.archive.models import Holding, Study
+from radrelay.archive.tables import INSTANCE
 from radrelay.clock import Clock
 from radrelay.errors import Unavailable
 from radrelay.intake.envelope import Origin
@@ -32,17 +33,18 @@ from radrelay.intake.files import FileLander
 from radrelay.intake.landing import Landing
 from radrelay.intake.sources import get_source
 from radrelay.marks.gathering import Gathered, Headers, Plan, gather, look, plans
-from radrelay.marks.models import MarkedStudy, MarkFiling
+from radrelay.marks.models import MarkedStudy
 from radrelay.marks.objects import sheet as sheets
-from radrelay.marks.objects.sheet import Issued, ObjectKind, Picture, Sheet
+from radrelay.marks.objects.sheet import Issued, ObjectKind, Sheet
+from radrelay.marks.withdrawing import FILING, KEY_OBJECTS, standing, withdraw
 from radrelay.storage.database import Database
 from radrelay.storage.ids import new_id
 
 log = structlog.get_logger(__name__)
 
-FILING = table_of(MarkFiling)
 TRIES = 5
-_REPORT, _KEY_OBJECTS = "1.2.840.10008.5.1.4.1.1.88.33", "1.2.840.10008.5.1.4.1.1.88.59"
+_REPORT, _SPATIAL_REPORT = "1.2.840.10008.5.1.4.1.1.88.33", "1.2.840.10008.5.1.4.1.1.88.34"
+_KEY_OBJECTS = "1.2.840.10008.5.1.4.1.1.88.59"
 _GREY_STATE, _COLOUR_STATE = "1.2.840.10008.5.1.4.1.1.11.1", "1.2.840.10008.5.1.4.1.1.11.2"
 
 
@@ -108,7 +110,7 @@ class MarkFilings:
         with self._database.read() as session:
             rows = session.execute(
                 sa.select(FILING)
-                .where(FILING.c.study_id == study_id, FILING.c.landed_at.is_(None))
+                .where(FILING.c.study_id == study_id, FILING.c.landed_at.is_(None), FILING.c.withdrawn_at.is_(None))
                 .order_by(FILING.c.number)
             ).all()
         landed = []
@@ -124,7 +126,20 @@ class MarkFilings:
                 log.error("an object made of marks was not taken", study_id=str(study_id), code=file.code)
             self._note_landed(row.id)
             landed.append(Filed(sheet.kind, sheet.sop_uid, sheet.series_uid, len(sheet.marks)))
+        self._withdraw_replaced(study_id, by, correlation_id)
         return landed
+
+    def _withdraw_replaced(self, study_id: uuid.UUID, by: Principal, correlation_id: str) -> None:
+        """Take key objects back that a newer one, which has landed, stands for."""
+        with self._database.read() as session:
+            if not _replaced(session, study_id):
+                return
+        with self._database.write() as session:
+            rows = _replaced(session, study_id)
+            study = session.get(Study, study_id)
+            if rows and study is not None:
+                patient = (study.patient_issuer, study.patient_id_value, study.patient_name)
+                _withdraw(session, rows, patient, by, correlation_id, self._clock.now())
 
     def _abandoned(self, row: Any) -> bool:
         """Give up what was written down before a crash, where a picture of it was deleted since; say whether it is."""
@@ -171,10 +186,45 @@ def _last_pictures(session: Session, study_id: uuid.UUID) -> set[uuid.UUID]:
     return {uuid.UUID(one) for row in _latest(session, study_id).values() for one in json.loads(row.pictures)}
 
 
+def _rows(session: Session, study_id: uuid.UUID) -> Sequence[Any]:
+    """Return a study's filings that are not withdrawn, by number."""
+    mine = (FILING.c.study_id == study_id, FILING.c.withdrawn_at.is_(None))
+    return session.execute(sa.select(FILING).where(*mine).order_by(FILING.c.number)).all()
+
+
 def _latest(session: Session, study_id: uuid.UUID) -> dict[tuple[uuid.UUID, str], Any]:
     """Return the newest filing of each subject."""
-    rows = session.execute(sa.select(FILING).where(FILING.c.study_id == study_id).order_by(FILING.c.number))
-    return {(row.holding_id, row.subject): row for row in rows}
+    return {(row.holding_id, row.subject): row for row in _rows(session, study_id)}
+
+
+def _replaced(session: Session, study_id: uuid.UUID) -> list[Any]:
+    """Return the key objects that are older than the newest one of their holding that has landed."""
+    rows = [row for row in standing(_rows(session, study_id)) if row.landed_at is not None]
+    newest = {row.holding_id: row.id for row in rows}
+    return [row for row in rows if row.id != newest[row.holding_id]]
+
+
+def _without_keys(gathered: Gathered, rows: Sequence[Any]) -> list[Any]:
+    """Return the key objects of holdings that have no key image any more."""
+    holdings = {placed.holding_id for placed in gathered.marks if placed.drawn.kind == "key"}
+    return [row for row in standing(rows) if row.holding_id not in holdings]
+
+
+def _withdraw(
+    session: Session,
+    rows: Sequence[Any],
+    patient: tuple[str, str, str],
+    by: Principal,
+    correlation_id: str,
+    at: datetime,
+) -> None:
+    """Take objects back, and record that they were."""
+    detail = {"objects": [row.sop_uid for row in rows]}
+    record = audit.AuditRecord(
+        "marks.withdraw", by, "study", rows[0].study_id, detail, patient, correlation_id=correlation_id
+    )
+    audit.record(session, record)
+    withdraw(session, rows, at)
 
 
 def _issue(
@@ -189,7 +239,7 @@ def _issue(
     if marked.turn != gathered.turn or not _still_there(session, gathered.pictures):
         return False
     latest = _latest(session, study_id)
-    number = max((row.number for row in latest.values()), default=0)
+    number = session.scalar(sa.select(sa.func.max(FILING.c.number)).where(FILING.c.study_id == study_id)) or 0
     issued: list[dict[str, Any]] = []
     for plan in [*plans(gathered), *_taken_back(gathered, latest)]:
         before = latest.get((plan.holding_id, plan.subject))
@@ -204,6 +254,8 @@ def _issue(
             "marks.file", by, "study", study_id, detail, gathered.patient, correlation_id=correlation_id
         )
         audit.record(session, record)
+    if gone := _without_keys(gathered, _rows(session, study_id)):
+        _withdraw(session, gone, gathered.patient, by, correlation_id, now)
     marked.filed_turn = gathered.turn
     marked.open_since = None
     session.flush()
@@ -219,7 +271,7 @@ def _still_there(session: Session, instance_ids: Collection[uuid.UUID]) -> bool:
 def _taken_back(gathered: Gathered, latest: dict[tuple[uuid.UUID, str], Any]) -> list[Plan]:
     """Return what says that all marks of an object were deleted: a new one without any.
 
-    A key object selection has no such form (TID 2010 demands one object); what has no picture left goes unsaid, too.
+    A key object selection has no such form, and is withdrawn; what has no picture left goes unsaid.
     """
     wanted = {(plan.holding_id, plan.subject) for plan in plans(gathered)}
     found = []
@@ -227,7 +279,7 @@ def _taken_back(gathered: Gathered, latest: dict[tuple[uuid.UUID, str], Any]) ->
         pictures = [
             gathered.pictures[one] for one in map(uuid.UUID, json.loads(row.pictures)) if one in gathered.pictures
         ]
-        if (holding_id, subject) in wanted or subject == "key-objects" or not row.marks or not pictures:
+        if (holding_id, subject) in wanted or subject == KEY_OBJECTS or not row.marks or not pictures:
             continue
         kind: ObjectKind = "report" if subject == "report" else "presentation"
         found.append(Plan(kind, subject, holding_id, [], pictures))
@@ -248,7 +300,7 @@ def _row(
         "number": number,
         "digest": plan.digest,
         "marks": len(plan.marks),
-        "sop_class_uid": _sop_class(plan.kind, plan.pictures),
+        "sop_class_uid": _sop_class(plan),
         "sop_uid": sheet.sop_uid,
         "series_uid": sheet.series_uid,
         "pictures": json.dumps([str(picture.instance_id) for picture in plan.pictures]),
@@ -258,26 +310,26 @@ def _row(
     }
 
 
-def _sop_class(kind: ObjectKind, pictures: Sequence[Picture]) -> str:
-    if kind == "report":
-        return _REPORT
-    if kind == "key-objects":
+def _sop_class(plan: Plan) -> str:
+    if plan.kind == "report":
+        return _SPATIAL_REPORT if any(placed.drawn.space for placed in plan.marks) else _REPORT
+    if plan.kind == "key-objects":
         return _KEY_OBJECTS
-    shown = pictures[0].shown
+    shown = plan.pictures[0].shown
     return _COLOUR_STATE if shown is not None and shown.colour else _GREY_STATE
 
 
 def sheet_of(
     plan: Plan, gathered: Gathered, organisation_id: uuid.UUID, number: int, predecessor: Issued | None = None
 ) -> Sheet:
-    """Return the sheet of an object; its UID is that of its content, time and predecessor."""
+    """Return the sheet of an object; its UID is that of its content, time, predecessor and number."""
     before = predecessor.sop_uid if predecessor is not None else ""
     at = gathered.changed_at.isoformat()
     return Sheet(
         kind=plan.kind,
         study=gathered.study,
         series_uid=sheets.uid(plan.holding_id, plan.kind),
-        sop_uid=sheets.uid(plan.holding_id, plan.subject, plan.digest.hex(), at, before),
+        sop_uid=sheets.uid(plan.holding_id, plan.subject, plan.digest.hex(), at, before, number),
         number=number,
         made_at=gathered.changed_at,
         device_uid=sheets.uid("organisation", organisation_id),

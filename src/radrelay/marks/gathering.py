@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -30,7 +30,7 @@ from radrelay.dicom.pixels import describe
 from radrelay.errors import RadrelayError
 from radrelay.marks.models import MarkedStudy
 from radrelay.marks.objects.sheet import Author, DrawnMark, ObjectKind, Picture, Shown, Table
-from radrelay.marks.service import MARK, stored
+from radrelay.marks.service import MARK, content_of, lies_on
 
 log = structlog.get_logger(__name__)
 
@@ -47,7 +47,7 @@ class Headers(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A mark with where it lies."""
+    """A mark with where it lies; one that lies in the patient stands at a picture of the series it was measured in."""
 
     drawn: DrawnMark
     instance_id: uuid.UUID
@@ -104,11 +104,11 @@ def gather(
     conditions = [INSTANCE.c.current, alive(now), sa.true() if within is None else within]
     rows = session.execute(
         sa.select(MARK)
-        .join(INSTANCE, INSTANCE.c.id == MARK.c.instance_id)
-        .where(MARK.c.study_id == study_id, MARK.c.deleted_at.is_(None), *conditions)
+        .where(MARK.c.study_id == study_id, MARK.c.deleted_at.is_(None), lies_on(*conditions))
         .order_by(MARK.c.created_at, MARK.c.id)
     ).all()
-    wanted = sorted({row.instance_id for row in rows} | set(also))
+    anchors = _anchors(session, {row.series_id for row in rows if row.instance_id is None}, conditions)
+    wanted = sorted({row.instance_id or anchors[row.series_id] for row in rows} | set(also))
     pictures = {row.id: _picture(row) for row in _instances(session, wanted, conditions)}
     refs = find_instances(session, now, organisation_id=organisation_id, instance_ids=wanted) if wanted else []
     holdings = _holdings(session, wanted, now)
@@ -119,8 +119,9 @@ def gather(
         turn=marked.turn if marked else 0,
         changed_at=marked.changed_at if marked else now,
         marks=[
-            Placed(_drawn(row, pictures[row.instance_id]), row.instance_id, row.series_id, holdings[row.instance_id])
+            Placed(_drawn(row, pictures[picture]), picture, row.series_id, holdings[picture])
             for row in rows
+            for picture in [row.instance_id or anchors[row.series_id]]
         ],
         pictures=pictures,
         refs={ref.id: ref for ref in refs},
@@ -132,7 +133,7 @@ def look(gathered: Gathered, headers: Headers) -> None:
     for placed in gathered.marks:
         key = placed.instance_id, placed.drawn.frame
         ref = gathered.refs.get(placed.instance_id)
-        if placed.drawn.kind != "key" and key not in gathered.shown and ref is not None:
+        if _is_on_picture(placed) and key not in gathered.shown and ref is not None:
             gathered.shown[key] = _shown(headers, ref, placed.drawn.frame)
 
 
@@ -144,17 +145,27 @@ def plans(gathered: Gathered) -> Iterator[Plan]:
 
 def plans_of(marks: Sequence[Placed], gathered: Gathered, holding_id: uuid.UUID) -> Iterator[Plan]:
     """Yield a report, presentation states and key objects of `marks`, as far as there is something for each."""
-    drawn = [placed for placed in marks if placed.drawn.kind != "key"]
+    drawn = [_without_label(placed) for placed in marks if placed.drawn.kind != "key"]
     keys = [placed for placed in marks if placed.drawn.kind == "key"]
     if drawn:
         yield Plan("report", "report", holding_id, drawn, _pictures(drawn, gathered))
     groups: dict[str, list[Placed]] = {}
-    for placed in drawn:
+    for placed in filter(_is_on_picture, marks):
         groups.setdefault(_presentation(placed, gathered), []).append(placed)
     for subject, group in sorted(groups.items()):
         yield Plan("presentation", subject, holding_id, group, _pictures(group, gathered, shown=True))
     if keys:
         yield Plan("key-objects", "key-objects", holding_id, keys, _pictures(keys, gathered))
+
+
+def _is_on_picture(placed: Placed) -> bool:
+    """Say whether a mark is drawn on its picture: key images are not, nor what lies in the patient."""
+    return placed.drawn.kind != "key" and placed.drawn.space is None
+
+
+def _without_label(placed: Placed) -> Placed:
+    """Return a mark as reports know it: where its label stands is no part of them, and makes no new one."""
+    return replace(placed, drawn=msgspec.structs.replace(placed.drawn, label=None))
 
 
 def _presentation(placed: Placed, gathered: Gathered) -> str:
@@ -189,9 +200,27 @@ def _picture(row: Any) -> Picture:
 
 
 def _drawn(row: Any, picture: Picture) -> DrawnMark:
-    mark = stored(row)
+    content = content_of(row)
     author = Author(row.author_id, row.author_name, row.author_kind)
-    return DrawnMark(mark.id, mark.kind, picture.sop_uid, mark.frame, mark.points, mark.text, mark.values, author)
+    return DrawnMark(
+        row.id, row.kind, picture.sop_uid, row.frame or 1, content.points, content.text, content.values, author,
+        content.space, content.label,
+    )  # fmt: skip
+
+
+def _anchors(session: Session, series_ids: Collection[uuid.UUID], conditions: list[Any]) -> dict[uuid.UUID, uuid.UUID]:
+    """Return a picture of each series to stand for it: of those that are kept longest, the same one each time."""
+    c, held = INSTANCE.c, HOLDING.alias()  # an alias, for conditions look for holdings, too
+    statement = (
+        sa.select(c.series_id, c.id)
+        .join(held, held.c.id == c.holding_id)
+        .where(c.series_id.in_(series_ids), *conditions)
+        .order_by(held.c.ends_at.is_not(None), held.c.ends_at.desc(), c.sop_uid)
+    )
+    found: dict[uuid.UUID, uuid.UUID] = {}
+    for series_id, instance_id in session.execute(statement) if series_ids else ():
+        found.setdefault(series_id, instance_id)
+    return found
 
 
 def _holdings(session: Session, instance_ids: Sequence[uuid.UUID], now: datetime) -> dict[uuid.UUID, uuid.UUID]:

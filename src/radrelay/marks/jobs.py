@@ -16,6 +16,7 @@ from radrelay.clock import Clock
 from radrelay.marks import service
 from radrelay.marks.filing import MarkFilings
 from radrelay.marks.models import MarkedStudy
+from radrelay.marks.withdrawing import any_left, delete_withdrawn
 from radrelay.settings import MarksSettings
 from radrelay.storage.database import Database
 from radrelay.storage.outbox import Event, emit
@@ -69,7 +70,9 @@ class MarksWork:
             log.info("marks filed", study_id=str(event.subject_id), objects=len(filed))
 
     def sweep(self, attended: Collection[uuid.UUID] = ()) -> int:
-        """Have studies filed again whose work gave up, and forget marks deleted days ago; returns how many studies.
+        """Have studies filed again whose work gave up, delete what was withdrawn, and forget marks deleted days ago.
+
+        Returns how many studies are filed again.
 
         `attended` are those that work waits or is under way for. A study is met twice before: what was handed over
         may not have begun yet.
@@ -86,6 +89,8 @@ class MarksWork:
                     .values(open_since=MarkedStudy.changed_at)
                     .execution_options(synchronize_session=False)
                 )
+            if any_left(session):
+                delete_withdrawn(session, self._clock.now())
             service.forget_deleted(session, self._clock.now() - timedelta(days=service.KEEP_DELETED_DAYS))
         return len(again)
 

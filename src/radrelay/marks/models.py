@@ -12,24 +12,27 @@ from radrelay.storage.columns import Base, Id, Instant, Owned
 
 
 class Mark(Owned, Base):
-    """A mark on one frame; the id is the client's. Revision 1 is the first.
+    """A mark on one frame, or at a place in the patient (then without instance and frame); the id is the client's.
 
-    `content` is JSON: points, text, values; a deleted mark's is empty. `size` is its length.
+    Revision 1 is the first. `content` is JSON: points, text, values, and where there are such the label's place and
+    the points in the patient; a deleted mark's is empty. `size` is its length. `text_by_id` is who typed the text.
     """
 
     __tablename__ = "mark"
     __table_args__ = (
         Index("ix_mark_study", "study_id", "created_at"),
         Index("ix_mark_instance", "instance_id"),
+        Index("ix_mark_series", "series_id"),
         Index("ix_mark_deleted", "deleted_at"),
     )
 
     study_id: Mapped[uuid.UUID] = mapped_column(Id, ForeignKey("study.id", ondelete="CASCADE"))
-    series_id: Mapped[uuid.UUID] = mapped_column(Id)
-    instance_id: Mapped[uuid.UUID] = mapped_column(Id, ForeignKey("instance.id", ondelete="CASCADE"))
-    frame: Mapped[int] = mapped_column(Integer)
+    series_id: Mapped[uuid.UUID] = mapped_column(Id, ForeignKey("series.id", ondelete="CASCADE"))
+    instance_id: Mapped[uuid.UUID | None] = mapped_column(Id, ForeignKey("instance.id", ondelete="CASCADE"))
+    frame: Mapped[int | None] = mapped_column(Integer)
     kind: Mapped[str] = mapped_column(String(16))
     content: Mapped[str] = mapped_column(Text)
+    text_by_id: Mapped[str] = mapped_column(String(64), default="")
     size: Mapped[int] = mapped_column(Integer)
     revision: Mapped[int] = mapped_column(Integer)
     author_kind: Mapped[str] = mapped_column(String(16))
@@ -66,7 +69,8 @@ class MarkFiling(Owned, Base):
     """An object that was made of marks, or is about to be; `subject` says what it is of within its holding.
 
     `sheet` is all that it is made of, until it has landed. `digest` tells whether the marks have changed since.
-    `pictures` are the ids of the instances that it refers to, as JSON.
+    `pictures` are the ids of the instances that it refers to, as JSON. What is withdrawn is to be deleted wherever
+    it appears.
     """
 
     __tablename__ = "mark_filing"
@@ -88,3 +92,4 @@ class MarkFiling(Owned, Base):
     sheet: Mapped[str | None] = mapped_column(Text)
     made_at: Mapped[datetime] = mapped_column(Instant)
     landed_at: Mapped[datetime | None] = mapped_column(Instant)
+    withdrawn_at: Mapped[datetime | None] = mapped_column(Instant)

@@ -24,7 +24,15 @@ def placed(mark: DrawnMark) -> Iterator[tuple[Point, str]]:
             yield point, str(number)
     text = label(mark)
     if text and mark.points:
-        yield max(mark.points), text
+        yield _anchor(mark), text
+
+
+def _anchor(mark: DrawnMark) -> Point:
+    """Return where a label stands: where a reader put it, else at the mark's point that is farthest to the right."""
+    if mark.label is None:
+        return max(mark.points)
+    (column, row), (right, down) = mark.points[0], mark.label
+    return column + right, row + down
 
 
 def label(mark: DrawnMark) -> str:

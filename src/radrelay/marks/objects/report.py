@@ -1,18 +1,22 @@
 """Marks as a Comprehensive SR (PS3.3 A.35.3) after TID 1500 "Measurement Report", drawn in the image's own plane.
 
+Marks that lie in the patient make it a Comprehensive 3D SR (A.35.13): their drawings are SCOORD3D in the frame of
+reference that they were measured in.
+
 A mark is a measurement group, tracked by its id through all versions. What measures with its drawing (length, two
 axes, angles, counted points) is a group of TID 1501, its numbers INFERRED FROM the drawing; regions, arrows, points
-and texts are groups of TID 1410 with an Image Region. SCOORD needs no frame of reference, so any image will do.
+and texts are groups of TID 1410 with an Image Region. SCOORD itself needs no frame of reference, so any image will do.
 Numbers are written twice, as decimal text of 16 characters and as 64-bit float; points are 32-bit floats (VR FL).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from highdicom.sr import (
     CodeContentItem,
+    Comprehensive3DSR,
     ComprehensiveSR,
     ContainerContentItem,
     ContentItem,
@@ -21,6 +25,7 @@ from highdicom.sr import (
     NumContentItem,
     ObserverContext,
     RelationshipTypeValues,
+    Scoord3DContentItem,
     ScoordContentItem,
     TextContentItem,
     UIDRefContentItem,
@@ -39,7 +44,7 @@ from radrelay.dicom.measurement_codes import (
 )
 from radrelay.marks.objects import writing
 from radrelay.marks.objects.shapes import MEASURED_BY, Region, regions
-from radrelay.marks.objects.sheet import DrawnMark, Picture, Sheet, Value, tracking_uid
+from radrelay.marks.objects.sheet import DrawnMark, Picture, Sheet, Space, Value, tracking_uid
 
 SERIES_NUMBER = 9100
 TRACKING = "radrelay:"
@@ -61,7 +66,7 @@ def report_file(sheet: Sheet) -> bytes:
     """Return the marks of a sheet as a DICOM file; without any, a report that says that there are none any more."""
     images = [writing.evidence(sheet, picture) for picture in sheet.pictures]
     groups = [_group(mark, sheet.picture(mark.sop_uid)) for mark in sheet.marks]
-    document = ComprehensiveSR(
+    document = (Comprehensive3DSR if is_spatial(sheet.marks) else ComprehensiveSR)(
         evidence=images,
         content=_root(sheet),
         is_complete=True,
@@ -74,6 +79,11 @@ def report_file(sheet: Sheet) -> bytes:
     if groups:  # put in now: highdicom copies and searches what it is handed, which takes longer than all the rest
         document.ContentSequence[-1].ContentSequence = ContentSequence(groups)
     return writing.file_bytes(document, sheet)
+
+
+def is_spatial(marks: Iterable[DrawnMark]) -> bool:
+    """Say whether some of `marks` lie in the patient, so that their report is a Comprehensive 3D SR."""
+    return any(mark.space is not None for mark in marks)
 
 
 def _root(sheet: Sheet) -> ContainerContentItem:
@@ -106,7 +116,7 @@ def _observers(sheet: Sheet) -> list[ContentItem]:
 
 
 def _group(mark: DrawnMark, picture: Picture) -> ContainerContentItem:
-    drawn = regions(mark.kind, mark.points)
+    drawn: Sequence[Region | Space] = [mark.space] if mark.space else regions(mark.kind, mark.points)
     measured = MEASURED_BY.get(mark.kind, ())
     given = {value.name for value in mark.values}
     inferred = bool(measured) and given.issuperset(measured)
@@ -131,7 +141,7 @@ def _group(mark: DrawnMark, picture: Picture) -> ContainerContentItem:
     return group
 
 
-def _number(mark: DrawnMark, value: Value, picture: Picture, drawn: Sequence[Region]) -> NumContentItem:
+def _number(mark: DrawnMark, value: Value, picture: Picture, drawn: Sequence[Region | Space]) -> NumContentItem:
     """Return a number with what it was inferred from, and how (TID 300)."""
     statistic = STATISTICS.get(value.name)
     name = GEOMETRY.get(value.name) or pixel_quantity(value.unit, picture.modality)
@@ -152,8 +162,12 @@ def _number(mark: DrawnMark, value: Value, picture: Picture, drawn: Sequence[Reg
 
 
 def _drawing(
-    region: Region, picture: Picture, frame: int, name: Code, relation: RelationshipTypeValues
-) -> ScoordContentItem:
+    region: Region | Space, picture: Picture, frame: int, name: Code, relation: RelationshipTypeValues
+) -> ContentItem:
+    if isinstance(region, Space):
+        uid = UID(region.frame_of_reference)
+        way = np.asarray(region.points, np.float64)
+        return Scoord3DContentItem(writing.concept(name), "POLYLINE", way, uid, relationship_type=relation)
     points = np.asarray(region.points, np.float64)
     item = ScoordContentItem(writing.concept(name), region.graphic, points, relationship_type=relation)
     image = ImageContentItem(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 
+import msgspec
 import pydicom
 from pydicom.dataset import Dataset
 
@@ -16,10 +17,11 @@ from radrelay.dicom.measurement_codes import NAME_OF, PIXEL_QUANTITIES, unit_of
 from radrelay.errors import Invalid
 from radrelay.marks.objects.report import COMMENT, DERIVATION, TRACKING
 from radrelay.marks.objects.shapes import KINDS, MEASURED_BY, Point, Region, points_of
-from radrelay.marks.objects.sheet import Author, DrawnMark, Value
+from radrelay.marks.objects.sheet import Author, DrawnMark, Space, Value
 
 _OBSERVER_TYPE, _PERSON_NAME, _DEVICE_NAME = "121005", "121008", "121013"
 _TRACKING_ID, _TRACKING_UID = "112039", "112040"
+_DRAWINGS = ("SCOORD", "SCOORD3D")
 
 
 class NotOurReport(Invalid):
@@ -74,24 +76,30 @@ def _mark(group: Dataset, kind: str) -> DrawnMark:
             values.append(value)
             place = measured.index(value.name) if value.name in measured else 0
             placed += [(place, region) for region in regions]
-        elif item.ValueType == "SCOORD":
+        elif item.ValueType in _DRAWINGS:
             placed.append((0, item))
         elif concept == COMMENT.key:
             text = str(item.TextValue).replace("\r\n", "\n")
         elif concept == ("DCM", _TRACKING_UID):
             uid = str(item.UID)
     drawn = [item for _, item in sorted(placed, key=lambda one: one[0])]  # stable: several lines of one number
-    pictures = [item.ContentSequence[0].ReferencedSOPSequence[0] for item in drawn]
-    return DrawnMark(
-        id=uuid.UUID(int=int(uid.removeprefix("2.25."))),
-        kind=kind,
-        sop_uid=str(pictures[0].ReferencedSOPInstanceUID),
-        frame=int(pictures[0].get("ReferencedFrameNumber", 1)),
+    mark = DrawnMark(uuid.UUID(int=int(uid.removeprefix("2.25."))), kind, "", 1, [], text, values, _author(group))
+    if drawn[0].ValueType == "SCOORD3D":
+        return msgspec.structs.replace(mark, space=_space(drawn[0]))
+    picture = drawn[0].ContentSequence[0].ReferencedSOPSequence[0]
+    return msgspec.structs.replace(
+        mark,
+        sop_uid=str(picture.ReferencedSOPInstanceUID),
+        frame=int(picture.get("ReferencedFrameNumber", 1)),
         points=points_of(kind, [Region(item.GraphicType, tuple(_points(item))) for item in drawn]),
-        text=text,
-        values=values,
-        author=_author(group),
     )
+
+
+def _space(item: Dataset) -> Space:
+    """Return where a mark lies in the patient; its series is no part of a report."""
+    flat = [float(number) for number in item.GraphicData]
+    points = list(zip(flat[::3], flat[1::3], flat[2::3], strict=True))
+    return Space(str(item.ReferencedFrameOfReferenceUID), points)
 
 
 def _number(item: Dataset) -> tuple[Value, list[Dataset]]:
@@ -101,7 +109,7 @@ def _number(item: Dataset) -> tuple[Value, list[Dataset]]:
     concept, drawn = _concept(item), []
     name = "value" if concept in PIXEL_QUANTITIES else NAME_OF[concept]
     for child in item.get("ContentSequence", ()):
-        if child.ValueType == "SCOORD":
+        if child.ValueType in _DRAWINGS:
             drawn.append(child)
         elif _concept(child) == DERIVATION.key:
             code = child.ConceptCodeSequence[0]

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple, get_args
 
 Point = tuple[float, float]
+Point3 = tuple[float, float, float]
 GraphicType = Literal["POINT", "MULTIPOINT", "POLYLINE", "ELLIPSE"]
 Kind = Literal[
     "length", "bidirectional", "angle", "cobb", "ellipse", "rectangle", "freehand", "arrow", "text", "counter",
@@ -32,6 +33,8 @@ POINTS: dict[str, tuple[int, int]] = {
     "key": (0, 0),
 }
 """The least and most points of each kind."""
+IN_SPACE: dict[str, int] = {"length": 2, "angle": 3}
+"""The kinds that can lie in the patient instead of on a picture, with their points."""
 LINES = {"bidirectional": (2, 2), "cobb": (2, 2)}
 """How many points each of several lines takes."""
 OUTLINES = frozenset({"rectangle", "freehand"})

@@ -13,7 +13,7 @@ from typing import Literal
 import msgspec
 
 from radrelay.dicom.encapsulate import StudyContext
-from radrelay.marks.objects.shapes import Point
+from radrelay.marks.objects.shapes import Point, Point3
 
 ObjectKind = Literal["report", "presentation", "key-objects"]
 
@@ -34,8 +34,18 @@ class Author(msgspec.Struct, frozen=True):
     kind: str = "account"
 
 
+class Space(msgspec.Struct, frozen=True):
+    """Where a mark lies in the patient: x, y, z in mm (+x left, +y back, +z head) in a frame of reference (C.7.6.2)."""
+
+    frame_of_reference: str
+    points: list[Point3]
+
+
 class DrawnMark(msgspec.Struct, frozen=True):
-    """A mark as objects hold it; `sop_uid` and `frame` (from 1) name its picture."""
+    """A mark as objects hold it; `sop_uid` and `frame` (from 1) name its picture, or with `space` one of its series.
+
+    `label` is where a reader put the middle of its label: from its first point, in pixels.
+    """
 
     id: uuid.UUID
     kind: str
@@ -45,6 +55,8 @@ class DrawnMark(msgspec.Struct, frozen=True):
     text: str
     values: list[Value]
     author: Author
+    space: Space | None = None
+    label: Point | None = None
 
 
 class Table(msgspec.Struct, frozen=True):

@@ -9,22 +9,25 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Annotated, Literal
+from functools import partial
+from typing import Annotated, Literal, Self
 
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from radrelay.access import Principal, Right
 from radrelay.archive.tables import INSTANCE
 from radrelay.marks import service
+from radrelay.marks.checking import LONGEST_TEXT, MOST_VALUES, Content
 from radrelay.marks.errors import NoMarks
 from radrelay.marks.filing import made, sheet_of
 from radrelay.marks.gathering import Plan, gather, look, plans_of
 from radrelay.marks.objects.shapes import MOST_POINTS, Kind
-from radrelay.marks.objects.sheet import Author, Value
+from radrelay.marks.objects.sheet import Author, Space, Value
 from radrelay.web import trail
+from radrelay.web.aliases import reference_of
 from radrelay.web.answering import json_answer
 from radrelay.web.authentication import Authenticated, Services
 from radrelay.web.downloads import SANDBOX, disposition
@@ -51,18 +54,41 @@ class MarkValue(BaseModel):
     unit: str = Field(min_length=1, max_length=16, pattern=r"^[!-~]+$")
 
 
+class MarkSpace(BaseModel):
+    """A place in the patient: x, y, z in mm (+x left, +y back, +z head) in the frame of reference of a series."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    series_id: uuid.UUID
+    frame_of_reference: str = Field(min_length=1, max_length=64)
+    points: list[tuple[Number, Number, Number]] = Field(max_length=MOST_POINTS)
+
+
 class MarkWanted(BaseModel):
-    """A mark as it shall be. `revision` is the one that this is based on; 0 makes a new mark."""
+    """A mark as it shall be: on a frame of an instance, or with `space` in the patient, and then without both.
+
+    `revision` is the one that this is based on; 0 makes a new mark. `label` is where the middle of its label was put:
+    from the first point, in columns and rows. A text that its writer does not see stays.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     kind: Kind
-    instance_id: uuid.UUID
-    frame: int = Field(ge=1, le=1 << 24, strict=True)
-    points: list[tuple[Number, Number]] = Field(max_length=MOST_POINTS)
-    text: str = Field("", max_length=service.LONGEST_TEXT)
-    values: list[MarkValue] = Field(default=[], max_length=service.MOST_VALUES)
+    instance_id: uuid.UUID | None = None
+    frame: int | None = Field(None, ge=1, le=1 << 24, strict=True)
+    points: list[tuple[Number, Number]] = Field(default=[], max_length=MOST_POINTS)
+    space: MarkSpace | None = None
+    text: str = Field("", max_length=LONGEST_TEXT)
+    label: tuple[Number, Number] | None = None
+    values: list[MarkValue] = Field(default=[], max_length=MOST_VALUES)
     revision: int = Field(ge=0, le=1 << 31, strict=True)
+
+    @model_validator(mode="after")
+    def _lies_somewhere(self) -> Self:
+        on_picture = (self.instance_id is not None, self.frame is not None)
+        if on_picture != ((self.space is None),) * 2:
+            raise ValueError("a mark has an instance_id and a frame, or a space")
+        return self
 
 
 class Person(BaseModel):
@@ -73,14 +99,22 @@ class Person(BaseModel):
 
 
 class Mark(BaseModel):
-    """A mark as it is kept. Points are column and row from the outer corner of the first pixel."""
+    """A mark as it is kept. Points are column and row from the outer corner of the first pixel.
+
+    One that lies in the patient has a `space`, and neither instance nor frame. `text_hidden`: it has a text that is
+    not for the caller, who knows patients by alias and did not type it.
+    """
 
     id: uuid.UUID
     kind: Kind
-    instance_id: uuid.UUID
-    frame: int
+    series_id: uuid.UUID
+    instance_id: uuid.UUID | None
+    frame: int | None
     points: list[tuple[float, float]]
+    space: MarkSpace | None
     text: str
+    text_hidden: bool
+    label: tuple[float, float] | None
     values: list[MarkValue]
     revision: int
     author: Person
@@ -117,7 +151,7 @@ def list_marks(request: Request, services: Services, principal: Authenticated, s
     with services.database.read() as session:
         reach = Reach.of(services, session, principal, Right.SEE)
         found = reach.study(study_id)
-        marks = service.list_marks(session, _place(reach, study_id))
+        marks = service.list_marks(session, _place(services, reach, study_id, principal))
         annotating = Reach.of(services, session, principal, Right.ANNOTATE)
         may_mark = study_id in annotating.studies([study_id])
     record = trail.event(request, principal, "study.open", ("study", study_id), patient=found.patient)
@@ -138,7 +172,8 @@ def put_mark(
     with services.database.write() as session:
         reach = Reach.of(services, session, principal, Right.ANNOTATE)
         found = reach.study(study_id)
-        stored, changed = service.put(session, _place(reach, study_id), _wanted(mark_id, wanted), _author(principal))
+        place = _place(services, reach, study_id, principal)
+        stored, changed = service.put(session, place, _wanted(mark_id, wanted), _author(principal))
         if changed:
             detail = {"study": study_id, "kind": stored.kind, "revision": stored.revision}
             _record(session, request, principal, "mark.write", mark_id, found, detail)
@@ -158,7 +193,7 @@ def delete_mark(
     with services.database.write() as session:
         reach = Reach.of(services, session, principal, Right.ANNOTATE)
         found = reach.study(study_id)
-        if service.delete(session, _place(reach, study_id), mark_id, revision, _author(principal)):
+        if service.delete(session, _place(services, reach, study_id, principal), mark_id, revision, _author(principal)):
             detail = {"study": study_id, "revision": revision}
             _record(session, request, principal, "mark.delete", mark_id, found, detail)
 
@@ -203,16 +238,20 @@ def key_objects(request: Request, services: Services, principal: Authenticated, 
     return _download(request, services, principal, study_id, "key-objects")
 
 
-def _place(reach: Reach, study_id: uuid.UUID) -> service.Place:
+def _place(services: WebServices, reach: Reach, study_id: uuid.UUID, principal: Principal) -> service.Place:
     within = reach.scope.series_filter(INSTANCE.c.study_id, INSTANCE.c.series_id)
-    return service.Place(reach.scope.organisation_id, study_id, within, reach.now)
+    clear = reach.scope.identity == "clear"
+    reader = service.Reader(principal.id, clear, partial(reference_of, services, clear=clear))
+    return service.Place(reach.scope.organisation_id, study_id, within, reach.now, reader)
 
 
 def _wanted(mark_id: uuid.UUID, body: MarkWanted) -> service.Wanted:
     values = [Value(value.name, value.value, value.unit) for value in body.values]
     text = body.text.replace("\r\n", "\n")
-    content = service.Content(list(body.points), text, values)
-    return service.Wanted(mark_id, body.kind, body.instance_id, body.frame, content, body.revision)
+    space = Space(body.space.frame_of_reference, list(body.space.points)) if body.space else None
+    content = Content(list(body.points), text, values, body.label, space)
+    series_id = body.space.series_id if body.space else None
+    return service.Wanted(mark_id, body.kind, body.instance_id, body.frame, content, body.revision, series_id)
 
 
 def _author(principal: Principal) -> Author:
@@ -245,7 +284,7 @@ def _download(
         reach = Reach.of(services, session, principal, Right.DOWNLOAD)
         found = reach.study(study_id)
         found.require_clear()
-        within = _place(reach, study_id).within
+        within = _place(services, reach, study_id, principal).within
         gathered = gather(session, reach.now, principal.organisation_id, study_id, within)
     marks = [placed for placed in gathered.marks if series_id in (None, placed.series_id)]
     gathered.marks = marks

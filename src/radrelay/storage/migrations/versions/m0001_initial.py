@@ -775,10 +775,11 @@ def marks() -> None:
         "mark",
         sa.Column("study_id", Id(), nullable=False),
         sa.Column("series_id", Id(), nullable=False),
-        sa.Column("instance_id", Id(), nullable=False),
-        sa.Column("frame", sa.Integer(), nullable=False),
+        sa.Column("instance_id", Id(), nullable=True),
+        sa.Column("frame", sa.Integer(), nullable=True),
         sa.Column("kind", sa.String(length=16), nullable=False),
         sa.Column("content", sa.Text(), nullable=False),
+        sa.Column("text_by_id", sa.String(length=64), nullable=False),
         sa.Column("size", sa.Integer(), nullable=False),
         sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("author_kind", sa.String(length=16), nullable=False),
@@ -792,11 +793,13 @@ def marks() -> None:
         sa.Column("organisation_id", Id(), nullable=False),
         sa.Column("id", Id(), nullable=False),
         sa.ForeignKeyConstraint(["instance_id"], ["instance.id"], name=op.f("fk_mark_instance_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["series_id"], ["series.id"], name=op.f("fk_mark_series_id"), ondelete="CASCADE"),
         sa.ForeignKeyConstraint(["study_id"], ["study.id"], name=op.f("fk_mark_study_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_mark")),
     )
     op.create_index("ix_mark_deleted", "mark", ["deleted_at"], unique=False)
     op.create_index("ix_mark_instance", "mark", ["instance_id"], unique=False)
+    op.create_index("ix_mark_series", "mark", ["series_id"], unique=False)
     op.create_index("ix_mark_study", "mark", ["study_id", "created_at"], unique=False)
     op.create_table(
         "mark_filing",
@@ -813,6 +816,7 @@ def marks() -> None:
         sa.Column("sheet", sa.Text(), nullable=True),
         sa.Column("made_at", Instant(), nullable=False),
         sa.Column("landed_at", Instant(), nullable=True),
+        sa.Column("withdrawn_at", Instant(), nullable=True),
         sa.Column("organisation_id", Id(), nullable=False),
         sa.Column("id", Id(), nullable=False),
         sa.ForeignKeyConstraint(

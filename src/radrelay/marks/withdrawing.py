@@ -1,0 +1,56 @@
+"""Key objects of ours that hold no more: taken out of their study again, for nothing can be filed that says so.
+
+A Key Object Selection names at least one object (TID 2010), and no other that it follows on (PS3.3 A.35.4). So one
+that was replaced, or whose last key image was taken back, is deleted: with a tombstone, and on record. What was
+written down but has not appeared yet is deleted when it does.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from radrelay.archive import deletion
+from radrelay.archive.tables import INSTANCE, table_of
+from radrelay.marks.models import MarkFiling
+
+FILING = table_of(MarkFiling)
+KEY_OBJECTS = "key-objects"
+
+
+def standing(rows: Sequence[Any]) -> list[Any]:
+    """Return the key objects among filings that are not withdrawn."""
+    return [row for row in rows if row.subject == KEY_OBJECTS and row.withdrawn_at is None]
+
+
+def withdraw(session: Session, filings: Sequence[Any], at: datetime) -> None:
+    """Delete what was made of marks, in the caller's transaction; the rows stay, so that nothing comes back."""
+    ids = [row.id for row in filings]
+    session.execute(sa.update(FILING).where(FILING.c.id.in_(ids)).values(withdrawn_at=at, sheet=None))
+    delete_withdrawn(session, at, FILING.c.id.in_(ids))
+
+
+def any_left(session: Session) -> bool:
+    """Say whether something withdrawn has appeared in its study after all."""
+    return session.scalar(_appeared().limit(1)) is not None
+
+
+def delete_withdrawn(session: Session, at: datetime, *conditions: sa.ColumnElement[bool]) -> int:
+    """Delete what was withdrawn and is there; returns how many objects."""
+    found: list[uuid.UUID] = list(session.scalars(_appeared().where(*conditions)))
+    for instance_id in found:
+        deletion.delete_instance(session, instance_id, at, "withdrawn")
+    return len(found)
+
+
+def _appeared() -> sa.Select[tuple[uuid.UUID]]:
+    """Return the statement for the withdrawn objects that are there, in their newest versions."""
+    same = (INSTANCE.c.study_id == FILING.c.study_id, INSTANCE.c.sop_uid == FILING.c.sop_uid, INSTANCE.c.current)
+    return (
+        sa.select(INSTANCE.c.id).join_from(FILING, INSTANCE, sa.and_(*same)).where(FILING.c.withdrawn_at.is_not(None))
+    )

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-CONTENT = ("kind", "instance_id", "frame", "points", "text", "values")
+CONTENT = ("kind", "instance_id", "frame", "points", "space", "text", "label", "values")
 OTHER = {"id": "acc-other", "name": "Dr. Jürgen Groß"}
 
 
@@ -31,7 +31,8 @@ class Marks:
         now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
         revision = (before["revision"] if before else self.deleted.pop(mark_id, 0)) + 1
         mark = {
-            **{name: content[name] for name in CONTENT}, "id": mark_id, "study_id": study_id, "revision": revision,
+            **{name: content.get(name) for name in CONTENT}, "id": mark_id, "series_id": _series_of(content),
+            "text_hidden": False, "study_id": study_id, "revision": revision,
             "author": before["author"] if before else by, "created_at": before["created_at"] if before else now,
             "changed_at": now, "changed_by": by,
         }  # fmt: skip
@@ -42,6 +43,12 @@ class Marks:
         """Return the one mark that there is."""
         (mark,) = self.kept.values()
         return mark
+
+
+def _series_of(content: dict[str, Any]) -> str:
+    """Return the series of a mark: the id of an instance is that of its series, and its place."""
+    space = content.get("space")
+    return str(space["series_id"] if space else content["instance_id"].rpartition("-")[0])
 
 
 def _problem(status: int, code: str, **facts: Any) -> JSONResponse:
@@ -71,7 +78,7 @@ async def one(request: Request) -> Response:
     given = await request.json() if request.method == "PUT" else {}
     based = given["revision"] if given else int(request.query_params["revision"])
     now = marks.kept.get(mark_id)
-    if given and now and all(now[name] == given[name] for name in CONTENT):
+    if given and now and all(now[name] == given.get(name) for name in CONTENT):
         return JSONResponse(now)
     if now and now["revision"] != based:
         return _problem(409, "mark-changed", mark=now, revision=now["revision"])

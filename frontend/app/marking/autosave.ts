@@ -6,7 +6,7 @@
 import { ApiProblem } from '../api/client';
 import type { MarksAnswer } from '../api/marks';
 import type { Edit, MarkBook } from '$viewer/marks/book';
-import { sameContent, type Mark } from '$viewer/marks/mark';
+import { sameMeaning, type Mark } from '$viewer/marks/mark';
 
 export interface MarkServer {
   list: () => Promise<MarksAnswer>;
@@ -197,7 +197,7 @@ export class Autosave {
   #contested(id: string, entry: Unsaved, theirs: Mark | null, facts: Readonly<Record<string, unknown>>): void {
     const { wanted: mine, base } = entry;
     const revision = theirs?.revision ?? Number(facts['revision'] ?? 0);
-    const alike = (one: Mark | null, other: Mark | null): boolean => (one && other ? sameContent(one, other) : one === other);
+    const alike = (one: Mark | null, other: Mark | null): boolean => (one && other ? sameMeaning(one, other) : one === other);
     if (alike(mine, theirs) || (mine && alike(mine, base))) {
       this.#done(id, entry);
       this.#options.book.take(id, theirs);

@@ -6,4 +6,5 @@ export { default as MarkTools } from './MarkTools.svelte';
 export { default as PaneMarks } from './PaneMarks.svelte';
 export { markKey, pictureIn } from './panes';
 export { MarkStore } from './store.svelte';
+export { keepMeasures } from './volumes';
 export { Whereabouts } from './whereabouts.svelte';

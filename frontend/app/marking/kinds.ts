@@ -29,7 +29,7 @@ export const kinds: readonly KindEntry[] = [
 ];
 
 /** Paths of line icons on 24 × 24. */
-export const markIcons: Readonly<Record<MarkKind | 'ruler' | 'undo' | 'redo' | 'list', string>> = {
+export const markIcons: Readonly<Record<MarkKind | 'ruler' | 'turn' | 'undo' | 'redo' | 'list', string>> = {
   length: 'M5.5 18.5l13-13M3.5 16.5l4 4M16.5 3.5l4 4',
   bidirectional: 'M4.5 19.5l15-15M7.5 7.5l9 9M3 18l3 3M18 3l3 3',
   angle: 'M20 19H4L16 4M10 11.5a9 9 0 0 1 3 7.5',
@@ -42,6 +42,7 @@ export const markIcons: Readonly<Record<MarkKind | 'ruler' | 'undo' | 'redo' | '
   counter: 'M4 7l2-1.5V12M10.5 7a1.8 1.8 0 1 1 3.2 1.2L10.5 12h3.5M17 6h3.5L18.5 8.5a1.8 1.8 0 1 1-1.8 2.7M5 18.5h14',
   point: 'M12 3v6M12 15v6M3 12h6M15 12h6',
   key: 'M6 21V4M6 4.5h12l-3 4 3 4H6',
+  turn: 'M4 18h16M4 18 15 7M15.5 12.5a7 7 0 0 1 2 5.5M8 14.5a5 5 0 0 1 8-5.5M16 5.5V9h-3.5',
   ruler: 'M3.5 15.5l12-12 5 5-12 12zM7 12l2 2M10 9l2.5 2.5M13 6l2 2',
   undo: 'M8.5 5 4.5 9l4 4M4.5 9H14a5.5 5.5 0 0 1 0 11H9',
   redo: 'M15.5 5l4 4-4 4M19.5 9H10a5.5 5.5 0 0 0 0 11h5',
@@ -57,6 +58,9 @@ export const markWords: MarkWords = {
   },
   get noScale() {
     return t('marks.noScale');
+  },
+  get textHidden() {
+    return t('marks.textHidden');
   },
 };
 

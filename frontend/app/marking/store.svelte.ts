@@ -19,6 +19,7 @@ export interface TextAsked {
 }
 
 const LIVE_MS = 250;
+const placeOf = ({ instance_id: instance, space }: MarkContent): string => space?.series_id ?? instance ?? '';
 
 export class MarkStore {
   readonly book: MarkBook;
@@ -33,7 +34,8 @@ export class MarkStore {
   readonly #leave: (() => void)[] = [];
   /** Other studies of which a pane shows something. */
   readonly #beside = new Set<string>();
-  readonly #studyOfPicture = new Map<string, string>();
+  /** By instance or, of marks in the patient, series. */
+  readonly #studyOfPlace = new Map<string, string>();
   readonly #studyOfMark = new Map<string, string>();
   #turn = $state(0);
   #closing = false;
@@ -98,9 +100,9 @@ export class MarkStore {
     }
   }
 
-  /** A pane shows a picture of that study: marks on it belong there. */
-  note(instanceId: string, studyId: string): void {
-    this.#studyOfPicture.set(instanceId, studyId);
+  /** A pane shows a picture of that study, or a series as a volume: marks on it belong there. */
+  note(placeId: string, studyId: string): void {
+    this.#studyOfPlace.set(placeId, studyId);
   }
 
   /** A pane shows another study: its marks are shown, too, and saved there. */
@@ -149,7 +151,7 @@ export class MarkStore {
   }
 
   #place(mark: Mark): string {
-    const study = this.#studyOfPicture.get(mark.instance_id) ?? this.studyId;
+    const study = this.#studyOfPlace.get(placeOf(mark)) ?? this.studyId;
     this.#studyOfMark.set(mark.id, study);
     return study;
   }
@@ -174,7 +176,7 @@ export class MarkStore {
 
   #noteAll(marks: readonly Mark[], studyId: string): void {
     for (const one of marks) {
-      this.#studyOfPicture.set(one.instance_id, studyId);
+      this.#studyOfPlace.set(placeOf(one), studyId);
       this.#studyOfMark.set(one.id, studyId);
     }
   }

@@ -1,4 +1,4 @@
-/** Which series and which image a mark lies on: known of what is open, else looked for in the study's other series. */
+/** Where in its series a mark lies: the series is the mark's own word, its place there is read with the series. */
 
 import { SvelteMap } from 'svelte/reactivity';
 import { series as seriesApi } from '../api/endpoints';
@@ -10,23 +10,23 @@ export interface Whereabout {
   seriesId: string;
   /** Its number, if it has one. */
   series: number | null;
+  /** None: in the volume of the series, or not known yet. */
+  picture: { image: number; frames: number; place: number } | null;
+}
+
+interface Picture {
+  seriesId: string;
   /** From 1, in display order. */
   image: number;
   frames: number;
-  /** Place in the stack, from 0. */
+  /** Place in the stack of its first frame, from 0. */
   place: number;
-  order: number;
 }
 
 export class Whereabouts {
-  readonly #found = new SvelteMap<string, Whereabout>();
+  readonly #pictures = new SvelteMap<string, Picture>();
   readonly #read = new Set<string>();
-  #looking = $state(false);
-  #series: readonly SeriesRow[] = [];
-
-  get isLooking(): boolean {
-    return this.#looking;
-  }
+  #series: readonly SeriesRow[] = $state.raw([]);
 
   /** Takes the study's series, in the order in which they are shown. */
   take(all: readonly SeriesRow[]): void {
@@ -34,52 +34,54 @@ export class Whereabouts {
       const before = this.#series.find(({ id }) => id === one.id);
       if (!before || before.instance_count === one.instance_count) continue;
       this.#read.delete(one.id); // more arrived: places moved
-      for (const [id, at] of [...this.#found]) if (at.seriesId === one.id) this.#found.delete(id);
+      for (const [id, at] of [...this.#pictures]) if (at.seriesId === one.id) this.#pictures.delete(id);
     }
     this.#series = all;
   }
 
   /** Takes note of a series that was read anyway. */
   note(detail: SeriesDetail): void {
-    const at = this.#series.findIndex(({ id }) => id === detail.id);
     this.#read.add(detail.id);
     let place = 0;
     detail.instances.forEach((instance, image) => {
       const frames = instance.viewable ? Math.max(1, instance.frames) : 1;
-      const series = this.#series[at]?.number ?? null;
-      this.#found.set(instance.id, { seriesId: detail.id, series, image: image + 1, frames, place, order: at * 1e6 + image });
+      this.#pictures.set(instance.id, { seriesId: detail.id, image: image + 1, frames, place });
       place += frames;
     });
   }
 
-  of(mark: Mark): (Whereabout & { place: number }) | undefined {
-    const found = this.#found.get(mark.instance_id);
-    return found && { ...found, place: found.place + mark.frame - 1 };
+  of(mark: Mark): Whereabout | undefined {
+    const picture = this.#pictureOf(mark);
+    const seriesId = this.#seriesOf(mark);
+    const series = this.#series.find(({ id }) => id === seriesId);
+    if (!series) return undefined;
+    const place = picture && { ...picture, place: picture.place + (mark.frame ?? 1) - 1 };
+    return { seriesId: series.id, series: series.number ?? null, picture: place ?? null };
   }
 
-  /** For sorting: by series, image, frame; what is not found yet last. */
+  /** For sorting: by series, image, frame; what lies in a volume after its pictures. */
   order(mark: Mark): number {
-    const found = this.#found.get(mark.instance_id);
-    return found ? found.order + mark.frame * 1e-6 : Infinity;
+    const seriesId = this.#seriesOf(mark);
+    const at = this.#series.findIndex(({ id }) => id === seriesId);
+    const image = mark.space ? 1e6 - 1 : (this.#pictureOf(mark)?.image ?? 1e6 - 2);
+    return at < 0 ? Infinity : at * 1e6 + image + (mark.frame ?? 0) * 1e-6;
   }
 
-  /** Looks for marks on pictures that are not known, one series after the other. */
+  /** Reads the series of marks whose places are not known, each once. */
   find(marks: readonly Mark[]): void {
-    if (this.#looking || this.#series.every(({ id }) => this.#read.has(id))) return; // nowhere left to look
-    if (marks.some((one) => !this.#found.has(one.instance_id))) void this.#look(marks);
+    for (const mark of marks) {
+      const { series_id: id } = mark;
+      if (mark.space || !id || this.#read.has(id) || !this.#series.some((one) => one.id === id)) continue;
+      this.#read.add(id); // once is enough, also where it fails
+      void attemptQuietly(async () => this.note(await seriesApi.read(id)));
+    }
   }
 
-  async #look(marks: readonly Mark[]): Promise<void> {
-    this.#looking = true;
-    try {
-      for (const { id } of this.#series) {
-        if (marks.every((one) => this.#found.has(one.instance_id))) break;
-        if (this.#read.has(id)) continue;
-        this.#read.add(id); // once is enough, also where it fails
-        await attemptQuietly(async () => this.note(await seriesApi.read(id)));
-      }
-    } finally {
-      this.#looking = false;
-    }
+  #pictureOf(mark: Mark): Picture | undefined {
+    return mark.instance_id === null ? undefined : this.#pictures.get(mark.instance_id);
+  }
+
+  #seriesOf(mark: Mark): string | undefined {
+    return mark.space?.series_id ?? this.#pictureOf(mark)?.seriesId ?? mark.series_id;
   }
 }

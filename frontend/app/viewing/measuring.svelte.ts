@@ -40,11 +40,11 @@ export class Measuring {
     return this.parts && this.store ? this.parts.markKey(event, this.store, pane) : false;
   }
 
-  /** The picture of a mark: its series, and its place there. */
-  placeOf(markId: string, series: readonly SeriesRow[]): { series: SeriesRow; place: number } | null {
+  /** Where a mark lies: its series, and its place there; in its volume it has none. */
+  placeOf(markId: string, series: readonly SeriesRow[]): { series: SeriesRow; place: number | null } | null {
     const mark = this.store?.book.get(markId);
     const at = mark && this.where?.of(mark);
     const found = at && series.find(({ id }) => id === at.seriesId);
-    return found ? { series: found, place: at.place } : null;
+    return found ? { series: found, place: at.picture?.place ?? null } : null;
   }
 }

@@ -63,6 +63,7 @@ export const otherKeys: readonly { keys: readonly (string | { name: Key })[]; la
   { keys: ['↑', '↓', '←', '→'], label: 'keys.markMoves' },
   { keys: [{ name: 'key.enter' }], label: 'keys.markText' },
   { keys: [{ name: 'key.delete' }], label: 'keys.markDelete' },
+  { keys: ['+'], label: 'keys.markPoint' },
   { keys: [{ name: 'key.control' }, '+', 'Z'], label: 'keys.markUndo' },
   { keys: ['?'], label: 'keys.help' },
   { keys: [{ name: 'key.escape' }], label: 'keys.close' },

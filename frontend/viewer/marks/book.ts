@@ -37,8 +37,8 @@ export class MarkBook {
   readonly #options: BookOptions;
   readonly #done: Step[] = [];
   readonly #undone: Step[] = [];
-  /** Where a reader put a mark's label: its middle in image points from the mark's first point. */
-  readonly labelPlaces = new Map<string, Spot>();
+  /** Where labels stand for a reader who may not change marks. */
+  readonly #labels = new Map<string, Spot>();
   #tool: MarkKind | null = null;
   #selected: string | null = null;
   #handle: number | null = null;
@@ -101,6 +101,16 @@ export class MarkBook {
     return this.#byPicture.get(pictureKey(picture)) ?? [];
   }
 
+  /** Those that lie in the patient, on no picture. */
+  get inSpace(): readonly Mark[] {
+    return this.#byPicture.get('') ?? [];
+  }
+
+  /** Where a mark's label was put, if it was. */
+  labelOf(mark: Mark): Spot | null {
+    return this.#labels.get(mark.id) ?? mark.label ?? null;
+  }
+
   isMine(mark: Mark): boolean {
     return mark.author.id === this.me.id;
   }
@@ -137,6 +147,13 @@ export class MarkBook {
     if (!before || !this.#mayMark) return;
     const after = { ...before, ...change, changed_at: this.#instant(), changed_by: this.me };
     if (!sameContent(before, after)) this.#commit(before, after, joins && `${joins}/${id}`);
+  }
+
+  /** Puts a mark's label elsewhere: for all, where the reader may change marks. */
+  moveLabel(id: string, label: Spot): void {
+    if (this.#mayMark) return this.change(id, { label }, 'label');
+    this.#labels.set(id, label);
+    this.tell();
   }
 
   remove(id: string): void {
@@ -252,8 +269,6 @@ export class MarkBook {
 
   #rename(old: string, id: string): void {
     for (const step of [...this.#done, ...this.#undone]) if (step.id === old) step.id = id;
-    const place = this.labelPlaces.get(old);
-    if (place) this.labelPlaces.set(id, place);
   }
 }
 

@@ -4,10 +4,10 @@
  */
 
 import type { Seen } from '../layer';
-import { handlesOf } from './edits';
-import { linesOf, onPane, type Box } from './hit';
+import { handlesOf, linesOf, onPane, type Box } from './hit';
 import type { Line } from './label';
 import type { MarkContent, Spot } from './mark';
+import { centreOf } from './outline';
 import { apart, middle, minus, outlineOf, plus, times, turned } from './shapes';
 
 export const COLOURS = { own: '#ffd84a', other: '#7cc8ff', handle: '#ffffff', edge: 'rgb(0 0 0 / 78%)' } as const;
@@ -18,6 +18,7 @@ export const LINE_HEIGHT = 17;
 export const PADDING = { x: 8, y: 4 } as const;
 
 const TICK = 6;
+const BARB = 10;
 const HEAD = 13;
 const GAP = 4;
 const ARM = 9;
@@ -61,6 +62,28 @@ function ticks([from, to]: Line): Line[] {
   const length = apart(from, to) || 1;
   const across = times(turned(minus(to, from)), Math.min(TICK, length / 3) / length);
   return [from, to].map((end) => [minus(end, across), plus(end, across)] as const);
+}
+
+/** An open head at a line's end: it says in which direction the line is taken. */
+function heads([from, to]: Line): Line[] {
+  const length = apart(from, to) || 1;
+  const back = times(minus(from, to), Math.min(BARB, length / 3) / length);
+  const across = times(turned(back), 0.5);
+  return [[to, plus(plus(to, back), across)], [to, minus(plus(to, back), across)]];
+}
+
+/** The angle between the directions of two lines: both carried to the middle between them, with the arc that is measured. */
+function drawAngleBetween(pen: Pen, one: Line, other: Line, look: Look): void {
+  const thin = { ...look, strong: false };
+  const [from, to] = [middle(...one), middle(...other)];
+  const centre = middle(from, to);
+  const size = Math.max(18, Math.min(46, 0.4 * apart(from, to)));
+  const [first, second] = [one, other].map(([a, b]) => plus(centre, times(minus(b, a), size / (apart(a, b) || 1)))) as [Spot, Spot];
+  path(pen, [[from, to]]);
+  stroke(pen, thin, [3, 5]);
+  path(pen, [[centre, first], [centre, second]]);
+  stroke(pen, thin);
+  drawArc(pen, first, centre, second, look);
 }
 
 function cross([x, y]: Spot): Line[] {
@@ -135,11 +158,8 @@ export function drawShape(pen: Pen, mark: Pick<MarkContent, 'kind' | 'points'>, 
       path(pen, [...lines, ...lines.flatMap(ticks)]);
       return stroke(pen, look);
     case 'cobb':
-      if (a && b && c && d) {
-        path(pen, [[middle(a, b), middle(c, d)]]);
-        stroke(pen, { ...look, strong: false }, [3, 5]);
-      }
-      path(pen, [...lines, ...lines.flatMap(ticks)]);
+      if (a && b && c && d) drawAngleBetween(pen, [a, b], [c, d], look);
+      path(pen, [...lines, ...lines.flatMap(heads)]);
       return stroke(pen, look);
     case 'angle':
       path(pen, lines);
@@ -176,15 +196,26 @@ function drawDot(pen: Pen, at: Spot, colour: string, radius: number): void {
 /** Rings around what can be taken hold of; what lies within stays to be seen. The one that keys move has a second ring. */
 export function drawHandles(pen: Pen, mark: Pick<MarkContent, 'kind' | 'points'>, seen: Seen, colour: string, chosen: number | null, coarse: boolean): void {
   const radius = coarse ? 9 : 5;
-  handlesOf(mark).forEach((one, place) => {
-    const at = onPane(seen, one);
+  const places = new Set(handlesOf(mark, seen, coarse));
+  if (chosen !== null) places.add(chosen);
+  for (const place of places) {
+    const at = onPane(seen, mark.points[place] ?? [0, 0]);
     const rings = place === chosen ? [radius, radius + 4] : [radius];
     for (const ring of rings) {
       pen.beginPath();
       pen.arc(...at, ring, 0, 2 * Math.PI);
       stroke(pen, { colour: place === chosen && ring === radius ? colour : COLOURS.handle, strong: false });
     }
-  });
+  }
+  if (mark.kind === 'freehand') drawMover(pen, onPane(seen, centreOf(mark.points)), coarse);
+}
+
+/** Four arrows in the middle of an outline, where it is taken to be moved as a whole. */
+function drawMover(pen: Pen, [x, y]: Spot, coarse: boolean): void {
+  const reach = coarse ? 13 : 9;
+  const arms = ([[1, 0], [-1, 0], [0, 1], [0, -1]] as const).map(([dx, dy]): Line => [[x, y], [x + dx * reach, y + dy * reach]]);
+  path(pen, [...arms, ...arms.flatMap(([from, to]) => heads([from, to]))]);
+  stroke(pen, { colour: COLOURS.handle, strong: false });
 }
 
 export function labelSize(pen: Pen, lines: readonly string[]): { width: number; height: number } {

@@ -1,15 +1,10 @@
 /** Moving a mark, or one of its handles, so that it stays what it is: axes at right angles, rectangles with corners. */
 
 import type { Size } from '../geometry';
-import type { MarkContent, MarkKind, Spot } from './mark';
+import type { MarkKind, Spot } from './mark';
 import {
   apart, distance, ellipseOf, ellipsePoints, fromMetric, inMetric, middle, minus, plus, times, turned, type Metric,
 } from './shapes';
-
-/** The points of a mark that can be taken hold of. */
-export function handlesOf(mark: Pick<MarkContent, 'kind' | 'points'>): readonly Spot[] {
-  return mark.kind === 'freehand' ? [] : mark.points;
-}
 
 export function clamped([x, y]: Spot, { width, height }: Size): Spot {
   return [Math.min(width, Math.max(0, x)), Math.min(height, Math.max(0, y))];

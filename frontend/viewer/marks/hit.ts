@@ -2,8 +2,8 @@
 
 import type { Point } from '../geometry';
 import type { Seen } from '../layer';
-import { handlesOf } from './edits';
 import type { Mark, MarkContent, Spot } from './mark';
+import { centreOf, outlineAt, singly, type OutlinePlace } from './outline';
 import { apart, nearestOn, outlineOf } from './shapes';
 
 export interface Box {
@@ -16,6 +16,8 @@ export interface Box {
 export type Hit =
   | { mark: Mark; part: 'handle'; handle: number }
   | { mark: Mark; part: 'body' }
+  /** A place of an outline that was drawn freely: dragged, it is pulled. */
+  | { mark: Mark; part: 'outline'; place: OutlinePlace }
   | { mark: Mark; part: 'label' };
 
 interface Tolerance {
@@ -23,6 +25,9 @@ interface Tolerance {
   body: number;
   label: number;
 }
+
+/** CSS pixels between points of an outline that are taken one by one; nearer ones are reached by zooming in. */
+const APART = { fine: 14, coarse: 48 } as const;
 
 /** 44 px across for a finger's handle (WCAG 2.5.5). */
 const TOLERANCES: Readonly<Record<'fine' | 'coarse', Tolerance>> = {
@@ -66,14 +71,31 @@ export function distanceTo(mark: Pick<MarkContent, 'kind' | 'points'>, seen: See
   return Math.min(Infinity, ...lines, ...points);
 }
 
+/** The points of a mark that can be taken hold of: of an outline those that stand apart on the pane. */
+export function handlesOf({ kind, points }: Pick<MarkContent, 'kind' | 'points'>, seen: Pick<Seen, 'toPane'>, coarse: boolean): readonly number[] {
+  if (kind !== 'freehand') return points.map((_, place) => place);
+  return singly(points.map((one) => onPane(seen, one)), coarse ? APART.coarse : APART.fine);
+}
+
 /** The handle nearest to a place, if it is within reach. */
-export function handleAt(mark: Mark, seen: Seen, at: Spot, reach: number): number | null {
-  let [found, near]: [number | null, number] = [null, reach];
-  handlesOf(mark).forEach((one, place) => {
-    const away = apart(at, onPane(seen, one));
+export function handleAt(mark: Mark, seen: Seen, at: Spot, pointerType: string): number | null {
+  let [found, near]: [number | null, number] = [null, toleranceOf(pointerType).handle];
+  for (const place of handlesOf(mark, seen, isCoarse(pointerType))) {
+    const away = apart(at, onPane(seen, mark.points[place] ?? [0, 0]));
     if (away <= near) [found, near] = [place, away];
-  });
+  }
   return found;
+}
+
+/** A free outline is pulled by its line and moved by its middle. */
+function lineHit(mark: Mark, seen: Seen, at: Spot): Hit {
+  if (mark.kind !== 'freehand') return { mark, part: 'body' };
+  const { x, y } = seen.toImage({ x: at[0], y: at[1] });
+  return { mark, part: 'outline', place: outlineAt(mark.points, [x, y]) };
+}
+
+function isAtCentre(mark: Mark, seen: Seen, at: Spot, reach: number): boolean {
+  return mark.kind === 'freehand' && apart(at, onPane(seen, centreOf(mark.points))) <= reach;
 }
 
 export function inBox({ x, y, width, height }: Box, [px, py]: Spot, margin: number): boolean {
@@ -90,8 +112,9 @@ export interface Searched {
 export function hitAt({ marks, selected, labels }: Searched, seen: Seen, at: Spot, pointerType: string): Hit | null {
   const reach = toleranceOf(pointerType);
   const chosen = marks.find((one) => one.id === selected);
-  const handle = chosen ? handleAt(chosen, seen, at, reach.handle) : null;
+  const handle = chosen ? handleAt(chosen, seen, at, pointerType) : null;
   if (chosen && handle !== null) return { mark: chosen, part: 'handle', handle };
+  if (chosen && isAtCentre(chosen, seen, at, reach.handle)) return { mark: chosen, part: 'body' };
   const labelled = marks.findLast((one) => {
     const box = labels.get(one.id);
     return box && inBox(box, at, reach.label);
@@ -103,6 +126,6 @@ export function hitAt({ marks, selected, labels }: Searched, seen: Seen, at: Spo
     if (away <= near) [nearest, near] = [one, away];
   }
   if (!nearest) return null;
-  const grip = pointerType === 'mouse' ? handleAt(nearest, seen, at, reach.handle) : null; // a finger selects first
-  return grip === null ? { mark: nearest, part: 'body' } : { mark: nearest, part: 'handle', handle: grip };
+  const grip = pointerType === 'mouse' ? handleAt(nearest, seen, at, pointerType) : null; // a finger selects first
+  return grip === null ? lineHit(nearest, seen, at) : { mark: nearest, part: 'handle', handle: grip };
 }

@@ -39,6 +39,25 @@ describe('keys', () => {
     expect(on.book.all).toEqual([]);
   });
 
+  it('choose, add and delete points of a free outline', () => {
+    const on = stage();
+    const points = [[10, 10], [30, 10], [30, 30], [10, 30]] as const;
+    on.book.add({ kind: 'freehand', instance_id: 'picture-0', frame: 1, points, text: '', values: [] });
+    keyed(on, '#');
+    expect(keyed(on, '+')).toBe(true);
+    expect(only(on).points).toEqual(near([[10, 10], [20, 10], [30, 10], [30, 30], [10, 30]]));
+    keyed(on, 'ArrowUp');
+    expect(only(on).points[1]).toEqual([20, 9.75]); // rows are twice as high
+    keyed(on, 'Delete');
+    keyed(on, 'Delete');
+    expect(only(on).points).toEqual(near([[30, 10], [30, 30], [10, 30]]));
+    keyed(on, 'Delete'); // the last three stay together
+    expect(only(on).points).toHaveLength(3);
+    on.book.select('mark-1');
+    keyed(on, 'Delete');
+    expect(on.book.all).toEqual([]);
+  });
+
   it('take tools in hand and lay them down', () => {
     const on = stage();
     keyed(on, 'g');

@@ -11,6 +11,7 @@ export const TOOL_KEYS: Readonly<Record<MarkKind, string>> = {
   counter: 'j', point: 'X', key: '*',
 };
 
+const ADD_POINT_KEYS: readonly string[] = ['+', 'Insert'];
 export const NEXT_HANDLE_KEY = '#';
 const STEP = 0.5;
 const LARGE_STEP = 5;
@@ -54,7 +55,7 @@ function selectedHere(book: MarkBook, picture: PictureName | null): Mark | null 
 
 /** Goes through the selected mark's points, the first after the last. */
 function nextHandle(book: MarkBook, mark: Mark | null): boolean {
-  if (!mark || mark.kind === 'freehand' || mark.points.length === 0) return false;
+  if (!mark || mark.points.length === 0) return false;
   book.select(mark.id, ((book.handle ?? -1) + 1) % mark.points.length);
   return true;
 }
@@ -69,9 +70,10 @@ export function pressMarkKey(event: KeyboardEvent, { book, layer, seen, picture 
   if (way) return seen !== null && book.mayMark && layer.nudge(way[0] * step, way[1] * step, seen);
   const selected = selectedHere(book, picture);
   if ((event.key === 'Delete' || event.key === 'Backspace') && selected) {
-    book.remove(selected.id);
+    if (!seen || !layer.reshaping.removePoint(seen)) book.remove(selected.id);
     return true;
   }
+  if (ADD_POINT_KEYS.includes(event.key) && selected && seen && layer.reshaping.addPoint(seen)) return true;
   if (event.key === 'Enter' && selected) {
     layer.editText(selected);
     return true;

@@ -9,10 +9,12 @@ import { Draft, type At } from './draft';
 import { clamped, movedBy, ordered, straightened, withHandle } from './edits';
 import { hitAt, isCoarse, onPane, spotOf, type Box, type Hit } from './hit';
 import { Inset } from './inset';
-import { isRegion, isSound, isWritten, pictureKey, pictureOf, type Mark, type MarkContent, type PictureName, type Spot } from './mark';
-import { greyUnits, keptValues, scaleOf, valuesOf, type About } from './measure';
+import { isRegion, isWritten, pictureKey, pictureOf, type Mark, type MarkContent, type PictureName, type Spot } from './mark';
+import { keptValues, scaleOf, valuesOf, type About } from './measure';
 import { drawShape, COLOURS } from './draw';
 import { paintMarks, type Painted } from './painter';
+import { spotAt } from './outline';
+import { pulledOutline, Reshaping } from './reshaping';
 import { apart, minus, plus } from './shapes';
 import type { MarkWords } from './words';
 
@@ -39,6 +41,8 @@ interface Grip {
   moved: boolean;
   preview: Mark | null;
   labelFrom: Spot | null;
+  /** Where the middle of a pulled stretch is. */
+  pulledTo: Spot | null;
 }
 
 const MOVES_FROM = { fine: 3, coarse: 8 } as const;
@@ -48,6 +52,7 @@ export class MarksLayer implements Layer, Taker {
   readonly #options: LayerOptions;
   readonly #book: MarkBook;
   readonly #inset = new Inset();
+  readonly reshaping: Reshaping;
   readonly #sides = new Map<string, string>();
   readonly #off: () => void;
   #boxes = new Map<string, Box>();
@@ -65,6 +70,7 @@ export class MarksLayer implements Layer, Taker {
   constructor(options: LayerOptions) {
     this.#options = options;
     this.#book = options.book;
+    this.reshaping = new Reshaping(this.#book, (mark, points, seen) => this.#valued(mark, points, seen));
     this.#off = this.#book.listen(() => {
       if (this.#draft && this.#draft.kind !== this.#book.tool) this.#draft = null;
       options.redraw();
@@ -83,8 +89,7 @@ export class MarksLayer implements Layer, Taker {
     if (at) this.#inset.take(pen, at);
     const marks = this.#painted(picture, seen);
     this.#boxes = paintMarks(pen, seen, {
-      marks, words: this.#options.words, labelPlaces: this.#book.labelPlaces,
-      sides: this.#sides, coarse: this.#coarse,
+      marks, words: this.#options.words, sides: this.#sides, coarse: this.#coarse,
     });
     if (at && this.#finger) {
       this.#inset.draw(pen, seen, at, this.#finger, (within) => {
@@ -161,8 +166,14 @@ export class MarksLayer implements Layer, Taker {
     }
     const hit = this.#hit(touch, seen, picture);
     this.#hoverOver(hit?.mark.id ?? null);
-    if (hit) return hit.part === 'handle' && this.#book.mayMark ? 'grab' : hit.part === 'label' ? 'move' : 'pointer';
+    if (hit) return this.#cursorFor(hit);
     return this.#book.tool ? 'crosshair' : null;
+  }
+
+  #cursorFor({ part, mark }: Hit): string {
+    if (part === 'label') return 'move';
+    if (!this.#book.mayMark || part === 'body') return this.#book.mayMark && mark.kind === 'freehand' ? 'move' : 'pointer';
+    return 'grab';
   }
 
   /** Gives up what is being made, else what is selected, else the tool. Tells whether there was anything. */
@@ -198,7 +209,7 @@ export class MarksLayer implements Layer, Taker {
 
   /** Asks for another text of a mark. */
   editText(mark: Mark): void {
-    if (!this.#book.mayMark || mark.kind === 'key') return;
+    if (!this.#book.mayMark || mark.kind === 'key' || mark.text_hidden) return;
     this.#options.askText?.(mark, (text) => {
       if (text !== null && (text || mark.kind !== 'text')) this.#book.change(mark.id, { text });
     });
@@ -221,12 +232,8 @@ export class MarksLayer implements Layer, Taker {
     return { spot, size: this.#size(seen), metric: this.#metric({ points: [spot] }, seen), straight: touch.shift };
   }
 
-  #shownValues(mark: Pick<MarkContent, 'kind'>, points: readonly Spot[], seen: Seen): MarkContent['values'] {
-    return valuesOf({ kind: mark.kind, points }, seen.frame, this.#about(seen));
-  }
-
   #valued(mark: Pick<MarkContent, 'kind'>, points: readonly Spot[], seen: Seen): MarkContent['values'] {
-    return keptValues(this.#shownValues(mark, points, seen));
+    return keptValues(valuesOf({ kind: mark.kind, points }, seen.frame, this.#about(seen)));
   }
 
   /** A draft of another picture is given up: scrolling on is no way to finish it. */
@@ -253,7 +260,7 @@ export class MarksLayer implements Layer, Taker {
     const firm = this.#book.selected?.id === hit.mark.id;
     const box = this.#boxes.get(hit.mark.id);
     const labelFrom: Spot | null = box ? [box.x + box.width / 2, box.y + box.height / 2] : null;
-    this.#grip = { hit, pane: spotOf(touch.pane), image: spotOf(touch.image), firm, moved: false, preview: null, labelFrom };
+    this.#grip = { hit, pane: spotOf(touch.pane), image: spotOf(touch.image), firm, moved: false, preview: null, labelFrom, pulledTo: null };
     if (!firm) this.#book.select(hit.mark.id);
     return true;
   }
@@ -268,6 +275,7 @@ export class MarksLayer implements Layer, Taker {
   #active(): Spot | null {
     if (this.#draft) return this.#draft.active ?? null;
     const { hit, preview } = this.#grip ?? {};
+    if (hit?.part === 'outline') return this.#grip?.pulledTo ?? spotAt(hit.mark.points, hit.place);
     return (hit?.part === 'handle' && (preview ?? hit.mark).points[hit.handle]) || null;
   }
 
@@ -278,8 +286,11 @@ export class MarksLayer implements Layer, Taker {
     grip.moved = true;
     const way = minus(spotOf(touch.image), grip.image);
     const { mark } = hit;
-    const points = hit.part === 'body' ? movedBy(mark.points, way, this.#size(seen)) : this.#handled(mark, hit.handle, way, touch, seen);
-    grip.preview = { ...mark, points };
+    if (hit.part === 'outline') {
+      const { points, to } = pulledOutline(hit, way, seen, this.#coarse);
+      [grip.preview, grip.pulledTo] = [{ ...mark, points }, to];
+    } else if (hit.part === 'body') grip.preview = { ...mark, points: movedBy(mark.points, way, this.#size(seen)) };
+    else grip.preview = { ...mark, points: this.#handled(mark, hit.handle, way, touch, seen) };
   }
 
   #handled(mark: Mark, handle: number, way: Spot, touch: Touch, seen: Seen): Spot[] {
@@ -294,13 +305,15 @@ export class MarksLayer implements Layer, Taker {
     const first = grip.hit.mark.points[0];
     if (!grip.labelFrom || !first) return;
     const [x, y] = plus(grip.labelFrom, minus(spotOf(touch.pane), grip.pane));
-    this.#book.labelPlaces.set(grip.hit.mark.id, minus(spotOf(seen.toImage({ x, y })), first));
+    const label = minus(spotOf(seen.toImage({ x, y })), first);
+    grip.preview = { ...grip.hit.mark, label };
     grip.moved = true;
   }
 
   #letGo(grip: Grip, seen: Seen): void {
     const { hit, preview } = grip;
     const { mark } = hit;
+    if (preview?.label && hit.part === 'label') return this.#book.moveLabel(mark.id, preview.label);
     if (preview) {
       const points = ordered(mark.kind, preview.points, this.#metric(mark, seen));
       this.#book.change(mark.id, { points, values: this.#valued(mark, points, seen) });
@@ -310,6 +323,7 @@ export class MarksLayer implements Layer, Taker {
     const now = performance.now();
     const twice = this.#lastClick.id === mark.id && now - this.#lastClick.at < TWICE_MS;
     this.#lastClick = { id: twice ? '' : mark.id, at: now };
+    if (twice && this.reshaping.double(hit, seen)) return;
     if (twice) this.editText(mark);
     else this.#book.select(mark.id, hit.part === 'handle' && grip.firm ? hit.handle : null);
   }
@@ -353,14 +367,14 @@ export class MarksLayer implements Layer, Taker {
 
   #painted(picture: PictureName, seen: Seen): Painted[] {
     const [selected, handle] = [this.#book.selected?.id, this.#book.handle];
-    const preview = this.#grip?.preview;
+    const { preview, hit } = this.#grip ?? {};
     const all = this.#book.on(picture).map((stored): Painted => {
       const chosen = stored.id === selected;
       const now = preview?.id === stored.id ? preview : stored;
-      const afresh = now === preview || (chosen && isSound(now) && greyUnits(seen.frame).length > 1);
-      const pulled = afresh ? { ...now, values: this.#shownValues(now, now.points, seen) } : now;
+      const values = now === preview && hit?.part !== 'label' ? this.#valued(now, now.points, seen) : now.values;
+      const label = now === preview && hit?.part === 'label' ? (now.label ?? null) : this.#book.labelOf(stored);
       return {
-        mark: pulled, own: this.#book.isMine(stored), selected: chosen, hovered: stored.id === this.#hovered,
+        mark: { ...now, values, label }, own: this.#book.isMine(stored), selected: chosen, hovered: stored.id === this.#hovered,
         draft: false, handle: chosen ? handle : null,
       };
     });
@@ -375,7 +389,7 @@ export class MarksLayer implements Layer, Taker {
     const draft = this.#draft;
     if (!draft || pictureKey(draft.picture) !== pictureKey(picture)) return null;
     const points = draft.points.filter(Boolean);
-    const values = draft.kind === 'freehand' ? [] : this.#shownValues(draft, points, seen);
+    const values = draft.kind === 'freehand' ? [] : this.#valued(draft, points, seen);
     const { instanceId: instance_id, frame } = picture;
     return {
       id: '', revision: 0, author: me, created_at: '', changed_at: '', changed_by: me,

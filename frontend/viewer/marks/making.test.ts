@@ -229,16 +229,58 @@ describe('moving', () => {
     expect(only(on).points).toEqual(near([[10, 10], [30, 30]]));
   });
 
-  it('puts a label elsewhere without changing the mark', () => {
+  it('puts a label elsewhere and keeps it there, without changing what the mark says', () => {
     const on = stage('length');
     pull(on, [10, 10], [30, 10]);
     on.book.tool = null;
     const before = on.edits.length;
     on.layer.draw(pen(), seen());
     pull(on, [35, 10], [60, 30]); // the label stands 14 pixels right of the line's end
-    expect(on.edits.length).toBe(before);
-    expect(only(on).points).toEqual([[10, 10], [30, 10]]);
-    expect(on.book.labelPlaces.get('mark-1')?.[1]).toBeCloseTo(20, 6);
+    expect(on.edits.length).toBe(before + 1);
+    expect(only(on)).toMatchObject({ points: [[10, 10], [30, 10]], label: [expect.any(Number), expect.closeTo(20, 6)] });
+    expect(on.book.undo()).toBe(true);
+    expect(only(on).label ?? null).toBeNull();
+    on.book.mayMark = false;
+    on.book.moveLabel('mark-1', [3, 4]);
+    expect([only(on).label ?? null, on.book.labelOf(only(on))]).toEqual([null, [3, 4]]); // a reader's own view
+  });
+
+  const outline = (on: Stage): Mark => {
+    const points = Array.from({ length: 24 }, (_, at): Spot => [50 + 20 * Math.cos((at * Math.PI) / 12), 40 + 10 * Math.sin((at * Math.PI) / 12)]);
+    const made = on.book.add({ kind: 'freehand', instance_id: 'picture-0', frame: 1, points, text: '', values: [] });
+    on.book.tool = null;
+    return made;
+  };
+
+  it('pulls a stretch of a free outline softly and leaves the rest as it is', () => {
+    const on = stage();
+    const before = outline(on).points;
+    on.book.select('mark-1');
+    pull(on, [69.8, 41], [78, 41]); // between two of its points
+    const after = only(on).points;
+    expect(Math.max(...after.map(([x]) => x))).toBeCloseTo(78, 0);
+    for (const one of before.filter(([x]) => x < 55)) expect(after).toContainEqual(one);
+    expect(only(on).values.find(({ name }) => name === 'area')?.value).toBeGreaterThan(630 * 0.5);
+    expect(after.length).toBeLessThan(60);
+    on.book.undo();
+    expect(only(on).points).toEqual(before);
+  });
+
+  it('moves a free outline by its middle, a point of it by the point, and sets and takes points by double clicks', () => {
+    const on = stage();
+    const { points } = outline(on);
+    on.book.select('mark-1');
+    pull(on, [50, 40], [55, 42]);
+    expect(only(on).points).toEqual(near(points.map(([x, y]) => [x + 5, y + 2])));
+    on.book.undo();
+    pull(on, [70, 40], [74, 40]); // its first point
+    expect(only(on).points).toEqual(near([[74, 40], ...points.slice(1)]));
+    on.book.undo();
+    const between: Spot = [(points[0]![0] + points[1]![0]) / 2, (points[0]![1] + points[1]![1]) / 2];
+    click(on, between);
+    click(on, between);
+    expect(only(on).points).toEqual(near([points[0] as Spot, between, ...points.slice(1)]));
+    expect(on.book.handle).toBe(1);
   });
 
   it('draws every kind with what it says', () => {

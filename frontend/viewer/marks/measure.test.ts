@@ -145,7 +145,9 @@ describe('lengths, angles and areas', () => {
     expect(value(measured('angle', [[10, 5], [2, 5], [2, 10]]), 'angle')).toBeCloseTo(90, 9);
     expect(value(measured('angle', [[10, 5], [2, 5], [10, 10]]), 'angle')).toBeCloseTo(45, 9); // 8 × 0.5 beside 5 × 0.8
     expect(value(measured('cobb', [[0, 0], [8, 5], [0, 10], [8, 5]]), 'angle')).toBeCloseTo(90, 9);
-    expect(value(measured('cobb', [[0, 0], [8, 0], [8, 5], [0, 0]]), 'angle')).toBeCloseTo(45, 9); // whichever way they run
+    const turned: Spot[] = [[0, 0], [8, 0], [0, 0], [8, 5]];
+    expect(value(measured('cobb', turned), 'angle')).toBeCloseTo(45, 9);
+    expect(value(measured('cobb', [...turned.slice(0, 2), ...turned.slice(2).reverse()]), 'angle')).toBeCloseTo(135, 9); // as they run
   });
 
   it('computes areas and perimeters of what is drawn, also where it leaves the picture', () => {
@@ -238,7 +240,8 @@ describe('grey values and their units', () => {
     expect(value(values, 'mean', SUV)).toBeCloseTo(1.9997979797979798, 9);
     expect(value(values, 'mean', 'Bq/ml')).toBeCloseTo(1999.7979797979798, 6);
     expect(keptValues(values).map(({ name, unit }) => `${name} ${unit}`)).toEqual([
-      `mean ${SUV}`, `sd ${SUV}`, `min ${SUV}`, `max ${SUV}`, 'area mm2', 'perimeter mm',
+      `mean ${SUV}`, `sd ${SUV}`, `min ${SUV}`, `max ${SUV}`,
+      'mean Bq/ml', 'sd Bq/ml', 'min Bq/ml', 'max Bq/ml', 'area mm2', 'perimeter mm',
     ]);
   });
 

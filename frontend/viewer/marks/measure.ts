@@ -97,21 +97,15 @@ function regionValues(mark: Pick<MarkContent, 'kind' | 'points'>, frame: Frame, 
   ];
 }
 
-/** The sharp angle between two lines, 0…90 degrees, as Cobb's angle is read. */
-function betweenLines(one: Spot, other: Spot): number {
-  const angle = angleBetween(one, other);
-  return Math.min(angle, 180 - angle);
-}
-
 /** The scale that a mark is measured by. */
 export function scaleOf(mark: Pick<MarkContent, 'points'>, frame: Frame): Scale {
   return scaleFor(frame.facts, mark.points);
 }
 
-/** Values as they are kept: each name once, in the unit that comes first; a PET's activity is shown, not kept. */
+/** Values as they are kept: each name once in a unit; units beyond what is kept are left out. */
 export function keptValues(values: readonly MarkValue[]): MarkValue[] {
   const short = values.filter(({ unit }) => unit.length <= LONGEST_UNIT);
-  return short.filter((one, at) => short.findIndex(({ name }) => name === one.name) === at);
+  return short.filter((one, at) => short.findIndex(({ name, unit }) => name === one.name && unit === one.unit) === at);
 }
 
 /** The values of a mark on its frame; those that need pixels are missing while only a coarse picture is there. */
@@ -132,7 +126,7 @@ export function valuesOf(mark: Pick<MarkContent, 'kind' | 'points'>, frame: Fram
     return [{ name: 'angle', value: angleBetween(metric(minus(a, b)), metric(minus(c, b))), unit: 'deg' }];
   }
   if (kind === 'cobb' && a && b && c && d) {
-    return [{ name: 'angle', value: betweenLines(metric(minus(b, a)), metric(minus(d, c))), unit: 'deg' }];
+    return [{ name: 'angle', value: angleBetween(metric(minus(b, a)), metric(minus(d, c))), unit: 'deg' }];
   }
   if (kind === 'point' && a) return probed(frame, a, about);
   if (kind === 'counter') return [{ name: 'count', value: points.length, unit: NO_UNIT }];

@@ -23,8 +23,6 @@ export interface Painted {
 export interface Scene {
   marks: readonly Painted[];
   words: MarkWords;
-  /** Where readers put labels: from the mark's first point to the label's middle, in image points. */
-  labelPlaces: ReadonlyMap<string, Spot>;
   /** Which side each label stood on the last time; kept up here. */
   sides: Map<string, string>;
   coarse: boolean;
@@ -83,7 +81,7 @@ function boxFor(
   { mark }: Painted, seen: Seen, scene: Scene, size: { width: number; height: number },
   points: readonly Spot[], lines: readonly Line[], boxes: readonly Box[],
 ): Box {
-  const put = scene.labelPlaces.get(mark.id);
+  const put = mark.label;
   const first = mark.points[0];
   if (put && first) {
     const [x, y] = onPane(seen, plus(first, put));

@@ -31,6 +31,7 @@ export const me = { id: 'me', name: 'Dr. Katharina Weber' };
 export const pictureAt = (place: number): PictureName => ({ instanceId: `picture-${place}`, frame: 1 });
 export const words: MarkWords = {
   number: (value, digits) => value.toFixed(digits).replace('.', ','), name: (value) => value, atDetector: 'am Detektor', noScale: 'ohne Maß',
+  textHidden: 'verborgen',
 };
 
 export interface Stage {

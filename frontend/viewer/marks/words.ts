@@ -1,6 +1,6 @@
 /** What a mark says of itself, in the reader's language: which values in which line, with units as people write them. */
 
-import type { Mark, MarkContent, MarkValue, ValueName } from './mark';
+import { isWritten, type Mark, type MarkContent, type MarkValue, type ValueName } from './mark';
 import { HOUNSFIELD, unitText } from '../units';
 import type { Scale } from './spacing';
 
@@ -12,6 +12,8 @@ export interface MarkWords {
   name: (value: ValueName) => string;
   atDetector: string;
   noScale: string;
+  /** Stands for a text that is not for this reader. */
+  textHidden: string;
 }
 
 const SQUARE_CENTIMETRE = 100; // mm²
@@ -107,8 +109,9 @@ export function wrapped(text: string, letters = LINE_LETTERS): string[] {
 const MOST_LINES = 6;
 
 /** The whole label: the text, the values, and how far the lengths can be trusted. */
-export function labelLines(mark: Pick<MarkContent, 'kind' | 'values' | 'text'>, scale: Scale, words: MarkWords, full: boolean): string[] {
-  const text = mark.text ? wrapped(mark.text) : [];
+export function labelLines(mark: Pick<Mark, 'kind' | 'values' | 'text' | 'text_hidden'>, scale: Scale, words: MarkWords, full: boolean): string[] {
+  const said = mark.text_hidden ? (isWritten(mark.kind) || full ? words.textHidden : '') : mark.text;
+  const text = said ? wrapped(said) : [];
   const short = text.length > MOST_LINES && !full ? [...text.slice(0, MOST_LINES - 1), '…'] : text;
   const measured = mark.values.some(({ name }) => HAS_LENGTH.has(name));
   const note = { patient: [], detector: [words.atDetector], unknown: [words.noScale] }[scale.known];

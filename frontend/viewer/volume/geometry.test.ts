@@ -5,8 +5,10 @@ import { assemble, type Choice, type Plane } from './assemble';
 import { budgetOf, copySize, MEBIBYTE, planned, volumeBytes } from './budget';
 import { cellsOf, Grid } from './grid';
 import { loadingOrder } from './loading-order';
-import { isIn, Measuring, valueOf } from './measuring';
-import { fitScale, ownFacing, PATIENT_FACING, scrollStep, slabSamples, toPane, toPatient, turnOthers, waysThrough, type PlaneView } from './planes';
+import { goneTo } from './going';
+import { standing } from './look';
+import { isIn, measureAt, Measuring, valueOf, type Measure } from './measuring';
+import { fitScale, ownFacing, PATIENT_FACING, PLANES, scrollStep, slabSamples, toPane, toPatient, turnOthers, waysThrough, type PlaneView } from './planes';
 import { project } from './projection';
 import { reducedLayer, reslice, sampler, type Cut } from './reslice';
 import { cross, dot, length, type Vec } from './vectors';
@@ -260,24 +262,75 @@ describe('loading', () => {
 });
 
 describe('measures', () => {
+  const here = { slab: 0, step: 1 };
+
   it('are in mm and degrees of the patient', () => {
-    const measuring = new Measuring();
-    measuring.press('length', [0, 0, 0], [0, 0, 1]);
+    const measuring = new Measuring(() => undefined);
+    measuring.press('length', [0, 0, 0]);
     measuring.drag([3, 4, 0]);
-    const whole = measuring.release();
-    expect(whole && valueOf(whole)).toBe(5);
-    expect(whole && isIn(whole, PATIENT_FACING.axial, [9, 9, 0.5], 0)).toBe(true);
-    expect(whole && isIn(whole, PATIENT_FACING.axial, [9, 9, 2], 0)).toBe(false);
-    expect(whole && isIn(whole, PATIENT_FACING.coronal, [9, 0, 0], 0)).toBe(false);
-    measuring.press('angle', [2, 0, 0], [0, 0, 1]);
+    measuring.release();
+    const [whole] = measuring.all as [Measure];
+    expect(valueOf(whole)).toBe(5);
+    expect(isIn(whole, PATIENT_FACING.axial, [9, 9, 0.5], here)).toBe(true);
+    expect(isIn(whole, PATIENT_FACING.axial, [9, 9, 2], here)).toBe(false);
+    expect(isIn(whole, PATIENT_FACING.axial, [9, 9, 2], { slab: 0, step: 5 })).toBe(true);
+    expect(isIn(whole, PATIENT_FACING.axial, [9, 9, 2], { slab: 3, step: 1 })).toBe(true);
+    expect(isIn(whole, PATIENT_FACING.coronal, [9, 0, 0], here)).toBe(false);
+    measuring.press('angle', [2, 0, 0]);
     measuring.drag([0, 0, 0]);
-    expect(measuring.release()).toBeNull();
-    measuring.press('angle', [0, 0, 0], [0, 0, 1]);
+    measuring.release();
+    expect(measuring.all).toHaveLength(1);
+    measuring.press('angle', [0, 0, 0]);
     measuring.drag([0, 3, 0]);
-    const angle = measuring.release();
-    expect(angle && valueOf(angle)).toBeCloseTo(90, 9);
-    measuring.press('length', [1, 1, 1], [0, 0, 1]);
-    expect(measuring.release()).toBeNull();
+    measuring.release();
+    expect(valueOf(measuring.all[1] as Measure)).toBeCloseTo(90, 9);
+    measuring.press('length', [1, 1, 1]);
+    measuring.release();
+    expect(measuring.all).toHaveLength(2);
+  });
+
+  it('are kept by who keeps them, moved by an end, and removed one by one', () => {
+    const kept: Measure[] = [{ id: 'other', kind: 'length', points: [[0, 0, 0], [0, 9, 0]], own: false }];
+    const said: string[] = [];
+    const measuring = new Measuring(() => undefined);
+    measuring.keepWith({
+      get measures() {
+        return kept;
+      },
+      mayChange: true,
+      add: (kind, points) => {
+        kept.push({ id: 'new', kind, points, own: true });
+        return 'new';
+      },
+      change: (id, points) => said.push(`${id} ${JSON.stringify(points)}`),
+      remove: (id) => said.push(`removed ${id}`),
+    });
+    measuring.press('length', [5, 0, 0]);
+    measuring.drag([5, 7, 0]);
+    measuring.release();
+    expect([measuring.selected, measuring.isPassing, measuring.all.length]).toEqual(['new', false, 2]);
+    const hit = measureAt(measuring.all, ([x, y]) => ({ x: x * 10, y: y * 10 }), { x: 3, y: 88 });
+    expect(hit).toMatchObject({ measure: { id: 'other' }, place: 1 });
+    expect(measureAt(measuring.all, ([x, y]) => ({ x: x * 10, y: y * 10 }), { x: 4, y: 40 })?.place).toBeNull();
+    expect(hit && measuring.take(hit)).toBe(true);
+    measuring.drag([0, 8, 0]);
+    expect(measuring.all[0]?.points[1]).toEqual([0, 8, 0]);
+    measuring.release();
+    expect(measuring.remove()).toBe(true);
+    expect(said).toEqual(['other [[0,0,0],[0,8,0]]', 'removed other']);
+    expect(measuring.remove()).toBe(false);
+  });
+
+  it('are gone to: a plane that holds them is looked for, else the planes are turned', () => {
+    const views = standing(PATIENT_FACING, [0, 0, 0]);
+    const flat = goneTo([[0, 5, 2], [8, 5, 6]], views);
+    expect([flat.name, flat.turned, flat.cursor]).toEqual(['coronal', false, [4, 5, 4]]);
+    for (const points of [[[0, 0, 0], [10, 4, 2]], [[0, 0, 0], [1, 5, 0], [7, 3, 9]]] as Vec[][]) {
+      const gone = goneTo(points, views);
+      expect(gone.turned).toBe(true);
+      expect(isIn({ points }, gone.views[gone.name], gone.cursor, here)).toBe(true);
+      for (const name of PLANES) expect(Math.abs(dot(gone.views[name].right, gone.views[name].down))).toBeLessThan(1e-9);
+    }
   });
 });
 

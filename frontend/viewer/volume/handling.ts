@@ -2,14 +2,17 @@
 
 import type { Point, Size } from '../geometry';
 import type { Tool } from '../steering';
-import type { Measuring } from './measuring';
-import { graspAt } from './overlay';
+import { measureAt } from './measuring';
+import { graspAt, shownMeasures, type Shown } from './overlay';
 import type { PaneEvents } from './pane';
 import { toPane, toPatient, type PlaneName } from './planes';
 import type { VolumeRoom } from './room';
 import { along, dot, minus } from './vectors';
 
-type Grasp = 'cursor' | 'turn' | 'measure' | { line: PlaneName };
+/** held: a measure that is only pointed out. */
+type Grasp = 'cursor' | 'turn' | 'measure' | 'held' | { line: PlaneName };
+
+const MOVES_FROM = 3; // CSS pixels; less was a click
 
 const angleFrom = (middle: Point, at: Point): number => Math.atan2(at.y - middle.y, at.x - middle.x);
 
@@ -17,21 +20,27 @@ const angleFrom = (middle: Point, at: Point): number => Math.atan2(at.y - middle
 class Hand {
   #grasp: Grasp | null = null;
   #last: Point = { x: 0, y: 0 };
+  #from: Point | null = null;
 
   constructor(
     readonly room: VolumeRoom,
     readonly name: PlaneName,
-    readonly measuring: Measuring,
   ) {}
 
   press(at: Point): boolean {
     const { look } = this.room;
     this.#last = at;
+    this.#from = at;
     this.#grasp = null;
-    if (look.tool === 'length' || look.tool === 'angle') {
-      this.measuring.press(look.tool, this.#patient(at), look.views[this.name].normal);
+    const { measuring } = this.room;
+    const hit = measuring.open ? null : measureAt(shownMeasures(this.#shown(), measuring.all), (point) => toPane(look.views[this.name], this.#size, point), at);
+    if (hit) {
+      this.#grasp = measuring.take(hit) ? 'measure' : 'held';
+    } else if (look.tool === 'length' || look.tool === 'angle') {
+      measuring.press(look.tool, this.#patient(at));
       this.#grasp = 'measure';
     } else if (look.tool === 'cross') {
+      measuring.select(null);
       const grasped = look.lines ? graspAt(this.#shown(), at) : null;
       if (grasped?.part === 'end') this.#grasp = 'turn';
       else if (grasped?.part === 'line') this.#grasp = { line: grasped.of };
@@ -47,14 +56,14 @@ class Hand {
     const last = this.#last;
     this.#last = at;
     if (grasp === 'measure') {
-      this.measuring.drag(this.#patient(at));
+      if (this.#far(at)) room.measuring.drag(this.#patient(at));
       room.redraw();
     } else if (grasp === 'cursor') {
       room.setCursor(this.#patient(at));
     } else if (grasp === 'turn') {
       const middle = toPane(room.look.views[name], this.#size, room.look.cursor);
       room.turn(name, angleFrom(middle, at) - angleFrom(middle, last));
-    } else if (grasp) {
+    } else if (grasp !== null && grasp !== 'held') {
       const { normal } = room.look.views[grasp.line]; // only that plane moves: along its normal
       const far = dot(minus(this.#patient(at), this.#patient(last)), normal);
       room.setCursor(along(room.look.cursor, normal, far));
@@ -63,18 +72,21 @@ class Hand {
 
   release(at: Point): void {
     this.drag(at);
-    if (this.#grasp === 'measure') {
-      const whole = this.measuring.release();
-      if (whole) this.room.change({ measures: [...this.room.look.measures, whole] });
-      else this.room.redraw();
-    }
+    if (this.#grasp === 'measure') this.room.measuring.release();
     this.#grasp = null;
   }
 
   cancel(): void {
-    if (this.#grasp === 'measure') this.measuring.cancel();
+    if (this.#grasp === 'measure') this.room.measuring.cancel();
     this.#grasp = null;
     this.room.redraw();
+  }
+
+  /** Tells whether the pointer has left the place where it went down; from then on it has. */
+  #far(at: Point): boolean {
+    if (this.#from && Math.hypot(at.x - this.#from.x, at.y - this.#from.y) < MOVES_FROM) return false;
+    this.#from = null;
+    return true;
   }
 
   get #size(): Size {
@@ -85,16 +97,15 @@ class Hand {
     return toPatient(this.room.look.views[this.name], this.room.look.cursor, this.#size, at);
   }
 
-  #shown(): Parameters<typeof graspAt>[0] {
-    const { views, cursor, slab } = this.room.look;
-    return { name: this.name, views, cursor, pane: this.#size, slabThickness: slab.thickness };
+  #shown(): Shown {
+    return this.room.shown(this.name);
   }
 }
 
 const STEERED: Readonly<Record<string, Tool>> = { window: 'window', pan: 'pan', zoom: 'zoom', scroll: 'scroll' };
 
-export function planeEvents(room: VolumeRoom, name: PlaneName, measuring: Measuring): PaneEvents {
-  const hand = new Hand(room, name, measuring);
+export function planeEvents(room: VolumeRoom, name: PlaneName): PaneEvents {
+  const hand = new Hand(room, name);
   return {
     tool: () => STEERED[room.look.tool] ?? 'scroll',
     dragWindow: (dx, dy) => room.dragWindow(dx, dy),

@@ -33,7 +33,6 @@ export interface Look {
   blend: Blend | null;
   space: SpaceState;
   spaceView: SpaceView;
-  measures: readonly Measure[];
 }
 
 export interface Probe {
@@ -57,6 +56,12 @@ export interface RoomState extends Look {
   hover: (Probe & { pane: PlaneName }) | null;
   edges: Readonly<Record<PaneName, Edges | null>>;
   bars: Readonly<Record<PlaneName, ScaleBar | null>>;
+  /** All that is measured in this volume. */
+  measures: readonly Measure[];
+  /** Of these. */
+  selected: string | null;
+  /** Some of them are not kept. */
+  isPassing: boolean;
 }
 
 export function standing(facings: Readonly<Record<PlaneName, Facing>>, centre: Vec): Record<PlaneName, PlaneView> {
@@ -82,5 +87,5 @@ export function barsIn(views: Views, most: (name: PlaneName) => number): RoomSta
 
 export const firstLook = (tool: RoomTool): Look => ({
   tool, window: null, invert: false, slab: { mode: 'max', thickness: 0 }, lines: true, facing: 'patient',
-  views: standing(PATIENT_FACING, [0, 0, 0]), cursor: [0, 0, 0], blend: null, space: firstSpace(), spaceView: 'mip', measures: [],
+  views: standing(PATIENT_FACING, [0, 0, 0]), cursor: [0, 0, 0], blend: null, space: firstSpace(), spaceView: 'mip',
 });

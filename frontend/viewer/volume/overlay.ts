@@ -19,6 +19,8 @@ export interface Shown {
   cursor: Vec;
   pane: Size;
   slabThickness: number;
+  /** mm from one plane that can be scrolled to, to the next. */
+  step: number;
 }
 
 interface Line {
@@ -140,31 +142,44 @@ function band(context: CanvasRenderingContext2D, middle: Point, way: Point, from
   context.restore();
 }
 
-export function drawMeasures(context: CanvasRenderingContext2D, shown: Shown, measures: readonly Measure[], text: (value: number, kind: Measure['kind']) => string): void {
+/** The measures that a plane shows. */
+export function shownMeasures({ name, views, cursor, slabThickness, step }: Shown, measures: readonly Measure[]): readonly Measure[] {
+  return measures.filter((one) => isIn(one, views[name], cursor, { slab: slabThickness, step }));
+}
+
+const OWN = '#ffe27a';
+const OTHERS = '#7cc8ff';
+
+/** Draws measures: the selected one is stronger; `text` puts a value into words. */
+export function drawMeasures(
+  context: CanvasRenderingContext2D, shown: Shown, measures: readonly Measure[], selected: string | null,
+  text: (value: number, kind: Measure['kind']) => string,
+): void {
   const view = shown.views[shown.name];
   context.font = '600 13px ui-sans-serif, system-ui, sans-serif';
-  for (const measure of measures) {
-    if (!isIn(measure, view, shown.cursor, shown.slabThickness)) continue;
+  for (const measure of shownMeasures(shown, measures)) {
     const points = measure.points.map((point) => toPane(view, shown.pane, point));
     const [first, second] = points;
     if (!first || !second) continue;
-    for (const [colour, width] of [['#000', 4], ['#ffe27a', 1.6]] as const) {
+    const strong = measure.id === selected;
+    const end = strong ? 4.5 : 2.5;
+    for (const [colour, width] of [['#000', strong ? 5 : 4], [measure.own ? OWN : OTHERS, strong ? 2.4 : 1.6]] as const) {
       context.strokeStyle = colour;
       context.lineWidth = width;
       context.beginPath();
       points.forEach(({ x, y }, at) => (at === 0 ? context.moveTo(x, y) : context.lineTo(x, y)));
       context.stroke();
-      for (const { x, y } of points) context.strokeRect(x - 2.5, y - 2.5, 5, 5);
+      for (const { x, y } of points) context.strokeRect(x - end, y - end, 2 * end, 2 * end);
     }
     if (measure.kind === 'angle' && points.length < 3) continue;
-    label(context, text(valueOf(measure), measure.kind), { x: second.x + 9, y: second.y - 7 });
+    label(context, text(valueOf(measure), measure.kind), { x: second.x + 9, y: second.y - 7 }, measure.own ? OWN : OTHERS);
   }
 }
 
-function label(context: CanvasRenderingContext2D, text: string, at: Point): void {
+function label(context: CanvasRenderingContext2D, text: string, at: Point, colour: string): void {
   context.lineWidth = 4;
   context.strokeStyle = '#000d';
   context.strokeText(text, at.x, at.y);
-  context.fillStyle = '#ffe27a';
+  context.fillStyle = colour;
   context.fillText(text, at.x, at.y);
 }

@@ -7,11 +7,12 @@ import type { Point, Size } from '../geometry';
 import type { Window } from '../grey';
 import { Bodies, type Body, type BodyName } from './bodies';
 import { Drawing, type Blend, type PlaneJob } from './drawing';
+import { goneTo } from './going';
 import { planeEvents, spaceEvents } from './handling';
 import { NotLoaded, type Source, type WhyNotLoaded } from './loading';
 import { barsIn, edgesIn, firstLook, standing, type Look, type PaneName, type Probe, type RoomState, type RoomTool } from './look';
 import { Measuring, type Measure } from './measuring';
-import { drawCross, drawGaps, drawMeasures } from './overlay';
+import { drawCross, drawGaps, drawMeasures, type Shown } from './overlay';
 import type { Tone } from './painter';
 import { VolumePane } from './pane';
 import {
@@ -28,6 +29,8 @@ export interface RoomOptions {
   onState: (state: RoomState) => void;
   /** Puts a length in mm, or an angle in degrees, into words. */
   measureText: (value: number, kind: Measure['kind']) => string;
+  /** The room went to a place that lies in one of its planes. */
+  onGone?: (name: PlaneName) => void;
 }
 
 const BAR_SHARE = 0.2; // of a pane's height
@@ -43,7 +46,7 @@ export class VolumeRoom {
   readonly drawing: Drawing;
   readonly #options: RoomOptions;
   readonly #panes = new Map<PaneName, VolumePane>();
-  readonly #measuring = new Measuring();
+  readonly measuring = new Measuring(() => this.redraw());
   readonly #fitted = new Set<PlaneName>(PLANES);
   readonly #atCursor: Probing;
   readonly #underMouse: Probing;
@@ -54,6 +57,7 @@ export class VolumeRoom {
   #hover: RoomState['hover'] = null;
   #hovered: PlaneName | null = null;
   #placed = false;
+  #goal: readonly Vec[] | null = null;
   #frame = 0;
   #soon = 0;
   #closed = false;
@@ -82,7 +86,8 @@ export class VolumeRoom {
     this.#placed = false;
     this.#why = null;
     const spaceView: SpaceView = source.modality === 'CT' ? 'bone' : 'mip';
-    this.change({ window: null, invert: false, measures: [], spaceView });
+    this.change({ window: null, invert: false, spaceView });
+    this.measuring.forget();
     await this.#load('main', source, (why) => (this.#why = why));
   }
 
@@ -102,7 +107,7 @@ export class VolumeRoom {
 
   /** Takes a canvas for the picture, and one of the same size above it. */
   attach(name: PaneName, picture: HTMLCanvasElement, over: HTMLCanvasElement): () => void {
-    const events = name === 'space' ? spaceEvents(this) : planeEvents(this, name, this.#measuring);
+    const events = name === 'space' ? spaceEvents(this) : planeEvents(this, name);
     const pane = new VolumePane(picture, over, events);
     this.#panes.set(name, pane);
     over.addEventListener('volume-room', this.#introduce);
@@ -129,7 +134,7 @@ export class VolumeRoom {
   }
 
   setTool(tool: RoomTool): void {
-    this.#measuring.cancel();
+    this.measuring.cancel();
     this.change({ tool });
   }
 
@@ -188,6 +193,15 @@ export class VolumeRoom {
     if (body?.grid.isWithin(cursor)) this.#move({ cursor });
   }
 
+  /** Goes where something lies, once the volume is there; planes that do not hold it are turned. */
+  goTo(points: readonly Vec[]): void {
+    this.#goal = this.#placed ? null : points;
+    if (!this.#placed) return;
+    const { cursor, views, name, turned } = goneTo(points, this.#look.views);
+    this.#move({ cursor, views, ...(turned && { facing: 'turned' as const }) });
+    this.#options.onGone?.(name);
+  }
+
   /** Moves a plane by steps of its slices, fewer where the volume ends. */
   scroll(name: PlaneName, steps: number): void {
     const body = this.bodies.body('main');
@@ -234,6 +248,14 @@ export class VolumeRoom {
     return this.#panes.get(name)?.size ?? { width: 1, height: 1 };
   }
 
+  /** What a pane shows of the planes. */
+  shown(name: PlaneName): Shown {
+    const body = this.bodies.body('main');
+    const { views, cursor, slab } = this.#look;
+    const step = body ? scrollStep(body.grid, views[name].normal) : 0;
+    return { name, views, cursor, pane: this.sizeOf(name), slabThickness: slab.thickness, step };
+  }
+
   /** Where a point of the patient is in a pane. */
   placeIn(name: PlaneName, point: Vec): Point {
     return toPane(this.#look.views[name], this.sizeOf(name), point);
@@ -272,11 +294,6 @@ export class VolumeRoom {
     this.#tell();
   }
 
-  clearMeasures(): void {
-    this.#measuring.cancel();
-    this.change({ measures: [] });
-  }
-
   /** Draws all panes with the next picture of the screen. */
   redraw(): void {
     if (this.#closed) return;
@@ -310,6 +327,7 @@ export class VolumeRoom {
       this.#placed = true;
       this.#look = { ...this.#look, cursor: firstCursor(body) };
       this.setFacing('patient');
+      if (this.#goal) this.goTo(this.#goal);
     }
     const { here = 0, of = 0, coarse = false } = body?.progress ?? {};
     if (coarse) this.#atCursor.ask(this.#look.cursor);
@@ -368,24 +386,24 @@ export class VolumeRoom {
     const { space, spaceView, views } = this.#look;
     if (name === 'space') return this.drawing.cast(pane, space, spaceView, job.tone);
     this.drawing.plane(pane, { ...job, view: views[name] });
-    pane.cover((context) => this.#paintOver(name, context, pane.size, body));
+    pane.cover((context) => this.#paintOver(name, context, body));
   }
 
-  #paintOver(name: PlaneName, context: CanvasRenderingContext2D, size: Size, body: Body): void {
-    const { views, cursor, slab, lines, measures } = this.#look;
-    const shown = { name, views, cursor, pane: size, slabThickness: slab.thickness };
+  #paintOver(name: PlaneName, context: CanvasRenderingContext2D, body: Body): void {
+    const shown = this.shown(name);
     drawGaps(context, shown, body.grid, body.grid.gapDepths(body.progress.lost));
-    if (lines) drawCross(context, shown);
-    const { open } = this.#measuring;
-    drawMeasures(context, shown, open ? [...measures, open] : measures, this.#options.measureText);
+    if (this.#look.lines) drawCross(context, shown);
+    const { open, all, selected } = this.measuring;
+    drawMeasures(context, shown, open ? [...all, open] : all, selected, this.#options.measureText);
   }
 
   #tell(): void {
     if (this.#closed) return;
     const body = this.bodies.body('main') ?? null;
     const { views, space } = this.#look;
+    const { all: measures, selected, isPassing } = this.measuring;
     this.#options.onState({
-      ...this.#look, body, why: this.#why, over: this.bodies.body('over') ?? null, overWhy: this.#overWhy,
+      ...this.#look, measures, selected, isPassing, body, why: this.#why, over: this.bodies.body('over') ?? null, overWhy: this.#overWhy,
       graphics: this.bodies.graphics, shownWindow: this.#look.window ?? body?.window ?? null,
       spaceReady: this.bodies.painterFor('main')?.hasCopy('main') ?? (body !== null && body.progress.here === body.progress.of),
       atCursor: this.#cursorProbe, hover: this.#hover,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 import uuid
@@ -321,3 +322,65 @@ def test_numbers_are_written_as_the_reader_does(open_page: OpenPage, site: Site)
     expect(page.locator(".pane[data-ready=true]")).to_be_visible()
     page.get_by_role("button", name="Liste der Messungen").click()
     expect(page.get_by_role("listitem").filter(has_text="80,3\u00a0mm")).to_be_visible()
+
+
+def test_a_free_outline_is_pulled_by_its_line_and_its_label_stays_where_it_is_put(
+    open_page: OpenPage, site: Site
+) -> None:
+    ring = [[256 + 80 * math.cos(one * math.pi / 16), 256 + 60 * math.sin(one * math.pi / 16)] for one in range(32)]
+    mark_id = str(uuid.uuid4())
+    _line(site, mark_id, kind="freehand", points=ring, values=[{"name": "area", "value": 9000.0, "unit": "mm2"}])
+    page = open_page(CT)
+    _ready(page)
+    _list(page).first.locator(".go").click()
+    page.get_by_role("region", name="Measurements and notes").get_by_role("button", name="Close").click()
+    box = page.locator(".pane canvas").first.bounding_box()
+    assert box
+    scale = _scale(page)
+    middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    top = middle[0] + 8 * scale, middle[1] - 60 * scale + 0.4 * scale  # between two points, above the middle
+    _pull(page, top, (top[0], top[1] - 40))
+    until(lambda: site.world.marks.only()["revision"] == 2, "pulled")
+    pulled = site.world.marks.only()
+    rows = [row for _, row in pulled["points"]]
+    assert min(rows) == pytest.approx(256 - 60 - 40 / scale, abs=3)
+    assert [one for one in ring if one[1] > 270] == [one for one in pulled["points"] if one[1] > 270], "the rest stays"
+    assert _value(pulled, "area") > 0
+    page.keyboard.press("Control+z")
+    until(lambda: len(site.world.marks.only()["points"]) == 32, "taken back")
+
+
+def test_on_a_phone_the_list_is_a_sheet_that_leaves_the_picture_and_is_put_away_by_a_thumb(
+    open_page: OpenPage, site: Site
+) -> None:
+    _line(site, str(uuid.uuid4()))
+    page = open_page(CT, width=360, height=640, touch=True)
+    expect(page.locator(".pane[data-ready=true]")).to_be_visible()
+    panel = page.get_by_role("region", name="Measurements and notes")
+
+    def height() -> float:
+        time.sleep(0.3)
+        box = panel.bounding_box()
+        assert box
+        assert box["y"] + box["height"] == pytest.approx(640, abs=1)
+        return box["height"]
+
+    def draw(by: float) -> None:
+        box = panel.bounding_box()
+        assert box
+        _touch(page, *[(180, box["y"] + 16 + by * part / 4) for part in range(5)])
+
+    expect(_list(page)).to_have_count(1)
+    assert height() < 0.4 * 640
+    draw(-80)
+    assert 0.6 * 640 < height() < 0.75 * 640
+    panel.locator(".go").click()
+    assert height() < 0.4 * 640, "the picture is looked at"
+    draw(120)
+    expect(panel).to_be_hidden()
+    expect(_list(page)).to_have_count(1)
+    panel.get_by_role("button", name="Make the list larger").focus()
+    page.keyboard.press("Enter")
+    assert height() > 0.6 * 640
+    page.keyboard.press("Escape")
+    expect(panel).to_be_hidden()

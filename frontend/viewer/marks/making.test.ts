@@ -1,9 +1,9 @@
 /** Making and moving marks by mouse and finger. */
 
 import { describe, expect, it } from 'vitest';
-import { isSound, type Spot } from './mark';
+import { isSound, type Mark, type Spot } from './mark';
 import { simplified } from './shapes';
-import { click, me, near, only, pen, pictureAt, pull, seen, stage, touch } from './stage';
+import { click, me, near, only, pen, pictureAt, pull, seen, stage, touch, type Stage } from './stage';
 
 describe('making', () => {
   it('draws a length with the button held', () => {

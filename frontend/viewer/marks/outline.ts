@@ -46,7 +46,7 @@ function refined({ spots, ways }: ReturnType<typeof walked>, reach: number, step
   for (let at = 0; at + 1 < spots.length; at += 1) {
     const [from, to] = [spots[at] as Spot, spots[at + 1] as Spot];
     const [begin, end] = [ways[at] ?? 0, ways[at + 1] ?? 0];
-    const cuts = [begin];
+    const cuts = [begin, reach, whole - reach];
     for (let way = step; way <= reach; way += step) cuts.push(way, whole - way);
     const within = [...new Set(cuts)].filter((way) => way === begin || (way > begin + step / 4 && way < end - step / 4)).sort((a, b) => a - b);
     for (const way of within) {

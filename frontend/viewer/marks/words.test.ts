@@ -3,7 +3,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { hitAt } from './hit';
 import { placed } from './label';
-import { contentOf, isSound, sameContent, type Mark, type MarkContent, type MarkKind, type Spot } from './mark';
+import { contentOf, isSound, sameContent, sameMeaning, type Mark, type MarkContent, type MarkKind, type Spot } from './mark';
 import { me, only, pull, seen, stage, words } from './stage';
 import { unitText } from '../units';
 import { initials, valueLines, valueText, wrapped } from './words';
@@ -77,7 +77,13 @@ describe('as it travels', () => {
     expect(sameContent(sent, back)).toBe(true);
     expect(sameContent(sent, { ...back, text: 'x' })).toBe(false);
     expect(sameContent(sent, { ...back, points: [[10.2, 10], [30, 10]] })).toBe(false);
-    expect(Object.keys(sent).sort()).toEqual(['frame', 'instance_id', 'kind', 'points', 'text', 'values']);
+    expect([sameContent, sameMeaning].map((same) => same(sent, { ...back, label: [1, 2] }))).toEqual([false, true]);
+    const space = { series_id: 's', frame_of_reference: '1.2', points: [[1, 2, 3], [4, 5, 6]] as const };
+    const inPatient: MarkContent = { ...back, instance_id: null, frame: null, points: [], space };
+    expect([isSound(inPatient), sameContent(inPatient, JSON.parse(JSON.stringify(inPatient)) as MarkContent)]).toEqual([true, true]);
+    expect(isSound({ ...inPatient, kind: 'ellipse' })).toBe(false);
+    expect(sameContent(inPatient, { ...inPatient, space: { ...space, points: [[1, 2, 3], [4, 5, 6.5]] } })).toBe(false);
+    expect(Object.keys(sent).sort()).toEqual(['frame', 'instance_id', 'kind', 'label', 'points', 'space', 'text', 'values']);
   });
 
   it('draws nothing of a mark whose points are not its kind’s', () => {

@@ -329,7 +329,10 @@ def test_cross_wheel_and_keys_move_and_turn_the_planes(open_page: OpenPage) -> N
     np.testing.assert_allclose(_do(page, "(room) => room.look.views.coronal.normal"), [0, 1, 0], atol=1e-9)
 
 
-def test_a_length_is_in_mm_of_the_patient_and_said_not_to_be_kept(open_page: OpenPage) -> None:
+def test_a_length_is_in_mm_of_the_patient_and_said_not_to_be_kept_for_who_may_only_look(
+    open_page: OpenPage, site: Site
+) -> None:
+    site.world.marks.may_mark = False
     page = _whole(_open(open_page, AXIAL))
     page.locator(".volumes").get_by_role("button", name="Length").click()
     box = page.locator("[data-pane=coronal]").bounding_box()
@@ -339,9 +342,10 @@ def test_a_length_is_in_mm_of_the_patient_and_said_not_to_be_kept(open_page: Ope
     page.mouse.down()
     page.mouse.move(box["x"] + 300 + 30 * scale, box["y"] + 150, steps=3)
     page.mouse.up()
-    (measure,) = _do(page, "(room) => room.look.measures")
+    (measure,) = _do(page, "(room) => room.measuring.all")
     assert abs(float(np.linalg.norm(np.subtract(*measure["points"]))) - 30) < 0.3
-    expect(page.locator(".volumes footer")).to_contain_text("Measurements here are not kept.")
+    expect(page.locator(".volumes footer")).to_contain_text("Some measurements here are not kept")
+    assert site.world.marks.kept == {}
     page.keyboard.press("Delete")
     expect(page.locator(".volumes footer")).not_to_contain_text("not kept")
 

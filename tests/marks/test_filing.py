@@ -343,7 +343,7 @@ def test_deleted_marks_are_forgotten_after_days(site: WebSite, anna: Login, stud
     site.clock.advance(timedelta(days=8))
     work(site).sweep()
     with site.database.read() as session:
-        assert session.scalars(sa.select(filing.FILING.c.id)).all() == []
+        assert session.scalars(sa.select(MarkFiling.id)).all() == []
         assert session.scalar(sa.select(sa.func.count()).select_from(MarkedStudy)) == 1
         assert session.execute(sa.text("SELECT count(*) FROM mark")).scalar() == 0
 

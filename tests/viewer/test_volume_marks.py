@@ -106,7 +106,7 @@ def test_what_is_measured_in_a_volume_is_kept_and_found_again_at_its_place(
     rows = other.get_by_role("region", name="Messungen und Anmerkungen").get_by_role("listitem")
     expect(rows).to_have_count(2)
     expect(rows.filter(has_text="mm").first).to_contain_text("im Volumen der Serie 1")
-    rows.filter(has_text="mm").get_by_role("button", name="Zeigen").click()
+    rows.filter(has_text="mm").locator(".go").click()
     expect(other.locator(".volumes main[data-whole=true]")).to_be_visible(timeout=60_000)
     until(lambda: any(one["selected"] for one in _shown(other)), "gone to")
     seen = {one["kind"]: one for one in _shown(other)}

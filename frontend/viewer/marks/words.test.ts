@@ -6,7 +6,7 @@ import { placed } from './label';
 import { contentOf, isSound, sameContent, sameMeaning, type Mark, type MarkContent, type MarkKind, type Spot } from './mark';
 import { me, only, pull, seen, stage, words } from './stage';
 import { unitText } from '../units';
-import { initials, valueLines, valueText, wrapped } from './words';
+import { initials, labelLines, valueLines, valueText, wrapped } from './words';
 
 describe('picking', () => {
   const mark = (id: string, points: readonly Spot[], kind: MarkKind = 'length'): Mark => ({
@@ -59,6 +59,14 @@ describe('labels', () => {
       { name: 'min', value: -20, unit: "[hnsf'U]" }, { name: 'max', value: 7, unit: "[hnsf'U]" },
     ])).toEqual(['mean -12,3 ± 3,2\u00a0HU', 'min -20  max 7']);
     expect([unitText('{SUVbw}g/ml'), unitText('Bq/ml'), unitText('{Z_EFF}'), unitText('1'), unitText('10*-3{OD}')]).toEqual(['SUV', 'Bq/ml', 'Z_EFF', '', '10^-3 OD']);
+  });
+
+  it('say that there is a text where it is not for the reader', () => {
+    const scale = { column: 1, row: 1, unit: 'mm', known: 'patient' } as const;
+    const hidden = { values: [], text: '', text_hidden: true };
+    expect(labelLines({ kind: 'text', ...hidden }, scale, words, false)).toEqual(['verborgen']);
+    expect(labelLines({ kind: 'length', ...hidden }, scale, words, false)).toEqual([]);
+    expect(labelLines({ kind: 'length', ...hidden }, scale, words, true)).toEqual(['verborgen']);
   });
 
   it('break long texts and sign with initials', () => {

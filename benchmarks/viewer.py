@@ -170,8 +170,8 @@ def _radiograph(plan: Plan, ours: Radrelay, study: Shown) -> list[Line]:
 def _all_code() -> Line:
     """Return what all code takes that the viewer can load, each piece compressed as it is served."""
     manifest = json.loads((STATIC / "manifest.json").read_bytes())
-    names, files = [VIEW, "index.html", "app/i18n/en.ts"], set[str]()
-    seen = {"app/i18n/de.ts"}
+    names, files = [VIEW, "index.html", "app/i18n/first.en.ts", "app/i18n/en.ts"], set[str]()
+    seen = {"app/i18n/first.de.ts", "app/i18n/de.ts"}
     listed = {chunk["file"] for chunk in manifest.values()}
     while names:
         name = names.pop()

@@ -25,6 +25,7 @@ from benchmarks.plan import Plan
 from benchmarks.sender import send, split
 from benchmarks.servers import HOST, Radrelay
 from benchmarks.table import OURS, Aim, Line, line
+from benchmarks.volume import volumes
 from radrelay.web.services import STATIC
 
 PART = "viewer"
@@ -61,7 +62,7 @@ class Shown:
 
 
 def run(plan: Plan) -> list[Line]:
-    """Open a CT and a radiograph on each link, some times each; then scroll, and look for long."""
+    """Open a CT and a radiograph on each link, some times each; then scroll, look at a volume, and look for long."""
     folder = plan.folder / PART
     ours = Radrelay(folder / "radrelay", quiet_s="1")
     lines: list[Line] = []
@@ -76,6 +77,7 @@ def run(plan: Plan) -> list[Line]:
         lines += plan.tell(_radiograph(plan, ours, radiograph))
         lines += plan.tell([_all_code()])
         lines += plan.tell(reading.scrolled(plan, ours, f"/view?study={ct.id}", slices))
+        lines += plan.tell(volumes(plan, ours, f"/view?study={ct.id}", slices))
         lines += reading.remembered(plan, ours)
     finally:
         ours.stop()

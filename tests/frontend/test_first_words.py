@@ -62,8 +62,12 @@ def test_the_first_picture_has_all_words_that_it_says() -> None:
 
 def test_no_key_stands_for_a_word_that_is_on_its_way(open_page: OpenPage) -> None:
     held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
     page = open_page("/login-first", language="de")  # a page of its own, so that the next begins without words
-    page.route(re.compile(r"/assets/de-[^/]+\.js"), lambda route: held.append(route))
+    page.route(re.compile(r"/assets/de-[^/]+\.js"), hold)
     page.goto(page.url.replace("/login-first", VIEW))
     expect(page.locator(".pane[data-ready=true]")).to_be_visible()
     expect(page.get_by_role("slider", name="Stelle in der Serie")).to_be_visible()

@@ -407,17 +407,21 @@ def test_under_a_volume_the_images_are_not_brought_any_more_and_go_on_after_it(o
     def ended(request: Request) -> None:
         over.append(request)
 
+    def heard() -> bool:
+        page.wait_for_timeout(20)  # what the browser told meanwhile is heard of
+        return True
+
     page.on("requestfailed", ended)
     page.route(re.compile("/frames/"), hold)
     page.goto(page.url.replace("/accounts", f"/view?study={uuid.UUID(int=2)}&series={uuid.UUID(int=7000 + AXIAL)}"))
     expect(page.locator(".pane[data-ready=true]").first).to_be_visible(timeout=WAIT_MS)
-    until(lambda: len(asked) == 5, "four of the images are on their way")
+    until(lambda: heard() and len(asked) == 5, "four of the images are on their way")
     below = asked[1:5]
     page.get_by_role("button", name="Volume (MPR/3D)").click()
-    until(lambda: set(below) <= set(over), "those are broken off")
-    until(lambda: len(asked) == 6, "the volume's first slice is on its way instead")
+    until(lambda: heard() and set(below) <= set(over), "those are broken off")
+    until(lambda: heard() and len(asked) == 6, "the volume's first slice is on its way instead")
     page.wait_for_timeout(500)
     assert len(asked) == 6
     page.keyboard.press("Escape")
-    until(lambda: len(asked) == 10, "the images are asked for again")
+    until(lambda: heard() and len(asked) == 10, "the images are asked for again")
     assert {one.url for one in below} == {one.url for one in asked[6:]}

@@ -2,23 +2,25 @@
 
 const HIDDEN_MS = 250; // a page that is not seen is not painted
 
-/** Calls after the next picture of the page is painted, and `waitMs` at the least; returns how to call it off. */
+/** Calls when the page's next picture is on the screen, and `waitMs` from now at the soonest; returns how to call it off. */
 export function afterPaint(action: () => void, waitMs = 0): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let frame = 0;
-  const soon = (): void => {
+  const stop = (): void => {
     clearTimeout(timer);
     cancelAnimationFrame(frame);
-    timer = setTimeout(action, 0); // behind the painting of this frame
+  };
+  const act = (): void => {
+    stop();
+    action();
   };
   const begin = (): void => {
-    frame = requestAnimationFrame(soon);
-    timer = setTimeout(soon, HIDDEN_MS);
+    timer = setTimeout(act, HIDDEN_MS);
+    frame = requestAnimationFrame(() => {
+      frame = requestAnimationFrame(act); // by now the one before is drawn
+    });
   };
   if (waitMs > 0) timer = setTimeout(begin, waitMs);
   else begin();
-  return () => {
-    clearTimeout(timer);
-    cancelAnimationFrame(frame);
-  };
+  return stop;
 }

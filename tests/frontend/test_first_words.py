@@ -69,7 +69,7 @@ def test_no_key_stands_for_a_word_that_is_on_its_way(open_page: OpenPage) -> Non
     page = open_page("/login-first", language="de")  # a page of its own, so that the next begins without words
     page.route(re.compile(r"/assets/de-[^/]+\.js"), hold)
     page.goto(page.url.replace("/login-first", VIEW))
-    expect(page.locator(".pane[data-ready=true]")).to_be_visible()
+    expect(page.locator(".pane[data-ready=true]").first).to_be_visible()
     expect(page.get_by_role("slider", name="Stelle in der Serie")).to_be_visible()
     expect(page.get_by_role("toolbar")).to_be_hidden()
     assert not re.search(r"\b(view|tool|study|login|problem)\.\w+", page.locator("body").inner_text())

@@ -159,6 +159,7 @@ def _radiograph(plan: Plan, ours: Radrelay, study: Shown) -> list[Line]:
             page.goto(f"{ours.web}/view?study={study.id}", wait_until="commit")
             page.wait_for_function(DRAWN, polling=20)
             coarse.append(time.perf_counter() - began)
+            page.get_by_role("toolbar").first.wait_for()  # keys come with it, behind the first picture
             page.keyboard.press("o")  # one to one
             _sharp(page)
             detail.append(time.perf_counter() - began)

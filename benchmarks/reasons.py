@@ -70,7 +70,12 @@ REASONS = (
         r"(first|coarse) picture",
         "The link is shaped inside the browser, which draws in software beside the server on the same two cores.",
     ),
-    Reason("viewer", r"^code", "The pages' frame and words are read with the viewer; they are not parted from it yet."),
+    Reason(
+        "viewer",
+        r"as a volume",
+        "WebGL is drawn by the processor, beside the page and the server on the same two cores; while something moves, "
+        "a picture is made as coarse as it has to be, but the page's own work for each of them stays.",
+    ),
     Reason(
         "viewer",
         r"a key held",

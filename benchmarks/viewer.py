@@ -25,6 +25,7 @@ from benchmarks.plan import Plan
 from benchmarks.sender import send, split
 from benchmarks.servers import HOST, Radrelay
 from benchmarks.table import OURS, Aim, Line, line
+from benchmarks.volume import volumes
 from radrelay.web.services import STATIC
 
 PART = "viewer"
@@ -61,7 +62,7 @@ class Shown:
 
 
 def run(plan: Plan) -> list[Line]:
-    """Open a CT and a radiograph on each link, some times each; then scroll, and look for long."""
+    """Open a CT and a radiograph on each link, some times each; then scroll, look at a volume, and look for long."""
     folder = plan.folder / PART
     ours = Radrelay(folder / "radrelay", quiet_s="1")
     lines: list[Line] = []
@@ -76,6 +77,7 @@ def run(plan: Plan) -> list[Line]:
         lines += plan.tell(_radiograph(plan, ours, radiograph))
         lines += plan.tell([_all_code()])
         lines += plan.tell(reading.scrolled(plan, ours, f"/view?study={ct.id}", slices))
+        lines += plan.tell(volumes(plan, ours, f"/view?study={ct.id}", slices))
         lines += reading.remembered(plan, ours)
     finally:
         ours.stop()
@@ -157,6 +159,7 @@ def _radiograph(plan: Plan, ours: Radrelay, study: Shown) -> list[Line]:
             page.goto(f"{ours.web}/view?study={study.id}", wait_until="commit")
             page.wait_for_function(DRAWN, polling=20)
             coarse.append(time.perf_counter() - began)
+            page.get_by_role("toolbar").first.wait_for()  # keys come with it, behind the first picture
             page.keyboard.press("o")  # one to one
             _sharp(page)
             detail.append(time.perf_counter() - began)
@@ -170,8 +173,8 @@ def _radiograph(plan: Plan, ours: Radrelay, study: Shown) -> list[Line]:
 def _all_code() -> Line:
     """Return what all code takes that the viewer can load, each piece compressed as it is served."""
     manifest = json.loads((STATIC / "manifest.json").read_bytes())
-    names, files = [VIEW, "index.html", "app/i18n/en.ts"], set[str]()
-    seen = {"app/i18n/de.ts"}
+    names, files = [VIEW, "index.html", "app/i18n/first.en.ts", "app/i18n/en.ts"], set[str]()
+    seen = {"app/i18n/first.de.ts", "app/i18n/de.ts"}
     listed = {chunk["file"] for chunk in manifest.values()}
     while names:
         name = names.pop()

@@ -42,12 +42,15 @@ export const places: readonly Place[] = [
   { name: 'system', address: '/system', icon: 'system', admin: false, load: () => import('./pages/System.svelte') },
 ];
 
+/** Where a study is looked at: its page is shown with the words of the first picture alone. */
+export const VIEWER = '/view';
+
 const viewer: Route = { name: 'view', bare: true, load: () => import('./pages/View.svelte') };
 const missing: Route = { name: 'missing', load: () => import('./pages/Missing.svelte') };
 
 /** The page at a path; what is for admins alone is missing for others. */
 export function pageFor(path: string, isAdmin: boolean): Route {
-  if (path === '/view') return viewer;
+  if (path === VIEWER) return viewer;
   const place = places.find(({ address }) => address === path);
   return place && (isAdmin || !place.admin) ? place : missing;
 }

@@ -53,6 +53,7 @@ export class FrameLoader {
   #around: number[] = [];
   #centre = 0;
   #closed = false;
+  #resting = false;
   /** The first frame has the line for itself, so that it is there soonest. */
   #alone = true;
   #offered: { place: number; frame: Frame } | null = null;
@@ -114,6 +115,15 @@ export class FrameLoader {
     this.#fly();
   }
 
+  /** Brings and decodes nothing until it is told to go on; what is on its way is broken off. */
+  rest(resting: boolean): void {
+    if (this.#resting === resting) return;
+    this.#resting = resting;
+    if (!resting) return this.centre(this.#centre, 0);
+    for (const flight of this.#flights.values()) flight.stop.abort();
+    this.#flights.clear();
+  }
+
   /** Tries failed frames again. */
   retry(): void {
     this.#failures.clear();
@@ -127,7 +137,7 @@ export class FrameLoader {
   }
 
   #fly(): void {
-    while (!this.#closed && this.#flights.size < (this.#alone ? 1 : this.#options.atOnce)) {
+    while (!this.#closed && !this.#resting && this.#flights.size < (this.#alone ? 1 : this.#options.atOnce)) {
       const next = this.#next();
       if (next === undefined) return;
       void this.#bring(next);
@@ -163,7 +173,7 @@ export class FrameLoader {
       if (!flight.stop.signal.aborted) this.#fail(place, cause);
     } finally {
       this.#alone = false;
-      this.#flights.delete(place);
+      if (this.#flights.get(place) === flight) this.#flights.delete(place);
       if (!this.#closed) {
         this.#options.onChange(place);
         this.#fly();
@@ -182,7 +192,7 @@ export class FrameLoader {
   /** Decodes what is here as a code stream around the reader's place, which waits for no line. */
   #decodeNear(): void {
     for (const place of this.#around) {
-      if (this.#decoding.size >= DECODING_AT_ONCE) return;
+      if (this.#resting || this.#decoding.size >= DECODING_AT_ONCE) return;
       const coded = this.#store.coded(place);
       const due = this.#failures.get(place)?.stage !== 'final';
       if (!coded || !due || this.#store.frame(place) || this.#decoding.has(place) || this.#flights.has(place)) continue;

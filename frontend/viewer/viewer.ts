@@ -5,71 +5,19 @@
 
 import { Cine } from './cine';
 import type { ColourMap } from './colours';
-import { isColour, probe, type Frame } from './frame';
+import { isColour, type Frame } from './frame';
 import type { Point } from './geometry';
 import { fittingWindow, type Window } from './grey';
 import type { Layer, Seen, Taker, Touch } from './layer';
 import { FrameLoader, type FrameState } from './loader';
 import { Look } from './look';
-import { edgesOf, type Edges } from './orientation';
-import { scaleBar, type ScaleBar } from './scale';
 import { Screen, seenAs, type Placed, type Snapshot } from './screen';
 import { shapeOf, Stance } from './stance';
+import { around, lookedAt, NONE, probed, type Pictures, type ViewerOptions } from './state';
 import { Steering, type Pressing, type Steered, type Tool } from './steering';
 import { warmUp } from './decoding/decoders';
 
-/**
- * What is scrolled through. It is asked for places as they are needed, never listed: a header of some kilobytes may
- * name thousands of millions of frames. A place without an address has nothing to draw; the page explains why.
- */
-export interface Pictures {
-  readonly count: number;
-  address: (place: number) => string | null;
-}
-
-const NONE: Pictures = { count: 0, address: () => null };
-
-export interface ViewerState {
-  index: number;
-  count: number;
-  tool: Tool;
-  /** The window in use; none for colour or while the object's own lookup table is. */
-  window: Window | null;
-  /** The reader chose the window; otherwise each frame has its own. */
-  chosen: boolean;
-  invert: boolean;
-  colours: ColourMap | null;
-  scale: number;
-  fitted: boolean;
-  /** Degrees clockwise, after left and right changed sides. */
-  angle: number;
-  mirrored: boolean;
-  playing: boolean;
-  rate: number;
-  frameState: FrameState;
-  share: number;
-  failure: unknown;
-  /** The frame on screen; while another one is under way it is the last one, dimmed. */
-  frame: Frame | null;
-  isCurrent: boolean;
-  /** Letters of the patient's sides at the picture's edges, and a bar of known length, where the object tells. */
-  edges: Edges | null;
-  bar: ScaleBar | null;
-  probe: { x: number; y: number; value: number | [number, number, number] } | null;
-}
-
-export interface ViewerOptions {
-  budget: number;
-  atOnce: number;
-  tool: Tool;
-  onState: (state: ViewerState) => void;
-  /** Frames came or went; for a sign of what is there. */
-  onLoaded?: () => void;
-  /** The server no longer knows who asks for frames. */
-  onStranger?: () => void;
-}
-
-const BAR_SHARE = 0.2; // of the pane's height
+export type { Pictures, ViewerOptions, ViewerState } from './state';
 
 export class ImageViewer implements Steered {
   readonly #screen: Screen;
@@ -86,6 +34,7 @@ export class ImageViewer implements Steered {
   #shown: Placed | null = null;
   #hover: Point | null = null;
   #drawing = 0;
+  #resting = false;
   #waiting: ((frame: Frame) => void) | null = null;
   /** Has the pointer before the pane's own tools. */
   taker: Taker | null = null;
@@ -149,6 +98,7 @@ export class ImageViewer implements Steered {
       onStranger: this.#options.onStranger,
     });
     this.#index = Math.min(Math.max(0, start), Math.max(0, pictures.count - 1));
+    this.#loader.rest(this.#resting);
     this.#loader.centre(this.#index, 0);
     this.#show();
   }
@@ -158,6 +108,13 @@ export class ImageViewer implements Steered {
     this.#options.budget = budget;
     this.#options.atOnce = atOnce;
     this.#loader?.limit(budget, atOnce);
+  }
+
+  /** Brings and decodes nothing for as long as something else has the screen, the line and the processor. */
+  rest(resting: boolean): void {
+    if (resting) this.pause();
+    this.#resting = resting;
+    this.#loader?.rest(resting);
   }
 
   /** Shows a coarse picture until the frame itself is here. */
@@ -402,40 +359,28 @@ export class ImageViewer implements Steered {
     this.#screen.paint(this.#shown, this.#shown?.place === this.#index, this.#look, this.#stance);
   }
 
-  #probe(frame: Frame): ViewerState['probe'] {
-    if (!this.#hover || this.#shown?.place !== this.#index) return null;
-    const at = this.#stance.toImage(this.#hover);
-    const [x, y] = [Math.floor(at.x), Math.floor(at.y)];
-    const value = probe(frame, x, y);
-    return value === null ? null : { x, y, value };
-  }
-
   #tell(): void {
-    const frame = this.#shown?.frame ?? null;
-    const place = this.#index;
     const { view, fitted, pane } = this.#stance;
+    const frame = this.#shown?.frame ?? null;
+    const isCurrent = this.#shown?.place === this.#index;
     this.#options.onState({
-      index: place,
+      index: this.#index,
       count: this.#pictures.count,
       tool: this.#tool,
-      window: frame && this.#look.windowFor(frame),
-      chosen: this.#look.chosen !== null,
-      invert: this.#look.invert,
-      colours: this.#look.colours,
+      ...lookedAt(this.#look, frame),
       scale: view.scale * devicePixelRatio,
       fitted,
       angle: view.angle,
       mirrored: view.mirrored,
       playing: this.#cine.playing,
       rate: this.#cine.rate,
-      frameState: this.frameState(place),
-      share: this.#loader?.share(place) ?? 0,
-      failure: this.#loader?.failure(place),
+      frameState: this.frameState(this.#index),
+      share: this.#loader?.share(this.#index) ?? 0,
+      failure: this.#loader?.failure(this.#index),
       frame,
-      isCurrent: this.#shown?.place === place,
-      edges: frame && edgesOf(frame.facts, view),
-      bar: frame && scaleBar(frame.facts, view.scale, pane.height * BAR_SHARE),
-      probe: frame && this.#probe(frame),
+      isCurrent,
+      ...around(frame, view, pane),
+      probe: frame && isCurrent && this.#hover ? probed(frame, this.#stance.toImage(this.#hover)) : null,
     });
   }
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from playwright.sync_api import Browser, Page, Playwright, expect
+from playwright.sync_api import Browser, Page, Playwright, Request, Route, expect
 
 from tests.browsers import CHROMIUM, FLAT, WEBGL
 from tests.frontend import fake_volume
@@ -395,3 +396,36 @@ def test_closing_the_room_leaves_the_images_as_they_were(open_page: OpenPage) ->
     page.keyboard.press("Escape")
     expect(page.locator(".volumes")).to_have_count(0)
     expect(page.locator(".pane[data-ready=true]").first).to_be_visible()
+
+
+def test_under_a_volume_the_images_are_not_brought_any_more_and_go_on_after_it(open_page: OpenPage) -> None:
+    page = open_page("/accounts")
+    asked: list[Request] = []
+    over: list[Request] = []
+
+    def hold(route: Route) -> None:
+        asked.append(route.request)
+        if len(asked) == 1:  # the first picture comes, the others are under way
+            route.continue_()
+
+    def ended(request: Request) -> None:
+        over.append(request)
+
+    def heard() -> bool:
+        page.wait_for_timeout(20)  # what the browser told meanwhile is heard of
+        return True
+
+    page.on("requestfailed", ended)
+    page.route(re.compile("/frames/"), hold)
+    page.goto(page.url.replace("/accounts", f"/view?study={uuid.UUID(int=2)}&series={uuid.UUID(int=7000 + AXIAL)}"))
+    expect(page.locator(".pane[data-ready=true]").first).to_be_visible(timeout=WAIT_MS)
+    until(lambda: heard() and len(asked) == 5, "four of the images are on their way")
+    below = asked[1:5]
+    page.get_by_role("button", name="Volume (MPR/3D)").click()
+    until(lambda: heard() and set(below) <= set(over), "those are broken off")
+    until(lambda: heard() and len(asked) == 6, "the volume's first slice is on its way instead")
+    page.wait_for_timeout(500)
+    assert len(asked) == 6
+    page.keyboard.press("Escape")
+    until(lambda: heard() and len(asked) == 10, "the images are asked for again")
+    assert {one.url for one in below} == {one.url for one in asked[6:]}

@@ -102,7 +102,7 @@ def test_what_a_reader_may_not_see_does_not_open(site: WebSite, anna: Login) -> 
 def test_the_page_of_a_study_names_what_it_will_ask_for(site: WebSite, anna: Login) -> None:
     study, series = uuid.uuid4(), uuid.uuid4()
     site.services.static_dir.mkdir()
-    (site.services.static_dir / "index.html").write_text("<!doctype html><html><head></head></html>")
+    (site.services.static_dir / "index.html").write_text(PAGE)
     (site.services.static_dir / "manifest.json").write_text(json.dumps(MANIFEST))
     browser = anna.http
     page = browser.get(f"/view?study={study}&series={series}", headers={"Accept-Language": "de-AT"}).text
@@ -111,8 +111,13 @@ def test_the_page_of_a_study_names_what_it_will_ask_for(site: WebSite, anna: Log
         f"/api/studies/{study}/opening?series={series}",
         f"/api/studies/{study}/glimpse?series={series}",
     ]
-    assert set(re.findall(r'modulepreload" href="([^"]+)"', page)) == {"/a/view.js", "/a/part.js", "/a/de.js"}
-    assert re.findall(r'stylesheet" href="([^"]+)"', page) == ["/a/view.css"]
+    assert set(re.findall(r'modulepreload" crossorigin href="([^"]+)"', page)) == {
+        "/a/view.js",
+        "/a/part.js",
+        "/a/de.js",
+    }
+    assert re.findall(r'stylesheet" crossorigin href="([^"]+)"', page) == ["/a/start.css", "/a/view.css"]
+    assert page.count("/a/start.") == 2  # the page's own, named once: by two links of different kinds it comes twice
     for address in ("/view", "/view?colour=red", f"/?study={study}"):
         assert "preload" not in browser.get(address).text, address
     stranger = site.client().get(f"/view?study={study}").text  # a 401 that was fetched ahead would outlast the login
@@ -120,9 +125,14 @@ def test_the_page_of_a_study_names_what_it_will_ask_for(site: WebSite, anna: Log
     assert 'as="fetch"' not in stranger
 
 
+PAGE = (
+    '<!doctype html><html><head><script type="module" crossorigin src="/a/start.js"></script>'
+    '<link rel="stylesheet" crossorigin href="/a/start.css"></head></html>'
+)
 MANIFEST: dict[str, Any] = {
-    "app/pages/View.svelte": {"file": "a/view.js", "css": ["a/view.css"], "imports": ["_part.js"]},
+    "app/pages/View.svelte": {"file": "a/view.js", "css": ["a/view.css"], "imports": ["_part.js", "_start.js"]},
     "_part.js": {"file": "a/part.js", "imports": ["app/pages/View.svelte"]},
-    "app/i18n/de.ts": {"file": "a/de.js"},
-    "app/i18n/en.ts": {"file": "a/en.js"},
+    "_start.js": {"file": "a/start.js", "css": ["a/start.css"]},
+    "app/i18n/first.de.ts": {"file": "a/de.js"},
+    "app/i18n/first.en.ts": {"file": "a/en.js"},
 }

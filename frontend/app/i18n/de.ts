@@ -1,11 +1,10 @@
-/** Deutsche Texte der Seiten. Ein Paar ist Einzahl und Mehrzahl, gewählt nach `n`. */
+/** Deutsche Texte der Seiten, ohne die des ersten Bildes. Ein Paar ist Einzahl und Mehrzahl, gewählt nach `n`. */
 
 import audit from './audit.de';
 import codes from './codes.de';
 import contents from './contents.de';
-import type { Catalogue } from './en';
+import type { Rest } from './en';
 import drawings from './drawings.de';
-import gaps from './gaps.de';
 import hanging from './hanging.de';
 import invocation from './invocation.de';
 import marks from './marks.de';
@@ -15,11 +14,10 @@ import roomcheck from './roomcheck.de';
 import viewing from './viewing.de';
 import volumes from './volumes.de';
 
-const de: Catalogue = {
+const de: Rest = {
   ...audit,
   ...codes,
   ...drawings,
-  ...gaps,
   ...hanging,
   ...invocation,
   ...marks,
@@ -29,13 +27,9 @@ const de: Catalogue = {
   ...roomcheck,
   ...viewing,
   ...volumes,
-  loading: 'Wird geladen …',
-  close: 'Schließen',
   cancel: 'Abbrechen',
   save: 'Speichern',
   delete: 'Löschen',
-  retry: 'Erneut versuchen',
-  reload: 'Seite neu laden',
   search: 'Suchen',
   copy: 'Kopieren',
   copied: 'Kopiert.',
@@ -72,12 +66,8 @@ const de: Catalogue = {
   'nav.audit': 'Protokoll',
   'nav.system': 'System',
 
-  'problem.unreachable': 'Der Server antwortet nicht. Bitte die Verbindung prüfen.',
-  'problem.unexpected': 'Etwas ist schiefgegangen.',
-  'problem.chunk': 'Dieser Teil der Seite ließ sich nicht laden; vielleicht gibt es eine neue Version.',
   'missing.title': 'Hier ist nichts',
   'missing.text': 'Die Adresse führt nirgendwohin, oder was hier war, ist nicht für Sie bestimmt.',
-  'missing.back': 'Zu den Studien',
 
   'login.title': 'Anmelden',
   'login.username': 'Benutzername',
@@ -151,7 +141,6 @@ const de: Catalogue = {
   'column.reason': 'Grund',
   'column.source': 'Quelle',
 
-  'study.noName': 'Ohne Namen',
   'study.arriving': 'Trifft ein',
   'study.open': 'Öffnen',
   'study.details': 'Einzelheiten',

@@ -1,9 +1,9 @@
-/** English words of the pages. A pair is singular and plural, chosen by `n`. */
+/** English words of the pages, but those of the first picture. A pair is singular and plural, chosen by `n`. */
 
 import audit from './audit.en';
 import codes from './codes.en';
 import drawings from './drawings.en';
-import gaps from './gaps.en';
+import type first from './first.en';
 import hanging from './hanging.en';
 import invocation from './invocation.en';
 import marks from './marks.en';
@@ -18,7 +18,6 @@ const en = {
   ...audit,
   ...codes,
   ...drawings,
-  ...gaps,
   ...hanging,
   ...invocation,
   ...marks,
@@ -28,13 +27,9 @@ const en = {
   ...roomcheck,
   ...viewing,
   ...volumes,
-  loading: 'Loading …',
-  close: 'Close',
   cancel: 'Cancel',
   save: 'Save',
   delete: 'Delete',
-  retry: 'Try again',
-  reload: 'Reload the page',
   search: 'Search',
   copy: 'Copy',
   copied: 'Copied.',
@@ -71,12 +66,8 @@ const en = {
   'nav.audit': 'Audit',
   'nav.system': 'System',
 
-  'problem.unreachable': 'The server does not answer. Check the connection.',
-  'problem.unexpected': 'Something went wrong.',
-  'problem.chunk': 'This part of the page could not be loaded; there may be a new version.',
   'missing.title': 'There is nothing here',
   'missing.text': 'The address leads nowhere, or what was here is not for you to see.',
-  'missing.back': 'To the studies',
 
   'login.title': 'Log in',
   'login.username': 'User name',
@@ -149,7 +140,6 @@ const en = {
   'column.reason': 'Reason',
   'column.source': 'Source',
 
-  'study.noName': 'No name',
   'study.arriving': 'Arriving',
   'study.open': 'Open',
   'study.details': 'Details',
@@ -390,6 +380,8 @@ const en = {
   'thumbnail.broken': 'Not readable',
 } satisfies Record<string, string | [string, string]>;
 
-export type Key = keyof typeof en;
-export type Catalogue = Record<Key, string | [string, string]>;
-export default en as Catalogue;
+type Entry = string | [string, string];
+export type First = Record<keyof typeof first, Entry>;
+export type Rest = Record<keyof typeof en, Entry>;
+export type Key = keyof First | keyof Rest;
+export default en as Rest;

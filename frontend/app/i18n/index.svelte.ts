@@ -1,18 +1,30 @@
-/** The words of the pages: a catalogue per language, loaded when chosen; dates and numbers by Intl. */
+/**
+ * The words of the pages, a catalogue per language in two parts: those of a study's first picture, and the rest, which a
+ * page has before it is shown, and the viewer behind its picture. Dates and numbers by Intl.
+ */
 
-import type { Catalogue, Key } from './en';
+import type { First, Key, Rest } from './en';
 
 export type Language = 'de' | 'en';
 export const languages: readonly Language[] = ['de', 'en'];
 
-const loaders: Record<Language, () => Promise<{ default: Catalogue }>> = {
-  de: () => import('./de'),
-  en: () => import('./en'),
+type Part<Words> = () => Promise<{ default: Words }>;
+
+const loaders: Record<Language, { first: Part<First>; rest: Part<Rest> }> = {
+  de: { first: () => import('./first.de'), rest: () => import('./de') },
+  en: { first: () => import('./first.en'), rest: () => import('./en') },
 };
 
 const STORED = 'radrelay-language';
 
-const words = $state<{ language: Language; catalogue: Catalogue | null }>({ language: 'en', catalogue: null });
+interface Words {
+  language: Language;
+  first: First | null;
+  rest: Rest | null;
+}
+
+let words = $state.raw<Words>({ language: 'en', first: null, rest: null });
+let coming: Promise<void> | null = null;
 
 export function language(): Language {
   return words.language;
@@ -25,20 +37,55 @@ export function preferredLanguage(): Language {
   return navigator.languages.some((tag) => tag.toLowerCase().startsWith('de')) ? 'de' : 'en';
 }
 
-export async function setLanguage(chosen: Language, remember = true): Promise<void> {
-  const { default: catalogue } = await loaders[chosen]();
-  words.catalogue = catalogue;
-  words.language = chosen;
+/** Speaks a language from now on: with all of its words, or as many as are in use. */
+export async function setLanguage(chosen: Language, remember = true, whole = words.rest !== null || coming !== null): Promise<void> {
+  const { first, rest } = loaders[chosen];
+  const [shortly, wholly] = await Promise.all([first(), whole ? rest() : null]);
+  words = { language: chosen, first: shortly.default, rest: wholly?.default ?? null };
   document.documentElement.lang = chosen;
   if (remember) localStorage.setItem(STORED, chosen);
 }
 
+/** Brings the words that the first picture does without; whoever shows more waits for them. */
+export function allWords(): Promise<void> {
+  coming ??= bringRest();
+  return coming;
+}
+
+async function bringRest(): Promise<void> {
+  try {
+    while (!words.rest) {
+      const { language: chosen } = words;
+      const { default: rest } = await loaders[chosen].rest();
+      if (words.language === chosen) words = { ...words, rest };
+    }
+  } catch (cause) {
+    coming = null; // to be tried again
+    throw cause;
+  }
+}
+
+/** A part of a page that is read when it is wanted, with its words. */
+export async function withWords<Part>(part: Promise<Part>): Promise<Part> {
+  const [found] = await Promise.all([part, allWords()]);
+  return found;
+}
+
+/** A text as the catalogue has it; nothing while it is on its way. */
+function entryOf(key: Key): string | [string, string] | null {
+  const { first, rest } = words;
+  const found = (first as Partial<Record<Key, string | [string, string]>> | null)?.[key] ?? rest?.[key as keyof Rest];
+  if (found !== undefined) return found;
+  if (rest) return key;
+  void allWords().catch(() => undefined); // who waits for them tells that they did not come
+  return null;
+}
+
 /** Says a text; `{name}` is replaced, a pair is chosen by `n` (one, other). */
 export function t(key: Key, values: Record<string, string | number> = {}): string {
-  const entry = words.catalogue?.[key] ?? key;
-  let text: string;
-  if (typeof entry === 'string') text = entry;
-  else text = entry[values['n'] === 1 ? 0 : 1];
+  const entry = entryOf(key);
+  if (entry === null) return '';
+  const text = typeof entry === 'string' ? entry : entry[values['n'] === 1 ? 0 : 1];
   return text.replace(/\{(\w+)\}/g, (whole, name: string) => {
     const value = values[name];
     if (value === undefined) return whole;
@@ -53,25 +100,30 @@ export function tCode(
   fallback: string,
   values: Record<string, string | number> = {},
 ): string {
-  const key = `${prefix}.${code}` as Key;
-  if (!words.catalogue || !(key in words.catalogue)) return fallback;
-  const said = t(key, values);
+  const key = `${prefix}.${code}`;
+  const entry = entryOf(key as Key);
+  if (entry === key) return fallback;
+  const said = t(key as Key, values);
   return /\{\w+\}/.test(said) && fallback ? fallback : said;
 }
 
-export function formatNumber(value: number, digits = 0): string {
-  return new Intl.NumberFormat(words.language, { maximumFractionDigits: digits }).format(value);
+const formats = new Map<string, Intl.NumberFormat>();
+
+function numberFormat(digits: number, fewest: number): Intl.NumberFormat {
+  const key = `${words.language} ${fewest} ${digits}`;
+  const options = { minimumFractionDigits: fewest, maximumFractionDigits: digits };
+  const format = formats.get(key) ?? new Intl.NumberFormat(words.language, options); // to make one takes longer than to use it
+  formats.set(key, format);
+  return format;
 }
 
-const fixed = new Map<string, Intl.NumberFormat>();
+export function formatNumber(value: number, digits = 0): string {
+  return numberFormat(digits, 0).format(value);
+}
 
 /** Writes a number with exactly so many digits after the point, as measurements are read. */
 export function formatFixed(value: number, digits: number): string {
-  const key = words.language + digits;
-  const options = { minimumFractionDigits: digits, maximumFractionDigits: digits };
-  const format = fixed.get(key) ?? new Intl.NumberFormat(words.language, options); // to make one takes longer than to use it
-  fixed.set(key, format);
-  return format.format(value).replace('-', '−');
+  return numberFormat(digits, digits).format(value).replace('-', '−');
 }
 
 export function formatBytes(bytes: number): string {

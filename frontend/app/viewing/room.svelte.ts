@@ -228,6 +228,7 @@ export class Room {
   texts = $state(true);
   #made = 0;
   #following = false;
+  #resting = false;
   /** What another window of this reader shows. */
   #elsewhere: ToldPlane | null = null;
   readonly #windows = new Windows((told) => this.#heard(told));
@@ -307,7 +308,16 @@ export class Room {
   /** Memory and line go to the panes together; the one that is worked in has the larger part of the line. */
   share(): void {
     const budget = memoryBudget() / this.panes.length;
-    for (const pane of this.panes) pane.viewer?.limit(budget, pane === this.active ? AT_ONCE : AT_ONCE_BESIDE);
+    for (const pane of this.panes) {
+      pane.viewer?.rest(this.#resting);
+      pane.viewer?.limit(budget, pane === this.active ? AT_ONCE : AT_ONCE_BESIDE);
+    }
+  }
+
+  /** Brings nothing into the panes for as long as something stands above them, and goes on then. */
+  rest(resting: boolean): void {
+    this.#resting = resting;
+    this.share();
   }
 
   /** Links the panes as they stand now, or unlinks them. */

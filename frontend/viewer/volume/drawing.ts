@@ -32,8 +32,8 @@ export interface PlaneJob {
 const MOST_SAMPLES = 256;
 const MOVING_SAMPLES = 24;
 const SPACE_EDGE = 200; // pixels of the largest value as the processor draws it
-const PLANE_PACE = { movingMs: 45, stillMs: 2_500, firstMoving: 0.5, firstStill: 1 };
-const SPACE_PACE = { movingMs: 70, stillMs: 1_500, firstMoving: 0.25, firstStill: 0.25 };
+const PLANE_PACE = { movingMs: 55, stillMs: 2_500, firstMoving: 0.5, firstStill: 1 };
+const SPACE_PACE = { movingMs: 60, stillMs: 1_000, firstMoving: 0.25, firstStill: 0.25 };
 
 export class Drawing {
   readonly planes: Pace;
@@ -55,6 +55,12 @@ export class Drawing {
       ways: waysThrough(body.grid, view, cursor, size, ratio, slab, samples), samples, mode: slab.mode,
       width: Math.max(1, Math.round(size.width * ratio)), height: Math.max(1, Math.round(size.height * ratio)),
     };
+  }
+
+  /** All panes are to be drawn. */
+  begin(): void {
+    this.planes.begin();
+    this.space.begin();
   }
 
   /** Draws a plane, unless it is what is on the screen. */

@@ -304,6 +304,7 @@ export class VolumeRoom {
   /** Draws all panes now. */
   paint(): void {
     this.#frame = 0;
+    this.drawing.begin();
     for (const name of this.#panes.keys()) this.#paint(name);
   }
 

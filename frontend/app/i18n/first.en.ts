@@ -1,0 +1,46 @@
+/** English words of a study's first picture, and of what every page may have to say. The others come behind it. */
+
+const first = {
+  loading: 'Loading …',
+  retry: 'Try again',
+  reload: 'Reload the page',
+  close: 'Close',
+  'problem.unreachable': 'The server does not answer. Check the connection.',
+  'problem.unexpected': 'Something went wrong.',
+  'problem.chunk': 'This part of the page could not be loaded; there may be a new version.',
+  'missing.back': 'To the studies',
+  'study.noName': 'No name',
+  'view.back': 'Back to the list',
+  'view.image': 'Image {index} of {count}',
+  'view.frame': 'Frame {frame} of {frames}',
+  'view.window': 'W {width}  L {center}',
+  'view.scroll': 'Place in the series',
+  'view.loading': 'Image on its way',
+  'view.again': 'The server was busy; asking again',
+  'view.cut': 'The end of this image is missing',
+  'view.cutBy': 'The end of this image is missing ({share} of it never came)',
+  'view.lacking': 'The object names {named} images; {here} can be read',
+  'view.atDetector': 'at the detector',
+  'view.serverFault': 'The server could not read it. The other images go on.',
+  'view.failed': 'This image cannot be shown',
+  'view.damaged': 'What arrived of it is damaged. The other images go on.',
+  'view.noStudy': 'This study cannot be opened',
+  'view.noSeries': 'Nothing of this study has arrived yet.',
+  'view.arrived': ['{n} more image has arrived – show', '{n} more images have arrived – show'],
+  'view.noScale': 'Not calibrated: no lengths',
+  'whyNot.download': 'Download the object',
+  'layout.pane': 'Pane {n}',
+  'layout.empty': 'Drag a series here, or choose one',
+  'prior.mark': 'Other study, {date}',
+  'gap.after': [
+    'An image is missing after this one ({gap}\u00a0mm to the next)',
+    '{n} images are missing after this one ({gap}\u00a0mm to the next)',
+  ],
+  'gap.before': [
+    'An image is missing before this one ({gap}\u00a0mm from the one before)',
+    '{n} images are missing before this one ({gap}\u00a0mm from the one before)',
+  ],
+  'gap.series': ['Images are missing at one place of this series', 'Images are missing at {n} places of this series'],
+} satisfies Record<string, string | [string, string]>;
+
+export default first;

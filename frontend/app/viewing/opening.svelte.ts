@@ -1,0 +1,192 @@
+/** A study is opened as the page's address says, shown in the room, and asked for again as more of it comes. */
+
+import { untrack } from 'svelte';
+import { studies as api } from '../api/endpoints';
+import type { SeriesDetail, SeriesRow, StudyDetail } from '../api/types';
+import type { Target } from '../contents/target';
+import { isLive, onLive } from '../state/live.svelte';
+import { attempt, attemptQuietly } from '../state/notices.svelte';
+import { go, search } from '../state/router.svelte';
+import { session } from '../state/session.svelte';
+import { viewAddress } from '../studies/actions.svelte';
+import { fetchGlimpse } from '$viewer/loader';
+import { pictured, type PriorStudies } from './priors.svelte';
+import type { Room, RoomPane } from './room.svelte';
+import { isPicture, Stack } from './stack';
+
+export class Opening {
+  study = $state.raw<StudyDetail | null>(null);
+  problem: unknown = $state.raw(undefined);
+  /** Moves when the study is to be asked for again. */
+  #tries = $state(0);
+  /** What came with the study: the series that it opens on. */
+  #first: SeriesDetail | null = null;
+  /** The address that the panes follow already. */
+  #followed = '';
+  /** The study that was hung already. */
+  #hung = '';
+  readonly #studyId = $derived(search().get('study') ?? '');
+  readonly #asked = $derived(search().get('series'));
+  readonly ordered = $derived(pictured(this.study?.series ?? []));
+  /** The series of the pane that is worked in. */
+  readonly series = $derived.by(() => this.room.active.shown?.series);
+  /** How many pictures came since it was opened. */
+  readonly arrived = $derived.by(() => {
+    const fresh = this.ordered.find(({ id }) => id === this.series?.id);
+    return (fresh?.instance_count ?? 0) - this.room.active.stack.instances.length;
+  });
+  /** The first picture is on screen, or there is none to come. */
+  readonly isShown = $derived.by(() => {
+    const { view, picture, problem } = this.room.active;
+    if (this.study?.series.length === 0 || problem !== undefined || view?.frameState === 'failed') return true;
+    return (view?.isCurrent ?? false) || (picture !== undefined && !isPicture(picture.instance));
+  });
+
+  /** To be made with the component whose life it shares. `onleave`: another study is asked for. */
+  constructor(
+    readonly room: Room,
+    readonly priors: PriorStudies,
+    onleave: () => void,
+  ) {
+    $effect(() => this.#read(this.#studyId, this.#tries, onleave));
+
+    // The series asked for, else the first; pictures come before reports and contours.
+    $effect(() => {
+      const { study, ordered } = this;
+      if (!study || !room.panes[0]?.viewer) return;
+      const wanted = ordered.find((one) => one.id === this.#asked) ?? ordered[0];
+      const address = `${study.id} ${this.#asked ?? ''}`;
+      if (address === this.#followed && room.active.shown) return; // panes came or went, not another address
+      this.#followed = address;
+      untrack(() => {
+        const { shown } = room.active;
+        if (wanted && wanted.id !== shown?.series.id && (this.#asked || !shown)) this.#openAt(study, wanted);
+      });
+    });
+
+    // Logged in again: at the same place, with all that was refused meanwhile.
+    $effect(() => {
+      if (session.ended) return () => this.retry();
+    });
+
+    // The line is back: what was given up while it was away is asked for again.
+    $effect(() => {
+      if (!isLive()) return () => this.retry();
+    });
+
+    $effect(() => {
+      const said = this.study?.description;
+      document.title = said ? `${said} · Radrelay` : 'Radrelay'; // a history keeps titles: no name
+    });
+  }
+
+  /** Hangs the study by protocol where nothing was asked for by name, and there is room for panes. */
+  async arrange(): Promise<void> {
+    const { study, room, priors } = this;
+    if (!study || this.#hung === study.id) return;
+    this.#hung = study.id;
+    await priors.load(study.id);
+    if (this.#asked || room.touched || matchMedia('(max-width: 859px)').matches) return;
+    const { hang } = await import('./hang');
+    await hang(room, study, priors);
+  }
+
+  open(where: RoomPane, of: StudyDetail, one: SeriesRow, start = 0): void {
+    const known = this.#first?.id === one.id ? this.#first : undefined;
+    this.#first = null; // read afresh the next time: more may have arrived
+    void where.show({ study: of, series: one }, start, known);
+  }
+
+  /** Shows all that has arrived of the series, at the same place. */
+  renew(): void {
+    const { study, series } = this;
+    const { active } = this.room;
+    if (study && series) this.open(active, study, series, active.viewer?.index ?? 0);
+  }
+
+  /** Shows a series in the pane that is worked in; the address names those of the study itself. */
+  choose = (of: StudyDetail, one: SeriesRow): void => {
+    if (of.id !== this.study?.id || (one.id === this.#asked && one.id !== this.series?.id)) this.open(this.room.active, of, one);
+    else go(viewAddress(of.id, one.id), true);
+  };
+
+  /** Opens a picture that a report or another object points at. */
+  follow = async (target: Target): Promise<void> => {
+    const where = this.room.active;
+    await attempt(async () => {
+      const of = target.study_id === this.study?.id ? this.study : await this.priors.open(target.study_id);
+      const one = of?.series.find(({ id }) => id === target.series_id);
+      if (!of || !one) return;
+      await where.show({ study: of, series: one });
+      if (where.shown?.series.id === one.id) where.viewer?.go(where.stack.placeOf(target.instance_id, target.frame));
+    });
+  };
+
+  dropped = (where: RoomPane, id: string): void => {
+    for (const of of this.study ? [this.study, ...this.priors.opened.values()] : []) {
+      const one = of.series.find((found) => found.id === id);
+      if (!one) continue;
+      this.room.activate(where);
+      this.choose(of, one);
+    }
+  };
+
+  step(by: number): void {
+    const of = this.room.active.shown?.study;
+    const all = of ? pictured(of.series) : [];
+    const next = all[all.findIndex((one) => one.id === this.series?.id) + by];
+    if (of && next) this.choose(of, next);
+  }
+
+  /** Asks again for what could not be had. */
+  retry(): void {
+    if (this.problem !== undefined && !this.study) this.#tries += 1;
+    else this.room.retry();
+  }
+
+  /** Reads the study, and again when more of it arrives; returns how to end that. */
+  #read(id: string, tries: number, onleave: () => void): () => void {
+    void tries;
+    this.study = null;
+    this.problem = undefined;
+    let left = false;
+    const wanted = untrack(() => {
+      onleave();
+      this.#first = null;
+      this.#hung = '';
+      this.room.clear();
+      this.room.studyId = id;
+      this.room.touched = false;
+      this.priors.clear();
+      return this.#asked;
+    });
+    const glimpse = fetchGlimpse(api.glimpseUrl(id, wanted)).catch(() => null); // the frame itself tells what is wrong
+    untrack(() => this.room.active.expect(glimpse));
+    api.opening(id, wanted).then(
+      (found) => {
+        if (left) return;
+        this.#first = found.series;
+        this.study = found.study;
+      },
+      (cause: unknown) => {
+        if (!left) this.problem = cause;
+      },
+    );
+    const leave = onLive('studies', () => void attemptQuietly(async () => {
+      const fresh = await api.read(id);
+      if (!left) this.study = fresh;
+    }), 1_500);
+    return () => {
+      left = true;
+      leave();
+    };
+  }
+
+  /** Opens a series at the image that the address names, if it names one. */
+  #openAt(of: StudyDetail, one: SeriesRow): void {
+    const [instance, frame] = [search().get('instance'), Number(search().get('frame') ?? 1)];
+    const first = this.#first;
+    const start = instance && first?.id === one.id ? new Stack(first.instances).placeOf(instance, frame) : 0;
+    this.open(this.room.active, of, one, start);
+  }
+}

@@ -81,7 +81,6 @@ const de: Record<keyof typeof en, string | [string, string]> = {
   'keys.markNext': 'Nächsten Punkt einer Messung wählen',
   'keys.markDelete': 'Gewählte Messung löschen',
   'keys.markText': 'Text der gewählten Messung',
-  'keys.markUndo': 'Messung rückgängig machen oder wiederholen',
 };
 
 export default de;

@@ -79,5 +79,4 @@ export default {
   'keys.markNext': 'Choose the next point of a measurement',
   'keys.markDelete': 'Delete the selected measurement',
   'keys.markText': 'Text of the selected measurement',
-  'keys.markUndo': 'Undo or redo a measurement',
 } satisfies Record<string, string | [string, string]>;

@@ -61,7 +61,7 @@ function nextHandle(book: MarkBook, mark: Mark | null): boolean {
 
 /** Does what a key says to marks; tells whether it said anything. */
 export function pressMarkKey(event: KeyboardEvent, { book, layer, seen, picture }: MarkKeysTarget): boolean {
-  if (event.altKey) return false;
+  if (event.altKey && event.key !== NEXT_HANDLE_KEY) return false; // a British Mac has # with Option
   if (event.ctrlKey || event.metaKey) return book.mayMark && stepBack(event, book);
   if (event.key === 'Escape') return layer.escape();
   const way = WAYS[event.key];

@@ -10,9 +10,49 @@ import { shapeOf } from './stance';
 const PIXELATED_FROM = 8;
 const LENS = { radius: 90, factor: 2.5 };
 const OPAQUE = 1;
+const SURE = { pixels: 4096 * 4096, edge: 16_384 }; // what every browser's canvas holds
+
+/** Rows of a picture on a canvas of their own; one more row lies under each next strip, so that no seam is seen. */
+interface Strip {
+  canvas: HTMLCanvasElement;
+  context: CanvasRenderingContext2D;
+  top: number;
+}
+
+function stripOf(width: number, height: number, top: number): Strip {
+  const canvas = document.createElement('canvas');
+  const context = canvas.getContext('2d', { alpha: false });
+  if (!context) throw new Error('this browser draws on no canvas');
+  canvas.width = width;
+  canvas.height = height;
+  return { canvas, context, top };
+}
+
+/** Whether a canvas keeps what is drawn: one that is too large for the browser stays empty without a word. */
+function holds({ canvas: { width, height }, context }: Strip): boolean {
+  if (width * height <= SURE.pixels && Math.max(width, height) <= SURE.edge) return true;
+  try {
+    context.fillStyle = '#fff';
+    context.fillRect(width - 1, height - 1, 1, 1);
+    return context.getImageData(width - 1, height - 1, 1, 1).data[0] === 255;
+  } catch {
+    return false;
+  }
+}
+
+function stripsFor(width: number, height: number): Strip[] {
+  const whole = stripOf(width, height, 0);
+  if (holds(whole)) return [whole];
+  whole.canvas.width = whole.canvas.height = 0; // gives its memory back
+  const rows = Math.max(2, Math.min(SURE.edge, Math.floor(SURE.pixels / width)));
+  const strips: Strip[] = [];
+  for (let top = 0; top === 0 || top + 1 < height; top += rows - 1) strips.push(stripOf(width, Math.min(rows, height - top), top));
+  return strips;
+}
 
 export class Picture {
-  readonly #bitmap = document.createElement('canvas');
+  #strips: Strip[] = [];
+  #size = { columns: 0, rows: 0 };
   #frame: Frame | null = null;
 
   get frame(): Frame | null {
@@ -23,28 +63,40 @@ export class Picture {
   fill(frame: Frame, look: Look, apart = false): void {
     const { rows, columns } = frame;
     this.#frame = frame;
-    if (this.#bitmap.width !== columns || this.#bitmap.height !== rows) {
-      this.#bitmap.width = columns;
-      this.#bitmap.height = rows;
+    if (this.#size.columns !== columns || this.#size.rows !== rows) {
+      this.#release();
+      this.#size = { columns, rows };
+      this.#strips = stripsFor(columns, rows);
     }
-    const context = this.#bitmap.getContext('2d', { alpha: false });
-    if (!context) return;
-    const image = context.createImageData(columns, rows);
+    const image = new ImageData(columns, rows);
     const words = new Uint32Array(image.data.buffer);
     const colours = look.colours ? coloursOf(look.colours) : apart ? PLAIN : null;
     paint(frame, { window: look.windowFor(frame), invert: look.invert, colours }, words);
     markMissing(frame, words);
-    context.putImageData(image, 0, 0);
+    for (const { context, top } of this.#strips) context.putImageData(image, 0, -top);
   }
 
   clear(): void {
     this.#frame = null;
+    this.#release();
+  }
+
+  /** Gives the memory back at once: an iPhone counts canvases that are only forgotten. */
+  #release(): void {
+    for (const { canvas } of this.#strips) canvas.width = canvas.height = 0;
+    this.#strips = [];
+    this.#size = { columns: 0, rows: 0 };
   }
 
   /** The painted frame, one pixel for one sample. */
   readback(): ImageData | null {
-    const { width, height } = this.#bitmap;
-    return this.#frame && (this.#bitmap.getContext('2d')?.getImageData(0, 0, width, height) ?? null);
+    const { columns, rows } = this.#size;
+    if (!this.#frame) return null;
+    const image = new ImageData(columns, rows);
+    for (const { canvas, context, top } of this.#strips) {
+      image.data.set(context.getImageData(0, 0, columns, canvas.height).data, 4 * columns * top);
+    }
+    return image;
   }
 
   /** Draws in CSS pixels; `ratio`: pixels of the screen for each. */
@@ -56,7 +108,9 @@ export class Picture {
     context.globalAlpha = alpha;
     context.imageSmoothingEnabled = frame.coarse || view.scale * ratio < PIXELATED_FROM;
     context.imageSmoothingQuality = 'high';
-    context.drawImage(this.#bitmap, 0, 0, frame.facts.columns, frame.facts.rows);
+    const { facts } = frame;
+    const [wide, high] = [facts.columns / this.#size.columns, facts.rows / this.#size.rows]; // a coarse one covers the same
+    for (const { canvas, top } of this.#strips) context.drawImage(canvas, 0, top * high, canvas.width * wide, canvas.height * high);
     context.restore();
   }
 

@@ -91,6 +91,7 @@ export class Screen {
     const placed = { ...view, x: -left, y: -top };
     picture.draw(context, placed, 1, 1);
     if (withLayers) this.#drawLayers(context, seenAs(shown, placed, { width: canvas.width, height: canvas.height }));
+    picture.clear();
     const width = shown.frame.facts.pixel_spacing?.[1];
     return { canvas, millimetres: width ? width / scale : null };
   }

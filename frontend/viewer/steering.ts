@@ -45,6 +45,13 @@ interface Pressed {
   downAt: number;
 }
 
+interface SafariGesture {
+  /** Since the gesture began. */
+  scale: number;
+  clientX: number;
+  clientY: number;
+}
+
 function distance(a: Point, b: Point): number {
   return Math.hypot(a.x - b.x, a.y - b.y);
 }
@@ -57,6 +64,7 @@ export class Steering {
   readonly #pressed = new Map<number, Pressed>();
   #scrolled = 0;
   #wheeled = 0;
+  #pinched = 1;
   #lastTap: { at: Point; time: number } | null = null;
   readonly #off = new AbortController();
 
@@ -71,6 +79,8 @@ export class Steering {
     pane.addEventListener('pointerleave', () => to.hover(null), { signal });
     pane.addEventListener('wheel', this.#wheel, { signal, passive: false });
     pane.addEventListener('contextmenu', (event) => event.preventDefault(), { signal });
+    pane.addEventListener('gesturestart', this.#gesture, { signal });
+    pane.addEventListener('gesturechange', this.#gesture, { signal });
   }
 
   stop(): void {
@@ -189,6 +199,17 @@ export class Steering {
     } else {
       this.#lastTap = { at: pressed.from, time: event.timeStamp };
     }
+  };
+
+  /** Safari tells a trackpad's pinch so, and would zoom the page; fingers on glass are heard of as pointers, too. */
+  #gesture = (event: Event): void => {
+    event.preventDefault();
+    const { scale = 1, clientX = 0, clientY = 0 } = event as Partial<SafariGesture>;
+    const before = event.type === 'gesturestart' ? scale : this.#pinched;
+    this.#pinched = scale;
+    if (this.#pressed.size > 0 || before === scale) return;
+    const box = this.#pane.getBoundingClientRect();
+    this.#to.zoom(scale / before, { x: clientX - box.left, y: clientY - box.top });
   };
 
   #wheel = (event: WheelEvent): void => {

@@ -89,7 +89,6 @@ const de: Record<keyof typeof en, string | [string, string]> = {
   'keys.markPoint': 'Nach dem gewählten Punkt eines Freihandumrisses einen weiteren setzen',
   'keys.markDelete': 'Gewählten Punkt eines Umrisses löschen, sonst die gewählte Messung',
   'keys.markText': 'Text der gewählten Messung',
-  'keys.markUndo': 'Messung rückgängig machen oder wiederholen',
 };
 
 export default de;

@@ -87,5 +87,4 @@ export default {
   'keys.markPoint': 'Add a point after the chosen one of a freehand outline',
   'keys.markDelete': 'Delete the chosen point of an outline, else the selected measurement',
   'keys.markText': 'Text of the selected measurement',
-  'keys.markUndo': 'Undo or redo a measurement',
 } satisfies Record<string, string | [string, string]>;

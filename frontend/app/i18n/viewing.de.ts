@@ -87,6 +87,7 @@ const de: Record<keyof typeof en, string | [string, string]> = {
   'keys.alone': 'Ein Feld groß oder wieder alle',
   'view.texts': 'Namen und Daten am Bild',
   'view.beside': 'In weiterem Fenster öffnen',
+  'view.besideAgain': 'Der Browser hat erst um Erlaubnis gefragt. Bitte noch einmal wählen, um das Fenster zu öffnen.',
   'keys.texts': 'Namen und Daten am Bild',
   'prior.later': 'später als diese Untersuchung',
   'prior.more': 'Es gibt weitere; nur die neuesten sind aufgeführt.',

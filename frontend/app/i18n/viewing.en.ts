@@ -85,6 +85,7 @@ export default {
   'keys.alone': 'One pane large, or all again',
   'view.texts': 'Names and dates on the picture',
   'view.beside': 'Open in another window',
+  'view.besideAgain': 'The browser asked for permission first. Choose it once more to open the window.',
   'keys.texts': 'Names and dates on the picture',
   'prior.later': 'later than this study',
   'prior.more': 'There are more; only the newest are listed.',

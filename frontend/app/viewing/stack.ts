@@ -67,11 +67,14 @@ export function cineRate(instances: readonly InstanceRow[]): number {
 
 const MEBIBYTE = 1 << 20;
 const PHONE_MEBIBYTES = 160;
+const PHONE_EDGE = 600; // CSS pixels of the shorter side, however it is held
 
-/** Bytes that frames may take in this device's memory, code streams and decoded ones together. */
+/** Bytes that frames may take in this device's memory, code streams and decoded ones together. Firefox and Safari do not
+ * tell how much there is: a phone is known by its screen, everything else is taken to have 4 GB. */
 export function memoryBudget(): number {
   const gigabytes = (navigator as { deviceMemory?: number }).deviceMemory ?? 4;
   if (gigabytes <= 2) return 128 * MEBIBYTE;
-  if (matchMedia('(pointer: coarse) and (max-width: 859px)').matches) return PHONE_MEBIBYTES * MEBIBYTE;
+  const isPhone = matchMedia('(pointer: coarse)').matches && Math.min(screen.width, screen.height) < PHONE_EDGE;
+  if (isPhone) return PHONE_MEBIBYTES * MEBIBYTE;
   return gigabytes <= 4 ? 320 * MEBIBYTE : 640 * MEBIBYTE;
 }

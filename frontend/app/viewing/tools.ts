@@ -43,8 +43,13 @@ export const commands: readonly CommandEntry[] = [
   { name: 'flip', icon: 'flip', label: 'tool.flip', key: 'v', place: 'menu', run: (viewer) => viewer.turn({ mirror: true, angle: 180 }) },
 ];
 
-/** Further keys, as the help names them: signs as they are, keys with a name by that name in the reader's language. */
-export const otherKeys: readonly { keys: readonly (string | { name: Key })[]; label: Key }[] = [
+/** Keys as the help names them: signs as they are, keys with a name by that name in the reader's language. */
+export interface KeyRow {
+  keys: readonly (string | { name: Key })[];
+  label: Key;
+}
+
+export const otherKeys: readonly KeyRow[] = [
   { keys: ['↑', '↓'], label: 'keys.scroll' },
   { keys: [{ name: 'key.pageUp' }, { name: 'key.pageDown' }], label: 'keys.tens' },
   { keys: [{ name: 'key.home' }, { name: 'key.end' }], label: 'keys.ends' },
@@ -59,12 +64,6 @@ export const otherKeys: readonly { keys: readonly (string | { name: Key })[]; la
   { keys: ['K'], label: 'keys.link' },
   { keys: ['X'], label: 'keys.texts' },
   { keys: ['T'], label: 'keys.header' },
-  { keys: ['#'], label: 'keys.markNext' },
-  { keys: ['↑', '↓', '←', '→'], label: 'keys.markMoves' },
-  { keys: [{ name: 'key.enter' }], label: 'keys.markText' },
-  { keys: [{ name: 'key.delete' }], label: 'keys.markDelete' },
-  { keys: ['+'], label: 'keys.markPoint' },
-  { keys: [{ name: 'key.control' }, '+', 'Z'], label: 'keys.markUndo' },
   { keys: ['?'], label: 'keys.help' },
   { keys: [{ name: 'key.escape' }], label: 'keys.close' },
 ];

@@ -39,7 +39,9 @@ export const otherKeys: readonly { keys: readonly (string | { name: Key })[]; la
   { keys: ['+', '−'], label: 'keys.zoom' },
   { keys: ['F'], label: 'volume.keys.fit' },
   { keys: ['R'], label: 'volume.keys.reset' },
-  { keys: [{ name: 'key.delete' }], label: 'volume.keys.remove' },
+  { keys: [{ name: 'key.delete' }, '⌫'], label: 'volume.keys.remove' },
+  { keys: [{ name: 'key.control' }, '+', 'Z'], label: 'marks.undo' },
+  { keys: [{ name: 'key.control' }, '+', { name: 'key.shift' }, '+', 'Z', '/', { name: 'key.control' }, '+', 'Y'], label: 'marks.redo' },
   { keys: ['?'], label: 'keys.help' },
   { keys: [{ name: 'key.escape' }], label: 'volume.close' },
 ];

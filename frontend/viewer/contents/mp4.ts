@@ -81,6 +81,7 @@ export function muxed(samples: readonly Sample[], settings: Uint8Array, width: n
 /** The settings in which this browser codes H.264 of a size; null where it does not. */
 export async function h264For(width: number, height: number, rate: number): Promise<VideoEncoderConfig | null> {
   if (typeof VideoEncoder === 'undefined') return null;
+  document.createElement('video').canPlayType('video/mp4'); // WebKitGTK starts its codecs here; asked without, it falls over
   for (const codec of CODECS) {
     const config: VideoEncoderConfig = {
       codec, width, height, framerate: rate,

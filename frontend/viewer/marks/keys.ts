@@ -11,7 +11,7 @@ export const TOOL_KEYS: Readonly<Record<MarkKind, string>> = {
   counter: 'j', point: 'X', key: '*',
 };
 
-const ADD_POINT_KEYS: readonly string[] = ['+', 'Insert'];
+const ADD_POINT_KEY = '+';
 export const NEXT_HANDLE_KEY = '#';
 const STEP = 0.5;
 const LARGE_STEP = 5;
@@ -62,7 +62,7 @@ function nextHandle(book: MarkBook, mark: Mark | null): boolean {
 
 /** Does what a key says to marks; tells whether it said anything. */
 export function pressMarkKey(event: KeyboardEvent, { book, layer, seen, picture }: MarkKeysTarget): boolean {
-  if (event.altKey) return false;
+  if (event.altKey && event.key !== NEXT_HANDLE_KEY) return false; // a British Mac has # with Option
   if (event.ctrlKey || event.metaKey) return book.mayMark && stepBack(event, book);
   if (event.key === 'Escape') return layer.escape();
   const way = WAYS[event.key];
@@ -73,7 +73,7 @@ export function pressMarkKey(event: KeyboardEvent, { book, layer, seen, picture 
     if (!seen || !layer.reshaping.removePoint(seen)) book.remove(selected.id);
     return true;
   }
-  if (ADD_POINT_KEYS.includes(event.key) && selected && seen && layer.reshaping.addPoint(seen)) return true;
+  if (event.key === ADD_POINT_KEY && selected && seen && layer.reshaping.addPoint(seen)) return true;
   if (event.key === 'Enter' && selected) {
     layer.editText(selected);
     return true;

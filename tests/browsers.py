@@ -20,8 +20,9 @@ WEBGL = [*FLAT, "--enable-unsafe-swiftshader"]
 
 @pytest.fixture(scope="session")
 def chromium_driver() -> Iterator[Playwright]:
-    """Give what starts browsers, or skip where there is no Chromium."""
-    if not os.path.exists(CHROMIUM):
-        pytest.skip("there is no Chromium")
+    """Give what starts browsers."""
+    assert os.path.exists(CHROMIUM), (
+        f"there is no Chromium at {CHROMIUM}: apt-get install chromium, or RADRELAY_CHROMIUM"
+    )
     with sync_playwright() as playwright:
         yield playwright

@@ -18,7 +18,6 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pydicom
-import pytest
 import uvicorn
 from playwright.sync_api import Browser, BrowserContext, Page
 from prometheus_client import CollectorRegistry
@@ -28,7 +27,6 @@ from tests.web.conftest import PASSWORD, Login, WebSite
 from tests.web.test_studies import upload_bytes
 
 FRONTEND = Path(__file__).parents[2] / "frontend"
-DATA = Path(os.environ.get("RADRELAY_TEST_DATA", "/nonexistent"))
 AXE = FRONTEND / "node_modules" / "axe-core" / "axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
@@ -36,8 +34,7 @@ RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"
 def build_harness(folder: Path) -> Path:
     """Build the parts' page into `folder`."""
     vite = FRONTEND / "node_modules" / "vite" / "bin" / "vite.js"
-    if not vite.exists():
-        pytest.skip("the front end's tools are not installed")
+    assert vite.exists(), "the front end's tools are not installed: scripts/build-frontend"
     bundle = runpy.run_path(str(FRONTEND / "bundle.py"))  # the Node.js that the pages were built with, wherever it is
     command = [
         str(bundle["find_node"]().node),

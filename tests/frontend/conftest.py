@@ -13,6 +13,8 @@ from tests.browsers import CHROMIUM, FLAT
 from tests.frontend.fake_api import STATIC, World, serving
 
 WAIT_S = 15.0
+AT_REST = """() => document.getAnimations().every((one) =>
+  one.playState !== 'running' || one.effect.getComputedTiming().endTime === Infinity)"""
 expect.set_options(timeout=WAIT_S * 1000)
 
 
@@ -33,6 +35,12 @@ def until(check: Callable[[], object], what: str, wait_s: float = WAIT_S) -> Non
         time.sleep(0.05)
 
 
+def settled(page: Page, site: Site, quiet_s: float = 0.3) -> None:
+    """Wait until all that a page asked for is there and nothing moves any more: axe judges what it sees just now."""
+    until(lambda: not site.world.answering and time.monotonic() - site.world.asked_at > quiet_s, "all answers")
+    until(lambda: page.evaluate(AT_REST), "the end of all movements")
+
+
 def where(page: Page) -> str:
     """Return the page's address as the page itself has it; Playwright's copy moves only while it is asked."""
     address: str = page.evaluate("() => location.href")
@@ -48,8 +56,7 @@ def browser(chromium_driver: Playwright) -> Iterator[Browser]:
 
 @pytest.fixture
 def site() -> Iterator[Site]:
-    if not (STATIC / "index.html").exists():
-        pytest.skip("the front end is not built")
+    assert (STATIC / "index.html").exists(), "the front end is not built: scripts/build-frontend"
     world = World()
     with serving(world) as address:
         yield Site(address, world)

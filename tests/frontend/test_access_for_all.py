@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.frontend.conftest import OpenPage, Site
+from tests.frontend.conftest import OpenPage, Site, settled
 
 ROOT = Path(__file__).parents[2]
 AXE = ROOT / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
@@ -31,8 +31,7 @@ RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"
 
 
 def _violations(page: Page) -> list[str]:
-    if not AXE.exists():
-        pytest.skip("axe-core is not installed; run npm ci in frontend")
+    assert AXE.exists(), "axe-core is not installed: scripts/build-frontend"
     page.evaluate(AXE.read_text() + "; undefined")
     found: list[str] = page.evaluate(
         """async (tags) => {
@@ -53,7 +52,7 @@ def test_axe_finds_nothing(open_page: OpenPage, site: Site, theme: str, width: i
     for path in PATHS:
         page.goto(site.address + path)
         expect(page.locator("h1").first).to_be_visible()
-        page.wait_for_timeout(300)
+        settled(page, site)
         assert _violations(page) == [], path
         assert page.evaluate("() => document.documentElement.scrollWidth") <= width, path
 
@@ -63,10 +62,11 @@ def test_dialogs_and_menus_are_clean_too(open_page: OpenPage, site: Site) -> Non
     for entry in ("Details", "Send", "Hold", "Delete"):
         page.locator("[data-study]").nth(1).get_by_role("button", name="Actions for").click()
         expect(page.get_by_role("menuitem").first).to_be_focused()
+        settled(page, site, 0)
         assert _violations(page) == [], "menu"
         page.get_by_role("menuitem", name=entry).click()
         expect(page.get_by_role("dialog")).to_be_visible()
-        page.wait_for_timeout(300)
+        settled(page, site)
         assert _violations(page) == [], entry
         page.keyboard.press("Escape")
         expect(page.get_by_role("dialog")).to_be_hidden()
@@ -76,6 +76,7 @@ def test_login_is_clean(open_page: OpenPage, site: Site) -> None:
     site.world.logged_in = False
     page = open_page("/", width=360, height=640)
     expect(page.locator("input[name=username]")).to_be_visible()
+    settled(page, site)
     assert _violations(page) == []
 
 

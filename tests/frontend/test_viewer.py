@@ -38,12 +38,19 @@ def _overlay(page: Page) -> str:
     return " ".join(page.locator(".overlay").inner_text().split())
 
 
+def _scale(page: Page) -> int:
+    """Return the scale that the picture's corner tells, in percent."""
+    until(lambda: " %" in _overlay(page), "the scale")
+    found = re.search(r"([\d,]+) %", _overlay(page))
+    assert found
+    return int(found.group(1).replace(",", ""))
+
+
 def test_ct_opens_with_its_own_window_and_says_what_it_shows(open_page: OpenPage, site: Site) -> None:
     page = open_page(CT)
     _ready(page, 0)
-    said = _overlay(page)
     for part in ("Groß, Dr. Jürgen", "P10001", "Image 1 of 60", "W 400 L 40", "256 × 256"):
-        assert part in said
+        until(lambda said=part: said in _overlay(page), part)  # type: ignore[misc]
     until(lambda: 100 < _pixel(page)[0] < 160, "soft tissue in the middle")
     assert _pixel(page, 0.02, 0.02) == [0, 0, 0]
 
@@ -98,8 +105,7 @@ def test_window_by_mouse_preset_numbers_and_keys(open_page: OpenPage, site: Site
 def test_zoom_pan_fit_and_one_to_one(open_page: OpenPage, site: Site) -> None:
     page = open_page(CT)
     _ready(page, 0)
-    fitted = re.search(r"([\d,]+) %", _overlay(page))
-    assert fitted
+    fitted = _scale(page)
     page.keyboard.press("o")
     until(lambda: " 100 %" in _overlay(page), "one to one")
     page.mouse.move(*MIDDLE)
@@ -114,12 +120,13 @@ def test_zoom_pan_fit_and_one_to_one(open_page: OpenPage, site: Site) -> None:
     page.mouse.up()
     until(lambda: _pixel(page) == [0, 0, 0], "moved away")
     page.mouse.dblclick(*MIDDLE)
-    until(lambda: f"{fitted.group(1)} %" in _overlay(page), "fitted again")
+    until(lambda: _scale(page) == fitted, "fitted again")
 
 
 def test_colour_cine_plays_and_pixel_aspect_is_kept(open_page: OpenPage, site: Site) -> None:
     page = open_page(US)
     _ready(page, 0)
+    until(lambda: "Image 1 of 30" in _overlay(page), "what it is")
     assert "W " not in _overlay(page)
     page.get_by_role("button", name="Play").click()
     place = page.locator(".pane")
@@ -150,15 +157,14 @@ def test_colour_cine_plays_and_pixel_aspect_is_kept(open_page: OpenPage, site: S
 def test_monochrome1_and_float_pictures_find_a_window_of_their_own(open_page: OpenPage, site: Site) -> None:
     page = open_page(DX)
     _ready(page, 0)
-    middle, edge = _pixel(page)[0], _pixel(page, 0.36, 0.5)[0]
-    assert middle > edge + 60  # low values are bright in MONOCHROME1
+    until(lambda: _pixel(page)[0] > _pixel(page, 0.36, 0.5)[0] + 60, "low values are bright in MONOCHROME1")
     page.keyboard.press("ArrowLeft")
     _ready(page, 0)
     page.goto(site.address + MAP)
     _ready(page, 0)
-    assert _pixel(page)[0] < 30
-    assert _pixel(page, 0.32, 0.05)[0] > 190
-    assert re.search(r"W 1[.,]\d+", _overlay(page))
+    until(lambda: _pixel(page, 0.32, 0.05)[0] > 190, "what is bright")
+    until(lambda: _pixel(page)[0] < 30, "what is dark")
+    until(lambda: re.search(r"W 1[.,]\d+", _overlay(page)), "its window")
 
 
 def test_what_is_no_picture_is_shown_as_what_it_is_and_can_be_had(open_page: OpenPage, site: Site) -> None:
@@ -204,7 +210,7 @@ def test_a_study_opens_on_a_coarse_picture_and_measures_nothing_on_it(open_page:
     page = open_page(CT)
     until(lambda: 100 < _pixel(page)[0] < 160, "soft tissue in the middle, coarse")
     assert page.locator(".pane").get_attribute("data-ready") == "false"
-    assert "Groß, Dr. Jürgen" in _overlay(page)
+    until(lambda: "Groß, Dr. Jürgen" in _overlay(page), "whose it is")
     page.mouse.move(*MIDDLE)
     assert "HU" not in _overlay(page)
     site.world.held_frames = set()
@@ -217,7 +223,7 @@ def test_without_a_coarse_picture_the_study_opens_all_the_same(open_page: OpenPa
     site.world.glimpses = False
     page = open_page(CT)
     _ready(page, 0)
-    assert 100 < _pixel(page)[0] < 160
+    until(lambda: 100 < _pixel(page)[0] < 160, "soft tissue in the middle")
 
 
 def test_broken_line_is_waited_out(open_page: OpenPage, site: Site) -> None:
@@ -278,18 +284,17 @@ def _edges(page: Page) -> list[str]:
 def test_sides_of_the_patient_and_a_scale_stand_at_the_picture(open_page: OpenPage, site: Site) -> None:
     page = open_page(CT)
     _ready(page, 0)
-    assert _edges(page) == ["R", "L", "A", "P"]
+    until(lambda: _edges(page) == ["R", "L", "A", "P"], "the sides")
     bar = page.locator(".scale .bar")
-    assert page.locator(".scale").inner_text().strip() == "2 cm"
-    box, fitted = bar.bounding_box(), re.search(r"([\d,]+) %", _overlay(page))
+    expect(page.locator(".scale")).to_have_text("2 cm")
+    box = bar.bounding_box()
     assert box
-    assert fitted
-    assert abs(box["height"] - 20 / 0.8 * int(fitted.group(1)) / 100) < 1.5
+    assert abs(box["height"] - 20 / 0.8 * _scale(page) / 100) < 1.5
     page.keyboard.press("+")
     until(lambda: (bar.bounding_box() or box)["height"] > box["height"] * 1.2, "the scale grows with the picture")
     page.goto(site.address + DX)
     _ready(page, 0)
-    assert _edges(page) == ["R", "L", "H", "F"]
+    until(lambda: _edges(page) == ["R", "L", "H", "F"], "the sides")
     expect(page.locator(".scale")).to_contain_text("at the detector")
     page.goto(site.address + US)
     _ready(page, 0)
@@ -302,9 +307,12 @@ def test_an_image_whose_end_never_came_says_so_on_the_picture(open_page: OpenPag
     page = open_page(CT)
     _ready(page, 0)
     expect(page.get_by_text("The end of this image is missing (40\u00a0% of it never came)")).to_be_visible()
-    hatched = {tuple(_pixel(page, 0.5, 0.9 + step / 400)) for step in range(20)}
-    assert hatched > {(0, 0, 0)}
-    assert all(red == 0 or red > 1.5 * blue for red, _, blue in hatched)
+
+    def hatch() -> set[tuple[int, ...]]:
+        return {tuple(_pixel(page, 0.5, 0.9 + step / 400)) for step in range(20)}
+
+    until(lambda: hatch() > {(0, 0, 0)}, "the hatched part")
+    assert all(red == 0 or red > 1.5 * blue for red, _, blue in hatch())
     german = open_page(CT, width=360, height=640, language="de")
     expect(german.get_by_text("Das Ende dieses Bildes fehlt (40\u00a0% kamen nicht an)")).to_be_visible()
     site.world.facts = {"cut": True}
@@ -317,7 +325,7 @@ def test_a_header_that_names_thousands_of_millions_of_frames_takes_no_memory(ope
     cine.frames = 2_147_483_647
     page = open_page(US)
     _ready(page, 0)
-    assert "Image 1 of 2,147,483,647" in _overlay(page)
+    until(lambda: "Image 1 of 2,147,483,647" in _overlay(page), "so many")
     page.keyboard.press("End")
     _ready(page, 2_147_483_646)
     page.keyboard.press("ArrowUp")
@@ -331,7 +339,7 @@ def test_frames_that_only_the_header_has_are_counted_and_not_shown_as_arriving(o
     cine.frames_named = 75
     page = open_page(US)
     _ready(page, 0)
-    assert "Image 1 of 30" in _overlay(page)
+    until(lambda: "Image 1 of 30" in _overlay(page), "those that can be read")
     expect(page.get_by_text("The object names 75 images; 30 can be read")).to_be_visible()
     expect(page.get_by_text("arrived")).to_have_count(0)
 
@@ -380,7 +388,7 @@ def test_a_series_whose_list_is_late_never_shows_the_last_ones_picture_under_its
 ) -> None:
     page = open_page(CT)
     _ready(page, 0)
-    assert _pixel(page) != [0, 0, 0]
+    until(lambda: _pixel(page) != [0, 0, 0], "a picture")
     dx = str(uuid.UUID(int=2001))
     site.world.held_series.add(dx)
     page.locator(f"[data-series='{dx}']").click()
@@ -411,13 +419,12 @@ def test_going_back_and_forth_between_patients_never_mixes_them(open_page: OpenP
         f"() => {{ const a = document.createElement('a'); a.href = '{CT}'; document.body.append(a); a.click(); }}"
     )
     _ready(page, 0)
-    said = _overlay(page)
+    until(lambda: "P10001" in _overlay(page), "whose it is")
     for held in (f"{uuid.UUID(int=place)}" for place in (1000, 1001, 1002)):
         site.world.held_series.add(held)
     page.go_back()
-    until(lambda: _overlay(page) and said.split(" Image")[0] not in _overlay(page), "the other patient's name")
-    assert _pixel(page) == [0, 0, 0]
-    assert "P10001" not in _overlay(page) or "P10001" not in said
+    until(lambda: _overlay(page) and "P10001" not in _overlay(page), "the other patient's name")
+    assert _pixel(page) == [0, 0, 0]  # at once: no picture stands under another one's name
 
 
 @pytest.mark.parametrize(

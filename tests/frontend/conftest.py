@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, expect
 
+from tests import pages
 from tests.browsers import CHROMIUM, FLAT
 from tests.frontend.fake_api import STATIC, World, serving
 
@@ -27,12 +28,8 @@ class Site:
 
 
 def until(check: Callable[[], object], what: str, wait_s: float = WAIT_S) -> None:
-    """Wait until `check` holds. The policy forbids the strings that Playwright's own waiting evaluates in the page."""
-    end = time.monotonic() + wait_s
-    while not check():
-        if time.monotonic() > end:
-            raise AssertionError(f"waited in vain: {what}")
-        time.sleep(0.05)
+    """Wait until `check` holds."""
+    pages.until(check, what, wait_s)
 
 
 def settled(page: Page, site: Site, quiet_s: float = 0.3) -> None:
@@ -80,8 +77,7 @@ def open_page(browser: Browser, site: Site) -> Iterator[OpenPage]:
         )  # fmt: skip
         contexts.append(context)
         page = context.new_page()
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda message: _note(complaints, message.type, message.text))
+        pages.watch(page, complaints)
         page.goto(site.address + path)
         return page
 
@@ -89,10 +85,3 @@ def open_page(browser: Browser, site: Site) -> Iterator[OpenPage]:
     for context in contexts:
         context.close()
     assert complaints == []
-
-
-def _note(complaints: list[str], kind: str, text: str) -> None:
-    answered = "Failed to load resource" in text  # a status that the page handles
-    ours = "willReadFrequently" in text or "GPU stall" in text  # the test looks at pixels
-    if kind in ("error", "warning") and not answered and not ours:
-        complaints.append(text)

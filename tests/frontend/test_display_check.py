@@ -15,7 +15,7 @@ from tests.browsers import CHROMIUM, FLAT
 from tests.displays.samples import STEPS, gamma
 from tests.frontend.conftest import OpenPage, Site, settled, until
 from tests.frontend.fake_roomcheck import RoomCheck, display
-from tests.frontend.test_access_for_all import _violations
+from tests.pages import violations
 
 LEFT: dict[str, Any] = {
     "name": "left", "room": "Reading room 2", "room_class": "RK1", "use": "ct", "columns": 1920, "rows": 1200,
@@ -267,7 +267,7 @@ def test_axe_finds_nothing_in_the_steps_of_a_check(
         buttons.nth(place).click()
         expect(page.locator("dialog")).to_be_visible()
         settled(page, site)
-        assert _violations(page) == [], place
+        assert violations(page) == [], place
         if place == 0:
             break
         assert page.evaluate("() => document.documentElement.scrollWidth") <= width
@@ -276,4 +276,4 @@ def test_axe_finds_nothing_in_the_steps_of_a_check(
         page.keyboard.press("j")
     expect(page.locator("[data-criterion]").first).to_be_visible()
     settled(page, site)
-    assert _violations(page) == [], "verdict"
+    assert violations(page) == [], "verdict"

@@ -16,6 +16,7 @@ from tests.browsers import CHROMIUM, FLAT, WEBGL
 from tests.frontend import fake_volume
 from tests.frontend.conftest import OpenPage, Site, until
 from tests.frontend.fake_volume import BALL, FIELD, INSIDE, OFFSET, RADIUS
+from tests.volume_panes import points_of
 
 Values = NDArray[np.float64]
 AXIAL, TILTED, CORONAL, PET, FEW, LARGE, ELSEWHERE = range(7)
@@ -89,14 +90,8 @@ def _seen(page: Page, name: str) -> tuple[Values, Values]:
         }""".replace("PACK", PACK),
         name,
     )
-    view = found["view"]
-    right, down, normal, centre = (np.array(view[key]) for key in ("right", "down", "normal", "centre"))
-    middle = centre + normal * ((np.array(found["cursor"]) - centre) @ normal)
-    y, x = np.mgrid[0 : found["height"], 0 : found["width"]] + 0.5
-    pixel_mm = found["size"]["width"] / found["width"] / view["scale"]
-    points = middle + ((x - found["width"] / 2) * pixel_mm)[..., None] * right
-    points = points + ((y - found["height"] / 2) * pixel_mm)[..., None] * down
-    values = np.frombuffer(base64.b64decode(found["values"]), "<f4").astype(float).reshape(y.shape)
+    points = points_of(found)
+    values = np.frombuffer(base64.b64decode(found["values"]), "<f4").astype(float).reshape(points.shape[:2])
     return values, points
 
 

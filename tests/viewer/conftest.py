@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect
 
 from radrelay.web.services import STATIC
+from tests import pages as watching
 from tests.browsers import CHROMIUM, WEBGL
 from tests.system.installation import Installation, running
 from tests.viewer.hospital import PASSWORD, USER, Hospital
@@ -82,8 +82,7 @@ class Pages:
         if script:
             context.add_init_script(script)
         page = context.new_page()
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("console", lambda message: self._note(message.type, message.text))
+        watching.watch(page, self.complaints)
         page.goto(self.hospital.base + path)
         return page
 
@@ -92,12 +91,6 @@ class Pages:
         page.locator("input[name=username]").fill(USER)
         page.locator("input[name=password]").fill(PASSWORD)
         page.locator("input[name=password]").press("Enter")
-
-    def _note(self, kind: str, text: str) -> None:
-        answered = "Failed to load resource" in text  # a status that the page handles
-        ours = "willReadFrequently" in text or "GPU stall" in text  # the test looks at pixels
-        if kind in ("error", "warning") and not answered and not ours:
-            self.complaints.append(text)
 
 
 @pytest.fixture
@@ -118,9 +111,5 @@ def ready(page: Page, place: int | None = None) -> None:
 
 
 def until(check: Callable[[], object], what: str, wait_s: float = WAIT_S) -> None:
-    """Wait until `check` holds. The policy forbids the strings that Playwright's own waiting evaluates in the page."""
-    end = time.monotonic() + wait_s
-    while not check():
-        if time.monotonic() > end:
-            raise AssertionError(f"waited in vain: {what}")
-        time.sleep(0.05)
+    """Wait until `check` holds."""
+    watching.until(check, what, wait_s)

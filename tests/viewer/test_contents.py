@@ -20,7 +20,8 @@ from radrelay.dicom.mp4 import read_film
 from tests.collection import COLLECTION
 from tests.dicom import films
 from tests.frontend.conftest import until
-from tests.viewer.contents_room import Room, build_harness, file_of, served, violations
+from tests.pages import violations
+from tests.viewer.contents_room import Room, build_harness, file_of, served
 from tests.web.conftest import (
     WebSite,
     site,  # noqa: F401 - a fixture

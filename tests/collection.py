@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 
 VARIABLE = "RADRELAY_TEST_DATA"
+HERE = Path(__file__).parent
+LONGEST = ("system", "viewer", "frontend", "storage", "app")
 COLLECTION = Path(os.environ.get(VARIABLE) or "/nonexistent")
 LEFT_OUT = f"{VARIABLE} names no folder of real files"
 
@@ -25,11 +27,21 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave out what reads the collection where it is not here."""
+    """Leave out what reads the collection where it is not here; what takes longest comes first.
+
+    Files are shared out among processes in this order: a file of one long scenario at the end would leave all but one
+    of them idle.
+    """
+    items.sort(key=lambda item: _turn(item.path))
     for item in items:
         reads = item.get_closest_marker("shared") or "shared_data" in getattr(item, "fixturenames", ())
         if reads and not COLLECTION.is_dir():
             item.add_marker(pytest.mark.skip(reason=LEFT_OUT))
+
+
+def _turn(path: Path) -> int:
+    room = path.relative_to(HERE).parts[0] if path.is_relative_to(HERE) else ""
+    return LONGEST.index(room) if room in LONGEST else len(LONGEST)
 
 
 @pytest.hookimpl(wrapper=True)

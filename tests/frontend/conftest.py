@@ -32,6 +32,12 @@ def until(check: Callable[[], object], what: str, wait_s: float = WAIT_S) -> Non
     pages.until(check, what, wait_s)
 
 
+def has_picture(page: Page, place: int | None = None, wait_s: float = WAIT_S) -> None:
+    """Wait until a picture is there in full, or that at `place`; looks at every frame, which `expect` does not."""
+    there = ".pane[data-ready=true]" if place is None else f".pane[data-ready=true][data-place='{place}']"
+    page.locator(there).first.wait_for(timeout=wait_s * 1000)
+
+
 def settled(page: Page, site: Site, quiet_s: float = 0.3) -> None:
     """Wait until all that a page asked for is there and nothing moves any more: axe judges what it sees just now."""
     until(lambda: not site.world.answering and time.monotonic() - site.world.asked_at > quiet_s, "all answers")

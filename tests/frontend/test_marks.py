@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.frontend.conftest import OpenPage, Site, until
+from tests.frontend.conftest import OpenPage, Site, has_picture, until
 from tests.frontend.fake_api import PASSWORD
 from tests.frontend.fake_marks import OTHER
 
@@ -23,7 +23,7 @@ SPACING_MM = 0.8
 
 
 def _ready(page: Page) -> None:
-    expect(page.locator(".pane[data-ready=true]")).to_be_visible()
+    has_picture(page)
     expect(page.get_by_role("button", name="Measure and note").first).to_be_visible()
 
 

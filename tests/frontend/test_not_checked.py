@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.frontend.conftest import OpenPage, Site, until
+from tests.frontend.conftest import OpenPage, Site, has_picture, until
 from tests.frontend.fake_roomcheck import RoomCheck, display
 
 VIEW = f"/view?study={uuid.UUID(int=2)}&series={uuid.UUID(int=2000)}"  # one pane: a series is named
@@ -29,10 +29,6 @@ def stands_on(room: RoomCheck, width: int = 1440, height: int = 900, **more: Any
 
 def checked(**span: float) -> dict[str, Any]:
     return {"checked": True, "reason": "checked", "until": (datetime.now(UTC) + timedelta(**span)).isoformat()}
-
-
-def has_picture(page: Page) -> None:
-    expect(page.locator(".pane[data-ready=true]").first).to_be_visible()
 
 
 def greys(page: Page) -> list[int]:

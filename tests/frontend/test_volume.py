@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, Playwright, expect
 
 from tests.browsers import CHROMIUM, FLAT, WEBGL
 from tests.frontend import fake_volume
-from tests.frontend.conftest import OpenPage, Site, until
+from tests.frontend.conftest import OpenPage, Site, has_picture, until
 from tests.frontend.fake_volume import BALL, FIELD, INSIDE, OFFSET, RADIUS
 from tests.volume_panes import points_of
 
@@ -59,14 +59,14 @@ def phantoms(site: Site) -> list[fake_volume.Phantom]:
 
 def _open(open_page: OpenPage, place: int, **how: Any) -> Page:
     page = open_page(f"/view?study={uuid.UUID(int=2)}&series={uuid.UUID(int=7000 + place)}", **how)
-    expect(page.locator(".pane[data-ready=true]").first).to_be_visible(timeout=WAIT_MS)
+    has_picture(page, wait_s=WAIT_MS / 1000)
     german = how.get("language") == "de"
     page.get_by_role("button", name="Volumen (MPR/3D)" if german else "Volume (MPR/3D)").click()
     return page
 
 
 def _whole(page: Page) -> Page:
-    expect(page.locator(".volumes main[data-whole=true]")).to_be_visible(timeout=WAIT_MS)
+    page.locator(".volumes main[data-whole=true]").wait_for(timeout=WAIT_MS)
     return page
 
 

@@ -105,9 +105,8 @@ def open_page(browser: Browser, hospital: Hospital) -> Iterator[Pages]:
 
 def ready(page: Page, place: int | None = None) -> None:
     """Wait until the picture at a place of the stack (from 0), or any, is there in full."""
-    expect(page.locator(".pane[data-ready=true]").first).to_be_visible()
-    if place is not None:
-        expect(page.locator(f".pane[data-ready=true][data-place='{place}']").first).to_be_visible()
+    there = ".pane[data-ready=true]" if place is None else f".pane[data-ready=true][data-place='{place}']"
+    page.locator(there).first.wait_for(timeout=WAIT_S * 1000)  # looks at every frame; `expect` up to a second later
 
 
 def until(check: Callable[[], object], what: str, wait_s: float = WAIT_S) -> None:

@@ -148,9 +148,8 @@ def open_database(data_dir: Path, key: bytes = bytes(32)) -> Database:
 
 @pytest.fixture(scope="session")
 def postgres_url() -> str:
-    """Give the URL of a running PostgreSQL server, or skip where none is installed."""
-    if postgres.binaries() is None:
-        pytest.skip(f"no PostgreSQL server under {postgres.VERSIONS}: apt-get install postgresql")
+    """Give the URL of a running PostgreSQL server."""
+    assert postgres.binaries(), f"no PostgreSQL server under {postgres.VERSIONS}: apt-get install postgresql"
     return BACKENDS.postgres_url()
 
 

@@ -52,13 +52,13 @@ def test_a_batch_of_several_series_and_studies_is_counted_rightly(door: Door) ->
     assert {row.token for row in door.rows(ShortToken, sort_key=second.sort_key)} >= {"山", "山田", "太郎", "ya", "=y"}
 
 
-def test_same_content_again_is_a_duplicate_and_its_bytes_go(door: Door) -> None:
+def test_same_content_again_is_a_duplicate_and_waits_to_be_erased(door: Door) -> None:
     first = door.bring()
     second = door.bring(START + HOUR)
     assert (second.kind, second.instance_id) == ("duplicate", first.instance_id)
     assert door.study().instance_count == 1
     [erasure] = door.rows(Erasure)
-    assert (erasure.kind, len(door.rows(LandingRecord))) == ("record", 2)
+    assert (erasure.kind, erasure.instance_id, len(door.rows(LandingRecord))) == ("duplicate", first.instance_id, 2)
     assert door.study().expires_at == START + 49 * HOUR  # the retention runs from the last arrival
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
-from pathlib import Path
 
 import pydicom
 import pytest
@@ -14,18 +12,15 @@ from pydicom.encaps import generate_fragments
 
 from radrelay.dicom.film_streams import UnplayableFilm, as_mp4, container_of
 from radrelay.dicom.mp4 import read_film
+from tests.collection import COLLECTION
 from tests.dicom import films
 
-DATA = os.environ.get("RADRELAY_TEST_DATA")
-pytestmark = [
-    pytest.mark.shared,
-    pytest.mark.skipif(not DATA, reason="the collection of real files is not here"),
-]
+pytestmark = pytest.mark.shared
 
 
 def stream_of(name: str) -> bytes:
     """Return the stream that the fragments of a video object make up."""
-    dataset = pydicom.dcmread(Path(str(DATA)) / "codecs" / "video-made" / name)
+    dataset = pydicom.dcmread(COLLECTION / "codecs" / "video-made" / name)
     return b"".join(list(generate_fragments(dataset.PixelData))[1:])
 
 

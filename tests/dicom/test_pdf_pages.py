@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -14,9 +12,8 @@ from radrelay.dicom.decoder_pool import DecoderLimits, DecoderPool
 from radrelay.dicom.header import parse
 from radrelay.dicom.pdf_pages import MOST_PIXELS, UnreadableDocument
 from radrelay.dicom.pixels import DecoderKilled
+from tests.collection import COLLECTION
 from tests.dicom.objects import opened
-
-DATA = os.environ.get("RADRELAY_TEST_DATA")
 
 
 def pdf(*contents: str, size: tuple[float, float] = (595, 842)) -> bytes:
@@ -104,9 +101,8 @@ def test_a_pdf_that_hangs_its_reader_costs_a_process_and_is_refused_next_time() 
 
 
 @pytest.mark.shared
-@pytest.mark.skipif(not DATA, reason="the collection of real files is not here")
 def test_a_real_document_is_drawn(pool: DecoderPool) -> None:
-    header = parse(*opened(Path(str(DATA)) / "misc" / "orthanc-tests" / "sample-pdf.dcm"))
+    header = parse(*opened(COLLECTION / "misc" / "orthanc-tests" / "sample-pdf.dcm"))
     data = header.raw(0x00420011)
     assert pool.pages(data).pages
     assert Image.open(io.BytesIO(pool.page(data, 1, 800))).size[0] == 800

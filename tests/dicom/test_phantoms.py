@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -25,7 +24,6 @@ def test_same_arguments_make_the_same_files(kind: phantoms.Kind) -> None:
 
 
 @pytest.mark.parametrize("kind", phantoms.KINDS)
-@pytest.mark.skipif(not shutil.which("dciodvfy"), reason="dicom3tools is not installed")
 def test_dciodvfy_finds_no_error(kind: phantoms.Kind, tmp_path: Path) -> None:
     for number, patient in enumerate(PATIENTS):
         for file in phantoms.study(kind, seed=number, patient=patient, slices=2, size=SMALL[kind]):

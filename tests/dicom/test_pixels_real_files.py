@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -88,7 +87,6 @@ DCMTK = (
 
 
 @pytest.mark.shared
-@pytest.mark.skipif(shutil.which("dcmdjpeg") is None, reason="dcmtk is not installed")
 @pytest.mark.parametrize("name", DCMTK)
 def test_lossless_and_12_bit_jpeg_agree_with_dcmtk(shared_data: Path, tmp_path: Path, name: str) -> None:
     source = shared_data / "codecs" / "nema-wg04" / name

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
-from pathlib import Path
 
 import pydicom
 import pytest
@@ -19,9 +17,8 @@ from radrelay.dicom.header import Header, parse
 from radrelay.dicom.part10 import parse_preamble
 from radrelay.dicom.report_text import Item, is_report, read_report
 from radrelay.dicom.syntaxes import EXPLICIT_LE
+from tests.collection import COLLECTION
 from tests.dicom.objects import opened, wheel_file
-
-DATA = os.environ.get("RADRELAY_TEST_DATA")
 
 
 def header_of(dataset: Dataset) -> Header:
@@ -108,9 +105,8 @@ def test_a_damaged_report_reads_as_far_as_it_goes(data: st.DataObject) -> None:
 
 
 @pytest.mark.shared
-@pytest.mark.skipif(not DATA, reason="the collection of real files is not here")
 def test_every_report_of_the_collection_reads_to_its_end() -> None:
-    files = [path for path in Path(str(DATA)).rglob("*") if path.is_file() and path.stat().st_size < 100_000]
+    files = [path for path in COLLECTION.rglob("*") if path.is_file() and path.stat().st_size < 100_000]
     count = 0
     for path in files:
         whole = path.read_bytes()

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import pytest
 from pydicom.dataset import Dataset
 
 from radrelay.dicom.header import parse
 from radrelay.dicom.slides import Level, read_level
+from tests.collection import COLLECTION
 from tests.dicom.objects import opened, wheel_file
 from tests.dicom.test_report_text import header_of
-
-DATA = os.environ.get("RADRELAY_TEST_DATA")
 
 
 def level_of(frames: int, **more: object) -> Level | None:
@@ -64,9 +60,8 @@ def test_an_image_is_no_level() -> None:
 
 
 @pytest.mark.shared
-@pytest.mark.skipif(not DATA, reason="the collection of real files is not here")
 def test_a_real_slide_has_its_tiles_and_its_scale() -> None:
-    header = parse(*opened(Path(str(DATA)) / "seg-sr-wsi" / "highdicom" / "sm_image.dcm"))
+    header = parse(*opened(COLLECTION / "seg-sr-wsi" / "highdicom" / "sm_image.dcm"))
     level = read_level(header, 25)
     assert level is not None
     assert (level.columns, level.rows, level.tile_columns, level.tiles) == (50, 50, 10, None)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import io
-import os
 import wave
 from contextlib import suppress
-from pathlib import Path
 
 import numpy as np
 import pydicom
@@ -21,11 +19,11 @@ from radrelay.dicom.errors import Malformed
 from radrelay.dicom.header import Header, parse
 from radrelay.dicom.syntaxes import EXPLICIT_LE
 from radrelay.dicom.waveform import NoWaveform, read_waveform, samples_of, sound_of
+from tests.collection import COLLECTION
 from tests.dicom.objects import opened, wheel_file
 from tests.dicom.test_report_text import header_of
 
 ECG = "waveform_ecg.dcm"
-DATA = os.environ.get("RADRELAY_TEST_DATA")
 
 
 def one_group(values: bytes, bits: int, form: str, channels: int = 1, **more: object) -> Header:
@@ -128,9 +126,8 @@ def test_a_damaged_recording_is_read_or_refused(data: st.DataObject) -> None:
 
 
 @pytest.mark.shared
-@pytest.mark.skipif(not DATA, reason="the collection of real files is not here")
 def test_a_deflated_recording_of_another_maker_reads_the_same() -> None:
-    header = parse(*opened(Path(str(DATA)) / "codecs" / "cornerstone-dicomParser" / "deflate" / "wave_dfl"))
+    header = parse(*opened(COLLECTION / "codecs" / "cornerstone-dicomParser" / "deflate" / "wave_dfl"))
     found = read_waveform(header)
     assert (found.device, found.groups[0].padding) == ("GE Marquette MACLB", -32768)
     assert [channel.unit for channel in found.groups[0].channels] == ["mV"] * 12

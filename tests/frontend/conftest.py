@@ -9,10 +9,13 @@ from dataclasses import dataclass
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, expect
 
+from tests import pages
 from tests.browsers import CHROMIUM, FLAT
 from tests.frontend.fake_api import STATIC, World, serving
 
 WAIT_S = 15.0
+AT_REST = """() => document.getAnimations().every((one) =>
+  one.playState !== 'running' || one.effect.getComputedTiming().endTime === Infinity)"""
 expect.set_options(timeout=WAIT_S * 1000)
 
 
@@ -25,12 +28,20 @@ class Site:
 
 
 def until(check: Callable[[], object], what: str, wait_s: float = WAIT_S) -> None:
-    """Wait until `check` holds. The policy forbids the strings that Playwright's own waiting evaluates in the page."""
-    end = time.monotonic() + wait_s
-    while not check():
-        if time.monotonic() > end:
-            raise AssertionError(f"waited in vain: {what}")
-        time.sleep(0.05)
+    """Wait until `check` holds."""
+    pages.until(check, what, wait_s)
+
+
+def has_picture(page: Page, place: int | None = None, wait_s: float = WAIT_S) -> None:
+    """Wait until a picture is there in full, or that at `place`; looks at every frame, which `expect` does not."""
+    there = ".pane[data-ready=true]" if place is None else f".pane[data-ready=true][data-place='{place}']"
+    page.locator(there).first.wait_for(timeout=wait_s * 1000)
+
+
+def settled(page: Page, site: Site, quiet_s: float = 0.3) -> None:
+    """Wait until all that a page asked for is there and nothing moves any more: axe judges what it sees just now."""
+    until(lambda: not site.world.answering and time.monotonic() - site.world.asked_at > quiet_s, "all answers")
+    until(lambda: page.evaluate(AT_REST), "the end of all movements")
 
 
 def where(page: Page) -> str:
@@ -48,8 +59,7 @@ def browser(chromium_driver: Playwright) -> Iterator[Browser]:
 
 @pytest.fixture
 def site() -> Iterator[Site]:
-    if not (STATIC / "index.html").exists():
-        pytest.skip("the front end is not built")
+    assert (STATIC / "index.html").exists(), "the front end is not built: scripts/build-frontend"
     world = World()
     with serving(world) as address:
         yield Site(address, world)
@@ -73,8 +83,7 @@ def open_page(browser: Browser, site: Site) -> Iterator[OpenPage]:
         )  # fmt: skip
         contexts.append(context)
         page = context.new_page()
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda message: _note(complaints, message.type, message.text))
+        pages.watch(page, complaints)
         page.goto(site.address + path)
         return page
 
@@ -82,10 +91,3 @@ def open_page(browser: Browser, site: Site) -> Iterator[OpenPage]:
     for context in contexts:
         context.close()
     assert complaints == []
-
-
-def _note(complaints: list[str], kind: str, text: str) -> None:
-    answered = "Failed to load resource" in text  # a status that the page handles
-    ours = "willReadFrequently" in text or "GPU stall" in text  # the test looks at pixels
-    if kind in ("error", "warning") and not answered and not ours:
-        complaints.append(text)

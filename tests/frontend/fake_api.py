@@ -58,6 +58,10 @@ class World:
     listeners: list[set[str]] = field(default_factory=list)
     held_series: set[str] = field(default_factory=set)
     username: str = "weber"
+    answering: int = 0
+    """Requests that are being answered, but for the channel that never ends."""
+    asked_at: float = 0.0
+    """When the last of them came (time.monotonic)."""
 
     def study(self, study_id: str) -> fake_data.FakeStudy | None:
         return next((one for one in self.studies if one.row["id"] == study_id), None)
@@ -307,10 +311,16 @@ class Guard:
 
         world: World = scope["app"].state.world
         path = scope["path"]
-        if path.startswith("/api/") and not path.startswith("/api/session") and not world.logged_in:
-            await problem(401, "unauthenticated", "Log in first.")(scope, receive, guarded)
-        else:
-            await self.app(scope, receive, guarded)
+        counts = path != "/api/events"
+        world.answering += counts
+        world.asked_at = time.monotonic() if counts else world.asked_at
+        try:
+            if path.startswith("/api/") and not path.startswith("/api/session") and not world.logged_in:
+                await problem(401, "unauthenticated", "Log in first.")(scope, receive, guarded)
+            else:
+                await self.app(scope, receive, guarded)
+        finally:
+            world.answering -= counts
 
 
 ROUTES = [

@@ -33,6 +33,8 @@ class RoomCheck:
     asked: int = 0
     """How often a page asked where it stands."""
     away: bool = False
+    ends_after_s: float | None = None
+    """How long after the question each check ends; by default as it says."""
     refuse: int = 0
     """So many checks are not taken: the server is away."""
 
@@ -59,6 +61,9 @@ async def here(request: Request) -> Response:
     room.asked += 1
     if room.away:
         return _problem(503, "unavailable", "Try again.")
+    if room.ends_after_s is not None:
+        for row in room.mine:
+            row["state"]["until"] = later(seconds=room.ends_after_s)
     return JSONResponse({"workstation": room.workstation, "displays": room.mine})
 
 

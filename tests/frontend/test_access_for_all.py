@@ -7,12 +7,12 @@ import uuid
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
-from tests.frontend.conftest import OpenPage, Site
+from tests.frontend.conftest import OpenPage, Site, settled
+from tests.pages import violations
 
 ROOT = Path(__file__).parents[2]
-AXE = ROOT / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
 VIEW = f"/view?study={uuid.UUID(int=2)}"
 PATHS = (
     "/",
@@ -27,22 +27,6 @@ PATHS = (
     "/display-check",
     VIEW,
 )
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-
-
-def _violations(page: Page) -> list[str]:
-    if not AXE.exists():
-        pytest.skip("axe-core is not installed; run npm ci in frontend")
-    page.evaluate(AXE.read_text() + "; undefined")
-    found: list[str] = page.evaluate(
-        """async (tags) => {
-          const { violations } = await axe.run(document, { runOnly: { type: 'tag', values: tags } });
-          const say = (one, node) => `${one.id}: ${node.target.join(' ')} ${node.failureSummary}`;
-          return violations.flatMap(one => one.nodes.map(node => say(one, node)));
-        }""",
-        RULES,
-    )
-    return found
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
@@ -53,12 +37,10 @@ def test_axe_finds_nothing(open_page: OpenPage, site: Site, theme: str, width: i
     for path in PATHS:
         page.goto(site.address + path)
         expect(page.locator("h1").first).to_be_visible()
-        if path == VIEW:
-            expect(
-                page.get_by_role("toolbar")
-            ).to_be_visible()  # what stands around the pictures comes behind the first
-        page.wait_for_timeout(300)
-        assert _violations(page) == [], path
+        if path == VIEW:  # what stands around the pictures comes behind the first
+            expect(page.get_by_role("toolbar")).to_be_visible()
+        settled(page, site)
+        assert violations(page) == [], path
         assert page.evaluate("() => document.documentElement.scrollWidth") <= width, path
 
 
@@ -67,11 +49,12 @@ def test_dialogs_and_menus_are_clean_too(open_page: OpenPage, site: Site) -> Non
     for entry in ("Details", "Send", "Hold", "Delete"):
         page.locator("[data-study]").nth(1).get_by_role("button", name="Actions for").click()
         expect(page.get_by_role("menuitem").first).to_be_focused()
-        assert _violations(page) == [], "menu"
+        settled(page, site, 0)
+        assert violations(page) == [], "menu"
         page.get_by_role("menuitem", name=entry).click()
         expect(page.get_by_role("dialog")).to_be_visible()
-        page.wait_for_timeout(300)
-        assert _violations(page) == [], entry
+        settled(page, site)
+        assert violations(page) == [], entry
         page.keyboard.press("Escape")
         expect(page.get_by_role("dialog")).to_be_hidden()
 
@@ -80,7 +63,8 @@ def test_login_is_clean(open_page: OpenPage, site: Site) -> None:
     site.world.logged_in = False
     page = open_page("/", width=360, height=640)
     expect(page.locator("input[name=username]")).to_be_visible()
-    assert _violations(page) == []
+    settled(page, site)
+    assert violations(page) == []
 
 
 def test_no_text_stands_outside_the_catalogues() -> None:

@@ -13,9 +13,9 @@ from playwright.sync_api import Page, Playwright, expect
 
 from tests.browsers import CHROMIUM, FLAT
 from tests.displays.samples import STEPS, gamma
-from tests.frontend.conftest import OpenPage, Site, until
+from tests.frontend.conftest import OpenPage, Site, settled, until
 from tests.frontend.fake_roomcheck import RoomCheck, display
-from tests.frontend.test_access_for_all import _violations
+from tests.pages import violations
 
 LEFT: dict[str, Any] = {
     "name": "left", "room": "Reading room 2", "room_class": "RK1", "use": "ct", "columns": 1920, "rows": 1200,
@@ -146,8 +146,7 @@ def test_readings_make_a_correction_table_and_say_that_they_do_not_prove_it(
     page.get_by_role("button", name="Show the fields").click()
     expect(page.locator("dialog canvas[data-columns]")).to_be_visible()
     page.locator("dialog").last.get_by_role("button", name="Next").click()
-    shown = pixels(page)
-    assert shown[600, 960] == room.mine[0]["correction"][15]
+    until(lambda: pixels(page)[600, 960] == room.mine[0]["correction"][15], "the field behind the table")
 
 
 def test_mistyped_reading_is_said_and_nothing_typed_is_lost(open_page: OpenPage, room: RoomCheck) -> None:
@@ -178,12 +177,13 @@ def test_photometer_is_led_through_every_field_in_full_screen(open_page: OpenPag
         expect(over.get_by_text(f"{place + 1} / 23")).to_be_visible()
         if place < 18:
             expect(over.get_by_text(f"Grey {15 * place}", exact=True)).to_be_visible()
-            assert pixels(page)[600, 960] == 15 * place
+            until(lambda grey=15 * place: pixels(page)[600, 960] == grey, "the field")  # type: ignore[misc]
         over.get_by_label("Reading in cd/m²").fill(str(place + 1))
         page.keyboard.press("Enter")
     expect(over.locator("canvas")).to_have_count(0)
     form = page.get_by_role("dialog", name="Photometer readings")
-    assert [form.locator(f"[data-grey='{grey}']").input_value() for grey in STEPS] == [str(n) for n in range(1, 19)]
+    for number, grey in enumerate(STEPS, 1):
+        expect(form.locator(f"[data-grey='{grey}']")).to_have_value(str(number))
     expect(form.locator("[data-point='4']")).to_have_value("23")
 
 
@@ -226,7 +226,8 @@ def test_pattern_has_a_value_for_each_pixel_of_the_device_and_nothing_smooths_it
     canvas = page.locator("dialog canvas[data-columns]")
     expect(canvas).to_be_visible()
     page.get_by_role("button", name="Hide the question").click()
-    page.wait_for_timeout(300)
+    expect(page.locator("dialog .bar")).to_have_css("opacity", "0")
+    settled(page, site)
     shot = page.screenshot(scale="device")
     shown = np.asarray(Image.open(io.BytesIO(shot)).convert("RGB"))
     assert page.evaluate("() => devicePixelRatio") == ratio
@@ -253,7 +254,7 @@ def test_pattern_has_a_value_for_each_pixel_of_the_device_and_nothing_smooths_it
 @pytest.mark.parametrize("language", ["de", "en"])
 @pytest.mark.parametrize("width", [1440, 360])
 def test_axe_finds_nothing_in_the_steps_of_a_check(
-    open_page: OpenPage, room: RoomCheck, width: int, language: str
+    open_page: OpenPage, site: Site, room: RoomCheck, width: int, language: str
 ) -> None:
     size = {"columns": width, "rows": 800, "css_width": width, "css_height": 800}
     registered(room, **size)
@@ -265,8 +266,8 @@ def test_axe_finds_nothing_in_the_steps_of_a_check(
     for place in (2, 1, 0):
         buttons.nth(place).click()
         expect(page.locator("dialog")).to_be_visible()
-        page.wait_for_timeout(300)
-        assert _violations(page) == [], place
+        settled(page, site)
+        assert violations(page) == [], place
         if place == 0:
             break
         assert page.evaluate("() => document.documentElement.scrollWidth") <= width
@@ -274,5 +275,5 @@ def test_axe_finds_nothing_in_the_steps_of_a_check(
     for _ in range(QUESTIONS):
         page.keyboard.press("j")
     expect(page.locator("[data-criterion]").first).to_be_visible()
-    page.wait_for_timeout(300)
-    assert _violations(page) == [], "verdict"
+    settled(page, site)
+    assert violations(page) == [], "verdict"

@@ -64,7 +64,7 @@ def test_login_that_ends_in_mid_work_loses_nothing(open_page: OpenPage, site: Si
     page.keyboard.press("Enter")
     expect(dialog).to_be_hidden()
     expect(page.locator("#study-search")).to_have_value("Müller")
-    assert page.evaluate("() => history.state.kept.text") == "Müller"
+    until(lambda: page.evaluate("() => history.state.kept?.text") == "Müller", "the search is kept")
     assert "text=" not in where(page)
 
 

@@ -6,14 +6,10 @@ import uuid
 
 from playwright.sync_api import Page, expect
 
-from tests.frontend.conftest import OpenPage, Site, until
+from tests.frontend.conftest import OpenPage, Site, has_picture, until
 
 STUDY = "/view?study=" + str(uuid.UUID(int=2))
 CT, US = (f"{STUDY}&series={uuid.UUID(int=2000 + place)}" for place in (0, 2))
-
-
-def _ready(page: Page) -> None:
-    expect(page.locator(".pane[data-ready=true]")).to_be_visible()
 
 
 def _pixel(page: Page, x: int, y: int) -> list[int]:
@@ -36,7 +32,7 @@ def _middle(page: Page) -> tuple[int, int]:
 
 def test_a_lens_shows_more_while_it_is_held_and_leaves_the_picture_as_it_was(open_page: OpenPage, site: Site) -> None:
     page = open_page(CT)
-    _ready(page)
+    has_picture(page)
     page.get_by_role("button", name="Magnifier").click()
     middle = _middle(page)
     rim = (middle[0] + 90, middle[1])
@@ -50,7 +46,7 @@ def test_a_lens_shows_more_while_it_is_held_and_leaves_the_picture_as_it_was(ope
 
 def test_grey_pictures_take_colours_and_give_them_back(open_page: OpenPage, site: Site) -> None:
     page = open_page(CT)
-    _ready(page)
+    has_picture(page)
     middle = _middle(page)
     until(lambda: 100 < _pixel(page, *middle)[0] < 160, "soft tissue")
     grey = _pixel(page, *middle)
@@ -60,14 +56,14 @@ def test_grey_pictures_take_colours_and_give_them_back(open_page: OpenPage, site
     page.get_by_label("Colours").select_option("Grey")
     until(lambda: _pixel(page, *middle) == grey, "grey again")
     page.goto(site.address + US)
-    _ready(page)
+    has_picture(page)
     page.get_by_role("button", name="Window presets and numbers").click()
     expect(page.get_by_label("Colours")).to_have_count(0)
 
 
 def test_a_picture_turns_freely_and_flips_over(open_page: OpenPage, site: Site) -> None:
     page = open_page(CT)
-    _ready(page)
+    has_picture(page)
     side = page.locator(".edge.right")
     expect(side).to_have_text("L")
     page.keyboard.press("v")
@@ -85,7 +81,7 @@ def test_a_picture_turns_freely_and_flips_over(open_page: OpenPage, site: Site) 
 
 def test_names_and_dates_are_put_away_and_come_back(open_page: OpenPage, site: Site) -> None:
     page = open_page(CT)
-    _ready(page)
+    has_picture(page)
     expect(page.locator(".overlay .tl")).to_be_visible()
     page.keyboard.press("x")
     expect(page.locator(".overlay .tl")).to_be_hidden()

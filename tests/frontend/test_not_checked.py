@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.frontend.conftest import OpenPage, Site, until
+from tests.frontend.conftest import OpenPage, Site, has_picture, until
 from tests.frontend.fake_roomcheck import RoomCheck, display
 
 VIEW = f"/view?study={uuid.UUID(int=2)}&series={uuid.UUID(int=2000)}"  # one pane: a series is named
@@ -29,10 +29,6 @@ def stands_on(room: RoomCheck, width: int = 1440, height: int = 900, **more: Any
 
 def checked(**span: float) -> dict[str, Any]:
     return {"checked": True, "reason": "checked", "until": (datetime.now(UTC) + timedelta(**span)).isoformat()}
-
-
-def has_picture(page: Page) -> None:
-    expect(page.locator(".pane[data-ready=true]").first).to_be_visible()
 
 
 def greys(page: Page) -> list[int]:
@@ -66,7 +62,7 @@ def test_study_on_an_unknown_display_carries_the_mark_that_leads_to_the_check(
     assert box["x"] + box["width"] <= width
     mark.click()
     expect(page.get_by_role("heading", name="Display check")).to_be_visible()
-    assert site.world.roomcheck.asked > 0
+    until(lambda: site.world.roomcheck.asked > 0, "the question where this is")
 
 
 def test_study_on_a_checked_display_carries_none(open_page: OpenPage, room: RoomCheck) -> None:
@@ -92,11 +88,12 @@ def test_nothing_is_asked_before_the_first_picture(open_page: OpenPage, site: Si
 
 
 def test_mark_appears_when_the_check_ends_under_an_open_study(open_page: OpenPage, room: RoomCheck) -> None:
-    stands_on(room, state=checked(seconds=6))
+    stands_on(room, state=checked(hours=5))
+    room.ends_after_s = 5  # after it is asked, however long the page takes to open
     page = open_page(VIEW)
     has_picture(page)
     until(lambda: room.asked > 0, "the question where this is")
-    expect(page.get_by_role("link", name=MARK)).to_have_count(0)
+    expect(page.get_by_role("link", name=MARK)).to_have_count(0, timeout=4_000)
     expect(page.get_by_role("link", name=MARK)).to_be_visible(timeout=20_000)
 
 

@@ -63,7 +63,7 @@ def test_the_order_is_kept_in_the_address_and_a_phone_offers_every_order(open_pa
         button = page.get_by_role("columnheader", name=column, exact=False).first.get_by_role("button")
         button.click()
         expect(page.get_by_label("Order")).to_have_value(order or "-received")
-        assert where(page).partition("?sort=")[2] == order
+        until(lambda wanted=order: where(page).partition("?sort=")[2] == wanted, "the address")  # type: ignore[misc]
     page.reload()
     expect(page.get_by_role("columnheader", name="Expires")).to_have_attribute("aria-sort", "ascending")
     until(lambda: site.world.queries[-1]["sort"] == "expires", "the server is asked for it")
@@ -75,10 +75,12 @@ def test_the_order_is_kept_in_the_address_and_a_phone_offers_every_order(open_pa
 def test_scrolling_on_brings_all_studies_once(open_page: OpenPage, site: Site) -> None:
     page = open_page("/")
     expect(page.locator(ROWS)).to_have_count(60)
-    for _ in range(20):
+
+    def all_of_them() -> bool:
         page.mouse.wheel(0, 4000)
-        page.wait_for_timeout(100)
-    until(lambda: _rows(page) == 140, "all rows")
+        return _rows(page) == 140
+
+    until(all_of_them, "all rows")
     ids = page.locator(ROWS).evaluate_all("rows => rows.map(row => row.dataset.study)")
     assert len(set(ids)) == 140
 
@@ -117,6 +119,7 @@ def test_deleting_asks_first_and_takes_the_row_away(open_page: OpenPage, site: S
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("Groß, Dr. Jürgen")
     dialog.get_by_role("button", name="Cancel").click()
+    expect(dialog).to_be_hidden()
     assert site.world.study(doomed)
     _choose(page, 1, "Delete")
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
@@ -147,7 +150,7 @@ def test_sending_to_a_destination(open_page: OpenPage, site: Site) -> None:
     dialog.get_by_role("button", name="Send").click()
     expect(page.get_by_text("On its way")).to_be_visible()
     wanted = {"study_id": site.world.studies[1].row["id"], "destination_id": "dest-1"}
-    assert ("POST /api/deliveries", wanted) in site.world.office.calls
+    until(lambda: ("POST /api/deliveries", wanted) in site.world.office.calls, "the delivery")
 
 
 def test_download_and_details(open_page: OpenPage, site: Site) -> None:

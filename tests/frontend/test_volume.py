@@ -15,8 +15,9 @@ from playwright.sync_api import Browser, Page, Playwright, Request, Route, expec
 
 from tests.browsers import CHROMIUM, FLAT, WEBGL
 from tests.frontend import fake_volume
-from tests.frontend.conftest import OpenPage, Site, until
+from tests.frontend.conftest import OpenPage, Site, has_picture, until
 from tests.frontend.fake_volume import BALL, FIELD, INSIDE, OFFSET, RADIUS
+from tests.volume_panes import points_of
 
 Values = NDArray[np.float64]
 AXIAL, TILTED, CORONAL, PET, FEW, LARGE, ELSEWHERE = range(7)
@@ -59,14 +60,14 @@ def phantoms(site: Site) -> list[fake_volume.Phantom]:
 
 def _open(open_page: OpenPage, place: int, **how: Any) -> Page:
     page = open_page(f"/view?study={uuid.UUID(int=2)}&series={uuid.UUID(int=7000 + place)}", **how)
-    expect(page.locator(".pane[data-ready=true]").first).to_be_visible(timeout=WAIT_MS)
+    has_picture(page, wait_s=WAIT_MS / 1000)
     german = how.get("language") == "de"
     page.get_by_role("button", name="Volumen (MPR/3D)" if german else "Volume (MPR/3D)").click()
     return page
 
 
 def _whole(page: Page) -> Page:
-    expect(page.locator(".volumes main[data-whole=true]")).to_be_visible(timeout=WAIT_MS)
+    page.locator(".volumes main[data-whole=true]").wait_for(timeout=WAIT_MS)
     return page
 
 
@@ -90,14 +91,8 @@ def _seen(page: Page, name: str) -> tuple[Values, Values]:
         }""".replace("PACK", PACK),
         name,
     )
-    view = found["view"]
-    right, down, normal, centre = (np.array(view[key]) for key in ("right", "down", "normal", "centre"))
-    middle = centre + normal * ((np.array(found["cursor"]) - centre) @ normal)
-    y, x = np.mgrid[0 : found["height"], 0 : found["width"]] + 0.5
-    pixel_mm = found["size"]["width"] / found["width"] / view["scale"]
-    points = middle + ((x - found["width"] / 2) * pixel_mm)[..., None] * right
-    points = points + ((y - found["height"] / 2) * pixel_mm)[..., None] * down
-    values = np.frombuffer(base64.b64decode(found["values"]), "<f4").astype(float).reshape(y.shape)
+    points = points_of(found)
+    values = np.frombuffer(base64.b64decode(found["values"]), "<f4").astype(float).reshape(points.shape[:2])
     return values, points
 
 
@@ -179,7 +174,7 @@ def test_value_and_place_at_the_cross_are_told(open_page: OpenPage) -> None:
     point = np.array([5.0, -30.0, 42.0])
     _go(page, point)
     until(lambda: "HU at 5 / -30 / 42 mm" in _footer(page), "the place of the cross")
-    assert abs(float(_footer(page).split(" HU")[0]) - (point @ FIELD + OFFSET)) <= 1
+    until(lambda: abs(float(_footer(page).split(" HU")[0]) - (point @ FIELD + OFFSET)) <= 1, "its value")
     _go(page, BALL)
     until(lambda: "1,500 HU at 18 / -24 / 33 mm" in _footer(page), "the ball's value")
 
@@ -287,8 +282,7 @@ def test_pet_lies_over_ct_where_its_points_are(open_page: OpenPage) -> None:
     panel.get_by_label("Share of the second series").fill("100")
     place = _do(page, "(room, point) => room.placeIn('axial', point)", BALL.tolist())
     until(lambda: min(_colour(page, "axial", place["x"], place["y"])) > 240, "the largest uptake is white in hot iron")
-    red, green, blue = _colour(page, "axial", place["x"], place["y"] + 180)
-    assert red > green >= blue
+    until(lambda: _is_warm(_colour(page, "axial", place["x"], place["y"] + 180)), "less of it is red")
 
 
 def _colour(page: Page, name: str, x: float, y: float) -> list[int]:
@@ -296,6 +290,11 @@ def _colour(page: Page, name: str, x: float, y: float) -> list[int]:
         "(canvas, [x, y]) => [...canvas.getContext('2d').getImageData(x, y, 1, 1).data].slice(0, 3)", [x, y]
     )
     return found
+
+
+def _is_warm(colour: list[int]) -> bool:
+    red, green, blue = colour
+    return red > green >= blue
 
 
 def _cursor(page: Page) -> Values:
@@ -318,16 +317,20 @@ def test_cross_wheel_and_keys_move_and_turn_the_planes(open_page: OpenPage) -> N
     page.mouse.move(x + 60, y + 30, steps=4)
     page.mouse.up()
     scale = _do(page, "(room) => room.look.views.axial.scale")
-    np.testing.assert_allclose(_cursor(page) - start, [60 / scale, 30 / scale, 0], atol=0.02)
+    until(lambda: np.allclose(_cursor(page) - start, [60 / scale, 30 / scale, 0], atol=0.02), "the cross follows")
     handle = min(box["width"], box["height"]) * 0.36
     page.mouse.move(x + 60 + handle, y + 30)
     page.mouse.down()
     page.mouse.move(x + 60 + handle * 0.8, y + 30 + handle * 0.6, steps=6)
     page.mouse.up()
-    normal = _do(page, "(room) => room.look.views.coronal.normal")
-    np.testing.assert_allclose(normal, [-0.6, 0.8, 0], atol=0.03)
+
+    def normal() -> list[float]:
+        found: list[float] = _do(page, "(room) => room.look.views.coronal.normal")
+        return found
+
+    until(lambda: np.allclose(normal(), [-0.6, 0.8, 0], atol=0.03), "the plane turns")
     page.keyboard.press("r")
-    np.testing.assert_allclose(_do(page, "(room) => room.look.views.coronal.normal"), [0, 1, 0], atol=1e-9)
+    until(lambda: np.allclose(normal(), [0, 1, 0], atol=1e-9), "as it was")
 
 
 def test_a_length_is_in_mm_of_the_patient_and_said_not_to_be_kept_for_who_may_only_look(
@@ -343,6 +346,7 @@ def test_a_length_is_in_mm_of_the_patient_and_said_not_to_be_kept_for_who_may_on
     page.mouse.down()
     page.mouse.move(box["x"] + 300 + 30 * scale, box["y"] + 150, steps=3)
     page.mouse.up()
+    until(lambda: len(_do(page, "(room) => room.measuring.all")) == 1, "the length")
     (measure,) = _do(page, "(room) => room.measuring.all")
     assert abs(float(np.linalg.norm(np.subtract(*measure["points"]))) - 30) < 0.3
     expect(page.locator(".volumes footer")).to_contain_text("Some measurements here are not kept")
@@ -371,7 +375,7 @@ def test_a_phone_shows_one_plane_at_a_time_and_says_that_it_is_coarser(open_page
     for name, label in (("coronal", "Koronal"), ("sagittal", "Sagittal"), ("space", "3D"), ("axial", "Axial")):
         page.get_by_role("navigation", name="Gezeigte Ebene").get_by_role("button", name=label).tap()
         expect(page.locator(f"[data-pane={name}]")).to_be_visible()
-        assert page.locator("[data-pane]:visible").count() == 1
+        expect(page.locator("[data-pane]:visible")).to_have_count(1)
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 360
     size = _do(
         page, "(room) => { const { grid } = room.bodies.body('main'); return [grid.columns, grid.rows, grid.slices]; }"

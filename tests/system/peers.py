@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
-import pytest
 
 from tests.system.installation import Installation, free_port, until
 
@@ -48,8 +47,7 @@ class Storescp:
 @contextmanager
 def storescp(folder: Path) -> Iterator[Storescp]:
     """Give a running storescp."""
-    if shutil.which("storescp") is None:
-        pytest.skip("dcmtk's programs are not installed: apt-get install dcmtk")
+    assert shutil.which("storescp"), "dcmtk's programs are not installed: apt-get install dcmtk"
     made = Storescp(folder)
     made.start()
     try:
@@ -135,8 +133,8 @@ class Orthanc:
 @contextmanager
 def orthanc(folder: Path, radrelay: Installation) -> Iterator[Orthanc]:
     """Give a running Orthanc."""
-    if shutil.which("Orthanc") is None or not PLUGINS.exists():
-        pytest.skip("Orthanc is not installed: apt-get install orthanc orthanc-dicomweb")
+    there = shutil.which("Orthanc") and PLUGINS.exists()
+    assert there, "Orthanc is not installed: apt-get install orthanc orthanc-dicomweb"
     made = Orthanc(folder, radrelay)
     made.start()
     try:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import shutil
-import time
+import threading
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 
@@ -141,24 +143,47 @@ def announced(content: bytes) -> tuple[str, str, str, bytes]:
     return sop_class, sop_uid, head.transfer_syntax_uid or ExplicitVRLittleEndian, content[head.dataset_offset :]
 
 
+class Checkpoint(threading.Event):
+    """Where pynetdicom's reactor stops when told to; says when it stands there.
+
+    Its own sign, `_is_paused`, is up already before the reactor looks whether it is to stop: on a busy machine it may
+    go on after that, and take an answer that somebody else waits for.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reached = threading.Event()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        if not self.is_set():
+            self.reached.set()
+        return super().wait(timeout)
+
+
+@contextmanager
+def by_hand(association: Association) -> Iterator[None]:
+    """Keep pynetdicom's reactor from taking what is received."""
+    association._reactor_checkpoint = stop = Checkpoint()
+    try:
+        assert stop.reached.wait(60), "the reactor has ended"
+        yield
+    finally:
+        stop.set()
+
+
 def exchange(association: Association, sop_class: str, sop_uid: str, data_set: bytes) -> C_STORE | None:
-    """Send one object, whatever its bytes, and return the answer."""
+    """Send one object, whatever its bytes, and return the answer; the association is in our hands."""
     context = next(found for found in association.accepted_contexts if found.abstract_syntax == sop_class)
     request = C_STORE()
     request.MessageID, request.Priority = 1, 2
     request.AffectedSOPClassUID, request.AffectedSOPInstanceUID = UID(sop_class), UID(sop_uid)
     request.DataSet = BytesIO(data_set)
-    association._reactor_checkpoint.clear()
-    time.sleep(0.01)
-    while not association._is_paused:  # else pynetdicom's reactor may take the answer
-        time.sleep(0.001)
     association.dimse.send_msg(request, context.context_id or 1)
     if not data_set:  # announced, and then left out by pynetdicom: an empty fragment that is the last
         nothing = P_DATA()
         nothing.presentation_data_value_list = [[context.context_id or 1, b"\x02"]]  # type: ignore[list-item]  # it wants lists
         association.dul.send_pdu(nothing)
     _, answer = association.dimse.get_msg(block=True)
-    association._reactor_checkpoint.set()
     return answer if isinstance(answer, C_STORE) else None
 
 
@@ -171,10 +196,11 @@ def store(radrelay: Installation, content: bytes, neighbour: Sample) -> tuple[in
     ae.add_requested_context(MRImageStorage, neighbour.transfer_syntax)
     association = ae.associate("127.0.0.1", radrelay.dicom_port)
     assert association.is_established
-    told = exchange(association, sop_class, sop_uid, data_set)
-    if told is None or told.Status is None:
-        return -1, "no answer"
-    kept = exchange(association, MRImageStorage, neighbour.sop, neighbour.data_set)
+    with by_hand(association):
+        told = exchange(association, sop_class, sop_uid, data_set)
+        if told is None or told.Status is None:
+            return -1, "no answer"
+        kept = exchange(association, MRImageStorage, neighbour.sop, neighbour.data_set)
     assert kept is not None
     assert kept.Status == 0, "the good one behind it"
     association.release()

@@ -9,7 +9,8 @@ import signal
 import socket
 import ssl
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,10 +57,10 @@ def machine(folder: Path, name: str, settings: dict[str, str]) -> Installation:
 
 
 @contextmanager
-def site(folder: Path, url: str, s3: S3, **further: str) -> Iterator[Site]:
-    """Run both machines."""
+def site(folder: Path, url: str, s3: S3, of_a: Mapping[str, str] | None = None, **further: str) -> Iterator[Site]:
+    """Run both machines; `of_a` are settings of the first alone."""
     settings = {**s3.settings, "RADRELAY_DATABASE__URL": url, "RADRELAY_RETENTION__QUIET_S": "600", **further}
-    a, b = machine(folder, "a", settings), machine(folder, "b", settings)
+    a, b = machine(folder, "a", {**settings, **(of_a or {})}), machine(folder, "b", settings)
     try:
         a.start()
         b.start()
@@ -67,8 +68,8 @@ def site(folder: Path, url: str, s3: S3, **further: str) -> Iterator[Site]:
         a.token = b.token
         yield Site(folder, a, b, url, s3)
     finally:
-        a.stop()
-        b.stop()
+        with ThreadPoolExecutor(2) as both:  # each waits for its own processes
+            list(both.map(Installation.stop, (a, b)))
 
 
 @pytest.fixture

@@ -83,10 +83,7 @@ def test_a_rotation_cut_off_on_one_machine_costs_neither_anything(
     held: Callable[[Site], object],
     finisher: str,
 ) -> None:
-    with site(tmp_path, url, s3) as both:
-        both.a.settings["RADRELAY_KEYS__MIRROR"] = str(tmp_path / "mirror-a")
-        both.a.stop()
-        both.a.start()
+    with site(tmp_path, url, s3, {"RADRELAY_KEYS__MIRROR": str(tmp_path / "mirror-a")}) as both:
         packed, on_a, on_b = (
             phantom_files(tmp_path / name, "ct-head", seed=700 + n, slices=2) for n, name in enumerate("pab")
         )

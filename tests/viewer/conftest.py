@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect
 
 from radrelay.web.services import STATIC
+from tests import pages as watching
 from tests.browsers import CHROMIUM, WEBGL
 from tests.system.installation import Installation, running
 from tests.viewer.hospital import PASSWORD, USER, Hospital
@@ -30,8 +30,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def hospital(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hospital]:
     """Give `radrelay serve` on free loopback ports with an account; studies that tests send stay for all of them."""
-    if not (STATIC / "index.html").exists():
-        pytest.skip("the front end is not built")
+    assert (STATIC / "index.html").exists(), "the front end is not built: scripts/build-frontend"
     folder = tmp_path_factory.mktemp("hospital")
     with running(folder) as made:
         yield Hospital.opened(made)
@@ -83,8 +82,7 @@ class Pages:
         if script:
             context.add_init_script(script)
         page = context.new_page()
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("console", lambda message: self._note(message.type, message.text))
+        watching.watch(page, self.complaints)
         page.goto(self.hospital.base + path)
         return page
 
@@ -93,12 +91,6 @@ class Pages:
         page.locator("input[name=username]").fill(USER)
         page.locator("input[name=password]").fill(PASSWORD)
         page.locator("input[name=password]").press("Enter")
-
-    def _note(self, kind: str, text: str) -> None:
-        answered = "Failed to load resource" in text  # a status that the page handles
-        ours = "willReadFrequently" in text or "GPU stall" in text  # the test looks at pixels
-        if kind in ("error", "warning") and not answered and not ours:
-            self.complaints.append(text)
 
 
 @pytest.fixture
@@ -113,15 +105,10 @@ def open_page(browser: Browser, hospital: Hospital) -> Iterator[Pages]:
 
 def ready(page: Page, place: int | None = None) -> None:
     """Wait until the picture at a place of the stack (from 0), or any, is there in full."""
-    expect(page.locator(".pane[data-ready=true]").first).to_be_visible()
-    if place is not None:
-        expect(page.locator(f".pane[data-ready=true][data-place='{place}']").first).to_be_visible()
+    there = ".pane[data-ready=true]" if place is None else f".pane[data-ready=true][data-place='{place}']"
+    page.locator(there).first.wait_for(timeout=WAIT_S * 1000)  # looks at every frame; `expect` up to a second later
 
 
 def until(check: Callable[[], object], what: str, wait_s: float = WAIT_S) -> None:
-    """Wait until `check` holds. The policy forbids the strings that Playwright's own waiting evaluates in the page."""
-    end = time.monotonic() + wait_s
-    while not check():
-        if time.monotonic() > end:
-            raise AssertionError(f"waited in vain: {what}")
-        time.sleep(0.05)
+    """Wait until `check` holds."""
+    watching.until(check, what, wait_s)

@@ -18,26 +18,22 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pydicom
-import pytest
 import uvicorn
 from playwright.sync_api import Browser, BrowserContext, Page
 from prometheus_client import CollectorRegistry
 
 from radrelay.web.application import create
+from tests.pages import watch
 from tests.web.conftest import PASSWORD, Login, WebSite
 from tests.web.test_studies import upload_bytes
 
 FRONTEND = Path(__file__).parents[2] / "frontend"
-DATA = Path(os.environ.get("RADRELAY_TEST_DATA", "/nonexistent"))
-AXE = FRONTEND / "node_modules" / "axe-core" / "axe.min.js"
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
 def build_harness(folder: Path) -> Path:
     """Build the parts' page into `folder`."""
     vite = FRONTEND / "node_modules" / "vite" / "bin" / "vite.js"
-    if not vite.exists():
-        pytest.skip("the front end's tools are not installed")
+    assert vite.exists(), "the front end's tools are not installed: scripts/build-frontend"
     bundle = runpy.run_path(str(FRONTEND / "bundle.py"))  # the Node.js that the pages were built with, wherever it is
     command = [
         str(bundle["find_node"]().node),
@@ -96,14 +92,9 @@ class Room:
         page = context.new_page()
         answer = context.request.post(f"{self.address}/api/session", data={"username": "anna", "password": PASSWORD})
         assert answer.ok, answer.text()
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("console", lambda message: self._note(message.type, message.text))
+        watch(page, self.complaints)
         page.goto(f"{self.address}/part?{urlencode({**what, **more})}")
         return page
-
-    def _note(self, kind: str, text: str) -> None:
-        if kind in ("error", "warning") and "Failed to load resource" not in text and "willReadFrequently" not in text:
-            self.complaints.append(text)
 
 
 @contextmanager
@@ -121,17 +112,3 @@ def served(site: WebSite, static: Path) -> Iterator[str]:
     finally:
         server.should_exit = True
         thread.join(10)
-
-
-def violations(page: Page) -> list[str]:
-    """Return what axe finds on the page."""
-    page.evaluate(AXE.read_text() + "; undefined")
-    found: list[str] = page.evaluate(
-        """async (tags) => {
-          const { violations } = await axe.run(document, { runOnly: { type: 'tag', values: tags } });
-          const say = (one, node) => `${one.id}: ${node.target.join(' ')} ${node.failureSummary}`;
-          return violations.flatMap(one => one.nodes.map(node => say(one, node)));
-        }""",
-        RULES,
-    )
-    return found

@@ -25,11 +25,10 @@ from tests.dicom.drawn_objects import (
     slices,
     structure_set,
 )
+from tests.pages import AXE
 from tests.viewer.conftest import Pages, ready, until
 from tests.viewer.hospital import Hospital, Sent
 
-HERE = Path(__file__).parent
-AXE = HERE.parents[1] / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
 BRIGHT = 60
 
 

@@ -9,7 +9,7 @@ import pytest
 from pydicom import Dataset
 from pydicom.pixels.utils import pack_bits
 
-from tests.viewer.conftest import Pages, ready
+from tests.viewer.conftest import Pages, ready, until
 from tests.viewer.hospital import Hospital, Sent
 from tests.viewer.made import COLUMNS, CT_IMAGE, MULTI_FRAME, ROWS, image, plane, ramp, sequence, table
 from tests.viewer.screen import WATCH, Difference, differs, go, painted_rgb, step
@@ -246,18 +246,18 @@ def test_at_one_to_one_the_screen_has_the_very_pixels(open_page: Pages, hospital
     page = open_page(sent.view(), script=WATCH)
     go(page, sent.view())
     page.keyboard.press("o")
-    page.locator("html").evaluate(
-        "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
-    )
-    found = page.locator(".pane canvas").evaluate(
-        """canvas => {
-          const context = canvas.getContext('2d');
-          const [x, y] = [Math.round((canvas.width - 300) / 2), Math.round((canvas.height - 200) / 2)];
-          return [...context.getImageData(x, y, 300, 200).data.filter((_, at) => at % 4 === 0)];
-        }"""
-    )
-    on_screen = np.array(found, np.uint8).reshape(200, 300)
-    assert np.array_equal(on_screen, shown(one, values)[..., 0])
+
+    def on_screen() -> Array:
+        found = page.locator(".pane canvas").evaluate(
+            """canvas => {
+              const context = canvas.getContext('2d');
+              const [x, y] = [Math.round((canvas.width - 300) / 2), Math.round((canvas.height - 200) / 2)];
+              return [...context.getImageData(x, y, 300, 200).data.filter((_, at) => at % 4 === 0)];
+            }"""
+        )
+        return np.array(found, np.uint8).reshape(200, 300)
+
+    until(lambda: np.array_equal(on_screen(), shown(one, values)[..., 0]), "the very pixels")
 
 
 @pytest.mark.parametrize(
@@ -271,9 +271,7 @@ def test_pixels_that_are_not_square_are_shown_in_their_shape(
     [sent] = hospital.send([image(white, study=f"aspect {more}", more=more)])
     page = open_page(sent.view(), width=900, height=800, script=WATCH)
     go(page, sent.view())
-    box = page.locator(".pane canvas").evaluate(
-        """async canvas => {
-          await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+    found = """canvas => {
           const { width, height } = canvas;
           const data = canvas.getContext('2d').getImageData(0, 0, width, height).data;
           let [left, right, top, bottom] = [1e9, 0, 1e9, 0];
@@ -282,7 +280,6 @@ def test_pixels_that_are_not_square_are_shown_in_their_shape(
             [left, right] = [Math.min(left, x), Math.max(right, x)];
             [top, bottom] = [Math.min(top, y), Math.max(bottom, y)];
           }
-          return [right - left + 1, bottom - top + 1];
+          return (bottom - top + 1) / (right - left + 1);
         }"""
-    )
-    assert box[1] / box[0] == pytest.approx(height, rel=0.01)
+    until(lambda: page.locator(".pane canvas").evaluate(found) == pytest.approx(height, rel=0.01), "its shape")

@@ -12,6 +12,7 @@ from pydicom import Dataset, dcmread
 
 from tests.viewer.conftest import Pages, until
 from tests.viewer.hospital import Hospital, content_of
+from tests.volume_panes import points_of
 
 Values = NDArray[np.float64]
 WAIT_MS = 120_000
@@ -38,15 +39,9 @@ def _plane(page: Page, name: str) -> tuple[Values, Values]:
         }}""",
         name,
     )
-    view = found["view"]
-    right, down, normal, centre = (np.array(view[key]) for key in ("right", "down", "normal", "centre"))
-    middle = centre + normal * ((np.array(found["cursor"]) - centre) @ normal)
-    y, x = np.mgrid[0 : found["height"], 0 : found["width"]] + 0.5
-    pixel_mm = found["size"]["width"] / found["width"] / view["scale"]
-    points = middle + ((x - found["width"] / 2) * pixel_mm)[..., None] * right
-    points = points + ((y - found["height"] / 2) * pixel_mm)[..., None] * down
+    points = points_of(found)
     values = np.array([np.nan if one is None else one for one in found["values"]])
-    return values.reshape(y.shape), points
+    return values.reshape(points.shape[:2]), points
 
 
 class Truth:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import copy
 import io
-import os
 import uuid
-from pathlib import Path
 
 import pydicom
 import pytest
@@ -14,11 +12,11 @@ import pytest
 from radrelay.access import Grantee, Right, Target, grant
 from radrelay.access.models import Grant
 from radrelay.audit.models import AuditEvent
+from tests.collection import COLLECTION
 from tests.web.conftest import Login, WebSite
 from tests.web.test_studies import CT, upload, upload_bytes
 
 REPORT = "test-SR.dcm"
-DATA = os.environ.get("RADRELAY_TEST_DATA")
 
 
 @pytest.fixture
@@ -129,9 +127,8 @@ def test_a_recording_comes_with_its_samples_and_by_alias_without_its_texts(site:
 
 
 @pytest.mark.shared
-@pytest.mark.skipif(not DATA, reason="the collection of real files is not here")
 def test_a_document_comes_page_by_page_and_not_by_alias(site: WebSite, anna: Login) -> None:
-    upload_bytes(site, anna, {"a.dcm": (Path(str(DATA)) / "misc" / "orthanc-tests" / "sample-pdf.dcm").read_bytes()})
+    upload_bytes(site, anna, {"a.dcm": (COLLECTION / "misc" / "orthanc-tests" / "sample-pdf.dcm").read_bytes()})
     (one,) = instances(anna)
     address = f"/api/instances/{one['id']}/pages"
     assert len(anna.http.get(address).json()["pages"]) >= 1
@@ -147,9 +144,8 @@ def test_a_document_comes_page_by_page_and_not_by_alias(site: WebSite, anna: Log
 
 
 @pytest.mark.shared
-@pytest.mark.skipif(not DATA, reason="the collection of real files is not here")
 def test_a_film_comes_in_ranges_and_says_whether_browsers_play_it(site: WebSite, anna: Login) -> None:
-    folder = Path(str(DATA)) / "codecs" / "video-made"
+    folder = COLLECTION / "codecs" / "video-made"
     upload_bytes(site, anna, {path.name: path.read_bytes() for path in folder.iterdir()})
     films = {}
     for one in instances(anna):
@@ -215,9 +211,8 @@ def test_names_are_not_taken_by_who_sees_none_and_nothing_by_who_may_not_downloa
 
 
 @pytest.mark.shared
-@pytest.mark.skipif(not DATA, reason="the collection of real files is not here")
 def test_a_slide_says_its_levels_and_hides_its_label_by_alias(site: WebSite, anna: Login) -> None:
-    source = pydicom.dcmread(Path(str(DATA)) / "seg-sr-wsi" / "highdicom" / "sm_image.dcm")
+    source = pydicom.dcmread(COLLECTION / "seg-sr-wsi" / "highdicom" / "sm_image.dcm")
     label = copy.deepcopy(source)
     label.SOPInstanceUID, label.ImageType = "1.2.3.4", ["ORIGINAL", "PRIMARY", "LABEL", "NONE"]
     upload_bytes(site, anna, {"a.dcm": file_of(source), "b.dcm": file_of(label)})

@@ -7,6 +7,7 @@ import threading
 import tracemalloc
 import uuid
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import anyio
@@ -14,6 +15,8 @@ import anyio.to_thread
 import pytest
 from starlette.types import Message
 
+from radrelay.archive.models import Study
+from radrelay.storage.models import Erasure
 from radrelay.web import uploads
 from radrelay.web.uploads import BodyPieces
 from tests.apart import run_apart
@@ -203,15 +206,20 @@ def test_several_uploads_at_once(site: WebSite) -> None:
     assert results == [200] * 8
 
 
-def test_a_letter_becomes_an_object_of_its_study_once(site: WebSite) -> None:
-    anna = site.login("anna")
+def with_a_letter(site: WebSite, anna: Login) -> tuple[str, dict[str, Any]]:
+    """Upload a study with a letter; return the study's id and the attachment."""
     parcel = begin(anna)
     put(anna, parcel, "a.dcm", file_bytes(CT))
     put(anna, parcel, "letter.pdf", b"%PDF-1.4 a letter")
     anna.http.post(f"/api/parcels/{parcel}/done", headers=anna.headers)
     site.index()
     study = anna.http.get("/api/studies").json()["studies"][0]["id"]
-    letter = anna.http.get(f"/api/studies/{study}").json()["attachments"][0]
+    return study, anna.http.get(f"/api/studies/{study}").json()["attachments"][0]
+
+
+def test_a_letter_becomes_an_object_of_its_study_once(site: WebSite) -> None:
+    anna = site.login("anna")
+    study, letter = with_a_letter(site, anna)
     assert letter["file_name"] == "letter.pdf"
     assert anna.http.get(f"/api/attachments/{letter['id']}/file").content == b"%PDF-1.4 a letter"
     for _ in range(2):
@@ -228,3 +236,32 @@ def test_a_letter_becomes_an_object_of_its_study_once(site: WebSite) -> None:
     assert shown.headers["content-type"] == "application/pdf"
     assert shown.content.rstrip(b"\0") == b"%PDF-1.4 a letter"
     assert anna.http.get(f"/api/instances/{instance['id']}/frames/1/pixels").json()["code"] == "not-viewable"
+
+
+def test_a_letter_that_is_converted_while_its_study_is_deleted_brings_nothing_back(site: WebSite) -> None:
+    anna = site.login("anna")
+    study, letter = with_a_letter(site, anna)
+    made = anna.http.post(f"/api/attachments/{letter['id']}/dicom", headers=anna.headers)
+    assert made.status_code == 202, made.text
+    root = site.login("root")
+    assert root.http.delete(f"/api/studies/{study}", headers=root.headers).status_code == 204
+    site.index()
+    assert root.http.get("/api/studies").json()["studies"] == []
+    with site.database.read() as session:
+        assert session.query(Study).count() == 0
+        assert session.query(Erasure).count() >= 3  # picture, letter, and what was made of it
+
+
+def test_a_letter_that_becomes_an_object_prolongs_nothing(site: WebSite) -> None:
+    anna = site.login("anna")
+    study, letter = with_a_letter(site, anna)
+
+    def ends() -> list[str]:
+        return [holding["expires_at"] for holding in anna.http.get(f"/api/studies/{study}").json()["holdings"]]
+
+    before = ends()
+    site.clock.advance(timedelta(hours=1))
+    assert anna.http.post(f"/api/attachments/{letter['id']}/dicom", headers=anna.headers).status_code == 202
+    site.index()
+    assert anna.http.get(f"/api/studies/{study}").json()["instance_count"] == 2
+    assert ends() == before

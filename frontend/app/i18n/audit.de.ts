@@ -33,6 +33,7 @@ const de: Record<keyof typeof en, string> = {
   'audit.action.source.delete': 'Quelle gelöscht',
   'audit.action.study.delete': 'Studie gelöscht',
   'audit.action.series.delete': 'Serie gelöscht',
+  'audit.action.instance.mend': 'Beschädigtes Objekt durch eine zweite Kopie ersetzt',
   'audit.action.instance.delete': 'Objekt gelöscht',
   'audit.action.study.download': 'Studie heruntergeladen',
   'audit.action.study.export': 'Bilder einer Studie mitgenommen',

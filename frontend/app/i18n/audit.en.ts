@@ -31,6 +31,7 @@ export default {
   'audit.action.source.delete': 'Source deleted',
   'audit.action.study.delete': 'Study deleted',
   'audit.action.series.delete': 'Series deleted',
+  'audit.action.instance.mend': 'Damaged object replaced by its second copy',
   'audit.action.instance.delete': 'Object deleted',
   'audit.action.study.download': 'Study downloaded',
   'audit.action.study.export': 'Pictures of a study taken',

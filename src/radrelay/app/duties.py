@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -21,6 +22,9 @@ from radrelay.intake.upkeep import LandingUpkeep
 from radrelay.storage.landing_endpoint import LandingEndpoint
 from radrelay.storage.node_tls import server_context
 from radrelay.storage.nodes import Lease, tell_address
+
+if TYPE_CHECKING:
+    from radrelay.archive.second_copies import SecondCopies
 
 ERASE_S = 2.0
 MIRROR_S = 30.0  # what another node destroyed is to be gone from this one's mirror within a minute
@@ -39,13 +43,20 @@ class NodeDuties:
     indexer: Indexer
     upkeep: LandingUpkeep
     eraser: Eraser
+    second_copies: SecondCopies
 
     @classmethod
     def of(cls, core: Core, lease: Lease) -> NodeDuties:
-        """Put the parts together."""
+        """Put the parts together; what reads pixel data is loaded only here: `listen` has no memory for it."""
+        from radrelay.archive.reader import InstanceReader  # noqa: PLC0415
+        from radrelay.archive.second_copies import SecondCopies  # noqa: PLC0415
+
         indexer = Indexer(core.database, core.segments, core.settings, core.clock, lease)
         eraser = Eraser(core.database, core.clock, core.keys, core.segments, core.packs)
-        return cls(core, lease, indexer, LandingUpkeep(core.database, core.segments), eraser)
+        reader = InstanceReader(core.database, core.clock, core.segments, core.packs)
+        keep_keys = core.settings.keys.keep_replaced
+        copies = SecondCopies(core.database, core.clock, core.segments, reader, keep_keys)
+        return cls(core, lease, indexer, LandingUpkeep(core.database, core.segments), eraser, copies)
 
     def run(self, stop: threading.Event) -> None:
         """Do them until `stop` is set; waits for the lock first, in case another process does."""
@@ -55,6 +66,7 @@ class NodeDuties:
             threads = [
                 kept_up("indexer", stop, self.indexer.run),
                 kept_up("upkeep", stop, self.upkeep.run),
+                loop("second copies", ERASE_S, stop, self.second_copies.settle),
                 loop("erase", ERASE_S, stop, self.eraser.erase_records),
                 loop("key mirror", MIRROR_S, stop, self.core.keys.agree_with_mirror),
             ]

@@ -30,6 +30,7 @@ from radrelay.archive.tables import (
 )
 
 Row = dict[str, Any]
+DUPLICATE = "duplicate"
 
 _INSERTS = {
     table: sa.insert(table)
@@ -207,13 +208,16 @@ def _study_change(study: StudyState) -> Row:
     }
 
 
-def erasure_row(record_id: uuid.UUID, organisation_id: uuid.UUID, at: datetime) -> Row:
-    """Return the row that has a landing record erased soon."""
+def erasure_row(
+    record_id: uuid.UUID, organisation_id: uuid.UUID, at: datetime, second_of: uuid.UUID | None = None
+) -> Row:
+    """Return the row that has a landing record erased soon; the second copy of an instance once that is known whole."""
     return {
         "id": record_id,
         "organisation_id": organisation_id,
-        "kind": "record",
+        "kind": DUPLICATE if second_of is not None else "record",
         "name": "",
+        "instance_id": second_of,
         "requested_at": at,
         "destroyed_at": None,
         "done_at": None,

@@ -44,7 +44,7 @@ def upsert_batch(session: Session, arrivals: Sequence[Arrival]) -> list[Verdict]
     """Take up to a few hundred arrivals into the index; returns one verdict for each, in their order.
 
     The landing record of every arrival gets its row, a quarantined one's too, for its bytes are kept; a
-    duplicate's record is marked to be erased. Quarantine rows are the caller's to write.
+    duplicate's record is marked as a second copy (`second_copies`). Quarantine rows are the caller's to write.
     """
     if not arrivals:
         return []
@@ -197,7 +197,7 @@ class _Batch:
             self.writes.further_holdings.append({"instance_id": version.id, "holding_id": holding.id})
         study.changed = True
         record = arrival.location.record_id
-        self.writes.erasures.append(erasure_row(record, self.organisation_id, arrival.received_at))
+        self.writes.erasures.append(erasure_row(record, self.organisation_id, arrival.received_at, version.id))
         return Verdict("duplicate", instance_id=version.id, study_id=study.id)
 
     def _supersede(self, version: VersionState, at: datetime) -> None:

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from radrelay.archive.discard import bury, chunks, destroy_keys, discard_packs, occupied, request
+from radrelay.archive.index_writes import DUPLICATE
 from radrelay.archive.tables import ERASURE, INSTANCE, KEPT_KEY, LANDING_RECORD, PACK, STUDY
 
 _KEPT = KEPT_KEY.c
@@ -26,11 +27,17 @@ KNOWN = (KEPT_KEY, PACK, LANDING_RECORD)
 
 
 def retire_packs(
-    session: Session, moved: Mapping[uuid.UUID, Sequence[uuid.UUID]], until: datetime, at: datetime
+    session: Session,
+    moved: Mapping[uuid.UUID, Sequence[uuid.UUID]],
+    until: datetime,
+    at: datetime,
+    *,
+    carry: bool = True,
 ) -> None:
     """Give up packs that the instances `moved` were carried out of; what is empty is freed, its key kept.
 
     A pack in which something was deleted before has its key destroyed instead, and so have all when `until` is now.
+    What else lies in a pack is carried over, or stays there (`carry` false: it may be damaged as well).
     """
     columns = (PACK.c.id, PACK.c.organisation_id, PACK.c.study_id, PACK.c.name, PACK.c.torn)
     packs: list[sa.Row[Any]] = list(session.execute(sa.select(*columns).where(PACK.c.id.in_(list(moved)))))
@@ -39,7 +46,8 @@ def retire_packs(
     for pack in whole:
         _keep(session, pack, moved[pack.id], until)
     full = occupied(session, [pack.id for pack in whole])
-    request(session, "rewrite", [(pack.id, pack.organisation_id, pack.name) for pack in whole if pack.id in full], at)
+    rest = [(pack.id, pack.organisation_id, pack.name) for pack in whole if pack.id in full]
+    request(session, "rewrite", rest if carry else [], at)
     empty = [pack for pack in whole if pack.id not in full]
     request(session, "bytes", [(pack.id, pack.organisation_id, pack.name) for pack in empty], at)
     if empty:
@@ -143,12 +151,9 @@ def destroy_kept(session: Session, deleted: Mapping[uuid.UUID, Collection[uuid.U
             if row.kind == "archive":
                 bury(session, row.organisation_id, "parcel", [row.id], at, "deleted")
         _destroy(session, [row for row in found if not row.instance_ids or wanted & _split(row.instance_ids)], at)
-        for chunk in chunks(list(instance_ids)):  # records that were packed and are not erased yet
-            session.execute(
-                sa.update(ERASURE)
-                .where(ERASURE.c.kind == "moved", ERASURE.c.instance_id.in_(chunk), ERASURE.c.done_at.is_(None))
-                .values(kind="record")
-            )
+        for chunk in chunks(list(instance_ids)):  # records that were packed, or came again, and are not erased yet
+            waiting = ERASURE.c.kind.in_(("moved", DUPLICATE)) & ERASURE.c.done_at.is_(None)
+            session.execute(sa.update(ERASURE).where(waiting, ERASURE.c.instance_id.in_(chunk)).values(kind="record"))
 
 
 def end_over(session: Session, now: datetime, limit: int) -> int:

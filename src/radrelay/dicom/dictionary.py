@@ -1,6 +1,6 @@
-"""The data dictionary of PS3.6: a tag's VR and keyword, read once from pydicom's table.
+"""The data dictionary of PS3.6, a tag's VR and keyword, and its registry of UIDs, read once from pydicom's tables.
 
-The table is loaded from its own file, because importing pydicom as a whole takes a hundred times as long and a
+Each is loaded from its own file, because importing pydicom as a whole takes a hundred times as long and a
 process that only receives has no use for it.
 """
 
@@ -95,14 +95,15 @@ def private_name_of(tag: int, creator: str) -> str:
 
 
 @cache
-def _uids() -> dict[str, tuple[str, ...]]:
+def uid_registry() -> dict[str, tuple[str, ...]]:
+    """Return the registry of UIDs (PS3.6 Annex A): name, type (`SOP Class`, `Transfer Syntax`, …) and more of each."""
     found: dict[str, tuple[str, ...]] = _module("_uid_dict").UID_dictionary
     return found
 
 
 def uid_name(uid: str) -> str:
     """Return the registry's name of a UID (PS3.6 Annex A), such as CT Image Storage; empty when it has none."""
-    entry = _uids().get(uid)
+    entry = uid_registry().get(uid)
     return entry[0] if entry else ""
 
 

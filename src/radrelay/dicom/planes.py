@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Generic, TypeVar
 
 import msgspec
 
+from radrelay.dicom.plane_attributes import Content, Groups, Measures, Orientation, Position, Top, Values
 from radrelay.dicom.values import parse_date, parse_time
 
 MOST_PLANES = 1 << 15
@@ -20,161 +20,7 @@ UNEVEN = 0.02  # of the lengths of two directions and of the angle between them
 _DAY_S = 86400
 _NM, _RT_DOSE = "1.2.840.10008.5.1.4.1.1.20", "1.2.840.10008.5.1.4.1.1.481.2"
 
-Item = TypeVar("Item")
 Vector = tuple[float, float, float]
-
-
-class Values(msgspec.Struct, frozen=True, gc=False):
-    """The values of a numeric or text attribute; numbers that are none stand as their text."""
-
-    Value: tuple[float | str | None, ...] = ()
-
-    @property
-    def numbers(self) -> tuple[float, ...]:
-        """Return those that are finite numbers."""
-        found = self.Value
-        try:
-            if math.isfinite(sum(found)):  # type: ignore[arg-type]  # texts and gaps raise
-                return found  # type: ignore[return-value]
-        except TypeError:
-            pass
-        return tuple(one for one in found if isinstance(one, float | int) and math.isfinite(one))
-
-    @property
-    def number(self) -> float | None:
-        """Return the first number."""
-        found = self.numbers
-        return found[0] if found else None
-
-    @property
-    def integer(self) -> int | None:
-        """Return the first number, whole."""
-        found = self.number
-        return None if found is None else int(found)
-
-    @property
-    def text(self) -> str:
-        """Return the first value as text."""
-        first = self.Value[0] if self.Value else None
-        return first.strip() if isinstance(first, str) else "" if first is None else f"{first:g}"
-
-
-class Items(msgspec.Struct, Generic[Item], frozen=True):
-    """The items of a sequence."""
-
-    Value: tuple[Item, ...] = ()
-
-    @property
-    def first(self) -> Item | None:
-        """Return the first item."""
-        return self.Value[0] if self.Value else None
-
-
-_NONE = Values()
-
-
-class _Content(msgspec.Struct, frozen=True, rename={
-    "acquired": "00189074", "reference": "00189151", "stack": "00209056", "in_stack": "00209057",
-    "temporal": "00209128", "dimensions": "00209157",
-}):  # fmt: skip
-    acquired: Values = _NONE
-    reference: Values = _NONE
-    stack: Values = _NONE
-    in_stack: Values = _NONE
-    temporal: Values = _NONE
-    dimensions: Values = _NONE
-
-
-class _Position(msgspec.Struct, frozen=True, rename={"position": "00200032"}):
-    position: Values = _NONE
-
-
-class _Orientation(msgspec.Struct, frozen=True, rename={"orientation": "00200037"}):
-    orientation: Values = _NONE
-
-
-class _Measures(msgspec.Struct, frozen=True, rename={"thickness": "00180050", "spacing": "00280030"}):
-    thickness: Values = _NONE
-    spacing: Values = _NONE
-
-
-class _Echo(msgspec.Struct, frozen=True, rename={"time": "00189082"}):
-    time: Values = _NONE
-
-
-class _Diffusion(msgspec.Struct, frozen=True, rename={"b_value": "00189087"}):
-    b_value: Values = _NONE
-
-
-class _Trigger(msgspec.Struct, frozen=True, rename={"delay": "00209153"}):
-    delay: Values = _NONE
-
-
-class _Offset(msgspec.Struct, frozen=True, rename={"offset": "0020930D"}):
-    offset: Values = _NONE
-
-
-class _Contrast(msgspec.Struct, frozen=True, rename={"administered": "00189342", "phase": "00189344"}):
-    administered: Values = _NONE
-    phase: Values = _NONE
-
-
-class _Groups(msgspec.Struct, frozen=True, rename={
-    "content": "00209111", "position": "00209113", "orientation": "00209116", "measures": "00289110",
-    "echo": "00189114", "diffusion": "00189117", "trigger": "00189118", "offset": "00209310", "contrast": "00189341",
-}):  # fmt: skip
-    """The functional groups of one frame, or those that all frames share."""
-
-    content: Items[_Content] = Items()
-    position: Items[_Position] = Items()
-    orientation: Items[_Orientation] = Items()
-    measures: Items[_Measures] = Items()
-    echo: Items[_Echo] = Items()
-    diffusion: Items[_Diffusion] = Items()
-    trigger: Items[_Trigger] = Items()
-    offset: Items[_Offset] = Items()
-    contrast: Items[_Contrast] = Items()
-
-
-class _Detector(msgspec.Struct, frozen=True, rename={"position": "00200032", "orientation": "00200037"}):
-    position: Values = _NONE
-    orientation: Values = _NONE
-
-
-class _Dimension(msgspec.Struct, frozen=True, rename={"pointer": "00209165", "label": "00209421"}):
-    pointer: Values = _NONE
-    label: Values = _NONE
-
-
-class _Top(msgspec.Struct, frozen=True, rename={
-    "sop_class": "00080016", "frames": "00280008", "reference": "00200052", "position": "00200032",
-    "orientation": "00200037", "spacing": "00280030", "thickness": "00180050", "between": "00180088",
-    "shared": "52009229", "per_frame": "52009230", "dimensions": "00209222", "offsets": "3004000C",
-    "detectors": "00540022", "slice_vector": "00540080", "slot_vector": "00540070", "time_slice_vector": "00540100",
-    "slices": "00540081", "echo_time": "00180081", "b_value": "00189087", "temporal": "00200100",
-    "trigger": "00181060",
-}):  # fmt: skip
-    sop_class: Values = _NONE
-    frames: Values = _NONE
-    reference: Values = _NONE
-    position: Values = _NONE
-    orientation: Values = _NONE
-    spacing: Values = _NONE
-    thickness: Values = _NONE
-    between: Values = _NONE
-    shared: Items[_Groups] = Items()
-    per_frame: Items[msgspec.Raw] = Items()
-    dimensions: Items[_Dimension] = Items()
-    offsets: Values = _NONE
-    detectors: Items[_Detector] = Items()
-    slice_vector: Values = _NONE
-    slot_vector: Values = _NONE
-    time_slice_vector: Values = _NONE
-    slices: Values = _NONE
-    echo_time: Values = _NONE
-    b_value: Values = _NONE
-    temporal: Values = _NONE
-    trigger: Values = _NONE
 
 
 class Plane(msgspec.Struct, frozen=True):
@@ -211,8 +57,8 @@ class Planes(msgspec.Struct, frozen=True):
 
 
 _NOTHING = Planes("", ())
-_top = msgspec.json.Decoder(_Top)
-_groups = msgspec.json.Decoder(_Groups)
+_top = msgspec.json.Decoder(Top)
+_groups = msgspec.json.Decoder(Groups)
 
 
 def planes_of(metadata: bytes, frames: int) -> Planes:
@@ -226,7 +72,7 @@ def planes_of(metadata: bytes, frames: int) -> Planes:
     return Planes(top.reference.text, tuple(_planes(top, frames)), dimensions)
 
 
-def _planes(top: _Top, frames: int) -> list[Plane]:
+def _planes(top: Top, frames: int) -> list[Plane]:
     if top.per_frame.Value or top.shared.Value:
         return _of_groups(top, frames)
     sop_class = top.sop_class.text
@@ -288,7 +134,7 @@ def _along(position: Vector | None, orientation: tuple[float, ...] | None, dista
     return tuple(round(p + distance * n, 6) for p, n in zip(position, across, strict=True))  # type: ignore[return-value]
 
 
-def _of_nuclear(top: _Top, frames: int) -> list[Plane]:
+def _of_nuclear(top: Top, frames: int) -> list[Plane]:
     """Place the slices of a reconstructed tomogram: one behind the other from the first, by the signed spacing.
 
     Planar, dynamic and gated pictures of a standing detector lie nowhere; their slots and slices in time are told.
@@ -323,7 +169,7 @@ def _of_nuclear(top: _Top, frames: int) -> list[Plane]:
     return found
 
 
-def _of_dose(top: _Top, frames: int) -> list[Plane]:
+def _of_dose(top: Top, frames: int) -> list[Plane]:
     """Place the planes of a dose grid. Offsets that do not begin with 0 are coordinates along the patient's axis."""
     position, orientation = vector(top.position), directions(top.orientation)
     offsets = top.offsets.numbers
@@ -337,16 +183,16 @@ def _of_dose(top: _Top, frames: int) -> list[Plane]:
     ]
 
 
-def _of_groups(top: _Top, frames: int) -> list[Plane]:
-    shared = top.shared.first or _Groups()
-    found: list[_Groups] = []
+def _of_groups(top: Top, frames: int) -> list[Plane]:
+    shared = top.shared.first or Groups()
+    found: list[Groups] = []
     for raw in top.per_frame.Value[:frames]:
         try:
             found.append(_groups.decode(raw))
         except msgspec.MsgspecError:
-            found.append(_Groups())  # one frame that is beyond understanding takes nothing from the others
+            found.append(Groups())  # one frame that is beyond understanding takes nothing from the others
     if not found and frames == 1:
-        found = [_Groups()]
+        found = [Groups()]
     times = [_moment(one) for one in found]
     first = min((time for time in times if time is not None), default=0.0)
     midnight = first - first % _DAY_S
@@ -357,11 +203,11 @@ def _of_groups(top: _Top, frames: int) -> list[Plane]:
     return planes if any(plane != Plane() for plane in planes) else []
 
 
-def _plane(own: _Groups, shared: _Groups, top: _Top, time: float | None) -> Plane:
-    content = own.content.first or _Content()
-    position = own.position.first or shared.position.first or _Position(top.position)
-    orientation = own.orientation.first or shared.orientation.first or _Orientation(top.orientation)
-    measures = own.measures.first or shared.measures.first or _Measures(top.thickness, top.spacing)
+def _plane(own: Groups, shared: Groups, top: Top, time: float | None) -> Plane:
+    content = own.content.first or Content()
+    position = own.position.first or shared.position.first or Position(top.position)
+    orientation = own.orientation.first or shared.orientation.first or Orientation(top.orientation)
+    measures = own.measures.first or shared.measures.first or Measures(top.thickness, top.spacing)
     echo = own.echo.first or shared.echo.first
     diffusion = own.diffusion.first or shared.diffusion.first
     trigger = own.trigger.first or shared.trigger.first
@@ -385,7 +231,7 @@ def _plane(own: _Groups, shared: _Groups, top: _Top, time: float | None) -> Plan
     )
 
 
-def _moment(own: _Groups) -> float | None:
+def _moment(own: Groups) -> float | None:
     """Return when a frame was acquired, in seconds after the year 0's beginning."""
     content = own.content.first
     said = (content.acquired.text or content.reference.text) if content else ""

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from radrelay import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from radrelay.dicom.dictionary import uid_registry
 from radrelay.network import limits
 from radrelay.network.query_provider import LEVELS, UNIQUE_KEYS
 from radrelay.network.requestor import MAX_CONTEXTS, MAX_PDU_BYTES
 from radrelay.network.sop_classes import IDENTIFIER_SYNTAXES, SERVED, Service, name_of, service_of
 from radrelay.network.statuses import STATUSES
 from radrelay.network.tls import CIPHERS
-from radrelay.network.uid_table import registry
 
 Row = tuple[str, ...]
 
@@ -44,7 +44,7 @@ def tables() -> Iterator[Table]:
     yield Table(
         "Transfer syntaxes of storage",
         ("Transfer syntax", "UID"),
-        tuple((name, uid) for uid, (name, kind) in registry().items() if kind == "Transfer Syntax"),
+        tuple((name, uid) for uid, (name, kind, *_) in uid_registry().items() if kind == "Transfer Syntax"),
         "Objects are kept in the transfer syntax that they come in. Of those proposed for one presentation context the "
         "first is accepted, except that Explicit VR Little Endian is preferred to Implicit VR Little Endian. A private "
         "transfer syntax is accepted where no standard one is proposed.",
@@ -93,7 +93,7 @@ def _implementation() -> Iterator[Row]:
 
 
 def _storage() -> Iterator[Row]:
-    for uid, (name, _) in registry().items():
+    for uid, (name, *_) in uid_registry().items():
         if name and service_of(uid) is Service.STORAGE:
             yield name, uid
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 
+from radrelay.dicom.dictionary import uid_registry
 from radrelay.network.ports import Model
-from radrelay.network.uid_table import registry
 
 
 class Service(Enum):
@@ -93,7 +93,7 @@ def service_of(abstract_syntax: str) -> Service | None:
         return None
     if not abstract_syntax.startswith(STANDARD_ROOT):
         return Service.STORAGE
-    known = registry().get(abstract_syntax)
+    known = uid_registry().get(abstract_syntax)
     if known is None or (known[1] == "SOP Class" and not known[0]):
         return Service.STORAGE if abstract_syntax.startswith(STANDARD_STORAGE_ROOT) else None
     is_storage = known[1] == "SOP Class" and "Storage" in known[0] and "Commitment" not in known[0]
@@ -103,11 +103,11 @@ def service_of(abstract_syntax: str) -> Service | None:
 @lru_cache(maxsize=1024)
 def is_known_transfer_syntax(uid: str) -> bool:
     """Tell whether a UID is one of the standard's transfer syntaxes."""
-    known = registry().get(uid)
+    known = uid_registry().get(uid)
     return known is not None and known[1] == "Transfer Syntax"
 
 
 def name_of(uid: str) -> str:
     """Return the standard's name of a UID, or the UID itself."""
-    known = registry().get(uid)
+    known = uid_registry().get(uid)
     return known[0] if known and known[0] else uid

@@ -59,8 +59,8 @@ class Erasure(Owned, Base):
     """Bytes that nothing refers to any more: first their key is destroyed, then they are freed.
 
     `kind` is pack (key and bytes go), bytes (a pack's bytes; its key is kept for backups), rewrite (a pack that others'
-    instances move out of first), record (a landing record), moved (one whose instance is in a pack now) or draft (a
-    pack that is being written).
+    instances move out of first), record (a landing record), moved (one whose instance is in a pack now), duplicate (the
+    second copy of an instance, which is looked at first) or draft (a pack that is being written).
     """
 
     __tablename__ = "erasure"
@@ -68,7 +68,7 @@ class Erasure(Owned, Base):
 
     kind: Mapped[str] = mapped_column(String(16))
     name: Mapped[str] = mapped_column(String(200))  # a pack's; the row's id is the pack's or the landing record's
-    instance_id: Mapped[uuid.UUID | None] = mapped_column(Id)  # whose landing record was packed
+    instance_id: Mapped[uuid.UUID | None] = mapped_column(Id)  # whose landing record was packed, or came again
     requested_at: Mapped[datetime] = mapped_column(Instant)
     destroyed_at: Mapped[datetime | None] = mapped_column(Instant)  # when its key was
     done_at: Mapped[datetime | None] = mapped_column(Instant)

@@ -1,7 +1,8 @@
 """Files that came with a study: read where they lie, and made into DICOM objects of the study when somebody says so.
 
-What is made lands through the intake under the source that brought the file, so it lives and ends with it. Its UIDs
-and its date come from the attachment: converting twice gives the same objects, which are kept once.
+What is made lands through the intake and joins the holding that the file came under: it ends with that, renews nothing,
+and where that is gone before the index takes it, it comes too late. Its UIDs and its date come from the attachment:
+converting twice gives the same objects, which are kept once.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import msgspec
 import sqlalchemy as sa
 
 from radrelay.archive.errors import AttachmentNotFound, StudyNotFound
@@ -102,9 +104,10 @@ class StoredAttachments:
             if holding is None:
                 raise AttachmentNotFound
             source = get_source(session, conversion.organisation_id, holding.source_id)
-        return source.origin(
+        origin = source.origin(
             peer=conversion.peer, correlation_id=conversion.correlation_id, account_id=holding.account_id
         )
+        return msgspec.structs.replace(origin, joins=holding.id)
 
 
 def _uid(attachment_id: uuid.UUID, what: str) -> str:

@@ -12,7 +12,8 @@ import msgspec
 
 from radrelay.archive.instances import InstanceRef
 from radrelay.archive.metadata import MetadataReader
-from radrelay.dicom.planes import Values, moment_s
+from radrelay.dicom.plane_attributes import Values
+from radrelay.dicom.planes import moment_s
 from radrelay.web.ordering import Plane, display_order
 
 DAY_S = 86400

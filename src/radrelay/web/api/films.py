@@ -17,14 +17,13 @@ from radrelay.errors import NotFound
 from radrelay.web.answering import json_answer
 from radrelay.web.api.contents import seen
 from radrelay.web.authentication import Authenticated, Services
-from radrelay.web.dicomweb.answering import byte_range, ranged
+from radrelay.web.dicomweb.answering import ranged
+from radrelay.web.dicomweb.films import as_kept
 from radrelay.web.problems import answers
 from radrelay.web.services import WebServices
-from radrelay.web.streaming import in_pieces
 
 router = APIRouter(prefix="/instances", tags=["contents"])
 LARGEST_WRAPPED = 192 << 20
-PIECE = 1 << 20
 _wrapped: Recent[uuid.UUID, bytes] = Recent(LARGEST_WRAPPED, len)
 _wrapping = threading.Lock()  # one at a time: it takes a film's size twice
 _MEDIA: dict[Container, str] = {
@@ -84,7 +83,7 @@ def video(request: Request, services: Services, principal: Authenticated, instan
     size = services.reader.film_bytes(ref)
     container = container_of(services.reader.film(ref, 0, 1024))
     if container == "mp4":
-        return _as_kept(request, services, ref, size)
+        return as_kept(request, services.reader, ref, size, "video/mp4")
     if not _wraps(ref, container, size):
         raise UnplayableFilm
     return ranged(request, _in_mp4(services, ref, size), "video/mp4")
@@ -121,16 +120,3 @@ def _in_mp4(services: WebServices, ref: InstanceRef, size: int) -> bytes:
                 made = as_mp4(services.reader.film(ref, 0, size), columns, rows, _rate(header) or 25.0)
                 _wrapped.put(ref.id, made)
     return made
-
-
-def _as_kept(request: Request, services: WebServices, ref: InstanceRef, size: int) -> Response:
-    headers = {"Accept-Ranges": "bytes"}
-    wanted = byte_range(request, size)
-    first, last = wanted or (0, size - 1)
-    if first > last:
-        return Response(status_code=416, headers={**headers, "Content-Range": f"bytes */{size}"})
-    headers["Content-Length"] = str(last + 1 - first)
-    if wanted is not None:
-        headers["Content-Range"] = f"bytes {first}-{last}/{size}"
-    pieces = (services.reader.film(ref, start, min(PIECE, last + 1 - start)) for start in range(first, last + 1, PIECE))
-    return in_pieces(pieces, 206 if wanted is not None else 200, headers, "video/mp4")

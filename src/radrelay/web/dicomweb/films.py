@@ -22,7 +22,19 @@ def answer(request: Request, reader: InstanceReader, ref: InstanceRef, ranges: S
     media = media_type(reader.film(ref, 0, 16))
     if not any(range_.names(media) or range_.names(OCTETS) for range_ in ranges if not range_.multipart):
         raise NotAcceptable(f"this film is {media}")
-    headers = {"Accept-Ranges": "bytes", "Vary": "Accept"}
+    return as_kept(request, reader, ref, size, media, {"Vary": "Accept"})
+
+
+def as_kept(
+    request: Request,
+    reader: InstanceReader,
+    ref: InstanceRef,
+    size: int,
+    media: str,
+    more: dict[str, str] | None = None,
+) -> Response:
+    """Return the film of `size` bytes, or the range that is asked for, read a piece at a time (RFC 9110 14)."""
+    headers = {"Accept-Ranges": "bytes", **(more or {})}
     wanted = byte_range(request, size)
     first, last = wanted or (0, size - 1)
     if first > last:

@@ -65,6 +65,7 @@ SCOPED: set[Operation] = {
     ("GET", "/api/instances/{instance_id}/drawing/masks/{segment}"),
     ("GET", "/api/series/{series_id}"), ("GET", "/api/series/{series_id}/thumbnail"),
     ("GET", "/api/instances/{instance_id}/frames/{number}/stream"), ("GET", "/api/instances/{instance_id}/planes"),
+    ("GET", "/api/instances/{instance_id}/frames/{number}/tables"),
     ("GET", "/api/view"), ("GET", "/api/studies/{study_id}/priors"),
     ("GET", "/api/series/{series_id}/archive.zip"), ("GET", "/api/instances/{instance_id}/frames/{number}/pixels"),
     ("GET", "/api/instances/{instance_id}/frames/{number}/rendered"), ("GET", "/api/instances/{instance_id}/thumbnail"),

@@ -2,7 +2,7 @@
 
 import type { Key } from '../i18n/en';
 import type { IconName } from '../parts/icons';
-import { presetsFor } from '$viewer/presets';
+import { presetsFor, type Preset } from '$viewer/presets';
 import type { RoomState, RoomTool } from '$viewer/volume/look';
 import { PLANES, type PlaneName } from '$viewer/volume/planes';
 import type { VolumeRoom } from '$viewer/volume/room';
@@ -65,6 +65,12 @@ function thicker(thickness: number, way: number): number {
   return SLAB_STEPS.findLast((step) => step < thickness) ?? 0;
 }
 
+/** Windows that the volume's scale of values gives a meaning to, as the keys 1 … 9 have them. */
+export function presetsIn({ body }: RoomState, modality: string): readonly Preset[] {
+  const [, , , most = 0] = body?.spread ?? [];
+  return presetsFor(modality, { suvFactor: body?.suvFactor ?? null, most });
+}
+
 /** Does what a key says; tells whether it said anything. */
 export function pressKey(event: KeyboardEvent, target: KeyTarget): boolean {
   const { room, state, plane } = target;
@@ -91,7 +97,7 @@ export function pressKey(event: KeyboardEvent, target: KeyTarget): boolean {
   };
   const tool = tools.find(({ key }) => key === event.key.toLowerCase());
   const move = moves[event.key.length === 1 ? event.key.toLowerCase() : event.key];
-  const preset = /^[1-9]$/.test(event.key) ? presetsFor(target.modality)[Number(event.key) - 1] : undefined;
+  const preset = /^[1-9]$/.test(event.key) ? presetsIn(state, target.modality)[Number(event.key) - 1] : undefined;
   if (move) move();
   else if (tool) room.setTool(tool.tool);
   else if (preset) room.change({ window: preset });

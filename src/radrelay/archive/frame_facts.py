@@ -16,6 +16,7 @@ from radrelay.dicom.pixels import FrameDescriptor, Pixels
 from radrelay.dicom.suv import NONE, uptake
 from radrelay.dicom.ultrasound import Region, regions
 from radrelay.dicom.units import RealWorld, real_world, unit_of
+from radrelay.dicom.voi import NamedWindow, table_names, windows
 
 MOST_COSINE = 1.01  # a direction's parts, with what rounding adds
 _PIXEL_MEASURES, _PLANE_ORIENTATION, _ANATOMICAL_TYPE = 0x00289110, 0x00209116, 0x00102210
@@ -73,6 +74,12 @@ class FrameInfo(msgspec.Struct, frozen=True, rename={"is_float": "float"}):
     suv_missing: str = ""
     regions: tuple[Region, ...] = ()
     """Parts of an ultrasound picture that are calibrated, each by itself."""
+    windows: tuple[NamedWindow, ...] = ()
+    """All windows that the object offers, in its order, with what it calls them."""
+    voi_tables: tuple[str, ...] = ()
+    """What the VOI tables that the object offers are called; the tables themselves are had one by one."""
+    tabled: bool = False
+    """The samples are what the object's Modality LUT made of the stored values."""
     coding: Literal["raw", "htj2k"] = "raw"
     """What the bytes are: samples, or a code stream that decodes to them (its words may be shorter than theirs)."""
     resolution_ends: tuple[int, ...] = ()
@@ -142,6 +149,9 @@ def describe_shown(
         suv_factor=suv.factor,
         suv_missing=suv.missing,
         regions=regions(header),
+        windows=() if colour else windows(header, frame),
+        voi_tables=() if colour else table_names(header, frame),
+        tabled=0x00283000 in header and not colour,
     )
 
 

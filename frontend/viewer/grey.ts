@@ -136,7 +136,7 @@ export function initialWindow(frame: Frame): Window {
   return known;
 }
 
-function decodeVoi(table: VoiTable): Uint16Array {
+export function tableEntries(table: VoiTable): Uint16Array {
   const text = atob(table.data);
   const entries = new Uint16Array(text.length >> 1);
   for (let at = 0; at < entries.length; at += 1) {
@@ -147,7 +147,7 @@ function decodeVoi(table: VoiTable): Uint16Array {
 
 /** Brightness 0…1 by a table of values after rescale; beyond its ends their entries count (PS3.3 C.11.2.1.1). */
 export function tableCurve(table: VoiTable): (value: number) => number {
-  const entries = decodeVoi(table);
+  const entries = tableEntries(table);
   const most = 2 ** table.bits - 1;
   const last = entries.length - 1;
   return (value) => Math.min(1, (entries[Math.min(last, Math.max(0, Math.round(value) - table.first))] ?? 0) / most);

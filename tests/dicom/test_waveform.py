@@ -71,6 +71,31 @@ def test_remarks_and_measurements_come_with_their_times() -> None:
     assert "QTc Interval" in [one.name for one in hidden.annotations]
 
 
+@pytest.mark.parametrize(
+    ("when", "seconds"),
+    [
+        ({"ReferencedSamplePositions": [1, 8001]}, [0.0, 1.0]),
+        ({"ReferencedTimeOffsets": ["0.25", "1.5"]}, [0.25, 1.5]),  # seconds, not milliseconds
+        ({"ReferencedDateTime": ["20260102030406.5+0100", "20260102030407"]}, [1.25, 1.75]),
+        ({"ReferencedDateTime": ["20269902030406"]}, []),
+    ],
+)
+def test_a_moment_is_told_in_seconds_however_it_was_written(when: dict[str, object], seconds: list[float]) -> None:
+    note, name = Dataset(), Dataset()
+    name.CodeValue, name.CodingSchemeDesignator, name.CodeMeaning = "5.10.3-1", "SCPECG", ""
+    note.ConceptNameCodeSequence, note.ReferencedWaveformChannels = [name], [1, 0]
+    note.TemporalRangeType = "MULTIPOINT"
+    for keyword, value in when.items():
+        setattr(note, keyword, value)
+    header = one_group(bytes(32000), 16, "SS", MultiplexGroupTimeOffset="250" if "DateTime" in str(when) else "0")
+    dataset = Dataset()
+    dataset.WaveformSequence = pydicom.dcmread(io.BytesIO(header.data), force=True).WaveformSequence
+    dataset.WaveformAnnotationSequence, dataset.AcquisitionDateTime = [note], "20260102030405.000+0100"
+    (read,) = read_waveform(header_of(dataset)).annotations
+    expected = [one - 0.0 for one in seconds] if "DateTime" not in str(when) else seconds
+    assert (read.name, read.extent, read.seconds) == ("P Onset", "MULTIPOINT", expected)
+
+
 def test_a_sample_that_stands_for_none_is_named_with_its_sign() -> None:
     header = one_group(b"\x00\x80\x01\x00", 16, "SS", WaveformPaddingValue=b"\x00\x80")
     assert read_waveform(header).groups[0].padding == -32768

@@ -100,6 +100,8 @@ export interface WaveAnnotation {
   text: string;
   value: string;
   unit: string;
+  /** What the seconds are: POINT, MULTIPOINT, SEGMENT, MULTISEGMENT, BEGIN, END; empty for the whole recording. */
+  extent: string;
   seconds: number[];
 }
 

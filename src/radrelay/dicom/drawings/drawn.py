@@ -208,10 +208,9 @@ class Presentation:
     def weight(self) -> int:
         """Return about how many bytes of memory this takes."""
         tables = [self.modality_table, self.output_table, *(window.table for window in self.windows)]
-        named = sum(len(one.images) for one in (*self.windows, *self.areas))
-        return sum(len(table.entries) for table in tables if table) + 100 * (
-            len(self.windows) + len(self.areas) + named
-        )
+        named = sum(len(window.images) for window in self.windows) + sum(len(area.images) for area in self.areas)
+        entries = sum(len(table.entries) for table in tables if table is not None)
+        return entries + 100 * (len(self.windows) + len(self.areas) + named)
 
 
 @dataclass(frozen=True, slots=True)

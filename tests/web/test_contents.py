@@ -13,6 +13,8 @@ import pytest
 
 from radrelay.access import Grantee, Right, Target, grant
 from radrelay.access.models import Grant
+from radrelay.archive.instances import InstanceRef
+from radrelay.archive.reader import InstanceReader
 from radrelay.audit.models import AuditEvent
 from tests.web.conftest import Login, WebSite
 from tests.web.test_studies import CT, upload, upload_bytes
@@ -144,6 +146,30 @@ def test_a_document_comes_page_by_page_and_not_by_alias(site: WebSite, anna: Log
     only_by_alias(site)
     for path in (address, f"{address}/1", f"{address}/1/text"):
         assert anna.http.get(path).json()["code"] == "identity-hidden"
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(not DATA, reason="the collection of real files is not here")
+def test_a_document_is_read_once_for_its_pages_and_not_given_after_it_went(
+    site: WebSite, anna: Login, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload_bytes(site, anna, {"a.dcm": (Path(str(DATA)) / "misc" / "orthanc-tests" / "sample-pdf.dcm").read_bytes()})
+    (one,) = instances(anna)
+    read: list[uuid.UUID] = []
+    before = InstanceReader.data_set
+
+    def counted(reader: InstanceReader, ref: InstanceRef) -> bytes:
+        read.append(ref.id)
+        return before(reader, ref)
+
+    monkeypatch.setattr(InstanceReader, "data_set", counted)
+    address = f"/api/instances/{one['id']}/pages"
+    for path in (address, f"{address}/1", f"{address}/1/text", address):
+        assert anna.http.get(path).status_code == 200
+    assert read == [uuid.UUID(one["id"])]
+    with site.database.write() as session:  # nobody may see it any more
+        session.query(Grant).delete()
+    assert anna.http.get(f"{address}/1").status_code == 404
 
 
 @pytest.mark.shared

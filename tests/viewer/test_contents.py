@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 from pydicom.encaps import encapsulate, generate_fragments
+from pydicom.uid import HEVCMP51
 
 from radrelay.audit.models import AuditEvent
 from radrelay.dicom.decoder_pool import DecoderLimits, DecoderPool
@@ -239,9 +240,28 @@ def test_a_film_that_browsers_do_not_play_says_so(room: Room) -> None:
     (film,) = room.take(DATA / "codecs" / "video-made" / "mpeg2-testsrc.dcm")
     page = room.open(film, width=360, height=640, language="de")
     expect(
-        page.get_by_text("Browser spielen diese Art Film nicht ab (MPEG2 Main Profile / Main Level)")
+        page.get_by_text("Browser spielen Filme in MPEG-2 nicht ab (MPEG2 Main Profile / Main Level)")
     ).to_be_visible()
     expect(page.get_by_role("link", name="Objekt herunterladen").last).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Film speichern").click()
+    assert Path(download.value.suggested_filename).suffix in (".mpg", ".m2v", ".ts")
+    assert violations(page) == []
+
+
+def test_a_film_in_h265_is_played_where_the_browser_can_and_else_says_why(room: Room) -> None:
+    source = pydicom.dcmread(DATA / "codecs" / "video-made" / "h264-testsrc.dcm")
+    source.file_meta.TransferSyntaxUID = HEVCMP51  # its wrapping is MP4: whether it plays is the browser's to say
+    (wrapped,) = room.take(file_of(source))
+    page = room.open(wrapped)
+    expect(page.get_by_text("This browser does not play H.265 here").or_(page.locator("video"))).to_be_visible()
+    bare = copy.deepcopy(source)
+    bare.SOPInstanceUID = bare.file_meta.MediaStorageSOPInstanceUID = "1.2.3.4"
+    bare.PixelData = encapsulate([b"\0\0\0\1\x40\x01" + bytes(100)], has_bot=False)
+    (stream,) = room.take(file_of(bare))
+    page = room.open(stream, width=360, height=640)
+    expect(page.get_by_text("it is a bare H.265 stream")).to_be_visible()
+    expect(page.get_by_role("link", name="Save the film")).to_be_visible()
     assert violations(page) == []
 
 

@@ -194,6 +194,12 @@ def test_a_film_comes_in_ranges_and_says_whether_browsers_play_it(site: WebSite,
     assert not mpeg2["playable"]
     problem = anna.http.get(f"/api/instances/{mpeg2['id']}/video")
     assert (problem.status_code, problem.json()["code"]) == (400, "unplayable-film")
+    assert (mp4["family"], mpeg2["family"]) == ("h264", "mpeg2")
+    file = anna.http.get(f"/api/instances/{mpeg2['id']}/film/file")
+    assert (len(file.content), file.content[:3]) == (mpeg2["bytes"], b"\0\0\1")
+    assert (file.headers["content-type"], views(site, "study.download")) == ("video/mpeg", 1)
+    only_by_alias(site)
+    assert anna.http.get(f"/api/instances/{mpeg2['id']}/film/file").json()["code"] == "identity-hidden"
 
 
 def test_an_image_is_neither_a_document_nor_a_film(site: WebSite, anna: Login) -> None:
@@ -202,6 +208,7 @@ def test_an_image_is_neither_a_document_nor_a_film(site: WebSite, anna: Login) -
     for path, code in (
         ("pages", "no-document"),
         ("film", "no-film"),
+        ("film/file", "no-film"),
         ("video", "no-film"),
         ("waveform", "no-waveform"),
     ):

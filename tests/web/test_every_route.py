@@ -75,6 +75,7 @@ SCOPED: set[Operation] = {
     ("GET", "/api/instances/{instance_id}/waveform/{group}/samples"),
     ("GET", "/api/instances/{instance_id}/waveform/{group}/sound"), ("GET", "/api/instances/{instance_id}/pages"),
     ("GET", "/api/series/{series_id}/slide"), ("GET", "/api/instances/{instance_id}/film"),
+    ("GET", "/api/instances/{instance_id}/film/file"),
     ("GET", "/api/instances/{instance_id}/video"),
     ("POST", "/api/studies/{study_id}/exports"),
     ("GET", "/api/instances/{instance_id}/pages/{number}"), ("GET", "/api/instances/{instance_id}/pages/{number}/text"),

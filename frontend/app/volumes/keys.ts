@@ -30,6 +30,7 @@ export type Layout = (typeof layouts)[number];
 export const otherKeys: readonly { keys: readonly (string | { name: Key })[]; label: Key }[] = [
   { keys: ['↑', '↓'], label: 'volume.keys.planes' },
   { keys: [{ name: 'key.pageUp' }, { name: 'key.pageDown' }], label: 'keys.tens' },
+  { keys: [{ name: 'key.space' }], label: 'keys.cine' },
   { keys: ['V'], label: 'volume.keys.panes' },
   { keys: ['[', ']'], label: 'volume.keys.slab' },
   { keys: ['T'], label: 'volume.lines' },
@@ -53,6 +54,7 @@ export interface KeyTarget {
   /** The plane last touched. */
   plane: PlaneName;
   onNextLayout: () => void;
+  onCine: () => void;
   onHelp: () => void;
   onClose: () => void;
 }
@@ -92,6 +94,7 @@ export function pressKey(event: KeyboardEvent, target: KeyTarget): boolean {
     Delete: () => room.measuring.remove(),
     Backspace: () => room.measuring.remove(),
     v: target.onNextLayout,
+    ' ': target.onCine,
     '?': target.onHelp,
     Escape: target.onClose,
   };

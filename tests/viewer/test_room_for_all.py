@@ -1,4 +1,4 @@
-"""Everybody can use the reading room and the volume: axe finds nothing in any panel or dialog, and all of it is in sight.
+"""Everybody can use the reading room and the volume: axe finds nothing in any panel or dialog, and all is in sight.
 
 On a desk and on a phone, over a study that has drawings of other systems, on a real server.
 """

@@ -151,6 +151,14 @@ def test_an_ecg_stands_on_its_paper_and_is_measured(room: Room) -> None:
     expect(page.get_by_text("RITMO SINUSALE")).to_be_visible()
     expect(page.get_by_text("370 ms")).to_be_visible()
     expect(page.get_by_text("Not true to size on this screen; the grid holds · 1,000 Hz · 0.05–300 Hz")).to_be_visible()
+    page.get_by_text("66 events").click()
+    expect(page.get_by_text("0.298 s P onset")).to_be_visible()  # the 299th of 1,000 samples a second
+    expect(page.get_by_role("button", name="Events")).to_have_attribute("aria-pressed", "true")
+    drawn = page.locator(".sheet canvas").evaluate("(canvas) => canvas.toDataURL()")
+    page.get_by_role("button", name="Events").click()
+    until(lambda: page.locator(".sheet canvas").evaluate("(canvas) => canvas.toDataURL()") != drawn, "no events")
+    page.get_by_role("button", name="Events").click()
+    page.get_by_text("66 events").click()
     box = sheet.bounding_box()
     assert box is not None
     millimetre = box["width"] / 260

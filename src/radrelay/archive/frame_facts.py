@@ -92,9 +92,11 @@ def describe_grey(header: Header, descriptor: FrameDescriptor, samples: Pixels, 
     """Describe grey samples after a modality table was applied, where there is one."""
     shown = presentation(header, descriptor, frame)
     window = shown.window or _window_of_table(shown)
-    if shown.modality_table is not None:
-        shown = Presentation(window=window, voi_table=shown.voi_table, inverse=shown.inverse)
-    return describe_shown(header, descriptor, samples, shown, window, frame)
+    if shown.modality_table is None:
+        return describe_shown(header, descriptor, samples, shown, window, frame)
+    applied = Presentation(window=window, voi_table=shown.voi_table, inverse=shown.inverse)
+    info = describe_shown(header, descriptor, samples, applied, window, frame)
+    return msgspec.structs.replace(info, tabled=True)
 
 
 def _window_of_table(shown: Presentation) -> Window | None:
@@ -151,7 +153,6 @@ def describe_shown(
         regions=regions(header),
         windows=() if colour else windows(header, frame),
         voi_tables=() if colour else table_names(header, frame),
-        tabled=0x00283000 in header and not colour,
     )
 
 

@@ -41,7 +41,7 @@ def checked(page: Page, what: str) -> None:
 
 
 def button(page: Page, name: str) -> Locator:
-    return page.get_by_role("button", name=name).and_(page.locator(":visible")).first
+    return page.get_by_role("button", name=name).and_(page.locator(":visible:not([inert] *)")).first
 
 
 def popover(page: Page, name: str) -> None:

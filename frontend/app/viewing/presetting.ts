@@ -24,7 +24,12 @@ export function nameOf({ key, name, own }: Entry): string {
 
 /** Width and middle of a window entry. */
 export function numbersOf({ deed }: Entry): string {
-  return deed.does === 'window' ? `${formatNumber(deed.window.width, 2)} / ${formatNumber(deed.window.center, 2)}` : '';
+  return deed.does === 'window' ? `${rounded(deed.window.width)} / ${rounded(deed.window.center)}` : '';
+}
+
+/** As many digits as tell windows apart. */
+export function rounded(value: number): string {
+  return formatNumber(Number(value.toPrecision(4)), Math.abs(value) >= 100 ? 0 : 3);
 }
 
 export function isUsed({ key, deed }: Entry, state: ViewerState): boolean {

@@ -54,7 +54,8 @@ function stripsOf(paper: Paper, { channels }: WaveEvent): { strips: Strip[]; nam
 }
 
 const LETTERS = 10; // CSS pixels
-const FURTHEST = 3; // lines that a text may stand beside its moment
+const FURTHEST = 0.4; // lines that a text may stand beside its moment
+const FAINT = 0.5; // of lines: the curve stays in sight
 
 /** Draws events over the strips; texts stand upright, side by side, and those that find no room are left to the list. */
 export function drawEvents(context: CanvasRenderingContext2D, paper: Paper, events: readonly WaveEvent[], speed: number, perMm: number, ink: Ink): void {
@@ -75,16 +76,18 @@ function drawExtent(context: CanvasRenderingContext2D, strip: Strip, { left, rig
   const top = (strip.zero - strip.height / 2) * perMm;
   context.strokeStyle = ink.event;
   context.lineWidth = 1;
+  context.globalAlpha = FAINT;
   context.beginPath();
   for (const x of left === right ? [left] : [left, right]) {
     context.moveTo(Math.round(x * perMm) + 0.5, top);
     context.lineTo(Math.round(x * perMm) + 0.5, top + strip.height * perMm);
   }
   context.stroke();
-  if (left === right) return;
-  context.globalAlpha = 0.12;
-  context.fillStyle = ink.event;
-  context.fillRect(left * perMm, top, (right - left) * perMm, strip.height * perMm);
+  if (left !== right) {
+    context.globalAlpha = 0.12;
+    context.fillStyle = ink.event;
+    context.fillRect(left * perMm, top, (right - left) * perMm, strip.height * perMm);
+  }
   context.globalAlpha = 1;
 }
 

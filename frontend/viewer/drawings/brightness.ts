@@ -1,6 +1,7 @@
 /**
  * Values as a presentation state shows them: its modality step, window or table, presentation table and palette, in
- * place of the image's own (PS3.4 N.2). What the state leaves out is no step at all, not the image's.
+ * place of the image's own (PS3.4 N.2). A state that says nothing of the modality step leaves the image's, as its writers mean
+ * it; one without a window shows all that this step can give.
  */
 
 import type { Frame, FrameFacts, VoiTable } from '../frame';
@@ -30,6 +31,7 @@ function functionOf(window: DrawnWindow | undefined): WindowFunction {
 /** Whether the state's modality step is the one that the frame went through. */
 function isOwnStep({ modality_table: table, slope, intercept }: DrawnPresentation, { facts, ...frame }: Frame): boolean {
   if (facts.tabled) return true; // cannot be undone here: the state's table is taken for the image's
+  if (!table && slope === null && intercept === null) return true; // says nothing: its windows mean the image's values
   return !table && (slope ?? 1) === frame.slope && (intercept ?? 0) === frame.intercept;
 }
 
@@ -65,7 +67,9 @@ function voiOf(window: DrawnWindow | undefined, state: DrawnPresentation, frame:
 function outputRange({ modality_table: table, slope, intercept }: DrawnPresentation, frame: Frame): readonly [number, number] {
   if (table && !frame.facts.tabled) return [0, 2 ** table.bits - 1];
   if (frame.facts.float || frame.facts.tabled) return rangeOf(frame);
-  const ends = storedEnds(frame.facts).map((end) => end * (slope ?? 1) + (intercept ?? 0));
+  const isSaid = slope !== null || intercept !== null;
+  const [factor, from] = isSaid ? [slope ?? 1, intercept ?? 0] : [frame.slope, frame.intercept];
+  const ends = storedEnds(frame.facts).map((end) => end * factor + from);
   return [Math.min(...ends), Math.max(...ends)];
 }
 

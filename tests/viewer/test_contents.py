@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 from pydicom.encaps import encapsulate, generate_fragments
-from pydicom.uid import HEVCMP51
+from pydicom.uid import HEVCMP51, UID
 
 from radrelay.audit.models import AuditEvent
 from radrelay.dicom.decoder_pool import DecoderLimits, DecoderPool
@@ -264,7 +264,7 @@ def test_a_film_in_h265_is_played_where_the_browser_can_and_else_says_why(room: 
     page = room.open(wrapped)
     expect(page.get_by_text("This browser does not play H.265 here").or_(page.locator("video"))).to_be_visible()
     bare = copy.deepcopy(source)
-    bare.SOPInstanceUID = bare.file_meta.MediaStorageSOPInstanceUID = "1.2.3.4"
+    bare.SOPInstanceUID = bare.file_meta.MediaStorageSOPInstanceUID = UID("1.2.3.4")
     bare.PixelData = encapsulate([b"\0\0\0\1\x40\x01" + bytes(100)], has_bot=False)
     stream = next(one for one in room.take(file_of(bare)) if one["instance"] != wrapped["instance"])
     page = room.open(stream, width=360, height=640)

@@ -123,15 +123,15 @@ def served(site: WebSite, static: Path) -> Iterator[str]:
         thread.join(10)
 
 
-def violations(page: Page) -> list[str]:
-    """Return what axe finds on the page."""
+def violations(page: Page, within: str = "html") -> list[str]:
+    """Return what axe finds on the page, or in a part of it."""
     page.evaluate(AXE.read_text() + "; undefined")
     found: list[str] = page.evaluate(
-        """async (tags) => {
-          const { violations } = await axe.run(document, { runOnly: { type: 'tag', values: tags } });
+        """async ([tags, within]) => {
+          const { violations } = await axe.run(document.querySelector(within), { runOnly: { type: 'tag', values: tags } });
           const say = (one, node) => `${one.id}: ${node.target.join(' ')} ${node.failureSummary}`;
           return violations.flatMap(one => one.nodes.map(node => say(one, node)));
         }""",
-        RULES,
+        [RULES, within],
     )
     return found

@@ -17,6 +17,7 @@ from tests.viewer.hospital import Hospital, Sent
 from tests.viewer.test_drawings import drawn_study, view
 
 SIZES = [pytest.param(1440, 900, id="desk"), pytest.param(360, 640, id="phone")]
+POPOVER = "[popover]:popover-open"
 OPEN = "[popover]:popover-open, dialog[open], aside, section[aria-label='Measurements and notes']"
 
 
@@ -29,7 +30,8 @@ def sent(hospital: Hospital) -> Sent:
 def checked(page: Page, what: str) -> None:
     """See that what is open is clean and lies within the window."""
     page.wait_for_timeout(350)  # what fades in has no contrast yet
-    assert violations(page) == [], what
+    isolated = page.locator(POPOVER).count() > 0  # what it covers by half was seen before, and is out of use
+    assert violations(page, POPOVER if isolated else "html") == [], what
     for box in page.locator(OPEN).evaluate_all("all => all.map(one => one.getBoundingClientRect().toJSON())"):
         size = page.viewport_size
         assert size

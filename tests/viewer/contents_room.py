@@ -128,7 +128,8 @@ def violations(page: Page, within: str = "html") -> list[str]:
     page.evaluate(AXE.read_text() + "; undefined")
     found: list[str] = page.evaluate(
         """async ([tags, within]) => {
-          const { violations } = await axe.run(document.querySelector(within), { runOnly: { type: 'tag', values: tags } });
+          const part = document.querySelector(within);
+          const { violations } = await axe.run(part, { runOnly: { type: 'tag', values: tags } });
           const say = (one, node) => `${one.id}: ${node.target.join(' ')} ${node.failureSummary}`;
           return violations.flatMap(one => one.nodes.map(node => say(one, node)));
         }""",

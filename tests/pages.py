@@ -37,16 +37,17 @@ def _note(complaints: list[str], kind: str, text: str) -> None:
         complaints.append(text)
 
 
-def violations(page: Page) -> list[str]:
-    """Return what axe finds on the page."""
+def violations(page: Page, within: str = "html") -> list[str]:
+    """Return what axe finds on the page, or in a part of it."""
     assert AXE.exists(), "axe-core is not installed: scripts/build-frontend"
     page.evaluate(AXE.read_text() + "; undefined")
     found: list[str] = page.evaluate(
-        """async (tags) => {
-          const { violations } = await axe.run(document, { runOnly: { type: 'tag', values: tags } });
+        """async ([tags, within]) => {
+          const part = document.querySelector(within);
+          const { violations } = await axe.run(part, { runOnly: { type: 'tag', values: tags } });
           const say = (one, node) => `${one.id}: ${node.target.join(' ')} ${node.failureSummary}`;
           return violations.flatMap(one => one.nodes.map(node => say(one, node)));
         }""",
-        RULES,
+        [RULES, within],
     )
     return found

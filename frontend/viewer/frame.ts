@@ -25,6 +25,12 @@ export interface FrameFacts {
   window_width?: number | number[] | null;
   window_function?: string | null;
   window_explanation?: string[] | null;
+  /** All windows that the object offers, in its order, and what it calls them. */
+  windows?: readonly { center: number; width: number; name: string }[];
+  /** What the VOI tables that the object offers are called; had one by one. */
+  voi_tables?: readonly string[];
+  /** The samples are what the object's Modality LUT made of the stored values. */
+  tabled?: boolean;
   invert?: boolean;
   pixel_spacing?: [number, number] | null;
   pixel_aspect_ratio?: [number, number] | null;

@@ -7,6 +7,18 @@ export interface Window {
   width: number;
   /** How it becomes grey; none: as the object says. */
   kind?: WindowFunction;
+  /** Has the say instead: a table of the object's, or of a presentation state's; centre and width are what it spans. */
+  curve?: Curve;
+}
+
+/** Brightness by values that no window can say. */
+export interface Curve {
+  id: string;
+  name: string;
+  /** Gives the brightness 0…1 of a value after the frame's own rescale. */
+  of: (frame: Frame) => (value: number) => number;
+  /** RGBA words of the levels 0 to 255; none: grey. */
+  colours?: Uint32Array | null;
 }
 
 export type WindowFunction = 'LINEAR' | 'LINEAR_EXACT' | 'SIGMOID';
@@ -50,6 +62,10 @@ function listOf(value: number | number[] | null | undefined): number[] {
 
 /** The windows that the object brings, in its order. */
 export function ownWindows(frame: Frame): (Window & { name: string })[] {
+  return frame.facts.windows ? [...frame.facts.windows] : namedWindows(frame);
+}
+
+function namedWindows(frame: Frame): (Window & { name: string })[] {
   const widths = listOf(frame.facts.window_width);
   return listOf(frame.facts.window_center).flatMap((center, place) => {
     const width = widths[place];
@@ -64,10 +80,10 @@ function paddingOf({ padding, padding_value }: FrameFacts): (stored: number) => 
 }
 
 /**
- * A window over nearly all values (0.5 % cut at each end, padding left out), where the object brings none. Where
- * nearly all are the same, it reaches over the few others; a single value is seen against zero, and zero is black.
+ * A window over nearly all values (a share `cut` left out at each end, padding left out), where the object brings none.
+ * Where nearly all are the same, it reaches over the few others; a single value is seen against zero, and zero is black.
  */
-export function fittingWindow(frame: Frame): Window {
+export function fittingWindow(frame: Frame, cut = 0.005): Window {
   const { samples, slope, intercept, facts } = frame;
   const read = storedValue(facts);
   const isPadding = paddingOf(facts);
@@ -81,31 +97,66 @@ export function fittingWindow(frame: Frame): Window {
   }
   if (count === 0) return { center: 0.5, width: 1, kind: 'LINEAR_EXACT' };
   const sorted = taken.subarray(0, count).sort();
-  let low = sorted[Math.floor((count - 1) * 0.005)] ?? 0;
-  let high = sorted[Math.ceil((count - 1) * 0.995)] ?? 0;
+  let low = sorted[Math.floor((count - 1) * cut)] ?? 0;
+  let high = sorted[Math.ceil((count - 1) * (1 - cut))] ?? 0;
   if (low === high) [low, high] = [sorted[0] ?? 0, sorted[count - 1] ?? 0];
   if (low === high) [low, high] = [Math.min(low, 0), Math.max(high, 0) || (low === 0 ? 1 : 0)];
   return { center: (low + high) / 2, width: high - low, kind: 'LINEAR_EXACT' };
+}
+
+const ranges = new WeakMap<Frame, readonly [number, number]>();
+
+/** The least and the greatest value of a grey frame after rescale, padding left out. */
+export function rangeOf(frame: Frame): readonly [number, number] {
+  const known = ranges.get(frame);
+  if (known) return known;
+  const read = storedValue(frame.facts);
+  const isPadding = paddingOf(frame.facts);
+  let [least, most] = [Infinity, -Infinity];
+  for (const pattern of frame.samples) {
+    const stored = read(pattern);
+    if (isPadding(stored) || !Number.isFinite(stored)) continue;
+    if (stored < least) least = stored;
+    if (stored > most) most = stored;
+  }
+  const ends = least > most ? [0, 1] : [least * frame.slope + frame.intercept, most * frame.slope + frame.intercept];
+  const range = [Math.min(...ends), Math.max(...ends)] as const;
+  ranges.set(frame, range);
+  return range;
 }
 
 const fitted = new WeakMap<Frame, Window>();
 
 /** The window that a frame is first shown with: its own, else one over its values. */
 export function initialWindow(frame: Frame): Window {
-  const own = ownWindows(frame)[0];
+  const own = namedWindows(frame)[0];
   if (own) return own;
   const known = fitted.get(frame) ?? fittingWindow(frame);
   fitted.set(frame, known);
   return known;
 }
 
-function decodeVoi(table: VoiTable): Uint16Array {
+export function tableEntries(table: VoiTable): Uint16Array {
   const text = atob(table.data);
   const entries = new Uint16Array(text.length >> 1);
   for (let at = 0; at < entries.length; at += 1) {
     entries[at] = text.charCodeAt(2 * at) | (text.charCodeAt(2 * at + 1) << 8);
   }
   return entries;
+}
+
+/** Brightness 0…1 by a table of values after rescale; beyond its ends their entries count (PS3.3 C.11.2.1.1). */
+export function tableCurve(table: VoiTable): (value: number) => number {
+  const entries = tableEntries(table);
+  const most = 2 ** table.bits - 1;
+  const last = entries.length - 1;
+  return (value) => Math.min(1, (entries[Math.min(last, Math.max(0, Math.round(value) - table.first))] ?? 0) / most);
+}
+
+/** A table as a window: what it spans, and the curve that has the say. */
+export function tableWindow(table: VoiTable, id: string, name: string): Window {
+  const entries = table.data.length * 0.375; // base64 of two bytes each
+  return { center: table.first + entries / 2, width: Math.max(1, entries), curve: { id, name, of: () => tableCurve(table) } };
 }
 
 export interface Voi {
@@ -127,7 +178,9 @@ export function setOutputMap(map: Uint8Array | null): void {
 }
 
 /** The RGBA words of the levels 0 to 255. */
-function wordsOf({ colours }: Voi): Uint32Array {
+function wordsOf({ colours, window }: Voi): Uint32Array {
+  const own = window?.curve?.colours;
+  if (own && (!colours || colours === PLAIN)) return own;
   if (colours) return colours;
   return new Uint32Array(256).map((_, level) => {
     const out = outputMap?.[level] ?? level;
@@ -139,16 +192,8 @@ function wordsOf({ colours }: Voi): Uint32Array {
 function greyOf(frame: Frame, voi: Voi): (value: number) => number {
   const inverted = voi.invert !== Boolean(frame.facts.invert);
   const turn = inverted ? (grey: number) => 255 - grey : (grey: number) => grey;
-  const table = frame.facts.voi_lut;
-  if (!voi.window && table) {
-    const entries = decodeVoi(table);
-    const most = 2 ** table.bits - 1;
-    const last = entries.length - 1;
-    return (value) => {
-      const place = Math.min(last, Math.max(0, Math.round(value) - table.first));
-      return turn(((entries[place] ?? 0) / most) * 255);
-    };
-  }
+  const curve = voi.window ? voi.window.curve?.of(frame) : frame.facts.voi_lut && tableCurve(frame.facts.voi_lut);
+  if (curve) return (value) => turn(curve(value) * 255);
   const window = voi.window ?? initialWindow(frame);
   const kind = windowFunction(frame, window);
   return (value) => turn(windowed(value, window, kind));

@@ -18,8 +18,8 @@ export class Look {
   }
 
   choose(window: Window | null): void {
-    const { center, width, kind } = window ?? { center: 0, width: 0 };
-    this.chosen = window && { center, width: Math.max(width, Number.EPSILON), ...(kind && { kind }) };
+    const { center, width, kind, curve } = window ?? { center: 0, width: 0 };
+    this.chosen = window && { center, width: Math.max(width, Number.EPSILON), ...(kind && { kind }), ...(curve && { curve }) };
   }
 
   /** The window in use; none for colour or while the object's own lookup table is. */
@@ -31,7 +31,7 @@ export class Look {
 
   /** Changes the window by a way of the pointer, in pixels: to the right wider, down lower in level. */
   drag(frame: Frame, dx: number, dy: number): void {
-    const { center, width, kind } = this.chosen ?? initialWindow(frame);
+    const { center, width, kind } = this.chosen && !this.chosen.curve ? this.chosen : initialWindow(frame);
     const pace = Math.max(initialWindow(frame).width, width, 1e-6) / 400;
     const tidy = pace > FINE ? Math.round : (value: number) => Number(value.toPrecision(6));
     const next = { center: tidy(center + dy * pace), width: Math.max(pace > FINE ? 1 : 1e-6, tidy(width + dx * pace)) };

@@ -194,6 +194,20 @@ def test_a_landed_head_is_no_more_than_the_header(house: House) -> None:
     assert len(house.reader.head(ref)) < 8_000
 
 
+def test_what_is_kept_for_a_while_goes_though_nobody_asks() -> None:
+    now = [0.0]
+    kept: Recent[str, bytes] = Recent(100, len, 30.0, lambda: now[0])
+    kept.put("a", bytes(10))
+    now[0] = 20.0
+    kept.put("b", bytes(20))
+    assert kept.get("a") == bytes(10)  # being asked for makes nothing younger
+    now[0] = 31.0
+    kept.sweep()
+    assert (kept.weight, kept.get("a"), kept.get("b")) == (20, None, bytes(20))
+    now[0] = 51.0
+    assert (kept.get("b"), kept.weight) == (None, 0)
+
+
 def test_what_is_kept_is_bounded_by_weight() -> None:
     kept: Recent[str, bytes] = Recent(100, len)
     for name in "abcd":

@@ -11,7 +11,7 @@ from pydicom.sequence import Sequence
 from radrelay.dicom import drawings
 from radrelay.dicom.drawings import Reference
 from radrelay.dicom.drawings.colours import from_cielab
-from radrelay.dicom.drawings.drawn import DrawingBroken, DrawingUnsupported, NotDrawing
+from radrelay.dicom.drawings.drawn import DrawingBroken, DrawingTooLarge, DrawingUnsupported, NotDrawing, Table
 from radrelay.dicom.drawings.mask_runs import bit_runs, value_runs
 from tests.dicom.drawn_objects import (
     COLOURS,
@@ -94,7 +94,55 @@ def test_states_of_colour_and_of_blending_draw_alike(kind: str) -> None:
     state.SOPClassUID = "1.2.840.10008.5.1.4.1.1." + kind
     found = drawn(state)
     assert len(found.shapes) == 7
-    assert found.notes == (() if kind in ("11.1", "11.2") else ("colours-not-applied",))
+    assert found.notes == (() if kind in ("11.1", "11.2") else ("colours-not-applied",))  # 11.3: its palette is missing
+
+
+def lookup(entries: list[int], first: int = 0, bits: int = 16) -> Dataset:
+    return item(LUTDescriptor=[len(entries), first, bits], LUTData=np.array(entries, "<u2").tobytes())
+
+
+def test_a_presentation_state_brings_its_tables() -> None:
+    state = presentation_state(
+        slices(1), ModalityLUTSequence=Sequence([lookup([0, 10, 20, 30], bits=8)]),
+        SoftcopyVOILUTSequence=Sequence([item(VOILUTSequence=[lookup([0, 4095], 5, 12)])]),
+        PresentationLUTSequence=Sequence([lookup([65535, 0])]),
+    )  # fmt: skip
+    found = drawn(state)
+    shown = found.presentation
+    assert shown is not None
+    assert shown.modality_table == Table(0, 8, np.array([0, 10, 20, 30], "<u2").tobytes())
+    assert shown.windows[0].table == Table(5, 12, np.array([0, 4095], "<u2").tobytes())
+    assert shown.output_table == Table(0, 16, np.array([65535, 0], "<u2").tobytes())
+    assert (shown.invert, found.notes) == (False, ())  # the table turns it over, once
+    assert found.weight > 16
+
+
+def test_a_table_that_cannot_be_read_is_said_and_left_out() -> None:
+    state = presentation_state(slices(1), PresentationLUTSequence=Sequence([item(LUTDescriptor=[4, 0, 16])]))
+    found = drawn(state)
+    assert found.presentation is not None
+    assert (found.presentation.output_table, found.notes) == (None, ("table-unreadable",))
+
+
+def test_a_pseudo_colour_state_brings_its_palette_as_256_levels() -> None:
+    state = presentation_state(slices(1))
+    state.SOPClassUID = "1.2.840.10008.5.1.4.1.1.11.3"
+    for colour, entries in (("Red", [0, 65535]), ("Green", [65535, 0]), ("Blue", [0, 0])):
+        setattr(state, f"{colour}PaletteColorLookupTableDescriptor", [2, 0, 16])
+        setattr(state, f"{colour}PaletteColorLookupTableData", np.array(entries, "<u2").tobytes())
+    found = drawn(state)
+    assert found.presentation is not None
+    colours = np.frombuffer(found.presentation.palette, np.uint8).reshape(256, 3)
+    assert (colours[0].tolist(), colours[255].tolist()) == ([0, 255, 0], [255, 0, 0])
+    assert found.notes == ()
+
+
+def test_a_state_that_names_images_again_and_again_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("radrelay.dicom.drawings.drawn.MENTION_LIMIT", 100)
+    images = slices(2)
+    windows = [item(WindowCenter="40", WindowWidth="400", ReferencedImageSequence=[cites(i) for i in images])] * 60
+    with pytest.raises(DrawingTooLarge):
+        drawn(presentation_state(images, SoftcopyVOILUTSequence=Sequence(windows)))
 
 
 def test_a_measurement_report_marks_regions_with_what_was_measured() -> None:

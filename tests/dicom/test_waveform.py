@@ -27,6 +27,10 @@ ECG = "waveform_ecg.dcm"
 
 
 def one_group(values: bytes, bits: int, form: str, channels: int = 1, **more: object) -> Header:
+    return header_of(recording(values, bits, form, channels, **more))
+
+
+def recording(values: bytes, bits: int, form: str, channels: int = 1, **more: object) -> Dataset:
     group, dataset = Dataset(), Dataset()
     group.NumberOfWaveformChannels, group.SamplingFrequency = channels, 8000
     group.WaveformBitsAllocated, group.WaveformSampleInterpretation = bits, form
@@ -37,7 +41,7 @@ def one_group(values: bytes, bits: int, form: str, channels: int = 1, **more: ob
     for keyword, value in more.items():
         setattr(group, keyword, value)
     dataset.WaveformSequence = [group]
-    return header_of(dataset)
+    return dataset
 
 
 def test_an_ecg_has_its_leads_and_its_values_in_microvolts() -> None:
@@ -67,6 +71,28 @@ def test_remarks_and_measurements_come_with_their_times() -> None:
     hidden = read_waveform(parse(*wheel_file(ECG)), texts=False)
     assert "RITMO SINUSALE" not in [one.text for one in hidden.annotations]
     assert "QTc Interval" in [one.name for one in hidden.annotations]
+
+
+@pytest.mark.parametrize(
+    ("when", "seconds"),
+    [
+        ({"ReferencedSamplePositions": [1, 8001]}, [0.0, 1.0]),
+        ({"ReferencedTimeOffsets": ["0.25", "1.5"]}, [0.25, 1.5]),  # seconds, not milliseconds
+        ({"ReferencedDateTime": ["20260102030406.5+0100", "20260102030407"]}, [1.25, 1.75]),
+        ({"ReferencedDateTime": ["2026"]}, []),
+    ],
+)
+def test_a_moment_is_told_in_seconds_however_it_was_written(when: dict[str, object], seconds: list[float]) -> None:
+    note, name = Dataset(), Dataset()
+    name.CodeValue, name.CodingSchemeDesignator, name.CodeMeaning = "5.10.3-1", "SCPECG", ""
+    note.ConceptNameCodeSequence, note.ReferencedWaveformChannels = [name], [1, 0]
+    note.TemporalRangeType = "MULTIPOINT"
+    for keyword, value in when.items():
+        setattr(note, keyword, value)
+    dataset = recording(bytes(32000), 16, "SS", MultiplexGroupTimeOffset="250")
+    dataset.WaveformAnnotationSequence, dataset.AcquisitionDateTime = [note], "20260102030405.000+0100"
+    (read,) = read_waveform(header_of(dataset)).annotations
+    assert (read.name, read.extent, read.seconds) == ("P Onset", "MULTIPOINT", seconds)
 
 
 def test_a_sample_that_stands_for_none_is_named_with_its_sign() -> None:

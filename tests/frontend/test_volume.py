@@ -369,6 +369,38 @@ def test_window_presets_reach_all_planes(open_page: OpenPage) -> None:
     until(lambda: abs(_colour(page, "axial", place["x"], place["y"])[0] - 255 + wanted) <= 2, "inverted")
 
 
+def test_planes_play_from_end_to_end_and_three_dimensions_turn(open_page: OpenPage) -> None:
+    page = _whole(_open(open_page, AXIAL))
+    page.locator("[data-pane=coronal]").click(position={"x": 20, "y": 60})  # the plane in hand
+    _do(page, "(room) => room.scroll('coronal', 3)")
+    cursors: set[float] = set()
+
+    def seen() -> float:
+        y = float(_do(page, "(room) => room.look.cursor[1]"))
+        cursors.add(round(y, 2))
+        return y
+
+    page.locator(".volumes").get_by_role("button", name="Play").click()
+    page.get_by_role("button", name="Window presets and numbers").and_(page.locator(".volumes button")).click()
+    page.locator(".volumes").get_by_role("slider").fill("60")
+    page.keyboard.press("Escape")
+    until(lambda: seen() is not None and len(cursors) > 12, "the planes go by")
+    highest = max(cursors)
+    until(lambda: seen() < highest - 20, "it begins anew at the end")
+    page.locator("main[data-whole]").press("Space")
+    still = seen()
+    page.wait_for_timeout(300)
+    assert seen() == still
+    page.locator("[data-pane=space]").click(position={"x": 30, "y": 60})
+    before = _do(page, "(room) => room.look.space.right")
+    page.keyboard.press("Space")
+    until(lambda: abs(float(np.dot(before, _do(page, "(room) => room.look.space.right")))) < 0.8, "it turns")
+    page.locator("[data-pane=space]").click(position={"x": 30, "y": 60})  # a hand on it stops it
+    still_right = _do(page, "(room) => room.look.space.right")
+    page.wait_for_timeout(300)
+    assert _do(page, "(room) => room.look.space.right") == still_right
+
+
 def test_a_phone_shows_one_plane_at_a_time_and_says_that_it_is_coarser(open_page: OpenPage, site: Site) -> None:
     page = _whole(_open(open_page, LARGE, width=360, height=640, language="de", touch=True))
     expect(page.locator(".volumes footer")).to_contain_text("jede 2. Spalte und Zeile")

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 from pydicom.encaps import encapsulate, generate_fragments
+from pydicom.uid import HEVCMP51, UID
 
 from radrelay.audit.models import AuditEvent
 from radrelay.dicom.decoder_pool import DecoderLimits, DecoderPool
@@ -153,6 +154,14 @@ def test_an_ecg_stands_on_its_paper_and_is_measured(room: Room) -> None:
     expect(page.get_by_text("RITMO SINUSALE")).to_be_visible()
     expect(page.get_by_text("370 ms")).to_be_visible()
     expect(page.get_by_text("Not true to size on this screen; the grid holds · 1,000 Hz · 0.05–300 Hz")).to_be_visible()
+    page.get_by_text("66 events").click()
+    expect(page.get_by_text("0.298 s P onset")).to_be_visible()  # the 299th of 1,000 samples a second
+    expect(page.get_by_role("button", name="Events")).to_have_attribute("aria-pressed", "true")
+    drawn = page.locator(".sheet canvas").evaluate("(canvas) => canvas.toDataURL()")
+    page.get_by_role("button", name="Events").click()
+    until(lambda: page.locator(".sheet canvas").evaluate("(canvas) => canvas.toDataURL()") != drawn, "no events")
+    page.get_by_role("button", name="Events").click()
+    page.get_by_text("66 events").click()
     box = sheet.bounding_box()
     assert box is not None
     millimetre = box["width"] / 260
@@ -242,9 +251,28 @@ def test_a_film_that_browsers_do_not_play_says_so(room: Room) -> None:
     (film,) = room.take(COLLECTION / "codecs" / "video-made" / "mpeg2-testsrc.dcm")
     page = room.open(film, width=360, height=640, language="de")
     expect(
-        page.get_by_text("Browser spielen diese Art Film nicht ab (MPEG2 Main Profile / Main Level)")
+        page.get_by_text("Browser spielen Filme in MPEG-2 nicht ab (MPEG2 Main Profile / Main Level)")
     ).to_be_visible()
     expect(page.get_by_role("link", name="Objekt herunterladen").last).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Film speichern").click()
+    assert Path(download.value.suggested_filename).suffix in (".mpg", ".m2v", ".ts")
+    assert violations(page) == []
+
+
+def test_a_film_in_h265_is_played_where_the_browser_can_and_else_says_why(room: Room) -> None:
+    source = pydicom.dcmread(COLLECTION / "codecs" / "video-made" / "h264-testsrc.dcm")
+    source.file_meta.TransferSyntaxUID = HEVCMP51  # its wrapping is MP4: whether it plays is the browser's to say
+    (wrapped,) = room.take(file_of(source))
+    page = room.open(wrapped)
+    expect(page.get_by_text("This browser does not play H.265 here").or_(page.locator("video"))).to_be_visible()
+    bare = copy.deepcopy(source)
+    bare.SOPInstanceUID = bare.file_meta.MediaStorageSOPInstanceUID = UID("1.2.3.4")
+    bare.PixelData = encapsulate([b"\0\0\0\1\x40\x01" + bytes(100)], has_bot=False)
+    stream = next(one for one in room.take(file_of(bare)) if one["instance"] != wrapped["instance"])
+    page = room.open(stream, width=360, height=640)
+    expect(page.get_by_text("it is a bare H.265 stream")).to_be_visible()
+    expect(page.get_by_role("link", name="Save the film")).to_be_visible()
     assert violations(page) == []
 
 

@@ -12,6 +12,7 @@ from radrelay.dicom import phantoms
 from tests.viewer.conftest import Pages, ready, until
 from tests.viewer.hospital import Hospital, Sent
 
+PAINTED = "() => new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go)))"
 NOTE = """() => {
   window.handled = false;
   addEventListener('keydown', (event) => setTimeout(() => { window.handled = event.defaultPrevented; }), true);
@@ -66,6 +67,7 @@ def taken(page: Page, keys: list[str], again: Callable[[], None]) -> set[str]:
     for key in keys:
         if press(page, key):
             found.add(key)
+            page.evaluate(PAINTED)
         if page.locator("dialog[open], [role=dialog]:not(.volumes)").count():
             page.keyboard.press("Escape")
         again()
@@ -115,6 +117,10 @@ def test_the_list_of_keys_names_every_key_that_does_something_and_no_other(
         if page.get_by_role("button", name="List of measurements and notes, 0 entries").count():
             page.keyboard.press("Control+z")
 
+    page.keyboard.press("t")  # its code is here from now on, so that it opens with its key
+    expect(page.locator("dialog[open]")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("dialog")).to_have_count(0)
     marked = {"#", "Enter", "Delete", "Backspace"}  # of a selected mark, each anew
     found = taken(page, [one for one in [*TRIED, *SHIFTED, *CONTROLLED] if one not in marked], again)
     for key in marked:

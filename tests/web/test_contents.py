@@ -11,6 +11,8 @@ import pytest
 
 from radrelay.access import Grantee, Right, Target, grant
 from radrelay.access.models import Grant
+from radrelay.archive.instances import InstanceRef
+from radrelay.archive.reader import InstanceReader
 from radrelay.audit.models import AuditEvent
 from tests.collection import COLLECTION
 from tests.web.conftest import Login, WebSite
@@ -144,6 +146,29 @@ def test_a_document_comes_page_by_page_and_not_by_alias(site: WebSite, anna: Log
 
 
 @pytest.mark.shared
+def test_a_document_is_read_once_for_its_pages_and_not_given_after_it_went(
+    site: WebSite, anna: Login, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload_bytes(site, anna, {"a.dcm": (COLLECTION / "misc" / "orthanc-tests" / "sample-pdf.dcm").read_bytes()})
+    (one,) = instances(anna)
+    read: list[uuid.UUID] = []
+    before = InstanceReader.data_set
+
+    def counted(reader: InstanceReader, ref: InstanceRef) -> bytes:
+        read.append(ref.id)
+        return before(reader, ref)
+
+    monkeypatch.setattr(InstanceReader, "data_set", counted)
+    address = f"/api/instances/{one['id']}/pages"
+    for path in (address, f"{address}/1", f"{address}/1/text", address):
+        assert anna.http.get(path).status_code == 200
+    assert read == [uuid.UUID(one["id"])]
+    with site.database.write() as session:  # nobody may see it any more
+        session.query(Grant).delete()
+    assert anna.http.get(f"{address}/1").status_code == 404
+
+
+@pytest.mark.shared
 def test_a_film_comes_in_ranges_and_says_whether_browsers_play_it(site: WebSite, anna: Login) -> None:
     folder = COLLECTION / "codecs" / "video-made"
     upload_bytes(site, anna, {path.name: path.read_bytes() for path in folder.iterdir()})
@@ -164,6 +189,12 @@ def test_a_film_comes_in_ranges_and_says_whether_browsers_play_it(site: WebSite,
     assert not mpeg2["playable"]
     problem = anna.http.get(f"/api/instances/{mpeg2['id']}/video")
     assert (problem.status_code, problem.json()["code"]) == (400, "unplayable-film")
+    assert (mp4["family"], mpeg2["family"]) == ("h264", "mpeg2")
+    file = anna.http.get(f"/api/instances/{mpeg2['id']}/film/file")
+    assert (len(file.content), file.content[:3]) == (mpeg2["bytes"], b"\0\0\1")
+    assert (file.headers["content-type"], views(site, "study.download")) == ("video/mpeg", 1)
+    only_by_alias(site)
+    assert anna.http.get(f"/api/instances/{mpeg2['id']}/film/file").json()["code"] == "identity-hidden"
 
 
 def test_an_image_is_neither_a_document_nor_a_film(site: WebSite, anna: Login) -> None:
@@ -172,6 +203,7 @@ def test_an_image_is_neither_a_document_nor_a_film(site: WebSite, anna: Login) -
     for path, code in (
         ("pages", "no-document"),
         ("film", "no-film"),
+        ("film/file", "no-film"),
         ("video", "no-film"),
         ("waveform", "no-waveform"),
     ):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import time
+import tracemalloc
 import uuid
 from typing import Any
 
@@ -269,3 +272,56 @@ def test_a_broken_drawing_is_listed_with_its_trouble(site: WebSite, anna: Login)
     row = listed(anna)["segmentation"]
     answer = anna.http.get(f"/api/instances/{row['instance_id']}/drawing")
     assert (answer.status_code, answer.json()["code"]) == (400, "drawing-broken")
+
+
+def many_frames(count: int, edge: int) -> Dataset:
+    """Return a segmentation of five segments, a disc of its own in each of `count` frames."""
+    images = slices(3)
+    small = segmentation(images, masks())
+    first = small.PerFrameFunctionalGroupsSequence[0]
+    y, x = np.mgrid[0:edge, 0:edge]
+    frames, groups = [], []
+    for number in range(count):
+        group = copy.deepcopy(first)
+        group.PlanePositionSequence[0].ImagePositionPatient = [10, 20, 30 + number // 5]
+        group.SegmentIdentificationSequence[0].ReferencedSegmentNumber = number % 5 + 1
+        groups.append(group)
+        middle = edge / 2 + edge / 5 * np.sin(number / 30)
+        frames.append((x - middle) ** 2 + (y - edge / 2) ** 2 < (edge / (4 + number % 7)) ** 2)
+    segments = [copy.deepcopy(small.SegmentSequence[0]) for _ in range(5)]
+    for number, one in enumerate(segments, 1):
+        one.SegmentNumber, one.SegmentLabel = number, f"Part {number}"
+    small.SegmentSequence, small.PerFrameFunctionalGroupsSequence = Sequence(segments), Sequence(groups)
+    small.Rows = small.Columns = edge
+    small.NumberOfFrames = count
+    small.PixelData = np.packbits(np.array(frames).reshape(-1), bitorder="little").tobytes()
+    return small
+
+
+@pytest.mark.timeout(180)
+def test_a_segmentation_of_2000_frames_is_given_whole_within_sane_time_and_memory(site: WebSite, anna: Login) -> None:
+    made = many_frames(2000, 256)
+    bring(site, anna, *slices(3), made)
+    row = listed(anna)["segmentation"]
+    tracemalloc.start()
+    began = time.process_time()
+    content_of = told(anna, row)["masks"]
+    first_s = time.process_time() - began
+    assert len(content_of["frames"]) == 2000
+    packed = np.frombuffer(made.PixelData, np.uint8).reshape(2000, 256 * 256 // 8)
+    came: dict[int, bytes] = {}
+    began = time.process_time()
+    for start in range(1, 2001, 250):
+        numbers = f"{start}-{start + 249}"
+        answer = anna.http.get(f"/api/instances/{row['instance_id']}/drawing/masks/0", params={"frames": numbers})
+        came |= parts(answer.content)
+    all_s = time.process_time() - began
+    peak_mb = tracemalloc.get_traced_memory()[1] / 1e6
+    tracemalloc.stop()
+    assert sorted(came) == list(range(1, 2001))
+    assert sum(map(len, came.values())) < packed.size // 4  # a fraction of its bits
+    for number in (1, 777, 2000):
+        bits = np.unpackbits(packed[number - 1], bitorder="little").reshape(256, 256)
+        assert np.array_equal(unpacked_bits(came[number], (256, 256)), bits)
+    print(f"told in {first_s:.2f} s, given in {all_s:.2f} s, at most {peak_mb:.0f} MB beside what was there")
+    assert (first_s < 10, all_s < 20, peak_mb < 100) == (True, True, True)  # allocations are traced, which costs time

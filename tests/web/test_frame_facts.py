@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
+import numpy as np
 import pytest
+from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from tests.archive.house import made, wheel_file
@@ -67,3 +70,42 @@ def test_letters_that_are_not_ascii_stop_no_frame(site: WebSite, anna: Login) ->
     orientation = b"\x20\x00\x20\x00CS" + len(value).to_bytes(2, "little") + value
     facts = facts_of(site, anna, whole[:at] + orientation + whole[at:])
     assert len(facts["patient_orientation"]) == 2
+
+
+def test_a_frame_tells_all_windows_with_their_names_and_its_tables_one_by_one(site: WebSite, anna: Login) -> None:
+    tables = []
+    for name, entries in (("NORMAL", [0, 4095]), ("HÄRTER", [4095, 0, 7])):
+        table = Dataset()
+        table.LUTDescriptor = [len(entries), 0x10000 - 1024, 12]
+        table["LUTDescriptor"].VR = "US"
+        table.LUTExplanation, table.LUTData = name, np.array(entries, "<u2").tobytes()
+        table["LUTData"].VR = "OW"
+        tables.append(table)
+    broken = Dataset()
+    broken.LUTDescriptor, broken.LUTExplanation = [4, 0, 16], "BROKEN"
+    broken["LUTDescriptor"].VR = "US"
+    file = made(
+        "CT_small.dcm", SpecificCharacterSet="ISO_IR 192", WindowCenter=[40, 300, 1], WindowWidth=[400, 1500, 0],
+        WindowCenterWidthExplanation=["ABDOMEN", "KNOCHEN", "NONE"], VOILUTSequence=Sequence([*tables, broken]),
+    )  # fmt: skip
+    facts = facts_of(site, anna, file)
+    assert facts["windows"] == [
+        {"center": 40.0, "width": 400.0, "name": "ABDOMEN"}, {"center": 300.0, "width": 1500.0, "name": "KNOCHEN"},
+    ]  # fmt: skip
+    assert (facts["voi_tables"], facts["tabled"]) == (["NORMAL", "HÄRTER", "BROKEN"], False)
+    instance = series_of(anna, only_study(anna)["id"])["instances"][0]["id"]
+    listed = anna.http.get(f"/api/instances/{instance}/frames/1/tables").json()["tables"]
+    assert [(one["name"], one["first"], one["bits"]) for one in listed] == [
+        ("NORMAL", -1024, 12), ("HÄRTER", -1024, 12), ("BROKEN", None, None),
+    ]  # fmt: skip
+    assert np.frombuffer(base64.b64decode(listed[1]["data"]), "<u2").tolist() == [4095, 0, 7]
+
+
+def test_samples_behind_a_table_of_values_say_so(site: WebSite, anna: Login) -> None:
+    table = Dataset()
+    table.LUTDescriptor, table.ModalityLUTType = [4096, 0, 16], "US"
+    table["LUTDescriptor"].VR = "US"
+    table.LUTData = np.arange(4096, dtype="<u2").tobytes()
+    table["LUTData"].VR = "OW"
+    facts = facts_of(site, anna, made("MR_small.dcm", ModalityLUTSequence=Sequence([table])))
+    assert facts["tabled"]

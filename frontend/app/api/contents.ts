@@ -100,6 +100,8 @@ export interface WaveAnnotation {
   text: string;
   value: string;
   unit: string;
+  /** What the seconds are: POINT, MULTIPOINT, SEGMENT, MULTISEGMENT, BEGIN, END; empty for the whole recording. */
+  extent: string;
   seconds: number[];
 }
 
@@ -134,6 +136,7 @@ export interface DocumentPages {
 export interface Film {
   media_type: string;
   codec: string;
+  family: 'h264' | 'h265' | 'mpeg2';
   playable: boolean;
   frames: number;
   rate: number | null;
@@ -163,6 +166,8 @@ export const contents = {
   pageUrl: (id: string, page: number, width: number) => `/api/instances/${part(id)}/pages/${page}?width=${width}`,
   pageText: (id: string, page: number) => get<{ text: string }>(`/api/instances/${part(id)}/pages/${page}/text`).then((answer) => answer.text),
   film: (id: string) => get<Film>(`/api/instances/${part(id)}/film`),
+  /** As it is kept, for a player of films. */
+  filmFileUrl: (id: string) => `/api/instances/${part(id)}/film/file`,
   filmUrl: (id: string) => `/api/instances/${part(id)}/video`,
   waveform: (id: string) => get<Waveform>(`/api/instances/${part(id)}/waveform`),
   waveformSamples: (id: string, group: number, start: number, count: number) =>

@@ -1,10 +1,10 @@
 /** Images as a presentation state shows them: its window, inversion, turn and area, taken over by the panes and left. */
 
 import { names, type DrawingContent, type DrawnArea } from '$viewer/drawings/content';
-import type { WindowFunction } from '$viewer/grey';
+import { windowOf } from '$viewer/drawings/brightness';
+import { isColour } from '$viewer/frame';
+import { tCode } from '../i18n/index.svelte';
 import type { Room, RoomPane } from '../viewing/room.svelte';
-
-const FUNCTIONS: readonly string[] = ['LINEAR', 'LINEAR_EXACT', 'SIGMOID'];
 
 export class Looking {
   #content: DrawingContent | null = null;
@@ -40,13 +40,14 @@ export class Looking {
     const first = !this.#settled.has(pane);
     this.#settled.set(pane, key);
     const { windows, areas, invert, rotation, flip } = content.presentation;
-    const window = windows.find(({ on }) => on === null || names(content, on, target));
-    if (window && window.center !== null && window.width !== null) {
-      const kind = FUNCTIONS.includes(window.function) ? { kind: window.function as WindowFunction } : {};
-      viewer.setWindow({ center: window.center, width: window.width, ...kind });
+    const { frame } = viewer.seen;
+    if (!isColour(frame)) {
+      const at = windows.findIndex(({ on }) => on === null || names(content, on, target));
+      const name = content.label || tCode('drawings.kind', content.kind, content.kind);
+      viewer.setWindow(windowOf(content.presentation, windows[at], frame, `${content.instance_id} ${at}`, name));
     }
     if (!first) return;
-    viewer.setInvert(invert);
+    viewer.setInvert(isColour(frame) ? invert : invert !== Boolean(frame.facts.invert)); // in place of the image's own polarity
     viewer.fit();
     // As a state means it, the flip comes after the rotation (PS3.3 C.10.6): the viewer turns what is seen.
     if (rotation) viewer.turn({ angle: rotation });

@@ -18,6 +18,7 @@ export default {
   'problem.readings-unusable': 'Die Leuchtdichten steigen nicht mit den Grauwerten. Vielleicht ist eine falsch eingetippt.',
   'problem.check-taken': 'Eine andere Prüfung hat schon diese Nummer. Eine Prüfung wird nie geändert.',
 
+  'roomcheck.markShort': 'Nicht geprüft',
   'roomcheck.mark': 'Nicht für die Befundung geprüft',
   'roomcheck.markWhy': 'Dieser Bildschirm hat keine gültige Prüfung. Zur Bildschirmprüfung.',
   'roomcheck.lead': 'Testbilder, Grenzwerte und Protokoll dieses Bildschirms, wie DIN 6868-157 und die GSDF von DICOM sie verlangen. Radrelay misst selbst keine Leuchtdichte: Es beurteilt, was Sie sehen und was Sie vom Photometer eintragen.',

@@ -18,6 +18,7 @@ export default {
   'problem.readings-unusable': 'The luminances do not rise with the greys. One of them may be mistyped.',
   'problem.check-taken': 'Another check has this number already. A check is never changed.',
 
+  'roomcheck.markShort': 'Not checked',
   'roomcheck.mark': 'Not checked for diagnosis',
   'roomcheck.markWhy': 'This display has no valid check. Open the display check.',
   'roomcheck.lead': 'Test patterns, limits and the log of this display, as DIN 6868-157 and the GSDF of DICOM ask for. Radrelay measures no luminance by itself: it judges what you see and what you enter from a photometer.',

@@ -4,7 +4,7 @@ import type { SeriesRow, StudyDetail } from '../api/types';
 import { attemptQuietly } from '../state/notices.svelte';
 import { choose, mirrorsFor, type Assignment, type HangingStudy, type Placed } from '$viewer/hanging';
 import type { ShownPane } from '$viewer/hanging-stored';
-import { presetsFor } from '$viewer/presets';
+import { windowNamed } from '$viewer/presets';
 import { HangingBook } from './hanging.svelte';
 import type { PriorStudies } from './priors.svelte';
 import type { Room, RoomPane } from './room.svelte';
@@ -61,10 +61,11 @@ async function fill(pane: RoomPane, study: StudyDetail, series: SeriesRow, place
   if (pane.shown?.series.id !== series.id) await pane.show({ study, series });
   if (pane.shown?.series.id !== series.id || pane.stack.count === 0) return; // the reader was quicker, or it is not to be had
   if (placed.instance) pane.viewer?.go(pane.stack.placeOf(placed.instance, 1));
-  const preset = presetsFor(series.modality).find(({ key }) => key === placed.preset);
-  if (preset) pane.viewer?.setWindow(preset);
-  const { chest_wall: edge } = placed;
-  if (edge) pane.viewer?.whenShown((frame) => {
+  const { chest_wall: edge, preset } = placed;
+  if (edge || preset) pane.viewer?.whenShown((frame) => {
+    const window = preset && windowNamed(series.modality, preset, frame);
+    if (window) pane.viewer?.setWindow(window);
+    if (!edge) return;
     if (mirrorsFor(edge, frame.facts.patient_orientation ?? [])) pane.viewer?.turn({ mirror: true });
     pane.viewer?.align(edge);
   });

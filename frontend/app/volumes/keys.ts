@@ -2,7 +2,7 @@
 
 import type { Key } from '../i18n/en';
 import type { IconName } from '../parts/icons';
-import { presetsFor } from '$viewer/presets';
+import { presetsFor, type Preset } from '$viewer/presets';
 import type { RoomState, RoomTool } from '$viewer/volume/look';
 import { PLANES, type PlaneName } from '$viewer/volume/planes';
 import type { VolumeRoom } from '$viewer/volume/room';
@@ -30,6 +30,7 @@ export type Layout = (typeof layouts)[number];
 export const otherKeys: readonly { keys: readonly (string | { name: Key })[]; label: Key }[] = [
   { keys: ['↑', '↓'], label: 'volume.keys.planes' },
   { keys: [{ name: 'key.pageUp' }, { name: 'key.pageDown' }], label: 'keys.tens' },
+  { keys: [{ name: 'key.space' }], label: 'keys.cine' },
   { keys: ['V'], label: 'volume.keys.panes' },
   { keys: ['[', ']'], label: 'volume.keys.slab' },
   { keys: ['T'], label: 'volume.lines' },
@@ -53,6 +54,7 @@ export interface KeyTarget {
   /** The plane last touched. */
   plane: PlaneName;
   onNextLayout: () => void;
+  onCine: () => void;
   onHelp: () => void;
   onClose: () => void;
 }
@@ -63,6 +65,12 @@ const SLAB_STEPS = [0, 1, 2, 3, 5, 8, 10, 15, 20, 30, 50, 80, 120] as const;
 function thicker(thickness: number, way: number): number {
   if (way > 0) return SLAB_STEPS.find((step) => step > thickness) ?? thickness;
   return SLAB_STEPS.findLast((step) => step < thickness) ?? 0;
+}
+
+/** Windows that the volume's scale of values gives a meaning to, as the keys 1 … 9 have them. */
+export function presetsIn({ body }: RoomState, modality: string): readonly Preset[] {
+  const [, , , most = 0] = body?.spread ?? [];
+  return presetsFor(modality, { suvFactor: body?.suvFactor ?? null, most });
 }
 
 /** Does what a key says; tells whether it said anything. */
@@ -86,12 +94,13 @@ export function pressKey(event: KeyboardEvent, target: KeyTarget): boolean {
     Delete: () => room.measuring.remove(),
     Backspace: () => room.measuring.remove(),
     v: target.onNextLayout,
+    ' ': target.onCine,
     '?': target.onHelp,
     Escape: target.onClose,
   };
   const tool = tools.find(({ key }) => key === event.key.toLowerCase());
   const move = moves[event.key.length === 1 ? event.key.toLowerCase() : event.key];
-  const preset = /^[1-9]$/.test(event.key) ? presetsFor(target.modality)[Number(event.key) - 1] : undefined;
+  const preset = /^[1-9]$/.test(event.key) ? presetsIn(state, target.modality)[Number(event.key) - 1] : undefined;
   if (move) move();
   else if (tool) room.setTool(tool.tool);
   else if (preset) room.change({ window: preset });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { eventsOf, placeOn } from './events';
 import { isTwelveLead, layOut, measure, stripAt, WaveSamples, type WaveGroup } from './waveform';
 
 const LEADS = ['I', 'II', 'III', 'aVR', 'aVL', 'aVF', 'V1', 'V2', 'V3', 'V4', 'V5', 'V6'];
@@ -72,5 +73,32 @@ describe('a recording', () => {
     const [strip] = paper.strips;
     expect((strip?.perUnit ?? 0) * 799 * 1.25).toBeCloseTo(24);
     if (strip) expect(measure(samples, strip, 25, { x: 5, y: 20 }, { x: 30, y: 8 }).unit).toBe('mm[Hg]');
+  });
+});
+
+describe('events', () => {
+  const note = (extent: string, ...seconds: number[]) => ({ channels: [], extent, seconds });
+  const spans = (extent: string, ...seconds: number[]): [number, number][] => eventsOf(note(extent, ...seconds), 'x', 10).map(({ from, to }) => [from, to]);
+
+  test('are moments and stretches as they were noted', () => {
+    expect(spans('POINT', 2)).toEqual([[2, 2]]);
+    expect(spans('MULTIPOINT', 1, 3)).toEqual([[1, 1], [3, 3]]);
+    expect(spans('SEGMENT', 1, 3)).toEqual([[1, 3]]);
+    expect(spans('MULTISEGMENT', 1, 3, 6, 5, 7)).toEqual([[1, 3], [5, 6]]);
+    expect(spans('BEGIN', 4)).toEqual([[4, 10]]);
+    expect(spans('END', 4)).toEqual([[0, 4]]);
+    expect(spans('')).toEqual([]);
+  });
+
+  test('stand where their time is on the paper, and on no strip of another time', async () => {
+    const samples = await filled(group(LEADS));
+    const paper = layOut(samples, settings);
+    const [first, second] = paper.strips;
+    const [event] = eventsOf(note('POINT', 2.5), 'x', 10);
+    if (!first || !second || !event) throw new Error('no strips');
+    expect(placeOn(first, event, 25)).toBeNull(); // 0 to 2.5 s
+    expect(placeOn(second, event, 25)).toEqual({ left: second.left, right: second.left });
+    const [stretch] = eventsOf(note('SEGMENT', 1, 4), 'x', 10);
+    if (stretch) expect(placeOn(first, stretch, 25)).toEqual({ left: first.left + 25, right: first.left + 62.5 });
   });
 });

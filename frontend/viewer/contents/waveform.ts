@@ -189,10 +189,11 @@ export interface Ink {
   coarse: string;
   trace: string;
   text: string;
+  event: string;
 }
 
-export const DARK: Ink = { ground: '#0c0f12', fine: '#2b1a1c', coarse: '#54292d', trace: '#e9f3ee', text: '#b9c4cc' };
-export const LIGHT: Ink = { ground: '#fffdfb', fine: '#f8dcd9', coarse: '#eba9a3', trace: '#111111', text: '#333333' };
+export const DARK: Ink = { ground: '#0c0f12', fine: '#2b1a1c', coarse: '#54292d', trace: '#e9f3ee', text: '#b9c4cc', event: '#7cc7ff' };
+export const LIGHT: Ink = { ground: '#fffdfb', fine: '#f8dcd9', coarse: '#eba9a3', trace: '#111111', text: '#333333', event: '#0b5fa5' };
 
 /** Draws the grid of 1 and 5 mm; without the fine lines where they would run into one another. */
 function drawGrid(context: CanvasRenderingContext2D, paper: Paper, perMm: number, ink: Ink): void {

@@ -3,6 +3,8 @@
  * and rows from the outer corner of its first pixel, points of the patient millimetres.
  */
 
+import type { VoiTable } from '../frame';
+
 export type DrawingKind = 'presentation' | 'report' | 'segmentation' | 'structures' | 'key-objects' | 'overlay';
 export type ShapeKind = 'point' | 'polyline' | 'polygon' | 'spline' | 'circle' | 'ellipse' | 'ellipsoid' | 'text';
 export type Unit = 'pixel' | 'matrix' | 'display' | 'patient';
@@ -65,7 +67,7 @@ export interface DrawnWindow {
   center: number | null;
   width: number | null;
   function: string;
-  table: { first: number; bits: number; data: string } | null;
+  table: VoiTable | null;
   on: On | null;
 }
 
@@ -93,6 +95,11 @@ export interface DrawnPresentation {
   shutters: readonly DrawnShutter[];
   slope: number | null;
   intercept: number | null;
+  modality_table: VoiTable | null;
+  /** Its inputs span the brightness that the window gives. */
+  output_table: VoiTable | null;
+  /** Base64 of red, green and blue of 256 levels. */
+  palette: string | null;
 }
 
 export interface DrawingContent {

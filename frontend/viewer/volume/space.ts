@@ -38,7 +38,7 @@ export function lookingFrom(side: Side): Facing {
   return { right, down, normal: cross(right, down) };
 }
 
-const RADIANS_PER_PIXEL = 0.008;
+export const RADIANS_PER_PIXEL = 0.008;
 
 /** Turns as if the front were drawn along. */
 export function drawnAlong(state: SpaceState, dx: number, dy: number): SpaceState {

@@ -16,6 +16,7 @@ from radrelay.dicom.pixels import FrameDescriptor, Pixels
 from radrelay.dicom.suv import NONE, uptake
 from radrelay.dicom.ultrasound import Region, regions
 from radrelay.dicom.units import RealWorld, real_world, unit_of
+from radrelay.dicom.voi import NamedWindow, table_names, windows
 
 MOST_COSINE = 1.01  # a direction's parts, with what rounding adds
 _PIXEL_MEASURES, _PLANE_ORIENTATION, _ANATOMICAL_TYPE = 0x00289110, 0x00209116, 0x00102210
@@ -73,6 +74,12 @@ class FrameInfo(msgspec.Struct, frozen=True, rename={"is_float": "float"}):
     suv_missing: str = ""
     regions: tuple[Region, ...] = ()
     """Parts of an ultrasound picture that are calibrated, each by itself."""
+    windows: tuple[NamedWindow, ...] = ()
+    """All windows that the object offers, in its order, with what it calls them."""
+    voi_tables: tuple[str, ...] = ()
+    """What the VOI tables that the object offers are called; the tables themselves are had one by one."""
+    tabled: bool = False
+    """The samples are what the object's Modality LUT made of the stored values."""
     coding: Literal["raw", "htj2k"] = "raw"
     """What the bytes are: samples, or a code stream that decodes to them (its words may be shorter than theirs)."""
     resolution_ends: tuple[int, ...] = ()
@@ -85,9 +92,11 @@ def describe_grey(header: Header, descriptor: FrameDescriptor, samples: Pixels, 
     """Describe grey samples after a modality table was applied, where there is one."""
     shown = presentation(header, descriptor, frame)
     window = shown.window or _window_of_table(shown)
-    if shown.modality_table is not None:
-        shown = Presentation(window=window, voi_table=shown.voi_table, inverse=shown.inverse)
-    return describe_shown(header, descriptor, samples, shown, window, frame)
+    if shown.modality_table is None:
+        return describe_shown(header, descriptor, samples, shown, window, frame)
+    applied = Presentation(window=window, voi_table=shown.voi_table, inverse=shown.inverse)
+    info = describe_shown(header, descriptor, samples, applied, window, frame)
+    return msgspec.structs.replace(info, tabled=True)
 
 
 def _window_of_table(shown: Presentation) -> Window | None:
@@ -142,6 +151,8 @@ def describe_shown(
         suv_factor=suv.factor,
         suv_missing=suv.missing,
         regions=regions(header),
+        windows=() if colour else windows(header, frame),
+        voi_tables=() if colour else table_names(header, frame),
     )
 
 

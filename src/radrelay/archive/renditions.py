@@ -27,6 +27,8 @@ from radrelay.dicom.header import Header
 from radrelay.dicom.htj2k import encode_frame
 from radrelay.dicom.pixels import BrokenPixels, DecodersBusy, FrameDescriptor, NotViewable, Pixels
 from radrelay.dicom.viewability import describe_viewability
+from radrelay.dicom.voi import NamedTable
+from radrelay.dicom.voi import tables as voi_tables
 from radrelay.errors import Invalid
 
 HEADERS_KEPT_BYTES = 48 << 20
@@ -93,6 +95,10 @@ class Renditions:
             return describe_viewability(ref.sop_class_uid, ref.transfer_syntax_uid, self.header(ref))
         except Malformed as error:
             return f"Its header cannot be read: {error.message}"
+
+    def voi_tables(self, ref: InstanceRef, number: int) -> tuple[NamedTable, ...]:
+        """Return the VOI tables that frame `number` brings; raises `Malformed` when the header cannot be read."""
+        return voi_tables(self.header(ref), number - 1)
 
     def pixels(self, ref: InstanceRef, number: int) -> FramePixels:
         """Return frame `number`; raises `FrameNotThere`, `NotViewable` or `BrokenPixels`."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import struct
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 import numpy as np
@@ -23,9 +24,20 @@ MOST_GROUPS = 64
 MOST_CHANNELS = 512
 MOST_ANNOTATIONS = 5000
 LONGEST_TEXT = 2000
+MOST_MOMENTS = 100
 SOUND_CLASSES = "1.2.840.10008.5.1.4.1.1.9.4."
 _LEAD = re.compile(r"\b(aVR|aVL|aVF|III|II|I|V[1-9]R?)\b", re.IGNORECASE)
 _LEADS = {name.upper(): name for name in ("aVR", "aVL", "aVF", "III", "II", "I", *(f"V{n}" for n in range(1, 10)))}
+_EXTENTS = frozenset({"POINT", "MULTIPOINT", "SEGMENT", "MULTISEGMENT", "BEGIN", "END"})
+_MOMENT = re.compile(r"(\d{14})(\.\d{1,6})?")
+_MEANINGS = {
+    ("SCPECG", "5.7.1-3"): "Fiducial Point", ("SCPECG", "5.10.3-1"): "P Onset", ("SCPECG", "5.10.3-2"): "P Offset",
+    ("SCPECG", "5.10.3-3"): "QRS Onset", ("SCPECG", "5.10.3-4"): "QRS Offset", ("SCPECG", "5.10.3-5"): "T Offset",
+    ("SCPECG", "5.10.3-11"): "P Axis", ("SCPECG", "5.10.3-13"): "QRS Axis", ("SCPECG", "5.10.3-15"): "T Axis",
+    ("SCPECG", "5.13.5-7"): "PR Interval", ("SCPECG", "5.13.5-9"): "QRS Duration",
+    ("SCPECG", "5.13.5-11"): "QT Interval", ("SCPECG", "5.10.2.5-5"): "QTc Interval",
+    ("SCPECG", "5.10.2.1-3"): "RR Interval", ("SCPECG", "5.10.2.1-5"): "PP Interval",
+}  # fmt: skip
 _SAMPLES: dict[tuple[int, str], str] = {
     (8, "SB"): "i1", (8, "UB"): "u1", (8, "MB"): "u1", (8, "AB"): "u1",
     (16, "SS"): "i2", (16, "US"): "u2", (32, "SL"): "i4", (32, "UL"): "u4", (64, "SV"): "i8", (64, "UV"): "u8",
@@ -63,7 +75,11 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """A remark or a measurement: of which group (from 1) and channels (from 1, none means all), and when in seconds."""
+    """A remark or a measurement: of which group (from 1) and channels (from 1, none means all), and when in seconds.
+
+    `extent` says what the seconds are (PS3.3 C.10.10.1.2): POINT, MULTIPOINT, SEGMENT, MULTISEGMENT, BEGIN, END; empty
+    for the whole recording.
+    """
 
     group: int
     channels: list[int]
@@ -71,6 +87,7 @@ class Annotation:
     text: str
     value: str
     unit: str
+    extent: str
     seconds: list[float]
 
 
@@ -223,8 +240,7 @@ def _annotations(header: Header, groups: list[Group], *, texts: bool) -> list[An
         pairs = item.integers(0x0040A0B0)
         group = pairs[0] if pairs else 1
         names, values, units = (item.items(tag) for tag in (0x0040A043, 0x0040A168, 0x004008EA))
-        name = names[0].text(0x00080104)[:200] if names else ""
-        meaning = values[0].text(0x00080104)[:200] if values else ""
+        name, meaning = (_word(items[0]) if items else "" for items in (names, values))
         text = item.text(0x00700006)[:LONGEST_TEXT] if texts else ""
         if not (name or meaning or text):
             continue
@@ -236,19 +252,46 @@ def _annotations(header: Header, groups: list[Group], *, texts: bool) -> list[An
                 text=text or meaning,
                 value=item.text(0x0040A30A)[:40],
                 unit=units[0].text(0x00080100)[:20] if units else "",
-                seconds=_seconds(item, groups, group),
+                extent=item.text(0x0040A130).upper() if item.text(0x0040A130).upper() in _EXTENTS else "",
+                seconds=_seconds(header, item, groups, group),
             )
         )
     return found
 
 
-def _seconds(item: Header, groups: list[Group], group: int) -> list[float]:
-    """Return when something is, in seconds from the group's beginning (PS3.3 C.10.10.1.2)."""
-    offsets = item.numbers(0x0040A138)
-    if offsets:
-        return [offset / 1000 for offset in offsets[:100]]
-    rate = groups[group - 1].frequency if 1 <= group <= len(groups) else 0.0
-    return [(place - 1) / rate for place in item.integers(0x0040A132)[:100]] if rate > 0 else []
+def _word(code: Header) -> str:
+    """Return what a code means; where it does not say so itself, as known, or the code."""
+    scheme, value = code.text(0x00080102), code.text(0x00080100)
+    said = code.text(0x00080104) or _MEANINGS.get((scheme, value), "") or f"{scheme} {value}".strip()
+    return said[:200]
+
+
+def _seconds(header: Header, item: Header, groups: list[Group], number: int) -> list[float]:
+    """Return when something is, in seconds from the group's beginning: by sample, offset or moment (PS3.3 C.10.10)."""
+    if not 1 <= number <= len(groups):
+        return []
+    group = groups[number - 1]
+    if group.frequency > 0 and (samples := item.integers(0x0040A132)):
+        return [(place - 1) / group.frequency for place in samples[:MOST_MOMENTS]]
+    if offsets := item.numbers(0x0040A138):
+        return offsets[:MOST_MOMENTS]  # seconds after the start of the data
+    start = _moment(header.text(0x0008002A))
+    moments = [_moment(text) for text in item.texts(0x0040A13A)[:MOST_MOMENTS]]
+    if start is None:
+        return []
+    return [(moment - start).total_seconds() - group.offset_s for moment in moments if moment is not None]
+
+
+def _moment(text: str) -> datetime | None:
+    """Return a DT (PS3.5 6.2) without its zone, which is that of its neighbours."""
+    found = _MOMENT.match(text.strip())
+    if found is None:
+        return None
+    whole, fraction = found.groups()
+    try:
+        return datetime.strptime(whole, "%Y%m%d%H%M%S") + timedelta(seconds=float(f"0{fraction or ''}"))  # noqa: DTZ007
+    except ValueError:
+        return None
 
 
 def _mu_law() -> NDArray[np.int16]:

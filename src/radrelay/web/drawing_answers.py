@@ -138,7 +138,11 @@ class DrawnShutter(BaseModel):
 
 
 class DrawnPresentation(BaseModel):
-    """How a presentation state shows its images: turned clockwise by `rotation` degrees, then flipped left to right."""
+    """How a presentation state shows its images: turned clockwise by `rotation` degrees, then flipped left to right.
+
+    Stored values go through `modality_table`, or `slope` and `intercept`, then a window, then `output_table` (its
+    inputs span the window's brightness), then `palette`: base64 of red, green and blue of 256 levels.
+    """
 
     windows: list[DrawnWindow]
     invert: bool
@@ -148,6 +152,9 @@ class DrawnPresentation(BaseModel):
     shutters: list[DrawnShutter]
     slope: float | None
     intercept: float | None
+    modality_table: VoiTable | None
+    output_table: VoiTable | None
+    palette: str | None
 
 
 class DrawnImage(BaseModel):

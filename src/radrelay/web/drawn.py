@@ -16,6 +16,7 @@ import numpy as np
 
 from radrelay.dicom.drawings import Drawing, Group, MaskFrame, Masks, Reference, Shape
 from radrelay.dicom.drawings.drawn import Area, Points, Presentation, Shutter, Unit, Window
+from radrelay.dicom.drawings.drawn import Table as LookupTable
 
 _DECIMALS: dict[Unit, int] = {"pixel": 3, "matrix": 3, "display": 6, "patient": 6}
 _CONTOUR_DECIMALS = 3  # of a millimetre, for hundreds of thousands of points; microscopes need more
@@ -161,16 +162,21 @@ def _presentation(shown: Presentation, table: _Table) -> Row:
         "shutters": [_shutter(shutter) for shutter in shown.shutters],
         "slope": shown.slope,
         "intercept": shown.intercept,
+        "modality_table": _lookup(shown.modality_table),
+        "output_table": _lookup(shown.output_table),
+        "palette": base64.b64encode(shown.palette).decode("ascii") or None,
     }
 
 
 def _window(window: Window, on: list[list[int]] | None) -> Row:
-    table = None
-    if window.table:
-        data = base64.b64encode(window.table).decode("ascii")
-        table = {"first": window.table_first, "bits": window.table_bits, "data": data}
-    own = {"center": window.center, "width": window.width} if table is None else {"center": None, "width": None}
-    return {**own, "function": window.function, "table": table, "on": on}
+    own = {"center": window.center, "width": window.width} if window.table is None else {"center": None, "width": None}
+    return {**own, "function": window.function, "table": _lookup(window.table), "on": on}
+
+
+def _lookup(table: LookupTable | None) -> Row | None:
+    if table is None:
+        return None
+    return {"first": table.first, "bits": table.bits, "data": base64.b64encode(table.entries).decode("ascii")}
 
 
 def _shutter(shutter: Shutter) -> Row:

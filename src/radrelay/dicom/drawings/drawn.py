@@ -144,15 +144,22 @@ class Masks:
 
 
 @dataclass(frozen=True, slots=True)
+class Table:
+    """A lookup table: its first input, its bits, and little-endian uint16 entries."""
+
+    first: int
+    bits: int
+    entries: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Window:
-    """Centre, width and their function; or a table as first value, bits and little-endian uint16 entries."""
+    """Centre, width and their function; or a table."""
 
     center: float = 0.0
     width: float = 0.0
     function: str = "LINEAR"
-    table_first: int = 0
-    table_bits: int = 0
-    table: bytes = b""
+    table: Table | None = None
     images: tuple[Reference, ...] = ()
 
 
@@ -179,7 +186,11 @@ class Shutter:
 
 @dataclass(frozen=True, slots=True)
 class Presentation:
-    """How a presentation state shows its images. `rotation` is clockwise, in degrees, and comes before the flip."""
+    """How a presentation state shows its images. `rotation` is clockwise, in degrees, and comes before the flip.
+
+    Values go through `modality_table`, or `slope` and `intercept` (neither: as stored), then through the
+    image's window, then through `output_table`, then through `palette`: red, green and blue of 256 levels.
+    """
 
     windows: tuple[Window, ...] = ()
     invert: bool = False
@@ -189,6 +200,17 @@ class Presentation:
     shutters: tuple[Shutter, ...] = ()
     slope: float | None = None
     intercept: float | None = None
+    modality_table: Table | None = None
+    output_table: Table | None = None
+    palette: bytes = b""
+
+    @property
+    def weight(self) -> int:
+        """Return about how many bytes of memory this takes."""
+        tables = [self.modality_table, self.output_table, *(window.table for window in self.windows)]
+        named = sum(len(window.images) for window in self.windows) + sum(len(area.images) for area in self.areas)
+        entries = sum(len(table.entries) for table in tables if table is not None)
+        return entries + 100 * (len(self.windows) + len(self.areas) + named)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +237,8 @@ class Drawing:
         shapes = sum(shape.points.nbytes + len(shape.text) + 300 for shape in self.shapes)
         masks = self.masks
         frames = 0 if masks is None else 500 * len(masks.frames) + sum(p.nbytes for p in masks.planes if p is not None)
-        return shapes + frames + 200 * (len(self.images) + len(self.groups)) + 1000
+        shown = self.presentation.weight if self.presentation is not None else 0
+        return shapes + frames + shown + 200 * (len(self.images) + len(self.groups)) + 1000
 
     def references(self) -> set[Reference]:
         """Return every image that is named anywhere in it."""
@@ -237,6 +260,7 @@ class Draft:
     notes: set[str] = field(default_factory=set)
     points: int = 0
     mentions: int = 0
+    table_bytes: int = 0
 
     def mention(self, images: tuple[Reference, ...]) -> tuple[Reference, ...]:
         """Return `images`, counted; too many in all raise `DrawingTooLarge`."""

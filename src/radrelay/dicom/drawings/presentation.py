@@ -1,7 +1,7 @@
 """Softcopy presentation states (PS3.3 A.33, C.10.4 to C.11): graphics and texts in layers, and how images are shown.
 
-Grayscale, colour, pseudo-colour and blending states are read alike, as far as graphics, shutters and windows go; of
-blending and pseudo-colour the colours themselves are not applied. Compound graphics have simple ones beside them that
+Grayscale, colour, pseudo-colour and blending states are read alike, as far as graphics, shutters and brightness go; how
+blending states mix their images is not read. Compound graphics have simple ones beside them that
 say the same (PS3.3 C.10.5), which are what is read.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from radrelay.dicom.drawings import overlay_planes
+from radrelay.dicom.drawings import brightness, overlay_planes
 from radrelay.dicom.drawings.colours import from_cielab, from_grey
 from radrelay.dicom.drawings.drawn import (
     Area,
@@ -32,17 +32,19 @@ from radrelay.dicom.drawings.drawn import (
     points_of,
     short,
 )
-from radrelay.dicom.drawings.references import IMAGES, of_series, references
+from radrelay.dicom.drawings.references import IMAGES, bounded, of_series, references
 from radrelay.dicom.header import Header
 
 ANNOTATIONS, TEXTS, GRAPHICS, LAYERS = 0x00700001, 0x00700008, 0x00700009, 0x00700060
+MODALITY_TABLES, OUTPUT_TABLES = 0x00283000, 0x20500010
 LAYER_NAME, LAYER_ORDER, LAYER_TEXT, LAYER_LAB, LAYER_GREY = 0x00700002, 0x00700062, 0x00700068, 0x00700401, 0x00700066
 _SHAPES: dict[str, ShapeKind] = {
     "POINT": "point", "POLYLINE": "polyline", "INTERPOLATED": "spline", "CIRCLE": "circle", "ELLIPSE": "ellipse",
 }  # fmt: skip
 _LEAST = {"point": 1, "polyline": 2, "spline": 2, "circle": 2, "ellipse": 4}
 _UNITS: dict[str, Unit] = {"PIXEL": "pixel", "DISPLAY": "display", "MATRIX": "matrix"}
-_BLENDED = frozenset({"1.2.840.10008.5.1.4.1.1.11.3", "1.2.840.10008.5.1.4.1.1.11.4", "1.2.840.10008.5.1.4.1.1.11.8"})
+PSEUDO_COLOUR = "1.2.840.10008.5.1.4.1.1.11.3"
+_BLENDED = frozenset({"1.2.840.10008.5.1.4.1.1.11.4", "1.2.840.10008.5.1.4.1.1.11.8"})
 
 
 def read(header: Header, sop_class: str = "") -> Drawing:
@@ -55,8 +57,7 @@ def read(header: Header, sop_class: str = "") -> Drawing:
     masks = _overlays(header, groups)
     if sop_class in _BLENDED:
         draft.notes.add("colours-not-applied")
-    if header.items(0x00283000) and not header.items(0x00283000)[0].text(0x00281054):
-        draft.notes.add("modality-table-not-applied")
+    presentation = _presentation(header, groups, draft, sop_class)
     return Drawing(
         kind="presentation",
         label=header.text(0x00700080),
@@ -66,18 +67,19 @@ def read(header: Header, sop_class: str = "") -> Drawing:
         groups=tuple(groups.values()),
         shapes=tuple(draft.shapes),
         masks=masks,
-        presentation=_presentation(header, groups),
-        images=_images(header),
+        presentation=presentation,
+        images=draft.mention(_images(header)),
         notes=tuple(sorted(draft.notes)),
     )
 
 
 def _images(header: Header) -> tuple[Reference, ...]:
     """Return the images that the state is for; of blending states those of both sets (PS3.3 C.11.14)."""
-    found = of_series(header)[1]
+    found = list(of_series(header)[1])
     for item in header.items(0x00700402):
-        found += of_series(item)[1]
-    return found
+        found.extend(of_series(item)[1])
+        bounded(len(found))
+    return tuple(found)
 
 
 def _layers(header: Header) -> dict[str, Group]:
@@ -140,37 +142,29 @@ def _text(item: Header, group: int, images: tuple[Reference, ...]) -> Shape | No
     return Shape("text", group, anchor_unit, np.array([anchor]), images, False, text, colour=colour)
 
 
-def _presentation(header: Header, groups: dict[str, Group]) -> Presentation:
-    shape = header.text(0x20500020).upper()
+def _presentation(header: Header, groups: dict[str, Group], draft: Draft, sop_class: str) -> Presentation:
     rotation = header.integer(0x00700042) or 0
     return Presentation(
-        windows=tuple(_windows(header)),
-        invert=shape == "INVERSE" or (not shape and _inverts(header)),
+        windows=tuple(_windows(header, draft)),
+        invert=header.text(0x20500020).upper() == "INVERSE",
         rotation=rotation % 360 if rotation % 90 == 0 else 0,
         flip=header.text(0x00700041).upper() == "Y",
-        areas=tuple(_areas(header)),
+        areas=tuple(_areas(header, draft)),
         shutters=tuple(_shutters(header, groups)),
         slope=header.number(0x00281053),
         intercept=header.number(0x00281052),
+        modality_table=next(brightness.tables(header.items(MODALITY_TABLES)[:1], draft), None),
+        output_table=next(brightness.tables(header.items(OUTPUT_TABLES)[:1], draft), None),
+        palette=brightness.palette_of(header, draft) if sop_class == PSEUDO_COLOUR else b"",
     )
 
 
-def _inverts(header: Header) -> bool:
-    """Return whether a presentation table (2050,0010) runs from bright to dark."""
-    for table in header.items(0x20500010)[:1]:
-        entries = table.integers(0x00283006)
-        return len(entries) > 1 and entries[0] > entries[-1]
-    return False
-
-
-def _windows(header: Header) -> Iterator[Window]:
+def _windows(header: Header, draft: Draft) -> Iterator[Window]:
+    below = not header.items(MODALITY_TABLES) and (header.number(0x00281052) or 0) < 0
     for item in header.items(0x00283110):
-        images = references(item.items(IMAGES))
-        for table in item.items(0x00283010)[:1]:
-            described, entries = table.integers(0x00283002), table.raw(0x00283006)
-            known = len(described) == 3 and abs(described[1]) <= 1 << 16 and 8 <= described[2] <= 16
-            if known and 2 <= len(entries) <= 1 << 17:
-                yield Window(table_first=described[1], table_bits=described[2], table=entries, images=images)
+        images = draft.mention(references(item.items(IMAGES)))
+        for table in brightness.tables(item.items(0x00283010)[:1], draft, signed=below):
+            yield Window(table=table, images=images)
         centers, widths = item.numbers(0x00281050), item.numbers(0x00281051)
         function = item.text(0x00281056).upper() or "LINEAR"
         for center, width in list(zip(centers, widths, strict=False))[:1]:
@@ -178,11 +172,11 @@ def _windows(header: Header) -> Iterator[Window]:
                 yield Window(center, width, function, images=images)
 
 
-def _areas(header: Header) -> Iterator[Area]:
+def _areas(header: Header, draft: Draft) -> Iterator[Area]:
     for item in header.items(0x0070005A):
         first, last = item.numbers(0x00700052), item.numbers(0x00700053)
         if len(first) == 2 and len(last) == 2 and first != last and finite([*first, *last]):
-            images = references(item.items(IMAGES))
+            images = draft.mention(references(item.items(IMAGES)))
             mode = item.text(0x00700100).upper() or "SCALE TO FIT"
             ratio = item.number(0x00700103)
             yield Area((first[0], first[1]), (last[0], last[1]), mode, ratio if finite([ratio]) else None, images)

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel
 
 from radrelay.access import Principal
+from radrelay.archive.recent import Recent
 from radrelay.dicom import decoder_pool
 from radrelay.dicom.header import parse
 from radrelay.errors import TooLarge
@@ -22,6 +23,9 @@ from radrelay.web.services import WebServices
 router = APIRouter(prefix="/instances", tags=["contents"])
 LARGEST_DRAWN = 128 << 20
 WIDEST = 4096
+KEPT_BYTES = 96 << 20
+KEPT_S = 30.0  # pages are asked for one after the other; what was deleted is not kept longer
+_opened: Recent[uuid.UUID, bytes] = Recent(KEPT_BYTES, len, KEPT_S)
 PageNumber = Annotated[int, Path(ge=1, le=5000)]
 
 
@@ -75,10 +79,15 @@ def page_text(
 
 
 def _pdf(request: Request, services: WebServices, principal: Principal, instance_id: uuid.UUID) -> bytes:
+    """Return an instance's PDF; who may see it is asked each time, its bytes are read once for a while."""
     found = seen_clear(request, services, principal, instance_id)
     if found.ref.size > LARGEST_DRAWN:
         raise TooLarge("this document is too large to be shown; download the file")
-    header = parse(services.reader.data_set(found.ref), found.ref.transfer_syntax_uid)
-    if header.text(MEDIA_TYPE).strip().lower() != "application/pdf":
-        raise NoDocument
-    return header.raw(ENCAPSULATED_DOCUMENT)
+    kept = _opened.get(found.ref.id)
+    if kept is None:
+        header = parse(services.reader.data_set(found.ref), found.ref.transfer_syntax_uid)
+        if header.text(MEDIA_TYPE).strip().lower() != "application/pdf":
+            raise NoDocument
+        kept = header.raw(ENCAPSULATED_DOCUMENT)
+        _opened.put(found.ref.id, kept)
+    return kept

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import threading
 import uuid
+from typing import Literal
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
+from starlette.responses import StreamingResponse
 
+from radrelay.access import Right
 from radrelay.archive.instances import InstanceRef
 from radrelay.archive.recent import Recent
 from radrelay.dicom.film_streams import Container, UnplayableFilm, as_mp4, container_of
@@ -18,8 +21,10 @@ from radrelay.web.answering import json_answer
 from radrelay.web.api.contents import seen
 from radrelay.web.authentication import Authenticated, Services
 from radrelay.web.dicomweb.answering import ranged
-from radrelay.web.dicomweb.films import as_kept
+from radrelay.web.dicomweb.films import as_kept, pieces_of
+from radrelay.web.downloads import note_download, streamed
 from radrelay.web.problems import answers
+from radrelay.web.reach import Reach
 from radrelay.web.services import WebServices
 
 router = APIRouter(prefix="/instances", tags=["contents"])
@@ -37,6 +42,18 @@ _MEDIA: dict[Container, str] = {
 }
 
 
+_ENDINGS: dict[Container, str] = {
+    "mp4": ".mp4",
+    "transport": ".ts",
+    "h264": ".h264",
+    "hevc": ".h265",
+    "program": ".mpg",
+    "mpeg2": ".m2v",
+    "unknown": ".bin",
+}
+Family = Literal["h264", "h265", "mpeg2"]
+
+
 class NoFilm(NotFound):
     """This object holds no film."""
 
@@ -44,13 +61,14 @@ class NoFilm(NotFound):
 
 
 class Film(BaseModel):
-    """What a film is kept as (`media_type`), and whether browsers that know its codec can play it.
+    """What a film is kept as (`media_type`), and whether browsers that know its coding (`family`) can play it.
 
     `frames` and `rate` (1/s, none where it is not known) are what the header says.
     """
 
     media_type: str
     codec: str
+    family: Family
     playable: bool
     frames: int
     rate: float | None
@@ -68,6 +86,7 @@ def film(request: Request, services: Services, principal: Authenticated, instanc
         {
             "media_type": _MEDIA[container],
             "codec": syntax_of(ref.transfer_syntax_uid).name,
+            "family": _family(ref),
             "playable": container == "mp4" or _wraps(ref, container, size),
             "frames": ref.frames,
             "rate": _rate(header),
@@ -87,6 +106,29 @@ def video(request: Request, services: Services, principal: Authenticated, instan
     if not _wraps(ref, container, size):
         raise UnplayableFilm
     return ranged(request, _in_mp4(services, ref, size), "video/mp4")
+
+
+@router.get(
+    "/{instance_id}/film/file",
+    response_class=StreamingResponse,
+    responses=answers("video/mp4", "video/mp2t", "video/mpeg", "video/h264", "video/h265", "application/octet-stream"),
+)
+def film_file(request: Request, services: Services, principal: Authenticated, instance_id: uuid.UUID) -> Response:
+    """Download an object's film as it is kept, without the DICOM object around it, for players of films."""
+    with services.database.read() as session:
+        found = Reach.of(services, session, principal, Right.DOWNLOAD).instance(instance_id)
+    found.study.require_clear()
+    ref = _film(found.ref)
+    size = services.reader.film_bytes(ref)
+    container = container_of(services.reader.film(ref, 0, 1024))
+    note_download(request, services, principal, found.study, ("instance", instance_id), 1)
+    pieces = pieces_of(services.reader, ref, 0, size - 1)
+    return streamed(pieces, _MEDIA[container], f"{ref.sop_uid}{_ENDINGS[container]}", size)
+
+
+def _family(ref: InstanceRef) -> Family:
+    name = syntax_of(ref.transfer_syntax_uid).name
+    return "h264" if "H.264" in name else "h265" if "H.265" in name else "mpeg2"
 
 
 def _film(ref: InstanceRef) -> InstanceRef:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import uuid
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from typing import Annotated, Literal
 
 import msgspec
 from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import BaseModel
 from starlette.responses import StreamingResponse
 
 from radrelay.access import Principal, Right
@@ -19,8 +21,10 @@ from radrelay.archive.renditions import FramePixels
 from radrelay.dicom.greyscale import Window
 from radrelay.dicom.header import parse
 from radrelay.dicom.part10 import file_meta
+from radrelay.dicom.voi import NamedTable
 from radrelay.errors import Invalid, NotFound, TooLarge
 from radrelay.web import trail
+from radrelay.web.answering import encoded, packed
 from radrelay.web.authentication import Authenticated, Services
 from radrelay.web.downloads import disposition, note_download, streamed
 from radrelay.web.labels import names_patient
@@ -94,6 +98,41 @@ def _frame(frame: FramePixels) -> Response:
         info = msgspec.structs.replace(info, voi_lut=None)
     headers = {FRAME_HEADER: facts_header(info)}
     return Response(frame.data, media_type="application/octet-stream", headers=headers)
+
+
+class VoiTable(BaseModel):
+    """A VOI table: its first input (a rescaled value), its bits, and base64 of little-endian uint16 entries.
+
+    All three are null where the object's table is broken.
+    """
+
+    name: str
+    first: int | None
+    bits: int | None
+    data: str | None
+
+
+class VoiTables(BaseModel):
+    """The tables that a frame brings, in the order in which X-Radrelay-Frame names them."""
+
+    tables: list[VoiTable]
+
+
+@router.get("/{instance_id}/frames/{number}/tables", response_model=VoiTables)
+def tables(
+    request: Request, services: Services, principal: Authenticated, instance_id: uuid.UUID, number: FrameNumber
+) -> Response:
+    """Give the VOI tables (PS3.3 C.11.2.1.1) that a frame may be looked at with."""
+    found = _seen(request, services, principal, instance_id)
+    listed = services.renditions.voi_tables(found.ref, number)
+    return packed(request, encoded({"tables": [_table(one) for one in listed]}))
+
+
+def _table(one: NamedTable) -> dict[str, object]:
+    if one.table is None:
+        return {"name": one.name, "first": None, "bits": None, "data": None}
+    data = base64.b64encode(one.table.entries.astype("<u2").tobytes()).decode("ascii")
+    return {"name": one.name, "first": one.table.first, "bits": one.table.bits, "data": data}
 
 
 @router.get("/{instance_id}/frames/{number}/rendered", response_class=Response, responses=answers(*PICTURES.values()))

@@ -11,7 +11,6 @@ from radrelay.archive.instances import InstanceRef
 from radrelay.archive.reader import InstanceReader
 from radrelay.web.dicomweb.answering import byte_range
 from radrelay.web.dicomweb.negotiation import OCTETS, NotAcceptable, Range
-from radrelay.web.streaming import in_pieces
 
 PIECE = 1 << 20
 
@@ -42,8 +41,8 @@ def as_kept(
     headers["Content-Length"] = str(last + 1 - first)
     if wanted is not None:
         headers["Content-Range"] = f"bytes {first}-{last}/{size}"
-    pieces = _pieces(reader, ref, first, last)
-    return in_pieces(pieces, 206 if wanted is not None else 200, headers, media)
+    pieces = pieces_of(reader, ref, first, last)
+    return inpieces_of(pieces, 206 if wanted is not None else 200, headers, media)
 
 
 def media_type(begin: bytes) -> str:
@@ -57,6 +56,7 @@ def media_type(begin: bytes) -> str:
     return OCTETS
 
 
-def _pieces(reader: InstanceReader, ref: InstanceRef, first: int, last: int) -> Iterator[bytes]:
+def pieces_of(reader: InstanceReader, ref: InstanceRef, first: int, last: int) -> Iterator[bytes]:
+    """Yield a film's bytes from `first` to `last`, both counted from 0, a piece at a time."""
     for start in range(first, last + 1, PIECE):
         yield reader.film(ref, start, min(PIECE, last + 1 - start))

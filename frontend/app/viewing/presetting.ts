@@ -1,0 +1,73 @@
+/** Takes what a picture can be looked at with: windows, tables of the object, wider and narrower, inverted. */
+
+import { get } from '../api/client';
+import { formatNumber, t, tCode } from '../i18n/index.svelte';
+import { attempt } from '../state/notices.svelte';
+import type { VoiTable } from '$viewer/frame';
+import { initialWindow, tableWindow } from '$viewer/grey';
+import { entriesFor, scaled, type Entry } from '$viewer/presets';
+import type { ViewerState } from '$viewer/viewer';
+import type { RoomPane } from './room.svelte';
+
+interface NamedTable {
+  name: string;
+  first: number | null;
+  bits: number | null;
+  data: string | null;
+}
+
+export function nameOf({ key, name, own }: Entry): string {
+  if (own === 0) return tCode('preset', key, key);
+  if (name) return name;
+  return t(key.startsWith('table') ? 'preset.table' : 'preset.another', { n: own });
+}
+
+/** Width and middle of a window entry. */
+export function numbersOf({ deed }: Entry): string {
+  return deed.does === 'window' ? `${rounded(deed.window.width)} / ${rounded(deed.window.center)}` : '';
+}
+
+/** As many digits as tell windows apart. */
+export function rounded(value: number): string {
+  return formatNumber(Number(value.toPrecision(4)), Math.abs(value) >= 100 ? 0 : 3);
+}
+
+export function isUsed({ key, deed }: Entry, state: ViewerState): boolean {
+  if (deed.does === 'invert') return state.invert;
+  const { window, chosen } = state;
+  if (!chosen || !window) return false;
+  if (deed.does === 'table') return window.curve?.id === key;
+  return deed.does === 'window' && !window.curve && deed.window.center === window.center && deed.window.width === window.width;
+}
+
+/** A step that is taken again and again, so that the list stays. */
+export const isStep = ({ deed }: Entry): boolean => deed.does === 'scale' || deed.does === 'invert';
+
+export async function take(entry: Entry, pane: RoomPane, state: ViewerState): Promise<void> {
+  const { viewer } = pane;
+  const { deed } = entry;
+  if (deed.does === 'window') viewer?.setWindow(deed.window);
+  else if (deed.does === 'invert') viewer?.setInvert(!state.invert);
+  else if (deed.does === 'scale') {
+    const from = state.window?.curve ? null : state.window;
+    if (state.frame) viewer?.setWindow(scaled(from ?? initialWindow(state.frame), deed.factor));
+  } else await attempt(() => takeTable(entry, deed.place, pane));
+}
+
+async function takeTable(entry: Entry, place: number, pane: RoomPane): Promise<void> {
+  const { picture, shown, viewer } = pane;
+  if (!picture) return;
+  const address = `/api/instances/${encodeURIComponent(picture.instance.id)}/frames/${picture.frame}/tables`;
+  const { tables } = await get<{ tables: NamedTable[] }>(address);
+  const found = tables[place];
+  if (pane.shown !== shown || !found || found.first === null || found.bits === null || found.data === null) return;
+  const table: VoiTable = { first: found.first, bits: found.bits, data: found.data };
+  viewer?.setWindow(tableWindow(table, entry.key, nameOf(entry)));
+}
+
+/** Takes what a key 1 … 9 stands for; tells nothing where it stands for none. */
+export function takeDigit(digit: number, pane: RoomPane, modality: string): void {
+  const state = pane.view;
+  const entry = state && entriesFor(modality, state.frame).find((one) => one.digit === digit);
+  if (entry) void take(entry, pane, state);
+}

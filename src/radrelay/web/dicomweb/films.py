@@ -42,7 +42,7 @@ def as_kept(
     if wanted is not None:
         headers["Content-Range"] = f"bytes {first}-{last}/{size}"
     pieces = pieces_of(reader, ref, first, last)
-    return inpieces_of(pieces, 206 if wanted is not None else 200, headers, media)
+    return in_pieces(pieces, 206 if wanted is not None else 200, headers, media)
 
 
 def media_type(begin: bytes) -> str:

@@ -51,7 +51,7 @@ def tables() -> None:
         sa.Column("username", sa.String(length=200), nullable=False),
         sa.Column("username_folded", sa.String(length=200), nullable=False),
         sa.Column("full_name", sa.String(length=200), nullable=False),
-        sa.Column("password_hash", sa.String(length=300), nullable=True),
+        sa.Column("password_hash", sa.String(length=600), nullable=True),
         sa.Column("must_change_password", sa.Boolean(), nullable=False),
         sa.Column("role", sa.String(length=16), nullable=False),
         sa.Column("language", sa.String(length=8), nullable=False),
@@ -370,6 +370,12 @@ def tables() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_login_attempt")),
     )
     op.create_index("ux_login_attempt_key", "login_attempt", ["key"], unique=True)
+    op.create_table(
+        "spent_challenge",
+        sa.Column("expires_at", Instant(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_spent_challenge")),
+    )
     op.create_table(
         "node_lease",
         sa.Column("node", sa.String(length=32), nullable=False),

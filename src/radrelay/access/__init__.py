@@ -4,19 +4,45 @@ Access owns its tables and knows the archive's studies, series and sources by th
 """
 
 from radrelay.access.grants import Grantee, Target, ensure_default_grants, grant, revoke
+from radrelay.access.groups import (
+    GroupView,
+    MemberView,
+    add_member,
+    change_group,
+    create_group,
+    delete_group,
+    follow_directory,
+    forget_member,
+    groups,
+    groups_of,
+    members_of,
+    remove_member,
+)
 from radrelay.access.principal import SYSTEM_NAME, Principal, PrincipalKind, Right, system_principal
 from radrelay.access.scope import Scope, scope
 
 __all__ = [
     "SYSTEM_NAME",
     "Grantee",
+    "GroupView",
+    "MemberView",
     "Principal",
     "PrincipalKind",
     "Right",
     "Scope",
     "Target",
+    "add_member",
+    "change_group",
+    "create_group",
+    "delete_group",
     "ensure_default_grants",
+    "follow_directory",
+    "forget_member",
     "grant",
+    "groups",
+    "groups_of",
+    "members_of",
+    "remove_member",
     "revoke",
     "scope",
     "system_principal",

@@ -47,6 +47,37 @@ def tables() -> None:
     )
     op.create_index("ix_access_grant_target", "access_grant", ["target_kind", "target_id"], unique=False)
     op.create_table(
+        "access_begun",
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("organisation_id", name=op.f("pk_access_begun")),
+    )
+    op.create_table(
+        "access_group",
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("name_folded", sa.String(length=400), nullable=False),
+        sa.Column("description", sa.String(length=1000), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_access_group")),
+    )
+    op.create_index("ux_access_group_key", "access_group", ["key"], unique=True)
+    op.create_index("ux_access_group_name", "access_group", ["organisation_id", "name_folded"], unique=True)
+    op.create_table(
+        "access_member",
+        sa.Column("group_id", sa.String(length=64), nullable=False),
+        sa.Column("member_kind", sa.String(length=16), nullable=False),
+        sa.Column("member_id", sa.String(length=64), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("origin", sa.String(length=16), nullable=False),
+        sa.PrimaryKeyConstraint("group_id", "member_kind", "member_id", name=op.f("pk_access_member")),
+    )
+    op.create_index(
+        "ix_access_member_member", "access_member", ["organisation_id", "member_kind", "member_id"], unique=False
+    )
+    op.create_table(
         "account",
         sa.Column("username", sa.String(length=200), nullable=False),
         sa.Column("username_folded", sa.String(length=200), nullable=False),

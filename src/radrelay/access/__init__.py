@@ -3,7 +3,8 @@
 Access owns its tables and knows the archive's studies, series and sources by their ids alone.
 """
 
-from radrelay.access.grants import Grantee, Target, ensure_default_grants, grant, revoke
+from radrelay.access.granted import GrantView, grant_of, granted
+from radrelay.access.grants import ROLES, Grantee, Target, ensure_default_grants, grant, revoke
 from radrelay.access.groups import (
     GroupView,
     MemberView,
@@ -22,7 +23,9 @@ from radrelay.access.principal import SYSTEM_NAME, Principal, PrincipalKind, Rig
 from radrelay.access.scope import Scope, scope
 
 __all__ = [
+    "ROLES",
     "SYSTEM_NAME",
+    "GrantView",
     "Grantee",
     "GroupView",
     "MemberView",
@@ -39,6 +42,8 @@ __all__ = [
     "follow_directory",
     "forget_member",
     "grant",
+    "grant_of",
+    "granted",
     "groups",
     "groups_of",
     "members_of",

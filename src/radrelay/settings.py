@@ -48,6 +48,14 @@ class WebSettings(Section):
     organisation_name: str = Field("Radrelay", description="shown in the pages' head")
 
 
+class IdentitySettings(Section):
+    """How people get in."""
+
+    password_iterations: int = Field(
+        210_000, description="PBKDF2-HMAC-SHA-512 iterations of new passwords (OWASP: 210000)", ge=1_000, le=10_000_000
+    )
+
+
 class DicomSettings(Section):
     """The DICOM listener and Radrelay as a DICOM client."""
 
@@ -239,6 +247,7 @@ class Settings(BaseSettings):
 
     data_dir: Path = Field(Path("var/data"), description="everything that this machine keeps")
     web: WebSettings = WebSettings()
+    identity: IdentitySettings = IdentitySettings()
     dicom: DicomSettings = DicomSettings()
     database: DatabaseSettings = DatabaseSettings()
     storage: StorageSettings = StorageSettings()

@@ -17,14 +17,25 @@ from radrelay.access import (
     Principal,
     Right,
     Target,
+    add_member,
+    change_group,
+    create_group,
+    delete_group,
     ensure_default_grants,
+    follow_directory,
     grant,
+    groups,
+    groups_of,
+    members_of,
+    remove_member,
     revoke,
     scope,
     system_principal,
 )
+from radrelay.access.errors import GroupExists
 from radrelay.access.models import Grant
 from radrelay.archive.models import Holding, Instance, InstanceHolding, Series, Study
+from radrelay.errors import Invalid, NotFound
 from radrelay.storage.columns import Base, Id, Instant
 from tests.backends import open_database
 
@@ -190,6 +201,68 @@ def test_who_was_given_grants_of_their_own_does_not_see_everything_after_a_resta
     give(session, Target("study", HEAD), Right.SEE)
     ensure_default_grants(session, ORGANISATION, [], NOW)
     assert seen(session, principal())[0] == {HEAD}
+
+
+def test_when_every_grant_was_taken_away_a_restart_gives_none_back(session: Session) -> None:
+    ensure_default_grants(session, ORGANISATION, [], NOW)
+    session.execute(sa.delete(Grant))
+    ensure_default_grants(session, ORGANISATION, [], NOW)
+    assert scope(session, principal(), Right.SEE).nothing
+    assert scope(session, principal(role="admin"), Right.SEE).nothing
+
+
+def test_members_of_a_group_see_what_it_was_granted_and_nobody_else_does(session: Session) -> None:
+    ward, other = (create_group(session, ORGANISATION, name, now=NOW) for name in ("Ward 3", "Ward 4"))
+    give(session, Target("study", HEAD), Right.SEE, who=Grantee("group", str(ward.id)))
+    give(session, Target("study", KNEE), Right.SEE, who=Grantee("group", str(other.id)))
+    assert add_member(session, ORGANISATION, ward.id, "account", "anna") is True
+    assert add_member(session, ORGANISATION, ward.id, "account", "anna") is False
+    assert seen(session, principal())[0] == {HEAD}
+    assert seen(session, principal("bert"))[0] == set()
+    assert seen(session, principal("anna", "token"))[0] == set(), "an account's id is no token's"
+    assert seen(session, principal(str(ward.id)))[0] == set(), "a group is not an account"
+    stranger = Principal("account", "anna", "anna", uuid.UUID(int=2), "user")
+    assert scope(session, stranger, Right.SEE).nothing
+    assert remove_member(session, ORGANISATION, ward.id, "account", "anna") is True
+    assert seen(session, principal())[0] == set()
+
+
+def test_a_deleted_group_leaves_no_grant_behind(session: Session) -> None:
+    ward = create_group(session, ORGANISATION, "Ward 3", now=NOW)
+    give(session, Target("study", HEAD), Right.SEE, who=Grantee("group", str(ward.id)))
+    add_member(session, ORGANISATION, ward.id, "account", "anna")
+    with pytest.raises(NotFound):
+        delete_group(session, uuid.UUID(int=2), ward.id)
+    delete_group(session, ORGANISATION, ward.id)
+    assert seen(session, principal())[0] == set()
+    assert session.scalars(sa.select(Grant.id)).all() == []
+    assert groups(session, ORGANISATION) == []
+
+
+def test_groups_have_names_of_their_own(session: Session) -> None:
+    create_group(session, ORGANISATION, " Ward   3 ", now=NOW)
+    with pytest.raises(GroupExists):
+        create_group(session, ORGANISATION, "WARD 3", now=NOW)
+    create_group(session, uuid.UUID(int=2), "Ward 3", now=NOW)
+    other = create_group(session, ORGANISATION, "Ward 4", now=NOW)
+    with pytest.raises(GroupExists):
+        change_group(session, ORGANISATION, other.id, name="ward 3")
+    for wrong in ("", " ", "--", "x" * 201):
+        with pytest.raises(Invalid):
+            create_group(session, ORGANISATION, wrong, now=NOW)
+    assert [one.name for one in groups(session, ORGANISATION)] == ["Ward 3", "Ward 4"]
+
+
+def test_the_directory_moves_its_own_members_and_leaves_those_put_there_by_hand(session: Session) -> None:
+    ward = create_group(session, ORGANISATION, "Ward 3", now=NOW)
+    add_member(session, ORGANISATION, ward.id, "account", "by-hand")
+    assert follow_directory(session, ORGANISATION, ward.id, {"anna", "bert"}) == (["anna", "bert"], [])
+    add_member(session, ORGANISATION, ward.id, "account", "bert")
+    assert follow_directory(session, ORGANISATION, ward.id, {"carl"}) == (["carl"], ["anna"])
+    assert {one.id for one in members_of(session, ORGANISATION, ward.id)} == {"bert", "by-hand", "carl"}
+    assert [one.name for one in groups_of(session, ORGANISATION, "account", "bert")] == ["Ward 3"]
+    [row] = groups(session, ORGANISATION)
+    assert (row.members, row.grants) == (3, 0)
 
 
 def test_a_grant_on_the_whole_names_no_part(session: Session) -> None:

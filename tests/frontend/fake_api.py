@@ -27,6 +27,7 @@ from radrelay.dicom.codestreams import resolution_ends
 from radrelay.dicom.htj2k import encode_frame
 from radrelay.web.guards import HEADERS
 from tests.frontend import fake_choices, fake_data, fake_marks, fake_office, fake_roomcheck
+from tests.frontend.fake_login import Challenged, challenge_for, proven
 
 STATIC = Path(__file__).parents[2] / "src" / "radrelay" / "web" / "static"
 CSRF = "csrf-for-tests"
@@ -62,6 +63,8 @@ class World:
     """Requests that are being answered, but for the channel that never ends."""
     asked_at: float = 0.0
     """When the last of them came (time.monotonic)."""
+    server_proof: str = ""
+    challenged: dict[str, Challenged] = field(default_factory=dict)
 
     def study(self, study_id: str) -> fake_data.FakeStudy | None:
         return next((one for one in self.studies if one.row["id"] == study_id), None)
@@ -83,16 +86,17 @@ def world_of(request: Request) -> World:
 def _account(world: World) -> dict[str, Any]:
     account = {"id": f"acc-{world.username}", "username": world.username, "name": "Dr. Katharina Weber",
                "role": "admin", "language": "", "must_change_password": world.must_change_password}  # fmt: skip
-    return {"account": account, "csrf_token": CSRF, "expires_at": None, "idle_until": None}
+    return {"account": account, "csrf_token": CSRF, "expires_at": None, "idle_until": None,
+            "server_proof": world.server_proof}  # fmt: skip
 
 
 async def session(request: Request) -> Response:
     world = world_of(request)
     if request.method == "POST":
-        given = await request.json()
-        if given.get("password") != PASSWORD:
+        checked = proven(await request.json(), world.challenged)
+        if checked is None:
             return problem(401, "login-refused", "The user name or the password is wrong.")
-        world.logged_in, world.username = True, given["username"]
+        world.logged_in, (world.username, world.server_proof) = True, checked
     elif request.method == "DELETE":
         world.logged_in = False
         return Response(status_code=204)
@@ -101,10 +105,14 @@ async def session(request: Request) -> Response:
     return JSONResponse(_account(world))
 
 
+async def challenge(request: Request) -> Response:
+    return JSONResponse(challenge_for((await request.json())["username"], PASSWORD, world_of(request).challenged))
+
+
 async def password(request: Request) -> Response:
     world = world_of(request)
     given = await request.json()
-    if given["current_password"] != PASSWORD:
+    if proven(given["current"], world.challenged) is None or set(given["new"]) != {"salt", "iterations", "verifier"}:
         return problem(401, "login-refused", "The password is wrong.")
     world.must_change_password = False
     return JSONResponse(_account(world))
@@ -325,6 +333,7 @@ class Guard:
 
 ROUTES = [
     Route("/api/session", session, methods=["GET", "POST", "DELETE"]),
+    Route("/api/session/challenge", challenge, methods=["POST"]),
     Route("/api/session/password", password, methods=["POST"]),
     Route("/api/studies", studies),
     Route("/api/studies/{study_id}", study, methods=["GET", "DELETE"]),

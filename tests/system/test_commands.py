@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx2
 
 from tests.backends import SERVERS, chosen
+from tests.proving import log_in
 from tests.system.installation import Installation, tool, until
 from tests.system.samples import Sample, data_set_of, phantom_files
 
@@ -27,7 +28,7 @@ def test_greeting_tells_addresses_and_a_password_that_works_once(radrelay: Insta
     assert f"RADRELAY at 127.0.0.1:{radrelay.dicom_port}" in told
     password = told.split("password", 1)[1].split()[0]
     with httpx2.Client(base_url=radrelay.base, trust_env=False) as http:
-        answer = http.post("/api/session", json={"username": "admin", "password": password})
+        answer = log_in(http, "admin", password)
         assert answer.status_code == 200, answer.text
         assert answer.json()["account"]["must_change_password"]
         assert http.get("/api/studies").status_code == 403
@@ -64,9 +65,9 @@ def test_doctor_finds_nothing_bad(radrelay: Installation, tmp_path: Path) -> Non
 def test_added_person_logs_in(radrelay: Installation) -> None:
     radrelay.command("user", "add", "weiss", "--password-stdin", stdin="ein langes Kennwort 1!\n")
     with httpx2.Client(base_url=radrelay.base, trust_env=False) as http:
-        wrong = http.post("/api/session", json={"username": "weiss", "password": "falsch"})
+        wrong = log_in(http, "weiss", "falsch")
         assert wrong.status_code == 401
-        right = http.post("/api/session", json={"username": "weiss", "password": "ein langes Kennwort 1!"})
+        right = log_in(http, "weiss", "ein langes Kennwort 1!")
         assert right.status_code == 200, right.text
         assert http.get("/api/studies").status_code == 200
         assert http.get("/api/audit").status_code == 403

@@ -14,6 +14,7 @@ from typing import Any
 from playwright.sync_api import StorageState
 from pydicom import Dataset, dcmread
 
+from tests.proving import log_in
 from tests.system.installation import Installation, until
 
 USER, PASSWORD = "leserin", "Leuchtkasten-17-Tischlampe"
@@ -68,7 +69,7 @@ class Hospital:
         if username not in self._states:
             with self.installation.http() as http:
                 http.headers.pop("Authorization")
-                answer = http.post("/api/session", json={"username": username, "password": PASSWORD})
+                answer = log_in(http, username, PASSWORD)
                 assert answer.is_success, answer.text
                 self._states[username] = {
                     "cookies": [

@@ -33,9 +33,11 @@ from radrelay.web.application import create
 from radrelay.web.assembly import assemble
 from radrelay.web.services import EchoAnswer, EchoTarget, WebServices
 from tests.backends import settings_for
+from tests.proving import log_in
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 PASSWORD = "correct horse battery staple"
+ITERATIONS = 1_000
 BASE = "http://127.0.0.1:8080"
 
 
@@ -89,7 +91,7 @@ class WebSite:
         return client
 
     def account(self, username: str, role: str = "user") -> uuid.UUID:
-        encoded = self.identity.hash_new_password(username, PASSWORD)
+        encoded = self.identity.new_verifier(username, PASSWORD)
         with self.database.write() as session:
             return self.identity.create_account(
                 session, self.organisation_id, username=username, full_name="", role=role, encoded=encoded,
@@ -98,7 +100,7 @@ class WebSite:
 
     def login(self, username: str, address: str = "127.0.0.1") -> Login:
         client = self.client(address)
-        answer = client.post("/api/session", json={"username": username, "password": PASSWORD})
+        answer = log_in(client, username, PASSWORD)
         assert answer.status_code == 200, answer.text
         return Login(client, answer.json()["csrf_token"])
 
@@ -132,7 +134,9 @@ def open_site(folder: Path, web: dict[str, object] | None = None) -> WebSite:
     with database.write() as session:
         search_index.create(session.connection())
     hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
-    identity = Identity(database, clock, settings.web, keyring.metadata_key, Passwords(hasher))
+    identity = Identity(
+        database, clock, settings.web, keyring.metadata_key, iterations=ITERATIONS, passwords=Passwords(hasher)
+    )
     organisation_id = identity.ensure_organisation()
     with database.write() as session:
         ensure_default_grants(session, organisation_id, settings.dicom.query_callers, clock.now())

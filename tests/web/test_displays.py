@@ -16,6 +16,7 @@ from radrelay.audit.models import AuditEvent
 from radrelay.displays.judging import QUESTIONS
 from radrelay.web.api.displays import COOKIE
 from tests.displays.samples import STEPS, following, gamma
+from tests.proving import log_in
 from tests.web.conftest import Login, WebSite
 
 LEFT: dict[str, Any] = {
@@ -74,7 +75,7 @@ def test_cookie_of_a_workstation_is_for_the_server_alone_and_outlives_the_login(
     for said in ("HttpOnly", "SameSite=strict", "Path=/api/displays", "Max-Age=34560000"):
         assert said in kept
     anna.http.delete("/api/session", headers=anna.headers)
-    again = anna.http.post("/api/session", json={"username": "root", "password": "correct horse battery staple"})
+    again = log_in(anna.http, "root", "correct horse battery staple")
     assert again.status_code == 200
     assert here(anna)["workstation"] == "PC 7"
 

@@ -28,10 +28,16 @@ OPEN: set[Operation] = {
     ("GET", "/healthz"),
     ("GET", "/readyz"),
     ("POST", "/api/session"),
+    ("POST", "/api/session/challenge"),
 }
 ADMINISTRATION: set[Operation] = {
     ("GET", "/api/accounts"), ("POST", "/api/accounts"), ("PATCH", "/api/accounts/{account_id}"),
     ("POST", "/api/accounts/{account_id}/password"), ("DELETE", "/api/accounts/{account_id}"),
+    ("GET", "/api/groups"), ("POST", "/api/groups"), ("PATCH", "/api/groups/{group_id}"),
+    ("DELETE", "/api/groups/{group_id}"), ("GET", "/api/groups/{group_id}/members"),
+    ("PUT", "/api/groups/{group_id}/members/{kind}/{member_id}"),
+    ("DELETE", "/api/groups/{group_id}/members/{kind}/{member_id}"),
+    ("GET", "/api/grants"), ("POST", "/api/grants"), ("DELETE", "/api/grants/{grant_id}"),
     ("GET", "/api/tokens"), ("POST", "/api/tokens"), ("DELETE", "/api/tokens/{token_id}"),
     ("POST", "/api/sources"), ("PATCH", "/api/sources/{source_id}"), ("DELETE", "/api/sources/{source_id}"),
     ("POST", "/api/destinations"), ("PATCH", "/api/destinations/{destination_id}"),

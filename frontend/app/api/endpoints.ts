@@ -1,5 +1,6 @@
 /** The addresses of the REST interface, one function each. */
 
+import type { Challenge, Proof, Verifier } from '../identity/srp';
 import { get, patch, post, queryString, remove } from './client';
 import type {
   AccountMade,
@@ -14,6 +15,7 @@ import type {
   Quarantined,
   QuarantinedDetail,
   SeriesDetail,
+  LoginAnswer,
   SessionAnswer,
   Source,
   StudyDetail,
@@ -26,11 +28,13 @@ const part = encodeURIComponent;
 
 export const session = {
   read: () => get<SessionAnswer>('/api/session', { anonymous: true }),
-  login: (username: string, password: string) =>
-    post<SessionAnswer>('/api/session', { username, password }, { anonymous: true }),
+  challenge: (username: string) => post<Challenge>('/api/session/challenge', { username }, { anonymous: true }),
+  logIn: (proof: Proof) => post<LoginAnswer>('/api/session', proof, { anonymous: true }),
+  logInByPassword: (username: string, password: string) =>
+    post<LoginAnswer>('/api/session', { username, password }, { anonymous: true }),
   logout: () => remove('/api/session'),
-  changePassword: (current_password: string, new_password: string) =>
-    post<SessionAnswer | undefined>('/api/session/password', { current_password, new_password }, { anonymous: true }),
+  changePassword: (current: Proof, verifier: Verifier) =>
+    post<SessionAnswer | undefined>('/api/session/password', { current, new: verifier }, { anonymous: true }),
 };
 
 export interface StudyFilter {

@@ -15,6 +15,11 @@ export interface SessionAnswer {
   csrf_token: string;
 }
 
+export interface LoginAnswer extends SessionAnswer {
+  /** Base64url; who has the verifier can say it. */
+  server_proof: string;
+}
+
 export interface Patient {
   name: string;
   id: string;

@@ -31,6 +31,8 @@ const de: Record<keyof typeof en, string> = {
   'problem.last-admin': 'Die letzte Administration bleibt.',
   'problem.password-change-required': 'Bitte zuerst ein eigenes Passwort wählen.',
   'problem.too-many-attempts': 'Zu viele Versuche. Bitte etwas warten und dann erneut versuchen.',
+  'problem.proof-wanted': 'Dieser Server nimmt keine Passwörter an: Er verlangt einen Beweis, dass man sie kennt.',
+  'problem.group-exists': 'Eine Gruppe {name} gibt es schon.',
   'problem.login-refused': 'Benutzername oder Passwort ist falsch.',
   'problem.unauthenticated': 'Bitte zuerst anmelden.',
   'problem.csrf': 'Die Seite ist veraltet; bitte neu laden.',

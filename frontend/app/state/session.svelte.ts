@@ -50,13 +50,15 @@ export async function readSession(): Promise<void> {
 /** Logs in. Somebody else than before gets a fresh page, so that nothing of the last person stays. */
 export async function login(username: string, password: string): Promise<void> {
   const before = state.account?.username;
-  const answer = await api.session.login(username, password);
+  const { logIn } = await import('../identity/login');
+  const answer = await logIn(username, password);
   if (before !== undefined && before !== answer.account.username) return location.replace('/');
   take(answer);
 }
 
 export async function changePassword(current: string, next: string): Promise<void> {
-  const answer = await api.session.changePassword(current, next);
+  const { setPassword } = await import('../identity/login');
+  const answer = await setPassword(state.account?.username ?? '', current, next);
   if (answer?.account) take(answer);
   else if (state.account) state.account = { ...state.account, must_change_password: false };
 }

@@ -3,20 +3,51 @@
 Access owns its tables and knows the archive's studies, series and sources by their ids alone.
 """
 
-from radrelay.access.grants import Grantee, Target, ensure_default_grants, grant, revoke
+from radrelay.access.granted import GrantView, grant_of, granted
+from radrelay.access.grants import ROLES, Grantee, Target, ensure_default_grants, grant, revoke
+from radrelay.access.groups import (
+    GroupView,
+    MemberView,
+    add_member,
+    change_group,
+    create_group,
+    delete_group,
+    follow_directory,
+    forget_member,
+    groups,
+    groups_of,
+    members_of,
+    remove_member,
+)
 from radrelay.access.principal import SYSTEM_NAME, Principal, PrincipalKind, Right, system_principal
 from radrelay.access.scope import Scope, scope
 
 __all__ = [
+    "ROLES",
     "SYSTEM_NAME",
+    "GrantView",
     "Grantee",
+    "GroupView",
+    "MemberView",
     "Principal",
     "PrincipalKind",
     "Right",
     "Scope",
     "Target",
+    "add_member",
+    "change_group",
+    "create_group",
+    "delete_group",
     "ensure_default_grants",
+    "follow_directory",
+    "forget_member",
     "grant",
+    "grant_of",
+    "granted",
+    "groups",
+    "groups_of",
+    "members_of",
+    "remove_member",
     "revoke",
     "scope",
     "system_principal",

@@ -15,7 +15,7 @@ from typing import Literal
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from radrelay.access.models import Grant
+from radrelay.access.models import Begun, Grant
 from radrelay.access.principal import Right
 from radrelay.storage.ids import new_id
 
@@ -26,9 +26,9 @@ DEVICE_RIGHTS = (Right.SEE, Right.DOWNLOAD, Right.FORWARD)
 
 @dataclass(frozen=True, slots=True)
 class Grantee:
-    """Who is granted something: an account's or token's id, an AE title, or a role; `*` is any of its kind."""
+    """Who is granted something: an account's, token's or group's id, an AE title, or a role; `*` is any of its kind."""
 
-    kind: Literal["account", "token", "ae", "role"]
+    kind: Literal["account", "token", "group", "ae", "role"]
     id: str
 
 
@@ -90,10 +90,8 @@ def ensure_default_grants(
 ) -> None:
     """Give a new organisation's roles every right, and make the devices' grants follow `query_callers`."""
     everything = Target("organisation")
-    granted = session.scalar(  # to anybody: who sees by grants of their own must not see everything after a restart
-        sa.select(Grant.id).where(Grant.organisation_id == organisation_id, Grant.grantee_kind != "ae").limit(1)
-    )
-    if granted is None:
+    if session.get(Begun, organisation_id) is None:  # what was taken away since does not come back with a restart
+        session.add(Begun(organisation_id=organisation_id, at=now))
         for role in ROLES:
             grant(session, organisation_id, Grantee("role", role), everything, Right, now=now)
     wanted = set(query_callers)

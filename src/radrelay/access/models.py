@@ -1,4 +1,4 @@
-"""Tables of access: grants. Access knows studies and series by their ids alone."""
+"""Tables of access: grants, groups and who is in them. Access knows studies and series by their ids alone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from radrelay.storage.columns import Base, Id, Instant, Owned
 class Grant(Owned, Base):
     """Someone may do something with the studies of a source, one study or one series.
 
-    `grantee_kind` is account, token, ae or role; `grantee_id` the id, the AE title or the role's name (`*`: any).
+    `grantee_kind` is account, token, group, ae or role; `grantee_id` the id, the AE title or the role's name (`*`:
+    any).
     `target_kind` is organisation, source, study or series.
     """
 
@@ -32,3 +33,41 @@ class Grant(Owned, Base):
     identity: Mapped[str] = mapped_column(String(8), default="clear")  # clear | alias
     ends_at: Mapped[datetime | None] = mapped_column(Instant)
     created_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class Begun(Base):
+    """An organisation has got the grants that a new one starts with; what is taken away afterwards stays away."""
+
+    __tablename__ = "access_begun"
+
+    organisation_id: Mapped[uuid.UUID] = mapped_column(Id, primary_key=True)
+    at: Mapped[datetime] = mapped_column(Instant)
+
+
+class Group(Owned, Base):
+    """A department, practice or ward. `key` is its id as text, as grants and memberships name it."""
+
+    __tablename__ = "access_group"
+    __table_args__ = (
+        Index("ux_access_group_name", "organisation_id", "name_folded", unique=True),
+        Index("ux_access_group_key", "key", unique=True),
+    )
+
+    key: Mapped[str] = mapped_column(String(64))
+    name: Mapped[str] = mapped_column(String(200))
+    name_folded: Mapped[str] = mapped_column(String(400))
+    description: Mapped[str] = mapped_column(String(1000), default="")
+    created_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class Member(Base):
+    """An account or a token in a group, put there by hand or by the directory."""
+
+    __tablename__ = "access_member"
+    __table_args__ = (Index("ix_access_member_member", "organisation_id", "member_kind", "member_id"),)
+
+    group_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    member_kind: Mapped[str] = mapped_column(String(16), primary_key=True)
+    member_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    organisation_id: Mapped[uuid.UUID] = mapped_column(Id)
+    origin: Mapped[str] = mapped_column(String(16))

@@ -17,7 +17,7 @@ from sqlalchemy.sql import ColumnElement
 from sqlalchemy.sql.elements import ColumnClause
 
 from radrelay.access.grants import ANYBODY
-from radrelay.access.models import Grant
+from radrelay.access.models import Grant, Member
 from radrelay.access.principal import Principal, Right
 from radrelay.clock import SystemClock
 from radrelay.storage.columns import Id, Instant
@@ -25,6 +25,7 @@ from radrelay.storage.columns import Id, Instant
 _SYSTEM_CLOCK = SystemClock()
 NO_ROLE = "-"  # of devices; no grant names it
 _GRANT = Grant.__table__.c  # plain columns: the mapper takes longer than the database
+_MEMBER = Member.__table__.c
 
 
 def _id(name: str) -> ColumnClause[Any]:
@@ -141,15 +142,22 @@ def scope(session: Session, principal: Principal, right: Right, *, now: datetime
 
 
 def _condition(organisation: Any, kind: Any, grantee: Any, role: Any, right: Any, now: Any) -> ColumnElement[bool]:
-    """Return the condition that a grant is for the grantee or its role, holds the right, and has not ended."""
+    """Return the condition that a grant is for the grantee, its groups or its role, holds the right, and lasts."""
     return sa.and_(
         _GRANT.organisation_id == organisation,
         sa.or_(
             sa.and_(_GRANT.grantee_kind == kind, sa.or_(_GRANT.grantee_id == grantee, _GRANT.grantee_id == ANYBODY)),
+            sa.and_(_GRANT.grantee_kind == "group", _GRANT.grantee_id.in_(_groups(organisation, kind, grantee))),
             sa.and_(_GRANT.grantee_kind == "role", sa.or_(_GRANT.grantee_id == role, _any_role(role))),
         ),
         _GRANT.rights.like(right),
         sa.or_(_GRANT.ends_at.is_(None), _GRANT.ends_at > now),
+    )
+
+
+def _groups(organisation: Any, kind: Any, grantee: Any) -> sa.Select[Any]:
+    return sa.select(_MEMBER.group_id).where(
+        _MEMBER.organisation_id == organisation, _MEMBER.member_kind == kind, _MEMBER.member_id == grantee
     )
 
 

@@ -48,7 +48,7 @@ def user_add_command(settings: Settings, name: str, role: str, password: str | N
     try:
         identity = prepared.identity
         shown, encoded = (
-            ("", identity.hash_new_password(name, password)) if password else identity.new_one_time_password()
+            ("", identity.new_verifier(name, password)) if password else identity.new_one_time_password(name)
         )
         with core.database.write() as session:
             account = identity.create_account(
@@ -76,7 +76,7 @@ def user_password_command(settings: Settings, name: str, password: str | None) -
         if account is None:
             raise NotFound(f"there is no account {name!r}")
         shown, encoded = (
-            ("", identity.hash_new_password(name, password)) if password else identity.new_one_time_password()
+            ("", identity.new_verifier(name, password)) if password else identity.new_one_time_password(name)
         )
         with core.database.write() as session:
             identity.reset_password(session, prepared.organisation_id, account.id, encoded)

@@ -35,7 +35,13 @@ def prepare(core: Core, *, leading: bool = False) -> Prepared:
     new one-time password, which it shows.
     """
     settings = core.settings
-    identity = Identity(core.database, core.clock, settings.web, core.keyring.metadata_key)
+    identity = Identity(
+        core.database,
+        core.clock,
+        settings.web,
+        core.keyring.metadata_key,
+        iterations=settings.identity.password_iterations,
+    )
     with exclusive(settings.data_dir / "setup.lock"), ExitStack() as turn:
         lease = claim(core)  # before its turn: it may wait for an older lease to end, and others must not
         turn.enter_context(nodes.alone(core.database))

@@ -3,21 +3,28 @@
 Identity says who someone is; what they may see is `radrelay.access`'s, what they did is `radrelay.audit`'s.
 """
 
+from radrelay.identity.challenges import Challenge
 from radrelay.identity.errors import (
     AccountExists,
     LastAdmin,
     LoginRefused,
     PasswordWeak,
+    ProofWanted,
     SessionEnded,
     TokenRefused,
     TooManyAttempts,
 )
+from radrelay.identity.login import Proof
 from radrelay.identity.service import Identity
+from radrelay.identity.srp import SRP
 from radrelay.identity.values import AccountView, CheckedLogin, LoginTry, NewToken, OpenSession, TokenView
+from radrelay.identity.verifiers import from_text, to_text
 
 __all__ = [
+    "SRP",
     "AccountExists",
     "AccountView",
+    "Challenge",
     "CheckedLogin",
     "Identity",
     "LastAdmin",
@@ -26,8 +33,12 @@ __all__ = [
     "NewToken",
     "OpenSession",
     "PasswordWeak",
+    "Proof",
+    "ProofWanted",
     "SessionEnded",
     "TokenRefused",
     "TokenView",
     "TooManyAttempts",
+    "from_text",
+    "to_text",
 ]

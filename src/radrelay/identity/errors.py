@@ -11,6 +11,12 @@ class LoginRefused(Unauthenticated):
     code = "login-refused"
 
 
+class ProofWanted(Unauthenticated):
+    """This server takes no passwords: ask for a challenge and prove that you know it (docs/api.md)."""
+
+    code = "proof-wanted"
+
+
 class SessionEnded(Unauthenticated):
     """This login has ended; log in again."""
 
@@ -47,12 +53,6 @@ class PasswordNamesUser(PasswordWeak):
     """The new password contains the user name."""
 
     code = "password-names-user"
-
-
-class PasswordUnchanged(PasswordWeak):
-    """The new password is the present one."""
-
-    code = "password-unchanged"
 
 
 class AccountExists(Conflict):

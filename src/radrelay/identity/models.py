@@ -29,7 +29,7 @@ class Account(Owned, Base):
     username: Mapped[str] = mapped_column(String(200))
     username_folded: Mapped[str] = mapped_column(String(200))
     full_name: Mapped[str] = mapped_column(String(200), default="")
-    password_hash: Mapped[str | None] = mapped_column(String(300))
+    password_hash: Mapped[str | None] = mapped_column(String(600))  # a verifier; of older accounts an Argon2id hash
     must_change_password: Mapped[bool] = mapped_column(Boolean, default=False)
     role: Mapped[str] = mapped_column(String(16))  # admin | user
     language: Mapped[str] = mapped_column(String(8), default="")
@@ -79,6 +79,14 @@ class Preference(Owned, Base):
     value: Mapped[str] = mapped_column(Text)
     revision: Mapped[int] = mapped_column(Integer)
     changed_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class SpentChallenge(Identified, Base):
+    """A challenge that was answered; kept until it would be over anyway."""
+
+    __tablename__ = "spent_challenge"
+
+    expires_at: Mapped[datetime] = mapped_column(Instant)
 
 
 class LoginAttempt(Identified, Base):

@@ -1,7 +1,7 @@
 """Identity as the faces use it: logins, passwords, accounts, tokens.
 
 Whatever changes something takes the caller's writing session, so that the audit event stands in the same
-transaction. Passwords are hashed and checked outside of any transaction: that takes tens of milliseconds.
+transaction. Passwords and proofs are checked outside of any transaction: that takes tens of milliseconds.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from radrelay.clock import Clock
-from radrelay.identity import accounts, sessions, throttle, tokens
-from radrelay.identity.devices import DeviceCookies
+from radrelay.identity import accounts, sessions, throttle, tokens, verifiers
+from radrelay.identity.challenges import Challenge
 from radrelay.identity.errors import LoginRefused
+from radrelay.identity.login import Logins, Proof
 from radrelay.identity.models import Account
 from radrelay.identity.passwords import Passwords, one_time_password, require_strong
 from radrelay.identity.values import AccountView, CheckedLogin, LoginTry, NewToken, OpenSession, TokenView
@@ -23,7 +24,6 @@ from radrelay.settings import WebSettings
 from radrelay.storage.database import Database
 
 FIRST_ADMIN = "admin"
-NOBODY = uuid.UUID(int=0)
 
 
 class Identity:
@@ -35,13 +35,15 @@ class Identity:
         clock: Clock,
         settings: WebSettings,
         metadata_key: bytes,
+        *,
+        iterations: int,
         passwords: Passwords | None = None,
     ) -> None:
         self._database = database
         self._clock = clock
         self._settings = settings
-        self._passwords = passwords or Passwords()
-        self._devices = DeviceCookies(metadata_key)
+        self._iterations = iterations
+        self._logins = Logins(database, clock, passwords or Passwords(), metadata_key, iterations)
 
     # The organisation and the first administrator
 
@@ -58,8 +60,7 @@ class Identity:
         with self._database.read() as session:
             if not self._awaits_first_login(session):
                 return None
-        password = one_time_password()
-        encoded = self._passwords.hash(password)
+        password, encoded = self.new_one_time_password(FIRST_ADMIN)
         with self._database.write() as session:
             if not self._awaits_first_login(session):
                 return None
@@ -96,25 +97,23 @@ class Identity:
 
     # Logging in
 
-    def check_login(self, attempt: LoginTry, password: str) -> CheckedLogin:
-        """Check a name and a password; raises `LoginRefused` or `TooManyAttempts`, alike for known and unknown names.
+    def challenge(self, username: str) -> Challenge:
+        """Return what a name has to answer; one without salt asks for the password itself (an older account)."""
+        return self._logins.challenge(username)
 
-        The try is counted before the password is looked at; `open_session` takes it back.
+    def check_login(self, attempt: LoginTry, answer: Proof | str) -> CheckedLogin:
+        """Check a proof, or the password of an older account; alike for known and unknown names.
+
+        Raises `LoginRefused`, `TooManyAttempts`, or `ProofWanted` where a password is given and none is asked for.
+        The try is counted before it is looked at; `open_session` takes it back.
         """
-        with self._database.write() as session:
-            row = accounts.by_name(session, attempt.username)
-            throttle.begin(session, self._bound(session, attempt, row), self._clock.now())
-            account = None if row is None else accounts.view(row)
-            encoded = None if row is None or row.disabled_at is not None else row.password_hash
-        if not self._passwords.matches(encoded, password) or account is None or encoded is None:
-            raise LoginRefused
-        return CheckedLogin(account, attempt, encoded)
+        if isinstance(answer, str):
+            return self._logins.check_password(attempt, answer)
+        return self._logins.check_proof(attempt, answer)
 
-    def _bound(self, session: Session, attempt: LoginTry, row: Account | None) -> list[tuple[str, throttle.Limit]]:
-        folded = accounts.fold_username(attempt.username)
-        device = self._devices.check(attempt.device, None if row is None else row.id)
-        known = sessions.knows_address(session, NOBODY if row is None else row.id, attempt.address)
-        return throttle.counters(attempt.address, folded, known=known, device=device)
+    def name_of(self, sealed: str) -> str:
+        """Return the folded user name that a challenge is for; an empty text for a forged one or one that is over."""
+        return self._logins.name_of(sealed)
 
     def account_named(self, username: str) -> AccountView | None:
         """Return the account of a user name, for the record of a refused login."""
@@ -130,9 +129,11 @@ class Identity:
         row = accounts.by_id(session, checked.account.organisation_id, checked.account.id)
         if row.disabled_at is not None or row.password_hash != checked.password_hash:
             raise LoginRefused
-        throttle.succeed(session, self._bound(session, checked.attempt, row))
+        if checked.moved is not None:
+            row.password_hash = checked.moved
+        throttle.succeed(session, self._logins.bound(session, checked.attempt, row))
         opened = sessions.start(session, accounts.view(row), checked.attempt, self._settings, self._clock.now())
-        return _with_device(opened, self._devices.make(row.id))
+        return _with_device(opened, self._logins.devices.make(row.id))
 
     def session_of(self, secret: str) -> OpenSession:
         """Return the login of a cookie's secret, its idle time begun anew; raises `SessionEnded`."""
@@ -155,21 +156,26 @@ class Identity:
 
     # Passwords
 
-    def check_password(self, account: AccountView, address: str, password: str) -> None:
-        """Check someone's own password again; counted like a login. Raises `LoginRefused` or `TooManyAttempts`."""
-        bound = throttle.counters(address, accounts.fold_username(account.username), known=True)
-        with self._database.write() as session:
-            throttle.begin(session, bound, self._clock.now())
-            encoded = accounts.by_id(session, account.organisation_id, account.id).password_hash
-        if not self._passwords.matches(encoded, password):
+    def check_own(self, account: AccountView, attempt: LoginTry, answer: Proof) -> None:
+        """Check that someone who is logged in knows their password; counted like a login. Raises as `check_login`."""
+        checked = self._logins.check_proof(attempt, answer)
+        if checked.account.id != account.id:
             raise LoginRefused("the present password is wrong")
         with self._database.write() as session:
-            throttle.succeed(session, bound)
+            row = accounts.by_id(session, account.organisation_id, account.id)
+            throttle.succeed(session, self._logins.bound(session, checked.attempt, row))
 
-    def hash_new_password(self, username: str, password: str) -> str:
-        """Return the hash of a new password; raises `PasswordWeak`."""
+    def new_verifier(self, username: str, password: str) -> str:
+        """Return what is kept of a password that is known here, on the command line; raises `PasswordWeak`."""
         require_strong(password, username)
-        return self._passwords.hash(password)
+        return self._verifier(username, password)
+
+    def verifier_taken(self, salt: str, iterations: int, value: str) -> str:
+        """Return what is kept of a password whose verifier a client made; raises `Invalid` for a weak one."""
+        return verifiers.taken(salt, iterations, value, least=self._iterations).encoded()
+
+    def _verifier(self, username: str, password: str) -> str:
+        return verifiers.make(accounts.fold_username(username), password, self._iterations).encoded()
 
     def change_password(self, session: Session, opened: OpenSession, encoded: str) -> OpenSession:
         """Set an own new password: every login of the account ends, and a new one takes this one's place."""
@@ -193,10 +199,10 @@ class Identity:
         sessions.end(session, self._clock.now(), account_id=account_id)
         return accounts.view(row)
 
-    def new_one_time_password(self) -> tuple[str, str]:
-        """Return a one-time password and its hash."""
+    def new_one_time_password(self, username: str) -> tuple[str, str]:
+        """Return a one-time password for a user name and what is kept of it."""
         password = one_time_password()
-        return password, self._passwords.hash(password)
+        return password, self._verifier(username, password)
 
     # Accounts
 
@@ -206,6 +212,10 @@ class Identity:
             sa.select(Account).where(Account.organisation_id == organisation_id).order_by(Account.username_folded)
         )
         return [accounts.view(row) for row in rows]
+
+    def account(self, session: Session, organisation_id: uuid.UUID, account_id: uuid.UUID) -> AccountView:
+        """Return an account of the organisation; raises `NotFound`."""
+        return accounts.view(accounts.by_id(session, organisation_id, account_id))
 
     def create_account(self, session: Session, organisation_id: uuid.UUID, *, username: str, full_name: str,
                        role: str, encoded: str, must_change_password: bool = True) -> AccountView:  # fmt: skip

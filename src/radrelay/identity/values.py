@@ -40,6 +40,10 @@ class CheckedLogin:
     attempt: LoginTry
     password_hash: str = field(repr=False)
     """Of the password that was right: if the account has another by then, the login is refused."""
+    moved: str | None = field(default=None, repr=False)
+    """What is to be kept of the password from now on, where the account is from before SRP."""
+    server_proof: bytes = field(default=b"", repr=False)
+    """By which the client knows the server; empty where it gave its password."""
 
 
 @dataclass(frozen=True, slots=True)

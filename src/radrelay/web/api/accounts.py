@@ -40,14 +40,13 @@ class Accounts(BaseModel):
 
 
 class NewAccount(BaseModel):
-    """An account to be made; without a password it gets a one-time one."""
+    """An account to be made; it gets a one-time password."""
 
     model_config = ConfigDict(extra="forbid")
 
     username: str = Field(min_length=1, max_length=200)
     full_name: str = Field("", max_length=200)
     role: Role = "user"
-    password: str | None = Field(None, max_length=256)
 
 
 class AccountChange(BaseModel):
@@ -65,7 +64,7 @@ class AccountMade(BaseModel):
     """A new or reset account. The one-time password is seen here and never again."""
 
     account: Account
-    one_time_password: str | None
+    one_time_password: str
 
 
 def _shown(account: AccountView) -> Account:
@@ -82,12 +81,8 @@ def list_accounts(services: Services, principal: Administrator) -> Accounts:
 
 @router.post("", status_code=201)
 def create_account(request: Request, services: Services, principal: Administrator, wanted: NewAccount) -> AccountMade:
-    """Make an account; its password, or the one-time password, must be changed at the first login."""
-    one_time: str | None = None
-    if wanted.password is None:
-        one_time, encoded = services.identity.new_one_time_password()
-    else:
-        encoded = services.identity.hash_new_password(wanted.username, wanted.password)
+    """Make an account; its one-time password must be changed at the first login."""
+    one_time, encoded = services.identity.new_one_time_password(wanted.username)
     with services.database.write() as session:
         made = services.identity.create_account(
             session,
@@ -128,7 +123,9 @@ def reset_password(
     request: Request, services: Services, principal: Administrator, account_id: uuid.UUID
 ) -> AccountMade:
     """Give an account a new one-time password; its logins end."""
-    password, encoded = services.identity.new_one_time_password()
+    with services.database.read() as session:
+        username = services.identity.account(session, principal.organisation_id, account_id).username
+    password, encoded = services.identity.new_one_time_password(username)
     with services.database.write() as session:
         changed = services.identity.reset_password(session, principal.organisation_id, account_id, encoded)
         trail.write(session, trail.event(request, principal, "password.reset", ("account", account_id)))

@@ -1,7 +1,8 @@
 """Logging in and out, and one's own password.
 
-Login takes JSON or a form with `username` and `password`. A refused login says the same and takes the same time
-whether the name exists or not; the audit names the account only if there is one.
+A login is a challenge and a proof (SRP-6a): the password never comes here. Accounts from before that are asked for
+the password itself once more, as JSON or a form with `username` and `password`. A refused login says the same and
+takes the same time whether the name exists or not; the audit names the account only if there is one.
 """
 
 from __future__ import annotations
@@ -17,8 +18,18 @@ from starlette.concurrency import run_in_threadpool
 
 from radrelay.access import Principal
 from radrelay.errors import Invalid
-from radrelay.identity import AccountView, LoginRefused, LoginTry, OpenSession, TooManyAttempts
-from radrelay.identity.errors import PasswordUnchanged
+from radrelay.identity import (
+    SRP,
+    AccountView,
+    LoginRefused,
+    LoginTry,
+    OpenSession,
+    Proof,
+    ProofWanted,
+    TooManyAttempts,
+    from_text,
+    to_text,
+)
 from radrelay.web import trail
 from radrelay.web.authentication import (
     COOKIE,
@@ -46,13 +57,65 @@ class Credentials(BaseModel):
     password: str = Field(max_length=256)
 
 
-class PasswordChange(BaseModel):
-    """The present password and the new one."""
+class Challenged(BaseModel):
+    """Whose challenge is asked for."""
 
     model_config = ConfigDict(extra="forbid")
 
-    current_password: str = Field(max_length=256)
-    new_password: str = Field(max_length=256)
+    username: str = Field(min_length=1, max_length=200)
+
+
+class ChallengeAnswer(BaseModel):
+    """What a proof is made from: bytes in base64url without padding. Without `salt` the password itself is asked for.
+
+    `identity` is I of SRP-6a over RFC 5054's group of 2048 bits with SHA-512; the password enters as the 64 bytes of
+    PBKDF2-HMAC-SHA-512 over its NFC form with `salt` and `iterations`. `server_public` is B, `challenge` comes back.
+    `new_iterations` is what a new password is to be stretched by.
+    """
+
+    identity: str
+    salt: str
+    iterations: int
+    server_public: str
+    challenge: str
+    new_iterations: int
+
+
+class ProofGiven(BaseModel):
+    """The answer to a challenge: A and M1 in base64url without padding."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    challenge: str = Field(max_length=4000)
+    client_public: str = Field(max_length=400)
+    client_proof: str = Field(max_length=100)
+
+    def proof(self) -> Proof:
+        """Return the proof; raises `Invalid` for what is not base64url."""
+        try:
+            public = int.from_bytes(from_text(self.client_public))
+            return Proof(self.challenge, public, from_text(self.client_proof))
+        except ValueError as error:
+            raise Invalid("a proof is base64url without padding") from error
+
+
+class VerifierGiven(BaseModel):
+    """What is to be kept of a new password: salt and v = g^x in base64url without padding."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    salt: str = Field(max_length=400)
+    iterations: int
+    verifier: str = Field(max_length=400)
+
+
+class PasswordChange(BaseModel):
+    """A proof of the present password, and the verifier of the new one."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    current: ProofGiven
+    new: VerifierGiven
 
 
 class SessionAccount(BaseModel):
@@ -75,6 +138,12 @@ class SessionAnswer(BaseModel):
     idle_until: datetime | None
 
 
+class LoginAnswer(SessionAnswer):
+    """A new login. `server_proof` is M2: who gets another one does not talk to the server that has the verifier."""
+
+    server_proof: str
+
+
 def _account(account: AccountView) -> SessionAccount:
     return SessionAccount(
         id=account.id,
@@ -95,26 +164,46 @@ def _answer(opened: OpenSession) -> SessionAnswer:
     )
 
 
-async def read_credentials(request: Request) -> Credentials:
-    """Read the name and the password from JSON or a form; raises `Invalid`."""
+async def read_login(request: Request) -> Credentials | ProofGiven:
+    """Read a proof, or a name and a password, from JSON or a form; raises `Invalid`."""
     try:
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() == FORM:
             form = await request.form()
             return Credentials.model_validate({name: str(value) for name, value in form.items()})
-        return Credentials.model_validate(json.loads(await request.body()))
+        given = json.loads(await request.body())
+        kind = ProofGiven if isinstance(given, dict) and "challenge" in given else Credentials
+        return kind.model_validate(given)
     except (ValidationError, ValueError, RecursionError) as error:
-        raise Invalid("a login needs username and password, as JSON or as a form") from error
+        raise Invalid("a login needs a proof, or username and password, as JSON or as a form") from error
 
 
 _LOGIN_BODY = {
     "requestBody": {
         "required": True,
         "content": {
-            "application/json": {"schema": Credentials.model_json_schema()},
+            "application/json": {
+                "schema": {"anyOf": [ProofGiven.model_json_schema(), Credentials.model_json_schema()]}
+            },
             FORM: {"schema": Credentials.model_json_schema()},
         },
     }
 }
+
+
+@router.post("/challenge")
+def challenge(services: Services, request: Request, wanted: Challenged) -> ChallengeAnswer:
+    """Return what has to be proven for a user name, whether it exists or not."""
+    require_same_origin(request)
+    made = services.identity.challenge(wanted.username)
+    public = to_text(SRP.group.pad(made.server_public)) if made.salt else ""
+    return ChallengeAnswer(
+        identity=made.identity,
+        salt=to_text(made.salt),
+        iterations=made.iterations,
+        server_public=public,
+        challenge=made.sealed,
+        new_iterations=services.settings.identity.password_iterations,
+    )
 
 
 @router.post("", openapi_extra=_LOGIN_BODY)
@@ -122,25 +211,21 @@ async def log_in(
     request: Request,
     response: Response,
     services: Services,
-    credentials: Annotated[Credentials, Depends(read_credentials)],
-) -> SessionAnswer:
+    given: Annotated[Credentials | ProofGiven, Depends(read_login)],
+) -> LoginAnswer:
     """Log in; sets the cookie `radrelay_session`."""
     require_same_origin(request)
-    opened = await run_in_threadpool(_log_in, request, services, credentials)
+    opened, server_proof = await run_in_threadpool(_log_in, request, services, given)
     _set_cookies(request, response, services, opened)
-    return _answer(opened)
+    return LoginAnswer(**_answer(opened).model_dump(), server_proof=to_text(server_proof))
 
 
-def _log_in(request: Request, services: WebServices, credentials: Credentials) -> OpenSession:
-    attempt = LoginTry(
-        username=credentials.username,
-        address=peer_address(request.scope, services.settings.web.behind_proxy),
-        device=request.cookies.get(DEVICE_COOKIE, ""),
-        user_agent=request.headers.get("user-agent", ""),
-    )
+def _log_in(request: Request, services: WebServices, given: Credentials | ProofGiven) -> tuple[OpenSession, bytes]:
+    attempt = _attempt(request, services, given)
     try:
-        checked = services.identity.check_login(attempt, credentials.password)
-    except (LoginRefused, TooManyAttempts) as error:
+        answer = given.password if isinstance(given, Credentials) else given.proof()
+        checked = services.identity.check_login(attempt, answer)
+    except (LoginRefused, ProofWanted, TooManyAttempts) as error:
         _record_refusal(request, services, attempt, error.code)
         raise
     with services.database.write() as session:
@@ -148,7 +233,17 @@ def _log_in(request: Request, services: WebServices, credentials: Credentials) -
         opened = services.identity.open_session(session, checked)
         principal = account_principal(opened, attempt.address)
         trail.write(session, trail.event(request, principal, "login", ("account", opened.account.id)))
-    return opened
+    return opened, checked.server_proof
+
+
+def _attempt(request: Request, services: WebServices, given: Credentials | ProofGiven) -> LoginTry:
+    named = given.username if isinstance(given, Credentials) else services.identity.name_of(given.challenge)
+    return LoginTry(
+        username=named,
+        address=peer_address(request.scope, services.settings.web.behind_proxy),
+        device=request.cookies.get(DEVICE_COOKIE, ""),
+        user_agent=request.headers.get("user-agent", ""),
+    )
 
 
 def _record_refusal(request: Request, services: WebServices, attempt: LoginTry, reason: str) -> None:
@@ -222,10 +317,8 @@ def change_password(
 ) -> SessionAnswer:
     """Set a new password of one's own; all other logins end, this one goes on under a new secret."""
     login = _own_login(caller)
-    services.identity.check_password(login.account, caller.principal.peer, change.current_password)
-    if change.new_password == change.current_password:
-        raise PasswordUnchanged("the new password is the present one")
-    encoded = services.identity.hash_new_password(login.account.username, change.new_password)
+    encoded = services.identity.verifier_taken(change.new.salt, change.new.iterations, change.new.verifier)
+    services.identity.check_own(login.account, _attempt(request, services, change.current), change.current.proof())
     with services.database.write() as session:
         opened = services.identity.change_password(session, login, encoded)
         trail.write(session, trail.event(request, caller.principal, "password.change", ("account", login.account.id)))

@@ -47,11 +47,42 @@ def tables() -> None:
     )
     op.create_index("ix_access_grant_target", "access_grant", ["target_kind", "target_id"], unique=False)
     op.create_table(
+        "access_begun",
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("organisation_id", name=op.f("pk_access_begun")),
+    )
+    op.create_table(
+        "access_group",
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("name_folded", sa.String(length=400), nullable=False),
+        sa.Column("description", sa.String(length=1000), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_access_group")),
+    )
+    op.create_index("ux_access_group_key", "access_group", ["key"], unique=True)
+    op.create_index("ux_access_group_name", "access_group", ["organisation_id", "name_folded"], unique=True)
+    op.create_table(
+        "access_member",
+        sa.Column("group_id", sa.String(length=64), nullable=False),
+        sa.Column("member_kind", sa.String(length=16), nullable=False),
+        sa.Column("member_id", sa.String(length=64), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("origin", sa.String(length=16), nullable=False),
+        sa.PrimaryKeyConstraint("group_id", "member_kind", "member_id", name=op.f("pk_access_member")),
+    )
+    op.create_index(
+        "ix_access_member_member", "access_member", ["organisation_id", "member_kind", "member_id"], unique=False
+    )
+    op.create_table(
         "account",
         sa.Column("username", sa.String(length=200), nullable=False),
         sa.Column("username_folded", sa.String(length=200), nullable=False),
         sa.Column("full_name", sa.String(length=200), nullable=False),
-        sa.Column("password_hash", sa.String(length=300), nullable=True),
+        sa.Column("password_hash", sa.String(length=600), nullable=True),
         sa.Column("must_change_password", sa.Boolean(), nullable=False),
         sa.Column("role", sa.String(length=16), nullable=False),
         sa.Column("language", sa.String(length=8), nullable=False),
@@ -370,6 +401,12 @@ def tables() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_login_attempt")),
     )
     op.create_index("ux_login_attempt_key", "login_attempt", ["key"], unique=True)
+    op.create_table(
+        "spent_challenge",
+        sa.Column("expires_at", Instant(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_spent_challenge")),
+    )
     op.create_table(
         "node_lease",
         sa.Column("node", sa.String(length=32), nullable=False),

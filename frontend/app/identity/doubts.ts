@@ -1,0 +1,7 @@
+/** Why a login does not go on in the browser. */
+
+/** The browser gives its cryptography to pages that came over HTTPS, or from this machine, alone. */
+export class NotSecure extends Error {}
+
+/** The server does not have what it says, or asks for a proof that would be too easy to guess from. */
+export class ServerDoubtful extends Error {}

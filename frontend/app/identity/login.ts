@@ -1,0 +1,31 @@
+/** Logging in and setting a password, by proofs; loaded when somebody does. */
+
+import { session as api } from '../api/endpoints';
+import type { LoginAnswer, SessionAnswer } from '../api/types';
+import { NotSecure, ServerDoubtful } from './doubts';
+import { prove, verifierOf } from './srp';
+
+function requireSecure(): void {
+  if (!isSecureContext) throw new NotSecure();
+}
+
+/** Proves the password to the server, and lets the server prove that it has known it. */
+export async function logIn(username: string, password: string): Promise<SessionAnswer> {
+  requireSecure();
+  const asked = await api.challenge(username);
+  if (!asked.salt) return api.logInByPassword(username, password); // an account from before proofs: it moves over now
+  const { proof, expected } = await prove(asked, password);
+  const answer: LoginAnswer = await api.logIn(proof);
+  if (answer.server_proof === expected) return answer;
+  throw new ServerDoubtful();
+}
+
+export async function setPassword(username: string, current: string, next: string): Promise<SessionAnswer | undefined> {
+  requireSecure();
+  const asked = await api.challenge(username);
+  const [{ proof }, verifier] = await Promise.all([
+    prove(asked, current),
+    verifierOf(asked.identity, next, asked.new_iterations),
+  ]);
+  return api.changePassword(proof, verifier);
+}

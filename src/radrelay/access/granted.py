@@ -1,0 +1,67 @@
+"""Grants as they are listed and changed by people: who has what, until when."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, cast
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from radrelay.access.grants import Grantee, Target
+from radrelay.access.models import Grant
+from radrelay.access.principal import Right
+from radrelay.errors import NotFound
+
+MOST_LISTED = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class GrantView:
+    """A grant: to whom, on what, which rights, with clear names or aliases, until when."""
+
+    id: uuid.UUID
+    grantee: Grantee
+    target: Target
+    rights: tuple[Right, ...]
+    identity: Literal["clear", "alias"]
+    ends_at: datetime | None
+    created_at: datetime
+
+
+def granted(
+    session: Session, organisation_id: uuid.UUID, *, grantee: Grantee | None = None, target: Target | None = None
+) -> list[GrantView]:
+    """Return the newest grants of the organisation, to one grantee or on one target if given; at most 1,000."""
+    conditions: list[sa.ColumnElement[bool]] = [Grant.organisation_id == organisation_id]
+    if grantee is not None:
+        conditions += [Grant.grantee_kind == grantee.kind, Grant.grantee_id == grantee.id]
+    if target is not None:
+        conditions += [Grant.target_kind == target.kind, Grant.target_id == target.id]
+    rows = session.scalars(
+        sa.select(Grant).where(*conditions).order_by(Grant.created_at.desc(), Grant.id.desc()).limit(MOST_LISTED)
+    )
+    return [_view(row) for row in rows]
+
+
+def grant_of(session: Session, organisation_id: uuid.UUID, grant_id: uuid.UUID) -> GrantView:
+    """Return one grant; raises `NotFound`."""
+    row = session.scalar(sa.select(Grant).where(Grant.organisation_id == organisation_id, Grant.id == grant_id))
+    if row is None:
+        raise NotFound("there is no such grant")
+    return _view(row)
+
+
+def _view(row: Grant) -> GrantView:
+    kind, target = row.grantee_kind, row.target_kind
+    return GrantView(
+        row.id,
+        Grantee(cast('Literal["account", "token", "group", "ae", "role"]', kind), row.grantee_id),
+        Target(cast('Literal["organisation", "source", "study", "series"]', target), row.target_id),
+        tuple(Right(one) for one in row.rights.strip(",").split(",") if one),
+        "alias" if row.identity == "alias" else "clear",
+        row.ends_at,
+        row.created_at,
+    )

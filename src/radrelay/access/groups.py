@@ -1,0 +1,208 @@
+"""Groups: departments, practices, wards. What a group is granted, its members may do.
+
+A group's id as text is the grantee's id in grants. Members are accounts and tokens by their ids as text, so that the
+one rule finds everything by what a principal carries. Who is a member by a directory leaves when the directory says
+so; who was put there by hand stays.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, cast
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from radrelay.access.errors import GroupExists
+from radrelay.access.models import Grant, Group, Member
+from radrelay.errors import Invalid, NotFound
+from radrelay.storage.ids import new_id
+
+LONGEST_NAME = 200
+MemberKind = Literal["account", "token"]
+Origin = Literal["hand", "directory"]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupView:
+    """A group, and how many members and grants it has."""
+
+    id: uuid.UUID
+    name: str
+    description: str
+    created_at: datetime
+    members: int = 0
+    grants: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MemberView:
+    """A member of a group: whose id, and who put it there."""
+
+    kind: MemberKind
+    id: str
+    origin: Origin
+
+
+def groups(session: Session, organisation_id: uuid.UUID) -> list[GroupView]:
+    """Return the organisation's groups by name."""
+    members = _count(Member.group_id, Member.group_id == Group.key)
+    granted = _count(Grant.id, Grant.grantee_kind == "group", Grant.grantee_id == Group.key)
+    rows = session.execute(
+        sa.select(Group, members, granted).where(Group.organisation_id == organisation_id).order_by(Group.name_folded)
+    )
+    return [_view(row, member_count, grant_count) for row, member_count, grant_count in rows]
+
+
+def _count(column: sa.ColumnExpressionArgument[object], *conditions: sa.ColumnElement[bool]) -> sa.ScalarSelect[int]:
+    return sa.select(sa.func.count(column)).where(*conditions).correlate(Group).scalar_subquery()
+
+
+def create_group(
+    session: Session, organisation_id: uuid.UUID, name: str, description: str = "", *, now: datetime
+) -> GroupView:
+    """Make a group; raises `GroupExists`, or `Invalid` for a name without a letter."""
+    row = Group(id=new_id(), organisation_id=organisation_id, created_at=now, description=description.strip()[:1000])
+    row.key = str(row.id)
+    _name(session, row, name)
+    session.add(row)
+    session.flush()
+    return _view(row)
+
+
+def change_group(
+    session: Session, organisation_id: uuid.UUID, group_id: uuid.UUID, *, name: str | None = None,
+    description: str | None = None,
+) -> GroupView:  # fmt: skip
+    """Rename or describe a group; raises `NotFound`, `GroupExists` or `Invalid`."""
+    row = _row(session, organisation_id, group_id)
+    if name is not None:
+        _name(session, row, name)
+    if description is not None:
+        row.description = description.strip()[:1000]
+    session.flush()
+    return _view(row)
+
+
+def delete_group(session: Session, organisation_id: uuid.UUID, group_id: uuid.UUID) -> None:
+    """Delete a group with its memberships and what it was granted; raises `NotFound`."""
+    row = _row(session, organisation_id, group_id)
+    session.execute(sa.delete(Member).where(Member.group_id == row.key))
+    session.execute(
+        sa.delete(Grant).where(
+            Grant.organisation_id == organisation_id, Grant.grantee_kind == "group", Grant.grantee_id == row.key
+        )
+    )
+    session.delete(row)
+    session.flush()
+
+
+def members_of(session: Session, organisation_id: uuid.UUID, group_id: uuid.UUID) -> list[MemberView]:
+    """Return a group's members; raises `NotFound`."""
+    row = _row(session, organisation_id, group_id)
+    found = session.execute(
+        sa.select(Member.member_kind, Member.member_id, Member.origin)
+        .where(Member.group_id == row.key)
+        .order_by(Member.member_kind, Member.member_id)
+    )
+    return [MemberView(cast("MemberKind", kind), member, cast("Origin", origin)) for kind, member, origin in found]
+
+
+def add_member(
+    session: Session, organisation_id: uuid.UUID, group_id: uuid.UUID, kind: MemberKind, member_id: str,
+    origin: Origin = "hand",
+) -> bool:  # fmt: skip
+    """Put somebody into a group, and say whether they were not in it; by hand counts more than by directory."""
+    row = _row(session, organisation_id, group_id)
+    there = session.get(Member, (row.key, kind, member_id))
+    if there is None:
+        session.add(
+            Member(group_id=row.key, member_kind=kind, member_id=member_id, organisation_id=organisation_id,
+                   origin=origin)
+        )  # fmt: skip
+    elif origin == "hand":
+        there.origin = origin
+    session.flush()
+    return there is None
+
+
+def remove_member(
+    session: Session, organisation_id: uuid.UUID, group_id: uuid.UUID, kind: MemberKind, member_id: str
+) -> bool:
+    """Take somebody out of a group, and say whether they were in it; raises `NotFound` for the group."""
+    row = _row(session, organisation_id, group_id)
+    there = session.get(Member, (row.key, kind, member_id))
+    if there is not None:
+        session.delete(there)
+        session.flush()
+    return there is not None
+
+
+def follow_directory(
+    session: Session, organisation_id: uuid.UUID, group_id: uuid.UUID, accounts: Collection[str]
+) -> tuple[list[str], list[str]]:
+    """Make the directory's members of a group these accounts, and return who came and who went; others stay."""
+    row = _row(session, organisation_id, group_id)
+    there: Sequence[Member] = session.scalars(
+        sa.select(Member).where(Member.group_id == row.key, Member.member_kind == "account")
+    ).all()
+    gone = [one for one in there if one.origin == "directory" and one.member_id not in accounts]
+    came = sorted(set(accounts) - {one.member_id for one in there})
+    for one in gone:
+        session.delete(one)
+    for account in came:
+        add_member(session, organisation_id, group_id, "account", account, "directory")
+    session.flush()
+    return came, sorted(one.member_id for one in gone)
+
+
+def groups_of(session: Session, organisation_id: uuid.UUID, kind: MemberKind, member_id: str) -> list[GroupView]:
+    """Return the groups that somebody is in, by name."""
+    rows = session.scalars(
+        sa.select(Group)
+        .join(Member, Member.group_id == Group.key)
+        .where(
+            Group.organisation_id == organisation_id, Member.member_kind == kind, Member.member_id == member_id
+        )
+        .order_by(Group.name_folded)
+    )  # fmt: skip
+    return [_view(row) for row in rows]
+
+
+def forget_member(session: Session, organisation_id: uuid.UUID, kind: MemberKind, member_id: str) -> None:
+    """Take somebody out of every group: an account that is closed, a token that is revoked."""
+    session.execute(
+        sa.delete(Member).where(
+            Member.organisation_id == organisation_id, Member.member_kind == kind, Member.member_id == member_id
+        )
+    )
+
+
+def _row(session: Session, organisation_id: uuid.UUID, group_id: uuid.UUID) -> Group:
+    row = session.scalar(sa.select(Group).where(Group.organisation_id == organisation_id, Group.id == group_id))
+    if row is None:
+        raise NotFound("there is no such group")
+    return row
+
+
+def _name(session: Session, row: Group, name: str) -> None:
+    name = " ".join(name.split())
+    if not name or len(name) > LONGEST_NAME or not any(char.isalnum() for char in name):
+        raise Invalid(f"a group's name has 1 to {LONGEST_NAME} characters", field="name")
+    folded = name.casefold()
+    with session.no_autoflush:
+        other = session.scalar(
+            sa.select(Group.id).where(
+                Group.organisation_id == row.organisation_id, Group.name_folded == folded, Group.id != row.id
+            )
+        )
+    if other is not None:
+        raise GroupExists(f"there is a group {name!r}", name=name)
+    row.name, row.name_folded = name, folded
+
+
+def _view(row: Group, members: int = 0, granted: int = 0) -> GroupView:
+    return GroupView(row.id, row.name, row.description, row.created_at, members, granted)

@@ -1,0 +1,153 @@
+"""Checking who logs in: by proof (SRP-6a), or by the password itself for accounts from before that.
+
+A try is counted before anything is checked, so that tries in parallel count too; `Identity.open_session` takes it
+back. A name that nobody has is answered like any other, and costs the same.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from radrelay.clock import Clock
+from radrelay.identity import accounts, sessions, throttle, verifiers
+from radrelay.identity.challenges import Challenge, Challenges, Remembered
+from radrelay.identity.devices import DeviceCookies
+from radrelay.identity.errors import LoginRefused, ProofWanted
+from radrelay.identity.models import Account, SpentChallenge
+from radrelay.identity.passwords import Passwords
+from radrelay.identity.srp import SRP, same
+from radrelay.identity.values import CheckedLogin, LoginTry
+from radrelay.storage.database import Database
+
+NOBODY = uuid.UUID(int=0)
+ARGON2_HEAD = "$argon2"
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What a client answers to a challenge: the challenge itself, its public value A and its proof M1."""
+
+    sealed: str = field(repr=False)
+    client_public: int
+    client_proof: bytes = field(repr=False)
+
+
+class Logins:
+    """Challenges names, and checks what comes back."""
+
+    def __init__(
+        self, database: Database, clock: Clock, passwords: Passwords, metadata_key: bytes, iterations: int
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._passwords = passwords
+        self._challenges = Challenges(metadata_key)
+        self._iterations = iterations
+        self.devices = DeviceCookies(metadata_key)
+
+    def challenge(self, username: str) -> Challenge:
+        """Return the challenge for a user name; one without salt asks for the password (an older account)."""
+        identity = accounts.fold_username(username)
+        with self._database.read() as session:
+            row = accounts.by_name(session, username)
+            encoded = None if row is None else row.password_hash
+            heads = _heads(session)
+        stand_in = self._challenges.stand_in(identity, heads, self._iterations)
+        kept = stand_in if encoded is None else verifiers.decode(encoded) if verifiers.is_verifier(encoded) else None
+        if kept is None:
+            return Challenge(identity, b"", 0, 0, "")
+        return self._challenges.make(identity, kept, self._clock.now())
+
+    def check_proof(self, attempt: LoginTry, proof: Proof) -> CheckedLogin:
+        """Check the answer to a challenge, which names the user; raises `LoginRefused`, `TooManyAttempts`, `Invalid`.
+
+        A challenge can be answered once, rightly or not.
+        """
+        remembered = self._challenges.open(proof.sealed, self._clock.now())
+        attempt = LoginTry(remembered.identity, attempt.address, attempt.device, attempt.user_agent)
+        row = self._begin(attempt, remembered)
+        server_proof = _compare(remembered, proof)
+        encoded = None if row is None or row.disabled_at is not None else row.password_hash
+        if row is None or server_proof is None or not _is_of(encoded, remembered) or encoded is None:
+            raise LoginRefused
+        return CheckedLogin(accounts.view(row), attempt, encoded, server_proof=server_proof)
+
+    def check_password(self, attempt: LoginTry, password: str) -> CheckedLogin:
+        """Check the password of an account from before SRP; what is kept of it becomes a verifier at `open_session`.
+
+        Raises `LoginRefused` or `TooManyAttempts`; `ProofWanted` for every name that is not asked for its password.
+        """
+        identity = accounts.fold_username(attempt.username)
+        if self.challenge(attempt.username).salt:
+            raise ProofWanted
+        row = self._begin(attempt, None)
+        encoded = None if row is None or row.disabled_at is not None else row.password_hash
+        if not self._passwords.matches(encoded, password) or row is None or encoded is None:
+            raise LoginRefused
+        moved = verifiers.make(identity, password, self._iterations).encoded()
+        return CheckedLogin(accounts.view(row), attempt, encoded, moved=moved)
+
+    def name_of(self, sealed: str) -> str:
+        """Return the name in a challenge; an empty text if it cannot be opened."""
+        try:
+            return self._challenges.open(sealed, self._clock.now()).identity
+        except LoginRefused:
+            return ""
+
+    def bound(self, session: Session, attempt: LoginTry, row: Account | None) -> list[tuple[str, throttle.Limit]]:
+        """Return what a try is counted by."""
+        folded = accounts.fold_username(attempt.username)
+        device = self.devices.check(attempt.device, None if row is None else row.id)
+        known = sessions.knows_address(session, NOBODY if row is None else row.id, attempt.address)
+        return throttle.counters(attempt.address, folded, known=known, device=device)
+
+    def _begin(self, attempt: LoginTry, remembered: Remembered | None) -> Account | None:
+        """Count a try, spend its challenge, and return the account of the name, if there is one."""
+        now = self._clock.now()
+        try:
+            with self._database.write() as session:
+                row = accounts.by_name(session, attempt.username)
+                throttle.begin(session, self.bound(session, attempt, row), now)
+                if remembered is not None:
+                    session.add(SpentChallenge(id=remembered.id, expires_at=remembered.expires_at))
+                    session.flush()
+                    session.execute(sa.delete(SpentChallenge).where(SpentChallenge.expires_at < now))
+                if row is not None:
+                    session.expunge(row)
+                return row
+        except IntegrityError as error:
+            raise LoginRefused from error  # answered before
+
+
+def _compare(remembered: Remembered, proof: Proof) -> bytes | None:
+    """Return the server's own proof if the client's is right, else None; raises `Invalid` for a nonsensical A."""
+    client, server = proof.client_public, remembered.server_public
+    premaster = SRP.server_premaster(client, server, remembered.secret, remembered.verifier)
+    key = SRP.session_key(premaster)
+    expected = SRP.client_proof(remembered.identity, remembered.salt, client, server, key)
+    return SRP.server_proof(client, expected, key) if same(expected, proof.client_proof) else None
+
+
+def _is_of(encoded: str | None, remembered: Remembered) -> bool:
+    """Say whether a challenge was made of what is kept now: the password may have changed meanwhile."""
+    if encoded is None or not verifiers.is_verifier(encoded):
+        return False
+    kept = verifiers.decode(encoded)
+    return kept.salt == remembered.salt and kept.value == remembered.verifier
+
+
+def _heads(session: Session) -> list[tuple[str, int]]:
+    """Return how what is kept of passwords begins, and how many begin so."""
+    one, length = (sa.literal_column(str(number), sa.Integer) for number in (1, verifiers.HEAD_CHARS))
+    head = sa.func.substr(Account.password_hash, one, length)  # not bound: PostgreSQL would see two expressions
+    rows = session.execute(sa.select(head, sa.func.count()).where(Account.password_hash.is_not(None)).group_by(head))
+    counts: dict[str, int] = {}
+    for text, count in rows:
+        kind = ARGON2_HEAD if text.startswith(ARGON2_HEAD) else text
+        counts[kind] = counts.get(kind, 0) + count
+    return sorted(counts.items())

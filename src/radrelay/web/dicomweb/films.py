@@ -11,6 +11,7 @@ from radrelay.archive.instances import InstanceRef
 from radrelay.archive.reader import InstanceReader
 from radrelay.web.dicomweb.answering import byte_range
 from radrelay.web.dicomweb.negotiation import OCTETS, NotAcceptable, Range
+from radrelay.web.streaming import in_pieces
 
 PIECE = 1 << 20
 

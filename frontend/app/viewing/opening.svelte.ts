@@ -85,7 +85,10 @@ export class Opening {
     const { study, room, priors } = this;
     if (!study || this.#hung === study.id) return;
     this.#hung = study.id;
-    await priors.load(study.id);
+    if (!(await priors.load(study.id))) {
+      if (this.#hung === study.id) this.#hung = ''; // again once the line is back
+      return;
+    }
     if (this.#asked || room.touched || matchMedia('(max-width: 859px)').matches) return;
     const { hang } = await import('./hang');
     await hang(room, study, priors);
@@ -142,6 +145,7 @@ export class Opening {
   retry(): void {
     if (this.problem !== undefined && !this.study) this.#tries += 1;
     else this.room.retry();
+    if (this.isShown) void this.arrange();
   }
 
   /** Reads the study, and again when more of it arrives; returns how to end that. */

@@ -16,8 +16,9 @@ export class PriorStudies {
   opened: ReadonlyMap<string, StudyDetail> = $state.raw(new Map());
   #of = '';
 
-  async load(studyId: string): Promise<void> {
-    if (this.#of === studyId) return;
+  /** Lists them; tells whether they are those of the study that is looked at now. */
+  async load(studyId: string): Promise<boolean> {
+    if (this.#of === studyId) return true;
     this.clear();
     this.#of = studyId;
     let done = false;
@@ -29,6 +30,7 @@ export class PriorStudies {
       this.more = found.more;
     });
     if (!done && this.#of === studyId) this.#of = ''; // to be asked for again
+    return this.#of === studyId;
   }
 
   clear(): void {

@@ -12,7 +12,7 @@ class LoginRefused(Unauthenticated):
 
 
 class ProofWanted(Unauthenticated):
-    """This server takes no passwords: ask for a challenge and prove that you know it (docs/api.md)."""
+    """This server takes no passwords: ask for a challenge and prove that you know it (docs/operations.md)."""
 
     code = "proof-wanted"
 

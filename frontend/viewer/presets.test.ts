@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { readFrame, type Frame, type FrameFacts, type VoiTable } from './frame';
 import { initialWindow, paint, rangeOf, tableWindow, type Window } from './grey';
 import { Look } from './look';
-import { entriesFor, presetsFor, scaled, windowNamed, type Entry } from './presets';
+import { entriesFor, presetKeys, presetsFor, scaled, windowNamed, type Entry } from './presets';
 
 const facts: FrameFacts = { rows: 1, columns: 4, samples: 1, bits_allocated: 16, bits_stored: 12, signed: false, photometric: 'MONOCHROME2' };
 const frameOf = (given: Partial<FrameFacts>, ...values: number[]): Frame =>
@@ -99,5 +99,13 @@ describe("the object's table, taken by hand", () => {
 
   it('is no start for windows of the object', () => {
     expect(initialWindow(frameOf(two))).toMatchObject({ center: 40, width: 400 });
+  });
+});
+
+describe('what a protocol can name', () => {
+  it('is what its modalities have, each once, and what every picture has', () => {
+    expect(presetKeys(['CT', 'CT']).slice(0, 2)).toEqual(['soft', 'lung']);
+    expect(presetKeys(['PT'])).toEqual(['suv5', 'suv7', 'suv10', 'suv20', 'share100', 'share75', 'share50', 'share25', 'whole', 'content']);
+    expect(presetKeys([])).toEqual(['whole', 'content']);
   });
 });

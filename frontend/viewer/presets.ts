@@ -49,6 +49,12 @@ export function presetsFor(modality: string, { suvFactor, most }: Scale = {}): r
   return [];
 }
 
+/** The keys of the windows that a protocol can name for pictures of these modalities. */
+export function presetKeys(modalities: readonly string[]): string[] {
+  const own = modalities.flatMap((modality) => [...presetsFor(modality, { suvFactor: 1 }), ...presetsFor(modality, { most: 1 })]);
+  return [...new Set([...own.map(({ key }) => key), 'whole', 'content'])];
+}
+
 export type Deed =
   | { does: 'window'; window: Window }
   /** Takes the object's VOI table at a place, which is still to be had. */

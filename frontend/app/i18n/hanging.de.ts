@@ -44,6 +44,7 @@ const de: Record<keyof typeof en, string | [string, string]> = {
   'hanging.orientation.axial': 'axial',
   'hanging.orientation.sagittal': 'sagittal',
   'hanging.orientation.coronal': 'koronar',
+  'hanging.window': 'Fenster',
   'hanging.views': 'Ansichten (mit Kommas)',
   'hanging.any': 'beliebig',
   'hanging.side.R': 'rechts',

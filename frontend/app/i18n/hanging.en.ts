@@ -42,6 +42,7 @@ const en = {
   'hanging.orientation.axial': 'axial',
   'hanging.orientation.sagittal': 'sagittal',
   'hanging.orientation.coronal': 'coronal',
+  'hanging.window': 'Window',
   'hanging.views': 'Views (with commas)',
   'hanging.any': 'any',
   'hanging.side.R': 'right',

@@ -52,7 +52,10 @@ class IdentitySettings(Section):
     """How people get in."""
 
     password_iterations: int = Field(
-        210_000, description="PBKDF2-HMAC-SHA-512 iterations of new passwords (OWASP: 210000)", ge=1_000, le=10_000_000
+        210_000,
+        description="PBKDF2-HMAC-SHA-512 iterations of new passwords (OWASP: 210000)",
+        ge=100_000,
+        le=10_000_000,
     )
 
 

@@ -337,10 +337,12 @@ def test_a_machine_lost_for_good_is_forgotten_and_what_it_alone_held_can_be_sent
     with site(tmp_path, url, s3) as both:
         samples = phantom_files(tmp_path / "files", "ct-head", seed=691, slices=4)
         others = phantom_files(tmp_path / "others", "mr-head", seed=692, slices=2)
+        gone = phantom_files(tmp_path / "gone", "ct-head", seed=693, slices=2)
         send(both.a, samples)
+        send(both.a, gone)
         send(both.b, others)
-        both.b.wait_study(samples[0].study, len(samples))
-        both.b.wait_study(others[0].study, len(others))
+        for sent in (samples, gone, others):
+            both.b.wait_study(sent[0].study, len(sent))
         serving = both.b.command("nodes", "forget", "machine-a", "--yes", check=False)
         assert (serving.returncode, "stop it first" in serving.stderr) == (1, True), serving.stderr
         kill_all(both.a)
@@ -350,12 +352,14 @@ def test_a_machine_lost_for_good_is_forgotten_and_what_it_alone_held_can_be_sent
         assert f"4 of 4 images of study {samples[0].study}" in told.stdout
         assert others[0].study not in told.stdout
         assert both.b.study(samples[0].study) is not None
-        send(both.b, samples)  # a duplicate of what nobody can read
-        until(lambda: _away(both.b, samples[0]), "the trouble to be told")
+        assert _away(both.b, gone[0])
+        send(both.b, samples)  # what nobody can read comes again, and takes its place
+        until(lambda: not any(_away(both.b, one) for one in samples), "the second copies to be in place", 60)
         assert both.b.command("nodes", "forget", "machine-a", "--yes").returncode == 0
-        assert both.b.study(samples[0].study) is None
-        send(both.b, samples)
         all_there(both.b, samples)
+        assert both.b.study(gone[0].study) is None
+        send(both.b, gone)
+        all_there(both.b, gone)
         all_there(both.b, others)
         assert "machine-a" not in both.b.command("doctor", check=False).stdout
         refused = both.a.command("serve", check=False)

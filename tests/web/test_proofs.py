@@ -8,11 +8,15 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from radrelay.audit.models import AuditEvent
 from radrelay.identity import SRP, from_text, to_text
+from radrelay.identity.errors import SessionEnded
 from radrelay.identity.models import Account
 from radrelay.identity.passwords import Passwords
 from radrelay.identity.srp import GROUP_2048
+from radrelay.identity.values import LoginTry
 from radrelay.identity.verifiers import is_verifier
+from radrelay.web.api.session import ProofGiven
 from tests.proving import log_in, proof_of
 from tests.web.conftest import PASSWORD, WebSite
 
@@ -44,14 +48,14 @@ def test_a_proof_counts_once(site: WebSite) -> None:
     client = site.client()
     body, _ = proof_of(_challenge(client, "anna"), PASSWORD)
     assert client.post("/api/session", json=body).status_code == 200
-    assert site.client("203.0.113.4").post("/api/session", json=body).json()["code"] == "login-refused"
+    assert site.client("203.0.113.4").post("/api/session", json=body).json()["code"] == "challenge-over"
 
 
 def test_a_challenge_is_over_after_two_minutes(site: WebSite) -> None:
     client = site.client()
     body, _ = proof_of(_challenge(client, "anna"), PASSWORD)
     site.clock.advance(timedelta(seconds=121))
-    assert client.post("/api/session", json=body).json()["code"] == "login-refused"
+    assert client.post("/api/session", json=body).json()["code"] == "challenge-over"
 
 
 @pytest.mark.parametrize("times", [0, 1])
@@ -125,3 +129,29 @@ def test_among_older_accounts_a_name_that_nobody_has_may_look_like_one_of_them(s
     assert older() == half, "one name is answered alike each time"
     _older(site, "root")
     assert older() == set(names)
+
+
+def test_what_can_be_no_right_answer_is_on_record_once_a_minute_and_no_more(site: WebSite) -> None:
+    client = site.client("203.0.113.8")
+    body, _ = proof_of(_challenge(client, "anna"), PASSWORD)
+    for wrong in ({**body, "challenge": "forged"}, {"username": "anna", "password": PASSWORD}):
+        codes = {client.post("/api/session", json=wrong).status_code for _ in range(20)}
+        assert codes == {401}
+    with site.database.read() as session:
+        refused = session.scalars(sa.select(AuditEvent).where(AuditEvent.outcome == "refused")).all()
+    assert len(refused) == 2
+    assert client.post("/api/session", json=body).status_code == 200
+
+
+def test_a_password_that_an_administrator_gave_meanwhile_stays(site: WebSite) -> None:
+    anna, root = site.login("anna"), site.login("root")
+    opened = site.identity.session_of(anna.http.cookies["radrelay_session"])
+    answer = ProofGiven.model_validate(proof_of(_challenge(anna.http, "anna"), PASSWORD)[0]).proof()
+    checked = site.identity.check_own(opened.account, LoginTry("", "203.0.113.9"), answer)
+    reset = root.http.post(f"/api/accounts/{opened.account.id}/password", headers=root.headers)
+    assert reset.status_code == 200
+    encoded = site.identity.new_verifier("anna", "ein ganz neues Passwort")
+    with site.database.write() as session, pytest.raises(SessionEnded):
+        site.identity.change_password(session, opened, checked, encoded)
+    given = reset.json()["one_time_password"]
+    assert log_in(site.client(), "anna", given).json()["account"]["must_change_password"] is True

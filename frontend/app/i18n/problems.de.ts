@@ -33,6 +33,7 @@ const de: Record<keyof typeof en, string> = {
   'problem.too-many-attempts': 'Zu viele Versuche. Bitte etwas warten und dann erneut versuchen.',
   'problem.proof-wanted': 'Dieser Server nimmt keine Passwörter an: Er verlangt einen Beweis, dass man sie kennt.',
   'problem.group-exists': 'Eine Gruppe {name} gibt es schon.',
+  'problem.challenge-over': 'Diese Anmeldung hat zu lange gedauert. Bitte erneut versuchen.',
   'problem.login-refused': 'Benutzername oder Passwort ist falsch.',
   'problem.unauthenticated': 'Bitte zuerst anmelden.',
   'problem.csrf': 'Die Seite ist veraltet; bitte neu laden.',

@@ -31,6 +31,7 @@ export default {
   'problem.too-many-attempts': 'Too many attempts. Wait a little, then try again.',
   'problem.proof-wanted': 'This server takes no passwords: it wants a proof that one knows them.',
   'problem.group-exists': 'A group {name} exists already.',
+  'problem.challenge-over': 'This login took too long. Please try again.',
   'problem.login-refused': 'User name or password is wrong.',
   'problem.unauthenticated': 'Log in first.',
   'problem.csrf': 'The page is out of date; load it again.',

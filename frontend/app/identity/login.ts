@@ -2,7 +2,7 @@
 
 import { session as api } from '../api/endpoints';
 import type { LoginAnswer, SessionAnswer } from '../api/types';
-import { NotSecure, ServerDoubtful } from './doubts';
+import { NotMoved, NotSecure, ServerDoubtful } from './doubts';
 import { prove, verifierOf } from './srp';
 
 function requireSecure(): void {
@@ -23,6 +23,7 @@ export async function logIn(username: string, password: string): Promise<Session
 export async function setPassword(username: string, current: string, next: string): Promise<SessionAnswer | undefined> {
   requireSecure();
   const asked = await api.challenge(username);
+  if (!asked.salt) throw new NotMoved();
   const [{ proof }, verifier] = await Promise.all([
     prove(asked, current),
     verifierOf(asked.identity, next, asked.new_iterations),

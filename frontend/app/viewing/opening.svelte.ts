@@ -25,6 +25,8 @@ export class Opening {
   #followed = '';
   /** The study that was hung already. */
   #hung = '';
+  /** The room was left. */
+  #over = false;
   readonly #studyId = $derived(search().get('study') ?? '');
   readonly #asked = $derived(search().get('series'));
   readonly ordered = $derived(pictured(this.study?.series ?? []));
@@ -48,6 +50,7 @@ export class Opening {
     readonly priors: PriorStudies,
     onleave: () => void,
   ) {
+    $effect(() => () => (this.#over = true)); // what still comes is for nobody
     $effect(() => this.#read(this.#studyId, this.#tries, onleave));
 
     // The series asked for, else the first; pictures come before reports and contours.
@@ -85,7 +88,8 @@ export class Opening {
     const { study, room, priors } = this;
     if (!study || this.#hung === study.id) return;
     this.#hung = study.id;
-    if (!(await priors.load(study.id))) {
+    const isListed = await priors.load(study.id);
+    if (this.#over || !isListed) {
       if (this.#hung === study.id) this.#hung = ''; // again once the line is back
       return;
     }
@@ -143,6 +147,7 @@ export class Opening {
 
   /** Asks again for what could not be had. */
   retry(): void {
+    if (this.#over) return;
     if (this.problem !== undefined && !this.study) this.#tries += 1;
     else this.room.retry();
     if (this.isShown) void this.arrange();

@@ -87,8 +87,8 @@ def change_group(
     return _view(row)
 
 
-def delete_group(session: Session, organisation_id: uuid.UUID, group_id: uuid.UUID) -> None:
-    """Delete a group with its memberships and what it was granted; raises `NotFound`."""
+def delete_group(session: Session, organisation_id: uuid.UUID, group_id: uuid.UUID) -> GroupView:
+    """Delete a group with its memberships and what it was granted, and return it; raises `NotFound`."""
     row = _row(session, organisation_id, group_id)
     session.execute(sa.delete(Member).where(Member.group_id == row.key))
     session.execute(
@@ -96,8 +96,10 @@ def delete_group(session: Session, organisation_id: uuid.UUID, group_id: uuid.UU
             Grant.organisation_id == organisation_id, Grant.grantee_kind == "group", Grant.grantee_id == row.key
         )
     )
+    gone = _view(row)
     session.delete(row)
     session.flush()
+    return gone
 
 
 def members_of(session: Session, organisation_id: uuid.UUID, group_id: uuid.UUID) -> list[MemberView]:

@@ -6,6 +6,7 @@ Identity says who someone is; what they may see is `radrelay.access`'s, what the
 from radrelay.identity.challenges import Challenge
 from radrelay.identity.errors import (
     AccountExists,
+    ChallengeOver,
     LastAdmin,
     LoginRefused,
     PasswordWeak,
@@ -25,6 +26,7 @@ __all__ = [
     "AccountExists",
     "AccountView",
     "Challenge",
+    "ChallengeOver",
     "CheckedLogin",
     "Identity",
     "LastAdmin",

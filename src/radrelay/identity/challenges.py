@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from radrelay.identity.errors import LoginRefused
+from radrelay.identity.errors import ChallengeOver
 from radrelay.identity.srp import SRP
 from radrelay.identity.verifiers import SALT_BYTES, Verifier, from_text, is_verifier, to_text
 
@@ -79,15 +79,15 @@ class Challenges:
         return Challenge(identity, verifier.salt, verifier.iterations, public, sealed)
 
     def open(self, sealed: str, now: datetime) -> Remembered:
-        """Return what a challenge holds; raises `LoginRefused` for a forged one or one that is over."""
+        """Return what a challenge holds; raises `ChallengeOver` for a forged one or one that is over."""
         try:
             content = from_text(sealed[:LONGEST_SEALED])
             held = json.loads(self._cipher.decrypt(content[:NONCE_BYTES], content[NONCE_BYTES:], None))
         except (ValueError, InvalidTag) as error:
-            raise LoginRefused from error
+            raise ChallengeOver from error
         expires_at = datetime.fromisoformat(held["expires_at"])
         if not now < expires_at <= now + LASTS:  # the clock may have gone back, too
-            raise LoginRefused
+            raise ChallengeOver
         return Remembered(
             uuid.UUID(held["id"]), held["identity"], from_text(held["salt"]), int(held["public"], 16), expires_at,
             int(held["secret"], 16), int(held["verifier"], 16),

@@ -17,6 +17,12 @@ class ProofWanted(Unauthenticated):
     code = "proof-wanted"
 
 
+class ChallengeOver(LoginRefused):
+    """This challenge is over, was answered before, or is none of ours; ask for a new one."""
+
+    code = "challenge-over"
+
+
 class SessionEnded(Unauthenticated):
     """This login has ended; log in again."""
 

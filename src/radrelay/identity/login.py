@@ -17,7 +17,7 @@ from radrelay.clock import Clock
 from radrelay.identity import accounts, sessions, throttle, verifiers
 from radrelay.identity.challenges import Challenge, Challenges, Remembered
 from radrelay.identity.devices import DeviceCookies
-from radrelay.identity.errors import LoginRefused, ProofWanted
+from radrelay.identity.errors import ChallengeOver, LoginRefused, ProofWanted
 from radrelay.identity.models import Account, SpentChallenge
 from radrelay.identity.passwords import Passwords
 from radrelay.identity.srp import SRP, same
@@ -66,7 +66,8 @@ class Logins:
     def check_proof(self, attempt: LoginTry, proof: Proof) -> CheckedLogin:
         """Check the answer to a challenge, which names the user; raises `LoginRefused`, `TooManyAttempts`, `Invalid`.
 
-        A challenge can be answered once, rightly or not.
+        A challenge can be answered once, rightly or not: then it raises `ChallengeOver`, and counts no try, for none
+        can be right.
         """
         remembered = self._challenges.open(proof.sealed, self._clock.now())
         attempt = LoginTry(remembered.identity, attempt.address, attempt.device, attempt.user_agent)
@@ -96,7 +97,7 @@ class Logins:
         """Return the name in a challenge; an empty text if it cannot be opened."""
         try:
             return self._challenges.open(sealed, self._clock.now()).identity
-        except LoginRefused:
+        except ChallengeOver:
             return ""
 
     def bound(self, session: Session, attempt: LoginTry, row: Account | None) -> list[tuple[str, throttle.Limit]]:
@@ -121,7 +122,7 @@ class Logins:
                     session.expunge(row)
                 return row
         except IntegrityError as error:
-            raise LoginRefused from error  # answered before
+            raise ChallengeOver from error
 
 
 def _compare(remembered: Remembered, proof: Proof) -> bytes | None:

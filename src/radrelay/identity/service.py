@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from radrelay.clock import Clock
 from radrelay.identity import accounts, sessions, throttle, tokens, verifiers
 from radrelay.identity.challenges import Challenge
-from radrelay.identity.errors import LoginRefused
+from radrelay.identity.errors import LoginRefused, SessionEnded
 from radrelay.identity.login import Logins, Proof
 from radrelay.identity.models import Account
 from radrelay.identity.passwords import Passwords, one_time_password, require_strong
@@ -156,7 +156,7 @@ class Identity:
 
     # Passwords
 
-    def check_own(self, account: AccountView, attempt: LoginTry, answer: Proof) -> None:
+    def check_own(self, account: AccountView, attempt: LoginTry, answer: Proof) -> CheckedLogin:
         """Check that someone who is logged in knows their password; counted like a login. Raises as `check_login`."""
         checked = self._logins.check_proof(attempt, answer)
         if checked.account.id != account.id:
@@ -164,6 +164,7 @@ class Identity:
         with self._database.write() as session:
             row = accounts.by_id(session, account.organisation_id, account.id)
             throttle.succeed(session, self._logins.bound(session, checked.attempt, row))
+        return checked
 
     def new_verifier(self, username: str, password: str) -> str:
         """Return what is kept of a password that is known here, on the command line; raises `PasswordWeak`."""
@@ -177,10 +178,17 @@ class Identity:
     def _verifier(self, username: str, password: str) -> str:
         return verifiers.make(accounts.fold_username(username), password, self._iterations).encoded()
 
-    def change_password(self, session: Session, opened: OpenSession, encoded: str) -> OpenSession:
-        """Set an own new password: every login of the account ends, and a new one takes this one's place."""
+    def change_password(
+        self, session: Session, opened: OpenSession, checked: CheckedLogin, encoded: str
+    ) -> OpenSession:
+        """Set an own new password: every login of the account ends, and a new one takes this one's place.
+
+        Raises `SessionEnded` if an administrator has given another one since the present one was checked.
+        """
         account = opened.account
         row = accounts.by_id(session, account.organisation_id, account.id)
+        if row.password_hash != checked.password_hash or not sessions.lasts(session, opened.id):
+            raise SessionEnded
         row.password_hash = encoded
         row.must_change_password = False
         session.flush()

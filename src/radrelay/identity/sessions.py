@@ -92,6 +92,11 @@ def attempt_of(session: Session, session_id: uuid.UUID) -> LoginTry:
     return LoginTry("", row.peer, user_agent=row.user_agent)
 
 
+def lasts(session: Session, session_id: uuid.UUID) -> bool:
+    """Say whether a login has not been ended."""
+    return session.scalar(sa.select(LoginSession.ended_at).where(LoginSession.id == session_id)) is None
+
+
 def touch(session: Session, session_id: uuid.UUID, now: datetime) -> None:
     """Note that a login was used."""
     session.execute(sa.update(LoginSession).where(LoginSession.id == session_id).values(used_at=now))

@@ -106,7 +106,7 @@ def give(request: Request, services: Services, principal: Administrator, wanted:
             ends_at=wanted.ends_at,
         )  # fmt: skip
         view = access.grant_of(session, principal.organisation_id, made)
-        trail.write(session, trail.event(request, principal, "grant.give", ("grant", made), detail=_detail(view)))
+        trail.write(session, trail.event(request, principal, "grant.give", ("grant", made), detail=told(view)))
     return _shown(view)
 
 
@@ -116,14 +116,17 @@ def revoke(request: Request, services: Services, principal: Administrator, grant
     with services.database.write() as session:
         view = access.grant_of(session, principal.organisation_id, grant_id)
         access.revoke(session, principal.organisation_id, grant_id)
-        trail.write(session, trail.event(request, principal, "grant.revoke", ("grant", grant_id), detail=_detail(view)))
+        trail.write(session, trail.event(request, principal, "grant.revoke", ("grant", grant_id), detail=told(view)))
 
 
-def _detail(view: GrantView) -> dict[str, object]:
+def told(view: GrantView) -> dict[str, object]:
+    """Return what the record tells of a grant: it may be all that is left of it."""
     return {
         "grantee": f"{view.grantee.kind} {view.grantee.id}",
         "target": f"{view.target.kind} {view.target.id or ''}".strip(),
         "rights": [right.value for right in view.rights],
+        "identity": view.identity,
+        "until": view.ends_at.isoformat() if view.ends_at else "",
     }
 
 

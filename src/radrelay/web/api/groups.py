@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from radrelay import access
 from radrelay.errors import NotFound
 from radrelay.web import trail
+from radrelay.web.api import grants
 from radrelay.web.authentication import Administrator, Services
 from radrelay.web.services import WebServices
 
@@ -87,7 +88,8 @@ def create_group(request: Request, services: Services, principal: Administrator,
         made = access.create_group(
             session, principal.organisation_id, wanted.name, wanted.description, now=services.clock.now()
         )
-        trail.write(session, trail.event(request, principal, "group.create", ("group", made.id)))
+        detail = {"name": made.name}
+        trail.write(session, trail.event(request, principal, "group.create", ("group", made.id), detail=detail))
     return Group.model_validate(made)
 
 
@@ -100,7 +102,8 @@ def change_group(
         changed = access.change_group(
             session, principal.organisation_id, group_id, name=change.name, description=change.description
         )
-        trail.write(session, trail.event(request, principal, "group.change", ("group", group_id)))
+        detail = {"name": changed.name}
+        trail.write(session, trail.event(request, principal, "group.change", ("group", group_id), detail=detail))
     return Group.model_validate(changed)
 
 
@@ -108,8 +111,14 @@ def change_group(
 def delete_group(request: Request, services: Services, principal: Administrator, group_id: uuid.UUID) -> None:
     """Delete a group; its members lose what it was granted at once."""
     with services.database.write() as session:
-        access.delete_group(session, principal.organisation_id, group_id)
-        trail.write(session, trail.event(request, principal, "group.delete", ("group", group_id)))
+        members = access.members_of(session, principal.organisation_id, group_id)
+        given = access.granted(session, principal.organisation_id, grantee=access.Grantee("group", str(group_id)))
+        name = access.delete_group(session, principal.organisation_id, group_id).name
+        for one in given:
+            event = trail.event(request, principal, "grant.revoke", ("grant", one.id), detail=grants.told(one))
+            trail.write(session, event)
+        detail = {"name": name, "members": [f"{one.kind} {one.id}" for one in members]}
+        trail.write(session, trail.event(request, principal, "group.delete", ("group", group_id), detail=detail))
 
 
 @router.get("/{group_id}/members")

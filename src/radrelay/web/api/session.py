@@ -225,7 +225,7 @@ def _log_in(request: Request, services: WebServices, given: Credentials | ProofG
     try:
         answer = given.password if isinstance(given, Credentials) else given.proof()
         checked = services.identity.check_login(attempt, answer)
-    except (LoginRefused, ProofWanted, TooManyAttempts) as error:
+    except (LoginRefused, ProofWanted, TooManyAttempts, Invalid) as error:
         _record_refusal(request, services, attempt, error.code)
         raise
     with services.database.write() as session:
@@ -257,9 +257,9 @@ def _record_refusal(request: Request, services: WebServices, attempt: LoginTry, 
     record = trail.event(
         request, principal, "login", ("account", principal.id), detail={"reason": reason}, outcome="refused"
     )
-    if reason == TooManyAttempts.code:  # once a minute tells the same as a thousand a second
+    if reason != LoginRefused.code:  # no try that could be right; once a minute tells the same as a thousand a second
         minute = services.clock.now().strftime("%Y-%m-%dT%H:%M")
-        trail.seen(services.database, principal, record, distinct=f"{attempt.address} {minute}")
+        trail.seen(services.database, principal, record, distinct=f"{attempt.address} {reason} {minute}")
         return
     with services.database.write() as session:
         trail.write(session, record)
@@ -318,9 +318,10 @@ def change_password(
     """Set a new password of one's own; all other logins end, this one goes on under a new secret."""
     login = _own_login(caller)
     encoded = services.identity.verifier_taken(change.new.salt, change.new.iterations, change.new.verifier)
-    services.identity.check_own(login.account, _attempt(request, services, change.current), change.current.proof())
+    attempt = _attempt(request, services, change.current)
+    checked = services.identity.check_own(login.account, attempt, change.current.proof())
     with services.database.write() as session:
-        opened = services.identity.change_password(session, login, encoded)
+        opened = services.identity.change_password(session, login, checked, encoded)
         trail.write(session, trail.event(request, caller.principal, "password.change", ("account", login.account.id)))
     _set_cookies(request, response, services, opened)
     return _answer(opened)

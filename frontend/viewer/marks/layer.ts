@@ -6,16 +6,16 @@
 import type { Layer, Seen, Taker, Touch } from '../layer';
 import type { MarkBook } from './book';
 import { Draft, type At } from './draft';
-import { clamped, movedBy, ordered, straightened, withHandle } from './edits';
+import { clamped, ordered, withHandle } from './edits';
+import { Grip, sizeOf } from './grip';
 import { hitAt, isCoarse, onPane, spotOf, type Box, type Hit } from './hit';
 import { Inset } from './inset';
 import { isRegion, isWritten, pictureKey, pictureOf, type Mark, type MarkContent, type PictureName, type Spot } from './mark';
-import { keptValues, scaleOf, valuesOf, type About } from './measure';
+import { asMeasured, keptValues, scaleOf, valuesOf, type About } from './measure';
 import { drawShape, COLOURS } from './draw';
 import { paintMarks, type Painted } from './painter';
-import { spotAt } from './outline';
-import { pulledOutline, Reshaping } from './reshaping';
-import { apart, minus, plus } from './shapes';
+import { Reshaping } from './reshaping';
+import { apart } from './shapes';
 import type { MarkWords } from './words';
 
 export interface LayerOptions {
@@ -29,20 +29,6 @@ export interface LayerOptions {
   about?: (place: number) => About;
   /** Asks for the text of an arrow or a text; `done` takes it, null: given up. */
   askText?: (mark: Pick<MarkContent, 'kind' | 'text'>, done: (text: string | null) => void) => void;
-}
-
-/** What a pointer that is down does to a mark. */
-interface Grip {
-  hit: Hit;
-  pane: Spot;
-  image: Spot;
-  /** It was selected before: a finger moves nothing else. */
-  firm: boolean;
-  moved: boolean;
-  preview: Mark | null;
-  labelFrom: Spot | null;
-  /** Where the middle of a pulled stretch is. */
-  pulledTo: Spot | null;
 }
 
 const MOVES_FROM = { fine: 3, coarse: 8 } as const;
@@ -99,6 +85,7 @@ export class MarksLayer implements Layer, Taker {
       });
     }
     this.#complete(picture, seen);
+    this.#turn(picture, seen);
   }
 
   press(touch: Touch, seen: Seen): boolean {
@@ -130,7 +117,7 @@ export class MarksLayer implements Layer, Taker {
     const far = MOVES_FROM[this.#coarse ? 'coarse' : 'fine'];
     if (!from || (!this.#moved && apart(from, spotOf(touch.pane)) < far)) return;
     this.#moved = true;
-    if (this.#grip) this.#pull(this.#grip, touch, seen);
+    if (this.#grip) this.#grip.pull(touch, seen, { coarse: this.#coarse, mayMark: this.#book.mayMark });
     else this.#draft?.drag(this.#at(touch, seen));
     this.#point(touch);
   }
@@ -199,7 +186,7 @@ export class MarksLayer implements Layer, Taker {
     if (!mark || handle === null || !point || !picture || pictureKey(pictureOf(mark)) !== pictureKey(picture)) return false;
     const [x, y] = onPane(seen, point);
     const moved = seen.toImage({ x: x + right * seen.scale, y: y + down * seen.scale });
-    const at = clamped(spotOf(moved), this.#size(seen));
+    const at = clamped(spotOf(moved), sizeOf(seen));
     const points = withHandle(mark.kind, mark.points, handle, at, this.#metric(mark, seen));
     this.#book.change(mark.id, { points, values: this.#valued(mark, points, seen) }, 'nudge');
     const nearest = points.reduce((near, one, place) => (apart(one, at) < apart(points[near] ?? one, at) ? place : near), 0);
@@ -219,17 +206,13 @@ export class MarksLayer implements Layer, Taker {
     return this.#options.about?.(seen.place) ?? {};
   }
 
-  #size({ frame }: Seen): { width: number; height: number } {
-    return { width: frame.facts.columns, height: frame.facts.rows };
-  }
-
   #metric(mark: Pick<MarkContent, 'points'>, seen: Seen): { column: number; row: number } {
     return scaleOf(mark, seen.frame);
   }
 
   #at(touch: Touch, seen: Seen): At {
     const spot = spotOf(touch.image);
-    return { spot, size: this.#size(seen), metric: this.#metric({ points: [spot] }, seen), straight: touch.shift };
+    return { spot, size: sizeOf(seen), metric: this.#metric({ points: [spot] }, seen), straight: touch.shift };
   }
 
   #valued(mark: Pick<MarkContent, 'kind'>, points: readonly Spot[], seen: Seen): MarkContent['values'] {
@@ -258,9 +241,7 @@ export class MarksLayer implements Layer, Taker {
 
   #take(hit: Hit, touch: Touch): boolean {
     const firm = this.#book.selected?.id === hit.mark.id;
-    const box = this.#boxes.get(hit.mark.id);
-    const labelFrom: Spot | null = box ? [box.x + box.width / 2, box.y + box.height / 2] : null;
-    this.#grip = { hit, pane: spotOf(touch.pane), image: spotOf(touch.image), firm, moved: false, preview: null, labelFrom, pulledTo: null };
+    this.#grip = new Grip(hit, touch, { label: this.#boxes.get(hit.mark.id), firm });
     if (!firm) this.#book.select(hit.mark.id);
     return true;
   }
@@ -274,40 +255,7 @@ export class MarksLayer implements Layer, Taker {
   /** The image point that a finger is moving. */
   #active(): Spot | null {
     if (this.#draft) return this.#draft.active ?? null;
-    const { hit, preview } = this.#grip ?? {};
-    if (hit?.part === 'outline') return this.#grip?.pulledTo ?? spotAt(hit.mark.points, hit.place);
-    return (hit?.part === 'handle' && (preview ?? hit.mark).points[hit.handle]) || null;
-  }
-
-  #pull(grip: Grip, touch: Touch, seen: Seen): void {
-    const { hit } = grip;
-    if (hit.part === 'label') return this.#pullLabel(grip, touch, seen);
-    if (!this.#book.mayMark || (this.#coarse && !grip.firm)) return;
-    grip.moved = true;
-    const way = minus(spotOf(touch.image), grip.image);
-    const { mark } = hit;
-    if (hit.part === 'outline') {
-      const { points, to } = pulledOutline(hit, way, seen, this.#coarse);
-      [grip.preview, grip.pulledTo] = [{ ...mark, points }, to];
-    } else if (hit.part === 'body') grip.preview = { ...mark, points: movedBy(mark.points, way, this.#size(seen)) };
-    else grip.preview = { ...mark, points: this.#handled(mark, hit.handle, way, touch, seen) };
-  }
-
-  #handled(mark: Mark, handle: number, way: Spot, touch: Touch, seen: Seen): Spot[] {
-    const metric = this.#metric(mark, seen);
-    const to = plus(mark.points[handle] ?? [0, 0], way);
-    const other = mark.kind === 'length' || mark.kind === 'arrow' ? mark.points[1 - handle] : undefined;
-    const straight = touch.shift && other ? straightened(mark.kind, other, to, metric) : to;
-    return withHandle(mark.kind, mark.points, handle, clamped(straight, this.#size(seen)), metric);
-  }
-
-  #pullLabel(grip: Grip, touch: Touch, seen: Seen): void {
-    const first = grip.hit.mark.points[0];
-    if (!grip.labelFrom || !first) return;
-    const [x, y] = plus(grip.labelFrom, minus(spotOf(touch.pane), grip.pane));
-    const label = minus(spotOf(seen.toImage({ x, y })), first);
-    grip.preview = { ...grip.hit.mark, label };
-    grip.moved = true;
+    return this.#grip?.active ?? null;
   }
 
   #letGo(grip: Grip, seen: Seen): void {
@@ -406,6 +354,14 @@ export class MarksLayer implements Layer, Taker {
       this.#looked.add(mark);
       const values = this.#valued(mark, mark.points, seen);
       if (values.some((one) => one.name === name)) queueMicrotask(() => this.#book.complete(mark.id, values));
+    }
+  }
+
+  /** The lines of a Cobb angle run as its number says, here alone: nothing of it is new. */
+  #turn(picture: PictureName, seen: Seen): void {
+    for (const mark of this.#book.on(picture)) {
+      const points = asMeasured(mark, seen.frame);
+      if (points !== mark.points) queueMicrotask(() => this.#book.get(mark.id) === mark && this.#book.take(mark.id, { ...mark, points }));
     }
   }
 }

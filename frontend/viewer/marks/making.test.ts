@@ -49,6 +49,28 @@ describe('making', () => {
     expect(only(on).values[0]?.value).toBeCloseTo(45, 9);
   });
 
+  it('turns the second line of a Cobb angle whose number is the lesser of two, and keeps the number when an end moves', async () => {
+    const on = stage('cobb');
+    pull(on, [10, 10], [50, 10]);
+    pull(on, [50, 30], [10, 32]); // drawn the other way: 168.7° by their directions
+    const mark = only(on);
+    const lesser = 180 - (mark.values[0]?.value ?? 0);
+    on.book.take(mark.id, { ...mark, revision: 3, values: [{ name: 'angle', value: lesser, unit: 'deg' }] }); // as it was kept
+    on.edits.length = 0;
+    on.layer.draw(pen(), seen());
+    await Promise.resolve();
+    expect(only(on).points).toEqual([[10, 10], [50, 10], [10, 32], [50, 30]]);
+    expect([only(on).values[0]?.value, only(on).revision, on.edits.length]).toEqual([lesser, 3, 0]);
+    const turned = only(on);
+    on.layer.draw(pen(), seen());
+    await Promise.resolve();
+    expect(only(on)).toBe(turned);
+    on.book.tool = null;
+    pull(on, [50, 30], [50, 30.5]);
+    expect(only(on).values[0]?.value).toBeLessThan(lesser);
+    expect(only(on).values[0]?.value).toBeGreaterThan(lesser - 3);
+  });
+
   it('keeps the short axis at a right angle in millimetres, and puts the longer one first', () => {
     const on = stage('bidirectional');
     pull(on, [10, 10], [30, 20]); // 10 mm across, 10 mm down

@@ -132,3 +132,18 @@ export function valuesOf(mark: Pick<MarkContent, 'kind' | 'points'>, frame: Fram
   if (kind === 'counter') return [{ name: 'count', value: points.length, unit: NO_UNIT }];
   return [];
 }
+
+const SAME_ANGLE = 0.1; // degrees
+
+/**
+ * The points of a mark as its number says. Cobb angles were once kept as the lesser of the two that their lines make,
+ * however those ran: where the number is the other angle, the second line is taken the other way round.
+ */
+export function asMeasured(mark: MarkContent, frame: Frame): MarkContent['points'] {
+  const [a, b, c, d] = mark.points;
+  const kept = mark.values.find(({ name }) => name === 'angle')?.value;
+  if (mark.kind !== 'cobb' || kept === undefined || !a || !b || !c || !d) return mark.points;
+  const drawn = valuesOf(mark, frame)[0]?.value ?? kept;
+  const isOther = Math.abs(180 - drawn - kept) < SAME_ANGLE && Math.abs(drawn - kept) >= SAME_ANGLE;
+  return isOther ? [a, b, d, c] : mark.points;
+}

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ApiProblem } from '../api/client';
 import { MarkBook } from '$viewer/marks/book';
 import { contentOf, type Mark } from '$viewer/marks/mark';
-import { Autosave, type MarkServer } from './autosave';
+import { Autosave, type Lost, type MarkServer } from './autosave';
 
 const me = { id: 'me', name: 'Weber' };
 const other = { id: 'other', name: 'Groß' };
@@ -57,13 +57,16 @@ class Table implements MarkServer {
   }
 }
 
-function start(): { table: Table; book: MarkBook; autosave: Autosave; refused: unknown[] } {
+function start(): { table: Table; book: MarkBook; autosave: Autosave; refused: unknown[]; lost: Lost[] } {
   const table = new Table();
   const refused: unknown[] = [];
+  const lost: Lost[] = [];
   const book = new MarkBook({ me, onEdit: (edit) => autosave.edited(edit) });
-  const autosave = new Autosave({ server: table, book, onChange: () => undefined, onRefused: (one) => refused.push(one) });
+  const autosave = new Autosave({
+    server: table, book, onChange: () => undefined, onRefused: (one) => refused.push(one), onLost: (one) => lost.push(one),
+  });
   book.mayMark = true;
-  return { table, book, autosave, refused };
+  return { table, book, autosave, refused, lost };
 }
 
 const later = (milliseconds: number): Promise<unknown> => vi.advanceTimersByTimeAsync(milliseconds);
@@ -242,5 +245,68 @@ describe('beside others', () => {
     for (const go of held) go();
     await reading;
     expect(book.get(id)?.text).toBe('newer');
+  });
+});
+
+describe('when the study is left', () => {
+  async function shared(): Promise<ReturnType<typeof start> & { id: string }> {
+    const all = start();
+    const { id } = all.book.add(LINE);
+    await later(500);
+    return { ...all, id };
+  }
+
+  it('sends what waits', async () => {
+    const { table, book, autosave, lost, id } = await shared();
+    book.change(id, { text: 'mine' });
+    autosave.close();
+    await later(1);
+    expect([table.marks.get(id)?.text, autosave.saving, lost]).toEqual(['mine', 'saved', []]);
+  });
+
+  it('tells of a change whose mark somebody else had changed, too', async () => {
+    const { table, book, autosave, lost, id } = await shared();
+    table.change(id, 'theirs');
+    book.change(id, { text: 'mine' });
+    autosave.close();
+    await later(1);
+    expect(lost).toMatchObject([{ mine: { text: 'mine' }, theirs: { text: 'theirs', changed_by: other } }]);
+    expect([autosave.saving, autosave.conflicts]).toEqual(['saved', []]);
+  });
+
+  it('tells of a question that was still open', async () => {
+    const { table, book, autosave, lost, id } = await shared();
+    await table.remove(id, 1);
+    book.change(id, { text: 'mine' });
+    await later(500);
+    expect([autosave.conflicts.length, lost.length]).toEqual([1, 0]);
+    autosave.close();
+    expect(lost).toMatchObject([{ mine: { text: 'mine' }, theirs: null }]);
+    expect([autosave.saving, autosave.conflicts]).toEqual(['saved', []]);
+  });
+
+  it('sends once more what was refused, and tells of what is refused again instead of keeping it for ever', async () => {
+    const { table, book, autosave, refused, lost, id } = await shared();
+    table.failing = new ApiProblem(403, 'forbidden', '');
+    book.change(id, { text: 'mine' });
+    await later(500);
+    expect([refused.length, autosave.saving]).toEqual([1, 'unsaved']);
+    autosave.close();
+    await later(1);
+    expect(lost).toMatchObject([{ mine: { text: 'mine' }, theirs: { text: '' }, problem: { status: 403 } }]);
+    expect([refused.length, autosave.saving]).toEqual([1, 'saved']);
+  });
+
+  it('goes on trying while the line is broken or nobody is logged in', async () => {
+    const { table, book, autosave, lost, id } = await shared();
+    table.failing = new ApiProblem(401, 'unauthenticated', '');
+    book.change(id, { text: 'mine' });
+    autosave.close();
+    await later(60_000);
+    expect([autosave.saving, lost]).toEqual(['unsaved', []]);
+    table.failing = null;
+    autosave.resume();
+    await later(1);
+    expect([table.marks.get(id)?.text, autosave.saving, lost]).toEqual(['mine', 'saved', []]);
   });
 });

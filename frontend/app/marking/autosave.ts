@@ -26,12 +26,21 @@ export interface Conflict {
   revision: number;
 }
 
+/** A change that is given up because its study was left; `theirs` stands. */
+export interface Lost {
+  mine: Mark | null;
+  theirs: Mark | null;
+  /** Why the server would not have it; none: somebody else was first. */
+  problem?: ApiProblem;
+}
+
 export interface AutosaveOptions {
   server: MarkServer;
   book: MarkBook;
   onChange: () => void;
   /** A change that the server will never take. */
   onRefused: (problem: unknown) => void;
+  onLost: (lost: Lost) => void;
   soonMs?: number;
 }
 
@@ -56,6 +65,7 @@ export class Autosave {
   /** When, in turns of saving, a mark was last written here: an older list says nothing of it. */
   readonly #written = new Map<string, number>();
   #turn = 0;
+  #closed = false;
   conflicts: readonly Conflict[] = [];
 
   constructor(options: AutosaveOptions) {
@@ -97,6 +107,14 @@ export class Autosave {
   retry(): void {
     for (const entry of this.#unsaved.values()) entry.refused = false;
     this.flush();
+  }
+
+  /** The study is left: all is sent, and once more what was refused. Nobody can be asked now; what stays undone is told. */
+  close(): void {
+    this.#closed = true;
+    for (const { mine, theirs } of this.conflicts) this.#options.onLost({ mine, theirs });
+    this.conflicts = [];
+    this.retry();
   }
 
   /** Reads the study's marks anew; what is unsaved here stays. */
@@ -189,6 +207,10 @@ export class Autosave {
       const wait = entry.wanted === sent ? FIRST_RETRY_MS * 2 ** (entry.attempts - 1) : FIRST_RETRY_MS;
       return this.#schedule(id, entry, Math.min(LONGEST_RETRY_MS, wait));
     }
+    if (this.#closed) {
+      this.#done(id, entry);
+      return this.#options.onLost({ mine: entry.wanted, theirs: entry.base, problem: cause });
+    }
     entry.refused = true;
     this.#options.onRefused(cause);
   }
@@ -207,6 +229,7 @@ export class Autosave {
     } else {
       this.#done(id, entry);
       this.#options.book.take(id, theirs);
+      if (this.#closed) return this.#options.onLost({ mine, theirs });
       this.conflicts = [...this.conflicts.filter((one) => one.id !== id), { id, mine, theirs, revision }];
     }
   }

@@ -6,11 +6,12 @@
 import { ApiProblem } from '../api/client';
 import { marks as api, type MarksAnswer } from '../api/marks';
 import { onLive } from '../state/live.svelte';
-import { attemptQuietly, notify, problemText } from '../state/notices.svelte';
+import { attemptQuietly, notify, notifyUntilRead, problemText } from '../state/notices.svelte';
 import { session } from '../state/session.svelte';
 import { MarkBook } from '$viewer/marks/book';
 import type { Mark, MarkContent, Person } from '$viewer/marks/mark';
 import { Autosave, type Conflict, type Saving } from './autosave';
+import { sayLost } from './lost';
 
 /** A text that is asked for; `done` takes it, null: given up. */
 export interface TextAsked {
@@ -43,6 +44,8 @@ export class MarkStore {
   constructor(
     readonly studyId: string,
     me: Person,
+    /** The study as its reader knows it: whose it is, what it is, of when. */
+    readonly named = '',
   ) {
     this.book = new MarkBook({ me, onEdit: (edit) => this.#autosave.edited(edit) });
     this.#autosave = new Autosave({
@@ -54,6 +57,7 @@ export class MarkStore {
       },
       onChange: () => this.#changed(),
       onRefused: (problem) => notify(problemText(problem), 'danger'),
+      onLost: (lost) => void notifyUntilRead(sayLost(lost, this.named), 'danger'),
     });
     this.#leave.push(this.book.listen(() => (this.#turn += 1)));
     this.#watch();
@@ -137,11 +141,11 @@ export class MarkStore {
     this.#autosave.retry();
   }
 
-  /** Another study is opened. What is not saved yet is saved all the same. */
+  /** Another study is opened. What is not saved yet is saved all the same; what cannot be is told. */
   close(): void {
     this.#closing = true;
     this.answer(null);
-    this.#autosave.flush();
+    this.#autosave.close();
     this.#changed();
   }
 

@@ -8,6 +8,8 @@ export interface Notice {
   id: number;
   text: string;
   tone: 'info' | 'danger';
+  /** It stays until it is put away. */
+  lasting: boolean;
 }
 
 const state = $state<{ all: Notice[] }>({ all: [] });
@@ -21,9 +23,21 @@ export function dismiss(id: number): void {
   state.all = state.all.filter((notice) => notice.id !== id);
 }
 
-export function notify(text: string, tone: Notice['tone'] = 'info'): void {
+function add(notice: Omit<Notice, 'id'>): number {
   const id = ++last;
-  state.all = [...state.all.slice(-3), { id, text, tone }];
+  const passing = state.all.filter(({ lasting }) => !lasting).slice(-3);
+  state.all = [...state.all.filter((one) => one.lasting || passing.includes(one)), { id, ...notice }];
+  return id;
+}
+
+/** Says what must not be missed: it stays until it is put away. Returns how to do so. */
+export function notifyUntilRead(text: string, tone: Notice['tone'] = 'info'): () => void {
+  const id = add({ text, tone, lasting: true });
+  return () => dismiss(id);
+}
+
+export function notify(text: string, tone: Notice['tone'] = 'info'): void {
+  const id = add({ text, tone, lasting: false });
   setTimeout(() => dismiss(id), tone === 'danger' ? 12_000 : 5_000);
 }
 

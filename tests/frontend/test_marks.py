@@ -279,6 +279,80 @@ def test_marks_outlast_a_login_that_ended(open_page: OpenPage, site: Site) -> No
     until(lambda: _yellow(page, 720, 400), "and still drawn")
 
 
+def test_a_change_that_meets_another_on_leaving_is_told_with_the_reader_s_words(
+    open_page: OpenPage, site: Site
+) -> None:
+    mark_id = str(uuid.uuid4())
+    _line(site, mark_id)
+    page = open_page(CT)
+    _ready(page)
+    expect(_list(page)).to_have_count(1)
+    site.world.marks.broken = True
+    page.get_by_role("button", name=re.compile("Edit the text of Length")).click()
+    page.get_by_role("textbox", name="Text").fill("grown since March")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status").filter(has_text="Not saved")).to_be_visible()
+    _line(site, mark_id, text="theirs")
+    page.get_by_role("button", name="Back to the list").click()
+    expect(page.locator(".reading-room")).to_have_count(0)
+    site.world.marks.broken = False
+    told = page.locator(".toast", has_text="grown since March")
+    expect(told).to_contain_text("you have left the study")
+    expect(told).to_contain_text(OTHER["name"])
+    time.sleep(13)  # longer than other notices are there
+    expect(told).to_be_visible()
+    assert site.world.marks.only()["text"] == "theirs"
+    page.reload()  # nothing holds it
+    expect(told).to_have_count(0)
+
+
+def test_a_question_outlasts_a_login_that_ended(open_page: OpenPage, site: Site) -> None:
+    mark_id = str(uuid.uuid4())
+    _line(site, mark_id)
+    page = open_page(CT)
+    _ready(page)
+    expect(_list(page)).to_have_count(1)
+    site.world.marks.broken = True
+    page.get_by_role("button", name=re.compile("Edit the text of Length")).click()
+    page.get_by_role("textbox", name="Text").fill("mine")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status").filter(has_text="Not saved")).to_be_visible()
+    _line(site, mark_id, text="theirs")
+    site.world.marks.broken = False
+    dialog = page.get_by_role("dialog", name="Two people changed the same mark")
+    expect(dialog).to_be_visible()
+    site.world.logged_in = False
+    site.world.changed.add("marks")
+    page.locator("input[name=password]").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.locator("input[name=password]")).to_have_count(0)
+    dialog.get_by_role("button", name="Mine").click()
+    until(lambda: site.world.marks.only()["text"] == "mine", "mine")
+
+
+def test_measurements_that_cannot_be_loaded_are_said_to_be_missing(open_page: OpenPage, site: Site) -> None:
+    _line(site, str(uuid.uuid4()))
+    page = open_page("/")
+    page.route(re.compile(r"/assets/(marking|MarkTools)"), lambda route: route.abort())
+    page.goto(site.address + CT)
+    has_picture(page)
+    expect(page.locator(".toast", has_text="measurements could not be loaded")).to_be_visible(timeout=15_000)
+
+
+def test_putting_the_list_away_gives_the_focus_back(open_page: OpenPage, site: Site) -> None:
+    _line(site, str(uuid.uuid4()))
+    page = open_page(CT)
+    _ready(page)
+    opener = page.get_by_role("button", name="List of measurements and notes")
+    for put_away in ("Escape", "Enter"):
+        opener.press("Enter")
+        region = page.get_by_role("region", name="Measurements and notes")
+        region.get_by_role("button", name="Close").focus()
+        page.keyboard.press(put_away)
+        expect(region).to_have_count(0)
+        expect(opener).to_be_focused()
+
+
 def test_who_may_only_look_sees_marks_and_no_tools(open_page: OpenPage, site: Site) -> None:
     site.world.marks.may_mark = False
     _line(site, str(uuid.uuid4()))

@@ -22,6 +22,8 @@ const first: First = {
   'view.cut': 'Das Ende dieses Bildes fehlt',
   'view.cutBy': 'Das Ende dieses Bildes fehlt ({share} kamen nicht an)',
   'view.lacking': 'Das Objekt nennt {named} Bilder; {here} sind lesbar',
+  'view.lacksTools': 'Die Werkzeuge des Betrachters ließen sich nicht laden. Laden Sie die Seite neu.',
+  'view.lacksMarks': 'Die Messungen ließen sich nicht laden: Diese Studie hat vielleicht welche, die Sie nicht sehen. Laden Sie die Seite neu.',
   'view.atDetector': 'am Detektor',
   'view.serverFault': 'Der Server konnte es nicht lesen. Die anderen Bilder gehen weiter.',
   'view.failed': 'Dieses Bild lässt sich nicht zeigen',

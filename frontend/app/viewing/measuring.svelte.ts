@@ -1,32 +1,45 @@
 /** Measuring and noting in the reading room: its code comes once the first picture is there. */
 
 import { untrack } from 'svelte';
-import type { Account, SeriesRow } from '../api/types';
+import type { Account, SeriesRow, StudyDetail } from '../api/types';
+import { formatDate, t } from '../i18n/index.svelte';
+import { readName } from '../parts/person';
+import { bring } from './bring';
 import type { MarkStore, Whereabouts } from '../marking';
 import type { Room, RoomPane } from './room.svelte';
 
 type Parts = typeof import('../marking');
 
+/** A study in words, for what is said of it when it is no longer open. */
+function nameOf({ patient, description, study_date: date }: StudyDetail): string {
+  return [readName(patient.name).main || t('study.noName'), description, formatDate(date)].filter(Boolean).join(', ');
+}
+
 export class Measuring {
   parts: Parts | null = $state.raw(null);
   store: MarkStore | null = $state.raw(null);
   where: Whereabouts | null = $state.raw(null);
-  #asked = false;
+  #giveUp: (() => void) | null = null;
 
-  constructor(readonly room: Room) {}
+  /** To be made with the component whose life it shares. */
+  constructor(readonly room: Room) {
+    $effect(() => () => this.#giveUp?.());
+  }
 
   /** Brings the code, once. */
   load(): void {
-    if (this.#asked) return;
-    this.#asked = true;
-    void import('../marking').then((parts) => (this.parts = parts));
+    this.#giveUp ??= bring(
+      () => import('../marking'),
+      (parts) => (this.parts = parts),
+      () => t('view.lacksMarks'),
+    );
   }
 
   /** Opens the marks of a study for a reader; returns how to close them, or nothing while the code is on its way. */
-  open(studyId: string, account: Account): (() => void) | undefined {
+  open(study: StudyDetail, account: Account): (() => void) | undefined {
     const { parts } = this;
     if (!parts) return undefined;
-    const store = untrack(() => new parts.MarkStore(studyId, { id: account.id, name: account.name }));
+    const store = untrack(() => new parts.MarkStore(study.id, { id: account.id, name: account.name }, nameOf(study)));
     this.where = untrack(() => new parts.Whereabouts());
     this.store = this.room.marks = store;
     return () => {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -17,11 +18,11 @@ from radrelay.archive.models import InstanceHolding
 from radrelay.archive.reader import InstanceReader
 from radrelay.archive.second_copies import SecondCopies
 from radrelay.audit.models import AuditEvent
-from radrelay.errors import RadrelayError
+from radrelay.storage.keys import UnwrapFailed
 from radrelay.storage.models import Erasure, LandingRecord, Pack
 from radrelay.storage.neighbours import NodeAway
 from radrelay.storage.objectstore import StoreUnavailable
-from radrelay.storage.segments import RecordLocation
+from radrelay.storage.segments import RecordLocation, SegmentReader
 from tests.archive.house import House, data_set_of, house, slices
 
 __all__ = ["house"]
@@ -172,7 +173,7 @@ def test_a_lost_pack_comes_back_object_by_object_and_is_given_up_with_its_last(h
 class Faulty(InstanceReader):
     """Reads until it is told what stands in the way."""
 
-    fault: RadrelayError | None = None
+    fault: Exception | None = None
 
     def stream(self, ref: InstanceRef) -> Iterator[bytes]:
         if self.fault is not None:
@@ -180,7 +181,7 @@ class Faulty(InstanceReader):
         return super().stream(ref)
 
 
-def faulty(house: House, fault: RadrelayError) -> Faulty:
+def faulty(house: House, fault: Exception) -> Faulty:
     parts = house.site.parts
     reader = Faulty(parts.database, parts.clock, parts.segments, parts.packs)
     reader.fault = fault
@@ -215,6 +216,63 @@ def test_while_the_store_does_not_answer_both_copies_stay(house: House) -> None:
     assert copies.settle() == 2
     house.eraser().finish()
     assert (house.landed(), count(house, LandingRecord), house.contents()) == (0, 0, contents(files))
+
+
+class Passing(SegmentReader):
+    """Reads no second copy until what stands in the way has passed."""
+
+    fault: Exception | None = None
+
+    def stream(self, location: RecordLocation) -> Iterator[bytes]:
+        if self.fault is not None:
+            raise self.fault
+        return super().stream(location)
+
+
+def passing(house: House, fault: Exception) -> Passing:
+    segments = Passing(house.site.settings.landing_dir, house.site.parts.keyring)
+    segments.fault = fault
+    return segments
+
+
+TOO_MANY, UNREAD = OSError(errno.EMFILE, "too many open files"), OSError(errno.EIO, "input/output error")
+
+
+@pytest.mark.parametrize("fault", [TOO_MANY, UNREAD, UnwrapFailed(), NodeAway()])
+def test_a_second_copy_that_cannot_be_read_just_now_stays_beside_a_damaged_object(
+    house: House, fault: Exception
+) -> None:
+    files = slices(1)
+    house.bring(files)
+    record_overwritten(house)
+    house.bring(files)
+    parts = house.site.parts
+    segments = passing(house, fault)
+    reader = InstanceReader(parts.database, parts.clock, parts.segments, parts.packs)
+    copies = SecondCopies(parts.database, parts.clock, segments, reader, KEEP)
+    assert copies.settle() == 0
+    house.eraser().finish()
+    assert (waiting(house), count(house, LandingRecord)) == (["duplicate"], 2)
+    segments.fault = None
+    assert copies.settle() == 1
+    house.eraser().finish()
+    assert (house.contents(), len(mended(house))) == (contents(files), 1)
+
+
+def test_while_neither_copy_can_be_read_just_now_nothing_changes(house: House) -> None:
+    files = slices(1)
+    house.bring(files)
+    first = place_of(house)
+    house.bring(files)
+    parts = house.site.parts
+    reader, segments = faulty(house, UNREAD), passing(house, TOO_MANY)
+    copies = SecondCopies(parts.database, parts.clock, segments, reader, KEEP)
+    assert copies.settle() == 0
+    assert (waiting(house), place_of(house), mended(house)) == (["duplicate"], first, [])
+    reader.fault = None
+    assert copies.settle() == 1
+    house.eraser().finish()
+    assert (place_of(house), house.contents(), count(house, LandingRecord)) == (first, contents(files), 1)
 
 
 def test_of_two_senders_at_once_one_copy_takes_the_place_and_the_other_goes(house: House) -> None:

@@ -168,10 +168,44 @@ def test_changed_key_images_leave_one_selection(site: WebSite, anna: Login, stud
     site.index()
     put(anna, study.study, uuid.uuid4(), key(study, 1))
     (second,) = file(anna, study.study)
-    site.index()
-    assert [data.SOPInstanceUID for data in objects(site, "KO")] == [second["sop_uid"]]
     assert work(site).sweep() == 0
-    assert len(objects(site, "KO")) == 1
+    assert len(objects(site, "KO")) == 1, "the first stays until the second stands in its place"
+    site.index()
+    assert work(site).sweep() == 0
+    assert [data.SOPInstanceUID for data in objects(site, "KO")] == [second["sop_uid"]]
+    with site.database.read() as session:
+        record = session.scalars(sa.select(AuditEvent).where(AuditEvent.action == "marks.withdraw")).one()
+    assert (record.actor_kind, record.subject_id) == ("system", str(study.study))
+    put(anna, study.study, uuid.uuid4(), key(study))
+    (third,) = file(anna, study.study)
+    site.index()
+    assert file(anna, study.study) == []
+    assert [data.SOPInstanceUID for data in objects(site, "KO")] == [third["sop_uid"]], "filing withdraws as well"
+
+
+def test_key_objects_whose_successor_is_not_taken_stay(
+    site: WebSite, anna: Login, study: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(anna, study.study, uuid.uuid4(), key(study))
+    (first,) = file(anna, study.study)
+    site.index()
+    with monkeypatch.context() as patch:
+        whole = filing.made
+        patch.setattr(filing, "made", lambda sheet: whole(sheet).replace(b"2.25.", b"2.26."))
+        put(anna, study.study, uuid.uuid4(), key(study, 1))
+        file(anna, study.study)
+        patch.setattr(filing, "made", lambda _: b"no object at all")
+        put(anna, study.study, uuid.uuid4(), key(study))
+        assert file(anna, study.study) == [], "what was not taken is not said to be filed"
+    site.index()
+    assert work(site).sweep() == 0
+    assert file(anna, study.study) == []
+    assert first["sop_uid"] in {data.SOPInstanceUID for data in objects(site, "KO")}
+    put(anna, study.study, uuid.uuid4(), key(study, 1))
+    (last,) = file(anna, study.study)
+    site.index()
+    work(site).sweep()
+    assert [data.SOPInstanceUID for data in objects(site, "KO")] == [last["sop_uid"]]
 
 
 def test_key_objects_withdrawn_before_they_appeared_do_not_stay(site: WebSite, anna: Login, study: Shelf) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import io
+import time
 import uuid
 
 import pydicom
@@ -14,6 +15,8 @@ from radrelay.access.models import Grant
 from radrelay.archive.instances import InstanceRef
 from radrelay.archive.reader import InstanceReader
 from radrelay.audit.models import AuditEvent
+from radrelay.web.api import films
+from radrelay.web.api.documents import KEPT_S
 from tests.collection import COLLECTION
 from tests.web.conftest import Login, WebSite
 from tests.web.test_studies import CT, upload, upload_bytes
@@ -195,6 +198,16 @@ def test_a_film_comes_in_ranges_and_says_whether_browsers_play_it(site: WebSite,
     assert (file.headers["content-type"], views(site, "study.download")) == ("video/mpeg", 1)
     only_by_alias(site)
     assert anna.http.get(f"/api/instances/{mpeg2['id']}/film/file").json()["code"] == "identity-hidden"
+
+
+def test_a_film_put_into_mp4_is_forgotten_soon_for_it_may_be_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
+    film = uuid.uuid4()
+    later = time.monotonic() + KEPT_S
+    films._wrapped.put(film, b"a film")
+    assert films._wrapped.get(film) == b"a film"
+    monkeypatch.setattr(films._wrapped, "_now", lambda: later + 1)
+    films._wrapped.sweep()
+    assert films._wrapped.weight == 0
 
 
 def test_an_image_is_neither_a_document_nor_a_film(site: WebSite, anna: Login) -> None:

@@ -61,6 +61,18 @@ def test_a_ward_sees_what_its_source_brings_from_the_grant_until_its_end(site: W
     assert {"group.create", "group.join", "grant.give"} <= actions
 
 
+def test_a_revoked_token_is_in_no_group_any_more(site: WebSite, root: Login) -> None:
+    ward = made(root, "groups", name="Ward 3")
+    token = made(root, "tokens", name="a machine")["token"]["id"]
+    member = f"/api/groups/{ward['id']}/members/token/{token}"
+    assert root.http.put(member, headers=root.headers).status_code == 204
+    assert [one["members"] for one in root.http.get("/api/groups").json()["groups"]] == [1]
+    for _ in range(2):
+        assert root.http.delete(f"/api/tokens/{token}", headers=root.headers).status_code == 204
+        assert [one["members"] for one in root.http.get("/api/groups").json()["groups"]] == [0]
+        assert root.http.get(f"/api/groups/{ward['id']}/members").json()["members"] == []
+
+
 def test_who_leaves_a_group_or_whose_grant_is_taken_back_sees_nothing_more_at_once(site: WebSite, root: Login) -> None:
     anna, ward = site.login("anna"), made(root, "groups", name="Ward 3")
     member = f"/api/groups/{ward['id']}/members/account/{own_id(anna)}"

@@ -162,6 +162,25 @@ def test_who_sees_by_alias_reads_no_typed_text_but_his_own_and_leaves_it_as_it_i
     assert told(anna)[str(theirs)] == (secret, False), "moving it has kept its text"
 
 
+def test_who_sees_by_alias_is_told_no_text_where_he_may_mark_in_clear(site: WebSite, anna: Login, study: Shelf) -> None:
+    root, mark = site.login("root"), uuid.uuid4()
+    put(root, study.study, mark, length(study.instances[0], text="Frau Müller, Rückfrage"))
+    put(root, study.study, mark, length(study.instances[0], 1, text="Frau Müller, zweite Rückfrage"))
+    revoke_all(site)
+    grant_to(site, anna, Target("organisation"), Right.SEE, identity="alias")
+    grant_to(site, anna, Target("organisation"), Right.ANNOTATE)
+    stale = (
+        put(anna, study.study, mark, length(study.instances[0], 1, points=[[3, 3], [4, 4]])),
+        delete(anna, study.study, mark, 1),
+        put(anna, study.study, mark, length(study.instances[0], 1, text="a guess")),
+    )
+    for answer in stale:
+        assert (answer.status_code, answer.json()["code"]) == (409, "mark-changed")
+        assert "ckfrage" not in answer.text
+    moved = put(anna, study.study, mark, length(study.instances[0], 2, points=[[1, 1], [2, 2]]))
+    assert (moved.status_code, moved.json()["text"], moved.json()["text_hidden"]) == (200, "", True)
+
+
 def test_a_value_is_kept_in_each_of_its_units(anna: Login, study: Shelf) -> None:
     names = ("mean", "sd", "min", "max")
     values = [{"name": name, "value": 1.5, "unit": "{SUVbw}g/ml"} for name in names]

@@ -3,7 +3,8 @@
 The index marks a duplicate's landing record as the second copy of an instance (an erasure of kind `duplicate`);
 nothing is compared while objects are received or indexed. `SecondCopies.settle` then reads the instance where it lies
 against the SHA-256 of its receipt. Whole: the second copy is erased. Damaged, gone, or on a machine that is away: the
-second copy takes its place, on record. While a store does not answer, both stay.
+second copy takes its place, on record. While a store does not answer, both stay; so they do while the one here cannot
+be read, and why the other cannot may pass. Only what is certain to be worthless is erased beside it.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from radrelay.archive.tables import ERASURE, INSTANCE, LANDING_RECORD, PACK, SER
 from radrelay.clock import Clock
 from radrelay.errors import RadrelayError, Unavailable
 from radrelay.storage.database import Database
+from radrelay.storage.landing_format import RecordDamaged, RecordGone, SegmentGone
 from radrelay.storage.neighbours import NodeAway
 from radrelay.storage.segments import RecordLocation, SegmentReader
 
@@ -38,6 +40,9 @@ log = structlog.get_logger(__name__)
 
 AT_ONCE = 100
 AT_ONCE_S = 4.0  # then whatever else its process has to do has a turn
+NO_PLACE, OTHER_BYTES = "no-place", "object-damaged"
+WORTHLESS = frozenset({NO_PLACE, RecordGone.code, SegmentGone.code, RecordDamaged.code, OTHER_BYTES})
+"""Faults of a landed copy that no later reading finds otherwise; all else, such as too many open files, may pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +121,7 @@ class SecondCopies:
         if ref is None and instance.has_place:  # its time is over: it goes within moments, and the copy with it
             return False
         try:
-            fault = "no-place" if ref is None else _fault(lambda: self._reader.stream(ref), instance.sha256)
+            fault = NO_PLACE if ref is None else _fault(lambda: self._reader.stream(ref), instance.sha256)
             again = fault and self._fault_of(copy, instance.sha256)
         except InstanceGone:
             return False
@@ -125,11 +130,13 @@ class SecondCopies:
             return False
         if again:
             log.error("a second copy cannot be read either", instance=str(instance.id), fault=again)
+            if again not in WORTHLESS:
+                return False
         return self._put_in_place(copy, instance, fault) if fault and not again else self._erase(copy)
 
     def _fault_of(self, copy: _Copy, sha256: bytes) -> str:
         location = copy.location
-        return "no-place" if location is None else _fault(lambda: self._segments.stream(location), sha256)
+        return NO_PLACE if location is None else _fault(lambda: self._segments.stream(location), sha256)
 
     def _instance(self, copy: _Copy) -> tuple[_Instance | None, InstanceRef | None]:
         """Return what a copy is a copy of, none if it is deleted, and where to read it, none if it cannot be found."""
@@ -201,4 +208,4 @@ def _fault(read: Callable[[], Iterable[bytes]], sha256: bytes) -> str:
         return error.code
     except OSError as error:
         return f"errno-{error.errno}"
-    return "" if digest.digest() == sha256 else "object-damaged"
+    return "" if digest.digest() == sha256 else OTHER_BYTES

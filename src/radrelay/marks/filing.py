@@ -36,7 +36,7 @@ from radrelay.marks.gathering import Gathered, Headers, Plan, gather, look, plan
 from radrelay.marks.models import MarkedStudy
 from radrelay.marks.objects import sheet as sheets
 from radrelay.marks.objects.sheet import Issued, ObjectKind, Sheet
-from radrelay.marks.withdrawing import FILING, KEY_OBJECTS, standing, withdraw
+from radrelay.marks.withdrawing import FILING, KEY_OBJECTS, replaced, standing, withdraw
 from radrelay.storage.database import Database
 from radrelay.storage.ids import new_id
 
@@ -124,18 +124,20 @@ class MarkFilings:
             file = FileLander(self._landing, origin).land(f"{sheet.kind}.dcm", [made(sheet)])
             if file.outcome != "object":
                 log.error("an object made of marks was not taken", study_id=str(study_id), code=file.code)
+            else:
+                landed.append(Filed(sheet.kind, sheet.sop_uid, sheet.series_uid, len(sheet.marks)))
             self._note_landed(row.id)
-            landed.append(Filed(sheet.kind, sheet.sop_uid, sheet.series_uid, len(sheet.marks)))
-        self._withdraw_replaced(study_id, by, correlation_id)
+        self.withdraw_replaced(study_id, by, correlation_id)
         return landed
 
-    def _withdraw_replaced(self, study_id: uuid.UUID, by: Principal, correlation_id: str) -> None:
-        """Take key objects back that a newer one, which has landed, stands for."""
+    def withdraw_replaced(self, study_id: uuid.UUID, by: Principal, correlation_id: str = "") -> None:
+        """Take key objects back that a newer one, which stands in the archive, stands for."""
         with self._database.read() as session:
-            if not _replaced(session, study_id):
+            if not replaced(session, study_id):
                 return
         with self._database.write() as session:
-            rows = _replaced(session, study_id)
+            lock_archive(session)
+            rows = replaced(session, study_id)
             study = session.get(Study, study_id)
             if rows and study is not None:
                 patient = (study.patient_issuer, study.patient_id_value, study.patient_name)
@@ -195,13 +197,6 @@ def _rows(session: Session, study_id: uuid.UUID) -> Sequence[Any]:
 def _latest(session: Session, study_id: uuid.UUID) -> dict[tuple[uuid.UUID, str], Any]:
     """Return the newest filing of each subject."""
     return {(row.holding_id, row.subject): row for row in _rows(session, study_id)}
-
-
-def _replaced(session: Session, study_id: uuid.UUID) -> list[Any]:
-    """Return the key objects that are older than the newest one of their holding that has landed."""
-    rows = [row for row in standing(_rows(session, study_id)) if row.landed_at is not None]
-    newest = {row.holding_id: row.id for row in rows}
-    return [row for row in rows if row.id != newest[row.holding_id]]
 
 
 def _without_keys(gathered: Gathered, rows: Sequence[Any]) -> list[Any]:

@@ -16,7 +16,7 @@ from radrelay.clock import Clock
 from radrelay.marks import service
 from radrelay.marks.filing import MarkFilings
 from radrelay.marks.models import MarkedStudy
-from radrelay.marks.withdrawing import any_left, delete_withdrawn
+from radrelay.marks.withdrawing import any_left, delete_withdrawn, with_replaced
 from radrelay.settings import MarksSettings
 from radrelay.storage.database import Database
 from radrelay.storage.outbox import Event, emit
@@ -70,7 +70,7 @@ class MarksWork:
             log.info("marks filed", study_id=str(event.subject_id), objects=len(filed))
 
     def sweep(self, attended: Collection[uuid.UUID] = ()) -> int:
-        """Have studies filed again whose work gave up, delete what was withdrawn, and forget marks deleted days ago.
+        """Have studies filed again whose work gave up, withdraw what was replaced, and forget marks deleted days ago.
 
         Returns how many studies are filed again.
 
@@ -80,6 +80,7 @@ class MarksWork:
         lost = sa.and_(MarkedStudy.open_since.is_(None), MarkedStudy.filed_turn < MarkedStudy.turn)
         with self._database.read() as session:
             stuck = set(session.scalars(sa.select(MarkedStudy.study_id).where(lost))) - set(attended)
+            replaced = with_replaced(session)
         again, self._stuck = stuck & self._stuck, stuck
         with self._database.write() as session:
             if again:
@@ -92,6 +93,8 @@ class MarksWork:
             if any_left(session):
                 delete_withdrawn(session, self._clock.now())
             service.forget_deleted(session, self._clock.now() - timedelta(days=service.KEEP_DELETED_DAYS))
+        for study_id, organisation_id in replaced:
+            self._filings.withdraw_replaced(study_id, system_principal(organisation_id))
         return len(again)
 
     def _rested(self) -> datetime:

@@ -1,8 +1,9 @@
 """Key objects of ours that hold no more: taken out of their study again, for nothing can be filed that says so.
 
 A Key Object Selection names at least one object (TID 2010), and no other that it follows on (PS3.3 A.35.4). So one
-that was replaced, or whose last key image was taken back, is deleted: with a tombstone, and on record. What was
-written down but has not appeared yet is deleted when it does.
+that was replaced, or whose last key image was taken back, is deleted: with a tombstone, and on record. It is replaced
+once the newer one stands in the archive, not when that has landed: it may still be refused there. What was written
+down but has not appeared yet is deleted when it does.
 """
 
 from __future__ import annotations
@@ -28,6 +29,17 @@ def standing(rows: Sequence[Any]) -> list[Any]:
     return [row for row in rows if row.subject == KEY_OBJECTS and row.withdrawn_at is None]
 
 
+def replaced(session: Session, study_id: uuid.UUID) -> Sequence[Any]:
+    """Return a study's key objects for which a newer one of their holding stands in the archive."""
+    return session.execute(sa.select(FILING).where(FILING.c.study_id == study_id, _is_replaced())).all()
+
+
+def with_replaced(session: Session) -> Sequence[Any]:
+    """Return id and organisation of the studies that have `replaced` key objects."""
+    columns = (FILING.c.study_id, FILING.c.organisation_id)
+    return session.execute(sa.select(*columns).where(_is_replaced()).distinct()).all()
+
+
 def withdraw(session: Session, filings: Sequence[Any], at: datetime) -> None:
     """Delete what was made of marks, in the caller's transaction; the rows stay, so that nothing comes back."""
     ids = [row.id for row in filings]
@@ -46,6 +58,22 @@ def delete_withdrawn(session: Session, at: datetime, *conditions: sa.ColumnEleme
     for instance_id in found:
         deletion.delete_instance(session, instance_id, at, "withdrawn")
     return len(found)
+
+
+def _is_replaced() -> sa.ColumnElement[bool]:
+    newer = FILING.alias()
+    stands = sa.exists().where(
+        newer.c.study_id == FILING.c.study_id,
+        newer.c.holding_id == FILING.c.holding_id,
+        newer.c.subject == KEY_OBJECTS,
+        newer.c.number > FILING.c.number,
+        newer.c.withdrawn_at.is_(None),
+        INSTANCE.c.study_id == newer.c.study_id,
+        INSTANCE.c.sop_uid == newer.c.sop_uid,
+        INSTANCE.c.current,
+    )
+    mine = (FILING.c.subject == KEY_OBJECTS, FILING.c.withdrawn_at.is_(None), FILING.c.landed_at.is_not(None))
+    return sa.and_(*mine, stands)
 
 
 def _appeared() -> sa.Select[tuple[uuid.UUID]]:

@@ -24,7 +24,7 @@ router = APIRouter(prefix="/instances", tags=["contents"])
 LARGEST_DRAWN = 128 << 20
 WIDEST = 4096
 KEPT_BYTES = 96 << 20
-KEPT_S = 30.0  # pages are asked for one after the other; what was deleted is not kept longer
+KEPT_S = 30.0  # pages, and ranges of films, are asked for one after the other; what was deleted is not kept longer
 _opened: Recent[uuid.UUID, bytes] = Recent(KEPT_BYTES, len, KEPT_S)
 PageNumber = Annotated[int, Path(ge=1, le=5000)]
 

@@ -19,6 +19,7 @@ from radrelay.dicom.syntaxes import syntax_of
 from radrelay.errors import NotFound
 from radrelay.web.answering import json_answer
 from radrelay.web.api.contents import seen
+from radrelay.web.api.documents import KEPT_S
 from radrelay.web.authentication import Authenticated, Services
 from radrelay.web.dicomweb.answering import ranged
 from radrelay.web.dicomweb.films import as_kept, pieces_of
@@ -29,7 +30,7 @@ from radrelay.web.services import WebServices
 
 router = APIRouter(prefix="/instances", tags=["contents"])
 LARGEST_WRAPPED = 192 << 20
-_wrapped: Recent[uuid.UUID, bytes] = Recent(LARGEST_WRAPPED, len)
+_wrapped: Recent[uuid.UUID, bytes] = Recent(LARGEST_WRAPPED, len, KEPT_S)
 _wrapping = threading.Lock()  # one at a time: it takes a film's size twice
 _MEDIA: dict[Container, str] = {
     "mp4": "video/mp4",

@@ -172,7 +172,7 @@ def put_mark(
     with services.database.write() as session:
         reach = Reach.of(services, session, principal, Right.ANNOTATE)
         found = reach.study(study_id)
-        place = _place(services, reach, study_id, principal)
+        place = _place(services, reach, study_id, principal, Reach.of(services, session, principal, Right.SEE))
         stored, changed = service.put(session, place, _wanted(mark_id, wanted), _author(principal))
         if changed:
             detail = {"study": study_id, "kind": stored.kind, "revision": stored.revision}
@@ -193,7 +193,8 @@ def delete_mark(
     with services.database.write() as session:
         reach = Reach.of(services, session, principal, Right.ANNOTATE)
         found = reach.study(study_id)
-        if service.delete(session, _place(services, reach, study_id, principal), mark_id, revision, _author(principal)):
+        place = _place(services, reach, study_id, principal, Reach.of(services, session, principal, Right.SEE))
+        if service.delete(session, place, mark_id, revision, _author(principal)):
             detail = {"study": study_id, "revision": revision}
             _record(session, request, principal, "mark.delete", mark_id, found, detail)
 
@@ -238,9 +239,12 @@ def key_objects(request: Request, services: Services, principal: Authenticated, 
     return _download(request, services, principal, study_id, "key-objects")
 
 
-def _place(services: WebServices, reach: Reach, study_id: uuid.UUID, principal: Principal) -> service.Place:
+def _place(
+    services: WebServices, reach: Reach, study_id: uuid.UUID, principal: Principal, seeing: Reach | None = None
+) -> service.Place:
+    """Return what `reach` gives of a study; who sees by alias (`seeing`) is told no names where he writes either."""
     within = reach.scope.series_filter(INSTANCE.c.study_id, INSTANCE.c.series_id)
-    clear = reach.scope.identity == "clear"
+    clear = all(one.scope.identity == "clear" for one in (reach, seeing or reach))
     reader = service.Reader(principal.id, clear, partial(reference_of, services, clear=clear))
     return service.Place(reach.scope.organisation_id, study_id, within, reach.now, reader)
 

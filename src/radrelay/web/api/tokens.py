@@ -9,6 +9,7 @@ from typing import Literal
 from fastapi import APIRouter, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from radrelay import access
 from radrelay.web import trail
 from radrelay.web.authentication import Administrator, Services
 
@@ -73,7 +74,8 @@ def create_token(request: Request, services: Services, principal: Administrator,
 
 @router.delete("/{token_id}", status_code=204)
 def revoke_token(request: Request, services: Services, principal: Administrator, token_id: uuid.UUID) -> None:
-    """Revoke a token; it is refused from now on."""
+    """Revoke a token; it is refused from now on, and in no group any more."""
     with services.database.write() as session:
         services.identity.revoke_token(session, principal.organisation_id, token_id)
+        access.forget_member(session, principal.organisation_id, "token", str(token_id))
         trail.write(session, trail.event(request, principal, "token.revoke", ("token", token_id)))

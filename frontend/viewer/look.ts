@@ -3,6 +3,7 @@
 import type { ColourMap } from './colours';
 import { isColour, type Frame } from './frame';
 import { initialWindow, type Window } from './grey';
+import type { Placed } from './screen';
 
 const FINE = 0.05; // values per pixel of drag, below which windows are no whole numbers
 
@@ -10,23 +11,36 @@ export class Look {
   chosen: Window | null = null;
   invert = false;
   colours: ColourMap | null = null;
+  #choices = 0;
 
   reset(): void {
-    this.chosen = null;
+    this.choose(null);
     this.invert = false;
     this.colours = null;
   }
 
   choose(window: Window | null): void {
-    const { center, width, kind, curve } = window ?? { center: 0, width: 0 };
-    this.chosen = window && { center, width: Math.max(width, Number.EPSILON), ...(kind && { kind }), ...(curve && { curve }) };
+    this.#choices += 1;
+    const { center, width, kind, curve, on } = window ?? { center: 0, width: 0 };
+    this.chosen = window && { center, width: Math.max(width, Number.EPSILON), ...(kind && { kind }), ...(curve && { curve }), ...(on && { on }) };
+  }
+
+  /** A window is on its way; tells, once it is here, whether no other was chosen since. */
+  awaitChoice(): () => boolean {
+    const choice = (this.#choices += 1);
+    return () => choice === this.#choices;
+  }
+
+  /** What the reader's choice means for a picture; null: it is shown as it comes. */
+  chosenFor({ place }: Placed): Window | null {
+    return this.chosen?.on ? this.chosen.on(place) : this.chosen;
   }
 
   /** The window in use; none for colour or while the object's own lookup table is. */
-  windowFor(frame: Frame): Window | null {
+  windowFor(shown: Placed): Window | null {
+    const { frame } = shown;
     if (isColour(frame)) return null;
-    if (this.chosen) return this.chosen;
-    return frame.facts.voi_lut ? null : initialWindow(frame);
+    return this.chosenFor(shown) ?? (frame.facts.voi_lut ? null : initialWindow(frame));
   }
 
   /** Changes the window by a way of the pointer, in pixels: to the right wider, down lower in level. */

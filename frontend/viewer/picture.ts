@@ -5,6 +5,7 @@ import type { Frame } from './frame';
 import { matrixOf, type Point, type View } from './geometry';
 import { markMissing, paint, PLAIN } from './grey';
 import type { Look } from './look';
+import type { Placed } from './screen';
 import { shapeOf } from './stance';
 
 const PIXELATED_FROM = 8;
@@ -60,7 +61,8 @@ export class Picture {
   }
 
   /** Paints a frame afresh. `apart`: to be taken away, so without what corrects this display. */
-  fill(frame: Frame, look: Look, apart = false): void {
+  fill(shown: Placed, look: Look, apart = false): void {
+    const { frame } = shown;
     const { rows, columns } = frame;
     this.#frame = frame;
     if (this.#size.columns !== columns || this.#size.rows !== rows) {
@@ -71,7 +73,7 @@ export class Picture {
     const image = new ImageData(columns, rows);
     const words = new Uint32Array(image.data.buffer);
     const colours = look.colours ? coloursOf(look.colours) : apart ? PLAIN : null;
-    paint(frame, { window: look.windowFor(frame), invert: look.invert, colours }, words);
+    paint(frame, { window: look.windowFor(shown), invert: look.invert, colours }, words);
     markMissing(frame, words);
     for (const { context, top } of this.#strips) context.putImageData(image, 0, -top);
   }

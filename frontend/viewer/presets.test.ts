@@ -92,9 +92,9 @@ describe("the object's table, taken by hand", () => {
     const frame = frameOf({ window_center: 100, window_width: 200 });
     const look = new Look();
     look.choose(tableWindow(table, 'table1', 'HARDER'));
-    expect(look.windowFor(frame)?.curve?.id).toBe('table1');
+    expect(look.windowFor({ place: 0, frame })?.curve?.id).toBe('table1');
     look.drag(frame, 10, 0);
-    expect(look.windowFor(frame)?.curve).toBeUndefined();
+    expect(look.windowFor({ place: 0, frame })?.curve).toBeUndefined();
   });
 
   it('is no start for windows of the object', () => {

@@ -44,6 +44,12 @@ export class Screen {
     this.#picture.clear();
   }
 
+  /** Gives all of its memory back: nothing is drawn any more. */
+  close(): void {
+    this.clear();
+    this.canvas.width = this.canvas.height = 0;
+  }
+
   /** Takes the size of its place on the page. */
   measure(): Size {
     const pane = { width: this.canvas.clientWidth, height: this.canvas.clientHeight };
@@ -60,7 +66,7 @@ export class Screen {
     context.fillStyle = '#000';
     context.fillRect(0, 0, this.canvas.width, this.canvas.height);
     if (!shown) return;
-    this.#fill(shown.frame, look);
+    this.#fill(shown, look);
     context.scale(devicePixelRatio, devicePixelRatio);
     this.#picture.draw(context, stance.view, devicePixelRatio, isCurrent ? 1 : DIMMED);
     if (isCurrent) this.#drawLayers(context, seenAs(shown, stance.view, stance.pane));
@@ -69,7 +75,7 @@ export class Screen {
 
   /** The samples as they are painted, one pixel each. */
   readback(shown: Placed | null, look: Look): ImageData | null {
-    if (shown) this.#fill(shown.frame, look);
+    if (shown) this.#fill(shown, look);
     return this.#picture.readback();
   }
 
@@ -79,7 +85,7 @@ export class Screen {
     const context = canvas.getContext('2d', { alpha: false });
     if (!context) return null;
     const picture = new Picture();
-    picture.fill(shown.frame, look, true);
+    picture.fill(shown, look, true);
     const shape = shapeOf(shown.frame.facts);
     const scale = Math.min(1, LARGEST_SNAPSHOT / Math.max(shape.columns, shape.rows * shape.aspect));
     const view = { ...turn, scale, x: 0, y: 0 };
@@ -96,8 +102,8 @@ export class Screen {
     return { canvas, millimetres: width ? width / scale : null };
   }
 
-  #fill(frame: Frame, look: Look): void {
-    if (this.#stale || this.#picture.frame !== frame) this.#picture.fill(frame, look);
+  #fill(shown: Placed, look: Look): void {
+    if (this.#stale || this.#picture.frame !== shown.frame) this.#picture.fill(shown, look);
     this.#stale = false;
   }
 

@@ -8,6 +8,7 @@ import type { FrameState } from './loader';
 import type { Look } from './look';
 import { edgesOf, type Edges } from './orientation';
 import { scaleBar, type ScaleBar } from './scale';
+import type { Placed } from './screen';
 import type { Tool } from './steering';
 
 /**
@@ -27,7 +28,7 @@ export interface ViewerState {
   tool: Tool;
   /** The window in use; none for colour or while the object's own lookup table is. */
   window: Window | null;
-  /** The reader chose the window; otherwise each frame has its own. */
+  /** The reader chose the window; otherwise the frame has its own. */
   chosen: boolean;
   invert: boolean;
   colours: ColourMap | null;
@@ -64,9 +65,10 @@ export interface ViewerOptions {
 const BAR_SHARE = 0.2; // of the pane's height
 
 /** How values become greys, as it is told. */
-export function lookedAt(look: Look, frame: Frame | null): Pick<ViewerState, 'window' | 'chosen' | 'invert' | 'colours'> {
+export function lookedAt(look: Look, shown: Placed | null): Pick<ViewerState, 'window' | 'chosen' | 'invert' | 'colours'> {
   const { invert, colours } = look;
-  return { window: frame && look.windowFor(frame), chosen: look.chosen !== null, invert, colours };
+  const chosen = shown ? look.chosenFor(shown) : look.chosen;
+  return { window: shown && look.windowFor(shown), chosen: chosen !== null, invert, colours };
 }
 
 /** What stands at a picture's edges. */

@@ -128,6 +128,10 @@ export class ImageViewer implements Steered {
     this.#observer.disconnect();
     this.#loader?.close();
     cancelAnimationFrame(this.#drawing);
+    this.#shown = null; // whatever still asks for a drawing fills nothing again
+    this.#waiting = null;
+    this.#look.reset();
+    this.#screen.close();
   }
 
   setLayers(layers: readonly Layer[]): void {
@@ -171,6 +175,14 @@ export class ImageViewer implements Steered {
   setWindow(window: Window | null): void {
     this.#look.choose(window);
     this.repaint();
+  }
+
+  /** Takes a window that is on its way, unless another one is chosen or another picture gone to before it is here. */
+  async awaitWindow(coming: Promise<Window | null>): Promise<void> {
+    const place = this.#index;
+    const isLast = this.#look.awaitChoice();
+    const window = await coming;
+    if (window && isLast() && place === this.#index) this.setWindow(window);
   }
 
   /** A window over all values of the frame on screen. */
@@ -367,7 +379,7 @@ export class ImageViewer implements Steered {
       index: this.#index,
       count: this.#pictures.count,
       tool: this.#tool,
-      ...lookedAt(this.#look, frame),
+      ...lookedAt(this.#look, this.#shown),
       scale: view.scale * devicePixelRatio,
       fitted,
       angle: view.angle,

@@ -80,6 +80,30 @@ def test_window_by_mouse_preset_numbers_and_keys(open_page: OpenPage, site: Site
     until(lambda: abs(pixel(page)[0] - (255 - before)) < 3, "inverted")
 
 
+def test_a_pointer_that_moves_beside_the_open_presets_costs_no_sorting(open_page: OpenPage, site: Site) -> None:
+    page = open_page(CT)
+    has_picture(page, 0)
+    page.evaluate(
+        """() => {
+          const sort = Float64Array.prototype.sort;
+          window.sorted = 0;
+          Float64Array.prototype.sort = function (...how) { window.sorted += 1; return sort.apply(this, how); };
+        }"""
+    )
+    page.get_by_role("button", name="Window presets and numbers").click()
+    expect(page.get_by_role("button", name="Lung")).to_be_visible()
+    before = page.evaluate("window.sorted")
+    assert before > 0  # the window over all values is made of them
+    x, y = MIDDLE
+    said = overlay(page)
+    page.mouse.move(x, y)
+    until(lambda: overlay(page) != said, "the value under the pointer")
+    for step in range(20):
+        page.mouse.move(x + step, y)
+    assert page.evaluate("window.sorted") == before
+    page.keyboard.press("Escape")
+
+
 def test_zoom_pan_fit_and_one_to_one(open_page: OpenPage, site: Site) -> None:
     page = open_page(CT)
     has_picture(page, 0)

@@ -147,17 +147,21 @@ export class StudyDrawings {
 
   /** Goes to the first picture that a drawing, or one of its groups, lies on. */
   async jump(one: OneDrawing, group: number | null = null, on: On | null = null): Promise<boolean> {
-    await one.show(true);
     const pane = this.room.active;
+    const study = this.#study;
+    const isWanted = pane.wish();
+    await one.show(true);
+    if (!isWanted()) return true;
     const here = pane.shown?.series.id;
     const over = one.row.over.length > 0 ? one.row.over : [...new Set(one.content?.images.map(({ series_id }) => series_id))];
     if (here && this.#went(one, pane, group, on)) return true;
     for (const id of over) {
-      const row = this.#study?.series.find((found) => found.id === id);
-      if (!row || !this.#study || id === here) continue;
+      const row = study?.series.find((found) => found.id === id);
+      if (!row || !study || id === here) continue;
       const detail = await seriesApi.read(id);
+      if (!isWanted()) return true; // another study, or another series, was opened meanwhile
       const place = firstPlace(one, new Stack(detail.instances), id, group, on);
-      await pane.show({ study: this.#study, series: row }, Math.max(0, place), detail);
+      await pane.show({ study, series: row }, Math.max(0, place), detail);
       if (place < 0) this.#went(one, pane, group, on);
       return true;
     }

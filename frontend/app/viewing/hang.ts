@@ -64,7 +64,7 @@ async function fill(pane: RoomPane, study: StudyDetail, series: SeriesRow, place
   const { chest_wall: edge, preset } = placed;
   if (edge || preset) pane.viewer?.whenShown((frame) => {
     const window = preset && windowNamed(series.modality, preset, frame);
-    if (window) pane.viewer?.setWindow(window);
+    if (window && !pane.view?.chosen) pane.viewer?.setWindow(window); // the reader's own choice was made after
     if (!edge) return;
     if (mirrorsFor(edge, frame.facts.patient_orientation ?? [])) pane.viewer?.turn({ mirror: true });
     pane.viewer?.align(edge);

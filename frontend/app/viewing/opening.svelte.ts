@@ -120,12 +120,12 @@ export class Opening {
   /** Opens a picture that a report or another object points at. */
   follow = async (target: Target): Promise<void> => {
     const where = this.room.active;
+    const isWanted = where.wish();
     await attempt(async () => {
       const of = target.study_id === this.study?.id ? this.study : await this.priors.open(target.study_id);
       const one = of?.series.find(({ id }) => id === target.series_id);
-      if (!of || !one) return;
-      await where.show({ study: of, series: one });
-      if (where.shown?.series.id === one.id) where.viewer?.go(where.stack.placeOf(target.instance_id, target.frame));
+      if (!of || !one || !isWanted()) return;
+      if (await where.show({ study: of, series: one })) where.viewer?.go(where.stack.placeOf(target.instance_id, target.frame));
     });
   };
 

@@ -1,20 +1,13 @@
 /** Takes what a picture can be looked at with: windows, tables of the object, wider and narrower, inverted. */
 
-import { get } from '../api/client';
 import { formatNumber, t, tCode } from '../i18n/index.svelte';
 import { attempt } from '../state/notices.svelte';
-import type { VoiTable } from '$viewer/frame';
-import { initialWindow, tableWindow } from '$viewer/grey';
+import { initialWindow } from '$viewer/grey';
 import { entriesFor, scaled, type Entry } from '$viewer/presets';
 import type { ViewerState } from '$viewer/viewer';
 import type { RoomPane } from './room.svelte';
-
-interface NamedTable {
-  name: string;
-  first: number | null;
-  bits: number | null;
-  data: string | null;
-}
+import type { StackPicture } from './stack';
+import { tableId, takeTable } from './tables';
 
 export function nameOf({ key, name, own }: Entry): string {
   if (own === 0) return tCode('preset', key, key);
@@ -32,11 +25,12 @@ export function rounded(value: number): string {
   return formatNumber(Number(value.toPrecision(4)), Math.abs(value) >= 100 ? 0 : 3);
 }
 
-export function isUsed({ key, deed }: Entry, state: ViewerState): boolean {
+/** Whether a picture is looked at with an entry now. */
+export function isUsed({ deed }: Entry, state: ViewerState, picture: StackPicture | undefined): boolean {
   if (deed.does === 'invert') return state.invert;
   const { window, chosen } = state;
   if (!chosen || !window) return false;
-  if (deed.does === 'table') return window.curve?.id === key;
+  if (deed.does === 'table') return picture !== undefined && window.curve?.id === tableId(picture.instance.id, deed.place);
   return deed.does === 'window' && !window.curve && deed.window.center === window.center && deed.window.width === window.width;
 }
 
@@ -51,18 +45,7 @@ export async function take(entry: Entry, pane: RoomPane, state: ViewerState): Pr
   else if (deed.does === 'scale') {
     const from = state.window?.curve ? null : state.window;
     if (state.frame) viewer?.setWindow(scaled(from ?? initialWindow(state.frame), deed.factor));
-  } else await attempt(() => takeTable(entry, deed.place, pane));
-}
-
-async function takeTable(entry: Entry, place: number, pane: RoomPane): Promise<void> {
-  const { picture, shown, viewer } = pane;
-  if (!picture) return;
-  const address = `/api/instances/${encodeURIComponent(picture.instance.id)}/frames/${picture.frame}/tables`;
-  const { tables } = await get<{ tables: NamedTable[] }>(address);
-  const found = tables[place];
-  if (pane.shown !== shown || !found || found.first === null || found.bits === null || found.data === null) return;
-  const table: VoiTable = { first: found.first, bits: found.bits, data: found.data };
-  viewer?.setWindow(tableWindow(table, entry.key, nameOf(entry)));
+  } else await attempt(() => takeTable(deed.place, pane));
 }
 
 /** Takes what a key 1 … 9 stands for; tells nothing where it stands for none. */

@@ -15,37 +15,43 @@ export class PriorStudies {
   /** Those whose series stand in the strip. */
   opened: ReadonlyMap<string, StudyDetail> = $state.raw(new Map());
   #of = '';
+  /** Moves when another study is looked at: what was asked for before has no place any more. */
+  #turn = 0;
 
   /** Lists them; tells whether they are those of the study that is looked at now. */
   async load(studyId: string): Promise<boolean> {
     if (this.#of === studyId) return true;
-    this.clear();
+    if (this.#of) this.clear();
     this.#of = studyId;
+    const turn = this.#turn;
     let done = false;
     await attemptQuietly(async () => {
       const found = await api.of(studyId);
       done = true;
-      if (this.#of !== studyId) return;
+      if (this.#turn !== turn) return;
       this.listed = found.priors;
       this.more = found.more;
     });
-    if (!done && this.#of === studyId) this.#of = ''; // to be asked for again
-    return this.#of === studyId;
+    if (this.#turn !== turn) return false;
+    if (!done) this.#of = ''; // to be asked for again
+    return done;
   }
 
   clear(): void {
+    this.#turn += 1;
     this.#of = '';
     this.listed = [];
     this.more = false;
     this.opened = new Map();
   }
 
+  /** Reads one; null if another study is looked at by then. */
   async open(id: string): Promise<StudyDetail | null> {
     const known = this.opened.get(id);
     if (known) return known;
-    const of = this.#of;
+    const turn = this.#turn;
     const found = await studiesApi.read(id);
-    if (this.#of !== of) return null;
+    if (this.#turn !== turn) return null;
     this.opened = new Map([...this.opened, [id, { ...found, series: pictured(found.series) }]]);
     return this.opened.get(id) ?? null;
   }

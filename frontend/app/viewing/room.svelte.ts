@@ -44,6 +44,7 @@ export class RoomPane {
   #framePlanes = new Map<string, readonly (Plane | null)[]>();
   #glimpse: Promise<Glimpse | null> | null = null;
   #turn = 0;
+  #wishes = 0;
 
   constructor(
     readonly id: number,
@@ -84,28 +85,39 @@ export class RoomPane {
     return this.view ? this.stack.at(this.view.index) : undefined;
   }
 
-  /** Opens a series; another one takes the last one's pictures away at once: they must not stand under its name. */
-  async show(shown: Shown, start = 0, known?: SeriesDetail): Promise<void> {
+  /** Opens a series; another one takes the last one's pictures away at once: they must not stand under its name.
+   * Tells whether it is open: nothing else was asked for before it was. */
+  async show(shown: Shown, start = 0, known?: SeriesDetail): Promise<boolean> {
     const turn = (this.#turn += 1);
+    this.#wishes += 1;
     if (shown.series.id !== this.shown?.series.id) this.#take(new Stack());
     this.shown = shown;
     this.problem = undefined;
     try {
       const detail = known ?? (await seriesApi.read(shown.series.id));
-      if (turn !== this.#turn) return; // something else was asked for meanwhile
+      if (turn !== this.#turn) return false; // something else was asked for meanwhile
       this.frameOfReference = detail.frame_of_reference;
       this.#take(new Stack(detail.instances), start);
       this.gaps = this.#findGaps();
       void this.#readFramePlanes(this.stack);
       void this.#offerGlimpse(this.stack, start);
       this.room.opened(this);
+      return true;
     } catch (cause) {
       if (turn === this.#turn) this.problem = cause;
+      return false;
     }
+  }
+
+  /** Something is to be shown once more of it is known; tells then whether nothing else was asked for meanwhile. */
+  wish(): () => boolean {
+    const wish = (this.#wishes += 1);
+    return () => wish === this.#wishes;
   }
 
   clear(): void {
     this.#turn += 1;
+    this.#wishes += 1;
     this.shown = null;
     this.problem = undefined;
     this.#glimpse = null;
@@ -192,8 +204,9 @@ export class RoomPane {
 
   /** Shows the coarse picture that was asked for with the study, if it is of the place that is looked at. */
   async #offerGlimpse(shown: Stack, place: number): Promise<void> {
-    const found = await this.#glimpse;
-    this.#glimpse = null;
+    const coming = this.#glimpse;
+    const found = await coming;
+    if (this.#glimpse === coming) this.#glimpse = null; // not that of a study opened since
     const at = shown.at(place);
     const isOfIt = at?.instance.id === found?.instance && at?.frame === 1; // it is of the first frame
     if (found && this.stack === shown && isOfIt) this.viewer?.offer(place, found.frame);
@@ -357,6 +370,7 @@ export class Room {
   }
 
   close(): void {
+    this.clear();
     this.#windows.close();
   }
 

@@ -1,0 +1,281 @@
+/** What was asked for arrives after the reader went on: it is not shown, and what the reader went on to stays. */
+
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import type { InstanceRow, SeriesRow, StudyDetail } from '../api/types';
+
+interface Held {
+  url: string;
+  answer: (body: unknown) => void;
+  fail: () => void;
+}
+
+const asked = vi.hoisted(() => {
+  const held: Held[] = [];
+  const canvas = () => {
+    const nothing = (): void => undefined;
+    const context = new Proxy({}, { get: () => nothing, set: () => true });
+    return { width: 0, height: 0, clientWidth: 100, clientHeight: 100, style: {}, getContext: () => context, addEventListener: nothing, removeEventListener: nothing };
+  };
+  const made: ReturnType<typeof canvas>[] = [];
+  const create = (): ReturnType<typeof canvas> => {
+    made.push(canvas());
+    return made.at(-1) as ReturnType<typeof canvas>;
+  };
+  class Nothing {
+    observe(): void {}
+    disconnect(): void {}
+    postMessage(): void {}
+    addEventListener(): void {}
+    close(): void {}
+  }
+  const due = new Map<number, () => void>();
+  let last = 0;
+  const place = { search: '', pathname: '/view' };
+  Object.assign(globalThis, {
+    ResizeObserver: Nothing, Worker: Nothing, BroadcastChannel: Nothing, devicePixelRatio: 1, location: place,
+    ImageData: class { data: Uint8ClampedArray; constructor(width: number, height: number) { this.data = new Uint8ClampedArray(4 * width * height); } },
+    requestAnimationFrame: (action: () => void) => (due.set((last += 1), action), last),
+    cancelAnimationFrame: (id: number) => due.delete(id),
+    history: { state: null, replaceState: () => undefined },
+    matchMedia: () => ({ matches: false }),
+    screen: { width: 1000, height: 1000 },
+    document: { createElement: create, documentElement: {}, cookie: '' },
+    fetch: (url: string) => new Promise((done) => {
+      const facts = { rows: 1, columns: 2, samples: 1, bits_allocated: 8, bits_stored: 8, signed: false, photometric: 'MONOCHROME2', window_center: 50, window_width: 100, voi_tables: ['HARDER'] };
+      if (url.includes('/stream')) return done(new Response(new Uint8Array([0, 255]), { headers: { 'X-Radrelay-Frame': JSON.stringify(facts) } }));
+      const answer = (body: unknown): void => done(new Response(JSON.stringify(body), { headers: { 'Content-Type': 'application/json' } }));
+      held.push({ url, answer, fail: () => done(new Response('{}', { status: 503 })) });
+    }),
+  });
+  Object.defineProperty(globalThis, 'navigator', { value: { hardwareConcurrency: 2, language: 'en', languages: ['en'] }, configurable: true });
+  return { held, create, made, paint: () => [...due].forEach(([id, action]) => (due.delete(id), action())) };
+});
+
+const { Room } = await import('./room.svelte');
+const { PriorStudies } = await import('./priors.svelte');
+const { Opening } = await import('./opening.svelte');
+const { isUsed, take, takeDigit } = await import('./presetting');
+const { entriesFor } = await import('$viewer/presets');
+type RoomPane = (typeof Room)['prototype']['active'];
+
+const CR = '1.2.840.10008.5.1.4.1.1.1';
+const instance = (id: string) => ({ id, viewable: true, frames: 1, sop_class_uid: CR, transfer_syntax: '', position: null, orientation: null, pixel_spacing: null, rows: 1, columns: 2 }) as unknown as InstanceRow;
+const series = (id: string) => ({ id, modality: 'CR', description: id, pictured: true }) as unknown as SeriesRow;
+const study = (id: string, ...of: string[]) => ({ id, series: of.map(series) }) as unknown as StudyDetail;
+const detail = (...ids: string[]) => ({ frame_of_reference: null, instances: ids.map(instance) });
+const HARDER = { tables: [{ name: 'HARDER', first: 0, bits: 8, data: btoa('\x00\x00\xff\x00') }] };
+const LATERAL = { tables: [{ name: 'LATERAL', first: 0, bits: 8, data: btoa('\xff\x00\x00\x00') }] };
+
+const settled = () => new Promise((done) => setTimeout(done, 5));
+const held = (part: string): Held => {
+  const at = asked.held.findIndex(({ url }) => url.includes(part));
+  expect(at, `${part} is asked for`).toBeGreaterThanOrEqual(0);
+  return asked.held.splice(at, 1)[0] as Held;
+};
+
+beforeEach(() => {
+  asked.paint();
+  asked.held.splice(0);
+  asked.made.splice(0);
+});
+
+/** A room whose pane shows a chest radiograph: PA, then lateral. */
+async function chest(): Promise<RoomPane> {
+  const room = new Room('window');
+  const pane = room.active;
+  pane.mount(asked.create() as unknown as HTMLCanvasElement);
+  const shown = { study: study('chest', 'thorax'), series: series('thorax') };
+  const opened = pane.show(shown);
+  held('/series/thorax').answer(detail('pa', 'lateral'));
+  await opened;
+  await settled();
+  expect(pane.view?.isCurrent).toBe(true);
+  return pane;
+}
+
+const table = (pane: RoomPane) => {
+  const found = entriesFor('CR', pane.view?.frame ?? null).find(({ deed }) => deed.does === 'table');
+  if (!found) throw new Error('there is no table');
+  return found;
+};
+const isTableUsed = (pane: RoomPane): boolean => pane.view !== null && isUsed(table(pane), pane.view, pane.picture);
+
+describe('a table of an object', () => {
+  it('is taken, and counts for its object alone: the next one is seen through its own', async () => {
+    const pane = await chest();
+    takeDigit(1, pane, 'CR');
+    held('/instances/pa/frames/1/tables').answer(HARDER);
+    await settled();
+    expect([pane.view?.window?.curve?.name, pane.view?.chosen, isTableUsed(pane)]).toEqual(['HARDER', true, true]);
+    pane.viewer?.go(1);
+    await settled();
+    expect(pane.view?.isCurrent).toBe(true);
+    expect(pane.view?.window).toMatchObject({ center: 50, width: 100 });
+    expect([pane.view?.window?.curve, pane.view?.chosen, isTableUsed(pane)]).toEqual([undefined, false, false]);
+    held('/instances/lateral/frames/1/tables').answer(LATERAL);
+    await settled();
+    expect([pane.view?.window?.curve?.name, isTableUsed(pane)]).toEqual(['LATERAL', true]);
+    pane.viewer?.go(0);
+    expect([pane.view?.window?.curve?.name, isTableUsed(pane)]).toEqual(['HARDER', true]);
+    expect(asked.held).toEqual([]); // each is asked for once
+  });
+
+  it('leaves an object that has none as it comes', async () => {
+    const pane = await chest();
+    takeDigit(1, pane, 'CR');
+    held('/tables').answer(HARDER);
+    await settled();
+    pane.viewer?.go(1);
+    await settled();
+    held('/instances/lateral').answer({ tables: [] });
+    await settled();
+    expect([pane.view?.window?.curve, pane.view?.chosen]).toEqual([undefined, false]);
+    pane.viewer?.dragWindow(10, 0);
+    pane.viewer?.go(0);
+    expect(pane.view?.window?.curve).toBeUndefined(); // a drag is another choice, for all
+  });
+
+  it('comes too late for another picture', async () => {
+    const pane = await chest();
+    takeDigit(1, pane, 'CR');
+    pane.viewer?.go(1);
+    await settled();
+    held('/instances/pa').answer(HARDER);
+    await settled();
+    expect([pane.view?.window?.curve, pane.view?.chosen, isTableUsed(pane)]).toEqual([undefined, false, false]);
+  });
+
+  it('comes too late where another window was taken, or the own one again', async () => {
+    for (const choose of [{ center: 7, width: 9 }, null]) {
+      const pane = await chest();
+      takeDigit(1, pane, 'CR');
+      pane.viewer?.setWindow(choose);
+      held('/tables').answer(HARDER);
+      await settled();
+      expect([pane.view?.window?.curve, pane.view?.chosen]).toEqual([undefined, choose !== null]);
+    }
+  });
+
+  it('gives way to one that was asked for later and came sooner or later', async () => {
+    for (const later of [0, 1]) {
+      const pane = await chest();
+      const { view } = pane;
+      const [one, other] = [table(pane), { ...table(pane), key: 'table2', deed: { does: 'table', place: 1 } as const }];
+      if (!view) throw new Error('nothing is shown');
+      void take(one, pane, view);
+      void take(other, pane, view);
+      const both = { tables: [...HARDER.tables, ...LATERAL.tables] };
+      const answers = [held('/tables'), held('/tables')];
+      for (const at of [later, 1 - later]) {
+        answers[at]?.answer(both);
+        await settled();
+      }
+      expect(pane.view?.window?.curve?.name).toBe('LATERAL');
+    }
+  });
+});
+
+describe('an earlier study', () => {
+  it('that was asked for in another patient’s room is not opened in this one, also where no list came', async () => {
+    const priors = new PriorStudies();
+    const listing = priors.load('mine');
+    held('/priors').fail();
+    expect(await listing).toBe(false);
+    const opening = priors.open('earlier');
+    priors.clear();
+    held('/studies/earlier').answer(study('earlier', 'old'));
+    expect(await opening).toBeNull();
+    expect(priors.opened.size).toBe(0);
+  });
+
+  it('stays open when the list is asked for again', async () => {
+    const priors = new PriorStudies();
+    const opening = priors.open('earlier');
+    const listing = priors.load('mine');
+    held('/studies/earlier').answer(study('earlier', 'old'));
+    held('/priors').answer({ priors: [], more: false });
+    expect([(await opening)?.id, await listing, priors.opened.size]).toEqual(['earlier', true, 1]);
+  });
+});
+
+describe('a picture that a report points at', () => {
+  const target = { study_id: 'earlier', series_id: 'old', instance_id: 'b', frame: 1 };
+
+  function reading() {
+    const room = new Room('window');
+    const priors = new PriorStudies();
+    const opening = new Opening(room, priors, () => undefined);
+    room.active.mount(asked.create() as unknown as HTMLCanvasElement);
+    opening.study = study('mine', 'report', 'other');
+    return { room, priors, opening, pane: room.active };
+  }
+
+  it('is shown', async () => {
+    const { opening, pane } = reading();
+    const followed = opening.follow(target);
+    held('/studies/earlier').answer(study('earlier', 'old'));
+    await settled();
+    held('/series/old').answer(detail('a', 'b'));
+    await followed;
+    expect([pane.shown?.series.id, pane.viewer?.index]).toEqual(['old', 1]);
+  });
+
+  it('is not shown in the room of the next study', async () => {
+    const { room, opening, priors, pane } = reading();
+    const followed = opening.follow(target);
+    room.clear(); // as another study's address does
+    priors.clear();
+    opening.study = study('next', 'first');
+    held('/studies/earlier').answer(study('earlier', 'old'));
+    await followed;
+    expect(pane.shown).toBeNull();
+    expect(asked.held).toEqual([]);
+  });
+
+  it('gives way to a series that was chosen meanwhile', async () => {
+    const { opening, pane } = reading();
+    const followed = opening.follow(target);
+    const mine = opening.study as StudyDetail;
+    opening.open(pane, mine, series('other'));
+    held('/studies/earlier').answer(study('earlier', 'old'));
+    await followed;
+    held('/series/other').answer(detail('c'));
+    await settled();
+    expect([pane.shown?.series.id, pane.stack.count]).toEqual(['other', 1]);
+  });
+
+  it('gives way to another one of the same series that was asked for later', async () => {
+    const { opening, pane } = reading();
+    const mine = { ...target, study_id: 'mine', series_id: 'other' };
+    const followed = [opening.follow(mine), opening.follow({ ...mine, instance_id: 'c' })];
+    const [first, second] = [held('/series/other'), held('/series/other')];
+    second.answer(detail('a', 'b', 'c'));
+    await settled();
+    first.answer(detail('a', 'b', 'c'));
+    await Promise.all(followed);
+    expect(pane.viewer?.index).toBe(2);
+  });
+});
+
+describe('a pane that is left', () => {
+  it('gives its canvases back at once, and fills none again', async () => {
+    const pane = await chest();
+    const { viewer } = pane;
+    asked.paint();
+    const painted = asked.made.filter(({ width }) => width > 0);
+    expect(painted.length).toBeGreaterThan(0);
+    viewer?.close();
+    viewer?.repaint();
+    asked.paint();
+    expect(asked.made.filter(({ width, height }) => width > 0 || height > 0)).toEqual([]);
+  });
+
+  it('asks for nothing more once the room is closed', async () => {
+    const pane = await chest();
+    const late = pane.show({ study: study('chest', 'thorax'), series: series('another') });
+    pane.room.close();
+    held('/series/another').answer(detail('x'));
+    expect(await late).toBe(false);
+    expect([pane.shown, pane.stack.count]).toEqual([null, 0]);
+  });
+});

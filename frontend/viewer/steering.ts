@@ -11,6 +11,9 @@ export interface Pressing {
   shift: boolean;
 }
 
+/** A finger hides what it points at: it is taken less exactly, and what it means is less sure. */
+export const isCoarse = (pointerType: string): boolean => pointerType === 'touch';
+
 /** What can be done to the picture; the viewer does it. Distances in CSS pixels. */
 export interface Steered {
   readonly tool: Tool;
@@ -30,6 +33,8 @@ export interface Steered {
   dragTaken(at: Pressing): void;
   releaseTaken(at: Pressing): void;
   cancelTaken(): void;
+  /** A pointer that was not taken came up at once where it had gone down. */
+  tap?(at: Pressing): void;
 }
 
 const WHEEL_STEP = 50;
@@ -192,6 +197,7 @@ export class Steering {
       this.#lastTap = null;
       return;
     }
+    this.#to.tap?.(this.#pressing(event));
     const last = this.#lastTap;
     if (last && event.timeStamp - last.time < DOUBLE_TAP_MS && distance(last.at, pressed.from) < 2 * TAP_MOVE) {
       this.#lastTap = null;

@@ -351,6 +351,14 @@ def test_a_length_is_in_mm_of_the_patient_and_said_not_to_be_kept_for_who_may_on
     assert abs(float(np.linalg.norm(np.subtract(*measure["points"]))) - 30) < 0.3
     expect(page.locator(".volumes footer")).to_contain_text("Some measurements here are not kept")
     assert site.world.marks.kept == {}
+    remove = page.get_by_role("button", name="Remove the selected measurement")
+    expect(remove).to_be_visible()
+    page.keyboard.press("PageDown")
+    expect(remove).to_be_hidden()
+    page.keyboard.press("Delete")
+    assert len(_do(page, "(room) => room.measuring.all")) == 1, "nothing is removed that no plane shows"
+    page.keyboard.press("PageUp")
+    expect(remove).to_be_visible()
     page.keyboard.press("Delete")
     expect(page.locator(".volumes footer")).not_to_contain_text("not kept")
 

@@ -2,6 +2,7 @@
 
 import type { Point } from '../geometry';
 import type { Seen } from '../layer';
+import { isCoarse } from '../steering';
 import type { Mark, MarkContent, Spot } from './mark';
 import { centreOf, outlineAt, singly, type OutlinePlace } from './outline';
 import { apart, nearestOn, outlineOf } from './shapes';
@@ -35,7 +36,6 @@ const TOLERANCES: Readonly<Record<'fine' | 'coarse', Tolerance>> = {
   coarse: { handle: 24, body: 18, label: 8 },
 };
 
-export const isCoarse = (pointerType: string): boolean => pointerType === 'touch';
 export const toleranceOf = (pointerType: string): Tolerance => TOLERANCES[isCoarse(pointerType) ? 'coarse' : 'fine'];
 
 export const spotOf = ({ x, y }: Point): Spot => [x, y];

@@ -4,11 +4,12 @@
  */
 
 import type { Layer, Seen, Taker, Touch } from '../layer';
+import { isCoarse } from '../steering';
 import type { MarkBook } from './book';
 import { Draft, type At } from './draft';
 import { clamped, ordered, withHandle } from './edits';
 import { Grip, sizeOf } from './grip';
-import { hitAt, isCoarse, onPane, spotOf, type Box, type Hit } from './hit';
+import { hitAt, onPane, spotOf, type Box, type Hit } from './hit';
 import { Inset } from './inset';
 import { isRegion, isWritten, pictureKey, pictureOf, type Mark, type MarkContent, type PictureName, type Spot } from './mark';
 import { asMeasured, keptValues, scaleOf, valuesOf, type About } from './measure';

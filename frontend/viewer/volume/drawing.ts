@@ -29,6 +29,14 @@ export interface PlaneJob {
   blend: Blend | null;
 }
 
+const SUV_SHOWN = 10;
+
+export function firstBlend({ spread, suvFactor }: Body): Blend {
+  const [, , , largest = 1] = spread;
+  const width = suvFactor ? SUV_SHOWN / suvFactor : Math.max(1e-9, largest * 0.6);
+  return { map: 'hot_iron', least: 0, width, share: 0.5 };
+}
+
 const MOST_SAMPLES = 256;
 const MOVING_SAMPLES = 24;
 const SPACE_EDGE = 200; // pixels of the largest value as the processor draws it

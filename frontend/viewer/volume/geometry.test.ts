@@ -267,7 +267,7 @@ describe('measures', () => {
   it('are in mm and degrees of the patient', () => {
     const measuring = new Measuring(() => undefined);
     measuring.press('length', [0, 0, 0]);
-    measuring.drag([3, 4, 0]);
+    measuring.drag([3, 4, 0], PATIENT_FACING.axial.normal);
     measuring.release();
     const [whole] = measuring.all as [Measure];
     expect(valueOf(whole)).toBe(5);
@@ -277,11 +277,11 @@ describe('measures', () => {
     expect(isIn(whole, PATIENT_FACING.axial, [9, 9, 2], { slab: 3, step: 1 })).toBe(true);
     expect(isIn(whole, PATIENT_FACING.coronal, [9, 0, 0], here)).toBe(false);
     measuring.press('angle', [2, 0, 0]);
-    measuring.drag([0, 0, 0]);
+    measuring.drag([0, 0, 0], PATIENT_FACING.axial.normal);
     measuring.release();
     expect(measuring.all).toHaveLength(1);
     measuring.press('angle', [0, 0, 0]);
-    measuring.drag([0, 3, 0]);
+    measuring.drag([0, 3, 0], PATIENT_FACING.axial.normal);
     measuring.release();
     expect(valueOf(measuring.all[1] as Measure)).toBeCloseTo(90, 9);
     measuring.press('length', [1, 1, 1]);
@@ -306,14 +306,14 @@ describe('measures', () => {
       remove: (id) => said.push(`removed ${id}`),
     });
     measuring.press('length', [5, 0, 0]);
-    measuring.drag([5, 7, 0]);
+    measuring.drag([5, 7, 0], PATIENT_FACING.axial.normal);
     measuring.release();
     expect([measuring.selected, measuring.isPassing, measuring.all.length]).toEqual(['new', false, 2]);
     const hit = measureAt(measuring.all, ([x, y]) => ({ x: x * 10, y: y * 10 }), { x: 3, y: 88 });
     expect(hit).toMatchObject({ measure: { id: 'other' }, place: 1 });
     expect(measureAt(measuring.all, ([x, y]) => ({ x: x * 10, y: y * 10 }), { x: 4, y: 40 })?.place).toBeNull();
     expect(hit && measuring.take(hit)).toBe(true);
-    measuring.drag([0, 8, 0]);
+    measuring.drag([0, 8, 0], PATIENT_FACING.axial.normal);
     expect(measuring.all[0]?.points[1]).toEqual([0, 8, 0]);
     measuring.release();
     expect(measuring.remove()).toBe(true);

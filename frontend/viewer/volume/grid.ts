@@ -118,6 +118,11 @@ export class Grid {
     return this.toPatient([(this.columns - 1) / 2, (this.rows - 1) / 2, (this.depths.at(-1) ?? 0) / 2]);
   }
 
+  /** The centre of the middle voxel, mm: there a plane shows a slice as it was taken. */
+  get middleVoxel(): Vec {
+    return this.toPatient([this.columns >> 1, this.rows >> 1, this.depths[this.slices >> 1] ?? 0]);
+  }
+
   /** The eight outer corners, mm. */
   get corners(): Vec[] {
     const [before, behind] = this.margins;

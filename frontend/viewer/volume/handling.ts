@@ -1,8 +1,8 @@
 /** What mouse and fingers mean in the room's panes. */
 
 import type { Point, Size } from '../geometry';
-import type { Tool } from '../steering';
-import { measureAt } from './measuring';
+import { isCoarse, type Tool } from '../steering';
+import { measureAt, type MeasureHit } from './measuring';
 import { graspAt, shownMeasures, type Shown } from './overlay';
 import type { PaneEvents } from './pane';
 import { toPane, toPatient, type PlaneName } from './planes';
@@ -12,7 +12,7 @@ import { along, dot, minus } from './vectors';
 /** held: a measure that is only pointed out. */
 type Grasp = 'cursor' | 'turn' | 'measure' | 'held' | { line: PlaneName };
 
-const MOVES_FROM = 3; // CSS pixels; less was a click
+const MOVES_FROM = { fine: 3, coarse: 8 } as const; // CSS pixels; less was a click
 
 const angleFrom = (middle: Point, at: Point): number => Math.atan2(at.y - middle.y, at.x - middle.x);
 
@@ -21,33 +21,44 @@ class Hand {
   #grasp: Grasp | null = null;
   #last: Point = { x: 0, y: 0 };
   #from: Point | null = null;
+  #coarse = false;
 
   constructor(
     readonly room: VolumeRoom,
     readonly name: PlaneName,
   ) {}
 
-  press(at: Point): boolean {
-    const { look } = this.room;
-    this.#last = at;
-    this.#from = at;
-    this.#grasp = null;
+  /** A finger that scrolls may land anywhere: it moves only the measure that was selected before it came. */
+  press(at: Point, pointerType: string): boolean {
     const { measuring } = this.room;
-    const hit = measuring.open ? null : measureAt(shownMeasures(this.#shown(), measuring.all), (point) => toPane(look.views[this.name], this.#size, point), at);
-    if (hit) {
-      this.#grasp = measuring.take(hit) ? 'measure' : 'held';
-    } else if (look.tool === 'length' || look.tool === 'angle') {
-      measuring.press(look.tool, this.#patient(at));
+    this.#last = this.#from = at;
+    this.#coarse = isCoarse(pointerType);
+    const hit = this.#hit(at, this.#coarse ? measuring.selected : undefined);
+    if (hit && measuring.take(hit)) {
       this.#grasp = 'measure';
-    } else if (look.tool === 'cross') {
-      measuring.select(null);
-      const grasped = look.lines ? graspAt(this.#shown(), at) : null;
-      if (grasped?.part === 'end') this.#grasp = 'turn';
-      else if (grasped?.part === 'line') this.#grasp = { line: grasped.of };
-      else this.#grasp = 'cursor';
-      if (!grasped) this.drag(at);
+    } else if (hit && !this.#coarse) {
+      this.#grasp = 'held';
+    } else {
+      if (this.#coarse) measuring.select(null);
+      this.#grasp = this.#begin(at);
     }
     return this.#grasp !== null;
+  }
+
+  /** What the tool does where no measure is taken; null: it is the picture's. */
+  #begin(at: Point): Grasp | null {
+    const { look, measuring } = this.room;
+    if (look.tool === 'length' || look.tool === 'angle') {
+      measuring.press(look.tool, this.#patient(at));
+      return 'measure';
+    }
+    if (look.tool !== 'cross') return null;
+    measuring.select(null);
+    const grasped = look.lines ? graspAt(this.#shown(), at) : null;
+    if (grasped?.part === 'end') return 'turn';
+    if (grasped?.part === 'line') return { line: grasped.of };
+    if (!grasped) this.room.setCursor(this.#patient(at));
+    return 'cursor';
   }
 
   drag(at: Point): void {
@@ -55,8 +66,9 @@ class Hand {
     const grasp = this.#grasp;
     const last = this.#last;
     this.#last = at;
+    const far = this.#far(at);
     if (grasp === 'measure') {
-      if (this.#far(at)) room.measuring.drag(this.#patient(at));
+      if (far) room.measuring.drag(this.#patient(at), room.look.views[name].normal);
       room.redraw();
     } else if (grasp === 'cursor') {
       room.setCursor(this.#patient(at));
@@ -65,8 +77,8 @@ class Hand {
       room.turn(name, angleFrom(middle, at) - angleFrom(middle, last));
     } else if (grasp !== null && grasp !== 'held') {
       const { normal } = room.look.views[grasp.line]; // only that plane moves: along its normal
-      const far = dot(minus(this.#patient(at), this.#patient(last)), normal);
-      room.setCursor(along(room.look.cursor, normal, far));
+      const way = dot(minus(this.#patient(at), this.#patient(last)), normal);
+      room.setCursor(along(room.look.cursor, normal, way));
     }
   }
 
@@ -74,6 +86,13 @@ class Hand {
     this.drag(at);
     if (this.#grasp === 'measure') this.room.measuring.release();
     this.#grasp = null;
+    if (this.#from) this.tap(this.#from);
+  }
+
+  /** A finger selects by a touch alone, whatever the tool. */
+  tap(at: Point): void {
+    const hit = this.#coarse ? this.#hit(at) : null;
+    if (hit) this.room.measuring.select(hit.measure.id);
   }
 
   cancel(): void {
@@ -84,9 +103,17 @@ class Hand {
 
   /** Tells whether the pointer has left the place where it went down; from then on it has. */
   #far(at: Point): boolean {
-    if (this.#from && Math.hypot(at.x - this.#from.x, at.y - this.#from.y) < MOVES_FROM) return false;
+    if (this.#from && Math.hypot(at.x - this.#from.x, at.y - this.#from.y) < MOVES_FROM[this.#coarse ? 'coarse' : 'fine']) return false;
     this.#from = null;
     return true;
+  }
+
+  /** What lies under a pointer of the measures that the plane shows, or of a single one. */
+  #hit(at: Point, only?: string | null): MeasureHit | null {
+    const { measuring, look } = this.room;
+    if (measuring.open) return null;
+    const near = shownMeasures(this.#shown(), measuring.all).filter(({ id }) => only === undefined || id === only);
+    return measureAt(near, (point) => toPane(look.views[this.name], this.#size, point), at);
   }
 
   get #size(): Size {
@@ -115,10 +142,11 @@ export function planeEvents(room: VolumeRoom, name: PlaneName): PaneEvents {
     toggleFit: (at) => room.toggleFit(name, at),
     turn: () => undefined,
     hover: (at) => room.hover(name, at),
-    press: (at) => hand.press(at),
+    press: (at, pointerType) => hand.press(at, pointerType),
     drag: (at) => hand.drag(at),
     release: (at) => hand.release(at),
     cancel: () => hand.cancel(),
+    tap: (at) => hand.tap(at),
     resized: () => room.resized(name),
   };
 }
@@ -138,6 +166,7 @@ export function spaceEvents(room: VolumeRoom): PaneEvents {
     drag: () => undefined,
     release: () => undefined,
     cancel: () => undefined,
+    tap: () => undefined,
     resized: () => room.resized('space'),
   };
 }

@@ -58,7 +58,7 @@ export interface RoomState extends Look {
   bars: Readonly<Record<PlaneName, ScaleBar | null>>;
   /** All that is measured in this volume. */
   measures: readonly Measure[];
-  /** Of these. */
+  /** Of these, while a plane on the screen shows it. */
   selected: string | null;
   /** Some of them are not kept. */
   isPassing: boolean;
@@ -67,6 +67,14 @@ export interface RoomState extends Look {
 export function standing(facings: Readonly<Record<PlaneName, Facing>>, centre: Vec): Record<PlaneName, PlaneView> {
   const view = (name: PlaneName): PlaneView => ({ ...facings[name], scale: 1, centre });
   return { axial: view('axial'), coronal: view('coronal'), sagittal: view('sagittal') };
+}
+
+/** A window drawn on by so many CSS pixels, at a pace after the object's own one. */
+export function drawnWindow({ center, width, kind }: Window, own: Window, dx: number, dy: number): Window {
+  const pace = Math.max(own.width, width, 1e-6) / 400;
+  const tidy = pace > 0.05 ? Math.round : (value: number) => Number(value.toPrecision(6));
+  const next = { center: tidy(center + dy * pace), width: Math.max(pace > 0.05 ? 1 : 1e-6, tidy(width + dx * pace)) };
+  return { ...next, ...(kind && { kind }) };
 }
 
 type Views = Look['views'];

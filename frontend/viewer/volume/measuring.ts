@@ -5,7 +5,7 @@
 
 import type { Point } from '../geometry';
 import type { Facing } from './planes';
-import { dot, length, minus, type Vec } from './vectors';
+import { along, dot, length, minus, type Vec } from './vectors';
 
 export interface Measure {
   /** None while it is being made. */
@@ -135,10 +135,12 @@ export class Measuring {
     return may;
   }
 
-  drag(at: Vec): void {
+  /** A point that is moved goes across the plane that is looked at and keeps its depth, which may be another than the plane's. */
+  drag(at: Vec, normal: Vec): void {
     const moving = this.#moving;
     if (moving) {
-      const points = moving.measure.points.map((point, place) => (place === moving.place ? at : point));
+      const to = (point: Vec): Vec => along(at, normal, dot(minus(point, at), normal));
+      const points = moving.measure.points.map((point, place) => (place === moving.place ? to(point) : point));
       this.#moving = { ...moving, measure: { ...moving.measure, points } };
     } else if (this.#open) {
       this.#open = { ...this.#open, points: [...this.#open.points.slice(0, -1), at] };

@@ -14,10 +14,12 @@ export interface PaneEvents {
   hover: (at: Point | null) => void;
   turn: (degrees: number) => void;
   /** Tells whether it takes this pointer until it comes up. */
-  press: (at: Point) => boolean;
+  press: (at: Point, pointerType: string) => boolean;
   drag: (at: Point) => void;
   release: (at: Point) => void;
   cancel: () => void;
+  /** A pointer that was not taken only touched the pane. */
+  tap: (at: Point) => void;
   resized: () => void;
 }
 
@@ -74,10 +76,11 @@ export class VolumePane implements Steered {
   hover = (pressing: Pressing | null): void => this.events.hover(pressing?.at ?? null);
   turn = ({ angle }: { angle: number }): void => this.events.turn(angle);
   lens = (): void => undefined;
-  press = ({ at, shift }: Pressing): boolean => !shift && this.events.press(at);
+  press = ({ at, shift, pointerType }: Pressing): boolean => !shift && this.events.press(at, pointerType);
   dragTaken = ({ at }: Pressing): void => this.events.drag(at);
   releaseTaken = ({ at }: Pressing): void => this.events.release(at);
   cancelTaken = (): void => this.events.cancel();
+  tap = ({ at }: Pressing): void => this.events.tap(at);
 
   close(): void {
     this.#steering.stop();

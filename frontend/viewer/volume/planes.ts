@@ -74,6 +74,23 @@ export function toPane(view: PlaneView, pane: Size, point: Vec): Point {
 /** The way of the line that another pane's plane draws through this one. */
 export const lineOf = (view: Facing, other: Facing): Vec => unit(cross(view.normal, other.normal));
 
+const LEAST_SCALE = 0.02; // CSS pixels per mm
+const MOST_SCALE = 60;
+
+/** A plane's view moved by so many CSS pixels. */
+export const panned = <T extends PlaneView>(view: T, dx: number, dy: number): T => ({
+  ...view, centre: along(along(view.centre, view.right, -dx / view.scale), view.down, -dy / view.scale),
+});
+
+/** A plane's view larger by a factor; what is at a point of the pane, its middle if none is given, stays there. */
+export function zoomed<T extends PlaneView>(view: T, { width, height }: Size, factor: number, at?: Point): T {
+  const scale = Math.min(MOST_SCALE, Math.max(LEAST_SCALE, view.scale * factor));
+  const share = (1 / view.scale) * (1 - view.scale / scale);
+  const aside = times(view.right, ((at?.x ?? width / 2) - width / 2) * share);
+  const under = times(view.down, ((at?.y ?? height / 2) - height / 2) * share);
+  return { ...view, scale, centre: add(view.centre, add(aside, under)) };
+}
+
 /** Turns the planes of the other panes about the normal of one; what they are centred on turns along. */
 export function turnOthers<T extends PlaneView>(views: Readonly<Record<PlaneName, T>>, held: PlaneName, cursor: Vec, angle: number): Record<PlaneName, T> {
   const axis = views[held].normal;

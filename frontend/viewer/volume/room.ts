@@ -4,24 +4,23 @@
  */
 
 import type { Point, Size } from '../geometry';
-import type { Window } from '../grey';
 import { Bodies, type Body, type BodyName } from './bodies';
-import { Drawing, type Blend, type PlaneJob } from './drawing';
+import { Drawing, firstBlend, type Blend, type PlaneJob } from './drawing';
 import { goneTo } from './going';
 import { planeEvents, spaceEvents } from './handling';
 import { NotLoaded, type Source, type WhyNotLoaded } from './loading';
-import { barsIn, edgesIn, firstLook, standing, type Look, type PaneName, type Probe, type RoomState, type RoomTool } from './look';
+import { barsIn, drawnWindow, edgesIn, firstLook, standing, type Look, type PaneName, type RoomState, type RoomTool } from './look';
 import { Measuring, type Measure } from './measuring';
-import { drawCross, drawGaps, drawMeasures, type Shown } from './overlay';
+import { drawCross, drawGaps, drawMeasures, shownMeasures, type Shown } from './overlay';
 import type { Tone } from './painter';
 import { VolumePane } from './pane';
 import {
-  fitScale, ownFacing, PATIENT_FACING, PLANES, scrollStep, toPane, toPatient, turnOthers, type Facing, type PlaneName,
+  fitScale, ownFacing, panned, PATIENT_FACING, PLANES, scrollStep, toPane, toPatient, turnOthers, zoomed, type Facing, type PlaneName,
 } from './planes';
 import { Probing } from './probing';
-import { drawnAlong, firstSpace, lookingFrom, spaceScale, type Side } from './space';
+import { drawnAlong, firstSpace, lookingFrom, pannedSpace, zoomedSpace, type Side } from './space';
 import type { SpaceView } from './transfer';
-import { add, along, times, type Vec } from './vectors';
+import { along, type Vec } from './vectors';
 
 export interface RoomOptions {
   budget: number;
@@ -34,11 +33,8 @@ export interface RoomOptions {
 }
 
 const BAR_SHARE = 0.2; // of a pane's height
-const LEAST_SCALE = 0.02; // CSS pixels per mm
-const MOST_SCALE = 60;
 const TOGGLED_ZOOM = 2.5;
 const MOST_SLAB_MM = 500;
-const SUV_SHOWN = 10;
 const ARRIVING_MS = 1_500;
 
 export class VolumeRoom {
@@ -48,14 +44,10 @@ export class VolumeRoom {
   readonly #panes = new Map<PaneName, VolumePane>();
   readonly measuring = new Measuring(() => this.redraw());
   readonly #fitted = new Set<PlaneName>(PLANES);
-  readonly #atCursor: Probing;
-  readonly #underMouse: Probing;
+  readonly #probing: Probing;
   #look: Look;
   #why: WhyNotLoaded | null = null;
   #overWhy: WhyNotLoaded | null = null;
-  #cursorProbe: Probe | null = null;
-  #hover: RoomState['hover'] = null;
-  #hovered: PlaneName | null = null;
   #placed = false;
   #goal: readonly Vec[] | null = null;
   #frame = 0;
@@ -67,14 +59,7 @@ export class VolumeRoom {
     this.#look = firstLook(options.tool);
     this.bodies = new Bodies({ budget: options.budget, onChange: () => this.#changed() });
     this.drawing = new Drawing(this.bodies, () => this.redraw());
-    this.#atCursor = new Probing(this.bodies, (probe) => {
-      this.#cursorProbe = probe;
-      this.#tell();
-    });
-    this.#underMouse = new Probing(this.bodies, (probe) => {
-      this.#hover = this.#hovered && { ...probe, pane: this.#hovered };
-      this.#tell();
-    });
+    this.#probing = new Probing(this.bodies, () => this.#tell());
   }
 
   get look(): Look {
@@ -85,6 +70,7 @@ export class VolumeRoom {
   async open(source: Source): Promise<void> {
     this.#placed = false;
     this.#why = null;
+    this.#probing.forget();
     const spaceView: SpaceView = source.modality === 'CT' ? 'bone' : 'mip';
     this.change({ window: null, invert: false, spaceView });
     this.measuring.forget();
@@ -99,10 +85,8 @@ export class VolumeRoom {
     await this.#load('over', source, (why) => (this.#overWhy = why));
     const over = this.bodies.body('over');
     if (!over || over.progress.here === 0) return;
-    const [, , , largest = 1] = over.spread;
-    const width = over.suvFactor ? SUV_SHOWN / over.suvFactor : Math.max(1e-9, largest * 0.6);
-    this.change({ blend: { map: 'hot_iron', least: 0, width, share: 0.5 } });
-    this.#atCursor.ask(this.#look.cursor);
+    this.change({ blend: firstBlend(over) });
+    this.#probing.askAtCursor(this.#look.cursor);
   }
 
   /** Takes a canvas for the picture, and one of the same size above it. */
@@ -136,6 +120,19 @@ export class VolumeRoom {
   setTool(tool: RoomTool): void {
     this.measuring.cancel();
     this.change({ tool });
+  }
+
+  /** The measure that is selected, while a plane on the screen shows it. */
+  get selected(): string | null {
+    const { all, selected } = this.measuring;
+    const chosen = all.filter(({ id }) => id === selected);
+    const onScreen = PLANES.filter((name) => (this.#panes.get(name)?.size.width ?? 0) > 0);
+    return onScreen.some((name) => shownMeasures(this.shown(name), chosen).length > 0) ? selected : null;
+  }
+
+  /** Removes the measure that is selected: nobody removes what no plane on the screen shows. */
+  removeMeasure(): void {
+    if (this.selected === this.measuring.selected) this.measuring.remove();
   }
 
   setSlab(mode: Look['slab']['mode'], thickness: number): void {
@@ -172,7 +169,7 @@ export class VolumeRoom {
     const { slab } = this.#look;
     this.change({ window: null, invert: false, slab: { ...slab, thickness: 0 }, space: firstSpace() });
     const body = this.bodies.body('main');
-    if (body) this.#look = { ...this.#look, cursor: firstCursor(body) };
+    if (body) this.#look = { ...this.#look, cursor: body.grid.middleVoxel };
     this.setFacing('patient');
   }
 
@@ -215,28 +212,17 @@ export class VolumeRoom {
   }
 
   pan(name: PaneName, dx: number, dy: number): void {
-    if (name === 'space') {
-      const body = this.bodies.body('main');
-      const { space } = this.#look;
-      const scale = body ? spaceScale(body, space, this.sizeOf(name)) : 1;
-      return this.#turn({ shift: [space.shift[0] + dx / scale, space.shift[1] + dy / scale] });
-    }
-    const view = this.#look.views[name];
+    const { space, views } = this.#look;
+    if (name === 'space') return this.#turn(pannedSpace(this.bodies.body('main'), space, this.sizeOf(name), dx, dy));
     this.#fitted.delete(name);
-    const centre = along(along(view.centre, view.right, -dx / view.scale), view.down, -dy / view.scale);
-    this.#move({ views: { ...this.#look.views, [name]: { ...view, centre } } });
+    this.#move({ views: { ...views, [name]: panned(views[name], dx, dy) } });
   }
 
   zoom(name: PaneName, factor: number, at?: Point): void {
-    if (name === 'space') return this.#turn({ zoom: Math.min(20, Math.max(0.2, this.#look.space.zoom * factor)) });
-    const view = this.#look.views[name];
-    const { width, height } = this.sizeOf(name);
-    const scale = Math.min(MOST_SCALE, Math.max(LEAST_SCALE, view.scale * factor));
-    const share = (1 / view.scale) * (1 - view.scale / scale); // what is under the pointer stays there
-    const aside = times(view.right, ((at?.x ?? width / 2) - width / 2) * share);
-    const under = times(view.down, ((at?.y ?? height / 2) - height / 2) * share);
+    const { space, views } = this.#look;
+    if (name === 'space') return this.#turn(zoomedSpace(space, factor));
     this.#fitted.delete(name);
-    this.#move({ views: { ...this.#look.views, [name]: { ...view, scale, centre: add(view.centre, add(aside, under)) } } });
+    this.#move({ views: { ...views, [name]: zoomed(views[name], this.sizeOf(name), factor, at) } });
   }
 
   /** Turns the other two planes about what one of them looks along, by radians. */
@@ -272,19 +258,13 @@ export class VolumeRoom {
   dragWindow(dx: number, dy: number): void {
     const body = this.bodies.body('main');
     if (!body) return;
-    const { center, width, kind } = this.#look.window ?? body.window;
-    const pace = Math.max(body.window.width, width, 1e-6) / 400;
-    const tidy = pace > 0.05 ? Math.round : (value: number) => Number(value.toPrecision(6));
-    const next: Window = { center: tidy(center + dy * pace), width: Math.max(pace > 0.05 ? 1 : 1e-6, tidy(width + dx * pace)) };
     this.drawing.planes.moved();
-    this.change({ window: { ...next, ...(kind && { kind }) } });
+    this.change({ window: drawnWindow(this.#look.window ?? body.window, body.window, dx, dy) });
   }
 
   hover(name: PlaneName, at: Point | null): void {
-    this.#hovered = at && name;
-    if (at) return this.#underMouse.ask(toPatient(this.#look.views[name], this.#look.cursor, this.sizeOf(name), at));
-    this.#underMouse.drop();
-    this.#hover = null;
+    if (at) return this.#probing.askUnderMouse(name, toPatient(this.#look.views[name], this.#look.cursor, this.sizeOf(name), at));
+    this.#probing.leave();
     this.#tell();
   }
 
@@ -326,12 +306,12 @@ export class VolumeRoom {
     const body = this.bodies.body('main');
     if (body && !this.#placed) {
       this.#placed = true;
-      this.#look = { ...this.#look, cursor: firstCursor(body) };
+      this.#look = { ...this.#look, cursor: body.grid.middleVoxel };
       this.setFacing('patient');
       if (this.#goal) this.goTo(this.#goal);
     }
     const { here = 0, of = 0, coarse = false } = body?.progress ?? {};
-    if (coarse) this.#atCursor.ask(this.#look.cursor);
+    if (coarse) this.#probing.askAtCursor(this.#look.cursor);
     if (here < of && coarse) this.#redrawSoon(); // slices come faster than they can be drawn
     else this.redraw();
   }
@@ -349,7 +329,7 @@ export class VolumeRoom {
   #move(look: Partial<Look>): void {
     this.drawing.planes.moved();
     this.change(look);
-    this.#atCursor.ask(this.#look.cursor);
+    this.#probing.askAtCursor(this.#look.cursor);
   }
 
   #turn(space: Partial<Look['space']>): void {
@@ -402,19 +382,14 @@ export class VolumeRoom {
     if (this.#closed) return;
     const body = this.bodies.body('main') ?? null;
     const { views, space } = this.#look;
-    const { all: measures, selected, isPassing } = this.measuring;
+    const { all: measures, isPassing } = this.measuring;
     this.#options.onState({
-      ...this.#look, measures, selected, isPassing, body, why: this.#why, over: this.bodies.body('over') ?? null, overWhy: this.#overWhy,
+      ...this.#look, measures, selected: this.selected, isPassing, body, why: this.#why, over: this.bodies.body('over') ?? null, overWhy: this.#overWhy,
       graphics: this.bodies.graphics, shownWindow: this.#look.window ?? body?.window ?? null,
       spaceReady: this.bodies.painterFor('main')?.hasCopy('main') ?? (body !== null && body.progress.here === body.progress.of),
-      atCursor: this.#cursorProbe, hover: this.#hover,
+      atCursor: this.#probing.atCursor, hover: this.#probing.hover,
       edges: edgesIn(views, space),
       bars: barsIn(views, (name) => (body ? this.sizeOf(name).height * BAR_SHARE : 0)),
     });
   }
-}
-
-/** The middle voxel: there a plane shows a slice as it was taken. */
-function firstCursor({ grid }: Body): Vec {
-  return grid.toPatient([grid.columns >> 1, grid.rows >> 1, grid.depths[grid.slices >> 1] ?? 0]);
 }

@@ -47,6 +47,14 @@ export function drawnAlong(state: SpaceState, dx: number, dy: number): SpaceStat
   return { ...state, right: unit(right), down: unit(down), normal: unit(cross(right, down)) };
 }
 
+export const zoomedSpace = ({ zoom }: SpaceState, factor: number): Pick<SpaceState, 'zoom'> => ({ zoom: Math.min(20, Math.max(0.2, zoom * factor)) });
+
+/** Moved by so many CSS pixels. */
+export function pannedSpace(body: Body | undefined, state: SpaceState, pane: Size, dx: number, dy: number): Pick<SpaceState, 'shift'> {
+  const scale = body ? spaceScale(body, state, pane) : 1;
+  return { shift: [state.shift[0] + dx / scale, state.shift[1] + dy / scale] };
+}
+
 /** Half of the diagonal of a volume in mm. */
 const radiusOf = (body: Body): number => {
   const [first, ...rest] = body.grid.corners;

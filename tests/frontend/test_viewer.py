@@ -94,7 +94,9 @@ def test_a_pointer_that_moves_beside_the_open_presets_costs_no_sorting(open_page
     expect(page.get_by_role("button", name="Lung")).to_be_visible()
     before = page.evaluate("window.sorted")
     assert before > 0  # the window over all values is made of them
-    x, y = MIDDLE
+    panel = page.get_by_role("group", name="Window presets and numbers").bounding_box()
+    assert panel
+    x, y = panel["x"] + panel["width"] + 40, MIDDLE[1]
     said = overlay(page)
     page.mouse.move(x, y)
     until(lambda: overlay(page) != said, "the value under the pointer")

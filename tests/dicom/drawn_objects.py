@@ -209,7 +209,12 @@ def structure_set(images: list[Dataset], rings: list[tuple[int, str, list[list[f
     return structures
 
 
-def segmentation(images: list[Dataset], masks: np.ndarray[Any, Any], kind: str = "BINARY") -> Dataset:
+def segmentation(
+    images: list[Dataset],
+    masks: np.ndarray[Any, Any],
+    kind: str = "BINARY",
+    transfer_syntax: str = ExplicitVRLittleEndian,
+) -> Dataset:
     """Return a segmentation of `masks` over `images`: (frames, rows, columns, segments), or labels without the last."""
     count = masks.shape[3] if masks.ndim == 4 else int(masks.max())
     described = [
@@ -239,6 +244,7 @@ def segmentation(images: list[Dataset], masks: np.ndarray[Any, Any], kind: str =
             software_versions="1",
             device_serial_number="1",
             omit_empty_frames=True,
+            transfer_syntax_uid=transfer_syntax,
         )
 
 

@@ -6,6 +6,7 @@ In: an instance. Out: its `Drawing`, or masks of some of its frames as runs (`di
 from __future__ import annotations
 
 import struct
+import time
 import uuid
 from collections.abc import Iterator, Sequence
 
@@ -26,6 +27,7 @@ from radrelay.dicom.header import Header
 DRAWINGS_KEPT_BYTES = 48 << 20
 MASKS_KEPT_BYTES = 32 << 20
 PIXELS_AT_ONCE = 1 << 27
+SECONDS_AT_ONCE = 10.0  # of decoding, after which what else was asked for is left out
 ALL = 0  # in place of a segment's number: every frame as it is kept
 
 
@@ -53,7 +55,7 @@ class DrawingReader:
         """Return masks of `group` (`ALL`: of every one) in those of the frames `numbers`, from 1, that are its.
 
         Little endian: their count, then number and length of each as uint32, then the runs of each. Frames that would
-        take more than `PIXELS_AT_ONCE` are left out, but for the first: who wants them asks again.
+        take more than `PIXELS_AT_ONCE` or `SECONDS_AT_ONCE` are left out, but for the first: who wants them asks again.
         """
         key = ref.id, group, tuple(numbers)
         made = self._masks.get(key)
@@ -68,10 +70,11 @@ class DrawingReader:
             there = len(masks.frames) if masks.planes else self._reader.frame_count(ref)  # whatever the header says
             chosen = [frame for frame in chosen if frame.number <= there]
             chosen = chosen[: max(1, PIXELS_AT_ONCE // (masks.rows * masks.columns))]
-            packed = list(zip((f.number for f in chosen), self._packed(ref, masks, chosen, group), strict=True))
+            packed = list(_in_time(chosen, self._packed(ref, masks, chosen, group)))
             table = b"".join(struct.pack("<II", number, len(runs)) for number, runs in packed)
             made = struct.pack("<I", len(packed)) + table + b"".join(runs for _, runs in packed)
-            self._masks.put(key, made)
+            if len(packed) == len(chosen):
+                self._masks.put(key, made)
         return made
 
     def _packed(self, ref: InstanceRef, masks: Masks, chosen: Sequence[MaskFrame], group: int) -> Iterator[bytes]:
@@ -81,6 +84,8 @@ class DrawingReader:
             return
         numbers = [frame.number for frame in chosen]
         for number, stored in zip(numbers, self._reader.frames(ref, numbers), strict=True):
+            if stored.cut:
+                raise DrawingBroken(f"Frame {number} of the drawing is cut off.")  # a part must not look whole
             with told(ref, number):
                 pixels = decode_frame(stored.descriptor, stored.data, stored.bit_offset, own=stored.own)
             if pixels.shape != (masks.rows, masks.columns) or pixels.dtype.kind != "u":
@@ -104,3 +109,12 @@ class DrawingReader:
         with told(ref, shown):
             words = decode_stored(stored.descriptor, stored.data, stored.bit_offset, masked=False, own=stored.own)
         return overlay_planes.embedded(self.header(ref), words.samples, frame.group)
+
+
+def _in_time(chosen: Sequence[MaskFrame], packed: Iterator[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Yield numbers and runs of frames until `SECONDS_AT_ONCE` have passed."""
+    until = time.monotonic() + SECONDS_AT_ONCE
+    for frame, runs in zip(chosen, packed, strict=False):
+        yield frame.number, runs
+        if time.monotonic() > until:
+            return

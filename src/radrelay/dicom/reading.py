@@ -120,7 +120,7 @@ def read_block(  # noqa: C901, PLR0912, PLR0915 - one loop on a hot path; a call
             value = position + 8
         stop = value + length
         if stop > end:
-            if not depth and tag == source.bulk_tag and source.truncated_ok:
+            if not depth and source.truncated_ok and (tag == source.bulk_tag or tag >> 16 == BULK_GROUP):
                 return block, end  # the head of a data set: its bulk stays elsewhere
             source.cut(f"{tag_text(tag)} at byte {position} runs {stop - end} bytes beyond the end")
             return block, end
@@ -179,7 +179,9 @@ def _read_undefined(source: Source, block: Block, element: tuple[int, str, int],
     """Read a value of undefined length and return the offset after its delimiter (PS3.5 7.5, A.4)."""
     tag, vr, value = element
     if (vr in _BULK_VRS and tag & 0xFFFF == 0x0010 and tag >> 24 == 0x7F) or vr in ("OB", "OW"):
-        stop, after = _skip_fragments(source, value, end, block.dialect)
+        # why: a head ends where its bulk begins, whose fragments then stay elsewhere; that cuts nothing off
+        apart = not depth and tag >> 16 == BULK_GROUP and source.truncated_ok
+        stop, after = _skip_fragments(source, value, end, block.dialect, apart=apart)
         block.fragments.add(tag)
     else:
         inner = block.dialect
@@ -195,8 +197,11 @@ def _read_undefined(source: Source, block: Block, element: tuple[int, str, int],
     return after
 
 
-def _skip_fragments(source: Source, position: int, end: int, dialect: Dialect) -> tuple[int, int]:
-    """Return (end of the last fragment, offset after the delimiter) of an encapsulated value (PS3.5 A.4)."""
+def _skip_fragments(source: Source, position: int, end: int, dialect: Dialect, *, apart: bool) -> tuple[int, int]:
+    """Return (end of the last fragment, offset after the delimiter) of an encapsulated value (PS3.5 A.4).
+
+    `apart` says that the rest may stand elsewhere than in the bytes at hand: what is wrong with it is the bulk's own.
+    """
     data = source.data
     while position + 8 <= end:
         tag = dialect.tag(data, position)
@@ -204,10 +209,12 @@ def _skip_fragments(source: Source, position: int, end: int, dialect: Dialect) -
         if tag == SEQUENCE_END:
             return position, position + 8
         if tag != ITEM or length == UNDEFINED:
-            source.cut(f"{tag_text(tag)} at byte {position} is no fragment")
+            broken = f"{tag_text(tag)} at byte {position} is no fragment"
+            (source.problem if apart else source.cut)(broken)
             return position, end
         position += 8 + length
-    source.cut(f"the fragments before byte {min(position, end)} have no end")
+    if not apart:
+        source.cut(f"the fragments before byte {min(position, end)} have no end")
     return end, end
 
 

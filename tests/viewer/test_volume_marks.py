@@ -152,3 +152,37 @@ def test_a_measure_is_moved_by_its_end_deleted_and_brought_back(
 
 def _listed_text(page: Page) -> Locator:
     return page.get_by_role("region", name="Measurements and notes").get_by_role("listitem").first
+
+
+def _finger(page: Page, pane: str, start: tuple[float, float], end: tuple[float, float]) -> None:
+    box = page.locator(f"[data-pane={pane}]").bounding_box()
+    assert box
+    middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    session = page.context.new_cdp_session(page)
+    for kind, at in (("touchStart", start), ("touchMove", end), ("touchEnd", None)):
+        points = (
+            [{"x": middle[0] + at[0], "y": middle[1] + at[1]}] if at and (kind == "touchStart" or at != start) else []
+        )
+        if points or kind == "touchEnd":
+            session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    session.detach()
+
+
+def test_a_finger_scrolls_over_a_measure_and_moves_it_only_once_it_was_selected(
+    open_page: Pages, hospital: Hospital, sent: Sent
+) -> None:
+    page = open_page(sent.view(), touch=True)
+    _volume(page)
+    page.keyboard.press("l")
+    _pull(page, "sagittal", (-60, -20), (40, -20))
+    until(lambda: len(_marks(hospital, sent)) == 1, "kept")
+    page.keyboard.press("w")
+    page.evaluate(f"() => {ROOM}.measuring.select(null)")
+    before = _shown(page)[0]["points"]
+    for _ in range(2):
+        _finger(page, "sagittal", (40, -20), (40, 30))
+    assert _shown(page)[0]["points"] == before, "the window's alone"
+    _finger(page, "sagittal", (40, -20), (40, -20))
+    until(lambda: _shown(page)[0]["selected"], "selected by a touch")
+    _finger(page, "sagittal", (40, -20), (40, 30))
+    until(lambda: _marks(hospital, sent)[0]["revision"] == 2, "moved")

@@ -396,7 +396,8 @@ def test_an_open_list_makes_room_beside_the_panes_and_lies_over_them_only_where_
     for width, beside in ((1440, True), (1000, False)):
         page.set_viewport_size({"width": width, "height": 800})
         picture, panel = canvas.bounding_box(), listed.bounding_box()
-        assert picture and panel
+        assert picture
+        assert panel
         assert panel["x"] + panel["width"] == width
         assert (picture["x"] + picture["width"] <= panel["x"]) is beside
         assert panel["width"] == 340

@@ -5,6 +5,7 @@
 
 import { isColour, type Frame } from './frame';
 import { fittingWindow, ownWindows, rangeOf, type Window } from './grey';
+import { bringsOwn, SOFT_TISSUE, startOf, UPTAKE, upTo } from './starting';
 
 export interface Preset extends Window {
   key: string;
@@ -19,7 +20,7 @@ export interface Scale {
 
 /** The order is that of the keys 1 to 9, and kept: hands know it. Hanging protocols name the keys. */
 const computedTomography: readonly Preset[] = [
-  { key: 'soft', center: 40, width: 400 },
+  { key: 'soft', ...SOFT_TISSUE },
   { key: 'lung', center: -600, width: 1500 },
   { key: 'bone', center: 400, width: 1800 },
   { key: 'brain', center: 40, width: 80 },
@@ -34,17 +35,15 @@ const computedTomography: readonly Preset[] = [
   { key: 'pulmonary', center: 100, width: 700 },
 ];
 
-const UPTAKES = [5, 7, 10, 20] as const; // SUV
+const UPTAKES = [5, 7, UPTAKE, 20] as const; // SUV
 const SHARES = [100, 75, 50, 25] as const; // % of the greatest value
-
-const upTo = (key: string, most: number): Preset => ({ key, center: most / 2, width: most, kind: 'LINEAR_EXACT' });
 
 /** Windows that a scale of values gives a meaning to; none where there is no common scale. */
 export function presetsFor(modality: string, { suvFactor, most }: Scale = {}): readonly Preset[] {
   if (modality === 'CT') return computedTomography;
-  if (modality === 'PT' && suvFactor) return UPTAKES.map((suv) => upTo(`suv${suv}`, suv / suvFactor));
+  if (modality === 'PT' && suvFactor) return UPTAKES.map((suv) => ({ key: `suv${suv}`, ...upTo(suv / suvFactor) }));
   if ((modality === 'PT' || modality === 'NM') && most !== undefined && most > 0) {
-    return SHARES.map((share) => upTo(`share${share}`, (most * share) / 100));
+    return SHARES.map((share) => ({ key: `share${share}`, ...upTo((most * share) / 100) }));
   }
   return [];
 }
@@ -59,6 +58,8 @@ export type Deed =
   | { does: 'window'; window: Window }
   /** Takes the object's VOI table at a place, which is still to be had. */
   | { does: 'table'; place: number }
+  /** Shows each picture as it was sent. */
+  | { does: 'sent' }
   /** Widens or narrows the window in use. */
   | { does: 'scale'; factor: number }
   /** Changes bright and dark. */
@@ -84,8 +85,14 @@ const window = (key: string, taken: Window): Unnumbered => ({ key, name: '', own
 const scaling = (key: string, factor: number): Unnumbered => ({ key, name: '', own: 0, deed: { does: 'scale', factor } });
 const inverting: Unnumbered = { key: 'inverted', name: '', own: 0, deed: { does: 'invert' } };
 
-/** The object's windows and tables besides the one that it is shown with anyway. */
-function ownEntries(frame: Frame): Unnumbered[] {
+/** The object's windows and tables besides the one that it is shown with anyway; where it starts otherwise, as it was sent. */
+function ownEntries(modality: string, frame: Frame): Unnumbered[] {
+  const others = otherEntries(frame);
+  const startsOtherwise = bringsOwn(frame) && startOf(modality, frame).by !== 'object';
+  return startsOtherwise ? [{ key: 'sent', name: '', own: 0, deed: { does: 'sent' } }, ...others] : others;
+}
+
+function otherEntries(frame: Frame): Unnumbered[] {
   const { voi_lut: table, voi_tables: names = [] } = frame.facts;
   const tables = names.map((name, place): Unnumbered => ({ key: `table${place + 1}`, name, own: place + 1, deed: { does: 'table', place } }));
   const windows = ownWindows(frame).map(
@@ -119,7 +126,7 @@ function byValues(modality: string, frame: Frame): Unnumbered[] {
 export function entriesFor(modality: string, frame: Frame | null): Entry[] {
   if (frame && isColour(frame)) return [];
   const scale = frame ? { suvFactor: frame.facts.suv_factor ?? null, most: modality === 'PT' || modality === 'NM' ? rangeOf(frame)[1] : 0 } : {};
-  const own = frame ? ownEntries(frame) : [];
+  const own = frame ? ownEntries(modality, frame) : [];
   const scaled = presetsFor(modality, scale).map(({ key, ...taken }) => window(key, taken));
   const values = frame ? byValues(modality, frame) : [];
   const isFixed = modality === 'CT' || (modality === 'PT' && scale.suvFactor != null);

@@ -17,6 +17,8 @@ import type { Tool } from './steering';
  */
 export interface Pictures {
   readonly count: number;
+  /** Tells what its values mean. */
+  readonly modality?: string;
   address: (place: number) => string | null;
 }
 
@@ -28,8 +30,10 @@ export interface ViewerState {
   tool: Tool;
   /** The window in use; none for colour or while the object's own lookup table is. */
   window: Window | null;
-  /** The reader chose the window; otherwise the frame has its own. */
+  /** The reader chose the window; otherwise it is what the series starts with. */
   chosen: boolean;
+  /** Chosen was: each frame as it was sent. */
+  asSent: boolean;
   invert: boolean;
   colours: ColourMap | null;
   scale: number;
@@ -65,10 +69,10 @@ export interface ViewerOptions {
 const BAR_SHARE = 0.2; // of the pane's height
 
 /** How values become greys, as it is told. */
-export function lookedAt(look: Look, shown: Placed | null): Pick<ViewerState, 'window' | 'chosen' | 'invert' | 'colours'> {
-  const { invert, colours } = look;
+export function lookedAt(look: Look, shown: Placed | null): Pick<ViewerState, 'window' | 'chosen' | 'asSent' | 'invert' | 'colours'> {
+  const { invert, colours, asSent } = look;
   const chosen = shown ? look.chosenFor(shown) : look.chosen;
-  return { window: shown && look.windowFor(shown), chosen: chosen !== null, invert, colours };
+  return { window: shown && look.windowFor(shown), chosen: chosen !== null || asSent, asSent, invert, colours };
 }
 
 /** What stands at a picture's edges. */

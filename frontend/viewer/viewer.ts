@@ -87,7 +87,7 @@ export class ImageViewer implements Steered {
     this.#shown = null;
     this.#waiting = null;
     this.#screen.clear();
-    this.#look.reset();
+    this.#look.begin(pictures.modality ?? '');
     this.#stance.reset();
     this.#loader = new FrameLoader({
       count: pictures.count,
@@ -171,9 +171,15 @@ export class ImageViewer implements Steered {
     this.#tell();
   }
 
-  /** Takes a window for all frames of the stack; null gives each frame its own again. */
+  /** Takes a window for all frames of the stack; null gives them again what they start with. */
   setWindow(window: Window | null): void {
     this.#look.choose(window);
+    this.repaint();
+  }
+
+  /** Shows each frame as it was sent. */
+  setAsSent(): void {
+    this.#look.takeSent();
     this.repaint();
   }
 

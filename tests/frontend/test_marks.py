@@ -385,6 +385,24 @@ def test_the_list_goes_to_the_picture_by_click_and_by_keys(open_page: OpenPage, 
     assert site.world.marks.only()["text"] == "unten"
 
 
+def test_an_open_list_makes_room_beside_the_panes_and_lies_over_them_only_where_there_is_little(
+    open_page: OpenPage, site: Site
+) -> None:
+    _line(site, str(uuid.uuid4()))
+    page = open_page(CT)
+    _ready(page)
+    _list(page)
+    canvas, listed = page.locator("main canvas").first, page.locator(".marks-list")
+    for width, beside in ((1440, True), (1000, False)):
+        page.set_viewport_size({"width": width, "height": 800})
+        picture, panel = canvas.bounding_box(), listed.bounding_box()
+        assert picture
+        assert panel
+        assert panel["x"] + panel["width"] == width
+        assert (picture["x"] + picture["width"] <= panel["x"]) is beside
+        assert panel["width"] == 340
+
+
 def test_numbers_are_written_as_the_reader_does(open_page: OpenPage, site: Site) -> None:
     _line(site, str(uuid.uuid4()), values=[{"name": "length", "value": 80.25, "unit": "mm"}])
     page = open_page(CT, language="de")

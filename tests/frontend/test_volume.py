@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import datetime
 import re
 import uuid
 from collections.abc import Iterator
@@ -283,6 +284,35 @@ def test_pet_lies_over_ct_where_its_points_are(open_page: OpenPage) -> None:
     place = _do(page, "(room, point) => room.placeIn('axial', point)", BALL.tolist())
     until(lambda: min(_colour(page, "axial", place["x"], place["y"])) > 240, "the largest uptake is white in hot iron")
     until(lambda: _is_warm(_colour(page, "axial", place["x"], place["y"] + 180)), "less of it is red")
+
+
+def test_the_room_says_whose_and_when_keeps_the_window_and_gives_the_colours_a_scale(
+    open_page: OpenPage, site: Site
+) -> None:
+    row = site.world.studies[1].row
+    page = open_page(f"/view?study={uuid.UUID(int=2)}&series={uuid.UUID(int=7000 + AXIAL)}")
+    has_picture(page, wait_s=WAIT_MS / 1000)
+    page.keyboard.press("2")
+    expect(page.locator(".pane").first).to_contain_text("W 1,500 L -600")
+    page.get_by_role("button", name="Volume (MPR/3D)").click()
+    _whole(page)
+    expect(page.locator("[data-pane=axial]")).to_contain_text("W 1,500 L -600")
+    head = page.get_by_role("dialog").get_by_role("heading", level=1)
+    for told in (_day(row["study_date"]), _day(row["patient"]["birth_date"]), row["description"], row["patient"]["id"]):
+        expect(head).to_contain_text(told)
+    page.get_by_role("button", name="Fusion").click()
+    page.get_by_role("group", name="Fusion").get_by_role("button", name="PT 4 PET").click()
+    scale = page.locator("[data-pane=coronal]").get_by_role("group", name="Colours of the second series")
+    expect(scale).to_contain_text("PT 4 PET", timeout=WAIT_MS)
+    expect(scale).to_contain_text("SUV 10")
+    page.set_viewport_size({"width": 360, "height": 640})
+    expect(head).to_have_text(re.compile(rf"{re.escape(_day(row['study_date']))}.*CT \d"))
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 360
+
+
+def _day(date: str) -> str:
+    day = datetime.date.fromisoformat(date)
+    return f"{day.day} {day:%b %Y}"
 
 
 def _colour(page: Page, name: str, x: float, y: float) -> list[int]:

@@ -2,8 +2,10 @@
 
 import { formatNumber, t, tCode } from '../i18n/index.svelte';
 import { attempt } from '../state/notices.svelte';
+import type { FrameFacts } from '$viewer/frame';
 import { initialWindow } from '$viewer/grey';
 import { entriesFor, scaled, type Entry } from '$viewer/presets';
+import type { Start } from '$viewer/starting';
 import type { ViewerState } from '$viewer/viewer';
 import type { RoomPane } from './room.svelte';
 import type { StackPicture } from './stack';
@@ -28,10 +30,17 @@ export function rounded(value: number): string {
 /** Whether a picture is looked at with an entry now. */
 export function isUsed({ deed }: Entry, state: ViewerState, picture: StackPicture | undefined): boolean {
   if (deed.does === 'invert') return state.invert;
-  const { window, chosen } = state;
+  const { window, chosen, asSent } = state;
+  if (deed.does === 'sent' || asSent) return deed.does === 'sent' && asSent;
   if (!chosen || !window) return false;
   if (deed.does === 'table') return picture !== undefined && window.curve?.id === tableId(picture.instance.id, deed.place);
   return deed.does === 'window' && !window.curve && deed.window.center === window.center && deed.window.width === window.width;
+}
+
+/** What the first entry of the list is: as sent only if anything was. */
+export function startText(start: Start | null, facts?: FrameFacts): { name: string; of: string } {
+  if (start?.by !== 'object') return { name: t('preset.default'), of: start?.by === 'scale' ? tCode('preset', start.key, start.key) : '' };
+  return { name: t('preset.sent'), of: (facts?.voi_lut ? facts.voi_tables?.[0] : facts?.windows?.[0]?.name) ?? '' };
 }
 
 /** A step that is taken again and again, so that the list stays. */
@@ -41,6 +50,7 @@ export async function take(entry: Entry, pane: RoomPane, state: ViewerState): Pr
   const { viewer } = pane;
   const { deed } = entry;
   if (deed.does === 'window') viewer?.setWindow(deed.window);
+  else if (deed.does === 'sent') viewer?.setAsSent();
   else if (deed.does === 'invert') viewer?.setInvert(!state.invert);
   else if (deed.does === 'scale') {
     const from = state.window?.curve ? null : state.window;

@@ -97,7 +97,7 @@ export class RoomPane {
       const detail = known ?? (await seriesApi.read(shown.series.id));
       if (turn !== this.#turn) return false; // something else was asked for meanwhile
       this.frameOfReference = detail.frame_of_reference;
-      this.#take(new Stack(detail.instances), start);
+      this.#take(new Stack(detail.instances, shown.series.modality), start);
       this.gaps = this.#findGaps();
       void this.#readFramePlanes(this.stack);
       void this.#offerGlimpse(this.stack, start);

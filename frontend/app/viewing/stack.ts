@@ -20,7 +20,10 @@ export class Stack implements Pictures {
   /** Where each instance begins, and where the last one ends. */
   readonly #starts: Float64Array;
 
-  constructor(readonly instances: readonly InstanceRow[] = []) {
+  constructor(
+    readonly instances: readonly InstanceRow[] = [],
+    readonly modality = '',
+  ) {
     this.#starts = new Float64Array(instances.length + 1);
     instances.forEach((instance, at) => {
       const frames = isPicture(instance) ? Math.max(1, instance.frames) : 1;

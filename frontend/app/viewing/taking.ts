@@ -1,8 +1,16 @@
 /** What a pane shows, as a source of pictures to take away: turned, windowed and marked as it is seen. */
 
 import type { PictureSource } from '../contents/source';
+import type { Window } from '$viewer/grey';
 import { fetchFrame } from '$viewer/loader';
 import type { RoomPane } from './room.svelte';
+
+/** The window and the inversion that the reader chose; a table of the object's is no window. */
+export function chosenLook({ view }: RoomPane): { window: Window | null; invert: boolean } | null {
+  if (!view) return null;
+  const { chosen, asSent, window, invert } = view;
+  return { window: chosen && !asSent && !window?.curve ? window : null, invert };
+}
 
 export function sourceOfPane(pane: RoomPane): PictureSource | null {
   const { shown, viewer, view, stack } = pane;

@@ -1,7 +1,9 @@
 /** Numbers and warnings of the volume room in words. */
 
 import { formatNumber, t } from '../i18n/index.svelte';
+import type { SeriesRow } from '../api/types';
 import type { Body } from '$viewer/volume/bodies';
+import type { Blend } from '$viewer/volume/drawing';
 import type { Probe, RoomState } from '$viewer/volume/look';
 import type { Measure } from '$viewer/volume/measuring';
 
@@ -16,6 +18,22 @@ export function measureText(value: number, kind: Measure['kind']): string {
 export function unitOf(body: Body, modality: string): string {
   const unit = body.unit || (modality === 'CT' ? 'HU' : '');
   return unit === NO_UNIT ? '' : unit;
+}
+
+/** A series by its kind, number and description. */
+export function seriesName({ modality, number, description }: SeriesRow): string {
+  return [modality, number, description].filter((part) => part !== null && part !== '').join(' ');
+}
+
+/** The ends of the range that colours stand for; the greater one with the unit. */
+export function rangeText({ least, width }: Blend, body: Body, modality: string): { least: string; most: string } {
+  const [low, high] = [least, least + width].map((value) => value * (body.suvFactor ?? 1)) as [number, number];
+  const digits = high - low < 10 ? 2 : DIGITS;
+  const most = formatNumber(high, digits);
+  return {
+    least: formatNumber(low, digits),
+    most: body.suvFactor !== null ? t('volume.suv', { value: most }) : `${most} ${unitOf(body, modality)}`.trim(),
+  };
 }
 
 function valueText(value: number, body: Body, modality: string): string {

@@ -1,9 +1,10 @@
 /** Brings a volume: every eighth slice first, from the centre outwards, then those between, within a counted budget. */
 
 import { FrameDamaged, isColour, type Frame } from '../frame';
-import { initialWindow, windowFunction, type Window, type WindowFunction } from '../grey';
+import { windowFunction, type Window, type WindowFunction } from '../grey';
 import { FrameFailure } from '../loader';
 import type { Quantity } from '../quantity';
+import { startingWindow, startOf, type Start } from '../starting';
 import { unitText } from '../units';
 import type { Choice } from './assemble';
 import { planned } from './budget';
@@ -38,8 +39,9 @@ export interface Known {
   grid: Grid;
   kind: Kind;
   scale: Scale;
-  /** The window that the object names, else one over its middle slice. */
+  /** The window that its middle slice starts with, and where that comes from. */
   window: Window;
+  start: Start;
   /** How a window becomes grey on these values. */
   toneOf: (window: Window) => WindowFunction;
   invert: boolean;
@@ -123,8 +125,10 @@ export class VolumeLoading {
     const grid = new Grid(this.source.choice, this.#plan(BYTES[kind]));
     const { slope, intercept, facts } = first;
     const scale = kind === 'float32' ? { slope: 1, intercept: 0 } : { slope, intercept };
+    const { modality } = this.source;
     await this.taker.begin({
-      grid, kind, scale, window: initialWindow(first), toneOf: (window) => windowFunction(first, window), invert: facts.invert ?? false,
+      grid, kind, scale, window: startingWindow(modality, first), start: startOf(modality, first),
+      toneOf: (window) => windowFunction(first, window), invert: facts.invert ?? false,
       suvFactor: (facts as { suv_factor?: number | null }).suv_factor ?? null, unit: unitOf(facts),
     });
     const round = new Round(this, grid, kind, scale, this.#stop.signal);

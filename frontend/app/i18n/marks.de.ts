@@ -89,6 +89,7 @@ const de: Record<keyof typeof en, string | [string, string]> = {
   'key.enter': 'Eingabe',
   'key.delete': 'Entf',
   'key.control': 'Strg',
+  'keys.markEscape': 'Angefangenes verwerfen, sonst das Werkzeug ablegen (seine eigene Taste nimmt es, auch erneut)',
   'keys.markMoves': 'Gewählten Punkt einer Messung um ein halbes Pixel bewegen (mit Umschalt um fünf)',
   'keys.markNext': 'Nächsten Punkt einer Messung wählen',
   'keys.markPoint': 'Nach dem gewählten Punkt eines Freihandumrisses einen weiteren setzen',

@@ -87,6 +87,7 @@ export default {
   'key.enter': 'Enter',
   'key.delete': 'Del',
   'key.control': 'Ctrl',
+  'keys.markEscape': 'Give up what is being drawn, else lay the tool down (its own key takes it, again too)',
   'keys.markMoves': 'Move the chosen point of a measurement by half a pixel (with Shift by five)',
   'keys.markNext': 'Choose the next point of a measurement',
   'keys.markPoint': 'Add a point after the chosen one of a freehand outline',

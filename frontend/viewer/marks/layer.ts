@@ -164,16 +164,18 @@ export class MarksLayer implements Layer, Taker {
     return 'grab';
   }
 
-  /** Gives up what is being made, else what is selected, else the tool. Tells whether there was anything. */
+  /** Gives up what is being made, else the tool with what is selected. Tells whether there was anything. */
   escape(): boolean {
     if (this.#draft || this.#grip) {
       this.#draft = this.#grip = this.#finger = null;
       this.#options.redraw();
       return true;
     }
-    if (this.#book.handle !== null) this.#book.select(this.#book.selected?.id ?? null);
+    if (this.#book.tool) {
+      this.#book.select(null);
+      this.#book.tool = null;
+    } else if (this.#book.handle !== null) this.#book.select(this.#book.selected?.id ?? null);
     else if (this.#book.selected) this.#book.select(null);
-    else if (this.#book.tool) this.#book.tool = null;
     else return false;
     return true;
   }

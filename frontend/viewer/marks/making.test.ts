@@ -124,6 +124,8 @@ describe('making', () => {
     expect(on.book.all.length).toBe(1);
     expect(only(on).values).toEqual([{ name: 'count', value: 3, unit: '1' }]);
     on.layer.escape();
+    expect([on.book.tool, on.book.selected]).toEqual([null, null]);
+    on.book.tool = 'counter';
     click(on, [50, 50]);
     expect(on.book.all.map(({ points }) => points.length)).toEqual([3, 1]);
   });
@@ -161,6 +163,7 @@ describe('making', () => {
     click(on, [50, 50]);
     expect(on.book.all).toEqual([]);
     on.layer.escape();
+    on.book.tool = 'length';
     on.layer.press(touch([10, 10], seen()), seen());
     on.layer.drag(touch([30, 10], seen()), seen());
     on.layer.cancel();

@@ -133,4 +133,5 @@ def _overlays(services: WebServices, refs: Sequence[InstanceRef]) -> Iterator[Ro
         planes = [any(bytes(rows) for rows in msgspec.structs.astuple(one)) for one in found]
         drawn = [ref for ref, any_planes in zip(images, planes, strict=False) if any_planes]
         if drawn:
-            yield _row(drawn[0], "overlay") | {"over": [series], "drawn_on": [series], "images": [ref.id for ref in drawn]}
+            over = {"over": [series], "drawn_on": [series]}
+            yield _row(drawn[0], "overlay") | over | {"images": [ref.id for ref in drawn]}

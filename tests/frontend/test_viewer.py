@@ -87,9 +87,9 @@ def test_window_by_mouse_preset_numbers_and_keys(open_page: OpenPage, site: Site
     page.get_by_label("Level").fill("-500")
     page.get_by_label("Level").press("Enter")
     page.keyboard.press("Escape")
-    until(lambda: "W 2,000 L -500" in overlay(page), "numbers")
+    until(lambda: "W 2,000 L −500" in overlay(page), "numbers")
     page.keyboard.press("Shift+ArrowUp")
-    until(lambda: "L -560" in overlay(page), "a lower level")
+    until(lambda: "L −560" in overlay(page), "a lower level")
     page.keyboard.press("0")
     until(lambda: "W 400 L 40" in overlay(page), "as sent")
     before = pixel(page)[0]

@@ -82,7 +82,7 @@ def test_one_no_and_the_verdict_says_which(open_page: OpenPage, room: RoomCheck)
     page = open_page("/display-check", width=1920, height=1200)
     look(page, "yynyyyyy")
     verdict = page.get_by_role("dialog", name="Not passed")
-    expect(verdict).to_contain_text("carry the mark “Not checked for diagnosis”")
+    expect(verdict).to_contain_text("carry the mark “Display not checked for diagnosis”")
     expect(verdict.locator("[data-criterion]", has_text="Not passed")).to_have_count(1)
     expect(verdict.locator("[data-criterion=patches]")).to_contain_text("Not passed")
     assert room.mine[0]["state"]["reason"] == "failed"

@@ -162,7 +162,7 @@ def test_regions_angles_counts_notes_and_key_images(open_page: OpenPage, site: S
     _pull(page, (900, 500), (960, 460))
     expect(page.get_by_role("textbox", name="Text")).to_be_focused()
     page.keyboard.type("Rundherd, Verlauf?")
-    page.keyboard.press("Control+Enter")
+    page.keyboard.press("Enter")
     page.keyboard.press("*")
     until(lambda: len(site.world.marks.kept) == 5, "five marks")
     until(lambda: [one["text"] for one in site.world.marks.kept.values() if one["text"]], "what was typed")
@@ -175,6 +175,30 @@ def test_regions_angles_counts_notes_and_key_images(open_page: OpenPage, site: S
     until(lambda: _value(site.world.marks.kept[by_kind["counter"]["id"]], "count") == 3, "counted")
     assert by_kind["arrow"]["text"] == "Rundherd, Verlauf?"
     assert by_kind["key"]["points"] == []
+
+
+def test_escape_keeps_an_arrow_and_asks_for_what_was_written(open_page: OpenPage, site: Site) -> None:
+    page = open_page(CT)
+    _ready(page)
+    page.keyboard.press("y")
+    _pull(page, (900, 500), (960, 460))
+    expect(page.get_by_text("Shift + Enter makes a new line")).to_be_visible()
+    page.keyboard.press("Escape")
+    until(lambda: [one["text"] for one in site.world.marks.kept.values()] == [""], "the arrow alone")
+    page.keyboard.press("y")
+    _pull(page, (900, 300), (960, 260))
+    page.keyboard.type("one")
+    page.keyboard.press("Shift+Enter")
+    page.keyboard.type("two")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("alert")).to_contain_text("not saved yet")
+    page.keyboard.press("Enter")
+    until(lambda: "one\ntwo" in [one["text"] for one in site.world.marks.kept.values()], "both lines")
+    page.keyboard.press("a")
+    _pull(page, (640, 560), (700, 600))
+    expect(page.get_by_text("Third point")).to_be_visible()
+    page.mouse.click(640, 640)
+    expect(page.get_by_text("Third point")).to_be_hidden()
 
 
 def test_a_finger_places_and_adjusts_and_the_picture_scrolls_again(open_page: OpenPage, site: Site) -> None:

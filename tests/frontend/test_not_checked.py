@@ -13,7 +13,7 @@ from tests.frontend.conftest import OpenPage, Site, has_picture, until
 from tests.frontend.fake_roomcheck import RoomCheck, display
 
 VIEW = f"/view?study={uuid.UUID(int=2)}&series={uuid.UUID(int=2000)}"  # one pane: a series is named
-MARK = "Not checked for diagnosis"
+MARK = "Display not checked for diagnosis"
 
 
 def stands_on(room: RoomCheck, width: int = 1440, height: int = 900, **more: Any) -> dict[str, Any]:
@@ -110,7 +110,7 @@ def test_server_that_does_not_say_leaves_the_mark(open_page: OpenPage, room: Roo
     room.away = True
     page = open_page(VIEW, language="de")
     has_picture(page)
-    expect(page.get_by_role("link", name="Nicht für die Befundung geprüft")).to_be_visible()
+    expect(page.get_by_role("link", name="Bildschirm nicht für die Befundung geprüft")).to_be_visible()
 
 
 def test_greys_go_through_the_displays_correction_table(open_page: OpenPage, site: Site, room: RoomCheck) -> None:

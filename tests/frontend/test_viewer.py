@@ -33,6 +33,23 @@ def test_ct_opens_with_its_own_window_and_says_what_it_shows(open_page: OpenPage
     assert pixel(page, 0.02, 0.02) == [0, 0, 0]
 
 
+def test_a_phone_says_which_series_and_which_date_it_shows_and_names_thumbnails(
+    open_page: OpenPage, site: Site
+) -> None:
+    page = open_page(CT, width=360, height=640, touch=True)
+    has_picture(page, 0)
+    first = site.world.studies[0].series[0]
+    for part in (f"{first.modality} {first.number} · {first.description}", "Image 1 of 60"):
+        expect(page.locator(".overlay .bl").get_by_text(part)).to_be_in_viewport(ratio=1)
+    expect(page.locator(".overlay .date")).to_be_in_viewport(ratio=1)
+    assert re.search(r"\d{4}", page.locator(".overlay .date").inner_text())
+    name = page.locator("nav button[data-series] .text").first
+    expect(name).to_be_in_viewport(ratio=1)
+    assert name.inner_text().startswith(f"{first.number} · ")
+    shadows = page.locator(".overlay").evaluate("(one) => getComputedStyle(one).textShadow.split('rgb').length - 1")
+    assert shadows >= 8  # all around, so that light letters are read on white
+
+
 def test_wheel_keys_and_slider_scroll_and_neighbours_are_there(open_page: OpenPage, site: Site) -> None:
     page = open_page(CT)
     has_picture(page, 0)
@@ -70,9 +87,9 @@ def test_window_by_mouse_preset_numbers_and_keys(open_page: OpenPage, site: Site
     page.get_by_label("Level").fill("-500")
     page.get_by_label("Level").press("Enter")
     page.keyboard.press("Escape")
-    until(lambda: "W 2,000 L -500" in overlay(page), "numbers")
+    until(lambda: "W 2,000 L −500" in overlay(page), "numbers")
     page.keyboard.press("Shift+ArrowUp")
-    until(lambda: "L -560" in overlay(page), "a lower level")
+    until(lambda: "L −560" in overlay(page), "a lower level")
     page.keyboard.press("0")
     until(lambda: "W 400 L 40" in overlay(page), "as sent")
     before = pixel(page)[0]
@@ -261,7 +278,7 @@ def test_a_study_opens_on_its_pictures(open_page: OpenPage, site: Site) -> None:
     places = page.locator("nav button[data-series]").evaluate_all("all => all.map(one => one.dataset.series)")
     assert places[-2:] == [one.id for one in series if one.kind in ("pdf", "sr")]
     page.locator("nav button[data-series]").last.scroll_into_view_if_needed()
-    expect(page.locator("nav").get_by_text("No picture")).to_have_count(2)
+    expect(page.locator("nav .none")).to_have_text(["Report", "Document"])
     assert not [url for url in asked if any(f"{one}/thumbnail" in url for one in places[-2:])]
 
 

@@ -186,7 +186,7 @@ def test_every_control_is_reached_by_tab_and_dialogs_give_the_focus_back(open_pa
         page.keyboard.press("Escape")
         expect(page.locator(":popover-open")).to_have_count(0)
         assert str(page.evaluate(FOCUSED)).startswith(name)
-    for entry in ("Take pictures out", "Print", "All attributes of the object", "Keys and gestures"):
+    for entry in ("Save pictures", "Print", "All attributes of the object", "Keys and gestures"):
         page.get_by_role("button", name="More").focus()
         page.keyboard.press("Enter")
         page.get_by_role("button", name=entry).focus()

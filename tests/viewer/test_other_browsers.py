@@ -311,7 +311,7 @@ def test_attributes_are_searched_pictures_saved_and_printed(reader: Visitor, hea
     reader.gone("dialog[open]")
     for form, ending in (("This image, PNG", "png"), ("Film, GIF", "gif")):
         reader.press("More")
-        reader.press("Take pictures out")
+        reader.press("Save pictures")
         reader.press(form)
         reader.press("Save")
         reader.gone("dialog[open]")

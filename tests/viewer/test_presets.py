@@ -117,7 +117,7 @@ def test_an_mr_has_ranges_and_steps_and_a_ct_keeps_its_keys(open_page: Pages, ho
              "WindowCenter": [40, 300], "WindowWidth": [400, 1500]}  # fmt: skip
     [ct] = hospital.send([image(ramp(0, 4000, "u2"), study="ct-presets", sop_class=CT_IMAGE, more=chest)])
     page = opened(open_page, ct)
-    for key, window in (("2", "W 1,500 L -600"), ("4", "W 80 L 40"), ("9", "W 215 L 75"), ("0", "W 400 L 40")):
+    for key, window in (("2", "W 1,500 L −600"), ("4", "W 80 L 40"), ("9", "W 215 L 75"), ("0", "W 400 L 40")):
         page.keyboard.press(key)
         until(lambda window=window: window in said(page), window)  # type: ignore[misc]
 

@@ -97,7 +97,7 @@ def test_every_panel_and_dialog_of_the_reading_room_is_for_all(
         return chosen
 
     dialog(page, "hanging", of_menu("More" if phone else "Layout", "Hanging protocols"))
-    for entry in ("Take pictures out", "Print", "All attributes", "Keys and gestures"):
+    for entry in ("Save pictures", "Print", "All attributes", "Keys and gestures"):
         dialog(page, entry, of_menu("More", entry))
 
 

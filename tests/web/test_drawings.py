@@ -89,7 +89,7 @@ def test_a_study_lists_what_others_drew_and_over_which_series(site: WebSite, ann
     assert set(rows) == {"presentation", "structures", "segmentation", "report", "surface-segmentation"}
     series, _ = images_of(anna)
     for kind in ("presentation", "structures", "segmentation", "report"):
-        assert rows[kind]["over"] == [series], kind
+        assert (rows[kind]["over"], rows[kind]["drawn_on"]) == ([series], [series]), kind
         assert rows[kind]["trouble"] == ""
     assert (rows["presentation"]["label"], rows["presentation"]["creator"]) == ("FINDING", "Müller^Anna")
     assert rows["structures"]["label"] == "Plan A"
@@ -98,6 +98,20 @@ def test_a_study_lists_what_others_drew_and_over_which_series(site: WebSite, ann
     assert (refused.status_code, refused.json()["code"]) == (400, "drawing-unsupported")
     plain = anna.http.get(f"/api/instances/{images_of(anna)[1][0]}/drawing")
     assert (plain.status_code, plain.json()["code"]) == (404, "not-a-drawing")
+
+
+def test_what_only_lies_in_the_same_space_is_not_told_as_drawn_on_a_series(site: WebSite, anna: Login) -> None:
+    images = slices(3)
+    beside = copy.deepcopy(images)
+    for one in beside:
+        one.SeriesInstanceUID, one.SOPInstanceUID = "1.2.9.88", f"{one.SOPInstanceUID}.88"
+        one.file_meta.MediaStorageSOPInstanceUID = one.SOPInstanceUID
+    bring(site, anna, *images, *beside, structure_set(images, [(1, "CLOSED_PLANAR", RING)]))
+    found = listed(anna)["structures"]
+    detail = anna.http.get(f"/api/studies/{only_study(anna)['id']}").json()
+    series = {one["series_uid"]: one["id"] for one in detail["series"]}
+    assert set(found["over"]) == {series[SERIES], series["1.2.9.88"]}
+    assert found["drawn_on"] == [series[SERIES]]
 
 
 def test_a_drawing_names_its_images_by_their_rows(site: WebSite, anna: Login) -> None:

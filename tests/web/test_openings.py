@@ -16,6 +16,7 @@ from pydicom.data import get_testdata_file
 from radrelay.access import Right, Target
 from radrelay.archive import deletion
 from tests.archive.house import slices
+from tests.dicom.drawn_objects import bytes_of, content, document
 from tests.web.conftest import Login, WebSite
 from tests.web.test_studies import CT, grant_to, only_study, revoke_all, upload, upload_bytes
 
@@ -50,6 +51,13 @@ def test_a_glimpse_is_the_first_object_made_small(site: WebSite, anna: Login) ->
     assert (facts["rows"], facts["columns"], facts["coarse"]) == (128, 128, [128, 128])
     path = str(get_testdata_file(CT, download=False))
     assert np.array_equal(np.frombuffer(answer.content, "<i2"), pydicom.dcmread(path).pixel_array.reshape(-1))
+
+
+def test_a_study_without_pictures_has_no_glimpse_and_that_is_no_fault(site: WebSite, anna: Login) -> None:
+    words = [content("TEXT", ("121071", "DCM", "Finding"), TextValue="none")]
+    upload_bytes(site, anna, {"1.dcm": bytes_of(document("88.11", ("18748-4", "LN", "Report"), words))})
+    answer = anna.http.get(f"/api/studies/{only_study(anna)['id']}/glimpse")
+    assert (answer.status_code, answer.content) == (204, b"")
 
 
 def test_a_glimpse_follows_what_comes_and_goes(site: WebSite, anna: Login) -> None:

@@ -14,6 +14,8 @@ export interface ListedDrawing {
   made_at: string | null;
   /** The series that it lies over. */
   over: string[];
+  /** Those of them that it names; the others lie in the same space. */
+  drawn_on: string[];
   /** Of overlay planes: the images that have some. */
   images: string[];
   /** The code of why it cannot be shown; empty if it can. */

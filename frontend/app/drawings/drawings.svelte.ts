@@ -2,7 +2,7 @@
 
 import { drawings as api, type ListedDrawing } from '../api/drawings';
 import { series as seriesApi } from '../api/endpoints';
-import type { StudyDetail } from '../api/types';
+import type { SeriesRow, StudyDetail } from '../api/types';
 import { Stack } from '../viewing/stack';
 import type { Room, RoomPane } from '../viewing/room.svelte';
 import { names, type On, type Target } from '$viewer/drawings/content';
@@ -34,6 +34,11 @@ export class StudyDrawings {
 
   get overlays(): readonly ListedDrawing[] {
     return this.#overlayRows;
+  }
+
+  /** The series that a drawing itself is filed in. */
+  seriesOf({ series_id: id }: ListedDrawing): SeriesRow | undefined {
+    return this.#study?.series.find((one) => one.id === id);
   }
 
   get count(): number {

@@ -379,7 +379,14 @@ const de: Rest = {
   'system.licence': 'Freie Software unter der Apache-Lizenz 2.0.',
   'system.purpose': 'Radrelay verteilt und zeigt Bilder. Es ist nicht als Medizinprodukt zur Befundung zugelassen.',
 
-  'thumbnail.none': 'Kein Bild',
+  'thumbnail.none': 'Andere Daten',
+  'contents.report': 'Bericht',
+  'contents.waveform': 'EKG',
+  'contents.document': 'Dokument',
+  'contents.keys': 'Schlüsselbilder',
+  'contents.presentation': 'Darstellung',
+  'contents.structures': 'Strukturen',
+  'contents.film': 'Film',
   'thumbnail.broken': 'Nicht lesbar',
 };
 

@@ -11,6 +11,8 @@ const de: Record<keyof typeof en, string | [string, string]> = {
   'drawings.labels': 'Beschriftung mit Messwerten',
   'drawings.overlays': 'Overlays aus den Bildern',
   'drawings.here': 'Über dieser Serie',
+  'drawings.space': 'Auf einer anderen Serie gezeichnet, im selben Raum',
+  'drawings.unknown': 'Serie nicht bekannt',
   'drawings.elsewhere': 'Über anderen Serien',
   'drawings.nothing': 'Über den Bildern dieser Studie ist nichts eingezeichnet.',
   'drawings.show': '{name} zeigen',

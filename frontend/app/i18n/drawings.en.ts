@@ -9,6 +9,8 @@ export default {
   'drawings.labels': 'Labels with measurements',
   'drawings.overlays': 'Overlays stored with the images',
   'drawings.here': 'Over this series',
+  'drawings.space': 'Drawn on another series, in the same space',
+  'drawings.unknown': 'Which series is not known',
   'drawings.elsewhere': 'Over other series',
   'drawings.nothing': 'Nothing is drawn over the images of this study.',
   'drawings.show': 'Show {name}',

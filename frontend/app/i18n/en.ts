@@ -378,7 +378,14 @@ const en = {
   'system.licence': 'Free software under the Apache License 2.0.',
   'system.purpose': 'Radrelay distributes and shows images. It is not approved as a medical device for diagnosis.',
 
-  'thumbnail.none': 'No picture',
+  'thumbnail.none': 'Other data',
+  'contents.report': 'Report',
+  'contents.waveform': 'ECG',
+  'contents.document': 'Document',
+  'contents.keys': 'Key images',
+  'contents.presentation': 'Presentation',
+  'contents.structures': 'Structures',
+  'contents.film': 'Film',
   'thumbnail.broken': 'Not readable',
 } satisfies Record<string, string | [string, string]>;
 

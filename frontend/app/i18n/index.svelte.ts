@@ -118,7 +118,7 @@ function numberFormat(digits: number, fewest: number): Intl.NumberFormat {
 }
 
 export function formatNumber(value: number, digits = 0): string {
-  return numberFormat(digits, 0).format(value);
+  return numberFormat(digits, 0).format(value).replace('-', '−');
 }
 
 /** Writes a number with exactly so many digits after the point, as measurements are read. */

@@ -28,6 +28,14 @@ export const kinds: readonly KindEntry[] = [
   { kind: 'key', label: 'mark.key', how: null, onBar: false },
 ];
 
+const TOUCHED: Readonly<Partial<Record<Key, Key>>> = {
+  'mark.how.line': 'mark.touch.line', 'mark.how.angle': 'mark.touch.angle', 'mark.how.freehand': 'mark.touch.freehand',
+  'mark.how.text': 'mark.touch.text', 'mark.how.counter': 'mark.touch.counter', 'mark.how.point': 'mark.touch.point',
+};
+
+/** What to do with a tool, as fingers do it. */
+export const howByTouch = ({ how }: KindEntry): Key | null => how && (TOUCHED[how] ?? how);
+
 /** Paths of line icons on 24 × 24. */
 export const markIcons: Readonly<Record<MarkKind | 'ruler' | 'turn' | 'undo' | 'redo' | 'list', string>> = {
   length: 'M5.5 18.5l13-13M3.5 16.5l4 4M16.5 3.5l4 4',

@@ -36,6 +36,7 @@ export function layMarks(pane: MarkedPane, store: MarkStore): MarksLayer {
     words: markWords,
     redraw: () => pane.viewer?.redraw(),
     about: (): About => ({ modality: pane.shown?.series.modality ?? '' }),
+    onNext: (next) => (store.next = next),
     askText: (mark, done) => store.ask({ mark, done }),
   });
   layers.set(pane, layer);

@@ -9,6 +9,7 @@ const SHIFT = { name: 'key.shift' } as const;
 
 export const markKeys: readonly KeyRow[] = [
   ...kinds.map(({ kind, label }) => ({ keys: [keyOf(kind)], label })),
+  { keys: [{ name: 'key.escape' }], label: 'keys.markEscape' },
   { keys: [NEXT_HANDLE_KEY], label: 'keys.markNext' },
   { keys: ['↑', '↓', '←', '→'], label: 'keys.markMoves' },
   { keys: [{ name: 'key.enter' }], label: 'keys.markText' },

@@ -9,6 +9,7 @@ import { onLive } from '../state/live.svelte';
 import { attemptQuietly, notify, notifyUntilRead, problemText } from '../state/notices.svelte';
 import { session } from '../state/session.svelte';
 import { MarkBook } from '$viewer/marks/book';
+import type { NextStep } from '$viewer/marks/draft';
 import type { Mark, MarkContent, Person } from '$viewer/marks/mark';
 import { Autosave, type Conflict, type Saving } from './autosave';
 import { sayLost } from './lost';
@@ -29,6 +30,8 @@ export class MarkStore {
   asked: TextAsked | null = $state.raw(null);
   /** The marks could not be read. */
   problem: unknown = $state.raw(undefined);
+  /** What the mark that is being drawn waits for. */
+  next: NextStep | null = $state(null);
   /** The list of marks stands open. */
   listed = $state(false);
   readonly #autosave: Autosave;

@@ -27,6 +27,7 @@ const SIMPLIFIED = 0.35; // image pixels that a drawn outline may differ from it
 const MOST_POINTS = 2_000;
 const SMALLEST = 0.5; // image pixels; less than this was a slip
 
+export type NextStep = 'end' | 'vertex' | 'third' | 'second';
 export type DraftKind = Exclude<MarkKind, 'key'>;
 
 /** Where a pointer is: in the image, and how lengths are measured there. */
@@ -57,6 +58,13 @@ export class Draft {
   /** Nothing of it was set yet. */
   get isEmpty(): boolean {
     return this.#stroke === 0 && !this.#begun;
+  }
+
+  /** What comes next while it is unfinished: a line's other end, an angle's vertex or third point, the second line. */
+  get next(): NextStep | null {
+    if (this.isEmpty || this.#before) return null;
+    if (this.kind === 'angle') return this.#stroke === 0 ? 'vertex' : 'third';
+    return this.#begun ? 'end' : 'second';
   }
 
   /** The point that is being set. */
@@ -97,11 +105,21 @@ export class Draft {
   release(moved: boolean): boolean {
     const [, to] = this.#ends;
     const waits = to !== undefined && !moved && this.#before?.begun === false;
+    const before = this.#before;
     this.#before = null;
     if (waits) return false; // the next click sets the line's end
+    if (this.#isOnVertex()) {
+      this.#begun = before?.begun ?? false;
+      return false; // it opens no angle: the third point is still to come
+    }
     this.#stroke += 1;
     this.#begun = false;
     return this.#stroke >= STROKES[this.kind].length;
+  }
+
+  #isOnVertex(): boolean {
+    const [, vertex, third] = this.#set;
+    return this.kind === 'angle' && this.#stroke === 1 && vertex !== undefined && third !== undefined && apart(vertex, third) < SMALLEST;
   }
 
   /** The pointer moves with no button down, or the end that is being set does. */

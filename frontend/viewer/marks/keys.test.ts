@@ -58,6 +58,19 @@ describe('keys', () => {
     expect(on.book.all).toEqual([]);
   });
 
+  it('take the tool again before each measurement; one Escape lays it down', () => {
+    const on = stage();
+    keyed(on, 'm');
+    pull(on, [10, 10], [30, 10]);
+    keyed(on, 'm');
+    expect(pull(on, [10, 30], [30, 30])).toBe(true); // not the window's
+    expect(on.book.all).toHaveLength(2);
+    keyed(on, 'Escape');
+    expect([on.book.tool, on.book.selected]).toEqual([null, null]);
+    keyed(on, 'm');
+    expect(on.book.tool).toBe('length');
+  });
+
   it('take tools in hand and lay them down', () => {
     const on = stage();
     keyed(on, 'g');

@@ -82,7 +82,7 @@ export function pressMarkKey(event: KeyboardEvent, { book, layer, seen, picture 
   if (event.key === NEXT_HANDLE_KEY) return nextHandle(book, selected);
   const kind = (Object.keys(TOOL_KEYS) as MarkKind[]).find((one) => means(event, TOOL_KEYS[one]));
   if (!kind) return false;
-  if (kind !== 'key') book.tool = book.tool === kind ? null : kind;
+  if (kind !== 'key') book.tool = kind; // again, too: many press it before each measurement; Esc lays it down
   else if (picture) book.toggleKey(picture);
   return true;
 }

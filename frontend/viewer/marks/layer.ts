@@ -6,7 +6,7 @@
 import type { Layer, Seen, Taker, Touch } from '../layer';
 import { isCoarse } from '../steering';
 import type { MarkBook } from './book';
-import { Draft, type At } from './draft';
+import { Draft, type At, type NextStep } from './draft';
 import { clamped, ordered, withHandle } from './edits';
 import { Grip, sizeOf } from './grip';
 import { hitAt, onPane, spotOf, type Box, type Hit } from './hit';
@@ -28,6 +28,8 @@ export interface LayerOptions {
   redraw: () => void;
   /** What is known of a picture besides its frame: its modality. */
   about?: (place: number) => About;
+  /** What the mark that is being made waits for; null: nothing is unfinished. */
+  onNext?: (next: NextStep | null) => void;
   /** Asks for the text of an arrow or a text; `done` takes it, null: given up. */
   askText?: (mark: Pick<MarkContent, 'kind' | 'text'>, done: (text: string | null) => void) => void;
 }
@@ -59,13 +61,17 @@ export class MarksLayer implements Layer, Taker {
     this.#book = options.book;
     this.reshaping = new Reshaping(this.#book, (mark, points, seen) => this.#valued(mark, points, seen));
     this.#off = this.#book.listen(() => {
-      if (this.#draft && this.#draft.kind !== this.#book.tool) this.#draft = null;
+      if (this.#draft && this.#draft.kind !== this.#book.tool) {
+        this.#draft = null;
+        this.#tellNext();
+      }
       options.redraw();
     });
   }
 
   close(): void {
     this.#off();
+    this.#options.onNext?.(null);
   }
 
   draw(pen: CanvasRenderingContext2D, seen: Seen): void {
@@ -128,6 +134,7 @@ export class MarksLayer implements Layer, Taker {
     this.#grip = this.#finger = this.#pressedAt = null;
     if (grip) this.#letGo(grip, seen);
     else if (draft?.release(this.#moved)) this.#finish(draft, seen);
+    this.#tellNext();
     this.#options.redraw();
   }
 
@@ -135,6 +142,7 @@ export class MarksLayer implements Layer, Taker {
     this.#grip = this.#finger = this.#pressedAt = null;
     this.#draft?.cancel();
     if (this.#draft?.isEmpty) this.#draft = null;
+    this.#tellNext();
     this.#options.redraw();
   }
 
@@ -164,16 +172,19 @@ export class MarksLayer implements Layer, Taker {
     return 'grab';
   }
 
-  /** Gives up what is being made, else what is selected, else the tool. Tells whether there was anything. */
+  /** Gives up what is being made, else the tool with what is selected. Tells whether there was anything. */
   escape(): boolean {
     if (this.#draft || this.#grip) {
       this.#draft = this.#grip = this.#finger = null;
+      this.#tellNext();
       this.#options.redraw();
       return true;
     }
-    if (this.#book.handle !== null) this.#book.select(this.#book.selected?.id ?? null);
+    if (this.#book.tool) {
+      this.#book.select(null);
+      this.#book.tool = null;
+    } else if (this.#book.handle !== null) this.#book.select(this.#book.selected?.id ?? null);
     else if (this.#book.selected) this.#book.select(null);
-    else if (this.#book.tool) this.#book.tool = null;
     else return false;
     return true;
   }
@@ -222,7 +233,14 @@ export class MarksLayer implements Layer, Taker {
 
   /** A draft of another picture is given up: scrolling on is no way to finish it. */
   #leaveOther(picture: PictureName): void {
-    if (this.#draft && pictureKey(this.#draft.picture) !== pictureKey(picture)) this.#draft = null;
+    if (this.#draft && pictureKey(this.#draft.picture) !== pictureKey(picture)) {
+      this.#draft = null;
+      this.#tellNext();
+    }
+  }
+
+  #tellNext(): void {
+    this.#options.onNext?.(this.#draft?.next ?? null);
   }
 
   #hoverOver(id: string | null): void {
@@ -300,7 +318,7 @@ export class MarksLayer implements Layer, Taker {
     this.#written = { ...content, id: '', revision: 0, author: me, created_at: now, changed_at: now, changed_by: me };
     this.#options.askText?.(content, (text) => {
       this.#written = null;
-      if (text || (content.kind === 'arrow' && text !== null)) this.#add({ ...content, text });
+      if (text || content.kind === 'arrow') this.#add({ ...content, text: text ?? '' }); // an arrow points without words, too
       this.#options.redraw();
     });
   }

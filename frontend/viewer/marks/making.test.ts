@@ -40,6 +40,26 @@ describe('making', () => {
     expect(only(on).values[0]?.value).toBeCloseTo(90, 9);
   });
 
+  it.each(['mouse', 'touch'])('draws an angle by two pulls, and says what comes next while it is unfinished (%s)', (pointerType) => {
+    const on = stage('angle');
+    pull(on, [30, 20], [10, 20], { pointerType });
+    expect(on.hints.at(-1)).toBe('third');
+    pull(on, [10, 20], [10, 20], { pointerType }); // once more on the vertex: no angle yet, and none lost
+    expect([on.book.all, on.hints.at(-1)]).toEqual([[], 'third']);
+    pull(on, [10, 20], [10, 40], { pointerType });
+    expect(only(on).points).toEqual([[30, 20], [10, 20], [10, 40]]);
+    expect(on.hints.at(-1)).toBeNull();
+    const clicked = stage('angle');
+    for (const at of [[30, 20], [10, 20], [10, 40]] as const) click(clicked, at, pointerType);
+    expect(clicked.hints).toEqual(['vertex', 'third', null]);
+    expect(only(clicked).points).toEqual(only(on).points);
+    const lines = stage('cobb');
+    pull(lines, [10, 10], [50, 10], { pointerType });
+    expect(lines.hints.at(-1)).toBe('second');
+    lines.layer.escape();
+    expect(lines.hints.at(-1)).toBeNull();
+  });
+
   it('draws a Cobb angle as two lines, by clicks or by pulls', () => {
     const on = stage('cobb');
     pull(on, [10, 10], [50, 10]);
@@ -124,6 +144,8 @@ describe('making', () => {
     expect(on.book.all.length).toBe(1);
     expect(only(on).values).toEqual([{ name: 'count', value: 3, unit: '1' }]);
     on.layer.escape();
+    expect([on.book.tool, on.book.selected]).toEqual([null, null]);
+    on.book.tool = 'counter';
     click(on, [50, 50]);
     expect(on.book.all.map(({ points }) => points.length)).toEqual([3, 1]);
   });
@@ -136,9 +158,11 @@ describe('making', () => {
     click(on, [10, 10]);
     expect(only(on).text).toBe('Rundherd');
     const arrow = stage('arrow');
-    arrow.texts.push('');
+    arrow.texts.push('', null);
     pull(arrow, [10, 10], [30, 30]);
     expect(only(arrow)).toMatchObject({ points: [[10, 10], [30, 30]], text: '' });
+    pull(arrow, [50, 50], [70, 70]); // its text was given up: the arrow stays
+    expect(arrow.book.all).toHaveLength(2);
   });
 
   it('reads one pixel, and flags a key image and takes the flag back', () => {
@@ -161,6 +185,7 @@ describe('making', () => {
     click(on, [50, 50]);
     expect(on.book.all).toEqual([]);
     on.layer.escape();
+    on.book.tool = 'length';
     on.layer.press(touch([10, 10], seen()), seen());
     on.layer.drag(touch([30, 10], seen()), seen());
     on.layer.cancel();

@@ -39,11 +39,14 @@ export interface Stage {
   layer: MarksLayer;
   edits: Edit[];
   texts: (string | null)[];
+  /** What the hint says at each time. */
+  hints: (string | null)[];
 }
 
 export function stage(tool: MarkKind | null = null): Stage {
   const edits: Edit[] = [];
   const texts: (string | null)[] = [];
+  const hints: (string | null)[] = [];
   let id = 0;
   const book = new MarkBook({ me, onEdit: (edit) => edits.push(edit), newId: () => `mark-${++id}` });
   book.mayMark = true;
@@ -51,8 +54,9 @@ export function stage(tool: MarkKind | null = null): Stage {
   const layer = new MarksLayer({
     book, pictureAt, words, redraw: () => undefined, about: () => ({ modality: 'CT' }),
     askText: (_, done) => done(texts.shift() ?? null),
+    onNext: (next) => hints.push(next),
   });
-  return { book, layer, edits, texts };
+  return { book, layer, edits, texts, hints };
 }
 
 export function touch([x, y]: Spot, on: Seen, { shift = false, pointerType = 'mouse' } = {}): Touch {

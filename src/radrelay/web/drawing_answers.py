@@ -15,6 +15,8 @@ On = list[list[int]]
 class ListedDrawing(BaseModel):
     """A drawing of a study. `over` are the series within reach whose images it lies over.
 
+    `drawn_on` are those of them that it names; the others only lie in the same frame of reference.
+
     Overlay planes are listed once for each series; `images` are those of its instances that have some. `trouble` is
     the code of why a drawing cannot be shown, empty if it can.
     """
@@ -27,6 +29,7 @@ class ListedDrawing(BaseModel):
     creator: str
     made_at: str | None
     over: list[uuid.UUID]
+    drawn_on: list[uuid.UUID]
     images: list[uuid.UUID]
     trouble: str
 

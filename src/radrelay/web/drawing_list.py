@@ -71,11 +71,10 @@ def _objects(services: WebServices, study_id: uuid.UUID, refs: Sequence[Instance
             yield row | {"trouble": error.code}
             continue
         named, frames = standard.overlies(header, ref.sop_class_uid)
-        over = [series[uid] for uid in named if uid in series]
-        over += [one for frame in frames for one in spaces.get(frame, ())]
-        yield (
-            row | _words(header, standard.kind_of(ref.sop_class_uid), clear=clear) | {"over": list(dict.fromkeys(over))}
-        )
+        drawn_on = [series[uid] for uid in dict.fromkeys(named) if uid in series]
+        over = drawn_on + [one for frame in frames for one in spaces.get(frame, ())]
+        words = _words(header, standard.kind_of(ref.sop_class_uid), clear=clear)
+        yield row | words | {"over": list(dict.fromkeys(over)), "drawn_on": drawn_on}
 
 
 def _is_image(ref: InstanceRef) -> bool:
@@ -98,7 +97,7 @@ def _marks_nothing(services: WebServices, ref: InstanceRef) -> bool:
 def _row(ref: InstanceRef, kind: str | None, trouble: str = "") -> Row:
     words = {"label": "", "description": "", "creator": "", "made_at": None}
     ids = {"instance_id": ref.id, "series_id": ref.series_id, "kind": kind}
-    return {**ids, **words, "over": [], "images": [], "trouble": trouble}
+    return {**ids, **words, "over": [], "drawn_on": [], "images": [], "trouble": trouble}
 
 
 def _words(header: Header, kind: str | None, *, clear: bool) -> Row:
@@ -134,4 +133,5 @@ def _overlays(services: WebServices, refs: Sequence[InstanceRef]) -> Iterator[Ro
         planes = [any(bytes(rows) for rows in msgspec.structs.astuple(one)) for one in found]
         drawn = [ref for ref, any_planes in zip(images, planes, strict=False) if any_planes]
         if drawn:
-            yield _row(drawn[0], "overlay") | {"over": [series], "images": [ref.id for ref in drawn]}
+            over = {"over": [series], "drawn_on": [series]}
+            yield _row(drawn[0], "overlay") | over | {"images": [ref.id for ref in drawn]}

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from radrelay.access import Principal, Right
 from radrelay.archive.instances import InstanceRef
+from radrelay.dicom.pixels import NotViewable
 from radrelay.errors import NotFound
 from radrelay.web import placements, study_rows, trail
 from radrelay.web.answering import encoded, packed
@@ -26,6 +27,7 @@ from radrelay.web.reach import Reach, ReachedSeries
 from radrelay.web.services import WebServices
 
 router = APIRouter(prefix="/studies", tags=["studies"])
+NOTHING = 204
 WHOSE_HEADER = "X-Radrelay-Instance"
 
 
@@ -65,9 +67,15 @@ def glimpse(
     study_id: uuid.UUID,
     series: uuid.UUID | None = None,
 ) -> Response:
-    """Give a coarse picture of the first object of what `opening` shows; X-Radrelay-Instance says of which."""
-    ref = _first_instance(request, services, principal, study_id, series)
-    frame = services.renditions.glimpse(ref, 1)
+    """Give a coarse picture of the first object of what `opening` shows; X-Radrelay-Instance says of which.
+
+    204 where that is no picture, such as of a report or an ECG: this is asked before anybody knows.
+    """
+    try:
+        ref = _first_instance(request, services, principal, study_id, series)
+        frame = services.renditions.glimpse(ref, 1)
+    except (NothingPictured, NotViewable):
+        return Response(status_code=NOTHING)
     headers = {FRAME_HEADER: facts_header(frame.info), WHOSE_HEADER: str(ref.id)}
     return packed(request, frame.data, "application/octet-stream", headers)
 

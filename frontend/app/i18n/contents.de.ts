@@ -111,6 +111,7 @@ const de: Record<keyof typeof en, string | [string, string]> = {
   'video.frame': 'Bild {frame}',
   'video.of': 'Bild {frame} von {frames}',
   'video.unplayable': 'Browser spielen diesen Film nicht ab: Seine Verpackung kennen sie nicht ({codec}).',
+  'video.refused': 'Der Browser ließ ihn nicht anlaufen. Drücken Sie noch einmal auf Abspielen.',
   'video.failed': 'Dieser Browser kann den Film nicht abspielen ({codec}).',
   'video.mpeg2': 'Browser spielen Filme in MPEG-2 nicht ab ({codec}).',
   'video.bareH265': 'Browser spielen diesen Film nicht ab: Es ist ein bloßer H.265-Strom ohne die Verpackung, die sie brauchen ({codec}).',

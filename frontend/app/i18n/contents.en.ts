@@ -109,6 +109,7 @@ export default {
   'video.frame': 'Frame {frame}',
   'video.of': 'Frame {frame} of {frames}',
   'video.unplayable': 'Browsers do not play this film: what wraps it is none that they know ({codec}).',
+  'video.refused': 'The browser did not let it begin. Press Play again.',
   'video.failed': 'This browser cannot play the film ({codec}).',
   'video.mpeg2': 'Browsers do not play MPEG-2 films ({codec}).',
   'video.bareH265': 'Browsers do not play this film: it is a bare H.265 stream without the wrapping that they need ({codec}).',

@@ -55,7 +55,7 @@ describe('a picture that leaves', () => {
   test('has nothing written on its anatomy', () => {
     const { texts, place } = written(saidOf({ angle: 0, mirrored: false }, { ...NAMES, bar: { pixels: 100, text: '10 cm', rough: false } }));
     expect(texts.map(({ text }) => text)).toEqual(expect.arrayContaining(['Walk, Test', 'CT 1', 'W 400  L 40', 'R', 'L', 'A', 'P', '10 cm']));
-    const within = texts.filter(({ text, x, y, align }) => {
+    const within = texts.filter(({ x, y, align }) => {
       const beside = (align === 'right' && x <= place.left) || (align === 'left' && x >= place.left + picture.width);
       const line = place.em * 0.6;
       return !beside && y > place.top - line && y < place.top + picture.height + line;

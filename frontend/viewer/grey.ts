@@ -172,6 +172,9 @@ export interface Voi {
 /** The levels as they are, whatever display they are looked at on. */
 export const PLAIN = new Uint32Array(256).map((_, level) => OPAQUE | (level << 16) | (level << 8) | level);
 
+/** As it is seen, but for what corrects this one display: elsewhere that would be wrong. */
+export const plainly = (voi: Voi): Voi => ({ ...voi, colours: voi.colours ?? PLAIN });
+
 let outputMap: Uint8Array | null = null;
 
 /** Takes what this display makes of each level 0 to 255, to be corrected in everything painted from now on. */

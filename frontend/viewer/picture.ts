@@ -3,7 +3,7 @@
 import { coloursOf } from './colours';
 import type { Frame } from './frame';
 import { matrixOf, type Point, type View } from './geometry';
-import { markMissing, paint, PLAIN } from './grey';
+import { markMissing, paint, plainly } from './grey';
 import type { Look } from './look';
 import type { Placed } from './screen';
 import { shapeOf } from './stance';
@@ -72,8 +72,8 @@ export class Picture {
     }
     const image = new ImageData(columns, rows);
     const words = new Uint32Array(image.data.buffer);
-    const colours = look.colours ? coloursOf(look.colours) : apart ? PLAIN : null;
-    paint(frame, { window: look.windowFor(shown), invert: look.invert, colours }, words);
+    const voi = { window: look.windowFor(shown), invert: look.invert, colours: look.colours && coloursOf(look.colours) };
+    paint(frame, apart ? plainly(voi) : voi, words);
     markMissing(frame, words);
     for (const { context, top } of this.#strips) context.putImageData(image, 0, -top);
   }

@@ -1,14 +1,17 @@
 /** What of a pane is on the canvas: the picture, what lies over it, a lens; and the same drawn apart, for taking away. */
 
 import type { Frame } from './frame';
-import { toImage, toPane, type Point, type Size, type View } from './geometry';
+import { toImage, toPane, type Point, type Shape, type Size, type View } from './geometry';
 import type { Layer, Seen } from './layer';
 import type { Look } from './look';
 import { Picture } from './picture';
 import { shapeOf, type Stance } from './stance';
+import { around, lookedAt, type ViewerState } from './state';
 
 const DIMMED = 0.28;
 const LARGEST_SNAPSHOT = 4_096;
+const SNAPSHOT_FROM = 1_000; // pixels of the longer edge, below which texts would cover what they stand beside
+const SNAPSHOT_WRITTEN = 1_024; // pixels of an edge on which marks and texts have the size that they have on screen
 
 /** A frame at a place of the stack. */
 export interface Placed {
@@ -16,10 +19,18 @@ export interface Placed {
   frame: Frame;
 }
 
-/** A picture to take away; `millimetres`: the width of its pixels, which are square, in the patient, where it is known. */
-export interface Snapshot {
+/** A picture to take away, and what is to be said beside it. */
+export interface Snapshot extends Pick<ViewerState, 'window' | 'edges' | 'bar' | 'angle' | 'mirrored'> {
   canvas: HTMLCanvasElement;
+  frame: Frame;
+  /** The width of its pixels, which are square, in the patient, where it is known. */
   millimetres: number | null;
+}
+
+/** Pixels of a snapshot for a column: a whole number for small pictures, less than one for what no canvas holds. */
+export function snapshotScale({ columns, rows, aspect }: Shape): number {
+  const longer = Math.max(columns, rows * aspect);
+  return longer > LARGEST_SNAPSHOT ? LARGEST_SNAPSHOT / longer : Math.max(1, Math.ceil(SNAPSHOT_FROM / longer));
 }
 
 export class Screen {
@@ -79,7 +90,7 @@ export class Screen {
     return this.#picture.readback();
   }
 
-  /** A picture of the stack turned as it is seen, at its own resolution, with what lies over it or without. */
+  /** A picture of the stack turned and smoothed as it is seen, at its own resolution or larger, with what lies over it or without. */
   snapshot(shown: Placed, look: Look, turn: View, withLayers: boolean): Snapshot | null {
     const canvas = document.createElement('canvas');
     const context = canvas.getContext('2d', { alpha: false });
@@ -87,7 +98,7 @@ export class Screen {
     const picture = new Picture();
     picture.fill(shown, look, true);
     const shape = shapeOf(shown.frame.facts);
-    const scale = Math.min(1, LARGEST_SNAPSHOT / Math.max(shape.columns, shape.rows * shape.aspect));
+    const scale = snapshotScale(shape);
     const view = { ...turn, scale, x: 0, y: 0 };
     const corners = [[0, 0], [shape.columns, 0], [0, shape.rows], [shape.columns, shape.rows]] as const;
     const at = corners.map(([x, y]) => toPane(view, shape, { x, y }));
@@ -95,16 +106,28 @@ export class Screen {
     canvas.width = Math.max(1, Math.round(Math.max(...at.map(({ x }) => x)) - left));
     canvas.height = Math.max(1, Math.round(Math.max(...at.map(({ y }) => y)) - top));
     const placed = { ...view, x: -left, y: -top };
-    picture.draw(context, placed, 1, 1);
-    if (withLayers) this.#drawLayers(context, seenAs(shown, placed, { width: canvas.width, height: canvas.height }));
+    picture.draw(context, placed, scale < 1 ? 1 : (turn.scale * devicePixelRatio) / scale, 1);
+    if (withLayers) this.#drawLarge(context, shown, placed);
     picture.clear();
+    const { angle, mirrored } = turn;
+    const { window } = lookedAt(look, shown);
     const width = shown.frame.facts.pixel_spacing?.[1];
-    return { canvas, millimetres: width ? width / scale : null };
+    return { canvas, frame: shown.frame, millimetres: width ? width / scale : null, window, angle, mirrored, ...around(shown.frame, placed, canvas) };
   }
 
   #fill(shown: Placed, look: Look): void {
     if (this.#stale || this.#picture.frame !== shown.frame) this.#picture.fill(shown, look);
     this.#stale = false;
+  }
+
+  /** Draws the layers as large beside the picture as they are on a screen that shows all of it. */
+  #drawLarge(context: CanvasRenderingContext2D, shown: Placed, view: View): void {
+    const { width, height } = context.canvas;
+    const unit = Math.max(1, Math.max(width, height) / SNAPSHOT_WRITTEN);
+    context.scale(unit, unit);
+    const smaller = { ...view, scale: view.scale / unit, x: view.x / unit, y: view.y / unit };
+    this.#drawLayers(context, seenAs(shown, smaller, { width: width / unit, height: height / unit }));
+    context.resetTransform();
   }
 
   #drawLayers(context: CanvasRenderingContext2D, seen: Seen): void {

@@ -318,7 +318,7 @@ export class ImageViewer implements Steered {
     return this.#screen.readback(this.#shown, this.#look);
   }
 
-  /** The picture at a place as it would be seen, at its own resolution, with what lies over it. */
+  /** The picture at a place as it would be seen, at its own resolution or larger, with what lies over it. */
   snapshot(frame: Frame, place: number, withLayers = true): Snapshot | null {
     return this.#screen.snapshot({ frame, place }, this.#look, this.#stance.view, withLayers);
   }

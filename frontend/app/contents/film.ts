@@ -1,9 +1,11 @@
 /** Turns pictures into a film of one size. */
 
-import { boxed, encodePicture, writeCorners } from '$viewer/contents/taking';
+import { framed, ON_SCREEN } from '$viewer/contents/framing';
+import { boxed, encodePicture } from '$viewer/contents/taking';
 import { GifWriter } from '$viewer/contents/gif';
 import { h264For, Mp4Writer } from '$viewer/contents/mp4';
-import { cornersOf, type PictureSource } from './source';
+import { saidOf } from './saying';
+import type { PictureSource } from './source';
 
 const MOST_EDGE = { mp4: 1920, gif: 768 } as const;
 
@@ -15,9 +17,8 @@ export interface Making {
 }
 
 async function taken({ source, named, signal }: Making, place: number): Promise<HTMLCanvasElement> {
-  const { canvas } = await source.take(place, signal);
-  if (named) writeCorners(canvas, cornersOf(source, place));
-  return canvas;
+  const one = await source.take(place, signal);
+  return framed(one.canvas, saidOf(source, place, one, named), ON_SCREEN);
 }
 
 export async function makePicture(making: Making, place: number, form: 'png' | 'jpeg'): Promise<Blob> {

@@ -1,5 +1,8 @@
 /** A sheet of pictures for paper: pages with a head each, black on white, in the page's own units (mm). */
 
+import { MARGINS, ON_PAPER, type Framing } from '$viewer/contents/framing';
+import type { Size } from '$viewer/geometry';
+
 export interface PrintOptions {
   paper: 'A4' | 'Letter';
   landscape: boolean;
@@ -37,7 +40,9 @@ export interface Layout {
   cell: [number, number];
 }
 
-const CAPTION = 5;
+const CAPTION = 7;
+const LETTERS = { large: 3.2, small: 2.4 } as const; // mm that can be read on paper, and where pictures are small
+const SMALL_CELL = 60;
 const GAP = 3;
 
 export function layOut({ paper, landscape, perPage }: PrintOptions): Layout {
@@ -53,6 +58,24 @@ export function layOut({ paper, landscape, perPage }: PrintOptions): Layout {
 /** Whether a picture of a size in mm fits into a cell at 1:1. */
 export function fitsTrue(layout: Layout, size: readonly [number, number]): boolean {
   return size[0] <= layout.cell[0] + 0.01 && size[1] <= layout.cell[1] + 0.01;
+}
+
+/**
+ * How a picture is framed for its cell: with letters on margins, that can be read on paper. `millimetres`: the width of a
+ * pixel where it is wanted true to size; what is said of it is null if it does not fit even with the letters on it.
+ */
+export function framingFor(picture: Size, millimetres: number | null, layout: Layout): { framing: Framing; millimetres: number | null } {
+  const [across, down] = layout.cell;
+  const em = Math.min(across, down) < SMALL_CELL ? LETTERS.small : LETTERS.large;
+  const margins = [2 * MARGINS.side * em, 2 * MARGINS.end * em] as const;
+  if (millimetres !== null) {
+    const size = [picture.width * millimetres, picture.height * millimetres] as const;
+    const framing = { ...ON_PAPER, em: em / millimetres };
+    if (fitsTrue(layout, [size[0] + margins[0], size[1] + margins[1]])) return { framing, millimetres };
+    if (fitsTrue(layout, size)) return { framing: { ...framing, inside: true }, millimetres };
+  }
+  const scale = Math.min((across - margins[0]) / picture.width, (down - margins[1]) / picture.height);
+  return { framing: { ...ON_PAPER, em: em / scale }, millimetres: null };
 }
 
 function text(kind: string, className: string, lines: readonly string[]): HTMLElement {
@@ -117,7 +140,7 @@ export function buildSheet(cells: readonly PrintCell[], head: PrintHead, options
       .print-box { display: grid; place-items: center; }
       .print-sheet img { max-width: none; image-rendering: auto; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
       .print-sheet figure { margin: 0; }
-      .print-sheet figcaption { height: ${CAPTION}mm; font-size: 7.5pt; text-align: center; overflow: hidden; white-space: nowrap; }
+      .print-sheet figcaption { height: ${CAPTION}mm; font-size: 7.5pt; line-height: 1.2; text-align: center; overflow: hidden; }
       .print-page > footer { flex: none; height: ${FOOT}mm; font-size: 7.5pt; display: flex; justify-content: flex-end; align-items: end; }
     }`);
   document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];

@@ -1,12 +1,9 @@
 /** Where pictures to take away come from: the stack that is looked at, each as it is seen. */
 
 import type { SeriesRow, StudyDetail } from '../api/types';
-import { formatDate, formatNumber, formatTime, t } from '../i18n/index.svelte';
-import { readName } from '../parts/person';
-import type { Stack, StackPicture } from '../viewing/stack';
-import { takeFrame, type Corners, type Taken } from '$viewer/contents/taking';
-import { fetchFrame } from '$viewer/loader';
-import type { Voi } from '$viewer/grey';
+import { formatNumber } from '../i18n/index.svelte';
+import type { StackPicture } from '../viewing/stack';
+import type { Snapshot } from '$viewer/screen';
 
 export interface PictureSource {
   study: StudyDetail;
@@ -17,36 +14,8 @@ export interface PictureSource {
   /** Frames a second. */
   rate: number;
   at: (place: number) => StackPicture | undefined;
-  /** The picture at a place as it is seen, at its own resolution, without texts. */
-  take: (place: number, signal: AbortSignal) => Promise<Taken>;
-}
-
-/** Pictures of a stack in a window; `voi` as the viewer shows them. */
-export function sourceOf(study: StudyDetail, series: SeriesRow, stack: Stack, index: number, rate: number, voi: Voi): PictureSource {
-  return {
-    study,
-    series,
-    count: stack.count,
-    index,
-    rate,
-    at: (place) => stack.at(place),
-    take: async (place, signal) => {
-      const address = stack.address(place);
-      if (!address) throw new Error('there is no picture here');
-      return takeFrame(await fetchFrame(address, signal, { onShare: () => undefined }), voi);
-    },
-  };
-}
-
-/** Whose picture it is, and which, as it stands beside it. */
-export function cornersOf({ study, series, count }: PictureSource, place: number): Corners {
-  const name = readName(study.patient.name);
-  return {
-    topLeft: [name.main, name.other, [study.patient.id, formatDate(study.patient.birth_date), study.patient.sex].filter(Boolean).join(' · ')],
-    topRight: [study.description, `${formatDate(study.study_date)} ${formatTime(study.study_time)}`.trim(), study.accession_number],
-    bottomLeft: [[`${series.modality} ${series.number ?? ''}`.trim(), series.description].filter(Boolean).join(' · '), t('view.image', { index: place + 1, count })],
-    bottomRight: [],
-  };
+  /** The picture at a place as it is seen, with marks; what is to be said beside it is apart. */
+  take: (place: number, signal: AbortSignal) => Promise<Snapshot>;
 }
 
 /** The places from one to another, both counted from 1, that hold pictures. */

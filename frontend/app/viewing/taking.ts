@@ -26,8 +26,7 @@ export function sourceOfPane(pane: RoomPane): PictureSource | null {
       if (!address) throw new Error('there is no picture here');
       const taken = viewer.snapshot(await fetchFrame(address, signal, { onShare: () => undefined }), place);
       if (!taken) throw new Error('this browser draws on no canvas');
-      const { canvas, millimetres } = taken;
-      return { canvas, spacing: millimetres === null ? null : [millimetres, millimetres] };
+      return taken;
     },
   };
 }

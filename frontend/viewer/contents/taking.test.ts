@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest';
 import { readFrame } from '../frame';
-import { paint, setOutputMap } from '../grey';
-import { plainly } from './taking';
+import { paint, plainly, setOutputMap } from '../grey';
 
 test('a picture that leaves does not carry the correction of one display', () => {
   const facts = { rows: 1, columns: 4, samples: 1, bits_allocated: 8, bits_stored: 8, signed: false, photometric: 'MONOCHROME2' };

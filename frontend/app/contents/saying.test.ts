@@ -1,0 +1,62 @@
+import { beforeAll, describe, expect, test, vi } from 'vitest';
+import type { SeriesRow, StudyDetail } from '../api/types';
+import { allWords, setLanguage } from '../i18n/index.svelte';
+import { framingFor, layOut } from './printing';
+import { placing, saidOf, scaleText, turnText } from './saying';
+import type { PictureSource } from './source';
+import { placeIn } from '$viewer/contents/framing';
+import type { Frame } from '$viewer/frame';
+
+const source = {
+  study: {
+    patient: { name: 'Walk^Test', id: 'WALK1', birth_date: '1970-01-01', sex: 'F' }, description: 'Phantom of Walk', study_date: '2025-01-01',
+    study_time: '10:00:00', accession_number: 'ACC77',
+  } as unknown as StudyDetail,
+  series: { modality: 'CT', number: 1, description: 'axial Walk' } as unknown as SeriesRow,
+  count: 40,
+} as unknown as PictureSource;
+const taken = {
+  frame: { facts: {} } as Frame, millimetres: 0.2, window: { center: 40, width: 400 }, angle: 0, mirrored: true,
+  edges: { left: 'L', right: 'R', top: 'A', bottom: 'P' }, bar: { millimetres: 50, pixels: 100, atDetector: false },
+};
+
+beforeAll(async () => {
+  vi.stubGlobal('document', { documentElement: { lang: '' } });
+  await setLanguage('en', false, true);
+  await allWords();
+});
+
+describe('what is written around a picture that leaves', () => {
+  test('names the patient or does not; sides, window, length and flip stand there in any case', () => {
+    for (const named of [true, false]) {
+      const said = saidOf(source, 29, taken, named);
+      expect(said.edges).toEqual({ left: 'L', right: 'R', top: 'A', bottom: 'P' });
+      expect(said.bar).toEqual({ pixels: 100, text: '5 cm', rough: false });
+      expect(said.bottomRight).toEqual(['Flipped left–right', 'W 400  L 40', '']);
+      expect(said.bottomLeft[1]).toBe('Image 30 of 40');
+      expect(JSON.stringify(said).match(/Walk|WALK1|1970|2025|ACC77/) !== null).toBe(named);
+    }
+  });
+
+  test('says that lengths cannot be taken, or only at the detector', () => {
+    expect(scaleText({ bar: null })).toBe('Not calibrated: no lengths');
+    expect(scaleText({ bar: { millimetres: 50, pixels: 100, atDetector: true } })).toBe('5 cm at the detector');
+    expect(turnText({ angle: 180, mirrored: true })).toBe('Flipped top–bottom');
+    expect(turnText({ angle: 90, mirrored: true })).toBe('Flipped left–right, turned by 90°');
+  });
+
+  test('letters on paper can be read at any number of pictures, and true size is kept', () => {
+    for (const perPage of [1, 4, 20]) {
+      const layout = layOut({ paper: 'A4', landscape: false, perPage, trueSize: false });
+      const { framing } = framingFor({ width: 1024, height: 1024 }, null, layout);
+      const { width, height, em } = placeIn({ width: 1024, height: 1024 }, placing(taken), framing);
+      const scale = Math.min(layout.cell[0] / width, layout.cell[1] / height);
+      expect(em * scale).toBeGreaterThan(2.3); // mm
+    }
+    const layout = layOut({ paper: 'A4', landscape: false, perPage: 1, trueSize: true });
+    const fitting = (edge: number) => framingFor({ width: edge * 5, height: edge * 5 }, 0.2, layout);
+    expect([fitting(100).millimetres, fitting(100).framing.inside]).toEqual([0.2, undefined]);
+    expect([fitting(185).millimetres, fitting(185).framing.inside]).toEqual([0.2, true]);
+    expect(fitting(250).millimetres).toBeNull();
+  });
+});

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlencode
 
+import httpx2
 import pydicom
 import uvicorn
 from playwright.sync_api import Browser, BrowserContext, Page
@@ -24,6 +25,7 @@ from prometheus_client import CollectorRegistry
 
 from radrelay.web.application import create
 from tests.pages import watch
+from tests.proving import log_in
 from tests.web.conftest import PASSWORD, Login, WebSite
 from tests.web.test_studies import upload_bytes
 
@@ -80,6 +82,12 @@ class Room:
             for one in self.anna.http.get(f"/api/series/{series['id']}").json()["instances"]
         ]
 
+    def login(self) -> str:
+        """Return the cookie of a login of its own: a page may end its."""
+        with httpx2.Client(base_url=self.address, trust_env=False) as http:
+            assert log_in(http, "anna", PASSWORD).status_code == 200
+            return str(http.cookies["radrelay_session"])
+
     def open(
         self, what: dict[str, str], *, width: int = 1440, height: int = 900, language: str = "en", **more: str
     ) -> Page:
@@ -90,8 +98,7 @@ class Room:
         )  # fmt: skip
         self.contexts.append(context)
         page = context.new_page()
-        answer = context.request.post(f"{self.address}/api/session", data={"username": "anna", "password": PASSWORD})
-        assert answer.ok, answer.text()
+        context.add_cookies([{"name": "radrelay_session", "value": self.login(), "url": self.address}])
         watch(page, self.complaints)
         page.goto(f"{self.address}/part?{urlencode({**what, **more})}")
         return page

@@ -249,7 +249,8 @@ def test_what_others_do_appears_by_itself_and_their_marks_look_otherwise(open_pa
     expect(_list(page)).to_have_count(2)
 
 
-def test_two_changes_of_one_mark_are_put_to_the_reader(open_page: OpenPage, site: Site) -> None:
+def _changed_by_two(open_page: OpenPage, site: Site) -> Page:
+    """Open a study in which a mark's text "mine" waits for the line, while "theirs" is kept already."""
     mark_id = str(uuid.uuid4())
     _line(site, mark_id)
     page = open_page(CT)
@@ -261,6 +262,11 @@ def test_two_changes_of_one_mark_are_put_to_the_reader(open_page: OpenPage, site
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("status").filter(has_text="Not saved")).to_be_visible()
     _line(site, mark_id, text="theirs")
+    return page
+
+
+def test_two_changes_of_one_mark_are_put_to_the_reader(open_page: OpenPage, site: Site) -> None:
+    page = _changed_by_two(open_page, site)
     site.world.marks.broken = False
     dialog = page.get_by_role("dialog", name="Two people changed the same mark")
     expect(dialog).to_be_visible()
@@ -331,17 +337,7 @@ def test_a_change_that_meets_another_on_leaving_is_told_with_the_reader_s_words(
 
 
 def test_a_question_outlasts_a_login_that_ended(open_page: OpenPage, site: Site) -> None:
-    mark_id = str(uuid.uuid4())
-    _line(site, mark_id)
-    page = open_page(CT)
-    _ready(page)
-    expect(_list(page)).to_have_count(1)
-    site.world.marks.broken = True
-    page.get_by_role("button", name=re.compile("Edit the text of Length")).click()
-    page.get_by_role("textbox", name="Text").fill("mine")
-    page.get_by_role("button", name="Save").click()
-    expect(page.get_by_role("status").filter(has_text="Not saved")).to_be_visible()
-    _line(site, mark_id, text="theirs")
+    page = _changed_by_two(open_page, site)
     site.world.marks.broken = False
     dialog = page.get_by_role("dialog", name="Two people changed the same mark")
     expect(dialog).to_be_visible()

@@ -365,4 +365,4 @@ def test_a_machine_lost_for_good_is_forgotten_and_what_it_alone_held_can_be_sent
         refused = both.a.command("serve", check=False)
         assert (refused.returncode, "given up" in refused.stderr) == (1, True), refused.stderr
         all_there(both.b, samples)
-        assert sorted(both.b.instance_uids()) == sorted(item.sop for item in [*samples, *others])
+        assert sorted(both.b.instance_uids()) == sorted(item.sop for item in [*samples, *gone, *others])

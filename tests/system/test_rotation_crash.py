@@ -74,7 +74,12 @@ def rotation(machine: Installation) -> subprocess.Popen[bytes]:
 
 
 @pytest.mark.parametrize(
-    ("held", "finisher"), [(keyring_held, "the same"), (keys_held, "the other meanwhile"), (segments_held, "the same")]
+    ("held", "finisher"),
+    [
+        pytest.param(keyring_held, "the same", marks=pytest.mark.soak),
+        (keys_held, "the other meanwhile"),
+        pytest.param(segments_held, "the same", marks=pytest.mark.soak),
+    ],
 )
 def test_a_rotation_cut_off_on_one_machine_costs_neither_anything(
     tmp_path: Path,

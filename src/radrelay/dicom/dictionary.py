@@ -12,6 +12,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+_NEWER_UIDS: dict[str, tuple[str, ...]] = {  # PS3.6 2025c, of which pydicom's table does not know yet
+    "1.2.840.10008.1.2.4.110": ("JPEG XL Lossless", "Transfer Syntax", "", "", "JPEGXLLossless"),
+    "1.2.840.10008.1.2.4.111": ("JPEG XL JPEG Recompression", "Transfer Syntax", "", "", "JPEGXLJPEGRecompression"),
+    "1.2.840.10008.1.2.4.112": ("JPEG XL", "Transfer Syntax", "", "", "JPEGXL"),
+    "1.2.840.10008.1.2.8.1": (
+        "Deflated Image Frame Compression", "Transfer Syntax", "", "", "DeflatedImageFrameCompression",
+    ),
+}  # fmt: skip
 _REPEATING_GROUPS = (0x0020, 0x0028, 0x1000, 0x1010)
 
 
@@ -98,7 +106,7 @@ def private_name_of(tag: int, creator: str) -> str:
 def uid_registry() -> dict[str, tuple[str, ...]]:
     """Return the registry of UIDs (PS3.6 Annex A): name, type (`SOP Class`, `Transfer Syntax`, …) and more of each."""
     found: dict[str, tuple[str, ...]] = _module("_uid_dict").UID_dictionary
-    return found
+    return {**found, **_NEWER_UIDS}
 
 
 def uid_name(uid: str) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
+from starlette.routing import BaseRoute
 
 from radrelay import __version__, audit
 from radrelay.web import api, dicomweb, health, live, pages, problems, reference
@@ -52,13 +54,17 @@ def create(services: WebServices) -> FastAPI:
     app.add_middleware(ShortWay, routes=[*dicomweb.hot_routes(), *api.hot_routes()], remote=remote)
     app.add_middleware(Correlation, measurements=services.measurements)
     app.add_middleware(SecurityHeaders, behind_proxy=services.settings.web.behind_proxy)  # outermost: errors too
-    app.include_router(health.router)
-    app.include_router(reference.router)
-    app.include_router(api.router())
-    app.include_router(live.router)
-    app.include_router(dicomweb.router)
-    app.include_router(pages.router)
+    app.router.routes.extend(_routes())
     return app
+
+
+@cache
+def _routes() -> tuple[BaseRoute, ...]:
+    """Return all routes, whose shapes are worked out once in a process: they ask the application for its services."""
+    made = APIRouter(generate_unique_id_function=_operation_id, redirect_slashes=False)
+    for one in (health.router, reference.router, api.router(), live.router, dicomweb.router, pages.router):
+        made.include_router(one)
+    return tuple(made.routes)
 
 
 def _operation_id(route: APIRoute) -> str:

@@ -71,9 +71,11 @@ function stepHandle({ book, layer }: MarkKeysTarget, mark: Mark | null, by: numb
   return true;
 }
 
-/** Goes through the marks of the picture, the first after the last. */
+const madeBefore = (one: Mark, other: Mark): number => one.created_at.localeCompare(other.created_at) || one.id.localeCompare(other.id);
+
+/** Goes through the marks of the picture as they were made, the first after the last. */
 function stepMark({ book, layer, picture }: MarkKeysTarget, by: number): boolean {
-  const marks = picture ? book.on(picture).filter(isSound) : [];
+  const marks = picture ? book.on(picture).filter(isSound).sort(madeBefore) : [];
   const now = marks.findIndex((one) => one === book.selected);
   const next = marks.at(now < 0 && by > 0 ? 0 : (Math.max(now, 0) + by) % marks.length);
   if (next) book.select(next.id);

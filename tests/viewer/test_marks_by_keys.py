@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import re
+import uuid
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
+from pydicom.uid import generate_uid
 
 from radrelay.dicom import phantoms
 from tests.pages import violations
 from tests.viewer.conftest import Pages, ready, until
 from tests.viewer.hospital import Hospital, Sent
+from tests.viewer.volumes import AXIAL, series
 
 
 def measurable(page: Page) -> None:
@@ -173,3 +177,43 @@ def test_the_cross_stands_in_the_pane_in_hand_and_carries_the_lens(open_page: Pa
     page.evaluate("() => document.activeElement.blur()")  # whatever has the focus, the keys go on
     press(page, "Enter")
     heard(page, re.compile("^Length"))
+
+
+def test_lengths_and_angles_in_a_volume_are_drawn_and_gone_through_by_keys(
+    open_page: Pages, hospital: Hospital
+) -> None:
+    made = series(
+        study=generate_uid(), frame=generate_uid(), number=1, orientation=AXIAL, first=(0, 0, 0), step=(0, 0, 2),
+        count=24, patient=uuid.uuid4().hex[:12],
+    )  # fmt: skip
+    [sent] = hospital.send(list(made))
+    page = open_page(sent.view())
+    measurable(page)
+    page.get_by_role("button", name="Volume (MPR/3D)").focus()
+    press(page, "Enter")
+    expect(page.locator(".volumes main[data-whole=true]")).to_be_visible(timeout=60_000)
+    press(page, "l")
+    expect(cross(page)).to_be_focused()
+    press(page, "Control+ArrowLeft", "Enter")
+    said = page.locator(".volumes p[role=status].unseen")
+    expect(said).to_have_text("1 point is set")
+    press(page, "Shift+ArrowRight", "Space")
+    expect(said).to_have_text(re.compile(r"^Length \d+\.?\d* mm$"))
+    until(lambda: len(kept(hospital, sent)) == 1, "the length is kept")
+    press(page, "a", "Enter", "Shift+ArrowUp", "Enter")
+    expect(said).to_have_text("2 points are set")
+    press(page, "Backspace", "Shift+ArrowUp", "Enter", "Shift+ArrowRight", "Enter")
+    until(lambda: len(kept(hospital, sent)) == 2, "the angle is kept")
+    [angle] = [one for one in kept(hospital, sent) if one["kind"] == "angle"]
+    values = angle["values"]
+    assert isinstance(values, list)
+    assert math.isclose(values[0]["value"], 90, abs_tol=0.5)
+    assert violations(page) == []
+    press(page, "Escape")
+    expect(cross(page)).to_have_count(0)
+    expect(page.locator(".volumes")).to_be_visible()
+    for _ in range(2):
+        press(page, ">")
+        expect(said).to_have_text(re.compile("^(Length|Angle) "))
+        press(page, "Delete")
+    until(lambda: kept(hospital, sent) == [], "both are deleted")

@@ -159,7 +159,7 @@ def test_the_list_of_keys_of_a_volume_is_true_too(open_page: Pages, hospital: Ho
     named = named_keys(page.locator("dialog"))
     page.keyboard.press("Escape")
     expect(page.locator("dialog")).to_have_count(0)
-    crossed = ["Enter", "ArrowLeft", "ArrowRight", *(f"Shift+{arrow}" for arrow in ARROWS)]  # of a cross, once it is there
+    crossed = ["Enter", "ArrowLeft", "ArrowRight", *SHIFTED[-len(ARROWS) :]]  # of a cross, once it is there
     found = taken(page, [one for one in [*TRIED, *SHIFTED, *CONTROLLED] if one not in crossed], lambda: None)
     page.keyboard.press("l")
     found |= taken(page, crossed, lambda: None)

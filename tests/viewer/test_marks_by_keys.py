@@ -22,9 +22,9 @@ def measurable(page: Page) -> None:
     expect(page.get_by_role("button", name="Measure and note").first).to_be_visible()
 
 
-def opened(open_page: Pages, hospital: Hospital, seed: int, **size: int) -> tuple[Page, Sent]:
+def opened(open_page: Pages, hospital: Hospital, seed: int) -> tuple[Page, Sent]:
     [sent] = hospital.send(list(phantoms.study("ct-head", seed=seed, slices=12, size=64)))
-    page = open_page(sent.view(), **size)
+    page = open_page(sent.view())
     measurable(page)
     return page, sent
 

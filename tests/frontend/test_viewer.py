@@ -50,6 +50,36 @@ def test_a_phone_says_which_series_and_which_date_it_shows_and_names_thumbnails(
     assert shadows >= 8  # all around, so that light letters are read on white
 
 
+@pytest.mark.parametrize("language", ["en", "de"])
+@pytest.mark.parametrize("width", [360, 1440])
+def test_the_header_says_the_whole_date_of_the_study_and_where_the_name_begins(
+    open_page: OpenPage, site: Site, width: int, language: str
+) -> None:
+    page = open_page(CT, width=width, height=700, language=language, touch=width < 600)
+    has_picture(page, 0)
+    expect(page.locator("header .tools button").first).to_be_visible()
+    long = "CT Thorax, Abdomen und Becken mit Kontrastmittel, Verlaufskontrolle"
+    page.locator("header h1 .of").evaluate("(one, text) => { one.textContent = text; }", long)
+    date = page.locator("header h1 .date")
+    assert re.search(r"\d{4}", date.inner_text())
+    for part in (date, page.locator("header h1 > .clip")):
+        expect(part).to_be_in_viewport(ratio=1)
+        is_free = """(one) => {
+          const box = one.getBoundingClientRect();
+          const ends = [[box.left + 2, box.top + box.height / 2], [box.right - 2, box.top + box.height / 2]];
+          return ends.every(([x, y]) => one.contains(document.elementFromPoint(x, y)));
+        }"""
+        assert part.evaluate(is_free)
+    assert date.evaluate("(one) => one.scrollWidth <= one.clientWidth")
+    assert page.locator("header h1 > .clip").evaluate("(one) => one.clientWidth") >= 120
+    head = page.locator("header h1").bounding_box()
+    picture = page.locator(".pane").bounding_box()
+    assert head
+    assert picture
+    assert head["y"] >= 0
+    assert head["y"] + head["height"] <= picture["y"]
+
+
 def test_wheel_keys_and_slider_scroll_and_neighbours_are_there(open_page: OpenPage, site: Site) -> None:
     page = open_page(CT)
     has_picture(page, 0)

@@ -5,17 +5,29 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Callable
+from pathlib import Path
 
-from playwright.sync_api import Page, expect
+import pytest
+from playwright.sync_api import Locator, Page, expect
 
 from radrelay.dicom import phantoms
+from tests.collection import COLLECTION
 from tests.viewer.conftest import Pages, ready, until
 from tests.viewer.hospital import Hospital, Sent
+from tests.viewer.test_contents import pyramid
 
 PAINTED = "() => new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go)))"
 NOTE = """() => {
   window.handled = false;
   addEventListener('keydown', (event) => setTimeout(() => { window.handled = event.defaultPrevented; }), true);
+}"""
+KEPT = """() => {
+  let passed = false;
+  addEventListener('keydown', () => { passed = true; });
+  addEventListener('keydown', (event) => {
+    [window.kept, passed] = [false, false];
+    setTimeout(() => { window.kept = event.defaultPrevented && !passed; });
+  }, true);
 }"""
 SIGNS = {
     "↑": "ArrowUp", "↓": "ArrowDown", "←": "ArrowLeft", "→": "ArrowRight", "−": "-", "⌫": "Backspace",
@@ -32,14 +44,15 @@ TRIED = [
     *(f"F{n}" for n in range(2, 10)),
 ]
 SHIFTED = [f"Shift+{key}" for key in [*string.ascii_uppercase, *ARROWS]]
+CONTROLLED_ARROWS = [f"{held}+{key}" for held in ("Control", "Alt") for key in ("ArrowUp", "ArrowDown")]
 CONTROLLED = [f"Control+{key}" for key in ("z", "y", "Shift+z", "a", "s", "x")]
 FOCUSED = "() => document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.tagName"
 
 
-def named_keys(page: Page) -> set[str]:
-    """Return the keys that the list names, as Playwright calls them."""
+def named_keys(within: Locator) -> set[str]:
+    """Return the keys that the list, or a part of it, names, as Playwright calls them."""
     found: set[str] = set()
-    for text in page.locator("dialog kbd").all_inner_texts():
+    for text in within.locator("kbd").all_inner_texts():
         said = text.replace("Page ", "Page")
         if said == "1 … 9":
             found.update("123456789")
@@ -108,7 +121,8 @@ def test_the_list_of_keys_names_every_key_that_does_something_and_no_other(
     drawn_length(page)
     page.keyboard.press("?")
     expect(page.locator("dialog kbd").filter(has_text="Ctrl").first).to_be_visible()
-    named = named_keys(page)
+    expect(page.get_by_text("while it has the focus")).to_have_count(0)  # those of films and slides are for these
+    named = named_keys(page.locator("dialog"))
     page.keyboard.press("Escape")
     expect(page.locator("dialog")).to_have_count(0)
 
@@ -121,7 +135,7 @@ def test_the_list_of_keys_names_every_key_that_does_something_and_no_other(
     expect(page.locator("dialog[open]")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.locator("dialog")).to_have_count(0)
-    marked = {"#", "Enter", "Delete", "Backspace"}  # of a selected mark, each anew
+    marked = {"#", "'", "Enter", "Delete", "Backspace"}  # of a selected mark, each anew
     found = taken(page, [one for one in [*TRIED, *SHIFTED, *CONTROLLED] if one not in marked], again)
     for key in marked:
         page.reload()
@@ -142,14 +156,66 @@ def test_the_list_of_keys_of_a_volume_is_true_too(open_page: Pages, hospital: Ho
     expect(page.locator(".volumes main[data-whole=true]")).to_be_visible()
     page.keyboard.press("?")
     expect(page.locator("dialog kbd").first).to_be_visible()
-    named = named_keys(page)
+    named = named_keys(page.locator("dialog"))
     page.keyboard.press("Escape")
     expect(page.locator("dialog")).to_have_count(0)
-    found = taken(page, [*TRIED, *SHIFTED, *CONTROLLED], lambda: None)
+    crossed = ["Enter", "ArrowLeft", "ArrowRight", *SHIFTED[-len(ARROWS) :]]  # of a cross, once it is there
+    found = taken(page, [one for one in [*TRIED, *SHIFTED, *CONTROLLED] if one not in crossed], lambda: None)
+    page.keyboard.press("l")
+    found |= taken(page, crossed, lambda: None)
+    for _ in range(2):  # what is begun, then the tool
+        assert press(page, "Escape")
+        expect(page.locator(".volumes")).to_be_visible()
     assert without_aliases(found, named) | {"9"} == named - {"Escape"}  # a CT has eight windows
     assert press(page, "Escape")
     expect(page.locator(".volumes")).to_have_count(0)
     assert page.evaluate(FOCUSED) == "Volume (MPR/3D)"
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(
+    ("content", "sight", "title", "first"),
+    [
+        ("film", ".film", "Film, while it has the focus (Tab)", "Space"),
+        ("ecg", ".sheet", "Curves, while they have the focus (Tab)", "Enter"),
+        ("slide", ".sight", "Slide, while it has the focus (Tab)", "f"),
+    ],
+)
+def test_the_list_names_the_keys_of_films_recordings_and_slides_where_they_are_looked_at(
+    open_page: Pages, hospital: Hospital, content: str, sight: str, title: str, first: str
+) -> None:
+    objects: dict[str, Callable[[], list[bytes | Path]]] = {
+        "film": lambda: [COLLECTION / "codecs" / "video-made" / "h264-testsrc.dcm"],
+        "ecg": lambda: [COLLECTION / "misc" / "pydicom-wheel" / "waveform_ecg.dcm"],
+        "slide": lambda: [*pyramid()],
+    }
+    [sent] = hospital.send(objects[content]())
+    page = open_page(sent.view())
+    shown = page.locator(sight)
+    expect(shown).to_be_visible()
+    expect(page.get_by_role("button", name="Layout")).to_be_visible()
+    page.evaluate(KEPT)
+    shown.focus()
+    page.keyboard.press("?")
+    part = page.get_by_role("dialog").get_by_role("region", name=title)
+    expect(part.locator("kbd").first).to_be_visible()
+    named = named_keys(part)
+    page.keyboard.press("Escape")
+    expect(page.locator("dialog")).to_have_count(0)
+
+    def kept(key: str) -> bool:
+        """Press a key after the content's first one; tell whether the content took it and let nobody else have it."""
+        shown.focus()
+        page.keyboard.press(first)
+        page.keyboard.press(key)
+        found = bool(page.evaluate("() => new Promise((done) => setTimeout(() => done(window.kept), 5))"))
+        if page.locator("dialog[open]").count():
+            page.keyboard.press("Escape")
+        return found
+
+    tried = [key for key in [*TRIED, "Escape", *SHIFTED, *CONTROLLED, *CONTROLLED_ARROWS] if key not in ("t", "?")]
+    found = {key for key in tried if kept(key)}
+    assert without_aliases(found, named) == named
 
 
 def test_every_control_is_reached_by_tab_and_dialogs_give_the_focus_back(open_page: Pages, hospital: Hospital) -> None:

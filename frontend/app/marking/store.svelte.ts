@@ -32,6 +32,8 @@ export class MarkStore {
   problem: unknown = $state.raw(undefined);
   /** What the mark that is being drawn waits for. */
   next: NextStep | null = $state(null);
+  /** What keys did last, for who does not see it. */
+  said = $state('');
   /** The list of marks stands open. */
   listed = $state(false);
   readonly #autosave: Autosave;
@@ -77,6 +79,12 @@ export class MarkStore {
   get tool(): MarkBook['tool'] {
     void this.#turn;
     return this.book.tool;
+  }
+
+  /** A cross stands in the pane in hand, moved by keys. */
+  get crossed(): MarkBook['crossed'] {
+    void this.#turn;
+    return this.book.crossed;
   }
 
   get mayMark(): boolean {

@@ -257,6 +257,57 @@ describe('a picture that a report points at', () => {
   });
 });
 
+describe('what could not be had', () => {
+  /** A pane that shows two pictures, and a request that failed. */
+  async function failing(start: Parameters<RoomPane['show']>[1]): Promise<RoomPane> {
+    const pane = await chest();
+    const again = pane.show({ study: study('chest', 'thorax'), series: series('thorax') }, start);
+    held('/series/thorax').fail();
+    expect(await again).toBe(false);
+    expect([pane.problem !== undefined, pane.stack.count]).toEqual([true, 2]);
+    return pane;
+  }
+
+  it('is asked for again at the picture that it was asked for, and not at the first one', async () => {
+    for (const start of [1, { instance_id: 'lateral', frame: 1 }]) {
+      const pane = await failing(start);
+      pane.room.retry();
+      held('/series/thorax').answer(detail('pa', 'lateral', 'oblique'));
+      await settled();
+      expect([pane.problem, pane.viewer?.index, pane.stack.count]).toEqual([undefined, 1, 3]);
+    }
+  });
+
+  it('is asked for again where the reader went to since', async () => {
+    const pane = await failing(0);
+    pane.viewer?.go(1);
+    pane.retry();
+    held('/series/thorax').fail();
+    await settled();
+    pane.retry();
+    held('/series/thorax').answer(detail('pa', 'lateral', 'oblique'));
+    await settled();
+    expect([pane.viewer?.index, pane.stack.count]).toEqual([1, 3]);
+  });
+
+  it('is asked for again in each pane, and the same one stays in hand', async () => {
+    const pane = await failing(1);
+    const { room } = pane;
+    room.arrange(1, 2);
+    const other = room.panes[1] as RoomPane;
+    other.mount(asked.create() as unknown as HTMLCanvasElement);
+    room.activate(other);
+    const shown = other.show({ study: study('chest', 'thorax'), series: series('old') }, 1);
+    held('/series/old').fail();
+    await shown;
+    room.retry();
+    held('/series/thorax').answer(detail('pa', 'lateral'));
+    held('/series/old').answer(detail('a', 'b'));
+    await settled();
+    expect([room.active === other, pane.viewer?.index, other.viewer?.index]).toEqual([true, 1, 1]);
+  });
+});
+
 describe('a pane that is left', () => {
   it('gives its canvases back at once, and fills none again', async () => {
     const pane = await chest();

@@ -11,8 +11,8 @@ import { session } from '../state/session.svelte';
 import { viewAddress } from '../studies/actions.svelte';
 import { fetchGlimpse } from '$viewer/loader';
 import { pictured, type PriorStudies } from './priors.svelte';
-import type { Room, RoomPane } from './room.svelte';
-import { isPicture, Stack } from './stack';
+import type { Room, RoomPane, Start } from './room.svelte';
+import { isPicture } from './stack';
 
 export class Opening {
   study = $state.raw<StudyDetail | null>(null);
@@ -98,7 +98,7 @@ export class Opening {
     await hang(room, study, priors);
   }
 
-  open(where: RoomPane, of: StudyDetail, one: SeriesRow, start = 0): void {
+  open(where: RoomPane, of: StudyDetail, one: SeriesRow, start: Start = 0): void {
     const known = this.#first?.id === one.id ? this.#first : undefined;
     this.#first = null; // read afresh the next time: more may have arrived
     void where.show({ study: of, series: one }, start, known);
@@ -125,7 +125,7 @@ export class Opening {
       const of = target.study_id === this.study?.id ? this.study : await this.priors.open(target.study_id);
       const one = of?.series.find(({ id }) => id === target.series_id);
       if (!of || !one || !isWanted()) return;
-      if (await where.show({ study: of, series: one })) where.viewer?.go(where.stack.placeOf(target.instance_id, target.frame));
+      await where.show({ study: of, series: one }, target);
     });
   };
 
@@ -194,8 +194,6 @@ export class Opening {
   /** Opens a series at the image that the address names, if it names one. */
   #openAt(of: StudyDetail, one: SeriesRow): void {
     const [instance, frame] = [search().get('instance'), Number(search().get('frame') ?? 1)];
-    const first = this.#first;
-    const start = instance && first?.id === one.id ? new Stack(first.instances).placeOf(instance, frame) : 0;
-    this.open(this.room.active, of, one, start);
+    this.open(this.room.active, of, one, instance ? { instance_id: instance, frame } : 0);
   }
 }

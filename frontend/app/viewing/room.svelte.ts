@@ -24,6 +24,9 @@ export interface Shown {
   series: SeriesRow;
 }
 
+/** Where a series is opened: at a place of its stack, or at a picture of it. */
+export type Start = number | { instance_id: string; frame: number };
+
 /** What may lie over a pane's picture, the lowest first. */
 const SLOTS = ['drawings', 'lines', 'marks'] as const;
 export type Slot = (typeof SLOTS)[number];
@@ -45,6 +48,9 @@ export class RoomPane {
   #glimpse: Promise<Glimpse | null> | null = null;
   #turn = 0;
   #wishes = 0;
+  #start: Start = 0;
+  /** Where the reader stood when something could not be had. */
+  #failedAt = 0;
 
   constructor(
     readonly id: number,
@@ -87,8 +93,9 @@ export class RoomPane {
 
   /** Opens a series; another one takes the last one's pictures away at once: they must not stand under its name.
    * Tells whether it is open: nothing else was asked for before it was. */
-  async show(shown: Shown, start = 0, known?: SeriesDetail): Promise<boolean> {
+  async show(shown: Shown, start: Start = 0, known?: SeriesDetail): Promise<boolean> {
     const turn = (this.#turn += 1);
+    this.#start = start;
     this.#wishes += 1;
     if (shown.series.id !== this.shown?.series.id) this.#take(new Stack());
     this.shown = shown;
@@ -97,16 +104,25 @@ export class RoomPane {
       const detail = known ?? (await seriesApi.read(shown.series.id));
       if (turn !== this.#turn) return false; // something else was asked for meanwhile
       this.frameOfReference = detail.frame_of_reference;
-      this.#take(new Stack(detail.instances, shown.series.modality), start);
+      const stack = new Stack(detail.instances, shown.series.modality);
+      const place = typeof start === 'number' ? start : stack.placeOf(start.instance_id, start.frame);
+      this.#take(stack, place);
       this.gaps = this.#findGaps();
       void this.#readFramePlanes(this.stack);
-      void this.#offerGlimpse(this.stack, start);
+      void this.#offerGlimpse(this.stack, place);
       this.room.opened(this);
       return true;
     } catch (cause) {
-      if (turn === this.#turn) this.problem = cause;
+      if (turn === this.#turn) [this.problem, this.#failedAt] = [cause, this.viewer?.index ?? 0];
       return false;
     }
+  }
+
+  /** Asks again for what could not be had: where it was asked for, or where the reader went to since. */
+  retry(): void {
+    const index = this.viewer?.index ?? 0;
+    if (this.problem !== undefined && this.shown) void this.show(this.shown, index === this.#failedAt ? this.#start : index);
+    else this.viewer?.retry();
   }
 
   /** Something is to be shown once more of it is known; tells then whether nothing else was asked for meanwhile. */
@@ -312,10 +328,7 @@ export class Room {
 
   /** Asks again for what could not be had, such as while nobody was logged in. */
   retry(): void {
-    for (const pane of this.panes) {
-      if (pane.problem !== undefined && pane.shown) void pane.show(pane.shown);
-      else pane.viewer?.retry();
-    }
+    for (const pane of this.panes) pane.retry();
   }
 
   /** Memory and line go to the panes together; the one that is worked in has the larger part of the line. */

@@ -3,6 +3,8 @@
 import { formatNumber, t } from '../i18n/index.svelte';
 import type { Frame } from '$viewer/frame';
 import type { Window } from '$viewer/grey';
+import { rescaledUnitText } from '$viewer/units';
+import type { ViewerState } from '$viewer/viewer';
 
 const DIGITS = 2;
 
@@ -19,6 +21,15 @@ export function windowText(window: Window | null, frame: Frame): string {
   const factor = frame.facts.suv_factor;
   if (factor) return uptakes(window, factor);
   return t('view.window', { width: formatNumber(window.width, DIGITS), center: formatNumber(window.center, DIGITS) });
+}
+
+/** What a pixel says: its place, and its value in the unit of its series. */
+export function probeText({ x, y, value }: NonNullable<ViewerState['probe']>, { facts }: Frame, modality: string): string {
+  const at = `${x}, ${y}: `;
+  if (Array.isArray(value)) return at + value.map((one) => formatNumber(one)).join(' / ');
+  const said = `${formatNumber(value, DIGITS)} ${rescaledUnitText(facts, modality)}`;
+  const factor = facts.suv_factor;
+  return at + (factor ? `SUV ${formatNumber(value * factor, DIGITS)} (${said.trim()})` : said);
 }
 
 /** A round length in the unit that suits it. */

@@ -5,6 +5,7 @@ import type { IconName } from '../parts/icons';
 import { presetsFor, type Preset } from '$viewer/presets';
 import type { RoomState, RoomTool } from '$viewer/volume/look';
 import { PLANES, type PlaneName } from '$viewer/volume/planes';
+import { STEPS } from '$viewer/marks/caret';
 import type { VolumeRoom } from '$viewer/volume/room';
 
 export interface ToolEntry {
@@ -40,6 +41,11 @@ export const otherKeys: readonly { keys: readonly (string | { name: Key })[]; la
   { keys: ['+', '−'], label: 'keys.zoom' },
   { keys: ['F'], label: 'volume.keys.fit' },
   { keys: ['R'], label: 'volume.keys.reset' },
+  { keys: ['←', '↑', '→', '↓'], label: 'volume.keys.crossMoves' },
+  { keys: [{ name: 'key.shift' }, '+', '←', '↑', '→', '↓'], label: 'volume.keys.crossFar' },
+  { keys: [{ name: 'key.enter' }, { name: 'key.space' }], label: 'volume.keys.crossSets' },
+  { keys: ['⌫'], label: 'keys.crossBack' },
+  { keys: ['<', '>'], label: 'volume.keys.step' },
   { keys: [{ name: 'key.delete' }, '⌫'], label: 'volume.keys.remove' },
   { keys: [{ name: 'key.control' }, '+', 'Z'], label: 'marks.undo' },
   { keys: [{ name: 'key.control' }, '+', { name: 'key.shift' }, '+', 'Z', '/', { name: 'key.control' }, '+', 'Y'], label: 'marks.redo' },
@@ -73,9 +79,41 @@ export function presetsIn({ body }: RoomState, modality: string): readonly Prese
   return presetsFor(modality, { suvFactor: body?.suvFactor ?? null, most });
 }
 
+const WAYS: Readonly<Record<string, readonly [number, number]>> = {
+  ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1],
+};
+
+/** A key that moves the cross over a plane, however it is held: fine with Ctrl or Alt, far with Shift. */
+export const movesCross = (event: KeyboardEvent, room: VolumeRoom | null): boolean => event.key in WAYS && room?.caret.plane != null;
+
+/** Does what a key says to the cross over a plane; tells whether it said anything. */
+function pressCrossKey(event: KeyboardEvent, { room: { caret }, plane }: KeyTarget): boolean {
+  if (caret.plane !== plane) caret.show(plane);
+  const way = WAYS[event.key];
+  const step = STEPS[event.shiftKey ? 'large' : event.ctrlKey || event.altKey ? 'fine' : 'usual'];
+  if (way) caret.move(way[0] * step, way[1] * step);
+  else if (event.key === 'Backspace') return caret.back();
+  else if (event.key === 'Escape') return caret.escape();
+  else if (event.key !== 'Enter' && event.key !== ' ') return false;
+  else if (!event.repeat) caret.set();
+  return true;
+}
+
+/** Goes through what is measured, the first after the last. */
+function stepMeasure(room: VolumeRoom, by: number): void {
+  const { measuring } = room;
+  const all = measuring.all.toSorted((one, other) => one.id.localeCompare(other.id));
+  const now = all.findIndex(({ id }) => id === measuring.selected);
+  const next = all.at(now < 0 && by > 0 ? 0 : (Math.max(now, 0) + by) % all.length);
+  if (!next) return;
+  room.goTo(next.points);
+  measuring.select(next.id);
+}
+
 /** Does what a key says; tells whether it said anything. */
 export function pressKey(event: KeyboardEvent, target: KeyTarget): boolean {
   const { room, state, plane } = target;
+  if (room.caret.plane !== null && pressCrossKey(event, target)) return true;
   const slab = (way: number): void => room.setSlab(state.slab.mode, thicker(state.slab.thickness, way));
   const moves: Record<string, () => void> = {
     ArrowDown: () => room.scroll(plane, 1),
@@ -84,6 +122,8 @@ export function pressKey(event: KeyboardEvent, target: KeyTarget): boolean {
     PageUp: () => room.scroll(plane, -TENS),
     '+': () => room.zoom(plane, 1.25),
     '-': () => room.zoom(plane, 0.8),
+    '<': () => stepMeasure(room, -1),
+    '>': () => stepMeasure(room, 1),
     '[': () => slab(-1),
     ']': () => slab(1),
     '0': () => room.change({ window: null }),
@@ -102,8 +142,10 @@ export function pressKey(event: KeyboardEvent, target: KeyTarget): boolean {
   const move = moves[event.key.length === 1 ? event.key.toLowerCase() : event.key];
   const preset = /^[1-9]$/.test(event.key) ? presetsIn(state, target.modality)[Number(event.key) - 1] : undefined;
   if (move) move();
-  else if (tool) room.setTool(tool.tool);
-  else if (preset) room.change({ window: preset });
+  else if (tool) {
+    room.setTool(tool.tool);
+    if (tool.tool === 'length' || tool.tool === 'angle') room.caret.take(plane);
+  } else if (preset) room.change({ window: preset });
   else return false;
   return true;
 }

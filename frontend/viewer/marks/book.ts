@@ -20,6 +20,9 @@ interface Step {
   joins: string;
 }
 
+/** What arrow keys move of the selected mark: one of its points, all of it, its label. */
+export type Handle = number | 'whole' | 'label';
+
 const MOST_STEPS = 200;
 const JOINED_MS = 1_500;
 
@@ -41,8 +44,10 @@ export class MarkBook {
   readonly #labels = new Map<string, Spot>();
   #tool: MarkKind | null = null;
   #selected: string | null = null;
-  #handle: number | null = null;
+  #handle: Handle | null = null;
   #mayMark = false;
+  #crossed: 'tool' | 'lens' | null = null;
+  #pointed = false;
 
   constructor(options: BookOptions) {
     this.#options = options;
@@ -69,15 +74,40 @@ export class MarkBook {
 
   set tool(kind: MarkKind | null) {
     this.#tool = this.#mayMark ? kind : null;
+    if (!this.#tool && this.#crossed === 'tool') this.#crossed = null;
     this.tell();
+  }
+
+  /** A cross stands in the pane in hand, and arrow keys move it: for the tool, or for the lens. */
+  get crossed(): 'tool' | 'lens' | null {
+    return this.#crossed;
+  }
+
+  /** A key took the tool or the lens. The cross comes with it; where a mouse lies on the picture, with the key's second press. */
+  cross(what: 'tool' | 'lens'): void {
+    if (!this.#pointed) this.#crossed = what;
+    this.#pointed = false;
+    this.tell();
+  }
+
+  /** The cross goes: a pointer leads, or the key's tool was laid down. */
+  uncross(): void {
+    if (!this.#crossed) return;
+    this.#crossed = null;
+    this.tell();
+  }
+
+  /** A mouse lies on a picture, or left it. */
+  set pointed(is: boolean) {
+    this.#pointed = is;
   }
 
   get selected(): Mark | null {
     return (this.#selected && this.#marks.get(this.#selected)) || null;
   }
 
-  /** The handle that the arrow keys move; none unless it was pointed out. */
-  get handle(): number | null {
+  /** What the arrow keys move; nothing unless it was pointed out. */
+  get handle(): Handle | null {
     return this.#handle;
   }
 
@@ -125,7 +155,7 @@ export class MarkBook {
     for (const listener of this.#listeners) listener();
   }
 
-  select(id: string | null, handle: number | null = null): void {
+  select(id: string | null, handle: Handle | null = null): void {
     if (this.#selected === id && this.#handle === handle) return;
     this.#selected = id;
     this.#handle = handle;

@@ -25,9 +25,10 @@ const STROKES: Readonly<Record<Exclude<MarkKind, 'key'>, readonly (readonly [num
 
 const SIMPLIFIED = 0.35; // image pixels that a drawn outline may differ from its path
 const MOST_POINTS = 2_000;
+const FEWEST = 3; // points of an outline
 const SMALLEST = 0.5; // image pixels; less than this was a slip
 
-export type NextStep = 'end' | 'vertex' | 'third' | 'second';
+export type NextStep = 'end' | 'vertex' | 'third' | 'second' | 'outline';
 export type DraftKind = Exclude<MarkKind, 'key'>;
 
 /** Where a pointer is: in the image, and how lengths are measured there. */
@@ -36,6 +37,15 @@ export interface At {
   size: Size;
   metric: Metric;
   straight: boolean;
+  /** Image pixels within which a spot is on another: an outline that is set point by point ends on its first one. */
+  reach?: number;
+}
+
+/** What a draft goes back to. */
+interface Past {
+  set: Spot[];
+  stroke: number;
+  begun: boolean;
 }
 
 export class Draft {
@@ -43,15 +53,28 @@ export class Draft {
   #stroke = 0;
   /** The stroke's first point stands and its end follows the pointer. */
   #begun = false;
-  #before: { set: Spot[]; begun: boolean } | null = null;
+  #before: Past | null = null;
+  readonly #past: Past[] = [];
   #metric: Metric = { column: 1, row: 1 };
+  #reach = 0;
 
+  /** `pointwise`: an outline is not drawn but set point by point. */
   constructor(
     readonly kind: DraftKind,
     readonly picture: PictureName,
+    readonly pointwise = false,
   ) {}
 
+  get #isDrawn(): boolean {
+    return this.kind === 'freehand' && !this.pointwise;
+  }
+
+  get #isSet(): boolean {
+    return this.kind === 'freehand' && this.pointwise;
+  }
+
   get #ends(): readonly [number, number?] {
+    if (this.#isSet) return [this.#stroke];
     return STROKES[this.kind][this.#stroke] ?? [0];
   }
 
@@ -64,16 +87,23 @@ export class Draft {
   get next(): NextStep | null {
     if (this.isEmpty || this.#before) return null;
     if (this.kind === 'angle') return this.#stroke === 0 ? 'vertex' : 'third';
+    if (this.#isSet) return 'outline';
     return this.#begun ? 'end' : 'second';
+  }
+
+  /** How many points stand. */
+  get count(): number {
+    return this.#past.length;
   }
 
   /** The point that is being set. */
   get active(): Spot | undefined {
-    return this.kind === 'freehand' ? this.#set.at(-1) : this.#set[this.#ends[1] ?? this.#ends[0]];
+    return this.#isDrawn ? this.#set.at(-1) : this.#set[this.#ends[1] ?? this.#ends[0]];
   }
 
-  #settle({ spot, size, metric, straight }: At, from?: Spot): Spot {
+  #settle({ spot, size, metric, straight, reach = 0 }: At, from?: Spot): Spot {
     this.#metric = metric;
+    this.#reach = reach;
     const [a, b] = this.#set;
     if (this.kind === 'bidirectional' && this.#stroke === 1 && from && a && b) {
       return clamped(squared(from, spot, [a, b], metric), size);
@@ -82,9 +112,9 @@ export class Draft {
   }
 
   press(at: At): void {
-    this.#before = { set: [...this.#set], begun: this.#begun };
+    this.#before = { set: [...this.#set], stroke: this.#stroke, begun: this.#begun };
     const [from, to] = this.#ends;
-    if (this.kind === 'freehand') {
+    if (this.#isDrawn) {
       this.#set = [this.#settle(at)];
     } else if (to === undefined || this.#begun) {
       this.follow(at);
@@ -95,7 +125,7 @@ export class Draft {
   }
 
   drag(at: At): void {
-    if (this.kind !== 'freehand') return this.follow(at);
+    if (!this.#isDrawn) return this.follow(at);
     const spot = this.#settle(at);
     const last = this.#set.at(-1);
     if (!last || apart(last, spot) > 0.2) this.#set.push(spot);
@@ -107,14 +137,29 @@ export class Draft {
     const waits = to !== undefined && !moved && this.#before?.begun === false;
     const before = this.#before;
     this.#before = null;
-    if (waits) return false; // the next click sets the line's end
     if (this.#isOnVertex()) {
       this.#begun = before?.begun ?? false;
       return false; // it opens no angle: the third point is still to come
     }
+    if (before) this.#past.push(before);
+    if (waits) return false; // the next click sets the line's end
     this.#stroke += 1;
     this.#begun = false;
-    return this.#stroke >= STROKES[this.kind].length;
+    return this.#isSet ? this.#isClosed() : this.#stroke >= STROKES[this.kind].length;
+  }
+
+  /** The last point of an outline was set on its first one, or once more where it stands. */
+  #isClosed(): boolean {
+    const [first, last, before] = [this.#set[0], this.#set[this.#stroke - 1], this.#set[this.#stroke - 2]];
+    if (!first || !last || !before || this.#stroke < FEWEST + 1) return false;
+    return apart(last, first) <= this.#reach || apart(last, before) === 0;
+  }
+
+  /** Takes the last point back. Tells whether there was one. */
+  back(): boolean {
+    const past = this.#past.pop();
+    if (past) ({ set: this.#set, stroke: this.#stroke, begun: this.#begun } = past);
+    return past !== undefined;
   }
 
   #isOnVertex(): boolean {
@@ -132,7 +177,7 @@ export class Draft {
   /** Takes back what the pointer that was lost had begun. */
   cancel(): void {
     if (!this.#before) return;
-    ({ set: this.#set, begun: this.#begun } = this.#before);
+    ({ set: this.#set, stroke: this.#stroke, begun: this.#begun } = this.#before);
     this.#before = null;
   }
 
@@ -148,6 +193,7 @@ export class Draft {
   /** The finished points; null if there is nothing to it. */
   finish(): readonly Spot[] | null {
     const points = this.points;
+    if (this.#isSet) return isWide(points) ? points.slice(0, -1) : null; // but the one that closed it
     if (this.kind === 'freehand') return outline(points);
     const lines = STROKES[this.kind].filter(([, to]) => to !== undefined);
     const slipped = lines.some(([from, to]) => apart(this.#set[from] ?? [0, 0], this.#set[to ?? 0] ?? [0, 0]) < SMALLEST);
@@ -165,8 +211,12 @@ function outline(path: readonly Spot[]): readonly Spot[] | null {
   let kept = simplified(path, tolerance);
   while (kept.length > MOST_POINTS) kept = simplified(path, (tolerance *= 2));
   if (kept.length > 3 && apart(kept[0] as Spot, kept.at(-1) as Spot) < 1) kept.pop(); // closed by hand
-  const columns = kept.map(([x]) => x);
-  const rows = kept.map(([, y]) => y);
-  const wide = Math.max(...columns) - Math.min(...columns) >= 1 && Math.max(...rows) - Math.min(...rows) >= 1;
-  return kept.length >= 3 && wide ? kept : null;
+  return kept.length >= FEWEST && isWide(kept) ? kept : null;
+}
+
+function isWide(points: readonly Spot[]): boolean {
+  return [0, 1].every((axis) => {
+    const along = points.map((one) => one[axis] ?? 0);
+    return Math.max(...along) - Math.min(...along) >= 1;
+  });
 }

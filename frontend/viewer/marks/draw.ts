@@ -4,6 +4,7 @@
  */
 
 import type { Seen } from '../layer';
+import type { Handle } from './book';
 import { handlesOf, linesOf, onPane, type Box } from './hit';
 import type { Line } from './label';
 import type { MarkContent, Spot } from './mark';
@@ -193,18 +194,18 @@ function drawDot(pen: Pen, at: Spot, colour: string, radius: number): void {
   pen.fill();
 }
 
-/** Rings around what can be taken hold of; what lies within stays to be seen. The one that keys move has a second ring. */
-export function drawHandles(pen: Pen, mark: Pick<MarkContent, 'kind' | 'points'>, seen: Seen, colour: string, chosen: number | null, coarse: boolean): void {
+/** Rings around what can be taken hold of; what lies within stays to be seen. What keys move has a second ring. */
+export function drawHandles(pen: Pen, mark: Pick<MarkContent, 'kind' | 'points'>, seen: Seen, colour: string, chosen: Handle | null, coarse: boolean): void {
   const radius = coarse ? 9 : 5;
   const places = new Set(handlesOf(mark, seen, coarse));
-  if (chosen !== null) places.add(chosen);
+  if (typeof chosen === 'number') places.add(chosen);
   for (const place of places) {
     const at = onPane(seen, mark.points[place] ?? [0, 0]);
-    const rings = place === chosen ? [radius, radius + 4] : [radius];
-    for (const ring of rings) {
+    const moves = place === chosen || chosen === 'whole';
+    for (const ring of moves ? [radius, radius + 4] : [radius]) {
       pen.beginPath();
       pen.arc(...at, ring, 0, 2 * Math.PI);
-      stroke(pen, { colour: place === chosen && ring === radius ? colour : COLOURS.handle, strong: false });
+      stroke(pen, { colour: moves && ring === radius ? colour : COLOURS.handle, strong: false });
     }
   }
   if (mark.kind === 'freehand') drawMover(pen, onPane(seen, centreOf(mark.points)), coarse);
@@ -227,6 +228,8 @@ export function labelSize(pen: Pen, lines: readonly string[]): { width: number; 
 /** How a label looks: another's has a hollow bar at its edge, one's own a full one. */
 export interface LabelLook extends Look {
   own: boolean;
+  /** Keys move it. */
+  held: boolean;
 }
 
 export function drawLabel(pen: Pen, box: Box, lines: readonly string[], link: Line | null, look: LabelLook): void {
@@ -239,8 +242,8 @@ export function drawLabel(pen: Pen, box: Box, lines: readonly string[], link: Li
   pen.fillStyle = look.strong ? 'rgb(10 16 22 / 88%)' : 'rgb(10 16 22 / 66%)';
   pen.fill();
   if (look.strong) {
-    pen.lineWidth = 1;
-    pen.strokeStyle = look.colour;
+    pen.lineWidth = look.held ? 3 : 1;
+    pen.strokeStyle = look.held ? COLOURS.handle : look.colour;
     pen.stroke();
   }
   pen.beginPath();
@@ -255,6 +258,18 @@ export function drawLabel(pen: Pen, box: Box, lines: readonly string[], link: Li
   pen.textBaseline = 'middle';
   pen.fillStyle = '#f5f8fa';
   lines.forEach((line, at) => pen.fillText(line, box.x + PADDING.x + 2, box.y + PADDING.y + (at + 0.5) * LINE_HEIGHT + 0.5));
+}
+
+const REACH = 24;
+const FREE = 6;
+
+/** The cross that keys move; what it points at stays to be seen. */
+export function drawCross(pen: Pen, [x, y]: Spot): void {
+  const ways = [[1, 0], [-1, 0], [0, 1], [0, -1]] as const;
+  path(pen, ways.map(([dx, dy]): Line => [[x + dx * FREE, y + dy * FREE], [x + dx * REACH, y + dy * REACH]]));
+  stroke(pen, { colour: COLOURS.handle, strong: true });
+  path(pen, [[[x, y], [x, y]]]);
+  stroke(pen, { colour: COLOURS.handle, strong: false });
 }
 
 const FLAG = 26;

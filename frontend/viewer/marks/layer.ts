@@ -6,35 +6,39 @@
 import type { Layer, Seen, Taker, Touch } from '../layer';
 import { isCoarse } from '../steering';
 import type { MarkBook } from './book';
-import { Draft, type At, type NextStep } from './draft';
-import { clamped, ordered, withHandle } from './edits';
+import { BY_KEYS, Caret } from './caret';
+import type { At } from './draft';
+import { ordered } from './edits';
 import { Grip, sizeOf } from './grip';
 import { hitAt, onPane, spotOf, type Box, type Hit } from './hit';
 import { Inset } from './inset';
-import { isRegion, isWritten, pictureKey, pictureOf, type Mark, type MarkContent, type PictureName, type Spot } from './mark';
+import { Making, type MakingOptions, type Said } from './making';
+import { isRegion, pictureKey, pictureOf, type Mark, type MarkContent, type PictureName, type Spot } from './mark';
 import { asMeasured, keptValues, scaleOf, valuesOf, type About } from './measure';
 import { drawShape, COLOURS } from './draw';
+import { Nudging } from './nudging';
 import { paintMarks, type Painted } from './painter';
 import { Reshaping } from './reshaping';
 import { apart } from './shapes';
 import type { MarkWords } from './words';
 
-export interface LayerOptions {
-  book: MarkBook;
+export interface LayerOptions extends Pick<MakingOptions, 'book' | 'redraw' | 'onNext' | 'onSaid' | 'askText'> {
   /** The picture at a place of the pane's stack. */
   pictureAt: (place: number) => PictureName | null;
   words: MarkWords;
-  /** Asks the pane to draw again. */
-  redraw: () => void;
   /** What is known of a picture besides its frame: its modality. */
   about?: (place: number) => About;
-  /** What the mark that is being made waits for; null: nothing is unfinished. */
-  onNext?: (next: NextStep | null) => void;
-  /** Asks for the text of an arrow or a text; `done` takes it, null: given up. */
-  askText?: (mark: Pick<MarkContent, 'kind' | 'text'>, done: (text: string | null) => void) => void;
+  /** Points at a place of the pane where keys moved the cross to. */
+  point?: (touch: Touch, seen: Seen) => void;
+  /** Moves the picture in the pane. */
+  pan?: (dx: number, dy: number) => void;
+  /** The pane is the one in hand: the cross stands there. */
+  isActive?: () => boolean;
 }
 
 const MOVES_FROM = { fine: 3, coarse: 8 } as const;
+const CLOSES = 8; // CSS pixels around an outline's first point
+const JOLT = 12; // CSS pixels that a mouse must move to take the lead from the keys
 const TWICE_MS = 400;
 
 export class MarksLayer implements Layer, Taker {
@@ -42,11 +46,12 @@ export class MarksLayer implements Layer, Taker {
   readonly #book: MarkBook;
   readonly #inset = new Inset();
   readonly reshaping: Reshaping;
+  readonly nudging: Nudging;
+  readonly caret: Caret;
+  readonly making: Making;
   readonly #sides = new Map<string, string>();
   readonly #off: () => void;
   #boxes = new Map<string, Box>();
-  #draft: Draft | null = null;
-  #written: Mark | null = null; // waits for its text
   #grip: Grip | null = null;
   #hovered: string | null = null;
   #pressedAt: Spot | null = null;
@@ -54,17 +59,20 @@ export class MarksLayer implements Layer, Taker {
   #finger: Spot | null = null;
   #coarse = false;
   #lastClick = { id: '', at: 0 };
+  #jolted: Spot | null = null;
   readonly #looked = new WeakSet<Mark>(); // for values that were missing
 
   constructor(options: LayerOptions) {
     this.#options = options;
     this.#book = options.book;
-    this.reshaping = new Reshaping(this.#book, (mark, points, seen) => this.#valued(mark, points, seen));
+    const valued: MakingOptions['valued'] = (mark, points, seen) => this.#valued(mark, points, seen);
+    this.reshaping = new Reshaping(this.#book, valued);
+    this.nudging = new Nudging(this.#book, valued, (id) => this.#boxes.get(id));
+    const { point = (touch, seen) => void this.hover(touch, seen), pan = () => undefined, redraw } = options;
+    this.caret = new Caret({ point, pan, redraw });
+    this.making = new Making({ ...options, valued, isCoarse: () => this.#coarse });
     this.#off = this.#book.listen(() => {
-      if (this.#draft && this.#draft.kind !== this.#book.tool) {
-        this.#draft = null;
-        this.#tellNext();
-      }
+      this.making.keepOnly(this.#book.tool);
       options.redraw();
     });
   }
@@ -91,6 +99,7 @@ export class MarksLayer implements Layer, Taker {
         }
       });
     }
+    if (this.#book.crossed && (this.#options.isActive?.() ?? true)) this.caret.draw(pen, seen);
     this.#complete(picture, seen);
     this.#turn(picture, seen);
   }
@@ -98,20 +107,20 @@ export class MarksLayer implements Layer, Taker {
   press(touch: Touch, seen: Seen): boolean {
     const picture = this.#options.pictureAt(seen.place);
     if (!picture) return false;
+    const byKeys = touch.pointerType === BY_KEYS;
+    if (!byKeys) this.#book.uncross();
     this.#coarse = isCoarse(touch.pointerType);
     this.#pressedAt = spotOf(touch.pane);
     this.#moved = false;
-    this.#leaveOther(picture);
-    const hit = this.#draft && !this.#draft.isEmpty ? null : this.#hit(touch, seen, picture);
+    this.making.keepOnly(this.#book.tool, picture);
+    const hit = byKeys || this.making.isBegun ? null : this.#hit(touch, seen, picture);
     if (hit) return this.#take(hit, touch);
     if (this.#book.tool === 'key') {
       this.#book.toggleKey(picture);
       return true;
     }
     if (this.#book.tool) {
-      this.#draft ??= new Draft(this.#book.tool, picture);
-      this.#draft.press(this.#at(touch, seen));
-      if (this.#draft.kind !== 'counter') this.#book.select(null);
+      this.making.press(this.#book.tool, picture, this.#at(touch, seen), byKeys);
       this.#point(touch);
       return true;
     }
@@ -125,28 +134,52 @@ export class MarksLayer implements Layer, Taker {
     if (!from || (!this.#moved && apart(from, spotOf(touch.pane)) < far)) return;
     this.#moved = true;
     if (this.#grip) this.#grip.pull(touch, seen, { coarse: this.#coarse, mayMark: this.#book.mayMark });
-    else this.#draft?.drag(this.#at(touch, seen));
+    else this.making.drag(this.#at(touch, seen));
     this.#point(touch);
   }
 
   release(_touch: Touch, seen: Seen): void {
-    const [grip, draft] = [this.#grip, this.#draft];
+    const grip = this.#grip;
     this.#grip = this.#finger = this.#pressedAt = null;
     if (grip) this.#letGo(grip, seen);
-    else if (draft?.release(this.#moved)) this.#finish(draft, seen);
-    this.#tellNext();
+    else this.making.release(this.#moved, seen);
     this.#options.redraw();
   }
 
   cancel(): void {
     this.#grip = this.#finger = this.#pressedAt = null;
-    this.#draft?.cancel();
-    if (this.#draft?.isEmpty) this.#draft = null;
-    this.#tellNext();
+    this.making.cancel();
     this.#options.redraw();
   }
 
+  /** Sets a point where the cross is. */
+  set(seen: Seen): void {
+    const touch = this.caret.touch(seen);
+    if (this.press(touch, seen)) this.release(touch, seen);
+  }
+
+  /** Takes back the point that was set last. Tells whether there was one. */
+  takeBack(seen: Seen): boolean {
+    if (!this.making.back(seen)) return false;
+    if (this.#book.crossed && this.making.isBegun) this.making.follow(this.#at(this.caret.touch(seen), seen));
+    this.#options.redraw();
+    return true;
+  }
+
+  /** A mouse takes the lead from the keys when it is moved, not when the table is bumped. */
+  #leads({ pane, pointerType }: Touch): boolean {
+    if (pointerType === BY_KEYS || !this.#book.crossed) this.#jolted = null;
+    else {
+      this.#jolted ??= spotOf(pane);
+      if (apart(this.#jolted, spotOf(pane)) < JOLT) return false;
+      this.#book.uncross();
+    }
+    return true;
+  }
+
   hover(touch: Touch | null, seen: Seen): string | null {
+    if (touch && !this.#leads(touch)) return null;
+    if (touch?.pointerType !== BY_KEYS) this.#book.pointed = touch !== null;
     const picture = this.#options.pictureAt(seen.place);
     if (this.#grip || !touch || !picture) {
       if (!touch) this.#hoverOver(null);
@@ -154,9 +187,9 @@ export class MarksLayer implements Layer, Taker {
     }
     this.#coarse = false;
     if (this.#pressedAt) return null;
-    this.#leaveOther(picture);
-    if (this.#draft && !this.#draft.isEmpty) {
-      this.#draft.follow(this.#at(touch, seen));
+    this.making.keepOnly(this.#book.tool, picture);
+    if (this.making.isBegun) {
+      this.making.follow(this.#at(touch, seen));
       this.#options.redraw();
       return 'crosshair';
     }
@@ -174,36 +207,36 @@ export class MarksLayer implements Layer, Taker {
 
   /** Gives up what is being made, else the tool with what is selected. Tells whether there was anything. */
   escape(): boolean {
-    if (this.#draft || this.#grip) {
-      this.#draft = this.#grip = this.#finger = null;
-      this.#tellNext();
+    if (this.making.isOpen || this.#grip) {
+      this.#grip = this.#finger = null;
+      this.making.giveUp();
       this.#options.redraw();
       return true;
     }
-    if (this.#book.tool) {
-      this.#book.select(null);
+    const { crossed, handle, selected, tool } = this.#book;
+    if (crossed && handle !== null) this.#book.select(selected?.id ?? null);
+    else if (tool) {
+      if (!crossed) this.#book.select(null); // keys go on with what was made
       this.#book.tool = null;
-    } else if (this.#book.handle !== null) this.#book.select(this.#book.selected?.id ?? null);
-    else if (this.#book.selected) this.#book.select(null);
+    } else if (crossed) this.#book.uncross();
+    else if (handle !== null) this.#book.select(selected?.id ?? null);
+    else if (selected) this.#book.select(null);
     else return false;
     return true;
   }
 
-  /** Moves the chosen handle by image pixels as the pane shows them. Tells whether there was one on this picture. */
+  /** Moves what was chosen by image pixels as the pane shows them. Tells whether there was anything on this picture. */
   nudge(right: number, down: number, seen: Seen): boolean {
     const mark = this.#book.selected;
-    const { handle } = this.#book;
     const picture = this.#options.pictureAt(seen.place);
-    const point = mark && handle !== null ? mark.points[handle] : undefined;
-    if (!mark || handle === null || !point || !picture || pictureKey(pictureOf(mark)) !== pictureKey(picture)) return false;
-    const [x, y] = onPane(seen, point);
-    const moved = seen.toImage({ x: x + right * seen.scale, y: y + down * seen.scale });
-    const at = clamped(spotOf(moved), sizeOf(seen));
-    const points = withHandle(mark.kind, mark.points, handle, at, this.#metric(mark, seen));
-    this.#book.change(mark.id, { points, values: this.#valued(mark, points, seen) }, 'nudge');
-    const nearest = points.reduce((near, one, place) => (apart(one, at) < apart(points[near] ?? one, at) ? place : near), 0);
-    this.#book.select(mark.id, nearest);
-    return true;
+    if (!mark || !picture || pictureKey(pictureOf(mark)) !== pictureKey(picture)) return false;
+    const moved = this.nudging.move(mark, right, down, seen);
+    if (moved) this.say({ mark: this.#book.get(mark.id) ?? mark });
+    return moved;
+  }
+
+  say(said: Said): void {
+    this.#options.onSaid?.(said);
   }
 
   /** Asks for another text of a mark. */
@@ -224,23 +257,12 @@ export class MarksLayer implements Layer, Taker {
 
   #at(touch: Touch, seen: Seen): At {
     const spot = spotOf(touch.image);
-    return { spot, size: sizeOf(seen), metric: this.#metric({ points: [spot] }, seen), straight: touch.shift };
+    const metric = this.#metric({ points: [spot] }, seen);
+    return { spot, size: sizeOf(seen), metric, straight: touch.shift, reach: CLOSES / seen.scale };
   }
 
   #valued(mark: Pick<MarkContent, 'kind'>, points: readonly Spot[], seen: Seen): MarkContent['values'] {
     return keptValues(valuesOf({ kind: mark.kind, points }, seen.frame, this.#about(seen)));
-  }
-
-  /** A draft of another picture is given up: scrolling on is no way to finish it. */
-  #leaveOther(picture: PictureName): void {
-    if (this.#draft && pictureKey(this.#draft.picture) !== pictureKey(picture)) {
-      this.#draft = null;
-      this.#tellNext();
-    }
-  }
-
-  #tellNext(): void {
-    this.#options.onNext?.(this.#draft?.next ?? null);
   }
 
   #hoverOver(id: string | null): void {
@@ -273,8 +295,7 @@ export class MarksLayer implements Layer, Taker {
 
   /** The image point that a finger is moving. */
   #active(): Spot | null {
-    if (this.#draft) return this.#draft.active ?? null;
-    return this.#grip?.active ?? null;
+    return this.making.isOpen ? this.making.active : (this.#grip?.active ?? null);
   }
 
   #letGo(grip: Grip, seen: Seen): void {
@@ -295,43 +316,6 @@ export class MarksLayer implements Layer, Taker {
     else this.#book.select(mark.id, hit.part === 'handle' && grip.firm ? hit.handle : null);
   }
 
-  #finish(draft: Draft, seen: Seen): void {
-    const points = draft.finish();
-    this.#draft = null;
-    if (!points) return;
-    if (draft.kind === 'counter' && this.#counted(draft, points, seen)) return;
-    const { instanceId: instance_id, frame } = draft.picture;
-    const values = this.#valued(draft, points, seen);
-    const content: MarkContent = { kind: draft.kind, instance_id, frame, points, text: '', values };
-    if (isWritten(draft.kind) && this.#options.askText) this.#askFor(content);
-    else this.#add(content);
-  }
-
-  #add(content: MarkContent): void {
-    this.#book.add(content);
-    if (this.#coarse && content.kind !== 'counter') this.#book.tool = null; // the finger is the picture's again
-  }
-
-  #askFor(content: MarkContent): void {
-    const now = new Date().toISOString();
-    const { me } = this.#book;
-    this.#written = { ...content, id: '', revision: 0, author: me, created_at: now, changed_at: now, changed_by: me };
-    this.#options.askText?.(content, (text) => {
-      this.#written = null;
-      if (text || content.kind === 'arrow') this.#add({ ...content, text: text ?? '' }); // an arrow points without words, too
-      this.#options.redraw();
-    });
-  }
-
-  /** Adds a point to the counter that is selected on this picture. */
-  #counted(draft: Draft, points: readonly Spot[], seen: Seen): boolean {
-    const counter = this.#book.selected;
-    if (counter?.kind !== 'counter' || pictureKey(pictureOf(counter)) !== pictureKey(draft.picture)) return false;
-    const all = [...counter.points, ...points];
-    this.#book.change(counter.id, { points: all, values: this.#valued(counter, all, seen) });
-    return true;
-  }
-
   #painted(picture: PictureName, seen: Seen): Painted[] {
     const [selected, handle] = [this.#book.selected?.id, this.#book.handle];
     const { preview, hit } = this.#grip ?? {};
@@ -345,23 +329,8 @@ export class MarksLayer implements Layer, Taker {
         draft: false, handle: chosen ? handle : null,
       };
     });
-    const made = this.#making(picture, seen);
+    const made = this.making.on(picture, seen);
     return made ? [...all, { mark: made, own: true, selected: false, hovered: false, draft: true, handle: null }] : all;
-  }
-
-  /** What is being made on a picture, as a mark. */
-  #making(picture: PictureName, seen: Seen): Mark | null {
-    const { me } = this.#book;
-    if (this.#written && pictureKey(pictureOf(this.#written)) === pictureKey(picture)) return this.#written;
-    const draft = this.#draft;
-    if (!draft || pictureKey(draft.picture) !== pictureKey(picture)) return null;
-    const points = draft.points.filter(Boolean);
-    const values = draft.kind === 'freehand' ? [] : this.#valued(draft, points, seen);
-    const { instanceId: instance_id, frame } = picture;
-    return {
-      id: '', revision: 0, author: me, created_at: '', changed_at: '', changed_by: me,
-      kind: draft.kind, instance_id, frame, points, text: '', values,
-    };
   }
 
   /** Values of one's own marks that were made on a coarse picture follow when the whole one is here. */

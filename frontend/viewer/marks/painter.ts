@@ -1,6 +1,7 @@
 /** Paints the marks of one picture: lines first, then handles, then labels where they cover the least. */
 
 import type { Seen } from '../layer';
+import type { Handle } from './book';
 import { COLOURS, drawFlag, drawHandles, drawLabel, drawShape, labelSize, type LabelLook, type Pen } from './draw';
 import { linesOf, onPane, type Box } from './hit';
 import { keptIn, leader, placed, type Line } from './label';
@@ -17,7 +18,7 @@ export interface Painted {
   hovered: boolean;
   /** It is being made: its outline may be open, and not all of its points may be there. */
   draft: boolean;
-  handle: number | null;
+  handle: Handle | null;
 }
 
 export interface Scene {
@@ -30,8 +31,8 @@ export interface Scene {
 
 const ALL_LINES = 600; // of other marks' that a label keeps off; more cost too much time for each picture
 
-function lookOf({ own, selected, hovered }: Painted): LabelLook {
-  return { colour: own ? COLOURS.own : COLOURS.other, strong: selected || hovered, own };
+function lookOf({ own, selected, hovered, handle }: Painted): LabelLook {
+  return { colour: own ? COLOURS.own : COLOURS.other, strong: selected || hovered, own, held: handle === 'label' };
 }
 
 const onScreen = (mark: Mark, seen: Seen): Line[] =>

@@ -55,7 +55,7 @@ export class Reshaping {
 
   #chosen(): { mark: Mark; handle: number } | null {
     const { selected: mark, handle, mayMark } = this.book;
-    return mark?.kind === 'freehand' && handle !== null && mayMark ? { mark, handle } : null;
+    return mark?.kind === 'freehand' && typeof handle === 'number' && mayMark ? { mark, handle } : null;
   }
 
   #reshape(mark: Mark, points: Spot[] | null, handle: number | null, seen: Seen): void {

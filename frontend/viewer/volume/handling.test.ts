@@ -41,7 +41,7 @@ function set(tool: RoomTool, { depth = 0, slab = 0 } = {}): Set {
   const look = { ...firstLook(tool), lines: false, slab: { mode: 'max' as const, thickness: slab } };
   const size = { width: 2 * MIDDLE, height: 2 * MIDDLE };
   const room = {
-    look, measuring, sizeOf: () => size, redraw: () => undefined, setCursor: (cursor: Vec) => cursors.push(cursor),
+    look, measuring, caret: { hide: () => undefined }, sizeOf: () => size, redraw: () => undefined, setCursor: (cursor: Vec) => cursors.push(cursor),
     shown: () => ({ name: 'axial', views: look.views, cursor: look.cursor, pane: size, slabThickness: slab, step: 1 }),
   };
   return { events: planeEvents(room as unknown as VolumeRoom, 'axial'), measuring, changes, cursors };

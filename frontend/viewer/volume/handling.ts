@@ -30,7 +30,8 @@ class Hand {
 
   /** A finger that scrolls may land anywhere: it moves only the measure that was selected before it came. */
   press(at: Point, pointerType: string): boolean {
-    const { measuring } = this.room;
+    const { measuring, caret } = this.room;
+    caret.hide();
     this.#last = this.#from = at;
     this.#coarse = isCoarse(pointerType);
     const hit = this.#hit(at, this.#coarse ? measuring.selected : undefined);
@@ -141,7 +142,10 @@ export function planeEvents(room: VolumeRoom, name: PlaneName): PaneEvents {
     scroll: (steps) => room.scroll(name, steps),
     toggleFit: (at) => room.toggleFit(name, at),
     turn: () => undefined,
-    hover: (at) => room.hover(name, at),
+    hover: (at) => {
+      room.caret.pointed(at);
+      room.hover(name, at);
+    },
     press: (at, pointerType) => hand.press(at, pointerType),
     drag: (at) => hand.drag(at),
     release: (at) => hand.release(at),

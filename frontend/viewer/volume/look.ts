@@ -18,6 +18,8 @@ export type PaneName = PlaneName | 'space';
 
 export interface Look {
   tool: RoomTool;
+  /** Keys move a cross over a plane; so many points of what it sets stand. */
+  crossed: { plane: PlaneName; points: number } | null;
   /** None: as the object says. */
   window: Window | null;
   invert: boolean;
@@ -94,6 +96,6 @@ export function barsIn(views: Views, most: (name: PlaneName) => number): RoomSta
 }
 
 export const firstLook = (tool: RoomTool): Look => ({
-  tool, window: null, invert: false, slab: { mode: 'max', thickness: 0 }, lines: true, facing: 'patient',
+  tool, crossed: null, window: null, invert: false, slab: { mode: 'max', thickness: 0 }, lines: true, facing: 'patient',
   views: standing(PATIENT_FACING, [0, 0, 0]), cursor: [0, 0, 0], blend: null, space: firstSpace(), spaceView: 'mip',
 });

@@ -163,6 +163,15 @@ export class Measuring {
     this.onChange();
   }
 
+  /** Takes back the point of what is being made that was set last. Tells whether there was one. */
+  back(): boolean {
+    const open = this.#open;
+    if (!open) return false;
+    this.#open = open.points.length > 2 ? { ...open, points: open.points.slice(0, -1) } : null;
+    this.onChange();
+    return true;
+  }
+
   /** The pointer was lost. */
   cancel(): void {
     this.#open = this.#moving = null;

@@ -5,6 +5,7 @@
 
 import type { Point, Size } from '../geometry';
 import { Bodies, type Body, type BodyName } from './bodies';
+import { VolumeCaret } from './caret';
 import { Drawing, firstBlend, type Blend, type PlaneJob } from './drawing';
 import { goneTo } from './going';
 import { planeEvents, spaceEvents } from './handling';
@@ -42,6 +43,7 @@ export class VolumeRoom {
   readonly drawing: Drawing;
   readonly #options: RoomOptions;
   readonly #panes = new Map<PaneName, VolumePane>();
+  readonly caret = new VolumeCaret(this);
   readonly measuring = new Measuring(() => this.redraw());
   readonly #fitted = new Set<PlaneName>(PLANES);
   readonly #probing: Probing;
@@ -119,7 +121,8 @@ export class VolumeRoom {
 
   setTool(tool: RoomTool): void {
     this.measuring.cancel();
-    this.change({ tool });
+    const crossed = (tool === 'length' || tool === 'angle') && this.#look.crossed; // goes on with the other of them
+    this.change({ tool, crossed: crossed ? { ...crossed, points: 0 } : null });
   }
 
   /** The measure that is selected, while a plane on the screen shows it. */
@@ -376,6 +379,7 @@ export class VolumeRoom {
     if (this.#look.lines) drawCross(context, shown);
     const { open, all, selected } = this.measuring;
     drawMeasures(context, shown, open ? [...all, open] : all, selected, this.#options.measureText);
+    this.caret.draw(name, context);
   }
 
   #tell(): void {

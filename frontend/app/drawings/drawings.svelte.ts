@@ -27,6 +27,8 @@ export class StudyDrawings {
   readonly #overlays = new Map<string, OneDrawing>();
   #overlayRows: readonly ListedDrawing[] = $state.raw([]);
   readonly #layers = new WeakMap<RoomPane, DrawingsLayer>();
+  /** How often it was said how images are to look: what comes later than another word does not count. */
+  #wishes = 0;
 
   constructor(readonly room: Room) {
     this.looking = new Looking(room);
@@ -66,10 +68,10 @@ export class StudyDrawings {
   }
 
   #forget(): void {
+    this.#unapply();
     this.all = [];
     this.#overlayRows = [];
     this.#overlays.clear();
-    this.looking.leave();
   }
 
   redraw = (): void => {
@@ -125,7 +127,13 @@ export class StudyDrawings {
 
   async showAll(shown: boolean): Promise<void> {
     this.showOverlays(shown);
-    await Promise.all(this.all.filter((one) => one.canBeShown).map((one) => one.show(shown)));
+    await Promise.all(this.all.filter((one) => one.canBeShown).map((one) => this.show(one, shown)));
+  }
+
+  /** Shows a drawing, or takes it away with all that it said of how images look. */
+  async show(one: OneDrawing, shown: boolean): Promise<void> {
+    if (!shown && one.isApplied) this.#unapply();
+    await one.show(shown);
   }
 
   setOpacity(opacity: number): void {
@@ -138,16 +146,23 @@ export class StudyDrawings {
     this.redraw();
   }
 
-  /** Shows the images as a presentation state says, or again as they come. */
+  /** Shows the images as a presentation state says, or again as they come: as was asked for last, whatever comes last. */
   async apply(one: OneDrawing, applied: boolean): Promise<void> {
-    for (const other of this.all) other.isApplied = false;
-    this.looking.leave();
+    const wish = this.#unapply();
     if (applied) {
+      one.isApplied = true;
       await one.show(true);
+      if (wish !== this.#wishes) return;
       one.isApplied = one.content !== null;
       if (one.content) this.looking.take(one.content);
     }
     this.redraw();
+  }
+
+  #unapply(): number {
+    for (const one of this.all) one.isApplied = false;
+    this.looking.leave();
+    return (this.#wishes += 1);
   }
 
   /** Goes to the first picture that a drawing, or one of its groups, lies on. */

@@ -1,0 +1,113 @@
+/** Presentation states that are applied: the one asked for last counts, on the pictures that it names alone. */
+
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import type { DrawingContent, DrawnPresentation } from '$viewer/drawings/content';
+import type { InstanceRow, SeriesRow, StudyDetail } from '../api/types';
+import type { Held } from '../viewing/bare-browser';
+
+const asked = await vi.hoisted(async () => (await import('../viewing/bare-browser')).bareBrowser());
+
+const { Room } = await import('../viewing/room.svelte');
+const { StudyDrawings } = await import('./drawings.svelte');
+const { OneDrawing } = await import('./shown.svelte');
+
+const instance = (id: string) => ({ id, viewable: true, frames: 1, sop_class_uid: '1.2.840.10008.5.1.4.1.1.1', position: null, orientation: null, pixel_spacing: null, rows: 1, columns: 2 }) as unknown as InstanceRow;
+const series = (id: string) => ({ id, modality: 'CR', description: id, pictured: true }) as unknown as SeriesRow;
+const study = (id: string) => ({ id, series: [series('thorax')] }) as unknown as StudyDetail;
+const row = (id: string) => ({ instance_id: id, series_id: 'states', kind: 'presentation', label: id, trouble: '', over: ['thorax'], drawn_on: [], images: [] });
+
+/** A state of one window for one picture. */
+function state(id: string, of: string, center: number, more: Partial<DrawnPresentation> = {}): DrawingContent {
+  const presentation: DrawnPresentation = {
+    windows: [{ center, width: 20, function: 'LINEAR', table: null, on: null }], invert: false, rotation: 0, flip: false, areas: [], shutters: [],
+    slope: null, intercept: null, modality_table: null, output_table: null, palette: null, ...more,
+  };
+  return {
+    instance_id: id, kind: 'presentation', label: id, description: '', creator: '', made_at: null, texts_hidden: false, groups: [], of: [[0, 0]],
+    shapes: [], masks: null, presentation, flagged: [], images: [{ instance_id: of, series_id: 'thorax' }], spaces: [], notes: [],
+  };
+}
+
+const settled = () => new Promise((done) => setTimeout(done, 5));
+const held = (part: string): Held => {
+  const at = asked.held.findIndex(({ url }) => url.includes(part));
+  expect(at, `${part} is asked for`).toBeGreaterThanOrEqual(0);
+  return asked.held.splice(at, 1)[0] as Held;
+};
+
+beforeEach(() => {
+  asked.paint();
+  asked.held.splice(0);
+});
+
+/** A radiograph, PA and lateral, with states of its own. */
+async function reading(...states: string[]) {
+  const room = new Room('window');
+  const pane = room.active;
+  pane.mount(asked.create() as unknown as HTMLCanvasElement);
+  const opened = pane.show({ study: study('chest'), series: series('thorax') });
+  held('/series/thorax').answer({ frame_of_reference: null, instances: ['pa', 'lateral'].map(instance) });
+  await opened;
+  await settled();
+  const drawings = new StudyDrawings(room);
+  const read = drawings.read(study('chest'));
+  held('/studies/chest/drawings').answer({ drawings: states.map(row) });
+  await read;
+  const go = async (place: number): Promise<void> => {
+    pane.viewer?.go(place);
+    await settled();
+    drawings.looking.follow(); // as the page does when pictures change
+  };
+  const looks = () => [pane.view?.window?.center, pane.view?.window?.width, pane.view?.invert];
+  const one = (at: number) => drawings.all[at] as InstanceType<typeof OneDrawing>;
+  return { pane, drawings, go, looks, one };
+}
+
+const AS_SENT = [50, 100, false];
+
+describe('a presentation state that is applied', () => {
+  it('gives way to one that was chosen later, also where it comes last', async () => {
+    const { drawings, looks, one } = await reading('slow', 'quick');
+    const both = [drawings.apply(one(0), true), drawings.apply(one(1), true)];
+    expect([one(0).isApplied, one(1).isApplied]).toEqual([false, true]);
+    held('/instances/quick/drawing').answer(state('quick', 'pa', 200));
+    await settled();
+    held('/instances/slow/drawing').answer(state('slow', 'pa', 10));
+    await Promise.all(both);
+    expect(looks()).toEqual([200, 20, false]);
+    expect([one(0).isApplied, one(1).isApplied]).toEqual([false, true]);
+  });
+
+  it('comes too late where it was taken back, hidden, or another study opened', async () => {
+    for (const deed of ['taken back', 'hidden', 'another study'] as const) {
+      const { drawings, looks, one } = await reading('slow');
+      const slow = one(0);
+      const applied = drawings.apply(slow, true);
+      const answer = held('/instances/slow/drawing');
+      if (deed === 'taken back') void drawings.apply(slow, false);
+      if (deed === 'hidden') void drawings.show(slow, false);
+      if (deed === 'another study') void drawings.read(study('next'));
+      answer.answer(state('slow', 'pa', 10));
+      await applied;
+      expect([looks(), slow.isApplied]).toEqual([AS_SENT, false]);
+    }
+  });
+
+  it('is not applied where it cannot be had', async () => {
+    const { drawings, looks, one } = await reading('slow');
+    const applied = drawings.apply(one(0), true);
+    held('/instances/slow/drawing').fail();
+    await applied;
+    expect([looks(), one(0).isApplied]).toEqual([AS_SENT, false]);
+  });
+
+  it('is left when its drawing is hidden, and waits for one reading where two ask', async () => {
+    const { drawings, looks, one } = await reading('state');
+    const both = [drawings.show(one(0), true), drawings.apply(one(0), true)];
+    held('/instances/state/drawing').answer(state('state', 'pa', 10));
+    await Promise.all(both);
+    expect([looks(), asked.held]).toEqual([[10, 20, false], []]);
+    await drawings.showAll(false);
+    expect([looks(), one(0).isApplied]).toEqual([AS_SENT, false]);
+  });
+});

@@ -58,6 +58,14 @@ export interface ViewerState {
   probe: { x: number; y: number; value: number | [number, number, number] } | null;
 }
 
+/** How the reader had a pane's pictures, while something else has the say. */
+export interface Kept {
+  /** The reader's window for a picture; null: it was shown as it comes. */
+  chosenFor: (shown: Placed) => Window | null;
+  /** Has them looked at so again; `standing`: turned, zoomed and placed so, too. */
+  giveBack: (standing: boolean) => void;
+}
+
 export interface ViewerOptions {
   budget: number;
   atOnce: number;

@@ -13,11 +13,11 @@ import { FrameLoader, type FrameState } from './loader';
 import { Look } from './look';
 import { Screen, seenAs, type Placed, type Snapshot } from './screen';
 import { shapeOf, Stance } from './stance';
-import { around, lookedAt, NONE, probed, type Pictures, type ViewerOptions } from './state';
+import { around, lookedAt, NONE, probed, type Kept, type Pictures, type ViewerOptions } from './state';
 import { Steering, type Pressing, type Steered, type Tool } from './steering';
 import { warmUp } from './decoding/decoders';
 
-export type { Pictures, ViewerOptions, ViewerState } from './state';
+export type { Kept, Pictures, ViewerOptions, ViewerState } from './state';
 
 export class ImageViewer implements Steered {
   readonly #screen: Screen;
@@ -260,6 +260,17 @@ export class ImageViewer implements Steered {
     this.#look.reset();
     this.#stance.reset();
     this.repaint();
+  }
+
+  /** Keeps how pictures are looked at and how they stand now, to be given back. */
+  keepLook(): Kept {
+    const [{ chosenFor, giveBack }, stand] = [this.#look.keep(), this.#stance.keep()];
+    const back = (standing: boolean): void => {
+      giveBack();
+      if (standing) stand();
+      this.repaint();
+    };
+    return { chosenFor, giveBack: back };
   }
 
   play(): void {

@@ -111,3 +111,67 @@ describe('a presentation state that is applied', () => {
     expect([looks(), one(0).isApplied]).toEqual([AS_SENT, false]);
   });
 });
+
+describe('a picture that a state does not name', () => {
+  async function applied(more: Partial<DrawnPresentation> = {}) {
+    const all = await reading('state');
+    const done = all.drawings.apply(all.one(0), true);
+    held('/instances/state/drawing').answer(state('state', 'pa', 10, more));
+    await done;
+    return all;
+  }
+
+  it('is shown as it comes, and the state’s own again as it says', async () => {
+    const { go, looks } = await applied({ invert: true });
+    expect(looks()).toEqual([10, 20, true]);
+    await go(1);
+    expect(looks()).toEqual(AS_SENT);
+    await go(0);
+    expect(looks()).toEqual([10, 20, true]);
+  });
+
+  it('has the reader’s window, also one taken beside the state', async () => {
+    const { drawings, pane, go, looks, one } = await reading('state');
+    pane.viewer?.setWindow({ center: 70, width: 7 });
+    const done = drawings.apply(one(0), true);
+    held('/instances/state/drawing').answer(state('state', 'pa', 10));
+    await done;
+    await go(1);
+    expect(looks()).toEqual([70, 7, false]);
+    pane.viewer?.setWindow({ center: 80, width: 8 });
+    await go(0);
+    pane.viewer?.dragWindow(5, 0);
+    expect(looks()).not.toEqual([10, 20, false]);
+    await go(1);
+    expect(looks()).toEqual([80, 8, false]);
+    await go(0);
+    expect(looks()).toEqual([10, 20, false]);
+    await drawings.apply(one(0), false);
+    expect(looks()).toEqual([80, 8, false]);
+  });
+
+  it('stands as the reader had it', async () => {
+    const { pane, go } = await applied({ rotation: 90, flip: true });
+    expect([pane.view?.angle, pane.view?.mirrored]).not.toEqual([0, false]);
+    await go(1);
+    expect([pane.view?.angle, pane.view?.mirrored]).toEqual([0, false]);
+  });
+
+  it('keeps the reader’s zoom where the state has none', async () => {
+    const { pane, go } = await applied();
+    pane.viewer?.zoom(3);
+    const zoomed = pane.view?.scale;
+    await go(1);
+    expect([pane.view?.fitted, pane.view?.scale]).toEqual([false, zoomed]);
+    await go(0);
+    expect([pane.view?.fitted, pane.view?.scale]).toEqual([false, zoomed]);
+  });
+
+  it('is exported as the reader had it', async () => {
+    const { pane } = await applied();
+    const frame = pane.viewer?.seen?.frame;
+    if (!frame) throw new Error('nothing is shown');
+    expect(pane.viewer?.snapshot({ ...frame }, 0)?.window?.center).toBe(10);
+    expect(pane.viewer?.snapshot({ ...frame }, 1)?.window?.center).toBe(50);
+  });
+});

@@ -20,7 +20,7 @@ const row = (id: string) => ({ instance_id: id, series_id: 'states', kind: 'pres
 function state(id: string, of: string, center: number, more: Partial<DrawnPresentation> = {}): DrawingContent {
   const presentation: DrawnPresentation = {
     windows: [{ center, width: 20, function: 'LINEAR', table: null, on: null }], invert: false, rotation: 0, flip: false, areas: [], shutters: [],
-    slope: null, intercept: null, modality_table: null, output_table: null, palette: null, ...more,
+    slope: null, intercept: null, modality_table: null, output_table: null, palette: null, blending: null, ...more,
   };
   return {
     instance_id: id, kind: 'presentation', label: id, description: '', creator: '', made_at: null, texts_hidden: false, groups: [], of: [[0, 0]],

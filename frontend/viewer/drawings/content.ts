@@ -86,6 +86,23 @@ export interface DrawnShutter {
   group: number;
 }
 
+/** Images that are blended; without a window, or a modality step, their own counts. */
+export interface DrawnBlended {
+  on: On;
+  window: DrawnWindow | null;
+  slope: number | null;
+  intercept: number | null;
+}
+
+export interface DrawnBlending {
+  under: DrawnBlended;
+  over: DrawnBlended;
+  /** How much the images that lie over the others cover, 0 to 1. */
+  opacity: number;
+  /** Their colours, base64 of red, green and blue of 256 levels. */
+  palette: string;
+}
+
 export interface DrawnPresentation {
   windows: readonly DrawnWindow[];
   invert: boolean;
@@ -100,6 +117,7 @@ export interface DrawnPresentation {
   output_table: VoiTable | null;
   /** Base64 of red, green and blue of 256 levels. */
   palette: string | null;
+  blending: DrawnBlending | null;
 }
 
 export interface DrawingContent {

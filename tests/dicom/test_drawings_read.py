@@ -174,6 +174,7 @@ def test_a_blending_state_that_cannot_be_followed_says_why() -> None:
     step = item(ModalityLUTSequence=Sequence([lookup([0, 1])]))
     table = item(SoftcopyVOILUTSequence=Sequence([item(VOILUTSequence=Sequence([lookup([0, 1])]))]))
     another = item(SoftcopyVOILUTSequence=Sequence([item(WindowCenter=c, WindowWidth="9") for c in ("1", "2")]))
+    curved = item(SoftcopyVOILUTSequence=Sequence([item(WindowCenter="1", WindowWidth="9", VOILUTFunction="SIGMOID")]))
     twice = blended("SUPERIMPOSED", over, 1, 2)
     twice.ReferencedSeriesSequence.append(blended("", under, 1, 2).ReferencedSeriesSequence[0])
     cases: list[tuple[str, Dataset | None, dict[str, object]]] = [
@@ -182,7 +183,7 @@ def test_a_blending_state_that_cannot_be_followed_says_why() -> None:
         ("blending-unreadable", None, {"RedPaletteColorLookupTableData": b""}),
         ("blending-unreadable", item(BlendingPosition="ABOVE"), {}),
         ("blending-many", twice, {}),
-        *(("blending-values", part, {}) for part in (step, table, another)),
+        *(("blending-values", part, {}) for part in (step, table, another, curved)),
     ]
     for why, part, more in cases:
         state = blending_state(under, over, **more)

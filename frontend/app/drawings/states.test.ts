@@ -1,7 +1,7 @@
 /** Presentation states that are applied: the one asked for last counts, on the pictures that it names alone. */
 
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import type { DrawingContent, DrawnPresentation } from '$viewer/drawings/content';
+import type { DrawingContent, DrawnPresentation, WantedBlend } from '$viewer/drawings/content';
 import type { InstanceRow, SeriesRow, StudyDetail } from '../api/types';
 import type { Held } from '../viewing/bare-browser';
 
@@ -34,6 +34,16 @@ const held = (part: string): Held => {
   expect(at, `${part} is asked for`).toBeGreaterThanOrEqual(0);
   return asked.held.splice(at, 1)[0] as Held;
 };
+
+const PALETTE = btoa(Array.from({ length: 256 }, (_, level) => String.fromCharCode(level, 0, 0)).join(''));
+
+/** A state that lays a PET over a CT. */
+function blending(ofPet = 'pet1'): DrawingContent {
+  const window = { center: 40, width: 400, function: 'LINEAR', table: null, on: null };
+  const part = (place: number) => ({ on: [[place, 0]] as const, window, slope: null, intercept: null });
+  const saved = state('fused', 'ct1', 40, { blending: { under: part(0), over: part(1), opacity: 0.3, palette: PALETTE } });
+  return { ...saved, of: [[0, 0], [1, 0]], images: [{ instance_id: 'ct1', series_id: 'thorax' }, { instance_id: ofPet, series_id: 'pet' }] };
+}
 
 beforeEach(() => {
   asked.paint();
@@ -173,5 +183,37 @@ describe('a picture that a state does not name', () => {
     if (!frame) throw new Error('nothing is shown');
     expect(pane.viewer?.snapshot({ ...frame }, 0)?.window?.center).toBe(10);
     expect(pane.viewer?.snapshot({ ...frame }, 1)?.window?.center).toBe(50);
+  });
+});
+
+describe('a blending state', () => {
+  async function fusing(reference: string | null, upper = reference) {
+    const all = await reading('fused');
+    const wanted: WantedBlend[] = [];
+    const study = { id: 'fusion', series: [series('thorax'), series('pet')] } as unknown as StudyDetail;
+    const drawings = new StudyDrawings(all.pane.room, (blend) => wanted.push(blend));
+    const read = drawings.read(study);
+    held('/studies/fusion/drawings').answer({ drawings: [row('fused')] });
+    await read;
+    const one = drawings.all[0] as InstanceType<typeof OneDrawing>;
+    const shown = one.show(true);
+    held('/instances/fused/drawing').answer(blending());
+    await shown;
+    const answer = drawings.blend(one);
+    const detail = (frame_of_reference: string | null) => ({ frame_of_reference, instances: [instance('ct1')] });
+    held('/series/thorax').answer(detail(reference));
+    held('/series/pet').answer(detail(upper));
+    return { why: await answer, wanted };
+  }
+
+  it('is shown as two volumes in the same space, with what was saved', async () => {
+    const { why, wanted } = await fusing('1.2.3');
+    expect(why).toBeNull();
+    expect(wanted).toMatchObject([{ series: 'pet', blending: { opacity: 0.3, palette: PALETTE } }]);
+  });
+
+  it('says that its series lie in different spaces, or in none that is known', async () => {
+    expect(await fusing('1.2.3', '1.2.4')).toEqual({ why: 'other-space', wanted: [] });
+    expect(await fusing(null)).toEqual({ why: 'other-space', wanted: [] });
   });
 });

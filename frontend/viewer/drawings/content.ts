@@ -103,6 +103,12 @@ export interface DrawnBlending {
   palette: string;
 }
 
+/** A blending that the reader wants to see: over the series that is shown, this one. */
+export interface WantedBlend {
+  series: string;
+  blending: DrawnBlending;
+}
+
 export interface DrawnPresentation {
   windows: readonly DrawnWindow[];
   invert: boolean;

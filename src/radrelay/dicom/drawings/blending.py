@@ -18,6 +18,7 @@ STATE = "1.2.840.10008.5.1.4.1.1.11.4"
 ADVANCED = "1.2.840.10008.5.1.4.1.1.11.8"
 BLENDING, POSITION, OPACITY, REGISTRATIONS = 0x00700402, 0x00700405, 0x00700403, 0x00700404
 _ADVANCED_INPUTS = 0x00701B01
+_STRAIGHT = ("LINEAR", "LINEAR_EXACT")  # through which colours are laid
 _WINDOWS, _TABLES, _MODALITY_TABLES = 0x00283110, 0x00283010, 0x00283000
 
 
@@ -67,7 +68,10 @@ def _read(header: Header, sop_class: str, draft: Draft) -> Blending:
     palette = brightness.palette_of(header, draft)
     if not palette:
         raise _NotBlended("blending-unreadable")
-    return Blending(_blended(under, draft), _blended(over, draft), opacity, palette)
+    lower, upper = _blended(under, draft), _blended(over, draft)
+    if upper.window is not None and upper.window.function not in _STRAIGHT:
+        raise _NotBlended("blending-values")
+    return Blending(lower, upper, opacity, palette)
 
 
 def _blended(item: Header, draft: Draft) -> Blended:

@@ -40,12 +40,14 @@ describe('a series whose objects bring no window', () => {
   });
 
   it('shows every slice of a CT in soft tissue', () => {
-    expect(seen('CT', slice(1303), slice(1428))).toEqual(['-160–240', '-160–240']);
+    const scaled = { slope: 1, intercept: -1024 };
+    expect(seen('CT', slice(1303, scaled), slice(1428, scaled))).toEqual(['-160–240', '-160–240']);
   });
 
   it('keeps the first slice’s window for MR, and for a CT that is on no scale', () => {
     expect(seen('MR', slice(400), slice(4000))).toEqual(['0–400', '0–400']);
     expect(seen('CT', slice(200, { bits_stored: 8 }), slice(100, { bits_stored: 8 }))).toEqual(['0–200', '0–200']);
+    expect(seen('CT', slice(2000), slice(1000))).toEqual(['0–2000', '0–2000']);
   });
 
   it('takes the whole picture’s window in place of its coarse one’s, and forgets both with the series', () => {
@@ -101,14 +103,15 @@ describe('a series whose objects bring no window', () => {
     expect(lookAt('MR').spreadFor(at(slice(400, windowed(50, 100))))).toBeNull();
     for (const modality of ['CT', 'DX']) {
       const look = lookAt(modality);
-      look.windowFor(at(slice(400)));
-      expect(look.spreadFor(at(slice(400)))).toBeNull();
+      const shown = at(slice(400, { slope: 1, intercept: -1024 }));
+      look.windowFor(shown);
+      expect(look.spreadFor(shown)).toBeNull();
     }
   });
 
   it('goes on from there when it is dragged', () => {
     const look = lookAt('CT');
-    look.drag(at(slice(4000)), 10, 0);
+    look.drag(at(slice(4000, { slope: 1, intercept: -1024 })), 10, 0);
     expect(look.chosen).toMatchObject({ center: 40, width: 410 });
   });
 });

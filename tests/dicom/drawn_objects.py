@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Sequence as Seq
 from typing import Any
 
 import highdicom as hd
@@ -181,7 +182,7 @@ def presentation_state(images: list[Dataset], **more: Any) -> Dataset:
 RED_UPWARDS = {"Red": [0, 65535], "Green": [0, 0], "Blue": [0, 0]}
 
 
-def blending_state(under: list[Dataset], over: list[Dataset], **more: Any) -> Dataset:
+def blending_state(under: Seq[Dataset], over: Seq[Dataset], **more: Any) -> Dataset:
     """Return a state that lays `over`, in reds, by 30 % over `under`: soft tissue below, 0 to 10,000 above."""
     state = blank("11.4", "PR")
     for name in ("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "StudyInstanceUID", "StudyDate"):
@@ -200,7 +201,7 @@ def blending_state(under: list[Dataset], over: list[Dataset], **more: Any) -> Da
     return state
 
 
-def blended(position: str, images: list[Dataset], center: float, width: float) -> Dataset:
+def blended(position: str, images: Seq[Dataset], center: float, width: float) -> Dataset:
     """Return an item of a Blending Sequence (PS3.3 C.11.14) with a window for all of its images."""
     series = item(
         SeriesInstanceUID=images[0].SeriesInstanceUID, ReferencedImageSequence=[cites(image) for image in images]

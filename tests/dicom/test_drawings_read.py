@@ -161,7 +161,8 @@ def test_a_blending_state_says_what_lies_over_what_and_how() -> None:
     assert [(one.center, one.width, one.function) for one in windows if one] == [
         (40, 400, "LINEAR"), (5000, 10000, "LINEAR"),
     ]  # fmt: skip
-    assert (blending.opacity, blending.over.slope) == (pytest.approx(0.3), None)
+    assert blending.opacity == pytest.approx(0.3)
+    assert blending.over.slope is None
     assert np.frombuffer(blending.palette, np.uint8).reshape(256, 3)[255].tolist() == [255, 0, 0]
     assert found.notes == ()
     header = header_of(bytes_of(blending_state(under, over)))

@@ -18,8 +18,9 @@ export const colourMaps = Object.keys(maps) as ColourMap[];
 
 const made = new Map<ColourMap, Uint32Array>();
 
-/** The colours of the grey levels 0 to 255. */
-export function coloursOf(name: ColourMap): Uint32Array {
+/** The colours of the grey levels 0 to 255; what has no name is such a table itself. */
+export function coloursOf(name: ColourMap | Uint32Array): Uint32Array {
+  if (typeof name !== 'string') return name;
   let table = made.get(name);
   if (!table) {
     table = new Uint32Array(256);

@@ -10,7 +10,7 @@ export interface Window {
   /** Has the say instead: a table of the object's, or of a presentation state's; centre and width are what it spans. */
   curve?: Curve;
   /** What it means for the picture at a place of the stack, where it is each object's own; null: that is shown as it comes. */
-  on?: (place: number) => Window | null;
+  on?: (place: number, frame: Frame) => Window | null;
 }
 
 /** Brightness by values that no window can say. */

@@ -1,6 +1,6 @@
 /** Brings frames: a few at once, the nearest first, what is far from the reader's place given up, all within a budget. */
 
-import { decodeCoded, fetchCoded, FrameFailure, type Arrival, type Coded } from './fetching';
+import { decodeCoded, fetchCoded, FrameFailure, type Arrival, type Coded, type Fetched } from './fetching';
 import { FrameDamaged, sampleBytes, type Frame } from './frame';
 import { aroundCentre } from './order';
 import { FrameStore } from './store';
@@ -48,6 +48,7 @@ export class FrameLoader {
   readonly #store: FrameStore;
   readonly #decoding = new Set<number>();
   readonly #flights = new Map<number, Flight>();
+  readonly #apart = new AbortController();
   readonly #failures = new Map<number, Failure>();
   #queue: number[] = [];
   #around: number[] = [];
@@ -83,6 +84,30 @@ export class FrameLoader {
   offer(place: number, frame: Frame): void {
     this.#offered = { place, frame };
     if (!this.#store.frame(place)) this.#options.onChange(place);
+  }
+
+  /** A frame for itself, however far from the reader's place; none where it cannot be had. It is kept if there is room. */
+  async apart(place: number): Promise<Frame | null> {
+    const here = this.#store.frame(place);
+    const address = this.#options.address(place);
+    if (here || address === null || this.#closed) return here ?? null;
+    try {
+      const coded = this.#store.coded(place);
+      const fetched = coded ? { coded } : await fetchCoded(address, this.#apart.signal, { onShare: () => undefined });
+      this.#keepSpare(place, fetched);
+      return 'frame' in fetched ? fetched.frame : await decodeCoded(fetched.coded);
+    } catch (cause) {
+      if (cause instanceof FrameFailure && cause.status === UNKNOWN && !this.#closed) this.#options.onStranger?.();
+      return null; // the way in which frames that are looked at fail says why
+    }
+  }
+
+  #keepSpare(place: number, fetched: Fetched): void {
+    if (this.#closed || this.#store.has(place) || !this.#store.hasRoom(place, this.#centre)) return;
+    if ('frame' in fetched) this.#store.keepFrame(place, fetched.frame);
+    else this.#store.keepCoded(place, fetched.coded);
+    this.#settle();
+    this.#options.onChange(place);
   }
 
   share(place: number): number {
@@ -132,6 +157,7 @@ export class FrameLoader {
 
   close(): void {
     this.#closed = true;
+    this.#apart.abort();
     for (const flight of this.#flights.values()) flight.stop.abort();
     this.#store.clear();
   }

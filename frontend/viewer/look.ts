@@ -1,12 +1,22 @@
 /** How the values of a pane's pictures become grey or colour: the reader's window, inverted or not, a colour map. */
 
 import type { ColourMap } from './colours';
-import { isColour, type Frame } from './frame';
+import { isColour } from './frame';
 import { initialWindow, type Window } from './grey';
 import type { Placed } from './screen';
 import { startOf } from './starting';
+import { Starts, type Span, type Spread } from './starts';
+import { NONE, type Pictures } from './state';
 
 const FINE = 0.05; // values per pixel of drag, below which windows are no whole numbers
+
+/** How pictures were looked at. */
+export interface KeptLook {
+  chosenFor: (shown: Placed) => Window | null;
+  giveBack: () => void;
+}
+
+const meant = (chosen: Window | null, { place, frame }: Placed): Window | null => (chosen?.on ? chosen.on(place, frame) : chosen);
 
 export class Look {
   chosen: Window | null = null;
@@ -15,15 +25,14 @@ export class Look {
   /** Each picture as its object was sent, where it would start otherwise. */
   asSent = false;
   #choices = 0;
-  #modality = '';
-  /** The window of the first picture of a series whose objects bring none; a coarse one's until it is whole. */
-  #kept: { window: Window; coarse: boolean } | null = null;
+  #pictures = NONE;
+  #starts = new Starts();
 
   /** Another series is looked at. */
-  begin(modality: string): void {
+  begin(pictures: Pictures): void {
     this.reset();
-    this.#modality = modality;
-    this.#kept = null;
+    this.#pictures = pictures;
+    this.#starts = new Starts();
   }
 
   reset(): void {
@@ -45,16 +54,32 @@ export class Look {
     return () => choice === this.#choices;
   }
 
+  /** Keeps how pictures are looked at now; once that is given back, a window that is on its way comes too late. */
+  keep(): KeptLook {
+    const { chosen, invert, colours, asSent } = this;
+    const giveBack = (): void => {
+      this.choose(chosen);
+      Object.assign(this, { invert, colours, asSent });
+    };
+    return { chosenFor: (shown) => meant(chosen, shown), giveBack };
+  }
+
   /** What the reader's choice means for a picture; null: it is shown as it comes. */
-  chosenFor({ place }: Placed): Window | null {
-    return this.chosen?.on ? this.chosen.on(place) : this.chosen;
+  chosenFor(shown: Placed): Window | null {
+    return meant(this.chosen, shown);
   }
 
   /** The window in use; none for colour or while the object's own lookup table is. */
   windowFor(shown: Placed): Window | null {
-    const { frame } = shown;
-    if (isColour(frame)) return null;
-    return this.chosenFor(shown) ?? this.#start(frame);
+    if (isColour(shown.frame)) return null;
+    return this.chosenFor(shown) ?? this.#start(shown);
+  }
+
+  /** The pictures that the starting window of what is shown is to be made of, as far as that is not made yet. */
+  spreadFor(shown: Placed): Spread | null {
+    const start = startOf(this.#modality, shown.frame);
+    if (isColour(shown.frame) || start.by !== 'values') return null;
+    return this.#starts.wanted(this.#span(shown.place, start.of), (place) => this.#pictures.address(place) !== null);
   }
 
   takeSent(): void {
@@ -62,19 +87,27 @@ export class Look {
     this.asSent = true;
   }
 
-  #start(frame: Frame): Window | null {
+  get #modality(): string {
+    return this.#pictures.modality ?? '';
+  }
+
+  #start({ frame, place }: Placed): Window | null {
     const start = this.asSent ? ({ by: 'object' } as const) : startOf(this.#modality, frame);
     if (start.by === 'object') return frame.facts.voi_lut ? null : initialWindow(frame);
     if (start.by === 'scale') return start.window;
-    if (!start.shared) return initialWindow(frame);
-    if (!this.#kept || (this.#kept.coarse && !frame.coarse)) this.#kept = { window: initialWindow(frame), coarse: frame.coarse };
-    return this.#kept.window;
+    return this.#starts.windowFor(this.#span(place, start.of), frame);
+  }
+
+  #span(place: number, of: 'series' | 'object'): Span {
+    if (of === 'series') return { first: 0, count: this.#pictures.count };
+    return this.#pictures.objectAt?.(place) ?? { first: place, count: 1 };
   }
 
   /** Changes the window by a way of the pointer, in pixels: to the right wider, down lower in level. */
-  drag(frame: Frame, dx: number, dy: number): void {
-    const start = this.#start(frame) ?? initialWindow(frame);
-    const { center, width, kind } = this.chosen && !this.chosen.curve ? this.chosen : start;
+  drag(shown: Placed, dx: number, dy: number): void {
+    const start = this.#start(shown) ?? initialWindow(shown.frame);
+    const chosen = this.chosenFor(shown);
+    const { center, width, kind } = chosen && !chosen.curve ? chosen : start;
     const pace = Math.max(start.width, width, 1e-6) / 400;
     const tidy = pace > FINE ? Math.round : (value: number) => Number(value.toPrecision(6));
     const next = { center: tidy(center + dy * pace), width: Math.max(pace > FINE ? 1 : 1e-6, tidy(width + dx * pace)) };

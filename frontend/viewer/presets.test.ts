@@ -93,7 +93,7 @@ describe("the object's table, taken by hand", () => {
     const look = new Look();
     look.choose(tableWindow(table, 'table1', 'HARDER'));
     expect(look.windowFor({ place: 0, frame })?.curve?.id).toBe('table1');
-    look.drag(frame, 10, 0);
+    look.drag({ place: 0, frame }, 10, 0);
     expect(look.windowFor({ place: 0, frame })?.curve).toBeUndefined();
   });
 

@@ -10,6 +10,9 @@ export function shapeOf(facts: FrameFacts): Shape {
 const NOWHERE: View = { scale: 1, x: 0, y: 0, ...UPRIGHT };
 const SAME = 1e-6; // of a pixel's aspect
 
+const isSame = (one: Shape, other: Shape): boolean =>
+  one.rows === other.rows && one.columns === other.columns && Math.abs(one.aspect - other.aspect) < SAME;
+
 export class Stance {
   #view = NOWHERE;
   #shape: Shape | null = null;
@@ -36,10 +39,8 @@ export class Stance {
   /** Takes a picture of the next place: one of another shape is fitted afresh; its turn stays, as the stack is turned. */
   take(shape: Shape): void {
     const before = this.#shape;
-    const same =
-      before?.rows === shape.rows && before.columns === shape.columns && Math.abs(before.aspect - shape.aspect) < SAME;
     this.#shape = shape;
-    if (!same) this.#fitted = true;
+    if (!before || !isSame(before, shape)) this.#fitted = true;
     this.#settle();
   }
 
@@ -84,6 +85,19 @@ export class Stance {
     this.#fitted = true;
     this.#view = { ...this.#view, ...UPRIGHT };
     this.#settle();
+  }
+
+  /** Keeps how the picture stands now; gives what has it stand so again, where a picture of another shape is fitted. */
+  keep(): () => void {
+    const [view, shape, pane, fitted, edge] = [this.#view, this.#shape, this.#pane, this.#fitted, this.#edge];
+    return () => {
+      const same = this.#shape === shape || (shape !== null && this.#shape !== null && isSame(shape, this.#shape));
+      const [across, down] = [this.#pane.width - pane.width, this.#pane.height - pane.height];
+      this.#edge = edge;
+      this.#fitted = fitted || !same;
+      this.#view = moved(view, across / 2, down / 2); // what was in the middle is there again
+      this.#settle();
+    };
   }
 
   toPane = (at: Point): Point => (this.#shape ? toPane(this.#view, this.#shape, at) : at);

@@ -10,17 +10,26 @@ import { bringsOwn, startOf } from './starting';
 const facts: FrameFacts = { rows: 1, columns: 4, samples: 1, bits_allocated: 16, bits_stored: 16, signed: false, photometric: 'MONOCHROME2' };
 const slice = (most: number, given: Partial<FrameFacts> = {}): Frame =>
   readFrame({ ...facts, ...given }, new Uint16Array([0, most / 4, most / 2, most]).buffer);
-const at = (frame: Frame): Placed => ({ place: 0, frame });
+const at = (frame: Frame, place = 0): Placed => ({ place, frame });
+const address = (): string => '/frame';
+
+/** How a series of as many pictures is looked at, of which each object has `frames`. */
+function lookAt(modality: string, count = 100, frames = 1): Look {
+  const look = new Look();
+  look.begin({ count, modality, address, objectAt: (place) => ({ first: place - (place % frames), count: frames }) });
+  return look;
+}
 const windowed = (center: number, width: number): Partial<FrameFacts> => ({ window_center: center, window_width: width });
+
+function rangeOf(look: Look, frame: Frame, place: number): string {
+  const { center, width } = look.windowFor(at(frame, place)) ?? { center: NaN, width: NaN };
+  return `${center - width / 2}–${center + width / 2}`;
+}
 
 /** The ranges of values that slices are seen with, one after the other. */
 function seen(modality: string, ...slices: Frame[]): string[] {
-  const look = new Look();
-  look.begin(modality);
-  return slices.map((frame) => {
-    const { center, width } = look.windowFor(at(frame)) ?? { center: NaN, width: NaN };
-    return `${center - width / 2}–${center + width / 2}`;
-  });
+  const look = lookAt(modality);
+  return slices.map((frame, place) => rangeOf(look, frame, place));
 }
 
 describe('a series whose objects bring no window', () => {
@@ -42,14 +51,13 @@ describe('a series whose objects bring no window', () => {
   });
 
   it('takes the whole picture’s window in place of its coarse one’s, and forgets both with the series', () => {
-    const look = new Look();
-    look.begin('MR');
+    const look = lookAt('MR');
     expect(look.windowFor(at({ ...slice(300), coarse: true }))?.width).toBe(300);
     expect(look.windowFor(at(slice(400)))?.width).toBe(400);
     expect(look.windowFor(at(slice(900)))?.width).toBe(400);
     look.reset();
     expect(look.windowFor(at(slice(900)))?.width).toBe(400);
-    look.begin('MR');
+    look.begin({ count: 100, modality: 'MR', address });
     expect(look.windowFor(at(slice(900)))?.width).toBe(900);
   });
 
@@ -57,10 +65,53 @@ describe('a series whose objects bring no window', () => {
     expect(seen('DX', slice(400), slice(4000))).toEqual(['0–400', '0–4000']);
   });
 
+  it('takes pictures from all over an MR, so that it is no matter which is looked at first', () => {
+    const [air, head, neck] = [slice(8), slice(900), slice(400)];
+    for (const first of [0, 60]) {
+      const look = lookAt('MR', 101);
+      const shown = at(first ? head : air, first);
+      look.windowFor(shown);
+      const spread = look.spreadFor(shown);
+      expect(spread?.places).toEqual([50, 25, 75]);
+      expect(look.spreadFor(shown), 'they are asked for once').toBeNull();
+      expect(spread?.take([head, neck, air])).toBe(true);
+      expect([rangeOf(look, air, 0), rangeOf(look, head, 60)]).toEqual(['0–900', '0–900']);
+      expect(look.spreadFor(shown)).toBeNull();
+    }
+  });
+
+  it('stays with the first picture’s while the others cannot be had, and does without them in the end', () => {
+    const look = lookAt('MR', 101);
+    const shown = at(slice(8));
+    look.windowFor(shown);
+    for (const _ of [1, 2]) expect(look.spreadFor(shown)?.take([slice(900), null, null])).toBe(false);
+    expect(rangeOf(look, slice(8), 0)).toBe('0–8');
+    expect(look.spreadFor(shown)?.take([slice(900), null, null])).toBe(true);
+    expect([rangeOf(look, slice(8), 0), look.spreadFor(shown)]).toEqual(['0–900', null]);
+  });
+
+  it('shows a run of an angiography with one window, another run with its own', () => {
+    const look = lookAt('XA', 40, 20);
+    expect([rangeOf(look, slice(400), 0), rangeOf(look, slice(1000), 1), rangeOf(look, slice(60), 20)]).toEqual(['0–400', '0–400', '0–60']);
+    const spread = look.spreadFor(at(slice(1000), 1));
+    expect(spread?.places).toEqual([10, 5, 14]);
+    spread?.take([slice(1000), slice(400), slice(800)]);
+    expect([rangeOf(look, slice(400), 0), rangeOf(look, slice(400), 19), rangeOf(look, slice(70), 21)]).toEqual(['0–1000', '0–1000', '0–60']);
+  });
+
+  it('asks for no others where objects bring windows, and of what is one picture alone', () => {
+    expect(lookAt('MR').spreadFor(at(slice(400, windowed(50, 100))))).toBeNull();
+    for (const modality of ['CT', 'DX']) {
+      const look = lookAt(modality);
+      const shown = at(slice(400, { slope: 1, intercept: -1024 }));
+      look.windowFor(shown);
+      expect(look.spreadFor(shown)).toBeNull();
+    }
+  });
+
   it('goes on from there when it is dragged', () => {
-    const look = new Look();
-    look.begin('CT');
-    look.drag(slice(4000, { slope: 1, intercept: -1024 }), 10, 0);
+    const look = lookAt('CT');
+    look.drag(at(slice(4000, { slope: 1, intercept: -1024 })), 10, 0);
     expect(look.chosen).toMatchObject({ center: 40, width: 410 });
   });
 });
@@ -75,8 +126,7 @@ describe('a series whose objects bring windows', () => {
     const [low, high] = [slice(400, { ...windowed(50, 100), suv_factor: 0.01 }), slice(400, { ...windowed(100, 200), suv_factor: 0.01 })];
     expect(seen('PT', low, high)).toEqual(['0–1000', '0–1000']);
     expect(entriesFor('PT', low)[0]).toMatchObject({ key: 'sent', digit: null, deed: { does: 'sent' } });
-    const look = new Look();
-    look.begin('PT');
+    const look = lookAt('PT');
     look.takeSent();
     expect([look.windowFor(at(low))?.width, look.windowFor(at(high))?.width]).toEqual([100, 200]);
     look.choose(null);

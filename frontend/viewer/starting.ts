@@ -15,7 +15,8 @@ export const upTo = (most: number): Window => ({ center: most / 2, width: most, 
 
 /**
  * Series of slices through one body, on one scale of values: what a grey means must not change within them. In CR, DX,
- * MG, US, XA and the others each picture is an exposure or a view of its own, and a window of another would hide it.
+ * MG, US, XA and the others each object is an exposure or a view of its own, and a window of another would hide it; the
+ * frames of one are a run that must not flicker.
  */
 const slices: ReadonlySet<string> = new Set(['CT', 'MR', 'PT', 'NM']);
 
@@ -24,8 +25,8 @@ export type Start =
   | { by: 'object' }
   /** A preset by its key. */
   | { by: 'scale'; key: string; window: Window }
-  /** A window over values: of the series' first picture shown, or of each picture. */
-  | { by: 'values'; shared: boolean };
+  /** A window over values of the series, or of each of its objects. */
+  | { by: 'values'; of: 'series' | 'object' };
 
 /**
  * PET that is counted in SUV starts with one range of uptake even where its objects bring windows: scanners fit these
@@ -36,7 +37,7 @@ export function startOf(modality: string, frame: Frame): Start {
   if (modality === 'PT' && factor) return { by: 'scale', key: `suv${UPTAKE}`, window: upTo(UPTAKE / factor) };
   if (bringsOwn(frame)) return { by: 'object' };
   if (modality === 'CT' && isHounsfield(frame)) return { by: 'scale', key: 'soft', window: SOFT_TISSUE };
-  return { by: 'values', shared: slices.has(modality) };
+  return { by: 'values', of: slices.has(modality) ? 'series' : 'object' };
 }
 
 /** Whether the object was sent with a window or a table. */

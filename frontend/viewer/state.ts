@@ -9,6 +9,7 @@ import type { Look } from './look';
 import { edgesOf, type Edges } from './orientation';
 import { scaleBar, type ScaleBar } from './scale';
 import type { Placed } from './screen';
+import type { Span } from './starts';
 import type { Tool } from './steering';
 
 /**
@@ -20,6 +21,8 @@ export interface Pictures {
   /** Tells what its values mean. */
   readonly modality?: string;
   address: (place: number) => string | null;
+  /** The places of the object that has a place. None: each is one's own. */
+  objectAt?: (place: number) => Span;
 }
 
 export const NONE: Pictures = { count: 0, address: () => null };
@@ -53,6 +56,14 @@ export interface ViewerState {
   edges: Edges | null;
   bar: ScaleBar | null;
   probe: { x: number; y: number; value: number | [number, number, number] } | null;
+}
+
+/** How the reader had a pane's pictures, while something else has the say. */
+export interface Kept {
+  /** The reader's window for a picture; null: it was shown as it comes. */
+  chosenFor: (shown: Placed) => Window | null;
+  /** Has them looked at so again; `standing`: turned, zoomed and placed so, too. */
+  giveBack: (standing: boolean) => void;
 }
 
 export interface ViewerOptions {

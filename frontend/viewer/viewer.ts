@@ -13,11 +13,11 @@ import { FrameLoader, type FrameState } from './loader';
 import { Look } from './look';
 import { Screen, seenAs, type Placed, type Snapshot } from './screen';
 import { shapeOf, Stance } from './stance';
-import { around, lookedAt, NONE, probed, type Pictures, type ViewerOptions } from './state';
+import { around, lookedAt, NONE, probed, type Kept, type Pictures, type ViewerOptions } from './state';
 import { Steering, type Pressing, type Steered, type Tool } from './steering';
 import { warmUp } from './decoding/decoders';
 
-export type { Pictures, ViewerOptions, ViewerState } from './state';
+export type { Kept, Pictures, ViewerOptions, ViewerState } from './state';
 
 export class ImageViewer implements Steered {
   readonly #screen: Screen;
@@ -87,7 +87,7 @@ export class ImageViewer implements Steered {
     this.#shown = null;
     this.#waiting = null;
     this.#screen.clear();
-    this.#look.begin(pictures.modality ?? '');
+    this.#look.begin(pictures);
     this.#stance.reset();
     this.#loader = new FrameLoader({
       count: pictures.count,
@@ -197,9 +197,8 @@ export class ImageViewer implements Steered {
   }
 
   dragWindow(dx: number, dy: number): void {
-    const frame = this.#shown?.frame;
-    if (!frame || isColour(frame)) return;
-    this.#look.drag(frame, dx, dy);
+    if (!this.#shown || isColour(this.#shown.frame)) return;
+    this.#look.drag(this.#shown, dx, dy);
     this.repaint();
   }
 
@@ -261,6 +260,17 @@ export class ImageViewer implements Steered {
     this.#look.reset();
     this.#stance.reset();
     this.repaint();
+  }
+
+  /** Keeps how pictures are looked at and how they stand now, to be given back. */
+  keepLook(): Kept {
+    const [{ chosenFor, giveBack }, stand] = [this.#look.keep(), this.#stance.keep()];
+    const back = (standing: boolean): void => {
+      giveBack();
+      if (standing) stand();
+      this.repaint();
+    };
+    return { chosenFor, giveBack: back };
   }
 
   play(): void {
@@ -356,9 +366,22 @@ export class ImageViewer implements Steered {
       this.#waiting?.(frame);
       this.#waiting = null;
     }
+    this.#bringSpread();
     const failed = this.frameState(this.#index) === 'failed';
     if (failed || !this.#pictures.address(this.#index)) this.#shown = null; // no other image under this one's number
     this.#draw();
+  }
+
+  /** Brings the pictures that a starting window is made of, once the one that is looked at is whole. */
+  #bringSpread(): void {
+    const [shown, loader] = [this.#shown, this.#loader];
+    if (!shown || !loader || shown.frame.coarse || this.#resting) return;
+    this.#look.windowFor(shown); // stands in until those are here
+    const spread = this.#look.spreadFor(shown);
+    if (!spread) return;
+    void Promise.all(spread.places.map((place) => loader.apart(place))).then((frames) => {
+      if (spread.take(frames) && loader === this.#loader) this.repaint();
+    });
   }
 
   #resize(): void {

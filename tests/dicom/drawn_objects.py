@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Sequence as Seq
 from typing import Any
 
 import highdicom as hd
@@ -176,6 +177,40 @@ def presentation_state(images: list[Dataset], **more: Any) -> Dataset:
     for keyword, value in more.items():
         setattr(state, keyword, value)
     return state
+
+
+RED_UPWARDS = {"Red": [0, 65535], "Green": [0, 0], "Blue": [0, 0]}
+
+
+def blending_state(under: Seq[Dataset], over: Seq[Dataset], **more: Any) -> Dataset:
+    """Return a state that lays `over`, in reds, by 30 % over `under`: soft tissue below, 0 to 10,000 above."""
+    state = blank("11.4", "PR")
+    for name in ("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "StudyInstanceUID", "StudyDate"):
+        if name in under[0]:
+            setattr(state, name, getattr(under[0], name))
+    state.ContentLabel, state.PresentationCreationDate, state.PresentationCreationTime = "FUSION", "20260203", "101112"
+    state.RelativeOpacity = 0.3
+    state.BlendingSequence = Sequence(
+        [blended("UNDERLYING", under, 40, 400), blended("SUPERIMPOSED", over, 5000, 10000)]
+    )
+    for colour, entries in RED_UPWARDS.items():
+        setattr(state, f"{colour}PaletteColorLookupTableDescriptor", [2, 0, 16])
+        setattr(state, f"{colour}PaletteColorLookupTableData", np.array(entries, "<u2").tobytes())
+    for keyword, value in more.items():
+        setattr(state, keyword, value)
+    return state
+
+
+def blended(position: str, images: Seq[Dataset], center: float, width: float) -> Dataset:
+    """Return an item of a Blending Sequence (PS3.3 C.11.14) with a window for all of its images."""
+    series = item(
+        SeriesInstanceUID=images[0].SeriesInstanceUID, ReferencedImageSequence=[cites(image) for image in images]
+    )
+    window = item(WindowCenter=str(center), WindowWidth=str(width))
+    return item(
+        BlendingPosition=position, StudyInstanceUID=images[0].StudyInstanceUID,
+        ReferencedSeriesSequence=Sequence([series]), SoftcopyVOILUTSequence=Sequence([window]),
+    )  # fmt: skip
 
 
 def structure_set(images: list[Dataset], rings: list[tuple[int, str, list[list[float]]]], **more: Any) -> Dataset:

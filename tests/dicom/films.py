@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import base64
 import struct
 from collections.abc import Iterator
 
 from radrelay.dicom.film_streams import CLOCK
 
 PMT, VIDEO = 0x100, 0x101
+AVC, HEVC = (0x1B, b"\x09\xf0"), (0x24, b"\x46\x01\x50")  # in a program map; an access unit delimiter
+GREY_H265 = base64.b64decode(
+    b"AAAAAUABDAH//wFgAAADAJAAAAMAAAMAHpWUCQAAAAFCAQEBYAAAAwCQAAADAAADAB6gIIEFllZZJMrwFoCAAAADAIAAAAyEAAAA"
+    b"AUQBwXK0IkAAAAEoAa8dgPcCCfrX2Z4AAAABAgHQIUnhDGOw+oQAAAABAgHgRJV4YSTFYAAAAAEAAeAk/X6LCmDIIAAAAAEAAeBm"
+    b"tf1GFEDIIAAAAAFAAQwB//8BYAAAAwCQAAADAAADAB6VlAkAAAABQgEBAWAAAAMAkAAAAwAAAwAeoCCBBZZWWSTK8BaAgAAAAwCA"
+    b"AAAMhAAAAAFEAcFytCJAAAABKgGsGEoicZj3AoJ23uqGAAAAARAB4KItV/cYUcggAAAAAQIB0ElfhDGOwPqEAAAAAQIB4QSX4YSQ"
+    b"xWAAAAABAAHg5P/6LCiAyCA="
+)
+"""Ten pictures of 64 by 64 in H.265, coded by x265: two groups that begin with a key, pictures between others."""
+GREY_SHOWN = [0, 4, 2, 1, 3, 6, 5, 9, 8, 7]
 
 
 def box(data: bytes, *path: bytes) -> bytes:
@@ -17,7 +28,7 @@ def box(data: bytes, *path: bytes) -> bytes:
         while data[at + 4 : at + 8] != wanted:
             at += struct.unpack_from(">I", data, at)[0]
         data = data[at + 8 : at + struct.unpack_from(">I", data, at)[0]]
-        data = data[{b"stsd": 8, b"avc1": 78}.get(wanted, 0) :]
+        data = data[{b"stsd": 8, b"avc1": 78, b"hvc1": 78, b"hev1": 78}.get(wanted, 0) :]
     return data
 
 
@@ -75,16 +86,16 @@ def times_of(mp4: bytes) -> tuple[list[int], list[int]]:
     return decoded, [time + delay for time, delay in zip(decoded, delays, strict=True)]
 
 
-def transport(pictures: list[bytes], decoded: list[int], shown: list[int]) -> bytes:
+def transport(pictures: list[bytes], decoded: list[int], shown: list[int], coding: tuple[int, bytes] = AVC) -> bytes:
     """Return pictures as a transport stream, one PES packet each (ISO/IEC 13818-1)."""
     association = _section(0, struct.pack(">HH", 1, 0xE000 | PMT))
     program = _section(
-        2, struct.pack(">HH", 0xE000 | VIDEO, 0xF000) + b"\x1b" + struct.pack(">HH", 0xE000 | VIDEO, 0xF000)
+        2, struct.pack(">HH", 0xE000 | VIDEO, 0xF000) + bytes([coding[0]]) + struct.pack(">HH", 0xE000 | VIDEO, 0xF000)
     )
     out = b"".join(_packets(0, b"\0" + association)) + b"".join(_packets(PMT, b"\0" + program))
     for picture, dts, pts in zip(pictures, decoded, shown, strict=True):
         header = b"\0\0\1\xe0\0\0\x80\xc0\x0a" + _time(3, pts + CLOCK) + _time(1, dts + CLOCK)
-        out += b"".join(_packets(VIDEO, header + b"\0\0\0\1\x09\xf0" + picture))
+        out += b"".join(_packets(VIDEO, header + b"\0\0\0\1" + coding[1] + picture))
     return out
 
 

@@ -18,6 +18,8 @@ from tests.dicom.drawn_objects import (
     SERIES,
     SPACE,
     blank,
+    blended,
+    blending_state,
     bytes_of,
     cites,
     code,
@@ -94,7 +96,8 @@ def test_states_of_colour_and_of_blending_draw_alike(kind: str) -> None:
     state.SOPClassUID = "1.2.840.10008.5.1.4.1.1." + kind
     found = drawn(state)
     assert len(found.shapes) == 7
-    assert found.notes == (() if kind in ("11.1", "11.2") else ("colours-not-applied",))  # 11.3: its palette is missing
+    missing = {"11.3": ("colours-not-applied",), "11.4": ("blending-unreadable",)}  # a palette; what is blended
+    assert found.notes == missing.get(kind, ())
 
 
 def lookup(entries: list[int], first: int = 0, bits: int = 16) -> Dataset:
@@ -135,6 +138,65 @@ def test_a_pseudo_colour_state_brings_its_palette_as_256_levels() -> None:
     colours = np.frombuffer(found.presentation.palette, np.uint8).reshape(256, 3)
     assert (colours[0].tolist(), colours[255].tolist()) == ([0, 255, 0], [255, 0, 0])
     assert found.notes == ()
+
+
+def pair() -> tuple[list[Dataset], list[Dataset]]:
+    """Return two series of two images each in one frame of reference."""
+    under, over = slices(2), slices(2)
+    for image in over:
+        image.SeriesInstanceUID = f"{SERIES}.7"
+        image.SOPInstanceUID = f"{image.SOPInstanceUID}.7"
+    return under, over
+
+
+def test_a_blending_state_says_what_lies_over_what_and_how() -> None:
+    under, over = pair()
+    found = drawn(blending_state(under, over))
+    assert found.presentation is not None
+    blending = found.presentation.blending
+    assert blending is not None
+    assert [one.sop_uid for one in blending.under.images] == [image.SOPInstanceUID for image in under]
+    assert [one.sop_uid for one in blending.over.images] == [image.SOPInstanceUID for image in over]
+    windows = [part.window for part in (blending.under, blending.over)]
+    assert [(one.center, one.width, one.function) for one in windows if one] == [
+        (40, 400, "LINEAR"), (5000, 10000, "LINEAR"),
+    ]  # fmt: skip
+    assert blending.opacity == pytest.approx(0.3)
+    assert blending.over.slope is None
+    assert np.frombuffer(blending.palette, np.uint8).reshape(256, 3)[255].tolist() == [255, 0, 0]
+    assert found.notes == ()
+    header = header_of(bytes_of(blending_state(under, over)))
+    named, _ = drawings.overlies(header, header.text(0x00080016))
+    assert named == (SERIES, f"{SERIES}.7"), "it is listed over both"
+
+
+def test_a_blending_state_that_cannot_be_followed_says_why() -> None:
+    under, over = pair()
+    step = item(ModalityLUTSequence=Sequence([lookup([0, 1])]))
+    table = item(SoftcopyVOILUTSequence=Sequence([item(VOILUTSequence=Sequence([lookup([0, 1])]))]))
+    another = item(SoftcopyVOILUTSequence=Sequence([item(WindowCenter=c, WindowWidth="9") for c in ("1", "2")]))
+    curved = item(SoftcopyVOILUTSequence=Sequence([item(WindowCenter="1", WindowWidth="9", VOILUTFunction="SIGMOID")]))
+    twice = blended("SUPERIMPOSED", over, 1, 2)
+    twice.ReferencedSeriesSequence.append(blended("", under, 1, 2).ReferencedSeriesSequence[0])
+    cases: list[tuple[str, Dataset | None, dict[str, object]]] = [
+        ("blending-registered", None, {"ReferencedSpatialRegistrationSequence": Sequence([Dataset()])}),
+        ("blending-unreadable", None, {"RelativeOpacity": 1.5}),
+        ("blending-unreadable", None, {"RedPaletteColorLookupTableData": b""}),
+        ("blending-unreadable", item(BlendingPosition="ABOVE"), {}),
+        ("blending-many", twice, {}),
+        *(("blending-values", part, {}) for part in (step, table, another, curved)),
+    ]
+    for why, part, more in cases:
+        state = blending_state(under, over, **more)
+        if part is not None:
+            state.BlendingSequence[1].update(part)
+        found = drawn(state)
+        assert found.presentation is not None
+        assert found.presentation.blending is None
+        assert why in found.notes, why
+    state = blending_state(under, over)
+    state.SOPClassUID = "1.2.840.10008.5.1.4.1.1.11.8"
+    assert drawn(state).notes == ("blending-advanced",)
 
 
 def test_a_state_that_names_images_again_and_again_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from contextlib import suppress
 
 import pydicom
@@ -10,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom.encaps import generate_fragments
 
-from radrelay.dicom.film_streams import UnplayableFilm, as_mp4, container_of
+from radrelay.dicom.errors import UnplayableFilm
+from radrelay.dicom.film_codings import H265
+from radrelay.dicom.film_streams import _pictures, as_mp4, container_of
 from radrelay.dicom.mp4 import read_film
 from tests.collection import COLLECTION
 from tests.dicom import films
@@ -56,6 +59,48 @@ def test_a_bare_stream_takes_its_rate_from_the_header(mp4: bytes) -> None:
 
 def test_a_film_that_is_cut_off_plays_as_far_as_it_came(wrapped: bytes) -> None:
     assert 20 < read_film(as_mp4(wrapped[: len(wrapped) // 2], 640, 480, 25)).frames < 60
+
+
+def test_a_bare_h265_stream_is_shown_in_the_order_that_it_counts() -> None:
+    film = films.GREY_H265
+    assert container_of(film) == container_of(b"\0\0\0\1\x46\x01\x50" + film) == "hevc"
+    made = as_mp4(film, 64, 64, 25)
+    decoded, shown = films.times_of(made)
+    assert decoded == [place * 3600 for place in range(10)]
+    assert [(time - min(shown)) // 3600 for time in shown] == films.GREY_SHOWN
+    assert all(late >= early for early, late in zip(decoded, shown, strict=True)), "none is shown before it is there"
+    table = films.box(made, b"moov", b"trak", b"mdia", b"minf", b"stbl")
+    assert list(struct.unpack(">II2I", films.box(table, b"stss"))[2:]) == [1, 6], "its keys"
+    settings = films.box(table, b"stsd", b"hvc1", b"hvcC")
+    assert (settings[1], settings[12], settings[16] & 3, settings[22]) == (1, 30, 1, 3)  # Main, level 1, 4:2:0
+    assert made.count(films.GREY_H265[4:28]) == 1, "its settings stand in its description alone"
+
+
+def test_h265_in_a_transport_stream_keeps_its_times() -> None:
+    pictures = [b"".join(b"\0\0\0\1" + nal for nal in nals) for _, nals in _pictures(films.GREY_H265, H265())]
+    decoded = [place * 1800 for place in range(10)]
+    shown = [(place + 3) * 1800 for place in films.GREY_SHOWN]
+    made = as_mp4(films.transport(pictures, decoded, shown, films.HEVC), 64, 64, 25)
+    assert films.times_of(made) == (decoded, shown)
+
+
+def test_h265_whose_settings_change_keeps_them_in_its_pictures() -> None:
+    changed = films.GREY_H265.replace(b"\x44\x01\xc1", b"\x44\x01\xc3", 1)  # another picture parameter set
+    made = as_mp4(changed, 64, 64, 25)
+    table = films.box(made, b"moov", b"trak", b"mdia", b"minf", b"stbl")
+    settings = films.box(table, b"stsd", b"hev1", b"hvcC")
+    assert struct.unpack_from(">BH", settings, settings.index(b"\x22\x00")) == (0x22, 2), "both, and more to come"
+    assert made.count(b"\x44\x01\xc1") == made.count(b"\x44\x01\xc3") == 2
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_damaged_h265_is_played_or_refused(data: st.DataObject) -> None:
+    broken = bytearray(films.GREY_H265)
+    for _ in range(data.draw(st.integers(1, 6))):
+        broken[data.draw(st.integers(0, len(broken) - 1))] = data.draw(st.integers(0, 255))
+    with suppress(UnplayableFilm):
+        as_mp4(bytes(broken), 64, 64, 25)
 
 
 def test_what_cannot_be_played_is_said(mp4: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +15,7 @@ from pydicom.dataset import Dataset
 
 from radrelay.access import Principal, system_principal
 from radrelay.app.rows import dump_rows, load_rows
-from radrelay.archive import deletion
+from radrelay.archive import deletion, holdings
 from radrelay.archive.errors import StudyNotFound
 from radrelay.archive.instances import find_instances
 from radrelay.archive.models import Holding, Instance, Study, Tombstone
@@ -217,6 +218,81 @@ def test_key_objects_withdrawn_before_they_appeared_do_not_stay(site: WebSite, a
     site.index()
     work(site).sweep()
     assert objects(site, "KO") == []
+
+
+def drawings(login: Login, study: Shelf) -> list[Any]:
+    found: list[Any] = login.http.get(f"/api/studies/{study.study}/drawings").json()["drawings"]
+    return found
+
+
+def hold(site: WebSite, study: Shelf, until: timedelta | None = None) -> None:
+    with site.database.write() as session:
+        now = site.clock.now()
+        holdings.hold(session, study.study, now + until if until else None, "a trial", now)
+
+
+def test_key_objects_of_a_held_study_stay_until_it_is_released(site: WebSite, anna: Login, study: Shelf) -> None:
+    mark = uuid.uuid4()
+    put(anna, study.study, mark, key(study))
+    (first,) = file(anna, study.study)
+    site.index()
+    hold(site, study)
+    delete(anna, study.study, mark, 1)
+    assert file(anna, study.study) == []
+    work(site).sweep()
+    assert [data.SOPInstanceUID for data in objects(site, "KO")] == [first["sop_uid"]], "a hold keeps every object"
+    assert drawings(anna, study) == [], "what was taken back is not offered"
+    with site.database.read() as session:
+        record = session.scalars(sa.select(AuditEvent).where(AuditEvent.action == "marks.withdraw")).one()
+        assert session.scalars(sa.select(Tombstone)).all() == []
+    assert json.loads(record.detail)["held"] is True
+    put(anna, study.study, mark, {**key(study), "revision": 2})
+    (again,) = file(anna, study.study)
+    site.index()
+    work(site).sweep()
+    assert {data.SOPInstanceUID for data in objects(site, "KO")} == {first["sop_uid"], again["sop_uid"]}
+    with site.database.write() as session:
+        holdings.release(session, study.study, site.clock.now())
+    work(site).sweep()
+    assert [data.SOPInstanceUID for data in objects(site, "KO")] == [again["sop_uid"]]
+
+
+def test_objects_replaced_under_a_hold_go_when_it_lapses(site: WebSite, anna: Login, study: Shelf) -> None:
+    mark = uuid.uuid4()
+    put(anna, study.study, mark, length(study.instances[0]))
+    put(anna, study.study, uuid.uuid4(), key(study))
+    file(anna, study.study)
+    site.index()
+    hold(site, study, until=timedelta(hours=1))
+    put(anna, study.study, mark, length(study.instances[0], 1, text="grown"))
+    put(anna, study.study, uuid.uuid4(), key(study, 1))
+    newer = {one["sop_uid"] for one in file(anna, study.study) if one["kind"] != "report"}
+    site.index()
+    for after, count in ((timedelta(minutes=30), 4), (timedelta(hours=1), 2)):
+        site.clock.advance(after)
+        work(site).sweep()
+        assert len(objects(site, "KO", "PR")) == count
+    assert {data.SOPInstanceUID for data in objects(site, "KO", "PR")} == newer
+
+
+def test_changed_marks_leave_one_presentation_state_of_a_series(site: WebSite, anna: Login, study: Shelf) -> None:
+    mark = uuid.uuid4()
+    put(anna, study.study, mark, length(study.instances[0]))
+    put(anna, study.study, uuid.uuid4(), length(study.instances[1]))
+    file(anna, study.study)
+    site.index()
+    kept = {data.SOPInstanceUID for data in objects(site, "PR")}
+    put(anna, study.study, mark, length(study.instances[0], 1, text="grown"))
+    (newer,) = [one["sop_uid"] for one in file(anna, study.study) if one["kind"] == "presentation"]
+    work(site).sweep()
+    assert {data.SOPInstanceUID for data in objects(site, "PR")} == kept, "until the newer one stands in its place"
+    site.index()
+    work(site).sweep()
+    left = {data.SOPInstanceUID for data in objects(site, "PR")}
+    assert (newer in left, len(left), len(left & kept)) == (True, 2, 1), "the other series' stays"
+    assert len(objects(site, "SR")) == 2, "reports name the ones before"
+    assert drawings(anna, study) == []
+    assert file(anna, study.study) == []
 
 
 def test_a_label_put_elsewhere_makes_a_new_presentation_and_no_new_report(

@@ -119,6 +119,44 @@ def test_by_alias_the_frame_of_reference_is_told_and_taken_by_its_token(
     assert {one["space"]["frame_of_reference"] for one in listed(anna, study.study)["marks"]} == {uid}
 
 
+def test_who_sees_in_the_clear_and_annotates_by_alias_measures_in_the_patient(
+    site: WebSite, anna: Login, study: Shelf
+) -> None:
+    body, mark = in_space(site, study.series[0]), uuid.uuid4()
+    revoke_all(site)
+    grant_to(site, anna, Target("organisation"), Right.SEE)
+    grant_to(site, anna, Target("organisation"), Right.ANNOTATE, identity="alias")
+    uid = anna.http.get(f"/api/series/{study.series[0]}").json()["frame_of_reference"]
+    assert uid == body["space"]["frame_of_reference"]
+    answer = put(anna, study.study, mark, body)
+    assert answer.status_code == 200, answer.text
+    (told,) = listed(anna, study.study)["marks"]
+    assert answer.json()["space"] == told["space"], "answered as it is listed"
+    assert put(anna, study.study, mark, {**body, "text": "Herd", "revision": 1}).status_code == 200
+
+
+def test_who_sees_by_alias_and_annotates_in_the_clear_is_told_and_gives_the_token(
+    site: WebSite, anna: Login, study: Shelf
+) -> None:
+    body = in_space(site, study.series[0])
+    revoke_all(site)
+    grant_to(site, anna, Target("organisation"), Right.SEE, identity="alias")
+    grant_to(site, anna, Target("organisation"), Right.ANNOTATE)
+    assert put(anna, study.study, uuid.uuid4(), body).json()["code"] == "mark-invalid"
+    body["space"]["frame_of_reference"] = anna.http.get(f"/api/series/{study.series[0]}").json()["frame_of_reference"]
+    answer = put(anna, study.study, uuid.uuid4(), body)
+    assert answer.json()["space"]["frame_of_reference"] == body["space"]["frame_of_reference"]
+
+
+def test_who_annotates_by_alias_what_he_does_not_see_is_told_no_frame_of_reference(
+    site: WebSite, anna: Login, study: Shelf
+) -> None:
+    body = in_space(site, study.series[0])
+    revoke_all(site)
+    grant_to(site, anna, Target("organisation"), Right.ANNOTATE, identity="alias")
+    assert put(anna, study.study, uuid.uuid4(), body).json()["code"] == "mark-invalid"
+
+
 WRONG: dict[str, tuple[dict[str, Any], int, str]] = {
     "another frame of reference": ({"frame_of_reference": "1.2.3"}, 400, "another frame"),
     "no frame of reference": ({"frame_of_reference": ""}, 422, "frame_of_reference"),

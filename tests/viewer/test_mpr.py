@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from playwright.sync_api import Page, expect
 from pydicom import Dataset, dcmread
 
+from tests.dicom.drawn_objects import blending_state, bytes_of
 from tests.viewer.conftest import Pages, until
 from tests.viewer.hospital import Hospital, content_of
 from tests.volume_panes import points_of
@@ -140,3 +141,30 @@ def test_a_pet_lies_over_its_ct_with_its_own_values(open_page: Pages, hospital: 
 def footer(page: Page) -> str:
     """Return what stands below the panes."""
     return " ".join(page.locator(".volumes footer").inner_text().split())
+
+
+def test_a_saved_blending_lays_the_pet_over_its_ct_as_it_says(
+    open_page: Pages, hospital: Hospital, shared_data: Path
+) -> None:
+    found = [one for one in sorted((shared_data / "rt" / "ibsi-sts").rglob("*")) if one.is_file()]
+    objects = [dcmread(one, force=True) for one in found]
+    ct, pet = ([one for one in objects if one.get("Modality") == kind] for kind in ("CT", "PT"))
+    state = blending_state(ct, pet)
+    [sent] = hospital.send([*(content_of(one) for one in [*ct, *pet]), bytes_of(state)])
+    page = open_page(sent.view(str(pet[0].SeriesInstanceUID)))  # the other one is gone to
+    page.get_by_role("button", name="Drawings of other systems").click()
+    page.get_by_role("checkbox", name="Show FUSION").check()
+    page.get_by_role("button", name="Show both series, one over the other").click()
+    expect(page.locator(".volumes main[data-whole=true]")).to_be_visible(timeout=WAIT_MS)
+    until(lambda: page.evaluate(f"() => {ROOM}.look.blend !== null"), "the PET lies over it")
+    look: dict[str, Any] = page.evaluate(
+        f"""() => {{ const {{ look: {{ blend, window, invert }} }} = {ROOM};
+          return {{ window, invert, least: blend.least, width: blend.width, share: blend.share,
+            last: blend.map[255] }}; }}"""
+    )
+    assert look["window"] == {"center": 40, "width": 400, "kind": "LINEAR"}
+    assert (look["least"], look["width"], look["last"]) == (0, 9999, 0xFF0000FF)
+    assert abs(look["share"] - 0.3) < 1e-6
+    page.get_by_role("button", name="Fusion", exact=True).click()
+    expect(page.get_by_role("group", name="Fusion").get_by_role("combobox")).to_have_value("")
+    expect(page.get_by_role("option", name="As saved")).to_be_attached()

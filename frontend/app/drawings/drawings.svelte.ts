@@ -5,7 +5,7 @@ import { series as seriesApi } from '../api/endpoints';
 import type { SeriesRow, StudyDetail } from '../api/types';
 import { Stack } from '../viewing/stack';
 import type { Room, RoomPane } from '../viewing/room.svelte';
-import { names, type On, type Target } from '$viewer/drawings/content';
+import { names, type On, type Target, type WantedBlend } from '$viewer/drawings/content';
 import { DrawingsLayer, type Overlaid } from '$viewer/drawings/layer';
 import { vectorsOf } from '$viewer/drawings/sections';
 import { nearest, type Plane } from '$viewer/planes';
@@ -13,6 +13,9 @@ import { Looking } from './looking';
 import { OneDrawing } from './shown.svelte';
 
 const OVERLAYS_KEPT = 200;
+
+/** Why two series are not shown one over the other. */
+export type WhyNotBlended = 'not-here' | 'other-space';
 
 export class StudyDrawings {
   all: readonly OneDrawing[] = $state.raw([]);
@@ -27,8 +30,13 @@ export class StudyDrawings {
   readonly #overlays = new Map<string, OneDrawing>();
   #overlayRows: readonly ListedDrawing[] = $state.raw([]);
   readonly #layers = new WeakMap<RoomPane, DrawingsLayer>();
+  /** How often it was said how images are to look: what comes later than another word does not count. */
+  #wishes = 0;
 
-  constructor(readonly room: Room) {
+  constructor(
+    readonly room: Room,
+    readonly onblend: (blend: WantedBlend) => void = () => undefined,
+  ) {
     this.looking = new Looking(room);
   }
 
@@ -66,10 +74,10 @@ export class StudyDrawings {
   }
 
   #forget(): void {
+    this.#unapply();
     this.all = [];
     this.#overlayRows = [];
     this.#overlays.clear();
-    this.looking.leave();
   }
 
   redraw = (): void => {
@@ -125,7 +133,13 @@ export class StudyDrawings {
 
   async showAll(shown: boolean): Promise<void> {
     this.showOverlays(shown);
-    await Promise.all(this.all.filter((one) => one.canBeShown).map((one) => one.show(shown)));
+    await Promise.all(this.all.filter((one) => one.canBeShown).map((one) => this.show(one, shown)));
+  }
+
+  /** Shows a drawing, or takes it away with all that it said of how images look. */
+  async show(one: OneDrawing, shown: boolean): Promise<void> {
+    if (!shown && one.isApplied) this.#unapply();
+    await one.show(shown);
   }
 
   setOpacity(opacity: number): void {
@@ -138,16 +152,44 @@ export class StudyDrawings {
     this.redraw();
   }
 
-  /** Shows the images as a presentation state says, or again as they come. */
+  /** Shows the images as a presentation state says, or again as they come: as was asked for last, whatever comes last. */
   async apply(one: OneDrawing, applied: boolean): Promise<void> {
-    for (const other of this.all) other.isApplied = false;
-    this.looking.leave();
+    const wish = this.#unapply();
     if (applied) {
+      one.isApplied = true;
       await one.show(true);
+      if (wish !== this.#wishes) return;
       one.isApplied = one.content !== null;
       if (one.content) this.looking.take(one.content);
     }
     this.redraw();
+  }
+
+  #unapply(): number {
+    for (const one of this.all) one.isApplied = false;
+    this.looking.leave();
+    return (this.#wishes += 1);
+  }
+
+  /** Shows the two series of a blending state, one over the other; tells why not, where that cannot be. */
+  async blend(one: OneDrawing): Promise<WhyNotBlended | null> {
+    const { study, room } = { study: this.#study, room: this.room };
+    const blending = one.content?.presentation?.blending;
+    const pane = room.active;
+    const isWanted = pane.wish();
+    const [under, over] = [blending?.under, blending?.over].map((part) => this.#seriesOn(one, part?.on ?? []));
+    if (!study || !blending || !under || !over) return 'not-here';
+    const [lower, upper] = await Promise.all([seriesApi.read(under.id), seriesApi.read(over.id)]);
+    if (!isWanted()) return null;
+    if (lower.frame_of_reference === null || lower.frame_of_reference !== upper.frame_of_reference) return 'other-space';
+    if (pane.shown?.series.id !== under.id && !(await pane.show({ study, series: under }, 0, lower))) return null;
+    if (room.active === pane) this.onblend({ series: over.id, blending });
+    return null;
+  }
+
+  #seriesOn({ content }: OneDrawing, [first]: On): SeriesRow | undefined {
+    const image = first && content?.images[first[0]];
+    return this.#study?.series.find(({ id }) => id === image?.series_id);
   }
 
   /** Goes to the first picture that a drawing, or one of its groups, lies on. */

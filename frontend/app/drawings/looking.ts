@@ -1,15 +1,32 @@
-/** Images as a presentation state shows them: its window, inversion, turn and area, taken over by the panes and left. */
+/**
+ * Images as a presentation state shows them: its window, inversion, turn and area, taken over by the panes for the
+ * pictures that it names (PS3.3 C.11.11) and left with them. All others stay as the reader has them.
+ */
 
-import { names, type DrawingContent, type DrawnArea } from '$viewer/drawings/content';
+import { names, type DrawingContent, type DrawnArea, type DrawnPresentation, type On, type Target } from '$viewer/drawings/content';
 import { windowOf } from '$viewer/drawings/brightness';
-import { isColour } from '$viewer/frame';
+import { isColour, type Frame } from '$viewer/frame';
+import type { Window } from '$viewer/grey';
+import type { Kept } from '$viewer/viewer';
 import { tCode } from '../i18n/index.svelte';
 import type { Room, RoomPane } from '../viewing/room.svelte';
+import type { Stack } from '../viewing/stack';
+
+/** A pane that looks as a state says. */
+interface Settled {
+  /** Of these pictures; those of another stack begin afresh. */
+  readonly stack: Stack;
+  /** The picture that it was settled for last. */
+  picture: string;
+  /** How the reader had them. */
+  readonly before: Kept;
+  /** The state has them stand otherwise. */
+  readonly stands: boolean;
+}
 
 export class Looking {
   #content: DrawingContent | null = null;
-  /** Panes that look so, and the picture that they were last settled for. */
-  readonly #settled = new Map<RoomPane, string>();
+  readonly #settled = new Map<RoomPane, Settled>();
 
   constructor(readonly room: Room) {}
 
@@ -19,49 +36,95 @@ export class Looking {
   }
 
   leave(): void {
-    for (const pane of this.#settled.keys()) pane.viewer?.reset();
-    this.#settled.clear();
+    for (const pane of this.#settled.keys()) this.#giveBack(pane);
     this.#content = null;
   }
 
-  /** Settles each pane whose picture is one of the state's; to be called when pictures change. */
+  /** Settles each pane by whether its picture is one of the state's; to be called when pictures change. */
   follow(): void {
-    for (const pane of this.#settled.keys()) if (!this.room.panes.includes(pane)) this.#settled.delete(pane);
+    for (const [pane, { stack }] of this.#settled) {
+      if (!this.room.panes.includes(pane) || pane.stack !== stack) this.#settled.delete(pane);
+    }
     for (const pane of this.room.panes) this.#settle(pane);
   }
 
-  #settle(pane: RoomPane): void {
-    const { viewer, picture, shown } = pane;
-    const content = this.#content;
-    if (!content?.presentation || !viewer || !picture || !shown || !viewer.seen) return;
-    const target = { instance: picture.instance.id, frame: picture.frame, series: shown.series.id };
-    const key = `${target.instance} ${target.frame}`;
-    if (this.#settled.get(pane) === key || !names(content, content.of, target)) return;
-    const first = !this.#settled.has(pane);
-    this.#settled.set(pane, key);
-    const { windows, areas, invert, rotation, flip } = content.presentation;
-    const { frame } = viewer.seen;
-    if (!isColour(frame)) {
-      const at = windows.findIndex(({ on }) => on === null || names(content, on, target));
-      const name = content.label || tCode('drawings.kind', content.kind, content.kind);
-      viewer.setWindow(windowOf(content.presentation, windows[at], frame, `${content.instance_id} ${at}`, name));
-    }
-    if (!first) return;
-    viewer.setInvert(isColour(frame) ? invert : invert !== Boolean(frame.facts.invert)); // in place of the image's own polarity
-    viewer.fit();
-    // As a state means it, the flip comes after the rotation (PS3.3 C.10.6): the viewer turns what is seen.
-    if (rotation) viewer.turn({ angle: rotation });
-    if (flip) viewer.turn({ mirror: true });
-    const area = areas.find(({ on }) => on === null || names(content, on, target));
-    if (area) zoomTo(pane, area);
+  #giveBack(pane: RoomPane): void {
+    const settled = this.#settled.get(pane);
+    this.#settled.delete(pane);
+    if (settled?.stack === pane.stack) settled.before.giveBack(settled.stands);
   }
+
+  #settle(pane: RoomPane): void {
+    const { viewer, stack } = pane;
+    const content = this.#content;
+    if (!content?.presentation || !viewer?.seen) return;
+    const { frame, place } = viewer.seen;
+    const target = targetOf(pane, place);
+    if (!target || !names(content, content.of, target)) return this.#giveBack(pane);
+    const picture = `${target.instance} ${target.frame}`;
+    const settled = this.#settled.get(pane);
+    if (settled?.picture === picture) return;
+    const before = settled?.before ?? viewer.keepLook();
+    const stands = settled?.stands ?? hasStand(content.presentation, content, target, frame);
+    this.#settled.set(pane, { stack, picture, before, stands });
+    viewer.setWindow({ center: 0, width: 1, on: windowsOf(content, pane, before) });
+    if (settled) return;
+    const { invert } = content.presentation;
+    viewer.setInvert(isColour(frame) ? invert : invert !== Boolean(frame.facts.invert)); // in place of the image's own polarity
+    if (stands) stand(pane, content, target);
+  }
+}
+
+function targetOf({ stack, shown }: RoomPane, place: number): Target | null {
+  const picture = stack.at(place);
+  return picture && shown ? { instance: picture.instance.id, frame: picture.frame, series: shown.series.id } : null;
+}
+
+const isOf = (content: DrawingContent, on: On | null, target: Target): boolean => on === null || names(content, on, target);
+
+/** The window that a state means for each picture of a pane; for those that it does not name, the reader's. */
+function windowsOf(content: DrawingContent, pane: RoomPane, before: Kept): (place: number, frame: Frame) => Window | null {
+  const known = new WeakMap<Frame, Window | null>();
+  const name = content.label || tCode('drawings.kind', content.kind, content.kind);
+  return (place, frame) => {
+    const found = known.get(frame);
+    if (found !== undefined) return found;
+    const target = targetOf(pane, place);
+    if (!content.presentation || !target || !names(content, content.of, target)) return before.chosenFor({ place, frame });
+    const { windows } = content.presentation;
+    const at = windows.findIndex(({ on }) => isOf(content, on, target));
+    const made = windowOf(content.presentation, windows[at], frame, `${content.instance_id} ${at}`, name);
+    known.set(frame, made);
+    return made;
+  };
 }
 
 const WHOLE = 0.98; // of the image: no zoom
 
-/** Zooms so that an area fills the pane. */
-function zoomTo(pane: RoomPane, area: DrawnArea): void {
+const areaOf = (content: DrawingContent, target: Target): DrawnArea | undefined =>
+  content.presentation?.areas.find(({ on }) => isOf(content, on, target));
+
+/** Whether a state has a picture stand otherwise than upright and whole. */
+function hasStand({ rotation, flip }: DrawnPresentation, content: DrawingContent, target: Target, { facts }: Frame): boolean {
+  const area = areaOf(content, target);
+  const [left = 1, top = 1, right = facts.columns, bottom = facts.rows] = [...(area?.first ?? []), ...(area?.last ?? [])];
+  const isPart = Math.abs(right - left) + 1 < WHOLE * facts.columns || Math.abs(bottom - top) + 1 < WHOLE * facts.rows;
+  return rotation !== 0 || flip || isPart;
+}
+
+function stand(pane: RoomPane, content: DrawingContent, target: Target): void {
   const { viewer } = pane;
+  const { rotation, flip } = content.presentation ?? {};
+  viewer?.fit();
+  // As a state means it, the flip comes after the rotation (PS3.3 C.10.6): the viewer turns what is seen.
+  if (rotation) viewer?.turn({ angle: rotation });
+  if (flip) viewer?.turn({ mirror: true });
+  const area = areaOf(content, target);
+  if (area) zoomTo(pane, area);
+}
+
+/** Zooms so that an area fills the pane. */
+function zoomTo({ viewer }: RoomPane, area: DrawnArea): void {
   const seen = viewer?.seen;
   const [left = 1, top = 1] = area.first;
   const [right = 1, bottom = 1] = area.last;

@@ -25,6 +25,7 @@ export class OneDrawing {
   isLoading = $state(false);
   readonly looks = new SvelteMap<number, GroupLook>();
   #masks: MaskStore | null = null;
+  #reading: Promise<void> | null = null;
 
   /** `changed` is told when something came that is to be drawn. */
   constructor(
@@ -49,9 +50,14 @@ export class OneDrawing {
     this.changed();
   }
 
-  async read(): Promise<void> {
+  /** Reads what it draws, once; whoever asks meanwhile waits for the same. */
+  read(): Promise<void> {
     this.#masks?.retry();
-    if (this.content || this.isLoading || !this.canBeShown) return;
+    if (this.content || !this.canBeShown) return Promise.resolve();
+    return (this.#reading ??= this.#read().finally(() => (this.#reading = null)));
+  }
+
+  async #read(): Promise<void> {
     this.isLoading = true;
     this.problem = undefined;
     try {

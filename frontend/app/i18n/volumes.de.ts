@@ -68,6 +68,8 @@ const de: Record<keyof typeof en, string | [string, string]> = {
   'volume.fusion.map.hot_metal': 'Hot Metal',
   'volume.fusion.map.cool': 'Cool',
   'volume.fusion.map.rainbow': 'Rainbow',
+  'volume.fusion.map.saved': 'Wie gespeichert',
+  'volume.fusion.unblended': 'Die gespeicherte zweite Serie lässt sich nicht darüberlegen: Sie ist kein Volumen im selben Bezugssystem.',
   'volume.fusion.map.viridis': 'Viridis',
   'volume.choice': 'Welches Volumen',
   'volume.choice.group': '{group} von {groups}, {n} Schichten',

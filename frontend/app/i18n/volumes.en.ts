@@ -66,6 +66,8 @@ export default {
   'volume.fusion.map.hot_metal': 'Hot Metal',
   'volume.fusion.map.cool': 'Cool',
   'volume.fusion.map.rainbow': 'Rainbow',
+  'volume.fusion.map.saved': 'As saved',
+  'volume.fusion.unblended': 'The saved second series cannot be laid over this one: it is no volume in the same frame of reference.',
   'volume.fusion.map.viridis': 'Viridis',
   'volume.choice': 'Which volume',
   'volume.choice.group': '{group} of {groups}, {n} slices',

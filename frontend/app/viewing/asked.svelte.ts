@@ -2,6 +2,7 @@
 
 import type { InstanceRow } from '../api/types';
 import { StudyActions } from '../studies/actions.svelte';
+import type { WantedBlend } from '$viewer/drawings/content';
 import type { Mark } from '$viewer/marks/mark';
 
 export class Asked {
@@ -9,6 +10,8 @@ export class Asked {
   volume = $state(false);
   /** What lies in the patient, and is gone to in the volume. */
   volumeAt: Mark | null = $state.raw(null);
+  /** What is to lie over the volume, as a presentation state says. */
+  volumeBlend: WantedBlend | null = $state.raw(null);
   hanging = $state(false);
   /** Pictures are taken away: saved, or printed. */
   leaving = $state<'save' | 'print' | null>(null);
@@ -20,9 +23,14 @@ export class Asked {
     [this.volumeAt, this.volume] = [at, true];
   }
 
+  openBlended(blend: WantedBlend): void {
+    this.volumeBlend = blend;
+    this.openVolume();
+  }
+
   closeVolume(): void {
     this.volume = false;
-    this.volumeAt = null;
+    this.volumeAt = this.volumeBlend = null;
   }
 
   /** Another study is opened. */

@@ -2,54 +2,9 @@
 
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { InstanceRow, SeriesRow, StudyDetail } from '../api/types';
+import type { Held } from './bare-browser';
 
-interface Held {
-  url: string;
-  answer: (body: unknown) => void;
-  fail: () => void;
-}
-
-const asked = vi.hoisted(() => {
-  const held: Held[] = [];
-  const canvas = () => {
-    const nothing = (): void => undefined;
-    const context = new Proxy({}, { get: () => nothing, set: () => true });
-    return { width: 0, height: 0, clientWidth: 100, clientHeight: 100, style: {}, getContext: () => context, addEventListener: nothing, removeEventListener: nothing };
-  };
-  const made: ReturnType<typeof canvas>[] = [];
-  const create = (): ReturnType<typeof canvas> => {
-    made.push(canvas());
-    return made.at(-1) as ReturnType<typeof canvas>;
-  };
-  class Nothing {
-    observe(): void {}
-    disconnect(): void {}
-    postMessage(): void {}
-    addEventListener(): void {}
-    close(): void {}
-  }
-  const due = new Map<number, () => void>();
-  let last = 0;
-  const place = { search: '', pathname: '/view' };
-  Object.assign(globalThis, {
-    ResizeObserver: Nothing, Worker: Nothing, BroadcastChannel: Nothing, devicePixelRatio: 1, location: place,
-    ImageData: class { data: Uint8ClampedArray; constructor(width: number, height: number) { this.data = new Uint8ClampedArray(4 * width * height); } },
-    requestAnimationFrame: (action: () => void) => (due.set((last += 1), action), last),
-    cancelAnimationFrame: (id: number) => due.delete(id),
-    history: { state: null, replaceState: () => undefined },
-    matchMedia: () => ({ matches: false }),
-    screen: { width: 1000, height: 1000 },
-    document: { createElement: create, documentElement: {}, cookie: '' },
-    fetch: (url: string) => new Promise((done) => {
-      const facts = { rows: 1, columns: 2, samples: 1, bits_allocated: 8, bits_stored: 8, signed: false, photometric: 'MONOCHROME2', window_center: 50, window_width: 100, voi_tables: ['HARDER'] };
-      if (url.includes('/stream')) return done(new Response(new Uint8Array([0, 255]), { headers: { 'X-Radrelay-Frame': JSON.stringify(facts) } }));
-      const answer = (body: unknown): void => done(new Response(JSON.stringify(body), { headers: { 'Content-Type': 'application/json' } }));
-      held.push({ url, answer, fail: () => done(new Response('{}', { status: 503 })) });
-    }),
-  });
-  Object.defineProperty(globalThis, 'navigator', { value: { hardwareConcurrency: 2, language: 'en', languages: ['en'] }, configurable: true });
-  return { held, create, made, paint: () => [...due].forEach(([id, action]) => (due.delete(id), action())) };
-});
+const asked = await vi.hoisted(async () => (await import('./bare-browser')).bareBrowser());
 
 const { Room } = await import('./room.svelte');
 const { PriorStudies } = await import('./priors.svelte');

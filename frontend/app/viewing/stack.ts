@@ -4,6 +4,7 @@ import { instances as api } from '../api/endpoints';
 import type { InstanceRow } from '../api/types';
 import { contentKind } from '../contents/kind';
 import { link } from '$viewer/link';
+import type { Span } from '$viewer/starts';
 import type { Pictures } from '$viewer/viewer';
 
 export interface StackPicture {
@@ -36,6 +37,20 @@ export class Stack implements Pictures {
   }
 
   at(place: number): StackPicture | undefined {
+    const inside = place >= 0 && place < this.count;
+    const at = this.#instanceAt(place);
+    const instance = this.instances[at];
+    return inside && instance ? { instance, frame: place - (this.#starts[at] ?? 0) + 1 } : undefined;
+  }
+
+  /** The places of all frames of the object that has a place. */
+  objectAt(place: number): Span {
+    const at = this.#instanceAt(place);
+    const [first = 0, end = first] = [this.#starts[at], this.#starts[at + 1]];
+    return { first, count: end - first };
+  }
+
+  #instanceAt(place: number): number {
     let low = 0;
     let high = this.instances.length;
     while (high - low > 1) {
@@ -43,9 +58,7 @@ export class Stack implements Pictures {
       if ((this.#starts[middle] ?? 0) <= place) low = middle;
       else high = middle;
     }
-    const instance = this.instances[low];
-    const inside = instance && place >= 0 && place < this.count;
-    return inside ? { instance, frame: place - (this.#starts[low] ?? 0) + 1 } : undefined;
+    return low;
   }
 
   /** The place of an object's frame; the first place where there is none. */

@@ -10,7 +10,7 @@ const facts: FrameFacts = { rows: 1, columns: 4, samples: 1, bits_allocated: 8, 
 const frameOf = (given: Partial<FrameFacts> = {}): Frame => readFrame({ ...facts, ...given }, new Uint8Array([0, 1, 2, 255]).buffer);
 const none: DrawnPresentation = {
   windows: [], invert: false, rotation: 0, flip: false, areas: [], shutters: [], slope: null, intercept: null,
-  modality_table: null, output_table: null, palette: null,
+  modality_table: null, output_table: null, palette: null, blending: null,
 };
 const table = (first: number, bits: number, ...entries: number[]): VoiTable => ({
   first, bits, data: btoa(entries.map((entry) => String.fromCharCode(entry & 255, entry >> 8)).join('')),

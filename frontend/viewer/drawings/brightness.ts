@@ -88,7 +88,8 @@ function entryAt(entries: Uint16Array, place: number): number {
   return entries[Math.min(entries.length - 1, Math.max(0, place))] ?? 0;
 }
 
-function wordsOf(palette: string): Uint32Array {
+/** A palette as RGBA words of the levels 0 to 255. */
+export function wordsOf(palette: string): Uint32Array {
   const text = atob(palette);
   const part = (at: number): number => text.charCodeAt(at);
   return Uint32Array.from({ length: 256 }, (_, level) => (OPAQUE | (part(3 * level + 2) << 16) | (part(3 * level + 1) << 8) | part(3 * level)) >>> 0);

@@ -86,6 +86,29 @@ export interface DrawnShutter {
   group: number;
 }
 
+/** Images that are blended; without a window, or a modality step, their own counts. */
+export interface DrawnBlended {
+  on: On;
+  window: DrawnWindow | null;
+  slope: number | null;
+  intercept: number | null;
+}
+
+export interface DrawnBlending {
+  under: DrawnBlended;
+  over: DrawnBlended;
+  /** How much the images that lie over the others cover, 0 to 1. */
+  opacity: number;
+  /** Their colours, base64 of red, green and blue of 256 levels. */
+  palette: string;
+}
+
+/** A blending that the reader wants to see: over the series that is shown, this one. */
+export interface WantedBlend {
+  series: string;
+  blending: DrawnBlending;
+}
+
 export interface DrawnPresentation {
   windows: readonly DrawnWindow[];
   invert: boolean;
@@ -100,6 +123,7 @@ export interface DrawnPresentation {
   output_table: VoiTable | null;
   /** Base64 of red, green and blue of 256 levels. */
   palette: string | null;
+  blending: DrawnBlending | null;
 }
 
 export interface DrawingContent {

@@ -15,7 +15,8 @@ import type { Vec } from './vectors';
 
 /** The second volume over the first; numbers are its values. */
 export interface Blend {
-  map: ColourMap;
+  /** By name, or as it was saved. */
+  map: ColourMap | Uint32Array;
   least: number;
   width: number;
   share: number;

@@ -3,6 +3,7 @@
  * addresses of frames, and tells its state to whoever listens.
  */
 
+import type { DrawnBlending } from '../drawings/content';
 import type { Point, Size } from '../geometry';
 import { Bodies, type Body, type BodyName } from './bodies';
 import { VolumeCaret } from './caret';
@@ -19,6 +20,7 @@ import {
   fitScale, ownFacing, panned, PATIENT_FACING, PLANES, scrollStep, toPane, toPatient, turnOthers, zoomed, type Facing, type PlaneName,
 } from './planes';
 import { Probing } from './probing';
+import { savedBlend, savedWindow } from './saved-blend';
 import { drawnAlong, firstSpace, lookingFrom, pannedSpace, zoomedSpace, type Side } from './space';
 import type { SpaceView } from './transfer';
 import { along, type Vec } from './vectors';
@@ -79,15 +81,17 @@ export class VolumeRoom {
     await this.#load('main', source, (why) => (this.#why = why));
   }
 
-  /** Loads a second one over it; null takes it away. */
-  async openOver(source: Source | null): Promise<void> {
+  /** Loads a second one over it, as it was saved or as ours are at first; null takes it away. */
+  async openOver(source: Source | null, saved: DrawnBlending | null = null): Promise<void> {
     this.#overWhy = null;
     this.change({ blend: null });
     if (!source) return this.bodies.drop('over');
     await this.#load('over', source, (why) => (this.#overWhy = why));
     const over = this.bodies.body('over');
     if (!over || over.progress.here === 0) return;
-    this.change({ blend: firstBlend(over) });
+    this.change({ blend: saved ? savedBlend(saved, over) : firstBlend(over) });
+    const main = this.bodies.body('main');
+    if (saved && main) this.change({ window: savedWindow(saved.under, main), invert: false });
     this.#probing.askAtCursor(this.#look.cursor);
   }
 

@@ -100,30 +100,12 @@ def open_workshop(core: Core, lease: Lease) -> Workshop:
     book.refresh()
     landing = Landing.open(core.settings, "work", core.keyring, core.clock, allowance=book)
     reader = InstanceReader(core.database, core.clock, core.segments, core.packs)
-    executor = ThreadPoolExecutor(2, thread_name_prefix="codec")
-    compactor = Compactor(
-        core.database, core.clock, reader, core.packs, core.keys, executor, core.settings.keys.keep_replaced
-    )
-    retention = open_retention(core, compactor)
+    compactor = _open_compactor(core, reader)
     identified = IdentifiedLanding(core.database, core.segments, landing, core.clock)
-    unpacker = ArchiveUnpacker(core.database, core.segments, landing)
-    sender = DeliveryWork(
-        core.database,
-        core.clock,
-        core.settings.work,
-        ArchiveSource(core.database, core.clock, reader),
-        DicomDialler(core.settings.dicom),
-    )
-    marks = MarksWork(
-        core.database, core.clock, core.settings.marks, MarkFilings(core.database, core.clock, reader, landing)
-    )
-    concurrency = core.settings.work.concurrency
-
-    def compact(event: Event) -> None:
-        compactor.compact_study(event.organisation_id, event.subject_id)
-
-    def unpack(event: Event) -> None:
-        unpacker.attempt(uuid.UUID(event.payload["record_id"]))
+    sender = _open_sender(core, reader)
+    filings = MarkFilings(core.database, core.clock, reader, landing)
+    marks = MarksWork(core.database, core.clock, core.settings.marks, filings)
+    parcels = Parcels(core.database, core.clock, scanning=core.settings.intake.clamd is not None)
 
     def deliver(event: Event) -> None:
         if durable.runs_besides(event):
@@ -132,20 +114,17 @@ def open_workshop(core: Core, lease: Lease) -> Workshop:
             sender.attempt(event)
 
     jobs = [
-        Job(RELEASED, lambda event: identified.land(event.subject_id), "release", 1),
-        Job(open_archives.LANDED, unpack, "unpack", max(1, concurrency // 2), attempts=3),
-        Job("study.completed", compact, "compact", 1),
-        Job(deliveries.ATTEMPT, deliver, "deliver", concurrency, attempts=3),
-        Job(marks_jobs.FILE, marks.attempt, "marks", 1, attempts=3),
+        *_arrival_jobs(core, identified, landing),
+        *_study_jobs(compactor, marks),
+        Job(deliveries.ATTEMPT, deliver, "deliver", core.settings.work.concurrency, attempts=3),
     ]
-    parcels = Parcels(core.database, core.clock, scanning=core.settings.intake.clamd is not None)
     durable = DurableWork(core.settings, core.database, core.clock, landing.log.owner, jobs)
     return Workshop(
         core=core,
         landing=landing,
         duties=NodeDuties.of(core, lease),
         compactor=compactor,
-        retention=retention,
+        retention=open_retention(core, compactor),
         durable=durable,
         watcher=FolderWatcher(core.database, landing, book, parcels),
         parcels=parcels,
@@ -154,6 +133,43 @@ def open_workshop(core: Core, lease: Lease) -> Workshop:
         marks=marks,
         leadership=Leadership(core.database, core.clock, "sweep", landing.log.owner),
     )
+
+
+def _open_compactor(core: Core, reader: InstanceReader) -> Compactor:
+    executor = ThreadPoolExecutor(2, thread_name_prefix="codec")
+    keep_keys = core.settings.keys.keep_replaced
+    return Compactor(core.database, core.clock, reader, core.packs, core.keys, executor, keep_keys)
+
+
+def _open_sender(core: Core, reader: InstanceReader) -> DeliveryWork:
+    source = ArchiveSource(core.database, core.clock, reader)
+    return DeliveryWork(core.database, core.clock, core.settings.work, source, DicomDialler(core.settings.dicom))
+
+
+def _arrival_jobs(core: Core, identified: IdentifiedLanding, landing: Landing) -> list[Job]:
+    """Return the work on what came in: objects released from quarantine, archives to be unpacked."""
+    unpacker = ArchiveUnpacker(core.database, core.segments, landing)
+
+    def unpack(event: Event) -> None:
+        unpacker.attempt(uuid.UUID(event.payload["record_id"]))
+
+    at_once = max(1, core.settings.work.concurrency // 2)
+    return [
+        Job(RELEASED, lambda event: identified.land(event.subject_id), "release", 1),
+        Job(open_archives.LANDED, unpack, "unpack", at_once, attempts=3),
+    ]
+
+
+def _study_jobs(compactor: Compactor, marks: MarksWork) -> list[Job]:
+    """Return the work on studies: complete ones are packed, marks that have rested are filed."""
+
+    def compact(event: Event) -> None:
+        compactor.compact_study(event.organisation_id, event.subject_id)
+
+    return [
+        Job("study.completed", compact, "compact", 1),
+        Job(marks_jobs.FILE, marks.attempt, "marks", 1, attempts=3),
+    ]
 
 
 def open_retention(core: Core, compactor: Compactor) -> Retention:

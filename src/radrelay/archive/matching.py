@@ -57,8 +57,12 @@ def level_queries(keys: Mapping[int, str], level: Level = "IMAGE", *, fuzzy: boo
         wanted.setdefault(0x00080061, wanted[0x00080060])
         unmatched = tuple(tag for tag in unmatched if tag != 0x00080060)
     wanted = {tag: text for tag, text in wanted.items() if tag not in below}
+    return LevelQueries(_study_query(wanted, fuzzy=fuzzy), _series_query(wanted), _instance_query(wanted), unmatched)
+
+
+def _study_query(wanted: Mapping[int, str], *, fuzzy: bool) -> StudyQuery:
     name = wanted.get(0x00100010, "")
-    study = StudyQuery(
+    return StudyQuery(
         name="" if fuzzy else name,
         name_words=name.replace("*", " ").replace("^", " ") if fuzzy else "",
         patient_id=wanted.get(0x00100020, ""),
@@ -75,7 +79,10 @@ def level_queries(keys: Mapping[int, str], level: Level = "IMAGE", *, fuzzy: boo
         referring=wanted.get(0x00080090, ""),
         institution=wanted.get(0x00080080, ""),
     )
-    series = SeriesQuery(
+
+
+def _series_query(wanted: Mapping[int, str]) -> SeriesQuery:
+    return SeriesQuery(
         series_uids=_values(0x0020000E, wanted),
         modalities=_values(0x00080060, wanted),
         number=_number(0x00200011, wanted),
@@ -84,12 +91,14 @@ def level_queries(keys: Mapping[int, str], level: Level = "IMAGE", *, fuzzy: boo
         laterality=wanted.get(0x00200060, ""),
         dates=_dates(0x00080021, wanted),
     )
-    instance = InstanceQuery(
+
+
+def _instance_query(wanted: Mapping[int, str]) -> InstanceQuery:
+    return InstanceQuery(
         sop_uids=_values(0x00080018, wanted),
         sop_classes=_values(0x00080016, wanted),
         number=_number(0x00200013, wanted),
     )
-    return LevelQueries(study, series, instance, unmatched)
 
 
 MATCHED = frozenset(

@@ -20,3 +20,9 @@ class Unidentified(Malformed):
 def tag_text(tag: int) -> str:
     """Return `tag` as the standard writes it, `(0010,0010)`."""
     return f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
+
+
+class UnplayableFilm(Invalid):
+    """This film is of a kind that browsers do not play, or it is damaged."""
+
+    code = "unplayable-film"

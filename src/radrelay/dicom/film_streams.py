@@ -1,7 +1,7 @@
-"""Films as browsers play them: H.264 out of a transport stream or bare, put into an MP4 without coding it anew.
+"""Films as browsers play them: H.264 or H.265 of a transport stream or bare, put into an MP4 without coding it anew.
 
 In: the stream that a video object's fragments make up (PS3.5 8.2.5 to 8.2.8): MP4, an MPEG-2 transport stream
-(ISO/IEC 13818-1) or H.264's byte stream (ISO/IEC 14496-10 Annex B). Out: what it is; access units with their times;
+(ISO/IEC 13818-1) or a byte stream (Annex B of H.264 and of H.265). Out: what it is; access units with their times;
 an MP4 (ISO/IEC 14496-12, 14496-15) whose index stands before the film, so that players can leap at once.
 """
 
@@ -15,26 +15,23 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Literal
 
-from radrelay.errors import Invalid
+from radrelay.dicom.errors import UnplayableFilm
+from radrelay.dicom.film_codings import H264, H265, Coding, Described, box
 
 Container = Literal["mp4", "transport", "h264", "hevc", "program", "mpeg2", "unknown"]
 PACKET = 188
 CLOCK = 90_000
 MOST_UNITS = 1_000_000
 MOST_NALS = 4_000_000
-MOST_SETTINGS_BYTES = 0xFFFF
 _START = re.compile(rb"\x00\x00\x01")
 _H264_STREAM, _HEVC_STREAM = 0x1B, 0x24
-_SPS, _PPS, _IDR, _DELIMITER, _SLICE = 7, 8, 5, 9, 1
-
+_BEGINNINGS_H264 = (0x06, 0x09, 0x27, 0x47, 0x67)  # first bytes: what is no part of a picture is referred to by none
+_BEGINNINGS_H265 = (32, 33, 35)  # types
+_CODINGS: dict[str | int, Coding] = {
+    "h264": H264(), "hevc": H265(), _H264_STREAM: H264(), _HEVC_STREAM: H265(),
+}  # fmt: skip
 
 _PROGRAMS: dict[bytes, Container] = {b"\0\0\1\xba": "program", b"\0\0\1\xb3": "mpeg2"}
-
-
-class UnplayableFilm(Invalid):
-    """This film is of a kind that browsers do not play, or it is damaged."""
-
-    code = "unplayable-film"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,34 +54,52 @@ def container_of(begin: bytes) -> Container:
         return _PROGRAMS[begin[:4]]
     found = re.match(rb"\x00{0,3}\x00\x00\x01(.)", begin, re.DOTALL)
     first = found[1][0] if found else 0xFF
-    if not first & 0x80 and first & 0x1F in (_SPS, _DELIMITER, 6):
+    if first in _BEGINNINGS_H264:
         return "h264"
-    return "hevc" if first >> 1 & 0x3F in (32, 33, 35) else "unknown"
+    return "hevc" if first >> 1 & 0x3F in _BEGINNINGS_H265 else "unknown"
 
 
 def as_mp4(film: bytes, columns: int, rows: int, rate: float) -> bytes:
-    """Return a transport or byte stream of H.264 as MP4; `rate` (1/s) counts where the stream has no times.
+    """Return a transport or byte stream of H.264 or H.265 as MP4; `rate` (1/s) counts where the stream has no times.
 
     Raises
     ------
     UnplayableFilm
-        When it holds no H.264, or nothing that begins with a whole picture.
+        When it holds neither, or nothing that begins with a whole picture.
     """
     container = container_of(film[:1024])
     step = CLOCK / (rate if rate > 0 else 25.0)
     if container == "transport":
-        units = _from_transport(film, step)
-    elif container == "h264":
-        units = [
-            AccessUnit(nals, round(place * step), round(place * step), _is_key(nals))
-            for place, (_, nals) in enumerate(_pictures(film))
-        ]
+        coding, units = _from_transport(film, step)
+    elif container in _CODINGS:
+        coding = _CODINGS[container]
+        units = _timed([nals for _, nals in _pictures(film, coding)], coding, step)
     else:
         raise UnplayableFilm
-    first = next((place for place, unit in enumerate(units) if unit.key), None)
-    if first is None:
-        raise UnplayableFilm("The film holds no picture of H.264 that decoding could begin with.")
-    return _boxed(units[first:], columns, rows, round(step))
+    units = _from_key(units)
+    if not units:
+        raise UnplayableFilm("The film holds no picture that decoding could begin with.")
+    described = coding.described([unit.nals for unit in units], columns, rows)
+    return _boxed(units, described, coding, columns, rows, round(step))
+
+
+def _from_key(units: list[AccessUnit]) -> list[AccessUnit]:
+    first = next((place for place, unit in enumerate(units) if unit.key), len(units))
+    return units[first:]
+
+
+def _timed(pictures: list[list[bytes]], coding: Coding, step: float) -> list[AccessUnit]:
+    """Return the pictures of a bare stream at an even pace, shown as late as their order asks for."""
+    first = next((place for place, nals in enumerate(pictures) if coding.is_key(nals)), len(pictures))
+    pictures = pictures[first:]
+    if not pictures:
+        return []
+    places = coding.shown_places(pictures)
+    late = max(place - shown for place, shown in enumerate(places))
+    return [
+        AccessUnit(nals, round(place * step), round((shown + late) * step), coding.is_key(nals))
+        for place, (nals, shown) in enumerate(zip(pictures, places, strict=True))
+    ]
 
 
 def _nals(stream: bytes) -> Iterator[tuple[int, bytes]]:
@@ -100,17 +115,14 @@ def _nals(stream: bytes) -> Iterator[tuple[int, bytes]]:
         yield begin, stream[begin:].rstrip(b"\0")
 
 
-def _pictures(stream: bytes) -> Iterator[tuple[int, list[bytes]]]:
-    """Yield offset and NAL units of each coded picture (H.264 7.4.1.2.3): a slice from block 0 on begins one."""
+def _pictures(stream: bytes, coding: Coding) -> Iterator[tuple[int, list[bytes]]]:
+    """Yield offset and NAL units of each coded picture."""
     unit: list[bytes] = []
     begin, sliced, count = 0, False, 0
     for offset, nal in _nals(stream):
         if not nal:
             continue
-        kind = nal[0] & 0x1F
-        coded = kind in (_SLICE, _IDR)
-        begins = kind in (6, _SPS, _PPS, _DELIMITER) or (coded and len(nal) > 1 and nal[1] & 0x80 != 0)
-        if sliced and begins:
+        if sliced and coding.begins(nal):
             yield begin, unit
             unit, sliced, count = [], False, count + 1
             if count >= MOST_UNITS:
@@ -118,35 +130,32 @@ def _pictures(stream: bytes) -> Iterator[tuple[int, list[bytes]]]:
         if not unit:
             begin = offset
         unit.append(nal)
-        sliced = sliced or coded
+        sliced = sliced or coding.is_slice(nal)
     if sliced:
         yield begin, unit
 
 
-def _is_key(nals: Sequence[bytes]) -> bool:
-    return any(nal[0] & 0x1F == _IDR for nal in nals)
-
-
-def _from_transport(film: bytes, step: float) -> list[AccessUnit]:
+def _from_transport(film: bytes, step: float) -> tuple[Coding, list[AccessUnit]]:
     """Return the pictures of the first film of a transport stream (ISO/IEC 13818-1 2.4), each with its times.
 
     A picture has the times of the packet that it begins in; a second one in the same packet follows by `step`.
     """
     wanted, kind = _video_stream(film)
-    if kind != _H264_STREAM:
-        raise UnplayableFilm("The transport stream holds no H.264.")
+    if kind not in _CODINGS:
+        raise UnplayableFilm("The transport stream holds neither H.264 nor H.265.")
+    coding = _CODINGS[kind]
     packets = list(_elementary(film, wanted))
     starts = list(accumulate((len(payload) for payload, _ in packets), initial=0))
     units: list[AccessUnit] = []
     before = -1
-    for offset, nals in _pictures(b"".join(payload for payload, _ in packets)):
+    for offset, nals in _pictures(b"".join(payload for payload, _ in packets), coding):
         place = bisect_right(starts, offset) - 1
         shown, decoded = packets[place][1]
         if place == before:
             decoded = shown = round(units[-1].decoded + step)
-        units.append(AccessUnit(nals, decoded, shown, _is_key(nals)))
+        units.append(AccessUnit(nals, decoded, shown, coding.is_key(nals)))
         before = place
-    return units
+    return coding, units
 
 
 def _payloads(film: bytes) -> Iterator[tuple[int, bool, bytes]]:
@@ -210,13 +219,8 @@ def _time(five: bytes) -> int:
     return (five[0] >> 1 & 7) << 30 | five[1] << 22 | five[2] >> 1 << 15 | five[3] << 7 | five[4] >> 1
 
 
-def _box(kind: bytes, *parts: bytes) -> bytes:
-    body = b"".join(parts)
-    return struct.pack(">I", 8 + len(body)) + kind + body
-
-
 def _full(kind: bytes, *parts: bytes, version: int = 0, flags: int = 0) -> bytes:
-    return _box(kind, struct.pack(">I", version << 24 | flags), *parts)
+    return box(kind, struct.pack(">I", version << 24 | flags), *parts)
 
 
 def _runs(values: Sequence[int]) -> list[tuple[int, int]]:
@@ -232,39 +236,26 @@ def _runs(values: Sequence[int]) -> list[tuple[int, int]]:
 _MATRIX = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
 
 
-def _boxed(units: list[AccessUnit], columns: int, rows: int, usual: int) -> bytes:
+def _boxed(units: list[AccessUnit], described: Described, coding: Coding, columns: int, rows: int, usual: int) -> bytes:
     """Return the pictures as MP4; `usual` is how long one is seen where no times say so."""
-    sps = next((nal for unit in units for nal in unit.nals if nal[0] & 0x1F == _SPS and len(nal) >= 4), None)
-    pps = next((nal for unit in units for nal in unit.nals if nal[0] & 0x1F == _PPS), None)
-    if sps is None or pps is None:
-        raise UnplayableFilm("The film does not say how its pictures are coded.")
-    if max(len(sps), len(pps)) > MOST_SETTINGS_BYTES:
-        raise UnplayableFilm("The film says how its pictures are coded at a length that MP4 cannot hold.")
     samples = [
-        b"".join(struct.pack(">I", len(nal)) + nal for nal in unit.nals if nal[0] & 0x1F != _DELIMITER)
+        b"".join(struct.pack(">I", len(nal)) + nal for nal in unit.nals if coding.kind(nal) not in described.left_out)
         for unit in units
     ]
     steps = [max(1, later.decoded - one.decoded) for one, later in pairwise(units)]
     steps = [step if step < 60 * CLOCK else usual for step in steps] + [steps[-1] if steps else usual]
     delays = [max(0, min(unit.shown - unit.decoded, 60 * CLOCK)) for unit in units]
-    settings = b"\x01" + sps[1:4] + b"\xff\xe1" + struct.pack(">H", len(sps)) + sps
-    settings += b"\x01" + struct.pack(">H", len(pps)) + pps
-    entry = _box(
-        b"avc1", bytes(6) + struct.pack(">H", 1) + bytes(16) + struct.pack(">HH", columns, rows),
-        struct.pack(">IIIH", 0x480000, 0x480000, 0, 1) + bytes(32) + struct.pack(">Hh", 24, -1),
-        _box(b"avcC", settings),
-    )  # fmt: skip
     keys = [place for place, unit in enumerate(units, 1) if unit.key]
     sizes = [len(sample) for sample in samples]
     tables = (
-        _full(b"stsd", struct.pack(">I", 1), entry),
+        _full(b"stsd", struct.pack(">I", 1), described.entry),
         _table(b"stts", _runs(steps)),
         *([_table(b"ctts", _runs(delays))] if any(delays) else []),
         _full(b"stss", struct.pack(f">I{len(keys)}I", len(keys), *keys)),
         _full(b"stsc", struct.pack(">IIII", 1, 1, len(samples), 1)),
         _full(b"stsz", struct.pack(f">II{len(sizes)}I", 0, len(sizes), *sizes)),
     )
-    begin = _box(b"ftyp", b"isom\0\0\2\0isomiso2avc1mp41")
+    begin = box(b"ftyp", b"isom\0\0\2\0isomiso2mp41" + described.entry[4:8])
     ahead = len(begin) + len(_index(tables, sum(steps), columns, rows, 0)) + 16
     index = _index(tables, sum(steps), columns, rows, ahead)
     return begin + index + b"\0\0\0\1mdat" + struct.pack(">Q", 16 + sum(sizes)) + b"".join(samples)
@@ -277,15 +268,15 @@ def _table(kind: bytes, runs: list[tuple[int, int]]) -> bytes:
 def _index(tables: Sequence[bytes], duration: int, columns: int, rows: int, offset: int) -> bytes:
     times = struct.pack(">QQIQ", 0, 0, CLOCK, duration)
     place = _full(b"co64", struct.pack(">IQ", 1, offset))
-    media = _box(
+    media = box(
         b"mdia",
         _full(b"mdhd", times, struct.pack(">HH", 0x55C4, 0), version=1),
         _full(b"hdlr", bytes(4), b"vide", bytes(12), b"film\0"),
-        _box(
+        box(
             b"minf",
             _full(b"vmhd", bytes(8), flags=1),
-            _box(b"dinf", _full(b"dref", struct.pack(">I", 1), _full(b"url ", flags=1))),
-            _box(b"stbl", *tables, place),
+            box(b"dinf", _full(b"dref", struct.pack(">I", 1), _full(b"url ", flags=1))),
+            box(b"stbl", *tables, place),
         ),
     )
     track = _full(
@@ -296,4 +287,4 @@ def _index(tables: Sequence[bytes], duration: int, columns: int, rows: int, offs
         b"mvhd", times, struct.pack(">IHH", 0x10000, 0x100, 0) + bytes(8), _MATRIX, bytes(24), struct.pack(">I", 2),
         version=1,
     )  # fmt: skip
-    return _box(b"moov", movie, _box(b"trak", track, media))
+    return box(b"moov", movie, box(b"trak", track, media))

@@ -156,25 +156,14 @@ def describe(attributes: Attributes, ts: str, pixel_vr: bytes = b"") -> FrameDes
     PixelsTooLarge
         When one frame would exceed `MAX_FRAME_BYTES`.
     """
-
-    def first(tag: int, default: int) -> int:
-        values = attributes.integers(tag)
-        return values[0] if values else default
-
     kind = _kind(attributes)
-    rows, columns = first(0x00280010, 0), first(0x00280011, 0)
+    rows, columns = _first(attributes, 0x00280010, 0), _first(attributes, 0x00280011, 0)
     if rows <= 0 or columns <= 0:
         raise NotViewable("The header names no rows and columns of pixels.")
-    allocated = {"float": 32, "double": 64}.get(kind) or first(0x00280100, 0)
-    if allocated not in (1, 8, 16, 32, 64):
-        raise NotViewable(f"Bits Allocated is {allocated}; 1, 8, 16, 32 and 64 can be shown.")
-    samples = first(0x00280002, 1)
+    samples = _first(attributes, 0x00280002, 1)
     if samples not in (1, 3, 4):
         raise NotViewable(f"Samples per Pixel is {samples}; 1, 3 and 4 can be shown.")
-    stored = first(0x00280101, allocated)
-    stored = stored if 0 < stored <= allocated else allocated
-    high = first(0x00280102, stored - 1)
-    high = high if stored - 1 <= high < allocated else stored - 1
+    allocated, stored, high = _bits(attributes, kind)
     photometric = " ".join(attributes.texts(0x00280004)[:1]).upper() or ("MONOCHROME2" if samples == 1 else "RGB")
     described = FrameDescriptor(
         rows=rows,
@@ -183,16 +172,35 @@ def describe(attributes: Attributes, ts: str, pixel_vr: bytes = b"") -> FrameDes
         bits_allocated=allocated,
         bits_stored=stored,
         high_bit=high,
-        signed=first(0x00280103, 0) == 1 and kind == "integer",
+        signed=_first(attributes, 0x00280103, 0) == 1 and kind == "integer",
         photometric=photometric,
-        planar=1 if first(0x00280006, 0) == 1 and samples > 1 else 0,
-        frames=max(1, first(0x00280008, 1)),
+        planar=1 if _first(attributes, 0x00280006, 0) == 1 and samples > 1 else 0,
+        frames=max(1, _first(attributes, 0x00280008, 1)),
         ts=ts,
         kind=kind,
         word_swapped=_word_swapped(attributes, ts, allocated, pixel_vr),
     )
     check_size(described)
     return described
+
+
+def _first(attributes: Attributes, tag: int, default: int) -> int:
+    values = attributes.integers(tag)
+    return values[0] if values else default
+
+
+def _bits(attributes: Attributes, kind: Kind) -> tuple[int, int, int]:
+    """Return Bits Allocated, Bits Stored and High Bit; of the last two, what cannot be is taken as it mostly is.
+
+    Raises `NotViewable` for words of another size than images have.
+    """
+    allocated = {"float": 32, "double": 64}.get(kind) or _first(attributes, 0x00280100, 0)
+    if allocated not in (1, 8, 16, 32, 64):
+        raise NotViewable(f"Bits Allocated is {allocated}; 1, 8, 16, 32 and 64 can be shown.")
+    stored = _first(attributes, 0x00280101, allocated)
+    stored = stored if 0 < stored <= allocated else allocated
+    high = _first(attributes, 0x00280102, stored - 1)
+    return allocated, stored, high if stored - 1 <= high < allocated else stored - 1
 
 
 def holds_pixels(attributes: Attributes) -> bool:

@@ -2,8 +2,8 @@
 
 What an object will be is a row with its sheet before it lands, so that a crash between the two is followed by landing
 the same bytes again, which the intake takes once. Unchanged marks make nothing new; changed ones an object that names
-the one before, or where it cannot (key objects) stands in its place. What lands joins the holding of its pictures: it
-ends with them and renews nothing.
+the one before, or where it cannot (key objects, presentation states) stands in its place. What lands joins the
+holding of its pictures: it ends with them and renews nothing.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from radrelay.marks.gathering import Gathered, Headers, Plan, gather, look, plan
 from radrelay.marks.models import MarkedStudy
 from radrelay.marks.objects import sheet as sheets
 from radrelay.marks.objects.sheet import Issued, ObjectKind, Sheet
-from radrelay.marks.withdrawing import FILING, KEY_OBJECTS, replaced, standing, withdraw
+from radrelay.marks.withdrawing import FILING, KEY_OBJECTS, is_held, replaced, standing, withdraw
 from radrelay.storage.database import Database
 from radrelay.storage.ids import new_id
 
@@ -131,7 +131,7 @@ class MarkFilings:
         return landed
 
     def withdraw_replaced(self, study_id: uuid.UUID, by: Principal, correlation_id: str = "") -> None:
-        """Take key objects back that a newer one, which stands in the archive, stands for."""
+        """Take objects back that a newer one, which stands in the archive, stands for."""
         with self._database.read() as session:
             if not replaced(session, study_id):
                 return
@@ -213,11 +213,10 @@ def _withdraw(
     correlation_id: str,
     at: datetime,
 ) -> None:
-    """Take objects back, and record that they were."""
-    detail = {"objects": [row.sop_uid for row in rows]}
-    record = audit.AuditRecord(
-        "marks.withdraw", by, "study", rows[0].study_id, detail, patient, correlation_id=correlation_id
-    )
+    """Take objects back, and record that they were; `held`: they are there until the hold on their study ends."""
+    study_id = rows[0].study_id
+    detail = {"objects": [row.sop_uid for row in rows], "held": is_held(session, study_id, at)}
+    record = audit.AuditRecord("marks.withdraw", by, "study", study_id, detail, patient, correlation_id=correlation_id)
     audit.record(session, record)
     withdraw(session, rows, at)
 

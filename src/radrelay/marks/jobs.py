@@ -90,7 +90,7 @@ class MarksWork:
                     .values(open_since=MarkedStudy.changed_at)
                     .execution_options(synchronize_session=False)
                 )
-            if any_left(session):
+            if any_left(session, self._clock.now()):
                 delete_withdrawn(session, self._clock.now())
             service.forget_deleted(session, self._clock.now() - timedelta(days=service.KEEP_DELETED_DAYS))
         for study_id, organisation_id in replaced:

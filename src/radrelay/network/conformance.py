@@ -29,6 +29,13 @@ class Table:
 
 def tables() -> Iterator[Table]:
     """Yield the statement's tables in order."""
+    yield from _what_is_spoken()
+    yield from _how_it_is_coded()
+    yield from _how_it_is_answered()
+
+
+def _what_is_spoken() -> Iterator[Table]:
+    """Yield who speaks, and of which SOP classes."""
     yield Table("Implementation", ("Item", "Value"), tuple(_implementation()))
     yield Table(
         "SOP classes as provider",
@@ -41,6 +48,10 @@ def tables() -> Iterator[Table]:
         tuple(_storage()),
         "Every private SOP class is taken too, and whatever the standard adds below 1.2.840.10008.5.1.4.1.1.",
     )
+
+
+def _how_it_is_coded() -> Iterator[Table]:
+    """Yield the transfer syntaxes."""
     yield Table(
         "Transfer syntaxes of storage",
         ("Transfer syntax", "UID"),
@@ -55,6 +66,10 @@ def tables() -> Iterator[Table]:
         tuple((name_of(uid), uid) for uid in IDENTIFIER_SYNTAXES),
         "The first of this list that is proposed is accepted.",
     )
+
+
+def _how_it_is_answered() -> Iterator[Table]:
+    """Yield what queries may ask for, what is answered, and within which limits."""
     yield Table(
         "Query levels and their unique keys",
         ("Information model", "Level", "Unique key"),

@@ -140,6 +140,24 @@ class DrawnShutter(BaseModel):
     group: int
 
 
+class DrawnBlended(BaseModel):
+    """Images that are blended, their window (null: their own) and modality step (null: likewise)."""
+
+    on: On
+    window: DrawnWindow | None
+    slope: float | None
+    intercept: float | None
+
+
+class DrawnBlending(BaseModel):
+    """Grey images, and others that cover them by `opacity` (0 to 1); `palette` as that of `DrawnPresentation`."""
+
+    under: DrawnBlended
+    over: DrawnBlended
+    opacity: float
+    palette: str
+
+
 class DrawnPresentation(BaseModel):
     """How a presentation state shows its images: turned clockwise by `rotation` degrees, then flipped left to right.
 
@@ -158,6 +176,7 @@ class DrawnPresentation(BaseModel):
     modality_table: VoiTable | None
     output_table: VoiTable | None
     palette: str | None
+    blending: DrawnBlending | None
 
 
 class DrawnImage(BaseModel):

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from radrelay.dicom.drawings import Drawing, Group, MaskFrame, Masks, Reference, Shape
-from radrelay.dicom.drawings.drawn import Area, Points, Presentation, Shutter, Unit, Window
+from radrelay.dicom.drawings.drawn import Area, Blended, Blending, Points, Presentation, Shutter, Unit, Window
 from radrelay.dicom.drawings.drawn import Table as LookupTable
 
 _DECIMALS: dict[Unit, int] = {"pixel": 3, "matrix": 3, "display": 6, "patient": 6}
@@ -165,7 +165,17 @@ def _presentation(shown: Presentation, table: _Table) -> Row:
         "modality_table": _lookup(shown.modality_table),
         "output_table": _lookup(shown.output_table),
         "palette": base64.b64encode(shown.palette).decode("ascii") or None,
+        "blending": _blending(shown.blending, table) if shown.blending is not None else None,
     }
+
+
+def _blending(blending: Blending, table: _Table) -> Row:
+    def part(one: Blended) -> Row:
+        window = _window(one.window, None) if one.window is not None else None
+        return {"on": table.on(one.images), "window": window, "slope": one.slope, "intercept": one.intercept}
+
+    palette = base64.b64encode(blending.palette).decode("ascii")
+    return {"under": part(blending.under), "over": part(blending.over), "opacity": blending.opacity, "palette": palette}
 
 
 def _window(window: Window, on: list[list[int]] | None) -> Row:

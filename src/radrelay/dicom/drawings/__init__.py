@@ -106,6 +106,8 @@ def overlies(header: Header, sop_class: str) -> tuple[tuple[str, ...], tuple[str
             return structure_set.series_of(header), structure_set.frames_of_reference(header)
         case "key-objects" | "report":
             return of_evidence(header)[0], ()
+        case "presentation":
+            return presentation.series_of(header), ()
         case "segmentation":
             return of_series(header)[0], (space,) if space else ()
         case _:

@@ -185,6 +185,26 @@ class Shutter:
 
 
 @dataclass(frozen=True, slots=True)
+class Blended:
+    """Images of one series that are blended, their window (none: their own) and modality step (none: likewise)."""
+
+    images: tuple[Reference, ...]
+    window: Window | None
+    slope: float | None
+    intercept: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Blending:
+    """Grey images with others over them, which cover them by `opacity` (0 to 1), in colours of 256 levels."""
+
+    under: Blended
+    over: Blended
+    opacity: float
+    palette: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Presentation:
     """How a presentation state shows its images. `rotation` is clockwise, in degrees, and comes before the flip.
 
@@ -203,14 +223,21 @@ class Presentation:
     modality_table: Table | None = None
     output_table: Table | None = None
     palette: bytes = b""
+    blending: Blending | None = None
 
     @property
     def weight(self) -> int:
         """Return about how many bytes of memory this takes."""
         tables = [self.modality_table, self.output_table, *(window.table for window in self.windows)]
         named = sum(len(window.images) for window in self.windows) + sum(len(area.images) for area in self.areas)
+        named += sum(len(one.images) for one in self.blended)
         entries = sum(len(table.entries) for table in tables if table is not None)
         return entries + 100 * (len(self.windows) + len(self.areas) + named)
+
+    @property
+    def blended(self) -> tuple[Blended, ...]:
+        """Return the sets of images that are blended."""
+        return (self.blending.under, self.blending.over) if self.blending is not None else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +276,7 @@ class Drawing:
         if self.presentation is not None:
             found.update(one for window in self.presentation.windows for one in window.images)
             found.update(one for area in self.presentation.areas for one in area.images)
+            found.update(one for blended in self.presentation.blended for one in blended.images)
         return found
 
 

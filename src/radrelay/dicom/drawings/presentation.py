@@ -1,8 +1,8 @@
 """Softcopy presentation states (PS3.3 A.33, C.10.4 to C.11): graphics and texts in layers, and how images are shown.
 
-Grayscale, colour, pseudo-colour and blending states are read alike, as far as graphics, shutters and brightness go; how
-blending states mix their images is not read. Compound graphics have simple ones beside them that
-say the same (PS3.3 C.10.5), which are what is read.
+Grayscale, colour, pseudo-colour and blending states are read alike, as far as graphics, shutters and brightness go;
+`blending` reads how two series are mixed. Compound graphics have simple ones beside them that say the same
+(PS3.3 C.10.5), which are what is read.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from radrelay.dicom.drawings import brightness, overlay_planes
+from radrelay.dicom.drawings import blending, brightness, overlay_planes
 from radrelay.dicom.drawings.colours import from_cielab, from_grey
 from radrelay.dicom.drawings.drawn import (
     Area,
@@ -32,7 +32,7 @@ from radrelay.dicom.drawings.drawn import (
     points_of,
     short,
 )
-from radrelay.dicom.drawings.references import IMAGES, bounded, of_series, references
+from radrelay.dicom.drawings.references import IMAGES, of_series, references
 from radrelay.dicom.header import Header
 
 ANNOTATIONS, TEXTS, GRAPHICS, LAYERS = 0x00700001, 0x00700008, 0x00700009, 0x00700060
@@ -44,7 +44,7 @@ _SHAPES: dict[str, ShapeKind] = {
 _LEAST = {"point": 1, "polyline": 2, "spline": 2, "circle": 2, "ellipse": 4}
 _UNITS: dict[str, Unit] = {"PIXEL": "pixel", "DISPLAY": "display", "MATRIX": "matrix"}
 PSEUDO_COLOUR = "1.2.840.10008.5.1.4.1.1.11.3"
-_BLENDED = frozenset({"1.2.840.10008.5.1.4.1.1.11.4", "1.2.840.10008.5.1.4.1.1.11.8"})
+_BLENDED = frozenset({blending.STATE, blending.ADVANCED})
 
 
 def read(header: Header, sop_class: str = "") -> Drawing:
@@ -55,8 +55,6 @@ def read(header: Header, sop_class: str = "") -> Drawing:
     for item in header.items(ANNOTATIONS):
         _annotation(item, groups, draft)
     masks = _overlays(header, groups)
-    if sop_class in _BLENDED:
-        draft.notes.add("colours-not-applied")
     presentation = _presentation(header, groups, draft, sop_class)
     return Drawing(
         kind="presentation",
@@ -74,12 +72,13 @@ def read(header: Header, sop_class: str = "") -> Drawing:
 
 
 def _images(header: Header) -> tuple[Reference, ...]:
-    """Return the images that the state is for; of blending states those of both sets (PS3.3 C.11.14)."""
-    found = list(of_series(header)[1])
-    for item in header.items(0x00700402):
-        found.extend(of_series(item)[1])
-        bounded(len(found))
-    return tuple(found)
+    """Return the images that the state is for; of blending states those of all sets (PS3.3 C.11.14)."""
+    return (*of_series(header)[1], *blending.images_of(header))
+
+
+def series_of(header: Header) -> tuple[str, ...]:
+    """Return the series that the state is for."""
+    return (*of_series(header)[0], *blending.series_of(header))
 
 
 def _layers(header: Header) -> dict[str, Group]:
@@ -156,6 +155,7 @@ def _presentation(header: Header, groups: dict[str, Group], draft: Draft, sop_cl
         modality_table=next(brightness.tables(header.items(MODALITY_TABLES)[:1], draft), None),
         output_table=next(brightness.tables(header.items(OUTPUT_TABLES)[:1], draft), None),
         palette=brightness.palette_of(header, draft) if sop_class == PSEUDO_COLOUR else b"",
+        blending=blending.blending_of(header, sop_class, draft) if sop_class in _BLENDED else None,
     )
 
 

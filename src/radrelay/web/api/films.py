@@ -13,7 +13,8 @@ from starlette.responses import StreamingResponse
 from radrelay.access import Right
 from radrelay.archive.instances import InstanceRef
 from radrelay.archive.recent import Recent
-from radrelay.dicom.film_streams import Container, UnplayableFilm, as_mp4, container_of
+from radrelay.dicom.errors import UnplayableFilm
+from radrelay.dicom.film_streams import Container, as_mp4, container_of
 from radrelay.dicom.header import Header
 from radrelay.dicom.syntaxes import syntax_of
 from radrelay.errors import NotFound
@@ -53,6 +54,7 @@ _ENDINGS: dict[Container, str] = {
     "unknown": ".bin",
 }
 Family = Literal["h264", "h265", "mpeg2"]
+_WRAPPED: tuple[Family, ...] = ("h264", "h265")
 
 
 class NoFilm(NotFound):
@@ -139,9 +141,8 @@ def _film(ref: InstanceRef) -> InstanceRef:
 
 
 def _wraps(ref: InstanceRef, container: Container, size: int) -> bool:
-    """Say whether a film can be put into MP4 here: H.264 as bare or transport stream, of a size that memory takes."""
-    h264 = "H.264" in syntax_of(ref.transfer_syntax_uid).name
-    return h264 and container in ("transport", "h264") and size <= LARGEST_WRAPPED
+    """Say whether a film can be put into MP4 here: bare or in a transport stream, of a size that memory takes."""
+    return _family(ref) in _WRAPPED and container in ("transport", "h264", "hevc") and size <= LARGEST_WRAPPED
 
 
 def _rate(header: Header) -> float | None:

@@ -242,10 +242,16 @@ def key_objects(request: Request, services: Services, principal: Authenticated, 
 def _place(
     services: WebServices, reach: Reach, study_id: uuid.UUID, principal: Principal, seeing: Reach | None = None
 ) -> service.Place:
-    """Return what `reach` gives of a study; who sees by alias (`seeing`) is told no names where he writes either."""
+    """Return what `reach` gives of a study; who sees by alias (`seeing`) is told no names where he writes either.
+
+    A frame of reference is known to him as it was told where he sees it, whatever he annotates by.
+    """
     within = reach.scope.series_filter(INSTANCE.c.study_id, INSTANCE.c.series_id)
+    seen_by = reach.scope.identity
+    if seeing is not None and seeing.studies([study_id]):
+        seen_by = seeing.scope.identity
     clear = all(one.scope.identity == "clear" for one in (reach, seeing or reach))
-    reader = service.Reader(principal.id, clear, partial(reference_of, services, clear=clear))
+    reader = service.Reader(principal.id, clear, partial(reference_of, services, clear=seen_by == "clear"))
     return service.Place(reach.scope.organisation_id, study_id, within, reach.now, reader)
 
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from radrelay import audit
 from radrelay.audit.models import AuditEvent, AuditPatient, AuditRoot, AuditWriter
 from radrelay.clock import FixedClock
 from radrelay.errors import Misconfigured
+from radrelay.storage import append_only
 from radrelay.storage.columns import Base
 from radrelay.storage.database import Database
 from tests.backends import open_database
@@ -54,6 +57,15 @@ def write(database: Database, count: int = 5, **more: object) -> None:
             audit.record(session, audit.AuditRecord(f"act.{number}", Who(), "study", uuid.uuid4(), **more))  # type: ignore[arg-type]
 
 
+@contextmanager
+def forging(database: Database) -> Iterator[Session]:
+    """Write as one who owns the database, and so can lift what holds the record append-only."""
+    with database.write() as session:
+        append_only.lift(session.connection())
+        yield session
+        append_only.hold(session.connection())
+
+
 def report(database: Database) -> audit.ChainReport:
     with database.read() as session:
         return audit.verify(session, KEY)
@@ -63,7 +75,10 @@ def test_a_chain_that_nobody_touched_holds(database: Database) -> None:
     write(database, detail={"ä": "ö"}, patient=("issuer", "4711", "Meier^Anna"))
     write(database)
     found = report(database)
-    assert (found.intact, found.events, found.writers) == (True, 10, 1)
+    assert (found.intact, found.events, found.writers) == (True, 10, 1), "each event is about a study"
+    with database.write() as session:
+        audit.record(session, audit.AuditRecord("login", Who()))
+    assert report(database).writers == 2, "what is about nobody's pictures stands in a chain of its own"
 
 
 def test_what_is_rolled_back_is_not_on_record(database: Database) -> None:
@@ -86,7 +101,7 @@ def test_what_is_rolled_back_is_not_on_record(database: Database) -> None:
 )  # fmt: skip
 def test_a_changed_event_is_found(database: Database, change: dict[str, object]) -> None:
     write(database)
-    with database.write() as session:
+    with forging(database) as session:
         session.execute(sa.update(AuditEvent).where(AuditEvent.sequence == 3).values(**change))
     assert report(database).broken[0].sequence in (3, 4)
 
@@ -94,14 +109,14 @@ def test_a_changed_event_is_found(database: Database, change: dict[str, object])
 @pytest.mark.parametrize("sequence", [1, 3, 5])
 def test_a_removed_event_is_found_at_the_beginning_middle_and_end(database: Database, sequence: int) -> None:
     write(database)
-    with database.write() as session:
+    with forging(database) as session:
         session.execute(sa.delete(AuditEvent).where(AuditEvent.sequence == sequence))
     assert not report(database).intact
 
 
 def test_a_whole_chain_that_vanishes_is_found(database: Database) -> None:
     write(database)
-    with database.write() as session:
+    with forging(database) as session:
         session.execute(sa.delete(AuditWriter))
     assert report(database).broken[0].fault == "the writer's head is gone"
 
@@ -114,7 +129,7 @@ def test_a_chain_rewritten_as_a_whole_disagrees_with_its_signed_root(database: D
     write(database, 2)
     assert report(database).roots == 1
     assert report(database).intact
-    with database.write() as session:
+    with forging(database) as session:
         session.execute(sa.delete(AuditEvent))
         session.execute(sa.delete(AuditWriter))
     write(database, 9)  # a forger with the program at hand

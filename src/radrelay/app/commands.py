@@ -18,6 +18,7 @@ from radrelay.app.key_keeping import finish_rotation
 from radrelay.app.node_findings import lease_text
 from radrelay.app.prepare import Prepared, prepare
 from radrelay.archive.erasing import Eraser
+from radrelay.archive.naming import study_named
 from radrelay.archive.retention import Retention
 from radrelay.errors import NotFound
 from radrelay.intake.imports import ImportProgress, import_path
@@ -187,7 +188,7 @@ def _open(settings: Settings) -> tuple[Core, Prepared]:
     logs.configure(settings.log.model_copy(update={"level": "warning"}), "command", None)
     core = open_core(settings)
     prepared = prepare(core)
-    audit.install(core.database, "command", core.clock, core.keyring.metadata_key)
+    audit.install(core.database, "command", core.clock, core.keyring.metadata_key, study_named)
     return core, prepared
 
 

@@ -24,6 +24,7 @@ from radrelay.archive import indexing
 from radrelay.archive.compaction import Compactor
 from radrelay.archive.erasing import Eraser
 from radrelay.archive.models import Study
+from radrelay.archive.naming import study_named
 from radrelay.archive.reader import InstanceReader
 from radrelay.archive.retention import Retention
 from radrelay.audit.record import forget_marks
@@ -178,7 +179,7 @@ def serve(core: Core, stop: threading.Event) -> None:
     """Work until `stop` is set; what is under way resumes at the next start."""
     prepared = prepare(core)
     step_back()
-    audit.install(core.database, "work", core.clock, core.keyring.metadata_key)
+    audit.install(core.database, "work", core.clock, core.keyring.metadata_key, study_named)
     shop = open_workshop(core, prepared.lease)
     shop.durable.launch()
     threads = [

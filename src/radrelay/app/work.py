@@ -17,6 +17,7 @@ from radrelay.app.duties import NodeDuties
 from radrelay.app.key_keeping import adopt_keys, finish_rotation
 from radrelay.app.precedence import step_back
 from radrelay.app.prepare import prepare
+from radrelay.app.record_keeping import keep_record, sending
 from radrelay.app.role import run_role
 from radrelay.app.stored import ArchiveSource, DicomDialler
 from radrelay.app.threads import kept_up, loop
@@ -190,7 +191,8 @@ def serve(core: Core, stop: threading.Event) -> None:
         loop("complete", COMPLETE_S, stop, lambda: _complete(core)),
         loop("expire", EXPIRE_S, stop, lambda: _expire(shop)),
         loop("sweep", SWEEP_S, stop, lambda: _sweep(shop)),
-        loop("audit", AUDIT_S, stop, lambda: _keep_records(core)),
+        loop("audit", AUDIT_S, stop, lambda: _keep_records(shop)),
+        *sending(core, stop, shop.landing.log.owner),
     ]
     for thread in threads:
         thread.start()
@@ -263,11 +265,12 @@ def _sweep(shop: Workshop) -> None:
         outbox.forget_taken(session, shop.core.clock.now() - FORGET_EVENTS)
 
 
-def _keep_records(core: Core) -> None:
-    """Sign the heads of the audit's chains; forget logins, marks of views and keys that are over."""
+def _keep_records(shop: Workshop) -> None:
+    """Keep the record; forget logins, marks of views and keys that are over."""
+    core = shop.core
+    keep_record(core, clock_is_trusted=shop.retention.suspended_at() is None)
     before = core.clock.now() - FORGET_LOGINS
     with core.database.write() as session:
-        audit.sign_roots(session, core.clock, core.keyring.metadata_key)
         forget_marks(session, before)
         forget_ended(session, before)
     adopt_keys(core)

@@ -5,6 +5,7 @@
 
 from radrelay.audit.chain import ChainBroken, ChainReport, sign_roots, verify
 from radrelay.audit.patients import PatientIdentity, erase_patient
+from radrelay.audit.proofs import prove
 from radrelay.audit.record import (
     Actor,
     AuditRecord,
@@ -15,7 +16,7 @@ from radrelay.audit.record import (
     record_many,
     record_once,
 )
-from radrelay.audit.search import AuditEntry, AuditPage, AuditQuery, search
+from radrelay.audit.search import AuditEntry, AuditPage, AuditQuery, every, known_patient, known_study, search
 from radrelay.audit.studies import StudyNamed
 
 __all__ = [
@@ -31,7 +32,11 @@ __all__ = [
     "Recorder",
     "StudyNamed",
     "erase_patient",
+    "every",
     "install",
+    "known_patient",
+    "known_study",
+    "prove",
     "record",
     "record_many",
     "record_once",

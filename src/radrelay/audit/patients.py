@@ -66,8 +66,10 @@ def id_digest(keys: AuditKeys, organisation_id: uuid.UUID, patient_id: str) -> b
 def refer_to(session: Session, keys: AuditKeys, organisation_id: uuid.UUID, patient: PatientIdentity) -> uuid.UUID:
     """Return the id of the patient's sealed row, written at need (or again, if it had been erased)."""
     digest = patient_digest(keys, organisation_id, patient.issuer, patient.patient_id)
-    found = session.execute(
-        sa.select(AuditPatient.id).where(AuditPatient.organisation_id == organisation_id, AuditPatient.digest == digest)
+    found = session.execute(  # locked on PostgreSQL, so that it is not dropped as unnamed before the event is there
+        sa.select(AuditPatient.id)
+        .where(AuditPatient.organisation_id == organisation_id, AuditPatient.digest == digest)
+        .with_for_update(read=True, key_share=True)
     ).scalar_one_or_none()
     if found is not None:
         return found

@@ -1,34 +1,45 @@
-"""Looking into the record: newest first, by time, person, action and subject; patients are unsealed for who may."""
+"""Looking into the record: newest first, by time, person, action, patient and study; names are unsealed for who may."""
 
 from __future__ import annotations
 
 import json
 import uuid
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from radrelay.audit.models import AuditEvent, AuditPatient
-from radrelay.audit.patients import PatientIdentity, patient_digest, unseal
+from radrelay.audit.models import AuditEvent, AuditPatient, AuditStudy
+from radrelay.audit.patients import AuditKeys, PatientIdentity, id_digest, patient_digest, unseal
 from radrelay.audit.record import recorder_of
+from radrelay.audit.studies import StudyNamed, uid_digest, unseal_study
+from radrelay.storage.database import Database
 
 MOST = 500
 
 
 @dataclass(frozen=True, slots=True)
 class AuditQuery:
-    """What to look for; empty fields do not restrict. `before_id` continues after a page's last event."""
+    """What to look for; empty fields do not restrict. `before_id` continues after a page's last event.
+
+    `actor` is an id, or a part of a name. Of `patient` an issuer that is None stands for every issuer. `study` is a
+    row id or a Study Instance UID.
+    """
 
     since: datetime | None = None
     until: datetime | None = None
     action: str = ""
+    actions: tuple[str, ...] = ()
+    actor: str = ""
     actor_id: str = ""
     subject_kind: str = ""
     subject_id: str = ""
     outcome: str = ""
-    patient: tuple[str, str] | None = None  # issuer and patient ID
+    patient: tuple[str | None, str] | None = None  # issuer and patient ID
+    study: uuid.UUID | str | None = None
     before_id: uuid.UUID | None = None
     limit: int = 100
 
@@ -50,6 +61,7 @@ class AuditEntry:
     correlation_id: str
     detail: dict[str, object]
     patient: PatientIdentity | None
+    study: StudyNamed | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,46 +74,67 @@ class AuditPage:
 
 def search(session: Session, organisation_id: uuid.UUID, query: AuditQuery) -> AuditPage:
     """Return one page of the organisation's events, newest first, at most 500."""
-    recorder = recorder_of(session)
+    keys = recorder_of(session).keys
     limit = max(1, min(query.limit, MOST))
-    wanted = sa.select(AuditEvent, AuditPatient.sealed).outerjoin(
-        AuditPatient, AuditPatient.id == AuditEvent.patient_ref
-    )
-    wanted = wanted.where(AuditEvent.organisation_id == organisation_id, *_conditions(query))
-    if query.patient is not None:
-        if recorder.keys is None:
-            return AuditPage((), more=False)
-        wanted = wanted.where(AuditPatient.digest == patient_digest(recorder.keys, organisation_id, *query.patient))
-    rows = session.execute(wanted.order_by(AuditEvent.id.desc()).limit(limit + 1)).all()
-    entries = tuple(
-        _entry(event, None if recorder.keys is None or event.patient_ref is None
-               else unseal(recorder.keys, organisation_id, event.patient_ref, sealed))
-        for event, sealed in rows[:limit]
-    )  # fmt: skip
-    return AuditPage(entries, more=len(rows) > limit)
+    if keys is None and (query.patient is not None or isinstance(query.study, str)):
+        return AuditPage((), more=False)
+    rows = session.execute(
+        NAMED.where(AuditEvent.organisation_id == organisation_id, *_conditions(query, keys, organisation_id))
+        .order_by(AuditEvent.id.desc())
+        .limit(limit + 1)
+    ).all()
+    return AuditPage(tuple(entry_of(keys, *row) for row in rows[:limit]), more=len(rows) > limit)
 
 
-def _conditions(query: AuditQuery) -> list[sa.ColumnElement[bool]]:
-    conditions: list[sa.ColumnElement[bool]] = []
-    for column, value in (
-        (AuditEvent.action, query.action),
-        (AuditEvent.actor_id, query.actor_id),
-        (AuditEvent.subject_kind, query.subject_kind),
-        (AuditEvent.subject_id, query.subject_id),
-        (AuditEvent.outcome, query.outcome),
-    ):
-        if value:
-            conditions.append(column == value)
-    if query.since is not None:
-        conditions.append(AuditEvent.at >= query.since)
-    if query.until is not None:
-        conditions.append(AuditEvent.at < query.until)
-    if query.before_id is not None:
-        conditions.append(AuditEvent.id < query.before_id)
-    return conditions
+def every(database: Database, organisation_id: uuid.UUID, query: AuditQuery) -> Iterator[AuditEntry]:
+    """Yield all that `query` finds, newest first; a page at a time, each read on its own, so that memory is flat."""
+    query = replace(query, limit=MOST)
+    while True:
+        with database.read() as session:
+            page = search(session, organisation_id, query)
+        yield from page.entries
+        if not page.more:
+            return
+        query = replace(query, before_id=page.entries[-1].id)
 
 
-def _entry(event: AuditEvent, patient: PatientIdentity | None) -> AuditEntry:
+def known_patient(
+    session: Session, organisation_id: uuid.UUID, issuer: str | None, patient_id: str
+) -> PatientIdentity | None:
+    """Return a patient by whom the record has events, to be named in one; none if it has not."""
+    keys = recorder_of(session).keys
+    if keys is None:
+        return None
+    row = session.execute(
+        sa.select(AuditPatient.id, AuditPatient.sealed)
+        .where(AuditPatient.organisation_id == organisation_id, _is_patient(keys, organisation_id, issuer, patient_id))
+        .limit(1)
+    ).one_or_none()
+    return None if row is None else unseal(keys, organisation_id, row.id, row.sealed)
+
+
+def known_study(session: Session, organisation_id: uuid.UUID, study: uuid.UUID | str) -> uuid.UUID | None:
+    """Return the row id of a study that the record knows, by that or by its Study Instance UID; none if it does not."""
+    keys = recorder_of(session).keys
+    wanted = sa.select(AuditStudy.study_id).where(AuditStudy.organisation_id == organisation_id)
+    if isinstance(study, uuid.UUID):
+        return session.scalar(wanted.where(AuditStudy.study_id == study))
+    if keys is None:
+        return None
+    return session.scalar(wanted.where(AuditStudy.digest == uid_digest(keys, organisation_id, study)))
+
+
+NAMED = (
+    sa.select(AuditEvent, AuditPatient.sealed, AuditStudy.sealed)
+    .outerjoin(AuditPatient, AuditPatient.id == AuditEvent.patient_ref)
+    .outerjoin(AuditStudy, AuditStudy.study_id == AuditEvent.study_id)
+)
+"""Events with what is sealed of their patients and studies, for `entry_of`."""
+
+
+def entry_of(keys: AuditKeys | None, event: AuditEvent, patient: bytes | None, study: bytes | None) -> AuditEntry:
+    """Return an event with whom and what it is about, as far as `keys` open it."""
+    owner = event.organisation_id
     return AuditEntry(
         id=event.id,
         at=event.at,
@@ -115,5 +148,54 @@ def _entry(event: AuditEvent, patient: PatientIdentity | None) -> AuditEntry:
         subject_id=event.subject_id,
         correlation_id=event.correlation_id,
         detail=json.loads(event.detail),
-        patient=patient,
+        patient=unseal(keys, owner, event.patient_ref, patient) if keys and event.patient_ref else None,
+        study=unseal_study(keys, owner, event.study_id, study) if keys and event.study_id else None,
     )
+
+
+def _conditions(query: AuditQuery, keys: AuditKeys | None, organisation_id: uuid.UUID) -> list[sa.ColumnElement[bool]]:
+    conditions: list[sa.ColumnElement[bool]] = [
+        column == value
+        for column, value in (
+            (AuditEvent.action, query.action),
+            (AuditEvent.actor_id, query.actor_id),
+            (AuditEvent.subject_kind, query.subject_kind),
+            (AuditEvent.subject_id, query.subject_id),
+            (AuditEvent.outcome, query.outcome),
+        )
+        if value
+    ]
+    if query.actions:
+        conditions.append(AuditEvent.action.in_(query.actions))
+    if query.actor:
+        named = sa.func.lower(AuditEvent.actor_name).contains(query.actor.lower(), autoescape=True)
+        conditions.append(sa.or_(AuditEvent.actor_id == query.actor, named))
+    if query.since is not None:
+        conditions.append(AuditEvent.at >= query.since)
+    if query.until is not None:
+        conditions.append(AuditEvent.at < query.until)
+    if query.before_id is not None:
+        conditions.append(AuditEvent.id < query.before_id)
+    if isinstance(query.study, uuid.UUID):
+        conditions.append(AuditEvent.study_id == query.study)
+    if keys is not None and isinstance(query.study, str):
+        digest = uid_digest(keys, organisation_id, query.study)
+        conditions.append(AuditEvent.study_id.in_(_ids(AuditStudy.study_id, organisation_id, digest)))
+    if keys is not None and query.patient is not None:
+        found = sa.select(AuditPatient.id).where(
+            AuditPatient.organisation_id == organisation_id, _is_patient(keys, organisation_id, *query.patient)
+        )
+        conditions.append(AuditEvent.patient_ref.in_(found))
+    return conditions
+
+
+def _ids(column: Any, organisation_id: uuid.UUID, digest: bytes) -> sa.Select[Any]:
+    return sa.select(column).where(AuditStudy.organisation_id == organisation_id, AuditStudy.digest == digest)
+
+
+def _is_patient(
+    keys: AuditKeys, organisation_id: uuid.UUID, issuer: str | None, patient_id: str
+) -> sa.ColumnElement[bool]:
+    if issuer is None:
+        return AuditPatient.id_digest == id_digest(keys, organisation_id, patient_id)
+    return AuditPatient.digest == patient_digest(keys, organisation_id, issuer, patient_id)

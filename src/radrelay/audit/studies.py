@@ -45,7 +45,11 @@ def is_kept(session: Session, study_id: uuid.UUID) -> bool:
     return session.execute(_KEPT, {"study": study_id}).one_or_none() is not None
 
 
-_KEPT = sa.select(AuditStudy.id).where(AuditStudy.study_id == sa.bindparam("study"))
+_KEPT = (
+    sa.select(AuditStudy.id)
+    .where(AuditStudy.study_id == sa.bindparam("study"))
+    .with_for_update(read=True, key_share=True)  # as a patient's row is
+)
 
 
 def keep(

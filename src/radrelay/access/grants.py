@@ -20,6 +20,7 @@ from radrelay.access.principal import Right
 from radrelay.storage.ids import new_id
 
 ANYBODY = "*"
+ROLES = ("admin", "user", "dpo", "service")
 BEGINNING = ("admin", "user")
 """Roles that see everything at first, by grants that can be taken back: no role sees anything by itself."""
 DEVICE_RIGHTS = (Right.SEE, Right.DOWNLOAD, Right.FORWARD)

@@ -120,13 +120,10 @@ class _Walk:
         for event in _pages(self._session, self._writer, self._sequence):
             self._found.events += 1
             *values, sequence, previous, digest = event
-            while expected is not None and expected.sequence < sequence:
-                self._fault(expected.sequence, expected.fault)
-                expected = next(fixed, None)
             self._check(values, sequence, previous, digest)
-            if expected is not None and expected.sequence == sequence:
-                if expected.hash != digest:
-                    self._fault(sequence, expected.fault)
+            while expected is not None and expected.sequence <= sequence:
+                if (expected.sequence, expected.hash) != (sequence, digest):
+                    self._fault(expected.sequence, expected.fault)
                 expected = next(fixed, None)
             self._sequence, self._hash = sequence, digest
         while expected is not None:

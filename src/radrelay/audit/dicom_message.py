@@ -45,7 +45,7 @@ def message(entry: AuditEntry, writer: str, source: AuditSource) -> bytes:
         reporting.set("AuditEnterpriseSiteID", _clean(source.site))
     _element(reporting, "AuditSourceTypeCode", **{"csd-code": APPLICATION_SERVER})
     _objects(root, entry, told)
-    return ElementTree.tostring(root, encoding="utf-8", xml_declaration=False)
+    return str(ElementTree.tostring(root, encoding="unicode")).encode()
 
 
 def _event(root: ElementTree.Element, entry: AuditEntry, told: Told) -> None:

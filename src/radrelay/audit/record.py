@@ -218,11 +218,12 @@ def _append(session: Session, recorder: Recorder, writer: str, rows: list[dict[s
     session.execute(_MOVE, {"chain": writer, "sequence": sequence, "hash": previous, "signature": signed})
 
 
-_INSERT = sa.insert(AuditEvent.__table__)
+_EVENTS, _WRITERS = cast(sa.Table, AuditEvent.__table__), cast(sa.Table, AuditWriter.__table__)
+_INSERT = sa.insert(_EVENTS)
 _HEAD = sa.select(AuditWriter.sequence, AuditWriter.hash).where(AuditWriter.writer == sa.bindparam("chain"))
 _MOVE = (
-    sa.update(AuditWriter.__table__)
-    .where(AuditWriter.__table__.c.writer == sa.bindparam("chain"))
+    sa.update(_WRITERS)
+    .where(_WRITERS.c.writer == sa.bindparam("chain"))
     .values(sequence=sa.bindparam("sequence"), hash=sa.bindparam("hash"), signature=sa.bindparam("signature"))
 )
 

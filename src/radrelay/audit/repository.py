@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import sqlalchemy as sa
@@ -108,6 +108,12 @@ def _worse(before: _Trouble | None, now: datetime, error: RadrelayError, cap_s: 
 def _trouble(session: Session) -> _Trouble | None:
     row = session.get(NodeState, _ROW)
     return None if row is None else msgspec.msgpack.decode(row.value, type=_Trouble)
+
+
+def next_try(session: Session) -> datetime:
+    """Return when the repository is tried again at the earliest: long ago, unless it is away."""
+    trouble = _trouble(session)
+    return datetime.min.replace(tzinfo=UTC) if trouble is None else trouble.next_at
 
 
 _BEHIND = (

@@ -168,8 +168,10 @@ def _conditions(query: AuditQuery, keys: AuditKeys | None, organisation_id: uuid
     if query.actions:
         conditions.append(AuditEvent.action.in_(query.actions))
     if query.actor:
-        named = sa.func.lower(AuditEvent.actor_name).contains(query.actor.lower(), autoescape=True)
-        conditions.append(sa.or_(AuditEvent.actor_id == query.actor, named))
+        name, wanted = AuditEvent.actor_name, query.actor
+        spelt = [name.contains(one, autoescape=True) for one in {wanted, wanted.title(), wanted.upper()}]  # SQLite's
+        folded = sa.func.lower(name).contains(wanted.lower(), autoescape=True)  # lower() knows ASCII alone
+        conditions.append(sa.or_(AuditEvent.actor_id == wanted, folded, *spelt))
     if query.since is not None:
         conditions.append(AuditEvent.at >= query.since)
     if query.until is not None:

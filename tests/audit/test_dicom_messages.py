@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
@@ -83,7 +83,8 @@ def test_looking_at_images_names_who_whose_and_which() -> None:
     assert (program.get("UserID"), program.get("AlternativeUserID")) == ("web-archive", "AETITLES=RADRELAY")
     assert root.find("AuditSourceIdentification").get("AuditEnterpriseSiteID") == "Klinik Süd"
     study, patient = root.findall("ParticipantObjectIdentification")
-    assert (study.get("ParticipantObjectID"), *codes(study, "ParticipantObjectIDTypeCode")) == ("1.2.276.0.1", "110180")
+    kind = "ParticipantObjectIDTypeCode"
+    assert (study.get("ParticipantObjectID"), *codes(study, kind)) == ("1.2.276.0.1", "110180")
     assert study.find("ParticipantObjectDescription/Accession").get("Number") == "A-17"
     assert (patient.get("ParticipantObjectID"), *codes(patient, "ParticipantObjectIDTypeCode")) == (
         "4711^^^clinic",
@@ -121,6 +122,7 @@ def test_who_was_erased_is_not_named_and_the_message_still_holds() -> None:
     assert study.get("ParticipantObjectID") == f"urn:radrelay:study:{uuid.UUID(int=3)}"
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.text(), st.text(), st.dictionaries(st.text(), st.text() | st.integers() | st.none()))
 def test_whatever_stands_in_names_and_details_the_message_holds(name: str, peer: str, detail: dict[str, Any]) -> None:
     study = StudyNamed(name, peer, "", "", name)

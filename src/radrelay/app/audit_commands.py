@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from rich.console import Console
-from rich.table import Table
 
 from radrelay import audit
 from radrelay.app.commands import command_principal, open_command
@@ -81,13 +80,8 @@ def search_command(settings: Settings, sought: Sought) -> int:
         _note(core, prepared.organisation_id, audit.AuditRecord("audit.view", command_principal(prepared)))
         with core.database.read() as session:
             page = audit.search(session, prepared.organisation_id, query)
-        table = Table("when (UTC)", "action", "outcome", "who", "from", "patient", "study or subject", box=None)
         for entry in page.entries:
-            patient = "" if entry.patient is None else f"{entry.patient.patient_id} {entry.patient.name}"
-            subject = entry.study.study_uid if entry.study else f"{entry.subject_kind} {entry.subject_id}"
-            when = f"{entry.at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
-            table.add_row(when, entry.action, entry.outcome, entry.actor_name, entry.peer, patient, subject)
-        Console(soft_wrap=True).print(table)
+            print(_line(entry))  # noqa: T201 -- what was asked for
         if page.more:
             print("there are more; narrow the search, or use `radrelay audit export`", file=sys.stderr)  # noqa: T201
         return 0
@@ -153,6 +147,15 @@ def _note(core: Core, organisation_id: uuid.UUID, record: audit.AuditRecord, abo
             known = audit.known_study(session, organisation_id, study_of(about.study))
             detail |= {} if known is None else {"study": known}
         audit.record(session, audit.AuditRecord(record.action, record.principal, detail=detail, patient=patient))
+
+
+def _line(entry: audit.AuditEntry) -> str:
+    patient = "" if entry.patient is None else f"{entry.patient.patient_id} {entry.patient.name}"
+    subject = entry.study.study_uid if entry.study else f"{entry.subject_kind} {entry.subject_id}".strip()
+    when = f"{entry.at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+    parts = (when, entry.action, entry.outcome, entry.actor_name, entry.peer, patient, subject)
+    text = "  ".join(part for part in parts if part)
+    return "".join(char if char.isprintable() else "?" for char in text)  # names come from outside
 
 
 def _write(rows: Iterable[Flat], form: Form, columns: Iterable[str]) -> None:

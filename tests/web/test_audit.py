@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from radrelay.audit.models import AuditEvent
 from radrelay.storage import append_only
 from radrelay.storage.database import Database
 from tests.proving import log_in
-from tests.web.conftest import PASSWORD, Login, WebSite
+from tests.web.conftest import PASSWORD, Login, WebSite, close_site, open_site
 from tests.web.test_studies import CT, only_study, upload
 
 NO_ROOM = "database or disk is full"
@@ -198,3 +199,17 @@ def test_the_state_tells_the_last_proof_the_times_and_their_change(site: WebSite
     assert officer.http.get("/api/audit/state").json()["kept"] == times
     short = {"patient_days": 30, "usage_days": 4000}
     assert officer.http.put("/api/audit/retention", json=short, headers=officer.headers).status_code == 422
+
+
+def test_a_repository_that_lags_is_told_and_stops_nothing(tmp_path: Path) -> None:
+    made = open_site(tmp_path, audit={"repository": {"host": "localhost", "port": 1}})
+    made.account("root", "admin")
+    root = made.login("root")
+    part = {"name": "audit repository", "ok": True, "detail": ""}
+    assert part in root.http.get("/readyz").json()["parts"]
+    made.clock.advance(timedelta(seconds=901))
+    ready = root.http.get("/readyz")
+    assert (ready.status_code, ready.json()["status"]) == (200, "ready")
+    assert part | {"ok": False, "detail": "audit-repository-behind"} in ready.json()["parts"]
+    assert root.http.get("/api/audit/state").json()["repository"]["behind"] is True
+    close_site(made)

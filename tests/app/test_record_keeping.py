@@ -9,18 +9,20 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from pydicom.data import get_testdata_file
 
 from radrelay import audit
 from radrelay.access import system_principal
 from radrelay.app.core import Core, open_core
 from radrelay.app.prepare import Prepared, prepare
-from radrelay.app.record_keeping import keep_record, record_findings, sending
+from radrelay.app.record_keeping import keep_record, note_arrivals, record_findings, sending
+from radrelay.archive import indexing
 from radrelay.archive.naming import study_named
 from radrelay.audit.models import AuditEvent
 from radrelay.audit.proofs import ANCHOR, last_proven
 from radrelay.clock import FixedClock
 from radrelay.storage import append_only
-from tests.app.house import settings_in
+from tests.app.house import house, settings_in
 from tests.audit.recording import START
 from tests.audit.syslog_server import Papers, receiving, until
 
@@ -112,3 +114,23 @@ def test_work_sends_the_record_on_and_the_doctor_says_when_that_lags(
         thread.join(10)
     assert b"110122" in there.xml()[0]
     assert record_findings(core.settings, core.database, clock.now())[1].state == "good"
+
+
+def test_a_study_that_has_come_is_on_record_with_its_sources(tmp_path: Path, clock: FixedClock) -> None:
+    with house(settings_in(tmp_path), clock=clock) as opened:
+        path = get_testdata_file("CT_small.dcm", download=False)
+        assert isinstance(path, str)
+        opened.land(Path(path).read_bytes())
+        core = opened.core
+        audit.install(core.database, "work", clock, core.keyring.metadata_key, study_named)
+        clock.advance(timedelta(minutes=5))
+        with core.database.write() as session:
+            done = indexing.complete_quiet(session, clock.now())
+            note_arrivals(session, done)
+        with core.database.read() as session:
+            page = audit.search(session, opened.prepared.organisation_id, audit.AuditQuery(action="import.study"))
+        assert len(page.entries) == len(done) > 0
+        for entry in page.entries:
+            assert entry.patient is not None
+            assert entry.study is not None
+            assert entry.detail["source"]

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from radrelay import audit
@@ -19,6 +20,7 @@ START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ORGANISATION = uuid.UUID(int=7)
 OTHER = uuid.UUID(int=8)
 MEIER = ("clinic", "4711", "Meier^Anna")
+NO_ROOM = "database or disk is full"
 HUBER = ("clinic", "4712", "Huber^Bert")
 
 
@@ -72,3 +74,25 @@ def forging(database: Database) -> Iterator[Session]:
 def report(database: Database, seen: dict[str, tuple[int, bytes]] | None = None) -> audit.ChainReport:
     with database.read() as session:
         return audit.verify(session, KEY, seen)
+
+
+@contextmanager
+def full(database: Database) -> Iterator[None]:
+    """Let the record take nothing, as on a full disk; all else still works."""
+    with database.write() as session:
+        if database.dialect == "postgresql":
+            session.execute(
+                sa.text(
+                    "CREATE OR REPLACE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS "
+                    f"$$ BEGIN RAISE EXCEPTION '{NO_ROOM}' USING ERRCODE = 'disk_full'; END $$"
+                )
+            )
+            session.execute(
+                sa.text("CREATE TRIGGER no_room BEFORE INSERT ON audit_event FOR EACH ROW EXECUTE FUNCTION no_room()")
+            )
+        else:
+            raising = f"BEGIN SELECT RAISE(ABORT, '{NO_ROOM}'); END"
+            session.execute(sa.text(f"CREATE TRIGGER no_room BEFORE INSERT ON audit_event {raising}"))
+    yield
+    with database.write() as session:
+        session.execute(sa.text(f"DROP TRIGGER no_room{' ON audit_event' if database.dialect == 'postgresql' else ''}"))

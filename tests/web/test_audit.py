@@ -6,8 +6,6 @@ import csv
 import io
 import json
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,12 +16,10 @@ import sqlalchemy as sa
 from radrelay.access.models import Grant
 from radrelay.audit.models import AuditEvent
 from radrelay.storage import append_only
-from radrelay.storage.database import Database
+from tests.audit.recording import full
 from tests.proving import log_in
 from tests.web.conftest import PASSWORD, Login, WebSite, close_site, open_site
 from tests.web.test_studies import CT, only_study, upload
-
-NO_ROOM = "database or disk is full"
 
 
 @pytest.fixture
@@ -37,28 +33,6 @@ def root(site: WebSite) -> Login:
 def officer(site: WebSite) -> Login:
     site.account("dora", "dpo")
     return site.login("dora")
-
-
-@contextmanager
-def full(database: Database) -> Iterator[None]:
-    """Let the record take nothing, as on a full disk; all else still works."""
-    with database.write() as session:
-        if database.dialect == "postgresql":
-            session.execute(
-                sa.text(
-                    "CREATE OR REPLACE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS "
-                    f"$$ BEGIN RAISE EXCEPTION '{NO_ROOM}' USING ERRCODE = 'disk_full'; END $$"
-                )
-            )
-            session.execute(
-                sa.text("CREATE TRIGGER no_room BEFORE INSERT ON audit_event FOR EACH ROW EXECUTE FUNCTION no_room()")
-            )
-        else:
-            raising = f"BEGIN SELECT RAISE(ABORT, '{NO_ROOM}'); END"
-            session.execute(sa.text(f"CREATE TRIGGER no_room BEFORE INSERT ON audit_event {raising}"))
-    yield
-    with database.write() as session:
-        session.execute(sa.text(f"DROP TRIGGER no_room{' ON audit_event' if database.dialect == 'postgresql' else ''}"))
 
 
 def events(site: WebSite) -> int:

@@ -23,6 +23,7 @@ const de: Record<keyof typeof en, string> = {
   'audit.action.expiry.resume': 'Ablauf fortgesetzt',
   'audit.action.import.begin': 'Import begonnen',
   'audit.action.import.end': 'Import beendet',
+  'audit.action.import.study': 'Studie eingetroffen',
   'audit.action.import.stow': 'Über DICOMweb empfangen',
   'audit.action.keys.rotate': 'Schlüssel gewechselt',
   'audit.action.login': 'Angemeldet',

@@ -21,6 +21,7 @@ export default {
   'audit.action.expiry.resume': 'Expiry resumed',
   'audit.action.import.begin': 'Import begun',
   'audit.action.import.end': 'Import ended',
+  'audit.action.import.study': 'Study arrived',
   'audit.action.import.stow': 'Received by DICOMweb',
   'audit.action.keys.rotate': 'Keys rotated',
   'audit.action.login': 'Logged in',

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import socket
 import threading
+import uuid
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 import structlog
+from sqlalchemy.orm import Session
 
 from radrelay import audit
 from radrelay.access import system_principal
 from radrelay.app.core import Core
 from radrelay.app.findings import Finding
 from radrelay.app.threads import loop
+from radrelay.archive.models import Holding, Source, Study
 from radrelay.audit.dicom_message import AuditSource
 from radrelay.audit.proofs import last_proven, note_heads
 from radrelay.audit.repository import AuditRepository, repository_state
@@ -44,6 +48,29 @@ def keep_record(core: Core, *, clock_is_trusted: bool) -> None:
         gone = expire(core.database, now, key, times(core.settings.audit), system_principal)
         if gone:
             log.info("events of the record were over", events=gone)
+
+
+def note_arrivals(session: Session, study_ids: Sequence[uuid.UUID]) -> None:
+    """Put on record that studies have come, from which sources, in the transaction that completes them."""
+    brought: dict[uuid.UUID, list[str]] = {}
+    named = sa.select(Holding.study_id, Source.name).join(Source, Source.id == Holding.source_id)
+    for study_id, source in session.execute(named.where(Holding.study_id.in_(study_ids)).order_by(Source.name)):
+        brought.setdefault(study_id, []).append(source)
+    studies = session.scalars(sa.select(Study).where(Study.id.in_(study_ids)).order_by(Study.id)).all()
+    audit.record_many(
+        session,
+        [
+            audit.AuditRecord(
+                "import.study",
+                system_principal(study.organisation_id),
+                "study",
+                study.id,
+                detail={"source": brought.get(study.id, []), "objects": study.instance_count},
+                patient=(study.patient_issuer, study.patient_id_value, study.patient_name),
+            )
+            for study in studies
+        ],
+    )
 
 
 def times(settings: AuditSettings) -> RecordKept:

@@ -17,7 +17,7 @@ from radrelay.app.duties import NodeDuties
 from radrelay.app.key_keeping import adopt_keys, finish_rotation
 from radrelay.app.precedence import step_back
 from radrelay.app.prepare import prepare
-from radrelay.app.record_keeping import keep_record, sending
+from radrelay.app.record_keeping import keep_record, note_arrivals, sending
 from radrelay.app.role import run_role
 from radrelay.app.stored import ArchiveSource, DicomDialler
 from radrelay.app.threads import kept_up, loop
@@ -230,7 +230,7 @@ def _complete(core: Core) -> None:
         quiet = session.scalar(sa.select(Study.id).where(Study.state == "arriving", Study.quiet_at <= now).limit(1))
     if quiet is not None:
         with core.database.write() as session:
-            indexing.complete_quiet(session, now)
+            note_arrivals(session, indexing.complete_quiet(session, now))
 
 
 def _expire(shop: Workshop) -> None:

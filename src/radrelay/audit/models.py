@@ -23,10 +23,10 @@ class AuditEvent(Owned, Base):
     __tablename__ = "audit_event"
     __table_args__ = (
         Index("ux_audit_event_chain", "writer", "sequence", unique=True),
-        Index("ix_audit_event_at", "organisation_id", "at"),
-        Index("ix_audit_event_actor", "organisation_id", "actor_id"),
-        Index("ix_audit_event_patient", "patient_ref"),
-        Index("ix_audit_event_study", "study_id"),
+        Index("ix_audit_event_at", "organisation_id", "at", "id"),
+        Index("ix_audit_event_actor", "organisation_id", "actor_id", "at"),
+        Index("ix_audit_event_patient", "patient_ref", "at"),
+        Index("ix_audit_event_study", "study_id", "at"),
     )
 
     writer: Mapped[str] = mapped_column(String(64))

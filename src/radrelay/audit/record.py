@@ -153,6 +153,8 @@ def record_many(session: Session, events: Sequence[AuditRecord]) -> list[uuid.UU
 
     Raises `NotRecorded` where the record takes nothing: the caller's transaction must not go on.
     """
+    if not events:
+        return []
     recorder = recorder_of(session)
     names = _Names(session, recorder)
     chains: dict[str, list[dict[str, object]]] = {}

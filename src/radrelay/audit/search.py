@@ -16,6 +16,7 @@ from radrelay.audit.models import AuditEvent, AuditPatient, AuditStudy
 from radrelay.audit.patients import AuditKeys, PatientIdentity, id_digest, patient_digest, unseal
 from radrelay.audit.record import recorder_of
 from radrelay.audit.studies import StudyNamed, uid_digest, unseal_study
+from radrelay.storage.columns import Id, Instant
 from radrelay.storage.database import Database
 
 MOST = 500
@@ -23,7 +24,7 @@ MOST = 500
 
 @dataclass(frozen=True, slots=True)
 class AuditQuery:
-    """What to look for; empty fields do not restrict. `before_id` continues after a page's last event.
+    """What to look for; empty fields do not restrict. `before_id`, or `before`, continues after a page's last event.
 
     `actor` is an id, or a part of a name. Of `patient` an issuer that is None stands for every issuer. `study` is a
     row id or a Study Instance UID.
@@ -41,6 +42,7 @@ class AuditQuery:
     patient: tuple[str | None, str] | None = None  # issuer and patient ID
     study: uuid.UUID | str | None = None
     before_id: uuid.UUID | None = None
+    before: tuple[datetime, uuid.UUID] | None = None
     limit: int = 100
 
 
@@ -76,14 +78,30 @@ def search(session: Session, organisation_id: uuid.UUID, query: AuditQuery) -> A
     """Return one page of the organisation's events, newest first, at most 500."""
     keys = recorder_of(session).keys
     limit = max(1, min(query.limit, MOST))
-    if keys is None and (query.patient is not None or isinstance(query.study, str)):
+    about = _about(session, keys, organisation_id, query)
+    before = query.before if query.before_id is None else _place(session, organisation_id, query.before_id)
+    if about is None or (before is None and query.before_id is not None):
         return AuditPage((), more=False)
+    few = bool(about or query.actor_id)
     rows = session.execute(
-        NAMED.where(AuditEvent.organisation_id == organisation_id, *_conditions(query, keys, organisation_id))
-        .order_by(AuditEvent.id.desc())
+        NAMED.where(AuditEvent.organisation_id == organisation_id, *about, *_conditions(replace(query, before=before)))
+        .order_by(_newest(session, few=few), AuditEvent.id.desc())
         .limit(limit + 1)
     ).all()
     return AuditPage(tuple(entry_of(keys, *row) for row in rows[:limit]), more=len(rows) > limit)
+
+
+def _place(session: Session, organisation_id: uuid.UUID, event_id: uuid.UUID) -> tuple[datetime, uuid.UUID] | None:
+    wanted = sa.select(AuditEvent.at).where(AuditEvent.organisation_id == organisation_id, AuditEvent.id == event_id)
+    at = session.scalar(wanted)
+    return None if at is None else (at, event_id)
+
+
+def _newest(session: Session, *, few: bool) -> Any:
+    """Return the order by time. Of few events, SQLite would rather walk all by time than sort them: +at hides that."""
+    if few and session.get_bind().dialect.name == "sqlite":
+        return sa.text("+audit_event.at DESC")
+    return AuditEvent.at.desc()
 
 
 def every(database: Database, organisation_id: uuid.UUID, query: AuditQuery) -> Iterator[AuditEntry]:
@@ -95,7 +113,8 @@ def every(database: Database, organisation_id: uuid.UUID, query: AuditQuery) -> 
         yield from page.entries
         if not page.more:
             return
-        query = replace(query, before_id=page.entries[-1].id)
+        last = page.entries[-1]
+        query = replace(query, before_id=None, before=(last.at, last.id))
 
 
 def known_patient(
@@ -153,7 +172,7 @@ def entry_of(keys: AuditKeys | None, event: AuditEvent, patient: bytes | None, s
     )
 
 
-def _conditions(query: AuditQuery, keys: AuditKeys | None, organisation_id: uuid.UUID) -> list[sa.ColumnElement[bool]]:
+def _conditions(query: AuditQuery) -> list[sa.ColumnElement[bool]]:
     conditions: list[sa.ColumnElement[bool]] = [
         column == value
         for column, value in (
@@ -176,23 +195,33 @@ def _conditions(query: AuditQuery, keys: AuditKeys | None, organisation_id: uuid
         conditions.append(AuditEvent.at >= query.since)
     if query.until is not None:
         conditions.append(AuditEvent.at < query.until)
-    if query.before_id is not None:
-        conditions.append(AuditEvent.id < query.before_id)
-    if isinstance(query.study, uuid.UUID):
-        conditions.append(AuditEvent.study_id == query.study)
-    if keys is not None and isinstance(query.study, str):
-        digest = uid_digest(keys, organisation_id, query.study)
-        conditions.append(AuditEvent.study_id.in_(_ids(AuditStudy.study_id, organisation_id, digest)))
-    if keys is not None and query.patient is not None:
-        found = sa.select(AuditPatient.id).where(
-            AuditPatient.organisation_id == organisation_id, _is_patient(keys, organisation_id, *query.patient)
-        )
-        conditions.append(AuditEvent.patient_ref.in_(found))
+    if query.before is not None:
+        place = sa.tuple_(sa.literal(query.before[0], Instant), sa.literal(query.before[1], Id))
+        conditions.append(sa.tuple_(AuditEvent.at, AuditEvent.id) < place)
     return conditions
 
 
-def _ids(column: Any, organisation_id: uuid.UUID, digest: bytes) -> sa.Select[Any]:
-    return sa.select(column).where(AuditStudy.organisation_id == organisation_id, AuditStudy.digest == digest)
+def _about(
+    session: Session, keys: AuditKeys | None, organisation_id: uuid.UUID, query: AuditQuery
+) -> list[sa.ColumnElement[bool]] | None:
+    """Return the conditions on patient and study; none if there are no such ones on record."""
+    conditions: list[sa.ColumnElement[bool]] = []
+    if query.study is not None:
+        given = query.study
+        study_id = given if isinstance(given, uuid.UUID) else known_study(session, organisation_id, given)
+        if study_id is None:
+            return None
+        conditions.append(AuditEvent.study_id == study_id)
+    if query.patient is not None:
+        if keys is None:
+            return None
+        is_patient = _is_patient(keys, organisation_id, *query.patient)
+        wanted = sa.select(AuditPatient.id).where(AuditPatient.organisation_id == organisation_id, is_patient)
+        found = session.scalars(wanted.limit(MOST)).all()
+        if not found:
+            return None
+        conditions.append(AuditEvent.patient_ref.in_(found))
+    return conditions
 
 
 def _is_patient(

@@ -154,10 +154,10 @@ def tables() -> None:
         sa.Column("id", Id(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_event")),
     )
-    op.create_index("ix_audit_event_actor", "audit_event", ["organisation_id", "actor_id"], unique=False)
-    op.create_index("ix_audit_event_at", "audit_event", ["organisation_id", "at"], unique=False)
-    op.create_index("ix_audit_event_patient", "audit_event", ["patient_ref"], unique=False)
-    op.create_index("ix_audit_event_study", "audit_event", ["study_id"], unique=False)
+    op.create_index("ix_audit_event_actor", "audit_event", ["organisation_id", "actor_id", "at"], unique=False)
+    op.create_index("ix_audit_event_at", "audit_event", ["organisation_id", "at", "id"], unique=False)
+    op.create_index("ix_audit_event_patient", "audit_event", ["patient_ref", "at"], unique=False)
+    op.create_index("ix_audit_event_study", "audit_event", ["study_id", "at"], unique=False)
     op.create_index("ux_audit_event_chain", "audit_event", ["writer", "sequence"], unique=True)
     op.create_table(
         "audit_mark",

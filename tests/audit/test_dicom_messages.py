@@ -116,6 +116,16 @@ def test_a_query_says_by_what_was_asked_and_a_node_by_which_title() -> None:
     assert root.find("ActiveParticipant").get("AlternativeUserID") == "AETITLES=PACS"
 
 
+def test_no_message_is_longer_than_repositories_take() -> None:
+    long = "Ü" * 5000
+    content = message(
+        entry("group.delete", detail=dict.fromkeys(("name", "members", "by"), long), subject_kind="group",
+              subject_id="g", patient=PatientIdentity("i", "1", long), study=StudyNamed("1.2", "A", "", "", long)),
+        "web-archive.000000000007.p", SOURCE,
+    )  # fmt: skip
+    assert len(content) < 8000
+
+
 def test_who_was_erased_is_not_named_and_the_message_still_holds() -> None:
     root = told("study.view", subject_kind="study", subject_id=str(uuid.UUID(int=3)))
     (study,) = root.findall("ParticipantObjectIdentification")

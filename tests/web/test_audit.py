@@ -100,6 +100,11 @@ def test_the_record_is_found_by_person_patient_study_and_time(site: WebSite, roo
     assert found() == [("anna", uid), ("root", uid)]
     assert found(actor="ann") == [("anna", uid)]
     assert found(patient_id="1CT1") == found(study=uid) == found(study=str(study["id"])) == found()
+    asked = officer.http.get("/api/audit", params={"action": "audit.view"}).json()["events"]
+    about = [
+        (one["patient"] and one["patient"]["patient_id"], one["study"] and one["study"]["study_uid"]) for one in asked
+    ]
+    assert about == [(None, uid), ("1CT1", None), (None, None)], "after whom the officer looked"
     assert found(patient_id="1CT1", issuer="elsewhere") == found(study="1.2.3") == found(study=str(uuid.uuid4())) == []
     assert found(until=(site.clock.now() - timedelta(hours=1)).isoformat()) == [("root", uid)]
 

@@ -62,6 +62,7 @@ COMPLETE_S = 1.0
 DISPATCH_S = 0.5
 SWEEP_S = 120.0
 AUDIT_S = 3600.0
+AUDIT_FIRST_S = 60.0  # a machine that is started again each hour signs its record all the same
 FORGET_LOGINS = timedelta(days=2)
 FORGET_EVENTS = timedelta(days=7)
 ORPHAN_AGE = timedelta(days=1)
@@ -191,7 +192,7 @@ def serve(core: Core, stop: threading.Event) -> None:
         loop("complete", COMPLETE_S, stop, lambda: _complete(core)),
         loop("expire", EXPIRE_S, stop, lambda: _expire(shop)),
         loop("sweep", SWEEP_S, stop, lambda: _sweep(shop)),
-        loop("audit", AUDIT_S, stop, lambda: _keep_records(shop)),
+        loop("audit", AUDIT_S, stop, lambda: _keep_records(shop), AUDIT_FIRST_S),
         *sending(core, stop, shop.landing.log.owner),
     ]
     for thread in threads:

@@ -20,6 +20,7 @@ OWN_SCHEME = "99RADRELAY"
 STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
 APPLICATION_SERVER = "4"
 SUCCESS, MINOR_FAILURE = "0", "4"
+LONGEST = 400  # characters of a text: many a repository takes no message beyond 8 KiB (RFC 5425 4.3.1)
 _UNTOLD = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -173,7 +174,7 @@ def _object(
     if query is not None:
         ElementTree.SubElement(made, "ParticipantObjectQuery").text = _base64(query)
     else:
-        ElementTree.SubElement(made, "ParticipantObjectName").text = _clean(name or "")
+        ElementTree.SubElement(made, "ParticipantObjectName").text = _clean(name or "")[:LONGEST]
     for key, value in sorted((detail or {}).items()):
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         _element(made, "ParticipantObjectDetail", type=key, value=_base64(text))
@@ -194,4 +195,5 @@ def _clean(text: str) -> str:
 
 
 def _base64(text: str) -> str:
+    text = text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
     return base64.b64encode(text.encode("utf-8", "replace")).decode()

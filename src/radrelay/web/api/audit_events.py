@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -13,9 +13,11 @@ from fastapi.responses import StreamingResponse
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from radrelay import audit
+from radrelay.access import Principal
 from radrelay.audit.export import ENTRY_COLUMNS, MEDIA_TYPES, Flat, Form, flat_entry, written
 from radrelay.web import trail
 from radrelay.web.authentication import Auditor, Services
+from radrelay.web.services import WebServices
 
 router = APIRouter(prefix="/audit", tags=["audit"])
 Text = Annotated[str, Field(max_length=64)]
@@ -165,12 +167,38 @@ def study_of(given: str) -> uuid.UUID | str | None:
         return given or None
 
 
+@dataclass(frozen=True, slots=True)
+class _Sought:
+    """Whom and what somebody looks for in the record, as far as the record knows them."""
+
+    patient: audit.PatientIdentity | None
+    detail: dict[str, object]
+
+    @property
+    def distinct(self) -> str:
+        """What tells this search of a login from another one's."""
+        patient = "" if self.patient is None else f"{self.patient.issuer}\0{self.patient.patient_id}"
+        return f"{patient}\0{self.detail.get('study', '')}"
+
+
+def _sought(services: WebServices, principal: Principal, wanted: EventSearch) -> _Sought:
+    patient, study = None, study_of(wanted.study)
+    with services.database.read() as session:
+        if wanted.patient_id:
+            patient = audit.known_patient(session, principal.organisation_id, wanted.issuer, wanted.patient_id)
+        if study is not None:
+            study = audit.known_study(session, principal.organisation_id, study)
+    return _Sought(patient, {} if study is None else {"study": study})
+
+
 @router.get("")
 def list_events(
     request: Request, services: Services, principal: Auditor, wanted: Annotated[EventSearch, Query()]
 ) -> Events:
-    """Search the record, newest first. Looking into it is on record too."""
-    trail.seen(services.database, principal, trail.event(request, principal, "audit.view"))
+    """Search the record, newest first. Looking into it is on record too, with the patient or study that was sought."""
+    sought = _sought(services, principal, wanted)
+    event = trail.event(request, principal, "audit.view", detail=sought.detail, patient=sought.patient)
+    trail.seen(services.database, principal, event, sought.distinct)
     with services.database.read() as session:
         page = audit.search(session, principal.organisation_id, _query(wanted))
     events = [_shown(entry) for entry in page.entries]
@@ -183,15 +211,10 @@ def export_events(
 ) -> StreamingResponse:
     """Return all that a search finds as CSV or JSON lines; on record before the first line leaves."""
     query = replace(_query(wanted), before_id=None)
-    detail: dict[str, object] = {"form": wanted.form, "by": sorted(wanted.model_fields_set - NOT_SOUGHT)}
+    sought = _sought(services, principal, wanted)
+    detail = {"form": wanted.form, "by": sorted(wanted.model_fields_set - NOT_SOUGHT), **sought.detail}
     with services.database.write() as session:
-        named = None
-        if wanted.patient_id:
-            named = audit.known_patient(session, principal.organisation_id, wanted.issuer, wanted.patient_id)
-        known = query.study and audit.known_study(session, principal.organisation_id, query.study)
-        if known:
-            detail["study"] = known
-        trail.write(session, trail.event(request, principal, "audit.export", detail=detail, patient=named))
+        trail.write(session, trail.event(request, principal, "audit.export", detail=detail, patient=sought.patient))
     found = audit.every(services.database, principal.organisation_id, query)
     return as_file(map(flat_entry, found), wanted.form, ENTRY_COLUMNS, "audit")
 

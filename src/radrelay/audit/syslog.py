@@ -91,7 +91,7 @@ def _close(connection: ssl.SSLSocket, timeout_s: float) -> None:
         if _on_its_way(connection):
             raise  # otherwise its machine has all of it, and it leaves connections open
     except ssl.SSLEOFError:
-        pass  # it closed without a word of TLS, but after reading: what it had not read would have been reset
+        pass  # it closed without a word of TLS, as rsyslog does, after reading: unread bytes would make it a reset
     except OSError as error:
         if error.errno != 0:  # 0: the same end of the stream, as older OpenSSL tells it
             raise

@@ -72,6 +72,7 @@ _ALERTS: dict[str, Code] = {
     "session": USER_ATTRIBUTES,
     "factor": USER_ATTRIBUTES,
     "grant": OBJECT_ATTRIBUTES,
+    "link": OBJECT_ATTRIBUTES,
     "group": ROLES_CHANGED,
     "directory": SECURITY_CONFIGURATION,
     "keys": SECURITY_CONFIGURATION,
@@ -88,7 +89,6 @@ _FAMILIES: dict[str, Told] = {  # by what stands before the dot
     "logout": Told(USER_AUTHENTICATION, "E", LOGOUT),
     "audit": Told(AUDIT_LOG_USED, "R"),
     "import": Told(IMPORT, "C"),
-    "share": Told(EXPORT, "R"),
     "study": Told(ACCESSED, "U"),
     "series": Told(ACCESSED, "U"),
     "instance": Told(ACCESSED, "U"),
@@ -99,6 +99,8 @@ _FAMILIES: dict[str, Told] = {  # by what stands before the dot
     "delivery": Told(ACTIVITY, "E"),
 } | {family: Told(SECURITY_ALERT, "E", kind) for family, kind in _ALERTS.items()}
 _ACTIONS: dict[str, Told] = {
+    "link.open": Told(USER_AUTHENTICATION, "E", LOGIN),
+    "link.leave": Told(USER_AUTHENTICATION, "E", LOGOUT),
     "study.search": Told(QUERY, "E"),
     "study.open": Told(ACCESSED, "R"),
     "study.view": Told(ACCESSED, "R"),

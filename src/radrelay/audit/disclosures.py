@@ -21,12 +21,12 @@ DISCLOSING = {
     "study.export": "export",
     "marks.download": "download",
     "quarantine.download": "download",
-    "share.create": "share",
-    "share.view": "share",
-    "share.download": "share",
+    "link.make": "share",
 }
 """Actions that let data out, and what kind of disclosure each is."""
-SEEING = ("study.open", "study.view", "study.priors", *DISCLOSING)
+LOOKING = ("study.open", "study.view", "study.priors")
+"""Actions by which somebody sees a study: a disclosure, too, where it is somebody with a link."""
+SEEING = (*LOOKING, *DISCLOSING)
 """Actions by which somebody has seen a study, or has it."""
 
 
@@ -68,7 +68,13 @@ def disclosures(
 ) -> Iterator[Disclosure]:
     """Yield what left of a patient, newest first, of the six years before `now` or since a later moment."""
     begin = now - PERIOD if since is None else max(since, now - PERIOD)
-    query = AuditQuery(since=begin, actions=tuple(DISCLOSING), outcome="success", patient=(issuer, patient_id))
+    query = AuditQuery(
+        since=begin,
+        actions=tuple(DISCLOSING),
+        actions_of_links=LOOKING,
+        outcome="success",
+        patient=(issuer, patient_id),
+    )
     for entry in every(database, organisation_id, query):
         yield _disclosure(entry)
 
@@ -79,7 +85,7 @@ def seen_by(database: Database, organisation_id: uuid.UUID, study: uuid.UUID | s
 
 
 def _disclosure(entry: AuditEntry) -> Disclosure:
-    kind = DISCLOSING[entry.action]
+    kind = DISCLOSING.get(entry.action, "share")
     detail = {name: str(value) for name, value in entry.detail.items() if value not in (None, "")}
     named = detail.get("destination") or detail.get("recipient")
     study, patient = entry.study, entry.patient

@@ -27,13 +27,14 @@ class AuditQuery:
     """What to look for; empty fields do not restrict. `before_id`, or `before`, continues after a page's last event.
 
     `actor` is an id, or a part of a name. Of `patient` an issuer that is None stands for every issuer. `study` is a
-    row id or a Study Instance UID.
+    row id or a Study Instance UID. `actions_of_links` are found besides `actions`, where somebody with a link did them.
     """
 
     since: datetime | None = None
     until: datetime | None = None
     action: str = ""
     actions: tuple[str, ...] = ()
+    actions_of_links: tuple[str, ...] = ()
     actor: str = ""
     actor_id: str = ""
     subject_kind: str = ""
@@ -185,7 +186,8 @@ def _conditions(query: AuditQuery) -> list[sa.ColumnElement[bool]]:
         if value
     ]
     if query.actions:
-        conditions.append(AuditEvent.action.in_(query.actions))
+        of_links = sa.and_(AuditEvent.actor_kind == "link", AuditEvent.action.in_(query.actions_of_links))
+        conditions.append(sa.or_(AuditEvent.action.in_(query.actions), of_links))
     if query.actor:
         name, wanted = AuditEvent.actor_name, query.actor
         spelt = [name.contains(one, autoescape=True) for one in {wanted, wanted.title(), wanted.upper()}]  # SQLite's

@@ -38,12 +38,16 @@ class Papers:
         authority = trustme.CA()
         made = cls(folder, authority)
         authority.cert_pem.write_to_path(folder / "ca.pem")
-        for name, identity in (("server", "localhost"), ("client", "radrelay.example")):
-            certificate = authority.issue_cert(identity)
-            certificate.private_key_pem.write_to_path(folder / f"{name}.key")
-            for pem in certificate.cert_chain_pems:
-                pem.write_to_path(folder / f"{name}.pem", append=True)
+        made.issue("server", "localhost")
+        made.issue("client", "radrelay.example")
         return made
+
+    def issue(self, name: str, identity: str) -> None:
+        """Write `name`.pem and `name`.key, which say `identity`."""
+        certificate = self.authority.issue_cert(identity)
+        certificate.private_key_pem.write_to_path(self.folder / f"{name}.key")
+        for pem in certificate.cert_chain_pems:
+            pem.write_to_path(self.folder / f"{name}.pem", append=True)
 
     def settings(self, port: int, **more: object) -> RepositorySettings:
         return RepositorySettings.model_validate(

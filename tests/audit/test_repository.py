@@ -199,3 +199,20 @@ def test_events_that_were_over_before_they_were_sent_hold_up_nothing(
     with receiving(papers) as there:
         assert to(database, clock, papers.settings(there.port)).attempt() == 1
     assert b"audit.expire" in there.xml()[0]
+
+
+def test_rsyslog_that_knows_us_not_has_taken_nothing(
+    database: Database, clock: FixedClock, papers: Papers, tmp_path: Path
+) -> None:
+    write(database, 3)
+    port, out = free_port(), tmp_path / "repository.log"
+    papers.issue("other", "somebody.example")
+    stranger = papers.settings(port, certificate=tmp_path / "other.pem", key=tmp_path / "other.key")
+    with rsyslog(papers, port, out):
+        for _ in range(5):
+            with pytest.raises(RepositoryAway):
+                to(database, clock, stranger).attempt()
+            clock.advance(timedelta(minutes=5))
+        assert state(database).waiting == 3
+        assert to(database, clock, papers.settings(port)).attempt() == 3
+        until(lambda: out.exists() and out.read_bytes().count(b"\n") >= 3, "rsyslog has not written them")

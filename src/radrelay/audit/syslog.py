@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import array
 import fcntl
+import os
 import re
 import socket
 import ssl
 import termios
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -22,6 +24,7 @@ from radrelay.settings import RepositorySettings
 SECURITY = 10  # facility security/authorization messages, as PS3.15 A.6.1 asks
 NOTICE, WARNING = 5, 4
 MSG_ID = "DICOM+RFC3881"
+POLL_S = 0.02
 BOM = b"\xef\xbb\xbf"
 _UNPRINTABLE = re.compile(r"[^\x21-\x7e]")
 
@@ -72,34 +75,82 @@ def send(settings: RepositorySettings, messages: Sequence[bytes]) -> None:
     context = tls_context(settings)
     address = (settings.host or "", settings.port)
     try:
-        with (
-            socket.create_connection(address, settings.timeout_s) as plain,
-            context.wrap_socket(plain, server_hostname=settings.server_name or settings.host) as connection,
-        ):
-            connection.sendall(b"".join(map(framed, messages)))
-            _close(connection, settings.timeout_s)
+        with socket.create_connection(address, settings.timeout_s) as connection:
+            talk = _Talk(connection, context, settings.server_name or address[0])
+            talk.hand_over(b"".join(map(framed, messages)))
     except OSError as error:  # ssl.SSLError is one
         raise RepositoryAway(f"{settings.host}:{settings.port}: {error}") from error
 
 
-def _close(connection: ssl.SSLSocket, timeout_s: float) -> None:
-    """Say that this was all and wait until the other side has read it and says so, too."""
-    connection.settimeout(timeout_s)
-    try:
-        connection.unwrap().close()
-    except TimeoutError:
-        if _on_its_way(connection):
-            raise  # otherwise its machine has all of it, and it leaves connections open
-    except ssl.SSLEOFError:
-        pass  # it closed without a word of TLS, as rsyslog does, after reading: unread bytes would make it a reset
-    except OSError as error:
-        if error.errno != 0:  # 0: the same end of the stream, as older OpenSSL tells it
-            raise
+class _Talk:
+    """One TLS connection, to say something, end it, and hear how the other side ends it.
 
+    Over memory, because `SSLSocket.unwrap` takes the alert of a server that refuses our certificate, which in TLS 1.3
+    comes after the handshake, for an orderly end.
+    """
 
-def _on_its_way(connection: ssl.SSLSocket) -> int:
-    """Return how many bytes the other machine has not acknowledged yet; none where the system does not tell."""
-    waiting = array.array("i", [0])
-    with suppress(OSError):
-        fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, waiting)
-    return waiting[0]
+    def __init__(self, connection: socket.socket, context: ssl.SSLContext, name: str) -> None:
+        self._connection = connection
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name)
+
+    def hand_over(self, content: bytes) -> None:
+        """Send `content` and return once the other side has read it all; raises `OSError`."""
+        self._shake_hands()
+        self._tls.write(content)
+        with suppress(ssl.SSLWantReadError):
+            self._tls.read(1)  # what came along with the handshake: nothing, or why we are refused
+        with suppress(ssl.SSLWantReadError):
+            self._tls.unwrap()  # writes that this was all; how the other side ends is read below
+        self._flush()
+        self._connection.shutdown(socket.SHUT_WR)
+        self._await_end()
+
+    def _shake_hands(self) -> None:
+        while True:
+            try:
+                self._tls.do_handshake()
+            except ssl.SSLWantReadError:
+                self._flush()
+                self._fill()
+            else:
+                return
+
+    def _await_end(self) -> None:
+        while True:
+            try:
+                if not self._tls.read(4096):
+                    return
+            except ssl.SSLWantReadError:
+                self._fill()
+            except ssl.SSLZeroReturnError:
+                return
+            except ssl.SSLEOFError:  # it closed without a word of TLS, as rsyslog does: after reading, or before?
+                self._require_read()
+                return
+
+    def _require_read(self) -> None:
+        """Raise the reset that comes back for bytes which reached a closed connection; wait for those on their way."""
+        deadline = time.monotonic() + (self._connection.gettimeout() or 0.0)
+        while self._on_its_way() and time.monotonic() < deadline:
+            time.sleep(POLL_S)
+        error = self._connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if error or self._on_its_way():
+            raise ConnectionResetError(error, os.strerror(error) if error else "it closed before it had all")
+
+    def _on_its_way(self) -> int:
+        """Return how many bytes the other machine has not acknowledged yet; none where the system does not tell."""
+        waiting = array.array("i", [0])
+        with suppress(OSError):
+            fcntl.ioctl(self._connection.fileno(), termios.TIOCOUTQ, waiting)
+        return waiting[0]
+
+    def _flush(self) -> None:
+        self._connection.sendall(self._outgoing.read())
+
+    def _fill(self) -> None:
+        piece = self._connection.recv(65536)
+        if piece:
+            self._incoming.write(piece)
+        else:
+            self._incoming.write_eof()

@@ -20,14 +20,17 @@ from radrelay.app.audit_commands import (
     seen_command,
     verify_command,
 )
+from radrelay.app.backup import write_backup
 from radrelay.app.commands import command_principal, open_command
 from radrelay.app.record_keeping import record_findings
+from radrelay.app.restore import restore
 from radrelay.audit.models import AuditEvent
 from radrelay.clock import SystemClock
 from radrelay.errors import Invalid
 from radrelay.settings import Settings
 from radrelay.storage import append_only
 from tests.app.house import settings_in
+from tests.backends import BACKENDS
 
 STUDY = uuid.UUID(int=11)
 
@@ -90,3 +93,26 @@ def test_searches_and_reports_are_written_and_on_record(
 def test_a_time_that_is_none_is_named(tmp_path: Path) -> None:
     with pytest.raises(Invalid, match="--since"):
         search_command(settings_in(tmp_path), Sought(since="yesterday"))
+
+
+def test_the_record_comes_back_with_a_backup_whole_and_held_and_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = settings_in(tmp_path)
+    core, prepared = open_command(made)
+    with core.database.write() as session:
+        audit.record(session, audit.AuditRecord("login", command_principal(prepared)))
+    write_backup(core, tmp_path / "backup")
+    core.close()
+    assert verify_command(made) == 0, "which notes heads that the backup does not know"
+    BACKENDS.lose(made.data_dir)
+    assert restore(made, tmp_path / "backup", check=False) == 0
+    assert verify_command(made) == 0
+    assert search_command(made, Sought()) == 0
+    told = capsys.readouterr().out
+    assert "installation.restore" in told
+    assert "login" in told
+    core, _ = open_command(made)
+    with pytest.raises(sa.exc.DBAPIError, match="append-only"), core.database.write() as session:
+        session.execute(sa.delete(AuditEvent))
+    core.close()

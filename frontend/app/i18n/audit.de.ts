@@ -25,6 +25,7 @@ const de: Record<keyof typeof en, string> = {
   'audit.action.import.end': 'Import beendet',
   'audit.action.import.study': 'Studie eingetroffen',
   'audit.action.import.stow': 'Über DICOMweb empfangen',
+  'audit.action.installation.restore': 'Aus einer Sicherung wiederhergestellt',
   'audit.action.keys.rotate': 'Schlüssel gewechselt',
   'audit.action.login': 'Angemeldet',
   'audit.action.logout': 'Abgemeldet',

@@ -23,6 +23,7 @@ export default {
   'audit.action.import.end': 'Import ended',
   'audit.action.import.study': 'Study arrived',
   'audit.action.import.stow': 'Received by DICOMweb',
+  'audit.action.installation.restore': 'Restored from a backup',
   'audit.action.keys.rotate': 'Keys rotated',
   'audit.action.login': 'Logged in',
   'audit.action.logout': 'Logged out',

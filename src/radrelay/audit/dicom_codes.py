@@ -82,6 +82,7 @@ _ALERTS: dict[str, Code] = {
     "preferences": SOFTWARE_CONFIGURATION,
     "display": SOFTWARE_CONFIGURATION,
     "expiry": SOFTWARE_CONFIGURATION,
+    "installation": SOFTWARE_CONFIGURATION,
     "break-glass": EMERGENCY_OVERRIDE,
 }
 _FAMILIES: dict[str, Told] = {  # by what stands before the dot

@@ -1,6 +1,7 @@
 /** Which page stands at which path; each is a chunk of its own, read when first wanted. */
 
 import type { Component } from 'svelte';
+import type { RoleName } from './api/types';
 import type { IconName } from './parts/icons';
 
 export type PageName =
@@ -27,6 +28,8 @@ interface Place extends Route {
   address: string;
   icon: IconName;
   admin: boolean;
+  /** For the data protection officer, too. */
+  officer?: boolean;
 }
 
 export const places: readonly Place[] = [
@@ -37,7 +40,7 @@ export const places: readonly Place[] = [
   { name: 'destinations', address: '/destinations', icon: 'destinations', admin: true, load: () => import('./pages/Destinations.svelte') },
   { name: 'sources', address: '/sources', icon: 'sources', admin: true, load: () => import('./pages/Sources.svelte') },
   { name: 'accounts', address: '/accounts', icon: 'accounts', admin: true, load: () => import('./pages/Accounts.svelte') },
-  { name: 'audit', address: '/audit', icon: 'audit', admin: true, load: () => import('./pages/Audit.svelte') },
+  { name: 'audit', address: '/audit', icon: 'audit', admin: true, officer: true, load: () => import('./pages/Audit.svelte') },
   { name: 'displays', address: '/display-check', icon: 'displays', admin: false, load: () => import('./pages/DisplayCheck.svelte') },
   { name: 'system', address: '/system', icon: 'system', admin: false, load: () => import('./pages/System.svelte') },
 ];
@@ -48,9 +51,14 @@ export const VIEWER = '/view';
 const viewer: Route = { name: 'view', bare: true, load: () => import('./pages/View.svelte') };
 const missing: Route = { name: 'missing', load: () => import('./pages/Missing.svelte') };
 
-/** The page at a path; what is for admins alone is missing for others. */
-export function pageFor(path: string, isAdmin: boolean): Route {
+/** Says whether a place is for somebody of this role. */
+export function isFor(place: Place, role: RoleName | undefined): boolean {
+  return !place.admin || role === 'admin' || (role === 'dpo' && place.officer === true);
+}
+
+/** The page at a path; what is for others alone is missing. */
+export function pageFor(path: string, role: RoleName | undefined): Route {
   if (path === VIEWER) return viewer;
   const place = places.find(({ address }) => address === path);
-  return place && (isAdmin || !place.admin) ? place : missing;
+  return place && isFor(place, role) ? place : missing;
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Literal, NoReturn
 
 import typer
 from pydantic import ValidationError
@@ -19,6 +19,7 @@ token_app = typer.Typer(no_args_is_help=True, help="keys for machines")
 config_app = typer.Typer(no_args_is_help=True, help="settings")
 keys_app = typer.Typer(no_args_is_help=True, help="encryption keys")
 expiry_app = typer.Typer(no_args_is_help=True, help="expiry of studies")
+audit_app = typer.Typer(no_args_is_help=True, help="the record of who did what")
 nodes_app = typer.Typer(help="machines of one installation")
 app.add_typer(user_app, name="user")
 app.add_typer(token_app, name="token")
@@ -26,6 +27,7 @@ app.add_typer(config_app, name="config")
 app.add_typer(keys_app, name="keys")
 app.add_typer(expiry_app, name="expiry")
 app.add_typer(nodes_app, name="nodes")
+app.add_typer(audit_app, name="audit")
 
 
 def main() -> None:
@@ -111,7 +113,7 @@ def import_(
 @user_app.command("add")
 def user_add(
     name: str,
-    role: Annotated[str, typer.Option(help="admin or user")] = "user",
+    role: Annotated[str, typer.Option(help="admin, user, dpo or service")] = "user",
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="read the password from standard input")
     ] = False,
@@ -141,7 +143,7 @@ def user_password(
 @token_app.command("add")
 def token_add(
     name: str,
-    role: Annotated[str, typer.Option(help="user or admin")] = "user",
+    role: Annotated[str, typer.Option(help="user, admin, dpo or service")] = "user",
     days: Annotated[int | None, typer.Option(help="valid for so many days; without: until revoked")] = None,
 ) -> None:
     """Make a key for a machine and print it, once: `Authorization: Bearer …`."""
@@ -225,3 +227,80 @@ def expiry_resume() -> None:
     from radrelay.app.commands import expiry_resume_command
 
     _leave(expiry_resume_command(_settings()))
+
+
+Since = Annotated[str, typer.Option(help="not before this date or time (UTC)")]
+Until = Annotated[str, typer.Option(help="before this date or time (UTC)")]
+Action = Annotated[str, typer.Option(help="one action, such as study.view")]
+Person = Annotated[str, typer.Option(help="who did it: an id, or a part of a name")]
+PatientId = Annotated[str, typer.Option(help="a patient's ID")]
+Issuer = Annotated[str | None, typer.Option(help="who issued the patient's ID; without: whoever did")]
+Study = Annotated[str, typer.Option(help="a Study Instance UID, or a study's id")]
+Outcome = Annotated[str, typer.Option(help="success, refused or failure")]
+FileForm = Annotated[Literal["csv", "jsonl"], typer.Option("--form", help="csv, or a JSON object a line")]
+
+
+@audit_app.command("verify")
+def audit_verify() -> None:
+    """Prove that nothing of the record was changed, removed or added; exit status 1 if something was."""
+    from radrelay.app.audit_commands import verify_command
+
+    _leave(verify_command(_settings()))
+
+
+@audit_app.command("search")
+def audit_search(
+    since: Since = "",
+    until: Until = "",
+    action: Action = "",
+    person: Person = "",
+    patient: PatientId = "",
+    issuer: Issuer = None,
+    study: Study = "",
+    outcome: Outcome = "",
+    limit: Annotated[int, typer.Option(help="at most so many", min=1, max=500)] = 50,
+) -> None:
+    """Show the newest events that match."""
+    from radrelay.app.audit_commands import Sought, search_command
+
+    sought = Sought(since, until, action, person, patient, issuer, study, outcome, limit)
+    _leave(search_command(_settings(), sought))
+
+
+@audit_app.command("export")
+def audit_export(
+    since: Since = "",
+    until: Until = "",
+    action: Action = "",
+    person: Person = "",
+    patient: PatientId = "",
+    issuer: Issuer = None,
+    study: Study = "",
+    outcome: Outcome = "",
+    form: FileForm = "csv",
+) -> None:
+    """Write all events that match to standard output."""
+    from radrelay.app.audit_commands import Sought, export_command
+
+    sought = Sought(since, until, action, person, patient, issuer, study, outcome)
+    _leave(export_command(_settings(), sought, form))
+
+
+@audit_app.command("seen")
+def audit_seen(
+    study: Annotated[str, typer.Argument(help="a Study Instance UID, or a study's id")], form: FileForm = "csv"
+) -> None:
+    """Write who has seen a study, or taken it away; also of one that is gone."""
+    from radrelay.app.audit_commands import seen_command
+
+    _leave(seen_command(_settings(), study, form))
+
+
+@audit_app.command("disclosures")
+def audit_disclosures(
+    patient: Annotated[str, typer.Argument(help="a patient's ID")], issuer: Issuer = None, form: FileForm = "csv"
+) -> None:
+    """Write to whom a patient's data went in the last six years: sent, downloaded, exported, shared."""
+    from radrelay.app.audit_commands import disclosures_command
+
+    _leave(disclosures_command(_settings(), patient, issuer, form))

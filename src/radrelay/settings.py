@@ -233,6 +233,30 @@ class DisplaySettings(Section):
     most_gsdf_deviation: float = Field(15.0, description="most deviation from the GSDF, in percent", ge=0)
 
 
+class RepositorySettings(Section):
+    """The audit repository (IHE ATNA) that DICOM audit messages go to, by syslog over TLS (RFC 5424, RFC 5425)."""
+
+    host: str | None = Field(None, description="host name of the audit repository; none: nothing is sent")
+    port: int = Field(6514, description="its port (RFC 5425: 6514)", ge=1, le=65535)
+    ca: Path | None = Field(None, description="PEM of the authorities that its certificate is checked by; none: system")
+    certificate: Path | None = Field(None, description="PEM chain that Radrelay shows it; none: it asks for none")
+    key: Path | None = Field(None, description="PEM key of that")
+    server_name: str | None = Field(None, description="name in its certificate, where that is not the host's")
+    timeout_s: float = Field(10.0, description="it must answer within so many seconds", gt=0, le=120)
+    retry_cap_s: float = Field(300.0, description="longest wait between tries while it is away", gt=0)
+    alarm_s: int = Field(900, description="an event that waits longer than so many seconds is an alarm", ge=1)
+
+
+class AuditSettings(Section):
+    """The record of who did what: how long it is kept, and where else it goes."""
+
+    patient_days: int = Field(
+        6 * 365 + 2, description="days that events about patients are kept, unless an organisation says", ge=365
+    )
+    usage_days: int = Field(10 * 365 + 3, description="days that all other events are kept", ge=365)
+    repository: RepositorySettings = RepositorySettings()
+
+
 class LogSettings(Section):
     """Technical logs; no patient data at the default level."""
 
@@ -262,6 +286,7 @@ class Settings(BaseSettings):
     marks: MarksSettings = MarksSettings()
     node: NodeSettings = NodeSettings()
     displays: DisplaySettings = DisplaySettings()
+    audit: AuditSettings = AuditSettings()
     log: LogSettings = LogSettings()
 
     @classmethod

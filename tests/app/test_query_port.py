@@ -24,6 +24,7 @@ from radrelay.errors import Forbidden
 from radrelay.network.ports import Key, Level, Model, Peer, Query
 from radrelay.network.query_provider import IdentifierMismatch
 from tests.archive.house import House, house, made, slices
+from tests.audit.recording import full
 
 __all__ = ["house"]
 
@@ -191,3 +192,13 @@ def test_a_device_without_a_grant_is_refused(port: ArchiveQuery, house: House) -
         with pytest.raises(Forbidden) as refused:
             use()
         assert refused.value.dimse_status == 0x0124
+
+
+def test_a_device_gets_nothing_that_cannot_be_recorded(port: ArchiveQuery, house: House) -> None:
+    with full(house.site.database):
+        for use in (lambda: list(port.find(PEER, asked("STUDY", {STUDY: ""}))),
+                    lambda: port.retrieve(PEER, asked("STUDY", {STUDY: "1.2.9"}))):  # fmt: skip
+            with pytest.raises(audit.NotRecorded) as refused:
+                use()
+            assert refused.value.dimse_status == 0xA700
+    assert len(answers(port, asked("STUDY", {STUDY: ""}))) == 2

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
 import uuid
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,57 +12,24 @@ import sqlalchemy as sa
 
 from radrelay import audit
 from radrelay.audit.models import AuditEvent, AuditPatient, AuditRoot, AuditWriter
+from radrelay.audit.proofs import ANCHOR, AnchorForged, last_proven, note_heads, prove
+from radrelay.audit.record import event_hash
 from radrelay.clock import FixedClock
 from radrelay.errors import Misconfigured
 from radrelay.storage.columns import Base
 from radrelay.storage.database import Database
+from tests.audit.recording import KEY, Who, forging, note, report, write
 from tests.backends import open_database
-
-KEY = bytes(range(32))
-
-
-ORGANISATION = uuid.UUID(int=7)
-
-
-@dataclass(frozen=True)
-class Who:
-    kind: str = "account"
-    id: str = "a-1"
-    name: str = "Anna"
-    organisation_id: uuid.UUID = ORGANISATION
-    peer: str = "10.0.0.1"
-
-
-@pytest.fixture
-def clock() -> FixedClock:
-    return FixedClock(datetime(2026, 3, 1, 12, tzinfo=UTC))
-
-
-@pytest.fixture
-def database(tmp_path: Path, clock: FixedClock) -> Iterator[Database]:
-    made = open_database(tmp_path)
-    Base.metadata.create_all(made.engine)
-    audit.install(made, "web", clock, KEY)
-    yield made
-    made.close()
-
-
-def write(database: Database, count: int = 5, **more: object) -> None:
-    with database.write() as session:
-        for number in range(count):
-            audit.record(session, audit.AuditRecord(f"act.{number}", Who(), "study", uuid.uuid4(), **more))  # type: ignore[arg-type]
-
-
-def report(database: Database) -> audit.ChainReport:
-    with database.read() as session:
-        return audit.verify(session, KEY)
 
 
 def test_a_chain_that_nobody_touched_holds(database: Database) -> None:
     write(database, detail={"ä": "ö"}, patient=("issuer", "4711", "Meier^Anna"))
     write(database)
     found = report(database)
-    assert (found.intact, found.events, found.writers) == (True, 10, 1)
+    assert (found.intact, found.events, found.writers) == (True, 10, 1), "each event is about a study"
+    with database.write() as session:
+        audit.record(session, audit.AuditRecord("login", Who()))
+    assert report(database).writers == 2, "what is about nobody's pictures stands in a chain of its own"
 
 
 def test_what_is_rolled_back_is_not_on_record(database: Database) -> None:
@@ -86,24 +52,139 @@ def test_what_is_rolled_back_is_not_on_record(database: Database) -> None:
 )  # fmt: skip
 def test_a_changed_event_is_found(database: Database, change: dict[str, object]) -> None:
     write(database)
-    with database.write() as session:
+    with forging(database) as session:
         session.execute(sa.update(AuditEvent).where(AuditEvent.sequence == 3).values(**change))
     assert report(database).broken[0].sequence in (3, 4)
 
 
-@pytest.mark.parametrize("sequence", [1, 3, 5])
-def test_a_removed_event_is_found_at_the_beginning_middle_and_end(database: Database, sequence: int) -> None:
+def faults(found: audit.ChainReport) -> list[tuple[int, str]]:
+    return [(broken.sequence, broken.fault) for broken in found.broken]
+
+
+def test_a_removed_event_is_found_at_the_beginning_and_in_the_middle(database: Database) -> None:
+    write(database, 9)
+    with forging(database) as session:
+        session.execute(sa.delete(AuditEvent).where(AuditEvent.sequence.in_([1, 4, 5])))
+    assert faults(report(database)) == [(1, "1 events are missing"), (4, "2 events are missing")]
+
+
+def test_a_cut_end_is_found(database: Database) -> None:
     write(database)
+    with forging(database) as session:
+        session.execute(sa.delete(AuditEvent).where(AuditEvent.sequence > 3))
+    assert faults(report(database)) == [(4, "2 events are missing at the end")]
+
+
+def test_a_cut_end_is_found_though_the_head_was_set_back_with_it(database: Database) -> None:
+    write(database)
+    with forging(database) as session:
+        session.execute(sa.delete(AuditEvent).where(AuditEvent.sequence > 3))
+        last = session.scalar(sa.select(AuditEvent.hash).where(AuditEvent.sequence == 3))
+        session.execute(sa.update(AuditWriter).values(sequence=3, hash=last))
+    assert faults(report(database)) == [(3, "the signature of the chain's head is not ours")]
+
+
+def test_a_cut_end_is_found_by_the_root_though_an_old_head_was_put_back_whole(
+    database: Database, clock: FixedClock
+) -> None:
+    write(database, 3)
+    with database.read() as session:
+        old = session.execute(sa.select(AuditWriter.hash, AuditWriter.signature)).one()
+    write(database, 2)
     with database.write() as session:
-        session.execute(sa.delete(AuditEvent).where(AuditEvent.sequence == sequence))
-    assert not report(database).intact
+        audit.sign_roots(session, clock, KEY)
+    with forging(database) as session:
+        session.execute(sa.delete(AuditEvent).where(AuditEvent.sequence > 3))
+        session.execute(sa.update(AuditWriter).values(sequence=3, hash=old.hash, signature=old.signature))
+    assert faults(report(database)) == [(5, "the chain was rewritten after its root was signed")]
+
+
+def test_a_database_put_back_to_an_earlier_day_is_found_by_what_was_noted_outside(
+    database: Database, clock: FixedClock, tmp_path: Path
+) -> None:
+    write(database, 5)
+    note(database, "login")
+    note_heads(database, clock, KEY, tmp_path)
+    assert prove(database, clock, KEY, tmp_path).intact
+    with forging(database) as session:
+        session.execute(sa.delete(AuditEvent).where(AuditEvent.action == "login"))
+        session.execute(sa.delete(AuditWriter).where(AuditWriter.writer.endswith(".u")))
+        session.execute(sa.delete(AuditRoot).where(AuditRoot.writer.endswith(".u")))
+    assert report(database).intact, "within the database nothing tells of it"
+    assert faults(prove(database, clock, KEY, tmp_path)) == [(0, "the whole chain is gone")]
+    (tmp_path / ANCHOR).write_text((tmp_path / ANCHOR).read_text().replace("5", "4"))
+    with pytest.raises(AnchorForged):
+        prove(database, clock, KEY, tmp_path)
+
+
+def test_two_events_that_changed_places_are_found(database: Database) -> None:
+    write(database)
+    with forging(database) as session:
+        for before, after in ((2, 99), (3, 2), (99, 3)):
+            session.execute(sa.update(AuditEvent).where(AuditEvent.sequence == before).values(sequence=after))
+    found = faults(report(database))
+    assert {2, 3} <= {sequence for sequence, _ in found}
+    assert (2, "does not follow from the event before") in found
+
+
+def test_events_added_past_the_end_and_before_the_beginning_are_found(database: Database) -> None:
+    write(database)
+    with forging(database) as session:
+        columns = AuditEvent.__table__.c
+        row = dict(session.execute(sa.select(*columns).where(columns.sequence == 5)).one()._mapping)
+        added = row | {"id": uuid.uuid4(), "sequence": 6, "previous_hash": row["hash"]}
+        added["hash"] = event_hash(added, row["hash"])  # a forger who knows how the chain is made
+        session.execute(sa.insert(AuditEvent), [added, row | {"id": uuid.uuid4(), "sequence": -1}])
+    assert faults(report(database)) == [
+        (-1, "1 events stand before the chain's beginning"),
+        (6, "1 events were added past the end"),
+    ]
 
 
 def test_a_whole_chain_that_vanishes_is_found(database: Database) -> None:
     write(database)
-    with database.write() as session:
+    with forging(database) as session:
         session.execute(sa.delete(AuditWriter))
-    assert report(database).broken[0].fault == "the writer's head is gone"
+    assert faults(report(database)) == [(0, "the writer's head is gone")]
+
+
+def test_very_many_faults_are_counted_and_the_first_are_told(database: Database) -> None:
+    with database.write() as session:
+        audit.record_many(session, [audit.AuditRecord("login", Who()) for _ in range(1500)])
+    with forging(database) as session:
+        session.execute(sa.update(AuditEvent).values(actor_name="nobody"))
+    found = report(database)
+    assert (found.faults, len(found.broken), found.intact) == (1500, 1000, False)
+
+
+def test_what_was_proven_last_is_kept_with_its_time(database: Database, clock: FixedClock) -> None:
+    write(database)
+    with database.read() as session:
+        assert last_proven(session) is None
+    prove(database, clock, KEY)
+    clock.advance(timedelta(days=1))
+    with forging(database) as session:
+        session.execute(sa.update(AuditEvent).where(AuditEvent.sequence == 3).values(action="x"))
+    prove(database, clock, KEY)
+    with database.read() as session:
+        proven = last_proven(session)
+    assert proven is not None
+    assert (proven.at, proven.events, proven.intact) == (clock.now(), 5, False)
+    assert proven.first_fault.endswith("at 3: was changed after it was written")
+
+
+def test_memory_stays_flat_however_many_events_are_proven(database: Database) -> None:
+    def peak(more: int) -> int:
+        with database.write() as session:
+            audit.record_many(session, [audit.AuditRecord("login", Who()) for _ in range(more)])
+        tracemalloc.start()
+        assert report(database).intact
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return most
+
+    few = peak(4200)  # two pages and a bit
+    assert peak(4200) < 1.5 * few, "of 4,200 events and of 8,400"
 
 
 def test_a_chain_rewritten_as_a_whole_disagrees_with_its_signed_root(database: Database, clock: FixedClock) -> None:
@@ -114,7 +195,7 @@ def test_a_chain_rewritten_as_a_whole_disagrees_with_its_signed_root(database: D
     write(database, 2)
     assert report(database).roots == 1
     assert report(database).intact
-    with database.write() as session:
+    with forging(database) as session:
         session.execute(sa.delete(AuditEvent))
         session.execute(sa.delete(AuditWriter))
     write(database, 9)  # a forger with the program at hand

@@ -249,6 +249,16 @@ async def proof(request: Request) -> Response:
     return JSONResponse({"intact": True, "events": 4211, "writers": 3, "roots": 12, "broken": []})
 
 
+async def audit_state(request: Request) -> Response:
+    proven = {"at": ago(hours=3), "intact": True, "events": 4200, "faults": 0}
+    return JSONResponse({"proven": proven, "repository": {"waiting": 17, "oldest_at": ago(hours=1), "behind": True}})
+
+
+async def audit_export(request: Request) -> Response:
+    headers = {"Content-Disposition": 'attachment; filename="audit.csv"'}
+    return Response(f"at,action\n{request.url.query}\n", headers=headers, media_type="text/csv")
+
+
 async def system(request: Request) -> Response:
     roles = [{"name": name, "node": "srv-rad-01", "alive": name != "work", "seen_at": ago(seconds=8)}
              for name in ("listen", "web", "work")]  # fmt: skip
@@ -266,6 +276,8 @@ ROUTES = [
     Route("/api/parcels/{parcel_id}", parcel),
     Route("/api/parcels/{parcel_id}/done", close_parcel, methods=["POST"]),
     Route("/api/audit/proof", proof),
+    Route("/api/audit/state", audit_state),
+    Route("/api/audit/export", audit_export),
     Route("/api/audit", listing("events")),
     Route("/api/system", system),
     Route("/api/quarantine/{row_id}/release", done, methods=["POST"]),

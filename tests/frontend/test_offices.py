@@ -166,6 +166,13 @@ def test_audit_and_system_tell_what_they_know(open_page: OpenPage, site: Site) -
     expect(page.get_by_text("Sending of a study asked for")).to_be_visible()
     page.get_by_role("button", name="Verify the chain").click()
     expect(page.get_by_text("All 4,211 events are there, unchanged.")).to_be_visible()
+    expect(page.get_by_text("Last proven whole")).to_be_visible()
+    expect(page.get_by_text("17 events wait for the audit repository")).to_be_visible()
+    page.get_by_placeholder("Who (name or id)").fill("anna")
+    page.get_by_role("button", name="Search").click()
+    with page.expect_download() as taken:
+        page.get_by_role("link", name="As table (CSV)").click()
+    assert taken.value.path().read_text().splitlines()[1] == "form=csv&actor=anna"
     page.goto(site.address + "/system")
     expect(page.get_by_text("127.0.0.1:11112")).to_be_visible()
     expect(page.get_by_text("Background work")).to_be_visible()

@@ -120,10 +120,11 @@ def answering(target: EchoTarget) -> EchoAnswer:
     return EchoAnswer(trouble, ms=1.5)
 
 
-def open_site(folder: Path, web: dict[str, object] | None = None) -> WebSite:
+def open_site(folder: Path, web: dict[str, object] | None = None, audit: dict[str, object] | None = None) -> WebSite:
     settings = settings_for(
         folder / "data",
         web=web or {},
+        audit=audit or {},
         storage={"segment_bytes": 1 << 20, "min_free_bytes": 0, "ballast_bytes": 0},
     )
     settings.data_dir.mkdir(parents=True)

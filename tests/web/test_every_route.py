@@ -43,8 +43,13 @@ ADMINISTRATION: set[Operation] = {
     ("POST", "/api/destinations"), ("PATCH", "/api/destinations/{destination_id}"),
     ("DELETE", "/api/destinations/{destination_id}"), ("POST", "/api/destinations/{destination_id}/echo"),
     ("PUT", "/api/preferences/{name}"),
-    ("GET", "/api/audit"), ("GET", "/api/audit/proof"),
     ("GET", "/api/displays"), ("DELETE", "/api/displays/{display_id}"),
+}  # fmt: skip
+AUDITORS: set[Operation] = {  # for administrators and the data protection officer
+    ("GET", "/api/audit"), ("GET", "/api/audit/proof"), ("GET", "/api/audit/export"), ("GET", "/api/audit/state"),
+}  # fmt: skip
+OFFICER: set[Operation] = {  # for the data protection officer, not for administrators either
+    ("GET", "/api/audit/seen"), ("GET", "/api/audit/disclosures"), ("PUT", "/api/audit/retention"),
 }  # fmt: skip
 OWN: set[Operation] = {  # of the caller alone: there is nothing of anybody else's in the answer
     ("GET", "/api/session"), ("DELETE", "/api/session"), ("POST", "/api/session/password"), ("GET", "/metrics"),
@@ -96,7 +101,7 @@ SCOPED: set[Operation] = {
     ("GET", "/api/studies/{study_id}/marks/report.dcm"), ("GET", "/api/studies/{study_id}/marks/key-objects.dcm"),
     ("GET", "/api/studies/{study_id}/marks/presentation.dcm"),
 }  # fmt: skip
-KNOWN = OPEN | ADMINISTRATION | OWN | EMPTY | ORGANISATION_WIDE | SCOPED
+KNOWN = OPEN | ADMINISTRATION | AUDITORS | OFFICER | OWN | EMPTY | ORGANISATION_WIDE | SCOPED
 OUTSIDE_OPENAPI: set[Operation] = {
     ("GET", "/api/openapi.json"), ("GET", "/api/docs"), ("GET", "/api/docs.css"), ("GET", "/{path:path}"),
     ("HEAD", "/{path:path}"),
@@ -137,12 +142,14 @@ def ask(login: Login, operation: Operation) -> tuple[int, dict[str, Any]]:
     body = BODIES.get(operation)
     params = PARAMETERS.get(path)
     answer = login.http.request(method, address, json=body, params=params, headers=login.headers)
-    kind = answer.headers.get("content-type", "")
-    return answer.status_code, answer.json() if "json" in kind else {}
+    kind = answer.headers.get("content-type", "").partition(";")[0]
+    return answer.status_code, answer.json() if kind.endswith("json") else {}
 
 
 PARAMETERS = {
     "/api/studies/{study_id}/marks/presentation.dcm": {"series": str(uuid.uuid4())},
+    "/api/audit/seen": {"study": "1.2.3"},
+    "/api/audit/disclosures": {"patient_id": "4711"},
     "/api/parcels/{parcel_id}/files": {"name": "a.dcm"},
     "/api/instances/{instance_id}/header/value": {"path": "00100010"},
     "/api/view": {"accession": "A1"},  # without any, it is no address at all
@@ -155,6 +162,7 @@ DISPLAY: dict[str, object] = {
 BODIES: dict[Operation, dict[str, object]] = {
     ("PUT", "/api/me/preferences/{name}"): {"value": None, "revision": 0},
     ("PUT", "/api/preferences/{name}"): {"value": None, "revision": 0},
+    ("PUT", "/api/audit/retention"): {"patient_days": 4000, "usage_days": 4000},
     ("POST", "/api/accounts"): {"username": "new"},
     ("PATCH", "/api/accounts/{account_id}"): {"role": "user"},
     ("POST", "/api/tokens"): {"name": "new"},
@@ -236,10 +244,30 @@ def test_a_stranger_who_is_logged_in_finds_nothing(site: WebSite) -> None:
             assert [] in problem.values(), (operation, problem)
         elif operation in ADMINISTRATION:
             assert (status, problem["code"]) == (403, "administrators-only"), (operation, problem)
+        elif operation in AUDITORS:
+            assert (status, problem["code"]) == (403, "auditors-only"), (operation, problem)
+        elif operation in OFFICER:
+            assert (status, problem["code"]) == (403, "officer-only"), (operation, problem)
         elif operation in ORGANISATION_WIDE:
             assert (status, problem["code"]) == (403, "organisation-wide"), (operation, problem)
         else:
             assert status == 404, (operation, status, problem)
+
+
+def test_an_administrator_is_no_officer_and_an_officer_no_administrator(site: WebSite) -> None:
+    site.account("officer", "dpo")
+    site.account("machine", "service")
+    root, officer, machine = (site.login(name) for name in ("root", "officer", "machine"))
+    for operation in sorted(OFFICER):
+        assert ask(root, operation)[1]["code"] == "officer-only", operation
+    for operation in sorted(AUDITORS | OFFICER):
+        assert ask(officer, operation)[0] == 200, operation
+        assert ask(machine, operation)[0] == 403, operation
+    for login in (officer, machine):
+        for operation in sorted(ADMINISTRATION):
+            assert ask(login, operation)[1]["code"] == "administrators-only", operation
+        for operation in sorted(SCOPED):
+            assert ask(login, operation)[0] == 404, operation
 
 
 def test_a_stranger_finds_nothing_by_dicomweb(site: WebSite) -> None:

@@ -5,8 +5,10 @@ import { get, patch, post, queryString, remove } from './client';
 import type {
   AccountMade,
   AccountRow,
+  AuditFilter,
   AuditProof,
   AuditRow,
+  AuditState,
   Delivery,
   Destination,
   EchoAnswer,
@@ -151,9 +153,13 @@ export const tokens = {
 };
 
 export const audit = {
-  page: (before: string | null, filter: { action: string; patient_id: string }) =>
+  page: (before: string | null, filter: AuditFilter) =>
     get<{ events: AuditRow[]; next_before: string | null }>('/api/audit', { query: { ...filter, before, limit: 100 } }),
   proof: () => get<AuditProof>('/api/audit/proof'),
+  state: () => get<AuditState>('/api/audit/state'),
+  exportUrl: (form: 'csv' | 'jsonl', filter: AuditFilter) => `/api/audit/export${queryString({ form, ...filter })}`,
+  seenUrl: (study: string) => `/api/audit/seen${queryString({ form: 'csv', study })}`,
+  disclosuresUrl: (patient_id: string) => `/api/audit/disclosures${queryString({ form: 'csv', patient_id })}`,
 };
 
 export const system = { read: () => get<SystemAnswer>('/api/system') };

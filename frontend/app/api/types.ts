@@ -1,11 +1,14 @@
 /** What the REST interface answers, as the pages read it. Times are ISO 8601 in UTC, dates YYYY-MM-DD. */
 
+export const ROLES = ['user', 'admin', 'dpo', 'service'] as const;
+export type RoleName = (typeof ROLES)[number];
+
 export interface Account {
   id: string;
   username: string;
   /** The full name, else the user name. */
   name: string;
-  role: 'admin' | 'user';
+  role: RoleName;
   must_change_password: boolean;
   language: string;
 }
@@ -285,7 +288,7 @@ export interface AccountRow {
   id: string;
   username: string;
   full_name: string;
-  role: 'admin' | 'user';
+  role: RoleName;
   must_change_password: boolean;
   created_at: string;
   disabled_at: string | null;
@@ -300,7 +303,7 @@ export interface AccountMade {
 export interface TokenRow {
   id: string;
   name: string;
-  role: 'admin' | 'user';
+  role: RoleName;
   created_at: string;
   expires_at: string | null;
   revoked_at: string | null;
@@ -318,7 +321,23 @@ export interface AuditRow {
   peer: string;
   correlation_id: string;
   patient: { issuer: string; patient_id: string; name: string } | null;
+  study?: { study_uid: string; study_date: string; modalities: string; description: string } | null;
   detail: Record<string, unknown>;
+}
+
+export interface AuditFilter {
+  action?: string;
+  actor?: string;
+  patient_id?: string;
+  study?: string;
+  since?: string | undefined;
+  until?: string | undefined;
+}
+
+/** The record's state: when it was last proven whole, and what waits for the audit repository. */
+export interface AuditState {
+  proven: { at: string; intact: boolean; events: number; faults: number } | null;
+  repository: { waiting: number; oldest_at: string | null; behind: boolean } | null;
 }
 
 export interface AuditProof {

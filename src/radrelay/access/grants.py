@@ -20,7 +20,9 @@ from radrelay.access.principal import Right
 from radrelay.storage.ids import new_id
 
 ANYBODY = "*"
-ROLES = ("admin", "user")
+ROLES = ("admin", "user", "dpo", "service")
+BEGINNING = ("admin", "user")
+"""Roles that see everything at first, by grants that can be taken back: no role sees anything by itself."""
 DEVICE_RIGHTS = (Right.SEE, Right.DOWNLOAD, Right.FORWARD)
 
 
@@ -92,7 +94,7 @@ def ensure_default_grants(
     everything = Target("organisation")
     if session.get(Begun, organisation_id) is None:  # what was taken away since does not come back with a restart
         session.add(Begun(organisation_id=organisation_id, at=now))
-        for role in ROLES:
+        for role in BEGINNING:
             grant(session, organisation_id, Grantee("role", role), everything, Right, now=now)
     wanted = set(query_callers)
     rows = session.execute(

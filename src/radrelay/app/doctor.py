@@ -20,6 +20,7 @@ from rich.table import Table
 from radrelay.app.core import served_before
 from radrelay.app.findings import Finding, State
 from radrelay.app.node_findings import node_findings
+from radrelay.app.record_keeping import record_findings
 from radrelay.app.restored import UNFINISHED
 from radrelay.clock import SystemClock
 from radrelay.errors import RadrelayError
@@ -147,6 +148,7 @@ def _database(settings: Settings, keyring: Keyring) -> Iterator[Finding]:
             if half_restored is not None:
                 yield Finding("restore", "bad", "a restore was cut off before its end", "run `radrelay restore` again")
             yield from node_findings(database, settings)
+            yield from record_findings(settings, database, datetime.now(UTC))
             yield from _landing(settings, keyring, database)
     except (RadrelayError, sa.exc.SQLAlchemyError) as error:
         yield Finding("database", "bad", str(error), "check database.url and that the server runs")

@@ -16,6 +16,7 @@ from radrelay.app.commitments import DurableCommitments
 from radrelay.app.core import Core
 from radrelay.app.prepare import prepare
 from radrelay.app.role import run_role, settle
+from radrelay.archive.naming import study_named
 from radrelay.intake.errors import SourceUnknown
 from radrelay.intake.landing import Landing
 from radrelay.intake.object_writer import ObjectWriter
@@ -53,7 +54,7 @@ def run(settings: Settings) -> int:
 def serve(core: Core, stop: threading.Event) -> None:
     """Listen until `stop` is set, then let associations under way end."""
     prepared = prepare(core)
-    audit.install(core.database, "listen", core.clock, core.keyring.metadata_key)
+    audit.install(core.database, "listen", core.clock, core.keyring.metadata_key, study_named)
     book = SourceBook(core.database, core.settings)
     book.refresh()
     landing = Landing.open(core.settings, "listen", core.keyring, core.clock, allowance=book)

@@ -191,9 +191,9 @@ class ArchiveQuery:
         if not events:
             return
         with self._core.database.write() as session:
-            for action, (kind, subject_id), detail, patient in events:
-                audit.record(
-                    session,
+            audit.record_many(
+                session,
+                [
                     audit.AuditRecord(
                         action=action,
                         principal=self._principal(peer),
@@ -202,8 +202,10 @@ class ArchiveQuery:
                         detail=detail,
                         patient=patient,
                         correlation_id=peer.association_id,
-                    ),
-                )
+                    )
+                    for action, (kind, subject_id), detail, patient in events
+                ],
+            )
 
 
 def _require_keys_above(query: Query) -> None:

@@ -9,20 +9,25 @@ from __future__ import annotations
 import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
 import sqlalchemy as sa
 from rich.console import Console
 
-from radrelay import logs
+from radrelay import audit, logs
+from radrelay.access import SYSTEM_NAME, Principal
 from radrelay.app.backup_folder import Manifest, NoInstallation, Stored, copy_object, open_part, read_manifest
 from radrelay.app.core import Core, open_core
 from radrelay.app.restored import UNFINISHED, replay_deletions
 from radrelay.app.rows import load_rows
 from radrelay.archive import lost
 from radrelay.archive.discard import chunks
+from radrelay.archive.naming import study_named
+from radrelay.audit.proofs import ANCHOR
 from radrelay.errors import Conflict, Misconfigured, RadrelayError
+from radrelay.identity.models import Organisation
 from radrelay.settings import Settings
 from radrelay.storage.durable_files import make_private_directory, write_durably
 from radrelay.storage.keystore import KeyDestroyed
@@ -85,7 +90,7 @@ def restore(settings: Settings, source: Path, *, check: bool) -> int:
             return 1 if found.damaged else 0
         held = restore_backup(core, source, manifest, frozenset(found.damaged))
         replay_deletions(core)
-        end_restore(core)
+        end_restore(core, manifest.made_at)
         Console().print(f"restored the state of {manifest.made_at:%Y-%m-%d %H:%M} UTC, deletions since applied")
         if found.damaged:
             Console().print("restored without what is damaged; `radrelay doctor --verify` says what cannot be read")
@@ -164,10 +169,19 @@ def restore_backup(core: Core, source: Path, manifest: Manifest, damaged: Collec
     return held
 
 
-def end_restore(core: Core) -> None:
-    """Let the roles serve what was restored."""
+def end_restore(core: Core, made_at: datetime) -> None:
+    """Let the roles serve what was restored as of `made_at`, and put that on record.
+
+    What this machine noted of the record before is of other rows, and is dropped.
+    """
+    (core.settings.data_dir / ANCHOR).unlink(missing_ok=True)
+    audit.install(core.database, "command", core.clock, core.keyring.metadata_key, study_named)
     with core.database.write() as session:
         session.execute(sa.delete(NodeState).where(NodeState.name == UNFINISHED))
+        for organisation_id in session.scalars(sa.select(Organisation.id)).all():
+            who = Principal("system", "command", f"{SYSTEM_NAME} command", organisation_id, role="system")
+            told = {"until": made_at.isoformat()}
+            audit.record(session, audit.AuditRecord("installation.restore", who, "installation", "restore", told))
 
 
 def _land_again(core: Core, store: PackStore, records: Sequence[Stored]) -> None:

@@ -23,6 +23,7 @@ from radrelay.intake import models as intake_models
 from radrelay.marks import models as marks_models
 from radrelay.routing import deliveries
 from radrelay.routing import models as routing_models
+from radrelay.storage import append_only
 from radrelay.storage import models as storage_models
 from radrelay.storage.columns import Base, Id, Instant
 from radrelay.storage.database import Database
@@ -90,6 +91,7 @@ def load_rows(database: Database, pieces: Iterator[bytes]) -> int:
     tables = {table.name: table for table in _tables()}
     with database.write() as session:
         connection = session.connection()
+        append_only.lift(connection)
         for table in reversed(list(tables.values())):
             connection.execute(sa.delete(table))
         for name, columns, rows in _frames(pieces):
@@ -98,6 +100,7 @@ def load_rows(database: Database, pieces: Iterator[bytes]) -> int:
             connection.execute(
                 sa.insert(table), [{c.name: _thaw(c.type, row[place]) for place, c in known} for row in rows]
             )
+        append_only.hold(connection)
         _index_text(session)
         session.merge(storage_models.NodeState(name=UNFINISHED, value=b""))
         return deliveries.hold_open(session)

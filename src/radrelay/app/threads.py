@@ -27,11 +27,13 @@ def kept_up(name: str, stop: threading.Event, body: Callable[[threading.Event], 
     return threading.Thread(target=run, name=name)
 
 
-def loop(name: str, every_s: float, stop: threading.Event, body: Callable[[], object]) -> threading.Thread:
-    """Return a thread that calls `body` again and again; an error is logged and tried again."""
+def loop(
+    name: str, every_s: float, stop: threading.Event, body: Callable[[], object], first_s: float | None = None
+) -> threading.Thread:
+    """Return a thread that calls `body` again and again, first after `first_s`; an error is logged and tried again."""
 
     def run() -> None:
-        pause_s = every_s
+        pause_s = every_s if first_s is None else first_s
         while not stop.wait(pause_s):
             try:
                 body()

@@ -17,6 +17,7 @@ from radrelay.app.duties import NodeDuties
 from radrelay.app.key_keeping import adopt_keys, finish_rotation
 from radrelay.app.precedence import step_back
 from radrelay.app.prepare import prepare
+from radrelay.app.record_keeping import keep_record, note_arrivals, sending
 from radrelay.app.role import run_role
 from radrelay.app.stored import ArchiveSource, DicomDialler
 from radrelay.app.threads import kept_up, loop
@@ -24,6 +25,7 @@ from radrelay.archive import indexing
 from radrelay.archive.compaction import Compactor
 from radrelay.archive.erasing import Eraser
 from radrelay.archive.models import Study
+from radrelay.archive.naming import study_named
 from radrelay.archive.reader import InstanceReader
 from radrelay.archive.retention import Retention
 from radrelay.audit.record import forget_marks
@@ -60,6 +62,7 @@ COMPLETE_S = 1.0
 DISPATCH_S = 0.5
 SWEEP_S = 120.0
 AUDIT_S = 3600.0
+AUDIT_FIRST_S = 60.0  # a machine that is started again each hour signs its record all the same
 FORGET_LOGINS = timedelta(days=2)
 FORGET_EVENTS = timedelta(days=7)
 ORPHAN_AGE = timedelta(days=1)
@@ -194,7 +197,7 @@ def serve(core: Core, stop: threading.Event) -> None:
     """Work until `stop` is set; what is under way resumes at the next start."""
     prepared = prepare(core)
     step_back()
-    audit.install(core.database, "work", core.clock, core.keyring.metadata_key)
+    audit.install(core.database, "work", core.clock, core.keyring.metadata_key, study_named)
     shop = open_workshop(core, prepared.lease)
     shop.durable.launch()
     threads = [
@@ -205,7 +208,8 @@ def serve(core: Core, stop: threading.Event) -> None:
         loop("complete", COMPLETE_S, stop, lambda: _complete(core)),
         loop("expire", EXPIRE_S, stop, lambda: _expire(shop)),
         loop("sweep", SWEEP_S, stop, lambda: _sweep(shop)),
-        loop("audit", AUDIT_S, stop, lambda: _keep_records(core)),
+        loop("audit", AUDIT_S, stop, lambda: _keep_records(shop), AUDIT_FIRST_S),
+        *sending(core, stop, shop.landing.log.owner),
     ]
     for thread in threads:
         thread.start()
@@ -243,7 +247,7 @@ def _complete(core: Core) -> None:
         quiet = session.scalar(sa.select(Study.id).where(Study.state == "arriving", Study.quiet_at <= now).limit(1))
     if quiet is not None:
         with core.database.write() as session:
-            indexing.complete_quiet(session, now)
+            note_arrivals(session, indexing.complete_quiet(session, now))
 
 
 def _expire(shop: Workshop) -> None:
@@ -278,11 +282,12 @@ def _sweep(shop: Workshop) -> None:
         outbox.forget_taken(session, shop.core.clock.now() - FORGET_EVENTS)
 
 
-def _keep_records(core: Core) -> None:
-    """Sign the heads of the audit's chains; forget logins, marks of views and keys that are over."""
+def _keep_records(shop: Workshop) -> None:
+    """Keep the record; forget logins, marks of views and keys that are over."""
+    core = shop.core
+    keep_record(core, clock_is_trusted=shop.retention.suspended_at() is None)
     before = core.clock.now() - FORGET_LOGINS
     with core.database.write() as session:
-        audit.sign_roots(session, core.clock, core.keyring.metadata_key)
         forget_marks(session, before)
         forget_ended(session, before)
     adopt_keys(core)

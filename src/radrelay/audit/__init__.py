@@ -1,12 +1,23 @@
-"""What happened, who did it, to what: append-only events in one hash chain per writer.
+"""What happened, who did it, to what: append-only events in hash chains.
 
 `record` writes in the caller's transaction: what cannot be recorded is not done.
 """
 
 from radrelay.audit.chain import ChainBroken, ChainReport, sign_roots, verify
 from radrelay.audit.patients import PatientIdentity, erase_patient
-from radrelay.audit.record import Actor, AuditRecord, Recorder, install, record, record_once
-from radrelay.audit.search import AuditEntry, AuditPage, AuditQuery, search
+from radrelay.audit.proofs import prove
+from radrelay.audit.record import (
+    Actor,
+    AuditRecord,
+    NotRecorded,
+    Recorder,
+    install,
+    record,
+    record_many,
+    record_once,
+)
+from radrelay.audit.search import AuditEntry, AuditPage, AuditQuery, every, known_patient, known_study, search
+from radrelay.audit.studies import StudyNamed
 
 __all__ = [
     "Actor",
@@ -16,11 +27,18 @@ __all__ = [
     "AuditRecord",
     "ChainBroken",
     "ChainReport",
+    "NotRecorded",
     "PatientIdentity",
     "Recorder",
+    "StudyNamed",
     "erase_patient",
+    "every",
     "install",
+    "known_patient",
+    "known_study",
+    "prove",
     "record",
+    "record_many",
     "record_once",
     "search",
     "sign_roots",

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from sqlalchemy.orm import Session
 
-from radrelay.audit.models import AuditPatient
+from radrelay.audit.models import AuditPatient, AuditStudy
 from radrelay.storage.ids import new_id
 
 NONCE_BYTES = 12
@@ -58,11 +58,18 @@ def patient_digest(keys: AuditKeys, organisation_id: uuid.UUID, issuer: str, pat
     return hmac.new(keys.digest, organisation_id.bytes + text, hashlib.sha256).digest()
 
 
+def id_digest(keys: AuditKeys, organisation_id: uuid.UUID, patient_id: str) -> bytes:
+    """Return the 32 bytes that find the rows of all patients with one ID, whoever issued it."""
+    return hmac.new(keys.digest, b"id" + organisation_id.bytes + patient_id.encode(), hashlib.sha256).digest()
+
+
 def refer_to(session: Session, keys: AuditKeys, organisation_id: uuid.UUID, patient: PatientIdentity) -> uuid.UUID:
     """Return the id of the patient's sealed row, written at need (or again, if it had been erased)."""
     digest = patient_digest(keys, organisation_id, patient.issuer, patient.patient_id)
-    found = session.execute(
-        sa.select(AuditPatient.id).where(AuditPatient.organisation_id == organisation_id, AuditPatient.digest == digest)
+    found = session.execute(  # locked on PostgreSQL, so that it is not dropped as unnamed before the event is there
+        sa.select(AuditPatient.id)
+        .where(AuditPatient.organisation_id == organisation_id, AuditPatient.digest == digest)
+        .with_for_update(read=True, key_share=True)
     ).scalar_one_or_none()
     if found is not None:
         return found
@@ -74,6 +81,7 @@ def refer_to(session: Session, keys: AuditKeys, organisation_id: uuid.UUID, pati
                 "id": row_id,
                 "organisation_id": organisation_id,
                 "digest": digest,
+                "id_digest": id_digest(keys, organisation_id, patient.patient_id),
                 "sealed": _seal(keys, organisation_id, row_id, patient),
             }
         ],
@@ -105,12 +113,17 @@ def unseal(
 def erase_patient(
     session: Session, metadata_key: bytes, organisation_id: uuid.UUID, issuer: str, patient_id: str
 ) -> bool:
-    """Erase whom the events of one patient are about; returns whether anything was there. The chain stays whole."""
+    """Erase whom the events of one patient are about, and which studies; returns whether anything was there.
+
+    The chain stays whole: what it hashes are the references.
+    """
     digest = patient_digest(AuditKeys.derive(metadata_key), organisation_id, issuer, patient_id)
     row = session.execute(
         sa.select(AuditPatient.id).where(AuditPatient.organisation_id == organisation_id, AuditPatient.digest == digest)
     ).scalar_one_or_none()
     if row is None:
         return False
-    session.execute(sa.update(AuditPatient).where(AuditPatient.id == row).values(sealed=None, digest=os.urandom(32)))
+    forgotten = {"sealed": None, "digest": os.urandom(32)}
+    session.execute(sa.update(AuditPatient).where(AuditPatient.id == row).values(**forgotten, id_digest=os.urandom(32)))
+    session.execute(sa.update(AuditStudy).where(AuditStudy.patient_ref == row).values(**forgotten))
     return True

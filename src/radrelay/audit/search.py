@@ -1,35 +1,49 @@
-"""Looking into the record: newest first, by time, person, action and subject; patients are unsealed for who may."""
+"""Looking into the record: newest first, by time, person, action, patient and study; names are unsealed for who may."""
 
 from __future__ import annotations
 
 import json
 import uuid
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from radrelay.audit.models import AuditEvent, AuditPatient
-from radrelay.audit.patients import PatientIdentity, patient_digest, unseal
+from radrelay.audit.models import AuditEvent, AuditPatient, AuditStudy
+from radrelay.audit.patients import AuditKeys, PatientIdentity, id_digest, patient_digest, unseal
 from radrelay.audit.record import recorder_of
+from radrelay.audit.studies import StudyNamed, uid_digest, unseal_study
+from radrelay.storage.columns import Id, Instant
+from radrelay.storage.database import Database
 
 MOST = 500
 
 
 @dataclass(frozen=True, slots=True)
 class AuditQuery:
-    """What to look for; empty fields do not restrict. `before_id` continues after a page's last event."""
+    """What to look for; empty fields do not restrict. `before_id`, or `before`, continues after a page's last event.
+
+    `actor` is an id, or a part of a name. Of `patient` an issuer that is None stands for every issuer. `study` is a
+    row id or a Study Instance UID. `actions_of_links` are found besides `actions`, where somebody with a link did them.
+    """
 
     since: datetime | None = None
     until: datetime | None = None
     action: str = ""
+    actions: tuple[str, ...] = ()
+    actions_of_links: tuple[str, ...] = ()
+    actor: str = ""
     actor_id: str = ""
     subject_kind: str = ""
     subject_id: str = ""
     outcome: str = ""
-    patient: tuple[str, str] | None = None  # issuer and patient ID
+    patient: tuple[str | None, str] | None = None  # issuer and patient ID
+    study: uuid.UUID | str | None = None
     before_id: uuid.UUID | None = None
+    before: tuple[datetime, uuid.UUID] | None = None
     limit: int = 100
 
 
@@ -50,6 +64,7 @@ class AuditEntry:
     correlation_id: str
     detail: dict[str, object]
     patient: PatientIdentity | None
+    study: StudyNamed | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,46 +77,84 @@ class AuditPage:
 
 def search(session: Session, organisation_id: uuid.UUID, query: AuditQuery) -> AuditPage:
     """Return one page of the organisation's events, newest first, at most 500."""
-    recorder = recorder_of(session)
+    keys = recorder_of(session).keys
     limit = max(1, min(query.limit, MOST))
-    wanted = sa.select(AuditEvent, AuditPatient.sealed).outerjoin(
-        AuditPatient, AuditPatient.id == AuditEvent.patient_ref
-    )
-    wanted = wanted.where(AuditEvent.organisation_id == organisation_id, *_conditions(query))
-    if query.patient is not None:
-        if recorder.keys is None:
-            return AuditPage((), more=False)
-        wanted = wanted.where(AuditPatient.digest == patient_digest(recorder.keys, organisation_id, *query.patient))
-    rows = session.execute(wanted.order_by(AuditEvent.id.desc()).limit(limit + 1)).all()
-    entries = tuple(
-        _entry(event, None if recorder.keys is None or event.patient_ref is None
-               else unseal(recorder.keys, organisation_id, event.patient_ref, sealed))
-        for event, sealed in rows[:limit]
-    )  # fmt: skip
-    return AuditPage(entries, more=len(rows) > limit)
+    about = _about(session, keys, organisation_id, query)
+    before = query.before if query.before_id is None else _place(session, organisation_id, query.before_id)
+    if about is None or (before is None and query.before_id is not None):
+        return AuditPage((), more=False)
+    few = bool(about or query.actor_id)
+    rows = session.execute(
+        NAMED.where(AuditEvent.organisation_id == organisation_id, *about, *_conditions(replace(query, before=before)))
+        .order_by(_newest(session, few=few), AuditEvent.id.desc())
+        .limit(limit + 1)
+    ).all()
+    return AuditPage(tuple(entry_of(keys, *row) for row in rows[:limit]), more=len(rows) > limit)
 
 
-def _conditions(query: AuditQuery) -> list[sa.ColumnElement[bool]]:
-    conditions: list[sa.ColumnElement[bool]] = []
-    for column, value in (
-        (AuditEvent.action, query.action),
-        (AuditEvent.actor_id, query.actor_id),
-        (AuditEvent.subject_kind, query.subject_kind),
-        (AuditEvent.subject_id, query.subject_id),
-        (AuditEvent.outcome, query.outcome),
-    ):
-        if value:
-            conditions.append(column == value)
-    if query.since is not None:
-        conditions.append(AuditEvent.at >= query.since)
-    if query.until is not None:
-        conditions.append(AuditEvent.at < query.until)
-    if query.before_id is not None:
-        conditions.append(AuditEvent.id < query.before_id)
-    return conditions
+def _place(session: Session, organisation_id: uuid.UUID, event_id: uuid.UUID) -> tuple[datetime, uuid.UUID] | None:
+    wanted = sa.select(AuditEvent.at).where(AuditEvent.organisation_id == organisation_id, AuditEvent.id == event_id)
+    at = session.scalar(wanted)
+    return None if at is None else (at, event_id)
 
 
-def _entry(event: AuditEvent, patient: PatientIdentity | None) -> AuditEntry:
+def _newest(session: Session, *, few: bool) -> Any:
+    """Return the order by time. Of few events, SQLite would rather walk all by time than sort them: +at hides that."""
+    if few and session.get_bind().dialect.name == "sqlite":
+        return sa.text("+audit_event.at DESC")
+    return AuditEvent.at.desc()
+
+
+def every(database: Database, organisation_id: uuid.UUID, query: AuditQuery) -> Iterator[AuditEntry]:
+    """Yield all that `query` finds, newest first; a page at a time, each read on its own, so that memory is flat."""
+    query = replace(query, limit=MOST)
+    while True:
+        with database.read() as session:
+            page = search(session, organisation_id, query)
+        yield from page.entries
+        if not page.more:
+            return
+        last = page.entries[-1]
+        query = replace(query, before_id=None, before=(last.at, last.id))
+
+
+def known_patient(
+    session: Session, organisation_id: uuid.UUID, issuer: str | None, patient_id: str
+) -> PatientIdentity | None:
+    """Return a patient by whom the record has events, to be named in one; none if it has not."""
+    keys = recorder_of(session).keys
+    if keys is None:
+        return None
+    row = session.execute(
+        sa.select(AuditPatient.id, AuditPatient.sealed)
+        .where(AuditPatient.organisation_id == organisation_id, _is_patient(keys, organisation_id, issuer, patient_id))
+        .limit(1)
+    ).one_or_none()
+    return None if row is None else unseal(keys, organisation_id, row.id, row.sealed)
+
+
+def known_study(session: Session, organisation_id: uuid.UUID, study: uuid.UUID | str) -> uuid.UUID | None:
+    """Return the row id of a study that the record knows, by that or by its Study Instance UID; none if it does not."""
+    keys = recorder_of(session).keys
+    wanted = sa.select(AuditStudy.study_id).where(AuditStudy.organisation_id == organisation_id)
+    if isinstance(study, uuid.UUID):
+        return session.scalar(wanted.where(AuditStudy.study_id == study))
+    if keys is None:
+        return None
+    return session.scalar(wanted.where(AuditStudy.digest == uid_digest(keys, organisation_id, study)))
+
+
+NAMED = (
+    sa.select(AuditEvent, AuditPatient.sealed, AuditStudy.sealed)
+    .outerjoin(AuditPatient, AuditPatient.id == AuditEvent.patient_ref)
+    .outerjoin(AuditStudy, AuditStudy.study_id == AuditEvent.study_id)
+)
+"""Events with what is sealed of their patients and studies, for `entry_of`."""
+
+
+def entry_of(keys: AuditKeys | None, event: AuditEvent, patient: bytes | None, study: bytes | None) -> AuditEntry:
+    """Return an event with whom and what it is about, as far as `keys` open it."""
+    owner = event.organisation_id
     return AuditEntry(
         id=event.id,
         at=event.at,
@@ -115,5 +168,67 @@ def _entry(event: AuditEvent, patient: PatientIdentity | None) -> AuditEntry:
         subject_id=event.subject_id,
         correlation_id=event.correlation_id,
         detail=json.loads(event.detail),
-        patient=patient,
+        patient=unseal(keys, owner, event.patient_ref, patient) if keys and event.patient_ref else None,
+        study=unseal_study(keys, owner, event.study_id, study) if keys and event.study_id else None,
     )
+
+
+def _conditions(query: AuditQuery) -> list[sa.ColumnElement[bool]]:
+    conditions: list[sa.ColumnElement[bool]] = [
+        column == value
+        for column, value in (
+            (AuditEvent.action, query.action),
+            (AuditEvent.actor_id, query.actor_id),
+            (AuditEvent.subject_kind, query.subject_kind),
+            (AuditEvent.subject_id, query.subject_id),
+            (AuditEvent.outcome, query.outcome),
+        )
+        if value
+    ]
+    if query.actions:
+        of_links = sa.and_(AuditEvent.actor_kind == "link", AuditEvent.action.in_(query.actions_of_links))
+        conditions.append(sa.or_(AuditEvent.action.in_(query.actions), of_links))
+    if query.actor:
+        name, wanted = AuditEvent.actor_name, query.actor
+        spelt = [name.contains(one, autoescape=True) for one in {wanted, wanted.title(), wanted.upper()}]  # SQLite's
+        folded = sa.func.lower(name).contains(wanted.lower(), autoescape=True)  # lower() knows ASCII alone
+        conditions.append(sa.or_(AuditEvent.actor_id == wanted, folded, *spelt))
+    if query.since is not None:
+        conditions.append(AuditEvent.at >= query.since)
+    if query.until is not None:
+        conditions.append(AuditEvent.at < query.until)
+    if query.before is not None:
+        place = sa.tuple_(sa.literal(query.before[0], Instant), sa.literal(query.before[1], Id))
+        conditions.append(sa.tuple_(AuditEvent.at, AuditEvent.id) < place)
+    return conditions
+
+
+def _about(
+    session: Session, keys: AuditKeys | None, organisation_id: uuid.UUID, query: AuditQuery
+) -> list[sa.ColumnElement[bool]] | None:
+    """Return the conditions on patient and study; none if there are no such ones on record."""
+    conditions: list[sa.ColumnElement[bool]] = []
+    if query.study is not None:
+        given = query.study
+        study_id = given if isinstance(given, uuid.UUID) else known_study(session, organisation_id, given)
+        if study_id is None:
+            return None
+        conditions.append(AuditEvent.study_id == study_id)
+    if query.patient is not None:
+        if keys is None:
+            return None
+        is_patient = _is_patient(keys, organisation_id, *query.patient)
+        wanted = sa.select(AuditPatient.id).where(AuditPatient.organisation_id == organisation_id, is_patient)
+        found = session.scalars(wanted.limit(MOST)).all()
+        if not found:
+            return None
+        conditions.append(AuditEvent.patient_ref.in_(found))
+    return conditions
+
+
+def _is_patient(
+    keys: AuditKeys, organisation_id: uuid.UUID, issuer: str | None, patient_id: str
+) -> sa.ColumnElement[bool]:
+    if issuer is None:
+        return AuditPatient.id_digest == id_digest(keys, organisation_id, patient_id)
+    return AuditPatient.digest == patient_digest(keys, organisation_id, issuer, patient_id)

@@ -16,7 +16,8 @@ from radrelay.identity.models import Session as LoginSession
 from radrelay.identity.values import AccountView
 from radrelay.storage.ids import new_id
 
-ROLES = ("admin", "user")
+ROLES = ("admin", "user", "dpo", "service")
+"""Administration; who works with studies; the data protection officer; accounts of machines and maintenance."""
 LONGEST_NAME = 200
 
 

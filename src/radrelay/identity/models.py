@@ -31,7 +31,7 @@ class Account(Owned, Base):
     full_name: Mapped[str] = mapped_column(String(200), default="")
     password_hash: Mapped[str | None] = mapped_column(String(600))  # a verifier; of older accounts an Argon2id hash
     must_change_password: Mapped[bool] = mapped_column(Boolean, default=False)
-    role: Mapped[str] = mapped_column(String(16))  # admin | user
+    role: Mapped[str] = mapped_column(String(16))  # one of accounts.ROLES
     language: Mapped[str] = mapped_column(String(8), default="")
     created_at: Mapped[datetime] = mapped_column(Instant)
     disabled_at: Mapped[datetime | None] = mapped_column(Instant)

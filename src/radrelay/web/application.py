@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
 from radrelay import __version__, audit
+from radrelay.archive.naming import study_named
 from radrelay.web import api, dicomweb, health, live, pages, problems, reference
 from radrelay.web.correlation import Correlation
 from radrelay.web.guards import BodyLimit, SecurityHeaders
@@ -46,7 +47,7 @@ def create(services: WebServices) -> FastAPI:
     )
     app.state.services = services
     app.state.feed = feed
-    audit.install(services.database, "web", services.clock, services.metadata_key)
+    audit.install(services.database, "web", services.clock, services.metadata_key, study_named)
     problems.install(app)
     app.add_middleware(BodyLimit)
     settings = services.settings

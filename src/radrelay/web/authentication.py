@@ -47,6 +47,18 @@ class AdministratorsOnly(Forbidden):
     code = "administrators-only"
 
 
+class AuditorsOnly(Forbidden):
+    """This is for administrators and the data protection officer."""
+
+    code = "auditors-only"
+
+
+class OfficerOnly(Forbidden):
+    """This is for the data protection officer."""
+
+    code = "officer-only"
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Who asks: the principal, and the login it asks through, if any."""
@@ -152,6 +164,20 @@ async def require_administrator(caller: Annotated[Caller, Depends(require_caller
     return caller.principal
 
 
+async def require_auditor(caller: Annotated[Caller, Depends(require_caller)]) -> Principal:
+    """Return the principal that asks if it may read the record; raises `AuditorsOnly`."""
+    if caller.principal.role not in ("admin", "dpo"):
+        raise AuditorsOnly
+    return caller.principal
+
+
+async def require_officer(caller: Annotated[Caller, Depends(require_caller)]) -> Principal:
+    """Return the principal that asks if it is the data protection officer; raises `OfficerOnly`."""
+    if caller.principal.role != "dpo":
+        raise OfficerOnly
+    return caller.principal
+
+
 async def provide_services(request: Request) -> WebServices:
     """Return what the application was created with, as a dependency."""
     return services_of(request)  # a coroutine, as are the two above: what does not block needs no thread of its own
@@ -161,3 +187,5 @@ Services = Annotated[WebServices, Depends(provide_services)]
 AnyCaller = Annotated[Caller, Depends(caller_of)]
 Authenticated = Annotated[Principal, Depends(require_principal)]
 Administrator = Annotated[Principal, Depends(require_administrator)]
+Auditor = Annotated[Principal, Depends(require_auditor)]
+Officer = Annotated[Principal, Depends(require_officer)]

@@ -7,7 +7,8 @@ from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 
-from radrelay.errors import RadrelayError
+from radrelay.audit.repository import repository_state
+from radrelay.errors import RadrelayError, Unavailable
 from radrelay.web.authentication import Services, caller_of
 from radrelay.web.connection import is_from_this_machine
 from radrelay.web.problems import RESPONSES
@@ -45,10 +46,14 @@ async def healthz() -> Alive:
 
 @router.get("/readyz", responses={503: {"model": Ready}})
 def readyz(response: Response, services: Services) -> Ready:
-    """Say whether database, storage and keys answer."""
-    checks = [ReadinessCheck("database", lambda: _database(services)), *services.readiness]
+    """Say whether database, storage and keys answer, and whether the audit repository lags, which stops nothing."""
+    checks = [
+        ReadinessCheck("database", lambda: _database(services)),
+        *services.readiness,
+        *([] if services.settings.audit.repository.host is None else [_repository_check(services)]),
+    ]
     parts = [_part(check) for check in checks]
-    ready = all(part.ok for part in parts)
+    ready = all(part.ok for check, part in zip(checks, parts, strict=True) if check.needed)
     if not ready:
         response.status_code = 503
     return Ready(status="ready" if ready else "not ready", parts=parts)
@@ -57,6 +62,22 @@ def readyz(response: Response, services: Services) -> Ready:
 def _database(services: WebServices) -> None:
     with services.database.read() as session:
         session.execute(sa.text("select 1"))
+
+
+class RepositoryBehind(Unavailable):
+    """The audit repository has not taken events for too long; they wait for it."""
+
+    code = "audit-repository-behind"
+
+
+def _repository_check(services: WebServices) -> ReadinessCheck:
+    def run() -> None:
+        with services.database.read() as session:
+            state = repository_state(session)
+        if state.is_behind(services.clock.now(), services.settings.audit.repository.alarm_s):
+            raise RepositoryBehind
+
+    return ReadinessCheck("audit repository", run, needed=False)
 
 
 def _part(check: ReadinessCheck) -> Part:

@@ -37,10 +37,14 @@ LISTINGS_KEPT_BYTES = 8 << 20
 
 @dataclass(frozen=True, slots=True)
 class ReadinessCheck:
-    """One thing that must work before requests are served; `run` raises a `RadrelayError` that says what does not."""
+    """One thing that is looked at; `run` raises a `RadrelayError` that says what does not work.
+
+    Without what is `needed` no requests are served; of the rest it is only told.
+    """
 
     name: str
     run: Callable[[], None]
+    needed: bool = True
 
 
 @dataclass(frozen=True, slots=True)

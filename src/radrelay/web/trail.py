@@ -13,7 +13,7 @@ from radrelay.access import Principal
 from radrelay.storage.database import Database
 from radrelay.web.problems import correlation_of
 
-Patient = tuple[str, str, str]  # issuer, patient ID, name
+Patient = tuple[str, str, str] | audit.PatientIdentity  # issuer, patient ID, name
 
 
 def event(

@@ -6,6 +6,7 @@ from radrelay.web.api import (
     accounts,
     attachments,
     audit_events,
+    audit_reports,
     contents,
     deliveries,
     destinations,
@@ -65,6 +66,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     destinations.router,
     deliveries.router,
     audit_events.router,
+    audit_reports.router,
     system.router,
     displays.router,
 )

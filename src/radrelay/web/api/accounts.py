@@ -15,7 +15,7 @@ from radrelay.web import trail
 from radrelay.web.authentication import Administrator, Services
 
 router = APIRouter(prefix="/accounts", tags=["accounts"])
-Role = Literal["admin", "user"]
+Role = Literal["admin", "user", "dpo", "service"]
 
 
 class Account(BaseModel):

@@ -41,7 +41,7 @@ class WantedToken(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: str = Field(min_length=1, max_length=200)
-    role: Literal["admin", "user"] = "user"
+    role: Literal["admin", "user", "dpo", "service"] = "user"
     expires_at: AwareDatetime | None = None
 
 

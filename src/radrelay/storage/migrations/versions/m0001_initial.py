@@ -6,6 +6,7 @@ Revision ID: 0001
 import sqlalchemy as sa
 from alembic import op
 
+from radrelay.storage import append_only
 from radrelay.storage.columns import Id, Instant
 
 revision = "0001"
@@ -15,9 +16,10 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Make every table and the text index."""
+    """Make every table and the text index, and hold the record append-only."""
     tables()
     text_index()
+    append_only.hold(op.get_bind())
 
 
 def downgrade() -> None:
@@ -145,13 +147,17 @@ def tables() -> None:
         sa.Column("correlation_id", sa.String(length=64), nullable=False),
         sa.Column("detail", sa.Text(), nullable=False),
         sa.Column("patient_ref", Id(), nullable=True),
+        sa.Column("study_id", Id(), nullable=True),
         sa.Column("previous_hash", sa.LargeBinary(length=32), nullable=False),
         sa.Column("hash", sa.LargeBinary(length=32), nullable=False),
         sa.Column("organisation_id", Id(), nullable=False),
         sa.Column("id", Id(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_event")),
     )
-    op.create_index("ix_audit_event_at", "audit_event", ["organisation_id", "at"], unique=False)
+    op.create_index("ix_audit_event_actor", "audit_event", ["organisation_id", "actor_id", "at"], unique=False)
+    op.create_index("ix_audit_event_at", "audit_event", ["organisation_id", "at", "id"], unique=False)
+    op.create_index("ix_audit_event_patient", "audit_event", ["patient_ref", "at"], unique=False)
+    op.create_index("ix_audit_event_study", "audit_event", ["study_id", "at"], unique=False)
     op.create_index("ux_audit_event_chain", "audit_event", ["writer", "sequence"], unique=True)
     op.create_table(
         "audit_mark",
@@ -163,12 +169,61 @@ def tables() -> None:
     op.create_table(
         "audit_patient",
         sa.Column("digest", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("id_digest", sa.LargeBinary(length=32), nullable=False),
         sa.Column("sealed", sa.LargeBinary(), nullable=True),
         sa.Column("organisation_id", Id(), nullable=False),
         sa.Column("id", Id(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_patient")),
     )
     op.create_index("ix_audit_patient_digest", "audit_patient", ["organisation_id", "digest"], unique=True)
+    op.create_index("ix_audit_patient_id", "audit_patient", ["organisation_id", "id_digest"], unique=False)
+    op.create_table(
+        "audit_study",
+        sa.Column("study_id", Id(), nullable=False),
+        sa.Column("patient_ref", Id(), nullable=True),
+        sa.Column("digest", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=True),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_study")),
+    )
+    op.create_index("ix_audit_study_digest", "audit_study", ["organisation_id", "digest"], unique=False)
+    op.create_index("ix_audit_study_patient", "audit_study", ["patient_ref"], unique=False)
+    op.create_index("ux_audit_study_study", "audit_study", ["study_id"], unique=True)
+    op.create_table(
+        "audit_checkpoint",
+        sa.Column("writer", sa.String(length=64), nullable=False),
+        sa.Column("sequence", sa.BigInteger(), nullable=False),
+        sa.Column("hash", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.Column("signature", sa.LargeBinary(length=32), nullable=False),
+        sa.PrimaryKeyConstraint("writer", "sequence", name=op.f("pk_audit_checkpoint")),
+    )
+    op.create_table(
+        "audit_proof",
+        sa.Column("at", Instant(), nullable=False),
+        sa.Column("events", sa.BigInteger(), nullable=False),
+        sa.Column("writers", sa.Integer(), nullable=False),
+        sa.Column("roots", sa.Integer(), nullable=False),
+        sa.Column("faults", sa.Integer(), nullable=False),
+        sa.Column("first_fault", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("at", name=op.f("pk_audit_proof")),
+    )
+    op.create_table(
+        "audit_retention",
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("patient_days", sa.Integer(), nullable=False),
+        sa.Column("usage_days", sa.Integer(), nullable=False),
+        sa.Column("changed_at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("organisation_id", name=op.f("pk_audit_retention")),
+    )
+    op.create_table(
+        "audit_shipped",
+        sa.Column("writer", sa.String(length=64), nullable=False),
+        sa.Column("sequence", sa.BigInteger(), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("writer", name=op.f("pk_audit_shipped")),
+    )
     op.create_table(
         "audit_root",
         sa.Column("writer", sa.String(length=64), nullable=False),
@@ -181,8 +236,10 @@ def tables() -> None:
     op.create_table(
         "audit_writer",
         sa.Column("writer", sa.String(length=64), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
         sa.Column("sequence", sa.BigInteger(), nullable=False),
         sa.Column("hash", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("signature", sa.LargeBinary(length=32), nullable=True),
         sa.PrimaryKeyConstraint("writer", name=op.f("pk_audit_writer")),
     )
     op.create_table(

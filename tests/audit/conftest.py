@@ -1,0 +1,32 @@
+"""A database that is written to as by the web role, on whichever back end the tests run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import radrelay.app.rows
+from radrelay import audit
+from radrelay.clock import FixedClock
+from radrelay.storage.columns import Base
+from radrelay.storage.database import Database
+from tests.audit.recording import KEY, START, named
+from tests.backends import open_database
+
+assert radrelay.app.rows.ROOMS  # which names every table
+
+
+@pytest.fixture
+def clock() -> FixedClock:
+    return FixedClock(START)
+
+
+@pytest.fixture
+def database(tmp_path: Path, clock: FixedClock) -> Iterator[Database]:
+    made = open_database(tmp_path)
+    Base.metadata.create_all(made.engine)
+    audit.install(made, "web", clock, KEY, named)
+    yield made
+    made.close()

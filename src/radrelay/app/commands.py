@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -157,7 +159,7 @@ def nodes_forget_command(settings: Settings, name: str, *, sure: bool) -> int:
         if not sure:
             console.print("Nothing was changed. If the disk will not come back, say so with --yes.")
             return 1
-        forget(core, view, _principal(prepared))
+        forget(core, view, command_principal(prepared))
         console.print(f"{view.name!r} is forgotten; what was lost can be sent again.")
         return 0
     finally:
@@ -183,6 +185,16 @@ def expiry_resume_command(settings: Settings) -> int:
         core.close()
 
 
+@contextmanager
+def opened(settings: Settings) -> Iterator[tuple[Core, Prepared]]:
+    """Hold an installation open for one command."""
+    core, prepared = _open(settings)
+    try:
+        yield core, prepared
+    finally:
+        core.close()
+
+
 def _open(settings: Settings) -> tuple[Core, Prepared]:
     logs.configure(settings.log.model_copy(update={"level": "warning"}), "command", None)
     core = open_core(settings)
@@ -192,10 +204,11 @@ def _open(settings: Settings) -> tuple[Core, Prepared]:
 
 
 def _record(core: Core, prepared: Prepared, session: sa.orm.Session, action: str, subject: tuple[str, str]) -> None:
-    audit.record(session, audit.AuditRecord(action, _principal(prepared), subject[0], subject[1]))
+    audit.record(session, audit.AuditRecord(action, command_principal(prepared), subject[0], subject[1]))
 
 
-def _principal(prepared: Prepared) -> Principal:
+def command_principal(prepared: Prepared) -> Principal:
+    """Return who a command counts as in the record."""
     return Principal("system", "command", f"{SYSTEM_NAME} command", prepared.organisation_id, role="system")
 
 

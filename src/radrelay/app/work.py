@@ -13,6 +13,7 @@ import structlog
 
 from radrelay import audit
 from radrelay.app.core import Core
+from radrelay.app.directory import keep_following
 from radrelay.app.duties import NodeDuties
 from radrelay.app.key_keeping import adopt_keys, finish_rotation
 from radrelay.app.precedence import step_back
@@ -190,6 +191,7 @@ def serve(core: Core, stop: threading.Event) -> None:
         loop("expire", EXPIRE_S, stop, lambda: _expire(shop)),
         loop("sweep", SWEEP_S, stop, lambda: _sweep(shop)),
         loop("audit", AUDIT_S, stop, lambda: _keep_records(core)),
+        *keep_following(core, prepared, shop.landing.log.owner, stop),
     ]
     for thread in threads:
         thread.start()

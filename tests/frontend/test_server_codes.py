@@ -54,8 +54,8 @@ def test_every_finding_and_quarantine_reason_has_words(language: str) -> None:
 # Errors that no page ever shows: of a start or a command, of a node that calls us, of DICOMweb's own questions, and of
 # archives, which are told as findings.
 COMMANDS = {
-    "another-node", "audit-key-missing", "backup-incomplete", "backup-of-another", "key-missing", "key-unfit",
-    "keyring-shared", "keys-gone", "keys-lost", "landing-in-use", "lease-lost", "mirror-taken", "misconfigured",
+    "another-node", "audit-key-missing", "backup-incomplete", "backup-of-another", "bonsai-missing", "key-missing",
+    "key-unfit", "keyring-shared", "keys-gone", "keys-lost", "landing-in-use", "lease-lost", "mirror-taken", "misconfigured",
     "no-installation", "node-ambiguous", "node-elsewhere", "node-forgotten", "node-serves", "node-unknown",
     "not-a-backup", "not-empty", "restore-unfinished", "rows-damaged", "schema-too-new", "unwrap-failed",
 }  # fmt: skip

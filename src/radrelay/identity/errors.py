@@ -85,7 +85,7 @@ class LastAdmin(Conflict):
     code = "last-admin"
 
 
-class PasswordInTheClear(Invalid):
+class PasswordInTheClear(Unauthenticated):
     """A password is taken over HTTPS alone; it was not looked at."""
 
     code = "password-in-the-clear"

@@ -187,20 +187,26 @@ class Planner:
         return None
 
     def _groups(self, present: set[str]) -> dict[str, frozenset[str]]:
-        groups: dict[str, set[str]] = {}
-        for named, here in self._settings.groups.items():
-            group = self._group(named)
-            groups.setdefault(" ".join(here.split()), set()).update(
-                self._snapshot.members(group) & present if group is not None else ()
-            )
-        for here, members in groups.items():
-            before = self._present.members.get(here, frozenset())
-            left = len(before - members)
-            if len(before) >= FEW_PEOPLE and not members:
-                self._doubts.append(Doubt("group-emptied", here, left, len(before)))
-            elif left > FEW_MEMBERS and 2 * left > len(before):
-                self._doubts.append(Doubt("group-shrunk", here, left, len(before)))
-        return {here: frozenset(members) for here, members in groups.items()}
+        """Return who is to be in which group here; one that the settings no longer name loses its members."""
+        before = {here.casefold(): members for here, members in self._present.members.items()}
+        groups = {
+            here.casefold(): (here, frozenset[str]()) for here, members in self._present.members.items() if members
+        }
+        for named, wanted in self._settings.groups.items():
+            group, here = self._group(named), " ".join(wanted.split())
+            _, members = groups.get(here.casefold(), ("", frozenset[str]()))
+            found = self._snapshot.members(group) & present if group is not None else set()
+            groups[here.casefold()] = here, members | found
+        for folded, (here, members) in groups.items():
+            self._doubt_leaving(here, before.get(folded, frozenset()), members)
+        return dict(groups.values())
+
+    def _doubt_leaving(self, here: str, before: frozenset[str], members: frozenset[str]) -> None:
+        left = len(before - members)
+        if len(before) >= FEW_PEOPLE and not members:
+            self._doubts.append(Doubt("group-emptied", here, left, len(before)))
+        elif left > FEW_MEMBERS and 2 * left > len(before):
+            self._doubts.append(Doubt("group-shrunk", here, left, len(before)))
 
     def _doubt_disabling(self, changes: Sequence[Change]) -> None:
         active = sum(one.entry_id is not None and not one.disabled for one in self._present.accounts)

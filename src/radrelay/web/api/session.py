@@ -240,7 +240,7 @@ def _log_in(request: Request, services: WebServices, given: Credentials | ProofG
         _require_protection(request, services, given)
         answer = given.password if isinstance(given, Credentials) else given.proof()
         checked = services.identity.check_login(attempt, answer)
-    except (LoginRefused, ProofWanted, TooManyAttempts, Invalid, DirectoryUnavailable) as error:
+    except (LoginRefused, ProofWanted, PasswordInTheClear, TooManyAttempts, Invalid, DirectoryUnavailable) as error:
         _record_refusal(request, services, attempt, error.code)
         raise
     with services.database.write() as session:

@@ -8,7 +8,6 @@ for the sample of the collection. A test makes a branch of its own, so that none
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import tempfile
@@ -64,6 +63,7 @@ include {folder}/ad.schema
 modulepath /usr/lib/ldap
 moduleload back_mdb
 moduleload ppolicy
+moduleload back_monitor
 pidfile {folder}/pid
 argsfile {folder}/args
 TLSCACertificateFile {folder}/ca.pem
@@ -109,8 +109,8 @@ class Branch:
     def person(self, login: str, **more: Any) -> str:
         """Add somebody as inetOrgPerson, whose password is `PASSWORD`."""
         values = {"cn": more.pop("cn", login), "sn": more.pop("sn", login), "userPassword": PASSWORD}
-        classes = ["inetOrgPerson", "employed"]
-        return self.add(more.pop("rdn", f"uid={login}"), classes, {"uid": login, **values, **more})
+        rdn, below = more.pop("rdn", f"uid={login}"), more.pop("below", "")
+        return self.add(rdn, ["inetOrgPerson", "employed"], {"uid": login, **values, **more}, below)
 
     def ad_person(self, login: str, guid: uuid.UUID | None = None, **more: Any) -> str:
         """Add somebody as Active Directory has them."""
@@ -136,7 +136,7 @@ class Branch:
             entry.modify()
 
     def rename(self, dn: str, new: str) -> None:
-        """Give an entry another DN."""
+        """Give an entry another DN, no deeper than its own: bonsai cuts off the rest."""
         with self.server.as_root(self.suffix) as connection:
             connection.search(dn, 0, "(objectClass=*)")[0].rename(new)
 
@@ -154,6 +154,11 @@ class Slapd:
     ldaps: str
     ldap: str
     pid: int
+
+    @property
+    def under_another_name(self) -> str:
+        """Return an address of the same server that its certificate does not name."""
+        return self.ldaps.replace("127.0.0.1", "127.0.0.2")
 
     @property
     def ca_file(self) -> Path:
@@ -193,17 +198,20 @@ class Slapd:
 
 
 @contextmanager
-def server(ldif: Mapping[str, str]) -> Iterator[Slapd]:
-    """Run a server, its trees filled with `ldif` by suffix beside their tops and reading accounts."""
+def server(ldif: Mapping[str, str], schema: str = "") -> Iterator[Slapd]:
+    """Run a server, its trees filled with `ldif` by suffix beside their tops and reading accounts.
+
+    `schema` is further schema, in slapd's own form.
+    """
     if not SLAPD.exists():
         raise FileNotFoundError(f"no {SLAPD}: scripts/debian-packages test installs it")
     folder = Path(tempfile.mkdtemp(prefix="radrelay-slapd-"))
     try:
-        _configure(folder)
+        _configure(folder, schema)
         for suffix in (SITE, AD, SAMPLE):
             _load(folder, suffix, ldif.get(suffix, ""))
         secure, plain = free_port(), free_port()
-        urls = f"ldaps://127.0.0.1:{secure} ldap://127.0.0.1:{plain}"
+        urls = f"ldaps://127.0.0.1:{secure} ldaps://127.0.0.2:{secure} ldap://127.0.0.1:{plain}"
         with (folder / "log").open("wb") as log:
             command = [str(SLAPD), "-f", str(folder / "slapd.conf"), "-h", urls, "-d", "0"]
             process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=folder)
@@ -218,19 +226,20 @@ def server(ldif: Mapping[str, str]) -> Iterator[Slapd]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _configure(folder: Path) -> None:
+def _configure(folder: Path, schema: str) -> None:
     authority = trustme.CA()
     own = authority.issue_cert("127.0.0.1")
     authority.cert_pem.write_to_path(str(folder / "ca.pem"))
     own.cert_chain_pems[0].write_to_path(str(folder / "server.pem"))
     own.private_key_pem.write_to_path(str(folder / "server.key"))
-    (folder / "ad.schema").write_text(AD_SCHEMA)
+    (folder / "ad.schema").write_text(AD_SCHEMA + schema)
     parts = [CONFIGURATION.format(schemas=SCHEMAS, folder=folder, limit=SIZE_LIMIT)]
     for suffix in (SITE, AD, SAMPLE):
         (folder / _name(suffix)).mkdir()
         parts.append(
             TREE.format(suffix=suffix, root=ROOT_PASSWORD, folder=folder, name=_name(suffix), limit=SIZE_LIMIT)
         )
+    parts.append(f'database monitor\nrootdn "cn=root,cn=Monitor"\nrootpw {ROOT_PASSWORD}\n')
     (folder / "slapd.conf").write_text("".join(parts))
 
 
@@ -263,12 +272,3 @@ def _wait(found: Slapd, process: subprocess.Popen[bytes]) -> None:
                 log = (found.folder / "log").read_text(errors="replace")[-2000:]
                 raise RuntimeError(f"slapd did not start: {error}: {log}") from error
             time.sleep(0.05)
-
-
-def exists(pid: int) -> bool:
-    """Say whether a process is there."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True

@@ -55,9 +55,10 @@ def test_every_finding_and_quarantine_reason_has_words(language: str) -> None:
 # archives, which are told as findings.
 COMMANDS = {
     "another-node", "audit-key-missing", "backup-incomplete", "backup-of-another", "bonsai-missing", "key-missing",
-    "key-unfit", "keyring-shared", "keys-gone", "keys-lost", "landing-in-use", "lease-lost", "mirror-taken", "misconfigured",
-    "no-installation", "node-ambiguous", "node-elsewhere", "node-forgotten", "node-serves", "node-unknown",
-    "not-a-backup", "not-empty", "restore-unfinished", "rows-damaged", "schema-too-new", "unwrap-failed",
+    "key-unfit", "keyring-shared", "keys-gone", "keys-lost", "landing-in-use", "lease-lost", "mirror-taken",
+    "misconfigured", "no-installation", "node-ambiguous", "node-elsewhere", "node-forgotten", "node-serves",
+    "node-unknown", "not-a-backup", "not-empty", "restore-unfinished", "rows-damaged", "schema-too-new",
+    "unwrap-failed",
 }  # fmt: skip
 LISTENER = {
     "data-set-too-long", "identifier-malformed", "identifier-mismatch", "query-refused", "report-refused",

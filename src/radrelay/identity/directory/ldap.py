@@ -168,7 +168,7 @@ def _logged_in(question: Question) -> Answer:
         right = right and _is_somebody(bound, target.timeout_s)
     finally:
         bound.close()
-    return Answer(server=server, outcome="right" if right else "wrong")
+    return Answer(server=server, outcome="right" if right else "wrong", found=(found,))
 
 
 def _is_somebody(connection: bonsai.LDAPConnection, timeout_s: float) -> bool:

@@ -199,7 +199,12 @@ class DirectoryMapping:
                 value = entry_id
         gone = f"(!{self.settings.suspended_filter})" if self.settings.suspended_filter else ""
         found = self.people(f"({self.id_attribute}={filter_value(value)}){gone}")
-        return Search(found.base, found.filter, (self.id_attribute,), found.raw, 2, 2)
+        return Search(found.base, found.filter, (self.id_attribute, *self.kind.status), found.raw, 2, 2)
+
+    @staticmethod
+    def is_shut(entry: Entry, now: datetime) -> bool:
+        """Say whether an entry's owner is switched off: not every server refuses their password."""
+        return _is_shut(entry.values, now)
 
     def snapshot(
         self, people: Iterable[Entry], suspended: Iterable[Entry], groups: Iterable[Entry], now: datetime

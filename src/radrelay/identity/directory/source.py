@@ -65,8 +65,10 @@ class Directory:
         stand_in = f"cn={value_in_dn(secrets.token_hex(8))},{search.base}"
         target = self.processes.target()
         answer = self.processes.ask(Question("login", target, (search,), password, stand_in), self.longest_login_s)
-        if not answer.outcome:
+        if not answer.outcome or (answer.outcome == "right" and [len(found) for found in answer.found] != [1]):
             raise DirectoryUnreadable
+        if answer.outcome == "right" and self._mapping.is_shut(answer.found[0][0], self._clock.now()):
+            return "wrong"
         return answer.outcome
 
     @property

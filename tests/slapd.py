@@ -127,7 +127,7 @@ class Branch:
     def set(self, dn: str, **values: Any) -> None:
         """Set attributes; None takes one away."""
         with self.server.as_root(self.suffix) as connection:
-            entry = connection.search(dn, 0, "(objectClass=*)")[0]
+            entry = connection.search(dn, 0, "(objectClass=*)", ["*", "+"])[0]
             for name, value in values.items():
                 if value is None:
                     del entry[name]
@@ -186,8 +186,8 @@ class Slapd:
         return {
             "urls": [self.ldaps], "ca_file": self.ca_file, "bind_dn": f"cn=reader,{suffix}", "base": base,
             "bind_password": READER_PASSWORD, "kind": "ldap" if suffix == SITE else "active-directory",
-            "page_size": 100, **more,
-        }  # fmt: skip
+            "page_size": 100,
+        } | more  # fmt: skip
 
     def environment(self, base: str, suffix: str = SITE, **more: Any) -> dict[str, str]:
         """Return the same as the environment of a process."""

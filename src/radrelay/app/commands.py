@@ -192,6 +192,8 @@ def opened(settings: Settings) -> Iterator[tuple[Core, Prepared]]:
     try:
         yield core, prepared
     finally:
+        if prepared.identity.directory is not None:
+            prepared.identity.directory.processes.close()
         core.close()
 
 

@@ -83,7 +83,7 @@ def opened(server: Slapd) -> Iterator[Opener]:
         def open_one(base: str | Branch, suffix: str = SITE, **more: Any) -> Directory:
             if isinstance(base, Branch):
                 base, suffix = base.dn, base.suffix
-            settings = DirectorySettings(**{**server.section(base, suffix), **more})
+            settings = DirectorySettings(**server.section(base, suffix, **more))
             found = open_directory(settings, SystemClock())
             assert found is not None
             stack.callback(found.processes.close)
@@ -140,7 +140,7 @@ def build(server: Slapd, tmp_path: Path) -> Iterator[Callable[..., House]]:
     with ExitStack() as stack:
 
         def one(branch: Branch, **more: Any) -> House:
-            section = server.section(branch.dn, branch.suffix, **more)
+            section = server.section(branch.dn, branch.suffix) | more
             folder = tmp_path / f"house{len(list(tmp_path.iterdir()))}"
             site = open_site(folder, directory=section)
             stack.callback(partial(close_site, site))

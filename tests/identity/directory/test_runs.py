@@ -306,5 +306,5 @@ def test_old_runs_are_forgotten_but_the_last_that_was_done(branch: Branch, build
     with house.site.database.read() as session:
         left = service.runs(session, house.site.organisation_id)
         assert service.ran_before(session, house.site.organisation_id)
-    assert [run.kind for run in left][0] == "preview"
+    assert left[0].kind == "preview"
     assert any(run.kind == "sync" and run.state == "done" for run in left)

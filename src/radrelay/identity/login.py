@@ -63,7 +63,7 @@ class Logins:
         self._passwords = passwords
         self._challenges = Challenges(metadata_key)
         self._iterations = iterations
-        self._directory = directory
+        self.directory = directory
         self.devices = DeviceCookies(metadata_key)
 
     def challenge(self, username: str) -> Challenge:
@@ -122,12 +122,12 @@ class Logins:
 
     def _check_by_directory(self, attempt: LoginTry, password: str) -> CheckedLogin:
         """Ask the directory, which is asked about nobody, too, for a name that may not come in."""
-        if self._directory is None:
+        if self.directory is None:
             raise DirectoryUnavailable
-        row = self._begin(attempt, None, throttle.passed_on(self._directory.settings.guesses))
+        row = self._begin(attempt, None, throttle.passed_on(self.directory.settings.guesses))
         may = row is not None and row.disabled_at is None and row.password_hash is None
         try:
-            outcome = self._directory.try_password(row.directory_id if may and row is not None else None, password)
+            outcome = self.directory.try_password(row.directory_id if may and row is not None else None, password)
         except DirectoryUnavailable as error:
             self._take_back(attempt)
             log.warning("somebody cannot log in: the directory is not there", code=error.code, reason=error.message)

@@ -45,8 +45,12 @@ class Identity:
         self._clock = clock
         self._settings = settings
         self._iterations = iterations
-        self.directory = directory
         self._logins = Logins(database, clock, passwords or Passwords(), metadata_key, iterations, directory)
+
+    @property
+    def directory(self) -> Directory | None:
+        """Return the directory that people come from, if one is set."""
+        return self._logins.directory
 
     # The organisation and the first administrator
 

@@ -5,27 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from radrelay import audit
-from radrelay.access import Principal
+from radrelay.access import Principal, ensure_default_grants
 from radrelay.app.directory import DirectoryRuns
-from radrelay.clock import SystemClock
+from radrelay.clock import Clock, SystemClock
 from radrelay.identity import AccountView
 from radrelay.identity.directory import Directory, open_directory
 from radrelay.identity.directory.service import Run
 from radrelay.settings import DirectorySettings
+from radrelay.storage.columns import Base
 from tests import slapd
 from tests.collection import COLLECTION
 from tests.slapd import SAMPLE, SITE, Branch, Slapd
-from tests.web.conftest import Login, WebSite, close_site, open_site
+from tests.web.conftest import START, Login, WebSite, close_site, open_site
 
 MANY = f"ou=many,{SITE}"
 MANY_COUNT = 450
+KEPT_TABLES = {"organisation", "source"}
 DICOM_SCHEMA = "dcm4che-conf/dcm4che-conf-ldap-schema/src/main/resources/ldap/opendj/10-dicom.ldif"
 
 
@@ -80,11 +80,11 @@ def opened(server: Slapd) -> Iterator[Opener]:
     """Open directories for a branch or a base, with further settings."""
     with ExitStack() as stack:
 
-        def open_one(base: str | Branch, suffix: str = SITE, **more: Any) -> Directory:
+        def open_one(base: str | Branch, suffix: str = SITE, clock: Clock | None = None, **more: Any) -> Directory:
             if isinstance(base, Branch):
                 base, suffix = base.dn, base.suffix
             settings = DirectorySettings(**server.section(base, suffix, **more))
-            found = open_directory(settings, SystemClock())
+            found = open_directory(settings, clock or SystemClock())
             assert found is not None
             stack.callback(found.processes.close)
             return found
@@ -134,19 +134,38 @@ class House:
             return list(audit.search(session, self.site.organisation_id, audit.AuditQuery(action=action)).entries)
 
 
+@pytest.fixture(scope="session")
+def _site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebSite]:
+    site = open_site(tmp_path_factory.mktemp("house"))
+    yield site
+    close_site(site)
+
+
+def _emptied(site: WebSite) -> WebSite:
+    """Return the installation as it was when it was new: making one takes longer than most of these tests."""
+    for client in site.clients:
+        client.close()
+    site.clients.clear()
+    site.clock.advance(START - site.clock.now())
+    with site.database.write() as session:
+        for table in reversed(Base.metadata.sorted_tables):
+            if table.name not in KEPT_TABLES:
+                session.execute(table.delete())
+        ensure_default_grants(session, site.organisation_id, (), site.clock.now())
+    return site
+
+
+Build = Callable[..., House]
+
+
 @pytest.fixture
-def build(server: Slapd, tmp_path: Path) -> Iterator[Callable[..., House]]:
-    """Build installations with an own administrator `root`, and further settings of the directory."""
-    with ExitStack() as stack:
+def build(opened: Opener, _site: WebSite) -> Build:
+    """Build an installation with an own administrator `root`, and further settings of the directory."""
 
-        def one(branch: Branch, **more: Any) -> House:
-            section = server.section(branch.dn, branch.suffix) | more
-            folder = tmp_path / f"house{len(list(tmp_path.iterdir()))}"
-            site = open_site(folder, directory=section)
-            stack.callback(partial(close_site, site))
-            site.account("root", "admin")
-            assert site.identity.directory is not None
-            runs = DirectoryRuns(site.database, site.clock, site.identity.directory, site.organisation_id)
-            return House(site, branch, runs)
+    def one(branch: Branch, **more: Any) -> House:
+        site, directory = _emptied(_site), opened(branch, clock=_site.clock, **more)
+        site.identity._logins.directory = directory
+        site.account("root", "admin")
+        return House(site, branch, DirectoryRuns(site.database, site.clock, directory, site.organisation_id))
 
-        yield one
+    return one

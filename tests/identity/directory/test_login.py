@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,13 +14,11 @@ from radrelay.identity.errors import LoginRefused
 from radrelay.identity.models import Account, LoginAttempt
 from radrelay.identity.values import LoginTry
 from radrelay.web.api import session as session_routes
-from tests.identity.directory.conftest import House
+from tests.identity.directory.conftest import Build, House
 from tests.proving import log_in
 from tests.slapd import PASSWORD, Branch
 from tests.web.conftest import PASSWORD as OWN
 from tests.web.conftest import close_site, open_site
-
-Build = Callable[..., House]
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -13,12 +13,10 @@ from radrelay.access import Grantee, Principal, Right, Target
 from radrelay.identity.directory import service
 from radrelay.identity.directory.errors import DirectoryRunning
 from radrelay.identity.models import Account, DirectoryRun
-from tests.identity.directory.conftest import House
+from tests.identity.directory.conftest import Build, House, Opener
 from tests.proving import log_in
 from tests.slapd import Branch
 from tests.web.conftest import PASSWORD
-
-Build = Callable[..., House]
 
 
 def _people(branch: Branch, *logins: str) -> dict[str, str]:
@@ -111,7 +109,7 @@ def test_a_run_that_would_shut_out_many_asks_and_changes_nothing(branch: Branch,
     assert sum(account.disabled_at is not None for account in house.accounts().values()) == 4
 
 
-def test_a_directory_that_is_gone_or_wrong_changes_nothing(branch: Branch, build: Build) -> None:
+def test_a_directory_that_is_gone_or_wrong_changes_nothing(branch: Branch, build: Build, opened: Opener) -> None:
     _people(branch, "anna", "ben")
     house = build(branch)
     house.follow()
@@ -121,10 +119,8 @@ def test_a_directory_that_is_gone_or_wrong_changes_nothing(branch: Branch, build
         ({"user_filter": "(uid=none)"}, "directory-unreadable"),
         ({"bind_password": "x"}, "directory-refuses-us"),
     ):
-        broken = build(branch, **more)
-        run = type(house.runs)(
-            house.site.database, house.site.clock, broken.runs.directory, house.site.organisation_id
-        ).at_once("sync", house.principal)
+        broken = opened(more.pop("base", branch.dn), **more)
+        run = replace(house.runs, directory=broken).at_once("sync", house.principal)
         assert (run.state, run.report["trouble"]["code"]) == ("failed", code)
     assert all(account.disabled_at is None for account in house.accounts().values())
     assert len([one for one in house.actions("directory.read") if one.outcome == "failure"]) == 4

@@ -232,9 +232,10 @@ def _record(
 
 
 def runs_of(core: Core, directory: Directory | None, organisation_id: uuid.UUID) -> DirectoryRuns:
-    """Return what does runs; raises `NoDirectory`."""
+    """Return what does runs; raises `NoDirectory`, or `Misconfigured` for what it lacks."""
     if directory is None:
         raise NoDirectory
+    directory.require_ready()
     return DirectoryRuns(core.database, core.clock, directory, organisation_id)
 
 

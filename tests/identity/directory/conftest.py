@@ -81,9 +81,8 @@ def opened(server: Slapd) -> Iterator[Opener]:
     with ExitStack() as stack:
 
         def open_one(base: str | Branch, suffix: str = SITE, clock: Clock | None = None, **more: Any) -> Directory:
-            if isinstance(base, Branch):
-                base, suffix = base.dn, base.suffix
-            settings = DirectorySettings(**server.section(base, suffix, **more))
+            dn, suffix = (base.dn, base.suffix) if isinstance(base, Branch) else (base, suffix)
+            settings = DirectorySettings(**server.section(dn, suffix, **more))
             found = open_directory(settings, clock or SystemClock())
             assert found is not None
             stack.callback(found.processes.close)

@@ -212,12 +212,12 @@ def test_files_that_are_missing_and_a_missing_library_are_told_at_the_start(
     branch: Branch, opened: Opener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(Misconfigured, match="ca_file"):
-        opened(branch, ca_file=tmp_path / "none.pem")
+        opened(branch, ca_file=tmp_path / "none.pem").require_ready()
     with pytest.raises(Misconfigured, match="bind_password_file"):
-        opened(branch, bind_password=None, bind_password_file=tmp_path / "none")
-    monkeypatch.setattr(source.importlib.util, "find_spec", lambda name: None)
+        opened(branch, bind_password=None, bind_password_file=tmp_path / "none").require_ready()
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(BonsaiMissing, match=r"radrelay\[ldap\]"):
-        opened(branch)
+        opened(branch).require_ready()
 
 
 def test_no_secret_is_shown() -> None:

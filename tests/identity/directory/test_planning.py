@@ -149,7 +149,7 @@ def test_a_group_that_is_emptied_shrunk_renamed_or_no_longer_named_asks() -> Non
     people = [_person(f"p{number}") for number in range(30)]
     accounts = [_known(person.login) for person in people]
     before = {"Ward": frozenset(person.entry_id for person in people)}
-    named = {"groups": {"ward": "Ward"}}
+    named: dict[str, Any] = {"groups": {"ward": "Ward"}}
     assert _doubts(_plan(people, accounts, [_group("ward")], members=before, **named)) == ["group-emptied"]
     few = [_group("ward", *(person.login for person in people[:9]))]
     assert _doubts(_plan(people, accounts, few, members=before, **named)) == ["group-shrunk"]

@@ -26,6 +26,12 @@ class Directory:
         self._clock = clock
         self._mapping = DirectoryMapping(settings)
 
+    def require_ready(self) -> None:
+        """Raise `BonsaiMissing`, or `Misconfigured` for files that are not there, before somebody needs them."""
+        if importlib.util.find_spec("bonsai") is None:
+            raise BonsaiMissing
+        self.processes.target()
+
     def read(self) -> tuple[Snapshot, str]:
         """Return all people and groups, and which server gave them.
 
@@ -78,11 +84,5 @@ class Directory:
 
 
 def open_directory(settings: DirectorySettings, clock: Clock) -> Directory | None:
-    """Return the directory, none if none is set; raises `BonsaiMissing`, or `Misconfigured` for files it names."""
-    if not settings.urls:
-        return None
-    if importlib.util.find_spec("bonsai") is None:
-        raise BonsaiMissing
-    directory = Directory(settings, clock)
-    directory.processes.target()
-    return directory
+    """Return the directory, none if none is set."""
+    return Directory(settings, clock) if settings.urls else None

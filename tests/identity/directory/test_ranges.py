@@ -1,4 +1,4 @@
-"""Groups of more than 1,500 members come in parts from Active Directory; slapd gives all, so these answers are made up."""
+"""Groups of more than 1,500 members come in parts from Active Directory; slapd gives all: these answers are made up."""
 
 from __future__ import annotations
 

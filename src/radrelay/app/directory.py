@@ -36,6 +36,7 @@ from radrelay.storage.nodes import alone_in, moment
 
 MOST_NAMED = 500  # in a report, of each kind
 MARGIN_S, TICK_S = 60.0, 2.0
+MEMBERS_AN_EVENT = 100
 CHANGES = ("added", "changed", "disabled", "enabled", "joined", "left")
 log = structlog.get_logger(__name__)
 
@@ -171,8 +172,9 @@ class DirectoryRuns:
             members = {str(accounts[entry]) for entry in entries if entry in accounts}
             came, went = access.follow_directory(session, self.organisation_id, group_id, members)
             for action, who in (("group.join", came), ("group.leave", went)):
-                for member in who:
-                    detail = {"member": f"account {member}", "by": "directory"}
+                for start in range(0, len(who), MEMBERS_AN_EVENT):
+                    told = [f"account {member}" for member in who[start : start + MEMBERS_AN_EVENT]]
+                    detail = {"members": told, "by": "directory"}
                     _record(session, principal, action, ("group", group_id), detail)
             joined, left = joined + len(came), left + len(went)
         return joined, left

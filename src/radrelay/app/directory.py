@@ -11,7 +11,7 @@ import threading
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -32,7 +32,7 @@ from radrelay.identity.directory.service import Run, RunKind, RunState
 from radrelay.identity.errors import AccountExists
 from radrelay.storage.database import Database
 from radrelay.storage.leadership import Leadership
-from radrelay.storage.nodes import alone_in, moment
+from radrelay.storage.nodes import alone_in
 
 MOST_NAMED = 500  # in a report, of each kind
 MARGIN_S, TICK_S = 60.0, 2.0
@@ -62,12 +62,12 @@ class DirectoryRuns:
         with self.database.read() as session:
             found = service.open_runs(session, self.organisation_id)
             every = timedelta(seconds=settings.every_s)
-            due = bool(settings.every_s) and service.due(session, self.organisation_id, self._now(session), every)
+            due = bool(settings.every_s) and service.due(session, self.organisation_id, self.clock.now(), every)
         if not (found or due) or not leads():
             return None
         with self.database.write() as session:
             alone_in(session)
-            now = self._now(session)
+            now = self.clock.now()
             if due and not service.open_runs(session, self.organisation_id):
                 service.ask(session, self.organisation_id, "sync", now=now)
             longest = timedelta(seconds=settings.read_timeout_s + MARGIN_S)
@@ -79,7 +79,7 @@ class DirectoryRuns:
         with self.database.write() as session:
             alone_in(session)
             run = service.ask(
-                session, self.organisation_id, kind, now=self._now(session), asked_by=principal.name,
+                session, self.organisation_id, kind, now=self.clock.now(), asked_by=principal.name,
                 confirmed=confirmed, adopt=adopt, begin=True,
             )  # fmt: skip
         return self.carry_out(run, principal)
@@ -100,7 +100,7 @@ class DirectoryRuns:
         return ended
 
     def _done(self, session: Session, run: Run, snapshot: Snapshot, server: str, principal: Principal) -> Run:
-        now = self._now(session)
+        now = self.clock.now()
         if not service.is_open(session, run) or service.overtaken(session, run):
             raise Overtaken
         present = self._present(session)
@@ -124,7 +124,7 @@ class DirectoryRuns:
                 return replace(run, state="failed", report=report)
             detail = {"kind": run.kind, "reason": trouble.code}
             _record(session, principal, "directory.read", ("directory_run", run.id), detail, outcome="failure")
-            return service.end(session, run, "failed", report, now=self._now(session))
+            return service.end(session, run, "failed", report, now=self.clock.now())
 
     def _present(self, session: Session) -> Present:
         accounts = service.known(session, self.organisation_id)
@@ -140,7 +140,7 @@ class DirectoryRuns:
     def _apply(
         self, session: Session, plan: Plan, principal: Principal, report: dict[str, Any]
     ) -> dict[str, int]:  # fmt: skip
-        now = self._now(session)
+        now = self.clock.now()
         for change in plan.changes:
             service.change(session, self.organisation_id, change, now)
             action, detail = _told(change)
@@ -165,7 +165,7 @@ class DirectoryRuns:
         joined = left = 0
         for name, entries in plan.groups.items():
             if name.casefold() not in here:
-                made = access.create_group(session, self.organisation_id, name, now=self._now(session))
+                made = access.create_group(session, self.organisation_id, name, now=self.clock.now())
                 here[name.casefold()] = made.id
                 _record(session, principal, "group.create", ("group", made.id), {"name": made.name, "by": "directory"})
             group_id = here[name.casefold()]
@@ -178,9 +178,6 @@ class DirectoryRuns:
                     _record(session, principal, action, ("group", group_id), detail)
             joined, left = joined + len(came), left + len(went)
         return joined, left
-
-    def _now(self, session: Session) -> datetime:
-        return moment(session, self.clock)
 
 
 def _told(change: Change) -> tuple[str, dict[str, object]]:

@@ -21,7 +21,9 @@ keys_app = typer.Typer(no_args_is_help=True, help="encryption keys")
 expiry_app = typer.Typer(no_args_is_help=True, help="expiry of studies")
 audit_app = typer.Typer(no_args_is_help=True, help="the record of who did what")
 nodes_app = typer.Typer(help="machines of one installation")
+directory_app = typer.Typer(no_args_is_help=True, help="the directory that people come from (LDAP)")
 app.add_typer(user_app, name="user")
+app.add_typer(directory_app, name="directory")
 app.add_typer(token_app, name="token")
 app.add_typer(config_app, name="config")
 app.add_typer(keys_app, name="keys")
@@ -304,3 +306,32 @@ def audit_disclosures(
     from radrelay.app.audit_commands import disclosures_command
 
     _leave(disclosures_command(_settings(), patient, issuer, form))
+
+
+@directory_app.command("check")
+def directory_check() -> None:
+    """Say whether the directory answers and what is found in it; changes nothing."""
+    from radrelay.app.directory_commands import check_command
+
+    _leave(check_command(_settings()))
+
+
+@directory_app.command("preview")
+def directory_preview(
+    adopt: Annotated[list[str] | None, typer.Option(help="an own account that becomes the directory's")] = None,
+) -> None:
+    """Say what a sync would do; changes nothing."""
+    from radrelay.app.directory_commands import preview_command
+
+    _leave(preview_command(_settings(), adopt or []))
+
+
+@directory_app.command("sync")
+def directory_sync(
+    confirm: Annotated[str, typer.Option(help="what a preview, or a sync that asked, has printed")] = "",
+    adopt: Annotated[list[str] | None, typer.Option(help="an own account that becomes the directory's")] = None,
+) -> None:
+    """Make accounts and groups follow the directory now; the first time it wants to be confirmed."""
+    from radrelay.app.directory_commands import sync_command
+
+    _leave(sync_command(_settings(), confirm, adopt or []))

@@ -12,9 +12,10 @@ import socket
 import tomllib
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -57,6 +58,60 @@ class IdentitySettings(Section):
         ge=100_000,
         le=10_000_000,
     )
+
+
+class DirectorySettings(Section):
+    """The directory (Active Directory or another LDAP server) that people come from; without `urls` there is none."""
+
+    urls: tuple[str, ...] = Field((), description="ldaps://host[:port] (or ldap:// with start_tls), tried in turn")
+    start_tls: bool = Field(False, description="begin TLS by StartTLS on ldap:// addresses")
+    ca_file: Path | None = Field(None, description="PEM of the directory's authority; none: the system's authorities")
+    kind: Literal["active-directory", "ldap"] = Field(
+        "active-directory", description="which attributes and filters are meant where none are set"
+    )
+    bind_dn: str = Field("", description="the account that reads the directory: its DN, or user@domain")
+    bind_password: str | None = Field(None, description="its password", repr=False)
+    bind_password_file: Path | None = Field(None, description="file that holds its password instead")
+    base: str = Field("", description="DN below which people and groups are looked for")
+    user_base: str | None = Field(None, description="DN below which people are, if another")
+    group_base: str | None = Field(None, description="DN below which groups are, if another")
+    user_filter: str | None = Field(None, description="filter of people; none: that of the kind")
+    group_filter: str | None = Field(None, description="filter of groups; none: that of the kind")
+    suspended_filter: str = Field("", description="people who match count as suspended: (employeeStatus=left)")
+    id_attribute: str | None = Field(None, description="what stays when somebody is renamed: objectGUID, entryUUID")
+    login_attribute: str | None = Field(None, description="the name that is typed: sAMAccountName, uid")
+    name_attribute: str = Field("displayName", description="the name that is shown")
+    allowed_groups: tuple[str, ...] = Field((), description="only members of these come in; none: all people")
+    admin_groups: tuple[str, ...] = Field((), description="their members are administrators, all others users")
+    groups: dict[str, str] = Field({}, description="directory group (name or DN) = group here that follows it")
+    every_s: int = Field(900, description="people and groups are read every so many seconds; 0: only on demand", ge=0)
+    timeout_s: float = Field(5.0, description="longest wait for an answer", gt=0, le=60)
+    read_timeout_s: float = Field(300.0, description="longest time that reading all people and groups may take", gt=0)
+    page_size: int = Field(500, description="entries asked for at once", ge=1, le=10_000)
+    most_entries: int = Field(200_000, description="more people or groups than this are not taken", ge=1)
+    most_disabled_percent: float = Field(
+        10.0, description="a run that would shut out a larger share of people stops and asks", ge=0, le=100
+    )
+    guesses: int = Field(
+        4,
+        description="wrong passwords for a name from unknown places in half an hour; below the directory's lockout",
+        ge=1,
+    )
+
+    @model_validator(mode="after")
+    def _protected(self) -> Self:
+        """Refuse addresses that a password would go to in the clear, and a directory without a base."""
+        for url in self.urls:
+            parts = urlsplit(url)
+            if parts.scheme not in ("ldap", "ldaps") or not parts.hostname or parts.path.strip("/") or parts.username:
+                raise ValueError(f"urls: {url!r} is not ldaps://host or ldaps://host:port")
+            if (parts.scheme == "ldap") != self.start_tls:
+                raise ValueError(f"urls: {url!r} needs {'ldap:// for' if self.start_tls else 'ldaps://, or'} start_tls")
+        if self.urls and not self.base:
+            raise ValueError("base: a directory needs the DN below which people are")
+        if self.bind_password and self.bind_password_file:
+            raise ValueError("bind_password and bind_password_file are both set")
+        return self
 
 
 class DicomSettings(Section):
@@ -275,6 +330,7 @@ class Settings(BaseSettings):
     data_dir: Path = Field(Path("var/data"), description="everything that this machine keeps")
     web: WebSettings = WebSettings()
     identity: IdentitySettings = IdentitySettings()
+    directory: DirectorySettings = DirectorySettings()
     dicom: DicomSettings = DicomSettings()
     database: DatabaseSettings = DatabaseSettings()
     storage: StorageSettings = StorageSettings()

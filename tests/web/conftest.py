@@ -18,6 +18,7 @@ from radrelay.archive import search_index
 from radrelay.clock import FixedClock
 from radrelay.errors import Trouble
 from radrelay.identity import Identity
+from radrelay.identity.directory import open_directory
 from radrelay.identity.passwords import Passwords
 from radrelay.intake.indexer import Indexer
 from radrelay.intake.landing import Landing
@@ -120,11 +121,17 @@ def answering(target: EchoTarget) -> EchoAnswer:
     return EchoAnswer(trouble, ms=1.5)
 
 
-def open_site(folder: Path, web: dict[str, object] | None = None, audit: dict[str, object] | None = None) -> WebSite:
+def open_site(
+    folder: Path,
+    web: dict[str, object] | None = None,
+    audit: dict[str, object] | None = None,
+    directory: dict[str, object] | None = None,
+) -> WebSite:
     settings = settings_for(
         folder / "data",
         web=web or {},
         audit=audit or {},
+        directory=directory or {},
         storage={"segment_bytes": 1 << 20, "min_free_bytes": 0, "ballast_bytes": 0},
     )
     settings.data_dir.mkdir(parents=True)
@@ -136,8 +143,9 @@ def open_site(folder: Path, web: dict[str, object] | None = None, audit: dict[st
         search_index.create(session.connection())
     hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
     identity = Identity(
-        database, clock, settings.web, keyring.metadata_key, iterations=ITERATIONS, passwords=Passwords(hasher)
-    )
+        database, clock, settings.web, keyring.metadata_key, iterations=ITERATIONS, passwords=Passwords(hasher),
+        directory=open_directory(settings.directory, clock),
+    )  # fmt: skip
     organisation_id = identity.ensure_organisation()
     with database.write() as session:
         ensure_default_grants(session, organisation_id, settings.dicom.query_callers, clock.now())
@@ -158,6 +166,8 @@ def open_site(folder: Path, web: dict[str, object] | None = None, audit: dict[st
 def close_site(site: WebSite) -> None:
     for client in site.clients:
         client.close()
+    if site.identity.directory is not None:
+        site.identity.directory.processes.close()
     site.landing.close()
     site.parts.packs.close()
     site.parts.keys.close()

@@ -33,6 +33,8 @@ OPEN: set[Operation] = {
 ADMINISTRATION: set[Operation] = {
     ("GET", "/api/accounts"), ("POST", "/api/accounts"), ("PATCH", "/api/accounts/{account_id}"),
     ("POST", "/api/accounts/{account_id}/password"), ("DELETE", "/api/accounts/{account_id}"),
+    ("DELETE", "/api/accounts/{account_id}/password"), ("GET", "/api/directory"), ("POST", "/api/directory/check"),
+    ("POST", "/api/directory/runs"), ("GET", "/api/directory/runs/{run_id}"),
     ("GET", "/api/groups"), ("POST", "/api/groups"), ("PATCH", "/api/groups/{group_id}"),
     ("DELETE", "/api/groups/{group_id}"), ("GET", "/api/groups/{group_id}/members"),
     ("PUT", "/api/groups/{group_id}/members/{kind}/{member_id}"),
@@ -166,6 +168,7 @@ BODIES: dict[Operation, dict[str, object]] = {
     ("POST", "/api/accounts"): {"username": "new"},
     ("PATCH", "/api/accounts/{account_id}"): {"role": "user"},
     ("POST", "/api/tokens"): {"name": "new"},
+    ("POST", "/api/directory/runs"): {"kind": "preview"},
     ("POST", "/api/sources"): {"name": "new", "kind": "upload"},
     ("PATCH", "/api/sources/{source_id}"): {"name": "new"},
     ("POST", "/api/destinations"): {"name": "new", "ae_title": "NEW", "host": "localhost", "port": 104},

@@ -11,6 +11,7 @@ export interface Account {
   role: RoleName;
   must_change_password: boolean;
   language: string;
+  from_directory: boolean;
 }
 
 export interface SessionAnswer {
@@ -292,6 +293,8 @@ export interface AccountRow {
   must_change_password: boolean;
   created_at: string;
   disabled_at: string | null;
+  /** Of the entry in the directory that the person comes from. */
+  directory_id: string | null;
 }
 
 export interface AccountMade {

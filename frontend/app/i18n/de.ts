@@ -84,7 +84,7 @@ const de: Rest = {
   'login.again': 'Neues Passwort wiederholen',
   'login.change': 'Passwort setzen',
   'login.notSecure': 'Diese Seite kam nicht über HTTPS, daher kann der Browser nicht sicher anmelden. Bitten Sie Ihre Administration um die sichere Adresse.',
-  'login.notMoved': 'Bitte zuerst ab- und wieder anmelden; danach kann das Passwort geändert werden.',
+  'login.notMoved': 'Ein Passwort des Verzeichnisses wird dort geändert. Sonst: bitte zuerst ab- und wieder anmelden.',
   'login.doubtful': 'Der Server konnte nicht belegen, dass er Ihr Passwort kennt. Machen Sie nicht weiter und informieren Sie Ihre Administration.',
   'login.notSame': 'Die beiden Passwörter sind verschieden.',
   'login.over': 'Ihre Anmeldung ist abgelaufen',

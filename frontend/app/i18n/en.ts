@@ -84,7 +84,7 @@ const en = {
   'login.again': 'New password again',
   'login.change': 'Set password',
   'login.notSecure': 'This page did not come over HTTPS, so the browser cannot log in safely. Ask your administrator for the secure address.',
-  'login.notMoved': 'Log out and in again first; then the password can be changed.',
+  'login.notMoved': 'A password of the directory is changed there. Any other: log out and in again first.',
   'login.doubtful': 'The server could not show that it is the one that knows your password. Do not go on; tell your administrator.',
   'login.notSame': 'The two passwords differ.',
   'login.over': 'Your login has ended',

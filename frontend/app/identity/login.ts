@@ -13,7 +13,7 @@ function requireSecure(): void {
 export async function logIn(username: string, password: string): Promise<SessionAnswer> {
   requireSecure();
   const asked = await api.challenge(username);
-  if (!asked.salt) return api.logInByPassword(username, password); // an account from before proofs: it moves over now
+  if (!asked.salt) return api.logInByPassword(username, password); // the directory's, or an account from before proofs
   const { proof, expected } = await prove(asked, password);
   const answer: LoginAnswer = await api.logIn(proof);
   if (answer.server_proof === expected) return answer;

@@ -7,7 +7,7 @@ import { ServerDoubtful } from './doubts';
 
 export interface Challenge {
   identity: string;
-  /** Base64url, as all of these; empty where the server asks for the password itself (accounts from before SRP). */
+  /** Base64url, as all of these; empty where the server asks for the password itself (the directory's, and accounts from before SRP). */
   salt: string;
   iterations: number;
   server_public: string;

@@ -155,8 +155,11 @@ def follow_directory(
     came = sorted(set(accounts) - {one.member_id for one in there})
     for one in gone:
         session.delete(one)
-    for account in came:
-        add_member(session, organisation_id, group_id, "account", account, "directory")
+    session.add_all(
+        Member(group_id=row.key, member_kind="account", member_id=account, organisation_id=organisation_id,
+               origin="directory")
+        for account in came
+    )  # fmt: skip
     session.flush()
     return came, sorted(one.member_id for one in gone)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -181,6 +183,18 @@ def expiry_resume_command(settings: Settings) -> int:
         print("expiry goes on")  # noqa: T201
         return 0
     finally:
+        core.close()
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[tuple[Core, Prepared]]:
+    """Hold an installation open for one command."""
+    core, prepared = open_command(settings)
+    try:
+        yield core, prepared
+    finally:
+        if prepared.identity.directory is not None:
+            prepared.identity.directory.processes.close()
         core.close()
 
 

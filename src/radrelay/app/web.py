@@ -35,6 +35,8 @@ def run(settings: Settings) -> int:
 def serve(core: Core, stop: threading.Event) -> None:
     """Answer requests until `stop` is set, then let those under way end."""
     prepared = prepare(core)
+    if prepared.identity.directory is not None:
+        prepared.identity.directory.require_ready()
     decoder_pool.pool().warm()  # so that the first picture need not wait for its decoder
     book = SourceBook(core.database, core.settings)
     book.refresh()

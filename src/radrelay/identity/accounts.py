@@ -43,6 +43,7 @@ def view(row: Account) -> AccountView:
         must_change_password=row.must_change_password,
         created_at=row.created_at,
         disabled_at=row.disabled_at,
+        directory_id=row.directory_id,
     )
 
 
@@ -76,9 +77,10 @@ def insert(
     username: str,
     full_name: str,
     role: str,
-    password_hash: str,
+    password_hash: str | None,
     must_change_password: bool,
     now: datetime,
+    directory_id: str | None = None,
 ) -> AccountView:
     """Write a new account; raises `AccountExists`, or `Invalid` for an empty name or an unknown role."""
     username = username.strip()
@@ -100,6 +102,8 @@ def insert(
         language="",
         created_at=now,
         disabled_at=None,
+        directory_id=directory_id,
+        disabled_by_directory=False,
     )
     session.add(row)
     session.flush()

@@ -36,7 +36,7 @@ LONGEST_SEALED = 4000
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """What a client gets for a name. `salt` is empty where the password itself is asked for (older accounts)."""
+    """What a client gets for a name. `salt` is empty where the password itself is asked for."""
 
     identity: str
     salt: bytes
@@ -93,15 +93,15 @@ class Challenges:
             int(held["secret"], 16), int(held["verifier"], 16),
         )  # fmt: skip
 
-    def stand_in(self, identity: str, heads: Sequence[tuple[str, int]], iterations: int) -> Verifier | None:
-        """Return what a name that nobody has is challenged by; None where it is asked for its password.
+    def stand_in(self, identity: str, heads: Sequence[tuple[str, int]], iterations: int) -> Verifier | str:
+        """Return what a name that nobody has is challenged by; the head drawn where it is asked for its password.
 
         `heads`: how what is kept of the accounts' passwords begins, and how many begin so.
         """
         drawn = self._derived(identity, b"head", 8)
         head = _drawn(heads, int.from_bytes(drawn) / (1 << 64))
         if head is not None and not is_verifier(head):
-            return None
+            return head
         value = int.from_bytes(self._derived(identity, b"verifier", SRP.group.width)) % SRP.group.n
         count = iterations if head is None else int(head.split("i=")[1].rstrip("$"))
         return Verifier(self._derived(identity, b"salt", SALT_BYTES), count, value)

@@ -23,6 +23,12 @@ class ChallengeOver(LoginRefused):
     code = "challenge-over"
 
 
+class DirectoryPasswordExpired(LoginRefused):
+    """Your password has run out: set a new one where you log in to your workstation, then come back."""
+
+    code = "directory-password-expired"
+
+
 class SessionEnded(Unauthenticated):
     """This login has ended; log in again."""
 
@@ -77,3 +83,21 @@ class LastAdmin(Conflict):
     """This is the last administrator; make another one first."""
 
     code = "last-admin"
+
+
+class PasswordInTheClear(Unauthenticated):
+    """A password is taken over HTTPS alone; it was not looked at."""
+
+    code = "password-in-the-clear"
+
+
+class DirectoryKeepsPassword(Conflict):
+    """The directory keeps this password; it is changed there."""
+
+    code = "directory-keeps-password"
+
+
+class OwnPasswordOnly(Conflict):
+    """This account is not the directory's; without a password of its own nobody could log in with it."""
+
+    code = "own-password-only"

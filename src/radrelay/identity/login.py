@@ -1,4 +1,6 @@
-"""Checking who logs in: by proof (SRP-6a), or by the password itself for accounts from before that.
+"""Checking who logs in: by proof (SRP-6a), or by the password itself for who comes from the directory.
+
+The directory takes nothing but the password, and so do accounts from before SRP, once more.
 
 A try is counted before anything is checked, so that tries in parallel count too; `Identity.open_session` takes it
 back. A name that nobody has is answered like any other, and costs the same.
@@ -10,6 +12,7 @@ import uuid
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
+import structlog
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -17,15 +20,21 @@ from radrelay.clock import Clock
 from radrelay.identity import accounts, sessions, throttle, verifiers
 from radrelay.identity.challenges import Challenge, Challenges, Remembered
 from radrelay.identity.devices import DeviceCookies
-from radrelay.identity.errors import ChallengeOver, LoginRefused, ProofWanted
+from radrelay.identity.directory import Directory
+from radrelay.identity.directory.errors import DirectoryUnavailable
+from radrelay.identity.errors import ChallengeOver, DirectoryPasswordExpired, LoginRefused, ProofWanted
 from radrelay.identity.models import Account, SpentChallenge
 from radrelay.identity.passwords import Passwords
 from radrelay.identity.srp import SRP, same
 from radrelay.identity.values import CheckedLogin, LoginTry
+from radrelay.identity.verifiers import Verifier
 from radrelay.storage.database import Database
+
+log = structlog.get_logger(__name__)
 
 NOBODY = uuid.UUID(int=0)
 ARGON2_HEAD = "$argon2"
+DIRECTORY_HEAD = "$directory"  # nothing is kept of these passwords
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,27 +50,41 @@ class Logins:
     """Challenges names, and checks what comes back."""
 
     def __init__(
-        self, database: Database, clock: Clock, passwords: Passwords, metadata_key: bytes, iterations: int
+        self,
+        database: Database,
+        clock: Clock,
+        passwords: Passwords,
+        metadata_key: bytes,
+        iterations: int,
+        directory: Directory | None,
     ) -> None:
         self._database = database
         self._clock = clock
         self._passwords = passwords
         self._challenges = Challenges(metadata_key)
         self._iterations = iterations
+        self.directory = directory
         self.devices = DeviceCookies(metadata_key)
 
     def challenge(self, username: str) -> Challenge:
-        """Return the challenge for a user name; one without salt asks for the password (an older account)."""
+        """Return the challenge for a user name; one without salt asks for the password itself."""
         identity = accounts.fold_username(username)
+        asked = self._asked(username, identity)
+        if isinstance(asked, str):
+            return Challenge(identity, b"", 0, 0, "")
+        return self._challenges.make(identity, asked, self._clock.now())
+
+    def _asked(self, username: str, identity: str) -> Verifier | str:
+        """Return the verifier that a name is challenged by, or the head of what asks for its password."""
         with self._database.read() as session:
             row = accounts.by_name(session, username)
+            head = None if row is None else _head_of(row)
             encoded = None if row is None else row.password_hash
             heads = _heads(session)
         stand_in = self._challenges.stand_in(identity, heads, self._iterations)
-        kept = stand_in if encoded is None else verifiers.decode(encoded) if verifiers.is_verifier(encoded) else None
-        if kept is None:
-            return Challenge(identity, b"", 0, 0, "")
-        return self._challenges.make(identity, kept, self._clock.now())
+        if head is None:
+            return stand_in
+        return verifiers.decode(encoded) if encoded is not None and verifiers.is_verifier(encoded) else head
 
     def check_proof(self, attempt: LoginTry, proof: Proof) -> CheckedLogin:
         """Check the answer to a challenge, which names the user; raises `LoginRefused`, `TooManyAttempts`, `Invalid`.
@@ -79,19 +102,47 @@ class Logins:
         return CheckedLogin(accounts.view(row), attempt, encoded, server_proof=server_proof)
 
     def check_password(self, attempt: LoginTry, password: str) -> CheckedLogin:
-        """Check the password of an account from before SRP; what is kept of it becomes a verifier at `open_session`.
+        """Check the password of who comes from the directory, or of an account from before SRP.
 
-        Raises `LoginRefused` or `TooManyAttempts`; `ProofWanted` for every name that is not asked for its password.
+        What is kept of the latter becomes a verifier at `open_session`. Raises `LoginRefused`, `TooManyAttempts` or
+        `DirectoryUnavailable`; `ProofWanted` for every name that is not asked for its password.
         """
         identity = accounts.fold_username(attempt.username)
-        if self.challenge(attempt.username).salt:
+        asked = self._asked(attempt.username, identity)
+        if not isinstance(asked, str):
             raise ProofWanted
+        if asked == DIRECTORY_HEAD:
+            return self._check_by_directory(attempt, password)
         row = self._begin(attempt, None)
         encoded = None if row is None or row.disabled_at is not None else row.password_hash
         if not self._passwords.matches(encoded, password) or row is None or encoded is None:
             raise LoginRefused
         moved = verifiers.make(identity, password, self._iterations).encoded()
         return CheckedLogin(accounts.view(row), attempt, encoded, moved=moved)
+
+    def _check_by_directory(self, attempt: LoginTry, password: str) -> CheckedLogin:
+        """Ask the directory, which is asked about nobody, too, for a name that may not come in."""
+        if self.directory is None:
+            raise DirectoryUnavailable
+        row = self._begin(attempt, None, throttle.passed_on(self.directory.settings.guesses))
+        may = row is not None and row.disabled_at is None and row.password_hash is None
+        try:
+            outcome = self.directory.try_password(row.directory_id if may and row is not None else None, password)
+        except DirectoryUnavailable as error:
+            self._take_back(attempt)
+            log.warning("somebody cannot log in: the directory is not there", code=error.code, reason=error.message)
+            raise DirectoryUnavailable from error
+        if row is None or not may or outcome == "wrong":
+            raise LoginRefused
+        if outcome == "expired":
+            raise DirectoryPasswordExpired
+        return CheckedLogin(accounts.view(row), attempt, None)
+
+    def _take_back(self, attempt: LoginTry) -> None:
+        """Forget a try that nobody could check."""
+        with self._database.write() as session:
+            row = accounts.by_name(session, attempt.username)
+            throttle.take_back(session, self.bound(session, attempt, row))
 
     def name_of(self, sealed: str) -> str:
         """Return the name in a challenge; an empty text if it cannot be opened."""
@@ -100,20 +151,24 @@ class Logins:
         except ChallengeOver:
             return ""
 
-    def bound(self, session: Session, attempt: LoginTry, row: Account | None) -> list[tuple[str, throttle.Limit]]:
+    def bound(
+        self, session: Session, attempt: LoginTry, row: Account | None, of_name: throttle.Limit = throttle.NAME
+    ) -> list[tuple[str, throttle.Limit]]:
         """Return what a try is counted by."""
         folded = accounts.fold_username(attempt.username)
         device = self.devices.check(attempt.device, None if row is None else row.id)
         known = sessions.knows_address(session, NOBODY if row is None else row.id, attempt.address)
-        return throttle.counters(attempt.address, folded, known=known, device=device)
+        return throttle.counters(attempt.address, folded, known=known, device=device, of_name=of_name)
 
-    def _begin(self, attempt: LoginTry, remembered: Remembered | None) -> Account | None:
+    def _begin(
+        self, attempt: LoginTry, remembered: Remembered | None, of_name: throttle.Limit = throttle.NAME
+    ) -> Account | None:
         """Count a try, spend its challenge, and return the account of the name, if there is one."""
         now = self._clock.now()
         try:
             with self._database.write() as session:
                 row = accounts.by_name(session, attempt.username)
-                throttle.begin(session, self.bound(session, attempt, row), now)
+                throttle.begin(session, self.bound(session, attempt, row, of_name), now)
                 if remembered is not None:
                     session.add(SpentChallenge(id=remembered.id, expires_at=remembered.expires_at))
                     session.flush()
@@ -143,7 +198,7 @@ def _is_of(encoded: str | None, remembered: Remembered) -> bool:
 
 
 def _heads(session: Session) -> list[tuple[str, int]]:
-    """Return how what is kept of passwords begins, and how many begin so."""
+    """Return how what is kept of passwords begins, and how many begin so; nothing is kept of the directory's."""
     one, length = (sa.literal_column(str(number), sa.Integer) for number in (1, verifiers.HEAD_CHARS))
     head = sa.func.substr(Account.password_hash, one, length)  # not bound: PostgreSQL would see two expressions
     rows = session.execute(sa.select(head, sa.func.count()).where(Account.password_hash.is_not(None)).group_by(head))
@@ -151,4 +206,17 @@ def _heads(session: Session) -> list[tuple[str, int]]:
     for text, count in rows:
         kind = ARGON2_HEAD if text.startswith(ARGON2_HEAD) else text
         counts[kind] = counts.get(kind, 0) + count
+    elsewhere = sa.select(sa.func.count()).select_from(Account).where(_BY_DIRECTORY)
+    if number := session.scalar(elsewhere):
+        counts[DIRECTORY_HEAD] = number
     return sorted(counts.items())
+
+
+_BY_DIRECTORY = sa.and_(Account.password_hash.is_(None), Account.directory_id.is_not(None))
+
+
+def _head_of(row: Account) -> str | None:
+    """Return the head of what asks for an account's password; None for one that nobody can log in with."""
+    if row.password_hash is None:
+        return None if row.directory_id is None else DIRECTORY_HEAD
+    return verifiers.PREFIX if verifiers.is_verifier(row.password_hash) else ARGON2_HEAD

@@ -24,7 +24,10 @@ class Account(Owned, Base):
     """A person who can log in."""
 
     __tablename__ = "account"
-    __table_args__ = (Index("ux_account_username", "username_folded", unique=True),)
+    __table_args__ = (
+        Index("ux_account_username", "username_folded", unique=True),
+        Index("ux_account_directory", "organisation_id", "directory_id", unique=True),
+    )
 
     username: Mapped[str] = mapped_column(String(200))
     username_folded: Mapped[str] = mapped_column(String(200))
@@ -35,6 +38,26 @@ class Account(Owned, Base):
     language: Mapped[str] = mapped_column(String(8), default="")
     created_at: Mapped[datetime] = mapped_column(Instant)
     disabled_at: Mapped[datetime | None] = mapped_column(Instant)
+    directory_id: Mapped[str | None] = mapped_column(String(64))  # the entry's, of who comes from the directory
+    disabled_by_directory: Mapped[bool] = mapped_column(Boolean, default=False)  # who was disabled by hand stays so
+
+
+class DirectoryRun(Owned, Base):
+    """The directory was, or is to be, read: for a preview, or to make the accounts follow it."""
+
+    __tablename__ = "directory_run"
+    __table_args__ = (Index("ix_directory_run_state", "organisation_id", "state"),)
+
+    kind: Mapped[str] = mapped_column(String(16))  # preview | sync
+    state: Mapped[str] = mapped_column(String(16))  # waiting | running | done | asks | failed
+    asked_by: Mapped[str] = mapped_column(String(200), default="")  # empty: the schedule
+    confirmed: Mapped[str] = mapped_column(String(64), default="")  # the digest of the plan that was confirmed
+    adopt: Mapped[str] = mapped_column(Text, default="[]")  # JSON: user names
+    asked_at: Mapped[datetime] = mapped_column(Instant)
+    read_at: Mapped[datetime | None] = mapped_column(Instant)
+    ended_at: Mapped[datetime | None] = mapped_column(Instant)
+    digest: Mapped[str] = mapped_column(String(64), default="")
+    report: Mapped[str] = mapped_column(Text, default="{}")  # JSON
 
 
 class Session(Owned, Base):

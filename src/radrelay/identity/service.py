@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 from radrelay.clock import Clock
 from radrelay.identity import accounts, sessions, throttle, tokens, verifiers
 from radrelay.identity.challenges import Challenge
-from radrelay.identity.errors import LoginRefused, SessionEnded
+from radrelay.identity.directory import Directory
+from radrelay.identity.errors import DirectoryKeepsPassword, LoginRefused, OwnPasswordOnly, SessionEnded
 from radrelay.identity.login import Logins, Proof
 from radrelay.identity.models import Account
 from radrelay.identity.passwords import Passwords, one_time_password, require_strong
@@ -38,12 +39,18 @@ class Identity:
         *,
         iterations: int,
         passwords: Passwords | None = None,
+        directory: Directory | None = None,
     ) -> None:
         self._database = database
         self._clock = clock
         self._settings = settings
         self._iterations = iterations
-        self._logins = Logins(database, clock, passwords or Passwords(), metadata_key, iterations)
+        self._logins = Logins(database, clock, passwords or Passwords(), metadata_key, iterations, directory)
+
+    @property
+    def directory(self) -> Directory | None:
+        """Return the directory that people come from, if one is set."""
+        return self._logins.directory
 
     # The organisation and the first administrator
 
@@ -98,13 +105,13 @@ class Identity:
     # Logging in
 
     def challenge(self, username: str) -> Challenge:
-        """Return what a name has to answer; one without salt asks for the password itself (an older account)."""
+        """Return what a name has to answer; one without salt asks for the password itself."""
         return self._logins.challenge(username)
 
     def check_login(self, attempt: LoginTry, answer: Proof | str) -> CheckedLogin:
-        """Check a proof, or the password of an older account; alike for known and unknown names.
+        """Check a proof, or a password that is asked for (the directory's); alike for known and unknown names.
 
-        Raises `LoginRefused`, `TooManyAttempts`, or `ProofWanted` where a password is given and none is asked for.
+        Raises `LoginRefused`, `TooManyAttempts`, `DirectoryUnavailable`; `ProofWanted` where no password is asked for.
         The try is counted before it is looked at; `open_session` takes it back.
         """
         if isinstance(answer, str):
@@ -127,7 +134,8 @@ class Identity:
         Raises `LoginRefused` if the account was disabled, or got another password, since the check.
         """
         row = accounts.by_id(session, checked.account.organisation_id, checked.account.id)
-        if row.disabled_at is not None or row.password_hash != checked.password_hash:
+        of_entry = checked.account.directory_id
+        if row.disabled_at is not None or (row.password_hash, row.directory_id) != (checked.password_hash, of_entry):
             raise LoginRefused
         if checked.moved is not None:
             row.password_hash = checked.moved
@@ -157,7 +165,14 @@ class Identity:
     # Passwords
 
     def check_own(self, account: AccountView, attempt: LoginTry, answer: Proof) -> CheckedLogin:
-        """Check that someone who is logged in knows their password; counted like a login. Raises as `check_login`."""
+        """Check that someone who is logged in knows their own password; counted like a login. Raises as `check_login`.
+
+        Raises `DirectoryKeepsPassword` where they have none.
+        """
+        with self._database.read() as session:
+            row = accounts.by_id(session, account.organisation_id, account.id)
+            if row.password_hash is None:
+                raise DirectoryKeepsPassword
         checked = self._logins.check_proof(attempt, answer)
         if checked.account.id != account.id:
             raise LoginRefused("the present password is wrong")
@@ -203,6 +218,20 @@ class Identity:
         row = accounts.by_id(session, organisation_id, account_id)
         row.password_hash = encoded
         row.must_change_password = True
+        session.flush()
+        sessions.end(session, self._clock.now(), account_id=account_id)
+        return accounts.view(row)
+
+    def leave_password_to_directory(self, session: Session, organisation_id: uuid.UUID,
+                                    account_id: uuid.UUID) -> AccountView:  # fmt: skip
+        """Forget the own password of somebody who comes from the directory; all their logins end.
+
+        Raises `NotFound`, or `OwnPasswordOnly` for everybody else.
+        """
+        row = accounts.by_id(session, organisation_id, account_id)
+        if row.directory_id is None:
+            raise OwnPasswordOnly
+        row.password_hash, row.must_change_password = None, False
         session.flush()
         sessions.end(session, self._clock.now(), account_id=account_id)
         return accounts.view(row)
@@ -253,8 +282,11 @@ class Identity:
             accounts.require_other_admin(session, row)
             row.disabled_at = now
             sessions.end(session, now, account_id=account_id)
+            row.disabled_by_directory = False
         elif disabled is False:
-            row.disabled_at = None
+            row.disabled_at, row.disabled_by_directory = None, False
+        elif disabled is True:
+            row.disabled_by_directory = False  # by hand counts more: the directory does not let them in again
         if full_name is not None:
             row.full_name = full_name.strip()[: accounts.LONGEST_NAME]
         if language is not None:

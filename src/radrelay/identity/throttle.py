@@ -26,21 +26,31 @@ KEPT = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """`free` tries, then a wait of 2, 4, 8 … seconds up to `cap_s`; forgotten after `forget_s` without a failure."""
+    """`free` tries, then a wait of `first_s`, twice that … up to `cap_s`; forgotten after `forget_s` without one."""
 
     free: int
     cap_s: int
     forget_s: int
+    first_s: int = 2
 
     def wait_s(self, failures: int) -> int:
         """Return how long after the last of `failures` the next try may come, in seconds."""
         beyond = failures - self.free
-        return 0 if beyond < 0 else min(self.cap_s, 2 << min(beyond, 20))
+        return 0 if beyond < 0 else min(self.cap_s, self.first_s << min(beyond, 20))
 
 
 PAIR = Limit(free=5, cap_s=300, forget_s=3600)
 ADDRESS = Limit(free=50, cap_s=60, forget_s=3600)
 NAME = Limit(free=30, cap_s=60, forget_s=3600)
+PASSED_ON_S = 1800
+
+
+def passed_on(free: int) -> Limit:
+    """Return the limit of a name whose password the directory checks, for tries from unknown places.
+
+    A directory has limits of its own and locks the person out of everything else, too: fewer guesses reach it.
+    """
+    return Limit(free=free, cap_s=PASSED_ON_S, forget_s=PASSED_ON_S, first_s=PASSED_ON_S)
 
 
 def address_key(address: str) -> str:
@@ -56,14 +66,16 @@ def address_key(address: str) -> str:
     return str(parsed)
 
 
-def counters(address: str, folded_name: str, *, known: bool, device: str = "") -> list[tuple[str, Limit]]:
+def counters(
+    address: str, folded_name: str, *, known: bool, device: str = "", of_name: Limit = NAME
+) -> list[tuple[str, Limit]]:
     """Return the keys and limits that bind one try. A known device has a counter of its own, and that alone."""
     name = hashlib.sha256(folded_name.encode()).hexdigest()[:32]
     if device:
         return [(f"device:{device}:{name}", PAIR)]
     where = address_key(address)
     pair = (f"pair:{where}:{name}", PAIR)
-    return [pair] if known else [pair, (f"address:{where}", ADDRESS), (f"name:{name}", NAME)]
+    return [pair] if known else [pair, (f"address:{where}", ADDRESS), (f"name:{name}", of_name)]
 
 
 def begin(session: Session, bound: list[tuple[str, Limit]], now: datetime) -> None:
@@ -110,3 +122,12 @@ def succeed(session: Session, bound: list[tuple[str, Limit]]) -> None:
             .where(LoginAttempt.key.in_(others), LoginAttempt.failures > 0)
             .values(failures=LoginAttempt.failures - 1)
         )
+
+
+def take_back(session: Session, bound: list[tuple[str, Limit]]) -> None:
+    """Take a try back that nobody could check."""
+    session.execute(
+        sa.update(LoginAttempt)
+        .where(LoginAttempt.key.in_([key for key, _ in bound]), LoginAttempt.failures > 0)
+        .values(failures=LoginAttempt.failures - 1)
+    )

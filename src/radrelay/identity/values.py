@@ -20,6 +20,8 @@ class AccountView:
     must_change_password: bool
     created_at: datetime
     disabled_at: datetime | None
+    directory_id: str | None = None
+    """Of the entry in the directory that this person comes from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +40,9 @@ class CheckedLogin:
 
     account: AccountView
     attempt: LoginTry
-    password_hash: str = field(repr=False)
-    """Of the password that was right: if the account has another by then, the login is refused."""
+    password_hash: str | None = field(repr=False)
+    """Of the password that was right: if the account has another by then, the login is refused.
+    None where the directory keeps it."""
     moved: str | None = field(default=None, repr=False)
     """What is to be kept of the password from now on, where the account is from before SRP."""
     server_proof: bytes = field(default=b"", repr=False)

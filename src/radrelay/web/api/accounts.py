@@ -31,6 +31,7 @@ class Account(BaseModel):
     must_change_password: bool
     created_at: datetime
     disabled_at: datetime | None
+    directory_id: str | None
 
 
 class Accounts(BaseModel):
@@ -130,6 +131,17 @@ def reset_password(
         changed = services.identity.reset_password(session, principal.organisation_id, account_id, encoded)
         trail.write(session, trail.event(request, principal, "password.reset", ("account", account_id)))
     return AccountMade(account=_shown(changed), one_time_password=password)
+
+
+@router.delete("/{account_id}/password")
+def leave_password_to_directory(
+    request: Request, services: Services, principal: Administrator, account_id: uuid.UUID
+) -> Account:
+    """Forget the own password of somebody from the directory, whose password counts again; their logins end."""
+    with services.database.write() as session:
+        changed = services.identity.leave_password_to_directory(session, principal.organisation_id, account_id)
+        trail.write(session, trail.event(request, principal, "password.forget", ("account", account_id)))
+    return _shown(changed)
 
 
 @router.delete("/{account_id}", status_code=204)

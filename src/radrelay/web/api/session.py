@@ -1,13 +1,15 @@
 """Logging in and out, and one's own password.
 
-A login is a challenge and a proof (SRP-6a): the password never comes here. Accounts from before that are asked for
-the password itself once more, as JSON or a form with `username` and `password`. A refused login says the same and
-takes the same time whether the name exists or not; the audit names the account only if there is one.
+A login is a challenge and a proof (SRP-6a): the password never comes here. Who comes from the directory, and accounts
+from before SRP, are asked for the password itself, as JSON or a form with `username` and `password`. A refused login
+says the same and takes the same time whether the name exists or not; the audit names the account only if there is one.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 import uuid
 from datetime import datetime
 from typing import Annotated
@@ -30,6 +32,8 @@ from radrelay.identity import (
     from_text,
     to_text,
 )
+from radrelay.identity.directory.errors import DirectoryUnavailable
+from radrelay.identity.errors import PasswordInTheClear
 from radrelay.web import trail
 from radrelay.web.authentication import (
     COOKIE,
@@ -40,10 +44,12 @@ from radrelay.web.authentication import (
     account_principal,
     require_same_origin,
 )
-from radrelay.web.connection import is_secure, peer_address
+from radrelay.web.connection import is_from_this_machine, is_secure, peer_address
 from radrelay.web.services import WebServices
 
 DEVICE_COOKIE_S = 400 * 24 * 3600  # the longest that browsers keep one
+REFUSED_S = 1.0
+"""When a password is refused at the earliest, so that the directory's own time tells nothing of a name."""
 FORM = "application/x-www-form-urlencoded"
 router = APIRouter(prefix="/session", tags=["session"])
 
@@ -127,6 +133,7 @@ class SessionAccount(BaseModel):
     role: str
     language: str
     must_change_password: bool
+    from_directory: bool = False
 
 
 class SessionAnswer(BaseModel):
@@ -152,6 +159,7 @@ def _account(account: AccountView) -> SessionAccount:
         role=account.role,
         language=account.language,
         must_change_password=account.must_change_password,
+        from_directory=account.directory_id is not None,
     )
 
 
@@ -215,7 +223,13 @@ async def log_in(
 ) -> LoginAnswer:
     """Log in; sets the cookie `radrelay_session`."""
     require_same_origin(request)
-    opened, server_proof = await run_in_threadpool(_log_in, request, services, given)
+    begun = time.monotonic()
+    try:
+        opened, server_proof = await run_in_threadpool(_log_in, request, services, given)
+    except LoginRefused:
+        if isinstance(given, Credentials) and services.identity.directory is not None:
+            await asyncio.sleep(max(0.0, REFUSED_S - (time.monotonic() - begun)))
+        raise
     _set_cookies(request, response, services, opened)
     return LoginAnswer(**_answer(opened).model_dump(), server_proof=to_text(server_proof))
 
@@ -223,9 +237,10 @@ async def log_in(
 def _log_in(request: Request, services: WebServices, given: Credentials | ProofGiven) -> tuple[OpenSession, bytes]:
     attempt = _attempt(request, services, given)
     try:
+        _require_protection(request, services, given)
         answer = given.password if isinstance(given, Credentials) else given.proof()
         checked = services.identity.check_login(attempt, answer)
-    except (LoginRefused, ProofWanted, TooManyAttempts, Invalid) as error:
+    except (LoginRefused, ProofWanted, PasswordInTheClear, TooManyAttempts, Invalid, DirectoryUnavailable) as error:
         _record_refusal(request, services, attempt, error.code)
         raise
     with services.database.write() as session:
@@ -234,6 +249,15 @@ def _log_in(request: Request, services: WebServices, given: Credentials | ProofG
         principal = account_principal(opened, attempt.address)
         trail.write(session, trail.event(request, principal, "login", ("account", opened.account.id)))
     return opened, checked.server_proof
+
+
+def _require_protection(request: Request, services: WebServices, given: Credentials | ProofGiven) -> None:
+    """Raise `PasswordInTheClear` for a password that came from another machine without TLS."""
+    behind = services.settings.web.behind_proxy
+    if isinstance(given, Credentials) and not (
+        is_secure(request.scope, behind) or is_from_this_machine(request.scope, behind)
+    ):
+        raise PasswordInTheClear
 
 
 def _attempt(request: Request, services: WebServices, given: Credentials | ProofGiven) -> LoginTry:

@@ -90,11 +90,31 @@ def tables() -> None:
         sa.Column("language", sa.String(length=8), nullable=False),
         sa.Column("created_at", Instant(), nullable=False),
         sa.Column("disabled_at", Instant(), nullable=True),
+        sa.Column("directory_id", sa.String(length=64), nullable=True),
+        sa.Column("disabled_by_directory", sa.Boolean(), nullable=False),
         sa.Column("organisation_id", Id(), nullable=False),
         sa.Column("id", Id(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_account")),
     )
+    op.create_index("ux_account_directory", "account", ["organisation_id", "directory_id"], unique=True)
     op.create_index("ux_account_username", "account", ["username_folded"], unique=True)
+    op.create_table(
+        "directory_run",
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("asked_by", sa.String(length=200), nullable=False),
+        sa.Column("confirmed", sa.String(length=64), nullable=False),
+        sa.Column("adopt", sa.Text(), nullable=False),
+        sa.Column("asked_at", Instant(), nullable=False),
+        sa.Column("read_at", Instant(), nullable=True),
+        sa.Column("ended_at", Instant(), nullable=True),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("report", sa.Text(), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_directory_run")),
+    )
+    op.create_index("ix_directory_run_state", "directory_run", ["organisation_id", "state"], unique=False)
     op.create_table(
         "api_token",
         sa.Column("name", sa.String(length=200), nullable=False),

@@ -11,7 +11,7 @@ from datetime import timedelta
 import sqlalchemy as sa
 import structlog
 
-from radrelay import audit
+from radrelay import access, audit
 from radrelay.app.core import Core
 from radrelay.app.duties import NodeDuties
 from radrelay.app.key_keeping import adopt_keys, finish_rotation
@@ -62,6 +62,7 @@ SWEEP_S = 120.0
 AUDIT_S = 3600.0
 FORGET_LOGINS = timedelta(days=2)
 FORGET_EVENTS = timedelta(days=7)
+FORGET_LINKS = timedelta(days=366)  # after their end: the audit keeps who opened them
 ORPHAN_AGE = timedelta(days=1)
 CLOCKS_APART = timedelta(minutes=5)  # this machine's and the store's
 
@@ -269,6 +270,7 @@ def _keep_records(core: Core) -> None:
         audit.sign_roots(session, core.clock, core.keyring.metadata_key)
         forget_marks(session, before)
         forget_ended(session, before)
+        access.forget_links(session, before, core.clock.now() - FORGET_LINKS)
     adopt_keys(core)
     finish_rotation(core)
 

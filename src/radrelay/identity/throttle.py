@@ -110,3 +110,12 @@ def succeed(session: Session, bound: list[tuple[str, Limit]]) -> None:
             .where(LoginAttempt.key.in_(others), LoginAttempt.failures > 0)
             .values(failures=LoginAttempt.failures - 1)
         )
+
+
+def take_back(session: Session, bound: list[tuple[str, Limit]]) -> None:
+    """Take the try back, and leave what was counted before: who is right once may still have guessed."""
+    session.execute(
+        sa.update(LoginAttempt)
+        .where(LoginAttempt.key.in_([key for key, _ in bound]), LoginAttempt.failures > 0)
+        .values(failures=LoginAttempt.failures - 1)
+    )

@@ -51,13 +51,23 @@ def with_links(page: str, root: Path, wanted: Wanted, language: str, *, answers:
         asked_for.append(f"/api/view?{wanted.asks}")
     if wanted.study:
         asked_for += [f"/api/studies/{wanted.study}/opening{asked}", f"/api/studies/{wanted.study}/glimpse{asked}"]
+    asks = [f'<link rel="preload" as="fetch" href="{html.escape(one)}" crossorigin>' for one in asked_for if answers]
+    return _with(page, [*asks, *_code_links(page, root, language)])
+
+
+def with_code(page: str, root: Path, language: str) -> str:
+    """Return a page with links to the viewer's code alone: what it will show is not known yet."""
+    return _with(page, _code_links(page, root, language))
+
+
+def _with(page: str, links: list[str]) -> str:
+    return page.replace("</head>", "".join(links) + "</head>", 1)
+
+
+def _code_links(page: str, root: Path, language: str) -> list[str]:
     changed = (root / MANIFEST).stat().st_mtime_ns if (root / MANIFEST).exists() else 0
     code = _code(root, changed, WORDS["de" if language == "de" else "en"])
-    links = [
-        *(f'<link rel="preload" as="fetch" href="{html.escape(one)}" crossorigin>' for one in asked_for if answers),
-        *(link for address, link in code if f'"{address}"' not in page),
-    ]
-    return page.replace("</head>", "".join(links) + "</head>", 1)
+    return [link for address, link in code if f'"{address}"' not in page]
 
 
 def _uuid(text: str) -> str:

@@ -17,6 +17,7 @@ from radrelay.web.api import (
     grants,
     groups,
     instances,
+    links,
     marks,
     openings,
     parcels,
@@ -26,6 +27,7 @@ from radrelay.web.api import (
     quarantine,
     series,
     session,
+    shared,
     slides,
     sources,
     studies,
@@ -67,6 +69,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     audit_events.router,
     system.router,
     displays.router,
+    links.router,
+    shared.router,
 )
 
 

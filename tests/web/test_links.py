@@ -225,7 +225,7 @@ def test_where_uses_are_counted_a_person_has_to_tap(site: WebSite, anna: Login) 
 
 def test_what_fetches_the_address_by_itself_opens_nothing(site: WebSite, anna: Login, tmp_path: Path) -> None:
     (tmp_path / "static").mkdir()
-    (tmp_path / "static" / "share.html").write_text("<html><head><title>Radrelay</title></head><body></body></html>")
+    (tmp_path / "static" / "index.html").write_text("<html><head><title>Radrelay</title></head><body></body></html>")
     made = make(site, anna, studies=[study_of(anna)["id"]], max_uses=1)
     bot = site.client("192.0.2.1")
     for method in ("GET", "HEAD"):
@@ -276,7 +276,14 @@ def test_the_date_of_birth_protects_a_link_where_it_is_known(site: WebSite, anna
     study = study_of(anna)
     refusal = make(site, anna, 400, studies=[study["id"]], protection="birth-date")
     assert refusal["code"] == "link-birth-date", "this patient has none"
-    file = file_of(CT, StudyInstanceUID="1.9", SOPInstanceUID="1.9.1", PatientID="B1", PatientBirthDate="19700102")
+    file = file_of(
+        CT,
+        StudyInstanceUID="1.9",
+        SeriesInstanceUID="1.9.1",
+        SOPInstanceUID="1.9.1.1",
+        PatientID="B1",
+        PatientBirthDate="19700102",
+    )
     upload_bytes(site, anna, {"a.dcm": file})
     born = next(
         one for one in anna.http.get("/api/studies").json()["studies"] if one["patient"]["birth_date"] == "1970-01-02"

@@ -5,7 +5,8 @@ export interface Account {
   username: string;
   /** The full name, else the user name. */
   name: string;
-  role: 'admin' | 'user';
+  /** `link` is whoever came with one. */
+  role: 'admin' | 'user' | 'link';
   must_change_password: boolean;
   language: string;
 }
@@ -13,6 +14,8 @@ export interface Account {
 export interface SessionAnswer {
   account: Account;
   csrf_token: string;
+  /** What a link lets do; of everybody else nothing. */
+  shared?: { may_download: boolean } | null;
 }
 
 export interface LoginAnswer extends SessionAnswer {

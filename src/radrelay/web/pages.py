@@ -32,7 +32,6 @@ PACKED_TYPES = frozenset(
 )  # fmt: skip
 PACKED_FROM_BYTES, PACKED_UP_TO_BYTES = 1024, 16 << 20
 SHARED = "s"  # where links lead; what they open stands behind the #, which is sent to nobody
-PAGES = ("index.html", "share.html")
 OTHERS = ("api", "dicom-web", "metrics", "healthz", "readyz")
 NOT_BUILT = (
     "<!doctype html><html lang=en><meta charset=utf-8><title>Radrelay</title><h1>Radrelay</h1>"
@@ -87,28 +86,25 @@ def page(request: Request, path: str) -> Response:
     if first in OTHERS:
         raise NotFound("there is nothing at this address")
     asset = find_asset(root, path)
-    if path == SHARED:
-        return _shared(request, root)
-    if asset is not None and asset.path.name not in PAGES:
+    if asset is not None and asset.path.name != "index.html":
         return _send(request, asset, IMMUTABLE if first == "assets" else BRIEF)
     if asset is None and (first == "assets" or "." in path.rpartition("/")[2]):
         raise NotFound("there is nothing at this address")
     index = find_asset(root, "index.html")
     if index is None:
         return HTMLResponse(NOT_BUILT, status_code=503)
+    if path == SHARED:
+        return _shared(request, root, index)
     if path == "view":
         return _viewer(request, root, index)
     return _send(request, index, "no-store")
 
 
-def _shared(request: Request, root: Path) -> Response:
+def _shared(request: Request, root: Path, index: Asset) -> Response:
     """Serve the page that opens a link: the same to everybody, since nobody sends which link."""
-    page = find_asset(root, "share.html")
-    if page is None:
-        return HTMLResponse(NOT_BUILT, status_code=503)
     language = request.headers.get("accept-language", "")[:2].lower()
-    text = with_code(page.path.read_text("utf-8"), root, language)
-    return HTMLResponse(text, headers={"Cache-Control": "no-store"})
+    page = with_code(index.path.read_text("utf-8"), root, language)
+    return HTMLResponse(page, headers={"Cache-Control": "no-store"})
 
 
 def _viewer(request: Request, root: Path, index: Asset) -> Response:

@@ -4,9 +4,10 @@ import type { LinkRow, SharedRow } from '../api/links';
 import { formatDate, formatInstant, t } from '../i18n/index.svelte';
 import { readName } from '../parts/person';
 
-export const shownText = (one: SharedRow): string =>
+/** `named`: whose images they are stands above already. */
+export const shownText = (one: SharedRow, named: boolean): string =>
   [
-    readName(one.patient.name).main || t('study.noName'),
+    named ? '' : readName(one.patient.name).main || t('study.noName'),
     one.description,
     formatDate(one.study_date),
     one.series_ids.length > 0 ? t('links.series', { n: one.series_ids.length }) : t('links.whole'),

@@ -28,7 +28,7 @@ from radrelay.storage.nodes import NodeServes
 
 def import_command(settings: Settings, path: Path, source_name: str) -> int:
     """Land what lies at `path`; the running roles take it into the list, and what became of it is printed."""
-    core, prepared = _open(settings)
+    core, prepared = opened(settings)
     try:
         with core.database.read() as session:
             known = {source.name: source for source in list_sources(session, prepared.organisation_id)}
@@ -44,7 +44,7 @@ def import_command(settings: Settings, path: Path, source_name: str) -> int:
 
 def user_add_command(settings: Settings, name: str, role: str, password: str | None, full_name: str) -> int:
     """Add an account; prints a one-time password if none was given."""
-    core, prepared = _open(settings)
+    core, prepared = opened(settings)
     try:
         identity = prepared.identity
         shown, encoded = (
@@ -69,7 +69,7 @@ def user_add_command(settings: Settings, name: str, role: str, password: str | N
 
 def user_password_command(settings: Settings, name: str, password: str | None) -> int:
     """Give an account a new password; prints a one-time one if none was given."""
-    core, prepared = _open(settings)
+    core, prepared = opened(settings)
     try:
         identity = prepared.identity
         account = identity.account_named(name)
@@ -89,7 +89,7 @@ def user_password_command(settings: Settings, name: str, password: str | None) -
 
 def token_add_command(settings: Settings, name: str, role: str, days: int | None) -> int:
     """Make an API token and print it, once."""
-    core, prepared = _open(settings)
+    core, prepared = opened(settings)
     try:
         expires_at = core.clock.now() + timedelta(days=days) if days is not None else None
         with core.database.write() as session:
@@ -105,7 +105,7 @@ def token_add_command(settings: Settings, name: str, role: str, days: int | None
 
 def keys_rotate_command(settings: Settings, *, master: bool) -> int:
     """Begin a new image key (and master key), wrap all anew; destroy older ones, except on PostgreSQL."""
-    core, prepared = _open(settings)
+    core, prepared = opened(settings)
     try:
         version = core.keyring.rotate()
         if master:
@@ -130,7 +130,7 @@ def keys_rotate_command(settings: Settings, *, master: bool) -> int:
 
 def nodes_command(settings: Settings) -> int:
     """Print the installation's machines and what each alone holds."""
-    core, _ = _open(settings)
+    core, _ = opened(settings)
     try:
         show_nodes(core, Console(soft_wrap=True))
         return 0
@@ -140,7 +140,7 @@ def nodes_command(settings: Settings) -> int:
 
 def nodes_forget_command(settings: Settings, name: str, *, sure: bool) -> int:
     """Say what is lost with a machine; give it up if the operator is `sure`. Returns 1 if he was only told."""
-    core, prepared = _open(settings)
+    core, prepared = opened(settings)
     console = Console(soft_wrap=True)
     try:
         view = find_node(core, name)
@@ -157,7 +157,7 @@ def nodes_forget_command(settings: Settings, name: str, *, sure: bool) -> int:
         if not sure:
             console.print("Nothing was changed. If the disk will not come back, say so with --yes.")
             return 1
-        forget(core, view, _principal(prepared))
+        forget(core, view, command_principal(prepared))
         console.print(f"{view.name!r} is forgotten; what was lost can be sent again.")
         return 0
     finally:
@@ -166,7 +166,7 @@ def nodes_forget_command(settings: Settings, name: str, *, sure: bool) -> int:
 
 def expiry_resume_command(settings: Settings) -> int:
     """Say that the clock is right after all."""
-    core, prepared = _open(settings)
+    core, prepared = opened(settings)
     try:
         keep = core.settings.keys.keep_replaced
         eraser = Eraser(core.database, core.clock, core.keys, core.segments, core.packs, keep_keys=keep)
@@ -183,7 +183,8 @@ def expiry_resume_command(settings: Settings) -> int:
         core.close()
 
 
-def _open(settings: Settings) -> tuple[Core, Prepared]:
+def opened(settings: Settings) -> tuple[Core, Prepared]:
+    """Return an installation that is ready for a command; the caller closes its core."""
     logs.configure(settings.log.model_copy(update={"level": "warning"}), "command", None)
     core = open_core(settings)
     prepared = prepare(core)
@@ -192,10 +193,11 @@ def _open(settings: Settings) -> tuple[Core, Prepared]:
 
 
 def _record(core: Core, prepared: Prepared, session: sa.orm.Session, action: str, subject: tuple[str, str]) -> None:
-    audit.record(session, audit.AuditRecord(action, _principal(prepared), subject[0], subject[1]))
+    audit.record(session, audit.AuditRecord(action, command_principal(prepared), subject[0], subject[1]))
 
 
-def _principal(prepared: Prepared) -> Principal:
+def command_principal(prepared: Prepared) -> Principal:
+    """Return the principal of the command line."""
     return Principal("system", "command", f"{SYSTEM_NAME} command", prepared.organisation_id, role="system")
 
 

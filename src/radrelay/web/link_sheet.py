@@ -49,7 +49,7 @@ WORDS: dict[Language, dict[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class LinkSheet:
-    """What stands on a sheet."""
+    """What stands on a sheet; `ends_at` is told in its own zone."""
 
     address: str
     organisation: str
@@ -62,7 +62,7 @@ class LinkSheet:
 def link_sheet(sheet: LinkSheet, language: Language) -> bytes:
     """Return the sheet as a PDF of one A4 page."""
     words, paper = WORDS[language], Paper()
-    y = HEIGHT - MARGIN
+    y: float = HEIGHT - MARGIN
     if can_write(sheet.organisation):  # else the address says whose it is
         paper.text(MARGIN, y, sheet.organisation[:70], 11, grey=0.4)
     y = _write(paper, y - 40, words["title"], 25, "bold")
@@ -85,8 +85,7 @@ def link_sheet(sheet: LinkSheet, language: Language) -> bytes:
 
 
 def _facts(sheet: LinkSheet, words: dict[str, str], language: Language) -> str:
-    local = sheet.ends_at.astimezone()  # the server's zone: the house's
-    until = local.strftime("%d.%m.%Y, %H:%M Uhr" if language == "de" else "%d %B %Y, %H:%M")
+    until = sheet.ends_at.strftime("%d.%m.%Y, %H:%M Uhr" if language == "de" else "%d %B %Y, %H:%M")
     facts = [words["until"].format(until=until)]
     if sheet.max_uses is not None:
         facts.append(words["once"] if sheet.max_uses == 1 else words["times"].format(uses=sheet.max_uses))

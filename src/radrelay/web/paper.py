@@ -159,7 +159,7 @@ def _name(char: str) -> str:
     """Return the name of a letter (Adobe Glyph List), empty for one that the standard fonts have not."""
     if char in _NAMES:
         return _NAMES[char]
-    base, *marks = unicodedata.normalize("NFD", char)
+    base, *marks = list(unicodedata.normalize("NFD", char))
     if len(marks) == 1 and base.isascii() and base.isalpha() and ord(marks[0]) in _MARKS:
         return base + _MARKS[ord(marks[0])]
     return ""

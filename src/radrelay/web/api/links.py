@@ -5,10 +5,12 @@ A link's own address is seen when it is made and never again: what is kept of it
 
 from __future__ import annotations
 
+import io
 import uuid
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import segno
 import sqlalchemy as sa
@@ -17,11 +19,10 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
 from radrelay import access
-from radrelay.access import LinkView, Principal, Right, Target, WantedLink
-from radrelay.access.errors import BirthDateUnknown
+from radrelay.access import LinkView, Principal, Right, Target
 from radrelay.archive.models import Series as SeriesTable
 from radrelay.archive.models import Study as StudyTable
-from radrelay.errors import Forbidden, Invalid, NotFound
+from radrelay.errors import Invalid, NotFound
 from radrelay.web import trail
 from radrelay.web.api.studies import Patient, shown_patient
 from radrelay.web.authentication import Authenticated, Services
@@ -29,17 +30,11 @@ from radrelay.web.connection import own_address
 from radrelay.web.downloads import disposition
 from radrelay.web.link_sheet import LinkSheet, link_sheet
 from radrelay.web.problems import answers
-from radrelay.web.reach import Reach, ReachedStudy
+from radrelay.web.reach import Reach
 from radrelay.web.services import WebServices
+from radrelay.web.sharing import NoMaker, Sharing, address_in, share, told
 
 router = APIRouter(prefix="/links", tags=["links"])
-PAGE = "/s"
-
-
-class NoMaker(Forbidden):
-    """A link is made by a person or a machine of the house."""
-
-    code = "link-maker"
 
 
 class SharedRow(BaseModel):
@@ -127,12 +122,16 @@ class LinkMade(BaseModel):
 
 
 class SheetWanted(BaseModel):
-    """A sheet to hand out with a link: its address, as it was given when the link was made, and the language."""
+    """A sheet to hand out with a link: its address, as it was given when the link was made, and the language.
+
+    `zone` is the time zone that its end is told in, such as Europe/Berlin; the server's own if it is not known here.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     address: str = Field(max_length=400)
     language: Literal["de", "en"] = "en"
+    zone: str = Field("", max_length=64)
 
 
 @router.post("", status_code=201)
@@ -140,28 +139,15 @@ def make_link(request: Request, services: Services, principal: Authenticated, wa
     """Make a link to what one may share; to download only with the right to it."""
     if principal.kind not in ("account", "token"):
         raise NoMaker
-    now = services.clock.now()
+    asked = Sharing(
+        wanted.studies, wanted.series, wanted.ends_at, wanted.max_uses, wanted.protection, wanted.pin,
+        wanted.may_download, wanted.label,
+    )  # fmt: skip
     with services.database.write() as session:
-        studies = _shareable(services, session, principal, wanted)
-        link = WantedLink(
-            targets=[
-                *(Target("study", one) for one in dict.fromkeys(wanted.studies)),
-                *(Target("series", one) for one in dict.fromkeys(wanted.series)),
-            ],
-            ends_at=wanted.ends_at,
-            max_uses=wanted.max_uses,
-            protection=wanted.protection,
-            pin=wanted.pin,
-            birth_date=_birth_date(session, studies) if wanted.protection == "birth-date" else None,
-            may_download=wanted.may_download,
-            identity="clear" if all(study.identity == "clear" for study in studies) else "alias",
-            label=wanted.label,
-        )
-        made = access.make_link(session, services.link_keys, principal, link, now)
-        detail = _told(made.link) | {"studies": [study.id for study in studies]}
+        made, studies = share(session, services.link_keys, principal, asked, services.clock.now())
         patients = {study.patient for study in studies}
         record = trail.event(
-            request, principal, "link.make", ("link", made.link.id), detail=detail,
+            request, principal, "link.make", ("link", made.link.id), detail=told(made.link, studies),
             patient=patients.pop() if len(patients) == 1 else None,
         )  # fmt: skip
         trail.write(session, record)
@@ -173,54 +159,15 @@ def make_link(request: Request, services: Services, principal: Authenticated, wa
 def address_of(services: WebServices, request: Request, token: str) -> str:
     """Return the address of a link. Its token is a fragment, which browsers send to nobody."""
     web = services.settings.web
-    return f"{web.address or own_address(request.scope, web.behind_proxy)}{PAGE}#{token}"
+    return address_in(web.address or own_address(request.scope, web.behind_proxy), token)
 
 
 def qr_code(address: str) -> str:
     """Return an address as a QR code (ISO/IEC 18004), as SVG with a quiet zone."""
-    return str(segno.make(address, error="m", micro=False).svg_inline(border=4, omitsize=True, light="#fff"))
-
-
-def _told(link: LinkView) -> dict[str, object]:
-    """Return what the record tells of a link: it may be all that is left of it."""
-    return {
-        "until": link.ends_at.isoformat(),
-        "uses": link.max_uses or "",
-        "protection": link.protection,
-        "download": link.may_download,
-        "targets": [f"{target.kind} {target.id}" for target in link.targets],
-    }
-
-
-def _shareable(
-    services: WebServices, session: Session, principal: Principal, wanted: NewLink
-) -> Sequence[ReachedStudy]:
-    """Return the studies of what is to be shared; raises `StudyNotFound` or `SeriesNotFound` for what may not be."""
-    rights = (Right.SHARE, Right.SEE, *((Right.DOWNLOAD,) if wanted.may_download else ()))
-    found: dict[uuid.UUID, ReachedStudy] = {}
-    for right in rights:
-        reach = Reach.of(services, session, principal, right)
-        reached = [
-            *(reach.study(one, whole=True) for one in wanted.studies),
-            *(reach.series_study(one) for one in wanted.series),
-        ]
-        for one in reached:
-            known = found.get(one.id)
-            found[one.id] = one if known is None or one.identity == "alias" else known
-    if not found:
-        raise Invalid("a link shows at least one study or series", field="studies")
-    return list(found.values())
-
-
-def _birth_date(session: Session, studies: Sequence[ReachedStudy]) -> date:
-    """Return the date of birth that all studies name; raises `BirthDateUnknown` for none or several."""
-    for study in studies:
-        study.require_clear()
-    ids = [study.id for study in studies]
-    dates = set(session.scalars(sa.select(StudyTable.patient_birth_date).where(StudyTable.id.in_(ids))))
-    if len(dates) != 1 or (born := dates.pop()) is None:
-        raise BirthDateUnknown
-    return born
+    drawn = io.BytesIO()
+    code = segno.make(address, error="m", micro=False)
+    code.save(drawn, kind="svg", border=4, omitsize=True, light="#fff", xmldecl=False)
+    return drawn.getvalue().decode()
 
 
 @router.get("")
@@ -268,7 +215,7 @@ def revoke_link(request: Request, services: Services, principal: Authenticated, 
         link = _reached(services, session, principal, link_id)
         access.revoke_link(session, principal.organisation_id, link_id, services.clock.now())
         if link.revoked_at is None:
-            trail.write(session, trail.event(request, principal, "link.revoke", ("link", link_id), detail=_told(link)))
+            trail.write(session, trail.event(request, principal, "link.revoke", ("link", link_id), detail=told(link)))
 
 
 @router.post("/{link_id}/sheet", response_class=Response, responses=answers("application/pdf"))
@@ -284,13 +231,20 @@ def sheet(
     page = LinkSheet(
         address=address_of(services, request, token),
         organisation=services.settings.web.organisation_name,
-        ends_at=link.ends_at,
+        ends_at=_local(link.ends_at, wanted.zone),
         max_uses=link.max_uses,
         protection=link.protection,
         may_download=link.may_download,
     )
     headers = {"Content-Disposition": disposition("link.pdf")}
     return Response(link_sheet(page, wanted.language), media_type="application/pdf", headers=headers)
+
+
+def _local(at: datetime, zone: str) -> datetime:
+    try:
+        return at.astimezone(ZoneInfo(zone))
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # unknown, or no name of a zone at all
+        return at.astimezone()
 
 
 def _reached(services: WebServices, session: Session, principal: Principal, link_id: uuid.UUID) -> LinkView:

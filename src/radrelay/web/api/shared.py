@@ -47,14 +47,10 @@ class Opening(BaseModel):
 
 
 class Opened(BaseModel):
-    """What opening came to. With `wants` nothing is open yet: an answer, a tap, or leaving one's login is wanted first.
-
-    `series` is what is to be shown first where the link is to series of one study.
-    """
+    """What opening came to. With `wants` nothing is open yet: an answer, a tap, or leaving one's login comes first."""
 
     wants: Wants
     studies: list[uuid.UUID]
-    series: uuid.UUID | None
 
 
 class SharedStudy(BaseModel):
@@ -84,7 +80,7 @@ def open_link(request: Request, response: Response, services: Services, wanted: 
     require_same_origin(request)
     login = _login_of(request, services)
     if login is not None and not wanted.leave:
-        return Opened(wants="leave", studies=[], series=None)
+        return Opened(wants="leave", studies=[])
     attempt = LinkTry(
         wanted.token,
         peer_address(request.scope, services.settings.web.behind_proxy),
@@ -105,7 +101,7 @@ def open_link(request: Request, response: Response, services: Services, wanted: 
     if isinstance(judged, Refused):
         raise _refusal(request, services, attempt, judged)
     if isinstance(judged, Asked):
-        return Opened(wants=judged.wants, studies=[], series=None)
+        return Opened(wants=judged.wants, studies=[])
     _set_cookie(request, response, services, judged)
     return _opened(services, judged.principal)
 
@@ -195,9 +191,7 @@ def _opened(services: WebServices, principal: Principal) -> Opened:
     with services.database.read() as session:
         reach = Reach.of(services, session, principal, Right.SEE)
         studies = [row.id for row in reach.newest_studies((), access.MOST_TARGETS)]
-        rows = study_rows.series_rows(session, studies[0], reach.scope) if len(studies) == 1 else []
-    first = next((one.id for one in rows if one.pictured), None)
-    return Opened(wants="", studies=studies, series=first if len(rows) == 1 else None)
+    return Opened(wants="", studies=studies)
 
 
 @router.get("")

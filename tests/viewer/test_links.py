@@ -125,7 +125,7 @@ def test_a_link_is_made_listed_and_revoked_on_the_command_line(hospital: Hospita
         assert http.post("/api/shared", json=path).json() == {"wants": "", "studies": [sent.id]}
         listed = command("link", "list")
         assert "for the GP" in listed
-        link = hospital.installation.get(f"/api/links?study={sent.id}")["links"][0]["id"]
+        link = hospital.installation.get("/api/links", study=sent.id)["links"][0]["id"]
         assert "revoked" in command("link", "revoke", link)
         assert http.get(f"/api/studies/{sent.id}").status_code == 401
         assert http.post("/api/shared", json=path).status_code == 401

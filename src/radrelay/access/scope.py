@@ -150,7 +150,8 @@ def _of_link(session: Session, asked: _Asked) -> Scope:
         *(_granted(session, _Asked(sharer, right, asked.now)) for right in rights),
     )
     clear = all(one.identity == "clear" for one in (own, *bounds))
-    return replace(own, everything=False, identity="clear" if clear else "alias", within=tuple(bounds))
+    within = tuple(one for one in bounds if not one.everything)  # what reaches everything bounds nothing
+    return replace(own, everything=False, identity="clear" if clear else "alias", within=within)
 
 
 def _granted(session: Session, asked: _Asked) -> Scope:

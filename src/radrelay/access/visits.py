@@ -212,8 +212,8 @@ def csrf_of(secret: str) -> str:
 
 
 _BY_SECRET: sa.Select[Any] = (  # built once and of plain columns: every request of a visitor asks this
-    sa.select(ShareLink, _VISIT.id, _VISIT.created_at, _VISIT.expires_at, _VISIT.ended_at)
-    .join(LinkVisit.__table__, _VISIT.link_id == _LINK.id)
+    sa.select(*_LINK, *(_VISIT[name].label(f"visit_{name}") for name in ("id", "created_at", "expires_at", "ended_at")))
+    .join_from(ShareLink.__table__, LinkVisit.__table__, _VISIT.link_id == _LINK.id)
     .where(_VISIT.secret_hash == sa.bindparam("secret"))
 )
 
@@ -225,13 +225,13 @@ def visit_of(session: Session, secret: str, peer: str, now: datetime) -> Visit:
     found = session.execute(_BY_SECRET, {"secret": digest(secret)}).one_or_none()
     if found is None:
         raise LinkOver
-    row, visit_id, created_at, expires_at, ended_at = found
-    if not _is_open(created_at, expires_at, ended_at, now) or not links.lasts(row, now):
+    row: Any = found  # it has the columns of a link as attributes
+    if not _is_open(row.visit_created_at, row.visit_expires_at, row.visit_ended_at, now) or not links.lasts(row, now):
         raise LinkOver
     role = role_of(session, row.organisation_id, row.maker_kind, row.maker_id, now)
     if role is None:
         raise LinkOver
-    return _visit(row, visit_id, expires_at, role, peer, secret, now)
+    return _visit(row, row.visit_id, row.visit_expires_at, role, peer, secret, now)
 
 
 def end_visit(session: Session, secret: str, now: datetime) -> None:

@@ -9,23 +9,27 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from radrelay.identity.models import Account, ApiToken
+from radrelay.storage.columns import Id, Instant
 
 _ACCOUNT, _TOKEN = Account.__table__.c, ApiToken.__table__.c
+_PERSON = sa.select(_ACCOUNT.role).where(  # built once, as is the next: each request by a link asks
+    _ACCOUNT.id == sa.bindparam("id", type_=Id),
+    _ACCOUNT.organisation_id == sa.bindparam("organisation", type_=Id),
+    _ACCOUNT.disabled_at.is_(None),
+)
+_MACHINE = sa.select(_TOKEN.role).where(
+    _TOKEN.id == sa.bindparam("id", type_=Id),
+    _TOKEN.organisation_id == sa.bindparam("organisation", type_=Id),
+    _TOKEN.revoked_at.is_(None),
+    sa.or_(_TOKEN.expires_at.is_(None), _TOKEN.expires_at > sa.bindparam("now", type_=Instant)),
+)
 
 
 def role_of(session: Session, organisation_id: uuid.UUID, kind: str, own_id: uuid.UUID, now: datetime) -> str | None:
     """Return the role of an account or a token; None where it is suspended, revoked, over or not there."""
+    asked = {"id": own_id, "organisation": organisation_id}
     if kind == "account":
-        person = sa.select(_ACCOUNT.role).where(
-            _ACCOUNT.id == own_id, _ACCOUNT.organisation_id == organisation_id, _ACCOUNT.disabled_at.is_(None)
-        )
-        return session.scalar(person)
-    if kind != "token":
-        return None
-    machine = sa.select(_TOKEN.role).where(
-        _TOKEN.id == own_id,
-        _TOKEN.organisation_id == organisation_id,
-        _TOKEN.revoked_at.is_(None),
-        sa.or_(_TOKEN.expires_at.is_(None), _TOKEN.expires_at > now),
-    )
-    return session.scalar(machine)
+        return session.scalar(_PERSON, asked)
+    if kind == "token":
+        return session.scalar(_MACHINE, {**asked, "now": now})
+    return None

@@ -5,24 +5,17 @@ from __future__ import annotations
 import io
 import uuid
 import zipfile
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
-import pypdfium2
 import pytest
-import segno
 import sqlalchemy as sa
 
-from radrelay.access import Right, Target, link_keys
-from radrelay.access.models import LinkAccess, LinkVisit, ShareLink
+from radrelay.access import Right, Target
 from radrelay.archive import deletion
 from radrelay.audit.models import AuditEvent
-from radrelay.web.link_sheet import CODE
 from tests.archive.house import made as file_of
-from tests.proving import log_in
-from tests.web.conftest import PASSWORD, Login, WebSite
+from tests.web.conftest import Login, WebSite
 from tests.web.test_studies import CT, grant_to, revoke_all, upload, upload_bytes
 
 MR = "MR_small.dcm"
@@ -179,63 +172,6 @@ def test_a_link_to_a_series_shows_that_series_alone(site: WebSite, anna: Login) 
     assert len([name for name in names if not name.startswith(("DICOMDIR", "README", "INDEX"))]) == 1
 
 
-def test_who_may_only_look_downloads_nothing_and_who_may_is_seen_to(site: WebSite, anna: Login) -> None:
-    study = study_of(anna)
-    instance = anna.http.get(f"/api/series/{study['series'][0]['id']}").json()["instances"][0]["id"]
-    files = (f"/api/studies/{study['id']}/archive.zip", f"/api/instances/{instance}/file")
-    picture = {"form": "png", "named": False, "instance_ids": [instance]}
-    for may, status in ((False, 404), (True, 200)):
-        made = make(site, anna, studies=[study["id"]], may_download=may)
-        browser = opened(site, made)
-        assert [browser.http.get(path).status_code for path in files] == [status, status]
-        taken = browser.http.post(f"/api/studies/{study['id']}/exports", json=picture, headers=browser.headers)
-        assert taken.status_code == (201 if may else 404)
-        happened = anna.http.get(f"/api/links/{made['link']['id']}").json()["accesses"]
-        assert [one["kind"] for one in happened] == (["downloaded"] * 3 if may else []) + ["opened"]
-        assert {one["peer"] for one in happened} == {"198.51.100.7"}
-
-
-def test_twelve_browsers_at_once_use_up_three_uses_and_no_more(site: WebSite, anna: Login) -> None:
-    study = study_of(anna)
-    made = make(site, anna, studies=[study["id"]], max_uses=3)
-    browsers = [Login(site.client(f"198.51.100.{number}")) for number in range(12)]
-    with ThreadPoolExecutor(12) as pool:
-        answers = list(pool.map(lambda one: try_open(one, token_of(made), tapped=True).status_code, browsers))
-    assert sorted(answers) == [200] * 3 + [401] * 9
-    [link] = anna.http.get("/api/links").json()["links"]
-    assert (link["uses"], link["state"]) == (3, "used-up")
-    kept = browsers[answers.index(200)]
-    assert try_open(kept, token_of(made)).status_code == 200, "who is in may come back"
-    assert pictures_of(kept, study["id"]) == 200
-
-
-def test_where_uses_are_counted_a_person_has_to_tap(site: WebSite, anna: Login) -> None:
-    made = make(site, anna, studies=[study_of(anna)["id"]], max_uses=1)
-    bot = Login(site.client("192.0.2.1"))
-    for _ in range(3):
-        assert refused(bot, token_of(made)) == (200, "tap")
-    assert anna.http.get("/api/links").json()["links"][0]["uses"] == 0
-    opened(site, made, tapped=True)
-    assert refused(bot, token_of(made), tapped=True) == (401, "link-refused")
-
-
-def test_what_fetches_the_address_by_itself_opens_nothing(site: WebSite, anna: Login, tmp_path: Path) -> None:
-    (tmp_path / "static").mkdir()
-    (tmp_path / "static" / "index.html").write_text("<html><head><title>Radrelay</title></head><body></body></html>")
-    made = make(site, anna, studies=[study_of(anna)["id"]], max_uses=1)
-    bot = site.client("192.0.2.1")
-    for method in ("GET", "HEAD"):
-        answer = bot.request(method, "/s", headers={"User-Agent": "WhatsApp/2.23 facebookexternalhit/1.1"})
-        assert answer.status_code == 200
-        assert "noindex" in answer.headers["x-robots-tag"]
-        assert answer.headers["referrer-policy"] == "no-referrer"
-        assert "CompressedSamples" not in answer.text
-        assert "set-cookie" not in answer.headers
-    assert bot.get("/api/shared").status_code == 401
-    link = anna.http.get(f"/api/links/{made['link']['id']}").json()
-    assert (link["uses"], link["accesses"]) == (0, [])
-
-
 def test_five_wrong_answers_close_a_link_for_a_time_that_grows_and_its_maker_is_told(
     site: WebSite, anna: Login
 ) -> None:
@@ -258,14 +194,6 @@ def test_five_wrong_answers_close_a_link_for_a_time_that_grows_and_its_maker_is_
         site.clock.advance(timedelta(minutes=minutes, hours=2))
     assert ("link.close", "refused", "link") in actions(site)
     assert try_open(patient, token, answer=f" {made['pin'][:3]} {made['pin'][3:]}").status_code == 200
-
-
-def test_wrong_answers_at_once_are_counted_each(site: WebSite, anna: Login) -> None:
-    made = make(site, anna, studies=[study_of(anna)["id"]], protection="pin", pin="730518")
-    browsers = [Login(site.client(f"192.0.2.{number}")) for number in range(16)]
-    with ThreadPoolExecutor(16) as pool:
-        codes = list(pool.map(lambda one: refused(one, token_of(made), answer="000001")[1], browsers))
-    assert sorted(codes) == ["link-answer-wrong"] * 4 + ["link-closed"] * 12
 
 
 def test_the_date_of_birth_protects_a_link_where_it_is_known(site: WebSite, anna: Login) -> None:
@@ -293,33 +221,6 @@ def test_the_date_of_birth_protects_a_link_where_it_is_known(site: WebSite, anna
     assert (
         make(site, anna, 400, studies=[born["id"], study["id"]], protection="birth-date")["code"] == "link-birth-date"
     )
-
-
-def test_links_that_are_forged_revoked_over_or_used_up_are_answered_alike(site: WebSite, anna: Login) -> None:
-    study = study_of(anna)["id"]
-    revoked, over, used = (make(site, anna, studies=[study], max_uses=1) for _ in range(3))
-    anna.http.delete(f"/api/links/{revoked['link']['id']}", headers=anna.headers)
-    opened(site, used, tapped=True)
-    with site.database.write() as session:
-        session.execute(
-            sa.update(ShareLink).where(ShareLink.id == uuid.UUID(over["link"]["id"])).values(ends_at=site.clock.now())
-        )
-        foreign = token_of(used)[:-1] + ("A" if token_of(used)[-1] != "A" else "B")
-        planted = "A" * 54  # by who can write the database, and has no keyring
-        session.execute(
-            sa.update(ShareLink)
-            .where(ShareLink.id == uuid.UUID(revoked["link"]["id"]))
-            .values(secret_hash=link_keys.digest(planted), revoked_at=None)
-        )
-    answers = []
-    for token in (token_of(revoked), token_of(over), token_of(used), foreign, planted, "", "é" * 60, "x" * 200):
-        answer = try_open(Login(site.client("192.0.2.1")), token, tapped=True, answer="1")
-        body = answer.json()
-        body.pop("correlation_id")
-        answers.append((answer.status_code, body, sorted(answer.headers)))
-    assert all(one == answers[0] for one in answers), answers
-    assert answers[0][0] == 401
-    assert answers[0][1]["code"] == "link-refused"
 
 
 def test_an_address_that_is_refused_again_and_again_has_to_wait(site: WebSite, anna: Login) -> None:
@@ -357,40 +258,6 @@ def test_a_clock_that_jumps_opens_nothing_and_ends_nothing_for_good(site: WebSit
     assert refused(Login(site.client()), token_of(made)) == (401, "link-refused")
 
 
-def test_a_browser_is_logged_in_or_came_with_a_link_and_never_both(site: WebSite, anna: Login) -> None:
-    study, other = study_of(anna)["id"], study_of(anna, "MR")["id"]
-    made = make(site, anna, studies=[study])
-    reader = site.login("anna")
-    assert refused(reader, token_of(made)) == (200, "leave")
-    assert pictures_of(reader, other) == 200, "nothing was left unasked"
-    assert refused(reader, token_of(made), leave=True) == (200, "")
-    assert [pictures_of(reader, one) for one in (study, other)] == [200, 404]
-    again = log_in(reader.http, "anna", PASSWORD)
-    assert again.status_code == 200
-    assert [pictures_of(reader, one) for one in (study, other)] == [200, 200]
-    reader.http.cookies.delete("radrelay_session")
-    assert pictures_of(reader, study) == 401, "the login ended the visit"
-
-
-def test_leaving_closes_what_was_opened_in_this_browser_alone(site: WebSite, anna: Login) -> None:
-    study = study_of(anna)["id"]
-    made = make(site, anna, studies=[study])
-    one, other = opened(site, made), opened(site, made)
-    assert one.http.delete("/api/shared").status_code == 403, "not without the CSRF token"
-    cookie = one.http.cookies["radrelay_link"]
-    assert one.http.delete("/api/shared", headers=one.headers).status_code == 204
-    one.http.cookies.set("radrelay_link", cookie)
-    assert [pictures_of(browser, study) for browser in (one, other)] == [401, 200]
-
-
-def test_another_site_opens_no_link_in_somebodys_browser(site: WebSite, anna: Login) -> None:
-    made = make(site, anna, studies=[study_of(anna)["id"]])
-    answer = site.client().post(
-        "/api/shared", json={"token": token_of(made)}, headers={"Origin": "https://evil.example"}
-    )
-    assert (answer.status_code, answer.json()["code"]) == (403, "csrf")
-
-
 def test_who_may_share_a_study_sees_its_links_and_revokes_them_and_nobody_else(site: WebSite, anna: Login) -> None:
     study, other = study_of(anna), study_of(anna, "MR")
     site.account("bert")
@@ -409,59 +276,3 @@ def test_who_may_share_a_study_sees_its_links_and_revokes_them_and_nobody_else(s
     grant_to(site, bert, Target("study", uuid.UUID(study["id"])), Right.SHARE)
     assert bert.http.delete(f"/api/links/{link}", headers=bert.headers).status_code == 204
     assert anna.http.get(f"/api/links/{link}").json()["state"] == "revoked"
-
-
-def test_nothing_that_opens_a_link_is_kept_in_the_clear(site: WebSite, anna: Login) -> None:
-    made = make(site, anna, studies=[study_of(anna)["id"]], protection="pin")
-    browser = opened(site, made, answer=made["pin"])
-    secrets = [token_of(made).encode(), made["pin"].encode(), browser.http.cookies["radrelay_link"].encode()]
-    with site.database.read() as session:
-        for table in (ShareLink, LinkVisit, LinkAccess, AuditEvent):
-            for row in session.execute(sa.select(table.__table__)):
-                text = repr(tuple(row)).encode()
-                assert not [secret for secret in secrets if secret in text], table
-
-
-@pytest.mark.parametrize(("language", "words"), [("de", "Ihre medizinischen Bilder"), ("en", "Your medical images")])
-def test_a_sheet_to_hand_out_has_the_code_and_names_nobody(
-    site: WebSite, anna: Login, language: str, words: str
-) -> None:
-    made = make(site, anna, studies=[study_of(anna)["id"]], protection="pin", max_uses=2, label="Mr Smith")
-    path, body = f"/api/links/{made['link']['id']}/sheet", {"address": made["address"], "language": language}
-    answer = anna.http.post(path, json=body, headers=anna.headers)
-    assert answer.headers["content-type"] == "application/pdf"
-    document = pypdfium2.PdfDocument(answer.content)
-    page = document[0]
-    text = page.get_textpage().get_text_range()
-    assert words in text
-    assert made["address"] in "".join(text.split())
-    assert not [one for one in ("CompressedSamples", "Smith", made["pin"]) if one in text]
-    picture = page.render(scale=4, grayscale=True).to_numpy()
-    document.close()
-    code = [list(row) for row in segno.make(made["address"], error="m", micro=False).matrix_iter(border=0)]
-    assert modules_of(picture, len(code)) == code
-    foreign = anna.http.post(path, json={"address": "https://evil.example/s#x", "language": "en"}, headers=anna.headers)
-    assert foreign.status_code == 400
-
-
-def modules_of(picture: Any, count: int) -> list[list[int]]:
-    """Read the QR code of a rendered page: its finder patterns are the largest dark part of it."""
-    scale, side = 4, CODE * 4
-    left = (595 - CODE) / 2 * scale
-    top = find_top(picture, round(left), side, count)
-    step = side / (count + 8)
-    return [
-        [
-            int(picture[round(top + (row + 4.5) * step), round(left + (column + 4.5) * step)] < 128)
-            for column in range(count)
-        ]
-        for row in range(count)
-    ]
-
-
-def find_top(picture: Any, left: int, side: int, count: int) -> float:
-    """Return where the code begins: a finder pattern's upper edge is seven dark modules in a row."""
-    step = side / (count + 8)
-    column = picture[:, round(left + 4.5 * step)]
-    dark = [place for place in range(len(column)) if (column[place : place + round(6.5 * step)] < 128).all()]
-    return float(dark[0] - 4 * step)

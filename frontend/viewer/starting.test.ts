@@ -31,12 +31,14 @@ describe('a series whose objects bring no window', () => {
   });
 
   it('shows every slice of a CT in soft tissue', () => {
-    expect(seen('CT', slice(1303), slice(1428))).toEqual(['-160–240', '-160–240']);
+    const scaled = { slope: 1, intercept: -1024 };
+    expect(seen('CT', slice(1303, scaled), slice(1428, scaled))).toEqual(['-160–240', '-160–240']);
   });
 
   it('keeps the first slice’s window for MR, and for a CT that is on no scale', () => {
     expect(seen('MR', slice(400), slice(4000))).toEqual(['0–400', '0–400']);
     expect(seen('CT', slice(200, { bits_stored: 8 }), slice(100, { bits_stored: 8 }))).toEqual(['0–200', '0–200']);
+    expect(seen('CT', slice(2000), slice(1000))).toEqual(['0–2000', '0–2000']);
   });
 
   it('takes the whole picture’s window in place of its coarse one’s, and forgets both with the series', () => {
@@ -58,7 +60,7 @@ describe('a series whose objects bring no window', () => {
   it('goes on from there when it is dragged', () => {
     const look = new Look();
     look.begin('CT');
-    look.drag(slice(4000), 10, 0);
+    look.drag(slice(4000, { slope: 1, intercept: -1024 }), 10, 0);
     expect(look.chosen).toMatchObject({ center: 40, width: 410 });
   });
 });

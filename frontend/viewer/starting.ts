@@ -42,8 +42,10 @@ export function startOf(modality: string, frame: Frame): Start {
 /** Whether the object was sent with a window or a table. */
 export const bringsOwn = (frame: Frame): boolean => Boolean(frame.facts.voi_lut) || ownWindows(frame).length > 0;
 
-function isHounsfield({ facts }: Frame): boolean {
-  return facts.bits_stored >= LEAST_BITS && !facts.tabled && ['', 'HU'].includes(facts.rescale_type ?? '');
+function isHounsfield({ facts, intercept }: Frame): boolean {
+  if (facts.bits_stored < LEAST_BITS || facts.tabled) return false;
+  if (facts.rescale_type === 'HU') return true;
+  return !facts.rescale_type && (facts.signed || intercept < 0); // else there is no way to say air
 }
 
 /** The window that a volume starts with, by one of its slices. */

@@ -174,10 +174,12 @@ def test_value_and_place_at_the_cross_are_told(open_page: OpenPage) -> None:
     page = _whole(_open(open_page, AXIAL))
     point = np.array([5.0, -30.0, 42.0])
     _go(page, point)
-    until(lambda: "HU at 5 / -30 / 42 mm" in _footer(page), "the place of the cross")
-    until(lambda: abs(float(_footer(page).split(" HU")[0]) - (point @ FIELD + OFFSET)) <= 1, "its value")
+    until(lambda: "HU at 5 / −30 / 42 mm" in _footer(page), "the place of the cross")
+    until(
+        lambda: abs(float(_footer(page).split(" HU")[0].replace("−", "-")) - (point @ FIELD + OFFSET)) <= 1, "its value"
+    )
     _go(page, BALL)
-    until(lambda: "1,500 HU at 18 / -24 / 33 mm" in _footer(page), "the ball's value")
+    until(lambda: "1,500 HU at 18 / −24 / 33 mm" in _footer(page), "the ball's value")
 
 
 @pytest.mark.parametrize(("mode", "fold"), [("max", np.max), ("min", np.min), ("mean", np.mean)])
@@ -293,10 +295,10 @@ def test_the_room_says_whose_and_when_keeps_the_window_and_gives_the_colours_a_s
     page = open_page(f"/view?study={uuid.UUID(int=2)}&series={uuid.UUID(int=7000 + AXIAL)}")
     has_picture(page, wait_s=WAIT_MS / 1000)
     page.keyboard.press("2")
-    expect(page.locator(".pane").first).to_contain_text("W 1,500 L -600")
+    expect(page.locator(".pane").first).to_contain_text("W 1,500 L −600")
     page.get_by_role("button", name="Volume (MPR/3D)").click()
     _whole(page)
-    expect(page.locator("[data-pane=axial]")).to_contain_text("W 1,500 L -600")
+    expect(page.locator("[data-pane=axial]")).to_contain_text("W 1,500 L −600")
     head = page.get_by_role("dialog").get_by_role("heading", level=1)
     for told in (_day(row["study_date"]), _day(row["patient"]["birth_date"]), row["description"], row["patient"]["id"]):
         expect(head).to_contain_text(told)

@@ -20,7 +20,7 @@ from tests.viewer.conftest import Pages
 from tests.viewer.deviations import explained
 from tests.viewer.hospital import Hospital, content_of
 from tests.viewer.screen import WATCH, Difference, differs, go, step
-from tests.viewer.truth import Array, frames_of, shown
+from tests.viewer.truth import Array, Window, frames_of, of_series, shown
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::UserWarning"),  # pydicom warns: real files break rules
@@ -47,8 +47,19 @@ class Case:
     sop: str
     series: str
     study: str
-    pictures: list[Array]
+    looks_like: Dataset
+    samples: list[Array]
     seen: list[Difference] = field(default_factory=list)
+
+    def window(self, frame: int) -> Window | None:
+        """Return what the whole series is seen with, where the frame (from 0) is its first one."""
+        return of_series(self.looks_like, self.samples[frame], frame)
+
+    def picture(self, frame: int, window: Window | None) -> Array:
+        """Return what must be painted of a frame (from 0)."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return shown(self.looks_like, self.samples[frame], frame, series=window)
 
 
 def whole(path: Path, folder: Path) -> Path:
@@ -108,11 +119,11 @@ def cases(shared_data: Path, hospital: Hospital, tmp_path_factory: pytest.TempPa
     hospital.send(one.path for one in samples)
     made = []
     for path, one in zip(paths, samples, strict=True):
+        looks_like = dcmread(path.with_name(SAME_LOOK.get(path.name, path.name)), force=True)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            looks_like = dcmread(path.with_name(SAME_LOOK.get(path.name, path.name)), force=True)
-            pictures = [shown(looks_like, found, at) for at, found in enumerate(samples_of(path, folder))]
-        made.append(Case(path.name, one.sop, one.series, one.study, pictures))
+            samples_here = samples_of(path, folder)
+        made.append(Case(path.name, one.sop, one.series, one.study, looks_like, samples_here))
     return made
 
 
@@ -121,21 +132,22 @@ def test_every_codec_file_is_painted_as_it_is_decoded_elsewhere(
 ) -> None:
     page = open_page("/", script=WATCH)
     by_sop = {case.sop: case for case in cases}
-    pictured = [case for case in cases if case.pictures]
+    pictured = [case for case in cases if case.samples]
     for study in dict.fromkeys(case.study for case in pictured):
         sent = hospital.study(study)
         for row in sent.series:
             listed = hospital.instances(row["id"])
             places = [(by_sop[one["sop_uid"]], frame) for one in listed for frame in range(one["frames"])]
-            if not places[0][0].pictures:
+            if not places[0][0].samples:
                 continue
             go(page, sent.view(row["series_uid"]))
+            window = places[0][0].window(places[0][1])
             for place, (case, frame) in enumerate(places):
                 if place > 0:
                     step(page, place)
-                case.seen.append(differs(page, case.pictures[frame].astype(np.uint8)))
+                case.seen.append(differs(page, case.picture(frame, window).astype(np.uint8)))
     assert len(pictured) >= 100
-    lacking = {case.name: len(case.seen) for case in pictured if len(case.seen) != len(case.pictures)}
+    lacking = {case.name: len(case.seen) for case in pictured if len(case.seen) != len(case.samples)}
     assert lacking == {}
     worst = {case.name: max(case.seen) for case in pictured}
     assert {name: most for name, most in worst.items() if most.levels} == explained(worst)

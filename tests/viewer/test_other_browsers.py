@@ -316,7 +316,8 @@ def test_attributes_are_searched_pictures_saved_and_printed(reader: Visitor, hea
         reader.press("Save")
         reader.gone("dialog[open]")
         with Image.open(saved(reader, ending)) as picture:
-            assert (picture.format, picture.size) == (ending.upper(), (128, 128))
+            assert picture.format == ending.upper()
+            assert min(picture.size) > 700  # 128 pixels, enlarged for what stands on the margins
     reader.press("More")
     reader.press("Print")
     reader.shown("dialog[open]")

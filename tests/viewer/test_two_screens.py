@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect
 
 from radrelay.dicom import phantoms
-from tests.browsers import CHROMIUM, WEBGL
+from tests.browsers import WEBGL, WINDOWED
 from tests.viewer.conftest import ready, until
 from tests.viewer.hospital import Hospital, Sent
 
@@ -19,7 +19,7 @@ PLACE = "() => [screenX, screenY, outerWidth, outerHeight]"
 @pytest.fixture(scope="module")
 def workstation(chromium_driver: Playwright) -> Iterator[Browser]:
     """Give Chromium with a screen of 1600 × 900 and an upright one to its right."""
-    started = chromium_driver.chromium.launch(executable_path=CHROMIUM, args=[*WEBGL, SCREENS])
+    started = chromium_driver.chromium.launch(executable_path=WINDOWED, args=[*WEBGL, SCREENS])
     yield started
     started.close()
 

@@ -20,6 +20,7 @@ PIXEL_VALUES, FRAME_VOI = "PixelValueTransformationSequence", "FrameVOILUTSequen
 OF_VALUES = ("RescaleSlope", "RescaleIntercept", "RescaleType", "ModalityLUTSequence")
 OF_VOI = ("WindowCenter", "WindowWidth", "VOILUTFunction", "VOILUTSequence")
 SAMPLED = 65_536
+SLICES = ("CT", "MR", "PT", "NM")
 
 
 @dataclass(frozen=True)
@@ -66,10 +67,15 @@ def flat(data_set: Dataset, frame: int) -> Dataset:
     return one
 
 
-def shown(data_set: Dataset, samples: Array, frame: int = 0, window: Window | None = None) -> Array:
+def shown(
+    data_set: Dataset, samples: Array, frame: int = 0, window: Window | None = None, *, series: Window | None = None
+) -> Array:
     """Return the picture of one frame's samples: RGB samples become 8 bits, grey ones go through their tables.
 
-    Without any window: all values that 8 bits or fewer can hold, else 99 % of the frame's values.
+    `window` is what a reader chose, `series` what stands for a series of slices where the object itself brings none.
+
+    Without any window: soft tissue for Hounsfield units, all values that 8 bits or fewer can hold, else 99 % of the
+    frame's values.
     """
     one = flat(data_set, frame)
     if samples.ndim == 3:
@@ -77,7 +83,7 @@ def shown(data_set: Dataset, samples: Array, frame: int = 0, window: Window | No
     if one.PhotometricInterpretation == "PALETTE COLOR":
         colours = apply_color_lut(samples, data_set)
         return (colours >> 8).astype(np.uint8) if colours.dtype.itemsize == 2 else colours.astype(np.uint8)
-    bright = brightness(one, samples, data_set, window)
+    bright = brightness(one, samples, data_set, window or (None if _brings_own(one) else series))
     if one.PhotometricInterpretation == "MONOCHROME1":
         bright = 1 - bright
     grey = np.floor(255 * bright + 0.5).astype(np.uint8)
@@ -90,15 +96,27 @@ def brightness(one: Dataset, samples: Array, data_set: Dataset, window: Window |
     if window is None and one.get("VOILUTSequence"):
         table = apply_voi(values, one)
         return table / (2.0 ** int(one.VOILUTSequence[0].LUTDescriptor[2]) - 1)
-    named = window or _own_window(one)
+    named = window or _own_window(one) or _soft_tissue(one, data_set)
     if named is not None and named.function == "LINEAR" and (samples.dtype.kind == "f" or named.width < 1):
         return replace(named, function="LINEAR_EXACT").brightness(values)  # LINEAR counts whole values: a choice, again
     if named is None:
         return _whole(one, samples, values, data_set).brightness(values)
     bright = named.brightness(values)
-    if window is None and samples.dtype.kind != "f":
+    if window is None and "WindowCenter" in one and samples.dtype.kind != "f":
         _agrees(one, values, bright)
     return bright
+
+
+def of_series(data_set: Dataset, samples: Array, frame: int = 0) -> Window | None:
+    """Return the window of a series of slices that bring none, by the frame that is seen first: a choice again."""
+    one = flat(data_set, frame)
+    if data_set.get("Modality") not in SLICES or _brings_own(one) or samples.ndim == 3:
+        return None
+    return _soft_tissue(one, data_set) or _whole(one, samples, apply_modality_lut(samples, one), data_set)
+
+
+def _brings_own(one: Dataset) -> bool:
+    return bool(one.get("VOILUTSequence")) or _own_window(one) is not None
 
 
 def _own_window(one: Dataset) -> Window | None:
@@ -110,6 +128,14 @@ def _own_window(one: Dataset) -> Window | None:
         float(value[0] if isinstance(value, list) or hasattr(value, "__len__") else value) for value in (center, width)
     ]
     return Window(first[0], first[1], str(one.get("VOILUTFunction") or "LINEAR"))
+
+
+def _soft_tissue(one: Dataset, data_set: Dataset) -> Window | None:
+    """Return what a CT in Hounsfield units that brings no window starts with: a choice of the viewer, again."""
+    if data_set.get("Modality") != "CT" or one.BitsStored <= 8 or "ModalityLUTSequence" in one:
+        return None
+    unit, below = one.get("RescaleType"), one.PixelRepresentation == 1 or float(one.get("RescaleIntercept") or 0) < 0
+    return Window(40, 400) if unit == "HU" or (not unit and below) else None
 
 
 def _agrees(one: Dataset, values: Array, bright: Array) -> None:

@@ -69,7 +69,10 @@ function followLink(event: MouseEvent): void {
 export function startRouter(): void {
   read(); // who came with a link is elsewhere by now
   addEventListener('popstate', read);
-  // A page that the browser kept whole, with what its last reader saw, is not brought back after a log-out.
+  // A page that the browser keeps whole, with what its reader saw, is kept empty, and not brought back after a log-out.
+  addEventListener('pagehide', (event) => {
+    if (event.persisted) document.body.replaceChildren();
+  });
   addEventListener('pageshow', (event) => {
     if (event.persisted) location.reload();
   });

@@ -35,3 +35,7 @@ export function bring<Part>(ask: () => Promise<Part>, come: (part: Part) => void
   next();
   return stop;
 }
+
+/** The same as a promise, for what waits in the markup: it is kept once the line is back. */
+export const brought = <Part>(ask: () => Promise<Part>, missing: () => string): Promise<Part> =>
+  new Promise((come) => void bring(ask, come, missing));

@@ -20,6 +20,8 @@ export const NO_LINK = 'no-link';
 
 const kept = (): string => ((history.state as { link?: string } | null)?.link ?? '');
 
+const reload = (): void => location.reload();
+
 /** Tries to open a link. */
 export const tryOpen = (token: string, given: Given): Promise<Opened> =>
   post<Opened>('/api/shared', { token, ...given }, { anonymous: true });
@@ -27,9 +29,11 @@ export const tryOpen = (token: string, given: Given): Promise<Opened> =>
 /** Opens the link of the address; returns once something is open, with the address of that in the address bar. */
 export async function arrive(target: HTMLElement): Promise<void> {
   const token = location.hash.slice(1) || kept();
+  addEventListener('hashchange', reload); // another link in the same tab
   history.replaceState({ link: token }, '', location.pathname); // a question may be reloaded, and is this tab's alone
   const first = await begin(token);
   enter('studies' in first && first.wants === '' ? first : await (await import('./asking')).ask(target, token, first));
+  removeEventListener('hashchange', reload);
 }
 
 /** Opens what asks for nothing; else tells what is wanted, or what is wrong. */

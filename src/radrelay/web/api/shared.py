@@ -12,6 +12,7 @@ from typing import Literal
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from radrelay import access
@@ -90,11 +91,7 @@ def open_link(request: Request, response: Response, services: Services, wanted: 
         request.headers.get("user-agent", ""),
     )
     try:
-        with services.database.write() as session:
-            judged = access.open_link(session, services.link_keys, attempt, services.clock.now(), _reaches(services))
-            _record(session, request, services, judged, attempt)
-            if login is not None and isinstance(judged, Visit):
-                _end_login(session, request, services, login)
+        judged = _judged(request, services, attempt, login)
     except TooManyAttempts as error:
         _note_refusal(request, services, attempt, None, error.code)
         raise
@@ -104,6 +101,25 @@ def open_link(request: Request, response: Response, services: Services, wanted: 
         return Opened(wants=judged.wants, studies=[])
     _set_cookie(request, response, services, judged)
     return _opened(services, judged.principal)
+
+
+def _judged(
+    request: Request, services: WebServices, attempt: LinkTry, login: OpenSession | None
+) -> Visit | Asked | Refused:
+    """Judge a try and record it, in one transaction; once more where another one of its address was first just now."""
+    for last in (False, True):
+        try:
+            with services.database.write() as session:
+                now, reaches = services.clock.now(), _reaches(services)
+                judged = access.open_link(session, services.link_keys, attempt, now, reaches)
+                _record(session, request, services, judged, attempt)
+                if login is not None and isinstance(judged, Visit):
+                    _end_login(session, request, services, login)
+            return judged
+        except IntegrityError:  # PostgreSQL, where two may begin the same counter
+            if last:
+                raise
+    raise AssertionError("unreachable")
 
 
 def _reaches(services: WebServices) -> access.Reaches:

@@ -1,6 +1,7 @@
 """Radrelay beside Orthanc and dcmtk, in one run: prints what it finds and writes `benchmarks/RESULTS.md`.
 
-    python -m benchmarks [receive|web|query|zip|start|people|viewer|audit|search …] [--quick] [--rounds 3]
+    python -m benchmarks [receive|web|query|zip|start|people|viewer|audit|links|search …] [--quick] [--rounds 3]
+                         [--folder F]
 
 Without names all parts run, about ten minutes; `search` only if it was named once and so has filled its million
 studies, which takes some four minutes more. A run of some parts keeps the other parts' rows of the last table.
@@ -16,7 +17,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import archives, machine, million, people, query, receive, record, start, viewer, web
+from benchmarks import archives, links, machine, million, people, query, receive, record, start, viewer, web
 from benchmarks.plan import Plan
 from benchmarks.report import Report
 from benchmarks.table import Line
@@ -30,6 +31,7 @@ PARTS: dict[str, Callable[[Plan], list[Line]]] = {
     "people": people.run,
     "viewer": viewer.run,
     "audit": record.run,
+    "links": links.run,
     "search": million.run,
 }
 RESULTS = Path(__file__).with_name("RESULTS.md")

@@ -26,6 +26,8 @@ class Client:
         self._headers = dict(headers)
         self._connection = http.client.HTTPConnection(place.hostname, place.port, timeout=600)
         self._used_at = 0.0
+        self.cookies = ""
+        """What the last answer set, as a browser sends it back."""
 
     def ready(self) -> None:
         """Connect, again after a pause: a server may have closed a connection that was idle (Orthanc after 1 s)."""
@@ -53,6 +55,7 @@ class Client:
         response = self._connection.getresponse()
         found = response.read()
         self._used_at = time.perf_counter()
+        self.cookies = "; ".join(one.partition(";")[0] for one in response.headers.get_all("set-cookie", []))
         if response.status >= 300:
             raise RuntimeError(f"{method} {path.partition('?')[0]}: {response.status} {found[:300]!r}")
         return found

@@ -7,12 +7,19 @@ import './styles/tables.css';
 import { mount } from 'svelte';
 import App from './App.svelte';
 import { preferredLanguage, setLanguage } from './i18n/index.svelte';
-import { VIEWER } from './routes';
+import { LINK, VIEWER } from './routes';
 import { startRouter } from './state/router.svelte';
 
 const target = document.getElementById('app');
 if (!target) throw new Error('index.html has no #app');
+const place = target;
 
-await setLanguage(preferredLanguage(), false, location.pathname !== VIEWER);
-startRouter();
-mount(App, { target });
+async function start(): Promise<void> {
+  await setLanguage(preferredLanguage(), false, location.pathname !== VIEWER);
+  startRouter();
+  mount(App, { target: place });
+}
+
+// Not waited for: what is loaded for a link needs this file to be through.
+if (location.pathname === LINK) void import('../share/arrive').then(({ arrive }) => arrive(place)).then(start);
+else await start();

@@ -1,13 +1,17 @@
 /** Which page stands at which path; each is a chunk of its own, read when first wanted. */
 
 import type { Component } from 'svelte';
-import type { RoleName } from './api/types';
+import type { Account } from './api/types';
+import { withWords } from './i18n/index.svelte';
 import type { IconName } from './parts/icons';
+
+type Role = Account['role'];
 
 export type PageName =
   | 'studies'
   | 'import'
   | 'deliveries'
+  | 'links'
   | 'quarantine'
   | 'destinations'
   | 'sources'
@@ -17,7 +21,7 @@ export type PageName =
   | 'system';
 
 export interface Route {
-  name: PageName | 'view' | 'missing';
+  name: PageName | 'view' | 'shared' | 'missing';
   load: () => Promise<{ default: Component }>;
   /** Without the frame of navigation. */
   bare?: boolean;
@@ -36,6 +40,7 @@ export const places: readonly Place[] = [
   { name: 'studies', address: '/', icon: 'studies', admin: false, load: () => import('./pages/Studies.svelte') },
   { name: 'import', address: '/import', icon: 'import', admin: false, load: () => import('./pages/Import.svelte') },
   { name: 'deliveries', address: '/deliveries', icon: 'send', admin: false, load: () => import('./pages/Deliveries.svelte') },
+  { name: 'links', address: '/links', icon: 'share', admin: false, load: () => import('./pages/Links.svelte') },
   { name: 'quarantine', address: '/quarantine', icon: 'quarantine', admin: false, load: () => import('./pages/Quarantine.svelte') },
   { name: 'destinations', address: '/destinations', icon: 'destinations', admin: true, load: () => import('./pages/Destinations.svelte') },
   { name: 'sources', address: '/sources', icon: 'sources', admin: true, load: () => import('./pages/Sources.svelte') },
@@ -48,17 +53,22 @@ export const places: readonly Place[] = [
 /** Where a study is looked at: its page is shown with the words of the first picture alone. */
 export const VIEWER = '/view';
 
+/** Where links lead. */
+export const LINK = '/s';
+
 const viewer: Route = { name: 'view', bare: true, load: () => import('./pages/View.svelte') };
+const shared: Route = { name: 'shared', bare: true, load: () => withWords(import('../share/Shared.svelte')) };
 const missing: Route = { name: 'missing', load: () => import('./pages/Missing.svelte') };
 
 /** Says whether a place is for somebody of this role. */
-export function isFor(place: Place, role: RoleName | undefined): boolean {
+export function isFor(place: Place, role: Role | undefined): boolean {
   return !place.admin || role === 'admin' || (role === 'dpo' && place.officer === true);
 }
 
-/** The page at a path; what is for others alone is missing. */
-export function pageFor(path: string, role: RoleName | undefined): Route {
+/** The page at a path; what is for others alone is missing, and by a link there is but what it shows. */
+export function pageFor(path: string, role: Role | undefined): Route {
   if (path === VIEWER) return viewer;
+  if (role === 'link') return shared;
   const place = places.find(({ address }) => address === path);
   return place && isFor(place, role) ? place : missing;
 }

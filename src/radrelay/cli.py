@@ -16,6 +16,7 @@ from radrelay.settings import Settings, load_settings
 app = typer.Typer(name="radrelay", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 user_app = typer.Typer(no_args_is_help=True, help="people who can log in")
 token_app = typer.Typer(no_args_is_help=True, help="keys for machines")
+link_app = typer.Typer(no_args_is_help=True, help="links to studies and series")
 config_app = typer.Typer(no_args_is_help=True, help="settings")
 keys_app = typer.Typer(no_args_is_help=True, help="encryption keys")
 expiry_app = typer.Typer(no_args_is_help=True, help="expiry of studies")
@@ -25,6 +26,7 @@ directory_app = typer.Typer(no_args_is_help=True, help="the directory that peopl
 app.add_typer(user_app, name="user")
 app.add_typer(directory_app, name="directory")
 app.add_typer(token_app, name="token")
+app.add_typer(link_app, name="link")
 app.add_typer(config_app, name="config")
 app.add_typer(keys_app, name="keys")
 app.add_typer(expiry_app, name="expiry")
@@ -152,6 +154,44 @@ def token_add(
     from radrelay.app.commands import token_add_command
 
     _leave(token_add_command(_settings(), name, role, days))
+
+
+@link_app.command("make")
+def link_make(
+    targets: Annotated[list[str], typer.Argument(help="studies and series, by id or by UID")],
+    user: Annotated[str, typer.Option(help="in whose name: the link shows what that person may share")],
+    days: Annotated[int, typer.Option(help="open for so many days")] = 7,
+    uses: Annotated[int | None, typer.Option(help="opens so many times; without: as often as one likes")] = None,
+    pin: Annotated[bool, typer.Option("--pin", help="ask for a PIN, which is printed")] = False,
+    birth_date: Annotated[bool, typer.Option("--birth-date", help="ask for the patient's date of birth")] = False,
+    download: Annotated[bool, typer.Option("--download", help="let images be saved")] = False,
+    note: Annotated[str, typer.Option(help="for whom it is, as its maker sees it")] = "",
+) -> None:
+    """Make a link and print its address, once."""
+    from radrelay.app.sharing import LinkOptions, link_make_command
+
+    if pin and birth_date:
+        raise typer.BadParameter("a link asks for a PIN or for the date of birth")
+    options = LinkOptions(days, uses, "pin" if pin else "birth-date" if birth_date else "none", download, note)
+    _leave(link_make_command(_settings(), user, targets, options))
+
+
+@link_app.command("list")
+def link_list(
+    everything: Annotated[bool, typer.Option("--all", help="those that open nothing any more, too")] = False,
+) -> None:
+    """Print the links: until when, how often opened, by whom made."""
+    from radrelay.app.sharing import link_list_command
+
+    _leave(link_list_command(_settings(), everything=everything))
+
+
+@link_app.command("revoke")
+def link_revoke(link: str) -> None:
+    """Revoke a link; what it opened is closed at once."""
+    from radrelay.app.sharing import link_revoke_command
+
+    _leave(link_revoke_command(_settings(), link))
 
 
 @config_app.command("show")

@@ -47,6 +47,11 @@ class WebSettings(Section):
     session_absolute_s: int = Field(24 * HOUR_S, description="a login ends after this many seconds at the latest")
     upload_limit_bytes: int = Field(64 * GIB, description="largest single upload taken")
     organisation_name: str = Field("Radrelay", description="shown in the pages' head")
+    address: str | None = Field(
+        None,
+        description="https://… under which people outside reach the pages, for links; none: as each request came",
+        pattern=r"^https?://[^/\s?#]+$",
+    )
 
 
 class IdentitySettings(Section):

@@ -270,3 +270,43 @@ def test_a_grant_on_the_whole_names_no_part(session: Session) -> None:
         give(session, Target("organisation", HEAD), Right.SEE)
     with pytest.raises(ValueError, match="study"):
         give(session, Target("study"), Right.SEE)
+
+
+def by_link(sharer: Principal | None) -> Principal:
+    return Principal("link", "l1", "Link: anna", ORGANISATION, sharer=sharer)
+
+
+LINK = Grantee("link", "l1")
+
+
+def test_a_link_reaches_what_it_holds_as_far_as_its_maker_may_share_it(session: Session) -> None:
+    give(session, Target("study", HEAD), Right.SEE, Right.DOWNLOAD, who=LINK)
+    for sharer in (None, principal(), by_link(principal())):
+        assert seen(session, by_link(sharer)) == (set(), set()), "nobody may share it"
+    give(session, Target("organisation"), Right.SEE)
+    assert seen(session, by_link(principal())) == (set(), set()), "to see is not to share"
+    shared = give(session, Target("organisation"), Right.SHARE)
+    assert seen(session, by_link(principal())) == ({HEAD}, {HEAD_CT, HEAD_MR})
+    assert seen(session, by_link(principal()), Right.DOWNLOAD) == (set(), set()), "its maker may not download"
+    assert not scope(session, by_link(principal()), Right.SEE).everything
+    revoke(session, ORGANISATION, shared)
+    assert seen(session, by_link(principal())) == (set(), set())
+    assert scope(session, by_link(principal()), Right.SEE).nothing
+
+
+def test_a_link_and_its_maker_meet_series_by_series(session: Session) -> None:
+    give(session, Target("series", HEAD_CT), Right.SEE, who=LINK)
+    give(session, Target("source", MR_SOURCE), Right.SEE, Right.SHARE)
+    assert seen(session, by_link(principal())) == (set(), set()), "both reach the study, and no series of it both"
+    give(session, Target("source", CT_SOURCE), Right.SEE, Right.SHARE)
+    assert seen(session, by_link(principal())) == ({HEAD}, {HEAD_CT})
+
+
+def test_a_link_names_no_patient_whom_its_maker_may_not_know(session: Session) -> None:
+    give(session, Target("study", HEAD), Right.SEE, who=LINK)
+    give(session, Target("organisation"), Right.SEE)
+    share = give(session, Target("organisation"), Right.SHARE, identity="alias")
+    assert scope(session, by_link(principal()), Right.SEE).identity == "alias"
+    revoke(session, ORGANISATION, share)
+    give(session, Target("organisation"), Right.SHARE)
+    assert scope(session, by_link(principal()), Right.SEE).identity == "clear"

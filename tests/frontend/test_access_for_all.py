@@ -18,6 +18,7 @@ PATHS = (
     "/",
     "/import",
     "/deliveries",
+    "/links",
     "/quarantine",
     "/destinations",
     "/sources",
@@ -46,7 +47,7 @@ def test_axe_finds_nothing(open_page: OpenPage, site: Site, theme: str, width: i
 
 def test_dialogs_and_menus_are_clean_too(open_page: OpenPage, site: Site) -> None:
     page = open_page("/")
-    for entry in ("Details", "Send", "Hold", "Delete"):
+    for entry in ("Details", "Send", "Share", "Hold", "Delete"):
         page.locator("[data-study]").nth(1).get_by_role("button", name="Actions for").click()
         expect(page.get_by_role("menuitem").first).to_be_focused()
         settled(page, site, 0)

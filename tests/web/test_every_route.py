@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,6 +22,7 @@ from radrelay.web import api, dicomweb
 from radrelay.web.authentication import Administrator, Authenticated, Services
 from radrelay.web.short_way import NotPlain, short_routes
 from tests.web.conftest import Login, WebSite, close_site, open_site
+from tests.web.test_studies import CT, only_study, upload
 
 Operation = tuple[str, str]
 
@@ -29,6 +31,7 @@ OPEN: set[Operation] = {
     ("GET", "/readyz"),
     ("POST", "/api/session"),
     ("POST", "/api/session/challenge"),
+    ("POST", "/api/shared"),
 }
 ADMINISTRATION: set[Operation] = {
     ("GET", "/api/accounts"), ("POST", "/api/accounts"), ("PATCH", "/api/accounts/{account_id}"),
@@ -60,9 +63,10 @@ OWN: set[Operation] = {  # of the caller alone: there is nothing of anybody else
     ("GET", "/api/displays/rules"), ("GET", "/api/displays/here"), ("POST", "/api/displays"),
     ("GET", "/api/me/preferences/{name}"), ("PUT", "/api/me/preferences/{name}"),
     ("GET", "/api/preferences/{name}"),
+    ("GET", "/api/shared"), ("DELETE", "/api/shared"), ("PUT", "/api/links/notices/read"),
 }  # fmt: skip
 EMPTY: set[Operation] = {  # lists, which are empty for a stranger
-    ("GET", "/api/studies"), ("GET", "/api/parcels"), ("GET", "/api/deliveries"),
+    ("GET", "/api/studies"), ("GET", "/api/parcels"), ("GET", "/api/deliveries"), ("GET", "/api/links"),
 }  # fmt: skip
 ORGANISATION_WIDE: set[Operation] = {
     ("GET", "/api/quarantine"), ("GET", "/api/quarantine/{quarantined_id}"),
@@ -102,7 +106,16 @@ SCOPED: set[Operation] = {
     ("DELETE", "/api/studies/{study_id}/marks/{mark_id}"), ("POST", "/api/studies/{study_id}/marks/file"),
     ("GET", "/api/studies/{study_id}/marks/report.dcm"), ("GET", "/api/studies/{study_id}/marks/key-objects.dcm"),
     ("GET", "/api/studies/{study_id}/marks/presentation.dcm"),
+    ("POST", "/api/links"), ("GET", "/api/links/{link_id}"), ("DELETE", "/api/links/{link_id}"),
+    ("POST", "/api/links/{link_id}/sheet"),
 }  # fmt: skip
+OF_VISITORS: set[Operation] = {("GET", "/api/session"), ("GET", "/api/shared"), ("DELETE", "/api/shared")}
+TO_VISITORS: set[Operation] = {  # what a link opens of what it shows; everything else is closed to it
+    *(("GET", f"/api/studies/{{study_id}}{end}") for end in ("", "/opening", "/glimpse", "/archive.zip", "/drawings")),
+    *(("GET", f"/api/series/{{series_id}}{end}") for end in ("", "/thumbnail", "/archive.zip", "/slide")),
+    *(("GET", path) for method, path in SCOPED if method == "GET" and path.startswith("/api/instances/{instance_id}/")),
+    ("POST", "/api/studies/{study_id}/exports"),
+}
 KNOWN = OPEN | ADMINISTRATION | AUDITORS | OFFICER | OWN | EMPTY | ORGANISATION_WIDE | SCOPED
 OUTSIDE_OPENAPI: set[Operation] = {
     ("GET", "/api/openapi.json"), ("GET", "/api/docs"), ("GET", "/api/docs.css"), ("GET", "/{path:path}"),
@@ -194,6 +207,9 @@ BODIES: dict[Operation, dict[str, object]] = {
         "answers": {},
     },
     ("POST", "/api/studies/{study_id}/exports"): {"form": "png", "named": True, "instance_ids": [str(uuid.uuid4())]},
+    ("POST", "/api/links"): {"studies": [str(uuid.uuid4())], "ends_at": "2026-03-02T00:00:00Z"},
+    ("POST", "/api/links/{link_id}/sheet"): {"address": "https://x/s#x"},
+    ("POST", "/api/shared"): {"token": "x"},
     ("POST", "/api/deliveries"): {"study_id": str(uuid.uuid4()), "destination_id": str(uuid.uuid4())},
 }
 
@@ -271,6 +287,27 @@ def test_an_administrator_is_no_officer_and_an_officer_no_administrator(site: We
             assert ask(login, operation)[1]["code"] == "administrators-only", operation
         for operation in sorted(SCOPED):
             assert ask(login, operation)[0] == 404, operation
+
+
+def test_who_comes_with_a_link_finds_what_it_shows_and_every_other_route_closed(site: WebSite) -> None:
+    root = site.login("root")
+    upload(site, root, CT)
+    study = only_study(root)["id"]
+    ends_at = (site.clock.now() + timedelta(days=1)).isoformat()
+    made = root.http.post("/api/links", json={"studies": [study], "ends_at": ends_at}, headers=root.headers)
+    visitor = Login(site.client("203.0.113.1"))
+    token = made.json()["address"].partition("#")[2]
+    assert visitor.http.post("/api/shared", json={"token": token}).status_code == 200
+    visitor.csrf = visitor.http.get("/api/session").json()["csrf_token"]
+    assert visitor.http.get(f"/api/studies/{study}").status_code == 200
+    for operation in sorted(operations(site) - OPEN - OF_VISITORS):
+        status, problem = ask(visitor, operation)
+        if operation in TO_VISITORS:
+            assert status == 404, (operation, status, problem)
+        else:
+            assert (status, problem["code"]) == (403, "not-by-link"), (operation, status, problem)
+    for path in ("/api/docs", "/api/openapi.json", "/metrics"):
+        assert visitor.http.get(path).status_code == 403
 
 
 def test_a_stranger_finds_nothing_by_dicomweb(site: WebSite) -> None:

@@ -56,6 +56,7 @@ export const studies = {
   page: (filter: StudyFilter, limit: number, cursor: string | null, signal?: AbortSignal) =>
     get<StudyPage>('/api/studies', { query: { ...filter, limit, cursor }, ...(signal ? { signal } : {}) }),
   read: (id: string) => get<StudyDetail>(`/api/studies/${part(id)}`),
+  openingUrl: (id: string) => `/api/studies/${part(id)}/opening`,
   opening: (id: string, series: string | null) => get<Opening>(`/api/studies/${part(id)}/opening`, { query: { series } }),
   glimpseUrl: (id: string, series: string | null) => `/api/studies/${part(id)}/glimpse${queryString({ series })}`,
   remove: (id: string) => remove(`/api/studies/${part(id)}`),

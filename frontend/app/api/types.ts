@@ -8,7 +8,8 @@ export interface Account {
   username: string;
   /** The full name, else the user name. */
   name: string;
-  role: RoleName;
+  /** `link` is whoever came with one. */
+  role: RoleName | 'link';
   must_change_password: boolean;
   language: string;
   from_directory: boolean;
@@ -17,6 +18,8 @@ export interface Account {
 export interface SessionAnswer {
   account: Account;
   csrf_token: string;
+  /** What a link lets do; of everybody else nothing. */
+  shared?: { may_download: boolean } | null;
 }
 
 export interface LoginAnswer extends SessionAnswer {

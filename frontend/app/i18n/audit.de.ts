@@ -66,6 +66,11 @@ const de: Record<keyof typeof en, string> = {
   'audit.action.password.forget': 'Eigenes Passwort vergessen',
   'audit.action.token.create': 'Schlüssel erzeugt',
   'audit.action.token.revoke': 'Schlüssel widerrufen',
+  'audit.action.link.make': 'Link erstellt',
+  'audit.action.link.open': 'Link geöffnet',
+  'audit.action.link.close': 'Link durch falsche Antworten geschlossen',
+  'audit.action.link.leave': 'Link verlassen',
+  'audit.action.link.revoke': 'Link widerrufen',
   'audit.action.mark.write': 'Markierung geschrieben',
   'audit.action.mark.delete': 'Markierung gelöscht',
   'audit.action.marks.file': 'Markierungen als DICOM-Objekte abgelegt',
@@ -140,6 +145,13 @@ const de: Record<keyof typeof en, string> = {
   'audit.detail.object': 'Objekt',
   'audit.detail.objects': 'Objekte',
   'audit.detail.marks': 'Markierungen',
+  'audit.kind.link': 'Link',
+  'audit.detail.uses': 'Öffnungen',
+  'audit.detail.protection': 'fragt nach',
+  'audit.detail.download': 'speichern',
+  'audit.detail.targets': 'zeigt',
+  'audit.detail.studies': 'Studien',
+  'audit.detail.visit': 'Besuch',
 };
 
 export default de;

@@ -11,6 +11,7 @@ import marks from './marks.de';
 import problems from './problems.de';
 import quarantine from './quarantine.de';
 import roomcheck from './roomcheck.de';
+import sharing from './sharing.de';
 import viewing from './viewing.de';
 import volumes from './volumes.de';
 
@@ -25,6 +26,7 @@ const de: Rest = {
   ...problems,
   ...quarantine,
   ...roomcheck,
+  ...sharing,
   ...viewing,
   ...volumes,
   cancel: 'Abbrechen',

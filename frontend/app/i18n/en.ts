@@ -11,6 +11,7 @@ import contents from './contents.en';
 import problems from './problems.en';
 import quarantine from './quarantine.en';
 import roomcheck from './roomcheck.en';
+import sharing from './sharing.en';
 import viewing from './viewing.en';
 import volumes from './volumes.en';
 
@@ -25,6 +26,7 @@ const en = {
   ...problems,
   ...quarantine,
   ...roomcheck,
+  ...sharing,
   ...viewing,
   ...volumes,
   cancel: 'Cancel',

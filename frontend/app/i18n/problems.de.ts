@@ -165,6 +165,14 @@ const de: Record<keyof typeof en, string> = {
   'problem.unplayable-film': 'Browser spielen diese Art Film nicht ab, oder er ist beschädigt. Laden Sie das Objekt herunter.',
   'problem.no-slide': 'Diese Serie enthält kein Schnittpräparat.',
   'problem.unreadable-document': 'Dieses Dokument lässt sich nicht zeigen: Es ist beschädigt, mit einem Passwort geschützt oder kein PDF. Laden Sie das Objekt herunter.',
+  'problem.link-refused': 'Dieser Link öffnet nichts oder nichts mehr. Bitten Sie um einen neuen.',
+  'problem.link-over': 'Was dieser Link geöffnet hat, ist wieder geschlossen. Öffnen Sie den Link noch einmal.',
+  'problem.link-answer-wrong': 'Das war nicht richtig.',
+  'problem.link-closed': 'Es gab zu viele falsche Antworten: Dieser Link ist für eine Weile geschlossen.',
+  'problem.link-wanted': 'So lässt sich kein Link erstellen. Bitte prüfen Sie, wie lange und wie oft er sich öffnen soll.',
+  'problem.link-birth-date': 'Das Geburtsdatum kann diesen Link nicht schützen: Zu dem, was er zeigt, gibt es keines oder mehrere.',
+  'problem.link-maker': 'Einen Link macht eine Person oder eine Maschine des Hauses.',
+  'problem.not-by-link': 'Ein Link zeigt, was mit ihm geteilt wurde, und öffnet sonst nichts.',
 };
 
 export default de;

@@ -163,4 +163,12 @@ export default {
   'problem.unplayable-film': 'Browsers do not play this kind of film, or it is damaged. Download the object.',
   'problem.no-slide': 'This series holds no whole slide.',
   'problem.unreadable-document': 'This document cannot be shown: it is damaged, locked with a password, or no PDF. Download the object.',
+  'problem.link-refused': 'This link opens nothing, or nothing any more. Ask for a new one.',
+  'problem.link-over': 'What this link opened is closed again. Open the link once more.',
+  'problem.link-answer-wrong': 'That was not right.',
+  'problem.link-closed': 'There were too many wrong answers: this link is closed for a while.',
+  'problem.link-wanted': 'A link cannot be made like this. Please check how long and how often it is to open.',
+  'problem.link-birth-date': 'The date of birth cannot protect this link: what it shows has none, or several.',
+  'problem.link-maker': 'A link is made by a person or a machine of the house.',
+  'problem.not-by-link': 'A link shows what was shared with it, and opens nothing else.',
 } satisfies Record<string, string>;

@@ -2,15 +2,16 @@
 
 import { announceSessionEnd } from '../api/client';
 
-export type LiveList = 'studies' | 'parcels' | 'deliveries' | 'quarantine' | 'marks';
+export type LiveList = 'studies' | 'parcels' | 'deliveries' | 'quarantine' | 'marks' | 'links';
 
-const lists: readonly LiveList[] = ['studies', 'parcels', 'deliveries', 'quarantine', 'marks'];
+const lists: readonly LiveList[] = ['studies', 'parcels', 'deliveries', 'quarantine', 'marks', 'links'];
 const listeners: Record<LiveList, Set<() => void>> = {
   studies: new Set(),
   parcels: new Set(),
   deliveries: new Set(),
   quarantine: new Set(),
   marks: new Set(),
+  links: new Set(),
 };
 const RETRY_MS = 5_000;
 const state = $state({ connected: false });

@@ -61,12 +61,13 @@ function followLink(event: MouseEvent): void {
   if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey) return;
   const link = (event.target as Element | null)?.closest?.('a');
   if (!link || link.target || link.hasAttribute('download') || link.origin !== location.origin) return;
-  if (link.pathname.startsWith('/api/') || link.pathname.startsWith('/dicom-web/')) return;
+  if (link.pathname === '/s' || link.pathname.startsWith('/api/') || link.pathname.startsWith('/dicom-web/')) return;
   event.preventDefault();
   go(link.pathname + link.search);
 }
 
 export function startRouter(): void {
+  read(); // who came with a link is elsewhere by now
   addEventListener('popstate', read);
   // A page that the browser keeps whole, with what its reader saw, is kept empty, and not brought back after a log-out.
   addEventListener('pagehide', (event) => {

@@ -1,15 +1,19 @@
-/** Who is logged in. When a login ends in mid-work, the login form stands over the hidden page and nothing is lost. */
+/** Who is logged in, or came with a link. When a login ends in mid-work, the login form stands over the hidden page and nothing is lost. */
 
 import { ApiProblem, onSessionEnded, setCsrfToken } from '../api/client';
 import * as api from '../api/endpoints';
 import type { Account, SessionAnswer } from '../api/types';
 import { readAs } from './router.svelte';
 
-const state = $state<{ account: Account | null; ended: boolean; asked: boolean }>({
-  account: null,
-  ended: false,
-  asked: false,
-});
+interface State {
+  account: Account | null;
+  ended: boolean;
+  asked: boolean;
+  mayDownload: boolean;
+  linkOver: boolean;
+}
+
+const state = $state<State>({ account: null, ended: false, asked: false, mayDownload: true, linkOver: false });
 
 export const session = {
   get account() {
@@ -25,13 +29,26 @@ export const session = {
   get isAdmin() {
     return state.account?.role === 'admin';
   },
+  /** Somebody came with a link, and sees what that shows. */
+  get isVisitor() {
+    return state.account?.role === 'link';
+  },
+  /** A link may only let look. */
+  get mayDownload() {
+    return state.mayDownload;
+  },
+  /** Somebody came with a link, and what it opened is closed. */
+  get linkOver() {
+    return state.linkOver;
+  },
 };
 
 function take(answer: SessionAnswer): void {
   setCsrfToken(answer.csrf_token);
   readAs(answer.account.id);
   state.account = answer.account;
-  state.ended = false;
+  state.mayDownload = answer.shared?.may_download ?? true;
+  state.ended = state.linkOver = false;
 }
 
 export async function readSession(): Promise<void> {
@@ -42,6 +59,7 @@ export async function readSession(): Promise<void> {
     take(await api.session.read());
   } catch (cause) {
     if (!(cause instanceof ApiProblem && cause.status === 401)) throw cause;
+    state.linkOver = cause.code === 'link-over';
   } finally {
     state.asked = true;
   }

@@ -1,6 +1,7 @@
 /** The reader's hanging protocols: read once from the server, changed in the editor, kept there with a revision. */
 
 import { preferences as api, type OwnPreference } from '../api/preferences';
+import { session } from '../state/session.svelte';
 import type { Protocol } from '$viewer/hanging';
 import { protocolsOf, readStored, type Stored } from '$viewer/hanging-stored';
 
@@ -10,6 +11,7 @@ export class HangingBook {
   #kept = $state.raw<OwnPreference | null>(null);
 
   async load(): Promise<void> {
+    if (session.isVisitor) return; // those of the program count
     this.#kept = await api.read(NAME);
   }
 

@@ -88,7 +88,7 @@ export class Opening {
     const { study, room, priors } = this;
     if (!study || this.#hung === study.id) return;
     this.#hung = study.id;
-    const isListed = await priors.load(study.id);
+    const isListed = session.isVisitor || (await priors.load(study.id)); // a link shows no other studies
     if (this.#over || !isListed) {
       if (this.#hung === study.id) this.#hung = ''; // again once the line is back
       return;

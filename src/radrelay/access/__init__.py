@@ -1,4 +1,4 @@
-"""Who may do what with which studies: principals, rights, grants, and the one scope that every face asks.
+"""Who may do what with which studies: principals, rights, grants, links, and the one scope that every face asks.
 
 Access owns its tables and knows the archive's studies, series and sources by their ids alone.
 """
@@ -19,36 +19,97 @@ from radrelay.access.groups import (
     members_of,
     remove_member,
 )
+from radrelay.access.link_keys import LinkKeys, Protection
+from radrelay.access.links import (
+    MOST_TARGETS,
+    AccessKind,
+    AccessView,
+    LinkState,
+    LinkView,
+    MadeLink,
+    WantedLink,
+    accesses,
+    closings,
+    forget_links,
+    is_token_of,
+    link_of,
+    note_access,
+    note_told,
+    revoke_link,
+)
+from radrelay.access.links import (
+    listed as listed_links,
+)
+from radrelay.access.links import make as make_link
 from radrelay.access.principal import SYSTEM_NAME, Principal, PrincipalKind, Right, system_principal
 from radrelay.access.scope import Scope, scope
+from radrelay.access.visits import (
+    Asked,
+    LinkTry,
+    Reaches,
+    Refused,
+    Visit,
+    end_visit,
+    open_link,
+    unknown_principal,
+    visit_of,
+)
 
 __all__ = [
+    "MOST_TARGETS",
     "ROLES",
     "SYSTEM_NAME",
+    "AccessKind",
+    "AccessView",
+    "Asked",
     "GrantView",
     "Grantee",
     "GroupView",
+    "LinkKeys",
+    "LinkState",
+    "LinkTry",
+    "LinkView",
+    "MadeLink",
     "MemberView",
     "Principal",
     "PrincipalKind",
+    "Protection",
+    "Reaches",
+    "Refused",
     "Right",
     "Scope",
     "Target",
+    "Visit",
+    "WantedLink",
+    "accesses",
     "add_member",
     "change_group",
+    "closings",
     "create_group",
     "delete_group",
+    "end_visit",
     "ensure_default_grants",
     "follow_directory",
+    "forget_links",
     "forget_member",
     "grant",
     "grant_of",
     "granted",
     "groups",
     "groups_of",
+    "is_token_of",
+    "link_of",
+    "listed_links",
+    "make_link",
     "members_of",
+    "note_access",
+    "note_told",
+    "open_link",
     "remove_member",
     "revoke",
+    "revoke_link",
     "scope",
     "system_principal",
+    "unknown_principal",
+    "visit_of",
 ]

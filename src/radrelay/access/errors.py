@@ -2,10 +2,48 @@
 
 from __future__ import annotations
 
-from radrelay.errors import Conflict
+from radrelay.errors import Conflict, Forbidden, Invalid, RadrelayError, Unauthenticated
 
 
 class GroupExists(Conflict):
     """A group of this name exists."""
 
     code = "group-exists"
+
+
+class LinkRefused(Unauthenticated):
+    """This link opens nothing, or nothing any more; ask for a new one."""
+
+    code = "link-refused"
+
+
+class LinkOver(Unauthenticated):
+    """What this link opened is closed again; open the link once more, or ask for a new one."""
+
+    code = "link-over"
+
+
+class LinkAnswerWrong(Forbidden):
+    """That was not right."""
+
+    code = "link-answer-wrong"
+
+
+class LinkClosed(RadrelayError):
+    """After several wrong answers this link is closed for a while."""
+
+    code = "link-closed"
+    http_status = 429
+    dimse_status = 0x0124
+
+
+class LinkWanted(Invalid):
+    """A link cannot be made like this."""
+
+    code = "link-wanted"
+
+
+class BirthDateUnknown(LinkWanted):
+    """The date of birth cannot protect this link: what it shows has none, or several."""
+
+    code = "link-birth-date"

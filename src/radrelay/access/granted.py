@@ -58,7 +58,7 @@ def _view(row: Grant) -> GrantView:
     kind, target = row.grantee_kind, row.target_kind
     return GrantView(
         row.id,
-        Grantee(cast('Literal["account", "token", "group", "ae", "role"]', kind), row.grantee_id),
+        Grantee(cast('Literal["account", "token", "group", "ae", "role", "link"]', kind), row.grantee_id),
         Target(cast('Literal["organisation", "source", "study", "series"]', target), row.target_id),
         tuple(Right(one) for one in row.rights.strip(",").split(",") if one),
         "alias" if row.identity == "alias" else "clear",

@@ -28,9 +28,12 @@ DEVICE_RIGHTS = (Right.SEE, Right.DOWNLOAD, Right.FORWARD)
 
 @dataclass(frozen=True, slots=True)
 class Grantee:
-    """Who is granted something: an account's, token's or group's id, an AE title, or a role; `*` is any of its kind."""
+    """Who is granted something: an account's, token's, group's or link's id, an AE title, or a role.
 
-    kind: Literal["account", "token", "group", "ae", "role"]
+    `*` is any of its kind.
+    """
+
+    kind: Literal["account", "token", "group", "ae", "role", "link"]
     id: str
 
 

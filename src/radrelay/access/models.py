@@ -1,11 +1,11 @@
-"""Tables of access: grants, groups and who is in them. Access knows studies and series by their ids alone."""
+"""Tables of access: grants, groups and who is in them, links. Access knows studies and series by their ids alone."""
 
 from __future__ import annotations
 
 import uuid
 from datetime import datetime
 
-from sqlalchemy import Index, String
+from sqlalchemy import Boolean, Index, Integer, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from radrelay.storage.columns import Base, Id, Instant, Owned
@@ -14,8 +14,8 @@ from radrelay.storage.columns import Base, Id, Instant, Owned
 class Grant(Owned, Base):
     """Someone may do something with the studies of a source, one study or one series.
 
-    `grantee_kind` is account, token, group, ae or role; `grantee_id` the id, the AE title or the role's name (`*`:
-    any).
+    `grantee_kind` is account, token, group, ae, role or link; `grantee_id` the id, the AE title or the role's name
+    (`*`: any).
     `target_kind` is organisation, source, study or series.
     """
 
@@ -71,3 +71,68 @@ class Member(Base):
     member_id: Mapped[str] = mapped_column(String(64), primary_key=True)
     organisation_id: Mapped[uuid.UUID] = mapped_column(Id)
     origin: Mapped[str] = mapped_column(String(16))
+
+
+class ShareLink(Owned, Base):
+    """A link to studies or series: what it opens are its grants. Its secret and its PIN are kept as hashes alone.
+
+    `wrong` counts wrong answers since the last right one or the last closing, `closings` how often they closed it.
+    """
+
+    __tablename__ = "share_link"
+    __table_args__ = (
+        Index("ux_share_link_secret", "secret_hash", unique=True),
+        Index("ix_share_link_maker", "organisation_id", "maker_id", "created_at"),
+    )
+
+    secret_hash: Mapped[bytes] = mapped_column(LargeBinary(32))
+    label: Mapped[str] = mapped_column(String(200))
+    maker_kind: Mapped[str] = mapped_column(String(16))  # account | token
+    maker_id: Mapped[uuid.UUID] = mapped_column(Id)
+    maker_name: Mapped[str] = mapped_column(String(200))
+    protection: Mapped[str] = mapped_column(String(16))  # none | pin | birth-date
+    answer_hash: Mapped[bytes | None] = mapped_column(LargeBinary(32))
+    may_download: Mapped[bool] = mapped_column(Boolean)
+    max_uses: Mapped[int | None] = mapped_column(Integer)  # none: as often as one likes
+    uses: Mapped[int] = mapped_column(Integer, default=0)
+    wrong: Mapped[int] = mapped_column(Integer, default=0)
+    closings: Mapped[int] = mapped_column(Integer, default=0)
+    closed_at: Mapped[datetime | None] = mapped_column(Instant)
+    told_at: Mapped[datetime | None] = mapped_column(Instant)  # until when the maker has read of closings
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    ends_at: Mapped[datetime] = mapped_column(Instant)
+    used_at: Mapped[datetime | None] = mapped_column(Instant)
+    revoked_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class LinkVisit(Owned, Base):
+    """A link was opened in a browser; only the hash of that browser's secret is kept."""
+
+    __tablename__ = "link_visit"
+    __table_args__ = (
+        Index("ux_link_visit_secret", "secret_hash", unique=True),
+        Index("ix_link_visit_link", "link_id"),
+        Index("ix_link_visit_expires", "expires_at"),
+    )
+
+    link_id: Mapped[uuid.UUID] = mapped_column(Id)
+    secret_hash: Mapped[bytes] = mapped_column(LargeBinary(32))
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    expires_at: Mapped[datetime] = mapped_column(Instant)
+    ended_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class LinkAccess(Owned, Base):
+    """What happened with a link, as its maker sees it: opened, wrong, refused, closed, downloaded."""
+
+    __tablename__ = "link_access"
+    __table_args__ = (
+        Index("ix_link_access_link", "link_id", "at"),
+        Index("ix_link_access_at", "organisation_id", "at"),
+    )
+
+    link_id: Mapped[uuid.UUID] = mapped_column(Id)
+    at: Mapped[datetime] = mapped_column(Instant)
+    kind: Mapped[str] = mapped_column(String(16))
+    peer: Mapped[str] = mapped_column(String(64))
+    user_agent: Mapped[str] = mapped_column(String(300))

@@ -11,7 +11,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Literal
 
-PrincipalKind = Literal["account", "token", "ae", "system"]
+PrincipalKind = Literal["account", "token", "ae", "link", "system"]
 SYSTEM_NAME = "Radrelay"
 
 
@@ -31,9 +31,9 @@ class Right(enum.StrEnum):
 class Principal:
     """Someone or something that asks.
 
-    `id` is the account's or token's id, or the calling AE title; `role` is admin, user, or empty for a device.
+    `id` is the account's, token's or link's id, or the calling AE title; `role` is admin, user, or empty for a device.
     `peer` is the network address. `session_key` groups what belongs to one login (a view is one audit event per
-    principal, study and session).
+    principal, study and session). A link sees nothing that its `sharer` may not see and share any more.
     """
 
     kind: PrincipalKind
@@ -43,6 +43,7 @@ class Principal:
     role: str = ""
     peer: str = ""
     session_key: str = ""
+    sharer: Principal | None = None
 
 
 def system_principal(organisation_id: uuid.UUID) -> Principal:

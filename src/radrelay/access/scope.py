@@ -7,7 +7,7 @@ It names the archive's tables by their names and columns, without importing the 
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -55,6 +55,7 @@ class Scope:
 
     Queries add `study_filter` or `series_filter` beside `organisation_id`. `identity` says whether patients are
     shown in the clear or by alias. `everything` is true where no filter is needed within the organisation.
+    `within` are the reaches that bound this one: of a link, that of who shares.
     """
 
     organisation_id: uuid.UUID
@@ -62,17 +63,21 @@ class Scope:
     everything: bool
     kinds: frozenset[str]
     _asked: _Asked
+    within: tuple[Scope, ...] = ()
 
     @property
     def nothing(self) -> bool:
         """Say whether no study at all is within reach."""
-        return not self.everything and not self.kinds
+        return (not self.everything and not self.kinds) or any(one.nothing for one in self.within)
 
     def _targets(self, kind: str) -> sa.Select[Any]:
         return sa.select(_GRANT.target_id).where(_matching(self._asked), _GRANT.target_kind == kind)
 
     def study_filter(self, study_id: IdColumn) -> ColumnElement[bool]:
         """Return the condition that the study with id `study_id` is at least in part within reach."""
+        if self.within:
+            part = SERIES.alias()  # series by series: what bounds a reach may hold another part of the same study
+            return study_id.in_(sa.select(part.c.study_id).where(self.series_filter(part.c.study_id, part.c.id)))
         if self.everything:
             return sa.true()
         parts: list[ColumnElement[bool]] = []
@@ -87,6 +92,9 @@ class Scope:
 
     def series_filter(self, study_id: IdColumn, series_id: IdColumn) -> ColumnElement[bool]:
         """Return the condition that the series `series_id` of the study `study_id` is within reach."""
+        if self.within:
+            both = (replace(self, within=()), *self.within)
+            return sa.and_(*(one.series_filter(study_id, series_id) for one in both))
         if self.everything:
             return sa.true()
         parts: list[ColumnElement[bool]] = []
@@ -126,6 +134,28 @@ def scope(session: Session, principal: Principal, right: Right, *, now: datetime
     asked = _Asked(principal, right, now or _SYSTEM_CLOCK.now())
     if principal.kind == "system":
         return Scope(principal.organisation_id, "clear", True, frozenset(), asked)
+    if principal.kind == "link":
+        return _of_link(session, asked)
+    return _granted(session, asked)
+
+
+def _of_link(session: Session, asked: _Asked) -> Scope:
+    """Return what a link holds and who shares it may still share, and do itself; in the clear where all are."""
+    sharer = asked.principal.sharer
+    if sharer is None or sharer.kind == "link":
+        return Scope(asked.principal.organisation_id, "alias", False, frozenset(), asked)
+    rights = sorted({asked.right, Right.SHARE})
+    own, *bounds = (
+        _granted(session, asked),
+        *(_granted(session, _Asked(sharer, right, asked.now)) for right in rights),
+    )
+    clear = all(one.identity == "clear" for one in (own, *bounds))
+    within = tuple(one for one in bounds if not one.everything)  # what reaches everything bounds nothing
+    return replace(own, everything=False, identity="clear" if clear else "alias", within=within)
+
+
+def _granted(session: Session, asked: _Asked) -> Scope:
+    principal, right = asked.principal, asked.right
     values = {
         "organisation": principal.organisation_id,
         "kind": principal.kind,

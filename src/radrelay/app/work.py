@@ -11,7 +11,7 @@ from datetime import timedelta
 import sqlalchemy as sa
 import structlog
 
-from radrelay import audit
+from radrelay import access, audit
 from radrelay.app.core import Core
 from radrelay.app.directory import keep_following
 from radrelay.app.duties import NodeDuties
@@ -66,6 +66,7 @@ AUDIT_S = 3600.0
 AUDIT_FIRST_S = 60.0  # a machine that is started again each hour signs its record all the same
 FORGET_LOGINS = timedelta(days=2)
 FORGET_EVENTS = timedelta(days=7)
+FORGET_LINKS = timedelta(days=366)  # after their end: the audit keeps who opened them
 ORPHAN_AGE = timedelta(days=1)
 CLOCKS_APART = timedelta(minutes=5)  # this machine's and the store's
 
@@ -292,6 +293,7 @@ def _keep_records(shop: Workshop) -> None:
     with core.database.write() as session:
         forget_marks(session, before)
         forget_ended(session, before)
+        access.forget_links(session, before, core.clock.now() - FORGET_LINKS)
     adopt_keys(core)
     finish_rotation(core)
 

@@ -18,6 +18,7 @@ from radrelay.identity.errors import (
 from radrelay.identity.login import Proof
 from radrelay.identity.service import Identity
 from radrelay.identity.srp import SRP
+from radrelay.identity.standing import role_of
 from radrelay.identity.values import AccountView, CheckedLogin, LoginTry, NewToken, OpenSession, TokenView
 from radrelay.identity.verifiers import from_text, to_text
 
@@ -42,5 +43,6 @@ __all__ = [
     "TokenView",
     "TooManyAttempts",
     "from_text",
+    "role_of",
     "to_text",
 ]

@@ -125,7 +125,7 @@ def succeed(session: Session, bound: list[tuple[str, Limit]]) -> None:
 
 
 def take_back(session: Session, bound: list[tuple[str, Limit]]) -> None:
-    """Take a try back that nobody could check."""
+    """Take the try back, and leave what was counted before: who is right once may still have guessed."""
     session.execute(
         sa.update(LoginAttempt)
         .where(LoginAttempt.key.in_([key for key, _ in bound]), LoginAttempt.failures > 0)

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from radrelay.access import LinkKeys
 from radrelay.archive.drawings import DrawingReader
 from radrelay.archive.metadata import MetadataReader
 from radrelay.archive.reader import InstanceReader
@@ -77,6 +78,7 @@ def assemble(
         renditions=renditions,
         filings=MarkFilings(parts.database, parts.clock, renditions, landing),
         drawings=DrawingReader(reader),
+        link_keys=LinkKeys(parts.keyring.metadata_key),
         attachments=attachments,
         readiness=(
             ReadinessCheck("storage", parts.packs.check),

@@ -1,4 +1,4 @@
-"""From a request to a principal: an API token, or a login's cookie with its CSRF token.
+"""From a request to a principal: an API token, or the cookie of a login or of an opened link with its CSRF token.
 
 Every route depends on `Authenticated` (or `Administrator`); a test walks them all without. A token comes as
 `Authorization: Bearer rr_…`, or as the password of Basic, which is all that some DICOMweb clients speak. A cookie
@@ -17,11 +17,12 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from radrelay.access import Principal
+from radrelay.access import Principal, Visit
 from radrelay.errors import Forbidden, Unauthenticated
-from radrelay.identity import OpenSession, TokenRefused, TokenView
+from radrelay.identity import OpenSession, SessionEnded, TokenRefused, TokenView
 from radrelay.web.connection import is_own_origin, peer_address
 from radrelay.web.services import WebServices
+from radrelay.web.visitors import LINK_COOKIE, is_own, visit_of
 
 COOKIE = "radrelay_session"
 DEVICE_COOKIE = "radrelay_device"
@@ -61,10 +62,11 @@ class OfficerOnly(Forbidden):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: the principal, and the login it asks through, if any."""
+    """Who asks: the principal, and the login or the opened link that it asks through, if any."""
 
     principal: Principal
     login: OpenSession | None = None
+    visit: Visit | None = None
 
 
 def services_of(request: Request) -> WebServices:
@@ -96,14 +98,32 @@ def caller_of(request: Request) -> Caller:
         return Caller(token_principal(services.identity.token_of(secret), peer, services.clock.now()))
     cookie = request.cookies.get(COOKIE)
     if cookie is None:
-        raise Unauthenticated
-    opened = services.identity.session_of(cookie)
+        return _visitor(request, services, peer)
+    try:
+        opened = services.identity.session_of(cookie)
+    except SessionEnded:
+        if LINK_COOKIE in request.cookies:
+            return _visitor(request, services, peer)
+        raise
     if request.method not in SAFE_METHODS:
         require_same_origin(request)
         given = request.headers.get(CSRF_HEADER, "")
         if not hmac.compare_digest(given.encode(), opened.csrf_token.encode()):
             raise CsrfRefused
     return Caller(account_principal(opened, peer), opened)
+
+
+def _visitor(request: Request, services: WebServices, peer: str) -> Caller:
+    """Return who comes with a link; a login goes before it, so that a browser is one or the other."""
+    cookie = request.cookies.get(LINK_COOKIE)
+    if cookie is None:
+        raise Unauthenticated
+    visit = visit_of(request, services, cookie, peer)
+    if request.method not in SAFE_METHODS:
+        require_same_origin(request)
+        if not is_own(visit, request.headers.get(CSRF_HEADER, "")):
+            raise CsrfRefused
+    return Caller(visit.principal, visit=visit)
 
 
 def _is_basic(request: Request) -> bool:

@@ -33,6 +33,15 @@ def is_secure(scope: Scope, behind_proxy: bool) -> bool:
     return scope.get("scheme") == "https"
 
 
+def own_address(scope: Scope, behind_proxy: bool) -> str:
+    """Return scheme and host under which a request came, such as https://pictures.example."""
+    headers = Headers(scope=scope)
+    host = headers.get("host", "")
+    if behind_proxy and headers.get("x-forwarded-host"):
+        host = headers["x-forwarded-host"].split(",")[0].strip()
+    return f"{'https' if is_secure(scope, behind_proxy) else 'http'}://{host}"
+
+
 def is_own_origin(scope: Scope, origin: str, behind_proxy: bool) -> bool:
     """Say whether `origin` (scheme://host:port) is the site that the request was sent to."""
     headers = Headers(scope=scope)

@@ -50,6 +50,7 @@ def note_download(
         detail = {"instances": instances, "study": study.id}
         record = trail.event(request, principal, "study.download", subject, detail=detail, patient=study.patient)
         trail.write(session, record)
+        trail.note_by_link(session, request, principal, services.clock.now())
 
 
 def zip_response(

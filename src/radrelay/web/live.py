@@ -22,6 +22,7 @@ from fastapi.concurrency import run_in_threadpool
 from sqlalchemy.orm import Session
 from starlette.responses import StreamingResponse
 
+from radrelay.access.models import LinkAccess
 from radrelay.archive.models import Study, Tombstone
 from radrelay.errors import RadrelayError, Unavailable
 from radrelay.intake.models import Parcel, Quarantined
@@ -69,6 +70,7 @@ def signatures(session: Session, organisation_id: uuid.UUID) -> dict[str, str]:
         "deliveries": str(tuple(session.execute(deliveries).one()))
         + one(newest(Delivery.__table__.c.created_at, Delivery.__table__.c.organisation_id)),
         "marks": one(newest(MarkedStudy.__table__.c.turn, MarkedStudy.__table__.c.organisation_id)),
+        "links": one(newest(LinkAccess.__table__.c.at, LinkAccess.__table__.c.organisation_id)),
         "quarantine": one(newest(Quarantined.__table__.c.received_at, Quarantined.__table__.c.organisation_id)),
     }
 
@@ -175,7 +177,7 @@ class LiveFeed:
 
 @router.get("/events", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})
 async def events(request: Request, principal: Authenticated) -> StreamingResponse:
-    """Stream `changed` events: {"lists": ["studies", "parcels", "deliveries", "quarantine", "marks"]}, what changed."""
+    """Stream `changed` events: {"lists": ["studies", "parcels", "deliveries", "quarantine", "marks", "links"]}."""
     feed = request.app.state.feed
     if not isinstance(feed, LiveFeed):
         raise Unavailable

@@ -20,8 +20,9 @@ from radrelay.access import Right
 from radrelay.errors import NotFound, RadrelayError
 from radrelay.web.authentication import require_caller, services_of
 from radrelay.web.invocation import Address, find, names_something, note_search
-from radrelay.web.preloading import Wanted, named, with_links
+from radrelay.web.preloading import Wanted, named, with_code, with_links
 from radrelay.web.reach import Reach
+from radrelay.web.visitors import NotByLink
 
 IMMUTABLE = "public, max-age=31536000, immutable"
 BRIEF = "public, max-age=3600"
@@ -30,6 +31,7 @@ PACKED_TYPES = frozenset(
      "application/wasm", "text/plain", "application/manifest+json"}
 )  # fmt: skip
 PACKED_FROM_BYTES, PACKED_UP_TO_BYTES = 1024, 16 << 20
+SHARED = "s"  # where links lead; what they open stands behind the #, which is sent to nobody
 OTHERS = ("api", "dicom-web", "metrics", "healthz", "readyz")
 NOT_BUILT = (
     "<!doctype html><html lang=en><meta charset=utf-8><title>Radrelay</title><h1>Radrelay</h1>"
@@ -91,9 +93,18 @@ def page(request: Request, path: str) -> Response:
     index = find_asset(root, "index.html")
     if index is None:
         return HTMLResponse(NOT_BUILT, status_code=503)
+    if path == SHARED:
+        return _shared(request, root, index)
     if path == "view":
         return _viewer(request, root, index)
     return _send(request, index, "no-store")
+
+
+def _shared(request: Request, root: Path, index: Asset) -> Response:
+    """Serve the page that opens a link: the same to everybody, since nobody sends which link."""
+    language = request.headers.get("accept-language", "")[:2].lower()
+    page = with_code(index.path.read_text("utf-8"), root, language)
+    return HTMLResponse(page, headers={"Cache-Control": "no-store"})
 
 
 def _viewer(request: Request, root: Path, index: Asset) -> Response:
@@ -107,6 +118,8 @@ def _may_ask(request: Request) -> bool:
     """Return whether the page's questions would be answered: a refusal fetched ahead would outlast the login."""
     try:
         require_caller(request)
+    except NotByLink:
+        return True  # the page itself is for everybody; what it asks is open to links
     except RadrelayError:
         return False
     return True
@@ -124,7 +137,7 @@ def _wanted(request: Request) -> Wanted:
     services = services_of(request)
     try:
         address = Address.model_validate(dict(request.query_params))
-        principal = require_caller(request).principal
+        principal = require_caller(request).principal  # of links NotByLink: they name what they show by ids
         note_search(request, services, principal, address)
         with services.database.read() as session:
             found = find(Reach.of(services, session, principal, Right.SEE), address)

@@ -20,6 +20,7 @@ from urllib.parse import urlencode
 
 MANIFEST = "manifest.json"
 VIEWER = "app/pages/View.svelte"
+ARRIVING = "share/arrive.ts"
 WORDS = {"de": "app/i18n/first.de.ts", "en": "app/i18n/first.en.ts"}
 
 
@@ -51,13 +52,23 @@ def with_links(page: str, root: Path, wanted: Wanted, language: str, *, answers:
         asked_for.append(f"/api/view?{wanted.asks}")
     if wanted.study:
         asked_for += [f"/api/studies/{wanted.study}/opening{asked}", f"/api/studies/{wanted.study}/glimpse{asked}"]
-    changed = (root / MANIFEST).stat().st_mtime_ns if (root / MANIFEST).exists() else 0
-    code = _code(root, changed, WORDS["de" if language == "de" else "en"])
-    links = [
-        *(f'<link rel="preload" as="fetch" href="{html.escape(one)}" crossorigin>' for one in asked_for if answers),
-        *(link for address, link in code if f'"{address}"' not in page),
-    ]
+    asks = [f'<link rel="preload" as="fetch" href="{html.escape(one)}" crossorigin>' for one in asked_for if answers]
+    return _with(page, [*asks, *_code_links(page, root, language)])
+
+
+def with_code(page: str, root: Path, language: str) -> str:
+    """Return the page that opens a link, with links to code alone: what it will show is not known yet."""
+    return _with(page, _code_links(page, root, language, arriving=True))
+
+
+def _with(page: str, links: list[str]) -> str:
     return page.replace("</head>", "".join(links) + "</head>", 1)
+
+
+def _code_links(page: str, root: Path, language: str, *, arriving: bool = False) -> list[str]:
+    changed = (root / MANIFEST).stat().st_mtime_ns if (root / MANIFEST).exists() else 0
+    code = _code(root, changed, WORDS["de" if language == "de" else "en"], arriving=arriving)
+    return [link for address, link in code if f'"{address}"' not in page]
 
 
 def _uuid(text: str) -> str:
@@ -68,7 +79,7 @@ def _uuid(text: str) -> str:
 
 
 @lru_cache(maxsize=4)
-def _code(root: Path, changed: int, words: str) -> tuple[tuple[str, str], ...]:
+def _code(root: Path, changed: int, words: str, *, arriving: bool) -> tuple[tuple[str, str], ...]:
     """Return the viewer's code and words as addresses and links, what is most first: HTTP/1.1 gives six at a time.
 
     None before the pages were built (`changed` is 0).
@@ -77,7 +88,7 @@ def _code(root: Path, changed: int, words: str) -> tuple[tuple[str, str], ...]:
         return ()
     manifest: dict[str, Any] = json.loads((root / MANIFEST).read_bytes())
     links: dict[str, str] = {}
-    for chunk in _chunks(manifest, [VIEWER, words]):
+    for chunk in _chunks(manifest, [VIEWER, words, *([ARRIVING] if arriving else ())]):
         addresses = [f"/{name}" for name in chunk.get("css", ())]
         links |= {one: f'<link rel="stylesheet" crossorigin href="{one}">' for one in addresses}
         links[f"/{chunk['file']}"] = f'<link rel="modulepreload" crossorigin href="/{chunk["file"]}">'

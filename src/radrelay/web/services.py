@@ -13,6 +13,7 @@ from typing import Protocol
 
 from prometheus_client import CollectorRegistry
 
+from radrelay.access import LinkKeys
 from radrelay.archive.drawings import DrawingReader
 from radrelay.archive.metadata import MetadataReader
 from radrelay.archive.reader import InstanceReader
@@ -125,6 +126,7 @@ class WebServices:
     renditions: Renditions
     filings: MarkFilings
     drawings: DrawingReader
+    link_keys: LinkKeys
     attachments: Attachments | None = None
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     readiness: Sequence[ReadinessCheck] = ()

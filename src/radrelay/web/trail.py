@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from datetime import datetime
 
 from fastapi import Request
 from sqlalchemy.orm import Session
 
-from radrelay import audit
+from radrelay import access, audit
 from radrelay.access import Principal
 from radrelay.storage.database import Database
 from radrelay.web.problems import correlation_of
@@ -47,3 +48,12 @@ def write(session: Session, record: audit.AuditRecord) -> None:
 def seen(database: Database, principal: Principal, record: audit.AuditRecord, distinct: str = "") -> None:
     """Write that something was seen, once per login; durable before anything is shown."""
     audit.record_once(database, principal.session_key, record, distinct)
+
+
+def note_by_link(session: Session, request: Request, principal: Principal, now: datetime) -> None:
+    """Write that something was taken by a link, for who made it; of everybody else the audit alone tells."""
+    if principal.kind == "link":
+        access.note_access(
+            session, principal.organisation_id, uuid.UUID(principal.id), "downloaded", now, principal.peer,
+            request.headers.get("user-agent", ""),
+        )  # fmt: skip

@@ -19,6 +19,7 @@ from radrelay.web.api import (
     grants,
     groups,
     instances,
+    links,
     marks,
     openings,
     parcels,
@@ -28,6 +29,7 @@ from radrelay.web.api import (
     quarantine,
     series,
     session,
+    shared,
     slides,
     sources,
     studies,
@@ -71,6 +73,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     audit_reports.router,
     system.router,
     displays.router,
+    links.router,
+    shared.router,
 )
 
 

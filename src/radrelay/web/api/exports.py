@@ -53,4 +53,5 @@ def note_export(
             request, principal, "study.export", ("study", study_id), detail=detail, patient=found.patient
         )
         trail.write(session, record)
+        trail.note_by_link(session, request, principal, services.clock.now())
     return ExportNoted(instances=len(ids), frames=wanted.frames)

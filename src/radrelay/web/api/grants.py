@@ -22,15 +22,19 @@ from radrelay.web.services import WebServices
 
 router = APIRouter(prefix="/grants", tags=["grants"])
 GranteeKind = Literal["account", "token", "group", "ae", "role"]
+ListedKind = Literal["account", "token", "group", "ae", "role", "link"]
 TargetKind = Literal["organisation", "source", "study", "series"]
 LONGEST_AE = 16
 
 
 class Grant(BaseModel):
-    """A grant. `grantee_id` is an id, an AE title or a role; `*` is any of its kind. No `target_id`: everything."""
+    """A grant. `grantee_id` is an id, an AE title or a role; `*` is any of its kind. No `target_id`: everything.
+
+    What a link opens is its grant, made with the link.
+    """
 
     id: uuid.UUID
-    grantee_kind: GranteeKind
+    grantee_kind: ListedKind
     grantee_id: str
     target_kind: TargetKind
     target_id: uuid.UUID | None
@@ -78,7 +82,7 @@ def _shown(view: GrantView) -> Grant:
 def list_grants(
     services: Services,
     principal: Administrator,
-    grantee_kind: GranteeKind | None = None,
+    grantee_kind: ListedKind | None = None,
     grantee_id: str = Query("", max_length=64),
     target_kind: TargetKind | None = None,
     target_id: uuid.UUID | None = None,
@@ -144,6 +148,8 @@ def _require_grantee(services: WebServices, session: Session, principal: Princip
             known = any_of or grantee.id in {str(one.id) for one in services.identity.accounts(session, organisation)}
         case "token":
             known = any_of or grantee.id in {str(one.id) for one in services.identity.tokens(session, organisation)}
+        case "link":
+            known = False  # made with a link alone
     if not known:
         raise NotFound(f"there is no {grantee.kind} {grantee.id!r}")
 

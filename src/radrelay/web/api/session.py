@@ -18,7 +18,8 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.concurrency import run_in_threadpool
 
-from radrelay.access import Principal
+from radrelay import access
+from radrelay.access import Principal, Visit
 from radrelay.errors import Invalid
 from radrelay.identity import (
     SRP,
@@ -46,6 +47,7 @@ from radrelay.web.authentication import (
 )
 from radrelay.web.connection import is_from_this_machine, is_secure, peer_address
 from radrelay.web.services import WebServices
+from radrelay.web.visitors import LINK_COOKIE
 
 DEVICE_COOKIE_S = 400 * 24 * 3600  # the longest that browsers keep one
 REFUSED_S = 1.0
@@ -136,13 +138,23 @@ class SessionAccount(BaseModel):
     from_directory: bool = False
 
 
+class SharedHere(BaseModel):
+    """What a link lets do: only look, or download."""
+
+    may_download: bool
+
+
 class SessionAnswer(BaseModel):
-    """A login: who, the token for X-CSRF-Token, and until when. A token's caller has neither of the latter two."""
+    """A login: who, the token for X-CSRF-Token, and until when. A token's caller has neither of the latter two.
+
+    Of an opened link the role is `link`, and `shared` says what it lets do; null for everybody else.
+    """
 
     account: SessionAccount
     csrf_token: str
     expires_at: datetime | None
     idle_until: datetime | None
+    shared: SharedHere | None = None
 
 
 class LoginAnswer(SessionAnswer):
@@ -245,6 +257,8 @@ def _log_in(request: Request, services: WebServices, given: Credentials | ProofG
         raise
     with services.database.write() as session:
         services.identity.end_secret(session, request.cookies.get(COOKIE, ""))
+        if LINK_COOKIE in request.cookies:
+            access.end_visit(session, request.cookies[LINK_COOKIE], services.clock.now())
         opened = services.identity.open_session(session, checked)
         principal = account_principal(opened, attempt.address)
         trail.write(session, trail.event(request, principal, "login", ("account", opened.account.id)))
@@ -304,7 +318,23 @@ def present_session(caller: AnyCaller) -> SessionAnswer:
     """Say who is logged in."""
     if caller.login is not None:
         return _answer(caller.login)
+    if caller.visit is not None:
+        return _visit_answer(caller.visit)
     return SessionAnswer(account=_token_account(caller), csrf_token="", expires_at=None, idle_until=None)
+
+
+def _visit_answer(visit: Visit) -> SessionAnswer:
+    """Return who comes with a link: nobody by name."""
+    nobody = SessionAccount(
+        id=visit.link.id, username="", name="", role="link", language="", must_change_password=False
+    )
+    return SessionAnswer(
+        account=nobody,
+        csrf_token=visit.csrf_token,
+        expires_at=visit.expires_at,
+        idle_until=visit.expires_at,
+        shared=SharedHere(may_download=visit.link.may_download),
+    )
 
 
 def _token_account(caller: Caller) -> SessionAccount:

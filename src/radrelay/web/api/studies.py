@@ -299,10 +299,13 @@ def detail(request: Request, services: WebServices, principal: Principal, study_
         held = study_rows.holding_rows(session, study_id, reach.now)
         clear = reach.scope.identity == "clear"
         attachments = study_rows.attachment_rows(session, study_id, reach.now) if clear else []
+    if principal.kind == "link":
+        held, attachments = [], []  # where it came from and what lies beside it was not shared
     record = trail.event(request, principal, "study.open", ("study", study_id), patient=found.patient)
     trail.seen(services.database, principal, record)
     return {
         **shown(row, reach.scope, sorted({one.source for one in held})),
+        **(of_series(series) if principal.kind == "link" else {}),
         "series": [_series(services, one, views.get(one.id, []), clear=clear) for one in series],
         "attachments": [_fields(AttachmentListed, one) for one in attachments],
         "holdings": [
@@ -310,6 +313,19 @@ def detail(request: Request, services: WebServices, principal: Principal, study_
             | {"hold_until": None if one.hold_until == holdings.WITHOUT_END else one.hold_until}
             for one in held
         ],
+    }
+
+
+def of_series(series: Sequence[Any]) -> dict[str, object]:
+    """Return the fields of `Study` for who was given these series alone: theirs, and nothing of the housekeeping."""
+    return {
+        "modalities": sorted({one.modality for one in series if one.modality}),
+        "series_count": len(series),
+        "instance_count": sum(one.instance_count for one in series),
+        "bytes": sum(one.bytes for one in series),
+        "expires_at": None,
+        "ceiling_at": None,
+        "held": False,
     }
 
 

@@ -954,6 +954,59 @@ def marks() -> None:
     )
     op.create_index("ix_marked_study_open", "marked_study", ["open_since"], unique=False)
     op.create_index("ix_marked_study_turn", "marked_study", ["organisation_id", "turn"], unique=False)
+    op.create_table(
+        "share_link",
+        sa.Column("secret_hash", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("label", sa.String(length=200), nullable=False),
+        sa.Column("maker_kind", sa.String(length=16), nullable=False),
+        sa.Column("maker_id", Id(), nullable=False),
+        sa.Column("maker_name", sa.String(length=200), nullable=False),
+        sa.Column("protection", sa.String(length=16), nullable=False),
+        sa.Column("answer_hash", sa.LargeBinary(length=32), nullable=True),
+        sa.Column("may_download", sa.Boolean(), nullable=False),
+        sa.Column("max_uses", sa.Integer(), nullable=True),
+        sa.Column("uses", sa.Integer(), nullable=False),
+        sa.Column("wrong", sa.Integer(), nullable=False),
+        sa.Column("closings", sa.Integer(), nullable=False),
+        sa.Column("closed_at", Instant(), nullable=True),
+        sa.Column("told_at", Instant(), nullable=True),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("ends_at", Instant(), nullable=False),
+        sa.Column("used_at", Instant(), nullable=True),
+        sa.Column("revoked_at", Instant(), nullable=True),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_share_link")),
+    )
+    op.create_index("ux_share_link_secret", "share_link", ["secret_hash"], unique=True)
+    op.create_index("ix_share_link_maker", "share_link", ["organisation_id", "maker_id", "created_at"], unique=False)
+    op.create_table(
+        "link_visit",
+        sa.Column("link_id", Id(), nullable=False),
+        sa.Column("secret_hash", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("expires_at", Instant(), nullable=False),
+        sa.Column("ended_at", Instant(), nullable=True),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_link_visit")),
+    )
+    op.create_index("ux_link_visit_secret", "link_visit", ["secret_hash"], unique=True)
+    op.create_index("ix_link_visit_link", "link_visit", ["link_id"], unique=False)
+    op.create_index("ix_link_visit_expires", "link_visit", ["expires_at"], unique=False)
+    op.create_table(
+        "link_access",
+        sa.Column("link_id", Id(), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("peer", sa.String(length=64), nullable=False),
+        sa.Column("user_agent", sa.String(length=300), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_link_access")),
+    )
+    op.create_index("ix_link_access_link", "link_access", ["link_id", "at"], unique=False)
+    op.create_index("ix_link_access_at", "link_access", ["organisation_id", "at"], unique=False)
 
 
 def text_index() -> None:

@@ -1,0 +1,99 @@
+"""What proves a link: a random secret with a signature, and hashes of the answers that protect it.
+
+A token is 24 random bytes and 16 of HMAC-SHA-256 over them, as 54 characters of base64url: who can write the database
+but has no keyring makes no link. A PIN or a date of birth has few values, so its hash is keyed, too: who can
+read the database guesses nothing without the keyring.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import secrets
+import unicodedata
+import uuid
+from datetime import date
+from itertools import pairwise
+from typing import Literal
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from radrelay.access.errors import LinkWanted
+
+Protection = Literal["none", "pin", "birth-date"]
+SECRET_BYTES, SIGNATURE_BYTES = 24, 16
+LONGEST = 100
+PIN_DIGITS = 6
+MOST_DIGITS = 12
+
+
+class LinkKeys:
+    """Makes and checks the tokens of links, and the hashes of what protects them."""
+
+    def __init__(self, metadata_key: bytes) -> None:
+        self._signing = _derived(metadata_key, b"radrelay links")
+        self._answers = _derived(metadata_key, b"radrelay link answers")
+
+    def new_token(self) -> str:
+        """Return a new token; it is kept nowhere."""
+        secret = secrets.token_bytes(SECRET_BYTES)
+        return base64.urlsafe_b64encode(secret + self._signature(secret)).decode().rstrip("=")
+
+    def is_signed(self, token: str) -> bool:
+        """Say whether a token was made here, in constant time for tokens of one length."""
+        try:
+            given = base64.urlsafe_b64decode(token[:LONGEST] + "==")
+        except (binascii.Error, ValueError):
+            given = b""
+        secret, signature = given[:SECRET_BYTES], given[SECRET_BYTES:]
+        return hmac.compare_digest(self._signature(secret), signature)
+
+    def _signature(self, secret: bytes) -> bytes:
+        return hmac.digest(self._signing, secret, "sha256")[:SIGNATURE_BYTES]
+
+    def answer_hash(self, link_id: uuid.UUID, answer: str) -> bytes:
+        """Return what is kept of a PIN or a date of birth (as ISO 8601)."""
+        return hmac.digest(self._answers, link_id.bytes + answer.encode(), "sha256")
+
+    def is_answer(self, link_id: uuid.UUID, protection: str, kept: bytes | None, answer: str) -> bool:
+        """Say whether an answer is the one that was kept, in constant time."""
+        given = self.answer_hash(link_id, canonical(protection, answer))
+        return kept is not None and hmac.compare_digest(given, kept)
+
+
+def _derived(key: bytes, name: bytes) -> bytes:
+    return HKDF(hashes.SHA256(), 32, None, name).derive(key)
+
+
+def digest(secret: str) -> bytes:
+    """Return the hash that a random secret is kept and found by."""
+    return hashlib.sha256(secret[:LONGEST].encode()).digest()
+
+
+def canonical(protection: str, answer: str) -> str:
+    """Return an answer as it is compared: a PIN without spaces, a date as ISO 8601; empty for what is neither."""
+    text = "".join(unicodedata.normalize("NFKC", answer[:LONGEST]).split())
+    if protection == "pin":
+        return text
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        return ""
+
+
+def new_pin() -> str:
+    """Return a random PIN."""
+    return f"{secrets.randbelow(10**PIN_DIGITS):0{PIN_DIGITS}d}"
+
+
+def require_pin(pin: str) -> str:
+    """Return a PIN that somebody chose; raises `LinkWanted` for one that is guessed among the first."""
+    if not (pin.isascii() and pin.isdigit() and PIN_DIGITS <= len(pin) <= MOST_DIGITS):
+        raise LinkWanted(f"a PIN has {PIN_DIGITS} to {MOST_DIGITS} digits", field="pin")
+    steps = {(int(after) - int(before)) % 10 for before, after in pairwise(pin)}
+    if len(steps) == 1:  # 000000, 123456, 987654
+        raise LinkWanted("this PIN is among the first that are guessed", field="pin")
+    return pin

@@ -1,0 +1,102 @@
+"""The sheet that is handed out with a link: a QR code, how to open it, until when. It names no patient and no PIN."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+import segno
+
+from radrelay.web.paper import HEIGHT, WIDTH, Font, Paper, can_write, lines_of, width_of
+
+Language = Literal["de", "en"]
+MARGIN, CODE = 72, 220
+QUIET = 4  # modules of white around the code (ISO/IEC 18004)
+WORDS: dict[Language, dict[str, str]] = {
+    "en": {
+        "title": "Your medical images",
+        "lead": "With this sheet you see your images in the browser of a phone, a tablet or a computer. You need no"
+        " program and no account.",
+        "scan": "Point the camera of your phone at the code, and open the address that it shows.",
+        "type": "Without a camera: type this address, exactly as it stands here.",
+        "pin": "You will be asked for a PIN. It was given to you separately.",
+        "birth-date": "You will be asked for the date of birth of the patient.",
+        "until": "Open until {until}",
+        "once": "opens once",
+        "times": "opens {uses} times",
+        "download": "Images can be saved as DICOM files.",
+        "keep": "Whoever has this sheet may see the images. Keep it like a medical document, and give it only to whom"
+        " you want to show them: your doctor, another hospital.",
+    },
+    "de": {
+        "title": "Ihre medizinischen Bilder",
+        "lead": "Mit diesem Blatt sehen Sie Ihre Bilder im Browser eines Telefons, Tablets oder Computers. Sie brauchen"
+        " kein Programm und kein Konto.",
+        "scan": "Richten Sie die Kamera Ihres Telefons auf den Code und öffnen Sie die Adresse, die erscheint.",
+        "type": "Ohne Kamera: Geben Sie diese Adresse ein, genau so, wie sie hier steht.",
+        "pin": "Sie werden nach einer PIN gefragt. Sie haben sie getrennt erhalten.",
+        "birth-date": "Sie werden nach dem Geburtsdatum der Patientin oder des Patienten gefragt.",
+        "until": "Offen bis {until}",
+        "once": "lässt sich einmal öffnen",
+        "times": "lässt sich {uses}-mal öffnen",
+        "download": "Die Bilder lassen sich als DICOM-Dateien speichern.",
+        "keep": "Wer dieses Blatt hat, kann die Bilder sehen. Bewahren Sie es auf wie ein medizinisches Dokument, und"
+        " geben Sie es nur an Menschen, denen Sie die Bilder zeigen möchten: Ihrer Ärztin, einem anderen Krankenhaus.",
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LinkSheet:
+    """What stands on a sheet; `ends_at` is told in its own zone."""
+
+    address: str
+    organisation: str
+    ends_at: datetime
+    max_uses: int | None
+    protection: str
+    may_download: bool
+
+
+def link_sheet(sheet: LinkSheet, language: Language) -> bytes:
+    """Return the sheet as a PDF of one A4 page."""
+    words, paper = WORDS[language], Paper()
+    y: float = HEIGHT - MARGIN
+    if can_write(sheet.organisation):  # else the address says whose it is
+        paper.text(MARGIN, y, sheet.organisation[:70], 11, grey=0.4)
+    y = _write(paper, y - 40, words["title"], 25, "bold")
+    y = _write(paper, y - 8, words["lead"], 11.5)
+    rows = [list(row) for row in segno.make(sheet.address, error="m", micro=False).matrix_iter(border=QUIET)]
+    y -= CODE + 6
+    paper.squares((WIDTH - CODE) / 2, y, CODE, rows)
+    y = _write(paper, y - 22, words["scan"], 11.5, "bold")
+    if sheet.protection in ("pin", "birth-date"):
+        y = _write(paper, y - 2, words[sheet.protection], 11.5)
+    y = _write(paper, y - 10, words["type"], 11.5)
+    for start in range(0, len(sheet.address), 62):
+        y = _write(paper, y, sheet.address[start : start + 62], 11.5, "fixed")
+    paper.rule(MARGIN, y - 2, WIDTH - 2 * MARGIN)
+    y = _write(paper, y - 24, _facts(sheet, words, language), 11.5, "bold")
+    if sheet.may_download:
+        y = _write(paper, y, words["download"], 11.5)
+    _write(paper, y - 6, words["keep"], 11.5)
+    return paper.pdf(words["title"], language)
+
+
+def _facts(sheet: LinkSheet, words: dict[str, str], language: Language) -> str:
+    until = sheet.ends_at.strftime("%d.%m.%Y, %H:%M Uhr" if language == "de" else "%d %B %Y, %H:%M")
+    facts = [words["until"].format(until=until)]
+    if sheet.max_uses is not None:
+        facts.append(words["once"] if sheet.max_uses == 1 else words["times"].format(uses=sheet.max_uses))
+    return ", ".join(facts)
+
+
+def _write(paper: Paper, y: float, text: str, size: float, font: Font = "plain") -> float:
+    """Write a paragraph whose first line stands on `y`, and return where the next would."""
+    room = WIDTH - 2 * MARGIN
+    for line in lines_of(text, size, room, font):
+        shown = min(size, size * room / max(1.0, width_of(line, size, font)))
+        paper.text(MARGIN, y, line, shown, font)
+        y -= size * 1.45
+    return y

@@ -1,0 +1,54 @@
+"""Where somebody comes with a link: the addresses that show what was shared, and none besides.
+
+A new address is closed to links until it is written down here, whatever its route would find for them.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+
+from fastapi import Request
+
+from radrelay import access
+from radrelay.access import Visit
+from radrelay.errors import Forbidden
+from radrelay.web.services import WebServices
+
+LINK_COOKIE = "radrelay_link"
+_ID = r"[0-9a-fA-F-]{36}"
+OPEN_TO_LINKS: dict[str, tuple[str, ...]] = {
+    "GET": (
+        r"/api/session",
+        r"/api/shared",
+        rf"/api/studies/{_ID}(/opening|/glimpse|/archive\.zip|/drawings)?",
+        rf"/api/series/{_ID}(/thumbnail|/archive\.zip|/slide)?",
+        rf"/api/instances/{_ID}/(planes|thumbnail|file|document|report|header|header/value|drawing|drawing/masks/[0-9]+)",
+        rf"/api/instances/{_ID}/(waveform|waveform/[0-9]+/(samples|sound)|pages|pages/[0-9]+(/text)?|film|film/file|video)",
+        rf"/api/instances/{_ID}/frames/[0-9]+/(pixels|stream|rendered|tables)",
+    ),
+    "POST": (rf"/api/studies/{_ID}/exports",),
+    "DELETE": (r"/api/shared",),
+}
+_PATTERNS = {method: re.compile("|".join(paths)) for method, paths in OPEN_TO_LINKS.items()}
+
+
+class NotByLink(Forbidden):
+    """A link shows what was shared with it, and opens nothing else."""
+
+    code = "not-by-link"
+
+
+def visit_of(request: Request, services: WebServices, cookie: str, peer: str) -> Visit:
+    """Return the visit of a cookie where links may come; raises `LinkOver` or `NotByLink`."""
+    with services.database.read() as session:
+        visit = access.visit_of(session, cookie, peer, services.clock.now())
+    pattern = _PATTERNS.get(request.method)
+    if pattern is None or pattern.fullmatch(request.scope["path"]) is None:
+        raise NotByLink
+    return visit
+
+
+def is_own(visit: Visit, csrf_token: str) -> bool:
+    """Say whether a request carries the visit's CSRF token."""
+    return hmac.compare_digest(csrf_token.encode(), visit.csrf_token.encode())

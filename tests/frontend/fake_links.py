@@ -1,0 +1,68 @@
+"""The fake server's links: one in each state, with what happened with them."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from tests.frontend.fake_office import ago
+
+Row = dict[str, Any]
+STATES = ("open", "closed", "used-up", "expired", "revoked", "ended", "gone")
+PATIENT = {"name": "Müller^Anna-Luise", "id": "P10001", "issuer": "", "birth_date": "1961-03-02", "sex": "F"}
+CODE = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8"><path fill="#fff" d="M0 0h8v8H0z"/></svg>'
+
+
+def link(number: int, state: str, **more: Any) -> Row:
+    shown = {"study_id": str(uuid.UUID(int=2)), "series_ids": ["s"] if number == 1 else [], "patient": PATIENT,
+             "study_date": "2024-08-24", "description": "CT Thorax mit KM", "modalities": ["CT"]}  # fmt: skip
+    return {
+        "id": f"link-{number}", "label": "Praxis Dr. Öztürk" if number else "", "maker": "weber", "own": True,
+        "state": state, "protection": ("none", "pin", "birth-date")[number % 3], "may_download": number % 2 == 0,
+        "max_uses": 3 if number else None, "uses": min(number, 3), "created_at": ago(days=2), "ends_at": ago(days=-5),
+        "used_at": None, "revoked_at": None, "closed_until": ago(minutes=-15) if state == "closed" else None,
+        "shows": [] if state == "gone" else [shown], **more,
+    }  # fmt: skip
+
+
+def access(kind: str, **span: float) -> Row:
+    agent = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Version/18.0 Safari/604.1"
+    return {"link_id": "link-1", "at": ago(**span), "kind": kind, "peer": "203.0.113.77", "user_agent": agent}
+
+
+async def listed(request: Request) -> Response:
+    del request
+    links = [link(number, state) for number, state in enumerate(STATES)]
+    return JSONResponse({"links": links, "notices": [access("closed", minutes=3)]})
+
+
+async def one(request: Request) -> Response:
+    kinds = ("closed", "wrong", "downloaded", "opened", "refused")
+    happened = [access(kind, minutes=3 + number) for number, kind in enumerate(kinds)]
+    return JSONResponse(link(1, "closed") | {"accesses": happened, "id": request.path_params["link"]})
+
+
+async def make(request: Request) -> Response:
+    wanted = await request.json()
+    request.app.state.world.office.calls.append(("POST /api/links", wanted))
+    made = link(1, "open", **{name: wanted[name] for name in ("protection", "may_download", "max_uses", "label")})
+    pin = "730518" if wanted["protection"] == "pin" else ""
+    return JSONResponse({"link": made, "address": f"https://x.example/s#{'x' * 54}", "qr": CODE, "pin": pin}, 201)
+
+
+async def done(request: Request) -> Response:
+    request.app.state.world.office.calls.append((f"{request.method} {request.url.path}", {}))
+    return Response(status_code=204)
+
+
+ROUTES = [
+    Route("/api/links", listed),
+    Route("/api/links", make, methods=["POST"]),
+    Route("/api/links/notices/read", done, methods=["PUT"]),
+    Route("/api/links/{link}", one),
+    Route("/api/links/{link}", done, methods=["DELETE"]),
+]

@@ -1,0 +1,220 @@
+"""A link as it is used: how often, from where, by whom, and by what is not a person; on one site for all of it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pypdfium2
+import pytest
+import segno
+import sqlalchemy as sa
+
+from radrelay.access import link_keys
+from radrelay.access.models import LinkAccess, LinkVisit, ShareLink
+from radrelay.audit.models import AuditEvent
+from radrelay.web.link_sheet import CODE
+from tests.proving import log_in
+from tests.web.conftest import PASSWORD, Login, WebSite, close_site, open_site
+from tests.web.test_links import make, opened, pictures_of, refused, study_of, token_of, try_open
+from tests.web.test_studies import CT, upload
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebSite]:
+    folder = tmp_path_factory.mktemp("links")
+    made = open_site(folder)
+    made.account("anna")
+    (folder / "static").mkdir()
+    (folder / "static" / "index.html").write_text("<html><head><title>Radrelay</title></head><body></body></html>")
+    yield made
+    close_site(made)
+
+
+@pytest.fixture(scope="module")
+def anna(site: WebSite) -> Login:
+    login = site.login("anna")
+    upload(site, login, CT, "MR_small.dcm")
+    return login
+
+
+def test_who_may_only_look_downloads_nothing_and_who_may_is_seen_to(site: WebSite, anna: Login) -> None:
+    study = study_of(anna)
+    instance = anna.http.get(f"/api/series/{study['series'][0]['id']}").json()["instances"][0]["id"]
+    files = (f"/api/studies/{study['id']}/archive.zip", f"/api/instances/{instance}/file")
+    picture = {"form": "png", "named": False, "instance_ids": [instance]}
+    for may, status in ((False, 404), (True, 200)):
+        made = make(site, anna, studies=[study["id"]], may_download=may)
+        browser = opened(site, made)
+        assert [browser.http.get(path).status_code for path in files] == [status, status]
+        taken = browser.http.post(f"/api/studies/{study['id']}/exports", json=picture, headers=browser.headers)
+        assert taken.status_code == (201 if may else 404)
+        happened = anna.http.get(f"/api/links/{made['link']['id']}").json()["accesses"]
+        assert [one["kind"] for one in happened] == (["downloaded"] * 3 if may else []) + ["opened"]
+        assert {one["peer"] for one in happened} == {"198.51.100.7"}
+
+
+def test_twelve_browsers_at_once_use_up_three_uses_and_no_more(site: WebSite, anna: Login) -> None:
+    study = study_of(anna)
+    made = make(site, anna, studies=[study["id"]], max_uses=3)
+    browsers = [Login(site.client(f"198.51.100.{number}")) for number in range(12)]
+    with ThreadPoolExecutor(12) as pool:
+        answers = list(pool.map(lambda one: try_open(one, token_of(made), tapped=True).status_code, browsers))
+    assert sorted(answers) == [200] * 3 + [401] * 9
+    link = anna.http.get(f"/api/links/{made['link']['id']}").json()
+    assert (link["uses"], link["state"]) == (3, "used-up")
+    kept = browsers[answers.index(200)]
+    assert try_open(kept, token_of(made)).status_code == 200, "who is in may come back"
+    assert pictures_of(kept, study["id"]) == 200
+
+
+def test_where_uses_are_counted_a_person_has_to_tap(site: WebSite, anna: Login) -> None:
+    made = make(site, anna, studies=[study_of(anna)["id"]], max_uses=1)
+    bot = Login(site.client("192.0.2.1"))
+    for _ in range(3):
+        assert refused(bot, token_of(made)) == (200, "tap")
+    assert anna.http.get(f"/api/links/{made['link']['id']}").json()["uses"] == 0
+    opened(site, made, tapped=True)
+    assert refused(bot, token_of(made), tapped=True) == (401, "link-refused")
+
+
+def test_what_fetches_the_address_by_itself_opens_nothing(site: WebSite, anna: Login) -> None:
+    made = make(site, anna, studies=[study_of(anna)["id"]], max_uses=1)
+    bot = site.client("192.0.2.1")
+    for method in ("GET", "HEAD"):
+        answer = bot.request(method, "/s", headers={"User-Agent": "WhatsApp/2.23 facebookexternalhit/1.1"})
+        assert answer.status_code == 200
+        assert "noindex" in answer.headers["x-robots-tag"]
+        assert answer.headers["referrer-policy"] == "no-referrer"
+        assert "CompressedSamples" not in answer.text
+        assert "set-cookie" not in answer.headers
+    assert bot.get("/api/shared").status_code == 401
+    link = anna.http.get(f"/api/links/{made['link']['id']}").json()
+    assert (link["uses"], link["accesses"]) == (0, [])
+
+
+def test_wrong_answers_at_once_are_counted_each(site: WebSite, anna: Login) -> None:
+    made = make(site, anna, studies=[study_of(anna)["id"]], protection="pin", pin="730518")
+    browsers = [Login(site.client(f"192.0.2.{number}")) for number in range(16)]
+    with ThreadPoolExecutor(16) as pool:
+        codes = list(pool.map(lambda one: refused(one, token_of(made), answer="000001")[1], browsers))
+    assert sorted(codes) == ["link-answer-wrong"] * 4 + ["link-closed"] * 12
+
+
+def test_links_that_are_forged_revoked_over_or_used_up_are_answered_alike(site: WebSite, anna: Login) -> None:
+    study = study_of(anna)["id"]
+    revoked, over, used = (make(site, anna, studies=[study], max_uses=1) for _ in range(3))
+    anna.http.delete(f"/api/links/{revoked['link']['id']}", headers=anna.headers)
+    opened(site, used, tapped=True)
+    with site.database.write() as session:
+        session.execute(
+            sa.update(ShareLink).where(ShareLink.id == uuid.UUID(over["link"]["id"])).values(ends_at=site.clock.now())
+        )
+        foreign = token_of(used)[:-1] + ("A" if token_of(used)[-1] != "A" else "B")
+        planted = "A" * 54  # by who can write the database, and has no keyring
+        session.execute(
+            sa.update(ShareLink)
+            .where(ShareLink.id == uuid.UUID(revoked["link"]["id"]))
+            .values(secret_hash=link_keys.digest(planted), revoked_at=None)
+        )
+    answers = []
+    for token in (token_of(revoked), token_of(over), token_of(used), foreign, planted, "", "é" * 60, "x" * 200):
+        answer = try_open(Login(site.client("192.0.2.1")), token, tapped=True, answer="1")
+        body = answer.json()
+        body.pop("correlation_id")
+        answers.append((answer.status_code, body, sorted(answer.headers)))
+    assert all(one == answers[0] for one in answers), answers
+    assert answers[0][0] == 401
+    assert answers[0][1]["code"] == "link-refused"
+
+
+def test_a_browser_is_logged_in_or_came_with_a_link_and_never_both(site: WebSite, anna: Login) -> None:
+    study, other = study_of(anna)["id"], study_of(anna, "MR")["id"]
+    made = make(site, anna, studies=[study])
+    reader = site.login("anna")
+    assert refused(reader, token_of(made)) == (200, "leave")
+    assert pictures_of(reader, other) == 200, "nothing was left unasked"
+    assert refused(reader, token_of(made), leave=True) == (200, "")
+    assert [pictures_of(reader, one) for one in (study, other)] == [200, 404]
+    again = log_in(reader.http, "anna", PASSWORD)
+    assert again.status_code == 200
+    assert [pictures_of(reader, one) for one in (study, other)] == [200, 200]
+    reader.http.cookies.delete("radrelay_session")
+    assert pictures_of(reader, study) == 401, "the login ended the visit"
+
+
+def test_leaving_closes_what_was_opened_in_this_browser_alone(site: WebSite, anna: Login) -> None:
+    study = study_of(anna)["id"]
+    made = make(site, anna, studies=[study])
+    one, other = opened(site, made), opened(site, made)
+    assert one.http.delete("/api/shared").status_code == 403, "not without the CSRF token"
+    cookie = one.http.cookies["radrelay_link"]
+    assert one.http.delete("/api/shared", headers=one.headers).status_code == 204
+    one.http.cookies.set("radrelay_link", cookie)
+    assert [pictures_of(browser, study) for browser in (one, other)] == [401, 200]
+
+
+def test_another_site_opens_no_link_in_somebodys_browser(site: WebSite, anna: Login) -> None:
+    made = make(site, anna, studies=[study_of(anna)["id"]])
+    answer = site.client().post(
+        "/api/shared", json={"token": token_of(made)}, headers={"Origin": "https://evil.example"}
+    )
+    assert (answer.status_code, answer.json()["code"]) == (403, "csrf")
+
+
+def test_nothing_that_opens_a_link_is_kept_in_the_clear(site: WebSite, anna: Login) -> None:
+    made = make(site, anna, studies=[study_of(anna)["id"]], protection="pin")
+    browser = opened(site, made, answer=made["pin"])
+    secrets = [token_of(made).encode(), made["pin"].encode(), browser.http.cookies["radrelay_link"].encode()]
+    with site.database.read() as session:
+        for table in (ShareLink, LinkVisit, LinkAccess, AuditEvent):
+            for row in session.execute(sa.select(table.__table__)):
+                text = repr(tuple(row)).encode()
+                assert not [secret for secret in secrets if secret in text], table
+
+
+@pytest.mark.parametrize(("language", "words"), [("de", "Ihre medizinischen Bilder"), ("en", "Your medical images")])
+def test_a_sheet_to_hand_out_has_the_code_and_names_nobody(
+    site: WebSite, anna: Login, language: str, words: str
+) -> None:
+    made = make(site, anna, studies=[study_of(anna)["id"]], protection="pin", max_uses=2, label="Mr Smith")
+    path, body = f"/api/links/{made['link']['id']}/sheet", {"address": made["address"], "language": language}
+    answer = anna.http.post(path, json=body, headers=anna.headers)
+    assert answer.headers["content-type"] == "application/pdf"
+    document = pypdfium2.PdfDocument(answer.content)
+    page = document[0]
+    text = page.get_textpage().get_text_range()
+    assert words in text
+    assert made["address"] in "".join(text.split())
+    assert not [one for one in ("CompressedSamples", "Smith", made["pin"]) if one in text]
+    picture = page.render(scale=4, grayscale=True).to_numpy()
+    document.close()
+    code = [list(row) for row in segno.make(made["address"], error="m", micro=False).matrix_iter(border=0)]
+    assert modules_of(picture, len(code)) == code
+    foreign = anna.http.post(path, json={"address": "https://evil.example/s#x", "language": "en"}, headers=anna.headers)
+    assert foreign.status_code == 400
+
+
+def modules_of(picture: Any, count: int) -> list[list[int]]:
+    """Read the QR code of a rendered page: its finder patterns are the largest dark part of it."""
+    scale, side = 4, CODE * 4
+    left = (595 - CODE) / 2 * scale
+    top = find_top(picture, round(left), side, count)
+    step = side / (count + 8)
+    return [
+        [
+            int(picture[round(top + (row + 4.5) * step), round(left + (column + 4.5) * step)] < 128)
+            for column in range(count)
+        ]
+        for row in range(count)
+    ]
+
+
+def find_top(picture: Any, left: int, side: int, count: int) -> float:
+    """Return where the code begins: a finder pattern's upper edge is seven dark modules in a row."""
+    step = side / (count + 8)
+    column = picture[:, round(left + 4.5 * step)]
+    dark = [place for place in range(len(column)) if (column[place : place + round(6.5 * step)] < 128).all()]
+    return float(dark[0] - 4 * step)

@@ -20,7 +20,7 @@ from tests.viewer.conftest import Pages
 from tests.viewer.deviations import explained
 from tests.viewer.hospital import Hospital, content_of
 from tests.viewer.screen import WATCH, Difference, differs, go, step
-from tests.viewer.truth import Array, Window, frames_of, of_series, shown
+from tests.viewer.truth import Array, frames_of, of_series, shown
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::UserWarning"),  # pydicom warns: real files break rules
@@ -51,15 +51,11 @@ class Case:
     samples: list[Array]
     seen: list[Difference] = field(default_factory=list)
 
-    def window(self, frame: int) -> Window | None:
-        """Return what the whole series is seen with, where the frame (from 0) is its first one."""
-        return of_series(self.looks_like, self.samples[frame], frame)
-
-    def picture(self, frame: int, window: Window | None) -> Array:
+    def picture(self, frame: int) -> Array:
         """Return what must be painted of a frame (from 0)."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return shown(self.looks_like, self.samples[frame], frame, series=window)
+            return shown(self.looks_like, self.samples[frame], frame)
 
 
 def whole(path: Path, folder: Path) -> Path:
@@ -78,6 +74,18 @@ def whole(path: Path, folder: Path) -> Path:
     meta.MediaStorageSOPClassUID = data_set.SOPClassUID
     meta.MediaStorageSOPInstanceUID = data_set.SOPInstanceUID
     target = folder / path.name
+    target.write_bytes(content_of(data_set))
+    return target
+
+
+def windowed(path: Path, found: list[Array], folder: Path) -> Path:
+    """Give slices and frames that bring no window one of their own: which their series gets, others test."""
+    data_set = dcmread(path, force=True)
+    window = of_series(data_set, found[0]) if found else None
+    if window is None:
+        return path
+    data_set.WindowCenter, data_set.WindowWidth = round(window.center), max(2, round(window.width))
+    target = folder / f"windowed-{path.name}"
     target.write_bytes(content_of(data_set))
     return target
 
@@ -114,16 +122,18 @@ def cases(shared_data: Path, hospital: Hospital, tmp_path_factory: pytest.TempPa
     """Send the collection and return the files that hold a picture."""
     folder = tmp_path_factory.mktemp("codecs")
     files = [path for path in sorted((shared_data / "codecs").rglob("*")) if path.is_file() and path.suffix != ".md"]
-    paths = {path: whole(path, folder) for path in files if "Rows" in dcmread(path, force=True)}
+    pictured = [path for path in files if "Rows" in dcmread(path, force=True)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        decoded = {path: samples_of(path, folder) for path in pictured}
+    paths = {path: windowed(whole(path, folder), decoded[path], folder) for path in pictured}
     samples = distinct(list(paths.values()), folder)
     hospital.send(one.path for one in samples)
     made = []
     for path, one in zip(paths, samples, strict=True):
-        looks_like = dcmread(path.with_name(SAME_LOOK.get(path.name, path.name)), force=True)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            samples_here = samples_of(path, folder)
-        made.append(Case(path.name, one.sop, one.series, one.study, looks_like, samples_here))
+        same = SAME_LOOK.get(path.name)
+        looks_like = dcmread(path.with_name(same) if same else paths[path], force=True)
+        made.append(Case(path.name, one.sop, one.series, one.study, looks_like, decoded[path]))
     return made
 
 
@@ -141,11 +151,10 @@ def test_every_codec_file_is_painted_as_it_is_decoded_elsewhere(
             if not places[0][0].samples:
                 continue
             go(page, sent.view(row["series_uid"]))
-            window = places[0][0].window(places[0][1])
             for place, (case, frame) in enumerate(places):
                 if place > 0:
                     step(page, place)
-                case.seen.append(differs(page, case.picture(frame, window).astype(np.uint8)))
+                case.seen.append(differs(page, case.picture(frame).astype(np.uint8)))
     assert len(pictured) >= 100
     lacking = {case.name: len(case.seen) for case in pictured if len(case.seen) != len(case.samples)}
     assert lacking == {}

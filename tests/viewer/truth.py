@@ -67,12 +67,8 @@ def flat(data_set: Dataset, frame: int) -> Dataset:
     return one
 
 
-def shown(
-    data_set: Dataset, samples: Array, frame: int = 0, window: Window | None = None, *, series: Window | None = None
-) -> Array:
+def shown(data_set: Dataset, samples: Array, frame: int = 0, window: Window | None = None) -> Array:
     """Return the picture of one frame's samples: RGB samples become 8 bits, grey ones go through their tables.
-
-    `window` is what a reader chose, `series` what stands for a series of slices where the object itself brings none.
 
     Without any window: soft tissue for Hounsfield units, all values that 8 bits or fewer can hold, else 99 % of the
     frame's values.
@@ -83,7 +79,7 @@ def shown(
     if one.PhotometricInterpretation == "PALETTE COLOR":
         colours = apply_color_lut(samples, data_set)
         return (colours >> 8).astype(np.uint8) if colours.dtype.itemsize == 2 else colours.astype(np.uint8)
-    bright = brightness(one, samples, data_set, window or (None if _brings_own(one) else series))
+    bright = brightness(one, samples, data_set, window)
     if one.PhotometricInterpretation == "MONOCHROME1":
         bright = 1 - bright
     grey = np.floor(255 * bright + 0.5).astype(np.uint8)
@@ -107,12 +103,15 @@ def brightness(one: Dataset, samples: Array, data_set: Dataset, window: Window |
     return bright
 
 
-def of_series(data_set: Dataset, samples: Array, frame: int = 0) -> Window | None:
-    """Return the window of a series of slices that bring none, by the frame that is seen first: a choice again."""
-    one = flat(data_set, frame)
-    if data_set.get("Modality") not in SLICES or _brings_own(one) or samples.ndim == 3:
+def of_series(data_set: Dataset, samples: Array) -> Window | None:
+    """Return a window for slices and runs of frames that bring none: what the viewer takes depends on all of them."""
+    one = flat(data_set, 0)
+    several = data_set.get("Modality") in SLICES or int(data_set.get("NumberOfFrames") or 1) > 1
+    if not several or samples.ndim == 3 or "PALETTE" in one.PhotometricInterpretation:
         return None
-    return _soft_tissue(one, data_set) or _whole(one, samples, apply_modality_lut(samples, one), data_set)
+    if one.BitsStored <= 8 or _brings_own(one) or _soft_tissue(one, data_set) is not None:
+        return None
+    return _whole(one, samples, apply_modality_lut(samples, one), data_set)
 
 
 def _brings_own(one: Dataset) -> bool:

@@ -11,7 +11,8 @@ import { around, lookedAt, type ViewerState } from './state';
 const DIMMED = 0.28;
 const LARGEST_SNAPSHOT = 4_096;
 const SNAPSHOT_FROM = 1_000; // pixels of the longer edge, below which texts would cover what they stand beside
-const SNAPSHOT_WRITTEN = 1_024; // pixels of an edge on which marks and texts have the size that they have on screen
+/** Pixels of an edge on which marks and texts have the size that they have on screen. */
+export const SNAPSHOT_WRITTEN = 1_024;
 
 /** A frame at a place of the stack. */
 export interface Placed {
@@ -90,8 +91,11 @@ export class Screen {
     return this.#picture.readback();
   }
 
-  /** A picture of the stack turned and smoothed as it is seen, at its own resolution or larger, with what lies over it or without. */
-  snapshot(shown: Placed, look: Look, turn: View, withLayers: boolean): Snapshot | null {
+  /**
+   * A picture of the stack turned and smoothed as it is seen, at its own resolution or larger. `written`: as on how many
+   * pixels of a screen what lies over it is drawn; null: not at all.
+   */
+  snapshot(shown: Placed, look: Look, turn: View, written: number | null): Snapshot | null {
     const canvas = document.createElement('canvas');
     const context = canvas.getContext('2d', { alpha: false });
     if (!context) return null;
@@ -107,7 +111,7 @@ export class Screen {
     canvas.height = Math.max(1, Math.round(Math.max(...at.map(({ y }) => y)) - top));
     const placed = { ...view, x: -left, y: -top };
     picture.draw(context, placed, scale < 1 ? 1 : (turn.scale * devicePixelRatio) / scale, 1);
-    if (withLayers) this.#drawLarge(context, shown, placed);
+    if (written !== null) this.#drawLarge(context, shown, placed, written);
     picture.clear();
     const { angle, mirrored } = turn;
     const { window } = lookedAt(look, shown);
@@ -120,10 +124,10 @@ export class Screen {
     this.#stale = false;
   }
 
-  /** Draws the layers as large beside the picture as they are on a screen that shows all of it. */
-  #drawLarge(context: CanvasRenderingContext2D, shown: Placed, view: View): void {
+  /** Draws the layers as large beside the picture as they are on so many pixels of a screen that show all of it. */
+  #drawLarge(context: CanvasRenderingContext2D, shown: Placed, view: View, written: number): void {
     const { width, height } = context.canvas;
-    const unit = Math.max(1, Math.max(width, height) / SNAPSHOT_WRITTEN);
+    const unit = Math.max(1, Math.max(width, height) / written);
     context.scale(unit, unit);
     const smaller = { ...view, scale: view.scale / unit, x: view.x / unit, y: view.y / unit };
     this.#drawLayers(context, seenAs(shown, smaller, { width: width / unit, height: height / unit }));

@@ -11,7 +11,7 @@ import { fittingWindow, type Window } from './grey';
 import type { Layer, Seen, Taker, Touch } from './layer';
 import { FrameLoader, type FrameState } from './loader';
 import { Look } from './look';
-import { Screen, seenAs, type Placed, type Snapshot } from './screen';
+import { Screen, seenAs, SNAPSHOT_WRITTEN, type Placed, type Snapshot } from './screen';
 import { shapeOf, Stance } from './stance';
 import { around, lookedAt, NONE, probed, type Kept, type Pictures, type ViewerOptions } from './state';
 import { Steering, type Pressing, type Steered, type Tool } from './steering';
@@ -328,9 +328,9 @@ export class ImageViewer implements Steered {
     return this.#screen.readback(this.#shown, this.#look);
   }
 
-  /** The picture at a place as it would be seen, at its own resolution or larger, with what lies over it. */
-  snapshot(frame: Frame, place: number, withLayers = true): Snapshot | null {
-    return this.#screen.snapshot({ frame, place }, this.#look, this.#stance.view, withLayers);
+  /** The picture at a place as it would be seen, at its own resolution or larger, with what lies over it. See `Screen`. */
+  snapshot(frame: Frame, place: number, written: number | null = SNAPSHOT_WRITTEN): Snapshot | null {
+    return this.#screen.snapshot({ frame, place }, this.#look, this.#stance.view, written);
   }
 
   #middle(): Point {

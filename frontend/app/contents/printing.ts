@@ -2,6 +2,7 @@
 
 import { MARGINS, ON_PAPER, type Framing } from '$viewer/contents/framing';
 import type { Size } from '$viewer/geometry';
+import { SNAPSHOT_WRITTEN } from '$viewer/screen';
 
 export interface PrintOptions {
   paper: 'A4' | 'Letter';
@@ -43,6 +44,7 @@ export interface Layout {
 const CAPTION = 7;
 const LETTERS = { large: 3.2, small: 2.4 } as const; // mm that can be read on paper, and where pictures are small
 const SMALL_CELL = 60;
+const LABEL_PX = 13; // of a mark's text on a screen
 const GAP = 3;
 
 export function layOut({ paper, landscape, perPage }: PrintOptions): Layout {
@@ -77,6 +79,9 @@ export function framingFor(picture: Size, millimetres: number | null, layout: La
   const scale = Math.min((across - margins[0]) / picture.width, (down - margins[1]) / picture.height);
   return { framing: { ...ON_PAPER, em: em / scale }, millimetres: null };
 }
+
+/** As on how many pixels of a screen marks are drawn, so that their texts can be read on paper. */
+export const writtenOn = ({ cell }: Layout): number => Math.min(SNAPSHOT_WRITTEN, Math.round((Math.max(...cell) * LABEL_PX) / LETTERS.small));
 
 function text(kind: string, className: string, lines: readonly string[]): HTMLElement {
   const element = document.createElement(kind);

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 import type { SeriesRow, StudyDetail } from '../api/types';
 import { allWords, setLanguage } from '../i18n/index.svelte';
-import { framingFor, layOut } from './printing';
+import { framingFor, layOut, writtenOn } from './printing';
 import { placing, saidOf, scaleText, turnText } from './saying';
 import type { PictureSource } from './source';
 import { placeIn } from '$viewer/contents/framing';
@@ -58,5 +58,15 @@ describe('what is written around a picture that leaves', () => {
     expect([fitting(100).millimetres, fitting(100).framing.inside]).toEqual([0.2, undefined]);
     expect([fitting(185).millimetres, fitting(185).framing.inside]).toEqual([0.2, true]);
     expect(fitting(250).millimetres).toBeNull();
+  });
+});
+
+describe('texts of marks on paper', () => {
+  test('are as high as letters that can be read, however many pictures stand on a page', () => {
+    const lettersOn = (perPage: number): number => {
+      const layout = layOut({ paper: 'A4', landscape: false, perPage, trueSize: false });
+      return (13 / writtenOn(layout)) * Math.max(...layout.cell);
+    };
+    for (const perPage of [1, 2, 6, 12, 20]) expect(lettersOn(perPage)).toBeGreaterThan(2.3);
   });
 });

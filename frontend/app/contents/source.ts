@@ -14,8 +14,8 @@ export interface PictureSource {
   /** Frames a second. */
   rate: number;
   at: (place: number) => StackPicture | undefined;
-  /** The picture at a place as it is seen, with marks; what is to be said beside it is apart. */
-  take: (place: number, signal: AbortSignal) => Promise<Snapshot>;
+  /** The picture at a place as it is seen, with marks, as large as on `written` pixels of a screen; what is said beside it is apart. */
+  take: (place: number, signal: AbortSignal, written?: number) => Promise<Snapshot>;
 }
 
 /** The places from one to another, both counted from 1, that hold pictures. */

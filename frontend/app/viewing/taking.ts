@@ -21,10 +21,10 @@ export function sourceOfPane(pane: RoomPane): PictureSource | null {
     index: view.index,
     rate: view.rate,
     at: (place) => stack.at(place),
-    take: async (place, signal) => {
+    take: async (place, signal, written) => {
       const address = stack.address(place);
       if (!address) throw new Error('there is no picture here');
-      const taken = viewer.snapshot(await fetchFrame(address, signal, { onShare: () => undefined }), place);
+      const taken = viewer.snapshot(await fetchFrame(address, signal, { onShare: () => undefined }), place, written);
       if (!taken) throw new Error('this browser draws on no canvas');
       return taken;
     },

@@ -6,6 +6,7 @@ import json
 import shutil
 import statistics
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from playwright.sync_api import Browser, Page
@@ -17,6 +18,7 @@ from benchmarks.plan import Plan
 from benchmarks.sender import send, split
 from benchmarks.servers import HOST, Radrelay
 from benchmarks.table import OURS, Aim, Line, line
+from benchmarks.unwatched import Unwatched, unwatched_page
 
 PART = "viewer"
 DESK = (1440, 900)
@@ -54,6 +56,15 @@ SCROLL = """async ([seconds, perSecond]) => {
   clearInterval(held);
   return { ...found, seconds: (performance.now() - began) / 1000 };
 }"""
+READY = "document.querySelector('.pane[data-ready=true]')"
+QUIET_S = 2
+COUNTED = """
+  const brought = new Set();
+  Object.defineProperty(window, 'brought', { get: () => brought.size });
+  new PerformanceObserver((found) => {
+    for (const { name } of found.getEntries()) if (name.includes('/frames/')) brought.add(name);
+  }).observe({ type: 'resource', buffered: true });
+"""
 AS_A_PHONE = f"Object.defineProperty(Navigator.prototype, 'deviceMemory', {{ get: () => {PHONE_GIB} }});"
 
 
@@ -85,17 +96,28 @@ def scrolled(plan: Plan, ours: Radrelay, address: str, slices: int) -> list[Line
     ]
 
 
-def _loaded(page: Page, address: str, slices: int, within_s: float = 300) -> None:
+def _loaded(page: Page, address: str, slices: int) -> None:
     """Open a series and wait until every frame of it was brought once, or nothing more comes."""
     brought: set[str] = set()
     page.on("requestfinished", lambda request: brought.add(request.url) if "/frames/" in request.url else None)
     page.goto(address, wait_until="commit")
     page.wait_for_selector(".pane[data-ready=true]", timeout=60_000)
+    _all_brought(lambda: len(brought), slices, page.wait_for_timeout)
+
+
+def _loaded_unwatched(page: Unwatched, address: str, slices: int) -> None:
+    page.goto(address)
+    page.wait_for(READY, 60)
+    _all_brought(lambda: int(page.evaluate("() => window.brought")), slices, lambda ms: time.sleep(ms / 1000))
+
+
+def _all_brought(brought: Callable[[], int], slices: int, wait: Callable[[float], None], within_s: float = 300) -> None:
+    """Wait until every frame was brought once, or no further one for five seconds."""
     end, still, last = time.monotonic() + within_s, 0, -1
-    while len(brought) < slices and still < 20 and time.monotonic() < end:
-        page.wait_for_timeout(250)
-        still = still + 1 if len(brought) == last else 0
-        last = len(brought)
+    while (count := brought()) < slices and still < 20 and time.monotonic() < end:
+        wait(250)
+        still = still + 1 if count == last else 0
+        last = count
 
 
 def remembered(plan: Plan, ours: Radrelay) -> list[Line]:
@@ -108,11 +130,13 @@ def remembered(plan: Plan, ours: Radrelay) -> list[Line]:
     shutil.rmtree(folder)
     ours.wait_indexed(before + slices, packed=True, timeout_s=600)
     [study] = [one["id"] for one in _studies(ours) if one["id"] not in known]
-    with chromium(ONE_RENDERER) as browser, cold_page(browser, ours.headers, size=PHONE) as page:
-        page.add_init_script(AS_A_PHONE)
-        page.goto(f"{ours.web}/accounts", wait_until="networkidle")
+    with chromium(ONE_RENDERER) as browser, unwatched_page(browser, ours.headers, PHONE) as page:
+        page.begin_with(AS_A_PHONE + COUNTED)
+        page.goto(f"{ours.web}/accounts")
+        page.wait_for("document.querySelector('h1')", 60)
+        time.sleep(QUIET_S)
         bare = _settled(browser, page)
-        _loaded(page, f"{ours.web}/view?study={study}", slices)
+        _loaded_unwatched(page, f"{ours.web}/view?study={study}", slices)
         after_loading = _settled(browser, page) - bare
         most = [after_loading]
         end = time.monotonic() + 60 * minutes
@@ -130,14 +154,12 @@ def remembered(plan: Plan, ours: Radrelay) -> list[Line]:
     ])  # fmt: skip
 
 
-def _settled(browser: Browser, page: Page) -> float:
+def _settled(browser: Browser, page: Unwatched) -> float:
     """Return the pages' memory once their rubbish is collected: the median of some looks."""
-    tools = page.context.new_cdp_session(page)
-    tools.send("HeapProfiler.collectGarbage")
-    tools.detach()
+    page.send("HeapProfiler.collectGarbage")
     looks = []
     for _ in range(5):
-        page.wait_for_timeout(400)
+        time.sleep(0.4)
         looks.append(page_memory_mb(browser))
     return statistics.median(looks)
 

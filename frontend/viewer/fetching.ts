@@ -130,7 +130,7 @@ class Glimpses {
   async #show(level: number, end: number): Promise<void> {
     this.#busy = true;
     try {
-      const frame = await decoded(this.facts, this.bytes.slice(0, end), level);
+      const frame = await decoded(this.facts, this.bytes.subarray(0, end), level);
       if (!this.#over) this.onCoarse?.(frame);
     } catch {
       this.#level = 0; // what is wrong with it shows when all of it is here

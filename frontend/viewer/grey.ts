@@ -204,13 +204,16 @@ function greyOf(frame: Frame, voi: Voi): (value: number) => number {
   return (value) => turn(windowed(value, window, kind));
 }
 
-/** Builds the table from each bit pattern of 8 or 16 bits to an RGBA word. */
-export function buildTable(frame: Frame, voi: Voi): Uint32Array {
-  const patterns = 2 ** frame.facts.bits_allocated;
+/** Builds the table from each bit pattern of 8 or 16 bits to an RGBA word; all of a given `table` is written anew. */
+export function buildTable(
+  frame: Frame,
+  voi: Voi,
+  table = new Uint32Array(2 ** frame.facts.bits_allocated),
+): Uint32Array<ArrayBuffer> {
+  const patterns = table.length;
   const read = storedValue(frame.facts);
   const grey = greyOf(frame, voi);
   const words = wordsOf(voi);
-  const table = new Uint32Array(patterns);
   const distinct = Math.min(patterns, 2 ** frame.facts.bits_stored);
   const isPadding = frame.facts.invert ? paddingOf(frame.facts) : () => false; // low values are bright: it would dazzle
   for (let pattern = 0; pattern < distinct; pattern += 1) {
@@ -234,12 +237,22 @@ function paintColour(frame: Frame, invert: boolean, out: Uint32Array): void {
   }
 }
 
+/** The tables of 8 and of 16 bits that are painted with: a new one for each picture would be 10 MB/s while a key is held. */
+const tables = new Map<number, Uint32Array<ArrayBuffer>>();
+
+function tableOf(frame: Frame, voi: Voi): Uint32Array {
+  const bits = frame.facts.bits_allocated;
+  const table = buildTable(frame, voi, tables.get(bits));
+  tables.set(bits, table);
+  return table;
+}
+
 /** Paints a frame as RGBA words (little endian) into `out`, rows × columns of them. */
 export function paint(frame: Frame, voi: Voi, out: Uint32Array): void {
   if (isColour(frame)) return paintColour(frame, voi.invert, out);
   const { samples } = frame;
   if (samples instanceof Uint8Array || samples instanceof Uint16Array) {
-    const table = buildTable(frame, voi);
+    const table = tableOf(frame, voi);
     for (let at = 0; at < out.length; at += 1) out[at] = table[samples[at] as number] as number;
     return;
   }

@@ -11,6 +11,7 @@ import { shapeOf } from './stance';
 const PIXELATED_FROM = 8;
 const LENS = { radius: 90, factor: 2.5 };
 const OPAQUE = 1;
+const KEPT_PIXELS = 4 << 20; // as stacks have that are scrolled; larger pictures are seen one by one
 const SURE = { pixels: 4096 * 4096, edge: 16_384 }; // what every browser's canvas holds
 
 /** Rows of a picture on a canvas of their own; one more row lies under each next strip, so that no seam is seen. */
@@ -55,6 +56,8 @@ export class Picture {
   #strips: Strip[] = [];
   #size = { columns: 0, rows: 0 };
   #frame: Frame | null = null;
+  /** What is painted into, of the size. */
+  #image: ImageData | null = null;
 
   get frame(): Frame | null {
     return this.#frame;
@@ -70,7 +73,8 @@ export class Picture {
       this.#size = { columns, rows };
       this.#strips = stripsFor(columns, rows);
     }
-    const image = new ImageData(columns, rows);
+    const image = this.#image ?? new ImageData(columns, rows);
+    if (columns * rows <= KEPT_PIXELS) this.#image = image; // 1 MB of rubbish for each CT picture otherwise
     const words = new Uint32Array(image.data.buffer);
     const voi = { window: look.windowFor(shown), invert: look.invert, colours: look.colours && coloursOf(look.colours) };
     paint(frame, apart ? plainly(voi) : voi, words);
@@ -87,6 +91,7 @@ export class Picture {
   #release(): void {
     for (const { canvas } of this.#strips) canvas.width = canvas.height = 0;
     this.#strips = [];
+    this.#image = null;
     this.#size = { columns: 0, rows: 0 };
   }
 

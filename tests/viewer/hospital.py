@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import secrets
 import warnings
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -126,11 +126,23 @@ class Hospital:
         return found
 
     def _arrived(self, files: list[bytes]) -> list[Sent]:
-        uids = [_uids(content) for content in files]
-        counts = Counter(study for study, _ in set(uids))
-        for study, count in counts.items():
-            self.installation.wait_study(study, count)
-        return [self.study(study) for study in counts]
+        """Wait until the objects are in the list, beside what other tests have sent of the same studies."""
+        wanted: dict[str, set[str]] = {}
+        for study, sop in map(_uids, files):
+            wanted.setdefault(study, set()).add(sop)
+        for study, sops in wanted.items():
+            until(partial(self._holds, study, sops), f"{len(sops)} instances of study {study}")
+        return [self.study(study) for study in wanted]
+
+    def _holds(self, study_uid: str, sops: set[str]) -> bool:
+        row = self.installation.study(study_uid)
+        if row is None or row["instance_count"] < len(sops):
+            return False
+        if row["instance_count"] == len(sops):
+            return True
+        with self.installation.http() as http:
+            answer = http.get(f"/dicom-web/studies/{study_uid}/instances", params={"limit": 5000})
+        return answer.status_code == 200 and sops <= {one["00080018"]["Value"][0] for one in answer.json()}
 
 
 def content_of(given: bytes | Path | Dataset) -> bytes:

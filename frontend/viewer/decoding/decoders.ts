@@ -1,6 +1,7 @@
 /** The threads that decode code streams: begun with the first one, shared by all panes of a page. */
 
 import type { Answer, Job, Picture } from './messages';
+import { Rooms } from './rooms';
 
 /** A code stream that cannot be decoded. */
 export class StreamDamaged extends Error {}
@@ -9,6 +10,8 @@ interface Waiting {
   done: (picture: Picture) => void;
   failed: (cause: Error) => void;
 }
+
+const rooms = new Rooms();
 
 class Decoder {
   readonly #worker: Worker;
@@ -26,16 +29,17 @@ class Decoder {
   }
 
   decode(bytes: Uint8Array<ArrayBuffer>, level: number): Promise<Picture> {
-    const job: Job = { id: this.#next++, bytes, level };
+    const job: Job = { id: this.#next++, room: rooms.filled(bytes), length: bytes.length, level };
     return new Promise((done, failed) => {
       this.#waiting.set(job.id, { done, failed });
-      this.#worker.postMessage(job);
+      this.#worker.postMessage(job, [job.room]);
     });
   }
 
   #take(answer: Answer): void {
     const waiting = this.#waiting.get(answer.id);
     this.#waiting.delete(answer.id);
+    rooms.take(answer.room);
     if ('picture' in answer) waiting?.done(answer.picture);
     else waiting?.failed(new StreamDamaged(answer.error));
   }
@@ -56,7 +60,7 @@ export function warmUp(): void {
   if (decoders.size === 0) decoders.add(new Decoder((lost) => decoders.delete(lost)));
 }
 
-/** Decodes a stream, or its beginning at a lower resolution. Throws StreamDamaged, or Error when the thread is lost. */
+/** Decodes a stream, or its beginning at a lower resolution; the bytes are taken before it returns. Throws StreamDamaged, or Error when the thread is lost. */
 export function decodeStream(bytes: Uint8Array<ArrayBuffer>, level = 0): Promise<Picture> {
   let idlest: Decoder | undefined;
   for (const decoder of decoders) if (!idlest || decoder.load < idlest.load) idlest = decoder;

@@ -2,8 +2,10 @@
 
 export interface Job {
   id: number;
-  /** The code stream's beginning, as far as its level needs it. */
-  bytes: Uint8Array<ArrayBuffer>;
+  /** Begins with the code stream, as far as its level needs it; handed over, and handed back with the answer. */
+  room: ArrayBuffer;
+  /** Bytes of it. */
+  length: number;
   /** How often the edges are halved. */
   level: number;
 }
@@ -18,4 +20,4 @@ export interface Picture {
   signed: boolean;
 }
 
-export type Answer = { id: number; picture: Picture } | { id: number; error: string };
+export type Answer = { id: number; room: ArrayBuffer } & ({ picture: Picture } | { error: string });

@@ -6,9 +6,9 @@ import type { Answer, Job, Picture } from './messages';
 
 const loaded = load({ locateFile: () => wasm }).then((openJph) => new openJph.HTJ2KDecoder());
 
-async function decode({ bytes, level }: Job): Promise<Picture> {
+async function decode({ room, length, level }: Job): Promise<Picture> {
   const decoder = await loaded;
-  decoder.getEncodedBuffer(bytes.length).set(bytes);
+  decoder.getEncodedBuffer(length).set(new Uint8Array(room, 0, length));
   decoder.decodeSubResolution(level);
   const { bitsPerSample, componentCount, isSigned } = decoder.getFrameInfo();
   const { width, height } = decoder.calculateSizeAtDecompositionLevel(level);
@@ -17,13 +17,13 @@ async function decode({ bytes, level }: Job): Promise<Picture> {
 }
 
 addEventListener('message', (event: MessageEvent<Job>) => {
-  const { id } = event.data;
+  const { id, room } = event.data;
   decode(event.data).then(
-    (picture) => answer({ id, picture }, [picture.words]),
-    (cause: unknown) => answer({ id, error: String(cause) }),
+    (picture) => answer({ id, room, picture }, [room, picture.words]),
+    (cause: unknown) => answer({ id, room, error: String(cause) }, [room]),
   );
 });
 
-function answer(said: Answer, given: Transferable[] = []): void {
+function answer(said: Answer, given: Transferable[]): void {
   (postMessage as (message: Answer, given: Transferable[]) => void)(said, given);
 }

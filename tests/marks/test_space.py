@@ -28,6 +28,13 @@ def study(site: WebSite, anna: Login) -> Shelf:
     return two_series(site, anna)
 
 
+def give(site: WebSite, login: Login, *rights: tuple[Right, str]) -> None:
+    """Give somebody these rights to everything, each in the clear or by alias, and nobody anything else."""
+    revoke_all(site)
+    for right, identity in rights:
+        grant_to(site, login, Target("organisation"), right, identity=identity)
+
+
 def test_a_length_in_the_patient_is_there_for_everybody(site: WebSite, anna: Login, study: Shelf) -> None:
     mark = uuid.uuid4()
     body = in_space(site, study.series[0], text="Aorta")
@@ -123,9 +130,7 @@ def test_who_sees_in_the_clear_and_annotates_by_alias_measures_in_the_patient(
     site: WebSite, anna: Login, study: Shelf
 ) -> None:
     body, mark = in_space(site, study.series[0]), uuid.uuid4()
-    revoke_all(site)
-    grant_to(site, anna, Target("organisation"), Right.SEE)
-    grant_to(site, anna, Target("organisation"), Right.ANNOTATE, identity="alias")
+    give(site, anna, (Right.SEE, "clear"), (Right.ANNOTATE, "alias"))
     uid = anna.http.get(f"/api/series/{study.series[0]}").json()["frame_of_reference"]
     assert uid == body["space"]["frame_of_reference"]
     answer = put(anna, study.study, mark, body)
@@ -139,9 +144,7 @@ def test_who_sees_by_alias_and_annotates_in_the_clear_is_told_and_gives_the_toke
     site: WebSite, anna: Login, study: Shelf
 ) -> None:
     body = in_space(site, study.series[0])
-    revoke_all(site)
-    grant_to(site, anna, Target("organisation"), Right.SEE, identity="alias")
-    grant_to(site, anna, Target("organisation"), Right.ANNOTATE)
+    give(site, anna, (Right.SEE, "alias"), (Right.ANNOTATE, "clear"))
     assert put(anna, study.study, uuid.uuid4(), body).json()["code"] == "mark-invalid"
     body["space"]["frame_of_reference"] = anna.http.get(f"/api/series/{study.series[0]}").json()["frame_of_reference"]
     answer = put(anna, study.study, uuid.uuid4(), body)
@@ -152,8 +155,7 @@ def test_who_annotates_by_alias_what_he_does_not_see_is_told_no_frame_of_referen
     site: WebSite, anna: Login, study: Shelf
 ) -> None:
     body = in_space(site, study.series[0])
-    revoke_all(site)
-    grant_to(site, anna, Target("organisation"), Right.ANNOTATE, identity="alias")
+    give(site, anna, (Right.ANNOTATE, "alias"))
     assert put(anna, study.study, uuid.uuid4(), body).json()["code"] == "mark-invalid"
 
 

@@ -60,8 +60,7 @@ def any_left(session: Session, at: datetime) -> bool:
 
 def is_held(session: Session, study_id: uuid.UUID, at: datetime) -> bool:
     """Say whether a hold stands on a study."""
-    held = sa.exists().where(HOLDING.c.study_id == study_id, HOLDING.c.hold_until > at)
-    return bool(session.scalar(sa.select(held)))
+    return bool(session.scalar(sa.select(_hold(study_id, at))))
 
 
 def delete_withdrawn(session: Session, at: datetime, *conditions: sa.ColumnElement[bool]) -> int:
@@ -92,9 +91,12 @@ def _is_replaced() -> sa.ColumnElement[bool]:
 def _appeared(at: datetime) -> sa.Select[tuple[uuid.UUID]]:
     """Return the statement for the withdrawn objects that are there and not held, in their newest versions."""
     same = (INSTANCE.c.study_id == FILING.c.study_id, INSTANCE.c.sop_uid == FILING.c.sop_uid, INSTANCE.c.current)
-    held = sa.exists().where(HOLDING.c.study_id == FILING.c.study_id, HOLDING.c.hold_until > at)
     return (
         sa.select(INSTANCE.c.id)
         .join_from(FILING, INSTANCE, sa.and_(*same))
-        .where(FILING.c.withdrawn_at.is_not(None), sa.not_(held))
+        .where(FILING.c.withdrawn_at.is_not(None), sa.not_(_hold(FILING.c.study_id, at)))
     )
+
+
+def _hold(study_id: uuid.UUID | sa.ColumnElement[uuid.UUID], at: datetime) -> sa.Exists:
+    return sa.exists().where(HOLDING.c.study_id == study_id, HOLDING.c.hold_until > at)

@@ -146,6 +146,12 @@ const de: Record<keyof typeof en, string> = {
   'problem.unplayable-film': 'Browser spielen diese Art Film nicht ab, oder er ist beschädigt. Laden Sie das Objekt herunter.',
   'problem.no-slide': 'Diese Serie enthält kein Schnittpräparat.',
   'problem.unreadable-document': 'Dieses Dokument lässt sich nicht zeigen: Es ist beschädigt, mit einem Passwort geschützt oder kein PDF. Laden Sie das Objekt herunter.',
+  'problem.directory-member': 'Dieses Mitglied kommt aus dem Verzeichnis; nehmen Sie es dort aus der Gruppe.',
+  'problem.grant-changed': 'Jemand anderes hat diese Freigabe inzwischen geändert; Ihre Änderung wurde nicht gespeichert.',
+  'problem.last-sight': 'Danach könnte niemand mehr eine Studie sehen.',
+  'problem.grantee-gone': 'Für wen das ist, ist nicht mehr da: inzwischen gelöscht.',
+  'problem.end-past': 'Das Ende muss in der Zukunft liegen.',
+  'problem.beyond-own': 'Sie können nicht mehr geben, als Sie selbst haben, und nicht für länger.',
 };
 
 export default de;

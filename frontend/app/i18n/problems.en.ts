@@ -144,4 +144,10 @@ export default {
   'problem.unplayable-film': 'Browsers do not play this kind of film, or it is damaged. Download the object.',
   'problem.no-slide': 'This series holds no whole slide.',
   'problem.unreadable-document': 'This document cannot be shown: it is damaged, locked with a password, or no PDF. Download the object.',
+  'problem.directory-member': 'This member comes from the directory; take it out of the group there.',
+  'problem.grant-changed': 'Somebody else has changed this grant meanwhile; yours was not saved.',
+  'problem.last-sight': 'After this nobody could see any study.',
+  'problem.grantee-gone': 'Whom this is for is no longer here: it was deleted meanwhile.',
+  'problem.end-past': 'The end must lie in the future.',
+  'problem.beyond-own': 'You cannot give more than you have yourself, nor for longer.',
 } satisfies Record<string, string>;

@@ -1,8 +1,8 @@
-/** Which question about which study stands open: details, send, hold or delete. */
+/** Which question about which study stands open: details, send, release, hold or delete. */
 
 import type { Study } from '../api/types';
 
-export type Ask = 'details' | 'send' | 'hold' | 'delete';
+export type Ask = 'details' | 'send' | 'release' | 'hold' | 'delete';
 
 export class StudyActions {
   asked: { kind: Ask; study: Study } | null = $state.raw(null);

@@ -3,7 +3,7 @@
 Access owns its tables and knows the archive's studies, series and sources by their ids alone.
 """
 
-from radrelay.access.granted import GrantView, grant_of, granted
+from radrelay.access.granted import MOST_LISTED, GrantView, change_grant, grant_of, granted
 from radrelay.access.grants import ROLES, Grantee, Target, ensure_default_grants, grant, revoke
 from radrelay.access.groups import (
     GroupView,
@@ -21,8 +21,10 @@ from radrelay.access.groups import (
 )
 from radrelay.access.principal import SYSTEM_NAME, Principal, PrincipalKind, Right, system_principal
 from radrelay.access.scope import Scope, scope
+from radrelay.access.sight import Sight, anybody_sees, of_account, own_end, sights
 
 __all__ = [
+    "MOST_LISTED",
     "ROLES",
     "SYSTEM_NAME",
     "GrantView",
@@ -33,8 +35,11 @@ __all__ = [
     "PrincipalKind",
     "Right",
     "Scope",
+    "Sight",
     "Target",
     "add_member",
+    "anybody_sees",
+    "change_grant",
     "change_group",
     "create_group",
     "delete_group",
@@ -47,8 +52,11 @@ __all__ = [
     "groups",
     "groups_of",
     "members_of",
+    "of_account",
+    "own_end",
     "remove_member",
     "revoke",
     "scope",
+    "sights",
     "system_principal",
 ]

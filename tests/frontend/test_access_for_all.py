@@ -22,6 +22,8 @@ PATHS = (
     "/destinations",
     "/sources",
     "/accounts",
+    "/groups",
+    "/access",
     "/audit",
     "/system",
     "/display-check",

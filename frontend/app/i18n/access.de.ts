@@ -70,7 +70,7 @@ export default {
   'access.right.share': 'Teilen und freigeben',
   'access.right.forward': 'An Ziele senden',
   'access.right.annotate': 'Messen und markieren',
-  'access.right.delete': 'Löschen und aufheben',
+  'access.right.delete': 'Löschen und festhalten',
   'access.right.reidentify': 'Re-identifizieren',
   'access.do.see': 'ansehen',
   'access.do.download': 'herunterladen',

@@ -16,6 +16,8 @@ export type PageName =
   | 'destinations'
   | 'sources'
   | 'accounts'
+  | 'groups'
+  | 'access'
   | 'audit'
   | 'displays'
   | 'system';
@@ -45,6 +47,8 @@ export const places: readonly Place[] = [
   { name: 'destinations', address: '/destinations', icon: 'destinations', admin: true, load: () => import('./pages/Destinations.svelte') },
   { name: 'sources', address: '/sources', icon: 'sources', admin: true, load: () => import('./pages/Sources.svelte') },
   { name: 'accounts', address: '/accounts', icon: 'accounts', admin: true, load: () => import('./pages/Accounts.svelte') },
+  { name: 'groups', address: '/groups', icon: 'groups', admin: true, load: () => import('./pages/Groups.svelte') },
+  { name: 'access', address: '/access', icon: 'key', admin: true, load: () => import('./pages/Access.svelte') },
   { name: 'audit', address: '/audit', icon: 'audit', admin: true, officer: true, load: () => import('./pages/Audit.svelte') },
   { name: 'displays', address: '/display-check', icon: 'displays', admin: false, load: () => import('./pages/DisplayCheck.svelte') },
   { name: 'system', address: '/system', icon: 'system', admin: false, load: () => import('./pages/System.svelte') },

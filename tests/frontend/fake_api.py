@@ -26,7 +26,7 @@ from starlette.routing import Route
 from radrelay.dicom.codestreams import resolution_ends
 from radrelay.dicom.htj2k import encode_frame
 from radrelay.web.guards import HEADERS
-from tests.frontend import fake_choices, fake_data, fake_links, fake_marks, fake_office, fake_roomcheck
+from tests.frontend import fake_access, fake_choices, fake_data, fake_links, fake_marks, fake_office, fake_roomcheck
 from tests.frontend.fake_login import Challenged, challenge_for, proven
 
 STATIC = Path(__file__).parents[2] / "src" / "radrelay" / "web" / "static"
@@ -39,6 +39,7 @@ class World:
     """What the fake server holds; tests look into it and turn its switches."""
 
     studies: list[fake_data.FakeStudy] = field(default_factory=lambda: fake_data.make_studies(140))
+    access: fake_access.Access = field(default_factory=fake_access.Access)
     office: fake_office.Office = field(default_factory=fake_office.Office)
     marks: fake_marks.Marks = field(default_factory=fake_marks.Marks)
     roomcheck: fake_roomcheck.RoomCheck = field(default_factory=fake_roomcheck.RoomCheck)
@@ -346,6 +347,7 @@ ROUTES = [
     Route("/api/instances/{instance_id}/frames/{number:int}/stream", frame),
     Route("/api/events", events),
     Route("/api/parcels/{parcel_id}/files", put_file, methods=["PUT"]),
+    *fake_access.ROUTES,
     *fake_marks.ROUTES,
     *fake_choices.ROUTES,
     *fake_links.ROUTES,

@@ -23,6 +23,8 @@ PATHS = (
     "/destinations",
     "/sources",
     "/accounts",
+    "/groups",
+    "/access",
     "/audit",
     "/system",
     "/display-check",

@@ -43,6 +43,7 @@ ADMINISTRATION: set[Operation] = {
     ("PUT", "/api/groups/{group_id}/members/{kind}/{member_id}"),
     ("DELETE", "/api/groups/{group_id}/members/{kind}/{member_id}"),
     ("GET", "/api/grants"), ("POST", "/api/grants"), ("DELETE", "/api/grants/{grant_id}"),
+    ("PATCH", "/api/grants/{grant_id}"), ("GET", "/api/people/sight"),
     ("GET", "/api/tokens"), ("POST", "/api/tokens"), ("DELETE", "/api/tokens/{token_id}"),
     ("POST", "/api/sources"), ("PATCH", "/api/sources/{source_id}"), ("DELETE", "/api/sources/{source_id}"),
     ("POST", "/api/destinations"), ("PATCH", "/api/destinations/{destination_id}"),
@@ -75,6 +76,9 @@ ORGANISATION_WIDE: set[Operation] = {
     ("GET", "/api/quarantine/{quarantined_id}/content"),
 }  # fmt: skip
 SCOPED: set[Operation] = {
+    ("GET", "/api/studies/{study_id}/releases"), ("POST", "/api/studies/{study_id}/releases"),
+    ("GET", "/api/studies/{study_id}/releases/receivers"),
+    ("DELETE", "/api/studies/{study_id}/releases/{release_id}"),
     ("GET", "/api/studies/{study_id}"), ("DELETE", "/api/studies/{study_id}"), ("POST", "/api/studies/{study_id}/hold"),
     ("DELETE", "/api/studies/{study_id}/hold"), ("GET", "/api/studies/{study_id}/archive.zip"),
     ("GET", "/api/studies/{study_id}/opening"), ("GET", "/api/studies/{study_id}/glimpse"),
@@ -175,6 +179,7 @@ DISPLAY: dict[str, object] = {
     "css_width": 1920, "css_height": 1200,
 }  # fmt: skip
 BODIES: dict[Operation, dict[str, object]] = {
+    ("POST", "/api/studies/{study_id}/releases"): {"kind": "group", "id": str(uuid.uuid4())},
     ("PUT", "/api/me/preferences/{name}"): {"value": None, "revision": 0},
     ("PUT", "/api/preferences/{name}"): {"value": None, "revision": 0},
     ("PUT", "/api/audit/retention"): {"patient_days": 4000, "usage_days": 4000},

@@ -79,7 +79,7 @@ def test_who_leaves_a_group_or_whose_grant_is_taken_back_sees_nothing_more_at_on
     given = made(
         root, "grants", grantee_kind="group", grantee_id=ward["id"], target_kind="organisation", rights=["see"]
     )
-    for undo, path in (("group", member), ("grant", f"/api/grants/{given['id']}")):
+    for undo, path in (("group", member), ("grant", f"/api/grants/{given['id']}?confirmed=true")):
         root.http.put(member, headers=root.headers)
         assert studies_of(anna) == 1, undo
         assert root.http.delete(path, headers=root.headers).status_code == 204

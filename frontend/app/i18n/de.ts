@@ -1,5 +1,6 @@
 /** Deutsche Texte der Seiten, ohne die des ersten Bildes. Ein Paar ist Einzahl und Mehrzahl, gewählt nach `n`. */
 
+import access from './access.de';
 import audit from './audit.de';
 import codes from './codes.de';
 import contents from './contents.de';
@@ -16,6 +17,7 @@ import viewing from './viewing.de';
 import volumes from './volumes.de';
 
 const de: Rest = {
+  ...access,
   ...audit,
   ...codes,
   ...drawings,

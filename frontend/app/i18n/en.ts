@@ -1,5 +1,6 @@
 /** English words of the pages, but those of the first picture. A pair is singular and plural, chosen by `n`. */
 
+import access from './access.en';
 import audit from './audit.en';
 import codes from './codes.en';
 import drawings from './drawings.en';
@@ -16,6 +17,7 @@ import viewing from './viewing.en';
 import volumes from './volumes.en';
 
 const en = {
+  ...access,
   ...audit,
   ...codes,
   ...drawings,

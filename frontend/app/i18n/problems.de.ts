@@ -173,6 +173,12 @@ const de: Record<keyof typeof en, string> = {
   'problem.link-birth-date': 'Das Geburtsdatum kann diesen Link nicht schützen: Zu dem, was er zeigt, gibt es keines oder mehrere.',
   'problem.link-maker': 'Einen Link macht eine Person oder eine Maschine des Hauses.',
   'problem.not-by-link': 'Ein Link zeigt, was mit ihm geteilt wurde, und öffnet sonst nichts.',
+  'problem.directory-member': 'Dieses Mitglied kommt aus dem Verzeichnis; nehmen Sie es dort aus der Gruppe.',
+  'problem.grant-changed': 'Jemand anderes hat diese Freigabe inzwischen geändert; Ihre Änderung wurde nicht gespeichert.',
+  'problem.last-sight': 'Danach könnte niemand mehr eine Studie sehen.',
+  'problem.grantee-gone': 'Für wen das ist, ist nicht mehr da: inzwischen gelöscht.',
+  'problem.end-past': 'Das Ende muss in der Zukunft liegen.',
+  'problem.beyond-own': 'Sie können nicht mehr geben, als Sie selbst haben, und nicht für länger.',
 };
 
 export default de;

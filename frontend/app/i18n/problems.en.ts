@@ -171,4 +171,10 @@ export default {
   'problem.link-birth-date': 'The date of birth cannot protect this link: what it shows has none, or several.',
   'problem.link-maker': 'A link is made by a person or a machine of the house.',
   'problem.not-by-link': 'A link shows what was shared with it, and opens nothing else.',
+  'problem.directory-member': 'This member comes from the directory; take it out of the group there.',
+  'problem.grant-changed': 'Somebody else has changed this grant meanwhile; yours was not saved.',
+  'problem.last-sight': 'After this nobody could see any study.',
+  'problem.grantee-gone': 'Whom this is for is no longer here: it was deleted meanwhile.',
+  'problem.end-past': 'The end must lie in the future.',
+  'problem.beyond-own': 'You cannot give more than you have yourself, nor for longer.',
 } satisfies Record<string, string>;

@@ -3,7 +3,7 @@
 Access owns its tables and knows the archive's studies, series and sources by their ids alone.
 """
 
-from radrelay.access.granted import GrantView, grant_of, granted
+from radrelay.access.granted import MOST_LISTED, GrantView, change_grant, grant_of, granted
 from radrelay.access.grants import ROLES, Grantee, Target, ensure_default_grants, grant, revoke
 from radrelay.access.groups import (
     GroupView,
@@ -43,6 +43,7 @@ from radrelay.access.links import (
 from radrelay.access.links import make as make_link
 from radrelay.access.principal import SYSTEM_NAME, Principal, PrincipalKind, Right, system_principal
 from radrelay.access.scope import Scope, scope
+from radrelay.access.sight import Sight, anybody_sees, of_account, own_end, sights
 from radrelay.access.visits import (
     Asked,
     LinkTry,
@@ -56,6 +57,7 @@ from radrelay.access.visits import (
 )
 
 __all__ = [
+    "MOST_LISTED",
     "MOST_TARGETS",
     "ROLES",
     "SYSTEM_NAME",
@@ -78,11 +80,14 @@ __all__ = [
     "Refused",
     "Right",
     "Scope",
+    "Sight",
     "Target",
     "Visit",
     "WantedLink",
     "accesses",
     "add_member",
+    "anybody_sees",
+    "change_grant",
     "change_group",
     "closings",
     "create_group",
@@ -104,11 +109,14 @@ __all__ = [
     "members_of",
     "note_access",
     "note_told",
+    "of_account",
     "open_link",
+    "own_end",
     "remove_member",
     "revoke",
     "revoke_link",
     "scope",
+    "sights",
     "system_principal",
     "unknown_principal",
     "visit_of",

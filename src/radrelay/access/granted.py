@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, cast
@@ -10,7 +11,8 @@ from typing import Literal, cast
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from radrelay.access.grants import Grantee, Target
+from radrelay.access.errors import GrantChanged
+from radrelay.access.grants import Grantee, Target, join_rights
 from radrelay.access.models import Grant
 from radrelay.access.principal import Right
 from radrelay.errors import NotFound
@@ -29,6 +31,7 @@ class GrantView:
     identity: Literal["clear", "alias"]
     ends_at: datetime | None
     created_at: datetime
+    revision: int
 
 
 def granted(
@@ -54,6 +57,29 @@ def grant_of(session: Session, organisation_id: uuid.UUID, grant_id: uuid.UUID) 
     return _view(row)
 
 
+def change_grant(
+    session: Session,
+    organisation_id: uuid.UUID,
+    grant_id: uuid.UUID,
+    revision: int,
+    *,
+    rights: Iterable[Right],
+    identity: Literal["clear", "alias"],
+    ends_at: datetime | None,
+) -> GrantView:
+    """Change the grant that was seen at `revision`; raises `NotFound`, or `GrantChanged` if it is another one now."""
+    changed = session.execute(
+        sa.update(Grant)
+        .where(Grant.organisation_id == organisation_id, Grant.id == grant_id, Grant.revision == revision)
+        .values(rights=join_rights(rights), identity=identity, ends_at=ends_at, revision=revision + 1)
+    )
+    if not cast("sa.CursorResult[object]", changed).rowcount:
+        grant_of(session, organisation_id, grant_id)
+        raise GrantChanged
+    session.expire_all()
+    return grant_of(session, organisation_id, grant_id)
+
+
 def _view(row: Grant) -> GrantView:
     kind, target = row.grantee_kind, row.target_kind
     return GrantView(
@@ -64,4 +90,5 @@ def _view(row: Grant) -> GrantView:
         "alias" if row.identity == "alias" else "clear",
         row.ends_at,
         row.created_at,
+        row.revision,
     )

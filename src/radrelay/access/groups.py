@@ -16,7 +16,7 @@ from typing import Literal, cast
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from radrelay.access.errors import GroupExists
+from radrelay.access.errors import DirectoryMember, GroupExists
 from radrelay.access.models import Grant, Group, Member
 from radrelay.errors import Invalid, NotFound
 from radrelay.storage.ids import new_id
@@ -134,9 +134,14 @@ def add_member(
 def remove_member(
     session: Session, organisation_id: uuid.UUID, group_id: uuid.UUID, kind: MemberKind, member_id: str
 ) -> bool:
-    """Take somebody out of a group, and say whether they were in it; raises `NotFound` for the group."""
+    """Take somebody out of a group, and say whether they were in it; raises `NotFound` for the group.
+
+    Raises `DirectoryMember` for one whom the directory put there, and would put there again.
+    """
     row = _row(session, organisation_id, group_id)
     there = session.get(Member, (row.key, kind, member_id))
+    if there is not None and there.origin == "directory":
+        raise DirectoryMember
     if there is not None:
         session.delete(there)
         session.flush()

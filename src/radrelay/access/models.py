@@ -33,6 +33,7 @@ class Grant(Owned, Base):
     identity: Mapped[str] = mapped_column(String(8), default="clear")  # clear | alias
     ends_at: Mapped[datetime | None] = mapped_column(Instant)
     created_at: Mapped[datetime] = mapped_column(Instant)
+    revision: Mapped[int] = mapped_column(default=1)  # counts its changes
 
 
 class Begun(Base):

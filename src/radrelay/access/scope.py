@@ -211,6 +211,11 @@ _KINDS = (  # built once: making the expression takes longer than asking the dat
 )
 
 
+def matching(principal: Principal, right: Right, now: datetime) -> ColumnElement[bool]:
+    """Return the condition that a grant gives `principal` the `right` at `now`."""
+    return _matching(_Asked(principal, right, now))
+
+
 def _matching(asked: _Asked) -> ColumnElement[bool]:
     principal = asked.principal
     role = sa.literal(principal.role or NO_ROLE)

@@ -108,9 +108,18 @@ def change_group(
 
 
 @router.delete("/{group_id}", status_code=204)
-def delete_group(request: Request, services: Services, principal: Administrator, group_id: uuid.UUID) -> None:
-    """Delete a group; its members lose what it was granted at once."""
-    with services.database.write() as session:
+def delete_group(
+    request: Request, services: Services, principal: Administrator, group_id: uuid.UUID, confirmed: bool = False
+) -> None:
+    """Delete a group; its members lose what it was granted at once.
+
+    409 `last-sight` if nobody could see anything afterwards, unless `confirmed`.
+    """
+    now = services.clock.now()
+    with (
+        services.database.write() as session,
+        grants.keeping_sight(session, principal, now, confirmed=confirmed),
+    ):
         members = access.members_of(session, principal.organisation_id, group_id)
         given = access.granted(session, principal.organisation_id, grantee=access.Grantee("group", str(group_id)))
         name = access.delete_group(session, principal.organisation_id, group_id).name

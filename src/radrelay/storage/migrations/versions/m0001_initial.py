@@ -40,6 +40,7 @@ def tables() -> None:
         sa.Column("identity", sa.String(length=8), nullable=False),
         sa.Column("ends_at", Instant(), nullable=True),
         sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("organisation_id", Id(), nullable=False),
         sa.Column("id", Id(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_access_grant")),

@@ -43,6 +43,8 @@ class WebSettings(Section):
     host: str = Field("127.0.0.1", description="address that the pages listen on; loopback until told otherwise")
     port: int = Field(8080, description="port of the pages, DICOMweb and REST", ge=0, le=65535)
     behind_proxy: bool = Field(False, description="a reverse proxy ends TLS and sets X-Forwarded-For/-Proto")
+    tls_certificate: Path | None = Field(None, description="PEM chain of the pages; with tls_key they speak HTTPS")
+    tls_key: Path | None = Field(None, description="PEM key of that")
     session_idle_s: int = Field(8 * HOUR_S, description="a login ends after this many seconds without use")
     session_absolute_s: int = Field(24 * HOUR_S, description="a login ends after this many seconds at the latest")
     upload_limit_bytes: int = Field(64 * GIB, description="largest single upload taken")
@@ -52,6 +54,27 @@ class WebSettings(Section):
         description="https://… under which people outside reach the pages, for links; none: as each request came",
         pattern=r"^https?://[^/\s?#]+$",
     )
+    security_contact: str | None = Field(
+        None,
+        description="whom to tell of a weakness (mailto:… or https://…), for /.well-known/security.txt",
+        pattern=r"^(mailto:|https://)\S+$",
+    )
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> WebSettings:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key are set together")
+        return self
+
+    @property
+    def speaks_tls(self) -> bool:
+        """Say whether the pages end TLS themselves."""
+        return self.tls_certificate is not None
+
+    @property
+    def wants_tls(self) -> bool:
+        """Say whether the pages listen beyond loopback and nothing is told of TLS: others are refused then."""
+        return not (self.speaks_tls or self.behind_proxy or self.host in ("127.0.0.1", "::1", "localhost"))
 
 
 class IdentitySettings(Section):

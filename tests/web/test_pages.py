@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
-from starlette.types import Message
+from starlette.responses import PlainTextResponse
+from starlette.types import Message, Receive, Scope, Send
 
 from radrelay.errors import Unavailable
 from radrelay.storage.database import DatabaseUnavailable
 from radrelay.web import live
+from radrelay.web.guards import TlsBeyondLoopback
 from radrelay.web.live import LiveFeed
 from tests.apart import run_apart
 from tests.web.conftest import WebSite, close_site, open_site
@@ -260,3 +263,59 @@ def test_a_source_is_set_up_and_changed(site: WebSite) -> None:
     bad = root.http.patch(f"/api/sources/{made['id']}", json={"kind": "stow"}, headers=root.headers)
     assert bad.status_code == 422
     assert root.http.delete(f"/api/sources/{made['id']}", headers=root.headers).status_code == 204
+
+
+PROBLEM = "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    ("reached_at", "scheme", "behind_proxy", "status"),
+    [
+        ("10.20.30.40", "http", False, 403),
+        ("::ffff:10.20.30.40", "http", False, 403),
+        ("fe80::1", "http", False, 403),
+        ("127.0.0.1", "http", False, 200),
+        ("::1", "http", False, 200),
+        ("::ffff:127.0.0.1", "http", False, 200),
+        ("10.20.30.40", "https", False, 200),
+        ("10.20.30.40", "http", True, 200),
+    ],
+)
+def test_plain_http_is_answered_on_loopback_alone_unless_a_proxy_ends_tls(
+    reached_at: str, scheme: str, behind_proxy: bool, status: int
+) -> None:
+    async def inner(scope: Scope, receive: Receive, send: Send) -> None:
+        await PlainTextResponse("in")(scope, receive, send)
+
+    async def asked(path: str, accept: str) -> dict[str, Any]:
+        sent: list[Message] = []
+
+        async def send(message: Message) -> None:
+            sent.append(dict(message))
+
+        async def receive() -> Message:
+            return {"type": "http.request"}
+
+        scope = {
+            "type": "http", "method": "GET", "path": path, "scheme": scheme, "server": (reached_at, 8080),
+            "client": ("127.0.0.1", 50000), "headers": [(b"accept", accept.encode()), (b"host", b"localhost")],
+        }  # fmt: skip
+        await TlsBeyondLoopback(inner, behind_proxy)(scope, receive, send)
+        return {"status": sent[0]["status"], "type": dict(sent[0]["headers"])[b"content-type"].decode()}
+
+    for accept in ("*/*", "text/html,*/*"):
+        answer = asyncio.run(asked("/dicom-web/studies", accept))
+        assert answer["status"] == status
+        assert (answer["type"] == PROBLEM) == (status == 403 and accept == "*/*")
+    assert asyncio.run(asked("/healthz", "*/*"))["status"] == 200
+
+
+def test_a_site_says_whom_to_tell_of_a_weakness(tmp_path: Path) -> None:
+    site = open_site(tmp_path, web={"security_contact": "mailto:security@example.org"})
+    try:
+        answer = site.client().get("/.well-known/security.txt")
+        assert answer.headers["content-type"].startswith("text/plain")
+        assert answer.text.splitlines()[0] == "Contact: mailto:security@example.org"
+        assert answer.text.splitlines()[1].startswith("Expires: ")
+    finally:
+        close_site(site)

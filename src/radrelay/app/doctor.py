@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import sqlalchemy as sa
+from cryptography import x509
 from rich.console import Console
 from rich.table import Table
 
@@ -58,6 +59,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield from _codecs()
     yield from _clock(settings)
     yield from _ports(settings)
+    yield from pages_findings(settings)
     if not settings.keys_dir.exists():
         yield Finding("keys", "look", "no keys yet: this data directory is new", "start Radrelay once")
         return
@@ -131,6 +133,24 @@ def _ports(settings: Settings) -> Iterator[Finding]:
                 yield Finding(f"port {port}", "look", f"{name}: {error.strerror}", "fine if that is Radrelay itself")
                 continue
         yield Finding(f"port {port}", "good", f"{name}: free at {host}")
+
+
+def pages_findings(settings: Settings) -> Iterator[Finding]:
+    """Say whether the pages are fit for others than this machine, and how long their certificate lasts."""
+    web = settings.web
+    if web.wants_tls:
+        advice = "set web.tls_certificate and web.tls_key, or web.behind_proxy behind one that ends TLS"
+        yield Finding("TLS", "look", "the pages answer plain HTTP, and that to this machine alone", advice)
+    if web.tls_certificate is None:
+        return
+    try:
+        left = x509.load_pem_x509_certificate(web.tls_certificate.read_bytes()).not_valid_after_utc - datetime.now(UTC)
+    except (OSError, ValueError) as error:
+        yield Finding("TLS", "bad", f"web.tls_certificate: {error}", "name a PEM file with the certificate first")
+        return
+    state: State = "bad" if left <= timedelta() else "look" if left < timedelta(days=21) else "good"
+    text = f"the pages' certificate lasts {max(0, left.days)} days more"
+    yield Finding("TLS", state, text, "" if state == "good" else "renew it, then start Radrelay again")
 
 
 def _database(settings: Settings, keyring: Keyring) -> Iterator[Finding]:

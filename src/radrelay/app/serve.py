@@ -6,6 +6,7 @@ import gc
 import importlib
 import os
 import shlex
+import ssl
 import sys
 import urllib.error
 import urllib.request
@@ -24,7 +25,7 @@ from radrelay.app.prepare import Prepared, prepare
 from radrelay.app.supervise import Supervisor
 from radrelay.archive.models import Study
 from radrelay.errors import RadrelayError
-from radrelay.settings import Settings
+from radrelay.settings import Settings, WebSettings
 from radrelay.storage import nodes
 from radrelay.storage.nodes import Lease
 
@@ -86,8 +87,12 @@ def _give_up(settings: Settings, lease: Lease) -> None:
 
 def _when_ready(settings: Settings, text: str, *, load: bool) -> Callable[[], bool]:
     """Return what is called until the pages answer: it then shows the greeting and loads the samples."""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy does not know our loopback
-    address = f"http://{_reachable(settings.web.host)}:{settings.web.port}/healthz"
+    anybody = ssl.create_default_context()  # only whether our own port answers: the certificate names another host
+    anybody.check_hostname, anybody.verify_mode = False, ssl.CERT_NONE
+    opener = urllib.request.build_opener(  # a proxy does not know our loopback
+        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=anybody)
+    )
+    address = f"{_pages(settings.web)}/healthz"
 
     def ready() -> bool:
         try:
@@ -113,8 +118,8 @@ def _load_samples(settings: Settings) -> int:
 def _greeting(core: Core, prepared: Prepared) -> str:
     settings = core.settings
     lines = [
-        f"pages       http://{_reachable(settings.web.host)}:{settings.web.port}/",
-        f"DICOMweb    http://{_reachable(settings.web.host)}:{settings.web.port}/dicom-web",
+        f"pages       {_pages(settings.web)}/",
+        f"DICOMweb    {_pages(settings.web)}/dicom-web",
         f"DICOM       {settings.dicom.ae_title} at {settings.dicom.host}:{settings.dicom.port}",
     ]
     if settings.dicom.tls_port is not None:
@@ -126,7 +131,15 @@ def _greeting(core: Core, prepared: Prepared) -> str:
         lines += ["", "first login", "  username  admin", f"  password  {prepared.first_password}   (valid once)"]
     if settings.web.host in ("127.0.0.1", "::1", "localhost"):
         lines += ["", "reachable from this machine only; see RADRELAY_WEB__HOST, RADRELAY_DICOM__HOST"]
+    elif settings.web.wants_tls:
+        lines += ["", "the pages answer this machine only: they want RADRELAY_WEB__TLS_CERTIFICATE and _TLS_KEY,"]
+        lines += ["or a proxy that ends TLS and RADRELAY_WEB__BEHIND_PROXY=true"]
     return "\n".join(lines)
+
+
+def _pages(settings: WebSettings) -> str:
+    scheme = "https" if settings.speaks_tls else "http"
+    return f"{scheme}://{_reachable(settings.host)}:{settings.port}"
 
 
 def _reachable(host: str) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import uvicorn
 
@@ -14,17 +16,18 @@ from radrelay.app.prepare import prepare
 from radrelay.app.role import run_role, settle
 from radrelay.app.stored import client_tls
 from radrelay.dicom import decoder_pool
-from radrelay.errors import Trouble
+from radrelay.errors import Misconfigured, Trouble
 from radrelay.intake.landing import Landing
 from radrelay.intake.sources import SourceBook
 from radrelay.network.client import echo
 from radrelay.network.ports import Node
-from radrelay.settings import Settings
+from radrelay.settings import Settings, WebSettings
 from radrelay.web.application import create
 from radrelay.web.assembly import assemble
 from radrelay.web.services import EchoAnswer, EchoTarget, RoleState
 
 GRACE_S = 10
+TLS_CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"  # of TLS 1.2 (BSI TR-02102-2); those of 1.3 are all good
 
 
 def run(settings: Settings) -> int:
@@ -61,6 +64,7 @@ def serve(core: Core, stop: threading.Event) -> None:
         proxy_headers=False,
         timeout_graceful_shutdown=GRACE_S,
         timeout_keep_alive=75,
+        **tls_arguments(core.settings.web),
     )
     server = _Server(config)
     ending = threading.Thread(
@@ -75,6 +79,20 @@ def serve(core: Core, stop: threading.Event) -> None:
     finally:
         stop.set()
         landing.close()
+
+
+def tls_arguments(settings: WebSettings) -> dict[str, Any]:
+    """Return uvicorn's arguments for HTTPS, none for HTTP; raises `Misconfigured` for an unusable certificate."""
+    if settings.tls_certificate is None:
+        return {}
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(settings.tls_certificate, settings.tls_key, lambda: "")
+        context.set_ciphers(TLS_CIPHERS)
+    except OSError as error:  # ssl.SSLError is one
+        raise Misconfigured(f"web.tls_certificate and web.tls_key cannot be used: {error}") from error
+    return {"ssl_certfile": settings.tls_certificate, "ssl_context_factory": lambda *_: context}
 
 
 class _Server(uvicorn.Server):

@@ -14,7 +14,7 @@ from radrelay import __version__, audit
 from radrelay.archive.naming import study_named
 from radrelay.web import api, dicomweb, health, live, pages, problems, reference
 from radrelay.web.correlation import Correlation
-from radrelay.web.guards import BodyLimit, SecurityHeaders
+from radrelay.web.guards import BodyLimit, SecurityHeaders, TlsBeyondLoopback
 from radrelay.web.services import WebServices
 from radrelay.web.short_way import ShortWay
 
@@ -53,8 +53,9 @@ def create(services: WebServices) -> FastAPI:
     settings = services.settings
     remote = settings.database.url is not None or (settings.storage.url or "").startswith("s3:")
     app.add_middleware(ShortWay, routes=[*dicomweb.hot_routes(), *api.hot_routes()], remote=remote)
+    app.add_middleware(TlsBeyondLoopback, behind_proxy=settings.web.behind_proxy)
     app.add_middleware(Correlation, measurements=services.measurements)
-    app.add_middleware(SecurityHeaders, behind_proxy=services.settings.web.behind_proxy)  # outermost: errors too
+    app.add_middleware(SecurityHeaders, behind_proxy=settings.web.behind_proxy)  # outermost: errors too
     app.router.routes.extend(_routes())
     return app
 

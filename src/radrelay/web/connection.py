@@ -33,6 +33,18 @@ def is_secure(scope: Scope, behind_proxy: bool) -> bool:
     return scope.get("scheme") == "https"
 
 
+def came_by_loopback(scope: Scope) -> bool:
+    """Say whether a connection reached us at a loopback address, or at none (a socket of this machine's)."""
+    server = scope.get("server")
+    host = str(server[0]) if server else ""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return True
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (mapped or address).is_loopback
+
+
 def own_address(scope: Scope, behind_proxy: bool) -> str:
     """Return scheme and host under which a request came, such as https://pictures.example."""
     headers = Headers(scope=scope)

@@ -1,4 +1,4 @@
-"""What stands before every route: security headers, and a limit on bodies that are held in memory.
+"""What stands before every route: TLS or loopback, security headers, and a limit on bodies that are held in memory.
 
 Pure ASGI. The policy allows no inline script or style and nothing from elsewhere; WebAssembly (the codecs) and
 workers from blobs are the viewer's.
@@ -10,9 +10,10 @@ import re
 from contextlib import suppress
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from radrelay.web.connection import is_secure
+from radrelay.web.connection import came_by_loopback, is_secure
 from radrelay.web.problems import problem
 
 POLICY = "; ".join(
@@ -43,6 +44,10 @@ HEADERS = {
     "cache-control": "no-store",
 }
 HSTS = "max-age=31536000"
+TLS_WANTED = (
+    "Radrelay answers plain HTTP on this machine's loopback addresses alone. Its administrator gives it a certificate "
+    "(web.tls_certificate, web.tls_key), or puts a proxy that ends TLS before it (web.behind_proxy)."
+)
 BODY_BYTES = 1 << 20
 STREAMED = re.compile(r"/api/parcels/[^/]+/files|/dicom-web(?:/.*)?")
 
@@ -71,6 +76,33 @@ class SecurityHeaders:
             await send(message)
 
         await self.app(scope, receive, send_guarded)
+
+
+class TlsBeyondLoopback:
+    """Refuses plain HTTP that did not come by a loopback address of this machine, unless a proxy ends TLS before us.
+
+    Passwords' proofs and pictures are for nobody on the way. The health check says nothing of either and is open.
+    """
+
+    def __init__(self, app: ASGIApp, behind_proxy: bool) -> None:
+        self.app = app
+        self.behind_proxy = behind_proxy
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        if self._allows(scope):
+            await self.app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008, "reason": "TLS wanted"})
+        elif "text/html" in Headers(scope=scope).get("accept", ""):
+            await PlainTextResponse(f"{TLS_WANTED}\n", 403)(scope, receive, send)
+        else:
+            await problem(403, "tls-wanted", TLS_WANTED, "")(scope, receive, send)
+
+    def _allows(self, scope: Scope) -> bool:
+        if scope["type"] not in ("http", "websocket") or self.behind_proxy:
+            return True
+        return scope.get("scheme") in ("https", "wss") or came_by_loopback(scope) or scope["path"] == "/healthz"
 
 
 class _TooLong(Exception):

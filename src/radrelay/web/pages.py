@@ -9,12 +9,13 @@ from __future__ import annotations
 import gzip
 import mimetypes
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 
 from fastapi import APIRouter, Request
 from pydantic import ValidationError
-from starlette.responses import FileResponse, HTMLResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
 
 from radrelay.access import Right
 from radrelay.errors import NotFound, RadrelayError
@@ -31,6 +32,7 @@ PACKED_TYPES = frozenset(
      "application/wasm", "text/plain", "application/manifest+json"}
 )  # fmt: skip
 PACKED_FROM_BYTES, PACKED_UP_TO_BYTES = 1024, 16 << 20
+CONTACT_LASTS = timedelta(days=180)  # RFC 9116 recommends less than a year
 SHARED = "s"  # where links lead; what they open stands behind the #, which is sent to nobody
 OTHERS = ("api", "dicom-web", "metrics", "healthz", "readyz")
 NOT_BUILT = (
@@ -75,6 +77,24 @@ def find_asset(root: Path, name: str) -> Asset | None:
 @lru_cache(maxsize=256)
 def _packed(asset: Asset) -> bytes:
     return gzip.compress(asset.path.read_bytes(), 6)
+
+
+@router.get("/.well-known/security.txt")
+def security_txt(request: Request) -> Response:
+    """Say whom to tell of a weakness (RFC 9116), if the site has named anybody."""
+    services = services_of(request)
+    web = services.settings.web
+    if web.security_contact is None:
+        raise NotFound("there is nothing at this address")
+    expires = services.clock.now() + CONTACT_LASTS
+    lines = [
+        f"Contact: {web.security_contact}",
+        f"Expires: {expires:%Y-%m-%dT%H:%M:%SZ}",
+        "Preferred-Languages: en, de",
+    ]
+    if web.address is not None:
+        lines.append(f"Canonical: {web.address}/.well-known/security.txt")
+    return PlainTextResponse("\n".join(lines) + "\n")
 
 
 @router.get("/{path:path}")

@@ -17,6 +17,7 @@ from radrelay.identity import AccountView
 from radrelay.identity.directory import Directory, open_directory
 from radrelay.identity.directory.service import Run
 from radrelay.settings import DirectorySettings
+from radrelay.storage import append_only
 from radrelay.storage.columns import Base
 from tests import slapd
 from tests.collection import COLLECTION
@@ -147,9 +148,11 @@ def _emptied(site: WebSite) -> WebSite:
     site.clients.clear()
     site.clock.advance(START - site.clock.now())
     with site.database.write() as session:
+        append_only.lift(session.connection())
         for table in reversed(Base.metadata.sorted_tables):
             if table.name not in KEPT_TABLES:
                 session.execute(table.delete())
+        append_only.hold(session.connection())
         ensure_default_grants(session, site.organisation_id, (), site.clock.now())
     return site
 

@@ -304,10 +304,10 @@ def test_plain_http_is_answered_on_loopback_alone_unless_a_proxy_ends_tls(
         return {"status": sent[0]["status"], "type": dict(sent[0]["headers"])[b"content-type"].decode()}
 
     for accept in ("*/*", "text/html,*/*"):
-        answer = asyncio.run(asked("/dicom-web/studies", accept))
+        answer = run_apart(asked("/dicom-web/studies", accept))
         assert answer["status"] == status
         assert (answer["type"] == PROBLEM) == (status == 403 and accept == "*/*")
-    assert asyncio.run(asked("/healthz", "*/*"))["status"] == 200
+    assert run_apart(asked("/healthz", "*/*"))["status"] == 200
 
 
 def test_a_site_says_whom_to_tell_of_a_weakness(tmp_path: Path) -> None:

@@ -72,6 +72,7 @@ _ALERTS: dict[str, Code] = {
     "session": USER_ATTRIBUTES,
     "factor": USER_ATTRIBUTES,
     "grant": OBJECT_ATTRIBUTES,
+    "release": OBJECT_ATTRIBUTES,
     "link": OBJECT_ATTRIBUTES,
     "group": ROLES_CHANGED,
     "directory": SECURITY_CONFIGURATION,

@@ -62,7 +62,12 @@ def test_a_length_is_drawn_by_keys_alone_and_arrows_scroll_again_when_the_tool_i
     press(page, "m")
     expect(cross(page)).to_be_focused()
     expect(cross(page)).to_have_accessible_name(re.compile("^Length: arrow keys move the cross"))
-    expect(page.get_by_text("Arrow keys move the cross, Enter sets a point")).to_be_visible()
+    hint = page.get_by_text("Arrow keys move the cross, Enter sets a point")
+    expect(hint).to_be_visible()
+    letter, said = (one.bounding_box() for one in (page.locator(".edge.top"), hint))
+    assert letter
+    assert said
+    assert letter["y"] + letter["height"] <= said["y"], "the hint leaves the patient's side free"
     press(page, "ArrowDown × 3", "ArrowUp", "Shift+ArrowLeft", "Control+ArrowRight")
     at_place(page, 0)
     heard(page, re.compile(r"^\d+, \d+: -?[\d,]+ HU$"))  # the value under the cross
@@ -162,8 +167,12 @@ def test_the_cross_stands_in_the_pane_in_hand_and_carries_the_lens(open_page: Pa
     plain = page.locator(".pane canvas").first.screenshot()
     press(page, "Shift+ArrowRight")
     until(lambda: page.locator(".pane canvas").first.screenshot() != plain, "the lens goes on")
-    press(page, "w")
+    press(page, "d")
     expect(cross(page)).to_have_count(0)
+    press(page, "Shift+ArrowRight × 2")
+    expect(page.locator(".edge.top")).to_have_text(re.compile("^A[RL]$"))
+    press(page, "Home", "w")
+    expect(page.locator(".edge.top")).to_have_text("A")
     page.get_by_role("button", name="Layout").focus()
     press(page, "Enter")
     page.get_by_role("button", name="1 × 2").focus()

@@ -102,7 +102,7 @@ const de: Record<keyof typeof en, string | [string, string]> = {
   'volume.why.unreachable': 'Die Schichten ließen sich nicht laden.',
   'volume.why.damaged': 'Zu wenige der Schichten sind lesbar.',
   'volume.why.no-memory': 'Dieses Gerät hat im Moment keinen Speicher dafür.',
-  'volume.keys.planes': 'Eine Schicht vor oder zurück im zuletzt berührten Feld',
+  'volume.keys.planes': 'Eine Schicht vor oder zurück in der Ebene in der Hand: der zuletzt berührten oder mit N genommenen',
   'volume.keys.panes': 'Nächstes Feld groß, oder alle',
   'key.delete': 'Entf',
   'volume.keys.slab': 'Dünnere oder dickere Schicht',

@@ -100,7 +100,7 @@ export default {
   'volume.why.unreachable': 'Its slices could not be loaded.',
   'volume.why.damaged': 'Too few of its slices can be read.',
   'volume.why.no-memory': 'This device has no memory for it at the moment.',
-  'volume.keys.planes': 'One slice back or forth in the pane last touched',
+  'volume.keys.planes': 'One slice back or forth in the plane in hand: the one last touched, or taken with N',
   'volume.keys.panes': 'Next pane large, or all',
   'key.delete': 'Del',
   'volume.keys.slab': 'Thinner or thicker slab',

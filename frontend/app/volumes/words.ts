@@ -2,6 +2,7 @@
 
 import { formatNumber, t } from '../i18n/index.svelte';
 import type { SeriesRow } from '../api/types';
+import type { Choice } from '$viewer/volume/assemble';
 import type { Body } from '$viewer/volume/bodies';
 import type { Blend } from '$viewer/volume/drawing';
 import type { PaneName, Probe, RoomState } from '$viewer/volume/look';
@@ -25,6 +26,11 @@ export function unitOf(body: Body, modality: string): string {
 /** A series by its kind, number and description. */
 export function seriesName({ modality, number, description }: SeriesRow): string {
   return [modality, number, description].filter((part) => part !== null && part !== '').join(' ');
+}
+
+/** One of the volumes that a series holds. */
+export function choiceText({ places, group, groups, columns, rows }: Choice): string {
+  return t(groups > 1 ? 'volume.choice.group' : 'volume.choice.other', { n: places.length, group, groups, columns, rows });
 }
 
 /** The ends of the range that colours stand for; the greater one with the unit. */

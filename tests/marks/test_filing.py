@@ -122,18 +122,40 @@ def test_changed_marks_make_a_report_that_names_the_one_before(site: WebSite, an
     assert [one.text for one in read_report(second)] == ["grown"]
 
 
-def test_marks_taken_back_are_taken_back_in_the_objects(
-    site: WebSite, anna: Login, study: Shelf, tmp_path: Path
+def test_marks_taken_back_leave_a_report_that_says_so_and_no_empty_presentation_state(
+    site: WebSite, anna: Login, study: Shelf
 ) -> None:
-    mark = uuid.uuid4()
+    mark, other = uuid.uuid4(), uuid.uuid4()
     put(anna, study.study, mark, length(study.instances[0]))
+    put(anna, study.study, other, length(study.instances[1]))
     file(anna, study.study)
+    site.index()
+    first = {data.ReferencedSeriesSequence[0].SeriesInstanceUID: data.SOPInstanceUID for data in objects(site, "PR")}
     delete(anna, study.study, mark, 1)
-    assert sorted(one["kind"] for one in file(anna, study.study)) == ["presentation", "report"]
+    assert [one["kind"] for one in file(anna, study.study)] == ["report"]
+    (kept,) = objects(site, "PR")
+    assert kept.SOPInstanceUID == first.pop(kept.ReferencedSeriesSequence[0].SeriesInstanceUID), "of the other series"
+    (gone,) = first.values()
+    with site.database.read() as session:
+        record = session.scalars(sa.select(AuditEvent).where(AuditEvent.action == "marks.withdraw")).one()
+        assert session.scalars(sa.select(Tombstone.reason)).all() == ["withdrawn"]
+    assert json.loads(record.detail) == {"objects": [gone], "held": False}
+    hold(site, study)
+    delete(anna, study.study, other, 1)
+    assert [one["kind"] for one in file(anna, study.study)] == ["report"]
     assert file(anna, study.study) == []
     site.index()
-    assert read_report(objects(site, "SR")[1]) == []
-    assert "GraphicAnnotationSequence" not in objects(site, "PR")[1]
+    assert read_report(objects(site, "SR")[-1]) == []
+    assert [data.SOPInstanceUID for data in objects(site, "PR")] == [kept.SOPInstanceUID], "a hold keeps every object"
+    assert drawings(anna, study) == [], "what was taken back is not offered"
+    with site.database.write() as session:
+        holdings.release(session, study.study, site.clock.now())
+    work(site).sweep()
+    assert objects(site, "PR") == []
+    put(anna, study.study, mark, length(study.instances[0], 2))
+    again = {one["kind"]: one["sop_uid"] for one in file(anna, study.study)}
+    site.index()
+    assert [data.SOPInstanceUID for data in objects(site, "PR")] == [again["presentation"]] != [gone]
 
 
 def key(study: Shelf, instance: int = 0) -> dict[str, Any]:

@@ -184,10 +184,6 @@ def test_a_presentation_state_keeps_tables_inversion_and_pictures_of_other_sizes
     assert len(data.DisplayedAreaSelectionSequence) == 2
 
 
-def test_a_presentation_state_without_marks_is_valid(tmp_path: Path) -> None:
-    assert complaints(presentation_file(sheet([], [MR], "presentation")), tmp_path) == []
-
-
 def test_key_images_are_selected_with_their_frames(tmp_path: Path) -> None:
     marks = [
         drawn("key", CT, text="look"),

@@ -14,6 +14,7 @@ from radrelay.dicom import phantoms
 from tests.pages import violations
 from tests.viewer.conftest import Pages, ready, until
 from tests.viewer.hospital import Hospital, Sent
+from tests.viewer.test_mpr import ROOM
 from tests.viewer.volumes import AXIAL, series
 
 
@@ -61,7 +62,12 @@ def test_a_length_is_drawn_by_keys_alone_and_arrows_scroll_again_when_the_tool_i
     press(page, "m")
     expect(cross(page)).to_be_focused()
     expect(cross(page)).to_have_accessible_name(re.compile("^Length: arrow keys move the cross"))
-    expect(page.get_by_text("Arrow keys move the cross, Enter sets a point")).to_be_visible()
+    hint = page.get_by_text("Arrow keys move the cross, Enter sets a point")
+    expect(hint).to_be_visible()
+    letter, said = (one.bounding_box() for one in (page.locator(".edge.top"), hint))
+    assert letter
+    assert said
+    assert letter["y"] + letter["height"] <= said["y"], "the hint leaves the patient's side free"
     press(page, "ArrowDown × 3", "ArrowUp", "Shift+ArrowLeft", "Control+ArrowRight")
     at_place(page, 0)
     heard(page, re.compile(r"^\d+, \d+: -?[\d,]+ HU$"))  # the value under the cross
@@ -161,8 +167,12 @@ def test_the_cross_stands_in_the_pane_in_hand_and_carries_the_lens(open_page: Pa
     plain = page.locator(".pane canvas").first.screenshot()
     press(page, "Shift+ArrowRight")
     until(lambda: page.locator(".pane canvas").first.screenshot() != plain, "the lens goes on")
-    press(page, "w")
+    press(page, "d")
     expect(cross(page)).to_have_count(0)
+    press(page, "Shift+ArrowRight × 2")
+    expect(page.locator(".edge.top")).to_have_text(re.compile("^A[RL]$"))
+    press(page, "Home", "w")
+    expect(page.locator(".edge.top")).to_have_text("A")
     page.get_by_role("button", name="Layout").focus()
     press(page, "Enter")
     page.get_by_role("button", name="1 × 2").focus()
@@ -179,7 +189,7 @@ def test_the_cross_stands_in_the_pane_in_hand_and_carries_the_lens(open_page: Pa
     heard(page, re.compile("^Length"))
 
 
-def test_lengths_and_angles_in_a_volume_are_drawn_and_gone_through_by_keys(
+def test_lengths_and_angles_in_a_volume_are_drawn_pulled_and_gone_through_by_keys(
     open_page: Pages, hospital: Hospital
 ) -> None:
     made = series(
@@ -212,8 +222,62 @@ def test_lengths_and_angles_in_a_volume_are_drawn_and_gone_through_by_keys(
     press(page, "Escape")
     expect(cross(page)).to_have_count(0)
     expect(page.locator(".volumes")).to_be_visible()
+    expect(said).to_have_text(re.compile("^Angle "))
+    press(page, "#")
+    expect(cross(page)).to_be_focused()
+    expect(cross(page)).to_have_accessible_name(re.compile(r"^Arrow keys move: Point 1 of 3\."))
+    before = spot(hospital, sent)
+    press(page, "Shift+ArrowDown", "ArrowDown × 2")
+    expect(said).to_have_text(re.compile(r"^Angle [\d.]+°, Point 1 of 3$"))
+    until(lambda: spot(hospital, sent) != before, "its end is pulled")
+    pulled = spot(hospital, sent)
+    voxel = page.evaluate(f"() => {ROOM}.bodies.body('main').grid.finest")
+    assert pulled[0] == pytest.approx([before[0][0], before[0][1] + 6 * voxel, before[0][2]])
+    assert pulled[1:] == before[1:]
+    press(page, "Control+z")
+    until(lambda: spot(hospital, sent) == before, "it is one step back")
+    assert violations(page) == []
+    press(page, "Escape")
+    expect(cross(page)).to_have_count(0)
+    turned_by_keys(page, said)
     for _ in range(2):
         press(page, ">")
         expect(said).to_have_text(re.compile("^(Length|Angle) "))
         press(page, "Delete")
     until(lambda: kept(hospital, sent) == [], "both are deleted")
+
+
+def spot(hospital: Hospital, sent: Sent) -> list[list[float]]:
+    """Return where the angle lies in the patient."""
+    [angle] = [one for one in kept(hospital, sent) if one["kind"] == "angle"]
+    space = angle["space"]
+    assert isinstance(space, dict)
+    points: list[list[float]] = space["points"]
+    return points
+
+
+def turned_by_keys(page: Page, said: Locator) -> None:
+    """Turn the planes, then the third dimension, and stand both straight again."""
+    press(page, "d")
+    expect(cross(page)).to_be_focused()
+    expect(said).to_have_text("The planes stand straight")
+    press(page, "Shift+ArrowRight", "ArrowRight × 2", "ArrowLeft")
+    expect(said).to_have_text("Turned by 11°")
+    coronal = page.evaluate(f"() => {ROOM}.look.views.coronal.right")
+    assert coronal == pytest.approx([math.cos(math.radians(11)), math.sin(math.radians(11)), 0])
+    assert violations(page) == []
+    press(page, "Home")
+    expect(said).to_have_text("The planes stand straight")
+    press(page, "n × 3", "Home")
+    expect(page.locator("[data-pane=space]")).to_have_class(re.compile("framed"))
+    expect(said).to_have_text("Left R, right L, top H, bottom F")
+    press(page, "Shift+ArrowRight × 2")
+    expect(said).to_have_text(re.compile("^Left [AP], right [AP], top H, bottom F$"))
+    press(page, "Escape", "n")
+    expect(cross(page)).to_have_count(0)
+    press(page, "?")
+    keys = page.get_by_role("dialog", name="Keys and gestures")
+    for words in ("turn it by 5°", "Straight again", "half a voxel", "next pane in hand"):
+        expect(keys.get_by_text(words).first).to_be_visible()
+    press(page, "Escape")
+    expect(keys).to_have_count(0)

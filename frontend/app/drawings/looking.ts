@@ -9,7 +9,8 @@ import { isColour, type Frame } from '$viewer/frame';
 import type { Window } from '$viewer/grey';
 import type { Kept } from '$viewer/viewer';
 import { tCode } from '../i18n/index.svelte';
-import type { Room, RoomPane } from '../viewing/room.svelte';
+import type { RoomPane } from '../viewing/room-pane.svelte';
+import type { Room } from '../viewing/room.svelte';
 import type { Stack } from '../viewing/stack';
 
 /** A pane that looks as a state says. */

@@ -57,6 +57,8 @@ const de: Record<keyof typeof en, string | [string, string]> = {
   'keys.tens': 'Zehn Bilder',
   'keys.ends': 'Erstes oder letztes Bild',
   'keys.series': 'Serie davor oder danach',
+  'keys.turn': 'Mit dem Werkzeug „Frei drehen“: um 1° drehen (mit Umschalt um 10°)',
+  'keys.upright': 'Mit dem Werkzeug „Frei drehen“: wieder aufrecht',
   'keys.window': 'Fensterbreite und -mitte',
   'keys.presets': 'Fenstervorgabe',
   'keys.ownWindow': 'Fenster wie zu Beginn',

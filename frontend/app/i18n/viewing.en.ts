@@ -55,6 +55,8 @@ export default {
   'keys.tens': 'Ten images',
   'keys.ends': 'First or last image',
   'keys.series': 'Series before or after',
+  'keys.turn': 'With the tool Rotate freely: turn by 1° (with Shift by 10°)',
+  'keys.upright': 'With the tool Rotate freely: upright again',
   'keys.window': 'Window width and level',
   'keys.presets': 'Window preset',
   'keys.ownWindow': 'Window as at first',

@@ -38,10 +38,10 @@ class VolumeMarks implements MeasureKeeper {
     return this.store.book.add({ kind, instance_id: null, frame: null, points: [], space, text: '', values: valuesFor(kind, points) }).id;
   }
 
-  change(id: string, points: Measure['points']): void {
+  change(id: string, points: Measure['points'], joins = ''): void {
     const mark = this.store.book.get(id);
     if (!mark?.space || (mark.kind !== 'length' && mark.kind !== 'angle')) return;
-    this.store.book.change(id, { space: { ...mark.space, points }, values: valuesFor(mark.kind, points) });
+    this.store.book.change(id, { space: { ...mark.space, points }, values: valuesFor(mark.kind, points) }, joins);
   }
 
   remove(id: string): void {

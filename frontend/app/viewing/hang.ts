@@ -7,7 +7,8 @@ import type { ShownPane } from '$viewer/hanging-stored';
 import { windowNamed } from '$viewer/presets';
 import { HangingBook } from './hanging.svelte';
 import type { PriorStudies } from './priors.svelte';
-import type { Room, RoomPane } from './room.svelte';
+import type { RoomPane } from './room-pane.svelte';
+import type { Room } from './room.svelte';
 
 const book = new HangingBook();
 let read: Promise<void> | null = null;

@@ -6,7 +6,8 @@ import { formatDate, t } from '../i18n/index.svelte';
 import { readName } from '../parts/person';
 import { bring } from './bring';
 import type { MarkStore, Whereabouts } from '../marking';
-import type { Room, RoomPane } from './room.svelte';
+import type { RoomPane } from './room-pane.svelte';
+import type { Room } from './room.svelte';
 
 type Parts = typeof import('../marking');
 

@@ -11,7 +11,8 @@ import { session } from '../state/session.svelte';
 import { viewAddress } from '../studies/actions.svelte';
 import { fetchGlimpse } from '$viewer/loader';
 import { pictured, type PriorStudies } from './priors.svelte';
-import type { Room, RoomPane, Start } from './room.svelte';
+import type { RoomPane, Start } from './room-pane.svelte';
+import type { Room } from './room.svelte';
 import { isPicture } from './stack';
 
 export class Opening {

@@ -7,7 +7,7 @@ import { initialWindow } from '$viewer/grey';
 import { entriesFor, scaled, type Entry } from '$viewer/presets';
 import type { Start } from '$viewer/starting';
 import type { ViewerState } from '$viewer/viewer';
-import type { RoomPane } from './room.svelte';
+import type { RoomPane } from './room-pane.svelte';
 import type { StackPicture } from './stack';
 import { tableId, takeTable } from './tables';
 

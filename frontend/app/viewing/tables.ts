@@ -4,7 +4,7 @@ import { get } from '../api/client';
 import { t } from '../i18n/index.svelte';
 import { attemptQuietly } from '../state/notices.svelte';
 import { tableWindow, type Window } from '$viewer/grey';
-import type { RoomPane } from './room.svelte';
+import type { RoomPane } from './room-pane.svelte';
 import type { Stack, StackPicture } from './stack';
 
 interface NamedTable {

@@ -3,7 +3,7 @@
 import type { PictureSource } from '../contents/source';
 import type { Window } from '$viewer/grey';
 import { fetchFrame } from '$viewer/loader';
-import type { RoomPane } from './room.svelte';
+import type { RoomPane } from './room-pane.svelte';
 
 /** The window and the inversion that the reader chose; a table of the object's is no window. */
 export function chosenLook({ view }: RoomPane): { window: Window | null; invert: boolean } | null {

@@ -55,6 +55,8 @@ export const otherKeys: readonly KeyRow[] = [
   { keys: [{ name: 'key.home' }, { name: 'key.end' }], label: 'keys.ends' },
   { keys: ['←', '→'], label: 'keys.series' },
   { keys: [{ name: 'key.shift' }, '+', '←', '↑', '→', '↓'], label: 'keys.window' },
+  { keys: ['←', '→'], label: 'keys.turn' },
+  { keys: [{ name: 'key.home' }], label: 'keys.upright' },
   { keys: ['1', '…', '9'], label: 'keys.presets' },
   { keys: ['0'], label: 'keys.ownWindow' },
   { keys: ['+', '−'], label: 'keys.zoom' },
@@ -69,10 +71,13 @@ export const otherKeys: readonly KeyRow[] = [
 ];
 
 const WINDOW_STEP = 12;
+const TURN_STEPS = { usual: 1, large: 10 } as const; // degrees
 
 export interface KeyTarget {
   viewer: ImageViewer;
   inverted: boolean;
+  /** Degrees that the picture is turned by. */
+  angle: number;
   playing: boolean;
   count: number;
   onPreset: (place: number) => void;
@@ -93,9 +98,20 @@ function shifted(event: KeyboardEvent, viewer: ImageViewer): boolean {
   return true;
 }
 
+/** Turns the picture while the tool that does is in hand. */
+function turned(event: KeyboardEvent, { viewer, angle }: KeyTarget): boolean {
+  if (viewer.tool !== 'turn') return false;
+  const way = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+  if (way) viewer.turn({ angle: way * TURN_STEPS[event.shiftKey ? 'large' : 'usual'] });
+  else if (event.key === 'Home') viewer.turn({ angle: -angle });
+  else return false;
+  return true;
+}
+
 /** Does what a key says; tells whether it said anything. */
 export function pressKey(event: KeyboardEvent, target: KeyTarget): boolean {
   const { viewer } = target;
+  if (turned(event, target)) return true;
   if (event.shiftKey && shifted(event, viewer)) return true;
   const moves: Record<string, () => void> = {
     ArrowDown: () => viewer.scroll(1),

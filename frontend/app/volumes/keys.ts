@@ -3,10 +3,13 @@
 import type { Key } from '../i18n/en';
 import type { IconName } from '../parts/icons';
 import { presetsFor, type Preset } from '$viewer/presets';
-import type { RoomState, RoomTool } from '$viewer/volume/look';
+import type { PaneName, RoomState, RoomTool } from '$viewer/volume/look';
 import { PLANES, type PlaneName } from '$viewer/volume/planes';
+import { NEXT_HANDLE_KEY, NEXT_MARK_KEY, PREVIOUS_HANDLE_KEY, PREVIOUS_MARK_KEY } from '$viewer/marks/keys';
 import { STEPS } from '$viewer/marks/caret';
+import { NUDGES } from '$viewer/volume/choosing';
 import type { VolumeRoom } from '$viewer/volume/room';
+import { straighten, turnBy } from '$viewer/volume/turning';
 
 export interface ToolEntry {
   tool: RoomTool;
@@ -33,6 +36,7 @@ export const otherKeys: readonly { keys: readonly (string | { name: Key })[]; la
   { keys: [{ name: 'key.pageUp' }, { name: 'key.pageDown' }], label: 'keys.tens' },
   { keys: [{ name: 'key.space' }], label: 'keys.cine' },
   { keys: ['V'], label: 'volume.keys.panes' },
+  { keys: ['N'], label: 'volume.keys.nextPane' },
   { keys: ['[', ']'], label: 'volume.keys.slab' },
   { keys: ['T'], label: 'volume.lines' },
   { keys: ['1', '…', '9'], label: 'volume.keys.presets' },
@@ -41,11 +45,17 @@ export const otherKeys: readonly { keys: readonly (string | { name: Key })[]; la
   { keys: ['+', '−'], label: 'keys.zoom' },
   { keys: ['F'], label: 'volume.keys.fit' },
   { keys: ['R'], label: 'volume.keys.reset' },
+  { keys: ['D'], label: 'volume.keys.turn' },
+  { keys: ['←', '→'], label: 'volume.keys.turnPlanes' },
+  { keys: ['←', '↑', '→', '↓'], label: 'volume.keys.turnSpace' },
+  { keys: [{ name: 'key.home' }], label: 'volume.keys.straight' },
   { keys: ['←', '↑', '→', '↓'], label: 'volume.keys.crossMoves' },
   { keys: [{ name: 'key.shift' }, '+', '←', '↑', '→', '↓'], label: 'volume.keys.crossFar' },
   { keys: [{ name: 'key.enter' }, { name: 'key.space' }], label: 'volume.keys.crossSets' },
   { keys: ['⌫'], label: 'keys.crossBack' },
-  { keys: ['<', '>'], label: 'volume.keys.step' },
+  { keys: [PREVIOUS_MARK_KEY, NEXT_MARK_KEY], label: 'volume.keys.step' },
+  { keys: [NEXT_HANDLE_KEY, PREVIOUS_HANDLE_KEY], label: 'volume.keys.handle' },
+  { keys: ['←', '↑', '→', '↓'], label: 'volume.keys.handleMoves' },
   { keys: [{ name: 'key.delete' }, '⌫'], label: 'volume.keys.remove' },
   { keys: [{ name: 'key.control' }, '+', 'Z'], label: 'marks.undo' },
   { keys: [{ name: 'key.control' }, '+', { name: 'key.shift' }, '+', 'Z', '/', { name: 'key.control' }, '+', 'Y'], label: 'marks.redo' },
@@ -59,6 +69,9 @@ export interface KeyTarget {
   modality: string;
   /** The plane last touched. */
   plane: PlaneName;
+  /** What keys turn: that plane, or the third dimension. */
+  pane: PaneName;
+  onNextPane: () => void;
   onNextLayout: () => void;
   onCine: () => void;
   onHelp: () => void;
@@ -83,8 +96,27 @@ const WAYS: Readonly<Record<string, readonly [number, number]>> = {
   ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1],
 };
 
-/** A key that moves the cross over a plane, however it is held: fine with Ctrl or Alt, far with Shift. */
-export const movesCross = (event: KeyboardEvent, room: VolumeRoom | null): boolean => event.key in WAYS && room?.caret.plane != null;
+/** An arrow key that moves or turns something, however it is held: fine with Ctrl or Alt, far with Shift. */
+export const movesByArrows = (event: KeyboardEvent, room: VolumeRoom | null): boolean =>
+  event.key in WAYS && room !== null && (room.caret.plane !== null || room.look.turning || room.choosing.handle !== null);
+
+/** Does what a key says to what was chosen of a measure; tells whether it said anything. */
+function pressHandleKey(event: KeyboardEvent, { room: { choosing }, plane }: KeyTarget): boolean {
+  const way = WAYS[event.key];
+  const step = NUDGES[event.shiftKey ? 'large' : 'usual'];
+  if (way) choosing.nudge(way[0] * step, way[1] * step, plane);
+  else return event.key === 'Escape' && choosing.leave();
+  return true;
+}
+
+/** Does what a key says while arrow keys turn what is in hand; tells whether it said anything. */
+function pressTurningKey(event: KeyboardEvent, { room, pane }: KeyTarget): boolean {
+  const way = WAYS[event.key];
+  if (way) return turnBy(room, pane, way, event.shiftKey ? 'large' : 'usual');
+  if (event.key !== 'Escape') return false;
+  room.setTurning(false);
+  return true;
+}
 
 /** Does what a key says to the cross over a plane; tells whether it said anything. */
 function pressCrossKey(event: KeyboardEvent, { room: { caret }, plane }: KeyTarget): boolean {
@@ -99,20 +131,12 @@ function pressCrossKey(event: KeyboardEvent, { room: { caret }, plane }: KeyTarg
   return true;
 }
 
-/** Goes through what is measured, the first after the last. */
-function stepMeasure(room: VolumeRoom, by: number): void {
-  const { measuring } = room;
-  const all = measuring.all.toSorted((one, other) => one.id.localeCompare(other.id));
-  const now = all.findIndex(({ id }) => id === measuring.selected);
-  const next = all.at(now < 0 && by > 0 ? 0 : (Math.max(now, 0) + by) % all.length);
-  if (!next) return;
-  room.goTo(next.points);
-  measuring.select(next.id);
-}
-
 /** Does what a key says; tells whether it said anything. */
 export function pressKey(event: KeyboardEvent, target: KeyTarget): boolean {
   const { room, state, plane } = target;
+  const { choosing } = room;
+  if (choosing.handle !== null && pressHandleKey(event, target)) return true;
+  if (room.look.turning && pressTurningKey(event, target)) return true;
   if (room.caret.plane !== null && pressCrossKey(event, target)) return true;
   const slab = (way: number): void => room.setSlab(state.slab.mode, thicker(state.slab.thickness, way));
   const moves: Record<string, () => void> = {
@@ -122,8 +146,11 @@ export function pressKey(event: KeyboardEvent, target: KeyTarget): boolean {
     PageUp: () => room.scroll(plane, -TENS),
     '+': () => room.zoom(plane, 1.25),
     '-': () => room.zoom(plane, 0.8),
-    '<': () => stepMeasure(room, -1),
-    '>': () => stepMeasure(room, 1),
+    [PREVIOUS_MARK_KEY]: () => choosing.step(-1),
+    [NEXT_MARK_KEY]: () => choosing.step(1),
+    [PREVIOUS_HANDLE_KEY]: () => choosing.stepHandle(-1),
+    [NEXT_HANDLE_KEY]: () => choosing.stepHandle(1),
+    Home: () => straighten(room, target.pane),
     '[': () => slab(-1),
     ']': () => slab(1),
     '0': () => room.change({ window: null }),
@@ -131,8 +158,10 @@ export function pressKey(event: KeyboardEvent, target: KeyTarget): boolean {
     i: () => room.change({ invert: !state.invert }),
     f: () => room.fit(),
     r: () => room.reset(),
-    Delete: () => room.removeMeasure(),
-    Backspace: () => room.removeMeasure(),
+    d: () => room.setTurning(!state.turning),
+    Delete: () => choosing.remove(),
+    Backspace: () => choosing.remove(),
+    n: target.onNextPane,
     v: target.onNextLayout,
     ' ': target.onCine,
     '?': target.onHelp,

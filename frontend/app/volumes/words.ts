@@ -2,10 +2,13 @@
 
 import { formatNumber, t } from '../i18n/index.svelte';
 import type { SeriesRow } from '../api/types';
+import type { Choice } from '$viewer/volume/assemble';
 import type { Body } from '$viewer/volume/bodies';
 import type { Blend } from '$viewer/volume/drawing';
-import type { Probe, RoomState } from '$viewer/volume/look';
+import type { PaneName, Probe, RoomState } from '$viewer/volume/look';
 import type { Measure } from '$viewer/volume/measuring';
+import type { PlaneName } from '$viewer/volume/planes';
+import { TURNS } from '$viewer/volume/turning';
 
 const DIGITS = 1;
 const TILT_SAID = 0.5; // degrees
@@ -23,6 +26,11 @@ export function unitOf(body: Body, modality: string): string {
 /** A series by its kind, number and description. */
 export function seriesName({ modality, number, description }: SeriesRow): string {
   return [modality, number, description].filter((part) => part !== null && part !== '').join(' ');
+}
+
+/** One of the volumes that a series holds. */
+export function choiceText({ places, group, groups, columns, rows }: Choice): string {
+  return t(groups > 1 ? 'volume.choice.group' : 'volume.choice.other', { n: places.length, group, groups, columns, rows });
 }
 
 /** The ends of the range that colours stand for; the greater one with the unit. */
@@ -50,6 +58,27 @@ export function probeText(probe: Probe, state: RoomState, modality: string, over
     ...(over && probe.over !== null ? [valueText(probe.over, over, overModality)] : []),
   ];
   return t('volume.here', { value: values.join(' · '), x, y, z });
+}
+
+/** What arrow keys move of a measure. */
+export function handleText({ place, of }: NonNullable<RoomState['handle']>): string {
+  return place === 'whole' ? t('marks.said.whole') : t('marks.said.point', { n: place + 1, of });
+}
+
+/** What arrow keys do where they do not scroll, and in which pane. `plane` shows the selected measure, `pane` is in hand. */
+export function arrowsText(state: RoomState, { plane, pane }: { plane: PlaneName | null; pane: PaneName }): { text: string; pane: PaneName } | null {
+  const { handle, turning, crossed, tool } = state;
+  if (handle && plane) return { pane: plane, text: t('volume.how.handle', { what: handleText(handle) }) };
+  if (turning && pane === 'space') return { pane, text: t('volume.how.turnSpace', { degrees: TURNS.space.large }) };
+  if (turning) return { pane, text: t('volume.how.turnPlanes', { degrees: TURNS.plane.large }) };
+  return crossed && (tool === 'length' || tool === 'angle') ? { pane: crossed.plane, text: t('mark.how.keys') } : null;
+}
+
+/** How what is in hand stands: how far the planes are turned, or which sides of the patient are at the edges in 3D. */
+export function standingText({ tilt, edges: { space } }: RoomState, pane: PaneName): string {
+  if (pane === 'space') return space ? t('volume.said.sides', { ...space }) : '';
+  const degrees = formatNumber(tilt, DIGITS);
+  return degrees === formatNumber(0, DIGITS) ? t('volume.said.straight') : t('volume.said.tilt', { degrees });
 }
 
 /** What the reader must know of the volume before relying on it. */

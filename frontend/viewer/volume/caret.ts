@@ -110,6 +110,6 @@ export class VolumeCaret {
 
   #tell(plane: PlaneName): void {
     const points = (this.room.measuring.open?.points.length ?? 1) - 1; // the last one follows
-    this.room.change({ crossed: { plane, points } });
+    this.room.change({ crossed: { plane, points }, turning: false });
   }
 }

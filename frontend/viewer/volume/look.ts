@@ -7,7 +7,7 @@ import { scaleBar, type ScaleBar } from '../scale';
 import type { Body, Graphics } from './bodies';
 import type { Blend } from './drawing';
 import type { WhyNotLoaded } from './loading';
-import type { Measure } from './measuring';
+import type { Measure, MeasureHandle } from './measuring';
 import { PATIENT_FACING, type Facing, type PlaneName, type PlaneView, type Slab } from './planes';
 import { firstSpace, type SpaceState } from './space';
 import type { SpaceView } from './transfer';
@@ -28,6 +28,10 @@ export interface Look {
   lines: boolean;
   /** The planes stand as the patient lies, or as slices were taken; or were turned by hand. */
   facing: 'patient' | 'own' | 'turned';
+  /** As they stood before they were turned. */
+  upright: 'patient' | 'own';
+  /** Arrow keys turn what is in hand. */
+  turning: boolean;
   views: Readonly<Record<PlaneName, PlaneView>>;
   /** Where the planes cross, mm. */
   cursor: Vec;
@@ -62,6 +66,10 @@ export interface RoomState extends Look {
   measures: readonly Measure[];
   /** Of these, while a plane on the screen shows it. */
   selected: string | null;
+  /** What arrow keys move of it, and how many points it has. */
+  handle: { place: MeasureHandle; of: number } | null;
+  /** Degrees by which the planes are turned. */
+  tilt: number;
   /** Some of them are not kept. */
   isPassing: boolean;
 }
@@ -96,6 +104,6 @@ export function barsIn(views: Views, most: (name: PlaneName) => number): RoomSta
 }
 
 export const firstLook = (tool: RoomTool): Look => ({
-  tool, crossed: null, window: null, invert: false, slab: { mode: 'max', thickness: 0 }, lines: true, facing: 'patient',
+  tool, crossed: null, window: null, invert: false, slab: { mode: 'max', thickness: 0 }, lines: true, facing: 'patient', upright: 'patient', turning: false,
   views: standing(PATIENT_FACING, [0, 0, 0]), cursor: [0, 0, 0], blend: null, space: firstSpace(), spaceView: 'mip',
 });

@@ -17,6 +17,9 @@ export interface Measure {
   own: boolean;
 }
 
+/** What arrow keys move of the selected measure: one of its points, or all of it. */
+export type MeasureHandle = number | 'whole';
+
 /** Where measures are kept: it shows those that lie in the volume's frame of reference. */
 export interface MeasureKeeper {
   readonly measures: readonly Measure[];
@@ -24,7 +27,8 @@ export interface MeasureKeeper {
   readonly mayChange: boolean;
   /** Returns the new one's id. */
   add: (kind: Measure['kind'], points: readonly Vec[]) => string;
-  change: (id: string, points: readonly Vec[]) => void;
+  /** Changes named alike by `joins` within a moment are one step back. */
+  change: (id: string, points: readonly Vec[], joins?: string) => void;
   remove: (id: string) => void;
 }
 
@@ -86,6 +90,7 @@ export class Measuring {
   #passing: readonly Measure[] = [];
   #keeper: MeasureKeeper | null = null;
   #selected: string | null = null;
+  #handle: MeasureHandle | null = null;
   #made = 0;
 
   constructor(readonly onChange: () => void) {}
@@ -110,27 +115,33 @@ export class Measuring {
     return this.all.some(({ id }) => id === this.#selected) ? this.#selected : null;
   }
 
+  /** What was chosen of the selected one. */
+  get handle(): MeasureHandle | null {
+    return this.selected === null ? null : this.#handle;
+  }
+
   keepWith(keeper: MeasureKeeper | null): void {
     this.#keeper = keeper;
     this.onChange();
   }
 
-  select(id: string | null): void {
+  select(id: string | null, handle: MeasureHandle | null = null): void {
     this.#selected = id;
+    this.#handle = handle;
     this.onChange();
   }
 
   /** A pointer went down: an end, or the second arm of an angle whose first is there. */
   press(kind: Measure['kind'], at: Vec): void {
     const going = this.#open?.kind === 'angle' && kind === 'angle' && this.#open.points.length === 2;
-    this.#selected = null;
+    this.#selected = this.#handle = null;
     this.#open = going && this.#open ? { ...this.#open, points: [...this.#open.points, at] } : { id: '', kind, points: [at, at], own: true };
   }
 
   /** A pointer takes what is there; tells whether it may be moved. */
   take(hit: MeasureHit): boolean {
     this.select(hit.measure.id);
-    const may = hit.place !== null && (this.#keeper?.mayChange === true || this.#isPassing(hit.measure.id));
+    const may = hit.place !== null && this.mayChange(hit.measure.id);
     this.#moving = may ? hit : null;
     return may;
   }
@@ -145,6 +156,18 @@ export class Measuring {
     } else if (this.#open) {
       this.#open = { ...this.#open, points: [...this.#open.points.slice(0, -1), at] };
     }
+  }
+
+  mayChange(id: string): boolean {
+    return this.#keeper?.mayChange === true || this.#isPassing(id);
+  }
+
+  /** Moves what was chosen of the selected one by mm, if all of it may then stand where it does. */
+  nudge(way: Vec, mayStand: (before: Vec, after: Vec) => boolean): void {
+    const [measure, handle] = [this.all.find(({ id }) => id === this.#selected), this.#handle];
+    if (!measure || handle === null || !this.mayChange(measure.id)) return;
+    const points = measure.points.map((point, place) => (handle === 'whole' || place === handle ? along(point, way, 1) : point));
+    if (measure.points.every((point, place) => mayStand(point, points[place] ?? point))) this.#change({ ...measure, points }, 'nudge');
   }
 
   /** The pointer came up: what is whole is kept; an angle waits for its second arm. */
@@ -207,9 +230,9 @@ export class Measuring {
     return id;
   }
 
-  #change(changed: Measure): void {
+  #change(changed: Measure, joins = ''): void {
     if (this.#isPassing(changed.id)) this.#passing = this.#passing.map((one) => (one.id === changed.id ? changed : one));
-    else this.#keeper?.change(changed.id, changed.points);
+    else this.#keeper?.change(changed.id, changed.points, joins);
     this.onChange();
   }
 }

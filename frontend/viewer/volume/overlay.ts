@@ -2,7 +2,7 @@
 
 import type { Point, Size } from '../geometry';
 import type { Grid } from './grid';
-import { isIn, valueOf, type Measure } from './measuring';
+import { isIn, valueOf, type Measure, type MeasureHandle } from './measuring';
 import { lineOf, PLANES, toPane, type PlaneName, type PlaneView } from './planes';
 import { along, dot, type Vec } from './vectors';
 
@@ -149,12 +149,19 @@ export function shownMeasures({ name, views, cursor, slabThickness, step }: Show
 
 const OWN = '#ffe27a';
 const OTHERS = '#7cc8ff';
+const CHOSEN = 6; // CSS pixels from the middle of a point that keys move
 
-/** Draws measures: the selected one is stronger; `text` puts a value into words. */
-export function drawMeasures(
-  context: CanvasRenderingContext2D, shown: Shown, measures: readonly Measure[], selected: string | null,
-  text: (value: number, kind: Measure['kind']) => string,
-): void {
+export interface MeasureLook {
+  selected: string | null;
+  /** What arrow keys move of it. */
+  handle: MeasureHandle | null;
+  /** Puts a value into words. */
+  text: (value: number, kind: Measure['kind']) => string;
+}
+
+/** Draws measures: the selected one is stronger, what keys move of it is full. */
+export function drawMeasures(context: CanvasRenderingContext2D, shown: Shown, measures: readonly Measure[], look: MeasureLook): void {
+  const { selected, handle, text } = look;
   const view = shown.views[shown.name];
   context.font = '600 13px ui-sans-serif, system-ui, sans-serif';
   for (const measure of shownMeasures(shown, measures)) {
@@ -170,6 +177,10 @@ export function drawMeasures(
       points.forEach(({ x, y }, at) => (at === 0 ? context.moveTo(x, y) : context.lineTo(x, y)));
       context.stroke();
       for (const { x, y } of points) context.strokeRect(x - end, y - end, 2 * end, 2 * end);
+    }
+    if (strong && handle !== null) {
+      context.fillStyle = measure.own ? OWN : OTHERS;
+      for (const { x, y } of handle === 'whole' ? points : points.slice(handle, handle + 1)) context.fillRect(x - CHOSEN, y - CHOSEN, 2 * CHOSEN, 2 * CHOSEN);
     }
     if (measure.kind === 'angle' && points.length < 3) continue;
     label(context, text(valueOf(measure), measure.kind), { x: second.x + 9, y: second.y - 7 }, measure.own ? OWN : OTHERS);

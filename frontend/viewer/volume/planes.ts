@@ -46,6 +46,10 @@ export function ownFacing({ stacked }: Grid): Record<PlaneName, Facing> {
   return { axial: facing(left, back), coronal: facing(left, up), sagittal: facing(back, up) };
 }
 
+/** The planes as the patient lies, or as the slices of a volume were taken. */
+export const facingsOf = (facing: 'patient' | 'own', grid: Grid | undefined): Readonly<Record<PlaneName, Facing>> =>
+  facing === 'own' && grid ? ownFacing(grid) : PATIENT_FACING;
+
 /** The scale at which a whole volume fits into a pane. */
 export function fitScale(grid: Grid, { right, down }: Facing, pane: Size): number {
   const reach = (way: Vec): number => {

@@ -7,22 +7,24 @@ import type { DrawnBlending } from '../drawings/content';
 import type { Point, Size } from '../geometry';
 import { Bodies, type Body, type BodyName } from './bodies';
 import { VolumeCaret } from './caret';
+import { Choosing } from './choosing';
 import { Drawing, firstBlend, type Blend, type PlaneJob } from './drawing';
 import { goneTo } from './going';
 import { planeEvents, spaceEvents } from './handling';
 import { NotLoaded, type Source, type WhyNotLoaded } from './loading';
 import { barsIn, drawnWindow, edgesIn, firstLook, standing, type Look, type PaneName, type RoomState, type RoomTool } from './look';
 import { Measuring, type Measure } from './measuring';
-import { drawCross, drawGaps, drawMeasures, shownMeasures, type Shown } from './overlay';
+import { drawCross, drawGaps, drawMeasures, type Shown } from './overlay';
 import type { Tone } from './painter';
 import { VolumePane } from './pane';
 import {
-  fitScale, ownFacing, panned, PATIENT_FACING, PLANES, scrollStep, toPane, toPatient, turnOthers, zoomed, type Facing, type PlaneName,
+  facingsOf, fitScale, panned, PLANES, scrollStep, toPane, toPatient, turnOthers, zoomed, type PlaneName,
 } from './planes';
 import { Probing } from './probing';
 import { savedBlend, savedWindow } from './saved-blend';
 import { drawnAlong, firstSpace, lookingFrom, pannedSpace, zoomedSpace, type Side } from './space';
 import type { SpaceView } from './transfer';
+import { tiltOf } from './turning';
 import { along, type Vec } from './vectors';
 
 export interface RoomOptions {
@@ -46,6 +48,7 @@ export class VolumeRoom {
   readonly #options: RoomOptions;
   readonly #panes = new Map<PaneName, VolumePane>();
   readonly caret = new VolumeCaret(this);
+  readonly choosing = new Choosing(this);
   readonly measuring = new Measuring(() => this.redraw());
   readonly #fitted = new Set<PlaneName>(PLANES);
   readonly #probing: Probing;
@@ -126,20 +129,14 @@ export class VolumeRoom {
   setTool(tool: RoomTool): void {
     this.measuring.cancel();
     const crossed = (tool === 'length' || tool === 'angle') && this.#look.crossed; // goes on with the other of them
-    this.change({ tool, crossed: crossed ? { ...crossed, points: 0 } : null });
+    this.change({ tool, turning: false, crossed: crossed ? { ...crossed, points: 0 } : null });
   }
 
-  /** The measure that is selected, while a plane on the screen shows it. */
-  get selected(): string | null {
-    const { all, selected } = this.measuring;
-    const chosen = all.filter(({ id }) => id === selected);
-    const onScreen = PLANES.filter((name) => (this.#panes.get(name)?.size.width ?? 0) > 0);
-    return onScreen.some((name) => shownMeasures(this.shown(name), chosen).length > 0) ? selected : null;
-  }
-
-  /** Removes the measure that is selected: nobody removes what no plane on the screen shows. */
-  removeMeasure(): void {
-    if (this.selected === this.measuring.selected) this.measuring.remove();
+  /** Gives the arrow keys to turning, or takes them from it. */
+  setTurning(turning: boolean): void {
+    this.measuring.cancel();
+    this.choosing.leave();
+    this.change({ turning, crossed: null });
   }
 
   setSlab(mode: Look['slab']['mode'], thickness: number): void {
@@ -165,9 +162,8 @@ export class VolumeRoom {
 
   /** Stands the planes up again, as the patient lies or as the slices were taken. */
   setFacing(facing: 'patient' | 'own'): void {
-    const body = this.bodies.body('main');
-    const facings: Record<PlaneName, Facing> = facing === 'own' && body ? ownFacing(body.grid) : PATIENT_FACING;
-    this.change({ facing, views: standing(facings, this.#look.cursor) });
+    const facings = facingsOf(facing, this.bodies.body('main')?.grid);
+    this.change({ facing, upright: facing, views: standing(facings, this.#look.cursor) });
     this.fit();
   }
 
@@ -381,18 +377,19 @@ export class VolumeRoom {
     const shown = this.shown(name);
     drawGaps(context, shown, body.grid, body.grid.gapDepths(body.progress.lost));
     if (this.#look.lines) drawCross(context, shown);
-    const { open, all, selected } = this.measuring;
-    drawMeasures(context, shown, open ? [...all, open] : all, selected, this.#options.measureText);
+    const { open, all, selected, handle } = this.measuring;
+    drawMeasures(context, shown, open ? [...all, open] : all, { selected, handle, text: this.#options.measureText });
     this.caret.draw(name, context);
   }
 
   #tell(): void {
     if (this.#closed) return;
     const body = this.bodies.body('main') ?? null;
-    const { views, space } = this.#look;
+    const { views, space, upright } = this.#look;
     const { all: measures, isPassing } = this.measuring;
+    const { selected, handle } = this.choosing;
     this.#options.onState({
-      ...this.#look, measures, selected: this.selected, isPassing, body, why: this.#why, over: this.bodies.body('over') ?? null, overWhy: this.#overWhy,
+      ...this.#look, measures, selected, handle, tilt: tiltOf(views, facingsOf(upright, body?.grid)), isPassing, body, why: this.#why, over: this.bodies.body('over') ?? null, overWhy: this.#overWhy,
       graphics: this.bodies.graphics, shownWindow: this.#look.window ?? body?.window ?? null,
       spaceReady: this.bodies.painterFor('main')?.hasCopy('main') ?? (body !== null && body.progress.here === body.progress.of),
       atCursor: this.#probing.atCursor, hover: this.#probing.hover,

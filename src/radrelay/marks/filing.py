@@ -2,8 +2,8 @@
 
 What an object will be is a row with its sheet before it lands, so that a crash between the two is followed by landing
 the same bytes again, which the intake takes once. Unchanged marks make nothing new; changed ones an object that names
-the one before, or where it cannot (key objects, presentation states) stands in its place. What lands joins the
-holding of its pictures: it ends with them and renews nothing.
+the one before, or where it cannot (key objects, presentation states) stands in its place; such a one goes with its last
+mark. What lands joins the holding of its pictures: it ends with them and renews nothing.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from radrelay.marks.gathering import Gathered, Headers, Plan, gather, look, plan
 from radrelay.marks.models import MarkedStudy
 from radrelay.marks.objects import sheet as sheets
 from radrelay.marks.objects.sheet import Issued, ObjectKind, Sheet
-from radrelay.marks.withdrawing import FILING, KEY_OBJECTS, is_held, replaced, standing, withdraw
+from radrelay.marks.withdrawing import FILING, is_held, names_none, replaced, withdraw
 from radrelay.storage.database import Database
 from radrelay.storage.ids import new_id
 
@@ -199,10 +199,15 @@ def _latest(session: Session, study_id: uuid.UUID) -> dict[tuple[uuid.UUID, str]
     return {(row.holding_id, row.subject): row for row in _rows(session, study_id)}
 
 
-def _without_keys(gathered: Gathered, rows: Sequence[Any]) -> list[Any]:
-    """Return the key objects of holdings that have no key image any more."""
-    holdings = {placed.holding_id for placed in gathered.marks if placed.drawn.kind == "key"}
-    return [row for row in standing(rows) if row.holding_id not in holdings]
+def _without_marks(gathered: Gathered, rows: Sequence[Any]) -> list[Any]:
+    """Return the key objects and presentation states of which no mark is left."""
+    wanted = _subjects(gathered)
+    return [row for row in rows if names_none(row.subject) and (row.holding_id, row.subject) not in wanted]
+
+
+def _subjects(gathered: Gathered) -> set[tuple[uuid.UUID, str]]:
+    """Return what objects are to be of, each with its holding."""
+    return {(plan.holding_id, plan.subject) for plan in plans(gathered)}
 
 
 def _withdraw(
@@ -248,7 +253,7 @@ def _issue(
             "marks.file", by, "study", study_id, detail, gathered.patient, correlation_id=correlation_id
         )
         audit.record(session, record)
-    if gone := _without_keys(gathered, _rows(session, study_id)):
+    if gone := _without_marks(gathered, _rows(session, study_id)):
         _withdraw(session, gone, gathered.patient, by, correlation_id, now)
     marked.filed_turn = gathered.turn
     marked.open_since = None
@@ -263,20 +268,19 @@ def _still_there(session: Session, instance_ids: Collection[uuid.UUID]) -> bool:
 
 
 def _taken_back(gathered: Gathered, latest: dict[tuple[uuid.UUID, str], Any]) -> list[Plan]:
-    """Return what says that all marks of an object were deleted: a new one without any.
+    """Return what says that all marks of a report were deleted: a new one without any.
 
-    A key object selection has no such form, and is withdrawn; what has no picture left goes unsaid.
+    Key objects and presentation states have no such form, and are withdrawn; what has no picture left goes unsaid.
     """
-    wanted = {(plan.holding_id, plan.subject) for plan in plans(gathered)}
+    wanted = _subjects(gathered)
     found = []
     for (holding_id, subject), row in latest.items():
         pictures = [
             gathered.pictures[one] for one in map(uuid.UUID, json.loads(row.pictures)) if one in gathered.pictures
         ]
-        if (holding_id, subject) in wanted or subject == KEY_OBJECTS or not row.marks or not pictures:
+        if (holding_id, subject) in wanted or names_none(subject) or not row.marks or not pictures:
             continue
-        kind: ObjectKind = "report" if subject == "report" else "presentation"
-        found.append(Plan(kind, subject, holding_id, [], pictures))
+        found.append(Plan("report", subject, holding_id, [], pictures))
     return found
 
 

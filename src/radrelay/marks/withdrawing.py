@@ -1,10 +1,11 @@
 """Objects of ours that hold no more: taken out of their study again, for nothing can be filed that says so.
 
 A Key Object Selection names at least one object (TID 2010), and no other that it follows on (PS3.3 A.35.4); nor does
-a presentation state (A.33), which viewers offer beside all others. So one that was replaced, and a selection whose
-last key image was taken back, is deleted: with a tombstone, and on record. It is replaced once the newer one stands in
-the archive, not when that has landed: it may still be refused there. What was written down but has not appeared yet is
-deleted when it does. A hold keeps every object of its study: what was withdrawn goes when that ends.
+a presentation state (A.33), which viewers offer beside all others: an empty one would only be in the way. So one that
+was replaced, and one whose last key image or mark was taken back, is deleted: with a tombstone, and on record. It is
+replaced once the newer one stands in the archive, not when that has landed: it may still be refused there. What was
+written down but has not appeared yet is deleted when it does. A hold keeps every object of its study: what was
+withdrawn goes when that ends.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ PRESENTATIONS = "presentation/"
 """What the subjects of presentation states begin with."""
 
 
-def standing(rows: Sequence[Any]) -> list[Any]:
-    """Return the key objects among filings that are not withdrawn."""
-    return [row for row in rows if row.subject == KEY_OBJECTS and row.withdrawn_at is None]
+def names_none(subject: str) -> bool:
+    """Say whether an object of a subject can neither be empty nor name the one that it follows on."""
+    return subject == KEY_OBJECTS or subject.startswith(PRESENTATIONS)
 
 
 def replaced(session: Session, study_id: uuid.UUID) -> Sequence[Any]:
@@ -83,8 +84,8 @@ def _is_replaced() -> sa.ColumnElement[bool]:
         INSTANCE.c.sop_uid == newer.c.sop_uid,
         INSTANCE.c.current,
     )
-    names_none = sa.or_(FILING.c.subject == KEY_OBJECTS, FILING.c.subject.startswith(PRESENTATIONS))
-    mine = (names_none, FILING.c.withdrawn_at.is_(None), FILING.c.landed_at.is_not(None))
+    of_these = sa.or_(FILING.c.subject == KEY_OBJECTS, FILING.c.subject.startswith(PRESENTATIONS))
+    mine = (of_these, FILING.c.withdrawn_at.is_(None), FILING.c.landed_at.is_not(None))
     return sa.and_(*mine, stands)
 
 

@@ -142,8 +142,8 @@ def _references(sheet: Sheet, pictures: Iterable[Picture]) -> list[Dataset]:
 
 
 def _frames(sheet: Sheet, picture: Picture) -> list[int] | None:
-    """Return the marked frames of a picture; none, which means all, where no mark is left."""
-    return writing.frames_of(picture, (m.frame for m in sheet.marks if m.sop_uid == picture.sop_uid)) or None
+    """Return the marked frames of a picture; none of one that has no more than one."""
+    return writing.frames_of(picture, (m.frame for m in sheet.marks if m.sop_uid == picture.sop_uid))
 
 
 def _refer(state: Dataset, sheet: Sheet) -> None:
@@ -181,8 +181,6 @@ def _draw(state: Dataset, sheet: Sheet) -> None:
         if texts := [_text(point, text) for point, text in labels.placed(mark)]:
             annotation.TextObjectSequence = texts
         annotations.append(annotation)
-    if not annotations:
-        return
     layer = Dataset()
     layer.GraphicLayer = LAYER
     layer.GraphicLayerOrder = 1

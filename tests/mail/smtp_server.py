@@ -80,4 +80,4 @@ def _authenticate(
     server: SMTP, session: Session, envelope: Envelope, mechanism: str, given: LoginPassword
 ) -> AuthResult:
     del server, session, envelope, mechanism
-    return AuthResult(success=given.password == PASSWORD.encode())
+    return AuthResult(success=given.password == PASSWORD.encode(), handled=False)

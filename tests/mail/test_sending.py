@@ -134,9 +134,10 @@ def test_a_crash_after_the_server_took_a_letter_sends_it_again_under_the_same_na
         raise KeyboardInterrupt
 
     office.write()
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patched:
         patched.setattr(Postman, "_end", crash)
-        office.wait(0)
+        with pytest.raises(KeyboardInterrupt):
+            office.wait(0)
     assert office.wait(60) == 0, "it is somebody's for three minutes"
     assert office.wait(130) == 1
     first, second = office.host.letters
@@ -155,7 +156,7 @@ def test_every_letter_is_written_in_both_languages(kind: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "anna", "a@", "@b", "a b@c.de", "a@b\r\nBcc: x@y.de", "a@-b.de", f"{'a' * 65}@b.de", "ä@b.de", "a@b..de"],
+    ["", "anna", "a@", "@b", "a b@c.de", "a@b\r\nBcc: x@y.de", "a@-b.de", "a" * 65 + "@b.de", "ä@b.de", "a@b..de"],
 )
 def test_what_is_no_address_is_refused(text: str) -> None:
     with pytest.raises(AddressInvalid):

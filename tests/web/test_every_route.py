@@ -31,8 +31,11 @@ OPEN: set[Operation] = {
     ("GET", "/readyz"),
     ("POST", "/api/session"),
     ("POST", "/api/session/challenge"),
-    ("POST", "/api/password-links/forgotten"), ("POST", "/api/password-links/open"),
-    ("POST", "/api/password-links/use"), ("GET", "/api/password-rules"), ("GET", "/api/password-breaches/{prefix}"),
+    ("POST", "/api/password-links/forgotten"),
+    ("POST", "/api/password-links/open"),
+    ("POST", "/api/password-links/use"),
+    ("GET", "/api/password-rules"),
+    ("GET", "/api/password-breaches/{prefix}"),
     ("POST", "/api/shared"),
 }
 ADMINISTRATION: set[Operation] = {

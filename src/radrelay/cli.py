@@ -23,6 +23,8 @@ expiry_app = typer.Typer(no_args_is_help=True, help="expiry of studies")
 audit_app = typer.Typer(no_args_is_help=True, help="the record of who did what")
 nodes_app = typer.Typer(help="machines of one installation")
 directory_app = typer.Typer(no_args_is_help=True, help="the directory that people come from (LDAP)")
+mail_app = typer.Typer(no_args_is_help=True, help="the mail server")
+app.add_typer(mail_app, name="mail")
 app.add_typer(user_app, name="user")
 app.add_typer(directory_app, name="directory")
 app.add_typer(token_app, name="token")
@@ -375,3 +377,11 @@ def directory_sync(
     from radrelay.app.directory_commands import sync_command
 
     _leave(sync_command(_settings(), confirm, adopt or []))
+
+
+@mail_app.command("test")
+def mail_test(address: Annotated[str, typer.Argument(help="where a letter is sent to")]) -> None:
+    """Send a letter at once and say what the server answered."""
+    from radrelay.app.mail import mail_test_command
+
+    _leave(mail_test_command(_settings(), address))

@@ -8,6 +8,7 @@ A name is `RADRELAY_` and the path through the tree with two underscores between
 from __future__ import annotations
 
 import os
+import re
 import socket
 import tomllib
 from datetime import timedelta
@@ -86,6 +87,43 @@ class IdentitySettings(Section):
         ge=100_000,
         le=10_000_000,
     )
+    password_shortest: int = Field(12, description="fewest characters of a password", ge=8, le=64)
+    breach_file: Path | None = Field(
+        None, description="passwords that nobody may choose: SHA-1 hashes in order (as HIBP delivers), or plain words"
+    )
+    invitation_s: int = Field(7 * 24 * HOUR_S, description="an invitation ends after so many seconds", ge=300)
+    reset_s: int = Field(2 * HOUR_S, description="a link for a new password ends after so many seconds", ge=300)
+
+
+class MailSettings(Section):
+    """The mail server that invitations, reset links and warnings go by; without `host` nothing is sent."""
+
+    host: str | None = Field(None, description="host name of the mail server; none: no mail")
+    port: int | None = Field(None, description="its port; none: 587 for starttls, 465 for tls, else 25", ge=1, le=65535)
+    security: Literal["starttls", "tls", "none"] = Field(
+        "starttls", description="TLS by STARTTLS, or from the first byte; none: only to a server on this machine"
+    )
+    username: str = Field("", description="the account that sends; none: the server asks for none")
+    password: str | None = Field(None, description="its password", repr=False)
+    password_file: Path | None = Field(None, description="file that holds its password instead")
+    sender: str = Field("", description="the address that letters come from")
+    ca_file: Path | None = Field(None, description="PEM of the server's authority; none: the system's authorities")
+    timeout_s: float = Field(20.0, description="longest wait for one answer of the server", gt=0, le=120)
+    give_up_s: int = Field(3 * 24 * HOUR_S, description="a letter is given up after so many seconds", ge=60)
+    language: Literal["de", "en"] = Field("en", description="language of letters to people who have chosen none")
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        """Refuse a server without a sender, and one elsewhere that is spoken to in the clear."""
+        if self.host is None:
+            return self
+        if not re.fullmatch(r"[!-?A-~]+@[A-Za-z0-9.-]+", self.sender):
+            raise ValueError("sender: the address that letters come from, such as radrelay@clinic.example")
+        if self.security == "none" and self.host not in ("127.0.0.1", "::1", "localhost"):
+            raise ValueError("security: none is for a server on this machine; elsewhere it is starttls or tls")
+        if self.password and self.password_file:
+            raise ValueError("password and password_file are both set")
+        return self
 
 
 class DirectorySettings(Section):
@@ -359,6 +397,7 @@ class Settings(BaseSettings):
     web: WebSettings = WebSettings()
     identity: IdentitySettings = IdentitySettings()
     directory: DirectorySettings = DirectorySettings()
+    mail: MailSettings = MailSettings()
     dicom: DicomSettings = DicomSettings()
     database: DatabaseSettings = DatabaseSettings()
     storage: StorageSettings = StorageSettings()

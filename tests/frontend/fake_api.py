@@ -26,7 +26,16 @@ from starlette.routing import Route
 from radrelay.dicom.codestreams import resolution_ends
 from radrelay.dicom.htj2k import encode_frame
 from radrelay.web.guards import HEADERS
-from tests.frontend import fake_access, fake_choices, fake_data, fake_links, fake_marks, fake_office, fake_roomcheck
+from tests.frontend import (
+    fake_access,
+    fake_account,
+    fake_choices,
+    fake_data,
+    fake_links,
+    fake_marks,
+    fake_office,
+    fake_roomcheck,
+)
 from tests.frontend.fake_login import Challenged, challenge_for, proven
 
 STATIC = Path(__file__).parents[2] / "src" / "radrelay" / "web" / "static"
@@ -41,6 +50,7 @@ class World:
     studies: list[fake_data.FakeStudy] = field(default_factory=lambda: fake_data.make_studies(140))
     access: fake_access.Access = field(default_factory=fake_access.Access)
     office: fake_office.Office = field(default_factory=fake_office.Office)
+    own: fake_account.OwnAccount = field(default_factory=fake_account.OwnAccount)
     marks: fake_marks.Marks = field(default_factory=fake_marks.Marks)
     roomcheck: fake_roomcheck.RoomCheck = field(default_factory=fake_roomcheck.RoomCheck)
     settings: dict[str, Any] = field(default_factory=dict)
@@ -88,7 +98,7 @@ def _account(world: World) -> dict[str, Any]:
     account = {"id": f"acc-{world.username}", "username": world.username, "name": "Dr. Katharina Weber",
                "role": "admin", "language": "", "must_change_password": world.must_change_password}  # fmt: skip
     return {"account": account, "csrf_token": CSRF, "expires_at": None, "idle_until": None,
-            "server_proof": world.server_proof}  # fmt: skip
+            "server_proof": world.server_proof, **world.own.left()}  # fmt: skip
 
 
 async def session(request: Request) -> Response:
@@ -103,6 +113,14 @@ async def session(request: Request) -> Response:
         return Response(status_code=204)
     if not world.logged_in:
         return problem(401, "unauthenticated", "Log in first.")
+    return JSONResponse(_account(world))
+
+
+async def use(request: Request) -> Response:
+    world = world_of(request)
+    if not world.logged_in:
+        return problem(401, "session-ended", "This login has ended.")
+    world.own.use((await request.json())["idle_s"])
     return JSONResponse(_account(world))
 
 
@@ -324,7 +342,8 @@ class Guard:
         world.answering += counts
         world.asked_at = time.monotonic() if counts else world.asked_at
         try:
-            if path.startswith("/api/") and not path.startswith("/api/session") and not world.logged_in:
+            nobodys = ("/api/session", *fake_account.OPEN)
+            if path.startswith("/api/") and not path.startswith(nobodys) and not world.logged_in:
                 await problem(401, "unauthenticated", "Log in first.")(scope, receive, guarded)
             else:
                 await self.app(scope, receive, guarded)
@@ -334,6 +353,7 @@ class Guard:
 
 ROUTES = [
     Route("/api/session", session, methods=["GET", "POST", "DELETE"]),
+    Route("/api/session/use", use, methods=["POST"]),
     Route("/api/session/challenge", challenge, methods=["POST"]),
     Route("/api/session/password", password, methods=["POST"]),
     Route("/api/studies", studies),
@@ -348,6 +368,7 @@ ROUTES = [
     Route("/api/events", events),
     Route("/api/parcels/{parcel_id}/files", put_file, methods=["PUT"]),
     *fake_access.ROUTES,
+    *fake_account.ROUTES,
     *fake_marks.ROUTES,
     *fake_choices.ROUTES,
     *fake_links.ROUTES,

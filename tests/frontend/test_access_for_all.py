@@ -23,6 +23,7 @@ PATHS = (
     "/destinations",
     "/sources",
     "/accounts",
+    "/me",
     "/groups",
     "/access",
     "/audit",

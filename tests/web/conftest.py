@@ -19,7 +19,7 @@ from radrelay.clock import FixedClock
 from radrelay.errors import Trouble
 from radrelay.identity import Identity
 from radrelay.identity.directory import open_directory
-from radrelay.identity.passwords import Passwords
+from radrelay.identity.passwords import PasswordRules, Passwords
 from radrelay.intake.indexer import Indexer
 from radrelay.intake.landing import Landing
 from radrelay.intake.sources import SourceBook, ensure_defaults
@@ -126,12 +126,16 @@ def open_site(
     web: dict[str, object] | None = None,
     audit: dict[str, object] | None = None,
     directory: dict[str, object] | None = None,
+    mail: dict[str, object] | None = None,
+    rules: dict[str, object] | None = None,
 ) -> WebSite:
     settings = settings_for(
         folder / "data",
         web=web or {},
         audit=audit or {},
         directory=directory or {},
+        mail=mail or {},
+        identity=rules or {},
         storage={"segment_bytes": 1 << 20, "min_free_bytes": 0, "ballast_bytes": 0},
     )
     settings.data_dir.mkdir(parents=True)
@@ -144,7 +148,7 @@ def open_site(
     hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
     identity = Identity(
         database, clock, settings.web, keyring.metadata_key, iterations=ITERATIONS, passwords=Passwords(hasher),
-        directory=open_directory(settings.directory, clock),
+        directory=open_directory(settings.directory, clock), rules=PasswordRules.of(settings.identity),
     )  # fmt: skip
     organisation_id = identity.ensure_organisation()
     with database.write() as session:

@@ -31,10 +31,19 @@ OPEN: set[Operation] = {
     ("GET", "/readyz"),
     ("POST", "/api/session"),
     ("POST", "/api/session/challenge"),
+    ("POST", "/api/password-links/forgotten"),
+    ("POST", "/api/password-links/open"),
+    ("POST", "/api/password-links/use"),
+    ("GET", "/api/password-rules"),
+    ("GET", "/api/password-breaches/{prefix}"),
     ("POST", "/api/shared"),
 }
 ADMINISTRATION: set[Operation] = {
     ("GET", "/api/accounts"), ("POST", "/api/accounts"), ("PATCH", "/api/accounts/{account_id}"),
+    ("POST", "/api/accounts/{account_id}/password-link"), ("GET", "/api/accounts/{account_id}/sessions"),
+    ("DELETE", "/api/accounts/{account_id}/sessions"), ("DELETE", "/api/accounts/{account_id}/sessions/{session_id}"),
+    ("GET", "/api/password-links"), ("DELETE", "/api/password-links/{link_id}"),
+    ("GET", "/api/mail"), ("POST", "/api/mail/test"),
     ("POST", "/api/accounts/{account_id}/password"), ("DELETE", "/api/accounts/{account_id}"),
     ("DELETE", "/api/accounts/{account_id}/password"), ("GET", "/api/directory"), ("POST", "/api/directory/check"),
     ("POST", "/api/directory/runs"), ("GET", "/api/directory/runs/{run_id}"),
@@ -59,6 +68,8 @@ OFFICER: set[Operation] = {  # for the data protection officer, not for administ
 }  # fmt: skip
 OWN: set[Operation] = {  # of the caller alone: there is nothing of anybody else's in the answer
     ("GET", "/api/session"), ("DELETE", "/api/session"), ("POST", "/api/session/password"), ("GET", "/metrics"),
+    ("POST", "/api/session/use"), ("GET", "/api/me"), ("PATCH", "/api/me"), ("GET", "/api/me/sessions"),
+    ("DELETE", "/api/me/sessions"), ("DELETE", "/api/me/sessions/{session_id}"), ("POST", "/api/me/lost"),
     ("GET", "/api/events"), ("GET", "/api/system"), ("GET", "/api/sources"), ("GET", "/api/destinations"),
     ("POST", "/api/parcels"),
     ("GET", "/api/displays/rules"), ("GET", "/api/displays/here"), ("POST", "/api/displays"),

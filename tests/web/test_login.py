@@ -98,12 +98,27 @@ def test_logging_in_again_ends_the_login_before(site: WebSite) -> None:
 
 def test_an_idle_login_ends_and_a_used_one_goes_on_until_its_day_is_over(site: WebSite) -> None:
     idle, used = site.login("anna"), site.login("root")
-    for _ in range(4):
+    site.clock.advance(timedelta(hours=5))
+    assert idle.http.get("/api/studies").status_code == 200, "what a page asks by itself is no use of it"
+    for _ in range(3):
+        said = used.http.post("/api/session/use", json={"idle_s": 60}, headers=used.headers).json()
+        assert said["idle_left_s"] == 8 * 3600 - 60
         site.clock.advance(timedelta(hours=5))
         assert used.http.get("/api/session").status_code == 200
     assert idle.http.get("/api/session").json()["code"] == "session-ended"
+    used.http.post("/api/session/use", json={}, headers=used.headers)
+    assert used.http.get("/api/session").json()["idle_left_s"] == used.http.get("/api/session").json()["left_s"]
     site.clock.advance(timedelta(hours=5))
     assert used.http.get("/api/session").json()["code"] == "session-ended"
+
+
+def test_a_page_that_says_late_when_it_was_used_takes_nothing_back(site: WebSite) -> None:
+    anna = site.login("anna")
+    site.clock.advance(timedelta(hours=1))
+    for idle_s, left_s in ((0, 8 * 3600), (1800, 8 * 3600)):
+        said = anna.http.post("/api/session/use", json={"idle_s": idle_s}, headers=anna.headers)
+        assert said.json()["idle_left_s"] == left_s
+    assert anna.http.post("/api/session/use", json={"idle_s": -1}, headers=anna.headers).status_code == 422
 
 
 def test_logging_out_ends_the_login_on_the_server(site: WebSite) -> None:

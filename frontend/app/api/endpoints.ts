@@ -136,12 +136,14 @@ export interface NewAccount {
   username: string;
   full_name: string;
   role: string;
+  email?: string;
+  invite?: boolean;
 }
 
 export const accounts = {
   list: () => get<{ accounts: AccountRow[] }>('/api/accounts').then((answer) => answer.accounts),
   create: (row: NewAccount) => post<AccountMade>('/api/accounts', row),
-  change: (id: string, row: { role?: string; full_name?: string; disabled?: boolean }) =>
+  change: (id: string, row: { role?: string; full_name?: string; disabled?: boolean; email?: string; lost?: false }) =>
     patch<AccountRow>(`/api/accounts/${part(id)}`, row),
   resetPassword: (id: string) => post<AccountMade>(`/api/accounts/${part(id)}/password`),
 };

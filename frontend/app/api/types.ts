@@ -1,5 +1,7 @@
 /** What the REST interface answers, as the pages read it. Times are ISO 8601 in UTC, dates YYYY-MM-DD. */
 
+import type { PasswordLinkMade } from './account';
+
 export const ROLES = ['user', 'admin', 'dpo', 'service'] as const;
 export type RoleName = (typeof ROLES)[number];
 
@@ -18,6 +20,9 @@ export interface Account {
 export interface SessionAnswer {
   account: Account;
   csrf_token: string;
+  /** Seconds until the end without use, and at the latest; of a machine or a link neither. */
+  idle_left_s?: number | null;
+  left_s?: number | null;
   /** What a link lets do; of everybody else nothing. */
   shared?: { may_download: boolean } | null;
 }
@@ -298,12 +303,16 @@ export interface AccountRow {
   disabled_at: string | null;
   /** Of the entry in the directory that the person comes from. */
   directory_id: string | null;
+  email: string | null;
+  /** Credentials were reported lost. */
+  lost_at: string | null;
 }
 
 export interface AccountMade {
   account: AccountRow;
   /** Seen here and never again. */
   one_time_password: string | null;
+  invitation: PasswordLinkMade | null;
 }
 
 export interface TokenRow {

@@ -1,5 +1,6 @@
 /** Deutsche Texte der Seiten, ohne die des ersten Bildes. Ein Paar ist Einzahl und Mehrzahl, gewählt nach `n`. */
 
+import account from './account.de';
 import access from './access.de';
 import audit from './audit.de';
 import codes from './codes.de';
@@ -18,6 +19,7 @@ import volumes from './volumes.de';
 
 const de: Rest = {
   ...access,
+  ...account,
   ...audit,
   ...codes,
   ...drawings,

@@ -1,5 +1,6 @@
 /** English words of the pages, but those of the first picture. A pair is singular and plural, chosen by `n`. */
 
+import account from './account.en';
 import access from './access.en';
 import audit from './audit.en';
 import codes from './codes.en';
@@ -18,6 +19,7 @@ import volumes from './volumes.en';
 
 const en = {
   ...access,
+  ...account,
   ...audit,
   ...codes,
   ...drawings,

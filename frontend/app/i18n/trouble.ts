@@ -14,6 +14,8 @@ const fields: Readonly<Record<string, Key>> = {
   role: 'field.role',
   username: 'login.username',
   full_name: 'field.name',
+  email: 'field.email',
+  address: 'field.email',
   new_password: 'login.new',
   folder: 'source.folder',
   callers: 'source.callers',

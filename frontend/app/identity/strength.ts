@@ -12,10 +12,10 @@ const GUESSED_FIRST = new Set([
 export type Weakness = 'length' | 'common' | 'name' | 'same';
 
 /** What is wrong with a new password; null if nothing is. Characters are counted as the reader sees them typed. */
-export function weakness(password: string, username: string, current: string): Weakness | null {
+export function weakness(password: string, username: string, current: string, shortest = SHORTEST): Weakness | null {
   const plain = password.normalize('NFC');
   const length = [...plain].length;
-  if (length < SHORTEST || length > LONGEST) return 'length';
+  if (length < shortest || length > LONGEST) return 'length';
   const small = plain.toLowerCase();
   if (GUESSED_FIRST.has(small) || new Set(small).size < FEWEST_CHARACTERS) return 'common';
   if (username.length >= 3 && small.includes(username.normalize('NFC').toLowerCase())) return 'name';

@@ -4,6 +4,10 @@ import { ApiProblem, onSessionEnded, setCsrfToken } from '../api/client';
 import * as api from '../api/endpoints';
 import type { Account, SessionAnswer } from '../api/types';
 import { readAs } from './router.svelte';
+import { onTabs, tellTabs } from './tabs';
+
+/** Whose place this tab shows; a reload after the end of a login keeps the address, and it is for them alone. */
+const READER = 'radrelay-reader';
 
 interface State {
   account: Account | null;
@@ -46,12 +50,30 @@ export const session = {
 function take(answer: SessionAnswer): void {
   setCsrfToken(answer.csrf_token);
   readAs(answer.account.id);
+  if (answer.account.role !== 'link') sessionStorage.setItem(READER, answer.account.id);
   state.account = answer.account;
   state.mayDownload = answer.shared?.may_download ?? true;
   state.ended = state.linkOver = false;
 }
 
+/** What another tab tells: all follow a log-out and a login; somebody else gets a fresh page. */
+function follow(kind: 'in' | 'out', account: string): void {
+  if (kind === 'out' || (state.account && state.account.id !== account)) location.replace('/');
+  else if (state.ended) void readSession();
+}
+
+let follows = false;
+
+function followTabs(): void {
+  if (follows) return;
+  follows = true;
+  onTabs((told) => {
+    if (told.kind !== 'used' && state.account?.role !== 'link') follow(told.kind, told.kind === 'in' ? told.account : '');
+  });
+}
+
 export async function readSession(): Promise<void> {
+  followTabs();
   onSessionEnded(() => {
     if (state.account) state.ended = true;
   });
@@ -70,8 +92,13 @@ export async function login(username: string, password: string): Promise<void> {
   const before = state.account?.username;
   const { logIn } = await import('../identity/login');
   const answer = await logIn(username, password);
-  if (before !== undefined && before !== answer.account.username) return location.replace('/');
+  const reader = sessionStorage.getItem(READER);
+  if ((before !== undefined && before !== answer.account.username) || (reader && reader !== answer.account.id)) {
+    sessionStorage.removeItem(READER);
+    return location.replace('/');
+  }
   take(answer);
+  tellTabs({ kind: 'in', account: answer.account.id });
 }
 
 export async function changePassword(current: string, next: string): Promise<void> {
@@ -88,5 +115,7 @@ export async function logout(): Promise<void> {
   } catch (cause) {
     if (!(cause instanceof ApiProblem && cause.status === 401)) throw cause;
   }
+  sessionStorage.removeItem(READER);
+  tellTabs({ kind: 'out' });
   location.replace('/');
 }

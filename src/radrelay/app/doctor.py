@@ -20,6 +20,7 @@ from rich.table import Table
 
 from radrelay.app.core import served_before
 from radrelay.app.findings import Finding, State
+from radrelay.app.mail import mail_findings
 from radrelay.app.node_findings import node_findings
 from radrelay.app.record_keeping import record_findings
 from radrelay.app.restored import UNFINISHED
@@ -60,6 +61,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield from _clock(settings)
     yield from _ports(settings)
     yield from pages_findings(settings)
+    yield from mail_findings(settings)
     if not settings.keys_dir.exists():
         yield Finding("keys", "look", "no keys yet: this data directory is new", "start Radrelay once")
         return

@@ -12,6 +12,7 @@ from radrelay.app.core import Core, exclusive
 from radrelay.app.restored import refuse_half_restored, replay_if_restored
 from radrelay.identity import Identity
 from radrelay.identity.directory import open_directory
+from radrelay.identity.passwords import PasswordRules
 from radrelay.intake.sources import ensure_defaults
 from radrelay.storage import nodes
 from radrelay.storage.node import holder_of
@@ -43,6 +44,7 @@ def prepare(core: Core, *, leading: bool = False) -> Prepared:
         core.keyring.metadata_key,
         iterations=settings.identity.password_iterations,
         directory=open_directory(settings.directory, core.clock),
+        rules=PasswordRules.of(settings.identity),
     )
     with exclusive(settings.data_dir / "setup.lock"), ExitStack() as turn:
         lease = claim(core)  # before its turn: it may wait for an older lease to end, and others must not

@@ -20,6 +20,7 @@ from radrelay.audit import models as audit_models
 from radrelay.displays import models as displays_models
 from radrelay.identity import models as identity_models
 from radrelay.intake import models as intake_models
+from radrelay.mail import models as mail_models
 from radrelay.marks import models as marks_models
 from radrelay.routing import deliveries
 from radrelay.routing import models as routing_models
@@ -35,14 +36,20 @@ ROOMS = (
     displays_models,
     identity_models,
     intake_models,
+    mail_models,
     marks_models,
     routing_models,
     storage_models,
 )
 """Every room with tables; naming them here makes their tables known to `Base`."""
 
-LEFT_OUT = frozenset({"session", "login_attempt", "landing_cursor", "node_lease", "node_state", "study_token"})
-"""What a restored installation begins anew, or makes itself."""
+LEFT_OUT = frozenset(
+    {
+        "session", "login_attempt", "landing_cursor", "node_lease", "node_state", "study_token",
+        "mail_letter", "password_link", "forgotten_password",
+    }
+)  # fmt: skip
+"""What a restored installation begins anew, or makes itself. Letters would be sent, and links open, a second time."""
 
 CHUNK = 1000
 

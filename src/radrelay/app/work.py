@@ -16,6 +16,7 @@ from radrelay.app.core import Core
 from radrelay.app.directory import keep_following
 from radrelay.app.duties import NodeDuties
 from radrelay.app.key_keeping import adopt_keys, finish_rotation
+from radrelay.app.mail import keep_posting
 from radrelay.app.precedence import step_back
 from radrelay.app.prepare import prepare
 from radrelay.app.record_keeping import keep_record, note_arrivals, sending
@@ -212,6 +213,7 @@ def serve(core: Core, stop: threading.Event) -> None:
         loop("sweep", SWEEP_S, stop, lambda: _sweep(shop)),
         loop("audit", AUDIT_S, stop, lambda: _keep_records(shop), AUDIT_FIRST_S),
         *sending(core, stop, shop.landing.log.owner),
+        *keep_posting(core, shop.landing.log.owner, stop),
         *keep_following(core, prepared, shop.landing.log.owner, stop),
     ]
     for thread in threads:

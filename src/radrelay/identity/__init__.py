@@ -16,6 +16,7 @@ from radrelay.identity.errors import (
     TooManyAttempts,
 )
 from radrelay.identity.login import Proof
+from radrelay.identity.password_links import PasswordLinks
 from radrelay.identity.service import Identity
 from radrelay.identity.srp import SRP
 from radrelay.identity.standing import role_of
@@ -35,6 +36,7 @@ __all__ = [
     "LoginTry",
     "NewToken",
     "OpenSession",
+    "PasswordLinks",
     "PasswordWeak",
     "Proof",
     "ProofWanted",

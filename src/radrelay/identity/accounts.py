@@ -14,6 +14,7 @@ from radrelay.identity.errors import AccountExists, LastAdmin
 from radrelay.identity.models import Account, Organisation
 from radrelay.identity.models import Session as LoginSession
 from radrelay.identity.values import AccountView
+from radrelay.mail import require_address
 from radrelay.storage.ids import new_id
 
 ROLES = ("admin", "user", "dpo", "service")
@@ -44,6 +45,8 @@ def view(row: Account) -> AccountView:
         created_at=row.created_at,
         disabled_at=row.disabled_at,
         directory_id=row.directory_id,
+        email=row.email,
+        lost_at=row.lost_at,
     )
 
 
@@ -81,6 +84,7 @@ def insert(
     must_change_password: bool,
     now: datetime,
     directory_id: str | None = None,
+    email: str | None = None,
 ) -> AccountView:
     """Write a new account; raises `AccountExists`, or `Invalid` for an empty name or an unknown role."""
     username = username.strip()
@@ -104,6 +108,8 @@ def insert(
         disabled_at=None,
         directory_id=directory_id,
         disabled_by_directory=False,
+        email=require_address(email) if email else None,
+        lost_at=None,
     )
     session.add(row)
     session.flush()
@@ -132,6 +138,22 @@ def require_other_admin(session: Session, row: Account) -> None:
     )
     if not others:
         raise LastAdmin
+
+
+def reachable_administrators(session: Session, organisation_id: uuid.UUID, but: uuid.UUID) -> list[Account]:
+    """Return the administrators who can log in and have an e-mail address."""
+    return list(
+        session.scalars(
+            sa.select(Account).where(
+                Account.organisation_id == organisation_id,
+                Account.role == "admin",
+                Account.disabled_at.is_(None),
+                Account.lost_at.is_(None),
+                Account.email.is_not(None),
+                Account.id != but,
+            )
+        )
+    )
 
 
 def never_logged_in(session: Session, account_id: uuid.UUID) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from radrelay.errors import Conflict, Invalid, RadrelayError, Unauthenticated
+from radrelay.errors import Conflict, Invalid, NotFound, RadrelayError, Unauthenticated
 
 
 class LoginRefused(Unauthenticated):
@@ -101,3 +101,15 @@ class OwnPasswordOnly(Conflict):
     """This account is not the directory's; without a password of its own nobody could log in with it."""
 
     code = "own-password-only"
+
+
+class AccountDisabled(Conflict):
+    """This account is disabled."""
+
+    code = "account-disabled"
+
+
+class PasswordLinkOver(NotFound):
+    """This link was used before, is over, or was taken back; ask for a new one."""
+
+    code = "password-link-over"

@@ -96,7 +96,7 @@ class Logins:
         attempt = LoginTry(remembered.identity, attempt.address, attempt.device, attempt.user_agent)
         row = self._begin(attempt, remembered)
         server_proof = _compare(remembered, proof)
-        encoded = None if row is None or row.disabled_at is not None else row.password_hash
+        encoded = None if row is None or is_shut(row) else row.password_hash
         if row is None or server_proof is None or not _is_of(encoded, remembered) or encoded is None:
             raise LoginRefused
         return CheckedLogin(accounts.view(row), attempt, encoded, server_proof=server_proof)
@@ -114,7 +114,7 @@ class Logins:
         if asked == DIRECTORY_HEAD:
             return self._check_by_directory(attempt, password)
         row = self._begin(attempt, None)
-        encoded = None if row is None or row.disabled_at is not None else row.password_hash
+        encoded = None if row is None or is_shut(row) else row.password_hash
         if not self._passwords.matches(encoded, password) or row is None or encoded is None:
             raise LoginRefused
         moved = verifiers.make(identity, password, self._iterations).encoded()
@@ -125,7 +125,7 @@ class Logins:
         if self.directory is None:
             raise DirectoryUnavailable
         row = self._begin(attempt, None, throttle.passed_on(self.directory.settings.guesses))
-        may = row is not None and row.disabled_at is None and row.password_hash is None
+        may = row is not None and not is_shut(row) and row.password_hash is None
         try:
             outcome = self.directory.try_password(row.directory_id if may and row is not None else None, password)
         except DirectoryUnavailable as error:
@@ -178,6 +178,11 @@ class Logins:
                 return row
         except IntegrityError as error:
             raise ChallengeOver from error
+
+
+def is_shut(row: Account) -> bool:
+    """Say whether nobody gets in by an account's credentials: it is disabled, or they were reported lost."""
+    return row.disabled_at is not None or row.lost_at is not None
 
 
 def _compare(remembered: Remembered, proof: Proof) -> bytes | None:

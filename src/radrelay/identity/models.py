@@ -40,6 +40,8 @@ class Account(Owned, Base):
     disabled_at: Mapped[datetime | None] = mapped_column(Instant)
     directory_id: Mapped[str | None] = mapped_column(String(64))  # the entry's, of who comes from the directory
     disabled_by_directory: Mapped[bool] = mapped_column(Boolean, default=False)  # who was disabled by hand stays so
+    email: Mapped[str | None] = mapped_column(String(254))  # where letters go; as `mail.require_address` returns it
+    lost_at: Mapped[datetime | None] = mapped_column(Instant)  # credentials were reported lost: nobody gets in by them
 
 
 class DirectoryRun(Owned, Base):
@@ -64,7 +66,11 @@ class Session(Owned, Base):
     """A login on one device; only the hash of its secret is kept."""
 
     __tablename__ = "session"
-    __table_args__ = (Index("ux_session_secret", "secret_hash", unique=True), Index("ix_session_account", "account_id"))
+    __table_args__ = (
+        Index("ux_session_secret", "secret_hash", unique=True),
+        Index("ix_session_account", "account_id"),
+        Index("ix_session_ended", "ended_at"),
+    )
 
     account_id: Mapped[uuid.UUID] = mapped_column(Id)
     secret_hash: Mapped[bytes] = mapped_column(LargeBinary(32))
@@ -89,6 +95,38 @@ class ApiToken(Owned, Base):
     created_at: Mapped[datetime] = mapped_column(Instant)
     expires_at: Mapped[datetime | None] = mapped_column(Instant)
     revoked_at: Mapped[datetime | None] = mapped_column(Instant)
+    maker_id: Mapped[uuid.UUID | None] = mapped_column(Id)  # the account that made it; none: the command line
+    closed_at: Mapped[datetime | None] = mapped_column(Instant)  # its maker's credentials were reported lost
+
+
+class PasswordLink(Owned, Base):
+    """A link by which somebody chooses a password, once: an invitation, or after the old one was forgotten."""
+
+    __tablename__ = "password_link"
+    __table_args__ = (
+        Index("ux_password_link_token", "token_hash", unique=True),
+        Index("ix_password_link_account", "account_id"),
+    )
+
+    account_id: Mapped[uuid.UUID] = mapped_column(Id)
+    purpose: Mapped[str] = mapped_column(String(16))  # invitation | reset
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary(32))
+    made_by: Mapped[str] = mapped_column(String(200))  # empty: the person asked for it
+    mailed: Mapped[bool] = mapped_column(Boolean)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    expires_at: Mapped[datetime] = mapped_column(Instant)
+    used_at: Mapped[datetime | None] = mapped_column(Instant)
+    revoked_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class ForgottenPassword(Owned, Base):
+    """Somebody asked for a link, by the name in `sealed`: looked up later, so that the answer's time tells nothing."""
+
+    __tablename__ = "forgotten_password"
+
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    peer: Mapped[str] = mapped_column(String(64))
+    asked_at: Mapped[datetime] = mapped_column(Instant)
 
 
 class Preference(Owned, Base):

@@ -9,6 +9,8 @@ from __future__ import annotations
 import base64
 import secrets
 import threading
+import unicodedata
+from dataclasses import dataclass
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -16,7 +18,9 @@ from argon2.low_level import ARGON2_VERSION
 from argon2.profiles import RFC_9106_LOW_MEMORY
 
 from radrelay.errors import Unavailable
+from radrelay.identity.breaches import BreachList
 from radrelay.identity.errors import PasswordCommon, PasswordNamesUser, PasswordWeak
+from radrelay.settings import IdentitySettings
 
 AT_ONCE = 4
 WAIT_S = 10.0
@@ -85,15 +89,32 @@ class _Slot:
         self._slots.release()
 
 
-def require_strong(password: str, username: str) -> None:
-    """Raise `PasswordWeak` unless `password` has 12 to 256 characters and is no obvious guess."""
-    if not SHORTEST <= len(password) <= LONGEST:
-        raise PasswordWeak(f"a password has {SHORTEST} to {LONGEST} characters", least=SHORTEST, most=LONGEST)
-    plain = password.casefold()
-    if plain in GUESSED_FIRST or len(set(plain)) < 4:
-        raise PasswordCommon("this password is among those that are guessed first")
-    if len(username) >= 3 and username.casefold() in plain:
-        raise PasswordNamesUser("the password contains the user name")
+@dataclass(frozen=True, slots=True)
+class PasswordRules:
+    """What a site asks of a password. The browser keeps to it: the server sees passwords on the command line alone."""
+
+    shortest: int = SHORTEST
+    longest: int = LONGEST
+    breaches: BreachList | None = None
+
+    @classmethod
+    def of(cls, settings: IdentitySettings) -> PasswordRules:
+        """Return the rules of a site; raises `BreachListBroken`."""
+        found = None if settings.breach_file is None else BreachList(settings.breach_file)
+        return cls(settings.password_shortest, breaches=found)
+
+    def require(self, password: str, username: str) -> None:
+        """Raise `PasswordWeak` unless `password` is long enough and no obvious guess."""
+        if not self.shortest <= len(password) <= self.longest:
+            text = f"a password has {self.shortest} to {self.longest} characters"
+            raise PasswordWeak(text, least=self.shortest, most=self.longest)
+        plain = password.casefold()
+        if plain in GUESSED_FIRST or len(set(plain)) < 4:
+            raise PasswordCommon("this password is among those that are guessed first")
+        if len(username) >= 3 and username.casefold() in plain:
+            raise PasswordNamesUser("the password contains the user name")
+        if self.breaches is not None and self.breaches.holds(unicodedata.normalize("NFC", password)):
+            raise PasswordCommon("this password was found in a breach, and is guessed early")
 
 
 def one_time_password() -> str:

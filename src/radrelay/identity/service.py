@@ -7,20 +7,23 @@ transaction. Passwords and proofs are checked outside of any transaction: that t
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from radrelay.clock import Clock
+from radrelay.errors import NotFound
 from radrelay.identity import accounts, sessions, throttle, tokens, verifiers
 from radrelay.identity.challenges import Challenge
 from radrelay.identity.directory import Directory
 from radrelay.identity.errors import DirectoryKeepsPassword, LoginRefused, OwnPasswordOnly, SessionEnded
-from radrelay.identity.login import Logins, Proof
+from radrelay.identity.login import Logins, Proof, is_shut
 from radrelay.identity.models import Account
-from radrelay.identity.passwords import Passwords, one_time_password, require_strong
-from radrelay.identity.values import AccountView, CheckedLogin, LoginTry, NewToken, OpenSession, TokenView
+from radrelay.identity.passwords import PasswordRules, Passwords, one_time_password
+from radrelay.identity.values import AccountView, CheckedLogin, Device, LoginTry, NewToken, OpenSession, TokenView
+from radrelay.mail import require_address
 from radrelay.settings import WebSettings
 from radrelay.storage.database import Database
 
@@ -40,11 +43,13 @@ class Identity:
         iterations: int,
         passwords: Passwords | None = None,
         directory: Directory | None = None,
+        rules: PasswordRules | None = None,
     ) -> None:
         self._database = database
         self._clock = clock
         self._settings = settings
         self._iterations = iterations
+        self.rules = rules or PasswordRules()
         self._logins = Logins(database, clock, passwords or Passwords(), metadata_key, iterations, directory)
 
     @property
@@ -135,7 +140,7 @@ class Identity:
         """
         row = accounts.by_id(session, checked.account.organisation_id, checked.account.id)
         of_entry = checked.account.directory_id
-        if row.disabled_at is not None or (row.password_hash, row.directory_id) != (checked.password_hash, of_entry):
+        if is_shut(row) or (row.password_hash, row.directory_id) != (checked.password_hash, of_entry):
             raise LoginRefused
         if checked.moved is not None:
             row.password_hash = checked.moved
@@ -144,14 +149,43 @@ class Identity:
         return _with_device(opened, self._logins.devices.make(row.id))
 
     def session_of(self, secret: str) -> OpenSession:
-        """Return the login of a cookie's secret, its idle time begun anew; raises `SessionEnded`."""
-        now = self._clock.now()
+        """Return the login of a cookie's secret; raises `SessionEnded`. To ask is not to use it: `note_use`."""
         with self._database.read() as session:
-            opened, stale = sessions.find(session, secret, self._settings, now)
-        if stale:
-            with self._database.write() as session:
-                sessions.touch(session, opened.id, now)
-        return opened
+            return sessions.find(session, secret, self._settings, self._clock.now())
+
+    def note_use(self, session: Session, opened: OpenSession, idle_s: float) -> OpenSession:
+        """Note that somebody used the pages `idle_s` seconds ago; returns the login with its new end."""
+        used_at = self._clock.now() - timedelta(seconds=max(0.0, idle_s))
+        sessions.note_use(session, opened.id, used_at)
+        idle_until = min(opened.expires_at, used_at + timedelta(seconds=self._settings.session_idle_s))
+        return replace(opened, idle_until=max(opened.idle_until, idle_until))
+
+    def devices(self, session: Session, organisation_id: uuid.UUID, account_id: uuid.UUID) -> list[Device]:
+        """Return where an account is logged in, the last used first; raises `NotFound`."""
+        accounts.by_id(session, organisation_id, account_id)
+        return sessions.listed(session, account_id, self._settings, self._clock.now())
+
+    def log_out(self, session: Session, organisation_id: uuid.UUID, account_id: uuid.UUID, *,
+                only: uuid.UUID | None = None, keep: uuid.UUID | None = None) -> int:  # fmt: skip
+        """End logins of an account: all, `only` one, or all but `keep`; returns how many. Raises `NotFound`."""
+        accounts.by_id(session, organisation_id, account_id)
+        ended = sessions.end(session, self._clock.now(), account_id=account_id, only=only, keep=keep)
+        if only is not None and not ended:
+            raise NotFound("there is no such login")
+        return ended
+
+    def known_device(self, account_id: uuid.UUID) -> str:
+        """Return the cookie of a device that is an account's: somebody chose a password on it, or logged in."""
+        return self._logins.devices.make(account_id)
+
+    def identity_of(self, account: AccountView) -> str:
+        """Return what enters an account's verifier as its name."""
+        return accounts.fold_username(account.username)
+
+    def has_password(self, account: AccountView) -> bool:
+        """Say whether an account has a password of its own; otherwise the directory keeps it, or there is none yet."""
+        with self._database.read() as session:
+            return accounts.by_id(session, account.organisation_id, account.id).password_hash is not None
 
     def end_session(self, session: Session, opened: OpenSession) -> None:
         """Log out."""
@@ -183,7 +217,7 @@ class Identity:
 
     def new_verifier(self, username: str, password: str) -> str:
         """Return what is kept of a password that is known here, on the command line; raises `PasswordWeak`."""
-        require_strong(password, username)
+        self.rules.require(password, username)
         return self._verifier(username, password)
 
     def verifier_taken(self, salt: str, iterations: int, value: str) -> str:
@@ -218,9 +252,28 @@ class Identity:
         row = accounts.by_id(session, organisation_id, account_id)
         row.password_hash = encoded
         row.must_change_password = True
-        session.flush()
+        self._reopen(session, row)
         sessions.end(session, self._clock.now(), account_id=account_id)
         return accounts.view(row)
+
+    def report_lost(self, session: Session, organisation_id: uuid.UUID, account_id: uuid.UUID) -> AccountView:
+        """Shut an account whose credentials are lost: all its logins end, password and own tokens open nothing.
+
+        Until an administrator gives another password or opens it (`change_account`), or a link for a new one is used.
+        """
+        row = accounts.by_id(session, organisation_id, account_id)
+        now = self._clock.now()
+        row.lost_at = row.lost_at or now
+        session.flush()
+        sessions.end(session, now, account_id=account_id)
+        tokens.close_made_by(session, account_id, now)
+        return accounts.view(row)
+
+    @staticmethod
+    def _reopen(session: Session, row: Account) -> None:
+        row.lost_at = None
+        session.flush()
+        tokens.close_made_by(session, row.id, None)
 
     def leave_password_to_directory(self, session: Session, organisation_id: uuid.UUID,
                                     account_id: uuid.UUID) -> AccountView:  # fmt: skip
@@ -255,8 +308,9 @@ class Identity:
         return accounts.view(accounts.by_id(session, organisation_id, account_id))
 
     def create_account(self, session: Session, organisation_id: uuid.UUID, *, username: str, full_name: str,
-                       role: str, encoded: str, must_change_password: bool = True) -> AccountView:  # fmt: skip
-        """Make an account; raises `AccountExists` or `Invalid`."""
+                       role: str, encoded: str | None, must_change_password: bool = True,
+                       email: str | None = None) -> AccountView:  # fmt: skip
+        """Make an account; without `encoded` it waits for its password. Raises `AccountExists` or `Invalid`."""
         return accounts.insert(
             session,
             organisation_id,
@@ -264,14 +318,19 @@ class Identity:
             full_name=full_name,
             role=role,
             password_hash=encoded,
-            must_change_password=must_change_password,
+            must_change_password=must_change_password and encoded is not None,
             now=self._clock.now(),
+            email=email,
         )
 
     def change_account(self, session: Session, organisation_id: uuid.UUID, account_id: uuid.UUID, *,
                        full_name: str | None = None, role: str | None = None, language: str | None = None,
-                       disabled: bool | None = None) -> AccountView:  # fmt: skip
-        """Change what is given; disabling ends all logins at once. Raises `NotFound`, `LastAdmin` or `Invalid`."""
+                       disabled: bool | None = None, email: str | None = None,
+                       lost: bool | None = None) -> AccountView:  # fmt: skip
+        """Change what is given (an empty `email` takes it away); disabling ends all logins at once.
+
+        Raises `NotFound`, `LastAdmin` or `Invalid`.
+        """
         row = accounts.by_id(session, organisation_id, account_id)
         now: datetime = self._clock.now()
         if role is not None and role != row.role:
@@ -291,6 +350,10 @@ class Identity:
             row.full_name = full_name.strip()[: accounts.LONGEST_NAME]
         if language is not None:
             row.language = language[:8]
+        if email is not None:
+            row.email = require_address(email) if email.strip() else None
+        if lost is False:
+            self._reopen(session, row)
         session.flush()
         return accounts.view(row)
 
@@ -301,11 +364,12 @@ class Identity:
         return tokens.listed(session, organisation_id)
 
     def create_token(self, session: Session, organisation_id: uuid.UUID, *, name: str, role: str = "user",
-                     expires_at: datetime | None = None) -> NewToken:  # fmt: skip
+                     expires_at: datetime | None = None, maker_id: uuid.UUID | None = None) -> NewToken:  # fmt: skip
         """Make a token; its secret is in the answer and nowhere else."""
         return tokens.create(
-            session, organisation_id, name=name, role=role, expires_at=expires_at, now=self._clock.now()
-        )
+            session, organisation_id, name=name, role=role, expires_at=expires_at, now=self._clock.now(),
+            maker_id=maker_id,
+        )  # fmt: skip
 
     def token_of(self, secret: str) -> TokenView:
         """Return the token of a secret; raises `TokenRefused`."""
@@ -318,6 +382,4 @@ class Identity:
 
 
 def _with_device(opened: OpenSession, device: str) -> OpenSession:
-    return OpenSession(
-        opened.id, opened.account, opened.csrf_token, opened.expires_at, opened.idle_until, opened.secret, device
-    )
+    return replace(opened, device=device)

@@ -1,7 +1,8 @@
 """Logins: a random secret in the browser's cookie, its hash in a row, an end by idleness and one at the latest.
 
-A login's secret is new each time (nothing a stranger planted before survives it), and it ends at once when the
-account is disabled or its password changes.
+Idle is who does not use the pages: a page says when somebody last did (`note_use`), and nothing else counts, for pages
+ask by themselves all the time. A login's secret is new each time (nothing a stranger planted before survives it), and
+it ends at once when the account is disabled or its password changes.
 """
 
 from __future__ import annotations
@@ -19,11 +20,10 @@ from sqlalchemy.orm import Session
 from radrelay.identity.errors import SessionEnded
 from radrelay.identity.models import Account
 from radrelay.identity.models import Session as LoginSession
-from radrelay.identity.values import AccountView, LoginTry, OpenSession
+from radrelay.identity.values import AccountView, Device, LoginTry, OpenSession
 from radrelay.settings import WebSettings
 from radrelay.storage.ids import new_id
 
-TOUCH_EVERY = timedelta(seconds=60)
 SECRET_BYTES = 32
 LONGEST_SECRET = 100
 _LOGIN, _ACCOUNT = LoginSession.__table__.c, Account.__table__.c
@@ -71,8 +71,8 @@ def start(
     return OpenSession(row_id, account, csrf_token, expires_at, idle_until, secret)
 
 
-def find(session: Session, secret: str, settings: WebSettings, now: datetime) -> tuple[OpenSession, bool]:
-    """Return the login of `secret` and whether its use should be noted; raises `SessionEnded`."""
+def find(session: Session, secret: str, settings: WebSettings, now: datetime) -> OpenSession:
+    """Return the login of `secret`; raises `SessionEnded`."""
     if not secret or len(secret) > LONGEST_SECRET:
         raise SessionEnded
     row = session.execute(_BY_SECRET, {"secret": digest(secret)}).one_or_none()
@@ -83,7 +83,7 @@ def find(session: Session, secret: str, settings: WebSettings, now: datetime) ->
     idle_until = min(expires_at, used_at + timedelta(seconds=settings.session_idle_s))
     if ended_at is not None or account.disabled_at is not None or now >= idle_until:
         raise SessionEnded
-    return OpenSession(own_id, account, csrf_token, expires_at, idle_until), now - used_at >= TOUCH_EVERY
+    return OpenSession(own_id, account, csrf_token, expires_at, idle_until)
 
 
 def attempt_of(session: Session, session_id: uuid.UUID) -> LoginTry:
@@ -97,20 +97,38 @@ def lasts(session: Session, session_id: uuid.UUID) -> bool:
     return session.scalar(sa.select(LoginSession.ended_at).where(LoginSession.id == session_id)) is None
 
 
-def touch(session: Session, session_id: uuid.UUID, now: datetime) -> None:
-    """Note that a login was used."""
-    session.execute(sa.update(LoginSession).where(LoginSession.id == session_id).values(used_at=now))
+def note_use(session: Session, session_id: uuid.UUID, used_at: datetime) -> None:
+    """Note when a login was last used; a later use that is known already stays."""
+    earlier = sa.and_(LoginSession.id == session_id, LoginSession.used_at < used_at)
+    session.execute(sa.update(LoginSession).where(earlier).values(used_at=used_at))
+
+
+def listed(session: Session, account_id: uuid.UUID, settings: WebSettings, now: datetime) -> list[Device]:
+    """Return an account's logins that go on, the last used first."""
+    idle = timedelta(seconds=settings.session_idle_s)
+    rows = session.scalars(
+        sa.select(LoginSession)
+        .where(
+            LoginSession.account_id == account_id, LoginSession.ended_at.is_(None), LoginSession.expires_at > now,
+            LoginSession.used_at > now - idle,
+        )
+        .order_by(LoginSession.used_at.desc())
+    )  # fmt: skip
+    return [
+        Device(row.id, row.user_agent, row.peer, row.created_at, row.used_at, min(row.expires_at, row.used_at + idle))
+        for row in rows
+    ]
 
 
 def end(session: Session, now: datetime, *, account_id: uuid.UUID, only: uuid.UUID | None = None,
-        keep: uuid.UUID | None = None) -> None:  # fmt: skip
-    """End an account's logins: all, `only` one, or all but `keep`."""
+        keep: uuid.UUID | None = None) -> int:  # fmt: skip
+    """End an account's logins: all, `only` one, or all but `keep`; returns how many were open."""
     which = sa.update(LoginSession).where(LoginSession.account_id == account_id, LoginSession.ended_at.is_(None))
     if only is not None:
         which = which.where(LoginSession.id == only)
     if keep is not None:
         which = which.where(LoginSession.id != keep)
-    session.execute(which.values(ended_at=now))
+    return int(getattr(session.execute(which.values(ended_at=now)), "rowcount", 0))
 
 
 def end_secret(session: Session, secret: str, now: datetime) -> None:

@@ -29,12 +29,14 @@ _BY_SECRET: sa.Select[Any] = (  # built once and of plain columns: every request
 
 def view(row: ApiToken) -> TokenView:
     """Return the value of a row."""
-    return TokenView(row.id, row.organisation_id, row.name, row.role, row.created_at, row.expires_at, row.revoked_at)
+    return TokenView(row.id, row.organisation_id, row.name, row.role, row.created_at, row.expires_at, row.revoked_at,
+                     row.closed_at)  # fmt: skip
 
 
 def create(
-    session: Session, organisation_id: uuid.UUID, *, name: str, role: str, expires_at: datetime | None, now: datetime
-) -> NewToken:
+    session: Session, organisation_id: uuid.UUID, *, name: str, role: str, expires_at: datetime | None, now: datetime,
+    maker_id: uuid.UUID | None = None,
+) -> NewToken:  # fmt: skip
     """Write a new token and return it with its secret, which is never seen again."""
     if not name.strip() or len(name) > 200:
         raise Invalid("a token has a name of 1 to 200 characters", field="name")
@@ -51,6 +53,7 @@ def create(
         created_at=now,
         expires_at=expires_at,
         revoked_at=None,
+        maker_id=maker_id,
     )
     session.add(row)
     session.flush()
@@ -62,7 +65,12 @@ def find(session: Session, secret: str, now: datetime) -> TokenView:
     if not secret.startswith(PREFIX) or len(secret) > LONGEST_SECRET:
         raise TokenRefused
     row = session.execute(_BY_SECRET, {"secret": digest(secret)}).one_or_none()
-    if row is None or row.revoked_at is not None or (row.expires_at is not None and now >= row.expires_at):
+    if (
+        row is None
+        or row.revoked_at is not None
+        or row.closed_at is not None
+        or (row.expires_at is not None and now >= row.expires_at)
+    ):
         raise TokenRefused
     return TokenView(*row)
 
@@ -86,3 +94,8 @@ def revoke(session: Session, organisation_id: uuid.UUID, token_id: uuid.UUID, no
         row.revoked_at = now
         session.flush()
     return view(row)
+
+
+def close_made_by(session: Session, account_id: uuid.UUID, closed_at: datetime | None) -> None:
+    """Close what an account made, or open it again."""
+    session.execute(sa.update(ApiToken).where(ApiToken.maker_id == account_id).values(closed_at=closed_at))

@@ -22,6 +22,9 @@ class AccountView:
     disabled_at: datetime | None
     directory_id: str | None = None
     """Of the entry in the directory that this person comes from."""
+    email: str | None = None
+    lost_at: datetime | None = None
+    """Credentials were reported lost; until they are replaced nobody gets in by them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,18 @@ class OpenSession:
 
 
 @dataclass(frozen=True, slots=True)
+class Device:
+    """A login as its owner sees it: with what browser, from where, since when and last used."""
+
+    id: uuid.UUID
+    user_agent: str
+    peer: str
+    created_at: datetime
+    used_at: datetime
+    idle_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class TokenView:
     """An API token without its secret."""
 
@@ -73,6 +88,8 @@ class TokenView:
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
+    closed_at: datetime | None = None
+    """Who made it has reported credentials as lost."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,12 @@ from radrelay.archive.metadata import MetadataReader
 from radrelay.archive.reader import InstanceReader
 from radrelay.archive.renditions import Renditions
 from radrelay.clock import Clock
-from radrelay.identity import Identity
+from radrelay.identity import Identity, PasswordLinks
 from radrelay.intake.landing import Landing
 from radrelay.intake.parcels import Parcels
 from radrelay.intake.quarantine import Quarantine
 from radrelay.intake.sources import SourceBook
+from radrelay.mail import Post
 from radrelay.marks.filing import MarkFilings
 from radrelay.settings import Settings
 from radrelay.storage.database import Database
@@ -79,6 +80,7 @@ def assemble(
         filings=MarkFilings(parts.database, parts.clock, renditions, landing),
         drawings=DrawingReader(reader),
         link_keys=LinkKeys(parts.keyring.metadata_key),
+        password_links=_password_links(parts),
         attachments=attachments,
         readiness=(
             ReadinessCheck("storage", parts.packs.check),
@@ -87,3 +89,9 @@ def assemble(
         roles=roles,
         echo=echo,
     )
+
+
+def _password_links(parts: Parts) -> PasswordLinks:
+    settings, key = parts.settings, parts.keyring.metadata_key
+    post = Post(settings.mail, parts.clock, key, settings.web.organisation_name)
+    return PasswordLinks(parts.clock, settings.identity, post, key)

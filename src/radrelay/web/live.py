@@ -22,9 +22,11 @@ from fastapi.concurrency import run_in_threadpool
 from sqlalchemy.orm import Session
 from starlette.responses import StreamingResponse
 
-from radrelay.access.models import LinkAccess
+from radrelay.access.models import LinkAccess, ShareLink
 from radrelay.archive.models import Study, Tombstone
 from radrelay.errors import RadrelayError, Unavailable
+from radrelay.identity.models import Account, ApiToken
+from radrelay.identity.models import Session as Login
 from radrelay.intake.models import Parcel, Quarantined
 from radrelay.marks.models import MarkedStudy
 from radrelay.routing.models import Delivery
@@ -35,6 +37,7 @@ from radrelay.web.services import WebServices
 
 LOOK_EVERY_S = 1.0
 HEARTBEAT_S = 15.0
+ENDED = "event: ended\ndata: {}\n\n"
 MOST_LISTENERS = 500
 OPEN_PARCELS = ("receiving", "scanning", "unpacking")
 OPEN_DELIVERIES = ("waiting", "sending")
@@ -75,12 +78,25 @@ def signatures(session: Session, organisation_id: uuid.UUID) -> dict[str, str]:
     }
 
 
+_NEWEST_END = sa.select(
+    *(
+        sa.select(sa.func.max(column)).scalar_subquery()
+        for column in (
+            Login.__table__.c.ended_at, Account.__table__.c.disabled_at, ApiToken.__table__.c.revoked_at,
+            ApiToken.__table__.c.closed_at, ShareLink.__table__.c.revoked_at,
+        )
+    )
+)  # fmt: skip
+"""When anybody was last shut out: tables of a few thousand rows, or an index's last entry."""
+
+
 @dataclass(eq=False)
 class Listener:
     """One browser; what changed since it was last told."""
 
     organisation_id: uuid.UUID
     changed: set[str] = field(default_factory=set)
+    doubtful: bool = False
     woken: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -91,6 +107,7 @@ class LiveFeed:
         self._services = services
         self._listeners: set[Listener] = set()
         self._known: dict[uuid.UUID, dict[str, str]] = {}
+        self._shut_out = ""
         self._somebody = asyncio.Event()
         self.closing = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -154,6 +171,7 @@ class LiveFeed:
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def _look(self) -> None:
+        await self._look_who_is_out()
         for organisation_id in {listener.organisation_id for listener in self._listeners}:
             now = await anyio.to_thread.run_sync(self._signatures, organisation_id)
             before = self._known.get(organisation_id)
@@ -163,6 +181,19 @@ class LiveFeed:
             changed = {name for name, text in now.items() if before.get(name) != text}
             if changed:
                 self._tell(organisation_id, changed)
+
+    async def _look_who_is_out(self) -> None:
+        """Let every stream ask whether it may go on, as soon as anybody was suspended, logged out or revoked."""
+        now = await anyio.to_thread.run_sync(self._newest_end)
+        before, self._shut_out = self._shut_out, now
+        if now != before:
+            for listener in self._listeners:
+                listener.doubtful = True
+                listener.woken.set()
+
+    def _newest_end(self) -> str:
+        with self._services.database.read() as session:
+            return str(tuple(session.execute(_NEWEST_END).one()))
 
     def _signatures(self, organisation_id: uuid.UUID) -> dict[str, str]:
         with self._services.database.read() as session:
@@ -194,11 +225,16 @@ async def _stream(request: Request, feed: LiveFeed, organisation_id: uuid.UUID) 
                 await asyncio.wait_for(listener.woken.wait(), HEARTBEAT_S)
             except TimeoutError:
                 if not await _still_logged_in(request):
-                    yield "event: ended\ndata: {}\n\n"
+                    yield ENDED
                     return
                 yield ": still here\n\n"
                 continue
             listener.woken.clear()
+            if listener.doubtful:
+                listener.doubtful = False
+                if not await _still_logged_in(request):
+                    yield ENDED
+                    return
             lists, listener.changed = sorted(listener.changed), set()
             if lists:
                 yield f"event: changed\ndata: {json.dumps({'lists': lists})}\n\n"

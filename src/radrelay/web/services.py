@@ -21,7 +21,7 @@ from radrelay.archive.recent import Recent
 from radrelay.archive.renditions import Renditions
 from radrelay.clock import Clock
 from radrelay.errors import Trouble
-from radrelay.identity import Identity
+from radrelay.identity import Identity, PasswordLinks
 from radrelay.intake.landing import Landing
 from radrelay.intake.parcels import Parcels
 from radrelay.intake.quarantine import Quarantine
@@ -127,6 +127,7 @@ class WebServices:
     filings: MarkFilings
     drawings: DrawingReader
     link_keys: LinkKeys
+    password_links: PasswordLinks
     attachments: Attachments | None = None
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     readiness: Sequence[ReadinessCheck] = ()

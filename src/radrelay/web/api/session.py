@@ -147,13 +147,17 @@ class SharedHere(BaseModel):
 class SessionAnswer(BaseModel):
     """A login: who, the token for X-CSRF-Token, and until when. A token's caller has neither of the latter two.
 
-    Of an opened link the role is `link`, and `shared` says what it lets do; null for everybody else.
+    `idle_left_s` and `left_s` say the same in seconds from now, for a browser whose clock is wrong; the former grows by
+    POST /api/session/use alone. Of an opened link the role is `link`, and `shared` says what it lets do; null for
+    everybody else.
     """
 
     account: SessionAccount
     csrf_token: str
     expires_at: datetime | None
     idle_until: datetime | None
+    idle_left_s: float | None = None
+    left_s: float | None = None
     shared: SharedHere | None = None
 
 
@@ -175,12 +179,14 @@ def _account(account: AccountView) -> SessionAccount:
     )
 
 
-def _answer(opened: OpenSession) -> SessionAnswer:
+def _answer(opened: OpenSession, now: datetime) -> SessionAnswer:
     return SessionAnswer(
         account=_account(opened.account),
         csrf_token=opened.csrf_token,
         expires_at=opened.expires_at,
         idle_until=opened.idle_until,
+        idle_left_s=(opened.idle_until - now).total_seconds(),
+        left_s=(opened.expires_at - now).total_seconds(),
     )
 
 
@@ -243,11 +249,12 @@ async def log_in(
             await asyncio.sleep(max(0.0, REFUSED_S - (time.monotonic() - begun)))
         raise
     _set_cookies(request, response, services, opened)
-    return LoginAnswer(**_answer(opened).model_dump(), server_proof=to_text(server_proof))
+    answer = _answer(opened, services.clock.now())
+    return LoginAnswer(**answer.model_dump(), server_proof=to_text(server_proof))
 
 
 def _log_in(request: Request, services: WebServices, given: Credentials | ProofGiven) -> tuple[OpenSession, bytes]:
-    attempt = _attempt(request, services, given)
+    attempt = attempt_of(request, services, given)
     try:
         _require_protection(request, services, given)
         answer = given.password if isinstance(given, Credentials) else given.proof()
@@ -274,7 +281,8 @@ def _require_protection(request: Request, services: WebServices, given: Credenti
         raise PasswordInTheClear
 
 
-def _attempt(request: Request, services: WebServices, given: Credentials | ProofGiven) -> LoginTry:
+def attempt_of(request: Request, services: WebServices, given: Credentials | ProofGiven) -> LoginTry:
+    """Return who tries to log in, from where, on which device."""
     named = given.username if isinstance(given, Credentials) else services.identity.name_of(given.challenge)
     return LoginTry(
         username=named,
@@ -307,17 +315,23 @@ def _set_cookies(request: Request, response: Response, services: WebServices, op
     secure = is_secure(request.scope, services.settings.web.behind_proxy)
     response.set_cookie(COOKIE, opened.secret, path="/", secure=secure, httponly=True, samesite="lax")
     if opened.device:
-        response.set_cookie(
-            DEVICE_COOKIE, opened.device, max_age=DEVICE_COOKIE_S, path="/api/session", secure=secure, httponly=True,
-            samesite="strict",
-        )  # fmt: skip
+        set_device(request, response, services, opened.device)
+
+
+def set_device(request: Request, response: Response, services: WebServices, device: str) -> None:
+    """Let a browser be known: strangers' guesses do not slow it down."""
+    secure = is_secure(request.scope, services.settings.web.behind_proxy)
+    response.set_cookie(
+        DEVICE_COOKIE, device, max_age=DEVICE_COOKIE_S, path="/api/session", secure=secure, httponly=True,
+        samesite="strict",
+    )  # fmt: skip
 
 
 @router.get("")
-def present_session(caller: AnyCaller) -> SessionAnswer:
-    """Say who is logged in."""
+def present_session(services: Services, caller: AnyCaller) -> SessionAnswer:
+    """Say who is logged in. To ask is not to use the login: its idle time goes on."""
     if caller.login is not None:
-        return _answer(caller.login)
+        return _answer(caller.login, services.clock.now())
     if caller.visit is not None:
         return _visit_answer(caller.visit)
     return SessionAnswer(account=_token_account(caller), csrf_token="", expires_at=None, idle_until=None)
@@ -349,7 +363,25 @@ def _token_account(caller: Caller) -> SessionAccount:
     )
 
 
-def _own_login(caller: Caller) -> OpenSession:
+class Used(BaseModel):
+    """How many seconds ago somebody last did something in the pages: touched, typed, clicked."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    idle_s: float = Field(0.0, ge=0, le=86_400)
+
+
+@router.post("/use")
+def note_use(services: Services, caller: AnyCaller, used: Used) -> SessionAnswer:
+    """Say that somebody uses the pages: the idle time begins anew then. What pages ask by themselves does not count."""
+    login = own_login(caller)
+    with services.database.write() as session:
+        opened = services.identity.note_use(session, login, used.idle_s)
+    return _answer(opened, services.clock.now())
+
+
+def own_login(caller: Caller) -> OpenSession:
+    """Return the login that a caller comes by; raises `Invalid` for a machine or a link."""
     if caller.login is None:
         raise Invalid("an API token has no login of its own")
     return caller.login
@@ -358,7 +390,7 @@ def _own_login(caller: Caller) -> OpenSession:
 @router.delete("", status_code=204)
 def log_out(request: Request, response: Response, services: Services, caller: AnyCaller) -> None:
     """Log out."""
-    login = _own_login(caller)
+    login = own_login(caller)
     with services.database.write() as session:
         services.identity.end_session(session, login)
         trail.write(session, trail.event(request, caller.principal, "logout", ("account", login.account.id)))
@@ -370,12 +402,14 @@ def change_password(
     request: Request, response: Response, services: Services, caller: AnyCaller, change: PasswordChange
 ) -> SessionAnswer:
     """Set a new password of one's own; all other logins end, this one goes on under a new secret."""
-    login = _own_login(caller)
+    login = own_login(caller)
     encoded = services.identity.verifier_taken(change.new.salt, change.new.iterations, change.new.verifier)
-    attempt = _attempt(request, services, change.current)
+    attempt = attempt_of(request, services, change.current)
     checked = services.identity.check_own(login.account, attempt, change.current.proof())
     with services.database.write() as session:
         opened = services.identity.change_password(session, login, checked, encoded)
         trail.write(session, trail.event(request, caller.principal, "password.change", ("account", login.account.id)))
+        services.password_links.tell(session, opened.account, "password-changed")
+        services.password_links.end_all(session, opened.account.id)
     _set_cookies(request, response, services, opened)
-    return _answer(opened)
+    return _answer(opened, services.clock.now())

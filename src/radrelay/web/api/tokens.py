@@ -27,6 +27,7 @@ class Token(BaseModel):
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
+    closed_at: datetime | None
 
 
 class Tokens(BaseModel):
@@ -65,8 +66,9 @@ def create_token(request: Request, services: Services, principal: Administrator,
     """Make a token."""
     with services.database.write() as session:
         made = services.identity.create_token(
-            session, principal.organisation_id, name=wanted.name, role=wanted.role, expires_at=wanted.expires_at
-        )
+            session, principal.organisation_id, name=wanted.name, role=wanted.role, expires_at=wanted.expires_at,
+            maker_id=uuid.UUID(principal.id) if principal.kind == "account" else None,
+        )  # fmt: skip
         detail = {"role": wanted.role}
         trail.write(session, trail.event(request, principal, "token.create", ("token", made.token.id), detail=detail))
     return TokenMade(token=Token.model_validate(made.token), secret=made.secret)

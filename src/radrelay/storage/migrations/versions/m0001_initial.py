@@ -93,6 +93,8 @@ def tables() -> None:
         sa.Column("disabled_at", Instant(), nullable=True),
         sa.Column("directory_id", sa.String(length=64), nullable=True),
         sa.Column("disabled_by_directory", sa.Boolean(), nullable=False),
+        sa.Column("email", sa.String(length=254), nullable=True),
+        sa.Column("lost_at", Instant(), nullable=True),
         sa.Column("organisation_id", Id(), nullable=False),
         sa.Column("id", Id(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_account")),
@@ -124,6 +126,8 @@ def tables() -> None:
         sa.Column("created_at", Instant(), nullable=False),
         sa.Column("expires_at", Instant(), nullable=True),
         sa.Column("revoked_at", Instant(), nullable=True),
+        sa.Column("maker_id", Id(), nullable=True),
+        sa.Column("closed_at", Instant(), nullable=True),
         sa.Column("organisation_id", Id(), nullable=False),
         sa.Column("id", Id(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_api_token")),
@@ -486,6 +490,53 @@ def tables() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_spent_challenge")),
     )
     op.create_table(
+        "forgotten_password",
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("peer", sa.String(length=64), nullable=False),
+        sa.Column("asked_at", Instant(), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_forgotten_password")),
+    )
+    op.create_table(
+        "password_link",
+        sa.Column("account_id", Id(), nullable=False),
+        sa.Column("purpose", sa.String(length=16), nullable=False),
+        sa.Column("token_hash", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("made_by", sa.String(length=200), nullable=False),
+        sa.Column("mailed", sa.Boolean(), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("expires_at", Instant(), nullable=False),
+        sa.Column("used_at", Instant(), nullable=True),
+        sa.Column("revoked_at", Instant(), nullable=True),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_password_link")),
+    )
+    op.create_index("ix_password_link_account", "password_link", ["account_id"], unique=False)
+    op.create_index("ux_password_link_token", "password_link", ["token_hash"], unique=True)
+    op.create_table(
+        "mail_letter",
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("recipient", sa.String(length=254), nullable=False),
+        sa.Column("account_id", Id(), nullable=True),
+        sa.Column("sealed", sa.LargeBinary(), nullable=True),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("due_at", Instant(), nullable=False),
+        sa.Column("expires_at", Instant(), nullable=True),
+        sa.Column("tried_at", Instant(), nullable=True),
+        sa.Column("ended_at", Instant(), nullable=True),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("trouble_code", sa.String(length=40), nullable=False),
+        sa.Column("trouble_detail", sa.String(length=400), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_mail_letter")),
+    )
+    op.create_index("ix_mail_letter_due", "mail_letter", ["state", "due_at"], unique=False)
+    op.create_index("ix_mail_letter_ended", "mail_letter", ["ended_at"], unique=False)
+    op.create_table(
         "node_lease",
         sa.Column("node", sa.String(length=32), nullable=False),
         sa.Column("epoch", sa.BigInteger(), nullable=False),
@@ -694,6 +745,7 @@ def tables() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_session")),
     )
     op.create_index("ix_session_account", "session", ["account_id"], unique=False)
+    op.create_index("ix_session_ended", "session", ["ended_at"], unique=False)
     op.create_index("ux_session_secret", "session", ["secret_hash"], unique=True)
     op.create_table(
         "source",

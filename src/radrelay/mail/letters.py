@@ -1,0 +1,182 @@
+"""The words of letters, German and English. None names a patient or a study.
+
+A kind is a subject and paragraphs; `{name}` and the like are filled in from what `write` is given, `{house}` is the
+installation's name. Links stand on a line of their own, so that every reader of mail makes them one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+Language = Literal["de", "en"]
+LANGUAGES: tuple[Language, ...] = ("de", "en")
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What a letter says."""
+
+    kind: str
+    language: Language
+    subject: str
+    text: str = field(repr=False)
+
+
+_SIGNED = {
+    "de": "Diese Nachricht wurde von {house} automatisch geschrieben. Antworten liest niemand.",
+    "en": "{house} wrote this by itself. Nobody reads replies.",
+}
+_NOT_YOU = {
+    "de": "Waren Sie das nicht? Dann melden Sie es bitte sofort Ihrer Administration: Jemand könnte Zugang haben.",
+    "en": "Was that not you? Then tell your administrators at once: somebody may have got in.",
+}
+_WORDS: dict[Language, dict[str, tuple[str, tuple[str, ...]]]] = {
+    "de": {
+        "test": (
+            "Probenachricht",
+            ("der Mailserver nimmt Nachrichten von {house} an, und Sie haben diese erhalten: Es ist alles richtig.",),
+        ),
+        "invitation": (
+            "Ihr Zugang",
+            (
+                "für Sie wurde ein Zugang zu {house} angelegt. Ihr Benutzername ist: {username}",
+                "Legen Sie hier Ihr Passwort fest:",
+                "{link}",
+                "Der Link öffnet sich einmal und gilt bis {until}. Geben Sie ihn nicht weiter.",
+            ),
+        ),
+        "reset": (
+            "Neues Passwort",
+            (
+                "für Ihren Zugang {username} wurde ein neues Passwort angefordert. Legen Sie es hier fest:",
+                "{link}",
+                "Der Link öffnet sich einmal und gilt bis {until}. Geben Sie ihn nicht weiter.",
+                "Haben Sie das nicht angefordert? Dann müssen Sie nichts tun: Ihr Passwort bleibt, wie es ist.",
+            ),
+        ),
+        "reset-elsewhere": (
+            "Ihr Passwort",
+            (
+                "für Ihren Zugang {username} wurde ein neues Passwort angefordert. {house} verwahrt Ihr Passwort "
+                "nicht: Es ist das Ihres Arbeitsplatzes und wird dort geändert.",
+                "Haben Sie das nicht angefordert? Dann müssen Sie nichts tun.",
+            ),
+        ),
+        "password-changed": (
+            "Ihr Passwort wurde geändert",
+            ("das Passwort Ihres Zugangs {username} wurde geändert. Alle anderen Anmeldungen sind beendet.",
+             _NOT_YOU["de"]),
+        ),
+        "address-changed": (
+            "Ihre E-Mail-Adresse wurde geändert",
+            ("die E-Mail-Adresse Ihres Zugangs {username} wurde geändert; Nachrichten gehen nicht mehr hierher.",
+             _NOT_YOU["de"]),
+        ),
+        "lost": (
+            "Ihr Zugang ist geschlossen",
+            (
+                "für Ihren Zugang {username} wurde gemeldet, dass Zugangsdaten verloren sind. Alle Anmeldungen sind "
+                "beendet, das Passwort gilt nicht mehr.",
+                "Öffnen können Sie ihn über „Passwort vergessen?“ auf der Anmeldeseite, oder Ihre Administration.",
+            ),
+        ),
+        "lost-told": (
+            "Zugangsdaten verloren: {username}",
+            (
+                "{username} hat gemeldet, dass Zugangsdaten verloren sind. Der Zugang ist geschlossen, alle "
+                "Anmeldungen sind beendet.",
+                "Prüfen Sie bitte, was zuletzt geschah (Seite Protokoll), und öffnen Sie den Zugang danach wieder "
+                "(Seite Personen).",
+            ),
+        ),
+    },
+    "en": {
+        "test": (
+            "Test mail",
+            ("the mail server takes mail from {house}, and you have received this: everything is right.",),
+        ),
+        "invitation": (
+            "Your account",
+            (
+                "an account at {house} has been made for you. Your user name is: {username}",
+                "Choose your password here:",
+                "{link}",
+                "The link opens once, until {until}. Do not pass it on.",
+            ),
+        ),
+        "reset": (
+            "New password",
+            (
+                "a new password was asked for your account {username}. Choose it here:",
+                "{link}",
+                "The link opens once, until {until}. Do not pass it on.",
+                "Did you not ask for it? Then there is nothing to do: your password stays as it is.",
+            ),
+        ),
+        "reset-elsewhere": (
+            "Your password",
+            (
+                "a new password was asked for your account {username}. {house} does not keep your password: it is that "
+                "of your workstation, and is changed there.",
+                "Did you not ask for it? Then there is nothing to do.",
+            ),
+        ),
+        "password-changed": (
+            "Your password was changed",
+            ("the password of your account {username} was changed. All other logins have ended.", _NOT_YOU["en"]),
+        ),
+        "address-changed": (
+            "Your e-mail address was changed",
+            ("the e-mail address of your account {username} was changed; nothing is sent here any more.",
+             _NOT_YOU["en"]),
+        ),
+        "lost": (
+            "Your account is closed",
+            (
+                "credentials of your account {username} were reported lost. All its logins have ended, and its "
+                "password does not count any more.",
+                "You can open it by “Forgot your password?” on the login page, or your administrators can.",
+            ),
+        ),
+        "lost-told": (
+            "Credentials lost: {username}",
+            (
+                "{username} has reported credentials as lost. The account is closed, and all its logins have ended.",
+                "Please look at what happened lately (page Audit), and then open the account again (page People).",
+            ),
+        ),
+    },
+}  # fmt: skip
+_GREETING = {"de": "Guten Tag{whom},", "en": "Hello{whom},"}
+KINDS = tuple(_WORDS["en"])
+
+
+def language_of(wanted: str, otherwise: Language) -> Language:
+    """Return the language that somebody reads letters in."""
+    return next((one for one in LANGUAGES if wanted.lower().startswith(one)), otherwise)
+
+
+def until(moment: datetime, language: Language) -> str:
+    """Return a moment as letters say it, in UTC."""
+    return f"{moment:%d.%m.%Y, %H:%M} UTC" if language == "de" else f"{moment:%d %B %Y, %H:%M} UTC"
+
+
+def write(kind: str, language: Language, house: str, facts: Mapping[str, str], *, whom: str = "") -> Letter:
+    """Return the letter of a kind; a KeyError means that a fact is missing. `whom` is the name in its greeting."""
+    subject, paragraphs = _WORDS[language][kind]
+    told = {name: _one_line(value) for name, value in {**facts, "house": house}.items()}
+    greeting = _GREETING[language].format(whom=f" {_one_line(whom)}" if whom else "")
+    lines = [
+        greeting,
+        *(paragraph.format(**told) for paragraph in paragraphs),
+        f"-- \n{_SIGNED[language].format(**told)}",
+    ]
+    return Letter(kind, language, f"{told['house']}: {subject.format(**told)}", "\n\n".join(lines) + "\n")
+
+
+def _one_line(text: str) -> str:
+    """Return a text without line ends or other control characters: what people type as names stands in letters."""
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())

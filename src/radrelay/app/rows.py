@@ -19,6 +19,7 @@ from radrelay.archive import search_index
 from radrelay.audit import models as audit_models
 from radrelay.displays import models as displays_models
 from radrelay.identity import models as identity_models
+from radrelay.identity.factors import models as factors_models
 from radrelay.intake import models as intake_models
 from radrelay.marks import models as marks_models
 from radrelay.routing import deliveries
@@ -33,6 +34,7 @@ ROOMS = (
     archive_models,
     audit_models,
     displays_models,
+    factors_models,
     identity_models,
     intake_models,
     marks_models,
@@ -41,7 +43,9 @@ ROOMS = (
 )
 """Every room with tables; naming them here makes their tables known to `Base`."""
 
-LEFT_OUT = frozenset({"session", "login_attempt", "landing_cursor", "node_lease", "node_state", "study_token"})
+LEFT_OUT = frozenset(
+    {"session", "login_attempt", "mailed_pin", "landing_cursor", "node_lease", "node_state", "study_token"}
+)
 """What a restored installation begins anew, or makes itself."""
 
 CHUNK = 1000

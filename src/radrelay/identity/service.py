@@ -7,6 +7,7 @@ transaction. Passwords and proofs are checked outside of any transaction: that t
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -17,6 +18,7 @@ from radrelay.identity import accounts, sessions, throttle, tokens, verifiers
 from radrelay.identity.challenges import Challenge
 from radrelay.identity.directory import Directory
 from radrelay.identity.errors import DirectoryKeepsPassword, LoginRefused, OwnPasswordOnly, SessionEnded
+from radrelay.identity.factors import Factors, PinMail
 from radrelay.identity.login import Logins, Proof
 from radrelay.identity.models import Account
 from radrelay.identity.passwords import Passwords, one_time_password, require_strong
@@ -40,12 +42,14 @@ class Identity:
         iterations: int,
         passwords: Passwords | None = None,
         directory: Directory | None = None,
+        pin_mail: PinMail | None = None,
     ) -> None:
         self._database = database
         self._clock = clock
         self._settings = settings
         self._iterations = iterations
         self._logins = Logins(database, clock, passwords or Passwords(), metadata_key, iterations, directory)
+        self.factors = Factors(database, clock, settings, metadata_key, pin_mail)
 
     @property
     def directory(self) -> Directory | None:
@@ -128,10 +132,11 @@ class Identity:
             row = accounts.by_name(session, username)
             return None if row is None else accounts.view(row)
 
-    def open_session(self, session: Session, checked: CheckedLogin) -> OpenSession:
+    def open_session(self, session: Session, checked: CheckedLogin, groups: Collection[str]) -> OpenSession:
         """Open a login for a checked password: a new secret, whatever the browser sent before.
 
-        Raises `LoginRefused` if the account was disabled, or got another password, since the check.
+        It may be one that waits for a second factor; `groups` are the ids of the account's groups, which may ask for
+        one. Raises `LoginRefused` if the account was disabled, or got another password, since the check.
         """
         row = accounts.by_id(session, checked.account.organisation_id, checked.account.id)
         of_entry = checked.account.directory_id
@@ -140,8 +145,7 @@ class Identity:
         if checked.moved is not None:
             row.password_hash = checked.moved
         throttle.succeed(session, self._logins.bound(session, checked.attempt, row))
-        opened = sessions.start(session, accounts.view(row), checked.attempt, self._settings, self._clock.now())
-        return _with_device(opened, self._logins.devices.make(row.id))
+        return self.factors.enter(session, accounts.view(row), checked.attempt, groups)
 
     def session_of(self, secret: str) -> OpenSession:
         """Return the login of a cookie's secret, its idle time begun anew; raises `SessionEnded`."""
@@ -163,6 +167,15 @@ class Identity:
             sessions.end_secret(session, secret, self._clock.now())
 
     # Passwords
+
+    def check_again(self, account: AccountView, attempt: LoginTry, answer: Proof | str) -> None:
+        """Check once more that someone who is logged in knows their password; counted like a login, raises like it."""
+        checked = self.check_login(attempt, answer)
+        if checked.account.id != account.id:
+            raise LoginRefused("the password is wrong")
+        with self._database.write() as session:
+            row = accounts.by_id(session, account.organisation_id, account.id)
+            throttle.succeed(session, self._logins.bound(session, checked.attempt, row))
 
     def check_own(self, account: AccountView, attempt: LoginTry, answer: Proof) -> CheckedLogin:
         """Check that someone who is logged in knows their own password; counted like a login. Raises as `check_login`.
@@ -210,7 +223,7 @@ class Identity:
         now = self._clock.now()
         login = sessions.attempt_of(session, opened.id)
         sessions.end(session, now, account_id=account.id)
-        return sessions.start(session, accounts.view(row), login, self._settings, now)
+        return sessions.start(session, accounts.view(row), login, self._settings, now, opened.stage)
 
     def reset_password(self, session: Session, organisation_id: uuid.UUID, account_id: uuid.UUID,
                        encoded: str) -> AccountView:  # fmt: skip
@@ -315,9 +328,3 @@ class Identity:
     def revoke_token(self, session: Session, organisation_id: uuid.UUID, token_id: uuid.UUID) -> TokenView:
         """End a token at once; raises `NotFound`."""
         return tokens.revoke(session, organisation_id, token_id, self._clock.now())
-
-
-def _with_device(opened: OpenSession, device: str) -> OpenSession:
-    return OpenSession(
-        opened.id, opened.account, opened.csrf_token, opened.expires_at, opened.idle_until, opened.secret, device
-    )

@@ -15,6 +15,8 @@ from radrelay.web.api import (
     documents,
     drawings,
     exports,
+    factor_login,
+    factors,
     films,
     grants,
     groups,
@@ -44,6 +46,8 @@ from radrelay.web.short_way import ShortRoute, short_routes
 
 ROUTERS: tuple[APIRouter, ...] = (
     session.router,
+    factor_login.router,
+    factors.router,
     accounts.router,
     tokens.router,
     groups.router,

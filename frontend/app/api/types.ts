@@ -15,9 +15,19 @@ export interface Account {
   from_directory: boolean;
 }
 
+export type Stage = 'open' | 'factor' | 'set-up';
+
+export interface FactorsReset {
+  by_name: string;
+  reason: string;
+  at: string;
+}
+
 export interface SessionAnswer {
   account: Account;
   csrf_token: string;
+  stage?: Stage;
+  reset?: FactorsReset | null;
   /** What a link lets do; of everybody else nothing. */
   shared?: { may_download: boolean } | null;
 }

@@ -26,7 +26,16 @@ from starlette.routing import Route
 from radrelay.dicom.codestreams import resolution_ends
 from radrelay.dicom.htj2k import encode_frame
 from radrelay.web.guards import HEADERS
-from tests.frontend import fake_access, fake_choices, fake_data, fake_links, fake_marks, fake_office, fake_roomcheck
+from tests.frontend import (
+    fake_access,
+    fake_choices,
+    fake_data,
+    fake_factors,
+    fake_links,
+    fake_marks,
+    fake_office,
+    fake_roomcheck,
+)
 from tests.frontend.fake_login import Challenged, challenge_for, proven
 
 STATIC = Path(__file__).parents[2] / "src" / "radrelay" / "web" / "static"
@@ -350,6 +359,7 @@ ROUTES = [
     *fake_access.ROUTES,
     *fake_marks.ROUTES,
     *fake_choices.ROUTES,
+    *fake_factors.ROUTES,
     *fake_links.ROUTES,
     *fake_office.ROUTES,
     *fake_roomcheck.ROUTES,

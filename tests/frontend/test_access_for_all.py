@@ -22,6 +22,7 @@ PATHS = (
     "/quarantine",
     "/destinations",
     "/sources",
+    "/account",
     "/accounts",
     "/groups",
     "/access",

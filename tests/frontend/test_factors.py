@@ -96,7 +96,9 @@ def test_a_second_step_is_set_up_asked_for_and_a_passkey_is_enough(
     page.get_by_label("PIN by e-mail").check()
     look(page, "rule")
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_role("row", name="Administrator Role Passkey")).to_contain_text("Passkey, Authenticator app, PIN by")
+    expect(page.get_by_role("row", name="Administrator Role Passkey")).to_contain_text(
+        "Passkey, Authenticator app, PIN by"
+    )
     look(page, "rules")
     page.get_by_role("button", name="Log out").click()
 

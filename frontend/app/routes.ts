@@ -23,7 +23,7 @@ export type PageName =
   | 'system';
 
 export interface Route {
-  name: PageName | 'view' | 'shared' | 'me' | 'missing';
+  name: PageName | 'view' | 'shared' | 'account' | 'missing';
   load: () => Promise<{ default: Component }>;
   /** Without the frame of navigation. */
   bare?: boolean;
@@ -60,12 +60,15 @@ export const VIEWER = '/view';
 /** Where links for a password lead; whoever opens one need not be logged in. */
 export const PASSWORD = '/password';
 
+/** One's own account. */
+export const ACCOUNT = '/account';
+
 /** Where links lead. */
 export const LINK = '/s';
 
 const viewer: Route = { name: 'view', bare: true, load: () => import('./pages/View.svelte') };
 const shared: Route = { name: 'shared', bare: true, load: () => withWords(import('../share/Shared.svelte')) };
-const own: Route = { name: 'me', load: () => import('./pages/Me.svelte') };
+const account: Route = { name: 'account', load: () => import('./pages/Account.svelte') };
 const missing: Route = { name: 'missing', load: () => import('./pages/Missing.svelte') };
 
 /** Says whether a place is for somebody of this role. */
@@ -77,7 +80,7 @@ export function isFor(place: Place, role: Role | undefined): boolean {
 export function pageFor(path: string, role: Role | undefined): Route {
   if (path === VIEWER) return viewer;
   if (role === 'link') return shared;
-  if (path === '/me') return own;
+  if (path === ACCOUNT) return account;
   const place = places.find(({ address }) => address === path);
   return place && isFor(place, role) ? place : missing;
 }

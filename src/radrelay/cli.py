@@ -25,7 +25,9 @@ nodes_app = typer.Typer(help="machines of one installation")
 directory_app = typer.Typer(no_args_is_help=True, help="the directory that people come from (LDAP)")
 mail_app = typer.Typer(no_args_is_help=True, help="the mail server")
 app.add_typer(mail_app, name="mail")
+factor_app = typer.Typer(no_args_is_help=True, help="second factors: who needs one, and taking somebody's away")
 app.add_typer(user_app, name="user")
+app.add_typer(factor_app, name="factor")
 app.add_typer(directory_app, name="directory")
 app.add_typer(token_app, name="token")
 app.add_typer(link_app, name="link")
@@ -144,6 +146,49 @@ def user_password(
 
     password = sys.stdin.readline().rstrip("\r\n") if password_stdin else None
     _leave(user_password_command(_settings(), name, password))
+
+
+@factor_app.command("rules")
+def factor_rules() -> None:
+    """Print who needs a second factor, and of which kinds."""
+    from radrelay.app.factor_commands import rules_command
+
+    _leave(rules_command(_settings()))
+
+
+@factor_app.command("require")
+def factor_require(
+    role: Annotated[str, typer.Option(help="of people of this role")] = "",
+    group: Annotated[str, typer.Option(help="of members of this group")] = "",
+    kinds: Annotated[str, typer.Option(help="which kinds count: passkey, totp, email")] = "passkey,totp",
+) -> None:
+    """Require a second factor from the next login on."""
+    from radrelay.app.factor_commands import require_command
+
+    if bool(role) == bool(group):
+        raise typer.BadParameter("name a role or a group")
+    _leave(require_command(_settings(), role, group, tuple(kind.strip() for kind in kinds.split(","))))
+
+
+@factor_app.command("release")
+def factor_release(
+    role: Annotated[str, typer.Option(help="of people of this role")] = "",
+    group: Annotated[str, typer.Option(help="of members of this group")] = "",
+) -> None:
+    """Require no second factor of them any more."""
+    from radrelay.app.factor_commands import release_command
+
+    if bool(role) == bool(group):
+        raise typer.BadParameter("name a role or a group")
+    _leave(release_command(_settings(), role, group))
+
+
+@factor_app.command("reset")
+def factor_reset(name: str, reason: Annotated[str, typer.Option(help="what the person will read")]) -> None:
+    """Take a person's second factors and recovery codes away; their logins end, and they are told at the next."""
+    from radrelay.app.factor_commands import reset_command
+
+    _leave(reset_command(_settings(), name, reason))
 
 
 @token_app.command("add")

@@ -53,7 +53,7 @@ def test_an_abandoned_page_warns_logs_out_and_is_the_same_again_for_the_same_per
 
 
 def test_a_person_looks_after_their_own_account(open_page: OpenPage, site: Site) -> None:
-    page = open_page("/me")
+    page = open_page("/account")
     expect(page.get_by_text("Chrome, Windows")).to_be_visible()
     page.get_by_role("row", name="iPhone").get_by_role("button", name="End").click()
     expect(page.get_by_text("iPhone")).to_be_hidden()

@@ -23,6 +23,7 @@ from radrelay.identity.passwords import PasswordRules, Passwords
 from radrelay.intake.indexer import Indexer
 from radrelay.intake.landing import Landing
 from radrelay.intake.sources import SourceBook, ensure_defaults
+from radrelay.mail import Post
 from radrelay.settings import Settings
 from radrelay.storage.columns import Base
 from radrelay.storage.database import Database
@@ -149,6 +150,7 @@ def open_site(
     identity = Identity(
         database, clock, settings.web, keyring.metadata_key, iterations=ITERATIONS, passwords=Passwords(hasher),
         directory=open_directory(settings.directory, clock), rules=PasswordRules.of(settings.identity),
+        post=Post(settings.mail, clock, keyring.metadata_key, settings.web.organisation_name),
     )  # fmt: skip
     organisation_id = identity.ensure_organisation()
     with database.write() as session:

@@ -18,6 +18,7 @@ from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
 from radrelay.access.models import Grant
+from radrelay.identity.models import Session as LoginSession
 from radrelay.web import api, dicomweb
 from radrelay.web.authentication import Administrator, Authenticated, Services
 from radrelay.web.short_way import NotPlain, short_routes
@@ -37,7 +38,20 @@ OPEN: set[Operation] = {
     ("GET", "/api/password-rules"),
     ("GET", "/api/password-breaches/{prefix}"),
     ("POST", "/api/shared"),
+    ("POST", "/api/session/passkey"),
+    ("POST", "/api/session/passkey/challenge"),
 }
+ENTERING: set[Operation] = {  # of a login that awaits its second factor; nothing else is
+    ("GET", "/api/session"), ("DELETE", "/api/session"), ("GET", "/api/session/factor"),
+    ("POST", "/api/session/factor"), ("POST", "/api/session/factor/passkey"), ("POST", "/api/session/factor/pin"),
+}  # fmt: skip
+SETTING_UP: set[Operation] = ENTERING | {  # of a login that has to set one up first
+    ("POST", "/api/session/password"), ("POST", "/api/session/proof"), ("GET", "/api/me/factors"),
+    ("POST", "/api/me/factors/totp"), ("POST", "/api/me/factors/email"), ("POST", "/api/me/factors/codes"),
+    ("POST", "/api/me/factors/passkey"), ("POST", "/api/me/factors/passkey/challenge"),
+    ("POST", "/api/me/factors/{factor_id}/confirm"), ("PATCH", "/api/me/factors/{factor_id}"),
+    ("DELETE", "/api/me/factors/{factor_id}"), ("PUT", "/api/me/factors/reset/read"),
+}  # fmt: skip
 ADMINISTRATION: set[Operation] = {
     ("GET", "/api/accounts"), ("POST", "/api/accounts"), ("PATCH", "/api/accounts/{account_id}"),
     ("POST", "/api/accounts/{account_id}/password-link"), ("GET", "/api/accounts/{account_id}/sessions"),
@@ -59,6 +73,8 @@ ADMINISTRATION: set[Operation] = {
     ("DELETE", "/api/destinations/{destination_id}"), ("POST", "/api/destinations/{destination_id}/echo"),
     ("PUT", "/api/preferences/{name}"),
     ("GET", "/api/displays"), ("DELETE", "/api/displays/{display_id}"),
+    ("GET", "/api/factors"), ("PUT", "/api/factors/{subject_kind}/{subject_id}"),
+    ("DELETE", "/api/factors/{subject_kind}/{subject_id}"), ("POST", "/api/accounts/{account_id}/factors/reset"),
 }  # fmt: skip
 AUDITORS: set[Operation] = {  # for administrators and the data protection officer
     ("GET", "/api/audit"), ("GET", "/api/audit/proof"), ("GET", "/api/audit/export"), ("GET", "/api/audit/state"),
@@ -76,6 +92,7 @@ OWN: set[Operation] = {  # of the caller alone: there is nothing of anybody else
     ("GET", "/api/me/preferences/{name}"), ("PUT", "/api/me/preferences/{name}"),
     ("GET", "/api/preferences/{name}"),
     ("GET", "/api/shared"), ("DELETE", "/api/shared"), ("PUT", "/api/links/notices/read"),
+    *SETTING_UP,
 }  # fmt: skip
 EMPTY: set[Operation] = {  # lists, which are empty for a stranger
     ("GET", "/api/studies"), ("GET", "/api/parcels"), ("GET", "/api/deliveries"), ("GET", "/api/links"),
@@ -166,6 +183,7 @@ def rest(site: WebSite) -> set[Operation]:
 def ask(login: Login, operation: Operation) -> tuple[int, dict[str, Any]]:
     method, path = operation
     address = path.replace("{number}", "1").replace("{group}", "1").replace("{segment}", "1")
+    address = address.replace("{subject_kind}", "role")
     address = address.replace("{path:path}", "some/page").replace("{name}", "hanging")
     address = re.sub(r"\{[a-z_]+_uid\}", "1.2.3", address)
     address = re.sub(r"\{[a-z_]+\}", str(uuid.uuid4()), address)
@@ -173,7 +191,7 @@ def ask(login: Login, operation: Operation) -> tuple[int, dict[str, Any]]:
     params = PARAMETERS.get(path)
     answer = login.http.request(method, address, json=body, params=params, headers=login.headers)
     kind = answer.headers.get("content-type", "").partition(";")[0]
-    return answer.status_code, answer.json() if kind.endswith("json") else {}
+    return answer.status_code, answer.json() if kind.endswith("json") and answer.content else {}
 
 
 PARAMETERS = {
@@ -223,6 +241,14 @@ BODIES: dict[Operation, dict[str, object]] = {
         "answers": {},
     },
     ("POST", "/api/studies/{study_id}/exports"): {"form": "png", "named": True, "instance_ids": [str(uuid.uuid4())]},
+    ("POST", "/api/session/factor"): {"kind": "totp", "code": "000000"},
+    ("POST", "/api/session/proof"): {"kind": "totp", "code": "000000"},
+    ("POST", "/api/me/factors/totp"): {"name": "new"},
+    ("POST", "/api/me/factors/passkey"): {"name": "new", "challenge": "", "credential": {}},
+    ("POST", "/api/me/factors/{factor_id}/confirm"): {"code": "000000"},
+    ("PATCH", "/api/me/factors/{factor_id}"): {"name": "new"},
+    ("PUT", "/api/factors/{subject_kind}/{subject_id}"): {"kinds": ["totp"]},
+    ("POST", "/api/accounts/{account_id}/factors/reset"): {"reason": "lost"},
     ("POST", "/api/links"): {"studies": [str(uuid.uuid4())], "ends_at": "2026-03-02T00:00:00Z"},
     ("POST", "/api/links/{link_id}/sheet"): {"address": "https://x/s#x"},
     ("POST", "/api/shared"): {"token": "x"},
@@ -324,6 +350,23 @@ def test_who_comes_with_a_link_finds_what_it_shows_and_every_other_route_closed(
             assert (status, problem["code"]) == (403, "not-by-link"), (operation, status, problem)
     for path in ("/api/docs", "/api/openapi.json", "/metrics"):
         assert visitor.http.get(path).status_code == 403
+
+
+def test_a_login_that_has_not_come_all_the_way_reaches_what_it_needs_alone(site: WebSite) -> None:
+    cases = (("factor", ENTERING, "factor-wanted"), ("set-up", SETTING_UP, "factor-set-up-wanted"))
+    for stage, needed, code in cases:
+        login = site.login("root", "203.0.113.5")
+        with site.database.write() as session:
+            session.query(LoginSession).filter(LoginSession.ended_at.is_(None)).update({"stage": stage})
+        for operation in sorted(operations(site) - OPEN - needed):
+            status, problem = ask(login, operation)
+            assert (status, problem["code"]) == (403, code), (stage, operation, status, problem)
+        for path in ("/api/docs", "/api/openapi.json", "/metrics"):
+            assert login.http.get(path).status_code == 403, path
+        for operation in sorted(needed - {("DELETE", "/api/session")}):
+            assert ask(login, operation)[1].get("code") != code, operation
+        with site.database.write() as session:
+            session.query(LoginSession).update({"stage": "open"})
 
 
 def test_a_stranger_finds_nothing_by_dicomweb(site: WebSite) -> None:

@@ -207,7 +207,7 @@ def test_a_login_that_was_checked_before_the_password_was_reset_is_refused(site:
     with site.database.write() as session:
         site.identity.reset_password(session, site.organisation_id, checked.account.id, encoded)
     with site.database.write() as session, pytest.raises(LoginRefused):
-        site.identity.open_session(session, checked)
+        site.identity.open_session(session, checked, ())
 
 
 def test_a_client_does_not_name_its_own_address_where_the_proxy_adds_a_line(

@@ -17,12 +17,22 @@ export interface Account {
   from_directory: boolean;
 }
 
+export type Stage = 'open' | 'factor' | 'set-up';
+
+export interface FactorsReset {
+  by_name: string;
+  reason: string;
+  at: string;
+}
+
 export interface SessionAnswer {
   account: Account;
   csrf_token: string;
   /** Seconds until the end without use, and at the latest; of a machine or a link neither. */
   idle_left_s?: number | null;
   left_s?: number | null;
+  stage?: Stage;
+  reset?: FactorsReset | null;
   /** What a link lets do; of everybody else nothing. */
   shared?: { may_download: boolean } | null;
 }

@@ -7,6 +7,7 @@ import codes from './codes.de';
 import contents from './contents.de';
 import type { Rest } from './en';
 import drawings from './drawings.de';
+import factors from './factors.de';
 import hanging from './hanging.de';
 import invocation from './invocation.de';
 import marks from './marks.de';
@@ -23,6 +24,7 @@ const de: Rest = {
   ...audit,
   ...codes,
   ...drawings,
+  ...factors,
   ...hanging,
   ...invocation,
   ...marks,

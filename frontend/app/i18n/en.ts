@@ -5,6 +5,7 @@ import access from './access.en';
 import audit from './audit.en';
 import codes from './codes.en';
 import drawings from './drawings.en';
+import factors from './factors.en';
 import type first from './first.en';
 import hanging from './hanging.en';
 import invocation from './invocation.en';
@@ -23,6 +24,7 @@ const en = {
   ...audit,
   ...codes,
   ...drawings,
+  ...factors,
   ...hanging,
   ...invocation,
   ...marks,

@@ -3,7 +3,7 @@
 import { session as api } from '../api/endpoints';
 import type { LoginAnswer, SessionAnswer } from '../api/types';
 import { NotMoved, NotSecure, ServerDoubtful } from './doubts';
-import { prove, verifierOf } from './srp';
+import { prove, verifierOf, type Proof } from './srp';
 
 function requireSecure(): void {
   if (!isSecureContext) throw new NotSecure();
@@ -18,6 +18,13 @@ export async function logIn(username: string, password: string): Promise<Session
   const answer: LoginAnswer = await api.logIn(proof);
   if (answer.server_proof === expected) return answer;
   throw new ServerDoubtful();
+}
+
+/** What proves the password once more: a proof, or the password itself where the server cannot know it otherwise. */
+export async function proofOf(username: string, password: string): Promise<Proof | { username: string; password: string }> {
+  requireSecure();
+  const asked = await api.challenge(username);
+  return asked.salt ? (await prove(asked, password)).proof : { username, password };
 }
 
 export async function setPassword(username: string, current: string, next: string): Promise<SessionAnswer | undefined> {

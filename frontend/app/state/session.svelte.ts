@@ -2,7 +2,8 @@
 
 import { ApiProblem, onSessionEnded, setCsrfToken } from '../api/client';
 import * as api from '../api/endpoints';
-import type { Account, SessionAnswer } from '../api/types';
+import type { Account, FactorsReset, SessionAnswer, Stage } from '../api/types';
+import type { PasskeyGiven } from '../factors/api';
 import { readAs } from './router.svelte';
 import { onTabs, tellTabs } from './tabs';
 
@@ -15,9 +16,15 @@ interface State {
   asked: boolean;
   mayDownload: boolean;
   linkOver: boolean;
+  stage: Stage;
+  reset: FactorsReset | null;
 }
 
-const state = $state<State>({ account: null, ended: false, asked: false, mayDownload: true, linkOver: false });
+const state = $state<State>({
+  account: null, ended: false, asked: false, mayDownload: true, linkOver: false, stage: 'open', reset: null,
+});
+/** This page has been shown behind the login: when that ends, it is kept. */
+let inside = false;
 
 export const session = {
   get account() {
@@ -29,6 +36,14 @@ export const session = {
   },
   get asked() {
     return state.asked;
+  },
+  /** How far the login has come: all the way, up to the second factor, or up to setting one up. */
+  get stage() {
+    return state.stage;
+  },
+  /** An administrator took this person's second factors away, and they have not read of it. */
+  get reset() {
+    return state.reset;
   },
   get isAdmin() {
     return state.account?.role === 'admin';
@@ -53,7 +68,18 @@ function take(answer: SessionAnswer): void {
   if (answer.account.role !== 'link') sessionStorage.setItem(READER, answer.account.id);
   state.account = answer.account;
   state.mayDownload = answer.shared?.may_download ?? true;
-  state.ended = state.linkOver = false;
+  state.stage = answer.stage ?? 'open';
+  state.reset = answer.reset ?? null;
+  state.linkOver = false;
+  if (state.stage !== 'open') return; // the page that waits behind an ended login waits on
+  state.ended = false;
+  inside = true;
+}
+
+function over(): void {
+  state.stage = 'open';
+  if (inside) state.ended = state.account !== null;
+  else state.account = null; // there is nothing to come back to
 }
 
 /** What another tab tells: all follow a log-out and a login; somebody else gets a fresh page. */
@@ -74,9 +100,7 @@ function followTabs(): void {
 
 export async function readSession(): Promise<void> {
   followTabs();
-  onSessionEnded(() => {
-    if (state.account) state.ended = true;
-  });
+  onSessionEnded(over);
   try {
     take(await api.session.read());
   } catch (cause) {
@@ -89,16 +113,31 @@ export async function readSession(): Promise<void> {
 
 /** Logs in. Somebody else than before gets a fresh page, so that nothing of the last person stays. */
 export async function login(username: string, password: string): Promise<void> {
-  const before = state.account?.username;
   const { logIn } = await import('../identity/login');
-  const answer = await logIn(username, password);
+  takeAnswer(await logIn(username, password));
+}
+
+/** Logs in with a passkey alone. */
+export async function loginByPasskey(given: PasskeyGiven): Promise<void> {
+  const { entry } = await import('../factors/api');
+  takeAnswer(await entry.logIn(given));
+}
+
+/** Takes a new login, or one that has come further. */
+export function takeAnswer(answer: SessionAnswer): void {
+  const before = state.account?.username;
   const reader = sessionStorage.getItem(READER);
   if ((before !== undefined && before !== answer.account.username) || (reader && reader !== answer.account.id)) {
     sessionStorage.removeItem(READER);
     return location.replace('/');
   }
   take(answer);
-  tellTabs({ kind: 'in', account: answer.account.id });
+  if (state.stage === 'open') tellTabs({ kind: 'in', account: answer.account.id });
+}
+
+/** The person has read that an administrator took their second factors away. */
+export function resetRead(): void {
+  state.reset = null;
 }
 
 export async function changePassword(current: string, next: string): Promise<void> {

@@ -18,6 +18,7 @@ from radrelay.access.groups import (
     groups_of,
     members_of,
     remove_member,
+    require_group,
 )
 from radrelay.access.link_keys import LinkKeys, Protection
 from radrelay.access.links import (
@@ -113,6 +114,7 @@ __all__ = [
     "open_link",
     "own_end",
     "remove_member",
+    "require_group",
     "revoke",
     "revoke_link",
     "scope",

@@ -182,6 +182,15 @@ def groups_of(session: Session, organisation_id: uuid.UUID, kind: MemberKind, me
     return [_view(row) for row in rows]
 
 
+def require_group(session: Session, organisation_id: uuid.UUID, group_id: str) -> str:
+    """Return the id of a group of the organisation as it is kept; raises `NotFound` for one that is not there."""
+    try:
+        wanted = uuid.UUID(group_id)
+    except ValueError as error:
+        raise NotFound("there is no such group") from error
+    return _row(session, organisation_id, wanted).key
+
+
 def forget_member(session: Session, organisation_id: uuid.UUID, kind: MemberKind, member_id: str) -> None:
     """Take somebody out of every group: an account that is closed, a token that is revoked."""
     session.execute(

@@ -14,6 +14,7 @@ from radrelay.identity import Identity
 from radrelay.identity.directory import open_directory
 from radrelay.identity.passwords import PasswordRules
 from radrelay.intake.sources import ensure_defaults
+from radrelay.mail import Post
 from radrelay.storage import nodes
 from radrelay.storage.node import holder_of
 from radrelay.storage.nodes import Lease
@@ -45,6 +46,7 @@ def prepare(core: Core, *, leading: bool = False) -> Prepared:
         iterations=settings.identity.password_iterations,
         directory=open_directory(settings.directory, core.clock),
         rules=PasswordRules.of(settings.identity),
+        post=Post(settings.mail, core.clock, core.keyring.metadata_key, settings.web.organisation_name),
     )
     with exclusive(settings.data_dir / "setup.lock"), ExitStack() as turn:
         lease = claim(core)  # before its turn: it may wait for an older lease to end, and others must not

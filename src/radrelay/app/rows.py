@@ -19,6 +19,7 @@ from radrelay.archive import search_index
 from radrelay.audit import models as audit_models
 from radrelay.displays import models as displays_models
 from radrelay.identity import models as identity_models
+from radrelay.identity.factors import models as factors_models
 from radrelay.intake import models as intake_models
 from radrelay.mail import models as mail_models
 from radrelay.marks import models as marks_models
@@ -34,6 +35,7 @@ ROOMS = (
     archive_models,
     audit_models,
     displays_models,
+    factors_models,
     identity_models,
     intake_models,
     mail_models,
@@ -46,7 +48,7 @@ ROOMS = (
 LEFT_OUT = frozenset(
     {
         "session", "login_attempt", "landing_cursor", "node_lease", "node_state", "study_token",
-        "mail_letter", "password_link", "forgotten_password",
+        "mail_letter", "password_link", "mailed_pin", "forgotten_password",
     }
 )  # fmt: skip
 """What a restored installation begins anew, or makes itself. Letters would be sent, and links open, a second time."""

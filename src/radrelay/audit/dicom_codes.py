@@ -101,6 +101,7 @@ _FAMILIES: dict[str, Told] = {  # by what stands before the dot
     "delivery": Told(ACTIVITY, "E"),
 } | {family: Told(SECURITY_ALERT, "E", kind) for family, kind in _ALERTS.items()}
 _ACTIONS: dict[str, Told] = {
+    "factor.use": Told(USER_AUTHENTICATION, "E", LOGIN),
     "link.open": Told(USER_AUTHENTICATION, "E", LOGIN),
     "link.leave": Told(USER_AUTHENTICATION, "E", LOGOUT),
     "study.search": Told(QUERY, "E"),

@@ -81,6 +81,8 @@ class Session(Owned, Base):
     used_at: Mapped[datetime] = mapped_column(Instant)
     expires_at: Mapped[datetime] = mapped_column(Instant)
     ended_at: Mapped[datetime | None] = mapped_column(Instant)
+    stage: Mapped[str] = mapped_column(String(8), default="open")  # open | factor | set-up
+    proven_at: Mapped[datetime] = mapped_column(Instant)  # when they last proved who they are
 
 
 class ApiToken(Owned, Base):

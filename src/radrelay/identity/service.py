@@ -7,6 +7,7 @@ transaction. Passwords and proofs are checked outside of any transaction: that t
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -19,11 +20,12 @@ from radrelay.identity import accounts, sessions, throttle, tokens, verifiers
 from radrelay.identity.challenges import Challenge
 from radrelay.identity.directory import Directory
 from radrelay.identity.errors import DirectoryKeepsPassword, LoginRefused, OwnPasswordOnly, SessionEnded
+from radrelay.identity.factors import Factors
 from radrelay.identity.login import Logins, Proof, is_shut
 from radrelay.identity.models import Account
 from radrelay.identity.passwords import PasswordRules, Passwords, one_time_password
 from radrelay.identity.values import AccountView, CheckedLogin, Device, LoginTry, NewToken, OpenSession, TokenView
-from radrelay.mail import require_address
+from radrelay.mail import Post, require_address
 from radrelay.settings import WebSettings
 from radrelay.storage.database import Database
 
@@ -44,6 +46,7 @@ class Identity:
         passwords: Passwords | None = None,
         directory: Directory | None = None,
         rules: PasswordRules | None = None,
+        post: Post | None = None,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -51,6 +54,7 @@ class Identity:
         self._iterations = iterations
         self.rules = rules or PasswordRules()
         self._logins = Logins(database, clock, passwords or Passwords(), metadata_key, iterations, directory)
+        self.factors = Factors(database, clock, settings, metadata_key, post)
 
     @property
     def directory(self) -> Directory | None:
@@ -133,10 +137,11 @@ class Identity:
             row = accounts.by_name(session, username)
             return None if row is None else accounts.view(row)
 
-    def open_session(self, session: Session, checked: CheckedLogin) -> OpenSession:
+    def open_session(self, session: Session, checked: CheckedLogin, groups: Collection[str]) -> OpenSession:
         """Open a login for a checked password: a new secret, whatever the browser sent before.
 
-        Raises `LoginRefused` if the account was disabled, or got another password, since the check.
+        It may be one that waits for a second factor; `groups` are the ids of the account's groups, which may ask for
+        one. Raises `LoginRefused` if the account was disabled, or got another password, since the check.
         """
         row = accounts.by_id(session, checked.account.organisation_id, checked.account.id)
         of_entry = checked.account.directory_id
@@ -145,8 +150,7 @@ class Identity:
         if checked.moved is not None:
             row.password_hash = checked.moved
         throttle.succeed(session, self._logins.bound(session, checked.attempt, row))
-        opened = sessions.start(session, accounts.view(row), checked.attempt, self._settings, self._clock.now())
-        return _with_device(opened, self._logins.devices.make(row.id))
+        return self.factors.enter(session, accounts.view(row), checked.attempt, groups)
 
     def session_of(self, secret: str) -> OpenSession:
         """Return the login of a cookie's secret; raises `SessionEnded`. To ask is not to use it: `note_use`."""
@@ -198,6 +202,15 @@ class Identity:
 
     # Passwords
 
+    def check_again(self, account: AccountView, attempt: LoginTry, answer: Proof | str) -> None:
+        """Check once more that someone who is logged in knows their password; counted like a login, raises like it."""
+        checked = self.check_login(attempt, answer)
+        if checked.account.id != account.id:
+            raise LoginRefused("the password is wrong")
+        with self._database.write() as session:
+            row = accounts.by_id(session, account.organisation_id, account.id)
+            throttle.succeed(session, self._logins.bound(session, checked.attempt, row))
+
     def check_own(self, account: AccountView, attempt: LoginTry, answer: Proof) -> CheckedLogin:
         """Check that someone who is logged in knows their own password; counted like a login. Raises as `check_login`.
 
@@ -244,7 +257,7 @@ class Identity:
         now = self._clock.now()
         login = sessions.attempt_of(session, opened.id)
         sessions.end(session, now, account_id=account.id)
-        return sessions.start(session, accounts.view(row), login, self._settings, now)
+        return sessions.start(session, accounts.view(row), login, self._settings, now, opened.stage)
 
     def reset_password(self, session: Session, organisation_id: uuid.UUID, account_id: uuid.UUID,
                        encoded: str) -> AccountView:  # fmt: skip

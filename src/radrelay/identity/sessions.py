@@ -27,7 +27,9 @@ from radrelay.storage.ids import new_id
 SECRET_BYTES = 32
 LONGEST_SECRET = 100
 _LOGIN, _ACCOUNT = LoginSession.__table__.c, Account.__table__.c
-_OF_LOGIN = ("id", "csrf_token", "used_at", "expires_at", "ended_at")
+STAGE_LASTS = {"factor": timedelta(minutes=10), "set-up": timedelta(hours=1)}
+"""How long a login lasts that has not come all the way."""
+_OF_LOGIN = ("id", "csrf_token", "used_at", "expires_at", "ended_at", "stage", "proven_at")
 _BY_SECRET: sa.Select[Any] = (  # built once and of plain columns: every request asks this
     sa.select(
         *(_LOGIN[name].label(f"login_{name}") for name in _OF_LOGIN), *(_ACCOUNT[f.name] for f in fields(AccountView))
@@ -43,11 +45,13 @@ def digest(secret: str) -> bytes:
 
 
 def start(
-    session: Session, account: AccountView, attempt: LoginTry, settings: WebSettings, now: datetime
-) -> OpenSession:
-    """Write a new login and return it with its secret."""
+    session: Session, account: AccountView, attempt: LoginTry, settings: WebSettings, now: datetime,
+    stage: str = "open",
+) -> OpenSession:  # fmt: skip
+    """Write a new login that has come as far as `stage`, and return it with its secret."""
     secret, csrf_token = secrets.token_urlsafe(SECRET_BYTES), secrets.token_urlsafe(SECRET_BYTES)
-    expires_at = now + timedelta(seconds=settings.session_absolute_s)
+    longest = timedelta(seconds=settings.session_absolute_s)
+    expires_at = now + min(longest, STAGE_LASTS.get(stage, longest))
     row_id = new_id()
     session.execute(
         sa.insert(LoginSession),
@@ -64,11 +68,13 @@ def start(
                 "used_at": now,
                 "expires_at": expires_at,
                 "ended_at": None,
+                "stage": stage,
+                "proven_at": now,
             }
         ],
     )
     idle_until = min(expires_at, now + timedelta(seconds=settings.session_idle_s))
-    return OpenSession(row_id, account, csrf_token, expires_at, idle_until, secret)
+    return OpenSession(row_id, account, csrf_token, expires_at, idle_until, secret, stage=stage, proven_at=now)
 
 
 def find(session: Session, secret: str, settings: WebSettings, now: datetime) -> OpenSession:
@@ -78,12 +84,12 @@ def find(session: Session, secret: str, settings: WebSettings, now: datetime) ->
     row = session.execute(_BY_SECRET, {"secret": digest(secret)}).one_or_none()
     if row is None:
         raise SessionEnded
-    own_id, csrf_token, used_at, expires_at, ended_at, *of_account = row
+    own_id, csrf_token, used_at, expires_at, ended_at, stage, proven_at, *of_account = row
     account = AccountView(*of_account)
     idle_until = min(expires_at, used_at + timedelta(seconds=settings.session_idle_s))
     if ended_at is not None or account.disabled_at is not None or now >= idle_until:
         raise SessionEnded
-    return OpenSession(own_id, account, csrf_token, expires_at, idle_until)
+    return OpenSession(own_id, account, csrf_token, expires_at, idle_until, stage=stage, proven_at=proven_at)
 
 
 def attempt_of(session: Session, session_id: uuid.UUID) -> LoginTry:
@@ -110,7 +116,7 @@ def listed(session: Session, account_id: uuid.UUID, settings: WebSettings, now: 
         sa.select(LoginSession)
         .where(
             LoginSession.account_id == account_id, LoginSession.ended_at.is_(None), LoginSession.expires_at > now,
-            LoginSession.used_at > now - idle,
+            LoginSession.used_at > now - idle, LoginSession.stage == "open",
         )
         .order_by(LoginSession.used_at.desc())
     )  # fmt: skip
@@ -118,6 +124,31 @@ def listed(session: Session, account_id: uuid.UUID, settings: WebSettings, now: 
         Device(row.id, row.user_agent, row.peer, row.created_at, row.used_at, min(row.expires_at, row.used_at + idle))
         for row in rows
     ]
+
+
+def prove(session: Session, session_id: uuid.UUID, now: datetime) -> None:
+    """Note that who is logged in has just proved again who they are."""
+    session.execute(sa.update(LoginSession).where(LoginSession.id == session_id).values(proven_at=now))
+
+
+def let_in(session: Session, session_id: uuid.UUID, settings: WebSettings, now: datetime) -> None:
+    """Let a login come all the way that had to set up a second factor first."""
+    expires_at = now + timedelta(seconds=settings.session_absolute_s)
+    session.execute(
+        sa.update(LoginSession)
+        .where(LoginSession.id == session_id, LoginSession.stage == "set-up")
+        .values(stage="open", expires_at=expires_at)
+    )
+
+
+def take_place(session: Session, session_id: uuid.UUID, now: datetime) -> bool:
+    """End a login whose place another takes, and say whether it had not ended: of two at once, one does so."""
+    ended = session.execute(
+        sa.update(LoginSession)
+        .where(LoginSession.id == session_id, LoginSession.ended_at.is_(None))
+        .values(ended_at=now)
+    )
+    return bool(getattr(ended, "rowcount", 0))
 
 
 def end(session: Session, now: datetime, *, account_id: uuid.UUID, only: uuid.UUID | None = None,
@@ -141,11 +172,15 @@ def end_secret(session: Session, secret: str, now: datetime) -> None:
 
 
 def knows_address(session: Session, account_id: uuid.UUID, address: str) -> bool:
-    """Say whether the account has logged in from `address` before."""
+    """Say whether the account has logged in from `address` before, all the way."""
     return (
         session.scalar(
             sa.select(LoginSession.id)
-            .where(LoginSession.account_id == account_id, LoginSession.peer == address[:64])
+            .where(
+                LoginSession.account_id == account_id,
+                LoginSession.peer == address[:64],
+                LoginSession.stage != "factor",
+            )
             .limit(1)
         )
         is not None

@@ -63,6 +63,9 @@ class OpenSession:
     idle_until: datetime
     secret: str = ""
     device: str = ""
+    stage: str = "open"
+    """How far it has come: `factor` where a second factor is awaited, `set-up` where one must be set up first."""
+    proven_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

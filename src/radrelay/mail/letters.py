@@ -65,6 +65,14 @@ _WORDS: dict[Language, dict[str, tuple[str, tuple[str, ...]]]] = {
                 "Haben Sie das nicht angefordert? Dann müssen Sie nichts tun.",
             ),
         ),
+        "pin": (
+            "Ihre PIN",
+            (
+                "Ihre PIN ist {pin}.",
+                "Sie gilt zehn Minuten und einmal für Ihre Anmeldung bei {house}. Melden Sie sich gerade nicht an, "
+                "kennt jemand Ihr Passwort: Ändern Sie es, und sagen Sie es Ihrer Administration.",
+            ),
+        ),
         "password-changed": (
             "Ihr Passwort wurde geändert",
             ("das Passwort Ihres Zugangs {username} wurde geändert. Alle anderen Anmeldungen sind beendet.",
@@ -89,7 +97,7 @@ _WORDS: dict[Language, dict[str, tuple[str, tuple[str, ...]]]] = {
                 "{username} hat gemeldet, dass Zugangsdaten verloren sind. Der Zugang ist geschlossen, alle "
                 "Anmeldungen sind beendet.",
                 "Prüfen Sie bitte, was zuletzt geschah (Seite Protokoll), und öffnen Sie den Zugang danach wieder "
-                "(Seite Personen).",
+                "(Seite Konten).",
             ),
         ),
     },
@@ -124,6 +132,14 @@ _WORDS: dict[Language, dict[str, tuple[str, tuple[str, ...]]]] = {
                 "Did you not ask for it? Then there is nothing to do.",
             ),
         ),
+        "pin": (
+            "Your PIN",
+            (
+                "Your PIN is {pin}.",
+                "It lets you in to {house} for ten minutes, once. If you are not logging in just now, somebody knows "
+                "your password: change it, and tell your administrators.",
+            ),
+        ),
         "password-changed": (
             "Your password was changed",
             ("the password of your account {username} was changed. All other logins have ended.", _NOT_YOU["en"]),
@@ -145,7 +161,7 @@ _WORDS: dict[Language, dict[str, tuple[str, tuple[str, ...]]]] = {
             "Credentials lost: {username}",
             (
                 "{username} has reported credentials as lost. The account is closed, and all its logins have ended.",
-                "Please look at what happened lately (page Audit), and then open the account again (page People).",
+                "Please look at what happened lately (page Audit), and then open the account again (page Accounts).",
             ),
         ),
     },

@@ -20,6 +20,7 @@ from fastapi import Depends, Request
 from radrelay.access import Principal, Visit
 from radrelay.errors import Forbidden, Unauthenticated
 from radrelay.identity import OpenSession, SessionEnded, TokenRefused, TokenView
+from radrelay.identity.factors.errors import FactorSetUpWanted, FactorWanted
 from radrelay.web.connection import is_own_origin, peer_address
 from radrelay.web.services import WebServices
 from radrelay.web.visitors import LINK_COOKIE, is_own, visit_of
@@ -88,7 +89,26 @@ def require_same_origin(request: Request) -> None:
 
 
 def caller_of(request: Request) -> Caller:
-    """Return who asks; raises `Unauthenticated` or `CsrfRefused`. A one-time password is no hindrance here."""
+    """Return who asks; raises as `entering_caller_of`, and for a login that has not come all the way.
+
+    A one-time password is no hindrance here; an awaited second factor is (`FactorWanted`, `FactorSetUpWanted`).
+    """
+    caller = entering_caller_of(request)
+    if caller.login is not None and caller.login.stage != "open":
+        raise FactorWanted if caller.login.stage == "factor" else FactorSetUpWanted
+    return caller
+
+
+def settled_caller_of(request: Request) -> Caller:
+    """Return who asks, who may have to set up a second factor yet; raises `FactorWanted` for who has to answer one."""
+    caller = entering_caller_of(request)
+    if caller.login is not None and caller.login.stage == "factor":
+        raise FactorWanted
+    return caller
+
+
+def entering_caller_of(request: Request) -> Caller:
+    """Return who asks, however far the login has come; raises `Unauthenticated` or `CsrfRefused`."""
     services = services_of(request)
     peer = peer_address(request.scope, services.settings.web.behind_proxy)
     secret = _token_secret(request.headers.get("authorization", ""))
@@ -205,6 +225,8 @@ async def provide_services(request: Request) -> WebServices:
 
 Services = Annotated[WebServices, Depends(provide_services)]
 AnyCaller = Annotated[Caller, Depends(caller_of)]
+SettledCaller = Annotated[Caller, Depends(settled_caller_of)]
+EnteringCaller = Annotated[Caller, Depends(entering_caller_of)]
 Authenticated = Annotated[Principal, Depends(require_principal)]
 Administrator = Annotated[Principal, Depends(require_administrator)]
 Auditor = Annotated[Principal, Depends(require_auditor)]

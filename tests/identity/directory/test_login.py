@@ -169,7 +169,7 @@ def test_a_login_that_was_checked_before_an_own_password_was_given_is_refused(ho
     with site.database.write() as session:
         identity.reset_password(session, site.organisation_id, checked.account.id, encoded)
     with site.database.write() as session, pytest.raises(LoginRefused):
-        identity.open_session(session, checked)
+        identity.open_session(session, checked, ())
 
 
 def test_the_directorys_password_is_not_changed_here(house: House) -> None:

@@ -15,6 +15,8 @@ from radrelay.web.api import (
     documents,
     drawings,
     exports,
+    factor_login,
+    factors,
     films,
     grants,
     groups,
@@ -47,6 +49,8 @@ from radrelay.web.short_way import ShortRoute, short_routes
 
 ROUTERS: tuple[APIRouter, ...] = (
     session.router,
+    factor_login.router,
+    factors.router,
     accounts.router,
     password_links.router,
     password_links.rules_router,

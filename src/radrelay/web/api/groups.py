@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from radrelay import access
 from radrelay.errors import NotFound
+from radrelay.identity.factors import rules
 from radrelay.web import trail
 from radrelay.web.api import grants
 from radrelay.web.authentication import Administrator, Services
@@ -123,6 +124,7 @@ def delete_group(
         members = access.members_of(session, principal.organisation_id, group_id)
         given = access.granted(session, principal.organisation_id, grantee=access.Grantee("group", str(group_id)))
         name = access.delete_group(session, principal.organisation_id, group_id).name
+        rules.forget_group(session, principal.organisation_id, group_id)
         for one in given:
             event = trail.event(request, principal, "grant.revoke", ("grant", one.id), detail=grants.told(one))
             trail.write(session, event)

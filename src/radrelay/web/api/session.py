@@ -12,10 +12,11 @@ import json
 import time
 import uuid
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal, cast
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
 from radrelay import access
@@ -41,7 +42,9 @@ from radrelay.web.authentication import (
     DEVICE_COOKIE,
     AnyCaller,
     Caller,
+    EnteringCaller,
     Services,
+    SettledCaller,
     account_principal,
     require_same_origin,
 )
@@ -144,6 +147,16 @@ class SharedHere(BaseModel):
     may_download: bool
 
 
+class FactorsReset(BaseModel):
+    """Who took somebody's second factors away, when and why."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    by_name: str
+    reason: str
+    at: datetime
+
+
 class SessionAnswer(BaseModel):
     """A login: who, the token for X-CSRF-Token, and until when. A token's caller has neither of the latter two.
 
@@ -159,6 +172,10 @@ class SessionAnswer(BaseModel):
     idle_left_s: float | None = None
     left_s: float | None = None
     shared: SharedHere | None = None
+    stage: Literal["open", "factor", "set-up"] = "open"
+    """How far the login has come: `factor` waits for a second factor, `set-up` until one is set up."""
+    reset: FactorsReset | None = None
+    """An administrator took this person's second factors away, and they have not read of it."""
 
 
 class LoginAnswer(SessionAnswer):
@@ -179,7 +196,10 @@ def _account(account: AccountView) -> SessionAccount:
     )
 
 
-def _answer(opened: OpenSession, now: datetime) -> SessionAnswer:
+def session_answer(services: WebServices, opened: OpenSession) -> SessionAnswer:
+    """Return a login as its owner sees it."""
+    reset = None if opened.stage == "factor" else services.identity.factors.unread_reset(opened.account.id)
+    now = services.clock.now()
     return SessionAnswer(
         account=_account(opened.account),
         csrf_token=opened.csrf_token,
@@ -187,6 +207,8 @@ def _answer(opened: OpenSession, now: datetime) -> SessionAnswer:
         idle_until=opened.idle_until,
         idle_left_s=(opened.idle_until - now).total_seconds(),
         left_s=(opened.expires_at - now).total_seconds(),
+        stage=cast("Literal['open', 'factor', 'set-up']", opened.stage),
+        reset=None if reset is None else FactorsReset.model_validate(reset),
     )
 
 
@@ -248,31 +270,38 @@ async def log_in(
         if isinstance(given, Credentials) and services.identity.directory is not None:
             await asyncio.sleep(max(0.0, REFUSED_S - (time.monotonic() - begun)))
         raise
-    _set_cookies(request, response, services, opened)
-    answer = _answer(opened, services.clock.now())
-    return LoginAnswer(**answer.model_dump(), server_proof=to_text(server_proof))
+    set_cookies(request, response, services, opened)
+    return LoginAnswer(**session_answer(services, opened).model_dump(), server_proof=to_text(server_proof))
 
 
 def _log_in(request: Request, services: WebServices, given: Credentials | ProofGiven) -> tuple[OpenSession, bytes]:
     attempt = attempt_of(request, services, given)
     try:
-        _require_protection(request, services, given)
+        require_protection(request, services, given)
         answer = given.password if isinstance(given, Credentials) else given.proof()
         checked = services.identity.check_login(attempt, answer)
     except (LoginRefused, ProofWanted, PasswordInTheClear, TooManyAttempts, Invalid, DirectoryUnavailable) as error:
-        _record_refusal(request, services, attempt, error.code)
+        record_refusal(request, services, attempt, error.code)
         raise
     with services.database.write() as session:
         services.identity.end_secret(session, request.cookies.get(COOKIE, ""))
         if LINK_COOKIE in request.cookies:
             access.end_visit(session, request.cookies[LINK_COOKIE], services.clock.now())
-        opened = services.identity.open_session(session, checked)
+        groups = group_ids(session, checked.account)
+        opened = services.identity.open_session(session, checked, groups)
         principal = account_principal(opened, attempt.address)
-        trail.write(session, trail.event(request, principal, "login", ("account", opened.account.id)))
+        detail = {} if opened.stage == "open" else {"stage": opened.stage}
+        trail.write(session, trail.event(request, principal, "login", ("account", opened.account.id), detail=detail))
     return opened, checked.server_proof
 
 
-def _require_protection(request: Request, services: WebServices, given: Credentials | ProofGiven) -> None:
+def group_ids(session: Session, account: AccountView) -> frozenset[str]:
+    """Return the ids of the groups that somebody is in, as rules of second factors name them."""
+    found = access.groups_of(session, account.organisation_id, "account", str(account.id))
+    return frozenset(str(group.id) for group in found)
+
+
+def require_protection(request: Request, services: WebServices, given: Credentials | ProofGiven) -> None:
     """Raise `PasswordInTheClear` for a password that came from another machine without TLS."""
     behind = services.settings.web.behind_proxy
     if isinstance(given, Credentials) and not (
@@ -284,15 +313,21 @@ def _require_protection(request: Request, services: WebServices, given: Credenti
 def attempt_of(request: Request, services: WebServices, given: Credentials | ProofGiven) -> LoginTry:
     """Return who tries to log in, from where, on which device."""
     named = given.username if isinstance(given, Credentials) else services.identity.name_of(given.challenge)
+    return try_from(request, services, named)
+
+
+def try_from(request: Request, services: WebServices, username: str) -> LoginTry:
+    """Return a try of somebody, from where the request came."""
     return LoginTry(
-        username=named,
+        username=username,
         address=peer_address(request.scope, services.settings.web.behind_proxy),
         device=request.cookies.get(DEVICE_COOKIE, ""),
         user_agent=request.headers.get("user-agent", ""),
     )
 
 
-def _record_refusal(request: Request, services: WebServices, attempt: LoginTry, reason: str) -> None:
+def record_refusal(request: Request, services: WebServices, attempt: LoginTry, reason: str) -> None:
+    """Write that a login was refused."""
     services.measurements.refused_logins.labels(reason).inc()
     account = services.identity.account_named(attempt.username)
     organisation_id = account.organisation_id if account else services.organisation_id
@@ -311,7 +346,8 @@ def _record_refusal(request: Request, services: WebServices, attempt: LoginTry, 
         trail.write(session, record)
 
 
-def _set_cookies(request: Request, response: Response, services: WebServices, opened: OpenSession) -> None:
+def set_cookies(request: Request, response: Response, services: WebServices, opened: OpenSession) -> None:
+    """Give the browser a new login."""
     secure = is_secure(request.scope, services.settings.web.behind_proxy)
     response.set_cookie(COOKIE, opened.secret, path="/", secure=secure, httponly=True, samesite="lax")
     if opened.device:
@@ -328,10 +364,10 @@ def set_device(request: Request, response: Response, services: WebServices, devi
 
 
 @router.get("")
-def present_session(services: Services, caller: AnyCaller) -> SessionAnswer:
-    """Say who is logged in. To ask is not to use the login: its idle time goes on."""
+def present_session(services: Services, caller: EnteringCaller) -> SessionAnswer:
+    """Say who is logged in, or how far the login has come. To ask is not to use the login: its idle time goes on."""
     if caller.login is not None:
-        return _answer(caller.login, services.clock.now())
+        return session_answer(services, caller.login)
     if caller.visit is not None:
         return _visit_answer(caller.visit)
     return SessionAnswer(account=_token_account(caller), csrf_token="", expires_at=None, idle_until=None)
@@ -377,7 +413,7 @@ def note_use(services: Services, caller: AnyCaller, used: Used) -> SessionAnswer
     login = own_login(caller)
     with services.database.write() as session:
         opened = services.identity.note_use(session, login, used.idle_s)
-    return _answer(opened, services.clock.now())
+    return session_answer(services, opened)
 
 
 def own_login(caller: Caller) -> OpenSession:
@@ -388,7 +424,7 @@ def own_login(caller: Caller) -> OpenSession:
 
 
 @router.delete("", status_code=204)
-def log_out(request: Request, response: Response, services: Services, caller: AnyCaller) -> None:
+def log_out(request: Request, response: Response, services: Services, caller: EnteringCaller) -> None:
     """Log out."""
     login = own_login(caller)
     with services.database.write() as session:
@@ -399,7 +435,7 @@ def log_out(request: Request, response: Response, services: Services, caller: An
 
 @router.post("/password")
 def change_password(
-    request: Request, response: Response, services: Services, caller: AnyCaller, change: PasswordChange
+    request: Request, response: Response, services: Services, caller: SettledCaller, change: PasswordChange
 ) -> SessionAnswer:
     """Set a new password of one's own; all other logins end, this one goes on under a new secret."""
     login = own_login(caller)
@@ -411,5 +447,5 @@ def change_password(
         trail.write(session, trail.event(request, caller.principal, "password.change", ("account", login.account.id)))
         services.password_links.tell(session, opened.account, "password-changed")
         services.password_links.end_all(session, opened.account.id)
-    _set_cookies(request, response, services, opened)
-    return _answer(opened, services.clock.now())
+    set_cookies(request, response, services, opened)
+    return session_answer(services, opened)

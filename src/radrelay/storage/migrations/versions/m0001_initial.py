@@ -730,6 +730,75 @@ def tables() -> None:
     )
     op.create_index("ux_preference_name", "preference", ["organisation_id", "owner_id", "name"], unique=True)
     op.create_table(
+        "factor",
+        sa.Column("account_id", Id(), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("confirmed_at", Instant(), nullable=True),
+        sa.Column("used_at", Instant(), nullable=True),
+        sa.Column("secret", sa.LargeBinary(length=100), nullable=True),
+        sa.Column("credential_id", sa.LargeBinary(length=1023), nullable=True),
+        sa.Column("public_key", sa.LargeBinary(length=2000), nullable=True),
+        sa.Column("sign_count", sa.BigInteger(), nullable=False),
+        sa.Column("transports", sa.String(length=100), nullable=False),
+        sa.Column("aaguid", sa.String(length=36), nullable=False),
+        sa.Column("backup_eligible", sa.Boolean(), nullable=False),
+        sa.Column("backed_up", sa.Boolean(), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_factor")),
+    )
+    op.create_index("ix_factor_account", "factor", ["account_id"], unique=False)
+    op.create_index("ux_factor_credential", "factor", ["credential_id"], unique=True)
+    op.create_table(
+        "factor_reset",
+        sa.Column("account_id", Id(), nullable=False),
+        sa.Column("by_name", sa.String(length=200), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.Column("read_at", Instant(), nullable=True),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_factor_reset")),
+    )
+    op.create_index("ix_factor_reset_account", "factor_reset", ["account_id", "read_at"], unique=False)
+    op.create_table(
+        "factor_rule",
+        sa.Column("subject_kind", sa.String(length=16), nullable=False),
+        sa.Column("subject_id", sa.String(length=64), nullable=False),
+        sa.Column("kinds", sa.String(length=64), nullable=False),
+        sa.Column("changed_at", Instant(), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_factor_rule")),
+    )
+    op.create_index("ux_factor_rule", "factor_rule", ["organisation_id", "subject_kind", "subject_id"], unique=True)
+    op.create_table(
+        "mailed_pin",
+        sa.Column("account_id", Id(), nullable=False),
+        sa.Column("pin_hash", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("login_id", Id(), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("expires_at", Instant(), nullable=False),
+        sa.Column("used_at", Instant(), nullable=True),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_mailed_pin")),
+    )
+    op.create_index("ux_mailed_pin_account", "mailed_pin", ["account_id"], unique=True)
+    op.create_table(
+        "recovery_code",
+        sa.Column("account_id", Id(), nullable=False),
+        sa.Column("code_hash", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("used_at", Instant(), nullable=True),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_recovery_code")),
+    )
+    op.create_index("ux_recovery_code", "recovery_code", ["account_id", "code_hash"], unique=True)
+    op.create_table(
         "session",
         sa.Column("account_id", Id(), nullable=False),
         sa.Column("secret_hash", sa.LargeBinary(length=32), nullable=False),
@@ -740,6 +809,8 @@ def tables() -> None:
         sa.Column("used_at", Instant(), nullable=False),
         sa.Column("expires_at", Instant(), nullable=False),
         sa.Column("ended_at", Instant(), nullable=True),
+        sa.Column("stage", sa.String(length=8), nullable=False),
+        sa.Column("proven_at", Instant(), nullable=False),
         sa.Column("organisation_id", Id(), nullable=False),
         sa.Column("id", Id(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_session")),

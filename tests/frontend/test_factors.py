@@ -1,0 +1,158 @@
+"""Second factors in a browser with an authenticator of its own, on the real server: set up, asked, enough alone."""
+
+from __future__ import annotations
+
+import base64
+import os
+import threading
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import uvicorn
+from playwright.sync_api import Browser, Page, expect
+
+from radrelay.identity import verifiers
+from radrelay.identity.factors import totp
+from tests import pages
+from tests.frontend.conftest import WAIT_S
+from tests.frontend.fake_api import STATIC
+from tests.pages import violations
+from tests.web.conftest import PASSWORD, WebSite, close_site, open_site
+
+ITERATIONS = 100_000  # the fewest that the page takes
+LOOK = os.environ.get("RADRELAY_SCREENS")
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[tuple[WebSite, str]]:
+    """A web role at http://localhost, where browsers allow passkeys, with an administrator `root`."""
+    (tmp_path / "static").symlink_to(STATIC)
+    site = open_site(tmp_path)
+    encoded = verifiers.make("root", PASSWORD, ITERATIONS).encoded()
+    with site.database.write() as session:
+        site.identity.create_account(
+            session, site.organisation_id, username="root", full_name="Dr. Katharina Weber", role="admin",
+            encoded=encoded, must_change_password=False,
+        )  # fmt: skip
+    server = uvicorn.Server(uvicorn.Config(site.app, host="127.0.0.1", port=0, log_config=None))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    pages.until(lambda: server.started, "the server", WAIT_S)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    yield site, f"http://localhost:{port}"
+    site.app.state.feed.close_soon()
+    server.should_exit = True
+    thread.join(10)
+    close_site(site)
+
+
+def look(page: Page, name: str) -> None:
+    """Check with axe, and keep a picture at both widths where one is wanted."""
+    time.sleep(0.3)
+    assert violations(page) == [], name
+    width = page.viewport_size
+    for wide in (360, 1440) if LOOK else (360,):
+        page.set_viewport_size({"width": wide, "height": 800})
+        assert page.evaluate("() => document.documentElement.scrollWidth") <= wide, name
+        if LOOK:
+            page.screenshot(path=f"{LOOK}/{name}-{wide}.png")
+    page.set_viewport_size(width or {"width": 1440, "height": 900})
+
+
+def log_in(page: Page) -> None:
+    page.locator("input[name=username]").fill("root")
+    page.locator("input[name=password]").fill(PASSWORD)
+    page.keyboard.press("Enter")
+
+
+def test_a_second_step_is_set_up_asked_for_and_a_passkey_is_enough(
+    browser: Browser, house: tuple[WebSite, str]
+) -> None:
+    site, address = house
+    complaints: list[str] = []
+    context = browser.new_context(locale="en", viewport={"width": 1440, "height": 900})
+    page = context.new_page()
+    pages.watch(page, complaints)
+    devtools = context.new_cdp_session(page)
+    devtools.send("WebAuthn.enable")
+    options = {
+        "protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True,
+        "isUserVerified": True, "automaticPresenceSimulation": True,
+    }  # fmt: skip
+    own_id = devtools.send("WebAuthn.addVirtualAuthenticator", {"options": options})["authenticatorId"]
+
+    def touched(by_itself: bool) -> None:
+        """Say whether somebody touches it whenever it asks: beside the user name that alone would log in."""
+        devtools.send(
+            "WebAuthn.setAutomaticPresenceSimulation", {"authenticatorId": own_id, "enabled": by_itself}
+        )  # fmt: skip
+
+    page.goto(f"{address}/accounts")
+    log_in(page)
+    page.get_by_role("button", name="Require", exact=True).click()
+    page.get_by_label("PIN by e-mail").check()
+    look(page, "rule")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("row", name="Administrator Role Passkey")).to_contain_text(
+        "Passkey, Authenticator app, PIN by"
+    )
+    look(page, "rules")
+    page.get_by_role("button", name="Log out").click()
+
+    log_in(page)
+    expect(page.get_by_role("heading")).to_have_text("Set up a second step")
+    look(page, "set-up")
+    page.get_by_role("button", name="Authenticator app").click()
+    page.get_by_text("Cannot scan?").click()
+    spelled = page.locator(".secret").inner_text().replace(" ", "")
+    secret = base64.b32decode(spelled + "=" * (-len(spelled) % 8))
+    look(page, "app")
+    field = page.get_by_label("Six-digit code")
+    field.fill("000000")
+    page.get_by_role("button", name="Confirm").click()
+    expect(page.get_by_role("alert")).to_contain_text("not right")
+    field.fill(totp.code_at(secret, totp.step_at(site.clock.now())))
+    page.get_by_role("button", name="Confirm").click()
+    codes = page.get_by_role("list", name="Recovery codes")
+    expect(codes.get_by_role("listitem")).to_have_count(10)
+    look(page, "codes")
+    page.get_by_role("button", name="I have kept them").click()
+    expect(page.get_by_role("heading", name="Studies")).to_be_visible()
+
+    site.clock.advance(timedelta(minutes=6))
+    page.get_by_role("link", name="Dr. Katharina Weber").click()
+    page.get_by_role("button", name="Add", exact=True).click()
+    page.get_by_role("button", name="Passkey").click()
+    page.get_by_label("Name").fill("Laptop")
+    look(page, "passkey")
+    page.get_by_role("button", name="Make passkey").click()
+    expect(page.get_by_role("dialog", name="Is it you?")).to_be_visible()
+    look(page, "prove")
+    page.get_by_label("Six-digit code").fill(totp.code_at(secret, totp.step_at(site.clock.now())))  # sends itself
+    expect(page.locator(".card li")).to_have_count(2)
+    expect(page.locator(".card li").nth(1)).to_contain_text("Laptop")
+    look(page, "card")
+    touched(False)
+    page.get_by_role("button", name="Log out").click()
+
+    log_in(page)
+    expect(page.get_by_role("heading")).to_have_text("Second step")
+    page.get_by_role("button", name="Use a code of your app instead").click()
+    look(page, "second-step")
+    touched(True)
+    page.get_by_role("button", name="Use a passkey instead").click()
+    expect(page.get_by_role("heading", name="Studies")).to_be_visible()
+    page.get_by_role("button", name="Log out").click()
+
+    expect(page.get_by_role("heading", name="Studies")).to_be_visible()  # offered beside the user name, and touched
+    page.add_init_script("PublicKeyCredential.isConditionalMediationAvailable = async () => false")
+    page.get_by_role("button", name="Log out").click()
+    page.get_by_role("button", name="Log in with a passkey").click()
+    expect(page.get_by_role("heading", name="Studies")).to_be_visible()
+    page.get_by_role("link", name="Dr. Katharina Weber").click()
+    expect(page.locator(".card li").nth(1)).to_contain_text("used")
+    assert complaints == []
+    context.close()

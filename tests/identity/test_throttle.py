@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from radrelay.identity import PasswordWeak
 from radrelay.identity.accounts import fold_username
 from radrelay.identity.devices import DeviceCookies
-from radrelay.identity.passwords import Passwords, one_time_password, require_strong
+from radrelay.identity.passwords import Passwords, one_time_password
 from radrelay.identity.throttle import ADDRESS, NAME, PAIR, address_key, counters
 
 HASHER = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
@@ -102,10 +102,10 @@ def test_one_time_passwords_are_strong_and_different() -> None:
     made = {one_time_password() for _ in range(50)}
     assert len(made) == 50
     for password in made:
-        require_strong(password, "admin")
+        PasswordRules().require(password, "admin")
 
 
 @pytest.mark.parametrize("weak", ["", "eleven char", "passwordpassword", "111111111111", "myadminpassword"])
 def test_weak_passwords_are_named(weak: str) -> None:
     with pytest.raises(PasswordWeak):
-        require_strong(weak, "admin")
+        PasswordRules().require(weak, "admin")

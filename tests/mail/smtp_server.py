@@ -40,10 +40,10 @@ class MailHost:
     def start(self) -> None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.authority.issue_cert(self.name).configure_cert(context)
-        guarded = {"tls_context": context, "require_starttls": True} if self.protected else {}
         self._controller = Controller(
-            self, hostname="127.0.0.1", port=self.port, authenticator=_authenticate, auth_require_tls=True, **guarded
-        )
+            self, hostname="127.0.0.1", port=self.port, authenticator=_authenticate, auth_require_tls=True,
+            tls_context=context if self.protected else None, require_starttls=self.protected,
+        )  # fmt: skip
         self._controller.start()
 
     def stop(self) -> None:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 import trustme
 from pydantic import ValidationError
 
-from radrelay.app.mail import mail_findings
+from radrelay.app.mail import mail_findings, mail_test_command
 from radrelay.mail import require_address
-from radrelay.mail.errors import AddressInvalid
+from radrelay.mail.errors import AddressInvalid, RecipientRefused
 from radrelay.mail.letters import KINDS, write
 from radrelay.mail.models import MailLetter
 from radrelay.mail.sending import Postman
 from radrelay.settings import MailSettings, Settings
+from tests.backends import settings_for
 from tests.mail.conftest import Office, OpenOffice
 from tests.mail.smtp_server import MailHost
 
@@ -180,3 +182,15 @@ def test_settings_that_cannot_be_meant_are_refused(given: dict[str, object], nam
     with pytest.raises(ValidationError, match=named):
         MailSettings.model_validate(given)
     assert next(mail_findings(Settings())).state == "good", "no mail is no fault"
+
+
+def test_the_command_line_sends_a_letter_at_once_or_says_why_not(
+    tmp_path: Path, host: MailHost, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = settings_for(tmp_path / "data", mail=host.settings(tmp_path))
+    assert mail_test_command(settings, "ops@clinic.example") == 0
+    assert "has taken a letter to ops@clinic.example" in capsys.readouterr().out
+    assert host.letters[0]["Subject"] == "Radrelay: Test mail"
+    host.answers = {"nobody@clinic.example": "550 no such user"}
+    with pytest.raises(RecipientRefused, match="550 no such user"):
+        mail_test_command(settings, "nobody@clinic.example")

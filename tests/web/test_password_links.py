@@ -21,7 +21,7 @@ from tests.proving import change_of, log_in
 from tests.web.conftest import ITERATIONS, Login, WebSite, close_site, open_site
 
 NEW = "ein ganz neues Passwort"
-MAIL = {"host": "mail.example", "sender": "radrelay@clinic.example"}
+MAIL: dict[str, object] = {"host": "mail.example", "sender": "radrelay@clinic.example"}
 
 
 @pytest.fixture

@@ -12,8 +12,9 @@ from starlette.types import Message
 
 from radrelay.web import live
 from radrelay.web.live import LiveFeed
+from tests.apart import run_apart
 from tests.web.conftest import Login, WebSite
-from tests.web.test_pages import cookie_headers, run_apart
+from tests.web.test_uploads import cookie_headers
 
 Headers = list[tuple[bytes, bytes]]
 

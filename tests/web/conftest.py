@@ -126,12 +126,14 @@ def open_site(
     web: dict[str, object] | None = None,
     audit: dict[str, object] | None = None,
     directory: dict[str, object] | None = None,
+    oidc: dict[str, object] | None = None,
 ) -> WebSite:
     settings = settings_for(
         folder / "data",
         web=web or {},
         audit=audit or {},
         directory=directory or {},
+        oidc=oidc or {},
         storage={"segment_bytes": 1 << 20, "min_free_bytes": 0, "ballast_bytes": 0},
     )
     settings.data_dir.mkdir(parents=True)

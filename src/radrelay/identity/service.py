@@ -143,6 +143,14 @@ class Identity:
         opened = sessions.start(session, accounts.view(row), checked.attempt, self._settings, self._clock.now())
         return _with_device(opened, self._logins.devices.make(row.id))
 
+    def open_signed_on(self, session: Session, account: AccountView, attempt: LoginTry) -> OpenSession:
+        """Open a login for somebody whom single sign-on has let in; raises `LoginRefused` for a disabled account."""
+        row = accounts.by_id(session, account.organisation_id, account.id)
+        if row.disabled_at is not None:
+            raise LoginRefused
+        opened = sessions.start(session, accounts.view(row), attempt, self._settings, self._clock.now())
+        return _with_device(opened, self._logins.devices.make(row.id))
+
     def session_of(self, secret: str) -> OpenSession:
         """Return the login of a cookie's secret, its idle time begun anew; raises `SessionEnded`."""
         now = self._clock.now()

@@ -13,6 +13,7 @@ from radrelay.archive.reader import InstanceReader
 from radrelay.archive.renditions import Renditions
 from radrelay.clock import Clock
 from radrelay.identity import Identity
+from radrelay.identity.oidc import open_single_sign_on
 from radrelay.intake.landing import Landing
 from radrelay.intake.parcels import Parcels
 from radrelay.intake.quarantine import Quarantine
@@ -80,6 +81,9 @@ def assemble(
         drawings=DrawingReader(reader),
         link_keys=LinkKeys(parts.keyring.metadata_key),
         attachments=attachments,
+        single_sign_on=open_single_sign_on(
+            parts.settings.oidc, parts.settings.web.address, parts.keyring.metadata_key, parts.clock
+        ),
         readiness=(
             ReadinessCheck("storage", parts.packs.check),
             ReadinessCheck("keys", parts.keys.check),

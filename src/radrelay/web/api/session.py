@@ -17,6 +17,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse
 
 from radrelay import access
 from radrelay.access import Principal, Visit
@@ -35,7 +36,7 @@ from radrelay.identity import (
 )
 from radrelay.identity.directory.errors import DirectoryUnavailable
 from radrelay.identity.errors import PasswordInTheClear
-from radrelay.web import trail
+from radrelay.web import sign_on, trail
 from radrelay.web.authentication import (
     COOKIE,
     DEVICE_COOKIE,
@@ -163,6 +164,12 @@ class LoginAnswer(SessionAnswer):
     server_proof: str
 
 
+class Onward(BaseModel):
+    """Where the browser goes on to, to log out at the provider of single sign-on."""
+
+    onward: str
+
+
 def _account(account: AccountView) -> SessionAccount:
     return SessionAccount(
         id=account.id,
@@ -242,7 +249,7 @@ async def log_in(
         if isinstance(given, Credentials) and services.identity.directory is not None:
             await asyncio.sleep(max(0.0, REFUSED_S - (time.monotonic() - begun)))
         raise
-    _set_cookies(request, response, services, opened)
+    set_cookies(request, response, services, opened)
     return LoginAnswer(**_answer(opened).model_dump(), server_proof=to_text(server_proof))
 
 
@@ -303,7 +310,8 @@ def _record_refusal(request: Request, services: WebServices, attempt: LoginTry, 
         trail.write(session, record)
 
 
-def _set_cookies(request: Request, response: Response, services: WebServices, opened: OpenSession) -> None:
+def set_cookies(request: Request, response: Response, services: WebServices, opened: OpenSession) -> None:
+    """Give a browser the cookie of its login, and the one by which it is known again."""
     secure = is_secure(request.scope, services.settings.web.behind_proxy)
     response.set_cookie(COOKIE, opened.secret, path="/", secure=secure, httponly=True, samesite="lax")
     if opened.device:
@@ -355,14 +363,17 @@ def _own_login(caller: Caller) -> OpenSession:
     return caller.login
 
 
-@router.delete("", status_code=204)
-def log_out(request: Request, response: Response, services: Services, caller: AnyCaller) -> None:
-    """Log out."""
+@router.delete("", status_code=204, response_model=None, responses={200: {"model": Onward}})
+def log_out(request: Request, services: Services, caller: AnyCaller) -> Response:
+    """Log out. Who came by single sign-on is told (200) where to go on to log out there, too."""
     login = _own_login(caller)
     with services.database.write() as session:
+        onward = sign_on.onward_of(session, services, login)
         services.identity.end_session(session, login)
         trail.write(session, trail.event(request, caller.principal, "logout", ("account", login.account.id)))
+    response = JSONResponse({"onward": onward}) if onward else Response(status_code=204)
     response.delete_cookie(COOKIE, path="/")
+    return response
 
 
 @router.post("/password")
@@ -377,5 +388,5 @@ def change_password(
     with services.database.write() as session:
         opened = services.identity.change_password(session, login, checked, encoded)
         trail.write(session, trail.event(request, caller.principal, "password.change", ("account", login.account.id)))
-    _set_cookies(request, response, services, opened)
+    set_cookies(request, response, services, opened)
     return _answer(opened)

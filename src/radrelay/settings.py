@@ -86,6 +86,9 @@ class DirectorySettings(Section):
     suspended_filter: str = Field("", description="people who match count as suspended: (employeeStatus=left)")
     id_attribute: str | None = Field(None, description="what stays when somebody is renamed: objectGUID, entryUUID")
     login_attribute: str | None = Field(None, description="the name that is typed: sAMAccountName, uid")
+    domains: tuple[str, ...] = Field(
+        (), description="further domains that people may type before or behind their name (Active Directory)"
+    )
     name_attribute: str = Field("displayName", description="the name that is shown")
     allowed_groups: tuple[str, ...] = Field((), description="only members of these come in; none: all people")
     admin_groups: tuple[str, ...] = Field((), description="their members are administrators, all others users")

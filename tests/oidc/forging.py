@@ -96,7 +96,7 @@ class Forger:
         if path == "/jwks":
             return {"keys": [{**key.as_dict(private=False), "kid": kid} for kid, key in self.published.items()]}
         if path == "/me":
-            return {"sub": "s-1", **self.userinfo}
+            return {"sub": self.claims.get("sub", "s-1"), **self.userinfo}
         given = {"token_type": "Bearer", "access_token": ACCESS_TOKEN, "id_token": self.id_token()}
         return {**given, **self.token_answer}
 

@@ -100,7 +100,7 @@ def test_logging_out_there_ends_the_login_here(clinic: Clinic, peer: Peer, logou
     assert way.client.get("/api/session").status_code == 200
     token = dict(parse_qsl(logout_tokens[0]))["logout_token"]
     assert jws.extract_compact(token.encode()).headers()["typ"] == "logout+jwt"
-    there = clinic.site.client("203.0.113.9")
+    there = clinic.site.client("203.0.113.10")
     answer = there.post("/api/oidc/backchannel-logout", data={"logout_token": token})
     assert answer.status_code == 200, answer.text
     assert way.client.get("/api/session").status_code == 401

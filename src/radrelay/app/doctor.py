@@ -20,6 +20,7 @@ from rich.table import Table
 from radrelay.app.core import served_before
 from radrelay.app.findings import Finding, State
 from radrelay.app.node_findings import node_findings
+from radrelay.app.people_findings import people_findings
 from radrelay.app.record_keeping import record_findings
 from radrelay.app.restored import UNFINISHED
 from radrelay.clock import SystemClock
@@ -58,6 +59,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield from _codecs()
     yield from _clock(settings)
     yield from _ports(settings)
+    yield from people_findings(settings)
     if not settings.keys_dir.exists():
         yield Finding("keys", "look", "no keys yet: this data directory is new", "start Radrelay once")
         return

@@ -9,7 +9,7 @@ back. A name that nobody has is answered like any other, and costs the same.
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import sqlalchemy as sa
 import structlog
@@ -77,7 +77,7 @@ class Logins:
     def _asked(self, username: str, identity: str) -> Verifier | str:
         """Return the verifier that a name is challenged by, or the head of what asks for its password."""
         with self._database.read() as session:
-            row = accounts.by_name(session, username)
+            row = self.row_of(session, username)
             head = None if row is None else _head_of(row)
             encoded = None if row is None else row.password_hash
             heads = _heads(session)
@@ -85,6 +85,24 @@ class Logins:
         if head is None:
             return stand_in
         return verifiers.decode(encoded) if encoded is not None and verifiers.is_verifier(encoded) else head
+
+    def row_of(self, session: Session, username: str) -> Account | None:
+        """Return the account of a name; with its domain it is found where the directory alone knows its password.
+
+        Others are not: their proof holds the plain name, so that the challenge would tell that there is one.
+        """
+        row = accounts.by_name(session, username)
+        plain = None if row is not None or self.directory is None else self.directory.plain_name(username)
+        if plain is None:
+            return row
+        row = accounts.by_name(session, plain)
+        return row if row is not None and _head_of(row) == DIRECTORY_HEAD else None
+
+    def _without_domain(self, attempt: LoginTry) -> LoginTry:
+        """Return a try under the name that it is counted by, however it was typed."""
+        with self._database.read() as session:
+            row = self.row_of(session, attempt.username)
+            return attempt if row is None else replace(attempt, username=row.username)
 
     def check_proof(self, attempt: LoginTry, proof: Proof) -> CheckedLogin:
         """Check the answer to a challenge, which names the user; raises `LoginRefused`, `TooManyAttempts`, `Invalid`.
@@ -112,7 +130,7 @@ class Logins:
         if not isinstance(asked, str):
             raise ProofWanted
         if asked == DIRECTORY_HEAD:
-            return self._check_by_directory(attempt, password)
+            return self._check_by_directory(self._without_domain(attempt), password)
         row = self._begin(attempt, None)
         encoded = None if row is None or row.disabled_at is not None else row.password_hash
         if not self._passwords.matches(encoded, password) or row is None or encoded is None:

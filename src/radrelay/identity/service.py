@@ -125,7 +125,7 @@ class Identity:
     def account_named(self, username: str) -> AccountView | None:
         """Return the account of a user name, for the record of a refused login."""
         with self._database.read() as session:
-            row = accounts.by_name(session, username)
+            row = self._logins.row_of(session, username)
             return None if row is None else accounts.view(row)
 
     def open_session(self, session: Session, checked: CheckedLogin) -> OpenSession:

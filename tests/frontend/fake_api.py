@@ -26,7 +26,16 @@ from starlette.routing import Route
 from radrelay.dicom.codestreams import resolution_ends
 from radrelay.dicom.htj2k import encode_frame
 from radrelay.web.guards import HEADERS
-from tests.frontend import fake_access, fake_choices, fake_data, fake_links, fake_marks, fake_office, fake_roomcheck
+from tests.frontend import (
+    fake_access,
+    fake_choices,
+    fake_data,
+    fake_directory,
+    fake_links,
+    fake_marks,
+    fake_office,
+    fake_roomcheck,
+)
 from tests.frontend.fake_login import Challenged, challenge_for, proven
 
 STATIC = Path(__file__).parents[2] / "src" / "radrelay" / "web" / "static"
@@ -40,6 +49,7 @@ class World:
 
     studies: list[fake_data.FakeStudy] = field(default_factory=lambda: fake_data.make_studies(140))
     access: fake_access.Access = field(default_factory=fake_access.Access)
+    directory: fake_directory.Directory = field(default_factory=fake_directory.Directory)
     office: fake_office.Office = field(default_factory=fake_office.Office)
     marks: fake_marks.Marks = field(default_factory=fake_marks.Marks)
     roomcheck: fake_roomcheck.RoomCheck = field(default_factory=fake_roomcheck.RoomCheck)
@@ -324,7 +334,12 @@ class Guard:
         world.answering += counts
         world.asked_at = time.monotonic() if counts else world.asked_at
         try:
-            if path.startswith("/api/") and not path.startswith("/api/session") and not world.logged_in:
+            if (
+                path.startswith("/api/")
+                and not path.startswith("/api/session")
+                and path != "/api/oidc"
+                and not world.logged_in
+            ):
                 await problem(401, "unauthenticated", "Log in first.")(scope, receive, guarded)
             else:
                 await self.app(scope, receive, guarded)
@@ -348,6 +363,7 @@ ROUTES = [
     Route("/api/events", events),
     Route("/api/parcels/{parcel_id}/files", put_file, methods=["PUT"]),
     *fake_access.ROUTES,
+    *fake_directory.ROUTES,
     *fake_marks.ROUTES,
     *fake_choices.ROUTES,
     *fake_links.ROUTES,

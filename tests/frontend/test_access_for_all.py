@@ -25,6 +25,7 @@ PATHS = (
     "/accounts",
     "/groups",
     "/access",
+    "/directory",
     "/audit",
     "/system",
     "/display-check",

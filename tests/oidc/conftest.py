@@ -82,7 +82,8 @@ class Clinic:
 
     def groups(self, username: str) -> dict[str, str]:
         """Return the groups that somebody is in, and by whom."""
-        account, found = self.accounts()[username], {}
+        account = self.accounts()[username]
+        found: dict[str, str] = {}
         with self.site.database.read() as session:
             for group in access.groups(session, self.site.organisation_id):
                 for member in access.members_of(session, self.site.organisation_id, group.id):

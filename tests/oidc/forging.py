@@ -76,7 +76,7 @@ class Forger:
 
     def logout_token(self, **claims: Any) -> str:
         now = int(self.clock.now().timestamp())
-        event = {"http://schemas.openid.net/event/backchannel-logout": {}}
+        event: dict[str, Any] = {"http://schemas.openid.net/event/backchannel-logout": {}}
         told = {"iss": self.issuer, "aud": CLIENT, "iat": now, "exp": now + 120, "jti": "j", "events": event, **claims}
         told = {name: value for name, value in told.items() if value is not None}
         return jwt.encode({"typ": "logout+jwt", **self.head}, told, self.key, algorithms=[self.head["alg"]])

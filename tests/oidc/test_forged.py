@@ -272,7 +272,7 @@ def test_a_forged_logout_ends_nothing(clinic: Clinic, forged: Forger, enter: Ent
     assert enter(sid="there-2") == "/"
     second = clinic.site.clients[-1]
     now = moment(forged.clock.now())
-    event = {"http://schemas.openid.net/event/backchannel-logout": {}}
+    event: dict[str, Any] = {"http://schemas.openid.net/event/backchannel-logout": {}}
     tokens = {
         "another issuer": forged.logout_token(iss="https://another.example", sub="s-1"),
         "another audience": forged.logout_token(aud="another", sub="s-1"),

@@ -32,12 +32,16 @@ OPEN: set[Operation] = {
     ("POST", "/api/session"),
     ("POST", "/api/session/challenge"),
     ("POST", "/api/shared"),
-}
+    ("GET", "/api/oidc"), ("GET", "/api/oidc/start"), ("GET", "/api/oidc/callback"),
+    ("POST", "/api/oidc/backchannel-logout"),
+}  # fmt: skip
 ADMINISTRATION: set[Operation] = {
     ("GET", "/api/accounts"), ("POST", "/api/accounts"), ("PATCH", "/api/accounts/{account_id}"),
     ("POST", "/api/accounts/{account_id}/password"), ("DELETE", "/api/accounts/{account_id}"),
     ("DELETE", "/api/accounts/{account_id}/password"), ("GET", "/api/directory"), ("POST", "/api/directory/check"),
-    ("POST", "/api/directory/runs"), ("GET", "/api/directory/runs/{run_id}"),
+    ("POST", "/api/directory/runs"), ("GET", "/api/directory/runs/{run_id}"), ("GET", "/api/directory/reach"),
+    ("GET", "/api/oidc/state"), ("GET", "/api/oidc/people"), ("POST", "/api/oidc/people"),
+    ("PUT", "/api/oidc/people/{sign_on_id}"), ("DELETE", "/api/oidc/people/{sign_on_id}"),
     ("GET", "/api/groups"), ("POST", "/api/groups"), ("PATCH", "/api/groups/{group_id}"),
     ("DELETE", "/api/groups/{group_id}"), ("GET", "/api/groups/{group_id}/members"),
     ("PUT", "/api/groups/{group_id}/members/{kind}/{member_id}"),
@@ -187,6 +191,8 @@ BODIES: dict[Operation, dict[str, object]] = {
     ("PATCH", "/api/accounts/{account_id}"): {"role": "user"},
     ("POST", "/api/tokens"): {"name": "new"},
     ("POST", "/api/directory/runs"): {"kind": "preview"},
+    ("POST", "/api/oidc/people"): {"subject": "s", "account_id": str(uuid.uuid4())},
+    ("PUT", "/api/oidc/people/{sign_on_id}"): {"account_id": str(uuid.uuid4())},
     ("POST", "/api/sources"): {"name": "new", "kind": "upload"},
     ("PATCH", "/api/sources/{source_id}"): {"name": "new"},
     ("POST", "/api/destinations"): {"name": "new", "ae_title": "NEW", "host": "localhost", "port": 104},

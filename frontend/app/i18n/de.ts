@@ -5,6 +5,7 @@ import audit from './audit.de';
 import codes from './codes.de';
 import contents from './contents.de';
 import type { Rest } from './en';
+import directory from './directory.de';
 import drawings from './drawings.de';
 import hanging from './hanging.de';
 import invocation from './invocation.de';
@@ -20,6 +21,7 @@ const de: Rest = {
   ...access,
   ...audit,
   ...codes,
+  ...directory,
   ...drawings,
   ...hanging,
   ...invocation,

@@ -3,6 +3,7 @@
 import access from './access.en';
 import audit from './audit.en';
 import codes from './codes.en';
+import directory from './directory.en';
 import drawings from './drawings.en';
 import type first from './first.en';
 import hanging from './hanging.en';
@@ -20,6 +21,7 @@ const en = {
   ...access,
   ...audit,
   ...codes,
+  ...directory,
   ...drawings,
   ...hanging,
   ...invocation,

@@ -1,10 +1,10 @@
-"""What `radrelay doctor` says of where people come from: each server of the directory, and single sign-on's provider."""
+"""What `radrelay doctor` says of where people come from: the directory's servers, and single sign-on's provider."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from radrelay.app.findings import Finding
+from radrelay.app.findings import Finding, State
 from radrelay.clock import SystemClock
 from radrelay.errors import RadrelayError
 from radrelay.identity.directory import open_directory
@@ -47,7 +47,7 @@ def _directory(settings: Settings) -> Iterator[Finding]:
         if one.trouble is None:
             yield Finding(subject, "good", "answers, its certificate holds, we are let in, and the base can be read")
         else:
-            state = "look" if others else "bad"
+            state: State = "look" if others else "bad"
             yield Finding(subject, state, one.trouble.detail, ADVICE.get(one.trouble.code, ""))
 
 

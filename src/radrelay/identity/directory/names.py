@@ -42,7 +42,7 @@ def value_in_dn(value: str) -> str:
 
 
 def domains_of(base: str) -> set[str]:
-    """Return what the domain of a base is called: its DNS name (RFC 2247), and the first part of it, as Windows does."""
+    """Return what the domain of a base is called: its DNS name (RFC 2247), and the first part of that."""
     parts = [part.partition("=")[2] for part in same_form(base).split(",") if part.startswith("dc=")]
     return {".".join(parts), parts[0]} if parts else set()
 

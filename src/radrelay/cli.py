@@ -23,6 +23,8 @@ expiry_app = typer.Typer(no_args_is_help=True, help="expiry of studies")
 audit_app = typer.Typer(no_args_is_help=True, help="the record of who did what")
 nodes_app = typer.Typer(help="machines of one installation")
 directory_app = typer.Typer(no_args_is_help=True, help="the directory that people come from (LDAP)")
+oidc_app = typer.Typer(no_args_is_help=True, help="single sign-on (OpenID Connect)")
+app.add_typer(oidc_app, name="oidc")
 app.add_typer(user_app, name="user")
 app.add_typer(directory_app, name="directory")
 app.add_typer(token_app, name="token")
@@ -375,3 +377,22 @@ def directory_sync(
     from radrelay.app.directory_commands import sync_command
 
     _leave(sync_command(_settings(), confirm, adopt or []))
+
+
+@oidc_app.command("check")
+def oidc_check() -> None:
+    """Say whether the provider answers, and what has to be registered there; changes nothing."""
+    from radrelay.app.sign_on_commands import check_command
+
+    _leave(check_command(_settings()))
+
+
+@oidc_app.command("link")
+def oidc_link(
+    username: Annotated[str, typer.Argument(help="the account")],
+    subject: Annotated[str, typer.Argument(help="who it belongs to at the provider: its `sub`")],
+) -> None:
+    """Make an account that of somebody at the provider."""
+    from radrelay.app.sign_on_commands import link_command
+
+    _leave(link_command(_settings(), username, subject))

@@ -1,7 +1,5 @@
 /** Deutsche Texte dazu, woher Personen kommen: Verzeichnis und Single Sign-on. */
 
-import type words from './directory.en';
-
 export default {
   'nav.directory': 'Verzeichnis',
 
@@ -96,4 +94,4 @@ export default {
   'signOn.unlinkTitle': 'Verknüpfung von {name} lösen?',
   'signOn.unlinkText': 'Anmeldungen, die über Single Sign-on kamen, enden sofort. Das Konto bleibt.',
   'groups.signOn': 'über Single Sign-on',
-} as const satisfies Record<keyof typeof words, string | readonly [string, string]>;
+} satisfies Record<string, string | [string, string]>;

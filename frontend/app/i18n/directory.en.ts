@@ -94,4 +94,4 @@ export default {
   'signOn.unlinkTitle': 'Unlink {name}?',
   'signOn.unlinkText': 'Logins that came by single sign-on end at once. The account stays.',
   'groups.signOn': 'by single sign-on',
-} as const;
+} satisfies Record<string, string | [string, string]>;

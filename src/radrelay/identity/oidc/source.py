@@ -57,6 +57,11 @@ class SingleSignOn:
         """Return where the provider tells that somebody has logged out."""
         return self._address + LOGOUT
 
+    @property
+    def logged_out_uri(self) -> str:
+        """Return where the provider sends people who have logged out."""
+        return self._address + LOGGED_OUT
+
     def require_ready(self) -> None:
         """Raise `Misconfigured` for files that are not there, before somebody needs them."""
         self.provider.require_ready()
@@ -129,7 +134,7 @@ class SingleSignOn:
             return ""
         if not metadata.end_session:
             return ""
-        query = {"client_id": self.settings.client_id, "post_logout_redirect_uri": self._address + LOGGED_OUT}
+        query = {"client_id": self.settings.client_id, "post_logout_redirect_uri": self.logged_out_uri}
         hint = self.seals.show(sealed_hint, FOR_HINTS) if sealed_hint else None
         if hint:
             query["id_token_hint"] = hint.decode()

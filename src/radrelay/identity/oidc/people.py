@@ -258,7 +258,10 @@ def link(
     row.account_id, row.linked_at = account.id, now
     if account.must_change_password:
         account.password_hash, account.must_change_password = None, False
-    session.flush()
+    try:
+        session.flush()
+    except IntegrityError as error:  # somebody else was as quick
+        raise AlreadyLinked from error
     return _view(row, account.username)
 
 

@@ -41,7 +41,7 @@ def _node() -> Any:
 def install() -> Path:
     """Return Node.js, its packages installed."""
     node = _node()
-    with (HERE / ".installing").open("w") as lock:
+    with (Path(tempfile.gettempdir()) / "radrelay-oidc-installing").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         wanted, there = HERE / "package-lock.json", HERE / "node_modules" / ".package-lock.json"
         if not there.exists() or there.stat().st_mtime < wanted.stat().st_mtime:

@@ -71,12 +71,6 @@ export const directory = {
   run: (kind: RunKind, confirm: string, adopt: readonly string[]) => post<Run>('/api/directory/runs', { kind, confirm, adopt }),
 };
 
-export interface Offer {
-  set: boolean;
-  name: string;
-  hide_password: boolean;
-}
-
 export interface SignOnState {
   set: boolean;
   issuer: string;
@@ -99,7 +93,6 @@ export interface SignOnPerson {
 }
 
 export const signOn = {
-  offer: () => get<Offer>('/api/oidc', { anonymous: true }),
   state: () => get<SignOnState>('/api/oidc/state'),
   people: () => get<{ people: SignOnPerson[] }>('/api/oidc/people').then(({ people }) => people),
   link: (id: string, account_id: string) => put<SignOnPerson>(`/api/oidc/people/${part(id)}`, { account_id }),

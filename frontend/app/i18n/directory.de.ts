@@ -75,6 +75,7 @@ export default {
   'directory.problem.group-ambiguous': 'mehrere Gruppen heißen so; bitte den DN angeben',
 
   'login.signOn': 'Anmelden mit {name}',
+  'login.signOnRefused': 'Der Anbieter des Single Sign-on hat Sie nicht eingelassen.',
   'login.or': 'oder mit Passwort',
 
   'signOn.title': 'Single Sign-on',

@@ -75,6 +75,7 @@ export default {
   'directory.problem.group-ambiguous': 'several groups are called so; name one by its DN',
 
   'login.signOn': 'Sign in with {name}',
+  'login.signOnRefused': 'The provider of single sign-on did not let you in.',
   'login.or': 'or with a password',
 
   'signOn.title': 'Single sign-on',

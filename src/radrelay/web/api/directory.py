@@ -93,7 +93,8 @@ class Checked(BaseModel):
 @router.get("")
 def directory(services: Services, principal: Administrator) -> Directory:
     """Say what is set and how the last runs went."""
-    settings = services.settings.directory
+    source = services.identity.directory
+    settings = services.settings.directory if source is None else source.settings
     with services.database.read() as session:
         runs = service.runs(session, principal.organisation_id)
         followed = service.ran_before(session, principal.organisation_id)

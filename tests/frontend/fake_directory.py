@@ -56,8 +56,8 @@ def stopped() -> Row:
     )  # fmt: skip
 
 
-def _trouble(code: str, detail: str) -> Row:
-    return {"code": code, "detail": detail, "facts": {}}
+def _trouble(code: str, detail: str, reason: str = "") -> Row:
+    return {"code": code, "detail": detail, "facts": {"reason": reason}}
 
 
 def _person(subject: str, username: str, name: str, account: str = "") -> Row:
@@ -101,7 +101,7 @@ async def directory(request: Request) -> Response:
 
 
 async def reach(request: Request) -> Response:
-    troubled = _trouble("directory-untrusted", "Its certificate does not hold: it ran out.")
+    troubled = _trouble("directory-untrusted", "The directory’s certificate does not hold.", "certificate has expired")
     servers = [
         {"url": "ldaps://dc1.klinik.example", "trouble": None},
         {"url": "ldaps://dc2.klinik.example", "trouble": troubled},

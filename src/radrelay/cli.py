@@ -26,6 +26,8 @@ directory_app = typer.Typer(no_args_is_help=True, help="the directory that peopl
 mail_app = typer.Typer(no_args_is_help=True, help="the mail server")
 app.add_typer(mail_app, name="mail")
 factor_app = typer.Typer(no_args_is_help=True, help="second factors: who needs one, and taking somebody's away")
+oidc_app = typer.Typer(no_args_is_help=True, help="single sign-on (OpenID Connect)")
+app.add_typer(oidc_app, name="oidc")
 app.add_typer(user_app, name="user")
 app.add_typer(factor_app, name="factor")
 app.add_typer(directory_app, name="directory")
@@ -430,3 +432,22 @@ def mail_test(address: Annotated[str, typer.Argument(help="where a letter is sen
     from radrelay.app.mail import mail_test_command
 
     _leave(mail_test_command(_settings(), address))
+
+
+@oidc_app.command("check")
+def oidc_check() -> None:
+    """Say whether the provider answers, and what has to be registered there; changes nothing."""
+    from radrelay.app.sign_on_commands import check_command
+
+    _leave(check_command(_settings()))
+
+
+@oidc_app.command("link")
+def oidc_link(
+    username: Annotated[str, typer.Argument(help="the account")],
+    subject: Annotated[str, typer.Argument(help="who it belongs to at the provider: its `sub`")],
+) -> None:
+    """Make an account that of somebody at the provider."""
+    from radrelay.app.sign_on_commands import link_command
+
+    _leave(link_command(_settings(), username, subject))

@@ -30,6 +30,7 @@ from radrelay.errors import Misconfigured
 MIB = 1 << 20
 GIB = 1 << 30
 HOUR_S = 3600
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 class Section(BaseModel):
@@ -146,6 +147,9 @@ class DirectorySettings(Section):
     suspended_filter: str = Field("", description="people who match count as suspended: (employeeStatus=left)")
     id_attribute: str | None = Field(None, description="what stays when somebody is renamed: objectGUID, entryUUID")
     login_attribute: str | None = Field(None, description="the name that is typed: sAMAccountName, uid")
+    domains: tuple[str, ...] = Field(
+        (), description="further domains that people may type before or behind their name (Active Directory)"
+    )
     name_attribute: str = Field("displayName", description="the name that is shown")
     allowed_groups: tuple[str, ...] = Field((), description="only members of these come in; none: all people")
     admin_groups: tuple[str, ...] = Field((), description="their members are administrators, all others users")
@@ -178,6 +182,72 @@ class DirectorySettings(Section):
         if self.bind_password and self.bind_password_file:
             raise ValueError("bind_password and bind_password_file are both set")
         return self
+
+
+class OidcSettings(Section):
+    """Single sign-on by OpenID Connect (code flow with PKCE); without `issuer` there is none."""
+
+    issuer: str | None = Field(None, description="the provider's issuer, exactly as it says it: https://…")
+    client_id: str = Field("", description="what Radrelay is registered as at the provider")
+    client_secret: str | None = Field(None, description="the secret that goes with it", repr=False)
+    client_secret_file: Path | None = Field(None, description="file that holds the secret instead")
+    client_key_file: Path | None = Field(None, description="PEM private key, for private_key_jwt instead of a secret")
+    client_key_id: str | None = Field(None, description="the key's kid at the provider; none: its thumbprint")
+    client_auth: Literal["client_secret_basic", "client_secret_post", "private_key_jwt"] = Field(
+        "client_secret_basic", description="how Radrelay proves to the provider who it is"
+    )
+    scopes: tuple[str, ...] = Field(("openid", "profile", "email"), description="scopes asked for")
+    acr_values: tuple[str, ...] = Field(
+        (), description="ways of logging in that are asked for, and of which the token must name one"
+    )
+    ca_file: Path | None = Field(None, description="PEM of the provider's authority; none: the system's authorities")
+    name: str = Field("Single sign-on", description="what the button on the login page names", max_length=60)
+    hide_password: bool = Field(False, description="the login page shows no password form, but at /login?local")
+    username_claim: str = Field("preferred_username", description="claim that names a new account")
+    name_claim: str = Field("name", description="claim with the name that is shown")
+    email_claim: str = Field("email", description="claim with the e-mail address; it binds nobody to an account")
+    groups_claim: str = Field("groups", description="claim with the groups; dots lead into it: realm_access.roles")
+    allowed_groups: tuple[str, ...] = Field((), description="only members of these come in; none: everybody")
+    admin_groups: tuple[str, ...] = Field((), description="their members are administrators, all others users")
+    groups: dict[str, str] = Field({}, description="the provider's group = group here that follows it")
+    create_accounts: bool = Field(True, description="who comes for the first time gets an account")
+    link_claim: str = Field(
+        "", description="claim by which who comes for the first time gets their account of the directory; empty: none"
+    )
+    link_to: Literal["id", "login"] = Field(
+        "id", description="what link_claim is compared with: the id of the directory's entry, or its login name"
+    )
+    logout: Literal["provider", "here"] = Field("provider", description="logging out here logs out there, too")
+    timeout_s: float = Field(5.0, description="longest time that one request to the provider may take", gt=0, le=60)
+    leeway_s: int = Field(60, description="by how much the provider's clock may differ", ge=0, le=300)
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        """Refuse a provider that is not reached by TLS, and a client that cannot prove who it is."""
+        if self.issuer is None:
+            return self
+        if not is_protected(self.issuer) or urlsplit(self.issuer).query or urlsplit(self.issuer).fragment:
+            raise ValueError(f"issuer: {self.issuer!r} is not https://host/path (http:// to this machine alone)")
+        if not self.client_id:
+            raise ValueError("client_id: a provider needs to know who asks")
+        given = [one for one in (self.client_secret, self.client_secret_file, self.client_key_file) if one]
+        if len(given) != 1:
+            raise ValueError("one of client_secret, client_secret_file and client_key_file has to be set")
+        if (self.client_key_file is not None) != (self.client_auth == "private_key_jwt"):
+            raise ValueError("client_auth: private_key_jwt goes with client_key_file, the other two with a secret")
+        return self
+
+
+def is_protected(url: str) -> bool:
+    """Say whether an address is https://, or http:// to this machine: nothing is sent in the clear elsewhere."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        if parts.username or parts.password or parts.port == 0:
+            return False
+    except ValueError:
+        return False
+    return bool(host) and (parts.scheme == "https" or (parts.scheme == "http" and host in LOOPBACK))
 
 
 class DicomSettings(Section):
@@ -398,6 +468,7 @@ class Settings(BaseSettings):
     identity: IdentitySettings = IdentitySettings()
     directory: DirectorySettings = DirectorySettings()
     mail: MailSettings = MailSettings()
+    oidc: OidcSettings = OidcSettings()
     dicom: DicomSettings = DicomSettings()
     database: DatabaseSettings = DatabaseSettings()
     storage: StorageSettings = StorageSettings()
@@ -411,6 +482,12 @@ class Settings(BaseSettings):
     displays: DisplaySettings = DisplaySettings()
     audit: AuditSettings = AuditSettings()
     log: LogSettings = LogSettings()
+
+    @model_validator(mode="after")
+    def _single_sign_on_has_an_address(self) -> Self:
+        if self.oidc.issuer is not None and self.web.address is None:
+            raise ValueError("oidc.issuer needs web.address, which the provider sends people back to")
+        return self
 
     @classmethod
     def settings_customise_sources(

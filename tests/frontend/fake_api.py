@@ -31,6 +31,7 @@ from tests.frontend import (
     fake_account,
     fake_choices,
     fake_data,
+    fake_directory,
     fake_factors,
     fake_links,
     fake_marks,
@@ -50,6 +51,7 @@ class World:
 
     studies: list[fake_data.FakeStudy] = field(default_factory=lambda: fake_data.make_studies(140))
     access: fake_access.Access = field(default_factory=fake_access.Access)
+    directory: fake_directory.Directory = field(default_factory=fake_directory.Directory)
     office: fake_office.Office = field(default_factory=fake_office.Office)
     own: fake_account.OwnAccount = field(default_factory=fake_account.OwnAccount)
     marks: fake_marks.Marks = field(default_factory=fake_marks.Marks)
@@ -343,7 +345,7 @@ class Guard:
         world.answering += counts
         world.asked_at = time.monotonic() if counts else world.asked_at
         try:
-            nobodys = ("/api/session", *fake_account.OPEN)
+            nobodys = ("/api/session", "/api/oidc", *fake_account.OPEN)
             if path.startswith("/api/") and not path.startswith(nobodys) and not world.logged_in:
                 await problem(401, "unauthenticated", "Log in first.")(scope, receive, guarded)
             else:
@@ -370,6 +372,7 @@ ROUTES = [
     Route("/api/parcels/{parcel_id}/files", put_file, methods=["PUT"]),
     *fake_access.ROUTES,
     *fake_account.ROUTES,
+    *fake_directory.ROUTES,
     *fake_marks.ROUTES,
     *fake_choices.ROUTES,
     *fake_factors.ROUTES,

@@ -26,6 +26,7 @@ PATHS = (
     "/accounts",
     "/groups",
     "/access",
+    "/directory",
     "/audit",
     "/system",
     "/display-check",

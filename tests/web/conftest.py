@@ -129,6 +129,7 @@ def open_site(
     directory: dict[str, object] | None = None,
     mail: dict[str, object] | None = None,
     rules: dict[str, object] | None = None,
+    oidc: dict[str, object] | None = None,
 ) -> WebSite:
     settings = settings_for(
         folder / "data",
@@ -137,6 +138,7 @@ def open_site(
         directory=directory or {},
         mail=mail or {},
         identity=rules or {},
+        oidc=oidc or {},
         storage={"segment_bytes": 1 << 20, "min_free_bytes": 0, "ballast_bytes": 0},
     )
     settings.data_dir.mkdir(parents=True)

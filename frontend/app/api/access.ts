@@ -17,7 +17,7 @@ export interface Member {
   kind: 'account' | 'token';
   id: string;
   name: string;
-  origin: 'hand' | 'directory';
+  origin: 'hand' | 'directory' | 'sign-on';
 }
 
 export const rights = ['see', 'download', 'share', 'forward', 'annotate', 'delete', 'reidentify'] as const;

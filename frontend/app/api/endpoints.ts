@@ -18,6 +18,7 @@ import type {
   QuarantinedDetail,
   SeriesDetail,
   LoginAnswer,
+  Offer,
   SessionAnswer,
   Source,
   StudyDetail,
@@ -34,7 +35,8 @@ export const session = {
   logIn: (proof: Proof) => post<LoginAnswer>('/api/session', proof, { anonymous: true }),
   logInByPassword: (username: string, password: string) =>
     post<LoginAnswer>('/api/session', { username, password }, { anonymous: true }),
-  logout: () => remove('/api/session'),
+  offer: () => get<Offer>('/api/oidc', { anonymous: true }),
+  logout: () => remove('/api/session').then((answer) => (answer as { onward: string } | undefined)?.onward),
   changePassword: (current: Proof, verifier: Verifier) =>
     post<SessionAnswer | undefined>('/api/session/password', { current, new: verifier }, { anonymous: true }),
 };

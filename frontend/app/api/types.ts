@@ -25,6 +25,13 @@ export interface FactorsReset {
   at: string;
 }
 
+/** The site's single sign-on, as the login page shows it. */
+export interface Offer {
+  set: boolean;
+  name: string;
+  hide_password: boolean;
+}
+
 export interface SessionAnswer {
   account: Account;
   csrf_token: string;

@@ -73,6 +73,8 @@ const de: Record<keyof typeof en, string> = {
   'audit.action.group.delete': 'Gruppe gelöscht',
   'audit.action.group.join': 'In eine Gruppe aufgenommen',
   'audit.action.group.leave': 'Aus einer Gruppe entfernt',
+  'audit.action.account.link': 'Anmeldung mit Konto verknüpft',
+  'audit.action.account.unlink': 'Anmeldung von Konto gelöst',
   'audit.action.account.adopt': 'Konto dem Verzeichnis übergeben',
   'audit.action.directory.ask': 'Lesen des Verzeichnisses verlangt',
   'audit.action.directory.check': 'Verzeichnis geprüft',

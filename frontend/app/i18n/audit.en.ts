@@ -71,6 +71,8 @@ export default {
   'audit.action.group.delete': 'Group deleted',
   'audit.action.group.join': 'Put into a group',
   'audit.action.group.leave': 'Taken out of a group',
+  'audit.action.account.link': 'Sign-on linked to an account',
+  'audit.action.account.unlink': 'Sign-on unlinked from an account',
   'audit.action.account.adopt': 'Account handed to the directory',
   'audit.action.directory.ask': 'Reading of the directory asked for',
   'audit.action.directory.check': 'Directory checked',

@@ -6,6 +6,7 @@ import audit from './audit.de';
 import codes from './codes.de';
 import contents from './contents.de';
 import type { Rest } from './en';
+import directory from './directory.de';
 import drawings from './drawings.de';
 import factors from './factors.de';
 import hanging from './hanging.de';
@@ -23,6 +24,7 @@ const de: Rest = {
   ...account,
   ...audit,
   ...codes,
+  ...directory,
   ...drawings,
   ...factors,
   ...hanging,

@@ -4,6 +4,7 @@ import account from './account.en';
 import access from './access.en';
 import audit from './audit.en';
 import codes from './codes.en';
+import directory from './directory.en';
 import drawings from './drawings.en';
 import factors from './factors.en';
 import type first from './first.en';
@@ -23,6 +24,7 @@ const en = {
   ...account,
   ...audit,
   ...codes,
+  ...directory,
   ...drawings,
   ...factors,
   ...hanging,

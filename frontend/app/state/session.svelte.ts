@@ -150,7 +150,8 @@ export async function changePassword(current: string, next: string): Promise<voi
 /** Logs out and loads afresh: no image and no header stays in the page's memory. */
 export async function logout(): Promise<void> {
   try {
-    await api.session.logout();
+    const onward = await api.session.logout();
+    if (onward) return location.replace(onward); // to log out at the provider of single sign-on, too
   } catch (cause) {
     if (!(cause instanceof ApiProblem && cause.status === 401)) throw cause;
   }

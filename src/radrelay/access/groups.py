@@ -2,7 +2,7 @@
 
 A group's id as text is the grantee's id in grants. Members are accounts and tokens by their ids as text, so that the
 one rule finds everything by what a principal carries. Who is a member by a directory leaves when the directory says
-so; who was put there by hand stays.
+so, who is one by single sign-on with their next login; who was put there by hand stays.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from radrelay.storage.ids import new_id
 
 LONGEST_NAME = 200
 MemberKind = Literal["account", "token"]
-Origin = Literal["hand", "directory"]
+Origin = Literal["hand", "directory", "sign-on"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +167,29 @@ def follow_directory(
     )  # fmt: skip
     session.flush()
     return came, sorted(one.member_id for one in gone)
+
+
+def follow_sign_on(
+    session: Session, organisation_id: uuid.UUID, account: str, group_ids: Collection[uuid.UUID]
+) -> tuple[list[uuid.UUID], list[uuid.UUID]]:
+    """Make single sign-on's groups of an account these, and return which came and which went; all others stay."""
+    wanted = {str(group_id): group_id for group_id in group_ids}
+    there: Sequence[Member] = session.scalars(
+        sa.select(Member).where(
+            Member.organisation_id == organisation_id, Member.member_kind == "account", Member.member_id == account
+        )
+    ).all()
+    gone = [one for one in there if one.origin == "sign-on" and one.group_id not in wanted]
+    came = sorted(wanted.keys() - {one.group_id for one in there})
+    for one in gone:
+        session.delete(one)
+    session.add_all(
+        Member(group_id=group_id, member_kind="account", member_id=account, organisation_id=organisation_id,
+               origin="sign-on")
+        for group_id in came
+    )  # fmt: skip
+    session.flush()
+    return [wanted[group_id] for group_id in came], [uuid.UUID(one.group_id) for one in gone]
 
 
 def groups_of(session: Session, organisation_id: uuid.UUID, kind: MemberKind, member_id: str) -> list[GroupView]:

@@ -22,6 +22,7 @@ from radrelay.app.core import served_before
 from radrelay.app.findings import Finding, State
 from radrelay.app.mail import mail_findings
 from radrelay.app.node_findings import node_findings
+from radrelay.app.people_findings import people_findings
 from radrelay.app.record_keeping import record_findings
 from radrelay.app.restored import UNFINISHED
 from radrelay.clock import SystemClock
@@ -62,6 +63,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield from _ports(settings)
     yield from pages_findings(settings)
     yield from mail_findings(settings)
+    yield from people_findings(settings)
     if not settings.keys_dir.exists():
         yield Finding("keys", "look", "no keys yet: this data directory is new", "start Radrelay once")
         return

@@ -53,6 +53,8 @@ def serve(core: Core, stop: threading.Event) -> None:
         roles=lambda: _roles(core),
         echo=lambda target: _echo(core, target),
     )
+    if services.single_sign_on is not None:
+        services.single_sign_on.require_ready()
     application = create(services)
     config = uvicorn.Config(
         application,

@@ -156,6 +156,11 @@ def reachable_administrators(session: Session, organisation_id: uuid.UUID, but: 
     )
 
 
+def is_shut(row: Account) -> bool:
+    """Say whether nobody gets in by an account's credentials: it is disabled, or they were reported lost."""
+    return row.disabled_at is not None or row.lost_at is not None
+
+
 def never_logged_in(session: Session, account_id: uuid.UUID) -> bool:
     """Say whether no login of this account was ever opened."""
     return session.scalar(sa.select(LoginSession.id).where(LoginSession.account_id == account_id).limit(1)) is None

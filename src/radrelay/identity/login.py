@@ -9,7 +9,7 @@ back. A name that nobody has is answered like any other, and costs the same.
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import sqlalchemy as sa
 import structlog
@@ -77,7 +77,7 @@ class Logins:
     def _asked(self, username: str, identity: str) -> Verifier | str:
         """Return the verifier that a name is challenged by, or the head of what asks for its password."""
         with self._database.read() as session:
-            row = accounts.by_name(session, username)
+            row = self.row_of(session, username)
             head = None if row is None else _head_of(row)
             encoded = None if row is None else row.password_hash
             heads = _heads(session)
@@ -85,6 +85,24 @@ class Logins:
         if head is None:
             return stand_in
         return verifiers.decode(encoded) if encoded is not None and verifiers.is_verifier(encoded) else head
+
+    def row_of(self, session: Session, username: str) -> Account | None:
+        """Return the account of a name; with its domain it is found where the directory alone knows its password.
+
+        Others are not: their proof holds the plain name, so that the challenge would tell that there is one.
+        """
+        row = accounts.by_name(session, username)
+        plain = None if row is not None or self.directory is None else self.directory.plain_name(username)
+        if plain is None:
+            return row
+        row = accounts.by_name(session, plain)
+        return row if row is not None and _head_of(row) == DIRECTORY_HEAD else None
+
+    def _without_domain(self, attempt: LoginTry) -> LoginTry:
+        """Return a try under the name that it is counted by, however it was typed."""
+        with self._database.read() as session:
+            row = self.row_of(session, attempt.username)
+            return attempt if row is None else replace(attempt, username=row.username)
 
     def check_proof(self, attempt: LoginTry, proof: Proof) -> CheckedLogin:
         """Check the answer to a challenge, which names the user; raises `LoginRefused`, `TooManyAttempts`, `Invalid`.
@@ -96,7 +114,7 @@ class Logins:
         attempt = LoginTry(remembered.identity, attempt.address, attempt.device, attempt.user_agent)
         row = self._begin(attempt, remembered)
         server_proof = _compare(remembered, proof)
-        encoded = None if row is None or is_shut(row) else row.password_hash
+        encoded = None if row is None or accounts.is_shut(row) else row.password_hash
         if row is None or server_proof is None or not _is_of(encoded, remembered) or encoded is None:
             raise LoginRefused
         return CheckedLogin(accounts.view(row), attempt, encoded, server_proof=server_proof)
@@ -112,9 +130,9 @@ class Logins:
         if not isinstance(asked, str):
             raise ProofWanted
         if asked == DIRECTORY_HEAD:
-            return self._check_by_directory(attempt, password)
+            return self._check_by_directory(self._without_domain(attempt), password)
         row = self._begin(attempt, None)
-        encoded = None if row is None or is_shut(row) else row.password_hash
+        encoded = None if row is None or accounts.is_shut(row) else row.password_hash
         if not self._passwords.matches(encoded, password) or row is None or encoded is None:
             raise LoginRefused
         moved = verifiers.make(identity, password, self._iterations).encoded()
@@ -125,7 +143,7 @@ class Logins:
         if self.directory is None:
             raise DirectoryUnavailable
         row = self._begin(attempt, None, throttle.passed_on(self.directory.settings.guesses))
-        may = row is not None and not is_shut(row) and row.password_hash is None
+        may = row is not None and not accounts.is_shut(row) and row.password_hash is None
         try:
             outcome = self.directory.try_password(row.directory_id if may and row is not None else None, password)
         except DirectoryUnavailable as error:
@@ -178,11 +196,6 @@ class Logins:
                 return row
         except IntegrityError as error:
             raise ChallengeOver from error
-
-
-def is_shut(row: Account) -> bool:
-    """Say whether nobody gets in by an account's credentials: it is disabled, or they were reported lost."""
-    return row.disabled_at is not None or row.lost_at is not None
 
 
 def _compare(remembered: Remembered, proof: Proof) -> bytes | None:

@@ -161,3 +161,44 @@ class LoginAttempt(Identified, Base):
     key: Mapped[str] = mapped_column(String(200))
     failures: Mapped[int] = mapped_column(Integer)
     last_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class SignOn(Owned, Base):
+    """Somebody at the provider of single sign-on, known by issuer and subject alone, and the account that is theirs.
+
+    Without one they wait for an administrator to link it.
+    """
+
+    __tablename__ = "sign_on"
+    __table_args__ = (
+        Index("ux_sign_on_subject", "organisation_id", "issuer", "subject", unique=True),
+        Index("ux_sign_on_account", "account_id", "issuer", unique=True),
+    )
+
+    issuer: Mapped[str] = mapped_column(String(500))
+    subject: Mapped[str] = mapped_column(String(255))
+    account_id: Mapped[uuid.UUID | None] = mapped_column(Id)
+    username: Mapped[str] = mapped_column(String(200))  # as the provider said last, as are the next two
+    full_name: Mapped[str] = mapped_column(String(200))
+    email: Mapped[str] = mapped_column(String(320))
+    seen_at: Mapped[datetime | None] = mapped_column(Instant)
+    linked_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class SignedOn(Owned, Base):
+    """A login that came by single sign-on, so that logging out there ends it, and logging out here tells them."""
+
+    __tablename__ = "signed_on"
+    __table_args__ = (
+        Index("ux_signed_on_session", "session_id", unique=True),
+        Index("ix_signed_on_subject", "organisation_id", "issuer", "subject"),
+        Index("ix_signed_on_sid", "organisation_id", "issuer", "sid"),
+    )
+
+    session_id: Mapped[uuid.UUID] = mapped_column(Id)
+    account_id: Mapped[uuid.UUID] = mapped_column(Id)
+    issuer: Mapped[str] = mapped_column(String(500))
+    subject: Mapped[str] = mapped_column(String(255))
+    sid: Mapped[str] = mapped_column(String(255))
+    id_token: Mapped[str] = mapped_column(Text)  # sealed
+    expires_at: Mapped[datetime] = mapped_column(Instant)

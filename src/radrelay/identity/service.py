@@ -21,7 +21,7 @@ from radrelay.identity.challenges import Challenge
 from radrelay.identity.directory import Directory
 from radrelay.identity.errors import DirectoryKeepsPassword, LoginRefused, OwnPasswordOnly, SessionEnded
 from radrelay.identity.factors import Factors
-from radrelay.identity.login import Logins, Proof, is_shut
+from radrelay.identity.login import Logins, Proof
 from radrelay.identity.models import Account
 from radrelay.identity.passwords import PasswordRules, Passwords, one_time_password
 from radrelay.identity.values import AccountView, CheckedLogin, Device, LoginTry, NewToken, OpenSession, TokenView
@@ -134,7 +134,7 @@ class Identity:
     def account_named(self, username: str) -> AccountView | None:
         """Return the account of a user name, for the record of a refused login."""
         with self._database.read() as session:
-            row = accounts.by_name(session, username)
+            row = self._logins.row_of(session, username)
             return None if row is None else accounts.view(row)
 
     def open_session(self, session: Session, checked: CheckedLogin, groups: Collection[str]) -> OpenSession:
@@ -145,12 +145,20 @@ class Identity:
         """
         row = accounts.by_id(session, checked.account.organisation_id, checked.account.id)
         of_entry = checked.account.directory_id
-        if is_shut(row) or (row.password_hash, row.directory_id) != (checked.password_hash, of_entry):
+        if accounts.is_shut(row) or (row.password_hash, row.directory_id) != (checked.password_hash, of_entry):
             raise LoginRefused
         if checked.moved is not None:
             row.password_hash = checked.moved
         throttle.succeed(session, self._logins.bound(session, checked.attempt, row))
         return self.factors.enter(session, accounts.view(row), checked.attempt, groups)
+
+    def open_signed_on(self, session: Session, account: AccountView, attempt: LoginTry) -> OpenSession:
+        """Open a login for somebody whom single sign-on has let in; raises `LoginRefused` where it is shut."""
+        row = accounts.by_id(session, account.organisation_id, account.id)
+        if accounts.is_shut(row):
+            raise LoginRefused
+        opened = sessions.start(session, accounts.view(row), attempt, self._settings, self._clock.now())
+        return _with_device(opened, self._logins.devices.make(row.id))
 
     def session_of(self, secret: str) -> OpenSession:
         """Return the login of a cookie's secret; raises `SessionEnded`. To ask is not to use it: `note_use`."""

@@ -13,6 +13,7 @@ from radrelay.archive.reader import InstanceReader
 from radrelay.archive.renditions import Renditions
 from radrelay.clock import Clock
 from radrelay.identity import Identity, PasswordLinks
+from radrelay.identity.oidc import open_single_sign_on
 from radrelay.intake.landing import Landing
 from radrelay.intake.parcels import Parcels
 from radrelay.intake.quarantine import Quarantine
@@ -82,6 +83,9 @@ def assemble(
         link_keys=LinkKeys(parts.keyring.metadata_key),
         password_links=_password_links(parts),
         attachments=attachments,
+        single_sign_on=open_single_sign_on(
+            parts.settings.oidc, parts.settings.web.address, parts.keyring.metadata_key, parts.clock
+        ),
         readiness=(
             ReadinessCheck("storage", parts.packs.check),
             ReadinessCheck("keys", parts.keys.check),

@@ -22,6 +22,7 @@ from radrelay.archive.renditions import Renditions
 from radrelay.clock import Clock
 from radrelay.errors import Trouble
 from radrelay.identity import Identity, PasswordLinks
+from radrelay.identity.oidc import SingleSignOn
 from radrelay.intake.landing import Landing
 from radrelay.intake.parcels import Parcels
 from radrelay.intake.quarantine import Quarantine
@@ -129,6 +130,7 @@ class WebServices:
     link_keys: LinkKeys
     password_links: PasswordLinks
     attachments: Attachments | None = None
+    single_sign_on: SingleSignOn | None = None
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     readiness: Sequence[ReadinessCheck] = ()
     roles: Callable[[], Sequence[RoleState]] = tuple

@@ -41,6 +41,21 @@ def value_in_dn(value: str) -> str:
     return "".join(f"\\{char}" if char in ESCAPED else char for char in value)
 
 
+def domains_of(base: str) -> set[str]:
+    """Return what the domain of a base is called: its DNS name (RFC 2247), and the first part of that."""
+    parts = [part.partition("=")[2] for part in same_form(base).split(",") if part.startswith("dc=")]
+    return {".".join(parts), parts[0]} if parts else set()
+
+
+def without_domain(typed: str, domains: set[str]) -> str | None:
+    r"""Return the login name in DOMAIN\name or name@domain; None where there is none, or of another domain."""
+    typed = typed.strip()
+    domain, back, name = typed.partition("\\")
+    if not back:
+        name, _, domain = typed.rpartition("@")
+    return name if name and domain.casefold() in domains else None
+
+
 def _split(text: str, separators: str) -> list[str]:
     parts, start, at, quoted = [], 0, 0, False
     while at < len(text):

@@ -91,12 +91,24 @@ def due(session: Session, organisation_id: uuid.UUID, now: datetime, every: time
     """
     if not ran_before(session, organisation_id):
         return False
-    last = session.scalar(
+    last = _last_sync(session, organisation_id)
+    return last is None or not last <= now < last + every
+
+
+def next_at(session: Session, organisation_id: uuid.UUID, every: timedelta) -> datetime | None:
+    """Return when the schedule wants the next run; None where it wants none."""
+    if not every or not ran_before(session, organisation_id):
+        return None
+    last = _last_sync(session, organisation_id)
+    return None if last is None else last + every
+
+
+def _last_sync(session: Session, organisation_id: uuid.UUID) -> datetime | None:
+    return session.scalar(
         sa.select(sa.func.max(DirectoryRun.asked_at)).where(
             DirectoryRun.organisation_id == organisation_id, DirectoryRun.kind == "sync"
         )
     )
-    return last is None or not last <= now < last + every
 
 
 def ran_before(session: Session, organisation_id: uuid.UUID) -> bool:

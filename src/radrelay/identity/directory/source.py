@@ -4,17 +4,31 @@ from __future__ import annotations
 
 import importlib.util
 import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
+import msgspec
+
 from radrelay.clock import Clock
-from radrelay.identity.directory.errors import BonsaiMissing, DirectoryUnreadable
+from radrelay.errors import Trouble
+from radrelay.identity.directory.errors import BonsaiMissing, DirectoryUnavailable, DirectoryUnreadable
 from radrelay.identity.directory.ldap import Question, Search
 from radrelay.identity.directory.mapping import DirectoryMapping, Snapshot
-from radrelay.identity.directory.names import value_in_dn
+from radrelay.identity.directory.names import domains_of, value_in_dn, without_domain
 from radrelay.identity.directory.processes import DirectoryProcesses
 from radrelay.settings import DirectorySettings
 
 NO_ENTRY = "-"  # no entry has this id
+NOTHING = "(&(objectClass=*)(!(objectClass=*)))"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerState:
+    """One of the directory's servers: what stands against it, nothing if it can be read."""
+
+    url: str
+    trouble: Trouble | None
 
 
 class Directory:
@@ -57,6 +71,30 @@ class Directory:
                 f"Nobody was found below {wanted[0].base!r} by {wanted[0].filter}; nothing was changed."
             )
         return snapshot, answer.server
+
+    def reach(self) -> Sequence[ServerState]:
+        """Ask each server whether it is there, its certificate holds, and the bases can be read; reads nobody."""
+        settings, target = self.settings, self.processes.target()
+        bases = (settings.user_base, settings.group_base)
+        searches = tuple(
+            Search(base, NOTHING, ("1.1",)) for base in dict.fromkeys(base or settings.base for base in bases)
+        )
+        states = []
+        for url in target.urls:
+            question = Question("look", msgspec.structs.replace(target, urls=(url,)), searches)
+            try:
+                self.processes.ask(question, self.longest_login_s)
+            except DirectoryUnavailable as error:
+                states.append(ServerState(url, Trouble.of(error)))
+            else:
+                states.append(ServerState(url, None))
+        return states
+
+    def plain_name(self, typed: str) -> str | None:
+        r"""Return the login name in DOMAIN\name or name@domain, of this directory's domains alone; None for others."""
+        if self.settings.kind != "active-directory":
+            return None
+        return without_domain(typed, domains_of(self.settings.base) | {one.casefold() for one in self.settings.domains})
 
     def try_password(self, entry_id: str | None, password: str) -> Literal["right", "wrong", "expired"]:
         """Say whether a password is that of an entry whose owner may come in; none (nobody) is asked for alike.

@@ -171,7 +171,7 @@ class Factors:
     def account_of(session: Session, used: Used) -> AccountView:
         """Return whose passkey was right; raises `PasskeyRefused` where the account is disabled."""
         row = session.get(Account, used.account_id)
-        if row is None or row.disabled_at is not None:
+        if row is None or accounts.is_shut(row):
             raise PasskeyRefused("disabled")
         return accounts.view(row)
 

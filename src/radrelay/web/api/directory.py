@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from fastapi import APIRouter, Request
@@ -15,6 +15,7 @@ from radrelay.identity.directory.errors import NoDirectory
 from radrelay.storage.nodes import alone_in
 from radrelay.web import trail
 from radrelay.web.authentication import Administrator, Services
+from radrelay.web.problems import Trouble
 from radrelay.web.services import WebServices
 
 router = APIRouter(prefix="/directory", tags=["directory"])
@@ -50,8 +51,23 @@ class Directory(BaseModel):
     base: str
     groups: dict[str, str]
     every_s: int
+    most_disabled_percent: float
     followed: bool
+    next_at: datetime | None
     runs: list[Run]
+
+
+class Server(BaseModel):
+    """One of the directory's servers: what stands against it, nothing if it can be read."""
+
+    url: str
+    trouble: Trouble | None
+
+
+class Reached(BaseModel):
+    """Whether each of the directory's servers is there; none where no directory is set."""
+
+    servers: list[Server]
 
 
 class WantedRun(BaseModel):
@@ -77,10 +93,13 @@ class Checked(BaseModel):
 @router.get("")
 def directory(services: Services, principal: Administrator) -> Directory:
     """Say what is set and how the last runs went."""
-    settings = services.settings.directory
+    source = services.identity.directory
+    settings = services.settings.directory if source is None else source.settings
     with services.database.read() as session:
         runs = service.runs(session, principal.organisation_id)
         followed = service.ran_before(session, principal.organisation_id)
+        every = timedelta(seconds=settings.every_s if settings.urls else 0)
+        next_at = service.next_at(session, principal.organisation_id, every)
     return Directory(
         set=bool(settings.urls),
         urls=list(settings.urls),
@@ -88,9 +107,20 @@ def directory(services: Services, principal: Administrator) -> Directory:
         base=settings.base,
         groups=settings.groups,
         every_s=settings.every_s,
+        most_disabled_percent=settings.most_disabled_percent,
         followed=followed,
+        next_at=next_at,
         runs=[Run.model_validate(run) for run in runs],
     )
+
+
+@router.get("/reach")
+def reach(services: Services, principal: Administrator) -> Reached:
+    """Ask each server whether it is there, lets us in, and can be read; nobody is read."""
+    del principal
+    source = services.identity.directory
+    states = [] if source is None else source.reach()
+    return Reached(servers=[Server(url=one.url, trouble=Trouble.shown(one.trouble)) for one in states])
 
 
 @router.post("/check")

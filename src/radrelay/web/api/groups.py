@@ -60,12 +60,12 @@ class GroupChange(BaseModel):
 
 
 class Member(BaseModel):
-    """Who is in a group, and whether by hand or by the directory."""
+    """Who is in a group, and whether by hand, by the directory or by single sign-on."""
 
     kind: MemberKind
     id: str
     name: str
-    origin: Literal["hand", "directory"]
+    origin: Literal["hand", "directory", "sign-on"]
 
 
 class Members(BaseModel):

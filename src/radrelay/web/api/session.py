@@ -18,6 +18,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse
 
 from radrelay import access
 from radrelay.access import Principal, Visit
@@ -36,7 +37,7 @@ from radrelay.identity import (
 )
 from radrelay.identity.directory.errors import DirectoryUnavailable
 from radrelay.identity.errors import PasswordInTheClear
-from radrelay.web import trail
+from radrelay.web import sign_on, trail
 from radrelay.web.authentication import (
     COOKIE,
     DEVICE_COOKIE,
@@ -182,6 +183,12 @@ class LoginAnswer(SessionAnswer):
     """A new login. `server_proof` is M2: who gets another one does not talk to the server that has the verifier."""
 
     server_proof: str
+
+
+class Onward(BaseModel):
+    """Where the browser goes on to, to log out at the provider of single sign-on."""
+
+    onward: str
 
 
 def _account(account: AccountView) -> SessionAccount:
@@ -347,7 +354,7 @@ def record_refusal(request: Request, services: WebServices, attempt: LoginTry, r
 
 
 def set_cookies(request: Request, response: Response, services: WebServices, opened: OpenSession) -> None:
-    """Give the browser a new login."""
+    """Give a browser the cookie of its login, and the one by which it is known again."""
     secure = is_secure(request.scope, services.settings.web.behind_proxy)
     response.set_cookie(COOKIE, opened.secret, path="/", secure=secure, httponly=True, samesite="lax")
     if opened.device:
@@ -423,14 +430,17 @@ def own_login(caller: Caller) -> OpenSession:
     return caller.login
 
 
-@router.delete("", status_code=204)
-def log_out(request: Request, response: Response, services: Services, caller: EnteringCaller) -> None:
-    """Log out."""
+@router.delete("", status_code=204, response_model=None, responses={200: {"model": Onward}})
+def log_out(request: Request, services: Services, caller: EnteringCaller) -> Response:
+    """Log out. Who came by single sign-on is told (200) where to go on to log out there, too."""
     login = own_login(caller)
     with services.database.write() as session:
+        onward = sign_on.onward_of(session, services, login)
         services.identity.end_session(session, login)
         trail.write(session, trail.event(request, caller.principal, "logout", ("account", login.account.id)))
+    response = JSONResponse({"onward": onward}) if onward else Response(status_code=204)
     response.delete_cookie(COOKIE, path="/")
+    return response
 
 
 @router.post("/password")

@@ -537,6 +537,38 @@ def tables() -> None:
     op.create_index("ix_mail_letter_due", "mail_letter", ["state", "due_at"], unique=False)
     op.create_index("ix_mail_letter_ended", "mail_letter", ["ended_at"], unique=False)
     op.create_table(
+        "sign_on",
+        sa.Column("issuer", sa.String(length=500), nullable=False),
+        sa.Column("subject", sa.String(length=255), nullable=False),
+        sa.Column("account_id", Id(), nullable=True),
+        sa.Column("username", sa.String(length=200), nullable=False),
+        sa.Column("full_name", sa.String(length=200), nullable=False),
+        sa.Column("email", sa.String(length=320), nullable=False),
+        sa.Column("seen_at", Instant(), nullable=True),
+        sa.Column("linked_at", Instant(), nullable=True),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sign_on")),
+    )
+    op.create_index("ux_sign_on_account", "sign_on", ["account_id", "issuer"], unique=True)
+    op.create_index("ux_sign_on_subject", "sign_on", ["organisation_id", "issuer", "subject"], unique=True)
+    op.create_table(
+        "signed_on",
+        sa.Column("session_id", Id(), nullable=False),
+        sa.Column("account_id", Id(), nullable=False),
+        sa.Column("issuer", sa.String(length=500), nullable=False),
+        sa.Column("subject", sa.String(length=255), nullable=False),
+        sa.Column("sid", sa.String(length=255), nullable=False),
+        sa.Column("id_token", sa.Text(), nullable=False),
+        sa.Column("expires_at", Instant(), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_signed_on")),
+    )
+    op.create_index("ix_signed_on_sid", "signed_on", ["organisation_id", "issuer", "sid"])
+    op.create_index("ix_signed_on_subject", "signed_on", ["organisation_id", "issuer", "subject"])
+    op.create_index("ux_signed_on_session", "signed_on", ["session_id"], unique=True)
+    op.create_table(
         "node_lease",
         sa.Column("node", sa.String(length=32), nullable=False),
         sa.Column("epoch", sa.BigInteger(), nullable=False),

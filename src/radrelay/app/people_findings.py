@@ -1,0 +1,65 @@
+"""What `radrelay doctor` says of where people come from: the directory's servers, and single sign-on's provider."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from radrelay.app.findings import Finding, State
+from radrelay.clock import SystemClock
+from radrelay.errors import RadrelayError
+from radrelay.identity.directory import open_directory
+from radrelay.identity.oidc.provider import Provider
+from radrelay.settings import Settings
+
+GUARD = "an account with a password of its own gets in meanwhile"
+ADVICE = {
+    "directory-unavailable": f"check directory.urls and that the server answers there; {GUARD}",
+    "directory-untrusted": "name the authority that signed its certificate (directory.ca_file), or renew that",
+    "directory-refuses-us": "check directory.bind_dn and its password",
+    "directory-unreadable": "check directory.base, and that the reading account may see it",
+    "oidc-unavailable": f"check oidc.issuer and that this machine reaches it; {GUARD}",
+    "oidc-untrusted": "name the authority that signed its certificate (oidc.ca_file), or renew that",
+    "oidc-unreadable": "oidc.issuer has to be written exactly as the provider writes it",
+}
+
+
+def people_findings(settings: Settings) -> Iterator[Finding]:
+    """Yield a finding for each server that people come from; nothing where none is set."""
+    yield from _directory(settings)
+    yield from _sign_on(settings)
+
+
+def _directory(settings: Settings) -> Iterator[Finding]:
+    directory = open_directory(settings.directory, SystemClock())
+    if directory is None:
+        return
+    try:
+        directory.require_ready()
+        states = directory.reach()
+    except RadrelayError as error:
+        yield Finding("directory", "bad", error.message, ADVICE.get(error.code, "see docs/administration.md"))
+        return
+    finally:
+        directory.processes.close()
+    others = sum(one.trouble is None for one in states)
+    for one in states:
+        subject = f"directory {one.url}"
+        if one.trouble is None:
+            yield Finding(subject, "good", "answers, its certificate holds, we are let in, and the base can be read")
+        else:
+            state: State = "look" if others else "bad"
+            yield Finding(subject, state, one.trouble.detail, ADVICE.get(one.trouble.code, ""))
+
+
+def _sign_on(settings: Settings) -> Iterator[Finding]:
+    if settings.oidc.issuer is None:
+        return
+    subject = f"single sign-on {settings.oidc.issuer}"
+    provider = Provider(settings.oidc)
+    try:
+        provider.require_ready()
+        keys = len(provider.keys())
+    except RadrelayError as error:
+        yield Finding(subject, "bad", error.message, ADVICE.get(error.code, "see docs/administration.md"))
+        return
+    yield Finding(subject, "good", f"answers, and has {keys} keys to sign by")

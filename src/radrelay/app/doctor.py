@@ -18,6 +18,7 @@ from cryptography import x509
 from rich.console import Console
 from rich.table import Table
 
+from radrelay.app.clear_ways import clear_way_findings
 from radrelay.app.core import served_before
 from radrelay.app.findings import Finding, State
 from radrelay.app.node_findings import node_findings
@@ -60,6 +61,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield from _clock(settings)
     yield from _ports(settings)
     yield from pages_findings(settings)
+    yield from clear_way_findings(settings)
     if not settings.keys_dir.exists():
         yield Finding("keys", "look", "no keys yet: this data directory is new", "start Radrelay once")
         return

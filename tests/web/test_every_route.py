@@ -123,7 +123,7 @@ TO_VISITORS: set[Operation] = {  # what a link opens of what it shows; everythin
 KNOWN = OPEN | ADMINISTRATION | AUDITORS | OFFICER | OWN | EMPTY | ORGANISATION_WIDE | SCOPED
 OUTSIDE_OPENAPI: set[Operation] = {
     ("GET", "/api/openapi.json"), ("GET", "/api/docs"), ("GET", "/api/docs.css"), ("GET", "/{path:path}"),
-    ("HEAD", "/{path:path}"),
+    ("HEAD", "/{path:path}"), ("GET", "/.well-known/security.txt"),
 }  # fmt: skip
 
 

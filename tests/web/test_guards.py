@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,12 +14,16 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 import uvicorn
+from hypothesis import example, given
+from hypothesis import strategies as st
 from starlette.testclient import TestClient
+from structlog.testing import capture_logs
 
 from radrelay.identity import srp
 from radrelay.identity.accounts import by_name
 from radrelay.identity.passwords import Passwords
 from radrelay.web.cookies import plain, prefixed
+from radrelay.web.downloads import disposition
 from tests.proving import log_in
 from tests.web.conftest import PASSWORD, WebSite, close_site, open_site
 
@@ -104,6 +110,35 @@ def test_cookies_of_others_stay_as_they_are() -> None:
     assert plain(b"a=1; radrelay_x=planted; __host-radrelay_x=ours;__Host-other=2") == (
         b"a=1; radrelay_x=ours; __Host-other=2"
     )
+
+
+def test_the_log_says_who_was_refused_and_of_others_nothing(site: WebSite) -> None:
+    anna = site.login("anna", "192.0.2.10")
+    account = anna.http.get("/api/session").json()["account"]["id"]
+    key = {"Authorization": f"Bearer {site.token()}"}
+    with capture_logs() as lines:
+        anna.http.get("/api/accounts")
+        anna.http.post("/api/tokens", json={"name": "x"})
+        anna.http.get(f"/api/studies/{uuid.uuid4()}")
+        site.client("192.0.2.11").get("/api/studies")
+        site.client("192.0.2.12").get("/api/accounts", headers=key)
+        anna.http.get("/api/studies")
+    told = [(line["status"], line.get("who", ""), line.get("peer", "")) for line in lines if line["event"] == "request"]
+    assert told[:3] == [(status, f"account {account}", "192.0.2.10") for status in (403, 403, 404)]
+    assert told[3] == (401, "", "192.0.2.11")
+    assert told[4][0] == 403
+    assert told[4][1].startswith("token ")
+    assert told[5] == (200, "", "")
+
+
+@given(st.text())
+@example('a"; filename="b.html\r\nSet-Cookie: x=1')
+@example("../../etc/passwd")
+@example("Müller\u202egnp.exe")
+def test_no_name_of_a_download_breaks_out_of_its_header(name: str) -> None:
+    header = disposition(name)
+    assert re.fullmatch(r"attachment; filename=\"[A-Za-z0-9._-]{1,150}\"; filename\*=UTF-8''[A-Za-z0-9._~%-]+", header)
+    assert not header.partition('"')[2].startswith(".")
 
 
 @contextmanager

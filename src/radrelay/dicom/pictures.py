@@ -103,7 +103,8 @@ def _open(plain: bytes) -> Image.Image:
         return Image.open(io.BytesIO(plain), formats=_FORMATS)
     heif = pi_heif.open_heif(io.BytesIO(plain), convert_hdr_to_8bit=True)
     _check_size(*heif.size)
-    return heif.to_pillow()
+    image: Image.Image = heif.to_pillow()
+    return image
 
 
 def _check_size(width: int, height: int) -> None:

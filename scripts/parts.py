@@ -84,11 +84,11 @@ def folded(name: str) -> str:
 
 def licences(one: Distribution) -> set[str]:
     """Return what a distribution says of its licence: the expression, else the classifiers, else the field."""
-    expression = one.metadata.get("License-Expression")
+    (expression,) = one.metadata.get_all("License-Expression") or [""]
     if expression:
         return {expression}
     named = {text.rpartition(" :: ")[2] for text in one.metadata.get_all("Classifier") or () if "License ::" in text}
-    field = (one.metadata.get("License") or "").strip().partition("\n")[0]
+    (field,) = [text.strip().partition("\n")[0] for text in one.metadata.get_all("License") or [""]]
     return named or ({field} if field else set())
 
 
@@ -108,7 +108,8 @@ def imported(root: Path = FRONTEND) -> set[str]:
         for path in (root / folder).rglob("*"):
             if path.suffix in (".ts", ".svelte") and ".test." not in path.name:
                 found |= set(IMPORTED.findall(path.read_text("utf-8")))
-    return found & json.loads((root / "package.json").read_text("utf-8"))["dependencies"].keys()
+    served: dict[str, str] = json.loads((root / "package.json").read_text("utf-8"))["dependencies"]
+    return found & served.keys()
 
 
 # The bill of materials

@@ -8,10 +8,10 @@ DEV_STAMP := $(VENV)/.installed-dev
 FRONT := src/radrelay/web/static/index.html
 FRONT_SOURCES := $(shell find frontend -path frontend/node_modules -prune -o -type f -print 2>/dev/null)
 
-.PHONY: help serve demo test soak bench lint format clean install dev
+.PHONY: help serve demo test soak bench lint format clean install dev sbom audit-parts
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
 $(BIN)/python:
 	@scripts/debian-packages run
@@ -51,6 +51,12 @@ soak: dev ## the long part: kills, power loss, fuzzing, PostgreSQL and S3; write
 
 bench: dev ## Radrelay beside Orthanc and dcmtk, in one run; writes benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks
+
+sbom: install ## all parts as installed for running and as built into the pages, as CycloneDX in dist/
+	$(BIN)/python scripts/parts.py sbom
+
+audit-parts: install ## ask the advisory services what is known against those parts
+	$(BIN)/python scripts/parts.py audit
 
 format: dev ## put the sources into shape
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix .

@@ -18,6 +18,7 @@ from cryptography import x509
 from rich.console import Console
 from rich.table import Table
 
+from radrelay.app.clear_ways import clear_way_findings
 from radrelay.app.core import served_before
 from radrelay.app.findings import Finding, State
 from radrelay.app.mail import mail_findings
@@ -64,6 +65,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield from pages_findings(settings)
     yield from mail_findings(settings)
     yield from people_findings(settings)
+    yield from clear_way_findings(settings)
     if not settings.keys_dir.exists():
         yield Finding("keys", "look", "no keys yet: this data directory is new", "start Radrelay once")
         return

@@ -11,7 +11,7 @@ import struct
 from dataclasses import dataclass
 
 import numpy as np
-import pillow_heif
+import pi_heif
 from PIL import (
     BmpImagePlugin,
     Image,
@@ -101,9 +101,10 @@ def _pages(image: Image.Image, count: int) -> list[Picture]:
 def _open(plain: bytes) -> Image.Image:
     if plain[4:8] != b"ftyp":
         return Image.open(io.BytesIO(plain), formats=_FORMATS)
-    heif = pillow_heif.open_heif(io.BytesIO(plain), convert_hdr_to_8bit=True)
+    heif = pi_heif.open_heif(io.BytesIO(plain), convert_hdr_to_8bit=True)
     _check_size(*heif.size)
-    return heif.to_pillow()
+    image: Image.Image = heif.to_pillow()
+    return image
 
 
 def _check_size(width: int, height: int) -> None:

@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute
 from radrelay import __version__, audit
 from radrelay.archive.naming import study_named
 from radrelay.web import api, dicomweb, health, live, pages, problems, reference
+from radrelay.web.cookies import HostCookies
 from radrelay.web.correlation import Correlation
 from radrelay.web.guards import BodyLimit, SecurityHeaders, TlsBeyondLoopback
 from radrelay.web.services import WebServices
@@ -55,6 +56,7 @@ def create(services: WebServices) -> FastAPI:
     app.add_middleware(ShortWay, routes=[*dicomweb.hot_routes(), *api.hot_routes()], remote=remote)
     app.add_middleware(TlsBeyondLoopback, behind_proxy=settings.web.behind_proxy)
     app.add_middleware(Correlation, measurements=services.measurements)
+    app.add_middleware(HostCookies, behind_proxy=settings.web.behind_proxy)
     app.add_middleware(SecurityHeaders, behind_proxy=settings.web.behind_proxy)  # outermost: errors too
     app.router.routes.extend(_routes())
     return app

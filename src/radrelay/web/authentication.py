@@ -22,6 +22,7 @@ from radrelay.errors import Forbidden, Unauthenticated
 from radrelay.identity import OpenSession, SessionEnded, TokenRefused, TokenView
 from radrelay.identity.factors.errors import FactorSetUpWanted, FactorWanted
 from radrelay.web.connection import is_own_origin, peer_address
+from radrelay.web.correlation import note_caller
 from radrelay.web.services import WebServices
 from radrelay.web.visitors import LINK_COOKIE, is_own, visit_of
 
@@ -111,11 +112,14 @@ def entering_caller_of(request: Request) -> Caller:
     """Return who asks, however far the login has come; raises `Unauthenticated` or `CsrfRefused`."""
     services = services_of(request)
     peer = peer_address(request.scope, services.settings.web.behind_proxy)
+    note_caller(request.scope, peer)
     secret = _token_secret(request.headers.get("authorization", ""))
     if secret is not None:
         if request.method not in SAFE_METHODS and _is_basic(request):
             require_same_origin(request)  # a browser that was given it sends it for every site's pages
-        return Caller(token_principal(services.identity.token_of(secret), peer, services.clock.now()))
+        principal = token_principal(services.identity.token_of(secret), peer, services.clock.now())
+        note_caller(request.scope, peer, principal.kind, principal.id)
+        return Caller(principal)
     cookie = request.cookies.get(COOKIE)
     if cookie is None:
         return _visitor(request, services, peer)
@@ -125,6 +129,7 @@ def entering_caller_of(request: Request) -> Caller:
         if LINK_COOKIE in request.cookies:
             return _visitor(request, services, peer)
         raise
+    note_caller(request.scope, peer, "account", opened.account.id)
     if request.method not in SAFE_METHODS:
         require_same_origin(request)
         given = request.headers.get(CSRF_HEADER, "")
@@ -139,6 +144,7 @@ def _visitor(request: Request, services: WebServices, peer: str) -> Caller:
     if cookie is None:
         raise Unauthenticated
     visit = visit_of(request, services, cookie, peer)
+    note_caller(request.scope, peer, "link", visit.link.id)
     if request.method not in SAFE_METHODS:
         require_same_origin(request)
         if not is_own(visit, request.headers.get(CSRF_HEADER, "")):

@@ -20,6 +20,8 @@ from radrelay.web.measurements import Measurements
 from radrelay.web.problems import unforeseen_problem
 
 HEADER = "x-correlation-id"
+CALLER = "caller"
+REFUSED = frozenset({401, 403, 404, 429})  # what somebody may not see is not found
 GIVEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,63}")
 log = structlog.get_logger(__name__)
 
@@ -69,7 +71,13 @@ class Correlation:
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         route = route_of(scope)
         self.measurements.request(scope["method"], route, status, seconds)
-        log.info("request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 1))
+        asked = scope["state"].get(CALLER, {}) if status in REFUSED else {}
+        log.info("request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 1), **asked)
+
+
+def note_caller(scope: Scope, peer: str, kind: str = "", own_id: object = "") -> None:
+    """Keep who asks, by id, for the line in the log if the request is refused; others do not name anybody."""
+    scope.setdefault("state", {})[CALLER] = {"peer": peer} | ({"who": f"{kind} {own_id}"} if kind else {})
 
 
 def route_of(scope: Scope) -> str:

@@ -18,7 +18,7 @@ from radrelay.web.reach import ReachedStudy
 from radrelay.web.services import WebServices
 from radrelay.web.streaming import in_pieces
 
-SANDBOX = "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'"
+SANDBOX = "default-src 'none'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox"
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 

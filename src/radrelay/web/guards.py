@@ -27,6 +27,7 @@ POLICY = "; ".join(
         "font-src 'self'",
         "connect-src 'self' blob:",
         "manifest-src 'self'",
+        "object-src 'none'",
         "form-action 'self'",
         "base-uri 'none'",
         "frame-ancestors 'none'",
@@ -43,7 +44,7 @@ HEADERS = {
     "x-robots-tag": "noindex, nofollow",
     "cache-control": "no-store",
 }
-HSTS = "max-age=31536000"
+HSTS = "max-age=31536000; includeSubDomains"
 TLS_WANTED = (
     "Radrelay answers plain HTTP on this machine's loopback addresses alone. Its administrator gives it a certificate "
     "(web.tls_certificate, web.tls_key), or puts a proxy that ends TLS before it (web.behind_proxy)."

@@ -268,7 +268,7 @@ async def log_in(
     services: Services,
     given: Annotated[Credentials | ProofGiven, Depends(read_login)],
 ) -> LoginAnswer:
-    """Log in; sets the cookie `radrelay_session`."""
+    """Log in; sets the cookie `radrelay_session` (over TLS `__Host-radrelay_session`)."""
     require_same_origin(request)
     begun = time.monotonic()
     try:

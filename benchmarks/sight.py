@@ -34,7 +34,7 @@ from radrelay.access.scope import scope
 from radrelay.archive.models import Study
 from radrelay.archive.query import DateRange, StudyQuery, Window
 from radrelay.archive.search import find_studies
-from radrelay.archive.tables import HOLDING, STUDY
+from radrelay.archive.tables import HOLDING
 from radrelay.storage.columns import Base
 from radrelay.storage.database import Database
 
@@ -89,6 +89,7 @@ def _groups() -> Iterator[dict[str, object]]:
         yield {
             "id": key, "organisation_id": ORGANISATION, "key": str(key), "name": f"Group {number}",
             "name_folded": f"group {number}", "description": "", "created_at": NOW,
+            "sees_restricted": False,
         }  # fmt: skip
 
 
@@ -129,7 +130,7 @@ def _grant(grantee: Grantee, target: Target, number: int) -> dict[str, object]:
         "id": uid(5, number), "organisation_id": ORGANISATION, "grantee_kind": grantee.kind,
         "grantee_id": grantee.id, "target_kind": target.kind, "target_id": target.id,
         "rights": join_rights([Right.SEE, Right.DOWNLOAD]), "identity": "clear", "ends_at": None, "created_at": NOW,
-        "revision": 1,
+        "revision": 1, "origin": "hand", "priors": False,
     }  # fmt: skip
 
 
@@ -138,7 +139,7 @@ def questions(name: str) -> dict[str, Question]:
     who = Principal("account", name, name, ORGANISATION, "user")
 
     def asked(session: Session, query: StudyQuery, window: Window) -> object:
-        visible = scope(session, who, Right.SEE, now=NOW).study_filter(Study.id)
+        visible = scope(session, who, Right.SEE, now=NOW).listed(session, Study.id)
         return find_studies(session, ORGANISATION, query, visible, NOW, window)
 
     def newest(session: Session, rng: random.Random) -> object:

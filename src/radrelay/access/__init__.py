@@ -3,6 +3,17 @@
 Access owns its tables and knows the archive's studies, series and sources by their ids alone.
 """
 
+from radrelay.access.broken_glass import (
+    BreakKind,
+    BrokenView,
+    NoticeView,
+    Why,
+    break_glass,
+    broken,
+    notices,
+    put_away,
+    review,
+)
 from radrelay.access.granted import MOST_LISTED, GrantView, change_grant, grant_of, granted
 from radrelay.access.grants import ROLES, Grantee, Target, ensure_default_grants, grant, revoke
 from radrelay.access.groups import (
@@ -42,7 +53,20 @@ from radrelay.access.links import (
 )
 from radrelay.access.links import make as make_link
 from radrelay.access.principal import SYSTEM_NAME, Principal, PrincipalKind, Right, system_principal
-from radrelay.access.scope import Scope, scope
+from radrelay.access.prior_rules import PriorReach, PriorRuleView, prior_rule, set_prior_rule
+from radrelay.access.restrictions import (
+    Arrived,
+    RestrictionKind,
+    RestrictionView,
+    fall_under,
+    hides,
+    lift,
+    restrict,
+    restrictions,
+    restrictions_on,
+)
+from radrelay.access.restrictions import Wanted as WantedRestriction
+from radrelay.access.scope import Listed, Scope, scope
 from radrelay.access.sight import Sight, anybody_sees, of_account, own_end, sights
 from radrelay.access.visits import (
     Asked,
@@ -63,7 +87,10 @@ __all__ = [
     "SYSTEM_NAME",
     "AccessKind",
     "AccessView",
+    "Arrived",
     "Asked",
+    "BreakKind",
+    "BrokenView",
     "GrantView",
     "Grantee",
     "GroupView",
@@ -71,22 +98,32 @@ __all__ = [
     "LinkState",
     "LinkTry",
     "LinkView",
+    "Listed",
     "MadeLink",
     "MemberView",
+    "NoticeView",
     "Principal",
     "PrincipalKind",
+    "PriorReach",
+    "PriorRuleView",
     "Protection",
     "Reaches",
     "Refused",
+    "RestrictionKind",
+    "RestrictionView",
     "Right",
     "Scope",
     "Sight",
     "Target",
     "Visit",
     "WantedLink",
+    "WantedRestriction",
+    "Why",
     "accesses",
     "add_member",
     "anybody_sees",
+    "break_glass",
+    "broken",
     "change_grant",
     "change_group",
     "closings",
@@ -94,6 +131,7 @@ __all__ = [
     "delete_group",
     "end_visit",
     "ensure_default_grants",
+    "fall_under",
     "follow_directory",
     "forget_links",
     "forget_member",
@@ -102,20 +140,30 @@ __all__ = [
     "granted",
     "groups",
     "groups_of",
+    "hides",
     "is_token_of",
+    "lift",
     "link_of",
     "listed_links",
     "make_link",
     "members_of",
     "note_access",
     "note_told",
+    "notices",
     "of_account",
     "open_link",
     "own_end",
+    "prior_rule",
+    "put_away",
     "remove_member",
+    "restrict",
+    "restrictions",
+    "restrictions_on",
+    "review",
     "revoke",
     "revoke_link",
     "scope",
+    "set_prior_rule",
     "sights",
     "system_principal",
     "unknown_principal",

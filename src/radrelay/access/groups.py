@@ -36,6 +36,7 @@ class GroupView:
     created_at: datetime
     members: int = 0
     grants: int = 0
+    sees_restricted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,4 +216,4 @@ def _name(session: Session, row: Group, name: str) -> None:
 
 
 def _view(row: Group, members: int = 0, granted: int = 0) -> GroupView:
-    return GroupView(row.id, row.name, row.description, row.created_at, members, granted)
+    return GroupView(row.id, row.name, row.description, row.created_at, members, granted, row.sees_restricted)

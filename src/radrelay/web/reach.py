@@ -253,7 +253,7 @@ def sees_everything(services: WebServices, principal: Principal, right: Right) -
     """Say whether `principal` has `right` to every study of the organisation, its patients in the clear."""
     with services.database.read() as session:
         scope = access.scope(session, principal, right, now=services.clock.now())
-    return scope.everything and scope.identity == "clear"
+    return scope.whole and scope.identity == "clear"
 
 
 def require_everything(services: WebServices, principal: Principal, right: Right) -> None:

@@ -317,6 +317,17 @@ class AuditSettings(Section):
     repository: RepositorySettings = RepositorySettings()
 
 
+class AccessSettings(Section):
+    """Who sees what, beyond what grants say."""
+
+    break_glass_h: float = Field(
+        4.0, description="hours that a restricted study stays open to who broke glass", gt=0, le=168
+    )
+    break_glass_told: tuple[str, ...] = Field(
+        ("role:dpo",), description="who is told that glass was broken: user names, or role: and a role"
+    )
+
+
 class LogSettings(Section):
     """Technical logs; no patient data at the default level."""
 
@@ -348,6 +359,7 @@ class Settings(BaseSettings):
     node: NodeSettings = NodeSettings()
     displays: DisplaySettings = DisplaySettings()
     audit: AuditSettings = AuditSettings()
+    access: AccessSettings = AccessSettings()
     log: LogSettings = LogSettings()
 
     @classmethod

@@ -45,7 +45,7 @@ NEEDS: dict[Operation, frozenset[Right]] = {  # beyond the right to see, which t
         ((Right.SHARE, Right.SEE), {
             *(one for one in SCOPED if "/releases" in one[1]), ("POST", "/api/links"),
         }),
-        ((Right.SHARE,), {one for one in SCOPED if one[1].startswith("/api/links/")}),
+        ((Right.SHARE,), {one for one in SCOPED if one[1].startswith("/api/links/") or "/restrictions" in one[1]}),
         ((Right.DELETE,), {
             ("DELETE", "/api/studies/{study_id}"), ("POST", "/api/studies/{study_id}/hold"),
             ("DELETE", "/api/studies/{study_id}/hold"),
@@ -91,13 +91,14 @@ class Scene:
 
     def _named(self, operation: Operation) -> dict[str, object]:
         study, instance = self.ids["study_id"], self.ids["instance_id"]
-        return {
+        named: dict[Operation, dict[str, object]] = {
             ("POST", "/api/studies/{study_id}/exports"): {"instance_ids": [instance]},
             ("PUT", "/api/studies/{study_id}/marks/{mark_id}"): {"instance_id": instance},
             ("POST", "/api/links"): {"studies": [study]},
             ("POST", "/api/deliveries"): {"study_id": study, "destination_id": self.ids["destination_id"]},
             ("POST", "/api/studies/{study_id}/releases"): {"id": self.ids["group_id"]},
-        }.get(operation, {})
+        }
+        return named.get(operation, {})
 
     def _params(self, path: str) -> dict[str, str]:
         if path.endswith("presentation.dcm"):

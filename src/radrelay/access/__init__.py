@@ -59,15 +59,16 @@ from radrelay.access.restrictions import (
     RestrictionKind,
     RestrictionView,
     fall_under,
-    hides,
     lift,
     restrict,
     restrictions,
     restrictions_on,
+    shows,
 )
 from radrelay.access.restrictions import Wanted as WantedRestriction
 from radrelay.access.scope import Listed, Scope, scope
 from radrelay.access.sight import Sight, anybody_sees, of_account, own_end, sights
+from radrelay.access.visibility import open_to_all
 from radrelay.access.visits import (
     Asked,
     LinkTry,
@@ -140,7 +141,6 @@ __all__ = [
     "granted",
     "groups",
     "groups_of",
-    "hides",
     "is_token_of",
     "lift",
     "link_of",
@@ -152,6 +152,7 @@ __all__ = [
     "notices",
     "of_account",
     "open_link",
+    "open_to_all",
     "own_end",
     "prior_rule",
     "put_away",
@@ -164,6 +165,7 @@ __all__ = [
     "revoke_link",
     "scope",
     "set_prior_rule",
+    "shows",
     "sights",
     "system_principal",
     "unknown_principal",

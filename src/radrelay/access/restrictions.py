@@ -145,7 +145,7 @@ def fall_under(session: Session, organisation_id: uuid.UUID, arrived: Sequence[A
     return len(missing)
 
 
-def hides(session: Session, organisation_id: uuid.UUID, columns: Any) -> ColumnElement[bool]:
+def shows(session: Session, organisation_id: uuid.UUID, columns: Any) -> ColumnElement[bool]:
     """Return the condition that an object that is no study's yet (in quarantine) falls under no restriction.
 
     `columns` has study_uid, patient_id_value and source_id; of a patient ID any issuer's counts.

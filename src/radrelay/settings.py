@@ -139,6 +139,11 @@ class DicomSettings(Section):
     query_callers: tuple[str, ...] = Field(
         ("*",), description="calling AE titles that may query and retrieve; * is any"
     )
+    unbound_callers: bool = Field(
+        False,
+        description="answer queries of calling AE titles that are bound to no address or certificate; "
+        "false: such a title gets nothing, but from this machine itself",
+    )
     transfer_hosts: dict[str, str] = Field(
         {}, description="move destinations: AE title = host:port, beside the list in the pages"
     )

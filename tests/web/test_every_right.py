@@ -336,6 +336,41 @@ def test_devices_get_what_they_were_granted_and_nothing_else(scene: Scene, port:
     assert {name: count for name, count in fetches.items() if count} == {"retrieve": 1}
 
 
+def test_who_only_says_a_title_gets_nothing_and_is_on_record(scene: Scene, port: ArchiveQuery) -> None:
+    site, organisation = scene.site, scene.site.organisation_id
+    uid = Query("study", "STUDY", (Key(0x0020000D, "UI", scene.study_uid, ()),), False)
+
+    def gets(host: str, subject: str | None = None, fingerprint: str | None = None) -> int:
+        who = Peer(host, 11112, "ALL", "RADRELAY", subject, uuid.uuid4().hex, "", fingerprint)
+        try:
+            return len(list(port.find(who, uid))) + len(port.retrieve(who, uid))
+        except Forbidden:
+            return 0
+
+    def bind(**to: Any) -> None:
+        answer = scene.root.http.put("/api/devices/ALL", json=to, headers=scene.root.headers)
+        assert answer.status_code == 200, answer.text
+
+    assert (gets("127.0.0.1"), gets("192.0.2.7")) == (2, 0), "a title that nothing proves: from this machine alone"
+    bind(addresses=["192.0.2.0/28", "2001:db8::7"])
+    tried = ("192.0.2.7", "::ffff:192.0.2.7", "2001:db8::7", "192.0.2.77", "127.0.0.1", "nonsense")
+    assert [gets(host) for host in tried] == [2, 2, 2, 0, 0, 0]
+    bind(subject="workstation-1", fingerprint="AB:" * 31 + "CD")
+    proof = "ab" * 31 + "cd"
+    assert gets("203.0.113.9", "workstation-1", proof) == 2
+    assert [gets("203.0.113.9", *one) for one in (("workstation-1", None), ("other", proof), (None, None))] == [0, 0, 0]
+    with site.database.read() as session:
+        events = session.execute(sa.text("SELECT action FROM audit_event WHERE action LIKE 'device.%'")).scalars().all()
+    assert sorted(set(events)) == ["device.bind", "device.impostor", "device.unbound"]
+    for wrong in ({}, {"addresses": ["here"]}, {"fingerprint": "12"}):
+        answer = scene.root.http.put("/api/devices/ALL", json=wrong, headers=scene.root.headers)
+        assert answer.status_code == 422, wrong
+    assert len(scene.root.http.get("/api/devices").json()["devices"]) == 1
+    assert scene.root.http.delete("/api/devices/ALL", headers=scene.root.headers).status_code == 204
+    with site.database.read() as session:
+        assert access.devices(session, organisation) == []
+
+
 # --- links ---------------------------------------------------------------------------------------------------------
 
 

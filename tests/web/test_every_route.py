@@ -50,6 +50,7 @@ ADMINISTRATION: set[Operation] = {
     ("DELETE", "/api/destinations/{destination_id}"), ("POST", "/api/destinations/{destination_id}/echo"),
     ("PUT", "/api/preferences/{name}"), ("GET", "/api/restrictions"), ("POST", "/api/restrictions"),
     ("DELETE", "/api/restrictions/{restriction_id}"), ("GET", "/api/prior-rule"), ("PUT", "/api/prior-rule"),
+    ("GET", "/api/devices"), ("PUT", "/api/devices/{ae_title}"), ("DELETE", "/api/devices/{ae_title}"),
     ("GET", "/api/displays"), ("DELETE", "/api/displays/{display_id}"),
 }  # fmt: skip
 AUDITORS: set[Operation] = {  # for administrators and the data protection officer
@@ -186,6 +187,7 @@ DISPLAY: dict[str, object] = {
 BODIES: dict[Operation, dict[str, object]] = {
     ("POST", "/api/restrictions"): {"kind": "patient", "value": "4711"},
     ("PUT", "/api/prior-rule"): {"reach": "none"},
+    ("PUT", "/api/devices/{ae_title}"): {"addresses": ["192.0.2.7"]},
     ("PUT", "/api/studies/{study_id}/restrictions"): {},
     ("POST", "/api/broken-glass"): {"patient_id": "4711", "kind": "emergency", "reason": "unconscious, no relatives"},
     ("POST", "/api/studies/{study_id}/releases"): {"kind": "group", "id": str(uuid.uuid4())},

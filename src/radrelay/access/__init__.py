@@ -14,6 +14,16 @@ from radrelay.access.broken_glass import (
     put_away,
     review,
 )
+from radrelay.access.devices import (
+    Binding,
+    Caller,
+    DeviceView,
+    bind_device,
+    devices,
+    is_loopback,
+    judge,
+    unbind_device,
+)
 from radrelay.access.granted import MOST_LISTED, GrantView, change_grant, grant_of, granted
 from radrelay.access.grants import ROLES, Grantee, Target, ensure_default_grants, grant, revoke
 from radrelay.access.groups import (
@@ -90,8 +100,11 @@ __all__ = [
     "AccessView",
     "Arrived",
     "Asked",
+    "Binding",
     "BreakKind",
     "BrokenView",
+    "Caller",
+    "DeviceView",
     "GrantView",
     "Grantee",
     "GroupView",
@@ -123,6 +136,7 @@ __all__ = [
     "accesses",
     "add_member",
     "anybody_sees",
+    "bind_device",
     "break_glass",
     "broken",
     "change_grant",
@@ -130,6 +144,7 @@ __all__ = [
     "closings",
     "create_group",
     "delete_group",
+    "devices",
     "end_visit",
     "ensure_default_grants",
     "fall_under",
@@ -141,7 +156,9 @@ __all__ = [
     "granted",
     "groups",
     "groups_of",
+    "is_loopback",
     "is_token_of",
+    "judge",
     "lift",
     "link_of",
     "listed_links",
@@ -168,6 +185,7 @@ __all__ = [
     "shows",
     "sights",
     "system_principal",
+    "unbind_device",
     "unknown_principal",
     "visit_of",
 ]

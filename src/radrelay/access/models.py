@@ -51,6 +51,20 @@ class Grant(Owned, Base):
     priors: Mapped[bool] = mapped_column(Boolean, default=False)
 
 
+class Device(Base):
+    """A calling AE title and what proves it; empty is not asked for. Addresses are a comma list of IPs and networks."""
+
+    __tablename__ = "access_device"
+
+    organisation_id: Mapped[uuid.UUID] = mapped_column(Id, primary_key=True)
+    ae_title: Mapped[str] = mapped_column(String(16), primary_key=True)
+    addresses: Mapped[str] = mapped_column(String(3000), default="")
+    subject: Mapped[str] = mapped_column(String(400), default="")
+    fingerprint: Mapped[str] = mapped_column(String(64), default="")
+    description: Mapped[str] = mapped_column(String(200), default="")
+    changed_at: Mapped[datetime] = mapped_column(Instant)
+
+
 class Begun(Base):
     """An organisation has got the grants that a new one starts with; what is taken away afterwards stays away."""
 

@@ -88,9 +88,10 @@ class Notice(BaseModel):
 
 
 class Notices(BaseModel):
-    """What you are told, the newest first."""
+    """What you are told, the newest first; and whether you may break glass."""
 
     notices: list[Notice]
+    may_break_glass: bool
 
 
 @router.post("/broken-glass", status_code=201)
@@ -146,11 +147,13 @@ def review(request: Request, services: Services, principal: Officer, broken_id: 
 def list_notices(services: Services, principal: Authenticated) -> Notices:
     """List what you are told and have not put away."""
     if principal.kind != "account":
-        return Notices(notices=[])
+        return Notices(notices=[], may_break_glass=False)
     with services.database.read() as session:
         found = access.notices(session, principal.organisation_id, uuid.UUID(principal.id))
+        may = not Reach.of(services, session, principal, Right.BREAK_GLASS).scope.nothing
     return Notices(
-        notices=[Notice(id=one.id, kind="break-glass", at=one.at, broken=_shown(one.broken)) for one in found]
+        notices=[Notice(id=one.id, kind="break-glass", at=one.at, broken=_shown(one.broken)) for one in found],
+        may_break_glass=may,
     )
 
 

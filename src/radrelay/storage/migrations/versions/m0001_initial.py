@@ -86,6 +86,17 @@ def tables() -> None:
     op.create_index("ux_access_group_key", "access_group", ["key"], unique=True)
     op.create_index("ux_access_group_name", "access_group", ["organisation_id", "name_folded"], unique=True)
     op.create_table(
+        "access_device",
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("ae_title", sa.String(length=16), nullable=False),
+        sa.Column("addresses", sa.String(length=3000), nullable=False),
+        sa.Column("subject", sa.String(length=400), nullable=False),
+        sa.Column("fingerprint", sa.String(length=64), nullable=False),
+        sa.Column("description", sa.String(length=200), nullable=False),
+        sa.Column("changed_at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("organisation_id", "ae_title", name=op.f("pk_access_device")),
+    )
+    op.create_table(
         "access_restriction",
         sa.Column("kind", sa.String(length=16), nullable=False),
         sa.Column("value", sa.String(length=64), nullable=False),

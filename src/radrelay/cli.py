@@ -10,6 +10,7 @@ import typer
 from pydantic import ValidationError
 
 from radrelay import __version__
+from radrelay.cli_access import access_commands
 from radrelay.errors import RadrelayError
 from radrelay.settings import Settings, load_settings
 
@@ -32,6 +33,7 @@ app.add_typer(keys_app, name="keys")
 app.add_typer(expiry_app, name="expiry")
 app.add_typer(nodes_app, name="nodes")
 app.add_typer(audit_app, name="audit")
+app.add_typer(access_commands(load_settings, lambda code: _leave(code)), name="access")
 
 
 def main() -> None:

@@ -26,7 +26,16 @@ from starlette.routing import Route
 from radrelay.dicom.codestreams import resolution_ends
 from radrelay.dicom.htj2k import encode_frame
 from radrelay.web.guards import HEADERS
-from tests.frontend import fake_access, fake_choices, fake_data, fake_links, fake_marks, fake_office, fake_roomcheck
+from tests.frontend import (
+    fake_access,
+    fake_choices,
+    fake_data,
+    fake_links,
+    fake_marks,
+    fake_office,
+    fake_restricted,
+    fake_roomcheck,
+)
 from tests.frontend.fake_login import Challenged, challenge_for, proven
 
 STATIC = Path(__file__).parents[2] / "src" / "radrelay" / "web" / "static"
@@ -40,11 +49,13 @@ class World:
 
     studies: list[fake_data.FakeStudy] = field(default_factory=lambda: fake_data.make_studies(140))
     access: fake_access.Access = field(default_factory=fake_access.Access)
+    restricted: fake_restricted.Restricted = field(default_factory=fake_restricted.Restricted)
     office: fake_office.Office = field(default_factory=fake_office.Office)
     marks: fake_marks.Marks = field(default_factory=fake_marks.Marks)
     roomcheck: fake_roomcheck.RoomCheck = field(default_factory=fake_roomcheck.RoomCheck)
     settings: dict[str, Any] = field(default_factory=dict)
     must_change_password: bool = False
+    role: str = "admin"
     logged_in: bool = True
     glimpses: bool = True
     held_frames: set[str] = field(default_factory=set)
@@ -86,7 +97,7 @@ def world_of(request: Request) -> World:
 
 def _account(world: World) -> dict[str, Any]:
     account = {"id": f"acc-{world.username}", "username": world.username, "name": "Dr. Katharina Weber",
-               "role": "admin", "language": "", "must_change_password": world.must_change_password}  # fmt: skip
+               "role": world.role, "language": "", "must_change_password": world.must_change_password}  # fmt: skip
     return {"account": account, "csrf_token": CSRF, "expires_at": None, "idle_until": None,
             "server_proof": world.server_proof}  # fmt: skip
 
@@ -348,6 +359,7 @@ ROUTES = [
     Route("/api/events", events),
     Route("/api/parcels/{parcel_id}/files", put_file, methods=["PUT"]),
     *fake_access.ROUTES,
+    *fake_restricted.ROUTES,
     *fake_marks.ROUTES,
     *fake_choices.ROUTES,
     *fake_links.ROUTES,

@@ -33,7 +33,6 @@ app.add_typer(keys_app, name="keys")
 app.add_typer(expiry_app, name="expiry")
 app.add_typer(nodes_app, name="nodes")
 app.add_typer(audit_app, name="audit")
-app.add_typer(access_commands(load_settings, lambda code: _leave(code)), name="access")
 
 
 def main() -> None:
@@ -56,6 +55,9 @@ def _settings() -> Settings:
 
 def _leave(code: int) -> NoReturn:
     raise typer.Exit(code)
+
+
+app.add_typer(access_commands(load_settings, _leave), name="access")
 
 
 @app.command()

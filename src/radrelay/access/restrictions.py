@@ -145,6 +145,11 @@ def fall_under(session: Session, organisation_id: uuid.UUID, arrived: Sequence[A
     return len(missing)
 
 
+def forget_study(session: Session, study_id: uuid.UUID) -> None:
+    """Forget that a study is restricted whose row goes; its restriction stays, for when it comes again."""
+    session.execute(sa.delete(Restricted).where(Restricted.study_id == study_id))
+
+
 def shows(session: Session, organisation_id: uuid.UUID, columns: Any) -> ColumnElement[bool]:
     """Return the condition that an object that is no study's yet (in quarantine) falls under no restriction.
 

@@ -13,6 +13,7 @@ from datetime import date, datetime
 from typing import Any, Literal
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY, UUID
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import ColumnElement
 
@@ -117,9 +118,20 @@ class Scope:
             return Listed(sa.false(), few=True)
         if self.whole or self.within or not self._reaches_few(session):
             return Listed(self.study_filter(study_id), few=False)
-        named = self._reached.ids() + ([] if self._priors is None else [self._priors.ids()])
-        found: ColumnElement[bool] = study_id.in_(sa.union_all(*named) if len(named) > 1 else named[0])
+        found = self._is_named(session, study_id)
         return Listed(found if self._openness is None else sa.and_(found, self._openness.study(study_id)), few=True)
+
+    def _is_named(self, session: Session, study_id: IdColumn) -> ColumnElement[bool]:
+        """Return the condition that a study is one of the few within reach.
+
+        PostgreSQL is given the ids: it takes a source for an average one, and would go through the whole table.
+        """
+        named = self._reached.ids() + ([] if self._priors is None else [self._priors.ids()])
+        every = sa.union_all(*named) if len(named) > 1 else named[0]
+        if session.get_bind().dialect.name != "postgresql":
+            return study_id.in_(every)  # type: ignore[no-any-return]
+        ids = sorted({one for one in session.scalars(every) if one is not None})
+        return study_id == sa.any_(sa.cast(sa.literal(ids, ARRAY(UUID)), ARRAY(UUID)))  # type: ignore[no-any-return]
 
     def _reaches_few(self, session: Session) -> bool:
         left = FEW

@@ -27,7 +27,7 @@ from radrelay.web.answering import json_answer
 from radrelay.web.authentication import Authenticated, Services
 from radrelay.web.downloads import zip_response
 from radrelay.web.problems import answers
-from radrelay.web.reach import IdentityHidden, Reach
+from radrelay.web.reach import IdentityHidden, PartOnly, Reach
 from radrelay.web.services import WebServices
 
 router = APIRouter(prefix="/studies", tags=["studies"])
@@ -399,9 +399,13 @@ def download_study(request: Request, services: Services, principal: Authenticate
 
 
 def _extras(services: WebServices, session: Session, reach: Reach, study_id: uuid.UUID) -> list[ExtraFile]:
-    """Return the files that came with a study, for who may have all studies there are."""
+    """Return the files that came with a study, for who may have all studies there are, and all of this one."""
     attachments = services.attachments
     if attachments is None or not reach.scope.whole:
+        return []
+    try:
+        reach.study(study_id, whole=True)
+    except PartOnly:
         return []
     rows = study_rows.attachment_rows(session, study_id, reach.now)
     return [

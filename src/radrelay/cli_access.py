@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -16,7 +16,7 @@ def access_commands(settings: Callable[[], Settings], leave: Callable[[int], Non
 
     @commands.command("restrict")
     def restrict(
-        kind: Annotated[str, typer.Argument(help="study, patient or source")],
+        kind: Annotated[Literal["study", "patient", "source"], typer.Argument(help="study, patient or source")],
         value: Annotated[str, typer.Argument(help="Study Instance UID, patient ID, or a source's id")],
         issuer: Annotated[str, typer.Option(help="of the patient ID")] = "",
         reason: Annotated[str, typer.Option(help="why, as the list shows it")] = "",
@@ -25,13 +25,11 @@ def access_commands(settings: Callable[[], Settings], leave: Callable[[int], Non
         from radrelay.access import WantedRestriction
         from radrelay.app.seeing import restrict_command
 
-        if kind not in ("study", "patient", "source"):
-            raise typer.BadParameter("what is restricted is a study, a patient or a source")
         leave(restrict_command(settings(), WantedRestriction(kind, value, issuer, reason)))
 
     @commands.command("prior-rule")
     def prior_rule(
-        reach: Annotated[str, typer.Argument(help="none, body-part or all")],
+        reach: Annotated[Literal["none", "body-part", "all"], typer.Argument(help="none, body-part or all")],
         years: Annotated[int | None, typer.Option(min=1, max=100, help="not older than so many years")] = None,
         marked_only: Annotated[
             bool, typer.Option("--marked-only", help="by grants that are marked for it alone")
@@ -41,8 +39,6 @@ def access_commands(settings: Callable[[], Settings], leave: Callable[[int], Non
         from radrelay.access import PriorRuleView
         from radrelay.app.seeing import prior_rule_command
 
-        if reach not in ("none", "body-part", "all"):
-            raise typer.BadParameter("the rule shows none, those of the same body-part, or all")
         leave(prior_rule_command(settings(), PriorRuleView(reach, years, marked_only)))
 
     @commands.command("bind-device")

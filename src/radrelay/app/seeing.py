@@ -8,8 +8,9 @@ from sqlalchemy.orm import Session
 
 from radrelay import access, audit
 from radrelay.access import Binding, PriorRuleView, WantedRestriction
-from radrelay.app.commands import Prepared, command_principal, open_command
+from radrelay.app.commands import command_principal, open_command
 from radrelay.app.core import Core
+from radrelay.app.prepare import Prepared
 from radrelay.archive.locking import lock_archive
 from radrelay.settings import Settings
 

@@ -3,7 +3,7 @@
 Most grants are on single studies, to people and to groups; 200 give a source to a group. Who sees few has grants of
 their own and those of three groups; who sees many is in groups that were given sources which brought most studies.
 Each question is a page of the list with its count, as the web page asks it: the newest, a modality, a name, an older
-time.
+time; and all of it once more with 1,000 restricted studies and the rule of earlier studies.
 
 python -m benchmarks.sight [--studies 1000000] [--rounds 60] [--only sqlite|postgresql] [--keep FOLDER]
 """
@@ -28,8 +28,9 @@ from benchmarks import search, study_rows
 from benchmarks.search import Question, Timing
 from benchmarks.study_rows import FIRST_DAY, NOW, ORGANISATION
 from radrelay.access.grants import Grantee, Target, join_rights
-from radrelay.access.models import Grant, Group, Member
+from radrelay.access.models import Grant, Group, Member, Restricted
 from radrelay.access.principal import Principal, Right
+from radrelay.access.prior_rules import PriorRuleView, set_prior_rule
 from radrelay.access.scope import scope
 from radrelay.archive.models import Study
 from radrelay.archive.query import DateRange, StudyQuery, Window
@@ -50,6 +51,7 @@ ASKED = {
     ALL: "who was given all",
 }
 LIMIT_MS = 50.0
+RESTRICTED = 1_000
 
 
 def uid(kind: int, number: int) -> uuid.UUID:
@@ -158,10 +160,26 @@ def questions(name: str) -> dict[str, Question]:
     return {"newest": newest, "modality": modality, "name": named, "a year": older}
 
 
+def set_rules(database: Database, *, on: bool) -> None:
+    """Restrict 1,000 studies and let who sees a study see the patient's others; or take that back."""
+    with database.write() as session:
+        session.execute(sa.delete(Restricted))
+        set_prior_rule(session, ORGANISATION, PriorRuleView("all" if on else "none"))
+        ids = session.scalars(sa.select(Study.id).order_by(Study.study_uid).limit(RESTRICTED if on else 0)).all()
+        rows = [{"study_id": one, "restriction_id": uid(7, 0), "organisation_id": ORGANISATION} for one in ids]
+        if rows:
+            session.execute(sa.insert(Restricted), rows)
+
+
 def measure(database: Database, rounds: int) -> list[Timing]:
-    """Ask everybody's questions `rounds` times, interleaved."""
-    mix = {f"{name}: {what}": ask for name in ASKED for what, ask in questions(name).items()}
-    return search.timed(database, mix, rounds)
+    """Ask everybody's questions `rounds` times, interleaved; without and with restricted studies and a rule."""
+    found = []
+    for on in (False, True):
+        set_rules(database, on=on)
+        rules = ", with rules" if on else ""
+        mix = {f"{name}: {what}{rules}": ask for name in ASKED for what, ask in questions(name).items()}
+        found += search.timed(database, mix, rounds)
+    return found
 
 
 def main() -> None:
@@ -179,7 +197,7 @@ def main() -> None:
                 _prepare(database, kind, options.studies)
                 for t in measure(database, options.rounds):
                     mark = "" if t.p95_ms <= LIMIT_MS else "  <- above"
-                    print(f"{kind:12}{t.question:28}{t.p50_ms:9.1f}{t.p95_ms:9.1f}{t.p95_cpu_ms:9.1f} ms{mark}")
+                    print(f"{kind:12}{t.question:32}{t.p50_ms:9.1f}{t.p95_ms:9.1f}{t.p95_cpu_ms:9.1f} ms{mark}")
         finally:
             if options.keep is None:
                 shutil.rmtree(folder, ignore_errors=True)

@@ -50,27 +50,32 @@ STUDY = sa.table(
 
 
 def condition(organisation: Any, kind: Any, grantee: Any, role: Any, right: Any, now: Any) -> ColumnElement[bool]:
-    """Return the condition that a grant is for the grantee, its groups or its role, holds the right, and lasts."""
+    """Return the condition that a grant is for the grantee, its groups or its role, holds the right, and lasts.
+
+    Whom a grant may be for is one list of pairs: of alternatives PostgreSQL would go through all grants.
+    """
+    own, name, its_role = _text(kind), _text(grantee), _text(role)
+    group, of_role, anybody = (sa.literal(word, sa.String) for word in ("group", "role", ANYBODY))
+    groups = sa.select(group, _MEMBER.group_id).where(
+        _MEMBER.organisation_id == organisation, _MEMBER.member_kind == own, _MEMBER.member_id == name
+    )
+    whom = sa.union_all(
+        sa.select(own, name),
+        sa.select(own, anybody),
+        groups,
+        sa.select(of_role, its_role),
+        sa.select(of_role, anybody).where(its_role != NO_ROLE),
+    )
     return sa.and_(
         GRANT.organisation_id == organisation,
-        sa.or_(
-            sa.and_(GRANT.grantee_kind == kind, sa.or_(GRANT.grantee_id == grantee, GRANT.grantee_id == ANYBODY)),
-            sa.and_(GRANT.grantee_kind == "group", GRANT.grantee_id.in_(_groups(organisation, kind, grantee))),
-            sa.and_(GRANT.grantee_kind == "role", sa.or_(GRANT.grantee_id == role, _any_role(role))),
-        ),
+        sa.tuple_(GRANT.grantee_kind, GRANT.grantee_id).in_(whom),
         GRANT.rights.like(right),
         sa.or_(GRANT.ends_at.is_(None), GRANT.ends_at > now),
     )
 
 
-def _groups(organisation: Any, kind: Any, grantee: Any) -> sa.Select[Any]:
-    return sa.select(_MEMBER.group_id).where(
-        _MEMBER.organisation_id == organisation, _MEMBER.member_kind == kind, _MEMBER.member_id == grantee
-    )
-
-
-def _any_role(role: Any) -> ColumnElement[bool]:
-    return sa.and_(GRANT.grantee_id == ANYBODY, sa.literal(NO_ROLE) != role)
+def _text(value: Any) -> ColumnElement[Any]:
+    return value if isinstance(value, ColumnElement) else sa.literal(value, sa.String)
 
 
 def is_trusted(organisation: Any) -> ColumnElement[bool]:
@@ -91,7 +96,7 @@ class Asked:
     def matching(self) -> ColumnElement[bool]:
         """Return the condition that a grant is one of these."""
         principal = self.principal
-        organisation, role = principal.organisation_id, sa.literal(principal.role or NO_ROLE)
+        organisation, role = principal.organisation_id, principal.role or NO_ROLE
         found = condition(organisation, principal.kind, principal.id, role, f"%,{self.right.value},%", self.now)
         match self.which:
             case "personal":
@@ -242,7 +247,10 @@ class Priors:
         return found if self.openness is None else found.where(self.openness.study(seen.c.id))
 
     def _of_one(self, prior: Any, seen: Any) -> list[ColumnElement[bool]]:
-        """Return that both are of one patient beyond doubt (an issuer's ID, no other birth date), and not over."""
+        """Return that both are of one patient beyond doubt (an issuer's ID, no other birth date), and not over.
+
+        A row of a patient is one issuer's ID. What is asked of `seen` stands in one index, and so does that of `prior`.
+        """
         born, other = prior.c.patient_birth_date, seen.c.patient_birth_date
         organisation, now = self.led_by.asked.principal.organisation_id, self.led_by.asked.now
         found: list[ColumnElement[bool]] = [
@@ -252,7 +260,6 @@ class Priors:
             seen.c.organisation_id == organisation,
             prior.c.patient_id_value != "",
             prior.c.patient_issuer != "",
-            seen.c.patient_issuer == prior.c.patient_issuer,
             sa.or_(born == other, born.is_(None), other.is_(None)),
             sa.or_(seen.c.expires_at.is_(None), seen.c.expires_at > now),
         ]

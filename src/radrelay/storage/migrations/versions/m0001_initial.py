@@ -870,11 +870,25 @@ def tables() -> None:
     op.create_index(
         "ix_study_listed",
         "study",
-        ["id", "organisation_id", "sort_key", "expires_at", "patient_id"],
+        ["id", "organisation_id", "sort_key", "expires_at", "patient_id", "patient_birth_date"],
         unique=False,
     )
     op.create_index("ix_study_patient", "study", ["organisation_id", "patient_id_value"], unique=False)
-    op.create_index("ix_study_patient_row", "study", ["patient_id"], unique=False)
+    op.create_index(
+        "ix_study_patient_row",
+        "study",
+        [
+            "patient_id",
+            "id",
+            "organisation_id",
+            "patient_issuer",
+            "patient_id_value",
+            "patient_birth_date",
+            "study_date",
+            "expires_at",
+        ],
+        unique=False,
+    )
     op.create_index("ix_study_quiet", "study", ["quiet_at"], unique=False)
     op.create_index("ix_study_received", "study", ["organisation_id", "last_received_at", "sort_key"], unique=False)
     op.create_index("ux_study_sort_key", "study", ["sort_key"], unique=True)

@@ -30,9 +30,11 @@ from radrelay.access.visibility import (
     Openness,
     Priors,
     Reached,
-    condition,
+    counts,
+    grants_of,
     is_trusted,
     there_is,
+    whom,
 )
 from radrelay.clock import SystemClock
 from radrelay.storage.columns import Id, Instant
@@ -241,17 +243,21 @@ _KINDS = (  # built once: making the expression takes longer than asking the dat
         _RULE.years,
         _RULE.marked_only,
     )
-    .select_from(sa.outerjoin(GRANT.id.table, _RULE.reach.table, _RULE.organisation_id == GRANT.organisation_id))
-    .where(
-        condition(
-            _ORGANISATION,
-            sa.bindparam("kind", type_=sa.String),
-            sa.bindparam("id", type_=sa.String),
-            sa.bindparam("role", type_=sa.String),
-            sa.bindparam("right", type_=sa.String),
-            sa.bindparam("now", type_=Instant),
+    .select_from(
+        sa.outerjoin(
+            grants_of(
+                whom(
+                    _ORGANISATION,
+                    sa.bindparam("kind", type_=sa.String),
+                    sa.bindparam("id", type_=sa.String),
+                    sa.bindparam("role", type_=sa.String),
+                )
+            ),
+            _RULE.reach.table,
+            _RULE.organisation_id == GRANT.organisation_id,
         )
     )
+    .where(counts(_ORGANISATION, sa.bindparam("right", type_=sa.String), sa.bindparam("now", type_=Instant)))
     .distinct()
 )
 

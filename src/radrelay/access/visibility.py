@@ -49,29 +49,33 @@ STUDY = sa.table(
 )  # fmt: skip
 
 
-def condition(organisation: Any, kind: Any, grantee: Any, role: Any, right: Any, now: Any) -> ColumnElement[bool]:
-    """Return the condition that a grant is for the grantee, its groups or its role, holds the right, and lasts.
-
-    Whom a grant may be for is one list of pairs: of alternatives PostgreSQL would go through all grants.
-    """
+def whom(organisation: Any, kind: Any, grantee: Any, role: Any) -> sa.CompoundSelect[Any]:
+    """Return whom a grant may be for to count for somebody: pairs of kind and id."""
     own, name, its_role = _text(kind), _text(grantee), _text(role)
     group, of_role, anybody = (sa.literal(word, sa.String) for word in ("group", "role", ANYBODY))
     groups = sa.select(group, _MEMBER.group_id).where(
         _MEMBER.organisation_id == organisation, _MEMBER.member_kind == own, _MEMBER.member_id == name
     )
-    whom = sa.union_all(
-        sa.select(own, name),
+    return sa.union_all(
+        sa.select(own.label("kind"), name.label("id")),
         sa.select(own, anybody),
         groups,
         sa.select(of_role, its_role),
         sa.select(of_role, anybody).where(its_role != NO_ROLE),
     )
-    return sa.and_(
-        GRANT.organisation_id == organisation,
-        sa.tuple_(GRANT.grantee_kind, GRANT.grantee_id).in_(whom),
-        GRANT.rights.like(right),
-        sa.or_(GRANT.ends_at.is_(None), GRANT.ends_at > now),
-    )
+
+
+def grants_of(found: sa.CompoundSelect[Any]) -> sa.FromClause:
+    """Return the grants for some: from them to the grants by an index, where alternatives would read all grants."""
+    some = found.subquery()
+    fits = sa.and_(GRANT.grantee_kind == some.c.kind, GRANT.grantee_id == some.c.id)
+    return some.join(Grant.__table__, fits)
+
+
+def counts(organisation: Any, right: Any, now: Any) -> ColumnElement[bool]:
+    """Return the condition that a grant is the organisation's, holds the right, and lasts."""
+    lasts = sa.or_(GRANT.ends_at.is_(None), GRANT.ends_at > now)
+    return sa.and_(GRANT.organisation_id == organisation, GRANT.rights.like(right), lasts)
 
 
 def _text(value: Any) -> ColumnElement[Any]:
@@ -94,24 +98,31 @@ class Asked:
     which: Which = "all"
 
     def matching(self) -> ColumnElement[bool]:
-        """Return the condition that a grant is one of these."""
-        principal = self.principal
-        organisation, role = principal.organisation_id, principal.role or NO_ROLE
-        found = condition(organisation, principal.kind, principal.id, role, f"%,{self.right.value},%", self.now)
-        match self.which:
-            case "personal":
-                return sa.and_(found, GRANT.grantee_kind != "role", GRANT.grantee_id != ANYBODY)
-            case "trusted":
-                return sa.and_(found, is_trusted(organisation))
-            case "leading":
-                return sa.and_(found, GRANT.origin != BROKEN_GLASS)
-            case "marked":
-                return sa.and_(found, GRANT.origin != BROKEN_GLASS, GRANT.priors.is_(True))
-        return found
+        """Return the condition that a grant is one of these; for statements that are led by something else."""
+        return sa.and_(sa.tuple_(GRANT.grantee_kind, GRANT.grantee_id).in_(self._whom()), *self._counting())
 
     def targets(self, kind: str) -> sa.Select[Any]:
         """Return what the grants on a kind of target name."""
-        return sa.select(GRANT.target_id).where(self.matching(), GRANT.target_kind == kind)
+        found = sa.select(GRANT.target_id).select_from(grants_of(self._whom()))
+        return found.where(GRANT.target_kind == kind, *self._counting())
+
+    def _whom(self) -> sa.CompoundSelect[Any]:
+        one = self.principal
+        return whom(one.organisation_id, one.kind, one.id, one.role or NO_ROLE)
+
+    def _counting(self) -> list[ColumnElement[bool]]:
+        organisation = self.principal.organisation_id
+        found = [counts(organisation, f"%,{self.right.value},%", self.now)]
+        match self.which:
+            case "personal":
+                found += [GRANT.grantee_kind != "role", GRANT.grantee_id != ANYBODY]
+            case "trusted":
+                found.append(is_trusted(organisation))
+            case "leading":
+                found.append(GRANT.origin != BROKEN_GLASS)
+            case "marked":
+                found += [GRANT.origin != BROKEN_GLASS, GRANT.priors.is_(True)]
+        return found
 
 
 def there_is(found: sa.Select[Any]) -> ColumnElement[bool]:

@@ -12,7 +12,7 @@ import statistics
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -93,22 +93,22 @@ def fill(database: Database, count: int) -> float:
 
 
 def _write(connection: sa.Connection, studies: list[dict[str, object]], modalities: list[str]) -> None:
-    """Write a chunk past SQLAlchemy's binding, which would take most of the time."""
     keys = [study["sort_key"] for study in studies]
     tokens = [(token, s["sort_key"]) for s in studies for token in _tokens(str(s["patient_name_folded"]))]
     of_study = [
         (study["id"], modality, ORGANISATION, key)
         for study, modality, key in zip(studies, modalities, keys, strict=True)
     ]
-    _insert(connection, "study", list(studies[0]), [tuple(study.values()) for study in studies])
-    _insert(connection, "study_modality", ["study_id", "modality", "organisation_id", "sort_key"], of_study)
-    _insert(connection, "study_token", ["token", "sort_key"], tokens)
+    insert(connection, "study", list(studies[0]), [tuple(study.values()) for study in studies])
+    insert(connection, "study_modality", ["study_id", "modality", "organisation_id", "sort_key"], of_study)
+    insert(connection, "study_token", ["token", "sort_key"], tokens)
     if connection.dialect.name == "sqlite":
         text = sorted(search_index.entry(study) for study in studies)
-        _insert(connection, "study_text", ["rowid", "name", "rest"], text)
+        insert(connection, "study_text", ["rowid", "name", "rest"], text)
 
 
-def _insert(connection: sa.Connection, table: str, columns: list[str], rows: Sequence[Sequence[object]]) -> None:
+def insert(connection: sa.Connection, table: str, columns: list[str], rows: Sequence[Sequence[object]]) -> None:
+    """Write rows past SQLAlchemy's binding, which would take most of the time."""
     names = ", ".join(columns)
     if connection.dialect.name == "sqlite":
         marks = ", ".join("?" * len(columns))
@@ -208,6 +208,11 @@ def measure(database: Database, rounds: int) -> list[Timing]:
     with database.read() as session:
         principal = Principal("token", "few", "few", ORGANISATION, "", "")
         mix = questions(scope(session, principal, Right.SEE, now=NOW).study_filter(Study.id))
+    return timed(database, mix, rounds)
+
+
+def timed(database: Database, mix: Mapping[str, Question], rounds: int) -> list[Timing]:
+    """Ask each question `rounds` times, interleaved, in a session of its own; the first three do not count."""
     spent: dict[str, list[tuple[float, float]]] = {name: [] for name in mix}
     rng = random.Random(11)
     for turn in range(rounds + 3):

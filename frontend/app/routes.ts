@@ -19,6 +19,7 @@ export type PageName =
   | 'groups'
   | 'access'
   | 'directory'
+  | 'restricted'
   | 'audit'
   | 'displays'
   | 'system';
@@ -51,6 +52,7 @@ export const places: readonly Place[] = [
   { name: 'groups', address: '/groups', icon: 'groups', admin: true, load: () => import('./pages/Groups.svelte') },
   { name: 'access', address: '/access', icon: 'key', admin: true, load: () => import('./pages/Access.svelte') },
   { name: 'directory', address: '/directory', icon: 'folder', admin: true, load: () => import('./pages/Directory.svelte') },
+  { name: 'restricted', address: '/restricted', icon: 'hold', admin: true, officer: true, load: () => import('./pages/Restricted.svelte') },
   { name: 'audit', address: '/audit', icon: 'audit', admin: true, officer: true, load: () => import('./pages/Audit.svelte') },
   { name: 'displays', address: '/display-check', icon: 'displays', admin: false, load: () => import('./pages/DisplayCheck.svelte') },
   { name: 'system', address: '/system', icon: 'system', admin: false, load: () => import('./pages/System.svelte') },

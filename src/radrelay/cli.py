@@ -10,6 +10,7 @@ import typer
 from pydantic import ValidationError
 
 from radrelay import __version__
+from radrelay.cli_access import access_commands
 from radrelay.errors import RadrelayError
 from radrelay.settings import Settings, load_settings
 
@@ -60,6 +61,9 @@ def _settings() -> Settings:
 
 def _leave(code: int) -> NoReturn:
     raise typer.Exit(code)
+
+
+app.add_typer(access_commands(load_settings, _leave), name="access")
 
 
 @app.command()

@@ -270,6 +270,11 @@ class DicomSettings(Section):
     query_callers: tuple[str, ...] = Field(
         ("*",), description="calling AE titles that may query and retrieve; * is any"
     )
+    unbound_callers: bool = Field(
+        False,
+        description="answer queries of calling AE titles that are bound to no address or certificate; "
+        "false: such a title gets nothing, but from this machine itself",
+    )
     transfer_hosts: dict[str, str] = Field(
         {}, description="move destinations: AE title = host:port, beside the list in the pages"
     )
@@ -448,6 +453,17 @@ class AuditSettings(Section):
     repository: RepositorySettings = RepositorySettings()
 
 
+class AccessSettings(Section):
+    """Who sees what, beyond what grants say."""
+
+    break_glass_h: float = Field(
+        4.0, description="hours that a restricted study stays open to who broke glass", gt=0, le=168
+    )
+    break_glass_told: tuple[str, ...] = Field(
+        ("role:dpo",), description="who is told that glass was broken: user names, or role: and a role"
+    )
+
+
 class LogSettings(Section):
     """Technical logs; no patient data at the default level."""
 
@@ -481,6 +497,7 @@ class Settings(BaseSettings):
     node: NodeSettings = NodeSettings()
     displays: DisplaySettings = DisplaySettings()
     audit: AuditSettings = AuditSettings()
+    access: AccessSettings = AccessSettings()
     log: LogSettings = LogSettings()
 
     @model_validator(mode="after")

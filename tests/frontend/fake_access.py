@@ -15,7 +15,8 @@ EVERYTHING = ["see", "download", "share", "forward", "annotate", "delete", "reid
 
 
 def group(group_id: str, name: str, description: str = "") -> Row:
-    return {"id": group_id, "name": name, "description": description, "created_at": "2026-01-01T08:00:00Z"}
+    return {"id": group_id, "name": name, "description": description, "created_at": "2026-01-01T08:00:00Z",
+            "sees_restricted": False}  # fmt: skip
 
 
 def grant(grant_id: str, kind: str, grantee: str, name: str = "", **more: Any) -> Row:

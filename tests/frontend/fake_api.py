@@ -36,6 +36,7 @@ from tests.frontend import (
     fake_links,
     fake_marks,
     fake_office,
+    fake_restricted,
     fake_roomcheck,
 )
 from tests.frontend.fake_login import Challenged, challenge_for, proven
@@ -52,12 +53,14 @@ class World:
     studies: list[fake_data.FakeStudy] = field(default_factory=lambda: fake_data.make_studies(140))
     access: fake_access.Access = field(default_factory=fake_access.Access)
     directory: fake_directory.Directory = field(default_factory=fake_directory.Directory)
+    restricted: fake_restricted.Restricted = field(default_factory=fake_restricted.Restricted)
     office: fake_office.Office = field(default_factory=fake_office.Office)
     own: fake_account.OwnAccount = field(default_factory=fake_account.OwnAccount)
     marks: fake_marks.Marks = field(default_factory=fake_marks.Marks)
     roomcheck: fake_roomcheck.RoomCheck = field(default_factory=fake_roomcheck.RoomCheck)
     settings: dict[str, Any] = field(default_factory=dict)
     must_change_password: bool = False
+    role: str = "admin"
     logged_in: bool = True
     glimpses: bool = True
     held_frames: set[str] = field(default_factory=set)
@@ -99,7 +102,7 @@ def world_of(request: Request) -> World:
 
 def _account(world: World) -> dict[str, Any]:
     account = {"id": f"acc-{world.username}", "username": world.username, "name": "Dr. Katharina Weber",
-               "role": "admin", "language": "", "must_change_password": world.must_change_password}  # fmt: skip
+               "role": world.role, "language": "", "must_change_password": world.must_change_password}  # fmt: skip
     return {"account": account, "csrf_token": CSRF, "expires_at": None, "idle_until": None,
             "server_proof": world.server_proof, **world.own.left()}  # fmt: skip
 
@@ -373,6 +376,7 @@ ROUTES = [
     *fake_access.ROUTES,
     *fake_account.ROUTES,
     *fake_directory.ROUTES,
+    *fake_restricted.ROUTES,
     *fake_marks.ROUTES,
     *fake_choices.ROUTES,
     *fake_factors.ROUTES,

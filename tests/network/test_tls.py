@@ -64,6 +64,7 @@ def test_client_certificate_is_demanded_and_named(
     )
     assert answer.returncode == 0, answer.stderr
     assert archive.peers[-1].tls_subject == "modality-1"
+    assert len(archive.peers[-1].tls_fingerprint or "") == 64
 
 
 def test_storescu_over_tls(

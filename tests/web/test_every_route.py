@@ -77,7 +77,9 @@ ADMINISTRATION: set[Operation] = {
     ("POST", "/api/sources"), ("PATCH", "/api/sources/{source_id}"), ("DELETE", "/api/sources/{source_id}"),
     ("POST", "/api/destinations"), ("PATCH", "/api/destinations/{destination_id}"),
     ("DELETE", "/api/destinations/{destination_id}"), ("POST", "/api/destinations/{destination_id}/echo"),
-    ("PUT", "/api/preferences/{name}"),
+    ("PUT", "/api/preferences/{name}"), ("GET", "/api/restrictions"), ("POST", "/api/restrictions"),
+    ("DELETE", "/api/restrictions/{restriction_id}"), ("GET", "/api/prior-rule"), ("PUT", "/api/prior-rule"),
+    ("GET", "/api/devices"), ("PUT", "/api/devices/{ae_title}"), ("DELETE", "/api/devices/{ae_title}"),
     ("GET", "/api/displays"), ("DELETE", "/api/displays/{display_id}"),
     ("GET", "/api/factors"), ("PUT", "/api/factors/{subject_kind}/{subject_id}"),
     ("DELETE", "/api/factors/{subject_kind}/{subject_id}"), ("POST", "/api/accounts/{account_id}/factors/reset"),
@@ -87,6 +89,7 @@ AUDITORS: set[Operation] = {  # for administrators and the data protection offic
 }  # fmt: skip
 OFFICER: set[Operation] = {  # for the data protection officer, not for administrators either
     ("GET", "/api/audit/seen"), ("GET", "/api/audit/disclosures"), ("PUT", "/api/audit/retention"),
+    ("GET", "/api/broken-glass"), ("PUT", "/api/broken-glass/{broken_id}/review"),
 }  # fmt: skip
 OWN: set[Operation] = {  # of the caller alone: there is nothing of anybody else's in the answer
     ("GET", "/api/session"), ("DELETE", "/api/session"), ("POST", "/api/session/password"), ("GET", "/metrics"),
@@ -99,6 +102,7 @@ OWN: set[Operation] = {  # of the caller alone: there is nothing of anybody else
     ("GET", "/api/preferences/{name}"),
     ("GET", "/api/shared"), ("DELETE", "/api/shared"), ("PUT", "/api/links/notices/read"),
     *SETTING_UP,
+    ("GET", "/api/me/notices"), ("DELETE", "/api/me/notices/{notice_id}"),
 }  # fmt: skip
 EMPTY: set[Operation] = {  # lists, which are empty for a stranger
     ("GET", "/api/studies"), ("GET", "/api/parcels"), ("GET", "/api/deliveries"), ("GET", "/api/links"),
@@ -109,7 +113,9 @@ ORGANISATION_WIDE: set[Operation] = {
     ("DELETE", "/api/quarantine/{quarantined_id}"), ("GET", "/api/quarantine/{quarantined_id}/picture"),
     ("GET", "/api/quarantine/{quarantined_id}/content"),
 }  # fmt: skip
+GLASS: set[Operation] = {("POST", "/api/broken-glass")}  # for who was given the right to break it
 SCOPED: set[Operation] = {
+    *((method, "/api/studies/{study_id}/restrictions") for method in ("GET", "PUT", "DELETE")),
     ("GET", "/api/studies/{study_id}/releases"), ("POST", "/api/studies/{study_id}/releases"),
     ("GET", "/api/studies/{study_id}/releases/receivers"),
     ("DELETE", "/api/studies/{study_id}/releases/{release_id}"),
@@ -154,7 +160,7 @@ TO_VISITORS: set[Operation] = {  # what a link opens of what it shows; everythin
     *(("GET", path) for method, path in SCOPED if method == "GET" and path.startswith("/api/instances/{instance_id}/")),
     ("POST", "/api/studies/{study_id}/exports"),
 }
-KNOWN = OPEN | ADMINISTRATION | AUDITORS | OFFICER | OWN | EMPTY | ORGANISATION_WIDE | SCOPED
+KNOWN = OPEN | ADMINISTRATION | AUDITORS | OFFICER | OWN | EMPTY | ORGANISATION_WIDE | SCOPED | GLASS
 OUTSIDE_OPENAPI: set[Operation] = {
     ("GET", "/api/openapi.json"), ("GET", "/api/docs"), ("GET", "/api/docs.css"), ("GET", "/{path:path}"),
     ("HEAD", "/{path:path}"), ("GET", "/.well-known/security.txt"),
@@ -214,6 +220,11 @@ DISPLAY: dict[str, object] = {
     "css_width": 1920, "css_height": 1200,
 }  # fmt: skip
 BODIES: dict[Operation, dict[str, object]] = {
+    ("POST", "/api/restrictions"): {"kind": "patient", "value": "4711"},
+    ("PUT", "/api/prior-rule"): {"reach": "none"},
+    ("PUT", "/api/devices/{ae_title}"): {"addresses": ["192.0.2.7"]},
+    ("PUT", "/api/studies/{study_id}/restrictions"): {},
+    ("POST", "/api/broken-glass"): {"patient_id": "4711", "kind": "emergency", "reason": "unconscious, no relatives"},
     ("POST", "/api/studies/{study_id}/releases"): {"kind": "group", "id": str(uuid.uuid4())},
     ("PUT", "/api/me/preferences/{name}"): {"value": None, "revision": 0},
     ("PUT", "/api/preferences/{name}"): {"value": None, "revision": 0},
@@ -319,6 +330,8 @@ def test_a_stranger_who_is_logged_in_finds_nothing(site: WebSite) -> None:
             assert (status, problem["code"]) == (403, "officer-only"), (operation, problem)
         elif operation in ORGANISATION_WIDE:
             assert (status, problem["code"]) == (403, "organisation-wide"), (operation, problem)
+        elif operation in GLASS:
+            assert (status, problem["code"]) == (403, "no-glass"), (operation, problem)
         else:
             assert status == 404, (operation, status, problem)
 
@@ -330,7 +343,7 @@ def test_an_administrator_is_no_officer_and_an_officer_no_administrator(site: We
     for operation in sorted(OFFICER):
         assert ask(root, operation)[1]["code"] == "officer-only", operation
     for operation in sorted(AUDITORS | OFFICER):
-        assert ask(officer, operation)[0] == 200, operation
+        assert ask(officer, operation)[0] == (404 if "{" in operation[1] else 200), operation
         assert ask(machine, operation)[0] == 403, operation
     for login in (officer, machine):
         for operation in sorted(ADMINISTRATION):

@@ -11,6 +11,8 @@ export interface Group {
   description: string;
   members: number;
   grants: number;
+  /** Its grants show restricted studies too. */
+  sees_restricted: boolean;
 }
 
 export interface Member {
@@ -20,7 +22,7 @@ export interface Member {
   origin: 'hand' | 'directory' | 'sign-on';
 }
 
-export const rights = ['see', 'download', 'share', 'forward', 'annotate', 'delete', 'reidentify'] as const;
+export const rights = ['see', 'download', 'share', 'forward', 'annotate', 'delete', 'reidentify', 'break-glass'] as const;
 export type Right = (typeof rights)[number];
 export const grantees = ['account', 'group', 'role', 'ae', 'token'] as const;
 /** Whom a grant can be given to by hand; a link's is made with the link. */
@@ -88,7 +90,7 @@ export interface Sight {
 export const groups = {
   list: () => get<{ groups: Group[] }>('/api/groups').then((answer) => answer.groups),
   create: (row: { name: string; description: string }) => post<Group>('/api/groups', row),
-  change: (id: string, row: { name: string; description: string }) => patch<Group>(`/api/groups/${part(id)}`, row),
+  change: (id: string, row: { name: string; description: string; sees_restricted: boolean }) => patch<Group>(`/api/groups/${part(id)}`, row),
   remove: (id: string, confirmed: boolean) => remove(`/api/groups/${part(id)}${queryString({ confirmed })}`),
   members: (id: string) => get<{ members: Member[] }>(`/api/groups/${part(id)}/members`).then((answer) => answer.members),
   join: (id: string, kind: string, member: string) => put(`/api/groups/${part(id)}/members/${kind}/${part(member)}`, undefined),

@@ -14,6 +14,7 @@ import invocation from './invocation.de';
 import marks from './marks.de';
 import problems from './problems.de';
 import quarantine from './quarantine.de';
+import restricted from './restricted.de';
 import roomcheck from './roomcheck.de';
 import sharing from './sharing.de';
 import viewing from './viewing.de';
@@ -33,6 +34,7 @@ const de: Rest = {
   ...contents,
   ...problems,
   ...quarantine,
+  ...restricted,
   ...roomcheck,
   ...sharing,
   ...viewing,

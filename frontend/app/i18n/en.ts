@@ -14,6 +14,7 @@ import marks from './marks.en';
 import contents from './contents.en';
 import problems from './problems.en';
 import quarantine from './quarantine.en';
+import restricted from './restricted.en';
 import roomcheck from './roomcheck.en';
 import sharing from './sharing.en';
 import viewing from './viewing.en';
@@ -33,6 +34,7 @@ const en = {
   ...contents,
   ...problems,
   ...quarantine,
+  ...restricted,
   ...roomcheck,
   ...sharing,
   ...viewing,

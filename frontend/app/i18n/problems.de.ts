@@ -212,6 +212,8 @@ const de: Record<keyof typeof en, string> = {
   'problem.last-sight': 'Danach könnte niemand mehr eine Studie sehen.',
   'problem.grantee-gone': 'Für wen das ist, ist nicht mehr da: inzwischen gelöscht.',
   'problem.end-past': 'Das Ende muss in der Zukunft liegen.',
+  'problem.no-glass': 'Sie dürfen keine geschützten Studien öffnen.',
+  'problem.several-studies': 'Mehrere geschützte Studien sind gemeint; nennen Sie Datum oder Auftragsnummer.',
   'problem.beyond-own': 'Sie können nicht mehr geben, als Sie selbst haben, und nicht für länger.',
 };
 

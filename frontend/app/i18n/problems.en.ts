@@ -210,5 +210,7 @@ export default {
   'problem.last-sight': 'After this nobody could see any study.',
   'problem.grantee-gone': 'Whom this is for is no longer here: it was deleted meanwhile.',
   'problem.end-past': 'The end must lie in the future.',
+  'problem.no-glass': 'You may not open restricted studies.',
+  'problem.several-studies': 'Several restricted studies are meant; say which by its date or accession number.',
   'problem.beyond-own': 'You cannot give more than you have yourself, nor for longer.',
 } satisfies Record<string, string>;

@@ -32,6 +32,7 @@ class GrantView:
     ends_at: datetime | None
     created_at: datetime
     revision: int
+    priors: bool = False  # counts for a rule of earlier studies that goes by marked grants alone
 
 
 def granted(
@@ -66,12 +67,13 @@ def change_grant(
     rights: Iterable[Right],
     identity: Literal["clear", "alias"],
     ends_at: datetime | None,
+    priors: bool = False,
 ) -> GrantView:
     """Change the grant that was seen at `revision`; raises `NotFound`, or `GrantChanged` if it is another one now."""
     changed = session.execute(
         sa.update(Grant)
         .where(Grant.organisation_id == organisation_id, Grant.id == grant_id, Grant.revision == revision)
-        .values(rights=join_rights(rights), identity=identity, ends_at=ends_at, revision=revision + 1)
+        .values(rights=join_rights(rights), identity=identity, ends_at=ends_at, priors=priors, revision=revision + 1)
     )
     if not cast("sa.CursorResult[object]", changed).rowcount:
         grant_of(session, organisation_id, grant_id)
@@ -91,4 +93,5 @@ def _view(row: Grant) -> GrantView:
         row.ends_at,
         row.created_at,
         row.revision,
+        row.priors,
     )

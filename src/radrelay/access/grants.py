@@ -23,6 +23,8 @@ ANYBODY = "*"
 ROLES = ("admin", "user", "dpo", "service")
 BEGINNING = ("admin", "user")
 """Roles that see everything at first, by grants that can be taken back: no role sees anything by itself."""
+EVERY_RIGHT = tuple(right for right in Right if right is not Right.BREAK_GLASS)
+"""What the roles start with. Who may break glass is for a site to say: it means to see what is restricted."""
 DEVICE_RIGHTS = (Right.SEE, Right.DOWNLOAD, Right.FORWARD)
 
 
@@ -55,6 +57,8 @@ def grant(
     now: datetime,
     identity: Literal["clear", "alias"] = "clear",
     ends_at: datetime | None = None,
+    origin: str = "hand",
+    priors: bool = False,
 ) -> uuid.UUID:
     """Write one grant and return its id; `ends_at` none means until revoked."""
     if (target.id is None) != (target.kind == "organisation"):
@@ -74,6 +78,8 @@ def grant(
                 "identity": identity,
                 "ends_at": ends_at,
                 "created_at": now,
+                "origin": origin,
+                "priors": priors,
             }
         ],
     )
@@ -98,7 +104,7 @@ def ensure_default_grants(
     if session.get(Begun, organisation_id) is None:  # what was taken away since does not come back with a restart
         session.add(Begun(organisation_id=organisation_id, at=now))
         for role in BEGINNING:
-            grant(session, organisation_id, Grantee("role", role), everything, Right, now=now)
+            grant(session, organisation_id, Grantee("role", role), everything, EVERY_RIGHT, now=now)
     wanted = set(query_callers)
     rows = session.execute(
         sa.select(Grant.id, Grant.grantee_id).where(

@@ -36,6 +36,7 @@ class GroupView:
     created_at: datetime
     members: int = 0
     grants: int = 0
+    sees_restricted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +76,19 @@ def create_group(
 
 def change_group(
     session: Session, organisation_id: uuid.UUID, group_id: uuid.UUID, *, name: str | None = None,
-    description: str | None = None,
+    description: str | None = None, sees_restricted: bool | None = None,
 ) -> GroupView:  # fmt: skip
-    """Rename or describe a group; raises `NotFound`, `GroupExists` or `Invalid`."""
+    """Rename or describe a group, or say whether its grants show restricted studies.
+
+    Raises `NotFound`, `GroupExists` or `Invalid`.
+    """
     row = _row(session, organisation_id, group_id)
     if name is not None:
         _name(session, row, name)
     if description is not None:
         row.description = description.strip()[:1000]
+    if sees_restricted is not None:
+        row.sees_restricted = sees_restricted
     session.flush()
     return _view(row)
 
@@ -247,4 +253,4 @@ def _name(session: Session, row: Group, name: str) -> None:
 
 
 def _view(row: Group, members: int = 0, granted: int = 0) -> GroupView:
-    return GroupView(row.id, row.name, row.description, row.created_at, members, granted)
+    return GroupView(row.id, row.name, row.description, row.created_at, members, granted, row.sees_restricted)

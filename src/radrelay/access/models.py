@@ -16,12 +16,25 @@ class Grant(Owned, Base):
 
     `grantee_kind` is account, token, group, ae, role or link; `grantee_id` the id, the AE title or the role's name
     (`*`: any).
-    `target_kind` is organisation, source, study or series.
+    `target_kind` is organisation, source, study or series. `origin` says how it came: hand or break-glass. `priors`
+    marks it for a rule of earlier studies that only counts marked ones.
     """
 
     __tablename__ = "access_grant"
     __table_args__ = (
-        Index("ix_access_grant_grantee", "organisation_id", "grantee_kind", "grantee_id"),
+        Index(  # all that the scope asks: to read the rows of many grants would take longer than the list
+            "ix_access_grant_grantee",
+            "organisation_id",
+            "grantee_kind",
+            "grantee_id",
+            "target_kind",
+            "rights",
+            "ends_at",
+            "target_id",
+            "identity",
+            "origin",
+            "priors",
+        ),
         Index("ix_access_grant_target", "target_kind", "target_id"),
     )
 
@@ -34,6 +47,22 @@ class Grant(Owned, Base):
     ends_at: Mapped[datetime | None] = mapped_column(Instant)
     created_at: Mapped[datetime] = mapped_column(Instant)
     revision: Mapped[int] = mapped_column(default=1)  # counts its changes
+    origin: Mapped[str] = mapped_column(String(16), default="hand")
+    priors: Mapped[bool] = mapped_column(Boolean, default=False)
+
+
+class Device(Base):
+    """A calling AE title and what proves it; empty is not asked for. Addresses are a comma list of IPs and networks."""
+
+    __tablename__ = "access_device"
+
+    organisation_id: Mapped[uuid.UUID] = mapped_column(Id, primary_key=True)
+    ae_title: Mapped[str] = mapped_column(String(16), primary_key=True)
+    addresses: Mapped[str] = mapped_column(String(3000), default="")
+    subject: Mapped[str] = mapped_column(String(400), default="")
+    fingerprint: Mapped[str] = mapped_column(String(64), default="")
+    description: Mapped[str] = mapped_column(String(200), default="")
+    changed_at: Mapped[datetime] = mapped_column(Instant)
 
 
 class Begun(Base):
@@ -58,7 +87,86 @@ class Group(Owned, Base):
     name: Mapped[str] = mapped_column(String(200))
     name_folded: Mapped[str] = mapped_column(String(400))
     description: Mapped[str] = mapped_column(String(1000), default="")
+    sees_restricted: Mapped[bool] = mapped_column(Boolean, default=False)  # its grants show restricted studies too
     created_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class Restriction(Owned, Base):
+    """Studies that only grants on themselves show: one study, a patient's, or what a source brings.
+
+    `kind` is study (by its Study Instance UID, so that it is restricted again when it comes again), patient (issuer
+    and patient ID) or source.
+    """
+
+    __tablename__ = "access_restriction"
+    __table_args__ = (Index("ix_access_restriction_kind", "organisation_id", "kind", "value"),)
+
+    kind: Mapped[str] = mapped_column(String(16))
+    value: Mapped[str] = mapped_column(String(64))  # Study Instance UID, patient ID, or the source's id as text
+    issuer: Mapped[str] = mapped_column(String(64), default="")  # of the patient ID
+    reason: Mapped[str] = mapped_column(String(400), default="")
+    made_by: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class Restricted(Base):
+    """A study that is here and a restriction that it falls under; written with the study, in one transaction."""
+
+    __tablename__ = "access_restricted"
+    __table_args__ = (
+        Index("ix_access_restricted_restriction", "restriction_id"),
+        Index("ix_access_restricted_organisation", "organisation_id"),
+    )
+
+    study_id: Mapped[uuid.UUID] = mapped_column(Id, primary_key=True)
+    restriction_id: Mapped[uuid.UUID] = mapped_column(Id, primary_key=True)
+    organisation_id: Mapped[uuid.UUID] = mapped_column(Id)
+
+
+class PriorRule(Base):
+    """Which other studies of a patient somebody sees by seeing one: `reach` is body-part or all; no row: none."""
+
+    __tablename__ = "access_prior_rule"
+
+    organisation_id: Mapped[uuid.UUID] = mapped_column(Id, primary_key=True)
+    reach: Mapped[str] = mapped_column(String(16))
+    years: Mapped[int | None] = mapped_column(Integer)  # none: however old
+    marked_only: Mapped[bool] = mapped_column(Boolean, default=False)
+
+
+class BrokenGlass(Owned, Base):
+    """Somebody opened a restricted study for a reason and a time; `grant_id` is the grant that shows it."""
+
+    __tablename__ = "access_broken_glass"
+    __table_args__ = (Index("ix_access_broken_glass_at", "organisation_id", "at"),)
+
+    account_id: Mapped[uuid.UUID] = mapped_column(Id)
+    account_name: Mapped[str] = mapped_column(String(200))
+    study_id: Mapped[uuid.UUID] = mapped_column(Id)
+    grant_id: Mapped[uuid.UUID] = mapped_column(Id)
+    kind: Mapped[str] = mapped_column(String(32))  # emergency, treatment, patient-asked, technical, other
+    reason: Mapped[str] = mapped_column(String(1000))
+    at: Mapped[datetime] = mapped_column(Instant)
+    ends_at: Mapped[datetime] = mapped_column(Instant)
+    reviewed_at: Mapped[datetime | None] = mapped_column(Instant)
+    reviewed_by: Mapped[str] = mapped_column(String(200), default="")
+
+
+class Notice(Owned, Base):
+    """Something that an account is told on its pages, and by mail where that is set up (`mailed_at`)."""
+
+    __tablename__ = "access_notice"
+    __table_args__ = (
+        Index("ix_access_notice_account", "account_id", "seen_at"),
+        Index("ix_access_notice_mail", "mailed_at"),
+    )
+
+    account_id: Mapped[uuid.UUID] = mapped_column(Id)
+    kind: Mapped[str] = mapped_column(String(32))  # break-glass
+    subject_id: Mapped[uuid.UUID] = mapped_column(Id)
+    at: Mapped[datetime] = mapped_column(Instant)
+    seen_at: Mapped[datetime | None] = mapped_column(Instant)
+    mailed_at: Mapped[datetime | None] = mapped_column(Instant)
 
 
 class Member(Base):

@@ -25,6 +25,7 @@ class Right(enum.StrEnum):
     ANNOTATE = "annotate"
     DELETE = "delete"
     REIDENTIFY = "reidentify"
+    BREAK_GLASS = "break-glass"  # to open, for a reason and a time, a restricted study that one does not see
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,94 +1,104 @@
 """The one rule of who sees what: a principal and a right become a SQL filter at series level.
 
-Study list, QIDO-RS, WADO-RS, C-FIND, C-MOVE, exports and deliveries all put this filter into their queries.
-It names the archive's tables by their names and columns, without importing the archive.
+Study list, QIDO-RS, WADO-RS, C-FIND, C-MOVE, exports and deliveries all put this filter into their queries. A study
+is within reach by a grant on it, on its source or on the whole; where it is restricted, by a grant on itself alone (or
+by a group's that sees restricted ones); and, to be seen, by the rule of earlier studies. `visibility` writes the SQL.
 """
 
 from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY, UUID
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import ColumnElement
-from sqlalchemy.sql.elements import ColumnClause
 
-from radrelay.access.grants import ANYBODY
-from radrelay.access.models import Grant, Member
+from radrelay.access.models import PriorRule
 from radrelay.access.principal import Principal, Right
+from radrelay.access.visibility import (
+    GRANT,
+    HOLDING,
+    NO_ROLE,
+    RESTRICTED,
+    SERIES,
+    Asked,
+    IdColumn,
+    Openness,
+    Priors,
+    Reached,
+    counts,
+    grants_of,
+    is_trusted,
+    there_is,
+    whom,
+)
 from radrelay.clock import SystemClock
 from radrelay.storage.columns import Id, Instant
 
+__all__ = ["HOLDING", "Listed", "Scope", "matching", "scope"]
 _SYSTEM_CLOCK = SystemClock()
-NO_ROLE = "-"  # of devices; no grant names it
-_GRANT = Grant.__table__.c  # plain columns: the mapper takes longer than the database
-_MEMBER = Member.__table__.c
-
-
-def _id(name: str) -> ColumnClause[Any]:
-    return sa.column(name, Id)
-
-
-HOLDING = sa.table("holding", _id("id"), _id("study_id"), _id("source_id"), sa.column("ends_at", Instant))
-SERIES = sa.table("series", _id("id"), _id("study_id"))
-INSTANCE = sa.table("instance", _id("id"), _id("series_id"), _id("holding_id"))
-INSTANCE_HOLDING = sa.table("instance_holding", _id("instance_id"), _id("holding_id"))
-
-IdColumn = ColumnElement[Any] | Any  # a mapped attribute or a column that holds ids
+_RULE = PriorRule.__table__.c
+FEW = 5_000
+"""Who sees no more studies is answered from those; who sees more, by walking the list until a page is full."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """Who asks for what and when."""
+class Listed:
+    """What somebody may see of a list: the condition on a study's id, and whether it names `few` studies."""
 
-    principal: Principal
-    right: Right
-    now: datetime
+    condition: ColumnElement[bool]
+    few: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
     """What one principal may reach with one right.
 
-    Queries add `study_filter` or `series_filter` beside `organisation_id`. `identity` says whether patients are
-    shown in the clear or by alias. `everything` is true where no filter is needed within the organisation.
+    Queries add `study_filter` or `series_filter` beside `organisation_id`; lists ask `listed`. `identity` says whether
+    patients are shown in the clear or by alias. `everything` is true where no filter is needed within the
+    organisation, `whole` where a grant is on the whole of it, though restricted studies may be left out.
     `within` are the reaches that bound this one: of a link, that of who shares.
     """
 
     organisation_id: uuid.UUID
     identity: Literal["clear", "alias"]
-    everything: bool
+    whole: bool
     kinds: frozenset[str]
-    _asked: _Asked
+    _asked: Asked
     within: tuple[Scope, ...] = ()
+    _openness: Openness | None = None  # none: nothing is restricted, or nothing of it to this principal
+    _priors: Priors | None = None
+
+    @property
+    def everything(self) -> bool:
+        """Say whether no filter is needed within the organisation."""
+        return self.whole and self._openness is None and not self.within
 
     @property
     def nothing(self) -> bool:
         """Say whether no study at all is within reach."""
-        return (not self.everything and not self.kinds) or any(one.nothing for one in self.within)
+        return (not self.whole and not self.kinds) or any(one.nothing for one in self.within)
 
-    def _targets(self, kind: str) -> sa.Select[Any]:
-        return sa.select(_GRANT.target_id).where(_matching(self._asked), _GRANT.target_kind == kind)
+    @property
+    def _reached(self) -> Reached:
+        return Reached(self._asked, self.kinds, self.whole)
 
     def study_filter(self, study_id: IdColumn) -> ColumnElement[bool]:
         """Return the condition that the study with id `study_id` is at least in part within reach."""
-        if self.within:
-            part = SERIES.alias()  # series by series: what bounds a reach may hold another part of the same study
-            return study_id.in_(sa.select(part.c.study_id).where(self.series_filter(part.c.study_id, part.c.id)))
+        if self.within:  # series by series: what bounds a reach may hold another part of the same study
+            part = SERIES.alias()
+            of_study = sa.and_(part.c.study_id == study_id, part.c.organisation_id == self.organisation_id)
+            return there_is(sa.select(sa.literal(1)).where(of_study, self.series_filter(part.c.study_id, part.c.id)))
         if self.everything:
             return sa.true()
-        parts: list[ColumnElement[bool]] = []
-        if "study" in self.kinds:
-            parts.append(study_id.in_(self._targets("study")))
-        if "source" in self.kinds:
-            parts.append(study_id.in_(self._held("study_id")))
-        if "series" in self.kinds:
-            series = SERIES.alias()
-            parts.append(study_id.in_(sa.select(series.c.study_id).where(series.c.id.in_(self._targets("series")))))
-        return sa.or_(*parts) if parts else sa.false()
+        reached = self._reached.study(study_id)
+        if self._priors is not None:
+            reached = sa.or_(reached, self._priors.study(study_id))
+        return reached if self._openness is None else sa.and_(reached, self._openness.study(study_id))
 
     def series_filter(self, study_id: IdColumn, series_id: IdColumn) -> ColumnElement[bool]:
         """Return the condition that the series `series_id` of the study `study_id` is within reach."""
@@ -97,33 +107,42 @@ class Scope:
             return sa.and_(*(one.series_filter(study_id, series_id) for one in both))
         if self.everything:
             return sa.true()
-        parts: list[ColumnElement[bool]] = []
-        if "study" in self.kinds:
-            parts.append(study_id.in_(self._targets("study")))
-        if "series" in self.kinds:
-            parts.append(series_id.in_(self._targets("series")))
-        if "source" in self.kinds:
-            parts.append(self._brought_by_source(series_id))
-        return sa.or_(*parts) if parts else sa.false()
+        reached = self._reached.series(study_id, series_id)
+        if self._priors is not None:
+            reached = sa.or_(reached, self._priors.study(study_id))
+        return reached if self._openness is None else sa.and_(reached, self._openness.series(study_id, series_id))
 
-    def _held(self, column: str) -> sa.Select[Any]:
-        """Return a column of the sources' holdings; one that has ended gives nothing, though others keep the study."""
-        held = HOLDING.alias()
-        lasting = sa.or_(held.c.ends_at.is_(None), held.c.ends_at > self._asked.now)
-        return sa.select(held.c[column]).where(held.c.source_id.in_(self._targets("source")), lasting)
+    def listed(self, session: Session, study_id: IdColumn) -> Listed:
+        """Return the same condition as `study_filter` in the form that is shortest for a list of studies."""
+        if self.everything:
+            return Listed(sa.true(), few=False)
+        if self.nothing:
+            return Listed(sa.false(), few=True)
+        if self.whole or self.within or not self._reaches_few(session):
+            return Listed(self.study_filter(study_id), few=False)
+        found = self._is_named(session, study_id)
+        return Listed(found if self._openness is None else sa.and_(found, self._openness.study(study_id)), few=True)
 
-    def _brought_by_source(self, series_id: IdColumn) -> ColumnElement[bool]:
-        instance, further = INSTANCE.alias(), INSTANCE_HOLDING.alias()
-        holdings = self._held("id")
-        also = sa.select(further.c.instance_id).where(
-            further.c.instance_id == instance.c.id, further.c.holding_id.in_(holdings)
-        )
-        return sa.exists(
-            sa.select(instance.c.id).where(
-                instance.c.series_id == series_id,
-                sa.or_(instance.c.holding_id.in_(holdings), also.exists()),
-            )
-        )
+    def _is_named(self, session: Session, study_id: IdColumn) -> ColumnElement[bool]:
+        """Return the condition that a study is one of the few within reach.
+
+        PostgreSQL is given the ids: it takes a source for an average one, and would go through the whole table.
+        """
+        named = self._reached.ids() + ([] if self._priors is None else [self._priors.ids()])
+        every = sa.union_all(*named) if len(named) > 1 else named[0]
+        if session.get_bind().dialect.name != "postgresql":
+            return study_id.in_(every)
+        ids = sorted({one for one in session.scalars(every) if one is not None})
+        return study_id == sa.any_(sa.cast(sa.literal(ids, ARRAY(UUID)), ARRAY(UUID)))
+
+    def _reaches_few(self, session: Session) -> bool:
+        left = FEW
+        for ids in self._reached.ids():
+            some = ids.limit(left + 1).subquery()
+            left -= session.scalar(sa.select(sa.func.count()).select_from(some)) or 0
+            if left < 0:
+                return False
+        return True
 
 
 def scope(session: Session, principal: Principal, right: Right, *, now: datetime | None = None) -> Scope:
@@ -131,7 +150,7 @@ def scope(session: Session, principal: Principal, right: Right, *, now: datetime
 
     Someone without any matching grant gets a scope whose filters are false: an empty list, never an error.
     """
-    asked = _Asked(principal, right, now or _SYSTEM_CLOCK.now())
+    asked = Asked(principal, right, now or _SYSTEM_CLOCK.now())
     if principal.kind == "system":
         return Scope(principal.organisation_id, "clear", True, frozenset(), asked)
     if principal.kind == "link":
@@ -139,7 +158,7 @@ def scope(session: Session, principal: Principal, right: Right, *, now: datetime
     return _granted(session, asked)
 
 
-def _of_link(session: Session, asked: _Asked) -> Scope:
+def _of_link(session: Session, asked: Asked) -> Scope:
     """Return what a link holds and who shares it may still share, and do itself; in the clear where all are."""
     sharer = asked.principal.sharer
     if sharer is None or sharer.kind == "link":
@@ -147,14 +166,14 @@ def _of_link(session: Session, asked: _Asked) -> Scope:
     rights = sorted({asked.right, Right.SHARE})
     own, *bounds = (
         _granted(session, asked),
-        *(_granted(session, _Asked(sharer, right, asked.now)) for right in rights),
+        *(_granted(session, Asked(sharer, right, asked.now)) for right in rights),
     )
     clear = all(one.identity == "clear" for one in (own, *bounds))
     within = tuple(one for one in bounds if not one.everything)  # what reaches everything bounds nothing
-    return replace(own, everything=False, identity="clear" if clear else "alias", within=within)
+    return replace(own, whole=False, identity="clear" if clear else "alias", within=within)
 
 
-def _granted(session: Session, asked: _Asked) -> Scope:
+def _granted(session: Session, asked: Asked) -> Scope:
     principal, right = asked.principal, asked.right
     values = {
         "organisation": principal.organisation_id,
@@ -164,60 +183,85 @@ def _granted(session: Session, asked: _Asked) -> Scope:
         "right": f"%,{right.value},%",
         "now": asked.now,
     }
-    found = {(kind, identity) for kind, identity in session.execute(_KINDS, values)}
-    everything = any(kind == "organisation" for kind, _ in found)
-    clear = ("organisation", "clear") in found or all(identity == "clear" for _, identity in found)
-    kinds = frozenset(kind for kind, _ in found if kind != "organisation")
-    return Scope(principal.organisation_id, "clear" if clear else "alias", everything, kinds, asked)
+    rows = session.execute(_KINDS, values).all()
+    found = {(row.target_kind, row.identity) for row in rows}
+    trusted = frozenset(row.target_kind for row in rows if row.trusted)
+    kinds = frozenset(kind for kind, _ in found)
+    whole = "organisation" in kinds
+    kinds -= {"organisation"}
+    restricting = any(row.restricted for row in rows) and right is not Right.BREAK_GLASS
+    openness = Openness(asked, kinds, trusted) if restricting and "organisation" not in trusted else None
+    clear = all(identity == "clear" for _, identity in found)
+    if not clear and ("organisation", "clear") in found:  # by alias is then only what the whole does not show
+        clear = openness is None or not _by_alias(session, asked)
+    priors = _priors(asked, rows[0], kinds, openness) if rows and not whole else None
+    identity: Literal["clear", "alias"] = "clear" if clear else "alias"
+    return Scope(
+        principal.organisation_id, identity, whole, kinds, asked, _openness=openness, _priors=priors
+    )  # fmt: skip
 
 
-def _condition(organisation: Any, kind: Any, grantee: Any, role: Any, right: Any, now: Any) -> ColumnElement[bool]:
-    """Return the condition that a grant is for the grantee, its groups or its role, holds the right, and lasts."""
-    return sa.and_(
-        _GRANT.organisation_id == organisation,
-        sa.or_(
-            sa.and_(_GRANT.grantee_kind == kind, sa.or_(_GRANT.grantee_id == grantee, _GRANT.grantee_id == ANYBODY)),
-            sa.and_(_GRANT.grantee_kind == "group", _GRANT.grantee_id.in_(_groups(organisation, kind, grantee))),
-            sa.and_(_GRANT.grantee_kind == "role", sa.or_(_GRANT.grantee_id == role, _any_role(role))),
-        ),
-        _GRANT.rights.like(right),
-        sa.or_(_GRANT.ends_at.is_(None), _GRANT.ends_at > now),
+def _by_alias(session: Session, asked: Asked) -> bool:
+    """Say whether a restricted study is within reach by a grant that shows aliases."""
+    part = SERIES.alias()
+    of = sa.or_(
+        RESTRICTED.study_id == GRANT.target_id,
+        RESTRICTED.study_id.in_(sa.select(part.c.study_id).where(part.c.id == GRANT.target_id)),
     )
+    found = sa.select(sa.literal(1)).where(
+        asked.matching(), GRANT.target_kind.in_(("study", "series")), GRANT.identity == "alias",
+        sa.select(RESTRICTED.study_id).where(of).exists(),
+    )  # fmt: skip
+    return session.scalar(found.limit(1)) is not None
 
 
-def _groups(organisation: Any, kind: Any, grantee: Any) -> sa.Select[Any]:
-    return sa.select(_MEMBER.group_id).where(
-        _MEMBER.organisation_id == organisation, _MEMBER.member_kind == kind, _MEMBER.member_id == grantee
-    )
+def _priors(asked: Asked, rule: Any, kinds: frozenset[str], openness: Openness | None) -> Priors | None:
+    """Return the rule of earlier studies as it counts here: for looking; a link shows what it names alone."""
+    if not rule.reach or asked.right is not Right.SEE or asked.principal.kind == "link":
+        return None
+    led_by = Reached(replace(asked, which="marked" if rule.marked_only else "leading"), kinds)
+    return Priors(led_by, rule.reach == "body-part", _years_before(asked.now.date(), rule.years), openness)
 
 
-def _any_role(role: Any) -> ColumnElement[bool]:
-    return sa.and_(_GRANT.grantee_id == ANYBODY, sa.literal(NO_ROLE) != role)
+def _years_before(day: date, years: int | None) -> date | None:
+    if years is None:
+        return None
+    try:
+        return day.replace(year=day.year - years)
+    except ValueError:  # the 29th of February
+        return day.replace(year=day.year - years, day=28)
 
 
+_ORGANISATION = sa.bindparam("organisation", type_=Id)
 _KINDS = (  # built once: making the expression takes longer than asking the database
-    sa.select(_GRANT.target_kind, _GRANT.identity)
-    .where(
-        _condition(
-            sa.bindparam("organisation", type_=Id),
-            sa.bindparam("kind", type_=sa.String),
-            sa.bindparam("id", type_=sa.String),
-            sa.bindparam("role", type_=sa.String),
-            sa.bindparam("right", type_=sa.String),
-            sa.bindparam("now", type_=Instant),
+    sa.select(
+        GRANT.target_kind,
+        GRANT.identity,
+        sa.case((is_trusted(_ORGANISATION), 1), else_=0).label("trusted"),
+        sa.select(RESTRICTED.study_id).where(RESTRICTED.organisation_id == _ORGANISATION).exists().label("restricted"),
+        _RULE.reach,
+        _RULE.years,
+        _RULE.marked_only,
+    )
+    .select_from(
+        sa.outerjoin(
+            grants_of(
+                whom(
+                    _ORGANISATION,
+                    sa.bindparam("kind", type_=sa.String),
+                    sa.bindparam("id", type_=sa.String),
+                    sa.bindparam("role", type_=sa.String),
+                )
+            ),
+            _RULE.reach.table,
+            _RULE.organisation_id == GRANT.organisation_id,
         )
     )
+    .where(counts(_ORGANISATION, sa.bindparam("right", type_=sa.String), sa.bindparam("now", type_=Instant)))
     .distinct()
 )
 
 
 def matching(principal: Principal, right: Right, now: datetime) -> ColumnElement[bool]:
     """Return the condition that a grant gives `principal` the `right` at `now`."""
-    return _matching(_Asked(principal, right, now))
-
-
-def _matching(asked: _Asked) -> ColumnElement[bool]:
-    principal = asked.principal
-    role = sa.literal(principal.role or NO_ROLE)
-    pattern = f"%,{asked.right.value},%"
-    return _condition(principal.organisation_id, principal.kind, principal.id, role, pattern, asked.now)
+    return Asked(principal, right, now).matching()

@@ -138,7 +138,7 @@ class ArchiveQuery:
         kept: set[str] = set()
         uids = list(wanted)
         with self._core.database.read() as session:
-            self._scope(session, peer, Right.SEE)
+            self._granted(session, peer, Right.SEE)  # who asks was proven when it asked: the report comes later
             for start in range(0, len(uids), 500):
                 rows = session.execute(
                     sa.select(Instance.sop_uid, Instance.sop_class_uid, LandingRecord.owner)
@@ -181,10 +181,35 @@ class ArchiveQuery:
         )
 
     def _scope(self, session: Session, peer: Peer, right: Right) -> access.Scope:
+        self._require_proven(session, peer)
+        return self._granted(session, peer, right)
+
+    def _granted(self, session: Session, peer: Peer, right: Right) -> access.Scope:
         reach = access.scope(session, self._principal(peer), right, now=self._core.clock.now())
         if reach.nothing:
             raise Forbidden(f"{peer.calling_ae} may not query")
         return reach
+
+    def _require_proven(self, session: Session, peer: Peer) -> None:
+        """Raise `Forbidden` for who only says a title: on record, once in an association."""
+        caller = access.Caller(peer.calling_ae, peer.host, peer.tls_subject, peer.tls_fingerprint)
+        verdict = access.judge(session, self._organisation_id, caller)
+        if verdict == "bound":
+            return
+        alone = self._core.settings.dicom.unbound_callers or access.is_loopback(peer.host)
+        if verdict == "unbound" and alone:
+            return
+        event = audit.AuditRecord(
+            action=f"device.{verdict}",
+            principal=self._principal(peer),
+            subject_kind="ae",
+            subject_id=peer.calling_ae,
+            detail={"address": peer.host, "certificate": peer.tls_subject or "", "sha256": peer.tls_fingerprint or ""},
+            outcome="failure",
+            correlation_id=peer.association_id,
+        )
+        audit.record_once(self._core.database, peer.association_id, event)
+        raise Forbidden(f"{peer.calling_ae} may not query from here")
 
     def _note(self, peer: Peer, events: Sequence[Event]) -> None:
         """Write what is about to be answered; durable before anything leaves."""

@@ -9,6 +9,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from radrelay import access
 from radrelay.archive import search_index
 from radrelay.archive.attachments import remove_attachments
 from radrelay.archive.discard import chunks
@@ -104,6 +105,7 @@ def _remove_study(session: Session, study_id: uuid.UUID, at: datetime) -> None:
     if study is None:
         return
     search_index.remove(session, [search_index.Entry(study.sort_key, study.patient_name_folded, study.search_text)])
+    access.forget_study(session, study_id)
     session.execute(sa.delete(STUDY).where(_STUDY.id == study_id))
     others = sa.select(_STUDY.id).where(_STUDY.patient_id == study.patient)
     if session.scalar(others.limit(1)) is None:

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from radrelay import access
 from radrelay.archive import deletion
 from radrelay.archive.arrivals import Arrival, Verdict
 from radrelay.archive.folding import identity_keys
@@ -96,12 +97,25 @@ class _Batch:
             self.known = self._load()
         verdicts = [self._judge(arrival) for arrival in self.arrivals]
         self.writes.flush(self.session, list(self.known.by_id.values()), list(self.known.series_by_id.values()))
+        self._restrict()
         for study_id in self.grown:
             study = self.known.by_id[study_id]
             if study.state == "complete":
                 at = max(arrival.received_at for arrival in self.arrivals)
                 _emit_completed(self.session, self.organisation_id, study_id, at)
         return verdicts
+
+    def _restrict(self) -> None:
+        """Hide what is to be restricted in the transaction that shows it."""
+        arrived = [
+            access.Arrived(
+                study.id, study.study_uid, study.issuer, study.patient_id_value,
+                frozenset(holding.source_id for holding in study.holdings),
+            )
+            for study in self.known.by_id.values()
+            if study.changed or study.fresh
+        ]  # fmt: skip
+        access.fall_under(self.session, self.organisation_id, arrived)
 
     def _load(self) -> Known:
         attributes = [arrival.attributes for arrival in self.arrivals]

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from radrelay.access import Listed
 from radrelay.archive import patterns
 from radrelay.archive.instances import alive
 from radrelay.archive.matching import (
@@ -44,7 +45,7 @@ class Reach(Protocol):
         """Return the organisation that is searched."""
         ...
 
-    def study_filter(self, study_id: Any) -> sa.ColumnElement[bool]:
+    def listed(self, session: Session, study_id: Any) -> Listed:
         """Return the condition that a study is at least in part within reach."""
         ...
 
@@ -107,7 +108,7 @@ def _study_pages(database: Database, reach: Reach, query: StudyQuery, now: datet
     while cursor is not None:
         window = Window(limit=PAGE, cursor=cursor)
         with database.read() as session:
-            page = find_answers(session, reach.organisation_id, query, reach.study_filter(Study.id), now, window)
+            page = find_answers(session, reach.organisation_id, query, reach.listed(session, Study.id), now, window)
             rows = [study_json(row) for row in page.studies]
         yield rows
         cursor = page.next_cursor
@@ -145,7 +146,7 @@ def instance_ids(session: Session, reach: Reach, queries: LevelQueries, now: dat
 
 
 def _patients(session: Session, reach: Reach, query: StudyQuery, now: datetime, limit: int, offset: int) -> list[Json]:
-    visible = reach.study_filter(Study.id)
+    visible = reach.listed(session, Study.id)
     rows = find_patients(session, reach.organisation_id, query, visible, now, limit, offset)
     return [patient_json(row) for row in rows]
 
@@ -160,7 +161,7 @@ def _study_rows(
     session: Session, reach: Reach, query: StudyQuery, now: datetime, limit: int, offset: int
 ) -> Iterator[AnsweredStudy]:
     cursor, left, skip = "", limit, offset
-    visible = reach.study_filter(Study.id)
+    visible = reach.listed(session, Study.id)
     while left > 0:
         window = Window(limit=min(left, PAGE), offset=skip, cursor=cursor)
         page = find_answers(session, reach.organisation_id, query, visible, now, window)
@@ -181,7 +182,7 @@ def _series_filters(
     session: Session, reach: Reach, queries: LevelQueries, now: datetime
 ) -> list[sa.ColumnElement[bool]]:
     return [
-        *study_filters(session, reach.organisation_id, queries.study, reach.study_filter(Study.id), now),
+        *study_filters(session, reach.organisation_id, queries.study, reach.listed(session, Study.id), now),
         reach.series_filter(Series.study_id, Series.id),
         *_series_conditions(queries.series),
         Series.instance_count > 0,
@@ -244,7 +245,7 @@ def _instance_conditions(
 ) -> Sequence[sa.ColumnElement[bool]]:
     query: InstanceQuery = queries.instance
     conditions = [
-        *study_filters(session, reach.organisation_id, queries.study, reach.study_filter(Study.id), now),
+        *study_filters(session, reach.organisation_id, queries.study, reach.listed(session, Study.id), now),
         reach.series_filter(Series.study_id, Series.id),
         *_series_conditions(queries.series),
         Instance.current.is_(True),

@@ -79,13 +79,24 @@ class Study(Owned, Base):
         Index("ux_study_uid", "organisation_id", "study_uid", unique=True),
         Index("ux_study_sort_key", "sort_key", unique=True),
         Index("ix_study_date", "organisation_id", "sort_key", "expires_at", "id", "patient_name_order"),
+        Index("ix_study_listed", "id", "organisation_id", "sort_key", "expires_at", "patient_id", "patient_birth_date"),
         Index("ix_study_received", "organisation_id", "last_received_at", "sort_key"),
         Index("ix_study_end", "organisation_id", "expires_at", "sort_key"),
         Index("ix_study_patient", "organisation_id", "patient_id_value"),
         Index("ix_study_name", "organisation_id", "patient_name_order", "sort_key", "expires_at"),
         Index("ix_study_birth", "organisation_id", "patient_birth_date"),
         Index("ix_study_accession", "organisation_id", "accession_number"),
-        Index("ix_study_patient_row", "patient_id"),
+        Index(  # all that the rule of earlier studies asks of a patient's studies
+            "ix_study_patient_row",
+            "patient_id",
+            "id",
+            "organisation_id",
+            "patient_issuer",
+            "patient_id_value",
+            "patient_birth_date",
+            "study_date",
+            "expires_at",
+        ),
         Index("ix_study_quiet", "quiet_at"),
     )
 
@@ -223,8 +234,8 @@ class Holding(Owned, Base):
 
     __tablename__ = "holding"
     __table_args__ = (
-        Index("ix_holding_study", "study_id"),
-        Index("ix_holding_source", "source_id", "study_id"),
+        Index("ix_holding_study", "study_id", "source_id", "ends_at"),
+        Index("ix_holding_source", "source_id", "study_id", "ends_at"),
         Index("ix_holding_end", "ends_at"),
     )
 

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import ColumnElement
 
+from radrelay.access import Listed
 from radrelay.archive.cursors import Place, place_condition, read_cursor, write_cursor
 from radrelay.archive.models import Patient
 from radrelay.archive.query import AnsweredStudy, IndexedStudy, StudyPage, StudyQuery, Window
@@ -27,6 +28,8 @@ from radrelay.archive.tables import MODALITY, STUDY
 
 COUNT_CAP = 5_000
 TEXT_COUNT_CAP = 500  # what the text index finds lies scattered: each costs a page of its own
+SCOPED_COUNT_CAP = 1_000  # of who sees a part: each study that is counted is looked up among the grants
+WALKED = 10_000  # studies that counting goes through for them, or who sees little of much would wait for all of it
 FEW = 2_000
 _BLANK = ("name", "expires")  # orders that some studies have no value for: who has no name comes last, either way
 _SORTED = {
@@ -37,6 +40,10 @@ _SORTED = {
 }
 
 
+Visible = Listed | ColumnElement[bool]
+"""What the caller may see: as `Scope.listed` says it, or a condition on `Study.id`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A query with who asks and when."""
@@ -45,13 +52,25 @@ class Asked:
     visible: ColumnElement[bool]  # on study.id
     now: datetime
     conditions: StudyConditions
+    few: bool | None = None  # whether `visible` names few studies; none: it is found out
+
+    @classmethod
+    def of(cls, organisation_id: uuid.UUID, query: StudyQuery, visible: Visible, now: datetime) -> Asked:
+        """Return what is asked by somebody who sees what `visible` says."""
+        condition, few = (visible.condition, visible.few) if isinstance(visible, Listed) else (visible, None)
+        return cls(organisation_id, condition, now, conditions_of(query), few)
+
+    @property
+    def sees_all(self) -> bool:
+        """Say whether no study is out of reach."""
+        return isinstance(self.visible, sa.True_)
 
 
 def find_studies(
     session: Session,
     organisation_id: uuid.UUID,
     query: StudyQuery,
-    visible: ColumnElement[bool],
+    visible: Visible,
     now: datetime,
     window: Window | None = None,
     *,
@@ -59,10 +78,10 @@ def find_studies(
 ) -> StudyPage[IndexedStudy]:
     """Return a page of the studies that match; raises `CursorInvalid`.
 
-    `visible` is a condition on `Study.id`. The total is counted up to `count_cap`, of texts up to
-    `TEXT_COUNT_CAP`; 0 leaves it out.
+    The total is counted up to `count_cap`, of texts up to `TEXT_COUNT_CAP`, of who sees a part up to
+    `SCOPED_COUNT_CAP`; 0 leaves it out.
     """
-    asked = Asked(organisation_id, visible, now, conditions_of(query))
+    asked = Asked.of(organisation_id, query, visible, now)
     return _found(session, asked, window or Window(), _SHOWN, count_cap)
 
 
@@ -70,12 +89,12 @@ def find_answers(
     session: Session,
     organisation_id: uuid.UUID,
     query: StudyQuery,
-    visible: ColumnElement[bool],
+    visible: Visible,
     now: datetime,
     window: Window,
 ) -> StudyPage[AnsweredStudy]:
     """Return the same page, uncounted and with no more columns than DICOM's answers are made of."""
-    return _found(session, Asked(organisation_id, visible, now, conditions_of(query)), window, _ANSWERED, 0)
+    return _found(session, Asked.of(organisation_id, query, visible, now), window, _ANSWERED, 0)
 
 
 def _found(session: Session, asked: Asked, window: Window, columns: sa.Select[Any], count_cap: int) -> StudyPage[Any]:
@@ -83,10 +102,15 @@ def _found(session: Session, asked: Asked, window: Window, columns: sa.Select[An
     route = choose_route(session, organisation_id, asked.conditions, _sees_few(session, asked), window.sort)
     place = read_cursor(window) if window.cursor else None
     rows = _page(session, asked, route, window, place)
+    at_once = route.sorts_itself and place is None and not window.offset and window.sort not in _BLANK
+    counted = (rows[0].counted if rows else 0) if at_once and count_cap else None
     more = len(rows) > window.limit
     rows = rows[: window.limit]
     studies = _studies(session, columns, [row.sort_key for row in rows])
-    total, capped = _count(session, asked, route, count_cap) if count_cap else (len(rows), more)
+    if counted is not None:
+        total, capped = min(counted, count_cap), counted > count_cap
+    else:
+        total, capped = _count(session, asked, route, count_cap) if count_cap else (len(rows), more)
     cursor = write_cursor(window, Place(rows[-1].value, rows[-1].sort_key)) if more and rows else None
     return StudyPage(studies, cursor, total, capped)
 
@@ -95,12 +119,12 @@ def count_studies(
     session: Session,
     organisation_id: uuid.UUID,
     query: StudyQuery,
-    visible: ColumnElement[bool],
+    visible: Visible,
     now: datetime,
     cap: int = COUNT_CAP,
 ) -> tuple[int, bool]:
     """Return how many studies match, and whether counting stopped at `cap`."""
-    asked = Asked(organisation_id, visible, now, conditions_of(query))
+    asked = Asked.of(organisation_id, query, visible, now)
     return _count(
         session, asked, choose_route(session, organisation_id, asked.conditions, _sees_few(session, asked), "date"), cap
     )
@@ -110,7 +134,7 @@ def find_patients(
     session: Session,
     organisation_id: uuid.UUID,
     query: StudyQuery,
-    visible: ColumnElement[bool],
+    visible: Visible,
     now: datetime,
     limit: int = 1000,
     offset: int = 0,
@@ -127,25 +151,27 @@ def find_patients(
 
 
 def study_filters(
-    session: Session, organisation_id: uuid.UUID, query: StudyQuery, visible: ColumnElement[bool], now: datetime
+    session: Session, organisation_id: uuid.UUID, query: StudyQuery, visible: Visible, now: datetime
 ) -> list[ColumnElement[bool]]:
     """Return all conditions of `query` on the table study, for statements of other shapes."""
-    asked = Asked(organisation_id, visible, now, conditions_of(query))
+    asked = Asked.of(organisation_id, query, visible, now)
     return [*_base(asked), *asked.conditions.in_place(session.get_bind().dialect.name)]
 
 
 def _base(asked: Asked) -> list[ColumnElement[bool]]:
     living = sa.or_(STUDY.c.expires_at.is_(None), STUDY.c.expires_at > asked.now)
     base: list[ColumnElement[bool]] = [STUDY.c.organisation_id == asked.organisation_id, living]
-    if not isinstance(asked.visible, sa.True_):
+    if not asked.sees_all:
         base.append(asked.visible)
     return base
 
 
 def _sees_few(session: Session, asked: Asked) -> bool:
     """Say whether the caller sees so few studies that looking at each of them is the shortest way."""
-    if isinstance(asked.visible, sa.True_):
+    if asked.sees_all:
         return False
+    if asked.few is not None:
+        return asked.few
     some = sa.select(STUDY.c.id).where(asked.visible).limit(FEW + 1).subquery()
     return (session.scalar(sa.select(sa.func.count()).select_from(some)) or 0) <= FEW
 
@@ -198,7 +224,10 @@ def _sorted_rows(
     order = [column] if window.sort == "date" else [column, route.key]
     if route.sorts_itself:
         order = [sa.type_coerce(sa.func.coalesce(item, item), item.type) for item in order]
-    statement = _select(asked, route, STUDY.c.sort_key, column.label("value")).where(*further)
+    counted: list[ColumnElement[Any]] = []
+    if route.sorts_itself and place is None:  # all of the few are gone through once, so they are counted on the way
+        counted = [sa.func.count().over().label("counted")]
+    statement = _select(asked, route, STUDY.c.sort_key, column.label("value"), *counted).where(*further)
     if place is not None:
         statement = statement.where(place_condition(window, column, route.key, place))
     statement = statement.order_by(*(item.desc() if window.descending else item.asc() for item in order))
@@ -211,13 +240,31 @@ def _sorted_rows(
 def _count(session: Session, asked: Asked, route: Route, cap: int) -> tuple[int, bool]:
     if route.scattered:
         cap = min(cap, TEXT_COUNT_CAP)
-    if route.alone and isinstance(asked.visible, sa.True_):
+    if not asked.sees_all and not route.sorts_itself:
+        return _count_walking(session, asked, route, min(cap, SCOPED_COUNT_CAP))
+    if route.alone and asked.sees_all:
         statement = sa.select(MODALITY.c.sort_key).where(*route.alone, MODALITY.c.sort_key.not_in(_over(asked)))
     else:
         statement = _select(asked, route, STUDY.c.id)
     some = statement.limit(cap + 1).subquery()
     found = session.scalar(sa.select(sa.func.count()).select_from(some)) or 0
     return min(found, cap), found > cap
+
+
+def _count_walking(session: Session, asked: Asked, route: Route, cap: int) -> tuple[int, bool]:
+    """Count among the newest that match, and say whether there may be more."""
+    if route.alone:
+        walked = sa.select(route.key.label("key")).where(*route.alone)
+    else:
+        walked = _select(replace(asked, visible=sa.true()), route, route.key.label("key"))
+    goes = WALKED // 10 if route.scattered else WALKED
+    last = session.scalar(walked.order_by(route.key.desc()).limit(1).offset(goes))
+    statement = _select(asked, route, STUDY.c.id)
+    if last is not None:
+        statement = statement.where(route.key > last)
+    some = statement.limit(cap + 1).subquery()
+    found = session.scalar(sa.select(sa.func.count()).select_from(some)) or 0
+    return min(found, cap), found > cap or last is not None
 
 
 def _over(asked: Asked) -> sa.Select[tuple[int]]:

@@ -18,6 +18,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from radrelay import access
 from radrelay.archive.arrivals import Arrival, Terms
 from radrelay.archive.discard import bury, discard_records
 from radrelay.archive.indexing import upsert_batch
@@ -104,9 +105,18 @@ class Quarantine:
         self._clock = clock
 
     def list(
-        self, organisation_id: uuid.UUID, limit: int = 200, offset: int = 0, *, released: bool = False
+        self,
+        organisation_id: uuid.UUID,
+        limit: int = 200,
+        offset: int = 0,
+        *,
+        released: bool = False,
+        restricted: bool = True,
     ) -> list[QuarantinedView]:
-        """Return what is kept aside, the newest first; or what was released with another identity."""
+        """Return what is kept aside, the newest first; or what was released with another identity.
+
+        `restricted` says whether what falls under a restriction is among them.
+        """
         waiting = Quarantined.identity != "" if released else Quarantined.released_at.is_(None)
         query = (
             sa.select(Quarantined)
@@ -116,12 +126,19 @@ class Quarantine:
             .offset(offset)
         )
         with self._database.read() as session:
+            if not restricted:
+                query = query.where(access.shows(session, organisation_id, Quarantined))
             return [_view(row) for row in session.scalars(query)]
 
-    def get(self, organisation_id: uuid.UUID, row_id: uuid.UUID) -> QuarantinedView:
-        """Return one; raises `QuarantinedUnknown`."""
+    def get(self, organisation_id: uuid.UUID, row_id: uuid.UUID, *, restricted: bool = True) -> QuarantinedView:
+        """Return one; raises `QuarantinedUnknown`, for what falls under a restriction too unless `restricted`."""
         with self._database.read() as session:
-            return _view(_row(session, organisation_id, row_id, released=True))
+            found = _view(_row(session, organisation_id, row_id, released=True))
+            if not restricted:
+                shown = sa.select(Quarantined.id).where(Quarantined.id == row_id)
+                if session.scalar(shown.where(access.shows(session, organisation_id, Quarantined))) is None:
+                    raise QuarantinedUnknown
+            return found
 
     def studies_like(self, session: Session, kept: QuarantinedView, organisation_id: uuid.UUID) -> Sequence[uuid.UUID]:
         """Return the studies that have the object's UIDs: by its study UID first, then by its SOP instance UID."""

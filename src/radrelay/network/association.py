@@ -63,14 +63,15 @@ class Association:
         self._sock = sock
         self._origin = (host, port, association_id)
         self._tls_subject: str | None = None
+        self._tls_fingerprint: str | None = None
         self._services = services
         self._limits = limits
         self._channel = Channel(sock, limits.max_pdu_bytes, limits.idle_timeout_s, initial)
         self._stopping = threading.Event()
 
-    def use_tls(self, sock: ssl.SSLSocket, subject: str | None) -> None:
-        """Go on over TLS, before `run`; `subject` is whom the client's certificate names."""
-        self._sock, self._tls_subject = sock, subject
+    def use_tls(self, sock: ssl.SSLSocket, subject: str | None, fingerprint: str | None = None) -> None:
+        """Go on over TLS, before `run`; `subject` is whom the client's certificate names, `fingerprint` its SHA-256."""
+        self._sock, self._tls_subject, self._tls_fingerprint = sock, subject, fingerprint
         self._channel = Channel(sock, self._limits.max_pdu_bytes, self._limits.idle_timeout_s)
 
     def run(self) -> None:
@@ -104,7 +105,14 @@ class Association:
         host, port, association_id = self._origin
         implementation = f"{request.user.implementation_class_uid} {request.user.implementation_version}".strip()
         peer = Peer(
-            host, port, request.calling_ae, request.called_ae, self._tls_subject, association_id, implementation
+            host,
+            port,
+            request.calling_ae,
+            request.called_ae,
+            self._tls_subject,
+            association_id,
+            implementation,
+            self._tls_fingerprint,
         )
         rejection = refuse(request) or self._services.admission.admit(peer)
         if rejection:

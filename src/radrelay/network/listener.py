@@ -20,7 +20,7 @@ from radrelay.network.ports import LOCAL_LIMIT_EXCEEDED, Rejection, Services
 from radrelay.network.reception import Reception, Waiting
 from radrelay.network.session import Tally
 from radrelay.network.socket_options import tune
-from radrelay.network.tls import server_context, subject_of
+from radrelay.network.tls import fingerprint_of, server_context, subject_of
 
 if TYPE_CHECKING:
     from radrelay.settings import DicomSettings
@@ -191,7 +191,7 @@ class DicomListener:
             log.warning("TLS handshake failed", host=one.host, reason=str(error))
             one.sock.close()
             return
-        association.use_tls(sock, subject_of(sock))
+        association.use_tls(sock, subject_of(sock), fingerprint_of(sock))
         association.run()
 
 

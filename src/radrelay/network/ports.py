@@ -37,6 +37,7 @@ class Peer:
     tls_subject: str | None
     association_id: str
     implementation: str = ""
+    tls_fingerprint: str | None = None  # SHA-256 of the client's verified certificate, hex
 
 
 @dataclass(frozen=True, slots=True)

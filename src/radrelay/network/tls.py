@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,6 +60,12 @@ def subject_of(sock: ssl.SSLSocket) -> str | None:
     pairs = [(str(pair[0]), str(pair[1])) for name in certificate.get("subject", ()) for pair in name]
     named = next((value for key, value in pairs if key == "commonName"), "")
     return named or ", ".join(f"{key}={value}" for key, value in pairs)
+
+
+def fingerprint_of(sock: ssl.SSLSocket) -> str | None:
+    """Return the SHA-256 of the peer's verified certificate (DER) in hex, or None."""
+    certificate = sock.getpeercert(binary_form=True) if sock.getpeercert() else None
+    return hashlib.sha256(certificate).hexdigest() if certificate else None
 
 
 def _profile(context: ssl.SSLContext) -> None:

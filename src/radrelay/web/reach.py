@@ -250,13 +250,19 @@ class Reach:
 
 
 def sees_everything(services: WebServices, principal: Principal, right: Right) -> bool:
-    """Say whether `principal` has `right` to every study of the organisation, its patients in the clear."""
+    """Say whether `principal` has `right` to the whole organisation, its patients in the clear."""
     with services.database.read() as session:
         scope = access.scope(session, principal, right, now=services.clock.now())
-    return scope.everything and scope.identity == "clear"
+    return scope.whole and scope.identity == "clear"
 
 
-def require_everything(services: WebServices, principal: Principal, right: Right) -> None:
-    """Raise `OrganisationWide` unless `sees_everything`: for what no study's grant can cover."""
-    if not sees_everything(services, principal, right):
+def require_everything(services: WebServices, principal: Principal, right: Right) -> bool:
+    """Raise `OrganisationWide` unless `sees_everything`: for what no study's grant can cover.
+
+    Says whether that is so of restricted studies, too.
+    """
+    with services.database.read() as session:
+        scope = access.scope(session, principal, right, now=services.clock.now())
+    if not scope.whole or scope.identity != "clear":
         raise OrganisationWide
+    return scope.everything

@@ -18,6 +18,7 @@ from radrelay.audit.export import ENTRY_COLUMNS, MEDIA_TYPES, Flat, Form, flat_e
 from radrelay.web import trail
 from radrelay.web.authentication import Auditor, Services
 from radrelay.web.services import WebServices
+from radrelay.web.veiling import veiled
 
 router = APIRouter(prefix="/audit", tags=["audit"])
 Text = Annotated[str, Field(max_length=64)]
@@ -201,7 +202,7 @@ def list_events(
     trail.seen(services.database, principal, event, sought.distinct)
     with services.database.read() as session:
         page = audit.search(session, principal.organisation_id, _query(wanted))
-    events = [_shown(entry) for entry in page.entries]
+    events = [_shown(entry) for entry in veiled(services, principal, page.entries)]
     return Events(events=events, next_before=events[-1].id if page.more and events else None)
 
 
@@ -215,7 +216,7 @@ def export_events(
     detail = {"form": wanted.form, "by": sorted(wanted.model_fields_set - NOT_SOUGHT), **sought.detail}
     with services.database.write() as session:
         trail.write(session, trail.event(request, principal, "audit.export", detail=detail, patient=sought.patient))
-    found = audit.every(services.database, principal.organisation_id, query)
+    found = veiled(services, principal, audit.every(services.database, principal.organisation_id, query))
     return as_file(map(flat_entry, found), wanted.form, ENTRY_COLUMNS, "audit")
 
 

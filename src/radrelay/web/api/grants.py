@@ -48,6 +48,7 @@ class Grant(BaseModel):
     rights: list[Right]
     identity: Literal["clear", "alias"]
     ends_at: datetime | None
+    priors: bool
     created_at: datetime
     revision: int
     grantee_name: str
@@ -81,6 +82,7 @@ class GrantChange(BaseModel):
     rights: list[Right] = Field(min_length=1)
     identity: Literal["clear", "alias"] = "clear"
     ends_at: AwareDatetime | None = None
+    priors: bool | None = None  # left out: as it is
     confirmed: bool = False
 
 
@@ -96,6 +98,7 @@ class NewGrant(BaseModel):
     rights: list[Right] = Field(min_length=1)
     identity: Literal["clear", "alias"] = "clear"
     ends_at: AwareDatetime | None = None
+    priors: bool = False
 
 
 def _shown(view: GrantView, names: Names) -> Grant:
@@ -109,6 +112,7 @@ def _shown(view: GrantView, names: Names) -> Grant:
         rights=list(view.rights),
         identity=view.identity,
         ends_at=view.ends_at,
+        priors=view.priors,
         created_at=view.created_at,
         revision=view.revision,
         grantee_name=names.of(view.grantee.kind, view.grantee.id),
@@ -159,7 +163,7 @@ def give(request: Request, services: Services, principal: Administrator, wanted:
         _require_target(session, principal, target)
         made = access.grant(
             session, principal.organisation_id, grantee, target, wanted.rights, now=now, identity=wanted.identity,
-            ends_at=wanted.ends_at,
+            ends_at=wanted.ends_at, priors=wanted.priors,
         )  # fmt: skip
         view = access.grant_of(session, principal.organisation_id, made)
         trail.write(session, trail.event(request, principal, "grant.give", ("grant", made), detail=told(view)))
@@ -184,7 +188,7 @@ def change(
             require_future(wanted.ends_at, now)
         view = access.change_grant(
             session, organisation, grant_id, wanted.revision, rights=wanted.rights, identity=wanted.identity,
-            ends_at=wanted.ends_at,
+            ends_at=wanted.ends_at, priors=before.priors if wanted.priors is None else wanted.priors,
         )  # fmt: skip
         detail = told(view) | {"before": told(before)}
         trail.write(session, trail.event(request, principal, "grant.change", ("grant", grant_id), detail=detail))

@@ -23,7 +23,7 @@ MemberKind = Literal["account", "token"]
 
 
 class Group(BaseModel):
-    """A group, how many are in it and how many grants it has."""
+    """A group, how many are in it, how many grants it has, and whether these show restricted studies too."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -33,6 +33,7 @@ class Group(BaseModel):
     created_at: datetime
     members: int
     grants: int
+    sees_restricted: bool
 
 
 class Groups(BaseModel):
@@ -57,6 +58,7 @@ class GroupChange(BaseModel):
 
     name: str | None = Field(None, min_length=1, max_length=200)
     description: str | None = Field(None, max_length=1000)
+    sees_restricted: bool | None = None
 
 
 class Member(BaseModel):
@@ -101,9 +103,12 @@ def change_group(
     """Rename or describe a group."""
     with services.database.write() as session:
         changed = access.change_group(
-            session, principal.organisation_id, group_id, name=change.name, description=change.description
-        )
-        detail = {"name": changed.name}
+            session, principal.organisation_id, group_id, name=change.name, description=change.description,
+            sees_restricted=change.sees_restricted,
+        )  # fmt: skip
+        detail: dict[str, object] = {"name": changed.name}
+        if change.sees_restricted is not None:
+            detail["sees_restricted"] = change.sees_restricted
         trail.write(session, trail.event(request, principal, "group.change", ("group", group_id), detail=detail))
     return Group.model_validate(changed)
 

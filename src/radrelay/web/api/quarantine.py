@@ -124,9 +124,9 @@ def list_quarantined(
     released: bool = False,
 ) -> Quarantine:
     """List what is kept aside; or what was received of objects that were released with another identity."""
-    require_everything(services, principal, Right.SEE)
+    restricted = require_everything(services, principal, Right.SEE)
     trail.seen(services.database, principal, trail.event(request, principal, "quarantine.list"))
-    found = services.quarantine.list(principal.organisation_id, limit, offset, released=released)
+    found = services.quarantine.list(principal.organisation_id, limit, offset, released=released, restricted=restricted)
     return Quarantine(quarantined=[_shown(services, kept) for kept in found])
 
 
@@ -135,8 +135,8 @@ def quarantined(
     request: Request, services: Services, principal: Authenticated, quarantined_id: uuid.UUID
 ) -> KeptDetail:
     """Show one object that is kept aside, beside the study that is here under its UIDs."""
-    require_everything(services, principal, Right.SEE)
-    found = services.quarantine.get(principal.organisation_id, quarantined_id)
+    restricted = require_everything(services, principal, Right.SEE)
+    found = services.quarantine.get(principal.organisation_id, quarantined_id, restricted=restricted)
     record = trail.event(
         request, principal, "quarantine.view", ("quarantined", quarantined_id), patient=_patient(found)
     )
@@ -183,8 +183,8 @@ def content(
     request: Request, services: Services, principal: Authenticated, quarantined_id: uuid.UUID
 ) -> StreamingResponse:
     """Download the object byte for byte as it was received: of a DICOM object, the data set without file meta."""
-    require_everything(services, principal, Right.DOWNLOAD)
-    found = services.quarantine.get(principal.organisation_id, quarantined_id)
+    restricted = require_everything(services, principal, Right.DOWNLOAD)
+    found = services.quarantine.get(principal.organisation_id, quarantined_id, restricted=restricted)
     subject = ("quarantined", quarantined_id)
     record = trail.event(request, principal, "quarantine.download", subject, patient=_patient(found))
     with services.database.write() as session:
@@ -199,8 +199,8 @@ def release(
     request: Request, services: Services, principal: Authenticated, quarantined_id: uuid.UUID, wanted: Release
 ) -> Released:
     """Let an object in after all, as it was received or with another identity: who may only look decides neither."""
-    require_everything(services, principal, Right.REIDENTIFY)
-    kept = services.quarantine.get(principal.organisation_id, quarantined_id)
+    restricted = require_everything(services, principal, Right.REIDENTIFY)
+    kept = services.quarantine.get(principal.organisation_id, quarantined_id, restricted=restricted)
     if wanted.study_id is not None:
         _require_study(services, principal, wanted.study_id)
     with services.database.write() as session:
@@ -255,8 +255,8 @@ def _new_identity(kept: QuarantinedView, released: quarantine.Released, wanted: 
 @router.delete("/{quarantined_id}", status_code=204)
 def delete(request: Request, services: Services, principal: Authenticated, quarantined_id: uuid.UUID) -> None:
     """Delete an object that is kept aside."""
-    require_everything(services, principal, Right.DELETE)
-    kept = services.quarantine.get(principal.organisation_id, quarantined_id)
+    restricted = require_everything(services, principal, Right.DELETE)
+    kept = services.quarantine.get(principal.organisation_id, quarantined_id, restricted=restricted)
     with services.database.write() as session:
         services.quarantine.delete(session, principal.organisation_id, quarantined_id)
         subject = ("quarantined", quarantined_id)

@@ -27,7 +27,7 @@ from radrelay.web.answering import json_answer
 from radrelay.web.authentication import Authenticated, Services
 from radrelay.web.downloads import zip_response
 from radrelay.web.problems import answers
-from radrelay.web.reach import IdentityHidden, Reach
+from radrelay.web.reach import IdentityHidden, PartOnly, Reach
 from radrelay.web.services import WebServices
 
 router = APIRouter(prefix="/studies", tags=["studies"])
@@ -246,7 +246,7 @@ def list_studies(
         if scope.identity != "clear" and (_names_a_patient(wanted) or window.sort == "name"):
             raise IdentityHidden
         page = find_studies(
-            session, principal.organisation_id, _query(wanted), scope.study_filter(StudyTable.id), now, window
+            session, principal.organisation_id, _query(wanted), scope.listed(session, StudyTable.id), now, window
         )
         names = study_rows.source_names(session, [row.id for row in page.studies], now)
     return json_answer(
@@ -399,9 +399,13 @@ def download_study(request: Request, services: Services, principal: Authenticate
 
 
 def _extras(services: WebServices, session: Session, reach: Reach, study_id: uuid.UUID) -> list[ExtraFile]:
-    """Return the files that came with a study, for who may have all of it."""
+    """Return the files that came with a study, for who may have all studies there are, and all of this one."""
     attachments = services.attachments
-    if attachments is None or not reach.scope.everything:
+    if attachments is None or not reach.scope.whole:
+        return []
+    try:
+        reach.study(study_id, whole=True)
+    except PartOnly:
         return []
     rows = study_rows.attachment_rows(session, study_id, reach.now)
     return [

@@ -41,12 +41,28 @@ def tables() -> None:
         sa.Column("ends_at", Instant(), nullable=True),
         sa.Column("created_at", Instant(), nullable=False),
         sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("origin", sa.String(length=16), nullable=False),
+        sa.Column("priors", sa.Boolean(), nullable=False),
         sa.Column("organisation_id", Id(), nullable=False),
         sa.Column("id", Id(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_access_grant")),
     )
     op.create_index(
-        "ix_access_grant_grantee", "access_grant", ["organisation_id", "grantee_kind", "grantee_id"], unique=False
+        "ix_access_grant_grantee",
+        "access_grant",
+        [
+            "organisation_id",
+            "grantee_kind",
+            "grantee_id",
+            "target_kind",
+            "rights",
+            "ends_at",
+            "target_id",
+            "identity",
+            "origin",
+            "priors",
+        ],
+        unique=False,
     )
     op.create_index("ix_access_grant_target", "access_grant", ["target_kind", "target_id"], unique=False)
     op.create_table(
@@ -61,6 +77,7 @@ def tables() -> None:
         sa.Column("name", sa.String(length=200), nullable=False),
         sa.Column("name_folded", sa.String(length=400), nullable=False),
         sa.Column("description", sa.String(length=1000), nullable=False),
+        sa.Column("sees_restricted", sa.Boolean(), nullable=False),
         sa.Column("created_at", Instant(), nullable=False),
         sa.Column("organisation_id", Id(), nullable=False),
         sa.Column("id", Id(), nullable=False),
@@ -68,6 +85,80 @@ def tables() -> None:
     )
     op.create_index("ux_access_group_key", "access_group", ["key"], unique=True)
     op.create_index("ux_access_group_name", "access_group", ["organisation_id", "name_folded"], unique=True)
+    op.create_table(
+        "access_device",
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("ae_title", sa.String(length=16), nullable=False),
+        sa.Column("addresses", sa.String(length=3000), nullable=False),
+        sa.Column("subject", sa.String(length=400), nullable=False),
+        sa.Column("fingerprint", sa.String(length=64), nullable=False),
+        sa.Column("description", sa.String(length=200), nullable=False),
+        sa.Column("changed_at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("organisation_id", "ae_title", name=op.f("pk_access_device")),
+    )
+    op.create_table(
+        "access_restriction",
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("value", sa.String(length=64), nullable=False),
+        sa.Column("issuer", sa.String(length=64), nullable=False),
+        sa.Column("reason", sa.String(length=400), nullable=False),
+        sa.Column("made_by", sa.String(length=200), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_access_restriction")),
+    )
+    op.create_index(
+        "ix_access_restriction_kind", "access_restriction", ["organisation_id", "kind", "value"], unique=False
+    )
+    op.create_table(
+        "access_restricted",
+        sa.Column("study_id", Id(), nullable=False),
+        sa.Column("restriction_id", Id(), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("study_id", "restriction_id", name=op.f("pk_access_restricted")),
+    )
+    op.create_index("ix_access_restricted_organisation", "access_restricted", ["organisation_id"], unique=False)
+    op.create_index("ix_access_restricted_restriction", "access_restricted", ["restriction_id"], unique=False)
+    op.create_table(
+        "access_prior_rule",
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("reach", sa.String(length=16), nullable=False),
+        sa.Column("years", sa.Integer(), nullable=True),
+        sa.Column("marked_only", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("organisation_id", name=op.f("pk_access_prior_rule")),
+    )
+    op.create_table(
+        "access_broken_glass",
+        sa.Column("account_id", Id(), nullable=False),
+        sa.Column("account_name", sa.String(length=200), nullable=False),
+        sa.Column("study_id", Id(), nullable=False),
+        sa.Column("grant_id", Id(), nullable=False),
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("reason", sa.String(length=1000), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.Column("ends_at", Instant(), nullable=False),
+        sa.Column("reviewed_at", Instant(), nullable=True),
+        sa.Column("reviewed_by", sa.String(length=200), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_access_broken_glass")),
+    )
+    op.create_index("ix_access_broken_glass_at", "access_broken_glass", ["organisation_id", "at"], unique=False)
+    op.create_table(
+        "access_notice",
+        sa.Column("account_id", Id(), nullable=False),
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("subject_id", Id(), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.Column("seen_at", Instant(), nullable=True),
+        sa.Column("mailed_at", Instant(), nullable=True),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_access_notice")),
+    )
+    op.create_index("ix_access_notice_account", "access_notice", ["account_id", "seen_at"], unique=False)
+    op.create_index("ix_access_notice_mail", "access_notice", ["mailed_at"], unique=False)
     op.create_table(
         "access_member",
         sa.Column("group_id", sa.String(length=64), nullable=False),
@@ -374,8 +465,8 @@ def tables() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_holding")),
     )
     op.create_index("ix_holding_end", "holding", ["ends_at"], unique=False)
-    op.create_index("ix_holding_source", "holding", ["source_id", "study_id"], unique=False)
-    op.create_index("ix_holding_study", "holding", ["study_id"], unique=False)
+    op.create_index("ix_holding_source", "holding", ["source_id", "study_id", "ends_at"], unique=False)
+    op.create_index("ix_holding_study", "holding", ["study_id", "source_id", "ends_at"], unique=False)
     op.create_table(
         "instance",
         sa.Column("study_id", Id(), nullable=False),
@@ -931,8 +1022,28 @@ def tables() -> None:
     op.create_index(
         "ix_study_name", "study", ["organisation_id", "patient_name_order", "sort_key", "expires_at"], unique=False
     )
+    op.create_index(
+        "ix_study_listed",
+        "study",
+        ["id", "organisation_id", "sort_key", "expires_at", "patient_id", "patient_birth_date"],
+        unique=False,
+    )
     op.create_index("ix_study_patient", "study", ["organisation_id", "patient_id_value"], unique=False)
-    op.create_index("ix_study_patient_row", "study", ["patient_id"], unique=False)
+    op.create_index(
+        "ix_study_patient_row",
+        "study",
+        [
+            "patient_id",
+            "id",
+            "organisation_id",
+            "patient_issuer",
+            "patient_id_value",
+            "patient_birth_date",
+            "study_date",
+            "expires_at",
+        ],
+        unique=False,
+    )
     op.create_index("ix_study_quiet", "study", ["quiet_at"], unique=False)
     op.create_index("ix_study_received", "study", ["organisation_id", "last_received_at", "sort_key"], unique=False)
     op.create_index("ux_study_sort_key", "study", ["sort_key"], unique=True)

@@ -1,0 +1,290 @@
+"""What grants reach, as SQL: one study or series at a time, or all ids of somebody who sees few.
+
+Two forms say the same. *Each* asks of a row by indexes (grants by target, holdings by study): for a single study, and
+for a list that walks an index until a page is full, which of what somebody sees much of is soon. *Few* names the ids:
+for who sees so few that a walk would go through everything. Which is shorter is `Scope.listed`'s to judge.
+
+Subqueries of *each* are scalar, not EXISTS: of an EXISTS below an OR PostgreSQL may make a hash of the whole table.
+The archive's tables are named by their names and columns, without importing the archive.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from sqlalchemy.sql import ColumnElement
+from sqlalchemy.sql.elements import ColumnClause
+
+from radrelay.access.grants import ANYBODY
+from radrelay.access.models import Grant, Group, Member, Restricted
+from radrelay.access.principal import Principal, Right
+from radrelay.storage.columns import Id, Instant
+
+NO_ROLE = "-"  # of devices; no grant names it
+BROKEN_GLASS = "break-glass"
+GRANT = Grant.__table__.c  # plain columns: the mapper takes longer than the database
+_MEMBER, _GROUP = Member.__table__.c, Group.__table__.c
+RESTRICTED = Restricted.__table__.c
+IdColumn = ColumnElement[Any] | Any  # a mapped attribute or a column that holds ids
+Which = Literal["all", "personal", "trusted", "leading", "marked"]
+"""Which of somebody's grants: all; those to themselves or a group, not to a role or anybody; those to a group that
+sees restricted studies; those by which earlier studies may be seen; of these the marked ones."""
+
+
+def _id(name: str) -> ColumnClause[Any]:
+    return sa.column(name, Id)
+
+
+HOLDING = sa.table("holding", _id("id"), _id("study_id"), _id("source_id"), sa.column("ends_at", Instant))
+SERIES = sa.table("series", _id("id"), _id("study_id"), _id("organisation_id"), sa.column("body_part", sa.String))
+INSTANCE = sa.table("instance", _id("id"), _id("series_id"), _id("holding_id"))
+INSTANCE_HOLDING = sa.table("instance_holding", _id("instance_id"), _id("holding_id"))
+STUDY = sa.table(
+    "study", _id("id"), _id("organisation_id"), _id("patient_id"), sa.column("patient_id_value", sa.String),
+    sa.column("patient_issuer", sa.String), sa.column("patient_birth_date", sa.Date), sa.column("study_date", sa.Date),
+    sa.column("expires_at", Instant),
+)  # fmt: skip
+
+
+def whom(organisation: Any, kind: Any, grantee: Any, role: Any) -> sa.CompoundSelect[Any]:
+    """Return whom a grant may be for to count for somebody: pairs of kind and id."""
+    own, name, its_role = _text(kind), _text(grantee), _text(role)
+    group, of_role, anybody = (sa.literal(word, sa.String) for word in ("group", "role", ANYBODY))
+    groups = sa.select(group, _MEMBER.group_id).where(
+        _MEMBER.organisation_id == organisation, _MEMBER.member_kind == own, _MEMBER.member_id == name
+    )
+    return sa.union_all(
+        sa.select(own.label("kind"), name.label("id")),
+        sa.select(own, anybody),
+        groups,
+        sa.select(of_role, its_role),
+        sa.select(of_role, anybody).where(its_role != NO_ROLE),
+    )
+
+
+def grants_of(found: sa.CompoundSelect[Any]) -> sa.FromClause:
+    """Return the grants for some: from them to the grants by an index, where alternatives would read all grants."""
+    some = found.subquery()
+    fits = sa.and_(GRANT.grantee_kind == some.c.kind, GRANT.grantee_id == some.c.id)
+    return some.join(Grant.__table__, fits)
+
+
+def counts(organisation: Any, right: Any, now: Any) -> ColumnElement[bool]:
+    """Return the condition that a grant is the organisation's, holds the right, and lasts."""
+    lasts = sa.or_(GRANT.ends_at.is_(None), GRANT.ends_at > now)
+    return sa.and_(GRANT.organisation_id == organisation, GRANT.rights.like(right), lasts)
+
+
+def _text(value: Any) -> ColumnElement[Any]:
+    return value if isinstance(value, ColumnElement) else sa.literal(value, sa.String)
+
+
+def is_trusted(organisation: Any) -> ColumnElement[bool]:
+    """Return the condition that a grant is to a group that sees restricted studies."""
+    trusted = sa.select(_GROUP.key).where(_GROUP.organisation_id == organisation, _GROUP.sees_restricted.is_(True))
+    return sa.and_(GRANT.grantee_kind == "group", GRANT.grantee_id.in_(trusted))
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who asks for what and when, and by which of their grants."""
+
+    principal: Principal
+    right: Right
+    now: datetime
+    which: Which = "all"
+
+    def matching(self) -> ColumnElement[bool]:
+        """Return the condition that a grant is one of these; for statements that are led by something else."""
+        return sa.and_(sa.tuple_(GRANT.grantee_kind, GRANT.grantee_id).in_(self._whom()), *self._counting())
+
+    def targets(self, kind: str) -> sa.Select[Any]:
+        """Return what the grants on a kind of target name."""
+        found = sa.select(GRANT.target_id).select_from(grants_of(self._whom()))
+        return found.where(GRANT.target_kind == kind, *self._counting())
+
+    def _whom(self) -> sa.CompoundSelect[Any]:
+        one = self.principal
+        return whom(one.organisation_id, one.kind, one.id, one.role or NO_ROLE)
+
+    def _counting(self) -> list[ColumnElement[bool]]:
+        organisation = self.principal.organisation_id
+        found = [counts(organisation, f"%,{self.right.value},%", self.now)]
+        match self.which:
+            case "personal":
+                found += [GRANT.grantee_kind != "role", GRANT.grantee_id != ANYBODY]
+            case "trusted":
+                found.append(is_trusted(organisation))
+            case "leading":
+                found.append(GRANT.origin != BROKEN_GLASS)
+            case "marked":
+                found += [GRANT.origin != BROKEN_GLASS, GRANT.priors.is_(True)]
+        return found
+
+
+def there_is(found: sa.Select[Any]) -> ColumnElement[bool]:
+    """Return the condition that a correlated statement finds a row, as no planner makes a hash of."""
+    return found.limit(1).scalar_subquery().is_not(None)
+
+
+def lasting(held: Any, now: datetime) -> ColumnElement[bool]:
+    """Return the condition that a holding has not ended: one that has gives nothing, though others keep the study."""
+    return sa.or_(held.c.ends_at.is_(None), held.c.ends_at > now)
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """What grants on some kinds of targets reach, whether or not it is restricted; `whole`: the organisation."""
+
+    asked: Asked
+    kinds: frozenset[str]
+    whole: bool = False
+
+    def study(self, study_id: IdColumn) -> ColumnElement[bool]:
+        """Return the condition that a study is at least in part within reach."""
+        parts: list[ColumnElement[bool]] = [sa.true()] if self.whole else []
+        if "source" in self.kinds:
+            parts.append(self._held(study_id))
+        if "study" in self.kinds:
+            parts.append(self._named("study", study_id))
+        if "series" in self.kinds:
+            one = SERIES.alias()
+            of_study = sa.and_(one.c.study_id == study_id, one.c.organisation_id == self._organisation)
+            parts.append(there_is(sa.select(sa.literal(1)).where(of_study, self._named("series", one.c.id))))
+        return sa.or_(*parts) if parts else sa.false()
+
+    def series(self, study_id: IdColumn, series_id: IdColumn) -> ColumnElement[bool]:
+        """Return the condition that a series of a study is within reach."""
+        parts: list[ColumnElement[bool]] = [sa.true()] if self.whole else []
+        if "study" in self.kinds:
+            parts.append(self._named("study", study_id))
+        if "series" in self.kinds:
+            parts.append(self._named("series", series_id))
+        if "source" in self.kinds:
+            parts.append(self._brought(series_id))
+        return sa.or_(*parts) if parts else sa.false()
+
+    def ids(self) -> list[sa.Select[Any]]:
+        """Return statements for the ids of all studies at least in part within reach, of what is not `whole`."""
+        found: list[sa.Select[Any]] = []
+        if "study" in self.kinds:
+            found.append(self.asked.targets("study"))
+        if "source" in self.kinds:
+            held = HOLDING.alias()
+            by_source = held.c.source_id.in_(self.asked.targets("source"))
+            found.append(sa.select(held.c.study_id).where(by_source, lasting(held, self.asked.now)))
+        if "series" in self.kinds:
+            one = SERIES.alias()
+            found.append(sa.select(one.c.study_id).where(one.c.id.in_(self.asked.targets("series"))))
+        return found
+
+    @property
+    def _organisation(self) -> Any:
+        return self.asked.principal.organisation_id
+
+    def _named(self, kind: str, row_id: IdColumn) -> ColumnElement[bool]:
+        found = sa.select(sa.literal(1)).where(GRANT.target_kind == kind, GRANT.target_id == row_id)
+        return there_is(found.where(self.asked.matching()))
+
+    def _held(self, study_id: IdColumn) -> ColumnElement[bool]:
+        held = HOLDING.alias()
+        found = sa.select(sa.literal(1)).where(held.c.study_id == study_id, lasting(held, self.asked.now))
+        return there_is(found.where(held.c.source_id.in_(self.asked.targets("source"))))
+
+    def _brought(self, series_id: IdColumn) -> ColumnElement[bool]:
+        instance, held, further = INSTANCE.alias(), HOLDING.alias(), INSTANCE_HOLDING.alias()
+        ours = sa.and_(held.c.source_id.in_(self.asked.targets("source")), lasting(held, self.asked.now))
+        first = sa.select(sa.literal(1)).join_from(instance, held, held.c.id == instance.c.holding_id)
+        also = sa.select(sa.literal(1)).join_from(instance, further, further.c.instance_id == instance.c.id)
+        also = also.join(held, held.c.id == further.c.holding_id)
+        return sa.or_(*(there_is(found.where(instance.c.series_id == series_id, ours)) for found in (first, also)))
+
+
+@dataclass(frozen=True, slots=True)
+class Openness:
+    """Restricted studies: what is not one, and which of them somebody's own grants show all the same."""
+
+    asked: Asked
+    kinds: frozenset[str]  # of all grants
+    trusted: frozenset[str]  # of those to groups that see restricted studies; may hold "organisation"
+
+    def study(self, study_id: IdColumn) -> ColumnElement[bool]:
+        """Return the condition that no restriction, or a grant in spite of it, lets a study be seen."""
+        return sa.or_(open_to_all(study_id), *(one.study(study_id) for one in self._admitting()))
+
+    def series(self, study_id: IdColumn, series_id: IdColumn) -> ColumnElement[bool]:
+        """Return the same of a series."""
+        return sa.or_(open_to_all(study_id), *(one.series(study_id, series_id) for one in self._admitting()))
+
+    def _admitting(self) -> list[Reached]:
+        own = Reached(replace(self.asked, which="personal"), self.kinds & {"study", "series"})
+        trusted = Reached(
+            replace(self.asked, which="trusted"), self.trusted - {"organisation"}, "organisation" in self.trusted
+        )
+        return [one for one in (own, trusted) if one.kinds or one.whole]
+
+
+def open_to_all(study_id: IdColumn) -> ColumnElement[bool]:
+    """Return the condition that a study falls under no restriction."""
+    found = sa.select(sa.literal(1)).where(RESTRICTED.study_id == study_id)
+    return found.limit(1).scalar_subquery().is_(None)
+
+
+@dataclass(frozen=True, slots=True)
+class Priors:
+    """The rule by which who sees a study sees the patient's others; `since` none: however old."""
+
+    led_by: Reached
+    same_body_part: bool
+    since: date | None
+    openness: Openness | None
+
+    def study(self, study_id: IdColumn) -> ColumnElement[bool]:
+        """Return the condition that another study of the same patient, which is seen, leads to this one."""
+        prior, seen = STUDY.alias(), STUDY.alias()
+        found = sa.select(sa.literal(1)).where(prior.c.id == study_id, *self._of_one(prior, seen))
+        leading = [self.led_by.study(seen.c.id)]
+        if self.openness is not None:
+            leading.append(self.openness.study(seen.c.id))
+        return there_is(found.where(*leading))
+
+    def ids(self) -> sa.Select[Any]:
+        """Return the ids of all studies that the few that are seen lead to."""
+        prior, seen = STUDY.alias(), STUDY.alias()
+        found = sa.select(prior.c.id).where(*self._of_one(prior, seen), seen.c.id.in_(sa.union_all(*self.led_by.ids())))
+        return found if self.openness is None else found.where(self.openness.study(seen.c.id))
+
+    def _of_one(self, prior: Any, seen: Any) -> list[ColumnElement[bool]]:
+        """Return that both are of one patient beyond doubt (an issuer's ID, no other birth date), and not over.
+
+        A row of a patient is one issuer's ID. What is asked of `seen` stands in one index, and so does that of `prior`.
+        """
+        born, other = prior.c.patient_birth_date, seen.c.patient_birth_date
+        organisation, now = self.led_by.asked.principal.organisation_id, self.led_by.asked.now
+        found: list[ColumnElement[bool]] = [
+            seen.c.patient_id == prior.c.patient_id,
+            seen.c.id != prior.c.id,
+            prior.c.organisation_id == organisation,
+            seen.c.organisation_id == organisation,
+            prior.c.patient_id_value != "",
+            prior.c.patient_issuer != "",
+            sa.or_(born == other, born.is_(None), other.is_(None)),
+            sa.or_(seen.c.expires_at.is_(None), seen.c.expires_at > now),
+        ]
+        if self.since is not None:
+            found.append(prior.c.study_date >= self.since)
+        if self.same_body_part:
+            one, another = SERIES.alias(), SERIES.alias()
+            found.append(
+                there_is(
+                    sa.select(sa.literal(1)).where(
+                        one.c.study_id == prior.c.id, one.c.organisation_id == organisation,
+                        another.c.study_id == seen.c.id, another.c.organisation_id == organisation,
+                        one.c.body_part != "", one.c.body_part == another.c.body_part,
+                    )
+                )
+            )  # fmt: skip
+        return found

@@ -1,0 +1,205 @@
+"""Breaking glass: somebody who may opens one restricted study for a reason; those who are to know are told.
+
+The study is named by what stands on an order or a file, for no list shows it: its accession number, its patient's ID,
+or its UID. Looking for one is on record even where nothing is found, and finds nothing but what is restricted.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import date, datetime, timedelta
+from typing import Literal
+
+import sqlalchemy as sa
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.orm import Session
+
+from radrelay import access
+from radrelay.access import BreakKind, BrokenView, Principal, Right, Why
+from radrelay.archive.errors import StudyNotFound
+from radrelay.archive.models import Study
+from radrelay.archive.tables import STUDY
+from radrelay.errors import Conflict, Forbidden, Invalid
+from radrelay.web import trail
+from radrelay.web.authentication import Authenticated, Officer, Services
+from radrelay.web.reach import Reach
+from radrelay.web.services import WebServices
+
+router = APIRouter(tags=["access"])
+MOST_NAMED = 20
+
+
+class NotYours(Forbidden):
+    """You may not break glass."""
+
+    code = "no-glass"
+
+
+class SeveralStudies(Conflict):
+    """Several restricted studies are meant by this; say which by its date or its accession number."""
+
+    code = "several-studies"
+
+
+class BreakWanted(BaseModel):
+    """Which study, and why. At least one of the names; a patient ID alone where the patient has one such study."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    study_uid: str = Field("", max_length=64)
+    accession_number: str = Field("", max_length=64)
+    patient_id: str = Field("", max_length=64)
+    study_date: date | None = None
+    kind: BreakKind
+    reason: str = Field(min_length=1, max_length=1000)
+
+
+class Broken(BaseModel):
+    """A study that was opened, by whom, why, until when, and who has looked into it."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: uuid.UUID
+    account_id: uuid.UUID
+    account_name: str
+    study_id: uuid.UUID
+    kind: BreakKind
+    reason: str
+    at: datetime
+    ends_at: datetime
+    reviewed_at: datetime | None
+    reviewed_by: str
+
+
+class BrokenListed(BaseModel):
+    """All that was opened, what nobody has looked into first."""
+
+    broken: list[Broken]
+
+
+class Notice(BaseModel):
+    """Something that you are told: somebody opened a restricted study."""
+
+    id: uuid.UUID
+    kind: Literal["break-glass"]
+    at: datetime
+    broken: Broken
+
+
+class Notices(BaseModel):
+    """What you are told, the newest first; and whether you may break glass."""
+
+    notices: list[Notice]
+    may_break_glass: bool
+
+
+@router.post("/broken-glass", status_code=201)
+def break_glass(request: Request, services: Services, principal: Authenticated, wanted: BreakWanted) -> Broken:
+    """Open one restricted study to yourself for a set time. 403 `no-glass`, 404, or 409 `several-studies`."""
+    if principal.kind != "account":
+        raise NotYours
+    now, access_settings = services.clock.now(), services.settings.access
+    with services.database.read() as session:
+        reach = Reach.of(services, session, principal, Right.BREAK_GLASS)
+        meant = [] if reach.scope.nothing else _meant(reach, session, principal, wanted)
+    if reach.scope.nothing:
+        raise NotYours
+    if len(meant) != 1:
+        _note_failure(services, request, principal, wanted, len(meant))
+        raise SeveralStudies if meant else StudyNotFound
+    study = meant[0]
+    patient = (study.patient_issuer, study.patient_id_value, study.patient_name)
+    with services.database.write() as session:
+        opened, new = access.break_glass(
+            session, principal, study.id, Why(wanted.kind, wanted.reason), now=now,
+            lasts=timedelta(hours=access_settings.break_glass_h), identity=reach.scope.identity,
+            told=_told(services, session, principal.organisation_id),
+        )  # fmt: skip
+        if new:
+            detail = {"kind": opened.kind, "until": opened.ends_at.isoformat(), "glass": str(opened.id)}
+            event = trail.event(request, principal, "access.break-glass", ("study", study.id), detail=detail,
+                                patient=patient)  # fmt: skip
+            trail.write(session, event)
+    return Broken.model_validate(opened)
+
+
+@router.get("/broken-glass")
+def list_broken(services: Services, principal: Officer) -> BrokenListed:
+    """List what was opened by breaking glass."""
+    with services.database.read() as session:
+        found = access.broken(session, principal.organisation_id)
+    return BrokenListed(broken=[Broken.model_validate(one) for one in found])
+
+
+@router.put("/broken-glass/{broken_id}/review")
+def review(request: Request, services: Services, principal: Officer, broken_id: uuid.UUID) -> Broken:
+    """Note that you have looked into it; the first who does stands there."""
+    with services.database.write() as session:
+        seen = access.review(session, principal.organisation_id, broken_id, principal.name, services.clock.now())
+        event = trail.event(request, principal, "access.break-glass-review", ("study", seen.study_id),
+                            detail={"glass": str(broken_id)})  # fmt: skip
+        trail.write(session, event)
+    return Broken.model_validate(seen)
+
+
+@router.get("/me/notices")
+def list_notices(services: Services, principal: Authenticated) -> Notices:
+    """List what you are told and have not put away."""
+    if principal.kind != "account":
+        return Notices(notices=[], may_break_glass=False)
+    with services.database.read() as session:
+        found = access.notices(session, principal.organisation_id, uuid.UUID(principal.id))
+        may = not Reach.of(services, session, principal, Right.BREAK_GLASS).scope.nothing
+    return Notices(
+        notices=[Notice(id=one.id, kind="break-glass", at=one.at, broken=_shown(one.broken)) for one in found],
+        may_break_glass=may,
+    )
+
+
+@router.delete("/me/notices/{notice_id}", status_code=204)
+def put_away(services: Services, principal: Authenticated, notice_id: uuid.UUID) -> None:
+    """Put a notice away that you have read."""
+    if principal.kind == "account":
+        with services.database.write() as session:
+            access.put_away(session, uuid.UUID(principal.id), notice_id, services.clock.now())
+
+
+def _shown(one: BrokenView) -> Broken:
+    return Broken.model_validate(one)
+
+
+def _meant(reach: Reach, session: Session, principal: Principal, wanted: BreakWanted) -> list[Study]:
+    """Return the restricted studies within reach of the glass that all that was named fits."""
+    if not (wanted.study_uid or wanted.accession_number or wanted.patient_id):
+        raise Invalid("name the study by its accession number, its patient's ID or its UID", field="accession_number")
+    named: list[sa.ColumnElement[bool]] = [sa.not_(access.open_to_all(STUDY.c.id))]
+    for column, value in (
+        (STUDY.c.study_uid, wanted.study_uid), (STUDY.c.accession_number, wanted.accession_number),
+        (STUDY.c.patient_id_value, wanted.patient_id), (STUDY.c.study_date, wanted.study_date),
+    ):  # fmt: skip
+        if value:
+            named.append(column == (value.strip() if isinstance(value, str) else value))
+    return reach.newest_studies(named, MOST_NAMED)
+
+
+def _note_failure(
+    services: WebServices, request: Request, principal: Principal, wanted: BreakWanted, found: int
+) -> None:
+    """Write that somebody looked for a restricted study and opened none, and by what; not what they wrote."""
+    by = [name for name in ("study_uid", "accession_number", "patient_id", "study_date") if getattr(wanted, name)]
+    detail = {"by": by, "found": found, "kind": wanted.kind}
+    with services.database.write() as session:
+        event = trail.event(request, principal, "access.break-glass", detail=detail, outcome="failure")
+        trail.write(session, event)
+
+
+def _told(services: WebServices, session: Session, organisation_id: uuid.UUID) -> list[uuid.UUID]:
+    """Return the accounts that the settings name, by user name or by role, and that can log in."""
+    named = services.settings.access.break_glass_told
+    people = services.identity.accounts(session, organisation_id)
+    names = {one.casefold() for one in named if not one.startswith("role:")}
+    roles = {one.removeprefix("role:") for one in named if one.startswith("role:")}
+    return [
+        one.id for one in people if one.disabled_at is None and (one.role in roles or one.username.casefold() in names)
+    ]

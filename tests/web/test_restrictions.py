@@ -1,0 +1,136 @@
+"""Restricted studies as people meet them: gone from everywhere but for some, opened by breaking glass, on record."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from radrelay import access
+from radrelay.access import Grantee, Right, Target
+from radrelay.audit.models import AuditEvent
+from tests.web.conftest import Login, WebSite
+from tests.web.test_studies import CT, only_study, upload
+
+WHY = {"kind": "emergency", "reason": "unconscious, before surgery"}
+
+
+@pytest.fixture
+def study(site: WebSite) -> dict[str, Any]:
+    root = site.login("root")
+    upload(site, root, CT)
+    found: dict[str, Any] = root.http.get(f"/api/studies/{only_study(root)['id']}").json()
+    return found
+
+
+def restrict(login: Login, **wanted: str) -> Any:
+    return login.http.post("/api/restrictions", json=wanted, headers=login.headers)
+
+
+def everywhere(login: Login, study: dict[str, Any]) -> set[int]:
+    """Return what the addresses of a study answer; the list counts as one of them."""
+    series = study["series"][0]["id"]
+    paths = (f"studies/{study['id']}", f"studies/{study['id']}/archive.zip", f"series/{series}",
+             f"studies/{study['id']}/priors", f"series/{series}/thumbnail")  # fmt: skip
+    answers = {login.http.get(f"/api/{path}").status_code for path in paths}
+    answers.add(login.http.get(f"/dicom-web/studies/{study['study_uid']}/metadata").status_code)
+    listed = login.http.get("/api/studies").json()["studies"], login.http.get("/dicom-web/studies").content
+    return answers | ({200} if listed[0] or study["study_uid"].encode() in listed[1] else {404})
+
+
+def test_an_administrator_restricts_a_patient_and_nobody_finds_the_study_any_more(
+    site: WebSite, study: dict[str, Any]
+) -> None:
+    site.account("officer", "dpo")
+    root, anna, officer = (site.login(name) for name in ("root", "anna", "officer"))
+    ends_at = (site.clock.now() + timedelta(days=1)).isoformat()
+    wanted = {"studies": [study["id"]], "ends_at": ends_at}
+    token = anna.http.post("/api/links", json=wanted, headers=anna.headers).json()["address"].partition("#")[2]
+    assert everywhere(anna, study) == {200}
+    patient = study["patient"]
+    made = restrict(root, kind="patient", value=patient["id"], issuer=patient["issuer"], reason="staff")
+    assert (made.status_code, made.json()["studies"]) == (201, 1), made.text
+    for login in (anna, root):
+        assert everywhere(login, study) == {404}
+    assert site.client("203.0.113.1").post("/api/shared", json={"token": token}).status_code == 401
+    told = root.http.get("/api/audit?limit=200")
+    assert patient["id"] not in told.text, "the record names the patient to the officer alone"
+    assert patient["id"] not in root.http.get("/api/audit/export").text
+    assert patient["id"] in officer.http.get("/api/audit?limit=200").text
+    upload(site, root, "MR_small.dcm")
+    assert len(anna.http.get("/api/studies").json()["studies"]) == 1, "what is not restricted is as before"
+    assert root.http.delete(f"/api/restrictions/{made.json()['id']}", headers=root.headers).status_code == 204
+    assert anna.http.get(f"/api/studies/{study['id']}").status_code == 200
+
+
+def test_who_restricts_their_own_study_keeps_it_and_another_copy_stays_hidden(
+    site: WebSite, study: dict[str, Any]
+) -> None:
+    root, anna = site.login("root"), site.login("anna")
+    path = f"/api/studies/{study['id']}/restrictions"
+    for _ in range(2):
+        assert anna.http.put(path, json={"reason": "a colleague"}, headers=anna.headers).status_code == 200
+    assert everywhere(anna, study) == {200}
+    assert everywhere(root, study) == {404}
+    [one] = anna.http.get(path).json()["restrictions"]
+    assert (one["kind"], one["studies"]) == ("study", 1)
+    assert anna.http.delete(f"/api/studies/{study['id']}", headers=anna.headers).status_code == 204
+    upload(site, root, CT)
+    assert root.http.get("/api/studies").json()["studies"] == [], "it is restricted when it comes again"
+
+
+def test_glass_is_broken_by_who_may_and_the_officer_is_told_and_looks_into_it(
+    site: WebSite, study: dict[str, Any]
+) -> None:
+    site.account("officer", "dpo")
+    ben_id = site.account("ben")
+    root, anna, ben, officer = (site.login(name) for name in ("root", "anna", "ben", "officer"))
+    patient = study["patient"]
+    ask = {"patient_id": patient["id"], **WHY}
+
+    def broken(login: Login, **more: str) -> Any:
+        return login.http.post("/api/broken-glass", json=ask | more, headers=login.headers)
+
+    with site.database.write() as session:
+        to = Grantee("account", str(ben_id))
+        access.grant(session, site.organisation_id, to, Target("organisation"), [Right.BREAK_GLASS],
+                     now=site.clock.now())  # fmt: skip
+    assert broken(ben).status_code == 404, "nothing is restricted: there is no glass"
+    restrict(root, kind="study", value=study["study_uid"])
+    assert broken(anna).json()["code"] == "no-glass"
+    assert broken(ben, patient_id="nobody").status_code == 404
+    assert broken(ben, reason="urgent").json()["code"] == "invalid"
+    first, second = broken(ben), broken(ben)
+    assert (first.status_code, first.json()["id"]) == (201, second.json()["id"])
+    assert ben.http.get(f"/api/studies/{study['id']}").status_code == 200
+    assert ben.http.get(f"/api/studies/{study['id']}/archive.zip").status_code == 404
+    assert everywhere(anna, study) == {404}
+    [notice] = officer.http.get("/api/me/notices").json()["notices"]
+    assert notice["broken"]["reason"] == WHY["reason"]
+    assert anna.http.get("/api/me/notices").json()["notices"] == []
+    put_away = officer.http.delete(f"/api/me/notices/{notice['id']}", headers=officer.headers)
+    assert (put_away.status_code, officer.http.get("/api/me/notices").json()["notices"]) == (204, [])
+    reviewed = officer.http.put(f"/api/broken-glass/{first.json()['id']}/review", headers=officer.headers)
+    assert reviewed.json()["reviewed_by"] == "officer"
+    [one] = officer.http.get("/api/broken-glass").json()["broken"]
+    assert one["reviewed_at"] is not None
+    with site.database.read() as session:
+        events = session.scalars(sa.select(AuditEvent).where(AuditEvent.action == "access.break-glass")).all()
+    assert sorted((one.outcome, str(one.subject_id)) for one in events) == [
+        ("failure", ""), ("failure", ""), ("success", study["id"]),
+    ]  # fmt: skip
+    site.clock.advance(timedelta(hours=4))
+    ben = site.login("ben")
+    assert ben.http.get(f"/api/studies/{study['id']}").status_code == 404, "it ends by itself"
+
+
+def test_a_rule_of_earlier_studies_counts_from_when_it_is_made(site: WebSite) -> None:
+    root = site.login("root")
+    assert root.http.get("/api/prior-rule").json() == {"reach": "none", "years": None, "marked_only": False}
+    wanted = {"reach": "body-part", "years": 10, "marked_only": True}
+    assert root.http.put("/api/prior-rule", json=wanted, headers=root.headers).json() == wanted
+    assert root.http.get("/api/prior-rule").json() == wanted
+    wrong = root.http.put("/api/prior-rule", json={"reach": "none", "years": 0}, headers=root.headers)
+    assert wrong.status_code == 422

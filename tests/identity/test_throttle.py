@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from radrelay.identity import PasswordWeak
 from radrelay.identity.accounts import fold_username
 from radrelay.identity.devices import DeviceCookies
-from radrelay.identity.passwords import Passwords, one_time_password
+from radrelay.identity.passwords import PasswordRules, Passwords, one_time_password
 from radrelay.identity.throttle import ADDRESS, NAME, PAIR, address_key, counters
 
 HASHER = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)

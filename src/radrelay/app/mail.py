@@ -29,7 +29,8 @@ TICK_S = 2.0
 
 def site_of(settings: Settings) -> str:
     """Return the address of the pages as links in letters have it."""
-    return settings.web.address or f"http://{settings.web.host}:{settings.web.port}"
+    web = settings.web
+    return web.address or f"{'https' if web.speaks_tls else 'http'}://{web.host}:{web.port}"
 
 
 class Mailing:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from radrelay import __version__
 from radrelay.cli_access import access_commands
+from radrelay.cli_people import people_commands
 from radrelay.errors import RadrelayError
 from radrelay.settings import Settings, load_settings
 
@@ -23,15 +24,9 @@ keys_app = typer.Typer(no_args_is_help=True, help="encryption keys")
 expiry_app = typer.Typer(no_args_is_help=True, help="expiry of studies")
 audit_app = typer.Typer(no_args_is_help=True, help="the record of who did what")
 nodes_app = typer.Typer(help="machines of one installation")
-directory_app = typer.Typer(no_args_is_help=True, help="the directory that people come from (LDAP)")
-mail_app = typer.Typer(no_args_is_help=True, help="the mail server")
-app.add_typer(mail_app, name="mail")
-factor_app = typer.Typer(no_args_is_help=True, help="second factors: who needs one, and taking somebody's away")
-oidc_app = typer.Typer(no_args_is_help=True, help="single sign-on (OpenID Connect)")
-app.add_typer(oidc_app, name="oidc")
 app.add_typer(user_app, name="user")
-app.add_typer(factor_app, name="factor")
-app.add_typer(directory_app, name="directory")
+for _name, _commands in people_commands.items():
+    app.add_typer(_commands, name=_name)
 app.add_typer(token_app, name="token")
 app.add_typer(link_app, name="link")
 app.add_typer(config_app, name="config")
@@ -152,49 +147,6 @@ def user_password(
 
     password = sys.stdin.readline().rstrip("\r\n") if password_stdin else None
     _leave(user_password_command(_settings(), name, password))
-
-
-@factor_app.command("rules")
-def factor_rules() -> None:
-    """Print who needs a second factor, and of which kinds."""
-    from radrelay.app.factor_commands import rules_command
-
-    _leave(rules_command(_settings()))
-
-
-@factor_app.command("require")
-def factor_require(
-    role: Annotated[str, typer.Option(help="of people of this role")] = "",
-    group: Annotated[str, typer.Option(help="of members of this group")] = "",
-    kinds: Annotated[str, typer.Option(help="which kinds count: passkey, totp, email")] = "passkey,totp",
-) -> None:
-    """Require a second factor from the next login on."""
-    from radrelay.app.factor_commands import require_command
-
-    if bool(role) == bool(group):
-        raise typer.BadParameter("name a role or a group")
-    _leave(require_command(_settings(), role, group, tuple(kind.strip() for kind in kinds.split(","))))
-
-
-@factor_app.command("release")
-def factor_release(
-    role: Annotated[str, typer.Option(help="of people of this role")] = "",
-    group: Annotated[str, typer.Option(help="of members of this group")] = "",
-) -> None:
-    """Require no second factor of them any more."""
-    from radrelay.app.factor_commands import release_command
-
-    if bool(role) == bool(group):
-        raise typer.BadParameter("name a role or a group")
-    _leave(release_command(_settings(), role, group))
-
-
-@factor_app.command("reset")
-def factor_reset(name: str, reason: Annotated[str, typer.Option(help="what the person will read")]) -> None:
-    """Take a person's second factors and recovery codes away; their logins end, and they are told at the next."""
-    from radrelay.app.factor_commands import reset_command
-
-    _leave(reset_command(_settings(), name, reason))
 
 
 @token_app.command("add")
@@ -399,59 +351,3 @@ def audit_disclosures(
     from radrelay.app.audit_commands import disclosures_command
 
     _leave(disclosures_command(_settings(), patient, issuer, form))
-
-
-@directory_app.command("check")
-def directory_check() -> None:
-    """Say whether the directory answers and what is found in it; changes nothing."""
-    from radrelay.app.directory_commands import check_command
-
-    _leave(check_command(_settings()))
-
-
-@directory_app.command("preview")
-def directory_preview(
-    adopt: Annotated[list[str] | None, typer.Option(help="an own account that becomes the directory's")] = None,
-) -> None:
-    """Say what a sync would do; changes nothing."""
-    from radrelay.app.directory_commands import preview_command
-
-    _leave(preview_command(_settings(), adopt or []))
-
-
-@directory_app.command("sync")
-def directory_sync(
-    confirm: Annotated[str, typer.Option(help="what a preview, or a sync that asked, has printed")] = "",
-    adopt: Annotated[list[str] | None, typer.Option(help="an own account that becomes the directory's")] = None,
-) -> None:
-    """Make accounts and groups follow the directory now; the first time it wants to be confirmed."""
-    from radrelay.app.directory_commands import sync_command
-
-    _leave(sync_command(_settings(), confirm, adopt or []))
-
-
-@mail_app.command("test")
-def mail_test(address: Annotated[str, typer.Argument(help="where a letter is sent to")]) -> None:
-    """Send a letter at once and say what the server answered."""
-    from radrelay.app.mail import mail_test_command
-
-    _leave(mail_test_command(_settings(), address))
-
-
-@oidc_app.command("check")
-def oidc_check() -> None:
-    """Say whether the provider answers, and what has to be registered there; changes nothing."""
-    from radrelay.app.sign_on_commands import check_command
-
-    _leave(check_command(_settings()))
-
-
-@oidc_app.command("link")
-def oidc_link(
-    username: Annotated[str, typer.Argument(help="the account")],
-    subject: Annotated[str, typer.Argument(help="who it belongs to at the provider: its `sub`")],
-) -> None:
-    """Make an account that of somebody at the provider."""
-    from radrelay.app.sign_on_commands import link_command
-
-    _leave(link_command(_settings(), username, subject))

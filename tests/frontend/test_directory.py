@@ -20,6 +20,8 @@ def test_the_first_run_is_seen_before_it_is_confirmed_and_one_that_stopped_says_
     page.get_by_role("button", name="Preview").click()
     expect(main).to_contain_text("It is the first run: 410 accounts would be made.")
     page.get_by_role("checkbox", name="It is the same person").check()
+    expect(page.get_by_role("button", name="Do it like this")).to_be_disabled()
+    page.get_by_role("button", name="Preview with the chosen ones").click()
     page.get_by_role("button", name="Do it like this").click()
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("410 accounts are added")
@@ -27,6 +29,7 @@ def test_the_first_run_is_seen_before_it_is_confirmed_and_one_that_stopped_says_
     expect(page.locator("[data-last]")).to_contain_text("Run · done")
     assert found.asked == [
         {"kind": "preview", "confirm": "", "adopt": []},
+        {"kind": "preview", "confirm": "", "adopt": ["weber"]},
         {"kind": "sync", "confirm": "d1", "adopt": ["weber"]},
     ]
     found.runs.insert(0, stopped())

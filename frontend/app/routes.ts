@@ -19,6 +19,7 @@ export type PageName =
   | 'groups'
   | 'access'
   | 'audit'
+  | 'promises'
   | 'displays'
   | 'system';
 
@@ -36,6 +37,8 @@ interface Place extends Route {
   admin: boolean;
   /** For the data protection officer, too. */
   officer?: boolean;
+  /** Has no entry of its own among the pages, but stands beside this one. */
+  under?: PageName;
 }
 
 export const places: readonly Place[] = [
@@ -50,6 +53,7 @@ export const places: readonly Place[] = [
   { name: 'groups', address: '/groups', icon: 'groups', admin: true, load: () => import('./pages/Groups.svelte') },
   { name: 'access', address: '/access', icon: 'key', admin: true, load: () => import('./pages/Access.svelte') },
   { name: 'audit', address: '/audit', icon: 'audit', admin: true, officer: true, load: () => import('./pages/Audit.svelte') },
+  { name: 'promises', address: '/promises', icon: 'shield', admin: true, officer: true, load: () => import('./privacy/Promises.svelte') },
   { name: 'displays', address: '/display-check', icon: 'displays', admin: false, load: () => import('./pages/DisplayCheck.svelte') },
   { name: 'system', address: '/system', icon: 'system', admin: false, load: () => import('./pages/System.svelte') },
 ];
@@ -75,4 +79,9 @@ export function pageFor(path: string, role: Role | undefined): Route {
   if (role === 'link') return shared;
   const place = places.find(({ address }) => address === path);
   return place && isFor(place, role) ? place : missing;
+}
+
+/** The entry among the pages that a page stands under. */
+export function entryOf(name: Route['name']): Route['name'] {
+  return places.find((place) => place.name === name)?.under ?? name;
 }

@@ -340,6 +340,13 @@ class AuditSettings(Section):
     repository: RepositorySettings = RepositorySettings()
 
 
+class PrivacySettings(Section):
+    """What the page of promises calls old."""
+
+    backup_days: int = Field(2, description="a last backup older than so many days is told of", ge=1)
+    key_days: int = Field(730, description="an image key older than so many days is told of", ge=1)
+
+
 class LogSettings(Section):
     """Technical logs; no patient data at the default level."""
 
@@ -371,6 +378,7 @@ class Settings(BaseSettings):
     node: NodeSettings = NodeSettings()
     displays: DisplaySettings = DisplaySettings()
     audit: AuditSettings = AuditSettings()
+    privacy: PrivacySettings = PrivacySettings()
     log: LogSettings = LogSettings()
 
     @classmethod

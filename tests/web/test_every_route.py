@@ -53,6 +53,7 @@ ADMINISTRATION: set[Operation] = {
 }  # fmt: skip
 AUDITORS: set[Operation] = {  # for administrators and the data protection officer
     ("GET", "/api/audit"), ("GET", "/api/audit/proof"), ("GET", "/api/audit/export"), ("GET", "/api/audit/state"),
+    ("GET", "/api/promises"),
 }  # fmt: skip
 OFFICER: set[Operation] = {  # for the data protection officer, not for administrators either
     ("GET", "/api/audit/seen"), ("GET", "/api/audit/disclosures"), ("PUT", "/api/audit/retention"),

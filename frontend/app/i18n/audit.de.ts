@@ -15,6 +15,8 @@ const de: Record<keyof typeof en, string> = {
   'audit.action.audit.retention': 'Fristen des Protokolls geändert',
   'audit.action.audit.seen': 'Gefragt, wer eine Studie gesehen hat',
   'audit.action.audit.disclosures': 'Gefragt, an wen Daten eines Patienten gingen',
+  'audit.action.backup.make': 'Sicherung gemacht',
+  'audit.action.promises.view': 'Zusagen angesehen',
   'audit.action.delivery.cancel': 'Versand abgebrochen',
   'audit.action.delivery.retry': 'Versand wiederholt',
   'audit.action.destination.change': 'Ziel geändert',
@@ -103,6 +105,8 @@ const de: Record<keyof typeof en, string> = {
   'audit.kind.study': 'Studie',
   'audit.kind.patient': 'Patient',
 
+  'audit.detail.packs': 'Packs',
+  'audit.detail.lost': 'nicht lesbar',
   'audit.detail.form': 'als',
   'audit.detail.events': 'Ereignisse',
   'audit.detail.faults': 'Fehler',

@@ -13,6 +13,8 @@ export default {
   'audit.action.audit.retention': 'Times of the audit changed',
   'audit.action.audit.seen': 'Asked who has seen a study',
   'audit.action.audit.disclosures': 'Asked to whom data of a patient went',
+  'audit.action.backup.make': 'Backup made',
+  'audit.action.promises.view': 'Promises looked at',
   'audit.action.delivery.cancel': 'Delivery cancelled',
   'audit.action.delivery.retry': 'Delivery tried again',
   'audit.action.destination.change': 'Destination changed',
@@ -101,6 +103,8 @@ export default {
   'audit.kind.study': 'study',
   'audit.kind.patient': 'patient',
 
+  'audit.detail.packs': 'packs',
+  'audit.detail.lost': 'not readable',
   'audit.detail.form': 'as',
   'audit.detail.events': 'events',
   'audit.detail.faults': 'faults',

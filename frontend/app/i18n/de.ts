@@ -9,6 +9,7 @@ import drawings from './drawings.de';
 import hanging from './hanging.de';
 import invocation from './invocation.de';
 import marks from './marks.de';
+import privacy from './privacy.de';
 import problems from './problems.de';
 import quarantine from './quarantine.de';
 import roomcheck from './roomcheck.de';
@@ -25,6 +26,7 @@ const de: Rest = {
   ...invocation,
   ...marks,
   ...contents,
+  ...privacy,
   ...problems,
   ...quarantine,
   ...roomcheck,

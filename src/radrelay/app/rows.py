@@ -21,6 +21,7 @@ from radrelay.displays import models as displays_models
 from radrelay.identity import models as identity_models
 from radrelay.intake import models as intake_models
 from radrelay.marks import models as marks_models
+from radrelay.privacy import models as privacy_models
 from radrelay.routing import deliveries
 from radrelay.routing import models as routing_models
 from radrelay.storage import append_only
@@ -36,6 +37,7 @@ ROOMS = (
     identity_models,
     intake_models,
     marks_models,
+    privacy_models,
     routing_models,
     storage_models,
 )

@@ -27,6 +27,7 @@ from radrelay.intake.parcels import Parcels
 from radrelay.intake.quarantine import Quarantine
 from radrelay.intake.sources import SourceBook
 from radrelay.marks.filing import MarkFilings
+from radrelay.privacy.standing import House
 from radrelay.settings import Settings
 from radrelay.storage.database import Database
 from radrelay.web.measurements import Measurements
@@ -127,6 +128,7 @@ class WebServices:
     filings: MarkFilings
     drawings: DrawingReader
     link_keys: LinkKeys
+    house: House
     attachments: Attachments | None = None
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     readiness: Sequence[ReadinessCheck] = ()

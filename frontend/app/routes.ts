@@ -20,6 +20,7 @@ export type PageName =
   | 'access'
   | 'audit'
   | 'promises'
+  | 'privacy'
   | 'displays'
   | 'system';
 
@@ -54,6 +55,7 @@ export const places: readonly Place[] = [
   { name: 'access', address: '/access', icon: 'key', admin: true, load: () => import('./pages/Access.svelte') },
   { name: 'audit', address: '/audit', icon: 'audit', admin: true, officer: true, load: () => import('./pages/Audit.svelte') },
   { name: 'promises', address: '/promises', icon: 'shield', admin: true, officer: true, load: () => import('./privacy/Promises.svelte') },
+  { name: 'privacy', address: '/privacy', icon: 'shield', admin: true, officer: true, under: 'promises', load: () => import('./privacy/Texts.svelte') },
   { name: 'displays', address: '/display-check', icon: 'displays', admin: false, load: () => import('./pages/DisplayCheck.svelte') },
   { name: 'system', address: '/system', icon: 'system', admin: false, load: () => import('./pages/System.svelte') },
 ];

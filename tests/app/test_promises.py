@@ -54,7 +54,7 @@ def test_every_promise_is_green_only_when_it_is_proven_and_red_when_it_is_broken
         prove(there)
         assert backup(settings, tmp_path / "backup") == 0
         found = looked(there)
-        assert found.state == "good", [one for one in (*found.sources, *found.kept) if one.state != "good"]
+        assert found.state == "good", standing(found)
         (source,) = [one for one in found.sources if one.holdings]
         assert (source.kind, source.retention_s, source.oldest_at) == ("dicom", 48 * 3600, clock.now())
 

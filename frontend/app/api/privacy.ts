@@ -1,6 +1,6 @@
 /** Promises, texts, processors, incidents and requests of data subjects, as the REST interface answers. */
 
-import { get } from './client';
+import { get, post, put, remove } from './client';
 
 export type Standing = 'good' | 'look' | 'bad';
 
@@ -41,4 +41,81 @@ export interface PromiseReport {
 
 export const promises = {
   read: () => get<PromiseReport>('/api/promises'),
+};
+
+export type TextKind = 'terms' | 'notice';
+
+/** A published version, as everybody may read it. */
+export interface PublicText {
+  id: string;
+  kind: TextKind;
+  version: number;
+  english: string;
+  german: string;
+  sha256: string;
+  changed_at: string;
+}
+
+export interface TextDraft {
+  english: string;
+  german: string;
+  revision: number;
+}
+
+export interface OwnText {
+  kind: TextKind;
+  draft: TextDraft;
+  versions: { id: string; version: number; sha256: string; changed_at: string; changed_by: string; accepted: number }[];
+  /** The settings that it names have changed since. */
+  stale: boolean;
+}
+
+const ofText = (kind: TextKind): string => `/api/privacy/texts/${kind}`;
+
+export const texts = {
+  list: () => get<{ texts: OwnText[]; placeholders: string[] }>('/api/privacy/texts'),
+  version: (kind: TextKind, version: number) => get<PublicText>(`${ofText(kind)}/versions/${version}`),
+  save: (kind: TextKind, draft: TextDraft) => put(`${ofText(kind)}/draft`, draft),
+  publish: (kind: TextKind, revision: number) => post<PublicText>(`${ofText(kind)}/versions`, { revision }),
+  acceptancesUrl: '/api/privacy/acceptances',
+  owed: () => get<{ texts: PublicText[] }>('/api/privacy/owed').then((answer) => answer.texts),
+  accept: (all: PublicText[], language: string) =>
+    post('/api/privacy/acceptances', { texts: all.map(({ id, sha256 }) => ({ id, sha256 })), language }),
+  notice: () => get<PublicText>('/api/privacy/notice', { anonymous: true }),
+};
+
+export interface Contacts {
+  controller: string;
+  officer_name: string;
+  officer_contact: string;
+  authority_name: string;
+  authority_url: string;
+  terms_required: boolean;
+  notice_required: boolean;
+  revision: number;
+}
+
+export const contacts = {
+  read: () => get<Contacts>('/api/privacy/contacts'),
+  set: (row: Contacts) => put<Contacts>('/api/privacy/contacts', row),
+};
+
+export interface NewProcessor {
+  name: string;
+  purpose: string;
+  country: string;
+  privacy_url: string;
+  agreement: 'none' | 'dpa' | 'baa' | 'both';
+  agreed_on: string | null;
+}
+
+export type Processor = NewProcessor & { id: string };
+
+const ofProcessor = (id: string): string => `/api/privacy/processors/${encodeURIComponent(id)}`;
+
+export const processors = {
+  list: () => get<{ processors: Processor[] }>('/api/privacy/processors').then((answer) => answer.processors),
+  add: (row: NewProcessor) => post<Processor>('/api/privacy/processors', row),
+  change: (id: string, row: NewProcessor) => put<Processor>(ofProcessor(id), row),
+  remove: (id: string) => remove(ofProcessor(id)),
 };

@@ -179,6 +179,14 @@ const de: Record<keyof typeof en, string> = {
   'problem.grantee-gone': 'Für wen das ist, ist nicht mehr da: inzwischen gelöscht.',
   'problem.end-past': 'Das Ende muss in der Zukunft liegen.',
   'problem.beyond-own': 'Sie können nicht mehr geben, als Sie selbst haben, und nicht für länger.',
+  'problem.acceptance-wanted': 'Lesen Sie zuerst die Nutzungsbedingungen oder Datenschutzhinweise und nehmen Sie sie an.',
+  'problem.contacts-changed': 'Die Kontakte wurden inzwischen anderswo geändert. Laden Sie die Seite neu.',
+  'problem.processor-invalid': 'Prüfen Sie die Adresse (https://…), das Land (zwei Buchstaben) und den Tag des Vertrags.',
+  'problem.placeholder-unknown': 'Der Text nennt {name} in Klammern; das lässt sich nicht füllen.',
+  'problem.text-changed': 'Der Entwurf wurde inzwischen anderswo geändert. Schließen Sie dies und sehen Sie den neueren an.',
+  'problem.text-incomplete': 'Eine der Sprachen ist leer.',
+  'problem.text-too-long': 'Ein Text hat höchstens 60.000 Zeichen.',
+  'problem.not-the-text': 'Es gibt eine neuere Fassung. Bitte lesen Sie sie.',
 };
 
 export default de;

@@ -177,4 +177,12 @@ export default {
   'problem.grantee-gone': 'Whom this is for is no longer here: it was deleted meanwhile.',
   'problem.end-past': 'The end must lie in the future.',
   'problem.beyond-own': 'You cannot give more than you have yourself, nor for longer.',
+  'problem.acceptance-wanted': 'Read and accept the terms or the privacy notice first.',
+  'problem.contacts-changed': 'The contacts were changed elsewhere in the meantime. Load the page anew.',
+  'problem.processor-invalid': 'Check the address (https://…), the country (two letters) and the day of the agreement.',
+  'problem.placeholder-unknown': 'The text names {name} in braces, which cannot be filled in.',
+  'problem.text-changed': 'The draft was changed elsewhere in the meantime. Close this and look at the newer one.',
+  'problem.text-incomplete': 'One of the languages is empty.',
+  'problem.text-too-long': 'A text has at most 60,000 characters.',
+  'problem.not-the-text': 'There is a newer version. Read it, please.',
 } satisfies Record<string, string>;

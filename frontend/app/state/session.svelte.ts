@@ -1,6 +1,6 @@
 /** Who is logged in, or came with a link. When a login ends in mid-work, the login form stands over the hidden page and nothing is lost. */
 
-import { ApiProblem, onSessionEnded, setCsrfToken } from '../api/client';
+import { ApiProblem, onAcceptanceWanted, onSessionEnded, setCsrfToken } from '../api/client';
 import * as api from '../api/endpoints';
 import type { Account, SessionAnswer } from '../api/types';
 import { readAs } from './router.svelte';
@@ -54,6 +54,9 @@ function take(answer: SessionAnswer): void {
 export async function readSession(): Promise<void> {
   onSessionEnded(() => {
     if (state.account) state.ended = true;
+  });
+  onAcceptanceWanted(() => {
+    if (state.account) state.account = { ...state.account, must_accept: true };
   });
   try {
     take(await api.session.read());

@@ -30,6 +30,7 @@ from radrelay.marks.filing import MarkFilings
 from radrelay.privacy.standing import House
 from radrelay.settings import Settings
 from radrelay.storage.database import Database
+from radrelay.web.acceptance import Acceptances
 from radrelay.web.measurements import Measurements
 from radrelay.web.uploads import UploadThreads
 
@@ -144,6 +145,11 @@ class WebServices:
     def workers(self) -> ThreadPoolExecutor:
         """Threads that read and pack objects a few ahead of a download."""
         return ThreadPoolExecutor(max_workers=4, thread_name_prefix="export")
+
+    @cached_property
+    def acceptances(self) -> Acceptances:
+        """Whether accounts still have to accept a text."""
+        return Acceptances(self.database)
 
     @cached_property
     def measurements(self) -> Measurements:

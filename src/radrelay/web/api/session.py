@@ -43,6 +43,7 @@ from radrelay.web.authentication import (
     Caller,
     Services,
     account_principal,
+    owes_acceptance,
     require_same_origin,
 )
 from radrelay.web.connection import is_from_this_machine, is_secure, peer_address
@@ -135,6 +136,7 @@ class SessionAccount(BaseModel):
     role: str
     language: str
     must_change_password: bool
+    must_accept: bool = False  # terms or privacy notice, before anything else
     from_directory: bool = False
 
 
@@ -163,7 +165,7 @@ class LoginAnswer(SessionAnswer):
     server_proof: str
 
 
-def _account(account: AccountView) -> SessionAccount:
+def _account(account: AccountView, *, must_accept: bool) -> SessionAccount:
     return SessionAccount(
         id=account.id,
         username=account.username,
@@ -171,13 +173,14 @@ def _account(account: AccountView) -> SessionAccount:
         role=account.role,
         language=account.language,
         must_change_password=account.must_change_password,
+        must_accept=must_accept,
         from_directory=account.directory_id is not None,
     )
 
 
-def _answer(opened: OpenSession) -> SessionAnswer:
+def _answer(services: WebServices, opened: OpenSession) -> SessionAnswer:
     return SessionAnswer(
-        account=_account(opened.account),
+        account=_account(opened.account, must_accept=owes_acceptance(services, opened)),
         csrf_token=opened.csrf_token,
         expires_at=opened.expires_at,
         idle_until=opened.idle_until,
@@ -243,7 +246,8 @@ async def log_in(
             await asyncio.sleep(max(0.0, REFUSED_S - (time.monotonic() - begun)))
         raise
     _set_cookies(request, response, services, opened)
-    return LoginAnswer(**_answer(opened).model_dump(), server_proof=to_text(server_proof))
+    answer = await run_in_threadpool(_answer, services, opened)
+    return LoginAnswer(**answer.model_dump(), server_proof=to_text(server_proof))
 
 
 def _log_in(request: Request, services: WebServices, given: Credentials | ProofGiven) -> tuple[OpenSession, bytes]:
@@ -314,10 +318,10 @@ def _set_cookies(request: Request, response: Response, services: WebServices, op
 
 
 @router.get("")
-def present_session(caller: AnyCaller) -> SessionAnswer:
+def present_session(services: Services, caller: AnyCaller) -> SessionAnswer:
     """Say who is logged in."""
     if caller.login is not None:
-        return _answer(caller.login)
+        return _answer(services, caller.login)
     if caller.visit is not None:
         return _visit_answer(caller.visit)
     return SessionAnswer(account=_token_account(caller), csrf_token="", expires_at=None, idle_until=None)
@@ -378,4 +382,4 @@ def change_password(
         opened = services.identity.change_password(session, login, checked, encoded)
         trail.write(session, trail.event(request, caller.principal, "password.change", ("account", login.account.id)))
     _set_cookies(request, response, services, opened)
-    return _answer(opened)
+    return _answer(services, opened)

@@ -21,6 +21,7 @@ export type PageName =
   | 'audit'
   | 'promises'
   | 'privacy'
+  | 'incidents'
   | 'displays'
   | 'system';
 
@@ -36,8 +37,8 @@ interface Place extends Route {
   address: string;
   icon: IconName;
   admin: boolean;
-  /** For the data protection officer, too. */
-  officer?: boolean;
+  /** For the data protection officer, too, or for nobody else. */
+  officer?: boolean | 'alone';
   /** Has no entry of its own among the pages, but stands beside this one. */
   under?: PageName;
 }
@@ -56,6 +57,7 @@ export const places: readonly Place[] = [
   { name: 'audit', address: '/audit', icon: 'audit', admin: true, officer: true, load: () => import('./pages/Audit.svelte') },
   { name: 'promises', address: '/promises', icon: 'shield', admin: true, officer: true, load: () => import('./privacy/Promises.svelte') },
   { name: 'privacy', address: '/privacy', icon: 'shield', admin: true, officer: true, under: 'promises', load: () => import('./privacy/Texts.svelte') },
+  { name: 'incidents', address: '/incidents', icon: 'shield', admin: true, officer: 'alone', under: 'promises', load: () => import('./privacy/Incidents.svelte') },
   { name: 'displays', address: '/display-check', icon: 'displays', admin: false, load: () => import('./pages/DisplayCheck.svelte') },
   { name: 'system', address: '/system', icon: 'system', admin: false, load: () => import('./pages/System.svelte') },
 ];
@@ -72,6 +74,7 @@ const missing: Route = { name: 'missing', load: () => import('./pages/Missing.sv
 
 /** Says whether a place is for somebody of this role. */
 export function isFor(place: Place, role: Role | undefined): boolean {
+  if (place.officer === 'alone') return role === 'dpo';
   return !place.admin || role === 'admin' || (role === 'dpo' && place.officer === true);
 }
 

@@ -62,6 +62,10 @@ AUDITORS: set[Operation] = {  # for administrators and the data protection offic
 }  # fmt: skip
 OFFICER: set[Operation] = {  # for the data protection officer, not for administrators either
     ("GET", "/api/audit/seen"), ("GET", "/api/audit/disclosures"), ("PUT", "/api/audit/retention"),
+    ("GET", "/api/privacy/suspects"), ("GET", "/api/privacy/incidents"), ("POST", "/api/privacy/incidents"),
+    ("PUT", "/api/privacy/incidents/{incident_id}"), ("GET", "/api/privacy/incidents/{incident_id}/report"),
+    ("GET", "/api/privacy/incidents/{incident_id}/report.csv"),
+    ("GET", "/api/privacy/incidents/{incident_id}/report.html"),
 }  # fmt: skip
 OWN: set[Operation] = {  # of the caller alone: there is nothing of anybody else's in the answer
     ("GET", "/api/session"), ("DELETE", "/api/session"), ("POST", "/api/session/password"), ("GET", "/metrics"),
@@ -179,6 +183,7 @@ def ask(login: Login, operation: Operation) -> tuple[int, dict[str, Any]]:
 PARAMETERS = {
     "/api/studies/{study_id}/marks/presentation.dcm": {"series": str(uuid.uuid4())},
     "/api/audit/seen": {"study": "1.2.3"},
+    "/api/privacy/suspects": {"kind": "account"},
     "/api/audit/disclosures": {"patient_id": "4711"},
     "/api/parcels/{parcel_id}/files": {"name": "a.dcm"},
     "/api/instances/{instance_id}/header/value": {"path": "00100010"},
@@ -190,7 +195,13 @@ DISPLAY: dict[str, object] = {
     "css_width": 1920, "css_height": 1200,
 }  # fmt: skip
 PROCESSOR: dict[str, object] = {"name": "Host", "purpose": "keeps the machines", "country": "DE"}
+INCIDENT: dict[str, object] = {
+    "title": "lost phone", "kind": "device", "subject": "SCANNER", "began_at": "2026-02-01T00:00:00Z",
+    "ended_at": "2026-02-02T00:00:00Z", "noticed_at": "2026-02-03T00:00:00Z",
+}  # fmt: skip
 BODIES: dict[Operation, dict[str, object]] = {
+    ("POST", "/api/privacy/incidents"): INCIDENT,
+    ("PUT", "/api/privacy/incidents/{incident_id}"): INCIDENT | {"revision": 1},
     ("PUT", "/api/privacy/contacts"): {"controller": "Clinic"},
     ("POST", "/api/privacy/processors"): PROCESSOR,
     ("PUT", "/api/privacy/processors/{processor_id}"): PROCESSOR,

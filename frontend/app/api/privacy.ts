@@ -119,3 +119,68 @@ export const processors = {
   change: (id: string, row: NewProcessor) => put<Processor>(ofProcessor(id), row),
   remove: (id: string) => remove(ofProcessor(id)),
 };
+
+export const suspectKinds = ['account', 'token', 'link', 'session', 'device'] as const;
+export type SuspectKind = (typeof suspectKinds)[number];
+export type Clock = 'told' | 'running' | 'late';
+
+export interface NewIncident {
+  title: string;
+  description: string;
+  kind: SuspectKind;
+  subject: string;
+  began_at: string;
+  ended_at: string;
+  noticed_at: string;
+}
+
+export interface IncidentChange extends NewIncident {
+  authority_told_at: string | null;
+  patients_told_at: string | null;
+  closed_at: string | null;
+  outcome: string;
+  revision: number;
+}
+
+export interface Incident extends IncidentChange {
+  id: string;
+  subject_name: string;
+  authority_due_at: string;
+  authority: Clock;
+  patients_due_at: string;
+  patients: Clock;
+  created_by: string;
+}
+
+export interface IncidentReport {
+  at: string;
+  began_at: string;
+  ended_at: string;
+  touched: { issuer: string; patient_id: string; name: string; first_at: string; last_at: string; studies: string[]; actions: Record<string, number>; left: number }[];
+  events: number;
+  unnamed: number;
+  searches: number;
+  links: string[];
+  changes: { at: string; action: string; actor_name: string }[];
+  reached_patients: number;
+  reached_studies: number;
+}
+
+export interface Suspect {
+  id: string;
+  name: string;
+  at: string;
+}
+
+const ofIncident = (id: string): string => `/api/privacy/incidents/${encodeURIComponent(id)}`;
+
+export const incidents = {
+  list: () => get<{ incidents: Incident[] }>('/api/privacy/incidents').then((answer) => answer.incidents),
+  open: (row: NewIncident) => post<Incident>('/api/privacy/incidents', row),
+  change: (id: string, row: IncidentChange) => put<Incident>(ofIncident(id), row),
+  report: (id: string) => get<IncidentReport>(`${ofIncident(id)}/report`),
+  tableUrl: (id: string, part: 'touched' | 'reached') => `${ofIncident(id)}/report.csv?part=${part}`,
+  pageUrl: (id: string, language: string) => `${ofIncident(id)}/report.html?language=${language}`,
+  suspects: (kind: SuspectKind, text: string) =>
+    get<{ found: Suspect[] }>('/api/privacy/suspects', { query: { kind, text } }).then((answer) => answer.found),
+};

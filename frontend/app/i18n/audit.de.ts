@@ -181,6 +181,14 @@ const de: Record<keyof typeof en, string> = {
   'audit.detail.notice_required': 'Hinweise verlangt',
   'audit.kind.privacy_text': 'Text',
   'audit.kind.processor': 'Auftragsverarbeiter',
+  'audit.action.incident.list': 'Vorfälle angesehen',
+  'audit.action.incident.open': 'Vorfall eingetragen',
+  'audit.action.incident.change': 'Vorfall geändert',
+  'audit.action.incident.report': 'Bericht über einen Vorfall gemacht',
+  'audit.detail.authority_told_at': 'Behörde unterrichtet',
+  'audit.detail.patients_told_at': 'Patienten unterrichtet',
+  'audit.detail.closed_at': 'abgeschlossen',
+  'audit.kind.incident': 'Vorfall',
 };
 
 export default de;

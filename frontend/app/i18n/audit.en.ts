@@ -179,4 +179,12 @@ export default {
   'audit.detail.notice_required': 'notice required',
   'audit.kind.privacy_text': 'text',
   'audit.kind.processor': 'processor',
+  'audit.action.incident.list': 'Incidents looked at',
+  'audit.action.incident.open': 'Incident entered',
+  'audit.action.incident.change': 'Incident changed',
+  'audit.action.incident.report': 'Report of an incident made',
+  'audit.detail.authority_told_at': 'authority told',
+  'audit.detail.patients_told_at': 'patients told',
+  'audit.detail.closed_at': 'closed',
+  'audit.kind.incident': 'incident',
 } satisfies Record<string, string>;

@@ -187,6 +187,9 @@ const de: Record<keyof typeof en, string> = {
   'problem.text-incomplete': 'Eine der Sprachen ist leer.',
   'problem.text-too-long': 'Ein Text hat höchstens 60.000 Zeichen.',
   'problem.not-the-text': 'Es gibt eine neuere Fassung. Bitte lesen Sie sie.',
+  'problem.incident-changed': 'Dieser Vorfall wurde inzwischen anderswo geändert. Schließen Sie dies und sehen Sie den neueren Eintrag an.',
+  'problem.incident-invalid': 'Prüfen Sie Zeiten und Titel. Was abgeschlossen ist, sagt auch, was entschieden wurde.',
+  'problem.suspect-unknown': 'Ein solches Konto, Token, einen solchen Link oder eine solche Anmeldung gibt es hier nicht.',
 };
 
 export default de;

@@ -185,4 +185,7 @@ export default {
   'problem.text-incomplete': 'One of the languages is empty.',
   'problem.text-too-long': 'A text has at most 60,000 characters.',
   'problem.not-the-text': 'There is a newer version. Read it, please.',
+  'problem.incident-changed': 'This incident was changed elsewhere in the meantime. Close this and look at the newer entry.',
+  'problem.incident-invalid': 'Check the times and the title. What is closed also says what was decided.',
+  'problem.suspect-unknown': 'There is no such account, token, link or login here.',
 } satisfies Record<string, string>;

@@ -21,6 +21,7 @@ export type PageName =
   | 'audit'
   | 'promises'
   | 'privacy'
+  | 'requests'
   | 'incidents'
   | 'displays'
   | 'system';
@@ -57,6 +58,7 @@ export const places: readonly Place[] = [
   { name: 'audit', address: '/audit', icon: 'audit', admin: true, officer: true, load: () => import('./pages/Audit.svelte') },
   { name: 'promises', address: '/promises', icon: 'shield', admin: true, officer: true, load: () => import('./privacy/Promises.svelte') },
   { name: 'privacy', address: '/privacy', icon: 'shield', admin: true, officer: true, under: 'promises', load: () => import('./privacy/Texts.svelte') },
+  { name: 'requests', address: '/requests', icon: 'shield', admin: true, officer: true, under: 'promises', load: () => import('./privacy/Requests.svelte') },
   { name: 'incidents', address: '/incidents', icon: 'shield', admin: true, officer: 'alone', under: 'promises', load: () => import('./privacy/Incidents.svelte') },
   { name: 'displays', address: '/display-check', icon: 'displays', admin: false, load: () => import('./pages/DisplayCheck.svelte') },
   { name: 'system', address: '/system', icon: 'system', admin: false, load: () => import('./pages/System.svelte') },

@@ -56,12 +56,16 @@ ADMINISTRATION: set[Operation] = {
 AUDITORS: set[Operation] = {  # for administrators and the data protection officer
     ("GET", "/api/audit"), ("GET", "/api/audit/proof"), ("GET", "/api/audit/export"), ("GET", "/api/audit/state"),
     ("GET", "/api/promises"), ("GET", "/api/privacy/texts"), ("GET", "/api/privacy/texts/{kind}/versions/{version}"),
+    ("GET", "/api/privacy/requests"), ("GET", "/api/privacy/requests/{request_id}/data"),
+    ("GET", "/api/privacy/requests/{request_id}/export.zip"),
     ("GET", "/api/privacy/acceptances"), ("GET", "/api/privacy/contacts"), ("PUT", "/api/privacy/contacts"),
     ("GET", "/api/privacy/processors"), ("POST", "/api/privacy/processors"),
     ("PUT", "/api/privacy/processors/{processor_id}"), ("DELETE", "/api/privacy/processors/{processor_id}"),
 }  # fmt: skip
 OFFICER: set[Operation] = {  # for the data protection officer, not for administrators either
     ("GET", "/api/audit/seen"), ("GET", "/api/audit/disclosures"), ("PUT", "/api/audit/retention"),
+    ("POST", "/api/privacy/requests"), ("PUT", "/api/privacy/requests/{request_id}"),
+    ("POST", "/api/privacy/requests/{request_id}/erasure"),
     ("GET", "/api/privacy/suspects"), ("GET", "/api/privacy/incidents"), ("POST", "/api/privacy/incidents"),
     ("PUT", "/api/privacy/incidents/{incident_id}"), ("GET", "/api/privacy/incidents/{incident_id}/report"),
     ("GET", "/api/privacy/incidents/{incident_id}/report.csv"),
@@ -200,6 +204,9 @@ INCIDENT: dict[str, object] = {
     "ended_at": "2026-02-02T00:00:00Z", "noticed_at": "2026-02-03T00:00:00Z",
 }  # fmt: skip
 BODIES: dict[Operation, dict[str, object]] = {
+    ("POST", "/api/privacy/requests"): {"kind": "access", "patient_id": "P1", "requester": "A. Meier"},
+    ("PUT", "/api/privacy/requests/{request_id}"): {"revision": 1},
+    ("POST", "/api/privacy/requests/{request_id}/erasure"): {"revision": 1},
     ("POST", "/api/privacy/incidents"): INCIDENT,
     ("PUT", "/api/privacy/incidents/{incident_id}"): INCIDENT | {"revision": 1},
     ("PUT", "/api/privacy/contacts"): {"controller": "Clinic"},

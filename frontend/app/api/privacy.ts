@@ -184,3 +184,88 @@ export const incidents = {
   suspects: (kind: SuspectKind, text: string) =>
     get<{ found: Suspect[] }>('/api/privacy/suspects', { query: { kind, text } }).then((answer) => answer.found),
 };
+
+export const requestKinds = ['access', 'correction', 'erasure', 'restriction', 'objection'] as const;
+export type RequestKind = (typeof requestKinds)[number];
+
+export interface NewRequest {
+  kind: RequestKind;
+  subject: 'patient' | 'account';
+  patient_issuer: string;
+  patient_id: string;
+  account_id: string | null;
+  requester: string;
+  contact: string;
+  note: string;
+}
+
+export interface RequestChange {
+  contact: string;
+  note: string;
+  extended_why: string;
+  verified_how: string;
+  state: 'open' | 'done' | 'refused';
+  answer: string;
+  revision: number;
+}
+
+export interface ErasureProof {
+  at: string;
+  by: string;
+  studies: { id: string; uid_sha256: string; objects: number; bytes: number; keys: string[] }[];
+  /** Kept aside under the same ID: left for a person to look at. */
+  aside: number;
+  kept: { id: string; study_uid: string; hold_until: string; reason: string }[];
+  record_erased: boolean;
+  /** Once every key is gone. */
+  destroyed_at: string | null;
+}
+
+export interface SubjectRequest extends NewRequest, RequestChange {
+  id: string;
+  received_at: string;
+  due_at: string;
+  clock: 'running' | 'soon' | 'late' | 'closed';
+  verified_by: string;
+  verified_at: string | null;
+  closed_at: string | null;
+  proof: ErasureProof | null;
+  created_by: string;
+}
+
+export interface HeldStudy {
+  id: string;
+  study_uid: string;
+  study_date: string | null;
+  description: string;
+  modalities: string;
+  name: string;
+  series: number;
+  objects: number;
+  marks: number;
+  files: number;
+  deliveries: number;
+  links: number;
+  held_by: { source: string; ends_at: string | null; hold_until: string | null; hold_reason: string }[];
+  /** Its images are for who asks. */
+  included: boolean;
+}
+
+export interface HeldData {
+  at: string;
+  studies: HeldStudy[];
+  aside: { id: string; code: string; received_at: string }[];
+  account: { username: string; full_name: string; role: string; groups: string[]; logins: number; links: number; marks: number; settings: number; accepted: number } | null;
+  disclosures: number;
+}
+
+const ofRequest = (id: string): string => `/api/privacy/requests/${encodeURIComponent(id)}`;
+
+export const requests = {
+  list: () => get<{ requests: SubjectRequest[] }>('/api/privacy/requests').then((answer) => answer.requests),
+  enter: (row: NewRequest) => post<SubjectRequest>('/api/privacy/requests', row),
+  change: (id: string, row: RequestChange) => put<SubjectRequest>(ofRequest(id), row),
+  data: (id: string) => get<HeldData>(`${ofRequest(id)}/data`),
+  erase: (id: string, row: { revision: number; record: boolean }) => post<SubjectRequest>(`${ofRequest(id)}/erasure`, row),
+  exportUrl: (id: string, language: string) => `${ofRequest(id)}/export.zip?language=${language}`,
+};

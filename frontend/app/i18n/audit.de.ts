@@ -189,6 +189,18 @@ const de: Record<keyof typeof en, string> = {
   'audit.detail.patients_told_at': 'Patienten unterrichtet',
   'audit.detail.closed_at': 'abgeschlossen',
   'audit.kind.incident': 'Vorfall',
+  'audit.action.request.list': 'Anfragen angesehen',
+  'audit.action.request.enter': 'Anfrage einer betroffenen Person eingetragen',
+  'audit.action.request.change': 'Anfrage geändert',
+  'audit.action.request.find': 'Daten einer Person gesucht',
+  'audit.action.request.export': 'Daten einer Person herausgegeben',
+  'audit.action.request.erase': 'Daten eines Patienten gelöscht',
+  'audit.detail.verified': 'ausgewiesen',
+  'audit.detail.request': 'Anfrage',
+  'audit.detail.recipient': 'an',
+  'audit.detail.purpose': 'Zweck',
+  'audit.detail.keys': 'Schlüssel',
+  'audit.kind.request': 'Anfrage',
 };
 
 export default de;

@@ -190,6 +190,10 @@ const de: Record<keyof typeof en, string> = {
   'problem.incident-changed': 'Dieser Vorfall wurde inzwischen anderswo geändert. Schließen Sie dies und sehen Sie den neueren Eintrag an.',
   'problem.incident-invalid': 'Prüfen Sie Zeiten und Titel. Was abgeschlossen ist, sagt auch, was entschieden wurde.',
   'problem.suspect-unknown': 'Ein solches Konto, Token, einen solchen Link oder eine solche Anmeldung gibt es hier nicht.',
+  'problem.request-changed': 'Diese Anfrage wurde inzwischen anderswo geändert. Schließen Sie dies und sehen Sie den neueren Eintrag an.',
+  'problem.request-invalid': 'Die Anfrage sagt zu wenig: um wessen Daten es geht, wer fragt und am Ende, was geantwortet wurde.',
+  'problem.requester-unverified': 'Vermerken Sie zuerst, wie die Person sich ausgewiesen hat.',
+  'problem.request-closed': 'Diese Anfrage ist beantwortet. Tragen Sie eine neue ein.',
 };
 
 export default de;

@@ -188,4 +188,8 @@ export default {
   'problem.incident-changed': 'This incident was changed elsewhere in the meantime. Close this and look at the newer entry.',
   'problem.incident-invalid': 'Check the times and the title. What is closed also says what was decided.',
   'problem.suspect-unknown': 'There is no such account, token, link or login here.',
+  'problem.request-changed': 'This request was changed elsewhere in the meantime. Close this and look at the newer entry.',
+  'problem.request-invalid': 'The request says too little: whose data, who asks, and in the end what was answered.',
+  'problem.requester-unverified': 'Note first how the requester proved who they are.',
+  'problem.request-closed': 'This request is answered. Enter another one.',
 } satisfies Record<string, string>;

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from radrelay.privacy import safekeeping, spans
+from radrelay.privacy import clocks, safekeeping, spans
 from radrelay.privacy.spans import SourcePromise
 from radrelay.privacy.standing import House, Kept, State
 
@@ -43,6 +43,8 @@ def report(house: House, organisation_id: uuid.UUID) -> Report:
             safekeeping.backups(session, house.settings.privacy, now),
             safekeeping.record(session, now),
             safekeeping.age_of_keys(session, house, now),
+            clocks.request_clocks(session, organisation_id, now),
+            clocks.incident_clocks(session, organisation_id, now),
         ]
     kept += [safekeeping.rows(house), safekeeping.bytes_sealed(house), *safekeeping.places_of_keys(house)]
     return Report(now, sources, kept)

@@ -26,7 +26,16 @@ from starlette.routing import Route
 from radrelay.dicom.codestreams import resolution_ends
 from radrelay.dicom.htj2k import encode_frame
 from radrelay.web.guards import HEADERS
-from tests.frontend import fake_access, fake_choices, fake_data, fake_links, fake_marks, fake_office, fake_roomcheck
+from tests.frontend import (
+    fake_access,
+    fake_choices,
+    fake_data,
+    fake_links,
+    fake_marks,
+    fake_office,
+    fake_privacy,
+    fake_roomcheck,
+)
 from tests.frontend.fake_login import Challenged, challenge_for, proven
 
 STATIC = Path(__file__).parents[2] / "src" / "radrelay" / "web" / "static"
@@ -45,6 +54,7 @@ class World:
     roomcheck: fake_roomcheck.RoomCheck = field(default_factory=fake_roomcheck.RoomCheck)
     settings: dict[str, Any] = field(default_factory=dict)
     must_change_password: bool = False
+    must_accept: bool = False
     logged_in: bool = True
     glimpses: bool = True
     held_frames: set[str] = field(default_factory=set)
@@ -86,7 +96,8 @@ def world_of(request: Request) -> World:
 
 def _account(world: World) -> dict[str, Any]:
     account = {"id": f"acc-{world.username}", "username": world.username, "name": "Dr. Katharina Weber",
-               "role": "admin", "language": "", "must_change_password": world.must_change_password}  # fmt: skip
+               "role": "admin", "language": "", "must_change_password": world.must_change_password,
+               "must_accept": world.must_accept}  # fmt: skip
     return {"account": account, "csrf_token": CSRF, "expires_at": None, "idle_until": None,
             "server_proof": world.server_proof}  # fmt: skip
 
@@ -351,6 +362,7 @@ ROUTES = [
     *fake_marks.ROUTES,
     *fake_choices.ROUTES,
     *fake_links.ROUTES,
+    *fake_privacy.ROUTES,
     *fake_office.ROUTES,
     *fake_roomcheck.ROUTES,
     Route("/{path:path}", page),

@@ -226,4 +226,6 @@ export default {
   'promises.said.incidents-none': 'Keiner ist zu melden.',
   'promises.said.incidents-running': ['{n} ist zu melden oder abzuschließen.', '{n} sind zu melden oder abzuschließen.'],
   'promises.said.incidents-late': ['{n} wurde nicht rechtzeitig gemeldet.', '{n} wurden nicht rechtzeitig gemeldet.'],
+
+  'requests.digest': 'SHA-256 ihrer UID: {digest}…',
 } satisfies Record<string, string | [string, string]>;

@@ -226,4 +226,6 @@ export default {
   'promises.said.incidents-none': 'None waits to be told.',
   'promises.said.incidents-running': ['{n} is to be told, or closed.', '{n} are to be told, or closed.'],
   'promises.said.incidents-late': ['{n} was not told in time.', '{n} were not told in time.'],
+
+  'requests.digest': 'SHA-256 of its UID: {digest}…',
 } satisfies Record<string, string | [string, string]>;

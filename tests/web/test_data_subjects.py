@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -59,7 +60,7 @@ class Records:
 
     node = ""
 
-    def erase_many(self, locations: list[RecordLocation]) -> None:
+    def erase_many(self, locations: Sequence[RecordLocation]) -> None:
         del locations
 
 

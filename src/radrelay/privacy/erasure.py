@@ -11,6 +11,7 @@ import hashlib
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
@@ -95,14 +96,14 @@ def erase(
 
 def _keys_of(session: Session, study_id: uuid.UUID) -> set[uuid.UUID]:
     """Return the ids of packs, kept keys and landing records that a study's bytes lie under."""
-    wanted: Sequence[sa.Select[uuid.UUID]] = (
+    wanted: tuple[sa.Select[Any], ...] = (
         sa.select(Pack.id).where(Pack.study_id == study_id),
         sa.select(KeptKey.id).where(KeptKey.bound_to == study_id),
         sa.select(Instance.record_id).where(Instance.study_id == study_id, Instance.record_id.is_not(None)),
         sa.select(Attachment.record_id).where(Attachment.study_id == study_id, Attachment.record_id.is_not(None)),
         sa.select(Attachment.pack_id).where(Attachment.study_id == study_id, Attachment.pack_id.is_not(None)),
     )
-    return {key for one in wanted for key in session.scalars(one) if key is not None}
+    return {key for one in wanted for key in session.scalars(one)}
 
 
 def carried_out(session: Session, keys: KeyStore, proof: Proof) -> datetime | None:

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from radrelay.errors import Conflict, Invalid, NotFound, TooLarge
+from radrelay.identity.models import Account
 from radrelay.privacy.contacts import contacts_of
 from radrelay.privacy.models import PrivacyAcceptance, PrivacyText
 from radrelay.privacy.notice import Language, digest_of, facts_of, fill
@@ -202,6 +203,7 @@ def accept(session: Session, who: Acceptor, given: Sequence[tuple[uuid.UUID, str
 
     Raises `NotTheText` for one that is not in force, or whose hash is another.
     """
+    session.execute(sa.select(Account.id).where(Account.id == who.account_id).with_for_update())  # one at a time
     wanted = {text.id: text for text in required(session, who.organisation_id)}
     for text_id, digest in given:
         if text_id not in wanted or wanted[text_id].sha256 != digest.lower():

@@ -20,6 +20,7 @@ from radrelay.access import Principal
 from radrelay.access import Right as AccessRight
 from radrelay.archive.export import ExtraFile, stream_zip
 from radrelay.archive.instances import InstanceRef
+from radrelay.archive.locking import lock_archive
 from radrelay.audit.disclosures import COLUMNS, disclosures
 from radrelay.audit.export import written
 from radrelay.privacy import erasure, requests
@@ -254,6 +255,7 @@ def _erased(request: Request, services: WebServices, principal: Principal, sessi
         detail = {"reason": "erasure", "request": str(one.id)}
         return trail.event(request, principal, "study.delete", ("study", study.id), detail=detail, patient=patient)
 
+    lock_archive(session)  # no hold is set between the look and the deletion
     found: Held = held(session, principal.organisation_id, one.subject)
     made = erasure.erase(session, found, note, by=principal.name, now=services.clock.now())
     before = erasure.decoded(one.proof)

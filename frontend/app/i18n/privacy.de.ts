@@ -160,7 +160,7 @@ export default {
   'incidents.nobody': 'Das Protokoll nennt niemanden.',
   'incidents.left': ['einmal aus dem Haus', '{n}-mal aus dem Haus'],
   'incidents.reach': 'In Reichweite',
-  'incidents.reached': '{patients} Patienten mit {studies} Studien, nach heutigem Stand.',
+  'incidents.reached': 'Nach heutigem Stand Patienten: {patients}, Studien: {studies}.',
   'incidents.searches': ['Einmal wurden Listen angesehen.', '{n}-mal wurden Listen angesehen.'],
   'incidents.links': ['{n} Link wurde gemacht. Sehen Sie ihn als eigenen Vorfall an.', '{n} Links wurden gemacht. Sehen Sie jeden als eigenen Vorfall an.'],
   'incidents.changes': ['Was der Zugang erreicht, änderte sich in dieser Zeit einmal.', 'Was der Zugang erreicht, änderte sich in dieser Zeit {n}-mal.'],
@@ -228,4 +228,6 @@ export default {
   'promises.said.incidents-late': ['{n} wurde nicht rechtzeitig gemeldet.', '{n} wurden nicht rechtzeitig gemeldet.'],
 
   'requests.digest': 'SHA-256 ihrer UID: {digest}…',
+
+  'promises.unproven': 'nicht bewiesen: Der Ablauf wurde nicht laufen gesehen',
 } satisfies Record<string, string | [string, string]>;

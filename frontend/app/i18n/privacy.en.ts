@@ -160,7 +160,7 @@ export default {
   'incidents.nobody': 'The record names nobody.',
   'incidents.left': ['left once', 'left {n} times'],
   'incidents.reach': 'Within reach',
-  'incidents.reached': '{patients} patients with {studies} studies, as things stand now.',
+  'incidents.reached': 'As things stand now, patients: {patients}, studies: {studies}.',
   'incidents.searches': ['Lists were looked at once.', 'Lists were looked at {n} times.'],
   'incidents.links': ['{n} link was made. Look at it as an incident of its own.', '{n} links were made. Look at each as an incident of its own.'],
   'incidents.changes': ['What the access reaches was changed once in this time.', 'What the access reaches was changed {n} times in this time.'],
@@ -228,4 +228,6 @@ export default {
   'promises.said.incidents-late': ['{n} was not told in time.', '{n} were not told in time.'],
 
   'requests.digest': 'SHA-256 of its UID: {digest}…',
+
+  'promises.unproven': 'not proven: expiry was not seen to run',
 } satisfies Record<string, string | [string, string]>;

@@ -4,9 +4,8 @@ import type { TextKind } from '../api/privacy';
 
 export const starters: Record<TextKind, { english: string; german: string }> = {
   notice: {
-    english: `# Privacy notice
+    english: `Controller: {controller}
 
-Controller: {controller}
 Data protection officer: {officer}
 
 ## What is processed, and why
@@ -22,9 +21,8 @@ The record of who has seen what is kept as the law asks.
 
 ## Your rights
 You can ask what is held of you, and have it corrected, erased or restricted; you can object. Write to the data protection officer. You can complain to {authority}.`,
-    german: `# Datenschutzhinweise
+    german: `Verantwortlich: {controller}
 
-Verantwortlich: {controller}
 Datenschutzbeauftragt: {officer}
 
 ## Was verarbeitet wird und wozu
@@ -42,15 +40,11 @@ Das Protokoll, wer was gesehen hat, bleibt so lange, wie das Gesetz es verlangt.
 Sie können Auskunft verlangen, berichtigen, löschen und einschränken lassen und widersprechen. Schreiben Sie der oder dem Datenschutzbeauftragten. Beschweren können Sie sich bei: {authority}.`,
   },
   terms: {
-    english: `# Terms of use
-
-- Your login is yours alone. Tell nobody your password.
+    english: `- Your login is yours alone. Tell nobody your password.
 - Look at studies only of patients whom you treat, or for whom it is your task.
 - What you look at, download and hand on is on record.
 - If your login may have been used by somebody else, tell us at once: {officer}.`,
-    german: `# Nutzungsbedingungen
-
-- Ihre Anmeldung gehört Ihnen allein. Nennen Sie niemandem Ihr Passwort.
+    german: `- Ihre Anmeldung gehört Ihnen allein. Nennen Sie niemandem Ihr Passwort.
 - Sehen Sie nur Studien von Menschen an, die Sie behandeln oder für die es Ihre Aufgabe ist.
 - Was Sie ansehen, herunterladen und weitergeben, wird protokolliert.
 - Könnte jemand anderes Ihre Anmeldung benutzt haben, sagen Sie es sofort: {officer}.`,

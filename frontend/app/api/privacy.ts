@@ -257,6 +257,8 @@ export interface HeldData {
   aside: { id: string; code: string; received_at: string }[];
   account: { username: string; full_name: string; role: string; groups: string[]; logins: number; links: number; marks: number; settings: number; accepted: number } | null;
   disclosures: number;
+  /** They have somebody by the same ID. */
+  other_issuers: string[];
 }
 
 const ofRequest = (id: string): string => `/api/privacy/requests/${encodeURIComponent(id)}`;

@@ -230,4 +230,7 @@ export default {
   'requests.digest': 'SHA-256 ihrer UID: {digest}…',
 
   'promises.unproven': 'nicht bewiesen: Der Ablauf wurde nicht laufen gesehen',
+
+  'requests.otherIssuers': 'Dieselbe ID gibt es auch bei: {names}. Prüfen Sie, ob die Anfrage den richtigen Herausgeber nennt.',
+  'requests.noIssuer': 'kein Herausgeber',
 } satisfies Record<string, string | [string, string]>;

@@ -230,4 +230,7 @@ export default {
   'requests.digest': 'SHA-256 of its UID: {digest}…',
 
   'promises.unproven': 'not proven: expiry was not seen to run',
+
+  'requests.otherIssuers': 'Somebody has the same ID from: {names}. See that the request names the right issuer.',
+  'requests.noIssuer': 'no issuer',
 } satisfies Record<string, string | [string, string]>;

@@ -7,6 +7,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -94,11 +95,12 @@ class HeldAccount:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """All that is held of a person."""
+    """All that is held of a person; `other_issuers` have somebody by the same patient ID, the same person or not."""
 
     studies: tuple[HeldStudy, ...] = ()
     aside: tuple[HeldAside, ...] = ()
     account: HeldAccount | None = None
+    other_issuers: tuple[str, ...] = ()
 
 
 def held(session: Session, organisation_id: uuid.UUID, subject: Subject) -> Held:
@@ -124,6 +126,17 @@ def held(session: Session, organisation_id: uuid.UUID, subject: Subject) -> Held
     return Held(
         tuple(_study(session, row) for row in rows),
         tuple(HeldAside(one.id, one.code, one.received_at) for one in aside),
+        other_issuers=tuple(session.scalars(_issuers(organisation_id, subject))),
+    )
+
+
+def _issuers(organisation_id: uuid.UUID, subject: Subject) -> sa.Select[Any]:
+    return (
+        sa.select(Study.patient_issuer)
+        .where(Study.organisation_id == organisation_id, Study.patient_id_value == subject.patient_id)
+        .where(Study.patient_issuer != subject.issuer)
+        .distinct()
+        .order_by(Study.patient_issuer)
     )
 
 

@@ -191,13 +191,17 @@ class AccountShown(BaseModel):
 
 
 class Data(BaseModel):
-    """All that is held of a person; `disclosures` counts how often data went out in six years."""
+    """All that is held of a person; `disclosures` counts how often data went out in six years.
+
+    `other_issuers` have somebody by the same patient ID: the request may have named the wrong one.
+    """
 
     at: datetime
     studies: list[StudyShown]
     aside: list[AsideShown]
     account: AccountShown | None
     disclosures: int
+    other_issuers: list[str]
 
 
 class ErasureWanted(BaseModel):

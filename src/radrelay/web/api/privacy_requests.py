@@ -168,7 +168,7 @@ def _data(
     data = Data(
         at=now, studies=studies, aside=[AsideShown.model_validate(each) for each in found.aside],
         account=None if found.account is None else AccountShown.model_validate(found.account),
-        disclosures=len(went),
+        disclosures=len(went), other_issuers=list(found.other_issuers),
     )  # fmt: skip
     return data, refs, went
 

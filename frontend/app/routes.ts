@@ -21,6 +21,10 @@ export type PageName =
   | 'directory'
   | 'restricted'
   | 'audit'
+  | 'promises'
+  | 'privacy'
+  | 'requests'
+  | 'incidents'
   | 'displays'
   | 'system';
 
@@ -36,8 +40,10 @@ interface Place extends Route {
   address: string;
   icon: IconName;
   admin: boolean;
-  /** For the data protection officer, too. */
-  officer?: boolean;
+  /** For the data protection officer, too, or for nobody else. */
+  officer?: boolean | 'alone';
+  /** Has no entry of its own among the pages, but stands beside this one. */
+  under?: PageName;
 }
 
 export const places: readonly Place[] = [
@@ -54,6 +60,10 @@ export const places: readonly Place[] = [
   { name: 'directory', address: '/directory', icon: 'folder', admin: true, load: () => import('./pages/Directory.svelte') },
   { name: 'restricted', address: '/restricted', icon: 'hold', admin: true, officer: true, load: () => import('./pages/Restricted.svelte') },
   { name: 'audit', address: '/audit', icon: 'audit', admin: true, officer: true, load: () => import('./pages/Audit.svelte') },
+  { name: 'promises', address: '/promises', icon: 'shield', admin: true, officer: true, load: () => import('./privacy/Promises.svelte') },
+  { name: 'privacy', address: '/privacy', icon: 'shield', admin: true, officer: true, under: 'promises', load: () => import('./privacy/Texts.svelte') },
+  { name: 'requests', address: '/requests', icon: 'shield', admin: true, officer: true, under: 'promises', load: () => import('./privacy/Requests.svelte') },
+  { name: 'incidents', address: '/incidents', icon: 'shield', admin: true, officer: 'alone', under: 'promises', load: () => import('./privacy/Incidents.svelte') },
   { name: 'displays', address: '/display-check', icon: 'displays', admin: false, load: () => import('./pages/DisplayCheck.svelte') },
   { name: 'system', address: '/system', icon: 'system', admin: false, load: () => import('./pages/System.svelte') },
 ];
@@ -77,6 +87,7 @@ const missing: Route = { name: 'missing', load: () => import('./pages/Missing.sv
 
 /** Says whether a place is for somebody of this role. */
 export function isFor(place: Place, role: Role | undefined): boolean {
+  if (place.officer === 'alone') return role === 'dpo';
   return !place.admin || role === 'admin' || (role === 'dpo' && place.officer === true);
 }
 
@@ -87,4 +98,9 @@ export function pageFor(path: string, role: Role | undefined): Route {
   if (path === ACCOUNT) return account;
   const place = places.find(({ address }) => address === path);
   return place && isFor(place, role) ? place : missing;
+}
+
+/** The entry among the pages that a page stands under. */
+export function entryOf(name: Route['name']): Route['name'] {
+  return places.find((place) => place.name === name)?.under ?? name;
 }

@@ -218,6 +218,14 @@ def doctor(
 
 
 @app.command()
+def promises() -> None:
+    """Say what is promised of people's data and whether it is kept; exit status 1 if a promise is broken."""
+    from radrelay.app.privacy_commands import promises_command
+
+    _leave(promises_command(_settings()))
+
+
+@app.command()
 def backup(
     target: Annotated[Path, typer.Argument(help="a folder; an older backup in it is brought up to date")],
 ) -> None:

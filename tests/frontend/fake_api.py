@@ -36,6 +36,7 @@ from tests.frontend import (
     fake_links,
     fake_marks,
     fake_office,
+    fake_privacy,
     fake_restricted,
     fake_roomcheck,
 )
@@ -61,6 +62,7 @@ class World:
     settings: dict[str, Any] = field(default_factory=dict)
     must_change_password: bool = False
     role: str = "admin"
+    must_accept: bool = False
     logged_in: bool = True
     glimpses: bool = True
     held_frames: set[str] = field(default_factory=set)
@@ -102,7 +104,8 @@ def world_of(request: Request) -> World:
 
 def _account(world: World) -> dict[str, Any]:
     account = {"id": f"acc-{world.username}", "username": world.username, "name": "Dr. Katharina Weber",
-               "role": world.role, "language": "", "must_change_password": world.must_change_password}  # fmt: skip
+               "role": world.role, "language": "", "must_change_password": world.must_change_password,
+               "must_accept": world.must_accept}  # fmt: skip
     return {"account": account, "csrf_token": CSRF, "expires_at": None, "idle_until": None,
             "server_proof": world.server_proof, **world.own.left()}  # fmt: skip
 
@@ -381,6 +384,7 @@ ROUTES = [
     *fake_choices.ROUTES,
     *fake_factors.ROUTES,
     *fake_links.ROUTES,
+    *fake_privacy.ROUTES,
     *fake_office.ROUTES,
     *fake_roomcheck.ROUTES,
     Route("/{path:path}", page),

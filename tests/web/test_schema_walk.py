@@ -25,6 +25,7 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebSite]:
     site = open_site(tmp_path_factory.mktemp("walked"))
     site.account("root", "admin")
     upload(site, site.login("root"), CT)
+    site.services.acceptances.owes = lambda *_: False  # type: ignore[method-assign]  # a text published on the way
     yield site
     close_site(site)
 

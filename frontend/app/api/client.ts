@@ -16,6 +16,7 @@ type Query = Record<string, string | number | boolean | null | undefined | reado
 
 let csrfToken = '';
 let sessionEnded: () => void = () => undefined;
+let acceptanceWanted: () => void = () => undefined;
 
 export function setCsrfToken(token: string): void {
   csrfToken = token;
@@ -28,6 +29,11 @@ export function currentCsrfToken(): string {
 /** Names what happens when the server says that nobody is logged in (any more). */
 export function onSessionEnded(handler: () => void): void {
   sessionEnded = handler;
+}
+
+/** Names what happens when a text has to be accepted before anything else. */
+export function onAcceptanceWanted(handler: () => void): void {
+  acceptanceWanted = handler;
 }
 
 export function announceSessionEnd(): void {
@@ -84,7 +90,9 @@ async function call<T>(method: string, path: string, body: unknown, options: Cal
   const text = await response.text();
   if (!response.ok) {
     if (response.status === 401 && !options.anonymous) sessionEnded();
-    throw problemFrom(response.status, text);
+    const problem = problemFrom(response.status, text);
+    if (problem.code === 'acceptance-wanted') acceptanceWanted();
+    throw problem;
   }
   return (text ? JSON.parse(text) : undefined) as T;
 }

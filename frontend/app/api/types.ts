@@ -13,6 +13,8 @@ export interface Account {
   /** `link` is whoever came with one. */
   role: RoleName | 'link';
   must_change_password: boolean;
+  /** Terms or privacy notice, before anything else. */
+  must_accept?: boolean;
   language: string;
   from_directory: boolean;
 }

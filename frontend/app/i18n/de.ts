@@ -12,6 +12,7 @@ import factors from './factors.de';
 import hanging from './hanging.de';
 import invocation from './invocation.de';
 import marks from './marks.de';
+import privacy from './privacy.de';
 import problems from './problems.de';
 import quarantine from './quarantine.de';
 import restricted from './restricted.de';
@@ -32,6 +33,7 @@ const de: Rest = {
   ...invocation,
   ...marks,
   ...contents,
+  ...privacy,
   ...problems,
   ...quarantine,
   ...restricted,

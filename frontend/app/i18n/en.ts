@@ -12,6 +12,7 @@ import hanging from './hanging.en';
 import invocation from './invocation.en';
 import marks from './marks.en';
 import contents from './contents.en';
+import privacy from './privacy.en';
 import problems from './problems.en';
 import quarantine from './quarantine.en';
 import restricted from './restricted.en';
@@ -32,6 +33,7 @@ const en = {
   ...invocation,
   ...marks,
   ...contents,
+  ...privacy,
   ...problems,
   ...quarantine,
   ...restricted,

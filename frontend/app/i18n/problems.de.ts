@@ -215,6 +215,21 @@ const de: Record<keyof typeof en, string> = {
   'problem.no-glass': 'Sie dürfen keine geschützten Studien öffnen.',
   'problem.several-studies': 'Mehrere geschützte Studien sind gemeint; nennen Sie Datum oder Auftragsnummer.',
   'problem.beyond-own': 'Sie können nicht mehr geben, als Sie selbst haben, und nicht für länger.',
+  'problem.acceptance-wanted': 'Lesen Sie zuerst die Nutzungsbedingungen oder Datenschutzhinweise und nehmen Sie sie an.',
+  'problem.contacts-changed': 'Die Kontakte wurden inzwischen anderswo geändert. Laden Sie die Seite neu.',
+  'problem.processor-invalid': 'Prüfen Sie die Adresse (https://…), das Land (zwei Buchstaben) und den Tag des Vertrags.',
+  'problem.placeholder-unknown': 'Der Text nennt {name} in Klammern; das lässt sich nicht füllen.',
+  'problem.text-changed': 'Der Entwurf wurde inzwischen anderswo geändert. Schließen Sie dies und sehen Sie den neueren an.',
+  'problem.text-incomplete': 'Eine der Sprachen ist leer.',
+  'problem.text-too-long': 'Ein Text hat höchstens 60.000 Zeichen.',
+  'problem.not-the-text': 'Es gibt eine neuere Fassung. Bitte lesen Sie sie.',
+  'problem.incident-changed': 'Dieser Vorfall wurde inzwischen anderswo geändert. Schließen Sie dies und sehen Sie den neueren Eintrag an.',
+  'problem.incident-invalid': 'Prüfen Sie Zeiten und Titel. Was abgeschlossen ist, sagt auch, was entschieden wurde.',
+  'problem.suspect-unknown': 'Ein solches Konto, Token, einen solchen Link oder eine solche Anmeldung gibt es hier nicht.',
+  'problem.request-changed': 'Diese Anfrage wurde inzwischen anderswo geändert. Schließen Sie dies und sehen Sie den neueren Eintrag an.',
+  'problem.request-invalid': 'Die Anfrage sagt zu wenig: um wessen Daten es geht, wer fragt und am Ende, was geantwortet wurde.',
+  'problem.requester-unverified': 'Vermerken Sie zuerst, wie die Person sich ausgewiesen hat.',
+  'problem.request-closed': 'Diese Anfrage ist beantwortet. Tragen Sie eine neue ein.',
 };
 
 export default de;

@@ -1,6 +1,6 @@
 /** Who is logged in, or came with a link. When a login ends in mid-work, the login form stands over the hidden page and nothing is lost. */
 
-import { ApiProblem, onSessionEnded, setCsrfToken } from '../api/client';
+import { ApiProblem, onAcceptanceWanted, onSessionEnded, setCsrfToken } from '../api/client';
 import * as api from '../api/endpoints';
 import type { Account, FactorsReset, SessionAnswer, Stage } from '../api/types';
 import type { PasskeyGiven } from '../factors/api';
@@ -101,6 +101,9 @@ function followTabs(): void {
 export async function readSession(): Promise<void> {
   followTabs();
   onSessionEnded(over);
+  onAcceptanceWanted(() => {
+    if (state.account) state.account = { ...state.account, must_accept: true };
+  });
   try {
     take(await api.session.read());
   } catch (cause) {

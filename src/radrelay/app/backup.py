@@ -17,15 +17,19 @@ import msgspec
 import sqlalchemy as sa
 from rich.console import Console
 
-from radrelay import __version__, logs
+from radrelay import __version__, audit, logs
+from radrelay.access import SYSTEM_NAME, Principal
 from radrelay.app.backup_folder import FORMAT, Manifest, NoInstallation, Stored, copy_object, open_part, read_manifest
 from radrelay.app.core import Core, open_core
 from radrelay.app.key_keeping import COPIES, ROWS
 from radrelay.app.landed import take_in_landed
 from radrelay.app.rows import dump_rows
 from radrelay.archive.models import Instance
+from radrelay.archive.naming import study_named
 from radrelay.errors import Conflict, Unavailable
+from radrelay.identity.models import Organisation
 from radrelay.intake.unpacking import read_record
+from radrelay.privacy.backup_notes import BackupNote, note_backup
 from radrelay.settings import Settings
 from radrelay.storage.durable_files import write_durably
 from radrelay.storage.ids import new_id
@@ -61,6 +65,7 @@ def backup(settings: Settings, target: Path) -> int:
         unlisted = take_in_landed(core)
         _pack_pending(core)
         manifest = write_backup(core, target)
+        _note(core, manifest)
         Console().print(f"{len(manifest.packs)} packs, {len(manifest.records)} landed objects, kept in {target}")
         for lost in manifest.lost:
             Console().print(f"cannot be read, and is not in the backup: {lost}")
@@ -71,6 +76,19 @@ def backup(settings: Settings, target: Path) -> int:
         return 1 if manifest.lost or unlisted else 0
     finally:
         core.close()
+
+
+def _note(core: Core, manifest: Manifest) -> None:
+    """Put on record that a backup was made, in the record of each organisation, and when, for the promises."""
+    audit.install(core.database, "command", core.clock, core.keyring.metadata_key, study_named)
+    packs, records, lost = len(manifest.packs), len(manifest.records), len(manifest.lost)
+    with core.database.write() as session:
+        note_backup(session, BackupNote(manifest.made_at, packs, records, lost))
+        for organisation_id in session.scalars(sa.select(Organisation.id)).all():
+            who = Principal("system", "command", f"{SYSTEM_NAME} command", organisation_id, role="system")
+            detail = {"packs": packs, "objects": records, "lost": lost}
+            event = audit.AuditRecord("backup.make", who, "installation", "backup", detail)
+            audit.record(session, event)
 
 
 def _pack_pending(core: Core) -> None:

@@ -23,6 +23,7 @@ from radrelay.identity.factors import models as factors_models
 from radrelay.intake import models as intake_models
 from radrelay.mail import models as mail_models
 from radrelay.marks import models as marks_models
+from radrelay.privacy import models as privacy_models
 from radrelay.routing import deliveries
 from radrelay.routing import models as routing_models
 from radrelay.storage import append_only
@@ -40,6 +41,7 @@ ROOMS = (
     intake_models,
     mail_models,
     marks_models,
+    privacy_models,
     routing_models,
     storage_models,
 )

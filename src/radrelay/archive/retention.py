@@ -33,6 +33,7 @@ log = structlog.get_logger(__name__)
 
 LAST_SEEN = "last-seen"
 SUSPENDED = "expiry-suspended"
+LAST_RUN = "expiry-run"
 SWITCHED_OFF = timedelta(days=14)  # an installation may have been off for so long without its clock being doubted
 BATCH = 20  # holdings ended in one transaction: arrivals wait meanwhile
 ATTACHMENTS = 200
@@ -81,7 +82,10 @@ class Retention:
         attachments = self._end_attachments(now)
         further = sum(expire() for expire in self._further)
         self._eraser.end_kept_keys()
-        return Expired(False, holdings, attachments, further, self._eraser.finish())
+        finished = self._eraser.finish()
+        with self._database.write() as session:
+            _write_moment(session, LAST_RUN, now)
+        return Expired(False, holdings, attachments, further, finished)
 
     def suspended_at(self) -> datetime | None:
         """Return the moment that the clock jumped to when expiry was suspended, none if it is not."""
@@ -144,6 +148,16 @@ class Retention:
             ended += len(rows)
             if len(rows) < ATTACHMENTS:
                 return ended
+
+
+def last_run(session: Session) -> datetime | None:
+    """Return when expiry last ran to its end; none if it never has."""
+    return _read_moment(session, LAST_RUN)
+
+
+def suspended_since(session: Session) -> datetime | None:
+    """Return the moment that the clock jumped to when expiry was suspended; none if it is not."""
+    return _read_moment(session, SUSPENDED)
 
 
 def replay(

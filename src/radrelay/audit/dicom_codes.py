@@ -84,6 +84,9 @@ _ALERTS: dict[str, Code] = {
     "display": SOFTWARE_CONFIGURATION,
     "expiry": SOFTWARE_CONFIGURATION,
     "installation": SOFTWARE_CONFIGURATION,
+    "backup": SOFTWARE_CONFIGURATION,
+    "privacy": SOFTWARE_CONFIGURATION,
+    "promises": SECURITY_CONFIGURATION,
     "break-glass": EMERGENCY_OVERRIDE,
 }
 _FAMILIES: dict[str, Told] = {  # by what stands before the dot
@@ -98,6 +101,8 @@ _FAMILIES: dict[str, Told] = {  # by what stands before the dot
     "marks": Told(ACCESSED, "U"),
     "attachment": Told(ACCESSED, "C"),
     "quarantine": Told(ACCESSED, "R"),
+    "request": Told(ACCESSED, "R"),
+    "incident": Told(AUDIT_LOG_USED, "R"),
     "delivery": Told(ACTIVITY, "E"),
 } | {family: Told(SECURITY_ALERT, "E", kind) for family, kind in _ALERTS.items()}
 _ACTIONS: dict[str, Told] = {
@@ -119,6 +124,8 @@ _ACTIONS: dict[str, Told] = {
     "study.delete": Told(STUDY_DELETED, "D"),
     "series.delete": Told(ACCESSED, "D"),
     "instance.delete": Told(ACCESSED, "D"),
+    "request.export": Told(EXPORT, "R"),
+    "request.erase": Told(ACCESSED, "D"),
 }
 _OTHERS = Told(SECURITY_ALERT, "E", RESTRICTED_FUNCTION)
 

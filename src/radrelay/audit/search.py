@@ -37,6 +37,8 @@ class AuditQuery:
     actions_of_links: tuple[str, ...] = ()
     actor: str = ""
     actor_id: str = ""
+    actor_kind: str = ""
+    peer: str = ""
     subject_kind: str = ""
     subject_id: str = ""
     outcome: str = ""
@@ -179,6 +181,8 @@ def _conditions(query: AuditQuery) -> list[sa.ColumnElement[bool]]:
         for column, value in (
             (AuditEvent.action, query.action),
             (AuditEvent.actor_id, query.actor_id),
+            (AuditEvent.actor_kind, query.actor_kind),
+            (AuditEvent.peer, query.peer),
             (AuditEvent.subject_kind, query.subject_kind),
             (AuditEvent.subject_id, query.subject_id),
             (AuditEvent.outcome, query.outcome),

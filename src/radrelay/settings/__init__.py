@@ -30,6 +30,7 @@ from radrelay.settings.keeping import (
     KeySettings,
     LogSettings,
     NodeSettings,
+    PrivacySettings,
     RepositorySettings,
     StorageSettings,
     WorkSettings,
@@ -64,6 +65,7 @@ __all__ = [
     "MarksSettings",
     "NodeSettings",
     "OidcSettings",
+    "PrivacySettings",
     "RepositorySettings",
     "RetentionSettings",
     "Section",
@@ -103,6 +105,7 @@ class Settings(BaseSettings):
     displays: DisplaySettings = DisplaySettings()
     audit: AuditSettings = AuditSettings()
     access: AccessSettings = AccessSettings()
+    privacy: PrivacySettings = PrivacySettings()
     log: LogSettings = LogSettings()
 
     @model_validator(mode="after")

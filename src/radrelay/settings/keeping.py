@@ -120,6 +120,13 @@ class AuditSettings(Section):
     repository: RepositorySettings = RepositorySettings()
 
 
+class PrivacySettings(Section):
+    """What the page of promises calls old."""
+
+    backup_days: int = Field(2, description="a last backup older than so many days is told of", ge=1)
+    key_days: int = Field(730, description="an image key older than so many days is told of", ge=1)
+
+
 class LogSettings(Section):
     """Technical logs; no patient data at the default level."""
 

@@ -11,7 +11,6 @@ from radrelay.archive.drawings import DrawingReader
 from radrelay.archive.metadata import MetadataReader
 from radrelay.archive.reader import InstanceReader
 from radrelay.archive.renditions import Renditions
-from radrelay.clock import Clock
 from radrelay.identity import Identity, PasswordLinks
 from radrelay.identity.oidc import open_single_sign_on
 from radrelay.intake.landing import Landing
@@ -20,33 +19,17 @@ from radrelay.intake.quarantine import Quarantine
 from radrelay.intake.sources import SourceBook
 from radrelay.mail import Post
 from radrelay.marks.filing import MarkFilings
-from radrelay.settings import Settings
-from radrelay.storage.database import Database
-from radrelay.storage.keys import Keyring
-from radrelay.storage.keystore import KeyStore
-from radrelay.storage.packs import PackStore
+from radrelay.privacy.standing import House
 from radrelay.storage.segments import SegmentReader
 from radrelay.web.attachments import StoredAttachments
 from radrelay.web.services import EchoAnswer, EchoTarget, ReadinessCheck, RoleState, WebServices, no_echo
 
 
-class Parts(Protocol):
+class Parts(House, Protocol):
     """What every role has open."""
 
     @property
-    def settings(self) -> Settings: ...  # noqa: D102  # the names say it
-    @property
-    def clock(self) -> Clock: ...  # noqa: D102
-    @property
-    def keyring(self) -> Keyring: ...  # noqa: D102
-    @property
-    def keys(self) -> KeyStore: ...  # noqa: D102
-    @property
-    def database(self) -> Database: ...  # noqa: D102
-    @property
-    def packs(self) -> PackStore: ...  # noqa: D102
-    @property
-    def segments(self) -> SegmentReader: ...  # noqa: D102
+    def segments(self) -> SegmentReader: ...  # noqa: D102  # the name says it
 
 
 def assemble(
@@ -82,6 +65,7 @@ def assemble(
         drawings=DrawingReader(reader),
         link_keys=LinkKeys(parts.keyring.metadata_key),
         password_links=_password_links(parts),
+        house=parts,
         attachments=attachments,
         single_sign_on=open_single_sign_on(
             parts.settings.oidc, parts.settings.web.address, parts.keyring.metadata_key, parts.clock

@@ -44,6 +44,12 @@ class PasswordChangeRequired(Forbidden):
     code = "password-change-required"
 
 
+class AcceptanceWanted(Forbidden):
+    """Read and accept the terms or the privacy notice first."""
+
+    code = "acceptance-wanted"
+
+
 class AdministratorsOnly(Forbidden):
     """This is for administrators."""
 
@@ -190,11 +196,21 @@ def token_principal(token: TokenView, peer: str, now: datetime) -> Principal:
     return Principal("token", str(token.id), token.name, token.organisation_id, token.role, peer, session_key)
 
 
+def owes_acceptance(services: WebServices, login: OpenSession) -> bool:
+    """Say whether whose login this is has to accept a text before anything else."""
+    return services.acceptances.owes(login.account.organisation_id, login.account.id)
+
+
 def require_caller(request: Request) -> Caller:
-    """Return who asks, with a password of their own; raises `PasswordChangeRequired` otherwise."""
+    """Return who asks, with a password of their own and the terms accepted.
+
+    Raises `PasswordChangeRequired` or `AcceptanceWanted` otherwise.
+    """
     caller = caller_of(request)
     if caller.login is not None and caller.login.account.must_change_password:
         raise PasswordChangeRequired
+    if caller.login is not None and owes_acceptance(services_of(request), caller.login):
+        raise AcceptanceWanted
     return caller
 
 

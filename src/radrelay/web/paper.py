@@ -1,4 +1,4 @@
-"""One page of paper as a PDF (ISO 32000-1): text in the standard fonts, and squares, such as a QR code's.
+"""Pages of paper as a PDF (ISO 32000-1): text in the standard fonts, and squares, such as a QR code's.
 
 In: what stands where, in points from the lower left corner of an A4 page. Out: the file. Standard fonts need no font
 file; their letters are named one by one, so that all of Latin can be written, Łódź as well as Öhringen.
@@ -107,25 +107,39 @@ class Paper:
         return self._codes.get(char, ord("?"))
 
     def pdf(self, title: str, language: str) -> bytes:
-        """Return the file."""
+        """Return the file of this page alone."""
+        return bound([self], title, language)
+
+    def _objects(self, first: int) -> list[bytes]:
+        """Return the page's objects, numbered from `first`: itself, what is drawn, and its fonts with its letters."""
         named = " ".join(f"{code} /{_name(char)}" for char, code in self._codes.items())
         encoding = f"<< /Type /Encoding /BaseEncoding /WinAnsiEncoding /Differences [{named}] >>"
-        fonts = " ".join(f"/{key} {5 + place} 0 R" for place, (key, _) in enumerate(_FONTS.values()))
-        page = f"/Type /Page /Parent 2 0 R /MediaBox [0 0 {WIDTH} {HEIGHT}] /Contents 4 0 R"
+        fonts = " ".join(f"/{key} {first + 2 + place} 0 R" for place, (key, _) in enumerate(_FONTS.values()))
+        page = f"/Type /Page /Parent 2 0 R /MediaBox [0 0 {WIDTH} {HEIGHT}] /Contents {first + 1} 0 R"
         content = b"\n".join(self._drawn)
-        shown = "/ViewerPreferences << /DisplayDocTitle true >>"
-        objects = [
-            f"<< /Type /Catalog /Pages 2 0 R /Lang ({language}) {shown} >>".encode(),
-            b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        return [
             f"<< {page} /Resources << /Font << {fonts} >> >> >>".encode(),
             b"<< /Length %d >>\nstream\n%s\nendstream" % (len(content), content),
             *(
                 f"<< /Type /Font /Subtype /Type1 /BaseFont /{name} /Encoding {encoding} >>".encode()
                 for _, name in _FONTS.values()
             ),
-            b"<< /Title <feff%s> >>" % title.encode("utf-16-be").hex().encode(),
         ]
-        return _file(objects)
+
+
+def bound(pages: Sequence[Paper], title: str, language: str) -> bytes:
+    """Return the file of several pages."""
+    each = 2 + len(_FONTS)
+    firsts = [3 + place * each for place in range(len(pages))]
+    kids = " ".join(f"{first} 0 R" for first in firsts)
+    shown = "/ViewerPreferences << /DisplayDocTitle true >>"
+    objects = [
+        f"<< /Type /Catalog /Pages 2 0 R /Lang ({language}) {shown} >>".encode(),
+        f"<< /Type /Pages /Kids [{kids}] /Count {len(pages)} >>".encode(),
+        *(one for page, first in zip(pages, firsts, strict=True) for one in page._objects(first)),
+        b"<< /Title <feff%s> >>" % title.encode("utf-16-be").hex().encode(),
+    ]
+    return _file(objects)
 
 
 def _file(objects: Iterable[bytes]) -> bytes:

@@ -28,8 +28,10 @@ from radrelay.intake.parcels import Parcels
 from radrelay.intake.quarantine import Quarantine
 from radrelay.intake.sources import SourceBook
 from radrelay.marks.filing import MarkFilings
+from radrelay.privacy.standing import House
 from radrelay.settings import Settings
 from radrelay.storage.database import Database
+from radrelay.web.acceptance import Acceptances
 from radrelay.web.measurements import Measurements
 from radrelay.web.uploads import UploadThreads
 
@@ -129,6 +131,7 @@ class WebServices:
     drawings: DrawingReader
     link_keys: LinkKeys
     password_links: PasswordLinks
+    house: House
     attachments: Attachments | None = None
     single_sign_on: SingleSignOn | None = None
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
@@ -145,6 +148,11 @@ class WebServices:
     def workers(self) -> ThreadPoolExecutor:
         """Threads that read and pack objects a few ahead of a download."""
         return ThreadPoolExecutor(max_workers=4, thread_name_prefix="export")
+
+    @cached_property
+    def acceptances(self) -> Acceptances:
+        """Whether accounts still have to accept a text."""
+        return Acceptances(self.database)
 
     @cached_property
     def measurements(self) -> Measurements:

@@ -47,6 +47,7 @@ from radrelay.web.authentication import (
     Services,
     SettledCaller,
     account_principal,
+    owes_acceptance,
     require_same_origin,
 )
 from radrelay.web.connection import is_from_this_machine, is_secure, peer_address
@@ -139,6 +140,7 @@ class SessionAccount(BaseModel):
     role: str
     language: str
     must_change_password: bool
+    must_accept: bool = False  # terms or privacy notice, before anything else
     from_directory: bool = False
 
 
@@ -191,7 +193,7 @@ class Onward(BaseModel):
     onward: str
 
 
-def _account(account: AccountView) -> SessionAccount:
+def _account(account: AccountView, *, must_accept: bool) -> SessionAccount:
     return SessionAccount(
         id=account.id,
         username=account.username,
@@ -199,6 +201,7 @@ def _account(account: AccountView) -> SessionAccount:
         role=account.role,
         language=account.language,
         must_change_password=account.must_change_password,
+        must_accept=must_accept,
         from_directory=account.directory_id is not None,
     )
 
@@ -208,7 +211,7 @@ def session_answer(services: WebServices, opened: OpenSession) -> SessionAnswer:
     reset = None if opened.stage == "factor" else services.identity.factors.unread_reset(opened.account.id)
     now = services.clock.now()
     return SessionAnswer(
-        account=_account(opened.account),
+        account=_account(opened.account, must_accept=owes_acceptance(services, opened)),
         csrf_token=opened.csrf_token,
         expires_at=opened.expires_at,
         idle_until=opened.idle_until,
@@ -278,7 +281,8 @@ async def log_in(
             await asyncio.sleep(max(0.0, REFUSED_S - (time.monotonic() - begun)))
         raise
     set_cookies(request, response, services, opened)
-    return LoginAnswer(**session_answer(services, opened).model_dump(), server_proof=to_text(server_proof))
+    answer = await run_in_threadpool(session_answer, services, opened)
+    return LoginAnswer(**answer.model_dump(), server_proof=to_text(server_proof))
 
 
 def _log_in(request: Request, services: WebServices, given: Credentials | ProofGiven) -> tuple[OpenSession, bytes]:

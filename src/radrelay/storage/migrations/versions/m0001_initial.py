@@ -18,6 +18,7 @@ depends_on = None
 def upgrade() -> None:
     """Make every table and the text index, and hold the record append-only."""
     tables()
+    privacy_tables()
     text_index()
     append_only.hold(op.get_bind())
 
@@ -1274,6 +1275,115 @@ def marks() -> None:
     )
     op.create_index("ix_link_access_link", "link_access", ["link_id", "at"], unique=False)
     op.create_index("ix_link_access_at", "link_access", ["organisation_id", "at"], unique=False)
+
+
+def privacy_tables() -> None:
+    """Make the tables of texts, contacts, incidents and requests."""
+    op.create_table(
+        "privacy_acceptance",
+        sa.Column("account_id", Id(), nullable=False),
+        sa.Column("username", sa.String(length=200), nullable=False),
+        sa.Column("text_id", Id(), nullable=False),
+        sa.Column("language", sa.String(length=8), nullable=False),
+        sa.Column("peer", sa.String(length=64), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_privacy_acceptance")),
+    )
+    op.create_index("ux_privacy_acceptance", "privacy_acceptance", ["account_id", "text_id"], unique=True)
+    op.create_table(
+        "privacy_incident",
+        sa.Column("title", sa.String(length=200), nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("subject", sa.String(length=64), nullable=False),
+        sa.Column("began_at", Instant(), nullable=False),
+        sa.Column("ended_at", Instant(), nullable=False),
+        sa.Column("noticed_at", Instant(), nullable=False),
+        sa.Column("authority_told_at", Instant(), nullable=True),
+        sa.Column("patients_told_at", Instant(), nullable=True),
+        sa.Column("closed_at", Instant(), nullable=True),
+        sa.Column("outcome", sa.Text(), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("created_by", sa.String(length=200), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_privacy_incident")),
+    )
+    op.create_index("ix_privacy_incident", "privacy_incident", ["organisation_id", "noticed_at"], unique=False)
+    op.create_table(
+        "privacy_processor",
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("purpose", sa.String(length=500), nullable=False),
+        sa.Column("country", sa.String(length=2), nullable=False),
+        sa.Column("privacy_url", sa.String(length=500), nullable=False),
+        sa.Column("agreement", sa.String(length=8), nullable=False),
+        sa.Column("agreed_on", sa.Date(), nullable=True),
+        sa.Column("changed_at", Instant(), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_privacy_processor")),
+    )
+    op.create_index("ix_privacy_processor", "privacy_processor", ["organisation_id", "name"], unique=False)
+    op.create_table(
+        "privacy_request",
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("subject_kind", sa.String(length=16), nullable=False),
+        sa.Column("patient_issuer", sa.String(length=64), nullable=False),
+        sa.Column("patient_id", sa.String(length=64), nullable=False),
+        sa.Column("account_id", Id(), nullable=True),
+        sa.Column("requester", sa.String(length=200), nullable=False),
+        sa.Column("contact", sa.String(length=200), nullable=False),
+        sa.Column("note", sa.Text(), nullable=False),
+        sa.Column("received_at", Instant(), nullable=False),
+        sa.Column("due_at", Instant(), nullable=False),
+        sa.Column("extended_why", sa.String(length=500), nullable=False),
+        sa.Column("verified_how", sa.String(length=500), nullable=False),
+        sa.Column("verified_by", sa.String(length=200), nullable=False),
+        sa.Column("verified_at", Instant(), nullable=True),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("answer", sa.Text(), nullable=False),
+        sa.Column("closed_at", Instant(), nullable=True),
+        sa.Column("proof", sa.Text(), nullable=False),
+        sa.Column("created_by", sa.String(length=200), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_privacy_request")),
+    )
+    op.create_index("ix_privacy_request", "privacy_request", ["organisation_id", "due_at"], unique=False)
+    op.create_table(
+        "privacy_setting",
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("controller", sa.String(length=500), nullable=False),
+        sa.Column("officer_name", sa.String(length=200), nullable=False),
+        sa.Column("officer_contact", sa.String(length=200), nullable=False),
+        sa.Column("authority_name", sa.String(length=200), nullable=False),
+        sa.Column("authority_url", sa.String(length=500), nullable=False),
+        sa.Column("terms_required", sa.Boolean(), nullable=False),
+        sa.Column("notice_required", sa.Boolean(), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("changed_at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("organisation_id", name=op.f("pk_privacy_setting")),
+    )
+    op.create_table(
+        "privacy_text",
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("english", sa.Text(), nullable=False),
+        sa.Column("german", sa.Text(), nullable=False),
+        sa.Column("sha256", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("facts", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("changed_at", Instant(), nullable=False),
+        sa.Column("changed_by", sa.String(length=200), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_privacy_text")),
+    )
+    op.create_index("ux_privacy_text_version", "privacy_text", ["organisation_id", "kind", "version"], unique=True)
 
 
 def text_index() -> None:

@@ -1,0 +1,1 @@
+"""What an installation promises about people's data, and what people are owed: promises, texts, incidents, requests."""

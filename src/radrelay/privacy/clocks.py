@@ -1,0 +1,40 @@
+"""The clocks of requests and incidents as promises: what is due soon, and what is late."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from radrelay.privacy.incidents import incidents
+from radrelay.privacy.requests import requests
+from radrelay.privacy.standing import Kept
+
+
+def request_clocks(session: Session, organisation_id: uuid.UUID, now: datetime) -> Kept:
+    """Say whether every request of a data subject is answered in time; in the last week of one it reminds."""
+    still = [one for one in requests(session, organisation_id) if one.closed_at is None]
+    states = [one.clock(now) for one in still]
+    if late := states.count("late"):
+        return Kept("requests", "bad", "requests-late", f"{late} requests of data subjects are late", {"n": late})
+    if soon := states.count("soon"):
+        text = f"{soon} requests of data subjects are due within a week"
+        return Kept("requests", "look", "requests-soon", text, {"n": soon})
+    if still:
+        text = f"{len(still)} requests of data subjects are under way"
+        return Kept("requests", "good", "requests-open", text, {"n": len(still)})
+    return Kept("requests", "good", "requests-none", "no request of a data subject is open")
+
+
+def incident_clocks(session: Session, organisation_id: uuid.UUID, now: datetime) -> Kept:
+    """Say whether the authority and the patients were told of every open incident in time."""
+    still = [one for one in incidents(session, organisation_id) if one.closed_at is None]
+    clocks = [(one.authority(now), one.patients(now)) for one in still]
+    if late := sum("late" in both for both in clocks):
+        text = f"{late} incidents were not told in time"
+        return Kept("incidents", "bad", "incidents-late", text, {"n": late})
+    if running := sum("running" in both for both in clocks):
+        text = f"{running} incidents are to be told, or to be closed"
+        return Kept("incidents", "look", "incidents-running", text, {"n": running})
+    return Kept("incidents", "good", "incidents-none", "no incident waits to be told")

@@ -1,0 +1,179 @@
+"""What is held of a person: of a patient studies, marks, files, deliveries, links, what is kept aside; of an account
+its login, groups, links, marks and acceptances. Nothing of it is an image.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from radrelay import access
+from radrelay.access.models import Grant, ShareLink
+from radrelay.archive.models import Attachment, Holding, Source, Study
+from radrelay.errors import NotFound
+from radrelay.identity.models import Account, Preference
+from radrelay.identity.models import Session as Login
+from radrelay.intake.models import Quarantined
+from radrelay.marks.models import Mark
+from radrelay.privacy.models import PrivacyAcceptance
+from radrelay.privacy.requests import Subject
+from radrelay.routing.models import Delivery
+
+
+@dataclass(frozen=True, slots=True)
+class HeldBy:
+    """By which source a study is held, until when, and whether a person keeps it longer, and why."""
+
+    source: str
+    ends_at: datetime | None
+    hold_until: datetime | None
+    hold_reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class HeldStudy:
+    """A study of a patient, and what hangs on it."""
+
+    id: uuid.UUID
+    study_uid: str
+    study_date: date | None
+    accession_number: str
+    description: str
+    modalities: str
+    name: str
+    birth_date: date | None
+    sex: str
+    referring_physician: str
+    institution: str
+    series: int
+    objects: int
+    bytes: int
+    received_at: datetime
+    files: int
+    marks: int
+    deliveries: int
+    links: int
+    held_by: tuple[HeldBy, ...]
+
+    def hold(self, now: datetime) -> HeldBy | None:
+        """Return the hold that keeps a study, none if there is none."""
+        return next((one for one in self.held_by if one.hold_until is not None and one.hold_until > now), None)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldAside:
+    """An object that is kept aside under a patient's ID; whose it is, nobody has said yet."""
+
+    id: uuid.UUID
+    code: str
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class HeldAccount:
+    """What is held of somebody with an account."""
+
+    id: uuid.UUID
+    username: str
+    full_name: str
+    role: str
+    language: str
+    created_at: datetime
+    disabled_at: datetime | None
+    groups: tuple[str, ...]
+    logins: int
+    links: int
+    marks: int
+    settings: int
+    accepted: int
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """All that is held of a person; `other_issuers` have somebody by the same patient ID, the same person or not."""
+
+    studies: tuple[HeldStudy, ...] = ()
+    aside: tuple[HeldAside, ...] = ()
+    account: HeldAccount | None = None
+    other_issuers: tuple[str, ...] = ()
+
+
+def held(session: Session, organisation_id: uuid.UUID, subject: Subject) -> Held:
+    """Return what is held of a person; raises `NotFound` for an account that never was."""
+    if subject.kind == "account":
+        return Held(account=_account(session, organisation_id, subject.account_id))
+    rows = session.scalars(
+        sa.select(Study)
+        .where(
+            Study.organisation_id == organisation_id,
+            Study.patient_id_value == subject.patient_id,
+            Study.patient_issuer == subject.issuer,
+        )
+        .order_by(Study.first_received_at, Study.id)
+    ).all()
+    aside = session.scalars(
+        sa.select(Quarantined)
+        .join(Source, Source.id == Quarantined.source_id)
+        .where(Quarantined.organisation_id == organisation_id, Quarantined.patient_id_value == subject.patient_id)
+        .where(Source.issuer_of_patient_id == subject.issuer)
+        .order_by(Quarantined.received_at, Quarantined.id)
+    )
+    return Held(
+        tuple(_study(session, row) for row in rows),
+        tuple(HeldAside(one.id, one.code, one.received_at) for one in aside),
+        other_issuers=tuple(session.scalars(_issuers(organisation_id, subject))),
+    )
+
+
+def _issuers(organisation_id: uuid.UUID, subject: Subject) -> sa.Select[Any]:
+    return (
+        sa.select(Study.patient_issuer)
+        .where(Study.organisation_id == organisation_id, Study.patient_id_value == subject.patient_id)
+        .where(Study.patient_issuer != subject.issuer)
+        .distinct()
+        .order_by(Study.patient_issuer)
+    )
+
+
+def _count(session: Session, *conditions: sa.ColumnElement[bool]) -> int:
+    return session.scalar(sa.select(sa.func.count()).where(*conditions)) or 0
+
+
+def _study(session: Session, row: Study) -> HeldStudy:
+    held_by = session.execute(
+        sa.select(Source.name, Holding.ends_at, Holding.hold_until, Holding.hold_reason)
+        .join(Source, Source.id == Holding.source_id)
+        .where(Holding.study_id == row.id)
+        .order_by(Source.name)
+    )
+    by_link = sa.and_(Grant.grantee_kind == "link", Grant.target_kind == "study", Grant.target_id == row.id)
+    return HeldStudy(
+        id=row.id, study_uid=row.study_uid, study_date=row.study_date, accession_number=row.accession_number,
+        description=row.description, modalities=row.modalities, name=row.patient_name,
+        birth_date=row.patient_birth_date, sex=row.patient_sex, referring_physician=row.referring_physician,
+        institution=row.institution, series=row.series_count, objects=row.instance_count, bytes=row.bytes,
+        received_at=row.first_received_at, files=_count(session, Attachment.study_id == row.id),
+        marks=_count(session, Mark.study_id == row.id, Mark.deleted_at.is_(None)),
+        deliveries=_count(session, Delivery.study_id == row.id), links=_count(session, by_link),
+        held_by=tuple(HeldBy(*one) for one in held_by),
+    )  # fmt: skip
+
+
+def _account(session: Session, organisation_id: uuid.UUID, account_id: uuid.UUID | None) -> HeldAccount:
+    row = None if account_id is None else session.get(Account, account_id)
+    if row is None or row.organisation_id != organisation_id:
+        raise NotFound("there is no such account")
+    groups = access.groups_of(session, organisation_id, "account", str(row.id))
+    return HeldAccount(
+        id=row.id, username=row.username, full_name=row.full_name, role=row.role, language=row.language,
+        created_at=row.created_at, disabled_at=row.disabled_at, groups=tuple(one.name for one in groups),
+        logins=_count(session, Login.account_id == row.id), links=_count(session, ShareLink.maker_id == row.id),
+        marks=_count(session, Mark.author_id == str(row.id), Mark.deleted_at.is_(None)),
+        settings=_count(session, Preference.owner_id == row.id),
+        accepted=_count(session, PrivacyAcceptance.account_id == row.id),
+    )  # fmt: skip

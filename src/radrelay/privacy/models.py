@@ -1,0 +1,124 @@
+"""Tables of privacy: texts and who accepted them, processors and contacts, incidents, requests of data subjects."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import date, datetime
+
+from sqlalchemy import Boolean, Date, Index, Integer, LargeBinary, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from radrelay.storage.columns import Base, Id, Instant, Owned
+
+
+class PrivacyText(Owned, Base):
+    """A version of the terms or of the privacy notice; version 0 is the draft. What is published never changes."""
+
+    __tablename__ = "privacy_text"
+    __table_args__ = (Index("ux_privacy_text_version", "organisation_id", "kind", "version", unique=True),)
+
+    kind: Mapped[str] = mapped_column(String(16))  # terms | notice
+    version: Mapped[int] = mapped_column(Integer)
+    english: Mapped[str] = mapped_column(Text)
+    german: Mapped[str] = mapped_column(Text)
+    sha256: Mapped[bytes] = mapped_column(LargeBinary(32))
+    facts: Mapped[bytes] = mapped_column(LargeBinary(32))  # SHA-256 of the settings that it was filled from
+    revision: Mapped[int] = mapped_column(Integer)  # of the draft
+    changed_at: Mapped[datetime] = mapped_column(Instant)
+    changed_by: Mapped[str] = mapped_column(String(200))
+
+
+class PrivacyAcceptance(Owned, Base):
+    """Somebody accepted a version, in a language, from an address. Stays when the account is gone."""
+
+    __tablename__ = "privacy_acceptance"
+    __table_args__ = (Index("ux_privacy_acceptance", "account_id", "text_id", unique=True),)
+
+    account_id: Mapped[uuid.UUID] = mapped_column(Id)
+    username: Mapped[str] = mapped_column(String(200))
+    text_id: Mapped[uuid.UUID] = mapped_column(Id)
+    language: Mapped[str] = mapped_column(String(8))
+    peer: Mapped[str] = mapped_column(String(64))
+    at: Mapped[datetime] = mapped_column(Instant)
+
+
+class PrivacyProcessor(Owned, Base):
+    """Somebody who processes data for the organisation, and the agreement with them."""
+
+    __tablename__ = "privacy_processor"
+    __table_args__ = (Index("ix_privacy_processor", "organisation_id", "name"),)
+
+    name: Mapped[str] = mapped_column(String(200))
+    purpose: Mapped[str] = mapped_column(String(500))
+    country: Mapped[str] = mapped_column(String(2))  # ISO 3166-1
+    privacy_url: Mapped[str] = mapped_column(String(500))
+    agreement: Mapped[str] = mapped_column(String(8))  # none | dpa | baa | both
+    agreed_on: Mapped[date | None] = mapped_column(Date)
+    changed_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class PrivacySetting(Base):
+    """An organisation's contacts, and whether its texts have to be accepted."""
+
+    __tablename__ = "privacy_setting"
+
+    organisation_id: Mapped[uuid.UUID] = mapped_column(Id, primary_key=True)
+    controller: Mapped[str] = mapped_column(String(500))  # name and address
+    officer_name: Mapped[str] = mapped_column(String(200))
+    officer_contact: Mapped[str] = mapped_column(String(200))
+    authority_name: Mapped[str] = mapped_column(String(200))
+    authority_url: Mapped[str] = mapped_column(String(500))
+    terms_required: Mapped[bool] = mapped_column(Boolean)
+    notice_required: Mapped[bool] = mapped_column(Boolean)
+    revision: Mapped[int] = mapped_column(Integer)
+    changed_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class PrivacyIncident(Owned, Base):
+    """Something by which data may have come to the wrong person: what is suspected, and what was told to whom when."""
+
+    __tablename__ = "privacy_incident"
+    __table_args__ = (Index("ix_privacy_incident", "organisation_id", "noticed_at"),)
+
+    title: Mapped[str] = mapped_column(String(200))
+    description: Mapped[str] = mapped_column(Text)
+    kind: Mapped[str] = mapped_column(String(16))  # account | token | link | device | session
+    subject: Mapped[str] = mapped_column(String(64))
+    began_at: Mapped[datetime] = mapped_column(Instant)
+    ended_at: Mapped[datetime] = mapped_column(Instant)
+    noticed_at: Mapped[datetime] = mapped_column(Instant)
+    authority_told_at: Mapped[datetime | None] = mapped_column(Instant)
+    patients_told_at: Mapped[datetime | None] = mapped_column(Instant)
+    closed_at: Mapped[datetime | None] = mapped_column(Instant)
+    outcome: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    created_by: Mapped[str] = mapped_column(String(200))
+    revision: Mapped[int] = mapped_column(Integer)
+
+
+class PrivacyRequest(Owned, Base):
+    """A data subject's request: what is asked, of whom, how they proved who they are, and what became of it."""
+
+    __tablename__ = "privacy_request"
+    __table_args__ = (Index("ix_privacy_request", "organisation_id", "due_at"),)
+
+    kind: Mapped[str] = mapped_column(String(16))  # access | correction | erasure | restriction | objection
+    subject_kind: Mapped[str] = mapped_column(String(16))  # patient | account
+    patient_issuer: Mapped[str] = mapped_column(String(64))
+    patient_id: Mapped[str] = mapped_column(String(64))
+    account_id: Mapped[uuid.UUID | None] = mapped_column(Id)
+    requester: Mapped[str] = mapped_column(String(200))
+    contact: Mapped[str] = mapped_column(String(200))
+    note: Mapped[str] = mapped_column(Text)
+    received_at: Mapped[datetime] = mapped_column(Instant)
+    due_at: Mapped[datetime] = mapped_column(Instant)
+    extended_why: Mapped[str] = mapped_column(String(500))
+    verified_how: Mapped[str] = mapped_column(String(500))
+    verified_by: Mapped[str] = mapped_column(String(200))
+    verified_at: Mapped[datetime | None] = mapped_column(Instant)
+    state: Mapped[str] = mapped_column(String(16))  # open | done | refused
+    answer: Mapped[str] = mapped_column(Text)
+    closed_at: Mapped[datetime | None] = mapped_column(Instant)
+    proof: Mapped[str] = mapped_column(Text)  # JSON: what was erased, when, under which keys
+    created_by: Mapped[str] = mapped_column(String(200))
+    revision: Mapped[int] = mapped_column(Integer)

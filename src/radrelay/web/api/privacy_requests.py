@@ -1,0 +1,270 @@
+"""Requests of data subjects: the officer's register, what is held of a person, an export, an erasure with its proof.
+
+Administrators read it, too, for the export: the images in it are those that who makes it may download, by the one rule.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import StreamingResponse
+from sqlalchemy.orm import Session
+
+from radrelay import audit
+from radrelay.access import Principal
+from radrelay.access import Right as AccessRight
+from radrelay.archive.export import ExtraFile, stream_zip
+from radrelay.archive.instances import InstanceRef
+from radrelay.archive.locking import lock_archive
+from radrelay.audit.disclosures import COLUMNS, disclosures
+from radrelay.audit.export import written
+from radrelay.privacy import erasure, requests
+from radrelay.privacy.erasure import Proof
+from radrelay.privacy.holdings_of import Held, HeldStudy, held
+from radrelay.privacy.notice import Language
+from radrelay.privacy.requests import (
+    RequestChange,
+    RequestDraft,
+    RequestView,
+    Subject,
+)
+from radrelay.web import trail
+from radrelay.web.authentication import Auditor, Officer, Services
+from radrelay.web.problems import answers
+from radrelay.web.reach import Reach
+from radrelay.web.request_shapes import (
+    AccountShown,
+    AsideShown,
+    Data,
+    ErasureWanted,
+    ProofShown,
+    RequestChanged,
+    Requests,
+    RequestShown,
+    RequestWanted,
+    StudyShown,
+)
+from radrelay.web.request_sheet import request_sheet
+from radrelay.web.services import WebServices
+
+router = APIRouter(prefix="/privacy/requests", tags=["privacy"])
+
+
+def _shown(one: RequestView, now: datetime) -> RequestShown:
+    named = {
+        name: getattr(one, name)
+        for name in RequestShown.model_fields
+        if name not in ("subject", "patient_issuer", "patient_id", "account_id", "clock", "proof")
+    }
+    proof = erasure.decoded(one.proof)
+    return RequestShown(
+        **named, subject=one.subject.kind, patient_issuer=one.subject.issuer, patient_id=one.subject.patient_id,
+        account_id=one.subject.account_id, clock=one.clock(now),
+        proof=None if proof is None else ProofShown.model_validate(proof),
+    )  # fmt: skip
+
+
+def _patient(one: RequestView) -> trail.Patient | None:
+    return (one.subject.issuer, one.subject.patient_id, "") if one.subject.kind == "patient" else None
+
+
+@router.get("")
+def list_requests(request: Request, services: Services, principal: Auditor) -> Requests:
+    """List the register, and look whether erasures are proven by now."""
+    trail.seen(services.database, principal, trail.event(request, principal, "request.list"))
+    now = services.clock.now()
+    with services.database.read() as session:
+        known = requests.requests(session, principal.organisation_id)
+    return Requests(requests=[_shown(_looked_after(services, principal, one), now) for one in known])
+
+
+def _looked_after(services: WebServices, principal: Principal, one: RequestView) -> RequestView:
+    """Return a request, its proof completed if the last key was destroyed meanwhile."""
+    proof = erasure.decoded(one.proof)
+    if proof is None or proof.destroyed_at is not None:
+        return one
+    with services.database.read() as session:
+        destroyed_at = erasure.carried_out(session, services.house.keys, proof)
+    if destroyed_at is None:
+        return one
+    complete = Proof(
+        proof.at, proof.by, proof.studies, proof.aside, proof.kept, proof.record_erased, destroyed_at
+    )  # fmt: skip
+    with services.database.write() as session:
+        return requests.keep_proof(session, principal.organisation_id, one.id, erasure.encoded(complete))
+
+
+@router.post("", status_code=201)
+def enter_request(request: Request, services: Services, principal: Officer, wanted: RequestWanted) -> RequestShown:
+    """Enter a request; it is due in 30 days."""
+    now = services.clock.now()
+    subject = Subject(wanted.subject, wanted.patient_issuer, wanted.patient_id, wanted.account_id)
+    draft = RequestDraft(
+        wanted.kind, subject, wanted.requester, wanted.contact, wanted.note, wanted.received_at or now
+    )  # fmt: skip
+    with services.database.write() as session:
+        made = requests.enter(session, principal.organisation_id, draft, by=principal.name, now=now)
+        _note(session, request, principal, "request.enter", made, {"kind": made.kind})
+    return _shown(made, now)
+
+
+@router.put("/{request_id}")
+def change_request(
+    request: Request, services: Services, principal: Officer, request_id: uuid.UUID, wanted: RequestChanged
+) -> RequestShown:
+    """Write what is known by now: how the requester was verified, why it takes longer, what was answered."""
+    now = services.clock.now()
+    change = RequestChange(
+        wanted.contact, wanted.note, wanted.extended_why, wanted.verified_how, wanted.state, wanted.answer
+    )  # fmt: skip
+    with services.database.write() as session:
+        made = requests.change(
+            session, principal.organisation_id, request_id, change, revision=wanted.revision, by=principal.name,
+            now=now,
+        )  # fmt: skip
+        detail = {"kind": made.kind, "state": made.state, "verified": made.verified_at is not None}
+        _note(session, request, principal, "request.change", made, detail)
+    return _shown(made, now)
+
+
+def _note(
+    session: Session, request: Request, principal: Principal, action: str, one: RequestView, detail: dict[str, Any]
+) -> None:
+    event = trail.event(request, principal, action, ("request", one.id), detail=detail, patient=_patient(one))
+    trail.write(session, event)
+
+
+@router.get("/{request_id}/data")
+def held_data(request: Request, services: Services, principal: Auditor, request_id: uuid.UUID) -> Data:
+    """Find what is held of the person that a request is about."""
+    with services.database.write() as session:
+        one = requests.request_of(session, principal.organisation_id, request_id)
+        _note(session, request, principal, "request.find", one, {"kind": one.kind})
+    return _data(services, principal, one)[0]
+
+
+def _data(
+    services: WebServices, principal: Principal, one: RequestView
+) -> tuple[Data, list[InstanceRef], list[dict[str, str | int]]]:
+    """Return what is held, the objects that the caller may download of it, and to whom data went."""
+    now, refs, included = services.clock.now(), list[InstanceRef](), set[uuid.UUID]()
+    with services.database.read() as session:
+        found = held(session, principal.organisation_id, one.subject)
+        reach = Reach.of(services, session, principal, AccessRight.DOWNLOAD)
+        if reach.scope.identity == "clear":
+            included = reach.studies(study.id for study in found.studies)
+            for study_id in included:
+                refs += reach.study_instances(study_id)
+    went = _went(services, principal, one)
+    studies = [
+        StudyShown.model_validate(study).model_copy(update={"included": study.id in included})
+        for study in found.studies
+    ]
+    data = Data(
+        at=now, studies=studies, aside=[AsideShown.model_validate(each) for each in found.aside],
+        account=None if found.account is None else AccountShown.model_validate(found.account),
+        disclosures=len(went), other_issuers=list(found.other_issuers),
+    )  # fmt: skip
+    return data, refs, went
+
+
+def _went(services: WebServices, principal: Principal, one: RequestView) -> list[dict[str, str | int]]:
+    if one.subject.kind != "patient":
+        return []
+    now, subject = services.clock.now(), one.subject
+    found = disclosures(services.database, principal.organisation_id, subject.issuer, subject.patient_id, now)
+    return [each.row() for each in found]
+
+
+@router.get("/{request_id}/export.zip", response_class=StreamingResponse, responses=answers("application/zip"))
+def export(
+    request: Request, services: Services, principal: Auditor, request_id: uuid.UUID, language: Language = "en"
+) -> StreamingResponse:
+    """Return what is held as a ZIP: pages to be read (PDF), JSON, to whom data went (CSV), and the DICOM objects.
+
+    The requester must have been verified. Images that the caller may not download are named, not included.
+    """
+    with services.database.read() as session:
+        one = requests.request_of(session, principal.organisation_id, request_id)
+    one.require_verified()
+    data, refs, went = _data(services, principal, one)
+    with services.database.write() as session:
+        _note(session, request, principal, "request.export", one, {"objects": len(refs)})
+        for study in (each for each in data.studies if each.included):
+            patient = (one.subject.issuer, one.subject.patient_id, study.name)
+            detail = {"recipient": one.requester, "purpose": "GDPR Art. 15"}
+            event = trail.event(
+                request, principal, "study.download", ("study", study.id), detail=detail, patient=patient
+            )
+            trail.write(session, event)
+    sheet = request_sheet(data.model_dump(), went, principal.name, language)
+    text = json.dumps(data.model_dump(mode="json"), ensure_ascii=False, indent=1).encode()
+    table = b"".join(written(went, "csv", COLUMNS))
+    extras = [_extra("person.pdf", sheet), _extra("person.json", text), _extra("disclosures.csv", table)]
+    pieces = stream_zip(services.reader, refs, services.workers, services.clock.now(), extras=extras)
+    headers = {"Content-Disposition": f'attachment; filename="request-{one.id}.zip"', "Cache-Control": "no-store"}
+    return StreamingResponse(pieces, media_type="application/zip", headers=headers)
+
+
+def _extra(name: str, content: bytes) -> ExtraFile:
+    def pieces() -> Iterable[bytes]:
+        return [content]
+
+    return ExtraFile(name, len(content), pieces)
+
+
+@router.post("/{request_id}/erasure")
+def erase(
+    request: Request, services: Services, principal: Officer, request_id: uuid.UUID, wanted: ErasureWanted
+) -> RequestShown:
+    """Erase what is held of the patient, but for what a hold keeps, and return the proof; nothing brings it back.
+
+    The requester must have been verified, and the request be one for erasure. Keys are destroyed within a minute;
+    `proof.destroyed_at` says when that was found.
+    """
+    now = services.clock.now()
+    with services.database.write() as session:
+        one = requests.request_of(session, principal.organisation_id, request_id)
+        one.require_verified()
+        if one.revision != wanted.revision:
+            raise requests.RequestChanged
+        if one.kind != "erasure" or one.subject.kind != "patient":
+            raise requests.RequestInvalid("only a request to erase a patient's data is carried out here", field="kind")
+        proof = _erased(request, services, principal, session, one)
+        _note(session, request, principal, "request.erase", one, _told(proof))
+        if wanted.record:
+            subject = one.subject
+            gone = audit.erase_patient(
+                session, services.metadata_key, principal.organisation_id, subject.issuer, subject.patient_id
+            )  # fmt: skip
+            proof = Proof(proof.at, proof.by, proof.studies, proof.aside, proof.kept, gone)
+        kept = requests.keep_proof(session, principal.organisation_id, one.id, erasure.encoded(proof))
+    return _shown(kept, now)
+
+
+def _erased(request: Request, services: WebServices, principal: Principal, session: Session, one: RequestView) -> Proof:
+    """Erase in the caller's transaction; what an earlier erasure of this request proved stays in the proof."""
+
+    def note(study: HeldStudy) -> audit.AuditRecord:
+        patient = (one.subject.issuer, one.subject.patient_id, study.name)
+        detail = {"reason": "erasure", "request": str(one.id)}
+        return trail.event(request, principal, "study.delete", ("study", study.id), detail=detail, patient=patient)
+
+    lock_archive(session)  # no hold is set between the look and the deletion
+    found: Held = held(session, principal.organisation_id, one.subject)
+    made = erasure.erase(session, found, note, by=principal.name, now=services.clock.now())
+    before = erasure.decoded(one.proof)
+    if before is None:
+        return made
+    both = (*before.studies, *made.studies)
+    return Proof(made.at, made.by, both, made.aside, made.kept, before.record_erased)
+
+
+def _told(proof: Proof) -> dict[str, Any]:
+    keys = sum(len(study.keys) for study in proof.studies)
+    return {"studies": len(proof.studies), "kept": len(proof.kept), "keys": keys}

@@ -1,0 +1,213 @@
+"""The shapes of data subjects' requests, of what is held of a person, and of an erasure's proof."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import date, datetime
+from typing import Annotated
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from radrelay.privacy.requests import Clock, Right, State, SubjectKind
+
+Line = Annotated[str, Field(max_length=200)]
+Reason = Annotated[str, Field(max_length=500)]
+Text = Annotated[str, Field(max_length=20_000)]
+Identifier = Annotated[str, Field(max_length=64)]
+
+
+class RequestWanted(BaseModel):
+    """A request about a patient (issuer and ID) or somebody with an account; received now unless it says."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Right
+    subject: SubjectKind = "patient"
+    patient_issuer: Identifier = ""
+    patient_id: Identifier = ""
+    account_id: uuid.UUID | None = None
+    requester: Annotated[str, Field(min_length=1, max_length=200)]
+    contact: Line = ""
+    note: Text = ""
+    received_at: AwareDatetime | None = None
+
+
+class RequestChanged(BaseModel):
+    """What is known by now. A reason in `extended_why` gives 60 days more; `verified_how` is noted once."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    contact: Line = ""
+    note: Text = ""
+    extended_why: Reason = ""
+    verified_how: Reason = ""
+    state: State = "open"
+    answer: Text = ""
+    revision: Annotated[int, Field(ge=1)]
+
+
+class ErasedShown(BaseModel):
+    """A study that was erased: its id, the SHA-256 of its UID, and how many keys its bytes lay under."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: uuid.UUID
+    uid_sha256: str
+    objects: int
+    bytes: int
+    keys: list[uuid.UUID]
+
+
+class KeptShown(BaseModel):
+    """A study that was kept because a hold stands."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: uuid.UUID
+    study_uid: str
+    hold_until: datetime
+    reason: str
+
+
+class ProofShown(BaseModel):
+    """What was erased when and by whom; `destroyed_at` is set once every key is gone: only then it is proven.
+
+    `aside` counts what is kept aside under the same ID: it is left for a person to look at in the quarantine.
+    """
+
+    model_config = ConfigDict(from_attributes=True)
+
+    at: datetime
+    by: str
+    studies: list[ErasedShown]
+    aside: int
+    kept: list[KeptShown]
+    record_erased: bool
+    destroyed_at: datetime | None
+
+
+class RequestShown(BaseModel):
+    """A request in the register; `clock` is soon in the last week before it is due."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: uuid.UUID
+    kind: Right
+    subject: SubjectKind
+    patient_issuer: str
+    patient_id: str
+    account_id: uuid.UUID | None
+    requester: str
+    contact: str
+    note: str
+    received_at: datetime
+    due_at: datetime
+    clock: Clock
+    extended_why: str
+    verified_how: str
+    verified_by: str
+    verified_at: datetime | None
+    state: State
+    answer: str
+    closed_at: datetime | None
+    proof: ProofShown | None
+    created_by: str
+    revision: int
+
+
+class Requests(BaseModel):
+    """The register: open ones by when they are due, then those that are answered."""
+
+    requests: list[RequestShown]
+
+
+class HeldByShown(BaseModel):
+    """By which source a study is held, and until when."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    source: str
+    ends_at: datetime | None
+    hold_until: datetime | None
+    hold_reason: str
+
+
+class StudyShown(BaseModel):
+    """A study that is held; `included` says that its images are for who asks, and in the export."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: uuid.UUID
+    study_uid: str
+    study_date: date | None
+    accession_number: str
+    description: str
+    modalities: str
+    name: str
+    birth_date: date | None
+    sex: str
+    referring_physician: str
+    institution: str
+    series: int
+    objects: int
+    bytes: int
+    received_at: datetime
+    files: int
+    marks: int
+    deliveries: int
+    links: int
+    held_by: list[HeldByShown]
+    included: bool = False
+
+
+class AsideShown(BaseModel):
+    """An object that is kept aside, of the same ID by a source of the same issuer; who it is of, a person decides."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: uuid.UUID
+    code: str
+    received_at: datetime
+
+
+class AccountShown(BaseModel):
+    """What is held of somebody with an account."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: uuid.UUID
+    username: str
+    full_name: str
+    role: str
+    language: str
+    created_at: datetime
+    disabled_at: datetime | None
+    groups: list[str]
+    logins: int
+    links: int
+    marks: int
+    settings: int
+    accepted: int
+
+
+class Data(BaseModel):
+    """All that is held of a person; `disclosures` counts how often data went out in six years.
+
+    `other_issuers` have somebody by the same patient ID: the request may have named the wrong one.
+    """
+
+    at: datetime
+    studies: list[StudyShown]
+    aside: list[AsideShown]
+    account: AccountShown | None
+    disclosures: int
+    other_issuers: list[str]
+
+
+class ErasureWanted(BaseModel):
+    """The request of this revision is carried out. `record` also erases the patient's name from the record."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    revision: Annotated[int, Field(ge=1)]
+    record: bool = False

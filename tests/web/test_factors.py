@@ -26,6 +26,7 @@ from tests.proving import change_of, log_in, proof_of
 from tests.web.conftest import PASSWORD, Login, WebSite, close_site, open_site
 
 ADDRESS = "https://pacs.example.org"
+SESSION = "__Host-radrelay_session"
 
 
 def mailed_pin(site: WebSite, name: str) -> str:
@@ -93,7 +94,7 @@ class Person:
 
     def log_in(self, *, typed: bool = False) -> str:
         """Log in by password; mostly without the arithmetic of the proof, which takes longer than all the rest."""
-        self.http.cookies.delete("radrelay_session")
+        self.http.cookies.delete(SESSION)
         if typed:
             answer = log_in(self.http, self.name, PASSWORD)
             assert answer.status_code == 200, answer.text
@@ -105,7 +106,7 @@ class Person:
             attempt = LoginTry(self.name, self.address)
             checked = CheckedLogin(accounts.view(row), attempt, row.password_hash)
             opened = self.site.identity.open_session(session, checked, group_ids(session, checked.account))
-        self.http.cookies.set("radrelay_session", opened.secret)
+        self.http.cookies.set(SESSION, opened.secret)
         self.csrf = opened.csrf_token
         return opened.stage
 
@@ -167,10 +168,10 @@ def test_a_code_app_counts_once_confirmed_and_is_asked_from_then_on(site: WebSit
     assert anna.log_in(typed=True) == "factor"
     step = anna.got("GET", "/session/factor")
     assert (step["answers"], step["recovery"]) == (["totp"], True)
-    before = anna.http.cookies["radrelay_session"]
+    before = anna.http.cookies[SESSION]
     assert anna.answer("totp", anna.code(-2)).json()["code"] == "factor-refused"
     assert anna.answer("totp", anna.code(1)).json()["stage"] == "open"
-    assert anna.http.cookies["radrelay_session"] != before, "a new secret with the new standing"
+    assert anna.http.cookies[SESSION] != before, "a new secret with the new standing"
     used = events(site, own_id(anna), "factor.use")
     assert [(one.outcome, "kind" in (one.detail or "")) for one in used][-2:] == [("refused", True), ("success", True)]
 

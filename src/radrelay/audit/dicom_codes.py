@@ -73,6 +73,8 @@ _ALERTS: dict[str, Code] = {
     "factor": USER_ATTRIBUTES,
     "grant": OBJECT_ATTRIBUTES,
     "release": OBJECT_ATTRIBUTES,
+    "access": OBJECT_ATTRIBUTES,
+    "device": SECURITY_CONFIGURATION,
     "link": OBJECT_ATTRIBUTES,
     "group": ROLES_CHANGED,
     "directory": SECURITY_CONFIGURATION,
@@ -83,11 +85,11 @@ _ALERTS: dict[str, Code] = {
     "preferences": SOFTWARE_CONFIGURATION,
     "display": SOFTWARE_CONFIGURATION,
     "expiry": SOFTWARE_CONFIGURATION,
+    "mail": SOFTWARE_CONFIGURATION,
     "installation": SOFTWARE_CONFIGURATION,
     "backup": SOFTWARE_CONFIGURATION,
     "privacy": SOFTWARE_CONFIGURATION,
     "promises": SECURITY_CONFIGURATION,
-    "break-glass": EMERGENCY_OVERRIDE,
 }
 _FAMILIES: dict[str, Told] = {  # by what stands before the dot
     "login": Told(USER_AUTHENTICATION, "E", LOGIN),
@@ -107,6 +109,7 @@ _FAMILIES: dict[str, Told] = {  # by what stands before the dot
 } | {family: Told(SECURITY_ALERT, "E", kind) for family, kind in _ALERTS.items()}
 _ACTIONS: dict[str, Told] = {
     "factor.use": Told(USER_AUTHENTICATION, "E", LOGIN),
+    "access.break-glass": Told(SECURITY_ALERT, "E", EMERGENCY_OVERRIDE),
     "link.open": Told(USER_AUTHENTICATION, "E", LOGIN),
     "link.leave": Told(USER_AUTHENTICATION, "E", LOGOUT),
     "study.search": Told(QUERY, "E"),

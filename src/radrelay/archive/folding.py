@@ -54,8 +54,11 @@ def spellings(name: str) -> tuple[tuple[str, str], ...]:
 
 @lru_cache(maxsize=4096)
 def spellings_text(name: str) -> str:
-    """Return the spellings of a name between `=`: one name agrees with another if either text stands in the other's."""
-    found = identity_keys(name)
+    """Return the spellings of a name between `=`: one name agrees with another if either text stands in the other's.
+
+    Letters come first, then ideographs, then syllables, so that this is so whichever of two neighbours is left out.
+    """
+    found = sorted(identity_keys(name), key=_script_rank)
     return f"{GROUP}{GROUP.join(found)}{GROUP}" if found else ""
 
 
@@ -66,6 +69,12 @@ def identity_keys(name: str) -> tuple[str, ...]:
     Empty when the name says nothing.
     """
     return tuple(dict.fromkeys(" ".join(pair).strip() for pair in spellings(name)))
+
+
+def _script_rank(folded: str) -> int:
+    if ord(folded[0]) < FIRST_WIDE:
+        return 0
+    return 1 if unicodedata.name(folded[0], "").startswith("CJK") else 2
 
 
 def _family_and_given(group: str) -> tuple[str, str]:

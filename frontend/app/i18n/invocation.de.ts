@@ -7,7 +7,7 @@ const de: Record<keyof typeof en, string | [string, string]> = {
   'choose.studies': ['{n} Studie passt zu dieser Adresse.', '{n} Studien passen zu dieser Adresse. Bitte eine wählen.'],
   'choose.patients': [
     '{n} Patient passt zu dieser Adresse.',
-    'Was diese Adresse nennt, gehört nach den Angaben der Studien {n} Personen. Bitte vor der Wahl prüfen, wer gemeint ist.',
+    'Die gefundenen Studien gehören anscheinend {n} verschiedenen Patienten. Bitte vor der Wahl prüfen, wer gemeint ist.',
   ],
   'choose.more': 'Es gibt weitere; aufgeführt sind nur die neuesten.',
   'choose.born': 'geboren {date}',

@@ -5,7 +5,7 @@ const en = {
   'choose.studies': ['{n} study matches this address.', '{n} studies match this address. Choose one.'],
   'choose.patients': [
     '{n} patient matches this address.',
-    'What this address names is of {n} people, as far as their studies tell. Make sure whom you mean before you choose.',
+    'The studies found seem to belong to {n} different patients. Make sure whom you mean before you choose.',
   ],
   'choose.more': 'There are more; only the newest are listed.',
   'choose.born': 'born {date}',

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import accumulate
 
-from radrelay.archive.folding import folded_name, name_order, searched_text
+from radrelay.archive.folding import folded_name, name_order, searched_text, spellings_text
 from radrelay.archive.sort_key import sort_key
 
 ORGANISATION = uuid.UUID(int=1)
@@ -138,8 +138,9 @@ def _columns(
         "patient_name": name,
         "patient_name_folded": folded_name(name),
         "patient_name_order": name_order(name),
+        "patient_spellings": spellings_text(name),
         "patient_birth_date": born,
-        "patient_sex": rng.choice("MF"),
+        "patient_sex": "MF"[int(patient_id) % 2],  # one person has one
         "study_date": day,
         "study_time": moment,
         "accession_number": accession,

@@ -177,7 +177,7 @@ def history(session: Session) -> Session:
         insert(session, Study, id=study)
         insert(session, Series, id=uuid.UUID(int=study.int + 900), study_id=study, body_part="HEAD")
     for study, day in ((HEAD, date(2026, 2, 22)), (OLD, date(2015, 5, 5)), (KNEE, date(2025, 1, 1))):
-        born = {"patient_birth_date": date(1970, 1, 1), "study_date": day}
+        born = {"patient_birth_date": date(1970, 1, 1), "study_date": day, "patient_spellings": "=meier anna="}
         session.execute(sa.update(Study).where(Study.id == study).values(**mine, **born))
     other = {"patient_id": uuid.UUID(int=6), "patient_id_value": "77", "patient_issuer": "PRACTICE"}
     session.execute(sa.update(Study).where(Study.id == OTHER).values(**other))
@@ -220,6 +220,9 @@ def test_the_rule_goes_by_no_doubtful_match_and_not_by_links_or_broken_glass(his
     born = sa.update(Study).where(Study.id == OLD).values(patient_birth_date=date(1971, 1, 1))
     history.execute(born)
     assert listed(history, principal()) == {HEAD, KNEE}, "another date of birth"
+    other = sa.update(Study).where(Study.id == KNEE).values(patient_spellings="=schulz anna=")
+    history.execute(other)
+    assert listed(history, principal()) == {HEAD}, "another name"
     history.execute(sa.update(Study).values(patient_issuer=""))
     assert listed(history, principal()) == {HEAD}, "a bare patient ID"
     history.execute(sa.update(Study).values(patient_issuer="HOSPITAL"))

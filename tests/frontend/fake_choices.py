@@ -27,6 +27,7 @@ async def view(request: Request) -> Response:
     answer = {
         "open": found[0]["id"] if len(found) == 1 else None, "series": None, "patients": len(found) - 1 or 1,
         "choice": "several-patients" if len(found) > 1 else "", "more": False, "studies": found,
+        "whose": [0, 0, 1][: len(found)],
         "noted": {"viewer_type": "", "diagnostic_quality": False, "key_images_only": False},
     }  # fmt: skip
     return JSONResponse(answer)

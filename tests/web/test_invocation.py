@@ -98,6 +98,24 @@ def test_an_accession_number_of_two_people_is_never_guessed(archive: Login) -> N
     assert (found["open"], found["choice"], found["patients"]) == (None, "several-patients", 2)
 
 
+def test_one_id_or_accession_number_of_people_who_contradict_is_a_choice_of_each(site: WebSite, anna: Login) -> None:
+    upload_bytes(site, anna, files(
+        study("77001", PatientName="Meier^Anna", PatientSex="F", StudyDate="20260901", AccessionNumber="ACC1"),
+        study("77001", PatientName="Schulz^Bernd", PatientSex="M", PatientBirthDate="19790505", AccessionNumber="ACC2"),
+        study("77001", PatientName="MEIER^ANNA^^Dr.", PatientSex="", StudyDate="20200101", AccessionNumber="ACC0"),
+        study("77002", PatientName="Kurz^Carla", PatientSex="F", StudyDate="20260901", AccessionNumber="ACC3"),
+        study("77002", PatientName="Lang^Dora", PatientSex="F", PatientBirthDate="", AccessionNumber="ACC3"),
+    ))  # fmt: skip
+    for asks in ({"patient": "77001"}, {"requestType": "PATIENT", "patientID": "77001", "mostRecentResults": "1"}):
+        found = asked(anna, **asks)
+        assert (found["open"], found["choice"], found["patients"]) == (None, "several-patients", 2)
+        assert accessions(found) == ["ACC1", "ACC2", "ACC0"]
+        assert found["whose"] == [0, 1, 0]
+    found = asked(anna, accession="ACC3")
+    assert (found["open"], found["choice"], found["patients"], found["whose"]) == (None, "several-patients", 2, [0, 1])
+    assert [one["patient"]["name"] for one in found["studies"]] == ["Kurz^Carla", "Lang^Dora"]
+
+
 @pytest.mark.parametrize(
     ("patient", "expected"),
     [

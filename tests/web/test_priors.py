@@ -69,6 +69,36 @@ def test_the_same_id_of_another_issuer_is_another_patient(site: WebSite, anna: L
     assert priors_of(anna, known["third"]) == []
 
 
+def test_whose_study_contradicts_is_not_listed_and_what_is_in_doubt_says_whose_it_says_it_is(
+    site: WebSite, anna: Login
+) -> None:
+    upload_bytes(site, anna, files(
+        study("77001", PatientName="Meier^Anna", PatientSex="F", AccessionNumber="now"),
+        study("77001", PatientName="MEIER^ANNA", PatientSex="", PatientBirthDate="", AccessionNumber="same"),
+        study("77001", PatientName="Vogt^Anna", PatientSex="F", AccessionNumber="married"),
+        study("77001", PatientName="", PatientBirthDate="", PatientSex="", AccessionNumber="nameless"),
+        study("77001", PatientName="Schulz^Bernd", PatientSex="M", PatientBirthDate="19790505", AccessionNumber="no"),
+        study("77001", PatientName="Lang^Dora", PatientSex="F", PatientBirthDate="", AccessionNumber="nor"),
+        study("77001", PatientName="Dog^AVeryGood", PatientSex="", PatientBirthDate="", AccessionNumber="nor dog"),
+    ))  # fmt: skip
+    known = ids(anna)
+    found = {
+        one["accession_number"]: (one["likeness"], one["patient"]["name"]) for one in priors_of(anna, known["now"])
+    }
+    assert found == {
+        "same": ("same", "MEIER^ANNA"), "married": ("doubtful", "Vogt^Anna"), "nameless": ("doubtful", "")
+    }  # fmt: skip
+    [one] = [one for one in priors_of(anna, known["now"]) if one["likeness"] == "doubtful" and one["patient"]["name"]]
+    assert (one["patient"]["id"], one["patient"]["birth_date"]) == ("77001", "1960-01-01")
+    assert "now" not in {one["accession_number"] for one in priors_of(anna, known["no"])}
+    revoke_all(site)
+    grant_to(site, anna, Target("organisation"), *Right, identity="alias")
+    listed = priors_of(anna, known["now"])
+    assert len(listed) == 3
+    assert "Vogt" not in str(listed)
+    assert "1960" not in str(listed)
+
+
 def test_studies_without_a_patient_id_have_no_priors(site: WebSite, anna: Login) -> None:
     upload_bytes(site, anna, files(study("", AccessionNumber="a"), study("", AccessionNumber="b")))
     assert priors_of(anna, ids(anna)["a"]) == []

@@ -1,9 +1,13 @@
 /** The other studies of a study's patient, to compare with. */
 
 import { get } from './client';
+import type { Patient } from './types';
 
 export interface Prior {
   id: string;
+  /** Whether it is the same person's, or only may be: then `patient` is whose it says it is. */
+  likeness: 'same' | 'doubtful';
+  patient: Patient;
   study_date: string | null;
   study_time: string | null;
   description: string;

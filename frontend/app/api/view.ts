@@ -8,11 +8,13 @@ export interface Resolved {
   open: string | null;
   series: string | null;
   choice: '' | 'several-studies' | 'several-patients';
-  /** Whose studies these are: how many people. */
+  /** Whose studies these are: how many people; where it is in doubt whether two are one, they count as two. */
   patients: number;
   /** There are further studies than those listed. */
   more: boolean;
   studies: Study[];
+  /** Of each study, which of these people it is of, from 0 on. */
+  whose: number[];
   /** What the caller said of its screen. */
   noted: { viewer_type: string; diagnostic_quality: boolean; key_images_only: boolean };
 }

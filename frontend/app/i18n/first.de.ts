@@ -36,6 +36,7 @@ const first: First = {
   'layout.pane': 'Feld {n}',
   'layout.empty': 'Eine Serie hierher ziehen oder auswählen',
   'prior.mark': 'Andere Untersuchung, {date}',
+  'prior.stranger': 'Womöglich eine andere Person',
   'gap.after': [
     'Nach diesem Bild fehlt eines ({gap}\u00a0mm bis zum nächsten)',
     'Nach diesem Bild fehlen {n} ({gap}\u00a0mm bis zum nächsten)',

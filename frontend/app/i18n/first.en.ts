@@ -34,6 +34,7 @@ const first = {
   'layout.pane': 'Pane {n}',
   'layout.empty': 'Drag a series here, or choose one',
   'prior.mark': 'Other study, {date}',
+  'prior.stranger': 'May be another person',
   'gap.after': [
     'An image is missing after this one ({gap}\u00a0mm to the next)',
     '{n} images are missing after this one ({gap}\u00a0mm to the next)',

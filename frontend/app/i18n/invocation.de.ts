@@ -7,10 +7,11 @@ const de: Record<keyof typeof en, string | [string, string]> = {
   'choose.studies': ['{n} Studie passt zu dieser Adresse.', '{n} Studien passen zu dieser Adresse. Bitte eine wählen.'],
   'choose.patients': [
     '{n} Patient passt zu dieser Adresse.',
-    'Diese Kennung gehört {n} verschiedenen Patienten. Bitte vor der Wahl prüfen, wer gemeint ist.',
+    'Die gefundenen Studien gehören anscheinend {n} verschiedenen Patienten. Bitte vor der Wahl prüfen, wer gemeint ist.',
   ],
   'choose.more': 'Es gibt weitere; aufgeführt sind nur die neuesten.',
   'choose.born': 'geboren {date}',
+  'choose.bornUnknown': 'Geburtsdatum unbekannt',
   'choose.issuer': 'Kennung vergeben von {issuer}',
   'choose.undated': 'ohne Datum',
   'choose.unnamed': 'Ohne Beschreibung',

@@ -5,10 +5,11 @@ const en = {
   'choose.studies': ['{n} study matches this address.', '{n} studies match this address. Choose one.'],
   'choose.patients': [
     '{n} patient matches this address.',
-    'This ID belongs to {n} different patients. Make sure whom you mean before you choose.',
+    'The studies found seem to belong to {n} different patients. Make sure whom you mean before you choose.',
   ],
   'choose.more': 'There are more; only the newest are listed.',
   'choose.born': 'born {date}',
+  'choose.bornUnknown': 'birth date unknown',
   'choose.issuer': 'ID issued by {issuer}',
   'choose.undated': 'no date',
   'choose.unnamed': 'No description',

@@ -113,6 +113,7 @@ const de: Record<keyof typeof en, string | [string, string]> = {
   'view.beside': 'In weiterem Fenster öffnen',
   'view.besideAgain': 'Der Browser hat erst um Erlaubnis gefragt. Bitte noch einmal wählen, um das Fenster zu öffnen.',
   'keys.texts': 'Namen und Daten am Bild',
+  'prior.doubtful': 'Gleiche Kennung, anderer Name oder anderes Geburtsdatum: womöglich eine andere Person',
   'prior.later': 'später als diese Untersuchung',
   'prior.more': 'Es gibt weitere; nur die neuesten sind aufgeführt.',
   'keys.header': 'Alle Attribute des Objekts',

@@ -111,6 +111,7 @@ export default {
   'view.beside': 'Open in another window',
   'view.besideAgain': 'The browser asked for permission first. Choose it once more to open the window.',
   'keys.texts': 'Names and dates on the picture',
+  'prior.doubtful': 'Same ID, other name or birth date: may be another person',
   'prior.later': 'later than this study',
   'prior.more': 'There are more; only the newest are listed.',
   'keys.header': 'All attributes of the object',

@@ -30,7 +30,7 @@ export const asHanging = ({ id, description, modalities, series }: StudyDetail):
 /** Brings the series of the study, and of the newest relevant earlier one, into panes; unless the reader was quicker. */
 export async function hang(room: Room, study: StudyDetail, priors: PriorStudies): Promise<void> {
   const { protocols } = await protocolBook();
-  const earlier = priors.listed.filter((one) => one.earlier && one.modalities.some((kind) => study.modalities.includes(kind)));
+  const earlier = priors.same.filter((one) => one.earlier && one.modalities.some((kind) => study.modalities.includes(kind)));
   const compared = earlier.find((one) => one.relevant) ?? earlier[0];
   const prior = compared ? await priors.open(compared.id).catch(() => null) : null;
   if (room.touched || room.studyId !== study.id) return;

@@ -33,6 +33,11 @@ export class Opening {
   readonly ordered = $derived(pictured(this.study?.series ?? []));
   /** The series of the pane that is worked in. */
   readonly series = $derived.by(() => this.room.active.shown?.series);
+  /** The study of the picture in hand: the head names it, and what is done is done with it. */
+  readonly inHand = $derived.by(() => {
+    const shown = this.room.active.shown?.study;
+    return shown && shown.id !== this.study?.id ? shown : this.study;
+  });
   /** How many pictures came since it was opened. */
   readonly arrived = $derived.by(() => {
     const fresh = this.ordered.find(({ id }) => id === this.series?.id);

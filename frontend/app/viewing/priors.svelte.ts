@@ -2,15 +2,24 @@
 
 import { studies as studiesApi } from '../api/endpoints';
 import { priors as api, type Prior } from '../api/priors';
-import type { SeriesRow, StudyDetail } from '../api/types';
+import type { Patient, SeriesRow, StudyDetail } from '../api/types';
 import { attemptQuietly } from '../state/notices.svelte';
 
 /** What holds pictures comes first. */
 export const pictured = (series: readonly SeriesRow[]): SeriesRow[] =>
   series.toSorted((one, other) => Number(other.pictured) - Number(one.pictured));
 
+/** Word for word, with an ID and a birth date: what is not that, the server has to judge. */
+function tellsTheSame(one: Patient, other: Patient): boolean {
+  const names = ['id', 'issuer', 'name', 'birth_date', 'sex'] as const;
+  return one.id !== '' && one.name !== '' && one.birth_date !== null && names.every((name) => one[name] === other[name]);
+}
+
 export class PriorStudies {
   listed: readonly Prior[] = $state.raw([]);
+  /** Those that are the same person's beyond doubt: only these are hung by themselves. */
+  readonly same = $derived(this.listed.filter(({ likeness }) => likeness === 'same'));
+  readonly doubtful = $derived(this.listed.filter(({ likeness }) => likeness === 'doubtful'));
   more = $state(false);
   /** Those whose series stand in the strip. */
   opened: ReadonlyMap<string, StudyDetail> = $state.raw(new Map());
@@ -35,6 +44,13 @@ export class PriorStudies {
     if (this.#turn !== turn) return false;
     if (!done) this.#of = ''; // to be asked for again
     return done;
+  }
+
+  /** Tells whether a study may be another person's than the one that was opened: unless it is known, it may. */
+  mayBeAnother(study: StudyDetail, opened: StudyDetail): boolean {
+    if (study.id === opened.id || this.same.some(({ id }) => id === study.id)) return false;
+    if (this.doubtful.some(({ id }) => id === study.id)) return true;
+    return !tellsTheSame(study.patient, opened.patient);
   }
 
   clear(): void {

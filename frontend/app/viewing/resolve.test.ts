@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { byPatient, mustResolve } from './resolve';
+import { byPerson, mustResolve } from './resolve';
 
 const asks = (query: string): boolean => mustResolve(new URLSearchParams(query));
 
@@ -21,9 +21,8 @@ describe('an address of the viewer', () => {
 });
 
 describe('studies of several people', () => {
-  it('are parted by issuer and ID, never by the ID alone', () => {
-    const study = (name: string, issuer: string) => ({ name, patient: { id: '4711', issuer } });
-    const parted = byPatient([study('a', 'HERE'), study('b', 'THERE'), study('c', 'HERE')]);
-    expect(parted.map((own) => own.map(({ name }) => name))).toEqual([['a', 'c'], ['b']]);
+  it('are parted as the server says, and never put together without its word', () => {
+    expect(byPerson(['a', 'b', 'c'], [0, 1, 0])).toEqual([['a', 'c'], ['b']]);
+    expect(byPerson(['a', 'b'], [])).toEqual([['a'], ['b']]);
   });
 });

@@ -9,18 +9,12 @@ export function mustResolve(search: URLSearchParams): boolean {
   return NAMING.some((name) => search.get(name));
 }
 
-interface OfPatient {
-  patient: { id: string; issuer: string };
-}
-
-/** Parts studies by whose they are (issuer and ID), each person's together, in the order in which they first come. */
-export function byPatient<S extends OfPatient>(studies: readonly S[]): S[][] {
-  const people = new Map<string, S[]>();
-  for (const study of studies) {
-    const key = JSON.stringify([study.patient.issuer, study.patient.id]);
-    const own = people.get(key);
-    if (own) own.push(study);
-    else people.set(key, [study]);
-  }
+/** Parts studies by whose they are, as the server says of each, in the order in which people first come. */
+export function byPerson<S>(studies: readonly S[], whose: readonly number[]): S[][] {
+  const people = new Map<number, S[]>();
+  studies.forEach((study, at) => {
+    const person = whose[at] ?? -1 - at; // nobody is taken for another
+    people.set(person, [...(people.get(person) ?? []), study]);
+  });
   return [...people.values()];
 }

@@ -81,7 +81,7 @@ from radrelay.access.restrictions import (
 from radrelay.access.restrictions import Wanted as WantedRestriction
 from radrelay.access.scope import Listed, Scope, scope
 from radrelay.access.sight import Sight, anybody_sees, of_account, own_end, sights
-from radrelay.access.visibility import open_to_all
+from radrelay.access.visibility import of_one_person, open_to_all
 from radrelay.access.visits import (
     Asked,
     LinkTry,
@@ -173,6 +173,7 @@ __all__ = [
     "note_told",
     "notices",
     "of_account",
+    "of_one_person",
     "open_link",
     "open_to_all",
     "own_end",

@@ -44,7 +44,8 @@ INSTANCE = sa.table("instance", _id("id"), _id("series_id"), _id("holding_id"))
 INSTANCE_HOLDING = sa.table("instance_holding", _id("instance_id"), _id("holding_id"))
 STUDY = sa.table(
     "study", _id("id"), _id("organisation_id"), _id("patient_id"), sa.column("patient_id_value", sa.String),
-    sa.column("patient_issuer", sa.String), sa.column("patient_birth_date", sa.Date), sa.column("study_date", sa.Date),
+    sa.column("patient_issuer", sa.String), sa.column("patient_birth_date", sa.Date),
+    sa.column("patient_sex", sa.String), sa.column("patient_spellings", sa.String), sa.column("study_date", sa.Date),
     sa.column("expires_at", Instant),
 )  # fmt: skip
 
@@ -233,6 +234,32 @@ def open_to_all(study_id: IdColumn) -> ColumnElement[bool]:
     return found.limit(1).scalar_subquery().is_(None)
 
 
+def of_one_person(one: Any, other: Any) -> ColumnElement[bool]:
+    """Return the condition that two studies, given by their columns, are "same" as `archive.persons` has it.
+
+    A row of a patient is one issuer's ID. Names agree where one's spellings stand in the other's.
+    """
+    born, again = one.patient_birth_date, other.patient_birth_date
+    name, named = one.patient_spellings, other.patient_spellings
+    sexes = ("M", "F")
+    return sa.and_(
+        one.patient_id == other.patient_id,
+        one.patient_id_value != "",
+        sa.or_(born == again, born.is_(None), again.is_(None)),
+        sa.or_(
+            one.patient_sex == other.patient_sex, one.patient_sex.not_in(sexes), other.patient_sex.not_in(sexes)
+        ),
+        sa.or_(
+            sa.and_(sa.or_(name == "", named == ""), sa.or_(one.patient_issuer != "", born == again)),
+            sa.and_(name != "", named != "", sa.or_(
+                name == named,
+                sa.func.replace(name, named, "") != name,
+                sa.func.replace(named, name, "") != named,
+            )),
+        ),
+    )  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Priors:
     """The rule by which who sees a study sees the patient's others; `since` none: however old."""
@@ -258,20 +285,17 @@ class Priors:
         return found if self.openness is None else found.where(self.openness.study(seen.c.id))
 
     def _of_one(self, prior: Any, seen: Any) -> list[ColumnElement[bool]]:
-        """Return that both are of one patient beyond doubt (an issuer's ID, no other birth date), and not over.
+        """Return that both are of one person beyond doubt, under an issuer's ID, and not over.
 
-        A row of a patient is one issuer's ID. What is asked of `seen` stands in one index, and so does that of `prior`.
+        What is asked of `seen` stands in one index, and so does that of `prior`.
         """
-        born, other = prior.c.patient_birth_date, seen.c.patient_birth_date
         organisation, now = self.led_by.asked.principal.organisation_id, self.led_by.asked.now
         found: list[ColumnElement[bool]] = [
-            seen.c.patient_id == prior.c.patient_id,
+            of_one_person(prior.c, seen.c),
             seen.c.id != prior.c.id,
             prior.c.organisation_id == organisation,
             seen.c.organisation_id == organisation,
-            prior.c.patient_id_value != "",
             prior.c.patient_issuer != "",
-            sa.or_(born == other, born.is_(None), other.is_(None)),
             sa.or_(seen.c.expires_at.is_(None), seen.c.expires_at > now),
         ]
         if self.since is not None:

@@ -13,6 +13,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from radrelay import access
 from radrelay.archive.instances import CHUNK, alive
 from radrelay.archive.tables import INSTANCE, SERIES, STUDY
 
@@ -40,9 +41,10 @@ def _chunks(uids: Iterable[str]) -> Iterator[list[str]]:
 
 
 def _of_patient(study_id: uuid.UUID) -> sa.ColumnElement[bool]:
-    """Return the condition that a study is that one, or another of the same patient."""
+    """Return the condition that a study is that one, or another of the same person beyond doubt."""
     beside = STUDY.alias()
-    return _ST.patient_id == sa.select(beside.c.patient_id).where(beside.c.id == study_id).scalar_subquery()
+    found = sa.select(beside.c.id).where(beside.c.id == study_id, access.of_one_person(_ST, beside.c))
+    return sa.or_(_ST.id == study_id, found.exists())
 
 
 def _living(now: datetime) -> sa.ColumnElement[bool]:

@@ -10,7 +10,7 @@ import uuid
 from typing import Any
 
 from radrelay.archive.arrivals import Arrival
-from radrelay.archive.folding import folded_name, name_order, searched_text
+from radrelay.archive.folding import folded_name, name_order, searched_text, spellings_text
 from radrelay.archive.index_state import SeriesState, StudyState
 
 Row = dict[str, Any]
@@ -98,6 +98,7 @@ def study_row(arrival: Arrival, study: StudyState, patient_row_id: uuid.UUID) ->
         "patient_name": name,
         "patient_name_folded": folded_name(name),
         "patient_name_order": name_order(name),
+        "patient_spellings": spellings_text(name),
         "patient_birth_date": attributes.birth_date,
         "patient_sex": text(attributes.sex, 16),
         "study_date": attributes.study_date,

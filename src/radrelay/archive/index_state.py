@@ -151,7 +151,7 @@ def _add_studies(session: Session, known: Known, condition: sa.ColumnElement[boo
     found: list[StudyState] = []
     for row in session.execute(sa.select(*columns).where(condition)):
         values = list(row)
-        values[7] = identity_keys(values[7])
+        values[7] = frozenset(identity_keys(values[7]))
         values[8] = set(filter(None, values[8].split("\\")))
         found.append(StudyState(*values))
     for study in found:

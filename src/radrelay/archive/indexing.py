@@ -265,7 +265,7 @@ class _Batch:
             patient_id_value=attributes.patient_id,
             issuer=issuer,
             birth_date=attributes.birth_date,
-            name_keys=identity_keys(attributes.patient_name),
+            name_keys=frozenset(identity_keys(attributes.patient_name)),
             modalities=set(),
             series_count=0,
             instance_count=0,
@@ -353,7 +353,7 @@ def _patient_conflict(study: StudyState, arrival: Arrival) -> str:
         return "Its issuer of patient ID is not the study's."
     if attributes.birth_date and study.birth_date and attributes.birth_date != study.birth_date:
         return "Its patient's birth date is not the study's."
-    keys = identity_keys(attributes.patient_name)
+    keys = frozenset(identity_keys(attributes.patient_name))
     if keys and study.name_keys and not keys & study.name_keys:
         return "Its patient's name is not the study's."
     return ""

@@ -94,6 +94,8 @@ class Study(Owned, Base):
             "patient_issuer",
             "patient_id_value",
             "patient_birth_date",
+            "patient_sex",
+            "patient_spellings",
             "study_date",
             "expires_at",
         ),
@@ -109,6 +111,7 @@ class Study(Owned, Base):
     patient_name: Mapped[str] = mapped_column(Text)
     patient_name_folded: Mapped[str] = mapped_column(ordered())  # its groups folded, between =
     patient_name_order: Mapped[str] = mapped_column(ordered())  # what the list goes by; see `folding.name_order`
+    patient_spellings: Mapped[str] = mapped_column(ordered())  # what `persons` compares; see `folding.spellings_text`
     patient_birth_date: Mapped[date | None] = mapped_column(Date)
     patient_sex: Mapped[str] = mapped_column(String(16))
     study_date: Mapped[date | None] = mapped_column(Date)

@@ -2,8 +2,8 @@
 
 Radrelay's own form names a study by its id or its Study Instance UID, an accession number or a patient; IHE Invoke
 Image Display (RAD-106, RAD TF-2 4.106.4.1.2) names `requestType` with a study's or a patient's parameters. In: the
-parameters. Out: the studies, the newest first. A patient ID without an issuer may be several people's: they are all
-found, and a person chooses. Nothing is found by a pattern, nothing by likeness.
+parameters. Out: the studies, the newest first. A patient ID or an accession number may be several people's, as
+`archive.persons` tells them apart: they are all found, and a person chooses. Nothing is found by a pattern.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from sqlalchemy.sql import ColumnElement
 
 from radrelay.access import Principal
 from radrelay.archive.models import Series, Study
+from radrelay.archive.persons import parted
 from radrelay.archive.study_conditions import has_modality
 from radrelay.archive.tables import STUDY
 from radrelay.dicom.values import parse_date, parse_time
@@ -80,10 +81,12 @@ class Address(BaseModel):
 class Found:
     """What an address leads to. `patients` counts whose the studies are; `more` says that there are further ones.
 
-    `opens` is the study to show at once, none where a person has to choose.
+    `whose` says of each study, in their order, which of these people it is of, from 0 on. Where it is in doubt whether
+    two are one, they count as two. `opens` is the study to show at once, none where a person has to choose.
     """
 
     studies: Sequence[Study]
+    whose: Sequence[int]
     patients: int
     more: bool
     opens: uuid.UUID | None
@@ -122,13 +125,14 @@ def find(reach: Reach, address: Address) -> Found:
     rows = reach.newest_studies(asked.conditions, MOST_STUDIES + 1)
     if not rows:
         raise NothingToView
-    patients = reach.patients(asked.conditions)
+    told = rows if len(rows) <= MOST_STUDIES else reach.told(asked.conditions, MOST_STUDIES)
+    patients = len(set(parted(told)))
     # why: the most recent studies of a patient are what was asked for; those of several people would be a guess
     shown = rows[: asked.most if patients == 1 else MOST_STUDIES]
     series = _series(reach, shown[0], address.series) if len(shown) == 1 and address.series else None
     opens = shown[0].id if len(shown) == 1 and patients == 1 else None
     more = len(rows) > len(shown) and asked.most == MOST_STUDIES
-    return Found(shown, patients, more, opens, series)
+    return Found(shown, parted(shown), patients, more, opens, series)
 
 
 def _asked(address: Address) -> _Asked:

@@ -28,6 +28,7 @@ from radrelay.web.services import WebServices
 from radrelay.web.trail import Patient
 
 _STUDY = tuple(STUDY.c[name] for name in ("id", "study_uid", "patient_issuer", "patient_id_value", "patient_name"))
+_TOLD = ("patient_id", "patient_id_value", "patient_issuer", "patient_name", "patient_birth_date", "patient_sex")
 _LIVING = sa.and_(
     STUDY.c.organisation_id == sa.bindparam("organisation"),
     sa.or_(STUDY.c.expires_at.is_(None), STUDY.c.expires_at > sa.bindparam("now", type_=Instant)),
@@ -165,10 +166,17 @@ class Reach:
         statement = sa.select(Study).where(*conditions, self._living()).order_by(Study.sort_key.desc()).limit(most)
         return list(self.session.scalars(statement))
 
-    def patients(self, conditions: Sequence[sa.ColumnElement[bool]]) -> int:
-        """Return how many patients' studies fulfil `conditions`, are within reach and still here."""
-        statement = sa.select(sa.func.count(sa.distinct(Study.patient_id))).where(*conditions, self._living())
-        return self.session.scalar(statement) or 0
+    def newest_told(self, conditions: Sequence[sa.ColumnElement[bool]], most: int) -> Sequence[Any]:
+        """Return, of up to `most` such studies, the newest first, their ids and what they tell of whom they are."""
+        columns = (Study.id, *(getattr(Study, name) for name in _TOLD))
+        statement = sa.select(*columns).where(*conditions, self._living()).order_by(Study.sort_key.desc()).limit(most)
+        return self.session.execute(statement).all()
+
+    def told(self, conditions: Sequence[sa.ColumnElement[bool]], most: int) -> Sequence[Any]:
+        """Return up to `most` different things that such studies tell of whom they are."""
+        columns = tuple(getattr(Study, name) for name in _TOLD)
+        statement = sa.select(*columns).where(*conditions, self._living()).distinct().limit(most)
+        return self.session.execute(statement).all()
 
     def series_rows(self, series_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Series]:
         """Return the rows of those of `series_ids` that are within reach, by id."""

@@ -1,4 +1,4 @@
-"""The other studies of a study's patient, to compare with."""
+"""The other studies of a study's patient, to compare with; whose they are is `archive.persons`' to say."""
 
 from __future__ import annotations
 
@@ -8,33 +8,36 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
 
-import sqlalchemy as sa
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
 from radrelay.access import Right
-from radrelay.archive.models import Study
+from radrelay.archive.persons import likeness
 from radrelay.archive.regions import regions_of, words_of
 from radrelay.archive.tables import STUDY
 from radrelay.web import study_rows, trail
 from radrelay.web.answering import json_answer
-from radrelay.web.api.studies import LocalTime
+from radrelay.web.api.studies import LocalTime, Patient, shown_patient
 from radrelay.web.authentication import Authenticated, Services
 from radrelay.web.reach import Reach
 
 router = APIRouter(prefix="/studies", tags=["studies"])
 MOST_PRIORS = 200
+MOST_LOOKED_AT = 5_000  # studies of one patient ID; without an issuer many people may have the same
 Reason = Literal["region", "description", "modality"]
 
 
 class Prior(BaseModel):
     """Another study of the patient. `earlier` says that it is older than the one that is looked at.
 
+    `likeness` says whether it is the same person's, or whether that is in doubt: `patient` is whose it says it is.
     `relevant` says whether it is likely of use beside it, `because` of what they share: the region of the body, words
     of their descriptions, a modality. `thumbnail_series` is the series whose thumbnail shows it, if any can.
     """
 
     id: uuid.UUID
+    likeness: Literal["same", "doubtful"]
+    patient: Patient
     study_date: date | None
     study_time: LocalTime | None
     description: str
@@ -85,29 +88,38 @@ class _Kind:
 
 @router.get("/{study_id}/priors", response_model=Priors)
 def priors(request: Request, services: Services, principal: Authenticated, study_id: uuid.UUID) -> Response:
-    """List the other studies of the same patient: one issuer's patient ID, never a bare ID."""
+    """List the other studies of the same person; those where that is in doubt are marked, and another's left out."""
     with services.database.read() as session:
         reach = Reach.of(services, session, principal, Right.SEE)
         found = reach.study(study_id)
         own = study_rows.study_row(session, study_id)
-        rows = _others(reach, own)
-        series = study_rows.series_of_studies(session, [study_id, *(row.id for row in rows)], reach.scope)
+        found_others, more = _others(reach, own)
+        rows = reach.study_rows(found_others)
+        series = study_rows.series_of_studies(session, [study_id, *rows], reach.scope)
     record = trail.event(request, principal, "study.priors", ("study", study_id), patient=found.patient)
     trail.seen(services.database, principal, record)
-    clear = found.identity == "clear"
     kind = _Kind.of(own, series.get(study_id, []))
-    listed = [_shown(row, series.get(row.id, []), own, kind, clear=clear) for row in rows[:MOST_PRIORS]]
-    return json_answer({"study_id": study_id, "priors": listed, "more": len(rows) > MOST_PRIORS})
+    listed = [
+        {
+            "likeness": found_others[row.id],
+            "patient": shown_patient(row, reach.scope).model_dump(),
+            **_shown(row, series.get(row.id, []), own, kind, clear=found.identity == "clear"),
+        }
+        for row in sorted(rows.values(), key=lambda row: row.sort_key, reverse=True)
+    ]
+    return json_answer({"study_id": study_id, "priors": listed, "more": more})
 
 
-def _others(reach: Reach, own: Any) -> list[Study]:
+def _others(reach: Reach, own: Any) -> tuple[dict[uuid.UUID, str], bool]:
+    """Return the newest other studies that are, or may be, of the same person, by id; and whether there are more."""
     if not own.patient_id_value:
-        return []  # of a study without any patient ID nobody knows whose the others are
-    conditions: list[sa.ColumnElement[bool]] = [STUDY.c.patient_id == own.patient_id, STUDY.c.id != own.id]
-    return reach.newest_studies(conditions, MOST_PRIORS + 1)
+        return {}, False  # of a study without any patient ID nobody knows whose the others are
+    told = reach.newest_told([STUDY.c.patient_id == own.patient_id, STUDY.c.id != own.id], MOST_LOOKED_AT)
+    alike = [(row.id, found) for row in told if (found := likeness(own, row)) != "other"]
+    return dict(alike[:MOST_PRIORS]), len(alike) > MOST_PRIORS or len(told) == MOST_LOOKED_AT
 
 
-def _shown(row: Study, series: Sequence[Any], own: Any, kind: _Kind, *, clear: bool) -> dict[str, object]:
+def _shown(row: Any, series: Sequence[Any], own: Any, kind: _Kind, *, clear: bool) -> dict[str, object]:
     other = _Kind.of(row, series)
     because = kind.shared(other)
     vague = not (kind.regions and other.regions)  # then the modality is all there is to go by

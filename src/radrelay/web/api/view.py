@@ -31,7 +31,8 @@ class Noted(BaseModel):
 class Resolved(BaseModel):
     """Where an address leads. `open` is the study to show at once; null where `choice` says why a person chooses.
 
-    `patients` counts the people whose studies these are, by issuer and ID; `more` says that not all are listed.
+    `patients` counts the people whose studies these are; whom it is in doubt to be one counts as two. `whose` says of
+    each study which of them it is of, from 0 on; `more` says that not all are listed.
     """
 
     open: uuid.UUID | None
@@ -40,6 +41,7 @@ class Resolved(BaseModel):
     patients: int
     more: bool
     studies: list[Study]
+    whose: list[int]
     noted: Noted
 
 
@@ -62,6 +64,7 @@ def view(
             "patients": found.patients,
             "more": found.more,
             "studies": listed,
+            "whose": found.whose,
             "noted": {
                 "viewer_type": address.viewer_type,
                 "diagnostic_quality": _is_true(address.diagnostic_quality),

@@ -1,0 +1,22 @@
+/** Whom a grant is for is said of each kind for what it is: of everybody of a kind, too. */
+
+import { beforeAll, expect, it } from 'vitest';
+import { allWords, setLanguage } from '../i18n/index.svelte';
+import { sentenceOf } from './saying';
+
+beforeAll(async () => {
+  await allWords();
+  setLanguage('en');
+});
+
+const of = (kind: 'account' | 'ae' | 'role' | 'token' | 'group' | 'link'): string =>
+  sentenceOf({
+    grantee_kind: kind, grantee_id: '*', grantee_name: '*', target_kind: 'organisation', target_id: null, target_name: '', study: null,
+    rights: ['see'], identity: 'clear', ends_at: null,
+  });
+
+it('a grant to every device is not one to everybody', () => {
+  expect(of('ae')).toMatch(/^Every DICOM device that calls may see /);
+  expect(of('account')).toMatch(/^Everybody with an account may see /);
+  expect(new Set(['account', 'ae', 'role', 'token', 'group', 'link'].map((kind) => of(kind as 'ae'))).size).toBe(6);
+});

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
+import pydicom
 import pypdfium2
 import pytest
 import sqlalchemy as sa
@@ -21,7 +22,7 @@ from radrelay.storage.models import Pack
 from radrelay.storage.segments import RecordLocation
 from tests.web.conftest import Login, WebSite
 from tests.web.test_incidents import asked
-from tests.web.test_studies import CT, only_study, upload
+from tests.web.test_studies import CT, file_bytes, only_study, upload, upload_bytes
 
 
 @pytest.fixture
@@ -158,6 +159,38 @@ def test_an_erasure_is_proven_by_its_keys_and_names_what_a_hold_keeps(
     assert asked(officer, "PUT", f"requests/{one['id']}", done)["clock"] == "closed"
     again = asked(officer, "PUT", f"requests/{one['id']}", done | {"revision": proven["revision"] + 1}, 409)
     assert again["code"] == "request-closed"
+
+
+def test_of_several_people_under_one_id_the_one_who_is_meant_is_chosen(
+    site: WebSite, root: Login, officer: Login
+) -> None:
+    stranger = pydicom.dcmread(io.BytesIO(file_bytes(CT)))
+    stranger.PatientName, stranger.PatientBirthDate, stranger.PatientSex = "Fremd^Franz", "19500101", "M"
+    for uid in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"):
+        setattr(stranger, uid, pydicom.uid.generate_uid())
+    stranger.file_meta.MediaStorageSOPInstanceUID = stranger.SOPInstanceUID
+    written = io.BytesIO()
+    stranger.save_as(written)
+    upload_bytes(site, root, {"stranger.dcm": written.getvalue()})
+    one = verified(officer, entered(officer, "erasure", issuer_of(site)))
+    studies = asked(officer, "GET", f"requests/{one['id']}/data")["studies"]
+    assert [study["person"] for study in studies] == [0, 1]
+    franz = next(study for study in studies if study["name"].startswith("Fremd"))
+    path = f"requests/{one['id']}/export.zip"
+    assert root.http.get(f"/api/privacy/{path}").json()["code"] == "several-people"
+    content = root.http.get(f"/api/privacy/{path}", params={"person": franz["id"]}).content
+    with zipfile.ZipFile(io.BytesIO(content)) as made:
+        names = made.namelist()
+        objects = [pydicom.dcmread(io.BytesIO(made.read(name))) for name in names if name.startswith("DICOM/")]
+        assert [str(each.PatientName) for each in objects] == ["Fremd^Franz"]
+        (listed,) = [name for name in names if name.lower().endswith("person.json")]
+        assert [study["name"] for study in json.loads(made.read(listed))["studies"]] == [franz["name"]]
+    for wanted in ({}, {"person": franz["id"], "record": True}):
+        asked(officer, "POST", f"requests/{one['id']}/erasure", {"revision": one["revision"]} | wanted, 409)
+    asked(officer, "POST", f"requests/{one['id']}/erasure", {"revision": one["revision"], "person": franz["id"]})
+    assert [study["name"] for study in asked(officer, "GET", f"requests/{one['id']}/data")["studies"]] == [
+        study["name"] for study in studies if study is not franz
+    ]
 
 
 def test_the_clock_reminds_is_made_longer_with_a_reason_and_shows_among_the_promises(

@@ -240,6 +240,9 @@ export interface HeldStudy {
   description: string;
   modalities: string;
   name: string;
+  birth_date: string | null;
+  /** Studies of one person are beyond doubt of the same. */
+  person: number;
   series: number;
   objects: number;
   marks: number;
@@ -268,6 +271,7 @@ export const requests = {
   enter: (row: NewRequest) => post<SubjectRequest>('/api/privacy/requests', row),
   change: (id: string, row: RequestChange) => put<SubjectRequest>(ofRequest(id), row),
   data: (id: string) => get<HeldData>(`${ofRequest(id)}/data`),
-  erase: (id: string, row: { revision: number; record: boolean }) => post<SubjectRequest>(`${ofRequest(id)}/erasure`, row),
-  exportUrl: (id: string, language: string) => `${ofRequest(id)}/export.zip?language=${language}`,
+  erase: (id: string, row: { revision: number; record: boolean; person: string | null }) => post<SubjectRequest>(`${ofRequest(id)}/erasure`, row),
+  exportUrl: (id: string, language: string, person: string | null) =>
+    `${ofRequest(id)}/export.zip?language=${language}${person ? `&person=${person}` : ''}`,
 };

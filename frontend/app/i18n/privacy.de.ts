@@ -212,6 +212,8 @@ export default {
   'requests.erase': 'Löschen',
   'requests.eraseTitle': 'Die Daten dieses Patienten löschen?',
   'requests.eraseText': 'Alle Studien unter dieser ID gehen für immer, mit Markierungen, Dateien und Links; ihre Schlüssel werden zerstört, auch für jede Sicherung. Was gehalten wird, bleibt und wird genannt.',
+  'requests.several': 'Unter dieser Patienten-ID liegen Studien von {n} Personen. Wer ist gemeint?',
+  'requests.noBirthDate': 'ohne Geburtsdatum',
   'requests.eraseRecord': 'Auch den Namen aus dem Protokoll löschen. Wer diese Studien sah und versandte, lässt sich dann nicht mehr sagen.',
   'requests.proven': ['{n} Studie ist gelöscht: Jeder Schlüssel war am {when} zerstört.', '{n} Studien sind gelöscht: Jeder Schlüssel war am {when} zerstört.'],
   'requests.underWay': ['{n} Studie ist gelöscht; ihre Schlüssel werden zerstört.', '{n} Studien sind gelöscht; ihre Schlüssel werden zerstört.'],

@@ -212,6 +212,8 @@ export default {
   'requests.erase': 'Erase',
   'requests.eraseTitle': 'Erase this patient’s data?',
   'requests.eraseText': 'All studies under this ID go for good, with their marks, files and links; their keys are destroyed, in every backup, too. What a hold keeps stays, and is named.',
+  'requests.several': 'Studies of {n} people lie under this patient ID. Who is meant?',
+  'requests.noBirthDate': 'no birth date',
   'requests.eraseRecord': 'Also erase the name from the audit record. Who saw and sent these studies can then no longer be told.',
   'requests.proven': ['{n} study is erased: every key was destroyed by {when}.', '{n} studies are erased: every key was destroyed by {when}.'],
   'requests.underWay': ['{n} study is deleted; its keys are being destroyed.', '{n} studies are deleted; their keys are being destroyed.'],

@@ -228,6 +228,7 @@ const de: Record<keyof typeof en, string> = {
   'problem.suspect-unknown': 'Ein solches Konto, Token, einen solchen Link oder eine solche Anmeldung gibt es hier nicht.',
   'problem.request-changed': 'Diese Anfrage wurde inzwischen anderswo geändert. Schließen Sie dies und sehen Sie den neueren Eintrag an.',
   'problem.request-invalid': 'Die Anfrage sagt zu wenig: um wessen Daten es geht, wer fragt und am Ende, was geantwortet wurde.',
+  'problem.several-people': 'Unter dieser Patienten-ID liegen Studien mehrerer Personen. Wählen Sie, wer gemeint ist.',
   'problem.requester-unverified': 'Vermerken Sie zuerst, wie die Person sich ausgewiesen hat.',
   'problem.request-closed': 'Diese Anfrage ist beantwortet. Tragen Sie eine neue ein.',
 };

@@ -226,6 +226,7 @@ export default {
   'problem.suspect-unknown': 'There is no such account, token, link or login here.',
   'problem.request-changed': 'This request was changed elsewhere in the meantime. Close this and look at the newer entry.',
   'problem.request-invalid': 'The request says too little: whose data, who asks, and in the end what was answered.',
+  'problem.several-people': 'Studies of several people lie under this patient ID. Choose who is meant.',
   'problem.requester-unverified': 'Note first how the requester proved who they are.',
   'problem.request-closed': 'This request is answered. Enter another one.',
 } satisfies Record<string, string>;

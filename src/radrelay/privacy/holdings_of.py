@@ -5,7 +5,7 @@ its login, groups, links, marks and acceptances. Nothing of it is an image.
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from radrelay import access
 from radrelay.access.models import Grant, ShareLink
+from radrelay.archive import persons
 from radrelay.archive.models import Attachment, Holding, Source, Study
 from radrelay.errors import NotFound
 from radrelay.identity.models import Account, Preference
@@ -21,7 +22,7 @@ from radrelay.identity.models import Session as Login
 from radrelay.intake.models import Quarantined
 from radrelay.marks.models import Mark
 from radrelay.privacy.models import PrivacyAcceptance
-from radrelay.privacy.requests import Subject
+from radrelay.privacy.requests import SeveralPeople, Subject
 from radrelay.routing.models import Delivery
 
 
@@ -59,6 +60,8 @@ class HeldStudy:
     deliveries: int
     links: int
     held_by: tuple[HeldBy, ...]
+    person: int = 0
+    """Whose it is: devices without an issuer give the same ID to different people (`archive.persons`)."""
 
     def hold(self, now: datetime) -> HeldBy | None:
         """Return the hold that keeps a study, none if there is none."""
@@ -102,6 +105,26 @@ class Held:
     account: HeldAccount | None = None
     other_issuers: tuple[str, ...] = ()
 
+    @property
+    def people(self) -> int:
+        """Of how many people the studies are, beyond doubt not of the same."""
+        return len({study.person for study in self.studies})
+
+    def of_one(self, study_id: uuid.UUID | None) -> Held:
+        """Return what is held of one person: whose study `study_id` is, or of the only one.
+
+        Objects kept aside are left out where several people have the ID. Raises `SeveralPeople`, or `NotFound`.
+        """
+        if study_id is None:
+            if self.people > 1:
+                raise SeveralPeople(people=self.people)
+            return self
+        person = next((study.person for study in self.studies if study.id == study_id), None)
+        if person is None:
+            raise NotFound("there is no such study under this patient ID")
+        own = tuple(study for study in self.studies if study.person == person)
+        return replace(self, studies=own, aside=self.aside if self.people == 1 else ())
+
 
 def held(session: Session, organisation_id: uuid.UUID, subject: Subject) -> Held:
     """Return what is held of a person; raises `NotFound` for an account that never was."""
@@ -123,8 +146,9 @@ def held(session: Session, organisation_id: uuid.UUID, subject: Subject) -> Held
         .where(Source.issuer_of_patient_id == subject.issuer)
         .order_by(Quarantined.received_at, Quarantined.id)
     )
+    people = persons.parted(rows)
     return Held(
-        tuple(_study(session, row) for row in rows),
+        tuple(_study(session, row, person) for row, person in zip(rows, people, strict=True)),
         tuple(HeldAside(one.id, one.code, one.received_at) for one in aside),
         other_issuers=tuple(session.scalars(_issuers(organisation_id, subject))),
     )
@@ -144,7 +168,7 @@ def _count(session: Session, *conditions: sa.ColumnElement[bool]) -> int:
     return session.scalar(sa.select(sa.func.count()).where(*conditions)) or 0
 
 
-def _study(session: Session, row: Study) -> HeldStudy:
+def _study(session: Session, row: Study, person: int) -> HeldStudy:
     held_by = session.execute(
         sa.select(Source.name, Holding.ends_at, Holding.hold_until, Holding.hold_reason)
         .join(Source, Source.id == Holding.source_id)
@@ -160,7 +184,7 @@ def _study(session: Session, row: Study) -> HeldStudy:
         received_at=row.first_received_at, files=_count(session, Attachment.study_id == row.id),
         marks=_count(session, Mark.study_id == row.id, Mark.deleted_at.is_(None)),
         deliveries=_count(session, Delivery.study_id == row.id), links=_count(session, by_link),
-        held_by=tuple(HeldBy(*one) for one in held_by),
+        held_by=tuple(HeldBy(*one) for one in held_by), person=person,
     )  # fmt: skip
 
 

@@ -52,6 +52,12 @@ class RequestClosed(Conflict):
     code = "request-closed"
 
 
+class SeveralPeople(Conflict):
+    """Studies of several people are held under this patient ID: say whose are meant."""
+
+    code = "several-people"
+
+
 @dataclass(frozen=True, slots=True)
 class Subject:
     """Whose data a request is about: a patient by issuer and ID, or somebody with an account."""

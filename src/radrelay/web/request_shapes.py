@@ -133,7 +133,10 @@ class HeldByShown(BaseModel):
 
 
 class StudyShown(BaseModel):
-    """A study that is held; `included` says that its images are for who asks, and in the export."""
+    """A study that is held; `included` says that its images are for who asks, and in the export.
+
+    Studies of one `person` are beyond doubt of the same.
+    """
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -157,6 +160,7 @@ class StudyShown(BaseModel):
     deliveries: int
     links: int
     held_by: list[HeldByShown]
+    person: int
     included: bool = False
 
 
@@ -205,9 +209,14 @@ class Data(BaseModel):
 
 
 class ErasureWanted(BaseModel):
-    """The request of this revision is carried out. `record` also erases the patient's name from the record."""
+    """The request of this revision is carried out. `record` also erases the patient's name from the record.
+
+    Where several people have the patient ID, `person` is any study of the one who is meant, and the record, which
+    knows them under one ID, is not erased.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     revision: Annotated[int, Field(ge=1)]
     record: bool = False
+    person: uuid.UUID | None = None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -141,26 +141,30 @@ def _note(
 
 @router.get("/{request_id}/data")
 def held_data(request: Request, services: Services, principal: Auditor, request_id: uuid.UUID) -> Data:
-    """Find what is held of the person that a request is about."""
+    """Find what is held of the person that a request is about; studies of several people are told apart."""
     with services.database.write() as session:
         one = requests.request_of(session, principal.organisation_id, request_id)
         _note(session, request, principal, "request.find", one, {"kind": one.kind})
-    return _data(services, principal, one)[0]
+    return _data(services, principal, one, lambda found: found)[0]
 
 
 def _data(
-    services: WebServices, principal: Principal, one: RequestView
+    services: WebServices, principal: Principal, one: RequestView, whose: Callable[[Held], Held]
 ) -> tuple[Data, list[InstanceRef], list[dict[str, str | int]]]:
     """Return what is held, the objects that the caller may download of it, and to whom data went."""
     now, refs, included = services.clock.now(), list[InstanceRef](), set[uuid.UUID]()
     with services.database.read() as session:
-        found = held(session, principal.organisation_id, one.subject)
+        everything = held(session, principal.organisation_id, one.subject)
+        found = whose(everything)
         reach = Reach.of(services, session, principal, AccessRight.DOWNLOAD)
         if reach.scope.identity == "clear":
             included = reach.studies(study.id for study in found.studies)
             for study_id in included:
                 refs += reach.study_instances(study_id)
     went = _went(services, principal, one)
+    if len(found.studies) < len(everything.studies):  # the record knows several people under one ID
+        own = {study.study_uid for study in found.studies}
+        went = [each for each in went if each["study_uid"] in own]
     studies = [
         StudyShown.model_validate(study).model_copy(update={"included": study.id in included})
         for study in found.studies
@@ -183,16 +187,18 @@ def _went(services: WebServices, principal: Principal, one: RequestView) -> list
 
 @router.get("/{request_id}/export.zip", response_class=StreamingResponse, responses=answers("application/zip"))
 def export(
-    request: Request, services: Services, principal: Auditor, request_id: uuid.UUID, language: Language = "en"
-) -> StreamingResponse:
+    request: Request, services: Services, principal: Auditor, request_id: uuid.UUID, language: Language = "en",
+    person: uuid.UUID | None = None,
+) -> StreamingResponse:  # fmt: skip
     """Return what is held as a ZIP: pages to be read (PDF), JSON, to whom data went (CSV), and the DICOM objects.
 
-    The requester must have been verified. Images that the caller may not download are named, not included.
+    The requester must have been verified. Images that the caller may not download are named, not included. 409
+    `several-people` where the ID is of several, unless `person` is a study of the one who is meant.
     """
     with services.database.read() as session:
         one = requests.request_of(session, principal.organisation_id, request_id)
     one.require_verified()
-    data, refs, went = _data(services, principal, one)
+    data, refs, went = _data(services, principal, one, lambda found: found.of_one(person))
     with services.database.write() as session:
         _note(session, request, principal, "request.export", one, {"objects": len(refs)})
         for study in (each for each in data.studies if each.included):
@@ -225,7 +231,8 @@ def erase(
     """Erase what is held of the patient, but for what a hold keeps, and return the proof; nothing brings it back.
 
     The requester must have been verified, and the request be one for erasure. Keys are destroyed within a minute;
-    `proof.destroyed_at` says when that was found.
+    `proof.destroyed_at` says when that was found. 409 `several-people` where the ID is of several, unless `person` is a
+    study of the one who is meant.
     """
     now = services.clock.now()
     with services.database.write() as session:
@@ -235,7 +242,7 @@ def erase(
             raise requests.RequestChanged
         if one.kind != "erasure" or one.subject.kind != "patient":
             raise requests.RequestInvalid("only a request to erase a patient's data is carried out here", field="kind")
-        proof = _erased(request, services, principal, session, one)
+        proof = _erased(request, services, principal, session, one, wanted)
         _note(session, request, principal, "request.erase", one, _told(proof))
         if wanted.record:
             subject = one.subject
@@ -247,7 +254,10 @@ def erase(
     return _shown(kept, now)
 
 
-def _erased(request: Request, services: WebServices, principal: Principal, session: Session, one: RequestView) -> Proof:
+def _erased(
+    request: Request, services: WebServices, principal: Principal, session: Session, one: RequestView,
+    wanted: ErasureWanted,
+) -> Proof:  # fmt: skip
     """Erase in the caller's transaction; what an earlier erasure of this request proved stays in the proof."""
 
     def note(study: HeldStudy) -> audit.AuditRecord:
@@ -256,8 +266,10 @@ def _erased(request: Request, services: WebServices, principal: Principal, sessi
         return trail.event(request, principal, "study.delete", ("study", study.id), detail=detail, patient=patient)
 
     lock_archive(session)  # no hold is set between the look and the deletion
-    found: Held = held(session, principal.organisation_id, one.subject)
-    made = erasure.erase(session, found, note, by=principal.name, now=services.clock.now())
+    found = held(session, principal.organisation_id, one.subject)
+    if found.people > 1 and wanted.record:
+        raise requests.SeveralPeople(people=found.people)
+    made = erasure.erase(session, found.of_one(wanted.person), note, by=principal.name, now=services.clock.now())
     before = erasure.decoded(one.proof)
     if before is None:
         return made

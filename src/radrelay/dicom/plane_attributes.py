@@ -166,7 +166,8 @@ class Dimension(msgspec.Struct, frozen=True, rename={"pointer": "00209165", "lab
 class Top(msgspec.Struct, frozen=True, rename={
     "image_type": "00080008", "sop_class": "00080016", "frames": "00280008", "reference": "00200052",
     "position": "00200032", "orientation": "00200037", "spacing": "00280030", "thickness": "00180050",
-    "between": "00180088", "shared": "52009229", "per_frame": "52009230", "dimensions": "00209222", "offsets": "3004000C",
+    "between": "00180088", "shared": "52009229", "per_frame": "52009230", "dimensions": "00209222",
+    "offsets": "3004000C",
     "detectors": "00540022", "slice_vector": "00540080", "slot_vector": "00540070", "time_slice_vector": "00540100",
     "slices": "00540081", "echo_time": "00180081", "b_value": "00189087", "temporal": "00200100",
     "trigger": "00181060",

@@ -54,6 +54,8 @@ export interface FrameFacts {
   resolution_ends?: number[];
   /** Standardised uptake value (body weight, g/mL) of a value after rescale of 1; none where it cannot be told. */
   suv_factor?: number | null;
+  /** What was lost when it was compressed, how many times smaller each step made it; null: nothing, as far as anybody can tell. */
+  loss?: { ratios: readonly number[] } | null;
   /** Rows and columns of the samples, where they are a coarse picture of the frame. */
   coarse?: [number, number] | null;
 }

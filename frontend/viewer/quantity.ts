@@ -78,6 +78,23 @@ export function realWorldValue(mapping: RealWorld, stored: number): number | nul
   return mapping.table[stored - mapping.first] ?? null;
 }
 
+const MM_PER_CM = 10;
+
+/** The height and the width of a region's pixel in mm, where it shows lengths both ways; null otherwise. */
+export function regionSpacing({ units, delta: [across, down] }: Region): readonly [number, number] | null {
+  if (units.some((unit) => unit !== 'cm')) return null;
+  const spacing = [Math.abs(down) * MM_PER_CM, Math.abs(across) * MM_PER_CM] as const;
+  return isLength(spacing) ? spacing : null;
+}
+
+const SMALLEST_MM = 1e-5;
+const LARGEST_MM = 1e4;
+
+/** Whether a pixel's height and width can be lengths in mm. */
+export function isLength(pair: readonly [number, number] | null | undefined): pair is readonly [number, number] {
+  return Boolean(pair && pair.every((one) => one > SMALLEST_MM && one < LARGEST_MM));
+}
+
 /** The smallest region that holds a point of the image (columns and rows from the first pixel's outer corner). */
 export function regionAt(facts: Quantity, at: Point): Region | null {
   const size = ({ box }: Region): number => (box[2] - box[0] + 1) * (box[3] - box[1] + 1);

@@ -1,6 +1,7 @@
 /** A bar of known length beside the picture. */
 
 import { pixelAspect, type FrameFacts } from './frame';
+import { isLength, regionSpacing, type Quantity } from './quantity';
 
 export interface ScaleBar {
   millimetres: number;
@@ -10,21 +11,19 @@ export interface ScaleBar {
   atDetector: boolean;
 }
 
-const SMALLEST_MM = 1e-5;
-const LARGEST_MM = 1e4;
-
-type Pair = readonly [number, number] | null | undefined;
-const sound = (pair: Pair): pair is readonly [number, number] =>
-  Boolean(pair && pair[0] > SMALLEST_MM && pair[1] > SMALLEST_MM && pair[0] < LARGEST_MM && pair[1] < LARGEST_MM);
-
 /** The spacing of rows in mm. Pixel Spacing that repeats Imager Pixel Spacing was not corrected for magnification. */
 export function rowSpacing(facts: FrameFacts): { millimetres: number; atDetector: boolean } | null {
   const { pixel_spacing: calibrated, imager_spacing: detector } = facts;
-  if (sound(calibrated)) {
-    const same = sound(detector) && Math.abs(calibrated[0] - detector[0]) < 1e-6 && Math.abs(calibrated[1] - detector[1]) < 1e-6;
+  if (isLength(calibrated)) {
+    const same = isLength(detector) && Math.abs(calibrated[0] - detector[0]) < 1e-6 && Math.abs(calibrated[1] - detector[1]) < 1e-6;
     return { millimetres: calibrated[0], atDetector: same };
   }
-  return sound(detector) ? { millimetres: detector[0], atDetector: true } : null;
+  return isLength(detector) ? { millimetres: detector[0], atDetector: true } : null;
+}
+
+/** Whether lengths can be taken somewhere in the picture: by its spacing, or in a calibrated region (PS3.3 C.8.5.5). */
+export function isCalibrated(facts: FrameFacts & Quantity): boolean {
+  return facts.regions?.length ? facts.regions.some((region) => regionSpacing(region) !== null) : rowSpacing(facts) !== null;
 }
 
 /** The longest of 1, 2 or 5 times a power of ten that stays within `most` CSS pixels; null without a spacing. */

@@ -21,7 +21,7 @@ export interface Placed {
 }
 
 /** A picture to take away, and what is to be said beside it. */
-export interface Snapshot extends Pick<ViewerState, 'window' | 'edges' | 'bar' | 'angle' | 'mirrored'> {
+export interface Snapshot extends Pick<ViewerState, 'window' | 'edges' | 'bar' | 'angle' | 'mirrored' | 'invert'> {
   canvas: HTMLCanvasElement;
   frame: Frame;
   /** The width of its pixels, which are square, in the patient, where it is known. */
@@ -114,9 +114,9 @@ export class Screen {
     if (written !== null) this.#drawLarge(context, shown, placed, written);
     picture.clear();
     const { angle, mirrored } = turn;
-    const { window } = lookedAt(look, shown);
+    const { window, invert } = lookedAt(look, shown);
     const width = shown.frame.facts.pixel_spacing?.[1];
-    return { canvas, frame: shown.frame, millimetres: width ? width / scale : null, window, angle, mirrored, ...around(shown.frame, placed, canvas) };
+    return { canvas, frame: shown.frame, millimetres: width ? width / scale : null, window, angle, mirrored, invert, ...around(shown.frame, placed, canvas) };
   }
 
   #fill(shown: Placed, look: Look): void {

@@ -5,7 +5,7 @@ import { SUV, type Quantity } from './quantity';
 export const HOUNSFIELD = "[hnsf'U]";
 
 const UNITS: Readonly<Record<string, string>> = {
-  mm2: 'mm²', cm2: 'cm²', px2: 'px²', deg: '°', [HOUNSFIELD]: 'HU', [SUV]: 'SUV', '1': '',
+  mm2: 'mm²', cm2: 'cm²', px2: 'px²', deg: '°', [HOUNSFIELD]: 'HU', [SUV]: 'SUV', '1': '', '{relative}': 'rel.',
 };
 
 /** A unit as it is read; UCUM's annotations are their own words. */

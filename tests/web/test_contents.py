@@ -263,7 +263,7 @@ def test_a_slide_says_its_levels_and_hides_its_label_by_alias(site: WebSite, ann
     upload_bytes(site, anna, {"a.dcm": file_of(source), "b.dcm": file_of(label)})
     series = instances(anna)[0]["series_id"]
     slide = anna.http.get(f"/api/series/{series}/slide").json()
-    assert [(level["columns"], level["tiles"]) for level in slide["levels"]] == [(50, None)]
+    assert [(level["columns"], level["tiles"]) for level in slide["pyramids"][0]["levels"]] == [(50, None)]
     assert [image["kind"] for image in slide["images"]] == ["label"]
     only_by_alias(site)
     assert anna.http.get(f"/api/series/{series}/slide").json()["images"] == []

@@ -143,9 +143,17 @@ export interface Film {
   bytes: number;
 }
 
-export interface Slide {
+export interface SlidePyramid {
   /** The finest first. */
   levels: SlideLevel[];
+  /** What all tiles are seen with; null: each as it comes. */
+  window: { center: number; width: number } | null;
+  loss: { ratios: number[] } | null;
+}
+
+export interface Slide {
+  /** The largest first. */
+  pyramids: SlidePyramid[];
   images: { instance_id: string; kind: string }[];
 }
 
@@ -156,12 +164,15 @@ export interface Export {
   frames: number;
 }
 
+const windowed = (window: SlidePyramid['window']): string => (window ? `?center=${window.center}&window=${window.width}` : '');
+
 export const contents = {
   /** Puts on record that pictures are taken, before they are made. */
   noteExport: (study: string, what: Export) => post<{ instances: number }>(`/api/studies/${part(study)}/exports`, what),
   slide: (series: string) => get<Slide>(`/api/series/${part(series)}/slide`),
-  tile: (id: string, frame: number, signal: AbortSignal) => bytes(`/api/instances/${part(id)}/frames/${frame}/rendered`, signal).then((answer) => answer.blob()),
-  pictureUrl: (id: string) => `/api/instances/${part(id)}/frames/1/rendered`,
+  tile: (id: string, frame: number, signal: AbortSignal, window: SlidePyramid['window'] = null) =>
+    bytes(`/api/instances/${part(id)}/frames/${frame}/rendered${windowed(window)}`, signal).then((answer) => answer.blob()),
+  pictureUrl: (id: string, window: SlidePyramid['window'] = null) => `/api/instances/${part(id)}/frames/1/rendered${windowed(window)}`,
   pages: (id: string) => get<DocumentPages>(`/api/instances/${part(id)}/pages`),
   pageUrl: (id: string, page: number, width: number) => `/api/instances/${part(id)}/pages/${page}?width=${width}`,
   pageText: (id: string, page: number) => get<{ text: string }>(`/api/instances/${part(id)}/pages/${page}/text`).then((answer) => answer.text),

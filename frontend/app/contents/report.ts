@@ -1,7 +1,7 @@
 /** How the items of a report are laid out: running text, tables of numbers, sections, and lines of names and values. */
 
 import type { ReportItem } from '../api/contents';
-import { formatDate, formatTime } from '../i18n/index.svelte';
+import { decimalSign, formatDate, formatTime } from '../i18n/index.svelte';
 import { readName } from '../parts/person';
 
 export type Block =
@@ -52,11 +52,14 @@ export function unitText(item: ReportItem): string {
   return value.replace(/2$/, '²').replace(/3$/, '³').replace(/^Cel$/, '°C').replace(/^deg$/, '°').replace(/^um/, 'µm').replace("[hnsf'U]", 'HU');
 }
 
+/** A number as it was written, digit for digit, with the language's own sign before its decimals. */
+const numberText = (written: string): string => written.trim().replace(/^-/, '−').replace('.', decimalSign());
+
 export function valueText(item: ReportItem): string {
   if (item.kind === 'PNAME') return readName(item.value).main;
   if (item.kind === 'DATE' || item.kind === 'DATETIME') return momentText(item.value);
   if (item.kind === 'TIME') return formatTime(item.value);
-  if (item.kind === 'NUM') return item.value ? [item.value, unitText(item)].filter(Boolean).join('\u00a0') : item.qualifier;
+  if (item.kind === 'NUM') return item.value ? [numberText(item.value), unitText(item)].filter(Boolean).join('\u00a0') : item.qualifier;
   return item.value;
 }
 

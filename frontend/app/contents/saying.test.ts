@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test, vi } from 'vitest';
 import type { SeriesRow, StudyDetail } from '../api/types';
 import { allWords, setLanguage } from '../i18n/index.svelte';
 import { framingFor, layOut, writtenOn } from './printing';
-import { placing, saidOf, scaleText, turnText } from './saying';
+import { placing, saidOf, scaleText } from './saying';
 import type { PictureSource } from './source';
 import { placeIn } from '$viewer/contents/framing';
 import type { Frame } from '$viewer/frame';
@@ -16,7 +16,7 @@ const source = {
   count: 40,
 } as unknown as PictureSource;
 const taken = {
-  frame: { facts: {} } as Frame, millimetres: 0.2, window: { center: 40, width: 400 }, angle: 0, mirrored: true,
+  frame: { facts: {} } as Frame, millimetres: 0.2, window: { center: 40, width: 400 }, angle: 0, mirrored: true, invert: true,
   edges: { left: 'L', right: 'R', top: 'A', bottom: 'P' }, bar: { millimetres: 50, pixels: 100, atDetector: false },
 };
 
@@ -32,17 +32,20 @@ describe('what is written around a picture that leaves', () => {
       const said = saidOf(source, 29, taken, named);
       expect(said.edges).toEqual({ left: 'L', right: 'R', top: 'A', bottom: 'P' });
       expect(said.bar).toEqual({ pixels: 100, text: '5 cm', rough: false });
-      expect(said.bottomRight).toEqual(['Flipped left–right', 'W 400  L 40', '']);
+      expect(said.bottomRight).toEqual(['Flipped left–right · Inverted', 'W 400  L 40', '', '']);
       expect(said.bottomLeft[1]).toBe('Image 30 of 40');
       expect(JSON.stringify(said).match(/Walk|WALK1|1970|2025|ACC77/) !== null).toBe(named);
     }
   });
 
   test('says that lengths cannot be taken, or only at the detector', () => {
-    expect(scaleText({ bar: null })).toBe('Not calibrated: no lengths');
-    expect(scaleText({ bar: { millimetres: 50, pixels: 100, atDetector: true } })).toBe('5 cm at the detector');
-    expect(turnText({ angle: 180, mirrored: true })).toBe('Flipped top–bottom');
-    expect(turnText({ angle: 90, mirrored: true })).toBe('Flipped left–right, turned by 90°');
+    expect(scaleText({ ...taken, bar: null })).toBe('Not calibrated: no lengths');
+    expect(scaleText({ ...taken, bar: { millimetres: 50, pixels: 100, atDetector: true } })).toBe('5 cm at the detector');
+  });
+
+  test('says what was lost when the picture was compressed', () => {
+    const frame = { facts: { loss: { ratios: [10] } } } as unknown as Frame;
+    expect(saidOf(source, 0, { ...taken, frame }, false).bottomRight).toContain('Lossy compression 10:1');
   });
 
   test('letters on paper can be read at any number of pictures, and true size is kept', () => {

@@ -2,7 +2,7 @@
 
 import { formatDate, formatTime, t } from '../i18n/index.svelte';
 import { readName } from '../parts/person';
-import { lengthText, windowText } from '../viewing/saying';
+import { changeText, lengthText, lossText, noScaleText, windowText } from '../viewing/saying';
 import type { PictureSource } from './source';
 import type { Said } from '$viewer/contents/framing';
 import type { Snapshot } from '$viewer/screen';
@@ -14,18 +14,16 @@ export function seriesText({ series }: PictureSource, named: boolean): string {
 
 export const imageText = (source: PictureSource, place: number): string => t('view.image', { index: place + 1, count: source.count });
 
-/** How the picture is turned against the one that was made; nothing for one that is upright. */
-export function turnText({ angle, mirrored }: Pick<Snapshot, 'angle' | 'mirrored'>): string {
-  if (mirrored && angle === 180) return t('export.flippedDown');
-  const turned = angle === 0 ? '' : t('export.turned', { angle: Math.round(angle) });
-  return [mirrored ? t('export.flipped') : '', turned].filter(Boolean).join(', ');
-}
-
 /** Why no length may be taken from the picture, or only with care. */
-export function scaleText({ bar }: Pick<Snapshot, 'bar'>): string {
-  if (!bar) return t('view.noScale');
+export function scaleText({ bar, frame }: Pick<Snapshot, 'bar' | 'frame'>): string {
+  if (!bar) return noScaleText(frame.facts);
   return bar.atDetector ? `${lengthText(bar.millimetres)} ${t('view.atDetector')}` : '';
 }
+
+/** How a picture is shown, and what it cannot tell any more. */
+export const tellOf = (taken: Omit<Snapshot, 'canvas'>): string[] => [
+  changeText(taken), windowText(taken.window, taken.frame), lossText(taken.frame.facts.loss), scaleText(taken),
+];
 
 /** What every picture carries wherever it goes: the patient's sides, and how long a length is. */
 export function placing({ edges, bar }: Pick<Snapshot, 'edges' | 'bar'>): Said {
@@ -50,6 +48,6 @@ export function saidOf(source: PictureSource, place: number, taken: Omit<Snapsho
       topRight: [study.description, `${formatDate(study.study_date)} ${formatTime(study.study_time)}`.trim(), study.accession_number],
     }),
     bottomLeft: [seriesText(source, named), imageText(source, place)],
-    bottomRight: [turnText(taken), windowText(taken.window, taken.frame), scaleText(taken)],
+    bottomRight: tellOf(taken),
   };
 }

@@ -121,6 +121,11 @@ export function formatNumber(value: number, digits = 0): string {
   return numberFormat(digits, 0).format(value).replace('-', '−');
 }
 
+/** What stands before the decimals of a number. */
+export function decimalSign(): string {
+  return numberFormat(1, 1).formatToParts(0.5).find(({ type }) => type === 'decimal')?.value ?? '.';
+}
+
 /** Writes a number with exactly so many digits after the point, as measurements are read. */
 export function formatFixed(value: number, digits: number): string {
   return numberFormat(digits, digits).format(value).replace('-', '−');

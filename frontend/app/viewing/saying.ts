@@ -1,8 +1,10 @@
 /** What is said of a picture in the same words on screen and where it is taken to: its window, a length. */
 
 import { formatNumber, t } from '../i18n/index.svelte';
-import type { Frame } from '$viewer/frame';
+import type { Frame, FrameFacts } from '$viewer/frame';
 import type { Window } from '$viewer/grey';
+import { SUV, type Quantity } from '$viewer/quantity';
+import { isCalibrated } from '$viewer/scale';
 import { rescaledUnitText } from '$viewer/units';
 import type { ViewerState } from '$viewer/viewer';
 
@@ -20,16 +22,46 @@ export function windowText(window: Window | null, frame: Frame): string {
   if (window.curve) return window.curve.name;
   const factor = frame.facts.suv_factor;
   if (factor) return uptakes(window, factor);
-  return t('view.window', { width: formatNumber(window.width, DIGITS), center: formatNumber(window.center, DIGITS) });
+  const digits = fineness(window.width);
+  return t('view.window', { width: formatNumber(window.width, digits), center: formatNumber(window.center, digits) });
 }
+
+/** Digits after the point that tell a value of a size: two, or more where those would say nothing. */
+function fineness(value: number): number {
+  const size = Math.abs(value);
+  return size > 0 && size < 1 ? Math.min(8, DIGITS - Math.floor(Math.log10(size)) - 1) : DIGITS;
+}
+
+/** How the picture stands against the one that was made; nothing for one that is as it was made. */
+export function turnText({ angle, mirrored }: Pick<ViewerState, 'angle' | 'mirrored'>): string {
+  if (mirrored && angle === 180) return t('view.flippedDown');
+  const turned = angle === 0 ? '' : t('view.turned', { angle: Math.round(angle) });
+  return [mirrored ? t('view.flipped') : '', turned].filter(Boolean).join(', ');
+}
+
+/** What is to be known of how the picture is shown: turned, mirrored, inverted. */
+export const changeText = (state: Pick<ViewerState, 'angle' | 'mirrored' | 'invert'>): string =>
+  [turnText(state), state.invert ? t('view.inverted') : ''].filter(Boolean).join(' · ');
+
+/** That something was lost when the picture was compressed, and how many times smaller that made it. */
+export function lossText(loss: FrameFacts['loss']): string {
+  if (!loss) return '';
+  const ratios = loss.ratios.map((ratio) => `${formatNumber(ratio, ratio < 10 ? 1 : 0)}:1`);
+  return ratios.length > 0 ? t('view.lossyBy', { ratio: ratios.join(', ') }) : t('view.lossy');
+}
+
+/** That no length can be taken anywhere in the picture. */
+export const noScaleText = (facts: FrameFacts & Quantity): string => (isCalibrated(facts) ? '' : t('view.noScale'));
 
 /** What a pixel says: its place, and its value in the unit of its series. */
 export function probeText({ x, y, value }: NonNullable<ViewerState['probe']>, { facts }: Frame, modality: string): string {
   const at = `${x}, ${y}: `;
   if (Array.isArray(value)) return at + value.map((one) => formatNumber(one)).join(' / ');
-  const said = `${formatNumber(value, DIGITS)} ${rescaledUnitText(facts, modality)}`;
-  const factor = facts.suv_factor;
-  return at + (factor ? `SUV ${formatNumber(value * factor, DIGITS)} (${said.trim()})` : said);
+  const said = `${formatNumber(value, fineness(value))} ${rescaledUnitText(facts, modality)}`.trim();
+  const { suv_factor: factor, pixel_unit: unit } = facts as Quantity;
+  if (!factor) return at + said;
+  const uptake = `SUV ${formatNumber(value * factor, DIGITS)}`;
+  return at + (unit === SUV ? uptake : `${uptake} (${said})`);
 }
 
 /** A round length in the unit that suits it. */

@@ -70,6 +70,12 @@ export function tilesIn(from: number, to: number, ratio: number, tile: number, c
   return { first: Math.max(0, Math.floor((from * ratio) / tile)), last: Math.min(most, Math.ceil((to * ratio) / tile) - 1) };
 }
 
+/**
+ * Where a tile's edges lie, in CSS pixels: on whole pixels of the screen, so that neighbours meet without a seam of the
+ * ground between them. `ratio`: pixels of the screen for each.
+ */
+export const onPixel = (at: number, ratio: number): number => Math.round(at * ratio) / ratio;
+
 /** A round length that is at most `most` millimetres. */
 export function roundLength(most: number): number {
   const power = 10 ** Math.floor(Math.log10(most));
@@ -247,10 +253,10 @@ export class SlideViewer {
     const width = Math.min(level.tile_columns, level.columns - column * level.tile_columns); // what is beyond the matrix is filling
     const height = Math.min(level.tile_rows, level.rows - row * level.tile_rows);
     this.#context.imageSmoothingEnabled = across < 2;
-    this.#context.drawImage(
-      tile.bitmap, 0, 0, width, height,
-      this.#x + column * level.tile_columns * across, this.#y + row * level.tile_rows * down, width * across + 0.3, height * down + 0.3,
-    );
+    const [left, top] = [this.#x + column * level.tile_columns * across, this.#y + row * level.tile_rows * down];
+    const edges = [left, top, left + width * across, top + height * down].map((at) => onPixel(at, devicePixelRatio));
+    const [x = 0, y = 0, right = 0, bottom = 0] = edges;
+    if (right > x && bottom > y) this.#context.drawImage(tile.bitmap, 0, 0, width, height, x, y, right - x, bottom - y);
     return 'there';
   }
 

@@ -12,6 +12,7 @@ import msgspec
 from radrelay.dicom import render as pictures
 from radrelay.dicom.greyscale import Presentation, Window, macro, presentation
 from radrelay.dicom.header import Header
+from radrelay.dicom.lossiness import Loss
 from radrelay.dicom.pixels import FrameDescriptor, Pixels
 from radrelay.dicom.suv import NONE, uptake
 from radrelay.dicom.ultrasound import Region, regions
@@ -84,6 +85,8 @@ class FrameInfo(msgspec.Struct, frozen=True, rename={"is_float": "float"}):
     """What the bytes are: samples, or a code stream that decodes to them (its words may be shorter than theirs)."""
     resolution_ends: tuple[int, ...] = ()
     """How many bytes of a code stream make up each resolution, the coarsest first; each has twice the edge."""
+    loss: Loss | None = None
+    """What was lost when it was compressed; none where nothing was, or nobody can tell."""
     coarse: tuple[int, int] | None = None
     """Rows and columns of these samples, where they are a coarse picture of the frame."""
 

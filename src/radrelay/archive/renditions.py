@@ -16,7 +16,7 @@ import numpy as np
 
 from radrelay.archive.frame_facts import FrameInfo, describe_grey, describe_shown
 from radrelay.archive.instances import InstanceRef
-from radrelay.archive.reader import InstanceReader, StoredFrame
+from radrelay.archive.reader import FrameNotThere, InstanceReader, StoredFrame
 from radrelay.archive.recent import Recent
 from radrelay.dicom import render as pictures
 from radrelay.dicom.codestreams import resolution_ends
@@ -25,7 +25,17 @@ from radrelay.dicom.errors import Malformed
 from radrelay.dicom.greyscale import Presentation, Window, presentation
 from radrelay.dicom.header import Header
 from radrelay.dicom.htj2k import encode_frame
-from radrelay.dicom.pixels import BrokenPixels, DecodersBusy, FrameDescriptor, NotViewable, Pixels
+from radrelay.dicom.lossiness import Loss, loss_of
+from radrelay.dicom.pixels import (
+    BrokenPixels,
+    DecoderKilled,
+    DecodersBusy,
+    FrameDescriptor,
+    NotViewable,
+    Pixels,
+    PixelsTooLarge,
+)
+from radrelay.dicom.starting import fitting_window
 from radrelay.dicom.viewability import describe_viewability
 from radrelay.dicom.voi import NamedTable
 from radrelay.dicom.voi import tables as voi_tables
@@ -34,6 +44,7 @@ from radrelay.errors import Invalid
 HEADERS_KEPT_BYTES = 48 << 20
 THUMBNAILS_KEPT_BYTES = 16 << 20
 PARSED_BYTES = 8 << 10  # what a parsed header takes beside its bytes, at least
+SPREAD_FRAMES = 32  # that tell how bright a slide is
 GLIMPSE_EDGE = 96  # of 16 bits each: some 20 kB, compressed
 
 
@@ -100,6 +111,35 @@ class Renditions:
         """Return the VOI tables that frame `number` brings; raises `Malformed` when the header cannot be read."""
         return voi_tables(self.header(ref), number - 1)
 
+    def loss(self, ref: InstanceRef) -> Loss | None:
+        """Return what was lost of an instance's first frame when it was compressed, as far as anybody can tell."""
+        try:
+            return _loss(self.header(ref), self._reader.frame(ref, 1))
+        except (Malformed, BrokenPixels, NotViewable, PixelsTooLarge, FrameNotThere):
+            return None
+
+    def common_window(self, ref: InstanceRef) -> Window | None:
+        """Return one window for all frames of a grey instance that brings none, over frames spread over the whole.
+
+        It maps its lowest value to black and its highest to white as a window of LINEAR does (PS3.3 C.11.2.1.2.1).
+        """
+        frames, shown = [], None
+        try:
+            header, count = self.header(ref), self._reader.frame_count(ref)
+            for number in sorted({round(one) for one in np.linspace(1, count, min(count, SPREAD_FRAMES))}):
+                frame = self._reader.frame(ref, number)
+                shown = presentation(header, frame.descriptor, number - 1)
+                grey = frame.descriptor.samples == 1 and frame.descriptor.photometric != "PALETTE COLOR"
+                if not grey or shown.window is not None or shown.voi_table is not None:
+                    return None
+                frames.append(_decoded(ref, frame, number))
+        except DecoderKilled:
+            return None  # the next ones may take as long
+        except (Malformed, BrokenPixels, NotViewable, PixelsTooLarge, FrameNotThere):
+            pass  # those that could be had tell
+        window = fitting_window(frames, shown) if shown is not None else None
+        return window and Window(window.center + 0.5, window.width + 1)
+
     def pixels(self, ref: InstanceRef, number: int) -> FramePixels:
         """Return frame `number`; raises `FrameNotThere`, `NotViewable` or `BrokenPixels`."""
         header = self.header(ref)
@@ -110,8 +150,7 @@ class Renditions:
         samples = _decoded(ref, frame, number)
         made = _pixels(header, frame.descriptor, samples, number - 1)
         count = self._reader.frame_count(ref)
-        info = msgspec.structs.replace(made.info, frames=count, cut=frame.cut, missing=frame.missing)
-        return replace(made, info=info)
+        return replace(made, info=_told_of(made.info, header, frame, count))
 
     def stream(self, ref: InstanceRef, number: int, *, coded: bool) -> FramePixels:
         """Return frame `number` as lossless HTJ2K, resolution by resolution, so that a part of it is a coarse picture.
@@ -127,9 +166,9 @@ class Renditions:
         if frame.own and _is_plain(header, frame.descriptor, number - 1):
             shape = np.broadcast_to(np.zeros((), frame.descriptor.dtype), frame.descriptor.shape)
             kept = describe_grey(header, frame.descriptor, shape, number - 1)
-            return _coded(frame.data, msgspec.structs.replace(kept, frames=count))
+            return _coded(frame.data, _told_of(kept, header, frame, count))
         samples, info = _shown(header, frame.descriptor, _decoded(ref, frame, number), number - 1)
-        info = msgspec.structs.replace(info, frames=count, cut=frame.cut, missing=frame.missing)
+        info = _told_of(info, header, frame, count)
         if coded and _is_for_browsers(samples.dtype):
             return _coded(encode_frame(np.ascontiguousarray(samples)), info)
         return FramePixels(_little(samples), info)
@@ -150,11 +189,8 @@ class Renditions:
             rows=facts.rows,
             columns=facts.columns,
             coarse=(samples.shape[0], samples.shape[1]),
-            frames=self._reader.frame_count(ref),
-            cut=frame.cut,
-            missing=frame.missing,
         )
-        return FramePixels(_little(samples), info)
+        return FramePixels(_little(samples), _told_of(info, header, frame, self._reader.frame_count(ref)))
 
     def picture(
         self,
@@ -222,6 +258,15 @@ class Renditions:
     def _checked_frame(self, ref: InstanceRef, header: Header, number: int) -> StoredFrame:
         self._checked(ref, header)
         return self._reader.frame(ref, number)
+
+
+def _told_of(info: FrameInfo, header: Header, frame: StoredFrame, count: int) -> FrameInfo:
+    """Return what is said of a frame with what its bytes say: whether all of them came, what was lost in them."""
+    return msgspec.structs.replace(info, frames=count, cut=frame.cut, missing=frame.missing, loss=_loss(header, frame))
+
+
+def _loss(header: Header, frame: StoredFrame) -> Loss | None:
+    return loss_of(header, frame.descriptor.syntax.codec, frame.data)
 
 
 def _decoded(ref: InstanceRef, frame: StoredFrame, number: int) -> Pixels:

@@ -6,6 +6,7 @@ Functional groups of enhanced multi-frame objects win over the top level (PS3.3 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -20,6 +21,8 @@ Function = Literal["LINEAR", "LINEAR_EXACT", "SIGMOID"]
 _SHARED, _PER_FRAME = 0x52009229, 0x52009230
 _PIXEL_VALUES, _FRAME_VOI = 0x00289145, 0x00289132
 _SEGMENTATION_TYPE, _MAXIMUM_FRACTION = 0x00620001, 0x0062000E
+RT_DOSE = "1.2.840.10008.5.1.4.1.1.481.2"
+_DOSE_GRID_SCALING = 0x3004000E
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,8 @@ def presentation(attributes: Attributes, descriptor: FrameDescriptor, frame: int
             slope = (source.numbers(0x00281053) or [1.0])[0] or 1.0
             intercept = (source.numbers(0x00281052) or [0.0])[0]
             break
+    else:
+        slope = dose_scaling(attributes) or 1.0
     lowest = intercept + slope * (-(1 << descriptor.bits_stored - 1) if signed else 0)
     window, voi = _voi(attributes, frame, descriptor, signed=table is None and (lowest < 0 or slope < 0))
     if window is None and voi is None and table is None and (slope, intercept) == (1.0, 0.0):
@@ -112,6 +117,19 @@ def presentation(attributes: Attributes, descriptor: FrameDescriptor, frame: int
         inverse=descriptor.photometric == "MONOCHROME1",
         padding=(min(padding[0], limit[0]), max(padding[0], limit[0])) if padding else None,
     )
+
+
+def dose_scaling(attributes: Attributes) -> float | None:
+    """Return what a stored value of a dose grid is to be multiplied by (PS3.3 C.8.8.3); none of anything else."""
+    if not is_dose(attributes):
+        return None
+    scaling = (attributes.numbers(_DOSE_GRID_SCALING) or [0.0])[0]
+    return scaling if math.isfinite(scaling) and scaling > 0 else None
+
+
+def is_dose(attributes: Attributes) -> bool:
+    """Say whether the object is a dose grid."""
+    return [text.strip() for text in attributes.texts(0x00080016)[:1]] == [RT_DOSE]
 
 
 def _as_stored(value: int, descriptor: FrameDescriptor) -> int:

@@ -49,6 +49,11 @@ class Values(msgspec.Struct, frozen=True, gc=False):
         return first.strip() if isinstance(first, str) else "" if first is None else f"{first:g}"
 
 
+def is_mosaic(image_type: Values) -> bool:
+    """Say whether a picture is made of many slices side by side, so that no plane is that of all (Image Type)."""
+    return any(isinstance(one, str) and one.strip().upper() == "MOSAIC" for one in image_type.Value)
+
+
 class Items(msgspec.Struct, Generic[Item], frozen=True):
     """The items of a sequence."""
 
@@ -159,15 +164,17 @@ class Dimension(msgspec.Struct, frozen=True, rename={"pointer": "00209165", "lab
 
 
 class Top(msgspec.Struct, frozen=True, rename={
-    "sop_class": "00080016", "frames": "00280008", "reference": "00200052", "position": "00200032",
-    "orientation": "00200037", "spacing": "00280030", "thickness": "00180050", "between": "00180088",
-    "shared": "52009229", "per_frame": "52009230", "dimensions": "00209222", "offsets": "3004000C",
+    "image_type": "00080008", "sop_class": "00080016", "frames": "00280008", "reference": "00200052",
+    "position": "00200032", "orientation": "00200037", "spacing": "00280030", "thickness": "00180050",
+    "between": "00180088", "shared": "52009229", "per_frame": "52009230", "dimensions": "00209222",
+    "offsets": "3004000C",
     "detectors": "00540022", "slice_vector": "00540080", "slot_vector": "00540070", "time_slice_vector": "00540100",
     "slices": "00540081", "echo_time": "00180081", "b_value": "00189087", "temporal": "00200100",
     "trigger": "00181060",
 }):  # fmt: skip
     """What stands at the top level of the data set."""
 
+    image_type: Values = NONE
     sop_class: Values = NONE
     frames: Values = NONE
     reference: Values = NONE

@@ -2,7 +2,8 @@
 
 In: an object's metadata as DICOM JSON (PS3.18 Annex F). Out: `Planes`. Functional groups tell it of enhanced objects,
 vectors over the frames of nuclear medicine (C.8.4.8, C.8.4.15), offsets of a dose grid (C.8.8.3.2), the top level of
-a single image. Other multi-frame objects (angiography, ultrasound, films) have no planes. Lengths are mm, times s.
+a single image. Mosaics and other multi-frame objects (angiography, ultrasound, films) have none. Lengths are mm,
+times s.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from radrelay.dicom.plane_attributes import Content, Groups, Measures, Orientation, Position, Top, Values
+from radrelay.dicom.plane_attributes import Content, Groups, Measures, Orientation, Position, Top, Values, is_mosaic
 from radrelay.dicom.values import parse_date, parse_time
 
 MOST_PLANES = 1 << 15
@@ -83,7 +84,7 @@ def _planes(top: Top, frames: int) -> list[Plane]:
     if frames > 1 or (top.frames.integer or 1) > 1:
         return []
     position, orientation = vector(top.position), directions(top.orientation)
-    if position is None and orientation is None:
+    if (position is None and orientation is None) or is_mosaic(top.image_type):
         return []
     return [
         Plane(

@@ -19,6 +19,7 @@ from radrelay.dicom.elements import Attributes, Buffer
 from radrelay.dicom.greyscale import Window, macro, presentation, to_grey
 from radrelay.dicom.lookup import palette
 from radrelay.dicom.pixels import BrokenPixels, FrameDescriptor, NotViewable, Pixels, describe
+from radrelay.dicom.starting import starting_window
 
 Format = Literal["jpeg", "png", "gif"]
 
@@ -103,6 +104,7 @@ def thumbnail(
 ) -> bytes:
     """Return a JPEG of at most `edge` pixels on its longer side, from one frame's bytes as stored (`own`: by us).
 
+    It is seen with the window that a viewer starts with.
     `missing` is given when the frame's end never came, see `mark_missing`.
     """
     # why: reduced resolutions of palette indices are averages of indices, which are other colours
@@ -111,7 +113,20 @@ def thumbnail(
     if samples is None:
         samples = decode_frame(descriptor, data, bit_offset, own=own)
     small = replace(descriptor, rows=samples.shape[0], columns=samples.shape[1])
-    return render(attributes, samples, descriptor=small, frame=frame, size=(edge, edge), quality=80, missing=missing)
+    window = None
+    if samples.ndim == 2 and not indices:
+        shown = presentation(attributes, small, frame)
+        window = starting_window(attributes, small, shown, samples, frame)
+    return render(
+        attributes,
+        samples,
+        descriptor=small,
+        frame=frame,
+        window=window,
+        size=(edge, edge),
+        quality=80,
+        missing=missing,
+    )
 
 
 def mark_missing(shown: Pixels, missing: float) -> Pixels:

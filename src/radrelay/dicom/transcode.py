@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from radrelay.dicom.codestreams import is_near_lossless, read_j2k, read_jpeg
 from radrelay.dicom.decode import Decoded, can_decode, decode_stored
 from radrelay.dicom.elements import PIXEL_DATA, PIXEL_TAGS, Buffer, DataElements
 from radrelay.dicom.encapsulated import (
@@ -28,6 +27,7 @@ from radrelay.dicom.encapsulated import (
     reader_of,
 )
 from radrelay.dicom.encode import ENCODERS, Encoder, NotTranscodable
+from radrelay.dicom.lossiness import lost_in
 from radrelay.dicom.pixels import (
     BrokenPixels,
     DecodersBusy,
@@ -44,9 +44,6 @@ MAX_FRAMES = 1_000_000
 """Frames of an object whose pixels are encoded anew."""
 _ICON = 0x00880200
 _LOSSY = 0x00282110
-_DCT = (0xC0, 0xC1, 0xC2)
-"""Frame headers of JPEG with a cosine transform (T.81 B.1.1.3)."""
-_LS = 0xF7
 
 
 def inflate(data_set: Buffer, limit: int = MAX_INFLATED_BYTES) -> bytes:
@@ -248,13 +245,7 @@ def _is_lossy(job: _Job) -> bool:
     Once it is unpacked only the header says so (Lossy Image Compression, PS3.3 C.7.6.1.1.5).
     """
     codec = job.descriptor.syntax.codec
-    if codec not in ("jpeg", "jpeg-ls", "j2k", "htj2k"):
-        return False
-    first = job.ranges[0].read(job.read)
-    if codec in ("j2k", "htj2k"):
-        return not read_j2k(first).reversible
-    frame = read_jpeg(first).start_of_frame  # some put JPEG-LS under a syntax of JPEG, or the other way round
-    return frame in _DCT or (frame == _LS and is_near_lossless(first))
+    return codec in ("jpeg", "jpeg-ls", "j2k", "htj2k") and lost_in(codec, job.ranges[0].read(job.read))
 
 
 def _without_compressed_icon(elements: DataElements) -> dict[int, NewElement | None]:

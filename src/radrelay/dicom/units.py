@@ -1,7 +1,7 @@
 """What a frame's values measure: their unit, and the real world values that they stand for.
 
 In: a header's attributes and the frame's number. Out: a unit in UCUM for values after rescale (PS3.3 C.11.1.1.2,
-C.8.9.1.1.1), and real world value mappings of stored values (C.7.6.16.2.11).
+C.8.9.1.1.1, C.8.8.3), and real world value mappings of stored values (C.7.6.16.2.11).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import msgspec
 
 from radrelay.dicom.elements import Attributes
-from radrelay.dicom.greyscale import macro
+from radrelay.dicom.greyscale import dose_scaling, is_dose, macro
 
 HOUNSFIELD = "[hnsf'U]"
 MOST_MAPPINGS = 4
@@ -27,6 +27,7 @@ _PET_UNITS = {
     "MLG": "ml/g", "1CM": "/cm", "UMOLML": "umol/ml", "MGMINML": "mg/min/ml", "MLMINML": "ml/min/ml", "CM2ML": "cm2/ml",
     "STDDEV": "{stddev}", "PROPCNTS": "{propcounts}", "PROPCPS": "{propcounts}/s",
 }  # fmt: skip
+_DOSES = {"GY": "Gy", "RELATIVE": "{relative}"}
 _UPTAKES = {"": "{SUVbw}g/ml", "BW": "{SUVbw}g/ml", "LBM": "{SUVlbm}g/ml", "LBMJAMES128": "{SUVlbm}g/ml",
             "LBMJANMA": "{SUVlbm}g/ml", "IBW": "{SUVibw}g/ml", "BSA": "{SUVbsa}cm2/ml"}  # fmt: skip
 
@@ -49,6 +50,8 @@ def unit_of(header: Attributes, frame: int) -> str:
     if sop_class == _PET:
         units = _text(header, 0x00541001).upper()
         return _UPTAKES.get(_text(header, 0x00541006).upper(), "") if units == "GML" else _PET_UNITS.get(units, "")
+    if is_dose(header):
+        return _DOSES.get(_text(header, 0x30040002).upper(), "") if dose_scaling(header) else ""
     for source in macro(header, frame, _PIXEL_VALUES):
         if 0x00281053 not in source:
             continue

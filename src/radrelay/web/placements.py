@@ -12,7 +12,7 @@ import msgspec
 
 from radrelay.archive.instances import InstanceRef
 from radrelay.archive.metadata import MetadataReader
-from radrelay.dicom.plane_attributes import Values
+from radrelay.dicom.plane_attributes import Values, is_mosaic
 from radrelay.dicom.planes import moment_s
 from radrelay.web.ordering import Plane, display_order
 
@@ -21,6 +21,7 @@ _NONE = Values()
 
 
 class Placement(msgspec.Struct, frozen=True, gc=False, rename={
+    "image_type": "00080008",
     "position": "00200032", "orientation": "00200037", "spacing": "00280030", "cine_rate": "00180040",
     "display_rate": "00082144", "frame_time": "00181063", "bits_allocated": "00280100", "pixel_data": "7FE00010",
     "thickness": "00180050", "frame_of_reference": "00200052", "acquisition": "0008002A",
@@ -29,6 +30,7 @@ class Placement(msgspec.Struct, frozen=True, gc=False, rename={
 }):  # fmt: skip
     """The part of an instance's metadata (DICOM JSON) that says where and when it is, how it plays, what it holds."""
 
+    image_type: Values = _NONE
     position: Values = _NONE
     orientation: Values = _NONE
     spacing: Values = _NONE
@@ -45,6 +47,10 @@ class Placement(msgspec.Struct, frozen=True, gc=False, rename={
     content_date: Values = _NONE
     content_time: Values = _NONE
     trigger_time: Values = _NONE
+
+    def placed(self) -> Placement:
+        """Return it without a place in the patient where the picture has none: a mosaic's is that of no one slice."""
+        return msgspec.structs.replace(self, position=_NONE) if is_mosaic(self.image_type) else self
 
     @property
     def plain_pixels(self) -> bool:
@@ -84,7 +90,7 @@ def placements(metadata: MetadataReader, refs: Sequence[InstanceRef]) -> list[Pl
         found = _placements.decode(text)
     except msgspec.MsgspecError:
         found = _one_by_one(text)
-    return found if len(found) == len(refs) else [Placement()] * len(refs)
+    return [one.placed() for one in found] if len(found) == len(refs) else [Placement()] * len(refs)
 
 
 def _one_by_one(text: bytes) -> list[Placement]:

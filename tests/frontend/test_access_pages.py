@@ -88,7 +88,7 @@ def test_the_last_grant_that_lets_people_see_ends_only_after_a_plain_warning(ope
 
 def test_the_row_of_an_account_says_by_what_it_sees(open_page: OpenPage) -> None:
     page = open_page("/accounts")
-    expect(page.get_by_role("row", name="weber")).to_contain_text("group Station 3 (some) and role User")
+    expect(page.get_by_role("row", name="weber Dr")).to_contain_text("group Station 3 (some) and role User")
     expect(page.get_by_role("row", name="station3")).to_contain_text("sees no study")
 
 

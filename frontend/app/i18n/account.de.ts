@@ -7,7 +7,7 @@ export default {
   'idle.text': 'Sie werden in {n} s abgemeldet, weil diese Seiten eine Weile nicht benutzt wurden.',
   'idle.last': 'Diese Anmeldung endet in {n} s: Länger darf sie nicht dauern. Melden Sie sich danach neu an; was offen ist, bleibt.',
   'idle.stay': 'Angemeldet bleiben',
-  'password.forgot': 'Passwort vergessen?',
+  'login.forgot': 'Passwort vergessen?',
   'password.forgotTitle': 'Neues Passwort',
   'password.forgotLead': 'Sie erhalten per Mail einen Link, mit dem Sie ein neues Passwort wählen.',
   'password.nameOrMail': 'Benutzername oder E-Mail-Adresse',

@@ -5,7 +5,7 @@ export default {
   'idle.text': 'You are logged out in {n} s, because nobody has used these pages for a while.',
   'idle.last': 'This login ends in {n} s: it has lasted as long as it may. Log in again after that; what is open stays.',
   'idle.stay': 'Stay logged in',
-  'password.forgot': 'Forgot your password?',
+  'login.forgot': 'Forgot your password?',
   'password.forgotTitle': 'A new password',
   'password.forgotLead': 'You get a link by mail with which you choose a new password.',
   'password.nameOrMail': 'User name or e-mail address',

@@ -75,7 +75,6 @@ def test_one_id_of_several_people_on_a_desk_and_on_a_phone(open_page: Pages, hos
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_role("checkbox", name="Vogt, Anna")).to_be_visible()
     expect(dialog).not_to_contain_text("2025")
-    page.screenshot(path="/tmp/pat/share.png")
     page.keyboard.press("Escape")
 
     strip.get_by_role("button", name="Vogt, Anna").click()
@@ -89,7 +88,6 @@ def test_one_id_of_several_people_on_a_desk_and_on_a_phone(open_page: Pages, hos
     hint = page.locator(".hint")
     expect(hint).to_be_visible()
     _apart(mark, page.locator(".edge.top"), page.locator(".overlay .prior"), hint, page.locator(".overlay .tl"))
-    page.screenshot(path="/tmp/pat/desk.png")
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Share", exact=True).click()
     expect(dialog).to_contain_text("Vogt, Anna")  # what is done is done with what the head names
@@ -97,14 +95,12 @@ def test_one_id_of_several_people_on_a_desk_and_on_a_phone(open_page: Pages, hos
 
     page.goto(f"{hospital.base}/view?patient={first}")
     _choice(page, "Meier, Anna", "Schulz, Bernd", "Vogt, Anna")
-    page.screenshot(path="/tmp/pat/choice.png")
 
     phone = open_page(f"/view?study={sent['Meier'].id}", width=360, height=640, touch=True)
     ready(phone, 0)
     unchecked = phone.get_by_role("link", name="Display not checked")
     expect(unchecked).to_be_visible()
     phone.get_by_role("button", name="Vogt, Anna").tap()
-    phone.screenshot(path="/tmp/pat/phone0.png")
     phone.locator("li.doubtful button[data-series]").tap()
     mark, head = phone.locator(".stranger"), phone.locator("header h1")
     expect(mark).to_contain_text("May be another person: Vogt, Anna")
@@ -119,7 +115,5 @@ def test_one_id_of_several_people_on_a_desk_and_on_a_phone(open_page: Pages, hos
         head,
         phone.locator(".overlay .date"),
     )
-    phone.screenshot(path="/tmp/pat/phone.png")
     phone.goto(f"{hospital.base}/view?accession={ACCESSION}")
     _choice(phone, "Kurz, Carla", "Lang, Dora")
-    phone.screenshot(path="/tmp/pat/phonechoice.png")

@@ -1,12 +1,14 @@
 /** Whom a grant is for is said of each kind for what it is: of everybody of a kind, too. */
 
-import { beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it, vi } from 'vitest';
 import { allWords, setLanguage } from '../i18n/index.svelte';
 import { sentenceOf } from './saying';
 
 beforeAll(async () => {
+  vi.stubGlobal('document', { documentElement: {} });
+  vi.stubGlobal('localStorage', { setItem: () => undefined });
   await allWords();
-  setLanguage('en');
+  await setLanguage('en');
 });
 
 const of = (kind: 'account' | 'ae' | 'role' | 'token' | 'group' | 'link'): string =>

@@ -27,7 +27,7 @@ export function windowText(window: Window | null, frame: Frame): string {
 }
 
 /** Digits after the point that tell a value of a size: two, or more where those would say nothing. */
-function fineness(value: number): number {
+export function fineness(value: number): number {
   const size = Math.abs(value);
   return size > 0 && size < 1 ? Math.min(8, DIGITS - Math.floor(Math.log10(size)) - 1) : DIGITS;
 }

@@ -304,3 +304,12 @@ def test_a_cut_of_unknown_size_is_told_by_a_strip_at_the_lower_edge(shape: tuple
 
 def test_a_picture_of_which_nothing_came_is_hatched_all_over() -> None:
     assert not (mark_missing(np.full((8, 8), 99, np.uint8), 1.0) == 99).any()
+
+
+def test_small_pictures_start_with_the_window_that_the_viewer_starts_with() -> None:
+    """A CT without a window is seen in soft tissue, whatever metal and air it holds (`frontend/viewer/starting.ts`)."""
+    ramp = np.repeat(np.array([[-1000, -160, 40, 240, 3000]], np.int16), 5, axis=0)
+    header, descriptor = _opened(ramp, Modality="CT")
+    small = thumbnail(header, descriptor, ramp.tobytes(), edge=5)
+    grey = np.asarray(Image.open(io.BytesIO(small)).convert("L"))[2]
+    assert grey.tolist() == pytest.approx([0, 0, 128, 255, 255], abs=24)  # as JPEG has it

@@ -28,7 +28,8 @@ describe('a value under the pointer', () => {
     expect(pixel(1.029, { pixel_unit: 'Gy' }, 'RTDOSE')).toBe('3, 4: 1,03 Gy');
     expect(pixel(0.00123, { pixel_unit: 'Gy' }, 'RTDOSE')).toBe('3, 4: 0,0012 Gy');
     expect(pixel(0.5, { pixel_unit: '{relative}' }, 'RTDOSE')).toBe('3, 4: 0,5 rel.');
-    expect(windowText({ center: 0.005, width: 0.01 }, frame({}))).toBe('B 0,01  M 0,005');
+    expect(windowText({ center: 0.005, width: 0.01 }, frame({ pixel_unit: 'Gy' }))).toBe('B 0,01  M 0,005 Gy');
+    expect(windowText({ center: 40, width: 400 }, frame({ pixel_unit: "[hnsf'U]" }))).toBe('B 400  M 40');
   });
 });
 

@@ -5,10 +5,11 @@ import type { Frame, FrameFacts } from '$viewer/frame';
 import type { Window } from '$viewer/grey';
 import { SUV, type Quantity } from '$viewer/quantity';
 import { isCalibrated } from '$viewer/scale';
-import { rescaledUnitText } from '$viewer/units';
+import { rescaledUnitText, unitText } from '$viewer/units';
 import type { ViewerState } from '$viewer/viewer';
 
 const DIGITS = 2;
+const DOSES: ReadonlySet<string> = new Set(['Gy', '{relative}']);
 
 /** From which uptake to which a window reaches. */
 function uptakes({ center, width }: Window, factor: number): string {
@@ -23,11 +24,13 @@ export function windowText(window: Window | null, frame: Frame): string {
   const factor = frame.facts.suv_factor;
   if (factor) return uptakes(window, factor);
   const digits = fineness(window.width);
-  return t('view.window', { width: formatNumber(window.width, digits), center: formatNumber(window.center, digits) });
+  const said = t('view.window', { width: formatNumber(window.width, digits), center: formatNumber(window.center, digits) });
+  const unit = (frame.facts as Quantity).pixel_unit ?? '';
+  return DOSES.has(unit) ? `${said} ${unitText(unit)}` : said;
 }
 
 /** Digits after the point that tell a value of a size: two, or more where those would say nothing. */
-function fineness(value: number): number {
+export function fineness(value: number): number {
   const size = Math.abs(value);
   return size > 0 && size < 1 ? Math.min(8, DIGITS - Math.floor(Math.log10(size)) - 1) : DIGITS;
 }

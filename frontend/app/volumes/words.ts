@@ -1,6 +1,7 @@
 /** Numbers and warnings of the volume room in words. */
 
 import { formatNumber, t } from '../i18n/index.svelte';
+import { fineness } from '../viewing/saying';
 import type { SeriesRow } from '../api/types';
 import type { Choice } from '$viewer/volume/assemble';
 import type { Body } from '$viewer/volume/bodies';
@@ -46,7 +47,8 @@ export function rangeText({ least, width }: Blend, body: Body, modality: string)
 
 function valueText(value: number, body: Body, modality: string): string {
   if (body.suvFactor !== null) return t('volume.suv', { value: formatNumber(value * body.suvFactor, 2) });
-  return `${formatNumber(value, DIGITS)} ${unitOf(body, modality)}`.trim();
+  const digits = body.unit === 'Gy' || body.unit === 'rel.' ? fineness(value) : DIGITS; // doses are small numbers
+  return `${formatNumber(value, digits)} ${unitOf(body, modality)}`.trim();
 }
 
 /** A value with the point of the patient where it was read. */

@@ -1,6 +1,6 @@
 /** Brings a volume: every eighth slice first, from the centre outwards, then those between, within a counted budget. */
 
-import { FrameDamaged, isColour, type Frame } from '../frame';
+import { FrameDamaged, isColour, type Frame, type FrameFacts } from '../frame';
 import { windowFunction, type Window, type WindowFunction } from '../grey';
 import { FrameFailure } from '../loader';
 import type { Quantity } from '../quantity';
@@ -48,6 +48,8 @@ export interface Known {
   /** From values to SUVbw, where the server knows it. */
   suvFactor: number | null;
   unit: string;
+  /** What was lost when its slices were compressed, by the one that came first. */
+  loss?: FrameFacts['loss'];
 }
 
 export interface Progress {
@@ -130,6 +132,7 @@ export class VolumeLoading {
       grid, kind, scale, window: startingWindow(modality, first), start: startOf(modality, first),
       toneOf: (window) => windowFunction(first, window), invert: facts.invert ?? false,
       suvFactor: (facts as { suv_factor?: number | null }).suv_factor ?? null, unit: unitOf(facts),
+      loss: facts.loss ?? null,
     });
     const round = new Round(this, grid, kind, scale, this.#stop.signal);
     await round.run();

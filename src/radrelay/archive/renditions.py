@@ -35,6 +35,7 @@ from radrelay.dicom.pixels import (
     Pixels,
     PixelsTooLarge,
 )
+from radrelay.dicom.slides import SLIDE
 from radrelay.dicom.starting import fitting_window
 from radrelay.dicom.viewability import describe_viewability
 from radrelay.dicom.voi import NamedTable
@@ -242,6 +243,7 @@ class Renditions:
                     frame=number - 1,
                     own=frame.own,
                     missing=frame.missing if frame.cut else None,
+                    window=self.common_window(ref) if ref.sop_class_uid == SLIDE else None,
                 )
             self._thumbnails.put((ref.id, number), made)
         return made

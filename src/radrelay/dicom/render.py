@@ -101,10 +101,12 @@ def thumbnail(
     edge: int = THUMBNAIL_EDGE,
     own: bool = False,
     missing: float | None = None,
+    window: Window | None = None,
 ) -> bytes:
     """Return a JPEG of at most `edge` pixels on its longer side, from one frame's bytes as stored (`own`: by us).
 
-    It is seen with the window that a viewer starts with.
+    It is seen with `window`, else with the one that a viewer starts with.
+
     `missing` is given when the frame's end never came, see `mark_missing`.
     """
     # why: reduced resolutions of palette indices are averages of indices, which are other colours
@@ -113,8 +115,7 @@ def thumbnail(
     if samples is None:
         samples = decode_frame(descriptor, data, bit_offset, own=own)
     small = replace(descriptor, rows=samples.shape[0], columns=samples.shape[1])
-    window = None
-    if samples.ndim == 2 and not indices:
+    if window is None and samples.ndim == 2 and not indices:
         shown = presentation(attributes, small, frame)
         window = starting_window(attributes, small, shown, samples, frame)
     return render(

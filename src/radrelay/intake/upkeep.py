@@ -14,13 +14,12 @@ import structlog
 from radrelay.errors import RadrelayError, Unavailable
 from radrelay.storage.database import Database
 from radrelay.storage.models import LandingCursor, LandingRecord
-from radrelay.storage.node import local_name
+from radrelay.storage.segment_owner import is_passing
 from radrelay.storage.segments import SegmentReader
 
 log = structlog.get_logger(__name__)
 
 EVERY_S = 30.0
-PASSING_OWNERS = "import-"
 
 
 class LandingUpkeep:
@@ -58,8 +57,8 @@ class LandingUpkeep:
                 freed += 1
         recover_dead_owners(self._reader)
         for owner in self._reader.owners():
-            if local_name(owner).startswith(PASSING_OWNERS) and not self._reader.segments(owner):
-                self._reader.remove_owner(owner)
+            if is_passing(owner):
+                self._reader.clear_up(owner)
         return freed
 
     def _forget(self, owner: str, segment: int, epoch: int) -> None:

@@ -153,7 +153,10 @@ SCOPED: set[Operation] = {
     ("POST", "/api/links"), ("GET", "/api/links/{link_id}"), ("DELETE", "/api/links/{link_id}"),
     ("POST", "/api/links/{link_id}/sheet"),
 }  # fmt: skip
-OF_VISITORS: set[Operation] = {("GET", "/api/session"), ("GET", "/api/shared"), ("DELETE", "/api/shared")}
+OF_VISITORS: set[Operation] = {
+    ("GET", "/api/session"), ("GET", "/api/shared"), ("DELETE", "/api/shared"),
+    ("GET", "/api/events"),  # endless; that it is over is all that they hear (test_suspension)
+}  # fmt: skip
 TO_VISITORS: set[Operation] = {  # what a link opens of what it shows; everything else is closed to it
     *(("GET", f"/api/studies/{{study_id}}{end}") for end in ("", "/opening", "/glimpse", "/archive.zip", "/drawings")),
     *(("GET", f"/api/series/{{series_id}}{end}") for end in ("", "/thumbnail", "/archive.zip", "/slide")),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import threading
-import time
 from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
@@ -15,7 +15,7 @@ from radrelay.settings import Settings
 from radrelay.storage.durable_files import make_private_directory
 from radrelay.storage.keys import Keyring
 from radrelay.storage.landing_format import PAGE, SegmentGone, segment_name
-from radrelay.storage.segment_owner import LOCK_NAME, OwnerLock
+from radrelay.storage.segment_owner import LOCK_NAME
 from radrelay.storage.segments import (
     PosixFiles,
     RecordGone,
@@ -213,8 +213,8 @@ def test_owner_that_has_gone_is_removed_once_it_is_empty(
 def test_what_begins_to_land_while_its_empty_folder_is_cleared_away_lands_all_the_same(
     settings: Settings, keyring: Keyring, reader: SegmentReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever clears up may come between any two steps of the one who begins; each of the three is played here."""
-    make, take, removed = make_private_directory, OwnerLock.take, []
+    make = make_private_directory
+    removed: list[bool] = []
 
     def made_and_cleared_up(directory: Path) -> None:
         make(directory)
@@ -222,39 +222,37 @@ def test_what_begins_to_land_while_its_empty_folder_is_cleared_away_lands_all_th
             removed.append(reader.clear_up("import-1"))
 
     monkeypatch.setattr("radrelay.storage.segment_owner.make_private_directory", made_and_cleared_up)
-    log = opened(settings, keyring, "import-1")  # cleared up before there is a lock
+    log = opened(settings, keyring, "import-1")
     payloads = fill(log, 3)
-    assert removed == [True]
+    assert removed == [True], "between its making and its lock"
     assert not reader.clear_up("import-1"), "it lives"
     log.close()
     assert [reader.read(record.location) for record in scanned(reader)] == payloads
 
-    directory = settings.landing_dir / "import-2"
-    make(directory)
-    for gone in (True, False):  # while it waits for the lock; then only the lock itself has gone by then
-        lock = take(directory)
-        began: list[SegmentLog] = []
-        waiting = threading.Thread(target=lambda: began.append(opened(settings, keyring, "import-2")))
-        waiting.start()
-        while not _waits_for(directory / LOCK_NAME):
-            time.sleep(0.005)
-        (directory / LOCK_NAME).unlink()
-        if gone:
-            for path in directory.iterdir():
-                path.unlink()
-            directory.rmdir()
-        lock.release()
-        waiting.join()
-        payloads = fill(began[0], 3)
-        assert not reader.clear_up("import-2"), "it lives, and its lock is the one that all others see"
-        began[0].close()
-        assert [reader.read(record.location) for record in scanned(reader, "import-2")][-3:] == payloads
 
+@pytest.mark.parametrize("gone", [True, False], ids=["the folder", "the lock alone so far"])
+def test_who_locks_a_lock_that_is_cleared_away_takes_the_one_that_all_others_see(
+    settings: Settings, keyring: Keyring, reader: SegmentReader, monkeypatch: pytest.MonkeyPatch, gone: bool
+) -> None:
+    directory = settings.landing_dir / "import-1"
+    lock = fcntl.flock
+    cleared: list[int] = []
 
-def _waits_for(path: Path) -> bool:
-    """Say whether this process has a lock file open twice: once as its holder, once as who waits."""
-    handles = [os.path.realpath(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd")]
-    return handles.count(str(path.resolve())) > 1
+    def cleared_away_before(handle: int, how: int) -> None:
+        if not cleared:
+            cleared.append(handle)
+            (directory / LOCK_NAME).unlink()
+            if gone:
+                directory.rmdir()
+        lock(handle, how)
+
+    monkeypatch.setattr("radrelay.storage.segment_owner.fcntl.flock", cleared_away_before)
+    log = opened(settings, keyring, "import-1")
+    payloads = fill(log, 3)
+    assert cleared
+    assert not reader.clear_up("import-1"), "it lives"
+    log.close()
+    assert [reader.read(record.location) for record in scanned(reader)] == payloads
 
 
 def test_an_ended_import_takes_no_more_room_than_what_it_holds(

@@ -224,12 +224,11 @@ async def events(request: Request, principal: Authenticated) -> StreamingRespons
     visitor = principal.kind == "link"
     feed.require_room(visitor=visitor)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(_stream(request, feed, principal.organisation_id, visitor), 200, headers, "text/event-stream")
+    told = _stream(request, feed, principal.organisation_id, visitor)
+    return StreamingResponse(told, 200, headers, "text/event-stream")
 
 
-async def _stream(
-    request: Request, feed: LiveFeed, organisation_id: uuid.UUID, visitor: bool
-) -> AsyncIterator[str]:
+async def _stream(request: Request, feed: LiveFeed, organisation_id: uuid.UUID, visitor: bool) -> AsyncIterator[str]:
     async with feed.listen(organisation_id, visitor=visitor) as listener:
         yield "retry: 3000\nevent: ready\ndata: {}\n\n"
         while not feed.closing.is_set():

@@ -58,8 +58,14 @@ class LandingUpkeep:
         recover_dead_owners(self._reader)
         for owner in self._reader.owners():
             if is_passing(owner):
-                self._reader.clear_up(owner)
+                self._clear_up(owner)
         return freed
+
+    def _clear_up(self, owner: str) -> None:
+        try:
+            self._reader.clear_up(owner)
+        except OSError as error:  # one that cannot be cleared up must not keep the others
+            log.warning("an import's folder cannot be cleared up; it is tried again", owner=owner, error=error.strerror)
 
     def _forget(self, owner: str, segment: int, epoch: int) -> None:
         with self._database.write() as session:

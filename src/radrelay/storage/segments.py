@@ -214,13 +214,20 @@ class SegmentLog:
                 self._sync()
                 self._seal(self._current)
             if self._passing and self._poison is None:
-                shrink(self.directory, self._files)
+                self._shrink()
         finally:
             with self._gate:
                 self._leading = False
                 self._gate.notify_all()
             self._watermark.close()
             self._owner_lock.release()
+
+    def _shrink(self) -> None:
+        """Take no more room than the records; all is durable by now, so that a disk that refuses spoils nothing."""
+        try:
+            shrink(self.directory, self._files)
+        except OSError as error:
+            log.warning("landing.not_shrunk", owner=self.owner, error=error.strerror)
 
     def _append(
         self, kind: int, record_id: uuid.UUID, parts: tuple[Buffer, ...], lengths: tuple[int, int, int], length: int

@@ -260,7 +260,7 @@ def _changed_by_two(open_page: OpenPage, site: Site) -> Page:
     page.get_by_role("button", name=re.compile("Edit the text of Length")).click()
     page.get_by_role("textbox", name="Text").fill("mine")
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_role("status").filter(has_text="Not saved")).to_be_visible()
+    expect(page.locator(".sign").filter(has_text="Not saved")).to_be_visible()
     _line(site, mark_id, text="theirs")
     return page
 
@@ -285,7 +285,7 @@ def test_a_broken_line_loses_nothing_and_the_page_warns(open_page: OpenPage, sit
     page.keyboard.press("m")
     _pull(page, FROM, TO)
     _list(page)
-    expect(page.get_by_role("status").filter(has_text="Not saved")).to_be_visible()
+    expect(page.locator(".sign").filter(has_text="Not saved")).to_be_visible()
     with page.expect_event("dialog") as asked:
         page.evaluate("() => { setTimeout(() => location.reload(), 0) }")
     assert asked.value.type == "beforeunload"
@@ -321,7 +321,7 @@ def test_a_change_that_meets_another_on_leaving_is_told_with_the_reader_s_words(
     page.get_by_role("button", name=re.compile("Edit the text of Length")).click()
     page.get_by_role("textbox", name="Text").fill("grown since March")
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_role("status").filter(has_text="Not saved")).to_be_visible()
+    expect(page.locator(".sign").filter(has_text="Not saved")).to_be_visible()
     _line(site, mark_id, text="theirs")
     page.get_by_role("button", name="Back to the list").click()
     expect(page.locator(".reading-room")).to_have_count(0)

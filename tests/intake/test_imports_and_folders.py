@@ -94,6 +94,8 @@ def test_an_imports_folder_is_cleared_up_once_nothing_in_it_is_needed(site: Site
     upkeep = LandingUpkeep(site.database, site.reader)
     upkeep.run_once()
     assert len(site.reader.owners()) == 1
+    taken = sum(path.stat().st_blocks * 512 for path in site.settings.landing_dir.glob("import-*/*"))
+    assert taken < 256 * 1024, "a segment's room for one picture that waits to be packed"
     with site.database.write() as session:
         session.execute(sa.delete(LandingRecord))
     upkeep.run_once()

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import threading
 from contextlib import suppress
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
 from radrelay.settings import Settings
+from radrelay.storage.durable_files import make_private_directory
 from radrelay.storage.keys import Keyring
 from radrelay.storage.landing_format import PAGE, SegmentGone, segment_name
+from radrelay.storage.segment_owner import LOCK_NAME
 from radrelay.storage.segments import (
     PosixFiles,
     RecordGone,
@@ -198,11 +203,85 @@ def test_owner_that_has_gone_is_removed_once_it_is_empty(
     fill(log, 2)
     log.close()
     assert reader.owners() == ["import-1"]
-    assert not reader.remove_owner("import-1")
+    assert not reader.clear_up("import-1")
     for segment in reader.segments("import-1"):
         assert reader.free("import-1", segment.number, segment.epoch)
-    assert reader.remove_owner("import-1")
+    assert reader.clear_up("import-1")
     assert reader.owners() == []
+
+
+def test_what_begins_to_land_while_its_empty_folder_is_cleared_away_lands_all_the_same(
+    settings: Settings, keyring: Keyring, reader: SegmentReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = make_private_directory
+    removed: list[bool] = []
+
+    def made_and_cleared_up(directory: Path) -> None:
+        make(directory)
+        if not removed:
+            removed.append(reader.clear_up("import-1"))
+
+    monkeypatch.setattr("radrelay.storage.segment_owner.make_private_directory", made_and_cleared_up)
+    log = opened(settings, keyring, "import-1")
+    payloads = fill(log, 3)
+    assert removed == [True], "between its making and its lock"
+    assert not reader.clear_up("import-1"), "it lives"
+    log.close()
+    assert [reader.read(record.location) for record in scanned(reader)] == payloads
+
+
+@pytest.mark.parametrize("gone", [True, False], ids=["the folder", "the lock alone so far"])
+def test_who_locks_a_lock_that_is_cleared_away_takes_the_one_that_all_others_see(
+    settings: Settings, keyring: Keyring, reader: SegmentReader, monkeypatch: pytest.MonkeyPatch, gone: bool
+) -> None:
+    directory = settings.landing_dir / "import-1"
+    lock = fcntl.flock
+    cleared: list[int] = []
+
+    def cleared_away_before(handle: int, how: int) -> None:
+        if not cleared:
+            cleared.append(handle)
+            (directory / LOCK_NAME).unlink()
+            if gone:
+                directory.rmdir()
+        lock(handle, how)
+
+    monkeypatch.setattr("radrelay.storage.segment_owner.fcntl.flock", cleared_away_before)
+    log = opened(settings, keyring, "import-1")
+    payloads = fill(log, 3)
+    assert cleared
+    assert not reader.clear_up("import-1"), "it lives"
+    log.close()
+    assert [reader.read(record.location) for record in scanned(reader)] == payloads
+
+
+def test_an_ended_import_takes_no_more_room_than_what_it_holds(
+    settings: Settings, keyring: Keyring, reader: SegmentReader
+) -> None:
+    log = opened(settings, keyring, "import-1")
+    payloads = fill(log, 2)
+    log.close()
+    directory = settings.landing_dir / "import-1"
+
+    def taken() -> int:
+        return sum(path.stat().st_blocks * 512 for path in directory.iterdir())
+
+    assert not list(directory.glob("free-*.seg"))
+    assert taken() < sum(map(len, payloads)) + 64 * 1024 < settings.storage.segment_bytes
+    # One that was killed: its segments are whole, and others lie ready.
+    (directory / "free-0000000007.seg").write_bytes(bytes(settings.storage.segment_bytes))
+    with (directory / segment_name(reader.segments("import-1")[0].number)).open("r+b") as segment:
+        segment.truncate(settings.storage.segment_bytes)
+        os.posix_fallocate(segment.fileno(), 0, settings.storage.segment_bytes)
+    assert not reader.clear_up("import-1")
+    assert taken() < sum(map(len, payloads)) + 64 * 1024
+    assert [reader.read(record.location) for record in scanned(reader)] == payloads
+    # What cannot be read is for a person to look at, and is never cleared away.
+    for segment_ in reader.segments("import-1"):
+        assert reader.free("import-1", segment_.number, segment_.epoch)
+    (directory / "damaged-0000000001.seg").write_bytes(b"what the disk left")
+    assert not reader.clear_up("import-1")
+    assert (directory / "damaged-0000000001.seg").exists()
 
 
 def test_a_growing_segment_is_not_freed(settings: Settings, keyring: Keyring, reader: SegmentReader) -> None:

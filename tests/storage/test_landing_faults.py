@@ -224,7 +224,7 @@ def test_two_processes_never_share_a_directory(
     with pytest.raises(LandingInUse):
         opened(settings, keyring)
     assert not reader.recover("listen")
-    assert not reader.remove_owner("listen")
+    assert not reader.clear_up("listen")
     log.close()
     opened(settings, keyring).close()
 

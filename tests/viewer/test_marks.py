@@ -53,7 +53,7 @@ def test_a_length_is_kept_and_seen_by_others_and_two_changes_are_put_to_the_seco
 
     other.context.set_offline(True)
     _note(other, "theirs, later")
-    expect(other.get_by_role("status").filter(has_text="Not saved")).to_be_visible()
+    expect(other.locator(".sign").filter(has_text="Not saved")).to_be_visible()
     _note(page, "first")
     expect(page.get_by_role("status").filter(has_text="Saved")).to_be_visible()
     other.context.set_offline(False)

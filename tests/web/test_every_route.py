@@ -171,6 +171,7 @@ SCOPED: set[Operation] = {
 OF_VISITORS: set[Operation] = {
     ("GET", "/api/session"), ("GET", "/api/shared"), ("DELETE", "/api/shared"),
     ("GET", "/api/privacy/owed"), ("POST", "/api/privacy/acceptances"),  # nothing for who has no account
+    ("GET", "/api/events"),  # endless; that it is over is all that they hear (test_suspension)
 }  # fmt: skip
 TO_VISITORS: set[Operation] = {  # what a link opens of what it shows; everything else is closed to it
     *(("GET", f"/api/studies/{{study_id}}{end}") for end in ("", "/opening", "/glimpse", "/archive.zip", "/drawings")),

@@ -10,10 +10,13 @@ from datetime import timedelta
 import pytest
 from starlette.types import Message
 
+from radrelay.errors import Unavailable
 from radrelay.web import live
 from radrelay.web.live import LiveFeed
 from tests.apart import run_apart
 from tests.web.conftest import Login, WebSite
+from tests.web.test_links import make, opened, study_of
+from tests.web.test_studies import CT, upload
 from tests.web.test_uploads import cookie_headers
 
 Headers = list[tuple[bytes, bytes]]
@@ -66,6 +69,39 @@ def test_a_suspended_persons_open_page_ends_within_seconds(site: WebSite) -> Non
     assert seconds < live.HEARTBEAT_S / 2
 
 
+def test_what_a_revoked_link_opened_is_closed_within_seconds_in_every_browser(site: WebSite) -> None:
+    root = site.login("root")
+    upload(site, root, CT)
+    made = make(site, root, studies=[study_of(root)["id"]])
+    visitor = opened(site, made)
+    cookie = f"radrelay_link={visitor.http.cookies['radrelay_link']}".encode()
+
+    async def revoke() -> None:
+        await asyncio.to_thread(upload, site, root, "MR_small.dcm")  # of what comes they hear nothing
+        await asyncio.sleep(1.5)
+        path = f"/api/links/{made['link']['id']}"
+        answer = await asyncio.to_thread(lambda: root.http.delete(path, headers=root.headers))
+        assert answer.status_code == 204, answer.text
+
+    heard, seconds = run_apart(hear_until_end(site, [(b"host", b"127.0.0.1:8080"), (b"cookie", cookie)], revoke))
+    assert heard.endswith(live.ENDED)
+    assert "changed" not in heard
+    assert seconds < live.HEARTBEAT_S / 2
+
+
+def test_visitors_leave_room_for_the_house(site: WebSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "MOST_VISITORS", 1)
+    feed: LiveFeed = site.app.state.feed
+
+    async def crowd() -> None:
+        async with feed.listen(site.organisation_id, visitor=True):
+            with pytest.raises(Unavailable):
+                feed.require_room(visitor=True)
+            feed.require_room()
+
+    run_apart(crowd())
+
+
 def test_a_revoked_machines_open_stream_ends_within_seconds(site: WebSite) -> None:
     root = site.login("root")
     made = root.http.post("/api/tokens", json={"name": "a board"}, headers=root.headers).json()
@@ -90,5 +126,5 @@ def test_an_open_stream_keeps_nobody_logged_in(site: WebSite, monkeypatch: pytes
             site.clock.advance(timedelta(hours=2))
 
     heard, _ = run_apart(hear_until_end(site, cookie_headers(anna), wait))
-    assert "still here" in heard
+    assert live.HERE in heard
     assert heard.endswith(live.ENDED)

@@ -12,6 +12,11 @@ export class ApiProblem extends Error {
   }
 }
 
+/** No answer, or none of Radrelay's own: it may come when the same is asked again. */
+export function mayPass(cause: unknown): boolean {
+  return cause instanceof ApiProblem && [0, 502, 503, 504].includes(cause.status);
+}
+
 type Query = Record<string, string | number | boolean | null | undefined | readonly string[]>;
 
 let csrfToken = '';

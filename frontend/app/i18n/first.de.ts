@@ -7,6 +7,8 @@ const first: First = {
   retry: 'Erneut versuchen',
   reload: 'Seite neu laden',
   close: 'Schließen',
+  'line.away': 'Der Server antwortet nicht',
+  'line.unsaved': ['{n} Eintrag noch nicht gespeichert', '{n} Einträge noch nicht gespeichert'],
   'problem.unreachable': 'Der Server antwortet nicht. Bitte die Verbindung prüfen.',
   'problem.unexpected': 'Etwas ist schiefgegangen.',
   'problem.chunk': 'Dieser Teil der Seite ließ sich nicht laden; vielleicht gibt es eine neue Version.',

@@ -5,6 +5,8 @@ const first = {
   retry: 'Try again',
   reload: 'Reload the page',
   close: 'Close',
+  'line.away': 'The server does not answer',
+  'line.unsaved': ['{n} mark not saved yet', '{n} marks not saved yet'],
   'problem.unreachable': 'The server does not answer. Check the connection.',
   'problem.unexpected': 'Something went wrong.',
   'problem.chunk': 'This part of the page could not be loaded; there may be a new version.',

@@ -78,6 +78,11 @@ export class Autosave {
     return all.some(({ attempts, refused }) => attempts > 0 || refused) ? 'unsaved' : 'saving';
   }
 
+  /** How many marks have changes that the server does not have. */
+  get unsaved(): number {
+    return this.#unsaved.size;
+  }
+
   /** Takes note of a change that the reader has finished. */
   edited({ id, before, after }: Edit): void {
     const known = this.#unsaved.get(id);

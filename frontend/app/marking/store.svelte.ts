@@ -5,9 +5,10 @@
 
 import { ApiProblem } from '../api/client';
 import { marks as api, type MarksAnswer } from '../api/marks';
-import { onLive } from '../state/live.svelte';
+import { isLive, onLive } from '../state/live.svelte';
 import { attemptQuietly, notify, notifyUntilRead, problemText } from '../state/notices.svelte';
 import { session } from '../state/session.svelte';
+import { noteUnsaved } from '../state/unsaved.svelte';
 import { MarkBook } from '$viewer/marks/book';
 import type { NextStep } from '$viewer/marks/draft';
 import type { Mark, MarkContent, Person } from '$viewer/marks/mark';
@@ -198,6 +199,7 @@ export class MarkStore {
 
   #changed(): void {
     this.saving = this.#autosave.saving;
+    noteUnsaved(this, this.#autosave.unsaved, this.saving === 'unsaved');
     this.conflicts = this.#autosave.conflicts;
     if (this.#closing && this.saving === 'saved') for (const leave of this.#leave.splice(0)) leave();
   }
@@ -219,7 +221,17 @@ export class MarkStore {
       () => off.abort(),
       onLive('marks', () => void attemptQuietly(() => this.#again()), LIVE_MS),
       this.#watchLogin(),
+      this.#watchLine(),
     );
+  }
+
+  /** The server answers again: what waits for its next try goes at once. */
+  #watchLine(): () => void {
+    return $effect.root(() => {
+      $effect(() => {
+        if (!isLive()) return () => this.#autosave.resume();
+      });
+    });
   }
 
   #watchLogin(): () => void {

@@ -82,9 +82,16 @@ function over(): void {
   else state.account = null; // there is nothing to come back to
 }
 
+/** Hides the page at once and loads afresh. That may take a while, or wait for an answer about what is not saved. */
+function leave(address: string): void {
+  sessionStorage.removeItem(READER);
+  over();
+  location.replace(address);
+}
+
 /** What another tab tells: all follow a log-out and a login; somebody else gets a fresh page. */
 function follow(kind: 'in' | 'out', account: string): void {
-  if (kind === 'out' || (state.account && state.account.id !== account)) location.replace('/');
+  if (kind === 'out' || (state.account && state.account.id !== account)) leave('/');
   else if (state.ended) void readSession();
 }
 
@@ -152,13 +159,12 @@ export async function changePassword(current: string, next: string): Promise<voi
 
 /** Logs out and loads afresh: no image and no header stays in the page's memory. */
 export async function logout(): Promise<void> {
+  let onward: string | null | undefined; // to log out at the provider of single sign-on, too
   try {
-    const onward = await api.session.logout();
-    if (onward) return location.replace(onward); // to log out at the provider of single sign-on, too
+    onward = await api.session.logout();
   } catch (cause) {
     if (!(cause instanceof ApiProblem && cause.status === 401)) throw cause;
   }
-  sessionStorage.removeItem(READER);
   tellTabs({ kind: 'out' });
-  location.replace('/');
+  leave(onward || '/');
 }

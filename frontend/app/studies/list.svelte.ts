@@ -1,9 +1,9 @@
 /** The study list: a filter, the pages read so far, and changes as the server tells of them. */
 
-import { ApiProblem } from '../api/client';
+import { ApiProblem, mayPass } from '../api/client';
 import { studies as api, type StudyFilter } from '../api/endpoints';
 import type { Study, StudyPage } from '../api/types';
-import { onLive } from '../state/live.svelte';
+import { onceBack, onLive } from '../state/live.svelte';
 import { attemptQuietly } from '../state/notices.svelte';
 import type { Private } from '../state/router.svelte';
 
@@ -65,6 +65,7 @@ export class StudyList {
   #cursor: string | null = null;
   #under: AbortController | null = null;
   #settling: ReturnType<typeof setTimeout> | undefined;
+  #giveUp: () => void = () => undefined;
 
   /** Searches, a moment after the last keystroke. */
   search(filter: StudyFilter, atOnce = false): void {
@@ -83,6 +84,7 @@ export class StudyList {
     const leave = onLive('studies', () => void this.#refresh(), GATHER_MS);
     return () => {
       leave();
+      this.#giveUp();
       clearTimeout(this.#settling);
       this.#under?.abort();
     };
@@ -106,6 +108,7 @@ export class StudyList {
 
   async #read(fromStart: boolean): Promise<void> {
     this.#under?.abort();
+    this.#giveUp();
     const under = (this.#under = new AbortController());
     this.loading = true;
     try {
@@ -119,6 +122,7 @@ export class StudyList {
     } catch (cause) {
       if (under.signal.aborted) return;
       this.problem = cause;
+      if (mayPass(cause)) this.#giveUp = onceBack(() => void this.#read(fromStart));
     }
     this.loading = false;
   }
@@ -134,6 +138,7 @@ export class StudyList {
       this.rows = [...page.studies, ...below];
       if (below.length === 0) this.#continueAt(page);
       this.#count(page);
+      this.problem = undefined;
     });
   }
 

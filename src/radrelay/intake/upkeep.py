@@ -14,13 +14,12 @@ import structlog
 from radrelay.errors import RadrelayError, Unavailable
 from radrelay.storage.database import Database
 from radrelay.storage.models import LandingCursor, LandingRecord
-from radrelay.storage.node import local_name
+from radrelay.storage.segment_owner import is_passing
 from radrelay.storage.segments import SegmentReader
 
 log = structlog.get_logger(__name__)
 
 EVERY_S = 30.0
-PASSING_OWNERS = "import-"
 
 
 class LandingUpkeep:
@@ -58,9 +57,15 @@ class LandingUpkeep:
                 freed += 1
         recover_dead_owners(self._reader)
         for owner in self._reader.owners():
-            if local_name(owner).startswith(PASSING_OWNERS) and not self._reader.segments(owner):
-                self._reader.remove_owner(owner)
+            if is_passing(owner):
+                self._clear_up(owner)
         return freed
+
+    def _clear_up(self, owner: str) -> None:
+        try:
+            self._reader.clear_up(owner)
+        except OSError as error:  # one that cannot be cleared up must not keep the others
+            log.warning("an import's folder cannot be cleared up; it is tried again", owner=owner, error=error.strerror)
 
     def _forget(self, owner: str, segment: int, epoch: int) -> None:
         with self._database.write() as session:

@@ -55,6 +55,10 @@ class FileLayer(Protocol):
         """Write zeros over [start, end): blocks that are only reserved would be journaled at each later sync."""
         ...
 
+    def truncate(self, handle: int, size: int) -> None:
+        """Cut the file off after `size` bytes."""
+        ...
+
 
 class PosixFiles:
     """The operating system's files."""
@@ -106,6 +110,10 @@ class PosixFiles:
                     start += os.pwrite(handle, view[: end - start], start)
         finally:
             zeros.close()
+
+    def truncate(self, handle: int, size: int) -> None:
+        """Cut the file off after `size` bytes."""
+        os.ftruncate(handle, size)
 
 
 def _write_past_the_cache(handle: int, zeros: mmap.mmap, start: int, end: int) -> int:

@@ -6,8 +6,10 @@ erased, or a segment that was freed and recycled, is recognised by record id and
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,8 +41,8 @@ from radrelay.storage.node import local_name, node_of, owner_name
 from radrelay.storage.open_segment import OpenSegment, first_page
 from radrelay.storage.record_reader import DiskFiles, LandingFiles, RecordReader
 from radrelay.storage.segment_keys import key_versions_in, rewrap_in
-from radrelay.storage.segment_owner import LandingInUse, OwnerLock, erasing
-from radrelay.storage.segment_recovery import large_records, recover_directory
+from radrelay.storage.segment_owner import LOCK_NAME, LandingInUse, OwnerLock, erasing, is_passing
+from radrelay.storage.segment_recovery import large_records, recover_directory, shrink
 from radrelay.storage.watermark import read_watermark
 
 FREE_STOCK = 8
@@ -202,9 +204,7 @@ class SegmentReader:
             by_segment.setdefault((location.owner, location.segment), []).append(location)
         for (owner, number), group in by_segment.items():
             directory = self._directory(owner)
-            if not directory.is_dir():
-                continue
-            with erasing(directory):
+            with suppress(FileNotFoundError), erasing(directory):  # gone with its directory
                 self._erase_in(directory, number, group)
 
     def free(self, owner: str, segment: int, epoch: int) -> bool:
@@ -216,7 +216,7 @@ class SegmentReader:
         directory = self._directory(owner)
         path = directory / segment_name(segment)
         if not path.exists():
-            return True
+            return True  # and only who calls this frees: the directory stays until then
         with erasing(directory):
             header = parse_segment_page(first_page(path))
             if header is not None and header.epoch != epoch:
@@ -230,13 +230,13 @@ class SegmentReader:
                 self._files.fdatasync(handle)
                 for record_id in large:
                     self._files.unlink(large_path(directory, record_id))
-                keep = len(list(directory.glob("free-*.seg"))) < FREE_STOCK
+                keep = not is_passing(owner) and len(list(directory.glob("free-*.seg"))) < FREE_STOCK
                 if keep and header is not None and header.sealed_end is not None:
                     self._files.zero_fill(handle, PAGE, header.sealed_end)
                     self._files.fdatasync(handle)
             finally:
                 if not keep:
-                    os.ftruncate(handle, 0)  # a reader that still has it open keeps no space
+                    self._files.truncate(handle, 0)  # a reader that still has it open keeps no space
                 self._files.close(handle)
             if keep:
                 self._files.rename(path, path.with_name(f"free-{segment:010d}.seg"))
@@ -259,8 +259,13 @@ class SegmentReader:
             lock.release()
         return True
 
-    def remove_owner(self, owner: str) -> bool:
-        """Remove the directory of a dead owner once it has no segments left; return whether it is gone."""
+    def clear_up(self, owner: str) -> bool:
+        """Remove the directory of an owner that does not come again, once it has no segments left.
+
+        While something in it is needed it is made as small as its records. Returns whether it is gone; false while the
+        owner lives. One that begins to land at the same time, or begins again, loses nothing: names go under its lock,
+        the lock's own last, and a directory that somebody came into meanwhile stays.
+        """
         directory = self._directory(owner)
         try:
             lock = OwnerLock.take(directory, patience_s=0)
@@ -269,14 +274,12 @@ class SegmentReader:
         except LandingInUse:
             return False
         try:
-            if any(segment_path_number(name) is not None for name in os.listdir(directory)):
+            if any(_is_kept(name) for name in os.listdir(directory)):
+                shrink(directory, self._files)
                 return False
-            for path in directory.iterdir():
-                path.unlink()
-            directory.rmdir()
+            return _remove(directory)
         finally:
             lock.release()
-        return True
 
     def key_versions(self) -> set[int]:
         """Return the versions of the image key that this node's segments are wrapped under."""
@@ -284,7 +287,11 @@ class SegmentReader:
 
     def rewrap(self) -> int:
         """Wrap the key of this node's segments under the current image key; return how many were under an older one."""
-        return sum(rewrap_in(self._directory(owner), self._keyring, self._files) for owner in self.owners())
+        count = 0
+        for owner in self.owners():
+            with suppress(FileNotFoundError):  # an import's directory that was cleared up just now
+                count += rewrap_in(self._directory(owner), self._keyring, self._files)
+        return count
 
     def _scanned(
         self, opened: OpenSegment, owner: str, record: RecordHeader, offset: int, data: bytes
@@ -333,3 +340,21 @@ class SegmentReader:
     def _forget(self, owner: str, number: int) -> None:
         self._records.forget(owner, number)
         self._sealed.pop((owner, number), None)
+
+
+def _is_kept(name: str) -> bool:
+    """Say whether a file may hold what came in: a segment, or one that cannot be read, for a person to look at."""
+    return segment_path_number(name) is not None or name.startswith("damaged-")
+
+
+def _remove(directory: Path) -> bool:
+    """Remove a directory that holds nothing; the caller holds its lock, which goes last. Say whether it is gone."""
+    for name in sorted(os.listdir(directory), key=LOCK_NAME.__eq__):
+        (directory / name).unlink(missing_ok=True)
+    try:
+        directory.rmdir()
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        return False  # somebody came in since the lock went, and has one of their own
+    return True

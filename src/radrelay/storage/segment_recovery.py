@@ -168,6 +168,31 @@ def _remove_unreferred(directory: Path, files: FileLayer) -> None:
         files.unlink(path)
 
 
+def shrink(directory: Path, files: FileLayer) -> None:
+    """Give back what the directory of an owner that ended takes beyond its records; the caller holds its `OwnerLock`.
+
+    Free segments go, and sealed ones end where their records do. What stays in the quarantine or as an attachment would
+    otherwise keep a whole segment each, and another that was made ready behind it.
+    """
+    with erasing(directory):
+        for path in sorted(directory.iterdir()):
+            if path.suffix == ".making" or path.name.startswith("free-"):
+                files.unlink(path)
+            elif segment_path_number(path.name) is not None:
+                _cut(path, files)
+        files.fsync_dir(directory)
+
+
+def _cut(path: Path, files: FileLayer) -> None:
+    handle = files.open(path)
+    try:
+        header = parse_segment_page(os.pread(handle, PAGE, 0))
+        if header is not None and header.sealed_end is not None and header.sealed_end < os.fstat(handle).st_size:
+            files.truncate(handle, header.sealed_end)
+    finally:
+        files.close(handle)
+
+
 def large_records(path: Path) -> list[UUID]:
     """Return the ids of a sealed segment's records that have a file of their own."""
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)

@@ -2,7 +2,8 @@
 
 A segment is zero-filled once (blocks that are only reserved cost a journal write at each sync) and recycled:
 what the workers have freed lies as `free-*.seg` in the owner's directory. The next segment is whole, synced and
-named before the current one is full, so that going over to it costs nothing.
+named before the current one is full, so that going over to it costs nothing. An owner that does not come again
+keeps no stock, and has the next one made only when it has filled one: most imports end in their first.
 """
 
 from __future__ import annotations
@@ -41,8 +42,11 @@ class WritableSegment:
 class SegmentSupply:
     """Hands out fresh segments. `take` from one thread at a time."""
 
-    def __init__(self, directory: Path, keyring: Keyring, files: FileLayer, size: int, first_number: int) -> None:
+    def __init__(
+        self, directory: Path, keyring: Keyring, files: FileLayer, size: int, first_number: int, *, stocks: bool = True
+    ) -> None:
         self._directory = directory
+        self._stocks = stocks
         self._keyring = keyring
         self._files = files
         self._size = size
@@ -74,8 +78,8 @@ class SegmentSupply:
     def want_next(self) -> None:
         """Let the next segment be made; an owner that goes through segments gets spare ones too."""
         with self._gate:
-            self._wanted = True
             self._begun += 1
+            self._wanted = self._stocks or self._begun > 1
             self._gate.notify_all()
 
     def close(self) -> None:
@@ -115,7 +119,7 @@ class SegmentSupply:
     def _missing(self) -> bool:
         if self._ready is None:
             return self._wanted
-        return self._begun > 1 and len(self._free()) < SPARE_SEGMENTS
+        return self._stocks and self._begun > 1 and len(self._free()) < SPARE_SEGMENTS
 
     def _free(self) -> list[Path]:
         return sorted(self._directory.glob("free-*.seg"))

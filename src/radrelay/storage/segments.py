@@ -19,7 +19,6 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from radrelay.errors import TooLarge, Unavailable
 from radrelay.settings import StorageSettings
-from radrelay.storage.durable_files import make_private_directory
 from radrelay.storage.file_layer import FileLayer, PosixFiles
 from radrelay.storage.free_space import Ballast, DiskFull, FreeSpace
 from radrelay.storage.ids import new_id
@@ -43,9 +42,9 @@ from radrelay.storage.landing_format import (
 from radrelay.storage.large_objects import LargeReference, LargeWriter
 from radrelay.storage.node import local_name
 from radrelay.storage.scratch import ScratchPool
-from radrelay.storage.segment_owner import OwnerLock
+from radrelay.storage.segment_owner import OwnerLock, is_passing
 from radrelay.storage.segment_reader import ScannedRecord, ScanResult, SegmentInfo, SegmentReader
-from radrelay.storage.segment_recovery import recover_directory
+from radrelay.storage.segment_recovery import recover_directory, shrink
 from radrelay.storage.segment_supply import SegmentSupply, WritableSegment
 from radrelay.storage.watermark import WatermarkWriter
 
@@ -106,7 +105,9 @@ class SegmentLog:
         self._large_above = settings.large_object_bytes
         self._largest_record = settings.segment_bytes - PAGE
         first = recover_directory(directory, owner, keyring, files).next_number
-        self._supply = SegmentSupply(directory, keyring, files, settings.segment_bytes, first)
+        self._passing = is_passing(owner)
+        size = settings.segment_bytes
+        self._supply = SegmentSupply(directory, keyring, files, size, first, stocks=not self._passing)
         self._watermark = WatermarkWriter(directory)
         self._scratches = ScratchPool(SCRATCHES, self._largest_record)
         self._append_lock = threading.Lock()
@@ -136,8 +137,7 @@ class SegmentLog:
             Another process has this owner's landing open.
         """
         own = directory / local_name(owner)
-        make_private_directory(own.absolute())
-        lock = OwnerLock.take(own)
+        lock = OwnerLock.settle(own.absolute())
         try:
             landing = cls(own, owner, keyring, settings, files or PosixFiles(), lock)
         except BaseException:
@@ -213,12 +213,21 @@ class SegmentLog:
             if self._current is not None and self._poison is None:
                 self._sync()
                 self._seal(self._current)
+            if self._passing and self._poison is None:
+                self._shrink()
         finally:
             with self._gate:
                 self._leading = False
                 self._gate.notify_all()
             self._watermark.close()
             self._owner_lock.release()
+
+    def _shrink(self) -> None:
+        """Take no more room than the records; all is durable by now, so that a disk that refuses spoils nothing."""
+        try:
+            shrink(self.directory, self._files)
+        except OSError as error:
+            log.warning("landing.not_shrunk", owner=self.owner, error=error.strerror)
 
     def _append(
         self, kind: int, record_id: uuid.UUID, parts: tuple[Buffer, ...], lengths: tuple[int, int, int], length: int

@@ -1,7 +1,8 @@
 """Live events (/api/events, server-sent): the browser hears that a list has changed and asks again for it.
 
 The index is written by other processes, so one task looks at a few indexed maxima once a second while anybody
-listens. An event names a list, never what is in it: what the listener may see is decided when it asks.
+listens. An event names a list, never what is in it: what the listener may see is decided when it asks. Who came with
+a link hears nothing but that it is over.
 """
 
 from __future__ import annotations
@@ -37,8 +38,10 @@ from radrelay.web.services import WebServices
 
 LOOK_EVERY_S = 1.0
 HEARTBEAT_S = 15.0
+HERE = "event: here\ndata: {}\n\n"
 ENDED = "event: ended\ndata: {}\n\n"
 MOST_LISTENERS = 500
+MOST_VISITORS = 200  # of them: whoever was given a link must not take the house its places
 OPEN_PARCELS = ("receiving", "scanning", "unpacking")
 OPEN_DELIVERIES = ("waiting", "sending")
 log = structlog.get_logger(__name__)
@@ -92,9 +95,10 @@ _NEWEST_END = sa.select(
 
 @dataclass(eq=False)
 class Listener:
-    """One browser; what changed since it was last told."""
+    """One browser; what changed since it was last told. A visitor's is told of no list."""
 
     organisation_id: uuid.UUID
+    visitor: bool = False
     changed: set[str] = field(default_factory=set)
     doubtful: bool = False
     woken: asyncio.Event = field(default_factory=asyncio.Event)
@@ -136,16 +140,17 @@ class LiveFeed:
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self.close)
 
-    def require_room(self) -> None:
-        """Raise `Unavailable` where 500 listen already: while an answer can still say so."""
-        if len(self._listeners) >= MOST_LISTENERS:
+    def require_room(self, *, visitor: bool = False) -> None:
+        """Raise `Unavailable` where 500 listen already, 200 of them visitors: while an answer can still say so."""
+        visitors = sum(listener.visitor for listener in self._listeners) if visitor else 0
+        if len(self._listeners) >= MOST_LISTENERS or visitors >= MOST_VISITORS:
             raise Unavailable("too many pages listen for changes")
 
     @asynccontextmanager
-    async def listen(self, organisation_id: uuid.UUID) -> AsyncIterator[Listener]:
-        """Add a listener for the length of the block; raises `Unavailable` beyond 500."""
-        self.require_room()
-        listener = Listener(organisation_id)
+    async def listen(self, organisation_id: uuid.UUID, *, visitor: bool = False) -> AsyncIterator[Listener]:
+        """Add a listener for the length of the block; raises as `require_room` does."""
+        self.require_room(visitor=visitor)
+        listener = Listener(organisation_id, visitor)
         self._listeners.add(listener)
         self._services.measurements.live_listeners.set(len(self._listeners))
         self._somebody.set()
@@ -172,7 +177,7 @@ class LiveFeed:
 
     async def _look(self) -> None:
         await self._look_who_is_out()
-        for organisation_id in {listener.organisation_id for listener in self._listeners}:
+        for organisation_id in {one.organisation_id for one in self._listeners if not one.visitor}:
             now = await anyio.to_thread.run_sync(self._signatures, organisation_id)
             before = self._known.get(organisation_id)
             self._known[organisation_id] = now
@@ -201,24 +206,30 @@ class LiveFeed:
 
     def _tell(self, organisation_id: uuid.UUID, changed: set[str]) -> None:
         for listener in self._listeners:
-            if listener.organisation_id == organisation_id:
+            if listener.organisation_id == organisation_id and not listener.visitor:
                 listener.changed |= changed
                 listener.woken.set()
 
 
 @router.get("/events", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})
 async def events(request: Request, principal: Authenticated) -> StreamingResponse:
-    """Stream `changed` events: {"lists": ["studies", "parcels", "deliveries", "quarantine", "marks", "links"]}."""
+    """Stream `changed` events: {"lists": ["studies", "parcels", "deliveries", "quarantine", "marks", "links"]}.
+
+    `here` comes every 15 s where nothing else does. `ended` says that the login, token or link is over: all that who
+    came with a link hears.
+    """
     feed = request.app.state.feed
     if not isinstance(feed, LiveFeed):
         raise Unavailable
-    feed.require_room()
+    visitor = principal.kind == "link"
+    feed.require_room(visitor=visitor)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(_stream(request, feed, principal.organisation_id), 200, headers, "text/event-stream")
+    told = _stream(request, feed, principal.organisation_id, visitor)
+    return StreamingResponse(told, 200, headers, "text/event-stream")
 
 
-async def _stream(request: Request, feed: LiveFeed, organisation_id: uuid.UUID) -> AsyncIterator[str]:
-    async with feed.listen(organisation_id) as listener:
+async def _stream(request: Request, feed: LiveFeed, organisation_id: uuid.UUID, visitor: bool) -> AsyncIterator[str]:
+    async with feed.listen(organisation_id, visitor=visitor) as listener:
         yield "retry: 3000\nevent: ready\ndata: {}\n\n"
         while not feed.closing.is_set():
             try:
@@ -227,7 +238,7 @@ async def _stream(request: Request, feed: LiveFeed, organisation_id: uuid.UUID) 
                 if not await _still_logged_in(request):
                     yield ENDED
                     return
-                yield ": still here\n\n"
+                yield HERE
                 continue
             listener.woken.clear()
             if listener.doubtful:

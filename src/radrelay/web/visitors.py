@@ -21,6 +21,7 @@ OPEN_TO_LINKS: dict[str, tuple[str, ...]] = {
     "GET": (
         r"/api/session",
         r"/api/shared",
+        r"/api/events",  # that the link is over, and nothing else
         rf"/api/studies/{_ID}(/opening|/glimpse|/archive\.zip|/drawings)?",
         rf"/api/series/{_ID}(/thumbnail|/archive\.zip|/slide)?",
         rf"/api/instances/{_ID}/(planes|thumbnail|file|document|report|header|header/value|drawing|drawing/masks/[0-9]+)",

@@ -1,0 +1,13 @@
+/**
+ * After a click by mouse or finger the keys belong to the picture again: a button that kept the focus would be pressed again
+ * by Space. Who goes by keys keeps the focus where it is, and Tab goes on from where the pointer was.
+ */
+
+/** Bars and panels whose buttons are pressed for the picture; lists that have keys of their own keep the focus. */
+const AROUND = '.reading-room > header, .reading-room > .strip';
+
+/** To be heard before all others: what opens then gives the focus back to the page, and not to the button. */
+export function letGo(event: MouseEvent): void {
+  const button = event.detail > 0 && event.target instanceof Element ? event.target.closest<HTMLElement>('button') : null;
+  if (button?.closest(AROUND) && !button.closest('dialog')) button.blur();
+}

@@ -152,7 +152,7 @@ def test_the_list_of_keys_names_every_key_that_does_something_and_no_other(
 
 def test_the_list_of_keys_of_a_volume_is_true_too(open_page: Pages, hospital: Hospital) -> None:
     page, _ = opened(open_page, hospital, 632)
-    page.get_by_role("button", name="Volume (MPR/3D)").click()
+    page.get_by_role("button", name="Volume (MPR/3D)").press("Enter")
     expect(page.locator(".volumes main[data-whole=true]")).to_be_visible()
     page.keyboard.press("?")
     expect(page.locator("dialog kbd").first).to_be_visible()

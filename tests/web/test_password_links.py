@@ -13,8 +13,8 @@ import pytest
 import sqlalchemy as sa
 
 from radrelay.app.mail import Mailing
-from radrelay.identity import throttle, to_text, verifiers
-from radrelay.identity.models import LoginAttempt, PasswordLink
+from radrelay.identity import LoginTry, throttle, to_text, verifiers
+from radrelay.identity.models import LoginAttempt, PasswordLink, SignOn
 from radrelay.identity.srp import SRP
 from radrelay.mail.models import MailLetter
 from tests.proving import change_of, log_in
@@ -182,6 +182,39 @@ def test_who_comes_from_the_directory_is_told_where_the_password_is_changed(site
     site.client().post("/api/password-links/forgotten", json={"name": "dora"})
     work(site)
     assert [one[:2] for one in letters(site)] == [("reset-elsewhere", "dora@clinic.example")]
+
+
+def test_who_comes_by_single_sign_on_gets_no_password_by_an_address_that_a_stolen_login_changed(site: WebSite) -> None:
+    now = site.clock.now()
+    with site.database.write() as session:
+        account = site.identity.create_account(
+            session, site.organisation_id, username="sara", full_name="", role="user", encoded=None,
+            must_change_password=False, email="sara@clinic.example",
+        )  # fmt: skip
+        session.add(
+            SignOn(
+                id=uuid.uuid4(), organisation_id=site.organisation_id, issuer="https://id.example", subject="7",
+                account_id=account.id, username="sara", full_name="", email="", seen_at=now, linked_at=now,
+            )
+        )  # fmt: skip
+        opened = site.identity.open_signed_on(session, account, LoginTry("sara", "10.0.0.1"))
+    thief = site.client("10.0.0.1")
+    thief.cookies.set("radrelay_session", opened.secret)
+    site.clock.advance(timedelta(minutes=6))
+    headers = {"X-CSRF-Token": opened.csrf_token}
+    refused = thief.patch("/api/me", json={"email": "thief@evil.example"}, headers=headers)
+    assert (refused.status_code, refused.json()["code"]) == (403, "fresh-proof-wanted")
+    site.client().post("/api/password-links/forgotten", json={"name": "sara"})
+    work(site)
+    assert [one[:2] for one in letters(site)] == [("reset-elsewhere", "sara@clinic.example")]
+
+
+def test_an_address_that_an_administrator_changed_is_told_at_the_old_one(site: WebSite) -> None:
+    root = site.login("root")
+    account = next(a["id"] for a in root.http.get("/api/accounts").json()["accounts"] if a["username"] == "anna")
+    changed = root.http.patch(f"/api/accounts/{account}", json={"email": "new@clinic.example"}, headers=root.headers)
+    assert changed.json()["email"] == "new@clinic.example"
+    assert [one[:2] for one in letters(site)] == [("address-changed", "anna@clinic.example")]
 
 
 def test_a_suspended_person_gets_no_link_and_an_older_one_opens_nothing(site: WebSite) -> None:

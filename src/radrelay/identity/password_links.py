@@ -25,7 +25,7 @@ from radrelay.clock import Clock
 from radrelay.errors import NotFound
 from radrelay.identity import accounts, sessions, throttle, tokens
 from radrelay.identity.errors import AccountDisabled, DirectoryKeepsPassword, PasswordLinkOver
-from radrelay.identity.models import Account, ForgottenPassword, PasswordLink
+from radrelay.identity.models import Account, ForgottenPassword, PasswordLink, SignOn
 from radrelay.identity.values import AccountView
 from radrelay.mail import Letter, Post, require_address
 from radrelay.mail.errors import AddressInvalid
@@ -270,7 +270,7 @@ class PasswordLinks:
         for row in rows.all():
             name = json.loads(self._cipher.decrypt(row.sealed[:NONCE_BYTES], row.sealed[NONCE_BYTES:], None))
             for account in _named(session, row.organisation_id, name):
-                elsewhere = account.directory_id is not None and account.password_hash is None
+                elsewhere = account.password_hash is None and _comes_from_elsewhere(session, account)
                 if not account.email or self._asked_often(session, account.id, now):
                     continue
                 if elsewhere:
@@ -289,6 +289,12 @@ class PasswordLinks:
             PasswordLink.created_at > now - timedelta(hours=1),
         )  # fmt: skip
         return (session.scalar(made) or 0) >= MOST_AN_HOUR
+
+
+def _comes_from_elsewhere(session: Session, account: Account) -> bool:
+    """Say whether somebody logs in by the directory, or by single sign-on: nobody else gives them a password."""
+    linked = sa.select(SignOn.id).where(SignOn.account_id == account.id).limit(1)
+    return account.directory_id is not None or session.scalar(linked) is not None
 
 
 def _named(session: Session, organisation_id: uuid.UUID, name: str) -> Sequence[Account]:

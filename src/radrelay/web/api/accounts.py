@@ -199,6 +199,7 @@ def change_account(
     """Change an account; `disabled` ends its logins at once."""
     given = change.model_dump(exclude_none=True)
     with services.database.write() as session:
+        before = services.identity.account(session, principal.organisation_id, account_id)
         changed = services.identity.change_account(
             session,
             principal.organisation_id,
@@ -212,6 +213,8 @@ def change_account(
         )
         if change.email is not None:
             services.password_links.end_all(session, account_id)  # they went to the address before
+            if before.email and before.email != changed.email:
+                services.password_links.tell(session, before, "address-changed", address=before.email)
         detail = {name: value for name, value in given.items() if name in ("role", "disabled", "lost")}
         detail |= {"changed": "email"} if change.email is not None else {}
         trail.write(session, trail.event(request, principal, "account.change", ("account", account_id), detail=detail))

@@ -87,13 +87,19 @@ def profile(services: Services, caller: AnyCaller) -> Profile:
 
 @router.patch("")
 def change_profile(request: Request, services: Services, caller: AnyCaller, change: ProfileChange) -> Profile:
-    """Change one's e-mail address. Links for a new password go there, so it takes the present one to change it."""
-    account = own_login(caller).account
+    """Change one's e-mail address. Links for a new password and PINs go there, so it takes a proof of who one is.
+
+    That is the present password; where that is not kept here, a proof within five minutes (`fresh-proof-wanted`).
+    """
+    login = own_login(caller)
+    account = login.account
     if services.identity.has_password(account):
         if change.current is None:
             raise LoginRefused("the present password is asked for")
         attempt = attempt_of(request, services, change.current)
         services.identity.check_own(account, attempt, change.current.proof())
+    else:
+        services.identity.factors.require_fresh(login)
     with services.database.write() as session:
         services.identity.change_account(session, account.organisation_id, account.id, email=change.email)
         services.password_links.end_all(session, account.id)

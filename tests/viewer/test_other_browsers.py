@@ -43,10 +43,17 @@ window.print = () => { window.printed = (window.printed ?? 0) + 1; };
 
 COVERED = """
 const found = [];
+const within = ({ left, top, right, bottom }, x, y) => x > left && y > top && x < right && y < bottom;
+const scrolled = (one, x, y) => {  // out of what scrolls around it
+  for (let box = one.parentElement; box; box = box.parentElement)
+    if (/auto|scroll/.test(getComputedStyle(box).overflowY) && !within(box.getBoundingClientRect(), x, y)) return true;
+  return false;
+};
 for (const one of document.querySelectorAll('button, a[href]:not(.skip), input, select')) {
   const { left, top, width, height } = one.getBoundingClientRect();
   const [x, y] = [left + width / 2, top + height / 2];
-  const seen = one.getClientRects().length > 0 && x > 0 && y > 0 && x < innerWidth && y < innerHeight;
+  const shown = one.getClientRects().length > 0 && x > 0 && y > 0 && x < innerWidth && y < innerHeight;
+  const seen = shown && !scrolled(one, x, y);
   const hit = seen && document.elementFromPoint(x, y);
   if (hit && hit !== one && !one.contains(hit) && !hit.contains(one)) found.push(one.outerHTML.slice(0, 120));
 }

@@ -7,7 +7,7 @@
 const AROUND = '.reading-room > header, .reading-room > .strip';
 
 /** What opens a panel beside it, and what stands in one, keeps the focus: Escape closes the panel, and not what lies below. */
-const PANELS = '[popovertarget], [aria-haspopup], [popover] *';
+const PANELS = '[popovertarget], [aria-haspopup], [aria-expanded], [popover] *, aside *';
 
 /** To be heard before all others: what opens then gives the focus back to the page, and not to the button. */
 export function letGo(event: MouseEvent): void {

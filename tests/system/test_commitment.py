@@ -45,6 +45,7 @@ def ask(radrelay: Installation, transaction: str, references: list[tuple[str, st
     return association
 
 
+@pytest.mark.soak
 def test_report_comes_on_a_new_association_after_listen_was_killed(radrelay: Installation, tmp_path: Path) -> None:
     sample = phantom_files(tmp_path, "ct-head", seed=5, slices=1)[0]
     tool("storescu", "localhost", radrelay.dicom_port, sample.path)

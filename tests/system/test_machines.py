@@ -125,6 +125,7 @@ def test_what_landed_on_one_machine_is_seen_on_the_other_before_and_after_packin
         assert sorted(both.b.instance_uids()) == sorted(item.sop for item in [*small, *large])
 
 
+@pytest.mark.soak
 def test_a_machine_without_power_takes_only_what_it_alone_holds_with_it(tmp_path: Path, url: str, s3: S3) -> None:
     with site(tmp_path, url, s3) as both:
         samples = phantom_files(tmp_path / "files", "ct-head", seed=621, slices=4)
@@ -259,6 +260,7 @@ def test_a_machine_with_another_master_key_is_refused(tmp_path: Path, url: str, 
         assert both.ask("SELECT count(*) FROM node_lease") == [(2,)]
 
 
+@pytest.mark.soak
 def test_a_disk_moved_to_another_machine_is_served_there_and_the_old_one_is_fenced(
     tmp_path: Path, url: str, s3: S3
 ) -> None:
@@ -289,6 +291,7 @@ def test_a_disk_moved_to_another_machine_is_served_there_and_the_old_one_is_fenc
             c.stop()
 
 
+@pytest.mark.soak
 def test_a_machine_that_only_listens_looks_after_what_has_landed_on_it(tmp_path: Path, url: str, s3: S3) -> None:
     with site(tmp_path, url, s3) as both:
         both.a.stop()
@@ -304,6 +307,7 @@ def statuses_fail(machine: Installation) -> bool:
         return probe.connect_ex(("127.0.0.1", machine.dicom_port)) != 0
 
 
+@pytest.mark.soak
 def test_an_archive_that_landed_on_a_machine_that_dies_is_unpacked_once_it_is_back_by_whoever_takes_it(
     tmp_path: Path, url: str, s3: S3
 ) -> None:
@@ -331,6 +335,7 @@ def test_an_archive_that_landed_on_a_machine_that_dies_is_unpacked_once_it_is_ba
         assert (told["objects"], told["duplicates"]) == (len(samples), 0)
 
 
+@pytest.mark.soak
 def test_a_machine_lost_for_good_is_forgotten_and_what_it_alone_held_can_be_sent_again(
     tmp_path: Path, url: str, s3: S3
 ) -> None:

@@ -77,7 +77,7 @@ def rotation(machine: Installation) -> subprocess.Popen[bytes]:
     ("held", "finisher"),
     [
         pytest.param(keyring_held, "the same", marks=pytest.mark.soak),
-        (keys_held, "the other meanwhile"),
+        pytest.param(keys_held, "the other meanwhile", marks=pytest.mark.soak),
         pytest.param(segments_held, "the same", marks=pytest.mark.soak),
     ],
 )

@@ -69,6 +69,20 @@ def test_the_same_id_of_another_issuer_is_another_patient(site: WebSite, anna: L
     assert priors_of(anna, known["third"]) == []
 
 
+def test_who_has_the_same_id_but_another_name_birth_date_or_sex_is_another_patient(site: WebSite, anna: Login) -> None:
+    told = {"PatientBirthDate": "19600101", "PatientSex": "F"}
+    upload_bytes(site, anna, files(
+        study("77", PatientName="Meier^Anna", AccessionNumber="own", StudyDate="20260301", **told),
+        study("77", PatientName="MEIER^ANNA^^Dr", AccessionNumber="same", StudyDate="20250301", **told),
+        study("77", PatientName="Schulz^Bernd", AccessionNumber="stranger", StudyDate="20240301",
+              PatientBirthDate="19790505", PatientSex="M"),
+        study("77", PatientName="Kurz^Carla", AccessionNumber="unsaid", StudyDate="20230301"),
+    ))  # fmt: skip
+    known = ids(anna)
+    assert [one["accession_number"] for one in priors_of(anna, known["own"])] == ["same"]
+    assert priors_of(anna, known["stranger"]) == []
+
+
 def test_studies_without_a_patient_id_have_no_priors(site: WebSite, anna: Login) -> None:
     upload_bytes(site, anna, files(study("", AccessionNumber="a"), study("", AccessionNumber="b")))
     assert priors_of(anna, ids(anna)["a"]) == []

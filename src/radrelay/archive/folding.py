@@ -14,8 +14,10 @@ from functools import lru_cache
 from radrelay.dicom.names import fold, search_forms
 
 GROUP = "="
+MOST_REPRESENTATIONS = 3  # alphabetic, ideographic, phonetic
 FIRST_WIDE = 0x2E80  # CJK radicals: from here on scripts write words without spaces between them
 _UMLAUTS = re.compile("(?<=[aou])e")
+_TITLES = frozenset(["dr", "prof", "med", "dent", "phd", "md", "mr", "mrs", "ms", "miss", "herr", "frau"])
 
 
 @lru_cache(maxsize=4096)
@@ -52,6 +54,45 @@ def identity_keys(name: str) -> frozenset[str]:
         if key:
             keys.add(_UMLAUTS.sub("", key))
     return frozenset(keys)
+
+
+@lru_cache(maxsize=4096)
+def spellings(name: str) -> tuple[tuple[str, str], ...]:
+    """Return family and given name, folded, of each representation of a name (PS3.5 6.2.1.2) that says something.
+
+    `ae`, `oe` and `ue` count as the umlauts that they often stand for, titles do not count. A name without `^` is a
+    family name.
+    """
+    found = (_family_and_given(group) for group in name.split(GROUP)[:MOST_REPRESENTATIONS])
+    return tuple(dict.fromkeys(pair for pair in found if any(pair)))
+
+
+@lru_cache(maxsize=4096)
+def spellings_text(name: str) -> str:
+    """Return the spellings of a name between `=`: one name agrees with another if either text stands in the other's.
+
+    Letters come first, then ideographs, then syllables, so that this is so whichever of two neighbours is left out.
+    """
+    found = sorted(dict.fromkeys(" ".join(pair).strip() for pair in spellings(name)), key=_script_rank)
+    return f"{GROUP}{GROUP.join(found)}{GROUP}" if found else ""
+
+
+def _script_rank(folded: str) -> int:
+    if ord(folded[0]) < FIRST_WIDE:
+        return 0
+    return 1 if unicodedata.name(folded[0], "").startswith("CJK") else 2
+
+
+def _family_and_given(group: str) -> tuple[str, str]:
+    family, given, *_ = [*(_without_titles(fold(one)) for one in group.split("^")[:2]), "", ""]
+    return family, given
+
+
+def _without_titles(folded: str) -> str:
+    """Return a component without titles that stand in it instead of in the prefix; one of titles alone stays."""
+    words = folded.split()
+    kept = [word for word in words if word not in _TITLES]
+    return _UMLAUTS.sub("", " ".join(kept or words))
 
 
 def searched_text(description: str, patient_id: str, accession_number: str) -> str:

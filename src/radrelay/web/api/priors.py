@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from radrelay.access import Right
 from radrelay.archive.models import Study
+from radrelay.archive.persons import likeness
 from radrelay.archive.regions import regions_of, words_of
 from radrelay.archive.tables import STUDY
 from radrelay.web import study_rows, trail
@@ -85,7 +86,11 @@ class _Kind:
 
 @router.get("/{study_id}/priors", response_model=Priors)
 def priors(request: Request, services: Services, principal: Authenticated, study_id: uuid.UUID) -> Response:
-    """List the other studies of the same patient: one issuer's patient ID, never a bare ID."""
+    """List the other studies of the same patient: one issuer's patient ID, and nothing that contradicts.
+
+    Devices without an issuer give the same ID to different people: what tells another name, birth date or sex is left
+    out.
+    """
     with services.database.read() as session:
         reach = Reach.of(services, session, principal, Right.SEE)
         found = reach.study(study_id)
@@ -104,7 +109,7 @@ def _others(reach: Reach, own: Any) -> list[Study]:
     if not own.patient_id_value:
         return []  # of a study without any patient ID nobody knows whose the others are
     conditions: list[sa.ColumnElement[bool]] = [STUDY.c.patient_id == own.patient_id, STUDY.c.id != own.id]
-    return reach.newest_studies(conditions, MOST_PRIORS + 1)
+    return [row for row in reach.newest_studies(conditions, MOST_PRIORS + 1) if likeness(own, row) != "other"]
 
 
 def _shown(row: Study, series: Sequence[Any], own: Any, kind: _Kind, *, clear: bool) -> dict[str, object]:

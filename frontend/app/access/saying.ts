@@ -17,7 +17,7 @@ export function roleName(role: string): string {
 
 /** Whom a grant is for, as the subject of a sentence. */
 export function whoOf({ grantee_kind, grantee_id, grantee_name }: Said): string {
-  if (grantee_id === '*') return t(`access.any.${grantee_kind === 'token' || grantee_kind === 'role' ? grantee_kind : 'account'}`);
+  if (grantee_id === '*') return t(`access.any.${grantee_kind}`);
   if (grantee_kind === 'role') return t('access.who.role', { name: roleName(grantee_id) });
   if (grantee_kind === 'link') return t('access.who.link');
   return grantee_name ? t(`access.who.${grantee_kind}`, { name: grantee_name }) : t('access.who.gone');

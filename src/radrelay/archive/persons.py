@@ -2,15 +2,13 @@
 
 A patient ID is one issuer's, but devices without an issuer give the same ID to different people, and people mistype
 one. So the name, the birth date and the sex that each study tells are compared, too. Out comes "same", "doubtful"
-(nothing contradicts, but it takes a person to say) or "other". What asks: the patient's other studies and what is
-hung, shared and listed of them, and addresses that name an ID or an accession number. `access.visibility` has "same"
-as SQL, of the same columns: it lets nobody see what is not.
+(nothing contradicts, but it takes a person to say) or "other". What asks: the patient's other studies, and so what is
+hung and shared of them.
 """
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
 from functools import lru_cache
 from itertools import product
 from typing import Any, Literal, Protocol
@@ -59,28 +57,6 @@ def likeness(one: Told, other: Told) -> Likeness:
     if names == "given":
         return "doubtful" if born_alike and sex[0] == sex[1] != "" else "other"
     return _BY_NAMES[names]
-
-
-def parted(studies: Iterable[Told]) -> list[int]:
-    """Return for each study whose it is: a number from 0 on, in the order in which people first come.
-
-    A study belongs to a person only if it is beyond doubt of the same as all of theirs before.
-    """
-    people: list[list[Told]] = []
-    known: dict[tuple[object, ...], int] = {}
-    return [_person(people, known, study) for study in studies]
-
-
-def _person(people: list[list[Told]], known: dict[tuple[object, ...], int], study: Told) -> int:
-    told = (study.patient_id, study.patient_name, study.patient_birth_date, study.patient_sex)
-    if not study.patient_id_value or told not in known:
-        fits = (at for at, own in enumerate(people) if all(likeness(study, one) == "same" for one in own))
-        at = next(fits, len(people))
-        if at == len(people):
-            people.append([])
-        people[at].append(study)
-        known[told] = at
-    return known[told]
 
 
 @lru_cache(maxsize=8192)

@@ -29,6 +29,7 @@ from radrelay.storage.nodes import Lease, beat
 log = structlog.get_logger(__name__)
 
 BEAT_S = 5.0
+COLLECTED_AFTER = 700  # new objects, as Python has it
 
 
 def run_role(name: str, settings: Settings, body: Callable[[Core, threading.Event], None]) -> int:
@@ -54,6 +55,7 @@ def run_role(name: str, settings: Settings, body: Callable[[Core, threading.Even
     if name != "work" and PARENT not in os.environ:  # `radrelay serve` starts `work` beside it
         threads.append(kept_up("stand-in", stop, lambda ending: stand_in(core, lease, ending)))
         threads[-1].start()
+    gc.set_threshold(COLLECTED_AFTER)  # which starting has put up (`radrelay.cli`)
     log.info("role started", pid=os.getpid())
     try:
         body(core, stop)

@@ -2,6 +2,8 @@
 
 A passkey is discoverable, so that it can be the only factor; then it must have verified who holds it. Attestation is
 not asked for: which make somebody's key is says nothing about them.
+
+The library is imported where it is used: it brings an OpenSSL of its own, and would be a tenth of every start.
 """
 
 from __future__ import annotations
@@ -11,24 +13,8 @@ import json
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
-
-from webauthn import (
-    generate_authentication_options,
-    generate_registration_options,
-    options_to_json,
-    verify_authentication_response,
-    verify_registration_response,
-)
-from webauthn.helpers.structs import (
-    AuthenticatorSelectionCriteria,
-    AuthenticatorTransport,
-    CredentialDeviceType,
-    PublicKeyCredentialDescriptor,
-    ResidentKeyRequirement,
-    UserVerificationRequirement,
-)
 
 from radrelay.identity.factors.errors import PasskeyNotTaken, PasskeysNotHere
 from radrelay.identity.factors.models import Factor
@@ -36,6 +22,9 @@ from radrelay.identity.factors.sealing import LASTS, SealedChallenge
 from radrelay.identity.factors.values import PasskeySite
 from radrelay.identity.values import AccountView
 from radrelay.identity.verifiers import from_text
+
+if TYPE_CHECKING:
+    from webauthn.helpers.structs import PublicKeyCredentialDescriptor
 
 TIMEOUT_MS = int(LASTS.total_seconds() * 1000)
 LONGEST_CREDENTIAL_ID, LONGEST_KEY = 1023, 2000
@@ -96,6 +85,13 @@ def registration(
     site: PasskeySite, account: AccountView, challenge: SealedChallenge, known: Sequence[Factor]
 ) -> dict[str, Any]:
     """Return what `navigator.credentials.create` is asked, as JSON has it."""
+    from webauthn import generate_registration_options, options_to_json
+    from webauthn.helpers.structs import (
+        AuthenticatorSelectionCriteria,
+        ResidentKeyRequirement,
+        UserVerificationRequirement,
+    )
+
     options = generate_registration_options(
         rp_id=site.rp_id,
         rp_name=site.name,
@@ -114,6 +110,9 @@ def registration(
 
 def request(site: PasskeySite, challenge: SealedChallenge, known: Sequence[Factor] | None) -> dict[str, Any]:
     """Return what `navigator.credentials.get` is asked: of known passkeys, or (None) of any, which must verify."""
+    from webauthn import generate_authentication_options, options_to_json
+    from webauthn.helpers.structs import UserVerificationRequirement
+
     verification = UserVerificationRequirement.REQUIRED if known is None else UserVerificationRequirement.PREFERRED
     options = generate_authentication_options(
         rp_id=site.rp_id,
@@ -131,6 +130,8 @@ def _as_json(text: str) -> dict[str, Any]:
 
 
 def _named(known: Sequence[Factor]) -> list[PublicKeyCredentialDescriptor]:
+    from webauthn.helpers.structs import AuthenticatorTransport, PublicKeyCredentialDescriptor
+
     return [
         PublicKeyCredentialDescriptor(
             id=one.credential_id,
@@ -143,6 +144,9 @@ def _named(known: Sequence[Factor]) -> list[PublicKeyCredentialDescriptor]:
 
 def taken(site: PasskeySite, challenge: SealedChallenge, given: Mapping[str, Any]) -> NewPasskey:
     """Return what is kept of a new passkey; raises `PasskeyNotTaken` for an answer that does not hold."""
+    from webauthn import verify_registration_response
+    from webauthn.helpers.structs import AuthenticatorTransport, CredentialDeviceType
+
     try:
         made = verify_registration_response(
             credential=dict(given),
@@ -185,6 +189,9 @@ def proven(
     A counter that does not grow may be a copy's (7.2, step 22): such an answer is refused. Whether a passkey may be
     backed up never changes (7.2, step 19).
     """
+    from webauthn import verify_authentication_response
+    from webauthn.helpers.structs import CredentialDeviceType
+
     try:
         signed = verify_authentication_response(
             credential=dict(given),

@@ -33,6 +33,7 @@ class GrantView:
     created_at: datetime
     revision: int
     priors: bool = False  # counts for a rule of earlier studies that goes by marked grants alone
+    origin: str = "hand"  # hand, break-glass or rule
 
 
 def granted(
@@ -94,4 +95,5 @@ def _view(row: Grant) -> GrantView:
         row.created_at,
         row.revision,
         row.priors,
+        row.origin,
     )

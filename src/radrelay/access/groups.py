@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from radrelay.access.errors import DirectoryMember, GroupExists
-from radrelay.access.models import Grant, Group, Member
+from radrelay.access.models import Grant, Group, Member, ReleaseRule
 from radrelay.errors import Invalid, NotFound
 from radrelay.storage.ids import new_id
 
@@ -102,6 +102,8 @@ def delete_group(session: Session, organisation_id: uuid.UUID, group_id: uuid.UU
             Grant.organisation_id == organisation_id, Grant.grantee_kind == "group", Grant.grantee_id == row.key
         )
     )
+    rules = sa.and_(ReleaseRule.organisation_id == organisation_id, ReleaseRule.group_key == row.key)
+    session.execute(sa.delete(ReleaseRule).where(rules).execution_options(synchronize_session=False))
     gone = _view(row)
     session.delete(row)
     session.flush()

@@ -32,8 +32,8 @@ RESTRICTED = Restricted.__table__.c
 IdColumn = ColumnElement[Any] | Any  # a mapped attribute or a column that holds ids
 Which = Literal["all", "personal", "trusted", "leading", "marked"]
 """Which of somebody's grants: all; those that a person gave to themselves or a group, not to a role or anybody, and
-none that a rule gave, which no person thought of; those to a group that sees restricted studies; those by which earlier studies may be seen;
-of these the marked ones."""
+none that a rule gave, for nobody thought of that study; those to a group that sees restricted studies; those by which
+earlier studies may be seen; of these the marked ones."""
 
 
 def _id(name: str) -> ColumnClause[Any]:

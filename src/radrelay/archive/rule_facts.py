@@ -92,7 +92,7 @@ def note_ended(session: Session, organisation_id: uuid.UUID, ended: Sequence[Rul
     _note(session, organisation_id, ended, "release.end", by)
 
 
-def last_received(organisation_id: uuid.UUID, now: datetime, most: int) -> sa.Select[tuple[uuid.UUID]]:
+def last_received(organisation_id: uuid.UUID, now: datetime, most: int) -> sa.Select[Any]:
     """Return the statement for the ids of the studies that something arrived of last."""
     lives = sa.or_(STUDY.c.expires_at.is_(None), STUDY.c.expires_at > now)
     mine = sa.select(STUDY.c.id).where(STUDY.c.organisation_id == organisation_id, lives)

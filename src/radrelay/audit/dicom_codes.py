@@ -73,6 +73,7 @@ _ALERTS: dict[str, Code] = {
     "factor": USER_ATTRIBUTES,
     "grant": OBJECT_ATTRIBUTES,
     "release": OBJECT_ATTRIBUTES,
+    "release-rule": OBJECT_ATTRIBUTES,
     "link": OBJECT_ATTRIBUTES,
     "group": ROLES_CHANGED,
     "directory": SECURITY_CONFIGURATION,

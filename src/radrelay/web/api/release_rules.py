@@ -19,7 +19,6 @@ from radrelay.web import trail
 from radrelay.web.api.grants import GrantedStudy, granted_study
 from radrelay.web.authentication import Administrator, Services
 from radrelay.web.reach import Reach
-from radrelay.web.services import WebServices
 
 router = APIRouter(prefix="/release-rules", tags=["access"])
 LOOKED_AT = 500
@@ -137,7 +136,7 @@ def change(
             fate=wanted.releases, to_all=wanted.apply,
         )  # fmt: skip
         _end(session, principal, ended)
-        more = {"applied": wanted.apply, "releases": wanted.releases or "", "ended": len(ended)}
+        more: dict[str, object] = {"applied": wanted.apply, "releases": wanted.releases or "", "ended": len(ended)}
         _record(session, request, principal, "release-rule.change", changed, more)
     return _shown(changed)
 

@@ -289,11 +289,12 @@ def _conditions(row: ReleaseRule) -> Conditions:
 def _views(session: Session, rows: Sequence[ReleaseRule], now: datetime) -> list[RuleView]:
     ids = [row.id for row in rows]
     counted = _counting(now).add_columns(sa.func.count()).where(RuleRelease.rule_id.in_(ids))
-    releases: dict[uuid.UUID, int] = (
-        dict(session.execute(counted.group_by(RuleRelease.rule_id)).tuples().all()) if ids else {}
-    )
-    names = sa.select(Group.key, Group.name).where(Group.key.in_({row.group_key for row in rows}))
-    groups = dict(session.execute(names).tuples().all()) if ids else {}
+    releases: dict[uuid.UUID, int] = {}
+    if ids:
+        releases.update((row[0], row[1]) for row in session.execute(counted.group_by(RuleRelease.rule_id)))
+    keys = {row.group_key for row in rows}
+    named = sa.select(Group).where(Group.key.in_(keys))
+    groups = {group.key: group.name for group in session.scalars(named)}
     return [
         RuleView(
             row.id, _wanted(row), groups.get(row.group_key, ""), row.made_by, row.created_at, row.revision,

@@ -118,10 +118,10 @@ def test_what_comes_later_may_bring_a_study_under_a_rule(door: Door) -> None:
     assert sees(door) == set()
     door.bring(series_uid="1.2.3.2", sop_uid="1.2.3.2.1", modality="MR", series_json=department)
     assert sees(door) == {"1.2.3"}
-    titles = {"calling_ae": "MR_SUED", "called_ae": "RADRELAY"}
     other.bring_all([arrival(other.source, START)])
     assert sees(door, "Practice") == set(), "the same object, from elsewhere, but by another device"
-    other.bring_all([replace(arrival(other.source, START), **titles) for _ in range(2)])
+    again = [arrival(other.source, START) for _ in range(2)]
+    other.bring_all([replace(one, calling_ae="MR_SUED", called_ae="RADRELAY") for one in again])
     assert sees(door, "Practice") == {"1.2.3"}
     assert len(door.rows(Sender)) == 3
 

@@ -32,6 +32,7 @@ export default {
   'groups.deleteText': 'Sofort und endgültig endet:',
   'groups.deleteMembers': ['Die Mitgliedschaft von {n} Mitglied; das Konto selbst bleibt.', 'Die Mitgliedschaft von {n} Mitgliedern; ihre Konten bleiben.'],
   'groups.deleteGrants': ['{n} Freigabe an diese Gruppe. Was Mitglieder sonst haben, bleibt.', '{n} Freigaben an diese Gruppe. Was Mitglieder sonst haben, bleibt.'],
+  'groups.deleteRules': 'Regeln, die dieser Gruppe Studien freigeben, falls es welche gibt.',
 
   'access.lead': 'Wer was mit welchen Studien darf. Ohne Freigabe sieht niemand eine Studie, auch die Administration nicht.',
   'access.new': 'Neue Freigabe',
@@ -131,6 +132,8 @@ export default {
   'release.others': 'Wer sie durch eine Rolle, eine Quelle oder anders sieht, steht hier nicht.',
   'release.sees': 'darf sie ansehen',
   'release.seesAndDownloads': 'darf sie ansehen und herunterladen',
+  'release.byRule': 'durch die Regel {name}',
+  'release.byGoneRule': 'durch eine gelöschte Regel',
   'release.takeBack': 'Zurücknehmen',
   'release.takeBackFrom': 'Von {name} zurücknehmen',
   'release.taken': '{name} hat sie durch diese Freigabe nicht mehr.',

@@ -32,6 +32,7 @@ export default {
   'groups.deleteText': 'It ends at once and for good:',
   'groups.deleteMembers': ['The membership of {n} member; the account itself stays.', 'The membership of {n} members; their accounts stay.'],
   'groups.deleteGrants': ['{n} grant to this group. What members have otherwise stays.', '{n} grants to this group. What members have otherwise stays.'],
+  'groups.deleteRules': 'Rules that release studies to this group, if there are any.',
 
   'access.lead': 'Who may do what with which studies. Nobody sees a study without a grant, administrators included.',
   'access.new': 'New grant',
@@ -131,6 +132,8 @@ export default {
   'release.others': 'Who sees it by a role, a source or otherwise is not listed here.',
   'release.sees': 'may look at it',
   'release.seesAndDownloads': 'may look at it and download it',
+  'release.byRule': 'by the rule {name}',
+  'release.byGoneRule': 'by a rule that is no more',
   'release.takeBack': 'Take back',
   'release.takeBackFrom': 'Take back from {name}',
   'release.taken': '{name} no longer has it by this release.',

@@ -16,6 +16,7 @@ import problems from './problems.de';
 import quarantine from './quarantine.de';
 import restricted from './restricted.de';
 import roomcheck from './roomcheck.de';
+import rules from './rules.de';
 import sharing from './sharing.de';
 import viewing from './viewing.de';
 import volumes from './volumes.de';
@@ -36,6 +37,7 @@ const de: Rest = {
   ...quarantine,
   ...restricted,
   ...roomcheck,
+  ...rules,
   ...sharing,
   ...viewing,
   ...volumes,

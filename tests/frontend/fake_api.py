@@ -37,8 +37,8 @@ from tests.frontend import (
     fake_marks,
     fake_office,
     fake_restricted,
-    fake_rules,
     fake_roomcheck,
+    fake_rules,
 )
 from tests.frontend.fake_login import Challenged, challenge_for, proven
 

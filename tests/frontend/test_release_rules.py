@@ -13,8 +13,8 @@ def test_a_rule_is_tried_made_changed_and_deleted_on_a_phone(open_page: OpenPage
     page = open_page("/release-rules", width=360, height=740)
     main, dialog = page.locator("main"), page.get_by_role("dialog")
     expect(main).to_contain_text(
-        "Studies with modality MR, body part KNEE, and referring physician Müller-Lüdenscheidt: the group Station 3 may "
-        "look at them, for 30 days."
+        "Studies with modality MR, body part KNEE, and referring physician Müller-Lüdenscheidt: the group Station 3 "
+        "may look at them, for 30 days."
     )
     settled(page, site)
     assert violations(page) == []

@@ -34,7 +34,7 @@ export default {
   'groups.deleteGrants': ['{n} Freigabe an diese Gruppe. Was Mitglieder sonst haben, bleibt.', '{n} Freigaben an diese Gruppe. Was Mitglieder sonst haben, bleibt.'],
   'groups.deleteRules': 'Regeln, die dieser Gruppe Studien freigeben, falls es welche gibt.',
 
-  'access.lead': 'Wer was mit welchen Studien darf. Ohne Freigabe sieht niemand eine Studie, auch die Administration nicht.',
+  'access.lead': 'Wer was mit welchen Studien darf. Ohne Freigabe sieht niemand eine Studie, auch die Administration nicht. Was Regeln freigeben, steht unter Freigaberegeln und bei der Studie.',
   'access.new': 'Neue Freigabe',
   'access.edit': 'Freigabe ändern',
   'access.editOf': 'Ändern: {who}, {what}',

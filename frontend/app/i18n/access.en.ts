@@ -34,7 +34,7 @@ export default {
   'groups.deleteGrants': ['{n} grant to this group. What members have otherwise stays.', '{n} grants to this group. What members have otherwise stays.'],
   'groups.deleteRules': 'Rules that release studies to this group, if there are any.',
 
-  'access.lead': 'Who may do what with which studies. Nobody sees a study without a grant, administrators included.',
+  'access.lead': 'Who may do what with which studies. Nobody sees a study without a grant, administrators included. What rules release stands under Release rules and with the study.',
   'access.new': 'New grant',
   'access.edit': 'Change grant',
   'access.editOf': 'Change: {who}, {what}',

@@ -116,7 +116,8 @@ def change_release_rule(
     for name, value in _columns(session, organisation_id, wanted).items():
         setattr(row, name, value)
     row.revision += 1
-    row.catching_up = FROM_THE_FIRST if to_all and wanted.enabled else None
+    again = to_all or row.catching_up is not None  # what it has not come to yet is looked at by what it is now
+    row.catching_up = FROM_THE_FIRST if again and wanted.enabled else None
     session.flush()
     return _views(session, [row], now)[0], ended
 
@@ -131,6 +132,21 @@ def delete_release_rule(
     session.delete(row)
     session.flush()
     return view, ended
+
+
+def end_for_group(
+    session: Session, organisation_id: uuid.UUID, group_id: uuid.UUID, now: datetime
+) -> tuple[list[RuleView], list[RuleReleased]]:
+    """Delete the rules that release to a group, and whatever rules released to it; for a group that is deleted."""
+    key = require_group(session, organisation_id, str(group_id))
+    mine = sa.select(ReleaseRule).where(ReleaseRule.organisation_id == organisation_id, ReleaseRule.group_key == key)
+    rows = session.scalars(mine).all()
+    views = _views(session, rows, now)
+    ended = _end(session, RuleRelease.group_key == key, now)
+    for row in rows:
+        session.delete(row)
+    session.flush()
+    return views, ended
 
 
 def told_of_rule(rule: RuleView) -> dict[str, object]:
@@ -228,23 +244,19 @@ def _release(session: Session, row: ReleaseRule, study_id: uuid.UUID, at: dateti
 
 def _settle(session: Session, row: ReleaseRule, now: datetime, fate: Fate | None) -> list[RuleReleased]:
     """Keep or end a rule's releases as `fate` says, and return what ended; raises `RuleHasReleases` if it does not."""
-    counting = _counting(now).where(RuleRelease.rule_id == row.id)
-    if fate is None and session.scalar(counting.limit(1)) is not None:
-        raise RuleHasReleases
-    if fate != "end":
-        return []
     of_rule = RuleRelease.rule_id == row.id
-    ended = [
-        RuleReleased(row.id, study_id, group_key, grant_id)
-        for study_id, group_key, grant_id in session.execute(
-            counting.with_only_columns(RuleRelease.study_id, RuleRelease.group_key, RuleRelease.grant_id)
-        )
-    ]
-    ids = sa.select(RuleRelease.grant_id).where(of_rule)
-    for gone in (
-        sa.delete(Grant).where(Grant.origin == BY_RULE, Grant.id.in_(ids)),
-        sa.delete(RuleRelease).where(of_rule),
-    ):
+    if fate is None and session.scalar(_counting(now).where(of_rule).limit(1)) is not None:
+        raise RuleHasReleases
+    return _end(session, of_rule, now) if fate == "end" else []
+
+
+def _end(session: Session, which: sa.ColumnElement[bool], now: datetime) -> list[RuleReleased]:
+    """End releases of rules, and return those that counted until now."""
+    columns = (RuleRelease.rule_id, RuleRelease.study_id, RuleRelease.group_key, RuleRelease.grant_id)
+    ended = [RuleReleased(*row) for row in session.execute(_counting(now).with_only_columns(*columns).where(which))]
+    ids = sa.select(RuleRelease.grant_id).where(which)
+    by_rule = sa.delete(Grant).where(Grant.origin == BY_RULE, Grant.id.in_(ids))
+    for gone in (by_rule, sa.delete(RuleRelease).where(which)):
         session.execute(gone.execution_options(synchronize_session=False))
     return ended
 

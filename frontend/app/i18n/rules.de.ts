@@ -52,6 +52,7 @@ export default {
   'rules.notShown': 'Aufgeführt sind nur die, die Sie selbst sehen dürfen, höchstens 50.',
   'rules.what': 'Wer sie sieht',
   'rules.otherGroup': 'Andere Gruppe',
+  'rules.download': 'Auch Herunterladen erlauben',
   'rules.days': 'Für so viele Tage',
   'rules.noEnd': 'bis sie gelöscht werden',
   'rules.enabled': 'Die Regel ist eingeschaltet',

@@ -50,6 +50,7 @@ export default {
   'rules.notShown': 'Only those are listed that you may see yourself, at most 50.',
   'rules.what': 'Who sees them',
   'rules.otherGroup': 'Another group',
+  'rules.download': 'They may download them too',
   'rules.days': 'For so many days',
   'rules.noEnd': 'until they go',
   'rules.enabled': 'The rule is on',

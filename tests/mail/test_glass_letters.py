@@ -38,5 +38,5 @@ def test_the_officer_is_written_to_once_and_reads_there_that_it_happened_not_to_
     for hidden in (patient["id"], patient["name"], study["id"], study["description"] or "-?-", "unconscious"):
         assert str(hidden) not in said
     with site.database.read() as session:
-        mailed = dict(session.execute(sa.select(Notice.account_id, Notice.mailed_at)).all())  # type: ignore[arg-type]
+        mailed = dict(session.execute(sa.select(Notice.account_id, Notice.mailed_at)).all())
     assert (mailed[ids["dpo"]], mailed[ids["deputy"]]) == (site.clock.now(), None), "told on their page alone"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from radrelay import access
 from radrelay.access import Conditions
 from radrelay.app.commands import open_command
 from radrelay.app.rule_commands import Asked, add_command, delete_command, list_command
+from radrelay.app.work import catch_up_rules
 from radrelay.errors import Invalid, NotFound
 from tests.app.house import settings_in
 
@@ -27,6 +29,11 @@ def test_a_rule_is_made_by_names_listed_and_deleted(tmp_path: Path, capsys: pyte
     made = capsys.readouterr().out.strip()
     list_command(settings)
     assert capsys.readouterr().out == f"{made}  knees  to Ward 3  0 releases  being applied\n"
+    core, _ = open_command(settings)
+    catch_up_rules(core, threading.Event())
+    core.close()
+    list_command(settings)
+    assert capsys.readouterr().out == f"{made}  knees  to Ward 3  0 releases\n"
     for wrong, error in (
         (Asked("x", "Ward 4", "", Conditions(body_part="KNEE"), False, False, None, False), NotFound),
         (Asked("x", "Ward 3", "nowhere", Conditions(), False, False, None, False), NotFound),

@@ -209,7 +209,7 @@ def serve(core: Core, stop: threading.Event) -> None:
         loop("dispatch", DISPATCH_S, stop, lambda: _dispatch(shop)),
         loop("take over", TICK_S, stop, lambda: _take_over(shop, stop)),
         loop("complete", COMPLETE_S, stop, lambda: _complete(core)),
-        loop("release rules", COMPLETE_S, stop, lambda: _catch_up(core, stop)),
+        loop("release rules", COMPLETE_S, stop, lambda: catch_up_rules(core, stop)),
         loop("expire", EXPIRE_S, stop, lambda: _expire(shop)),
         loop("sweep", SWEEP_S, stop, lambda: _sweep(shop)),
         loop("audit", AUDIT_S, stop, lambda: _keep_records(shop), AUDIT_FIRST_S),
@@ -256,7 +256,7 @@ def _complete(core: Core) -> None:
             note_arrivals(session, indexing.complete_quiet(session, now))
 
 
-def _catch_up(core: Core, stop: threading.Event) -> None:
+def catch_up_rules(core: Core, stop: threading.Event) -> None:
     """Let release rules that are to count for what is here go through it; what arrives comes between the pieces."""
     while not stop.is_set():
         with core.database.read() as session:

@@ -6,7 +6,7 @@ import uuid
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from radrelay.access import Conditions, SenderFacts, SeriesFacts, StudyFacts, cleaned, fits
@@ -66,6 +66,7 @@ def test_a_rule_that_would_release_everything_is_refused(empty: dict[str, Any]) 
         cleaned(Conditions(**empty))
 
 
+@settings(max_examples=30)
 @given(st.sampled_from(("modality", "body_part", "referring", "institution", "department", "description")), st.text())
 def test_a_study_of_which_nothing_is_known_fits_no_text(name: str, text: str) -> None:
     bare = StudyFacts(uuid.UUID(int=9), series=(SeriesFacts(),))

@@ -18,6 +18,7 @@ export type PageName =
   | 'accounts'
   | 'groups'
   | 'access'
+  | 'rules'
   | 'directory'
   | 'restricted'
   | 'audit'
@@ -57,6 +58,7 @@ export const places: readonly Place[] = [
   { name: 'accounts', address: '/accounts', icon: 'accounts', admin: true, load: () => import('./pages/Accounts.svelte') },
   { name: 'groups', address: '/groups', icon: 'groups', admin: true, load: () => import('./pages/Groups.svelte') },
   { name: 'access', address: '/access', icon: 'key', admin: true, load: () => import('./pages/Access.svelte') },
+  { name: 'rules', address: '/release-rules', icon: 'release', admin: true, load: () => import('./pages/Rules.svelte') },
   { name: 'directory', address: '/directory', icon: 'folder', admin: true, load: () => import('./pages/Directory.svelte') },
   { name: 'restricted', address: '/restricted', icon: 'hold', admin: true, officer: true, load: () => import('./pages/Restricted.svelte') },
   { name: 'audit', address: '/audit', icon: 'audit', admin: true, officer: true, load: () => import('./pages/Audit.svelte') },

@@ -12,7 +12,9 @@ from radrelay.settings import Settings
 
 def access_commands(settings: Callable[[], Settings], leave: Callable[[int], None]) -> typer.Typer:
     """Return the commands of `radrelay access`."""
-    commands = typer.Typer(no_args_is_help=True, help="restricted studies, earlier studies by rule, proven devices")
+    commands = typer.Typer(
+        no_args_is_help=True, help="restricted studies, earlier studies and releases by rule, proven devices"
+    )
 
     @commands.command("restrict")
     def restrict(
@@ -53,5 +55,61 @@ def access_commands(settings: Callable[[], Settings], leave: Callable[[int], Non
         from radrelay.app.seeing import bind_device_command
 
         leave(bind_device_command(settings(), ae_title, Binding(tuple(address or ()), subject, fingerprint)))
+
+    commands.add_typer(_rule_commands(settings, leave), name="release-rule")
+    return commands
+
+
+def _rule_commands(settings: Callable[[], Settings], leave: Callable[[int], None]) -> typer.Typer:
+    commands = typer.Typer(no_args_is_help=True, help="studies released to a group as they arrive")
+
+    @commands.command("list")
+    def list_rules() -> None:
+        """List the rules."""
+        from radrelay.app.rule_commands import list_command
+
+        leave(list_command(settings()))
+
+    @commands.command("add")
+    def add(
+        name: Annotated[str, typer.Argument(help="what the rule is called")],
+        group: Annotated[str, typer.Argument(help="name or id of the group that the studies reach")],
+        source: Annotated[str, typer.Option(help="name or id of the source that brings them")] = "",
+        calling_ae: Annotated[str, typer.Option(help="calling AE title, or several with commas")] = "",
+        called_ae: Annotated[str, typer.Option(help="called AE title, or several with commas")] = "",
+        modality: Annotated[str, typer.Option(help="modality, or several with commas")] = "",
+        body_part: Annotated[str, typer.Option(help="body part examined, or several with commas")] = "",
+        referring: Annotated[str, typer.Option(help="words of the referring physician's name")] = "",
+        institution: Annotated[str, typer.Option(help="words of the institution's name")] = "",
+        department: Annotated[str, typer.Option(help="words of the institutional department's name")] = "",
+        description: Annotated[str, typer.Option(help="what a study's or series' description contains")] = "",
+        download: Annotated[bool, typer.Option("--download", help="the group may download them")] = False,
+        alias: Annotated[bool, typer.Option("--alias", help="without the patients' names")] = False,
+        days: Annotated[
+            int | None, typer.Option(min=1, max=36_500, help="for so many days; else until they go")
+        ] = None,
+        apply: Annotated[bool, typer.Option("--apply", help="release what is here already, too")] = False,
+        dry_run: Annotated[bool, typer.Option("--dry-run", help="only tell what of the last 500 would fit")] = False,
+    ) -> None:
+        """Make a rule; all that is given must hold."""
+        from radrelay.access import Conditions
+        from radrelay.app.rule_commands import Asked, add_command
+
+        texts = Conditions(None, calling_ae, called_ae, modality, body_part, referring, institution, department,
+                           description)  # fmt: skip
+        asked = Asked(name, group, source, texts, download, alias, days, apply)
+        leave(add_command(settings(), asked, dry_run=dry_run))
+
+    @commands.command("delete")
+    def delete(
+        rule_id: Annotated[str, typer.Argument(help="the rule's id, as the list has it")],
+        releases: Annotated[
+            Literal["keep", "end"] | None, typer.Option(help="whether its releases stay or end, too")
+        ] = None,
+    ) -> None:
+        """Delete a rule."""
+        from radrelay.app.rule_commands import delete_command
+
+        leave(delete_command(settings(), rule_id, releases))
 
     return commands

@@ -39,6 +39,7 @@ from tests.frontend import (
     fake_privacy,
     fake_restricted,
     fake_roomcheck,
+    fake_rules,
 )
 from tests.frontend.fake_login import Challenged, challenge_for, proven
 
@@ -55,6 +56,7 @@ class World:
     access: fake_access.Access = field(default_factory=fake_access.Access)
     directory: fake_directory.Directory = field(default_factory=fake_directory.Directory)
     restricted: fake_restricted.Restricted = field(default_factory=fake_restricted.Restricted)
+    rules: fake_rules.Rules = field(default_factory=fake_rules.Rules)
     office: fake_office.Office = field(default_factory=fake_office.Office)
     own: fake_account.OwnAccount = field(default_factory=fake_account.OwnAccount)
     marks: fake_marks.Marks = field(default_factory=fake_marks.Marks)
@@ -380,6 +382,7 @@ ROUTES = [
     *fake_account.ROUTES,
     *fake_directory.ROUTES,
     *fake_restricted.ROUTES,
+    *fake_rules.ROUTES,
     *fake_marks.ROUTES,
     *fake_choices.ROUTES,
     *fake_factors.ROUTES,

@@ -80,6 +80,8 @@ ADMINISTRATION: set[Operation] = {
     ("DELETE", "/api/destinations/{destination_id}"), ("POST", "/api/destinations/{destination_id}/echo"),
     ("PUT", "/api/preferences/{name}"), ("GET", "/api/restrictions"), ("POST", "/api/restrictions"),
     ("DELETE", "/api/restrictions/{restriction_id}"), ("GET", "/api/prior-rule"), ("PUT", "/api/prior-rule"),
+    ("GET", "/api/release-rules"), ("POST", "/api/release-rules"), ("PUT", "/api/release-rules/{rule_id}"),
+    ("DELETE", "/api/release-rules/{rule_id}"), ("POST", "/api/release-rules/preview"),
     ("GET", "/api/devices"), ("PUT", "/api/devices/{ae_title}"), ("DELETE", "/api/devices/{ae_title}"),
     ("GET", "/api/displays"), ("DELETE", "/api/displays/{display_id}"),
     ("GET", "/api/factors"), ("PUT", "/api/factors/{subject_kind}/{subject_id}"),
@@ -248,6 +250,14 @@ INCIDENT: dict[str, object] = {
 BODIES: dict[Operation, dict[str, object]] = {
     ("POST", "/api/restrictions"): {"kind": "patient", "value": "4711"},
     ("PUT", "/api/prior-rule"): {"reach": "none"},
+    ("POST", "/api/release-rules"): {"name": "n", "group_id": str(uuid.uuid4()), "conditions": {"modality": "MR"}},
+    ("POST", "/api/release-rules/preview"): {"modality": "MR"},
+    ("PUT", "/api/release-rules/{rule_id}"): {
+        "name": "n",
+        "group_id": str(uuid.uuid4()),
+        "conditions": {"modality": "MR"},
+        "revision": 1,
+    },
     ("PUT", "/api/devices/{ae_title}"): {"addresses": ["192.0.2.7"]},
     ("PUT", "/api/studies/{study_id}/restrictions"): {},
     ("POST", "/api/broken-glass"): {"patient_id": "4711", "kind": "emergency", "reason": "unconscious, no relatives"},

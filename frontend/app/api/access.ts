@@ -70,6 +70,10 @@ export interface Release {
   may_download: boolean;
   identity: 'clear' | 'alias';
   ends_at: string | null;
+  /** How it came: by hand, by a rule, by broken glass. */
+  origin: 'hand' | 'rule' | 'break-glass';
+  /** The rule that gave it; empty if that is no more. */
+  rule: string | null;
 }
 
 export interface Releases {

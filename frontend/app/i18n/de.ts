@@ -17,6 +17,7 @@ import problems from './problems.de';
 import quarantine from './quarantine.de';
 import restricted from './restricted.de';
 import roomcheck from './roomcheck.de';
+import rules from './rules.de';
 import sharing from './sharing.de';
 import viewing from './viewing.de';
 import volumes from './volumes.de';
@@ -38,6 +39,7 @@ const de: Rest = {
   ...quarantine,
   ...restricted,
   ...roomcheck,
+  ...rules,
   ...sharing,
   ...viewing,
   ...volumes,

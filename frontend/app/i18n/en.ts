@@ -17,6 +17,7 @@ import problems from './problems.en';
 import quarantine from './quarantine.en';
 import restricted from './restricted.en';
 import roomcheck from './roomcheck.en';
+import rules from './rules.en';
 import sharing from './sharing.en';
 import viewing from './viewing.en';
 import volumes from './volumes.en';
@@ -38,6 +39,7 @@ const en = {
   ...quarantine,
   ...restricted,
   ...roomcheck,
+  ...rules,
   ...sharing,
   ...viewing,
   ...volumes,

@@ -209,6 +209,8 @@ const de: Record<keyof typeof en, string> = {
   'problem.not-by-link': 'Ein Link zeigt, was mit ihm geteilt wurde, und öffnet sonst nichts.',
   'problem.directory-member': 'Dieses Mitglied kommt aus dem Verzeichnis; nehmen Sie es dort aus der Gruppe.',
   'problem.grant-changed': 'Jemand anderes hat diese Freigabe inzwischen geändert; Ihre Änderung wurde nicht gespeichert.',
+  'problem.rule-changed': 'Jemand anderes hat diese Regel inzwischen geändert; Ihre Änderung wurde nicht gespeichert.',
+  'problem.rule-has-releases': 'Durch diese Regel sind Studien freigegeben: Sagen Sie, ob das so bleibt oder endet.',
   'problem.last-sight': 'Danach könnte niemand mehr eine Studie sehen.',
   'problem.grantee-gone': 'Für wen das ist, ist nicht mehr da: inzwischen gelöscht.',
   'problem.end-past': 'Das Ende muss in der Zukunft liegen.',

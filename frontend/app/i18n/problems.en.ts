@@ -207,6 +207,8 @@ export default {
   'problem.not-by-link': 'A link shows what was shared with it, and opens nothing else.',
   'problem.directory-member': 'This member comes from the directory; take it out of the group there.',
   'problem.grant-changed': 'Somebody else has changed this grant meanwhile; yours was not saved.',
+  'problem.rule-changed': 'Somebody else has changed this rule meanwhile; yours was not saved.',
+  'problem.rule-has-releases': 'Studies are released by this rule: say whether these releases stay or end.',
   'problem.last-sight': 'After this nobody could see any study.',
   'problem.grantee-gone': 'Whom this is for is no longer here: it was deleted meanwhile.',
   'problem.end-past': 'The end must lie in the future.',

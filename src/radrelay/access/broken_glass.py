@@ -1,7 +1,7 @@
 """Breaking glass: somebody opens one restricted study for a reason and a time, and those who are to know are told.
 
 What opens it is a grant on the study, so that the one rule decides, and ends it by itself. The notices stand in a
-table that their readers' pages show; who sends mail reads those whose `mailed_at` is none, and sets it.
+table that their readers' pages show; who posts a letter of one in the same transaction notes it in `mailed_at`.
 """
 
 from __future__ import annotations
@@ -141,6 +141,16 @@ def notices(session: Session, organisation_id: uuid.UUID, account_id: uuid.UUID)
         .limit(MOST_LISTED)
     )  # fmt: skip
     return [NoticeView(notice.id, notice.kind, notice.at, _view(row)) for notice, row in rows]
+
+
+def note_mailed(session: Session, broken_id: uuid.UUID, account_ids: Collection[uuid.UUID], now: datetime) -> None:
+    """Note that accounts are told by mail, too; the caller has posted the letters in this transaction."""
+    session.execute(
+        sa.update(Notice)
+        .where(Notice.subject_id == broken_id, Notice.account_id.in_(account_ids), Notice.mailed_at.is_(None))
+        .values(mailed_at=now)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def put_away(session: Session, account_id: uuid.UUID, notice_id: uuid.UUID, now: datetime) -> None:

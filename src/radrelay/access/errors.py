@@ -83,3 +83,15 @@ class BeyondOwn(Forbidden):
     """Nobody gives more than they have themselves, nor for longer."""
 
     code = "beyond-own"
+
+
+class RuleChanged(Conflict):
+    """Somebody else has changed this rule meanwhile."""
+
+    code = "rule-changed"
+
+
+class RuleHasReleases(Conflict):
+    """Studies are released by this rule: say whether these releases stay or end with it."""
+
+    code = "rule-has-releases"

@@ -17,7 +17,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from radrelay.access.errors import DirectoryMember, GroupExists
-from radrelay.access.models import Grant, Group, Member
+from radrelay.access.models import Grant, Group, Member, ReleaseRule
+from radrelay.access.visibility import BY_RULE
 from radrelay.errors import Invalid, NotFound
 from radrelay.storage.ids import new_id
 
@@ -51,7 +52,8 @@ class MemberView:
 def groups(session: Session, organisation_id: uuid.UUID) -> list[GroupView]:
     """Return the organisation's groups by name."""
     members = _count(Member.group_id, Member.group_id == Group.key)
-    granted = _count(Grant.id, Grant.grantee_kind == "group", Grant.grantee_id == Group.key)
+    of_group = sa.and_(Grant.grantee_kind == "group", Grant.grantee_id == Group.key)
+    granted = _count(Grant.id, of_group, Grant.origin != BY_RULE)  # as many as are listed of it
     rows = session.execute(
         sa.select(Group, members, granted).where(Group.organisation_id == organisation_id).order_by(Group.name_folded)
     )
@@ -102,6 +104,8 @@ def delete_group(session: Session, organisation_id: uuid.UUID, group_id: uuid.UU
             Grant.organisation_id == organisation_id, Grant.grantee_kind == "group", Grant.grantee_id == row.key
         )
     )
+    rules = sa.and_(ReleaseRule.organisation_id == organisation_id, ReleaseRule.group_key == row.key)
+    session.execute(sa.delete(ReleaseRule).where(rules).execution_options(synchronize_session=False))
     gone = _view(row)
     session.delete(row)
     session.flush()

@@ -16,8 +16,8 @@ class Grant(Owned, Base):
 
     `grantee_kind` is account, token, group, ae, role or link; `grantee_id` the id, the AE title or the role's name
     (`*`: any).
-    `target_kind` is organisation, source, study or series. `origin` says how it came: hand or break-glass. `priors`
-    marks it for a rule of earlier studies that only counts marked ones.
+    `target_kind` is organisation, source, study or series. `origin` says how it came: hand, break-glass or rule.
+    `priors` marks it for a rule of earlier studies that only counts marked ones.
     """
 
     __tablename__ = "access_grant"
@@ -132,6 +132,59 @@ class PriorRule(Base):
     reach: Mapped[str] = mapped_column(String(16))
     years: Mapped[int | None] = mapped_column(Integer)  # none: however old
     marked_only: Mapped[bool] = mapped_column(Boolean, default=False)
+
+
+class ReleaseRule(Owned, Base):
+    """Studies that all of this fits are released to a group as they arrive; what is empty is not asked for.
+
+    `modality`, `body_part` and the AE titles may be comma lists, of which any fits. `catching_up` is the id of the last
+    study looked at while the rule goes through those that are here already, none when it does not.
+    """
+
+    __tablename__ = "access_release_rule"
+    __table_args__ = (
+        Index("ix_access_release_rule_organisation", "organisation_id"),
+        Index("ix_access_release_rule_catching_up", "catching_up"),
+    )
+
+    name: Mapped[str] = mapped_column(String(200))
+    group_key: Mapped[str] = mapped_column(String(64))
+    enabled: Mapped[bool] = mapped_column(Boolean, default=True)
+    source_id: Mapped[uuid.UUID | None] = mapped_column(Id)
+    calling_ae: Mapped[str] = mapped_column(String(400), default="")
+    called_ae: Mapped[str] = mapped_column(String(400), default="")
+    modality: Mapped[str] = mapped_column(String(200), default="")
+    body_part: Mapped[str] = mapped_column(String(400), default="")
+    referring: Mapped[str] = mapped_column(String(400), default="")
+    institution: Mapped[str] = mapped_column(String(400), default="")
+    department: Mapped[str] = mapped_column(String(400), default="")
+    description: Mapped[str] = mapped_column(String(400), default="")
+    may_download: Mapped[bool] = mapped_column(Boolean, default=False)
+    identity: Mapped[str] = mapped_column(String(8), default="clear")  # clear | alias
+    days: Mapped[int | None] = mapped_column(Integer)  # how long it is released; none: until the study goes
+    made_by: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    revision: Mapped[int] = mapped_column(Integer, default=1)
+    catching_up: Mapped[uuid.UUID | None] = mapped_column(Id)
+
+
+class RuleRelease(Base):
+    """A rule has released a study to a group, by which grant; what was taken back since is not released again.
+
+    It outlives its grant and its rule, and goes with the study.
+    """
+
+    __tablename__ = "access_rule_release"
+    __table_args__ = (
+        Index("ix_access_rule_release_study", "study_id"),
+        Index("ix_access_rule_release_grant", "grant_id"),
+    )
+
+    rule_id: Mapped[uuid.UUID] = mapped_column(Id, primary_key=True)
+    study_id: Mapped[uuid.UUID] = mapped_column(Id, primary_key=True)
+    group_key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    organisation_id: Mapped[uuid.UUID] = mapped_column(Id)
+    grant_id: Mapped[uuid.UUID] = mapped_column(Id)
 
 
 class BrokenGlass(Owned, Base):

@@ -17,8 +17,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import ColumnElement
 
-from radrelay.access.models import Restricted, Restriction
-from radrelay.access.visibility import HOLDING
+from radrelay.access.models import Grant, Restricted, Restriction, RuleRelease
+from radrelay.access.visibility import BY_RULE, HOLDING
 from radrelay.errors import Invalid, NotFound
 from radrelay.storage.columns import Id
 from radrelay.storage.ids import new_id
@@ -122,6 +122,11 @@ def restrictions_on(session: Session, study_id: uuid.UUID) -> list[RestrictionVi
     return _views(session, session.scalars(sa.select(Restriction).where(Restriction.id.in_(ids))).all())
 
 
+def restricted_of(session: Session, study_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
+    """Return which of some studies fall under a restriction."""
+    return set(session.scalars(sa.select(Restricted.study_id).where(Restricted.study_id.in_(study_ids))))
+
+
 def fall_under(session: Session, organisation_id: uuid.UUID, arrived: Sequence[Arrived]) -> int:
     """Restrict what has arrived as the restrictions say, in the transaction that indexes it; returns how many rows."""
     named = {value for one in arrived for value in (one.study_uid, one.patient_id, *map(str, one.sources)) if value}
@@ -146,8 +151,14 @@ def fall_under(session: Session, organisation_id: uuid.UUID, arrived: Sequence[A
 
 
 def forget_study(session: Session, study_id: uuid.UUID) -> None:
-    """Forget that a study is restricted whose row goes; its restriction stays, for when it comes again."""
+    """Forget that a study is restricted whose row goes, and what rules released of it.
+
+    Its restriction stays, and so do the rules, for when it comes again.
+    """
     session.execute(sa.delete(Restricted).where(Restricted.study_id == study_id))
+    session.execute(sa.delete(RuleRelease).where(RuleRelease.study_id == study_id))
+    by_rule = sa.and_(Grant.target_kind == "study", Grant.target_id == study_id, Grant.origin == BY_RULE)
+    session.execute(sa.delete(Grant).where(by_rule).execution_options(synchronize_session=False))
 
 
 def shows(session: Session, organisation_id: uuid.UUID, columns: Any) -> ColumnElement[bool]:

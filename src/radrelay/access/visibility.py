@@ -25,13 +25,15 @@ from radrelay.storage.columns import Id, Instant
 
 NO_ROLE = "-"  # of devices; no grant names it
 BROKEN_GLASS = "break-glass"
+BY_RULE = "rule"
 GRANT = Grant.__table__.c  # plain columns: the mapper takes longer than the database
 _MEMBER, _GROUP = Member.__table__.c, Group.__table__.c
 RESTRICTED = Restricted.__table__.c
 IdColumn = ColumnElement[Any] | Any  # a mapped attribute or a column that holds ids
 Which = Literal["all", "personal", "trusted", "leading", "marked"]
-"""Which of somebody's grants: all; those to themselves or a group, not to a role or anybody; those to a group that
-sees restricted studies; those by which earlier studies may be seen; of these the marked ones."""
+"""Which of somebody's grants: all; those that a person gave to themselves or a group, not to a role or anybody, and
+none that a rule gave, for nobody thought of that study; those to a group that sees restricted studies; those by which
+earlier studies may be seen; of these the marked ones."""
 
 
 def _id(name: str) -> ColumnClause[Any]:
@@ -116,7 +118,7 @@ class Asked:
         found = [counts(organisation, f"%,{self.right.value},%", self.now)]
         match self.which:
             case "personal":
-                found += [GRANT.grantee_kind != "role", GRANT.grantee_id != ANYBODY]
+                found += [GRANT.grantee_kind != "role", GRANT.grantee_id != ANYBODY, GRANT.origin != BY_RULE]
             case "trusted":
                 found.append(is_trusted(organisation))
             case "leading":

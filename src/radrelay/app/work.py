@@ -23,7 +23,7 @@ from radrelay.app.record_keeping import keep_record, note_arrivals, sending
 from radrelay.app.role import run_role
 from radrelay.app.stored import ArchiveSource, DicomDialler
 from radrelay.app.threads import kept_up, loop
-from radrelay.archive import indexing
+from radrelay.archive import indexing, rule_facts
 from radrelay.archive.compaction import Compactor
 from radrelay.archive.erasing import Eraser
 from radrelay.archive.models import Study
@@ -209,6 +209,7 @@ def serve(core: Core, stop: threading.Event) -> None:
         loop("dispatch", DISPATCH_S, stop, lambda: _dispatch(shop)),
         loop("take over", TICK_S, stop, lambda: _take_over(shop, stop)),
         loop("complete", COMPLETE_S, stop, lambda: _complete(core)),
+        loop("release rules", COMPLETE_S, stop, lambda: catch_up_rules(core, stop)),
         loop("expire", EXPIRE_S, stop, lambda: _expire(shop)),
         loop("sweep", SWEEP_S, stop, lambda: _sweep(shop)),
         loop("audit", AUDIT_S, stop, lambda: _keep_records(shop), AUDIT_FIRST_S),
@@ -253,6 +254,17 @@ def _complete(core: Core) -> None:
     if quiet is not None:
         with core.database.write() as session:
             note_arrivals(session, indexing.complete_quiet(session, now))
+
+
+def catch_up_rules(core: Core, stop: threading.Event) -> None:
+    """Let release rules that are to count for what is here go through it; what arrives comes between the pieces."""
+    while not stop.is_set():
+        with core.database.read() as session:
+            due = access.catching_up(session) is not None
+        if not due:
+            return
+        with core.database.write() as session:
+            rule_facts.catch_up(session, core.clock.now())
 
 
 def _expire(shop: Workshop) -> None:

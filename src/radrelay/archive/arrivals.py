@@ -66,6 +66,8 @@ class Arrival:
     recorded: bool = False
     overlook: frozenset[str] = frozenset()
     joins: uuid.UUID | None = None
+    calling_ae: str = ""
+    called_ae: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,8 @@ from radrelay.archive.index_rows import (
 from radrelay.archive.index_state import HoldingState, Known, SeriesState, StudyState, VersionState, load
 from radrelay.archive.index_writes import Writes, erasure_row
 from radrelay.archive.locking import lock_archive
+from radrelay.archive.rule_facts import release_arrived
+from radrelay.archive.senders import Sent, write_senders
 from radrelay.archive.sort_key import sort_key
 from radrelay.archive.tables import STUDY
 from radrelay.dicom.errors import Unidentified
@@ -90,6 +92,7 @@ class _Batch:
         self.known: Known = self._load()
         self.writes = Writes()
         self.grown: set[uuid.UUID] = set()  # complete studies that something of our own making joined
+        self.sent: set[Sent] = set()
 
     def take(self) -> list[Verdict]:
         """Judge every arrival and write what follows."""
@@ -98,6 +101,7 @@ class _Batch:
         verdicts = [self._judge(arrival) for arrival in self.arrivals]
         self.writes.flush(self.session, list(self.known.by_id.values()), list(self.known.series_by_id.values()))
         self._restrict()
+        self._release(write_senders(self.session, self.sent))
         for study_id in self.grown:
             study = self.known.by_id[study_id]
             if study.state == "complete":
@@ -116,6 +120,13 @@ class _Batch:
             if study.changed or study.fresh
         ]  # fmt: skip
         access.fall_under(self.session, self.organisation_id, arrived)
+
+    def _release(self, senders_of: set[uuid.UUID]) -> None:
+        """Release by rule what is new, or what rules look at of it: a series, a source's holding, who sent it."""
+        held = (study.id for study in self.known.by_id.values() if study.fresh or any(h.fresh for h in study.holdings))
+        grown = (series.study_id for series in self.known.series_by_id.values() if series.fresh)
+        at = max(arrival.received_at for arrival in self.arrivals)
+        release_arrived(self.session, self.organisation_id, sorted({*held, *grown, *senders_of}), at)
 
     def _load(self) -> Known:
         attributes = [arrival.attributes for arrival in self.arrivals]
@@ -197,6 +208,10 @@ class _Batch:
         held = study.holdings if study is not None else ()
         return next((holding for holding in held if holding.id == arrival.joins), None)
 
+    def _note_sender(self, arrival: Arrival, study_id: uuid.UUID) -> None:
+        if arrival.joins is None:  # what Radrelay made itself, nobody sent
+            self.sent.add(Sent(study_id, arrival.source.id, arrival.calling_ae, arrival.called_ae))
+
     def _too_late(self, arrival: Arrival) -> Verdict:
         """Have an object erased that was made of a study which has gone meanwhile: it must not bring that back."""
         record = arrival.location.record_id
@@ -206,6 +221,7 @@ class _Batch:
     def _duplicate(self, arrival: Arrival, version: VersionState) -> Verdict:
         study = self.known.by_id[version.study_id]
         holding = self._holding(arrival, study)
+        self._note_sender(arrival, study.id)
         if holding.id not in version.holdings:
             version.holdings.add(holding.id)
             self.writes.further_holdings.append({"instance_id": version.id, "holding_id": holding.id})
@@ -226,6 +242,7 @@ class _Batch:
     def _add(self, arrival: Arrival, study: StudyState) -> VersionState:
         series = self._series(arrival, study)
         holding = self._holding(arrival, study)
+        self._note_sender(arrival, study.id)
         versions = self.known.versions.setdefault(arrival.attributes.sop_uid, [])
         number = max((version.version for version in versions), default=0) + 1
         row = instance_row(arrival, new_id(), study.id, series.id, holding.id, number)

@@ -152,6 +152,18 @@ class Modality(Base):
     sort_key: Mapped[int] = mapped_column(BigInteger)
 
 
+class Sender(Base):
+    """Who brought something of a study: by which source, and over DICOM by which AE titles, else empty."""
+
+    __tablename__ = "study_sender"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    study_id: Mapped[uuid.UUID] = mapped_column(Id, primary_key=True)
+    source_id: Mapped[uuid.UUID] = mapped_column(Id, primary_key=True)
+    calling_ae: Mapped[str] = mapped_column(String(16), primary_key=True)
+    called_ae: Mapped[str] = mapped_column(String(16), primary_key=True)
+
+
 class ShortToken(Base):
     """One and two characters that a word of a study's patient name begins with (ideographs: contains).
 

@@ -13,6 +13,7 @@ from radrelay.archive.models import (
     InstanceHolding,
     Modality,
     Patient,
+    Sender,
     Series,
     ShortToken,
     Study,
@@ -33,6 +34,7 @@ INSTANCE = table_of(Instance)
 INSTANCE_HOLDING = table_of(InstanceHolding)
 MODALITY = table_of(Modality)
 PATIENT = table_of(Patient)
+SENDER = table_of(Sender)
 SERIES = table_of(Series)
 STUDY = table_of(Study)
 TOKEN = table_of(ShortToken)

@@ -75,6 +75,7 @@ _ALERTS: dict[str, Code] = {
     "release": OBJECT_ATTRIBUTES,
     "access": OBJECT_ATTRIBUTES,
     "device": SECURITY_CONFIGURATION,
+    "release-rule": OBJECT_ATTRIBUTES,
     "link": OBJECT_ATTRIBUTES,
     "group": ROLES_CHANGED,
     "directory": SECURITY_CONFIGURATION,

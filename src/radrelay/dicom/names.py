@@ -69,6 +69,14 @@ def search_forms(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(form for form in forms if form))
 
 
+def spellings(text: str) -> frozenset[str]:
+    """Return the folded forms of `text` that say the same: `Müller` gives `muller` and `mueller`.
+
+    Unlike what `search_forms` gives, no letter is left out that was typed: Goethe and Gothe are two people.
+    """
+    return frozenset(form for form in (fold(text), _spelled(text)) if form)
+
+
 def _spelled(text: str) -> str:
     if text.isascii():
         return fold(text)

@@ -100,6 +100,14 @@ _WORDS: dict[Language, dict[str, tuple[str, tuple[str, ...]]]] = {
                 "(Seite Konten).",
             ),
         ),
+        "glass-broken": (
+            "Eine geschützte Studie wurde geöffnet",
+            (
+                "{who} hat am {at} aus einem Grund eine geschützte Studie für sich geöffnet, bis {until}.",
+                "Welche und warum, steht nach der Anmeldung bei {house} über Ihrer Studienliste; hier steht es mit "
+                "Absicht nicht. Der Datenschutz sieht es sich auf der Seite Geschützt an.",
+            ),
+        ),
     },
     "en": {
         "test": (
@@ -162,6 +170,14 @@ _WORDS: dict[Language, dict[str, tuple[str, tuple[str, ...]]]] = {
             (
                 "{username} has reported credentials as lost. The account is closed, and all its logins have ended.",
                 "Please look at what happened lately (page Audit), and then open the account again (page Accounts).",
+            ),
+        ),
+        "glass-broken": (
+            "A restricted study was opened",
+            (
+                "{who} opened a restricted study to themselves for a reason on {at}, until {until}.",
+                "Which one and why stands above your list of studies at {house} once you are logged in; on purpose it "
+                "does not stand here. The data protection officer looks into it on the page Restricted.",
             ),
         ),
     },

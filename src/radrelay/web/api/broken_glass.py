@@ -7,6 +7,7 @@ or its UID. Looking for one is on record even where nothing is found, and finds 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Literal
 
@@ -21,6 +22,8 @@ from radrelay.archive.errors import StudyNotFound
 from radrelay.archive.models import Study
 from radrelay.archive.tables import STUDY
 from radrelay.errors import Conflict, Forbidden, Invalid
+from radrelay.identity import AccountView
+from radrelay.mail.letters import language_of, until
 from radrelay.web import trail
 from radrelay.web.authentication import Authenticated, Officer, Services
 from radrelay.web.reach import Reach
@@ -109,14 +112,16 @@ def break_glass(request: Request, services: Services, principal: Authenticated, 
         _note_failure(services, request, principal, wanted, len(meant))
         raise SeveralStudies if meant else StudyNotFound
     study = meant[0]
+    identity = reach.scope.identity
     patient = (study.patient_issuer, study.patient_id_value, study.patient_name)
     with services.database.write() as session:
+        told = _told(services, session, principal.organisation_id)
         opened, new = access.break_glass(
             session, principal, study.id, Why(wanted.kind, wanted.reason), now=now,
-            lasts=timedelta(hours=access_settings.break_glass_h), identity=reach.scope.identity,
-            told=_told(services, session, principal.organisation_id),
+            lasts=timedelta(hours=access_settings.break_glass_h), identity=identity, told=[one.id for one in told],
         )  # fmt: skip
         if new:
+            _post_letters(services, session, opened, told)
             detail = {"kind": opened.kind, "until": opened.ends_at.isoformat(), "glass": str(opened.id)}
             event = trail.event(request, principal, "access.break-glass", ("study", study.id), detail=detail,
                                 patient=patient)  # fmt: skip
@@ -194,12 +199,26 @@ def _note_failure(
         trail.write(session, event)
 
 
-def _told(services: WebServices, session: Session, organisation_id: uuid.UUID) -> list[uuid.UUID]:
+def _post_letters(services: WebServices, session: Session, opened: BrokenView, told: Sequence[AccountView]) -> None:
+    """Post letters that it happened, without the patient, the study or the reason, to whom mail reaches."""
+    post = services.password_links.post
+    reached = [one for one in told if one.email and one.id != opened.account_id] if post.is_set else []
+    for one in reached:
+        language = language_of(one.language, post.settings.language)
+        letter = post.letter(
+            "glass-broken", language, whom=one.full_name, who=opened.account_name, at=until(opened.at, language),
+            until=until(opened.ends_at, language),
+        )  # fmt: skip
+        post.enqueue(session, one.organisation_id, one.email or "", letter, account_id=one.id)
+    access.note_mailed(session, opened.id, [one.id for one in reached], opened.at)
+
+
+def _told(services: WebServices, session: Session, organisation_id: uuid.UUID) -> list[AccountView]:
     """Return the accounts that the settings name, by user name or by role, and that can log in."""
     named = services.settings.access.break_glass_told
     people = services.identity.accounts(session, organisation_id)
     names = {one.casefold() for one in named if not one.startswith("role:")}
     roles = {one.removeprefix("role:") for one in named if one.startswith("role:")}
     return [
-        one.id for one in people if one.disabled_at is None and (one.role in roles or one.username.casefold() in names)
+        one for one in people if one.disabled_at is None and (one.role in roles or one.username.casefold() in names)
     ]

@@ -51,6 +51,7 @@ class Grant(BaseModel):
     priors: bool
     created_at: datetime
     revision: int
+    origin: str
     grantee_name: str
     target_name: str
     study: GrantedStudy | None
@@ -115,13 +116,15 @@ def _shown(view: GrantView, names: Names) -> Grant:
         priors=view.priors,
         created_at=view.created_at,
         revision=view.revision,
+        origin=view.origin,
         grantee_name=names.of(view.grantee.kind, view.grantee.id),
         target_name=names.sources.get(view.target.id, "") if view.target.id else "",
-        study=None if study is None else _study(study, names.scope),
+        study=None if study is None else granted_study(study, names.scope),
     )
 
 
-def _study(row: Study, scope: Scope) -> GrantedStudy:
+def granted_study(row: Study, scope: Scope) -> GrantedStudy:
+    """Return a study as somebody with a scope sees it."""
     return GrantedStudy(
         id=row.id,
         patient=shown_patient(row, scope),

@@ -11,6 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
 from radrelay import access
+from radrelay.access import Principal
+from radrelay.archive import rule_facts
+from radrelay.archive.locking import lock_archive
 from radrelay.errors import NotFound
 from radrelay.identity.factors import rules
 from radrelay.web import trail
@@ -128,6 +131,7 @@ def delete_group(
     ):
         members = access.members_of(session, principal.organisation_id, group_id)
         given = access.granted(session, principal.organisation_id, grantee=access.Grantee("group", str(group_id)))
+        _end_releases(session, request, principal, group_id, now)
         name = access.delete_group(session, principal.organisation_id, group_id).name
         rules.forget_group(session, principal.organisation_id, group_id)
         for one in given:
@@ -135,6 +139,17 @@ def delete_group(
             trail.write(session, event)
         detail = {"name": name, "members": [f"{one.kind} {one.id}" for one in members]}
         trail.write(session, trail.event(request, principal, "group.delete", ("group", group_id), detail=detail))
+
+
+def _end_releases(session: Session, request: Request, principal: Principal, group_id: uuid.UUID, now: datetime) -> None:
+    """End the rules that release to a group, and what they released; each on record."""
+    lock_archive(session)
+    gone, ended = access.end_for_group(session, principal.organisation_id, group_id, now)
+    rule_facts.note_ended(session, principal.organisation_id, ended, principal)
+    for rule in gone:
+        detail = access.told_of_rule(rule) | {"by": "group.delete"}
+        event = trail.event(request, principal, "release-rule.delete", ("release-rule", rule.id), detail=detail)
+        trail.write(session, event)
 
 
 @router.get("/{group_id}/members")

@@ -46,7 +46,7 @@ class Receivers(BaseModel):
 
 
 class Release(BaseModel):
-    """Who has the study by a release, and until when."""
+    """Who has the study by a release, and until when; `rule` names the rule that gave it, empty if it is no more."""
 
     id: uuid.UUID
     to: Receiver
@@ -54,6 +54,8 @@ class Release(BaseModel):
     identity: Literal["clear", "alias"]
     ends_at: datetime | None
     created_at: datetime
+    origin: str
+    rule: str | None
 
 
 class Releases(BaseModel):
@@ -82,7 +84,8 @@ def list_releases(request: Request, services: Services, principal: Authenticated
         study, latest_end = _own(services, session, principal, study_id, download=False)
         views = _released(services, session, principal, study_id)
         names = names_for(services, session, principal, views)
-        releases = [_shown(view, names.of(view.grantee.kind, view.grantee.id)) for view in views]
+        rules = access.rules_behind(session, [view.id for view in views])
+        releases = [_shown(view, names.of(view.grantee.kind, view.grantee.id), rules.get(view.id)) for view in views]
         may_download = _may_download(services, session, principal, study_id)
     record = trail.event(request, principal, "release.list", ("study", study_id), patient=study.patient)
     trail.seen(services.database, principal, record)
@@ -215,7 +218,7 @@ def _record(
     )
 
 
-def _shown(view: GrantView, name: str) -> Release:
+def _shown(view: GrantView, name: str, rule: str | None = None) -> Release:
     kind: ReceiverKind = "group" if view.grantee.kind == "group" else "account"
     return Release(
         id=view.id,
@@ -224,4 +227,6 @@ def _shown(view: GrantView, name: str) -> Release:
         identity=view.identity,
         ends_at=view.ends_at,
         created_at=view.created_at,
+        origin=view.origin,
+        rule=rule,
     )

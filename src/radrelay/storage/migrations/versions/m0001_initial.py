@@ -130,6 +130,44 @@ def tables() -> None:
         sa.PrimaryKeyConstraint("organisation_id", name=op.f("pk_access_prior_rule")),
     )
     op.create_table(
+        "access_release_rule",
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("group_key", sa.String(length=64), nullable=False),
+        sa.Column("enabled", sa.Boolean(), nullable=False),
+        sa.Column("source_id", Id(), nullable=True),
+        sa.Column("calling_ae", sa.String(length=400), nullable=False),
+        sa.Column("called_ae", sa.String(length=400), nullable=False),
+        sa.Column("modality", sa.String(length=200), nullable=False),
+        sa.Column("body_part", sa.String(length=400), nullable=False),
+        sa.Column("referring", sa.String(length=400), nullable=False),
+        sa.Column("institution", sa.String(length=400), nullable=False),
+        sa.Column("department", sa.String(length=400), nullable=False),
+        sa.Column("description", sa.String(length=400), nullable=False),
+        sa.Column("may_download", sa.Boolean(), nullable=False),
+        sa.Column("identity", sa.String(length=8), nullable=False),
+        sa.Column("days", sa.Integer(), nullable=True),
+        sa.Column("made_by", sa.String(length=200), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("catching_up", Id(), nullable=True),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_access_release_rule")),
+    )
+    op.create_index("ix_access_release_rule_catching_up", "access_release_rule", ["catching_up"], unique=False)
+    op.create_index("ix_access_release_rule_organisation", "access_release_rule", ["organisation_id"], unique=False)
+    op.create_table(
+        "access_rule_release",
+        sa.Column("rule_id", Id(), nullable=False),
+        sa.Column("study_id", Id(), nullable=False),
+        sa.Column("group_key", sa.String(length=64), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("grant_id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("rule_id", "study_id", "group_key", name=op.f("pk_access_rule_release")),
+    )
+    op.create_index("ix_access_rule_release_grant", "access_rule_release", ["grant_id"], unique=False)
+    op.create_index("ix_access_rule_release_study", "access_rule_release", ["study_id"], unique=False)
+    op.create_table(
         "access_broken_glass",
         sa.Column("account_id", Id(), nullable=False),
         sa.Column("account_name", sa.String(length=200), nullable=False),
@@ -1066,6 +1104,15 @@ def tables() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("ix_study_modality", "study_modality", ["organisation_id", "modality", "sort_key"], unique=False)
+    op.create_table(
+        "study_sender",
+        sa.Column("study_id", Id(), nullable=False),
+        sa.Column("source_id", Id(), nullable=False),
+        sa.Column("calling_ae", sa.String(length=16), nullable=False),
+        sa.Column("called_ae", sa.String(length=16), nullable=False),
+        sa.PrimaryKeyConstraint("study_id", "source_id", "calling_ae", "called_ae", name=op.f("pk_study_sender")),
+        sqlite_with_rowid=False,
+    )
     op.create_table(
         "study_token",
         sa.Column(

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import pytest
+
+from radrelay.storage import migrate
 from tests.backends import places_end, postgres_url, s3_endpoint, servers_end
 from tests.browsers import chromium_driver
 from tests.collection import (
@@ -11,6 +16,7 @@ from tests.collection import (
     pytest_terminal_summary,
     shared_data,
 )
+from tests.schema import apply_quickly
 
 __all__ = [
     "chromium_driver",
@@ -20,7 +26,16 @@ __all__ = [
     "pytest_configure",
     "pytest_runtest_makereport",
     "pytest_terminal_summary",
+    "quick_schema",
     "s3_endpoint",
     "servers_end",
     "shared_data",
 ]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_schema() -> Iterator[None]:
+    """Give embedded databases their schema without going through the migrations each time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(migrate, "apply", apply_quickly)
+        yield

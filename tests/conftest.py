@@ -20,6 +20,7 @@ from tests.schema import apply_quickly
 
 __all__ = [
     "chromium_driver",
+    "log_left_alone",
     "places_end",
     "postgres_url",
     "pytest_collection_modifyitems",
@@ -31,6 +32,12 @@ __all__ = [
     "servers_end",
     "shared_data",
 ]
+
+
+@pytest.fixture(autouse=True)
+def log_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep commands that are run in this process from setting up its log for good: loggers keep what they first met."""
+    monkeypatch.setattr("radrelay.logs.configure", lambda settings, role, folder: None)
 
 
 @pytest.fixture(scope="session", autouse=True)

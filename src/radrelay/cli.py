@@ -156,6 +156,17 @@ def user_password(
     _leave(user_password_command(_settings(), name, password))
 
 
+@user_app.command("close")
+def user_close(
+    name: str,
+    yes: Annotated[bool, typer.Option("--yes", help="close it; without, it is only said what would go")] = False,
+) -> None:
+    """Close a person's account for good: what hangs on it goes; says what, and what stays."""
+    from radrelay.app.closing_commands import close_command
+
+    _leave(close_command(_settings(), name, sure=yes))
+
+
 @token_app.command("add")
 def token_add(
     name: str,

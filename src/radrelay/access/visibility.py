@@ -26,6 +26,9 @@ from radrelay.storage.columns import Id, Instant
 NO_ROLE = "-"  # of devices; no grant names it
 BROKEN_GLASS = "break-glass"
 BY_RULE = "rule"
+OWNER = "owner"
+LEADING_NOWHERE = (BROKEN_GLASS, OWNER)
+"""Who opened or brought one study sees no others of its patient by that."""
 GRANT = Grant.__table__.c  # plain columns: the mapper takes longer than the database
 _MEMBER, _GROUP = Member.__table__.c, Group.__table__.c
 RESTRICTED = Restricted.__table__.c
@@ -122,9 +125,9 @@ class Asked:
             case "trusted":
                 found.append(is_trusted(organisation))
             case "leading":
-                found.append(GRANT.origin != BROKEN_GLASS)
+                found.append(GRANT.origin.not_in(LEADING_NOWHERE))
             case "marked":
-                found += [GRANT.origin != BROKEN_GLASS, GRANT.priors.is_(True)]
+                found += [GRANT.origin.not_in(LEADING_NOWHERE), GRANT.priors.is_(True)]
         return found
 
 

@@ -158,6 +158,12 @@ class PasswordLinks:
             letter = self.post.letter(kind, account.language, whom=account.full_name, username=account.username)
             self.post.enqueue(session, account.organisation_id, recipient, letter, account_id=account.id)
 
+    def tell_gone(self, session: Session, before: AccountView) -> None:
+        """Tell somebody that the account is closed for good: the letter belongs to no account any more."""
+        if before.email and self.post.is_set:
+            letter = self.post.letter("closed", before.language, whom=before.full_name, username=before.username)
+            self.post.enqueue(session, before.organisation_id, before.email, letter)
+
     def tell_administrators(self, session: Session, account: AccountView) -> int:
         """Tell all other administrators that an account's credentials are lost; returns how many have an address."""
         told = accounts.reachable_administrators(session, account.organisation_id, account.id)

@@ -25,7 +25,7 @@ WORDS: dict[Literal["de", "en"], dict[str, tuple[str, tuple[str, ...]]]] = {
                 "mit dieser Adresse wurde ein Zugang zu {house} angefordert. Sie haben schon einen, mit dem "
                 "Benutzernamen {username}. Ist Ihnen das Passwort entfallen, wählen Sie auf der Anmeldeseite "
                 "„Passwort vergessen?“.",
-                "Haben Sie das nicht angefordert? Dann müssen Sie nichts tun: An Ihrem Zugang hat sich nichts geändert.",
+                "Haben Sie das nicht angefordert? Dann müssen Sie nichts tun: An Ihrem Zugang ist nichts anders.",
             ),
         ),
         "sign-up-waits": (

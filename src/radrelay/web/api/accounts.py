@@ -199,7 +199,7 @@ def end_session(
 def change_account(
     request: Request, services: Services, principal: Administrator, account_id: uuid.UUID, change: AccountChange
 ) -> Account:
-    """Change an account; `disabled` ends its logins at once. Who waits to be let in is by `disabled: false`, and told."""
+    """Change an account; `disabled` ends its logins at once. `false` lets in who waits for it, and tells them."""
     given = change.model_dump(exclude_none=True)
     with services.database.write() as session:
         before = services.identity.account(session, principal.organisation_id, account_id)

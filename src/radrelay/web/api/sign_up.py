@@ -205,7 +205,7 @@ def _accept(request: Request, services: WebServices, session: Session, principal
 
 @address_router.post("/address-confirmations")
 def confirm_address(request: Request, services: Services, shown: TokenShown) -> AddressConfirmed:
-    """Give an account its new e-mail address; the one before is told. The link proves the address, and opens nothing."""
+    """Give an account its new e-mail address; the one before is told. The link proves the address, and no more."""
     require_same_origin(request)
     peer = peer_address(request.scope, services.settings.web.behind_proxy)
     with services.database.write() as session:

@@ -506,6 +506,14 @@ def tables() -> None:
         sa.Column("id", Id(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_holding")),
     )
+    op.create_index(
+        "ix_holding_account",
+        "holding",
+        ["account_id"],
+        unique=False,
+        sqlite_where=sa.text("account_id IS NOT NULL"),
+        postgresql_where=sa.text("account_id IS NOT NULL"),
+    )
     op.create_index("ix_holding_end", "holding", ["ends_at"], unique=False)
     op.create_index("ix_holding_source", "holding", ["source_id", "study_id", "ends_at"], unique=False)
     op.create_index("ix_holding_study", "holding", ["study_id", "source_id", "ends_at"], unique=False)

@@ -73,8 +73,13 @@ export const places: readonly Place[] = [
 /** Where a study is looked at: its page is shown with the words of the first picture alone. */
 export const VIEWER = '/view';
 
-/** Where links for a password lead; whoever opens one need not be logged in. */
-export const PASSWORD = '/password';
+/** What is for whoever is not logged in: where people sign up, and where links in letters lead. */
+export const outside: Readonly<Record<string, () => Promise<{ default: Component }>>> = {
+  '/password': () => import('./pages/Password.svelte'),
+  '/sign-up': () => import('./pages/SignUp.svelte'),
+  '/join': () => import('./pages/Join.svelte'),
+  '/address': () => import('./pages/Address.svelte'),
+};
 
 /** One's own account. */
 export const ACCOUNT = '/account';

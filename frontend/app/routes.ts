@@ -87,6 +87,9 @@ export const ACCOUNT = '/account';
 /** Where links lead. */
 export const LINK = '/s';
 
+/** What is for who signed up by themselves. */
+const GUESTS: readonly PageName[] = ['studies', 'import', 'links'];
+
 const viewer: Route = { name: 'view', bare: true, load: () => import('./pages/View.svelte') };
 const shared: Route = { name: 'shared', bare: true, load: () => withWords(import('../share/Shared.svelte')) };
 const account: Route = { name: 'account', load: () => import('./pages/Account.svelte') };
@@ -94,6 +97,7 @@ const missing: Route = { name: 'missing', load: () => import('./pages/Missing.sv
 
 /** Says whether a place is for somebody of this role. */
 export function isFor(place: Place, role: Role | undefined): boolean {
+  if (role === 'guest') return GUESTS.includes(place.name);
   if (place.officer === 'alone') return role === 'dpo';
   return !place.admin || role === 'admin' || (role === 'dpo' && place.officer === true);
 }

@@ -119,8 +119,8 @@ async def open_sign_up(request: Request) -> Response:
     if (await request.json())["token"] != TOKEN:
         return JSONResponse({"code": "sign-up-over", "detail": "over"}, 404)
     terms = {
-        "id": "t1", "kind": "terms", "version": 1, "english": "Be kind.", "german": "Seien Sie nett.", "sha256": "0" * 64,
-        "changed_at": "2026-03-01T12:00:00Z",
+        "id": "t1", "kind": "terms", "version": 1, "english": "Be kind.", "german": "Seien Sie nett.",
+        "sha256": "0" * 64, "changed_at": "2026-03-01T12:00:00Z",
     }  # fmt: skip
     return JSONResponse(
         {"name": "Dr. Ruth Beispiel", "email": "ruth@praxis.example", "organisation": "Praxis am Markt",

@@ -77,7 +77,7 @@ from radrelay.access.ownership import (
     owners_among,
     owners_of,
 )
-from radrelay.access.principal import SYSTEM_NAME, Principal, PrincipalKind, Right, system_principal
+from radrelay.access.principal import GUEST, SYSTEM_NAME, Principal, PrincipalKind, Right, system_principal
 from radrelay.access.prior_rules import PriorReach, PriorRuleView, prior_rule, set_prior_rule
 from radrelay.access.release_rules import (
     Fate,
@@ -128,6 +128,7 @@ from radrelay.access.visits import (
 )
 
 __all__ = [
+    "GUEST",
     "MOST_LISTED",
     "MOST_TARGETS",
     "ROLES",

@@ -51,11 +51,12 @@ def own_new(session: Session, organisation_id: uuid.UUID, studies: Iterable[Stud
         audit.record(session, record)
 
 
-def kept_for(account_id: uuid.UUID) -> sa.Select[tuple[Holding]]:
+def kept_for(session: Session, account_id: uuid.UUID) -> Sequence[Holding]:
     """Return the holdings that go with an account, those apart whose study others own too."""
-    return sa.select(Holding).where(
+    found = sa.select(Holding).where(
         Holding.account_id == account_id, Holding.expires_at.is_(None), ~_owned(but=str(account_id))
     )
+    return session.scalars(found).all()
 
 
 def studies_of(session: Session, organisation_id: uuid.UUID, account_id: uuid.UUID) -> set[uuid.UUID]:

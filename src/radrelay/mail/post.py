@@ -26,7 +26,7 @@ from radrelay.storage.ids import new_id
 NONCE_BYTES = 12
 MOST_LISTED = 100
 KEPT = timedelta(days=30)
-SERVER_TROUBLE = tuple(one.code for one in (MailServerTrouble, *MailServerTrouble.__subclasses__()))
+SERVER_TROUBLE = (MailServerTrouble.code, *(one.code for one in MailServerTrouble.__subclasses__()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ def outlook(session: Session, identity: Identity, account: AccountView, now: dat
     """Say what closing an account would do."""
     organisation_id, own_id = account.organisation_id, account.id
     things = closing.things_of(session, own_id, now)
-    held = session.scalars(ownership.kept_for(own_id)).all()
+    held = ownership.kept_for(session, own_id)
     ending = {one.study_id for one in held} - ownership.also_held(session, held, now)
     mine = ownership.studies_of(session, organisation_id, own_id)
     written = sa.and_(Mark.author_id == str(own_id), Mark.deleted_at.is_(None))

@@ -15,7 +15,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from sqlalchemy.orm import Session
 
 from radrelay import access
-from radrelay.access import Grantee, GrantView, Principal, Right, Target
+from radrelay.access import GUEST, Grantee, GrantView, Principal, Right, Target
 from radrelay.access.errors import BeyondOwn
 from radrelay.errors import NotFound
 from radrelay.web import trail
@@ -27,7 +27,6 @@ from radrelay.web.services import WebServices
 router = APIRouter(prefix="/studies/{study_id}/releases", tags=["releases"])
 RELEASED = frozenset({Right.SEE, Right.DOWNLOAD})
 MOST_FOUND = 12
-GUEST = "guest"  # whoever signed up finds groups, and is told nobody's name
 ReceiverKind = Literal["account", "group"]
 
 

@@ -44,9 +44,7 @@ def anybody_sees(session: Session, organisation_id: uuid.UUID, now: datetime) ->
         Member.organisation_id == organisation_id, Member.member_kind == "account"
     )
     reaches = sa.or_(Grant.grantee_kind != "group", Grant.grantee_id.in_(members))
-    counts = sa.and_(
-        _seeing(organisation_id, now), reaches, Grant.origin != OWNER
-    )  # as good as none
+    counts = sa.and_(_seeing(organisation_id, now), reaches, Grant.origin != OWNER)  # as good as none
     return session.scalar(sa.select(Grant.id).where(counts).limit(1)) is not None
 
 

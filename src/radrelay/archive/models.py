@@ -311,6 +311,8 @@ class Attachment(Owned, Base):
 class Tombstone(Owned, Base):
     """Something that was deleted or expired: study, series, instance, holding, attachment, quarantine, parcel.
 
+    Or an account that was closed.
+
     `ledgered_at` says since when the key store's ledger, which outlives a restored backup, has it too.
     """
 

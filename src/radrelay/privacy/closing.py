@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from radrelay import access
 from radrelay.archive import ownership
+from radrelay.archive.discard import bury
 from radrelay.archive.locking import lock_archive
 from radrelay.identity import AccountView, closing
 from radrelay.identity.accounts import require_other_admin
@@ -96,4 +97,5 @@ def close(
         .values(username=f"account {account_id}")
         .execution_options(synchronize_session=False)
     )
+    bury(session, organisation_id, "account", [account_id], now, "closed")
     return before, ownership.end_orphaned(session, now)

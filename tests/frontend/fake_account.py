@@ -216,4 +216,4 @@ ROUTES = [
     Route("/api/password-rules", rules),
     Route("/api/password-breaches/{prefix}", breaches),
 ]
-OPEN = ("/api/password-",)
+OPEN = ("/api/password-", "/api/sign-up", "/api/address-confirmations")

@@ -1,7 +1,8 @@
 """Owners of a study: people and groups whose it is, who brought it or were made owners by one.
 
 An owner's grant on the study, with an origin of its own, is all that the scope knows of it: it lets them see, download
-and share. It leads to no earlier studies: whoever may bring a study under any patient's ID would come to see theirs.
+and share. It opens no restricted study and leads to no earlier ones: whoever may bring a study under any patient's ID
+would come to see theirs.
 What is kept until its owner's account ends goes when nobody owns it any more (`archive.ownership`).
 """
 

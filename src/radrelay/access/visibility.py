@@ -27,6 +27,8 @@ NO_ROLE = "-"  # of devices; no grant names it
 BROKEN_GLASS = "break-glass"
 BY_RULE = "rule"
 OWNER = "owner"
+UNTHOUGHT = (BY_RULE, OWNER)
+"""Grants that nobody gave with a study's being restricted in mind: they do not show it."""
 LEADING_NOWHERE = (BROKEN_GLASS, OWNER)
 """Who opened or brought one study sees no others of its patient by that."""
 GRANT = Grant.__table__.c  # plain columns: the mapper takes longer than the database
@@ -35,8 +37,8 @@ RESTRICTED = Restricted.__table__.c
 IdColumn = ColumnElement[Any] | Any  # a mapped attribute or a column that holds ids
 Which = Literal["all", "personal", "trusted", "leading", "marked"]
 """Which of somebody's grants: all; those that a person gave to themselves or a group, not to a role or anybody, and
-none that a rule gave, for nobody thought of that study; those to a group that sees restricted studies; those by which
-earlier studies may be seen; of these the marked ones."""
+none by a rule or of an owner, for nobody thought of that study; those to a group that sees restricted studies; those
+by which earlier studies may be seen; of these the marked ones."""
 
 
 def _id(name: str) -> ColumnClause[Any]:
@@ -121,7 +123,7 @@ class Asked:
         found = [counts(organisation, f"%,{self.right.value},%", self.now)]
         match self.which:
             case "personal":
-                found += [GRANT.grantee_kind != "role", GRANT.grantee_id != ANYBODY, GRANT.origin != BY_RULE]
+                found += [GRANT.grantee_kind != "role", GRANT.grantee_id != ANYBODY, GRANT.origin.not_in(UNTHOUGHT)]
             case "trusted":
                 found.append(is_trusted(organisation))
             case "leading":

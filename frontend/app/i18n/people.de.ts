@@ -90,7 +90,7 @@ export default {
   'role.guest': 'Gast (selbst angelegt)',
   'accounts.awaits': 'wartet auf Einlass',
   'accounts.letIn': 'Einlassen',
-  'accounts.close': 'Schließen',
+  'accounts.close': 'Konto schließen',
   'mail.kind.sign-up': 'Registrierung',
   'mail.kind.sign-up-known': 'Registrierung, Adresse bekannt',
   'mail.kind.sign-up-waits': 'Registrierung zur Ansicht',

@@ -88,7 +88,7 @@ export default {
   'role.guest': 'Guest (signed up)',
   'accounts.awaits': 'waits to be let in',
   'accounts.letIn': 'Let in',
-  'accounts.close': 'Close',
+  'accounts.close': 'Close account',
   'mail.kind.sign-up': 'Sign-up',
   'mail.kind.sign-up-known': 'Sign-up, address known',
   'mail.kind.sign-up-waits': 'Sign-up to look at',

@@ -146,6 +146,7 @@ def actions(site: WebSite, own_id: str) -> list[str]:
 def test_somebody_signs_up_and_sees_nothing_until_something_is_granted(site: WebSite) -> None:
     root = site.login("root")
     upload(site, root, CT)
+    assert owners(root, str(only_study(root)["id"])).json()["owners"] == [], "what is imported for the house is its own"
     http, token = asked_link(site)
     told = http.post("/api/sign-up/open", json={"token": token}).json()
     assert (told["name"], told["email"], told["least_age"]) == ("Dr. Ruth Beispiel", "Ruth@praxis.example", 18)

@@ -1,4 +1,4 @@
-"""What is kept until its owner's account ends: who brought a new study owns it, and what nobody owns any more goes.
+"""What is kept until its owner's account ends: who brought it owns it, and what nobody owns any more goes.
 
 A holding is such a one when a person brought it and its source promises no time (`expires_at` none). It ends once that
 person's account is closed and nobody else owns the study, and then as every holding ends: a hold keeps it, and the
@@ -29,19 +29,25 @@ _PARCEL = sa.table("parcel", sa.column("id", Holding.id.type), sa.column("accoun
 def own_new(session: Session, organisation_id: uuid.UUID, studies: Iterable[StudyState], at: datetime) -> None:
     """Make those who brought new studies alone their owners; in the transaction that indexes them.
 
-    Not of a study that was here: whoever knows its UID could send an object of it, and would come to see the rest.
+    Of what is kept until their accounts end, and whatever a guest brings, who would not see it otherwise: people who
+    import for a house do not come to own its studies. Not of a study that was here: whoever knows its UID could send
+    an object of it, and would come to see the rest.
     """
     brought = {
-        study.id: study.holdings[0].account_id
+        study.id: study.holdings[0]
         for study in studies
         if study.fresh and len(study.holdings) == 1 and study.holdings[0].account_id is not None
     }
     if not brought:
         return
-    living = set(
-        session.scalars(sa.select(Account.id).where(Account.id.in_(set(brought.values())), Account.closed_at.is_(None)))
-    )
-    owned = {study_id: str(account) for study_id, account in brought.items() if account in living}
+    wanted = {one.account_id for one in brought.values()}
+    living = sa.select(Account.id, Account.role).where(Account.id.in_(wanted), Account.closed_at.is_(None))
+    roles = dict(session.execute(living).all())
+    owned = {
+        study_id: str(one.account_id)
+        for study_id, one in brought.items()
+        if one.account_id in roles and (one.expires_at is None or roles[one.account_id] == access.GUEST)
+    }
     access.own_all(session, organisation_id, owned, at)
     for study_id, account in owned.items():
         record = audit.AuditRecord(

@@ -1,4 +1,4 @@
-"""Owners of a study: who brought it, and whom an owner or an administrator who may share it has made one.
+"""Owners of a study: who brought it, and whom an owner, or an administrator who may share it, has made one.
 
 An owner sees, downloads and shares. Whoever gives a study up as its last owner says whether what people brought of it
 is to end: it does not while another owner, another source or a hold keeps it.
@@ -30,7 +30,7 @@ router = APIRouter(prefix="/studies/{study_id}/owners", tags=["owners"])
 
 
 class OwnersOnly(Forbidden):
-    """This is for the study's owners, and for administrators who may share it."""
+    """This is for the study's owners, who brought it, and administrators who may share it."""
 
     code = "owners-only"
 
@@ -81,7 +81,7 @@ def list_owners(request: Request, services: Services, principal: Authenticated, 
         study, _ = reach_to_share(services, session, principal, study_id, download=False)
         found = access.owners_of(session, principal.organisation_id, study_id)
         shown = _shown(services, session, principal, study_id, found)
-        may_change = _may_change(session, principal, found)
+        may_change = _may_change(session, principal, study_id, found)
         kept = any(one.expires_at is None for one in ownership.brought_of(session, study_id))
     record = trail.event(request, principal, "owner.list", ("study", study_id), patient=study.patient)
     trail.seen(services.database, principal, record)
@@ -146,13 +146,16 @@ def _hand_on(session: Session, study_id: uuid.UUID, gone: OwnerView, others: lis
         ownership.hand_on(session, study_id, uuid.UUID(gone.id), uuid.UUID(heir.id))
 
 
-def _may_change(session: Session, principal: Principal, found: list[OwnerView]) -> bool:
-    return principal.role == "admin" or bool(access.owners_among(session, principal, found))
+def _may_change(session: Session, principal: Principal, study_id: uuid.UUID, found: list[OwnerView]) -> bool:
+    """Say whether somebody may make owners: one of them, who brought some of the study, or an administrator."""
+    if principal.role == "admin" or access.owners_among(session, principal, found):
+        return True
+    return principal.id in {str(one.account_id) for one in ownership.brought_of(session, study_id)}
 
 
 def _require_owner(session: Session, principal: Principal, study_id: uuid.UUID) -> None:
     found = access.owners_of(session, principal.organisation_id, study_id)
-    if not _may_change(session, principal, found):
+    if not _may_change(session, principal, study_id, found):
         raise OwnersOnly
 
 

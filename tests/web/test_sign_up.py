@@ -14,15 +14,18 @@ import sqlalchemy as sa
 from radrelay import access
 from radrelay.access import Grantee, Right, Target
 from radrelay.app.mail import Mailing
+from radrelay.app.replay import FURTHER
 from radrelay.archive import ownership
 from radrelay.archive.deletion import end_holdings
-from radrelay.archive.models import Holding, Source, Study
+from radrelay.archive.models import Holding, Source, Study, Tombstone
+from radrelay.archive.retention import replay
 from radrelay.audit.models import AuditEvent
 from radrelay.identity import to_text, verifiers
 from radrelay.identity.models import Account, LoginAttempt, SignUp
 from radrelay.identity.srp import SRP
 from radrelay.mail.models import MailLetter
-from radrelay.privacy import texts
+from radrelay.privacy import closing, texts
+from radrelay.storage.keystore import LedgerEntry
 from tests.proving import log_in, proof_of
 from tests.web.conftest import ITERATIONS, PASSWORD, Login, WebSite, close_site, open_site
 from tests.web.test_studies import CT, only_study, upload
@@ -429,3 +432,18 @@ def test_administrators_close_accounts_but_never_the_last_of_them(site: WebSite)
     body = {"current": proof(root, "root", PASSWORD)}
     assert root.http.post("/api/me/closing", json=body, headers=root.headers).json()["code"] == "last-admin"
     assert root.http.get("/api/me").status_code == 200
+
+
+def test_a_restored_backup_closes_again_what_was_closed_after_it(site: WebSite) -> None:
+    own_id, now = site.account("returned"), site.clock.now()
+    with site.database.write() as session:
+        closing.close(session, site.organisation_id, own_id, now)
+        buried = sa.select(Tombstone.kind).where(Tombstone.subject_id == own_id)
+        assert session.scalar(buried) == "account", "the ledger outlives a backup"
+        session.execute(sa.update(Account).where(Account.id == own_id).values(closed_at=None, username="returned"))
+    entry = LedgerEntry(now, site.organisation_id, "account", own_id, "closed")
+    replay(site.database, [entry, entry], now, FURTHER)
+    with site.database.read() as session:
+        row = session.get(Account, own_id)
+        assert row is not None
+        assert (row.closed_at, row.username == "returned") == (now, False)

@@ -33,7 +33,7 @@ def replay_ledger(core: Core) -> int:
     """Repeat every deletion of the ledger, expire what is over and finish erasing; returns how many were repeated."""
     now = core.clock.now()
     adopt_keys(core)
-    repeated = replay(core.database, core.keys.ledger(), now, _FURTHER)
+    repeated = replay(core.database, core.keys.ledger(), now, FURTHER)
     _destroy_studies(core)
     keep = core.settings.keys.keep_replaced
     with ThreadPoolExecutor(2) as executor:
@@ -92,4 +92,4 @@ def _close_account(session: Session, account_id: uuid.UUID, at: datetime) -> Non
             log.error("a closed account is back, as the only administrator: close it again", account=str(account_id))
 
 
-_FURTHER = {"quarantine": _forget_quarantined, "parcel": _forget_archive, "account": _close_account}
+FURTHER = {"quarantine": _forget_quarantined, "parcel": _forget_archive, "account": _close_account}

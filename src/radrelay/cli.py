@@ -129,7 +129,7 @@ def import_(
 @user_app.command("add")
 def user_add(
     name: str,
-    role: Annotated[str, typer.Option(help="admin, user, dpo or service")] = "user",
+    role: Annotated[str, typer.Option(help="admin, user, dpo, service or guest")] = "user",
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="read the password from standard input")
     ] = False,

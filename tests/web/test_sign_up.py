@@ -414,6 +414,12 @@ def test_nobody_becomes_an_owner_of_what_was_here_before(empty: WebSite) -> None
     assert (told["studies_ending"], told["studies_kept"]) == (0, 1), "the other's holding keeps it"
     receivers = own.http.get(f"/api/studies/{only_study(own)['id']}/releases/receivers").json()["receivers"]
     assert {one["kind"] for one in receivers} == {"group"}, "who signed up is told no other person's name"
+    study = str(only_study(own)["id"])
+    mine = owners(own, study).json()["owners"][0]["id"]
+    gone = own.http.delete(f"/api/studies/{study}/owners/{mine}?end=true", headers=own.headers)
+    assert gone.json() == {"ended": 1, "held": False}
+    expire(site)
+    assert len(_studies(site.login("root"))) == 1, "what another brought stays"
 
 
 def test_administrators_close_accounts_but_never_the_last_of_them(site: WebSite) -> None:

@@ -8,7 +8,7 @@ study stays as long as another holding lives.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -115,9 +115,22 @@ def end_now(session: Session, holdings: Sequence[Holding], now: datetime) -> Non
 
 
 def brought_of(session: Session, study_id: uuid.UUID) -> Sequence[Holding]:
-    """Return what people brought of a study: its last owner may let it end before its time."""
+    """Return what people brought of a study."""
     found = sa.select(Holding).where(Holding.study_id == study_id, Holding.account_id.is_not(None))
     return session.scalars(found).all()
+
+
+def brought_by(session: Session, study_id: uuid.UUID, accounts: Collection[str]) -> list[Holding]:
+    """Return what some people brought of a study, or who is there no more: its last owner may let it end.
+
+    What others brought, who have their accounts, is theirs: it stays.
+    """
+    brought = brought_of(session, study_id)
+    closed = sa.select(Account.id).where(
+        Account.id.in_([one.account_id for one in brought]), Account.closed_at.is_not(None)
+    )
+    wanted = {*accounts, *(str(one) for one in session.scalars(closed))}
+    return [one for one in brought if str(one.account_id) in wanted]
 
 
 def hand_on(session: Session, study_id: uuid.UUID, account_id: uuid.UUID, to: uuid.UUID) -> None:

@@ -128,7 +128,7 @@ def give_up(
         if principal.role != "admin" and (one.kind, one.id) != (principal.kind, principal.id):
             raise OwnersOnly
         others = [each for each in found if each.grant_id != owner_id]
-        brought = ownership.brought_of(session, study_id)
+        brought = ownership.brought_by(session, study_id, _accounts_of(session, organisation, one))
         if not others and not end and any(each.expires_at is None for each in brought):
             raise LastOwner
         access.revoke(session, organisation, owner_id)
@@ -137,6 +137,14 @@ def give_up(
         _hand_on(session, study_id, one, others)
         _record(session, request, principal, "owner.end", study, one, ended=len(ending))
         return GivenUp(ended=len(ending), held=any(each.ends_at is None or each.ends_at > now for each in ending))
+
+
+def _accounts_of(session: Session, organisation_id: uuid.UUID, one: OwnerView) -> set[str]:
+    """Return the accounts that an owner is: its own, or those of a group's people."""
+    if one.kind == "account":
+        return {one.id}
+    members = access.members_of(session, organisation_id, uuid.UUID(one.id))
+    return {member.id for member in members if member.kind == "account"}
 
 
 def _hand_on(session: Session, study_id: uuid.UUID, gone: OwnerView, others: list[OwnerView]) -> None:

@@ -84,7 +84,7 @@ export default {
   'owners.giveUpOf': '{name} das Eigentum nehmen',
   'owners.gaveUp': 'Die Studie hat einen Eigentümer weniger.',
   'owners.last': 'Letzter Eigentümer',
-  'owners.lastText': 'Danach gehört die Studie niemandem. Was Personen davon gebracht haben, wird gelöscht, sofern keine andere Quelle und keine Sperre es hält.',
+  'owners.lastText': 'Danach gehört die Studie niemandem. Was der Eigentümer davon gebracht hat, wird gelöscht, sofern keine Sperre es hält; was andere brachten, bleibt.',
   'owners.delete': 'Aufgeben und löschen',
   'owners.held': 'Eine Sperre hält die Studie vorerst; sie geht, wenn diese vorbei ist.',
   'role.guest': 'Gast (selbst angelegt)',

@@ -82,7 +82,7 @@ export default {
   'owners.giveUpOf': 'Take ownership from {name}',
   'owners.gaveUp': 'The study has one owner less.',
   'owners.last': 'Last owner',
-  'owners.lastText': 'Nobody owns the study after that. What was brought of it by people is deleted, unless another source or a hold keeps it.',
+  'owners.lastText': 'Nobody owns the study after that. What its owner brought of it is deleted, unless a hold keeps it; what others brought stays.',
   'owners.delete': 'Give up and delete',
   'owners.held': 'A hold keeps the study for the time being; it goes when that is over.',
   'role.guest': 'Guest (signed up)',

@@ -1,7 +1,7 @@
 """Owners of a study: who brought it, and whom an owner, or an administrator who may share it, has made one.
 
-An owner sees, downloads and shares. Whoever gives a study up as its last owner says whether what people brought of it
-is to end: it does not while another owner, another source or a hold keeps it.
+An owner sees, downloads and shares. Whoever gives a study up as its last owner says whether what they brought of it is
+to end: it does not while another owner or a hold keeps it, and what others brought stays.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def give_up(
 ) -> GivenUp:  # fmt: skip
     """Give a study up, or take it from an owner as an administrator who may share it.
 
-    With the last owner and `end`, what people brought of it ends as if its time had come. 409 `last-owner` without,
+    With the last owner and `end`, what they brought of it ends as if its time had come. 409 `last-owner` without,
     where it is kept until its owners' end.
     """
     now, organisation = services.clock.now(), principal.organisation_id

@@ -33,20 +33,20 @@ def own_new(session: Session, organisation_id: uuid.UUID, studies: Iterable[Stud
     import for a house do not come to own its studies. Not of a study that was here: whoever knows its UID could send
     an object of it, and would come to see the rest.
     """
-    brought = {
-        study.id: study.holdings[0]
-        for study in studies
-        if study.fresh and len(study.holdings) == 1 and study.holdings[0].account_id is not None
-    }
+    brought: dict[uuid.UUID, tuple[uuid.UUID, bool]] = {}
+    for study in studies:
+        first = study.holdings[0] if study.fresh and len(study.holdings) == 1 else None
+        if first is not None and first.account_id is not None:
+            brought[study.id] = (first.account_id, first.expires_at is None)
     if not brought:
         return
-    wanted = {one.account_id for one in brought.values()}
-    living = sa.select(Account.id, Account.role).where(Account.id.in_(wanted), Account.closed_at.is_(None))
-    roles = dict(session.execute(living).all())
+    accounts = {account for account, _ in brought.values()}
+    living = sa.select(Account.id, Account.role).where(Account.id.in_(accounts), Account.closed_at.is_(None))
+    roles = {row.id: row.role for row in session.execute(living)}
     owned = {
-        study_id: str(one.account_id)
-        for study_id, one in brought.items()
-        if one.account_id in roles and (one.expires_at is None or roles[one.account_id] == access.GUEST)
+        study_id: str(account)
+        for study_id, (account, until_closed) in brought.items()
+        if account in roles and (until_closed or roles[account] == access.GUEST)
     }
     access.own_all(session, organisation_id, owned, at)
     for study_id, account in owned.items():

@@ -124,7 +124,7 @@ async def open_sign_up(request: Request) -> Response:
     }  # fmt: skip
     return JSONResponse(
         {"name": "Dr. Ruth Beispiel", "email": "ruth@praxis.example", "organisation": "Praxis am Markt",
-         "identity": "ruth@praxis.example", "iterations": 1000, "least_age": 18, "by_admin": True, "texts": [terms],
+         "identity": "ruth@praxis.example", "iterations": 100_000, "least_age": 18, "by_admin": True, "texts": [terms],
          "expires_at": "2026-03-02T12:00:00Z"}
     )  # fmt: skip
 

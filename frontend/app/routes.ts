@@ -73,14 +73,22 @@ export const places: readonly Place[] = [
 /** Where a study is looked at: its page is shown with the words of the first picture alone. */
 export const VIEWER = '/view';
 
-/** Where links for a password lead; whoever opens one need not be logged in. */
-export const PASSWORD = '/password';
+/** What is for whoever is not logged in: where people sign up, and where links in letters lead. */
+export const outside: Readonly<Record<string, () => Promise<{ default: Component }>>> = {
+  '/password': () => import('./pages/Password.svelte'),
+  '/sign-up': () => import('./pages/SignUp.svelte'),
+  '/join': () => import('./pages/Join.svelte'),
+  '/address': () => import('./pages/Address.svelte'),
+};
 
 /** One's own account. */
 export const ACCOUNT = '/account';
 
 /** Where links lead. */
 export const LINK = '/s';
+
+/** What is for who signed up by themselves. */
+const GUESTS: readonly PageName[] = ['studies', 'import', 'links'];
 
 const viewer: Route = { name: 'view', bare: true, load: () => import('./pages/View.svelte') };
 const shared: Route = { name: 'shared', bare: true, load: () => withWords(import('../share/Shared.svelte')) };
@@ -89,6 +97,7 @@ const missing: Route = { name: 'missing', load: () => import('./pages/Missing.sv
 
 /** Says whether a place is for somebody of this role. */
 export function isFor(place: Place, role: Role | undefined): boolean {
+  if (role === 'guest') return GUESTS.includes(place.name);
   if (place.officer === 'alone') return role === 'dpo';
   return !place.admin || role === 'admin' || (role === 'dpo' && place.officer === true);
 }

@@ -129,7 +129,7 @@ def import_(
 @user_app.command("add")
 def user_add(
     name: str,
-    role: Annotated[str, typer.Option(help="admin, user, dpo or service")] = "user",
+    role: Annotated[str, typer.Option(help="admin, user, dpo, service or guest")] = "user",
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="read the password from standard input")
     ] = False,
@@ -154,6 +154,17 @@ def user_password(
 
     password = sys.stdin.readline().rstrip("\r\n") if password_stdin else None
     _leave(user_password_command(_settings(), name, password))
+
+
+@user_app.command("close")
+def user_close(
+    name: str,
+    yes: Annotated[bool, typer.Option("--yes", help="close it; without, it is only said what would go")] = False,
+) -> None:
+    """Close a person's account for good: what hangs on it goes; says what, and what stays."""
+    from radrelay.app.closing_commands import close_command
+
+    _leave(close_command(_settings(), name, sure=yes))
 
 
 @token_app.command("add")

@@ -2,7 +2,7 @@
 
 import type { PasswordLinkMade } from './account';
 
-export const ROLES = ['user', 'admin', 'dpo', 'service'] as const;
+export const ROLES = ['user', 'admin', 'dpo', 'service', 'guest'] as const;
 export type RoleName = (typeof ROLES)[number];
 
 export interface Account {
@@ -325,6 +325,10 @@ export interface AccountRow {
   email: string | null;
   /** Credentials were reported lost. */
   lost_at: string | null;
+  /** Where they work, in their own words. */
+  affiliation: string;
+  /** They signed up, and wait to be let in. */
+  awaits_since: string | null;
 }
 
 export interface AccountMade {

@@ -12,6 +12,7 @@ import factors from './factors.de';
 import hanging from './hanging.de';
 import invocation from './invocation.de';
 import marks from './marks.de';
+import people from './people.de';
 import privacy from './privacy.de';
 import problems from './problems.de';
 import quarantine from './quarantine.de';
@@ -34,6 +35,7 @@ const de: Rest = {
   ...invocation,
   ...marks,
   ...contents,
+  ...people,
   ...privacy,
   ...problems,
   ...quarantine,

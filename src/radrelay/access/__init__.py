@@ -15,6 +15,7 @@ from radrelay.access.broken_glass import (
     put_away,
     review,
 )
+from radrelay.access.departing import forget_account, links_open
 from radrelay.access.devices import (
     Binding,
     Caller,
@@ -65,7 +66,18 @@ from radrelay.access.links import (
     listed as listed_links,
 )
 from radrelay.access.links import make as make_link
-from radrelay.access.principal import SYSTEM_NAME, Principal, PrincipalKind, Right, system_principal
+from radrelay.access.ownership import (
+    OwnerKind,
+    OwnerView,
+    TooManyOwners,
+    add_owner,
+    is_owned,
+    own_all,
+    owned_studies,
+    owners_among,
+    owners_of,
+)
+from radrelay.access.principal import GUEST, SYSTEM_NAME, Principal, PrincipalKind, Right, system_principal
 from radrelay.access.prior_rules import PriorReach, PriorRuleView, prior_rule, set_prior_rule
 from radrelay.access.release_rules import (
     Fate,
@@ -116,6 +128,7 @@ from radrelay.access.visits import (
 )
 
 __all__ = [
+    "GUEST",
     "MOST_LISTED",
     "MOST_TARGETS",
     "ROLES",
@@ -142,6 +155,8 @@ __all__ = [
     "MadeLink",
     "MemberView",
     "NoticeView",
+    "OwnerKind",
+    "OwnerView",
     "Principal",
     "PrincipalKind",
     "PriorReach",
@@ -160,6 +175,7 @@ __all__ = [
     "Sight",
     "StudyFacts",
     "Target",
+    "TooManyOwners",
     "Visit",
     "WantedLink",
     "WantedRestriction",
@@ -167,6 +183,7 @@ __all__ = [
     "Why",
     "accesses",
     "add_member",
+    "add_owner",
     "add_release_rule",
     "anybody_sees",
     "bind_device",
@@ -190,6 +207,7 @@ __all__ = [
     "fits",
     "follow_directory",
     "follow_sign_on",
+    "forget_account",
     "forget_links",
     "forget_member",
     "forget_study",
@@ -200,10 +218,12 @@ __all__ = [
     "groups_of",
     "is_anything_asked",
     "is_loopback",
+    "is_owned",
     "is_token_of",
     "judge",
     "lift",
     "link_of",
+    "links_open",
     "listed_links",
     "make_link",
     "members_of",
@@ -215,7 +235,11 @@ __all__ = [
     "of_one_person",
     "open_link",
     "open_to_all",
+    "own_all",
     "own_end",
+    "owned_studies",
+    "owners_among",
+    "owners_of",
     "prior_rule",
     "put_away",
     "release_by_rules",

@@ -16,7 +16,7 @@ class Grant(Owned, Base):
 
     `grantee_kind` is account, token, group, ae, role or link; `grantee_id` the id, the AE title or the role's name
     (`*`: any).
-    `target_kind` is organisation, source, study or series. `origin` says how it came: hand, break-glass or rule.
+    `target_kind` is organisation, source, study or series. `origin` says how it came: hand, break-glass, rule or owner.
     `priors` marks it for a rule of earlier studies that only counts marked ones.
     """
 

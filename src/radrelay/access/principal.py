@@ -13,6 +13,8 @@ from typing import Literal
 
 PrincipalKind = Literal["account", "token", "ae", "link", "system"]
 SYSTEM_NAME = "Radrelay"
+GUEST = "guest"
+"""Who signed up by themselves: they are told no more of the house than what is theirs."""
 
 
 class Right(enum.StrEnum):

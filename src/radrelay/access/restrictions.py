@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql import ColumnElement
 
 from radrelay.access.models import Grant, Restricted, Restriction, RuleRelease
-from radrelay.access.visibility import BY_RULE, HOLDING
+from radrelay.access.visibility import BY_RULE, HOLDING, OWNER
 from radrelay.errors import Invalid, NotFound
 from radrelay.storage.columns import Id
 from radrelay.storage.ids import new_id
@@ -151,13 +151,13 @@ def fall_under(session: Session, organisation_id: uuid.UUID, arrived: Sequence[A
 
 
 def forget_study(session: Session, study_id: uuid.UUID) -> None:
-    """Forget that a study is restricted whose row goes, and what rules released of it.
+    """Forget that a study is restricted whose row goes, what rules released of it, and who owned it.
 
     Its restriction stays, and so do the rules, for when it comes again.
     """
     session.execute(sa.delete(Restricted).where(Restricted.study_id == study_id))
     session.execute(sa.delete(RuleRelease).where(RuleRelease.study_id == study_id))
-    by_rule = sa.and_(Grant.target_kind == "study", Grant.target_id == study_id, Grant.origin == BY_RULE)
+    by_rule = sa.and_(Grant.target_kind == "study", Grant.target_id == study_id, Grant.origin.in_((BY_RULE, OWNER)))
     session.execute(sa.delete(Grant).where(by_rule).execution_options(synchronize_session=False))
 
 

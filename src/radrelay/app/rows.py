@@ -50,7 +50,7 @@ ROOMS = (
 LEFT_OUT = frozenset(
     {
         "session", "login_attempt", "landing_cursor", "node_lease", "node_state", "study_token",
-        "mail_letter", "password_link", "mailed_pin", "forgotten_password",
+        "mail_letter", "password_link", "mailed_pin", "forgotten_password", "sign_up", "address_change",
     }
 )  # fmt: skip
 """What a restored installation begins anew, or makes itself. Letters would be sent, and links open, a second time."""

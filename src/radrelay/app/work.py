@@ -23,7 +23,7 @@ from radrelay.app.record_keeping import keep_record, note_arrivals, sending
 from radrelay.app.role import run_role
 from radrelay.app.stored import ArchiveSource, DicomDialler
 from radrelay.app.threads import kept_up, loop
-from radrelay.archive import indexing, rule_facts
+from radrelay.archive import indexing, ownership, rule_facts
 from radrelay.archive.compaction import Compactor
 from radrelay.archive.erasing import Eraser
 from radrelay.archive.models import Study
@@ -191,9 +191,13 @@ def open_retention(core: Core, compactor: Compactor) -> Retention:
     )
     quarantine = Quarantine(core.database, core.segments, core.clock)
     archives = OpenArchives(core.database, core.clock)
-    return Retention(
-        core.database, core.clock, core.settings.retention, eraser, further=(quarantine.expire, archives.expire)
-    )
+
+    def end_orphaned() -> int:
+        with core.database.write() as session:
+            return ownership.end_orphaned(session, core.clock.now())
+
+    further = (end_orphaned, quarantine.expire, archives.expire)
+    return Retention(core.database, core.clock, core.settings.retention, eraser, further=further)
 
 
 def serve(core: Core, stop: threading.Event) -> None:

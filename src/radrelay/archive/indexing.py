@@ -32,6 +32,7 @@ from radrelay.archive.index_rows import (
 from radrelay.archive.index_state import HoldingState, Known, SeriesState, StudyState, VersionState, load
 from radrelay.archive.index_writes import Writes, erasure_row
 from radrelay.archive.locking import lock_archive
+from radrelay.archive.ownership import own_new
 from radrelay.archive.rule_facts import release_arrived
 from radrelay.archive.senders import Sent, write_senders
 from radrelay.archive.sort_key import sort_key
@@ -101,6 +102,8 @@ class _Batch:
         verdicts = [self._judge(arrival) for arrival in self.arrivals]
         self.writes.flush(self.session, list(self.known.by_id.values()), list(self.known.series_by_id.values()))
         self._restrict()
+        at = max(arrival.received_at for arrival in self.arrivals)
+        own_new(self.session, self.organisation_id, self.known.by_id.values(), at)
         self._release(write_senders(self.session, self.sent))
         for study_id in self.grown:
             study = self.known.by_id[study_id]

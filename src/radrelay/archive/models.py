@@ -8,7 +8,7 @@ from __future__ import annotations
 import uuid
 from datetime import date, datetime, time
 
-from sqlalchemy import BigInteger, Boolean, Date, Index, Integer, LargeBinary, String, Text, Time
+from sqlalchemy import BigInteger, Boolean, Date, Index, Integer, LargeBinary, String, Text, Time, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from radrelay.storage.columns import Base, Id, Instant, Owned
@@ -252,6 +252,12 @@ class Holding(Owned, Base):
         Index("ix_holding_study", "study_id", "source_id", "ends_at"),
         Index("ix_holding_source", "source_id", "study_id", "ends_at"),
         Index("ix_holding_end", "ends_at"),
+        Index(  # of those alone that people brought
+            "ix_holding_account",
+            "account_id",
+            sqlite_where=text("account_id IS NOT NULL"),
+            postgresql_where=text("account_id IS NOT NULL"),
+        ),
     )
 
     study_id: Mapped[uuid.UUID] = mapped_column(Id)
@@ -304,6 +310,8 @@ class Attachment(Owned, Base):
 
 class Tombstone(Owned, Base):
     """Something that was deleted or expired: study, series, instance, holding, attachment, quarantine, parcel.
+
+    Or an account that was closed.
 
     `ledgered_at` says since when the key store's ledger, which outlives a restored backup, has it too.
     """

@@ -74,6 +74,7 @@ _ALERTS: dict[str, Code] = {
     "grant": OBJECT_ATTRIBUTES,
     "release": OBJECT_ATTRIBUTES,
     "access": OBJECT_ATTRIBUTES,
+    "owner": OBJECT_ATTRIBUTES,
     "device": SECURITY_CONFIGURATION,
     "release-rule": OBJECT_ATTRIBUTES,
     "link": OBJECT_ATTRIBUTES,

@@ -42,6 +42,9 @@ class Account(Owned, Base):
     disabled_by_directory: Mapped[bool] = mapped_column(Boolean, default=False)  # who was disabled by hand stays so
     email: Mapped[str | None] = mapped_column(String(254))  # where letters go; as `mail.require_address` returns it
     lost_at: Mapped[datetime | None] = mapped_column(Instant)  # credentials were reported lost: nobody gets in by them
+    affiliation: Mapped[str] = mapped_column(String(200), default="")  # their organisation, in their own words
+    awaits_since: Mapped[datetime | None] = mapped_column(Instant)  # signed up, and an administrator has to let them in
+    closed_at: Mapped[datetime | None] = mapped_column(Instant)  # nothing but its id is left: the record goes by it
 
 
 class DirectoryRun(Owned, Base):
@@ -129,6 +132,42 @@ class ForgottenPassword(Owned, Base):
     sealed: Mapped[bytes] = mapped_column(LargeBinary)
     peer: Mapped[str] = mapped_column(String(64))
     asked_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class SignUp(Owned, Base):
+    """Somebody asked for an account, as `sealed` says; until it is looked at there is no `token_hash`.
+
+    `address_hash` is a keyed hash of the e-mail address: of several who ask for it, the last one's link counts.
+    """
+
+    __tablename__ = "sign_up"
+    __table_args__ = (
+        Index("ux_sign_up_token", "token_hash", unique=True),
+        Index("ix_sign_up_address", "organisation_id", "address_hash"),
+    )
+
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    address_hash: Mapped[bytes] = mapped_column(LargeBinary(32))
+    peer: Mapped[str] = mapped_column(String(64))
+    asked_at: Mapped[datetime] = mapped_column(Instant)
+    token_hash: Mapped[bytes | None] = mapped_column(LargeBinary(32))
+    expires_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class AddressChange(Owned, Base):
+    """An e-mail address that an account is to have once a link that went there has been opened."""
+
+    __tablename__ = "address_change"
+    __table_args__ = (
+        Index("ux_address_change_token", "token_hash", unique=True),
+        Index("ux_address_change_account", "account_id", unique=True),
+    )
+
+    account_id: Mapped[uuid.UUID] = mapped_column(Id)
+    email: Mapped[str] = mapped_column(String(254))
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary(32))
+    asked_at: Mapped[datetime] = mapped_column(Instant)
+    expires_at: Mapped[datetime] = mapped_column(Instant)
 
 
 class Preference(Owned, Base):

@@ -25,7 +25,7 @@ from radrelay.clock import Clock
 from radrelay.errors import NotFound
 from radrelay.identity import accounts, sessions, throttle, tokens
 from radrelay.identity.errors import AccountDisabled, DirectoryKeepsPassword, PasswordLinkOver
-from radrelay.identity.models import Account, ForgottenPassword, PasswordLink, SignOn
+from radrelay.identity.models import Account, AddressChange, ForgottenPassword, PasswordLink, SignOn
 from radrelay.identity.values import AccountView
 from radrelay.mail import Letter, Post, require_address
 from radrelay.mail.errors import AddressInvalid
@@ -158,6 +158,12 @@ class PasswordLinks:
             letter = self.post.letter(kind, account.language, whom=account.full_name, username=account.username)
             self.post.enqueue(session, account.organisation_id, recipient, letter, account_id=account.id)
 
+    def tell_gone(self, session: Session, before: AccountView) -> None:
+        """Tell somebody that the account is closed for good: the letter belongs to no account any more."""
+        if before.email and self.post.is_set:
+            letter = self.post.letter("closed", before.language, whom=before.full_name, username=before.username)
+            self.post.enqueue(session, before.organisation_id, before.email, letter)
+
     def tell_administrators(self, session: Session, account: AccountView) -> int:
         """Tell all other administrators that an account's credentials are lost; returns how many have an address."""
         told = accounts.reachable_administrators(session, account.organisation_id, account.id)
@@ -234,7 +240,10 @@ class PasswordLinks:
         )  # fmt: skip
 
     def _end(self, session: Session, account_id: uuid.UUID, *, asked: bool = True) -> None:
-        """End an account's links; without `asked` those alone that administrators made."""
+        """End an account's links, and a new address that waits; without `asked` what administrators made alone."""
+        if asked:
+            waiting = sa.delete(AddressChange).where(AddressChange.account_id == account_id)
+            session.execute(waiting.execution_options(synchronize_session=False))
         which = sa.update(PasswordLink).where(PasswordLink.account_id == account_id, self._open_links())
         if not asked:
             which = which.where(PasswordLink.made_by != "")
@@ -270,7 +279,9 @@ class PasswordLinks:
         for row in rows.all():
             name = json.loads(self._cipher.decrypt(row.sealed[:NONCE_BYTES], row.sealed[NONCE_BYTES:], None))
             for account in _named(session, row.organisation_id, name):
-                elsewhere = account.password_hash is None and _comes_from_elsewhere(session, account)
+                elsewhere = account.password_hash is None and comes_from_elsewhere(
+                    session, account.id, account.directory_id
+                )
                 if not account.email or self._asked_often(session, account.id, now):
                     continue
                 if elsewhere:
@@ -291,10 +302,10 @@ class PasswordLinks:
         return (session.scalar(made) or 0) >= MOST_AN_HOUR
 
 
-def _comes_from_elsewhere(session: Session, account: Account) -> bool:
-    """Say whether somebody logs in by the directory, or by single sign-on: nobody else gives them a password."""
-    linked = sa.select(SignOn.id).where(SignOn.account_id == account.id).limit(1)
-    return account.directory_id is not None or session.scalar(linked) is not None
+def comes_from_elsewhere(session: Session, account_id: uuid.UUID, directory_id: str | None) -> bool:
+    """Say whether somebody comes by the directory or single sign-on: nobody else gives them a password, or a name."""
+    linked = sa.select(SignOn.id).where(SignOn.account_id == account_id).limit(1)
+    return directory_id is not None or session.scalar(linked) is not None
 
 
 def _named(session: Session, organisation_id: uuid.UUID, name: str) -> Sequence[Account]:

@@ -23,6 +23,7 @@ from radrelay.identity.errors import DirectoryKeepsPassword, LoginRefused, OwnPa
 from radrelay.identity.factors import Factors
 from radrelay.identity.login import Logins, Proof
 from radrelay.identity.models import Account
+from radrelay.identity.password_links import comes_from_elsewhere
 from radrelay.identity.passwords import PasswordRules, Passwords, one_time_password
 from radrelay.identity.values import AccountView, CheckedLogin, Device, LoginTry, NewToken, OpenSession, TokenView
 from radrelay.mail import Post, require_address
@@ -192,12 +193,22 @@ class Identity:
 
     def identity_of(self, account: AccountView) -> str:
         """Return what enters an account's verifier as its name."""
-        return accounts.fold_username(account.username)
+        return self.identity_of_name(account.username)
+
+    @staticmethod
+    def identity_of_name(username: str) -> str:
+        """Return what enters the verifier of an account that is to have this name."""
+        return accounts.fold_username(username)
 
     def has_password(self, account: AccountView) -> bool:
         """Say whether an account has a password of its own; otherwise the directory keeps it, or there is none yet."""
         with self._database.read() as session:
             return accounts.by_id(session, account.organisation_id, account.id).password_hash is not None
+
+    @staticmethod
+    def is_kept_elsewhere(session: Session, account: AccountView) -> bool:
+        """Say whether the directory or single sign-on keeps an account's name, and would bring it back."""
+        return comes_from_elsewhere(session, account.id, account.directory_id)
 
     def end_session(self, session: Session, opened: OpenSession) -> None:
         """Log out."""
@@ -320,7 +331,9 @@ class Identity:
     def accounts(self, session: Session, organisation_id: uuid.UUID) -> list[AccountView]:
         """Return the organisation's accounts by name."""
         rows = session.scalars(
-            sa.select(Account).where(Account.organisation_id == organisation_id).order_by(Account.username_folded)
+            sa.select(Account)
+            .where(Account.organisation_id == organisation_id, Account.closed_at.is_(None))
+            .order_by(Account.username_folded)
         )
         return [accounts.view(row) for row in rows]
 
@@ -347,7 +360,7 @@ class Identity:
     def change_account(self, session: Session, organisation_id: uuid.UUID, account_id: uuid.UUID, *,
                        full_name: str | None = None, role: str | None = None, language: str | None = None,
                        disabled: bool | None = None, email: str | None = None,
-                       lost: bool | None = None) -> AccountView:  # fmt: skip
+                       lost: bool | None = None, affiliation: str | None = None) -> AccountView:  # fmt: skip
         """Change what is given (an empty `email` takes it away); disabling ends all logins at once.
 
         Raises `NotFound`, `LastAdmin` or `Invalid`.
@@ -364,11 +377,13 @@ class Identity:
             sessions.end(session, now, account_id=account_id)
             row.disabled_by_directory = False
         elif disabled is False:
-            row.disabled_at, row.disabled_by_directory = None, False
+            row.disabled_at, row.disabled_by_directory, row.awaits_since = None, False, None
         elif disabled is True:
             row.disabled_by_directory = False  # by hand counts more: the directory does not let them in again
         if full_name is not None:
             row.full_name = full_name.strip()[: accounts.LONGEST_NAME]
+        if affiliation is not None:
+            row.affiliation = accounts.one_line(affiliation)
         if language is not None:
             row.language = language[:8]
         if email is not None:

@@ -25,6 +25,10 @@ class AccountView:
     email: str | None = None
     lost_at: datetime | None = None
     """Credentials were reported lost; until they are replaced nobody gets in by them."""
+    affiliation: str = ""
+    """Their organisation, in their own words."""
+    awaits_since: datetime | None = None
+    """They signed up, and an administrator has to let them in."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ patient data. What a letter says is kept encrypted, and forgotten once it is sen
 from radrelay.mail.addresses import require_address
 from radrelay.mail.errors import MailNotSet
 from radrelay.mail.letters import Letter, write
-from radrelay.mail.post import Post, PostedLetter, PostState
+from radrelay.mail.post import Post, PostedLetter, PostState, is_delayed
 from radrelay.mail.sending import Postman
 from radrelay.mail.server import MailServer
 
@@ -19,6 +19,7 @@ __all__ = [
     "PostState",
     "PostedLetter",
     "Postman",
+    "is_delayed",
     "require_address",
     "write",
 ]

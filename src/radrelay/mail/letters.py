@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from radrelay.mail.account_letters import WORDS as OF_ACCOUNTS
+
 Language = Literal["de", "en"]
 LANGUAGES: tuple[Language, ...] = ("de", "en")
 
@@ -34,7 +36,8 @@ _NOT_YOU = {
     "en": "Was that not you? Then tell your administrators at once: somebody may have got in.",
 }
 _WORDS: dict[Language, dict[str, tuple[str, tuple[str, ...]]]] = {
-    "de": {
+    "de": OF_ACCOUNTS["de"]
+    | {
         "test": (
             "Probenachricht",
             ("der Mailserver nimmt Nachrichten von {house} an, und Sie haben diese erhalten: Es ist alles richtig.",),
@@ -109,7 +112,8 @@ _WORDS: dict[Language, dict[str, tuple[str, tuple[str, ...]]]] = {
             ),
         ),
     },
-    "en": {
+    "en": OF_ACCOUNTS["en"]
+    | {
         "test": (
             "Test mail",
             ("the mail server takes mail from {house}, and you have received this: everything is right.",),

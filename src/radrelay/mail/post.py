@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from radrelay.clock import Clock
 from radrelay.mail.addresses import require_address
-from radrelay.mail.errors import MailNotSet
+from radrelay.mail.errors import MailNotSet, MailServerTrouble
 from radrelay.mail.letters import Letter, language_of, write
 from radrelay.mail.models import MailLetter
 from radrelay.settings import MailSettings
@@ -26,6 +26,7 @@ from radrelay.storage.ids import new_id
 NONCE_BYTES = 12
 MOST_LISTED = 100
 KEPT = timedelta(days=30)
+SERVER_TROUBLE = (MailServerTrouble.code, *(one.code for one in MailServerTrouble.__subclasses__()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +136,12 @@ class Post:
         sent_at = session.scalar(sa.select(sa.func.max(MailLetter.ended_at)).where(own, MailLetter.state == "sent"))
         rows = session.scalars(sa.select(MailLetter).where(own).order_by(MailLetter.id.desc()).limit(MOST_LISTED))
         return PostState(count, since, given_up or 0, sent_at, [_shown(row) for row in rows])
+
+
+def is_delayed(session: Session) -> bool:
+    """Say whether letters wait because the mail server does not take them just now; tells nothing of any one."""
+    held_up = sa.select(MailLetter.id).where(MailLetter.state == "waiting", MailLetter.trouble_code.in_(SERVER_TROUBLE))
+    return session.scalar(held_up.limit(1)) is not None
 
 
 def _shown(row: MailLetter) -> PostedLetter:

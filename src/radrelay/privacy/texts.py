@@ -198,13 +198,34 @@ class Acceptor:
     peer: str
 
 
-def accept(session: Session, who: Acceptor, given: Sequence[tuple[uuid.UUID, str]], now: datetime) -> list[TextView]:
+def asked_of_newcomers(session: Session, organisation_id: uuid.UUID) -> list[TextView]:
+    """Return what somebody accepts who signs up: the terms, asked of everybody or not, and what else is asked."""
+    wanted = required(session, organisation_id)
+    terms = current(session, organisation_id, "terms")
+    return wanted if terms is None or terms in wanted else [terms, *wanted]
+
+
+def accept_all(
+    session: Session, who: Acceptor, given: Sequence[tuple[uuid.UUID, str]], now: datetime
+) -> list[TextView]:
+    """Note that a newcomer accepts all that is asked of newcomers; raises `NotTheText` for less, or another."""
+    asked = asked_of_newcomers(session, who.organisation_id)
+    if {one.id for one in asked} != {text_id for text_id, _ in given}:
+        raise NotTheText
+    return accept(session, who, given, now, asked)
+
+
+def accept(
+    session: Session, who: Acceptor, given: Sequence[tuple[uuid.UUID, str]], now: datetime,
+    asked: Sequence[TextView] | None = None,
+) -> list[TextView]:  # fmt: skip
     """Note that somebody accepts versions, each named by id and hash; returns those that are new.
 
-    Raises `NotTheText` for one that is not in force, or whose hash is another.
+    They are of those `asked`, by default what is asked of everybody. Raises `NotTheText` for one that is not, or whose
+    hash is another.
     """
     session.execute(sa.select(Account.id).where(Account.id == who.account_id).with_for_update())  # one at a time
-    wanted = {text.id: text for text in required(session, who.organisation_id)}
+    wanted = {text.id: text for text in (required(session, who.organisation_id) if asked is None else asked)}
     for text_id, digest in given:
         if text_id not in wanted or wanted[text_id].sha256 != digest.lower():
             raise NotTheText

@@ -44,6 +44,7 @@ from radrelay.settings.receiving import (
     MarksSettings,
     RetentionSettings,
 )
+from radrelay.settings.signing_up import SignUpSettings
 
 __all__ = [
     "GIB",
@@ -70,6 +71,7 @@ __all__ = [
     "RetentionSettings",
     "Section",
     "Settings",
+    "SignUpSettings",
     "StorageSettings",
     "WebSettings",
     "WorkSettings",
@@ -89,6 +91,7 @@ class Settings(BaseSettings):
     data_dir: Path = Field(Path("var/data"), description="everything that this machine keeps")
     web: WebSettings = WebSettings()
     identity: IdentitySettings = IdentitySettings()
+    sign_up: SignUpSettings = SignUpSettings()
     directory: DirectorySettings = DirectorySettings()
     mail: MailSettings = MailSettings()
     oidc: OidcSettings = OidcSettings()

@@ -46,6 +46,11 @@ class WebSettings(Section):
         return self.tls_certificate is not None
 
     @property
+    def site(self) -> str:
+        """The address of the pages as links in letters have it."""
+        return self.address or f"{'https' if self.speaks_tls else 'http'}://{self.host}:{self.port}"
+
+    @property
     def wants_tls(self) -> bool:
         """Say whether the pages listen beyond loopback and nothing is told of TLS: others are refused then."""
         return not (self.speaks_tls or self.behind_proxy or self.host in ("127.0.0.1", "::1", "localhost"))

@@ -21,7 +21,7 @@ from radrelay.archive.recent import Recent
 from radrelay.archive.renditions import Renditions
 from radrelay.clock import Clock
 from radrelay.errors import Trouble
-from radrelay.identity import Identity, PasswordLinks
+from radrelay.identity import AddressChanges, Identity, PasswordLinks, SignUps
 from radrelay.identity.oidc import SingleSignOn
 from radrelay.intake.landing import Landing
 from radrelay.intake.parcels import Parcels
@@ -131,6 +131,8 @@ class WebServices:
     drawings: DrawingReader
     link_keys: LinkKeys
     password_links: PasswordLinks
+    sign_ups: SignUps
+    address_changes: AddressChanges
     house: House
     attachments: Attachments | None = None
     single_sign_on: SingleSignOn | None = None

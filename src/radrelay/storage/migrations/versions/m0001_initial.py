@@ -225,6 +225,9 @@ def tables() -> None:
         sa.Column("disabled_by_directory", sa.Boolean(), nullable=False),
         sa.Column("email", sa.String(length=254), nullable=True),
         sa.Column("lost_at", Instant(), nullable=True),
+        sa.Column("affiliation", sa.String(length=200), nullable=False),
+        sa.Column("awaits_since", Instant(), nullable=True),
+        sa.Column("closed_at", Instant(), nullable=True),
         sa.Column("organisation_id", Id(), nullable=False),
         sa.Column("id", Id(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_account")),
@@ -503,6 +506,14 @@ def tables() -> None:
         sa.Column("id", Id(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_holding")),
     )
+    op.create_index(
+        "ix_holding_account",
+        "holding",
+        ["account_id"],
+        unique=False,
+        sqlite_where=sa.text("account_id IS NOT NULL"),
+        postgresql_where=sa.text("account_id IS NOT NULL"),
+    )
     op.create_index("ix_holding_end", "holding", ["ends_at"], unique=False)
     op.create_index("ix_holding_source", "holding", ["source_id", "study_id", "ends_at"], unique=False)
     op.create_index("ix_holding_study", "holding", ["study_id", "source_id", "ends_at"], unique=False)
@@ -628,6 +639,33 @@ def tables() -> None:
         sa.Column("id", Id(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_forgotten_password")),
     )
+    op.create_table(
+        "sign_up",
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("address_hash", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("peer", sa.String(length=64), nullable=False),
+        sa.Column("asked_at", Instant(), nullable=False),
+        sa.Column("token_hash", sa.LargeBinary(length=32), nullable=True),
+        sa.Column("expires_at", Instant(), nullable=True),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sign_up")),
+    )
+    op.create_index("ix_sign_up_address", "sign_up", ["organisation_id", "address_hash"], unique=False)
+    op.create_index("ux_sign_up_token", "sign_up", ["token_hash"], unique=True)
+    op.create_table(
+        "address_change",
+        sa.Column("account_id", Id(), nullable=False),
+        sa.Column("email", sa.String(length=254), nullable=False),
+        sa.Column("token_hash", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("asked_at", Instant(), nullable=False),
+        sa.Column("expires_at", Instant(), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_address_change")),
+    )
+    op.create_index("ux_address_change_account", "address_change", ["account_id"], unique=True)
+    op.create_index("ux_address_change_token", "address_change", ["token_hash"], unique=True)
     op.create_table(
         "password_link",
         sa.Column("account_id", Id(), nullable=False),

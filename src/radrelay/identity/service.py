@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from radrelay.clock import Clock
 from radrelay.errors import NotFound
-from radrelay.identity import accounts, sessions, throttle, tokens, verifiers
+from radrelay.identity import accounts, organisations, sessions, throttle, tokens, verifiers
 from radrelay.identity.challenges import Challenge
 from radrelay.identity.directory import Directory
 from radrelay.identity.errors import DirectoryKeepsPassword, LoginRefused, OwnPasswordOnly, SessionEnded
@@ -66,7 +66,7 @@ class Identity:
     def ensure_organisation(self) -> uuid.UUID:
         """Return the id of this installation's organisation, made on the first start."""
         with self._database.write() as session:
-            return accounts.ensure_organisation(session, self._settings.organisation_name, self._clock.now())
+            return organisations.ensure_first(session, self._settings.organisation_name, self._clock.now())
 
     def ensure_first_admin(self) -> str | None:
         """Make the account `admin` if nobody is there yet and return its one-time password, else None.
@@ -81,7 +81,7 @@ class Identity:
             if not self._awaits_first_login(session):
                 return None
             now = self._clock.now()
-            organisation_id = accounts.ensure_organisation(session, self._settings.organisation_name, now)
+            organisation_id = organisations.ensure_first(session, self._settings.organisation_name, now)
             row = accounts.by_name(session, FIRST_ADMIN)
             if row is not None:
                 row.password_hash = encoded
@@ -327,6 +327,11 @@ class Identity:
     def account(self, session: Session, organisation_id: uuid.UUID, account_id: uuid.UUID) -> AccountView:
         """Return an account of the organisation; raises `NotFound`."""
         return accounts.view(accounts.by_id(session, organisation_id, account_id))
+
+    def account_anywhere(self, session: Session, account_id: uuid.UUID) -> AccountView | None:
+        """Return an account by what it says of itself, for the record of a refused login."""
+        row = session.get(Account, account_id)
+        return None if row is None else accounts.view(row)
 
     def create_account(self, session: Session, organisation_id: uuid.UUID, *, username: str, full_name: str,
                        role: str, encoded: str | None, must_change_password: bool = True,

@@ -11,7 +11,7 @@ from radrelay.archive.drawings import DrawingReader
 from radrelay.archive.metadata import MetadataReader
 from radrelay.archive.reader import InstanceReader
 from radrelay.archive.renditions import Renditions
-from radrelay.identity import Identity, PasswordLinks
+from radrelay.identity import Identity, PasswordLinks, organisations
 from radrelay.identity.oidc import open_single_sign_on
 from radrelay.intake.landing import Landing
 from radrelay.intake.parcels import Parcels
@@ -81,5 +81,5 @@ def assemble(
 
 def _password_links(parts: Parts) -> PasswordLinks:
     settings, key = parts.settings, parts.keyring.metadata_key
-    post = Post(settings.mail, parts.clock, key, settings.web.organisation_name)
+    post = Post(settings.mail, parts.clock, key, settings.web.organisation_name, organisations.name_of)
     return PasswordLinks(parts.clock, settings.identity, post, key)

@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 
 from radrelay import __version__
+from radrelay.identity import organisations
 from radrelay.web.authentication import Authenticated, Services
 from radrelay.web.services import WebServices
 
@@ -63,8 +64,10 @@ def system(services: Services, principal: Authenticated) -> System:
     """Describe this installation."""
     settings = services.settings
     administrator = principal.role == "admin"
+    with services.database.read() as session:
+        name = organisations.name_of(session, principal.organisation_id)
     return System(
-        name=settings.web.organisation_name,
+        name=name,
         version=__version__,
         now=services.clock.now(),
         web_address=f"http://{settings.web.host}:{settings.web.port}",

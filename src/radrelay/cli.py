@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from radrelay import __version__
 from radrelay.cli_access import access_commands
-from radrelay.cli_organisation import ForOneOrganisation, act_for_one, chosen_settings, organisation_app
+from radrelay.cli_organisation import act_for_one, chosen_settings, for_one_organisation, organisation_app
 from radrelay.cli_people import people_commands
 from radrelay.errors import RadrelayError
 from radrelay.settings import Settings
@@ -118,7 +118,8 @@ def work() -> None:
     _leave(run(_settings()))
 
 
-@app.command("import", cls=ForOneOrganisation)
+@app.command("import")
+@for_one_organisation
 def import_(
     path: Annotated[Path, typer.Argument(exists=True, help="a file, a folder, a CD or a ZIP")],
     source: Annotated[str, typer.Option(help="the source that it counts as")] = "Import",
@@ -227,7 +228,8 @@ def doctor(
     _leave(run(_settings(), verify=verify))
 
 
-@app.command(cls=ForOneOrganisation)
+@app.command()
+@for_one_organisation
 def promises() -> None:
     """Say what is promised of people's data and whether it is kept; exit status 1 if a promise is broken."""
     from radrelay.app.privacy_commands import promises_command

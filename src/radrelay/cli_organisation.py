@@ -5,59 +5,54 @@ They parse and call, no more. Who may use them is whoever may read this machine'
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import functools
+import inspect
+from collections.abc import Callable, Iterable
+from contextvars import ContextVar
 from datetime import date, datetime
 from typing import Annotated, Any, Literal, NoReturn
 
-import click
 import typer
-from typer.core import TyperCommand, TyperOption
 
 from radrelay.settings import Settings, load_settings
 
-CHOSEN = "radrelay.organisation"
+_CHOSEN: ContextVar[str] = ContextVar("organisation", default="")
+_OPTION = "acts_for"
+_Organisation = Annotated[
+    str, typer.Option("--organisation", help="for which organisation; without: the first", show_default=False)
+]
 organisation_app = typer.Typer(no_args_is_help=True, help="organisations that share this installation")
 agreement_app = typer.Typer(no_args_is_help=True, help="agreements about processing that are on record")
 organisation_app.add_typer(agreement_app, name="agreement")
 
 
-class ForOneOrganisation(TyperCommand):
-    """A command that acts for one organisation: it takes `--organisation NAME`."""
+def for_one_organisation(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a command that takes `--organisation NAME` besides, which `chosen_settings` gives on."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """Add the option to what the command takes."""
-        super().__init__(*args, **kwargs)
-        self.params.append(
-            TyperOption(
-                param_decls=["--organisation", "organisation_acted_for"],
-                help="for which organisation; without: the first",
-                default="",
-                show_default=False,
-                expose_value=False,
-                callback=_choose,
-            )
-        )
+    @functools.wraps(command)
+    def act(**given: Any) -> Any:
+        _CHOSEN.set(given.pop(_OPTION))
+        return command(**given)
 
-
-def _choose(context: click.Context, parameter: click.Parameter, value: str) -> str:
-    del parameter
-    context.meta[CHOSEN] = value
-    return value
+    told = inspect.signature(command)
+    option = inspect.Parameter(_OPTION, inspect.Parameter.KEYWORD_ONLY, default="", annotation=_Organisation)
+    act.__signature__ = told.replace(parameters=[*told.parameters.values(), option])  # type: ignore[attr-defined]
+    act.__annotations__ = {**command.__annotations__, _OPTION: _Organisation}
+    return act
 
 
 def act_for_one(apps: Iterable[typer.Typer]) -> None:
     """Let all commands of these groups take `--organisation`."""
     for app in apps:
         for command in app.registered_commands:
-            command.cls = ForOneOrganisation
+            command.callback = for_one_organisation(command.callback) if command.callback else None
         act_for_one(group.typer_instance for group in app.registered_groups if group.typer_instance is not None)
 
 
 def chosen_settings() -> Settings:
     """Return the settings, with the organisation that the command line names."""
     settings = load_settings()
-    context = click.get_current_context(silent=True)
-    chosen = None if context is None else context.meta.get(CHOSEN)
+    chosen = _CHOSEN.get()
     return settings.model_copy(update={"organisation": chosen}) if chosen else settings
 
 

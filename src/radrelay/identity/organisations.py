@@ -140,7 +140,8 @@ def change(
 
 def titles(session: Session) -> dict[str, uuid.UUID]:
     """Return the AE titles that were given out, and to whom."""
-    return dict(session.execute(sa.select(CalledTitle.ae_title, CalledTitle.organisation_id)).tuples().all())
+    rows = session.execute(sa.select(CalledTitle.ae_title, CalledTitle.organisation_id))
+    return {title: owner for title, owner in rows}  # noqa: C416 -- rows are tuples to no type checker
 
 
 def give_title(session: Session, organisation_id: uuid.UUID, ae_title: str, now: datetime) -> None:

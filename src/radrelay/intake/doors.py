@@ -60,7 +60,7 @@ class Doors:
             )
         )
         for title, owner in rows:
-            named.setdefault(title, set()).add(owner)
+            named.setdefault(str(title), set()).add(owner)
         fixed = {title: frozenset(owners) for title, owners in named.items()}
         return cls(tuple(found), organisations.titles(session), fixed)
 

@@ -112,7 +112,7 @@ def expiry_state(session: Session, now: datetime) -> Kept:
 
 
 def open_deletions(session: Session, organisation_id: uuid.UUID, now: datetime) -> OpenDeletions:
-    """Count an organisation's deletions that are not carried out in time, and those that the ledger does not have yet."""
+    """Count deletions of an organisation that are not carried out in time, and those that the ledger has not yet."""
     own = sa.and_(Erasure.organisation_id == organisation_id, Erasure.done_at.is_(None))
     asked = sa.select(sa.func.count()).select_from(Erasure).where(own)
     late = Erasure.requested_at < now - UNREADABLE

@@ -12,6 +12,7 @@ import hanging from './hanging.en';
 import invocation from './invocation.en';
 import marks from './marks.en';
 import contents from './contents.en';
+import organisation from './organisation.en';
 import privacy from './privacy.en';
 import problems from './problems.en';
 import quarantine from './quarantine.en';
@@ -34,6 +35,7 @@ const en = {
   ...invocation,
   ...marks,
   ...contents,
+  ...organisation,
   ...privacy,
   ...problems,
   ...quarantine,

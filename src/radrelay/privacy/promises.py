@@ -41,7 +41,7 @@ def report(house: House, organisation_id: uuid.UUID) -> Report:
             expiry,
             _deletions(spans.open_deletions(session, organisation_id, now)),
             safekeeping.backups(session, house.settings.privacy, now),
-            safekeeping.record(session, now),
+            safekeeping.record(session, organisation_id, now),
             safekeeping.age_of_keys(session, house, now),
             clocks.request_clocks(session, organisation_id, now),
             clocks.incident_clocks(session, organisation_id, now),

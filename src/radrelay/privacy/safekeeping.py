@@ -111,9 +111,9 @@ def backups(session: Session, settings: PrivacySettings, now: datetime) -> Kept:
     return _kept("backup", "good", "backup-fresh", text, **facts)
 
 
-def record(session: Session, now: datetime) -> Kept:
-    """Say when the record was last proven whole."""
-    proven = last_proven(session)
+def record(session: Session, organisation_id: uuid.UUID, now: datetime) -> Kept:
+    """Say when an organisation's record was last proven whole."""
+    proven = last_proven(session, organisation_id)
     if proven is None:
         return _kept("record", "look", "record-unproven", "the record was never proven; see `radrelay audit verify`")
     facts: dict[str, Fact] = {"last_at": proven.at.isoformat(), "n": proven.events, "faults": proven.faults}

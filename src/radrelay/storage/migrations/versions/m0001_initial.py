@@ -362,6 +362,7 @@ def tables() -> None:
         sa.Column("roots", sa.Integer(), nullable=False),
         sa.Column("faults", sa.Integer(), nullable=False),
         sa.Column("first_fault", sa.Text(), nullable=False),
+        sa.Column("parts", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("at", name=op.f("pk_audit_proof")),
     )
     op.create_table(

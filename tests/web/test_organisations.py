@@ -420,6 +420,8 @@ def test_the_directory_and_single_sign_on_are_their_own_organisations_alone(two:
     beta = two.beta
     assert beta.asked("GET", "/directory")["set"] is False
     assert beta.asked("GET", "/oidc/state")["set"] is False
+    far = two.site.login("beta-admin", "203.0.113.7")
+    assert far.http.get("/metrics").status_code == 404, "numbers over the whole machine"
     assert told(beta.admin, ("POST", ""), "/api/directory/runs", {"kind": "sync"}, {})[1] == "no-directory"
 
 

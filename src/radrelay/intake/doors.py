@@ -51,18 +51,17 @@ class Doors:
 
     @classmethod
     def read(cls, session: Session) -> Doors:
-        """Return them as they are now."""
+        """Return them as they are now; who has a source counts, whatever else is missing of them."""
         found = session.scalars(sa.select(Organisation.id).order_by(Organisation.created_at, Organisation.id))
+        every = dict.fromkeys(found)
         named: dict[str, set[uuid.UUID]] = {}
-        rows = session.execute(
-            sa.select(Source.ae_title, Source.organisation_id).where(
-                Source.kind == "dicom", Source.ae_title.is_not(None)
-            )
-        )
-        for title, owner in rows:
-            named.setdefault(str(title), set()).add(owner)
+        rows = session.execute(sa.select(Source.kind, Source.ae_title, Source.organisation_id).order_by(Source.id))
+        for kind, title, owner in rows:
+            every.setdefault(owner)
+            if kind == "dicom" and title is not None:
+                named.setdefault(title, set()).add(owner)
         fixed = {title: frozenset(owners) for title, owners in named.items()}
-        return cls(tuple(found), organisations.titles(session), fixed)
+        return cls(tuple(every), organisations.titles(session), fixed)
 
     @property
     def several(self) -> bool:

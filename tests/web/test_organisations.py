@@ -523,5 +523,6 @@ def test_a_forgotten_password_is_answered_whosever_it_is_and_signed_by_their_own
 def test_user_names_are_one_space_so_that_a_login_finds_its_organisation(two: Two) -> None:
     answer = told(two.beta.admin, ("POST", ""), "/api/accounts", {"username": "Alpha-Admin"}, {})
     assert answer[:2] == (409, "account-exists")
-    system = [house.asked("GET", "/system")["name"] for house in (two.alpha, two.beta)]
-    assert system == ["Radrelay AG", "Praxis Beta"]
+    told_of = [house.asked("GET", "/system") for house in (two.alpha, two.beta)]
+    called = [(one["name"], one["dicom"]["ae_title"], one["dicom"]["accepts_any_called"]) for one in told_of]
+    assert called == [("Radrelay AG", "RADRELAY", False), ("Praxis Beta", "BETA", False)]

@@ -73,15 +73,15 @@ class Identity:
 
         As long as nobody has ever logged in with it, each start gives a new one: the old may have scrolled away.
         """
+        organisation_id = self.ensure_organisation()
         with self._database.read() as session:
-            if not self._awaits_first_login(session):
+            if not self._awaits_first_login(session, organisation_id):
                 return None
         password, encoded = self.new_one_time_password(FIRST_ADMIN)
         with self._database.write() as session:
-            if not self._awaits_first_login(session):
+            if not self._awaits_first_login(session, organisation_id):
                 return None
             now = self._clock.now()
-            organisation_id = organisations.ensure_first(session, self._settings.organisation_name, now)
             row = accounts.by_name(session, FIRST_ADMIN)
             if row is not None:
                 row.password_hash = encoded
@@ -99,10 +99,11 @@ class Identity:
         return password
 
     @staticmethod
-    def _awaits_first_login(session: Session) -> bool:
-        rows = session.scalars(sa.select(Account).limit(2)).all()
+    def _awaits_first_login(session: Session, organisation_id: uuid.UUID) -> bool:
+        own = sa.select(Account).where(Account.organisation_id == organisation_id)
+        rows = session.scalars(own.limit(2)).all()
         if not rows:
-            return True
+            return accounts.by_name(session, FIRST_ADMIN) is None  # or another organisation's person is called so
         only = rows[0]
         return (
             len(rows) == 1

@@ -526,3 +526,16 @@ def test_user_names_are_one_space_so_that_a_login_finds_its_organisation(two: Tw
     told_of = [house.asked("GET", "/system") for house in (two.alpha, two.beta)]
     called = [(one["name"], one["dicom"]["ae_title"], one["dicom"]["accepts_any_called"]) for one in told_of]
     assert called == [("Radrelay AG", "RADRELAY", False), ("Praxis Beta", "BETA", False)]
+
+
+def test_each_reads_its_own_privacy_notice_and_nobody_the_first_organisations(two: Two) -> None:
+    draft = {"english": "{organisation}, {region}", "german": "{organisation} in {region}", "revision": 0}
+    for house in (two.alpha, two.beta):
+        house.asked("PUT", "/privacy/texts/notice/draft", draft)
+        house.asked("POST", "/privacy/texts/notice/versions", {"revision": 1})
+    readers = (two.alpha.admin, two.beta.admin, Login(two.site.client()))
+    read = [reader.http.get("/api/privacy/notice").json() for reader in readers]
+    assert [one["english"] for one in read] == [
+        "Radrelay AG, not named yet", "Praxis Beta, Austria", "Radrelay AG, not named yet",
+    ]  # fmt: skip
+    assert read[1]["german"] == "Praxis Beta in Österreich"

@@ -219,7 +219,7 @@ const de: Record<keyof typeof en, string> = {
   'problem.beyond-own': 'Sie können nicht mehr geben, als Sie selbst haben, und nicht für länger.',
   'problem.acceptance-wanted': 'Lesen Sie zuerst die Nutzungsbedingungen oder Datenschutzhinweise und nehmen Sie sie an.',
   'problem.contacts-changed': 'Die Kontakte wurden inzwischen anderswo geändert. Laden Sie die Seite neu.',
-  'problem.agreement-invalid': 'Prüfen Sie die Tage: geschlossen heute oder früher, beendet danach.',
+  'problem.agreement-invalid': 'Prüfen Sie die Angaben: mit wem und wofür ist gesagt, geschlossen ist er heute oder früher, und er endet danach.',
   'problem.agreement-ended': 'Dieser Vertrag wurde schon beendet; was festgehalten ist, bleibt. Laden Sie die Seite neu.',
   'problem.organisation-unknown': 'Diese Organisation gibt es nicht.',
   'problem.organisation-exists': 'Eine Organisation dieses Namens gibt es schon.',

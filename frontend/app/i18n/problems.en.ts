@@ -217,7 +217,7 @@ export default {
   'problem.beyond-own': 'You cannot give more than you have yourself, nor for longer.',
   'problem.acceptance-wanted': 'Read and accept the terms or the privacy notice first.',
   'problem.contacts-changed': 'The contacts were changed elsewhere in the meantime. Load the page anew.',
-  'problem.agreement-invalid': 'Check the days: it was signed today or before, and ends after that.',
+  'problem.agreement-invalid': 'Check what you entered: with whom and what for are said, it was signed today or before, and ends after that.',
   'problem.agreement-ended': 'This agreement was ended before; what is on record stays. Load the page anew.',
   'problem.organisation-unknown': 'There is no such organisation.',
   'problem.organisation-exists': 'There is an organisation by this name.',

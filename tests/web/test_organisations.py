@@ -82,7 +82,7 @@ class Two:
 
 @pytest.fixture(scope="module")
 def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Two]:
-    mail = {"host": "127.0.0.1", "sender": "r@example.org"}
+    mail: dict[str, object] = {"host": "127.0.0.1", "sender": "r@example.org"}
     site = open_site(tmp_path_factory.mktemp("organisations"), {"organisation_name": "Radrelay AG"}, mail=mail)
     now = site.clock.now()
     with site.database.write() as session:

@@ -12,9 +12,10 @@ from pydantic import ValidationError
 
 from radrelay import __version__
 from radrelay.cli_access import access_commands
+from radrelay.cli_organisation import act_for_one, chosen_settings, for_one_organisation, organisation_app
 from radrelay.cli_people import people_commands
 from radrelay.errors import RadrelayError
-from radrelay.settings import Settings, load_settings
+from radrelay.settings import Settings
 
 NEW_OBJECTS = 50_000
 
@@ -37,6 +38,7 @@ app.add_typer(keys_app, name="keys")
 app.add_typer(expiry_app, name="expiry")
 app.add_typer(nodes_app, name="nodes")
 app.add_typer(audit_app, name="audit")
+app.add_typer(organisation_app, name="organisation")
 
 
 def main() -> None:
@@ -58,14 +60,15 @@ def main() -> None:
 
 
 def _settings() -> Settings:
-    return load_settings()
+    return chosen_settings()
 
 
 def _leave(code: int) -> NoReturn:
     raise typer.Exit(code)
 
 
-app.add_typer(access_commands(load_settings, _leave), name="access")
+access_app = access_commands(chosen_settings, _leave)
+app.add_typer(access_app, name="access")
 
 
 @app.command()
@@ -116,6 +119,7 @@ def work() -> None:
 
 
 @app.command("import")
+@for_one_organisation
 def import_(
     path: Annotated[Path, typer.Argument(exists=True, help="a file, a folder, a CD or a ZIP")],
     source: Annotated[str, typer.Option(help="the source that it counts as")] = "Import",
@@ -236,6 +240,7 @@ def doctor(
 
 
 @app.command()
+@for_one_organisation
 def promises() -> None:
     """Say what is promised of people's data and whether it is kept; exit status 1 if a promise is broken."""
     from radrelay.app.privacy_commands import promises_command
@@ -377,3 +382,6 @@ def audit_disclosures(
     from radrelay.app.audit_commands import disclosures_command
 
     _leave(disclosures_command(_settings(), patient, issuer, form))
+
+
+act_for_one([user_app, token_app, link_app, audit_app, access_app, people_commands["factor"]])

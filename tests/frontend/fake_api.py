@@ -36,6 +36,7 @@ from tests.frontend import (
     fake_links,
     fake_marks,
     fake_office,
+    fake_organisation,
     fake_privacy,
     fake_restricted,
     fake_roomcheck,
@@ -56,6 +57,7 @@ class World:
     access: fake_access.Access = field(default_factory=fake_access.Access)
     directory: fake_directory.Directory = field(default_factory=fake_directory.Directory)
     restricted: fake_restricted.Restricted = field(default_factory=fake_restricted.Restricted)
+    organisation: fake_organisation.Organisation = field(default_factory=fake_organisation.Organisation)
     rules: fake_rules.Rules = field(default_factory=fake_rules.Rules)
     office: fake_office.Office = field(default_factory=fake_office.Office)
     own: fake_account.OwnAccount = field(default_factory=fake_account.OwnAccount)
@@ -389,6 +391,7 @@ ROUTES = [
     *fake_links.ROUTES,
     *fake_privacy.ROUTES,
     *fake_office.ROUTES,
+    *fake_organisation.ROUTES,
     *fake_roomcheck.ROUTES,
     Route("/{path:path}", page),
 ]

@@ -93,8 +93,11 @@ ADMINISTRATION: set[Operation] = {
     ("GET", "/api/factors"), ("PUT", "/api/factors/{subject_kind}/{subject_id}"),
     ("DELETE", "/api/factors/{subject_kind}/{subject_id}"), ("POST", "/api/accounts/{account_id}/factors/reset"),
     ("PUT", "/api/privacy/texts/{kind}/draft"), ("POST", "/api/privacy/texts/{kind}/versions"),
+    ("PUT", "/api/organisation"),
 }  # fmt: skip
 AUDITORS: set[Operation] = {  # for administrators and the data protection officer
+    ("GET", "/api/organisation"), ("POST", "/api/organisation/agreements"),
+    ("POST", "/api/organisation/agreements/{agreement_id}/end"),
     ("GET", "/api/audit"), ("GET", "/api/audit/proof"), ("GET", "/api/audit/export"), ("GET", "/api/audit/state"),
     ("GET", "/api/promises"), ("GET", "/api/privacy/texts"), ("GET", "/api/privacy/texts/{kind}/versions/{version}"),
     ("GET", "/api/privacy/requests"), ("GET", "/api/privacy/requests/{request_id}/data"),
@@ -252,6 +255,7 @@ DISPLAY: dict[str, object] = {
     "css_width": 1920, "css_height": 1200,
 }  # fmt: skip
 PROCESSOR: dict[str, object] = {"name": "Host", "purpose": "keeps the machines", "country": "DE"}
+AGREEMENT: dict[str, object] = {"kind": "dpa", "party": "Host", "purpose": "machines", "signed_on": "2026-01-01"}
 INCIDENT: dict[str, object] = {
     "title": "lost phone", "kind": "device", "subject": "SCANNER", "began_at": "2026-02-01T00:00:00Z",
     "ended_at": "2026-02-02T00:00:00Z", "noticed_at": "2026-02-03T00:00:00Z",
@@ -276,6 +280,9 @@ BODIES: dict[Operation, dict[str, object]] = {
     ("POST", "/api/privacy/incidents"): INCIDENT,
     ("PUT", "/api/privacy/incidents/{incident_id}"): INCIDENT | {"revision": 1},
     ("PUT", "/api/privacy/contacts"): {"controller": "Clinic"},
+    ("PUT", "/api/organisation"): {"region": "DE"},
+    ("POST", "/api/organisation/agreements"): AGREEMENT,
+    ("POST", "/api/organisation/agreements/{agreement_id}/end"): {"ended_on": "2026-03-01", "why": "moved"},
     ("POST", "/api/privacy/processors"): PROCESSOR,
     ("PUT", "/api/privacy/processors/{processor_id}"): PROCESSOR,
     ("PUT", "/api/privacy/texts/{kind}/draft"): {"english": "a", "german": "b", "revision": 0},

@@ -5,6 +5,7 @@ import access from './access.de';
 import audit from './audit.de';
 import codes from './codes.de';
 import contents from './contents.de';
+import organisation from './organisation.de';
 import type { Rest } from './en';
 import directory from './directory.de';
 import drawings from './drawings.de';
@@ -36,6 +37,7 @@ const de: Rest = {
   ...marks,
   ...contents,
   ...people,
+  ...organisation,
   ...privacy,
   ...problems,
   ...quarantine,

@@ -13,6 +13,7 @@ import invocation from './invocation.en';
 import marks from './marks.en';
 import contents from './contents.en';
 import people from './people.en';
+import organisation from './organisation.en';
 import privacy from './privacy.en';
 import problems from './problems.en';
 import quarantine from './quarantine.en';
@@ -36,6 +37,7 @@ const en = {
   ...marks,
   ...contents,
   ...people,
+  ...organisation,
   ...privacy,
   ...problems,
   ...quarantine,

@@ -17,7 +17,7 @@ from radrelay.app.findings import Finding
 from radrelay.app.threads import loop
 from radrelay.clock import Clock
 from radrelay.errors import RadrelayError
-from radrelay.identity import PasswordLinks, SignUps
+from radrelay.identity import PasswordLinks, SignUps, organisations
 from radrelay.mail import MailServer, Post, Postman, require_address
 from radrelay.settings import Settings
 from radrelay.storage.database import Database
@@ -37,7 +37,7 @@ class Mailing:
 
     def __init__(self, settings: Settings, database: Database, clock: Clock, metadata_key: bytes) -> None:
         house = settings.web.organisation_name
-        post = Post(settings.mail, clock, metadata_key, house)
+        post = Post(settings.mail, clock, metadata_key, house, organisations.name_of)
         self._database, self._site = database, site_of(settings)
         self.links = PasswordLinks(clock, settings.identity, post, metadata_key)
         self.sign_ups = SignUps(clock, settings.sign_up, post, metadata_key)

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from radrelay import access, audit
 from radrelay.access import LinkKeys, Principal, Protection
-from radrelay.app.commands import command_principal, open_command
+from radrelay.app.commands import account_of, command_principal, open_command
 from radrelay.archive.models import Series, Study
 from radrelay.errors import NotFound
 from radrelay.settings import Settings
@@ -34,8 +34,8 @@ def link_make_command(settings: Settings, username: str, named: list[str], optio
     """Make a link in the name of a person to studies or series, named by id or UID; prints its address, and its PIN."""
     core, prepared = open_command(settings)
     try:
-        account = prepared.identity.account_named(username)
-        if account is None or account.disabled_at is not None:
+        account = account_of(prepared, username)
+        if account.disabled_at is not None:
             raise NotFound(f"there is no account {username!r} that can log in")
         maker = Principal(
             "account", str(account.id), account.full_name or account.username, account.organisation_id, account.role

@@ -92,6 +92,8 @@ _ALERTS: dict[str, Code] = {
     "backup": SOFTWARE_CONFIGURATION,
     "privacy": SOFTWARE_CONFIGURATION,
     "promises": SECURITY_CONFIGURATION,
+    "organisation": SECURITY_CONFIGURATION,
+    "agreement": SOFTWARE_CONFIGURATION,
 }
 _FAMILIES: dict[str, Told] = {  # by what stands before the dot
     "login": Told(USER_AUTHENTICATION, "E", LOGIN),

@@ -1,4 +1,4 @@
-"""Accounts and the organisation in the database: made, found, changed, disabled."""
+"""Accounts in the database: made, found, changed, disabled."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from radrelay.errors import Invalid, NotFound
 from radrelay.identity.errors import AccountExists, LastAdmin
-from radrelay.identity.models import Account, Organisation
+from radrelay.identity.models import Account
 from radrelay.identity.models import Session as LoginSession
 from radrelay.identity.values import AccountView
 from radrelay.mail import require_address
@@ -51,16 +51,6 @@ def view(row: Account) -> AccountView:
         affiliation=row.affiliation,
         awaits_since=row.awaits_since,
     )
-
-
-def ensure_organisation(session: Session, name: str, now: datetime) -> uuid.UUID:
-    """Return the id of this installation's first organisation, made under `name` on the first start."""
-    found = session.scalar(sa.select(Organisation.id).order_by(Organisation.created_at, Organisation.id).limit(1))
-    if found is not None:
-        return found
-    row_id = new_id()
-    session.execute(sa.insert(Organisation), [{"id": row_id, "name": name, "created_at": now}])
-    return row_id
 
 
 def by_name(session: Session, username: str) -> Account | None:

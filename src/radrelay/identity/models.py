@@ -1,4 +1,4 @@
-"""Tables of identity: organisations, accounts, sessions, tokens, failed logins."""
+"""Tables of identity: organisations and what they are called by, accounts, sessions, tokens, failed logins."""
 
 from __future__ import annotations
 
@@ -16,8 +16,21 @@ class Organisation(Identified, Base):
 
     __tablename__ = "organisation"
 
-    name: Mapped[str] = mapped_column(String(200), unique=True)
+    name: Mapped[str] = mapped_column(String(200))
+    name_folded: Mapped[str] = mapped_column(String(200), unique=True)
+    region: Mapped[str] = mapped_column(String(2), default="")  # ISO 3166-1, or EU; empty: not said yet
     created_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class CalledTitle(Base):
+    """An AE title by which the DICOM port is called for one organisation, as the operator gave it out."""
+
+    __tablename__ = "called_title"
+    __table_args__ = (Index("ix_called_title_organisation", "organisation_id"),)
+
+    ae_title: Mapped[str] = mapped_column(String(16), primary_key=True)
+    organisation_id: Mapped[uuid.UUID] = mapped_column(Id)
+    given_at: Mapped[datetime] = mapped_column(Instant)
 
 
 class Account(Owned, Base):

@@ -142,7 +142,8 @@ class PasswordLinks:
             return MadeLink(shown, address, "")
         language = language_of(row.language, self.post.settings.language)
         facts = {"username": row.username, "link": address, "until": until(made.expires_at, language)}
-        letter = self.post.letter(purpose, language, whom=row.full_name, **facts)
+        house = self.post.house_of(session, row.organisation_id)
+        letter = self.post.letter(purpose, language, whom=row.full_name, house=house, **facts)
         self._send(session, row, letter, made.expires_at)
         return MadeLink(shown, "", row.email or "")
 
@@ -155,7 +156,10 @@ class PasswordLinks:
         """Tell somebody by mail of what was done to the account, where there is a way."""
         recipient = address or account.email
         if recipient and self.post.is_set:
-            letter = self.post.letter(kind, account.language, whom=account.full_name, username=account.username)
+            house = self.post.house_of(session, account.organisation_id)
+            letter = self.post.letter(
+                kind, account.language, whom=account.full_name, house=house, username=account.username
+            )  # fmt: skip
             self.post.enqueue(session, account.organisation_id, recipient, letter, account_id=account.id)
 
     def tell_gone(self, session: Session, before: AccountView) -> None:
@@ -168,8 +172,10 @@ class PasswordLinks:
         """Tell all other administrators that an account's credentials are lost; returns how many have an address."""
         told = accounts.reachable_administrators(session, account.organisation_id, account.id)
         if self.post.is_set:
+            house = self.post.house_of(session, account.organisation_id)
             for row in told:
-                self._send(session, row, self.post.letter("lost-told", row.language, username=account.username))
+                letter = self.post.letter("lost-told", row.language, house=house, username=account.username)
+                self._send(session, row, letter)
         return len(told) if self.post.is_set else 0
 
     def listed(self, session: Session, organisation_id: uuid.UUID) -> list[LinkView]:
@@ -278,7 +284,7 @@ class PasswordLinks:
         )
         for row in rows.all():
             name = json.loads(self._cipher.decrypt(row.sealed[:NONCE_BYTES], row.sealed[NONCE_BYTES:], None))
-            for account in _named(session, row.organisation_id, name):
+            for account in _named(session, name):
                 elsewhere = account.password_hash is None and comes_from_elsewhere(
                     session, account.id, account.directory_id
                 )
@@ -308,20 +314,22 @@ def comes_from_elsewhere(session: Session, account_id: uuid.UUID, directory_id: 
     return directory_id is not None or session.scalar(linked) is not None
 
 
-def _named(session: Session, organisation_id: uuid.UUID, name: str) -> Sequence[Account]:
-    """Return the accounts that a user name or an e-mail address means, as far as they may log in."""
+def _named(session: Session, name: str) -> Sequence[Account]:
+    """Return the accounts that a user name or an e-mail address means, as far as they may log in.
+
+    Of whatever organisation: nobody says theirs when they log in, and what is found goes to its owner alone.
+    """
     row = accounts.by_name(session, name)
-    if row is not None and row.organisation_id == organisation_id:
+    if row is not None:
         return [row] if row.disabled_at is None else []
     try:
         address = require_address(name)
     except AddressInvalid:
         return []
-    own = sa.select(Account).where(
-        Account.organisation_id == organisation_id, sa.func.lower(Account.email) == address.lower(),
-        Account.disabled_at.is_(None),
+    theirs = sa.select(Account).where(
+        sa.func.lower(Account.email) == address.lower(), Account.disabled_at.is_(None)
     )  # fmt: skip
-    return session.scalars(own.order_by(Account.id).limit(MOST_ACCOUNTS)).all()
+    return session.scalars(theirs.order_by(Account.id).limit(MOST_ACCOUNTS)).all()
 
 
 def _view(row: PasswordLink, username: str) -> LinkView:

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from radrelay.clock import Clock
 from radrelay.errors import NotFound
-from radrelay.identity import accounts, sessions, throttle, tokens, verifiers
+from radrelay.identity import accounts, organisations, sessions, throttle, tokens, verifiers
 from radrelay.identity.challenges import Challenge
 from radrelay.identity.directory import Directory
 from radrelay.identity.errors import DirectoryKeepsPassword, LoginRefused, OwnPasswordOnly, SessionEnded
@@ -67,22 +67,22 @@ class Identity:
     def ensure_organisation(self) -> uuid.UUID:
         """Return the id of this installation's organisation, made on the first start."""
         with self._database.write() as session:
-            return accounts.ensure_organisation(session, self._settings.organisation_name, self._clock.now())
+            return organisations.ensure_first(session, self._settings.organisation_name, self._clock.now())
 
     def ensure_first_admin(self) -> str | None:
         """Make the account `admin` if nobody is there yet and return its one-time password, else None.
 
         As long as nobody has ever logged in with it, each start gives a new one: the old may have scrolled away.
         """
+        organisation_id = self.ensure_organisation()
         with self._database.read() as session:
-            if not self._awaits_first_login(session):
+            if not self._awaits_first_login(session, organisation_id):
                 return None
         password, encoded = self.new_one_time_password(FIRST_ADMIN)
         with self._database.write() as session:
-            if not self._awaits_first_login(session):
+            if not self._awaits_first_login(session, organisation_id):
                 return None
             now = self._clock.now()
-            organisation_id = accounts.ensure_organisation(session, self._settings.organisation_name, now)
             row = accounts.by_name(session, FIRST_ADMIN)
             if row is not None:
                 row.password_hash = encoded
@@ -100,10 +100,11 @@ class Identity:
         return password
 
     @staticmethod
-    def _awaits_first_login(session: Session) -> bool:
-        rows = session.scalars(sa.select(Account).limit(2)).all()
+    def _awaits_first_login(session: Session, organisation_id: uuid.UUID) -> bool:
+        own = sa.select(Account).where(Account.organisation_id == organisation_id)
+        rows = session.scalars(own.limit(2)).all()
         if not rows:
-            return True
+            return accounts.by_name(session, FIRST_ADMIN) is None  # or another organisation's person is called so
         only = rows[0]
         return (
             len(rows) == 1
@@ -340,6 +341,11 @@ class Identity:
     def account(self, session: Session, organisation_id: uuid.UUID, account_id: uuid.UUID) -> AccountView:
         """Return an account of the organisation; raises `NotFound`."""
         return accounts.view(accounts.by_id(session, organisation_id, account_id))
+
+    def account_anywhere(self, session: Session, account_id: uuid.UUID) -> AccountView | None:
+        """Return an account by what it says of itself, for the record of a refused login."""
+        row = session.get(Account, account_id)
+        return None if row is None else accounts.view(row)
 
     def create_account(self, session: Session, organisation_id: uuid.UUID, *, username: str, full_name: str,
                        role: str, encoded: str | None, must_change_password: bool = True,

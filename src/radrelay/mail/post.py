@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 
@@ -24,6 +24,8 @@ from radrelay.settings import MailSettings
 from radrelay.storage.ids import new_id
 
 NONCE_BYTES = 12
+Named = Callable[[Session, uuid.UUID], str]
+"""Tells what an organisation is called."""
 MOST_LISTED = 100
 KEPT = timedelta(days=30)
 SERVER_TROUBLE = (MailServerTrouble.code, *(one.code for one in MailServerTrouble.__subclasses__()))
@@ -61,10 +63,14 @@ class PostState:
 class Post:
     """Writes letters for one installation and tells how they stand."""
 
-    def __init__(self, settings: MailSettings, clock: Clock, metadata_key: bytes, house: str) -> None:
+    def __init__(
+        self, settings: MailSettings, clock: Clock, metadata_key: bytes, house: str, named: Named | None = None
+    ) -> None:
+        """Write letters of `house`, or of the organisation's own name where `named` tells it."""
         self.settings = settings
         self._clock = clock
         self._house = house
+        self._named = named
         self._cipher = AESGCM(HKDF(hashes.SHA256(), 32, None, b"radrelay letters").derive(metadata_key))
 
     @property
@@ -72,9 +78,13 @@ class Post:
         """Say whether there is a server to send by."""
         return self.settings.host is not None
 
-    def letter(self, kind: str, language: str, *, whom: str = "", **facts: str) -> Letter:
+    def house_of(self, session: Session, organisation_id: uuid.UUID) -> str:
+        """Return what letters to an organisation's people call whom they come from."""
+        return self._house if self._named is None else self._named(session, organisation_id)
+
+    def letter(self, kind: str, language: str, *, whom: str = "", house: str = "", **facts: str) -> Letter:
         """Return a letter of `letters.KINDS` in a person's language, else in the installation's."""
-        return write(kind, language_of(language, self.settings.language), self._house, facts, whom=whom)
+        return write(kind, language_of(language, self.settings.language), house or self._house, facts, whom=whom)
 
     def enqueue(
         self,

@@ -57,6 +57,25 @@ class PrivacyProcessor(Owned, Base):
     changed_at: Mapped[datetime] = mapped_column(Instant)
 
 
+class PrivacyAgreement(Owned, Base):
+    """An agreement about processing that is on record: with whom, for what, from when; ended, never deleted."""
+
+    __tablename__ = "privacy_agreement"
+    __table_args__ = (Index("ix_privacy_agreement", "organisation_id", "signed_on"),)
+
+    kind: Mapped[str] = mapped_column(String(8))  # dpa | baa | other
+    party: Mapped[str] = mapped_column(String(200))
+    purpose: Mapped[str] = mapped_column(String(500))
+    signed_on: Mapped[date] = mapped_column(Date)
+    ends_on: Mapped[date | None] = mapped_column(Date)  # as agreed: its last day
+    document: Mapped[str] = mapped_column(String(500))  # where it lies, or a note
+    ended_on: Mapped[date | None] = mapped_column(Date)  # it was ended: its last day
+    ended_why: Mapped[str] = mapped_column(String(500))
+    entered_at: Mapped[datetime] = mapped_column(Instant)
+    entered_by: Mapped[str] = mapped_column(String(200))
+    revision: Mapped[int] = mapped_column(Integer)
+
+
 class PrivacySetting(Base):
     """An organisation's contacts, and whether its texts have to be accepted."""
 

@@ -18,12 +18,14 @@ from sqlalchemy.orm import Session
 
 from radrelay.archive.models import Source
 from radrelay.errors import Invalid
+from radrelay.identity.organisations import OrganisationView, organisation_of
 from radrelay.privacy.contacts import Contacts, Processor, contacts_of, processors
+from radrelay.privacy.regions import region_in
 
 Language = Literal["en", "de"]
 Facts = Mapping[Language, Mapping[str, str]]
 PLACEHOLDER = re.compile(r"\{([^{}\n]{0,40})\}")
-NAMES = ("controller", "officer", "authority", "retention", "processors")
+NAMES = ("organisation", "region", "controller", "officer", "authority", "retention", "processors")
 DAY_S, HOUR_S, MINUTE_S = 86400, 3600, 60
 _WORDS: Mapping[Language, Mapping[str, str]] = {
     "en": {
@@ -54,12 +56,14 @@ def facts_of(session: Session, organisation_id: uuid.UUID) -> Facts:
         .where(Source.organisation_id == organisation_id, Source.enabled.is_(True))
         .order_by(Source.name)
     ).all()
+    own = organisation_of(session, organisation_id)
     spans = [(row.name, row.retention_s, row.max_age_s) for row in sources]
-    return {language: _said(language, contacts, known, spans) for language in ("en", "de")}
+    return {language: _said(language, own, contacts, known, spans) for language in ("en", "de")}
 
 
 def _said(
     language: Language,
+    own: OrganisationView,
     contacts: Contacts,
     known: list[Processor],
     spans: list[tuple[str, int | None, int | None]],
@@ -67,6 +71,8 @@ def _said(
     words = _WORDS[language]
     lines = [f"- {_plain(name)}: {_span(language, kept, ceiling)}" for name, kept, ceiling in spans]
     return {
+        "organisation": _plain(own.name),
+        "region": region_in(language, own.region) or words["missing"],
         "controller": _plain(contacts.controller) or words["missing"],
         "officer": _joined(contacts.officer_name, contacts.officer_contact) or words["missing"],
         "authority": _joined(contacts.authority_name, contacts.authority_url) or words["missing"],

@@ -111,12 +111,13 @@ def expiry_state(session: Session, now: datetime) -> Kept:
     return Kept("expiry", "good", "expiry-runs", f"expiry last ran at {ran:%Y-%m-%d %H:%M} UTC", facts)
 
 
-def open_deletions(session: Session, now: datetime) -> OpenDeletions:
-    """Count the deletions that are not carried out in time, and those that the ledger does not have yet."""
-    asked = sa.select(sa.func.count()).select_from(Erasure).where(Erasure.done_at.is_(None))
+def open_deletions(session: Session, organisation_id: uuid.UUID, now: datetime) -> OpenDeletions:
+    """Count deletions of an organisation that are not carried out in time, and those that the ledger has not yet."""
+    own = sa.and_(Erasure.organisation_id == organisation_id, Erasure.done_at.is_(None))
+    asked = sa.select(sa.func.count()).select_from(Erasure).where(own)
     late = Erasure.requested_at < now - UNREADABLE
     readable = session.scalar(asked.where(Erasure.kind.in_(DELETED), Erasure.destroyed_at.is_(None), late)) or 0
-    unledgered = sa.select(sa.func.count()).select_from(Tombstone)
+    unledgered = sa.select(sa.func.count()).where(Tombstone.organisation_id == organisation_id)
     unledgered = unledgered.where(Tombstone.ledgered_at.is_(None), Tombstone.at < now - UNREADABLE)
     occupying = session.scalar(asked.where(Erasure.kind.in_(DELETED), Erasure.requested_at < now - FREED)) or 0
     return OpenDeletions(readable + (session.scalar(unledgered) or 0), occupying)

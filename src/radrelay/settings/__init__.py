@@ -89,6 +89,9 @@ class Settings(BaseSettings):
     )
 
     data_dir: Path = Field(Path("var/data"), description="everything that this machine keeps")
+    organisation: str = Field(
+        "", description="for which organisation a command acts, as --organisation says it; empty: the first"
+    )
     web: WebSettings = WebSettings()
     identity: IdentitySettings = IdentitySettings()
     sign_up: SignUpSettings = SignUpSettings()

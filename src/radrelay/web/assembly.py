@@ -11,7 +11,7 @@ from radrelay.archive.drawings import DrawingReader
 from radrelay.archive.metadata import MetadataReader
 from radrelay.archive.reader import InstanceReader
 from radrelay.archive.renditions import Renditions
-from radrelay.identity import AddressChanges, Identity, PasswordLinks, SignUps
+from radrelay.identity import AddressChanges, Identity, PasswordLinks, SignUps, organisations
 from radrelay.identity.oidc import open_single_sign_on
 from radrelay.intake.landing import Landing
 from radrelay.intake.parcels import Parcels
@@ -48,7 +48,7 @@ def assemble(
     attachments = StoredAttachments(parts.database, parts.clock, parts.segments, renditions, landing)
     scanning = parts.settings.intake.clamd is not None
     key = parts.keyring.metadata_key
-    post = Post(parts.settings.mail, parts.clock, key, parts.settings.web.organisation_name)
+    post = Post(parts.settings.mail, parts.clock, key, parts.settings.web.organisation_name, organisations.name_of)
     return WebServices(
         settings=parts.settings,
         clock=parts.clock,

@@ -69,7 +69,11 @@ def signatures(session: Session, organisation_id: uuid.UUID) -> dict[str, str]:
             newest(Study.__table__.c.last_received_at, Study.__table__.c.organisation_id),
             newest(Tombstone.__table__.c.at, Tombstone.__table__.c.organisation_id),
             # not max(): PostgreSQL has none of UUIDs
-            sa.select(OutboxEvent.id).order_by(OutboxEvent.id.desc()).limit(1).scalar_subquery(),
+            sa.select(OutboxEvent.id)
+            .where(OutboxEvent.organisation_id == organisation_id)
+            .order_by(OutboxEvent.id.desc())
+            .limit(1)
+            .scalar_subquery(),
         ),
         "parcels": str(tuple(session.execute(parcels).one()))
         + one(newest(Parcel.__table__.c.created_at, Parcel.__table__.c.organisation_id)),

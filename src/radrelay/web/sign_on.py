@@ -40,6 +40,16 @@ def source_of(services: WebServices) -> SingleSignOn:
     return services.single_sign_on
 
 
+def own_source(services: WebServices, principal: Principal) -> SingleSignOn:
+    """Return single sign-on for its people's administrator: the installation's first organisation has it.
+
+    Raises `NoSignOn` for everybody else.
+    """
+    if principal.organisation_id != services.organisation_id:
+        raise NoSignOn
+    return source_of(services)
+
+
 def come_back(
     request: Request, services: WebServices, begun: Begun, answer: dict[str, str], attempt: LoginTry
 ) -> OpenSession:  # fmt: skip
@@ -196,7 +206,7 @@ def _spend_logout(session: Session, spent: uuid.UUID, now: datetime) -> None:
 def link(request: Request, services: WebServices, principal: Principal, subject: str,
          account_id: uuid.UUID) -> people.SignOnView:  # fmt: skip
     """Make an account somebody's at the provider; raises `NotFound` or `AlreadyLinked`."""
-    issuer = source_of(services).provider.issuer
+    issuer = own_source(services, principal).provider.issuer
     with services.database.write() as session:
         found = people.link(
             session, services.organisation_id, issuer, subject, account_id, services.clock.now()
@@ -208,6 +218,7 @@ def link(request: Request, services: WebServices, principal: Principal, subject:
 
 def unlink(request: Request, services: WebServices, principal: Principal, sign_on_id: uuid.UUID) -> None:
     """Forget somebody at the provider: logins that came from there, and groups that follow it, end at once."""
+    own_source(services, principal)
     with services.database.write() as session:
         gone = people.unlink(session, services.organisation_id, sign_on_id, services.clock.now())
         if gone.account_id is not None:

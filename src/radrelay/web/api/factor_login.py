@@ -347,7 +347,7 @@ def _record_refused_entry(
     account = _claimed(services, given)
     principal = Principal(
         "account", str(account.id) if account else "", account.username if account else "unknown",
-        services.organisation_id, peer=peer,
+        account.organisation_id if account else services.organisation_id, peer=peer,
     )  # fmt: skip
     detail = {"by": "passkey", "reason": reason}
     record = trail.event(request, principal, "login", ("account", principal.id), detail=detail, outcome="refused")
@@ -364,8 +364,5 @@ def _claimed(services: WebServices, given: PasskeyGiven) -> AccountView | None:
     named: uuid.UUID | None = account_of(given.credential)
     if named is None:
         return None
-    try:
-        with services.database.read() as session:
-            return services.identity.account(session, services.organisation_id, named)
-    except RadrelayError:
-        return None
+    with services.database.read() as session:
+        return services.identity.account_anywhere(session, named)

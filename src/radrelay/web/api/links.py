@@ -23,6 +23,7 @@ from radrelay.access import LinkView, Principal, Right, Target
 from radrelay.archive.models import Series as SeriesTable
 from radrelay.archive.models import Study as StudyTable
 from radrelay.errors import Invalid, NotFound
+from radrelay.identity import organisations
 from radrelay.web import trail
 from radrelay.web.api.studies import Patient, shown_patient
 from radrelay.web.authentication import Authenticated, Services
@@ -228,9 +229,10 @@ def sheet(
         token = wanted.address.rpartition("#")[2]
         if not access.is_token_of(session, link_id, token):
             raise Invalid("this is not the address of this link", field="address")
+        name = organisations.name_of(session, principal.organisation_id)
     page = LinkSheet(
         address=address_of(services, request, token),
-        organisation=services.settings.web.organisation_name,
+        organisation=name,
         ends_at=_local(link.ends_at, wanted.zone),
         max_uses=link.max_uses,
         protection=link.protection,

@@ -198,9 +198,8 @@ def log_out_from_there(
 @router.get("/state")
 def state(services: Services, principal: Administrator) -> State:
     """Say whether the provider answers."""
-    del principal
     source = services.single_sign_on
-    if source is None:
+    if source is None or principal.organisation_id != services.organisation_id:
         return State(set=False)
     known = State(
         set=True,

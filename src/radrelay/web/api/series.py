@@ -97,12 +97,12 @@ def detail(request: Request, services: WebServices, principal: Principal, series
     mark = (series_id, found.found.version(), clear)
     listed = services.listings.get(mark)
     if listed is None:
-        listed = _listed(services, found, clear=clear)
+        listed = _listed(services, principal.organisation_id, found, clear=clear)
         services.listings.put(mark, listed)
     return listed
 
 
-def _listed(services: WebServices, found: ReachedSeries, *, clear: bool) -> bytes:
+def _listed(services: WebServices, organisation_id: uuid.UUID, found: ReachedSeries, *, clear: bool) -> bytes:
     """Return a series' description as JSON: the same for the same instances in the same places."""
     with services.database.read() as session:
         shapes = study_rows.shapes(session, found.id)
@@ -120,9 +120,11 @@ def _listed(services: WebServices, found: ReachedSeries, *, clear: bool) -> byte
         row = _instance(ref, placement, shape, frames, why_not, clear=clear)
         row["time"], row["time_of"] = when[place]
         if not reference:
-            row["frame_of_reference"] = reference_of(services, placement.frame_of_reference.text, clear=clear)
+            row["frame_of_reference"] = reference_of(
+                services, organisation_id, placement.frame_of_reference.text, clear=clear
+            )
         rows.append(row)
-    shared = reference_of(services, reference, clear=clear)
+    shared = reference_of(services, organisation_id, reference, clear=clear)
     return encoded({"id": found.id, "study_id": found.study.id, "frame_of_reference": shared, "instances": rows})
 
 

@@ -20,7 +20,7 @@ from radrelay.access import Asked, LinkTry, Principal, Refused, Right, Visit
 from radrelay.access.errors import LinkAnswerWrong, LinkClosed, LinkRefused
 from radrelay.archive.models import Study
 from radrelay.errors import RadrelayError
-from radrelay.identity import OpenSession, SessionEnded, TooManyAttempts
+from radrelay.identity import OpenSession, SessionEnded, TooManyAttempts, organisations
 from radrelay.web import study_rows, trail
 from radrelay.web.api.studies import Patient, shown_patient
 from radrelay.web.authentication import COOKIE, AnyCaller, Services, account_principal, require_same_origin
@@ -219,8 +219,9 @@ def shared(services: Services, caller: AnyCaller) -> Shared:
         reach = Reach.of(services, session, caller.principal, Right.SEE)
         rows = reach.newest_studies((), access.MOST_TARGETS)
         listed = [_listed(session, reach, row) for row in rows]
+        name = organisations.name_of(session, caller.principal.organisation_id)
     return Shared(
-        organisation=services.settings.web.organisation_name,
+        organisation=name,
         may_download=caller.visit.link.may_download,
         until=caller.visit.expires_at,
         studies=listed,

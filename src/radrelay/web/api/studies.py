@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, time
 from functools import partial
 from typing import Annotated, Any, Literal
@@ -303,10 +303,11 @@ def detail(request: Request, services: WebServices, principal: Principal, study_
         held, attachments = [], []  # where it came from and what lies beside it was not shared
     record = trail.event(request, principal, "study.open", ("study", study_id), patient=found.patient)
     trail.seen(services.database, principal, record)
+    reference = partial(reference_of, services, principal.organisation_id, clear=clear)
     return {
         **shown(row, reach.scope, sorted({one.source for one in held})),
         **(of_series(series) if principal.kind == "link" else {}),
-        "series": [_series(services, one, views.get(one.id, []), clear=clear) for one in series],
+        "series": [_series(reference, one, views.get(one.id, []), clear=clear) for one in series],
         "attachments": [_fields(AttachmentListed, one) for one in attachments],
         "holdings": [
             _fields(HoldingListed, one)
@@ -329,7 +330,7 @@ def of_series(series: Sequence[Any]) -> dict[str, object]:
     }
 
 
-def _series(services: WebServices, row: Any, views: Sequence[Any], *, clear: bool) -> dict[str, object]:
+def _series(told: Callable[[str], str | None], row: Any, views: Sequence[Any], *, clear: bool) -> dict[str, object]:
     """Return the fields of `SeriesListed`."""
     protocol, reference = study_rows.series_texts(row.attributes)
     return {
@@ -337,7 +338,7 @@ def _series(services: WebServices, row: Any, views: Sequence[Any], *, clear: boo
         "series_uid": row.series_uid if clear else "",
         "protocol": protocol,
         "orientation": study_rows.cosines(row.orientation),
-        "frame_of_reference": reference_of(services, reference, clear=clear),
+        "frame_of_reference": told(reference),
         "views": [{"instance_id": one.id, "view": one.view, "side": one.side} for one in views],
     }
 

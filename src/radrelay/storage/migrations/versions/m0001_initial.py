@@ -365,6 +365,7 @@ def tables() -> None:
         sa.Column("roots", sa.Integer(), nullable=False),
         sa.Column("faults", sa.Integer(), nullable=False),
         sa.Column("first_fault", sa.Text(), nullable=False),
+        sa.Column("parts", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("at", name=op.f("pk_audit_proof")),
     )
     op.create_table(
@@ -756,11 +757,21 @@ def tables() -> None:
     op.create_table(
         "organisation",
         sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("name_folded", sa.String(length=200), nullable=False),
+        sa.Column("region", sa.String(length=2), nullable=False),
         sa.Column("created_at", Instant(), nullable=False),
         sa.Column("id", Id(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_organisation")),
-        sa.UniqueConstraint("name", name=op.f("uq_organisation_name")),
+        sa.UniqueConstraint("name_folded", name=op.f("uq_organisation_name_folded")),
     )
+    op.create_table(
+        "called_title",
+        sa.Column("ae_title", sa.String(length=16), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("given_at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("ae_title", name=op.f("pk_called_title")),
+    )
+    op.create_index("ix_called_title_organisation", "called_title", ["organisation_id"], unique=False)
     op.create_table(
         "outbox_event",
         sa.Column("kind", sa.String(length=64), nullable=False),
@@ -772,6 +783,7 @@ def tables() -> None:
         sa.Column("id", Id(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox_event")),
     )
+    op.create_index("ix_outbox_event_newest", "outbox_event", ["organisation_id", "id"], unique=False)
     op.create_index("ix_outbox_event_open", "outbox_event", ["taken_at", "id"], unique=False)
     op.create_table(
         "pack",
@@ -1401,6 +1413,24 @@ def privacy_tables() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_privacy_incident")),
     )
     op.create_index("ix_privacy_incident", "privacy_incident", ["organisation_id", "noticed_at"], unique=False)
+    op.create_table(
+        "privacy_agreement",
+        sa.Column("kind", sa.String(length=8), nullable=False),
+        sa.Column("party", sa.String(length=200), nullable=False),
+        sa.Column("purpose", sa.String(length=500), nullable=False),
+        sa.Column("signed_on", sa.Date(), nullable=False),
+        sa.Column("ends_on", sa.Date(), nullable=True),
+        sa.Column("document", sa.String(length=500), nullable=False),
+        sa.Column("ended_on", sa.Date(), nullable=True),
+        sa.Column("ended_why", sa.String(length=500), nullable=False),
+        sa.Column("entered_at", Instant(), nullable=False),
+        sa.Column("entered_by", sa.String(length=200), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_privacy_agreement")),
+    )
+    op.create_index("ix_privacy_agreement", "privacy_agreement", ["organisation_id", "signed_on"], unique=False)
     op.create_table(
         "privacy_processor",
         sa.Column("name", sa.String(length=200), nullable=False),

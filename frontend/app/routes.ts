@@ -4,6 +4,7 @@ import type { Component } from 'svelte';
 import type { Account } from './api/types';
 import { withWords } from './i18n/index.svelte';
 import type { IconName } from './parts/icons';
+import { counted } from './state/use';
 
 type Role = Account['role'];
 
@@ -26,6 +27,8 @@ export type PageName =
   | 'privacy'
   | 'requests'
   | 'incidents'
+  | 'consents'
+  | 'usage'
   | 'displays'
   | 'system';
 
@@ -66,6 +69,8 @@ export const places: readonly Place[] = [
   { name: 'privacy', address: '/privacy', icon: 'shield', admin: true, officer: true, under: 'promises', load: () => import('./privacy/Texts.svelte') },
   { name: 'requests', address: '/requests', icon: 'shield', admin: true, officer: true, under: 'promises', load: () => import('./privacy/Requests.svelte') },
   { name: 'incidents', address: '/incidents', icon: 'shield', admin: true, officer: 'alone', under: 'promises', load: () => import('./privacy/Incidents.svelte') },
+  { name: 'consents', address: '/consents', icon: 'shield', admin: true, officer: true, under: 'promises', load: () => import('./privacy/Consents.svelte') },
+  { name: 'usage', address: '/usage', icon: 'shield', admin: true, officer: true, under: 'promises', load: () => import('./statistics/Usage.svelte') },
   { name: 'displays', address: '/display-check', icon: 'displays', admin: false, load: () => import('./pages/DisplayCheck.svelte') },
   { name: 'system', address: '/system', icon: 'system', admin: false, load: () => import('./pages/System.svelte') },
 ];
@@ -89,6 +94,7 @@ const missing: Route = { name: 'missing', load: () => import('./pages/Missing.sv
 
 /** Says whether a place is for somebody of this role. */
 export function isFor(place: Place, role: Role | undefined): boolean {
+  if (place.name === 'usage' && !counted) return false;
   if (place.officer === 'alone') return role === 'dpo';
   return !place.admin || role === 'admin' || (role === 'dpo' && place.officer === true);
 }

@@ -130,6 +130,7 @@ def open_site(
     mail: dict[str, object] | None = None,
     rules: dict[str, object] | None = None,
     oidc: dict[str, object] | None = None,
+    statistics: dict[str, object] | None = None,
 ) -> WebSite:
     settings = settings_for(
         folder / "data",
@@ -139,6 +140,7 @@ def open_site(
         mail=mail or {},
         identity=rules or {},
         oidc=oidc or {},
+        statistics=statistics or {},
         storage={"segment_bytes": 1 << 20, "min_free_bytes": 0, "ballast_bytes": 0},
     )
     settings.data_dir.mkdir(parents=True)

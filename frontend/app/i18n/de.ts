@@ -4,6 +4,7 @@ import account from './account.de';
 import access from './access.de';
 import audit from './audit.de';
 import codes from './codes.de';
+import consent from './consent.de';
 import contents from './contents.de';
 import type { Rest } from './en';
 import directory from './directory.de';
@@ -33,6 +34,7 @@ const de: Rest = {
   ...hanging,
   ...invocation,
   ...marks,
+  ...consent,
   ...contents,
   ...privacy,
   ...problems,

@@ -11,6 +11,7 @@ import type first from './first.en';
 import hanging from './hanging.en';
 import invocation from './invocation.en';
 import marks from './marks.en';
+import consent from './consent.en';
 import contents from './contents.en';
 import privacy from './privacy.en';
 import problems from './problems.en';
@@ -33,6 +34,7 @@ const en = {
   ...hanging,
   ...invocation,
   ...marks,
+  ...consent,
   ...contents,
   ...privacy,
   ...problems,

@@ -8,7 +8,7 @@ source holds too stays with that source. How the withdrawal is carried out stand
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal, cast
@@ -25,6 +25,7 @@ from radrelay.storage.ids import new_id
 Capacity = Literal["patient", "representative", "referrer"]
 ShownBy = Literal["written", "page", "phone", "spoken"]
 State = Literal["standing", "held", "gone"]
+Holders = Mapping[uuid.UUID, Sequence[tuple[uuid.UUID, str]]]
 MOST_STUDIES = 500
 SHORTEST = 3
 
@@ -89,13 +90,17 @@ class TransferDraft:
 
 @dataclass(frozen=True, slots=True)
 class CoveredStudy:
-    """What a transfer covers: a study of a source, and whether that stands, is held by a person, or is gone."""
+    """What a transfer covers: a study of a source, and whether that stands, is held by a person, or is gone.
+
+    `others` are the sources that hold the study now, beside this one.
+    """
 
     study_id: uuid.UUID
     study_uid: str
     source_id: uuid.UUID
     source_name: str
     state: State
+    others: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +143,15 @@ def transfers(session: Session, organisation_id: uuid.UUID) -> list[TransferView
         .order_by(PrivacyTransferStudy.id)
     ):
         covered.setdefault(one.transfer_id, []).append(one)
-    return [_view(row, covered.get(row.id, ())) for row in rows]
+    holders = _holders(session, [one.study_id for all_of in covered.values() for one in all_of])
+    return [_view(row, covered.get(row.id, ()), holders) for row in rows]
 
 
 def transfer_of(session: Session, organisation_id: uuid.UUID, transfer_id: uuid.UUID) -> TransferView:
     """Return one consent; raises `NotFound`."""
-    return _view(row_of(session, organisation_id, transfer_id), covered_by(session, transfer_id))
+    covered = covered_by(session, transfer_id)
+    holders = _holders(session, [one.study_id for one in covered])
+    return _view(row_of(session, organisation_id, transfer_id), covered, holders)
 
 
 def brought(session: Session, organisation_id: uuid.UUID, patient_id: str) -> list[Brought]:
@@ -248,9 +256,27 @@ def covered_by(session: Session, transfer_id: uuid.UUID) -> Sequence[PrivacyTran
     ).all()
 
 
-def _view(row: PrivacyTransfer, covered: Sequence[PrivacyTransferStudy]) -> TransferView:
+def _holders(session: Session, study_ids: Sequence[uuid.UUID]) -> Holders:
+    """Return which sources hold each study now."""
+    found: dict[uuid.UUID, list[tuple[uuid.UUID, str]]] = {}
+    for start in range(0, len(study_ids), 500):
+        rows = session.execute(
+            sa.select(Holding.study_id, Source.id, Source.name)
+            .join(Source, Source.id == Holding.source_id)
+            .where(Holding.study_id.in_(study_ids[start : start + 500]))
+            .order_by(Source.name)
+        )
+        for study_id, source_id, name in rows:
+            found.setdefault(study_id, []).append((source_id, name))
+    return found
+
+
+def _view(row: PrivacyTransfer, covered: Sequence[PrivacyTransferStudy], holders: Holders) -> TransferView:
     studies = tuple(
-        CoveredStudy(one.study_id, one.study_uid, one.source_id, one.source_name, cast("State", one.state))
+        CoveredStudy(
+            one.study_id, one.study_uid, one.source_id, one.source_name, cast("State", one.state),
+            tuple(name for source_id, name in holders.get(one.study_id, ()) if source_id != one.source_id),
+        )
         for one in covered
-    )
+    )  # fmt: skip
     return TransferView(**{name: getattr(row, name) for name in _FIELDS}, studies=studies)

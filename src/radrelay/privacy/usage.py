@@ -34,7 +34,7 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "page": ("login", "studies", "link", "import", "quarantine", "sharing", "privacy", "administration", "other"),
     "viewer": ("CT", "MR", "PT", "NM", "US", "XR", "MG", "other"),
     "first-picture": ("under-1s", "under-2s", "under-5s", "over-5s"),
-    "error": ("script", "network", "picture"),
+    "error": ("script", "network"),
     "device": ("phone", "tablet", "desktop"),
 }
 OF_ONE_COUNT = (("viewer", "first-picture"),)

@@ -96,7 +96,7 @@ class WithdrawalWanted(BaseModel):
 
 
 class CoveredShown(BaseModel):
-    """A study of a source: it stands, is held by a person for a reason, or is gone."""
+    """A study of a source: it stands, is held by a person for a reason, or is gone; `others` hold the study, too."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -105,6 +105,7 @@ class CoveredShown(BaseModel):
     source_id: uuid.UUID
     source_name: str
     state: State
+    others: list[str]
 
 
 class TransferShown(BaseModel):

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from httpx import Response
 
 from radrelay.app.consent_keeping import keep_usage
 from radrelay.app.rows import LEFT_OUT
@@ -39,7 +38,7 @@ def browser(number: int) -> str:
     return f"{number:032x}"
 
 
-def sent(site: WebSite, who: int, *events: dict[str, str], **more: object) -> Response:
+def sent(site: WebSite, who: int, *events: dict[str, str], **more: object) -> Any:
     body: dict[str, Any] = {"consent": "yes", "version": 1, "id": browser(who), "events": list(events)} | more
     return site.client(f"203.0.113.{who % 200}").post("/api/statistics/events", json=body)
 

@@ -124,4 +124,4 @@ export default {
   'facts.lasts.tab': 'bis der Tab geschlossen wird',
   'facts.counted': 'Die Nutzung wird von denen gezählt, die einverstanden sind; das Gezählte bleibt {n} Tage.',
   'facts.notCounted': 'Die Nutzung wird nicht gezählt.',
-} satisfies Record<string | [string, string]>;
+} satisfies Record<string, string | [string, string]>;

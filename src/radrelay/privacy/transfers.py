@@ -216,11 +216,11 @@ def enter(
     )  # fmt: skip
     session.add(row)
     for study_id, source_id in wanted:
-        one = held[study_id, source_id]
+        found = held[study_id, source_id]
         session.add(
             PrivacyTransferStudy(
                 id=new_id(), organisation_id=organisation_id, transfer_id=row.id, study_id=study_id,
-                study_uid=one.study_uid, source_id=source_id, source_name=one.source_name, state="standing",
+                study_uid=found.study_uid, source_id=source_id, source_name=found.source_name, state="standing",
             )
         )  # fmt: skip
     session.flush()

@@ -16,7 +16,7 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 import sqlalchemy as sa
 from cryptography.hazmat.primitives import hashes
@@ -105,11 +105,12 @@ def count(
         raise ConsentWanted
     day = now.date()
     pseudonym = names.of_day(consent.browser_id, day)
-    told = {("device", value) for value in session.scalars(_devices_of(pseudonym))}
+    told = session.scalar(_device_of(pseudonym)) is not None
     for kind, value in events:
-        if kind == "device" and told:
-            continue  # once a day: it counts browsers
-        told |= {(kind, value)} if kind == "device" else set()
+        if kind == "device":
+            if told:
+                continue  # once a day: it counts browsers
+            told = True
         session.add(
             UsageEvent(
                 id=uuid.uuid4(), organisation_id=organisation_id, day=day, pseudonym=pseudonym, kind=kind, value=value
@@ -118,8 +119,8 @@ def count(
     session.flush()
 
 
-def _devices_of(pseudonym: bytes) -> sa.Select[tuple[str]]:
-    return sa.select(UsageEvent.value).where(UsageEvent.pseudonym == pseudonym, UsageEvent.kind == "device")
+def _device_of(pseudonym: bytes) -> sa.Select[Any]:
+    return sa.select(UsageEvent.value).where(UsageEvent.pseudonym == pseudonym, UsageEvent.kind == "device").limit(1)
 
 
 def withdraw(session: Session, names: Pseudonyms, browser_id: str, now: datetime, keep_days: int) -> int:

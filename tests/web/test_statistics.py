@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -13,10 +14,13 @@ import sqlalchemy as sa
 from radrelay.app.consent_keeping import keep_usage
 from radrelay.app.rows import LEFT_OUT
 from radrelay.privacy.consent_models import UsageEvent
+from radrelay.privacy.in_browser import EVERYTHING
 from radrelay.privacy.usage import KINDS
+from radrelay.web import services
 from radrelay.web.usage_door import PER_ADDRESS, TooManyEvents, UsageDoor
 from tests.web.conftest import WebSite, close_site, open_site
 
+FRONTEND = Path(__file__).parents[2] / "frontend"
 DAY = timedelta(days=1)
 STUDIES = {"kind": "page", "value": "studies"}
 
@@ -176,3 +180,26 @@ def test_one_address_cannot_fill_the_store_and_a_ward_behind_one_is_counted() ->
     for host in range(10_000):
         door.take(f"2001:db8:{host:x}::1", 0)
     assert len(door._known) <= 5_000
+
+
+def test_what_is_kept_in_a_browser_is_all_on_the_list(counting: WebSite) -> None:
+    sources = Path(services.__file__).parent
+    code = "".join(one.read_text() for one in sources.rglob("*.py"))
+    named = set(re.findall(r'COOKIE = "(radrelay_[a-z_]+)"', code))
+    cookies = {one.name.rstrip("*") for one in EVERYTHING if one.where == "cookie"}
+    assert named == cookies
+    assert set(re.findall(r"\.set_cookie\(\s*(\w+)", code)) == {"COOKIE", "DEVICE_COOKIE", "LINK_COOKIE"}
+    given = {cookie.name for login in ("root", "anna") for cookie in counting.login(login).http.cookies.jar}
+    assert given == {"radrelay_session", "radrelay_device"}
+    assert all(any(one.is_called(name) for one in EVERYTHING) for name in given)
+    pages = [one for ending in ("ts", "svelte") for part in ("app", "share", "viewer")
+             for one in (FRONTEND / part).rglob(f"*.{ending}") if ".test." not in one.name]  # fmt: skip
+    text = "".join(one.read_text() for one in pages)
+    keys = set(re.findall(r"^(?:export )?const \w+ = '((?:radrelay|tracking)-[a-z]+)';", text, re.MULTILINE))
+    assert keys == {one.name for one in EVERYTHING if one.where != "cookie"}
+    assert set(re.findall(r"Storage\.setItem\((\w+)", text)) == {"READER", "STORED", "CONSENT", "BROWSER"}
+    assert not re.search(r"document\.cookie|indexedDB|caches\.open", text)
+    facts = counting.client("203.0.113.9").get("/api/privacy/facts").json()
+    assert {one["name"] for one in facts["browser"]} == {one.name for one in EVERYTHING}
+    assert (facts["statistics"], facts["processors"]) == ({"state": "on", "retention_days": 30}, [])
+    assert {one["source"] for one in facts["retention"]} >= {"DICOM", "Upload"}

@@ -24,7 +24,7 @@ export default {
   'usage.week': 'Woche',
   'usage.weekFrom': 'Woche ab',
   'usage.fewest': 'Eine Zahl steht nur, wo an einem abgeschlossenen Tag mindestens {n} Browser etwas taten; ein Punkt heißt weniger oder keiner. Eine Woche ist die Summe der gezeigten Tage.',
-  'usage.kept': ['Bleibt {n} Tag.', 'Bleibt {n} Tage.'],
+  'usage.kept': ['Das Gezählte bleibt {n} Tag.', 'Das Gezählte bleibt {n} Tage.'],
   'usage.few': 'weniger, als gezeigt werden kann',
   'usage.none': 'Noch kann keine Zahl gezeigt werden',
   'usage.noneText': 'Die Zahlen von heute kommen morgen, sofern genug Menschen dem Zählen zugestimmt haben.',

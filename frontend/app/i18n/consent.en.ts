@@ -24,7 +24,7 @@ export default {
   'usage.week': 'Week',
   'usage.weekFrom': 'Week from',
   'usage.fewest': 'A number is shown only where at least {n} browsers did something on a day that is over; a dot stands for fewer, or none. A week is the sum of the days that are shown.',
-  'usage.kept': ['Kept for {n} day.', 'Kept for {n} days.'],
+  'usage.kept': ['What is counted is kept for {n} day.', 'What is counted is kept for {n} days.'],
   'usage.few': 'fewer than can be shown',
   'usage.none': 'No number can be shown yet',
   'usage.noneText': 'Today’s numbers come tomorrow, where enough people agreed to be counted.',

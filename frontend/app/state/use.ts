@@ -9,7 +9,7 @@ const MOST = 50;
 const told: Use[] = [];
 
 /** To which version of counting a reader would agree; 0 where the site does not count. */
-export const counted = Number(document.documentElement.dataset['statistics'] ?? 0);
+export const counted = Number(typeof document === 'undefined' ? 0 : (document.documentElement.dataset?.['statistics'] ?? 0));
 
 /** Tells of something that was done. */
 export function tell(kind: Use['kind'], value: string): void {

@@ -39,7 +39,7 @@ _WORDS: Mapping[Language, Mapping[str, str]] = {
     "de": {
         "day": "Tag", "days": "Tage", "hour": "Stunde", "hours": "Stunden", "minute": "Minute", "minutes": "Minuten",
         "until": "bis gelöscht wird", "never": "nie länger als", "none": "niemand",
-        "dpa": "AV-Vertrag (Art. 28 DSGVO)", "baa": "BAA (HIPAA)", "both": "AV-Vertrag und BAA", "of": "vom",
+        "dpa": "AVV (DSGVO Art. 28)", "baa": "BAA (HIPAA)", "both": "AVV und BAA", "of": "vom",
         "missing": "noch nicht benannt", "cookie": "Cookie", "local": "lokaler Speicher", "tab": "Speicher des Tabs",
         "off": "Die Nutzung wird nicht gezählt.",
         "on": "Die Nutzung wird gezählt, unter Pseudonymen und nur von denen, die einverstanden sind; "

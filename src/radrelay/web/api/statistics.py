@@ -19,7 +19,7 @@ from radrelay.web.authentication import Auditor, Services, require_same_origin
 from radrelay.web.connection import peer_address
 from radrelay.web.services import WebServices
 
-router = APIRouter(prefix="/statistics", tags=["privacy"])
+router = APIRouter(prefix="/statistics", tags=["statistics"])
 MOST_EVENTS = 50
 SHOWN = timedelta(days=27)
 Word = Annotated[str, Field(max_length=16)]

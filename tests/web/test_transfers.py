@@ -75,7 +75,7 @@ def test_a_withdrawn_consent_deletes_what_came_by_it_with_its_keys_and_on_record
     assert entered(officer, 409)["code"] == "transfer-stands", "one consent stands for one thing"
     assert asked(root, "GET", "transfers")["transfers"] == [one]
     assert withdrawn(officer, one, 409, revision=9)["code"] == "transfer-changed"
-    assert withdrawn(officer, one, 400, how=" ")["field"] == "how"
+    assert withdrawn(officer, one, 400, how=" ")["code"] == "withdrawal-unsaid"
     assert only_study(root)["id"] == study
     gone = withdrawn(officer, one)
     assert root.http.get(f"/api/studies/{study}").status_code == 404

@@ -232,6 +232,7 @@ const de: Record<keyof typeof en, string> = {
   'problem.transfer-changed': 'Diese Einwilligung wurde inzwischen anderswo geändert. Schließen Sie dies und sehen Sie den neueren Eintrag an.',
   'problem.transfer-stands': 'Für das, was diese Quelle von dieser Studie brachte, besteht schon eine Einwilligung. Widerrufen Sie zuerst die.',
   'problem.transfer-withdrawn': 'Diese Einwilligung ist schon widerrufen.',
+  'problem.withdrawal-unsaid': 'Sagen Sie, wie die Einwilligung widerrufen wurde und von wem.',
   'problem.consent-wanted': 'Von niemandem wird etwas gezählt, der nicht einverstanden war.',
   'problem.usage-invalid': 'Das ist nichts, was gezählt wird.',
   'problem.too-many-events': 'So viel auf einmal wird nicht gezählt.',

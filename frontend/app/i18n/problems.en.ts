@@ -230,6 +230,7 @@ export default {
   'problem.transfer-changed': 'This consent was changed elsewhere in the meantime. Close this and look at the newer entry.',
   'problem.transfer-stands': 'A consent stands already for what this source brought of this study. Withdraw that one first.',
   'problem.transfer-withdrawn': 'This consent is withdrawn already.',
+  'problem.withdrawal-unsaid': 'Say how the consent was withdrawn, and by whom.',
   'problem.consent-wanted': 'Nothing is counted of anybody who has not agreed to it.',
   'problem.usage-invalid': 'This is nothing that is counted.',
   'problem.too-many-events': 'So much is not counted at once.',

@@ -21,6 +21,7 @@ from radrelay import audit
 from radrelay.archive import deletion
 from radrelay.archive.locking import lock_archive
 from radrelay.archive.models import Holding, Instance, InstanceHolding, Study
+from radrelay.errors import Invalid
 from radrelay.intake.models import Quarantined
 from radrelay.privacy import erasure
 from radrelay.privacy.consent_models import PrivacyTransfer, PrivacyTransferStudy
@@ -28,7 +29,6 @@ from radrelay.privacy.erasure import ErasedStudy, KeptStudy, Proof
 from radrelay.privacy.transfers import (
     SHORTEST,
     TransferChanged,
-    TransferInvalid,
     TransferView,
     TransferWithdrawn,
     covered_by,
@@ -43,6 +43,12 @@ GOING = ("record", "pack", "rewrite")
 Note = Callable[[str, uuid.UUID, tuple[str, str, str], dict[str, object]], audit.AuditRecord]
 Discard = Callable[[Session, uuid.UUID, uuid.UUID], None]
 """Deletes an object that is kept aside, by organisation and id."""
+
+
+class WithdrawalUnsaid(Invalid):
+    """Say how the consent was withdrawn, and by whom."""
+
+    code = "withdrawal-unsaid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +66,7 @@ def withdraw(
 ) -> TransferView:  # fmt: skip
     """Withdraw a consent, delete what came by it and return it with the proof.
 
-    Raises `NotFound`, `TransferWithdrawn`, `TransferChanged`, or `TransferInvalid` unless `how` says how it was told.
+    Raises `NotFound`, `TransferWithdrawn`, `TransferChanged`, or `WithdrawalUnsaid` unless `how` says how it was told.
     """
     lock_archive(session)
     row = row_of(session, organisation_id, transfer_id, lock=True)
@@ -69,7 +75,7 @@ def withdraw(
     if row.revision != revision:
         raise TransferChanged
     if len(how.strip()) < SHORTEST:
-        raise TransferInvalid("say how it was withdrawn, and by whom", field="how")
+        raise WithdrawalUnsaid
     row.withdrawn_at, row.withdrawn_by, row.withdrawn_how, row.revision = now, hands.by, how.strip(), revision + 1
     _carry_out(session, row, hands, now)
     session.flush()

@@ -73,6 +73,8 @@ def test_usage_is_counted_of_who_agrees_alone_and_clearing_the_choice_takes_it_b
     assert consents.cookies_seen == [""], "who is logged in is nothing to the counting"
     assert {one.name for one in kept_here(counting=True) if one.where != "cookie"} == set(page.evaluate(STORED))
 
+    page.reload()
+    expect(page.get_by_text("Müller, Anna-Luise").first).to_be_visible()
     page.evaluate("() => localStorage.removeItem('tracking-consent')")
     until(lambda: consents.withdrawn == [browser], "the withdrawal")
     expect(banner).to_be_visible()

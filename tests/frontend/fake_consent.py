@@ -86,7 +86,7 @@ async def facts(request: Request) -> Response:
 
 
 def _transfer(**more: Any) -> dict[str, Any]:
-    study = {"study_id": "s1", "study_uid": "1.2.276.0.7230010.3.1.2.8323329.1", "source_id": "u",
+    study: dict[str, Any] = {"study_id": "s1", "study_uid": "1.2.276.0.7230010.3.1.2.8323329.1", "source_id": "u",
              "source_name": "Upload", "state": "standing", "others": ["DICOM"]}  # fmt: skip
     return {
         "id": "t1", "patient_issuer": "KLINIK", "patient_id": "4711", "giver": "Erika Mustermann",

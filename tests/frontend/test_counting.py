@@ -55,7 +55,7 @@ def test_usage_is_counted_of_who_agrees_alone_and_clearing_the_choice_takes_it_b
     page.keyboard.press("Enter")
     expect(banner).to_have_count(0)
     assert (stored(page, "tracking-consent"), stored(page, "tracking-id")) == ("no:1", None)
-    assert consents.sent == consents.withdrawn == [], "nothing leaves before a yes"
+    assert (consents.sent, consents.withdrawn) == ([], []), "nothing leaves before a yes"
 
     page.get_by_role("button", name="Mehr").last.click()
     page.get_by_role("button", name="Nutzungsstatistik").click()

@@ -195,9 +195,10 @@ def test_what_is_kept_in_a_browser_is_all_on_the_list(counting: WebSite) -> None
     pages = [one for ending in ("ts", "svelte") for part in ("app", "share", "viewer")
              for one in (FRONTEND / part).rglob(f"*.{ending}") if ".test." not in one.name]  # fmt: skip
     text = "".join(one.read_text() for one in pages)
-    keys = set(re.findall(r"^(?:export )?const \w+ = '((?:radrelay|tracking)-[a-z]+)';", text, re.MULTILINE))
+    writers = set(re.findall(r"Storage\.setItem\((\w+)", text))
+    assert writers == {"READER", "STORED", "CONSENT", "BROWSER"}
+    keys = set(re.findall(rf"const (?:{'|'.join(writers)}) = '([a-z-]+)';", text))
     assert keys == {one.name for one in EVERYTHING if one.where != "cookie"}
-    assert set(re.findall(r"Storage\.setItem\((\w+)", text)) == {"READER", "STORED", "CONSENT", "BROWSER"}
     assert not re.search(r"document\.cookie|indexedDB|caches\.open", text)
     facts = counting.client("203.0.113.9").get("/api/privacy/facts").json()
     assert {one["name"] for one in facts["browser"]} == {one.name for one in EVERYTHING}

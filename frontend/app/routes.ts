@@ -4,6 +4,7 @@ import type { Component } from 'svelte';
 import type { Account } from './api/types';
 import { withWords } from './i18n/index.svelte';
 import type { IconName } from './parts/icons';
+import { counted } from './state/use';
 
 type Role = Account['role'];
 
@@ -27,6 +28,8 @@ export type PageName =
   | 'requests'
   | 'incidents'
   | 'organisation'
+  | 'consents'
+  | 'usage'
   | 'displays'
   | 'system';
 
@@ -68,6 +71,8 @@ export const places: readonly Place[] = [
   { name: 'requests', address: '/requests', icon: 'shield', admin: true, officer: true, under: 'promises', load: () => import('./privacy/Requests.svelte') },
   { name: 'incidents', address: '/incidents', icon: 'shield', admin: true, officer: 'alone', under: 'promises', load: () => import('./privacy/Incidents.svelte') },
   { name: 'organisation', address: '/organisation', icon: 'shield', admin: true, officer: true, under: 'promises', load: () => import('./privacy/Organisation.svelte') },
+  { name: 'consents', address: '/consents', icon: 'shield', admin: true, officer: true, under: 'promises', load: () => import('./privacy/Consents.svelte') },
+  { name: 'usage', address: '/usage', icon: 'shield', admin: true, officer: true, under: 'promises', load: () => import('./statistics/Usage.svelte') },
   { name: 'displays', address: '/display-check', icon: 'displays', admin: false, load: () => import('./pages/DisplayCheck.svelte') },
   { name: 'system', address: '/system', icon: 'system', admin: false, load: () => import('./pages/System.svelte') },
 ];
@@ -100,6 +105,7 @@ const missing: Route = { name: 'missing', load: () => import('./pages/Missing.sv
 /** Says whether a place is for somebody of this role. */
 export function isFor(place: Place, role: Role | undefined): boolean {
   if (role === 'guest') return GUESTS.includes(place.name);
+  if (place.name === 'usage' && !counted) return false;
   if (place.officer === 'alone') return role === 'dpo';
   return !place.admin || role === 'admin' || (role === 'dpo' && place.officer === true);
 }

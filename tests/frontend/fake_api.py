@@ -20,7 +20,7 @@ import numpy as np
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from radrelay.dicom.codestreams import resolution_ends
@@ -30,6 +30,7 @@ from tests.frontend import (
     fake_access,
     fake_account,
     fake_choices,
+    fake_consent,
     fake_data,
     fake_directory,
     fake_factors,
@@ -61,6 +62,7 @@ class World:
     rules: fake_rules.Rules = field(default_factory=fake_rules.Rules)
     office: fake_office.Office = field(default_factory=fake_office.Office)
     own: fake_account.OwnAccount = field(default_factory=fake_account.OwnAccount)
+    consents: fake_consent.Consents = field(default_factory=fake_consent.Consents)
     marks: fake_marks.Marks = field(default_factory=fake_marks.Marks)
     roomcheck: fake_roomcheck.RoomCheck = field(default_factory=fake_roomcheck.RoomCheck)
     settings: dict[str, Any] = field(default_factory=dict)
@@ -330,7 +332,9 @@ async def page(request: Request) -> Response:
         return problem(404, "not-found", "There is nothing at this address.")  # parts that other tests have fakes of
     path = STATIC / request.path_params["path"].lstrip("/")
     known = path.is_file() and path.is_relative_to(STATIC)
-    return FileResponse(path if known else STATIC / "index.html")
+    if not known:
+        return HTMLResponse(world_of(request).consents.marked((STATIC / "index.html").read_text()))
+    return FileResponse(path)
 
 
 class Guard:
@@ -390,6 +394,7 @@ ROUTES = [
     *fake_factors.ROUTES,
     *fake_links.ROUTES,
     *fake_privacy.ROUTES,
+    *fake_consent.ROUTES,
     *fake_office.ROUTES,
     *fake_organisation.ROUTES,
     *fake_roomcheck.ROUTES,

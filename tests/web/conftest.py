@@ -130,6 +130,7 @@ def open_site(
     rules: dict[str, object] | None = None,
     oidc: dict[str, object] | None = None,
     sign_up: dict[str, object] | None = None,
+    statistics: dict[str, object] | None = None,
 ) -> WebSite:
     settings = settings_for(
         folder / "data",
@@ -140,6 +141,7 @@ def open_site(
         identity=rules or {},
         oidc=oidc or {},
         sign_up=sign_up or {},
+        statistics=statistics or {},
         storage={"segment_bytes": 1 << 20, "min_free_bytes": 0, "ballast_bytes": 0},
     )
     settings.data_dir.mkdir(parents=True)

@@ -1,5 +1,7 @@
 /** One way to the server: JSON over fetch with the CSRF token, and problem documents as errors. */
 
+import { tell } from '../state/use';
+
 export class ApiProblem extends Error {
   constructor(
     readonly status: number,
@@ -90,6 +92,7 @@ async function call<T>(method: string, path: string, body: unknown, options: Cal
     });
   } catch (cause) {
     if (cause instanceof DOMException && cause.name === 'AbortError') throw cause;
+    tell('error', 'network');
     throw new ApiProblem(0, 'unreachable', '');
   }
   const text = await response.text();

@@ -226,6 +226,11 @@ const de: Record<keyof typeof en, string> = {
   'audit.detail.patients_told_at': 'Patienten unterrichtet',
   'audit.detail.closed_at': 'abgeschlossen',
   'audit.kind.incident': 'Vorfall',
+  'audit.action.consent.list': 'Einwilligungen angesehen',
+  'audit.action.consent.find': 'Daten eines Patienten gesucht, für eine Einwilligung',
+  'audit.action.consent.enter': 'Einwilligung in eine Übermittlung eingetragen',
+  'audit.action.consent.withdraw': 'Einwilligung in eine Übermittlung widerrufen',
+  'audit.action.consent.erase': 'Durch eine widerrufene Einwilligung Gekommenes gelöscht',
   'audit.action.request.list': 'Anfragen angesehen',
   'audit.action.request.enter': 'Anfrage einer betroffenen Person eingetragen',
   'audit.action.request.change': 'Anfrage geändert',
@@ -238,6 +243,7 @@ const de: Record<keyof typeof en, string> = {
   'audit.detail.purpose': 'Zweck',
   'audit.detail.keys': 'Schlüssel',
   'audit.kind.request': 'Anfrage',
+  'audit.kind.consent': 'Einwilligung',
 };
 
 export default de;

@@ -224,6 +224,11 @@ export default {
   'audit.detail.patients_told_at': 'patients told',
   'audit.detail.closed_at': 'closed',
   'audit.kind.incident': 'incident',
+  'audit.action.consent.list': 'Consents looked at',
+  'audit.action.consent.find': 'Data of a patient looked for, for a consent',
+  'audit.action.consent.enter': 'Consent to a transfer entered',
+  'audit.action.consent.withdraw': 'Consent to a transfer withdrawn',
+  'audit.action.consent.erase': 'What came by a withdrawn consent deleted',
   'audit.action.request.list': 'Requests looked at',
   'audit.action.request.enter': 'Request of a data subject entered',
   'audit.action.request.change': 'Request changed',
@@ -236,4 +241,5 @@ export default {
   'audit.detail.purpose': 'purpose',
   'audit.detail.keys': 'keys',
   'audit.kind.request': 'request',
+  'audit.kind.consent': 'consent',
 } satisfies Record<string, string>;

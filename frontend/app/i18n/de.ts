@@ -4,6 +4,7 @@ import account from './account.de';
 import access from './access.de';
 import audit from './audit.de';
 import codes from './codes.de';
+import consent from './consent.de';
 import contents from './contents.de';
 import organisation from './organisation.de';
 import type { Rest } from './en';
@@ -35,6 +36,7 @@ const de: Rest = {
   ...hanging,
   ...invocation,
   ...marks,
+  ...consent,
   ...contents,
   ...people,
   ...organisation,

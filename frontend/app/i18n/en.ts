@@ -11,6 +11,7 @@ import type first from './first.en';
 import hanging from './hanging.en';
 import invocation from './invocation.en';
 import marks from './marks.en';
+import consent from './consent.en';
 import contents from './contents.en';
 import people from './people.en';
 import organisation from './organisation.en';
@@ -35,6 +36,7 @@ const en = {
   ...hanging,
   ...invocation,
   ...marks,
+  ...consent,
   ...contents,
   ...people,
   ...organisation,

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 import structlog
 
 from radrelay import access, audit
+from radrelay.app.consent_keeping import carry_on_withdrawals, keep_usage
 from radrelay.app.core import Core
 from radrelay.app.directory import keep_following
 from radrelay.app.duties import NodeDuties
@@ -295,6 +296,7 @@ def _sweep(shop: Workshop) -> None:
         return
     compact_waiting(shop)
     shop.parcels.sweep()
+    carry_on_withdrawals(shop.core)
     shop.sender.revive(shop.durable.unfinished(deliveries.ATTEMPT))
     shop.identified.revive(shop.durable.unfinished(RELEASED))
     shop.marks.sweep(shop.durable.unfinished(marks_jobs.FILE))
@@ -312,6 +314,7 @@ def _keep_records(shop: Workshop) -> None:
         forget_marks(session, before)
         forget_ended(session, before)
         access.forget_links(session, before, core.clock.now() - FORGET_LINKS)
+    keep_usage(core)
     adopt_keys(core)
     finish_rotation(core)
 

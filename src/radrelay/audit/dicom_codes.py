@@ -108,6 +108,7 @@ _FAMILIES: dict[str, Told] = {  # by what stands before the dot
     "attachment": Told(ACCESSED, "C"),
     "quarantine": Told(ACCESSED, "R"),
     "request": Told(ACCESSED, "R"),
+    "consent": Told(ACCESSED, "R"),
     "incident": Told(AUDIT_LOG_USED, "R"),
     "delivery": Told(ACTIVITY, "E"),
 } | {family: Told(SECURITY_ALERT, "E", kind) for family, kind in _ALERTS.items()}
@@ -133,6 +134,8 @@ _ACTIONS: dict[str, Told] = {
     "instance.delete": Told(ACCESSED, "D"),
     "request.export": Told(EXPORT, "R"),
     "request.erase": Told(ACCESSED, "D"),
+    "consent.withdraw": Told(ACCESSED, "D"),
+    "consent.erase": Told(ACCESSED, "D"),
 }
 _OTHERS = Told(SECURITY_ALERT, "E", RESTRICTED_FUNCTION)
 

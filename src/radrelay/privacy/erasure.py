@@ -86,7 +86,7 @@ def erase(
         if hold is not None and hold.hold_until is not None:
             kept.append(KeptStudy(study.id, study.study_uid, hold.hold_until, hold.hold_reason))
             continue
-        keys = tuple(sorted(_keys_of(session, study.id)))
+        keys = tuple(sorted(keys_of(session, study.id)))
         digest = hashlib.sha256(study.study_uid.encode()).hexdigest()
         erased.append(ErasedStudy(study.id, digest, study.objects, study.bytes, keys))
         audit.record(session, note(study))
@@ -94,7 +94,7 @@ def erase(
     return Proof(now, by, tuple(erased), len(found.aside), tuple(kept), record_erased=False)
 
 
-def _keys_of(session: Session, study_id: uuid.UUID) -> set[uuid.UUID]:
+def keys_of(session: Session, study_id: uuid.UUID) -> set[uuid.UUID]:
     """Return the ids of packs, kept keys and landing records that a study's bytes lie under."""
     wanted: tuple[sa.Select[Any], ...] = (
         sa.select(Pack.id).where(Pack.study_id == study_id),

@@ -23,6 +23,7 @@ from pydantic_settings import (
 
 from radrelay.errors import Misconfigured
 from radrelay.settings.base import GIB, HOUR_S, LOOPBACK, MIB, Section
+from radrelay.settings.counting import StatisticsSettings
 from radrelay.settings.elsewhere import DirectorySettings, OidcSettings, is_protected
 from radrelay.settings.keeping import (
     AuditSettings,
@@ -72,6 +73,7 @@ __all__ = [
     "Section",
     "Settings",
     "SignUpSettings",
+    "StatisticsSettings",
     "StorageSettings",
     "WebSettings",
     "WorkSettings",
@@ -112,6 +114,7 @@ class Settings(BaseSettings):
     audit: AuditSettings = AuditSettings()
     access: AccessSettings = AccessSettings()
     privacy: PrivacySettings = PrivacySettings()
+    statistics: StatisticsSettings = StatisticsSettings()
     log: LogSettings = LogSettings()
 
     @model_validator(mode="after")

@@ -19,6 +19,7 @@ from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, R
 
 from radrelay.access import Right
 from radrelay.errors import NotFound, RadrelayError
+from radrelay.privacy.usage import CONSENT_VERSION
 from radrelay.web.authentication import require_caller, services_of
 from radrelay.web.invocation import Address, find, names_something, note_search
 from radrelay.web.preloading import Wanted, named, with_code, with_links
@@ -117,20 +118,29 @@ def page(request: Request, path: str) -> Response:
         return _shared(request, root, index)
     if path == "view":
         return _viewer(request, root, index)
+    if services_of(request).settings.statistics.enabled:
+        return HTMLResponse(_text(request, index), headers={"Cache-Control": "no-store"})
     return _send(request, index, "no-store")
+
+
+def _text(request: Request, index: Asset) -> str:
+    """Return the page; where usage is counted it says so, and to which version of that its reader would agree."""
+    text = index.path.read_text("utf-8")
+    if not services_of(request).settings.statistics.enabled:
+        return text
+    return text.replace("<html ", f'<html data-statistics="{CONSENT_VERSION}" ', 1)
 
 
 def _shared(request: Request, root: Path, index: Asset) -> Response:
     """Serve the page that opens a link: the same to everybody, since nobody sends which link."""
     language = request.headers.get("accept-language", "")[:2].lower()
-    page = with_code(index.path.read_text("utf-8"), root, language)
+    page = with_code(_text(request, index), root, language)
     return HTMLResponse(page, headers={"Cache-Control": "no-store"})
 
 
 def _viewer(request: Request, root: Path, index: Asset) -> Response:
     language = request.headers.get("accept-language", "")[:2].lower()
-    text = index.path.read_text("utf-8")
-    page = with_links(text, root, _wanted(request), language, answers=_may_ask(request))
+    page = with_links(_text(request, index), root, _wanted(request), language, answers=_may_ask(request))
     return HTMLResponse(page, headers={"Cache-Control": "no-store"})
 
 

@@ -34,6 +34,7 @@ from radrelay.storage.database import Database
 from radrelay.web.acceptance import Acceptances
 from radrelay.web.measurements import Measurements
 from radrelay.web.uploads import UploadThreads
+from radrelay.web.usage_door import UsageDoor
 
 STATIC = Path(__file__).parent / "static"
 LISTINGS_KEPT_BYTES = 8 << 20
@@ -155,6 +156,11 @@ class WebServices:
     def acceptances(self) -> Acceptances:
         """Whether accounts still have to accept a text."""
         return Acceptances(self.database)
+
+    @cached_property
+    def usage_door(self) -> UsageDoor:
+        """How many events of usage are taken."""
+        return UsageDoor()
 
     @cached_property
     def measurements(self) -> Measurements:

@@ -154,7 +154,9 @@ def list_texts(services: Services, principal: Auditor) -> Texts:
                 for one in known
                 if one.id is not None and one.changed_at is not None
             ]  # fmt: skip
-            stale = bool(known) and texts.is_stale(session, principal.organisation_id, known[0])
+            stale = bool(known) and texts.is_stale(
+                session, principal.organisation_id, known[0], services.settings.statistics
+            )
             shown.append(TextShown(kind=kind, draft=Draft.model_validate(draft), versions=lines, stale=stale))
     return Texts(texts=shown, placeholders=list(NAMES))
 
@@ -173,8 +175,9 @@ def save_draft(
     """Write the draft of a text; nobody is asked to accept it before it is published."""
     with services.database.write() as session:
         draft = texts.save_draft(
-            session, principal.organisation_id, kind, wanted.english, wanted.german, revision=wanted.revision,
-            by=principal.name, now=services.clock.now(),
+            session, principal.organisation_id, kind, wanted.english, wanted.german,
+            statistics=services.settings.statistics, revision=wanted.revision, by=principal.name,
+            now=services.clock.now(),
         )  # fmt: skip
         detail = {"text": kind, "revision": draft.revision}
         trail.write(session, trail.event(request, principal, "privacy.draft", ("privacy_text", kind), detail=detail))
@@ -188,8 +191,8 @@ def publish(
     """Publish the draft, filled from the settings as they are; everybody is asked to accept it from now on."""
     with services.database.write() as session:
         made = texts.publish(
-            session, principal.organisation_id, kind, revision=wanted.revision, by=principal.name,
-            now=services.clock.now(),
+            session, principal.organisation_id, kind, statistics=services.settings.statistics,
+            revision=wanted.revision, by=principal.name, now=services.clock.now(),
         )  # fmt: skip
         detail = {"text": kind, "version": made.version, "sha256": made.sha256}
         trail.write(

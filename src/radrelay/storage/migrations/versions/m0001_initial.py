@@ -19,6 +19,7 @@ def upgrade() -> None:
     """Make every table and the text index, and hold the record append-only."""
     tables()
     privacy_tables()
+    consent_tables()
     text_index()
     append_only.hold(op.get_bind())
 
@@ -1502,6 +1503,71 @@ def privacy_tables() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_privacy_text")),
     )
     op.create_index("ux_privacy_text_version", "privacy_text", ["organisation_id", "kind", "version"], unique=True)
+
+
+def consent_tables() -> None:
+    """Make the tables of counted usage and of consents to transfers."""
+    op.create_table(
+        "usage_event",
+        sa.Column("id", Id(), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("pseudonym", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("value", sa.String(length=16), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_usage_event")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_usage_event", "usage_event", ["organisation_id", "day", "kind", "value", "pseudonym"])
+    op.create_index("ix_usage_event_pseudonym", "usage_event", ["pseudonym"], unique=False)
+    op.create_table(
+        "usage_withdrawal",
+        sa.Column("digest", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_usage_withdrawal")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "privacy_transfer",
+        sa.Column("patient_issuer", sa.String(length=64), nullable=False),
+        sa.Column("patient_id", sa.String(length=64), nullable=False),
+        sa.Column("giver", sa.String(length=200), nullable=False),
+        sa.Column("capacity", sa.String(length=16), nullable=False),
+        sa.Column("shown_by", sa.String(length=16), nullable=False),
+        sa.Column("text_version", sa.String(length=100), nullable=False),
+        sa.Column("note", sa.Text(), nullable=False),
+        sa.Column("given_at", Instant(), nullable=False),
+        sa.Column("entered_at", Instant(), nullable=False),
+        sa.Column("entered_by", sa.String(length=200), nullable=False),
+        sa.Column("withdrawn_at", Instant(), nullable=True),
+        sa.Column("withdrawn_by", sa.String(length=200), nullable=False),
+        sa.Column("withdrawn_how", sa.String(length=500), nullable=False),
+        sa.Column("proof", sa.Text(), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_privacy_transfer")),
+    )
+    op.create_index("ix_privacy_transfer", "privacy_transfer", ["organisation_id", "given_at"], unique=False)
+    op.create_table(
+        "privacy_transfer_study",
+        sa.Column("transfer_id", Id(), nullable=False),
+        sa.Column("study_id", Id(), nullable=False),
+        sa.Column("study_uid", sa.String(length=64), nullable=False),
+        sa.Column("source_id", Id(), nullable=False),
+        sa.Column("source_name", sa.String(length=100), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_privacy_transfer_study")),
+    )
+    op.create_index("ix_privacy_transfer_study", "privacy_transfer_study", ["transfer_id"], unique=False)
+    op.create_index(
+        "ix_privacy_transfer_study_open",
+        "privacy_transfer_study",
+        ["state", "organisation_id", "source_id", "study_uid"],
+        unique=False,
+    )
 
 
 def text_index() -> None:

@@ -22,7 +22,9 @@ from radrelay.access.devices import (
     bind_device,
     devices,
     is_loopback,
+    is_suspended,
     judge,
+    suspend_device,
     unbind_device,
 )
 from radrelay.access.granted import MOST_LISTED, GrantView, change_grant, grant_of, granted
@@ -60,6 +62,7 @@ from radrelay.access.links import (
     note_access,
     note_told,
     revoke_link,
+    suspend_link,
 )
 from radrelay.access.links import (
     listed as listed_links,
@@ -200,6 +203,7 @@ __all__ = [
     "groups_of",
     "is_anything_asked",
     "is_loopback",
+    "is_suspended",
     "is_token_of",
     "judge",
     "lift",
@@ -235,6 +239,8 @@ __all__ = [
     "set_prior_rule",
     "shows",
     "sights",
+    "suspend_device",
+    "suspend_link",
     "system_principal",
     "told_of_rule",
     "unbind_device",

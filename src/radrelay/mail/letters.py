@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from radrelay.mail import notices
+
 Language = Literal["de", "en"]
 LANGUAGES: tuple[Language, ...] = ("de", "en")
 
@@ -182,6 +184,8 @@ _WORDS: dict[Language, dict[str, tuple[str, tuple[str, ...]]]] = {
         ),
     },
 }  # fmt: skip
+_WORDS["de"].update(notices.GERMAN)
+_WORDS["en"].update(notices.ENGLISH)
 _GREETING = {"de": "Guten Tag{whom},", "en": "Hello{whom},"}
 KINDS = tuple(_WORDS["en"])
 

@@ -44,6 +44,7 @@ from radrelay.settings.receiving import (
     MarksSettings,
     RetentionSettings,
 )
+from radrelay.settings.watching import VolumeLimits, VolumeSettings
 
 __all__ = [
     "GIB",
@@ -71,6 +72,8 @@ __all__ = [
     "Section",
     "Settings",
     "StorageSettings",
+    "VolumeLimits",
+    "VolumeSettings",
     "WebSettings",
     "WorkSettings",
     "config_file",
@@ -106,6 +109,7 @@ class Settings(BaseSettings):
     audit: AuditSettings = AuditSettings()
     access: AccessSettings = AccessSettings()
     privacy: PrivacySettings = PrivacySettings()
+    volume: VolumeSettings = VolumeSettings()
     log: LogSettings = LogSettings()
 
     @model_validator(mode="after")

@@ -86,7 +86,8 @@ _NEWEST_END = sa.select(
         sa.select(sa.func.max(column)).scalar_subquery()
         for column in (
             Login.__table__.c.ended_at, Account.__table__.c.disabled_at, ApiToken.__table__.c.revoked_at,
-            ApiToken.__table__.c.closed_at, ShareLink.__table__.c.revoked_at,
+            ApiToken.__table__.c.closed_at, ApiToken.__table__.c.suspended_at, ShareLink.__table__.c.revoked_at,
+            ShareLink.__table__.c.suspended_at,
         )
     )
 )  # fmt: skip

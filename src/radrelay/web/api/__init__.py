@@ -53,6 +53,7 @@ from radrelay.web.api import (
     system,
     tokens,
     view,
+    volume,
 )
 from radrelay.web.problems import RESPONSES
 from radrelay.web.short_way import ShortRoute, short_routes
@@ -106,6 +107,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     privacy_contacts.router,
     privacy_requests.router,
     privacy_incidents.router,
+    volume.router,
     system.router,
     displays.router,
     links.router,

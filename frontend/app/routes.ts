@@ -26,6 +26,7 @@ export type PageName =
   | 'privacy'
   | 'requests'
   | 'incidents'
+  | 'amounts'
   | 'displays'
   | 'system';
 
@@ -66,6 +67,7 @@ export const places: readonly Place[] = [
   { name: 'privacy', address: '/privacy', icon: 'shield', admin: true, officer: true, under: 'promises', load: () => import('./privacy/Texts.svelte') },
   { name: 'requests', address: '/requests', icon: 'shield', admin: true, officer: true, under: 'promises', load: () => import('./privacy/Requests.svelte') },
   { name: 'incidents', address: '/incidents', icon: 'shield', admin: true, officer: 'alone', under: 'promises', load: () => import('./privacy/Incidents.svelte') },
+  { name: 'amounts', address: '/unusual-volume', icon: 'shield', admin: true, officer: true, under: 'promises', load: () => import('./privacy/Amounts.svelte') },
   { name: 'displays', address: '/display-check', icon: 'displays', admin: false, load: () => import('./pages/DisplayCheck.svelte') },
   { name: 'system', address: '/system', icon: 'system', admin: false, load: () => import('./pages/System.svelte') },
 ];

@@ -55,6 +55,7 @@ class Access:
                                                       "birth_date": None, "sex": "M"}}),
     ])  # fmt: skip
     releases: list[Row] = field(default_factory=list)
+    opened: list[Row] = field(default_factory=list)
     latest_end: str | None = None
     may_download: bool = True
     last_sight: bool = False
@@ -166,7 +167,7 @@ async def releases(request: Request) -> Response:
     access = access_of(request)
     if request.method == "GET":
         own = {"may_download": access.may_download, "latest_end": access.latest_end}
-        return JSONResponse({"releases": access.releases, **own})
+        return JSONResponse({"releases": access.releases, "opened": access.opened, **own})
     given = await _given(request)
     if given["id"] in access.gone:
         return refusal(404, "grantee-gone")

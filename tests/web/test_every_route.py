@@ -90,7 +90,7 @@ ADMINISTRATION: set[Operation] = {
 }  # fmt: skip
 AUDITORS: set[Operation] = {  # for administrators and the data protection officer
     ("GET", "/api/audit"), ("GET", "/api/audit/proof"), ("GET", "/api/audit/export"), ("GET", "/api/audit/state"),
-    ("GET", "/api/volume"), ("POST", "/api/volume/{alarm_id}"),
+    ("GET", "/api/privacy/volume"), ("POST", "/api/privacy/volume/{alarm_id}"),
     ("GET", "/api/promises"), ("GET", "/api/privacy/texts"), ("GET", "/api/privacy/texts/{kind}/versions/{version}"),
     ("GET", "/api/privacy/requests"), ("GET", "/api/privacy/requests/{request_id}/data"),
     ("GET", "/api/privacy/requests/{request_id}/export.zip"),
@@ -262,7 +262,7 @@ BODIES: dict[Operation, dict[str, object]] = {
     ("PUT", "/api/devices/{ae_title}"): {"addresses": ["192.0.2.7"]},
     ("PUT", "/api/studies/{study_id}/restrictions"): {},
     ("POST", "/api/broken-glass"): {"patient_id": "4711", "kind": "emergency", "reason": "unconscious, no relatives"},
-    ("POST", "/api/volume/{alarm_id}"): {"note": "asked", "let_in": True},
+    ("POST", "/api/privacy/volume/{alarm_id}"): {"note": "asked", "let_in": True},
     ("POST", "/api/privacy/requests"): {"kind": "access", "patient_id": "P1", "requester": "A. Meier"},
     ("PUT", "/api/privacy/requests/{request_id}"): {"revision": 1},
     ("POST", "/api/privacy/requests/{request_id}/erasure"): {"revision": 1},

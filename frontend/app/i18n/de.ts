@@ -12,6 +12,7 @@ import factors from './factors.de';
 import hanging from './hanging.de';
 import invocation from './invocation.de';
 import marks from './marks.de';
+import amounts from './amounts.de';
 import privacy from './privacy.de';
 import problems from './problems.de';
 import quarantine from './quarantine.de';
@@ -35,6 +36,7 @@ const de: Rest = {
   ...marks,
   ...contents,
   ...privacy,
+  ...amounts,
   ...problems,
   ...quarantine,
   ...restricted,

@@ -12,6 +12,7 @@ import hanging from './hanging.en';
 import invocation from './invocation.en';
 import marks from './marks.en';
 import contents from './contents.en';
+import amounts from './amounts.en';
 import privacy from './privacy.en';
 import problems from './problems.en';
 import quarantine from './quarantine.en';
@@ -35,6 +36,7 @@ const en = {
   ...marks,
   ...contents,
   ...privacy,
+  ...amounts,
   ...problems,
   ...quarantine,
   ...restricted,

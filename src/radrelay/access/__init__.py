@@ -105,7 +105,7 @@ from radrelay.access.restrictions import Wanted as WantedRestriction
 from radrelay.access.rule_matching import Conditions, SenderFacts, SeriesFacts, StudyFacts, cleaned, fits
 from radrelay.access.scope import Listed, Scope, scope
 from radrelay.access.sight import Sight, anybody_sees, of_account, own_end, sights
-from radrelay.access.visibility import of_one_person, open_to_all
+from radrelay.access.visibility import BROKEN_GLASS, of_one_person, open_to_all
 from radrelay.access.visits import (
     Asked,
     LinkTry,
@@ -119,6 +119,7 @@ from radrelay.access.visits import (
 )
 
 __all__ = [
+    "BROKEN_GLASS",
     "MOST_LISTED",
     "MOST_TARGETS",
     "ROLES",

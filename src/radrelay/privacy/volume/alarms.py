@@ -29,6 +29,7 @@ from radrelay.settings import GIB
 from radrelay.storage.ids import new_id
 
 DAY = timedelta(hours=24)
+INSTANT = timedelta(microseconds=1)  # what was fetched at that very moment is counted by then
 MOST_LISTED = 200
 TOLD_ROLES = ("admin", "dpo")
 
@@ -98,8 +99,8 @@ def counted_from(alarm: AlarmView | None, now: datetime) -> datetime:
     if alarm is None:
         return now - DAY
     if alarm.settled_at is not None:
-        return max(now - DAY, alarm.settled_at)
-    return alarm.began_at if now - alarm.at < DAY else max(now - DAY, alarm.counted_at)
+        return max(now - DAY, alarm.settled_at + INSTANT)
+    return alarm.began_at if now - alarm.at < DAY else max(now - DAY, alarm.counted_at + INSTANT)
 
 
 def listed(session: Session, organisation_id: uuid.UUID) -> list[AlarmView]:

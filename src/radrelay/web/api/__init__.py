@@ -40,6 +40,7 @@ from radrelay.web.api import (
     privacy_promises,
     privacy_requests,
     privacy_texts,
+    privacy_volume,
     quarantine,
     release_rules,
     releases,
@@ -53,7 +54,6 @@ from radrelay.web.api import (
     system,
     tokens,
     view,
-    volume,
 )
 from radrelay.web.problems import RESPONSES
 from radrelay.web.short_way import ShortRoute, short_routes
@@ -107,7 +107,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     privacy_contacts.router,
     privacy_requests.router,
     privacy_incidents.router,
-    volume.router,
+    privacy_volume.router,
     system.router,
     displays.router,
     links.router,

@@ -14,7 +14,7 @@ from radrelay.privacy.volume.alarms import AlarmView
 from radrelay.web import trail
 from radrelay.web.authentication import Auditor, Services
 
-router = APIRouter(prefix="/volume", tags=["privacy"])
+router = APIRouter(prefix="/privacy/volume", tags=["privacy"])
 Kind = Literal["account", "token", "link", "ae"]
 
 

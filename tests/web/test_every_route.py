@@ -79,6 +79,7 @@ ADMINISTRATION: set[Operation] = {
     ("POST", "/api/destinations"), ("PATCH", "/api/destinations/{destination_id}"),
     ("DELETE", "/api/destinations/{destination_id}"), ("POST", "/api/destinations/{destination_id}/echo"),
     ("PUT", "/api/preferences/{name}"), ("GET", "/api/restrictions"), ("POST", "/api/restrictions"),
+    ("GET", "/api/restrictions/people"),
     ("DELETE", "/api/restrictions/{restriction_id}"), ("GET", "/api/prior-rule"), ("PUT", "/api/prior-rule"),
     ("GET", "/api/release-rules"), ("POST", "/api/release-rules"), ("PUT", "/api/release-rules/{rule_id}"),
     ("DELETE", "/api/release-rules/{rule_id}"), ("POST", "/api/release-rules/preview"),
@@ -232,6 +233,7 @@ def ask(login: Login, operation: Operation) -> tuple[int, dict[str, Any]]:
 PARAMETERS = {
     "/api/studies/{study_id}/marks/presentation.dcm": {"series": str(uuid.uuid4())},
     "/api/audit/seen": {"study": "1.2.3"},
+    "/api/restrictions/people": {"value": "4711"},
     "/api/privacy/suspects": {"kind": "account"},
     "/api/audit/disclosures": {"patient_id": "4711"},
     "/api/parcels/{parcel_id}/files": {"name": "a.dcm"},

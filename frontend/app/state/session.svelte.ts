@@ -12,6 +12,7 @@ const READER = 'radrelay-reader';
 /** Somebody has logged out of this browser while the server was away: whoever opens it next does so to the end first. */
 const LEAVING = 'radrelay-leaving';
 const LEAVE_AGAIN_MS = 4_000;
+const PATIENCE_MS = 2_000;
 
 interface State {
   account: Account | null;
@@ -171,16 +172,25 @@ export async function changePassword(current: string, next: string): Promise<voi
 /** Logs out and loads afresh: no image and no header stays in the page's memory. Without the server, the page goes at
  * once all the same, and logs out as soon as it is back. */
 export async function logout(): Promise<void> {
+  const slow = setTimeout(hide, PATIENCE_MS);
   try {
-    gone(await api.session.logout());
+    const onward = await api.session.logout();
+    clearTimeout(slow);
+    gone(onward);
   } catch (cause) {
+    clearTimeout(slow);
     if (cause instanceof ApiProblem && cause.status === 401) return gone();
-    localStorage.setItem(LEAVING, '1');
-    sessionStorage.removeItem(READER);
-    tellTabs({ kind: 'out' });
-    state.leaving = true;
+    hide();
     setTimeout(() => void tryToLeave(), LEAVE_AGAIN_MS);
   }
+}
+
+/** Takes everything off the screen and out of the browser, though the server has not heard of it. */
+function hide(): void {
+  localStorage.setItem(LEAVING, '1');
+  sessionStorage.removeItem(READER);
+  tellTabs({ kind: 'out' });
+  state.leaving = true;
 }
 
 /** `onward` leads to where one logs out of single sign-on, too. */
@@ -196,7 +206,7 @@ async function leaveAtLast(answer: SessionAnswer): Promise<void> {
 }
 
 /** Asks who is logged in first: the login may have gone on under another token, or be over. */
-export async function tryToLeave(): Promise<void> {
+async function tryToLeave(): Promise<void> {
   try {
     await leaveAtLast(await api.session.read());
   } catch (cause) {

@@ -35,6 +35,21 @@ GERMAN: Words = {
             "den Grund nicht, nehmen Sie den Link zurück: Seite Links; dort steht auch, von wo geantwortet wurde.",
         ),
     ),
+    "factor-added": (
+        "Neuer zweiter Faktor",
+        (
+            "für Ihren Zugang {username} wurde ein zweiter Faktor hinzugefügt.",
+            "Waren Sie das nicht? Dann melden Sie es bitte sofort Ihrer Administration: Jemand könnte Zugang haben.",
+        ),
+    ),
+    "factors-reset": (
+        "Ihre zweiten Faktoren wurden entfernt",
+        (
+            "Ihre Administration hat die zweiten Faktoren Ihres Zugangs {username} entfernt. Alle Anmeldungen sind "
+            "beendet; bei der nächsten richten Sie neue ein, wo sie verlangt werden.",
+            "Haben Sie nicht darum gebeten? Dann fragen Sie bitte sofort dort nach.",
+        ),
+    ),
     "guessed": (
         "Jemand probiert Passwörter zu Ihrem Zugang",
         (
@@ -68,6 +83,21 @@ ENGLISH: Words = {
             "one of your links was answered wrongly five times. It is closed until {until}, and opens by itself then.",
             "If you and the recipient only misunderstood each other, tell them the answer again. If you do not know "
             "why it happened, take the link back: page Links, which also says from where it was answered.",
+        ),
+    ),
+    "factor-added": (
+        "A new second factor",
+        (
+            "a second factor was added to your account {username}.",
+            "Was that not you? Then tell your administrators at once: somebody may have got in.",
+        ),
+    ),
+    "factors-reset": (
+        "Your second factors were taken away",
+        (
+            "your administrators have taken the second factors of your account {username} away. All its logins have "
+            "ended; at the next you set up new ones where they are asked for.",
+            "Did you not ask for it? Then ask them at once.",
         ),
     ),
     "guessed": (

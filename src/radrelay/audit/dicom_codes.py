@@ -111,7 +111,8 @@ _FAMILIES: dict[str, Told] = {  # by what stands before the dot
 } | {family: Told(SECURITY_ALERT, "E", kind) for family, kind in _ALERTS.items()}
 _ACTIONS: dict[str, Told] = {
     "factor.use": Told(USER_AUTHENTICATION, "E", LOGIN),
-    "access.unusual": Told(SECURITY_ALERT, "E", RESTRICTED_FUNCTION),
+    "access.unusual": Told(SECURITY_ALERT, "E", USER_ATTRIBUTES),
+    "access.unusual-settled": Told(SECURITY_ALERT, "E", USER_ATTRIBUTES),
     "access.suspend": Told(SECURITY_ALERT, "E", USER_ATTRIBUTES),
     "access.let-in": Told(SECURITY_ALERT, "E", USER_ATTRIBUTES),
     "access.break-glass": Told(SECURITY_ALERT, "E", EMERGENCY_OVERRIDE),

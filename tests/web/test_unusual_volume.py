@@ -122,6 +122,8 @@ def test_a_busy_night_is_told_of_and_shuts_nobody_out(site: WebSite, officer: Lo
     assert alarms(officer, anna)[0]["studies"] == 4, "an open alarm counts on"
     assert letters(site, "volume") == []
     assert login.http.get("/api/privacy/volume").status_code == 403
+    kept = {one["subject"]: one["code"] for one in officer.http.get("/api/promises").json()["kept"]}
+    assert kept["volume"] == "volume-open"
     assert settle(officer, alarm, note="night shift").json()["settled_by"] == "officer"
     assert settle(officer, alarm).json()["code"] == "volume-alarm-settled"
     assert (looking.look(), watch(site).look()) == (0, 0), "what was settled counts no more"

@@ -2,6 +2,9 @@
 
 export default {
   'nav.amounts': 'Ungewöhnliche Mengen',
+  'promises.subject.volume': 'Ungewöhnliche Mengen',
+  'promises.said.volume-none': 'Keine Meldung wartet.',
+  'promises.said.volume-open': ['{n} Meldung wartet darauf, geprüft zu werden.', '{n} Meldungen warten darauf, geprüft zu werden.'],
   'token.suspended': 'gesperrt',
   'amounts.lead': 'Wer weit mehr abgerufen hat als üblich. Fragen Sie nach, ob das richtig war, und halten Sie fest, was dabei herauskam.',
   'amounts.none': 'Niemand hat ungewöhnlich viel abgerufen',

@@ -2,6 +2,9 @@
 
 export default {
   'nav.amounts': 'Unusual volume',
+  'promises.subject.volume': 'Unusual volume',
+  'promises.said.volume-none': 'No alarm waits.',
+  'promises.said.volume-open': ['{n} alarm waits for somebody to look into it.', '{n} alarms wait for somebody to look into them.'],
   'token.suspended': 'suspended',
   'amounts.lead': 'Who fetched far more than usual. Ask whether it was right; then say what came of it.',
   'amounts.none': 'Nobody fetched unusually much',

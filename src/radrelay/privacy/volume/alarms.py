@@ -22,6 +22,7 @@ from radrelay.identity import Identity
 from radrelay.identity.models import Account
 from radrelay.mail import Post
 from radrelay.privacy.models import VolumeAlarm
+from radrelay.privacy.standing import Kept
 from radrelay.privacy.volume import suspending
 from radrelay.privacy.volume.counting import Counts, Measure, Subject, SubjectKind
 from radrelay.privacy.volume.usual import Exceeded
@@ -114,10 +115,14 @@ def listed(session: Session, organisation_id: uuid.UUID) -> list[AlarmView]:
     return [_view(row) for row in rows]
 
 
-def open_alarms(session: Session, organisation_id: uuid.UUID) -> int:
-    """Return how many alarms nobody has settled."""
+def standing(session: Session, organisation_id: uuid.UUID) -> Kept:
+    """Say whether somebody has looked into every alarm."""
     mine = sa.and_(VolumeAlarm.organisation_id == organisation_id, VolumeAlarm.settled_at.is_(None))
-    return session.scalar(sa.select(sa.func.count()).select_from(VolumeAlarm).where(mine)) or 0
+    waiting = session.scalar(sa.select(sa.func.count()).select_from(VolumeAlarm).where(mine)) or 0
+    if waiting:
+        text = f"{waiting} alarms of unusual volume wait for somebody to look into them"
+        return Kept("volume", "look", "volume-open", text, {"n": waiting})
+    return Kept("volume", "good", "volume-none", "no alarm of unusual volume waits")
 
 
 def count_on(session: Session, found: Found, now: datetime) -> bool:

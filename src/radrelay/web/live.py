@@ -236,11 +236,11 @@ async def _stream(request: Request, feed: LiveFeed, organisation_id: uuid.UUID, 
             heard = await _woken(listener)
             listener.woken.clear()
             if not heard or listener.doubtful:
+                listener.doubtful = False  # before it is asked: what ends meanwhile raises another doubt
                 try:
                     if not await _still_logged_in(request):
                         yield ENDED
                         return
-                    listener.doubtful = False
                 except Unavailable:  # it is asked again with the next sign of life
                     listener.doubtful = True
             if not heard:

@@ -74,18 +74,23 @@ def days_before(session: Session, subject: Subject, day: datetime, days: int) ->
     return [one for one in every if one.fetches or one.bytes]
 
 
-def active(session: Session, organisation_id: uuid.UUID, since: datetime) -> set[Subject]:
-    """Return whoever has fetched anything since a moment, the hour in which it lies included for bytes."""
+def active(
+    session: Session, organisation_id: uuid.UUID, since: datetime, bytes_since: datetime, least_bytes: int
+) -> set[Subject]:
+    """Return who has fetched anything since a moment, and who was sent more than `least_bytes` since another."""
     event = _EVENT.c
     looked = (
         sa.select(event.actor_kind, event.actor_id)
         .where(event.organisation_id == organisation_id, event.at >= since, *_FETCHED)
         .distinct()
     )
-    sent = sa.select(_SENT.c.kind, _SENT.c.own_id).where(
-        _SENT.c.organisation_id == organisation_id, _SENT.c.hour >= hour_of(since)
+    sent = (
+        sa.select(_SENT.c.kind, _SENT.c.own_id)
+        .where(_SENT.c.organisation_id == organisation_id, _SENT.c.hour >= bytes_since)
+        .group_by(_SENT.c.kind, _SENT.c.own_id)
+        .having(sa.func.sum(_SENT.c.bytes) > least_bytes)
     )
-    rows = (*session.execute(looked), *session.execute(sent.distinct()))
+    rows = (*session.execute(looked), *session.execute(sent))
     return {Subject(organisation_id, kind, own_id) for kind, own_id in rows if kind in KINDS and own_id}
 
 

@@ -47,9 +47,11 @@ class VolumeWatch:
         """Look once; returns how many alarms were raised."""
         now = self._clock.now()
         since = self._looked_at - APART if self._looked_at is not None and self._looked_at <= now else now - DAY
+        least = min(usual.limits_for(self._settings, kind).bytes for kind in counting.KINDS)
         with self._database.read() as session:
             organisations = session.scalars(sa.select(Organisation.id)).all()
-            subjects = [one for each in organisations for one in counting.active(session, each, max(since, now - DAY))]
+            asked = (max(since, now - DAY), now - DAY, least)
+            subjects = [one for each in organisations for one in counting.active(session, each, *asked)]
             found = [one for subject in sorted(subjects) if (one := self._judged(session, subject, now)) is not None]
         raised = sum(self._told(one, now) for one in found)
         self._looked_at = now

@@ -49,7 +49,4 @@ export default {
   'amounts.limitsText': 'Unter diesen Zahlen in 24 Stunden wird niemand gemeldet. Wer üblicherweise mehr abruft, hat eine höhere Grenze: deutlich über dem Doppelten der eigenen üblichen Tage der letzten Wochen.',
   'amounts.suspends': 'wird sofort gesperrt',
   'amounts.onlyTold': 'wird nur gemeldet',
-  'amounts.head.who': 'Wer',
-  'amounts.head.then': 'Dann',
-  'amounts.head.data': 'Daten',
 } satisfies Record<string, string | [string, string]>;

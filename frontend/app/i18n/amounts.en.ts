@@ -49,7 +49,4 @@ export default {
   'amounts.limitsText': 'Nobody below these numbers in 24 hours is ever told of. Who usually fetches more has a higher limit: well above twice their usual days of the last weeks.',
   'amounts.suspends': 'is suspended at once',
   'amounts.onlyTold': 'is only told of',
-  'amounts.head.who': 'Who',
-  'amounts.head.then': 'Then',
-  'amounts.head.data': 'Data',
 } satisfies Record<string, string | [string, string]>;

@@ -30,6 +30,7 @@ export type PageName =
   | 'organisation'
   | 'consents'
   | 'usage'
+  | 'amounts'
   | 'displays'
   | 'system';
 
@@ -73,6 +74,7 @@ export const places: readonly Place[] = [
   { name: 'organisation', address: '/organisation', icon: 'shield', admin: true, officer: true, under: 'promises', load: () => import('./privacy/Organisation.svelte') },
   { name: 'consents', address: '/consents', icon: 'shield', admin: true, officer: true, under: 'promises', load: () => import('./privacy/Consents.svelte') },
   { name: 'usage', address: '/usage', icon: 'shield', admin: true, officer: true, under: 'promises', load: () => import('./statistics/Usage.svelte') },
+  { name: 'amounts', address: '/unusual-volume', icon: 'shield', admin: true, officer: true, under: 'promises', load: () => import('./privacy/Amounts.svelte') },
   { name: 'displays', address: '/display-check', icon: 'displays', admin: false, load: () => import('./pages/DisplayCheck.svelte') },
   { name: 'system', address: '/system', icon: 'system', admin: false, load: () => import('./pages/System.svelte') },
 ];

@@ -249,6 +249,20 @@ def promises() -> None:
 
 
 @app.command()
+def unusual(
+    settle: Annotated[str, typer.Option(help="the id of an alarm that somebody has looked into")] = "",
+    note: Annotated[str, typer.Option(help="what came of it")] = "",
+    let_in: Annotated[bool, typer.Option(help="let in again whom it has shut out")] = False,
+) -> None:
+    """List who fetched far more than usual, exit status 1 if nobody has looked into one of them; or settle an alarm."""
+    from radrelay.app.volume_commands import list_alarms, settle_alarm
+
+    if settle:
+        _leave(settle_alarm(_settings(), settle, note, let_in=let_in))
+    _leave(list_alarms(_settings()))
+
+
+@app.command()
 def backup(
     target: Annotated[Path, typer.Argument(help="a folder; an older backup in it is brought up to date")],
 ) -> None:

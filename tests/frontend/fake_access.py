@@ -59,6 +59,7 @@ class Access:
         {"id": "o1", "owner": {"kind": "account", "id": "acc-1", "name": "Dr. Katharina Weber"},
          "since": "2026-03-01T12:00:00Z", "mine": True},
     ])  # fmt: skip
+    opened: list[Row] = field(default_factory=list)
     latest_end: str | None = None
     may_download: bool = True
     last_sight: bool = False
@@ -189,7 +190,7 @@ async def releases(request: Request) -> Response:
     access = access_of(request)
     if request.method == "GET":
         own = {"may_download": access.may_download, "latest_end": access.latest_end}
-        return JSONResponse({"releases": access.releases, **own})
+        return JSONResponse({"releases": access.releases, "opened": access.opened, **own})
     given = await _given(request)
     if given["id"] in access.gone:
         return refusal(404, "grantee-gone")

@@ -69,6 +69,8 @@ class World:
     must_change_password: bool = False
     role: str = "admin"
     must_accept: bool = False
+    alarms: list[dict[str, Any]] = field(default_factory=fake_privacy.alarms)
+    away: bool = False
     logged_in: bool = True
     glimpses: bool = True
     held_frames: set[str] = field(default_factory=set)
@@ -360,7 +362,9 @@ class Guard:
         world.asked_at = time.monotonic() if counts else world.asked_at
         try:
             nobodys = ("/api/session", "/api/oidc", *fake_account.OPEN)
-            if path.startswith("/api/") and not path.startswith(nobodys) and not world.logged_in:
+            if world.away and path.startswith("/api/"):
+                await problem(503, "unavailable", "The database does not answer.")(scope, receive, guarded)
+            elif path.startswith("/api/") and not path.startswith(nobodys) and not world.logged_in:
                 await problem(401, "unauthenticated", "Log in first.")(scope, receive, guarded)
             else:
                 await self.app(scope, receive, guarded)

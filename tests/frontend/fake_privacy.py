@@ -84,7 +84,48 @@ async def notice(request: Request) -> Response:
     return JSONResponse(TEXT)
 
 
+def alarm(alarm_id: str, name: str, **more: Any) -> dict[str, Any]:
+    """Return an access that fetched far more than usual."""
+    return {
+        "id": alarm_id, "kind": "account", "own_id": "acc-7", "name": name, "began_at": "2026-01-01T22:00:00Z",
+        "at": "2026-01-02T03:00:00Z", "counted_at": "2026-01-02T03:20:00Z", "studies": 431, "patients": 402,
+        "fetches": 1312, "bytes": 91_000_000_000, "measure": "studies", "usual": 84, "most": 200, "suspended_at": None,
+        "kept_open": "", "settled_at": None, "settled_by": "", "note": "", **more,
+    }  # fmt: skip
+
+
+def alarms() -> list[dict[str, Any]]:
+    """Return one that is suspended, one that is open, the only administrator, and one that was looked into."""
+    return [
+        alarm("a1", "Archivabgleich Süd", kind="token", suspended_at="2026-01-02T03:00:00Z", measure="bytes",
+              usual=4_000_000_000, most=268_435_456_000, bytes=402_000_000_000),
+        alarm("a2", "Dr. Katharina Weber", usual=None),
+        alarm("a3", "root", own_id="acc-2", kept_open="last-admin"),
+        alarm("a4", "CT_NORD", kind="ae", own_id="CT_NORD", settled_at="2026-01-03T08:00:00Z",
+              settled_by="Datenschutz", note="Umzug auf das neue Archiv, angekündigt"),
+    ]  # fmt: skip
+
+
+async def volume(request: Request) -> Response:
+    """List alarms and limits."""
+    limits = {"studies": 200, "patients": 150, "fetches": 2000, "bytes": 107_374_182_400, "suspend": False}
+    kinds = dict.fromkeys(("account", "token", "device"), limits) | {"link": limits | {"suspend": True}}
+    return JSONResponse({"alarms": request.app.state.world.alarms, "limits": kinds})
+
+
+async def settle(request: Request) -> Response:
+    """Settle an alarm."""
+    given = await request.json()
+    [one] = [each for each in request.app.state.world.alarms if each["id"] == request.path_params["alarm_id"]]
+    one |= {"settled_at": "2026-01-03T08:00:00Z", "settled_by": "root", "note": given["note"]}
+    if given["let_in"]:
+        one["suspended_at"] = None
+    return JSONResponse(one)
+
+
 ROUTES = [
+    Route("/api/privacy/volume", volume),
+    Route("/api/privacy/volume/{alarm_id}", settle, methods=["POST"]),
     Route("/api/promises", promises),
     Route("/api/privacy/texts", texts),
     Route("/api/privacy/owed", owed),

@@ -4,7 +4,7 @@ import { get, post, put, remove } from './client';
 import type { Patient } from './types';
 
 export type Protection = 'none' | 'pin' | 'birth-date';
-export type LinkState = 'open' | 'closed' | 'used-up' | 'expired' | 'revoked' | 'ended' | 'gone';
+export type LinkState = 'open' | 'closed' | 'used-up' | 'expired' | 'revoked' | 'ended' | 'suspended' | 'gone';
 export type AccessKind = 'opened' | 'wrong' | 'refused' | 'closed' | 'downloaded';
 
 /** What of a study a link shows: all of it, or the series named. */

@@ -345,6 +345,8 @@ export interface TokenRow {
   created_at: string;
   expires_at: string | null;
   revoked_at: string | null;
+  /** Refused for unusual volume, until somebody lets it in again. */
+  suspended_at?: string | null;
 }
 
 export interface AuditRow {

@@ -15,6 +15,7 @@ import hanging from './hanging.de';
 import invocation from './invocation.de';
 import marks from './marks.de';
 import people from './people.de';
+import amounts from './amounts.de';
 import privacy from './privacy.de';
 import problems from './problems.de';
 import quarantine from './quarantine.de';
@@ -41,6 +42,7 @@ const de: Rest = {
   ...people,
   ...organisation,
   ...privacy,
+  ...amounts,
   ...problems,
   ...quarantine,
   ...restricted,

@@ -15,6 +15,7 @@ import consent from './consent.en';
 import contents from './contents.en';
 import people from './people.en';
 import organisation from './organisation.en';
+import amounts from './amounts.en';
 import privacy from './privacy.en';
 import problems from './problems.en';
 import quarantine from './quarantine.en';
@@ -41,6 +42,7 @@ const en = {
   ...people,
   ...organisation,
   ...privacy,
+  ...amounts,
   ...problems,
   ...quarantine,
   ...restricted,

@@ -249,6 +249,9 @@ const de: Record<keyof typeof en, string> = {
   'problem.request-invalid': 'Die Anfrage sagt zu wenig: um wessen Daten es geht, wer fragt und am Ende, was geantwortet wurde.',
   'problem.several-people': 'Unter dieser Patienten-ID liegen Studien mehrerer Personen. Wählen Sie, wer gemeint ist.',
   'problem.requester-unverified': 'Vermerken Sie zuerst, wie die Person sich ausgewiesen hat.',
+  'problem.volume-alarm-unknown': 'Diese Meldung gibt es nicht mehr. Laden Sie die Seite neu.',
+  'problem.volume-alarm-settled': 'Jemand anderes hat das schon geprüft.',
+  'problem.volume-alarm-own': 'Hier geht es um Sie selbst: Jemand anderes muss es prüfen.',
   'problem.request-closed': 'Diese Anfrage ist beantwortet. Tragen Sie eine neue ein.',
 };
 

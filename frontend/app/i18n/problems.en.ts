@@ -247,5 +247,8 @@ export default {
   'problem.request-invalid': 'The request says too little: whose data, who asks, and in the end what was answered.',
   'problem.several-people': 'Studies of several people lie under this patient ID. Choose who is meant.',
   'problem.requester-unverified': 'Note first how the requester proved who they are.',
+  'problem.volume-alarm-unknown': 'This alarm is not here any more. Load the page anew.',
+  'problem.volume-alarm-settled': 'Somebody else has looked into this already.',
+  'problem.volume-alarm-own': 'This is about you: somebody else has to look into it.',
   'problem.request-closed': 'This request is answered. Enter another one.',
 } satisfies Record<string, string>;

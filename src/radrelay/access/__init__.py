@@ -23,7 +23,9 @@ from radrelay.access.devices import (
     bind_device,
     devices,
     is_loopback,
+    is_suspended,
     judge,
+    suspend_device,
     unbind_device,
 )
 from radrelay.access.granted import MOST_LISTED, GrantView, change_grant, grant_of, granted
@@ -61,6 +63,7 @@ from radrelay.access.links import (
     note_access,
     note_told,
     revoke_link,
+    suspend_link,
 )
 from radrelay.access.links import (
     listed as listed_links,
@@ -114,7 +117,7 @@ from radrelay.access.restrictions import Wanted as WantedRestriction
 from radrelay.access.rule_matching import Conditions, SenderFacts, SeriesFacts, StudyFacts, cleaned, fits
 from radrelay.access.scope import Listed, Scope, scope
 from radrelay.access.sight import Sight, anybody_sees, of_account, own_end, sights
-from radrelay.access.visibility import of_one_person, open_to_all
+from radrelay.access.visibility import BROKEN_GLASS, of_one_person, open_to_all
 from radrelay.access.visits import (
     Asked,
     LinkTry,
@@ -128,6 +131,7 @@ from radrelay.access.visits import (
 )
 
 __all__ = [
+    "BROKEN_GLASS",
     "GUEST",
     "MOST_LISTED",
     "MOST_TARGETS",
@@ -219,6 +223,7 @@ __all__ = [
     "is_anything_asked",
     "is_loopback",
     "is_owned",
+    "is_suspended",
     "is_token_of",
     "judge",
     "lift",
@@ -259,6 +264,8 @@ __all__ = [
     "set_prior_rule",
     "shows",
     "sights",
+    "suspend_device",
+    "suspend_link",
     "system_principal",
     "told_of_rule",
     "unbind_device",

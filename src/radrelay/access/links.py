@@ -34,7 +34,7 @@ MOST_FORGOTTEN = 500  # at once; the rest next time
 CLOCKS_APART = timedelta(minutes=5)
 CLOSED_FIRST, CLOSED_LONGEST = timedelta(minutes=15), timedelta(hours=24)
 
-LinkState = Literal["open", "closed", "used-up", "expired", "revoked", "ended"]
+LinkState = Literal["open", "closed", "used-up", "expired", "revoked", "ended", "suspended"]
 AccessKind = Literal["opened", "wrong", "refused", "closed", "downloaded"]
 
 
@@ -207,6 +207,16 @@ def revoke_link(session: Session, organisation_id: uuid.UUID, link_id: uuid.UUID
     return view(row, now, targets)
 
 
+def suspend_link(session: Session, organisation_id: uuid.UUID, link_id: uuid.UUID, at: datetime | None) -> bool:
+    """Shut a link and all that it opened until it is opened again (`at` none); says whether it was there."""
+    own = sa.and_(ShareLink.organisation_id == organisation_id, ShareLink.id == link_id)
+    row = session.scalar(sa.select(ShareLink).where(own).with_for_update())
+    if row is not None:
+        row.suspended_at = at
+        session.flush()
+    return row is not None
+
+
 def accesses(session: Session, organisation_id: uuid.UUID, link_id: uuid.UUID) -> list[AccessView]:
     """Return what happened with a link, the newest first; at most 200."""
     rows = session.scalars(
@@ -287,7 +297,8 @@ def closed_until(row: ShareLink, now: datetime) -> datetime | None:
 def lasts(row: ShareLink, now: datetime) -> bool:
     """Say whether a link is in its time: a clock that went back gives no time back that a use has seen pass."""
     latest = max(now, row.used_at) if row.used_at else now
-    return row.revoked_at is None and row.created_at - CLOCKS_APART <= now and latest < row.ends_at
+    shut = row.revoked_at is not None or row.suspended_at is not None
+    return not shut and row.created_at - CLOCKS_APART <= now and latest < row.ends_at
 
 
 def view(row: ShareLink, now: datetime, targets: tuple[Target, ...] = (), *, stands: bool = True) -> LinkView:
@@ -316,6 +327,8 @@ def view(row: ShareLink, now: datetime, targets: tuple[Target, ...] = (), *, sta
 def _state(row: ShareLink, now: datetime, *, stands: bool, closed: bool) -> LinkState:
     if row.revoked_at is not None:
         return "revoked"
+    if row.suspended_at is not None:
+        return "suspended"
     if not lasts(row, now):
         return "expired"
     if not stands:

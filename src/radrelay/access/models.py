@@ -65,6 +65,16 @@ class Device(Base):
     changed_at: Mapped[datetime] = mapped_column(Instant)
 
 
+class SuspendedDevice(Base):
+    """A calling AE title that is refused what it was granted until somebody lets it in again."""
+
+    __tablename__ = "access_suspended_device"
+
+    organisation_id: Mapped[uuid.UUID] = mapped_column(Id, primary_key=True)
+    ae_title: Mapped[str] = mapped_column(String(16), primary_key=True)
+    suspended_at: Mapped[datetime] = mapped_column(Instant)
+
+
 class Begun(Base):
     """An organisation has got the grants that a new one starts with; what is taken away afterwards stays away."""
 
@@ -265,6 +275,7 @@ class ShareLink(Owned, Base):
     ends_at: Mapped[datetime] = mapped_column(Instant)
     used_at: Mapped[datetime | None] = mapped_column(Instant)
     revoked_at: Mapped[datetime | None] = mapped_column(Instant)
+    suspended_at: Mapped[datetime | None] = mapped_column(Instant)  # shut until somebody opens it again
 
 
 class LinkVisit(Owned, Base):

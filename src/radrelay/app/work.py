@@ -24,6 +24,7 @@ from radrelay.app.record_keeping import keep_record, note_arrivals, sending
 from radrelay.app.role import run_role
 from radrelay.app.stored import ArchiveSource, DicomDialler
 from radrelay.app.threads import kept_up, loop
+from radrelay.app.watching import keep_watching
 from radrelay.archive import indexing, ownership, rule_facts
 from radrelay.archive.compaction import Compactor
 from radrelay.archive.erasing import Eraser
@@ -221,6 +222,7 @@ def serve(core: Core, stop: threading.Event) -> None:
         *sending(core, stop, shop.landing.log.owner),
         *keep_posting(core, shop.landing.log.owner, stop),
         *keep_following(core, prepared, shop.landing.log.owner, stop),
+        *keep_watching(core, prepared, shop.landing.log.owner, stop),
     ]
     for thread in threads:
         thread.start()

@@ -110,10 +110,15 @@ _FAMILIES: dict[str, Told] = {  # by what stands before the dot
     "request": Told(ACCESSED, "R"),
     "consent": Told(ACCESSED, "R"),
     "incident": Told(AUDIT_LOG_USED, "R"),
+    "volume": Told(AUDIT_LOG_USED, "R"),
     "delivery": Told(ACTIVITY, "E"),
 } | {family: Told(SECURITY_ALERT, "E", kind) for family, kind in _ALERTS.items()}
 _ACTIONS: dict[str, Told] = {
     "factor.use": Told(USER_AUTHENTICATION, "E", LOGIN),
+    "access.unusual": Told(SECURITY_ALERT, "E", USER_ATTRIBUTES),
+    "access.unusual-settled": Told(SECURITY_ALERT, "E", USER_ATTRIBUTES),
+    "access.suspend": Told(SECURITY_ALERT, "E", USER_ATTRIBUTES),
+    "access.let-in": Told(SECURITY_ALERT, "E", USER_ATTRIBUTES),
     "access.break-glass": Told(SECURITY_ALERT, "E", EMERGENCY_OVERRIDE),
     "link.open": Told(USER_AUTHENTICATION, "E", LOGIN),
     "link.leave": Told(USER_AUTHENTICATION, "E", LOGOUT),

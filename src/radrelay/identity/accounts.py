@@ -133,17 +133,17 @@ def require_other_admin(session: Session, row: Account) -> None:
     """Raise `LastAdmin` if `row` is the organisation's only administrator who can log in."""
     if row.role != "admin" or row.disabled_at is not None:
         return
-    others = session.scalar(
-        sa.select(sa.func.count())
-        .select_from(Account)
+    able = session.scalars(  # all of them, in one order: two who shut out each other wait for each other here
+        sa.select(Account.id)
         .where(
             Account.organisation_id == row.organisation_id,
             Account.role == "admin",
             Account.disabled_at.is_(None),
-            Account.id != row.id,
         )
-    )
-    if not others:
+        .order_by(Account.id)
+        .with_for_update()
+    ).all()
+    if not set(able) - {row.id}:
         raise LastAdmin
 
 

@@ -115,6 +115,7 @@ class ApiToken(Owned, Base):
     revoked_at: Mapped[datetime | None] = mapped_column(Instant)
     maker_id: Mapped[uuid.UUID | None] = mapped_column(Id)  # the account that made it; none: the command line
     closed_at: Mapped[datetime | None] = mapped_column(Instant)  # its maker's credentials were reported lost
+    suspended_at: Mapped[datetime | None] = mapped_column(Instant)  # refused until somebody lets it in again
 
 
 class PasswordLink(Owned, Base):

@@ -418,6 +418,11 @@ class Identity:
         with self._database.read() as session:
             return tokens.find(session, secret, self._clock.now())
 
+    def suspend_token(self, session: Session, organisation_id: uuid.UUID, token_id: uuid.UUID, *, suspended: bool
+                      ) -> bool:  # fmt: skip
+        """Refuse a token until it is let in again; says whether it is there."""
+        return tokens.suspend(session, organisation_id, token_id, self._clock.now() if suspended else None)
+
     def revoke_token(self, session: Session, organisation_id: uuid.UUID, token_id: uuid.UUID) -> TokenView:
         """End a token at once; raises `NotFound`."""
         return tokens.revoke(session, organisation_id, token_id, self._clock.now())

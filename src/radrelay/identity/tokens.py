@@ -30,7 +30,7 @@ _BY_SECRET: sa.Select[Any] = (  # built once and of plain columns: every request
 def view(row: ApiToken) -> TokenView:
     """Return the value of a row."""
     return TokenView(row.id, row.organisation_id, row.name, row.role, row.created_at, row.expires_at, row.revoked_at,
-                     row.closed_at)  # fmt: skip
+                     row.closed_at, row.suspended_at)  # fmt: skip
 
 
 def create(
@@ -69,6 +69,7 @@ def find(session: Session, secret: str, now: datetime) -> TokenView:
         row is None
         or row.revoked_at is not None
         or row.closed_at is not None
+        or row.suspended_at is not None
         or (row.expires_at is not None and now >= row.expires_at)
     ):
         raise TokenRefused
@@ -94,6 +95,16 @@ def revoke(session: Session, organisation_id: uuid.UUID, token_id: uuid.UUID, no
         row.revoked_at = now
         session.flush()
     return view(row)
+
+
+def suspend(session: Session, organisation_id: uuid.UUID, token_id: uuid.UUID, at: datetime | None) -> bool:
+    """Refuse a token until it is let in again (`at` none); says whether it was there."""
+    own = sa.and_(ApiToken.organisation_id == organisation_id, ApiToken.id == token_id)
+    held = session.scalar(sa.select(ApiToken).where(own).with_for_update())
+    if held is not None:
+        held.suspended_at = at
+        session.flush()
+    return held is not None
 
 
 def close_made_by(session: Session, account_id: uuid.UUID, closed_at: datetime | None) -> None:

@@ -97,6 +97,8 @@ class TokenView:
     revoked_at: datetime | None
     closed_at: datetime | None = None
     """Who made it has reported credentials as lost."""
+    suspended_at: datetime | None = None
+    """Refused until somebody lets it in again."""
 
 
 @dataclass(frozen=True, slots=True)

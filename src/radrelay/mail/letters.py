@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from radrelay.mail import notices
 from radrelay.mail.account_letters import WORDS as OF_ACCOUNTS
 
 Language = Literal["de", "en"]
@@ -186,6 +187,8 @@ _WORDS: dict[Language, dict[str, tuple[str, tuple[str, ...]]]] = {
         ),
     },
 }  # fmt: skip
+_WORDS["de"].update(notices.GERMAN)
+_WORDS["en"].update(notices.ENGLISH)
 _GREETING = {"de": "Guten Tag{whom},", "en": "Hello{whom},"}
 KINDS = tuple(_WORDS["en"])
 

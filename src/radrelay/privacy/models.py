@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import date, datetime
 
-from sqlalchemy import Boolean, Date, Index, Integer, LargeBinary, String, Text
+from sqlalchemy import BigInteger, Boolean, Date, Index, Integer, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from radrelay.storage.columns import Base, Id, Instant, Owned
@@ -141,3 +141,45 @@ class PrivacyRequest(Owned, Base):
     proof: Mapped[str] = mapped_column(Text)  # JSON: what was erased, when, under which keys
     created_by: Mapped[str] = mapped_column(String(200))
     revision: Mapped[int] = mapped_column(Integer)
+
+
+class VolumeSent(Base):
+    """Bytes that were sent to an account, token, link or device (`kind`; of a device the AE title) in an hour."""
+
+    __tablename__ = "privacy_volume_sent"
+    __table_args__ = (Index("ix_privacy_volume_sent_hour", "organisation_id", "hour"),)
+
+    organisation_id: Mapped[uuid.UUID] = mapped_column(Id, primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16), primary_key=True)
+    own_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    hour: Mapped[datetime] = mapped_column(Instant, primary_key=True)
+    bytes: Mapped[int] = mapped_column(BigInteger)
+
+
+class VolumeAlarm(Owned, Base):
+    """An access fetched far more than usual: how much since `began_at`, what was usual, and what was done about it."""
+
+    __tablename__ = "privacy_volume_alarm"
+    __table_args__ = (
+        Index("ix_privacy_volume_alarm_at", "organisation_id", "at"),
+        Index("ix_privacy_volume_alarm_own", "organisation_id", "own_id", "at"),
+    )
+
+    kind: Mapped[str] = mapped_column(String(16))  # account | token | link | ae
+    own_id: Mapped[str] = mapped_column(String(64))
+    name: Mapped[str] = mapped_column(String(200))
+    began_at: Mapped[datetime] = mapped_column(Instant)  # from when on it is counted
+    at: Mapped[datetime] = mapped_column(Instant)
+    counted_at: Mapped[datetime] = mapped_column(Instant)
+    studies: Mapped[int] = mapped_column(Integer)
+    patients: Mapped[int] = mapped_column(Integer)
+    fetches: Mapped[int] = mapped_column(Integer)
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    measure: Mapped[str] = mapped_column(String(16))  # what was furthest above its limit: studies, patients, …
+    usual: Mapped[int | None] = mapped_column(BigInteger)  # of that measure, on a day; none: too little is known
+    most: Mapped[int] = mapped_column(BigInteger)  # the limit of that measure
+    suspended_at: Mapped[datetime | None] = mapped_column(Instant)
+    kept_open: Mapped[str] = mapped_column(String(16), default="")  # last-admin: why it was not suspended
+    settled_at: Mapped[datetime | None] = mapped_column(Instant)
+    settled_by: Mapped[str] = mapped_column(String(200), default="")
+    note: Mapped[str] = mapped_column(String(1000), default="")

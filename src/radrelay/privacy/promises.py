@@ -14,6 +14,7 @@ from datetime import datetime
 from radrelay.privacy import clocks, safekeeping, spans
 from radrelay.privacy.spans import SourcePromise
 from radrelay.privacy.standing import House, Kept, State
+from radrelay.privacy.volume import alarms
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ def report(house: House, organisation_id: uuid.UUID) -> Report:
             safekeeping.age_of_keys(session, house, now),
             clocks.request_clocks(session, organisation_id, now),
             clocks.incident_clocks(session, organisation_id, now),
+            alarms.standing(session, organisation_id),
         ]
     kept += [
         safekeeping.rows(house),

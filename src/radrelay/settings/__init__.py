@@ -46,6 +46,7 @@ from radrelay.settings.receiving import (
     RetentionSettings,
 )
 from radrelay.settings.signing_up import SignUpSettings
+from radrelay.settings.watching import VolumeLimits, VolumeSettings
 
 __all__ = [
     "GIB",
@@ -75,6 +76,8 @@ __all__ = [
     "SignUpSettings",
     "StatisticsSettings",
     "StorageSettings",
+    "VolumeLimits",
+    "VolumeSettings",
     "WebSettings",
     "WorkSettings",
     "config_file",
@@ -115,6 +118,7 @@ class Settings(BaseSettings):
     access: AccessSettings = AccessSettings()
     privacy: PrivacySettings = PrivacySettings()
     statistics: StatisticsSettings = StatisticsSettings()
+    volume: VolumeSettings = VolumeSettings()
     log: LogSettings = LogSettings()
 
     @model_validator(mode="after")

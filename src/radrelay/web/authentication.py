@@ -22,7 +22,7 @@ from radrelay.errors import Forbidden, Unauthenticated
 from radrelay.identity import OpenSession, SessionEnded, TokenRefused, TokenView
 from radrelay.identity.factors.errors import FactorSetUpWanted, FactorWanted
 from radrelay.web.connection import is_own_origin, peer_address
-from radrelay.web.correlation import note_caller
+from radrelay.web.correlation import note_caller, note_principal
 from radrelay.web.services import WebServices
 from radrelay.web.visitors import LINK_COOKIE, is_own, visit_of
 
@@ -125,6 +125,7 @@ def entering_caller_of(request: Request) -> Caller:
             require_same_origin(request)  # a browser that was given it sends it for every site's pages
         principal = token_principal(services.identity.token_of(secret), peer, services.clock.now())
         note_caller(request.scope, peer, principal.kind, principal.id)
+        note_principal(request.scope, principal)
         return Caller(principal)
     cookie = request.cookies.get(COOKIE)
     if cookie is None:
@@ -141,7 +142,9 @@ def entering_caller_of(request: Request) -> Caller:
         given = request.headers.get(CSRF_HEADER, "")
         if not hmac.compare_digest(given.encode(), opened.csrf_token.encode()):
             raise CsrfRefused
-    return Caller(account_principal(opened, peer), opened)
+    principal = account_principal(opened, peer)
+    note_principal(request.scope, principal)
+    return Caller(principal, opened)
 
 
 def _visitor(request: Request, services: WebServices, peer: str) -> Caller:
@@ -151,6 +154,7 @@ def _visitor(request: Request, services: WebServices, peer: str) -> Caller:
         raise Unauthenticated
     visit = visit_of(request, services, cookie, peer)
     note_caller(request.scope, peer, "link", visit.link.id)
+    note_principal(request.scope, visit.principal)
     if request.method not in SAFE_METHODS:
         require_same_origin(request)
         if not is_own(visit, request.headers.get(CSRF_HEADER, "")):

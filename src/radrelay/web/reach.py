@@ -17,7 +17,13 @@ from sqlalchemy.orm import Session
 
 from radrelay import access
 from radrelay.access import Principal, Right, Scope
-from radrelay.archive.errors import AttachmentNotFound, InstanceNotFound, SeriesNotFound, StudyNotFound
+from radrelay.archive.errors import (
+    AttachmentNotFound,
+    IdentityHidden,
+    InstanceNotFound,
+    SeriesNotFound,
+    StudyNotFound,
+)
 from radrelay.archive.instances import FoundInstances, InstanceRef, find_in_series, find_instance, find_instances
 from radrelay.archive.links import Link, find_links
 from radrelay.archive.models import Attachment, Series, Study
@@ -39,12 +45,6 @@ _STUDY_OF_SERIES = (
     .join_from(SERIES, STUDY, STUDY.c.id == SERIES.c.study_id)
     .where(SERIES.c.id == sa.bindparam("series"), _LIVING)
 )
-
-
-class IdentityHidden(Forbidden):
-    """You may look at this study, but not at whom it is of: it cannot be handed out as it is."""
-
-    code = "identity-hidden"
 
 
 class PartOnly(Forbidden):

@@ -29,6 +29,7 @@ from radrelay.intake.quarantine import Quarantine
 from radrelay.intake.sources import SourceBook
 from radrelay.marks.filing import MarkFilings
 from radrelay.privacy.standing import House
+from radrelay.privacy.volume.counting import SentTally
 from radrelay.settings import Settings
 from radrelay.storage.database import Database
 from radrelay.web.acceptance import Acceptances
@@ -151,6 +152,11 @@ class WebServices:
     def workers(self) -> ThreadPoolExecutor:
         """Threads that read and pack objects a few ahead of a download."""
         return ThreadPoolExecutor(max_workers=4, thread_name_prefix="export")
+
+    @cached_property
+    def tally(self) -> SentTally:
+        """How many bytes were sent to whom since they were last written."""
+        return SentTally()
 
     @cached_property
     def acceptances(self) -> Acceptances:

@@ -59,7 +59,7 @@ class Link(BaseModel):
     label: str
     maker: str
     own: bool
-    state: Literal["open", "closed", "used-up", "expired", "revoked", "ended", "gone"]
+    state: Literal["open", "closed", "used-up", "expired", "revoked", "ended", "suspended", "gone"]
     protection: access.Protection
     may_download: bool
     max_uses: int | None

@@ -58,10 +58,23 @@ class Release(BaseModel):
     rule: str | None
 
 
+class OpenedByGlass(BaseModel):
+    """Who opened the restricted study to themselves for a reason: nobody released it, and it ends by itself."""
+
+    id: uuid.UUID
+    name: str
+    at: datetime
+    ends_at: datetime | None
+
+
 class Releases(BaseModel):
-    """The releases of a study that count. What the caller may give: `may_download`, and until when (null: no end)."""
+    """The releases of a study that count, and beside them who broke glass.
+
+    What the caller may give: `may_download`, and until when (null: no end).
+    """
 
     releases: list[Release]
+    opened: list[OpenedByGlass]
     may_download: bool
     latest_end: datetime | None
 
@@ -83,13 +96,18 @@ def list_releases(request: Request, services: Services, principal: Authenticated
     with services.database.read() as session:
         study, latest_end = reach_to_share(services, session, principal, study_id, download=False)
         views = _released(services, session, principal, study_id)
-        names = names_for(services, session, principal, views)
+        glass = _opened(services, session, principal, study_id)
+        names = names_for(services, session, principal, [*views, *glass])
         rules = access.rules_behind(session, [view.id for view in views])
+        opened = [
+            OpenedByGlass(id=one.id, name=names.of("account", one.grantee.id), at=one.created_at, ends_at=one.ends_at)
+            for one in glass
+        ]
         releases = [_shown(view, names.of(view.grantee.kind, view.grantee.id), rules.get(view.id)) for view in views]
         may_download = _may_download(services, session, principal, study_id)
     record = trail.event(request, principal, "release.list", ("study", study_id), patient=study.patient)
     trail.seen(services.database, principal, record)
-    return Releases(releases=releases, may_download=may_download, latest_end=latest_end)
+    return Releases(releases=releases, opened=opened, may_download=may_download, latest_end=latest_end)
 
 
 @router.get("/receivers")
@@ -184,16 +202,26 @@ def _may_download(services: WebServices, session: Session, principal: Principal,
 
 def _released(services: WebServices, session: Session, principal: Principal, study_id: uuid.UUID) -> list[GrantView]:
     """Return the grants on a study that are releases and count now, the newest first."""
-    now = services.clock.now()
-    found = access.granted(session, principal.organisation_id, target=Target("study", study_id))
     return [
         view
-        for view in found
-        if view.grantee.kind in ("account", "group")
+        for view in _counting(services, session, principal, study_id)
+        if view.origin != access.BROKEN_GLASS
+        and view.grantee.kind in ("account", "group")
         and Right.SEE in view.rights
         and RELEASED.issuperset(view.rights)
-        and (view.ends_at is None or view.ends_at > now)
     ]
+
+
+def _opened(services: WebServices, session: Session, principal: Principal, study_id: uuid.UUID) -> list[GrantView]:
+    """Return the grants on a study by which somebody broke glass and still sees it."""
+    found = _counting(services, session, principal, study_id)
+    return [view for view in found if view.origin == access.BROKEN_GLASS]
+
+
+def _counting(services: WebServices, session: Session, principal: Principal, study_id: uuid.UUID) -> list[GrantView]:
+    now = services.clock.now()
+    found = access.granted(session, principal.organisation_id, target=Target("study", study_id))
+    return [view for view in found if view.ends_at is None or view.ends_at > now]
 
 
 def _same(

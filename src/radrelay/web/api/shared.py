@@ -21,7 +21,7 @@ from radrelay.access.errors import LinkAnswerWrong, LinkClosed, LinkRefused
 from radrelay.archive.models import Study
 from radrelay.errors import RadrelayError
 from radrelay.identity import OpenSession, SessionEnded, TooManyAttempts, organisations
-from radrelay.web import study_rows, trail
+from radrelay.web import link_notices, study_rows, trail
 from radrelay.web.api.studies import Patient, shown_patient
 from radrelay.web.authentication import COOKIE, AnyCaller, Services, account_principal, require_same_origin
 from radrelay.web.connection import is_secure, peer_address
@@ -151,6 +151,8 @@ def _record(
         for action in ("link.open", *(("link.close",) if judged.closed else ())):
             record = trail.event(request, principal, action, _subject(judged), detail=detail, outcome="refused")
             trail.write(session, record)
+        if judged.closed:
+            link_notices.tell_maker(session, services, judged.link)
 
 
 def _end_login(session: Session, request: Request, services: WebServices, login: OpenSession) -> None:

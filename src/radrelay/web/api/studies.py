@@ -16,6 +16,7 @@ from starlette.responses import Response, StreamingResponse
 
 from radrelay.access import Principal, Right, Scope
 from radrelay.archive import deletion, holdings
+from radrelay.archive.errors import IdentityHidden
 from radrelay.archive.export import ExtraFile
 from radrelay.archive.models import Study as StudyTable
 from radrelay.archive.query import DateRange, IndexedStudy, Sort, StudyQuery, Window
@@ -27,7 +28,7 @@ from radrelay.web.answering import json_answer
 from radrelay.web.authentication import Authenticated, Services
 from radrelay.web.downloads import zip_response
 from radrelay.web.problems import answers
-from radrelay.web.reach import IdentityHidden, PartOnly, Reach
+from radrelay.web.reach import PartOnly, Reach
 from radrelay.web.services import WebServices
 
 router = APIRouter(prefix="/studies", tags=["studies"])

@@ -28,6 +28,7 @@ class Token(BaseModel):
     expires_at: datetime | None
     revoked_at: datetime | None
     closed_at: datetime | None
+    suspended_at: datetime | None
 
 
 class Tokens(BaseModel):

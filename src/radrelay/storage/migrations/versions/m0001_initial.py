@@ -99,6 +99,13 @@ def tables() -> None:
         sa.PrimaryKeyConstraint("organisation_id", "ae_title", name=op.f("pk_access_device")),
     )
     op.create_table(
+        "access_suspended_device",
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("ae_title", sa.String(length=16), nullable=False),
+        sa.Column("suspended_at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("organisation_id", "ae_title", name=op.f("pk_access_suspended_device")),
+    )
+    op.create_table(
         "access_restriction",
         sa.Column("kind", sa.String(length=16), nullable=False),
         sa.Column("value", sa.String(length=64), nullable=False),
@@ -262,6 +269,7 @@ def tables() -> None:
         sa.Column("revoked_at", Instant(), nullable=True),
         sa.Column("maker_id", Id(), nullable=True),
         sa.Column("closed_at", Instant(), nullable=True),
+        sa.Column("suspended_at", Instant(), nullable=True),
         sa.Column("organisation_id", Id(), nullable=False),
         sa.Column("id", Id(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_api_token")),
@@ -1343,6 +1351,7 @@ def marks() -> None:
         sa.Column("ends_at", Instant(), nullable=False),
         sa.Column("used_at", Instant(), nullable=True),
         sa.Column("revoked_at", Instant(), nullable=True),
+        sa.Column("suspended_at", Instant(), nullable=True),
         sa.Column("organisation_id", Id(), nullable=False),
         sa.Column("id", Id(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_share_link")),
@@ -1503,6 +1512,49 @@ def privacy_tables() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_privacy_text")),
     )
     op.create_index("ux_privacy_text_version", "privacy_text", ["organisation_id", "kind", "version"], unique=True)
+    volume_tables()
+
+
+def volume_tables() -> None:
+    """Make the tables of how much is fetched, and of what was found unusual."""
+    op.create_table(
+        "privacy_volume_sent",
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("own_id", sa.String(length=64), nullable=False),
+        sa.Column("hour", Instant(), nullable=False),
+        sa.Column("bytes", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("organisation_id", "kind", "own_id", "hour", name=op.f("pk_privacy_volume_sent")),
+    )
+    op.create_index("ix_privacy_volume_sent_hour", "privacy_volume_sent", ["organisation_id", "hour"], unique=False)
+    op.create_table(
+        "privacy_volume_alarm",
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("own_id", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("began_at", Instant(), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.Column("counted_at", Instant(), nullable=False),
+        sa.Column("studies", sa.Integer(), nullable=False),
+        sa.Column("patients", sa.Integer(), nullable=False),
+        sa.Column("fetches", sa.Integer(), nullable=False),
+        sa.Column("bytes", sa.BigInteger(), nullable=False),
+        sa.Column("measure", sa.String(length=16), nullable=False),
+        sa.Column("usual", sa.BigInteger(), nullable=True),
+        sa.Column("most", sa.BigInteger(), nullable=False),
+        sa.Column("suspended_at", Instant(), nullable=True),
+        sa.Column("kept_open", sa.String(length=16), nullable=False),
+        sa.Column("settled_at", Instant(), nullable=True),
+        sa.Column("settled_by", sa.String(length=200), nullable=False),
+        sa.Column("note", sa.String(length=1000), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_privacy_volume_alarm")),
+    )
+    op.create_index("ix_privacy_volume_alarm_at", "privacy_volume_alarm", ["organisation_id", "at"], unique=False)
+    op.create_index(
+        "ix_privacy_volume_alarm_own", "privacy_volume_alarm", ["organisation_id", "own_id", "at"], unique=False
+    )
 
 
 def consent_tables() -> None:

@@ -11,6 +11,8 @@ import { viewAddress } from '../app/studies/actions.svelte';
 /** What is given to open a link. */
 export interface Given {
   answer?: string;
+  /** By what the code was asked for that the answer is. */
+  asked?: string;
   tapped?: boolean;
   leave?: boolean;
 }
@@ -30,7 +32,8 @@ export const tryOpen = (token: string, given: Given): Promise<Opened> =>
 export async function arrive(target: HTMLElement): Promise<void> {
   const token = location.hash.slice(1) || kept();
   addEventListener('hashchange', reload); // another link in the same tab
-  history.replaceState({ link: token }, '', location.pathname); // a question may be reloaded, and is this tab's alone
+  const same = token === kept() ? (history.state as object | null) : null; // with a code that was asked for
+  history.replaceState({ ...same, link: token }, '', location.pathname); // a question may be reloaded, and is this tab's alone
   const first = await begin(token);
   enter('studies' in first && first.wants === '' ? first : await (await import('./asking')).ask(target, token, first));
   removeEventListener('hashchange', reload);

@@ -24,6 +24,7 @@ def link(number: int, state: str, **more: Any) -> Row:
         "id": f"link-{number}", "label": "Praxis Dr. Öztürk" if number else "", "maker": "weber", "own": True,
         "state": state, "protection": ("none", "pin", "birth-date")[number % 3], "may_download": number % 2 == 0,
         "max_uses": 3 if number else None, "uses": min(number, 3), "created_at": ago(days=2), "ends_at": ago(days=-5),
+        "email": "",
         "used_at": None, "revoked_at": None, "closed_until": ago(minutes=-15) if state == "closed" else None,
         "shows": [] if state == "gone" else [shown], **more,
     }  # fmt: skip
@@ -31,13 +32,14 @@ def link(number: int, state: str, **more: Any) -> Row:
 
 def access(kind: str, **span: float) -> Row:
     agent = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Version/18.0 Safari/604.1"
-    return {"link_id": "link-1", "at": ago(**span), "kind": kind, "peer": "203.0.113.77", "user_agent": agent}
+    return {"link_id": "link-1", "at": ago(**span), "kind": kind, "peer": "203.0.113.77",
+            "user_agent": agent, "email": ""}  # fmt: skip
 
 
 async def listed(request: Request) -> Response:
     del request
     links = [link(number, state) for number, state in enumerate(STATES)]
-    return JSONResponse({"links": links, "notices": [access("closed", minutes=3)]})
+    return JSONResponse({"links": links, "by_email": False, "notices": [access("closed", minutes=3)]})
 
 
 async def one(request: Request) -> Response:

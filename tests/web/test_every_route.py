@@ -38,6 +38,8 @@ OPEN: set[Operation] = {
     ("GET", "/api/password-rules"),
     ("GET", "/api/password-breaches/{prefix}"),
     ("POST", "/api/shared"),
+    ("POST", "/api/shared/code"),
+    ("POST", "/api/shared/code/state"),
     ("GET", "/api/oidc"),
     ("GET", "/api/oidc/start"),
     ("GET", "/api/oidc/callback"),
@@ -321,6 +323,8 @@ BODIES: dict[Operation, dict[str, object]] = {
     ("POST", "/api/links"): {"studies": [str(uuid.uuid4())], "ends_at": "2026-03-02T00:00:00Z"},
     ("POST", "/api/links/{link_id}/sheet"): {"address": "https://x/s#x"},
     ("POST", "/api/shared"): {"token": "x"},
+    ("POST", "/api/shared/code"): {"token": "x"},
+    ("POST", "/api/shared/code/state"): {"asked": "x"},
     ("POST", "/api/deliveries"): {"study_id": str(uuid.uuid4()), "destination_id": str(uuid.uuid4())},
 }
 

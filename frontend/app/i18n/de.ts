@@ -11,6 +11,7 @@ import drawings from './drawings.de';
 import factors from './factors.de';
 import hanging from './hanging.de';
 import invocation from './invocation.de';
+import mailcodes from './mailcodes.de';
 import marks from './marks.de';
 import privacy from './privacy.de';
 import problems from './problems.de';
@@ -32,6 +33,7 @@ const de: Rest = {
   ...factors,
   ...hanging,
   ...invocation,
+  ...mailcodes,
   ...marks,
   ...contents,
   ...privacy,

@@ -10,6 +10,7 @@ import factors from './factors.en';
 import type first from './first.en';
 import hanging from './hanging.en';
 import invocation from './invocation.en';
+import mailcodes from './mailcodes.en';
 import marks from './marks.en';
 import contents from './contents.en';
 import privacy from './privacy.en';
@@ -32,6 +33,7 @@ const en = {
   ...factors,
   ...hanging,
   ...invocation,
+  ...mailcodes,
   ...marks,
   ...contents,
   ...privacy,

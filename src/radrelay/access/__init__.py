@@ -43,6 +43,7 @@ from radrelay.access.groups import (
     remove_member,
     require_group,
 )
+from radrelay.access.link_codes import NewCode, letter_of, note_letter
 from radrelay.access.link_keys import LinkKeys, Protection
 from radrelay.access.links import (
     MOST_TARGETS,
@@ -109,6 +110,7 @@ from radrelay.access.visits import (
     Reaches,
     Refused,
     Visit,
+    ask_code,
     end_visit,
     open_link,
     unknown_principal,
@@ -141,6 +143,7 @@ __all__ = [
     "Listed",
     "MadeLink",
     "MemberView",
+    "NewCode",
     "NoticeView",
     "Principal",
     "PrincipalKind",
@@ -169,6 +172,7 @@ __all__ = [
     "add_member",
     "add_release_rule",
     "anybody_sees",
+    "ask_code",
     "bind_device",
     "break_glass",
     "broken",
@@ -202,12 +206,14 @@ __all__ = [
     "is_loopback",
     "is_token_of",
     "judge",
+    "letter_of",
     "lift",
     "link_of",
     "listed_links",
     "make_link",
     "members_of",
     "note_access",
+    "note_letter",
     "note_mailed",
     "note_told",
     "notices",

@@ -29,6 +29,18 @@ class LinkAnswerWrong(Forbidden):
     code = "link-answer-wrong"
 
 
+class LinkCodeOver(Forbidden):
+    """This code is over, or was used; ask for a new one."""
+
+    code = "link-code-over"
+
+
+class LinkAsksForNone(Conflict):
+    """This link asks for no code by e-mail."""
+
+    code = "link-asks-for-none"
+
+
 class LinkClosed(RadrelayError):
     """After several wrong answers this link is closed for a while."""
 

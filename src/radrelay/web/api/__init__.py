@@ -47,6 +47,7 @@ from radrelay.web.api import (
     series,
     session,
     shared,
+    shared_codes,
     slides,
     sources,
     studies,
@@ -110,6 +111,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     displays.router,
     links.router,
     shared.router,
+    shared_codes.router,
 )
 
 

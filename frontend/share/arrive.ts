@@ -53,12 +53,15 @@ async function begin(token: string): Promise<Opened | ApiProblem> {
 /** Goes to what was opened: to the study itself where it is one alone. */
 function enter({ studies: ids }: Opened): void {
   const [only, more] = ids;
-  if (only && !more) for (const asked of ['/api/session', studies.openingUrl(only), studies.glimpseUrl(only, null)]) expect(asked);
+  if (only && !more) for (const asked of opened(only)) expect(asked);
   history.replaceState(null, '', only && !more ? viewAddress(only) : '/');
 }
 
+/** What the viewer's page asks for first. */
+export const opened = (study: string): string[] => ['/api/session', studies.openingUrl(study), studies.glimpseUrl(study, null)];
+
 /** Asks ahead of the page's code for what it will ask for. */
-function expect(address: string): void {
+export function expect(address: string): void {
   const link = Object.assign(document.createElement('link'), { rel: 'preload', as: 'fetch', href: address, crossOrigin: '' });
   document.head.append(link);
 }

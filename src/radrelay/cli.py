@@ -161,11 +161,12 @@ def token_add(
     name: str,
     role: Annotated[str, typer.Option(help="user, admin, dpo or service")] = "user",
     days: Annotated[int | None, typer.Option(help="valid for so many days; without: until revoked")] = None,
+    launch: Annotated[bool, typer.Option("--launch", help="may open the viewer in people's names")] = False,
 ) -> None:
     """Make a key for a machine and print it, once: `Authorization: Bearer …`."""
     from radrelay.app.commands import token_add_command
 
-    _leave(token_add_command(_settings(), name, role, days))
+    _leave(token_add_command(_settings(), name, role, days, may_launch=launch))
 
 
 @link_app.command("make")

@@ -57,6 +57,7 @@ class World:
     directory: fake_directory.Directory = field(default_factory=fake_directory.Directory)
     restricted: fake_restricted.Restricted = field(default_factory=fake_restricted.Restricted)
     rules: fake_rules.Rules = field(default_factory=fake_rules.Rules)
+    links: fake_links.Links = field(default_factory=fake_links.Links)
     office: fake_office.Office = field(default_factory=fake_office.Office)
     own: fake_account.OwnAccount = field(default_factory=fake_account.OwnAccount)
     marks: fake_marks.Marks = field(default_factory=fake_marks.Marks)
@@ -65,6 +66,8 @@ class World:
     must_change_password: bool = False
     role: str = "admin"
     must_accept: bool = False
+    program: str = ""
+    """Another program has opened this login."""
     logged_in: bool = True
     glimpses: bool = True
     held_frames: set[str] = field(default_factory=set)
@@ -109,6 +112,7 @@ def _account(world: World) -> dict[str, Any]:
                "role": world.role, "language": "", "must_change_password": world.must_change_password,
                "must_accept": world.must_accept}  # fmt: skip
     return {"account": account, "csrf_token": CSRF, "expires_at": None, "idle_until": None,
+            "launched": {"program": world.program} if world.program else None,
             "server_proof": world.server_proof, **world.own.left()}  # fmt: skip
 
 

@@ -11,6 +11,7 @@ import drawings from './drawings.de';
 import factors from './factors.de';
 import hanging from './hanging.de';
 import invocation from './invocation.de';
+import launch from './launch.de';
 import mailcodes from './mailcodes.de';
 import marks from './marks.de';
 import privacy from './privacy.de';
@@ -33,6 +34,7 @@ const de: Rest = {
   ...factors,
   ...hanging,
   ...invocation,
+  ...launch,
   ...mailcodes,
   ...marks,
   ...contents,

@@ -10,6 +10,7 @@ import factors from './factors.en';
 import type first from './first.en';
 import hanging from './hanging.en';
 import invocation from './invocation.en';
+import launch from './launch.en';
 import mailcodes from './mailcodes.en';
 import marks from './marks.en';
 import contents from './contents.en';
@@ -33,6 +34,7 @@ const en = {
   ...factors,
   ...hanging,
   ...invocation,
+  ...launch,
   ...mailcodes,
   ...marks,
   ...contents,

@@ -43,6 +43,16 @@ from radrelay.access.groups import (
     remove_member,
     require_group,
 )
+from radrelay.access.launches import (
+    Launched,
+    LaunchView,
+    WantedLaunch,
+    launched_of,
+    make_launch,
+    take_launch,
+)
+from radrelay.access.launches import count_try as count_launch
+from radrelay.access.launches import note_session as note_launched
 from radrelay.access.link_codes import NewCode, letter_of, note_letter
 from radrelay.access.link_keys import LinkKeys, Protection
 from radrelay.access.links import (
@@ -136,6 +146,8 @@ __all__ = [
     "GrantView",
     "Grantee",
     "GroupView",
+    "LaunchView",
+    "Launched",
     "LinkKeys",
     "LinkState",
     "LinkTry",
@@ -164,6 +176,7 @@ __all__ = [
     "StudyFacts",
     "Target",
     "Visit",
+    "WantedLaunch",
     "WantedLink",
     "WantedRestriction",
     "WantedRule",
@@ -183,6 +196,7 @@ __all__ = [
     "change_release_rule",
     "cleaned",
     "closings",
+    "count_launch",
     "create_group",
     "delete_group",
     "delete_release_rule",
@@ -206,13 +220,16 @@ __all__ = [
     "is_loopback",
     "is_token_of",
     "judge",
+    "launched_of",
     "letter_of",
     "lift",
     "link_of",
     "listed_links",
+    "make_launch",
     "make_link",
     "members_of",
     "note_access",
+    "note_launched",
     "note_letter",
     "note_mailed",
     "note_told",
@@ -242,6 +259,7 @@ __all__ = [
     "shows",
     "sights",
     "system_principal",
+    "take_launch",
     "told_of_rule",
     "unbind_device",
     "unknown_principal",

@@ -49,6 +49,48 @@ class LinkClosed(RadrelayError):
     dimse_status = 0x0124
 
 
+class LaunchRefused(Unauthenticated):
+    """This address opens nothing; open the images again from your program."""
+
+    code = "launch-refused"
+
+
+class LaunchExpired(LaunchRefused):
+    """This address has run out; open the images again from your program."""
+
+    code = "launch-expired"
+
+
+class LaunchUsed(LaunchRefused):
+    """This address was opened before, and opens once; open the images again from your program."""
+
+    code = "launch-used"
+
+
+class LaunchShut(LaunchRefused):
+    """The account that these images are to be opened for is not here any more, or is shut."""
+
+    code = "launch-shut"
+
+
+class LaunchLost(LaunchRefused):
+    """These images are not here any more, or not for the person that they are to be opened for."""
+
+    code = "launch-lost"
+
+
+class MayNotLaunch(Forbidden):
+    """The viewer is opened for people by programs whose token may do so; an administrator makes one."""
+
+    code = "launch-right"
+
+
+class LaunchForNobody(NotFound):
+    """There is no account of this name that can log in."""
+
+    code = "launch-user"
+
+
 class LinkWanted(Invalid):
     """A link cannot be made like this."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import datetime
 
-from sqlalchemy import Boolean, Index, Integer, LargeBinary, String
+from sqlalchemy import Boolean, Index, Integer, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from radrelay.storage.columns import Base, Id, Instant, Owned
@@ -266,6 +266,31 @@ class ShareLink(Owned, Base):
     ends_at: Mapped[datetime] = mapped_column(Instant)
     used_at: Mapped[datetime | None] = mapped_column(Instant)
     revoked_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class Launch(Owned, Base):
+    """A program opens studies (ids between commas) in somebody's name, once; `session_id` is the login that it opened.
+
+    `address` is the page that it leads to; only the hash of its secret is kept.
+    """
+
+    __tablename__ = "launch"
+    __table_args__ = (
+        Index("ux_launch_secret", "secret_hash", unique=True),
+        Index("ix_launch_session", "session_id"),
+        Index("ix_launch_expires", "expires_at"),
+    )
+
+    secret_hash: Mapped[bytes] = mapped_column(LargeBinary(32))
+    token_id: Mapped[uuid.UUID] = mapped_column(Id)
+    program: Mapped[str] = mapped_column(String(200))
+    account_id: Mapped[uuid.UUID] = mapped_column(Id)
+    study_ids: Mapped[str] = mapped_column(Text)
+    address: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    expires_at: Mapped[datetime] = mapped_column(Instant)
+    used_at: Mapped[datetime | None] = mapped_column(Instant)
+    session_id: Mapped[uuid.UUID | None] = mapped_column(Id)
 
 
 class LinkCode(Owned, Base):

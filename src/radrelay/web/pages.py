@@ -21,7 +21,8 @@ from radrelay.access import Right
 from radrelay.errors import NotFound, RadrelayError
 from radrelay.web.authentication import require_caller, services_of
 from radrelay.web.invocation import Address, find, names_something, note_search
-from radrelay.web.preloading import Wanted, named, with_code, with_links
+from radrelay.web.launched import NotByLaunch
+from radrelay.web.preloading import ARRIVING, LAUNCHING, Wanted, named, with_code, with_links
 from radrelay.web.reach import Reach
 from radrelay.web.visitors import NotByLink
 
@@ -34,6 +35,7 @@ PACKED_TYPES = frozenset(
 PACKED_FROM_BYTES, PACKED_UP_TO_BYTES = 1024, 16 << 20
 CONTACT_LASTS = timedelta(days=180)  # RFC 9116 recommends less than a year
 SHARED = "s"  # where links lead; what they open stands behind the #, which is sent to nobody
+LAUNCH = "launch"  # where other programs lead, in the same way
 OTHERS = ("api", "dicom-web", "metrics", "healthz", "readyz")
 NOT_BUILT = (
     "<!doctype html><html lang=en><meta charset=utf-8><title>Radrelay</title><h1>Radrelay</h1>"
@@ -115,15 +117,17 @@ def page(request: Request, path: str) -> Response:
         return HTMLResponse(NOT_BUILT, status_code=503)
     if path == SHARED:
         return _shared(request, root, index)
+    if path == LAUNCH:
+        return _shared(request, root, index, LAUNCHING)
     if path == "view":
         return _viewer(request, root, index)
     return _send(request, index, "no-store")
 
 
-def _shared(request: Request, root: Path, index: Asset) -> Response:
-    """Serve the page that opens a link: the same to everybody, since nobody sends which link."""
+def _shared(request: Request, root: Path, index: Asset, arriving: str = ARRIVING) -> Response:
+    """Serve the page that opens a link or a launch: the same to everybody, since nobody sends which."""
     language = request.headers.get("accept-language", "")[:2].lower()
-    page = with_code(index.path.read_text("utf-8"), root, language)
+    page = with_code(index.path.read_text("utf-8"), root, language, arriving)
     return HTMLResponse(page, headers={"Cache-Control": "no-store"})
 
 
@@ -138,8 +142,8 @@ def _may_ask(request: Request) -> bool:
     """Return whether the page's questions would be answered: a refusal fetched ahead would outlast the login."""
     try:
         require_caller(request)
-    except NotByLink:
-        return True  # the page itself is for everybody; what it asks is open to links
+    except (NotByLink, NotByLaunch):
+        return True  # the page itself is for everybody; what it asks is open to links and launches
     except RadrelayError:
         return False
     return True

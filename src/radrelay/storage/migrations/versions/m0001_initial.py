@@ -258,6 +258,7 @@ def tables() -> None:
         sa.Column("revoked_at", Instant(), nullable=True),
         sa.Column("maker_id", Id(), nullable=True),
         sa.Column("closed_at", Instant(), nullable=True),
+        sa.Column("may_launch", sa.Boolean(), nullable=False),
         sa.Column("organisation_id", Id(), nullable=False),
         sa.Column("id", Id(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_api_token")),
@@ -973,6 +974,8 @@ def tables() -> None:
         sa.Column("ended_at", Instant(), nullable=True),
         sa.Column("stage", sa.String(length=8), nullable=False),
         sa.Column("proven_at", Instant(), nullable=False),
+        sa.Column("launched_by", Id(), nullable=True),
+        sa.Column("idle_s", sa.Integer(), nullable=True),
         sa.Column("organisation_id", Id(), nullable=False),
         sa.Column("id", Id(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_session")),
@@ -1299,6 +1302,25 @@ def marks() -> None:
     )
     op.create_index("ux_share_link_secret", "share_link", ["secret_hash"], unique=True)
     op.create_index("ix_share_link_maker", "share_link", ["organisation_id", "maker_id", "created_at"], unique=False)
+    op.create_table(
+        "launch",
+        sa.Column("secret_hash", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("token_id", Id(), nullable=False),
+        sa.Column("program", sa.String(length=200), nullable=False),
+        sa.Column("account_id", Id(), nullable=False),
+        sa.Column("study_ids", sa.Text(), nullable=False),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("expires_at", Instant(), nullable=False),
+        sa.Column("used_at", Instant(), nullable=True),
+        sa.Column("session_id", Id(), nullable=True),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_launch")),
+    )
+    op.create_index("ux_launch_secret", "launch", ["secret_hash"], unique=True)
+    op.create_index("ix_launch_session", "launch", ["session_id"], unique=False)
+    op.create_index("ix_launch_expires", "launch", ["expires_at"], unique=False)
     op.create_table(
         "link_code",
         sa.Column("link_id", Id(), nullable=False),

@@ -1,0 +1,38 @@
+/** English words of what other programs open: the way in, what refuses it, and its tokens. */
+
+export default {
+  'launch.opening': 'Opening the images …',
+  'launch.failed': 'The images were not opened',
+  'launch.again': 'Please open the images again from your program.',
+  'launch.launch-expired': 'This address counts for a minute only, and has run out.',
+  'launch.launch-used': 'This address has been opened before. Each opens once.',
+  'launch.launch-refused': 'This address is not complete, or its program may not open images here any more.',
+  'launch.launch-shut': 'The account that the images were to be opened for cannot log in here. Please tell your administrators.',
+  'launch.launch-lost': 'These images are not here any more, or not for you to see.',
+  'launch.ended': 'The images are closed',
+  'launch.endedText': 'Nobody has used them for a while, or their time is over.',
+  'launch.framed': 'Nobody is logged in here',
+  'launch.framedText': 'This window stands inside another program. Radrelay asks for no password there: open the images from that program, or log in in a window of Radrelay’s own.',
+  'launch.only': 'Only images are shown here',
+  'launch.onlyText': 'This window stands inside another program. Everything but the images opens in a window of Radrelay’s own.',
+  'launch.own': 'Open Radrelay in a window of its own',
+  'launch.brought': 'Opened from {name}',
+  'launch.broughtText': 'You see the images that {name} has opened for you, and nothing else of Radrelay. For everything else, log in yourself.',
+  'launch.back': 'Back to the images',
+  'launch.login': 'Close these images and log in',
+
+  'tokens.launch': 'May open the viewer for people (launch)',
+  'tokens.launchHint': 'For a RIS or KIS: whoever has this token opens images in the name of anybody who may see them. Give it the role Service and no grants.',
+  'tokens.launches': 'opens the viewer',
+
+  'problem.launch-refused': 'This address opens nothing. Open the images again from your program.',
+  'problem.launch-expired': 'This address has run out. Open the images again from your program.',
+  'problem.launch-used': 'This address was opened before. Open the images again from your program.',
+  'problem.launch-shut': 'The account that the images were to be opened for cannot log in here.',
+  'problem.launch-lost': 'These images are not here any more, or not for you to see.',
+  'problem.launch-right': 'This token may not open the viewer for people; an administrator makes one that may.',
+  'problem.launch-user': 'There is no account of this name that can log in.',
+  'problem.not-by-launch': 'Another program has opened these images for you, and nothing else. Log in to see more.',
+  'audit.action.launch.make': 'Program asked to open the viewer',
+  'audit.action.launch.open': 'Viewer opened by a program',
+} satisfies Record<string, string | [string, string]>;

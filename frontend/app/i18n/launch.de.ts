@@ -35,6 +35,7 @@ export default {
   'problem.launch-right': 'Dieser Schlüssel darf den Betrachter nicht für Personen öffnen; eine Administratorin oder ein Administrator erzeugt einen, der es darf.',
   'problem.launch-user': 'Es gibt kein Konto dieses Namens, das sich anmelden kann.',
   'problem.not-by-launch': 'Ein anderes Programm hat diese Bilder für Sie geöffnet und sonst nichts. Melden Sie sich an, um mehr zu sehen.',
+  'audit.kind.launch': 'Aufruf',
   'audit.action.launch.make': 'Programm möchte den Betrachter öffnen',
   'audit.action.launch.open': 'Betrachter durch ein Programm geöffnet',
 } satisfies Record<keyof typeof words, string | [string, string]>;

@@ -33,6 +33,7 @@ export default {
   'problem.launch-right': 'This token may not open the viewer for people; an administrator makes one that may.',
   'problem.launch-user': 'There is no account of this name that can log in.',
   'problem.not-by-launch': 'Another program has opened these images for you, and nothing else. Log in to see more.',
+  'audit.kind.launch': 'launch',
   'audit.action.launch.make': 'Program asked to open the viewer',
   'audit.action.launch.open': 'Viewer opened by a program',
 } satisfies Record<string, string | [string, string]>;

@@ -7,7 +7,7 @@ import './styles/tables.css';
 import { mount } from 'svelte';
 import App from './App.svelte';
 import { preferredLanguage, setLanguage } from './i18n/index.svelte';
-import { LINK, VIEWER } from './routes';
+import { LAUNCH, LINK, VIEWER } from './routes';
 import { startRouter } from './state/router.svelte';
 import { counted } from './state/use';
 
@@ -27,4 +27,5 @@ async function start(): Promise<void> {
 
 // Not waited for: what is loaded for a link needs this file to be through.
 if (location.pathname === LINK) void import('../share/arrive').then(({ arrive }) => arrive(place)).then(start);
+else if (location.pathname === LAUNCH) void import('../share/launch').then(({ launch }) => launch(place)).then(start);
 else await start();

@@ -99,7 +99,11 @@ export const LINK = '/s';
 /** What is for who signed up by themselves. */
 const GUESTS: readonly PageName[] = ['studies', 'import', 'links'];
 
+/** Where other programs bring somebody. */
+export const LAUNCH = '/launch';
+
 const viewer: Route = { name: 'view', bare: true, load: () => import('./pages/View.svelte') };
+const brought: Route = { name: 'missing', bare: true, load: () => withWords(import('../share/Brought.svelte')) };
 const shared: Route = { name: 'shared', bare: true, load: () => withWords(import('../share/Shared.svelte')) };
 const account: Route = { name: 'account', load: () => import('./pages/Account.svelte') };
 const missing: Route = { name: 'missing', load: () => import('./pages/Missing.svelte') };
@@ -112,9 +116,10 @@ export function isFor(place: Place, role: Role | undefined): boolean {
   return !place.admin || role === 'admin' || (role === 'dpo' && place.officer === true);
 }
 
-/** The page at a path; what is for others alone is missing, and by a link there is but what it shows. */
-export function pageFor(path: string, role: Role | undefined): Route {
+/** The page at a path; what is for others alone is missing, and by a link or a launch there is but what that shows. */
+export function pageFor(path: string, role: Role | undefined, launched = false): Route {
   if (path === VIEWER) return viewer;
+  if (launched) return brought;
   if (role === 'link') return shared;
   if (path === ACCOUNT) return account;
   const place = places.find(({ address }) => address === path);

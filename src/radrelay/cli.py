@@ -176,11 +176,12 @@ def token_add(
     name: str,
     role: Annotated[str, typer.Option(help="user, admin, dpo or service")] = "user",
     days: Annotated[int | None, typer.Option(help="valid for so many days; without: until revoked")] = None,
+    launch: Annotated[bool, typer.Option("--launch", help="may open the viewer in people's names")] = False,
 ) -> None:
     """Make a key for a machine and print it, once: `Authorization: Bearer …`."""
     from radrelay.app.commands import token_add_command
 
-    _leave(token_add_command(_settings(), name, role, days))
+    _leave(token_add_command(_settings(), name, role, days, may_launch=launch))
 
 
 @link_app.command("make")
@@ -191,15 +192,19 @@ def link_make(
     uses: Annotated[int | None, typer.Option(help="opens so many times; without: as often as one likes")] = None,
     pin: Annotated[bool, typer.Option("--pin", help="ask for a PIN, which is printed")] = False,
     birth_date: Annotated[bool, typer.Option("--birth-date", help="ask for the patient's date of birth")] = False,
+    email: Annotated[str, typer.Option(help="ask for a code that is sent to this address each time")] = "",
     download: Annotated[bool, typer.Option("--download", help="let images be saved")] = False,
     note: Annotated[str, typer.Option(help="for whom it is, as its maker sees it")] = "",
 ) -> None:
     """Make a link and print its address, once."""
     from radrelay.app.sharing import LinkOptions, link_make_command
 
-    if pin and birth_date:
-        raise typer.BadParameter("a link asks for a PIN or for the date of birth")
-    options = LinkOptions(days, uses, "pin" if pin else "birth-date" if birth_date else "none", download, note)
+    if pin + birth_date + bool(email) > 1:
+        raise typer.BadParameter("a link asks for a PIN, for the date of birth, or for a code by e-mail")
+    asks: Literal["none", "pin", "birth-date", "email"] = (
+        "pin" if pin else "birth-date" if birth_date else "email" if email else "none"
+    )
+    options = LinkOptions(days, uses, asks, download, note, email)
     _leave(link_make_command(_settings(), user, targets, options))
 
 

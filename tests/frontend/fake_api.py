@@ -60,6 +60,7 @@ class World:
     restricted: fake_restricted.Restricted = field(default_factory=fake_restricted.Restricted)
     organisation: fake_organisation.Organisation = field(default_factory=fake_organisation.Organisation)
     rules: fake_rules.Rules = field(default_factory=fake_rules.Rules)
+    links: fake_links.Links = field(default_factory=fake_links.Links)
     office: fake_office.Office = field(default_factory=fake_office.Office)
     own: fake_account.OwnAccount = field(default_factory=fake_account.OwnAccount)
     consents: fake_consent.Consents = field(default_factory=fake_consent.Consents)
@@ -71,6 +72,8 @@ class World:
     must_accept: bool = False
     alarms: list[dict[str, Any]] = field(default_factory=fake_privacy.alarms)
     away: bool = False
+    program: str = ""
+    """Another program has opened this login."""
     logged_in: bool = True
     glimpses: bool = True
     held_frames: set[str] = field(default_factory=set)
@@ -115,6 +118,7 @@ def _account(world: World) -> dict[str, Any]:
                "role": world.role, "language": "", "must_change_password": world.must_change_password,
                "must_accept": world.must_accept}  # fmt: skip
     return {"account": account, "csrf_token": CSRF, "expires_at": None, "idle_until": None,
+            "launched": {"program": world.program} if world.program else None,
             "server_proof": world.server_proof, **world.own.left()}  # fmt: skip
 
 

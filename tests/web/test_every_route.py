@@ -38,6 +38,9 @@ OPEN: set[Operation] = {
     ("GET", "/api/password-rules"),
     ("GET", "/api/password-breaches/{prefix}"),
     ("POST", "/api/shared"),
+    ("POST", "/api/shared/code"),
+    ("POST", "/api/shared/code/state"),
+    ("POST", "/api/launches/open"),
     ("GET", "/api/oidc"),
     ("GET", "/api/oidc/start"),
     ("GET", "/api/oidc/callback"),
@@ -149,6 +152,7 @@ ORGANISATION_WIDE: set[Operation] = {
     ("GET", "/api/quarantine/{quarantined_id}/content"),
 }  # fmt: skip
 GLASS: set[Operation] = {("POST", "/api/broken-glass")}  # for who was given the right to break it
+LAUNCHES: set[Operation] = {("POST", "/api/launches")}  # for programs whose token may
 SCOPED: set[Operation] = {
     *((method, "/api/studies/{study_id}/restrictions") for method in ("GET", "PUT", "DELETE")),
     ("GET", "/api/studies/{study_id}/releases"), ("POST", "/api/studies/{study_id}/releases"),
@@ -201,7 +205,17 @@ TO_VISITORS: set[Operation] = {  # what a link opens of what it shows; everythin
     *(("GET", path) for method, path in SCOPED if method == "GET" and path.startswith("/api/instances/{instance_id}/")),
     ("POST", "/api/studies/{study_id}/exports"),
 }
-KNOWN = OPEN | ADMINISTRATION | AUDITORS | OFFICER | OWN | EMPTY | ORGANISATION_WIDE | SCOPED | GLASS
+OF_LAUNCHED: set[Operation] = {  # of the person whom a program has brought, alone
+    *((method, "/api/session") for method in ("GET", "DELETE")), ("POST", "/api/session/use"), ("GET", "/api/events"),
+    ("GET", "/api/me/preferences/{name}"), ("PUT", "/api/me/preferences/{name}"), ("GET", "/api/preferences/{name}"),
+    ("GET", "/api/displays/rules"), ("GET", "/api/displays/here"),
+    ("GET", "/api/privacy/owed"), ("POST", "/api/privacy/acceptances"),
+}  # fmt: skip
+TO_LAUNCHED: set[Operation] = TO_VISITORS | {  # what a launch opens, of what its program asked for
+    ("GET", "/api/view"), ("GET", "/api/studies/{study_id}/priors"),
+    *((method, path) for method, path in SCOPED if path.startswith("/api/studies/{study_id}/marks")),
+}  # fmt: skip
+KNOWN = OPEN | ADMINISTRATION | AUDITORS | OFFICER | OWN | EMPTY | ORGANISATION_WIDE | SCOPED | GLASS | LAUNCHES
 OUTSIDE_OPENAPI: set[Operation] = {
     ("GET", "/api/openapi.json"), ("GET", "/api/docs"), ("GET", "/api/docs.css"), ("GET", "/{path:path}"),
     ("HEAD", "/{path:path}"), ("GET", "/.well-known/security.txt"),
@@ -357,6 +371,10 @@ BODIES: dict[Operation, dict[str, object]] = {
     ("POST", "/api/links"): {"studies": [str(uuid.uuid4())], "ends_at": "2026-03-02T00:00:00Z"},
     ("POST", "/api/links/{link_id}/sheet"): {"address": "https://x/s#x"},
     ("POST", "/api/shared"): {"token": "x"},
+    ("POST", "/api/launches/open"): {"token": "x"},
+    ("POST", "/api/launches"): {"user": "anna", "study": str(uuid.uuid4())},
+    ("POST", "/api/shared/code"): {"token": "x"},
+    ("POST", "/api/shared/code/state"): {"asked": "x"},
     ("POST", "/api/deliveries"): {"study_id": str(uuid.uuid4()), "destination_id": str(uuid.uuid4())},
 }
 
@@ -418,6 +436,8 @@ def test_a_stranger_who_is_logged_in_finds_nothing(site: WebSite) -> None:
             assert (status, problem["code"]) == (403, "organisation-wide"), (operation, problem)
         elif operation in GLASS:
             assert (status, problem["code"]) == (403, "no-glass"), (operation, problem)
+        elif operation in LAUNCHES:
+            assert (status, problem["code"]) == (403, "launch-right"), (operation, problem)
         else:
             assert status == 404, (operation, status, problem)
 
@@ -459,6 +479,29 @@ def test_who_comes_with_a_link_finds_what_it_shows_and_every_other_route_closed(
             assert (status, problem["code"]) == (403, "not-by-link"), (operation, status, problem)
     for path in ("/api/docs", "/api/openapi.json", "/metrics"):
         assert visitor.http.get(path).status_code == 403
+
+
+def test_whom_a_program_has_brought_finds_what_it_opened_and_every_other_route_closed(site: WebSite) -> None:
+    root = site.login("root")
+    upload(site, root, CT)
+    study = only_study(root)["id"]
+    with site.database.write() as session:
+        made = site.identity.create_token(session, site.organisation_id, name="RIS", role="service", may_launch=True)
+    program = {"Authorization": f"Bearer {made.secret}"}
+    asked = site.client().post("/api/launches", json={"user": "root", "study": study}, headers=program).json()
+    brought = Login(site.client("203.0.113.1"))
+    token = asked["address"].partition("#")[2]
+    assert brought.http.post("/api/launches/open", json={"token": token}).status_code == 200
+    brought.csrf = brought.http.get("/api/session").json()["csrf_token"]
+    assert brought.http.get(f"/api/studies/{study}").status_code == 200
+    for operation in sorted(operations(site) - OPEN - OF_LAUNCHED):
+        status, problem = ask(brought, operation)
+        if operation in TO_LAUNCHED:
+            assert status == 404, (operation, status, problem)
+        else:
+            assert (status, problem["code"]) == (403, "not-by-launch"), (operation, status, problem)
+    for path in ("/api/docs", "/api/openapi.json", "/metrics"):
+        assert brought.http.get(path).status_code == 403
 
 
 def test_a_login_that_has_not_come_all_the_way_reaches_what_it_needs_alone(site: WebSite) -> None:

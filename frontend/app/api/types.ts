@@ -32,6 +32,8 @@ export interface Offer {
   set: boolean;
   name: string;
   hide_password: boolean;
+  /** Who opens an address without a login goes on to the provider by itself. */
+  at_once: boolean;
 }
 
 export interface SessionAnswer {
@@ -44,6 +46,8 @@ export interface SessionAnswer {
   reset?: FactorsReset | null;
   /** What a link lets do; of everybody else nothing. */
   shared?: { may_download: boolean } | null;
+  /** The program that opened this login in the person's name. */
+  launched?: { program: string } | null;
 }
 
 export interface LoginAnswer extends SessionAnswer {
@@ -347,6 +351,7 @@ export interface TokenRow {
   revoked_at: string | null;
   /** Refused for unusual volume, until somebody lets it in again. */
   suspended_at?: string | null;
+  may_launch: boolean;
 }
 
 export interface AuditRow {

@@ -13,6 +13,8 @@ import drawings from './drawings.de';
 import factors from './factors.de';
 import hanging from './hanging.de';
 import invocation from './invocation.de';
+import launch from './launch.de';
+import mailcodes from './mailcodes.de';
 import marks from './marks.de';
 import people from './people.de';
 import amounts from './amounts.de';
@@ -36,6 +38,8 @@ const de: Rest = {
   ...factors,
   ...hanging,
   ...invocation,
+  ...launch,
+  ...mailcodes,
   ...marks,
   ...consent,
   ...contents,

@@ -10,6 +10,8 @@ import factors from './factors.en';
 import type first from './first.en';
 import hanging from './hanging.en';
 import invocation from './invocation.en';
+import launch from './launch.en';
+import mailcodes from './mailcodes.en';
 import marks from './marks.en';
 import consent from './consent.en';
 import contents from './contents.en';
@@ -36,6 +38,8 @@ const en = {
   ...factors,
   ...hanging,
   ...invocation,
+  ...launch,
+  ...mailcodes,
   ...marks,
   ...consent,
   ...contents,

@@ -19,6 +19,7 @@ interface State {
   ended: boolean;
   asked: boolean;
   mayDownload: boolean;
+  program: string | null;
   linkOver: boolean;
   stage: Stage;
   reset: FactorsReset | null;
@@ -26,7 +27,8 @@ interface State {
 }
 
 const state = $state<State>({
-  account: null, ended: false, asked: false, mayDownload: true, linkOver: false, stage: 'open', reset: null, leaving: false,
+  account: null, ended: false, asked: false, mayDownload: true, program: null, linkOver: false, stage: 'open', reset: null,
+  leaving: false,
 });
 /** This page has been shown behind the login: when that ends, it is kept. */
 let inside = false;
@@ -61,6 +63,17 @@ export const session = {
   get isVisitor() {
     return state.account?.role === 'link';
   },
+  /** Another program has opened the viewer in this person's name; its name. */
+  get isLaunched() {
+    return state.program !== null;
+  },
+  get program() {
+    return state.program ?? '';
+  },
+  /** Somebody sees what a link or another program has opened, and nothing else of the house. */
+  get isGuest() {
+    return state.account?.role === 'link' || state.program !== null;
+  },
   /** A link may only let look. */
   get mayDownload() {
     return state.mayDownload;
@@ -77,6 +90,7 @@ function take(answer: SessionAnswer): void {
   if (answer.account.role !== 'link') sessionStorage.setItem(READER, answer.account.id);
   state.account = answer.account;
   state.mayDownload = answer.shared?.may_download ?? true;
+  state.program = answer.launched?.program ?? null;
   state.stage = answer.stage ?? 'open';
   state.reset = answer.reset ?? null;
   state.linkOver = false;

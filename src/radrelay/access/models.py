@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import datetime
 
-from sqlalchemy import Boolean, Index, Integer, LargeBinary, String
+from sqlalchemy import Boolean, Index, Integer, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from radrelay.storage.columns import Base, Id, Instant, Owned
@@ -262,7 +262,8 @@ class ShareLink(Owned, Base):
     maker_kind: Mapped[str] = mapped_column(String(16))  # account | token
     maker_id: Mapped[uuid.UUID] = mapped_column(Id)
     maker_name: Mapped[str] = mapped_column(String(200))
-    protection: Mapped[str] = mapped_column(String(16))  # none | pin | birth-date
+    protection: Mapped[str] = mapped_column(String(16))  # none | pin | birth-date | email
+    email: Mapped[str] = mapped_column(String(254), default="")  # where codes go; as `mail.require_address` returns it
     answer_hash: Mapped[bytes | None] = mapped_column(LargeBinary(32))
     may_download: Mapped[bool] = mapped_column(Boolean)
     max_uses: Mapped[int | None] = mapped_column(Integer)  # none: as often as one likes
@@ -276,6 +277,49 @@ class ShareLink(Owned, Base):
     used_at: Mapped[datetime | None] = mapped_column(Instant)
     revoked_at: Mapped[datetime | None] = mapped_column(Instant)
     suspended_at: Mapped[datetime | None] = mapped_column(Instant)  # shut until somebody opens it again
+
+
+class Launch(Owned, Base):
+    """A program opens studies (ids between commas) in somebody's name, once; `session_id` is the login that it opened.
+
+    `address` is the page that it leads to; only the hash of its secret is kept.
+    """
+
+    __tablename__ = "launch"
+    __table_args__ = (
+        Index("ux_launch_secret", "secret_hash", unique=True),
+        Index("ix_launch_session", "session_id"),
+        Index("ix_launch_expires", "expires_at"),
+    )
+
+    secret_hash: Mapped[bytes] = mapped_column(LargeBinary(32))
+    token_id: Mapped[uuid.UUID] = mapped_column(Id)
+    program: Mapped[str] = mapped_column(String(200))
+    account_id: Mapped[uuid.UUID] = mapped_column(Id)
+    study_ids: Mapped[str] = mapped_column(Text)
+    address: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    expires_at: Mapped[datetime] = mapped_column(Instant)
+    used_at: Mapped[datetime | None] = mapped_column(Instant)
+    session_id: Mapped[uuid.UUID | None] = mapped_column(Id)
+
+
+class LinkCode(Owned, Base):
+    """A code that was sent for a link to its address: whoever asked has a secret, and both are kept as hashes alone."""
+
+    __tablename__ = "link_code"
+    __table_args__ = (
+        Index("ux_link_code_secret", "secret_hash", unique=True),
+        Index("ix_link_code_link", "link_id"),
+        Index("ix_link_code_expires", "expires_at"),
+    )
+
+    link_id: Mapped[uuid.UUID] = mapped_column(Id)
+    secret_hash: Mapped[bytes] = mapped_column(LargeBinary(32))
+    code_hash: Mapped[bytes] = mapped_column(LargeBinary(32))
+    letter_id: Mapped[uuid.UUID | None] = mapped_column(Id)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    expires_at: Mapped[datetime] = mapped_column(Instant)
 
 
 class LinkVisit(Owned, Base):
@@ -296,7 +340,7 @@ class LinkVisit(Owned, Base):
 
 
 class LinkAccess(Owned, Base):
-    """What happened with a link, as its maker sees it: opened, wrong, refused, closed, downloaded."""
+    """What happened with a link, as its maker sees it: code, opened, wrong, refused, closed, downloaded."""
 
     __tablename__ = "link_access"
     __table_args__ = (

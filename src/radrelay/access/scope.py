@@ -62,6 +62,7 @@ class Scope:
     patients are shown in the clear or by alias. `everything` is true where no filter is needed within the
     organisation, `whole` where a grant is on the whole of it, though restricted studies may be left out.
     `within` are the reaches that bound this one: of a link, that of who shares.
+    Of who was brought here by another program it is bounded by the studies that this one asked for.
     """
 
     organisation_id: uuid.UUID
@@ -72,6 +73,7 @@ class Scope:
     within: tuple[Scope, ...] = ()
     _openness: Openness | None = None  # none: nothing is restricted, or nothing of it to this principal
     _priors: Priors | None = None
+    _only: frozenset[uuid.UUID] | None = None  # these studies, as far as `within` reaches them
 
     @property
     def everything(self) -> bool:
@@ -92,7 +94,10 @@ class Scope:
         if self.within:  # series by series: what bounds a reach may hold another part of the same study
             part = SERIES.alias()
             of_study = sa.and_(part.c.study_id == study_id, part.c.organisation_id == self.organisation_id)
-            return there_is(sa.select(sa.literal(1)).where(of_study, self.series_filter(part.c.study_id, part.c.id)))
+            found = there_is(sa.select(sa.literal(1)).where(of_study, self.series_filter(part.c.study_id, part.c.id)))
+            return found if self._only is None else sa.and_(study_id.in_(sorted(self._only)), found)
+        if self._only is not None:
+            return study_id.in_(sorted(self._only))
         if self.everything:
             return sa.true()
         reached = self._reached.study(study_id)
@@ -105,6 +110,8 @@ class Scope:
         if self.within:
             both = (replace(self, within=()), *self.within)
             return sa.and_(*(one.series_filter(study_id, series_id) for one in both))
+        if self._only is not None:
+            return study_id.in_(sorted(self._only))
         if self.everything:
             return sa.true()
         reached = self._reached.series(study_id, series_id)
@@ -118,6 +125,8 @@ class Scope:
             return Listed(sa.true(), few=False)
         if self.nothing:
             return Listed(sa.false(), few=True)
+        if self._only is not None:
+            return Listed(self.study_filter(study_id), few=True)
         if self.whole or self.within or not self._reaches_few(session):
             return Listed(self.study_filter(study_id), few=False)
         found = self._is_named(session, study_id)
@@ -155,7 +164,15 @@ def scope(session: Session, principal: Principal, right: Right, *, now: datetime
         return Scope(principal.organisation_id, "clear", True, frozenset(), asked)
     if principal.kind == "link":
         return _of_link(session, asked)
-    return _granted(session, asked)
+    own = _granted(session, asked)
+    return own if principal.only is None else _narrowed(own, asked, principal.only)
+
+
+def _narrowed(own: Scope, asked: Asked, only: frozenset[uuid.UUID]) -> Scope:
+    """Return what of a reach is within some studies."""
+    kinds = frozenset({"study"} if only and not own.nothing else ())
+    within = () if own.everything else (own,)
+    return Scope(own.organisation_id, own.identity, False, kinds, asked, within, _only=only)
 
 
 def _of_link(session: Session, asked: Asked) -> Scope:

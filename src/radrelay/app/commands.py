@@ -90,14 +90,14 @@ def user_password_command(settings: Settings, name: str, password: str | None) -
         core.close()
 
 
-def token_add_command(settings: Settings, name: str, role: str, days: int | None) -> int:
+def token_add_command(settings: Settings, name: str, role: str, days: int | None, *, may_launch: bool = False) -> int:
     """Make an API token and print it, once."""
     core, prepared = open_command(settings)
     try:
         expires_at = core.clock.now() + timedelta(days=days) if days is not None else None
         with core.database.write() as session:
             made = prepared.identity.create_token(
-                session, prepared.organisation_id, name=name, role=role, expires_at=expires_at
+                session, prepared.organisation_id, name=name, role=role, expires_at=expires_at, may_launch=may_launch
             )
             _record(core, prepared, session, "token.create", ("token", str(made.token.id)))
         print(made.secret)  # noqa: T201

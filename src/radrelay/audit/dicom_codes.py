@@ -97,6 +97,7 @@ _ALERTS: dict[str, Code] = {
 }
 _FAMILIES: dict[str, Told] = {  # by what stands before the dot
     "login": Told(USER_AUTHENTICATION, "E", LOGIN),
+    "launch": Told(USER_AUTHENTICATION, "E", LOGIN),
     "logout": Told(USER_AUTHENTICATION, "E", LOGOUT),
     "audit": Told(AUDIT_LOG_USED, "R"),
     "import": Told(IMPORT, "C"),

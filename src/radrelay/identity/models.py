@@ -99,6 +99,8 @@ class Session(Owned, Base):
     ended_at: Mapped[datetime | None] = mapped_column(Instant)
     stage: Mapped[str] = mapped_column(String(8), default="open")  # open | factor | set-up
     proven_at: Mapped[datetime] = mapped_column(Instant)  # when they last proved who they are
+    launched_by: Mapped[uuid.UUID | None] = mapped_column(Id)  # the token of the program that opened it for them
+    idle_s: Mapped[int | None] = mapped_column(Integer)  # ends after so long without use; none: as the settings have it
 
 
 class ApiToken(Owned, Base):
@@ -116,6 +118,7 @@ class ApiToken(Owned, Base):
     maker_id: Mapped[uuid.UUID | None] = mapped_column(Id)  # the account that made it; none: the command line
     closed_at: Mapped[datetime | None] = mapped_column(Instant)  # its maker's credentials were reported lost
     suspended_at: Mapped[datetime | None] = mapped_column(Instant)  # refused until somebody lets it in again
+    may_launch: Mapped[bool] = mapped_column(Boolean, default=False)  # may open the viewer in people's names
 
 
 class PasswordLink(Owned, Base):

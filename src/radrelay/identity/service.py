@@ -154,13 +154,17 @@ class Identity:
         throttle.succeed(session, self._logins.bound(session, checked.attempt, row))
         return self.factors.enter(session, accounts.view(row), checked.attempt, groups)
 
-    def open_signed_on(self, session: Session, account: AccountView, attempt: LoginTry) -> OpenSession:
-        """Open a login for somebody whom single sign-on has let in; raises `LoginRefused` where it is shut."""
+    def open_signed_on(
+        self, session: Session, account: AccountView, attempt: LoginTry, groups: Collection[str], *, two_factors: bool
+    ) -> OpenSession:
+        """Open a login for somebody whom single sign-on has let in; raises `LoginRefused` where it is shut.
+
+        It waits for a second factor as one by password does, unless the provider's login counts as `two_factors`.
+        """
         row = accounts.by_id(session, account.organisation_id, account.id)
         if accounts.is_shut(row):
             raise LoginRefused
-        opened = sessions.start(session, accounts.view(row), attempt, self._settings, self._clock.now())
-        return _with_device(opened, self._logins.devices.make(row.id))
+        return self.factors.enter(session, accounts.view(row), attempt, groups, passed=two_factors)
 
     def session_of(self, secret: str) -> OpenSession:
         """Return the login of a cookie's secret; raises `SessionEnded`. To ask is not to use it: `note_use`."""
@@ -171,7 +175,7 @@ class Identity:
         """Note that somebody used the pages `idle_s` seconds ago; returns the login with its new end."""
         used_at = self._clock.now() - timedelta(seconds=max(0.0, idle_s))
         sessions.note_use(session, opened.id, used_at)
-        idle_until = min(opened.expires_at, used_at + timedelta(seconds=self._settings.session_idle_s))
+        idle_until = sessions.idle_until(used_at, opened.expires_at, opened.idle_s, self._settings)
         return replace(opened, idle_until=max(opened.idle_until, idle_until))
 
     def devices(self, session: Session, organisation_id: uuid.UUID, account_id: uuid.UUID) -> list[Device]:
@@ -406,11 +410,12 @@ class Identity:
         return tokens.listed(session, organisation_id)
 
     def create_token(self, session: Session, organisation_id: uuid.UUID, *, name: str, role: str = "user",
-                     expires_at: datetime | None = None, maker_id: uuid.UUID | None = None) -> NewToken:  # fmt: skip
+                     expires_at: datetime | None = None, maker_id: uuid.UUID | None = None,
+                     may_launch: bool = False) -> NewToken:  # fmt: skip
         """Make a token; its secret is in the answer and nowhere else."""
         return tokens.create(
             session, organisation_id, name=name, role=role, expires_at=expires_at, now=self._clock.now(),
-            maker_id=maker_id,
+            maker_id=maker_id, may_launch=may_launch,
         )  # fmt: skip
 
     def token_of(self, secret: str) -> TokenView:
@@ -426,7 +431,3 @@ class Identity:
     def revoke_token(self, session: Session, organisation_id: uuid.UUID, token_id: uuid.UUID) -> TokenView:
         """End a token at once; raises `NotFound`."""
         return tokens.revoke(session, organisation_id, token_id, self._clock.now())
-
-
-def _with_device(opened: OpenSession, device: str) -> OpenSession:
-    return replace(opened, device=device)

@@ -30,12 +30,12 @@ _BY_SECRET: sa.Select[Any] = (  # built once and of plain columns: every request
 def view(row: ApiToken) -> TokenView:
     """Return the value of a row."""
     return TokenView(row.id, row.organisation_id, row.name, row.role, row.created_at, row.expires_at, row.revoked_at,
-                     row.closed_at, row.suspended_at)  # fmt: skip
+                     row.closed_at, row.suspended_at, row.may_launch)  # fmt: skip
 
 
 def create(
     session: Session, organisation_id: uuid.UUID, *, name: str, role: str, expires_at: datetime | None, now: datetime,
-    maker_id: uuid.UUID | None = None,
+    maker_id: uuid.UUID | None = None, may_launch: bool = False,
 ) -> NewToken:  # fmt: skip
     """Write a new token and return it with its secret, which is never seen again."""
     if not name.strip() or len(name) > 200:
@@ -54,6 +54,7 @@ def create(
         expires_at=expires_at,
         revoked_at=None,
         maker_id=maker_id,
+        may_launch=may_launch,
     )
     session.add(row)
     session.flush()

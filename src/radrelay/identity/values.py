@@ -70,6 +70,10 @@ class OpenSession:
     stage: str = "open"
     """How far it has come: `factor` where a second factor is awaited, `set-up` where one must be set up first."""
     proven_at: datetime | None = None
+    launched_by: uuid.UUID | None = None
+    """The token of the program that opened it in this person's name; it reaches what that program asked for."""
+    idle_s: int | None = None
+    """After how long without use it ends, where that is its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +103,8 @@ class TokenView:
     """Who made it has reported credentials as lost."""
     suspended_at: datetime | None = None
     """Refused until somebody lets it in again."""
+    may_launch: bool = False
+    """It may open the viewer in people's names."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,16 @@ _WORDS: dict[Language, dict[str, tuple[str, tuple[str, ...]]]] = {
                 "kennt jemand Ihr Passwort: Ändern Sie es, und sagen Sie es Ihrer Administration.",
             ),
         ),
+        "link-code": (
+            "Ihr Code",
+            (
+                "Ihr Code ist {code}.",
+                "Er öffnet den Link, den Sie von {house} erhalten haben: zehn Minuten lang, einmal, und nur in dem "
+                "Browser, in dem er angefordert wurde.",
+                "Haben Sie gerade keinen Link geöffnet? Dann hat ihn jemand anderes. Geben Sie den Code nicht weiter, "
+                "und sagen Sie es der Stelle, von der Sie den Link haben.",
+            ),
+        ),
         "password-changed": (
             "Ihr Passwort wurde geändert",
             ("das Passwort Ihres Zugangs {username} wurde geändert. Alle anderen Anmeldungen sind beendet.",
@@ -151,6 +161,16 @@ _WORDS: dict[Language, dict[str, tuple[str, tuple[str, ...]]]] = {
                 "Your PIN is {pin}.",
                 "It lets you in to {house} for ten minutes, once. If you are not logging in just now, somebody knows "
                 "your password: change it, and tell your administrators.",
+            ),
+        ),
+        "link-code": (
+            "Your code",
+            (
+                "Your code is {code}.",
+                "It opens the link that you were given by {house}: for ten minutes, once, and only in the browser in "
+                "which it was asked for.",
+                "Did you not open a link just now? Then somebody else has it. Do not pass the code on, and tell "
+                "whoever gave you the link.",
             ),
         ),
         "password-changed": (

@@ -60,6 +60,14 @@ class PostState:
     letters: Sequence[PostedLetter]
 
 
+@dataclass(frozen=True, slots=True)
+class LetterState:
+    """How one letter stands: waiting, sent, failed or late; `troubled` says that it waits longer than it should."""
+
+    state: str
+    troubled: bool
+
+
 class Post:
     """Writes letters for one installation and tells how they stand."""
 
@@ -132,6 +140,14 @@ class Post:
         sealed = row.sealed or b""
         held = json.loads(self._cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], row.id.bytes))
         return Letter(**held)
+
+    @staticmethod
+    def state_of(session: Session, letter_id: uuid.UUID) -> LetterState | None:
+        """Return how one letter stands; None where nothing is known of it any more."""
+        found = session.execute(
+            sa.select(MailLetter.state, MailLetter.trouble_code).where(MailLetter.id == letter_id)
+        ).one_or_none()
+        return None if found is None else LetterState(found.state, bool(found.trouble_code))
 
     def state(self, session: Session, organisation_id: uuid.UUID) -> PostState:
         """Return how the organisation's letters stand, the newest first."""

@@ -36,7 +36,7 @@ from radrelay.settings.keeping import (
     StorageSettings,
     WorkSettings,
 )
-from radrelay.settings.people import AccessSettings, IdentitySettings, MailSettings, WebSettings
+from radrelay.settings.people import AccessSettings, IdentitySettings, LaunchSettings, MailSettings, WebSettings
 from radrelay.settings.receiving import (
     DecodingSettings,
     DicomSettings,
@@ -63,6 +63,7 @@ __all__ = [
     "IdentitySettings",
     "IntakeSettings",
     "KeySettings",
+    "LaunchSettings",
     "LogSettings",
     "MailSettings",
     "MarksSettings",
@@ -116,6 +117,7 @@ class Settings(BaseSettings):
     displays: DisplaySettings = DisplaySettings()
     audit: AuditSettings = AuditSettings()
     access: AccessSettings = AccessSettings()
+    launch: LaunchSettings = LaunchSettings()
     privacy: PrivacySettings = PrivacySettings()
     statistics: StatisticsSettings = StatisticsSettings()
     volume: VolumeSettings = VolumeSettings()

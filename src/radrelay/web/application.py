@@ -57,7 +57,9 @@ def create(services: WebServices) -> FastAPI:
     app.add_middleware(TlsBeyondLoopback, behind_proxy=settings.web.behind_proxy)
     app.add_middleware(Correlation, measurements=services.measurements, tally=services.tally)
     app.add_middleware(HostCookies, behind_proxy=settings.web.behind_proxy)
-    app.add_middleware(SecurityHeaders, behind_proxy=settings.web.behind_proxy)  # outermost: errors too
+    app.add_middleware(
+        SecurityHeaders, behind_proxy=settings.web.behind_proxy, frame_ancestors=settings.web.frame_ancestors
+    )  # outermost: errors too
     app.router.routes.extend(_routes())
     return app
 

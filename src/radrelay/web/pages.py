@@ -22,7 +22,8 @@ from radrelay.errors import NotFound, RadrelayError
 from radrelay.privacy.usage import CONSENT_VERSION
 from radrelay.web.authentication import require_caller, services_of
 from radrelay.web.invocation import Address, find, names_something, note_search
-from radrelay.web.preloading import Wanted, named, with_code, with_links
+from radrelay.web.launched import NotByLaunch
+from radrelay.web.preloading import ARRIVING, LAUNCHING, Wanted, named, with_code, with_links
 from radrelay.web.reach import Reach
 from radrelay.web.visitors import NotByLink
 
@@ -35,6 +36,7 @@ PACKED_TYPES = frozenset(
 PACKED_FROM_BYTES, PACKED_UP_TO_BYTES = 1024, 16 << 20
 CONTACT_LASTS = timedelta(days=180)  # RFC 9116 recommends less than a year
 SHARED = "s"  # where links lead; what they open stands behind the #, which is sent to nobody
+LAUNCH = "launch"  # where other programs lead, in the same way
 OTHERS = ("api", "dicom-web", "metrics", "healthz", "readyz")
 NOT_BUILT = (
     "<!doctype html><html lang=en><meta charset=utf-8><title>Radrelay</title><h1>Radrelay</h1>"
@@ -116,6 +118,8 @@ def page(request: Request, path: str) -> Response:
         return HTMLResponse(NOT_BUILT, status_code=503)
     if path == SHARED:
         return _shared(request, root, index)
+    if path == LAUNCH:
+        return _shared(request, root, index, LAUNCHING)
     if path == "view":
         return _viewer(request, root, index)
     if services_of(request).settings.statistics.enabled:
@@ -131,10 +135,10 @@ def _text(request: Request, index: Asset) -> str:
     return text.replace("<html ", f'<html data-statistics="{CONSENT_VERSION}" ', 1)
 
 
-def _shared(request: Request, root: Path, index: Asset) -> Response:
-    """Serve the page that opens a link: the same to everybody, since nobody sends which link."""
+def _shared(request: Request, root: Path, index: Asset, arriving: str = ARRIVING) -> Response:
+    """Serve the page that opens a link or a launch: the same to everybody, since nobody sends which."""
     language = request.headers.get("accept-language", "")[:2].lower()
-    page = with_code(_text(request, index), root, language)
+    page = with_code(_text(request, index), root, language, arriving)
     return HTMLResponse(page, headers={"Cache-Control": "no-store"})
 
 
@@ -148,8 +152,8 @@ def _may_ask(request: Request) -> bool:
     """Return whether the page's questions would be answered: a refusal fetched ahead would outlast the login."""
     try:
         require_caller(request)
-    except NotByLink:
-        return True  # the page itself is for everybody; what it asks is open to links
+    except (NotByLink, NotByLaunch):
+        return True  # the page itself is for everybody; what it asks is open to links and launches
     except RadrelayError:
         return False
     return True

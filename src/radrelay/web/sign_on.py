@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from fastapi import Request
 from sqlalchemy.exc import IntegrityError
@@ -24,11 +24,12 @@ from radrelay.identity.oidc.claims import Newcomer
 from radrelay.identity.oidc.errors import LogoutRefused, NoSignOn, SignOnOver
 from radrelay.identity.oidc.people import Arrival
 from radrelay.web import trail
-from radrelay.web.authentication import COOKIE, account_principal
+from radrelay.web.authentication import COOKIE, account_principal, group_ids
 from radrelay.web.services import WebServices
 from radrelay.web.visitors import LINK_COOKIE
 
 BY = {"by": "sign-on"}
+TO_COME_ALL_THE_WAY = timedelta(hours=1)  # the longest that a login waits for its second factor
 NOT_JUDGED = ("oidc-over", "oidc-declined", "too-many-attempts")
 """Refusals that anybody can cause without knowing anything; of these once a minute is told."""
 
@@ -115,10 +116,14 @@ def _let_in(
     services.identity.end_secret(session, request.cookies.get(COOKIE, ""))
     if LINK_COOKIE in request.cookies:
         access.end_visit(session, request.cookies[LINK_COOKIE], services.clock.now())
-    opened = services.identity.open_signed_on(session, account, attempt)
-    people.note_login(session, opened, newcomer, source.sealed_hint(newcomer), services.clock.now())
-    own = account_principal(opened, attempt.address)
-    trail.write(session, trail.event(request, own, "login", subject, detail=BY))
+    opened = services.identity.open_signed_on(
+        session, account, attempt, group_ids(session, account), two_factors=newcomer.two_factors
+    )
+    lasts = timedelta(seconds=services.settings.web.session_absolute_s) + TO_COME_ALL_THE_WAY
+    now = services.clock.now()
+    people.note_login(session, opened, newcomer, source.sealed_hint(newcomer), now, now + lasts)
+    own, waits = account_principal(opened, attempt.address), {} if opened.stage == "open" else {"stage": opened.stage}
+    trail.write(session, trail.event(request, own, "login", subject, detail={**BY, **waits}))
     return opened
 
 

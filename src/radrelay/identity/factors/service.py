@@ -135,12 +135,17 @@ class Factors:
 
     def enter(
         self, session: Session, account: AccountView, attempt: LoginTry, groups: Collection[str],
-        used: Used | None = None, *, answered: bool = False,
+        used: Used | None = None, *, answered: bool = False, passed: bool = False,
     ) -> OpenSession:  # fmt: skip
-        """Open a login as far as it may come: after a password, after a passkey alone (`used`), after an answer."""
+        """Open a login as far as it may come: after a password, after a passkey alone (`used`), after an answer.
+
+        `passed`: a second factor was asked for elsewhere, and counts.
+        """
         found = kept.standing(session, account, groups)
         stage = "set-up" if found.lacks else "open"
-        if used is not None and found.needs is not None and "passkey" not in found.needs:
+        if passed:
+            stage = "open"
+        elif used is not None and found.needs is not None and "passkey" not in found.needs:
             stage = "factor" if found.have & found.needs else "set-up"
         elif used is None and not answered and found.have:
             stage = "factor"

@@ -24,6 +24,7 @@ from radrelay.web.api import (
     grants,
     groups,
     instances,
+    launches,
     links,
     mail,
     marks,
@@ -53,6 +54,7 @@ from radrelay.web.api import (
     series,
     session,
     shared,
+    shared_codes,
     sign_up,
     slides,
     sources,
@@ -125,8 +127,10 @@ ROUTERS: tuple[APIRouter, ...] = (
     privacy_volume.router,
     system.router,
     displays.router,
+    launches.router,
     links.router,
     shared.router,
+    shared_codes.router,
 )
 
 

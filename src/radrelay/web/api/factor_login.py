@@ -25,13 +25,13 @@ from radrelay.identity.factors.errors import FactorRefused, PasskeyRefused, Pass
 from radrelay.identity.factors.passkeys import account_of, site_of
 from radrelay.identity.factors.service import Offered
 from radrelay.identity.factors.values import Stage
+from radrelay.identity.oidc import people
 from radrelay.web import trail
 from radrelay.web.api.session import (
     Credentials,
     ProofGiven,
     SessionAnswer,
     attempt_of,
-    group_ids,
     own_login,
     read_login,
     require_protection,
@@ -46,6 +46,7 @@ from radrelay.web.authentication import (
     Services,
     SettledCaller,
     account_principal,
+    group_ids,
     require_same_origin,
 )
 from radrelay.web.connection import own_address, peer_address
@@ -195,6 +196,7 @@ def answer_factor(
     try:
         with services.database.write() as session:
             opened = services.identity.factors.complete(session, login, attempt, used, groups)
+            people.go_on_as(session, login.id, opened)
             principal = account_principal(opened, attempt.address)
             trail.write(session, used_event(request, principal, used))
     except FactorRefused as error:

@@ -29,8 +29,8 @@ from radrelay.web.api.factor_login import (
     record_failure,
     site_here,
 )
-from radrelay.web.api.session import group_ids, own_login, try_from
-from radrelay.web.authentication import Administrator, Caller, Services, SettledCaller
+from radrelay.web.api.session import own_login, try_from
+from radrelay.web.authentication import Administrator, Caller, Services, SettledCaller, group_ids
 from radrelay.web.services import WebServices
 
 router = APIRouter(tags=["factors"])

@@ -16,7 +16,6 @@ from typing import Annotated, Literal, cast
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
@@ -47,7 +46,9 @@ from radrelay.web.authentication import (
     Services,
     SettledCaller,
     account_principal,
+    group_ids,
     owes_acceptance,
+    owes_password,
     require_same_origin,
 )
 from radrelay.web.connection import is_from_this_machine, is_secure, peer_address
@@ -150,6 +151,12 @@ class SharedHere(BaseModel):
     may_download: bool
 
 
+class BroughtHere(BaseModel):
+    """Which program has opened the viewer in somebody's name."""
+
+    program: str
+
+
 class FactorsReset(BaseModel):
     """Who took somebody's second factors away, when and why."""
 
@@ -175,6 +182,8 @@ class SessionAnswer(BaseModel):
     idle_left_s: float | None = None
     left_s: float | None = None
     shared: SharedHere | None = None
+    launched: BroughtHere | None = None
+    """A program has opened this login: it reaches what that asked for, and nothing else."""
     stage: Literal["open", "factor", "set-up"] = "open"
     """How far the login has come: `factor` waits for a second factor, `set-up` until one is set up."""
     reset: FactorsReset | None = None
@@ -193,25 +202,31 @@ class Onward(BaseModel):
     onward: str
 
 
-def _account(account: AccountView, *, must_accept: bool) -> SessionAccount:
+def _account(account: AccountView, *, must_accept: bool, must_change: bool) -> SessionAccount:
     return SessionAccount(
         id=account.id,
         username=account.username,
         name=account.full_name or account.username,
         role=account.role,
         language=account.language,
-        must_change_password=account.must_change_password,
+        must_change_password=must_change,
         must_accept=must_accept,
         from_directory=account.directory_id is not None,
     )
 
 
-def session_answer(services: WebServices, opened: OpenSession) -> SessionAnswer:
+def session_answer(services: WebServices, opened: OpenSession, program: str = "") -> SessionAnswer:
     """Return a login as its owner sees it."""
-    reset = None if opened.stage == "factor" else services.identity.factors.unread_reset(opened.account.id)
+    reset = (
+        None
+        if opened.stage == "factor" or opened.launched_by
+        else services.identity.factors.unread_reset(opened.account.id)
+    )
     now = services.clock.now()
     return SessionAnswer(
-        account=_account(opened.account, must_accept=owes_acceptance(services, opened)),
+        account=_account(
+            opened.account, must_accept=owes_acceptance(services, opened), must_change=owes_password(opened)
+        ),
         csrf_token=opened.csrf_token,
         expires_at=opened.expires_at,
         idle_until=opened.idle_until,
@@ -219,6 +234,7 @@ def session_answer(services: WebServices, opened: OpenSession) -> SessionAnswer:
         left_s=(opened.expires_at - now).total_seconds(),
         stage=cast("Literal['open', 'factor', 'set-up']", opened.stage),
         reset=None if reset is None else FactorsReset.model_validate(reset),
+        launched=BroughtHere(program=program) if opened.launched_by is not None else None,
     )
 
 
@@ -306,12 +322,6 @@ def _log_in(request: Request, services: WebServices, given: Credentials | ProofG
     return opened, checked.server_proof
 
 
-def group_ids(session: Session, account: AccountView) -> frozenset[str]:
-    """Return the ids of the groups that somebody is in, as rules of second factors name them."""
-    found = access.groups_of(session, account.organisation_id, "account", str(account.id))
-    return frozenset(str(group.id) for group in found)
-
-
 def require_protection(request: Request, services: WebServices, given: Credentials | ProofGiven) -> None:
     """Raise `PasswordInTheClear` for a password that came from another machine without TLS."""
     behind = services.settings.web.behind_proxy
@@ -378,7 +388,7 @@ def set_device(request: Request, response: Response, services: WebServices, devi
 def present_session(services: Services, caller: EnteringCaller) -> SessionAnswer:
     """Say who is logged in, or how far the login has come. To ask is not to use the login: its idle time goes on."""
     if caller.login is not None:
-        return session_answer(services, caller.login)
+        return session_answer(services, caller.login, caller.program)
     if caller.visit is not None:
         return _visit_answer(caller.visit)
     return SessionAnswer(account=_token_account(caller), csrf_token="", expires_at=None, idle_until=None)
@@ -424,7 +434,7 @@ def note_use(services: Services, caller: AnyCaller, used: Used) -> SessionAnswer
     login = own_login(caller)
     with services.database.write() as session:
         opened = services.identity.note_use(session, login, used.idle_s)
-    return session_answer(services, opened)
+    return session_answer(services, opened, caller.program)
 
 
 def own_login(caller: Caller) -> OpenSession:

@@ -270,6 +270,7 @@ def tables() -> None:
         sa.Column("maker_id", Id(), nullable=True),
         sa.Column("closed_at", Instant(), nullable=True),
         sa.Column("suspended_at", Instant(), nullable=True),
+        sa.Column("may_launch", sa.Boolean(), nullable=False),
         sa.Column("organisation_id", Id(), nullable=False),
         sa.Column("id", Id(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_api_token")),
@@ -1032,6 +1033,8 @@ def tables() -> None:
         sa.Column("ended_at", Instant(), nullable=True),
         sa.Column("stage", sa.String(length=8), nullable=False),
         sa.Column("proven_at", Instant(), nullable=False),
+        sa.Column("launched_by", Id(), nullable=True),
+        sa.Column("idle_s", sa.Integer(), nullable=True),
         sa.Column("organisation_id", Id(), nullable=False),
         sa.Column("id", Id(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_session")),
@@ -1339,6 +1342,7 @@ def marks() -> None:
         sa.Column("maker_id", Id(), nullable=False),
         sa.Column("maker_name", sa.String(length=200), nullable=False),
         sa.Column("protection", sa.String(length=16), nullable=False),
+        sa.Column("email", sa.String(length=254), nullable=False),
         sa.Column("answer_hash", sa.LargeBinary(length=32), nullable=True),
         sa.Column("may_download", sa.Boolean(), nullable=False),
         sa.Column("max_uses", sa.Integer(), nullable=True),
@@ -1358,6 +1362,40 @@ def marks() -> None:
     )
     op.create_index("ux_share_link_secret", "share_link", ["secret_hash"], unique=True)
     op.create_index("ix_share_link_maker", "share_link", ["organisation_id", "maker_id", "created_at"], unique=False)
+    op.create_table(
+        "launch",
+        sa.Column("secret_hash", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("token_id", Id(), nullable=False),
+        sa.Column("program", sa.String(length=200), nullable=False),
+        sa.Column("account_id", Id(), nullable=False),
+        sa.Column("study_ids", sa.Text(), nullable=False),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("expires_at", Instant(), nullable=False),
+        sa.Column("used_at", Instant(), nullable=True),
+        sa.Column("session_id", Id(), nullable=True),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_launch")),
+    )
+    op.create_index("ux_launch_secret", "launch", ["secret_hash"], unique=True)
+    op.create_index("ix_launch_session", "launch", ["session_id"], unique=False)
+    op.create_index("ix_launch_expires", "launch", ["expires_at"], unique=False)
+    op.create_table(
+        "link_code",
+        sa.Column("link_id", Id(), nullable=False),
+        sa.Column("secret_hash", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("code_hash", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("letter_id", Id(), nullable=True),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("expires_at", Instant(), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_link_code")),
+    )
+    op.create_index("ux_link_code_secret", "link_code", ["secret_hash"], unique=True)
+    op.create_index("ix_link_code_link", "link_code", ["link_id"], unique=False)
+    op.create_index("ix_link_code_expires", "link_code", ["expires_at"], unique=False)
     op.create_table(
         "link_visit",
         sa.Column("link_id", Id(), nullable=False),

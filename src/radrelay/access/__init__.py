@@ -3,6 +3,7 @@
 Access owns its tables and knows the archive's studies, series and sources by their ids alone.
 """
 
+from radrelay.access.barring import Bar, Ground, WantedBar, bar, barred_ids, bars, is_barred, kept_aside, unbar
 from radrelay.access.broken_glass import (
     BreakKind,
     BrokenView,
@@ -102,7 +103,7 @@ from radrelay.access.restrictions import Wanted as WantedRestriction
 from radrelay.access.rule_matching import Conditions, SenderFacts, SeriesFacts, StudyFacts, cleaned, fits
 from radrelay.access.scope import Listed, Scope, scope
 from radrelay.access.sight import Sight, anybody_sees, of_account, own_end, sights
-from radrelay.access.visibility import of_one_person, open_to_all
+from radrelay.access.visibility import of_one_person, open_to_all, unbarred
 from radrelay.access.visits import (
     Asked,
     LinkTry,
@@ -124,6 +125,7 @@ __all__ = [
     "AccessView",
     "Arrived",
     "Asked",
+    "Bar",
     "Binding",
     "BreakKind",
     "BrokenView",
@@ -133,6 +135,7 @@ __all__ = [
     "Fate",
     "GrantView",
     "Grantee",
+    "Ground",
     "GroupView",
     "LinkKeys",
     "LinkState",
@@ -161,6 +164,7 @@ __all__ = [
     "StudyFacts",
     "Target",
     "Visit",
+    "WantedBar",
     "WantedLink",
     "WantedRestriction",
     "WantedRule",
@@ -169,6 +173,9 @@ __all__ = [
     "add_member",
     "add_release_rule",
     "anybody_sees",
+    "bar",
+    "barred_ids",
+    "bars",
     "bind_device",
     "break_glass",
     "broken",
@@ -199,9 +206,11 @@ __all__ = [
     "groups",
     "groups_of",
     "is_anything_asked",
+    "is_barred",
     "is_loopback",
     "is_token_of",
     "judge",
+    "kept_aside",
     "lift",
     "link_of",
     "listed_links",
@@ -237,6 +246,8 @@ __all__ = [
     "sights",
     "system_principal",
     "told_of_rule",
+    "unbar",
+    "unbarred",
     "unbind_device",
     "unknown_principal",
     "visit_of",

@@ -20,6 +20,7 @@ from radrelay.app.mail import keep_posting
 from radrelay.app.precedence import step_back
 from radrelay.app.prepare import prepare
 from radrelay.app.record_keeping import keep_record, note_arrivals, sending
+from radrelay.app.reminding import keep_reminding
 from radrelay.app.role import run_role
 from radrelay.app.stored import ArchiveSource, DicomDialler
 from radrelay.app.threads import kept_up, loop
@@ -215,6 +216,7 @@ def serve(core: Core, stop: threading.Event) -> None:
         loop("audit", AUDIT_S, stop, lambda: _keep_records(shop), AUDIT_FIRST_S),
         *sending(core, stop, shop.landing.log.owner),
         *keep_posting(core, shop.landing.log.owner, stop),
+        *keep_reminding(core, shop.landing.log.owner, stop),
         *keep_following(core, prepared, shop.landing.log.owner, stop),
     ]
     for thread in threads:

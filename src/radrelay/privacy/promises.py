@@ -44,6 +44,7 @@ def report(house: House, organisation_id: uuid.UUID) -> Report:
             safekeeping.record(session, now),
             safekeeping.age_of_keys(session, house, now),
             clocks.request_clocks(session, organisation_id, now),
+            clocks.restrictions_kept(session, organisation_id, now),
             clocks.incident_clocks(session, organisation_id, now),
         ]
     kept += [safekeeping.rows(house), safekeeping.bytes_sealed(house), *safekeeping.places_of_keys(house)]

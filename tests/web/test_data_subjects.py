@@ -93,7 +93,7 @@ def test_a_patients_data_are_found_and_exported_once_the_requester_is_verified(
     assert (one["clock"], one["due_at"]) == ("running", (site.clock.now() + timedelta(days=30)).isoformat()[:-6] + "Z")
     path = f"/api/privacy/requests/{one['id']}/export.zip"
     assert root.http.get(path).json()["code"] == "requester-unverified"
-    done = {"state": "done", "answer": "sent", "revision": 1}
+    done = {"state": "done", "answer": "sent", "told_how": "by post", "revision": 1}
     assert asked(officer, "PUT", f"requests/{one['id']}", done, 409)["code"] == "requester-unverified"
     one = verified(officer, one)
     assert (one["verified_by"], one["verified_how"]) == ("dora", "identity card, at the desk")
@@ -155,7 +155,7 @@ def test_an_erasure_is_proven_by_its_keys_and_names_what_a_hold_keeps(
     with site.database.read() as session:
         assert known_patient(session, site.organisation_id, issuer, "1CT1") is None, "the record names nobody"
     assert root.http.get("/api/audit/proof").json()["intact"] is True
-    done = {"state": "done", "answer": "all is erased", "revision": proven["revision"]}
+    done = {"state": "done", "answer": "all is erased", "told_how": "by post", "revision": proven["revision"]}
     assert asked(officer, "PUT", f"requests/{one['id']}", done)["clock"] == "closed"
     again = asked(officer, "PUT", f"requests/{one['id']}", done | {"revision": proven["revision"] + 1}, 409)
     assert again["code"] == "request-closed"
@@ -217,6 +217,6 @@ def test_the_clock_reminds_is_made_longer_with_a_reason_and_shows_among_the_prom
     longer = {"extended_why": "many studies; told on the 20th", "revision": 1}
     assert asked(dora, "PUT", f"requests/{one['id']}", longer)["clock"] == "running"
     assert asked(dora, "PUT", f"requests/{one['id']}", {"state": "refused", "revision": 2}, 400)["field"] == "answer"
-    refused = {"state": "refused", "answer": "the law asks for the record", "revision": 2}
+    refused = {"state": "refused", "answer": "the law asks for the record", "told_how": "by post", "revision": 2}
     assert asked(dora, "PUT", f"requests/{one['id']}", refused)["clock"] == "closed"
     assert clock() == ("closed", "requests-none")

@@ -15,6 +15,7 @@ import marks from './marks.de';
 import privacy from './privacy.de';
 import problems from './problems.de';
 import quarantine from './quarantine.de';
+import requests from './requests.de';
 import restricted from './restricted.de';
 import roomcheck from './roomcheck.de';
 import rules from './rules.de';
@@ -37,6 +38,7 @@ const de: Rest = {
   ...privacy,
   ...problems,
   ...quarantine,
+  ...requests,
   ...restricted,
   ...roomcheck,
   ...rules,

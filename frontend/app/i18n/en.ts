@@ -15,6 +15,7 @@ import contents from './contents.en';
 import privacy from './privacy.en';
 import problems from './problems.en';
 import quarantine from './quarantine.en';
+import requests from './requests.en';
 import restricted from './restricted.en';
 import roomcheck from './roomcheck.en';
 import rules from './rules.en';
@@ -37,6 +38,7 @@ const en = {
   ...privacy,
   ...problems,
   ...quarantine,
+  ...requests,
   ...restricted,
   ...roomcheck,
   ...rules,

@@ -95,7 +95,7 @@ def bars(session: Session, organisation_id: uuid.UUID) -> list[Bar]:
     return _views(session, session.scalars(mine.order_by(Restriction.created_at.desc(), Restriction.id)).all())
 
 
-def barred_ids(organisation_id: uuid.UUID | None = None) -> sa.Select[tuple[uuid.UUID]]:
+def barred_ids(organisation_id: uuid.UUID | None = None) -> sa.Select[Any]:
     """Return the statement for the studies of which processing is restricted."""
     found = sa.select(Restricted.study_id).where(Restricted.barred.is_(True))
     return found if organisation_id is None else found.where(Restricted.organisation_id == organisation_id)

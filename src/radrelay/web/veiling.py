@@ -41,8 +41,9 @@ def _hidden(
 ) -> set[uuid.UUID]:
     """Return the ids of the entries whose patient or study is restricted to the reader."""
     organisation_id = principal.organisation_id
-    made = (*access.restrictions(session, organisation_id), *access.bars(session, organisation_id))
-    rules = {(one.kind, one.issuer, one.value) for one in made}
+    rules: set[tuple[str, str, str]] = set()
+    rules |= {(one.kind, one.issuer, one.value) for one in access.restrictions(session, organisation_id)}
+    rules |= {(one.kind, one.issuer, one.value) for one in access.bars(session, organisation_id)}
     if not rules:
         return set()
     patients, uids = _restricted_here(services, session, principal, chunk)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -22,9 +23,10 @@ from radrelay.access import Right as AccessRight
 from radrelay.archive.export import ExtraFile, stream_zip
 from radrelay.archive.instances import InstanceRef
 from radrelay.archive.locking import lock_archive
-from radrelay.audit.disclosures import COLUMNS, disclosures
+from radrelay.audit.disclosures import COLUMNS, disclosures, seen_by
 from radrelay.audit.export import written
 from radrelay.privacy import erasure, requests
+from radrelay.privacy.contacts import contacts_of
 from radrelay.privacy.erasure import Proof
 from radrelay.privacy.holdings_of import Held, HeldStudy, held
 from radrelay.privacy.notice import Language
@@ -53,7 +55,7 @@ from radrelay.web.request_shapes import (
     RequestWanted,
     StudyShown,
 )
-from radrelay.web.request_sheet import request_sheet
+from radrelay.web.request_sheet import Seen, request_sheet
 from radrelay.web.services import WebServices
 
 router = APIRouter(prefix="/privacy/requests", tags=["privacy"])
@@ -216,6 +218,7 @@ def export(
         return found.of_one(person) if instructed else found.of_one(person).to_hand_out()
 
     data, refs, went = _data(services, principal, one, whose)
+    seen = {str(study.id): _seen(services, principal, study.id) for study in data.studies}
     with services.database.write() as session:
         note(session, request, principal, "request.export", one, {"objects": len(refs), "instructed": instructed})
         for study in (each for each in data.studies if each.included):
@@ -225,13 +228,28 @@ def export(
                 request, principal, "study.download", ("study", study.id), detail=detail, patient=patient
             )
             trail.write(session, event)
-    sheet = request_sheet(data.model_dump(), went, principal.name, language)
-    text = json.dumps(data.model_dump(mode="json"), ensure_ascii=False, indent=1).encode()
+    with services.database.read() as session:
+        house = contacts_of(session, principal.organisation_id)
+    sheet = request_sheet(data.model_dump(), went, seen, one.requester, house, language)
+    told = {study: [asdict(who) for who in whom] for study, whom in seen.items()}
+    text = json.dumps(
+        {**data.model_dump(mode="json"), "seen": told}, ensure_ascii=False, indent=1, default=str
+    ).encode()
     table = b"".join(written(went, "csv", COLUMNS))
     extras = [_extra("person.pdf", sheet), _extra("person.json", text), _extra("disclosures.csv", table)]
     pieces = stream_zip(services.reader, refs, services.workers, services.clock.now(), extras=extras)
     headers = {"Content-Disposition": f'attachment; filename="request-{one.id}.zip"', "Cache-Control": "no-store"}
     return StreamingResponse(pieces, media_type="application/zip", headers=headers)
+
+
+def _seen(services: WebServices, principal: Principal, study_id: uuid.UUID) -> list[Seen]:
+    """Return who has seen a study or taken it away, the last first."""
+    found: dict[tuple[str, bool], Seen] = {}
+    for entry in seen_by(services.database, principal.organisation_id, study_id):
+        who = (entry.actor_name, entry.actor_kind == "link")
+        known = found.get(who) or Seen(*who, 0, entry.at)
+        found[who] = Seen(*who, known.times + 1, known.last_at)
+    return list(found.values())
 
 
 def _extra(name: str, content: bytes) -> ExtraFile:

@@ -106,7 +106,8 @@ MODALITIES: Words = {
         "CT": "computed tomography", "MR": "magnetic resonance imaging", "US": "ultrasound", "CR": "X-ray",
         "DX": "X-ray", "MG": "mammography", "PT": "PET", "NM": "nuclear medicine", "XA": "angiography",
         "RF": "fluoroscopy", "XC": "photograph", "ES": "endoscopy", "SM": "microscopy", "SR": "report",
-        "DOC": "document", "OT": "other", "KO": "selection of images", "PR": "markings", "SEG": "outlines", "ECG": "electrocardiogram",
+        "DOC": "document", "OT": "other", "KO": "selection of images", "PR": "markings", "SEG": "outlines",
+        "ECG": "electrocardiogram",
     },
     "de": {
         "CT": "Computertomographie", "MR": "Magnetresonanztomographie", "US": "Ultraschall", "CR": "Röntgen",

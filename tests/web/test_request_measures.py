@@ -162,6 +162,12 @@ def test_what_is_restricted_does_not_expire_is_handed_to_its_person_and_goes_onc
     site.clock.advance(timedelta(days=3))
     retention.confirm_clock()
     assert retention.expire().holdings == 0
+    upload(site, site.login("root"), CT)
+    with site.database.read() as session:
+        assert len(session.scalars(sa.select(Study.id)).all()) == 1, "what arrives does not end what was over"
+    with site.database.write() as session:
+        session.execute(sa.update(Holding).values(ends_at=site.clock.now() - timedelta(hours=1)))
+        session.execute(sa.update(Study).values(expires_at=site.clock.now() - timedelta(hours=1)))
     officer, root = site.login("dora"), site.login("root")
     promises = officer.http.get("/api/promises").json()
     upload_source = next(source for source in promises["sources"] if source["name"] == "Upload")

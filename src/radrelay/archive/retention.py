@@ -202,7 +202,7 @@ def _repeat(session: Session, entry: LedgerEntry, now: datetime, further: Mappin
         return True
     if entry.kind == "holding":
         known = session.scalar(sa.select(HOLDING.c.id).where(HOLDING.c.id == entry.subject_id))
-        deletion.end_holdings(session, [entry.subject_id], now, entry.reason)
+        deletion.end_holdings(session, [entry.subject_id], now, entry.reason, spare=False)
         return known is not None
     undo = further.get(entry.kind)
     if undo is None:

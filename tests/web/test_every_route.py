@@ -102,6 +102,7 @@ OFFICER: set[Operation] = {  # for the data protection officer, not for administ
     ("GET", "/api/broken-glass"), ("PUT", "/api/broken-glass/{broken_id}/review"),
     ("POST", "/api/privacy/requests"), ("PUT", "/api/privacy/requests/{request_id}"),
     ("POST", "/api/privacy/requests/{request_id}/erasure"), ("POST", "/api/privacy/requests/{request_id}/restriction"),
+    ("POST", "/api/privacy/requests/{request_id}/correction"),
     ("GET", "/api/privacy/requests/{request_id}/letter"), ("POST", "/api/privacy/requests/{request_id}/passing"),
     ("GET", "/api/privacy/restrictions"), ("POST", "/api/privacy/restrictions/{restriction_id}/lifting"),
     ("GET", "/api/privacy/clinics"), ("PUT", "/api/privacy/clinics/{source_id}"),
@@ -271,6 +272,11 @@ BODIES: dict[Operation, dict[str, object]] = {
         "revision": 1,
         "ground": "accuracy",
         "reason": "the name is doubted",
+    },
+    ("POST", "/api/privacy/requests/{request_id}/correction"): {
+        "revision": 1,
+        "studies": [str(uuid.uuid4())],
+        "values": {"sex": "F"},
     },
     ("POST", "/api/privacy/requests/{request_id}/passing"): {
         "revision": 1,

@@ -21,6 +21,29 @@ export interface Bar {
   studies: number;
 }
 
+export const correctable = ['patient_name', 'patient_id', 'patient_issuer', 'birth_date', 'sex', 'accession_number', 'description', 'referring_physician'] as const;
+export type Correctable = (typeof correctable)[number];
+
+/** What a correction changes: values by name before and after, birth dates as YYYYMMDD. */
+export interface CorrectionPlan {
+  studies: { id: string; study_uid: string; objects: number; before: Partial<Record<Correctable, string>>; after: Partial<Record<Correctable, string>> }[];
+  /** Studies that are here under the new patient ID already. */
+  joins: number;
+  joined_names: string[];
+  /** Studies that stay under the old one. */
+  left: number;
+  restrictions_before: number;
+  restrictions_after: number;
+}
+
+export interface CorrectionWanted {
+  revision: number;
+  studies: string[];
+  values: Partial<Record<Correctable, string>>;
+  reason: string;
+  carry_out: boolean;
+}
+
 export interface Clinic {
   name: string;
   contact: string;
@@ -36,6 +59,7 @@ export const measures = {
   bars: () => get<{ restrictions: Bar[] }>('/api/privacy/restrictions').then((answer) => answer.restrictions),
   restrict: (id: string, row: { revision: number; ground: Ground; reason: string; review_on: string | null; person: string | null }) =>
     post(`${ofRequest(id)}/restriction`, row),
+  correct: (id: string, row: CorrectionWanted) => post<CorrectionPlan>(`${ofRequest(id)}/correction`, row),
   lift: (id: string, row: { reason: string; told_how: string }) => post(`/api/privacy/restrictions/${encodeURIComponent(id)}/lifting`, row),
   clinics: () => get<{ clinics: SourceClinic[] }>('/api/privacy/clinics').then((answer) => answer.clinics),
   setClinic: (source: string, row: Clinic) => put<{ clinics: SourceClinic[] }>(`/api/privacy/clinics/${encodeURIComponent(source)}`, row),

@@ -275,6 +275,11 @@ export interface HeldStudy {
   clinics: string[];
   /** Its processing is restricted. */
   barred: boolean;
+  /** Objects that are still to be written with corrected values. */
+  uncorrected: number;
+  accession_number: string;
+  sex: string;
+  referring_physician: string;
   /** Its images are for who asks. */
   included: boolean;
 }

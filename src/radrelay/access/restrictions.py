@@ -172,6 +172,27 @@ def fall_under(session: Session, organisation_id: uuid.UUID, arrived: Sequence[A
     return len(missing)
 
 
+def follow_patient(session: Session, organisation_id: uuid.UUID, corrected: Arrived) -> None:
+    """Let a study whose patient was corrected fall under the restrictions of whom it is of now, and of no other."""
+    of_patients = sa.select(Restriction.id).where(
+        Restriction.organisation_id == organisation_id, Restriction.kind == "patient"
+    )
+    gone = sa.delete(Restricted).where(
+        Restricted.study_id == corrected.id, Restricted.restriction_id.in_(of_patients)
+    )  # fmt: skip
+    session.execute(gone.execution_options(synchronize_session=False))
+    fall_under(session, organisation_id, [corrected])
+
+
+def patients_restricted(session: Session, organisation_id: uuid.UUID, issuer: str, patient_id: str) -> int:
+    """Count the restrictions of a patient, barred ones too."""
+    mine = sa.select(sa.func.count()).where(
+        Restriction.organisation_id == organisation_id, Restriction.kind == "patient",
+        Restriction.value == patient_id, Restriction.issuer == issuer,
+    )  # fmt: skip
+    return session.scalar(mine) or 0
+
+
 def forget_study(session: Session, study_id: uuid.UUID) -> None:
     """Forget that a study is restricted whose row goes, and what rules released of it.
 

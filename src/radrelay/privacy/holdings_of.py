@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from radrelay import access
 from radrelay.access.models import Grant, ShareLink
 from radrelay.archive import persons
+from radrelay.archive.corrections import open_objects
 from radrelay.archive.models import Attachment, Holding, Source, Study
 from radrelay.errors import NotFound
 from radrelay.identity.models import Account, Preference
@@ -72,6 +73,8 @@ class HeldStudy:
     """Whose it is: devices without an issuer give the same ID to different people (`archive.persons`)."""
     barred: bool = False
     """Its processing is restricted."""
+    uncorrected: int = 0
+    """So many of its objects are still to be written with corrected values."""
 
     @property
     def clinics(self) -> tuple[str, ...]:
@@ -219,7 +222,7 @@ def _study(session: Session, row: Study, person: int, whose: Mapping[uuid.UUID, 
         marks=_count(session, Mark.study_id == row.id, Mark.deleted_at.is_(None)),
         deliveries=_count(session, Delivery.study_id == row.id), links=_count(session, by_link),
         held_by=tuple(HeldBy(*one, clinic=whose.get(one[1], "")) for one in held_by), person=person,
-        barred=access.is_barred(session, row.id),
+        barred=access.is_barred(session, row.id), uncorrected=open_objects(session, [row.id]),
     )  # fmt: skip
 
 

@@ -100,3 +100,57 @@ class PassingWanted(BaseModel):
     revision: Annotated[int, Field(ge=1)]
     source_id: uuid.UUID
     how: Said
+
+
+class CorrectedValues(BaseModel):
+    """What is to be said instead; null stays. Names as DICOM writes them (PS3.5 6.2.1), birth dates YYYYMMDD."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    patient_name: Annotated[str, Field(max_length=192)] | None = None
+    patient_id: Annotated[str, Field(max_length=64)] | None = None
+    patient_issuer: Annotated[str, Field(max_length=64)] | None = None
+    birth_date: Annotated[str, Field(max_length=8)] | None = None
+    sex: Annotated[str, Field(max_length=16)] | None = None
+    accession_number: Annotated[str, Field(max_length=16)] | None = None
+    description: Annotated[str, Field(max_length=64)] | None = None
+    referring_physician: Annotated[str, Field(max_length=192)] | None = None
+
+
+class CorrectionWanted(BaseModel):
+    """Some of the patient's studies are to say something else; unless `carry_out`, only what that changes is told."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    revision: Annotated[int, Field(ge=1)]
+    studies: Annotated[list[uuid.UUID], Field(min_length=1, max_length=500)]
+    values: CorrectedValues
+    reason: Annotated[str, Field(max_length=400)] = ""
+    carry_out: bool = False
+
+
+class StudyChangeShown(BaseModel):
+    """What of a study becomes otherwise, by name, and how many objects are written anew."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: uuid.UUID
+    study_uid: str
+    objects: int
+    before: dict[str, str]
+    after: dict[str, str]
+
+
+class CorrectionShown(BaseModel):
+    """What a correction changes. `joins`: studies that are here under the new patient ID, with the names they say;
+    `left`: studies that stay under the old one; restrictions that go by patient, before and after.
+    """
+
+    model_config = ConfigDict(from_attributes=True)
+
+    studies: list[StudyChangeShown]
+    joins: int
+    joined_names: list[str]
+    left: int
+    restrictions_before: int
+    restrictions_after: int

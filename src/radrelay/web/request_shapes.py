@@ -170,7 +170,7 @@ class StudyShown(BaseModel):
     """A study that is held; `included` says that its images are for who asks, and in the export.
 
     Studies of one `person` are beyond doubt of the same. Of one that is not `own` `clinics` decide; processing of one
-    that is `barred` is restricted.
+    that is `barred` is restricted. `uncorrected` objects are still to be written with corrected values.
     """
 
     model_config = ConfigDict(from_attributes=True)
@@ -199,6 +199,7 @@ class StudyShown(BaseModel):
     own: bool
     clinics: list[str]
     barred: bool
+    uncorrected: int
     included: bool = False
 
 

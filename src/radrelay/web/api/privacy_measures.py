@@ -14,8 +14,9 @@ from radrelay import access
 from radrelay.access import Bar, Principal
 from radrelay.errors import NotFound
 from radrelay.intake.sources import list_sources
-from radrelay.privacy import passing, requests, restricting
+from radrelay.privacy import correcting, passing, requests, restricting
 from radrelay.privacy.contacts import contacts_of
+from radrelay.privacy.correcting import Correcting
 from radrelay.privacy.holdings_of import Held, held
 from radrelay.privacy.notice import Language
 from radrelay.privacy.requests import RequestView
@@ -29,6 +30,8 @@ from radrelay.web.measure_shapes import (
     Clinics,
     ClinicShown,
     ClinicWanted,
+    CorrectionShown,
+    CorrectionWanted,
     LetterShown,
     Lifting,
     PassingWanted,
@@ -67,6 +70,36 @@ def restrict(
         detail = {"ground": wanted.ground, "studies": sum(each.studies for each in made), "kind": one.kind}
         note(session, request, principal, "request.restrict", one, detail)
     return _bars(made)
+
+
+@router.post("/requests/{request_id}/correction")
+def correct(
+    request: Request, services: Services, principal: Officer, request_id: uuid.UUID, wanted: CorrectionWanted
+) -> CorrectionShown:
+    """Tell what a correction changes, or carry it out.
+
+    What is shown and found says the new values at once. Objects are written anew within minutes, with what they said
+    before in an Original Attributes Sequence (PS3.3 C.12.1.1.9); what was received is kept beside. The requester must
+    have been verified, and the request be one for correction.
+    """
+    values = wanted.values.model_dump(exclude_none=True)
+    asked = Correcting(tuple(wanted.studies), values, wanted.reason, wanted.carry_out)
+    with services.database.write() as session:
+        one = requests.request_of(session, principal.organisation_id, request_id)
+        made = correcting.correct(
+            session, principal.organisation_id, one, asked, revision=wanted.revision, by=principal.name,
+            now=services.clock.now(),
+        )  # fmt: skip
+        if not wanted.carry_out:
+            note(session, request, principal, "request.find", one, {"kind": one.kind})
+        for change in made.studies if wanted.carry_out else ():
+            detail = {"fields": ",".join(sorted(change.after)), "reason": wanted.reason, "request": str(one.id)}
+            patient = (one.subject.issuer, one.subject.patient_id, "")
+            event = trail.event(
+                request, principal, "study.correct", ("study", change.id), detail=detail, patient=patient
+            )
+            trail.write(session, event)
+    return CorrectionShown.model_validate(made)
 
 
 @router.post("/restrictions/{restriction_id}/lifting")

@@ -543,10 +543,29 @@ def tables() -> None:
         sa.Column("record_id", Id(), nullable=True),
         sa.Column("pack_id", Id(), nullable=True),
         sa.Column("pack_entry", sa.Integer(), nullable=True),
+        sa.Column("correction", sa.Integer(), nullable=False),
+        sa.Column("corrected", sa.Boolean(), nullable=False),
         sa.Column("organisation_id", Id(), nullable=False),
         sa.Column("id", Id(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_instance")),
     )
+    op.create_table(
+        "study_correction",
+        sa.Column("study_id", Id(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.Column("by", sa.String(length=200), nullable=False),
+        sa.Column("reason", sa.String(length=400), nullable=False),
+        sa.Column("before", sa.Text(), nullable=False),
+        sa.Column("after", sa.Text(), nullable=False),
+        sa.Column("request_id", Id(), nullable=True),
+        sa.Column("done_at", Instant(), nullable=True),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_study_correction")),
+    )
+    op.create_index("ix_study_correction_done", "study_correction", ["done_at"], unique=False)
+    op.create_index("ux_study_correction", "study_correction", ["study_id", "number"], unique=True)
     op.create_index("ix_instance_holding", "instance", ["holding_id"], unique=False)
     op.create_index("ix_instance_pack", "instance", ["pack_id"], unique=False)
     op.create_index("ix_instance_record", "instance", ["record_id"], unique=False)

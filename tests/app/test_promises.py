@@ -45,6 +45,7 @@ def test_every_promise_is_green_only_when_it_is_proven_and_red_when_it_is_broken
             "record": "look record-unproven",
             "keys": "good keys-fresh",
             "requests": "good requests-none",
+            "restrictions": "good restrictions-none",
             "incidents": "good incidents-none",
             "volume": "good volume-none",
             "rows": "good rows-encrypted",

@@ -21,6 +21,7 @@ import amounts from './amounts.de';
 import privacy from './privacy.de';
 import problems from './problems.de';
 import quarantine from './quarantine.de';
+import requests from './requests.de';
 import restricted from './restricted.de';
 import roomcheck from './roomcheck.de';
 import rules from './rules.de';
@@ -49,6 +50,7 @@ const de: Rest = {
   ...amounts,
   ...problems,
   ...quarantine,
+  ...requests,
   ...restricted,
   ...roomcheck,
   ...rules,

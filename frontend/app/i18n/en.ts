@@ -21,6 +21,7 @@ import amounts from './amounts.en';
 import privacy from './privacy.en';
 import problems from './problems.en';
 import quarantine from './quarantine.en';
+import requests from './requests.en';
 import restricted from './restricted.en';
 import roomcheck from './roomcheck.en';
 import rules from './rules.en';
@@ -49,6 +50,7 @@ const en = {
   ...amounts,
   ...problems,
   ...quarantine,
+  ...requests,
   ...restricted,
   ...roomcheck,
   ...rules,

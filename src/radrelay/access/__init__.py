@@ -3,6 +3,7 @@
 Access owns its tables and knows the archive's studies, series and sources by their ids alone.
 """
 
+from radrelay.access.barring import Bar, Ground, WantedBar, bar, barred_ids, bars, is_barred, kept_aside, unbar
 from radrelay.access.broken_glass import (
     BreakKind,
     BrokenView,
@@ -116,8 +117,10 @@ from radrelay.access.restrictions import (
     RestrictionKind,
     RestrictionView,
     fall_under,
+    follow_patient,
     forget_study,
     lift,
+    patients_restricted,
     restrict,
     restricted_of,
     restrictions,
@@ -128,7 +131,7 @@ from radrelay.access.restrictions import Wanted as WantedRestriction
 from radrelay.access.rule_matching import Conditions, SenderFacts, SeriesFacts, StudyFacts, cleaned, fits
 from radrelay.access.scope import Listed, Scope, scope
 from radrelay.access.sight import Sight, anybody_sees, of_account, own_end, sights
-from radrelay.access.visibility import BROKEN_GLASS, of_one_person, open_to_all
+from radrelay.access.visibility import BROKEN_GLASS, of_one_person, open_to_all, unbarred
 from radrelay.access.visits import (
     Asked,
     LinkTry,
@@ -153,6 +156,7 @@ __all__ = [
     "AccessView",
     "Arrived",
     "Asked",
+    "Bar",
     "Binding",
     "BreakKind",
     "BrokenView",
@@ -162,6 +166,7 @@ __all__ = [
     "Fate",
     "GrantView",
     "Grantee",
+    "Ground",
     "GroupView",
     "LaunchView",
     "Launched",
@@ -196,6 +201,7 @@ __all__ = [
     "Target",
     "TooManyOwners",
     "Visit",
+    "WantedBar",
     "WantedLaunch",
     "WantedLink",
     "WantedRestriction",
@@ -207,6 +213,9 @@ __all__ = [
     "add_release_rule",
     "anybody_sees",
     "ask_code",
+    "bar",
+    "barred_ids",
+    "bars",
     "bind_device",
     "break_glass",
     "broken",
@@ -228,6 +237,7 @@ __all__ = [
     "fall_under",
     "fits",
     "follow_directory",
+    "follow_patient",
     "follow_sign_on",
     "forget_account",
     "forget_links",
@@ -239,11 +249,13 @@ __all__ = [
     "groups",
     "groups_of",
     "is_anything_asked",
+    "is_barred",
     "is_loopback",
     "is_owned",
     "is_suspended",
     "is_token_of",
     "judge",
+    "kept_aside",
     "launched_of",
     "letter_of",
     "lift",
@@ -268,6 +280,7 @@ __all__ = [
     "owned_studies",
     "owners_among",
     "owners_of",
+    "patients_restricted",
     "prior_rule",
     "put_away",
     "release_by_rules",
@@ -292,6 +305,8 @@ __all__ = [
     "system_principal",
     "take_launch",
     "told_of_rule",
+    "unbar",
+    "unbarred",
     "unbind_device",
     "unknown_principal",
     "visit_of",

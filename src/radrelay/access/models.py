@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from datetime import date, datetime
 
-from sqlalchemy import Boolean, Index, Integer, LargeBinary, String, Text
+from sqlalchemy import Boolean, Date, Index, Integer, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from radrelay.storage.columns import Base, Id, Instant, Owned
@@ -105,7 +105,8 @@ class Restriction(Owned, Base):
     """Studies that only grants on themselves show: one study, a patient's, or what a source brings.
 
     `kind` is study (by its Study Instance UID, so that it is restricted again when it comes again), patient (issuer
-    and patient ID) or source.
+    and patient ID) or source. One that is `barred` no grant opens: the person asked for it (GDPR Art. 18), on a
+    `ground`; on `review_on` somebody is to look whether it still stands.
     """
 
     __tablename__ = "access_restriction"
@@ -117,6 +118,10 @@ class Restriction(Owned, Base):
     reason: Mapped[str] = mapped_column(String(400), default="")
     made_by: Mapped[str] = mapped_column(String(200))
     created_at: Mapped[datetime] = mapped_column(Instant)
+    barred: Mapped[bool] = mapped_column(Boolean, default=False)
+    ground: Mapped[str] = mapped_column(String(16), default="")
+    review_on: Mapped[date | None] = mapped_column(Date)
+    request_id: Mapped[uuid.UUID | None] = mapped_column(Id)  # the data subject's request
 
 
 class Restricted(Base):
@@ -125,12 +130,13 @@ class Restricted(Base):
     __tablename__ = "access_restricted"
     __table_args__ = (
         Index("ix_access_restricted_restriction", "restriction_id"),
-        Index("ix_access_restricted_organisation", "organisation_id"),
+        Index("ix_access_restricted_organisation", "organisation_id", "barred"),
     )
 
     study_id: Mapped[uuid.UUID] = mapped_column(Id, primary_key=True)
     restriction_id: Mapped[uuid.UUID] = mapped_column(Id, primary_key=True)
     organisation_id: Mapped[uuid.UUID] = mapped_column(Id)
+    barred: Mapped[bool] = mapped_column(Boolean, default=False)
 
 
 class PriorRule(Base):

@@ -2,7 +2,8 @@
 
 Study list, QIDO-RS, WADO-RS, C-FIND, C-MOVE, exports and deliveries all put this filter into their queries. A study
 is within reach by a grant on it, on its source or on the whole; where it is restricted, by a grant on itself alone (or
-by a group's that sees restricted ones); and, to be seen, by the rule of earlier studies. `visibility` writes the SQL.
+by a group's that sees restricted ones); and, to be seen, by the rule of earlier studies. Where its processing is
+restricted (`barring`) it is within nobody's reach. `visibility` writes the SQL.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from radrelay.access.visibility import (
     grants_of,
     is_trusted,
     there_is,
+    unbarred,
     whom,
 )
 from radrelay.clock import SystemClock
@@ -74,10 +76,16 @@ class Scope:
     _openness: Openness | None = None  # none: nothing is restricted, or nothing of it to this principal
     _priors: Priors | None = None
     _only: frozenset[uuid.UUID] | None = None  # these studies, as far as `within` reaches them
+    _barring: bool = False  # of some studies processing is restricted
 
     @property
     def everything(self) -> bool:
         """Say whether no filter is needed within the organisation."""
+        return self.sees_restricted and not self._barring
+
+    @property
+    def sees_restricted(self) -> bool:
+        """Say whether every study is within reach but those of which processing is restricted."""
         return self.whole and self._openness is None and not self.within
 
     @property
@@ -103,7 +111,17 @@ class Scope:
         reached = self._reached.study(study_id)
         if self._priors is not None:
             reached = sa.or_(reached, self._priors.study(study_id))
-        return reached if self._openness is None else sa.and_(reached, self._openness.study(study_id))
+        return self._bounded(reached, study_id)
+
+    def _bounded(
+        self, reached: ColumnElement[bool], study_id: IdColumn, series_id: IdColumn | None = None
+    ) -> ColumnElement[bool]:
+        """Return what is within reach, without what restrictions keep from this principal, or from everybody."""
+        bounds = [unbarred(study_id)] if self._barring else []
+        if self._openness is not None:
+            one = self._openness
+            bounds.append(one.study(study_id) if series_id is None else one.series(study_id, series_id))
+        return sa.and_(reached, *bounds) if bounds else reached
 
     def series_filter(self, study_id: IdColumn, series_id: IdColumn) -> ColumnElement[bool]:
         """Return the condition that the series `series_id` of the study `study_id` is within reach."""
@@ -117,7 +135,7 @@ class Scope:
         reached = self._reached.series(study_id, series_id)
         if self._priors is not None:
             reached = sa.or_(reached, self._priors.study(study_id))
-        return reached if self._openness is None else sa.and_(reached, self._openness.series(study_id, series_id))
+        return self._bounded(reached, study_id, series_id)
 
     def listed(self, session: Session, study_id: IdColumn) -> Listed:
         """Return the same condition as `study_filter` in the form that is shortest for a list of studies."""
@@ -130,7 +148,7 @@ class Scope:
         if self.whole or self.within or not self._reaches_few(session):
             return Listed(self.study_filter(study_id), few=False)
         found = self._is_named(session, study_id)
-        return Listed(found if self._openness is None else sa.and_(found, self._openness.study(study_id)), few=True)
+        return Listed(self._bounded(found, study_id), few=True)
 
     def _is_named(self, session: Session, study_id: IdColumn) -> ColumnElement[bool]:
         """Return the condition that a study is one of the few within reach.
@@ -154,10 +172,13 @@ class Scope:
         return True
 
 
-def scope(session: Session, principal: Principal, right: Right, *, now: datetime | None = None) -> Scope:
+def scope(
+    session: Session, principal: Principal, right: Right, *, now: datetime | None = None, for_subject: bool = False
+) -> Scope:
     """Return what `principal` may reach with `right` at `now` (default: the present).
 
     Someone without any matching grant gets a scope whose filters are false: an empty list, never an error.
+    `for_subject`: to hand a person their own data, which a restriction of processing does not keep from them.
     """
     asked = Asked(principal, right, now or _SYSTEM_CLOCK.now())
     if principal.kind == "system":
@@ -165,6 +186,8 @@ def scope(session: Session, principal: Principal, right: Right, *, now: datetime
     if principal.kind == "link":
         return _of_link(session, asked)
     own = _granted(session, asked)
+    if for_subject:
+        own = replace(own, _barring=False)
     return own if principal.only is None else _narrowed(own, asked, principal.only)
 
 
@@ -214,7 +237,8 @@ def _granted(session: Session, asked: Asked) -> Scope:
     priors = _priors(asked, rows[0], kinds, openness) if rows and not whole else None
     identity: Literal["clear", "alias"] = "clear" if clear else "alias"
     return Scope(
-        principal.organisation_id, identity, whole, kinds, asked, _openness=openness, _priors=priors
+        principal.organisation_id, identity, whole, kinds, asked, _openness=openness, _priors=priors,
+        _barring=any(row.barred for row in rows),
     )  # fmt: skip
 
 
@@ -256,7 +280,14 @@ _KINDS = (  # built once: making the expression takes longer than asking the dat
         GRANT.target_kind,
         GRANT.identity,
         sa.case((is_trusted(_ORGANISATION), 1), else_=0).label("trusted"),
-        sa.select(RESTRICTED.study_id).where(RESTRICTED.organisation_id == _ORGANISATION).exists().label("restricted"),
+        sa.select(RESTRICTED.study_id)
+        .where(RESTRICTED.organisation_id == _ORGANISATION, RESTRICTED.barred.is_(False))
+        .exists()
+        .label("restricted"),
+        sa.select(RESTRICTED.study_id)
+        .where(RESTRICTED.organisation_id == _ORGANISATION, RESTRICTED.barred.is_(True))
+        .exists()
+        .label("barred"),
         _RULE.reach,
         _RULE.years,
         _RULE.marked_only,

@@ -236,8 +236,14 @@ class Openness:
 
 
 def open_to_all(study_id: IdColumn) -> ColumnElement[bool]:
-    """Return the condition that a study falls under no restriction."""
-    found = sa.select(sa.literal(1)).where(RESTRICTED.study_id == study_id)
+    """Return the condition that a study falls under no restriction that some grants open."""
+    found = sa.select(sa.literal(1)).where(RESTRICTED.study_id == study_id, RESTRICTED.barred.is_(False))
+    return found.limit(1).scalar_subquery().is_(None)
+
+
+def unbarred(study_id: IdColumn) -> ColumnElement[bool]:
+    """Return the condition that processing of a study is not restricted (`barring`): that no grant opens."""
+    found = sa.select(sa.literal(1)).where(RESTRICTED.study_id == study_id, RESTRICTED.barred.is_(True))
     return found.limit(1).scalar_subquery().is_(None)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,6 +22,7 @@ from radrelay.app.mail import keep_posting
 from radrelay.app.precedence import step_back
 from radrelay.app.prepare import prepare
 from radrelay.app.record_keeping import keep_record, note_arrivals, sending
+from radrelay.app.reminding import keep_reminding
 from radrelay.app.role import run_role
 from radrelay.app.stored import ArchiveSource, DicomDialler
 from radrelay.app.threads import kept_up, loop
@@ -36,6 +38,7 @@ from radrelay.audit.record import forget_marks
 from radrelay.errors import RadrelayError
 from radrelay.identity.sessions import forget_ended
 from radrelay.intake import open_archives
+from radrelay.intake.correcting import CorrectionLanding
 from radrelay.intake.identify import RELEASED, IdentifiedLanding
 from radrelay.intake.indexer import Indexer
 from radrelay.intake.landing import Landing
@@ -62,6 +65,7 @@ from radrelay.storage.outbox import Event
 log = structlog.get_logger(__name__)
 
 EXPIRE_S = 10.0
+CORRECT_S = 2.0
 COMPLETE_S = 1.0
 DISPATCH_S = 0.5
 SWEEP_S = 120.0
@@ -93,6 +97,7 @@ class Workshop:
     parcels: Parcels
     sender: DeliveryWork
     identified: IdentifiedLanding
+    correcting: CorrectionLanding
     marks: MarksWork
     leadership: Leadership
 
@@ -138,6 +143,7 @@ def open_workshop(core: Core, lease: Lease) -> Workshop:
         parcels=parcels,
         sender=sender,
         identified=identified,
+        correcting=CorrectionLanding(core.database, reader, landing, core.clock),
         marks=marks,
         leadership=Leadership(core.database, core.clock, "sweep", landing.log.owner),
     )
@@ -216,11 +222,13 @@ def serve(core: Core, stop: threading.Event) -> None:
         loop("take over", TICK_S, stop, lambda: _take_over(shop, stop)),
         loop("complete", COMPLETE_S, stop, lambda: _complete(core)),
         loop("release rules", COMPLETE_S, stop, lambda: catch_up_rules(core, stop)),
+        loop("corrections", CORRECT_S, stop, _correcting(shop)),
         loop("expire", EXPIRE_S, stop, lambda: _expire(shop)),
         loop("sweep", SWEEP_S, stop, lambda: _sweep(shop)),
         loop("audit", AUDIT_S, stop, lambda: _keep_records(shop), AUDIT_FIRST_S),
         *sending(core, stop, shop.landing.log.owner),
         *keep_posting(core, shop.landing.log.owner, stop),
+        *keep_reminding(core, shop.landing.log.owner, stop),
         *keep_following(core, prepared, shop.landing.log.owner, stop),
         *keep_watching(core, prepared, shop.landing.log.owner, stop),
     ]
@@ -278,6 +286,12 @@ def _expire(shop: Workshop) -> None:
     expired = shop.retention.expire()
     if expired.holdings or expired.attachments or expired.further:
         log.info("expired", holdings=expired.holdings, attachments=expired.attachments, further=expired.further)
+
+
+def _correcting(shop: Workshop) -> Callable[[], object]:
+    """Return what writes objects of corrected studies anew, on one machine."""
+    lead = Leadership(shop.core.database, shop.core.clock, "corrections", shop.landing.log.owner)
+    return lambda: lead.held() and shop.correcting.run()
 
 
 def compact_waiting(shop: Workshop) -> None:

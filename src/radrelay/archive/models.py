@@ -207,6 +207,8 @@ class Instance(Owned, Base):
     """One version of a SOP instance. Its bytes lie in a landing record or in a pack, never in both for readers.
 
     `sha256` is of the data set as received. `holding_id` is the holding that brought it (others: InstanceHolding).
+    `correction` is up to which of its study's corrections it is written; a version that was `corrected` is kept as it
+    was received, and nothing makes it current again.
     """
 
     __tablename__ = "instance"
@@ -242,6 +244,28 @@ class Instance(Owned, Base):
     record_id: Mapped[uuid.UUID | None] = mapped_column(Id)  # row of landing_record
     pack_id: Mapped[uuid.UUID | None] = mapped_column(Id)
     pack_entry: Mapped[int | None] = mapped_column(Integer)  # place in the pack's table of contents
+    correction: Mapped[int] = mapped_column(Integer, default=0)
+    corrected: Mapped[bool] = mapped_column(Boolean, default=False)
+
+
+class Correction(Owned, Base):
+    """A person corrected whose or what a study is: values by DICOM tag before and after (JSON). Goes with its study."""
+
+    __tablename__ = "study_correction"
+    __table_args__ = (
+        Index("ux_study_correction", "study_id", "number", unique=True),
+        Index("ix_study_correction_done", "done_at"),
+    )
+
+    study_id: Mapped[uuid.UUID] = mapped_column(Id)
+    number: Mapped[int] = mapped_column(Integer)  # 1 is the first
+    at: Mapped[datetime] = mapped_column(Instant)
+    by: Mapped[str] = mapped_column(String(200))
+    reason: Mapped[str] = mapped_column(String(400))
+    before: Mapped[str] = mapped_column(Text)
+    after: Mapped[str] = mapped_column(Text)
+    request_id: Mapped[uuid.UUID | None] = mapped_column(Id)
+    done_at: Mapped[datetime | None] = mapped_column(Instant)  # all objects have it
 
 
 class Holding(Owned, Base):

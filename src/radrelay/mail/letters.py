@@ -122,6 +122,22 @@ _WORDS: dict[Language, dict[str, tuple[str, tuple[str, ...]]]] = {
                 "Absicht nicht. Der Datenschutz sieht es sich auf der Seite Geschützt an.",
             ),
         ),
+        "request-due": (
+            "Eine Anfrage zum Datenschutz ist am {due} fällig",
+            (
+                "eine Anfrage einer betroffenen Person ist am {due} zu beantworten (noch {days} Tage) und ist noch "
+                "offen.",
+                "Welche, steht nach der Anmeldung bei {house} auf der Seite Datenschutz unter Anfragen. Dauert es "
+                "länger, sagen Sie es der Person vor diesem Tag, und tragen Sie den Grund dort ein.",
+            ),
+        ),
+        "request-late": (
+            "Eine Anfrage zum Datenschutz ist überfällig",
+            (
+                "eine Anfrage einer betroffenen Person war am {due} zu beantworten und ist noch offen.",
+                "Welche, steht nach der Anmeldung bei {house} auf der Seite Datenschutz unter Anfragen.",
+            ),
+        ),
     },
     "en": OF_ACCOUNTS["en"]
     | {
@@ -203,6 +219,21 @@ _WORDS: dict[Language, dict[str, tuple[str, tuple[str, ...]]]] = {
                 "{who} opened a restricted study to themselves for a reason on {at}, until {until}.",
                 "Which one and why stands above your list of studies at {house} once you are logged in; on purpose it "
                 "does not stand here. The data protection officer looks into it on the page Restricted.",
+            ),
+        ),
+        "request-due": (
+            "A data protection request is due on {due}",
+            (
+                "a data subject’s request has to be answered by {due} ({days} days left), and is still open.",
+                "Which one stands on the page Privacy, Requests, once you are logged in at {house}. If it takes "
+                "longer, tell the person before that day, and note the reason there.",
+            ),
+        ),
+        "request-late": (
+            "A data protection request is late",
+            (
+                "a data subject’s request had to be answered by {due}, and is still open.",
+                "Which one stands on the page Privacy, Requests, once you are logged in at {house}.",
             ),
         ),
     },

@@ -50,6 +50,7 @@ class Proof(msgspec.Struct, frozen=True):
     """What was erased when and by whom, what was kept and why, and when the last key was found destroyed.
 
     `aside` counts objects kept aside under the same patient ID: nobody has said yet whose they are, so they stay.
+    `clinics` counts studies that stay because a clinic decides about them and has not told us to erase them.
     """
 
     at: datetime
@@ -58,6 +59,7 @@ class Proof(msgspec.Struct, frozen=True):
     aside: int
     kept: tuple[KeptStudy, ...]
     record_erased: bool
+    clinics: int = 0
     destroyed_at: datetime | None = None
 
 

@@ -1,4 +1,6 @@
-"""Tables of privacy: texts and who accepted them, processors and contacts, incidents, requests of data subjects."""
+"""Tables of privacy: texts and who accepted them, processors and contacts, incidents, requests of data subjects and
+what becomes of them.
+"""
 
 from __future__ import annotations
 
@@ -135,8 +137,10 @@ class PrivacyRequest(Owned, Base):
     verified_how: Mapped[str] = mapped_column(String(500))
     verified_by: Mapped[str] = mapped_column(String(200))
     verified_at: Mapped[datetime | None] = mapped_column(Instant)
-    state: Mapped[str] = mapped_column(String(16))  # open | done | refused
+    state: Mapped[str] = mapped_column(String(16))  # open | done | refused | passed
     answer: Mapped[str] = mapped_column(Text)
+    told_how: Mapped[str] = mapped_column(String(500))  # how the requester was told of the answer
+    stops: Mapped[str] = mapped_column(String(500))  # of an objection that is upheld: what is not done any more
     closed_at: Mapped[datetime | None] = mapped_column(Instant)
     proof: Mapped[str] = mapped_column(Text)  # JSON: what was erased, when, under which keys
     created_by: Mapped[str] = mapped_column(String(200))
@@ -183,3 +187,43 @@ class VolumeAlarm(Owned, Base):
     settled_at: Mapped[datetime | None] = mapped_column(Instant)
     settled_by: Mapped[str] = mapped_column(String(200), default="")
     note: Mapped[str] = mapped_column(String(1000), default="")
+
+
+class PrivacyReminder(Base):
+    """The officers were reminded of a request that many days before it is due (0: once it was late)."""
+
+    __tablename__ = "privacy_reminder"
+
+    request_id: Mapped[uuid.UUID] = mapped_column(Id, primary_key=True)
+    due_at: Mapped[datetime] = mapped_column(Instant, primary_key=True)  # a longer clock reminds anew
+    days: Mapped[int] = mapped_column(Integer, primary_key=True)
+    at: Mapped[datetime] = mapped_column(Instant)
+    letters: Mapped[int] = mapped_column(Integer)
+
+
+class PrivacyClinic(Base):
+    """Whose patients a source brings, where the organisation only processes for them: the clinic that decides."""
+
+    __tablename__ = "privacy_clinic"
+
+    source_id: Mapped[uuid.UUID] = mapped_column(Id, primary_key=True)
+    organisation_id: Mapped[uuid.UUID] = mapped_column(Id)
+    name: Mapped[str] = mapped_column(String(200))
+    contact: Mapped[str] = mapped_column(String(200))
+    address: Mapped[str] = mapped_column(String(500))
+    changed_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class PrivacyPassing(Owned, Base):
+    """A request was passed on to the clinic that decides: to whom as they were named then, how, when and by whom."""
+
+    __tablename__ = "privacy_passing"
+    __table_args__ = (Index("ux_privacy_passing", "request_id", "source_id", unique=True),)
+
+    request_id: Mapped[uuid.UUID] = mapped_column(Id)
+    source_id: Mapped[uuid.UUID] = mapped_column(Id)
+    clinic: Mapped[str] = mapped_column(String(200))
+    contact: Mapped[str] = mapped_column(String(200))
+    how: Mapped[str] = mapped_column(String(500))
+    at: Mapped[datetime] = mapped_column(Instant)
+    by: Mapped[str] = mapped_column(String(200))

@@ -45,6 +45,7 @@ def report(house: House, organisation_id: uuid.UUID) -> Report:
             safekeeping.record(session, organisation_id, now),
             safekeeping.age_of_keys(session, house, now),
             clocks.request_clocks(session, organisation_id, now),
+            clocks.restrictions_kept(session, organisation_id, now),
             clocks.incident_clocks(session, organisation_id, now),
             alarms.standing(session, organisation_id),
         ]

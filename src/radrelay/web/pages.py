@@ -37,6 +37,8 @@ PACKED_FROM_BYTES, PACKED_UP_TO_BYTES = 1024, 16 << 20
 CONTACT_LASTS = timedelta(days=180)  # RFC 9116 recommends less than a year
 SHARED = "s"  # where links lead; what they open stands behind the #, which is sent to nobody
 LAUNCH = "launch"  # where other programs lead, in the same way
+ARRIVALS = {SHARED: ARRIVING, LAUNCH: LAUNCHING}
+"""Pages that are the same for everybody, and what their code is called."""
 OTHERS = ("api", "dicom-web", "metrics", "healthz", "readyz")
 NOT_BUILT = (
     "<!doctype html><html lang=en><meta charset=utf-8><title>Radrelay</title><h1>Radrelay</h1>"
@@ -116,10 +118,8 @@ def page(request: Request, path: str) -> Response:
     index = find_asset(root, "index.html")
     if index is None:
         return HTMLResponse(NOT_BUILT, status_code=503)
-    if path == SHARED:
-        return _shared(request, root, index)
-    if path == LAUNCH:
-        return _shared(request, root, index, LAUNCHING)
+    if path in ARRIVALS:
+        return _shared(request, root, index, ARRIVALS[path])
     if path == "view":
         return _viewer(request, root, index)
     if services_of(request).settings.statistics.enabled:
@@ -135,7 +135,7 @@ def _text(request: Request, index: Asset) -> str:
     return text.replace("<html ", f'<html data-statistics="{CONSENT_VERSION}" ', 1)
 
 
-def _shared(request: Request, root: Path, index: Asset, arriving: str = ARRIVING) -> Response:
+def _shared(request: Request, root: Path, index: Asset, arriving: str) -> Response:
     """Serve the page that opens a link or a launch: the same to everybody, since nobody sends which."""
     language = request.headers.get("accept-language", "")[:2].lower()
     page = with_code(_text(request, index), root, language, arriving)

@@ -113,6 +113,10 @@ def tables() -> None:
         sa.Column("reason", sa.String(length=400), nullable=False),
         sa.Column("made_by", sa.String(length=200), nullable=False),
         sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("barred", sa.Boolean(), nullable=False),
+        sa.Column("ground", sa.String(length=16), nullable=False),
+        sa.Column("review_on", sa.Date(), nullable=True),
+        sa.Column("request_id", Id(), nullable=True),
         sa.Column("organisation_id", Id(), nullable=False),
         sa.Column("id", Id(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_access_restriction")),
@@ -125,9 +129,12 @@ def tables() -> None:
         sa.Column("study_id", Id(), nullable=False),
         sa.Column("restriction_id", Id(), nullable=False),
         sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("barred", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("study_id", "restriction_id", name=op.f("pk_access_restricted")),
     )
-    op.create_index("ix_access_restricted_organisation", "access_restricted", ["organisation_id"], unique=False)
+    op.create_index(
+        "ix_access_restricted_organisation", "access_restricted", ["organisation_id", "barred"], unique=False
+    )
     op.create_index("ix_access_restricted_restriction", "access_restricted", ["restriction_id"], unique=False)
     op.create_table(
         "access_prior_rule",
@@ -558,10 +565,29 @@ def tables() -> None:
         sa.Column("record_id", Id(), nullable=True),
         sa.Column("pack_id", Id(), nullable=True),
         sa.Column("pack_entry", sa.Integer(), nullable=True),
+        sa.Column("correction", sa.Integer(), nullable=False),
+        sa.Column("corrected", sa.Boolean(), nullable=False),
         sa.Column("organisation_id", Id(), nullable=False),
         sa.Column("id", Id(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_instance")),
     )
+    op.create_table(
+        "study_correction",
+        sa.Column("study_id", Id(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.Column("by", sa.String(length=200), nullable=False),
+        sa.Column("reason", sa.String(length=400), nullable=False),
+        sa.Column("before", sa.Text(), nullable=False),
+        sa.Column("after", sa.Text(), nullable=False),
+        sa.Column("request_id", Id(), nullable=True),
+        sa.Column("done_at", Instant(), nullable=True),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_study_correction")),
+    )
+    op.create_index("ix_study_correction_done", "study_correction", ["done_at"], unique=False)
+    op.create_index("ux_study_correction", "study_correction", ["study_id", "number"], unique=True)
     op.create_index("ix_instance_holding", "instance", ["holding_id"], unique=False)
     op.create_index("ix_instance_pack", "instance", ["pack_id"], unique=False)
     op.create_index("ix_instance_record", "instance", ["record_id"], unique=False)
@@ -1511,6 +1537,8 @@ def privacy_tables() -> None:
         sa.Column("verified_at", Instant(), nullable=True),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("answer", sa.Text(), nullable=False),
+        sa.Column("told_how", sa.String(length=500), nullable=False),
+        sa.Column("stops", sa.String(length=500), nullable=False),
         sa.Column("closed_at", Instant(), nullable=True),
         sa.Column("proof", sa.Text(), nullable=False),
         sa.Column("created_by", sa.String(length=200), nullable=False),
@@ -1520,6 +1548,39 @@ def privacy_tables() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_privacy_request")),
     )
     op.create_index("ix_privacy_request", "privacy_request", ["organisation_id", "due_at"], unique=False)
+    op.create_table(
+        "privacy_reminder",
+        sa.Column("request_id", Id(), nullable=False),
+        sa.Column("due_at", Instant(), nullable=False),
+        sa.Column("days", sa.Integer(), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.Column("letters", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("request_id", "due_at", "days", name=op.f("pk_privacy_reminder")),
+    )
+    op.create_table(
+        "privacy_clinic",
+        sa.Column("source_id", Id(), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("contact", sa.String(length=200), nullable=False),
+        sa.Column("address", sa.String(length=500), nullable=False),
+        sa.Column("changed_at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("source_id", name=op.f("pk_privacy_clinic")),
+    )
+    op.create_table(
+        "privacy_passing",
+        sa.Column("request_id", Id(), nullable=False),
+        sa.Column("source_id", Id(), nullable=False),
+        sa.Column("clinic", sa.String(length=200), nullable=False),
+        sa.Column("contact", sa.String(length=200), nullable=False),
+        sa.Column("how", sa.String(length=500), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.Column("by", sa.String(length=200), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_privacy_passing")),
+    )
+    op.create_index("ux_privacy_passing", "privacy_passing", ["request_id", "source_id"], unique=True)
     op.create_table(
         "privacy_setting",
         sa.Column("organisation_id", Id(), nullable=False),

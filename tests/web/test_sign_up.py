@@ -49,11 +49,17 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebSite]:
         made.identity.change_account(session, made.organisation_id, root, email="root@clinic.example")
         access.create_group(session, made.organisation_id, "Referrers", now=made.clock.now())
         revision = texts.save_draft(
-            session, made.organisation_id, "terms", "Be kind.", "Seien Sie nett.", revision=0, by="root",
-            now=made.clock.now(),
+            session, made.organisation_id, "terms", "Be kind.", "Seien Sie nett.",
+            statistics=made.settings.statistics, revision=0, by="root", now=made.clock.now(),
         ).revision  # fmt: skip
         published = texts.publish(
-            session, made.organisation_id, "terms", revision=revision, by="root", now=made.clock.now()
+            session,
+            made.organisation_id,
+            "terms",
+            statistics=made.settings.statistics,
+            revision=revision,
+            by="root",
+            now=made.clock.now(),
         )
         who = texts.Acceptor(made.organisation_id, root, "root", "en", "")
         texts.accept(session, who, [(one.id, one.sha256) for one in [published] if one.id], made.clock.now())

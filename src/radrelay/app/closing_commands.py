@@ -10,7 +10,7 @@ from radrelay import audit
 from radrelay.app.commands import command_principal, opened
 from radrelay.errors import NotFound
 from radrelay.identity import PasswordLinks
-from radrelay.mail import Post
+from radrelay.identity.posting import open_post
 from radrelay.privacy import closing
 from radrelay.privacy.closing import Outlook
 from radrelay.settings import Settings
@@ -37,7 +37,7 @@ def close_command(settings: Settings, name: str, *, sure: bool) -> int:
         if not sure:
             told.print("Nothing was done. With --yes the account is closed for good.")
             return 1
-        post = Post(settings.mail, core.clock, core.keyring.metadata_key, settings.web.organisation_name)
+        post = open_post(settings, core.clock, core.keyring.metadata_key)
         links = PasswordLinks(core.clock, settings.identity, post, core.keyring.metadata_key)
         with core.database.write() as session:
             before, ended = closing.close(session, prepared.organisation_id, account.id, now)

@@ -17,8 +17,9 @@ from radrelay.app.findings import Finding
 from radrelay.app.threads import loop
 from radrelay.clock import Clock
 from radrelay.errors import RadrelayError
-from radrelay.identity import PasswordLinks, SignUps, organisations
-from radrelay.mail import MailServer, Post, Postman, require_address
+from radrelay.identity import PasswordLinks, SignUps
+from radrelay.identity.posting import open_post
+from radrelay.mail import MailServer, Postman, require_address
 from radrelay.settings import Settings
 from radrelay.storage.database import Database
 from radrelay.storage.ids import new_id
@@ -37,7 +38,7 @@ class Mailing:
 
     def __init__(self, settings: Settings, database: Database, clock: Clock, metadata_key: bytes) -> None:
         house = settings.web.organisation_name
-        post = Post(settings.mail, clock, metadata_key, house, organisations.name_of)
+        post = open_post(settings, clock, metadata_key)
         self._database, self._site = database, site_of(settings)
         self.links = PasswordLinks(clock, settings.identity, post, metadata_key)
         self.sign_ups = SignUps(clock, settings.sign_up, post, metadata_key)
@@ -85,7 +86,7 @@ def mail_test_command(settings: Settings, address: str) -> int:
     recipient = require_address(address)
     with opened(settings) as (core, prepared):
         house = settings.web.organisation_name
-        post = Post(settings.mail, core.clock, core.keyring.metadata_key, house)
+        post = open_post(settings, core.clock, core.keyring.metadata_key)
         server = MailServer(settings.mail, house)
         server.send(recipient, post.letter("test", ""), str(new_id()), core.clock.now())
         print(f"{server.place} has taken a letter to {recipient}")  # noqa: T201

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from radrelay.access import ensure_default_grants
 from radrelay.app.core import Core, exclusive
 from radrelay.app.restored import refuse_half_restored, replay_if_restored
-from radrelay.identity import Identity, organisations
+from radrelay.identity import Identity
 from radrelay.identity.directory import open_directory
 from radrelay.identity.passwords import PasswordRules
+from radrelay.identity.posting import open_post
 from radrelay.intake.sources import ensure_defaults
-from radrelay.mail import Post
 from radrelay.storage import nodes
 from radrelay.storage.node import holder_of
 from radrelay.storage.nodes import Lease
@@ -50,9 +50,7 @@ def prepare(core: Core, *, leading: bool = False) -> Prepared:
         iterations=settings.identity.password_iterations,
         directory=open_directory(settings.directory, core.clock),
         rules=PasswordRules.of(settings.identity),
-        post=Post(
-            settings.mail, core.clock, core.keyring.metadata_key, settings.web.organisation_name, organisations.name_of
-        ),
+        post=open_post(settings, core.clock, core.keyring.metadata_key),
     )
     with exclusive(settings.data_dir / "setup.lock"), ExitStack() as turn:
         lease = claim(core)  # before its turn: it may wait for an older lease to end, and others must not

@@ -8,7 +8,7 @@ import structlog
 
 from radrelay.app.core import Core
 from radrelay.app.threads import loop
-from radrelay.mail import Post
+from radrelay.identity.posting import open_post
 from radrelay.privacy.reminders import remind
 from radrelay.storage.leadership import Leadership
 
@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 
 def keep_reminding(core: Core, holder: str, stop: threading.Event) -> list[threading.Thread]:
     """Return the thread of `work` that reminds the officers of what is due."""
-    post = Post(core.settings.mail, core.clock, core.keyring.metadata_key, core.settings.web.organisation_name)
+    post = open_post(core.settings, core.clock, core.keyring.metadata_key)
     lead = Leadership(core.database, core.clock, "reminders", holder)
 
     def look() -> None:

@@ -16,6 +16,7 @@ from radrelay.audit.models import AuditEvent
 from radrelay.clock import Clock
 from radrelay.identity import TooManyAttempts
 from radrelay.identity.models import Account, Organisation
+from radrelay.identity.posting import open_post
 from radrelay.mail import Post
 from radrelay.mail.letters import language_of, until
 from radrelay.mail.models import MailLetter
@@ -83,15 +84,16 @@ class GuessWatch:
                 return False
             language = language_of(account.language, self._post.settings.language)
             facts = {"username": account.username, "since": until(first_at, language)}
-            letter = self._post.letter("guessed", language, whom=account.full_name, **facts)
+            house = self._post.house_of(session, account.organisation_id)
+            letter = self._post.letter("guessed", language, whom=account.full_name, house=house, **facts)
             self._post.enqueue(session, account.organisation_id, account.email or "", letter, account_id=account.id)
             return True
 
 
 def keep_watching(core: Core, prepared: Prepared, holder: str, stop: threading.Event) -> list[threading.Thread]:
     """Return the threads of `work` that watch."""
-    settings, key = core.settings, core.keyring.metadata_key
-    post = Post(settings.mail, core.clock, key, settings.web.organisation_name)
+    settings = core.settings
+    post = open_post(settings, core.clock, core.keyring.metadata_key)
     volume = VolumeWatch(core.database, core.clock, settings.volume, prepared.identity, post)
     guesses = GuessWatch(core.database, core.clock, post)
     lead = Leadership(core.database, core.clock, "watch", holder)

@@ -75,7 +75,8 @@ class AddressChanges:
         facts = {
             "username": account.username, "link": f"{site}{PAGE}#{token}", "until": until(row.expires_at, language),
         }  # fmt: skip
-        letter = self.post.letter("address-confirm", language, whom=account.full_name, **facts)
+        house = self.post.house_of(session, account.organisation_id)
+        letter = self.post.letter("address-confirm", language, whom=account.full_name, house=house, **facts)
         self.post.enqueue(
             session, account.organisation_id, address, letter, account_id=account.id, expires_at=row.expires_at
         )

@@ -165,7 +165,8 @@ class PasswordLinks:
     def tell_gone(self, session: Session, before: AccountView) -> None:
         """Tell somebody that the account is closed for good: the letter belongs to no account any more."""
         if before.email and self.post.is_set:
-            letter = self.post.letter("closed", before.language, whom=before.full_name, username=before.username)
+            facts = {"whom": before.full_name, "house": self.post.house_of(session, before.organisation_id)}
+            letter = self.post.letter("closed", before.language, username=before.username, **facts)
             self.post.enqueue(session, before.organisation_id, before.email, letter)
 
     def tell_administrators(self, session: Session, account: AccountView) -> int:

@@ -161,11 +161,13 @@ class SignUps:
         row.token_hash, row.expires_at = sessions.digest(token), now + timedelta(seconds=self.settings.link_s)
         language = language_of(applicant.language, self.post.settings.language)
         facts = {"link": f"{site}{PAGE}#{token}", "until": until(row.expires_at, language)}
-        letter = self.post.letter("sign-up", language, whom=applicant.name, **facts)
+        house = self.post.house_of(session, row.organisation_id)
+        letter = self.post.letter("sign-up", language, whom=applicant.name, house=house, **facts)
         self.post.enqueue(session, row.organisation_id, applicant.email, letter, expires_at=row.expires_at)
 
     def _tell_known(self, session: Session, row: Account) -> None:
-        letter = self.post.letter("sign-up-known", row.language, whom=row.full_name, username=row.username)
+        facts = {"whom": row.full_name, "house": self.post.house_of(session, row.organisation_id)}
+        letter = self.post.letter("sign-up-known", row.language, username=row.username, **facts)
         self.post.enqueue(session, row.organisation_id, row.email or row.username, letter, account_id=row.id)
 
     @staticmethod
@@ -200,8 +202,9 @@ class SignUps:
     def tell_administrators(self, session: Session, account: AccountView) -> int:
         """Tell the administrators that somebody waits for them; returns how many have an address."""
         told = accounts.reachable_administrators(session, account.organisation_id, account.id)
+        house = self.post.house_of(session, account.organisation_id)
         for row in told:
-            letter = self.post.letter("sign-up-waits", row.language, username=account.username)
+            letter = self.post.letter("sign-up-waits", row.language, house=house, username=account.username)
             self.post.enqueue(session, row.organisation_id, row.email or "", letter, account_id=row.id)
         return len(told)
 

@@ -60,13 +60,13 @@ def _remind(session: Session, post: Post, row: PrivacyRequest, thresholds: Colle
     nearest = session.scalar(told)
     if stage is None or (nearest is not None and nearest <= stage):
         return 0
-    whom = officers(session, row.organisation_id)
+    whom, house = officers(session, row.organisation_id), post.house_of(session, row.organisation_id)
     for address, language, name, account_id in whom:
         words = language_of(language, post.settings.language)
         day = f"{row.due_at:%d.%m.%Y}" if words == "de" else f"{row.due_at:%d %B %Y}"
         left = max(0, math.ceil((row.due_at - now) / DAY))
         kind = "request-late" if stage == LATE else "request-due"
-        letter = post.letter(kind, words, whom=name, due=day, days=str(left))
+        letter = post.letter(kind, words, whom=name, house=house, due=day, days=str(left))
         post.enqueue(session, row.organisation_id, address, letter, account_id=account_id)
     if whom:
         session.add(PrivacyReminder(request_id=row.id, due_at=row.due_at, days=stage, at=now, letters=len(whom)))

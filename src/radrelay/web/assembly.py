@@ -11,13 +11,13 @@ from radrelay.archive.drawings import DrawingReader
 from radrelay.archive.metadata import MetadataReader
 from radrelay.archive.reader import InstanceReader
 from radrelay.archive.renditions import Renditions
-from radrelay.identity import AddressChanges, Identity, PasswordLinks, SignUps, organisations
+from radrelay.identity import AddressChanges, Identity, PasswordLinks, SignUps
 from radrelay.identity.oidc import open_single_sign_on
+from radrelay.identity.posting import open_post
 from radrelay.intake.landing import Landing
 from radrelay.intake.parcels import Parcels
 from radrelay.intake.quarantine import Quarantine
 from radrelay.intake.sources import SourceBook
-from radrelay.mail import Post
 from radrelay.marks.filing import MarkFilings
 from radrelay.privacy.standing import House
 from radrelay.storage.segments import SegmentReader
@@ -48,7 +48,7 @@ def assemble(
     attachments = StoredAttachments(parts.database, parts.clock, parts.segments, renditions, landing)
     scanning = parts.settings.intake.clamd is not None
     key = parts.keyring.metadata_key
-    post = Post(parts.settings.mail, parts.clock, key, parts.settings.web.organisation_name, organisations.name_of)
+    post = open_post(parts.settings, parts.clock, key)
     return WebServices(
         settings=parts.settings,
         clock=parts.clock,

@@ -22,5 +22,6 @@ def tell_maker(session: Session, services: WebServices, link: LinkView) -> None:
     if not maker.email or maker.disabled_at is not None:
         return
     language = language_of(maker.language, post.settings.language)
-    letter = post.letter("link-closed", language, whom=maker.full_name, until=until(link.closed_until, language))
+    facts = {"whom": maker.full_name, "house": post.house_of(session, maker.organisation_id)}
+    letter = post.letter("link-closed", language, until=until(link.closed_until, language), **facts)
     post.enqueue(session, maker.organisation_id, maker.email, letter, account_id=maker.id, expires_at=link.ends_at)

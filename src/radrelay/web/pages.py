@@ -42,7 +42,7 @@ ARRIVALS = {SHARED: ARRIVING, LAUNCH: LAUNCHING}
 OTHERS = ("api", "dicom-web", "metrics", "healthz", "readyz")
 NOT_BUILT = (
     "<!doctype html><html lang=en><meta charset=utf-8><title>Radrelay</title><h1>Radrelay</h1>"
-    "<p>The pages are not built. Run <code>make frontend</code>, or install the wheel. "
+    "<p>The pages are not built. Run <code>make install</code>, or install the wheel. "
     "The interfaces under <a href=/api/docs>/api</a> and /dicom-web work.</p></html>"
 )
 router = APIRouter(include_in_schema=False)

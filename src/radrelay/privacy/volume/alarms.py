@@ -212,7 +212,7 @@ def _tell(session: Session, post: Post, subject: Subject, alarm: AlarmView) -> N
     kind = "volume-suspended" if alarm.suspended_at is not None else "volume"
     facts = {
         "who": alarm.name, "studies": str(alarm.studies), "patients": str(alarm.patients),
-        "gigabytes": f"{alarm.bytes / GIB:.1f}",
+        "gigabytes": f"{alarm.bytes / GIB:.1f}", "house": post.house_of(session, subject.organisation_id),
     }  # fmt: skip
     for one in _told(session, subject):
         letter = post.letter(kind, one.language, whom=one.full_name, **facts)

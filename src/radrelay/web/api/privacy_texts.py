@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Path, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
@@ -162,7 +162,9 @@ def list_texts(services: Services, principal: Auditor) -> Texts:
 
 
 @router.get("/texts/{kind}/versions/{version}")
-def read_version(services: Services, principal: Auditor, kind: Kind, version: int) -> Version:
+def read_version(
+    services: Services, principal: Auditor, kind: Kind, version: Annotated[int, Path(ge=1, le=2**31 - 1)]
+) -> Version:
     """Show a published version, also one that is not in force any more."""
     with services.database.read() as session:
         return Version.model_validate(texts.named(session, principal.organisation_id, kind, version))

@@ -6,6 +6,7 @@ import uuid
 from datetime import date, datetime
 from typing import Annotated
 
+import msgspec
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
@@ -13,7 +14,6 @@ from sqlalchemy.orm import Session
 from radrelay import audit
 from radrelay.access import Principal
 from radrelay.privacy import erasure, transfers, withdrawing
-from radrelay.privacy.erasure import Proof
 from radrelay.privacy.transfers import Capacity, ShownBy, State, TransferDraft, TransferView
 from radrelay.privacy.withdrawing import Hands
 from radrelay.web import trail
@@ -172,7 +172,7 @@ def _looked_after(services: WebServices, principal: Principal, one: TransferView
         destroyed_at = erasure.carried_out(session, services.house.keys, proof)
     if destroyed_at is None:
         return one
-    complete = Proof(proof.at, proof.by, proof.studies, proof.aside, proof.kept, proof.record_erased, destroyed_at)
+    complete = msgspec.structs.replace(proof, destroyed_at=destroyed_at)
     with services.database.write() as session:
         return withdrawing.keep_proof(session, principal.organisation_id, one.id, complete)
 

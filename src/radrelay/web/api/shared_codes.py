@@ -90,9 +90,10 @@ def _sent(request: Request, services: WebServices, attempt: LinkTry, language: s
                 made = access.ask_code(session, services.link_keys, attempt, services.clock.now(), reaches_of(services))
                 if isinstance(made, NewCode):
                     post = services.password_links.post
+                    house = post.house_of(session, made.organisation_id)
                     letter = post.enqueue(
-                        session, made.organisation_id, made.email, post.letter("link-code", language, code=made.code),
-                        expires_at=made.expires_at,
+                        session, made.organisation_id, made.email,
+                        post.letter("link-code", language, house=house, code=made.code), expires_at=made.expires_at,
                     )  # fmt: skip
                     access.note_letter(session, made.id, letter)
                     name = f"Link: {made.maker_name}"[:128]

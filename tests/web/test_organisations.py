@@ -311,6 +311,11 @@ def _delivery(study_id: str, destination_id: str) -> dict[str, object]:
     return {"study_id": study_id, "destination_id": destination_id}
 
 
+def _transfer(study_id: str, source_id: str) -> dict[str, object]:
+    return {"patient_id": PATIENT, "giver": "A. Meier", "text_version": "3",
+            "studies": [{"study_id": study_id, "source_id": source_id}]}  # fmt: skip
+
+
 def _link(study_id: str) -> dict[str, object]:
     return {"studies": [study_id], "ends_at": "2026-03-02T00:00:00Z"}
 
@@ -323,6 +328,14 @@ def test_an_id_of_another_organisation_in_a_body_is_answered_the_same(two: Two) 
         (("POST", "/api/studies/{study_id}/releases"), "admin", lambda ids: {"kind": "group", "id": ids["group_id"]}),
         (("POST", "/api/studies/{study_id}/releases"), "admin",
          lambda ids: {"kind": "account", "id": ids["account_id"]}),
+        (("POST", "/api/studies/{study_id}/owners"), "admin", lambda ids: {"kind": "group", "id": ids["group_id"]}),
+        (("POST", "/api/studies/{study_id}/owners"), "admin", lambda ids: {"kind": "account", "id": ids["account_id"]}),
+        (("POST", "/api/privacy/transfers"), "officer", lambda ids: _transfer(ids["study_id"], ids["source_id"])),
+        (("POST", "/api/privacy/transfers"), "officer", lambda ids: _transfer(own.ids["study_id"], ids["source_id"])),
+        (("POST", "/api/privacy/requests/{request_id}/correction"), "officer",
+         lambda ids: {"revision": 1, "studies": [ids["study_id"]], "values": {"sex": "F"}}),
+        (("POST", "/api/privacy/requests/{request_id}/passing"), "officer",
+         lambda ids: {"revision": 1, "source_id": ids["source_id"], "how": "by post"}),
         (("POST", "/api/studies/{study_id}/exports"), "admin",
          lambda ids: {"form": "png", "named": True, "instance_ids": [ids["instance_id"]]}),
         (("PUT", "/api/studies/{study_id}/marks/{mark_id}"), "admin",
@@ -339,6 +352,7 @@ def test_an_id_of_another_organisation_in_a_body_is_answered_the_same(two: Two) 
     assert with_ids - named <= {
         ("PUT", "/api/release-rules/{rule_id}"), ("PUT", "/api/oidc/people/{sign_on_id}"),
         ("POST", "/api/privacy/acceptances"), ("POST", "/api/broken-glass"), ("POST", "/api/privacy/requests"),
+        ("POST", "/api/privacy/transfers/find"),
     }, "say above what is named in the body"  # fmt: skip
 
 

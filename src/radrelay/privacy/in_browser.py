@@ -58,6 +58,11 @@ EVERYTHING: tuple[Kept, ...] = (
         "Wer angemeldet ist, damit niemand anderes findet, wonach Sie suchten.",
     ),
     Kept(
+        "local", "radrelay-leaving", "until-cleared",
+        "Only while you log out: that it is to be done, if the server does not answer just then.",
+        "Nur während Sie sich abmelden: dass es noch zu tun ist, falls der Server gerade nicht antwortet.",
+    ),
+    Kept(
         "local", CONSENT_KEY, "until-cleared", "Whether you agree that usage is counted.",
         "Ob Sie einverstanden sind, dass die Nutzung gezählt wird.", only_counting=True,
     ),

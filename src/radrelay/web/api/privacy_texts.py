@@ -6,7 +6,7 @@ import uuid
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Path, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -21,6 +21,7 @@ from radrelay.web.authentication import Administrator, AnyCaller, Auditor, Servi
 
 router = APIRouter(prefix="/privacy", tags=["privacy"])
 Words = Annotated[str, Field(max_length=LONGEST)]
+VersionNumber = Annotated[int, Path(ge=1, le=1_000_000)]
 
 
 class Version(BaseModel):
@@ -157,7 +158,7 @@ def list_texts(services: Services, principal: Auditor) -> Texts:
 
 
 @router.get("/texts/{kind}/versions/{version}")
-def read_version(services: Services, principal: Auditor, kind: Kind, version: int) -> Version:
+def read_version(services: Services, principal: Auditor, kind: Kind, version: VersionNumber) -> Version:
     """Show a published version, also one that is not in force any more."""
     with services.database.read() as session:
         return Version.model_validate(texts.named(session, principal.organisation_id, kind, version))

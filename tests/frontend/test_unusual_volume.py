@@ -25,6 +25,7 @@ def test_an_alarm_is_looked_into_and_who_logs_out_is_out_without_the_server(open
     expect(suspended).to_contain_text("Geprüft von root")
     assert site.world.alarms[0]["suspended_at"] is None
 
+    page.set_viewport_size({"width": 1280, "height": 800})
     site.world.away = True
     page.get_by_role("button", name="Abmelden").first.click()
     expect(page.get_by_role("heading", name="Abmeldung läuft")).to_be_visible()

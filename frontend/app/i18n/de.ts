@@ -420,6 +420,7 @@ const de: Rest = {
   'system.alive': 'läuft',
   'system.dead': 'nicht gesehen',
   'system.licence': 'Freie Software unter der Apache-Lizenz 2.0.',
+  'system.parts': 'Bestandteile und ihre Lizenzen',
   'system.purpose': 'Radrelay verteilt und zeigt Bilder. Es ist nicht als Medizinprodukt zur Befundung zugelassen.',
 
   'thumbnail.none': 'Andere Daten',

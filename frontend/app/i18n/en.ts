@@ -419,6 +419,7 @@ const en = {
   'system.alive': 'running',
   'system.dead': 'not seen',
   'system.licence': 'Free software under the Apache License 2.0.',
+  'system.parts': 'Parts and their licences',
   'system.purpose': 'Radrelay distributes and shows images. It is not approved as a medical device for diagnosis.',
 
   'thumbnail.none': 'Other data',

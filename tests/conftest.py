@@ -34,10 +34,12 @@ __all__ = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def log_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="session", autouse=True)
+def log_left_alone() -> Iterator[None]:
     """Keep commands that are run in this process from setting up its log for good: loggers keep what they first met."""
-    monkeypatch.setattr("radrelay.logs.configure", lambda settings, role, folder: None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("radrelay.logs.configure", lambda settings, role, folder: None)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

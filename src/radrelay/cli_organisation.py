@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from datetime import date, datetime
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Any, Literal, NoReturn, get_type_hints
 
 import typer
 
@@ -34,10 +34,11 @@ def for_one_organisation(command: Callable[..., Any]) -> Callable[..., Any]:
         _CHOSEN.set(given.pop(_OPTION))
         return command(**given)
 
-    told = inspect.signature(command)
+    told, hints = inspect.signature(command), get_type_hints(command, include_extras=True)
+    own = [one.replace(annotation=hints[one.name]) for one in told.parameters.values()]  # typer reads no strings here
     option = inspect.Parameter(_OPTION, inspect.Parameter.KEYWORD_ONLY, default="", annotation=_Organisation)
-    act.__signature__ = told.replace(parameters=[*told.parameters.values(), option])  # type: ignore[attr-defined]
-    act.__annotations__ = {**command.__annotations__, _OPTION: _Organisation}
+    act.__signature__ = told.replace(parameters=[*own, option])  # type: ignore[attr-defined]
+    act.__annotations__ = {**hints, _OPTION: _Organisation}
     return act
 
 

@@ -148,3 +148,11 @@ def test_the_command_line_takes_the_organisation_wherever_one_is_acted_for() -> 
         assert "--organisation" in runner.invoke(cli.app, [*command, "--help"], env={"COLUMNS": "200"}).output, command
     for command in (["backup"], ["keys", "rotate"], ["directory", "sync"], ["organisation", "add"]):
         assert "--organisation" not in runner.invoke(cli.app, [*command, "--help"]).output, command
+
+
+def test_a_command_that_acts_for_one_keeps_what_it_takes_besides() -> None:
+    told = CliRunner().invoke(cli.app, ["link", "make", "--help"], env={"COLUMNS": "200"}).output
+    assert "--user" in told
+    assert "in whose name" in told
+    assert "--no-pin" not in told
+    assert CliRunner().invoke(cli.app, ["link", "make", "1.2.3"]).exit_code == 2, "in whose name it is, must be said"

@@ -3,8 +3,6 @@
 import type en from './account.en';
 
 export default {
-  'leaving.title': 'Abmeldung läuft',
-  'leaving.text': 'Der Server ist nicht erreichbar und weiß noch nicht, dass Sie sich abgemeldet haben. Hier wird nichts mehr von Ihrer Arbeit gezeigt oder aufgehoben. Lassen Sie dieses Fenster offen: Es meldet Sie ab, sobald der Server wieder da ist.',
   'idle.title': 'Sind Sie noch da?',
   'idle.text': 'Sie werden in {n} s abgemeldet, weil diese Seiten eine Weile nicht benutzt wurden.',
   'idle.last': 'Diese Anmeldung endet in {n} s: Länger darf sie nicht dauern. Melden Sie sich danach neu an; was offen ist, bleibt.',

@@ -1,8 +1,6 @@
 /** English words of one's own account, links for passwords, the end of a login, and mail. */
 
 export default {
-  'leaving.title': 'Logging out',
-  'leaving.text': 'The server cannot be reached, so it does not know yet that you have logged out. Nothing of your work is shown or kept here any more. Leave this window open: it logs out as soon as the server is back.',
   'idle.title': 'Are you still there?',
   'idle.text': 'You are logged out in {n} s, because nobody has used these pages for a while.',
   'idle.last': 'This login ends in {n} s: it has lasted as long as it may. Log in again after that; what is open stays.',

@@ -65,6 +65,9 @@ export class Autosave {
   /** When, in turns of saving, a mark was last written here: an older list says nothing of it. */
   readonly #written = new Map<string, number>();
   #turn = 0;
+  /** Lists are numbered as they are asked for: one says nothing once a later one was taken. */
+  #listsAsked = 0;
+  #listTaken = 0;
   #closed = false;
   conflicts: readonly Conflict[] = [];
 
@@ -122,11 +125,14 @@ export class Autosave {
     this.retry();
   }
 
-  /** Reads the study's marks anew; what is unsaved here stays. */
+  /** Reads the study's marks anew; what is unsaved here stays. An answer that a later one overtook is dropped. */
   async refresh(): Promise<void> {
     const { book, server } = this.#options;
     const began = this.#turn;
+    const asked = (this.#listsAsked += 1);
     const answer = await server.list();
+    if (asked < this.#listTaken) return;
+    this.#listTaken = asked;
     const fresh = (id: string): boolean => !this.#unsaved.has(id) && (this.#written.get(id) ?? 0) <= began;
     const there = new Map(answer.marks.map((one) => [one.id, one]));
     const come = answer.marks.filter((one) => fresh(one.id) && (book.get(one.id)?.revision ?? 0) < one.revision);

@@ -3,10 +3,73 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ApiProblem } from '../api/client';
 import type { Mark } from '$viewer/marks/mark';
-import { other, shared, start } from './table';
+import { later, LINE, other, shared, start } from './table';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
+
+describe('a mark whose answer was lost', () => {
+  /** A mark that the server has, and its reader does not know it. */
+  async function unheard(): Promise<ReturnType<typeof start> & { id: string }> {
+    const all = start();
+    all.table.losing = true;
+    const { id } = all.book.add(LINE);
+    await later(500);
+    expect([all.table.marks.size, all.autosave.saving]).toEqual([1, 'unsaved']);
+    return { ...all, id };
+  }
+
+  it('is changed further without a question', async () => {
+    const { table, book, autosave, id } = await unheard();
+    book.change(id, { text: 'dragged' });
+    await later(500);
+    expect(table.heard).toEqual(['put - on 0', 'put dragged on 0', 'put dragged on 1']);
+    expect([autosave.conflicts, autosave.saving, book.get(id)?.text]).toEqual([[], 'saved', 'dragged']);
+  });
+
+  it('keeps a change that is only of its label', async () => {
+    const { table, book, autosave, id } = await unheard();
+    book.moveLabel(id, [5, 5]);
+    await later(500);
+    expect([table.marks.get(id)?.label, book.get(id)?.label, autosave.saving]).toEqual([[5, 5], [5, 5], 'saved']);
+  });
+
+  it('is deleted without a question', async () => {
+    const { table, book, autosave, id } = await unheard();
+    book.remove(id);
+    await later(500);
+    expect([table.marks.size, book.all, autosave.conflicts, autosave.saving]).toEqual([0, [], [], 'saved']);
+  });
+
+  it('goes back to what it was before', async () => {
+    const { table, book, autosave } = start();
+    const { id } = book.add(LINE);
+    await later(500);
+    table.losing = true;
+    book.change(id, { text: 'by mistake' });
+    await later(500);
+    book.undo();
+    await later(500);
+    expect([table.marks.get(id)?.text, book.get(id)?.text, autosave.conflicts, autosave.saving]).toEqual(['', '', [], 'saved']);
+  });
+
+  it('is changed further also when its study is left', async () => {
+    const { table, book, autosave, lost, id } = await unheard();
+    book.change(id, { text: 'dragged' });
+    autosave.close();
+    await later(500);
+    expect([table.marks.get(id)?.text, lost, autosave.saving]).toEqual(['dragged', [], 'saved']);
+  });
+
+  it('is asked about where somebody else changed it since', async () => {
+    const { table, book, autosave, id } = await unheard();
+    table.change(id, 'theirs');
+    book.change(id, { text: 'mine' });
+    await later(500);
+    expect(autosave.conflicts).toMatchObject([{ mine: { text: 'mine' }, theirs: { text: 'theirs', changed_by: other } }]);
+    expect(book.get(id)?.text).toBe('theirs');
+  });
+});
 
 describe('lists that overtake one another', () => {
   /** Two lists that are asked for one after the other, with something done between; the later one comes first. */

@@ -1,4 +1,4 @@
-/** A server of marks, for the tests of saving: a table in memory whose answers are held or refused as a test says. */
+/** A server of marks, for the tests of saving: a table in memory whose answers are held, refused or lost as a test says. */
 
 import { vi } from 'vitest';
 import { ApiProblem } from '../api/client';
@@ -15,6 +15,8 @@ export class Table implements MarkServer {
   readonly deleted = new Map<string, number>();
   readonly heard: string[] = [];
   failing: ApiProblem | null = null;
+  /** The next mark is written, and its answer lost. */
+  losing = false;
   held: (() => void)[] | null = null;
 
   async #wait(): Promise<void> {
@@ -38,6 +40,10 @@ export class Table implements MarkServer {
     this.deleted.delete(mark.id);
     const stored = { ...mark, ...contentOf(mark), revision: revision + 1 };
     this.marks.set(mark.id, stored);
+    if (this.losing) {
+      this.losing = false;
+      throw new ApiProblem(0, 'unreachable', '');
+    }
     return stored;
   };
 

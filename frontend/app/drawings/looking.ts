@@ -31,6 +31,16 @@ export class Looking {
 
   constructor(readonly room: Room) {}
 
+  /** A state is on its way. Tells, once it is here, whether the reader took a window since for a picture that it names. */
+  watch(): (content: DrawingContent) => boolean {
+    const had = this.room.panes.map((pane) => ({ pane, stack: pane.stack, isAsBefore: watchWindow(pane) }));
+    return (content) =>
+      had.some(({ pane, stack, isAsBefore }) => {
+        const target = targetOf(pane, pane.viewer?.index ?? -1);
+        return pane.stack === stack && target !== null && names(content, content.of, target) && !isAsBefore();
+      });
+  }
+
   take(content: DrawingContent): void {
     this.#content = content;
     this.follow();
@@ -79,6 +89,15 @@ export class Looking {
 function targetOf({ stack, shown }: RoomPane, place: number): Target | null {
   const picture = stack.at(place);
   return picture && shown ? { instance: picture.instance.id, frame: picture.frame, series: shown.series.id } : null;
+}
+
+/** Tells later whether a pane has the window that it has now: each that is taken is another one, also of the same numbers. */
+function watchWindow(pane: RoomPane): () => boolean {
+  const { viewer } = pane;
+  const seen = viewer?.seen;
+  if (!viewer || !seen) return () => true;
+  const [before, wasAsSent] = [viewer.keepLook().chosenFor(seen), pane.view?.asSent];
+  return () => viewer.keepLook().chosenFor(seen) === before && pane.view?.asSent === wasAsSent;
 }
 
 const isOf = (content: DrawingContent, on: On | null, target: Target): boolean => on === null || names(content, on, target);

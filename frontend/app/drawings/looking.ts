@@ -102,6 +102,9 @@ function watchWindow(pane: RoomPane): () => boolean {
 
 const isOf = (content: DrawingContent, on: On | null, target: Target): boolean => on === null || names(content, on, target);
 
+/** A state may say more of brightness than could be read: a table that is broken, windows of sets that are blended. */
+const isPartlyRead = ({ notes }: DrawingContent): boolean => notes.some((note) => note === 'table-unreadable' || note.startsWith('blending-'));
+
 /** The window that a state means for each picture of a pane; for those that it does not name, the reader's. */
 function windowsOf(content: DrawingContent, pane: RoomPane, before: Kept): (place: number, frame: Frame) => Window | null {
   const known = new WeakMap<Frame, Window | null>();
@@ -113,7 +116,8 @@ function windowsOf(content: DrawingContent, pane: RoomPane, before: Kept): (plac
     if (!content.presentation || !target || !names(content, content.of, target)) return before.chosenFor({ place, frame });
     const { windows } = content.presentation;
     const at = windows.findIndex(({ on }) => isOf(content, on, target));
-    const made = windowOf(content.presentation, windows[at], frame, `${content.instance_id} ${at}`, name);
+    const window = windows[at] ?? (isPartlyRead(content) ? null : undefined);
+    const made = windowOf(content.presentation, window, frame, `${content.instance_id} ${at}`, name);
     known.set(frame, made);
     return made;
   };

@@ -134,6 +134,16 @@ describe('a presentation state that is applied', () => {
     expect(looks()).toEqual([10, 20, false]);
   });
 
+  it('without a window shows all that the picture can hold, unless it may have one that cannot be read', async () => {
+    for (const [notes, seen] of [[[], [127.5, 255, false]], [['table-unreadable'], AS_SENT]] as const) {
+      const { drawings, looks, one } = await reading('state');
+      const applied = drawings.apply(one(0), true);
+      held('/instances/state/drawing').answer({ ...state('state', 'pa', 10, { windows: [] }), notes });
+      await applied;
+      expect([looks(), one(0).isApplied]).toEqual([seen, true]);
+    }
+  });
+
   it('is not applied where it cannot be had', async () => {
     const { drawings, looks, one } = await reading('slow');
     const applied = drawings.apply(one(0), true);

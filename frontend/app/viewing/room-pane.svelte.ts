@@ -164,9 +164,9 @@ export class RoomPane {
     return plane;
   }
 
-  /** Goes to the picture whose plane lies nearest to a place in the patient. */
-  goNearest(place: Vector): void {
-    const found = nearest(this.stack.count, (at) => this.planeAt(at), place);
+  /** Goes to the picture whose plane lies nearest to a place in the patient, of those parallel to the plane that leads. */
+  goNearest(place: Vector, lead: Plane): void {
+    const found = nearest(this.stack.count, (at) => this.planeAt(at), place, { lead, from: this.viewer?.index ?? -1 });
     if (found >= 0) this.viewer?.go(found);
   }
 

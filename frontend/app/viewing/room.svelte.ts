@@ -164,7 +164,7 @@ export class Room {
     for (const pane of this.panes) {
       const { plane } = pane;
       if (pane.frameOfReference !== told.frameOfReference || !plane || !pane.viewer) continue;
-      if (this.linked && areParallel(plane, told.plane)) pane.goNearest(middleOf(told.plane));
+      if (this.linked && areParallel(plane, told.plane)) pane.goNearest(middleOf(told.plane), told.plane);
       pane.viewer.redraw();
     }
     this.#following = false;
@@ -179,7 +179,7 @@ export class Room {
       if (!anchor || !start) return;
       target = along(anchor, there.normal, dot(minus(target, start), there.normal));
     }
-    other.goNearest(target);
+    other.goNearest(target, from);
   }
 
   #make(): RoomPane {

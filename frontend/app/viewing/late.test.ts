@@ -212,6 +212,57 @@ describe('a picture that a report points at', () => {
   });
 });
 
+describe('pictures that came since', () => {
+  /** A study whose lateral is in hand, before which two more were sorted in since. */
+  async function arrived() {
+    const room = new Room('window');
+    const opening = new Opening(room, new PriorStudies(), () => undefined);
+    const pane = room.active;
+    pane.mount(asked.create() as unknown as HTMLCanvasElement);
+    const of = (opening.study = study('chest', 'thorax', 'old'));
+    opening.open(pane, of, series('thorax'));
+    held('/series/thorax').answer(detail('pa', 'lateral'));
+    await settled();
+    pane.viewer?.go(1);
+    return { opening, pane };
+  }
+  const more = detail('scout', 'pa', 'oblique', 'lateral');
+
+  it('leave the reader at the same picture', async () => {
+    const { opening, pane } = await arrived();
+    opening.renew();
+    held('/series/thorax').answer(more);
+    await settled();
+    expect([pane.picture?.instance.id, pane.viewer?.index]).toEqual(['lateral', 3]);
+  });
+
+  it('leave the reader there also where they could not be had at first', async () => {
+    const { opening, pane } = await arrived();
+    opening.renew();
+    held('/series/thorax').fail();
+    await settled();
+    pane.viewer?.go(0);
+    pane.retry();
+    held('/series/thorax').answer(more);
+    await settled();
+    expect(pane.picture?.instance.id).toBe('pa');
+  });
+
+  it('are gone to where a mark lies in them, in the series in hand and in another', async () => {
+    const { opening, pane } = await arrived();
+    opening.jump(series('thorax'), { instance_id: 'pa', frame: 1 });
+    expect([pane.viewer?.index, asked.held.length]).toEqual([0, 0]);
+    opening.jump(series('thorax'), { instance_id: 'oblique', frame: 1 });
+    held('/series/thorax').answer(more);
+    await settled();
+    expect(pane.picture?.instance.id).toBe('oblique');
+    opening.jump(series('old'), { instance_id: 'b', frame: 1 });
+    held('/series/old').answer(detail('new', 'a', 'b'));
+    await settled();
+    expect(pane.picture?.instance.id).toBe('b');
+  });
+});
+
 describe('what could not be had', () => {
   /** A pane that shows two pictures, and a request that failed. */
   async function failing(start: Parameters<RoomPane['show']>[1]): Promise<RoomPane> {

@@ -55,3 +55,35 @@ describe('a linked pane', () => {
     expect(seen).toEqual([0, 1]);
   });
 });
+
+describe('the line of another window', () => {
+  const sagittals = (id: string, ...at: number[]): SeriesDetail => detailOf(id, at.map((x) => [[x, 0, 10], SAGITTAL]));
+
+  it('goes when that window is left, and when a pane of this one is taken in hand', async () => {
+    const [room, one, other] = await two(axials('ct', 0, 5, 10), sagittals('mr', 3, 4, 5));
+    const line = (): number | undefined => room.lineFor(one)?.position[0];
+    expect(line()).toBeUndefined(); // it is in hand itself
+    const apart = new Room('window');
+    await show(apart.active, sagittals('further', 6, 7, 8));
+    apart.active.viewer?.go(2);
+    expect(line()).toBe(8);
+    room.activate(other);
+    expect(line()).toBe(5); // that of the pane in hand, which followed
+    apart.active.viewer?.go(1);
+    expect(line()).toBe(7);
+    apart.close();
+    expect(line()).toBe(5);
+    room.close();
+  });
+
+  it('stays when a third window is left', async () => {
+    const [room, one] = await two(axials('ct', 0, 5, 10), sagittals('mr', 3, 4, 5));
+    const [apart, third] = [new Room('window'), new Room('window')];
+    await show(apart.active, sagittals('further', 6, 7, 8));
+    apart.active.viewer?.go(1);
+    third.close();
+    expect(room.lineFor(one)?.position[0]).toBe(7);
+    apart.close();
+    room.close();
+  });
+});

@@ -57,6 +57,7 @@ export class Room {
     const place = this.panes.indexOf(pane);
     if (place < 0 || place === this.#active) return;
     this.#active = place;
+    this.#elsewhere = null; // the pane in hand is what is looked at
     this.share();
     for (const one of this.panes) one.viewer?.redraw();
   }
@@ -157,9 +158,13 @@ export class Room {
     this.#windows.close();
   }
 
-  /** Follows another window's plane, and draws it as a line. */
-  #heard(told: ToldPlane): void {
+  /** Follows another window's plane, and draws it as a line; none: that window was left, and its line goes. */
+  #heard(told: ToldPlane | null): void {
     this.#elsewhere = told;
+    if (!told) {
+      for (const pane of this.panes) pane.viewer?.redraw();
+      return;
+    }
     this.#following = true;
     for (const pane of this.panes) {
       const { plane } = pane;

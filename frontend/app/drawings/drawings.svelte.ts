@@ -267,5 +267,5 @@ function placeByPlane({ content }: OneDrawing, pane: RoomPane, group: number | n
   const [to] = vectorsOf(shape?.points ?? frame?.position ?? []);
   const space = shape?.space ?? content?.masks?.space ?? null;
   const shares = space !== null && content?.spaces[space]?.includes(pane.shown?.series.id ?? '');
-  return to && shares ? nearest(pane.stack.count, planeAt, to) : -1;
+  return to && shares ? nearest(pane.stack.count, planeAt, to, { from: pane.viewer?.index ?? -1 }) : -1;
 }

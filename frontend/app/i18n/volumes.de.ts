@@ -83,6 +83,7 @@ const de: Record<keyof typeof en, string | [string, string]> = {
   'volume.notice.decimated': 'Gröber als gesendet, damit es in den Speicher dieses Geräts passt: jede {xy}. Spalte und Zeile, jede {z}. Schicht.',
   'volume.notice.decimatedXy': 'Gröber als gesendet, damit es in den Speicher dieses Geräts passt: jede {xy}. Spalte und Zeile.',
   'volume.notice.decimatedZ': 'Gröber als gesendet, damit es in den Speicher dieses Geräts passt: jede {z}. Schicht.',
+  'volume.notice.leftOut': ['{n} Bild bleibt weg: Es sagt nicht, zu welchem der Volumen es gehört.', '{n} Bilder bleiben weg: Sie sagen nicht, zu welchem der Volumen sie gehören.'],
   'volume.notice.gaps': ['An {n} Stelle fehlt eine Schicht; Schraffiertes ist interpoliert.', 'An {n} Stellen fehlen Schichten; Schraffiertes ist interpoliert.'],
   'volume.notice.lost': ['{n} Schicht ließ sich nicht laden; Schraffiertes ist interpoliert.', '{n} Schichten ließen sich nicht laden; Schraffiertes ist interpoliert.'],
   'volume.notice.cut': ['{n} Schicht ist unvollständig.', '{n} Schichten sind unvollständig.'],

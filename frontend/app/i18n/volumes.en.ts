@@ -81,6 +81,7 @@ export default {
   'volume.notice.decimated': "Coarser than sent, to fit into this device's memory: every {xy}. column and row, every {z}. slice.",
   'volume.notice.decimatedXy': "Coarser than sent, to fit into this device's memory: every {xy}. column and row.",
   'volume.notice.decimatedZ': "Coarser than sent, to fit into this device's memory: every {z}. slice.",
+  'volume.notice.leftOut': ['{n} image is left out: it does not say to which of the volumes it belongs.', '{n} images are left out: they do not say to which of the volumes they belong.'],
   'volume.notice.gaps': ['A slice is missing at {n} place; hatched parts are interpolated.', 'Slices are missing at {n} places; hatched parts are interpolated.'],
   'volume.notice.lost': ['{n} slice could not be loaded; the hatched part is interpolated.', '{n} slices could not be loaded; hatched parts are interpolated.'],
   'volume.notice.cut': ['{n} slice is incomplete.', '{n} slices are incomplete.'],

@@ -3,6 +3,7 @@
  * from their positions (PS3.3 C.7.6.2.1.1); Slice Thickness and Instance Number say nothing of it.
  */
 
+import { parted } from './phases';
 import { cross, dot, length, minus, times, unit, vecOf, type Vec } from './vectors';
 
 /** A frame with its plane, as the server tells it. */
@@ -19,6 +20,10 @@ export interface Plane {
   columns: number;
   /** When it was taken, or what else parts the frames of one position. */
   time?: number | null;
+  /** What else may tell it from others at its position: as many, in the same order, for all planes. */
+  labels?: readonly (number | null)[];
+  /** What its position counts from, where the series' planes differ in it. */
+  reference?: string | null;
 }
 
 export interface Stacked {
@@ -50,6 +55,8 @@ export interface Choice extends Stacked {
   group: number;
   groups: number;
   time: number | null;
+  /** Planes like these that are in no volume: nothing tells in which. */
+  leftOut: number;
 }
 
 export type WhyNoVolume = 'too-few' | 'no-position' | 'mixed-orientation' | 'mixed-size' | 'scattered' | 'one-position';
@@ -106,10 +113,11 @@ function grouped<T>(all: readonly T[], same: (a: T, b: T) => boolean): T[][] {
 export function assemble(planes: readonly Plane[]): Assembled {
   const known = planes.map(placed).filter((one) => one !== null);
   if (known.length < FEWEST_PLANES) return { choices: [], why: planes.length < FEWEST_PLANES ? 'too-few' : 'no-position' };
-  const ways = grouped(known, sameWay);
+  const spaces = grouped(known, (a, b) => (a.plane.reference ?? null) === (b.plane.reference ?? null));
+  const ways = spaces.flatMap((space) => grouped(space, sameWay));
   const alike = ways.flatMap((way) => grouped(way, sameMatrix));
   const large = alike.filter((group) => group.length >= FEWEST_PLANES);
-  if (large.length === 0) return { choices: [], why: ways.length > 1 ? 'mixed-orientation' : 'mixed-size' };
+  if (large.length === 0) return { choices: [], why: whyNoneIsLarge(known, spaces.length) };
   let why: WhyNoVolume = 'one-position';
   const choices = large.flatMap((group) => {
     const found = volumesOf(group);
@@ -121,7 +129,12 @@ export function assemble(planes: readonly Plane[]): Assembled {
   return { choices: bySize, why: bySize.length === 0 ? why : null };
 }
 
-/** Parts planes that share positions into volumes: the n-th of each position belongs to the n-th volume. */
+function whyNoneIsLarge(known: readonly Placed[], spaces: number): WhyNoVolume {
+  if (grouped(known, sameWay).length > 1) return 'mixed-orientation';
+  return spaces > 1 ? 'too-few' : 'mixed-size';
+}
+
+/** Parts planes that share positions into volumes. */
 function volumesOf(group: readonly Placed[]): Choice[] | WhyNoVolume {
   const [first] = group;
   if (!first) return 'too-few';
@@ -139,10 +152,10 @@ function volumesOf(group: readonly Placed[]): Choice[] | WhyNoVolume {
   }
   if (positions.length < FEWEST_PLANES) return positions.length === 1 ? 'one-position' : 'too-few';
   for (const here of positions) here.sort((a, b) => order(a.one.plane, b.one.plane));
-  const most = Math.max(...positions.map((here) => here.length));
-  const parts = Array.from({ length: most }, (_, turn) => positions.map((here) => here[turn]).filter((entry) => entry !== undefined));
+  const { parts, leftOut } = parted(positions.map((here) => here.map(({ one }) => one)), ({ plane }) => [...(plane.labels ?? []), plane.time ?? null]);
   const full = parts.filter((part) => part.length >= FEWEST_PLANES);
-  const found = full.map((part, at) => stack(part.map((entry) => entry.one), { row, column, normal }, at + 1, full.length));
+  const rest = leftOut + parts.flat().length - full.flat().length;
+  const found = full.map((part, at) => stack(part, { row, column, normal }, { group: at + 1, groups: full.length, leftOut: rest }));
   const sound = found.filter((one) => typeof one !== 'string');
   return sound.length > 0 ? sound : 'scattered';
 }
@@ -151,7 +164,7 @@ const order = (a: Plane, b: Plane): number => (a.time ?? 0) - (b.time ?? 0) || a
 
 type Axes = Pick<Stacked, 'row' | 'column' | 'normal'>;
 
-function stack(planes: readonly Placed[], axes: Axes, group: number, groups: number): Choice | 'scattered' {
+function stack(planes: readonly Placed[], axes: Axes, among: Pick<Choice, 'group' | 'groups' | 'leftOut'>): Choice | 'scattered' {
   const [first] = planes;
   const last = planes.at(-1);
   if (!first || !last) return 'scattered';
@@ -166,7 +179,7 @@ function stack(planes: readonly Placed[], axes: Axes, group: number, groups: num
   return {
     rows: first.plane.rows, columns: first.plane.columns, origin, ...axes, spacing: [across, down], shear,
     places: planes.map((one) => one.plane.place), depths, even: evenStep(steps), gaps: gapsAmong(steps),
-    tilt: (Math.acos(Math.min(1, 1 / length(shear))) * 180) / Math.PI, group, groups, time: first.plane.time ?? null,
+    tilt: (Math.acos(Math.min(1, 1 / length(shear))) * 180) / Math.PI, ...among, time: first.plane.time ?? null,
   };
 }
 

@@ -1,6 +1,7 @@
 /** The volumes that are open: their voxels in the keeper's thread, the same on the graphics card while there is one. */
 
 import { copyRoom, copySize } from './budget';
+import { unitOf } from './halves';
 import { Keeper } from './keeper';
 import { NotLoaded, VolumeLoading, type Known, type Progress, type Source, type Taker } from './loading';
 import { NoGraphics, Painter } from './painter';
@@ -161,7 +162,7 @@ export class Bodies {
     const painter = this.painterFor(name);
     if (!body || !painter) return;
     try {
-      painter.makeCopy(name, body.copy);
+      painter.makeCopy(name, body.copy, unitOf(body.spread));
     } catch (cause) {
       if (!(cause instanceof NoGraphics)) throw cause;
       return;

@@ -69,6 +69,7 @@ const de: Record<keyof typeof en, string | [string, string]> = {
   'volume.fusion.map.cool': 'Cool',
   'volume.fusion.map.rainbow': 'Rainbow',
   'volume.fusion.map.saved': 'Wie gespeichert',
+  'volume.fusion.refused': '„{name}“ lässt sich nicht darüberlegen.',
   'volume.fusion.unblended': 'Die gespeicherte zweite Serie lässt sich nicht darüberlegen: Sie ist kein Volumen im selben Bezugssystem.',
   'volume.fusion.map.viridis': 'Viridis',
   'volume.choice': 'Welches Volumen',

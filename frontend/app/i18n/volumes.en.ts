@@ -67,6 +67,7 @@ export default {
   'volume.fusion.map.cool': 'Cool',
   'volume.fusion.map.rainbow': 'Rainbow',
   'volume.fusion.map.saved': 'As saved',
+  'volume.fusion.refused': '“{name}” cannot be laid over this one.',
   'volume.fusion.unblended': 'The saved second series cannot be laid over this one: it is no volume in the same frame of reference.',
   'volume.fusion.map.viridis': 'Viridis',
   'volume.choice': 'Which volume',

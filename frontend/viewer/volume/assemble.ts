@@ -71,7 +71,7 @@ export interface Assembled {
 export const FEWEST_PLANES = 3;
 const SAME_WAY = 1 - 1e-5; // a quarter of a degree: headers are rounded
 const SAME_PLACE_MM = 0.01;
-const EVEN = 0.02; // distances that differ by less of themselves are one
+const EVEN = 0.02; // distances that differ by less of themselves are one; of a step, places are
 const GAP = 1.5; // times the distance around it
 const OFF_LINE = 0.5; // of a pixel: further aside, the planes are no stack
 
@@ -178,16 +178,17 @@ function stack(planes: readonly Placed[], axes: Axes, among: Pick<Choice, 'group
   const steps = depths.slice(1).map((depth, k) => depth - (depths[k] ?? 0));
   return {
     rows: first.plane.rows, columns: first.plane.columns, origin, ...axes, spacing: [across, down], shear,
-    places: planes.map((one) => one.plane.place), depths, even: evenStep(steps), gaps: gapsAmong(steps),
+    places: planes.map((one) => one.plane.place), depths, even: evenStep(depths), gaps: gapsAmong(steps),
     tilt: (Math.acos(Math.min(1, 1 / length(shear))) * 180) / Math.PI, ...among, time: first.plane.time ?? null,
   };
 }
 
 const near = (a: number, b: number): boolean => Math.abs(a - b) <= EVEN * Math.max(a, b);
 
-function evenStep(steps: readonly number[]): number | null {
-  const mean = steps.reduce((sum, step) => sum + step, 0) / steps.length;
-  return steps.every((step) => near(step, mean)) ? mean : null;
+/** The mean distance, if no plane lies aside from where that puts it: small differences must not add up. */
+function evenStep(depths: readonly number[]): number | null {
+  const mean = (depths.at(-1) ?? 0) / (depths.length - 1);
+  return depths.every((depth, k) => Math.abs(depth - k * mean) <= EVEN * mean) ? mean : null;
 }
 
 /**

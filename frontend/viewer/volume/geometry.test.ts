@@ -52,6 +52,16 @@ describe('what makes a volume', () => {
     expect(two.gaps).toEqual([1, 2]);
   });
 
+  it('lets small differences of the distances not add up: every slice is where it was taken', () => {
+    const depths = Array.from({ length: 201 }, (_, k) => (k <= 100 ? k * 4.91 : 491 + (k - 100) * 5.09));
+    const found = only(planes(stackOf(depths)));
+    expect([found.even, found.gaps]).toEqual([null, []]);
+    const grid = new Grid(found);
+    [0, 50, 100, 150, 200].forEach((k) => expect(grid.sliceAt(depths[k] ?? 0)).toBeCloseTo(k, 9));
+    const rounded = Array.from({ length: 201 }, (_, k) => Math.round(k * 0.625 * 1000) / 1000 + (k % 2) * 0.001);
+    expect(only(planes(stackOf(rounded))).even).toBeCloseTo(0.625, 4); // a header's rounding
+  });
+
   it('keeps the true geometry of a tilted gantry', () => {
     const [cos, sin] = [Math.cos(0.3), Math.sin(0.3)];
     const found = only(planes(stackOf([0, 2, 4, 6]), [1, 0, 0, 0, cos, sin]));

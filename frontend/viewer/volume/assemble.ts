@@ -3,6 +3,7 @@
  * from their positions (PS3.3 C.7.6.2.1.1); Slice Thickness and Instance Number say nothing of it.
  */
 
+import { longSteps } from '../gaps';
 import { parted } from './phases';
 import { cross, dot, length, minus, times, unit, vecOf, type Vec } from './vectors';
 
@@ -71,8 +72,7 @@ export interface Assembled {
 export const FEWEST_PLANES = 3;
 const SAME_WAY = 1 - 1e-5; // a quarter of a degree: headers are rounded
 const SAME_PLACE_MM = 0.01;
-const EVEN = 0.02; // distances that differ by less of themselves are one; of a step, places are
-const GAP = 1.5; // times the distance around it
+const EVEN = 0.02; // of a step: planes that lie no further aside are evenly apart
 const OFF_LINE = 0.5; // of a pixel: further aside, the planes are no stack
 
 interface Placed {
@@ -178,30 +178,13 @@ function stack(planes: readonly Placed[], axes: Axes, among: Pick<Choice, 'group
   const steps = depths.slice(1).map((depth, k) => depth - (depths[k] ?? 0));
   return {
     rows: first.plane.rows, columns: first.plane.columns, origin, ...axes, spacing: [across, down], shear,
-    places: planes.map((one) => one.plane.place), depths, even: evenStep(depths), gaps: gapsAmong(steps),
+    places: planes.map((one) => one.plane.place), depths, even: evenStep(depths), gaps: longSteps(steps).map(({ at }) => at),
     tilt: (Math.acos(Math.min(1, 1 / length(shear))) * 180) / Math.PI, ...among, time: first.plane.time ?? null,
   };
 }
-
-const near = (a: number, b: number): boolean => Math.abs(a - b) <= EVEN * Math.max(a, b);
 
 /** The mean distance, if no plane lies aside from where that puts it: small differences must not add up. */
 function evenStep(depths: readonly number[]): number | null {
   const mean = (depths.at(-1) ?? 0) / (depths.length - 1);
   return depths.every((depth, k) => Math.abs(depth - k * mean) <= EVEN * mean) ? mean : null;
-}
-
-/**
- * A distance that stands alone and is much larger than what is before or behind it is a hole; several equal ones in a
- * row are a part of the series with another distance.
- */
-function gapsAmong(steps: readonly number[]): number[] {
-  const median = steps.toSorted((a, b) => a - b)[Math.floor((steps.length - 1) / 2)] ?? 0;
-  return steps.flatMap((step, k) => {
-    let run = 1;
-    for (let at = k - 1; at >= 0 && near(steps[at] ?? 0, step); at -= 1) run += 1;
-    for (let at = k + 1; at < steps.length && near(steps[at] ?? 0, step); at += 1) run += 1;
-    const around = Math.min(steps[k - 1] ?? Infinity, steps[k + 1] ?? Infinity, Math.max(median, step / 8));
-    return run < FEWEST_PLANES && step > GAP * around ? [k] : [];
-  });
 }

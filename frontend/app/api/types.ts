@@ -163,6 +163,11 @@ export interface InstanceRow {
   time_of: '' | 'acquisition' | 'content';
   /** Milliseconds after the heart's R wave. */
   trigger_time: number | null;
+  /** What tells pictures at one position apart; the echo's in ms, the b-value in s/mm². */
+  temporal_position: number | null;
+  acquisition: number | null;
+  echo_time: number | null;
+  b_value: number | null;
   /** Told only where a series' instances differ in it. */
   frame_of_reference: string | null;
   cine_rate: number | null;

@@ -168,10 +168,16 @@ export function storedValue(facts: FrameFacts): (pattern: number) => number {
 
 export const isColour = (frame: Frame): boolean => frame.facts.samples >= 3;
 
-/** Whether a stored value stands for no pixel (PS3.3 C.7.5.1.1.2); both ends of the range do, whichever is named first. */
-function isPadding({ padding, padding_value: only }: FrameFacts, stored: number): boolean {
+/** The stored values that stand for no pixel, both ends of them too, whichever is named first (PS3.3 C.7.5.1.1.2). */
+export function paddingOf({ padding, padding_value: only }: Pick<FrameFacts, 'padding' | 'padding_value'>): readonly [number, number] {
   const [one, other] = padding ?? [only ?? NaN, only ?? NaN];
-  return stored >= Math.min(one, other) && stored <= Math.max(one, other);
+  return [Math.min(one, other), Math.max(one, other)];
+}
+
+/** Whether a stored value stands for no pixel. */
+export function isPaddingIn(facts: FrameFacts): (stored: number) => boolean {
+  const [from, to] = paddingOf(facts);
+  return (stored) => stored >= from && stored <= to;
 }
 
 /** Where the end of a grey frame begins that never came; its length where all of it is here. */
@@ -185,7 +191,7 @@ export function probe(frame: Frame, column: number, row: number): number | [numb
   const at = (row * columns + column) * samples;
   if (isColour(frame)) return [frame.samples[at] ?? 0, frame.samples[at + 1] ?? 0, frame.samples[at + 2] ?? 0];
   const stored = storedValue(frame.facts)(frame.samples[at] ?? 0);
-  if (at >= endOf(frame.facts) || isPadding(frame.facts, stored)) return null;
+  if (at >= endOf(frame.facts) || isPaddingIn(frame.facts)(stored)) return null;
   return stored * frame.slope + frame.intercept;
 }
 

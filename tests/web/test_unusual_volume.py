@@ -265,3 +265,9 @@ def test_a_maker_is_told_by_mail_that_wrong_answers_closed_a_link(site: WebSite)
         try_open(stranger, token_of(link), answer="000000")
     [(to, text)] = letters(site, "link-closed")
     assert (to, "Doe" in text) == ("root@clinic.example", False)
+
+
+def test_one_limit_that_is_set_leaves_the_others_of_its_kind() -> None:
+    limits = VolumeSettings.model_validate({"link": {"studies": "1"}})
+    assert limits.link == VolumeSettings().link.model_copy(update={"studies": 1})
+    assert (limits.token, limits.account) == (VolumeSettings().token, VolumeSettings().account)

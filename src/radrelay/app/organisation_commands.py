@@ -13,7 +13,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from sqlalchemy.orm import Session
 
 from radrelay import audit
@@ -124,7 +124,9 @@ def agreement_list_command(settings: Settings) -> int:
         with core.database.read() as session:
             found = agreements.agreements(session, prepared.organisation_id)
         today = core.clock.now().date()
-        table = Table("", "kind", "with", "purpose", "signed", "last day", "document", "id")
+        table = Table(
+            "", "kind", "with", "purpose", "signed", "last day", "document", Column("id", no_wrap=True, min_width=36)
+        )
         for one in found:
             agreed = one.agreement
             last = min((day for day in (agreed.ends_on, one.ended_on) if day is not None), default=None)

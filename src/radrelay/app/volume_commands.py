@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from radrelay import audit
 from radrelay.app.commands import command_principal, opened
@@ -19,7 +19,9 @@ def list_alarms(settings: Settings) -> int:
     with opened(settings) as (core, prepared), core.database.write() as session:
         audit.record(session, audit.AuditRecord("volume.list", command_principal(prepared)))
         found = alarms.listed(session, prepared.organisation_id)
-    table = Table("id", "who", "since", "studies", "patients", "fetches", "GiB", "state")
+    table = Table(
+        Column("id", no_wrap=True, min_width=36), "who", "since", "studies", "patients", "fetches", "GiB", "state"
+    )
     for one in found:
         counted = (one.studies, one.patients, one.fetches)
         table.add_row(

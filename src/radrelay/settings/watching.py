@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from radrelay.settings.base import GIB, Section
 
@@ -27,6 +27,14 @@ class VolumeLimits(Section):
         return int(self.gigabytes * GIB)
 
 
+OWN = {
+    "token": VolumeLimits(studies=500, patients=400, fetches=10_000, gigabytes=250.0),
+    "device": VolumeLimits(studies=1_000, patients=800, fetches=10_000, gigabytes=500.0),
+    "link": VolumeLimits(studies=100, patients=50, fetches=300, gigabytes=50.0),
+}
+"""Limits of those kinds that differ from an account's."""
+
+
 class VolumeSettings(Section):
     """When somebody, a link, a token or a device fetches far more than usual.
 
@@ -36,10 +44,16 @@ class VolumeSettings(Section):
     """
 
     account: VolumeLimits = VolumeLimits()
-    token: VolumeLimits = VolumeLimits(studies=500, patients=400, fetches=10_000, gigabytes=250.0)
-    device: VolumeLimits = VolumeLimits(studies=1_000, patients=800, fetches=10_000, gigabytes=500.0)
-    link: VolumeLimits = VolumeLimits(studies=100, patients=50, fetches=300, gigabytes=50.0)
+    token: VolumeLimits = OWN["token"]
+    device: VolumeLimits = OWN["device"]
+    link: VolumeLimits = OWN["link"]
     weeks: int = Field(8, description="weeks that tell what is usual", ge=1, le=52)
     least_days: int = Field(10, description="days with any fetching before which nothing is usual yet", ge=3)
     times_usual: float = Field(2.0, description="fewer than so many times the usual amount is no alarm", ge=1)
     spreads: float = Field(6.0, description="so many times the spread above the usual amount is no alarm", ge=1)
+
+    @field_validator("token", "device", "link", mode="before")
+    @classmethod
+    def _keep_the_rest(cls, given: object, info: ValidationInfo) -> object:
+        """Leave the other limits of a kind as they are where one of them is set."""
+        return OWN[str(info.field_name)].model_dump() | given if isinstance(given, dict) else given

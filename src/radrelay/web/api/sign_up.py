@@ -11,6 +11,7 @@ import uuid
 from datetime import datetime
 from typing import Annotated, Literal
 
+import structlog
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
@@ -31,6 +32,7 @@ from radrelay.web.authentication import Services, require_same_origin
 from radrelay.web.connection import peer_address
 from radrelay.web.services import WebServices
 
+log = structlog.get_logger(__name__)
 router = APIRouter(prefix="/sign-up", tags=["sign-up"])
 address_router = APIRouter(tags=["own account"])
 Token = Annotated[str, Field(min_length=1, max_length=LONGEST_TOKEN)]
@@ -189,6 +191,8 @@ def _join(services: WebServices, session: Session, made: AccountView) -> str:
     wanted = services.settings.sign_up.group.strip().casefold()
     found = [one for one in access.groups(session, made.organisation_id) if one.name.casefold() == wanted]
     if not found:
+        if wanted:
+            log.warning("there is no group for who signs up", group=services.settings.sign_up.group)
         return ""
     access.add_member(session, made.organisation_id, found[0].id, "account", str(made.id))
     return str(found[0].id)

@@ -30,6 +30,8 @@ from radrelay.intake.sources import list_sources
 from radrelay.settings import Settings
 from radrelay.storage.nodes import NodeServes
 
+WIDE = 140  # columns of a table with ids: a narrow terminal breaks its lines, and nothing is cut off
+
 
 def import_command(settings: Settings, path: Path, source_name: str) -> int:
     """Land what lies at `path`; the running roles take it into the list, and what became of it is printed."""

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from radrelay import audit
 from radrelay.access import SYSTEM_NAME, Principal, ensure_default_grants
-from radrelay.app.commands import command_principal, opened
+from radrelay.app.commands import WIDE, command_principal, opened
 from radrelay.app.core import Core
 from radrelay.archive.models import Study
 from radrelay.errors import NotFound
@@ -134,7 +134,7 @@ def agreement_list_command(settings: Settings) -> int:
                      agreed.document)  # fmt: skip
             state = "holds" if one.counts(today) else "over"
             table.add_row(state, *(cell.replace("[", r"\[") for cell in cells), str(one.id))
-        Console(soft_wrap=True).print(table)
+        Console(width=max(WIDE, Console().width)).print(table)
         return 0
 
 

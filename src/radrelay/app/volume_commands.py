@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from radrelay import audit
-from radrelay.app.commands import command_principal, opened
+from radrelay.app.commands import WIDE, command_principal, opened
 from radrelay.privacy.volume import alarms
 from radrelay.privacy.volume.alarms import AlarmUnknown, AlarmView
 from radrelay.settings import GIB, Settings
@@ -28,7 +28,7 @@ def list_alarms(settings: Settings) -> int:
             str(one.id), f"{one.kind} {one.name}".replace("[", r"\["), f"{one.began_at:%Y-%m-%d %H:%M}",
             *map(str, counted), f"{one.bytes / GIB:.1f}", _state(one),
         )  # fmt: skip
-    Console(soft_wrap=True).print(table)
+    Console(width=max(WIDE, Console().width)).print(table)
     return int(any(one.settled_at is None for one in found))
 
 

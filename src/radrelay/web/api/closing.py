@@ -13,9 +13,10 @@ from radrelay.identity.errors import OwnAccount
 from radrelay.privacy import closing
 from radrelay.web import trail
 from radrelay.web.api.me import require_own_proof
-from radrelay.web.api.session import ProofGiven, own_login
+from radrelay.web.api.session import own_login
 from radrelay.web.authentication import COOKIE, Administrator, AnyCaller, Services
 from radrelay.web.services import WebServices
+from radrelay.web.session_shapes import ProofGiven
 
 router = APIRouter(tags=["accounts"])
 

@@ -28,9 +28,6 @@ from radrelay.identity.factors.values import Stage
 from radrelay.identity.oidc import people
 from radrelay.web import trail
 from radrelay.web.api.session import (
-    Credentials,
-    ProofGiven,
-    SessionAnswer,
     attempt_of,
     own_login,
     read_login,
@@ -51,6 +48,7 @@ from radrelay.web.authentication import (
 )
 from radrelay.web.connection import own_address, peer_address
 from radrelay.web.services import WebServices
+from radrelay.web.session_shapes import Credentials, ProofGiven, SessionAnswer
 from radrelay.web.visitors import LINK_COOKIE
 
 router = APIRouter(prefix="/session", tags=["session"])

@@ -14,9 +14,10 @@ from radrelay.identity import OpenSession
 from radrelay.identity.errors import KeptElsewhere, LoginRefused
 from radrelay.identity.values import Device
 from radrelay.web import trail
-from radrelay.web.api.session import ProofGiven, attempt_of, own_login
+from radrelay.web.api.session import attempt_of, own_login
 from radrelay.web.authentication import COOKIE, AnyCaller, Caller, Services
 from radrelay.web.services import WebServices
+from radrelay.web.session_shapes import ProofGiven
 
 router = APIRouter(prefix="/me", tags=["own account"])
 

@@ -27,10 +27,11 @@ from radrelay.privacy.notice import Language
 from radrelay.privacy.texts import Acceptor
 from radrelay.web import trail
 from radrelay.web.api.privacy_texts import AcceptedOne, PublicVersion
-from radrelay.web.api.session import VerifierGiven, set_device
+from radrelay.web.api.session import set_device
 from radrelay.web.authentication import Services, require_same_origin
 from radrelay.web.connection import peer_address
 from radrelay.web.services import WebServices
+from radrelay.web.session_shapes import VerifierGiven
 
 log = structlog.get_logger(__name__)
 router = APIRouter(prefix="/sign-up", tags=["sign-up"])

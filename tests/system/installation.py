@@ -270,8 +270,14 @@ class Installation:
                 f"/dicom-web/studies/{study}/series/{series}/instances/{sop}",
                 headers={"Accept": "application/dicom; transfer-syntax=*"},
             )
-        assert answer.status_code == 200, answer.text[:500]
+        assert answer.status_code == 200, answer.text[:500] + self._logged(answer)
         return answer.content
+
+    def _logged(self, answer: httpx2.Response) -> str:
+        """Return what the log says of an answer that nobody foresaw."""
+        one = answer.json().get("correlation_id", "") if answer.status_code == 500 else ""
+        lines = (self.folder / "output.txt").read_text(errors="replace").splitlines() if one else []
+        return "\n".join(line[:6000] for line in lines if one in line)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import time
 import uuid
 from pathlib import Path
 from typing import Any
@@ -159,12 +160,14 @@ def _finger(page: Page, pane: str, start: tuple[float, float], end: tuple[float,
     assert box
     middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     session = page.context.new_cdp_session(page)
-    for kind, at in (("touchStart", start), ("touchMove", end), ("touchEnd", None)):
+    began = time.time()
+    for number, (kind, at) in enumerate((("touchStart", start), ("touchMove", end), ("touchEnd", None))):
         points = (
             [{"x": middle[0] + at[0], "y": middle[1] + at[1]}] if at and (kind == "touchStart" or at != start) else []
         )
         if points or kind == "touchEnd":
-            session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+            when = began + 0.02 * number  # a touch that lasts is none; a busy machine would make it last
+            session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points, "timestamp": when})
     session.detach()
 
 

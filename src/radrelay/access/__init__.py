@@ -102,7 +102,7 @@ from radrelay.access.restrictions import Wanted as WantedRestriction
 from radrelay.access.rule_matching import Conditions, SenderFacts, SeriesFacts, StudyFacts, cleaned, fits
 from radrelay.access.scope import Listed, Scope, scope
 from radrelay.access.sight import Sight, anybody_sees, of_account, own_end, sights
-from radrelay.access.visibility import of_one_person, open_to_all
+from radrelay.access.visibility import count_up_to, of_one_person, open_to_all
 from radrelay.access.visits import (
     Asked,
     LinkTry,
@@ -179,6 +179,7 @@ __all__ = [
     "change_release_rule",
     "cleaned",
     "closings",
+    "count_up_to",
     "create_group",
     "delete_group",
     "delete_release_rule",

@@ -8,8 +8,10 @@ by a group's that sees restricted ones); and, to be seen, by the rule of earlier
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import partial
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -30,6 +32,7 @@ from radrelay.access.visibility import (
     Openness,
     Priors,
     Reached,
+    count_up_to,
     counts,
     grants_of,
     is_trusted,
@@ -48,10 +51,19 @@ FEW = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """What somebody may see of a list: the condition on a study's id, and whether it names `few` studies."""
+    """What somebody may see of a list: the condition on a study's id, and whether it names `few` studies.
+
+    `each` is the same condition, asked of one row after the other: where something else leaves few rows.
+    `surely` is quicker to ask and never true where the condition is not, for counting up to a number. `in_hand` gives
+    the condition with all ids gathered beforehand, for who is not given more than so many; none for who is given more:
+    for a long walk that comes by little that is seen.
+    """
 
     condition: ColumnElement[bool]
-    few: bool
+    few: bool | None  # none: that is to be found out
+    each: ColumnElement[bool] | None = None
+    surely: ColumnElement[bool] | None = None
+    in_hand: Callable[[IdColumn, int], ColumnElement[bool] | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +84,7 @@ class Scope:
     within: tuple[Scope, ...] = ()
     _openness: Openness | None = None  # none: nothing is restricted, or nothing of it to this principal
     _priors: Priors | None = None
+    _read: Reached | None = None  # what is reached, once its grants are read
 
     @property
     def everything(self) -> bool:
@@ -85,7 +98,7 @@ class Scope:
 
     @property
     def _reached(self) -> Reached:
-        return Reached(self._asked, self.kinds, self.whole)
+        return self._read or Reached(self._asked, self.kinds, self.whole)
 
     def study_filter(self, study_id: IdColumn) -> ColumnElement[bool]:
         """Return the condition that the study with id `study_id` is at least in part within reach."""
@@ -118,31 +131,36 @@ class Scope:
             return Listed(sa.true(), few=False)
         if self.nothing:
             return Listed(sa.false(), few=True)
-        if self.whole or self.within or not self._reaches_few(session):
+        if self.whole or self.within:
             return Listed(self.study_filter(study_id), few=False)
-        found = self._is_named(session, study_id)
-        return Listed(found if self._openness is None else sa.and_(found, self._openness.study(study_id)), few=True)
+        reached = self._reached.read(session, FEW)
+        priors = self._priors and replace(self._priors, led_by=self._priors.led_by.read(session, FEW))
+        known = replace(self, _read=reached, _priors=priors)
+        if count_up_to(session, reached.ids(), FEW) <= FEW:
+            found = known._is_named(session, study_id)
+            found = found if self._openness is None else sa.and_(found, self._openness.study(study_id))
+            return Listed(found, few=True, each=self.study_filter(study_id))
+        surely = None if priors is None else replace(known, _priors=None).study_filter(study_id)
+        in_hand = partial(known._in_hand, session)
+        return Listed(known.study_filter(study_id), few=False, surely=surely, in_hand=in_hand)
+
+    def _in_hand(self, session: Session, study_id: IdColumn, most: int) -> ColumnElement[bool] | None:
+        if count_up_to(session, self._reached.ids(), most) > most:
+            return None
+        return replace(self, _read=replace(self._reached, gathered=True, held_too=True)).study_filter(study_id)
 
     def _is_named(self, session: Session, study_id: IdColumn) -> ColumnElement[bool]:
         """Return the condition that a study is one of the few within reach.
 
-        PostgreSQL is given the ids: it takes a source for an average one, and would go through the whole table.
+        PostgreSQL is given an array: it takes a source for an average one, and would go through the whole table.
         """
         named = self._reached.ids() + ([] if self._priors is None else [self._priors.ids()])
+        if not named:
+            return sa.false()
         every = sa.union_all(*named) if len(named) > 1 else named[0]
         if session.get_bind().dialect.name != "postgresql":
             return study_id.in_(every)
-        ids = sorted({one for one in session.scalars(every) if one is not None})
-        return study_id == sa.any_(sa.cast(sa.literal(ids, ARRAY(UUID)), ARRAY(UUID)))
-
-    def _reaches_few(self, session: Session) -> bool:
-        left = FEW
-        for ids in self._reached.ids():
-            some = ids.limit(left + 1).subquery()
-            left -= session.scalar(sa.select(sa.func.count()).select_from(some)) or 0
-            if left < 0:
-                return False
-        return True
+        return study_id == sa.any_(sa.func.array(every.scalar_subquery(), type_=ARRAY(UUID)))
 
 
 def scope(session: Session, principal: Principal, right: Right, *, now: datetime | None = None) -> Scope:

@@ -136,11 +136,11 @@ def _total(
         counted = rows[0].counted if rows else 0
         return min(counted, cap), counted > cap
     if asked.sparse or (first and not more):
-        return found, more or not first
+        return min(found, cap), more or not first or found > cap
     if not route.sorts_itself and window.sort != "date":
         route = choose_route(session, asked.organisation_id, asked.conditions, False, "date")
     total, capped = _count(session, asked, route, cap)
-    return (max(total, found), True) if capped else (total, False)
+    return (max(total, min(found, cap)), True) if capped else (total, False)
 
 
 def _by_arrival(session: Session, asked: Asked) -> tuple[Asked, Route]:

@@ -13,6 +13,7 @@ import shutil
 import sys
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -98,9 +99,12 @@ def _delivered(plan: Plan) -> Line:
                 clients[name].request(paths[name][number % slices])
             return times / (time.perf_counter() - began)
 
+        def measured(name: str) -> Callable[[int], float]:
+            return lambda _: frames_per_s(name)
+
         for name in sides:
             frames_per_s(name)
-        rounds = interleaved(2 * plan.rounds + 1, {name: lambda _, name=name: frames_per_s(name) for name in sides})
+        rounds = interleaved(2 * plan.rounds + 1, {name: measured(name) for name in sides})
     finally:
         for server in sides.values():
             server.stop()

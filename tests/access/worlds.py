@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from radrelay.access import Principal, PriorRuleView, Right, set_prior_rule
 from radrelay.access.grants import join_rights
 from radrelay.access.models import Grant, Group, Member, Restricted
+from radrelay.access.prior_rules import PriorReach
 from radrelay.archive import search_index
 from radrelay.archive.models import Holding, Instance, InstanceHolding, Modality, Series, Study
 from tests.access.test_scope import NOW, ORGANISATION, insert
@@ -26,6 +27,7 @@ from tests.access.test_scope import NOW, ORGANISATION, insert
 SOURCES = [uuid.UUID(int=n) for n in range(11, 14)]
 GROUPS = [uuid.UUID(int=n) for n in range(41, 44)]
 NAMES = ["", "=meier anna=", "=meier anna=山田 花=", "=schulz bert="]
+REACHES: list[PriorReach] = ["none", "all", "all", "body-part"]
 RIGHTS = [[Right.SEE], [Right.SEE, Right.SHARE], [Right.SEE, Right.SHARE], [Right.DOWNLOAD]]
 WORDS = ["", "", "meier", "schulz", "an"]  # that are looked for; the last one is too short for the index of texts
 MODALITIES = ["CT", "MR", "US"]
@@ -50,9 +52,7 @@ class World:
 
 def build(session: Session, rng: random.Random) -> World:
     """Write a world."""
-    world = World(PriorRuleView(
-        rng.choice(["none", "all", "all", "body-part"]), rng.choice([None, None, 5]), rng.random() < 0.3
-    ))  # fmt: skip
+    world = World(PriorRuleView(rng.choice(REACHES), rng.choice([None, None, 5]), rng.random() < 0.3))
     set_prior_rule(session, ORGANISATION, world.rule)
     numbers = count(1000)
     for place in range(rng.randint(6, 14)):
@@ -89,7 +89,7 @@ def _study(session: Session, world: World, rng: random.Random, place: int, numbe
     insert(session, Study, search_text="", **row)
     world.texts.append(search_index.Entry(row["sort_key"], row["patient_name_folded"], ""))
     for source in rng.sample(SOURCES, rng.randint(1, 2)):
-        held = {
+        held: dict[str, Any] = {
             "id": uuid.UUID(int=next(numbers)), "study_id": row["id"], "source_id": source,
             "ends_at": rng.choice([None, None, NOW, NOW + timedelta(days=1)]),
         }  # fmt: skip
@@ -98,16 +98,16 @@ def _study(session: Session, world: World, rng: random.Random, place: int, numbe
     own = [key for key, held in world.holdings.items() if held["study_id"] == row["id"]]
     for modality in rng.sample(MODALITIES, rng.randint(1, 2)):
         body_part = rng.choice(["", "HEAD", "KNEE"])
-        part = {"id": uuid.UUID(int=next(numbers)), "study_id": row["id"], "body_part": body_part}
+        part: dict[str, Any] = {"id": uuid.UUID(int=next(numbers)), "study_id": row["id"], "body_part": body_part}
         world.series.append(part | {"modality": modality})
         insert(session, Series, modality=modality, **part)
         insert(session, Modality, study_id=row["id"], modality=modality, sort_key=row["sort_key"])
         first, *others = rng.sample(own, len(own))
-        one = {"id": uuid.UUID(int=next(numbers)), "series_id": part["id"], "holding_id": first}
+        one: dict[str, Any] = {"id": uuid.UUID(int=next(numbers)), "series_id": part["id"], "holding_id": first}
         world.instances.append(one)
         insert(session, Instance, study_id=row["id"], **one)
         if others and rng.random() < 0.5:
-            also = {"instance_id": one["id"], "holding_id": others[0]}
+            also: dict[str, Any] = {"instance_id": one["id"], "holding_id": others[0]}
             world.further.append(also)
             insert(session, InstanceHolding, **also)
     if rng.random() < 0.25:
@@ -121,13 +121,13 @@ def _grant(session: Session, world: World, rng: random.Random) -> None:
         + [("group", str(key)) for key in GROUPS] * 2
     )
     target = rng.choice(["source", "source", "study", "study", "study", "series", "organisation"])
-    named = {
+    named: dict[str, Any] = {
         "source": rng.choice(SOURCES), "study": rng.choice(list(world.studies)),
         "series": rng.choice(world.series)["id"], "organisation": None,
     }  # fmt: skip
     if target == "organisation" and (kind == "link" or rng.random() < 0.6):
         target = "study"
-    row = {
+    row: dict[str, Any] = {
         "grantee_kind": kind, "grantee_id": name, "target_kind": target, "target_id": named[target],
         "rights": join_rights(rng.choice(RIGHTS)),
         "ends_at": rng.choice([None, None, NOW, NOW + timedelta(days=1)]),

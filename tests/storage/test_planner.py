@@ -18,7 +18,7 @@ from tests.access.test_scope import NOW, ORGANISATION
 
 
 def test_lists_go_by_their_indexes_from_the_first_study_on(tmp_path: Path) -> None:
-    database = Database.open(DatabaseSettings(), tmp_path, bytes(32))
+    database = Database.open(DatabaseSettings.model_validate({}), tmp_path, bytes(32))
     migrate(database)
     with database.write() as session:
         told = session.execute(sa.text("SELECT tbl, idx, stat FROM sqlite_stat1")).all()

@@ -94,14 +94,25 @@ def build(node: Node) -> None:
 
 
 def check(node: Node) -> None:
-    """Check types and markup and run the engine's tests; installs the tools for it first, if they are missing."""
+    """Check types and markup and run the engine's tests; adds the tools for it first, if they are missing.
+
+    What the build has installed stays where it is: `npm ci` would take it all away and bring it again.
+    """
     modules = FRONTEND / "node_modules"
     environment = _environment(node)
     if not all((modules / tool).exists() for tool in ("svelte-check", "vitest", "axe-core")):
-        _run([*node.npm, "ci", "--no-audit", "--no-fund"], environment)
+        _run([*node.npm, *with_tools(modules)], environment)
     svelte_check, vitest = modules / "svelte-check" / "bin" / "svelte-check", modules / "vitest" / "vitest.mjs"
     _run([str(node.node), str(svelte_check), "--tsconfig", "./tsconfig.json", "--fail-on-warnings"], environment)
     _run([str(node.node), str(vitest), "run"], environment)
+
+
+def with_tools(modules: Path) -> list[str]:
+    """Return npm's words that install everything as locked: beside what is there, or afresh."""
+    quiet = ["--no-audit", "--no-fund"]
+    if (modules / ".package-lock.json").exists():
+        return ["install", "--include=dev", "--no-save", *quiet]
+    return ["ci", *quiet]
 
 
 def _environment(node: Node) -> dict[str, str]:

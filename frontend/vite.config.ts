@@ -2,12 +2,16 @@ import { fileURLToPath } from 'node:url';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vite';
 import { groups } from './chunks.ts';
+import { licences } from './licences.ts';
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
+const notices = licences();
+
 /** The bundle is built into the Python package; the wheel carries it, the repository never does. */
 export default defineConfig({
-  plugins: [svelte()],
+  plugins: [svelte(), notices.pages],
+  worker: { plugins: () => [notices.workers()] },
   resolve: {
     alias: {
       $viewer: here('./viewer'),

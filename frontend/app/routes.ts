@@ -4,6 +4,7 @@ import type { Component } from 'svelte';
 import type { Account } from './api/types';
 import { withWords } from './i18n/index.svelte';
 import type { IconName } from './parts/icons';
+import { counted } from './state/use';
 
 type Role = Account['role'];
 
@@ -26,6 +27,10 @@ export type PageName =
   | 'privacy'
   | 'requests'
   | 'incidents'
+  | 'organisation'
+  | 'consents'
+  | 'usage'
+  | 'amounts'
   | 'displays'
   | 'system';
 
@@ -66,6 +71,10 @@ export const places: readonly Place[] = [
   { name: 'privacy', address: '/privacy', icon: 'shield', admin: true, officer: true, under: 'promises', load: () => import('./privacy/Texts.svelte') },
   { name: 'requests', address: '/requests', icon: 'shield', admin: true, officer: true, under: 'promises', load: () => import('./privacy/Requests.svelte') },
   { name: 'incidents', address: '/incidents', icon: 'shield', admin: true, officer: 'alone', under: 'promises', load: () => import('./privacy/Incidents.svelte') },
+  { name: 'organisation', address: '/organisation', icon: 'shield', admin: true, officer: true, under: 'promises', load: () => import('./privacy/Organisation.svelte') },
+  { name: 'consents', address: '/consents', icon: 'shield', admin: true, officer: true, under: 'promises', load: () => import('./privacy/Consents.svelte') },
+  { name: 'usage', address: '/usage', icon: 'shield', admin: true, officer: true, under: 'promises', load: () => import('./statistics/Usage.svelte') },
+  { name: 'amounts', address: '/unusual-volume', icon: 'shield', admin: true, officer: true, under: 'promises', load: () => import('./privacy/Amounts.svelte') },
   { name: 'displays', address: '/display-check', icon: 'displays', admin: false, load: () => import('./pages/DisplayCheck.svelte') },
   { name: 'system', address: '/system', icon: 'system', admin: false, load: () => import('./pages/System.svelte') },
 ];
@@ -73,8 +82,13 @@ export const places: readonly Place[] = [
 /** Where a study is looked at: its page is shown with the words of the first picture alone. */
 export const VIEWER = '/view';
 
-/** Where links for a password lead; whoever opens one need not be logged in. */
-export const PASSWORD = '/password';
+/** What is for whoever is not logged in: where people sign up, and where links in letters lead. */
+export const outside: Readonly<Record<string, () => Promise<{ default: Component }>>> = {
+  '/password': () => import('./pages/Password.svelte'),
+  '/sign-up': () => import('./pages/SignUp.svelte'),
+  '/join': () => import('./pages/Join.svelte'),
+  '/address': () => import('./pages/Address.svelte'),
+};
 
 /** One's own account. */
 export const ACCOUNT = '/account';
@@ -82,20 +96,30 @@ export const ACCOUNT = '/account';
 /** Where links lead. */
 export const LINK = '/s';
 
+/** What is for who signed up by themselves. */
+const GUESTS: readonly PageName[] = ['studies', 'import', 'links'];
+
+/** Where other programs bring somebody. */
+export const LAUNCH = '/launch';
+
 const viewer: Route = { name: 'view', bare: true, load: () => import('./pages/View.svelte') };
+const brought: Route = { name: 'missing', bare: true, load: () => withWords(import('../share/Brought.svelte')) };
 const shared: Route = { name: 'shared', bare: true, load: () => withWords(import('../share/Shared.svelte')) };
 const account: Route = { name: 'account', load: () => import('./pages/Account.svelte') };
 const missing: Route = { name: 'missing', load: () => import('./pages/Missing.svelte') };
 
 /** Says whether a place is for somebody of this role. */
 export function isFor(place: Place, role: Role | undefined): boolean {
+  if (role === 'guest') return GUESTS.includes(place.name);
+  if (place.name === 'usage' && !counted) return false;
   if (place.officer === 'alone') return role === 'dpo';
   return !place.admin || role === 'admin' || (role === 'dpo' && place.officer === true);
 }
 
-/** The page at a path; what is for others alone is missing, and by a link there is but what it shows. */
-export function pageFor(path: string, role: Role | undefined): Route {
+/** The page at a path; what is for others alone is missing, and by a link or a launch there is but what that shows. */
+export function pageFor(path: string, role: Role | undefined, launched = false): Route {
   if (path === VIEWER) return viewer;
+  if (launched) return brought;
   if (role === 'link') return shared;
   if (path === ACCOUNT) return account;
   const place = places.find(({ address }) => address === path);

@@ -11,6 +11,8 @@ import { viewAddress } from '../app/studies/actions.svelte';
 /** What is given to open a link. */
 export interface Given {
   answer?: string;
+  /** By what the code was asked for that the answer is. */
+  asked?: string;
   tapped?: boolean;
   leave?: boolean;
 }
@@ -30,7 +32,8 @@ export const tryOpen = (token: string, given: Given): Promise<Opened> =>
 export async function arrive(target: HTMLElement): Promise<void> {
   const token = location.hash.slice(1) || kept();
   addEventListener('hashchange', reload); // another link in the same tab
-  history.replaceState({ link: token }, '', location.pathname); // a question may be reloaded, and is this tab's alone
+  const same = token === kept() ? (history.state as object | null) : null; // with a code that was asked for
+  history.replaceState({ ...same, link: token }, '', location.pathname); // a question may be reloaded, and is this tab's alone
   const first = await begin(token);
   enter('studies' in first && first.wants === '' ? first : await (await import('./asking')).ask(target, token, first));
   removeEventListener('hashchange', reload);
@@ -50,12 +53,15 @@ async function begin(token: string): Promise<Opened | ApiProblem> {
 /** Goes to what was opened: to the study itself where it is one alone. */
 function enter({ studies: ids }: Opened): void {
   const [only, more] = ids;
-  if (only && !more) for (const asked of ['/api/session', studies.openingUrl(only), studies.glimpseUrl(only, null)]) expect(asked);
+  if (only && !more) for (const asked of opened(only)) expect(asked);
   history.replaceState(null, '', only && !more ? viewAddress(only) : '/');
 }
 
+/** What the viewer's page asks for first. */
+export const opened = (study: string): string[] => ['/api/session', studies.openingUrl(study), studies.glimpseUrl(study, null)];
+
 /** Asks ahead of the page's code for what it will ask for. */
-function expect(address: string): void {
+export function expect(address: string): void {
   const link = Object.assign(document.createElement('link'), { rel: 'preload', as: 'fetch', href: address, crossOrigin: '' });
   document.head.append(link);
 }

@@ -168,14 +168,31 @@ export function storedValue(facts: FrameFacts): (pattern: number) => number {
 
 export const isColour = (frame: Frame): boolean => frame.facts.samples >= 3;
 
-/** The value at a place after the modality's rescale, or the three colours; null outside. */
+/** The stored values that stand for no pixel, both ends of them too, whichever is named first (PS3.3 C.7.5.1.1.2). */
+export function paddingOf({ padding, padding_value: only }: Pick<FrameFacts, 'padding' | 'padding_value'>): readonly [number, number] {
+  const [one, other] = padding ?? [only ?? NaN, only ?? NaN];
+  return [Math.min(one, other), Math.max(one, other)];
+}
+
+/** Whether a stored value stands for no pixel. */
+export function isPaddingIn(facts: FrameFacts): (stored: number) => boolean {
+  const [from, to] = paddingOf(facts);
+  return (stored) => stored >= from && stored <= to;
+}
+
+/** Where the end of a grey frame begins that never came; its length where all of it is here. */
+const endOf = ({ rows, columns, missing = 0 }: FrameFacts): number => Math.floor(rows * columns * (1 - missing));
+
+/** The value at a place after the modality's rescale, or the three colours; null outside, in padding and in what never came. */
 export function probe(frame: Frame, column: number, row: number): number | [number, number, number] | null {
   const { rows, columns, samples } = frame.facts;
   if (frame.coarse) return null; // not a value of this pixel
   if (column < 0 || row < 0 || column >= columns || row >= rows) return null;
   const at = (row * columns + column) * samples;
   if (isColour(frame)) return [frame.samples[at] ?? 0, frame.samples[at + 1] ?? 0, frame.samples[at + 2] ?? 0];
-  return storedValue(frame.facts)(frame.samples[at] ?? 0) * frame.slope + frame.intercept;
+  const stored = storedValue(frame.facts)(frame.samples[at] ?? 0);
+  if (at >= endOf(frame.facts) || isPaddingIn(frame.facts)(stored)) return null;
+  return stored * frame.slope + frame.intercept;
 }
 
 /** Height of a pixel over its width, as the picture is to be shown (PS3.3 C.7.6.3.1.7). */

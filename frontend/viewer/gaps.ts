@@ -31,7 +31,7 @@ const PARALLEL = 0.999; // cosine between two normals, as the server's order has
 const SAME_PLACE_MM = 0.01;
 const CLEARLY = 1.6; // times the spacing around: half a slice is what breathing and rounding may do
 const AROUND = 3; // steps before and after that tell the spacing
-const FEWEST_STEPS = 4; // of which a gap may be one; three pictures have no spacing to compare with
+const FEWEST_STEPS = 3; // of which a gap may be one; three pictures have no spacing to compare with
 
 const dot = (one: Vector, other: Vector): number => one[0] * other[0] + one[1] * other[1] + one[2] * other[2];
 
@@ -89,7 +89,7 @@ function runsOf(planes: readonly Plane[]): Step[][] {
 
 function median(values: readonly number[]): number {
   const sorted = values.toSorted((one, other) => one - other);
-  return sorted[sorted.length >> 1] ?? 0;
+  return sorted[(sorted.length - 1) >> 1] ?? 0; // the lower of two: the other may be a gap
 }
 
 /**
@@ -104,16 +104,22 @@ function spacingAround(lengths: readonly number[], at: number): number {
   return Math.max(ahead, behind);
 }
 
+/** Which of the steps between parallel pictures, in order, are clearly longer than the spacing around them. */
+export function longSteps(lengths: readonly number[]): { at: number; spacing: number }[] {
+  if (lengths.length < FEWEST_STEPS) return [];
+  return lengths.flatMap((length, at) => {
+    const spacing = spacingAround(lengths, at);
+    return spacing > 0 && length >= CLEARLY * spacing ? [{ at, spacing }] : [];
+  });
+}
+
 /** Finds the gaps of a stack in the order in which it is looked at. */
 export function gapsIn(planes: readonly Plane[]): Gap[] {
   return runsOf(planes).flatMap((run) => {
-    if (run.length < FEWEST_STEPS) return [];
     const lengths = run.map(({ millimetres }) => Math.abs(millimetres));
-    return run.flatMap(({ after }, at) => {
-      const length = lengths[at] ?? 0;
-      const spacing = spacingAround(lengths, at);
-      if (!(spacing > 0) || length < CLEARLY * spacing) return [];
-      return [{ after, missing: Math.max(1, Math.round(length / spacing) - 1), millimetres: length }];
+    return longSteps(lengths).map(({ at, spacing }) => {
+      const millimetres = lengths[at] ?? 0;
+      return { after: run[at]?.after ?? 0, missing: Math.max(1, Math.round(millimetres / spacing) - 1), millimetres };
     });
   });
 }

@@ -1,6 +1,6 @@
 /** From stored values to the screen: VOI windows (PS3.3 C.11.2), lookup tables and painting into RGBA words. */
 
-import { isColour, storedValue, type Frame, type FrameFacts, type VoiTable } from './frame';
+import { isColour, isPaddingIn, storedValue, type Frame, type VoiTable } from './frame';
 
 export interface Window {
   center: number;
@@ -75,12 +75,6 @@ function namedWindows(frame: Frame): (Window & { name: string })[] {
   });
 }
 
-/** Whether a stored value stands for no pixel (PS3.3 C.7.5.1.1.2). */
-function paddingOf({ padding, padding_value }: FrameFacts): (stored: number) => boolean {
-  const [first, last] = padding ?? [padding_value ?? NaN, padding_value ?? NaN];
-  return (stored) => stored >= first && stored <= last;
-}
-
 /**
  * A window over nearly all values (a share `cut` left out at each end, padding left out), where the object brings none.
  * Where nearly all are the same, it reaches over the few others; a single value is seen against zero, and zero is black.
@@ -88,7 +82,7 @@ function paddingOf({ padding, padding_value }: FrameFacts): (stored: number) => 
 export function fittingWindow(frame: Frame, cut = 0.005): Window {
   const { samples, slope, intercept, facts } = frame;
   const read = storedValue(facts);
-  const isPadding = paddingOf(facts);
+  const isPadding = isPaddingIn(facts);
   const step = Math.max(1, Math.floor(samples.length / SAMPLED));
   const taken = new Float64Array(Math.ceil(samples.length / step));
   let count = 0;
@@ -113,7 +107,7 @@ export function rangeOf(frame: Frame): readonly [number, number] {
   const known = ranges.get(frame);
   if (known) return known;
   const read = storedValue(frame.facts);
-  const isPadding = paddingOf(frame.facts);
+  const isPadding = isPaddingIn(frame.facts);
   let [least, most] = [Infinity, -Infinity];
   for (const pattern of frame.samples) {
     const stored = read(pattern);
@@ -215,7 +209,7 @@ export function buildTable(
   const grey = greyOf(frame, voi);
   const words = wordsOf(voi);
   const distinct = Math.min(patterns, 2 ** frame.facts.bits_stored);
-  const isPadding = frame.facts.invert ? paddingOf(frame.facts) : () => false; // low values are bright: it would dazzle
+  const isPadding = frame.facts.invert ? isPaddingIn(frame.facts) : () => false; // low values are bright: it would dazzle
   for (let pattern = 0; pattern < distinct; pattern += 1) {
     const stored = read(pattern);
     const level = Math.round(grey(stored * frame.slope + frame.intercept));

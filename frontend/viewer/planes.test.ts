@@ -31,6 +31,43 @@ describe('planes', () => {
     expect(distance(axial(5), [9, 9, -2])).toBe(7);
   });
 
+  describe('of several phases', () => {
+    const phase = [0, 5, 10, 15];
+    const at = (stack: readonly (Plane | null)[]) => (place: number) => stack[place] ?? null;
+    const lead = (z: number) => ({ to: middleOf(axial(z)), lead: axial(z) });
+    const go = (stack: readonly (Plane | null)[], z: number, from: number): number =>
+      nearest(stack.length, at(stack), lead(z).to, { lead: lead(z).lead, from });
+
+    it('stay in the one that is looked at', () => {
+      const stack = [...phase, ...phase, ...phase].map(axial);
+      expect([go(stack, 15, 8), go(stack, 5.004, 11), go(stack, 10, 5), go(stack, 0, 3)]).toEqual([11, 9, 6, 0]);
+      expect(nearest(12, at(stack), [0, 0, 10])).toBe(2); // nothing is looked at
+    });
+
+    it('stay in it where it lacks a picture, and in a run of its own where others lie beside it', () => {
+      const lacking = [...phase, 0, 5, 15, ...phase].map(axial);
+      expect([go(lacking, 10, 4), go(lacking, 15, 5), go(lacking, 10, 8)]).toEqual([5, 6, 9]);
+      const cut = [...phase, 0, 5, 10, ...phase].map(axial); // its last one is missing
+      expect([go(cut, 15, 5), go(cut, 10, 6), go(cut, 15, 8)]).toEqual([6, 6, 10]);
+      const interleaved = [0, 10, 20, 5, 15, 25].map(axial); // in the order in which they were taken
+      expect([go(interleaved, 5, 0), go(interleaved, 20, 4)]).toEqual([3, 2]);
+    });
+
+    it('keep their rank where the phases of each position follow each other', () => {
+      const stack = [0, 0, 0, 5, 5, 5, 10, 10, 10].map(axial);
+      expect([go(stack, 10, 1), go(stack, 5, 8), go(stack, 0, 3), go(stack, 5, 4)]).toEqual([7, 5, 0, 4]);
+    });
+
+    it('pass over planes that are not parallel to the leading one', () => {
+      const through = planeOf({ position: [-100, 7, 100], orientation: [1, 0, 0, 0, 0, -1], spacing: [1, 1] }, 200, 200);
+      const localizer = [axial(0), axial(40), sagittal, through];
+      const to: [number, number, number] = [10, 7, 20]; // in both others
+      expect(nearest(4, at(localizer), to)).toBe(2);
+      expect(nearest(4, at(localizer), to, { lead: axial(20), from: 1 })).toBe(0);
+      expect(nearest(4, at([sagittal, through]), to, { lead: axial(20), from: 0 })).toBe(-1);
+    });
+  });
+
   it('cross along a line that ends where the other picture ends', () => {
     expect(areParallel(axial(0), axial(9))).toBe(true);
     expect(crossing(axial(0), axial(9))).toBeNull();

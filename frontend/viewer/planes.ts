@@ -69,16 +69,97 @@ export const areParallel = (one: Plane, other: Plane): boolean => Math.abs(dot(o
 /** How far a place lies off a plane, in mm. */
 export const distance = (plane: Plane, place: Vector): number => Math.abs(dot(minus(place, plane.position), plane.normal));
 
-/** The place of a stack whose plane lies nearest; -1 where none has one. */
-export function nearest(count: number, planeAt: (place: number) => Plane | null, to: Vector): number {
-  let found = -1;
-  let least = Infinity;
+const SAME_PLACE_MM = 0.01;
+
+/** A run through a stack's positions one way, such as a phase: where it begins, and its places nearest to the target. */
+interface Pass {
+  first: number;
+  /** Its first plane. */
+  like: Plane;
+  nearest: number[];
+  /** How far the target lies off those, and off the one that was read last, signed, in mm. */
+  off: number;
+  last: number;
+  /** The least and the most of those lengths, and the longest step between two planes. */
+  low: number;
+  high: number;
+  step: number;
+  way: number;
+}
+
+/** What is known of where one comes from. */
+export interface Leading {
+  /** The plane that leads: those that are not parallel to it are passed over. */
+  lead?: Plane;
+  /** The place that is looked at now. */
+  from?: number;
+}
+
+/** Whether two planes lie at one place of the patient, as those of two phases or echoes do. */
+const coincide = (one: Plane, other: Plane): boolean => areParallel(one, other) && distance(one, middleOf(other)) < SAME_PLACE_MM;
+
+/**
+ * The place of a stack whose plane lies nearest; -1 where none has one. Where several lie at one place, as phases and
+ * echoes do, it is of the phase and the echo that are looked at now, also where that lacks a picture; else the first.
+ */
+export function nearest(count: number, planeAt: (place: number) => Plane | null, to: Vector, { lead, from = -1 }: Leading = {}): number {
+  const passes = passesOf(count, (place) => {
+    const plane = planeAt(place);
+    return plane && lead && !areParallel(plane, lead) ? null : plane;
+  }, to);
+  const [first, ...others] = passes;
+  if (!first) return -1;
+  const best = others.reduce((least, one) => (Math.abs(one.off) < Math.abs(least.off) - SAME_PLACE_MM ? one : least), first);
+  const own = passes.findLast((one) => one.first <= from);
+  const here = planeAt(from);
+  if (!own || !here) return best.nearest[0] ?? -1;
+  const twins = alike(count, planeAt, here);
+  const rank = twins.filter((place) => place >= own.first && place < from).length;
+  const end = passes[passes.indexOf(own) + 1]?.first ?? count;
+  const isPhase = twins.some((place) => place < own.first || place >= end);
+  const reaches = own.low - own.step <= SAME_PLACE_MM && own.high + own.step >= -SAME_PLACE_MM;
+  const stays = (isPhase && reaches) || Math.abs(own.off) <= Math.abs(best.off) + SAME_PLACE_MM;
+  const found = (stays ? own : best).nearest;
+  return found[Math.min(rank, found.length - 1)] ?? -1;
+}
+
+/** The places whose planes lie where a given one does. */
+function alike(count: number, planeAt: (place: number) => Plane | null, here: Plane): number[] {
+  const found: number[] = [];
   for (let place = 0; place < count; place += 1) {
     const plane = planeAt(place);
-    const off = plane ? distance(plane, to) : Infinity;
-    if (off < least) [found, least] = [place, off];
+    if (plane && coincide(here, plane)) found.push(place);
   }
   return found;
+}
+
+/** Parts a stack where its positions turn back or its planes are tilted. */
+function passesOf(count: number, planeAt: (place: number) => Plane | null, to: Vector): Pass[] {
+  const passes: Pass[] = [];
+  for (let place = 0; place < count; place += 1) {
+    const plane = planeAt(place);
+    if (!plane) continue;
+    const pass = passes.at(-1);
+    if (pass && areParallel(pass.like, plane) && goesOn(pass, place, plane, to)) continue;
+    const off = dot(minus(to, plane.position), plane.normal);
+    passes.push({ first: place, like: plane, nearest: [place], off, last: off, low: off, high: off, step: 0, way: 0 });
+  }
+  return passes;
+}
+
+/** Takes a place into a pass; false where its plane lies back the way that the pass came. */
+function goesOn(pass: Pass, place: number, plane: Plane, to: Vector): boolean {
+  const off = dot(minus(to, plane.position), plane.normal) * (dot(pass.like.normal, plane.normal) < 0 ? -1 : 1);
+  const step = off - pass.last;
+  const way = Math.abs(step) > SAME_PLACE_MM ? Math.sign(step) : 0;
+  if (way !== 0 && way === -pass.way) return false;
+  if (Math.abs(off - pass.off) <= SAME_PLACE_MM) pass.nearest.push(place);
+  else if (Math.abs(off) < Math.abs(pass.off)) [pass.nearest, pass.off] = [[place], off];
+  pass.way ||= way;
+  pass.last = off;
+  pass.step = Math.max(pass.step, Math.abs(step));
+  [pass.low, pass.high] = [Math.min(pass.low, off), Math.max(pass.high, off)];
+  return true;
 }
 
 /** Where another picture crosses this plane, as a line in this one's image points; null where it does not. */

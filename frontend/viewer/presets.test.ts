@@ -69,6 +69,7 @@ describe('ranges', () => {
     const frame = frameOf({ signed: true, bits_stored: 16, padding: [-2000, -2000], slope: -1, intercept: 10 }, 65_536 - 2000, 5, 65_535, 40);
     expect(rangeOf(frame)).toEqual([-30, 11]);
     expect(rangeOf(frameOf({ padding: [7, 7] }, 7, 7))).toEqual([0, 1]);
+    expect(rangeOf(frameOf({ padding: [9, 7] }, 7, 8, 9, 12))).toEqual(rangeOf(frameOf({}, 12))); // either end may be named first
   });
 
   it('makes windows wider and narrower about their middle', () => {

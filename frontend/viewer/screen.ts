@@ -5,6 +5,7 @@ import { toImage, toPane, type Point, type Shape, type Size, type View } from '.
 import type { Layer, Seen } from './layer';
 import type { Look } from './look';
 import { Picture } from './picture';
+import { squarePixel } from './scale';
 import { shapeOf, type Stance } from './stance';
 import { around, lookedAt, type ViewerState } from './state';
 
@@ -115,7 +116,7 @@ export class Screen {
     picture.clear();
     const { angle, mirrored } = turn;
     const { window, invert } = lookedAt(look, shown);
-    const width = shown.frame.facts.pixel_spacing?.[1];
+    const width = squarePixel(shown.frame.facts);
     return { canvas, frame: shown.frame, millimetres: width ? width / scale : null, window, angle, mirrored, invert, ...around(shown.frame, placed, canvas) };
   }
 

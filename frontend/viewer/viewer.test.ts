@@ -35,6 +35,17 @@ describe('stored values', () => {
     expect(storedValue(facts)(0xffff)).toBe(0x0fff);
   });
 
+  it('probes no value in padding, and none in an end that never came', () => {
+    const values = (given: Partial<FrameFacts>): (number | null)[] => {
+      const frame = readFrame({ ...facts, ...given }, words(0, 7, 20, 30));
+      return [0, 1, 2, 3].map((column) => probe(frame, column, 0) as number | null);
+    };
+    expect(values({ padding_value: 7, slope: 2 })).toEqual([0, null, 40, 60]);
+    expect(values({ padding: [20, 7] })).toEqual([0, null, null, 30]);
+    expect(values({ missing: 0.4 })).toEqual([0, 7, null, null]); // as much as is hatched
+    expect(values({})).toEqual([0, 7, 20, 30]);
+  });
+
   it('probes after rescale, colours as three', () => {
     const frame = readFrame({ ...facts, slope: 2, intercept: -1024 }, words(0, 512, 1000, 4095));
     expect(probe(frame, 2, 0)).toBe(976);

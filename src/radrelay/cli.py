@@ -12,9 +12,10 @@ from pydantic import ValidationError
 
 from radrelay import __version__
 from radrelay.cli_access import access_commands
+from radrelay.cli_organisation import act_for_one, chosen_settings, for_one_organisation, organisation_app
 from radrelay.cli_people import people_commands
 from radrelay.errors import RadrelayError
-from radrelay.settings import Settings, load_settings
+from radrelay.settings import Settings
 
 NEW_OBJECTS = 50_000
 
@@ -37,6 +38,7 @@ app.add_typer(keys_app, name="keys")
 app.add_typer(expiry_app, name="expiry")
 app.add_typer(nodes_app, name="nodes")
 app.add_typer(audit_app, name="audit")
+app.add_typer(organisation_app, name="organisation")
 
 
 def main() -> None:
@@ -58,14 +60,15 @@ def main() -> None:
 
 
 def _settings() -> Settings:
-    return load_settings()
+    return chosen_settings()
 
 
 def _leave(code: int) -> NoReturn:
     raise typer.Exit(code)
 
 
-app.add_typer(access_commands(load_settings, _leave), name="access")
+access_app = access_commands(chosen_settings, _leave)
+app.add_typer(access_app, name="access")
 
 
 @app.command()
@@ -116,6 +119,7 @@ def work() -> None:
 
 
 @app.command("import")
+@for_one_organisation
 def import_(
     path: Annotated[Path, typer.Argument(exists=True, help="a file, a folder, a CD or a ZIP")],
     source: Annotated[str, typer.Option(help="the source that it counts as")] = "Import",
@@ -129,7 +133,7 @@ def import_(
 @user_app.command("add")
 def user_add(
     name: str,
-    role: Annotated[str, typer.Option(help="admin, user, dpo or service")] = "user",
+    role: Annotated[str, typer.Option(help="admin, user, dpo, service or guest")] = "user",
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="read the password from standard input")
     ] = False,
@@ -156,16 +160,28 @@ def user_password(
     _leave(user_password_command(_settings(), name, password))
 
 
+@user_app.command("close")
+def user_close(
+    name: str,
+    yes: Annotated[bool, typer.Option("--yes", help="close it; without, it is only said what would go")] = False,
+) -> None:
+    """Close a person's account for good: what hangs on it goes; says what, and what stays."""
+    from radrelay.app.closing_commands import close_command
+
+    _leave(close_command(_settings(), name, sure=yes))
+
+
 @token_app.command("add")
 def token_add(
     name: str,
     role: Annotated[str, typer.Option(help="user, admin, dpo or service")] = "user",
     days: Annotated[int | None, typer.Option(help="valid for so many days; without: until revoked")] = None,
+    launch: Annotated[bool, typer.Option("--launch", help="may open the viewer in people's names")] = False,
 ) -> None:
     """Make a key for a machine and print it, once: `Authorization: Bearer …`."""
     from radrelay.app.commands import token_add_command
 
-    _leave(token_add_command(_settings(), name, role, days))
+    _leave(token_add_command(_settings(), name, role, days, may_launch=launch))
 
 
 @link_app.command("make")
@@ -176,15 +192,19 @@ def link_make(
     uses: Annotated[int | None, typer.Option(help="opens so many times; without: as often as one likes")] = None,
     pin: Annotated[bool, typer.Option("--pin", help="ask for a PIN, which is printed")] = False,
     birth_date: Annotated[bool, typer.Option("--birth-date", help="ask for the patient's date of birth")] = False,
+    email: Annotated[str, typer.Option(help="ask for a code that is sent to this address each time")] = "",
     download: Annotated[bool, typer.Option("--download", help="let images be saved")] = False,
     note: Annotated[str, typer.Option(help="for whom it is, as its maker sees it")] = "",
 ) -> None:
     """Make a link and print its address, once."""
     from radrelay.app.sharing import LinkOptions, link_make_command
 
-    if pin and birth_date:
-        raise typer.BadParameter("a link asks for a PIN or for the date of birth")
-    options = LinkOptions(days, uses, "pin" if pin else "birth-date" if birth_date else "none", download, note)
+    if pin + birth_date + bool(email) > 1:
+        raise typer.BadParameter("a link asks for a PIN, for the date of birth, or for a code by e-mail")
+    asks: Literal["none", "pin", "birth-date", "email"] = (
+        "pin" if pin else "birth-date" if birth_date else "email" if email else "none"
+    )
+    options = LinkOptions(days, uses, asks, download, note, email)
     _leave(link_make_command(_settings(), user, targets, options))
 
 
@@ -225,11 +245,26 @@ def doctor(
 
 
 @app.command()
+@for_one_organisation
 def promises() -> None:
     """Say what is promised of people's data and whether it is kept; exit status 1 if a promise is broken."""
     from radrelay.app.privacy_commands import promises_command
 
     _leave(promises_command(_settings()))
+
+
+@app.command()
+def unusual(
+    settle: Annotated[str, typer.Option(help="the id of an alarm that somebody has looked into")] = "",
+    note: Annotated[str, typer.Option(help="what came of it")] = "",
+    let_in: Annotated[bool, typer.Option(help="let in again whom it has shut out")] = False,
+) -> None:
+    """List who fetched far more than usual, exit status 1 if nobody has looked into one of them; or settle an alarm."""
+    from radrelay.app.volume_commands import list_alarms, settle_alarm
+
+    if settle:
+        _leave(settle_alarm(_settings(), settle, note, let_in=let_in))
+    _leave(list_alarms(_settings()))
 
 
 @app.command()
@@ -366,3 +401,6 @@ def audit_disclosures(
     from radrelay.app.audit_commands import disclosures_command
 
     _leave(disclosures_command(_settings(), patient, issuer, form))
+
+
+act_for_one([user_app, token_app, link_app, audit_app, access_app, people_commands["factor"]])

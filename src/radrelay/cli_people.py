@@ -6,7 +6,8 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from radrelay.settings import Settings, load_settings
+from radrelay.cli_organisation import chosen_settings
+from radrelay.settings import Settings
 
 factor_app = typer.Typer(no_args_is_help=True, help="second factors: who needs one, and taking somebody's away")
 directory_app = typer.Typer(no_args_is_help=True, help="the directory that people come from (LDAP)")
@@ -16,7 +17,7 @@ people_commands = {"factor": factor_app, "directory": directory_app, "oidc": oid
 
 
 def _settings() -> Settings:
-    return load_settings()
+    return chosen_settings()
 
 
 def _leave(code: int) -> NoReturn:

@@ -38,6 +38,7 @@ from radrelay.archive.models import Holding, Instance, InstanceHolding, Series, 
 from radrelay.errors import Invalid, NotFound
 from radrelay.storage.columns import Base, Id, Instant
 from tests.backends import open_database
+from tests.schema import lay
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ORGANISATION = uuid.UUID(int=1)
@@ -54,7 +55,7 @@ def principal(name: str = "anna", kind: str = "account", role: str = "user") -> 
 def session(tmp_path: Path) -> Iterator[Session]:
     """The head has a CT and an MR series of two sources, the knee an MR series."""
     database = open_database(tmp_path)
-    Base.metadata.create_all(database.engine)
+    lay(database)
     with database.write() as opened:
         tables = [(HEAD, HEAD_CT, CT_SOURCE), (HEAD, HEAD_MR, MR_SOURCE), (KNEE, KNEE_MR, MR_SOURCE)]
         for number, (study, series, source) in enumerate(tables):

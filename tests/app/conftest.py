@@ -12,12 +12,6 @@ from tests.app.house import settings_in
 from tests.postgres import drop_database, new_database
 
 
-@pytest.fixture(autouse=True)
-def log_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep commands that are run in this process from setting up its log for good: loggers keep what they first met."""
-    monkeypatch.setattr("radrelay.logs.configure", lambda settings, role, folder: None)
-
-
 @pytest.fixture
 def on_postgres(tmp_path: Path, postgres_url: str) -> Iterator[Settings]:
     """Give settings of an installation whose rows and key store are in PostgreSQL, the keys mirrored."""

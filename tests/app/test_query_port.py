@@ -33,9 +33,9 @@ VRS = {
     0x00080016: "UI", 0x00080018: "UI", 0x00080020: "DA", 0x00080030: "TM", 0x00080050: "SH", 0x00080060: "CS",
     0x00080061: "CS", 0x00081030: "LO", 0x00081032: "SQ", 0x00100010: "PN", 0x00100020: "LO", 0x0020000D: "UI",
     0x0020000E: "UI", 0x00200011: "IS", 0x00200013: "IS", 0x00201206: "IS", 0x00201208: "IS", 0x00280010: "US",
-    0x00400275: "SQ", 0x00081250: "SQ",
+    0x00400275: "SQ", 0x00081250: "SQ", 0x00100030: "DA", 0x00100021: "LO", 0x00080090: "PN",
 }  # fmt: skip
-STUDY, SERIES, SOP, PATIENT, NAME = 0x0020000D, 0x0020000E, 0x00080018, 0x00100020, 0x00100010
+STUDY, SERIES, SOP, PATIENT, NAME, BORN = 0x0020000D, 0x0020000E, 0x00080018, 0x00100020, 0x00100010, 0x00100030
 
 
 def asked(
@@ -192,6 +192,23 @@ def test_a_device_without_a_grant_is_refused(port: ArchiveQuery, house: House) -
         with pytest.raises(Forbidden) as refused:
             use()
         assert refused.value.dimse_status == 0x0124
+
+
+def test_a_device_that_sees_by_alias_learns_no_name_by_answer_or_by_asking(port: ArchiveQuery, house: House) -> None:
+    with house.site.database.write() as session:
+        session.query(Grant).update({"identity": "alias"})
+    levels_of: dict[Level, Model] = {"PATIENT": "patient", "STUDY": "study", "SERIES": "study", "IMAGE": "study"}
+    for level, model in levels_of.items():
+        everything = {PATIENT: "", NAME: "", BORN: "", 0x00100021: "", 0x00080050: "", 0x00080090: "", STUDY: ""}
+        told = answers(port, asked(level, everything, model, relational=True))
+        assert not {text for row in told for tag, text in row.items() if tag != STUDY and text}, told
+        for key, value in ((NAME, "MUELLER*"), (NAME, "NOBODY"), (PATIENT, "77"), (PATIENT, "0"), (BORN, "19000101-"),
+                           (0x00100021, "X"), (0x00080050, "A-1")):  # fmt: skip
+            with pytest.raises(Forbidden) as refused:
+                answers(port, asked(level, {key: value}, model, relational=True))
+            assert (refused.value.code, refused.value.dimse_status) == ("identity-hidden", 0x0124)
+    with pytest.raises(Forbidden):
+        port.retrieve(PEER, asked("STUDY", {NAME: "MUELLER*"}))
 
 
 def test_a_device_gets_nothing_that_cannot_be_recorded(port: ArchiveQuery, house: House) -> None:

@@ -10,10 +10,10 @@ import pytest
 import radrelay.app.rows
 from radrelay import audit
 from radrelay.clock import FixedClock
-from radrelay.storage.columns import Base
 from radrelay.storage.database import Database
 from tests.audit.recording import KEY, START, named
 from tests.backends import open_database
+from tests.schema import lay
 
 assert radrelay.app.rows.ROOMS  # which names every table
 
@@ -26,7 +26,7 @@ def clock() -> FixedClock:
 @pytest.fixture
 def database(tmp_path: Path, clock: FixedClock) -> Iterator[Database]:
     made = open_database(tmp_path)
-    Base.metadata.create_all(made.engine)
+    lay(made)
     audit.install(made, "web", clock, KEY, named)
     yield made
     made.close()

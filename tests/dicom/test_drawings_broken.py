@@ -178,6 +178,7 @@ def half_a_million() -> bytes:
     ])  # fmt: skip
 
 
+@pytest.mark.soak
 def test_half_a_million_points_are_read_and_told_in_seconds() -> None:
     data = half_a_million()
     start = time.process_time()

@@ -118,6 +118,7 @@ def test_a_hundred_million_native_frames_take_no_memory_until_they_are_asked_for
         ranges[count]
 
 
+@pytest.mark.soak
 def test_a_million_fragments_take_a_few_bytes_each() -> None:
     value = item(b"") + item(b"ab") * 1_000_000 + END
     header = made(FRAMES, frames=3)

@@ -27,9 +27,9 @@ from radrelay.displays.judging import QUESTIONS, Readings, Seen
 from radrelay.displays.models import DisplayCheck
 from radrelay.displays.service import Draft, Person, Submitted
 from radrelay.settings import DisplaySettings
-from radrelay.storage.columns import Base
 from tests.backends import open_database
 from tests.displays.samples import gamma, readings
+from tests.schema import lay
 
 ORGANISATION = uuid.uuid4()
 MONDAY = datetime(2026, 3, 2, 7, tzinfo=UTC)
@@ -74,7 +74,7 @@ def photometer(found: Readings, **more: object) -> Submitted:
 @pytest.fixture
 def room(tmp_path: Path) -> Iterator[Room]:
     database = open_database(tmp_path)
-    Base.metadata.create_all(database.engine)
+    lay(database)
     with database.write() as session:
         yield Room(session)
     database.close()

@@ -55,6 +55,11 @@ class Access:
                                                       "birth_date": None, "sex": "M"}}),
     ])  # fmt: skip
     releases: list[Row] = field(default_factory=list)
+    owners: list[Row] = field(default_factory=lambda: [
+        {"id": "o1", "owner": {"kind": "account", "id": "acc-1", "name": "Dr. Katharina Weber"},
+         "since": "2026-03-01T12:00:00Z", "mine": True},
+    ])  # fmt: skip
+    opened: list[Row] = field(default_factory=list)
     latest_end: str | None = None
     may_download: bool = True
     last_sight: bool = False
@@ -162,11 +167,30 @@ async def one_grant(request: Request) -> Response:
     return JSONResponse(found)
 
 
+async def owners(request: Request) -> Response:
+    access = request.app.state.world.access
+    if request.method == "POST":
+        given = await request.json()
+        made = {"id": f"o{len(access.owners) + 1}", "owner": {**given, "name": "Station 3"}, "mine": False,
+                "since": "2026-03-02T12:00:00Z"}  # fmt: skip
+        access.owners.append(made)
+        return JSONResponse(made, 201)
+    return JSONResponse({"owners": access.owners, "may_change": True, "until_closed": True})
+
+
+async def give_up(request: Request) -> Response:
+    access = request.app.state.world.access
+    if len(access.owners) == 1 and "end" not in request.query_params:
+        return JSONResponse({"code": "last-owner", "detail": "nobody would own it"}, 409)
+    access.owners = [one for one in access.owners if one["id"] != request.path_params["owner_id"]]
+    return JSONResponse({"ended": 1, "held": False})
+
+
 async def releases(request: Request) -> Response:
     access = access_of(request)
     if request.method == "GET":
         own = {"may_download": access.may_download, "latest_end": access.latest_end}
-        return JSONResponse({"releases": access.releases, **own})
+        return JSONResponse({"releases": access.releases, "opened": access.opened, **own})
     given = await _given(request)
     if given["id"] in access.gone:
         return refusal(404, "grantee-gone")
@@ -212,6 +236,8 @@ ROUTES = [
     Route("/api/groups/{group_id}/members/{kind}/{member_id}", member, methods=["PUT", "DELETE"]),
     Route("/api/grants", grants, methods=["GET", "POST"]),
     Route("/api/grants/{grant_id}", one_grant, methods=["PATCH", "DELETE"]),
+    Route("/api/studies/{study_id}/owners", owners, methods=["GET", "POST"]),
+    Route("/api/studies/{study_id}/owners/{owner_id}", give_up, methods=["DELETE"]),
     Route("/api/studies/{study_id}/releases", releases, methods=["GET", "POST"]),
     Route("/api/studies/{study_id}/releases/receivers", receivers),
     Route("/api/studies/{study_id}/releases/{release_id}", release, methods=["DELETE"]),

@@ -46,6 +46,14 @@ class OwnAccount:
     idle_until: datetime | None = None
     uses: list[float] = field(default_factory=list)
     email: str | None = "k.weber@clinic.example"
+    waits: str | None = None
+    profile: Row = field(
+        default_factory=lambda: {"full_name": "Dr. Katharina Weber", "affiliation": "Radiologie Nord", "language": ""}
+    )
+    closed: bool = False
+    may_join: bool = False
+    mail_waits: bool = False
+    signed_up: list[Row] = field(default_factory=list)
     chosen: list[Row] = field(default_factory=list)
     sessions: list[Row] = field(default_factory=lambda: [
         _login("here", WINDOWS, "10.20.30.40", here=True, minutes=0), _login("phone", PHONE, "198.51.100.7", hours=2),
@@ -77,11 +85,58 @@ def own(request: Request) -> OwnAccount:
 
 async def profile(request: Request) -> Response:
     if request.method == "PATCH":
-        own(request).email = (await request.json())["email"]
+        given = await request.json()
+        own(request).waits = given.pop("email", None) or own(request).waits
+        given.pop("current", None)
+        own(request).profile.update(given)
     return JSONResponse(
-        {"username": "weber", "full_name": "Dr. Katharina Weber", "role": "admin", "email": own(request).email,
-         "language": "", "from_directory": False, "has_password": True}
+        {"username": "weber", "role": "admin", "email": own(request).email, "from_directory": False,
+         "has_password": True, "email_waits": own(request).waits, "name_kept_elsewhere": False, **own(request).profile}
     )  # fmt: skip
+
+
+OUTLOOK: Row = {
+    "logins": 2, "tokens": 1, "factors": 1, "settings": 4, "letters": 0, "links": 3, "groups": 2, "studies_ending": 1,
+    "studies_kept": 5, "marks": 12, "last_admin": False, "comes_back": False,
+}  # fmt: skip
+
+
+async def closing(request: Request) -> Response:
+    if request.method == "POST":
+        own(request).closed = True
+        return Response(status_code=204)
+    return JSONResponse(OUTLOOK)
+
+
+async def sign_up(request: Request) -> Response:
+    if request.method == "POST":
+        own(request).signed_up.append(await request.json())
+        return JSONResponse({"mail_waits": own(request).mail_waits}, 202)
+    return JSONResponse({"open": own(request).may_join, "by_admin": True, "mail_waits": own(request).mail_waits})
+
+
+async def open_sign_up(request: Request) -> Response:
+    if (await request.json())["token"] != TOKEN:
+        return JSONResponse({"code": "sign-up-over", "detail": "over"}, 404)
+    terms = {
+        "id": "t1", "kind": "terms", "version": 1, "english": "Be kind.", "german": "Seien Sie nett.",
+        "sha256": "0" * 64, "changed_at": "2026-03-01T12:00:00Z",
+    }  # fmt: skip
+    return JSONResponse(
+        {"name": "Dr. Ruth Beispiel", "email": "ruth@praxis.example", "organisation": "Praxis am Markt",
+         "identity": "ruth@praxis.example", "iterations": 100_000, "least_age": 18, "by_admin": True, "texts": [terms],
+         "expires_at": "2026-03-02T12:00:00Z"}
+    )  # fmt: skip
+
+
+async def use_sign_up(request: Request) -> Response:
+    own(request).signed_up.append(await request.json())
+    return JSONResponse({"username": "ruth@praxis.example", "waits": True}, 201)
+
+
+async def confirm_address(request: Request) -> Response:
+    del request
+    return JSONResponse({"username": "weber", "email": "new@clinic.example"})
 
 
 async def sessions(request: Request) -> Response:
@@ -142,6 +197,12 @@ async def forgotten(request: Request) -> Response:
 
 ROUTES = [
     Route("/api/me", profile, methods=["GET", "PATCH"]),
+    Route("/api/me/closing", closing, methods=["GET", "POST"]),
+    Route("/api/accounts/{account_id}/closing", closing, methods=["GET", "POST"]),
+    Route("/api/sign-up", sign_up, methods=["GET", "POST"]),
+    Route("/api/sign-up/open", open_sign_up, methods=["POST"]),
+    Route("/api/sign-up/use", use_sign_up, methods=["POST"]),
+    Route("/api/address-confirmations", confirm_address, methods=["POST"]),
     Route("/api/me/sessions", sessions, methods=["GET", "DELETE"]),
     Route("/api/me/sessions/{session_id}", sessions, methods=["DELETE"]),
     Route("/api/accounts/{account_id}/sessions", sessions, methods=["GET", "DELETE"]),
@@ -155,4 +216,4 @@ ROUTES = [
     Route("/api/password-rules", rules),
     Route("/api/password-breaches/{prefix}", breaches),
 ]
-OPEN = ("/api/password-",)
+OPEN = ("/api/password-", "/api/sign-up", "/api/address-confirmations")

@@ -20,7 +20,7 @@ import numpy as np
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from radrelay.dicom.codestreams import resolution_ends
@@ -30,12 +30,14 @@ from tests.frontend import (
     fake_access,
     fake_account,
     fake_choices,
+    fake_consent,
     fake_data,
     fake_directory,
     fake_factors,
     fake_links,
     fake_marks,
     fake_office,
+    fake_organisation,
     fake_privacy,
     fake_restricted,
     fake_roomcheck,
@@ -56,15 +58,22 @@ class World:
     access: fake_access.Access = field(default_factory=fake_access.Access)
     directory: fake_directory.Directory = field(default_factory=fake_directory.Directory)
     restricted: fake_restricted.Restricted = field(default_factory=fake_restricted.Restricted)
+    organisation: fake_organisation.Organisation = field(default_factory=fake_organisation.Organisation)
     rules: fake_rules.Rules = field(default_factory=fake_rules.Rules)
+    links: fake_links.Links = field(default_factory=fake_links.Links)
     office: fake_office.Office = field(default_factory=fake_office.Office)
     own: fake_account.OwnAccount = field(default_factory=fake_account.OwnAccount)
+    consents: fake_consent.Consents = field(default_factory=fake_consent.Consents)
     marks: fake_marks.Marks = field(default_factory=fake_marks.Marks)
     roomcheck: fake_roomcheck.RoomCheck = field(default_factory=fake_roomcheck.RoomCheck)
     settings: dict[str, Any] = field(default_factory=dict)
     must_change_password: bool = False
     role: str = "admin"
     must_accept: bool = False
+    alarms: list[dict[str, Any]] = field(default_factory=fake_privacy.alarms)
+    away: bool = False
+    program: str = ""
+    """Another program has opened this login."""
     logged_in: bool = True
     glimpses: bool = True
     held_frames: set[str] = field(default_factory=set)
@@ -109,6 +118,7 @@ def _account(world: World) -> dict[str, Any]:
                "role": world.role, "language": "", "must_change_password": world.must_change_password,
                "must_accept": world.must_accept}  # fmt: skip
     return {"account": account, "csrf_token": CSRF, "expires_at": None, "idle_until": None,
+            "launched": {"program": world.program} if world.program else None,
             "server_proof": world.server_proof, **world.own.left()}  # fmt: skip
 
 
@@ -328,7 +338,9 @@ async def page(request: Request) -> Response:
         return problem(404, "not-found", "There is nothing at this address.")  # parts that other tests have fakes of
     path = STATIC / request.path_params["path"].lstrip("/")
     known = path.is_file() and path.is_relative_to(STATIC)
-    return FileResponse(path if known else STATIC / "index.html")
+    if not known:
+        return HTMLResponse(world_of(request).consents.marked((STATIC / "index.html").read_text()))
+    return FileResponse(path)
 
 
 class Guard:
@@ -354,7 +366,9 @@ class Guard:
         world.asked_at = time.monotonic() if counts else world.asked_at
         try:
             nobodys = ("/api/session", "/api/oidc", *fake_account.OPEN)
-            if path.startswith("/api/") and not path.startswith(nobodys) and not world.logged_in:
+            if world.away and path.startswith("/api/"):
+                await problem(503, "unavailable", "The database does not answer.")(scope, receive, guarded)
+            elif path.startswith("/api/") and not path.startswith(nobodys) and not world.logged_in:
                 await problem(401, "unauthenticated", "Log in first.")(scope, receive, guarded)
             else:
                 await self.app(scope, receive, guarded)
@@ -388,7 +402,9 @@ ROUTES = [
     *fake_factors.ROUTES,
     *fake_links.ROUTES,
     *fake_privacy.ROUTES,
+    *fake_consent.ROUTES,
     *fake_office.ROUTES,
+    *fake_organisation.ROUTES,
     *fake_roomcheck.ROUTES,
     Route("/{path:path}", page),
 ]

@@ -76,7 +76,7 @@ class Directory:
     followed: bool = True
     runs: list[Row] = field(default_factory=lambda: [run("r-3"), run("r-2", state="failed", report={
         "trouble": _trouble("directory-unavailable", "The directory does not answer just now.")})])  # fmt: skip
-    offer: Row = field(default_factory=lambda: {"set": False, "name": "", "hide_password": False})
+    offer: Row = field(default_factory=lambda: {"set": False, "name": "", "hide_password": False, "at_once": False})
     people: list[Row] = field(default_factory=lambda: [
         _person("s-1", "weber", "Dr. Katharina Weber"), _person("s-2", "braun", "Ida Braun", "braun")])  # fmt: skip
     asked: list[Row] = field(default_factory=list)

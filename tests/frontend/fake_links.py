@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.requests import Request
@@ -17,6 +18,19 @@ PATIENT = {"name": "Müller^Anna-Luise", "id": "P10001", "issuer": "", "birth_da
 CODE = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8"><path fill="#fff" d="M0 0h8v8H0z"/></svg>'
 
 
+@dataclass
+class Links:
+    """Links that ask for a code by e-mail: whether they can, how the code stands, and what was asked."""
+
+    by_email: bool = False
+    standing: str = "waiting"
+    code: str = "730518"
+    sends_to: str = "m…@clinic.example"
+    left: int = 5
+    sent: list[Row] = field(default_factory=list)
+    launch: str = "launch-expired"
+
+
 def link(number: int, state: str, **more: Any) -> Row:
     shown = {"study_id": str(uuid.UUID(int=2)), "series_ids": ["s"] if number == 1 else [], "patient": PATIENT,
              "study_date": "2024-08-24", "description": "CT Thorax mit KM", "modalities": ["CT"]}  # fmt: skip
@@ -24,6 +38,7 @@ def link(number: int, state: str, **more: Any) -> Row:
         "id": f"link-{number}", "label": "Praxis Dr. Öztürk" if number else "", "maker": "weber", "own": True,
         "state": state, "protection": ("none", "pin", "birth-date")[number % 3], "may_download": number % 2 == 0,
         "max_uses": 3 if number else None, "uses": min(number, 3), "created_at": ago(days=2), "ends_at": ago(days=-5),
+        "email": "",
         "used_at": None, "revoked_at": None, "closed_until": ago(minutes=-15) if state == "closed" else None,
         "shows": [] if state == "gone" else [shown], **more,
     }  # fmt: skip
@@ -31,13 +46,14 @@ def link(number: int, state: str, **more: Any) -> Row:
 
 def access(kind: str, **span: float) -> Row:
     agent = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Version/18.0 Safari/604.1"
-    return {"link_id": "link-1", "at": ago(**span), "kind": kind, "peer": "203.0.113.77", "user_agent": agent}
+    return {"link_id": "link-1", "at": ago(**span), "kind": kind, "peer": "203.0.113.77",
+            "user_agent": agent, "email": ""}  # fmt: skip
 
 
 async def listed(request: Request) -> Response:
-    del request
     links = [link(number, state) for number, state in enumerate(STATES)]
-    return JSONResponse({"links": links, "notices": [access("closed", minutes=3)]})
+    by_email = request.app.state.world.links.by_email
+    return JSONResponse({"links": links, "by_email": by_email, "notices": [access("closed", minutes=3)]})
 
 
 async def one(request: Request) -> Response:
@@ -49,7 +65,9 @@ async def one(request: Request) -> Response:
 async def make(request: Request) -> Response:
     wanted = await request.json()
     request.app.state.world.office.calls.append(("POST /api/links", wanted))
-    made = link(1, "open", **{name: wanted[name] for name in ("protection", "may_download", "max_uses", "label")})
+    made = link(
+        1, "open", **{name: wanted[name] for name in ("protection", "may_download", "max_uses", "label", "email")}
+    )
     pin = "730518" if wanted["protection"] == "pin" else ""
     return JSONResponse({"link": made, "address": f"https://x.example/s#{'x' * 54}", "qr": CODE, "pin": pin}, 201)
 
@@ -59,7 +77,45 @@ async def done(request: Request) -> Response:
     return Response(status_code=204)
 
 
+def refusal(status: int, code: str, **facts: Any) -> Response:
+    return JSONResponse({"code": code, "detail": code, **facts}, status)
+
+
+async def arrive(request: Request) -> Response:
+    """Come with a link that asks for a code by e-mail."""
+    links: Links = request.app.state.world.links
+    given = await request.json()
+    if given.get("answer") is None:
+        return JSONResponse({"wants": "email", "sends_to": links.sends_to, "studies": []})
+    if not given.get("asked") or links.standing == "over":
+        return refusal(403, "link-code-over")
+    if given["answer"] != links.code:
+        links.left -= 1
+        return refusal(403, "link-answer-wrong", left=links.left)
+    return JSONResponse({"wants": "", "sends_to": "", "studies": [str(uuid.UUID(int=2))]})
+
+
+async def send_code(request: Request) -> Response:
+    links: Links = request.app.state.world.links
+    links.sent.append(await request.json())
+    asked = f"asked-{len(links.sent)}"
+    return JSONResponse({"asked": asked, "sends_to": links.sends_to, "until": ago(minutes=-10), "lasts_s": 600}, 202)
+
+
+async def standing(request: Request) -> Response:
+    return JSONResponse({"state": request.app.state.world.links.standing})
+
+
+async def launched(request: Request) -> Response:
+    links: Links = request.app.state.world.links
+    return refusal(401, links.launch, program="RIS")
+
+
 ROUTES = [
+    Route("/api/shared", arrive, methods=["POST"]),
+    Route("/api/shared/code", send_code, methods=["POST"]),
+    Route("/api/shared/code/state", standing, methods=["POST"]),
+    Route("/api/launches/open", launched, methods=["POST"]),
     Route("/api/links", listed),
     Route("/api/links", make, methods=["POST"]),
     Route("/api/links/notices/read", done, methods=["PUT"]),

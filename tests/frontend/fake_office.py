@@ -104,9 +104,11 @@ class Office:
     ])  # fmt: skip
     accounts: list[Row] = field(default_factory=lambda: [
         {"id": "acc-1", "username": "weber", "full_name": "Dr. Katharina Weber", "role": "admin", "language": "",
-         "must_change_password": False, "created_at": ago(days=40), "disabled_at": None},
+         "must_change_password": False, "created_at": ago(days=40), "disabled_at": None,
+         "affiliation": "", "awaits_since": None},
         {"id": "acc-2", "username": "station3", "full_name": "Station 3", "role": "user", "language": "de",
-         "must_change_password": True, "created_at": ago(days=2), "disabled_at": ago(days=1)},
+         "must_change_password": True, "created_at": ago(days=2), "disabled_at": ago(days=1),
+         "affiliation": "", "awaits_since": None},
     ])  # fmt: skip
     tokens: list[Row] = field(default_factory=lambda: [
         {"id": "t1", "name": "Forschungs-PACS", "role": "user", "created_at": ago(days=12), "expires_at": None,

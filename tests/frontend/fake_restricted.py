@@ -27,11 +27,11 @@ class Restricted:
 
     restrictions: list[Row] = field(default_factory=lambda: [
         {"id": "r1", "kind": "patient", "value": "4711", "issuer": "KLINIK", "reason": "Mitarbeiterin",
-         "made_by": "Dr. Katharina Weber", "created_at": "2026-01-01T08:00:00Z", "studies": 3},
+         "made_by": "Dr. Katharina Weber", "created_at": "2026-01-01T08:00:00Z", "studies": 3, "people": 2},
         {"id": "r2", "kind": "study", "value": "1.2.276.0.7230010.3.1.2.3155604247.2047.17000000.1234", "issuer": "",
-         "reason": "", "made_by": "root", "created_at": "2026-01-01T08:00:00Z", "studies": 1},
+         "reason": "", "made_by": "root", "created_at": "2026-01-01T08:00:00Z", "studies": 1, "people": 1},
         {"id": "r3", "kind": "source", "value": "s1", "issuer": "", "reason": "Betriebsarzt", "made_by": "root",
-         "created_at": "2026-01-01T08:00:00Z", "studies": 120},
+         "created_at": "2026-01-01T08:00:00Z", "studies": 120, "people": 1},
     ])  # fmt: skip
     rule: Row = field(default_factory=lambda: {"reach": "none", "years": None, "marked_only": False})
     devices: list[Row] = field(default_factory=lambda: [
@@ -61,9 +61,21 @@ async def restrictions(request: Request) -> Response:
     world, given = await _given(request)
     if request.method == "GET":
         return JSONResponse({"restrictions": world.restrictions})
-    made = {"id": str(uuid.uuid4()), "made_by": "root", "created_at": "2026-01-01T08:00:00Z", "studies": 2, **given}
+    made = {"id": str(uuid.uuid4()), "made_by": "root", "created_at": "2026-01-01T08:00:00Z", "studies": 2, "people": 1}
+    made |= given
     world.restrictions.insert(0, made)
     return JSONResponse(made, 201)
+
+
+async def people(request: Request) -> Response:
+    """Say that two people have an ID, one of whom the reader may see."""
+    return JSONResponse(
+        {
+            "people": 2,
+            "named": [{"name": "Weber^Katharina", "birth_date": "1970-01-02", "sex": "F", "studies": 3}],
+            "other_issuers": ["KLINIK SÜD"],
+        }
+    )
 
 
 async def restriction(request: Request) -> Response:
@@ -123,6 +135,7 @@ async def put_away(request: Request) -> Response:
 
 
 ROUTES = [
+    Route("/api/restrictions/people", people),
     Route("/api/restrictions", restrictions, methods=["GET", "POST"]),
     Route("/api/restrictions/{row_id}", restriction, methods=["DELETE"]),
     Route("/api/prior-rule", prior_rule, methods=["GET", "PUT"]),

@@ -109,6 +109,7 @@ class Phantom(FakeSeries):
                     "position": self.position(place).tolist(), "orientation": [*self.across, *self.down],
                     "pixel_spacing": list(self.spacing), "thickness": None, "time": None, "time_of": "",
                     "trigger_time": None, "frame_of_reference": None, "cine_rate": None, "file_name": "",
+                    "temporal_position": None, "acquisition": None, "echo_time": None, "b_value": None,
                 }
                 for place in range(self.instances)
             ],

@@ -34,8 +34,15 @@ PATHS = (
 )
 
 
-@pytest.mark.parametrize("theme", ["dark", "light"])
-@pytest.mark.parametrize("width", [1440, 360])
+@pytest.mark.parametrize(
+    ("width", "theme"),
+    [
+        (360, "dark"),
+        (1440, "light"),
+        pytest.param(1440, "dark", marks=pytest.mark.soak),  # colours and layout were seen each in the two before
+        pytest.param(360, "light", marks=pytest.mark.soak),
+    ],
+)
 def test_axe_finds_nothing(open_page: OpenPage, site: Site, theme: str, width: int) -> None:
     page = open_page("/", width=width, height=800 if width > 400 else 640, language="de", touch=width < 400)
     page.evaluate("theme => localStorage.setItem('radrelay-theme', theme)", theme)

@@ -127,7 +127,7 @@ def test_a_second_step_is_set_up_asked_for_and_a_passkey_is_enough(
     page.get_by_role("link", name="Dr. Katharina Weber").click()
     page.get_by_role("button", name="Add", exact=True).click()
     page.get_by_role("button", name="Passkey").click()
-    page.get_by_label("Name").fill("Laptop")
+    page.get_by_label("Name", exact=True).fill("Laptop")
     if LOOK:
         look(page, "passkey")
     page.get_by_role("button", name="Make passkey").click()

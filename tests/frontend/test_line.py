@@ -41,7 +41,7 @@ def test_a_lost_server_and_what_it_lacks_are_said_and_the_words_go_when_it_is_ba
         expect(invert).to_be_focused()
         page.get_by_role("button", name="Window presets and numbers").click()
         page.get_by_role("group", name="Window presets and numbers").get_by_role("button", name="Lung").click()
-        assert page.evaluate("() => document.activeElement === document.body")
+        until(lambda: page.evaluate("() => document.activeElement === document.body"), "the keys are the picture's")
         expect(page.get_by_role("button", name="Measure and note").first).to_be_visible()
 
         running.close()

@@ -62,6 +62,6 @@ def test_what_is_asked_for_is_what_the_link_is_made_of(open_page: OpenPage, site
     [(_, wanted)] = site.world.office.calls
     assert wanted.pop("ends_at")
     assert wanted == {
-        "studies": [study], "series": [], "max_uses": 3, "protection": "pin", "may_download": True,
+        "studies": [study], "series": [], "max_uses": 3, "protection": "pin", "email": "", "may_download": True,
         "label": "for the GP",
     }  # fmt: skip

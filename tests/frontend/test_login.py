@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import expect
+from urllib.parse import quote
+
+from playwright.sync_api import Route, expect
 
 from tests.frontend.conftest import OpenPage, Site, until, where
 from tests.frontend.fake_api import PASSWORD
@@ -55,7 +57,12 @@ def test_first_password_after_a_reload_asks_for_the_present_one(open_page: OpenP
 def test_login_that_ends_in_mid_work_loses_nothing(open_page: OpenPage, site: Site) -> None:
     page = open_page("/")
     expect(page.locator("tr[data-study]").first).to_be_visible()
-    site.world.logged_in = False
+
+    def ended(route: Route) -> None:
+        site.world.logged_in = False
+        route.continue_()
+
+    page.route(lambda url: quote("Müller") in url, ended)
     page.locator("#study-search").fill("Müller")
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("login has ended")

@@ -85,3 +85,48 @@ def test_a_link_for_a_password_leaves_the_address_and_lets_choose_one(open_page:
     expect(page.get_by_role("dialog").get_by_role("status")).to_contain_text("link is on its way")
     page.goto(f"{site.address}/password#gone")
     expect(page.get_by_role("heading", name="This link opens nothing any more")).to_be_visible()
+
+
+def test_a_person_signs_up_looks_after_the_profile_and_closes_the_account(open_page: OpenPage, site: Site) -> None:
+    own, site.world.logged_in = site.world.own, False
+    own.may_join = own.mail_waits = True
+    page = open_page("/")
+    page.get_by_role("link", name="Create an account").click()
+    page.locator("input[name=name]").fill("Dr. Ruth Beispiel")
+    page.locator("input[name=email]").fill("ruth@praxis.example")
+    page.get_by_role("button", name="Send me the link").click()
+    expect(page.get_by_role("heading", name="Look into your mailbox")).to_be_visible()
+    expect(page.get_by_text("The mail server does not answer just now.")).to_be_visible()
+
+    page.goto(f"{site.address}/join#{TOKEN}")
+    expect(page.get_by_role("heading", name="Welcome, Dr. Ruth Beispiel")).to_be_visible()
+    assert where(page) == f"{site.address}/join"
+    page.locator("input[name=new_password]").fill("ein langes neues Wort")
+    page.locator("input[name=new_password_again]").fill("ein langes neues Wort")
+    page.get_by_text("Terms of use", exact=True).click()
+    expect(page.get_by_text("Be kind.")).to_be_visible()
+    page.get_by_label("I accept the terms of use.").check()
+    page.get_by_label("I am at least 18 years old.").check()
+    page.get_by_role("button", name="Create the account").click()
+    expect(page.get_by_text("An administrator has been told")).to_be_visible()
+    assert set(own.signed_up[-1]) == {"token", "new", "texts", "language", "of_age"}, "no password leaves the browser"
+
+    page.goto(f"{site.address}/address#{TOKEN}")
+    page.get_by_role("button", name="Confirm the address").click()
+    expect(page.get_by_text("Letters for weber go to new@clinic.example")).to_be_visible()
+
+    site.world.logged_in = True
+    page.goto(f"{site.address}/account")
+    page.locator("input[name=affiliation]").fill("Praxis am Markt")
+    page.get_by_role("button", name="Save").first.click()
+    expect(page.get_by_text("Your profile is saved.")).to_be_visible()
+    assert own.profile["affiliation"] == "Praxis am Markt"
+    page.get_by_role("button", name="See what goes and what stays").click()
+    dialog = page.get_by_role("dialog", name="Close the account")
+    expect(dialog.get_by_text("One study that nobody else owns")).to_be_visible()
+    expect(dialog.get_by_text("12 measurements and annotations")).to_be_visible()
+    expect(dialog.get_by_role("button", name="Close for good")).to_be_disabled()
+    dialog.locator("input[name=closing_proof]").fill(PASSWORD)
+    dialog.get_by_label("I know that nothing brings it back.").check()
+    dialog.get_by_role("button", name="Close for good").click()
+    until(lambda: own.closed, "the account to be closed")

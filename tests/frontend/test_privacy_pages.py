@@ -37,3 +37,28 @@ def test_the_notice_is_accepted_before_anything_else_and_promises_stand_as_they_
     settled(page, site)
     assert violations(page) == []
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 360
+
+
+def test_the_officer_sees_what_is_restricted_and_corrects_only_after_seeing_what_that_changes(
+    open_page: OpenPage, site: Site
+) -> None:
+    site.world.role = "dpo"
+    page = open_page("/requests", width=360, height=740, language="de", touch=True)
+    expect(page.locator("[data-bar=bar-1]")).to_contain_text("Das Geburtsdatum wird bestritten")
+    expect(page.get_by_text("Niemand wird per E-Mail erinnert")).to_be_visible()
+    expect(page.locator("[data-request=request-3]")).to_contain_text("Weitergegeben an Klinik am See")
+    settled(page, site)
+    assert violations(page) == []
+    page.locator("[data-request=request-1]").get_by_role("button", name="Was vorliegt").click()
+    expect(page.get_by_text("dort wird darüber entschieden")).to_be_visible()
+    page.get_by_role("button", name="Berichtigen", exact=True).click()
+    page.get_by_label("Name (Familie^Vorname)", exact=True).fill("Müller^Cora")
+    page.get_by_label("Begründung").fill("Umlaut")
+    page.get_by_role("button", name="Zeigen, was sich ändert").click()
+    expect(page.get_by_text("Sie werden ein Patient")).to_be_visible()
+    settled(page, site)
+    assert violations(page) == []
+    page.get_by_role("button", name="Jetzt berichtigen").click()
+    until(lambda: [c["carry_out"] for name, c in site.world.office.calls if name == "POST correction"] == [False, True],
+          "first a look, then the change")  # fmt: skip
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 360

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from radrelay.archive import search_index
 from radrelay.clock import FixedClock
 from radrelay.intake.envelope import Origin
 from radrelay.intake.indexer import Indexer
@@ -28,6 +27,7 @@ from radrelay.storage.node import node_id
 from radrelay.storage.outbox import mark_taken, open_events
 from radrelay.storage.segments import SegmentReader
 from tests.backends import settings_for
+from tests.schema import lay
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -133,9 +133,8 @@ def make_site(tmp_path: Path) -> Iterator[MakeSite]:
         database = Database.open(settings.database, settings.data_dir, keyring.metadata_key)
         clock = FixedClock(START)
         organisation_id = uuid.UUID(int=7)
+        lay(database)
         with database.write() as session:
-            Base.metadata.create_all(session.connection())
-            search_index.create(session.connection())
             ensure_defaults(session, organisation_id, settings, clock.now())
         reader = SegmentReader(settings.landing_dir, keyring, node=node_id(settings.data_dir))
         book = SourceBook(database, settings)

@@ -33,7 +33,9 @@ def start(archive: MemoryArchive) -> Iterator[StartListener]:
 
     def starter(limits: Limits | None = None, **settings: object) -> DicomListener:
         chosen = DicomSettings.model_validate({"port": 0, **settings})
-        listener = DicomListener(chosen, Services(archive, archive, archive, archive, retrieve_ae="RADRELAY"), limits)
+        listener = DicomListener(
+            chosen, Services(archive, archive, archive, archive, retrieve_ae=lambda called: "RADRELAY"), limits
+        )
         listener.start()
         running.append(listener)
         return listener

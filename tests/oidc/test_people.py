@@ -151,6 +151,6 @@ def test_names_from_the_provider_are_taken_with_care(clinic: Clinic, forged: For
     assert enter(sub="s-1", preferred_username="ida2") == "/"
     assert set(clinic.accounts()) == {"root", "ida", "ida2"}, "a name that another has is not taken"
     offer = clinic.site.client().get("/api/oidc").json()
-    assert offer == {"set": True, "name": "Single sign-on", "hide_password": False}
+    assert offer == {"set": True, "name": "Single sign-on", "hide_password": False, "at_once": False}
     challenge = clinic.site.client().post("/api/session/challenge", json={"username": "ida"}).json()
     assert challenge["salt"], "asked like any other name; there is no password"

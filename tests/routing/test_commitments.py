@@ -13,8 +13,8 @@ import pytest
 from radrelay.routing import commitments
 from radrelay.routing.commitments import LEASE, Requested, TooManyCommitments
 from radrelay.settings import DatabaseSettings, WorkSettings
-from radrelay.storage.columns import Base
 from radrelay.storage.database import Database
+from tests.schema import lay
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HERE, BEFORE = "node/listen", "node/listen-2"
@@ -25,8 +25,7 @@ ASKED = Requested("CT1", "RADRELAY", "10.0.0.1", "a" * 32, "1.2.99", (("1.2", "1
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
     opened = Database.open(DatabaseSettings(), tmp_path, b"k" * 32)
-    with opened.write() as session:
-        Base.metadata.create_all(session.connection())
+    lay(opened)
     yield opened
     opened.close()
 

@@ -24,8 +24,8 @@ from radrelay.routing.jobs import Answer, DeliveryItem, DeliveryWork
 from radrelay.routing.models import Delivery, Destination
 from radrelay.settings import WorkSettings
 from radrelay.storage import outbox
-from radrelay.storage.columns import Base
 from tests.backends import open_database
+from tests.schema import lay
 
 ORGANISATION = uuid.uuid4()
 CT = "1.2.840.10008.5.1.4.1.1.2"
@@ -82,7 +82,7 @@ class House:
     def __init__(self, folder: Path) -> None:
         self.clock = FixedClock(datetime(2026, 3, 29, 0, 59, tzinfo=UTC))
         self.database = open_database(folder)
-        Base.metadata.create_all(self.database.engine)
+        lay(self.database)
         self.peer = Peer([Item(uuid.uuid4(), CT, f"1.2.3.{n}", EXPLICIT) for n in range(3)])
         self.work = DeliveryWork(self.database, self.clock, WorkSettings(), self.peer, self.peer)
         with self.database.write() as session:

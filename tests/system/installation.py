@@ -18,6 +18,7 @@ import httpx2
 
 from tests.backends import BACKENDS, environment_for
 from tests.postgres import free_port
+from tests.started import Started, ran
 
 __all__ = ["free_port"]
 
@@ -82,7 +83,8 @@ class Installation:
     web_port: int = field(default_factory=free_port)
     dicom_port: int = field(default_factory=free_port)
     token: str = ""
-    process: subprocess.Popen[bytes] | None = None
+    fresh: bool = False  # starts the program itself, not a copy of a process that has imported it
+    process: Started | subprocess.Popen[bytes] | None = None
     _ends_before: int = 0  # of roles in the output, before the last start
     _kills: int = 0
 
@@ -122,15 +124,17 @@ class Installation:
     def start(self, *arguments: str) -> None:
         """Start `radrelay serve` (or another role) and wait until the pages answer."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / "output.txt").open("ab") as output:
-            self._ends_before = self._ends()
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "radrelay", *(arguments or ("serve",))],
-                env=self.environment(),
-                cwd=self.folder,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
+        self._ends_before = self._ends()
+        asked = arguments or ("serve",)
+        output = self.folder / "output.txt"
+        if self.fresh:
+            with output.open("ab") as file:
+                self.process = subprocess.Popen(
+                    [sys.executable, "-m", "radrelay", *asked], env=self.environment(), cwd=self.folder,
+                    stdout=file, stderr=subprocess.STDOUT,
+                )  # fmt: skip
+        else:
+            self.process = Started(asked, environment=self.environment(), folder=self.folder, output=output)
         if not arguments:
             self.wait_ready()
 
@@ -192,16 +196,14 @@ class Installation:
         self, *arguments: str, check: bool = True, stdin: str | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run `radrelay …` over this installation."""
-        done = subprocess.run(
-            [sys.executable, "-m", "radrelay", *arguments],
-            check=False,
-            env={**self.environment(), "COLUMNS": "400"},
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            input=stdin,
-            timeout=300,
-        )
+        environment = {**self.environment(), "COLUMNS": "400"}
+        if self.fresh:
+            done = subprocess.run(
+                [sys.executable, "-m", "radrelay", *arguments], check=False, env=environment, cwd=self.folder,
+                capture_output=True, text=True, input=stdin, timeout=300,
+            )  # fmt: skip
+        else:
+            done = ran(arguments, environment=environment, folder=self.folder, stdin=stdin)
         if check and done.returncode != 0:
             raise AssertionError(
                 f"radrelay {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
@@ -273,9 +275,9 @@ class Installation:
 
 
 @contextmanager
-def running(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator[Installation]:
-    """Give a new installation that runs."""
-    made = Installation(folder, dict(settings or {}))
+def running(folder: Path, settings: Mapping[str, str] | None = None, *, fresh: bool = False) -> Iterator[Installation]:
+    """Give a new installation that runs; `fresh`: as a program of its own, see `Installation`."""
+    made = Installation(folder, dict(settings or {}), fresh=fresh)
     try:
         made.start()
         yield made

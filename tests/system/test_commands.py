@@ -11,6 +11,7 @@ import httpx2
 
 from tests.backends import SERVERS, chosen
 from tests.proving import log_in
+from tests.started import Started
 from tests.system.installation import Installation, tool, until
 from tests.system.samples import Sample, data_set_of, phantom_files
 
@@ -143,8 +144,8 @@ def test_nothing_readable_lies_on_the_disk(radrelay: Installation, tmp_path: Pat
 
 
 def test_roles_run_alone(tmp_path: Path) -> None:
-    radrelay = Installation(tmp_path / "radrelay")
-    started: list[subprocess.Popen[bytes]] = []
+    radrelay = Installation(tmp_path / "radrelay", fresh=True)
+    started: list[Started | subprocess.Popen[bytes]] = []
     try:
         for role in ("listen", "web", "work"):
             radrelay.start(role)

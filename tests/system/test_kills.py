@@ -114,7 +114,7 @@ def test_all_is_whole_by_the_doctor_afterwards(radrelay: Installation) -> None:
 
 def test_supervisor_killed_and_started_again(tmp_path: Path) -> None:
     """The roles outlive a killed supervisor; a new one must come up beside or after them."""
-    radrelay = Installation(tmp_path / "radrelay")
+    radrelay = Installation(tmp_path / "radrelay", fresh=True)
     try:
         radrelay.start()
         samples = phantom_files(tmp_path / "files", "ct-head", seed=91, slices=5)

@@ -75,7 +75,7 @@ def test_four_associations_with_large_studies_stay_below_150_mb(tmp_path: Path) 
         "RADRELAY_RETENTION__QUIET_S": "3600",
     }
     studies = [write_study(tmp_path / f"sender-{sender}", sender) for sender in range(ASSOCIATIONS)]
-    with running(tmp_path / "radrelay", settings) as radrelay:
+    with running(tmp_path / "radrelay", settings, fresh=True) as radrelay:
         pid = radrelay.pid("listen")
         before = memory_mb(pid)
         for _ in range(2):  # what the first leaves behind must not add to the second

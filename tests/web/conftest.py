@@ -14,7 +14,6 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from radrelay.access import ensure_default_grants
-from radrelay.archive import search_index
 from radrelay.clock import FixedClock
 from radrelay.errors import Trouble
 from radrelay.identity import Identity
@@ -25,7 +24,6 @@ from radrelay.intake.landing import Landing
 from radrelay.intake.sources import SourceBook, ensure_defaults
 from radrelay.mail import Post
 from radrelay.settings import Settings
-from radrelay.storage.columns import Base
 from radrelay.storage.database import Database
 from radrelay.storage.keys import Keyring
 from radrelay.storage.keystore import KeyStore
@@ -36,6 +34,7 @@ from radrelay.web.assembly import assemble
 from radrelay.web.services import EchoAnswer, EchoTarget, WebServices
 from tests.backends import settings_for
 from tests.proving import log_in
+from tests.schema import lay
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 PASSWORD = "correct horse battery staple"
@@ -130,6 +129,8 @@ def open_site(
     mail: dict[str, object] | None = None,
     rules: dict[str, object] | None = None,
     oidc: dict[str, object] | None = None,
+    sign_up: dict[str, object] | None = None,
+    statistics: dict[str, object] | None = None,
 ) -> WebSite:
     settings = settings_for(
         folder / "data",
@@ -139,15 +140,15 @@ def open_site(
         mail=mail or {},
         identity=rules or {},
         oidc=oidc or {},
+        sign_up=sign_up or {},
+        statistics=statistics or {},
         storage={"segment_bytes": 1 << 20, "min_free_bytes": 0, "ballast_bytes": 0},
     )
     settings.data_dir.mkdir(parents=True)
     clock = FixedClock(START)
     keyring = Keyring.open(settings, create=True)
     database = Database.open(settings.database, settings.data_dir, keyring.metadata_key)
-    Base.metadata.create_all(database.engine)
-    with database.write() as session:
-        search_index.create(session.connection())
+    lay(database)
     hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
     identity = Identity(
         database, clock, settings.web, keyring.metadata_key, iterations=ITERATIONS, passwords=Passwords(hasher),

@@ -38,6 +38,9 @@ OPEN: set[Operation] = {
     ("GET", "/api/password-rules"),
     ("GET", "/api/password-breaches/{prefix}"),
     ("POST", "/api/shared"),
+    ("POST", "/api/shared/code"),
+    ("POST", "/api/shared/code/state"),
+    ("POST", "/api/launches/open"),
     ("GET", "/api/oidc"),
     ("GET", "/api/oidc/start"),
     ("GET", "/api/oidc/callback"),
@@ -45,6 +48,14 @@ OPEN: set[Operation] = {
     ("POST", "/api/session/passkey"),
     ("POST", "/api/session/passkey/challenge"),
     ("GET", "/api/privacy/notice"),
+    ("GET", "/api/sign-up"),
+    ("POST", "/api/sign-up"),
+    ("POST", "/api/sign-up/open"),
+    ("POST", "/api/sign-up/use"),
+    ("POST", "/api/address-confirmations"),
+    ("GET", "/api/privacy/facts"),
+    ("POST", "/api/statistics/events"),
+    ("POST", "/api/statistics/withdrawals"),
 }
 ENTERING: set[Operation] = {  # of a login that awaits its second factor; nothing else is
     ("GET", "/api/session"), ("DELETE", "/api/session"), ("GET", "/api/session/factor"),
@@ -61,6 +72,7 @@ ADMINISTRATION: set[Operation] = {
     ("GET", "/api/accounts"), ("POST", "/api/accounts"), ("PATCH", "/api/accounts/{account_id}"),
     ("POST", "/api/accounts/{account_id}/password-link"), ("GET", "/api/accounts/{account_id}/sessions"),
     ("DELETE", "/api/accounts/{account_id}/sessions"), ("DELETE", "/api/accounts/{account_id}/sessions/{session_id}"),
+    ("GET", "/api/accounts/{account_id}/closing"), ("POST", "/api/accounts/{account_id}/closing"),
     ("GET", "/api/password-links"), ("DELETE", "/api/password-links/{link_id}"),
     ("GET", "/api/mail"), ("POST", "/api/mail/test"),
     ("POST", "/api/accounts/{account_id}/password"), ("DELETE", "/api/accounts/{account_id}"),
@@ -79,6 +91,7 @@ ADMINISTRATION: set[Operation] = {
     ("POST", "/api/destinations"), ("PATCH", "/api/destinations/{destination_id}"),
     ("DELETE", "/api/destinations/{destination_id}"), ("POST", "/api/destinations/{destination_id}/echo"),
     ("PUT", "/api/preferences/{name}"), ("GET", "/api/restrictions"), ("POST", "/api/restrictions"),
+    ("GET", "/api/restrictions/people"),
     ("DELETE", "/api/restrictions/{restriction_id}"), ("GET", "/api/prior-rule"), ("PUT", "/api/prior-rule"),
     ("GET", "/api/release-rules"), ("POST", "/api/release-rules"), ("PUT", "/api/release-rules/{rule_id}"),
     ("DELETE", "/api/release-rules/{rule_id}"), ("POST", "/api/release-rules/preview"),
@@ -87,21 +100,32 @@ ADMINISTRATION: set[Operation] = {
     ("GET", "/api/factors"), ("PUT", "/api/factors/{subject_kind}/{subject_id}"),
     ("DELETE", "/api/factors/{subject_kind}/{subject_id}"), ("POST", "/api/accounts/{account_id}/factors/reset"),
     ("PUT", "/api/privacy/texts/{kind}/draft"), ("POST", "/api/privacy/texts/{kind}/versions"),
+    ("PUT", "/api/organisation"),
 }  # fmt: skip
 AUDITORS: set[Operation] = {  # for administrators and the data protection officer
+    ("GET", "/api/organisation"), ("POST", "/api/organisation/agreements"),
+    ("POST", "/api/organisation/agreements/{agreement_id}/end"),
     ("GET", "/api/audit"), ("GET", "/api/audit/proof"), ("GET", "/api/audit/export"), ("GET", "/api/audit/state"),
+    ("GET", "/api/privacy/volume"), ("POST", "/api/privacy/volume/{alarm_id}"),
     ("GET", "/api/promises"), ("GET", "/api/privacy/texts"), ("GET", "/api/privacy/texts/{kind}/versions/{version}"),
     ("GET", "/api/privacy/requests"), ("GET", "/api/privacy/requests/{request_id}/data"),
     ("GET", "/api/privacy/requests/{request_id}/export.zip"),
     ("GET", "/api/privacy/acceptances"), ("GET", "/api/privacy/contacts"), ("PUT", "/api/privacy/contacts"),
     ("GET", "/api/privacy/processors"), ("POST", "/api/privacy/processors"),
     ("PUT", "/api/privacy/processors/{processor_id}"), ("DELETE", "/api/privacy/processors/{processor_id}"),
+    ("GET", "/api/privacy/transfers"), ("GET", "/api/statistics"),
 }  # fmt: skip
 OFFICER: set[Operation] = {  # for the data protection officer, not for administrators either
     ("GET", "/api/audit/seen"), ("GET", "/api/audit/disclosures"), ("PUT", "/api/audit/retention"),
     ("GET", "/api/broken-glass"), ("PUT", "/api/broken-glass/{broken_id}/review"),
     ("POST", "/api/privacy/requests"), ("PUT", "/api/privacy/requests/{request_id}"),
-    ("POST", "/api/privacy/requests/{request_id}/erasure"),
+    ("POST", "/api/privacy/requests/{request_id}/erasure"), ("POST", "/api/privacy/requests/{request_id}/restriction"),
+    ("POST", "/api/privacy/requests/{request_id}/correction"),
+    ("GET", "/api/privacy/requests/{request_id}/letter"), ("POST", "/api/privacy/requests/{request_id}/passing"),
+    ("GET", "/api/privacy/restrictions"), ("POST", "/api/privacy/restrictions/{restriction_id}/lifting"),
+    ("GET", "/api/privacy/clinics"), ("PUT", "/api/privacy/clinics/{source_id}"),
+    ("POST", "/api/privacy/transfers"), ("POST", "/api/privacy/transfers/find"),
+    ("POST", "/api/privacy/transfers/{transfer_id}/withdrawal"),
     ("GET", "/api/privacy/suspects"), ("GET", "/api/privacy/incidents"), ("POST", "/api/privacy/incidents"),
     ("PUT", "/api/privacy/incidents/{incident_id}"), ("GET", "/api/privacy/incidents/{incident_id}/report"),
     ("GET", "/api/privacy/incidents/{incident_id}/report.csv"),
@@ -111,6 +135,7 @@ OWN: set[Operation] = {  # of the caller alone: there is nothing of anybody else
     ("GET", "/api/session"), ("DELETE", "/api/session"), ("POST", "/api/session/password"), ("GET", "/metrics"),
     ("POST", "/api/session/use"), ("GET", "/api/me"), ("PATCH", "/api/me"), ("GET", "/api/me/sessions"),
     ("DELETE", "/api/me/sessions"), ("DELETE", "/api/me/sessions/{session_id}"), ("POST", "/api/me/lost"),
+    ("GET", "/api/me/closing"), ("POST", "/api/me/closing"),
     ("GET", "/api/events"), ("GET", "/api/system"), ("GET", "/api/sources"), ("GET", "/api/destinations"),
     ("POST", "/api/parcels"),
     ("GET", "/api/displays/rules"), ("GET", "/api/displays/here"), ("POST", "/api/displays"),
@@ -131,11 +156,14 @@ ORGANISATION_WIDE: set[Operation] = {
     ("GET", "/api/quarantine/{quarantined_id}/content"),
 }  # fmt: skip
 GLASS: set[Operation] = {("POST", "/api/broken-glass")}  # for who was given the right to break it
+LAUNCHES: set[Operation] = {("POST", "/api/launches")}  # for programs whose token may
 SCOPED: set[Operation] = {
     *((method, "/api/studies/{study_id}/restrictions") for method in ("GET", "PUT", "DELETE")),
     ("GET", "/api/studies/{study_id}/releases"), ("POST", "/api/studies/{study_id}/releases"),
     ("GET", "/api/studies/{study_id}/releases/receivers"),
     ("DELETE", "/api/studies/{study_id}/releases/{release_id}"),
+    ("GET", "/api/studies/{study_id}/owners"), ("POST", "/api/studies/{study_id}/owners"),
+    ("DELETE", "/api/studies/{study_id}/owners/{owner_id}"),
     ("GET", "/api/studies/{study_id}"), ("DELETE", "/api/studies/{study_id}"), ("POST", "/api/studies/{study_id}/hold"),
     ("DELETE", "/api/studies/{study_id}/hold"), ("GET", "/api/studies/{study_id}/archive.zip"),
     ("GET", "/api/studies/{study_id}/opening"), ("GET", "/api/studies/{study_id}/glimpse"),
@@ -181,7 +209,17 @@ TO_VISITORS: set[Operation] = {  # what a link opens of what it shows; everythin
     *(("GET", path) for method, path in SCOPED if method == "GET" and path.startswith("/api/instances/{instance_id}/")),
     ("POST", "/api/studies/{study_id}/exports"),
 }
-KNOWN = OPEN | ADMINISTRATION | AUDITORS | OFFICER | OWN | EMPTY | ORGANISATION_WIDE | SCOPED | GLASS
+OF_LAUNCHED: set[Operation] = {  # of the person whom a program has brought, alone
+    *((method, "/api/session") for method in ("GET", "DELETE")), ("POST", "/api/session/use"), ("GET", "/api/events"),
+    ("GET", "/api/me/preferences/{name}"), ("PUT", "/api/me/preferences/{name}"), ("GET", "/api/preferences/{name}"),
+    ("GET", "/api/displays/rules"), ("GET", "/api/displays/here"),
+    ("GET", "/api/privacy/owed"), ("POST", "/api/privacy/acceptances"),
+}  # fmt: skip
+TO_LAUNCHED: set[Operation] = TO_VISITORS | {  # what a launch opens, of what its program asked for
+    ("GET", "/api/view"), ("GET", "/api/studies/{study_id}/priors"),
+    *((method, path) for method, path in SCOPED if path.startswith("/api/studies/{study_id}/marks")),
+}  # fmt: skip
+KNOWN = OPEN | ADMINISTRATION | AUDITORS | OFFICER | OWN | EMPTY | ORGANISATION_WIDE | SCOPED | GLASS | LAUNCHES
 OUTSIDE_OPENAPI: set[Operation] = {
     ("GET", "/api/openapi.json"), ("GET", "/api/docs"), ("GET", "/api/docs.css"), ("GET", "/{path:path}"),
     ("HEAD", "/{path:path}"), ("GET", "/.well-known/security.txt"),
@@ -190,7 +228,7 @@ OUTSIDE_OPENAPI: set[Operation] = {
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebSite]:
-    made = open_site(tmp_path_factory.mktemp("routes"))
+    made = open_site(tmp_path_factory.mktemp("routes"), statistics={"enabled": True})
     made.account("root", "admin")
     made.account("stranger")
     with made.database.write() as session:  # users see nothing; only administrators have what the roles start with
@@ -231,6 +269,7 @@ def ask(login: Login, operation: Operation) -> tuple[int, dict[str, Any]]:
 PARAMETERS = {
     "/api/studies/{study_id}/marks/presentation.dcm": {"series": str(uuid.uuid4())},
     "/api/audit/seen": {"study": "1.2.3"},
+    "/api/restrictions/people": {"value": "4711"},
     "/api/privacy/suspects": {"kind": "account"},
     "/api/audit/disclosures": {"patient_id": "4711"},
     "/api/parcels/{parcel_id}/files": {"name": "a.dcm"},
@@ -243,6 +282,7 @@ DISPLAY: dict[str, object] = {
     "css_width": 1920, "css_height": 1200,
 }  # fmt: skip
 PROCESSOR: dict[str, object] = {"name": "Host", "purpose": "keeps the machines", "country": "DE"}
+AGREEMENT: dict[str, object] = {"kind": "dpa", "party": "Host", "purpose": "machines", "signed_on": "2026-01-01"}
 INCIDENT: dict[str, object] = {
     "title": "lost phone", "kind": "device", "subject": "SCANNER", "began_at": "2026-02-01T00:00:00Z",
     "ended_at": "2026-02-02T00:00:00Z", "noticed_at": "2026-02-03T00:00:00Z",
@@ -261,12 +301,41 @@ BODIES: dict[Operation, dict[str, object]] = {
     ("PUT", "/api/devices/{ae_title}"): {"addresses": ["192.0.2.7"]},
     ("PUT", "/api/studies/{study_id}/restrictions"): {},
     ("POST", "/api/broken-glass"): {"patient_id": "4711", "kind": "emergency", "reason": "unconscious, no relatives"},
+    ("POST", "/api/privacy/volume/{alarm_id}"): {"note": "asked", "let_in": True},
     ("POST", "/api/privacy/requests"): {"kind": "access", "patient_id": "P1", "requester": "A. Meier"},
     ("PUT", "/api/privacy/requests/{request_id}"): {"revision": 1},
     ("POST", "/api/privacy/requests/{request_id}/erasure"): {"revision": 1},
+    ("POST", "/api/privacy/transfers"): {
+        "patient_id": "P1",
+        "giver": "A. Meier",
+        "text_version": "Consent 3",
+        "studies": [{"study_id": str(uuid.uuid4()), "source_id": str(uuid.uuid4())}],
+    },
+    ("POST", "/api/privacy/transfers/find"): {"patient_id": "P1"},
+    ("POST", "/api/privacy/transfers/{transfer_id}/withdrawal"): {"how": "by letter", "revision": 1},
+    ("POST", "/api/privacy/requests/{request_id}/restriction"): {
+        "revision": 1,
+        "ground": "accuracy",
+        "reason": "the name is doubted",
+    },
+    ("POST", "/api/privacy/requests/{request_id}/correction"): {
+        "revision": 1,
+        "studies": [str(uuid.uuid4())],
+        "values": {"sex": "F"},
+    },
+    ("POST", "/api/privacy/requests/{request_id}/passing"): {
+        "revision": 1,
+        "source_id": str(uuid.uuid4()),
+        "how": "by post",
+    },
+    ("POST", "/api/privacy/restrictions/{restriction_id}/lifting"): {"reason": "proven", "told_how": "by post"},
+    ("PUT", "/api/privacy/clinics/{source_id}"): {"name": "Clinic"},
     ("POST", "/api/privacy/incidents"): INCIDENT,
     ("PUT", "/api/privacy/incidents/{incident_id}"): INCIDENT | {"revision": 1},
     ("PUT", "/api/privacy/contacts"): {"controller": "Clinic"},
+    ("PUT", "/api/organisation"): {"region": "DE"},
+    ("POST", "/api/organisation/agreements"): AGREEMENT,
+    ("POST", "/api/organisation/agreements/{agreement_id}/end"): {"ended_on": "2026-03-01", "why": "moved"},
     ("POST", "/api/privacy/processors"): PROCESSOR,
     ("PUT", "/api/privacy/processors/{processor_id}"): PROCESSOR,
     ("PUT", "/api/privacy/texts/{kind}/draft"): {"english": "a", "german": "b", "revision": 0},
@@ -276,6 +345,8 @@ BODIES: dict[Operation, dict[str, object]] = {
         "language": "en",
     },
     ("POST", "/api/studies/{study_id}/releases"): {"kind": "group", "id": str(uuid.uuid4())},
+    ("POST", "/api/studies/{study_id}/owners"): {"kind": "group", "id": str(uuid.uuid4())},
+    ("POST", "/api/me/closing"): {},
     ("PUT", "/api/me/preferences/{name}"): {"value": None, "revision": 0},
     ("PUT", "/api/preferences/{name}"): {"value": None, "revision": 0},
     ("PUT", "/api/audit/retention"): {"patient_days": 4000, "usage_days": 4000},
@@ -321,6 +392,10 @@ BODIES: dict[Operation, dict[str, object]] = {
     ("POST", "/api/links"): {"studies": [str(uuid.uuid4())], "ends_at": "2026-03-02T00:00:00Z"},
     ("POST", "/api/links/{link_id}/sheet"): {"address": "https://x/s#x"},
     ("POST", "/api/shared"): {"token": "x"},
+    ("POST", "/api/launches/open"): {"token": "x"},
+    ("POST", "/api/launches"): {"user": "anna", "study": str(uuid.uuid4())},
+    ("POST", "/api/shared/code"): {"token": "x"},
+    ("POST", "/api/shared/code/state"): {"asked": "x"},
     ("POST", "/api/deliveries"): {"study_id": str(uuid.uuid4()), "destination_id": str(uuid.uuid4())},
 }
 
@@ -382,6 +457,8 @@ def test_a_stranger_who_is_logged_in_finds_nothing(site: WebSite) -> None:
             assert (status, problem["code"]) == (403, "organisation-wide"), (operation, problem)
         elif operation in GLASS:
             assert (status, problem["code"]) == (403, "no-glass"), (operation, problem)
+        elif operation in LAUNCHES:
+            assert (status, problem["code"]) == (403, "launch-right"), (operation, problem)
         else:
             assert status == 404, (operation, status, problem)
 
@@ -394,7 +471,8 @@ def test_an_administrator_is_no_officer_and_an_officer_no_administrator(site: We
         assert ask(root, operation)[1]["code"] == "officer-only", operation
     for operation in sorted(AUDITORS | OFFICER):
         status = ask(officer, operation)[0]
-        assert status in ((200, 201, 404) if "{" in operation[1] else (200, 201)), operation
+        names_another = "{" in operation[1] or operation == ("POST", "/api/privacy/transfers")
+        assert status in ((200, 201, 404) if names_another else (200, 201)), operation
         assert ask(machine, operation)[0] == 403, operation
     for login in (officer, machine):
         for operation in sorted(ADMINISTRATION):
@@ -422,6 +500,29 @@ def test_who_comes_with_a_link_finds_what_it_shows_and_every_other_route_closed(
             assert (status, problem["code"]) == (403, "not-by-link"), (operation, status, problem)
     for path in ("/api/docs", "/api/openapi.json", "/metrics"):
         assert visitor.http.get(path).status_code == 403
+
+
+def test_whom_a_program_has_brought_finds_what_it_opened_and_every_other_route_closed(site: WebSite) -> None:
+    root = site.login("root")
+    upload(site, root, CT)
+    study = only_study(root)["id"]
+    with site.database.write() as session:
+        made = site.identity.create_token(session, site.organisation_id, name="RIS", role="service", may_launch=True)
+    program = {"Authorization": f"Bearer {made.secret}"}
+    asked = site.client().post("/api/launches", json={"user": "root", "study": study}, headers=program).json()
+    brought = Login(site.client("203.0.113.1"))
+    token = asked["address"].partition("#")[2]
+    assert brought.http.post("/api/launches/open", json={"token": token}).status_code == 200
+    brought.csrf = brought.http.get("/api/session").json()["csrf_token"]
+    assert brought.http.get(f"/api/studies/{study}").status_code == 200
+    for operation in sorted(operations(site) - OPEN - OF_LAUNCHED):
+        status, problem = ask(brought, operation)
+        if operation in TO_LAUNCHED:
+            assert status == 404, (operation, status, problem)
+        else:
+            assert (status, problem["code"]) == (403, "not-by-launch"), (operation, status, problem)
+    for path in ("/api/docs", "/api/openapi.json", "/metrics"):
+        assert brought.http.get(path).status_code == 403
 
 
 def test_a_login_that_has_not_come_all_the_way_reaches_what_it_needs_alone(site: WebSite) -> None:

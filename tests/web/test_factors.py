@@ -20,7 +20,7 @@ from radrelay.identity.factors import totp
 from radrelay.identity.factors.models import Factor, RecoveryCode
 from radrelay.identity.models import Account
 from radrelay.mail.models import MailLetter
-from radrelay.web.api.session import group_ids
+from radrelay.web.authentication import group_ids
 from tests.authenticator import BACKED_UP, ELIGIBLE, PRESENT, Passkey, new_passkey
 from tests.proving import change_of, log_in, proof_of
 from tests.web.conftest import PASSWORD, Login, WebSite, close_site, open_site

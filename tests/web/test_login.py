@@ -9,7 +9,7 @@ import pytest
 from radrelay.identity.errors import LoginRefused
 from radrelay.identity.models import Session as LoginSession
 from radrelay.identity.values import LoginTry
-from radrelay.web.api.session import ProofGiven
+from radrelay.web.session_shapes import ProofGiven
 from tests.proving import change_of, log_in, proof_of
 from tests.web.conftest import ITERATIONS, PASSWORD, WebSite, close_site, open_site
 

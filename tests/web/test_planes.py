@@ -74,6 +74,15 @@ def test_a_series_tells_where_and_when_each_slice_is(site: WebSite, anna: Login)
     assert one["frame_of_reference"] is None
 
 
+def test_what_tells_pictures_at_one_position_apart_is_told(site: WebSite, anna: Login) -> None:
+    upload_bytes(site, anna, files(
+        made("CT_small.dcm", SOPInstanceUID="1.2.9.1", InstanceNumber=1, TemporalPositionIdentifier=2,
+             AcquisitionNumber=7, EchoTime="4.6", DiffusionBValue=800.0),
+    ))  # fmt: skip
+    (one,) = series_of(anna, only_study(anna)["id"])["instances"]
+    assert (one["temporal_position"], one["acquisition"], one["echo_time"], one["b_value"]) == (2, 7, 4.6, 800)
+
+
 def test_instances_of_different_frames_of_reference_are_told_apart(site: WebSite, anna: Login) -> None:
     upload_bytes(site, anna, files(
         made("CT_small.dcm", SOPInstanceUID="1.2.9.1", FrameOfReferenceUID="1.2.3", InstanceNumber=1),

@@ -72,7 +72,8 @@ def test_the_notice_says_what_is_set_and_tells_when_it_no_longer_does(site: WebS
     assert "- DICOM: 2 days" in made["english"]
     assert "- Upload: 7 Tage" in made["german"]
     assert (
-        "**Rechenzentrum** (DE): betreibt die Maschinen, Vertrag vom 2025-11-03, https://rz.example" in made["german"]
+        "**Rechenzentrum** (DE): betreibt die Maschinen, AVV (DSGVO Art. 28) vom 2025-11-03, https://rz.example"
+        in made["german"]
     )
     assert "Dr. Dora Dau, dsb@klinik.example; LfDI, https://lfdi.example" in made["english"]
     parts = json.dumps(["notice", 1, made["english"], made["german"]], ensure_ascii=False)

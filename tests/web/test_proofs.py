@@ -16,7 +16,7 @@ from radrelay.identity.passwords import Passwords
 from radrelay.identity.srp import GROUP_2048
 from radrelay.identity.values import LoginTry
 from radrelay.identity.verifiers import is_verifier
-from radrelay.web.api.session import ProofGiven
+from radrelay.web.session_shapes import ProofGiven
 from tests.proving import log_in, proof_of
 from tests.web.conftest import PASSWORD, WebSite
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import timedelta
 from typing import Any
 
@@ -11,8 +12,9 @@ import sqlalchemy as sa
 from radrelay import access
 from radrelay.access import Grantee, Right, Target
 from radrelay.audit.models import AuditEvent
+from tests.archive.house import made
 from tests.web.conftest import Login, WebSite
-from tests.web.test_studies import CT, only_study, upload
+from tests.web.test_studies import CT, only_study, upload, upload_bytes
 
 WHY = {"kind": "emergency", "reason": "unconscious, before surgery"}
 
@@ -65,6 +67,37 @@ def test_an_administrator_restricts_a_patient_and_nobody_finds_the_study_any_mor
     assert anna.http.get(f"/api/studies/{study['id']}").status_code == 200
 
 
+def test_a_restriction_says_how_many_people_have_the_id_and_hides_them_all(site: WebSite) -> None:
+    root, anna = site.login("root"), site.login("anna")
+    people = (("1.2.1", "Doe^Jane", "19700102", "F"), ("1.2.2", "Doe^Jane", "19700102", "F"),
+              ("1.2.3", "Roe^Richard", "19500607", "M"))  # fmt: skip
+    files = {
+        f"{study}.dcm": made(
+            CT, StudyInstanceUID=study, SeriesInstanceUID=f"{study}.1", SOPInstanceUID=f"{study}.1.1",
+            PatientID="4711", PatientName=name, PatientBirthDate=born, PatientSex=sex,
+        )
+        for study, name, born, sex in people
+    }  # fmt: skip
+    upload_bytes(site, root, files)
+    meant = root.http.get("/api/restrictions/people", params={"value": "4711"})
+    issuers = {one["patient"]["issuer"] for one in root.http.get("/api/studies").json()["studies"]}
+    assert issuers == {""}, "the ID stands alone"
+    told = meant.json()
+    assert (told["people"], told["other_issuers"]) == (2, [])
+    assert sorted((one["name"], one["birth_date"], one["studies"]) for one in told["named"]) == [
+        ("Doe^Jane", "1970-01-02", 2), ("Roe^Richard", "1950-06-07", 1),
+    ]  # fmt: skip
+    elsewhere = root.http.get("/api/restrictions/people", params={"value": "4711", "issuer": "CLINIC"}).json()
+    assert (elsewhere["people"], elsewhere["other_issuers"]) == (0, [""]), "a restriction there would hide nothing"
+    made_one = restrict(root, kind="patient", value="4711").json()
+    assert (made_one["studies"], made_one["people"]) == (3, 2)
+    assert anna.http.get("/api/studies").json()["studies"] == [], "rather too much is hidden than too little"
+    assert [one["people"] for one in root.http.get("/api/restrictions").json()["restrictions"]] == [2]
+    hidden = root.http.get("/api/restrictions/people", params={"value": "4711"}).json()
+    assert (hidden["people"], hidden["named"]) == (2, []), "who may not see them is told no name"
+    assert anna.http.get("/api/restrictions/people", params={"value": "4711"}).status_code == 403
+
+
 def test_who_restricts_their_own_study_keeps_it_and_another_copy_stays_hidden(
     site: WebSite, study: dict[str, Any]
 ) -> None:
@@ -107,6 +140,21 @@ def test_glass_is_broken_by_who_may_and_the_officer_is_told_and_looks_into_it(
     assert ben.http.get(f"/api/studies/{study['id']}").status_code == 200
     assert ben.http.get(f"/api/studies/{study['id']}/archive.zip").status_code == 404
     assert everywhere(anna, study) == {404}
+    sharing = Grantee("account", str(site.account("owner")))
+    with site.database.write() as session:
+        access.grant(session, site.organisation_id, sharing, Target("study", uuid.UUID(study["id"])),
+                     [Right.SEE, Right.SHARE], now=site.clock.now())  # fmt: skip
+    owner = site.login("owner")
+    path = f"/api/studies/{study['id']}/releases"
+    told = owner.http.get(path).json()
+    assert (told["releases"], [one["name"] for one in told["opened"]]) == ([], ["ben"])
+    ended = owner.http.delete(f"{path}/{told['opened'][0]['id']}", headers=owner.headers)
+    assert ended.status_code == 404, "nobody released it"
+    wanted = {"kind": "account", "id": str(ben_id)}
+    assert owner.http.post(path, json=wanted, headers=owner.headers).status_code == 201
+    assert len(owner.http.get(path).json()["releases"]) == 1, "a release beside the glass is one of its own"
+    released = owner.http.get(path).json()["releases"][0]["id"]
+    assert owner.http.delete(f"{path}/{released}", headers=owner.headers).status_code == 204
     [notice] = officer.http.get("/api/me/notices").json()["notices"]
     assert notice["broken"]["reason"] == WHY["reason"]
     assert anna.http.get("/api/me/notices").json()["notices"] == []

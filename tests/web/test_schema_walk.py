@@ -17,7 +17,7 @@ from tests.web.test_studies import CT, upload
 
 ENDLESS = "/api/events"
 CHECKS = [not_a_server_error, response_schema_conformance, content_type_conformance]
-EXAMPLES = 6  # for each operation; the long run of the soak takes more
+EXAMPLES = 4  # for each operation; the long run of the soak takes more
 
 
 @pytest.fixture(scope="module")

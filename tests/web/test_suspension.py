@@ -11,6 +11,8 @@ import pytest
 from starlette.types import Message
 
 from radrelay.errors import Unavailable
+from radrelay.identity import Identity, OpenSession
+from radrelay.storage.database import DatabaseUnavailable
 from radrelay.web import live
 from radrelay.web.live import LiveFeed
 from tests.apart import run_apart
@@ -67,6 +69,32 @@ def test_a_suspended_persons_open_page_ends_within_seconds(site: WebSite) -> Non
     heard, seconds = run_apart(hear_until_end(site, cookie_headers(anna), suspend))
     assert heard.endswith(live.ENDED)
     assert seconds < live.HEARTBEAT_S / 2
+
+
+def test_a_database_that_is_away_ends_nobodys_login(site: WebSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.account("ben")
+    root, anna = site.login("root"), site.login("anna")
+    asked: list[int] = []
+
+    def away(secret: str) -> OpenSession:
+        asked.append(len(secret))
+        raise DatabaseUnavailable
+
+    async def outage() -> None:
+        with monkeypatch.context() as patched:
+            await asyncio.to_thread(disable, site, root, "ben")  # every stream asks whether it may go on
+            patched.setattr(Identity, "session_of", lambda self, secret: away(secret))
+            while not asked:
+                await asyncio.sleep(0.1)
+            answer = await asyncio.to_thread(lambda: anna.http.get("/api/session"))
+            assert answer.status_code == 503
+            assert "set-cookie" not in answer.headers, "the browser keeps its login"
+        assert (await asyncio.to_thread(lambda: anna.http.get("/api/session"))).status_code == 200
+        await asyncio.to_thread(disable, site, root, "anna")
+
+    heard, _ = run_apart(hear_until_end(site, cookie_headers(anna), outage))
+    assert heard.count(live.ENDED) == 1
+    assert asked
 
 
 def test_what_a_revoked_link_opened_is_closed_within_seconds_in_every_browser(site: WebSite) -> None:

@@ -11,7 +11,7 @@ export function list(texts: readonly string[]): string {
 }
 
 export function roleName(role: string): string {
-  const known = ['admin', 'user', 'dpo', 'service'].includes(role);
+  const known = ['admin', 'user', 'dpo', 'service', 'guest'].includes(role);
   return known ? t(`role.${role as 'admin'}`) : role;
 }
 

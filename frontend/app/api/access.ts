@@ -70,14 +70,16 @@ export interface Release {
   may_download: boolean;
   identity: 'clear' | 'alias';
   ends_at: string | null;
-  /** How it came: by hand, by a rule, by broken glass. */
-  origin: 'hand' | 'rule' | 'break-glass';
+  /** How it came: by hand or by a rule. */
+  origin: 'hand' | 'rule';
   /** The rule that gave it; empty if that is no more. */
   rule: string | null;
 }
 
 export interface Releases {
   releases: Release[];
+  /** Who broke glass: nobody released it to them, and it ends by itself. */
+  opened: { id: string; name: string; at: string; ends_at: string | null }[];
   /** What the reader may give. */
   may_download: boolean;
   latest_end: string | null;

@@ -22,6 +22,12 @@ export interface Profile {
   email: string | null;
   from_directory: boolean;
   has_password: boolean;
+  language: string;
+  /** Where one works, in one's own words. */
+  affiliation: string;
+  /** An address that waits to be confirmed. */
+  email_waits: string | null;
+  name_kept_elsewhere: boolean;
 }
 
 export interface PasswordRules {
@@ -79,6 +85,7 @@ export const use = (idleS: number) => post<SessionAnswer>('/api/session/use', { 
 
 export const me = {
   read: () => get<Profile>('/api/me'),
+  change: (row: { full_name?: string; affiliation?: string; language?: string }) => patch<Profile>('/api/me', row),
   setEmail: (email: string, current: Proof | null) => patch<Profile>('/api/me', { email, current }),
   sessions: () => get<{ sessions: LoginRow[] }>('/api/me/sessions').then((answer) => answer.sessions),
   end: (id: string) => remove(`/api/me/sessions/${part(id)}`),

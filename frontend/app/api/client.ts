@@ -1,5 +1,7 @@
 /** One way to the server: JSON over fetch with the CSRF token, and problem documents as errors. */
 
+import { tell } from '../state/use';
+
 export class ApiProblem extends Error {
   constructor(
     readonly status: number,
@@ -79,27 +81,34 @@ async function call<T>(method: string, path: string, body: unknown, options: Cal
   const headers: Record<string, string> = { Accept: 'application/json' };
   if (method !== 'GET') headers['X-CSRF-Token'] = csrfToken;
   if (body !== undefined) headers['Content-Type'] = 'application/json';
-  let response: Response;
-  try {
-    response = await fetch(path + queryString(options.query ?? {}), {
+  const { response, text } = await answered(async () => {
+    const came = await fetch(path + queryString(options.query ?? {}), {
       method,
       headers,
       credentials: 'same-origin',
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       ...(options.signal ? { signal: options.signal } : {}),
     });
-  } catch (cause) {
-    if (cause instanceof DOMException && cause.name === 'AbortError') throw cause;
-    throw new ApiProblem(0, 'unreachable', '');
-  }
-  const text = await response.text();
+    return { response: came, text: await came.text() };
+  });
   if (!response.ok) {
     if (response.status === 401 && !options.anonymous) sessionEnded();
     const problem = problemFrom(response.status, text);
     if (problem.code === 'acceptance-wanted') acceptanceWanted();
     throw problem;
   }
-  return (text ? JSON.parse(text) : undefined) as T;
+  return (text ? await answered(() => JSON.parse(text) as unknown) : undefined) as T;
+}
+
+/** An answer as it comes: none, one that breaks off and one of somebody else are the same, and may come another time. */
+async function answered<T>(asked: () => T | Promise<T>): Promise<T> {
+  try {
+    return await asked();
+  } catch (cause) {
+    if (cause instanceof DOMException && cause.name === 'AbortError') throw cause;
+    tell('error', 'network');
+    throw new ApiProblem(0, 'unreachable', '');
+  }
 }
 
 export const get = <T>(path: string, options?: CallOptions): Promise<T> => call<T>('GET', path, undefined, options);

@@ -152,7 +152,7 @@ export const accounts = {
 
 export const tokens = {
   list: () => get<{ tokens: TokenRow[] }>('/api/tokens').then((answer) => answer.tokens),
-  create: (row: { name: string; role: string; expires_at: string | null }) =>
+  create: (row: { name: string; role: string; expires_at: string | null; may_launch: boolean }) =>
     post<{ token: TokenRow; secret: string }>('/api/tokens', row),
   revoke: (id: string) => remove(`/api/tokens/${part(id)}`),
 };

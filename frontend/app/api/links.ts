@@ -3,9 +3,9 @@
 import { get, post, put, remove } from './client';
 import type { Patient } from './types';
 
-export type Protection = 'none' | 'pin' | 'birth-date';
-export type LinkState = 'open' | 'closed' | 'used-up' | 'expired' | 'revoked' | 'ended' | 'gone';
-export type AccessKind = 'opened' | 'wrong' | 'refused' | 'closed' | 'downloaded';
+export type Protection = 'none' | 'pin' | 'birth-date' | 'email';
+export type LinkState = 'open' | 'closed' | 'used-up' | 'expired' | 'revoked' | 'ended' | 'suspended' | 'gone';
+export type AccessKind = 'code' | 'opened' | 'wrong' | 'refused' | 'closed' | 'downloaded';
 
 /** What of a study a link shows: all of it, or the series named. */
 export interface SharedRow {
@@ -32,6 +32,8 @@ export interface LinkRow {
   used_at: string | null;
   revoked_at: string | null;
   closed_until: string | null;
+  /** Where codes are sent, of a link that asks for one. */
+  email: string;
   shows: SharedRow[];
 }
 
@@ -41,6 +43,7 @@ export interface LinkAccess {
   kind: AccessKind;
   peer: string;
   user_agent: string;
+  email: string;
 }
 
 export interface LinkDetail extends LinkRow {
@@ -49,6 +52,8 @@ export interface LinkDetail extends LinkRow {
 
 export interface LinkList {
   links: LinkRow[];
+  /** A mail server is set: links can ask for a code by e-mail. */
+  by_email: boolean;
   /** What closed one's own links since one last read of it. */
   notices: LinkAccess[];
 }
@@ -59,6 +64,7 @@ export interface NewLink {
   ends_at: string;
   max_uses: number | null;
   protection: Protection;
+  email: string;
   may_download: boolean;
   label: string;
 }
@@ -74,9 +80,21 @@ export interface LinkMade {
 
 export interface Opened {
   /** Nothing is open until that is given. */
-  wants: '' | 'pin' | 'birth-date' | 'tap' | 'leave';
+  wants: '' | 'pin' | 'birth-date' | 'email' | 'tap' | 'leave';
+  /** Where a code would be sent by e-mail, as far as it is shown. */
+  sends_to: string;
   studies: string[];
 }
+
+/** A code that was asked for; `asked` goes back with it. */
+export interface CodeAsked {
+  asked: string;
+  sends_to: string;
+  until: string;
+  lasts_s: number;
+}
+
+export type CodeStanding = 'waiting' | 'delayed' | 'sent' | 'failed' | 'over';
 
 export interface SharedStudy {
   id: string;
@@ -107,4 +125,6 @@ export const links = {
 export const shared = {
   read: () => get<Shared>('/api/shared'),
   leave: () => remove('/api/shared'),
+  sendCode: (token: string, language: 'de' | 'en') => post<CodeAsked>('/api/shared/code', { token, language }, { anonymous: true }),
+  codeState: (asked: string) => post<{ state: CodeStanding }>('/api/shared/code/state', { asked }, { anonymous: true }),
 };

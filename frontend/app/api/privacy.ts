@@ -18,6 +18,8 @@ export interface SourcePromise {
   held: number;
   /** Stays longer than is promised now: it came before that was set. */
   longer: number;
+  /** Over, and waits because its processing is restricted. */
+  restricted: number;
   /** Over, and still here. */
   overdue: number;
   overdue_since: string | null;
@@ -206,6 +208,10 @@ export interface RequestChange {
   verified_how: string;
   state: 'open' | 'done' | 'refused';
   answer: string;
+  /** How the requester was told of the answer. */
+  told_how: string;
+  /** Of an objection that is upheld: what is not done any more. */
+  stops: string;
   revision: number;
 }
 
@@ -217,12 +223,26 @@ export interface ErasureProof {
   aside: number;
   kept: { id: string; study_uid: string; hold_until: string; reason: string }[];
   record_erased: boolean;
+  /** Stay because a clinic decides about them. */
+  clinics: number;
   /** Once every key is gone. */
   destroyed_at: string | null;
 }
 
-export interface SubjectRequest extends NewRequest, RequestChange {
+/** A request was passed on to the clinic that decides. */
+export interface Passing {
+  source_id: string;
+  clinic: string;
+  contact: string;
+  how: string;
+  at: string;
+  by: string;
+}
+
+export interface SubjectRequest extends NewRequest, Omit<RequestChange, 'state'> {
   id: string;
+  state: RequestChange['state'] | 'passed';
+  passed: Passing[];
   received_at: string;
   due_at: string;
   clock: 'running' | 'soon' | 'late' | 'closed';
@@ -249,7 +269,17 @@ export interface HeldStudy {
   files: number;
   deliveries: number;
   links: number;
-  held_by: { source: string; ends_at: string | null; hold_until: string | null; hold_reason: string }[];
+  held_by: { source: string; source_id: string; clinic: string; received_at: string; ends_at: string | null; hold_until: string | null; hold_reason: string }[];
+  /** Held for oneself, too; of others the clinics decide. */
+  own: boolean;
+  clinics: string[];
+  /** Its processing is restricted. */
+  barred: boolean;
+  /** Objects that are still to be written with corrected values. */
+  uncorrected: number;
+  accession_number: string;
+  sex: string;
+  referring_physician: string;
   /** Its images are for who asks. */
   included: boolean;
 }
@@ -267,11 +297,11 @@ export interface HeldData {
 const ofRequest = (id: string): string => `/api/privacy/requests/${encodeURIComponent(id)}`;
 
 export const requests = {
-  list: () => get<{ requests: SubjectRequest[] }>('/api/privacy/requests').then((answer) => answer.requests),
+  list: () => get<{ requests: SubjectRequest[]; reminded: boolean }>('/api/privacy/requests'),
   enter: (row: NewRequest) => post<SubjectRequest>('/api/privacy/requests', row),
   change: (id: string, row: RequestChange) => put<SubjectRequest>(ofRequest(id), row),
   data: (id: string) => get<HeldData>(`${ofRequest(id)}/data`),
-  erase: (id: string, row: { revision: number; record: boolean; person: string | null }) => post<SubjectRequest>(`${ofRequest(id)}/erasure`, row),
-  exportUrl: (id: string, language: string, person: string | null) =>
-    `${ofRequest(id)}/export.zip?language=${language}${person ? `&person=${person}` : ''}`,
+  erase: (id: string, row: { revision: number; record: boolean; person: string | null; instructed: boolean }) => post<SubjectRequest>(`${ofRequest(id)}/erasure`, row),
+  exportUrl: (id: string, language: string, person: string | null, instructed: boolean) =>
+    `${ofRequest(id)}/export.zip?language=${language}${person ? `&person=${person}` : ''}${instructed ? '&instructed=true' : ''}`,
 };

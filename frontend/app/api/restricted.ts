@@ -17,6 +17,15 @@ export interface Restriction {
   made_by: string;
   created_at: string;
   studies: number;
+  /** Of a patient's: how many people have studies under the ID. All of them are restricted. */
+  people: number;
+}
+
+/** Whom a patient ID means: those whom the reader may see are named. */
+export interface PeopleMeant {
+  people: number;
+  named: { name: string; birth_date: string | null; sex: string; studies: number }[];
+  other_issuers: string[];
 }
 
 export const priorReaches = ['none', 'body-part', 'all'] as const;
@@ -66,6 +75,7 @@ export const restrictions = {
   list: () => get<{ restrictions: Restriction[] }>('/api/restrictions').then((answer) => answer.restrictions),
   make: (row: Pick<Restriction, 'kind' | 'value' | 'issuer' | 'reason'>) => post<Restriction>('/api/restrictions', row),
   lift: (id: string) => remove(`/api/restrictions/${part(id)}`),
+  people: (value: string, issuer: string) => get<PeopleMeant>('/api/restrictions/people', { query: { value, issuer } }),
 };
 
 export const priorRule = {

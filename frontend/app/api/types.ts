@@ -2,7 +2,7 @@
 
 import type { PasswordLinkMade } from './account';
 
-export const ROLES = ['user', 'admin', 'dpo', 'service'] as const;
+export const ROLES = ['user', 'admin', 'dpo', 'service', 'guest'] as const;
 export type RoleName = (typeof ROLES)[number];
 
 export interface Account {
@@ -32,6 +32,8 @@ export interface Offer {
   set: boolean;
   name: string;
   hide_password: boolean;
+  /** Who opens an address without a login goes on to the provider by itself. */
+  at_once: boolean;
 }
 
 export interface SessionAnswer {
@@ -44,6 +46,8 @@ export interface SessionAnswer {
   reset?: FactorsReset | null;
   /** What a link lets do; of everybody else nothing. */
   shared?: { may_download: boolean } | null;
+  /** The program that opened this login in the person's name. */
+  launched?: { program: string } | null;
 }
 
 export interface LoginAnswer extends SessionAnswer {
@@ -159,6 +163,11 @@ export interface InstanceRow {
   time_of: '' | 'acquisition' | 'content';
   /** Milliseconds after the heart's R wave. */
   trigger_time: number | null;
+  /** What tells pictures at one position apart; the echo's in ms, the b-value in s/mm². */
+  temporal_position: number | null;
+  acquisition: number | null;
+  echo_time: number | null;
+  b_value: number | null;
   /** Told only where a series' instances differ in it. */
   frame_of_reference: string | null;
   cine_rate: number | null;
@@ -325,6 +334,10 @@ export interface AccountRow {
   email: string | null;
   /** Credentials were reported lost. */
   lost_at: string | null;
+  /** Where they work, in their own words. */
+  affiliation: string;
+  /** They signed up, and wait to be let in. */
+  awaits_since: string | null;
 }
 
 export interface AccountMade {
@@ -341,6 +354,9 @@ export interface TokenRow {
   created_at: string;
   expires_at: string | null;
   revoked_at: string | null;
+  /** Refused for unusual volume, until somebody lets it in again. */
+  suspended_at?: string | null;
+  may_launch: boolean;
 }
 
 export interface AuditRow {

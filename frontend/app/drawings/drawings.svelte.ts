@@ -153,15 +153,20 @@ export class StudyDrawings {
     this.redraw();
   }
 
-  /** Shows the images as a presentation state says, or again as they come: as was asked for last, whatever comes last. */
+  /**
+   * Shows the images as a presentation state says, or again as they come: as was asked for last, whatever comes last. A
+   * window that the reader takes while a state is being read is the later word.
+   */
   async apply(one: OneDrawing, applied: boolean): Promise<void> {
     const wish = this.#unapply();
     if (applied) {
       one.isApplied = true;
+      const isOverruled = this.looking.watch();
       await one.show(true);
       if (wish !== this.#wishes) return;
-      one.isApplied = one.content !== null;
-      if (one.content) this.looking.take(one.content);
+      const { content } = one;
+      one.isApplied = content !== null && !isOverruled(content);
+      if (content && one.isApplied) this.looking.take(content);
     }
     this.redraw();
   }
@@ -262,5 +267,5 @@ function placeByPlane({ content }: OneDrawing, pane: RoomPane, group: number | n
   const [to] = vectorsOf(shape?.points ?? frame?.position ?? []);
   const space = shape?.space ?? content?.masks?.space ?? null;
   const shares = space !== null && content?.spaces[space]?.includes(pane.shown?.series.id ?? '');
-  return to && shares ? nearest(pane.stack.count, planeAt, to) : -1;
+  return to && shares ? nearest(pane.stack.count, planeAt, to, { from: pane.viewer?.index ?? -1 }) : -1;
 }

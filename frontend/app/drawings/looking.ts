@@ -31,6 +31,16 @@ export class Looking {
 
   constructor(readonly room: Room) {}
 
+  /** A state is on its way. Tells, once it is here, whether the reader took a window since for a picture that it names. */
+  watch(): (content: DrawingContent) => boolean {
+    const had = this.room.panes.map((pane) => ({ pane, stack: pane.stack, isAsBefore: watchWindow(pane) }));
+    return (content) =>
+      had.some(({ pane, stack, isAsBefore }) => {
+        const target = targetOf(pane, pane.viewer?.index ?? -1);
+        return pane.stack === stack && target !== null && names(content, content.of, target) && !isAsBefore();
+      });
+  }
+
   take(content: DrawingContent): void {
     this.#content = content;
     this.follow();
@@ -81,7 +91,19 @@ function targetOf({ stack, shown }: RoomPane, place: number): Target | null {
   return picture && shown ? { instance: picture.instance.id, frame: picture.frame, series: shown.series.id } : null;
 }
 
+/** Tells later whether a pane has the window that it has now: each that is taken is another one, also of the same numbers. */
+function watchWindow(pane: RoomPane): () => boolean {
+  const { viewer } = pane;
+  const seen = viewer?.seen;
+  if (!viewer || !seen) return () => true;
+  const [before, wasAsSent] = [viewer.keepLook().chosenFor(seen), pane.view?.asSent];
+  return () => viewer.keepLook().chosenFor(seen) === before && pane.view?.asSent === wasAsSent;
+}
+
 const isOf = (content: DrawingContent, on: On | null, target: Target): boolean => on === null || names(content, on, target);
+
+/** A state may say more of brightness than could be read: a table that is broken, windows of sets that are blended. */
+const isPartlyRead = ({ notes }: DrawingContent): boolean => notes.some((note) => note === 'table-unreadable' || note.startsWith('blending-'));
 
 /** The window that a state means for each picture of a pane; for those that it does not name, the reader's. */
 function windowsOf(content: DrawingContent, pane: RoomPane, before: Kept): (place: number, frame: Frame) => Window | null {
@@ -94,7 +116,8 @@ function windowsOf(content: DrawingContent, pane: RoomPane, before: Kept): (plac
     if (!content.presentation || !target || !names(content, content.of, target)) return before.chosenFor({ place, frame });
     const { windows } = content.presentation;
     const at = windows.findIndex(({ on }) => isOf(content, on, target));
-    const made = windowOf(content.presentation, windows[at], frame, `${content.instance_id} ${at}`, name);
+    const window = windows[at] ?? (isPartlyRead(content) ? null : undefined);
+    const made = windowOf(content.presentation, window, frame, `${content.instance_id} ${at}`, name);
     known.set(frame, made);
     return made;
   };

@@ -103,6 +103,47 @@ describe('a presentation state that is applied', () => {
     }
   });
 
+  it('comes too late where the reader took a window meanwhile, also one of the same numbers or each picture’s own', async () => {
+    for (const deed of ['another', 'the same', 'as sent'] as const) {
+      const { drawings, pane, looks, one } = await reading('slow');
+      pane.viewer?.setWindow({ center: 70, width: 7 });
+      const applied = drawings.apply(one(0), true);
+      const answer = held('/instances/slow/drawing');
+      if (deed === 'another') pane.viewer?.setWindow({ center: 80, width: 8 });
+      if (deed === 'the same') pane.viewer?.setWindow({ center: 70, width: 7 });
+      if (deed === 'as sent') pane.viewer?.setAsSent();
+      const now = looks();
+      answer.answer(state('slow', 'pa', 10));
+      await applied;
+      expect([looks(), one(0).isApplied, one(0).isShown]).toEqual([now, false, true]);
+      await drawings.apply(one(0), true);
+      expect([looks(), one(0).isApplied]).toEqual([[10, 20, false], true]);
+    }
+  });
+
+  it('comes in time where the reader took a window for a picture that it does not name', async () => {
+    const { drawings, pane, go, looks, one } = await reading('state');
+    const applied = drawings.apply(one(0), true);
+    const answer = held('/instances/state/drawing');
+    await go(1);
+    pane.viewer?.setWindow({ center: 80, width: 8 });
+    answer.answer(state('state', 'pa', 10));
+    await applied;
+    expect([looks(), one(0).isApplied]).toEqual([[80, 8, false], true]);
+    await go(0);
+    expect(looks()).toEqual([10, 20, false]);
+  });
+
+  it('without a window shows all that the picture can hold, unless it may have one that cannot be read', async () => {
+    for (const [notes, seen] of [[[], [127.5, 255, false]], [['table-unreadable'], AS_SENT]] as const) {
+      const { drawings, looks, one } = await reading('state');
+      const applied = drawings.apply(one(0), true);
+      held('/instances/state/drawing').answer({ ...state('state', 'pa', 10, { windows: [] }), notes });
+      await applied;
+      expect([looks(), one(0).isApplied]).toEqual([seen, true]);
+    }
+  });
+
   it('is not applied where it cannot be had', async () => {
     const { drawings, looks, one } = await reading('slow');
     const applied = drawings.apply(one(0), true);

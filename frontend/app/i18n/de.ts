@@ -4,17 +4,24 @@ import account from './account.de';
 import access from './access.de';
 import audit from './audit.de';
 import codes from './codes.de';
+import consent from './consent.de';
 import contents from './contents.de';
+import organisation from './organisation.de';
 import type { Rest } from './en';
 import directory from './directory.de';
 import drawings from './drawings.de';
 import factors from './factors.de';
 import hanging from './hanging.de';
 import invocation from './invocation.de';
+import launch from './launch.de';
+import mailcodes from './mailcodes.de';
 import marks from './marks.de';
+import people from './people.de';
+import amounts from './amounts.de';
 import privacy from './privacy.de';
 import problems from './problems.de';
 import quarantine from './quarantine.de';
+import requests from './requests.de';
 import restricted from './restricted.de';
 import roomcheck from './roomcheck.de';
 import rules from './rules.de';
@@ -32,11 +39,18 @@ const de: Rest = {
   ...factors,
   ...hanging,
   ...invocation,
+  ...launch,
+  ...mailcodes,
   ...marks,
+  ...consent,
   ...contents,
+  ...people,
+  ...organisation,
   ...privacy,
+  ...amounts,
   ...problems,
   ...quarantine,
+  ...requests,
   ...restricted,
   ...roomcheck,
   ...rules,
@@ -406,6 +420,7 @@ const de: Rest = {
   'system.alive': 'läuft',
   'system.dead': 'nicht gesehen',
   'system.licence': 'Freie Software unter der Apache-Lizenz 2.0.',
+  'system.parts': 'Bestandteile und ihre Lizenzen',
   'system.purpose': 'Radrelay verteilt und zeigt Bilder. Es ist nicht als Medizinprodukt zur Befundung zugelassen.',
 
   'thumbnail.none': 'Andere Daten',

@@ -10,11 +10,18 @@ import factors from './factors.en';
 import type first from './first.en';
 import hanging from './hanging.en';
 import invocation from './invocation.en';
+import launch from './launch.en';
+import mailcodes from './mailcodes.en';
 import marks from './marks.en';
+import consent from './consent.en';
 import contents from './contents.en';
+import people from './people.en';
+import organisation from './organisation.en';
+import amounts from './amounts.en';
 import privacy from './privacy.en';
 import problems from './problems.en';
 import quarantine from './quarantine.en';
+import requests from './requests.en';
 import restricted from './restricted.en';
 import roomcheck from './roomcheck.en';
 import rules from './rules.en';
@@ -32,11 +39,18 @@ const en = {
   ...factors,
   ...hanging,
   ...invocation,
+  ...launch,
+  ...mailcodes,
   ...marks,
+  ...consent,
   ...contents,
+  ...people,
+  ...organisation,
   ...privacy,
+  ...amounts,
   ...problems,
   ...quarantine,
+  ...requests,
   ...restricted,
   ...roomcheck,
   ...rules,
@@ -405,6 +419,7 @@ const en = {
   'system.alive': 'running',
   'system.dead': 'not seen',
   'system.licence': 'Free software under the Apache License 2.0.',
+  'system.parts': 'Parts and their licences',
   'system.purpose': 'Radrelay distributes and shows images. It is not approved as a medical device for diagnosis.',
 
   'thumbnail.none': 'Other data',

@@ -5,6 +5,8 @@ import type { First } from './en';
 const first: First = {
   loading: 'Wird geladen …',
   retry: 'Erneut versuchen',
+  'leaving.title': 'Abmeldung läuft',
+  'leaving.text': 'Der Server ist nicht erreichbar und weiß noch nicht, dass Sie sich abgemeldet haben. Hier wird nichts mehr von Ihrer Arbeit gezeigt oder aufgehoben. Lassen Sie dieses Fenster offen: Es meldet Sie ab, sobald der Server wieder da ist.',
   reload: 'Seite neu laden',
   close: 'Schließen',
   'line.away': 'Der Server antwortet nicht',

@@ -3,6 +3,8 @@
 const first = {
   loading: 'Loading …',
   retry: 'Try again',
+  'leaving.title': 'Logging out',
+  'leaving.text': 'The server cannot be reached, so it does not know yet that you have logged out. Nothing of your work is shown or kept here any more. Leave this window open: it logs out as soon as the server is back.',
   reload: 'Reload the page',
   close: 'Close',
   'line.away': 'The server does not answer',

@@ -68,6 +68,7 @@ export default {
   'links.state.expired': 'Abgelaufen',
   'links.state.revoked': 'Widerrufen',
   'links.state.ended': 'Mit dem Konto beendet',
+  'links.state.suspended': 'Gesperrt: ungewöhnlich viel abgerufen',
   'links.state.gone': 'Nichts mehr da',
   'links.access.opened': 'Geöffnet',
   'links.access.wrong': 'Falsche Antwort',

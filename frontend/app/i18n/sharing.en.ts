@@ -66,6 +66,7 @@ export default {
   'links.state.expired': 'Over',
   'links.state.revoked': 'Revoked',
   'links.state.ended': 'Ended with its maker',
+  'links.state.suspended': 'Suspended: unusually much was fetched',
   'links.state.gone': 'Nothing left',
   'links.access.opened': 'Opened',
   'links.access.wrong': 'Wrong answer',

@@ -1,75 +1,9 @@
-/** Saving by itself: in order, over broken lines, beside others. The server is a table of marks. */
+/** Saving by itself: in order, over broken lines, beside others. */
 
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ApiProblem } from '../api/client';
-import { MarkBook } from '$viewer/marks/book';
-import { contentOf, type Mark } from '$viewer/marks/mark';
-import { Autosave, type Lost, type MarkServer } from './autosave';
-
-const me = { id: 'me', name: 'Weber' };
-const other = { id: 'other', name: 'Groß' };
-const LINE = { kind: 'length', instance_id: 'picture', frame: 1, points: [[1, 1], [9, 1]], text: '', values: [] } as const;
-
-class Table implements MarkServer {
-  readonly marks = new Map<string, Mark>();
-  readonly deleted = new Map<string, number>();
-  readonly heard: string[] = [];
-  failing: ApiProblem | null = null;
-  held: (() => void)[] | null = null;
-
-  async #wait(): Promise<void> {
-    if (this.held) await new Promise<void>((go) => this.held?.push(go));
-    if (this.failing) throw this.failing;
-  }
-
-  list = async () => {
-    const marks = [...this.marks.values()];
-    await this.#wait();
-    return { marks, may_mark: true };
-  };
-
-  put = async (mark: Mark, revision: number): Promise<Mark> => {
-    this.heard.push(`put ${mark.text || '-'} on ${revision}`);
-    await this.#wait();
-    const now = this.marks.get(mark.id);
-    const gone = this.deleted.get(mark.id);
-    if (gone !== undefined && gone !== revision) throw new ApiProblem(409, 'mark-deleted', '', { revision: gone });
-    if (now && now.revision !== revision) throw new ApiProblem(409, 'mark-changed', '', { mark: now });
-    this.deleted.delete(mark.id);
-    const stored = { ...mark, ...contentOf(mark), revision: revision + 1 };
-    this.marks.set(mark.id, stored);
-    return stored;
-  };
-
-  remove = async (id: string, revision: number): Promise<void> => {
-    this.heard.push(`delete on ${revision}`);
-    await this.#wait();
-    const now = this.marks.get(id);
-    if (now && now.revision !== revision) throw new ApiProblem(409, 'mark-changed', '', { mark: now });
-    this.marks.delete(id);
-    this.deleted.set(id, revision + 1);
-  };
-
-  /** Somebody else writes. */
-  change(id: string, text: string): void {
-    const now = this.marks.get(id) as Mark;
-    this.marks.set(id, { ...now, text, revision: now.revision + 1, changed_by: other });
-  }
-}
-
-function start(): { table: Table; book: MarkBook; autosave: Autosave; refused: unknown[]; lost: Lost[] } {
-  const table = new Table();
-  const refused: unknown[] = [];
-  const lost: Lost[] = [];
-  const book = new MarkBook({ me, onEdit: (edit) => autosave.edited(edit) });
-  const autosave = new Autosave({
-    server: table, book, onChange: () => undefined, onRefused: (one) => refused.push(one), onLost: (one) => lost.push(one),
-  });
-  book.mayMark = true;
-  return { table, book, autosave, refused, lost };
-}
-
-const later = (milliseconds: number): Promise<unknown> => vi.advanceTimersByTimeAsync(milliseconds);
+import type { Mark } from '$viewer/marks/mark';
+import { later, LINE, other, shared, start } from './table';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -161,13 +95,6 @@ describe('saving', () => {
 });
 
 describe('beside others', () => {
-  async function shared(): Promise<ReturnType<typeof start> & { id: string }> {
-    const all = start();
-    const { id } = all.book.add(LINE);
-    await later(500);
-    return { ...all, id };
-  }
-
   it('takes what others made, changed and deleted', async () => {
     const { table, book, autosave, id } = await shared();
     table.change(id, 'theirs');
@@ -249,13 +176,6 @@ describe('beside others', () => {
 });
 
 describe('when the study is left', () => {
-  async function shared(): Promise<ReturnType<typeof start> & { id: string }> {
-    const all = start();
-    const { id } = all.book.add(LINE);
-    await later(500);
-    return { ...all, id };
-  }
-
   it('sends what waits', async () => {
     const { table, book, autosave, lost, id } = await shared();
     book.change(id, { text: 'mine' });

@@ -49,6 +49,8 @@ interface Unsaved {
   /** As the server had it when the change began. */
   base: Mark | null;
   revision: number;
+  /** Sent without an answer since the last one that came: the server may have any of it. */
+  unheard: readonly Mark[];
   sending: boolean;
   attempts: number;
   refused: boolean;
@@ -65,6 +67,9 @@ export class Autosave {
   /** When, in turns of saving, a mark was last written here: an older list says nothing of it. */
   readonly #written = new Map<string, number>();
   #turn = 0;
+  /** Lists are numbered as they are asked for: one says nothing once a later one was taken. */
+  #listsAsked = 0;
+  #listTaken = 0;
   #closed = false;
   conflicts: readonly Conflict[] = [];
 
@@ -86,8 +91,8 @@ export class Autosave {
   /** Takes note of a change that the reader has finished. */
   edited({ id, before, after }: Edit): void {
     const known = this.#unsaved.get(id);
-    const entry = known ?? {
-      wanted: after, base: before, revision: before?.revision ?? 0, sending: false, attempts: 0, refused: false, timer: undefined,
+    const entry: Unsaved = known ?? {
+      wanted: after, base: before, revision: before?.revision ?? 0, unheard: [], sending: false, attempts: 0, refused: false, timer: undefined,
     };
     entry.wanted = after;
     entry.refused = false;
@@ -122,11 +127,14 @@ export class Autosave {
     this.retry();
   }
 
-  /** Reads the study's marks anew; what is unsaved here stays. */
+  /** Reads the study's marks anew; what is unsaved here stays. An answer that a later one overtook is dropped. */
   async refresh(): Promise<void> {
     const { book, server } = this.#options;
     const began = this.#turn;
+    const asked = (this.#listsAsked += 1);
     const answer = await server.list();
+    if (asked < this.#listTaken) return;
+    this.#listTaken = asked;
     const fresh = (id: string): boolean => !this.#unsaved.has(id) && (this.#written.get(id) ?? 0) <= began;
     const there = new Map(answer.marks.map((one) => [one.id, one]));
     const come = answer.marks.filter((one) => fresh(one.id) && (book.get(one.id)?.revision ?? 0) < one.revision);
@@ -141,7 +149,7 @@ export class Autosave {
     const { id, mine, theirs, revision } = conflict;
     if (choice === 'mine' && !this.#unsaved.has(id)) {
       this.#options.book.take(id, mine && { ...mine, revision });
-      const entry: Unsaved = { wanted: mine, base: theirs, revision, sending: false, attempts: 0, refused: false, timer: undefined };
+      const entry: Unsaved = { wanted: mine, base: theirs, revision, unheard: [], sending: false, attempts: 0, refused: false, timer: undefined };
       this.#unsaved.set(id, entry);
       this.#schedule(id, entry, 0);
     }
@@ -180,7 +188,7 @@ export class Autosave {
 
   #stored(id: string, entry: Unsaved, sent: Mark, stored: Mark): void {
     const { book } = this.#options;
-    Object.assign(entry, { sending: false, attempts: 0, base: stored, revision: stored.revision });
+    Object.assign(entry, { sending: false, attempts: 0, unheard: [], base: stored, revision: stored.revision });
     if (entry.wanted === sent) {
       this.#done(id, entry);
       book.take(id, stored);
@@ -197,7 +205,7 @@ export class Autosave {
   #deleted(id: string, entry: Unsaved, sent: Mark | null): void {
     entry.sending = false;
     if (entry.wanted === sent) return this.#done(id, entry);
-    Object.assign(entry, { base: null, attempts: 0, revision: entry.revision + 1 });
+    Object.assign(entry, { base: null, attempts: 0, unheard: [], revision: entry.revision + 1 });
     this.#schedule(id, entry, 0);
   }
 
@@ -209,6 +217,7 @@ export class Autosave {
     entry.attempts += 1;
     if (status === 401) return; // goes on when somebody is logged in again
     if (status === 0 || status >= 500 || status === 429 || status === 408) {
+      if (sent && !entry.unheard.includes(sent)) entry.unheard = [...entry.unheard, sent];
       const wait = entry.wanted === sent ? FIRST_RETRY_MS * 2 ** (entry.attempts - 1) : FIRST_RETRY_MS;
       return this.#schedule(id, entry, Math.min(LONGEST_RETRY_MS, wait));
     }
@@ -220,16 +229,17 @@ export class Autosave {
     this.#options.onRefused(cause);
   }
 
-  /** Somebody else was first. Only where both changed what it says is there anything to ask. */
+  /** Somebody else was first, or oneself, unheard. Only where two changed what it says is there anything to ask. */
   #contested(id: string, entry: Unsaved, theirs: Mark | null, facts: Readonly<Record<string, unknown>>): void {
-    const { wanted: mine, base } = entry;
+    const { wanted: mine, base, unheard } = entry;
     const revision = theirs?.revision ?? Number(facts['revision'] ?? 0);
     const alike = (one: Mark | null, other: Mark | null): boolean => (one && other ? sameMeaning(one, other) : one === other);
-    if (alike(mine, theirs) || (mine && alike(mine, base))) {
+    const isOwn = theirs?.changed_by.id === this.#options.book.me.id && unheard.some((one) => alike(one, theirs));
+    if (!isOwn && (alike(mine, theirs) || (mine && alike(mine, base)))) {
       this.#done(id, entry);
       this.#options.book.take(id, theirs);
-    } else if (base && alike(theirs, base)) {
-      Object.assign(entry, { base: theirs, revision, attempts: 0 });
+    } else if (isOwn || (base && alike(theirs, base))) {
+      Object.assign(entry, { base: theirs, revision, unheard: [], attempts: 0 });
       this.#schedule(id, entry, 0);
     } else {
       this.#done(id, entry);

@@ -9,19 +9,26 @@ import { onTabs, tellTabs } from './tabs';
 
 /** Whose place this tab shows; a reload after the end of a login keeps the address, and it is for them alone. */
 const READER = 'radrelay-reader';
+/** Somebody has logged out of this browser while the server was away: whoever opens it next does so to the end first. */
+const LEAVING = 'radrelay-leaving';
+const LEAVE_AGAIN_MS = 4_000;
+const PATIENCE_MS = 2_000;
 
 interface State {
   account: Account | null;
   ended: boolean;
   asked: boolean;
   mayDownload: boolean;
+  program: string | null;
   linkOver: boolean;
   stage: Stage;
   reset: FactorsReset | null;
+  leaving: boolean;
 }
 
 const state = $state<State>({
-  account: null, ended: false, asked: false, mayDownload: true, linkOver: false, stage: 'open', reset: null,
+  account: null, ended: false, asked: false, mayDownload: true, program: null, linkOver: false, stage: 'open', reset: null,
+  leaving: false,
 });
 /** This page has been shown behind the login: when that ends, it is kept. */
 let inside = false;
@@ -45,12 +52,27 @@ export const session = {
   get reset() {
     return state.reset;
   },
+  /** Somebody has logged out, and the server has not heard of it yet. */
+  get leaving() {
+    return state.leaving;
+  },
   get isAdmin() {
     return state.account?.role === 'admin';
   },
   /** Somebody came with a link, and sees what that shows. */
   get isVisitor() {
     return state.account?.role === 'link';
+  },
+  /** Another program has opened the viewer in this person's name; its name. */
+  get isLaunched() {
+    return state.program !== null;
+  },
+  get program() {
+    return state.program ?? '';
+  },
+  /** Somebody sees what a link or another program has opened, and nothing else of the house. */
+  get isGuest() {
+    return state.account?.role === 'link' || state.program !== null;
   },
   /** A link may only let look. */
   get mayDownload() {
@@ -68,6 +90,7 @@ function take(answer: SessionAnswer): void {
   if (answer.account.role !== 'link') sessionStorage.setItem(READER, answer.account.id);
   state.account = answer.account;
   state.mayDownload = answer.shared?.may_download ?? true;
+  state.program = answer.launched?.program ?? null;
   state.stage = answer.stage ?? 'open';
   state.reset = answer.reset ?? null;
   state.linkOver = false;
@@ -112,9 +135,12 @@ export async function readSession(): Promise<void> {
     if (state.account) state.account = { ...state.account, must_accept: true };
   });
   try {
-    take(await api.session.read());
+    const answer = await api.session.read();
+    if (localStorage.getItem(LEAVING) !== null) return await leaveAtLast(answer);
+    take(answer);
   } catch (cause) {
     if (!(cause instanceof ApiProblem && cause.status === 401)) throw cause;
+    localStorage.removeItem(LEAVING);
     state.linkOver = cause.code === 'link-over';
   } finally {
     state.asked = true;
@@ -157,14 +183,48 @@ export async function changePassword(current: string, next: string): Promise<voi
   else if (state.account) state.account = { ...state.account, must_change_password: false };
 }
 
-/** Logs out and loads afresh: no image and no header stays in the page's memory. */
+/** Logs out and loads afresh: no image and no header stays in the page's memory. Without the server, the page goes at
+ * once all the same, and logs out as soon as it is back. */
 export async function logout(): Promise<void> {
-  let onward: string | null | undefined; // to log out at the provider of single sign-on, too
+  const slow = setTimeout(hide, PATIENCE_MS);
   try {
-    onward = await api.session.logout();
+    const onward = await api.session.logout();
+    clearTimeout(slow);
+    gone(onward);
   } catch (cause) {
-    if (!(cause instanceof ApiProblem && cause.status === 401)) throw cause;
+    clearTimeout(slow);
+    if (cause instanceof ApiProblem && cause.status === 401) return gone();
+    hide();
+    setTimeout(() => void tryToLeave(), LEAVE_AGAIN_MS);
   }
+}
+
+/** Takes everything off the screen and out of the browser, though the server has not heard of it. */
+function hide(): void {
+  localStorage.setItem(LEAVING, '1');
+  sessionStorage.removeItem(READER);
+  tellTabs({ kind: 'out' });
+  state.leaving = true;
+}
+
+/** `onward` leads to where one logs out of single sign-on, too. */
+function gone(onward?: string | null): void {
+  localStorage.removeItem(LEAVING);
   tellTabs({ kind: 'out' });
   leave(onward || '/');
+}
+
+async function leaveAtLast(answer: SessionAnswer): Promise<void> {
+  setCsrfToken(answer.csrf_token);
+  gone(await api.session.logout());
+}
+
+/** Asks who is logged in first: the login may have gone on under another token, or be over. */
+async function tryToLeave(): Promise<void> {
+  try {
+    await leaveAtLast(await api.session.read());
+  } catch (cause) {
+    if (cause instanceof ApiProblem && cause.status === 401) return gone();
+    setTimeout(() => void tryToLeave(), LEAVE_AGAIN_MS);
+  }
 }

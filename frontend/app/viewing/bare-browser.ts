@@ -9,8 +9,8 @@ export interface Held {
 /** Puts it in place, before what is tested is imported. */
 export function bareBrowser() {
   const held: Held[] = [];
+  const nothing = (): void => undefined;
   const canvas = () => {
-    const nothing = (): void => undefined;
     const context = new Proxy({}, { get: () => nothing, set: () => true });
     return { width: 0, height: 0, clientWidth: 100, clientHeight: 100, style: {}, getContext: () => context, addEventListener: nothing, removeEventListener: nothing };
   };
@@ -19,6 +19,22 @@ export function bareBrowser() {
     made.push(canvas());
     return made.at(-1) as ReturnType<typeof canvas>;
   };
+  class Channel {
+    static all = new Set<Channel>();
+    #listen: (event: { data: unknown }) => void = () => undefined;
+    constructor(readonly name: string) {
+      Channel.all.add(this);
+    }
+    addEventListener(_: string, listen: (event: { data: unknown }) => void): void {
+      this.#listen = listen;
+    }
+    postMessage(data: unknown): void {
+      for (const one of Channel.all) if (one !== this && one.name === this.name) one.#listen({ data });
+    }
+    close(): void {
+      Channel.all.delete(this);
+    }
+  }
   class Nothing {
     observe(): void {}
     disconnect(): void {}
@@ -32,7 +48,7 @@ export function bareBrowser() {
   let last = 0;
   const place = { search: '', pathname: '/view' };
   Object.assign(globalThis, {
-    ResizeObserver: Nothing, Worker: Nothing, BroadcastChannel: Nothing, devicePixelRatio: 1, location: place,
+    ResizeObserver: Nothing, Worker: Nothing, BroadcastChannel: Channel, addEventListener: nothing, removeEventListener: nothing, devicePixelRatio: 1, location: place,
     ImageData: class { data: Uint8ClampedArray; constructor(width: number, height: number) { this.data = new Uint8ClampedArray(4 * width * height); } },
     requestAnimationFrame: (action: () => void) => (due.set((last += 1), action), last),
     cancelAnimationFrame: (id: number) => due.delete(id),

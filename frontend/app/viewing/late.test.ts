@@ -1,7 +1,7 @@
 /** What was asked for arrives after the reader went on: it is not shown, and what the reader went on to stays. */
 
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import type { InstanceRow, SeriesRow, StudyDetail } from '../api/types';
+import type { InstanceRow, SeriesDetail, SeriesRow, StudyDetail } from '../api/types';
 import type { Held } from './bare-browser';
 
 const asked = await vi.hoisted(async () => (await import('./bare-browser')).bareBrowser());
@@ -73,6 +73,37 @@ describe('a table of an object', () => {
     pane.viewer?.go(0);
     expect([pane.view?.window?.curve?.name, isTableUsed(pane)]).toEqual(['HARDER', true]);
     expect(asked.held).toEqual([]); // each is asked for once
+  });
+
+  /** A pane that shows a run of two frames, the first of them through its table. */
+  async function run(sopClass: string): Promise<RoomPane> {
+    const pane = new Room('window').active;
+    pane.mount(asked.create() as unknown as HTMLCanvasElement);
+    const frames = [{ ...instance('run'), frames: 2, sop_class_uid: sopClass }];
+    await pane.show({ study: study('run', 'run'), series: series('run') }, 0, { frame_of_reference: null, instances: frames } as unknown as SeriesDetail);
+    await settled();
+    takeDigit(1, pane, 'CR');
+    held('/instances/run/frames/1/tables').answer(HARDER);
+    await settled();
+    asked.held.splice(0);
+    pane.viewer?.go(1);
+    await settled();
+    return pane;
+  }
+
+  it('counts for its frame alone where the frames of an object may have tables each', async () => {
+    const pane = await run('1.2.840.10008.5.1.4.1.1.12.1.1'); // enhanced XA
+    expect([pane.view?.window?.curve, pane.view?.chosen]).toEqual([undefined, false]);
+    held('/instances/run/frames/2/tables').answer(LATERAL);
+    await settled();
+    expect([pane.view?.window?.curve?.name, isTableUsed(pane)]).toEqual(['LATERAL', true]);
+    pane.viewer?.go(0);
+    expect(pane.view?.window?.curve?.name).toBe('HARDER');
+  });
+
+  it('counts at once for all frames of a run that has one for all', async () => {
+    const pane = await run('1.2.840.10008.5.1.4.1.1.12.1');
+    expect([pane.view?.window?.curve?.name, isTableUsed(pane), asked.held.length]).toEqual(['HARDER', true, 0]);
   });
 
   it('leaves an object that has none as it comes', async () => {
@@ -209,6 +240,57 @@ describe('a picture that a report points at', () => {
     first.answer(detail('a', 'b', 'c'));
     await Promise.all(followed);
     expect(pane.viewer?.index).toBe(2);
+  });
+});
+
+describe('pictures that came since', () => {
+  /** A study whose lateral is in hand, before which two more were sorted in since. */
+  async function arrived() {
+    const room = new Room('window');
+    const opening = new Opening(room, new PriorStudies(), () => undefined);
+    const pane = room.active;
+    pane.mount(asked.create() as unknown as HTMLCanvasElement);
+    const of = (opening.study = study('chest', 'thorax', 'old'));
+    opening.open(pane, of, series('thorax'));
+    held('/series/thorax').answer(detail('pa', 'lateral'));
+    await settled();
+    pane.viewer?.go(1);
+    return { opening, pane };
+  }
+  const more = detail('scout', 'pa', 'oblique', 'lateral');
+
+  it('leave the reader at the same picture', async () => {
+    const { opening, pane } = await arrived();
+    opening.renew();
+    held('/series/thorax').answer(more);
+    await settled();
+    expect([pane.picture?.instance.id, pane.viewer?.index]).toEqual(['lateral', 3]);
+  });
+
+  it('leave the reader there also where they could not be had at first', async () => {
+    const { opening, pane } = await arrived();
+    opening.renew();
+    held('/series/thorax').fail();
+    await settled();
+    pane.viewer?.go(0);
+    pane.retry();
+    held('/series/thorax').answer(more);
+    await settled();
+    expect(pane.picture?.instance.id).toBe('pa');
+  });
+
+  it('are gone to where a mark lies in them, in the series in hand and in another', async () => {
+    const { opening, pane } = await arrived();
+    opening.jump(series('thorax'), { instance_id: 'pa', frame: 1 });
+    expect([pane.viewer?.index, asked.held.length]).toEqual([0, 0]);
+    opening.jump(series('thorax'), { instance_id: 'oblique', frame: 1 });
+    held('/series/thorax').answer(more);
+    await settled();
+    expect(pane.picture?.instance.id).toBe('oblique');
+    opening.jump(series('old'), { instance_id: 'b', frame: 1 });
+    held('/series/old').answer(detail('new', 'a', 'b'));
+    await settled();
+    expect(pane.picture?.instance.id).toBe('b');
   });
 });
 

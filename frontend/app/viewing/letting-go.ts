@@ -12,5 +12,14 @@ const PANELS = '[popovertarget], [aria-haspopup], [aria-expanded], [popover] *, 
 /** To be heard before all others: what opens then gives the focus back to the page, and not to the button. */
 export function letGo(event: MouseEvent): void {
   const button = event.detail > 0 && event.target instanceof Element ? event.target.closest<HTMLElement>('button') : null;
-  if (button?.closest(AROUND) && !button.closest('dialog') && !button.matches(PANELS)) button.blur();
+  if (!button?.closest(AROUND) || button.closest('dialog')) return;
+  if (!button.matches(PANELS)) button.blur();
+  const panel = button.closest('[popover]');
+  if (panel) setTimeout(() => leave(panel));
+}
+
+/** A panel that closed with the choice has given the focus to the button that opened it. */
+function leave(panel: Element): void {
+  const focused = document.activeElement;
+  if (!panel.matches(':popover-open') && focused instanceof HTMLElement && focused.matches('[popovertarget]')) focused.blur();
 }

@@ -54,11 +54,10 @@ export class Measuring {
     return this.parts && this.store ? this.parts.markKey(event, this.store, pane) : false;
   }
 
-  /** Where a mark lies: its series, and its place there; in its volume it has none. */
-  placeOf(markId: string, series: readonly SeriesRow[]): { series: SeriesRow; place: number | null } | null {
+  /** The series that a mark lies in. */
+  seriesOf(markId: string, series: readonly SeriesRow[]): SeriesRow | undefined {
     const mark = this.store?.book.get(markId);
     const at = mark && this.where?.of(mark);
-    const found = at && series.find(({ id }) => id === at.seriesId);
-    return found ? { series: found, place: at.picture?.place ?? null } : null;
+    return at && series.find(({ id }) => id === at.seriesId);
   }
 }

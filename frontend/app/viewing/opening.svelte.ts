@@ -110,11 +110,20 @@ export class Opening {
     void where.show({ study: of, series: one }, start, known);
   }
 
-  /** Shows all that has arrived of the series, at the same place. */
+  /** Shows all that has arrived of the series, at the same picture: what came before it moves its place. */
   renew(): void {
     const { study, series } = this;
     const { active } = this.room;
-    if (study && series) this.open(active, study, series, active.viewer?.index ?? 0);
+    if (study && series) this.open(active, study, series, active.standing);
+  }
+
+  /** Goes to a picture of the study, in the pane that is worked in; one that came since is read with its series. */
+  jump(one: SeriesRow, start: Exclude<Start, number>): void {
+    const { study } = this;
+    const { active } = this.room;
+    const isHere = active.shown?.series.id === one.id && active.stack.instances.some(({ id }) => id === start.instance_id);
+    if (isHere) active.viewer?.go(active.stack.placeOf(start.instance_id, start.frame));
+    else if (study) this.open(active, study, one, start);
   }
 
   /** Shows a series in the pane that is worked in; the address names those of the study itself. */

@@ -90,6 +90,13 @@ export class RoomPane {
     return this.view ? this.stack.at(this.view.index) : undefined;
   }
 
+  /** Where the reader stands, for opening the series there again: more of it may have come, and moved the places. */
+  get standing(): Start {
+    const index = this.viewer?.index ?? 0;
+    const picture = this.stack.at(index);
+    return picture ? { instance_id: picture.instance.id, frame: picture.frame } : index;
+  }
+
   /** Opens a series; another one takes the last one's pictures away at once: they must not stand under its name.
    * Tells whether it is open: nothing else was asked for before it was. */
   async show(shown: Shown, start: Start = 0, known?: SeriesDetail): Promise<boolean> {
@@ -119,8 +126,8 @@ export class RoomPane {
 
   /** Asks again for what could not be had: where it was asked for, or where the reader went to since. */
   retry(): void {
-    const index = this.viewer?.index ?? 0;
-    if (this.problem !== undefined && this.shown) void this.show(this.shown, index === this.#failedAt ? this.#start : index);
+    const hasStayed = (this.viewer?.index ?? 0) === this.#failedAt;
+    if (this.problem !== undefined && this.shown) void this.show(this.shown, hasStayed ? this.#start : this.standing);
     else this.viewer?.retry();
   }
 
@@ -164,9 +171,9 @@ export class RoomPane {
     return plane;
   }
 
-  /** Goes to the picture whose plane lies nearest to a place in the patient. */
-  goNearest(place: Vector): void {
-    const found = nearest(this.stack.count, (at) => this.planeAt(at), place);
+  /** Goes to the picture whose plane lies nearest to a place in the patient, of those parallel to the plane that leads. */
+  goNearest(place: Vector, lead: Plane): void {
+    const found = nearest(this.stack.count, (at) => this.planeAt(at), place, { lead, from: this.viewer?.index ?? -1 });
     if (found >= 0) this.viewer?.go(found);
   }
 

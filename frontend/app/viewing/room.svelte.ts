@@ -57,6 +57,7 @@ export class Room {
     const place = this.panes.indexOf(pane);
     if (place < 0 || place === this.#active) return;
     this.#active = place;
+    this.#elsewhere = null; // the pane in hand is what is looked at
     this.share();
     for (const one of this.panes) one.viewer?.redraw();
   }
@@ -157,14 +158,18 @@ export class Room {
     this.#windows.close();
   }
 
-  /** Follows another window's plane, and draws it as a line. */
-  #heard(told: ToldPlane): void {
+  /** Follows another window's plane, and draws it as a line; none: that window was left, and its line goes. */
+  #heard(told: ToldPlane | null): void {
     this.#elsewhere = told;
+    if (!told) {
+      for (const pane of this.panes) pane.viewer?.redraw();
+      return;
+    }
     this.#following = true;
     for (const pane of this.panes) {
       const { plane } = pane;
       if (pane.frameOfReference !== told.frameOfReference || !plane || !pane.viewer) continue;
-      if (this.linked && areParallel(plane, told.plane)) pane.goNearest(middleOf(told.plane));
+      if (this.linked && areParallel(plane, told.plane)) pane.goNearest(middleOf(told.plane), told.plane);
       pane.viewer.redraw();
     }
     this.#following = false;
@@ -179,7 +184,7 @@ export class Room {
       if (!anchor || !start) return;
       target = along(anchor, there.normal, dot(minus(target, start), there.normal));
     }
-    other.goNearest(target);
+    other.goNearest(target, from);
   }
 
   #make(): RoomPane {

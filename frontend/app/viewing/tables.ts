@@ -1,4 +1,4 @@
-/** VOI tables of the objects in a pane. One is chosen by its place among its object's; no object is seen through another's. */
+/** VOI tables of the frames in a pane. One is chosen by its place among its frame's; none is seen through another's. */
 
 import { get } from '../api/client';
 import { t } from '../i18n/index.svelte';
@@ -25,7 +25,14 @@ async function read({ instance, frame }: StackPicture, place: number): Promise<W
   return tableWindow({ first, bits, data }, tableId(instance.id, place), name || t('preset.table', { n: place + 1 }));
 }
 
-/** The tables at one place of all objects of a stack, each read when it is first looked at. */
+/** Runs of US, XA, XRF and NM: they have no functional groups, so all frames have the object's tables. */
+const SHARED: ReadonlySet<string> = new Set(['3.1', '12.1', '12.2', '20'].map((of) => `1.2.840.10008.5.1.4.1.1.${of}`));
+
+/** Names whose tables a frame has: those of an enhanced object may have some each (PS3.3 C.7.6.16.2.10b). */
+const ownerOf = ({ instance, frame }: StackPicture): string =>
+  SHARED.has(instance.sop_class_uid) ? instance.id : `${instance.id} ${frame}`;
+
+/** The tables at one place of all frames of a stack, each read when it is first looked at. */
 class SamePlace {
   readonly #known = new Map<string, Window | null>();
 
@@ -36,22 +43,22 @@ class SamePlace {
   ) {}
 
   async read(picture: StackPicture): Promise<Window | null> {
-    this.#known.set(picture.instance.id, null); // as it comes, until its own is here
+    this.#known.set(ownerOf(picture), null); // as it comes, until its own is here
     const found = await read(picture, this.place);
-    this.#known.set(picture.instance.id, found);
+    this.#known.set(ownerOf(picture), found);
     return found && { ...found, on: this.#on };
   }
 
   #on = (at: number): Window | null => {
     const picture = this.stack.at(at);
     if (!picture) return null;
-    const known = this.#known.get(picture.instance.id);
+    const known = this.#known.get(ownerOf(picture));
     if (known === undefined) void attemptQuietly(() => this.read(picture).then(this.onCome));
     return known ?? null;
   };
 }
 
-/** Takes the table at a place of the picture on screen; on the other objects of the series their own of that place counts. */
+/** Takes the table at a place of the picture on screen; on the others of the series their own of that place counts. */
 export async function takeTable(place: number, { picture, stack, viewer }: RoomPane): Promise<void> {
   if (!picture || !viewer) return;
   const tables = new SamePlace(place, stack, () => viewer.repaint());

@@ -21,15 +21,18 @@ export async function planesOf(stack: Stack): Promise<Plane[]> {
 }
 
 async function planesWithin(instance: InstanceRow, place: number, frames: number): Promise<Plane[]> {
-  const { rows, columns } = instance;
+  const { rows, columns, frame_of_reference: reference } = instance;
   if (!rows || !columns) return [];
   if (frames === 1) {
     const { position, orientation, pixel_spacing: spacing, time, trigger_time } = instance;
-    return [{ place, position, orientation, spacing, rows, columns, time: trigger_time ?? time }];
+    const { temporal_position, echo_time, b_value, acquisition } = instance;
+    const labels = [temporal_position, echo_time, b_value, trigger_time, acquisition, time];
+    return [{ place, position, orientation, spacing, rows, columns, reference, labels, time: trigger_time ?? time }];
   }
   const told = await planesApi.read(instance.id);
   return told.planes.slice(0, frames).map((plane, at) => ({
-    place: place + at, position: plane.position ?? [], orientation: plane.orientation ?? [], spacing: plane.spacing ?? [], rows, columns,
+    place: place + at, position: plane.position ?? [], orientation: plane.orientation ?? [], spacing: plane.spacing ?? [], rows, columns, reference,
+    labels: [plane.temporal_position, plane.echo_time, plane.b_value, plane.trigger_time, null, plane.time],
     time: plane.temporal_position ?? plane.b_value ?? plane.echo_time ?? plane.time,
   }));
 }

@@ -84,7 +84,7 @@ export function standingText({ tilt, edges: { space } }: RoomState, pane: PaneNa
 }
 
 /** What the reader must know of the volume before relying on it. */
-export function notices({ body, graphics }: RoomState): string[] {
+export function notices({ body, graphics }: RoomState, leftOut = 0): string[] {
   if (!body) return graphics === 'here' ? [] : [t(`volume.notice.${graphics}`)];
   const { grid, progress } = body;
   const { xy, z } = grid.decimation;
@@ -96,6 +96,7 @@ export function notices({ body, graphics }: RoomState): string[] {
   return [
     ...(graphics === 'here' ? [] : [t(`volume.notice.${graphics}`)]),
     ...(xy > 0 || z > 1 ? [t(key, coarser)] : []),
+    ...(leftOut > 0 ? [t('volume.notice.leftOut', { n: leftOut })] : []),
     ...(gaps.length > 0 ? [t('volume.notice.gaps', { n: gaps.length })] : []),
     ...(progress.lost.size > 0 ? [t('volume.notice.lost', { n: progress.lost.size })] : []),
     ...(progress.cut > 0 ? [t('volume.notice.cut', { n: progress.cut })] : []),

@@ -28,7 +28,23 @@ describe("a state's brightness", () => {
   it('is a plain window where nothing else is said', () => {
     const window = windowing({ center: 1, width: 2, function: 'LINEAR_EXACT' });
     expect(windowOf({ ...none, slope: 1, intercept: 0 }, window, frameOf(), 'one', 'One')).toEqual({ center: 1, width: 2, kind: 'LINEAR_EXACT' });
-    expect(windowOf(none, undefined, frameOf(), 'one', 'One')).toBeNull();
+  });
+
+  it('is all that the image can hold where it has no window, whatever window the image brings', () => {
+    const own = { window_center: 1, window_width: 2 };
+    for (const state of [none, { ...none, slope: 1, intercept: 0 }]) {
+      expect(windowOf(state, undefined, frameOf(own), 'one', 'One')).toEqual({ center: 127.5, width: 255, kind: 'LINEAR_EXACT' });
+    }
+    expect(seen({}, undefined, own)).toEqual([0, 1, 2, 255]);
+    expect(seen({ slope: 2, intercept: -100 }, undefined, { ...own, slope: 2, intercept: -100 })).toEqual([0, 1, 2, 255]);
+    const voi_lut = table(0, 8, 255, 0);
+    expect(seen({}, undefined, { voi_lut })).toEqual([0, 1, 2, 255]);
+  });
+
+  it("leaves the image's own where a window cannot be read, and colours", () => {
+    expect(windowOf(none, null, frameOf(), 'one', 'One')).toBeNull();
+    const colour = readFrame({ ...facts, columns: 1, samples: 3, photometric: 'RGB' }, new Uint8Array(3).buffer);
+    expect(windowOf(none, undefined, colour, 'one', 'One')).toBeNull();
   });
 
   it("takes the state's modality step for the image's own", () => {

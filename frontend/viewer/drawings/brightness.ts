@@ -1,10 +1,10 @@
 /**
  * Values as a presentation state shows them: its modality step, window or table, presentation table and palette, in
  * place of the image's own (PS3.4 N.2). A state that says nothing of the modality step leaves the image's, as its writers mean
- * it; one without a window shows all that this step can give.
+ * it; one without a window shows all that this step can give, whatever window the image brings (PS3.4 N.2.1.3).
  */
 
-import type { Frame, FrameFacts, VoiTable } from '../frame';
+import { isColour, type Frame, type FrameFacts, type VoiTable } from '../frame';
 import { rangeOf, tableCurve, tableEntries, windowed, type Curve, type Window, type WindowFunction } from '../grey';
 import type { DrawnPresentation, DrawnWindow } from './content';
 
@@ -13,18 +13,28 @@ const FUNCTIONS: readonly string[] = ['LINEAR', 'LINEAR_EXACT', 'SIGMOID'];
 
 type Step = (value: number) => number;
 
-/** The window that a state means for a frame; null where the image's own is the same, or says as much. */
-export function windowOf(state: DrawnPresentation, window: DrawnWindow | undefined, frame: Frame, id: string, name: string): Window | null {
+/**
+ * The window that a state means for a frame, its own `window` for it at hand: undefined where it has none, null where it
+ * may have one that cannot be read. Null: the image's own stands.
+ */
+export function windowOf(state: DrawnPresentation, window: DrawnWindow | null | undefined, frame: Frame, id: string, name: string): Window | null {
   const kind = functionOf(window);
   const isPlain = !window?.table && !state.output_table && !state.palette && isOwnStep(state, frame);
   const [center, width] = window && window.center !== null && window.width !== null ? [window.center, window.width] : [null, null];
-  if (isPlain) return center === null || width === null ? null : { center, width, kind };
+  if (isPlain && center !== null && width !== null) return { center, width, kind };
+  if (isPlain) return window === null || isColour(frame) ? null : identity(state, frame);
   const [least, most] = rangeOf(frame);
   const curve: Curve = { id, name, of: (shown) => brightness(state, window, shown), colours: state.palette ? wordsOf(state.palette) : null };
   return { center: center ?? (least + most) / 2, width: width ?? Math.max(1, most - least), kind, curve };
 }
 
-function functionOf(window: DrawnWindow | undefined): WindowFunction {
+/** All that the modality step can give, evenly: also where the image brings a window or a table. */
+function identity(state: DrawnPresentation, frame: Frame): Window {
+  const [least, most] = outputRange(state, frame);
+  return { center: (least + most) / 2, width: most - least || 1, kind: 'LINEAR_EXACT' };
+}
+
+function functionOf(window: DrawnWindow | null | undefined): WindowFunction {
   return window && FUNCTIONS.includes(window.function) ? (window.function as WindowFunction) : 'LINEAR';
 }
 
@@ -36,7 +46,7 @@ function isOwnStep({ modality_table: table, slope, intercept }: DrawnPresentatio
 }
 
 /** Gives the brightness 0…1 of a value after the frame's own rescale. */
-function brightness(state: DrawnPresentation, window: DrawnWindow | undefined, frame: Frame): Step {
+function brightness(state: DrawnPresentation, window: DrawnWindow | null | undefined, frame: Frame): Step {
   const modality = modalityOf(state, frame);
   const voi = voiOf(window, state, frame);
   const output = outputOf(state.output_table);
@@ -52,7 +62,7 @@ function modalityOf(state: DrawnPresentation, frame: Frame): Step {
   return (value) => entryAt(entries, Math.round(stored(value)) - table.first);
 }
 
-function voiOf(window: DrawnWindow | undefined, state: DrawnPresentation, frame: Frame): Step {
+function voiOf(window: DrawnWindow | null | undefined, state: DrawnPresentation, frame: Frame): Step {
   if (window?.table) return tableCurve(window.table);
   if (window && window.center !== null && window.width !== null) {
     const given = { center: window.center, width: window.width };
@@ -63,7 +73,7 @@ function voiOf(window: DrawnWindow | undefined, state: DrawnPresentation, frame:
   return (value) => Math.min(1, Math.max(0, (value - least) / (most - least || 1)));
 }
 
-/** What the modality step can give: that is what is seen where there is no window (PS3.4 N.2.1.2). */
+/** What the modality step can give: that is what is seen where there is no window (PS3.4 N.2.1.3). */
 function outputRange({ modality_table: table, slope, intercept }: DrawnPresentation, frame: Frame): readonly [number, number] {
   if (table && !frame.facts.tabled) return [0, 2 ** table.bits - 1];
   if (frame.facts.float || frame.facts.tabled) return rangeOf(frame);

@@ -1,8 +1,11 @@
 /** Drawings of other systems over pictures: which picture a shape or mask lies on, and where. */
 
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import { readFrame } from '../frame';
+import type { Seen } from '../layer';
 import { onPlane, planeOf, type Plane } from '../planes';
 import { colourOf, liesIn, names, type DrawingContent, type DrawnFrame, type DrawnMasks, type DrawnShape } from './content';
+import { DrawingsLayer } from './layer';
 import { MaskStore } from './masks';
 import { outlines } from './outlines';
 import { MasksDamaged, readMasks, unpackBits, unpackValues } from './runs';
@@ -157,6 +160,49 @@ describe('masks', () => {
     const [found] = store(plane).on(here, axial(30), 128, 128);
     const { a = 0, e = 0 } = found?.placing ?? {};
     expect(onPlane(axial(30), own.position).x).toBe(a * 0.5 + e);
+  });
+});
+
+describe('outlines over a stack that is still arriving', () => {
+  const facts = { rows: 128, columns: 128, samples: 1, bits_allocated: 8, bits_stored: 8, signed: false, photometric: 'MONOCHROME2' };
+  const frame = readFrame(facts, new ArrayBuffer(128 * 128));
+  const square = (z: number): DrawnShape => shape('polygon', [12, 22, z, 18, 22, z, 18, 26, z, 12, 26, z]);
+
+  vi.stubGlobal('Path2D', class { moveTo(): void {} lineTo(): void {} closePath(): void {} });
+
+  /** A pane whose slices lie at these heights, and whether a pen draws there at a place. */
+  function pane(...at: number[]) {
+    const heights = at;
+    const content: DrawingContent = { ...EMPTY, shapes: [square(30)] };
+    const looks = new Map([[1, { shown: true, colour: '#fff' }]]);
+    const drawing = { content, looks, masks: null, applied: false, words: () => [] };
+    const layer = new DrawingsLayer(
+      (place) => ({ instance: `slice at ${heights[place] ?? ''}`, frame: 1, series: 's' }),
+      (place) => (heights[place] === undefined ? null : axial(heights[place])),
+      () => ({ drawings: [drawing], opacity: 1, labels: false }),
+    );
+    const drawn = (place: number): boolean => {
+      let lines = 0;
+      const pen = new Proxy({}, { get: (_, name) => () => void (name === 'stroke' && (lines += 1)), set: () => true });
+      const seen: Seen = { place, frame, pane: { width: 128, height: 128 }, scale: 1, toPane: (point) => point, toImage: (point) => point };
+      layer.draw(pen as CanvasRenderingContext2D, seen);
+      return lines > 0;
+    };
+    return { heights, drawn };
+  }
+
+  it('go with their slice where others come before it', () => {
+    const { heights, drawn } = pane(30, 40);
+    for (const _ of ['first', 'again']) expect([drawn(0), drawn(1)]).toEqual([true, false]);
+    heights.unshift(10, 20);
+    expect([0, 1, 2, 3].map(drawn)).toEqual([false, false, true, false]);
+  });
+
+  it('reach half the way to a neighbour, also to one that comes later', () => {
+    const { heights, drawn } = pane(26, 36);
+    expect([drawn(0), drawn(0), drawn(0)]).toEqual([true, true, true]); // 4 of 5 mm
+    heights.splice(1, 0, 31);
+    expect([0, 1].map(drawn)).toEqual([false, true]);
   });
 });
 

@@ -1,4 +1,4 @@
-/** What other systems drew, over a pane's picture. Knows its pictures by place; what is shown is told anew each time. */
+/** What other systems drew, over a pane's picture. Asks for its pictures by place; what is shown is told anew each time. */
 
 import type { Point } from '../geometry';
 import type { Layer, Seen } from '../layer';
@@ -34,12 +34,15 @@ export interface Overlaid {
 }
 
 const NEAR = 0.5; // mm, of a picture without neighbours
-const KEPT_PLACES = 64;
+const KEPT_PICTURES = 64;
 const OTHER = '#ffb000';
+
+type Met = readonly (readonly [Body, readonly Section[]])[];
 
 interface Bodies {
   bodies: readonly Body[];
-  sections: Map<number, readonly (readonly [Body, readonly Section[]])[]>;
+  /** By picture, never by place: the stack grows and is sorted anew while objects arrive. */
+  sections: Map<string, { near: number; met: Met }>;
 }
 
 export class DrawingsLayer implements Layer {
@@ -103,8 +106,8 @@ export class DrawingsLayer implements Layer {
     }
   }
 
-  /** What the plane of a place meets, found once. */
-  #sections(content: DrawingContent, target: Target, place: number): readonly (readonly [Body, readonly Section[]])[] {
+  /** What the plane of a picture meets, found once as long as its neighbours stay. */
+  #sections(content: DrawingContent, target: Target, place: number): Met {
     let found = this.#bodies.get(content);
     if (!found) {
       const bodies = content.shapes.filter(({ unit }) => unit === 'patient').map((shape) => new Body(shape));
@@ -112,27 +115,17 @@ export class DrawingsLayer implements Layer {
     }
     const plane = this.planeAt(place);
     if (!plane || found.bodies.length === 0) return [];
-    const key = place;
-    const known = found.sections.get(key);
-    if (known && this.#stillOf(found, target)) return known;
+    const key = `${target.series} ${target.instance} ${target.frame}`;
     const near = this.#near(place, plane);
+    const known = found.sections.get(key);
+    if (known?.near === near) return known.met;
     const met = found.bodies
       .filter(({ shape }) => liesIn(content, shape.space, shape.on, target.series))
       .map((body) => [body, body.on(plane, near)] as const)
       .filter(([, sections]) => sections.length > 0);
-    if (found.sections.size >= KEPT_PLACES) found.sections.clear();
-    found.sections.set(key, met);
+    if (found.sections.size >= KEPT_PICTURES) found.sections.clear();
+    found.sections.set(key, { near, met });
     return met;
-  }
-
-  #series = new WeakMap<Bodies, string>();
-
-  /** Places are kept of one series at a time. */
-  #stillOf(found: Bodies, target: Target): boolean {
-    if (this.#series.get(found) === target.series) return true;
-    this.#series.set(found, target.series);
-    found.sections.clear();
-    return false;
   }
 
   /** Half the way to the nearer of the neighbouring planes: so an outline lies on one picture, not on several. */

@@ -333,12 +333,13 @@ export class MarksLayer implements Layer, Taker {
     return made ? [...all, { mark: made, own: true, selected: false, hovered: false, draft: true, handle: null }] : all;
   }
 
-  /** Values of one's own marks that were made on a coarse picture follow when the whole one is here. */
+  /** Values of marks that one made or changed on a coarse picture follow when the whole one is here. */
   #complete(picture: PictureName, seen: Seen): void {
     if (seen.frame.coarse || seen.frame.facts.samples > 1) return;
     for (const mark of this.#book.on(picture)) {
       const name = isRegion(mark.kind) ? 'mean' : mark.kind === 'point' ? 'value' : null;
-      if (!name || this.#looked.has(mark) || !this.#book.isMine(mark) || mark.values.some((one) => one.name === name)) continue;
+      const byMe = this.#book.isMine(mark) || mark.changed_by.id === this.#book.me.id;
+      if (!name || !byMe || this.#looked.has(mark) || mark.values.some((one) => one.name === name)) continue;
       this.#looked.add(mark);
       const values = this.#valued(mark, mark.points, seen);
       if (values.some((one) => one.name === name)) queueMicrotask(() => this.#book.complete(mark.id, values));

@@ -1,6 +1,7 @@
 /** Making and moving marks by mouse and finger. */
 
 import { describe, expect, it } from 'vitest';
+import { readFrame } from '../frame';
 import { isSound, type Mark, type Spot } from './mark';
 import { simplified } from './shapes';
 import { click, me, near, only, pen, pictureAt, pull, seen, stage, touch, type Stage } from './stage';
@@ -229,6 +230,27 @@ describe('moving', () => {
     on.book.tool = null;
     pull(on, [20, 10], [8, 12]);
     expect(only(on).points).toEqual([[0, 12], [20, 12]]);
+  });
+
+  it('tells the values of a colleague’s region again once the picture is whole, where it was changed on a coarse one', async () => {
+    const on = stage();
+    const whole = seen();
+    const coarse = { ...whole, frame: readFrame({ ...whole.frame.facts, coarse: [40, 50] }, new Uint16Array(2000).buffer) };
+    const colleague = { id: 'other', name: 'Groß' };
+    const points: Spot[] = [[10, 10], [30, 10], [30, 30], [10, 30]];
+    const region = on.book.add({ kind: 'rectangle', instance_id: 'picture-0', frame: 1, points, text: '', values: [] });
+    const theirs: Mark = { ...region, revision: 1, author: colleague, changed_by: colleague };
+    const draw = async (): Promise<boolean> => {
+      on.layer.draw(pen(), whole);
+      await Promise.resolve();
+      return only(on).values.some(({ name }) => name === 'mean');
+    };
+    on.book.take(region.id, theirs);
+    expect(await draw()).toBe(false); // theirs is theirs
+    pull(on, [30, 30], [50, 60], { on: coarse });
+    expect([only(on).points[2], only(on).values.map(({ name }) => name)]).toEqual([[50, 60], ['area', 'perimeter']]);
+    expect(await draw()).toBe(true);
+    expect([only(on).author.id, on.edits.at(-1)?.after?.values.length]).toEqual(['other', 6]);
   });
 
   it('lets a finger select before it moves', () => {

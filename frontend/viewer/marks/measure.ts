@@ -11,7 +11,7 @@ import { scaleFor, type Scale } from './spacing';
 import {
   angleBetween, distance, ellipseArea, ellipseOf, ellipsePerimeter, inMetric, minus, polygonArea, polygonPerimeter, shapeOf,
 } from './shapes';
-import { paddingOf, statisticsOf } from './statistics';
+import { statisticsOf } from './statistics';
 
 /** What is known of a picture besides its frame. */
 export interface About {
@@ -70,14 +70,10 @@ function greyValues(frame: Frame, about: About, values: readonly [ValueName, num
 
 function probed(frame: Frame, [x, y]: Spot, about: About): MarkValue[] {
   if (isColour(frame)) return [];
-  const { rows, columns, facts } = frame;
+  const { rows, columns } = frame;
   const [column, row] = [Math.min(columns - 1, Math.floor(x)), Math.min(rows - 1, Math.floor(y))]; // the outer edge is the last pixel's
-  if (row * columns + column >= Math.floor(rows * columns * (1 - (facts.missing ?? 0)))) return [];
   const value = probe(frame, column, row);
   if (typeof value !== 'number' || !Number.isFinite(value)) return [];
-  const stored = Math.round(((value - frame.intercept) / frame.slope) * 1e6) / 1e6;
-  const [from, to] = paddingOf(facts);
-  if (stored >= from && stored <= to) return [];
   return greyValues(frame, about, [['value', value]]);
 }
 

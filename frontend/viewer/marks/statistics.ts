@@ -1,6 +1,6 @@
 /** What the pixels within a shape say: mean, standard deviation, extremes, after the modality's rescale. */
 
-import { isColour, type Frame, type FrameFacts } from '../frame';
+import { isColour, paddingOf, type Frame } from '../frame';
 import type { Shape } from './shapes';
 
 export interface Statistics {
@@ -61,12 +61,6 @@ function addNumbers(into: Sums, samples: ArrayLike<number>, start: number, end: 
     if (value < into.min) into.min = value;
     if (value > into.max) into.max = value;
   }
-}
-
-/** The stored values that are padding, both ends among them (PS3.3 C.7.5.1.1.2); NaN where there are none. */
-export function paddingOf(facts: FrameFacts & { padding?: readonly [number, number] | null }): readonly [number, number] {
-  const [one, other] = facts.padding ?? [facts.padding_value ?? NaN, facts.padding_value ?? NaN];
-  return [Math.min(one, other), Math.max(one, other)];
 }
 
 function readingOf({ facts }: Frame): Reading {

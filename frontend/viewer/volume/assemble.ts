@@ -3,6 +3,8 @@
  * from their positions (PS3.3 C.7.6.2.1.1); Slice Thickness and Instance Number say nothing of it.
  */
 
+import { longSteps } from '../gaps';
+import { parted } from './phases';
 import { cross, dot, length, minus, times, unit, vecOf, type Vec } from './vectors';
 
 /** A frame with its plane, as the server tells it. */
@@ -19,6 +21,10 @@ export interface Plane {
   columns: number;
   /** When it was taken, or what else parts the frames of one position. */
   time?: number | null;
+  /** What else may tell it from others at its position: as many, in the same order, for all planes. */
+  labels?: readonly (number | null)[];
+  /** What its position counts from, where the series' planes differ in it. */
+  reference?: string | null;
 }
 
 export interface Stacked {
@@ -50,6 +56,8 @@ export interface Choice extends Stacked {
   group: number;
   groups: number;
   time: number | null;
+  /** Planes like these that are in no volume: nothing tells in which. */
+  leftOut: number;
 }
 
 export type WhyNoVolume = 'too-few' | 'no-position' | 'mixed-orientation' | 'mixed-size' | 'scattered' | 'one-position';
@@ -64,8 +72,7 @@ export interface Assembled {
 export const FEWEST_PLANES = 3;
 const SAME_WAY = 1 - 1e-5; // a quarter of a degree: headers are rounded
 const SAME_PLACE_MM = 0.01;
-const EVEN = 0.02; // distances that differ by less of themselves are one
-const GAP = 1.5; // times the distance around it
+const EVEN = 0.02; // of a step: planes that lie no further aside are evenly apart
 const OFF_LINE = 0.5; // of a pixel: further aside, the planes are no stack
 
 interface Placed {
@@ -106,10 +113,11 @@ function grouped<T>(all: readonly T[], same: (a: T, b: T) => boolean): T[][] {
 export function assemble(planes: readonly Plane[]): Assembled {
   const known = planes.map(placed).filter((one) => one !== null);
   if (known.length < FEWEST_PLANES) return { choices: [], why: planes.length < FEWEST_PLANES ? 'too-few' : 'no-position' };
-  const ways = grouped(known, sameWay);
+  const spaces = grouped(known, (a, b) => (a.plane.reference ?? null) === (b.plane.reference ?? null));
+  const ways = spaces.flatMap((space) => grouped(space, sameWay));
   const alike = ways.flatMap((way) => grouped(way, sameMatrix));
   const large = alike.filter((group) => group.length >= FEWEST_PLANES);
-  if (large.length === 0) return { choices: [], why: ways.length > 1 ? 'mixed-orientation' : 'mixed-size' };
+  if (large.length === 0) return { choices: [], why: whyNoneIsLarge(known, spaces.length) };
   let why: WhyNoVolume = 'one-position';
   const choices = large.flatMap((group) => {
     const found = volumesOf(group);
@@ -121,7 +129,12 @@ export function assemble(planes: readonly Plane[]): Assembled {
   return { choices: bySize, why: bySize.length === 0 ? why : null };
 }
 
-/** Parts planes that share positions into volumes: the n-th of each position belongs to the n-th volume. */
+function whyNoneIsLarge(known: readonly Placed[], spaces: number): WhyNoVolume {
+  if (grouped(known, sameWay).length > 1) return 'mixed-orientation';
+  return spaces > 1 ? 'too-few' : 'mixed-size';
+}
+
+/** Parts planes that share positions into volumes. */
 function volumesOf(group: readonly Placed[]): Choice[] | WhyNoVolume {
   const [first] = group;
   if (!first) return 'too-few';
@@ -139,10 +152,10 @@ function volumesOf(group: readonly Placed[]): Choice[] | WhyNoVolume {
   }
   if (positions.length < FEWEST_PLANES) return positions.length === 1 ? 'one-position' : 'too-few';
   for (const here of positions) here.sort((a, b) => order(a.one.plane, b.one.plane));
-  const most = Math.max(...positions.map((here) => here.length));
-  const parts = Array.from({ length: most }, (_, turn) => positions.map((here) => here[turn]).filter((entry) => entry !== undefined));
+  const { parts, leftOut } = parted(positions.map((here) => here.map(({ one }) => one)), ({ plane }) => [...(plane.labels ?? []), plane.time ?? null]);
   const full = parts.filter((part) => part.length >= FEWEST_PLANES);
-  const found = full.map((part, at) => stack(part.map((entry) => entry.one), { row, column, normal }, at + 1, full.length));
+  const rest = leftOut + parts.flat().length - full.flat().length;
+  const found = full.map((part, at) => stack(part, { row, column, normal }, { group: at + 1, groups: full.length, leftOut: rest }));
   const sound = found.filter((one) => typeof one !== 'string');
   return sound.length > 0 ? sound : 'scattered';
 }
@@ -151,7 +164,7 @@ const order = (a: Plane, b: Plane): number => (a.time ?? 0) - (b.time ?? 0) || a
 
 type Axes = Pick<Stacked, 'row' | 'column' | 'normal'>;
 
-function stack(planes: readonly Placed[], axes: Axes, group: number, groups: number): Choice | 'scattered' {
+function stack(planes: readonly Placed[], axes: Axes, among: Pick<Choice, 'group' | 'groups' | 'leftOut'>): Choice | 'scattered' {
   const [first] = planes;
   const last = planes.at(-1);
   if (!first || !last) return 'scattered';
@@ -165,29 +178,13 @@ function stack(planes: readonly Placed[], axes: Axes, group: number, groups: num
   const steps = depths.slice(1).map((depth, k) => depth - (depths[k] ?? 0));
   return {
     rows: first.plane.rows, columns: first.plane.columns, origin, ...axes, spacing: [across, down], shear,
-    places: planes.map((one) => one.plane.place), depths, even: evenStep(steps), gaps: gapsAmong(steps),
-    tilt: (Math.acos(Math.min(1, 1 / length(shear))) * 180) / Math.PI, group, groups, time: first.plane.time ?? null,
+    places: planes.map((one) => one.plane.place), depths, even: evenStep(depths), gaps: longSteps(steps).map(({ at }) => at),
+    tilt: (Math.acos(Math.min(1, 1 / length(shear))) * 180) / Math.PI, ...among, time: first.plane.time ?? null,
   };
 }
 
-const near = (a: number, b: number): boolean => Math.abs(a - b) <= EVEN * Math.max(a, b);
-
-function evenStep(steps: readonly number[]): number | null {
-  const mean = steps.reduce((sum, step) => sum + step, 0) / steps.length;
-  return steps.every((step) => near(step, mean)) ? mean : null;
-}
-
-/**
- * A distance that stands alone and is much larger than what is before or behind it is a hole; several equal ones in a
- * row are a part of the series with another distance.
- */
-function gapsAmong(steps: readonly number[]): number[] {
-  const median = steps.toSorted((a, b) => a - b)[Math.floor((steps.length - 1) / 2)] ?? 0;
-  return steps.flatMap((step, k) => {
-    let run = 1;
-    for (let at = k - 1; at >= 0 && near(steps[at] ?? 0, step); at -= 1) run += 1;
-    for (let at = k + 1; at < steps.length && near(steps[at] ?? 0, step); at += 1) run += 1;
-    const around = Math.min(steps[k - 1] ?? Infinity, steps[k + 1] ?? Infinity, Math.max(median, step / 8));
-    return run < FEWEST_PLANES && step > GAP * around ? [k] : [];
-  });
+/** The mean distance, if no plane lies aside from where that puts it: small differences must not add up. */
+function evenStep(depths: readonly number[]): number | null {
+  const mean = (depths.at(-1) ?? 0) / (depths.length - 1);
+  return depths.every((depth, k) => Math.abs(depth - k * mean) <= EVEN * mean) ? mean : null;
 }

@@ -1,6 +1,7 @@
 /** The volumes that are open: their voxels in the keeper's thread, the same on the graphics card while there is one. */
 
 import { copyRoom, copySize } from './budget';
+import { unitOf } from './halves';
 import { Keeper } from './keeper';
 import { NotLoaded, VolumeLoading, type Known, type Progress, type Source, type Taker } from './loading';
 import { NoGraphics, Painter } from './painter';
@@ -15,6 +16,8 @@ export interface Body extends Known {
   spread: readonly number[];
   /** Of the copy for three dimensions. */
   copy: Vec;
+  /** How often that was made, as slices may come late. */
+  made: number;
 }
 
 /** gone: the card was taken away, and may come back; none: there never was one that can do it. */
@@ -24,6 +27,8 @@ export interface BodiesOptions {
   budget: number;
   /** Something of a volume, or the card, came or went. */
   onChange: () => void;
+  /** The server no longer knows who asks. */
+  onStranger?: (() => void) | undefined;
 }
 
 const NOTHING: Progress = { here: 0, of: 0, coarse: false, lost: new Set(), cut: 0 };
@@ -34,6 +39,8 @@ export class Bodies {
   readonly keeper = new Keeper();
   readonly #bodies = new Map<BodyName, Body>();
   readonly #loadings = new Map<BodyName, VolumeLoading>();
+  /** What is brought for each now. */
+  readonly #turns = new WeakMap<VolumeLoading, Promise<boolean>>();
   readonly #ready = new Set<BodyName>();
   #painter: Painter | null = null;
   #graphics: Graphics = 'none';
@@ -73,11 +80,36 @@ export class Bodies {
     const most = Math.min(MOST_WITHOUT_CARD, this.#painter?.most ?? MOST_WITHOUT_CARD);
     const loading = new VolumeLoading(source, budget, most, this.#taker(name, budget));
     this.#loadings.set(name, loading);
-    try {
+    return this.#through(name, loading, async () => {
       await loading.run();
-      if (this.#loadings.get(name) !== loading) return false;
-      await this.#finish(name);
       return true;
+    });
+  }
+
+  /** The line, or the login, is back: what failed without it is asked for again. Rejects as `load`, false where nothing came. */
+  async resume(name: BodyName): Promise<boolean> {
+    const loading = this.#loadings.get(name);
+    return loading ? this.#through(name, loading, () => loading.again()) : false;
+  }
+
+  /** One after the other; `bring` tells whether anything came. */
+  async #through(name: BodyName, loading: VolumeLoading, bring: () => Promise<boolean>): Promise<boolean> {
+    const before = this.#turns.get(loading);
+    const turn = (async () => {
+      await before?.catch(() => undefined);
+      return this.#brought(name, loading, bring);
+    })();
+    this.#turns.set(loading, turn);
+    return turn;
+  }
+
+  async #brought(name: BodyName, loading: VolumeLoading, bring: () => Promise<boolean>): Promise<boolean> {
+    if (this.#closed || this.#loadings.get(name) !== loading) return false;
+    try {
+      const came = await bring();
+      if (this.#loadings.get(name) !== loading) return false;
+      if (came) await this.#finish(name);
+      return came;
     } catch (cause) {
       if (this.#closed || this.#loadings.get(name) !== loading) return false;
       this.drop(name);
@@ -104,12 +136,13 @@ export class Bodies {
 
   #taker(name: BodyName, budget: number): Taker {
     return {
+      stranger: () => this.options.onStranger?.(),
       begin: async (known) => {
         const copy = copySize(known.grid, copyRoom(budget, this.#painter?.isSoftware ?? true), this.#painter?.most ?? 256);
         const { grid, kind, scale } = known;
         const { stacked, decimation } = grid;
         await this.keeper.ask({ do: 'make', name, stacked, decimation, kind, scale });
-        this.#bodies.set(name, { ...known, name, progress: NOTHING, spread: [0, 0, 1, 1], copy });
+        this.#bodies.set(name, { ...known, name, progress: NOTHING, spread: [0, 0, 1, 1], copy, made: 0 });
         this.#toCard(name);
       },
       put: (slices, data) => this.#put(name, slices, data),
@@ -161,7 +194,7 @@ export class Bodies {
     const painter = this.painterFor(name);
     if (!body || !painter) return;
     try {
-      painter.makeCopy(name, body.copy);
+      painter.makeCopy(name, body.copy, unitOf(body.spread));
     } catch (cause) {
       if (!(cause instanceof NoGraphics)) throw cause;
       return;
@@ -172,6 +205,8 @@ export class Bodies {
       painter.putCopy(name, layer, values);
     }
     painter.markCopied(name);
+    const here = this.#bodies.get(name);
+    if (here) this.#bodies.set(name, { ...here, made: here.made + 1 });
     this.options.onChange();
   }
 

@@ -114,7 +114,7 @@ export class Drawing {
     const fineness = painter ? this.space.fineness : 1;
     const width = Math.max(1, Math.round(pane.size.width * pane.ratio * fineness));
     const height = Math.max(1, Math.round(pane.size.height * pane.ratio * fineness));
-    const key = JSON.stringify([state, view, view === 'mip' || !painter ? tone : null, pane.size, body.spread, painter !== null]);
+    const key = JSON.stringify([state, view, view === 'mip' || !painter ? tone : null, pane.size, body.spread, body.progress.here, body.made, painter !== null]);
     if (!pane.takes(key, fineness)) return;
     if (!painter) return this.#queue(pane, () => this.#slowCast(pane, body, state, tone));
     const began = performance.now();

@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { assemble, type Choice, type Plane } from './assemble';
+import { gapsIn } from '../gaps';
 import { budgetOf, copySize, MEBIBYTE, planned, volumeBytes } from './budget';
 import { cellsOf, Grid } from './grid';
 import { loadingOrder } from './loading-order';
@@ -50,6 +51,23 @@ describe('what makes a volume', () => {
     expect(new Grid(missing).gapDepths()).toEqual([[4, 8]]);
     const two = only(planes(stackOf([0, 2, 6, 10, 12, 14, 16])));
     expect(two.gaps).toEqual([1, 2]);
+  });
+
+  it.each([[0, 2, 4, 8, 10, 12], [0, 2, 6, 10, 12, 14, 16], [0, 2, 4, 7.1, 9, 11], [0, 2, 6, 8], [0, 5, 8, 13, 18], [0, 5, 10, 12, 14, 16, 18, 23], [0, 1, 30]])(
+    'has its gaps where a pane of the same slices has them: %s …', (...depths) => {
+      const slices = planes(stackOf(depths));
+      expect(only(slices).gaps).toEqual(gapsIn(slices).map(({ after }) => after));
+    },
+  );
+
+  it('lets small differences of the distances not add up: every slice is where it was taken', () => {
+    const depths = Array.from({ length: 201 }, (_, k) => (k <= 100 ? k * 4.91 : 491 + (k - 100) * 5.09));
+    const found = only(planes(stackOf(depths)));
+    expect([found.even, found.gaps]).toEqual([null, []]);
+    const grid = new Grid(found);
+    [0, 50, 100, 150, 200].forEach((k) => expect(grid.sliceAt(depths[k] ?? 0)).toBeCloseTo(k, 9));
+    const rounded = Array.from({ length: 201 }, (_, k) => Math.round(k * 0.625 * 1000) / 1000 + (k % 2) * 0.001);
+    expect(only(planes(stackOf(rounded))).even).toBeCloseTo(0.625, 4); // a header's rounding
   });
 
   it('keeps the true geometry of a tilted gantry', () => {

@@ -39,9 +39,11 @@ export class Keeping {
       case 'put': {
         const data = voxelsOf(kept.kind, order.data);
         for (const slice of order.slices) voxels.set(data as Voxels & Float32Array<ArrayBuffer>, slice * grid.columns * grid.rows);
+        kept.copy = null;
         return null;
       }
       case 'mend':
+        kept.copy = null;
         return mend(kept, order.slice, order.before, order.behind);
       case 'read':
         return layer(kept, order.slice).slice().buffer;

@@ -6,7 +6,7 @@ import { FrameFailure } from '../loader';
 import type { Quantity } from '../quantity';
 import { startingWindow, startOf, type Start } from '../starting';
 import { unitText } from '../units';
-import type { Choice } from './assemble';
+import { FEWEST_PLANES, type Choice } from './assemble';
 import { planned } from './budget';
 import { fetchSlice, kindOf, numbersOf } from './fetching';
 import { Grid } from './grid';
@@ -70,11 +70,17 @@ export interface Taker {
   /** Fills what never came from its neighbours. */
   mend: (slice: number, before: number, behind: number) => Promise<void>;
   progress: (progress: Progress) => void;
+  /** The server no longer knows who asks. */
+  stranger?: () => void;
 }
+
+/** Why a slice is not here: it may come when it is asked for again, or never. */
+type Missing = 'due' | 'final';
 
 const AT_ONCE = 4;
 const FIRST_TRIES = 5;
 const RETRY_MS = [500, 1_500, 4_000];
+const UNKNOWN = 401;
 const PASSING = new Set([429, 502, 503, 504]);
 
 /** The slices with a frame each unlike the others: begun again, as numbers after their own rescale. */
@@ -82,6 +88,7 @@ class Varying extends Error {}
 
 export class VolumeLoading {
   readonly #stop = new AbortController();
+  #begun: { first: Frame; round: Round } | null = null;
 
   constructor(
     readonly source: Source,
@@ -107,12 +114,27 @@ export class VolumeLoading {
     }
   }
 
+  /**
+   * The line, or the login, is back: asks again for what failed without it. To be called after `run`; tells whether any
+   * came. Rejects as that does.
+   */
+  async again(): Promise<boolean> {
+    if (!this.#begun) return false;
+    try {
+      return await this.#begun.round.again();
+    } catch (cause) {
+      if (!(cause instanceof Varying)) throw cause;
+      await this.#load(this.#begun.first, 'float32');
+      return true;
+    }
+  }
+
   /** A slice near the middle: from it is known of what kind they are. */
   async #first(level: number): Promise<Frame> {
     const { places } = this.source.choice;
     for (const { slice } of loadingOrder(places.length).slice(0, FIRST_TRIES)) {
       const frame = await this.#fetch(places[slice] ?? 0, level);
-      if (frame) return frame;
+      if (typeof frame === 'object') return frame;
     }
     throw new NotLoaded('unreachable');
   }
@@ -135,25 +157,29 @@ export class VolumeLoading {
       loss: facts.loss ?? null,
     });
     const round = new Round(this, grid, kind, scale, this.#stop.signal);
+    this.#begun = { first, round };
     await round.run();
   }
 
-  /** None where it cannot be had. */
-  async fetchSliceOf(grid: Grid, slice: number): Promise<Frame | null> {
+  async fetchSliceOf(grid: Grid, slice: number): Promise<Frame | Missing> {
     return this.#fetch(grid.places[slice] ?? 0, grid.decimation.xy);
   }
 
-  async #fetch(place: number, level: number): Promise<Frame | null> {
+  async #fetch(place: number, level: number): Promise<Frame | Missing> {
     const address = this.source.address(place, level > 0);
-    if (address === null) return null;
+    if (address === null) return 'final';
     for (let tries = 0; ; tries += 1) {
       try {
         return await fetchSlice(address, level, this.#stop.signal);
       } catch (cause) {
         if (this.#stop.signal.aborted) throw cause;
-        const final = cause instanceof FrameDamaged || (cause instanceof FrameFailure && !PASSING.has(cause.status));
+        if (cause instanceof FrameFailure && cause.status === UNKNOWN) {
+          this.taker.stranger?.();
+          return 'due';
+        }
+        if (cause instanceof FrameDamaged || (cause instanceof FrameFailure && !PASSING.has(cause.status))) return 'final';
         const wait = RETRY_MS[tries];
-        if (final || wait === undefined) return null;
+        if (wait === undefined) return 'due';
         await new Promise((go) => setTimeout(go, wait));
         this.#stop.signal.throwIfAborted();
       }
@@ -167,6 +193,8 @@ class Round {
   /** How far the slice is that stands for each; 0 where it is its own. */
   readonly #distance: Uint16Array;
   readonly #lost = new Set<number>();
+  /** Those of the lost that may come yet. */
+  readonly #due = new Set<number>();
   readonly #coarsest: number;
   #coarseLeft: number;
   #here = 0;
@@ -187,9 +215,28 @@ class Round {
   }
 
   async run(): Promise<void> {
+    await this.#bringAll();
+    if (this.#here < FEWEST_PLANES) throw new NotLoaded(this.#due.size > 0 ? 'unreachable' : 'damaged');
+    await this.#mend();
+  }
+
+  /** Asks again for what is due; tells whether any came. */
+  async again(): Promise<boolean> {
+    const before = this.#here;
+    this.#order.push(...[...this.#due].map((slice) => ({ slice, stride: 1 })));
+    this.#due.clear();
+    if (this.#order.length === 0) return false;
+    await this.#bringAll();
+    if (this.#here > before) await this.#mend(); // those that are still missing have nearer neighbours now
+    return this.#here > before;
+  }
+
+  async #bringAll(): Promise<void> {
     await Promise.all(Array.from({ length: AT_ONCE }, () => this.#work()));
     if (this.#broken !== undefined) throw this.#broken;
-    if (this.#here < 3) throw new NotLoaded('damaged');
+  }
+
+  async #mend(): Promise<void> {
     for (const slice of [...this.#lost].sort((a, b) => a - b)) {
       await this.loading.taker.mend(slice, this.#nearest(slice, -1), this.#nearest(slice, 1));
     }
@@ -210,9 +257,10 @@ class Round {
     const frame = await this.loading.fetchSliceOf(this.grid, slice);
     this.signal.throwIfAborted();
     if (this.#broken !== undefined) return;
-    if (frame) this.#take(slice, stride, frame);
+    if (typeof frame === 'object') this.#take(slice, stride, frame);
     else this.#lost.add(slice);
-    if (stride === this.#coarsest) this.#coarseLeft -= 1;
+    if (frame === 'due') this.#due.add(slice);
+    if (stride === this.#coarsest && this.#coarseLeft > 0) this.#coarseLeft -= 1;
     this.#tell();
   }
 
@@ -230,6 +278,7 @@ class Round {
     }
     this.loading.taker.put(slices, numbersOf(frame, this.kind, this.grid.columns, this.grid.rows));
     this.#here += 1;
+    this.#lost.delete(slice);
     if (frame.facts.cut) this.#cut += 1;
   }
 

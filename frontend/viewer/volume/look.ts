@@ -8,6 +8,7 @@ import type { Body, Graphics } from './bodies';
 import type { Blend } from './drawing';
 import type { WhyNotLoaded } from './loading';
 import type { Measure, MeasureHandle } from './measuring';
+import type { Tone } from './painter';
 import { PATIENT_FACING, type Facing, type PlaneName, type PlaneView, type Slab } from './planes';
 import { firstSpace, type SpaceState } from './space';
 import type { SpaceView } from './transfer';
@@ -39,6 +40,12 @@ export interface Look {
   blend: Blend | null;
   space: SpaceState;
   spaceView: SpaceView;
+}
+
+/** How a volume's values become grey, as it is looked at. */
+export function toneOf(look: Pick<Look, 'window' | 'invert'>, body: Pick<Body, 'window' | 'toneOf' | 'invert'>): Tone {
+  const window = look.window ?? body.window;
+  return { window: { ...window, kind: body.toneOf(window) }, invert: look.invert !== body.invert };
 }
 
 export interface Probe {

@@ -2,6 +2,7 @@
 
 import type { Window, WindowFunction } from '../grey';
 import { displayed } from './display';
+import { inUnits } from './halves';
 import { cellsOf, type Grid } from './grid';
 import type { Cut, Kind, Scale, Voxels } from './reslice';
 import { corners, rays, slices } from './shaders';
@@ -72,7 +73,7 @@ export class Painter {
   readonly #gl: WebGL2RenderingContext;
   readonly #programs = new Map<string, Program>();
   readonly #bodies = new Map<string, Body>();
-  readonly #copies = new Map<string, { texture: WebGLTexture; size: Vec; whole: boolean }>();
+  readonly #copies = new Map<string, { texture: WebGLTexture; size: Vec; unit: number; whole: boolean }>();
   readonly #tables = new WeakMap<Uint8Array | Uint32Array, WebGLTexture>();
   #display: { words: Uint32Array; texture: WebGLTexture } | null = null;
 
@@ -154,15 +155,15 @@ export class Painter {
     this.#copies.delete(name);
   }
 
-  /** Makes room for the copy that rays go through. Throws NoGraphics. */
-  makeCopy(name: string, size: Vec): void {
+  /** Makes room for the copy that rays go through, of values in `unit`s. Throws NoGraphics. */
+  makeCopy(name: string, size: Vec, unit: number): void {
     const gl = this.#gl;
     const old = this.#copies.get(name);
     if (old) gl.deleteTexture(old.texture);
     const texture = this.#texture(gl.TEXTURE_3D, gl.LINEAR);
     gl.texStorage3D(gl.TEXTURE_3D, 1, gl.R16F, ...size);
     if (gl.isContextLost() || gl.getError() === gl.OUT_OF_MEMORY) throw new NoGraphics('the card has no room for it');
-    this.#copies.set(name, { texture, size, whole: false });
+    this.#copies.set(name, { texture, size, unit, whole: false });
   }
 
   putCopy(name: string, layer: number, data: Float32Array): void {
@@ -171,7 +172,7 @@ export class Painter {
     const gl = this.#gl;
     gl.activeTexture(gl.TEXTURE0 + SPARE_UNIT);
     gl.bindTexture(gl.TEXTURE_3D, copy.texture);
-    gl.texSubImage3D(gl.TEXTURE_3D, 0, 0, 0, layer, copy.size[0], copy.size[1], 1, gl.RED, gl.FLOAT, data);
+    gl.texSubImage3D(gl.TEXTURE_3D, 0, 0, 0, layer, copy.size[0], copy.size[1], 1, gl.RED, gl.FLOAT, inUnits(data, copy.unit));
   }
 
   markCopied(name: string): void {
@@ -227,6 +228,7 @@ export class Painter {
     for (const key of ['from', 'across', 'down', 'way', 'least', 'most', 'eye'] as const) set(key, ...job[key]);
     set('texel', 1 / copy.size[0], 1 / copy.size[1], 1 / copy.size[2]);
     set('range', ...job.range);
+    set('unit', copy.unit);
     set('stepMm', job.stepMm);
     gl.uniformMatrix3fv(this.#place(used, 'toPatient'), false, job.toPatient);
     gl.uniform1i(this.#place(used, 'kind'), job.transfer ? 0 : 1);

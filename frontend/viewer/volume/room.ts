@@ -12,14 +12,11 @@ import { Drawing, firstBlend, type Blend, type PlaneJob } from './drawing';
 import { goneTo } from './going';
 import { planeEvents, spaceEvents } from './handling';
 import { NotLoaded, type Source, type WhyNotLoaded } from './loading';
-import { barsIn, drawnWindow, edgesIn, firstLook, standing, type Look, type PaneName, type RoomState, type RoomTool } from './look';
+import { barsIn, drawnWindow, edgesIn, firstLook, standing, toneOf, type Look, type PaneName, type RoomState, type RoomTool } from './look';
 import { Measuring, type Measure } from './measuring';
 import { drawCross, drawGaps, drawMeasures, type Shown } from './overlay';
-import type { Tone } from './painter';
 import { VolumePane } from './pane';
-import {
-  facingsOf, fitScale, panned, PLANES, scrollStep, toPane, toPatient, turnOthers, zoomed, type PlaneName,
-} from './planes';
+import { facingsOf, fitScale, panned, PLANES, scrollStep, toPane, toPatient, turnOthers, zoomed, type PlaneName } from './planes';
 import { Probing } from './probing';
 import { savedBlend, savedWindow } from './saved-blend';
 import { drawnAlong, firstSpace, lookingFrom, pannedSpace, zoomedSpace, type Side } from './space';
@@ -35,6 +32,8 @@ export interface RoomOptions {
   measureText: (value: number, kind: Measure['kind']) => string;
   /** The room went to a place that lies in one of its planes. */
   onGone?: (name: PlaneName) => void;
+  /** The server no longer knows who asks. */
+  onStranger?: () => void;
 }
 
 const BAR_SHARE = 0.2; // of a pane's height
@@ -53,8 +52,8 @@ export class VolumeRoom {
   readonly #fitted = new Set<PlaneName>(PLANES);
   readonly #probing: Probing;
   #look: Look;
-  #why: WhyNotLoaded | null = null;
-  #overWhy: WhyNotLoaded | null = null;
+  #source: Source | null = null;
+  readonly #why: Record<BodyName, WhyNotLoaded | null> = { main: null, over: null };
   #placed = false;
   #goal: readonly Vec[] | null = null;
   #frame = 0;
@@ -64,7 +63,7 @@ export class VolumeRoom {
   constructor(options: RoomOptions) {
     this.#options = options;
     this.#look = firstLook(options.tool);
-    this.bodies = new Bodies({ budget: options.budget, onChange: () => this.#changed() });
+    this.bodies = new Bodies({ budget: options.budget, onChange: () => this.#changed(), onStranger: options.onStranger });
     this.drawing = new Drawing(this.bodies, () => this.redraw());
     this.#probing = new Probing(this.bodies, () => this.#tell());
   }
@@ -76,20 +75,27 @@ export class VolumeRoom {
   /** Loads the volume that is looked at. */
   async open(source: Source): Promise<void> {
     this.#placed = false;
-    this.#why = null;
+    this.#source = source;
+    this.#why.main = null;
     this.#probing.forget();
     const spaceView: SpaceView = source.modality === 'CT' ? 'bone' : 'mip';
     this.change({ window: null, invert: false, spaceView });
     this.measuring.forget();
-    await this.#load('main', source, (why) => (this.#why = why));
+    await this.#brought('main', this.bodies.load('main', source));
+  }
+
+  /** The line, or the login, is back: what could not be had without it is asked for again. */
+  async resume(): Promise<void> {
+    if (!this.#closed && this.#source && this.#why.main === 'unreachable') return this.open(this.#source);
+    await Promise.all((['main', 'over'] as const).map((name) => this.#brought(name, this.bodies.resume(name))));
   }
 
   /** Loads a second one over it, as it was saved or as ours are at first; null takes it away. */
   async openOver(source: Source | null, saved: DrawnBlending | null = null): Promise<void> {
-    this.#overWhy = null;
+    this.#why.over = null;
     this.change({ blend: null });
     if (!source) return this.bodies.drop('over');
-    await this.#load('over', source, (why) => (this.#overWhy = why));
+    if (!(await this.#brought('over', this.bodies.load('over', source)))) return; // another one lies over it, or none
     const over = this.bodies.body('over');
     if (!over || over.progress.here === 0) return;
     this.change({ blend: saved ? savedBlend(saved, over) : firstBlend(over) });
@@ -295,13 +301,15 @@ export class VolumeRoom {
     (event as CustomEvent<{ room?: VolumeRoom }>).detail.room = this; // tests ask so for the numbers of a view
   };
 
-  async #load(name: BodyName, source: Source, failed: (why: WhyNotLoaded) => void): Promise<void> {
+  /** Tells whether it is here, and not another one by now. */
+  async #brought(name: BodyName, bringing: Promise<boolean>): Promise<boolean> {
     try {
-      await this.bodies.load(name, source);
+      return await bringing;
     } catch (cause) {
       if (!(cause instanceof NotLoaded)) throw cause;
-      failed(cause.why);
+      this.#why[name] = cause.why;
       this.redraw();
+      return false;
     }
   }
 
@@ -350,15 +358,10 @@ export class VolumeRoom {
     this.#look = { ...this.#look, views: { ...this.#look.views, [name]: fitted } };
   }
 
-  #tone(body: Body): Tone {
-    const window = this.#look.window ?? body.window;
-    return { window: { ...window, kind: body.toneOf(window) }, invert: this.#look.invert !== body.invert };
-  }
-
   #job(): Omit<PlaneJob, 'view'> | null {
     const body = this.bodies.body('main');
     const { cursor, slab, blend } = this.#look;
-    return body ? { cursor, slab, blend, tone: this.#tone(body) } : null;
+    return body ? { cursor, slab, blend, tone: toneOf(this.#look, body) } : null;
   }
 
   #paint(name: PaneName): void {
@@ -389,7 +392,7 @@ export class VolumeRoom {
     const { all: measures, isPassing } = this.measuring;
     const { selected, handle } = this.choosing;
     this.#options.onState({
-      ...this.#look, measures, selected, handle, tilt: tiltOf(views, facingsOf(upright, body?.grid)), isPassing, body, why: this.#why, over: this.bodies.body('over') ?? null, overWhy: this.#overWhy,
+      ...this.#look, measures, selected, handle, tilt: tiltOf(views, facingsOf(upright, body?.grid)), isPassing, body, why: this.#why.main, over: this.bodies.body('over') ?? null, overWhy: this.#why.over,
       graphics: this.bodies.graphics, shownWindow: this.#look.window ?? body?.window ?? null,
       spaceReady: this.bodies.painterFor('main')?.hasCopy('main') ?? (body !== null && body.progress.here === body.progress.of),
       atCursor: this.#probing.atCursor, hover: this.#probing.hover,

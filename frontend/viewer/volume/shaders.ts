@@ -129,12 +129,13 @@ uniform mat3 toPatient;       // turns a slope within the copy into one in the p
 uniform vec3 texel;
 uniform vec2 range;           // of the transfer table: least value, width
 uniform float stepMm;
+uniform float unit;           // of the copy's values, which are half floats
 uniform int kind;             // 0 surfaces, 1 the largest value
 uniform vec3 eye;             // from the patient to the reader
 ${windowed}
 out vec4 colour;
 
-float at(vec3 p) { return texture(body, p).r; }
+float at(vec3 p) { return texture(body, p).r * unit; }
 
 float noise(vec2 p) { return fract(52.9829189 * fract(dot(p, vec2(0.06711056, 0.00583715)))); }
 

@@ -3,6 +3,7 @@
 Access owns its tables and knows the archive's studies, series and sources by their ids alone.
 """
 
+from radrelay.access.barring import Bar, Ground, WantedBar, bar, barred_ids, bars, is_barred, kept_aside, unbar
 from radrelay.access.broken_glass import (
     BreakKind,
     BrokenView,
@@ -15,6 +16,7 @@ from radrelay.access.broken_glass import (
     put_away,
     review,
 )
+from radrelay.access.departing import forget_account, links_open
 from radrelay.access.devices import (
     Binding,
     Caller,
@@ -22,7 +24,9 @@ from radrelay.access.devices import (
     bind_device,
     devices,
     is_loopback,
+    is_suspended,
     judge,
+    suspend_device,
     unbind_device,
 )
 from radrelay.access.granted import MOST_LISTED, GrantView, change_grant, grant_of, granted
@@ -43,6 +47,17 @@ from radrelay.access.groups import (
     remove_member,
     require_group,
 )
+from radrelay.access.launches import (
+    Launched,
+    LaunchView,
+    WantedLaunch,
+    launched_of,
+    make_launch,
+    take_launch,
+)
+from radrelay.access.launches import count_try as count_launch
+from radrelay.access.launches import note_session as note_launched
+from radrelay.access.link_codes import NewCode, letter_of, note_letter
 from radrelay.access.link_keys import LinkKeys, Protection
 from radrelay.access.links import (
     MOST_TARGETS,
@@ -60,12 +75,24 @@ from radrelay.access.links import (
     note_access,
     note_told,
     revoke_link,
+    suspend_link,
 )
 from radrelay.access.links import (
     listed as listed_links,
 )
 from radrelay.access.links import make as make_link
-from radrelay.access.principal import SYSTEM_NAME, Principal, PrincipalKind, Right, system_principal
+from radrelay.access.ownership import (
+    OwnerKind,
+    OwnerView,
+    TooManyOwners,
+    add_owner,
+    is_owned,
+    own_all,
+    owned_studies,
+    owners_among,
+    owners_of,
+)
+from radrelay.access.principal import GUEST, SYSTEM_NAME, Principal, PrincipalKind, Right, system_principal
 from radrelay.access.prior_rules import PriorReach, PriorRuleView, prior_rule, set_prior_rule
 from radrelay.access.release_rules import (
     Fate,
@@ -90,8 +117,10 @@ from radrelay.access.restrictions import (
     RestrictionKind,
     RestrictionView,
     fall_under,
+    follow_patient,
     forget_study,
     lift,
+    patients_restricted,
     restrict,
     restricted_of,
     restrictions,
@@ -102,13 +131,14 @@ from radrelay.access.restrictions import Wanted as WantedRestriction
 from radrelay.access.rule_matching import Conditions, SenderFacts, SeriesFacts, StudyFacts, cleaned, fits
 from radrelay.access.scope import Listed, Scope, scope
 from radrelay.access.sight import Sight, anybody_sees, of_account, own_end, sights
-from radrelay.access.visibility import count_up_to, of_one_person, open_to_all
+from radrelay.access.visibility import BROKEN_GLASS, count_up_to, of_one_person, open_to_all, unbarred
 from radrelay.access.visits import (
     Asked,
     LinkTry,
     Reaches,
     Refused,
     Visit,
+    ask_code,
     end_visit,
     open_link,
     unknown_principal,
@@ -116,6 +146,8 @@ from radrelay.access.visits import (
 )
 
 __all__ = [
+    "BROKEN_GLASS",
+    "GUEST",
     "MOST_LISTED",
     "MOST_TARGETS",
     "ROLES",
@@ -124,6 +156,7 @@ __all__ = [
     "AccessView",
     "Arrived",
     "Asked",
+    "Bar",
     "Binding",
     "BreakKind",
     "BrokenView",
@@ -133,7 +166,10 @@ __all__ = [
     "Fate",
     "GrantView",
     "Grantee",
+    "Ground",
     "GroupView",
+    "LaunchView",
+    "Launched",
     "LinkKeys",
     "LinkState",
     "LinkTry",
@@ -141,7 +177,10 @@ __all__ = [
     "Listed",
     "MadeLink",
     "MemberView",
+    "NewCode",
     "NoticeView",
+    "OwnerKind",
+    "OwnerView",
     "Principal",
     "PrincipalKind",
     "PriorReach",
@@ -160,15 +199,23 @@ __all__ = [
     "Sight",
     "StudyFacts",
     "Target",
+    "TooManyOwners",
     "Visit",
+    "WantedBar",
+    "WantedLaunch",
     "WantedLink",
     "WantedRestriction",
     "WantedRule",
     "Why",
     "accesses",
     "add_member",
+    "add_owner",
     "add_release_rule",
     "anybody_sees",
+    "ask_code",
+    "bar",
+    "barred_ids",
+    "bars",
     "bind_device",
     "break_glass",
     "broken",
@@ -179,6 +226,7 @@ __all__ = [
     "change_release_rule",
     "cleaned",
     "closings",
+    "count_launch",
     "count_up_to",
     "create_group",
     "delete_group",
@@ -190,7 +238,9 @@ __all__ = [
     "fall_under",
     "fits",
     "follow_directory",
+    "follow_patient",
     "follow_sign_on",
+    "forget_account",
     "forget_links",
     "forget_member",
     "forget_study",
@@ -200,15 +250,25 @@ __all__ = [
     "groups",
     "groups_of",
     "is_anything_asked",
+    "is_barred",
     "is_loopback",
+    "is_owned",
+    "is_suspended",
     "is_token_of",
     "judge",
+    "kept_aside",
+    "launched_of",
+    "letter_of",
     "lift",
     "link_of",
+    "links_open",
     "listed_links",
+    "make_launch",
     "make_link",
     "members_of",
     "note_access",
+    "note_launched",
+    "note_letter",
     "note_mailed",
     "note_told",
     "notices",
@@ -216,7 +276,12 @@ __all__ = [
     "of_one_person",
     "open_link",
     "open_to_all",
+    "own_all",
     "own_end",
+    "owned_studies",
+    "owners_among",
+    "owners_of",
+    "patients_restricted",
     "prior_rule",
     "put_away",
     "release_by_rules",
@@ -236,8 +301,13 @@ __all__ = [
     "set_prior_rule",
     "shows",
     "sights",
+    "suspend_device",
+    "suspend_link",
     "system_principal",
+    "take_launch",
     "told_of_rule",
+    "unbar",
+    "unbarred",
     "unbind_device",
     "unknown_principal",
     "visit_of",

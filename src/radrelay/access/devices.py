@@ -17,13 +17,13 @@ from typing import Literal
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from radrelay.access.models import Device
+from radrelay.access.models import Device, SuspendedDevice
 from radrelay.errors import Invalid, NotFound
 
 LONGEST_TITLE = 16
 MOST_ADDRESSES = 50
-Verdict = Literal["bound", "unbound", "impostor"]
-_DEVICE = Device.__table__.c
+Verdict = Literal["bound", "unbound", "impostor", "suspended"]
+_DEVICE, _SUSPENDED = Device.__table__.c, SuspendedDevice.__table__.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,9 @@ def unbind_device(session: Session, organisation_id: uuid.UUID, ae_title: str) -
 
 
 def judge(session: Session, organisation_id: uuid.UUID, caller: Caller) -> Verdict:
-    """Say whether a caller is who its title is bound to, somebody else, or of a title that is not bound."""
+    """Say whether a caller is who its title is bound to, somebody else, of a title that is not bound, or suspended."""
+    if is_suspended(session, organisation_id, caller.ae_title):
+        return "suspended"
     row = session.execute(
         sa.select(_DEVICE.addresses, _DEVICE.subject, _DEVICE.fingerprint).where(
             _DEVICE.organisation_id == organisation_id, _DEVICE.ae_title == caller.ae_title.strip(" ")
@@ -108,6 +110,24 @@ def judge(session: Session, organisation_id: uuid.UUID, caller: Caller) -> Verdi
         and (not row.fingerprint or row.fingerprint == caller.fingerprint)
     )
     return "bound" if fits else "impostor"
+
+
+def suspend_device(session: Session, organisation_id: uuid.UUID, ae_title: str, at: datetime | None) -> None:
+    """Refuse a title what it was granted until it is let in again (`at` none); what it sends is taken as before."""
+    row = session.get(SuspendedDevice, (organisation_id, ae_title.strip(" ")), with_for_update=True)
+    if row is not None and at is None:
+        session.delete(row)
+    elif row is None and at is not None:
+        session.add(SuspendedDevice(organisation_id=organisation_id, ae_title=ae_title.strip(" "), suspended_at=at))
+    session.flush()
+
+
+def is_suspended(session: Session, organisation_id: uuid.UUID, ae_title: str) -> bool:
+    """Say whether a title is refused what it was granted."""
+    held = sa.select(_SUSPENDED.suspended_at).where(
+        _SUSPENDED.organisation_id == organisation_id, _SUSPENDED.ae_title == ae_title.strip(" ")
+    )
+    return session.scalar(held) is not None
 
 
 def is_loopback(address: str) -> bool:

@@ -29,12 +29,66 @@ class LinkAnswerWrong(Forbidden):
     code = "link-answer-wrong"
 
 
+class LinkCodeOver(Forbidden):
+    """This code is over, or was used; ask for a new one."""
+
+    code = "link-code-over"
+
+
+class LinkAsksForNone(Conflict):
+    """This link asks for no code by e-mail."""
+
+    code = "link-asks-for-none"
+
+
 class LinkClosed(RadrelayError):
     """After several wrong answers this link is closed for a while."""
 
     code = "link-closed"
     http_status = 429
     dimse_status = 0x0124
+
+
+class LaunchRefused(Unauthenticated):
+    """This address opens nothing; open the images again from your program."""
+
+    code = "launch-refused"
+
+
+class LaunchExpired(LaunchRefused):
+    """This address has run out; open the images again from your program."""
+
+    code = "launch-expired"
+
+
+class LaunchUsed(LaunchRefused):
+    """This address was opened before, and opens once; open the images again from your program."""
+
+    code = "launch-used"
+
+
+class LaunchShut(LaunchRefused):
+    """The account that these images are to be opened for is not here any more, or is shut."""
+
+    code = "launch-shut"
+
+
+class LaunchLost(LaunchRefused):
+    """These images are not here any more, or not for the person that they are to be opened for."""
+
+    code = "launch-lost"
+
+
+class MayNotLaunch(Forbidden):
+    """The viewer is opened for people by programs whose token may do so; an administrator makes one."""
+
+    code = "launch-right"
+
+
+class LaunchForNobody(NotFound):
+    """There is no account of this name that can log in."""
+
+    code = "launch-user"
 
 
 class LinkWanted(Invalid):

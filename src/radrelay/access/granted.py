@@ -15,7 +15,7 @@ from radrelay.access.errors import GrantChanged
 from radrelay.access.grants import Grantee, Target, join_rights
 from radrelay.access.models import Grant
 from radrelay.access.principal import Right
-from radrelay.access.visibility import BY_RULE
+from radrelay.access.visibility import BY_RULE, OWNER
 from radrelay.errors import NotFound
 
 MOST_LISTED = 1_000
@@ -34,7 +34,7 @@ class GrantView:
     created_at: datetime
     revision: int
     priors: bool = False  # counts for a rule of earlier studies that goes by marked grants alone
-    origin: str = "hand"  # hand, break-glass or rule
+    origin: str = "hand"  # hand, break-glass, rule or owner
 
 
 def granted(
@@ -42,11 +42,11 @@ def granted(
 ) -> list[GrantView]:
     """Return the newest grants of the organisation, to one grantee or on one target if given; at most 1,000.
 
-    Those that rules gave, one for each study, are listed on a target alone: among all, one would find no others.
+    Those of rules and owners, one for each study, are listed on a target alone: among all, one would find no others.
     """
     conditions: list[sa.ColumnElement[bool]] = [Grant.organisation_id == organisation_id]
     if target is None:
-        conditions.append(Grant.origin != BY_RULE)
+        conditions.append(Grant.origin.not_in((BY_RULE, OWNER)))
     if grantee is not None:
         conditions += [Grant.grantee_kind == grantee.kind, Grant.grantee_id == grantee.id]
     if target is not None:

@@ -20,7 +20,7 @@ from radrelay.access.principal import Right
 from radrelay.storage.ids import new_id
 
 ANYBODY = "*"
-ROLES = ("admin", "user", "dpo", "service")
+ROLES = ("admin", "user", "dpo", "service", "guest")
 BEGINNING = ("admin", "user")
 """Roles that see everything at first, by grants that can be taken back: no role sees anything by itself."""
 EVERY_RIGHT = tuple(right for right in Right if right is not Right.BREAK_GLASS)

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from radrelay.access.errors import DirectoryMember, GroupExists
 from radrelay.access.models import Grant, Group, Member, ReleaseRule
-from radrelay.access.visibility import BY_RULE
+from radrelay.access.visibility import BY_RULE, OWNER
 from radrelay.errors import Invalid, NotFound
 from radrelay.storage.ids import new_id
 
@@ -53,7 +53,7 @@ def groups(session: Session, organisation_id: uuid.UUID) -> list[GroupView]:
     """Return the organisation's groups by name."""
     members = _count(Member.group_id, Member.group_id == Group.key)
     of_group = sa.and_(Grant.grantee_kind == "group", Grant.grantee_id == Group.key)
-    granted = _count(Grant.id, of_group, Grant.origin != BY_RULE)  # as many as are listed of it
+    granted = _count(Grant.id, of_group, Grant.origin.not_in((BY_RULE, OWNER)))  # as many as are listed of it
     rows = session.execute(
         sa.select(Group, members, granted).where(Group.organisation_id == organisation_id).order_by(Group.name_folded)
     )

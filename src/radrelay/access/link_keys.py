@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from radrelay.access.errors import LinkWanted
 
-Protection = Literal["none", "pin", "birth-date"]
+Protection = Literal["none", "pin", "birth-date", "email"]
 SECRET_BYTES, SIGNATURE_BYTES = 24, 16
 LONGEST = 100
 PIN_DIGITS = 6
@@ -55,7 +55,7 @@ class LinkKeys:
         return hmac.digest(self._signing, secret, "sha256")[:SIGNATURE_BYTES]
 
     def answer_hash(self, link_id: uuid.UUID, answer: str) -> bytes:
-        """Return what is kept of a PIN or a date of birth (as ISO 8601)."""
+        """Return what is kept of a PIN or a date of birth (as ISO 8601), or by its own id of a code that was sent."""
         return hmac.digest(self._answers, link_id.bytes + answer.encode(), "sha256")
 
     def is_answer(self, link_id: uuid.UUID, protection: str, kept: bytes | None, answer: str) -> bool:
@@ -74,9 +74,9 @@ def digest(secret: str) -> bytes:
 
 
 def canonical(protection: str, answer: str) -> str:
-    """Return an answer as it is compared: a PIN without spaces, a date as ISO 8601; empty for what is neither."""
+    """Return an answer as it is compared: digits without spaces, a date as ISO 8601; empty for what is neither."""
     text = "".join(unicodedata.normalize("NFKC", answer[:LONGEST]).split())
-    if protection == "pin":
+    if protection in ("pin", "email"):
         return text
     try:
         return date.fromisoformat(text).isoformat()

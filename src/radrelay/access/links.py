@@ -19,10 +19,11 @@ from sqlalchemy.orm import Session
 from radrelay.access.errors import BirthDateUnknown, LinkWanted
 from radrelay.access.grants import Grantee, Target, grant
 from radrelay.access.link_keys import LinkKeys, Protection, digest, new_pin, require_pin
-from radrelay.access.models import Grant, LinkAccess, LinkVisit, ShareLink
+from radrelay.access.models import Grant, LinkAccess, LinkCode, LinkVisit, ShareLink
 from radrelay.access.principal import Principal, Right
 from radrelay.errors import NotFound
 from radrelay.identity import role_of
+from radrelay.mail import require_address
 from radrelay.storage.ids import new_id
 
 LONGEST = timedelta(days=366)
@@ -34,13 +35,16 @@ MOST_FORGOTTEN = 500  # at once; the rest next time
 CLOCKS_APART = timedelta(minutes=5)
 CLOSED_FIRST, CLOSED_LONGEST = timedelta(minutes=15), timedelta(hours=24)
 
-LinkState = Literal["open", "closed", "used-up", "expired", "revoked", "ended"]
-AccessKind = Literal["opened", "wrong", "refused", "closed", "downloaded"]
+LinkState = Literal["open", "closed", "used-up", "expired", "revoked", "ended", "suspended"]
+AccessKind = Literal["code", "opened", "wrong", "refused", "closed", "downloaded"]
 
 
 @dataclass(frozen=True, slots=True)
 class WantedLink:
-    """A link to be made. `birth_date` is what its patients share, if it shall protect the link; no `pin`: a new one."""
+    """A link to be made. `birth_date` is what its patients share, if it shall protect the link; no `pin`: a new one.
+
+    `email` is where codes go, if those shall.
+    """
 
     targets: Sequence[Target]
     ends_at: datetime
@@ -48,6 +52,7 @@ class WantedLink:
     protection: Protection = "none"
     pin: str = ""
     birth_date: date | None = None
+    email: str = ""
     may_download: bool = False
     identity: Literal["clear", "alias"] = "clear"
     label: str = ""
@@ -73,6 +78,7 @@ class LinkView:
     used_at: datetime | None
     revoked_at: datetime | None
     targets: tuple[Target, ...] = ()
+    email: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +104,7 @@ class AccessView:
 def make(session: Session, keys: LinkKeys, maker: Principal, wanted: WantedLink, now: datetime) -> MadeLink:
     """Write a link and its grants; that its maker may share the targets is the caller's to know.
 
-    Raises `LinkWanted` or `BirthDateUnknown` for what makes no sense, before anything is written.
+    Raises `LinkWanted`, `BirthDateUnknown` or `AddressInvalid` for what makes no sense, before anything is written.
     """
     _require_sense(wanted, now)
     link_id, token = new_id(), keys.new_token()
@@ -115,7 +121,8 @@ def make(session: Session, keys: LinkKeys, maker: Principal, wanted: WantedLink,
         maker_id=uuid.UUID(maker.id),
         maker_name=maker.name[:200],
         protection=wanted.protection,
-        answer_hash=keys.answer_hash(link_id, answer) if wanted.protection != "none" else None,
+        email=require_address(wanted.email) if wanted.protection == "email" else "",
+        answer_hash=keys.answer_hash(link_id, answer) if answer else None,
         may_download=wanted.may_download,
         max_uses=wanted.max_uses,
         uses=0,
@@ -207,6 +214,16 @@ def revoke_link(session: Session, organisation_id: uuid.UUID, link_id: uuid.UUID
     return view(row, now, targets)
 
 
+def suspend_link(session: Session, organisation_id: uuid.UUID, link_id: uuid.UUID, at: datetime | None) -> bool:
+    """Shut a link and all that it opened until it is opened again (`at` none); says whether it was there."""
+    own = sa.and_(ShareLink.organisation_id == organisation_id, ShareLink.id == link_id)
+    row = session.scalar(sa.select(ShareLink).where(own).with_for_update())
+    if row is not None:
+        row.suspended_at = at
+        session.flush()
+    return row is not None
+
+
 def accesses(session: Session, organisation_id: uuid.UUID, link_id: uuid.UUID) -> list[AccessView]:
     """Return what happened with a link, the newest first; at most 200."""
     rows = session.scalars(
@@ -268,6 +285,7 @@ def forget_links(session: Session, visits_before: datetime, links_before: dateti
     """Delete visits that were over by then, and links that had ended with what happened with them: audit keeps that."""
     over = sa.select(ShareLink.id).where(ShareLink.ends_at < links_before)
     session.execute(sa.delete(LinkVisit).where(LinkVisit.expires_at < visits_before))
+    session.execute(sa.delete(LinkCode).where(LinkCode.expires_at < visits_before))
     session.execute(sa.delete(LinkAccess).where(LinkAccess.link_id.in_(over)))
     ended = [str(one) for one in session.scalars(over.limit(MOST_FORGOTTEN))]
     session.execute(sa.delete(Grant).where(Grant.grantee_kind == "link", Grant.grantee_id.in_(ended)))
@@ -287,7 +305,8 @@ def closed_until(row: ShareLink, now: datetime) -> datetime | None:
 def lasts(row: ShareLink, now: datetime) -> bool:
     """Say whether a link is in its time: a clock that went back gives no time back that a use has seen pass."""
     latest = max(now, row.used_at) if row.used_at else now
-    return row.revoked_at is None and row.created_at - CLOCKS_APART <= now and latest < row.ends_at
+    shut = row.revoked_at is not None or row.suspended_at is not None
+    return not shut and row.created_at - CLOCKS_APART <= now and latest < row.ends_at
 
 
 def view(row: ShareLink, now: datetime, targets: tuple[Target, ...] = (), *, stands: bool = True) -> LinkView:
@@ -310,12 +329,15 @@ def view(row: ShareLink, now: datetime, targets: tuple[Target, ...] = (), *, sta
         row.used_at,
         row.revoked_at,
         targets,
+        row.email,
     )
 
 
 def _state(row: ShareLink, now: datetime, *, stands: bool, closed: bool) -> LinkState:
     if row.revoked_at is not None:
         return "revoked"
+    if row.suspended_at is not None:
+        return "suspended"
     if not lasts(row, now):
         return "expired"
     if not stands:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from datetime import date, datetime
 
-from sqlalchemy import Boolean, Index, Integer, LargeBinary, String
+from sqlalchemy import Boolean, Date, Index, Integer, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from radrelay.storage.columns import Base, Id, Instant, Owned
@@ -16,7 +16,7 @@ class Grant(Owned, Base):
 
     `grantee_kind` is account, token, group, ae, role or link; `grantee_id` the id, the AE title or the role's name
     (`*`: any).
-    `target_kind` is organisation, source, study or series. `origin` says how it came: hand, break-glass or rule.
+    `target_kind` is organisation, source, study or series. `origin` says how it came: hand, break-glass, rule or owner.
     `priors` marks it for a rule of earlier studies that only counts marked ones.
     """
 
@@ -76,6 +76,16 @@ class Device(Base):
     changed_at: Mapped[datetime] = mapped_column(Instant)
 
 
+class SuspendedDevice(Base):
+    """A calling AE title that is refused what it was granted until somebody lets it in again."""
+
+    __tablename__ = "access_suspended_device"
+
+    organisation_id: Mapped[uuid.UUID] = mapped_column(Id, primary_key=True)
+    ae_title: Mapped[str] = mapped_column(String(16), primary_key=True)
+    suspended_at: Mapped[datetime] = mapped_column(Instant)
+
+
 class Begun(Base):
     """An organisation has got the grants that a new one starts with; what is taken away afterwards stays away."""
 
@@ -106,7 +116,8 @@ class Restriction(Owned, Base):
     """Studies that only grants on themselves show: one study, a patient's, or what a source brings.
 
     `kind` is study (by its Study Instance UID, so that it is restricted again when it comes again), patient (issuer
-    and patient ID) or source.
+    and patient ID) or source. One that is `barred` no grant opens: the person asked for it (GDPR Art. 18), on a
+    `ground`; on `review_on` somebody is to look whether it still stands.
     """
 
     __tablename__ = "access_restriction"
@@ -118,6 +129,10 @@ class Restriction(Owned, Base):
     reason: Mapped[str] = mapped_column(String(400), default="")
     made_by: Mapped[str] = mapped_column(String(200))
     created_at: Mapped[datetime] = mapped_column(Instant)
+    barred: Mapped[bool] = mapped_column(Boolean, default=False)
+    ground: Mapped[str] = mapped_column(String(16), default="")
+    review_on: Mapped[date | None] = mapped_column(Date)
+    request_id: Mapped[uuid.UUID | None] = mapped_column(Id)  # the data subject's request
 
 
 class Restricted(Base):
@@ -126,12 +141,13 @@ class Restricted(Base):
     __tablename__ = "access_restricted"
     __table_args__ = (
         Index("ix_access_restricted_restriction", "restriction_id"),
-        Index("ix_access_restricted_organisation", "organisation_id"),
+        Index("ix_access_restricted_organisation", "organisation_id", "barred"),
     )
 
     study_id: Mapped[uuid.UUID] = mapped_column(Id, primary_key=True)
     restriction_id: Mapped[uuid.UUID] = mapped_column(Id, primary_key=True)
     organisation_id: Mapped[uuid.UUID] = mapped_column(Id)
+    barred: Mapped[bool] = mapped_column(Boolean, default=False)
 
 
 class PriorRule(Base):
@@ -263,7 +279,8 @@ class ShareLink(Owned, Base):
     maker_kind: Mapped[str] = mapped_column(String(16))  # account | token
     maker_id: Mapped[uuid.UUID] = mapped_column(Id)
     maker_name: Mapped[str] = mapped_column(String(200))
-    protection: Mapped[str] = mapped_column(String(16))  # none | pin | birth-date
+    protection: Mapped[str] = mapped_column(String(16))  # none | pin | birth-date | email
+    email: Mapped[str] = mapped_column(String(254), default="")  # where codes go; as `mail.require_address` returns it
     answer_hash: Mapped[bytes | None] = mapped_column(LargeBinary(32))
     may_download: Mapped[bool] = mapped_column(Boolean)
     max_uses: Mapped[int | None] = mapped_column(Integer)  # none: as often as one likes
@@ -276,6 +293,50 @@ class ShareLink(Owned, Base):
     ends_at: Mapped[datetime] = mapped_column(Instant)
     used_at: Mapped[datetime | None] = mapped_column(Instant)
     revoked_at: Mapped[datetime | None] = mapped_column(Instant)
+    suspended_at: Mapped[datetime | None] = mapped_column(Instant)  # shut until somebody opens it again
+
+
+class Launch(Owned, Base):
+    """A program opens studies (ids between commas) in somebody's name, once; `session_id` is the login that it opened.
+
+    `address` is the page that it leads to; only the hash of its secret is kept.
+    """
+
+    __tablename__ = "launch"
+    __table_args__ = (
+        Index("ux_launch_secret", "secret_hash", unique=True),
+        Index("ix_launch_session", "session_id"),
+        Index("ix_launch_expires", "expires_at"),
+    )
+
+    secret_hash: Mapped[bytes] = mapped_column(LargeBinary(32))
+    token_id: Mapped[uuid.UUID] = mapped_column(Id)
+    program: Mapped[str] = mapped_column(String(200))
+    account_id: Mapped[uuid.UUID] = mapped_column(Id)
+    study_ids: Mapped[str] = mapped_column(Text)
+    address: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    expires_at: Mapped[datetime] = mapped_column(Instant)
+    used_at: Mapped[datetime | None] = mapped_column(Instant)
+    session_id: Mapped[uuid.UUID | None] = mapped_column(Id)
+
+
+class LinkCode(Owned, Base):
+    """A code that was sent for a link to its address: whoever asked has a secret, and both are kept as hashes alone."""
+
+    __tablename__ = "link_code"
+    __table_args__ = (
+        Index("ux_link_code_secret", "secret_hash", unique=True),
+        Index("ix_link_code_link", "link_id"),
+        Index("ix_link_code_expires", "expires_at"),
+    )
+
+    link_id: Mapped[uuid.UUID] = mapped_column(Id)
+    secret_hash: Mapped[bytes] = mapped_column(LargeBinary(32))
+    code_hash: Mapped[bytes] = mapped_column(LargeBinary(32))
+    letter_id: Mapped[uuid.UUID | None] = mapped_column(Id)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    expires_at: Mapped[datetime] = mapped_column(Instant)
 
 
 class LinkVisit(Owned, Base):
@@ -296,7 +357,7 @@ class LinkVisit(Owned, Base):
 
 
 class LinkAccess(Owned, Base):
-    """What happened with a link, as its maker sees it: opened, wrong, refused, closed, downloaded."""
+    """What happened with a link, as its maker sees it: code, opened, wrong, refused, closed, downloaded."""
 
     __tablename__ = "link_access"
     __table_args__ = (

@@ -13,6 +13,8 @@ from typing import Literal
 
 PrincipalKind = Literal["account", "token", "ae", "link", "system"]
 SYSTEM_NAME = "Radrelay"
+GUEST = "guest"
+"""Who signed up by themselves: they are told no more of the house than what is theirs."""
 
 
 class Right(enum.StrEnum):
@@ -35,6 +37,7 @@ class Principal:
     `id` is the account's, token's or link's id, or the calling AE title; `role` is admin, user, or empty for a device.
     `peer` is the network address. `session_key` groups what belongs to one login (a view is one audit event per
     principal, study and session). A link sees nothing that its `sharer` may not see and share any more.
+    `only` are the studies beyond which nothing is within reach, of who was brought here by another program.
     """
 
     kind: PrincipalKind
@@ -45,6 +48,7 @@ class Principal:
     peer: str = ""
     session_key: str = ""
     sharer: Principal | None = None
+    only: frozenset[uuid.UUID] | None = None
 
 
 def system_principal(organisation_id: uuid.UUID) -> Principal:

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql import ColumnElement
 
 from radrelay.access.models import Grant, Restricted, Restriction, RuleRelease
-from radrelay.access.visibility import BY_RULE, HOLDING
+from radrelay.access.visibility import BY_RULE, HOLDING, OWNER
 from radrelay.errors import Invalid, NotFound
 from radrelay.storage.columns import Id
 from radrelay.storage.ids import new_id
@@ -79,7 +79,7 @@ def restrict(
     there = session.scalar(
         sa.select(Restriction).where(
             Restriction.organisation_id == organisation_id, Restriction.kind == wanted.kind,
-            Restriction.value == value, Restriction.issuer == wanted.issuer,
+            Restriction.value == value, Restriction.issuer == wanted.issuer, Restriction.barred.is_(False),
         )
     )  # fmt: skip
     if there is not None:
@@ -88,37 +88,55 @@ def restrict(
         id=new_id(), organisation_id=organisation_id, kind=wanted.kind, value=value, issuer=wanted.issuer,
         reason=" ".join(wanted.reason.split())[:400], made_by=made_by[:200], created_at=now,
     )  # fmt: skip
+    apply(session, row)
+    return _views(session, [row])[0]
+
+
+def apply(session: Session, row: Restriction) -> None:
+    """Write a new restriction and what is here of its studies."""
     session.add(row)
     session.flush()
     here = _studies_of(row)
-    chosen = sa.select(here.c.id, sa.literal(row.id, Id), sa.literal(organisation_id, Id))
-    session.execute(sa.insert(Restricted).from_select(["study_id", "restriction_id", "organisation_id"], chosen))
-    return _views(session, [row])[0]
+    chosen = sa.select(
+        here.c.id, sa.literal(row.id, Id), sa.literal(row.organisation_id, Id), sa.literal(row.barred, sa.Boolean)
+    )
+    columns = ["study_id", "restriction_id", "organisation_id", "barred"]
+    session.execute(sa.insert(Restricted).from_select(columns, chosen))
 
 
 def lift(session: Session, organisation_id: uuid.UUID, restriction_id: uuid.UUID) -> RestrictionView:
     """End a restriction and return it as it was; raises `NotFound`."""
     row = session.scalar(
-        sa.select(Restriction).where(Restriction.organisation_id == organisation_id, Restriction.id == restriction_id)
-    )
+        sa.select(Restriction).where(
+            Restriction.organisation_id == organisation_id, Restriction.id == restriction_id,
+            Restriction.barred.is_(False),
+        )
+    )  # fmt: skip
     if row is None:
         raise NotFound("there is no such restriction")
     view = _views(session, [row])[0]
-    session.execute(sa.delete(Restricted).where(Restricted.restriction_id == restriction_id))
-    session.delete(row)
-    session.flush()
+    remove(session, row)
     return view
 
 
+def remove(session: Session, row: Restriction) -> None:
+    """End a restriction of any kind."""
+    session.execute(sa.delete(Restricted).where(Restricted.restriction_id == row.id))
+    session.delete(row)
+    session.flush()
+
+
 def restrictions(session: Session, organisation_id: uuid.UUID) -> list[RestrictionView]:
-    """Return the organisation's restrictions, the newest first; at most 1,000."""
-    mine = sa.select(Restriction).where(Restriction.organisation_id == organisation_id)
+    """Return the organisation's restrictions, the newest first; at most 1,000. Barred ones are `barring`'s."""
+    mine = sa.select(Restriction).where(
+        Restriction.organisation_id == organisation_id, Restriction.barred.is_(False)
+    )  # fmt: skip
     return _views(session, session.scalars(mine.order_by(Restriction.created_at.desc()).limit(MOST_LISTED)).all())
 
 
 def restrictions_on(session: Session, study_id: uuid.UUID) -> list[RestrictionView]:
     """Return the restrictions that a study falls under."""
-    ids = sa.select(Restricted.restriction_id).where(Restricted.study_id == study_id)
+    ids = sa.select(Restricted.restriction_id).where(Restricted.study_id == study_id, Restricted.barred.is_(False))
     return _views(session, session.scalars(sa.select(Restriction).where(Restriction.id.in_(ids))).all())
 
 
@@ -145,31 +163,60 @@ def fall_under(session: Session, organisation_id: uuid.UUID, arrived: Sequence[A
     )
     missing = wanted - {(study, rule) for study, rule in there}
     if missing:
-        rows = [{"study_id": s, "restriction_id": r, "organisation_id": organisation_id} for s, r in sorted(missing)]
+        barred = {rule.id: rule.barred for rule in rules}
+        rows = [
+            {"study_id": s, "restriction_id": r, "organisation_id": organisation_id, "barred": barred[r]}
+            for s, r in sorted(missing)
+        ]
         session.execute(sa.insert(Restricted), rows)
     return len(missing)
 
 
+def follow_patient(session: Session, organisation_id: uuid.UUID, corrected: Arrived) -> None:
+    """Let a study whose patient was corrected fall under the restrictions of whom it is of now, and of no other."""
+    of_patients = sa.select(Restriction.id).where(
+        Restriction.organisation_id == organisation_id, Restriction.kind == "patient"
+    )
+    gone = sa.delete(Restricted).where(
+        Restricted.study_id == corrected.id, Restricted.restriction_id.in_(of_patients)
+    )  # fmt: skip
+    session.execute(gone.execution_options(synchronize_session=False))
+    fall_under(session, organisation_id, [corrected])
+
+
+def patients_restricted(session: Session, organisation_id: uuid.UUID, issuer: str, patient_id: str) -> int:
+    """Count the restrictions of a patient, barred ones too."""
+    mine = sa.select(sa.func.count()).where(
+        Restriction.organisation_id == organisation_id, Restriction.kind == "patient",
+        Restriction.value == patient_id, Restriction.issuer == issuer,
+    )  # fmt: skip
+    return session.scalar(mine) or 0
+
+
 def forget_study(session: Session, study_id: uuid.UUID) -> None:
-    """Forget that a study is restricted whose row goes, and what rules released of it.
+    """Forget that a study is restricted whose row goes, what rules released of it, and who owned it.
 
     Its restriction stays, and so do the rules, for when it comes again.
     """
     session.execute(sa.delete(Restricted).where(Restricted.study_id == study_id))
     session.execute(sa.delete(RuleRelease).where(RuleRelease.study_id == study_id))
-    by_rule = sa.and_(Grant.target_kind == "study", Grant.target_id == study_id, Grant.origin == BY_RULE)
+    by_rule = sa.and_(Grant.target_kind == "study", Grant.target_id == study_id, Grant.origin.in_((BY_RULE, OWNER)))
     session.execute(sa.delete(Grant).where(by_rule).execution_options(synchronize_session=False))
 
 
-def shows(session: Session, organisation_id: uuid.UUID, columns: Any) -> ColumnElement[bool]:
+def shows(
+    session: Session, organisation_id: uuid.UUID, columns: Any, *, restricted: bool = False
+) -> ColumnElement[bool]:
     """Return the condition that an object that is no study's yet (in quarantine) falls under no restriction.
 
-    `columns` has study_uid, patient_id_value and source_id; of a patient ID any issuer's counts.
+    `columns` has study_uid, patient_id_value and source_id; of a patient ID any issuer's counts. For who sees
+    `restricted` ones only those count that no grant opens.
     """
     rules: dict[str, set[str]] = {"study": set(), "patient": set(), "source": set()}
-    for kind, value in session.execute(
-        sa.select(Restriction.kind, Restriction.value).where(Restriction.organisation_id == organisation_id)
-    ):
+    asked = sa.select(Restriction.kind, Restriction.value).where(Restriction.organisation_id == organisation_id)
+    if restricted:
+        asked = asked.where(Restriction.barred.is_(True))
+    for kind, value in session.execute(asked):
         rules[kind].add(value)
     return sa.and_(
         columns.study_uid.not_in(rules["study"]),

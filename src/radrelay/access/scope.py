@@ -2,7 +2,8 @@
 
 Study list, QIDO-RS, WADO-RS, C-FIND, C-MOVE, exports and deliveries all put this filter into their queries. A study
 is within reach by a grant on it, on its source or on the whole; where it is restricted, by a grant on itself alone (or
-by a group's that sees restricted ones); and, to be seen, by the rule of earlier studies. `visibility` writes the SQL.
+by a group's that sees restricted ones); and, to be seen, by the rule of earlier studies. Where its processing is
+restricted (`barring`) it is within nobody's reach. `visibility` writes the SQL.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from radrelay.access.visibility import (
     grants_of,
     is_trusted,
     there_is,
+    unbarred,
     whom,
 )
 from radrelay.clock import SystemClock
@@ -74,6 +76,7 @@ class Scope:
     patients are shown in the clear or by alias. `everything` is true where no filter is needed within the
     organisation, `whole` where a grant is on the whole of it, though restricted studies may be left out.
     `within` are the reaches that bound this one: of a link, that of who shares.
+    Of who was brought here by another program it is bounded by the studies that this one asked for.
     """
 
     organisation_id: uuid.UUID
@@ -84,11 +87,18 @@ class Scope:
     within: tuple[Scope, ...] = ()
     _openness: Openness | None = None  # none: nothing is restricted, or nothing of it to this principal
     _priors: Priors | None = None
+    _only: frozenset[uuid.UUID] | None = None  # these studies, as far as `within` reaches them
+    _barring: bool = False  # of some studies processing is restricted
     _read: Reached | None = None  # what is reached, once its grants are read
 
     @property
     def everything(self) -> bool:
         """Say whether no filter is needed within the organisation."""
+        return self.sees_restricted and not self._barring
+
+    @property
+    def sees_restricted(self) -> bool:
+        """Say whether every study is within reach but those of which processing is restricted."""
         return self.whole and self._openness is None and not self.within
 
     @property
@@ -105,25 +115,40 @@ class Scope:
         if self.within:  # series by series: what bounds a reach may hold another part of the same study
             part = SERIES.alias()
             of_study = sa.and_(part.c.study_id == study_id, part.c.organisation_id == self.organisation_id)
-            return there_is(sa.select(sa.literal(1)).where(of_study, self.series_filter(part.c.study_id, part.c.id)))
+            found = there_is(sa.select(sa.literal(1)).where(of_study, self.series_filter(part.c.study_id, part.c.id)))
+            return found if self._only is None else sa.and_(study_id.in_(sorted(self._only)), found)
+        if self._only is not None:
+            return study_id.in_(sorted(self._only))
         if self.everything:
             return sa.true()
         reached = self._reached.study(study_id)
         if self._priors is not None:
             reached = sa.or_(reached, self._priors.study(study_id))
-        return reached if self._openness is None else sa.and_(reached, self._openness.study(study_id))
+        return self._bounded(reached, study_id)
+
+    def _bounded(
+        self, reached: ColumnElement[bool], study_id: IdColumn, series_id: IdColumn | None = None
+    ) -> ColumnElement[bool]:
+        """Return what is within reach, without what restrictions keep from this principal, or from everybody."""
+        bounds = [unbarred(study_id)] if self._barring else []
+        if self._openness is not None:
+            one = self._openness
+            bounds.append(one.study(study_id) if series_id is None else one.series(study_id, series_id))
+        return sa.and_(reached, *bounds) if bounds else reached
 
     def series_filter(self, study_id: IdColumn, series_id: IdColumn) -> ColumnElement[bool]:
         """Return the condition that the series `series_id` of the study `study_id` is within reach."""
         if self.within:
             both = (replace(self, within=()), *self.within)
             return sa.and_(*(one.series_filter(study_id, series_id) for one in both))
+        if self._only is not None:
+            return study_id.in_(sorted(self._only))
         if self.everything:
             return sa.true()
         reached = self._reached.series(study_id, series_id)
         if self._priors is not None:
             reached = sa.or_(reached, self._priors.study(study_id))
-        return reached if self._openness is None else sa.and_(reached, self._openness.series(study_id, series_id))
+        return self._bounded(reached, study_id, series_id)
 
     def listed(self, session: Session, study_id: IdColumn) -> Listed:
         """Return the same condition as `study_filter` in the form that is shortest for a list of studies."""
@@ -131,14 +156,15 @@ class Scope:
             return Listed(sa.true(), few=False)
         if self.nothing:
             return Listed(sa.false(), few=True)
+        if self._only is not None:
+            return Listed(self.study_filter(study_id), few=True)
         if self.whole or self.within:
             return Listed(self.study_filter(study_id), few=False)
         reached = self._reached.read(session, FEW)
         priors = self._priors and replace(self._priors, led_by=self._priors.led_by.read(session, FEW))
         known = replace(self, _read=reached, _priors=priors)
         if count_up_to(session, reached.ids(), FEW) <= FEW:
-            found = known._is_named(session, study_id)
-            found = found if self._openness is None else sa.and_(found, self._openness.study(study_id))
+            found = self._bounded(known._is_named(session, study_id), study_id)
             return Listed(found, few=True, each=self.study_filter(study_id))
         surely = None if priors is None else replace(known, _priors=None).study_filter(study_id)
         in_hand = partial(known._in_hand, session)
@@ -163,17 +189,30 @@ class Scope:
         return study_id == sa.any_(sa.func.array(every.scalar_subquery(), type_=ARRAY(UUID)))
 
 
-def scope(session: Session, principal: Principal, right: Right, *, now: datetime | None = None) -> Scope:
+def scope(
+    session: Session, principal: Principal, right: Right, *, now: datetime | None = None, for_subject: bool = False
+) -> Scope:
     """Return what `principal` may reach with `right` at `now` (default: the present).
 
     Someone without any matching grant gets a scope whose filters are false: an empty list, never an error.
+    `for_subject`: to hand a person their own data, which a restriction of processing does not keep from them.
     """
     asked = Asked(principal, right, now or _SYSTEM_CLOCK.now())
     if principal.kind == "system":
         return Scope(principal.organisation_id, "clear", True, frozenset(), asked)
     if principal.kind == "link":
         return _of_link(session, asked)
-    return _granted(session, asked)
+    own = _granted(session, asked)
+    if for_subject:
+        own = replace(own, _barring=False)
+    return own if principal.only is None else _narrowed(own, asked, principal.only)
+
+
+def _narrowed(own: Scope, asked: Asked, only: frozenset[uuid.UUID]) -> Scope:
+    """Return what of a reach is within some studies."""
+    kinds = frozenset({"study"} if only and not own.nothing else ())
+    within = () if own.everything else (own,)
+    return Scope(own.organisation_id, own.identity, False, kinds, asked, within, _only=only)
 
 
 def _of_link(session: Session, asked: Asked) -> Scope:
@@ -215,7 +254,8 @@ def _granted(session: Session, asked: Asked) -> Scope:
     priors = _priors(asked, rows[0], kinds, openness) if rows and not whole else None
     identity: Literal["clear", "alias"] = "clear" if clear else "alias"
     return Scope(
-        principal.organisation_id, identity, whole, kinds, asked, _openness=openness, _priors=priors
+        principal.organisation_id, identity, whole, kinds, asked, _openness=openness, _priors=priors,
+        _barring=any(row.barred for row in rows),
     )  # fmt: skip
 
 
@@ -257,7 +297,14 @@ _KINDS = (  # built once: making the expression takes longer than asking the dat
         GRANT.target_kind,
         GRANT.identity,
         sa.case((is_trusted(_ORGANISATION), 1), else_=0).label("trusted"),
-        sa.select(RESTRICTED.study_id).where(RESTRICTED.organisation_id == _ORGANISATION).exists().label("restricted"),
+        sa.select(RESTRICTED.study_id)
+        .where(RESTRICTED.organisation_id == _ORGANISATION, RESTRICTED.barred.is_(False))
+        .exists()
+        .label("restricted"),
+        sa.select(RESTRICTED.study_id)
+        .where(RESTRICTED.organisation_id == _ORGANISATION, RESTRICTED.barred.is_(True))
+        .exists()
+        .label("barred"),
         _RULE.reach,
         _RULE.years,
         _RULE.marked_only,

@@ -14,7 +14,7 @@ from radrelay.access.errors import BeyondOwn
 from radrelay.access.grants import ANYBODY
 from radrelay.access.models import Grant, Group, Member
 from radrelay.access.principal import Principal, Right
-from radrelay.access.visibility import HOLDING, RESTRICTED, Asked
+from radrelay.access.visibility import HOLDING, OWNER, RESTRICTED, Asked
 
 PEOPLE = ("account", "group", "role")
 
@@ -44,7 +44,8 @@ def anybody_sees(session: Session, organisation_id: uuid.UUID, now: datetime) ->
         Member.organisation_id == organisation_id, Member.member_kind == "account"
     )
     reaches = sa.or_(Grant.grantee_kind != "group", Grant.grantee_id.in_(members))
-    return session.scalar(sa.select(Grant.id).where(_seeing(organisation_id, now), reaches).limit(1)) is not None
+    counts = sa.and_(_seeing(organisation_id, now), reaches, Grant.origin != OWNER)  # as good as none
+    return session.scalar(sa.select(Grant.id).where(counts).limit(1)) is not None
 
 
 def sights(session: Session, organisation_id: uuid.UUID, now: datetime) -> tuple[list[Sight], dict[str, list[str]]]:

@@ -29,14 +29,19 @@ from radrelay.storage.columns import Id, Instant
 NO_ROLE = "-"  # of devices; no grant names it
 BROKEN_GLASS = "break-glass"
 BY_RULE = "rule"
+OWNER = "owner"
+UNTHOUGHT = (BY_RULE, OWNER)
+"""Grants that nobody gave with a study's being restricted in mind: they do not show it."""
+LEADING_NOWHERE = (BROKEN_GLASS, OWNER)
+"""Who opened or brought one study sees no others of its patient by that."""
 GRANT = Grant.__table__.c  # plain columns: the mapper takes longer than the database
 _MEMBER, _GROUP = Member.__table__.c, Group.__table__.c
 RESTRICTED = Restricted.__table__.c
 IdColumn = ColumnElement[Any] | Any  # a mapped attribute or a column that holds ids
 Which = Literal["all", "personal", "trusted", "leading", "marked"]
 """Which of somebody's grants: all; those that a person gave to themselves or a group, not to a role or anybody, and
-none that a rule gave, for nobody thought of that study; those to a group that sees restricted studies; those by which
-earlier studies may be seen; of these the marked ones."""
+none by a rule or of an owner, for nobody thought of that study; those to a group that sees restricted studies; those
+by which earlier studies may be seen; of these the marked ones."""
 
 
 def _id(name: str) -> ColumnClause[Any]:
@@ -121,13 +126,13 @@ class Asked:
         found = [counts(organisation, f"%,{self.right.value},%", self.now)]
         match self.which:
             case "personal":
-                found += [GRANT.grantee_kind != "role", GRANT.grantee_id != ANYBODY, GRANT.origin != BY_RULE]
+                found += [GRANT.grantee_kind != "role", GRANT.grantee_id != ANYBODY, GRANT.origin.not_in(UNTHOUGHT)]
             case "trusted":
                 found.append(is_trusted(organisation))
             case "leading":
-                found.append(GRANT.origin != BROKEN_GLASS)
+                found.append(GRANT.origin.not_in(LEADING_NOWHERE))
             case "marked":
-                found += [GRANT.origin != BROKEN_GLASS, GRANT.priors.is_(True)]
+                found += [GRANT.origin.not_in(LEADING_NOWHERE), GRANT.priors.is_(True)]
         return found
 
 
@@ -271,8 +276,14 @@ class Openness:
 
 
 def open_to_all(study_id: IdColumn) -> ColumnElement[bool]:
-    """Return the condition that a study falls under no restriction."""
-    found = sa.select(sa.literal(1)).where(RESTRICTED.study_id == study_id)
+    """Return the condition that a study falls under no restriction that some grants open."""
+    found = sa.select(sa.literal(1)).where(RESTRICTED.study_id == study_id, RESTRICTED.barred.is_(False))
+    return found.limit(1).scalar_subquery().is_(None)
+
+
+def unbarred(study_id: IdColumn) -> ColumnElement[bool]:
+    """Return the condition that processing of a study is not restricted (`barring`): that no grant opens."""
+    found = sa.select(sa.literal(1)).where(RESTRICTED.study_id == study_id, RESTRICTED.barred.is_(True))
     return found.limit(1).scalar_subquery().is_(None)
 
 

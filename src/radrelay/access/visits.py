@@ -19,7 +19,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from radrelay.access import links
+from radrelay.access import link_codes, links
 from radrelay.access.errors import LinkOver
 from radrelay.access.link_keys import LONGEST, LinkKeys, digest
 from radrelay.access.links import AccessKind, LinkView
@@ -27,6 +27,7 @@ from radrelay.access.models import LinkVisit, ShareLink
 from radrelay.access.principal import Principal
 from radrelay.identity import role_of
 from radrelay.identity.throttle import Limit, address_key, begin, take_back
+from radrelay.mail import masked
 from radrelay.storage.ids import new_id
 
 NOBODY = uuid.UUID(int=0)
@@ -46,6 +47,8 @@ class LinkTry:
     tapped: bool = False
     visit: str = field(default="", repr=False)
     user_agent: str = ""
+    asked: str = field(default="", repr=False)
+    """By what the code was asked for that `answer` is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +65,23 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a link wants first: an answer, or, where uses are counted, a tap, which no program does by itself."""
+    """What a link wants first: an answer, or, where uses are counted, a tap, which no program does by itself.
 
-    wants: Literal["pin", "birth-date", "tap"]
+    `sends_to` is where a code would go, as it is shown.
+    """
+
+    wants: Literal["pin", "birth-date", "email", "tap"]
+    sends_to: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A try that opens nothing. `closed` says that this one closed the link; `left` how many tries are left."""
+    """A try that opens nothing. `closed` says that this one closed the link; `left` how many tries are left.
 
-    why: Literal["refused", "wrong", "closed"]
+    `over` is a code that counts no more: there was nothing to guess, and nothing is counted.
+    """
+
+    why: Literal["refused", "wrong", "closed", "over"]
     link: LinkView | None = None
     left: int = 0
     closed: bool = False
@@ -89,9 +99,8 @@ def open_link(
     """
     bound = [(f"link:{address_key(attempt.address)}", ADDRESS)]
     begin(session, bound, now)
-    signed = keys.is_signed(attempt.token)
-    row = session.scalar(sa.select(ShareLink).where(ShareLink.secret_hash == digest(attempt.token)).with_for_update())
-    if row is None or not signed:
+    row = _row(session, keys, attempt)
+    if row is None:
         return Refused("refused")
     judged = _judge(session, keys, row, attempt, now, reaches)
     if not isinstance(judged, Refused):
@@ -120,6 +129,8 @@ def _lacking(
     session: Session, keys: LinkKeys, row: ShareLink, attempt: LinkTry, now: datetime
 ) -> Asked | Refused | None:
     """Return what is still to be given, or was given wrong; None where the link opens."""
+    if row.protection == "email":
+        return _lacking_code(session, keys, row, attempt, now)
     if row.protection != "none":
         if attempt.answer is None:
             return Asked("pin" if row.protection == "pin" else "birth-date")
@@ -128,6 +139,48 @@ def _lacking(
     elif row.max_uses is not None and not attempt.tapped:
         return Asked("tap")
     return None
+
+
+def _lacking_code(
+    session: Session, keys: LinkKeys, row: ShareLink, attempt: LinkTry, now: datetime
+) -> Asked | Refused | None:
+    if attempt.answer is None:
+        return Asked("email", masked(row.email))
+    found = link_codes.answer(session, keys, row, attempt.asked, attempt.answer, now)
+    if found == "over":
+        return Refused("over", links.view(row, now))
+    return _count_wrong(session, row, attempt, now) if found == "wrong" else None
+
+
+def ask_code(
+    session: Session, keys: LinkKeys, attempt: LinkTry, now: datetime, reaches: Reaches
+) -> link_codes.NewCode | Refused:
+    """Make a code for a link that asks for one, in the caller's writing transaction; it is the caller's to send.
+
+    Raises `TooManyAttempts` where the last one was just now, and `LinkAsksForNone`.
+    """
+    bound = [(f"link:{address_key(attempt.address)}", ADDRESS)]
+    begin(session, bound, now)
+    row = _row(session, keys, attempt)
+    if row is None:
+        return Refused("refused")
+    role = role_of(session, row.organisation_id, row.maker_kind, row.maker_id, now)
+    if not links.lasts(row, now) or not reaches(session, _principal(row, role, attempt.address, "")):
+        return _refuse(session, row, attempt, now)
+    if row.max_uses is not None and row.uses >= row.max_uses:
+        return _refuse(session, row, attempt, now)
+    if links.closed_until(row, now) is not None:
+        return Refused("closed", links.view(row, now))
+    made = link_codes.make(session, keys, row, now)
+    _note(session, row, "code", attempt, now)
+    take_back(session, bound)
+    return made
+
+
+def _row(session: Session, keys: LinkKeys, attempt: LinkTry) -> ShareLink | None:
+    signed = keys.is_signed(attempt.token)
+    row = session.scalar(sa.select(ShareLink).where(ShareLink.secret_hash == digest(attempt.token)).with_for_update())
+    return row if signed else None
 
 
 def _refuse(session: Session, row: ShareLink, attempt: LinkTry, now: datetime) -> Refused:

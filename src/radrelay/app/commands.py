@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -23,10 +24,13 @@ from radrelay.archive.erasing import Eraser
 from radrelay.archive.naming import study_named
 from radrelay.archive.retention import Retention
 from radrelay.errors import NotFound
+from radrelay.identity import AccountView, organisations
 from radrelay.intake.imports import ImportProgress, import_path
 from radrelay.intake.sources import list_sources
 from radrelay.settings import Settings
 from radrelay.storage.nodes import NodeServes
+
+WIDE = 140  # columns of a table with ids: a narrow terminal breaks its lines, and nothing is cut off
 
 
 def import_command(settings: Settings, path: Path, source_name: str) -> int:
@@ -75,9 +79,7 @@ def user_password_command(settings: Settings, name: str, password: str | None) -
     core, prepared = open_command(settings)
     try:
         identity = prepared.identity
-        account = identity.account_named(name)
-        if account is None:
-            raise NotFound(f"there is no account {name!r}")
+        account = account_of(prepared, name)
         shown, encoded = (
             ("", identity.new_verifier(name, password)) if password else identity.new_one_time_password(name)
         )
@@ -90,14 +92,14 @@ def user_password_command(settings: Settings, name: str, password: str | None) -
         core.close()
 
 
-def token_add_command(settings: Settings, name: str, role: str, days: int | None) -> int:
+def token_add_command(settings: Settings, name: str, role: str, days: int | None, *, may_launch: bool = False) -> int:
     """Make an API token and print it, once."""
     core, prepared = open_command(settings)
     try:
         expires_at = core.clock.now() + timedelta(days=days) if days is not None else None
         with core.database.write() as session:
             made = prepared.identity.create_token(
-                session, prepared.organisation_id, name=name, role=role, expires_at=expires_at
+                session, prepared.organisation_id, name=name, role=role, expires_at=expires_at, may_launch=may_launch
             )
             _record(core, prepared, session, "token.create", ("token", str(made.token.id)))
         print(made.secret)  # noqa: T201
@@ -202,9 +204,25 @@ def open_command(settings: Settings) -> tuple[Core, Prepared]:
     """Open the installation for one command, which the record names as `command`."""
     logs.configure(settings.log.model_copy(update={"level": "warning"}), "command", None)
     core = open_core(settings)
-    prepared = prepare(core)
+    try:
+        prepared = prepare(core)
+        if settings.organisation:
+            with core.database.read() as session:
+                meant = organisations.named(session, settings.organisation)
+            prepared = replace(prepared, organisation_id=meant.id)
+    except BaseException:
+        core.close()
+        raise
     audit.install(core.database, "command", core.clock, core.keyring.metadata_key, study_named)
     return core, prepared
+
+
+def account_of(prepared: Prepared, name: str) -> AccountView:
+    """Return the account of a user name in the organisation that a command acts for; raises `NotFound`."""
+    account = prepared.identity.account_named(name)
+    if account is None or account.organisation_id != prepared.organisation_id:
+        raise NotFound(f"there is no account {name!r} in this organisation; of another, say --organisation NAME")
+    return account
 
 
 def _record(core: Core, prepared: Prepared, session: sa.orm.Session, action: str, subject: tuple[str, str]) -> None:

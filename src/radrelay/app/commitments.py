@@ -31,15 +31,26 @@ class Committing(QueryPort, Protocol):
         ...
 
 
+class Called(Protocol):
+    """Knows whom a called AE title means, and by which title it is called; `SourceBook` does."""
+
+    def organisation_of(self, called_ae: str) -> uuid.UUID:
+        """Return the organisation; raises `SourceUnknown`."""
+        ...
+
+    def retrieve_ae(self, called_ae: str) -> str:
+        """Return the AE title that its objects are fetched by."""
+        ...
+
+
 class DurableCommitments:
     """One process's commitment requests; thread-safe. `run` reports those that are due."""
 
-    def __init__(self, core: Core, query: Committing, organisation_id: uuid.UUID, owner: str) -> None:
+    def __init__(self, core: Core, query: Committing, called: Called, owner: str) -> None:
         self._core = core
         self._query = query
-        self._organisation_id = organisation_id
+        self._called = called
         self._owner = owner
-        self._retrieve_ae = core.settings.dicom.ae_title
 
     def remember(self, peer: Peer, transaction_uid: str, references: Sequence[Reference]) -> uuid.UUID:
         """Make a request durable; raises `Forbidden`, `TooManyCommitments`, `Unavailable`."""
@@ -53,7 +64,8 @@ class DurableCommitments:
             tuple((reference.sop_class_uid, reference.sop_uid) for reference in references),
         )
         with self._core.database.write() as session:
-            return commitments.remember(session, self._organisation_id, requested, self._owner, self._core.clock.now())
+            organisation_id = self._called.organisation_of(peer.called_ae)
+            return commitments.remember(session, organisation_id, requested, self._owner, self._core.clock.now())
 
     def reported(self, key: uuid.UUID) -> None:
         """Forget a request whose report the peer has answered."""
@@ -117,7 +129,8 @@ class DurableCommitments:
         if node is None:
             raise NodeUnreachable(f"no destination has the AE title {peer.calling_ae}")
         committed = self._query.committed(peer, references)
-        event, elements = make_report(asked.transaction_uid, references, committed, self._retrieve_ae)
+        retrieve_ae = self._called.retrieve_ae(peer.called_ae)
+        event, elements = make_report(asked.transaction_uid, references, committed, retrieve_ae)
         deliver_report(node, event, elements)
 
     def _failed(self, key: uuid.UUID, peer: Peer, reason: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from radrelay.settings import Settings, config_file
 
@@ -37,7 +37,7 @@ def explain(settings: Settings) -> Iterator[Explained]:
 
 def show(settings: Settings) -> int:
     """Print the table; returns the exit code."""
-    table = Table("setting", "value", "from", "meaning", show_lines=False, box=None)
+    table = Table(Column("setting", no_wrap=True), "value", "from", "meaning", show_lines=False, box=None)
     for row in explain(settings):
         table.add_row(row.name, row.value, row.origin, row.meaning)
     Console().print(table)

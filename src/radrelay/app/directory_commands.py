@@ -25,7 +25,7 @@ def sync_command(settings: Settings, confirmed: str, adopt: Sequence[str]) -> in
 def check_command(settings: Settings) -> int:
     """Print whether the directory answers, and what is found in it; nothing is kept."""
     with opened(settings) as (core, prepared):
-        runs = runs_of(core, prepared.identity.directory, prepared.organisation_id)
+        runs = runs_of(core, prepared.identity.directory, prepared.first_id)
         snapshot, server = runs.directory.read()
         told = Console(soft_wrap=True, highlight=False)
         told.print(f"{server} answers, its certificate holds, and the reading account is let in.")
@@ -43,7 +43,7 @@ def check_command(settings: Settings) -> int:
 
 def _command(settings: Settings, kind: RunKind, confirmed: str, adopt: Sequence[str]) -> int:
     with opened(settings) as (core, prepared):
-        runs = runs_of(core, prepared.identity.directory, prepared.organisation_id)
+        runs = runs_of(core, prepared.identity.directory, prepared.first_id)
         run = runs.at_once(kind, command_principal(prepared), confirmed, adopt)
         told = Console(soft_wrap=True, highlight=False)
         for line in _lines(run):

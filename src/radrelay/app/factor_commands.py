@@ -9,7 +9,7 @@ from rich.console import Console
 from sqlalchemy.orm import Session
 
 from radrelay import access, audit
-from radrelay.app.commands import command_principal, opened
+from radrelay.app.commands import account_of, command_principal, opened
 from radrelay.app.prepare import Prepared
 from radrelay.errors import NotFound
 from radrelay.identity.factors import Kind, rules
@@ -52,9 +52,7 @@ def release_command(settings: Settings, role: str, group: str) -> int:
 def reset_command(settings: Settings, name: str, reason: str) -> int:
     """Take a person's second factors away."""
     with opened(settings) as (core, prepared):
-        account = prepared.identity.account_named(name)
-        if account is None:
-            raise NotFound(f"there is no account {name!r}")
+        account = account_of(prepared, name)
         by = command_principal(prepared)
         with core.database.write() as session:
             count = prepared.identity.factors.reset(session, prepared.organisation_id, account.id, by.name, reason)

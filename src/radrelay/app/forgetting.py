@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import sqlalchemy as sa
@@ -163,15 +163,23 @@ def _forget_some(core: Core, view: NodeView, principal: Principal) -> int:
     copied = core.keys.known(ids)
     with core.database.write() as session:
         lock_archive(session)
+        owners = _owners(session, ids)
         for study_id, count in archive_lost.lose(session, ids, copied, until, now).items():
             detail = {"instances": count, "machine": view.name}
-            audit.record(session, audit.AuditRecord("study.lost", principal, "study", study_id, detail=detail))
+            whose = replace(principal, organisation_id=owners[study_id])
+            audit.record(session, audit.AuditRecord("study.lost", whose, "study", study_id, detail=detail))
         intake_lost.lose(session, ids, copied, until, view.name, now)
         # What was to be erased there needs no erasing any more: any node's eraser notes it, and destroys its copies.
         session.execute(
             sa.delete(LandingRecord).where(LandingRecord.id.in_(ids)), execution_options={"synchronize_session": False}
         )
     return len(ids)
+
+
+def _owners(session: Session, record_ids: list[uuid.UUID]) -> dict[uuid.UUID, uuid.UUID]:
+    """Return whose the studies are that records belong to: each organisation's record tells of its own."""
+    found = sa.select(Instance.study_id, Instance.organisation_id).where(Instance.record_id.in_(record_ids)).distinct()
+    return {study_id: owner for study_id, owner in session.execute(found)}  # noqa: C416 -- rows are no tuples to mypy
 
 
 def _on(node: str) -> sa.ColumnElement[bool]:

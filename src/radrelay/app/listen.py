@@ -53,20 +53,19 @@ def run(settings: Settings) -> int:
 
 def serve(core: Core, stop: threading.Event) -> None:
     """Listen until `stop` is set, then let associations under way end."""
-    prepared = prepare(core)
+    prepare(core)
     audit.install(core.database, "listen", core.clock, core.keyring.metadata_key, study_named)
     book = SourceBook(core.database, core.settings)
     book.refresh()
     landing = Landing.open(core.settings, "listen", core.keyring, core.clock, allowance=book)
     reception = Reception(landing, book)
-    query = QueryOnDemand(core, prepared.organisation_id)
-    promised = DurableCommitments(core, query, prepared.organisation_id, landing.log.owner)
+    query = QueryOnDemand(core, book)
+    promised = DurableCommitments(core, query, book, landing.log.owner)
     promised.release()
     reporting = threading.Thread(target=promised.run, args=(stop,), name="commitments", daemon=True)
-    own = core.settings.dicom.ae_title
     listener = DicomListener(
         core.settings.dicom,
-        Services(storage=reception, admission=reception, query=query, commitments=promised, retrieve_ae=own),
+        Services(reception, reception, query=query, commitments=promised, retrieve_ae=book.retrieve_ae),
     )
     settle()
     listener.start()
@@ -90,7 +89,8 @@ class Reception:
         """Refuse called titles that lead nowhere and callers that the source does not list."""
         try:
             source = self.book.resolve("dicom", peer.called_ae)
-        except SourceUnknown:
+        except SourceUnknown as error:
+            log.warning("called by an AE title that leads nowhere", called_ae=peer.called_ae, reason=error.message)
             return CALLED_AE_UNKNOWN
         return None if self.book.admits(source, peer.calling_ae, peer.host) else CALLING_AE_UNKNOWN
 
@@ -106,46 +106,48 @@ class Reception:
 
 
 class QueryOnDemand:
-    """Fulfils the listener's query port; the archive's side is opened with the first query.
+    """Fulfils the listener's query port: each peer is answered for the organisation that it has called.
 
-    It brings the codecs that sending may need, 15 MB that a listener which only receives does without.
+    The archive's side is opened with the first query: it brings the codecs that sending may need, 15 MB that a
+    listener which only receives does without.
     """
 
-    def __init__(self, core: Core, organisation_id: UUID) -> None:
+    def __init__(self, core: Core, book: SourceBook) -> None:
         self._core = core
-        self._organisation_id = organisation_id
+        self._book = book
         self._lock = threading.Lock()
-        self._opened: ArchiveQuery | None = None
+        self._opened: dict[UUID, ArchiveQuery] = {}
 
-    @property
-    def _query(self) -> ArchiveQuery:
+    def _query(self, peer: Peer) -> ArchiveQuery:
         from radrelay.app.query import ArchiveQuery  # noqa: PLC0415 -- as said above
 
+        organisation_id = self._book.organisation_of(peer.called_ae)
         with self._lock:
-            if self._opened is None:
+            if not self._opened:
                 decoding.install(self._core.settings)
-                self._opened = ArchiveQuery(self._core, self._organisation_id)
-            return self._opened
+            if organisation_id not in self._opened:
+                self._opened[organisation_id] = ArchiveQuery(self._core, organisation_id)
+            return self._opened[organisation_id]
 
     def find(self, peer: Peer, query: Query) -> Iterator[Sequence[Element]]:
         """Yield matches."""
-        return self._query.find(peer, query)
+        return self._query(peer).find(peer, query)
 
     def retrieve(self, peer: Peer, query: Query, destination: str = "") -> Sequence[RetrieveItem]:
         """Return the instances that the unique keys name."""
-        return self._query.retrieve(peer, query, destination)
+        return self._query(peer).retrieve(peer, query, destination)
 
     def move_destination(self, peer: Peer, ae_title: str) -> Node | None:
         """Return the node that an AE title stands for."""
-        return self._query.move_destination(peer, ae_title)
+        return self._query(peer).move_destination(peer, ae_title)
 
     def committed(self, peer: Peer, references: Sequence[Reference]) -> Collection[str]:
         """Return those SOP Instance UIDs that are kept."""
-        return self._query.committed(peer, references)
+        return self._query(peer).committed(peer, references)
 
     def require_query(self, peer: Peer) -> None:
         """Raise `Forbidden` unless the peer may ask."""
-        self._query.require_query(peer)
+        self._query(peer).require_query(peer)
 
 
 class Writer:

@@ -17,8 +17,9 @@ from radrelay.app.findings import Finding
 from radrelay.app.threads import loop
 from radrelay.clock import Clock
 from radrelay.errors import RadrelayError
-from radrelay.identity import PasswordLinks
-from radrelay.mail import MailServer, Post, Postman, require_address
+from radrelay.identity import PasswordLinks, SignUps
+from radrelay.identity.posting import open_post
+from radrelay.mail import MailServer, Postman, require_address
 from radrelay.settings import Settings
 from radrelay.storage.database import Database
 from radrelay.storage.ids import new_id
@@ -29,22 +30,22 @@ TICK_S = 2.0
 
 def site_of(settings: Settings) -> str:
     """Return the address of the pages as links in letters have it."""
-    web = settings.web
-    return web.address or f"{'https' if web.speaks_tls else 'http'}://{web.host}:{web.port}"
+    return settings.web.site
 
 
 class Mailing:
-    """Answers forgotten passwords, and sends what waits."""
+    """Answers forgotten passwords and sign-ups, and sends what waits."""
 
     def __init__(self, settings: Settings, database: Database, clock: Clock, metadata_key: bytes) -> None:
         house = settings.web.organisation_name
-        post = Post(settings.mail, clock, metadata_key, house)
+        post = open_post(settings, clock, metadata_key)
         self._database, self._site = database, site_of(settings)
         self.links = PasswordLinks(clock, settings.identity, post, metadata_key)
+        self.sign_ups = SignUps(clock, settings.sign_up, post, metadata_key)
         self.postman = Postman(database, clock, post, MailServer(settings.mail, house))
 
     def tick(self) -> int:
-        """Do both once; returns how many letters the server took."""
+        """Do each once; returns how many letters the server took."""
         with self._database.read() as session:
             asked = self.links.any_asked(session)
         if asked and self.links.post.is_set:
@@ -54,7 +55,18 @@ class Mailing:
                     detail = {"by": "directory"} if one.elsewhere else {}
                     subject = "account", one.account.id
                     audit.record(session, audit.AuditRecord("password.forgotten", principal, *subject, detail))
+        self._answer_sign_ups()
         return self.postman.tick()
+
+    def _answer_sign_ups(self) -> None:
+        with self._database.read() as session:
+            if not self.sign_ups.any_asked(session):
+                return
+        with self._database.write() as session:
+            for one in self.sign_ups.answer_asked(session, self._site):
+                principal = replace(access.system_principal(one.account.organisation_id), peer=one.peer)
+                record = audit.AuditRecord("account.sign-up-known", principal, "account", one.account.id)
+                audit.record(session, record)
 
 
 def keep_posting(core: Core, holder: str, stop: threading.Event) -> list[threading.Thread]:
@@ -74,7 +86,7 @@ def mail_test_command(settings: Settings, address: str) -> int:
     recipient = require_address(address)
     with opened(settings) as (core, prepared):
         house = settings.web.organisation_name
-        post = Post(settings.mail, core.clock, core.keyring.metadata_key, house)
+        post = open_post(settings, core.clock, core.keyring.metadata_key)
         server = MailServer(settings.mail, house)
         server.send(recipient, post.letter("test", ""), str(new_id()), core.clock.now())
         print(f"{server.place} has taken a letter to {recipient}")  # noqa: T201

@@ -27,6 +27,7 @@ def people_findings(settings: Settings) -> Iterator[Finding]:
     """Yield a finding for each server that people come from; nothing where none is set."""
     yield from _directory(settings)
     yield from _sign_on(settings)
+    yield from _sign_up(settings)
 
 
 def _directory(settings: Settings) -> Iterator[Finding]:
@@ -63,3 +64,16 @@ def _sign_on(settings: Settings) -> Iterator[Finding]:
         yield Finding(subject, "bad", error.message, ADVICE.get(error.code, "see docs/administration.md"))
         return
     yield Finding(subject, "good", f"answers, and has {keys} keys to sign by")
+
+
+def _sign_up(settings: Settings) -> Iterator[Finding]:
+    """Yield what keeps people from signing up though the setting lets them; terms are looked at by the page."""
+    if not settings.sign_up.enabled:
+        return
+    if settings.mail.host is None:
+        yield Finding("sign-up", "bad", "nobody can sign up: no mail server is set", "set mail.host and mail.sender")
+        return
+    first = "an administrator lets them in" if settings.sign_up.by_admin else "nobody looks at it first"
+    group = f"join the group {settings.sign_up.group!r}" if settings.sign_up.group else "join no group"
+    text = f"people may sign up once terms are published; they {group}, and {first}"
+    yield Finding("sign-up", "good", text)

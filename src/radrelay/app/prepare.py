@@ -13,8 +13,8 @@ from radrelay.app.restored import refuse_half_restored, replay_if_restored
 from radrelay.identity import Identity
 from radrelay.identity.directory import open_directory
 from radrelay.identity.passwords import PasswordRules
+from radrelay.identity.posting import open_post
 from radrelay.intake.sources import ensure_defaults
-from radrelay.mail import Post
 from radrelay.storage import nodes
 from radrelay.storage.node import holder_of
 from radrelay.storage.nodes import Lease
@@ -22,9 +22,13 @@ from radrelay.storage.nodes import Lease
 
 @dataclass(frozen=True)
 class Prepared:
-    """An installation that is ready to serve. `first_password` is the one-time password of a first admin just made."""
+    """An installation that is ready to serve. `first_password` is the one-time password of a first admin just made.
+
+    `first_id` is the organisation that the installation began with; a command may act for another one.
+    """
 
     organisation_id: uuid.UUID
+    first_id: uuid.UUID
     identity: Identity
     lease: Lease
     first_password: str | None
@@ -46,7 +50,7 @@ def prepare(core: Core, *, leading: bool = False) -> Prepared:
         iterations=settings.identity.password_iterations,
         directory=open_directory(settings.directory, core.clock),
         rules=PasswordRules.of(settings.identity),
-        post=Post(settings.mail, core.clock, core.keyring.metadata_key, settings.web.organisation_name),
+        post=open_post(settings, core.clock, core.keyring.metadata_key),
     )
     with exclusive(settings.data_dir / "setup.lock"), ExitStack() as turn:
         lease = claim(core)  # before its turn: it may wait for an older lease to end, and others must not
@@ -59,7 +63,7 @@ def prepare(core: Core, *, leading: bool = False) -> Prepared:
             ensure_default_grants(session, organisation_id, settings.dicom.query_callers, now)
             ensure_defaults(session, organisation_id, settings, now)
         password = identity.ensure_first_admin() if leading else None
-    return Prepared(organisation_id, identity, lease, password)
+    return Prepared(organisation_id, organisation_id, identity, lease, password)
 
 
 def claim(core: Core) -> Lease:

@@ -23,6 +23,7 @@ from radrelay.errors import Forbidden, OutOfResources
 from radrelay.intake.models import Quarantined
 from radrelay.network.ports import Element, ElementValue, Key, Node, Peer, Query, Reference
 from radrelay.network.query_provider import LEVELS, UNIQUE_KEYS, IdentifierMismatch
+from radrelay.privacy.volume.counting import Subject, note_sent
 from radrelay.routing.destinations import find_by_ae_title
 from radrelay.storage.models import LandingRecord
 from radrelay.storage.neighbours import NodeAway
@@ -100,6 +101,7 @@ class ArchiveQuery:
         self._note(
             peer,
             [("study.download", ("study", study_id), told, patient) for study_id, patient in patients.items()],
+            sum(ref.size for ref in refs),
         )
         return [StoredItem(ref, self._reader) for ref in refs]
 
@@ -209,13 +211,18 @@ class ArchiveQuery:
             correlation_id=peer.association_id,
         )
         audit.record_once(self._core.database, peer.association_id, event)
+        if verdict == "suspended":
+            raise Forbidden(f"{peer.calling_ae} is suspended; ask the administrators of Radrelay")
         raise Forbidden(f"{peer.calling_ae} may not query from here")
 
-    def _note(self, peer: Peer, events: Sequence[Event]) -> None:
-        """Write what is about to be answered; durable before anything leaves."""
+    def _note(self, peer: Peer, events: Sequence[Event], size: int = 0) -> None:
+        """Write what is about to be answered, and of how many bytes; durable before anything leaves."""
         if not events:
             return
         with self._core.database.write() as session:
+            if size:
+                subject = Subject(self._organisation_id, "ae", peer.calling_ae)
+                note_sent(session, [(subject, size)], self._core.clock.now())
             audit.record_many(
                 session,
                 [

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 import sqlalchemy as sa
+import structlog
 from sqlalchemy.orm import Session
 
 from radrelay.app.core import Core
@@ -16,9 +17,14 @@ from radrelay.archive.discard import discard_records
 from radrelay.archive.erasing import Eraser
 from radrelay.archive.reader import InstanceReader
 from radrelay.archive.retention import Retention, replay
+from radrelay.identity.errors import LastAdmin
+from radrelay.identity.models import Account
 from radrelay.intake.models import Quarantined
 from radrelay.intake.open_archives import OpenArchives, drop_archive
 from radrelay.intake.quarantine import Quarantine
+from radrelay.privacy import closing
+
+log = structlog.get_logger(__name__)
 
 BATCH = 500
 
@@ -27,7 +33,7 @@ def replay_ledger(core: Core) -> int:
     """Repeat every deletion of the ledger, expire what is over and finish erasing; returns how many were repeated."""
     now = core.clock.now()
     adopt_keys(core)
-    repeated = replay(core.database, core.keys.ledger(), now, _FURTHER)
+    repeated = replay(core.database, core.keys.ledger(), now, FURTHER)
     _destroy_studies(core)
     keep = core.settings.keys.keep_replaced
     with ThreadPoolExecutor(2) as executor:
@@ -76,4 +82,14 @@ def _forget_archive(session: Session, record_id: uuid.UUID, at: datetime) -> Non
         _forget_quarantined(session, row_id, at)
 
 
-_FURTHER = {"quarantine": _forget_quarantined, "parcel": _forget_archive}
+def _close_account(session: Session, account_id: uuid.UUID, at: datetime) -> None:
+    """Close an account that these rows have from before it was closed; the only administrator stays."""
+    row = session.get(Account, account_id)
+    if row is not None and row.closed_at is None:
+        try:
+            closing.close(session, row.organisation_id, account_id, at)
+        except LastAdmin:
+            log.error("a closed account is back, as the only administrator: close it again", account=str(account_id))
+
+
+FURTHER = {"quarantine": _forget_quarantined, "parcel": _forget_archive, "account": _close_account}

@@ -23,6 +23,7 @@ from radrelay.identity.factors import models as factors_models
 from radrelay.intake import models as intake_models
 from radrelay.mail import models as mail_models
 from radrelay.marks import models as marks_models
+from radrelay.privacy import consent_models
 from radrelay.privacy import models as privacy_models
 from radrelay.routing import deliveries
 from radrelay.routing import models as routing_models
@@ -35,6 +36,7 @@ ROOMS = (
     access_models,
     archive_models,
     audit_models,
+    consent_models,
     displays_models,
     factors_models,
     identity_models,
@@ -50,10 +52,12 @@ ROOMS = (
 LEFT_OUT = frozenset(
     {
         "session", "login_attempt", "landing_cursor", "node_lease", "node_state", "study_token",
-        "mail_letter", "password_link", "mailed_pin", "forgotten_password",
+        "mail_letter", "password_link", "mailed_pin", "forgotten_password", "sign_up", "address_change",
+        "usage_event", "usage_withdrawal",
     }
 )  # fmt: skip
-"""What a restored installation begins anew, or makes itself. Letters would be sent, and links open, a second time."""
+"""What a restored installation begins anew, or makes itself. Letters would be sent, and links open, a second time;
+what was counted of usage would outlast its withdrawal."""
 
 CHUNK = 1000
 

@@ -12,9 +12,10 @@ from rich.table import Table
 
 from radrelay import access, audit
 from radrelay.access import LinkKeys, Principal, Protection
-from radrelay.app.commands import command_principal, open_command
+from radrelay.app.commands import account_of, command_principal, open_command
 from radrelay.archive.models import Series, Study
 from radrelay.errors import NotFound
+from radrelay.mail.errors import MailNotSet
 from radrelay.settings import Settings
 from radrelay.web.sharing import Sharing, address_in, share, told
 
@@ -28,14 +29,17 @@ class LinkOptions:
     protection: Protection = "none"
     may_download: bool = False
     label: str = ""
+    email: str = ""
 
 
 def link_make_command(settings: Settings, username: str, named: list[str], options: LinkOptions) -> int:
     """Make a link in the name of a person to studies or series, named by id or UID; prints its address, and its PIN."""
+    if options.email and settings.mail.host is None:
+        raise MailNotSet
     core, prepared = open_command(settings)
     try:
-        account = prepared.identity.account_named(username)
-        if account is None or account.disabled_at is not None:
+        account = account_of(prepared, username)
+        if account.disabled_at is not None:
             raise NotFound(f"there is no account {username!r} that can log in")
         maker = Principal(
             "account", str(account.id), account.full_name or account.username, account.organisation_id, account.role
@@ -45,7 +49,7 @@ def link_make_command(settings: Settings, username: str, named: list[str], optio
             studies, series = _targets(session, account.organisation_id, named)
             asked = Sharing(
                 studies, series, now + timedelta(days=options.days), options.max_uses, options.protection,
-                may_download=options.may_download, label=options.label,
+                may_download=options.may_download, label=options.label, email=options.email,
             )  # fmt: skip
             made, reached = share(session, LinkKeys(core.keyring.metadata_key), maker, asked, now)
             detail = told(made.link, reached) | {"name": username}
@@ -102,7 +106,7 @@ def link_list_command(settings: Settings, *, everything: bool) -> int:
 
 
 def _asks(protection: Protection) -> str:
-    return {"none": "-", "pin": "PIN", "birth-date": "birth date"}[protection]
+    return {"none": "-", "pin": "PIN", "birth-date": "birth date", "email": "code by e-mail"}[protection]
 
 
 def link_revoke_command(settings: Settings, link_id: str) -> int:

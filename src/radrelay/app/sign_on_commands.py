@@ -5,9 +5,8 @@ from __future__ import annotations
 from rich.console import Console
 
 from radrelay import audit
-from radrelay.app.commands import command_principal, opened
+from radrelay.app.commands import account_of, command_principal, opened
 from radrelay.clock import SystemClock
-from radrelay.errors import NotFound
 from radrelay.identity.oidc import open_single_sign_on, people
 from radrelay.identity.oidc.errors import NoSignOn
 from radrelay.settings import Settings
@@ -36,9 +35,7 @@ def link_command(settings: Settings, username: str, subject: str) -> int:
     if settings.oidc.issuer is None:
         raise NoSignOn
     with opened(settings) as (core, prepared):
-        account = prepared.identity.account_named(username)
-        if account is None or account.organisation_id != prepared.organisation_id:
-            raise NotFound(f"there is no account {username!r}")
+        account = account_of(prepared, username)
         with core.database.write() as session:
             people.link(
                 session, prepared.organisation_id, settings.oidc.issuer, subject, account.id, core.clock.now()

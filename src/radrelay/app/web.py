@@ -15,6 +15,7 @@ from radrelay.app.core import Core
 from radrelay.app.prepare import prepare
 from radrelay.app.role import run_role, settle
 from radrelay.app.stored import client_tls
+from radrelay.app.threads import loop
 from radrelay.dicom import decoder_pool
 from radrelay.errors import Misconfigured, Trouble
 from radrelay.intake.landing import Landing
@@ -27,6 +28,7 @@ from radrelay.web.assembly import assemble
 from radrelay.web.services import EchoAnswer, EchoTarget, RoleState
 
 GRACE_S = 10
+TALLY_S = 10.0
 TLS_CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"  # of TLS 1.2 (BSI TR-02102-2); those of 1.3 are all good
 
 
@@ -73,6 +75,8 @@ def serve(core: Core, stop: threading.Event) -> None:
         target=_end_when, args=(server, stop, application.state.feed.close_soon), name="ending", daemon=True
     )
     ending.start()
+    counting = loop("sent bytes", TALLY_S, stop, lambda: services.tally.write(core.database, core.clock.now()))
+    counting.start()
     settle()
     try:
         server.run()
@@ -80,6 +84,7 @@ def serve(core: Core, stop: threading.Event) -> None:
             raise SystemExit(1)
     finally:
         stop.set()
+        counting.join(GRACE_S)
         landing.close()
 
 

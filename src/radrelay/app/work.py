@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,6 +13,7 @@ import sqlalchemy as sa
 import structlog
 
 from radrelay import access, audit
+from radrelay.app.consent_keeping import carry_on_withdrawals, keep_usage
 from radrelay.app.core import Core
 from radrelay.app.directory import keep_following
 from radrelay.app.duties import NodeDuties
@@ -20,10 +22,12 @@ from radrelay.app.mail import keep_posting
 from radrelay.app.precedence import step_back
 from radrelay.app.prepare import prepare
 from radrelay.app.record_keeping import keep_record, note_arrivals, sending
+from radrelay.app.reminding import keep_reminding
 from radrelay.app.role import run_role
 from radrelay.app.stored import ArchiveSource, DicomDialler
 from radrelay.app.threads import kept_up, loop
-from radrelay.archive import indexing, rule_facts
+from radrelay.app.watching import keep_watching
+from radrelay.archive import indexing, ownership, rule_facts
 from radrelay.archive.compaction import Compactor
 from radrelay.archive.erasing import Eraser
 from radrelay.archive.models import Study
@@ -34,6 +38,7 @@ from radrelay.audit.record import forget_marks
 from radrelay.errors import RadrelayError
 from radrelay.identity.sessions import forget_ended
 from radrelay.intake import open_archives
+from radrelay.intake.correcting import CorrectionLanding
 from radrelay.intake.identify import RELEASED, IdentifiedLanding
 from radrelay.intake.indexer import Indexer
 from radrelay.intake.landing import Landing
@@ -60,6 +65,7 @@ from radrelay.storage.outbox import Event
 log = structlog.get_logger(__name__)
 
 EXPIRE_S = 10.0
+CORRECT_S = 2.0
 COMPLETE_S = 1.0
 DISPATCH_S = 0.5
 SWEEP_S = 120.0
@@ -91,6 +97,7 @@ class Workshop:
     parcels: Parcels
     sender: DeliveryWork
     identified: IdentifiedLanding
+    correcting: CorrectionLanding
     marks: MarksWork
     leadership: Leadership
 
@@ -136,6 +143,7 @@ def open_workshop(core: Core, lease: Lease) -> Workshop:
         parcels=parcels,
         sender=sender,
         identified=identified,
+        correcting=CorrectionLanding(core.database, reader, landing, core.clock),
         marks=marks,
         leadership=Leadership(core.database, core.clock, "sweep", landing.log.owner),
     )
@@ -191,9 +199,13 @@ def open_retention(core: Core, compactor: Compactor) -> Retention:
     )
     quarantine = Quarantine(core.database, core.segments, core.clock)
     archives = OpenArchives(core.database, core.clock)
-    return Retention(
-        core.database, core.clock, core.settings.retention, eraser, further=(quarantine.expire, archives.expire)
-    )
+
+    def end_orphaned() -> int:
+        with core.database.write() as session:
+            return ownership.end_orphaned(session, core.clock.now())
+
+    further = (end_orphaned, quarantine.expire, archives.expire)
+    return Retention(core.database, core.clock, core.settings.retention, eraser, further=further)
 
 
 def serve(core: Core, stop: threading.Event) -> None:
@@ -210,12 +222,15 @@ def serve(core: Core, stop: threading.Event) -> None:
         loop("take over", TICK_S, stop, lambda: _take_over(shop, stop)),
         loop("complete", COMPLETE_S, stop, lambda: _complete(core)),
         loop("release rules", COMPLETE_S, stop, lambda: catch_up_rules(core, stop)),
+        loop("corrections", CORRECT_S, stop, _correcting(shop)),
         loop("expire", EXPIRE_S, stop, lambda: _expire(shop)),
         loop("sweep", SWEEP_S, stop, lambda: _sweep(shop)),
         loop("audit", AUDIT_S, stop, lambda: _keep_records(shop), AUDIT_FIRST_S),
         *sending(core, stop, shop.landing.log.owner),
         *keep_posting(core, shop.landing.log.owner, stop),
+        *keep_reminding(core, shop.landing.log.owner, stop),
         *keep_following(core, prepared, shop.landing.log.owner, stop),
+        *keep_watching(core, prepared, shop.landing.log.owner, stop),
     ]
     for thread in threads:
         thread.start()
@@ -273,6 +288,12 @@ def _expire(shop: Workshop) -> None:
         log.info("expired", holdings=expired.holdings, attachments=expired.attachments, further=expired.further)
 
 
+def _correcting(shop: Workshop) -> Callable[[], object]:
+    """Return what writes objects of corrected studies anew, on one machine."""
+    lead = Leadership(shop.core.database, shop.core.clock, "corrections", shop.landing.log.owner)
+    return lambda: lead.held() and shop.correcting.run()
+
+
 def compact_waiting(shop: Workshop) -> None:
     """Pack studies that are complete and were not packed, or not wholly."""
     away = [view.node for view in nodes(shop.core.database, shop.core.clock) if not view.alive]
@@ -291,6 +312,7 @@ def _sweep(shop: Workshop) -> None:
         return
     compact_waiting(shop)
     shop.parcels.sweep()
+    carry_on_withdrawals(shop.core)
     shop.sender.revive(shop.durable.unfinished(deliveries.ATTEMPT))
     shop.identified.revive(shop.durable.unfinished(RELEASED))
     shop.marks.sweep(shop.durable.unfinished(marks_jobs.FILE))
@@ -308,6 +330,7 @@ def _keep_records(shop: Workshop) -> None:
         forget_marks(session, before)
         forget_ended(session, before)
         access.forget_links(session, before, core.clock.now() - FORGET_LINKS)
+    keep_usage(core)
     adopt_keys(core)
     finish_rotation(core)
 

@@ -47,7 +47,8 @@ class Arrival:
 
     One that a person released from quarantine is `recorded` (its landing record has its row already), and
     `overlook` names the verdict codes that do not send it back there. What Radrelay made of a study itself `joins` one
-    of its holdings: it renews nothing, and is too late once that holding is gone.
+    of its holdings: it renews nothing, and is too late once that holding is gone. What `corrects` a version takes its
+    place while that is current, and is too late once it is not.
     """
 
     source: Terms
@@ -66,6 +67,8 @@ class Arrival:
     recorded: bool = False
     overlook: frozenset[str] = frozenset()
     joins: uuid.UUID | None = None
+    corrects: uuid.UUID | None = None
+    correction: int = 0
     calling_ae: str = ""
     called_ae: str = ""
 

@@ -14,7 +14,7 @@ from radrelay.archive import search_index
 from radrelay.archive.attachments import remove_attachments
 from radrelay.archive.discard import chunks
 from radrelay.archive.models import Attachment
-from radrelay.archive.tables import HOLDING, INSTANCE, MODALITY, PATIENT, SENDER, SERIES, STUDY
+from radrelay.archive.tables import CORRECTION, HOLDING, INSTANCE, MODALITY, PATIENT, SENDER, SERIES, STUDY
 
 _STUDY, _SERIES, _INSTANCE = STUDY.c, SERIES.c, INSTANCE.c
 _MODALITY, _HOLDING = MODALITY.c, HOLDING.c
@@ -41,7 +41,7 @@ def _promote(session: Session, series_ids: Sequence[uuid.UUID]) -> None:
     for chunk in chunks(series_ids):
         orphaned = (
             sa.select(_INSTANCE.organisation_id, _INSTANCE.sop_uid, sa.func.max(_INSTANCE.version).label("newest"))
-            .where(_INSTANCE.series_id.in_(chunk))
+            .where(_INSTANCE.series_id.in_(chunk), _INSTANCE.corrected.is_(False))
             .group_by(_INSTANCE.organisation_id, _INSTANCE.sop_uid)
             .having(current == 0)
         )
@@ -98,6 +98,7 @@ def _remove_study(session: Session, study_id: uuid.UUID, at: datetime) -> None:
     session.execute(sa.delete(HOLDING).where(_HOLDING.study_id == study_id))
     session.execute(sa.delete(MODALITY).where(_MODALITY.study_id == study_id))
     session.execute(sa.delete(SENDER).where(SENDER.c.study_id == study_id))
+    session.execute(sa.delete(CORRECTION).where(CORRECTION.c.study_id == study_id))
     study = session.execute(
         sa.select(
             _STUDY.sort_key, _STUDY.patient_name_folded, _STUDY.search_text, _STUDY.patient_id.label("patient")

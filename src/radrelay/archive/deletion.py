@@ -16,6 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from radrelay import access
 from radrelay.archive.attachments import remove_attachments
 from radrelay.archive.counts import recount
 from radrelay.archive.discard import bury, chunks, discard, discard_packs, discard_records
@@ -90,14 +91,19 @@ def delete_attachment(session: Session, attachment_id: uuid.UUID, at: datetime, 
     remove_attachments(session, [attachment_id], at)
 
 
-def end_holdings(session: Session, holding_ids: Sequence[uuid.UUID], at: datetime, reason: str = "expired") -> None:
-    """End holdings: what they alone held is removed, what others hold too moves there; unknown ones are passed over."""
+def end_holdings(
+    session: Session, holding_ids: Sequence[uuid.UUID], at: datetime, reason: str = "expired", *, spare: bool = True
+) -> None:
+    """End holdings: what they alone held is removed, what others hold too moves there; unknown ones are passed over.
+
+    Those of studies whose processing is restricted are passed over, too, unless `spare` is false: they went before.
+    """
     lock_archive(session)
     for holding_id in holding_ids:
         row = session.execute(
             sa.select(Holding.organisation_id, Holding.study_id).where(Holding.id == holding_id)
         ).one_or_none()
-        if row is not None:
+        if row is not None and not (spare and access.is_barred(session, row.study_id)):
             bury(session, row.organisation_id, "holding", [holding_id], at, reason)
             _end_holding(session, holding_id, row.study_id, at)
 

@@ -22,7 +22,7 @@ from radrelay.storage.ids import new_id
 CHUNK = 500
 _ATTACHMENT, _PACK = ATTACHMENT.c, PACK.c
 
-TombstoneKind = Literal["study", "series", "instance", "holding", "attachment", "quarantine", "parcel"]
+TombstoneKind = Literal["study", "series", "instance", "holding", "attachment", "quarantine", "parcel", "account"]
 
 
 def bury(

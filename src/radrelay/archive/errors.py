@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from radrelay.errors import Invalid, NotFound
+from radrelay.errors import Forbidden, Invalid, NotFound
 
 
 class StudyNotFound(NotFound):
@@ -33,3 +33,9 @@ class CursorInvalid(Invalid):
     """This place in the list is not known; start again from its beginning."""
 
     code = "cursor-invalid"
+
+
+class IdentityHidden(Forbidden):
+    """You may look at this study, but not at whom it is of: it cannot be handed out as it is."""
+
+    code = "identity-hidden"

@@ -170,4 +170,6 @@ def instance_row(
         "record_id": arrival.location.record_id,
         "pack_id": None,
         "pack_entry": None,
+        "correction": arrival.correction,
+        "corrected": False,
     }

@@ -93,6 +93,7 @@ class VersionState:
     sha256: bytes
     size: int
     frames: int
+    corrected: bool
     holdings: set[uuid.UUID]
     fresh: bool = False
 
@@ -188,12 +189,13 @@ def _add_series(session: Session, known: Known, condition: sa.ColumnElement[bool
 def _load_versions(session: Session, known: Known, organisation_id: uuid.UUID, uids: Sequence[str]) -> None:
     columns = (
         _INSTANCE.id, _INSTANCE.study_id, _INSTANCE.series_id, _INSTANCE.sop_uid, _INSTANCE.version,
-        _INSTANCE.current, _INSTANCE.sha256, _INSTANCE.size, _INSTANCE.frames, _INSTANCE.holding_id,
+        _INSTANCE.current, _INSTANCE.sha256, _INSTANCE.size, _INSTANCE.frames, _INSTANCE.corrected,
+        _INSTANCE.holding_id,
     )  # fmt: skip
     condition = sa.and_(_INSTANCE.organisation_id == organisation_id, _INSTANCE.sop_uid.in_(uids))
     found: dict[uuid.UUID, VersionState] = {}
     for row in session.execute(sa.select(*columns).where(condition)):
-        version = VersionState(*row[:9], holdings={row[9]})
+        version = VersionState(*row[:10], holdings={row[10]})
         found[version.id] = version
         known.versions.setdefault(version.sop_uid, []).append(version)
     if found:

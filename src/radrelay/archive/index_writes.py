@@ -28,9 +28,12 @@ from radrelay.archive.tables import (
     SERIES,
     STUDY,
 )
+from radrelay.storage.columns import Id
 
 Row = dict[str, Any]
 DUPLICATE = "duplicate"
+_MARK = sa.table("mark", sa.column("instance_id", Id))
+"""Marks lie above the archive; they stay on the picture that they were drawn on, whose pixels a correction keeps."""
 
 _INSERTS = {
     table: sa.insert(table)
@@ -72,6 +75,7 @@ class Writes:
         self.further_holdings: list[Row] = []
         self.erasures: list[Row] = []
         self.superseded: list[uuid.UUID] = []
+        self.corrected: dict[uuid.UUID, uuid.UUID] = {}  # version: what takes its place
 
     def flush(self, session: Session, studies: Sequence[StudyState], series: Sequence[SeriesState]) -> None:
         """Write everything; `studies` and `series` are all that the batch touched."""
@@ -83,6 +87,9 @@ class Writes:
         if self.superseded:
             table = INSTANCE
             connection.execute(sa.update(table).where(table.c.id.in_(self.superseded)).values(current=False))
+        for old, new in self.corrected.items():
+            connection.execute(sa.update(INSTANCE).where(INSTANCE.c.id == old).values(corrected=True))
+            connection.execute(sa.update(_MARK).where(_MARK.c.instance_id == old).values(instance_id=new))
         _update_many(connection, _UPDATE_HOLDING, [_holding_change(h) for h in holdings if h.changed and not h.fresh])
         _update_many(connection, _UPDATE_SERIES, [_series_change(s) for s in series if s.changed_at and not s.fresh])
         _update_many(connection, _UPDATE_STUDY, [_study_change(s) for s in studies if s.changed and not s.fresh])

@@ -9,7 +9,7 @@ Each batch is written in the caller's transaction, one executemany per table.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -32,6 +32,7 @@ from radrelay.archive.index_rows import (
 from radrelay.archive.index_state import HoldingState, Known, SeriesState, StudyState, VersionState, load
 from radrelay.archive.index_writes import Writes, erasure_row
 from radrelay.archive.locking import lock_archive
+from radrelay.archive.ownership import own_new
 from radrelay.archive.rule_facts import release_arrived
 from radrelay.archive.senders import Sent, write_senders
 from radrelay.archive.sort_key import sort_key
@@ -101,6 +102,8 @@ class _Batch:
         verdicts = [self._judge(arrival) for arrival in self.arrivals]
         self.writes.flush(self.session, list(self.known.by_id.values()), list(self.known.series_by_id.values()))
         self._restrict()
+        at = max(arrival.received_at for arrival in self.arrivals)
+        own_new(self.session, self.organisation_id, self.known.by_id.values(), at)
         self._release(write_senders(self.session, self.sent))
         for study_id in self.grown:
             study = self.known.by_id[study_id]
@@ -170,6 +173,8 @@ class _Batch:
         for version in versions:
             if version.sha256 == arrival.sha256:
                 return self._duplicate(arrival, version)
+        if arrival.corrects is not None:
+            return self._correct(arrival, versions)
         study = self.known.studies.get(attributes.study_uid)
         contradiction = self._contradiction(arrival, study, versions)
         if contradiction is not None:
@@ -182,6 +187,24 @@ class _Batch:
         instance = self._add(arrival, study or self._new_study(arrival))
         kind = {"supersede": "superseded", "keep-both": "kept-both"}.get(policy, "new")
         return Verdict(kind, instance_id=instance.id, study_id=instance.study_id)  # type: ignore[arg-type]  # of the three words above
+
+    def _correct(self, arrival: Arrival, versions: Sequence[VersionState]) -> Verdict:
+        """Put an object in the place of the version that it was written of, with all that hold that."""
+        version = next((one for one in versions if one.id == arrival.corrects), None)
+        study = self.known.studies.get(arrival.attributes.study_uid)
+        if version is None or not version.current or study is None or study.id != version.study_id:
+            return self._too_late(arrival)
+        self._supersede(version, arrival.received_at)
+        version.corrected = True
+        made = self._add(arrival, study)
+        self._hold_too(made, version.holdings)
+        self.writes.corrected[version.id] = made.id
+        return Verdict("superseded", instance_id=made.id, study_id=study.id)
+
+    def _hold_too(self, version: VersionState, holdings: Iterable[uuid.UUID]) -> None:
+        for holding_id in sorted(set(holdings) - version.holdings):
+            version.holdings.add(holding_id)
+            self.writes.further_holdings.append({"instance_id": version.id, "holding_id": holding_id})
 
     def _contradiction(
         self, arrival: Arrival, study: StudyState | None, versions: Sequence[VersionState]
@@ -222,9 +245,11 @@ class _Batch:
         study = self.known.by_id[version.study_id]
         holding = self._holding(arrival, study)
         self._note_sender(arrival, study.id)
-        if holding.id not in version.holdings:
-            version.holdings.add(holding.id)
-            self.writes.further_holdings.append({"instance_id": version.id, "holding_id": holding.id})
+        self._hold_too(version, [holding.id])
+        if version.corrected:  # what is shown instead of it lives as long
+            later = [one for one in self.known.versions[version.sop_uid] if one.version > version.version]
+            for one in later:
+                self._hold_too(one, [holding.id])
         study.changed = True
         record = arrival.location.record_id
         self.writes.erasures.append(erasure_row(record, self.organisation_id, arrival.received_at, version.id))
@@ -249,7 +274,7 @@ class _Batch:
         self.writes.instances.append(row)
         version = VersionState(
             row["id"], study.id, series.id, row["sop_uid"], number, True, arrival.sha256, arrival.size,
-            row["frames"], {holding.id},
+            row["frames"], False, {holding.id},
         )  # fmt: skip
         versions.append(version)
         series.instance_count += 1

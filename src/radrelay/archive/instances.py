@@ -124,7 +124,10 @@ def find_instance(
     organisation_id: uuid.UUID,
     instance_id: uuid.UUID,
 ) -> FoundInstance | None:
-    """Return one living instance within reach, superseded or not, with all that it needs in one statement."""
+    """Return one living instance within reach, superseded or not, with all that it needs in one statement.
+
+    What was corrected is not found any more: what stands in its place is.
+    """
     statement = _ONE if isinstance(within, sa.True_) else _ONE.where(within)
     given = {"organisation_id": organisation_id, "now": now, "id": instance_id}
     row = session.execute(statement, given).one_or_none()
@@ -333,6 +336,7 @@ _ONE = (  # built once: every frame asks this
     )
     .where(
         _INSTANCE.id == sa.bindparam("id"),
+        _INSTANCE.corrected.is_(False),
         _INSTANCE.organisation_id == sa.bindparam("organisation_id"),
         alive(sa.bindparam("now", type_=Instant)),
     )

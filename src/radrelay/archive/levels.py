@@ -28,11 +28,11 @@ from radrelay.archive.matching import (
     study_json,
 )
 from radrelay.archive.models import Instance, Series, Study
+from radrelay.archive.nameless import nameless, require_nameless
 from radrelay.archive.query import AnsweredStudy, InstanceQuery, SeriesQuery, StudyQuery, Window
 from radrelay.archive.search import find_answers, find_patients, study_filters
 from radrelay.storage.database import Database
 
-IDENTITY_TAGS = ("00100010", "00100020", "00100021", "00100030", "00100032", "00101000", "00101001", "00101040")
 PAGE = 500
 PATIENT_PAGE = 5_000
 
@@ -65,7 +65,12 @@ def find(
     offset: int = 0,
     clear: bool = True,
 ) -> list[Json]:
-    """Return the matches of `level`; `clear` false leaves out who the patients are."""
+    """Return the matches of `level`; `clear` false leaves out who the patients are, and lets nobody ask for that.
+
+    Raises `IdentityHidden` then.
+    """
+    if not clear:
+        require_nameless(queries.study)
     if level == "PATIENT":
         found = _patients(session, reach, queries.study, now, limit, offset) if clear else []
     elif level == "STUDY":
@@ -74,7 +79,7 @@ def find(
         found = _series(session, reach, queries, now, limit, offset)
     else:
         found = _instances(session, reach, queries, now, limit, offset)
-    return found if clear else [_without_identity(row) for row in found]
+    return found if clear else [nameless(row) for row in found]
 
 
 def pages(
@@ -83,7 +88,10 @@ def pages(
     """Yield all matches of `level` page by page, each read on its own: a slow receiver holds nothing open.
 
     Which series or instances match is settled by the first read; what is deleted while they are sent is left out.
+    Raises `IdentityHidden` where `clear` is false and a key names a patient.
     """
+    if not clear:
+        require_nameless(queries.study)
     if level == "PATIENT":
         found = _patient_pages(database, reach, queries.study, now) if clear else iter(())
     elif level == "STUDY":
@@ -91,7 +99,7 @@ def pages(
     else:
         found = _lower_pages(database, reach, level, queries, now)
     for page in found:
-        yield page if clear else [_without_identity(row) for row in page]
+        yield page if clear else [nameless(row) for row in page]
 
 
 def _patient_pages(database: Database, reach: Reach, query: StudyQuery, now: datetime) -> Iterator[list[Json]]:
@@ -300,7 +308,3 @@ _INSTANCE_COLUMNS = (
     Instance.columns,
     Instance.frames,
 )
-
-
-def _without_identity(row: Json) -> Json:
-    return {tag: value for tag, value in row.items() if tag not in IDENTITY_TAGS}

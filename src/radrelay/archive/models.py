@@ -8,7 +8,7 @@ from __future__ import annotations
 import uuid
 from datetime import date, datetime, time
 
-from sqlalchemy import BigInteger, Boolean, Date, Index, Integer, LargeBinary, String, Text, Time
+from sqlalchemy import BigInteger, Boolean, Date, Index, Integer, LargeBinary, String, Text, Time, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from radrelay.storage.columns import Base, Id, Instant, Owned
@@ -216,6 +216,8 @@ class Instance(Owned, Base):
     """One version of a SOP instance. Its bytes lie in a landing record or in a pack, never in both for readers.
 
     `sha256` is of the data set as received. `holding_id` is the holding that brought it (others: InstanceHolding).
+    `correction` is up to which of its study's corrections it is written; a version that was `corrected` is kept as it
+    was received, and nothing makes it current again.
     """
 
     __tablename__ = "instance"
@@ -251,6 +253,28 @@ class Instance(Owned, Base):
     record_id: Mapped[uuid.UUID | None] = mapped_column(Id)  # row of landing_record
     pack_id: Mapped[uuid.UUID | None] = mapped_column(Id)
     pack_entry: Mapped[int | None] = mapped_column(Integer)  # place in the pack's table of contents
+    correction: Mapped[int] = mapped_column(Integer, default=0)
+    corrected: Mapped[bool] = mapped_column(Boolean, default=False)
+
+
+class Correction(Owned, Base):
+    """A person corrected whose or what a study is: values by DICOM tag before and after (JSON). Goes with its study."""
+
+    __tablename__ = "study_correction"
+    __table_args__ = (
+        Index("ux_study_correction", "study_id", "number", unique=True),
+        Index("ix_study_correction_done", "done_at"),
+    )
+
+    study_id: Mapped[uuid.UUID] = mapped_column(Id)
+    number: Mapped[int] = mapped_column(Integer)  # 1 is the first
+    at: Mapped[datetime] = mapped_column(Instant)
+    by: Mapped[str] = mapped_column(String(200))
+    reason: Mapped[str] = mapped_column(String(400))
+    before: Mapped[str] = mapped_column(Text)
+    after: Mapped[str] = mapped_column(Text)
+    request_id: Mapped[uuid.UUID | None] = mapped_column(Id)
+    done_at: Mapped[datetime | None] = mapped_column(Instant)  # all objects have it
 
 
 class Holding(Owned, Base):
@@ -261,6 +285,12 @@ class Holding(Owned, Base):
         Index("ix_holding_study", "study_id", "source_id", "ends_at"),
         Index("ix_holding_source", "source_id", "study_id", "ends_at"),
         Index("ix_holding_end", "ends_at"),
+        Index(  # of those alone that people brought
+            "ix_holding_account",
+            "account_id",
+            sqlite_where=text("account_id IS NOT NULL"),
+            postgresql_where=text("account_id IS NOT NULL"),
+        ),
     )
 
     study_id: Mapped[uuid.UUID] = mapped_column(Id)
@@ -313,6 +343,8 @@ class Attachment(Owned, Base):
 
 class Tombstone(Owned, Base):
     """Something that was deleted or expired: study, series, instance, holding, attachment, quarantine, parcel.
+
+    Or an account that was closed.
 
     `ledgered_at` says since when the key store's ledger, which outlives a restored backup, has it too.
     """

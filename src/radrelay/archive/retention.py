@@ -2,7 +2,8 @@
 
 Expiry only looks for what is over and hands it to `deletion`; nothing else decides that a study goes by itself.
 A clock that is suddenly far ahead would end everything at once: then expiry stands still until a person confirms
-the time or the clock is set right again. What is over by that clock is hidden meanwhile, but not destroyed.
+the time or the clock is set right again. What is over by that clock is hidden meanwhile, but not destroyed. What a
+person has restricted the processing of (`access.barring`) stays until that is lifted.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.orm import Session
 
+from radrelay import access
 from radrelay.archive import deletion
 from radrelay.archive.attachments import remove_attachments
 from radrelay.archive.discard import bury
@@ -35,6 +37,7 @@ LAST_SEEN = "last-seen"
 SUSPENDED = "expiry-suspended"
 LAST_RUN = "expiry-run"
 SWITCHED_OFF = timedelta(days=14)  # an installation may have been off for so long without its clock being doubted
+LOOKED_AT = timedelta(minutes=10)  # expiry looks every few seconds
 BATCH = 20  # holdings ended in one transaction: arrivals wait meanwhile
 ATTACHMENTS = 200
 
@@ -126,8 +129,10 @@ class Retention:
         while True:
             with self._database.write() as session:
                 lock_archive(session)
-                over = sa.select(HOLDING.c.id).where(HOLDING.c.ends_at <= now).order_by(HOLDING.c.ends_at)
-                ids = list(session.scalars(over.limit(BATCH)))
+                over = sa.select(HOLDING.c.id).where(
+                    HOLDING.c.ends_at <= now, HOLDING.c.study_id.not_in(access.barred_ids())
+                )
+                ids = list(session.scalars(over.order_by(HOLDING.c.ends_at).limit(BATCH)))
                 deletion.end_holdings(session, ids, now)
             ended += len(ids)
             if len(ids) < BATCH:
@@ -141,7 +146,8 @@ class Retention:
                 lock_archive(session)
                 c = ATTACHMENT.c
                 over = sa.select(c.id, c.organisation_id).where(c.ends_at <= now, c.holding_id.is_(None))
-                rows = session.execute(over.limit(ATTACHMENTS)).all()
+                free = sa.or_(c.study_id.is_(None), c.study_id.not_in(access.barred_ids()))
+                rows = session.execute(over.where(free).limit(ATTACHMENTS)).all()
                 for row in rows:
                     bury(session, row.organisation_id, "attachment", [row.id], now, "expired")
                 remove_attachments(session, [row.id for row in rows], now)
@@ -158,6 +164,13 @@ def last_run(session: Session) -> datetime | None:
 def suspended_since(session: Session) -> datetime | None:
     """Return the moment that the clock jumped to when expiry was suspended; none if it is not."""
     return _read_moment(session, SUSPENDED)
+
+
+def clock_is_trusted(session: Session, now: datetime) -> bool:
+    """Say whether expiry has looked at the clock just now and did not doubt it: for what acts by itself on a day."""
+    seen = _read_moment(session, LAST_SEEN)
+    suspended = suspended_since(session) is not None
+    return seen is not None and not suspended and abs(now - seen) <= LOOKED_AT
 
 
 def replay(
@@ -189,7 +202,7 @@ def _repeat(session: Session, entry: LedgerEntry, now: datetime, further: Mappin
         return True
     if entry.kind == "holding":
         known = session.scalar(sa.select(HOLDING.c.id).where(HOLDING.c.id == entry.subject_id))
-        deletion.end_holdings(session, [entry.subject_id], now, entry.reason)
+        deletion.end_holdings(session, [entry.subject_id], now, entry.reason, spare=False)
         return known is not None
     undo = further.get(entry.kind)
     if undo is None:

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from radrelay.archive.models import (
     Attachment,
+    Correction,
     Holding,
     Instance,
     InstanceHolding,
@@ -29,6 +30,7 @@ def table_of(model: type[Base]) -> sa.Table:
 
 
 ATTACHMENT = table_of(Attachment)
+CORRECTION = table_of(Correction)
 HOLDING = table_of(Holding)
 INSTANCE = table_of(Instance)
 INSTANCE_HOLDING = table_of(InstanceHolding)

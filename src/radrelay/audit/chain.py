@@ -8,6 +8,7 @@ that was rewritten as a whole disagrees with a root that was signed before, or w
 from __future__ import annotations
 
 import hmac
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from radrelay.audit.models import AuditCheckpoint, AuditEvent, AuditRoot, AuditWriter
 from radrelay.audit.patients import AuditKeys
-from radrelay.audit.record import FIRST_HASH, HASHED, hash_of
+from radrelay.audit.record import FIRST_HASH, HASHED, hash_of, organisation_part
 from radrelay.audit.signing import Kind, is_ours, signature
 from radrelay.clock import Clock
 
@@ -47,11 +48,23 @@ class ChainReport:
     roots: int
     broken: tuple[ChainBroken, ...]
     faults: int = 0
+    counted: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """Events and signed roots by chain."""
+    faulty: Mapping[str, int] = field(default_factory=dict)
+    """Faults by chain, all of them."""
 
     @property
     def intact(self) -> bool:
         """Say whether every chain holds."""
         return not self.faults
+
+    def part(self, name: str) -> ChainReport:
+        """Return what was found of one organisation's chains, by what their names have of it."""
+        own = [counts for writer, counts in self.counted.items() if organisation_part(writer) == name]
+        broken = tuple(one for one in self.broken if organisation_part(one.writer) == name)
+        events, roots = (sum(counts[place] for counts in own) for place in (0, 1))
+        faults = sum(count for writer, count in self.faulty.items() if organisation_part(writer) == name)
+        return ChainReport(events, len(own), roots, broken, faults)
 
 
 @dataclass
@@ -62,9 +75,12 @@ class _Findings:
     roots: int = 0
     faults: int = 0
     broken: list[ChainBroken] = field(default_factory=list)
+    counted: dict[str, tuple[int, int]] = field(default_factory=dict)
+    faulty: Counter[str] = field(default_factory=Counter)
 
     def add(self, writer: str, sequence: int, fault: str) -> None:
         self.faults += 1
+        self.faulty[writer] += 1
         if len(self.broken) < MOST_FAULTS:
             self.broken.append(ChainBroken(writer, sequence, fault))
 
@@ -77,7 +93,9 @@ def verify(session: Session, metadata_key: bytes | None = None, seen: Seen | Non
     found = _Findings()
     heads = session.execute(sa.select(AuditWriter.__table__).order_by(AuditWriter.writer)).all()
     for head in heads:
+        events, roots = found.events, found.roots
         _Walk(session, keys, found, head, (seen or {}).get(head.writer)).run()
+        found.counted[head.writer] = (found.events - events, found.roots - roots)
     known = {head.writer for head in heads}
     for table in (AuditEvent, AuditRoot, AuditCheckpoint):
         for writer in session.scalars(sa.select(table.writer).distinct()).all():
@@ -86,7 +104,9 @@ def verify(session: Session, metadata_key: bytes | None = None, seen: Seen | Non
                 found.add(writer, 0, "the writer's head is gone")
     for writer in set(seen or {}) - known:
         found.add(writer, 0, "the whole chain is gone")
-    return ChainReport(found.events, len(heads), found.roots, tuple(found.broken), found.faults)
+    return ChainReport(
+        found.events, len(heads), found.roots, tuple(found.broken), found.faults, found.counted, found.faulty
+    )
 
 
 @dataclass(frozen=True, slots=True)

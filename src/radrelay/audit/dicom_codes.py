@@ -74,6 +74,7 @@ _ALERTS: dict[str, Code] = {
     "grant": OBJECT_ATTRIBUTES,
     "release": OBJECT_ATTRIBUTES,
     "access": OBJECT_ATTRIBUTES,
+    "owner": OBJECT_ATTRIBUTES,
     "device": SECURITY_CONFIGURATION,
     "release-rule": OBJECT_ATTRIBUTES,
     "link": OBJECT_ATTRIBUTES,
@@ -91,9 +92,12 @@ _ALERTS: dict[str, Code] = {
     "backup": SOFTWARE_CONFIGURATION,
     "privacy": SOFTWARE_CONFIGURATION,
     "promises": SECURITY_CONFIGURATION,
+    "organisation": SECURITY_CONFIGURATION,
+    "agreement": SOFTWARE_CONFIGURATION,
 }
 _FAMILIES: dict[str, Told] = {  # by what stands before the dot
     "login": Told(USER_AUTHENTICATION, "E", LOGIN),
+    "launch": Told(USER_AUTHENTICATION, "E", LOGIN),
     "logout": Told(USER_AUTHENTICATION, "E", LOGOUT),
     "audit": Told(AUDIT_LOG_USED, "R"),
     "import": Told(IMPORT, "C"),
@@ -105,11 +109,17 @@ _FAMILIES: dict[str, Told] = {  # by what stands before the dot
     "attachment": Told(ACCESSED, "C"),
     "quarantine": Told(ACCESSED, "R"),
     "request": Told(ACCESSED, "R"),
+    "consent": Told(ACCESSED, "R"),
     "incident": Told(AUDIT_LOG_USED, "R"),
+    "volume": Told(AUDIT_LOG_USED, "R"),
     "delivery": Told(ACTIVITY, "E"),
 } | {family: Told(SECURITY_ALERT, "E", kind) for family, kind in _ALERTS.items()}
 _ACTIONS: dict[str, Told] = {
     "factor.use": Told(USER_AUTHENTICATION, "E", LOGIN),
+    "access.unusual": Told(SECURITY_ALERT, "E", USER_ATTRIBUTES),
+    "access.unusual-settled": Told(SECURITY_ALERT, "E", USER_ATTRIBUTES),
+    "access.suspend": Told(SECURITY_ALERT, "E", USER_ATTRIBUTES),
+    "access.let-in": Told(SECURITY_ALERT, "E", USER_ATTRIBUTES),
     "access.break-glass": Told(SECURITY_ALERT, "E", EMERGENCY_OVERRIDE),
     "link.open": Told(USER_AUTHENTICATION, "E", LOGIN),
     "link.leave": Told(USER_AUTHENTICATION, "E", LOGOUT),
@@ -130,6 +140,8 @@ _ACTIONS: dict[str, Told] = {
     "instance.delete": Told(ACCESSED, "D"),
     "request.export": Told(EXPORT, "R"),
     "request.erase": Told(ACCESSED, "D"),
+    "consent.withdraw": Told(ACCESSED, "D"),
+    "consent.erase": Told(ACCESSED, "D"),
 }
 _OTHERS = Told(SECURITY_ALERT, "E", RESTRICTED_FUNCTION)
 

@@ -136,6 +136,7 @@ class AuditProof(Base):
     roots: Mapped[int] = mapped_column(Integer)
     faults: Mapped[int] = mapped_column(Integer)
     first_fault: Mapped[str] = mapped_column(Text)
+    parts: Mapped[str] = mapped_column(Text)  # JSON: of each organisation's chains events, faults, the first fault
 
 
 class AuditShipped(Base):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,6 +20,7 @@ from sqlalchemy.orm import Session
 from radrelay.audit.chain import ChainReport, Seen, heads, sign_roots, verify
 from radrelay.audit.models import AuditProof
 from radrelay.audit.patients import AuditKeys
+from radrelay.audit.record import organisation_name, organisation_part
 from radrelay.clock import Clock
 from radrelay.errors import Misconfigured
 from radrelay.storage.database import Database
@@ -62,17 +64,32 @@ def prove(database: Database, clock: Clock, metadata_key: bytes, data_dir: Path 
 
 
 def _keep(session: Session, report: ChainReport, at: datetime) -> None:
-    first = report.broken[0] if report.broken else None
-    told = "" if first is None else f"{first.writer} at {first.sequence}: {first.fault}"
     session.execute(sa.delete(AuditProof).where(sa.or_(AuditProof.at < at - PROOFS_KEPT, AuditProof.at == at)))
     counted = {"events": report.events, "writers": report.writers, "roots": report.roots, "faults": report.faults}
-    session.execute(sa.insert(AuditProof), [{"at": at, "first_fault": told, **counted}])
+    names = {organisation_part(writer) for writer in (*report.counted, *report.faulty)}
+    parts = json.dumps({name: _part(report.part(name)) for name in sorted(names)})
+    session.execute(sa.insert(AuditProof), [{"at": at, "first_fault": _first(report), "parts": parts, **counted}])
 
 
-def last_proven(session: Session) -> Proven | None:
-    """Return what the last verification found; none if there was none yet."""
+def _part(report: ChainReport) -> list[int | str]:
+    return [report.events, report.writers, report.roots, report.faults, _first(report)]
+
+
+def _first(report: ChainReport) -> str:
+    first = report.broken[0] if report.broken else None
+    return "" if first is None else f"{first.writer} at {first.sequence}: {first.fault}"
+
+
+def last_proven(session: Session, organisation_id: uuid.UUID | None = None) -> Proven | None:
+    """Return what the last verification found, of one organisation's chains if given; none if there was none yet."""
     row = session.execute(sa.select(AuditProof.__table__).order_by(AuditProof.at.desc()).limit(1)).one_or_none()
-    return None if row is None else Proven(*row)
+    if row is None:
+        return None
+    *whole, parts = row
+    if organisation_id is None:
+        return Proven(*whole)
+    own = json.loads(parts).get(organisation_name(organisation_id), [0, 0, 0, 0, ""])
+    return Proven(row.at, *own)
 
 
 def note_heads(database: Database, clock: Clock, metadata_key: bytes, data_dir: Path) -> None:

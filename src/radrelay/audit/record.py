@@ -206,7 +206,17 @@ def chain_name(process: str, organisation_id: uuid.UUID, person_related: bool) -
 
     What is kept for different times stands in different chains, so that what is over is always a chain's beginning.
     """
-    return f"{process}.{organisation_id.hex[-12:]}{PERSON if person_related else USAGE}"
+    return f"{process}.{organisation_name(organisation_id)}{PERSON if person_related else USAGE}"
+
+
+def organisation_name(organisation_id: uuid.UUID) -> str:
+    """Return what names an organisation in the names of its chains."""
+    return organisation_id.hex[-12:]
+
+
+def organisation_part(writer: str) -> str:
+    """Return what a chain's name has of its organisation."""
+    return writer.rpartition(".")[0].rpartition(".")[2]
 
 
 def _append(session: Session, recorder: Recorder, writer: str, rows: list[dict[str, object]]) -> None:

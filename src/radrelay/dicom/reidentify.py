@@ -26,6 +26,7 @@ CHARACTER_SET = 0x00080005
 ORIGINAL_ATTRIBUTES = 0x04000561
 VRS = {
     0x00080016: "UI", 0x00080018: "UI", 0x0020000D: "UI", 0x0020000E: "UI",
+    0x00080050: "SH", 0x00080090: "PN", 0x00081030: "LO",
     0x00100010: "PN", 0x00100020: "LO", 0x00100021: "LO", 0x00100030: "DA", 0x00100040: "CS",
 }  # fmt: skip
 """The attributes that can be given another value."""

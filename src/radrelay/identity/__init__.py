@@ -3,6 +3,7 @@
 Identity says who someone is; what they may see is `radrelay.access`'s, what they did is `radrelay.audit`'s.
 """
 
+from radrelay.identity.address_changes import AddressChanges
 from radrelay.identity.challenges import Challenge
 from radrelay.identity.errors import (
     AccountExists,
@@ -18,6 +19,7 @@ from radrelay.identity.errors import (
 from radrelay.identity.login import Proof
 from radrelay.identity.password_links import PasswordLinks
 from radrelay.identity.service import Identity
+from radrelay.identity.sign_ups import SignUps
 from radrelay.identity.srp import SRP
 from radrelay.identity.standing import role_of
 from radrelay.identity.values import AccountView, CheckedLogin, LoginTry, NewToken, OpenSession, TokenView
@@ -27,6 +29,7 @@ __all__ = [
     "SRP",
     "AccountExists",
     "AccountView",
+    "AddressChanges",
     "Challenge",
     "ChallengeOver",
     "CheckedLogin",
@@ -41,6 +44,7 @@ __all__ = [
     "Proof",
     "ProofWanted",
     "SessionEnded",
+    "SignUps",
     "TokenRefused",
     "TokenView",
     "TooManyAttempts",

@@ -1,4 +1,4 @@
-"""Accounts and the organisation in the database: made, found, changed, disabled."""
+"""Accounts in the database: made, found, changed, disabled."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from sqlalchemy.orm import Session
 
 from radrelay.errors import Invalid, NotFound
 from radrelay.identity.errors import AccountExists, LastAdmin
-from radrelay.identity.models import Account, Organisation
+from radrelay.identity.models import Account
 from radrelay.identity.models import Session as LoginSession
 from radrelay.identity.values import AccountView
 from radrelay.mail import require_address
 from radrelay.storage.ids import new_id
 
-ROLES = ("admin", "user", "dpo", "service")
-"""Administration; who works with studies; the data protection officer; accounts of machines and maintenance."""
+ROLES = ("admin", "user", "dpo", "service", "guest")
+"""Administration; who works with studies; the data protection officer; accounts of machines and maintenance; who
+signed up: what a site grants to its users is not theirs, they see what is granted to them or to a group of theirs."""
 LONGEST_NAME = 200
 
 
@@ -47,17 +48,9 @@ def view(row: Account) -> AccountView:
         directory_id=row.directory_id,
         email=row.email,
         lost_at=row.lost_at,
+        affiliation=row.affiliation,
+        awaits_since=row.awaits_since,
     )
-
-
-def ensure_organisation(session: Session, name: str, now: datetime) -> uuid.UUID:
-    """Return the id of this installation's first organisation, made under `name` on the first start."""
-    found = session.scalar(sa.select(Organisation.id).order_by(Organisation.created_at, Organisation.id).limit(1))
-    if found is not None:
-        return found
-    row_id = new_id()
-    session.execute(sa.insert(Organisation), [{"id": row_id, "name": name, "created_at": now}])
-    return row_id
 
 
 def by_name(session: Session, username: str) -> Account | None:
@@ -66,9 +59,9 @@ def by_name(session: Session, username: str) -> Account | None:
 
 
 def by_id(session: Session, organisation_id: uuid.UUID, account_id: uuid.UUID) -> Account:
-    """Return the row of an id in the organisation; raises `NotFound`."""
+    """Return the row of an id in the organisation; raises `NotFound`, for a closed account too."""
     row = session.scalar(sa.select(Account).where(Account.organisation_id == organisation_id, Account.id == account_id))
-    if row is None:
+    if row is None or row.closed_at is not None:
         raise NotFound("there is no such account")
     return row
 
@@ -85,8 +78,13 @@ def insert(
     now: datetime,
     directory_id: str | None = None,
     email: str | None = None,
+    affiliation: str = "",
+    awaits: bool = False,
 ) -> AccountView:
-    """Write a new account; raises `AccountExists`, or `Invalid` for an empty name or an unknown role."""
+    """Write a new account, disabled if it `awaits` an administrator.
+
+    Raises `AccountExists`, or `Invalid` for an empty name or an unknown role.
+    """
     username = username.strip()
     if not username or len(username) > LONGEST_NAME or any(unicodedata.category(char) == "Cc" for char in username):
         message = f"a user name has 1 to {LONGEST_NAME} characters and no control characters"
@@ -105,15 +103,24 @@ def insert(
         role=role,
         language="",
         created_at=now,
-        disabled_at=None,
+        disabled_at=now if awaits else None,
         directory_id=directory_id,
         disabled_by_directory=False,
         email=require_address(email) if email else None,
         lost_at=None,
+        affiliation=one_line(affiliation),
+        awaits_since=now if awaits else None,
+        closed_at=None,
     )
     session.add(row)
     session.flush()
     return view(row)
+
+
+def one_line(text: str) -> str:
+    """Return what somebody wrote of themselves without line ends and control characters, at most 200 characters."""
+    plain = "".join(" " if unicodedata.category(char)[0] == "C" else char for char in text)
+    return " ".join(plain.split())[:LONGEST_NAME].strip()
 
 
 def require_role(role: str) -> None:
@@ -126,17 +133,17 @@ def require_other_admin(session: Session, row: Account) -> None:
     """Raise `LastAdmin` if `row` is the organisation's only administrator who can log in."""
     if row.role != "admin" or row.disabled_at is not None:
         return
-    others = session.scalar(
-        sa.select(sa.func.count())
-        .select_from(Account)
+    able = session.scalars(  # all of them, in one order: two who shut out each other wait for each other here
+        sa.select(Account.id)
         .where(
             Account.organisation_id == row.organisation_id,
             Account.role == "admin",
             Account.disabled_at.is_(None),
-            Account.id != row.id,
         )
-    )
-    if not others:
+        .order_by(Account.id)
+        .with_for_update()
+    ).all()
+    if not set(able) - {row.id}:
         raise LastAdmin
 
 

@@ -109,6 +109,30 @@ class AccountDisabled(Conflict):
     code = "account-disabled"
 
 
+class SignUpClosed(NotFound):
+    """Nobody signs up here by themselves; ask the site's administrators for an account."""
+
+    code = "sign-up-closed"
+
+
+class SignUpOver(NotFound):
+    """This link was used before, is over, or a newer one was asked for; sign up again."""
+
+    code = "sign-up-over"
+
+
+class AddressLinkOver(NotFound):
+    """This link was used before, is over, or another address was asked for since."""
+
+    code = "address-link-over"
+
+
+class KeptElsewhere(Conflict):
+    """The directory or single sign-on keeps this name; it is changed there."""
+
+    code = "kept-elsewhere"
+
+
 class PasswordLinkOver(NotFound):
     """This link was used before, is over, or was taken back; ask for a new one."""
 

@@ -1,4 +1,4 @@
-"""Tables of identity: organisations, accounts, sessions, tokens, failed logins."""
+"""Tables of identity: organisations and what they are called by, accounts, sessions, tokens, failed logins."""
 
 from __future__ import annotations
 
@@ -16,8 +16,21 @@ class Organisation(Identified, Base):
 
     __tablename__ = "organisation"
 
-    name: Mapped[str] = mapped_column(String(200), unique=True)
+    name: Mapped[str] = mapped_column(String(200))
+    name_folded: Mapped[str] = mapped_column(String(200), unique=True)
+    region: Mapped[str] = mapped_column(String(2), default="")  # ISO 3166-1, or EU; empty: not said yet
     created_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class CalledTitle(Base):
+    """An AE title by which the DICOM port is called for one organisation, as the operator gave it out."""
+
+    __tablename__ = "called_title"
+    __table_args__ = (Index("ix_called_title_organisation", "organisation_id"),)
+
+    ae_title: Mapped[str] = mapped_column(String(16), primary_key=True)
+    organisation_id: Mapped[uuid.UUID] = mapped_column(Id)
+    given_at: Mapped[datetime] = mapped_column(Instant)
 
 
 class Account(Owned, Base):
@@ -42,6 +55,9 @@ class Account(Owned, Base):
     disabled_by_directory: Mapped[bool] = mapped_column(Boolean, default=False)  # who was disabled by hand stays so
     email: Mapped[str | None] = mapped_column(String(254))  # where letters go; as `mail.require_address` returns it
     lost_at: Mapped[datetime | None] = mapped_column(Instant)  # credentials were reported lost: nobody gets in by them
+    affiliation: Mapped[str] = mapped_column(String(200), default="")  # their organisation, in their own words
+    awaits_since: Mapped[datetime | None] = mapped_column(Instant)  # signed up, and an administrator has to let them in
+    closed_at: Mapped[datetime | None] = mapped_column(Instant)  # nothing but its id is left: the record goes by it
 
 
 class DirectoryRun(Owned, Base):
@@ -83,6 +99,8 @@ class Session(Owned, Base):
     ended_at: Mapped[datetime | None] = mapped_column(Instant)
     stage: Mapped[str] = mapped_column(String(8), default="open")  # open | factor | set-up
     proven_at: Mapped[datetime] = mapped_column(Instant)  # when they last proved who they are
+    launched_by: Mapped[uuid.UUID | None] = mapped_column(Id)  # the token of the program that opened it for them
+    idle_s: Mapped[int | None] = mapped_column(Integer)  # ends after so long without use; none: as the settings have it
 
 
 class ApiToken(Owned, Base):
@@ -99,6 +117,8 @@ class ApiToken(Owned, Base):
     revoked_at: Mapped[datetime | None] = mapped_column(Instant)
     maker_id: Mapped[uuid.UUID | None] = mapped_column(Id)  # the account that made it; none: the command line
     closed_at: Mapped[datetime | None] = mapped_column(Instant)  # its maker's credentials were reported lost
+    suspended_at: Mapped[datetime | None] = mapped_column(Instant)  # refused until somebody lets it in again
+    may_launch: Mapped[bool] = mapped_column(Boolean, default=False)  # may open the viewer in people's names
 
 
 class PasswordLink(Owned, Base):
@@ -129,6 +149,42 @@ class ForgottenPassword(Owned, Base):
     sealed: Mapped[bytes] = mapped_column(LargeBinary)
     peer: Mapped[str] = mapped_column(String(64))
     asked_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class SignUp(Owned, Base):
+    """Somebody asked for an account, as `sealed` says; until it is looked at there is no `token_hash`.
+
+    `address_hash` is a keyed hash of the e-mail address: of several who ask for it, the last one's link counts.
+    """
+
+    __tablename__ = "sign_up"
+    __table_args__ = (
+        Index("ux_sign_up_token", "token_hash", unique=True),
+        Index("ix_sign_up_address", "organisation_id", "address_hash"),
+    )
+
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    address_hash: Mapped[bytes] = mapped_column(LargeBinary(32))
+    peer: Mapped[str] = mapped_column(String(64))
+    asked_at: Mapped[datetime] = mapped_column(Instant)
+    token_hash: Mapped[bytes | None] = mapped_column(LargeBinary(32))
+    expires_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class AddressChange(Owned, Base):
+    """An e-mail address that an account is to have once a link that went there has been opened."""
+
+    __tablename__ = "address_change"
+    __table_args__ = (
+        Index("ux_address_change_token", "token_hash", unique=True),
+        Index("ux_address_change_account", "account_id", unique=True),
+    )
+
+    account_id: Mapped[uuid.UUID] = mapped_column(Id)
+    email: Mapped[str] = mapped_column(String(254))
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary(32))
+    asked_at: Mapped[datetime] = mapped_column(Instant)
+    expires_at: Mapped[datetime] = mapped_column(Instant)
 
 
 class Preference(Owned, Base):

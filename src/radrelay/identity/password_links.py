@@ -25,7 +25,7 @@ from radrelay.clock import Clock
 from radrelay.errors import NotFound
 from radrelay.identity import accounts, sessions, throttle, tokens
 from radrelay.identity.errors import AccountDisabled, DirectoryKeepsPassword, PasswordLinkOver
-from radrelay.identity.models import Account, ForgottenPassword, PasswordLink, SignOn
+from radrelay.identity.models import Account, AddressChange, ForgottenPassword, PasswordLink, SignOn
 from radrelay.identity.values import AccountView
 from radrelay.mail import Letter, Post, require_address
 from radrelay.mail.errors import AddressInvalid
@@ -142,7 +142,8 @@ class PasswordLinks:
             return MadeLink(shown, address, "")
         language = language_of(row.language, self.post.settings.language)
         facts = {"username": row.username, "link": address, "until": until(made.expires_at, language)}
-        letter = self.post.letter(purpose, language, whom=row.full_name, **facts)
+        house = self.post.house_of(session, row.organisation_id)
+        letter = self.post.letter(purpose, language, whom=row.full_name, house=house, **facts)
         self._send(session, row, letter, made.expires_at)
         return MadeLink(shown, "", row.email or "")
 
@@ -155,15 +156,27 @@ class PasswordLinks:
         """Tell somebody by mail of what was done to the account, where there is a way."""
         recipient = address or account.email
         if recipient and self.post.is_set:
-            letter = self.post.letter(kind, account.language, whom=account.full_name, username=account.username)
+            house = self.post.house_of(session, account.organisation_id)
+            letter = self.post.letter(
+                kind, account.language, whom=account.full_name, house=house, username=account.username
+            )  # fmt: skip
             self.post.enqueue(session, account.organisation_id, recipient, letter, account_id=account.id)
+
+    def tell_gone(self, session: Session, before: AccountView) -> None:
+        """Tell somebody that the account is closed for good: the letter belongs to no account any more."""
+        if before.email and self.post.is_set:
+            facts = {"whom": before.full_name, "house": self.post.house_of(session, before.organisation_id)}
+            letter = self.post.letter("closed", before.language, username=before.username, **facts)
+            self.post.enqueue(session, before.organisation_id, before.email, letter)
 
     def tell_administrators(self, session: Session, account: AccountView) -> int:
         """Tell all other administrators that an account's credentials are lost; returns how many have an address."""
         told = accounts.reachable_administrators(session, account.organisation_id, account.id)
         if self.post.is_set:
+            house = self.post.house_of(session, account.organisation_id)
             for row in told:
-                self._send(session, row, self.post.letter("lost-told", row.language, username=account.username))
+                letter = self.post.letter("lost-told", row.language, house=house, username=account.username)
+                self._send(session, row, letter)
         return len(told) if self.post.is_set else 0
 
     def listed(self, session: Session, organisation_id: uuid.UUID) -> list[LinkView]:
@@ -234,7 +247,10 @@ class PasswordLinks:
         )  # fmt: skip
 
     def _end(self, session: Session, account_id: uuid.UUID, *, asked: bool = True) -> None:
-        """End an account's links; without `asked` those alone that administrators made."""
+        """End an account's links, and a new address that waits; without `asked` what administrators made alone."""
+        if asked:
+            waiting = sa.delete(AddressChange).where(AddressChange.account_id == account_id)
+            session.execute(waiting.execution_options(synchronize_session=False))
         which = sa.update(PasswordLink).where(PasswordLink.account_id == account_id, self._open_links())
         if not asked:
             which = which.where(PasswordLink.made_by != "")
@@ -269,8 +285,10 @@ class PasswordLinks:
         )
         for row in rows.all():
             name = json.loads(self._cipher.decrypt(row.sealed[:NONCE_BYTES], row.sealed[NONCE_BYTES:], None))
-            for account in _named(session, row.organisation_id, name):
-                elsewhere = account.password_hash is None and _comes_from_elsewhere(session, account)
+            for account in _named(session, name):
+                elsewhere = account.password_hash is None and comes_from_elsewhere(
+                    session, account.id, account.directory_id
+                )
                 if not account.email or self._asked_often(session, account.id, now):
                     continue
                 if elsewhere:
@@ -291,26 +309,28 @@ class PasswordLinks:
         return (session.scalar(made) or 0) >= MOST_AN_HOUR
 
 
-def _comes_from_elsewhere(session: Session, account: Account) -> bool:
-    """Say whether somebody logs in by the directory, or by single sign-on: nobody else gives them a password."""
-    linked = sa.select(SignOn.id).where(SignOn.account_id == account.id).limit(1)
-    return account.directory_id is not None or session.scalar(linked) is not None
+def comes_from_elsewhere(session: Session, account_id: uuid.UUID, directory_id: str | None) -> bool:
+    """Say whether somebody comes by the directory or single sign-on: nobody else gives them a password, or a name."""
+    linked = sa.select(SignOn.id).where(SignOn.account_id == account_id).limit(1)
+    return directory_id is not None or session.scalar(linked) is not None
 
 
-def _named(session: Session, organisation_id: uuid.UUID, name: str) -> Sequence[Account]:
-    """Return the accounts that a user name or an e-mail address means, as far as they may log in."""
+def _named(session: Session, name: str) -> Sequence[Account]:
+    """Return the accounts that a user name or an e-mail address means, as far as they may log in.
+
+    Of whatever organisation: nobody says theirs when they log in, and what is found goes to its owner alone.
+    """
     row = accounts.by_name(session, name)
-    if row is not None and row.organisation_id == organisation_id:
+    if row is not None:
         return [row] if row.disabled_at is None else []
     try:
         address = require_address(name)
     except AddressInvalid:
         return []
-    own = sa.select(Account).where(
-        Account.organisation_id == organisation_id, sa.func.lower(Account.email) == address.lower(),
-        Account.disabled_at.is_(None),
+    theirs = sa.select(Account).where(
+        sa.func.lower(Account.email) == address.lower(), Account.disabled_at.is_(None)
     )  # fmt: skip
-    return session.scalars(own.order_by(Account.id).limit(MOST_ACCOUNTS)).all()
+    return session.scalars(theirs.order_by(Account.id).limit(MOST_ACCOUNTS)).all()
 
 
 def _view(row: PasswordLink, username: str) -> LinkView:

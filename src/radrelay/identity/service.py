@@ -16,13 +16,14 @@ from sqlalchemy.orm import Session
 
 from radrelay.clock import Clock
 from radrelay.errors import NotFound
-from radrelay.identity import accounts, sessions, throttle, tokens, verifiers
+from radrelay.identity import accounts, organisations, sessions, throttle, tokens, verifiers
 from radrelay.identity.challenges import Challenge
 from radrelay.identity.directory import Directory
 from radrelay.identity.errors import DirectoryKeepsPassword, LoginRefused, OwnPasswordOnly, SessionEnded
 from radrelay.identity.factors import Factors
 from radrelay.identity.login import Logins, Proof
 from radrelay.identity.models import Account
+from radrelay.identity.password_links import comes_from_elsewhere
 from radrelay.identity.passwords import PasswordRules, Passwords, one_time_password
 from radrelay.identity.values import AccountView, CheckedLogin, Device, LoginTry, NewToken, OpenSession, TokenView
 from radrelay.mail import Post, require_address
@@ -66,22 +67,22 @@ class Identity:
     def ensure_organisation(self) -> uuid.UUID:
         """Return the id of this installation's organisation, made on the first start."""
         with self._database.write() as session:
-            return accounts.ensure_organisation(session, self._settings.organisation_name, self._clock.now())
+            return organisations.ensure_first(session, self._settings.organisation_name, self._clock.now())
 
     def ensure_first_admin(self) -> str | None:
         """Make the account `admin` if nobody is there yet and return its one-time password, else None.
 
         As long as nobody has ever logged in with it, each start gives a new one: the old may have scrolled away.
         """
+        organisation_id = self.ensure_organisation()
         with self._database.read() as session:
-            if not self._awaits_first_login(session):
+            if not self._awaits_first_login(session, organisation_id):
                 return None
         password, encoded = self.new_one_time_password(FIRST_ADMIN)
         with self._database.write() as session:
-            if not self._awaits_first_login(session):
+            if not self._awaits_first_login(session, organisation_id):
                 return None
             now = self._clock.now()
-            organisation_id = accounts.ensure_organisation(session, self._settings.organisation_name, now)
             row = accounts.by_name(session, FIRST_ADMIN)
             if row is not None:
                 row.password_hash = encoded
@@ -99,10 +100,11 @@ class Identity:
         return password
 
     @staticmethod
-    def _awaits_first_login(session: Session) -> bool:
-        rows = session.scalars(sa.select(Account).limit(2)).all()
+    def _awaits_first_login(session: Session, organisation_id: uuid.UUID) -> bool:
+        own = sa.select(Account).where(Account.organisation_id == organisation_id)
+        rows = session.scalars(own.limit(2)).all()
         if not rows:
-            return True
+            return accounts.by_name(session, FIRST_ADMIN) is None  # or another organisation's person is called so
         only = rows[0]
         return (
             len(rows) == 1
@@ -152,13 +154,17 @@ class Identity:
         throttle.succeed(session, self._logins.bound(session, checked.attempt, row))
         return self.factors.enter(session, accounts.view(row), checked.attempt, groups)
 
-    def open_signed_on(self, session: Session, account: AccountView, attempt: LoginTry) -> OpenSession:
-        """Open a login for somebody whom single sign-on has let in; raises `LoginRefused` where it is shut."""
+    def open_signed_on(
+        self, session: Session, account: AccountView, attempt: LoginTry, groups: Collection[str], *, two_factors: bool
+    ) -> OpenSession:
+        """Open a login for somebody whom single sign-on has let in; raises `LoginRefused` where it is shut.
+
+        It waits for a second factor as one by password does, unless the provider's login counts as `two_factors`.
+        """
         row = accounts.by_id(session, account.organisation_id, account.id)
         if accounts.is_shut(row):
             raise LoginRefused
-        opened = sessions.start(session, accounts.view(row), attempt, self._settings, self._clock.now())
-        return _with_device(opened, self._logins.devices.make(row.id))
+        return self.factors.enter(session, accounts.view(row), attempt, groups, passed=two_factors)
 
     def session_of(self, secret: str) -> OpenSession:
         """Return the login of a cookie's secret; raises `SessionEnded`. To ask is not to use it: `note_use`."""
@@ -169,7 +175,7 @@ class Identity:
         """Note that somebody used the pages `idle_s` seconds ago; returns the login with its new end."""
         used_at = self._clock.now() - timedelta(seconds=max(0.0, idle_s))
         sessions.note_use(session, opened.id, used_at)
-        idle_until = min(opened.expires_at, used_at + timedelta(seconds=self._settings.session_idle_s))
+        idle_until = sessions.idle_until(used_at, opened.expires_at, opened.idle_s, self._settings)
         return replace(opened, idle_until=max(opened.idle_until, idle_until))
 
     def devices(self, session: Session, organisation_id: uuid.UUID, account_id: uuid.UUID) -> list[Device]:
@@ -192,12 +198,22 @@ class Identity:
 
     def identity_of(self, account: AccountView) -> str:
         """Return what enters an account's verifier as its name."""
-        return accounts.fold_username(account.username)
+        return self.identity_of_name(account.username)
+
+    @staticmethod
+    def identity_of_name(username: str) -> str:
+        """Return what enters the verifier of an account that is to have this name."""
+        return accounts.fold_username(username)
 
     def has_password(self, account: AccountView) -> bool:
         """Say whether an account has a password of its own; otherwise the directory keeps it, or there is none yet."""
         with self._database.read() as session:
             return accounts.by_id(session, account.organisation_id, account.id).password_hash is not None
+
+    @staticmethod
+    def is_kept_elsewhere(session: Session, account: AccountView) -> bool:
+        """Say whether the directory or single sign-on keeps an account's name, and would bring it back."""
+        return comes_from_elsewhere(session, account.id, account.directory_id)
 
     def end_session(self, session: Session, opened: OpenSession) -> None:
         """Log out."""
@@ -320,13 +336,20 @@ class Identity:
     def accounts(self, session: Session, organisation_id: uuid.UUID) -> list[AccountView]:
         """Return the organisation's accounts by name."""
         rows = session.scalars(
-            sa.select(Account).where(Account.organisation_id == organisation_id).order_by(Account.username_folded)
+            sa.select(Account)
+            .where(Account.organisation_id == organisation_id, Account.closed_at.is_(None))
+            .order_by(Account.username_folded)
         )
         return [accounts.view(row) for row in rows]
 
     def account(self, session: Session, organisation_id: uuid.UUID, account_id: uuid.UUID) -> AccountView:
         """Return an account of the organisation; raises `NotFound`."""
         return accounts.view(accounts.by_id(session, organisation_id, account_id))
+
+    def account_anywhere(self, session: Session, account_id: uuid.UUID) -> AccountView | None:
+        """Return an account by what it says of itself, for the record of a refused login."""
+        row = session.get(Account, account_id)
+        return None if row is None else accounts.view(row)
 
     def create_account(self, session: Session, organisation_id: uuid.UUID, *, username: str, full_name: str,
                        role: str, encoded: str | None, must_change_password: bool = True,
@@ -347,7 +370,7 @@ class Identity:
     def change_account(self, session: Session, organisation_id: uuid.UUID, account_id: uuid.UUID, *,
                        full_name: str | None = None, role: str | None = None, language: str | None = None,
                        disabled: bool | None = None, email: str | None = None,
-                       lost: bool | None = None) -> AccountView:  # fmt: skip
+                       lost: bool | None = None, affiliation: str | None = None) -> AccountView:  # fmt: skip
         """Change what is given (an empty `email` takes it away); disabling ends all logins at once.
 
         Raises `NotFound`, `LastAdmin` or `Invalid`.
@@ -364,11 +387,13 @@ class Identity:
             sessions.end(session, now, account_id=account_id)
             row.disabled_by_directory = False
         elif disabled is False:
-            row.disabled_at, row.disabled_by_directory = None, False
+            row.disabled_at, row.disabled_by_directory, row.awaits_since = None, False, None
         elif disabled is True:
             row.disabled_by_directory = False  # by hand counts more: the directory does not let them in again
         if full_name is not None:
             row.full_name = full_name.strip()[: accounts.LONGEST_NAME]
+        if affiliation is not None:
+            row.affiliation = accounts.one_line(affiliation)
         if language is not None:
             row.language = language[:8]
         if email is not None:
@@ -385,11 +410,12 @@ class Identity:
         return tokens.listed(session, organisation_id)
 
     def create_token(self, session: Session, organisation_id: uuid.UUID, *, name: str, role: str = "user",
-                     expires_at: datetime | None = None, maker_id: uuid.UUID | None = None) -> NewToken:  # fmt: skip
+                     expires_at: datetime | None = None, maker_id: uuid.UUID | None = None,
+                     may_launch: bool = False) -> NewToken:  # fmt: skip
         """Make a token; its secret is in the answer and nowhere else."""
         return tokens.create(
             session, organisation_id, name=name, role=role, expires_at=expires_at, now=self._clock.now(),
-            maker_id=maker_id,
+            maker_id=maker_id, may_launch=may_launch,
         )  # fmt: skip
 
     def token_of(self, secret: str) -> TokenView:
@@ -397,10 +423,11 @@ class Identity:
         with self._database.read() as session:
             return tokens.find(session, secret, self._clock.now())
 
+    def suspend_token(self, session: Session, organisation_id: uuid.UUID, token_id: uuid.UUID, *, suspended: bool
+                      ) -> bool:  # fmt: skip
+        """Refuse a token until it is let in again; says whether it is there."""
+        return tokens.suspend(session, organisation_id, token_id, self._clock.now() if suspended else None)
+
     def revoke_token(self, session: Session, organisation_id: uuid.UUID, token_id: uuid.UUID) -> TokenView:
         """End a token at once; raises `NotFound`."""
         return tokens.revoke(session, organisation_id, token_id, self._clock.now())
-
-
-def _with_device(opened: OpenSession, device: str) -> OpenSession:
-    return replace(opened, device=device)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import uuid
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -29,7 +29,7 @@ LONGEST_SECRET = 100
 _LOGIN, _ACCOUNT = LoginSession.__table__.c, Account.__table__.c
 STAGE_LASTS = {"factor": timedelta(minutes=10), "set-up": timedelta(hours=1)}
 """How long a login lasts that has not come all the way."""
-_OF_LOGIN = ("id", "csrf_token", "used_at", "expires_at", "ended_at", "stage", "proven_at")
+_OF_LOGIN = ("id", "csrf_token", "used_at", "expires_at", "ended_at", "stage", "proven_at", "launched_by", "idle_s")
 _BY_SECRET: sa.Select[Any] = (  # built once and of plain columns: every request asks this
     sa.select(
         *(_LOGIN[name].label(f"login_{name}") for name in _OF_LOGIN), *(_ACCOUNT[f.name] for f in fields(AccountView))
@@ -44,13 +44,26 @@ def digest(secret: str) -> bytes:
     return hashlib.sha256(secret.encode()).digest()
 
 
+@dataclass(frozen=True, slots=True)
+class Launching:
+    """A program opens a login in somebody's name: by which token, and how long that lasts without use and at most."""
+
+    token_id: uuid.UUID
+    idle_s: int
+    absolute_s: int
+
+
 def start(
     session: Session, account: AccountView, attempt: LoginTry, settings: WebSettings, now: datetime,
-    stage: str = "open",
+    stage: str = "open", launching: Launching | None = None,
 ) -> OpenSession:  # fmt: skip
     """Write a new login that has come as far as `stage`, and return it with its secret."""
+    launched_by, idle_s = (launching.token_id, launching.idle_s) if launching is not None else (None, None)
     secret, csrf_token = secrets.token_urlsafe(SECRET_BYTES), secrets.token_urlsafe(SECRET_BYTES)
-    longest = timedelta(seconds=settings.session_absolute_s)
+    absolute_s = settings.session_absolute_s
+    if launching is not None:
+        absolute_s = min(absolute_s, launching.absolute_s)
+    longest = timedelta(seconds=absolute_s)
     expires_at = now + min(longest, STAGE_LASTS.get(stage, longest))
     row_id = new_id()
     session.execute(
@@ -70,11 +83,21 @@ def start(
                 "ended_at": None,
                 "stage": stage,
                 "proven_at": now,
+                "launched_by": launched_by,
+                "idle_s": idle_s,
             }
         ],
     )
-    idle_until = min(expires_at, now + timedelta(seconds=settings.session_idle_s))
-    return OpenSession(row_id, account, csrf_token, expires_at, idle_until, secret, stage=stage, proven_at=now)
+    return OpenSession(
+        row_id, account, csrf_token, expires_at, idle_until(now, expires_at, idle_s, settings), secret, stage=stage,
+        proven_at=now, launched_by=launched_by, idle_s=idle_s,
+    )  # fmt: skip
+
+
+def idle_until(used_at: datetime, expires_at: datetime, own_s: int | None, settings: WebSettings) -> datetime:
+    """Return when a login ends that nobody uses any more: its own time is never longer than everybody's."""
+    idle_s = settings.session_idle_s if own_s is None else min(own_s, settings.session_idle_s)
+    return min(expires_at, used_at + timedelta(seconds=idle_s))
 
 
 def find(session: Session, secret: str, settings: WebSettings, now: datetime) -> OpenSession:
@@ -84,12 +107,15 @@ def find(session: Session, secret: str, settings: WebSettings, now: datetime) ->
     row = session.execute(_BY_SECRET, {"secret": digest(secret)}).one_or_none()
     if row is None:
         raise SessionEnded
-    own_id, csrf_token, used_at, expires_at, ended_at, stage, proven_at, *of_account = row
+    own_id, csrf_token, used_at, expires_at, ended_at, stage, proven_at, launched_by, idle_s, *of_account = row
     account = AccountView(*of_account)
-    idle_until = min(expires_at, used_at + timedelta(seconds=settings.session_idle_s))
-    if ended_at is not None or account.disabled_at is not None or now >= idle_until:
+    until = idle_until(used_at, expires_at, idle_s, settings)
+    if ended_at is not None or account.disabled_at is not None or now >= until:
         raise SessionEnded
-    return OpenSession(own_id, account, csrf_token, expires_at, idle_until, stage=stage, proven_at=proven_at)
+    return OpenSession(
+        own_id, account, csrf_token, expires_at, until, stage=stage, proven_at=proven_at, launched_by=launched_by,
+        idle_s=idle_s,
+    )  # fmt: skip
 
 
 def attempt_of(session: Session, session_id: uuid.UUID) -> LoginTry:
@@ -120,9 +146,11 @@ def listed(session: Session, account_id: uuid.UUID, settings: WebSettings, now: 
         )
         .order_by(LoginSession.used_at.desc())
     )  # fmt: skip
+    ends = [(row, idle_until(row.used_at, row.expires_at, row.idle_s, settings)) for row in rows]
     return [
-        Device(row.id, row.user_agent, row.peer, row.created_at, row.used_at, min(row.expires_at, row.used_at + idle))
-        for row in rows
+        Device(row.id, row.user_agent, row.peer, row.created_at, row.used_at, until)
+        for row, until in ends
+        if until > now
     ]
 
 
@@ -180,6 +208,7 @@ def knows_address(session: Session, account_id: uuid.UUID, address: str) -> bool
                 LoginSession.account_id == account_id,
                 LoginSession.peer == address[:64],
                 LoginSession.stage != "factor",
+                LoginSession.launched_by.is_(None),  # a program's word proves nothing of who sits there
             )
             .limit(1)
         )

@@ -22,6 +22,7 @@ _MACHINE = sa.select(_TOKEN.role).where(
     _TOKEN.organisation_id == sa.bindparam("organisation", type_=Id),
     _TOKEN.revoked_at.is_(None),
     _TOKEN.closed_at.is_(None),
+    _TOKEN.suspended_at.is_(None),
     sa.or_(_TOKEN.expires_at.is_(None), _TOKEN.expires_at > sa.bindparam("now", type_=Instant)),
 )
 

@@ -30,12 +30,12 @@ _BY_SECRET: sa.Select[Any] = (  # built once and of plain columns: every request
 def view(row: ApiToken) -> TokenView:
     """Return the value of a row."""
     return TokenView(row.id, row.organisation_id, row.name, row.role, row.created_at, row.expires_at, row.revoked_at,
-                     row.closed_at)  # fmt: skip
+                     row.closed_at, row.suspended_at, row.may_launch)  # fmt: skip
 
 
 def create(
     session: Session, organisation_id: uuid.UUID, *, name: str, role: str, expires_at: datetime | None, now: datetime,
-    maker_id: uuid.UUID | None = None,
+    maker_id: uuid.UUID | None = None, may_launch: bool = False,
 ) -> NewToken:  # fmt: skip
     """Write a new token and return it with its secret, which is never seen again."""
     if not name.strip() or len(name) > 200:
@@ -54,6 +54,7 @@ def create(
         expires_at=expires_at,
         revoked_at=None,
         maker_id=maker_id,
+        may_launch=may_launch,
     )
     session.add(row)
     session.flush()
@@ -69,6 +70,7 @@ def find(session: Session, secret: str, now: datetime) -> TokenView:
         row is None
         or row.revoked_at is not None
         or row.closed_at is not None
+        or row.suspended_at is not None
         or (row.expires_at is not None and now >= row.expires_at)
     ):
         raise TokenRefused
@@ -94,6 +96,16 @@ def revoke(session: Session, organisation_id: uuid.UUID, token_id: uuid.UUID, no
         row.revoked_at = now
         session.flush()
     return view(row)
+
+
+def suspend(session: Session, organisation_id: uuid.UUID, token_id: uuid.UUID, at: datetime | None) -> bool:
+    """Refuse a token until it is let in again (`at` none); says whether it was there."""
+    own = sa.and_(ApiToken.organisation_id == organisation_id, ApiToken.id == token_id)
+    held = session.scalar(sa.select(ApiToken).where(own).with_for_update())
+    if held is not None:
+        held.suspended_at = at
+        session.flush()
+    return held is not None
 
 
 def close_made_by(session: Session, account_id: uuid.UUID, closed_at: datetime | None) -> None:

@@ -25,6 +25,10 @@ class AccountView:
     email: str | None = None
     lost_at: datetime | None = None
     """Credentials were reported lost; until they are replaced nobody gets in by them."""
+    affiliation: str = ""
+    """Their organisation, in their own words."""
+    awaits_since: datetime | None = None
+    """They signed up, and an administrator has to let them in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,10 @@ class OpenSession:
     stage: str = "open"
     """How far it has come: `factor` where a second factor is awaited, `set-up` where one must be set up first."""
     proven_at: datetime | None = None
+    launched_by: uuid.UUID | None = None
+    """The token of the program that opened it in this person's name; it reaches what that program asked for."""
+    idle_s: int | None = None
+    """After how long without use it ends, where that is its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +101,10 @@ class TokenView:
     revoked_at: datetime | None
     closed_at: datetime | None = None
     """Who made it has reported credentials as lost."""
+    suspended_at: datetime | None = None
+    """Refused until somebody lets it in again."""
+    may_launch: bool = False
+    """It may open the viewer in people's names."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ class Origin(msgspec.Struct, frozen=True, array_like=True):
     """Who brings something in, by which door; `kind` is the source's.
 
     `joins` is the holding that something of our own making belongs to: it comes in while that lives, or not at all.
+    `corrects` is the version that it was written of with corrected attributes, up to that `correction` of its study.
     """
 
     organisation_id: uuid.UUID
@@ -32,6 +33,8 @@ class Origin(msgspec.Struct, frozen=True, array_like=True):
     account_id: uuid.UUID | None = None
     scan: bool = True
     joins: uuid.UUID | None = None
+    corrects: uuid.UUID | None = None
+    correction: int = 0
 
 
 class Envelope(msgspec.Struct, frozen=True, array_like=True):

@@ -115,7 +115,7 @@ class Quarantine:
     ) -> list[QuarantinedView]:
         """Return what is kept aside, the newest first; or what was released with another identity.
 
-        `restricted` says whether what falls under a restriction is among them.
+        `restricted` says whether what falls under a restriction is among them, but for what no grant opens.
         """
         waiting = Quarantined.identity != "" if released else Quarantined.released_at.is_(None)
         query = (
@@ -126,18 +126,18 @@ class Quarantine:
             .offset(offset)
         )
         with self._database.read() as session:
-            if not restricted:
-                query = query.where(access.shows(session, organisation_id, Quarantined))
+            query = query.where(access.shows(session, organisation_id, Quarantined, restricted=restricted))
             return [_view(row) for row in session.scalars(query)]
 
     def get(self, organisation_id: uuid.UUID, row_id: uuid.UUID, *, restricted: bool = True) -> QuarantinedView:
         """Return one; raises `QuarantinedUnknown`, for what falls under a restriction too unless `restricted`."""
         with self._database.read() as session:
             found = _view(_row(session, organisation_id, row_id, released=True))
-            if not restricted:
-                shown = sa.select(Quarantined.id).where(Quarantined.id == row_id)
-                if session.scalar(shown.where(access.shows(session, organisation_id, Quarantined))) is None:
-                    raise QuarantinedUnknown
+            shown = sa.select(Quarantined.id).where(
+                Quarantined.id == row_id, access.shows(session, organisation_id, Quarantined, restricted=restricted)
+            )
+            if session.scalar(shown) is None:
+                raise QuarantinedUnknown
             return found
 
     def studies_like(self, session: Session, kept: QuarantinedView, organisation_id: uuid.UUID) -> Sequence[uuid.UUID]:
@@ -269,6 +269,7 @@ class Quarantine:
                     sa.and_(Quarantined.instance_id.is_not(None), ~_still_held()),
                 )
             )
+            query = query.where(sa.not_(access.kept_aside(Quarantined)))
             rows = session.scalars(query.limit(limit)).all()
             self._remove(session, rows, "expired")
             return len(rows)

@@ -202,6 +202,8 @@ def arrival_of(item: Examined, source: Terms) -> Arrival:
         correlation_id=origin.correlation_id,
         account_id=origin.account_id,
         joins=origin.joins,
+        corrects=origin.corrects,
+        correction=origin.correction,
         calling_ae=origin.calling_ae.strip()[:16],
         called_ae=origin.called_ae.strip()[:16],
     )

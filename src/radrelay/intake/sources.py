@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from radrelay.archive.models import Holding, Instance, Source
 from radrelay.intake.callers import allows, check_ae_title, check_callers
+from radrelay.intake.doors import Doors, folder_of_another, require_folder
 from radrelay.intake.envelope import Origin
 from radrelay.intake.errors import (
     AeTitleTaken,
@@ -106,17 +107,23 @@ _VIEW_FIELDS = tuple(SourceView.__dataclass_fields__)
 
 
 def ensure_defaults(session: Session, organisation_id: uuid.UUID, settings: Settings, now: datetime) -> None:
-    """Make the default sources of a new organisation, and one for each folder that the settings watch."""
-    known = list_sources(session, organisation_id)
-    if not any(source.kind != "folder" for source in known):
+    """Make the default sources of the first organisation, and one for each folder that the settings watch."""
+    ensure_organisation_defaults(session, organisation_id, settings, now)
+    watched = {source.folder for source in list_sources(session, organisation_id) if source.kind == "folder"}
+    for folder in settings.intake.watch:
+        if str(folder) not in watched and not folder_of_another(session, organisation_id, str(folder)):
+            name = free_name(session, organisation_id, f"Folder {folder.name or folder}"[:90])
+            spec = default_spec(name, "folder", settings, folder=str(folder))
+            add_source(session, organisation_id, spec, now, operator=True)
+
+
+def ensure_organisation_defaults(
+    session: Session, organisation_id: uuid.UUID, settings: Settings, now: datetime
+) -> None:  # fmt: skip
+    """Make the default sources of an organisation that has none yet."""
+    if not any(source.kind != "folder" for source in list_sources(session, organisation_id)):
         for name, kind in (("DICOM", "dicom"), ("STOW-RS", "stow"), ("Upload", "upload"), ("Import", "import")):
             add_source(session, organisation_id, default_spec(name, kind, settings), now)
-    watched = {source.folder for source in known if source.kind == "folder"}
-    for folder in settings.intake.watch:
-        if str(folder) not in watched:
-            name = _free_name(session, organisation_id, f"Folder {folder.name or folder}"[:90])
-            spec = default_spec(name, "folder", settings, folder=str(folder))
-            add_source(session, organisation_id, spec, now)
 
 
 def default_spec(name: str, kind: str, settings: Settings, folder: str | None = None) -> SourceSpec:
@@ -139,9 +146,12 @@ def get_source(session: Session, organisation_id: uuid.UUID, source_id: uuid.UUI
     return _view(_row(session, organisation_id, source_id))
 
 
-def add_source(session: Session, organisation_id: uuid.UUID, spec: SourceSpec, now: datetime) -> SourceView:
-    """Add a source; raises `SourceInvalid` naming what is wrong."""
+def add_source(
+    session: Session, organisation_id: uuid.UUID, spec: SourceSpec, now: datetime, *, operator: bool = False
+) -> SourceView:
+    """Add a source; raises `SourceInvalid` naming what is wrong. An `operator` runs the machine."""
     values = _checked(session, organisation_id, spec, None)
+    _require_own_door(session, organisation_id, values, None, operator=operator)
     row = Source(id=new_id(), organisation_id=organisation_id, created_at=now, **values)
     session.add(row)
     session.flush()
@@ -163,7 +173,9 @@ def change_source(
         raise SourceInvalid("a source's kind cannot be changed; add another source")
     merged = {name: changes.get(name, getattr(row, name)) for name in _FIELDS}
     spec = SourceSpec(**merged)  # type: ignore[arg-type]  # _checked looks at every type
-    for name, value in _checked(session, organisation_id, spec, source_id).items():
+    values = _checked(session, organisation_id, spec, source_id)
+    _require_own_door(session, organisation_id, values, row, operator=False)
+    for name, value in values.items():
         setattr(row, name, value)
     session.flush()
     return _view(row)
@@ -188,7 +200,8 @@ def _view(row: Source) -> SourceView:
     return SourceView(**{name: getattr(row, name) for name in _VIEW_FIELDS})
 
 
-def _free_name(session: Session, organisation_id: uuid.UUID, name: str) -> str:
+def free_name(session: Session, organisation_id: uuid.UUID, name: str) -> str:
+    """Return a name for a source that none has yet."""
     taken = {source.name for source in list_sources(session, organisation_id)}
     names = (name, *(f"{name} {number}" for number in range(2, len(taken) + 3)))
     return next(candidate for candidate in names if candidate not in taken)
@@ -221,6 +234,19 @@ def _checked(
     return values | {"name": name, "ae_title": ae_title, "callers": check_callers(spec.callers)}
 
 
+def _require_own_door(
+    session: Session, organisation_id: uuid.UUID, values: Mapping[str, object], before: Source | None, *,
+    operator: bool,
+) -> None:  # fmt: skip
+    """Raise `TitleNotGiven` or `FolderNotGiven` for a new title or folder that may be another organisation's."""
+    doors = Doors.read(session)
+    title, folder = values["ae_title"], values["folder"]
+    if values["kind"] == "dicom" and title and (before is None or title != before.ae_title):
+        doors.require_title(organisation_id, str(title))
+    if values["kind"] == "folder" and (before is None or folder != before.folder):
+        require_folder(session, organisation_id, str(folder), doors, operator=operator)
+
+
 def _check_spans(spec: SourceSpec) -> None:
     for name in ("retention_s", "max_age_s"):
         span = getattr(spec, name)
@@ -239,6 +265,7 @@ class _Page:
     """What was read of the database at one moment; `landed_bytes` wait to be packed."""
 
     sources: tuple[SourceView, ...] = ()
+    doors: Doors = field(default_factory=Doors)
     quota: dict[uuid.UUID, int] = field(default_factory=dict)
     used: dict[uuid.UUID, int] = field(default_factory=dict)
     landed_bytes: int = 0
@@ -261,21 +288,32 @@ class SourceBook:
     def resolve(self, kind: str, called_ae: str = "", organisation_id: uuid.UUID | None = None) -> SourceView:
         """Return the enabled source that `called_ae` leads to, else the default of its kind.
 
+        Of the organisation that is given, else of whom `called_ae` means (`Doors.organisation_of`), else the first.
         Raises `SourceUnknown`; `DatabaseUnavailable` when the sources were never read.
         """
+        owner = organisation_id or self.organisation_of(called_ae)
         default: SourceView | None = None
         for source in self.sources():
-            fits = source.enabled and source.kind == kind
-            if not fits or organisation_id not in (None, source.organisation_id):
+            if not source.enabled or source.kind != kind or source.organisation_id != owner:
                 continue
             if called_ae and source.ae_title == called_ae:
                 return source
             if source.ae_title is None and default is None:
                 default = source
-        own = self._settings.dicom
-        if default is None or (called_ae and called_ae != own.ae_title and not own.accept_any_called):
+        own, doors = self._settings.dicom, self.doors()
+        named = called_ae == own.ae_title or own.accept_any_called or doors.titles.get(called_ae) == owner
+        if default is None or (called_ae and not named):
             raise SourceUnknown
         return default
+
+    def organisation_of(self, called_ae: str) -> uuid.UUID:
+        """Return whom somebody means who calls `called_ae`, the first without one; raises as `Doors` does."""
+        doors = self.doors()
+        return doors.organisation_of(called_ae, self._settings.dicom) if called_ae else doors.first
+
+    def retrieve_ae(self, called_ae: str) -> str:
+        """Return the AE title that objects are fetched by: our own, or by which an organisation is called."""
+        return called_ae if self.doors().several else self._settings.dicom.ae_title
 
     def admits(self, source: SourceView, calling_ae: str, address: str) -> bool:
         """Return whether the source's list of callers lets this one call."""
@@ -283,20 +321,27 @@ class SourceBook:
 
     def sources(self) -> tuple[SourceView, ...]:
         """Return all sources, those last read when the database is away; raises if none was ever read."""
+        return self._read().sources
+
+    def doors(self) -> Doors:
+        """Return whose door is which, as `sources` does."""
+        return self._read().doors
+
+    def _read(self) -> _Page:
         if self._page is None:
             self.refresh()
-        return self._fresh().sources
+        return self._fresh()
 
     def refresh(self) -> None:
         """Read everything again now; raises `DatabaseUnavailable`."""
         with self._database.read() as session:
-            sources = tuple(list_sources(session))
+            sources, doors = tuple(list_sources(session)), Doors.read(session)
             quota = {source.id: source.quota_bytes for source in sources if source.quota_bytes is not None}
             used = used_bytes(session, list(quota)) if quota else {}
             here = LandingRecord.owner.startswith(f"{node_id(self._settings.data_dir)}/")
             landed = session.scalar(sa.select(sa.func.sum(LandingRecord.length)).where(here))
         with self._lock:
-            self._page = _Page(sources, quota, used, int(landed or 0))
+            self._page = _Page(sources, doors, quota, used, int(landed or 0))
             self._read_at = time.monotonic()
 
     def check(self, origin: Origin, size: int) -> None:

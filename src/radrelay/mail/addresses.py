@@ -27,3 +27,9 @@ def require_address(text: str) -> str:
     if not _LOCAL.fullmatch(local) or not _DOMAIN.fullmatch(domain):
         raise AddressInvalid(field="email")
     return address
+
+
+def masked(address: str) -> str:
+    """Return an address as who may not be its owner sees it: m…@clinic.example, and of one letter …@clinic.example."""
+    local, _, domain = address.rpartition("@")
+    return f"{local[:1] if len(local) > 1 else ''}…@{domain}"

@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from radrelay.mail import notices
+from radrelay.mail.account_letters import WORDS as OF_ACCOUNTS
+
 Language = Literal["de", "en"]
 LANGUAGES: tuple[Language, ...] = ("de", "en")
 
@@ -34,7 +37,8 @@ _NOT_YOU = {
     "en": "Was that not you? Then tell your administrators at once: somebody may have got in.",
 }
 _WORDS: dict[Language, dict[str, tuple[str, tuple[str, ...]]]] = {
-    "de": {
+    "de": OF_ACCOUNTS["de"]
+    | {
         "test": (
             "Probenachricht",
             ("der Mailserver nimmt Nachrichten von {house} an, und Sie haben diese erhalten: Es ist alles richtig.",),
@@ -73,6 +77,16 @@ _WORDS: dict[Language, dict[str, tuple[str, tuple[str, ...]]]] = {
                 "kennt jemand Ihr Passwort: Ändern Sie es, und sagen Sie es Ihrer Administration.",
             ),
         ),
+        "link-code": (
+            "Ihr Code",
+            (
+                "Ihr Code ist {code}.",
+                "Er öffnet den Link, den Sie von {house} erhalten haben: zehn Minuten lang, einmal, und nur in dem "
+                "Browser, in dem er angefordert wurde.",
+                "Haben Sie gerade keinen Link geöffnet? Dann hat ihn jemand anderes. Geben Sie den Code nicht weiter, "
+                "und sagen Sie es der Stelle, von der Sie den Link haben.",
+            ),
+        ),
         "password-changed": (
             "Ihr Passwort wurde geändert",
             ("das Passwort Ihres Zugangs {username} wurde geändert. Alle anderen Anmeldungen sind beendet.",
@@ -108,8 +122,25 @@ _WORDS: dict[Language, dict[str, tuple[str, tuple[str, ...]]]] = {
                 "Absicht nicht. Der Datenschutz sieht es sich auf der Seite Geschützt an.",
             ),
         ),
+        "request-due": (
+            "Eine Anfrage zum Datenschutz ist am {due} fällig",
+            (
+                "eine Anfrage einer betroffenen Person ist am {due} zu beantworten (noch {days} Tage) und ist noch "
+                "offen.",
+                "Welche, steht nach der Anmeldung bei {house} auf der Seite Datenschutz unter Anfragen. Dauert es "
+                "länger, sagen Sie es der Person vor diesem Tag, und tragen Sie den Grund dort ein.",
+            ),
+        ),
+        "request-late": (
+            "Eine Anfrage zum Datenschutz ist überfällig",
+            (
+                "eine Anfrage einer betroffenen Person war am {due} zu beantworten und ist noch offen.",
+                "Welche, steht nach der Anmeldung bei {house} auf der Seite Datenschutz unter Anfragen.",
+            ),
+        ),
     },
-    "en": {
+    "en": OF_ACCOUNTS["en"]
+    | {
         "test": (
             "Test mail",
             ("the mail server takes mail from {house}, and you have received this: everything is right.",),
@@ -148,6 +179,16 @@ _WORDS: dict[Language, dict[str, tuple[str, tuple[str, ...]]]] = {
                 "your password: change it, and tell your administrators.",
             ),
         ),
+        "link-code": (
+            "Your code",
+            (
+                "Your code is {code}.",
+                "It opens the link that you were given by {house}: for ten minutes, once, and only in the browser in "
+                "which it was asked for.",
+                "Did you not open a link just now? Then somebody else has it. Do not pass the code on, and tell "
+                "whoever gave you the link.",
+            ),
+        ),
         "password-changed": (
             "Your password was changed",
             ("the password of your account {username} was changed. All other logins have ended.", _NOT_YOU["en"]),
@@ -180,8 +221,25 @@ _WORDS: dict[Language, dict[str, tuple[str, tuple[str, ...]]]] = {
                 "does not stand here. The data protection officer looks into it on the page Restricted.",
             ),
         ),
+        "request-due": (
+            "A data protection request is due on {due}",
+            (
+                "a data subject’s request has to be answered by {due} ({days} days left), and is still open.",
+                "Which one stands on the page Privacy, Requests, once you are logged in at {house}. If it takes "
+                "longer, tell the person before that day, and note the reason there.",
+            ),
+        ),
+        "request-late": (
+            "A data protection request is late",
+            (
+                "a data subject’s request had to be answered by {due}, and is still open.",
+                "Which one stands on the page Privacy, Requests, once you are logged in at {house}.",
+            ),
+        ),
     },
 }  # fmt: skip
+_WORDS["de"].update(notices.GERMAN)
+_WORDS["en"].update(notices.ENGLISH)
 _GREETING = {"de": "Guten Tag{whom},", "en": "Hello{whom},"}
 KINDS = tuple(_WORDS["en"])
 

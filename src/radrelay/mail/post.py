@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 
@@ -17,15 +17,18 @@ from sqlalchemy.orm import Session
 
 from radrelay.clock import Clock
 from radrelay.mail.addresses import require_address
-from radrelay.mail.errors import MailNotSet
+from radrelay.mail.errors import MailNotSet, MailServerTrouble
 from radrelay.mail.letters import Letter, language_of, write
 from radrelay.mail.models import MailLetter
 from radrelay.settings import MailSettings
 from radrelay.storage.ids import new_id
 
 NONCE_BYTES = 12
+Named = Callable[[Session, uuid.UUID], str]
+"""Tells what an organisation is called."""
 MOST_LISTED = 100
 KEPT = timedelta(days=30)
+SERVER_TROUBLE = (MailServerTrouble.code, *(one.code for one in MailServerTrouble.__subclasses__()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +60,25 @@ class PostState:
     letters: Sequence[PostedLetter]
 
 
+@dataclass(frozen=True, slots=True)
+class LetterState:
+    """How one letter stands: waiting, sent, failed or late; `troubled` says that it waits longer than it should."""
+
+    state: str
+    troubled: bool
+
+
 class Post:
     """Writes letters for one installation and tells how they stand."""
 
-    def __init__(self, settings: MailSettings, clock: Clock, metadata_key: bytes, house: str) -> None:
+    def __init__(
+        self, settings: MailSettings, clock: Clock, metadata_key: bytes, house: str, named: Named | None = None
+    ) -> None:
+        """Write letters of `house`, or of the organisation's own name where `named` tells it."""
         self.settings = settings
         self._clock = clock
         self._house = house
+        self._named = named
         self._cipher = AESGCM(HKDF(hashes.SHA256(), 32, None, b"radrelay letters").derive(metadata_key))
 
     @property
@@ -71,9 +86,13 @@ class Post:
         """Say whether there is a server to send by."""
         return self.settings.host is not None
 
-    def letter(self, kind: str, language: str, *, whom: str = "", **facts: str) -> Letter:
+    def house_of(self, session: Session, organisation_id: uuid.UUID) -> str:
+        """Return what letters to an organisation's people call whom they come from."""
+        return self._house if self._named is None else self._named(session, organisation_id)
+
+    def letter(self, kind: str, language: str, *, whom: str = "", house: str = "", **facts: str) -> Letter:
         """Return a letter of `letters.KINDS` in a person's language, else in the installation's."""
-        return write(kind, language_of(language, self.settings.language), self._house, facts, whom=whom)
+        return write(kind, language_of(language, self.settings.language), house or self._house, facts, whom=whom)
 
     def enqueue(
         self,
@@ -122,6 +141,14 @@ class Post:
         held = json.loads(self._cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], row.id.bytes))
         return Letter(**held)
 
+    @staticmethod
+    def state_of(session: Session, letter_id: uuid.UUID) -> LetterState | None:
+        """Return how one letter stands; None where nothing is known of it any more."""
+        found = session.execute(
+            sa.select(MailLetter.state, MailLetter.trouble_code).where(MailLetter.id == letter_id)
+        ).one_or_none()
+        return None if found is None else LetterState(found.state, bool(found.trouble_code))
+
     def state(self, session: Session, organisation_id: uuid.UUID) -> PostState:
         """Return how the organisation's letters stand, the newest first."""
         own = MailLetter.organisation_id == organisation_id
@@ -135,6 +162,12 @@ class Post:
         sent_at = session.scalar(sa.select(sa.func.max(MailLetter.ended_at)).where(own, MailLetter.state == "sent"))
         rows = session.scalars(sa.select(MailLetter).where(own).order_by(MailLetter.id.desc()).limit(MOST_LISTED))
         return PostState(count, since, given_up or 0, sent_at, [_shown(row) for row in rows])
+
+
+def is_delayed(session: Session) -> bool:
+    """Say whether letters wait because the mail server does not take them just now; tells nothing of any one."""
+    held_up = sa.select(MailLetter.id).where(MailLetter.state == "waiting", MailLetter.trouble_code.in_(SERVER_TROUBLE))
+    return session.scalar(held_up.limit(1)) is not None
 
 
 def _shown(row: MailLetter) -> PostedLetter:

@@ -111,7 +111,8 @@ class CommitmentProvider:
         except Exception as error:  # why: it was promised; the report follows when the archive answers again
             log.warning("commitment report waits", error=type(error).__name__)
             return False
-        event, elements = make_report(asked.transaction, asked.references, committed, session.services.retrieve_ae)
+        retrieve_ae = session.services.retrieve_ae(session.peer.called_ae)
+        event, elements = make_report(asked.transaction, asked.references, committed, retrieve_ae)
         body = identifier.encode(elements, context.transfer_syntax)
         message = command.build(_event_values(session.new_message_id(), event))
         session.channel.send(session.channel.message(context.context_id, message, body))

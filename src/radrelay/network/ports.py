@@ -8,7 +8,7 @@ its `dimse_status` becomes the status of the response and its message the error 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 from uuid import UUID
@@ -253,4 +253,5 @@ class Services:
     admission: AdmissionPort
     query: QueryPort | None = None
     commitments: CommitmentPort | None = None
-    retrieve_ae: str = ""
+    retrieve_ae: Callable[[str], str] = str
+    """Gives the AE title that what is found is fetched by, of the title that was called; by itself that same one."""

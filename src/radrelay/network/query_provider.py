@@ -116,7 +116,7 @@ class QueryProvider:
         """Send matches as pending responses; return how many, and whether the peer cancelled."""
         session, channel = self._session, self._session.channel
         pending = command.response(request, PENDING, data_set=True)
-        retrieve_ae = session.services.retrieve_ae or session.peer.called_ae
+        retrieve_ae = session.services.retrieve_ae(session.peer.called_ae)
         added: list[Element] = [(QUERY_LEVEL, "CS", query.level), (RETRIEVE_AE, "AE", retrieve_ae)]
         batch = bytearray()
         flushed = 0.0

@@ -7,8 +7,10 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from radrelay import access
 from radrelay.privacy.incidents import incidents
 from radrelay.privacy.requests import requests
+from radrelay.privacy.restricting import due_for_review
 from radrelay.privacy.standing import Kept
 
 
@@ -25,6 +27,18 @@ def request_clocks(session: Session, organisation_id: uuid.UUID, now: datetime) 
         text = f"{len(still)} requests of data subjects are under way"
         return Kept("requests", "good", "requests-open", text, {"n": len(still)})
     return Kept("requests", "good", "requests-none", "no request of a data subject is open")
+
+
+def restrictions_kept(session: Session, organisation_id: uuid.UUID, now: datetime) -> Kept:
+    """Say of how many people processing is restricted, and whether somebody wanted to look again by now."""
+    known = access.bars(session, organisation_id)
+    if due := due_for_review(known, now):
+        text = f"{due} restrictions of processing are to be looked at again"
+        return Kept("restrictions", "look", "restrictions-review", text, {"n": due})
+    if known:
+        text = f"processing is restricted {len(known)} times; expiry waits there"
+        return Kept("restrictions", "good", "restrictions-stand", text, {"n": len(known)})
+    return Kept("restrictions", "good", "restrictions-none", "processing of nobody's data is restricted")
 
 
 def incident_clocks(session: Session, organisation_id: uuid.UUID, now: datetime) -> Kept:

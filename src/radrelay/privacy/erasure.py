@@ -50,6 +50,7 @@ class Proof(msgspec.Struct, frozen=True):
     """What was erased when and by whom, what was kept and why, and when the last key was found destroyed.
 
     `aside` counts objects kept aside under the same patient ID: nobody has said yet whose they are, so they stay.
+    `clinics` counts studies that stay because a clinic decides about them and has not told us to erase them.
     """
 
     at: datetime
@@ -58,6 +59,7 @@ class Proof(msgspec.Struct, frozen=True):
     aside: int
     kept: tuple[KeptStudy, ...]
     record_erased: bool
+    clinics: int = 0
     destroyed_at: datetime | None = None
 
 
@@ -86,7 +88,7 @@ def erase(
         if hold is not None and hold.hold_until is not None:
             kept.append(KeptStudy(study.id, study.study_uid, hold.hold_until, hold.hold_reason))
             continue
-        keys = tuple(sorted(_keys_of(session, study.id)))
+        keys = tuple(sorted(keys_of(session, study.id)))
         digest = hashlib.sha256(study.study_uid.encode()).hexdigest()
         erased.append(ErasedStudy(study.id, digest, study.objects, study.bytes, keys))
         audit.record(session, note(study))
@@ -94,7 +96,7 @@ def erase(
     return Proof(now, by, tuple(erased), len(found.aside), tuple(kept), record_erased=False)
 
 
-def _keys_of(session: Session, study_id: uuid.UUID) -> set[uuid.UUID]:
+def keys_of(session: Session, study_id: uuid.UUID) -> set[uuid.UUID]:
     """Return the ids of packs, kept keys and landing records that a study's bytes lie under."""
     wanted: tuple[sa.Select[Any], ...] = (
         sa.select(Pack.id).where(Pack.study_id == study_id),

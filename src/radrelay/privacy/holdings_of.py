@@ -5,6 +5,7 @@ its login, groups, links, marks and acceptances. Nothing of it is an image.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -15,6 +16,7 @@ from sqlalchemy.orm import Session
 from radrelay import access
 from radrelay.access.models import Grant, ShareLink
 from radrelay.archive import persons
+from radrelay.archive.corrections import open_objects
 from radrelay.archive.models import Attachment, Holding, Source, Study
 from radrelay.errors import NotFound
 from radrelay.identity.models import Account, Preference
@@ -22,18 +24,25 @@ from radrelay.identity.models import Session as Login
 from radrelay.intake.models import Quarantined
 from radrelay.marks.models import Mark
 from radrelay.privacy.models import PrivacyAcceptance
+from radrelay.privacy.passing import clinics
 from radrelay.privacy.requests import SeveralPeople, Subject
 from radrelay.routing.models import Delivery
 
 
 @dataclass(frozen=True, slots=True)
 class HeldBy:
-    """By which source a study is held, until when, and whether a person keeps it longer, and why."""
+    """By which source a study is held since and until when, and whether a person keeps it longer, and why.
+
+    `clinic` is who decides, where the source brings a clinic's patients; empty: the organisation itself.
+    """
 
     source: str
+    source_id: uuid.UUID
+    received_at: datetime
     ends_at: datetime | None
     hold_until: datetime | None
     hold_reason: str
+    clinic: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +71,20 @@ class HeldStudy:
     held_by: tuple[HeldBy, ...]
     person: int = 0
     """Whose it is: devices without an issuer give the same ID to different people (`archive.persons`)."""
+    barred: bool = False
+    """Its processing is restricted."""
+    uncorrected: int = 0
+    """So many of its objects are still to be written with corrected values."""
+
+    @property
+    def clinics(self) -> tuple[str, ...]:
+        """Return the clinics that decide about it."""
+        return tuple(dict.fromkeys(one.clinic for one in self.held_by if one.clinic))
+
+    @property
+    def own(self) -> bool:
+        """Say whether the organisation holds it for itself, too."""
+        return any(not one.clinic for one in self.held_by)
 
     def hold(self, now: datetime) -> HeldBy | None:
         """Return the hold that keeps a study, none if there is none."""
@@ -110,6 +133,19 @@ class Held:
         """Of how many people the studies are, beyond doubt not of the same."""
         return len({study.person for study in self.studies})
 
+    @property
+    def clinic_sources(self) -> set[uuid.UUID]:
+        """Return the sources by which something is held for a clinic."""
+        return {by.source_id for study in self.studies for by in study.held_by if by.clinic}
+
+    def to_hand_out(self) -> Held:
+        """Return it without the studies that clinics alone decide about."""
+        return replace(self, studies=tuple(study for study in self.studies if study.own))
+
+    def to_erase(self) -> Held:
+        """Return it without the studies that a clinic decides about, though others hold them too."""
+        return replace(self, studies=tuple(study for study in self.studies if not study.clinics))
+
     def of_one(self, study_id: uuid.UUID | None) -> Held:
         """Return what is held of one person: whose study `study_id` is, or of the only one.
 
@@ -147,8 +183,9 @@ def held(session: Session, organisation_id: uuid.UUID, subject: Subject) -> Held
         .order_by(Quarantined.received_at, Quarantined.id)
     )
     people = persons.parted(rows)
+    whose = {source: clinic.name for source, clinic in clinics(session, organisation_id).items()}
     return Held(
-        tuple(_study(session, row, person) for row, person in zip(rows, people, strict=True)),
+        tuple(_study(session, row, person, whose) for row, person in zip(rows, people, strict=True)),
         tuple(HeldAside(one.id, one.code, one.received_at) for one in aside),
         other_issuers=tuple(session.scalars(_issuers(organisation_id, subject))),
     )
@@ -168,9 +205,9 @@ def _count(session: Session, *conditions: sa.ColumnElement[bool]) -> int:
     return session.scalar(sa.select(sa.func.count()).where(*conditions)) or 0
 
 
-def _study(session: Session, row: Study, person: int) -> HeldStudy:
+def _study(session: Session, row: Study, person: int, whose: Mapping[uuid.UUID, str]) -> HeldStudy:
     held_by = session.execute(
-        sa.select(Source.name, Holding.ends_at, Holding.hold_until, Holding.hold_reason)
+        sa.select(Source.name, Source.id, Holding.received_at, Holding.ends_at, Holding.hold_until, Holding.hold_reason)
         .join(Source, Source.id == Holding.source_id)
         .where(Holding.study_id == row.id)
         .order_by(Source.name)
@@ -184,7 +221,8 @@ def _study(session: Session, row: Study, person: int) -> HeldStudy:
         received_at=row.first_received_at, files=_count(session, Attachment.study_id == row.id),
         marks=_count(session, Mark.study_id == row.id, Mark.deleted_at.is_(None)),
         deliveries=_count(session, Delivery.study_id == row.id), links=_count(session, by_link),
-        held_by=tuple(HeldBy(*one) for one in held_by), person=person,
+        held_by=tuple(HeldBy(*one, clinic=whose.get(one[1], "")) for one in held_by), person=person,
+        barred=access.is_barred(session, row.id), uncorrected=open_objects(session, [row.id]),
     )  # fmt: skip
 
 

@@ -1,11 +1,13 @@
-"""Tables of privacy: texts and who accepted them, processors and contacts, incidents, requests of data subjects."""
+"""Tables of privacy: texts and who accepted them, processors and contacts, incidents, requests of data subjects and
+what becomes of them.
+"""
 
 from __future__ import annotations
 
 import uuid
 from datetime import date, datetime
 
-from sqlalchemy import Boolean, Date, Index, Integer, LargeBinary, String, Text
+from sqlalchemy import BigInteger, Boolean, Date, Index, Integer, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from radrelay.storage.columns import Base, Id, Instant, Owned
@@ -55,6 +57,25 @@ class PrivacyProcessor(Owned, Base):
     agreement: Mapped[str] = mapped_column(String(8))  # none | dpa | baa | both
     agreed_on: Mapped[date | None] = mapped_column(Date)
     changed_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class PrivacyAgreement(Owned, Base):
+    """An agreement about processing that is on record: with whom, for what, from when; ended, never deleted."""
+
+    __tablename__ = "privacy_agreement"
+    __table_args__ = (Index("ix_privacy_agreement", "organisation_id", "signed_on"),)
+
+    kind: Mapped[str] = mapped_column(String(8))  # dpa | baa | other
+    party: Mapped[str] = mapped_column(String(200))
+    purpose: Mapped[str] = mapped_column(String(500))
+    signed_on: Mapped[date] = mapped_column(Date)
+    ends_on: Mapped[date | None] = mapped_column(Date)  # as agreed: its last day
+    document: Mapped[str] = mapped_column(String(500))  # where it lies, or a note
+    ended_on: Mapped[date | None] = mapped_column(Date)  # it was ended: its last day
+    ended_why: Mapped[str] = mapped_column(String(500))
+    entered_at: Mapped[datetime] = mapped_column(Instant)
+    entered_by: Mapped[str] = mapped_column(String(200))
+    revision: Mapped[int] = mapped_column(Integer)
 
 
 class PrivacySetting(Base):
@@ -116,9 +137,93 @@ class PrivacyRequest(Owned, Base):
     verified_how: Mapped[str] = mapped_column(String(500))
     verified_by: Mapped[str] = mapped_column(String(200))
     verified_at: Mapped[datetime | None] = mapped_column(Instant)
-    state: Mapped[str] = mapped_column(String(16))  # open | done | refused
+    state: Mapped[str] = mapped_column(String(16))  # open | done | refused | passed
     answer: Mapped[str] = mapped_column(Text)
+    told_how: Mapped[str] = mapped_column(String(500))  # how the requester was told of the answer
+    stops: Mapped[str] = mapped_column(String(500))  # of an objection that is upheld: what is not done any more
     closed_at: Mapped[datetime | None] = mapped_column(Instant)
     proof: Mapped[str] = mapped_column(Text)  # JSON: what was erased, when, under which keys
     created_by: Mapped[str] = mapped_column(String(200))
     revision: Mapped[int] = mapped_column(Integer)
+
+
+class VolumeSent(Base):
+    """Bytes that were sent to an account, token, link or device (`kind`; of a device the AE title) in an hour."""
+
+    __tablename__ = "privacy_volume_sent"
+    __table_args__ = (Index("ix_privacy_volume_sent_hour", "organisation_id", "hour"),)
+
+    organisation_id: Mapped[uuid.UUID] = mapped_column(Id, primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16), primary_key=True)
+    own_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    hour: Mapped[datetime] = mapped_column(Instant, primary_key=True)
+    bytes: Mapped[int] = mapped_column(BigInteger)
+
+
+class VolumeAlarm(Owned, Base):
+    """An access fetched far more than usual: how much since `began_at`, what was usual, and what was done about it."""
+
+    __tablename__ = "privacy_volume_alarm"
+    __table_args__ = (
+        Index("ix_privacy_volume_alarm_at", "organisation_id", "at"),
+        Index("ix_privacy_volume_alarm_own", "organisation_id", "own_id", "at"),
+    )
+
+    kind: Mapped[str] = mapped_column(String(16))  # account | token | link | ae
+    own_id: Mapped[str] = mapped_column(String(64))
+    name: Mapped[str] = mapped_column(String(200))
+    began_at: Mapped[datetime] = mapped_column(Instant)  # from when on it is counted
+    at: Mapped[datetime] = mapped_column(Instant)
+    counted_at: Mapped[datetime] = mapped_column(Instant)
+    studies: Mapped[int] = mapped_column(Integer)
+    patients: Mapped[int] = mapped_column(Integer)
+    fetches: Mapped[int] = mapped_column(Integer)
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    measure: Mapped[str] = mapped_column(String(16))  # what was furthest above its limit: studies, patients, …
+    usual: Mapped[int | None] = mapped_column(BigInteger)  # of that measure, on a day; none: too little is known
+    most: Mapped[int] = mapped_column(BigInteger)  # the limit of that measure
+    suspended_at: Mapped[datetime | None] = mapped_column(Instant)
+    kept_open: Mapped[str] = mapped_column(String(16), default="")  # last-admin: why it was not suspended
+    settled_at: Mapped[datetime | None] = mapped_column(Instant)
+    settled_by: Mapped[str] = mapped_column(String(200), default="")
+    note: Mapped[str] = mapped_column(String(1000), default="")
+
+
+class PrivacyReminder(Base):
+    """The officers were reminded of a request that many days before it is due (0: once it was late)."""
+
+    __tablename__ = "privacy_reminder"
+
+    request_id: Mapped[uuid.UUID] = mapped_column(Id, primary_key=True)
+    due_at: Mapped[datetime] = mapped_column(Instant, primary_key=True)  # a longer clock reminds anew
+    days: Mapped[int] = mapped_column(Integer, primary_key=True)
+    at: Mapped[datetime] = mapped_column(Instant)
+    letters: Mapped[int] = mapped_column(Integer)
+
+
+class PrivacyClinic(Base):
+    """Whose patients a source brings, where the organisation only processes for them: the clinic that decides."""
+
+    __tablename__ = "privacy_clinic"
+
+    source_id: Mapped[uuid.UUID] = mapped_column(Id, primary_key=True)
+    organisation_id: Mapped[uuid.UUID] = mapped_column(Id)
+    name: Mapped[str] = mapped_column(String(200))
+    contact: Mapped[str] = mapped_column(String(200))
+    address: Mapped[str] = mapped_column(String(500))
+    changed_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class PrivacyPassing(Owned, Base):
+    """A request was passed on to the clinic that decides: to whom as they were named then, how, when and by whom."""
+
+    __tablename__ = "privacy_passing"
+    __table_args__ = (Index("ux_privacy_passing", "request_id", "source_id", unique=True),)
+
+    request_id: Mapped[uuid.UUID] = mapped_column(Id)
+    source_id: Mapped[uuid.UUID] = mapped_column(Id)
+    clinic: Mapped[str] = mapped_column(String(200))
+    contact: Mapped[str] = mapped_column(String(200))
+    how: Mapped[str] = mapped_column(String(500))
+    at: Mapped[datetime] = mapped_column(Instant)
+    by: Mapped[str] = mapped_column(String(200))

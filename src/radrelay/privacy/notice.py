@@ -18,23 +18,36 @@ from sqlalchemy.orm import Session
 
 from radrelay.archive.models import Source
 from radrelay.errors import Invalid
+from radrelay.identity.organisations import OrganisationView, organisation_of
 from radrelay.privacy.contacts import Contacts, Processor, contacts_of, processors
+from radrelay.privacy.in_browser import kept_here
+from radrelay.privacy.regions import region_in
+from radrelay.settings import StatisticsSettings
 
 Language = Literal["en", "de"]
 Facts = Mapping[Language, Mapping[str, str]]
 PLACEHOLDER = re.compile(r"\{([^{}\n]{0,40})\}")
-NAMES = ("controller", "officer", "authority", "retention", "processors")
+NAMES = (
+    "organisation", "region", "controller", "officer", "authority", "retention", "processors", "statistics", "browser",
+)  # fmt: skip
 DAY_S, HOUR_S, MINUTE_S = 86400, 3600, 60
 _WORDS: Mapping[Language, Mapping[str, str]] = {
     "en": {
         "day": "day", "days": "days", "hour": "hour", "hours": "hours", "minute": "minute", "minutes": "minutes",
         "until": "until it is deleted", "never": "never longer than", "none": "nobody",
-        "agreed": "agreement of", "missing": "not named yet",
+        "dpa": "DPA (GDPR Art. 28)", "baa": "BAA (HIPAA)", "both": "DPA and BAA", "of": "of",
+        "missing": "not named yet", "cookie": "cookie", "local": "local storage", "tab": "storage of the tab",
+        "off": "Usage is not counted.",
+        "on": "Usage is counted of those who agree to it, under pseudonyms, and kept for {n} days.",
     },
     "de": {
         "day": "Tag", "days": "Tage", "hour": "Stunde", "hours": "Stunden", "minute": "Minute", "minutes": "Minuten",
         "until": "bis gelöscht wird", "never": "nie länger als", "none": "niemand",
-        "agreed": "Vertrag vom", "missing": "noch nicht benannt",
+        "dpa": "AVV (DSGVO Art. 28)", "baa": "BAA (HIPAA)", "both": "AVV und BAA", "of": "vom",
+        "missing": "noch nicht benannt", "cookie": "Cookie", "local": "lokaler Speicher", "tab": "Speicher des Tabs",
+        "off": "Die Nutzung wird nicht gezählt.",
+        "on": "Die Nutzung wird gezählt, unter Pseudonymen und nur von denen, die einverstanden sind; "
+        "das Gezählte bleibt {n} Tage.",
     },
 }  # fmt: skip
 
@@ -45,21 +58,30 @@ class PlaceholderUnknown(Invalid):
     code = "placeholder-unknown"
 
 
-def facts_of(session: Session, organisation_id: uuid.UUID) -> Facts:
+def facts_of(session: Session, organisation_id: uuid.UUID, statistics: StatisticsSettings) -> Facts:
     """Return what each placeholder stands for now, in both languages."""
     contacts = contacts_of(session, organisation_id)
     known = [processor for _, processor in processors(session, organisation_id)]
-    sources = session.execute(
+    own, spans = organisation_of(session, organisation_id), spans_of(session, organisation_id)
+    return {
+        language: _said(language, own, contacts, known, spans) | _counted(language, statistics)
+        for language in ("en", "de")
+    }
+
+
+def spans_of(session: Session, organisation_id: uuid.UUID) -> list[tuple[str, int | None, int | None]]:
+    """Return each source in use with its retention and its ceiling in seconds; none is without end."""
+    rows = session.execute(
         sa.select(Source.name, Source.retention_s, Source.max_age_s)
         .where(Source.organisation_id == organisation_id, Source.enabled.is_(True))
         .order_by(Source.name)
     ).all()
-    spans = [(row.name, row.retention_s, row.max_age_s) for row in sources]
-    return {language: _said(language, contacts, known, spans) for language in ("en", "de")}
+    return [(row.name, row.retention_s, row.max_age_s) for row in rows]
 
 
 def _said(
     language: Language,
+    own: OrganisationView,
     contacts: Contacts,
     known: list[Processor],
     spans: list[tuple[str, int | None, int | None]],
@@ -67,6 +89,8 @@ def _said(
     words = _WORDS[language]
     lines = [f"- {_plain(name)}: {_span(language, kept, ceiling)}" for name, kept, ceiling in spans]
     return {
+        "organisation": _plain(own.name),
+        "region": region_in(language, own.region) or words["missing"],
         "controller": _plain(contacts.controller) or words["missing"],
         "officer": _joined(contacts.officer_name, contacts.officer_contact) or words["missing"],
         "authority": _joined(contacts.authority_name, contacts.authority_url) or words["missing"],
@@ -75,8 +99,20 @@ def _said(
     }
 
 
+def _counted(language: Language, statistics: StatisticsSettings) -> dict[str, str]:
+    words = _WORDS[language]
+    said = words["on"].replace("{n}", str(statistics.retention_days)) if statistics.enabled else words["off"]
+    lines = [
+        f"- **{_plain(one.name.replace('*', '…'))}** ({words[one.where]}): "
+        f"{one.english if language == 'en' else one.german}"
+        for one in kept_here(counting=statistics.enabled)
+    ]
+    return {"statistics": said, "browser": "\n".join(lines)}
+
+
 def _processor(language: Language, one: Processor) -> str:
-    agreed = f", {_WORDS[language]['agreed']} {one.agreed_on.isoformat()}" if one.agreed_on else ""
+    words = _WORDS[language]
+    agreed = f", {words[one.agreement]} {words['of']} {one.agreed_on.isoformat()}" if one.agreed_on else ""
     linked = f", {one.privacy_url}" if one.privacy_url else ""
     return f"- **{_plain(one.name)}** ({one.country}): {_plain(one.purpose)}{agreed}{linked}"
 

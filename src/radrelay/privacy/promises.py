@@ -14,6 +14,7 @@ from datetime import datetime
 from radrelay.privacy import clocks, safekeeping, spans
 from radrelay.privacy.spans import SourcePromise
 from radrelay.privacy.standing import House, Kept, State
+from radrelay.privacy.volume import alarms
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +40,20 @@ def report(house: House, organisation_id: uuid.UUID) -> Report:
         sources = spans.sources(session, organisation_id, now, trusted=expiry.state == "good")
         kept = [
             expiry,
-            _deletions(spans.open_deletions(session, now)),
+            _deletions(spans.open_deletions(session, organisation_id, now)),
             safekeeping.backups(session, house.settings.privacy, now),
-            safekeeping.record(session, now),
+            safekeeping.record(session, organisation_id, now),
             safekeeping.age_of_keys(session, house, now),
             clocks.request_clocks(session, organisation_id, now),
+            clocks.restrictions_kept(session, organisation_id, now),
             clocks.incident_clocks(session, organisation_id, now),
+            alarms.standing(session, organisation_id),
         ]
-    kept += [safekeeping.rows(house), safekeeping.bytes_sealed(house), *safekeeping.places_of_keys(house)]
+    kept += [
+        safekeeping.rows(house),
+        safekeeping.bytes_sealed(house, organisation_id),
+        *safekeeping.places_of_keys(house),
+    ]
     return Report(now, sources, kept)
 
 

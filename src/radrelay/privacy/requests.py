@@ -1,7 +1,8 @@
 """The register of data subjects' requests (GDPR Art. 15 to 21): identity verified, a clock of one month, an answer.
 
 The month is 30 days from receipt; it can be made 60 days longer once, with the reason that the requester is told
-(Art. 12 (3)). Nothing is handed out or erased before somebody has noted how the requester proved who they are.
+(Art. 12 (3)). Nothing is handed out, erased or restricted before somebody has noted how the requester proved who they
+are. What is answered says how the requester was told; the clock stops, too, once it is all passed on (`passing`).
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from radrelay.storage.ids import new_id
 
 Right = Literal["access", "correction", "erasure", "restriction", "objection"]
 SubjectKind = Literal["patient", "account"]
-State = Literal["open", "done", "refused"]
+Decision = Literal["open", "done", "refused"]
+State = Literal["open", "done", "refused", "passed"]
 Clock = Literal["running", "soon", "late", "closed"]
 ANSWER_WITHIN = timedelta(days=30)
 LONGER = timedelta(days=60)
@@ -88,8 +90,10 @@ class RequestChange:
     note: str
     extended_why: str
     verified_how: str
-    state: State
+    state: Decision
     answer: str
+    told_how: str = ""
+    stops: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,8 @@ class RequestView:
     verified_at: datetime | None
     state: State
     answer: str
+    told_how: str
+    stops: str
     closed_at: datetime | None
     proof: str
     created_by: str
@@ -158,7 +164,7 @@ def enter(session: Session, organisation_id: uuid.UUID, draft: RequestDraft, *, 
         patient_issuer=subject.issuer.strip(), patient_id=subject.patient_id.strip(), account_id=subject.account_id,
         requester=draft.requester.strip(), contact=draft.contact, note=draft.note, received_at=draft.received_at,
         due_at=draft.received_at + ANSWER_WITHIN, extended_why="", verified_how="", verified_by="", verified_at=None,
-        state="open", answer="", closed_at=None, proof="", created_by=by, revision=1,
+        state="open", answer="", told_how="", stops="", closed_at=None, proof="", created_by=by, revision=1,
     )  # fmt: skip
     session.add(row)
     session.flush()
@@ -173,24 +179,55 @@ def change(
 
     How somebody was verified is noted once, with who noted it and when. A refusal says why, an answer what was done.
     """
-    row = _row(session, organisation_id, request_id, lock=True)
-    if row.revision != revision:
-        raise RequestChanged
-    if row.state != "open":
-        raise RequestClosed
+    row = _open_row(session, organisation_id, request_id, revision)
     if wanted.verified_how.strip() and row.verified_at is None:
         row.verified_how, row.verified_by, row.verified_at = wanted.verified_how.strip(), by, now
     if wanted.state == "done" and row.verified_at is None:
         raise RequesterUnverified
-    if wanted.state != "open" and len(wanted.answer.strip()) < SHORTEST_REASON:
-        raise RequestInvalid("an answered request says what was done, or why not", field="answer")
+    if wanted.state != "open":
+        _require_answer(row.kind, wanted)
     row.contact, row.note, row.answer = wanted.contact, wanted.note, wanted.answer
+    row.told_how, row.stops = wanted.told_how.strip(), wanted.stops.strip()
     row.extended_why = row.extended_why or wanted.extended_why.strip()
     row.due_at = row.received_at + ANSWER_WITHIN + (LONGER if row.extended_why else timedelta())
     row.state, row.revision = wanted.state, revision + 1
     row.closed_at = None if wanted.state == "open" else now
     session.flush()
     return _view(row)
+
+
+def _require_answer(kind: str, wanted: RequestChange) -> None:
+    """Raise `RequestInvalid` unless an answer says what was done or why not, and how the requester was told."""
+    if len(wanted.answer.strip()) < SHORTEST_REASON:
+        raise RequestInvalid("an answered request says what was done, or why not", field="answer")
+    if len(wanted.told_how.strip()) < SHORTEST_REASON:
+        raise RequestInvalid("an answered request says how the requester was told", field="told_how")
+    if kind == "objection" and wanted.state == "done" and len(wanted.stops.strip()) < SHORTEST_REASON:
+        raise RequestInvalid("an objection that is upheld says what is not done any more", field="stops")
+
+
+def note_passed(
+    session: Session, organisation_id: uuid.UUID, request_id: uuid.UUID, *, revision: int, wholly: str, now: datetime
+) -> RequestView:
+    """Note that a request was passed on; with `wholly`, to whom, there is nothing left to answer: the clock stops.
+
+    Raises `RequestChanged` or `RequestClosed`.
+    """
+    row = _open_row(session, organisation_id, request_id, revision)
+    row.revision = revision + 1
+    if wholly:
+        row.state, row.closed_at, row.answer = "passed", now, wholly
+    session.flush()
+    return _view(row)
+
+
+def _open_row(session: Session, organisation_id: uuid.UUID, request_id: uuid.UUID, revision: int) -> PrivacyRequest:
+    row = _row(session, organisation_id, request_id, lock=True)
+    if row.revision != revision:
+        raise RequestChanged
+    if row.state != "open":
+        raise RequestClosed
+    return row
 
 
 def keep_proof(session: Session, organisation_id: uuid.UUID, request_id: uuid.UUID, proof: str) -> RequestView:
@@ -213,5 +250,5 @@ def _view(row: PrivacyRequest) -> RequestView:
     return RequestView(
         row.id, cast("Right", row.kind), subject, row.requester, row.contact, row.note, row.received_at, row.due_at,
         row.extended_why, row.verified_how, row.verified_by, row.verified_at, cast("State", row.state), row.answer,
-        row.closed_at, row.proof, row.created_by, row.revision,
+        row.told_how, row.stops, row.closed_at, row.proof, row.created_by, row.revision,
     )  # fmt: skip

@@ -6,6 +6,7 @@ of packs, which open (AES-256-GCM) under the keys in the key store alone.
 
 from __future__ import annotations
 
+import uuid
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -45,10 +46,11 @@ def rows(house: House) -> Kept:
     return _kept("rows", "good", "rows-encrypted", "the database's file is encrypted (SQLCipher, AES-256)")
 
 
-def bytes_sealed(house: House) -> Kept:
-    """Open the newest packs' tables of contents: they authenticate under their keys, or they do not."""
+def bytes_sealed(house: House, organisation_id: uuid.UUID) -> Kept:
+    """Open an organisation's newest packs' tables of contents: they authenticate under their keys, or they do not."""
     with house.database.read() as session:
-        newest = session.scalars(sa.select(Pack).order_by(Pack.id.desc()).limit(SAMPLE)).all()
+        own = sa.select(Pack).where(Pack.organisation_id == organisation_id)
+        newest = session.scalars(own.order_by(Pack.id.desc()).limit(SAMPLE)).all()
         refs = [PackRef(row.id, row.name, row.plain_bytes, row.toc_offset, row.toc_length) for row in newest]
     if not refs:
         return _kept("packs", "look", "packs-none", "nothing is packed yet, so nothing can be shown")
@@ -109,9 +111,9 @@ def backups(session: Session, settings: PrivacySettings, now: datetime) -> Kept:
     return _kept("backup", "good", "backup-fresh", text, **facts)
 
 
-def record(session: Session, now: datetime) -> Kept:
-    """Say when the record was last proven whole."""
-    proven = last_proven(session)
+def record(session: Session, organisation_id: uuid.UUID, now: datetime) -> Kept:
+    """Say when an organisation's record was last proven whole."""
+    proven = last_proven(session, organisation_id)
     if proven is None:
         return _kept("record", "look", "record-unproven", "the record was never proven; see `radrelay audit verify`")
     facts: dict[str, Fact] = {"last_at": proven.at.isoformat(), "n": proven.events, "faults": proven.faults}

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from radrelay import access
 from radrelay.archive.models import Holding, Source, Tombstone
 from radrelay.archive.retention import last_run, suspended_since
 from radrelay.errors import Fact
@@ -31,7 +32,8 @@ class SourcePromise:
     """What a source promises and how that is kept. Spans are seconds; none is without end.
 
     `holdings` are the claims on studies that live, `held` those that a person keeps longer, `longer` those that stay
-    longer than the source promises now, `overdue` those that are over and still here.
+    longer than the source promises now, `restricted` those that are over and wait because their processing is
+    restricted, `overdue` those that are over and still here for no such reason.
     """
 
     id: uuid.UUID
@@ -44,6 +46,7 @@ class SourcePromise:
     next_end_at: datetime | None
     held: int
     longer: int
+    restricted: int
     overdue: int
     overdue_since: datetime | None
     state: State
@@ -64,7 +67,9 @@ def sources(session: Session, organisation_id: uuid.UUID, now: datetime, *, trus
 
 
 def _source(session: Session, source: Source, now: datetime, trusted: bool) -> SourcePromise:
-    over = Holding.ends_at <= now - OVERDUE
+    ended = Holding.ends_at <= now - OVERDUE
+    barred = Holding.study_id.in_(access.barred_ids(source.organisation_id))
+    over = sa.and_(ended, sa.not_(barred))
     held = Holding.hold_until > now
     counted = sa.select(
         sa.func.count(),
@@ -72,14 +77,15 @@ def _source(session: Session, source: Source, now: datetime, trusted: bool) -> S
         sa.func.min(sa.case((Holding.ends_at > now, Holding.ends_at))),
         sa.func.count(sa.case((held, 1))),
         sa.func.count(sa.case((_longer(source, now), 1))),
+        sa.func.count(sa.case((sa.and_(ended, barred), 1))),
         sa.func.count(sa.case((over, 1))),
         sa.func.min(sa.case((over, Holding.ends_at))),
     ).where(Holding.source_id == source.id)
-    count, oldest, next_end, kept_by_hand, longer, overdue, since = session.execute(counted).one()
+    count, oldest, next_end, kept_by_hand, longer, restricted, overdue, since = session.execute(counted).one()
     state: State = "bad" if overdue else "look" if longer or not trusted else "good"
     return SourcePromise(
         source.id, source.name, source.kind, source.retention_s, source.max_age_s, count, oldest, next_end,
-        kept_by_hand, longer, overdue, since, state,
+        kept_by_hand, longer, restricted, overdue, since, state,
     )  # fmt: skip
 
 
@@ -111,12 +117,13 @@ def expiry_state(session: Session, now: datetime) -> Kept:
     return Kept("expiry", "good", "expiry-runs", f"expiry last ran at {ran:%Y-%m-%d %H:%M} UTC", facts)
 
 
-def open_deletions(session: Session, now: datetime) -> OpenDeletions:
-    """Count the deletions that are not carried out in time, and those that the ledger does not have yet."""
-    asked = sa.select(sa.func.count()).select_from(Erasure).where(Erasure.done_at.is_(None))
+def open_deletions(session: Session, organisation_id: uuid.UUID, now: datetime) -> OpenDeletions:
+    """Count deletions of an organisation that are not carried out in time, and those that the ledger has not yet."""
+    own = sa.and_(Erasure.organisation_id == organisation_id, Erasure.done_at.is_(None))
+    asked = sa.select(sa.func.count()).select_from(Erasure).where(own)
     late = Erasure.requested_at < now - UNREADABLE
     readable = session.scalar(asked.where(Erasure.kind.in_(DELETED), Erasure.destroyed_at.is_(None), late)) or 0
-    unledgered = sa.select(sa.func.count()).select_from(Tombstone)
+    unledgered = sa.select(sa.func.count()).where(Tombstone.organisation_id == organisation_id)
     unledgered = unledgered.where(Tombstone.ledgered_at.is_(None), Tombstone.at < now - UNREADABLE)
     occupying = session.scalar(asked.where(Erasure.kind.in_(DELETED), Erasure.requested_at < now - FREED)) or 0
     return OpenDeletions(readable + (session.scalar(unledgered) or 0), occupying)

@@ -21,6 +21,7 @@ from radrelay.identity.models import Account
 from radrelay.privacy.contacts import contacts_of
 from radrelay.privacy.models import PrivacyAcceptance, PrivacyText
 from radrelay.privacy.notice import Language, digest_of, facts_of, fill
+from radrelay.settings import StatisticsSettings
 from radrelay.storage.ids import new_id
 
 Kind = Literal["terms", "notice"]
@@ -107,13 +108,13 @@ def draft_of(session: Session, organisation_id: uuid.UUID, kind: Kind) -> TextVi
 
 
 def save_draft(
-    session: Session, organisation_id: uuid.UUID, kind: Kind, english: str, german: str, *, revision: int, by: str,
-    now: datetime,
+    session: Session, organisation_id: uuid.UUID, kind: Kind, english: str, german: str, *,
+    statistics: StatisticsSettings, revision: int, by: str, now: datetime,
 ) -> TextView:  # fmt: skip
     """Replace the draft of `revision`; raises `TextChanged`, `TextTooLong`, or `PlaceholderUnknown`."""
     if max(len(english), len(german)) > LONGEST:
         raise TextTooLong
-    facts = facts_of(session, organisation_id)
+    facts = facts_of(session, organisation_id, statistics)
     fill(english, facts["en"])
     fill(german, facts["de"])
     row = _draft(session, organisation_id, kind, lock=True)
@@ -130,15 +131,16 @@ def save_draft(
 
 
 def publish(
-    session: Session, organisation_id: uuid.UUID, kind: Kind, *, revision: int, by: str, now: datetime
-) -> TextView:
+    session: Session, organisation_id: uuid.UUID, kind: Kind, *, statistics: StatisticsSettings, revision: int, by: str,
+    now: datetime,
+) -> TextView:  # fmt: skip
     """Publish the draft of `revision`, filled from the settings as they are; raises `TextChanged`, `TextIncomplete`."""
     draft = _draft(session, organisation_id, kind, lock=True)
     if draft is None or draft.revision != revision:
         raise TextChanged
     if not draft.english.strip() or not draft.german.strip():
         raise TextIncomplete
-    facts = facts_of(session, organisation_id)
+    facts = facts_of(session, organisation_id, statistics)
     english, german = fill(draft.english, facts["en"]), fill(draft.german, facts["de"])
     newest = current(session, organisation_id, kind)
     version = 1 if newest is None else newest.version + 1
@@ -164,9 +166,9 @@ def current(session: Session, organisation_id: uuid.UUID, kind: Kind) -> TextVie
     return None if row is None else _view(row)
 
 
-def is_stale(session: Session, organisation_id: uuid.UUID, text: TextView) -> bool:
+def is_stale(session: Session, organisation_id: uuid.UUID, text: TextView, statistics: StatisticsSettings) -> bool:
     """Say whether the settings have changed since a version was filled from them."""
-    return text.facts != digest_of(facts_of(session, organisation_id)).hex()
+    return text.facts != digest_of(facts_of(session, organisation_id, statistics)).hex()
 
 
 def required(session: Session, organisation_id: uuid.UUID) -> list[TextView]:
@@ -198,13 +200,34 @@ class Acceptor:
     peer: str
 
 
-def accept(session: Session, who: Acceptor, given: Sequence[tuple[uuid.UUID, str]], now: datetime) -> list[TextView]:
+def asked_of_newcomers(session: Session, organisation_id: uuid.UUID) -> list[TextView]:
+    """Return what somebody accepts who signs up: the terms, asked of everybody or not, and what else is asked."""
+    wanted = required(session, organisation_id)
+    terms = current(session, organisation_id, "terms")
+    return wanted if terms is None or terms in wanted else [terms, *wanted]
+
+
+def accept_all(
+    session: Session, who: Acceptor, given: Sequence[tuple[uuid.UUID, str]], now: datetime
+) -> list[TextView]:
+    """Note that a newcomer accepts all that is asked of newcomers; raises `NotTheText` for less, or another."""
+    asked = asked_of_newcomers(session, who.organisation_id)
+    if {one.id for one in asked} != {text_id for text_id, _ in given}:
+        raise NotTheText
+    return accept(session, who, given, now, asked)
+
+
+def accept(
+    session: Session, who: Acceptor, given: Sequence[tuple[uuid.UUID, str]], now: datetime,
+    asked: Sequence[TextView] | None = None,
+) -> list[TextView]:  # fmt: skip
     """Note that somebody accepts versions, each named by id and hash; returns those that are new.
 
-    Raises `NotTheText` for one that is not in force, or whose hash is another.
+    They are of those `asked`, by default what is asked of everybody. Raises `NotTheText` for one that is not, or whose
+    hash is another.
     """
     session.execute(sa.select(Account.id).where(Account.id == who.account_id).with_for_update())  # one at a time
-    wanted = {text.id: text for text in required(session, who.organisation_id)}
+    wanted = {text.id: text for text in (required(session, who.organisation_id) if asked is None else asked)}
     for text_id, digest in given:
         if text_id not in wanted or wanted[text_id].sha256 != digest.lower():
             raise NotTheText

@@ -1,16 +1,16 @@
 """Deliveries: a study or series on its way to a destination, with a receipt per instance.
 
 A delivery is `waiting` (for its first or next attempt), `sending`, `done`, `failed` or `cancelled`; or `held`: it was
-open in a backup that was restored, and goes on when a person says so. An attempt is one piece of durable work; between
-attempts nothing sleeps: the time of the next one stands in the row, and `emit_due` turns it into an event. An instance
-whose receipt is a success is never sent again.
+open in a backup that was restored, or its patient has restricted processing; it goes on when a person says so. An
+attempt is one piece of durable work; between attempts nothing sleeps: the time of the next one stands in the row, and
+`emit_due` turns it into an event. An instance whose receipt is a success is never sent again.
 """
 
 from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from radrelay.clock import Clock
 from radrelay.errors import Trouble
 from radrelay.routing.destinations import OPEN_STATES, get_destination
-from radrelay.routing.errors import DeliveryEnded, DeliveryNotFound
+from radrelay.routing.errors import DeliveryEnded, DeliveryNotFound, ProcessingRestricted
 from radrelay.routing.models import Delivery, DeliveryReceipt
 from radrelay.settings import WorkSettings
 from radrelay.storage import outbox
@@ -153,6 +153,22 @@ def hold_open(session: Session) -> int:
     opened = sa.update(Delivery).where(Delivery.state.in_(("waiting", "sending")))
     held = session.execute(opened.values(state="held", next_attempt_at=None).returning(Delivery.id))
     return len(held.all())
+
+
+def hold_for(session: Session, study_ids: Collection[uuid.UUID]) -> int:
+    """Hold the open deliveries of studies whose processing is restricted; returns how many.
+
+    An attempt under way ends after the object that it is sending; it goes on when a person says so.
+    """
+    trouble = Trouble.of(ProcessingRestricted())
+    rows = session.scalars(
+        sa.select(Delivery).where(Delivery.study_id.in_(study_ids), Delivery.state.in_(("waiting", "sending")))
+    ).all()
+    for row in rows:
+        row.state, row.next_attempt_at = "held", None
+        tell(row, trouble)
+    session.flush()
+    return len(rows)
 
 
 def emit_due(session: Session, clock: Clock) -> int:

@@ -55,6 +55,12 @@ class DeliveredStudyGone(NotFound):
     code = "delivered-study-gone"
 
 
+class ProcessingRestricted(Conflict):
+    """The patient has restricted processing: this is not sent until the data protection officer lifts that."""
+
+    code = "processing-restricted"
+
+
 class DestinationOff(Conflict):
     """The destination was removed or switched off."""
 

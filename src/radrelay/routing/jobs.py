@@ -17,7 +17,7 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.orm import Session
 
-from radrelay import audit
+from radrelay import access, audit
 from radrelay.access import system_principal
 from radrelay.archive.models import Study
 from radrelay.clock import Clock
@@ -193,6 +193,9 @@ class DeliveryWork:
                 deliveries.tell(delivery, Trouble.of(DestinationOff("the destination was removed or switched off")))
                 delivery.finished_at = self._clock.now()
                 return None
+            if access.is_barred(session, delivery.study_id):
+                deliveries.hold_for(session, [delivery.study_id])
+                return None
             delivery.state = "sending"
             delivery.attempts += 1
             deliveries.tell(delivery, None)
@@ -217,7 +220,9 @@ class DeliveryWork:
 
     def _cancelled(self, delivery_id: uuid.UUID) -> bool:
         with self._database.read() as session:
-            return session.scalar(sa.select(Delivery.state).where(Delivery.id == delivery_id)) != "sending"
+            asked = sa.select(Delivery.state, Delivery.study_id).where(Delivery.id == delivery_id)
+            row = session.execute(asked).one_or_none()
+            return row is None or row.state != "sending" or access.is_barred(session, row.study_id)
 
     def _record(self, delivery_id: uuid.UUID, receipts: Sequence[Receipt], total: int) -> None:
         with self._database.write() as session:

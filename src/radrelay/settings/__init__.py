@@ -23,6 +23,7 @@ from pydantic_settings import (
 
 from radrelay.errors import Misconfigured
 from radrelay.settings.base import GIB, HOUR_S, LOOPBACK, MIB, Section
+from radrelay.settings.counting import StatisticsSettings
 from radrelay.settings.elsewhere import DirectorySettings, OidcSettings, is_protected
 from radrelay.settings.keeping import (
     AuditSettings,
@@ -35,7 +36,7 @@ from radrelay.settings.keeping import (
     StorageSettings,
     WorkSettings,
 )
-from radrelay.settings.people import AccessSettings, IdentitySettings, MailSettings, WebSettings
+from radrelay.settings.people import AccessSettings, IdentitySettings, LaunchSettings, MailSettings, WebSettings
 from radrelay.settings.receiving import (
     DecodingSettings,
     DicomSettings,
@@ -44,6 +45,8 @@ from radrelay.settings.receiving import (
     MarksSettings,
     RetentionSettings,
 )
+from radrelay.settings.signing_up import SignUpSettings
+from radrelay.settings.watching import VolumeLimits, VolumeSettings
 
 __all__ = [
     "GIB",
@@ -60,6 +63,7 @@ __all__ = [
     "IdentitySettings",
     "IntakeSettings",
     "KeySettings",
+    "LaunchSettings",
     "LogSettings",
     "MailSettings",
     "MarksSettings",
@@ -70,7 +74,11 @@ __all__ = [
     "RetentionSettings",
     "Section",
     "Settings",
+    "SignUpSettings",
+    "StatisticsSettings",
     "StorageSettings",
+    "VolumeLimits",
+    "VolumeSettings",
     "WebSettings",
     "WorkSettings",
     "config_file",
@@ -87,8 +95,12 @@ class Settings(BaseSettings):
     )
 
     data_dir: Path = Field(Path("var/data"), description="everything that this machine keeps")
+    organisation: str = Field(
+        "", description="for which organisation a command acts, as --organisation says it; empty: the first"
+    )
     web: WebSettings = WebSettings()
     identity: IdentitySettings = IdentitySettings()
+    sign_up: SignUpSettings = SignUpSettings()
     directory: DirectorySettings = DirectorySettings()
     mail: MailSettings = MailSettings()
     oidc: OidcSettings = OidcSettings()
@@ -105,7 +117,10 @@ class Settings(BaseSettings):
     displays: DisplaySettings = DisplaySettings()
     audit: AuditSettings = AuditSettings()
     access: AccessSettings = AccessSettings()
+    launch: LaunchSettings = LaunchSettings()
     privacy: PrivacySettings = PrivacySettings()
+    statistics: StatisticsSettings = StatisticsSettings()
+    volume: VolumeSettings = VolumeSettings()
     log: LogSettings = LogSettings()
 
     @model_validator(mode="after")

@@ -87,6 +87,12 @@ class OidcSettings(Section):
     ca_file: Path | None = Field(None, description="PEM of the provider's authority; none: the system's authorities")
     name: str = Field("Single sign-on", description="what the button on the login page names", max_length=60)
     hide_password: bool = Field(False, description="the login page shows no password form, but at /login?local")
+    at_once: bool = Field(False, description="who opens an address without a login goes on to the provider by itself")
+    two_factors: bool = Field(
+        False, description="its logins count as two factors: Radrelay asks for none of its own after them"
+    )
+    two_factors_acr: tuple[str, ...] = Field((), description="or only those whose acr is one of these")
+    two_factors_amr: tuple[str, ...] = Field((), description="or only those whose amr names one of these, such as mfa")
     username_claim: str = Field("preferred_username", description="claim that names a new account")
     name_claim: str = Field("name", description="claim with the name that is shown")
     email_claim: str = Field("email", description="claim with the e-mail address; it binds nobody to an account")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -121,10 +121,14 @@ class AuditSettings(Section):
 
 
 class PrivacySettings(Section):
-    """What the page of promises calls old."""
+    """What the page of promises calls old, and when data protection officers are reminded of requests."""
 
     backup_days: int = Field(2, description="a last backup older than so many days is told of", ge=1)
     key_days: int = Field(730, description="an image key older than so many days is told of", ge=1)
+    remind_days: tuple[Annotated[int, Field(ge=1, le=89)], ...] = Field(
+        (10, 3, 1),
+        description="officers are reminded by mail so many days before a request is due, and once it is late",
+    )
 
 
 class LogSettings(Section):

@@ -6,9 +6,14 @@ import re
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from radrelay.settings.base import GIB, HOUR_S, Section
+
+FRAMING = re.compile(
+    r"https://(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)+(:\d{1,5})?|https://\[[0-9a-f:]+\](:\d{1,5})?"
+    r"|https?://(localhost|127\.0\.0\.1)(:\d{1,5})?"
+)
 
 
 class WebSettings(Section):
@@ -34,6 +39,19 @@ class WebSettings(Section):
         pattern=r"^(mailto:|https://)\S+$",
     )
 
+    frame_ancestors: tuple[str, ...] = Field(
+        (), description="sites whose pages may show the viewer in a frame: https://ris.clinic.example; none: nobody's"
+    )
+
+    @field_validator("frame_ancestors")
+    @classmethod
+    def _are_sites(cls, named: tuple[str, ...]) -> tuple[str, ...]:
+        """Refuse what is no site, or one that anybody on the way could speak for."""
+        for one in named:
+            if not FRAMING.fullmatch(one):
+                raise ValueError(f"frame_ancestors: {one!r} is not https://host[:port] (*.host for all below it)")
+        return named
+
     @model_validator(mode="after")
     def _both_or_none(self) -> WebSettings:
         if (self.tls_certificate is None) != (self.tls_key is None):
@@ -44,6 +62,11 @@ class WebSettings(Section):
     def speaks_tls(self) -> bool:
         """Say whether the pages end TLS themselves."""
         return self.tls_certificate is not None
+
+    @property
+    def site(self) -> str:
+        """The address of the pages as links in letters have it."""
+        return self.address or f"{'https' if self.speaks_tls else 'http'}://{self.host}:{self.port}"
 
     @property
     def wants_tls(self) -> bool:
@@ -97,6 +120,14 @@ class MailSettings(Section):
         if self.password and self.password_file:
             raise ValueError("password and password_file are both set")
         return self
+
+
+class LaunchSettings(Section):
+    """Other programs open the viewer in people's names (docs/launch.md)."""
+
+    address_s: int = Field(60, description="an address that opens the viewer counts so many seconds", ge=10, le=300)
+    idle_s: int = Field(15 * 60, description="what it opened ends after so many seconds without use", ge=60)
+    absolute_s: int = Field(4 * HOUR_S, description="and at the latest after so many", ge=60, le=24 * HOUR_S)
 
 
 class AccessSettings(Section):

@@ -35,7 +35,7 @@ def migrate(database: Database) -> None:
     ):
         if database.dialect == "postgresql":
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
-        _upgrade(connection)
+        apply(connection)
 
 
 def revision(database: Database) -> str | None:
@@ -51,7 +51,8 @@ def _revision(connection: sa.Connection) -> str | None:
     return found
 
 
-def _upgrade(connection: sa.Connection) -> None:
+def apply(connection: sa.Connection) -> None:
+    """Bring a connection's database to the newest revision, in the transaction that it is in."""
     from alembic import command  # noqa: PLC0415 -- as said above
     from alembic.config import Config  # noqa: PLC0415
     from alembic.script import ScriptDirectory  # noqa: PLC0415

@@ -96,7 +96,10 @@ class OutboxEvent(Owned, Base):
     """Something that happened and that durable work follows from; its id is the workflow's id."""
 
     __tablename__ = "outbox_event"
-    __table_args__ = (Index("ix_outbox_event_open", "taken_at", "id"),)
+    __table_args__ = (
+        Index("ix_outbox_event_open", "taken_at", "id"),
+        Index("ix_outbox_event_newest", "organisation_id", "id"),
+    )
 
     kind: Mapped[str] = mapped_column(String(64))  # study.completed, delivery.requested, parcel.landed …
     subject_id: Mapped[uuid.UUID] = mapped_column(Id)

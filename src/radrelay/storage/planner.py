@@ -21,6 +21,7 @@ STATISTICS = (  # table, index, rows and then how many of them agree in the firs
     ("access_group", "ux_access_group_name", "300 300 1"),
     ("access_member", "ix_access_member_member", "6000 6000 6000 3"),
     ("access_member", "sqlite_autoindex_access_member_1", "6000 58 58 1"),
+    ("holding", "ix_holding_account", "10000 10"),
     ("holding", "ix_holding_end", "1000000 3000"),
     ("holding", "ix_holding_source", "1000000 50000 1 1"),
     ("holding", "ix_holding_study", "1000000 1 1 1"),

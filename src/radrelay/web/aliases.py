@@ -27,7 +27,7 @@ def token_of(key: bytes, organisation_id: uuid.UUID, uid: str) -> str:
     return digest[:12].hex()
 
 
-def reference_of(services: WebServices, uid: str, *, clear: bool) -> str | None:
-    """Return a Frame of Reference UID as it may be told, null for none."""
-    told = uid if clear else token_of(services.metadata_key, services.organisation_id, uid)
+def reference_of(services: WebServices, organisation_id: uuid.UUID, uid: str, *, clear: bool) -> str | None:
+    """Return a Frame of Reference UID as it may be told to somebody of an organisation, null for none."""
+    told = uid if clear else token_of(services.metadata_key, organisation_id, uid)
     return told or None

@@ -55,9 +55,11 @@ def create(services: WebServices) -> FastAPI:
     remote = settings.database.url is not None or (settings.storage.url or "").startswith("s3:")
     app.add_middleware(ShortWay, routes=[*dicomweb.hot_routes(), *api.hot_routes()], remote=remote)
     app.add_middleware(TlsBeyondLoopback, behind_proxy=settings.web.behind_proxy)
-    app.add_middleware(Correlation, measurements=services.measurements)
+    app.add_middleware(Correlation, measurements=services.measurements, tally=services.tally)
     app.add_middleware(HostCookies, behind_proxy=settings.web.behind_proxy)
-    app.add_middleware(SecurityHeaders, behind_proxy=settings.web.behind_proxy)  # outermost: errors too
+    app.add_middleware(
+        SecurityHeaders, behind_proxy=settings.web.behind_proxy, frame_ancestors=settings.web.frame_ancestors
+    )  # outermost: errors too
     app.router.routes.extend(_routes())
     return app
 

@@ -11,13 +11,13 @@ from radrelay.archive.drawings import DrawingReader
 from radrelay.archive.metadata import MetadataReader
 from radrelay.archive.reader import InstanceReader
 from radrelay.archive.renditions import Renditions
-from radrelay.identity import Identity, PasswordLinks
+from radrelay.identity import AddressChanges, Identity, PasswordLinks, SignUps
 from radrelay.identity.oidc import open_single_sign_on
+from radrelay.identity.posting import open_post
 from radrelay.intake.landing import Landing
 from radrelay.intake.parcels import Parcels
 from radrelay.intake.quarantine import Quarantine
 from radrelay.intake.sources import SourceBook
-from radrelay.mail import Post
 from radrelay.marks.filing import MarkFilings
 from radrelay.privacy.standing import House
 from radrelay.storage.segments import SegmentReader
@@ -47,13 +47,15 @@ def assemble(
     renditions = Renditions(reader)
     attachments = StoredAttachments(parts.database, parts.clock, parts.segments, renditions, landing)
     scanning = parts.settings.intake.clamd is not None
+    key = parts.keyring.metadata_key
+    post = open_post(parts.settings, parts.clock, key)
     return WebServices(
         settings=parts.settings,
         clock=parts.clock,
         database=parts.database,
         identity=identity,
         organisation_id=organisation_id,
-        metadata_key=parts.keyring.metadata_key,
+        metadata_key=key,
         landing=landing,
         parcels=Parcels(parts.database, parts.clock, scanning=scanning),
         quarantine=Quarantine(parts.database, parts.segments, parts.clock),
@@ -63,13 +65,13 @@ def assemble(
         renditions=renditions,
         filings=MarkFilings(parts.database, parts.clock, renditions, landing),
         drawings=DrawingReader(reader),
-        link_keys=LinkKeys(parts.keyring.metadata_key),
-        password_links=_password_links(parts),
+        link_keys=LinkKeys(key),
+        password_links=PasswordLinks(parts.clock, parts.settings.identity, post, key),
+        sign_ups=SignUps(parts.clock, parts.settings.sign_up, post, key),
+        address_changes=AddressChanges(parts.clock, post),
         house=parts,
         attachments=attachments,
-        single_sign_on=open_single_sign_on(
-            parts.settings.oidc, parts.settings.web.address, parts.keyring.metadata_key, parts.clock
-        ),
+        single_sign_on=open_single_sign_on(parts.settings.oidc, parts.settings.web.address, key, parts.clock),
         readiness=(
             ReadinessCheck("storage", parts.packs.check),
             ReadinessCheck("keys", parts.keys.check),
@@ -77,9 +79,3 @@ def assemble(
         roles=roles,
         echo=echo,
     )
-
-
-def _password_links(parts: Parts) -> PasswordLinks:
-    settings, key = parts.settings, parts.keyring.metadata_key
-    post = Post(settings.mail, parts.clock, key, settings.web.organisation_name)
-    return PasswordLinks(parts.clock, settings.identity, post, key)

@@ -11,18 +11,21 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated
 
 from fastapi import Depends, Request
+from sqlalchemy.orm import Session
 
+from radrelay import access
 from radrelay.access import Principal, Visit
 from radrelay.errors import Forbidden, Unauthenticated
-from radrelay.identity import OpenSession, SessionEnded, TokenRefused, TokenView
+from radrelay.identity import AccountView, OpenSession, SessionEnded, TokenRefused, TokenView
 from radrelay.identity.factors.errors import FactorSetUpWanted, FactorWanted
 from radrelay.web.connection import is_own_origin, peer_address
-from radrelay.web.correlation import note_caller
+from radrelay.web.correlation import note_caller, note_principal
+from radrelay.web.launched import launched_of
 from radrelay.web.services import WebServices
 from radrelay.web.visitors import LINK_COOKIE, is_own, visit_of
 
@@ -70,11 +73,15 @@ class OfficerOnly(Forbidden):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: the principal, and the login or the opened link that it asks through, if any."""
+    """Who asks: the principal, and the login or the opened link that it asks through, if any.
+
+    `program` is the one that opened the login in the person's name.
+    """
 
     principal: Principal
     login: OpenSession | None = None
     visit: Visit | None = None
+    program: str = ""
 
 
 def services_of(request: Request) -> WebServices:
@@ -125,6 +132,7 @@ def entering_caller_of(request: Request) -> Caller:
             require_same_origin(request)  # a browser that was given it sends it for every site's pages
         principal = token_principal(services.identity.token_of(secret), peer, services.clock.now())
         note_caller(request.scope, peer, principal.kind, principal.id)
+        note_principal(request.scope, principal)
         return Caller(principal)
     cookie = request.cookies.get(COOKIE)
     if cookie is None:
@@ -141,7 +149,12 @@ def entering_caller_of(request: Request) -> Caller:
         given = request.headers.get(CSRF_HEADER, "")
         if not hmac.compare_digest(given.encode(), opened.csrf_token.encode()):
             raise CsrfRefused
-    return Caller(account_principal(opened, peer), opened)
+    principal, program = account_principal(opened, peer), ""
+    if opened.launched_by is not None:
+        launched = launched_of(request, services, opened)
+        principal, program = replace(principal, only=launched.studies), launched.program
+    note_principal(request.scope, principal)
+    return Caller(principal, opened, program=program)
 
 
 def _visitor(request: Request, services: WebServices, peer: str) -> Caller:
@@ -151,6 +164,7 @@ def _visitor(request: Request, services: WebServices, peer: str) -> Caller:
         raise Unauthenticated
     visit = visit_of(request, services, cookie, peer)
     note_caller(request.scope, peer, "link", visit.link.id)
+    note_principal(request.scope, visit.principal)
     if request.method not in SAFE_METHODS:
         require_same_origin(request)
         if not is_own(visit, request.headers.get(CSRF_HEADER, "")):
@@ -196,6 +210,17 @@ def token_principal(token: TokenView, peer: str, now: datetime) -> Principal:
     return Principal("token", str(token.id), token.name, token.organisation_id, token.role, peer, session_key)
 
 
+def group_ids(session: Session, account: AccountView) -> frozenset[str]:
+    """Return the ids of the groups that somebody is in, as rules of second factors name them."""
+    found = access.groups_of(session, account.organisation_id, "account", str(account.id))
+    return frozenset(str(group.id) for group in found)
+
+
+def owes_password(login: OpenSession) -> bool:
+    """Say whether a one-time password has to be changed first; not by whom a program has brought, without any."""
+    return login.account.must_change_password and login.launched_by is None
+
+
 def owes_acceptance(services: WebServices, login: OpenSession) -> bool:
     """Say whether whose login this is has to accept a text before anything else."""
     return services.acceptances.owes(login.account.organisation_id, login.account.id)
@@ -207,7 +232,7 @@ def require_caller(request: Request) -> Caller:
     Raises `PasswordChangeRequired` or `AcceptanceWanted` otherwise.
     """
     caller = caller_of(request)
-    if caller.login is not None and caller.login.account.must_change_password:
+    if caller.login is not None and owes_password(caller.login):
         raise PasswordChangeRequired
     if caller.login is not None and owes_acceptance(services_of(request), caller.login):
         raise AcceptanceWanted

@@ -15,12 +15,15 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from radrelay.access import Principal
+from radrelay.privacy.volume.counting import KINDS, SentTally, Subject
 from radrelay.storage.ids import new_id
 from radrelay.web.measurements import Measurements
 from radrelay.web.problems import unforeseen_problem
 
 HEADER = "x-correlation-id"
-CALLER = "caller"
+CALLER, SUBJECT = "caller", "subject"
+NOTED_BYTES = 64 << 20
 REFUSED = frozenset({401, 403, 404, 429})  # what somebody may not see is not found
 GIVEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,63}")
 log = structlog.get_logger(__name__)
@@ -33,9 +36,10 @@ class ResponseBroken(Exception):
 class Correlation:
     """Gives each request an id (or takes the caller's), measures it and catches what nobody else did."""
 
-    def __init__(self, app: ASGIApp, measurements: Measurements) -> None:
+    def __init__(self, app: ASGIApp, measurements: Measurements, tally: SentTally) -> None:
         self.app = app
         self.measurements = measurements
+        self.tally = tally
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
@@ -45,14 +49,19 @@ class Correlation:
         given = Headers(scope=scope).get(HEADER, "")
         correlation_id = given if GIVEN.fullmatch(given) else new_id().hex
         scope.setdefault("state", {})["correlation_id"] = correlation_id
-        status = 0
+        status = sent = 0
         began = time.perf_counter()
 
         async def send_named(message: Message) -> None:
-            nonlocal status
+            nonlocal status, sent
             if message["type"] == "http.response.start":
                 status = message["status"]
                 MutableHeaders(scope=message)[HEADER] = correlation_id
+            else:
+                sent += len(message.get("body", b""))
+                if sent > NOTED_BYTES:  # a disc of many GiB is under way for long
+                    self._note_sent(scope, sent)
+                    sent = 0
             await send(message)
 
         with structlog.contextvars.bound_contextvars(correlation_id=correlation_id):
@@ -66,7 +75,13 @@ class Correlation:
                     raise ResponseBroken from None
                 await unforeseen_problem(correlation_id)(scope, receive, send_named)
             finally:
+                self._note_sent(scope, sent)
                 self._note(scope, status, time.perf_counter() - began)
+
+    def _note_sent(self, scope: Scope, size: int) -> None:
+        subject = scope["state"].get(SUBJECT)
+        if subject is not None and size:
+            self.tally.add(subject, size)
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         route = route_of(scope)
@@ -78,6 +93,12 @@ class Correlation:
 def note_caller(scope: Scope, peer: str, kind: str = "", own_id: object = "") -> None:
     """Keep who asks, by id, for the line in the log if the request is refused; others do not name anybody."""
     scope.setdefault("state", {})[CALLER] = {"peer": peer} | ({"who": f"{kind} {own_id}"} if kind else {})
+
+
+def note_principal(scope: Scope, principal: Principal) -> None:
+    """Keep whom the answer's bytes are counted for."""
+    if principal.kind in KINDS:
+        scope.setdefault("state", {})[SUBJECT] = Subject(principal.organisation_id, principal.kind, principal.id)
 
 
 def route_of(scope: Scope) -> str:

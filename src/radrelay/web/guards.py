@@ -7,6 +7,7 @@ workers from blobs are the viewer's.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -44,6 +45,8 @@ HEADERS = {
     "x-robots-tag": "noindex, nofollow",
     "cache-control": "no-store",
 }
+FRAMED = frozenset({"/view", "/launch"})
+"""Pages that other sites may show in a frame, where the settings name them: the viewer, and the way into it."""
 HSTS = "max-age=31536000; includeSubDomains"
 TLS_WANTED = (
     "Radrelay answers plain HTTP on this machine's loopback addresses alone. Its administrator gives it a certificate "
@@ -56,9 +59,10 @@ STREAMED = re.compile(r"/api/parcels/[^/]+/files|/dicom-web(?:/.*)?")
 class SecurityHeaders:
     """Adds the headers that a response does not set itself."""
 
-    def __init__(self, app: ASGIApp, behind_proxy: bool) -> None:
+    def __init__(self, app: ASGIApp, behind_proxy: bool, frame_ancestors: Sequence[str] = ()) -> None:
         self.app = app
         self.behind_proxy = behind_proxy
+        self.framed = _framed_by(frame_ancestors) if frame_ancestors else HEADERS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
@@ -66,17 +70,28 @@ class SecurityHeaders:
             await self.app(scope, receive, send)
             return
         secure = is_secure(scope, self.behind_proxy)
+        wanted = self.framed if scope["path"] in FRAMED else HEADERS
 
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
+                for name, value in wanted.items():
                     headers.setdefault(name, value)
                 if secure:
                     headers.setdefault("strict-transport-security", HSTS)
             await send(message)
 
         await self.app(scope, receive, send_guarded)
+
+
+def _framed_by(sites: Sequence[str]) -> dict[str, str]:
+    """Return the headers of a page that these sites may show in a frame.
+
+    X-Frame-Options knows no list, so it is left out: browsers go by the policy (CSP 3, 6.4.2).
+    """
+    policy = POLICY.replace("frame-ancestors 'none'", f"frame-ancestors {' '.join(sites)}")
+    kept = {name: value for name, value in HEADERS.items() if name != "x-frame-options"}
+    return {**kept, "content-security-policy": policy}
 
 
 class TlsBeyondLoopback:

@@ -8,7 +8,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 
 from radrelay.audit.repository import repository_state
-from radrelay.errors import RadrelayError, Unavailable
+from radrelay.errors import NotFound, RadrelayError, Unavailable
 from radrelay.web.authentication import Services, caller_of
 from radrelay.web.connection import is_from_this_machine
 from radrelay.web.problems import RESPONSES
@@ -90,7 +90,12 @@ def _part(check: ReadinessCheck) -> Part:
 
 @router.get("/metrics", response_class=Response)
 def metrics(request: Request, services: Services) -> Response:
-    """Prometheus metrics: for programs on this machine, or with an API token or a login."""
+    """Prometheus metrics: for programs on this machine, or with an API token or a login.
+
+    Numbers of the whole machine: of several organisations the first alone reads them.
+    """
     if not is_from_this_machine(request.scope, services.settings.web.behind_proxy):
-        caller_of(request)
+        caller = caller_of(request)
+        if caller.principal.organisation_id != services.organisation_id:
+            raise NotFound
     return Response(generate_latest(services.registry), media_type=CONTENT_TYPE_LATEST)

@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.sql import ColumnElement
 
 from radrelay.access import Principal
+from radrelay.archive.errors import IdentityHidden
 from radrelay.archive.models import Series, Study
 from radrelay.archive.persons import parted
 from radrelay.archive.study_conditions import has_modality
@@ -29,7 +30,7 @@ from radrelay.archive.tables import STUDY
 from radrelay.dicom.values import parse_date, parse_time
 from radrelay.errors import Invalid, NotFound
 from radrelay.web import trail
-from radrelay.web.reach import IdentityHidden, Reach
+from radrelay.web.reach import Reach
 from radrelay.web.services import WebServices
 
 MOST_STUDIES = 200

@@ -22,6 +22,7 @@ WORDS: dict[Language, dict[str, str]] = {
         "type": "Without a camera: type this address, exactly as it stands here.",
         "pin": "You will be asked for a PIN. It was given to you separately.",
         "birth-date": "You will be asked for the date of birth of the patient.",
+        "email": "You will be asked for a code. Tap “Send code”, and it comes by e-mail to {address}.",
         "until": "Open until {until}",
         "once": "opens once",
         "times": "opens {uses} times",
@@ -37,6 +38,8 @@ WORDS: dict[Language, dict[str, str]] = {
         "type": "Ohne Kamera: Geben Sie diese Adresse ein, genau so, wie sie hier steht.",
         "pin": "Sie werden nach einer PIN gefragt. Sie haben sie getrennt erhalten.",
         "birth-date": "Sie werden nach dem Geburtsdatum der Patientin oder des Patienten gefragt.",
+        "email": "Sie werden nach einem Code gefragt. Tippen Sie auf „Code senden“, und er kommt per E-Mail an"
+        " {address}.",
         "until": "Offen bis {until}",
         "once": "lässt sich einmal öffnen",
         "times": "lässt sich {uses}-mal öffnen",
@@ -49,7 +52,7 @@ WORDS: dict[Language, dict[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class LinkSheet:
-    """What stands on a sheet; `ends_at` is told in its own zone."""
+    """What stands on a sheet; `ends_at` is told in its own zone, of `sends_to` as much as may be read by others."""
 
     address: str
     organisation: str
@@ -57,6 +60,7 @@ class LinkSheet:
     max_uses: int | None
     protection: str
     may_download: bool
+    sends_to: str = ""
 
 
 def link_sheet(sheet: LinkSheet, language: Language) -> bytes:
@@ -71,8 +75,8 @@ def link_sheet(sheet: LinkSheet, language: Language) -> bytes:
     y -= CODE + 6
     paper.squares((WIDTH - CODE) / 2, y, CODE, rows)
     y = _write(paper, y - 22, words["scan"], 11.5, "bold")
-    if sheet.protection in ("pin", "birth-date"):
-        y = _write(paper, y - 2, words[sheet.protection], 11.5)
+    if sheet.protection in ("pin", "birth-date", "email"):
+        y = _write(paper, y - 2, words[sheet.protection].format(address=sheet.sends_to), 11.5)
     y = _write(paper, y - 10, words["type"], 11.5)
     for start in range(0, len(sheet.address), 62):
         y = _write(paper, y, sheet.address[start : start + 62], 11.5, "fixed")

@@ -69,7 +69,11 @@ def signatures(session: Session, organisation_id: uuid.UUID) -> dict[str, str]:
             newest(Study.__table__.c.last_received_at, Study.__table__.c.organisation_id),
             newest(Tombstone.__table__.c.at, Tombstone.__table__.c.organisation_id),
             # not max(): PostgreSQL has none of UUIDs
-            sa.select(OutboxEvent.id).order_by(OutboxEvent.id.desc()).limit(1).scalar_subquery(),
+            sa.select(OutboxEvent.id)
+            .where(OutboxEvent.organisation_id == organisation_id)
+            .order_by(OutboxEvent.id.desc())
+            .limit(1)
+            .scalar_subquery(),
         ),
         "parcels": str(tuple(session.execute(parcels).one()))
         + one(newest(Parcel.__table__.c.created_at, Parcel.__table__.c.organisation_id)),
@@ -86,7 +90,8 @@ _NEWEST_END = sa.select(
         sa.select(sa.func.max(column)).scalar_subquery()
         for column in (
             Login.__table__.c.ended_at, Account.__table__.c.disabled_at, ApiToken.__table__.c.revoked_at,
-            ApiToken.__table__.c.closed_at, ShareLink.__table__.c.revoked_at,
+            ApiToken.__table__.c.closed_at, ApiToken.__table__.c.suspended_at, ShareLink.__table__.c.revoked_at,
+            ShareLink.__table__.c.suspended_at,
         )
     )
 )  # fmt: skip
@@ -232,28 +237,38 @@ async def _stream(request: Request, feed: LiveFeed, organisation_id: uuid.UUID, 
     async with feed.listen(organisation_id, visitor=visitor) as listener:
         yield "retry: 3000\nevent: ready\ndata: {}\n\n"
         while not feed.closing.is_set():
-            try:
-                await asyncio.wait_for(listener.woken.wait(), HEARTBEAT_S)
-            except TimeoutError:
-                if not await _still_logged_in(request):
-                    yield ENDED
-                    return
-                yield HERE
-                continue
+            heard = await _woken(listener)
             listener.woken.clear()
-            if listener.doubtful:
-                listener.doubtful = False
-                if not await _still_logged_in(request):
-                    yield ENDED
-                    return
+            if not heard or listener.doubtful:
+                listener.doubtful = False  # before it is asked: what ends meanwhile raises another doubt
+                try:
+                    if not await _still_logged_in(request):
+                        yield ENDED
+                        return
+                except Unavailable:  # it is asked again with the next sign of life
+                    listener.doubtful = True
+            if not heard:
+                yield HERE
             lists, listener.changed = sorted(listener.changed), set()
             if lists:
                 yield f"event: changed\ndata: {json.dumps({'lists': lists})}\n\n"
 
 
+async def _woken(listener: Listener) -> bool:
+    """Wait until there is something to tell; says whether there is, or a sign of life is due."""
+    try:
+        await asyncio.wait_for(listener.woken.wait(), HEARTBEAT_S)
+    except TimeoutError:
+        return False
+    return True
+
+
 async def _still_logged_in(request: Request) -> bool:
+    """Say whether who listens may go on; raises `Unavailable` where nobody can tell, which is no end of a login."""
     try:
         await run_in_threadpool(caller_of, request)
+    except Unavailable:
+        raise
     except RadrelayError:
         return False
     return True

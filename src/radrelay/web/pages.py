@@ -19,9 +19,11 @@ from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, R
 
 from radrelay.access import Right
 from radrelay.errors import NotFound, RadrelayError
+from radrelay.privacy.usage import CONSENT_VERSION
 from radrelay.web.authentication import require_caller, services_of
 from radrelay.web.invocation import Address, find, names_something, note_search
-from radrelay.web.preloading import Wanted, named, with_code, with_links
+from radrelay.web.launched import NotByLaunch
+from radrelay.web.preloading import ARRIVING, LAUNCHING, Wanted, named, with_code, with_links
 from radrelay.web.reach import Reach
 from radrelay.web.visitors import NotByLink
 
@@ -34,10 +36,13 @@ PACKED_TYPES = frozenset(
 PACKED_FROM_BYTES, PACKED_UP_TO_BYTES = 1024, 16 << 20
 CONTACT_LASTS = timedelta(days=180)  # RFC 9116 recommends less than a year
 SHARED = "s"  # where links lead; what they open stands behind the #, which is sent to nobody
+LAUNCH = "launch"  # where other programs lead, in the same way
+ARRIVALS = {SHARED: ARRIVING, LAUNCH: LAUNCHING}
+"""Pages that are the same for everybody, and what their code is called."""
 OTHERS = ("api", "dicom-web", "metrics", "healthz", "readyz")
 NOT_BUILT = (
     "<!doctype html><html lang=en><meta charset=utf-8><title>Radrelay</title><h1>Radrelay</h1>"
-    "<p>The pages are not built. Run <code>make frontend</code>, or install the wheel. "
+    "<p>The pages are not built. Run <code>make install</code>, or install the wheel. "
     "The interfaces under <a href=/api/docs>/api</a> and /dicom-web work.</p></html>"
 )
 router = APIRouter(include_in_schema=False)
@@ -113,24 +118,33 @@ def page(request: Request, path: str) -> Response:
     index = find_asset(root, "index.html")
     if index is None:
         return HTMLResponse(NOT_BUILT, status_code=503)
-    if path == SHARED:
-        return _shared(request, root, index)
+    if path in ARRIVALS:
+        return _shared(request, root, index, ARRIVALS[path])
     if path == "view":
         return _viewer(request, root, index)
+    if services_of(request).settings.statistics.enabled:
+        return HTMLResponse(_text(request, index), headers={"Cache-Control": "no-store"})
     return _send(request, index, "no-store")
 
 
-def _shared(request: Request, root: Path, index: Asset) -> Response:
-    """Serve the page that opens a link: the same to everybody, since nobody sends which link."""
+def _text(request: Request, index: Asset) -> str:
+    """Return the page; where usage is counted it says so, and to which version of that its reader would agree."""
+    text = index.path.read_text("utf-8")
+    if not services_of(request).settings.statistics.enabled:
+        return text
+    return text.replace("<html ", f'<html data-statistics="{CONSENT_VERSION}" ', 1)
+
+
+def _shared(request: Request, root: Path, index: Asset, arriving: str) -> Response:
+    """Serve the page that opens a link or a launch: the same to everybody, since nobody sends which."""
     language = request.headers.get("accept-language", "")[:2].lower()
-    page = with_code(index.path.read_text("utf-8"), root, language)
+    page = with_code(_text(request, index), root, language, arriving)
     return HTMLResponse(page, headers={"Cache-Control": "no-store"})
 
 
 def _viewer(request: Request, root: Path, index: Asset) -> Response:
     language = request.headers.get("accept-language", "")[:2].lower()
-    text = index.path.read_text("utf-8")
-    page = with_links(text, root, _wanted(request), language, answers=_may_ask(request))
+    page = with_links(_text(request, index), root, _wanted(request), language, answers=_may_ask(request))
     return HTMLResponse(page, headers={"Cache-Control": "no-store"})
 
 
@@ -138,8 +152,8 @@ def _may_ask(request: Request) -> bool:
     """Return whether the page's questions would be answered: a refusal fetched ahead would outlast the login."""
     try:
         require_caller(request)
-    except NotByLink:
-        return True  # the page itself is for everybody; what it asks is open to links
+    except (NotByLink, NotByLaunch):
+        return True  # the page itself is for everybody; what it asks is open to links and launches
     except RadrelayError:
         return False
     return True

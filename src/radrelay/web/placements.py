@@ -26,7 +26,8 @@ class Placement(msgspec.Struct, frozen=True, gc=False, rename={
     "display_rate": "00082144", "frame_time": "00181063", "bits_allocated": "00280100", "pixel_data": "7FE00010",
     "thickness": "00180050", "frame_of_reference": "00200052", "acquisition": "0008002A",
     "acquisition_date": "00080022", "acquisition_time": "00080032", "content_date": "00080023",
-    "content_time": "00080033", "trigger_time": "00181060",
+    "content_time": "00080033", "trigger_time": "00181060", "temporal_position": "00200100",
+    "acquisition_number": "00200012", "echo_time": "00180081", "b_value": "00189087",
 }):  # fmt: skip
     """The part of an instance's metadata (DICOM JSON) that says where and when it is, how it plays, what it holds."""
 
@@ -47,6 +48,10 @@ class Placement(msgspec.Struct, frozen=True, gc=False, rename={
     content_date: Values = _NONE
     content_time: Values = _NONE
     trigger_time: Values = _NONE
+    temporal_position: Values = _NONE
+    acquisition_number: Values = _NONE
+    echo_time: Values = _NONE
+    b_value: Values = _NONE
 
     def placed(self) -> Placement:
         """Return it without a place in the patient where the picture has none: a mosaic's is that of no one slice."""

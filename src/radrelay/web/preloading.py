@@ -20,7 +20,7 @@ from urllib.parse import urlencode
 
 MANIFEST = "manifest.json"
 VIEWER = "app/pages/View.svelte"
-ARRIVING = "share/arrive.ts"
+ARRIVING, LAUNCHING = "share/arrive.ts", "share/launch.ts"
 WORDS = {"de": "app/i18n/first.de.ts", "en": "app/i18n/first.en.ts"}
 
 
@@ -56,18 +56,18 @@ def with_links(page: str, root: Path, wanted: Wanted, language: str, *, answers:
     return _with(page, [*asks, *_code_links(page, root, language)])
 
 
-def with_code(page: str, root: Path, language: str) -> str:
-    """Return the page that opens a link, with links to code alone: what it will show is not known yet."""
-    return _with(page, _code_links(page, root, language, arriving=True))
+def with_code(page: str, root: Path, language: str, arriving: str = ARRIVING) -> str:
+    """Return the page that opens a link or a launch, with links to code alone: what it will show is not known yet."""
+    return _with(page, _code_links(page, root, language, arriving))
 
 
 def _with(page: str, links: list[str]) -> str:
     return page.replace("</head>", "".join(links) + "</head>", 1)
 
 
-def _code_links(page: str, root: Path, language: str, *, arriving: bool = False) -> list[str]:
+def _code_links(page: str, root: Path, language: str, arriving: str = "") -> list[str]:
     changed = (root / MANIFEST).stat().st_mtime_ns if (root / MANIFEST).exists() else 0
-    code = _code(root, changed, WORDS["de" if language == "de" else "en"], arriving=arriving)
+    code = _code(root, changed, WORDS["de" if language == "de" else "en"], arriving)
     return [link for address, link in code if f'"{address}"' not in page]
 
 
@@ -78,8 +78,8 @@ def _uuid(text: str) -> str:
         return ""
 
 
-@lru_cache(maxsize=4)
-def _code(root: Path, changed: int, words: str, *, arriving: bool) -> tuple[tuple[str, str], ...]:
+@lru_cache(maxsize=8)
+def _code(root: Path, changed: int, words: str, arriving: str) -> tuple[tuple[str, str], ...]:
     """Return the viewer's code and words as addresses and links, what is most first: HTTP/1.1 gives six at a time.
 
     None before the pages were built (`changed` is 0).
@@ -88,7 +88,7 @@ def _code(root: Path, changed: int, words: str, *, arriving: bool) -> tuple[tupl
         return ()
     manifest: dict[str, Any] = json.loads((root / MANIFEST).read_bytes())
     links: dict[str, str] = {}
-    for chunk in _chunks(manifest, [VIEWER, words, *([ARRIVING] if arriving else ())]):
+    for chunk in _chunks(manifest, [VIEWER, words, *([arriving] if arriving else ())]):
         addresses = [f"/{name}" for name in chunk.get("css", ())]
         links |= {one: f'<link rel="stylesheet" crossorigin href="{one}">' for one in addresses}
         links[f"/{chunk['file']}"] = f'<link rel="modulepreload" crossorigin href="/{chunk["file"]}">'

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -17,7 +18,13 @@ from sqlalchemy.orm import Session
 
 from radrelay import access
 from radrelay.access import Principal, Right, Scope
-from radrelay.archive.errors import AttachmentNotFound, InstanceNotFound, SeriesNotFound, StudyNotFound
+from radrelay.archive.errors import (
+    AttachmentNotFound,
+    IdentityHidden,
+    InstanceNotFound,
+    SeriesNotFound,
+    StudyNotFound,
+)
 from radrelay.archive.instances import FoundInstances, InstanceRef, find_in_series, find_instance, find_instances
 from radrelay.archive.links import Link, find_links
 from radrelay.archive.models import Attachment, Series, Study
@@ -39,12 +46,6 @@ _STUDY_OF_SERIES = (
     .join_from(SERIES, STUDY, STUDY.c.id == SERIES.c.study_id)
     .where(SERIES.c.id == sa.bindparam("series"), _LIVING)
 )
-
-
-class IdentityHidden(Forbidden):
-    """You may look at this study, but not at whom it is of: it cannot be handed out as it is."""
-
-    code = "identity-hidden"
 
 
 class PartOnly(Forbidden):
@@ -107,15 +108,23 @@ class ReachedAttachment:
 class Reach:
     """What one principal may reach with one right, now."""
 
-    def __init__(self, session: Session, principal: Principal, right: Right, now: datetime) -> None:
+    def __init__(
+        self, session: Session, principal: Principal, right: Right, now: datetime, *, for_subject: bool = False
+    ) -> None:
         self.session = session
         self.now = now
-        self.scope: Scope = access.scope(session, principal, right, now=now)
+        self.scope: Scope = access.scope(session, principal, right, now=now, for_subject=for_subject)
 
     @classmethod
     def of(cls, services: WebServices, session: Session, principal: Principal, right: Right) -> Reach:
         """Return the reach of `principal` at the services' present moment."""
         return cls(session, principal, right, services.clock.now())
+
+    def living_at(self, moment: datetime) -> Reach:
+        """Return the same reach over what lived at an earlier moment, though it may be over now."""
+        earlier = copy(self)
+        earlier.now = moment
+        return earlier
 
     def _living(self) -> sa.ColumnElement[bool]:
         return sa.and_(
@@ -267,10 +276,10 @@ def sees_everything(services: WebServices, principal: Principal, right: Right) -
 def require_everything(services: WebServices, principal: Principal, right: Right) -> bool:
     """Raise `OrganisationWide` unless `sees_everything`: for what no study's grant can cover.
 
-    Says whether that is so of restricted studies, too.
+    Says whether that is so of restricted studies, too (but for those that no grant opens).
     """
     with services.database.read() as session:
         scope = access.scope(session, principal, right, now=services.clock.now())
     if not scope.whole or scope.identity != "clear":
         raise OrganisationWide
-    return scope.everything
+    return scope.sees_restricted

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from radrelay.privacy.requests import Clock, Right, State, SubjectKind
+from radrelay.privacy.requests import Clock, Decision, Right, State, SubjectKind
 
 Line = Annotated[str, Field(max_length=200)]
 Reason = Annotated[str, Field(max_length=500)]
@@ -33,7 +33,11 @@ class RequestWanted(BaseModel):
 
 
 class RequestChanged(BaseModel):
-    """What is known by now. A reason in `extended_why` gives 60 days more; `verified_how` is noted once."""
+    """What is known by now. A reason in `extended_why` gives 60 days more; `verified_how` is noted once.
+
+    What is `done` or `refused` has an `answer`, and says in `told_how` how the requester was told; an objection that is
+    upheld says what `stops`.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -41,8 +45,10 @@ class RequestChanged(BaseModel):
     note: Text = ""
     extended_why: Reason = ""
     verified_how: Reason = ""
-    state: State = "open"
+    state: Decision = "open"
     answer: Text = ""
+    told_how: Reason = ""
+    stops: Reason = ""
     revision: Annotated[int, Field(ge=1)]
 
 
@@ -72,7 +78,8 @@ class KeptShown(BaseModel):
 class ProofShown(BaseModel):
     """What was erased when and by whom; `destroyed_at` is set once every key is gone: only then it is proven.
 
-    `aside` counts what is kept aside under the same ID: it is left for a person to look at in the quarantine.
+    `aside` counts what is kept aside under the same ID: it is left for a person to look at in the quarantine; `clinics`
+    the studies that stay because a clinic decides about them.
     """
 
     model_config = ConfigDict(from_attributes=True)
@@ -83,11 +90,28 @@ class ProofShown(BaseModel):
     aside: int
     kept: list[KeptShown]
     record_erased: bool
+    clinics: int
     destroyed_at: datetime | None
 
 
+class PassingShown(BaseModel):
+    """A request was passed on to the clinic that decides."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    source_id: uuid.UUID
+    clinic: str
+    contact: str
+    how: str
+    at: datetime
+    by: str
+
+
 class RequestShown(BaseModel):
-    """A request in the register; `clock` is soon in the last week before it is due."""
+    """A request in the register; `clock` is soon in the last week before it is due.
+
+    It is `passed` once nothing is left that the organisation decides itself.
+    """
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -109,6 +133,9 @@ class RequestShown(BaseModel):
     verified_at: datetime | None
     state: State
     answer: str
+    told_how: str
+    stops: str
+    passed: list[PassingShown]
     closed_at: datetime | None
     proof: ProofShown | None
     created_by: str
@@ -116,17 +143,24 @@ class RequestShown(BaseModel):
 
 
 class Requests(BaseModel):
-    """The register: open ones by when they are due, then those that are answered."""
+    """The register: open ones by when they are due, then those that are answered.
+
+    `reminded`: reminders reach somebody, by mail.
+    """
 
     requests: list[RequestShown]
+    reminded: bool
 
 
 class HeldByShown(BaseModel):
-    """By which source a study is held, and until when."""
+    """By which source a study is held, since and until when; `clinic`: for whom, empty for oneself."""
 
     model_config = ConfigDict(from_attributes=True)
 
     source: str
+    source_id: uuid.UUID
+    clinic: str
+    received_at: datetime
     ends_at: datetime | None
     hold_until: datetime | None
     hold_reason: str
@@ -135,7 +169,8 @@ class HeldByShown(BaseModel):
 class StudyShown(BaseModel):
     """A study that is held; `included` says that its images are for who asks, and in the export.
 
-    Studies of one `person` are beyond doubt of the same.
+    Studies of one `person` are beyond doubt of the same. Of one that is not `own` `clinics` decide; processing of one
+    that is `barred` is restricted. `uncorrected` objects are still to be written with corrected values.
     """
 
     model_config = ConfigDict(from_attributes=True)
@@ -161,6 +196,10 @@ class StudyShown(BaseModel):
     links: int
     held_by: list[HeldByShown]
     person: int
+    own: bool
+    clinics: list[str]
+    barred: bool
+    uncorrected: int
     included: bool = False
 
 
@@ -212,11 +251,12 @@ class ErasureWanted(BaseModel):
     """The request of this revision is carried out. `record` also erases the patient's name from the record.
 
     Where several people have the patient ID, `person` is any study of the one who is meant, and the record, which
-    knows them under one ID, is not erased.
+    knows them under one ID, is not erased. Studies that a clinic decides about stay unless it has `instructed` us.
     """
 
     model_config = ConfigDict(extra="forbid")
 
     revision: Annotated[int, Field(ge=1)]
     record: bool = False
+    instructed: bool = False
     person: uuid.UUID | None = None

@@ -1,40 +1,34 @@
-"""What is held of a person, as pages to be read (PDF), in English or German.
+"""What is held of a person, as pages that a patient can read (PDF), in English or German.
 
-In: what was found, as plain values, and what was sent to whom. Out: a PDF of A4 pages. Letters that the standard fonts
-have not are written as question marks: the JSON beside it has everything.
+In: what was found, as plain values, who saw it and where it went. Out: a PDF of A4 pages: of each examination what was
+recorded, from whom and since when it is kept, until when, who has seen it; then to whom data went, and the rights.
+Letters that the standard fonts have not are written as question marks: the JSON beside it has everything.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from typing import Any
 
+from radrelay.privacy.contacts import Contacts
 from radrelay.privacy.notice import Language
 from radrelay.web.paper import HEIGHT, WIDTH, Font, Paper, bound, lines_of
+from radrelay.web.request_words import KINDS, MODALITIES, ROLES, SEXES, WORDS
 
-MARGIN = 56
-_WORDS: Mapping[Language, Mapping[str, str]] = {
-    "en": {
-        "title": "What is held of you", "made": "Made on {at} by {who}", "studies": "Studies ({n})",
-        "study": "{date} {modalities} {description}", "counts": "{series} series, {objects} objects, {marks} marks,"
-        " {files} files, sent {deliveries} times, {links} links", "until": "held by {source} until {until}",
-        "no-end": "it is deleted", "images": "The images are in the folder DICOM of the ZIP.", "not": "The images of"
-        " this study are not in the ZIP: who made it may not have them.", "aside": "Kept aside ({n})",
-        "went": "To whom data went in six years ({n})", "account": "Your account", "nothing": "Nothing is held.",
-        "page": "Page {n} of {of}",
-    },
-    "de": {
-        "title": "Was über Sie vorliegt", "made": "Erstellt am {at} von {who}", "studies": "Studien ({n})",
-        "study": "{date} {modalities} {description}", "counts": "{series} Serien, {objects} Objekte, {marks}"
-        " Markierungen, {files} Dateien, {deliveries}-mal versandt, {links} Links",
-        "until": "über {source} bis {until}",
-        "no-end": "gelöscht wird", "images": "Die Bilder liegen im Ordner DICOM des ZIP.", "not": "Die Bilder dieser"
-        " Studie sind nicht im ZIP: Wer es erstellt hat, darf sie nicht haben.", "aside": "Zurückgestellt ({n})",
-        "went": "Wohin Daten in sechs Jahren gingen ({n})", "account": "Ihr Konto", "nothing": "Es liegt nichts vor.",
-        "page": "Seite {n} von {of}",
-    },
-}  # fmt: skip
+MARGIN, INDENT = 56, 14
+MOST_SEEN = 40  # of one examination; the JSON has all
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Somebody who saw an examination: `by_link` with a link that was made for it."""
+
+    name: str
+    by_link: bool
+    times: int
+    last_at: datetime
 
 
 class _Writing:
@@ -44,66 +38,144 @@ class _Writing:
         self.pages: list[Paper] = []
         self._y = 0.0
 
-    def line(self, text: str, size: float = 10, font: Font = "plain", space: float = 0) -> None:
+    def line(self, text: str, size: float = 10, font: Font = "plain", space: float = 0, indent: float = 0) -> None:
         """Write a text, broken where it is too long."""
-        for place, part in enumerate(lines_of(text, size, WIDTH - 2 * MARGIN, font)):
+        for place, part in enumerate(lines_of(text, size, WIDTH - 2 * MARGIN - indent, font)):
             step = size * 1.4 + (space if place == 0 else 0)
             if not self.pages or self._y - step < MARGIN:
                 self.pages.append(Paper())
                 self._y = HEIGHT - MARGIN
             self._y -= step
-            self.pages[-1].text(MARGIN, self._y, part, size, font)
+            self.pages[-1].text(MARGIN + indent, self._y, part, size, font)
+
+    def point(self, text: str, size: float = 10) -> None:
+        """Write a text that belongs to what stands above it."""
+        self.line(text, size, indent=INDENT)
 
 
 def request_sheet(
-    data: Mapping[str, Any], went: Iterable[Mapping[str, str | int]], who: str, language: Language
-) -> bytes:
-    """Return the PDF; `data` is as `GET …/data` gives it in values, `went` are rows of disclosures."""
-    words, paper = _WORDS[language], _Writing()
-    paper.line(words["title"], 18, "bold")
-    paper.line(words["made"].format(at=_moment(data["at"]), who=who), 10)
+    data: Mapping[str, Any], went: Iterable[Mapping[str, str | int]], seen: Mapping[str, Sequence[Seen]],
+    requester: str, house: Contacts, language: Language,
+) -> bytes:  # fmt: skip
+    """Return the PDF; `data` is as `GET …/data` gives it in values, `went` are rows of disclosures, `seen` by study."""
+    words, paper = WORDS[language], _Writing()
+    paper.line(words["title"], 20, "bold")
+    paper.line(words["made"].format(who=requester, at=_moment(data["at"], language)), space=4)
+    if house.controller:
+        paper.line(words["by"].format(who=" ".join(house.controller.split())))
+    empty = not data["studies"] and not data["aside"] and data["account"] is None
+    paper.line(words["nothing" if empty else "lead"], space=6)
     if data["studies"]:
-        paper.line(words["studies"].format(n=len(data["studies"])), 13, "bold", 10)
+        paper.line(words["studies"].format(n=len(data["studies"])), 14, "bold", 14)
     for study in data["studies"]:
-        _study(paper, study, words)
+        _study(paper, study, seen.get(str(study["id"]), ()), language)
     if data["aside"]:
-        paper.line(words["aside"].format(n=len(data["aside"])), 13, "bold", 10)
+        paper.line(words["aside"].format(n=len(data["aside"])), 14, "bold", 14)
+        paper.line(words["aside-why"])
         for one in data["aside"]:
-            paper.line(f"{_moment(one['received_at'])} {one['code']}")
+            paper.point(_moment(one["received_at"], language))
     if data["account"] is not None:
-        _account(paper, data["account"], words)
-    _went(paper, list(went), words)
-    if not data["studies"] and not data["aside"] and data["account"] is None:
-        paper.line(words["nothing"])
+        _account(paper, data["account"], language)
+    if data["studies"] or data["aside"]:
+        _went(paper, list(went), language)
+    _rights(paper, house, language)
     for place, page in enumerate(paper.pages, 1):
         page.text(MARGIN, MARGIN / 2, words["page"].format(n=place, of=len(paper.pages)), 8, grey=0.4)
     return bound(paper.pages, words["title"], language)
 
 
-def _account(paper: _Writing, account: Mapping[str, Any], words: Mapping[str, str]) -> None:
-    paper.line(words["account"], 13, "bold", 10)
-    for name, value in account.items():
-        paper.line(f"{name}: {', '.join(value) if isinstance(value, list | tuple) else value}")
-
-
-def _went(paper: _Writing, rows: Sequence[Mapping[str, str | int]], words: Mapping[str, str]) -> None:
-    if rows:
-        paper.line(words["went"].format(n=len(rows)), 13, "bold", 10)
-    for row in rows:
-        paper.line(f"{str(row['at'])[:16]} {row['kind']} {row['recipient']} {row['study_uid']}", 9)
-
-
-def _study(paper: _Writing, study: Mapping[str, Any], words: Mapping[str, str]) -> None:
-    named = {**study, "date": study["study_date"] or "", "modalities": study["modalities"].replace("\\", "/")}
-    paper.line(words["study"].format(**named).strip() or study["study_uid"], 11, "bold", 6)
-    paper.line(f"{study['name'].replace('^', ' ')} {study['birth_date'] or ''} {study['sex']}".strip())
-    paper.line(study["study_uid"], 8, "fixed")
-    paper.line(words["counts"].format(**study))
+def _study(paper: _Writing, study: Mapping[str, Any], seen: Sequence[Seen], language: Language) -> None:
+    words = WORDS[language]
+    kinds = ", ".join(MODALITIES[language].get(one, one) for one in study["modalities"].split("\\") if one)
+    day = _day(study["study_date"], language)
+    heading = " · ".join(filter(None, (day, kinds, study["description"])))
+    paper.line(heading or words["unnamed"], 12, "bold", 10)
+    born, sex = _day(study["birth_date"], language), SEXES[language].get(study["sex"], study["sex"])
+    recorded = ", ".join(filter(None, (_name(study["name"]), born and words["born"].format(day=born), sex)))
+    for label, value in (
+        ("recorded", recorded), ("accession", study["accession_number"]), ("place", study["institution"]),
+        ("referring", _name(study["referring_physician"])),
+    ):  # fmt: skip
+        if value:
+            paper.point(f"{words[label]}: {value}")
+    paper.point(words["counts"].format(**study))
     for one in study["held_by"]:
-        until = words["no-end"] if one["ends_at"] is None else _moment(one["ends_at"])
-        paper.line(words["until"].format(source=one["source"], until=until))
-    paper.line(words["images" if study["included"] else "not"])
+        paper.point(_kept(one, language))
+    if study["barred"]:
+        paper.point(words["barred"])
+    paper.point(words["images" if study["included"] else "not"])
+    paper.point(words["seen" if seen else "unseen"])
+    for who in seen[:MOST_SEEN]:
+        line = words["seen-by-link" if who.by_link else "seen-by"]
+        paper.line(
+            line.format(name=who.name, n=who.times, last=_moment(who.last_at, language)), 9, indent=2 * INDENT
+        )  # fmt: skip
+    if len(seen) > MOST_SEEN:
+        paper.line(words["more"].format(n=len(seen) - MOST_SEEN), 9, indent=2 * INDENT)
+    paper.line(words["number"].format(uid=study["study_uid"]), 7, indent=INDENT)
 
 
-def _moment(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+def _kept(one: Mapping[str, Any], language: Language) -> str:
+    words = WORDS[language]
+    until = words["no-end"] if one["ends_at"] is None else words["until"].format(at=_moment(one["ends_at"], language))
+    text = words["kept"].format(source=one["source"], since=_moment(one["received_at"], language), until=until)
+    if one["hold_until"] is not None:
+        text += " " + words["held"].format(reason=one["hold_reason"] or "–")
+    return text + (" " + words["clinic"].format(clinic=one["clinic"]) if one["clinic"] else "")
+
+
+def _account(paper: _Writing, account: Mapping[str, Any], language: Language) -> None:
+    words = WORDS[language]
+    paper.line(words["account"], 14, "bold", 14)
+    told = {
+        "username": account["username"], "full-name": account["full_name"],
+        "role": ROLES[language].get(account["role"]), "created": _moment(account["created_at"], language),
+        "groups": ", ".join(account["groups"]),
+        "logins": account["logins"], "links": account["links"], "marks": account["marks"],
+        "accepted": account["accepted"],
+    }  # fmt: skip
+    for label, value in told.items():
+        if value not in (None, ""):
+            paper.point(f"{words[label]}: {value}")
+
+
+def _went(paper: _Writing, rows: Sequence[Mapping[str, str | int]], language: Language) -> None:
+    words = WORDS[language]
+    paper.line(words["went"], 14, "bold", 14)
+    if not rows:
+        paper.line(words["went-nowhere"])
+    for row in rows:
+        at = _moment(datetime.fromisoformat(str(row["at"])), language)
+        what = " ".join(filter(None, (str(row["study_date"]), str(row["description"]))))
+        kind = KINDS[language].get(str(row["kind"]), str(row["kind"]))
+        why = f" ({row['purpose']})" if row["purpose"] else ""
+        paper.point(f"{at}: {kind} {row['recipient']}{why}{f', {what}' if what else ''}", 9)
+
+
+def _rights(paper: _Writing, house: Contacts, language: Language) -> None:
+    words = WORDS[language]
+    paper.line(words["rights"], 14, "bold", 14)
+    paper.line(words["rights-text"])
+    officer = ", ".join(filter(None, (house.officer_name, house.officer_contact)))
+    if officer:
+        paper.line(words["officer"].format(who=officer))
+    authority = ", ".join(filter(None, (house.authority_name, house.authority_url)))
+    if authority:
+        paper.line(words["authority"].format(who=authority))
+
+
+def _name(text: str) -> str:
+    """Return a person's name (PS3.5 6.2.1) as it is read: given name first."""
+    parts = [part.strip() for part in text.partition("=")[0].split("^")] + [""] * 4
+    return " ".join(filter(None, (parts[3], parts[1], parts[2], parts[0])))
+
+
+def _day(day: date | None, language: Language) -> str:
+    if day is None:
+        return ""
+    return f"{day:%d.%m.%Y}" if language == "de" else f"{day:%d %B %Y}"
+
+
+def _moment(at: datetime, language: Language) -> str:
+    at = at.astimezone(UTC)
+    return f"{_day(at.date(), language)}, {at:%H:%M} UTC"

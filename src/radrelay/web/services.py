@@ -21,7 +21,7 @@ from radrelay.archive.recent import Recent
 from radrelay.archive.renditions import Renditions
 from radrelay.clock import Clock
 from radrelay.errors import Trouble
-from radrelay.identity import Identity, PasswordLinks
+from radrelay.identity import AddressChanges, Identity, PasswordLinks, SignUps
 from radrelay.identity.oidc import SingleSignOn
 from radrelay.intake.landing import Landing
 from radrelay.intake.parcels import Parcels
@@ -29,11 +29,13 @@ from radrelay.intake.quarantine import Quarantine
 from radrelay.intake.sources import SourceBook
 from radrelay.marks.filing import MarkFilings
 from radrelay.privacy.standing import House
+from radrelay.privacy.volume.counting import SentTally
 from radrelay.settings import Settings
 from radrelay.storage.database import Database
 from radrelay.web.acceptance import Acceptances
 from radrelay.web.measurements import Measurements
 from radrelay.web.uploads import UploadThreads
+from radrelay.web.usage_door import UsageDoor
 
 STATIC = Path(__file__).parent / "static"
 LISTINGS_KEPT_BYTES = 8 << 20
@@ -131,6 +133,8 @@ class WebServices:
     drawings: DrawingReader
     link_keys: LinkKeys
     password_links: PasswordLinks
+    sign_ups: SignUps
+    address_changes: AddressChanges
     house: House
     attachments: Attachments | None = None
     single_sign_on: SingleSignOn | None = None
@@ -150,9 +154,19 @@ class WebServices:
         return ThreadPoolExecutor(max_workers=4, thread_name_prefix="export")
 
     @cached_property
+    def tally(self) -> SentTally:
+        """How many bytes were sent to whom since they were last written."""
+        return SentTally()
+
+    @cached_property
     def acceptances(self) -> Acceptances:
         """Whether accounts still have to accept a text."""
         return Acceptances(self.database)
+
+    @cached_property
+    def usage_door(self) -> UsageDoor:
+        """How many events of usage are taken."""
+        return UsageDoor()
 
     @cached_property
     def measurements(self) -> Measurements:

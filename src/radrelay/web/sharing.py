@@ -41,6 +41,7 @@ class Sharing:
     pin: str = ""
     may_download: bool = False
     label: str = ""
+    email: str = ""
 
 
 def share(
@@ -61,6 +62,7 @@ def share(
         protection=asked.protection,
         pin=asked.pin,
         birth_date=_birth_date(session, studies) if asked.protection == "birth-date" else None,
+        email=asked.email,
         may_download=asked.may_download,
         identity="clear" if all(study.identity == "clear" for study in studies) else "alias",
         label=asked.label,
@@ -103,6 +105,7 @@ def told(link: LinkView, studies: Sequence[ReachedStudy] = ()) -> dict[str, obje
         "until": link.ends_at.isoformat(),
         "uses": link.max_uses or "",
         "protection": link.protection,
+        **({"email": link.email} if link.email else {}),
         "download": link.may_download,
         "targets": [f"{target.kind} {target.id}" for target in link.targets],
         **({"studies": [study.id for study in studies]} if studies else {}),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from fastapi import Request
 from sqlalchemy.exc import IntegrityError
@@ -24,11 +24,12 @@ from radrelay.identity.oidc.claims import Newcomer
 from radrelay.identity.oidc.errors import LogoutRefused, NoSignOn, SignOnOver
 from radrelay.identity.oidc.people import Arrival
 from radrelay.web import trail
-from radrelay.web.authentication import COOKIE, account_principal
+from radrelay.web.authentication import COOKIE, account_principal, group_ids
 from radrelay.web.services import WebServices
 from radrelay.web.visitors import LINK_COOKIE
 
 BY = {"by": "sign-on"}
+TO_COME_ALL_THE_WAY = timedelta(hours=1)  # the longest that a login waits for its second factor
 NOT_JUDGED = ("oidc-over", "oidc-declined", "too-many-attempts")
 """Refusals that anybody can cause without knowing anything; of these once a minute is told."""
 
@@ -38,6 +39,16 @@ def source_of(services: WebServices) -> SingleSignOn:
     if services.single_sign_on is None:
         raise NoSignOn
     return services.single_sign_on
+
+
+def own_source(services: WebServices, principal: Principal) -> SingleSignOn:
+    """Return single sign-on for its people's administrator: the installation's first organisation has it.
+
+    Raises `NoSignOn` for everybody else.
+    """
+    if principal.organisation_id != services.organisation_id:
+        raise NoSignOn
+    return source_of(services)
 
 
 def come_back(
@@ -105,10 +116,14 @@ def _let_in(
     services.identity.end_secret(session, request.cookies.get(COOKIE, ""))
     if LINK_COOKIE in request.cookies:
         access.end_visit(session, request.cookies[LINK_COOKIE], services.clock.now())
-    opened = services.identity.open_signed_on(session, account, attempt)
-    people.note_login(session, opened, newcomer, source.sealed_hint(newcomer), services.clock.now())
-    own = account_principal(opened, attempt.address)
-    trail.write(session, trail.event(request, own, "login", subject, detail=BY))
+    opened = services.identity.open_signed_on(
+        session, account, attempt, group_ids(session, account), two_factors=newcomer.two_factors
+    )
+    lasts = timedelta(seconds=services.settings.web.session_absolute_s) + TO_COME_ALL_THE_WAY
+    now = services.clock.now()
+    people.note_login(session, opened, newcomer, source.sealed_hint(newcomer), now, now + lasts)
+    own, waits = account_principal(opened, attempt.address), {} if opened.stage == "open" else {"stage": opened.stage}
+    trail.write(session, trail.event(request, own, "login", subject, detail={**BY, **waits}))
     return opened
 
 
@@ -196,7 +211,7 @@ def _spend_logout(session: Session, spent: uuid.UUID, now: datetime) -> None:
 def link(request: Request, services: WebServices, principal: Principal, subject: str,
          account_id: uuid.UUID) -> people.SignOnView:  # fmt: skip
     """Make an account somebody's at the provider; raises `NotFound` or `AlreadyLinked`."""
-    issuer = source_of(services).provider.issuer
+    issuer = own_source(services, principal).provider.issuer
     with services.database.write() as session:
         found = people.link(
             session, services.organisation_id, issuer, subject, account_id, services.clock.now()
@@ -208,6 +223,7 @@ def link(request: Request, services: WebServices, principal: Principal, subject:
 
 def unlink(request: Request, services: WebServices, principal: Principal, sign_on_id: uuid.UUID) -> None:
     """Forget somebody at the provider: logins that came from there, and groups that follow it, end at once."""
+    own_source(services, principal)
     with services.database.write() as session:
         gone = people.unlink(session, services.organisation_id, sign_on_id, services.clock.now())
         if gone.account_id is not None:

@@ -40,7 +40,10 @@ def _hidden(
     services: WebServices, session: Session, principal: Principal, chunk: Sequence[audit.AuditEntry]
 ) -> set[uuid.UUID]:
     """Return the ids of the entries whose patient or study is restricted to the reader."""
-    rules = {(one.kind, one.issuer, one.value) for one in access.restrictions(session, principal.organisation_id)}
+    organisation_id = principal.organisation_id
+    rules: set[tuple[str, str, str]] = set()
+    rules |= {(one.kind, one.issuer, one.value) for one in access.restrictions(session, organisation_id)}
+    rules |= {(one.kind, one.issuer, one.value) for one in access.bars(session, organisation_id)}
     if not rules:
         return set()
     patients, uids = _restricted_here(services, session, principal, chunk)
@@ -70,7 +73,7 @@ def _restricted_here(
                 STUDY.c.patient_id_value.in_(ids),
                 STUDY.c.study_uid.in_({entry.study.study_uid for entry in chunk if entry.study is not None}),
             ),
-            sa.not_(access.open_to_all(STUDY.c.id)),
+            sa.or_(sa.not_(access.open_to_all(STUDY.c.id)), sa.not_(access.unbarred(STUDY.c.id))),
             sa.not_(reach.scope.study_filter(STUDY.c.id)),
         )
     ).all()

@@ -21,7 +21,6 @@ def test_check_preview_and_a_confirmed_sync(
     for name, value in {**environment_for(tmp_path / "data"), **environment}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("RADRELAY_DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.setattr("radrelay.logs.configure", lambda settings, role, folder: None)  # it would outlast this test
 
     def radrelay(*arguments: str) -> tuple[int, str]:
         done = CliRunner().invoke(app, ["directory", *arguments])

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
+from radrelay import access
+from radrelay.access import Grantee, Right, Target
 from radrelay.access.models import Grant
 from tests.archive.house import made, slices
-from tests.web.conftest import WebSite
+from tests.web.conftest import WebSite, close_site, open_site
 from tests.web.dicomweb.conftest import Dicomweb, client, parts_of
+
+MUELLER = made(
+    "MR_small.dcm", StudyInstanceUID="1.2.8", SeriesInstanceUID="1.2.8.1", SOPInstanceUID="1.2.8.1.1",
+    PatientName="Müller^Jörg=山田^太郎", PatientID="77", StudyDate="20240229", StudyTime="101500",
+    SpecificCharacterSet="ISO_IR 192", AccessionNumber="A-1",
+)  # fmt: skip
 
 
 @pytest.fixture
 def filled(dicomweb: Dicomweb) -> Dicomweb:
-    dicomweb.store(
-        *slices(3),
-        made("MR_small.dcm", StudyInstanceUID="1.2.8", SeriesInstanceUID="1.2.8.1", SOPInstanceUID="1.2.8.1.1",
-             PatientName="Müller^Jörg=山田^太郎", PatientID="77", StudyDate="20240229", StudyTime="101500",
-             SpecificCharacterSet="ISO_IR 192", AccessionNumber="A-1"),
-    )  # fmt: skip
+    dicomweb.store(*slices(3), MUELLER)
     return dicomweb
 
 
@@ -123,3 +128,43 @@ def test_a_stranger_finds_nothing_and_deletes_nothing(filled: Dicomweb, site: We
     ):
         assert stranger.http.delete(f"/dicom-web{path}").status_code == 404
     assert len(client(site, "admin").get("/studies").json()) == 2
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"PatientName": "Müller*"}, {"PatientName": "Nobody"}, {"PatientName": "mull", "fuzzymatching": "true"},
+        {"PatientID": "77"}, {"00100020": "7*"}, {"PatientBirthDate": "19700101"}, {"IssuerOfPatientID": "X"},
+        {"AccessionNumber": "A-1"}, {"StudyTime": "1000-1030"}, {"StudyID": "1"}, {"ReferringPhysicianName": "A*"},
+    ],
+)  # fmt: skip
+def test_who_sees_by_alias_is_told_nothing_by_asking_for_a_name(by_alias: Dicomweb, asked: dict[str, str]) -> None:
+    for path in ("/studies", "/series", "/instances", "/studies/1.2.8/series", "/studies/1.2.9/instances"):
+        answer = by_alias.get(path, params=asked)
+        assert (answer.status_code, answer.json()["code"]) == (403, "identity-hidden"), (path, asked)
+
+
+def test_answers_by_alias_hold_nothing_that_leads_to_a_person(by_alias: Dicomweb) -> None:
+    for path in ("/studies", "/series", "/instances"):
+        answer = by_alias.get(path, params={"includefield": "all", "Modality": "MR", "PatientSex": "*"})
+        assert len(answer.json()) == 1, answer.text
+        for secret in ("ller", "山田", '"77"', "A-1", "101500", "00100010", "00100020", "00100030", "00080050"):
+            assert secret not in answer.text, (path, secret)
+
+
+@pytest.fixture(scope="module")
+def by_alias(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dicomweb]:
+    """Two studies, and a machine that may see everything by alias; only read from."""
+    site = open_site(tmp_path_factory.mktemp("by-alias"))
+    dicomweb = client(site)
+    dicomweb.store(*slices(1), MUELLER)
+    with site.database.write() as session:
+        session.query(Grant).delete()
+    grantee = Grantee("role", "user")
+    with site.database.write() as session:
+        access.grant(
+            session, site.organisation_id, grantee, Target("organisation"), tuple(Right), identity="alias",
+            now=site.clock.now(),
+        )  # fmt: skip
+    yield dicomweb
+    close_site(site)

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from radrelay.clock import Clock
 from radrelay.errors import Invalid
-from radrelay.identity import accounts, sessions
+from radrelay.identity import accounts, organisations, sessions
 from radrelay.identity.devices import DeviceCookies
 from radrelay.identity.errors import SessionEnded
 from radrelay.identity.factors import kept, passkeys, pins, recovery, rules, totp
@@ -135,12 +135,17 @@ class Factors:
 
     def enter(
         self, session: Session, account: AccountView, attempt: LoginTry, groups: Collection[str],
-        used: Used | None = None, *, answered: bool = False,
+        used: Used | None = None, *, answered: bool = False, passed: bool = False,
     ) -> OpenSession:  # fmt: skip
-        """Open a login as far as it may come: after a password, after a passkey alone (`used`), after an answer."""
+        """Open a login as far as it may come: after a password, after a passkey alone (`used`), after an answer.
+
+        `passed`: a second factor was asked for elsewhere, and counts.
+        """
         found = kept.standing(session, account, groups)
         stage = "set-up" if found.lacks else "open"
-        if used is not None and found.needs is not None and "passkey" not in found.needs:
+        if passed:
+            stage = "open"
+        elif used is not None and found.needs is not None and "passkey" not in found.needs:
             stage = "factor" if found.have & found.needs else "set-up"
         elif used is None and not answered and found.have:
             stage = "factor"
@@ -190,7 +195,8 @@ class Factors:
         if self._post is None or account.email is None:
             raise NoAddress
         pin = pins.make(session, self._keys, account.organisation_id, account.id, login.id, now)
-        letter = self._post.letter("pin", account.language, whom=account.full_name, pin=pin)
+        house = self._post.house_of(session, account.organisation_id)
+        letter = self._post.letter("pin", account.language, whom=account.full_name, house=house, pin=pin)
         self._post.enqueue(
             session, account.organisation_id, account.email, letter, account_id=account.id, expires_at=now + pins.LASTS
         )
@@ -220,7 +226,8 @@ class Factors:
         secret = totp.new_secret()
         row.secret = self._keys.encrypt(row.id, secret)
         session.flush()
-        address = totp.address(secret, self._settings.organisation_name, login.account.username)
+        name = organisations.name_of(session, login.account.organisation_id)
+        address = totp.address(secret, name, login.account.username)
         return NewApp(kept.view(row), totp.spelled(secret), address, totp.qr_code(address))
 
     def begin_mail(self, session: Session, login: OpenSession, groups: Collection[str]) -> FactorView:

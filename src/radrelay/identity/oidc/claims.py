@@ -29,6 +29,8 @@ class Newcomer:
     link: str = ""
     sid: str = ""
     id_token: str = field(default="", repr=False)
+    two_factors: bool = False
+    """The provider's login counts as two factors."""
 
     def is_in(self, groups: tuple[str, ...]) -> bool:
         """Say whether somebody is in one of the provider's groups."""
@@ -50,6 +52,17 @@ def require_strong(claims: Mapping[str, Any], settings: OidcSettings) -> None:
     """Raise `LoginTooWeak` unless an ID token names one of the ways of logging in that are asked for."""
     if settings.acr_values and claims.get("acr") not in settings.acr_values:
         raise LoginTooWeak(acr=_text(claims.get("acr"), 100))
+
+
+def counts_as_two(claims: Mapping[str, Any], settings: OidcSettings) -> bool:
+    """Say whether a login at the provider counts as two factors: always, or by what its ID token says of it.
+
+    `acr` and `amr` are those of the signed ID token (Core 2), never userinfo's.
+    """
+    methods = claims.get("amr")
+    used = {one for one in methods if isinstance(one, str)} if isinstance(methods, list) else set()
+    by_class = isinstance(claims.get("acr"), str) and claims["acr"] in settings.two_factors_acr
+    return settings.two_factors or by_class or not used.isdisjoint(settings.two_factors_amr)
 
 
 def newcomer(issuer: str, subject: str, claims: Mapping[str, Any], settings: OidcSettings) -> Newcomer:

@@ -186,18 +186,23 @@ def _follow(
 
 
 def note_login(
-    session: Session, opened: OpenSession, newcomer: Newcomer, sealed_token: str, now: datetime
+    session: Session, opened: OpenSession, newcomer: Newcomer, sealed_token: str, now: datetime, lasts: datetime
 ) -> None:  # fmt: skip
-    """Write down that a login came by single sign-on, and forget those that are over."""
+    """Write down that a login came by single sign-on, which `lasts` at most so long, and forget those that are over."""
     session.execute(sa.delete(SignedOn).where(SignedOn.expires_at < now))
     session.add(
         SignedOn(
             id=new_id(), organisation_id=opened.account.organisation_id, session_id=opened.id,
             account_id=opened.account.id, issuer=newcomer.issuer, subject=newcomer.subject, sid=newcomer.sid,
-            id_token=sealed_token, expires_at=opened.expires_at,
+            id_token=sealed_token, expires_at=lasts,
         )
     )  # fmt: skip
     session.flush()
+
+
+def go_on_as(session: Session, session_id: uuid.UUID, opened: OpenSession) -> None:
+    """Note that a login goes on as another, once its second factor was answered: it ends with the provider's still."""
+    session.execute(sa.update(SignedOn).where(SignedOn.session_id == session_id).values(session_id=opened.id))
 
 
 def token_of(session: Session, session_id: uuid.UUID) -> tuple[str, str] | None:

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from radrelay.clock import Clock
 from radrelay.identity.oidc import proofs
 from radrelay.identity.oidc.begun import FOR_HINTS, Begun, Seals
-from radrelay.identity.oidc.claims import Newcomer, newcomer, require_strong, wants_more
+from radrelay.identity.oidc.claims import Newcomer, counts_as_two, newcomer, require_strong, wants_more
 from radrelay.identity.oidc.errors import LogoutRefused, SignOnDeclined, SignOnOver, TokenDoubtful
 from radrelay.identity.oidc.proofs import EndOfSession, Expected
 from radrelay.identity.oidc.provider import Provider
@@ -110,14 +110,14 @@ class SingleSignOn:
         proofs.require_nonce(claims, begun.nonce)
         proofs.require_access_token(claims, head["alg"], tokens.access_token)
         require_strong(claims, self.settings)
-        subject = proofs.require_subject(claims)
+        subject, two_factors = proofs.require_subject(claims), counts_as_two(claims, self.settings)
         if wants_more(claims, self.settings):
             claims = {**self.provider.userinfo(tokens.access_token, subject), **claims}
         found = newcomer(self.provider.issuer, subject, claims, self.settings)
         hint = tokens.id_token if len(tokens.id_token) <= LONGEST_HINT else ""
         return Newcomer(
             found.issuer, found.subject, found.username, found.full_name, found.email, found.groups, found.link,
-            found.sid, hint,
+            found.sid, hint, two_factors,
         )  # fmt: skip
 
     def sealed_hint(self, newcomer: Newcomer) -> str:

@@ -21,7 +21,7 @@ from radrelay.web.connection import own_address
 from radrelay.web.services import WebServices
 
 router = APIRouter(prefix="/accounts", tags=["accounts"])
-Role = Literal["admin", "user", "dpo", "service"]
+Role = Literal["admin", "user", "dpo", "service", "guest"]
 
 
 class Account(BaseModel):
@@ -40,6 +40,9 @@ class Account(BaseModel):
     directory_id: str | None
     email: str | None
     lost_at: datetime | None
+    affiliation: str
+    awaits_since: datetime | None
+    """They signed up, and wait to be let in."""
 
 
 class Accounts(BaseModel):
@@ -196,7 +199,7 @@ def end_session(
 def change_account(
     request: Request, services: Services, principal: Administrator, account_id: uuid.UUID, change: AccountChange
 ) -> Account:
-    """Change an account; `disabled` ends its logins at once."""
+    """Change an account; `disabled` ends its logins at once. `false` lets in who waits for it, and tells them."""
     given = change.model_dump(exclude_none=True)
     with services.database.write() as session:
         before = services.identity.account(session, principal.organisation_id, account_id)
@@ -217,7 +220,11 @@ def change_account(
                 services.password_links.tell(session, before, "address-changed", address=before.email)
         detail = {name: value for name, value in given.items() if name in ("role", "disabled", "lost")}
         detail |= {"changed": "email"} if change.email is not None else {}
-        trail.write(session, trail.event(request, principal, "account.change", ("account", account_id), detail=detail))
+        let_in = before.awaits_since is not None and change.disabled is False
+        if let_in:
+            services.password_links.tell(session, changed, "sign-up-opened")
+        action = "account.let-in" if let_in else "account.change"
+        trail.write(session, trail.event(request, principal, action, ("account", account_id), detail=detail))
     return _shown(changed)
 
 

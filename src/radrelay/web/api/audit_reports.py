@@ -67,7 +67,7 @@ def record_state(services: Services, principal: Auditor) -> RecordState:
     """Say when the record was last proven, how long it is kept, and what waits for the audit repository."""
     wanted = services.settings.audit.repository
     with services.database.read() as session:
-        proven = last_proven(session)
+        proven = last_proven(session, principal.organisation_id)
         kept = kept_for(session, principal.organisation_id, default_times(services))
         state = None if wanted.host is None else repository_state(session)
     return RecordState(

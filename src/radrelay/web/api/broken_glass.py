@@ -203,11 +203,12 @@ def _post_letters(services: WebServices, session: Session, opened: BrokenView, t
     """Post letters that it happened, without the patient, the study or the reason, to whom mail reaches."""
     post = services.password_links.post
     reached = [one for one in told if one.email and one.id != opened.account_id] if post.is_set else []
+    house = post.house_of(session, reached[0].organisation_id) if reached else ""
     for one in reached:
         language = language_of(one.language, post.settings.language)
         letter = post.letter(
             "glass-broken", language, whom=one.full_name, who=opened.account_name, at=until(opened.at, language),
-            until=until(opened.ends_at, language),
+            until=until(opened.ends_at, language), house=house,
         )  # fmt: skip
         post.enqueue(session, one.organisation_id, one.email or "", letter, account_id=one.id)
     access.note_mailed(session, opened.id, [one.id for one in reached], opened.at)

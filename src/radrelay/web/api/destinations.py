@@ -8,6 +8,7 @@ from datetime import datetime
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from radrelay.access import GUEST
 from radrelay.routing import destinations
 from radrelay.web import trail
 from radrelay.web.authentication import Administrator, Authenticated, Services
@@ -77,7 +78,9 @@ class Echo(BaseModel):
 
 @router.get("")
 def list_destinations(services: Services, principal: Authenticated) -> Destinations:
-    """List the destinations."""
+    """List the destinations; none to who signed up, for they tell of machines inside."""
+    if principal.role == GUEST:
+        return Destinations(destinations=[])
     with services.database.read() as session:
         rows = destinations.list_destinations(session, principal.organisation_id)
         return Destinations(destinations=[Destination.model_validate(row) for row in rows])

@@ -9,9 +9,11 @@ from typing import Any, Literal
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from radrelay.access import Principal
 from radrelay.identity.directory import Directory as Source
 from radrelay.identity.directory import service
 from radrelay.identity.directory.errors import NoDirectory
+from radrelay.settings import DirectorySettings
 from radrelay.storage.nodes import alone_in
 from radrelay.web import trail
 from radrelay.web.authentication import Administrator, Services
@@ -93,8 +95,8 @@ class Checked(BaseModel):
 @router.get("")
 def directory(services: Services, principal: Administrator) -> Directory:
     """Say what is set and how the last runs went."""
-    source = services.identity.directory
-    settings = services.settings.directory if source is None else source.settings
+    source = _own(services, principal)
+    settings = DirectorySettings() if source is None else source.settings
     with services.database.read() as session:
         runs = service.runs(session, principal.organisation_id)
         followed = service.ran_before(session, principal.organisation_id)
@@ -117,8 +119,7 @@ def directory(services: Services, principal: Administrator) -> Directory:
 @router.get("/reach")
 def reach(services: Services, principal: Administrator) -> Reached:
     """Ask each server whether it is there, lets us in, and can be read; nobody is read."""
-    del principal
-    source = services.identity.directory
+    source = _own(services, principal)
     states = [] if source is None else source.reach()
     return Reached(servers=[Server(url=one.url, trouble=Trouble.shown(one.trouble)) for one in states])
 
@@ -126,7 +127,7 @@ def reach(services: Services, principal: Administrator) -> Reached:
 @router.post("/check")
 def check(request: Request, services: Services, principal: Administrator) -> Checked:
     """Read the directory as a run would, and keep nothing."""
-    source = _source(services)
+    source = _source(services, principal)
     with services.database.write() as session:
         trail.write(session, trail.event(request, principal, "directory.check"))
     snapshot, server = source.read()
@@ -142,7 +143,7 @@ def check(request: Request, services: Services, principal: Administrator) -> Che
 @router.post("/runs", status_code=202)
 def ask_for_run(request: Request, services: Services, principal: Administrator, wanted: WantedRun) -> Run:
     """Have the directory read by the role `work`; ask for the run until it has ended."""
-    _source(services)
+    _source(services, principal)
     with services.database.write() as session:
         alone_in(session)
         run = service.ask(
@@ -167,7 +168,13 @@ def run(services: Services, principal: Administrator, run_id: uuid.UUID) -> Run:
         return Run.model_validate(service.run_of(session, principal.organisation_id, run_id))
 
 
-def _source(services: WebServices) -> Source:
-    if services.identity.directory is None:
+def _own(services: WebServices, principal: Principal) -> Source | None:
+    """Return the directory that one's own organisation's people come from: the installation's first has it."""
+    return services.identity.directory if principal.organisation_id == services.organisation_id else None
+
+
+def _source(services: WebServices, principal: Principal) -> Source:
+    source = _own(services, principal)
+    if source is None:
         raise NoDirectory
-    return services.identity.directory
+    return source

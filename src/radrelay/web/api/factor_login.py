@@ -25,13 +25,10 @@ from radrelay.identity.factors.errors import FactorRefused, PasskeyRefused, Pass
 from radrelay.identity.factors.passkeys import account_of, site_of
 from radrelay.identity.factors.service import Offered
 from radrelay.identity.factors.values import Stage
+from radrelay.identity.oidc import people
 from radrelay.web import trail
 from radrelay.web.api.session import (
-    Credentials,
-    ProofGiven,
-    SessionAnswer,
     attempt_of,
-    group_ids,
     own_login,
     read_login,
     require_protection,
@@ -46,10 +43,12 @@ from radrelay.web.authentication import (
     Services,
     SettledCaller,
     account_principal,
+    group_ids,
     require_same_origin,
 )
 from radrelay.web.connection import own_address, peer_address
 from radrelay.web.services import WebServices
+from radrelay.web.session_shapes import Credentials, ProofGiven, SessionAnswer
 from radrelay.web.visitors import LINK_COOKIE
 
 router = APIRouter(prefix="/session", tags=["session"])
@@ -195,6 +194,7 @@ def answer_factor(
     try:
         with services.database.write() as session:
             opened = services.identity.factors.complete(session, login, attempt, used, groups)
+            people.go_on_as(session, login.id, opened)
             principal = account_principal(opened, attempt.address)
             trail.write(session, used_event(request, principal, used))
     except FactorRefused as error:
@@ -347,7 +347,7 @@ def _record_refused_entry(
     account = _claimed(services, given)
     principal = Principal(
         "account", str(account.id) if account else "", account.username if account else "unknown",
-        services.organisation_id, peer=peer,
+        account.organisation_id if account else services.organisation_id, peer=peer,
     )  # fmt: skip
     detail = {"by": "passkey", "reason": reason}
     record = trail.event(request, principal, "login", ("account", principal.id), detail=detail, outcome="refused")
@@ -364,8 +364,5 @@ def _claimed(services: WebServices, given: PasskeyGiven) -> AccountView | None:
     named: uuid.UUID | None = account_of(given.credential)
     if named is None:
         return None
-    try:
-        with services.database.read() as session:
-            return services.identity.account(session, services.organisation_id, named)
-    except RadrelayError:
-        return None
+    with services.database.read() as session:
+        return services.identity.account_anywhere(session, named)

@@ -29,8 +29,8 @@ from radrelay.web.api.factor_login import (
     record_failure,
     site_here,
 )
-from radrelay.web.api.session import group_ids, own_login, try_from
-from radrelay.web.authentication import Administrator, Caller, Services, SettledCaller
+from radrelay.web.api.session import own_login, try_from
+from radrelay.web.authentication import Administrator, Caller, Services, SettledCaller, group_ids
 from radrelay.web.services import WebServices
 
 router = APIRouter(tags=["factors"])
@@ -177,8 +177,16 @@ def _write(session: Session, request: Request, principal: Principal, action: str
     trail.write(session, trail.event(request, principal, action, ("account", factor.account_id), detail=detail))
 
 
-def _added(session: Session, request: Request, principal: Principal, added: Added) -> FactorAdded:
+def _tell(services: WebServices, session: Session, principal: Principal, account_id: uuid.UUID, kind: str) -> None:
+    account = services.identity.account(session, principal.organisation_id, account_id)
+    services.password_links.tell(session, account, kind)
+
+
+def _added(
+    services: WebServices, session: Session, request: Request, principal: Principal, added: Added
+) -> FactorAdded:
     _write(session, request, principal, "factor.add", added.factor)
+    _tell(services, session, principal, added.factor.account_id, "factor-added")
     if added.codes:
         subject = ("account", added.factor.account_id)
         trail.write(session, trail.event(request, principal, "factor.codes", subject))
@@ -238,7 +246,7 @@ def confirm_factor(
         used = factors.answers.check_new(login, attempt, factor_id, given.code)
         with services.database.write() as session:
             added = factors.confirm(session, login, attempt, used, group_ids(session, login.account))
-            return _added(session, request, caller.principal, added)
+            return _added(services, session, request, caller.principal, added)
     except (FactorRefused, TooManyAttempts) as error:
         record_failure(request, services, caller.principal, "first", error)
         raise
@@ -261,7 +269,7 @@ def add_passkey(request: Request, services: Services, caller: SettledCaller, giv
         added = services.identity.factors.add_passkey(
             session, login, site, given.challenge, given.name, given.credential, group_ids(session, login.account)
         )
-        return _added(session, request, caller.principal, added)
+        return _added(services, session, request, caller.principal, added)
 
 
 @router.patch("/me/factors/{factor_id}")
@@ -377,4 +385,5 @@ def reset_factors(
             session, principal.organisation_id, account_id, principal.name, wanted.reason
         )
         detail = {"count": count, "reason": wanted.reason}
+        _tell(services, session, principal, account_id, "factors-reset")
         trail.write(session, trail.event(request, principal, "factor.reset", ("account", account_id), detail=detail))

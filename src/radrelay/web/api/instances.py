@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from starlette.responses import StreamingResponse
 
 from radrelay.access import Principal, Right
+from radrelay.archive.errors import IdentityHidden
 from radrelay.archive.frame_facts import FrameInfo
 from radrelay.archive.instances import InstanceRef
 from radrelay.archive.renditions import FramePixels
@@ -29,7 +30,7 @@ from radrelay.web.authentication import Authenticated, Services
 from radrelay.web.downloads import disposition, note_download, streamed
 from radrelay.web.labels import names_patient
 from radrelay.web.problems import answers
-from radrelay.web.reach import IdentityHidden, Reach, ReachedInstance
+from radrelay.web.reach import Reach, ReachedInstance
 from radrelay.web.services import WebServices
 
 router = APIRouter(prefix="/instances", tags=["instances"])

@@ -23,6 +23,9 @@ from radrelay.access import LinkView, Principal, Right, Target
 from radrelay.archive.models import Series as SeriesTable
 from radrelay.archive.models import Study as StudyTable
 from radrelay.errors import Invalid, NotFound
+from radrelay.identity import organisations
+from radrelay.mail import masked
+from radrelay.mail.errors import MailNotSet
 from radrelay.web import trail
 from radrelay.web.api.studies import Patient, shown_patient
 from radrelay.web.authentication import Authenticated, Services
@@ -58,7 +61,7 @@ class Link(BaseModel):
     label: str
     maker: str
     own: bool
-    state: Literal["open", "closed", "used-up", "expired", "revoked", "ended", "gone"]
+    state: Literal["open", "closed", "used-up", "expired", "revoked", "ended", "suspended", "gone"]
     protection: access.Protection
     may_download: bool
     max_uses: int | None
@@ -68,23 +71,33 @@ class Link(BaseModel):
     used_at: datetime | None
     revoked_at: datetime | None
     closed_until: datetime | None
+    email: str = ""
+    """Where codes are sent, of a link that asks for one."""
     shows: list[SharedRow]
 
 
 class Access(BaseModel):
-    """Something that happened with a link, from which address and with which browser."""
+    """Something that happened with a link, from which address and with which browser.
+
+    `email` is where codes of this link are sent; empty for one that asks for none.
+    """
 
     link_id: uuid.UUID
     at: datetime
     kind: access.AccessKind
     peer: str
     user_agent: str
+    email: str = ""
 
 
 class Links(BaseModel):
-    """Links, the newest first; `notices` are what closed one's own since one last read of it."""
+    """Links, the newest first; `notices` are what closed one's own since one last read of it.
+
+    `by_email` says whether a link can ask for a code by e-mail: whether a mail server is set.
+    """
 
     links: list[Link]
+    by_email: bool
     notices: list[Access]
 
 
@@ -97,7 +110,8 @@ class LinkDetail(Link):
 class NewLink(BaseModel):
     """A link to be made, to whole studies and to series. Without `max_uses` it opens as often as one likes.
 
-    With `pin` as protection and none given, one of six digits is made. The date of birth is the patient's.
+    With `pin` as protection and none given, one of six digits is made. The date of birth is the patient's; with `email`
+    a code is sent to that address each time.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -108,6 +122,7 @@ class NewLink(BaseModel):
     max_uses: int | None = None
     protection: access.Protection = "none"
     pin: str = Field("", max_length=20)
+    email: str = Field("", max_length=254)
     may_download: bool = False
     label: str = Field("", max_length=200)
 
@@ -139,9 +154,11 @@ def make_link(request: Request, services: Services, principal: Authenticated, wa
     """Make a link to what one may share; to download only with the right to it."""
     if principal.kind not in ("account", "token"):
         raise NoMaker
+    if wanted.protection == "email" and not services.password_links.post.is_set:
+        raise MailNotSet
     asked = Sharing(
         wanted.studies, wanted.series, wanted.ends_at, wanted.max_uses, wanted.protection, wanted.pin,
-        wanted.may_download, wanted.label,
+        wanted.may_download, wanted.label, wanted.email,
     )  # fmt: skip
     with services.database.write() as session:
         made, studies = share(session, services.link_keys, principal, asked, services.clock.now())
@@ -186,7 +203,7 @@ def list_links(services: Services, principal: Authenticated, study: uuid.UUID | 
             found = access.listed_links(session, principal.organisation_id, now, study=[study, *series])
             notices = []
         shown = _shown(services, session, principal, found)
-    return Links(links=shown, notices=[_access(one) for one in notices])
+    return Links(links=shown, by_email=services.password_links.post.is_set, notices=[_access(one) for one in notices])
 
 
 @router.put("/notices/read", status_code=204)
@@ -205,7 +222,7 @@ def show_link(services: Services, principal: Authenticated, link_id: uuid.UUID) 
         link = _reached(services, session, principal, link_id)
         shown = _shown(services, session, principal, [link])[0]
         happened = access.accesses(session, principal.organisation_id, link_id)
-    return LinkDetail(**shown.model_dump(), accesses=[_access(one) for one in happened])
+    return LinkDetail(**shown.model_dump(), accesses=[_access(one, link.email) for one in happened])
 
 
 @router.delete("/{link_id}", status_code=204)
@@ -228,13 +245,15 @@ def sheet(
         token = wanted.address.rpartition("#")[2]
         if not access.is_token_of(session, link_id, token):
             raise Invalid("this is not the address of this link", field="address")
+        name = organisations.name_of(session, principal.organisation_id)
     page = LinkSheet(
         address=address_of(services, request, token),
-        organisation=services.settings.web.organisation_name,
+        organisation=name,
         ends_at=_local(link.ends_at, wanted.zone),
         max_uses=link.max_uses,
         protection=link.protection,
         may_download=link.may_download,
+        sends_to=masked(link.email) if link.email else "",
     )
     headers = {"Content-Disposition": disposition("link.pdf")}
     return Response(link_sheet(page, wanted.language), media_type="application/pdf", headers=headers)
@@ -264,8 +283,8 @@ def _is_own(link: LinkView, principal: Principal) -> bool:
     return principal.kind in ("account", "token") and str(link.maker_id) == principal.id
 
 
-def _access(one: access.AccessView) -> Access:
-    return Access(link_id=one.link_id, at=one.at, kind=one.kind, peer=one.peer, user_agent=one.user_agent)
+def _access(one: access.AccessView, email: str = "") -> Access:
+    return Access(link_id=one.link_id, at=one.at, kind=one.kind, peer=one.peer, user_agent=one.user_agent, email=email)
 
 
 def _shown(services: WebServices, session: Session, principal: Principal, links: Sequence[LinkView]) -> list[Link]:
@@ -325,5 +344,6 @@ def _link(link: LinkView, principal: Principal, rows: list[SharedRow], sharing: 
         used_at=link.used_at,
         revoked_at=link.revoked_at,
         closed_until=link.closed_until,
+        email=link.email,
         shows=rows,
     )

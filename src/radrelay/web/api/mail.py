@@ -104,6 +104,9 @@ def test(request: Request, services: Services, principal: Administrator, wanted:
         if not recipient:
             raise AddressInvalid("your account has no e-mail address: name one", field="address")
         recipient = require_address(recipient)
-        posted = post.enqueue(session, principal.organisation_id, recipient, post.letter("test", language))
+        posted = post.enqueue(
+            session, principal.organisation_id, recipient,
+            post.letter("test", language, house=post.house_of(session, principal.organisation_id)),
+        )  # fmt: skip
         trail.write(session, trail.event(request, principal, "mail.test", ("letter", posted)))
     return TestPosted(id=posted, recipient=recipient)

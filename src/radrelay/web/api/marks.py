@@ -251,7 +251,9 @@ def _place(
     if seeing is not None and seeing.studies([study_id]):
         seen_by = seeing.scope.identity
     clear = all(one.scope.identity == "clear" for one in (reach, seeing or reach))
-    reader = service.Reader(principal.id, clear, partial(reference_of, services, clear=seen_by == "clear"))
+    reader = service.Reader(
+        principal.id, clear, partial(reference_of, services, principal.organisation_id, clear=seen_by == "clear")
+    )
     return service.Place(reach.scope.organisation_id, study_id, within, reach.now, reader)
 
 

@@ -1,18 +1,23 @@
-"""One's own account: where one is logged in, the e-mail address, credentials that are lost."""
+"""One's own account: profile, where one is logged in, the e-mail address, credentials that are lost."""
 
 from __future__ import annotations
 
 import uuid
 from datetime import datetime
+from typing import Literal
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.orm import Session
 
-from radrelay.identity.errors import LoginRefused
+from radrelay.identity import OpenSession
+from radrelay.identity.errors import KeptElsewhere, LoginRefused
 from radrelay.identity.values import Device
 from radrelay.web import trail
-from radrelay.web.api.session import ProofGiven, attempt_of, own_login
-from radrelay.web.authentication import COOKIE, AnyCaller, Services
+from radrelay.web.api.session import attempt_of, own_login
+from radrelay.web.authentication import COOKIE, AnyCaller, Caller, Services
+from radrelay.web.services import WebServices
+from radrelay.web.session_shapes import ProofGiven
 
 router = APIRouter(prefix="/me", tags=["own account"])
 
@@ -53,14 +58,27 @@ class Profile(BaseModel):
     from_directory: bool
     has_password: bool
     """Of one's own; otherwise the directory keeps it."""
+    affiliation: str
+    """One's organisation, in one's own words."""
+    email_waits: str | None
+    """An address that counts once the link that was sent there has been opened."""
+    name_kept_elsewhere: bool
+    """By the directory or single sign-on, which would bring it back."""
 
 
 class ProfileChange(BaseModel):
-    """A new e-mail address (empty: none), with a proof of the present password where there is one of one's own."""
+    """What is to change; what is left out stays.
+
+    A new e-mail address (empty: none) comes with a proof of the present password where there is one of one's own.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
-    email: str = Field(max_length=254)
+    full_name: str | None = Field(None, max_length=200)
+    affiliation: str | None = Field(None, max_length=200)
+    language: Literal["", "de", "en"] | None = None
+    """In which letters come; empty: the installation's."""
+    email: str | None = Field(None, max_length=254)
     current: ProofGiven | None = None
 
 
@@ -73,7 +91,11 @@ class Ended(BaseModel):
 @router.get("")
 def profile(services: Services, caller: AnyCaller) -> Profile:
     """Describe one's own account."""
-    account = own_login(caller).account
+    own_id, organisation_id = own_login(caller).account.id, own_login(caller).account.organisation_id
+    with services.database.read() as session:
+        account = services.identity.account(session, organisation_id, own_id)
+        waits = services.address_changes.pending(session, own_id)
+        elsewhere = services.identity.is_kept_elsewhere(session, account)
     return Profile(
         username=account.username,
         full_name=account.full_name,
@@ -82,33 +104,63 @@ def profile(services: Services, caller: AnyCaller) -> Profile:
         language=account.language,
         from_directory=account.directory_id is not None,
         has_password=services.identity.has_password(account),
+        affiliation=account.affiliation,
+        email_waits=None if waits is None else waits.email,
+        name_kept_elsewhere=elsewhere,
     )
 
 
 @router.patch("")
 def change_profile(request: Request, services: Services, caller: AnyCaller, change: ProfileChange) -> Profile:
-    """Change one's e-mail address. Links for a new password and PINs go there, so it takes a proof of who one is.
+    """Change one's name, organisation, language or e-mail address.
 
-    That is the present password; where that is not kept here, a proof within five minutes (`fresh-proof-wanted`).
+    Links for a new password and PINs go to the address, so it takes a proof of who one is: the present password; where
+    that is not kept here, a proof within five minutes (`fresh-proof-wanted`). A new address counts once the link that
+    is sent there has been opened; to have none counts at once.
     """
     login = own_login(caller)
     account = login.account
-    if services.identity.has_password(account):
-        if change.current is None:
+    if change.email is not None:
+        require_own_proof(request, services, login, change.current)
+    with services.database.write() as session:
+        if change.full_name is not None and services.identity.is_kept_elsewhere(session, account):
+            raise KeptElsewhere
+        services.identity.change_account(
+            session, account.organisation_id, account.id, full_name=change.full_name, language=change.language,
+            affiliation=change.affiliation, email="" if change.email == "" else None,
+        )  # fmt: skip
+        if change.email is not None:
+            _change_address(request, services, session, caller, change.email)
+        given = [name for name in ("full_name", "affiliation", "language") if getattr(change, name) is not None]
+        if given:
+            detail = {"changed": ",".join(given)}
+            record = trail.event(request, caller.principal, "account.profile", ("account", account.id), detail=detail)
+            trail.write(session, record)
+    return profile(services, caller)
+
+
+def require_own_proof(request: Request, services: WebServices, login: OpenSession, given: ProofGiven | None) -> None:
+    """Raise unless somebody proves anew that it is their login, by the password, or lately by a second factor."""
+    if services.identity.has_password(login.account):
+        if given is None:
             raise LoginRefused("the present password is asked for")
-        attempt = attempt_of(request, services, change.current)
-        services.identity.check_own(account, attempt, change.current.proof())
+        services.identity.check_own(login.account, attempt_of(request, services, given), given.proof())
     else:
         services.identity.factors.require_fresh(login)
-    with services.database.write() as session:
-        services.identity.change_account(session, account.organisation_id, account.id, email=change.email)
+
+
+def _change_address(request: Request, services: WebServices, session: Session, caller: Caller, email: str) -> None:
+    """Take the address away and tell it, or have a new one confirmed."""
+    account = own_login(caller).account
+    if email:
+        services.address_changes.begin(session, account, email, services.settings.web.site)
+        action = "account.email.ask"
+    else:
         services.password_links.end_all(session, account.id)
         if account.email:
             services.password_links.tell(session, account, "address-changed", address=account.email)
-        trail.write(session, trail.event(request, caller.principal, "account.email", ("account", account.id)))
-    with services.database.read() as session:
-        now = services.identity.account(session, account.organisation_id, account.id)
-    return profile(services, caller).model_copy(update={"email": now.email})
+        action = "account.email"
+    trail.write(session, trail.event(request, caller.principal, action, ("account", account.id)))
 
 
 @router.get("/sessions")

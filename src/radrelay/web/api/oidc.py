@@ -41,11 +41,15 @@ router = APIRouter(prefix="/oidc", tags=["single sign-on"])
 
 
 class Offer(BaseModel):
-    """What the login page shows: the button's name, and whether passwords are asked for beside it."""
+    """What the login page shows: the button's name, and whether passwords are asked for beside it.
+
+    `at_once`: who opens a page's address without a login goes on to the provider by itself.
+    """
 
     set: bool
     name: str
     hide_password: bool
+    at_once: bool = False
 
 
 class Person(BaseModel):
@@ -105,7 +109,7 @@ def offer(services: Services) -> Offer:
     if services.single_sign_on is None:
         return Offer(set=False, name="", hide_password=False)
     settings = services.single_sign_on.settings
-    return Offer(set=True, name=settings.name, hide_password=settings.hide_password)
+    return Offer(set=True, name=settings.name, hide_password=settings.hide_password, at_once=settings.at_once)
 
 
 @router.get("/start", status_code=303, response_class=RedirectResponse, responses=LED)
@@ -198,9 +202,8 @@ def log_out_from_there(
 @router.get("/state")
 def state(services: Services, principal: Administrator) -> State:
     """Say whether the provider answers."""
-    del principal
     source = services.single_sign_on
-    if source is None:
+    if source is None or principal.organisation_id != services.organisation_id:
         return State(set=False)
     known = State(
         set=True,

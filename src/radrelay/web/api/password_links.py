@@ -16,9 +16,10 @@ from radrelay.access import Principal
 from radrelay.errors import NotFound
 from radrelay.identity.password_links import LONGEST_TOKEN, LinkView
 from radrelay.web import trail
-from radrelay.web.api.session import VerifierGiven, set_device
+from radrelay.web.api.session import set_device
 from radrelay.web.authentication import Administrator, Services, require_same_origin
 from radrelay.web.connection import peer_address
+from radrelay.web.session_shapes import VerifierGiven
 
 router = APIRouter(prefix="/password-links", tags=["password links"])
 rules_router = APIRouter(tags=["password links"])

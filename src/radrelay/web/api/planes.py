@@ -72,19 +72,19 @@ def planes(request: Request, services: Services, principal: Authenticated, insta
     mark = (instance_id, "planes", clear)  # an instance never changes
     listed = services.listings.get(mark)
     if listed is None:
-        listed = _listed(services, found.ref, clear=clear)
+        listed = _listed(services, principal.organisation_id, found.ref, clear=clear)
         services.listings.put(mark, listed)
     return packed(request, listed)
 
 
-def _listed(services: WebServices, ref: InstanceRef, *, clear: bool) -> bytes:
+def _listed(services: WebServices, organisation_id: uuid.UUID, ref: InstanceRef, *, clear: bool) -> bytes:
     frames = _frames(services, ref)
     found = planes_of(services.metadata.one(ref), frames)
     shown = found.planes if clear else _without_time_of_day(found.planes)
     return encoded(
         {
             "instance_id": ref.id,
-            "frame_of_reference": reference_of(services, found.frame_of_reference, clear=clear),
+            "frame_of_reference": reference_of(services, organisation_id, found.frame_of_reference, clear=clear),
             "frames": frames,
             "complete": len(shown) == frames or not shown,
             "dimensions": found.dimensions,

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from radrelay.access import Principal
 from radrelay.audit.export import Form
+from radrelay.identity import organisations
 from radrelay.privacy import incidents, suspects
 from radrelay.privacy.exposure import REACHED_COLUMNS, TOUCHED_COLUMNS, Exposure, exposure, reached
 from radrelay.privacy.incidents import Clock, IncidentDraft, IncidentView
@@ -281,6 +282,8 @@ def report_page(
 ) -> Response:
     """Return the report as a page to be kept and printed; it needs nothing from anywhere."""
     shown, _ = _report(request, services, principal, incident_id, "html")
-    page = incident_page(shown.model_dump(), services.settings.web.organisation_name, language)
+    with services.database.read() as session:
+        name = organisations.name_of(session, principal.organisation_id)
+    page = incident_page(shown.model_dump(), name, language)
     headers = {"Content-Disposition": f'attachment; filename="incident-{shown.incident.id}.html"'}
     return Response(page, media_type="text/html; charset=utf-8", headers=headers | {"Cache-Control": "no-store"})

@@ -21,7 +21,8 @@ class SourceShown(BaseModel):
     """What a source promises, and the oldest that is held of it; spans in seconds, null is without end.
 
     `held` counts what a person keeps longer, `longer` what stays longer than is promised now because it came before
-    that was set, `overdue` what is over and still here.
+    that was set, `restricted` what is over and waits because its processing is restricted, `overdue` what is over and
+    still here for no such reason.
     """
 
     model_config = ConfigDict(from_attributes=True)
@@ -36,6 +37,7 @@ class SourceShown(BaseModel):
     next_end_at: datetime | None
     held: int
     longer: int
+    restricted: int
     overdue: int
     overdue_since: datetime | None
     state: State

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
+from msgspec.structs import replace
 from sqlalchemy.orm import Session
 
 from radrelay import audit
@@ -21,12 +23,15 @@ from radrelay.access import Right as AccessRight
 from radrelay.archive.export import ExtraFile, stream_zip
 from radrelay.archive.instances import InstanceRef
 from radrelay.archive.locking import lock_archive
-from radrelay.audit.disclosures import COLUMNS, disclosures
+from radrelay.audit.disclosures import COLUMNS, disclosures, seen_by
 from radrelay.audit.export import written
 from radrelay.privacy import erasure, requests
+from radrelay.privacy.contacts import contacts_of
 from radrelay.privacy.erasure import Proof
 from radrelay.privacy.holdings_of import Held, HeldStudy, held
 from radrelay.privacy.notice import Language
+from radrelay.privacy.passing import Passing, all_passings, passings
+from radrelay.privacy.reminders import officers
 from radrelay.privacy.requests import (
     RequestChange,
     RequestDraft,
@@ -42,6 +47,7 @@ from radrelay.web.request_shapes import (
     AsideShown,
     Data,
     ErasureWanted,
+    PassingShown,
     ProofShown,
     RequestChanged,
     Requests,
@@ -49,22 +55,24 @@ from radrelay.web.request_shapes import (
     RequestWanted,
     StudyShown,
 )
-from radrelay.web.request_sheet import request_sheet
+from radrelay.web.request_sheet import Seen, request_sheet
 from radrelay.web.services import WebServices
 
 router = APIRouter(prefix="/privacy/requests", tags=["privacy"])
 
 
-def _shown(one: RequestView, now: datetime) -> RequestShown:
+def shown(one: RequestView, now: datetime, passed: Sequence[Passing] = ()) -> RequestShown:
+    """Return a request as it is told, with to whom it was passed on."""
     named = {
         name: getattr(one, name)
         for name in RequestShown.model_fields
-        if name not in ("subject", "patient_issuer", "patient_id", "account_id", "clock", "proof")
+        if name not in ("subject", "patient_issuer", "patient_id", "account_id", "clock", "proof", "passed")
     }
     proof = erasure.decoded(one.proof)
     return RequestShown(
         **named, subject=one.subject.kind, patient_issuer=one.subject.issuer, patient_id=one.subject.patient_id,
         account_id=one.subject.account_id, clock=one.clock(now),
+        passed=[PassingShown.model_validate(each) for each in passed],
         proof=None if proof is None else ProofShown.model_validate(proof),
     )  # fmt: skip
 
@@ -80,7 +88,10 @@ def list_requests(request: Request, services: Services, principal: Auditor) -> R
     now = services.clock.now()
     with services.database.read() as session:
         known = requests.requests(session, principal.organisation_id)
-    return Requests(requests=[_shown(_looked_after(services, principal, one), now) for one in known])
+        passed = all_passings(session, principal.organisation_id)
+        reminded = services.password_links.post.is_set and bool(officers(session, principal.organisation_id))
+    told = [shown(_looked_after(services, principal, one), now, passed.get(one.id, ())) for one in known]
+    return Requests(requests=told, reminded=reminded)
 
 
 def _looked_after(services: WebServices, principal: Principal, one: RequestView) -> RequestView:
@@ -92,9 +103,7 @@ def _looked_after(services: WebServices, principal: Principal, one: RequestView)
         destroyed_at = erasure.carried_out(session, services.house.keys, proof)
     if destroyed_at is None:
         return one
-    complete = Proof(
-        proof.at, proof.by, proof.studies, proof.aside, proof.kept, proof.record_erased, destroyed_at
-    )  # fmt: skip
+    complete = replace(proof, destroyed_at=destroyed_at)
     with services.database.write() as session:
         return requests.keep_proof(session, principal.organisation_id, one.id, erasure.encoded(complete))
 
@@ -109,8 +118,8 @@ def enter_request(request: Request, services: Services, principal: Officer, want
     )  # fmt: skip
     with services.database.write() as session:
         made = requests.enter(session, principal.organisation_id, draft, by=principal.name, now=now)
-        _note(session, request, principal, "request.enter", made, {"kind": made.kind})
-    return _shown(made, now)
+        note(session, request, principal, "request.enter", made, {"kind": made.kind})
+    return shown(made, now)
 
 
 @router.put("/{request_id}")
@@ -120,7 +129,8 @@ def change_request(
     """Write what is known by now: how the requester was verified, why it takes longer, what was answered."""
     now = services.clock.now()
     change = RequestChange(
-        wanted.contact, wanted.note, wanted.extended_why, wanted.verified_how, wanted.state, wanted.answer
+        wanted.contact, wanted.note, wanted.extended_why, wanted.verified_how, wanted.state, wanted.answer,
+        wanted.told_how, wanted.stops,
     )  # fmt: skip
     with services.database.write() as session:
         made = requests.change(
@@ -128,13 +138,15 @@ def change_request(
             now=now,
         )  # fmt: skip
         detail = {"kind": made.kind, "state": made.state, "verified": made.verified_at is not None}
-        _note(session, request, principal, "request.change", made, detail)
-    return _shown(made, now)
+        note(session, request, principal, "request.change", made, detail)
+        passed = passings(session, principal.organisation_id, made.id)
+    return shown(made, now, passed)
 
 
-def _note(
+def note(
     session: Session, request: Request, principal: Principal, action: str, one: RequestView, detail: dict[str, Any]
 ) -> None:
+    """Write what was done with a request, and whose it is."""
     event = trail.event(request, principal, action, ("request", one.id), detail=detail, patient=_patient(one))
     trail.write(session, event)
 
@@ -144,7 +156,7 @@ def held_data(request: Request, services: Services, principal: Auditor, request_
     """Find what is held of the person that a request is about; studies of several people are told apart."""
     with services.database.write() as session:
         one = requests.request_of(session, principal.organisation_id, request_id)
-        _note(session, request, principal, "request.find", one, {"kind": one.kind})
+        note(session, request, principal, "request.find", one, {"kind": one.kind})
     return _data(services, principal, one, lambda found: found)[0]
 
 
@@ -156,11 +168,13 @@ def _data(
     with services.database.read() as session:
         everything = held(session, principal.organisation_id, one.subject)
         found = whose(everything)
-        reach = Reach.of(services, session, principal, AccessRight.DOWNLOAD)
+        reach = Reach(session, principal, AccessRight.DOWNLOAD, now, for_subject=True)
         if reach.scope.identity == "clear":
-            included = reach.studies(study.id for study in found.studies)
-            for study_id in included:
-                refs += reach.study_instances(study_id)
+            for study in found.studies:
+                mine = reach.living_at(study.received_at) if study.barred else reach  # what is over waits
+                if mine.studies([study.id]):
+                    included.add(study.id)
+                    refs += mine.study_instances(study.id)
     went = _went(services, principal, one)
     if len(found.studies) < len(everything.studies):  # the record knows several people under one ID
         own = {study.study_uid for study in found.studies}
@@ -188,19 +202,25 @@ def _went(services: WebServices, principal: Principal, one: RequestView) -> list
 @router.get("/{request_id}/export.zip", response_class=StreamingResponse, responses=answers("application/zip"))
 def export(
     request: Request, services: Services, principal: Auditor, request_id: uuid.UUID, language: Language = "en",
-    person: uuid.UUID | None = None,
+    person: uuid.UUID | None = None, *, instructed: bool = False,
 ) -> StreamingResponse:  # fmt: skip
     """Return what is held as a ZIP: pages to be read (PDF), JSON, to whom data went (CSV), and the DICOM objects.
 
     The requester must have been verified. Images that the caller may not download are named, not included. 409
-    `several-people` where the ID is of several, unless `person` is a study of the one who is meant.
+    `several-people` where the ID is of several, unless `person` is a study of the one who is meant. Studies that only
+    clinics decide about are left out unless they have `instructed` us.
     """
     with services.database.read() as session:
         one = requests.request_of(session, principal.organisation_id, request_id)
     one.require_verified()
-    data, refs, went = _data(services, principal, one, lambda found: found.of_one(person))
+
+    def whose(found: Held) -> Held:
+        return found.of_one(person) if instructed else found.of_one(person).to_hand_out()
+
+    data, refs, went = _data(services, principal, one, whose)
+    seen = {str(study.id): _seen(services, principal, study.id) for study in data.studies}
     with services.database.write() as session:
-        _note(session, request, principal, "request.export", one, {"objects": len(refs)})
+        note(session, request, principal, "request.export", one, {"objects": len(refs), "instructed": instructed})
         for study in (each for each in data.studies if each.included):
             patient = (one.subject.issuer, one.subject.patient_id, study.name)
             detail = {"recipient": one.requester, "purpose": "GDPR Art. 15"}
@@ -208,13 +228,28 @@ def export(
                 request, principal, "study.download", ("study", study.id), detail=detail, patient=patient
             )
             trail.write(session, event)
-    sheet = request_sheet(data.model_dump(), went, principal.name, language)
-    text = json.dumps(data.model_dump(mode="json"), ensure_ascii=False, indent=1).encode()
+    with services.database.read() as session:
+        house = contacts_of(session, principal.organisation_id)
+    sheet = request_sheet(data.model_dump(), went, seen, one.requester, house, language)
+    told = {study: [asdict(who) for who in whom] for study, whom in seen.items()}
+    text = json.dumps(
+        {**data.model_dump(mode="json"), "seen": told}, ensure_ascii=False, indent=1, default=str
+    ).encode()
     table = b"".join(written(went, "csv", COLUMNS))
     extras = [_extra("person.pdf", sheet), _extra("person.json", text), _extra("disclosures.csv", table)]
     pieces = stream_zip(services.reader, refs, services.workers, services.clock.now(), extras=extras)
     headers = {"Content-Disposition": f'attachment; filename="request-{one.id}.zip"', "Cache-Control": "no-store"}
     return StreamingResponse(pieces, media_type="application/zip", headers=headers)
+
+
+def _seen(services: WebServices, principal: Principal, study_id: uuid.UUID) -> list[Seen]:
+    """Return who has seen a study or taken it away, the last first."""
+    found: dict[tuple[str, bool], Seen] = {}
+    for entry in seen_by(services.database, principal.organisation_id, study_id):
+        who = (entry.actor_name, entry.actor_kind == "link")
+        known = found.get(who) or Seen(*who, 0, entry.at)
+        found[who] = Seen(*who, known.times + 1, known.last_at)
+    return list(found.values())
 
 
 def _extra(name: str, content: bytes) -> ExtraFile:
@@ -243,15 +278,16 @@ def erase(
         if one.kind != "erasure" or one.subject.kind != "patient":
             raise requests.RequestInvalid("only a request to erase a patient's data is carried out here", field="kind")
         proof = _erased(request, services, principal, session, one, wanted)
-        _note(session, request, principal, "request.erase", one, _told(proof))
+        note(session, request, principal, "request.erase", one, _told(proof))
         if wanted.record:
             subject = one.subject
             gone = audit.erase_patient(
                 session, services.metadata_key, principal.organisation_id, subject.issuer, subject.patient_id
             )  # fmt: skip
-            proof = Proof(proof.at, proof.by, proof.studies, proof.aside, proof.kept, gone)
+            proof = replace(proof, record_erased=gone)
         kept = requests.keep_proof(session, principal.organisation_id, one.id, erasure.encoded(proof))
-    return _shown(kept, now)
+        passed = passings(session, principal.organisation_id, one.id)
+    return shown(kept, now, passed)
 
 
 def _erased(
@@ -260,7 +296,7 @@ def _erased(
 ) -> Proof:  # fmt: skip
     """Erase in the caller's transaction; what an earlier erasure of this request proved stays in the proof."""
 
-    def note(study: HeldStudy) -> audit.AuditRecord:
+    def deletion_of(study: HeldStudy) -> audit.AuditRecord:
         patient = (one.subject.issuer, one.subject.patient_id, study.name)
         detail = {"reason": "erasure", "request": str(one.id)}
         return trail.event(request, principal, "study.delete", ("study", study.id), detail=detail, patient=patient)
@@ -269,14 +305,16 @@ def _erased(
     found = held(session, principal.organisation_id, one.subject)
     if found.people > 1 and wanted.record:
         raise requests.SeveralPeople(people=found.people)
-    made = erasure.erase(session, found.of_one(wanted.person), note, by=principal.name, now=services.clock.now())
+    meant = found.of_one(wanted.person)
+    ours = meant if wanted.instructed else meant.to_erase()
+    made = erasure.erase(session, ours, deletion_of, by=principal.name, now=services.clock.now())
+    made = replace(made, clinics=len(meant.studies) - len(ours.studies))
     before = erasure.decoded(one.proof)
     if before is None:
         return made
-    both = (*before.studies, *made.studies)
-    return Proof(made.at, made.by, both, made.aside, made.kept, before.record_erased)
+    return replace(made, studies=(*before.studies, *made.studies), record_erased=before.record_erased)
 
 
 def _told(proof: Proof) -> dict[str, Any]:
     keys = sum(len(study.keys) for study in proof.studies)
-    return {"studies": len(proof.studies), "kept": len(proof.kept), "keys": keys}
+    return {"studies": len(proof.studies), "kept": len(proof.kept), "keys": keys, "clinics": proof.clinics}

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import suppress
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Path, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.orm import Session
 
+from radrelay import access
 from radrelay.audit.export import Form
-from radrelay.errors import Invalid, NotFound
+from radrelay.errors import Invalid, NotFound, RadrelayError
 from radrelay.privacy import texts
 from radrelay.privacy.notice import NAMES, Language
 from radrelay.privacy.texts import KINDS, LONGEST, Acceptor, Kind
 from radrelay.web import trail
 from radrelay.web.api.audit_events import FILES, as_file
-from radrelay.web.authentication import Administrator, AnyCaller, Auditor, Services
+from radrelay.web.authentication import Administrator, AnyCaller, Auditor, Services, entering_caller_of
+from radrelay.web.services import WebServices
+from radrelay.web.visitors import LINK_COOKIE
 
 router = APIRouter(prefix="/privacy", tags=["privacy"])
 Words = Annotated[str, Field(max_length=LONGEST)]
@@ -149,13 +154,17 @@ def list_texts(services: Services, principal: Auditor) -> Texts:
                 for one in known
                 if one.id is not None and one.changed_at is not None
             ]  # fmt: skip
-            stale = bool(known) and texts.is_stale(session, principal.organisation_id, known[0])
+            stale = bool(known) and texts.is_stale(
+                session, principal.organisation_id, known[0], services.settings.statistics
+            )
             shown.append(TextShown(kind=kind, draft=Draft.model_validate(draft), versions=lines, stale=stale))
     return Texts(texts=shown, placeholders=list(NAMES))
 
 
 @router.get("/texts/{kind}/versions/{version}")
-def read_version(services: Services, principal: Auditor, kind: Kind, version: int) -> Version:
+def read_version(
+    services: Services, principal: Auditor, kind: Kind, version: Annotated[int, Path(ge=1, le=2**31 - 1)]
+) -> Version:
     """Show a published version, also one that is not in force any more."""
     with services.database.read() as session:
         return Version.model_validate(texts.named(session, principal.organisation_id, kind, version))
@@ -168,8 +177,9 @@ def save_draft(
     """Write the draft of a text; nobody is asked to accept it before it is published."""
     with services.database.write() as session:
         draft = texts.save_draft(
-            session, principal.organisation_id, kind, wanted.english, wanted.german, revision=wanted.revision,
-            by=principal.name, now=services.clock.now(),
+            session, principal.organisation_id, kind, wanted.english, wanted.german,
+            statistics=services.settings.statistics, revision=wanted.revision, by=principal.name,
+            now=services.clock.now(),
         )  # fmt: skip
         detail = {"text": kind, "revision": draft.revision}
         trail.write(session, trail.event(request, principal, "privacy.draft", ("privacy_text", kind), detail=detail))
@@ -183,8 +193,8 @@ def publish(
     """Publish the draft, filled from the settings as they are; everybody is asked to accept it from now on."""
     with services.database.write() as session:
         made = texts.publish(
-            session, principal.organisation_id, kind, revision=wanted.revision, by=principal.name,
-            now=services.clock.now(),
+            session, principal.organisation_id, kind, statistics=services.settings.statistics,
+            revision=wanted.revision, by=principal.name, now=services.clock.now(),
         )  # fmt: skip
         detail = {"text": kind, "version": made.version, "sha256": made.sha256}
         trail.write(
@@ -240,10 +250,23 @@ def accept(request: Request, services: Services, caller: AnyCaller, wanted: Acce
 
 
 @router.get("/notice")
-def notice(services: Services, kind: Kind = "notice") -> PublicVersion:
-    """Return the privacy notice (or the terms) in force, for everybody, before any login; 404 where there is none."""
+def notice(request: Request, services: Services, kind: Kind = "notice") -> PublicVersion:
+    """Return the privacy notice (or the terms) in force, for everybody, before any login; 404 where there is none.
+
+    It is that of the organisation whose people, or whose link, somebody comes by; before that, of the first.
+    """
     with services.database.read() as session:
-        found = texts.current(session, services.organisation_id, kind)
+        found = texts.current(session, _organisation_of(request, services, session), kind)
     if found is None:
         raise NotFound("nothing is published")
     return PublicVersion.model_validate(found)
+
+
+def _organisation_of(request: Request, services: WebServices, session: Session) -> uuid.UUID:
+    """Return whose notice somebody reads; who is not known reads that of the installation's first organisation."""
+    with suppress(RadrelayError):  # why: the notice is for everybody, however their login or link stands
+        return entering_caller_of(request).principal.organisation_id
+    with suppress(RadrelayError):
+        visit = access.visit_of(session, request.cookies.get(LINK_COOKIE, ""), "", services.clock.now())
+        return visit.principal.organisation_id
+    return services.organisation_id

@@ -15,7 +15,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from sqlalchemy.orm import Session
 
 from radrelay import access
-from radrelay.access import Grantee, GrantView, Principal, Right, Target
+from radrelay.access import GUEST, Grantee, GrantView, Principal, Right, Target
 from radrelay.access.errors import BeyondOwn
 from radrelay.errors import NotFound
 from radrelay.web import trail
@@ -58,10 +58,23 @@ class Release(BaseModel):
     rule: str | None
 
 
+class OpenedByGlass(BaseModel):
+    """Who opened the restricted study to themselves for a reason: nobody released it, and it ends by itself."""
+
+    id: uuid.UUID
+    name: str
+    at: datetime
+    ends_at: datetime | None
+
+
 class Releases(BaseModel):
-    """The releases of a study that count. What the caller may give: `may_download`, and until when (null: no end)."""
+    """The releases of a study that count, and beside them who broke glass.
+
+    What the caller may give: `may_download`, and until when (null: no end).
+    """
 
     releases: list[Release]
+    opened: list[OpenedByGlass]
     may_download: bool
     latest_end: datetime | None
 
@@ -81,15 +94,20 @@ class NewRelease(BaseModel):
 def list_releases(request: Request, services: Services, principal: Authenticated, study_id: uuid.UUID) -> Releases:
     """List who has a study by a release, for who may share it."""
     with services.database.read() as session:
-        study, latest_end = _own(services, session, principal, study_id, download=False)
+        study, latest_end = reach_to_share(services, session, principal, study_id, download=False)
         views = _released(services, session, principal, study_id)
-        names = names_for(services, session, principal, views)
+        glass = _opened(services, session, principal, study_id)
+        names = names_for(services, session, principal, [*views, *glass])
         rules = access.rules_behind(session, [view.id for view in views])
+        opened = [
+            OpenedByGlass(id=one.id, name=names.of("account", one.grantee.id), at=one.created_at, ends_at=one.ends_at)
+            for one in glass
+        ]
         releases = [_shown(view, names.of(view.grantee.kind, view.grantee.id), rules.get(view.id)) for view in views]
         may_download = _may_download(services, session, principal, study_id)
     record = trail.event(request, principal, "release.list", ("study", study_id), patient=study.patient)
     trail.seen(services.database, principal, record)
-    return Releases(releases=releases, may_download=may_download, latest_end=latest_end)
+    return Releases(releases=releases, opened=opened, may_download=may_download, latest_end=latest_end)
 
 
 @router.get("/receivers")
@@ -97,17 +115,17 @@ def find_receivers(
     services: Services, principal: Authenticated, study_id: uuid.UUID,
     text: Annotated[str, Query(max_length=200)] = "",
 ) -> Receivers:  # fmt: skip
-    """Look for groups and people to release a study to."""
+    """Look for groups and people to release a study to; who signed up finds groups alone."""
     wanted = text.casefold().split()
     with services.database.read() as session:
-        _own(services, session, principal, study_id, download=False)
+        reach_to_share(services, session, principal, study_id, download=False)
         groups = access.groups(session, principal.organisation_id)
         accounts = services.identity.accounts(session, principal.organisation_id)
     everybody = [Receiver(kind="group", id=str(one.id), name=one.name) for one in groups]
     everybody += [
         Receiver(kind="account", id=str(one.id), name=one.full_name or one.username)
         for one in accounts
-        if one.disabled_at is None and str(one.id) != principal.id
+        if one.disabled_at is None and str(one.id) != principal.id and principal.role != GUEST
     ]
     found = [one for one in everybody if all(word in one.name.casefold() for word in wanted)]
     return Receivers(receivers=found[:MOST_FOUND], more=len(found) > MOST_FOUND)
@@ -123,7 +141,7 @@ def release(
     rights = (Right.SEE, Right.DOWNLOAD) if wanted.may_download else (Right.SEE,)
     require_future(wanted.ends_at, now)
     with services.database.write() as session:
-        study, latest_end = _own(services, session, principal, study_id, download=wanted.may_download)
+        study, latest_end = reach_to_share(services, session, principal, study_id, download=wanted.may_download)
         if latest_end is not None and (wanted.ends_at is None or wanted.ends_at > latest_end):
             raise BeyondOwn
         require_grantee(services, session, principal, to)
@@ -145,7 +163,7 @@ def take_back(
 ) -> None:
     """Take a release back: whoever had the study by it alone has it no more, from now on."""
     with services.database.write() as session:
-        study, _ = _own(services, session, principal, study_id, download=False)
+        study, _ = reach_to_share(services, session, principal, study_id, download=False)
         view = next((one for one in _released(services, session, principal, study_id) if one.id == release_id), None)
         if view is None:
             raise NotFound("there is no such release")
@@ -153,7 +171,7 @@ def take_back(
         _record(session, request, principal, "release.end", study, view)
 
 
-def _own(
+def reach_to_share(
     services: WebServices, session: Session, principal: Principal, study_id: uuid.UUID, *, download: bool
 ) -> tuple[ReachedStudy, datetime | None]:
     """Return a study as the least of the rights that a release takes lets see it, and until when all of them last.
@@ -184,16 +202,26 @@ def _may_download(services: WebServices, session: Session, principal: Principal,
 
 def _released(services: WebServices, session: Session, principal: Principal, study_id: uuid.UUID) -> list[GrantView]:
     """Return the grants on a study that are releases and count now, the newest first."""
-    now = services.clock.now()
-    found = access.granted(session, principal.organisation_id, target=Target("study", study_id))
     return [
         view
-        for view in found
-        if view.grantee.kind in ("account", "group")
+        for view in _counting(services, session, principal, study_id)
+        if view.origin != access.BROKEN_GLASS
+        and view.grantee.kind in ("account", "group")
         and Right.SEE in view.rights
         and RELEASED.issuperset(view.rights)
-        and (view.ends_at is None or view.ends_at > now)
     ]
+
+
+def _opened(services: WebServices, session: Session, principal: Principal, study_id: uuid.UUID) -> list[GrantView]:
+    """Return the grants on a study by which somebody broke glass and still sees it."""
+    found = _counting(services, session, principal, study_id)
+    return [view for view in found if view.origin == access.BROKEN_GLASS]
+
+
+def _counting(services: WebServices, session: Session, principal: Principal, study_id: uuid.UUID) -> list[GrantView]:
+    now = services.clock.now()
+    found = access.granted(session, principal.organisation_id, target=Target("study", study_id))
+    return [view for view in found if view.ends_at is None or view.ends_at > now]
 
 
 def _same(

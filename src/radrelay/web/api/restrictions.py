@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Literal
+from datetime import date, datetime
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
@@ -20,13 +21,41 @@ from radrelay.intake.sources import get_source
 from radrelay.web import trail
 from radrelay.web.authentication import Administrator, Authenticated, Services
 from radrelay.web.reach import Reach, ReachedStudy
+from radrelay.web.restricted_people import meant
 from radrelay.web.services import WebServices
 
 router = APIRouter(tags=["access"])
 
 
+class PersonShown(BaseModel):
+    """Somebody whose studies are under a patient ID, as far as you may see them."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    name: str
+    birth_date: date | None
+    sex: str
+    studies: int
+
+
+class PeopleShown(BaseModel):
+    """How many people's studies a patient ID of an issuer means, those whom you may see, and who else issues that ID.
+
+    A restriction hides the studies of all of them, and none of another issuer's.
+    """
+
+    model_config = ConfigDict(from_attributes=True)
+
+    people: int
+    named: list[PersonShown]
+    other_issuers: list[str]
+
+
 class Restriction(BaseModel):
-    """Studies that only grants on themselves show, and how many of them are here."""
+    """Studies that only grants on themselves show, and how many of them are here.
+
+    Of a patient's it is said how many people have studies under the ID: all of them are restricted.
+    """
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -38,6 +67,7 @@ class Restriction(BaseModel):
     made_by: str
     created_at: datetime
     studies: int
+    people: int = 1
 
 
 class Restrictions(BaseModel):
@@ -83,7 +113,23 @@ def list_restrictions(services: Services, principal: Administrator) -> Restricti
     """List what is restricted; patients stand there by the IDs that they were restricted by."""
     with services.database.read() as session:
         found = access.restrictions(session, principal.organisation_id)
-    return Restrictions(restrictions=[Restriction.model_validate(one) for one in found])
+        reach = Reach.of(services, session, principal, Right.SEE)
+        shown = [_shown(reach, one) for one in found]
+    return Restrictions(restrictions=shown)
+
+
+@router.get("/restrictions/people")
+def people_meant(
+    request: Request, services: Services, principal: Administrator,
+    value: Annotated[str, Query(min_length=1, max_length=64)], issuer: Annotated[str, Query(max_length=64)] = "",
+) -> PeopleShown:  # fmt: skip
+    """Say whom a restriction of a patient would mean, before it is made."""
+    detail = {"by": ["patient_id"], "from": "restriction"}
+    distinct = hashlib.sha256(repr((value, issuer)).encode()).hexdigest()
+    trail.seen(services.database, principal, trail.event(request, principal, "study.search", detail=detail), distinct)
+    with services.database.read() as session:
+        found = meant(Reach.of(services, session, principal, Right.SEE), issuer.strip(), value.strip())
+    return PeopleShown.model_validate(found)
 
 
 @router.post("/restrictions", status_code=201)
@@ -94,7 +140,7 @@ def restrict(request: Request, services: Services, principal: Administrator, wan
             get_source(session, principal.organisation_id, _source_of(wanted.value))
         made = _restrict(services, session, principal, WantedRestriction(**wanted.model_dump()))
         _record(session, request, principal, "access.restrict", made)
-    return Restriction.model_validate(made)
+        return _shown(Reach.of(services, session, principal, Right.SEE), made)
 
 
 @router.delete("/restrictions/{restriction_id}", status_code=204)
@@ -154,6 +200,13 @@ def set_prior_rule(request: Request, services: Services, principal: Administrato
         access.set_prior_rule(session, principal.organisation_id, PriorRuleView(**wanted.model_dump()))
         trail.write(session, trail.event(request, principal, "access.prior-rule", detail=wanted.model_dump()))
     return wanted
+
+
+def _shown(reach: Reach, one: RestrictionView) -> Restriction:
+    shown = Restriction.model_validate(one)
+    if one.kind == "patient":
+        shown.people = max(1, meant(reach, one.issuer, one.value).people)
+    return shown
 
 
 def _restrict(

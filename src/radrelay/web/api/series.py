@@ -38,8 +38,9 @@ class Instance(BaseModel):
     `frames` are those that can be read, whatever the header says; `frames_named` is what it says. `time` is in seconds
     after the midnight before the series' first instance, `time_of` says of what: its acquisition or its content;
     without the patient's identity it counts from that instance. `trigger_time` is in ms after the heart's R wave.
-    `frame_of_reference` is told only where a series' instances have different ones. `view` is a radiograph's, such as
-    MLO or PA (with " modified" for a special one), `side` of the body R, L or B.
+    `temporal_position`, `acquisition` (its number), `echo_time` (ms) and `b_value` (s/mm²) tell pictures apart that lie
+    at one position. `frame_of_reference` is told only where a series' instances have different ones. `view` is a
+    radiograph's, such as MLO or PA (with " modified" for a special one), `side` of the body R, L or B.
     """
 
     id: uuid.UUID
@@ -63,6 +64,10 @@ class Instance(BaseModel):
     time: float | None
     time_of: Literal["", "acquisition", "content"]
     trigger_time: float | None
+    temporal_position: float | None
+    acquisition: float | None
+    echo_time: float | None
+    b_value: float | None
     frame_of_reference: str | None
     cine_rate: float | None
     file_name: str
@@ -97,12 +102,12 @@ def detail(request: Request, services: WebServices, principal: Principal, series
     mark = (series_id, found.found.version(), clear)
     listed = services.listings.get(mark)
     if listed is None:
-        listed = _listed(services, found, clear=clear)
+        listed = _listed(services, principal.organisation_id, found, clear=clear)
         services.listings.put(mark, listed)
     return listed
 
 
-def _listed(services: WebServices, found: ReachedSeries, *, clear: bool) -> bytes:
+def _listed(services: WebServices, organisation_id: uuid.UUID, found: ReachedSeries, *, clear: bool) -> bytes:
     """Return a series' description as JSON: the same for the same instances in the same places."""
     with services.database.read() as session:
         shapes = study_rows.shapes(session, found.id)
@@ -120,9 +125,11 @@ def _listed(services: WebServices, found: ReachedSeries, *, clear: bool) -> byte
         row = _instance(ref, placement, shape, frames, why_not, clear=clear)
         row["time"], row["time_of"] = when[place]
         if not reference:
-            row["frame_of_reference"] = reference_of(services, placement.frame_of_reference.text, clear=clear)
+            row["frame_of_reference"] = reference_of(
+                services, organisation_id, placement.frame_of_reference.text, clear=clear
+            )
         rows.append(row)
-    shared = reference_of(services, reference, clear=clear)
+    shared = reference_of(services, organisation_id, reference, clear=clear)
     return encoded({"id": found.id, "study_id": found.study.id, "frame_of_reference": shared, "instances": rows})
 
 
@@ -187,6 +194,10 @@ def _instance(
         "pixel_spacing": placement.spacing.numbers,
         "thickness": placement.thickness.number,
         "trigger_time": placement.trigger_time.number,
+        "temporal_position": placement.temporal_position.number,
+        "acquisition": placement.acquisition_number.number,
+        "echo_time": placement.echo_time.number,
+        "b_value": placement.b_value.number,
         "frame_of_reference": None,
         "cine_rate": placement.frames_per_second(),
         "file_name": ref.file_name if clear else "",

@@ -11,12 +11,10 @@ import asyncio
 import json
 import time
 import uuid
-from datetime import datetime
 from typing import Annotated, Literal, cast
 
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from sqlalchemy.orm import Session
+from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
@@ -29,10 +27,8 @@ from radrelay.identity import (
     LoginRefused,
     LoginTry,
     OpenSession,
-    Proof,
     ProofWanted,
     TooManyAttempts,
-    from_text,
     to_text,
 )
 from radrelay.identity.directory.errors import DirectoryUnavailable
@@ -47,11 +43,28 @@ from radrelay.web.authentication import (
     Services,
     SettledCaller,
     account_principal,
+    group_ids,
     owes_acceptance,
+    owes_password,
     require_same_origin,
 )
 from radrelay.web.connection import is_from_this_machine, is_secure, peer_address
 from radrelay.web.services import WebServices
+from radrelay.web.session_shapes import (
+    BroughtHere,
+    ChallengeAnswer,
+    Challenged,
+    Credentials,
+    FactorsReset,
+    LoginAnswer,
+    Onward,
+    PasswordChange,
+    ProofGiven,
+    SessionAccount,
+    SessionAnswer,
+    SharedHere,
+    Used,
+)
 from radrelay.web.visitors import LINK_COOKIE
 
 DEVICE_COOKIE_S = 400 * 24 * 3600  # the longest that browsers keep one
@@ -61,157 +74,31 @@ FORM = "application/x-www-form-urlencoded"
 router = APIRouter(prefix="/session", tags=["session"])
 
 
-class Credentials(BaseModel):
-    """A user name and a password."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    username: str = Field(max_length=200)
-    password: str = Field(max_length=256)
-
-
-class Challenged(BaseModel):
-    """Whose challenge is asked for."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    username: str = Field(min_length=1, max_length=200)
-
-
-class ChallengeAnswer(BaseModel):
-    """What a proof is made from: bytes in base64url without padding. Without `salt` the password itself is asked for.
-
-    `identity` is I of SRP-6a over RFC 5054's group of 2048 bits with SHA-512; the password enters as the 64 bytes of
-    PBKDF2-HMAC-SHA-512 over its NFC form with `salt` and `iterations`. `server_public` is B, `challenge` comes back.
-    `new_iterations` is what a new password is to be stretched by.
-    """
-
-    identity: str
-    salt: str
-    iterations: int
-    server_public: str
-    challenge: str
-    new_iterations: int
-
-
-class ProofGiven(BaseModel):
-    """The answer to a challenge: A and M1 in base64url without padding."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    challenge: str = Field(max_length=4000)
-    client_public: str = Field(max_length=400)
-    client_proof: str = Field(max_length=100)
-
-    def proof(self) -> Proof:
-        """Return the proof; raises `Invalid` for what is not base64url."""
-        try:
-            public = int.from_bytes(from_text(self.client_public))
-            return Proof(self.challenge, public, from_text(self.client_proof))
-        except ValueError as error:
-            raise Invalid("a proof is base64url without padding") from error
-
-
-class VerifierGiven(BaseModel):
-    """What is to be kept of a new password: salt and v = g^x in base64url without padding."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    salt: str = Field(max_length=400)
-    iterations: int
-    verifier: str = Field(max_length=400)
-
-
-class PasswordChange(BaseModel):
-    """A proof of the present password, and the verifier of the new one."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    current: ProofGiven
-    new: VerifierGiven
-
-
-class SessionAccount(BaseModel):
-    """Who is logged in."""
-
-    id: uuid.UUID
-    username: str
-    name: str
-    role: str
-    language: str
-    must_change_password: bool
-    must_accept: bool = False  # terms or privacy notice, before anything else
-    from_directory: bool = False
-
-
-class SharedHere(BaseModel):
-    """What a link lets do: only look, or download."""
-
-    may_download: bool
-
-
-class FactorsReset(BaseModel):
-    """Who took somebody's second factors away, when and why."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    by_name: str
-    reason: str
-    at: datetime
-
-
-class SessionAnswer(BaseModel):
-    """A login: who, the token for X-CSRF-Token, and until when. A token's caller has neither of the latter two.
-
-    `idle_left_s` and `left_s` say the same in seconds from now, for a browser whose clock is wrong; the former grows by
-    POST /api/session/use alone. Of an opened link the role is `link`, and `shared` says what it lets do; null for
-    everybody else.
-    """
-
-    account: SessionAccount
-    csrf_token: str
-    expires_at: datetime | None
-    idle_until: datetime | None
-    idle_left_s: float | None = None
-    left_s: float | None = None
-    shared: SharedHere | None = None
-    stage: Literal["open", "factor", "set-up"] = "open"
-    """How far the login has come: `factor` waits for a second factor, `set-up` until one is set up."""
-    reset: FactorsReset | None = None
-    """An administrator took this person's second factors away, and they have not read of it."""
-
-
-class LoginAnswer(SessionAnswer):
-    """A new login. `server_proof` is M2: who gets another one does not talk to the server that has the verifier."""
-
-    server_proof: str
-
-
-class Onward(BaseModel):
-    """Where the browser goes on to, to log out at the provider of single sign-on."""
-
-    onward: str
-
-
-def _account(account: AccountView, *, must_accept: bool) -> SessionAccount:
+def _account(account: AccountView, *, must_accept: bool, must_change: bool) -> SessionAccount:
     return SessionAccount(
         id=account.id,
         username=account.username,
         name=account.full_name or account.username,
         role=account.role,
         language=account.language,
-        must_change_password=account.must_change_password,
+        must_change_password=must_change,
         must_accept=must_accept,
         from_directory=account.directory_id is not None,
     )
 
 
-def session_answer(services: WebServices, opened: OpenSession) -> SessionAnswer:
+def session_answer(services: WebServices, opened: OpenSession, program: str = "") -> SessionAnswer:
     """Return a login as its owner sees it."""
-    reset = None if opened.stage == "factor" else services.identity.factors.unread_reset(opened.account.id)
+    reset = (
+        None
+        if opened.stage == "factor" or opened.launched_by
+        else services.identity.factors.unread_reset(opened.account.id)
+    )
     now = services.clock.now()
     return SessionAnswer(
-        account=_account(opened.account, must_accept=owes_acceptance(services, opened)),
+        account=_account(
+            opened.account, must_accept=owes_acceptance(services, opened), must_change=owes_password(opened)
+        ),
         csrf_token=opened.csrf_token,
         expires_at=opened.expires_at,
         idle_until=opened.idle_until,
@@ -219,6 +106,7 @@ def session_answer(services: WebServices, opened: OpenSession) -> SessionAnswer:
         left_s=(opened.expires_at - now).total_seconds(),
         stage=cast("Literal['open', 'factor', 'set-up']", opened.stage),
         reset=None if reset is None else FactorsReset.model_validate(reset),
+        launched=BroughtHere(program=program) if opened.launched_by is not None else None,
     )
 
 
@@ -306,12 +194,6 @@ def _log_in(request: Request, services: WebServices, given: Credentials | ProofG
     return opened, checked.server_proof
 
 
-def group_ids(session: Session, account: AccountView) -> frozenset[str]:
-    """Return the ids of the groups that somebody is in, as rules of second factors name them."""
-    found = access.groups_of(session, account.organisation_id, "account", str(account.id))
-    return frozenset(str(group.id) for group in found)
-
-
 def require_protection(request: Request, services: WebServices, given: Credentials | ProofGiven) -> None:
     """Raise `PasswordInTheClear` for a password that came from another machine without TLS."""
     behind = services.settings.web.behind_proxy
@@ -378,7 +260,7 @@ def set_device(request: Request, response: Response, services: WebServices, devi
 def present_session(services: Services, caller: EnteringCaller) -> SessionAnswer:
     """Say who is logged in, or how far the login has come. To ask is not to use the login: its idle time goes on."""
     if caller.login is not None:
-        return session_answer(services, caller.login)
+        return session_answer(services, caller.login, caller.program)
     if caller.visit is not None:
         return _visit_answer(caller.visit)
     return SessionAnswer(account=_token_account(caller), csrf_token="", expires_at=None, idle_until=None)
@@ -410,21 +292,13 @@ def _token_account(caller: Caller) -> SessionAccount:
     )
 
 
-class Used(BaseModel):
-    """How many seconds ago somebody last did something in the pages: touched, typed, clicked."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    idle_s: float = Field(0.0, ge=0, le=86_400)
-
-
 @router.post("/use")
 def note_use(services: Services, caller: AnyCaller, used: Used) -> SessionAnswer:
     """Say that somebody uses the pages: the idle time begins anew then. What pages ask by themselves does not count."""
     login = own_login(caller)
     with services.database.write() as session:
         opened = services.identity.note_use(session, login, used.idle_s)
-    return session_answer(services, opened)
+    return session_answer(services, opened, caller.program)
 
 
 def own_login(caller: Caller) -> OpenSession:

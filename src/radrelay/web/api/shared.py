@@ -7,6 +7,7 @@ opens nothing and uses up nothing. All tokens that open nothing are answered ali
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Literal
 
@@ -16,12 +17,12 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from radrelay import access
-from radrelay.access import Asked, LinkTry, Principal, Refused, Right, Visit
-from radrelay.access.errors import LinkAnswerWrong, LinkClosed, LinkRefused
+from radrelay.access import Asked, LinkTry, LinkView, Principal, Refused, Right, Visit
+from radrelay.access.errors import LinkAnswerWrong, LinkClosed, LinkCodeOver, LinkRefused
 from radrelay.archive.models import Study
 from radrelay.errors import RadrelayError
-from radrelay.identity import OpenSession, SessionEnded, TooManyAttempts
-from radrelay.web import study_rows, trail
+from radrelay.identity import OpenSession, SessionEnded, TooManyAttempts, organisations
+from radrelay.web import link_notices, study_rows, trail
 from radrelay.web.api.studies import Patient, shown_patient
 from radrelay.web.authentication import COOKIE, AnyCaller, Services, account_principal, require_same_origin
 from radrelay.web.connection import is_secure, peer_address
@@ -30,12 +31,13 @@ from radrelay.web.services import WebServices
 from radrelay.web.visitors import LINK_COOKIE, NotByLink
 
 router = APIRouter(prefix="/shared", tags=["links"])
-Wants = Literal["", "pin", "birth-date", "tap", "leave"]
+Wants = Literal["", "pin", "birth-date", "email", "tap", "leave"]
 
 
 class Opening(BaseModel):
-    """A link to be opened. `answer` is its PIN or date of birth (ISO 8601).
+    """A link to be opened. `answer` is its PIN or date of birth (ISO 8601), or the code that was sent by e-mail.
 
+    `asked` is what asking for that code was answered with (POST /api/shared/code).
     `tapped` says that a person asked for it, `leave` that a login in this browser may end: it is one or the other.
     """
 
@@ -43,14 +45,19 @@ class Opening(BaseModel):
 
     token: str = Field(max_length=200)
     answer: str | None = Field(None, max_length=40)
+    asked: str = Field("", max_length=100)
     tapped: bool = False
     leave: bool = False
 
 
 class Opened(BaseModel):
-    """What opening came to. With `wants` nothing is open yet: an answer, a tap, or leaving one's login comes first."""
+    """What opening came to. With `wants` nothing is open yet: an answer, a tap, or leaving one's login comes first.
+
+    `sends_to` is where a code would be sent by e-mail, as far as it is shown.
+    """
 
     wants: Wants
+    sends_to: str = ""
     studies: list[uuid.UUID]
 
 
@@ -82,25 +89,30 @@ def open_link(request: Request, response: Response, services: Services, wanted: 
     login = _login_of(request, services)
     if login is not None and not wanted.leave:
         return Opened(wants="leave", studies=[])
-    attempt = LinkTry(
-        wanted.token,
-        peer_address(request.scope, services.settings.web.behind_proxy),
-        wanted.answer,
-        wanted.tapped,
-        request.cookies.get(LINK_COOKIE, ""),
-        request.headers.get("user-agent", ""),
+    attempt = replace(
+        attempt_of(request, services, wanted.token),
+        answer=wanted.answer,
+        asked=wanted.asked,
+        tapped=wanted.tapped,
+        visit=request.cookies.get(LINK_COOKIE, ""),
     )
     try:
         judged = _judged(request, services, attempt, login)
     except TooManyAttempts as error:
-        _note_refusal(request, services, attempt, None, error.code)
+        note_refusal(request, services, attempt, None, error.code)
         raise
     if isinstance(judged, Refused):
-        raise _refusal(request, services, attempt, judged)
+        raise refusal(request, services, attempt, judged)
     if isinstance(judged, Asked):
-        return Opened(wants=judged.wants, studies=[])
+        return Opened(wants=judged.wants, sends_to=judged.sends_to, studies=[])
     _set_cookie(request, response, services, judged)
     return _opened(services, judged.principal)
+
+
+def attempt_of(request: Request, services: WebServices, token: str) -> LinkTry:
+    """Return who tries a link, from where."""
+    address = peer_address(request.scope, services.settings.web.behind_proxy)
+    return LinkTry(token, address, user_agent=request.headers.get("user-agent", ""))
 
 
 def _judged(
@@ -110,7 +122,7 @@ def _judged(
     for last in (False, True):
         try:
             with services.database.write() as session:
-                now, reaches = services.clock.now(), _reaches(services)
+                now, reaches = services.clock.now(), reaches_of(services)
                 judged = access.open_link(session, services.link_keys, attempt, now, reaches)
                 _record(session, request, services, judged, attempt)
                 if login is not None and isinstance(judged, Visit):
@@ -122,7 +134,9 @@ def _judged(
     raise AssertionError("unreachable")
 
 
-def _reaches(services: WebServices) -> access.Reaches:
+def reaches_of(services: WebServices) -> access.Reaches:
+    """Return what says whether a principal finds anything at all."""
+
     def reaches(session: Session, principal: Principal) -> bool:
         return bool(Reach.of(services, session, principal, Right.SEE).newest_studies((), 1))
 
@@ -143,14 +157,20 @@ def _record(
     if isinstance(judged, Visit):
         if judged.secret == attempt.visit:
             return  # the same visit goes on
-        detail = {"uses": judged.link.uses, "visit": judged.id}
+        detail = {"uses": judged.link.uses, "visit": judged.id, **_sent_to(judged.link)}
         trail.write(session, trail.event(request, judged.principal, "link.open", _subject(judged), detail=detail))
     elif isinstance(judged, Refused) and judged.link is not None and judged.why == "wrong":
         principal = _principal(services, judged, attempt)
-        detail = {"reason": LinkAnswerWrong.code}
+        detail = {"reason": LinkAnswerWrong.code, **_sent_to(judged.link)}
         for action in ("link.open", *(("link.close",) if judged.closed else ())):
             record = trail.event(request, principal, action, _subject(judged), detail=detail, outcome="refused")
             trail.write(session, record)
+        if judged.closed:
+            link_notices.tell_maker(session, services, judged.link)
+
+
+def _sent_to(link: LinkView) -> dict[str, object]:
+    return {"email": link.email} if link.email else {}
 
 
 def _end_login(session: Session, request: Request, services: WebServices, login: OpenSession) -> None:
@@ -171,7 +191,7 @@ def _principal(services: WebServices, judged: Refused | None, attempt: LinkTry) 
     return Principal("link", str(link.id), f"Link: {link.maker_name}"[:128], link.organisation_id, peer=attempt.address)
 
 
-def _refusal(request: Request, services: WebServices, attempt: LinkTry, judged: Refused) -> RadrelayError:
+def refusal(request: Request, services: WebServices, attempt: LinkTry, judged: Refused) -> RadrelayError:
     """Return the error of a refusal, which is on record by then."""
     link = judged.link
     if judged.closed or judged.why == "closed":
@@ -180,14 +200,16 @@ def _refusal(request: Request, services: WebServices, attempt: LinkTry, judged: 
         error: RadrelayError = LinkClosed(retry_after_s=wait_s)
     elif judged.why == "wrong":
         return LinkAnswerWrong(left=judged.left)
+    elif judged.why == "over":
+        return LinkCodeOver()
     else:
         error = LinkRefused()
     if not judged.closed:
-        _note_refusal(request, services, attempt, judged, error.code)
+        note_refusal(request, services, attempt, judged, error.code)
     return error
 
 
-def _note_refusal(
+def note_refusal(
     request: Request, services: WebServices, attempt: LinkTry, judged: Refused | None, reason: str
 ) -> None:
     """Write that a link opened nothing: once a minute and address tells the same as a thousand times a second."""
@@ -219,8 +241,9 @@ def shared(services: Services, caller: AnyCaller) -> Shared:
         reach = Reach.of(services, session, caller.principal, Right.SEE)
         rows = reach.newest_studies((), access.MOST_TARGETS)
         listed = [_listed(session, reach, row) for row in rows]
+        name = organisations.name_of(session, caller.principal.organisation_id)
     return Shared(
-        organisation=services.settings.web.organisation_name,
+        organisation=name,
         may_download=caller.visit.link.may_download,
         until=caller.visit.expires_at,
         studies=listed,

@@ -9,6 +9,7 @@ from typing import Literal
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from radrelay.access import GUEST
 from radrelay.intake import sources
 from radrelay.web import trail
 from radrelay.web.authentication import Administrator, Authenticated, Services
@@ -89,11 +90,13 @@ class Sources(BaseModel):
 
 @router.get("")
 def list_sources(services: Services, principal: Authenticated) -> Sources:
-    """List the sources."""
+    """List the sources; to who signed up those alone that they may upload to."""
     with services.database.read() as session:
         found = [Source.model_validate(source) for source in sources.list_sources(session, principal.organisation_id)]
     if principal.role != "admin":
         found = [source.model_copy(update={"callers": None, "folder": None}) for source in found]
+    if principal.role == GUEST:
+        found = [source for source in found if source.kind == "upload"]
     return Sources(sources=found)
 
 

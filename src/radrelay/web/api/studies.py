@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, time
 from functools import partial
 from typing import Annotated, Any, Literal
@@ -16,6 +16,7 @@ from starlette.responses import Response, StreamingResponse
 
 from radrelay.access import Principal, Right, Scope
 from radrelay.archive import deletion, holdings
+from radrelay.archive.errors import IdentityHidden
 from radrelay.archive.export import ExtraFile
 from radrelay.archive.models import Study as StudyTable
 from radrelay.archive.query import DateRange, IndexedStudy, Sort, StudyQuery, Window
@@ -27,7 +28,7 @@ from radrelay.web.answering import json_answer
 from radrelay.web.authentication import Authenticated, Services
 from radrelay.web.downloads import zip_response
 from radrelay.web.problems import answers
-from radrelay.web.reach import IdentityHidden, PartOnly, Reach
+from radrelay.web.reach import PartOnly, Reach
 from radrelay.web.services import WebServices
 
 router = APIRouter(prefix="/studies", tags=["studies"])
@@ -303,10 +304,11 @@ def detail(request: Request, services: WebServices, principal: Principal, study_
         held, attachments = [], []  # where it came from and what lies beside it was not shared
     record = trail.event(request, principal, "study.open", ("study", study_id), patient=found.patient)
     trail.seen(services.database, principal, record)
+    reference = partial(reference_of, services, principal.organisation_id, clear=clear)
     return {
         **shown(row, reach.scope, sorted({one.source for one in held})),
         **(of_series(series) if principal.kind == "link" else {}),
-        "series": [_series(services, one, views.get(one.id, []), clear=clear) for one in series],
+        "series": [_series(reference, one, views.get(one.id, []), clear=clear) for one in series],
         "attachments": [_fields(AttachmentListed, one) for one in attachments],
         "holdings": [
             _fields(HoldingListed, one)
@@ -329,7 +331,7 @@ def of_series(series: Sequence[Any]) -> dict[str, object]:
     }
 
 
-def _series(services: WebServices, row: Any, views: Sequence[Any], *, clear: bool) -> dict[str, object]:
+def _series(told: Callable[[str], str | None], row: Any, views: Sequence[Any], *, clear: bool) -> dict[str, object]:
     """Return the fields of `SeriesListed`."""
     protocol, reference = study_rows.series_texts(row.attributes)
     return {
@@ -337,7 +339,7 @@ def _series(services: WebServices, row: Any, views: Sequence[Any], *, clear: boo
         "series_uid": row.series_uid if clear else "",
         "protocol": protocol,
         "orientation": study_rows.cosines(row.orientation),
-        "frame_of_reference": reference_of(services, reference, clear=clear),
+        "frame_of_reference": told(reference),
         "views": [{"instance_id": one.id, "view": one.view, "side": one.side} for one in views],
     }
 

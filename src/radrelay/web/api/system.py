@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 
 from radrelay import __version__
+from radrelay.identity import organisations
 from radrelay.web.authentication import Authenticated, Services
 from radrelay.web.services import WebServices
 
@@ -24,7 +25,7 @@ class Disk(BaseModel):
 
 
 class DicomNode(BaseModel):
-    """How DICOM devices reach this installation."""
+    """How DICOM devices reach this installation; no AE title where none leads to one's organisation yet."""
 
     ae_title: str
     host: str
@@ -63,18 +64,22 @@ def system(services: Services, principal: Authenticated) -> System:
     """Describe this installation."""
     settings = services.settings
     administrator = principal.role == "admin"
+    with services.database.read() as session:
+        own = organisations.organisation_of(session, principal.organisation_id)
+    is_first = own.id == services.organisation_id
+    title = settings.dicom.ae_title if is_first else next(iter(own.ae_titles), "")
     return System(
-        name=settings.web.organisation_name,
+        name=own.name,
         version=__version__,
         now=services.clock.now(),
         web_address=f"http://{settings.web.host}:{settings.web.port}",
         dicomweb_path="/dicom-web",
         dicom=DicomNode(
-            ae_title=settings.dicom.ae_title,
+            ae_title=title,
             host=settings.dicom.host,
             ports=[settings.dicom.port, *settings.dicom.more_ports],
             tls_port=settings.dicom.tls_port,
-            accepts_any_called=settings.dicom.accept_any_called,
+            accepts_any_called=settings.dicom.accept_any_called and not services.sources.doors().several,
         ),
         scanner=settings.intake.clamd is not None,
         disk=_disk(services) if administrator else None,

@@ -28,6 +28,8 @@ class Token(BaseModel):
     expires_at: datetime | None
     revoked_at: datetime | None
     closed_at: datetime | None
+    suspended_at: datetime | None
+    may_launch: bool
 
 
 class Tokens(BaseModel):
@@ -37,13 +39,14 @@ class Tokens(BaseModel):
 
 
 class WantedToken(BaseModel):
-    """A token to be made."""
+    """A token to be made. With `may_launch` its program may open the viewer in anybody's name (POST /api/launches)."""
 
     model_config = ConfigDict(extra="forbid")
 
     name: str = Field(min_length=1, max_length=200)
     role: Literal["admin", "user", "dpo", "service"] = "user"
     expires_at: AwareDatetime | None = None
+    may_launch: bool = False
 
 
 class TokenMade(BaseModel):
@@ -68,8 +71,9 @@ def create_token(request: Request, services: Services, principal: Administrator,
         made = services.identity.create_token(
             session, principal.organisation_id, name=wanted.name, role=wanted.role, expires_at=wanted.expires_at,
             maker_id=uuid.UUID(principal.id) if principal.kind == "account" else None,
+            may_launch=wanted.may_launch,
         )  # fmt: skip
-        detail = {"role": wanted.role}
+        detail = {"role": wanted.role, **({"launch": True} if wanted.may_launch else {})}
         trail.write(session, trail.event(request, principal, "token.create", ("token", made.token.id), detail=detail))
     return TokenMade(token=Token.model_validate(made.token), secret=made.secret)
 

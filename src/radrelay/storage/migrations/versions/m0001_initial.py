@@ -19,6 +19,7 @@ def upgrade() -> None:
     """Make every table and the text index, and hold the record append-only."""
     tables()
     privacy_tables()
+    consent_tables()
     text_index()
     append_only.hold(op.get_bind())
 
@@ -113,6 +114,13 @@ def tables() -> None:
         sa.PrimaryKeyConstraint("organisation_id", "ae_title", name=op.f("pk_access_device")),
     )
     op.create_table(
+        "access_suspended_device",
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("ae_title", sa.String(length=16), nullable=False),
+        sa.Column("suspended_at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("organisation_id", "ae_title", name=op.f("pk_access_suspended_device")),
+    )
+    op.create_table(
         "access_restriction",
         sa.Column("kind", sa.String(length=16), nullable=False),
         sa.Column("value", sa.String(length=64), nullable=False),
@@ -120,6 +128,10 @@ def tables() -> None:
         sa.Column("reason", sa.String(length=400), nullable=False),
         sa.Column("made_by", sa.String(length=200), nullable=False),
         sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("barred", sa.Boolean(), nullable=False),
+        sa.Column("ground", sa.String(length=16), nullable=False),
+        sa.Column("review_on", sa.Date(), nullable=True),
+        sa.Column("request_id", Id(), nullable=True),
         sa.Column("organisation_id", Id(), nullable=False),
         sa.Column("id", Id(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_access_restriction")),
@@ -132,9 +144,12 @@ def tables() -> None:
         sa.Column("study_id", Id(), nullable=False),
         sa.Column("restriction_id", Id(), nullable=False),
         sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("barred", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("study_id", "restriction_id", name=op.f("pk_access_restricted")),
     )
-    op.create_index("ix_access_restricted_organisation", "access_restricted", ["organisation_id"], unique=False)
+    op.create_index(
+        "ix_access_restricted_organisation", "access_restricted", ["organisation_id", "barred"], unique=False
+    )
     op.create_index("ix_access_restricted_restriction", "access_restricted", ["restriction_id"], unique=False)
     op.create_table(
         "access_prior_rule",
@@ -240,6 +255,9 @@ def tables() -> None:
         sa.Column("disabled_by_directory", sa.Boolean(), nullable=False),
         sa.Column("email", sa.String(length=254), nullable=True),
         sa.Column("lost_at", Instant(), nullable=True),
+        sa.Column("affiliation", sa.String(length=200), nullable=False),
+        sa.Column("awaits_since", Instant(), nullable=True),
+        sa.Column("closed_at", Instant(), nullable=True),
         sa.Column("organisation_id", Id(), nullable=False),
         sa.Column("id", Id(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_account")),
@@ -273,6 +291,8 @@ def tables() -> None:
         sa.Column("revoked_at", Instant(), nullable=True),
         sa.Column("maker_id", Id(), nullable=True),
         sa.Column("closed_at", Instant(), nullable=True),
+        sa.Column("suspended_at", Instant(), nullable=True),
+        sa.Column("may_launch", sa.Boolean(), nullable=False),
         sa.Column("organisation_id", Id(), nullable=False),
         sa.Column("id", Id(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_api_token")),
@@ -377,6 +397,7 @@ def tables() -> None:
         sa.Column("roots", sa.Integer(), nullable=False),
         sa.Column("faults", sa.Integer(), nullable=False),
         sa.Column("first_fault", sa.Text(), nullable=False),
+        sa.Column("parts", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("at", name=op.f("pk_audit_proof")),
     )
     op.create_table(
@@ -518,6 +539,14 @@ def tables() -> None:
         sa.Column("id", Id(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_holding")),
     )
+    op.create_index(
+        "ix_holding_account",
+        "holding",
+        ["account_id"],
+        unique=False,
+        sqlite_where=sa.text("account_id IS NOT NULL"),
+        postgresql_where=sa.text("account_id IS NOT NULL"),
+    )
     op.create_index("ix_holding_end", "holding", ["ends_at"], unique=False)
     op.create_index("ix_holding_source", "holding", ["source_id", "study_id", "ends_at"], unique=False)
     op.create_index("ix_holding_study", "holding", ["study_id", "source_id", "ends_at"], unique=False)
@@ -551,10 +580,29 @@ def tables() -> None:
         sa.Column("record_id", Id(), nullable=True),
         sa.Column("pack_id", Id(), nullable=True),
         sa.Column("pack_entry", sa.Integer(), nullable=True),
+        sa.Column("correction", sa.Integer(), nullable=False),
+        sa.Column("corrected", sa.Boolean(), nullable=False),
         sa.Column("organisation_id", Id(), nullable=False),
         sa.Column("id", Id(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_instance")),
     )
+    op.create_table(
+        "study_correction",
+        sa.Column("study_id", Id(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.Column("by", sa.String(length=200), nullable=False),
+        sa.Column("reason", sa.String(length=400), nullable=False),
+        sa.Column("before", sa.Text(), nullable=False),
+        sa.Column("after", sa.Text(), nullable=False),
+        sa.Column("request_id", Id(), nullable=True),
+        sa.Column("done_at", Instant(), nullable=True),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_study_correction")),
+    )
+    op.create_index("ix_study_correction_done", "study_correction", ["done_at"], unique=False)
+    op.create_index("ux_study_correction", "study_correction", ["study_id", "number"], unique=True)
     op.create_index("ix_instance_holding", "instance", ["holding_id"], unique=False)
     op.create_index("ix_instance_pack", "instance", ["pack_id"], unique=False)
     op.create_index("ix_instance_record", "instance", ["record_id"], unique=False)
@@ -643,6 +691,33 @@ def tables() -> None:
         sa.Column("id", Id(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_forgotten_password")),
     )
+    op.create_table(
+        "sign_up",
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("address_hash", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("peer", sa.String(length=64), nullable=False),
+        sa.Column("asked_at", Instant(), nullable=False),
+        sa.Column("token_hash", sa.LargeBinary(length=32), nullable=True),
+        sa.Column("expires_at", Instant(), nullable=True),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sign_up")),
+    )
+    op.create_index("ix_sign_up_address", "sign_up", ["organisation_id", "address_hash"], unique=False)
+    op.create_index("ux_sign_up_token", "sign_up", ["token_hash"], unique=True)
+    op.create_table(
+        "address_change",
+        sa.Column("account_id", Id(), nullable=False),
+        sa.Column("email", sa.String(length=254), nullable=False),
+        sa.Column("token_hash", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("asked_at", Instant(), nullable=False),
+        sa.Column("expires_at", Instant(), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_address_change")),
+    )
+    op.create_index("ux_address_change_account", "address_change", ["account_id"], unique=True)
+    op.create_index("ux_address_change_token", "address_change", ["token_hash"], unique=True)
     op.create_table(
         "password_link",
         sa.Column("account_id", Id(), nullable=False),
@@ -733,11 +808,21 @@ def tables() -> None:
     op.create_table(
         "organisation",
         sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("name_folded", sa.String(length=200), nullable=False),
+        sa.Column("region", sa.String(length=2), nullable=False),
         sa.Column("created_at", Instant(), nullable=False),
         sa.Column("id", Id(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_organisation")),
-        sa.UniqueConstraint("name", name=op.f("uq_organisation_name")),
+        sa.UniqueConstraint("name_folded", name=op.f("uq_organisation_name_folded")),
     )
+    op.create_table(
+        "called_title",
+        sa.Column("ae_title", sa.String(length=16), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("given_at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("ae_title", name=op.f("pk_called_title")),
+    )
+    op.create_index("ix_called_title_organisation", "called_title", ["organisation_id"], unique=False)
     op.create_table(
         "outbox_event",
         sa.Column("kind", sa.String(length=64), nullable=False),
@@ -749,6 +834,7 @@ def tables() -> None:
         sa.Column("id", Id(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox_event")),
     )
+    op.create_index("ix_outbox_event_newest", "outbox_event", ["organisation_id", "id"], unique=False)
     op.create_index("ix_outbox_event_open", "outbox_event", ["taken_at", "id"], unique=False)
     op.create_table(
         "pack",
@@ -988,6 +1074,8 @@ def tables() -> None:
         sa.Column("ended_at", Instant(), nullable=True),
         sa.Column("stage", sa.String(length=8), nullable=False),
         sa.Column("proven_at", Instant(), nullable=False),
+        sa.Column("launched_by", Id(), nullable=True),
+        sa.Column("idle_s", sa.Integer(), nullable=True),
         sa.Column("organisation_id", Id(), nullable=False),
         sa.Column("id", Id(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_session")),
@@ -1311,6 +1399,7 @@ def marks() -> None:
         sa.Column("maker_id", Id(), nullable=False),
         sa.Column("maker_name", sa.String(length=200), nullable=False),
         sa.Column("protection", sa.String(length=16), nullable=False),
+        sa.Column("email", sa.String(length=254), nullable=False),
         sa.Column("answer_hash", sa.LargeBinary(length=32), nullable=True),
         sa.Column("may_download", sa.Boolean(), nullable=False),
         sa.Column("max_uses", sa.Integer(), nullable=True),
@@ -1323,12 +1412,47 @@ def marks() -> None:
         sa.Column("ends_at", Instant(), nullable=False),
         sa.Column("used_at", Instant(), nullable=True),
         sa.Column("revoked_at", Instant(), nullable=True),
+        sa.Column("suspended_at", Instant(), nullable=True),
         sa.Column("organisation_id", Id(), nullable=False),
         sa.Column("id", Id(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_share_link")),
     )
     op.create_index("ux_share_link_secret", "share_link", ["secret_hash"], unique=True)
     op.create_index("ix_share_link_maker", "share_link", ["organisation_id", "maker_id", "created_at"], unique=False)
+    op.create_table(
+        "launch",
+        sa.Column("secret_hash", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("token_id", Id(), nullable=False),
+        sa.Column("program", sa.String(length=200), nullable=False),
+        sa.Column("account_id", Id(), nullable=False),
+        sa.Column("study_ids", sa.Text(), nullable=False),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("expires_at", Instant(), nullable=False),
+        sa.Column("used_at", Instant(), nullable=True),
+        sa.Column("session_id", Id(), nullable=True),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_launch")),
+    )
+    op.create_index("ux_launch_secret", "launch", ["secret_hash"], unique=True)
+    op.create_index("ix_launch_session", "launch", ["session_id"], unique=False)
+    op.create_index("ix_launch_expires", "launch", ["expires_at"], unique=False)
+    op.create_table(
+        "link_code",
+        sa.Column("link_id", Id(), nullable=False),
+        sa.Column("secret_hash", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("code_hash", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("letter_id", Id(), nullable=True),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("expires_at", Instant(), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_link_code")),
+    )
+    op.create_index("ux_link_code_secret", "link_code", ["secret_hash"], unique=True)
+    op.create_index("ix_link_code_link", "link_code", ["link_id"], unique=False)
+    op.create_index("ix_link_code_expires", "link_code", ["expires_at"], unique=False)
     op.create_table(
         "link_visit",
         sa.Column("link_id", Id(), nullable=False),
@@ -1395,6 +1519,24 @@ def privacy_tables() -> None:
     )
     op.create_index("ix_privacy_incident", "privacy_incident", ["organisation_id", "noticed_at"], unique=False)
     op.create_table(
+        "privacy_agreement",
+        sa.Column("kind", sa.String(length=8), nullable=False),
+        sa.Column("party", sa.String(length=200), nullable=False),
+        sa.Column("purpose", sa.String(length=500), nullable=False),
+        sa.Column("signed_on", sa.Date(), nullable=False),
+        sa.Column("ends_on", sa.Date(), nullable=True),
+        sa.Column("document", sa.String(length=500), nullable=False),
+        sa.Column("ended_on", sa.Date(), nullable=True),
+        sa.Column("ended_why", sa.String(length=500), nullable=False),
+        sa.Column("entered_at", Instant(), nullable=False),
+        sa.Column("entered_by", sa.String(length=200), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_privacy_agreement")),
+    )
+    op.create_index("ix_privacy_agreement", "privacy_agreement", ["organisation_id", "signed_on"], unique=False)
+    op.create_table(
         "privacy_processor",
         sa.Column("name", sa.String(length=200), nullable=False),
         sa.Column("purpose", sa.String(length=500), nullable=False),
@@ -1426,6 +1568,8 @@ def privacy_tables() -> None:
         sa.Column("verified_at", Instant(), nullable=True),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("answer", sa.Text(), nullable=False),
+        sa.Column("told_how", sa.String(length=500), nullable=False),
+        sa.Column("stops", sa.String(length=500), nullable=False),
         sa.Column("closed_at", Instant(), nullable=True),
         sa.Column("proof", sa.Text(), nullable=False),
         sa.Column("created_by", sa.String(length=200), nullable=False),
@@ -1435,6 +1579,39 @@ def privacy_tables() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_privacy_request")),
     )
     op.create_index("ix_privacy_request", "privacy_request", ["organisation_id", "due_at"], unique=False)
+    op.create_table(
+        "privacy_reminder",
+        sa.Column("request_id", Id(), nullable=False),
+        sa.Column("due_at", Instant(), nullable=False),
+        sa.Column("days", sa.Integer(), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.Column("letters", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("request_id", "due_at", "days", name=op.f("pk_privacy_reminder")),
+    )
+    op.create_table(
+        "privacy_clinic",
+        sa.Column("source_id", Id(), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("contact", sa.String(length=200), nullable=False),
+        sa.Column("address", sa.String(length=500), nullable=False),
+        sa.Column("changed_at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("source_id", name=op.f("pk_privacy_clinic")),
+    )
+    op.create_table(
+        "privacy_passing",
+        sa.Column("request_id", Id(), nullable=False),
+        sa.Column("source_id", Id(), nullable=False),
+        sa.Column("clinic", sa.String(length=200), nullable=False),
+        sa.Column("contact", sa.String(length=200), nullable=False),
+        sa.Column("how", sa.String(length=500), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.Column("by", sa.String(length=200), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_privacy_passing")),
+    )
+    op.create_index("ux_privacy_passing", "privacy_passing", ["request_id", "source_id"], unique=True)
     op.create_table(
         "privacy_setting",
         sa.Column("organisation_id", Id(), nullable=False),
@@ -1465,6 +1642,114 @@ def privacy_tables() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_privacy_text")),
     )
     op.create_index("ux_privacy_text_version", "privacy_text", ["organisation_id", "kind", "version"], unique=True)
+    volume_tables()
+
+
+def volume_tables() -> None:
+    """Make the tables of how much is fetched, and of what was found unusual."""
+    op.create_table(
+        "privacy_volume_sent",
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("own_id", sa.String(length=64), nullable=False),
+        sa.Column("hour", Instant(), nullable=False),
+        sa.Column("bytes", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("organisation_id", "kind", "own_id", "hour", name=op.f("pk_privacy_volume_sent")),
+    )
+    op.create_index("ix_privacy_volume_sent_hour", "privacy_volume_sent", ["organisation_id", "hour"], unique=False)
+    op.create_table(
+        "privacy_volume_alarm",
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("own_id", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("began_at", Instant(), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.Column("counted_at", Instant(), nullable=False),
+        sa.Column("studies", sa.Integer(), nullable=False),
+        sa.Column("patients", sa.Integer(), nullable=False),
+        sa.Column("fetches", sa.Integer(), nullable=False),
+        sa.Column("bytes", sa.BigInteger(), nullable=False),
+        sa.Column("measure", sa.String(length=16), nullable=False),
+        sa.Column("usual", sa.BigInteger(), nullable=True),
+        sa.Column("most", sa.BigInteger(), nullable=False),
+        sa.Column("suspended_at", Instant(), nullable=True),
+        sa.Column("kept_open", sa.String(length=16), nullable=False),
+        sa.Column("settled_at", Instant(), nullable=True),
+        sa.Column("settled_by", sa.String(length=200), nullable=False),
+        sa.Column("note", sa.String(length=1000), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_privacy_volume_alarm")),
+    )
+    op.create_index("ix_privacy_volume_alarm_at", "privacy_volume_alarm", ["organisation_id", "at"], unique=False)
+    op.create_index(
+        "ix_privacy_volume_alarm_own", "privacy_volume_alarm", ["organisation_id", "own_id", "at"], unique=False
+    )
+
+
+def consent_tables() -> None:
+    """Make the tables of counted usage and of consents to transfers."""
+    op.create_table(
+        "usage_event",
+        sa.Column("id", Id(), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("pseudonym", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("value", sa.String(length=16), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_usage_event")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_usage_event", "usage_event", ["organisation_id", "day", "kind", "value", "pseudonym"])
+    op.create_index("ix_usage_event_pseudonym", "usage_event", ["pseudonym"], unique=False)
+    op.create_table(
+        "usage_withdrawal",
+        sa.Column("digest", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_usage_withdrawal")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "privacy_transfer",
+        sa.Column("patient_issuer", sa.String(length=64), nullable=False),
+        sa.Column("patient_id", sa.String(length=64), nullable=False),
+        sa.Column("giver", sa.String(length=200), nullable=False),
+        sa.Column("capacity", sa.String(length=16), nullable=False),
+        sa.Column("shown_by", sa.String(length=16), nullable=False),
+        sa.Column("text_version", sa.String(length=100), nullable=False),
+        sa.Column("note", sa.Text(), nullable=False),
+        sa.Column("given_at", Instant(), nullable=False),
+        sa.Column("entered_at", Instant(), nullable=False),
+        sa.Column("entered_by", sa.String(length=200), nullable=False),
+        sa.Column("withdrawn_at", Instant(), nullable=True),
+        sa.Column("withdrawn_by", sa.String(length=200), nullable=False),
+        sa.Column("withdrawn_how", sa.String(length=500), nullable=False),
+        sa.Column("proof", sa.Text(), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_privacy_transfer")),
+    )
+    op.create_index("ix_privacy_transfer", "privacy_transfer", ["organisation_id", "given_at"], unique=False)
+    op.create_table(
+        "privacy_transfer_study",
+        sa.Column("transfer_id", Id(), nullable=False),
+        sa.Column("study_id", Id(), nullable=False),
+        sa.Column("study_uid", sa.String(length=64), nullable=False),
+        sa.Column("source_id", Id(), nullable=False),
+        sa.Column("source_name", sa.String(length=100), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_privacy_transfer_study")),
+    )
+    op.create_index("ix_privacy_transfer_study", "privacy_transfer_study", ["transfer_id"], unique=False)
+    op.create_index(
+        "ix_privacy_transfer_study_open",
+        "privacy_transfer_study",
+        ["state", "organisation_id", "source_id", "study_uid"],
+        unique=False,
+    )
 
 
 def text_index() -> None:

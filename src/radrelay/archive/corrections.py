@@ -1,0 +1,370 @@
+"""Correcting whose and what a study is (GDPR Art. 16): the index at once, its objects by durable work after it.
+
+In: studies and new values of some attributes. Out: what that changes, to be looked at, and then the change, in the
+caller's transaction: study rows, patient rows, the search index and the restrictions that go by patient. What is still
+to be written anew is `pending`; `intake.correcting` lands it with an Original Attributes Sequence (PS3.3 C.12.1.1.9),
+and the index puts it in the place of what was received, which is kept.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from radrelay import access
+from radrelay.archive import search_index
+from radrelay.archive.folding import folded_name, name_order, searched_text, spellings_text
+from radrelay.archive.index_rows import text
+from radrelay.archive.locking import lock_archive
+from radrelay.archive.models import Correction, Holding, Patient, Study
+from radrelay.archive.tables import CORRECTION, INSTANCE, SERIES, STUDY
+from radrelay.errors import Conflict, Invalid
+from radrelay.storage.ids import new_id
+
+_DAY = re.compile(r"[0-9]{8}")
+
+
+class CorrectionInvalid(Invalid):
+    """A study cannot be corrected like this."""
+
+    code = "correction-invalid"
+
+
+class StudyArriving(Conflict):
+    """This study is still arriving; correct it once it is complete."""
+
+    code = "study-arriving"
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """What can be corrected: its DICOM tag and VR, the study's column, and how long it may be."""
+
+    tag: int
+    vr: str
+    column: str
+    longest: int
+
+
+ATTRIBUTES: Mapping[str, Attribute] = {
+    "patient_name": Attribute(0x00100010, "PN", "patient_name", 192),
+    "patient_id": Attribute(0x00100020, "LO", "patient_id_value", 64),
+    "patient_issuer": Attribute(0x00100021, "LO", "patient_issuer", 64),
+    "birth_date": Attribute(0x00100030, "DA", "patient_birth_date", 8),
+    "sex": Attribute(0x00100040, "CS", "patient_sex", 16),
+    "accession_number": Attribute(0x00080050, "SH", "accession_number", 16),
+    "description": Attribute(0x00081030, "LO", "description", 64),
+    "referring_physician": Attribute(0x00080090, "PN", "referring_physician", 192),
+}
+"""By the name that pages and REST know it by."""
+_IDENTITY = ("patient_id", "patient_issuer")
+
+
+@dataclass(frozen=True, slots=True)
+class StudyChange:
+    """What of a study becomes otherwise: values before and after, by name; birth dates as YYYYMMDD."""
+
+    id: uuid.UUID
+    study_uid: str
+    objects: int
+    before: Mapping[str, str]
+    after: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a correction changes.
+
+    `joins` counts studies that are here under the new patient ID already, `joined_names` what they call the patient,
+    `left` those that stay under the old one. `restrictions_before` and `restrictions_after` count those that go by
+    patient.
+    """
+
+    studies: tuple[StudyChange, ...]
+    joins: int
+    joined_names: tuple[str, ...]
+    left: int
+    restrictions_before: int
+    restrictions_after: int
+
+
+def plan(
+    session: Session, organisation_id: uuid.UUID, study_ids: Sequence[uuid.UUID], wanted: Mapping[str, str]
+) -> Plan:
+    """Return what a correction would change; raises `CorrectionInvalid` or `StudyArriving`.
+
+    Studies in which nothing changes are left out.
+    """
+    values = {name: _checked(name, value) for name, value in wanted.items()}
+    rows = session.scalars(
+        sa.select(Study)
+        .where(Study.organisation_id == organisation_id, Study.id.in_(study_ids))
+        .order_by(Study.first_received_at, Study.id)
+    ).all()
+    if any(row.state != "complete" for row in rows):
+        raise StudyArriving
+    found = []
+    for row in rows:
+        before = {name: _shown(row, name) for name in values}
+        changed = [name for name in values if before[name] != values[name]]
+        if not changed:
+            continue
+        if any(name in changed for name in _IDENTITY) and row.patient_id_value == "" == values.get("patient_id", ""):
+            raise CorrectionInvalid("a patient ID's issuer needs a patient ID", field="patient_id")
+        after = {name: values[name] for name in changed}
+        if "patient_id" in changed or "patient_issuer" in changed:  # an object says both, so that both count
+            after |= {"patient_issuer": values.get("patient_issuer", row.patient_issuer)}
+        found.append(
+            StudyChange(row.id, row.study_uid, row.instance_count, {n: _shown(row, n) for n in after}, after)
+        )  # fmt: skip
+    return _with_others(session, organisation_id, rows, found)
+
+
+def _with_others(
+    session: Session, organisation_id: uuid.UUID, rows: Sequence[Study], found: Sequence[StudyChange]
+) -> Plan:
+    """Add what a change of patient does beyond the studies themselves."""
+    moving = {one.id: one for one in found if "patient_issuer" in one.after}
+    moved = [row for row in rows if row.id in moving]
+    if not moved:
+        return Plan(tuple(found), 0, (), 0, 0, 0)
+    old, new = {_identity(row) for row in moved}, {_identity(row, moving[row.id].after) for row in moved}
+    ids = [row.id for row in moved]
+    here = _under(session, organisation_id, new, ids)
+    names = tuple(dict.fromkeys(name for (name,) in here))
+    left = len(_under(session, organisation_id, old, ids))
+    before, after = (
+        sum(access.patients_restricted(session, organisation_id, *one) for one in some) for some in (old, new)
+    )
+    return Plan(tuple(found), len(here), names, left, before, after)
+
+
+def _identity(row: Study, after: Mapping[str, str] | None = None) -> tuple[str, str]:
+    known = {"patient_issuer": row.patient_issuer, "patient_id": row.patient_id_value, **(after or {})}
+    return known["patient_issuer"], known["patient_id"]
+
+
+def _under(
+    session: Session, organisation_id: uuid.UUID, identities: set[tuple[str, str]], without: Sequence[uuid.UUID]
+) -> Sequence[Any]:
+    some = sa.or_(
+        *(sa.and_(Study.patient_issuer == i, Study.patient_id_value == p) for i, p in identities if p), sa.false()
+    )
+    asked = sa.select(Study.patient_name).where(Study.organisation_id == organisation_id, some)
+    return session.execute(asked.where(Study.id.not_in(without))).all()
+
+
+def correct(
+    session: Session, organisation_id: uuid.UUID, study_ids: Sequence[uuid.UUID], wanted: Mapping[str, str], *,
+    by: str, reason: str, request_id: uuid.UUID | None, now: datetime,
+) -> Plan:  # fmt: skip
+    """Correct studies in the index, in the caller's transaction; their objects follow. Raises as `plan` does."""
+    lock_archive(session)
+    made = plan(session, organisation_id, study_ids, wanted)
+    for change in made.studies:
+        row = session.get_one(Study, change.id)
+        _note(session, row, change, by, reason, request_id, now)
+        _apply(session, row, change)
+    return made
+
+
+def _note(
+    session: Session, row: Study, change: StudyChange, by: str, reason: str, request_id: uuid.UUID | None, now: datetime
+) -> None:
+    last = sa.select(sa.func.max(Correction.number)).where(Correction.study_id == row.id)
+    before, after = (
+        json.dumps({str(ATTRIBUTES[name].tag): value for name, value in values.items()}, ensure_ascii=False)
+        for values in (change.before, change.after)
+    )
+    session.add(
+        Correction(
+            id=new_id(), organisation_id=row.organisation_id, study_id=row.id, at=now, by=by[:200],
+            number=(session.scalar(last) or 0) + 1, reason=reason[:400], before=before, after=after,
+            request_id=request_id,
+        )
+    )  # fmt: skip
+
+
+def _apply(session: Session, row: Study, change: StudyChange) -> None:
+    """Write the study's row, its patient's, the search index and what it is restricted by."""
+    entry = search_index.Entry(row.sort_key, row.patient_name_folded, row.search_text)
+    for name, value in change.after.items():
+        setattr(row, ATTRIBUTES[name].column, _day(value) if name == "birth_date" else value)
+    row.patient_name_folded, row.patient_name_order = folded_name(row.patient_name), name_order(row.patient_name)
+    row.patient_spellings = spellings_text(row.patient_name)
+    row.search_text = searched_text(row.description, row.patient_id_value, row.accession_number)
+    row.attributes = _attributes(row.attributes, change.after)
+    before = row.patient_id
+    row.patient_id = _patient_row(session, row)
+    session.flush()
+    search_index.remove(session, [entry])
+    search_index.add(session, [search_index.Entry(row.sort_key, row.patient_name_folded, row.search_text)])
+    _look_after_patients(session, row, before)
+    sources = frozenset(session.scalars(sa.select(Holding.source_id).where(Holding.study_id == row.id)))
+    whose = access.Arrived(row.id, row.study_uid, row.patient_issuer, row.patient_id_value, sources)
+    access.follow_patient(session, row.organisation_id, whose)
+
+
+def _patient_row(session: Session, row: Study) -> uuid.UUID:
+    """Return the row of the patient that a study's columns name, made if there is none."""
+    issuer = row.patient_issuer if row.patient_id_value else f"radrelay:study:{row.id.hex}"
+    mine = (
+        Patient.organisation_id == row.organisation_id, Patient.issuer == issuer,
+        Patient.patient_id == row.patient_id_value,
+    )  # fmt: skip
+    known = session.scalar(sa.select(Patient.id).where(*mine))
+    if known is not None:
+        return known
+    made = Patient(
+        id=new_id(), organisation_id=row.organisation_id, issuer=issuer, patient_id=row.patient_id_value,
+        name=row.patient_name, name_folded=row.patient_name_folded, birth_date=row.patient_birth_date,
+        sex=row.patient_sex,
+    )  # fmt: skip
+    session.add(made)
+    session.flush()
+    return made.id
+
+
+def _look_after_patients(session: Session, row: Study, before: uuid.UUID) -> None:
+    """Take out a patient with no study left, and let the row of one with this study alone say what it says."""
+    if before != row.patient_id and not _studies_of(session, before):
+        session.execute(sa.delete(Patient).where(Patient.id == before))
+    if _studies_of(session, row.patient_id) == [row.id]:
+        session.execute(
+            sa.update(Patient)
+            .where(Patient.id == row.patient_id)
+            .values(
+                name=row.patient_name, name_folded=row.patient_name_folded, birth_date=row.patient_birth_date,
+                sex=row.patient_sex,
+            )
+        )  # fmt: skip
+
+
+def _studies_of(session: Session, patient_id: uuid.UUID) -> list[uuid.UUID]:
+    return list(session.scalars(sa.select(Study.id).where(Study.patient_id == patient_id).limit(2)))
+
+
+def _attributes(kept: str, after: Mapping[str, str]) -> str:
+    """Return a study's DICOM JSON with other values."""
+    found = json.loads(kept) if kept else {}
+    for name, value in after.items():
+        attribute = ATTRIBUTES[name]
+        key = f"{attribute.tag:08X}"
+        if not value:
+            found[key] = {"vr": attribute.vr}
+        elif attribute.vr == "PN":
+            groups = zip(("Alphabetic", "Ideographic", "Phonetic"), value.split("="), strict=False)
+            found[key] = {"vr": "PN", "Value": [{group: part for group, part in groups if part}]}
+        else:
+            found[key] = {"vr": attribute.vr, "Value": [value]}
+    return json.dumps(dict(sorted(found.items())), ensure_ascii=False, separators=(",", ":"))
+
+
+def _shown(row: Study, name: str) -> str:
+    value = getattr(row, ATTRIBUTES[name].column)
+    return f"{value:%Y%m%d}" if isinstance(value, date) else str(value or "")
+
+
+def _checked(name: str, value: str) -> str:
+    """Return a value as it is written; raises `CorrectionInvalid`, naming the field."""
+    attribute = ATTRIBUTES[name]
+    clean = text(value).strip()
+    if not clean.isprintable() or "\\" in clean or len(clean) > attribute.longest:
+        words = f"{name} has at most {attribute.longest} characters on one line, and no backslash"
+        raise CorrectionInvalid(words, field=name)
+    if name == "birth_date" and clean:
+        _day(clean)
+    if name == "sex" and clean not in ("", "M", "F", "O"):
+        raise CorrectionInvalid("sex is M, F, O or empty", field="sex")
+    return clean
+
+
+def _day(value: str) -> date | None:
+    if not value:
+        return None
+    if not _DAY.fullmatch(value):
+        raise CorrectionInvalid("a birth date is written YYYYMMDD", field="birth_date")
+    try:
+        return date(int(value[:4]), int(value[4:6]), int(value[6:]))
+    except ValueError as error:
+        raise CorrectionInvalid("there is no such day", field="birth_date") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A correction as the objects are written by it: values by tag."""
+
+    number: int
+    at: datetime
+    by: str
+    after: Mapping[int, str]
+
+
+def corrections_of(session: Session, study_id: uuid.UUID) -> list[Made]:
+    """Return a study's corrections in their order."""
+    rows = session.scalars(sa.select(Correction).where(Correction.study_id == study_id).order_by(Correction.number))
+    return [
+        Made(row.number, row.at, row.by, {int(tag): value for tag, value in json.loads(row.after).items()})
+        for row in rows
+    ]
+
+
+def pending(session: Session, limit: int) -> list[tuple[uuid.UUID, uuid.UUID, uuid.UUID, int]]:
+    """Return organisation, study and id of current instances that lack corrections, and up to which they have them."""
+    rows = session.execute(_open().order_by(INSTANCE.c.study_id, INSTANCE.c.id).limit(limit))
+    return [(row.organisation_id, row.study_id, row.id, row.correction) for row in rows]
+
+
+def any_open(session: Session) -> bool:
+    """Say whether something may be to be written anew: a correction is open, or its study has grown since."""
+    asked = sa.select(CORRECTION.c.id).where(sa.or_(CORRECTION.c.done_at.is_(None), _grown()))
+    return session.scalar(asked.limit(1)) is not None
+
+
+def settle(session: Session, now: datetime) -> None:
+    """Close corrections whose objects all have them, and open those anew whose study has grown since."""
+    session.execute(sa.update(CORRECTION).where(_grown()).values(done_at=None))
+    studies = set(session.scalars(sa.select(CORRECTION.c.study_id).where(CORRECTION.c.done_at.is_(None))))
+    done = [study_id for study_id in studies if not open_objects(session, [study_id])]
+    session.execute(sa.update(CORRECTION).where(CORRECTION.c.study_id.in_(done)).values(done_at=now))
+
+
+def _grown() -> sa.ColumnElement[bool]:
+    since = sa.select(STUDY.c.id).where(
+        STUDY.c.id == CORRECTION.c.study_id, STUDY.c.last_received_at > CORRECTION.c.done_at
+    )
+    return sa.and_(CORRECTION.c.done_at.is_not(None), since.exists())
+
+
+def open_objects(session: Session, study_ids: Sequence[uuid.UUID]) -> int:
+    """Count the objects of studies that are still to be written anew."""
+    some = _open().where(INSTANCE.c.study_id.in_(study_ids)).subquery()
+    return session.scalar(sa.select(sa.func.count()).select_from(some)) or 0
+
+
+def _open() -> sa.Select[Any]:
+    last = (
+        sa.select(CORRECTION.c.study_id, sa.func.max(CORRECTION.c.number).label("number"))
+        .group_by(CORRECTION.c.study_id)
+        .having(sa.func.count() > sa.func.count(CORRECTION.c.done_at))
+        .subquery()
+    )
+    return (
+        sa.select(INSTANCE.c.organisation_id, INSTANCE.c.study_id, INSTANCE.c.id, INSTANCE.c.correction)
+        .join_from(last, SERIES, SERIES.c.study_id == last.c.study_id)
+        .join(INSTANCE, INSTANCE.c.series_id == SERIES.c.id)
+        .where(INSTANCE.c.current, INSTANCE.c.correction < last.c.number)
+    )
+
+
+def note_conforming(session: Session, instance_id: uuid.UUID, number: int) -> None:
+    """Note that an instance says what was corrected already."""
+    session.execute(sa.update(INSTANCE).where(INSTANCE.c.id == instance_id).values(correction=number))

@@ -1,0 +1,111 @@
+"""The words of letters that warn: of what happened to somebody's access, or to what they shared. None names a patient.
+
+German and English; `letters` writes them. What is counted or named in them is filled in.
+"""
+
+from __future__ import annotations
+
+Words = dict[str, tuple[str, tuple[str, ...]]]
+
+GERMAN: Words = {
+    "volume": (
+        "Ungewöhnlich viel abgerufen",
+        (
+            "über den Zugang „{who}“ wurde weit mehr abgerufen als üblich: {studies} Studien von {patients} Personen, "
+            "{gigabytes} GiB. Der Zugang ist weiter offen.",
+            "Bitte klären Sie, ob das seine Richtigkeit hat: Seite Datenschutz, „Ungewöhnliche Mengen“. Dort steht, "
+            "was üblich wäre; das Protokoll sagt, was abgerufen wurde.",
+        ),
+    ),
+    "volume-suspended": (
+        "Zugang gesperrt: ungewöhnlich viel abgerufen",
+        (
+            "über den Zugang „{who}“ wurde weit mehr abgerufen als üblich: {studies} Studien von {patients} Personen, "
+            "{gigabytes} GiB. Der Zugang ist seitdem gesperrt.",
+            "Hat das seine Richtigkeit, lassen Sie ihn wieder zu: Seite Datenschutz, „Ungewöhnliche Mengen“. Sonst "
+            "legen Sie dort einen Vorfall an.",
+        ),
+    ),
+    "link-closed": (
+        "Ihr Link ist für eine Weile zu",
+        (
+            "bei einem Ihrer Links wurde fünfmal falsch geantwortet. Er ist bis {until} geschlossen und öffnet sich "
+            "danach von selbst wieder.",
+            "Haben Sie sich mit dem Empfänger nur missverstanden, sagen Sie ihm die Antwort noch einmal. Kennen Sie "
+            "den Grund nicht, nehmen Sie den Link zurück: Seite Links; dort steht auch, von wo geantwortet wurde.",
+        ),
+    ),
+    "factor-added": (
+        "Neuer zweiter Faktor",
+        (
+            "für Ihren Zugang {username} wurde ein zweiter Faktor hinzugefügt.",
+            "Waren Sie das nicht? Dann melden Sie es bitte sofort Ihrer Administration: Jemand könnte Zugang haben.",
+        ),
+    ),
+    "factors-reset": (
+        "Ihre zweiten Faktoren wurden entfernt",
+        (
+            "Ihre Administration hat die zweiten Faktoren Ihres Zugangs {username} entfernt. Alle Anmeldungen sind "
+            "beendet; bei der nächsten richten Sie neue ein, wo sie verlangt werden.",
+            "Haben Sie nicht darum gebeten? Dann fragen Sie bitte sofort dort nach.",
+        ),
+    ),
+    "guessed": (
+        "Jemand probiert Passwörter zu Ihrem Zugang",
+        (
+            "für Ihren Zugang {username} wurden seit {since} viele falsche Passwörter eingegeben. Niemand kam herein.",
+            "An Geräten, mit denen Sie sich schon angemeldet haben, kommen Sie weiter wie gewohnt herein. Waren Sie es "
+            "nicht selbst, sagen Sie es bitte Ihrer Administration.",
+        ),
+    ),
+}
+ENGLISH: Words = {
+    "volume": (
+        "Unusually much was fetched",
+        (
+            "far more than usual was fetched through the access “{who}”: {studies} studies of {patients} people, "
+            "{gigabytes} GiB. The access is still open.",
+            "Please find out whether that is right: page Privacy, “Unusual volume”. It says what would be usual; the "
+            "record says what was fetched.",
+        ),
+    ),
+    "volume-suspended": (
+        "Access suspended: unusually much was fetched",
+        (
+            "far more than usual was fetched through the access “{who}”: {studies} studies of {patients} people, "
+            "{gigabytes} GiB. It has been suspended since.",
+            "If that was right, let it in again: page Privacy, “Unusual volume”. If not, enter an incident there.",
+        ),
+    ),
+    "link-closed": (
+        "Your link is closed for a while",
+        (
+            "one of your links was answered wrongly five times. It is closed until {until}, and opens by itself then.",
+            "If you and the recipient only misunderstood each other, tell them the answer again. If you do not know "
+            "why it happened, take the link back: page Links, which also says from where it was answered.",
+        ),
+    ),
+    "factor-added": (
+        "A new second factor",
+        (
+            "a second factor was added to your account {username}.",
+            "Was that not you? Then tell your administrators at once: somebody may have got in.",
+        ),
+    ),
+    "factors-reset": (
+        "Your second factors were taken away",
+        (
+            "your administrators have taken the second factors of your account {username} away. All its logins have "
+            "ended; at the next you set up new ones where they are asked for.",
+            "Did you not ask for it? Then ask them at once.",
+        ),
+    ),
+    "guessed": (
+        "Somebody tries passwords for your account",
+        (
+            "many wrong passwords have been given for your account {username} since {since}. Nobody got in.",
+            "On devices on which you have logged in before you get in as always. If it was not you, please tell your "
+            "administrators.",
+        ),
+    ),
+}

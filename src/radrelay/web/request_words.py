@@ -1,0 +1,133 @@
+"""The words of the pages that tell a person what is held of them, English and German, in plain language."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from radrelay.privacy.notice import Language
+
+Words = Mapping[Language, Mapping[str, str]]
+WORDS: Words = {
+    "en": {
+        "title": "The data that we keep about you",
+        "made": "For {who}. As of {at}.",
+        "by": "Kept by: {who}",
+        "lead": "You asked what we keep about you (Art. 15 GDPR). This is all of it, in words. Beside it lie the same"
+        " as a table for computers (person.json) and, in the folder DICOM, the images as they were sent to us.",
+        "nothing": "You asked what we keep about you (Art. 15 GDPR). We keep nothing under what you named.",
+        "studies": "Your examinations ({n})",
+        "unnamed": "An examination without a date",
+        "recorded": "Recorded about you",
+        "born": "born on {day}",
+        "accession": "Number of the order",
+        "place": "Made at",
+        "referring": "Referred by",
+        "counts": "Amount: {series} series with {objects} images or documents, {files} further files, {marks} markings"
+        " by readers",
+        "kept": "Came to us by “{source}” on {since}; {until}.",
+        "until": "it is deleted on {at}",
+        "no-end": "it is kept until somebody deletes it",
+        "held": "Kept longer because: {reason}.",
+        "clinic": "We keep it for {clinic}, which decides about it.",
+        "barred": "Its processing is restricted: nobody sees it or sends it on.",
+        "images": "The images are in the folder DICOM.",
+        "not": "The images are not in this copy: whoever made it is not allowed to have them. Ask for them.",
+        "seen": "Who has seen it, as far as the record reaches back:",
+        "unseen": "As far as the record reaches back, nobody has seen it.",
+        "seen-by": "{name} (recorded {n} times, last on {last})",
+        "seen-by-link": "somebody with the link “{name}” (recorded {n} times, last on {last})",
+        "more": "and {n} more, see person.json",
+        "number": "Number of the examination: {uid}",
+        "aside": "Kept aside ({n})",
+        "aside-why": "These came with your number, but nobody has checked yet that they are yours. They came on:",
+        "account": "Your account",
+        "username": "User name", "full-name": "Name", "role": "Role", "created": "Made on", "groups": "Groups",
+        "logins": "Logins that are kept", "links": "Links that you made", "marks": "Markings that you made",
+        "accepted": "Texts that you accepted",
+        "went": "To whom data went in the last six years",
+        "went-nowhere": "To nobody.",
+        "rights": "What you can ask for",
+        "rights-text": "You can have what is wrong corrected, have data erased or their processing restricted, and"
+        " object. A law may oblige us to keep some of it; then we tell you which.",
+        "officer": "Ask our data protection officer: {who}",
+        "authority": "If you are not content, you can complain to: {who}",
+        "page": "Page {n} of {of}",
+    },
+    "de": {
+        "title": "Was wir über Sie aufbewahren",
+        "made": "Für {who}. Stand: {at}.",
+        "by": "Aufbewahrt von: {who}",
+        "lead": "Sie haben gefragt, was wir über Sie aufbewahren (Art. 15 DSGVO). Hier steht alles in Worten. Daneben"
+        " liegt dasselbe als Tabelle für Computer (person.json) und im Ordner DICOM die Bilder, wie wir sie erhalten"
+        " haben.",
+        "nothing": "Sie haben gefragt, was wir über Sie aufbewahren (Art. 15 DSGVO). Unter dem, was Sie genannt haben,"
+        " bewahren wir nichts auf.",
+        "studies": "Ihre Untersuchungen ({n})",
+        "unnamed": "Eine Untersuchung ohne Datum",
+        "recorded": "Über Sie vermerkt",
+        "born": "geboren am {day}",
+        "accession": "Nummer des Auftrags",
+        "place": "Gemacht in",
+        "referring": "Überwiesen von",
+        "counts": "Umfang: {series} Serien mit {objects} Bildern oder Dokumenten, {files} weitere Dateien, {marks}"
+        " Markierungen von Befundenden",
+        "kept": "Kam am {since} über „{source}“ zu uns; {until}.",
+        "until": "wird am {at} gelöscht",
+        "no-end": "bleibt, bis jemand löscht",
+        "held": "Bleibt länger, weil: {reason}.",
+        "clinic": "Wir bewahren es für {clinic} auf; dort wird darüber entschieden.",
+        "barred": "Die Verarbeitung ist eingeschränkt: Niemand sieht es oder sendet es weiter.",
+        "images": "Die Bilder liegen im Ordner DICOM.",
+        "not": "Die Bilder sind nicht in dieser Kopie: Wer sie erstellt hat, darf sie nicht haben. Fragen Sie danach.",
+        "seen": "Wer es gesehen hat, so weit das Protokoll zurückreicht:",
+        "unseen": "So weit das Protokoll zurückreicht, hat es niemand gesehen.",
+        "seen-by": "{name} ({n}-mal vermerkt, zuletzt am {last})",
+        "seen-by-link": "jemand mit dem Link „{name}“ ({n}-mal vermerkt, zuletzt am {last})",
+        "more": "und {n} weitere, siehe person.json",
+        "number": "Nummer der Untersuchung: {uid}",
+        "aside": "Zurückgestellt ({n})",
+        "aside-why": "Dies kam unter Ihrer Nummer, aber noch niemand hat geprüft, ob es zu Ihnen gehört. Es kam am:",
+        "account": "Ihr Konto",
+        "username": "Benutzername", "full-name": "Name", "role": "Rolle", "created": "Angelegt am", "groups": "Gruppen",
+        "logins": "Aufbewahrte Anmeldungen", "links": "Links von Ihnen", "marks": "Markierungen von Ihnen",
+        "accepted": "Texte, die Sie angenommen haben",
+        "went": "An wen Daten in den letzten sechs Jahren gingen",
+        "went-nowhere": "An niemanden.",
+        "rights": "Was Sie verlangen können",
+        "rights-text": "Sie können Falsches berichtigen, Daten löschen oder ihre Verarbeitung einschränken lassen und"
+        " widersprechen. Manches müssen wir vielleicht von Gesetzes wegen aufbewahren; dann sagen wir Ihnen, was.",
+        "officer": "Fragen Sie unseren Datenschutz: {who}",
+        "authority": "Sind Sie nicht zufrieden, können Sie sich beschweren bei: {who}",
+        "page": "Seite {n} von {of}",
+    },
+}  # fmt: skip
+MODALITIES: Words = {
+    "en": {
+        "CT": "computed tomography", "MR": "magnetic resonance imaging", "US": "ultrasound", "CR": "X-ray",
+        "DX": "X-ray", "MG": "mammography", "PT": "PET", "NM": "nuclear medicine", "XA": "angiography",
+        "RF": "fluoroscopy", "XC": "photograph", "ES": "endoscopy", "SM": "microscopy", "SR": "report",
+        "DOC": "document", "OT": "other", "KO": "selection of images", "PR": "markings", "SEG": "outlines",
+        "ECG": "electrocardiogram",
+    },
+    "de": {
+        "CT": "Computertomographie", "MR": "Magnetresonanztomographie", "US": "Ultraschall", "CR": "Röntgen",
+        "DX": "Röntgen", "MG": "Mammographie", "PT": "PET", "NM": "Nuklearmedizin", "XA": "Angiographie",
+        "RF": "Durchleuchtung", "XC": "Foto", "ES": "Endoskopie", "SM": "Mikroskopie", "SR": "Befund",
+        "DOC": "Dokument", "OT": "anderes", "KO": "Auswahl von Bildern", "PR": "Markierungen", "SEG": "Umrisse",
+        "ECG": "Elektrokardiogramm",
+    },
+}  # fmt: skip
+SEXES: Words = {
+    "en": {"M": "male", "F": "female", "O": "other"},
+    "de": {"M": "männlich", "F": "weiblich", "O": "divers"},
+}
+ROLES: Words = {
+    "en": {"admin": "administrator", "user": "user", "dpo": "data protection officer"},
+    "de": {"admin": "Administration", "user": "Benutzer", "dpo": "Datenschutz"},
+}
+KINDS: Words = {
+    "en": {"forward": "sent to", "download": "downloaded by or for", "export": "exported for", "share": "shared with"},
+    "de": {"forward": "versandt an", "download": "heruntergeladen von oder für", "export": "ausgegeben für",
+           "share": "geteilt mit"},
+}  # fmt: skip
+"""What a disclosure was, before its recipient."""

@@ -10,6 +10,8 @@ from sqlalchemy import event
 
 from radrelay.access import Grantee, Principal, PriorRuleView, Right, Target, grant, scope, set_prior_rule
 from radrelay.archive.models import Study
+from radrelay.archive.query import StudyQuery, Window
+from radrelay.archive.search import find_studies
 from radrelay.settings import DatabaseSettings
 from radrelay.storage.database import Database
 from radrelay.storage.migrate import migrate
@@ -35,18 +37,18 @@ def test_lists_go_by_their_indexes_from_the_first_study_on(tmp_path: Path) -> No
         set_prior_rule(session, ORGANISATION, PriorRuleView("all"))
         grant(session, ORGANISATION, Grantee("account", "anna"), Target("study", ORGANISATION), [Right.SEE], now=NOW)
         anna = Principal("account", "anna", "anna", ORGANISATION, "user")
-        condition = scope(session, anna, Right.SEE, now=NOW).listed(session, Study.id).condition
+        listed = scope(session, anna, Right.SEE, now=NOW).listed(session, Study.id)
         asked: list[tuple[str, Any]] = []
         event.listen(
             database.engine, "before_cursor_execute", lambda _, __, sql, given, *more: asked.append((sql, given))
         )
-        session.execute(sa.select(Study.id).where(condition))
-        sql, given = asked[0]
+        find_studies(session, ORGANISATION, StudyQuery(), listed, NOW, Window("received"))
+        sql, given = next((sql, given) for sql, given in asked if "INDEXED BY" in sql)
         steps = [row[3] for row in session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", given)]
     database.close()
     by_grantee = "ix_access_grant_grantee (organisation_id=? AND grantee_kind=? AND grantee_id=?"
     grants = [one for one in steps if one.startswith("SEARCH access_grant")]
-    assert len(grants) == 2, steps
+    assert len(grants) == 3, steps
     assert all(by_grantee in one for one in grants), steps
     assert not [one for one in steps if one.startswith("SCAN study")], steps
     assert len([one for one in steps if "ix_study_patient_row (patient_id=?" in one]) == 2, steps

@@ -58,14 +58,15 @@ class Listed:
     `each` is the same condition, asked of one row after the other: where something else leaves few rows.
     `surely` is quicker to ask and never true where the condition is not, for counting up to a number. `in_hand` gives
     the condition with all ids gathered beforehand, for who is not given more than so many; none for who is given more:
-    for a long walk that comes by little that is seen.
+    for a long walk that comes by little that is seen. `by_patient` says that the few are found by their patients.
     """
 
     condition: ColumnElement[bool]
     few: bool | None  # none: that is to be found out
-    each: ColumnElement[bool] | None = None
-    surely: ColumnElement[bool] | None = None
+    each: Callable[[], ColumnElement[bool]] | None = None
+    surely: Callable[[], ColumnElement[bool]] | None = None
     in_hand: Callable[[IdColumn, int], ColumnElement[bool] | None] | None = None
+    by_patient: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,16 +165,26 @@ class Scope:
         priors = self._priors and replace(self._priors, led_by=self._priors.led_by.read(session, FEW))
         known = replace(self, _read=reached, _priors=priors)
         if count_up_to(session, reached.ids(), FEW) <= FEW:
-            found = self._bounded(known._is_named(session, study_id), study_id)
-            return Listed(found, few=True, each=self.study_filter(study_id))
-        surely = None if priors is None else replace(known, _priors=None).study_filter(study_id)
+            return known._few(session, study_id, each=partial(self.study_filter, study_id))
+        surely = None if priors is None else partial(replace(known, _priors=None).study_filter, study_id)
         in_hand = partial(known._in_hand, session)
         return Listed(known.study_filter(study_id), few=False, surely=surely, in_hand=in_hand)
+
+    def _few(self, session: Session, study_id: IdColumn, each: Callable[[], ColumnElement[bool]]) -> Listed:
+        """Return what names the few that are within reach; see `Listed`."""
+        priors = self._priors
+        if priors is None or not priors.led_by.ids() or session.get_bind().dialect.name != "sqlite":
+            return Listed(self._bounded(self._is_named(session, study_id), study_id), few=True, each=each)
+        row = study_id.table
+        earlier = replace(priors, led_by=priors.led_by.in_hand()).row(row)
+        found = sa.or_(self._reached.in_hand().study(study_id), earlier)
+        found = sa.and_(row.c.patient_id.in_(self._reached.patients()), self._bounded(found, study_id))
+        return Listed(found, few=True, each=each, by_patient=True)
 
     def _in_hand(self, session: Session, study_id: IdColumn, most: int) -> ColumnElement[bool] | None:
         if count_up_to(session, self._reached.ids(), most) > most:
             return None
-        return replace(self, _read=replace(self._reached, gathered=True, held_too=True)).study_filter(study_id)
+        return replace(self, _read=self._reached.in_hand()).study_filter(study_id)
 
     def _is_named(self, session: Session, study_id: IdColumn) -> ColumnElement[bool]:
         """Return the condition that a study is one of the few within reach.

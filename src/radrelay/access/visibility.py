@@ -216,6 +216,15 @@ class Reached:
             found.append(sa.select(held.c.study_id).where(by_source, lasting(held, self.asked.now)))
         return found
 
+    def in_hand(self) -> Reached:
+        """Return the same with all ids gathered for the statement; no more than some thousands."""
+        return replace(self, gathered=True, held_too=True)
+
+    def patients(self) -> sa.Select[Any]:
+        """Return the ids of the patients of all studies within reach, of what is not `whole`."""
+        one = STUDY.alias()
+        return sa.select(one.c.patient_id).where(one.c.id.in_(sa.union_all(*self.ids())))
+
     def _one_by_one(self) -> list[sa.Select[Any]]:
         found: list[sa.Select[Any]] = []
         if "study" in self.kinds:
@@ -331,6 +340,14 @@ class Priors:
             leading.append(self.openness.study(seen.c.id))
         return there_is(found.where(*leading))
 
+    def row(self, row: Any) -> ColumnElement[bool]:
+        """Return the same condition on a row of `row`, the table itself, by its columns: on a walk by patients."""
+        seen = STUDY.alias()
+        found = sa.select(sa.literal(1)).select_from(seen).where(*self._of_one(row, seen), self.led_by.study(seen.c.id))
+        if self.openness is not None:
+            found = found.where(self.openness.study(seen.c.id))
+        return there_is(found.correlate(row))
+
     def ids(self) -> sa.Select[Any]:
         """Return the ids of all studies that the few that are seen lead to.
 
@@ -363,13 +380,10 @@ class Priors:
             found.append(prior.c.study_date >= self.since)
         if self.same_body_part:
             one, another = SERIES.alias(), SERIES.alias()
-            found.append(
-                there_is(
-                    sa.select(sa.literal(1)).where(
-                        one.c.study_id == prior.c.id, one.c.organisation_id == organisation,
-                        another.c.study_id == seen.c.id, another.c.organisation_id == organisation,
-                        one.c.body_part != "", one.c.body_part == another.c.body_part,
-                    )
-                )
+            both = sa.select(sa.literal(1)).where(
+                one.c.study_id == prior.c.id, one.c.organisation_id == organisation,
+                another.c.study_id == seen.c.id, another.c.organisation_id == organisation,
+                one.c.body_part != "", one.c.body_part == another.c.body_part,
             )  # fmt: skip
+            found.append(there_is(both.correlate(prior, seen)))
         return found

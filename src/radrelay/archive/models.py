@@ -107,6 +107,9 @@ class Study(Owned, Base):
             "patient_spellings",
             "study_date",
             "expires_at",
+            "sort_key",
+            "last_received_at",
+            "patient_name_order",
         ),
         Index("ix_study_quiet", "quiet_at"),
     )

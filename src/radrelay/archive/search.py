@@ -56,8 +56,9 @@ class Asked:
     now: datetime
     conditions: StudyConditions
     few: bool | None = None  # whether `visible` names few studies; none: it is found out
-    surely: ColumnElement[bool] | None = None  # this and the next: see `Listed`
+    surely: Callable[[], ColumnElement[bool]] | None = None  # this and the next two: see `Listed`
     in_hand: Callable[[Any, int], ColumnElement[bool] | None] | None = None
+    by_patient: bool = False
     sparse: bool = False  # little of what is walked is seen: the rest is not gone through to count it
 
     @classmethod
@@ -66,8 +67,17 @@ class Asked:
         listed = visible if isinstance(visible, Listed) else Listed(visible, few=None)
         conditions = conditions_of(query)
         if conditions.selective and listed.each is not None:
-            return cls(organisation_id, listed.each, now, conditions, few=False)
-        return cls(organisation_id, listed.condition, now, conditions, listed.few, listed.surely, listed.in_hand)
+            return cls(organisation_id, listed.each(), now, conditions, few=False)
+        return cls(
+            organisation_id,
+            listed.condition,
+            now,
+            conditions,
+            listed.few,
+            listed.surely,
+            listed.in_hand,
+            listed.by_patient,
+        )
 
     @property
     def sees_all(self) -> bool:
@@ -109,6 +119,8 @@ def find_answers(
 def _found(session: Session, asked: Asked, window: Window, columns: sa.Select[Any], count_cap: int) -> StudyPage[Any]:
     organisation_id = asked.organisation_id
     route = choose_route(session, organisation_id, asked.conditions, _sees_few(session, asked), window.sort)
+    if asked.by_patient:
+        route = route.by_patient()
     place = read_cursor(window) if window.cursor else None
     rows = _newest(session, asked, route, window, place) if route.tries else None
     if rows is None:
@@ -335,7 +347,7 @@ def _count_walking(session: Session, asked: Asked, route: Route, cap: int) -> tu
     goes = WALKED_SCATTERED if route.scattered else WALKED
     least = 0
     if asked.surely is not None:
-        least, capped = _count_newest(session, replace(asked, visible=asked.surely), route, cap, goes)
+        least, capped = _count_newest(session, replace(asked, visible=asked.surely()), route, cap, goes)
         if least == cap and capped:
             return least, True
         goes = WALKED_SCATTERED

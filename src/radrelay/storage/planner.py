@@ -33,7 +33,7 @@ STATISTICS = (  # table, index, rows and then how many of them agree in the firs
     ("study", "ix_study_listed", "1000000 1 1 1 1 1 1 1"),
     ("study", "ix_study_name", "1000000 1000000 21 1 1 1"),
     ("study", "ix_study_patient", "1000000 1000000 4"),
-    ("study", "ix_study_patient_row", "1000000 4 1 1 1 1 1 1 1 1 1"),
+    ("study", "ix_study_patient_row", "1000000 4 1 1 1 1 1 1 1 1 1 1 1 1"),
     ("study", "ix_study_quiet", "1000000 100"),
     ("study", "ix_study_received", "1000000 1000000 1 1 1 1"),
     ("study", "sqlite_autoindex_study_1", "1000000 1"),

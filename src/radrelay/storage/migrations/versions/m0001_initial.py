@@ -1197,6 +1197,9 @@ def tables() -> None:
             "patient_spellings",
             "study_date",
             "expires_at",
+            "sort_key",
+            "last_received_at",
+            "patient_name_order",
         ],
         unique=False,
     )

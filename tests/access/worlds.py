@@ -65,8 +65,8 @@ def build(session: Session, rng: random.Random) -> World:
             world.trusted.add(str(key))
     for name in ("anna", "bert"):
         world.members[name] = {str(key) for key in GROUPS if rng.random() < 0.5}
-        for key in world.members[name]:
-            insert(session, Member, group_id=key, member_kind="account", member_id=name, origin="hand")
+        for group in world.members[name]:
+            insert(session, Member, group_id=group, member_kind="account", member_id=name, origin="hand")
     for _ in range(rng.randint(6, 30)):
         _grant(session, world, rng)
     return world
@@ -157,7 +157,7 @@ def studies_seen(world: World, who: Principal, right: Right) -> set[uuid.UUID]:
 
 
 def _grants(world: World, who: Principal, right: Right) -> list[dict[str, Any]]:
-    whom = {(who.kind, who.id), (who.kind, "*")}
+    whom: set[tuple[str, str]] = {(who.kind, who.id), (who.kind, "*")}
     if who.role:
         whom |= {("role", who.role), ("role", "*")}
     whom |= {("group", key) for key in world.members.get(who.id, set()) if who.kind == "account"}

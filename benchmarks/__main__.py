@@ -1,10 +1,11 @@
 """Radrelay beside Orthanc and dcmtk, in one run: prints what it finds and writes `benchmarks/RESULTS.md`.
 
-    python -m benchmarks [receive|web|query|zip|start|people|viewer|audit|links|search …] [--quick] [--rounds 3]
-                         [--folder F]
+    python -m benchmarks [receive|web|query|zip|start|people|viewer|login|audit|links|search|sight …] [--quick]
+                         [--rounds 3] [--folder F]
 
-Without names all parts run, about ten minutes; `search` only if it was named once and so has filled its million
-studies, which takes some four minutes more. A run of some parts keeps the other parts' rows of the last table.
+Without names all parts run, about ten minutes; `search` and `sight` only if they were named once and so have filled
+their million studies, which takes some four minutes more each (`sight` fills PostgreSQL anew each time). A run of some
+parts keeps the other parts' rows of the last table.
 """
 
 from __future__ import annotations
@@ -17,7 +18,21 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import archives, links, machine, million, people, query, receive, record, start, viewer, web
+from benchmarks import (
+    archives,
+    links,
+    login,
+    machine,
+    million,
+    people,
+    query,
+    receive,
+    record,
+    sight,
+    start,
+    viewer,
+    web,
+)
 from benchmarks.plan import Plan
 from benchmarks.report import Report
 from benchmarks.table import Line
@@ -30,10 +45,13 @@ PARTS: dict[str, Callable[[Plan], list[Line]]] = {
     "start": start.run,
     "people": people.run,
     "viewer": viewer.run,
+    "login": login.run,
     "audit": record.run,
     "links": links.run,
     "search": million.run,
+    "sight": sight.run,
 }
+LARGE = {"search": million.is_filled, "sight": sight.is_filled}
 RESULTS = Path(__file__).with_name("RESULTS.md")
 ROOT = Path(__file__).parent.parent
 
@@ -61,8 +79,8 @@ def main() -> int:
         report = Report.begin(RESULTS, plan.folder)
         sys.stdout.write(report.machine + "\n")
         for name in options.parts or PARTS:
-            if not options.parts and name == "search" and not options.quick and not million.is_filled(plan):
-                sys.stdout.write("search left out: `python -m benchmarks search` fills its database, and runs it\n")
+            if not options.parts and name in LARGE and not options.quick and not LARGE[name](plan):
+                sys.stdout.write(f"{name} left out: `python -m benchmarks {name}` fills its database, and runs it\n")
                 continue
             began, load = time.monotonic(), machine.load_average()
             try:

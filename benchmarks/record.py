@@ -1,20 +1,29 @@
 """The record: events written in batches and one by one, proven again, and what it adds to a frame's delivery.
 
 A login's first look at a study is one event; each further frame of it only asks whether that is written. How long that
-asking takes, beside the 2 to 4 ms of a frame, is what recording costs the reader.
+asking takes, beside the 2 to 4 ms of a frame, is what recording costs the reader. Frames are also fetched from two
+servers that differ in nothing else: one of them does not record who looks at what.
 """
 
 from __future__ import annotations
 
+import json
 import resource
 import shutil
+import sys
 import time
 import uuid
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+from benchmarks.fetch import Client
+from benchmarks.objects import write_ct
 from benchmarks.plan import Plan
+from benchmarks.sender import send, split
+from benchmarks.servers import HOST, Radrelay
 from benchmarks.study_rows import ORGANISATION
-from benchmarks.table import OURS, Aim, Line, line
+from benchmarks.table import OURS, Aim, Line, interleaved, line
 from radrelay import audit
 from radrelay.access import Principal
 from radrelay.app.rows import ROOMS
@@ -25,6 +34,8 @@ from radrelay.storage.migrate import migrate
 
 PART = "audit"
 BATCH = 500
+UNRECORDED = "Radrelay, unrecorded"
+LEAST_OF_UNRECORDED = 0.97  # in the frames that are delivered: what two runs of the same server differ by
 PATIENTS = 50
 KEY = bytes(range(32))
 WHO = Principal("account", "0198a000-0000-7000-8000-000000000001", "Anna Arzt", ORGANISATION, "user", "192.0.2.1", "s")
@@ -52,8 +63,61 @@ def run(plan: Plan) -> list[Line]:
         line(PART, "what recording adds to a further frame", "µs", {OURS: asked}, Aim(50, below=True)),
     ]
     database.close()
+    lines.append(_delivered(plan))
     shutil.rmtree(folder)
     return plan.tell(lines)
+
+
+class _Unrecorded(Radrelay):
+    """The same server without the record of who looks at what."""
+
+    def command(self) -> list[str]:
+        return [sys.executable, "-m", "benchmarks.unrecorded", "serve"]
+
+    def environment(self) -> dict[str, str]:
+        return {**super().environment(), "PYTHONPATH": str(Path(__file__).parent.parent)}
+
+
+def _delivered(plan: Plan) -> Line:
+    """Fetch frames one after the other from either server, in turns."""
+    folder = plan.folder / PART
+    slices, times = plan.pick(200, 40), plan.pick(1000, 100)
+    files = write_ct(folder / "ct", slices)
+    sides = {OURS: Radrelay(folder / "recorded", quiet_s="1"), UNRECORDED: _Unrecorded(folder / "other", quiet_s="1")}
+    try:
+        clients = {}
+        for name, server in sides.items():
+            server.start()
+            send(HOST, server.dicom_port, server.ae_title, split(files, 1))
+            server.wait_indexed(slices, packed=True)
+            clients[name] = Client.of(server)
+        paths = {name: _frame_paths(client) for name, client in clients.items()}
+
+        def frames_per_s(name: str) -> float:
+            began = time.perf_counter()
+            for number in range(times):
+                clients[name].request(paths[name][number % slices])
+            return times / (time.perf_counter() - began)
+
+        def measured(name: str) -> Callable[[int], float]:
+            return lambda _: frames_per_s(name)
+
+        for name in sides:
+            frames_per_s(name)
+        rounds = interleaved(2 * plan.rounds + 1, {name: measured(name) for name in sides})
+    finally:
+        for server in sides.values():
+            server.stop()
+    aim = Aim(LEAST_OF_UNRECORDED, UNRECORDED)
+    found = line(PART, "frames, one after the other", "frames/s", rounds, aim)
+    told = f"{found.what}; {found.values[UNRECORDED]:.0f} unrecorded, ratio"
+    return replace(found, what=told)
+
+
+def _frame_paths(client: Client) -> list[str]:
+    study = json.loads(client.request("/api/studies?limit=1"))["studies"][0]["id"]
+    opened = json.loads(client.request(f"/api/studies/{study}/opening"))
+    return [f"/api/instances/{one['id']}/frames/1/stream" for one in opened["series"]["instances"]]
 
 
 def _event(number: int) -> audit.AuditRecord:

@@ -41,6 +41,7 @@ from radrelay.archive.query import DateRange, StudyQuery, Window
 from radrelay.archive.search import count_studies, find_studies
 from radrelay.archive.tables import MODALITY, STUDY, TOKEN
 from radrelay.settings import DatabaseSettings
+from radrelay.storage import planner
 from radrelay.storage.columns import Base
 from radrelay.storage.database import Database
 
@@ -87,7 +88,9 @@ def fill(database: Database, count: int) -> float:
         if database.dialect == "postgresql":
             search_index.create(connection)
         connection.commit()
-        connection.exec_driver_sql("ANALYZE" if database.dialect == "postgresql" else "PRAGMA optimize=0x10002")
+        if database.dialect == "postgresql":
+            connection.exec_driver_sql("ANALYZE")
+        planner.tell(connection)
         connection.commit()
     return time.perf_counter() - started
 

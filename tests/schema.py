@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 import sqlalchemy as sa
 
 from radrelay.settings import DatabaseSettings
-from radrelay.storage import migrate
+from radrelay.storage import migrate, planner
 from radrelay.storage.database import Database
 
 _really = migrate.apply
@@ -32,6 +32,7 @@ def apply_quickly(connection: sa.Connection) -> None:
     for statement in _statements():
         connection.exec_driver_sql(statement)
     connection.execute(sa.text("INSERT INTO alembic_version VALUES (:head)"), {"head": migrate.HEAD})
+    planner.tell(connection)  # what it wrote is in a table of SQLite's own, which no statement makes
 
 
 @cache

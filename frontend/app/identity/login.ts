@@ -2,6 +2,7 @@
 
 import { session as api } from '../api/endpoints';
 import type { LoginAnswer, SessionAnswer } from '../api/types';
+import { forget, stretchedOf } from './ahead';
 import { NotMoved, NotSecure, ServerDoubtful } from './doubts';
 import { prove, verifierOf, type Proof } from './srp';
 
@@ -14,8 +15,9 @@ export async function logIn(username: string, password: string): Promise<Session
   requireSecure();
   const asked = await api.challenge(username);
   if (!asked.salt) return api.logInByPassword(username, password); // the directory's, or an account from before proofs
-  const { proof, expected } = await prove(asked, password);
+  const { proof, expected } = await prove(asked, password, stretchedOf(asked, password));
   const answer: LoginAnswer = await api.logIn(proof);
+  forget();
   if (answer.server_proof === expected) return answer;
   throw new ServerDoubtful();
 }

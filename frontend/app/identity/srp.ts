@@ -80,6 +80,15 @@ async function hash(...parts: readonly Uint8Array[]): Promise<Uint8Array<ArrayBu
   return new Uint8Array(await crypto.subtle.digest('SHA-512', joined));
 }
 
+/** What takes longest of a proof, and asks nothing of the server beyond its challenge's salt: see `prove`. */
+export async function stretch(asked: Challenge, password: string): Promise<bigint> {
+  const salt = fromText(asked.salt);
+  if (asked.iterations < FEWEST_ITERATIONS || asked.iterations > MOST_ITERATIONS || salt.length < SALT_BYTES) {
+    throw new ServerDoubtful();
+  }
+  return privateKey(asked.identity, password, salt, asked.iterations);
+}
+
 /** x = H(s | H(I ":" P)), where P is the stretched password. */
 async function privateKey(identity: string, password: string, salt: Uint8Array<ArrayBuffer>, iterations: number): Promise<bigint> {
   const typed = await crypto.subtle.importKey('raw', utf8(password.normalize('NFC')), 'PBKDF2', false, ['deriveBits']);
@@ -87,20 +96,22 @@ async function privateKey(identity: string, password: string, salt: Uint8Array<A
   return number(await hash(salt, await hash(utf8(identity), utf8(':'), new Uint8Array(stretched))));
 }
 
-/** Answers a challenge. `expected` is what the server has to say then, or it does not know the password either. */
-export async function prove(asked: Challenge, password: string): Promise<{ proof: Proof; expected: string }> {
+/**
+ * Answers a challenge. `expected` is what the server has to say then, or it does not know the password either.
+ * The password may have been stretched before.
+ */
+export async function prove(
+  asked: Challenge,
+  password: string,
+  stretching = stretch(asked, password),
+): Promise<{ proof: Proof; expected: string }> {
   const [salt, serverPublic] = [fromText(asked.salt), number(fromText(asked.server_public))];
-  if (asked.iterations < FEWEST_ITERATIONS || asked.iterations > MOST_ITERATIONS || salt.length < SALT_BYTES) {
-    throw new ServerDoubtful();
-  }
-  const stretching = privateKey(asked.identity, password, salt, asked.iterations); // beside the arithmetic
   const secret = number(crypto.getRandomValues(new Uint8Array(SECRET_BYTES)));
   const clientPublic = power(G, secret);
   const [A, B] = [padded(clientPublic), padded(serverPublic)];
-  const scrambling = number(await hash(A, B));
+  const [x, ...hashes] = await Promise.all([stretching, hash(A, B), hash(padded(N), padded(G))]);
+  const [scrambling, multiplier] = hashes.map(number) as [bigint, bigint];
   if (serverPublic % N === 0n || scrambling === 0n) throw new ServerDoubtful();
-  const multiplier = number(await hash(padded(N), padded(G)));
-  const x = await stretching;
   const base = (serverPublic + multiplier * (N - power(G, x))) % N;
   const key = await hash(padded(power(base, secret + scrambling * x)));
   const [ofPrime, ofGenerator] = [await hash(padded(N)), await hash(padded(G))];

@@ -131,7 +131,7 @@ from radrelay.access.restrictions import Wanted as WantedRestriction
 from radrelay.access.rule_matching import Conditions, SenderFacts, SeriesFacts, StudyFacts, cleaned, fits
 from radrelay.access.scope import Listed, Scope, scope
 from radrelay.access.sight import Sight, anybody_sees, of_account, own_end, sights
-from radrelay.access.visibility import BROKEN_GLASS, of_one_person, open_to_all, unbarred
+from radrelay.access.visibility import BROKEN_GLASS, count_up_to, of_one_person, open_to_all, unbarred
 from radrelay.access.visits import (
     Asked,
     LinkTry,
@@ -227,6 +227,7 @@ __all__ = [
     "cleaned",
     "closings",
     "count_launch",
+    "count_up_to",
     "create_group",
     "delete_group",
     "delete_release_rule",

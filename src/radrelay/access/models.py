@@ -35,7 +35,18 @@ class Grant(Owned, Base):
             "origin",
             "priors",
         ),
-        Index("ix_access_grant_target", "target_kind", "target_id"),
+        Index(  # all that is asked of the grants on one study, of which rules may have given many
+            "ix_access_grant_target",
+            "target_kind",
+            "target_id",
+            "grantee_kind",
+            "grantee_id",
+            "organisation_id",
+            "rights",
+            "ends_at",
+            "origin",
+            "priors",
+        ),
     )
 
     grantee_kind: Mapped[str] = mapped_column(String(16))

@@ -9,8 +9,10 @@ restricted (`barring`) it is within nobody's reach. `visibility` writes the SQL.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import partial
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -31,6 +33,7 @@ from radrelay.access.visibility import (
     Openness,
     Priors,
     Reached,
+    count_up_to,
     counts,
     grants_of,
     is_trusted,
@@ -50,10 +53,20 @@ FEW = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """What somebody may see of a list: the condition on a study's id, and whether it names `few` studies."""
+    """What somebody may see of a list: the condition on a study's id, and whether it names `few` studies.
+
+    `each` is the same condition, asked of one row after the other: where something else leaves few rows.
+    `surely` is quicker to ask and never true where the condition is not, for counting up to a number. `in_hand` gives
+    the condition with all ids gathered beforehand, for who is not given more than so many; none for who is given more:
+    for a long walk that comes by little that is seen. `by_patient` says that the few are found by their patients.
+    """
 
     condition: ColumnElement[bool]
-    few: bool
+    few: bool | None  # none: that is to be found out
+    each: Callable[[], ColumnElement[bool]] | None = None
+    surely: Callable[[], ColumnElement[bool]] | None = None
+    in_hand: Callable[[IdColumn, int], ColumnElement[bool] | None] | None = None
+    by_patient: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +90,7 @@ class Scope:
     _priors: Priors | None = None
     _only: frozenset[uuid.UUID] | None = None  # these studies, as far as `within` reaches them
     _barring: bool = False  # of some studies processing is restricted
+    _read: Reached | None = None  # what is reached, once its grants are read
 
     @property
     def everything(self) -> bool:
@@ -95,7 +109,7 @@ class Scope:
 
     @property
     def _reached(self) -> Reached:
-        return Reached(self._asked, self.kinds, self.whole)
+        return self._read or Reached(self._asked, self.kinds, self.whole)
 
     def study_filter(self, study_id: IdColumn) -> ColumnElement[bool]:
         """Return the condition that the study with id `study_id` is at least in part within reach."""
@@ -145,31 +159,45 @@ class Scope:
             return Listed(sa.false(), few=True)
         if self._only is not None:
             return Listed(self.study_filter(study_id), few=True)
-        if self.whole or self.within or not self._reaches_few(session):
+        if self.whole or self.within:
             return Listed(self.study_filter(study_id), few=False)
-        found = self._is_named(session, study_id)
-        return Listed(self._bounded(found, study_id), few=True)
+        reached = self._reached.read(session, FEW)
+        priors = self._priors and replace(self._priors, led_by=self._priors.led_by.read(session, FEW))
+        known = replace(self, _read=reached, _priors=priors)
+        if count_up_to(session, reached.ids(), FEW) <= FEW:
+            return known._few(session, study_id, each=partial(self.study_filter, study_id))
+        surely = None if priors is None else partial(replace(known, _priors=None).study_filter, study_id)
+        in_hand = partial(known._in_hand, session)
+        return Listed(known.study_filter(study_id), few=False, surely=surely, in_hand=in_hand)
+
+    def _few(self, session: Session, study_id: IdColumn, each: Callable[[], ColumnElement[bool]]) -> Listed:
+        """Return what names the few that are within reach; see `Listed`."""
+        priors = self._priors
+        if priors is None or not priors.led_by.ids() or session.get_bind().dialect.name != "sqlite":
+            return Listed(self._bounded(self._is_named(session, study_id), study_id), few=True, each=each)
+        row = study_id.table
+        earlier = replace(priors, led_by=priors.led_by.in_hand()).row(row)
+        found = sa.or_(self._reached.in_hand().study(study_id), earlier)
+        found = sa.and_(row.c.patient_id.in_(self._reached.patients()), self._bounded(found, study_id))
+        return Listed(found, few=True, each=each, by_patient=True)
+
+    def _in_hand(self, session: Session, study_id: IdColumn, most: int) -> ColumnElement[bool] | None:
+        if count_up_to(session, self._reached.ids(), most) > most:
+            return None
+        return replace(self, _read=self._reached.in_hand()).study_filter(study_id)
 
     def _is_named(self, session: Session, study_id: IdColumn) -> ColumnElement[bool]:
         """Return the condition that a study is one of the few within reach.
 
-        PostgreSQL is given the ids: it takes a source for an average one, and would go through the whole table.
+        PostgreSQL is given an array: it takes a source for an average one, and would go through the whole table.
         """
         named = self._reached.ids() + ([] if self._priors is None else [self._priors.ids()])
+        if not named:
+            return sa.false()
         every = sa.union_all(*named) if len(named) > 1 else named[0]
         if session.get_bind().dialect.name != "postgresql":
             return study_id.in_(every)
-        ids = sorted({one for one in session.scalars(every) if one is not None})
-        return study_id == sa.any_(sa.cast(sa.literal(ids, ARRAY(UUID)), ARRAY(UUID)))
-
-    def _reaches_few(self, session: Session) -> bool:
-        left = FEW
-        for ids in self._reached.ids():
-            some = ids.limit(left + 1).subquery()
-            left -= session.scalar(sa.select(sa.func.count()).select_from(some)) or 0
-            if left < 0:
-                return False
-        return True
+        return study_id == sa.any_(sa.func.array(every.scalar_subquery(), type_=ARRAY(UUID)))
 
 
 def scope(

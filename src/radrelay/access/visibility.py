@@ -10,11 +10,14 @@ The archive's tables are named by their names and columns, without importing the
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, Literal
 
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 from sqlalchemy.sql import ColumnElement
 from sqlalchemy.sql.elements import ColumnClause
 
@@ -133,6 +136,16 @@ class Asked:
         return found
 
 
+def count_up_to(session: Session, found: Sequence[sa.Select[Any]], most: int) -> int:
+    """Return how many rows some statements find together, counted to one more than `most`."""
+    left = most + 1
+    for one in found:
+        if left > 0:
+            some = one.limit(left).subquery()
+            left -= session.scalar(sa.select(sa.func.count()).select_from(some)) or 0
+    return most + 1 - left
+
+
 def there_is(found: sa.Select[Any]) -> ColumnElement[bool]:
     """Return the condition that a correlated statement finds a row, as no planner makes a hash of."""
     return found.limit(1).scalar_subquery().is_not(None)
@@ -145,17 +158,36 @@ def lasting(held: Any, now: datetime) -> ColumnElement[bool]:
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """What grants on some kinds of targets reach, whether or not it is restricted; `whole`: the organisation."""
+    """What grants on some kinds of targets reach, whether or not it is restricted; `whole`: the organisation.
+
+    A list that is walked has read the grants before (`read`): the `sources` stand in the statement then, and what
+    grants name one by one is `gathered` once for the statement, if it is not too much, instead of asked of each row.
+    """
 
     asked: Asked
     kinds: frozenset[str]
     whole: bool = False
+    sources: tuple[uuid.UUID, ...] | None = None
+    gathered: bool = False
+    held_too: bool = False  # what sources hold is gathered as well
+
+    def read(self, session: Session, most: int) -> Reached:
+        """Return the same with its grants read; `most` studies and series named one by one are gathered."""
+        sources = tuple(session.scalars(self.asked.targets("source"))) if "source" in self.kinds else ()
+        kinds = self.kinds if sources else self.kinds - {"source"}
+        known = replace(self, kinds=kinds, sources=sources)
+        return replace(known, gathered=count_up_to(session, known._one_by_one(), most) <= most)  # ours
 
     def study(self, study_id: IdColumn) -> ColumnElement[bool]:
         """Return the condition that a study is at least in part within reach."""
         parts: list[ColumnElement[bool]] = [sa.true()] if self.whole else []
-        if "source" in self.kinds:
+        named = (self.ids() if self.held_too else self._one_by_one()) if self.gathered else []
+        if named:  # no planner turns a coalesce round, to begin at the ids and sort them all
+            parts.append(sa.func.coalesce(study_id.in_(sa.union_all(*named)), sa.false()))
+        if "source" in self.kinds and not (named and self.held_too):
             parts.append(self._held(study_id))
+        if named:
+            return sa.or_(*parts)
         if "study" in self.kinds:
             parts.append(self._named("study", study_id))
         if "series" in self.kinds:
@@ -177,17 +209,33 @@ class Reached:
 
     def ids(self) -> list[sa.Select[Any]]:
         """Return statements for the ids of all studies at least in part within reach, of what is not `whole`."""
+        found = self._one_by_one()
+        if "source" in self.kinds:
+            held = HOLDING.alias()
+            by_source = held.c.source_id.in_(self._sources())
+            found.append(sa.select(held.c.study_id).where(by_source, lasting(held, self.asked.now)))
+        return found
+
+    def in_hand(self) -> Reached:
+        """Return the same with all ids gathered for the statement; no more than some thousands."""
+        return replace(self, gathered=True, held_too=True)
+
+    def patients(self) -> sa.Select[Any]:
+        """Return the ids of the patients of all studies within reach, of what is not `whole`."""
+        one = STUDY.alias()
+        return sa.select(one.c.patient_id).where(one.c.id.in_(sa.union_all(*self.ids())))
+
+    def _one_by_one(self) -> list[sa.Select[Any]]:
         found: list[sa.Select[Any]] = []
         if "study" in self.kinds:
             found.append(self.asked.targets("study"))
-        if "source" in self.kinds:
-            held = HOLDING.alias()
-            by_source = held.c.source_id.in_(self.asked.targets("source"))
-            found.append(sa.select(held.c.study_id).where(by_source, lasting(held, self.asked.now)))
         if "series" in self.kinds:
             one = SERIES.alias()
             found.append(sa.select(one.c.study_id).where(one.c.id.in_(self.asked.targets("series"))))
         return found
+
+    def _sources(self) -> Any:
+        return self.asked.targets("source") if self.sources is None else self.sources
 
     @property
     def _organisation(self) -> Any:
@@ -200,11 +248,12 @@ class Reached:
     def _held(self, study_id: IdColumn) -> ColumnElement[bool]:
         held = HOLDING.alias()
         found = sa.select(sa.literal(1)).where(held.c.study_id == study_id, lasting(held, self.asked.now))
-        return there_is(found.where(held.c.source_id.in_(self.asked.targets("source"))))
+        by = sa.func.coalesce(held.c.source_id, held.c.source_id)  # the study leads, not one source after the other
+        return there_is(found.where(by.in_(self._sources())))
 
     def _brought(self, series_id: IdColumn) -> ColumnElement[bool]:
         instance, held, further = INSTANCE.alias(), HOLDING.alias(), INSTANCE_HOLDING.alias()
-        ours = sa.and_(held.c.source_id.in_(self.asked.targets("source")), lasting(held, self.asked.now))
+        ours = sa.and_(held.c.source_id.in_(self._sources()), lasting(held, self.asked.now))
         first = sa.select(sa.literal(1)).join_from(instance, held, held.c.id == instance.c.holding_id)
         also = sa.select(sa.literal(1)).join_from(instance, further, further.c.instance_id == instance.c.id)
         also = also.join(held, held.c.id == further.c.holding_id)
@@ -291,10 +340,26 @@ class Priors:
             leading.append(self.openness.study(seen.c.id))
         return there_is(found.where(*leading))
 
+    def row(self, row: Any) -> ColumnElement[bool]:
+        """Return the same condition on a row of `row`, the table itself, by its columns: on a walk by patients."""
+        seen = STUDY.alias()
+        found = sa.select(sa.literal(1)).select_from(seen).where(*self._of_one(row, seen), self.led_by.study(seen.c.id))
+        if self.openness is not None:
+            found = found.where(self.openness.study(seen.c.id))
+        return there_is(found.correlate(row))
+
     def ids(self) -> sa.Select[Any]:
-        """Return the ids of all studies that the few that are seen lead to."""
-        prior, seen = STUDY.alias(), STUDY.alias()
-        found = sa.select(prior.c.id).where(*self._of_one(prior, seen), seen.c.id.in_(sa.union_all(*self.led_by.ids())))
+        """Return the ids of all studies that the few that are seen lead to.
+
+        From them to their patients by one index, and among a patient's studies by another: no row is read.
+        """
+        lead, prior, seen = STUDY.alias(), STUDY.alias(), STUDY.alias()
+        ids = self.led_by.ids()
+        if not ids:
+            return sa.select(prior.c.id).where(sa.false())
+        few = lead.c.id.in_(sa.union_all(*ids))
+        same = sa.and_(seen.c.patient_id == lead.c.patient_id, seen.c.id == sa.func.coalesce(lead.c.id, lead.c.id))
+        found = sa.select(prior.c.id).where(few, same, *self._of_one(prior, seen))
         return found if self.openness is None else found.where(self.openness.study(seen.c.id))
 
     def _of_one(self, prior: Any, seen: Any) -> list[ColumnElement[bool]]:
@@ -315,13 +380,10 @@ class Priors:
             found.append(prior.c.study_date >= self.since)
         if self.same_body_part:
             one, another = SERIES.alias(), SERIES.alias()
-            found.append(
-                there_is(
-                    sa.select(sa.literal(1)).where(
-                        one.c.study_id == prior.c.id, one.c.organisation_id == organisation,
-                        another.c.study_id == seen.c.id, another.c.organisation_id == organisation,
-                        one.c.body_part != "", one.c.body_part == another.c.body_part,
-                    )
-                )
+            both = sa.select(sa.literal(1)).where(
+                one.c.study_id == prior.c.id, one.c.organisation_id == organisation,
+                another.c.study_id == seen.c.id, another.c.organisation_id == organisation,
+                one.c.body_part != "", one.c.body_part == another.c.body_part,
             )  # fmt: skip
+            found.append(there_is(both.correlate(prior, seen)))
         return found

@@ -9,7 +9,7 @@ the sort order is walked. So the first page comes without looking at all matches
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -18,18 +18,21 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import ColumnElement
 
-from radrelay.access import Listed
+from radrelay.access import Listed, count_up_to
 from radrelay.archive.cursors import Place, place_condition, read_cursor, write_cursor
 from radrelay.archive.models import Patient
 from radrelay.archive.query import AnsweredStudy, IndexedStudy, StudyPage, StudyQuery, Window
-from radrelay.archive.routes import Route, choose_route
+from radrelay.archive.routes import SORTED_OF_FEW, WALKS, Route, choose_route, find_rare, walked_route
 from radrelay.archive.study_conditions import StudyConditions, conditions_of
 from radrelay.archive.tables import MODALITY, STUDY
 
 COUNT_CAP = 5_000
 TEXT_COUNT_CAP = 500  # what the text index finds lies scattered: each costs a page of its own
 SCOPED_COUNT_CAP = 1_000  # of who sees a part: each study that is counted is looked up among the grants
-WALKED = 10_000  # studies that counting goes through for them, or who sees little of much would wait for all of it
+WALKED = 3_000  # studies that counting goes through for them, or who sees little of much would wait for all of it
+LOOKED_AT = 200  # of the newest, to know whether somebody sees much
+SEEN = 30_000  # ids that are gathered before a long walk for who sees so few
+WALKED_SCATTERED = 400  # the same where each costs a page of its own, or a look at the patient's other studies
 FEW = 2_000
 _BLANK = ("name", "expires")  # orders that some studies have no value for: who has no name comes last, either way
 _SORTED = {
@@ -53,12 +56,28 @@ class Asked:
     now: datetime
     conditions: StudyConditions
     few: bool | None = None  # whether `visible` names few studies; none: it is found out
+    surely: Callable[[], ColumnElement[bool]] | None = None  # this and the next two: see `Listed`
+    in_hand: Callable[[Any, int], ColumnElement[bool] | None] | None = None
+    by_patient: bool = False
+    sparse: bool = False  # little of what is walked is seen: the rest is not gone through to count it
 
     @classmethod
     def of(cls, organisation_id: uuid.UUID, query: StudyQuery, visible: Visible, now: datetime) -> Asked:
         """Return what is asked by somebody who sees what `visible` says."""
-        condition, few = (visible.condition, visible.few) if isinstance(visible, Listed) else (visible, None)
-        return cls(organisation_id, condition, now, conditions_of(query), few)
+        listed = visible if isinstance(visible, Listed) else Listed(visible, few=None)
+        conditions = conditions_of(query)
+        if conditions.selective and listed.each is not None:
+            return cls(organisation_id, listed.each(), now, conditions, few=False)
+        return cls(
+            organisation_id,
+            listed.condition,
+            now,
+            conditions,
+            listed.few,
+            listed.surely,
+            listed.in_hand,
+            listed.by_patient,
+        )
 
     @property
     def sees_all(self) -> bool:
@@ -100,19 +119,64 @@ def find_answers(
 def _found(session: Session, asked: Asked, window: Window, columns: sa.Select[Any], count_cap: int) -> StudyPage[Any]:
     organisation_id = asked.organisation_id
     route = choose_route(session, organisation_id, asked.conditions, _sees_few(session, asked), window.sort)
+    if asked.by_patient:
+        route = route.by_patient()
     place = read_cursor(window) if window.cursor else None
-    rows = _page(session, asked, route, window, place)
-    at_once = route.sorts_itself and place is None and not window.offset and window.sort not in _BLANK
-    counted = (rows[0].counted if rows else 0) if at_once and count_cap else None
+    rows = _newest(session, asked, route, window, place) if route.tries else None
+    if rows is None:
+        by_other_order = asked.conditions.texts or asked.conditions.modalities
+        if window.sort == "received" and by_other_order and not route.sorts_itself:
+            asked, route = _by_arrival(session, asked)
+        rows = _page(session, asked, route, window, place)
     more = len(rows) > window.limit
+    total, capped = _total(session, asked, route, window, rows, count_cap)
     rows = rows[: window.limit]
     studies = _studies(session, columns, [row.sort_key for row in rows])
-    if counted is not None:
-        total, capped = min(counted, count_cap), counted > count_cap
-    else:
-        total, capped = _count(session, asked, route, count_cap) if count_cap else (len(rows), more)
     cursor = write_cursor(window, Place(rows[-1].value, rows[-1].sort_key)) if more and rows else None
     return StudyPage(studies, cursor, total, capped)
+
+
+def _total(
+    session: Session, asked: Asked, route: Route, window: Window, rows: Sequence[sa.Row[Any]], cap: int
+) -> tuple[int, bool]:
+    """Return how many studies match, given a page and one row more, and whether there may be more than that."""
+    found, more = min(len(rows), window.limit), len(rows) > window.limit
+    first = not window.cursor and not window.offset
+    if not cap:
+        return found, more
+    if route.sorts_itself and first and window.sort not in _BLANK:
+        counted = rows[0].counted if rows else 0
+        return min(counted, cap), counted > cap
+    if asked.sparse or (first and not more):
+        return min(found, cap), more or not first or found > cap
+    if not route.sorts_itself and window.sort != "date":
+        route = choose_route(session, asked.organisation_id, asked.conditions, False, "date")
+    total, capped = _count(session, asked, route, cap)
+    return (max(total, min(found, cap)), True) if capped else (total, False)
+
+
+def _by_arrival(session: Session, asked: Asked) -> tuple[Asked, Route]:
+    """Return the way by arrival to what matches a text or has a modality, and what is seen in the form for it."""
+    rare = find_rare(session, asked.organisation_id, asked.conditions)
+    if rare.few:
+        return asked, rare.gathered
+    seen = None if asked.in_hand is None or _sees_much(session, asked) else asked.in_hand(STUDY.c.id, SEEN)
+    if seen is None:
+        return asked, walked_route(asked.conditions, rare)
+    asked = replace(asked, visible=seen, sparse=True)
+    if rare.known and rare.count <= SORTED_OF_FEW:
+        return asked, rare.gathered
+    return asked, walked_route(asked.conditions, rare)
+
+
+def _sees_much(session: Session, asked: Asked) -> bool:
+    """Say whether of the newest so many are seen that a walk is short."""
+    last = _after(session, asked, Window("received"), None, LOOKED_AT)
+    if last is None:
+        return False
+    newest = sa.select(STUDY.c.id).where(asked.visible, STUDY.c.organisation_id == asked.organisation_id)
+    newest = newest.where(STUDY.c.last_received_at > last.value).with_hint(STUDY, WALKS["received"], "sqlite")
+    return count_up_to(session, [newest], LOOKED_AT) >= LOOKED_AT // 10
 
 
 def count_studies(
@@ -181,6 +245,30 @@ def _select(asked: Asked, route: Route, *columns: ColumnElement[Any]) -> sa.Sele
     if route.hint:
         statement = statement.with_hint(STUDY, route.hint, "sqlite")
     return statement
+
+
+def _newest(
+    session: Session, asked: Asked, route: Route, window: Window, place: Place | None
+) -> list[sa.Row[Any]] | None:
+    """Return a page of the first that come in the window's order; none if they do not fill one."""
+    last = _after(session, asked, window, place, route.tries)
+    if last is None:  # these are all
+        return _page(session, asked, route, window, place)
+    beyond = place_condition(window, _SORTED[window.sort], STUDY.c.sort_key, last)
+    rows = _sorted_rows(session, asked, route, window, place, [sa.not_(beyond)])
+    return rows if len(rows) > window.limit else None
+
+
+def _after(session: Session, asked: Asked, window: Window, place: Place | None, count: int) -> Place | None:
+    """Return where so many studies more have been gone by in the window's order, whatever they are."""
+    column = _SORTED[window.sort]
+    order = [item.desc() if window.descending else item.asc() for item in (column, STUDY.c.sort_key)]
+    walked = sa.select(column, STUDY.c.sort_key).where(STUDY.c.organisation_id == asked.organisation_id)
+    walked = walked.with_hint(STUDY, WALKS[window.sort], "sqlite")
+    if place is not None:
+        walked = walked.where(place_condition(window, column, STUDY.c.sort_key, place))
+    last = session.execute(walked.order_by(*order).limit(1).offset(count)).one_or_none()
+    return None if last is None else Place(last[0], last[1])
 
 
 def _page(session: Session, asked: Asked, route: Route, window: Window, place: Place | None) -> list[sa.Row[Any]]:
@@ -252,12 +340,26 @@ def _count(session: Session, asked: Asked, route: Route, cap: int) -> tuple[int,
 
 
 def _count_walking(session: Session, asked: Asked, route: Route, cap: int) -> tuple[int, bool]:
-    """Count among the newest that match, and say whether there may be more."""
+    """Count among the newest that match, and say whether there may be more.
+
+    What is surely seen is counted first: where that is enough, nobody is looked for who has an earlier study.
+    """
+    goes = WALKED_SCATTERED if route.scattered else WALKED
+    least = 0
+    if asked.surely is not None:
+        least, capped = _count_newest(session, replace(asked, visible=asked.surely()), route, cap, goes)
+        if least == cap and capped:
+            return least, True
+        goes = WALKED_SCATTERED
+    found, capped = _count_newest(session, asked, route, cap, goes)
+    return max(least, found), capped
+
+
+def _count_newest(session: Session, asked: Asked, route: Route, cap: int, goes: int) -> tuple[int, bool]:
     if route.alone:
         walked = sa.select(route.key.label("key")).where(*route.alone)
     else:
         walked = _select(replace(asked, visible=sa.true()), route, route.key.label("key"))
-    goes = WALKED // 10 if route.scattered else WALKED
     last = session.scalar(walked.order_by(route.key.desc()).limit(1).offset(goes))
     statement = _select(asked, route, STUDY.c.id)
     if last is not None:

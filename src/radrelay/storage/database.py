@@ -15,6 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
+from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
@@ -103,8 +104,17 @@ def sqlcipher_engine(path: Path, key: bytes) -> Engine:
         pool_use_lifo=True,  # the one used last still has its pages decrypted; any commit makes each read them anew
         hide_parameters=True,  # they are patients' names; errors are logged
     )
+    engine.dialect.statement_compiler = _WithHints
     event.listen(engine, "begin", _begin)
     return engine
+
+
+class _WithHints(SQLiteCompiler):
+    """Writes what a statement says of a table's index (`INDEXED BY`), which SQLAlchemy leaves out for SQLite."""
+
+    def get_from_hint_text(self, table: sa.FromClause, text: str | None) -> str | None:
+        """Return the hint."""
+        return text
 
 
 def _begin(connection: sa.Connection) -> None:

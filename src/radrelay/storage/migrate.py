@@ -10,6 +10,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from radrelay.errors import Misconfigured
+from radrelay.storage import planner
 from radrelay.storage.database import Database, mapped_errors
 
 LOCK = 0x5241_4452  # PostgreSQL's advisory lock: "RADR"
@@ -64,3 +65,4 @@ def apply(connection: sa.Connection) -> None:
     if here is not None and here not in known:
         raise SchemaTooNew(f"the database's schema is {here}, which this version does not know", revision=here)
     command.upgrade(config, "head")
+    planner.tell(connection)

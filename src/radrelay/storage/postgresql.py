@@ -30,6 +30,7 @@ def postgresql_engine(url: URL, pool_size: int) -> Engine:
         connect_args={"client_encoding": "UTF8"},
     )
     event.listen(engine, "connect", _take_any_text)
+    event.listen(engine, "connect", _compile_nothing)
     return engine
 
 
@@ -43,3 +44,9 @@ class AnyText(Dumper):
 
 def _take_any_text(connection: psycopg.Connection[Any], _: object) -> None:
     connection.adapters.register_dumper(str, AnyText)
+
+
+def _compile_nothing(connection: psycopg.Connection[Any], _: object) -> None:
+    """Switch the server's compiler of expressions off: it takes 20 to 100 ms for statements that take 10."""
+    connection.execute("SET jit = off")
+    connection.commit()

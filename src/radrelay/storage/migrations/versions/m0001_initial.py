@@ -66,7 +66,22 @@ def tables() -> None:
         ],
         unique=False,
     )
-    op.create_index("ix_access_grant_target", "access_grant", ["target_kind", "target_id"], unique=False)
+    op.create_index(
+        "ix_access_grant_target",
+        "access_grant",
+        [
+            "target_kind",
+            "target_id",
+            "grantee_kind",
+            "grantee_id",
+            "organisation_id",
+            "rights",
+            "ends_at",
+            "origin",
+            "priors",
+        ],
+        unique=False,
+    )
     op.create_table(
         "access_begun",
         sa.Column("organisation_id", Id(), nullable=False),
@@ -1146,14 +1161,25 @@ def tables() -> None:
         ["organisation_id", "sort_key", "expires_at", "id", "patient_name_order"],
         unique=False,
     )
-    op.create_index("ix_study_end", "study", ["organisation_id", "expires_at", "sort_key"], unique=False)
+    op.create_index("ix_study_end", "study", ["organisation_id", "expires_at", "sort_key", "id"], unique=False)
     op.create_index(
-        "ix_study_name", "study", ["organisation_id", "patient_name_order", "sort_key", "expires_at"], unique=False
+        "ix_study_name",
+        "study",
+        ["organisation_id", "patient_name_order", "sort_key", "expires_at", "id"],
+        unique=False,
     )
     op.create_index(
         "ix_study_listed",
         "study",
-        ["id", "organisation_id", "sort_key", "expires_at", "patient_id", "patient_birth_date"],
+        [
+            "id",
+            "organisation_id",
+            "sort_key",
+            "expires_at",
+            "patient_id",
+            "last_received_at",
+            "patient_name_order",
+        ],
         unique=False,
     )
     op.create_index("ix_study_patient", "study", ["organisation_id", "patient_id_value"], unique=False)
@@ -1171,11 +1197,19 @@ def tables() -> None:
             "patient_spellings",
             "study_date",
             "expires_at",
+            "sort_key",
+            "last_received_at",
+            "patient_name_order",
         ],
         unique=False,
     )
     op.create_index("ix_study_quiet", "study", ["quiet_at"], unique=False)
-    op.create_index("ix_study_received", "study", ["organisation_id", "last_received_at", "sort_key"], unique=False)
+    op.create_index(
+        "ix_study_received",
+        "study",
+        ["organisation_id", "last_received_at", "sort_key", "expires_at", "id"],
+        unique=False,
+    )
     op.create_index("ux_study_sort_key", "study", ["sort_key"], unique=True)
     op.create_index("ux_study_uid", "study", ["organisation_id", "study_uid"], unique=True)
     op.create_table(

@@ -8,6 +8,7 @@ import consent from './consent.de';
 import contents from './contents.de';
 import organisation from './organisation.de';
 import type { Rest } from './en';
+import details from './details.de';
 import directory from './directory.de';
 import drawings from './drawings.de';
 import factors from './factors.de';
@@ -34,6 +35,7 @@ const de: Rest = {
   ...account,
   ...audit,
   ...codes,
+  ...details,
   ...directory,
   ...drawings,
   ...factors,
@@ -360,7 +362,6 @@ const de: Rest = {
   'accounts.edit': 'Konto bearbeiten',
   'accounts.enable': 'Aktivieren',
   'accounts.disable': 'Sperren',
-  'accounts.reset': 'Neues Passwort',
   'accounts.passwordHint': 'Ein Einmalpasswort wird erzeugt und einmal gezeigt; es muss bei der ersten Anmeldung geändert werden.',
   'accounts.passwordTitle': 'Einmalpasswort',
   'accounts.passwordText': 'Für {name}. Es wird nur jetzt gezeigt und muss bei der ersten Anmeldung geändert werden.',

@@ -4,6 +4,7 @@ import account from './account.en';
 import access from './access.en';
 import audit from './audit.en';
 import codes from './codes.en';
+import details from './details.en';
 import directory from './directory.en';
 import drawings from './drawings.en';
 import factors from './factors.en';
@@ -34,6 +35,7 @@ const en = {
   ...account,
   ...audit,
   ...codes,
+  ...details,
   ...directory,
   ...drawings,
   ...factors,
@@ -359,7 +361,6 @@ const en = {
   'accounts.edit': 'Edit account',
   'accounts.enable': 'Enable',
   'accounts.disable': 'Disable',
-  'accounts.reset': 'New password',
   'accounts.passwordHint': 'A one-time password is made and shown once; it has to be changed at the first login.',
   'accounts.passwordTitle': 'One-time password',
   'accounts.passwordText': 'For {name}. It is shown only now and has to be changed at the first login.',

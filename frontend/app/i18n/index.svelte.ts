@@ -168,10 +168,10 @@ export function formatInstant(iso: string, seconds = false): string {
   return dateFormat({ timeStyle: seconds ? 'long' : 'short' }).format(new Date(iso)); // to the second: with its zone
 }
 
-/** Formats a DICOM date, which has no time zone. */
+/** Formats a DICOM date, which has no time zone: YYYY-MM-DD, or YYYYMMDD as DICOM writes it. */
 export function formatDate(date: string | null): string {
   if (!date) return '';
-  const parsed = new Date(`${date}T12:00:00Z`);
+  const parsed = new Date(`${date.replace(/^(\d{4})(\d\d)(\d\d)$/, '$1-$2-$3')}T12:00:00Z`);
   if (Number.isNaN(parsed.getTime())) return date;
   return dateFormat({ timeZone: 'UTC' }).format(parsed);
 }

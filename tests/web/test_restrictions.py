@@ -157,6 +157,9 @@ def test_glass_is_broken_by_who_may_and_the_officer_is_told_and_looks_into_it(
     assert owner.http.delete(f"{path}/{released}", headers=owner.headers).status_code == 204
     [notice] = officer.http.get("/api/me/notices").json()["notices"]
     assert notice["broken"]["reason"] == WHY["reason"]
+    named = {"study_uid": study["study_uid"], "study_date": study["study_date"].replace("-", ""), "modalities": "CT"}
+    assert notice["broken"]["study"].items() >= named.items(), "the officer is told which study it was"
+    assert patient["id"] not in str(notice), "and not yet whose: that is looked up, on record"
     assert anna.http.get("/api/me/notices").json()["notices"] == []
     put_away = officer.http.delete(f"/api/me/notices/{notice['id']}", headers=officer.headers)
     assert (put_away.status_code, officer.http.get("/api/me/notices").json()["notices"]) == (204, [])
@@ -164,6 +167,9 @@ def test_glass_is_broken_by_who_may_and_the_officer_is_told_and_looks_into_it(
     assert reviewed.json()["reviewed_by"] == "officer"
     [one] = officer.http.get("/api/broken-glass").json()["broken"]
     assert one["reviewed_at"] is not None
+    assert (one["patient"]["patient_id"], one["study"]["study_uid"]) == (patient["id"], study["study_uid"])
+    looked = officer.http.get("/api/audit?action=audit.view").json()["events"]
+    assert {"kind": "broken-glass"} in [each["detail"] for each in looked], "that the officer looked is on record"
     with site.database.read() as session:
         events = session.scalars(sa.select(AuditEvent).where(AuditEvent.action == "access.break-glass")).all()
     assert sorted((one.outcome, str(one.subject_id)) for one in events) == [

@@ -62,7 +62,7 @@ function worded(action: string, name: string, code: string): string {
   for (const prefix of prefixes(action, name)) {
     const said = tCode(prefix, code, '');
     const short = prefix === 'problem' ? said.replace(/\.(\s.*)?$/s, '') : said; // what was wrong, without what to do
-    if (short && !/\{\w+\}/.test(short)) return short;
+    if (short && !/\{\w+[|}]/.test(short)) return short;
   }
   return code;
 }

@@ -393,7 +393,7 @@ const de: Rest = {
   'audit.unproven': 'Am {when} wurde die Kette gebrochen gefunden. Sichern Sie eine Kopie der Datenbank und klären Sie, wer Zugriff hatte.',
   'audit.behind': ['{n} Ereignis wartet auf den Protokollserver, der fort ist.', '{n} Ereignisse warten auf den Protokollserver, der fort ist.'],
   'audit.verify': 'Kette prüfen',
-  'audit.intact': 'Alle {n} Ereignisse sind da, unverändert.',
+  'audit.intact': ['Das eine Ereignis ist da, unverändert.', 'Alle {n} Ereignisse sind da, unverändert.'],
   'audit.broken': ['Die Kette ist an {n} Stelle gebrochen.', 'Die Kette ist an {n} Stellen gebrochen.'],
   'audit.action': 'Aktion',
   'audit.who': 'Wer',

@@ -392,7 +392,7 @@ const en = {
   'audit.unproven': 'On {when} the chain was found broken. Keep a copy of the database, and find out who had access to it.',
   'audit.behind': ['{n} event waits for the audit repository, which is away.', '{n} events wait for the audit repository, which is away.'],
   'audit.verify': 'Verify the chain',
-  'audit.intact': 'All {n} events are there, unchanged.',
+  'audit.intact': ['The one event is there, unchanged.', 'All {n} events are there, unchanged.'],
   'audit.broken': ['The chain is broken in {n} place.', 'The chain is broken in {n} places.'],
   'audit.action': 'Action',
   'audit.who': 'Who',

@@ -81,15 +81,19 @@ function entryOf(key: Key): string | [string, string] | null {
   return null;
 }
 
-/** Says a text; `{name}` is replaced, a pair is chosen by `n` (one, other). */
+/** A place for a value, or for a number with its noun: `{n}`, `{objects|object|objects}`. */
+const PLACE = /\{(\w+)(?:\|([^{}|]*)\|([^{}|]*))?\}/g;
+
+/** Says a text; `{name}` is replaced, `{count|one|other}` by a number with its noun, a pair is chosen by `n` (one, other). */
 export function t(key: Key, values: Record<string, string | number> = {}): string {
   const entry = entryOf(key);
   if (entry === null) return '';
   const text = typeof entry === 'string' ? entry : entry[values['n'] === 1 ? 0 : 1];
-  return text.replace(/\{(\w+)\}/g, (whole, name: string) => {
+  return text.replace(PLACE, (whole, name: string, one?: string, other?: string) => {
     const value = values[name];
     if (value === undefined) return whole;
-    return typeof value === 'number' ? formatNumber(value) : value;
+    const said = typeof value === 'number' ? formatNumber(value) : value;
+    return one === undefined ? said : `${said} ${value === 1 ? one : other}`;
   });
 }
 
@@ -104,7 +108,7 @@ export function tCode(
   const entry = entryOf(key as Key);
   if (entry === key) return fallback;
   const said = t(key as Key, values);
-  return /\{\w+\}/.test(said) && fallback ? fallback : said;
+  return /\{\w+[|}]/.test(said) && fallback ? fallback : said;
 }
 
 const formats = new Map<string, Intl.NumberFormat>();

@@ -158,6 +158,9 @@ const de: Rest = {
   'list.countCapped': ['mehr als {n} Studie', 'mehr als {n} Studien'],
   'list.nothing': 'Keine Studie passt',
   'list.nothingText': 'Versuchen Sie weniger Wörter oder ein anderes Datum. Namensteile genügen, Umlaute dürfen fehlen.',
+  'list.officer': 'Ihnen wird keine Studie gezeigt',
+  'list.officerText': 'Ihre Rolle kümmert sich um den Datenschutz und zeigt von sich aus keine Bilder. Zusagen, Anfragen und Texte stehen unter Datenschutz, was mit Studien geschah, im Protokoll.',
+  'list.officerGo': 'Zum Datenschutz',
   'list.empty': 'Noch keine Studien',
   'list.emptyText':
     'Senden Sie welche von einem DICOM-Gerät, oder ziehen Sie einen Ordner, eine CD oder ein ZIP irgendwo auf diese Seite.',

@@ -158,6 +158,9 @@ const en = {
   'list.countCapped': ['more than {n} study', 'more than {n} studies'],
   'list.nothing': 'No study matches',
   'list.nothingText': 'Try fewer words or another date. Parts of names are enough, and umlauts may be left out.',
+  'list.officer': 'No study is shown to you',
+  'list.officerText': 'Your role looks after privacy and does not show images by itself. Promises, requests and texts are under Privacy; what was done with studies is in the audit.',
+  'list.officerGo': 'Go to Privacy',
   'list.empty': 'No studies yet',
   'list.emptyText': 'Send some from a DICOM device, or drop a folder, a CD or a ZIP anywhere on this page.',
 

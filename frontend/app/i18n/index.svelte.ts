@@ -163,6 +163,17 @@ export function formatRelative(iso: string, now: number): string {
   return format.format(0, 'second');
 }
 
+const DAY_MS = 86_400_000;
+
+/** Says when a deadline is, in days of the calendar, so that 30 days are 30 on the first: "in 30 days"; the last in hours. */
+export function formatDue(iso: string, now: number): string {
+  const at = Date.parse(iso);
+  if (Math.abs(at - now) < DAY_MS) return formatRelative(iso, now);
+  const dayOf = (moment: Date): number => Date.UTC(moment.getFullYear(), moment.getMonth(), moment.getDate());
+  const days = Math.round((dayOf(new Date(at)) - dayOf(new Date(now))) / DAY_MS);
+  return new Intl.RelativeTimeFormat(words.language, { numeric: 'auto' }).format(days, 'day');
+}
+
 /** Dates that nobody reads as another day: 24 Aug 2024, 24.08.2024. Every date of the pages is written here. */
 function dateFormat(options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
   return new Intl.DateTimeFormat(words.language === 'de' ? 'de-DE' : 'en-GB', { dateStyle: 'medium', ...options });

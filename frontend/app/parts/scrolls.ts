@@ -5,9 +5,12 @@
 
 import type { Attachment } from 'svelte/attachments';
 
-/** How far to scroll so that `what` (from, to) stands within a view of `size`; 0 if it does, else to its middle. */
+/** How wide the fading is, in pixels, as the styles have it. */
+const FADE = 40;
+
+/** How far to scroll so that what stands from one place to another is clear of the fading rims; to the middle, or not at all. */
 export function bringInto(from: number, to: number, size: number): number {
-  return from >= 0 && to <= size ? 0 : (from + to - size) / 2;
+  return from >= FADE && to <= size - FADE ? 0 : (from + to - size) / 2;
 }
 
 function showCurrent(box: HTMLElement): void {

@@ -63,7 +63,7 @@ class Details:
         for name, place, found in (("action", action, self.actions), ("subject_kind", subject, self.kinds)):
             given = _argument(call, name, place)
             words = given.elts[0] if isinstance(given, ast.Tuple) and given.elts else given
-            found |= _strings(words) if words is not None else set()
+            found.update(_strings(words) if words is not None else ())
         given = _argument(call, "detail", detail)
         if given is not None:
             self._follow(given, scope)
@@ -94,17 +94,10 @@ class Details:
         self._seen.add((id(node), id(scope[1])))
         match node:
             case ast.Dict():
-                for key, value in zip(node.keys, node.values, strict=True):
-                    self._follow(value, scope) if key is None else self._put(key, value, scope)
-            case ast.IfExp():
-                self._follow(node.body, scope)
-                self._follow(node.orelse, scope)
-            case ast.BoolOp():
-                for one in node.values:
-                    self._follow(one, scope)
-            case ast.BinOp():
-                self._follow(node.left, scope)
-                self._follow(node.right, scope)
+                self._follow_dict(node, scope)
+            case ast.IfExp(body=one, orelse=other) | ast.BinOp(left=one, right=other):
+                self._follow(one, scope)
+                self._follow(other, scope)
             case ast.DictComp():
                 self._follow_comprehension(node, scope)
             case ast.Name():
@@ -115,6 +108,13 @@ class Details:
                 self._follow_call(node, scope)
             case _:
                 self._lost(node, scope)
+
+    def _follow_dict(self, node: ast.Dict, scope: Scope) -> None:
+        for key, value in zip(node.keys, node.values, strict=True):
+            if key is None:
+                self._follow(value, scope)
+            else:
+                self._put(key, value, scope)
 
     def _follow_comprehension(self, node: ast.DictComp, scope: Scope) -> None:
         """Follow `{name: … for name in …}` with its names, or what it takes a part of."""
@@ -142,7 +142,9 @@ class Details:
             return []
         inside = list(ast.walk(scope[1])) if scope[1] is not None else []
         for body in (inside, list(self._trees[scope[0]].body)):
-            found = [value for target, value in _settings(body) if isinstance(target, ast.Name) and target.id == node.id]
+            found = [
+                value for target, value in _settings(body) if isinstance(target, ast.Name) and target.id == node.id
+            ]
             if found:
                 return found
         return []
@@ -212,7 +214,7 @@ class Details:
                 self._follow(argument, scope)
             for keyword in node.keywords:
                 self.values[keyword.arg or ""] |= _strings(keyword.value)
-            return
+            return None
         if _name(node) == "model_dump":
             return self._follow_model(node, scope)
         own = [(path, one) for path, one in self._functions[_name(node)] if path == scope[0]]

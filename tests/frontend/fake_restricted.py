@@ -128,8 +128,8 @@ async def review(request: Request) -> Response:
 
 async def told(request: Request) -> Response:
     world, _ = await _given(request)
-    notices = [{"id": one, "kind": "break-glass", "at": "2026-01-02T03:04:00Z", "broken": world.broken[0] | {"patient": None}}
-               for one in world.told]  # fmt: skip
+    broken = world.broken[0] | {"patient": None}
+    notices = [{"id": one, "kind": "break-glass", "at": broken["at"], "broken": broken} for one in world.told]
     return JSONResponse({"notices": notices, "may_break_glass": world.may_break_glass})
 
 

@@ -23,8 +23,8 @@ from radrelay.identity.directory.service import RunKind, RunState
 from radrelay.identity.factors.values import AnswerKind, Stage
 from radrelay.identity.password_links import Purpose
 from radrelay.intake.identify import Into
-from radrelay.marks.objects.sheet import ObjectKind
 from radrelay.marks.objects.shapes import Kind as MarkKind
+from radrelay.marks.objects.sheet import ObjectKind
 from radrelay.privacy.agreements import AgreementKind
 from radrelay.privacy.transfers import ShownBy
 from radrelay.web.api.accounts import Role

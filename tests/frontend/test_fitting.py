@@ -11,6 +11,7 @@ from tests.frontend.conftest import OpenPage, Site, settled, until
 from tests.frontend.fake_office import ago
 from tests.pages import violations
 
+STUDY = f"study {uuid.UUID(int=9)}"
 PHONE, LAPTOP = {"width": 360, "height": 740}, {"width": 1440, "height": 900}
 
 
@@ -31,7 +32,7 @@ def test_tabs_menus_and_tables_are_whole_on_a_phone_and_on_a_laptop(open_page: O
     world = site.world
     world.office.events[:] = [
         _event(1, "grant.give", grantee="role dpo", target="organisation", rights=["see", "break-glass"], until=""),
-        _event(2, "link.make", protection="birth-date", targets=[f"study {uuid.UUID(int=9)}"], email="a" * 60 + "@b.de"),
+        _event(2, "link.make", protection="birth-date", targets=[STUDY], email="a" * 50 + "@b.de"),
         _event(3, "device.impostor", sha256="ab" * 32, certificate="CN=" + "ct-nord.klinik." * 6 + "example"),
     ]
     page = open_page("/unusual-volume", **PHONE, language="de", touch=True)
@@ -52,7 +53,7 @@ def test_tabs_menus_and_tables_are_whole_on_a_phone_and_on_a_laptop(open_page: O
     page.set_viewport_size({"width": 1440, "height": 560})
     expect(page.locator(".side ul")).to_have_attribute("data-before", "")
     expect(places.filter(has_text="Protokoll")).to_be_in_viewport(ratio=0.99)
-    page.set_viewport_size(LAPTOP)
+    page.set_viewport_size({"width": 1440, "height": 900})
     page.goto(site.address + "/accounts")
     page.get_by_role("button", name="Aktionen für weber").click()
     expect(page.get_by_role("menuitem", name="Sperren")).to_contain_text("Niemand sperrt das eigene Konto.")

@@ -156,7 +156,7 @@ def latest_of_studies(
         AuditEvent.action == action, AuditEvent.outcome == "success",
     )  # fmt: skip
     rows = session.execute(NAMED.where(*about).order_by(AuditEvent.at, AuditEvent.id)).all()
-    return {row[0].study_id: entry_of(keys, *row) for row in rows}
+    return {event.study_id: entry_of(keys, event, *sealed) for event, *sealed in rows if event.study_id is not None}
 
 
 NAMED = (

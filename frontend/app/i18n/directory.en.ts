@@ -41,7 +41,7 @@ export default {
   'directory.again': 'Preview with the chosen ones',
   'directory.doubt.first-run': 'It is the first run: {n|account|accounts} would be made.',
   'directory.doubt.many-disabled': '{n} of {of|person|people} would be disabled, more than the {percent} % that may go at once. Was something deleted or moved by mistake?',
-  'directory.doubt.group-emptied': 'The group “{what}” would lose {of|member|members} from the directory, all that it has.',
+  'directory.doubt.group-emptied': 'The group “{what}” would lose all of its {of|member|members} from the directory.',
   'directory.doubt.group-shrunk': 'The group “{what}” would lose {n} of its {of} members from the directory.',
   'directory.doubt.group-unknown': 'The group “{what}”, which the settings name, is not in the directory. Was it renamed?',
   'directory.did.added': 'added',

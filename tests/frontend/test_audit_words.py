@@ -34,7 +34,7 @@ from radrelay.web.api.exports import Export as PicturesWanted
 from radrelay.web.api.grants import GranteeKind
 from radrelay.web.api.me import ProfileChange
 from radrelay.web.api.sources import Kind as SourceKind
-from radrelay.web.api.sources import SourceChange
+from radrelay.web.api.sources import Policy, SourceChange
 from radrelay.web.api.studies import StudySearch
 from radrelay.web.invocation import Address
 from tests.frontend.audit_details import Details
@@ -94,6 +94,7 @@ VOCABULARIES: tuple[Vocabulary, ...] = (
     ("language", ("de", "en"), ("language",)),
     ("agreement", ("none", "dpa", "baa", "both"), ()),
     ("target", ("organisation",), ()),
+    ("duplicate_policy", get_args(Policy), ()),
     ("grantee", (*get_args(GranteeKind), *get_args(MemberKind), *get_args(PrincipalKind)), ("audit.kind",)),
 )
 

@@ -11,7 +11,9 @@ import sqlalchemy as sa
 
 from radrelay import access
 from radrelay.access import Grantee, Right, Target
+from radrelay.access.models import Notice
 from radrelay.audit.models import AuditEvent
+from radrelay.storage.ids import new_id
 from tests.archive.house import made
 from tests.web.conftest import Login, WebSite
 from tests.web.test_studies import CT, only_study, upload, upload_bytes
@@ -161,6 +163,13 @@ def test_glass_is_broken_by_who_may_and_the_officer_is_told_and_looks_into_it(
     assert notice["broken"]["study"].items() >= named.items(), "the officer is told which study it was"
     assert patient["id"] not in str(notice), "and not yet whose: that is looked up, on record"
     assert anna.http.get("/api/me/notices").json()["notices"] == []
+    own = anna.http.get("/api/session").json()["account"]["id"]
+    with site.database.write() as session:
+        known = session.scalars(sa.select(Notice)).one()
+        session.add(Notice(id=new_id(), organisation_id=site.organisation_id, kind=known.kind, at=known.at,
+                           account_id=uuid.UUID(own), subject_id=known.subject_id))  # fmt: skip
+    [hers] = anna.http.get("/api/me/notices").json()["notices"]
+    assert (hers["broken"]["study"], hers["broken"]["patient"]) == (None, None), "who is no officer reads who and why"
     put_away = officer.http.delete(f"/api/me/notices/{notice['id']}", headers=officer.headers)
     assert (put_away.status_code, officer.http.get("/api/me/notices").json()["notices"]) == (204, [])
     reviewed = officer.http.put(f"/api/broken-glass/{first.json()['id']}/review", headers=officer.headers)

@@ -18,7 +18,10 @@ test('details are said in the language of the reader, ids short, kinds by what t
   expect(text('access.break-glass', { kind: 'emergency', glass: ID })).toBe('Art: Notfall · Öffnung: deadbeef');
   expect(text('factor.require', { kinds: 'passkey,totp', subject: `group ${ID}` })).toBe('Arten: Passkey, Authenticator-App · von: Gruppe deadbeef');
   expect(text('study.search', { by: ['patient_id', 'date_from'], level: 'STUDY' })).toBe('nach: Patienten-ID, Studiendatum ab · Ebene: Studien');
-  expect(text('source.change', { changed: { retention_s: 172_800, folder: null } })).toBe('geändert: aufbewahrt: 2 Tage, Ordner: –');
+  expect(text('source.change', { changed: { retention_s: 172_800, folder: null, enabled: false, duplicate_policy: 'supersede' } })).toBe(
+    'geändert: aufbewahrt für: 2 Tage, Ordner: –, aktiv: nein, Umgang mit abweichendem Inhalt: ersetzt',
+  );
+  expect(text('directory.read', { enabled: 3 }) + text('release-rule.make', { enabled: true })).toBe('wieder freigegeben: 3aktiv: ja');
   expect(text('login', { reason: 'too-many-attempts' })).not.toContain('too-many');
 });
 

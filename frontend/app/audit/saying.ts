@@ -87,20 +87,22 @@ function said(action: string, name: string, value: unknown): string {
   if (value === null || value === undefined || value === '') return '';
   if (Array.isArray(value)) return value.map((one) => said(action, name, one)).filter(Boolean).join(', ');
   if (typeof value === 'object') {
-    return Object.entries(value).map(([part, one]) => `${nameOf(part)}: ${said(action, part, one) || '–'}`).join(', ');
+    return Object.entries(value).map(([part, one]) => `${nameOf(part, true)}: ${said(action, part, one) || '–'}`).join(', ');
   }
   if (typeof value === 'boolean') return t(value ? 'yes' : 'no');
   if (typeof value === 'number') return name.endsWith('_s') ? formatDuration(value) : name.endsWith('bytes') ? formatBytes(value) : formatNumber(value);
   return textOf(action, name, String(value));
 }
 
-function nameOf(name: string): string {
-  return tCode('audit.detail', name, tCode('audit.field', name, name));
+/** What a detail is called; one that is a field of something, or says yes or no, by that field's name. */
+function nameOf(name: string, isField: boolean): string {
+  const [first, second] = isField ? ['audit.field', 'audit.detail'] : ['audit.detail', 'audit.field'];
+  return tCode(first ?? '', name, tCode(second ?? '', name, name));
 }
 
 /** All that is noted beside an event, but for what says nothing. */
 export function detailsOf(action: string, detail: Record<string, unknown>): Detail[] {
   return Object.entries(detail)
-    .map(([name, value]) => ({ name: nameOf(name), text: said(action, name, value) }))
+    .map(([name, value]) => ({ name: nameOf(name, typeof value === 'boolean'), text: said(action, name, value) }))
     .filter(({ text }) => text);
 }

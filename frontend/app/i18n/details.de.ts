@@ -106,7 +106,7 @@ const de: Record<keyof typeof en, string> = {
   'audit.field.quota_bytes': 'höchstens Daten',
   'audit.field.referring_physician': 'Überweiser',
   'audit.field.requestType': 'was gefragt ist',
-  'audit.field.retention_s': 'aufbewahrt',
+  'audit.field.retention_s': 'aufbewahrt für',
   'audit.field.scan': 'Virenprüfung',
   'audit.field.series': 'Serie',
   'audit.field.sex': 'Geschlecht',
@@ -192,6 +192,9 @@ const de: Record<keyof typeof en, string> = {
   'audit.value.form.gif': 'Film (GIF)',
   'audit.value.form.print': 'Druck',
   'audit.value.form.pdf': 'PDF',
+  'audit.value.duplicate_policy.quarantine': 'in Quarantäne',
+  'audit.value.duplicate_policy.supersede': 'ersetzt',
+  'audit.value.duplicate_policy.keep-both': 'beide bleiben',
   'audit.value.target.organisation': 'alle Studien',
 };
 

@@ -190,5 +190,8 @@ export default {
   'audit.value.form.gif': 'film (GIF)',
   'audit.value.form.print': 'print',
   'audit.value.form.pdf': 'PDF',
+  'audit.value.duplicate_policy.quarantine': 'kept aside',
+  'audit.value.duplicate_policy.supersede': 'replaces',
+  'audit.value.duplicate_policy.keep-both': 'both are kept',
   'audit.value.target.organisation': 'all studies',
 } satisfies Record<string, string>;

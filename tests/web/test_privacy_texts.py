@@ -6,15 +6,11 @@ import csv
 import hashlib
 import io
 import json
-import re
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from radrelay.privacy import notice
-from radrelay.privacy.in_browser import kept_here
 from radrelay.web import acceptance
 from tests.proving import log_in
 from tests.web.conftest import PASSWORD, Login, WebSite
@@ -23,7 +19,6 @@ NOTICE = {
     "english": "# Privacy\n{controller}\n\n{retention}\n\n{processors}\n\n{officer}; {authority}",
     "german": "# Datenschutz\n{controller}\n\n{retention}\n\n{processors}\n\n{officer}; {authority}",
 }
-STARTERS = Path(__file__).parents[2] / "frontend" / "app" / "privacy" / "starters.ts"
 CONTACTS = {
     "controller": "Klinik am See, Seestraße 1", "officer_name": "Dr. Dora Dau", "officer_contact": "dsb@klinik.example",
     "authority_name": "LfDI", "authority_url": "https://lfdi.example", "terms_required": True, "notice_required": True,
@@ -53,27 +48,6 @@ def accept_all(login: Login, language: str = "de") -> list[str]:
         given = [{"id": one["id"], "sha256": one["sha256"]} for one in owed]
         assert asked(login, "POST", "acceptances", {"texts": given, "language": language}) == {"texts": []}
     return [f"{one['kind']} {one['version']}" for one in owed]
-
-
-def starter(kind: str) -> dict[str, str]:
-    """Return a text that the editor begins with."""
-    of_kind = STARTERS.read_text().partition(f"\n  {kind}: {{")[2]
-    return {language: re.findall(rf"{language}: `([^`]*)`", of_kind)[0] for language in ("english", "german")}
-
-
-def test_the_text_that_a_site_begins_with_says_all_that_the_settings_know(site: WebSite) -> None:
-    root, begun = site.login("root"), starter("notice")
-    asked(root, "PUT", "contacts", CONTACTS | {"terms_required": False, "notice_required": False})
-    for text in begun.values():
-        named = set(notice.PLACEHOLDER.findall(text))
-        assert set(notice.NAMES) - named <= {"organisation", "region"}, "the controller is the organisation by its name"
-    made = publish(root, "notice", begun)
-    assert "Usage is not counted." in made["english"]
-    assert "Die Nutzung wird nicht gezählt." in made["german"]
-    for one in kept_here(counting=False):
-        assert one.english in made["english"]
-        assert one.german in made["german"]
-    publish(root, "terms", starter("terms"))
 
 
 def test_the_notice_says_what_is_set_and_tells_when_it_no_longer_does(site: WebSite) -> None:

@@ -13,11 +13,16 @@ from starlette.routing import Route
 Row = dict[str, Any]
 
 
+STUDY = {"study_uid": "1.2.3", "accession_number": "A-1", "study_date": "20251224", "modalities": "CT",
+         "description": "Schädel nativ"}  # fmt: skip
+
+
 def _broken(broken_id: str, name: str, kind: str, reason: str, **more: Any) -> Row:
     return {
         "id": broken_id, "account_id": "acc-1", "account_name": name, "study_id": str(uuid.UUID(int=2)), "kind": kind,
         "reason": reason, "at": "2026-01-02T03:04:00Z", "ends_at": "2026-01-02T07:04:00Z", "reviewed_at": None,
-        "reviewed_by": "", **more,
+        "reviewed_by": "", "study": STUDY, "patient": {"issuer": "KLINIK", "patient_id": "4711", "name": "Groß^Jürgen"},
+        **more,
     }  # fmt: skip
 
 
@@ -41,7 +46,7 @@ class Restricted:
     broken: list[Row] = field(default_factory=lambda: [
         _broken("b1", "Dr. Katharina Weber", "emergency", "bewusstlos im Schockraum, keine Angehörigen"),
         _broken("b2", "山田 太郎", "treatment", "Vorbereitung der Operation", reviewed_at="2026-01-02T09:00:00Z",
-                reviewed_by="Datenschutz"),
+                reviewed_by="Datenschutz", study=None, patient=None),
     ])  # fmt: skip
     told: list[str] = field(default_factory=list)
     may_break_glass: bool = False
@@ -123,8 +128,8 @@ async def review(request: Request) -> Response:
 
 async def told(request: Request) -> Response:
     world, _ = await _given(request)
-    notices = [{"id": one, "kind": "break-glass", "at": "2026-01-02T03:04:00Z", "broken": world.broken[0]}
-               for one in world.told]  # fmt: skip
+    broken = world.broken[0] | {"patient": None}
+    notices = [{"id": one, "kind": "break-glass", "at": broken["at"], "broken": broken} for one in world.told]
     return JSONResponse({"notices": notices, "may_break_glass": world.may_break_glass})
 
 

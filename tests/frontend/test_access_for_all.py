@@ -112,7 +112,7 @@ def test_catalogues_have_the_same_places_to_fill() -> None:
             part.read_text() for part in sorted((ROOT / "frontend" / "app" / "i18n").glob(f"*{language}.ts"))
         )
         entries = re.findall(r"^  (?:'([^']+)'|(\w+)):(.*?)(?=^  (?:'[^']+'|\w+):|^\})", source, flags=re.S | re.M)
-        return {quoted or plain: set(re.findall(r"\{(\w+)\}", text)) for quoted, plain, text in entries}
+        return {quoted or plain: set(re.findall(r"\{(\w+)[|}]", text)) for quoted, plain, text in entries}
 
     english, german = places("en"), places("de")
     assert len(english) > 250

@@ -64,7 +64,16 @@ def test_who_may_opens_a_restricted_study_for_a_reason_and_the_officer_looks_int
     until(lambda: "/view?study=" in where(page), "the study")
     site.world.role = "dpo"
     page.goto(site.address + "/restricted")
-    page.get_by_role("button", name="Seen", exact=True).click()
-    expect(page.locator("main")).to_contain_text("Seen by root")
+    opened = page.get_by_role("listitem").filter(has_text="bewusstlos im Schockraum")
+    for said in ("Groß, Jürgen", "4711 · KLINIK", "24 Dec 2025 · CT · Schädel nativ · A-1"):
+        expect(opened).to_contain_text(said)
+    page.get_by_role("button", name="I have looked into it").click()
+    expect(page.locator("main")).to_contain_text("Looked into by root")
     settled(page, site)
     assert violations(page) == []
+    opened.get_by_role("link", name="What was done with it").click()
+    expect(page.get_by_placeholder("Study (UID)")).to_have_value(world.broken[0]["study_id"])
+    page.goto(site.address + "/")
+    world.told = ["n2"]
+    page.reload()
+    expect(page.locator("[data-told]")).to_contain_text("24 Dec 2025 · CT · Schädel nativ")

@@ -119,4 +119,4 @@ def test_words_name_only_what_the_errors_tell() -> None:
     german = (WORDS / "problems.de.ts").read_text()
     for key, words in re.findall(r"^  '([^']+)': '(.*)',$", english, re.MULTILINE):
         (translated,) = re.findall(rf"^  '{re.escape(key)}': '(.*)',$", german, re.MULTILINE)
-        assert set(re.findall(r"{(\w+)}", words)) == set(re.findall(r"{(\w+)}", translated)), key
+        assert set(re.findall(r"{(\w+)[|}]", words)) == set(re.findall(r"{(\w+)[|}]", translated)), key

@@ -81,6 +81,7 @@ def test_an_incident_names_the_patients_that_were_touched_and_those_within_reach
     (line,) = rows(officer.http.get(f"/api/privacy/incidents/{made['id']}/report.csv?part=reached"))
     assert (line["patient_id"], line["studies"]) == ("1CT1", "1")
     page = officer.http.get(f"/api/privacy/incidents/{made['id']}/report.html?language=de")
+    assert "Patienten: 1; Studien: 1." in page.text, "a count that reads well of one, too"
     assert "attachment" in page.headers["content-disposition"]
     for said in ("Lost &lt;phone&gt;", "1CT1", "DSGVO Art. 33", "study.download 1"):
         assert said in page.text

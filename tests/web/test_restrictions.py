@@ -11,7 +11,9 @@ import sqlalchemy as sa
 
 from radrelay import access
 from radrelay.access import Grantee, Right, Target
+from radrelay.access.models import Notice
 from radrelay.audit.models import AuditEvent
+from radrelay.storage.ids import new_id
 from tests.archive.house import made
 from tests.web.conftest import Login, WebSite
 from tests.web.test_studies import CT, only_study, upload, upload_bytes
@@ -157,13 +159,26 @@ def test_glass_is_broken_by_who_may_and_the_officer_is_told_and_looks_into_it(
     assert owner.http.delete(f"{path}/{released}", headers=owner.headers).status_code == 204
     [notice] = officer.http.get("/api/me/notices").json()["notices"]
     assert notice["broken"]["reason"] == WHY["reason"]
+    named = {"study_uid": study["study_uid"], "study_date": study["study_date"].replace("-", ""), "modalities": "CT"}
+    assert notice["broken"]["study"].items() >= named.items(), "the officer is told which study it was"
+    assert patient["id"] not in str(notice), "and not yet whose: that is looked up, on record"
     assert anna.http.get("/api/me/notices").json()["notices"] == []
+    own = anna.http.get("/api/session").json()["account"]["id"]
+    with site.database.write() as session:
+        known = session.scalars(sa.select(Notice)).one()
+        session.add(Notice(id=new_id(), organisation_id=site.organisation_id, kind=known.kind, at=known.at,
+                           account_id=uuid.UUID(own), subject_id=known.subject_id))  # fmt: skip
+    [hers] = anna.http.get("/api/me/notices").json()["notices"]
+    assert (hers["broken"]["study"], hers["broken"]["patient"]) == (None, None), "who is no officer reads who and why"
     put_away = officer.http.delete(f"/api/me/notices/{notice['id']}", headers=officer.headers)
     assert (put_away.status_code, officer.http.get("/api/me/notices").json()["notices"]) == (204, [])
     reviewed = officer.http.put(f"/api/broken-glass/{first.json()['id']}/review", headers=officer.headers)
     assert reviewed.json()["reviewed_by"] == "officer"
     [one] = officer.http.get("/api/broken-glass").json()["broken"]
     assert one["reviewed_at"] is not None
+    assert (one["patient"]["patient_id"], one["study"]["study_uid"]) == (patient["id"], study["study_uid"])
+    looked = officer.http.get("/api/audit?action=audit.view").json()["events"]
+    assert {"kind": "broken-glass"} in [each["detail"] for each in looked], "that the officer looked is on record"
     with site.database.read() as session:
         events = session.scalars(sa.select(AuditEvent).where(AuditEvent.action == "access.break-glass")).all()
     assert sorted((one.outcome, str(one.subject_id)) for one in events) == [

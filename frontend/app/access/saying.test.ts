@@ -22,3 +22,14 @@ it('a grant to every device is not one to everybody', () => {
   expect(of('account')).toMatch(/^Everybody with an account may see /);
   expect(new Set(['account', 'ae', 'role', 'token', 'group', 'link'].map((kind) => of(kind as 'ae'))).size).toBe(6);
 });
+
+it('says of restricted studies that they are opened by giving a reason', () => {
+  const may = (...rights: ('see' | 'share' | 'break-glass')[]): string =>
+    sentenceOf({
+      grantee_kind: 'group', grantee_id: 'g', grantee_name: 'Ward', target_kind: 'organisation', target_id: null, target_name: '', study: null,
+      rights, identity: 'clear', ends_at: null,
+    });
+  expect(may('see', 'share')).toBe('The group Ward may see and share all studies.');
+  expect(may('see', 'share', 'break-glass')).toBe('The group Ward may see and share all studies, and open restricted studies among them by giving a reason.');
+  expect(may('break-glass')).toBe('The group Ward may open all studies, even if restricted, by giving a reason.');
+});

@@ -43,12 +43,14 @@ export function isOver(ends: string | null, now = Date.now()): boolean {
 
 export function sentenceOf(grant: Said): string {
   const many = grant.grantee_id === '*' || grant.grantee_kind === 'role';
+  const plain = grant.rights.filter((right) => right !== 'break-glass');
   const { ends_at: ends } = grant;
   return t(isOver(ends) ? 'access.sentenceOver' : 'access.sentence', {
     n: many ? 2 : 1,
     who: whoOf(grant),
     what: whatOf(grant),
-    rights: rightsOf(grant.rights),
+    rights: rightsOf(plain.length ? plain : grant.rights),
+    glass: plain.length === grant.rights.length ? '' : t(plain.length ? 'access.glassToo' : 'access.glassOnly'),
     how: grant.identity === 'alias' ? t('access.byAlias') : '',
     until: ends ? t('access.until', { when: formatInstant(ends) }) : '',
     when: ends ? formatInstant(ends) : '',

@@ -64,6 +64,9 @@ export interface Broken {
   ends_at: string;
   reviewed_at: string | null;
   reviewed_by: string;
+  /** Told to the officer alone, as the record tells it. */
+  study: { study_uid: string; accession_number: string; study_date: string; modalities: string; description: string } | null;
+  patient: { issuer: string; patient_id: string; name: string } | null;
 }
 
 export interface Told {

@@ -54,8 +54,7 @@ export default {
   'accounts.oneTime': 'Einmalpasswort anzeigen',
   'accounts.howIn': 'Erste Anmeldung',
   'accounts.link': 'Link',
-  'accounts.linkFor': 'Link für {name} erstellen',
-  'accounts.linkTip': 'Link, mit dem die Person ein Passwort wählt',
+  'accounts.linkTip': 'Link für ein Passwort erstellen',
   'accounts.resetTip': 'Neues Einmalpasswort',
   'accounts.linkTitle': 'Link für {name}',
   'accounts.linkOnce': 'Er öffnet sich einmal, bis {until}, und wird nur jetzt gezeigt. Übergeben Sie ihn selbst, niemand anderem.',
@@ -118,5 +117,4 @@ export default {
   'audit.action.password.link.revoke': 'Link für ein Passwort zurückgenommen',
   'audit.action.session.end': 'Anmeldungen beendet',
   'audit.kind.letter': 'Nachricht',
-  'audit.detail.lost': 'verloren',
 } satisfies Record<keyof typeof en, string | [string, string]>;

@@ -52,8 +52,7 @@ export default {
   'accounts.oneTime': 'Show a one-time password',
   'accounts.howIn': 'First login',
   'accounts.link': 'Link',
-  'accounts.linkFor': 'Make a link for {name}',
-  'accounts.linkTip': 'Link by which the person chooses a password',
+  'accounts.linkTip': 'Make a link for a password',
   'accounts.resetTip': 'New one-time password',
   'accounts.linkTitle': 'Link for {name}',
   'accounts.linkOnce': 'It opens once, until {until}, and is shown only now. Hand it over yourself, to nobody else.',
@@ -116,5 +115,4 @@ export default {
   'audit.action.password.link.revoke': 'Link for a password taken back',
   'audit.action.session.end': 'Logins ended',
   'audit.kind.letter': 'letter',
-  'audit.detail.lost': 'lost',
 } satisfies Record<string, string | [string, string]>;

@@ -24,7 +24,7 @@ export default {
   'usage.week': 'Woche',
   'usage.weekFrom': 'Woche ab',
   'usage.fewest': 'Eine Zahl steht nur, wo an einem abgeschlossenen Tag mindestens {n} Browser etwas taten; ein Punkt heißt weniger oder keiner. Eine Woche ist die Summe der gezeigten Tage.',
-  'usage.kept': ['Das Gezählte bleibt {n} Tag.', 'Das Gezählte bleibt {n} Tage.'],
+  'usage.kept': ['Das Gezählte bleibt {n} Tag.', 'Das Gezählte bleibt {n|Tag|Tage}.'],
   'usage.few': 'weniger, als gezeigt werden kann',
   'usage.none': 'Noch kann keine Zahl gezeigt werden',
   'usage.noneText': 'Die Zahlen von heute kommen morgen, sofern genug Menschen dem Zählen zugestimmt haben.',
@@ -122,6 +122,6 @@ export default {
   'facts.lasts.400-days': '400 Tage',
   'facts.lasts.until-cleared': 'bis Sie es löschen',
   'facts.lasts.tab': 'bis der Tab geschlossen wird',
-  'facts.counted': 'Die Nutzung wird von denen gezählt, die einverstanden sind; das Gezählte bleibt {n} Tage.',
+  'facts.counted': 'Die Nutzung wird von denen gezählt, die einverstanden sind; das Gezählte bleibt {n|Tag|Tage}.',
   'facts.notCounted': 'Die Nutzung wird nicht gezählt.',
 } satisfies Record<string, string | [string, string]>;

@@ -24,7 +24,7 @@ export default {
   'usage.week': 'Week',
   'usage.weekFrom': 'Week from',
   'usage.fewest': 'A number is shown only where at least {n} browsers did something on a day that is over; a dot stands for fewer, or none. A week is the sum of the days that are shown.',
-  'usage.kept': ['What is counted is kept for {n} day.', 'What is counted is kept for {n} days.'],
+  'usage.kept': ['What is counted is kept for {n} day.', 'What is counted is kept for {n|day|days}.'],
   'usage.few': 'fewer than can be shown',
   'usage.none': 'No number can be shown yet',
   'usage.noneText': 'Today’s numbers come tomorrow, where enough people agreed to be counted.',
@@ -122,6 +122,6 @@ export default {
   'facts.lasts.400-days': '400 days',
   'facts.lasts.until-cleared': 'until you clear it',
   'facts.lasts.tab': 'until the tab is closed',
-  'facts.counted': 'Usage is counted of those who agree, and kept for {n} days.',
+  'facts.counted': 'Usage is counted of those who agree, and kept for {n|day|days}.',
   'facts.notCounted': 'Usage is not counted.',
 } satisfies Record<string, string | [string, string]>;

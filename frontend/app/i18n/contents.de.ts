@@ -167,7 +167,7 @@ const de: Record<keyof typeof en, string | [string, string]> = {
   'print.trueHint': 'Wo das Objekt die Größe seiner Bildpunkte nennt und das Bild an seinen Platz passt. Lassen Sie den Drucker mit 100 % skalieren.',
   'print.notTrue': 'Einige Bilder sind nicht maßstabsgetreu: Ihre Größe ist unbekannt, oder sie sind größer als ihr Platz. Die es sind, tragen 1:1.',
   'print.pages': ['{n} Seite', '{n} Seiten'],
-  'print.most': 'höchstens {n} Bilder',
+  'print.most': 'höchstens {n|Bild|Bilder}',
   'print.print': 'Drucken',
   'document.scroll': 'Seiten des Dokuments',
 };

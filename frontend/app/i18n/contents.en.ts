@@ -165,7 +165,7 @@ export default {
   'print.trueHint': 'Where the object says how large its pixels are and the picture fits its place. Let the printer scale by 100 %.',
   'print.notTrue': 'Some images are not true to size: their size is not known, or they are larger than their place. Those that are say 1:1.',
   'print.pages': ['{n} page', '{n} pages'],
-  'print.most': 'at most {n} images',
+  'print.most': 'at most {n|image|images}',
   'print.print': 'Print',
   'document.scroll': 'Pages of the document',
 } satisfies Record<string, string | [string, string]>;

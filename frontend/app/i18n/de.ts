@@ -8,6 +8,7 @@ import consent from './consent.de';
 import contents from './contents.de';
 import organisation from './organisation.de';
 import type { Rest } from './en';
+import details from './details.de';
 import directory from './directory.de';
 import drawings from './drawings.de';
 import factors from './factors.de';
@@ -34,6 +35,7 @@ const de: Rest = {
   ...account,
   ...audit,
   ...codes,
+  ...details,
   ...directory,
   ...drawings,
   ...factors,
@@ -156,6 +158,9 @@ const de: Rest = {
   'list.countCapped': ['mehr als {n} Studie', 'mehr als {n} Studien'],
   'list.nothing': 'Keine Studie passt',
   'list.nothingText': 'Versuchen Sie weniger Wörter oder ein anderes Datum. Namensteile genügen, Umlaute dürfen fehlen.',
+  'list.officer': 'Ihnen wird keine Studie gezeigt',
+  'list.officerText': 'Ihre Rolle kümmert sich um den Datenschutz und zeigt von sich aus keine Bilder. Zusagen, Anfragen und Texte stehen unter Datenschutz, was mit Studien geschah, im Protokoll.',
+  'list.officerGo': 'Zum Datenschutz',
   'list.empty': 'Noch keine Studien',
   'list.emptyText':
     'Senden Sie welche von einem DICOM-Gerät, oder ziehen Sie einen Ordner, eine CD oder ein ZIP irgendwo auf diese Seite.',
@@ -360,7 +365,6 @@ const de: Rest = {
   'accounts.edit': 'Konto bearbeiten',
   'accounts.enable': 'Aktivieren',
   'accounts.disable': 'Sperren',
-  'accounts.reset': 'Neues Passwort',
   'accounts.passwordHint': 'Ein Einmalpasswort wird erzeugt und einmal gezeigt; es muss bei der ersten Anmeldung geändert werden.',
   'accounts.passwordTitle': 'Einmalpasswort',
   'accounts.passwordText': 'Für {name}. Es wird nur jetzt gezeigt und muss bei der ersten Anmeldung geändert werden.',
@@ -392,7 +396,7 @@ const de: Rest = {
   'audit.unproven': 'Am {when} wurde die Kette gebrochen gefunden. Sichern Sie eine Kopie der Datenbank und klären Sie, wer Zugriff hatte.',
   'audit.behind': ['{n} Ereignis wartet auf den Protokollserver, der fort ist.', '{n} Ereignisse warten auf den Protokollserver, der fort ist.'],
   'audit.verify': 'Kette prüfen',
-  'audit.intact': 'Alle {n} Ereignisse sind da, unverändert.',
+  'audit.intact': ['Das eine Ereignis ist da, unverändert.', 'Alle {n} Ereignisse sind da, unverändert.'],
   'audit.broken': ['Die Kette ist an {n} Stelle gebrochen.', 'Die Kette ist an {n} Stellen gebrochen.'],
   'audit.action': 'Aktion',
   'audit.who': 'Wer',

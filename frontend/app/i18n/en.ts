@@ -4,6 +4,7 @@ import account from './account.en';
 import access from './access.en';
 import audit from './audit.en';
 import codes from './codes.en';
+import details from './details.en';
 import directory from './directory.en';
 import drawings from './drawings.en';
 import factors from './factors.en';
@@ -34,6 +35,7 @@ const en = {
   ...account,
   ...audit,
   ...codes,
+  ...details,
   ...directory,
   ...drawings,
   ...factors,
@@ -156,6 +158,9 @@ const en = {
   'list.countCapped': ['more than {n} study', 'more than {n} studies'],
   'list.nothing': 'No study matches',
   'list.nothingText': 'Try fewer words or another date. Parts of names are enough, and umlauts may be left out.',
+  'list.officer': 'No study is shown to you',
+  'list.officerText': 'Your role looks after privacy and does not show images by itself. Promises, requests and texts are under Privacy; what was done with studies is in the audit.',
+  'list.officerGo': 'Go to Privacy',
   'list.empty': 'No studies yet',
   'list.emptyText': 'Send some from a DICOM device, or drop a folder, a CD or a ZIP anywhere on this page.',
 
@@ -359,7 +364,6 @@ const en = {
   'accounts.edit': 'Edit account',
   'accounts.enable': 'Enable',
   'accounts.disable': 'Disable',
-  'accounts.reset': 'New password',
   'accounts.passwordHint': 'A one-time password is made and shown once; it has to be changed at the first login.',
   'accounts.passwordTitle': 'One-time password',
   'accounts.passwordText': 'For {name}. It is shown only now and has to be changed at the first login.',
@@ -391,7 +395,7 @@ const en = {
   'audit.unproven': 'On {when} the chain was found broken. Keep a copy of the database, and find out who had access to it.',
   'audit.behind': ['{n} event waits for the audit repository, which is away.', '{n} events wait for the audit repository, which is away.'],
   'audit.verify': 'Verify the chain',
-  'audit.intact': 'All {n} events are there, unchanged.',
+  'audit.intact': ['The one event is there, unchanged.', 'All {n} events are there, unchanged.'],
   'audit.broken': ['The chain is broken in {n} place.', 'The chain is broken in {n} places.'],
   'audit.action': 'Action',
   'audit.who': 'Who',

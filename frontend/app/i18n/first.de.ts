@@ -25,7 +25,7 @@ const first: First = {
   'view.again': 'Der Server war beschäftigt; neuer Versuch',
   'view.cut': 'Das Ende dieses Bildes fehlt',
   'view.cutBy': 'Das Ende dieses Bildes fehlt ({share} kamen nicht an)',
-  'view.lacking': 'Das Objekt nennt {named} Bilder; {here} sind lesbar',
+  'view.lacking': 'Das Objekt nennt {named|Bild|Bilder}; lesbar: {here}',
   'view.lacksTools': 'Die Werkzeuge des Betrachters ließen sich nicht laden. Laden Sie die Seite neu.',
   'view.lacksMarks': 'Die Messungen ließen sich nicht laden: Diese Studie hat vielleicht welche, die Sie nicht sehen. Laden Sie die Seite neu.',
   'view.atDetector': 'am Detektor',

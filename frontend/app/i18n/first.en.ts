@@ -23,7 +23,7 @@ const first = {
   'view.again': 'The server was busy; asking again',
   'view.cut': 'The end of this image is missing',
   'view.cutBy': 'The end of this image is missing ({share} of it never came)',
-  'view.lacking': 'The object names {named} images; {here} can be read',
+  'view.lacking': 'The object names {named|image|images}; {here} can be read',
   'view.lacksTools': 'The tools of the viewer could not be loaded. Reload the page.',
   'view.lacksMarks': 'The measurements could not be loaded: this study may have some that you do not see. Reload the page.',
   'view.atDetector': 'at the detector',

@@ -81,15 +81,19 @@ function entryOf(key: Key): string | [string, string] | null {
   return null;
 }
 
-/** Says a text; `{name}` is replaced, a pair is chosen by `n` (one, other). */
+/** A place for a value, or for a number with its noun: `{n}`, `{objects|object|objects}`. */
+const PLACE = /\{(\w+)(?:\|([^{}|]*)\|([^{}|]*))?\}/g;
+
+/** Says a text; `{name}` is replaced, `{count|one|other}` by a number with its noun, a pair is chosen by `n` (one, other). */
 export function t(key: Key, values: Record<string, string | number> = {}): string {
   const entry = entryOf(key);
   if (entry === null) return '';
   const text = typeof entry === 'string' ? entry : entry[values['n'] === 1 ? 0 : 1];
-  return text.replace(/\{(\w+)\}/g, (whole, name: string) => {
+  return text.replace(PLACE, (whole, name: string, one?: string, other?: string) => {
     const value = values[name];
     if (value === undefined) return whole;
-    return typeof value === 'number' ? formatNumber(value) : value;
+    const said = typeof value === 'number' ? formatNumber(value) : value;
+    return one === undefined ? said : `${said} ${value === 1 ? one : other}`;
   });
 }
 
@@ -104,7 +108,7 @@ export function tCode(
   const entry = entryOf(key as Key);
   if (entry === key) return fallback;
   const said = t(key as Key, values);
-  return /\{\w+\}/.test(said) && fallback ? fallback : said;
+  return /\{\w+[|}]/.test(said) && fallback ? fallback : said;
 }
 
 const formats = new Map<string, Intl.NumberFormat>();
@@ -159,6 +163,17 @@ export function formatRelative(iso: string, now: number): string {
   return format.format(0, 'second');
 }
 
+const DAY_MS = 86_400_000;
+
+/** Says when a deadline is, in days of the calendar, so that 30 days are 30 on the first: "in 30 days"; the last in hours. */
+export function formatDue(iso: string, now: number): string {
+  const at = Date.parse(iso);
+  if (Math.abs(at - now) < DAY_MS) return formatRelative(iso, now);
+  const dayOf = (moment: Date): number => Date.UTC(moment.getFullYear(), moment.getMonth(), moment.getDate());
+  const days = Math.round((dayOf(new Date(at)) - dayOf(new Date(now))) / DAY_MS);
+  return new Intl.RelativeTimeFormat(words.language, { numeric: 'auto' }).format(days, 'day');
+}
+
 /** Dates that nobody reads as another day: 24 Aug 2024, 24.08.2024. Every date of the pages is written here. */
 function dateFormat(options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
   return new Intl.DateTimeFormat(words.language === 'de' ? 'de-DE' : 'en-GB', { dateStyle: 'medium', ...options });
@@ -168,10 +183,10 @@ export function formatInstant(iso: string, seconds = false): string {
   return dateFormat({ timeStyle: seconds ? 'long' : 'short' }).format(new Date(iso)); // to the second: with its zone
 }
 
-/** Formats a DICOM date, which has no time zone. */
+/** Formats a DICOM date, which has no time zone: YYYY-MM-DD, or YYYYMMDD as DICOM writes it. */
 export function formatDate(date: string | null): string {
   if (!date) return '';
-  const parsed = new Date(`${date}T12:00:00Z`);
+  const parsed = new Date(`${date.replace(/^(\d{4})(\d\d)(\d\d)$/, '$1-$2-$3')}T12:00:00Z`);
   if (Number.isNaN(parsed.getTime())) return date;
   return dateFormat({ timeZone: 'UTC' }).format(parsed);
 }

@@ -8,7 +8,6 @@ export default {
   'audit.action.display.retire': 'Bildschirm ausgemustert',
   'audit.kind.display': 'Bildschirm',
   'audit.detail.check': 'Prüfung',
-  'audit.detail.sha256': 'Fingerabdruck',
   'problem.display-not-found': 'Diesen Bildschirm gibt es nicht.',
   'problem.display-invalid': 'Die Angaben zum Bildschirm können nicht stimmen.',
   'problem.display-exists': 'Ein anderer Bildschirm dieses Arbeitsplatzes heißt schon so.',

@@ -8,7 +8,6 @@ export default {
   'audit.action.display.retire': 'Display retired',
   'audit.kind.display': 'display',
   'audit.detail.check': 'check',
-  'audit.detail.sha256': 'fingerprint',
   'problem.display-not-found': 'There is no such display.',
   'problem.display-invalid': 'What was entered of the display cannot be right.',
   'problem.display-exists': 'Another display of this workstation has this name.',

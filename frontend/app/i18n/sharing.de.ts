@@ -50,7 +50,7 @@ export default {
   'links.series': ['{n} Serie', '{n} Serien'],
   'links.nothing': 'Was er zeigte, ist nicht mehr hier oder nicht für Sie.',
   'links.by': 'erstellt von {name}',
-  'links.opens': '{uses} von {most} Öffnungen',
+  'links.opens': '{uses} von {most|Öffnung|Öffnungen}',
   'links.opensOften': ['{n}-mal geöffnet', '{n}-mal geöffnet'],
   'links.ends': 'bis {when}',
   'links.download': 'darf speichern',

@@ -48,7 +48,7 @@ export default {
   'links.series': ['{n} series', '{n} series'],
   'links.nothing': 'What it showed is not here any more, or not for you.',
   'links.by': 'made by {name}',
-  'links.opens': '{uses} of {most} uses',
+  'links.opens': '{uses} of {most|use|uses}',
   'links.opensOften': ['opened {n} time', 'opened {n} times'],
   'links.ends': 'until {when}',
   'links.download': 'may save',

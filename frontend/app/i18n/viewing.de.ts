@@ -7,7 +7,7 @@ const de: Record<keyof typeof en, string | [string, string]> = {
   'view.presets': 'Fensterung: Vorgaben und Zahlen',
   'view.width': 'Breite',
   'view.center': 'Mitte',
-  'view.rate': 'Film, {n} Bilder je Sekunde',
+  'view.rate': 'Film, {n|Bild|Bilder} je Sekunde',
   'view.play': 'Abspielen',
   'view.pause': 'Anhalten',
   'view.colour': 'Ein Farbbild hat keine Fensterung.',

@@ -5,7 +5,7 @@ export default {
   'view.presets': 'Window presets and numbers',
   'view.width': 'Width',
   'view.center': 'Level',
-  'view.rate': 'Cine, {n} images per second',
+  'view.rate': 'Cine, {n|image|images} per second',
   'view.play': 'Play',
   'view.pause': 'Pause',
   'view.colour': 'A colour picture has no window.',

@@ -106,7 +106,6 @@ const de: Record<keyof typeof en, string | [string, string]> = {
   'volume.why.no-memory': 'Dieses Gerät hat im Moment keinen Speicher dafür.',
   'volume.keys.planes': 'Eine Schicht vor oder zurück in der Ebene in der Hand: der zuletzt berührten oder mit N genommenen',
   'volume.keys.panes': 'Nächstes Feld groß, oder alle',
-  'key.delete': 'Entf',
   'volume.keys.slab': 'Dünnere oder dickere Schicht',
   'volume.keys.lines': 'Linien der anderen Ebenen',
   'volume.keys.presets': 'Fenster-Voreinstellung',

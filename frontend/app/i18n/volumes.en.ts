@@ -104,7 +104,6 @@ export default {
   'volume.why.no-memory': 'This device has no memory for it at the moment.',
   'volume.keys.planes': 'One slice back or forth in the plane in hand: the one last touched, or taken with N',
   'volume.keys.panes': 'Next pane large, or all',
-  'key.delete': 'Del',
   'volume.keys.slab': 'Thinner or thicker slab',
   'volume.keys.lines': 'Lines of the other planes',
   'volume.keys.presets': 'Window preset',

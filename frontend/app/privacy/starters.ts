@@ -19,6 +19,14 @@ The record of who has seen what is kept as the law asks.
 ## Who else processes the data
 {processors}
 
+## Statistics of use
+{statistics}
+
+## What your browser keeps
+{browser}
+
+This is all, and none of it is for advertising.
+
 ## Your rights
 You can ask what is held of you, and have it corrected, erased or restricted; you can object. Write to the data protection officer. You can complain to {authority}.`,
     german: `Verantwortlich: {controller}
@@ -35,6 +43,14 @@ Das Protokoll, wer was gesehen hat, bleibt so lange, wie das Gesetz es verlangt.
 
 ## Wer sonst Daten verarbeitet
 {processors}
+
+## Nutzungsstatistik
+{statistics}
+
+## Was Ihr Browser speichert
+{browser}
+
+Das ist alles, und nichts davon dient der Werbung.
 
 ## Ihre Rechte
 Sie können Auskunft verlangen, berichtigen, löschen und einschränken lassen und widersprechen. Schreiben Sie der oder dem Datenschutzbeauftragten. Beschweren können Sie sich bei: {authority}.`,

@@ -16,7 +16,16 @@ from radrelay.audit.record import (
     record_many,
     record_once,
 )
-from radrelay.audit.search import AuditEntry, AuditPage, AuditQuery, every, known_patient, known_study, search
+from radrelay.audit.search import (
+    AuditEntry,
+    AuditPage,
+    AuditQuery,
+    every,
+    known_patient,
+    known_study,
+    latest_of_studies,
+    search,
+)
 from radrelay.audit.studies import StudyNamed
 
 __all__ = [
@@ -36,6 +45,7 @@ __all__ = [
     "install",
     "known_patient",
     "known_study",
+    "latest_of_studies",
     "prove",
     "record",
     "record_many",

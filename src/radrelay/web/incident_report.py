@@ -20,13 +20,13 @@ _WORDS: Mapping[Language, Mapping[str, str]] = {
         "outcome": "What was found and decided", "touched": "Patients whose data were touched, from the record",
         "nobody": "The record names none.", "patient": "Patient", "id": "ID", "first": "First", "last": "Last",
         "events": "Events", "left": "Left the house", "studies": "Studies", "did": "What was done",
-        "reach": "What the access reaches", "reached": "{patients} patients with {studies} studies, as things stand now"
+        "reach": "What the access reaches", "reached": "Patients: {patients}; studies: {studies}. As things stand now"
         " and of what had come by the period's end. What was deleted since is in the record alone. The table names"
         " them.",
-        "unnamed": "events are about patients whom the record does not name any more, or that are not named.",
-        "searches": "times lists were looked at; what stood in them is within what the access reaches.",
-        "links": "links were made in the period; look at each as an incident of its own.",
-        "changes": "times it was changed in the period what the access reaches; see the record.",
+        "unnamed": "Events about patients whom the record does not name any more, or does not name: {n}",
+        "searches": "Looks at lists (what stood in them is within what the access reaches): {n}",
+        "links": "Links made in the period (look at each as an incident of its own): {n}",
+        "changes": "Changes in the period of what the access reaches (see the record): {n}",
     },
     "de": {
         "title": "Bericht über einen Vorfall", "at": "Erstellt", "noticed": "Bemerkt", "period": "Betrachtete Zeit",
@@ -36,12 +36,12 @@ _WORDS: Mapping[Language, Mapping[str, str]] = {
         "touched": "Patienten, deren Daten berührt wurden, aus dem Protokoll", "nobody": "Das Protokoll nennt keine.",
         "patient": "Patient", "id": "ID", "first": "Zuerst", "last": "Zuletzt", "events": "Ereignisse",
         "left": "Aus dem Haus", "studies": "Studien", "did": "Was getan wurde", "reach": "Was der Zugang erreicht",
-        "reached": "{patients} Patienten mit {studies} Studien, nach heutigem Stand und von dem, was bis zum Ende der"
+        "reached": "Patienten: {patients}; Studien: {studies}. Nach heutigem Stand und von dem, was bis zum Ende der"
         " Zeit gekommen war. Was seither gelöscht wurde, steht allein im Protokoll. Die Tabelle nennt sie.",
-        "unnamed": "Ereignisse gehen um Patienten, die das Protokoll nicht mehr oder nicht beim Namen nennt.",
-        "searches": "Mal wurden Listen angesehen; was darin stand, liegt in dem, was der Zugang erreicht.",
-        "links": "Links wurden in der Zeit gemacht; sehen Sie jeden als eigenen Vorfall an.",
-        "changes": "Mal änderte sich in der Zeit, was der Zugang erreicht; siehe Protokoll.",
+        "unnamed": "Ereignisse um Patienten, die das Protokoll nicht mehr oder nicht beim Namen nennt: {n}",
+        "searches": "Blicke in Listen (was darin stand, liegt in dem, was der Zugang erreicht): {n}",
+        "links": "In der Zeit gemachte Links (jeder ist als eigener Vorfall anzusehen): {n}",
+        "changes": "Änderungen in der Zeit an dem, was der Zugang erreicht (siehe Protokoll): {n}",
     },
 }  # fmt: skip
 _STYLE = (
@@ -79,7 +79,7 @@ def incident_page(report: Mapping[str, Any], organisation: str, language: Langua
         f"<h2>{_text(words['touched'])}</h2>",
         _touched(report["touched"], words),
         f"<h2>{_text(words['reach'])}</h2><p>{_text(reach)}</p>",
-        "".join(f"<p>{count} {_text(said)}</p>" for count, said in counted if count),
+        "".join(f"<p>{_text(said.format(n=count))}</p>" for count, said in counted if count),
     ]
     head = f'<meta charset="utf-8"><title>{_text(incident["title"])}</title><style>{_STYLE}</style>'
     return f'<!DOCTYPE html><html lang="{language}"><head>{head}</head><body>{"".join(parts)}</body></html>'

@@ -69,6 +69,8 @@ NOT_SOUGHT = frozenset({"form", "limit", "before"})
 class PatientShown(BaseModel):
     """Whom an event is about."""
 
+    model_config = ConfigDict(from_attributes=True)
+
     issuer: str
     patient_id: str
     name: str
@@ -134,14 +136,7 @@ class Proof(BaseModel):
 
 
 def _shown(entry: audit.AuditEntry) -> Event:
-    patient, study = entry.patient, entry.study
-    return Event(
-        **{name: getattr(entry, name) for name in Event.model_fields if name not in ("patient", "study")},
-        patient=None
-        if patient is None
-        else PatientShown(issuer=patient.issuer, patient_id=patient.patient_id, name=patient.name),
-        study=None if study is None else StudyShown.model_validate(study),
-    )
+    return Event.model_validate(entry)
 
 
 def _query(wanted: EventSearch) -> audit.AuditQuery:

@@ -16,15 +16,17 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
-from radrelay import access
+from radrelay import access, audit
 from radrelay.access import BreakKind, BrokenView, Principal, Right, Why
 from radrelay.archive.errors import StudyNotFound
 from radrelay.archive.models import Study
 from radrelay.archive.tables import STUDY
+from radrelay.audit import AuditEntry
 from radrelay.errors import Conflict, Forbidden, Invalid
 from radrelay.identity import AccountView
 from radrelay.mail.letters import language_of, until
 from radrelay.web import trail
+from radrelay.web.api.audit_events import PatientShown, StudyShown
 from radrelay.web.authentication import Authenticated, Officer, Services
 from radrelay.web.reach import Reach
 from radrelay.web.services import WebServices
@@ -59,7 +61,10 @@ class BreakWanted(BaseModel):
 
 
 class Broken(BaseModel):
-    """A study that was opened, by whom, why, until when, and who has looked into it."""
+    """A study that was opened, by whom, why, until when, and who has looked into it.
+
+    What the study is called and whose it is is told to the data protection officer alone, as the record tells it.
+    """
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -73,6 +78,8 @@ class Broken(BaseModel):
     ends_at: datetime
     reviewed_at: datetime | None
     reviewed_by: str
+    study: StudyShown | None = None
+    patient: PatientShown | None = None
 
 
 class BrokenListed(BaseModel):
@@ -130,11 +137,14 @@ def break_glass(request: Request, services: Services, principal: Authenticated, 
 
 
 @router.get("/broken-glass")
-def list_broken(services: Services, principal: Officer) -> BrokenListed:
-    """List what was opened by breaking glass."""
+def list_broken(request: Request, services: Services, principal: Officer) -> BrokenListed:
+    """List what was opened by breaking glass, with whose studies they are: that you looked is on record."""
+    event = trail.event(request, principal, "audit.view", detail={"kind": "broken-glass"})
+    trail.seen(services.database, principal, event, "broken-glass")
     with services.database.read() as session:
         found = access.broken(session, principal.organisation_id)
-    return BrokenListed(broken=[Broken.model_validate(one) for one in found])
+        called = _called(session, principal, found)
+    return BrokenListed(broken=[_shown(one, called.get(one.study_id), whose=True) for one in found])
 
 
 @router.put("/broken-glass/{broken_id}/review")
@@ -150,14 +160,16 @@ def review(request: Request, services: Services, principal: Officer, broken_id: 
 
 @router.get("/me/notices")
 def list_notices(services: Services, principal: Authenticated) -> Notices:
-    """List what you are told and have not put away."""
+    """List what you are told and have not put away; an officer is told which studies it was, and not whose."""
     if principal.kind != "account":
         return Notices(notices=[], may_break_glass=False)
     with services.database.read() as session:
         found = access.notices(session, principal.organisation_id, uuid.UUID(principal.id))
         may = not Reach.of(services, session, principal, Right.BREAK_GLASS).scope.nothing
+        called = _called(session, principal, [one.broken for one in found])
+    told = [(one, _shown(one.broken, called.get(one.broken.study_id), whose=False)) for one in found]
     return Notices(
-        notices=[Notice(id=one.id, kind="break-glass", at=one.at, broken=_shown(one.broken)) for one in found],
+        notices=[Notice(id=one.id, kind="break-glass", at=one.at, broken=broken) for one, broken in told],
         may_break_glass=may,
     )
 
@@ -170,8 +182,20 @@ def put_away(services: Services, principal: Authenticated, notice_id: uuid.UUID)
             access.put_away(session, uuid.UUID(principal.id), notice_id, services.clock.now())
 
 
-def _shown(one: BrokenView) -> Broken:
-    return Broken.model_validate(one)
+def _called(session: Session, principal: Principal, opened: Sequence[BrokenView]) -> dict[uuid.UUID, AuditEntry]:
+    """Return what the record says of the studies, to the data protection officer: others it says nothing of them."""
+    if principal.role != "dpo" or not opened:
+        return {}
+    ids = {one.study_id for one in opened}
+    return audit.latest_of_studies(session, principal.organisation_id, "access.break-glass", ids)
+
+
+def _shown(one: BrokenView, called: AuditEntry | None, *, whose: bool) -> Broken:
+    shown = Broken.model_validate(one)
+    if called is not None:
+        shown.study = None if called.study is None else StudyShown.model_validate(called.study)
+        shown.patient = PatientShown.model_validate(called.patient) if whose and called.patient else None
+    return shown
 
 
 def _meant(reach: Reach, session: Session, principal: Principal, wanted: BreakWanted) -> list[Study]:

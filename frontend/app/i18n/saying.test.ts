@@ -1,0 +1,22 @@
+import { beforeAll, expect, test, vi } from 'vitest';
+import { allWords, formatDue, setLanguage, t } from './index.svelte';
+
+beforeAll(async () => {
+  vi.stubGlobal('document', { documentElement: {} });
+  await setLanguage('en', false, true);
+  await allWords();
+});
+
+test('one is said as one, wherever it stands in a sentence', () => {
+  const counts = { series: 1, objects: 1, marks: 2, deliveries: 1, links: 0 };
+  expect(t('requests.counts', counts)).toBe('1 series, 1 object, 2 marks, sent 1 time, 0 links');
+});
+
+test('a deadline of 30 days is 30 days away on its first day, and hours on its last', () => {
+  const received = Date.parse('2026-11-02T10:00:00');
+  const due = new Date(received + 30 * 86_400_000).toISOString();
+  const after = (hours: number): string => formatDue(due, received + hours * 3_600_000);
+  expect([0, 0.1, 13.9, 24, 28 * 24, 29 * 24 + 4, 32 * 24].map(after)).toEqual(
+    ['in 30 days', 'in 30 days', 'in 30 days', 'in 29 days', 'in 2 days', 'in 20 hr.', '2 days ago'],
+  );
+});

@@ -139,7 +139,7 @@ def test_a_role_that_cannot_repeat_deletions_does_not_serve(tmp_path: Path, monk
 
     core = open_core(settings)
     with monkeypatch.context() as patch:
-        patch.setattr(replay, "replay_ledger", away)
+        patch.setattr(replay, "replay_deletions", away)
         for _ in range(2):
             with pytest.raises(DatabaseUnavailable):
                 prepare(core)

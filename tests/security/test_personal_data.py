@@ -17,7 +17,7 @@ from radrelay.storage.columns import Base
 
 JOINS = "joins rows that are decided by themselves"
 HOUSE = "how the house is set up, by whomever works here; people's names in it are those of their office"
-BYTES = "where bytes and keys lie, by ids"
+BYTES = "where bytes and keys lie, by ids; what no backup may undo, told where it was done"
 CHAIN = "what proves the record, by hashes and counts"
 BRIEF = "lasts minutes to days, sealed or hashed: nobody can find a person's in it"
 
@@ -76,6 +76,7 @@ ABOUT_NOBODY = {
         landing_record: owner segment epoch offset length
         pack: series_id study_id holding_id generation name plain_bytes stored_bytes toc_offset toc_length torn
             created_at
+        remembered_act: act detail ledgered_at
         tombstone: kind subject_id reason at ledgered_at
         watched_file: source_id path_hash size mtime_ns taken_at
     """,

@@ -105,11 +105,14 @@ def test_a_patient_asks_gets_all_of_it_has_it_restricted_and_then_erased(site: W
     assert [each["id"] for each in erased["proof"]["studies"]] == [study["id"]]
     carry_out(site)
     assert entry_of(officer, three["id"])["proof"]["destroyed_at"] is not None
-    answered(officer, three["id"], "all is erased")
     files, told, text = opened(root, three["id"])
     assert not [name for name in files if name.startswith("DICOM/")]
     assert (told["studies"], set(told["rows"]) & {"study", "share_link", "attachment", "access_grant"}) == ([], set())
     assert {each["kind"] for each in told["rows"]["privacy_request"]} == {"access", "restriction", "erasure"}
+    assert "given by Cora Compressed" in text, "that somebody had agreed stays on record, and is told"
+    answered(officer, three["id"], "all is erased")
+    closed = root.http.get(f"/api/privacy/requests/{three['id']}/export.zip")
+    assert closed.json()["code"] == "request-closed"
 
 
 def test_of_another_person_under_the_same_id_nothing_is_handed_out(site: WebSite) -> None:

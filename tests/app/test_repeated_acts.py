@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from radrelay import access, audit
 from radrelay.access import Grantee, Principal, Right, Target, WantedBar, WantedLink
 from radrelay.access.link_keys import LinkKeys
-from radrelay.access.models import Grant, Member, Restricted, Restriction, ShareLink, SuspendedDevice
+from radrelay.access.models import Grant, Group, Member, Restricted, Restriction, ShareLink, SuspendedDevice
 from radrelay.app.backup import write_backup
 from radrelay.app.restore import restore
 from radrelay.app.restored import lacks_acts
@@ -72,6 +72,11 @@ class Site:
             wanted = WantedLink((Target("study", made["FREED study"]),), self.now + timedelta(days=7))
             made["link"] = access.make_link(session, LinkKeys(bytes(32)), maker, wanted, self.now).link.id
             made["group"] = access.create_group(session, self.org, "Ward 3", now=self.now).id
+            made["other group"] = access.create_group(session, self.org, "Ward 4", now=self.now).id
+            given = Grantee("group", str(made["other group"]))
+            everything = Target("organisation")
+            made["group grant"] = access.grant(session, self.org, given, everything, [Right.SEE], now=self.now)
+            access.suspend_device(session, self.org, "VIEWER", self.now)
             access.add_member(session, self.org, made["group"], "account", str(made["cora"]))
             whom, target = Grantee("account", str(made["cora"])), Target("study", made["FREED study"])
             made["grant"] = access.grant(session, self.org, whom, target, [Right.SEE], now=self.now)
@@ -122,6 +127,8 @@ class Site:
             access.revoke(session, org, made["grant"])
             access.remove_member(session, org, made["group"], "account", str(made["cora"]))
             access.suspend_device(session, org, "SCANNER", now)
+            access.suspend_device(session, org, "VIEWER", None)
+            access.delete_group(session, org, made["other group"])
 
     def note(self, action: str, study_id: Any, patient: tuple[str, str, str], detail: dict[str, object]) -> Any:
         who = Principal("system", "test", "test", self.org, role="system")
@@ -150,6 +157,9 @@ class Site:
                 "link": session.get_one(ShareLink, made["link"]).revoked_at is not None,
                 "grant": session.get(Grant, made["grant"]) is None,
                 "member": session.get(Member, (str(made["group"]), "account", str(made["cora"]))) is None,
+                "group": session.get(Grant, made["group grant"]) is None
+                and session.get(Group, made["other group"]) is None,
+                "let in": session.get(SuspendedDevice, (self.org, "VIEWER")) is None,
                 "device": session.get(SuspendedDevice, (self.org, "SCANNER")) is not None,
                 "logged out": session.scalar(sa.select(Login.id).where(Login.ended_at.is_(None))) is None,
             }

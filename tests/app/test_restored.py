@@ -7,6 +7,8 @@ import shutil
 import socket
 import subprocess
 import sys
+import uuid
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from radrelay.app.core import STARTS_FILE, Core, open_core
 from radrelay.app.prepare import prepare
 from radrelay.archive import deletion
 from radrelay.archive.models import Study
+from radrelay.identity.models import Session as Login
 from radrelay.settings import Settings
 from radrelay.storage.database import DatabaseUnavailable
 from radrelay.storage.keystore import KeysGone
@@ -78,6 +81,24 @@ def put_back_older_rows(settings: Settings, folder: Path) -> None:
         (settings.data_dir / name).unlink(missing_ok=True)
         if (folder / name).exists():
             shutil.copyfile(folder / name, settings.data_dir / name)
+
+
+@pytest.mark.embedded(reason="the database's file is copied")
+def test_who_was_logged_in_when_older_rows_were_written_logs_in_anew(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path)
+    now = datetime.now(UTC)
+    with house(settings) as there, there.core.database.write() as session:
+        person, lasting = uuid.uuid4(), {"expires_at": now + timedelta(days=1), "csrf_token": "", "user_agent": ""}
+        session.add(
+            Login(id=person, organisation_id=there.prepared.organisation_id, account_id=person, secret_hash=bytes(32),
+                  peer="", created_at=now, used_at=now, proven_at=now, **lasting)
+        )  # fmt: skip
+    put_back_older_rows(settings, tmp_path / "copy")
+    core = open_core(settings)
+    prepare(core)
+    with core.database.read() as session:
+        assert session.scalars(sa.select(Login.ended_at)).one() is not None
+    core.close()
 
 
 def started(role: str, settings: Settings, ports: dict[str, int], folder: Path) -> subprocess.Popen[bytes]:

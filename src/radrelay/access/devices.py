@@ -119,7 +119,7 @@ def suspend_device(session: Session, organisation_id: uuid.UUID, ae_title: str, 
     if row is not None and at is None:
         session.delete(row)
         key = {"organisation_id": organisation_id, "ae_title": row.ae_title}
-        remember_gone(session, organisation_id, "access_suspended_device", **key)
+        remember_gone(session, organisation_id, "access_suspended_device", key)
     elif row is None and at is not None:
         row = SuspendedDevice(organisation_id=organisation_id, ae_title=ae_title.strip(" "), suspended_at=at)
         session.add(row)

@@ -89,7 +89,7 @@ def grant(
 
 def revoke(session: Session, organisation_id: uuid.UUID, grant_id: uuid.UUID) -> None:
     """Take a grant back; one that is not there is no error."""
-    remember_gone(session, organisation_id, "access_grant", id=grant_id)
+    remember_gone(session, organisation_id, "access_grant", {"id": grant_id})
     session.execute(sa.delete(Grant).where(Grant.organisation_id == organisation_id, Grant.id == grant_id))
 
 

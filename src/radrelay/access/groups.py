@@ -105,8 +105,8 @@ def delete_group(session: Session, organisation_id: uuid.UUID, group_id: uuid.UU
         Grant.organisation_id == organisation_id, Grant.grantee_kind == "group", Grant.grantee_id == row.key
     )  # fmt: skip
     for grant_id in session.scalars(sa.select(Grant.id).where(given)).all():
-        remember_gone(session, organisation_id, "access_grant", id=grant_id)
-    remember_gone(session, organisation_id, "access_group", id=row.id)
+        remember_gone(session, organisation_id, "access_grant", {"id": grant_id})
+    remember_gone(session, organisation_id, "access_group", {"id": row.id})
     session.execute(sa.delete(Grant).where(given))
     rules = sa.and_(ReleaseRule.organisation_id == organisation_id, ReleaseRule.group_key == row.key)
     session.execute(sa.delete(ReleaseRule).where(rules).execution_options(synchronize_session=False))
@@ -159,7 +159,7 @@ def remove_member(
     if there is not None:
         session.delete(there)
         key = {"group_id": row.key, "member_kind": kind, "member_id": member_id}
-        remember_gone(session, organisation_id, "access_member", **key)
+        remember_gone(session, organisation_id, "access_member", key)
     return there is not None
 
 

@@ -20,7 +20,7 @@ from radrelay import audit, logs
 from radrelay.access import SYSTEM_NAME, Principal
 from radrelay.app.backup_folder import Manifest, NoInstallation, Stored, copy_object, open_part, read_manifest
 from radrelay.app.core import Core, open_core
-from radrelay.app.restored import UNFINISHED, Replayed, end_logins, replay_ledger
+from radrelay.app.restored import UNFINISHED, Replayed, replay_ledger
 from radrelay.app.rows import load_rows
 from radrelay.archive import lost
 from radrelay.archive.discard import chunks
@@ -89,7 +89,6 @@ def restore(settings: Settings, source: Path, *, check: bool) -> int:
         if check:
             return 1 if found.damaged else 0
         held = restore_backup(core, source, manifest, frozenset(found.damaged))
-        end_logins(core)
         replayed = replay_ledger(core)
         end_restore(core, manifest.made_at)
         Console().print(f"restored the state of {manifest.made_at:%Y-%m-%d %H:%M} UTC, deletions since applied")

@@ -49,9 +49,9 @@ def remember_set(session: Session, row: Base, *columns: str) -> None:
     remember(session, organisation_id, "set", {"table": str(table.name), "key": key, "values": values})  # type: ignore[attr-defined]
 
 
-def remember_gone(session: Session, organisation_id: uuid.UUID, table: str, **key: object) -> None:
-    """Remember that a row was taken away."""
-    remember(session, organisation_id, "gone", {"table": table, "key": key})
+def remember_gone(session: Session, organisation_id: uuid.UUID, table: str, key: Mapping[str, object]) -> None:
+    """Remember that the row of a primary key was taken away."""
+    remember(session, organisation_id, "gone", {"table": table, "key": dict(key)})
 
 
 def known(session: Session, act_id: uuid.UUID) -> bool:

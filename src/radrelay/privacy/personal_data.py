@@ -143,9 +143,14 @@ def _passing(c: Any, whose: Whose) -> ColumnElement[bool]:
     return sa.and_(c.request_id.in_(own))
 
 
-def _by(column: str, *, text: bool = False) -> Way:
-    """Return the way to rows that name the account in `column`."""
-    return lambda c, whose: c[column] == (str(whose.account_id) if text else whose.account_id)
+def _by(column: str) -> Way:
+    """Return the way to rows that name the account in `column`, as an id or as text."""
+
+    def way(c: Any, whose: Whose) -> ColumnElement[bool]:
+        named = str(whose.account_id) if isinstance(c[column].type, sa.String) else whose.account_id
+        return sa.and_(c[column] == named)
+
+    return way
 
 
 def _kind_of_account(kind: str, name: str) -> Way:

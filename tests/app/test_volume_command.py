@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
 from pathlib import Path
 
@@ -10,7 +11,10 @@ import sqlalchemy as sa
 
 from radrelay import audit
 from radrelay.access import Principal
+from radrelay.app import watching
 from radrelay.app.commands import open_command
+from radrelay.app.core import Core
+from radrelay.app.prepare import Prepared
 from radrelay.app.volume_commands import list_alarms, settle_alarm
 from radrelay.audit.models import AuditEvent
 from radrelay.identity.models import Account
@@ -20,6 +24,51 @@ from radrelay.privacy.volume.alarms import AlarmSettled, AlarmUnknown
 from radrelay.privacy.volume.watching import VolumeWatch
 from radrelay.settings import VolumeLimits, VolumeSettings
 from tests.app.house import settings_in
+from tests.system.installation import until
+
+FEW = VolumeLimits(studies=2, patients=2, fetches=5, gigabytes=1, suspend=True)
+
+
+def fetching(core: Core, prepared: Prepared, name: str, studies: int) -> uuid.UUID:
+    """Make a person who has looked at so many studies of as many patients; returns the account's id."""
+    with core.database.write() as session:
+        own = prepared.identity.create_account(
+            session, prepared.organisation_id, username=name, full_name="", role="user", encoded="x"
+        ).id  # fmt: skip
+        who = Principal("account", str(own), name, prepared.organisation_id)
+        events = [
+            audit.AuditRecord("study.view", who, "study", uuid.uuid4(), patient=("", f"P{n}", "Doe^Jane"))
+            for n in range(studies)
+        ]
+        audit.record_many(session, events)
+    return own
+
+
+def test_work_shuts_out_by_itself_who_fetches_too_much_where_that_is_set_and_nobody_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_in(tmp_path).model_copy(update={"volume": VolumeSettings(account=FEW)})
+    monkeypatch.setattr(watching, "LOOK_S", 0.02)
+    core, prepared = open_command(settings)
+    much, little = fetching(core, prepared, "much", 3), fetching(core, prepared, "little", 2)
+
+    def out() -> set[uuid.UUID]:
+        with core.database.read() as session:
+            return set(session.scalars(sa.select(Account.id).where(Account.disabled_at.is_not(None))))
+
+    before, stop = out(), threading.Event()
+    threads = watching.keep_watching(core, prepared, "work/1", stop)
+    for thread in threads:
+        thread.start()
+    try:
+        until(lambda: much in out(), "the account to be shut", 30)
+        assert out() - before == {much}
+        assert little not in out()
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(30)
+    core.close()
 
 
 def test_an_operator_lists_the_alarms_and_lets_in_again_whom_one_shut_out(
@@ -28,18 +77,8 @@ def test_an_operator_lists_the_alarms_and_lets_in_again_whom_one_shut_out(
     settings = settings_in(tmp_path)
     assert list_alarms(settings) == 0, "nobody fetched unusually much"
     core, prepared = open_command(settings)
-    with core.database.write() as session:
-        anna = prepared.identity.create_account(
-            session, prepared.organisation_id, username="anna [night]", full_name="", role="user", encoded="x"
-        ).id  # fmt: skip
-        who = Principal("account", str(anna), "anna [night]", prepared.organisation_id)
-        events = [
-            audit.AuditRecord("study.view", who, "study", uuid.uuid4(), patient=("", f"P{n}", "Doe^Jane"))
-            for n in range(3)
-        ]
-        audit.record_many(session, events)
-    limits = VolumeLimits(studies=2, patients=2, fetches=5, gigabytes=1, suspend=True)
-    watched = VolumeSettings(account=limits)
+    anna = fetching(core, prepared, "anna [night]", 3)
+    watched = VolumeSettings(account=FEW)
     post = open_post(settings, core.clock, core.keyring.metadata_key)
     assert VolumeWatch(core.database, core.clock, watched, prepared.identity, post).look() == 1
     with core.database.read() as session:

@@ -29,7 +29,7 @@ from radrelay.identity import changing
 from radrelay.storage.columns import Base
 from radrelay.storage.keystore import LedgerEntry
 from radrelay.storage.models import RememberedAct
-from radrelay.storage.remembering import known
+from radrelay.storage.remembering import unknown
 
 log = structlog.get_logger(__name__)
 
@@ -47,14 +47,12 @@ class Repeated:
 def repeat_acts(core: Core) -> Repeated:
     """Do again what the rows lack, each once and in a transaction of its own, however often this is called."""
     done, left = 0, list[str]()
-    for entry in core.keys.acts():
-        with core.database.read() as session:
-            if known(session, entry.subject_id):
-                continue
+    for entry in _lacking(core):
+        detail = core.keys.opened(entry)
         try:
             with core.database.write() as session:
-                _ACTS[entry.reason](session, entry, msgspec.msgpack.decode(entry.detail or b""), core.clock.now())
-                _note(session, entry)
+                _ACTS[entry.reason](session, entry, msgspec.msgpack.decode(detail), core.clock.now())
+                _note(session, entry, detail)
             done += 1
         except StudyArriving:  # not noted: the next start tries again
             left.append(entry.reason)
@@ -63,14 +61,22 @@ def repeat_acts(core: Core) -> Repeated:
             left.append(entry.reason)
             log.exception("an act could not be repeated: do it by hand", act=entry.reason)
             with core.database.write() as session:
-                _note(session, entry)
+                _note(session, entry, detail)
     return Repeated(done, tuple(left))
 
 
-def _note(session: Session, entry: LedgerEntry) -> None:
+def _lacking(core: Core) -> list[LedgerEntry]:
+    """Return what the rows lack in the order in which it was done; a mirror may have given some back later."""
+    acts = list(core.keys.acts())
+    with core.database.read() as session:
+        left = unknown(session, [entry.subject_id for entry in acts])
+    return sorted((entry for entry in acts if entry.subject_id in left), key=lambda entry: entry.subject_id)
+
+
+def _note(session: Session, entry: LedgerEntry, detail: bytes) -> None:
     session.add(
         RememberedAct(
-            id=entry.subject_id, organisation_id=entry.organisation_id, act=entry.reason, detail=entry.detail or b"",
+            id=entry.subject_id, organisation_id=entry.organisation_id, act=entry.reason, detail=detail,
             ledgered_at=entry.at,
         )
     )  # fmt: skip

@@ -22,7 +22,7 @@ from radrelay.routing import deliveries
 from radrelay.storage.durable_files import write_durably
 from radrelay.storage.keystore import ACT
 from radrelay.storage.models import NodeState
-from radrelay.storage.remembering import known
+from radrelay.storage.remembering import unknown
 
 log = structlog.get_logger(__name__)
 
@@ -79,7 +79,7 @@ def end_logins(core: Core) -> None:
 def lacks_acts(core: Core) -> bool:
     """Say whether the ledger has an act that the rows have not: a backup may not undo it."""
     with core.database.read() as session:
-        return any(not known(session, entry.subject_id) for entry in core.keys.acts())
+        return bool(unknown(session, [entry.subject_id for entry in core.keys.acts()]))
 
 
 def ledger_is_ahead(core: Core) -> bool:
@@ -92,7 +92,7 @@ def ledger_is_ahead(core: Core) -> bool:
         if repeated is not None and repeated.value == newest.subject_id.bytes:
             return False
         if newest.kind == ACT:
-            return not known(session, newest.subject_id)
+            return bool(unknown(session, [newest.subject_id]))
         buried = sa.select(Tombstone.id).where(
             Tombstone.organisation_id == newest.organisation_id, Tombstone.subject_id == newest.subject_id
         )

@@ -217,28 +217,25 @@ class KeyStore:
             self._primary.take_entries(kept)
 
     def acts(self) -> Iterator[LedgerEntry]:
-        """Yield the acts that no backup may undo, in the order they were done, each with its detail opened.
-
-        Raises `UnwrapFailed` at one that is damaged.
-        """
+        """Yield the acts that no backup may undo, in the order in which the ledger got them; `opened` opens one."""
         with mapped_errors():
-            for one in self._primary.ledger(None, ACT):
-                yield replace(one, detail=self._opened(one))
+            yield from self._primary.ledger(None, ACT)
 
-    def _sealed(self, entry: LedgerEntry) -> bytes:
-        """Return a detail as it is kept: a schema of PostgreSQL is not encrypted as a whole."""
-        nonce = secrets.token_bytes(NONCE_BYTES)
-        return nonce + self._seal.encrypt(nonce, entry.detail or b"", entry.subject_id.bytes)
-
-    def _opened(self, entry: LedgerEntry) -> bytes:
+    def opened(self, entry: LedgerEntry) -> bytes:
+        """Return what an act says; raises `UnwrapFailed` if that is damaged."""
         kept = entry.detail or b""
         try:
             return self._seal.decrypt(kept[:NONCE_BYTES], kept[NONCE_BYTES:], entry.subject_id.bytes)
         except (InvalidTag, ValueError) as error:
             raise UnwrapFailed(f"an act of the ledger ({entry.reason}) is damaged") from error
 
+    def _sealed(self, entry: LedgerEntry) -> bytes:
+        """Return a detail as it is kept: a schema of PostgreSQL is not encrypted as a whole."""
+        nonce = secrets.token_bytes(NONCE_BYTES)
+        return nonce + self._seal.encrypt(nonce, entry.detail or b"", entry.subject_id.bytes)
+
     def ledger(self, since: datetime | None = None) -> Iterator[LedgerEntry]:
-        """Yield deletions in the order they were written; with `since`, only those at or after it."""
+        """Yield deletions and acts in the order they were written; with `since`, only those at or after it."""
         with mapped_errors():
             yield from self._primary.ledger(since)
 

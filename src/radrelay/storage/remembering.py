@@ -8,7 +8,7 @@ again before anything is served (`app.repeating`). What is written says all that
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -19,6 +19,7 @@ from radrelay.storage.columns import Base
 from radrelay.storage.ids import new_id
 from radrelay.storage.models import RememberedAct
 
+ID_BATCH = 500
 Act = Literal["put", "set", "gone", "account", "lost", "restrict", "lift", "correct"]
 """`put`: rows of a table as they are; `set`: columns of one that is there; `gone`: one was taken away. The others are
 more than rows, and are done again by those who know them."""
@@ -54,6 +55,10 @@ def remember_gone(session: Session, organisation_id: uuid.UUID, table: str, key:
     remember(session, organisation_id, "gone", {"table": table, "key": dict(key)})
 
 
-def known(session: Session, act_id: uuid.UUID) -> bool:
-    """Say whether the rows have an act, and so what it did."""
-    return session.scalar(sa.select(RememberedAct.id).where(RememberedAct.id == act_id)) is not None
+def unknown(session: Session, act_ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:
+    """Return those acts that the rows have not, and so not what they did either."""
+    left = set(act_ids)
+    for start in range(0, len(act_ids), ID_BATCH):
+        part = act_ids[start : start + ID_BATCH]
+        left.difference_update(session.scalars(sa.select(RememberedAct.id).where(RememberedAct.id.in_(part))))
+    return left

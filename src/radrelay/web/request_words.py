@@ -13,8 +13,8 @@ WORDS: Words = {
         "made": "For {who}. As of {at}.",
         "by": "Kept by: {who}",
         "lead": "You asked what we keep about you (Art. 15 GDPR). This is all of it, in words. Beside it lie the same"
-        " as a table for computers (person.json) and, where whoever made this copy may have them, the images (folder"
-        " DICOM) and the files that came with them (folder EXTRAS).",
+        " as a table for computers (person.json) and, as far as they may be handed out here, the images (folder DICOM)"
+        " and the files that came with them (folder EXTRAS).",
         "nothing": "You asked what we keep about you (Art. 15 GDPR). We keep nothing under what you named.",
         "studies": "Your examinations ({n})",
         "unnamed": "An examination without a date",
@@ -60,8 +60,8 @@ WORDS: Words = {
         "made": "Für {who}. Stand: {at}.",
         "by": "Aufbewahrt von: {who}",
         "lead": "Sie haben gefragt, was wir über Sie aufbewahren (Art. 15 DSGVO). Hier steht alles in Worten. Daneben"
-        " liegt dasselbe als Tabelle für Computer (person.json) und, wo es haben darf, wer diese Kopie erstellt hat, die"
-        " Bilder (Ordner DICOM) und die Dateien, die mit ihnen kamen (Ordner EXTRAS).",
+        " liegt dasselbe als Tabelle für Computer (person.json) und, soweit man sie hier herausgeben darf, die Bilder"
+        " (Ordner DICOM) und die Dateien, die mit ihnen kamen (Ordner EXTRAS).",
         "nothing": "Sie haben gefragt, was wir über Sie aufbewahren (Art. 15 DSGVO). Unter dem, was Sie genannt haben,"
         " bewahren wir nichts auf.",
         "studies": "Ihre Untersuchungen ({n})",

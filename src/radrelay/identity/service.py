@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from radrelay.clock import Clock
 from radrelay.errors import NotFound
-from radrelay.identity import accounts, changing, organisations, sessions, throttle, tokens, verifiers
+from radrelay.identity import accounts, changing, first_admin, organisations, sessions, throttle, tokens, verifiers
 from radrelay.identity.challenges import Challenge
 from radrelay.identity.directory import Directory
 from radrelay.identity.errors import DirectoryKeepsPassword, LoginRefused, OwnPasswordOnly, SessionEnded
@@ -29,8 +29,6 @@ from radrelay.identity.values import AccountView, CheckedLogin, Device, LoginTry
 from radrelay.mail import Post
 from radrelay.settings import WebSettings
 from radrelay.storage.database import Database
-
-FIRST_ADMIN = "admin"
 
 
 class Identity:
@@ -76,42 +74,12 @@ class Identity:
         """
         organisation_id = self.ensure_organisation()
         with self._database.read() as session:
-            if not self._awaits_first_login(session, organisation_id):
+            if not first_admin.is_awaited(session, organisation_id):
                 return None
-        password, encoded = self.new_one_time_password(FIRST_ADMIN)
+        password, encoded = self.new_one_time_password(first_admin.FIRST_ADMIN)
         with self._database.write() as session:
-            if not self._awaits_first_login(session, organisation_id):
-                return None
-            now = self._clock.now()
-            row = accounts.by_name(session, FIRST_ADMIN)
-            if row is not None:
-                row.password_hash = encoded
-                return password
-            accounts.insert(
-                session,
-                organisation_id,
-                username=FIRST_ADMIN,
-                full_name="",
-                role="admin",
-                password_hash=encoded,
-                must_change_password=True,
-                now=now,
-            )
-        return password
-
-    @staticmethod
-    def _awaits_first_login(session: Session, organisation_id: uuid.UUID) -> bool:
-        own = sa.select(Account).where(Account.organisation_id == organisation_id)
-        rows = session.scalars(own.limit(2)).all()
-        if not rows:
-            return accounts.by_name(session, FIRST_ADMIN) is None  # or another organisation's person is called so
-        only = rows[0]
-        return (
-            len(rows) == 1
-            and only.username_folded == FIRST_ADMIN
-            and only.must_change_password
-            and accounts.never_logged_in(session, only.id)
-        )
+            made = first_admin.make(session, organisation_id, encoded, self._clock.now())
+        return password if made else None
 
     # Logging in
 

@@ -52,7 +52,7 @@ def repeat_acts(core: Core) -> Repeated:
         try:
             with core.database.write() as session:
                 _ACTS[entry.reason](session, entry, msgspec.msgpack.decode(detail), core.clock.now())
-                _note(session, entry, detail)
+                _note(session, entry)
             done += 1
         except StudyArriving:  # not noted: the next start tries again
             left.append(entry.reason)
@@ -61,7 +61,7 @@ def repeat_acts(core: Core) -> Repeated:
             left.append(entry.reason)
             log.exception("an act could not be repeated: do it by hand", act=entry.reason)
             with core.database.write() as session:
-                _note(session, entry, detail)
+                _note(session, entry)
     return Repeated(done, tuple(left))
 
 
@@ -73,10 +73,10 @@ def _lacking(core: Core) -> list[LedgerEntry]:
     return sorted((entry for entry in acts if entry.subject_id in left), key=lambda entry: entry.subject_id)
 
 
-def _note(session: Session, entry: LedgerEntry, detail: bytes) -> None:
+def _note(session: Session, entry: LedgerEntry) -> None:
     session.add(
         RememberedAct(
-            id=entry.subject_id, organisation_id=entry.organisation_id, act=entry.reason, detail=detail,
+            id=entry.subject_id, organisation_id=entry.organisation_id, act=entry.reason, detail=b"",
             ledgered_at=entry.at,
         )
     )  # fmt: skip

@@ -144,7 +144,8 @@ class Eraser:
             now = self._clock.now()
             self._keys.append_ledger([LedgerEntry(now, row[1], ACT, row.id, row.act, row.detail) for row in rows])
             with self._database.write() as session:
-                session.execute(sa.update(act).where(act.id.in_([row.id for row in rows])).values(ledgered_at=now))
+                carried = sa.update(act).where(act.id.in_([row.id for row in rows]))
+                session.execute(carried.values(ledgered_at=now, detail=b""))  # which is the ledger's alone from now on
             done += len(rows)
 
     def _open(

@@ -96,7 +96,7 @@ class RememberedAct(Owned, Base):
     """Something was done that no restored backup may undo; ids follow the order in which it was.
 
     `detail` is MessagePack, all that it takes to do it again. `ledgered_at` says since when the key store's ledger has
-    it.
+    it, sealed; here it is empty then.
     """
 
     __tablename__ = "remembered_act"

@@ -14,7 +14,7 @@ from pydicom.uid import UID
 
 from radrelay.app.backup import write_backup
 from radrelay.app.backup_folder import read_manifest
-from radrelay.app.replay import replay_ledger
+from radrelay.app.replay import replay_deletions
 from radrelay.app.restore import check_backup, restore
 from radrelay.archive import deletion
 from radrelay.intake.envelope import Origin
@@ -173,7 +173,7 @@ def test_an_archive_that_waits_in_the_quarantine_goes_with_what_came_out_of_it_l
         now = there.core.clock.now()
         assert quarantined(there) == [record_id]
         there.core.keys.append_ledger([LedgerEntry(now, row.organisation_id, "parcel", record_id, "deleted")])
-        replay_ledger(there.core)
+        replay_deletions(there.core)
         assert quarantined(there) == []
         assert there.records() == 0
 
@@ -224,5 +224,5 @@ def test_an_entry_of_an_archive_that_no_row_knows_is_passed_over(tmp_path: Path)
         there.core.keys.append_ledger(
             [LedgerEntry(now, there.prepared.organisation_id, "parcel", new_id(), "deleted")] * 2
         )
-        replay_ledger(there.core)
+        replay_deletions(there.core)
         assert len(open_archives(there)) == 1

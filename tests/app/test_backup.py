@@ -161,7 +161,7 @@ def test_a_restore_that_was_cut_off_serves_nothing_until_it_is_done_again(
         before = there.contents()
         write_backup(there.core, tmp_path / "backup")
     lose(tmp_path)
-    for step in ("_land_again", "replay_deletions"):
+    for step in ("_land_again", "replay_ledger"):
         with monkeypatch.context() as patch:
             patch.setattr(restoring, step, lambda *_: 1 / 0)
             with pytest.raises(ZeroDivisionError):

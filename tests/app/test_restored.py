@@ -7,6 +7,8 @@ import shutil
 import socket
 import subprocess
 import sys
+import uuid
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -17,10 +19,11 @@ from radrelay.app.core import STARTS_FILE, Core, open_core
 from radrelay.app.prepare import prepare
 from radrelay.archive import deletion
 from radrelay.archive.models import Study
+from radrelay.identity.models import Session as Login
 from radrelay.settings import Settings
 from radrelay.storage.database import DatabaseUnavailable
 from radrelay.storage.keystore import KeysGone
-from tests.app.house import house, settings_in
+from tests.app.house import House, house, settings_in
 from tests.intake.samples import ct_file
 from tests.storage.test_keystore import lose_keys
 from tests.system.installation import free_port, until
@@ -61,8 +64,9 @@ def studies(core: Core) -> int:
 
 
 def put_back_older_rows(settings: Settings, folder: Path) -> None:
-    """Delete a study, then put back the rows from before that."""
+    """Delete a study, then put back the rows from before that; somebody was logged in then."""
     with house(settings) as there:
+        logged_in(there)
         there.land(ct_file("1.2.3.4.1"))
         there.compact()
     folder.mkdir()
@@ -78,6 +82,17 @@ def put_back_older_rows(settings: Settings, folder: Path) -> None:
         (settings.data_dir / name).unlink(missing_ok=True)
         if (folder / name).exists():
             shutil.copyfile(folder / name, settings.data_dir / name)
+
+
+def logged_in(there: House) -> None:
+    """Let somebody be logged in."""
+    person, now = uuid.uuid4(), there.core.clock.now()
+    with there.core.database.write() as session:
+        session.add(
+            Login(id=person, organisation_id=there.prepared.organisation_id, account_id=person, secret_hash=bytes(32),
+                  csrf_token="", user_agent="", peer="", created_at=now, used_at=now, proven_at=now,
+                  expires_at=now + timedelta(days=1))
+        )  # fmt: skip
 
 
 def started(role: str, settings: Settings, ports: dict[str, int], folder: Path) -> subprocess.Popen[bytes]:
@@ -130,7 +145,9 @@ def test_a_role_started_by_itself_opens_no_port_before_deletions_are_repeated(
 
 
 @pytest.mark.embedded(reason="the database's file is copied")
-def test_a_role_that_cannot_repeat_deletions_does_not_serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_role_that_cannot_repeat_deletions_does_not_serve_and_once_it_does_everybody_logs_in_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings = settings_in(tmp_path)
     put_back_older_rows(settings, tmp_path / "copy")
 
@@ -139,13 +156,15 @@ def test_a_role_that_cannot_repeat_deletions_does_not_serve(tmp_path: Path, monk
 
     core = open_core(settings)
     with monkeypatch.context() as patch:
-        patch.setattr(replay, "replay_ledger", away)
+        patch.setattr(replay, "replay_deletions", away)
         for _ in range(2):
             with pytest.raises(DatabaseUnavailable):
                 prepare(core)
     assert studies(core) == 1
     prepare(core)
     assert studies(core) == 0
+    with core.database.read() as session:
+        assert session.scalars(sa.select(Login.ended_at)).one() is not None
     core.close()
 
 

@@ -75,6 +75,17 @@ def test_usage_is_counted_of_who_agrees_alone_and_clearing_the_choice_takes_it_b
     kept = {one.name for one in kept_here(counting=True) if one.where != "cookie"}
     assert kept - {"radrelay-leaving"} == set(page.evaluate(STORED))
 
+    dialog.get_by_role("button", name="Nein, nicht zählen").click()
+    expect(dialog.get_by_text("Jetzt: Die Nutzung wird nicht gezählt.")).to_be_visible()
+    until(lambda: consents.withdrawn == [browser], "the withdrawal by the button")
+    assert (stored(page, "tracking-consent"), stored(page, "tracking-id")) == ("no:1", None)
+    dialog.get_by_role("button", name="Ja, zählen").click()
+    expect(dialog.get_by_text("Jetzt: Die Nutzung wird gezählt.")).to_be_visible()
+    taken_back, browser = browser, stored(page, "tracking-id") or ""
+    assert len(browser) == 32
+    assert browser != taken_back, "who agrees again is counted as somebody else"
+    consents.withdrawn.clear()
+
     page.reload()
     expect(page.get_by_text("Müller, Anna-Luise").first).to_be_visible()
     page.evaluate("() => localStorage.removeItem('tracking-consent')")

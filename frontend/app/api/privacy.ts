@@ -288,7 +288,7 @@ export interface HeldData {
   at: string;
   studies: HeldStudy[];
   aside: { id: string; code: string; received_at: string }[];
-  account: { username: string; full_name: string; role: string; groups: string[]; logins: number; links: number; marks: number; settings: number; accepted: number } | null;
+  account: { username: string; full_name: string; email: string; affiliation: string; organisation: string; role: string; groups: string[]; logins: number; links: number; marks: number; settings: number; accepted: number } | null;
   disclosures: number;
   /** They have somebody by the same ID. */
   other_issuers: string[];

@@ -22,6 +22,7 @@ from radrelay.access.models import Restricted, Restriction
 from radrelay.access.restrictions import Wanted
 from radrelay.errors import Invalid, NotFound
 from radrelay.storage.ids import new_id
+from radrelay.storage.remembering import remember
 
 Ground = Literal["accuracy", "unlawful", "claims", "objection"]
 """Why a person may ask for it: Art. 18 (1) a to d."""
@@ -75,6 +76,7 @@ def bar(session: Session, organisation_id: uuid.UUID, wanted: WantedBar, made_by
                 ground=wanted.ground, review_on=wanted.review_on, request_id=wanted.request_id,
             )  # fmt: skip
             restrictions.apply(session, row)
+            restrictions.keep(session, row)
         made.append(row)
     return _views(session, made)
 
@@ -86,6 +88,7 @@ def unbar(session: Session, organisation_id: uuid.UUID, bar_id: uuid.UUID) -> Ba
         raise NotFound("processing is not restricted by this, or no longer")
     (view,) = _views(session, [row])
     restrictions.remove(session, row)
+    remember(session, organisation_id, "lift", {"id": bar_id})
     return view
 
 

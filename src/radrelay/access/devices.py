@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 
 from radrelay.access.models import Device, SuspendedDevice
 from radrelay.errors import Invalid, NotFound
+from radrelay.storage.remembering import remember_gone, remember_rows
 
 LONGEST_TITLE = 16
 MOST_ADDRESSES = 50
@@ -117,8 +118,12 @@ def suspend_device(session: Session, organisation_id: uuid.UUID, ae_title: str, 
     row = session.get(SuspendedDevice, (organisation_id, ae_title.strip(" ")), with_for_update=True)
     if row is not None and at is None:
         session.delete(row)
+        key = {"organisation_id": organisation_id, "ae_title": row.ae_title}
+        remember_gone(session, organisation_id, "access_suspended_device", key)
     elif row is None and at is not None:
-        session.add(SuspendedDevice(organisation_id=organisation_id, ae_title=ae_title.strip(" "), suspended_at=at))
+        row = SuspendedDevice(organisation_id=organisation_id, ae_title=ae_title.strip(" "), suspended_at=at)
+        session.add(row)
+        remember_rows(session, row)
     session.flush()
 
 

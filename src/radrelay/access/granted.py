@@ -17,6 +17,7 @@ from radrelay.access.models import Grant
 from radrelay.access.principal import Right
 from radrelay.access.visibility import BY_RULE, OWNER
 from radrelay.errors import NotFound
+from radrelay.storage.remembering import remember_set
 
 MOST_LISTED = 1_000
 
@@ -86,6 +87,7 @@ def change_grant(
         grant_of(session, organisation_id, grant_id)
         raise GrantChanged
     session.expire_all()
+    remember_set(session, session.get_one(Grant, grant_id), "rights", "identity", "ends_at", "priors", "revision")
     return grant_of(session, organisation_id, grant_id)
 
 

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from radrelay.access.models import Begun, Grant
 from radrelay.access.principal import Right
 from radrelay.storage.ids import new_id
+from radrelay.storage.remembering import remember_gone
 
 ANYBODY = "*"
 ROLES = ("admin", "user", "dpo", "service", "guest")
@@ -88,6 +89,7 @@ def grant(
 
 def revoke(session: Session, organisation_id: uuid.UUID, grant_id: uuid.UUID) -> None:
     """Take a grant back; one that is not there is no error."""
+    remember_gone(session, organisation_id, "access_grant", {"id": grant_id})
     session.execute(sa.delete(Grant).where(Grant.organisation_id == organisation_id, Grant.id == grant_id))
 
 

@@ -21,6 +21,7 @@ from radrelay.access.models import Grant, Group, Member, ReleaseRule
 from radrelay.access.visibility import BY_RULE, OWNER
 from radrelay.errors import Invalid, NotFound
 from radrelay.storage.ids import new_id
+from radrelay.storage.remembering import remember_gone, remember_set
 
 LONGEST_NAME = 200
 MemberKind = Literal["account", "token"]
@@ -91,6 +92,7 @@ def change_group(
         row.description = description.strip()[:1000]
     if sees_restricted is not None:
         row.sees_restricted = sees_restricted
+        remember_set(session, row, "sees_restricted")
     session.flush()
     return _view(row)
 
@@ -99,11 +101,13 @@ def delete_group(session: Session, organisation_id: uuid.UUID, group_id: uuid.UU
     """Delete a group with its memberships and what it was granted, and return it; raises `NotFound`."""
     row = _row(session, organisation_id, group_id)
     session.execute(sa.delete(Member).where(Member.group_id == row.key))
-    session.execute(
-        sa.delete(Grant).where(
-            Grant.organisation_id == organisation_id, Grant.grantee_kind == "group", Grant.grantee_id == row.key
-        )
-    )
+    given = sa.and_(
+        Grant.organisation_id == organisation_id, Grant.grantee_kind == "group", Grant.grantee_id == row.key
+    )  # fmt: skip
+    for grant_id in session.scalars(sa.select(Grant.id).where(given)).all():
+        remember_gone(session, organisation_id, "access_grant", {"id": grant_id})
+    remember_gone(session, organisation_id, "access_group", {"id": row.id})
+    session.execute(sa.delete(Grant).where(given))
     rules = sa.and_(ReleaseRule.organisation_id == organisation_id, ReleaseRule.group_key == row.key)
     session.execute(sa.delete(ReleaseRule).where(rules).execution_options(synchronize_session=False))
     gone = _view(row)
@@ -154,7 +158,8 @@ def remove_member(
         raise DirectoryMember
     if there is not None:
         session.delete(there)
-        session.flush()
+        key = {"group_id": row.key, "member_kind": kind, "member_id": member_id}
+        remember_gone(session, organisation_id, "access_member", key)
     return there is not None
 
 

@@ -25,6 +25,7 @@ from radrelay.errors import NotFound
 from radrelay.identity import role_of
 from radrelay.mail import require_address
 from radrelay.storage.ids import new_id
+from radrelay.storage.remembering import remember_set
 
 LONGEST = timedelta(days=366)
 MOST_USES = 10_000
@@ -204,6 +205,7 @@ def revoke_link(session: Session, organisation_id: uuid.UUID, link_id: uuid.UUID
     targets = _targets(session, [row])[str(link_id)]
     if row.revoked_at is None:
         row.revoked_at = now
+        remember_set(session, row, "revoked_at")
         session.execute(
             sa.update(LinkVisit)
             .where(LinkVisit.link_id == link_id, LinkVisit.ended_at.is_(None))
@@ -220,7 +222,7 @@ def suspend_link(session: Session, organisation_id: uuid.UUID, link_id: uuid.UUI
     row = session.scalar(sa.select(ShareLink).where(own).with_for_update())
     if row is not None:
         row.suspended_at = at
-        session.flush()
+        remember_set(session, row, "suspended_at")
     return row is not None
 
 

@@ -22,6 +22,7 @@ from radrelay.access.visibility import BY_RULE, HOLDING, OWNER
 from radrelay.errors import Invalid, NotFound
 from radrelay.storage.columns import Id
 from radrelay.storage.ids import new_id
+from radrelay.storage.remembering import remember
 
 RestrictionKind = Literal["study", "patient", "source"]
 MOST_LISTED = 1_000
@@ -89,6 +90,7 @@ def restrict(
         reason=" ".join(wanted.reason.split())[:400], made_by=made_by[:200], created_at=now,
     )  # fmt: skip
     apply(session, row)
+    keep(session, row)
     return _views(session, [row])[0]
 
 
@@ -104,6 +106,12 @@ def apply(session: Session, row: Restriction) -> None:
     session.execute(sa.insert(Restricted).from_select(columns, chosen))
 
 
+def keep(session: Session, row: Restriction) -> None:
+    """Remember a new restriction, so that no restored backup lacks it."""
+    told = {str(column.name): getattr(row, column.key) for column in Restriction.__table__.columns}
+    remember(session, row.organisation_id, "restrict", told)
+
+
 def lift(session: Session, organisation_id: uuid.UUID, restriction_id: uuid.UUID) -> RestrictionView:
     """End a restriction and return it as it was; raises `NotFound`."""
     row = session.scalar(
@@ -116,6 +124,7 @@ def lift(session: Session, organisation_id: uuid.UUID, restriction_id: uuid.UUID
         raise NotFound("there is no such restriction")
     view = _views(session, [row])[0]
     remove(session, row)
+    remember(session, organisation_id, "lift", {"id": restriction_id})
     return view
 
 

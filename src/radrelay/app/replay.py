@@ -23,17 +23,19 @@ from radrelay.intake.models import Quarantined
 from radrelay.intake.open_archives import OpenArchives, drop_archive
 from radrelay.intake.quarantine import Quarantine
 from radrelay.privacy import closing
+from radrelay.storage.keystore import ACT
 
 log = structlog.get_logger(__name__)
 
 BATCH = 500
 
 
-def replay_ledger(core: Core) -> int:
+def replay_deletions(core: Core) -> int:
     """Repeat every deletion of the ledger, expire what is over and finish erasing; returns how many were repeated."""
     now = core.clock.now()
     adopt_keys(core)
-    repeated = replay(core.database, core.keys.ledger(), now, FURTHER)
+    deletions = (entry for entry in core.keys.ledger() if entry.kind != ACT)
+    repeated = replay(core.database, deletions, now, FURTHER)
     _destroy_studies(core)
     keep = core.settings.keys.keep_replaced
     with ThreadPoolExecutor(2) as executor:

@@ -20,7 +20,7 @@ from radrelay import audit, logs
 from radrelay.access import SYSTEM_NAME, Principal
 from radrelay.app.backup_folder import Manifest, NoInstallation, Stored, copy_object, open_part, read_manifest
 from radrelay.app.core import Core, open_core
-from radrelay.app.restored import UNFINISHED, replay_deletions
+from radrelay.app.restored import UNFINISHED, Replayed, replay_ledger
 from radrelay.app.rows import load_rows
 from radrelay.archive import lost
 from radrelay.archive.discard import chunks
@@ -89,9 +89,10 @@ def restore(settings: Settings, source: Path, *, check: bool) -> int:
         if check:
             return 1 if found.damaged else 0
         held = restore_backup(core, source, manifest, frozenset(found.damaged))
-        replay_deletions(core)
+        replayed = replay_ledger(core)
         end_restore(core, manifest.made_at)
         Console().print(f"restored the state of {manifest.made_at:%Y-%m-%d %H:%M} UTC, deletions since applied")
+        _tell_acts(replayed)
         if found.damaged:
             Console().print("restored without what is damaged; `radrelay doctor --verify` says what cannot be read")
         if held:
@@ -99,6 +100,15 @@ def restore(settings: Settings, source: Path, *, check: bool) -> int:
         return 1 if found.damaged else 0
     finally:
         core.close()
+
+
+def _tell_acts(replayed: Replayed) -> None:
+    """Print what was done since the backup and is done again, and what a person has to look at."""
+    if replayed.acts:
+        Console().print(f"{replayed.acts} acts since then are done again: restrictions, corrections, rights taken back")
+    if replayed.left:
+        names = ", ".join(sorted(set(replayed.left)))
+        Console().print(f"{len(replayed.left)} could not be ({names}): see the log, and do them by hand")
 
 
 def check_backup(core: Core, source: Path, manifest: Manifest) -> Findings:

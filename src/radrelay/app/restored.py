@@ -1,4 +1,6 @@
-"""After a restore: before anything is served, deletions since the backup are repeated and open deliveries are held.
+"""After a restore: before anything is served, what was deleted or taken away since the backup is so again.
+
+Open deliveries are held, and whoever was logged in logs in anew.
 
 The database and each node's files count the node's starts, and every entry of the ledger has its tombstone in the rows.
 Where they disagree, the rows are older than the ledger: a backup was restored, by `radrelay restore` or by other means.
@@ -6,6 +8,7 @@ Where they disagree, the rows are older than the ledger: a backup was restored, 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -14,9 +17,12 @@ import structlog
 from radrelay.app.core import STARTS_FILE, Core
 from radrelay.archive.models import Tombstone
 from radrelay.errors import Misconfigured
+from radrelay.identity.models import Session as Login
 from radrelay.routing import deliveries
 from radrelay.storage.durable_files import write_durably
+from radrelay.storage.keystore import ACT
 from radrelay.storage.models import NodeState
+from radrelay.storage.remembering import unknown
 
 log = structlog.get_logger(__name__)
 
@@ -41,7 +47,7 @@ def refuse_half_restored(core: Core) -> None:
 
 
 def replay_if_restored(core: Core) -> None:
-    """Repeat the ledger's deletions and expire, if the rows are older than the ledger; call it before serving."""
+    """Repeat the ledger's deletions and acts and expire, if the rows are older than it; call it before serving."""
     path = core.settings.keys_dir / STARTS_FILE
     with core.database.read() as session:
         row = session.get(NodeState, f"{STARTS}/{core.node}")
@@ -49,9 +55,10 @@ def replay_if_restored(core: Core) -> None:
     in_keys = _count_in(path, unreadable=in_rows + 1)
     if in_rows < in_keys:  # a crash between the two counts leaves the rows ahead
         hold_deliveries(core)
-    if (in_rows != in_keys and in_keys) or core.keys.taken_back or ledger_is_ahead(core):
+        end_logins(core)
+    if (in_rows != in_keys and in_keys) or core.keys.taken_back or ledger_is_ahead(core) or lacks_acts(core):
         log.warning("the rows are older than the deletion ledger; deletions are repeated")
-        replay_deletions(core)
+        replay_ledger(core)
     _count(core, path, max(in_rows, in_keys) + 1)
 
 
@@ -63,6 +70,18 @@ def hold_deliveries(core: Core) -> None:
         log.warning("the rows are older than this node's start; open deliveries are held", deliveries=held)
 
 
+def end_logins(core: Core) -> None:
+    """End what older rows say is still logged in: it may have logged out, or been shut out, since."""
+    with core.database.write() as session:
+        session.execute(sa.update(Login).where(Login.ended_at.is_(None)).values(ended_at=core.clock.now()))
+
+
+def lacks_acts(core: Core) -> bool:
+    """Say whether the ledger has an act that the rows have not: a backup may not undo it."""
+    with core.database.read() as session:
+        return bool(unknown(session, [entry.subject_id for entry in core.keys.acts()]))
+
+
 def ledger_is_ahead(core: Core) -> bool:
     """Say whether the newest deletion is unknown to the rows, and was not repeated on them yet."""
     newest = core.keys.last_deletion()
@@ -72,22 +91,36 @@ def ledger_is_ahead(core: Core) -> bool:
         repeated = session.get(NodeState, REPEATED)
         if repeated is not None and repeated.value == newest.subject_id.bytes:
             return False
+        if newest.kind == ACT:
+            return bool(unknown(session, [newest.subject_id]))
         buried = sa.select(Tombstone.id).where(
             Tombstone.organisation_id == newest.organisation_id, Tombstone.subject_id == newest.subject_id
         )
         return session.scalar(buried.limit(1)) is None
 
 
-def replay_deletions(core: Core) -> int:
-    """Repeat every deletion of the ledger, expire what is over and finish erasing; returns how many were repeated."""
-    from radrelay.app.replay import replay_ledger  # noqa: PLC0415 -- brings the codecs; every start would pay for it
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """How many deletions and acts were done again, and the names of the acts that could not be."""
 
-    repeated = replay_ledger(core)
+    deletions: int
+    acts: int
+    left: tuple[str, ...]
+
+
+def replay_ledger(core: Core) -> Replayed:
+    """Do again all that the ledger has and the rows lack, expire what is over and finish erasing."""
+    # These bring the codecs; every start would pay for it.
+    from radrelay.app.repeating import repeat_acts  # noqa: PLC0415
+    from radrelay.app.replay import replay_deletions  # noqa: PLC0415
+
+    acts = repeat_acts(core)  # first: what is restricted is not moved about
+    repeated = replay_deletions(core)
     newest = core.keys.last_deletion()
     if newest is not None:
         with core.database.write() as session:
             session.merge(NodeState(name=REPEATED, value=newest.subject_id.bytes))
-    return repeated
+    return Replayed(repeated, acts.done, acts.left)
 
 
 def _count_in(path: Path, *, unreadable: int) -> int:

@@ -113,7 +113,7 @@ def load_rows(database: Database, pieces: Iterator[bytes]) -> int:
             table = tables[name]
             known = [(place, table.c[column]) for place, column in enumerate(columns) if column in table.c]
             connection.execute(
-                sa.insert(table), [{c.name: _thaw(c.type, row[place]) for place, c in known} for row in rows]
+                sa.insert(table), [{c.name: thaw(c.type, row[place]) for place, c in known} for row in rows]
             )
         append_only.hold(connection)
         _index_text(session)
@@ -146,7 +146,7 @@ def _frames(pieces: Iterator[bytes]) -> Iterator[tuple[str, list[str], list[list
             yield name, columns, rows
 
 
-def _thaw(kind: sa.types.TypeEngine[Any], value: Any) -> Any:
+def thaw(kind: sa.types.TypeEngine[Any], value: Any) -> Any:
     """Return a value as its column takes it; msgpack knows no dates, times and UUIDs but as text."""
     if value is None:
         return None

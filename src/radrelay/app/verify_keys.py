@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from radrelay.app.core import Core
 from radrelay.app.findings import Finding
 from radrelay.app.key_keeping import unnamed_keys
-from radrelay.app.restored import ledger_is_ahead
+from radrelay.app.restored import lacks_acts, ledger_is_ahead
 from radrelay.archive.discard import chunks
 from radrelay.storage.models import Erasure, KeptKey, Pack
 
@@ -30,6 +30,11 @@ def verify_keys(core: Core) -> Iterator[Finding]:
     if ledger_is_ahead(core):
         text = "the rows are older than the deletion ledger: a backup was put back"
         yield Finding("deletions", "bad", text, "start Radrelay: deletions are repeated before it serves")
+    if lacks_acts(core):
+        text = (
+            "restrictions, corrections or rights taken back since the backup that was put back are not done again yet"
+        )
+        yield Finding("acts", "bad", text, "start Radrelay: they are repeated before it serves; else see its log")
     yield from _erasures(core)
 
 

@@ -28,6 +28,7 @@ from radrelay.archive.models import Correction, Holding, Patient, Study
 from radrelay.archive.tables import CORRECTION, INSTANCE, SERIES, STUDY
 from radrelay.errors import Conflict, Invalid
 from radrelay.storage.ids import new_id
+from radrelay.storage.remembering import remember
 
 _DAY = re.compile(r"[0-9]{8}")
 
@@ -164,15 +165,22 @@ def _under(
 
 def correct(
     session: Session, organisation_id: uuid.UUID, study_ids: Sequence[uuid.UUID], wanted: Mapping[str, str], *,
-    by: str, reason: str, request_id: uuid.UUID | None, now: datetime,
+    by: str, reason: str, request_id: uuid.UUID | None, now: datetime, again: bool = False,
 ) -> Plan:  # fmt: skip
-    """Correct studies in the index, in the caller's transaction; their objects follow. Raises as `plan` does."""
+    """Correct studies in the index, in the caller's transaction; their objects follow. Raises as `plan` does.
+
+    `again`: it was done before, and a backup from before that was restored.
+    """
     lock_archive(session)
     made = plan(session, organisation_id, study_ids, wanted)
     for change in made.studies:
         row = session.get_one(Study, change.id)
         _note(session, row, change, by, reason, request_id, now)
         _apply(session, row, change)
+    if made.studies and not again:
+        told = {"studies": [one.id for one in made.studies], "values": dict(wanted), "by": by, "reason": reason,
+                 "request_id": request_id}  # fmt: skip
+        remember(session, organisation_id, "correct", told)
     return made
 
 

@@ -23,7 +23,8 @@ from radrelay.archive.tables import ERASURE, INSTANCE, LANDING_RECORD, PACK, TOM
 from radrelay.clock import Clock
 from radrelay.errors import RadrelayError
 from radrelay.storage.database import Database
-from radrelay.storage.keystore import LedgerEntry
+from radrelay.storage.keystore import ACT, LedgerEntry
+from radrelay.storage.models import RememberedAct
 from radrelay.storage.segments import RecordLocation
 
 log = structlog.get_logger(__name__)
@@ -100,7 +101,7 @@ class Eraser:
 
     def finish(self) -> Finished:
         """Carry out all that stands open. A store that does not answer is tried again by the next call."""
-        ledgered = self._carry_into_ledger()
+        ledgered = self._carry_into_ledger() + self._carry_acts()
         erased = self.erase_records()
         self._destroy_copies_elsewhere()
         destroyed = self._destroy_keys()  # first: rewriting may take minutes
@@ -129,6 +130,22 @@ class Eraser:
             with self._database.write() as session:
                 ids = [row.id for row in rows]
                 session.execute(sa.update(TOMBSTONE).where(TOMBSTONE.c.id.in_(ids)).values(ledgered_at=now))
+            done += len(rows)
+
+    def _carry_acts(self) -> int:
+        """Carry what no backup may undo into the ledger, in the order in which it was done."""
+        done, act = 0, RememberedAct
+        while True:
+            with self._database.read() as session:
+                waiting = sa.select(act.id, act.organisation_id, act.act, act.detail).where(act.ledgered_at.is_(None))
+                rows = session.execute(waiting.order_by(act.id).limit(CHUNK)).all()
+            if not rows:
+                return done
+            now = self._clock.now()
+            self._keys.append_ledger([LedgerEntry(now, row[1], ACT, row.id, row.act, row.detail) for row in rows])
+            with self._database.write() as session:
+                carried = sa.update(act).where(act.id.in_([row.id for row in rows]))
+                session.execute(carried.values(ledgered_at=now, detail=b""))  # which is the ledger's alone from now on
             done += len(rows)
 
     def _open(

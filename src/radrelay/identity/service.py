@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from radrelay.clock import Clock
 from radrelay.errors import NotFound
-from radrelay.identity import accounts, organisations, sessions, throttle, tokens, verifiers
+from radrelay.identity import accounts, changing, first_admin, organisations, sessions, throttle, tokens, verifiers
 from radrelay.identity.challenges import Challenge
 from radrelay.identity.directory import Directory
 from radrelay.identity.errors import DirectoryKeepsPassword, LoginRefused, OwnPasswordOnly, SessionEnded
@@ -26,11 +26,9 @@ from radrelay.identity.models import Account
 from radrelay.identity.password_links import comes_from_elsewhere
 from radrelay.identity.passwords import PasswordRules, Passwords, one_time_password
 from radrelay.identity.values import AccountView, CheckedLogin, Device, LoginTry, NewToken, OpenSession, TokenView
-from radrelay.mail import Post, require_address
+from radrelay.mail import Post
 from radrelay.settings import WebSettings
 from radrelay.storage.database import Database
-
-FIRST_ADMIN = "admin"
 
 
 class Identity:
@@ -76,42 +74,12 @@ class Identity:
         """
         organisation_id = self.ensure_organisation()
         with self._database.read() as session:
-            if not self._awaits_first_login(session, organisation_id):
+            if not first_admin.is_awaited(session, organisation_id):
                 return None
-        password, encoded = self.new_one_time_password(FIRST_ADMIN)
+        password, encoded = self.new_one_time_password(first_admin.FIRST_ADMIN)
         with self._database.write() as session:
-            if not self._awaits_first_login(session, organisation_id):
-                return None
-            now = self._clock.now()
-            row = accounts.by_name(session, FIRST_ADMIN)
-            if row is not None:
-                row.password_hash = encoded
-                return password
-            accounts.insert(
-                session,
-                organisation_id,
-                username=FIRST_ADMIN,
-                full_name="",
-                role="admin",
-                password_hash=encoded,
-                must_change_password=True,
-                now=now,
-            )
-        return password
-
-    @staticmethod
-    def _awaits_first_login(session: Session, organisation_id: uuid.UUID) -> bool:
-        own = sa.select(Account).where(Account.organisation_id == organisation_id)
-        rows = session.scalars(own.limit(2)).all()
-        if not rows:
-            return accounts.by_name(session, FIRST_ADMIN) is None  # or another organisation's person is called so
-        only = rows[0]
-        return (
-            len(rows) == 1
-            and only.username_folded == FIRST_ADMIN
-            and only.must_change_password
-            and accounts.never_logged_in(session, only.id)
-        )
+            made = first_admin.make(session, organisation_id, encoded, self._clock.now())
+        return password if made else None
 
     # Logging in
 
@@ -289,7 +257,7 @@ class Identity:
         row = accounts.by_id(session, organisation_id, account_id)
         row.password_hash = encoded
         row.must_change_password = True
-        self._reopen(session, row)
+        changing.reopen(session, row)
         sessions.end(session, self._clock.now(), account_id=account_id)
         return accounts.view(row)
 
@@ -299,18 +267,8 @@ class Identity:
         Until an administrator gives another password or opens it (`change_account`), or a link for a new one is used.
         """
         row = accounts.by_id(session, organisation_id, account_id)
-        now = self._clock.now()
-        row.lost_at = row.lost_at or now
-        session.flush()
-        sessions.end(session, now, account_id=account_id)
-        tokens.close_made_by(session, account_id, now)
+        changing.report_lost(session, row, self._clock.now())
         return accounts.view(row)
-
-    @staticmethod
-    def _reopen(session: Session, row: Account) -> None:
-        row.lost_at = None
-        session.flush()
-        tokens.close_made_by(session, row.id, None)
 
     def leave_password_to_directory(self, session: Session, organisation_id: uuid.UUID,
                                     account_id: uuid.UUID) -> AccountView:  # fmt: skip
@@ -376,31 +334,10 @@ class Identity:
         Raises `NotFound`, `LastAdmin` or `Invalid`.
         """
         row = accounts.by_id(session, organisation_id, account_id)
-        now: datetime = self._clock.now()
-        if role is not None and role != row.role:
-            accounts.require_role(role)
-            accounts.require_other_admin(session, row)
-            row.role = role
-        if disabled is True and row.disabled_at is None:
-            accounts.require_other_admin(session, row)
-            row.disabled_at = now
-            sessions.end(session, now, account_id=account_id)
-            row.disabled_by_directory = False
-        elif disabled is False:
-            row.disabled_at, row.disabled_by_directory, row.awaits_since = None, False, None
-        elif disabled is True:
-            row.disabled_by_directory = False  # by hand counts more: the directory does not let them in again
-        if full_name is not None:
-            row.full_name = full_name.strip()[: accounts.LONGEST_NAME]
-        if affiliation is not None:
-            row.affiliation = accounts.one_line(affiliation)
-        if language is not None:
-            row.language = language[:8]
-        if email is not None:
-            row.email = require_address(email) if email.strip() else None
-        if lost is False:
-            self._reopen(session, row)
-        session.flush()
+        changing.change(
+            session, row, self._clock.now(), full_name=full_name, role=role, language=language, disabled=disabled,
+            email=email, lost=lost, affiliation=affiliation,
+        )  # fmt: skip
         return accounts.view(row)
 
     # Tokens

@@ -18,6 +18,7 @@ from radrelay.identity.models import ApiToken
 from radrelay.identity.sessions import LONGEST_SECRET, SECRET_BYTES, digest
 from radrelay.identity.values import NewToken, TokenView
 from radrelay.storage.ids import new_id
+from radrelay.storage.remembering import remember_set
 
 PREFIX = "rr_"
 _BY_SECRET: sa.Select[Any] = (  # built once and of plain columns: every request of a machine asks this
@@ -94,7 +95,7 @@ def revoke(session: Session, organisation_id: uuid.UUID, token_id: uuid.UUID, no
         raise NotFound("there is no such token")
     if row.revoked_at is None:
         row.revoked_at = now
-        session.flush()
+        remember_set(session, row, "revoked_at")
     return view(row)
 
 
@@ -104,7 +105,7 @@ def suspend(session: Session, organisation_id: uuid.UUID, token_id: uuid.UUID, a
     held = session.scalar(sa.select(ApiToken).where(own).with_for_update())
     if held is not None:
         held.suspended_at = at
-        session.flush()
+        remember_set(session, held, "suspended_at")
     return held is not None
 
 

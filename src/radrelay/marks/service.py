@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -173,6 +173,7 @@ def put(session: Session, place: Place, wanted: Wanted, by: Author) -> tuple[Sto
     `TooManyMarks`.
     """
     lock_archive(session)
+    wanted = replace(wanted, instance_id=_shown(session, place, wanted.instance_id))
     found = session.execute(sa.select(MARK).where(MARK.c.id == wanted.id)).one_or_none()
     kept = _kept(session, place, wanted, found, by)
     if found is None:
@@ -279,6 +280,18 @@ def forget_deleted(session: Session, before: datetime) -> int:
     """Drop marks that were deleted before `before`; returns how many."""
     result = session.execute(sa.delete(MARK).where(MARK.c.deleted_at < before))
     return int(getattr(result, "rowcount", 0))
+
+
+def _shown(session: Session, place: Place, instance_id: uuid.UUID | None) -> uuid.UUID | None:
+    """Return the picture that stands in the place of one that was corrected while somebody drew on it."""
+    corrected = sa.select(INSTANCE.c.sop_uid).where(INSTANCE.c.id == instance_id, INSTANCE.c.corrected.is_(True))
+    instead = sa.select(INSTANCE.c.id).where(
+        INSTANCE.c.organisation_id == place.organisation_id,
+        INSTANCE.c.study_id == place.study_id,
+        INSTANCE.c.sop_uid.in_(corrected),
+        INSTANCE.c.current,
+    )
+    return session.scalar(instead) or instance_id
 
 
 def _instance(session: Session, place: Place, instance_id: uuid.UUID) -> Any:

@@ -19,7 +19,7 @@ from radrelay.archive import persons
 from radrelay.archive.corrections import open_objects
 from radrelay.archive.models import Attachment, Holding, Source, Study
 from radrelay.errors import NotFound
-from radrelay.identity.models import Account, Preference
+from radrelay.identity.models import Account, Organisation, Preference
 from radrelay.identity.models import Session as Login
 from radrelay.intake.models import Quarantined
 from radrelay.marks.models import Mark
@@ -102,11 +102,14 @@ class HeldAside:
 
 @dataclass(frozen=True, slots=True)
 class HeldAccount:
-    """What is held of somebody with an account."""
+    """What is held of somebody with an account; `affiliation` is what they said of where they work."""
 
     id: uuid.UUID
     username: str
     full_name: str
+    email: str
+    affiliation: str
+    organisation: str
     role: str
     language: str
     created_at: datetime
@@ -232,8 +235,10 @@ def _account(session: Session, organisation_id: uuid.UUID, account_id: uuid.UUID
         raise NotFound("there is no such account")
     groups = access.groups_of(session, organisation_id, "account", str(row.id))
     return HeldAccount(
-        id=row.id, username=row.username, full_name=row.full_name, role=row.role, language=row.language,
-        created_at=row.created_at, disabled_at=row.disabled_at, groups=tuple(one.name for one in groups),
+        id=row.id, username=row.username, full_name=row.full_name, email=row.email or "",
+        affiliation=row.affiliation, organisation=session.get_one(Organisation, row.organisation_id).name,
+        role=row.role, language=row.language, created_at=row.created_at,
+        disabled_at=row.disabled_at, groups=tuple(one.name for one in groups),
         logins=_count(session, Login.account_id == row.id), links=_count(session, ShareLink.maker_id == row.id),
         marks=_count(session, Mark.author_id == str(row.id), Mark.deleted_at.is_(None)),
         settings=_count(session, Preference.owner_id == row.id),

@@ -22,6 +22,7 @@ from radrelay.privacy.models import PrivacyClinic, PrivacyPassing
 from radrelay.privacy.notice import Language
 from radrelay.privacy.requests import SHORTEST_REASON, RequestView
 from radrelay.storage.ids import new_id
+from radrelay.storage.remembering import remember_rows
 
 
 class ClinicInvalid(Invalid):
@@ -120,13 +121,12 @@ def pass_on(
         raise ClinicInvalid("say how the request was passed on", field="how")
     if any(one.source_id == clinic.source_id for one in passings(session, organisation_id, request_id)):
         return
-    session.add(
-        PrivacyPassing(
-            id=new_id(), organisation_id=organisation_id, request_id=request_id, source_id=clinic.source_id,
-            clinic=clinic.name, contact=clinic.contact, how=how.strip()[:500], at=now, by=by,
-        )
+    row = PrivacyPassing(
+        id=new_id(), organisation_id=organisation_id, request_id=request_id, source_id=clinic.source_id,
+        clinic=clinic.name, contact=clinic.contact, how=how.strip()[:500], at=now, by=by,
     )  # fmt: skip
-    session.flush()
+    session.add(row)
+    remember_rows(session, row)
 
 
 _RIGHTS: Mapping[Language, Mapping[str, str]] = {

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from radrelay.errors import Conflict, Invalid, NotFound
 from radrelay.privacy.models import PrivacyRequest
 from radrelay.storage.ids import new_id
+from radrelay.storage.remembering import remember_rows
 
 Right = Literal["access", "correction", "erasure", "restriction", "objection"]
 SubjectKind = Literal["patient", "account"]
@@ -167,7 +168,7 @@ def enter(session: Session, organisation_id: uuid.UUID, draft: RequestDraft, *, 
         state="open", answer="", told_how="", stops="", closed_at=None, proof="", created_by=by, revision=1,
     )  # fmt: skip
     session.add(row)
-    session.flush()
+    remember_rows(session, row)
     return _view(row)
 
 
@@ -192,7 +193,7 @@ def change(
     row.due_at = row.received_at + ANSWER_WITHIN + (LONGER if row.extended_why else timedelta())
     row.state, row.revision = wanted.state, revision + 1
     row.closed_at = None if wanted.state == "open" else now
-    session.flush()
+    remember_rows(session, row)
     return _view(row)
 
 
@@ -217,7 +218,7 @@ def note_passed(
     row.revision = revision + 1
     if wholly:
         row.state, row.closed_at, row.answer = "passed", now, wholly
-    session.flush()
+    remember_rows(session, row)
     return _view(row)
 
 
@@ -234,7 +235,7 @@ def keep_proof(session: Session, organisation_id: uuid.UUID, request_id: uuid.UU
     """Keep what was erased for a request."""
     row = _row(session, organisation_id, request_id, lock=True)
     row.proof, row.revision = proof, row.revision + 1
-    session.flush()
+    remember_rows(session, row)
     return _view(row)
 
 

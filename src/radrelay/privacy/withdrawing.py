@@ -36,6 +36,7 @@ from radrelay.privacy.transfers import (
     transfer_of,
 )
 from radrelay.storage.models import Erasure
+from radrelay.storage.remembering import remember_rows
 
 LATE = timedelta(days=2)
 """What landed before a withdrawal is in the list by then, or nowhere."""
@@ -128,6 +129,8 @@ def _carry_out(session: Session, row: PrivacyTransfer, hands: Hands, now: dateti
     if before is None or erased or tuple(kept) != before.kept or left != before.aside:
         both = (*(before.studies if before else ()), *erased)
         row.proof = erasure.encoded(Proof(now, hands.by, both, left, tuple(kept), record_erased=False))
+        remember_rows(session, row)
+        remember_rows(session, *covered_by(session, row.id))
     return bool(erased)
 
 

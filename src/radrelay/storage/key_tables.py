@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -40,9 +40,10 @@ ledger_entry = sa.Table(
     sa.Column("sequence", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
     sa.Column("at", Instant, nullable=False, index=True),
     sa.Column("organisation_id", Id, nullable=False),
-    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False, index=True),
     sa.Column("subject_id", Id, nullable=False, index=True),
     sa.Column("reason", sa.String(64), nullable=False),
+    sa.Column("detail", sa.LargeBinary),
 )
 destroyed_key = sa.Table("destroyed_key", tables, sa.Column("key_id", Id, primary_key=True))
 """Keys that never come back, whichever copy of the store still has them; only ever grows."""
@@ -76,13 +77,18 @@ class Outline(NamedTuple):
 
 @dataclass(frozen=True)
 class LedgerEntry:
-    """Something that was deleted. `kind` is study, series, instance, holding, attachment, quarantine or parcel."""
+    """Something that was deleted. `kind` is study, series, instance, holding, attachment, quarantine or parcel.
+
+    Or account, one that was closed; or act, something else that no backup may undo: its name stands in `reason`, and
+    what it takes to do it again, sealed, in `detail`.
+    """
 
     at: datetime
     organisation_id: UUID
     kind: str
     subject_id: UUID
     reason: str
+    detail: bytes | None = None
 
 
 class KeyTables:
@@ -253,17 +259,18 @@ class KeyTables:
             time.sleep(0.02)  # a reader of another process is in its transaction; they are short
         log.warning("keys.wal_kept", path=str(self._path))
 
-    def ledger(self, since: datetime | None) -> Iterator[LedgerEntry]:
-        """Yield deletions in the order they were written, read a thousand at a time."""
+    def ledger(self, since: datetime | None, kind: str | None = None) -> Iterator[LedgerEntry]:
+        """Yield deletions and acts in the order they were written, read a thousand at a time; of one `kind` alone."""
         last = 0
         while True:
             chosen = sa.select(ledger_entry).where(ledger_entry.c.sequence > last)
             if since is not None:
                 chosen = chosen.where(ledger_entry.c.at >= since)
+            if kind is not None:
+                chosen = chosen.where(ledger_entry.c.kind == kind)
             with self.engine.connect() as connection:
                 rows = connection.execute(chosen.order_by(ledger_entry.c.sequence).limit(PAGE_ROWS)).all()
-            for row in rows:
-                yield LedgerEntry(row.at, row.organisation_id, row.kind, row.subject_id, row.reason)
+            yield from map(_entry, rows)
             if len(rows) < PAGE_ROWS:
                 return
             last = rows[-1].sequence
@@ -273,7 +280,7 @@ class KeyTables:
         newest = sa.select(ledger_entry).order_by(ledger_entry.c.sequence.desc()).limit(1)
         with self.engine.connect() as connection:
             row = connection.execute(newest).one_or_none()
-        return None if row is None else LedgerEntry(row.at, row.organisation_id, row.kind, row.subject_id, row.reason)
+        return None if row is None else _entry(row)
 
     def rewrap(self, keyring: Keyring) -> int:
         """Wrap every key under the current image key; return how many were under an older one."""
@@ -338,6 +345,10 @@ def _chosen(
         chosen = sa.select(answer).where(column.in_(wanted[start : start + ID_BATCH]))
         found.extend(connection.execute(chosen).scalars())
     return found
+
+
+def _entry(row: sa.Row[Any]) -> LedgerEntry:
+    return LedgerEntry(row.at, row.organisation_id, row.kind, row.subject_id, row.reason, row.detail)
 
 
 def _by_subject(entries: Sequence[LedgerEntry]) -> dict[tuple[str, UUID], LedgerEntry]:

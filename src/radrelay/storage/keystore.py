@@ -14,12 +14,15 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
 import sqlalchemy as sa
 import structlog
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlcipher3 import dbapi2 as sqlcipher
 
@@ -29,11 +32,12 @@ from radrelay.storage.database import mapped_errors
 from radrelay.storage.durable_files import make_private_directory
 from radrelay.storage.key_mirror import Difference, agree, difference
 from radrelay.storage.key_tables import SCHEMA, KeyRow, KeyTables, LedgerEntry, has_tables, key_context, key_engine
-from radrelay.storage.keys import Keyring, UnwrapFailed
+from radrelay.storage.keys import NONCE_BYTES, Keyring, UnwrapFailed
 
 __all__ = ["KeyDestroyed", "KeyStore", "KeysGone", "LedgerEntry"]
 
 FILE_NAME = "study-keys.sqlite"
+ACT = "act"  # the kind of what the ledger has beside deletions
 CACHE_KEYS = 1024
 CACHE_S = 15.0
 THOROUGH_S = 3600.0  # at least so often everything is compared with the mirror, not its outline alone
@@ -63,6 +67,7 @@ class KeyStore:
         self._primary = primary
         self._mirror = mirror
         self._keyring = keyring
+        self._seal = AESGCM(keyring.derive("acts of the ledger"))
         self._cache: OrderedDict[UUID, tuple[float, bytes]] = OrderedDict()
         self._cache_lock = threading.Lock()
         self._agreeing = threading.Lock()
@@ -199,16 +204,38 @@ class KeyStore:
         return len(found)
 
     def append_ledger(self, entries: Sequence[LedgerEntry]) -> None:
-        """Write deletions into the ledger, durable here and on the mirror on return; those it has are passed over."""
+        """Write deletions and acts into the ledger, durable here and on the mirror on return.
+
+        Those it has are passed over.
+        """
         if not entries:
             return
+        kept = [one if one.detail is None else replace(one, detail=self._sealed(one)) for one in entries]
         with mapped_errors():
             if self._mirror is not None:
-                self._mirror.take_entries(entries)
-            self._primary.take_entries(entries)
+                self._mirror.take_entries(kept)
+            self._primary.take_entries(kept)
+
+    def acts(self) -> Iterator[LedgerEntry]:
+        """Yield the acts that no backup may undo, in the order in which the ledger got them; `opened` opens one."""
+        with mapped_errors():
+            yield from self._primary.ledger(None, ACT)
+
+    def opened(self, entry: LedgerEntry) -> bytes:
+        """Return what an act says; raises `UnwrapFailed` if that is damaged."""
+        kept = entry.detail or b""
+        try:
+            return self._seal.decrypt(kept[:NONCE_BYTES], kept[NONCE_BYTES:], entry.subject_id.bytes)
+        except (InvalidTag, ValueError) as error:
+            raise UnwrapFailed(f"an act of the ledger ({entry.reason}) is damaged") from error
+
+    def _sealed(self, entry: LedgerEntry) -> bytes:
+        """Return a detail as it is kept: a schema of PostgreSQL is not encrypted as a whole."""
+        nonce = secrets.token_bytes(NONCE_BYTES)
+        return nonce + self._seal.encrypt(nonce, entry.detail or b"", entry.subject_id.bytes)
 
     def ledger(self, since: datetime | None = None) -> Iterator[LedgerEntry]:
-        """Yield deletions in the order they were written; with `since`, only those at or after it."""
+        """Yield deletions and acts in the order they were written; with `since`, only those at or after it."""
         with mapped_errors():
             yield from self._primary.ledger(since)
 

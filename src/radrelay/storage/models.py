@@ -92,6 +92,21 @@ class KeptKey(Owned, Base):
     until: Mapped[datetime] = mapped_column(Instant)
 
 
+class RememberedAct(Owned, Base):
+    """Something was done that no restored backup may undo; ids follow the order in which it was.
+
+    `detail` is MessagePack, all that it takes to do it again. `ledgered_at` says since when the key store's ledger has
+    it, sealed; here it is empty then.
+    """
+
+    __tablename__ = "remembered_act"
+    __table_args__ = (Index("ix_remembered_act_open", "ledgered_at"),)
+
+    act: Mapped[str] = mapped_column(String(16))
+    detail: Mapped[bytes] = mapped_column(LargeBinary)
+    ledgered_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
 class OutboxEvent(Owned, Base):
     """Something that happened and that durable work follows from; its id is the workflow's id."""
 

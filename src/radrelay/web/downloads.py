@@ -5,16 +5,18 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Iterator, Sequence
+from functools import partial
 from urllib.parse import quote
 
 from fastapi import Request
+from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from radrelay.access import Principal
 from radrelay.archive.export import ExtraFile, stream_zip
 from radrelay.archive.instances import InstanceRef
-from radrelay.web import trail
-from radrelay.web.reach import ReachedStudy
+from radrelay.web import study_rows, trail
+from radrelay.web.reach import PartOnly, Reach, ReachedStudy
 from radrelay.web.services import WebServices
 from radrelay.web.streaming import in_pieces
 
@@ -69,3 +71,19 @@ def zip_response(
     note_download(request, services, principal, study, subject, len(refs))
     pieces = stream_zip(services.reader, refs, services.workers, services.clock.now(), extras=extras)
     return streamed(pieces, "application/zip", f"{subject[0]}-{subject[1]}.zip")
+
+
+def files_beside(services: WebServices, session: Session, reach: Reach, study_id: uuid.UUID) -> list[ExtraFile]:
+    """Return the files that came with a study, for who may have all studies there are, and all of this one."""
+    attachments = services.attachments
+    if attachments is None or not reach.scope.whole:
+        return []
+    try:
+        reach.study(study_id, whole=True)
+    except PartOnly:
+        return []
+    rows = study_rows.attachment_rows(session, study_id, reach.now)
+    return [
+        ExtraFile(row.file_name, row.file_size, partial(attachments.stream, row.organisation_id, row.id))
+        for row in rows
+    ]

@@ -214,13 +214,16 @@ class AsideShown(BaseModel):
 
 
 class AccountShown(BaseModel):
-    """What is held of somebody with an account."""
+    """What is held of somebody with an account; `affiliation` is what they said of where they work."""
 
     model_config = ConfigDict(from_attributes=True)
 
     id: uuid.UUID
     username: str
     full_name: str
+    email: str
+    affiliation: str
+    organisation: str
     role: str
     language: str
     created_at: datetime

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import datetime
 from typing import Any
 
 from radrelay.privacy.contacts import Contacts
 from radrelay.privacy.notice import Language
-from radrelay.web.paper import HEIGHT, WIDTH, Font, Paper, bound, lines_of
+from radrelay.web.paper import bound
+from radrelay.web.request_further import Rows, further, told_of
+from radrelay.web.request_paper import INDENT, MARGIN, Writing, day_of, moment_of
 from radrelay.web.request_words import KINDS, MODALITIES, ROLES, SEXES, WORDS
 
-MARGIN, INDENT = 56, 14
 MOST_SEEN = 40  # of one examination; the JSON has all
 
 
@@ -31,39 +32,20 @@ class Seen:
     last_at: datetime
 
 
-class _Writing:
-    """Lines on as many pages as they take."""
-
-    def __init__(self) -> None:
-        self.pages: list[Paper] = []
-        self._y = 0.0
-
-    def line(self, text: str, size: float = 10, font: Font = "plain", space: float = 0, indent: float = 0) -> None:
-        """Write a text, broken where it is too long."""
-        for place, part in enumerate(lines_of(text, size, WIDTH - 2 * MARGIN - indent, font)):
-            step = size * 1.4 + (space if place == 0 else 0)
-            if not self.pages or self._y - step < MARGIN:
-                self.pages.append(Paper())
-                self._y = HEIGHT - MARGIN
-            self._y -= step
-            self.pages[-1].text(MARGIN + indent, self._y, part, size, font)
-
-    def point(self, text: str, size: float = 10) -> None:
-        """Write a text that belongs to what stands above it."""
-        self.line(text, size, indent=INDENT)
-
-
 def request_sheet(
-    data: Mapping[str, Any], went: Iterable[Mapping[str, str | int]], seen: Mapping[str, Sequence[Seen]],
+    data: Mapping[str, Any], rows: Rows, went: Iterable[Mapping[str, str | int]], seen: Mapping[str, Sequence[Seen]],
     requester: str, house: Contacts, language: Language,
 ) -> bytes:  # fmt: skip
-    """Return the PDF; `data` is as `GET …/data` gives it in values, `went` are rows of disclosures, `seen` by study."""
-    words, paper = WORDS[language], _Writing()
+    """Return the PDF; `data` is as `GET …/data` gives it in values, `rows` are its further rows by table.
+
+    `went` are rows of disclosures, `seen` who saw each study.
+    """
+    words, paper = WORDS[language], Writing()
     paper.line(words["title"], 20, "bold")
-    paper.line(words["made"].format(who=requester, at=_moment(data["at"], language)), space=4)
+    paper.line(words["made"].format(who=requester, at=moment_of(data["at"], language)), space=4)
     if house.controller:
         paper.line(words["by"].format(who=" ".join(house.controller.split())))
-    empty = not data["studies"] and not data["aside"] and data["account"] is None
+    empty = not data["studies"] and not data["aside"] and data["account"] is None and not told_of(rows)
     paper.line(words["nothing" if empty else "lead"], space=6)
     if data["studies"]:
         paper.line(words["studies"].format(n=len(data["studies"])), 14, "bold", 14)
@@ -73,9 +55,10 @@ def request_sheet(
         paper.line(words["aside"].format(n=len(data["aside"])), 14, "bold", 14)
         paper.line(words["aside-why"])
         for one in data["aside"]:
-            paper.point(_moment(one["received_at"], language))
+            paper.point(moment_of(one["received_at"], language))
     if data["account"] is not None:
         _account(paper, data["account"], language)
+    further(paper, rows, language)
     if data["studies"] or data["aside"]:
         _went(paper, list(went), language)
     _rights(paper, house, language)
@@ -84,13 +67,13 @@ def request_sheet(
     return bound(paper.pages, words["title"], language)
 
 
-def _study(paper: _Writing, study: Mapping[str, Any], seen: Sequence[Seen], language: Language) -> None:
+def _study(paper: Writing, study: Mapping[str, Any], seen: Sequence[Seen], language: Language) -> None:
     words = WORDS[language]
     kinds = ", ".join(MODALITIES[language].get(one, one) for one in study["modalities"].split("\\") if one)
-    day = _day(study["study_date"], language)
+    day = day_of(study["study_date"], language)
     heading = " · ".join(filter(None, (day, kinds, study["description"])))
     paper.line(heading or words["unnamed"], 12, "bold", 10)
-    born, sex = _day(study["birth_date"], language), SEXES[language].get(study["sex"], study["sex"])
+    born, sex = day_of(study["birth_date"], language), SEXES[language].get(study["sex"], study["sex"])
     recorded = ", ".join(filter(None, (_name(study["name"]), born and words["born"].format(day=born), sex)))
     for label, value in (
         ("recorded", recorded), ("accession", study["accession_number"]), ("place", study["institution"]),
@@ -108,7 +91,7 @@ def _study(paper: _Writing, study: Mapping[str, Any], seen: Sequence[Seen], lang
     for who in seen[:MOST_SEEN]:
         line = words["seen-by-link" if who.by_link else "seen-by"]
         paper.line(
-            line.format(name=who.name, n=who.times, last=_moment(who.last_at, language)), 9, indent=2 * INDENT
+            line.format(name=who.name, n=who.times, last=moment_of(who.last_at, language)), 9, indent=2 * INDENT
         )  # fmt: skip
     if len(seen) > MOST_SEEN:
         paper.line(words["more"].format(n=len(seen) - MOST_SEEN), 9, indent=2 * INDENT)
@@ -117,19 +100,20 @@ def _study(paper: _Writing, study: Mapping[str, Any], seen: Sequence[Seen], lang
 
 def _kept(one: Mapping[str, Any], language: Language) -> str:
     words = WORDS[language]
-    until = words["no-end"] if one["ends_at"] is None else words["until"].format(at=_moment(one["ends_at"], language))
-    text = words["kept"].format(source=one["source"], since=_moment(one["received_at"], language), until=until)
+    until = words["no-end"] if one["ends_at"] is None else words["until"].format(at=moment_of(one["ends_at"], language))
+    text = words["kept"].format(source=one["source"], since=moment_of(one["received_at"], language), until=until)
     if one["hold_until"] is not None:
         text += " " + words["held"].format(reason=one["hold_reason"] or "–")
     return text + (" " + words["clinic"].format(clinic=one["clinic"]) if one["clinic"] else "")
 
 
-def _account(paper: _Writing, account: Mapping[str, Any], language: Language) -> None:
+def _account(paper: Writing, account: Mapping[str, Any], language: Language) -> None:
     words = WORDS[language]
     paper.line(words["account"], 14, "bold", 14)
     told = {
-        "username": account["username"], "full-name": account["full_name"],
-        "role": ROLES[language].get(account["role"]), "created": _moment(account["created_at"], language),
+        "username": account["username"], "full-name": account["full_name"], "email": account["email"],
+        "affiliation": account["affiliation"], "organisation": account["organisation"],
+        "role": ROLES[language].get(account["role"]), "created": moment_of(account["created_at"], language),
         "groups": ", ".join(account["groups"]),
         "logins": account["logins"], "links": account["links"], "marks": account["marks"],
         "accepted": account["accepted"],
@@ -139,20 +123,20 @@ def _account(paper: _Writing, account: Mapping[str, Any], language: Language) ->
             paper.point(f"{words[label]}: {value}")
 
 
-def _went(paper: _Writing, rows: Sequence[Mapping[str, str | int]], language: Language) -> None:
+def _went(paper: Writing, rows: Sequence[Mapping[str, str | int]], language: Language) -> None:
     words = WORDS[language]
     paper.line(words["went"], 14, "bold", 14)
     if not rows:
         paper.line(words["went-nowhere"])
     for row in rows:
-        at = _moment(datetime.fromisoformat(str(row["at"])), language)
+        at = moment_of(datetime.fromisoformat(str(row["at"])), language)
         what = " ".join(filter(None, (str(row["study_date"]), str(row["description"]))))
         kind = KINDS[language].get(str(row["kind"]), str(row["kind"]))
         why = f" ({row['purpose']})" if row["purpose"] else ""
         paper.point(f"{at}: {kind} {row['recipient']}{why}{f', {what}' if what else ''}", 9)
 
 
-def _rights(paper: _Writing, house: Contacts, language: Language) -> None:
+def _rights(paper: Writing, house: Contacts, language: Language) -> None:
     words = WORDS[language]
     paper.line(words["rights"], 14, "bold", 14)
     paper.line(words["rights-text"])
@@ -168,14 +152,3 @@ def _name(text: str) -> str:
     """Return a person's name (PS3.5 6.2.1) as it is read: given name first."""
     parts = [part.strip() for part in text.partition("=")[0].split("^")] + [""] * 4
     return " ".join(filter(None, (parts[3], parts[1], parts[2], parts[0])))
-
-
-def _day(day: date | None, language: Language) -> str:
-    if day is None:
-        return ""
-    return f"{day:%d.%m.%Y}" if language == "de" else f"{day:%d %B %Y}"
-
-
-def _moment(at: datetime, language: Language) -> str:
-    at = at.astimezone(UTC)
-    return f"{_day(at.date(), language)}, {at:%H:%M} UTC"

@@ -13,7 +13,8 @@ WORDS: Words = {
         "made": "For {who}. As of {at}.",
         "by": "Kept by: {who}",
         "lead": "You asked what we keep about you (Art. 15 GDPR). This is all of it, in words. Beside it lie the same"
-        " as a table for computers (person.json) and, in the folder DICOM, the images as they were sent to us.",
+        " as a table for computers (person.json) and, as far as they may be handed out here, the images (folder DICOM)"
+        " and the files that came with them (folder EXTRAS).",
         "nothing": "You asked what we keep about you (Art. 15 GDPR). We keep nothing under what you named.",
         "studies": "Your examinations ({n})",
         "unnamed": "An examination without a date",
@@ -41,7 +42,8 @@ WORDS: Words = {
         "aside": "Kept aside ({n})",
         "aside-why": "These came with your number, but nobody has checked yet that they are yours. They came on:",
         "account": "Your account",
-        "username": "User name", "full-name": "Name", "role": "Role", "created": "Made on", "groups": "Groups",
+        "username": "User name", "full-name": "Name", "email": "E-mail address", "affiliation": "Where you work",
+        "organisation": "Organisation here", "role": "Role", "created": "Made on", "groups": "Groups",
         "logins": "Logins that are kept", "links": "Links that you made", "marks": "Markings that you made",
         "accepted": "Texts that you accepted",
         "went": "To whom data went in the last six years",
@@ -58,8 +60,8 @@ WORDS: Words = {
         "made": "Für {who}. Stand: {at}.",
         "by": "Aufbewahrt von: {who}",
         "lead": "Sie haben gefragt, was wir über Sie aufbewahren (Art. 15 DSGVO). Hier steht alles in Worten. Daneben"
-        " liegt dasselbe als Tabelle für Computer (person.json) und im Ordner DICOM die Bilder, wie wir sie erhalten"
-        " haben.",
+        " liegt dasselbe als Tabelle für Computer (person.json) und, soweit man sie hier herausgeben darf, die Bilder"
+        " (Ordner DICOM) und die Dateien, die mit ihnen kamen (Ordner EXTRAS).",
         "nothing": "Sie haben gefragt, was wir über Sie aufbewahren (Art. 15 DSGVO). Unter dem, was Sie genannt haben,"
         " bewahren wir nichts auf.",
         "studies": "Ihre Untersuchungen ({n})",
@@ -88,7 +90,8 @@ WORDS: Words = {
         "aside": "Zurückgestellt ({n})",
         "aside-why": "Dies kam unter Ihrer Nummer, aber noch niemand hat geprüft, ob es zu Ihnen gehört. Es kam am:",
         "account": "Ihr Konto",
-        "username": "Benutzername", "full-name": "Name", "role": "Rolle", "created": "Angelegt am", "groups": "Gruppen",
+        "username": "Benutzername", "full-name": "Name", "email": "E-Mail-Adresse", "affiliation": "Wo Sie arbeiten",
+        "organisation": "Einrichtung hier", "role": "Rolle", "created": "Angelegt am", "groups": "Gruppen",
         "logins": "Aufbewahrte Anmeldungen", "links": "Links von Ihnen", "marks": "Markierungen von Ihnen",
         "accepted": "Texte, die Sie angenommen haben",
         "went": "An wen Daten in den letzten sechs Jahren gingen",
@@ -131,3 +134,51 @@ KINDS: Words = {
            "share": "geteilt mit"},
 }  # fmt: skip
 """What a disclosure was, before its recipient."""
+FURTHER: Words = {
+    "en": {
+        "privacy_transfer": "Consents that we have on record",
+        "given": "On {at}: given by {giver}{what}.",
+        "withdrawn": "Withdrawn on {at}: {how}.",
+        "share_link": "Links that were made to your examinations",
+        "made": "On {at} {name} made the link “{label}”.",
+        "codes": "Its codes are sent to {email}.",
+        "ended": "It was ended on {at}.",
+        "ends": "It ends on {at}.",
+        "opened": "It was opened {n} times.",
+        "access_restriction": "Restrictions that hold",
+        "barred-since": "Since {at} processing is restricted: {reason}.",
+        "fewer-since": "Since {at} only named people may see your examinations: {reason}.",
+        "privacy_request": "What you asked of us",
+        "asked-access": "On {at} {who} asked what we keep: {state}.",
+        "asked-correction": "On {at} {who} asked for a correction: {state}.",
+        "asked-erasure": "On {at} {who} asked for erasure: {state}.",
+        "asked-restriction": "On {at} {who} asked to restrict processing: {state}.",
+        "asked-objection": "On {at} {who} objected: {state}.",
+        "answer": "Our answer: {answer}",
+    },
+    "de": {
+        "privacy_transfer": "Einwilligungen, die wir vermerkt haben",
+        "given": "Am {at}: erteilt von {giver}{what}.",
+        "withdrawn": "Widerrufen am {at}: {how}.",
+        "share_link": "Links zu Ihren Untersuchungen",
+        "made": "Am {at} hat {name} den Link „{label}“ erstellt.",
+        "codes": "Seine Codes gehen an {email}.",
+        "ended": "Er wurde am {at} beendet.",
+        "ends": "Er endet am {at}.",
+        "opened": "Er wurde {n}-mal geöffnet.",
+        "access_restriction": "Einschränkungen, die gelten",
+        "barred-since": "Seit {at} ist die Verarbeitung eingeschränkt: {reason}.",
+        "fewer-since": "Seit {at} dürfen nur benannte Personen Ihre Untersuchungen sehen: {reason}.",
+        "privacy_request": "Was Sie von uns verlangt haben",
+        "asked-access": "Am {at} hat {who} gefragt, was wir aufbewahren: {state}.",
+        "asked-correction": "Am {at} hat {who} eine Berichtigung verlangt: {state}.",
+        "asked-erasure": "Am {at} hat {who} die Löschung verlangt: {state}.",
+        "asked-restriction": "Am {at} hat {who} verlangt, die Verarbeitung einzuschränken: {state}.",
+        "asked-objection": "Am {at} hat {who} widersprochen: {state}.",
+        "answer": "Unsere Antwort: {answer}",
+    },
+}
+STATES: Words = {
+    "en": {"open": "not decided yet", "done": "done", "refused": "refused", "passed": "passed on"},
+    "de": {"open": "noch nicht entschieden", "done": "erledigt", "refused": "abgelehnt", "passed": "weitergegeben"},
+}

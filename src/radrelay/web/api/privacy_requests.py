@@ -5,31 +5,21 @@ Administrators read it, too, for the export: the images in it are those that who
 
 from __future__ import annotations
 
-import json
 import uuid
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import StreamingResponse
 from msgspec.structs import replace
 from sqlalchemy.orm import Session
 
 from radrelay import audit
 from radrelay.access import Principal
-from radrelay.access import Right as AccessRight
-from radrelay.archive.export import ExtraFile, stream_zip
-from radrelay.archive.instances import InstanceRef
 from radrelay.archive.locking import lock_archive
-from radrelay.audit.disclosures import COLUMNS, disclosures, seen_by
-from radrelay.audit.export import written
 from radrelay.privacy import erasure, requests
-from radrelay.privacy.contacts import contacts_of
 from radrelay.privacy.erasure import Proof
-from radrelay.privacy.holdings_of import Held, HeldStudy, held
-from radrelay.privacy.notice import Language
+from radrelay.privacy.holdings_of import HeldStudy, held
 from radrelay.privacy.passing import Passing, all_passings, passings
 from radrelay.privacy.reminders import officers
 from radrelay.privacy.requests import (
@@ -40,11 +30,8 @@ from radrelay.privacy.requests import (
 )
 from radrelay.web import trail
 from radrelay.web.authentication import Auditor, Officer, Services
-from radrelay.web.problems import answers
-from radrelay.web.reach import Reach
+from radrelay.web.request_data import data_of
 from radrelay.web.request_shapes import (
-    AccountShown,
-    AsideShown,
     Data,
     ErasureWanted,
     PassingShown,
@@ -53,9 +40,7 @@ from radrelay.web.request_shapes import (
     Requests,
     RequestShown,
     RequestWanted,
-    StudyShown,
 )
-from radrelay.web.request_sheet import Seen, request_sheet
 from radrelay.web.services import WebServices
 
 router = APIRouter(prefix="/privacy/requests", tags=["privacy"])
@@ -157,106 +142,7 @@ def held_data(request: Request, services: Services, principal: Auditor, request_
     with services.database.write() as session:
         one = requests.request_of(session, principal.organisation_id, request_id)
         note(session, request, principal, "request.find", one, {"kind": one.kind})
-    return _data(services, principal, one, lambda found: found)[0]
-
-
-def _data(
-    services: WebServices, principal: Principal, one: RequestView, whose: Callable[[Held], Held]
-) -> tuple[Data, list[InstanceRef], list[dict[str, str | int]]]:
-    """Return what is held, the objects that the caller may download of it, and to whom data went."""
-    now, refs, included = services.clock.now(), list[InstanceRef](), set[uuid.UUID]()
-    with services.database.read() as session:
-        everything = held(session, principal.organisation_id, one.subject)
-        found = whose(everything)
-        reach = Reach(session, principal, AccessRight.DOWNLOAD, now, for_subject=True)
-        if reach.scope.identity == "clear":
-            for study in found.studies:
-                mine = reach.living_at(study.received_at) if study.barred else reach  # what is over waits
-                if mine.studies([study.id]):
-                    included.add(study.id)
-                    refs += mine.study_instances(study.id)
-    went = _went(services, principal, one)
-    if len(found.studies) < len(everything.studies):  # the record knows several people under one ID
-        own = {study.study_uid for study in found.studies}
-        went = [each for each in went if each["study_uid"] in own]
-    studies = [
-        StudyShown.model_validate(study).model_copy(update={"included": study.id in included})
-        for study in found.studies
-    ]
-    data = Data(
-        at=now, studies=studies, aside=[AsideShown.model_validate(each) for each in found.aside],
-        account=None if found.account is None else AccountShown.model_validate(found.account),
-        disclosures=len(went), other_issuers=list(found.other_issuers),
-    )  # fmt: skip
-    return data, refs, went
-
-
-def _went(services: WebServices, principal: Principal, one: RequestView) -> list[dict[str, str | int]]:
-    if one.subject.kind != "patient":
-        return []
-    now, subject = services.clock.now(), one.subject
-    found = disclosures(services.database, principal.organisation_id, subject.issuer, subject.patient_id, now)
-    return [each.row() for each in found]
-
-
-@router.get("/{request_id}/export.zip", response_class=StreamingResponse, responses=answers("application/zip"))
-def export(
-    request: Request, services: Services, principal: Auditor, request_id: uuid.UUID, language: Language = "en",
-    person: uuid.UUID | None = None, *, instructed: bool = False,
-) -> StreamingResponse:  # fmt: skip
-    """Return what is held as a ZIP: pages to be read (PDF), JSON, to whom data went (CSV), and the DICOM objects.
-
-    The requester must have been verified. Images that the caller may not download are named, not included. 409
-    `several-people` where the ID is of several, unless `person` is a study of the one who is meant. Studies that only
-    clinics decide about are left out unless they have `instructed` us.
-    """
-    with services.database.read() as session:
-        one = requests.request_of(session, principal.organisation_id, request_id)
-    one.require_verified()
-
-    def whose(found: Held) -> Held:
-        return found.of_one(person) if instructed else found.of_one(person).to_hand_out()
-
-    data, refs, went = _data(services, principal, one, whose)
-    seen = {str(study.id): _seen(services, principal, study.id) for study in data.studies}
-    with services.database.write() as session:
-        note(session, request, principal, "request.export", one, {"objects": len(refs), "instructed": instructed})
-        for study in (each for each in data.studies if each.included):
-            patient = (one.subject.issuer, one.subject.patient_id, study.name)
-            detail = {"recipient": one.requester, "purpose": "GDPR Art. 15"}
-            event = trail.event(
-                request, principal, "study.download", ("study", study.id), detail=detail, patient=patient
-            )
-            trail.write(session, event)
-    with services.database.read() as session:
-        house = contacts_of(session, principal.organisation_id)
-    sheet = request_sheet(data.model_dump(), went, seen, one.requester, house, language)
-    told = {study: [asdict(who) for who in whom] for study, whom in seen.items()}
-    text = json.dumps(
-        {**data.model_dump(mode="json"), "seen": told}, ensure_ascii=False, indent=1, default=str
-    ).encode()
-    table = b"".join(written(went, "csv", COLUMNS))
-    extras = [_extra("person.pdf", sheet), _extra("person.json", text), _extra("disclosures.csv", table)]
-    pieces = stream_zip(services.reader, refs, services.workers, services.clock.now(), extras=extras)
-    headers = {"Content-Disposition": f'attachment; filename="request-{one.id}.zip"', "Cache-Control": "no-store"}
-    return StreamingResponse(pieces, media_type="application/zip", headers=headers)
-
-
-def _seen(services: WebServices, principal: Principal, study_id: uuid.UUID) -> list[Seen]:
-    """Return who has seen a study or taken it away, the last first."""
-    found: dict[tuple[str, bool], Seen] = {}
-    for entry in seen_by(services.database, principal.organisation_id, study_id):
-        who = (entry.actor_name, entry.actor_kind == "link")
-        known = found.get(who) or Seen(*who, 0, entry.at)
-        found[who] = Seen(*who, known.times + 1, known.last_at)
-    return list(found.values())
-
-
-def _extra(name: str, content: bytes) -> ExtraFile:
-    def pieces() -> Iterable[bytes]:
-        return [content]
-
-    return ExtraFile(name, len(content), pieces)
+    return data_of(services, principal, one, lambda found: found).shown
 
 
 @router.post("/{request_id}/erasure")

@@ -10,25 +10,20 @@ from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, WithJsonSchema
-from sqlalchemy.orm import Session
-from starlette.responses import Response, StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from starlette.responses import Response
 
 from radrelay.access import Principal, Right, Scope
-from radrelay.archive import deletion, holdings
+from radrelay.archive import holdings
 from radrelay.archive.errors import IdentityHidden
-from radrelay.archive.export import ExtraFile
 from radrelay.archive.models import Study as StudyTable
 from radrelay.archive.query import DateRange, IndexedStudy, Sort, StudyQuery, Window
 from radrelay.archive.search import find_studies
-from radrelay.errors import Invalid
 from radrelay.web import study_rows, trail
 from radrelay.web.aliases import alias_of, reference_of
 from radrelay.web.answering import json_answer
 from radrelay.web.authentication import Authenticated, Services
-from radrelay.web.downloads import zip_response
-from radrelay.web.problems import answers
-from radrelay.web.reach import PartOnly, Reach
+from radrelay.web.reach import Reach
 from radrelay.web.services import WebServices
 
 router = APIRouter(prefix="/studies", tags=["studies"])
@@ -165,25 +160,6 @@ class StudyDetail(Study):
     series: list[SeriesListed]
     attachments: list[AttachmentListed]
     holdings: list[HoldingListed]
-
-
-class Hold(BaseModel):
-    """Until when a study is held (null: until released), and why. No hold goes beyond a source's maximum age."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    until: AwareDatetime | None = None
-    reason: str = Field("", max_length=1000)
-
-
-class Times(BaseModel):
-    """When a study goes."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    expires_at: datetime | None
-    ceiling_at: datetime | None
-    held: bool
 
 
 def shown(row: IndexedStudy, scope: Scope, sources: list[str]) -> dict[str, object]:
@@ -347,70 +323,3 @@ def _series(told: Callable[[str], str | None], row: Any, views: Sequence[Any], *
 def _fields(shape: type[BaseModel], row: Any) -> dict[str, object]:
     """Return the columns of `row` that `shape` has."""
     return {name: getattr(row, name) for name in shape.model_fields}
-
-
-@router.delete("/{study_id}", status_code=204)
-def delete_study(request: Request, services: Services, principal: Authenticated, study_id: uuid.UUID) -> None:
-    """Delete a study with all it has; nothing can bring it back."""
-    with services.database.write() as session:
-        found = Reach.of(services, session, principal, Right.DELETE).study(study_id, whole=True)
-        record = trail.event(request, principal, "study.delete", ("study", study_id), patient=found.patient)
-        trail.write(session, record)
-        deletion.delete_study(session, study_id, services.clock.now())
-
-
-@router.post("/{study_id}/hold")
-def hold_study(
-    request: Request, services: Services, principal: Authenticated, study_id: uuid.UUID, wanted: Hold
-) -> Times:
-    """Keep a study beyond its retention, up to its sources' maximum age."""
-    if wanted.until is not None and wanted.until <= services.clock.now():
-        raise Invalid("a hold ends in the future", field="until")
-    with services.database.write() as session:
-        found = Reach.of(services, session, principal, Right.DELETE).study(study_id, whole=True)
-        times = holdings.hold(session, study_id, wanted.until, wanted.reason, services.clock.now())
-        detail = {"until": wanted.until}
-        record = trail.event(
-            request, principal, "study.hold", ("study", study_id), detail=detail, patient=found.patient
-        )
-        trail.write(session, record)
-    return Times.model_validate(times)
-
-
-@router.delete("/{study_id}/hold")
-def release_study(request: Request, services: Services, principal: Authenticated, study_id: uuid.UUID) -> Times:
-    """Take a hold back: the study goes by its sources' retention again."""
-    with services.database.write() as session:
-        found = Reach.of(services, session, principal, Right.DELETE).study(study_id, whole=True)
-        times = holdings.release(session, study_id, services.clock.now())
-        record = trail.event(request, principal, "study.release", ("study", study_id), patient=found.patient)
-        trail.write(session, record)
-    return Times.model_validate(times)
-
-
-@router.get("/{study_id}/archive.zip", response_class=StreamingResponse, responses=answers("application/zip"))
-def download_study(request: Request, services: Services, principal: Authenticated, study_id: uuid.UUID) -> Response:
-    """Download a study as a ZIP with DICOMDIR (IHE PDI), streamed."""
-    with services.database.read() as session:
-        reach = Reach.of(services, session, principal, Right.DOWNLOAD)
-        found = reach.study(study_id)
-        found.require_clear()
-        refs = reach.study_instances(study_id)
-        extras = _extras(services, session, reach, study_id)
-    return zip_response(request, services, principal, found, refs, extras=extras)
-
-
-def _extras(services: WebServices, session: Session, reach: Reach, study_id: uuid.UUID) -> list[ExtraFile]:
-    """Return the files that came with a study, for who may have all studies there are, and all of this one."""
-    attachments = services.attachments
-    if attachments is None or not reach.scope.whole:
-        return []
-    try:
-        reach.study(study_id, whole=True)
-    except PartOnly:
-        return []
-    rows = study_rows.attachment_rows(session, study_id, reach.now)
-    return [
-        ExtraFile(row.file_name, row.file_size, partial(attachments.stream, row.organisation_id, row.id))
-        for row in rows
-    ]

@@ -1245,6 +1245,16 @@ def tables() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "remembered_act",
+        sa.Column("act", sa.String(length=16), nullable=False),
+        sa.Column("detail", sa.LargeBinary(), nullable=False),
+        sa.Column("ledgered_at", Instant(), nullable=True),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_remembered_act")),
+    )
+    op.create_index("ix_remembered_act_open", "remembered_act", ["ledgered_at"], unique=False)
+    op.create_table(
         "tombstone",
         sa.Column("kind", sa.String(length=16), nullable=False),
         sa.Column("subject_id", Id(), nullable=False),

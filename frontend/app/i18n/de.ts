@@ -26,6 +26,7 @@ import restricted from './restricted.de';
 import roomcheck from './roomcheck.de';
 import rules from './rules.de';
 import sharing from './sharing.de';
+import telling from './telling.de';
 import viewing from './viewing.de';
 import volumes from './volumes.de';
 
@@ -55,6 +56,7 @@ const de: Rest = {
   ...roomcheck,
   ...rules,
   ...sharing,
+  ...telling,
   ...viewing,
   ...volumes,
   cancel: 'Abbrechen',

@@ -21,6 +21,7 @@ export function sourceOfPane(pane: RoomPane): PictureSource | null {
     index: view.index,
     rate: view.rate,
     at: (place) => stack.at(place),
+    telling: (place) => pane.parts?.textOf(pane.parts.of(place)) ?? '',
     take: async (place, signal, written) => {
       const address = stack.address(place);
       if (!address) throw new Error('there is no picture here');

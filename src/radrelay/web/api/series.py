@@ -41,8 +41,8 @@ class Instance(BaseModel):
     without the patient's identity it counts from that instance. `trigger_time` is in ms after the heart's R wave.
     `temporal_position`, `acquisition` (its number), `echo_time` (ms), `echo_number` and `b_value` (s/mm²) tell pictures
     apart that lie at one position; and, told only where a series' instances differ in them, `kinds` (what an MR picture
-    is: magnitude, phase, water, fat, adc) and `image_type` (from its third value on); so is `frame_of_reference`. `view`
-    is a radiograph's, such as MLO or PA (with " modified" for a special one), `side` of the body R, L or B.
+    is: magnitude, phase, water, fat, adc) and `image_type` (from its third value on); so is `frame_of_reference`.
+    `view` is a radiograph's, such as MLO or PA (with " modified" for a special one), `side` of the body R, L or B.
     """
 
     id: uuid.UUID

@@ -11,6 +11,8 @@ export interface PictureSource {
   count: number;
   /** The place that is looked at. */
   index: number;
+  /** The places of key images. */
+  keys: readonly number[];
   /** Frames a second. */
   rate: number;
   at: (place: number) => StackPicture | undefined;

@@ -28,6 +28,13 @@ const SAID_BY: readonly (readonly [Aspect, Aspect])[] = [['type', 'kinds'], ['tr
 const valueOf = (telling: Telling, aspect: Aspect): string => String(telling[aspect]);
 export const keyOf = (telling: Telling, aspects: readonly Aspect[]): string => aspects.map((aspect) => valueOf(telling, aspect)).join('\u0000');
 
+/** Whether not all are alike: mostly they are, and then where they lie need not be looked at. */
+export function differ(all: readonly (Telling | null)[]): boolean {
+  const keys = new Set<string>();
+  for (const one of all) if (one && keys.add(keyOf(one, ASPECTS)).size > 1) return true;
+  return false;
+}
+
 /** By what those differ that lie at one place, where there are several. */
 export function aspectsApart(places: Iterable<readonly Telling[]>): Aspect[] {
   const found = new Set<Aspect>();

@@ -4,7 +4,7 @@ import type { FramePlane } from '../api/planes';
 import type { InstanceRow } from '../api/types';
 import { formatNumber, t, tCode } from '../i18n/index.svelte';
 import type { Plane } from '$viewer/planes';
-import { Parts, type Aspect, type Part, type Telling, type Told } from '$viewer/telling';
+import { differ, Parts, type Aspect, type Part, type Telling, type Told } from '$viewer/telling';
 
 type Described = Pick<InstanceRow | FramePlane, 'kinds' | 'temporal_position' | 'echo_time' | 'b_value' | 'trigger_time'> &
   Partial<Pick<InstanceRow, 'image_type' | 'echo_number'>>;
@@ -20,6 +20,8 @@ export const tellingOf = (one: Described): Telling => ({
 });
 
 const at = ({ position, row, column }: Plane): string => [...position, ...row, ...column].map((one) => (one + 0).toFixed(2)).join();
+
+const told = (telling: Telling | null, plane: Plane | null): Told | null => telling && plane && { telling, at: at(plane) };
 
 /** What one picture is among those that lie where it does: `Phase · b 1,000`. */
 export function tellingText(telling: Telling, aspects: readonly Aspect[]): string {
@@ -41,12 +43,11 @@ export class StackParts {
   readonly #parts: Parts;
 
   constructor(count: number, describedAt: (place: number) => Described | null, planeAt: (place: number) => Plane | null) {
-    this.#parts = new Parts(
-      Array.from({ length: count }, (_, place): Told | null => {
-        const [described, plane] = [describedAt(place), planeAt(place)];
-        return described && plane ? { telling: tellingOf(described), at: at(plane) } : null;
-      }),
-    );
+    const all = Array.from({ length: count }, (_, place) => {
+      const described = describedAt(place);
+      return described && tellingOf(described);
+    });
+    this.#parts = new Parts(differ(all) ? all.map((telling, place) => told(telling, planeAt(place))) : []);
   }
 
   get all(): readonly Part[] {

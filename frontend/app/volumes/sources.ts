@@ -4,6 +4,7 @@ import { instances as api, series as seriesApi } from '../api/endpoints';
 import { planes as planesApi } from '../api/planes';
 import type { InstanceRow, SeriesDetail, SeriesRow, StudyDetail } from '../api/types';
 import { link } from '$viewer/link';
+import type { BlendedPicture } from '$viewer/drawings/content';
 import { assemble, type Assembled, type Choice, type Plane } from '$viewer/volume/assemble';
 import type { Source } from '$viewer/volume/loading';
 import { isPicture, placesOf, Stack } from '../viewing/stack';
@@ -49,6 +50,13 @@ async function planesWithin(instance: InstanceRow, place: number, frames: number
 
 export async function assembled(stack: Stack): Promise<Assembled> {
   return assemble(await planesOf(stack));
+}
+
+/** The volume that a picture of a series is in; none where it is in none. */
+export function volumeWith(choices: readonly Choice[], stack: Stack, { instance_id: id, frame }: BlendedPicture): Choice | undefined {
+  if (!stack.instances.some((one) => one.id === id)) return undefined;
+  const place = stack.placeOf(id, frame);
+  return choices.find(({ places }) => places.includes(place));
 }
 
 export function sourceOf(stack: Stack, modality: string, choice: Choice): Source {

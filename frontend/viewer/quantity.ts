@@ -53,30 +53,7 @@ export interface Quantity {
   regions?: readonly Region[];
 }
 
-export interface Measured {
-  value: number;
-  /** UCUM; empty if unknown. */
-  unit: string;
-}
-
 export const SUV = '{SUVbw}g/ml';
-
-/** What a stored value stands for: SUV of a PET, a real world value, or the rescaled value in its unit. */
-export function measured(facts: Quantity, stored: number, rescaled: number): Measured {
-  if (facts.suv_factor) return { value: rescaled * facts.suv_factor, unit: SUV };
-  for (const mapping of facts.real_world ?? []) {
-    const value = realWorldValue(mapping, stored);
-    if (value !== null) return { value, unit: mapping.unit };
-  }
-  return { value: rescaled, unit: facts.pixel_unit ?? '' };
-}
-
-/** Returns null outside of the mapping. */
-export function realWorldValue(mapping: RealWorld, stored: number): number | null {
-  if (stored < mapping.first || stored > mapping.last) return null;
-  if (mapping.slope !== null && mapping.intercept !== null) return stored * mapping.slope + mapping.intercept;
-  return mapping.table[stored - mapping.first] ?? null;
-}
 
 const MM_PER_CM = 10;
 

@@ -73,6 +73,14 @@ def test_each_frame_of_an_enhanced_object_has_its_own_plane_and_what_all_share()
     assert (second.echo_time, second.b_value, second.dimensions) == (85, 800, (1, 2, 2))
 
 
+def test_each_frame_of_an_enhanced_mr_tells_what_it_is() -> None:
+    dataset = enhanced(2)
+    for group, component in zip(dataset.PerFrameFunctionalGroupsSequence, ("MAGNITUDE", "PHASE"), strict=True):
+        told = item(FrameType=["ORIGINAL", "PRIMARY", "FLOW_ENCODED", "NONE"], ComplexImageComponent=component)
+        group.MRImageFrameTypeSequence = Sequence([told])
+    assert [plane.kinds for plane in planes(dataset, 2).planes] == [("magnitude",), ("phase",)]
+
+
 def test_times_go_on_beyond_midnight() -> None:
     times = [plane.time for plane in planes(enhanced(6), 6).planes]
     assert times == [86398.5, 86398.5, 86399.5, 86399.5, 86401, 86401]

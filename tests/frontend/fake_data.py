@@ -94,7 +94,8 @@ class FakeSeries:
                     "transfer_syntax": EXPLICIT_LE, "viewable": blank is None, "why_not": blank,
                     "position": [], "orientation": [], "pixel_spacing": [], "file_name": "", "thickness": None,
                     "time": None, "time_of": "", "trigger_time": None, "frame_of_reference": None,
-                    "temporal_position": None, "acquisition": None, "echo_time": None, "b_value": None,
+                    "temporal_position": None, "acquisition": None, "echo_time": None, "echo_number": None,
+                    "b_value": None, "kinds": [], "image_type": "",
                     "cine_rate": 25.0 if self.kind == "us" else None,
                 }
                 for place in range(self.instances)

@@ -109,7 +109,8 @@ class Phantom(FakeSeries):
                     "position": self.position(place).tolist(), "orientation": [*self.across, *self.down],
                     "pixel_spacing": list(self.spacing), "thickness": None, "time": None, "time_of": "",
                     "trigger_time": None, "frame_of_reference": None, "cine_rate": None, "file_name": "",
-                    "temporal_position": None, "acquisition": None, "echo_time": None, "b_value": None,
+                    "temporal_position": None, "acquisition": None, "echo_time": None, "echo_number": None,
+                    "b_value": None, "kinds": [], "image_type": "",
                 }
                 for place in range(self.instances)
             ],

@@ -373,6 +373,19 @@ def saved(page: Page, form: str, *, named: bool) -> bytes:
     return coming.value.path().read_bytes()
 
 
+def keys_saved(page: Page) -> list[str]:
+    """Take all key images out; return the files' names."""
+    found: list[str] = []
+    page.on("download", lambda one: found.append(one.suggested_filename))
+    page.locator("main").press("e")
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("All 2 key images of this series").check()
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog).to_be_hidden()
+    until(lambda: len(found) == 2, "a file of each")
+    return found
+
+
 ENLARGED = 8 * 128  # pixels of an edge of a small image that leaves
 
 
@@ -388,9 +401,9 @@ def picture_in(saved: bytes) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
 def test_an_image_leaves_enlarged_with_sides_around_it_and_names_only_if_wanted(room: Room) -> None:
     (image,) = room.take(COLLECTION / "misc" / "pydicom-wheel" / "CT_small.dcm")
     page = room.open(image)
-    plain, plain_whole = picture_in(saved(page, "This image, PNG", named=False))
+    plain, plain_whole = picture_in(saved(page, "Image, PNG", named=False))
     assert plain.shape == (ENLARGED, ENLARGED)
-    named, named_whole = picture_in(saved(page, "This image, PNG", named=True))
+    named, named_whole = picture_in(saved(page, "Image, PNG", named=True))
     assert np.array_equal(plain, named)  # nothing is written on the anatomy
     assert named_whole.shape[0] > plain_whole.shape[0]
     stored = pydicom.dcmread(COLLECTION / "misc" / "pydicom-wheel" / "CT_small.dcm").pixel_array
@@ -399,7 +412,7 @@ def test_an_image_leaves_enlarged_with_sides_around_it_and_names_only_if_wanted(
     letters = plain_whole[middle, :53], plain_whole[middle, -53:]
     assert all(one.max() > 150 for one in letters)
     page.locator("main").press("h")
-    _, mirrored_whole = picture_in(saved(page, "This image, PNG", named=False))
+    _, mirrored_whole = picture_in(saved(page, "Image, PNG", named=False))
     mirrored = mirrored_whole[middle, :53], mirrored_whole[middle, -53:]
 
     def ink(letter: NDArray[np.uint8]) -> float:
@@ -424,12 +437,13 @@ def test_a_series_leaves_as_a_film(room: Room) -> None:
     page = room.open(first)
     gif = Image.open(io.BytesIO(saved(page, "Film, GIF", named=False)))
     assert (gif.format, gif.size, getattr(gif, "n_frames", 1), gif.info["duration"]) == ("GIF", gif.size, 6, 100)
-    png = Image.open(io.BytesIO(saved(page, "This image, PNG", named=False))).convert("L")
+    png = Image.open(io.BytesIO(saved(page, "Image, PNG", named=False))).convert("L")
     gif.seek(0)
     assert max(gif.size) == 768
     assert abs(png.width / png.height - gif.width / gif.height) < 0.01
     same = np.asarray(gif.convert("L"), np.float64), np.asarray(png.resize(gif.size), np.float64)
     assert np.corrcoef(same[0].ravel(), same[1].ravel())[0, 1] > 0.98
+    assert keys_saved(page) == ["radrelay-ct-2-1.png", "radrelay-ct-2-3.png"]
     mp4 = saved(page, "Film, MP4", named=True)
     film = read_film(mp4)
     assert (film.frames, film.frame_ms) == (6, 100)

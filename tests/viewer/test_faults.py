@@ -30,9 +30,15 @@ CORONAL = (1.0, 0.0, 0.0, 0.0, 0.0, -1.0)
 
 
 @pytest.fixture(scope="module")
-def head(hospital: Hospital) -> Sent:
+def slices() -> list[bytes]:
+    """Give a CT's files, in the order in which they are looked at."""
+    return list(phantoms.study("ct-head", seed=911, slices=SLICES, size=256))
+
+
+@pytest.fixture(scope="module")
+def head(hospital: Hospital, slices: list[bytes]) -> Sent:
     """Give a CT whose slices take some time each on a slow line."""
-    [sent] = hospital.send(phantoms.study("ct-head", seed=911, slices=SLICES, size=256))
+    [sent] = hospital.send(slices)
     return sent
 
 
@@ -61,26 +67,36 @@ class Line:
 
 def opened_slowly(open_page: Pages, sent: Sent) -> tuple[Page, Line]:
     """Open a study over a line on which its slices take a while, and wait for the first."""
-    page = open_page("/")
+    page = open_page("/", script=WATCH)
     line = Line.of(page)
     line.shape(500)
     go(page, sent.view())
     return page, line
 
 
-def test_the_line_breaks_in_mid_series_and_comes_back(open_page: Pages, head: Sent) -> None:
+def test_the_line_breaks_in_mid_series_and_comes_back_and_no_slice_is_lost(
+    open_page: Pages, head: Sent, slices: list[bytes]
+) -> None:
     page, line = opened_slowly(open_page, head)
     line.shape(500, offline=True)
     page.keyboard.press("End")
     expect(page.locator(".pane[data-ready=false]")).to_be_visible()  # nothing of the end was here yet
+    expect(page.get_by_text("The server does not answer")).to_be_visible()
+    expect(page.locator(".pane .quietly")).to_be_visible()  # no blank frame without a sign
     page.keyboard.press("Home")
     for _ in range(20):
         page.keyboard.press("ArrowDown")
     until(lambda: place_of(page) == 20, "scrolling goes on without a line")
     line.shape(20_000)
     ready(page, 20)
-    page.keyboard.press("End")
-    ready(page, SLICES - 1)
+    expect(page.get_by_text("The server does not answer")).to_have_count(0)
+    page.keyboard.press("Home")
+    ready(page, 0)
+    for place, content in enumerate(slices):
+        if place > 0:
+            step(page, place)
+        one = dcmread(BytesIO(content))
+        assert differs(page, shown(one, one.pixel_array)) == Difference(), place
     expect(page.get_by_text("This image cannot be shown")).to_have_count(0)
 
 

@@ -11,11 +11,19 @@ from tests.viewer.hospital import Hospital
 
 def test_a_study_that_was_sent_is_opened_from_the_login_on(open_page: Pages, hospital: Hospital) -> None:
     [sent] = hospital.send(phantoms.study("ct-head", seed=901, slices=6, size=128))
-    page = open_page(sent.view(), login=False)
+    page = open_page("/", login=False)
+    asked: list[str] = []
+    page.on("request", lambda one: asked.append(one.url))
+    page.goto(hospital.base + sent.view())
     open_page.log_in(page)
     ready(page, 0)
     page.keyboard.press("End")
     ready(page, 5)
+    page.get_by_role("button", name="Volume (MPR/3D)").click()
+    page.locator(".volumes main[data-whole=true]").wait_for()
+    assert len(asked) > 12
+    within = (hospital.base + "/", "blob:", "data:")
+    assert [url for url in asked if not url.startswith(within)] == []  # nothing is asked of anybody else
 
 
 def test_a_study_from_a_folder_is_shown_before_and_after_it_is_packed(

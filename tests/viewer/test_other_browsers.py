@@ -316,7 +316,7 @@ def test_attributes_are_searched_pictures_saved_and_printed(reader: Visitor, hea
     reader.until("return document.querySelector('dialog[open] input[type=search]').value === ''")
     reader.keys("Escape")
     reader.gone("dialog[open]")
-    for form, ending in (("This image, PNG", "png"), ("Film, GIF", "gif")):
+    for form, ending in (("Image, PNG", "png"), ("Film, GIF", "gif")):
         reader.press("More")
         reader.press("Save pictures")
         reader.press(form)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zlib
 from collections.abc import Hashable
 from dataclasses import replace
 from typing import Any
@@ -83,6 +84,49 @@ def test_what_tells_pictures_at_one_position_apart_is_told(site: WebSite, anna: 
     assert (one["temporal_position"], one["acquisition"], one["echo_time"], one["b_value"]) == (2, 7, 4.6, 800)
 
 
+def mr(place: int, number: int, image_type: str, **more: Any) -> bytes:
+    """Return an MR slice at one of three places, of an image type from its third value on."""
+    return made("MR_small.dcm", SOPInstanceUID=f"1.2.9.{place}.{hash_of(image_type, more)}", InstanceNumber=number,
+                ImagePositionPatient=[0, 0, 5 * place], ImageType=["ORIGINAL", "PRIMARY", *image_type.split("/")],
+                **more)  # fmt: skip
+
+
+def hash_of(*what: object) -> int:
+    return zlib.crc32(repr(what).encode())
+
+
+def test_magnitude_and_phase_that_are_numbered_alike_stand_one_behind_the_other(site: WebSite, anna: Login) -> None:
+    upload_bytes(site, anna, files(
+        *(mr(place, place + 1, kind) for place in range(3) for kind in ("M/ND", "P/ND")),
+    ))  # fmt: skip
+    shown = series_of(anna, only_study(anna)["id"])["instances"]
+    assert [(one["kinds"], one["position"][2]) for one in shown] == [
+        *((["magnitude"], 5 * place) for place in range(3)), *((["phase"], 5 * place) for place in range(3)),
+    ]  # fmt: skip
+    assert shown[0]["image_type"] == "M\\ND"
+
+
+def test_b_values_and_maps_of_one_series_are_told_and_stand_apart(site: WebSite, anna: Login) -> None:
+    upload_bytes(site, anna, files(
+        *(mr(place, place + 1, "DIFFUSION/NONE", SequenceName=f"*ep_b{b}") for place in range(3) for b in (1000, 0)),
+        *(mr(place, place + 1, "DIFFUSION/ADC") for place in range(3)),
+    ))  # fmt: skip
+    shown = series_of(anna, only_study(anna)["id"])["instances"]
+    told = [(one["b_value"], one["kinds"]) for one in shown]
+    assert told == [*[(0, [])] * 3, *[(1000, [])] * 3, *[(None, ["adc"])] * 3]
+    assert [one["position"][2] for one in shown] == [0, 5, 10] * 3
+
+
+def test_echoes_that_go_on_in_their_numbers_stand_as_numbered(site: WebSite, anna: Login) -> None:
+    upload_bytes(site, anna, files(
+        *(mr(place, 2 * place + echo, "M/ND", EchoTime=str(10 * echo), EchoNumbers=echo)
+          for place in range(3) for echo in (1, 2)),
+    ))  # fmt: skip
+    shown = series_of(anna, only_study(anna)["id"])["instances"]
+    assert [one["echo_number"] for one in shown] == [1, 2] * 3
+    assert [one["kinds"] for one in shown] == [[]] * 6  # they are all alike
+
+
 def test_instances_of_different_frames_of_reference_are_told_apart(site: WebSite, anna: Login) -> None:
     upload_bytes(site, anna, files(
         made("CT_small.dcm", SOPInstanceUID="1.2.9.1", FrameOfReferenceUID="1.2.3", InstanceNumber=1),
@@ -135,6 +179,7 @@ def test_the_planes_of_a_multi_frame_object_are_the_same_landed_and_packed(site:
         "position": [0, 0, 5], "orientation": [1, 0, 0, 0, 1, 0], "spacing": [0.9, 0.8], "thickness": 4,
         "time": 86399.5, "stack_id": "1", "stack_position": 2, "temporal_position": 2, "trigger_time": None,
         "echo_time": 85, "b_value": 800, "contrast": "", "dimensions": [1, 2, 2],
+        "kinds": [],
     }  # fmt: skip
     assert found["dimensions"] == ["00209056", "00209057", "00209128"]
     house = House(site, site.services.reader)

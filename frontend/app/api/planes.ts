@@ -22,6 +22,8 @@ export interface FramePlane {
   /** "YES" or "NO", with a bolus' phase behind a space. */
   contrast: string;
   dimensions: number[];
+  /** What an MR picture is: magnitude, phase, water … */
+  kinds: readonly string[];
 }
 
 export interface InstancePlanes {

@@ -167,7 +167,11 @@ export interface InstanceRow {
   temporal_position: number | null;
   acquisition: number | null;
   echo_time: number | null;
+  echo_number: number | null;
   b_value: number | null;
+  /** What an MR picture is (magnitude, phase, water …), and Image Type from its third value on; told only where a series' instances differ. */
+  kinds: readonly string[];
+  image_type: string;
   /** Told only where a series' instances differ in it. */
   frame_of_reference: string | null;
   cine_rate: number | null;

@@ -25,6 +25,16 @@ export async function makePicture(making: Making, place: number, form: 'png' | '
   return encodePicture(await taken(making, place), form);
 }
 
+/** Makes a file of each of several pictures, one behind the other. */
+export async function makePictures(making: Making, places: readonly number[], form: 'png' | 'jpeg', made: (place: number, blob: Blob) => void): Promise<void> {
+  for (const [at, place] of places.entries()) {
+    const blob = await makePicture(making, place, form);
+    making.signal.throwIfAborted();
+    made(place, blob);
+    making.onShare((at + 1) / places.length);
+  }
+}
+
 /** Whether this browser codes films as MP4. */
 export async function codesMp4(): Promise<boolean> {
   return (await h264For(512, 512, 25)) !== null;

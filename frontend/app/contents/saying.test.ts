@@ -14,6 +14,7 @@ const source = {
   } as unknown as StudyDetail,
   series: { modality: 'CT', number: 1, description: 'axial Walk' } as unknown as SeriesRow,
   count: 40,
+  telling: (place: number) => (place === 39 ? 'Phase image' : ''),
 } as unknown as PictureSource;
 const taken = {
   frame: { facts: {} } as Frame, millimetres: 0.2, window: { center: 40, width: 400 }, angle: 0, mirrored: true, invert: true,
@@ -34,6 +35,7 @@ describe('what is written around a picture that leaves', () => {
       expect(said.bar).toEqual({ pixels: 100, text: '5 cm', rough: false });
       expect(said.bottomRight).toEqual(['Flipped left–right · Inverted', 'W 400  L 40', '', '']);
       expect(said.bottomLeft[1]).toBe('Image 30 of 40');
+      expect(saidOf(source, 39, taken, named).bottomLeft[1]).toBe('Phase image · Image 40 of 40');
       expect(JSON.stringify(said).match(/Walk|WALK1|1970|2025|ACC77/) !== null).toBe(named);
     }
   });

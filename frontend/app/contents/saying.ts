@@ -12,7 +12,8 @@ export function seriesText({ series }: PictureSource, named: boolean): string {
   return [`${series.modality} ${series.number ?? ''}`.trim(), named ? series.description : ''].filter(Boolean).join(' · ');
 }
 
-export const imageText = (source: PictureSource, place: number): string => t('view.image', { index: place + 1, count: source.count });
+export const imageText = (source: PictureSource, place: number): string =>
+  [source.telling(place), t('view.image', { index: place + 1, count: source.count })].filter(Boolean).join(' · ');
 
 /** Why no length may be taken from the picture, or only with care. */
 export function scaleText({ bar, frame }: Pick<Snapshot, 'bar' | 'frame'>): string {

@@ -2,7 +2,7 @@
 
 import type { SeriesRow, StudyDetail } from '../api/types';
 import { formatNumber } from '../i18n/index.svelte';
-import type { StackPicture } from '../viewing/stack';
+import { isPicture, type StackPicture } from '../viewing/stack';
 import type { Snapshot } from '$viewer/screen';
 
 export interface PictureSource {
@@ -11,9 +11,13 @@ export interface PictureSource {
   count: number;
   /** The place that is looked at. */
   index: number;
+  /** The places of key images. */
+  keys: readonly number[];
   /** Frames a second. */
   rate: number;
   at: (place: number) => StackPicture | undefined;
+  /** What tells the picture at a place from others that lie where it does; mostly nothing. */
+  telling: (place: number) => string;
   /** The picture at a place as it is seen, with marks, as large as on `written` pixels of a screen; what is said beside it is apart. */
   take: (place: number, signal: AbortSignal, written?: number) => Promise<Snapshot>;
 }
@@ -22,7 +26,10 @@ export interface PictureSource {
 export function placesOf(source: PictureSource, from: number, to: number): number[] {
   const first = Math.max(1, Math.min(from, to));
   const last = Math.min(source.count, Math.max(from, to));
-  return Array.from({ length: Math.max(0, last - first + 1) }, (_, at) => first - 1 + at).filter((place) => source.at(place)?.instance.viewable);
+  return Array.from({ length: Math.max(0, last - first + 1) }, (_, at) => first - 1 + at).filter((place) => {
+    const found = source.at(place);
+    return found !== undefined && isPicture(found.instance);
+  });
 }
 
 export function instancesOf(source: PictureSource, places: readonly number[]): string[] {

@@ -6,7 +6,7 @@ import type { SeriesRow, StudyDetail } from '../api/types';
 import { Stack } from '../viewing/stack';
 import type { RoomPane } from '../viewing/room-pane.svelte';
 import type { Room } from '../viewing/room.svelte';
-import { names, type On, type Target, type WantedBlend } from '$viewer/drawings/content';
+import { names, type BlendedPicture, type On, type Target, type WantedBlend } from '$viewer/drawings/content';
 import { DrawingsLayer, type Overlaid } from '$viewer/drawings/layer';
 import { vectorsOf } from '$viewer/drawings/sections';
 import { nearest, type Plane } from '$viewer/planes';
@@ -17,6 +17,12 @@ const OVERLAYS_KEPT = 200;
 
 /** Why two series are not shown one over the other. */
 export type WhyNotBlended = 'not-here' | 'other-space';
+
+/** The first picture that part of a drawing is on. */
+function pictureOn({ content }: OneDrawing, [first]: On): BlendedPicture | undefined {
+  const image = first && content?.images[first[0]];
+  return image && { instance_id: image.instance_id, frame: first[1] || 1 };
+}
 
 export class StudyDrawings {
   all: readonly OneDrawing[] = $state.raw([]);
@@ -184,12 +190,13 @@ export class StudyDrawings {
     const pane = room.active;
     const isWanted = pane.wish();
     const [under, over] = [blending?.under, blending?.over].map((part) => this.#seriesOn(one, part?.on ?? []));
-    if (!study || !blending || !under || !over) return 'not-here';
+    const [lowest, above] = [blending?.under, blending?.over].map((part) => pictureOn(one, part?.on ?? []));
+    if (!study || !blending || !under || !over || !lowest || !above) return 'not-here';
     const [lower, upper] = await Promise.all([seriesApi.read(under.id), seriesApi.read(over.id)]);
     if (!isWanted()) return null;
     if (lower.frame_of_reference === null || lower.frame_of_reference !== upper.frame_of_reference) return 'other-space';
     if (pane.shown?.series.id !== under.id && !(await pane.show({ study, series: under }, 0, lower))) return null;
-    if (room.active === pane) this.onblend({ series: over.id, blending });
+    if (room.active === pane) this.onblend({ series: over.id, blending, pictures: { under: lowest, over: above } });
     return null;
   }
 

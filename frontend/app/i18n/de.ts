@@ -27,6 +27,7 @@ import restricted from './restricted.de';
 import roomcheck from './roomcheck.de';
 import rules from './rules.de';
 import sharing from './sharing.de';
+import telling from './telling.de';
 import viewing from './viewing.de';
 import volumes from './volumes.de';
 
@@ -57,6 +58,7 @@ const de: Rest = {
   ...roomcheck,
   ...rules,
   ...sharing,
+  ...telling,
   ...viewing,
   ...volumes,
   cancel: 'Abbrechen',

@@ -27,6 +27,7 @@ import restricted from './restricted.en';
 import roomcheck from './roomcheck.en';
 import rules from './rules.en';
 import sharing from './sharing.en';
+import telling from './telling.en';
 import viewing from './viewing.en';
 import volumes from './volumes.en';
 
@@ -57,6 +58,7 @@ const en = {
   ...roomcheck,
   ...rules,
   ...sharing,
+  ...telling,
   ...viewing,
   ...volumes,
   cancel: 'Cancel',

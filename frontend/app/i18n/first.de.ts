@@ -23,6 +23,7 @@ const first: First = {
   'view.scroll': 'Stelle in der Serie',
   'view.loading': 'Bild unterwegs',
   'view.again': 'Der Server war beschäftigt; neuer Versuch',
+  'view.away': 'Der Server antwortet nicht; neuer Versuch',
   'view.cut': 'Das Ende dieses Bildes fehlt',
   'view.cutBy': 'Das Ende dieses Bildes fehlt ({share} kamen nicht an)',
   'view.lacking': 'Das Objekt nennt {named|Bild|Bilder}; lesbar: {here}',

@@ -21,6 +21,7 @@ const first = {
   'view.scroll': 'Place in the series',
   'view.loading': 'Image on its way',
   'view.again': 'The server was busy; asking again',
+  'view.away': 'The server does not answer; asking again',
   'view.cut': 'The end of this image is missing',
   'view.cutBy': 'The end of this image is missing ({share} of it never came)',
   'view.lacking': 'The object names {named|image|images}; {here} can be read',

@@ -4,6 +4,7 @@ import { SvelteMap } from 'svelte/reactivity';
 import { series as seriesApi } from '../api/endpoints';
 import type { SeriesDetail, SeriesRow } from '../api/types';
 import { attemptQuietly } from '../state/notices.svelte';
+import { placesOf } from '../viewing/stack';
 import type { Mark } from '$viewer/marks/mark';
 
 export interface Whereabout {
@@ -44,7 +45,7 @@ export class Whereabouts {
     this.#read.add(detail.id);
     let place = 0;
     detail.instances.forEach((instance, image) => {
-      const frames = instance.viewable ? Math.max(1, instance.frames) : 1;
+      const frames = placesOf(instance);
       this.#pictures.set(instance.id, { seriesId: detail.id, image: image + 1, frames, place });
       place += frames;
     });

@@ -3,7 +3,7 @@
 import { untrack } from 'svelte';
 import { announceSessionEnd } from '../api/client';
 import { series as seriesApi } from '../api/endpoints';
-import { planes as planesApi } from '../api/planes';
+import { planes as planesApi, type FramePlane } from '../api/planes';
 import type { InstanceRow, SeriesDetail, SeriesRow, StudyDetail } from '../api/types';
 import { CrossLines } from '$viewer/crosslines';
 import { gapsIn, type Gap } from '$viewer/gaps';
@@ -13,6 +13,7 @@ import { nearest, planeOf, type Plane, type Vector } from '$viewer/planes';
 import { ImageViewer, type ViewerState } from '$viewer/viewer';
 import type { Room } from './room.svelte';
 import { cineRate, isPicture, memoryBudget, Stack, type StackPicture } from './stack';
+import type { StackParts } from './telling';
 
 /** Frames that a pane asks for at once. */
 export const AT_ONCE = 4;
@@ -40,11 +41,14 @@ export class RoomPane {
   loaded = $state(0);
   /** Where pictures of the stack are missing. */
   gaps: readonly Gap[] = $state.raw([]);
+  /** What of it lies at the same places (phases, echoes, magnitude and phase images); known behind the first picture. */
+  parts: StackParts | null = $state.raw(null);
   frameOfReference: string | null = null;
   readonly #layers: Partial<Record<Slot, Layer>> = {};
   #planes = new Map<number, Plane | null>();
-  #framePlanes = new Map<string, readonly (Plane | null)[]>();
+  #framePlanes = new Map<string, readonly { plane: Plane | null; told: FramePlane }[]>();
   #glimpse: Promise<Glimpse | null> | null = null;
+  #partsOf: Stack | null = null;
   #turn = 0;
   #wishes = 0;
   #start: Start = 0;
@@ -183,7 +187,7 @@ export class RoomPane {
 
   #planeOf(instance: InstanceRow, frame: number): Plane | null {
     const told = this.#framePlanes.get(instance.id);
-    if (told) return told[frame - 1] ?? null;
+    if (told) return told[frame - 1]?.plane ?? null;
     if (instance.frames > 1) return null;
     const { position, orientation, pixel_spacing: spacing } = instance;
     return planeOf({ position, orientation, spacing }, instance.rows, instance.columns);
@@ -197,10 +201,11 @@ export class RoomPane {
       if (this.stack !== stack) return;
       if (!answer) continue;
       this.frameOfReference ??= answer.frame_of_reference;
-      const planes = answer.planes.map((told) => planeOf(told, instance.rows, instance.columns));
+      const planes = answer.planes.map((told) => ({ told, plane: planeOf(told, instance.rows, instance.columns) }));
       this.#framePlanes.set(instance.id, planes);
       this.#planes.clear();
       this.gaps = this.#findGaps();
+      if (this.parts) void this.#findParts();
     }
     this.room.opened(this);
   }
@@ -216,8 +221,22 @@ export class RoomPane {
     );
   }
 
+  async #findParts(): Promise<void> {
+    const { stack } = this;
+    if (stack.count > MOST_LOOKED_AT) return;
+    const told = await import('./telling').catch(() => null); // without, nothing is wrong, only less is said
+    if (!told || this.stack !== stack) return;
+    const described = (place: number): InstanceRow | FramePlane | null => {
+      const { instance, frame } = stack.at(place) ?? {};
+      if (!instance || !frame) return null;
+      return this.#framePlanes.get(instance.id)?.[frame - 1]?.told ?? instance;
+    };
+    this.parts = new told.StackParts(stack.count, described, (place) => this.planeAt(place));
+  }
+
   #take(stack: Stack, start = 0): void {
     this.stack = stack;
+    this.parts = null;
     this.gaps = [];
     this.#planes = new Map();
     this.#framePlanes = new Map();
@@ -237,6 +256,10 @@ export class RoomPane {
   #told(state: ViewerState): void {
     const before = this.view;
     this.view = state;
+    if (state.isCurrent && this.#partsOf !== this.stack) {
+      this.#partsOf = this.stack;
+      void this.#findParts();
+    }
     if (before?.index !== state.index || before.isCurrent !== state.isCurrent) this.room.moved(this, before?.index !== state.index);
   }
 

@@ -16,6 +16,9 @@ export interface StackPicture {
 /** Whole slides have frames, which are tiles of a picture that is shown in another way. */
 export const isPicture = (instance: InstanceRow): boolean => instance.viewable && contentKind(instance) !== 'slide';
 
+/** How many places an object takes in a stack. */
+export const placesOf = (instance: InstanceRow): number => (isPicture(instance) ? Math.max(1, instance.frames) : 1);
+
 /** Takes memory by instances, whatever number of frames they name. */
 export class Stack implements Pictures {
   /** Where each instance begins, and where the last one ends. */
@@ -27,8 +30,7 @@ export class Stack implements Pictures {
   ) {
     this.#starts = new Float64Array(instances.length + 1);
     instances.forEach((instance, at) => {
-      const frames = isPicture(instance) ? Math.max(1, instance.frames) : 1;
-      this.#starts[at + 1] = (this.#starts[at] ?? 0) + frames;
+      this.#starts[at + 1] = (this.#starts[at] ?? 0) + placesOf(instance);
     });
   }
 

@@ -2,6 +2,7 @@
 
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { InstanceRow, SeriesDetail, SeriesRow } from '../api/types';
+import type { DrawnBlending } from '$viewer/drawings/content';
 import type { Source } from '$viewer/volume/loading';
 import type { Candidate } from './sources';
 
@@ -55,6 +56,27 @@ describe('a second series', () => {
     await choosing;
     expect([fusion.over, room.lies]).toEqual([null, null]);
     expect(fusion.refused).toMatchObject({ candidate: enhanced, cause: { status: 503 } });
+  });
+
+  it('of several kinds is laid over by one of them, by its name, and by another that is asked for', async () => {
+    const dixon = candidate('dixon', 'MR', (['water', 'fat'] as const).flatMap((kind) => [0, 1, 2, 3].map((place) => instance(kind, place, { kinds: [kind] }))));
+    const room = below();
+    const fusion = new Fusion(room);
+    await fusion.choose(dixon);
+    expect(fusion.volumes.map(({ telling }) => telling?.kinds)).toEqual([['water'], ['fat']]);
+    expect(room.given.at(-1)?.choice).toBe(fusion.volume);
+    const [first, second] = [fusion.choose(dixon, null, 1), fusion.choose(dixon, null, 1)];
+    await Promise.all([first, second]);
+    expect(fusion.volume?.telling?.kinds).toEqual(['fat']);
+    expect(room.given.filter((one) => one?.choice.telling?.kinds[0] === 'fat')).toHaveLength(1); // once, however often it is asked for
+    const pictures = { under: { instance_id: 'pet-0', frame: 1 }, over: { instance_id: 'fat-2', frame: 1 } };
+    const saved = { series: 'dixon', blending: {} as DrawnBlending, pictures };
+    await fusion.lay(saved, [dixon]);
+    expect([fusion.volume?.telling?.kinds, fusion.unblended]).toEqual([['fat'], false]); // of which the saved pictures are
+    await fusion.lay({ ...saved, pictures: { ...pictures, over: { instance_id: 'elsewhere-2', frame: 1 } } }, [dixon]);
+    expect([fusion.over, room.lies, fusion.unblended]).toEqual([null, null, true]);
+    await fusion.choose(pet);
+    expect(fusion.volumes).toHaveLength(1);
   });
 
   it('that comes after another was chosen stays away', async () => {

@@ -4,20 +4,29 @@ import { instances as api, series as seriesApi } from '../api/endpoints';
 import { planes as planesApi } from '../api/planes';
 import type { InstanceRow, SeriesDetail, SeriesRow, StudyDetail } from '../api/types';
 import { link } from '$viewer/link';
+import type { BlendedPicture } from '$viewer/drawings/content';
 import { assemble, type Assembled, type Choice, type Plane } from '$viewer/volume/assemble';
 import type { Source } from '$viewer/volume/loading';
-import { Stack } from '../viewing/stack';
+import { isPicture, placesOf, Stack } from '../viewing/stack';
+import { tellingOf } from '../viewing/telling';
 
 /** Lists the planes of a stack's pictures, in its order. */
 export async function planesOf(stack: Stack): Promise<Plane[]> {
   const found: Plane[] = [];
   let place = 0;
   for (const instance of stack.instances) {
-    const frames = instance.viewable ? Math.max(1, instance.frames) : 1;
-    if (instance.viewable) found.push(...(await planesWithin(instance, place, frames)));
+    const frames = placesOf(instance);
+    if (isPicture(instance)) found.push(...(await planesWithin(instance, place, frames)));
     place += frames;
   }
-  return found;
+  return withTypes(found);
+}
+
+/** Where pictures are of several types, that is a label, too: it may tell those apart whose kind is not known. */
+function withTypes(planes: Plane[]): Plane[] {
+  const types = [...new Set(planes.map(({ telling }) => telling?.type ?? ''))];
+  if (types.length < 2) return planes;
+  return planes.map((plane) => ({ ...plane, labels: [...(plane.labels ?? []), types.indexOf(plane.telling?.type ?? '')] }));
 }
 
 async function planesWithin(instance: InstanceRow, place: number, frames: number): Promise<Plane[]> {
@@ -25,14 +34,16 @@ async function planesWithin(instance: InstanceRow, place: number, frames: number
   if (!rows || !columns) return [];
   if (frames === 1) {
     const { position, orientation, pixel_spacing: spacing, time, trigger_time } = instance;
-    const { temporal_position, echo_time, b_value, acquisition } = instance;
-    const labels = [temporal_position, echo_time, b_value, trigger_time, acquisition, time];
-    return [{ place, position, orientation, spacing, rows, columns, reference, labels, time: trigger_time ?? time }];
+    const { temporal_position, echo_time, echo_number, b_value, acquisition } = instance;
+    const labels = [temporal_position, echo_time, b_value, trigger_time, acquisition, time, echo_number];
+    const telling = tellingOf(instance);
+    return [{ place, position, orientation, spacing, rows, columns, reference, labels, telling, time: trigger_time ?? time }];
   }
   const told = await planesApi.read(instance.id);
   return told.planes.slice(0, frames).map((plane, at) => ({
     place: place + at, position: plane.position ?? [], orientation: plane.orientation ?? [], spacing: plane.spacing ?? [], rows, columns, reference,
-    labels: [plane.temporal_position, plane.echo_time, plane.b_value, plane.trigger_time, null, plane.time],
+    labels: [plane.temporal_position, plane.echo_time, plane.b_value, plane.trigger_time, null, plane.time, null],
+    telling: tellingOf(plane),
     time: plane.temporal_position ?? plane.b_value ?? plane.echo_time ?? plane.time,
   }));
 }
@@ -41,13 +52,20 @@ export async function assembled(stack: Stack): Promise<Assembled> {
   return assemble(await planesOf(stack));
 }
 
+/** The volume that a picture of a series is in; none where it is in none. */
+export function volumeWith(choices: readonly Choice[], stack: Stack, { instance_id: id, frame }: BlendedPicture): Choice | undefined {
+  if (!stack.instances.some((one) => one.id === id)) return undefined;
+  const place = stack.placeOf(id, frame);
+  return choices.find(({ places }) => places.includes(place));
+}
+
 export function sourceOf(stack: Stack, modality: string, choice: Choice): Source {
   return {
     choice,
     modality,
     address: (place, coded) => {
       const found = stack.at(place);
-      return found?.instance.viewable ? api.frameUrl(found.instance.id, found.frame, coded || link.isSlow) : null;
+      return found && isPicture(found.instance) ? api.frameUrl(found.instance.id, found.frame, coded || link.isSlow) : null;
     },
   };
 }

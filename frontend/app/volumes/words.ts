@@ -2,6 +2,7 @@
 
 import { formatNumber, t } from '../i18n/index.svelte';
 import { fineness } from '../viewing/saying';
+import { tellingText } from '../viewing/telling';
 import type { SeriesRow } from '../api/types';
 import type { Choice } from '$viewer/volume/assemble';
 import type { Body } from '$viewer/volume/bodies';
@@ -9,6 +10,7 @@ import type { Blend } from '$viewer/volume/drawing';
 import type { PaneName, Probe, RoomState } from '$viewer/volume/look';
 import type { Measure } from '$viewer/volume/measuring';
 import type { PlaneName } from '$viewer/volume/planes';
+import { aspectsApart, withoutShared } from '$viewer/telling';
 import { TURNS } from '$viewer/volume/turning';
 
 const DIGITS = 1;
@@ -30,8 +32,13 @@ export function seriesName({ modality, number, description }: SeriesRow): string
 }
 
 /** One of the volumes that a series holds. */
-export function choiceText({ places, group, groups, columns, rows }: Choice): string {
-  return t(groups > 1 ? 'volume.choice.group' : 'volume.choice.other', { n: places.length, group, groups, columns, rows });
+export function choiceText(choice: Choice, all: readonly Choice[]): string {
+  const { places, group, groups, columns, rows } = choice;
+  const said = t(groups > 1 ? 'volume.choice.group' : 'volume.choice.other', { n: places.length, group, groups, columns, rows });
+  const told = withoutShared(all.flatMap(({ telling }) => telling ?? []));
+  const own = told[all.indexOf(choice)];
+  const aspects = told.length === all.length ? aspectsApart([told]) : [];
+  return own && aspects.length > 0 ? `${tellingText(own, aspects)} · ${said}` : said;
 }
 
 /** The ends of the range that colours stand for; the greater one with the unit. */

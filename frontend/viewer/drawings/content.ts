@@ -103,10 +103,18 @@ export interface DrawnBlending {
   palette: string;
 }
 
+export interface BlendedPicture {
+  instance_id: string;
+  /** From 1. */
+  frame: number;
+}
+
 /** A blending that the reader wants to see: over the series that is shown, this one. */
 export interface WantedBlend {
   series: string;
   blending: DrawnBlending;
+  /** A picture of each that it names: where a series holds several volumes, it tells which one is meant. */
+  pictures: { under: BlendedPicture; over: BlendedPicture };
 }
 
 export interface DrawnPresentation {

@@ -4,6 +4,7 @@
  */
 
 import { longSteps } from '../gaps';
+import { commonOf, type Telling } from '../telling';
 import { parted } from './phases';
 import { cross, dot, length, minus, times, unit, vecOf, type Vec } from './vectors';
 
@@ -23,6 +24,8 @@ export interface Plane {
   time?: number | null;
   /** What else may tell it from others at its position: as many, in the same order, for all planes. */
   labels?: readonly (number | null)[];
+  /** What it is: never in one volume with others at its position that are of another kind. */
+  telling?: Telling;
   /** What its position counts from, where the series' planes differ in it. */
   reference?: string | null;
 }
@@ -56,6 +59,8 @@ export interface Choice extends Stacked {
   group: number;
   groups: number;
   time: number | null;
+  /** What all its planes have in common of what may tell it from others. */
+  telling: Telling | null;
   /** Planes like these that are in no volume: nothing tells in which. */
   leftOut: number;
 }
@@ -92,6 +97,8 @@ function placed(plane: Plane): Placed | null {
   return square ? { plane, position, row, column } : null;
 }
 
+const kindOf = ({ plane }: Placed): string => (plane.telling?.kinds ?? []).join();
+const sameKind = (a: Placed, b: Placed): boolean => kindOf(a) === kindOf(b);
 const sameWay = (a: Placed, b: Placed): boolean => dot(a.row, b.row) > SAME_WAY && dot(a.column, b.column) > SAME_WAY;
 
 function sameMatrix({ plane: a }: Placed, { plane: b }: Placed): boolean {
@@ -151,6 +158,8 @@ function volumesOf(group: readonly Placed[]): Choice[] | WhyNoVolume {
     else positions.push([entry]);
   }
   if (positions.length < FEWEST_PLANES) return positions.length === 1 ? 'one-position' : 'too-few';
+  const kinds = grouped(group, sameKind);
+  if (kinds.length > 1 && positions.some((here) => new Set(here.map(({ one }) => kindOf(one))).size > 1)) return severally(kinds);
   for (const here of positions) here.sort((a, b) => order(a.one.plane, b.one.plane));
   const { parts, leftOut } = parted(positions.map((here) => here.map(({ one }) => one)), ({ plane }) => [...(plane.labels ?? []), plane.time ?? null]);
   const full = parts.filter((part) => part.length >= FEWEST_PLANES);
@@ -158,6 +167,13 @@ function volumesOf(group: readonly Placed[]): Choice[] | WhyNoVolume {
   const found = full.map((part, at) => stack(part, { row, column, normal }, { group: at + 1, groups: full.length, leftOut: rest }));
   const sound = found.filter((one) => typeof one !== 'string');
   return sound.length > 0 ? sound : 'scattered';
+}
+
+/** The volumes of each kind for itself: magnitude and phase, water and fat. */
+function severally(kinds: readonly (readonly Placed[])[]): Choice[] | WhyNoVolume {
+  const found = kinds.map(volumesOf);
+  const choices = found.flatMap((one) => (typeof one === 'string' ? [] : one));
+  return choices.length > 0 ? choices : (found.find((one) => typeof one === 'string') ?? 'too-few');
 }
 
 const order = (a: Plane, b: Plane): number => (a.time ?? 0) - (b.time ?? 0) || a.place - b.place;
@@ -180,6 +196,7 @@ function stack(planes: readonly Placed[], axes: Axes, among: Pick<Choice, 'group
     rows: first.plane.rows, columns: first.plane.columns, origin, ...axes, spacing: [across, down], shear,
     places: planes.map((one) => one.plane.place), depths, even: evenStep(depths), gaps: longSteps(steps).map(({ at }) => at),
     tilt: (Math.acos(Math.min(1, 1 / length(shear))) * 180) / Math.PI, ...among, time: first.plane.time ?? null,
+    telling: commonOf(planes.flatMap(({ plane }) => plane.telling ?? [])),
   };
 }
 

@@ -4,6 +4,7 @@ import type { Window, WindowFunction } from '../grey';
 import { displayed } from './display';
 import { inUnits } from './halves';
 import { cellsOf, type Grid } from './grid';
+import type { Turn } from './projection';
 import type { Cut, Kind, Scale, Voxels } from './reslice';
 import { corners, rays, slices } from './shaders';
 import type { Vec } from './vectors';
@@ -36,16 +37,8 @@ export interface Over {
   share: number;
 }
 
-export interface Rays {
+export interface Rays extends Turn {
   name: string;
-  width: number;
-  height: number;
-  from: Vec;
-  across: Vec;
-  down: Vec;
-  way: Vec;
-  least: Vec;
-  most: Vec;
   toPatient: readonly number[];
   stepMm: number;
   /** None: the largest value, by the tone. */

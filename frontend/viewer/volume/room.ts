@@ -12,16 +12,16 @@ import { Drawing, firstBlend, type Blend, type PlaneJob } from './drawing';
 import { goneTo } from './going';
 import { planeEvents, spaceEvents } from './handling';
 import { NotLoaded, type Source, type WhyNotLoaded } from './loading';
-import { barsIn, drawnWindow, edgesIn, firstLook, standing, toneOf, type Look, type PaneName, type RoomState, type RoomTool } from './look';
+import { drawnWindow, firstLook, standing, toneOf, type Look, type PaneName, type RoomState, type RoomTool } from './look';
 import { Measuring, type Measure } from './measuring';
 import { drawCross, drawGaps, drawMeasures, type Shown } from './overlay';
 import { VolumePane } from './pane';
 import { facingsOf, fitScale, panned, PLANES, scrollStep, toPane, toPatient, turnOthers, zoomed, type PlaneName } from './planes';
 import { Probing } from './probing';
+import { roomState } from './room-state';
 import { savedBlend, savedWindow } from './saved-blend';
 import { drawnAlong, firstSpace, lookingFrom, pannedSpace, zoomedSpace, type Side } from './space';
 import type { SpaceView } from './transfer';
-import { tiltOf } from './turning';
 import { along, type Vec } from './vectors';
 
 export interface RoomOptions {
@@ -36,7 +36,6 @@ export interface RoomOptions {
   onStranger?: () => void;
 }
 
-const BAR_SHARE = 0.2; // of a pane's height
 const TOGGLED_ZOOM = 2.5;
 const MOST_SLAB_MM = 500;
 const ARRIVING_MS = 1_500;
@@ -386,18 +385,6 @@ export class VolumeRoom {
   }
 
   #tell(): void {
-    if (this.#closed) return;
-    const body = this.bodies.body('main') ?? null;
-    const { views, space, upright } = this.#look;
-    const { all: measures, isPassing } = this.measuring;
-    const { selected, handle } = this.choosing;
-    this.#options.onState({
-      ...this.#look, measures, selected, handle, tilt: tiltOf(views, facingsOf(upright, body?.grid)), isPassing, body, why: this.#why.main, over: this.bodies.body('over') ?? null, overWhy: this.#why.over,
-      graphics: this.bodies.graphics, shownWindow: this.#look.window ?? body?.window ?? null,
-      spaceReady: this.bodies.painterFor('main')?.hasCopy('main') ?? (body !== null && body.progress.here === body.progress.of),
-      atCursor: this.#probing.atCursor, hover: this.#probing.hover,
-      edges: edgesIn(views, space),
-      bars: barsIn(views, (name) => (body ? this.sizeOf(name).height * BAR_SHARE : 0)),
-    });
+    if (!this.#closed) this.#options.onState(roomState(this, this.#why, this.#probing));
   }
 }

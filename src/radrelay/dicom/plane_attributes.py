@@ -132,9 +132,17 @@ class Contrast(msgspec.Struct, frozen=True, rename={"administered": "00189342", 
     phase: Values = NONE
 
 
+class FrameType(msgspec.Struct, frozen=True, rename={"type": "00089007", "component": "00089208"}):
+    """MR Image Frame Type (C.8.13.5.1): what kind of picture the frame is."""
+
+    type: Values = NONE
+    component: Values = NONE
+
+
 class Groups(msgspec.Struct, frozen=True, rename={
     "content": "00209111", "position": "00209113", "orientation": "00209116", "measures": "00289110",
     "echo": "00189114", "diffusion": "00189117", "trigger": "00189118", "offset": "00209310", "contrast": "00189341",
+    "frame_type": "00189226",
 }):  # fmt: skip
     """The functional groups of one frame, or those that all frames share."""
 
@@ -147,6 +155,7 @@ class Groups(msgspec.Struct, frozen=True, rename={
     trigger: Items[Trigger] = Items()
     offset: Items[Offset] = Items()
     contrast: Items[Contrast] = Items()
+    frame_type: Items[FrameType] = Items()
 
 
 class Detector(msgspec.Struct, frozen=True, rename={"position": "00200032", "orientation": "00200037"}):
@@ -170,7 +179,7 @@ class Top(msgspec.Struct, frozen=True, rename={
     "offsets": "3004000C",
     "detectors": "00540022", "slice_vector": "00540080", "slot_vector": "00540070", "time_slice_vector": "00540100",
     "slices": "00540081", "echo_time": "00180081", "b_value": "00189087", "temporal": "00200100",
-    "trigger": "00181060",
+    "trigger": "00181060", "component": "00089208", "sequence_name": "00180024",
 }):  # fmt: skip
     """What stands at the top level of the data set."""
 
@@ -196,3 +205,5 @@ class Top(msgspec.Struct, frozen=True, rename={
     b_value: Values = NONE
     temporal: Values = NONE
     trigger: Values = NONE
+    component: Values = NONE
+    sequence_name: Values = NONE

@@ -13,7 +13,18 @@ from collections.abc import Sequence
 
 import msgspec
 
-from radrelay.dicom.plane_attributes import Content, Groups, Measures, Orientation, Position, Top, Values, is_mosaic
+from radrelay.dicom.picture_kinds import b_value_of, kinds_of
+from radrelay.dicom.plane_attributes import (
+    Content,
+    FrameType,
+    Groups,
+    Measures,
+    Orientation,
+    Position,
+    Top,
+    Values,
+    is_mosaic,
+)
 from radrelay.dicom.values import parse_date, parse_time
 
 MOST_PLANES = 1 << 15
@@ -29,6 +40,7 @@ class Plane(msgspec.Struct, frozen=True):
 
     `time` is when it was acquired, in seconds after the midnight before the object's first frame; `echo_time` and
     `trigger_time` are milliseconds, `b_value` s/mm². `contrast` is YES or NO, with a bolus' phase behind a space.
+    `kinds` are what an MR picture is, such as magnitude or water (`picture_kinds`).
     """
 
     position: Vector | None = None
@@ -44,6 +56,7 @@ class Plane(msgspec.Struct, frozen=True):
     b_value: float | None = None
     contrast: str = ""
     dimensions: tuple[int, ...] = ()
+    kinds: tuple[str, ...] = ()
 
 
 class Planes(msgspec.Struct, frozen=True):
@@ -95,7 +108,8 @@ def _planes(top: Top, frames: int) -> list[Plane]:
             temporal_position=top.temporal.integer,
             trigger_time=top.trigger.number,
             echo_time=top.echo_time.number,
-            b_value=top.b_value.number,
+            b_value=b_value_of(top.b_value, top.sequence_name),
+            kinds=kinds_of(top.sop_class.text, top.image_type, top.component),
         )
     ]
 
@@ -201,7 +215,7 @@ def _of_groups(top: Top, frames: int) -> list[Plane]:
         _plane(one, shared, top, None if time is None else round(time - midnight, 6))
         for one, time in zip(found, times, strict=True)
     ]
-    return planes if any(plane != Plane() for plane in planes) else []
+    return planes if any(plane != Plane(kinds=plane.kinds) for plane in planes) else []
 
 
 def _plane(own: Groups, shared: Groups, top: Top, time: float | None) -> Plane:
@@ -214,6 +228,7 @@ def _plane(own: Groups, shared: Groups, top: Top, time: float | None) -> Plane:
     trigger = own.trigger.first or shared.trigger.first
     offset = own.offset.first or shared.offset.first
     contrast = own.contrast.first or shared.contrast.first
+    frame_type = own.frame_type.first or shared.frame_type.first or FrameType(top.image_type, top.component)
     seconds = offset.offset.number if offset else None
     return Plane(
         vector(position.position),
@@ -229,6 +244,7 @@ def _plane(own: Groups, shared: Groups, top: Top, time: float | None) -> Plane:
         diffusion.b_value.number if diffusion else None,
         f"{contrast.administered.text} {contrast.phase.text}".strip() if contrast else "",
         tuple(int(one) for one in content.dimensions.numbers),
+        kinds_of(top.sop_class.text, frame_type.type, frame_type.component),
     )
 
 

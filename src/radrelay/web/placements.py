@@ -12,6 +12,7 @@ import msgspec
 
 from radrelay.archive.instances import InstanceRef
 from radrelay.archive.metadata import MetadataReader
+from radrelay.dicom.picture_kinds import b_value_of, further_values, kinds_of
 from radrelay.dicom.plane_attributes import Values, is_mosaic
 from radrelay.dicom.planes import moment_s
 from radrelay.web.ordering import Plane, display_order
@@ -28,6 +29,7 @@ class Placement(msgspec.Struct, frozen=True, gc=False, rename={
     "acquisition_date": "00080022", "acquisition_time": "00080032", "content_date": "00080023",
     "content_time": "00080033", "trigger_time": "00181060", "temporal_position": "00200100",
     "acquisition_number": "00200012", "echo_time": "00180081", "b_value": "00189087",
+    "echo_number": "00180086", "sequence_name": "00180024", "component": "00089208",
 }):  # fmt: skip
     """The part of an instance's metadata (DICOM JSON) that says where and when it is, how it plays, what it holds."""
 
@@ -52,6 +54,19 @@ class Placement(msgspec.Struct, frozen=True, gc=False, rename={
     acquisition_number: Values = _NONE
     echo_time: Values = _NONE
     b_value: Values = _NONE
+    echo_number: Values = _NONE
+    sequence_name: Values = _NONE
+    component: Values = _NONE
+
+    @property
+    def diffusion_b_value(self) -> float | None:
+        """Return the b-value in s/mm², if any."""
+        return b_value_of(self.b_value, self.sequence_name)
+
+    @property
+    def image_type_text(self) -> str:
+        """Return Image Type from its third value on."""
+        return "\\".join(further_values(self.image_type))
 
     def placed(self) -> Placement:
         """Return it without a place in the patient where the picture has none: a mosaic's is that of no one slice."""
@@ -115,10 +130,18 @@ def _lenient(raw: msgspec.Raw) -> Placement:
 def in_display_order(refs: Sequence[InstanceRef], placed: Sequence[Placement]) -> list[int]:
     """Return the places of `refs` in display order."""
     planes = []
+    several = image_types_differ(placed)
     for ref, placement in zip(refs, placed, strict=True):
         position = placement.position.numbers
         at = (position[0], position[1], position[2]) if len(position) == 3 else None
-        planes.append(Plane(ref.number, at, placement.orientation.numbers))
+        kinds = kinds_of(ref.sop_class_uid, placement.image_type, placement.component) if several else ()
+        turn = (
+            placement.temporal_position.number,
+            placement.echo_time.number,
+            placement.echo_number.number,
+            placement.diffusion_b_value,
+        )
+        planes.append(Plane(ref.number, at, placement.orientation.numbers, kinds, turn))
     return display_order(planes)
 
 
@@ -132,6 +155,11 @@ def times(placed: Sequence[Placement], *, clear: bool) -> list[tuple[float | Non
     earliest = min((moment for moment, _ in moments if moment is not None), default=0.0)
     zero = earliest - earliest % DAY_S if clear else earliest
     return [(None if moment is None else round(moment - zero, 6), which) for moment, which in moments]
+
+
+def image_types_differ(placed: Sequence[Placement]) -> bool:
+    """Tell whether a series holds pictures of several types."""
+    return len({(placement.image_type, placement.component) for placement in placed}) > 1
 
 
 def shared_frame_of_reference(placed: Sequence[Placement]) -> str:

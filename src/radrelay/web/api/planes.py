@@ -28,7 +28,8 @@ class FramePlane(BaseModel):
 
     `time` is in seconds after the midnight before the first frame (from the first frame, where the patient's identity
     is not shown) or after the reference that the object names; `trigger_time` and `echo_time` are ms, `b_value` s/mm².
-    `contrast` is YES or NO, with a bolus' phase behind a space. `dimensions` are the frame's indices.
+    `contrast` is YES or NO, with a bolus' phase behind a space. `dimensions` are the frame's indices, `kinds` what an
+    MR picture is, such as magnitude, phase, water, fat, adc.
     """
 
     position: list[float] | None
@@ -44,6 +45,7 @@ class FramePlane(BaseModel):
     b_value: float | None
     contrast: str
     dimensions: list[int]
+    kinds: list[str]
 
 
 class InstancePlanes(BaseModel):

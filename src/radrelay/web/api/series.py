@@ -14,6 +14,7 @@ from radrelay.archive.instances import InstanceRef
 from radrelay.archive.reader import FrameNotThere
 from radrelay.dicom.decode import can_decode
 from radrelay.dicom.errors import Malformed
+from radrelay.dicom.picture_kinds import kinds_of
 from radrelay.dicom.pixels import BrokenPixels, DecoderKilled, NotViewable, PixelsTooLarge
 from radrelay.dicom.syntaxes import syntax_of
 from radrelay.web import placements, study_rows, trail
@@ -38,9 +39,10 @@ class Instance(BaseModel):
     `frames` are those that can be read, whatever the header says; `frames_named` is what it says. `time` is in seconds
     after the midnight before the series' first instance, `time_of` says of what: its acquisition or its content;
     without the patient's identity it counts from that instance. `trigger_time` is in ms after the heart's R wave.
-    `temporal_position`, `acquisition` (its number), `echo_time` (ms) and `b_value` (s/mm²) tell pictures apart that lie
-    at one position. `frame_of_reference` is told only where a series' instances have different ones. `view` is a
-    radiograph's, such as MLO or PA (with " modified" for a special one), `side` of the body R, L or B.
+    `temporal_position`, `acquisition` (its number), `echo_time` (ms), `echo_number` and `b_value` (s/mm²) tell pictures
+    apart that lie at one position; and, told only where a series' instances differ in them, `kinds` (what an MR picture
+    is: magnitude, phase, water, fat, adc) and `image_type` (from its third value on); so is `frame_of_reference`.
+    `view` is a radiograph's, such as MLO or PA (with " modified" for a special one), `side` of the body R, L or B.
     """
 
     id: uuid.UUID
@@ -67,7 +69,10 @@ class Instance(BaseModel):
     temporal_position: float | None
     acquisition: float | None
     echo_time: float | None
+    echo_number: float | None
     b_value: float | None
+    kinds: list[str]
+    image_type: str
     frame_of_reference: str | None
     cine_rate: float | None
     file_name: str
@@ -114,6 +119,7 @@ def _listed(services: WebServices, organisation_id: uuid.UUID, found: ReachedSer
     placed = placements.placements(services.metadata, found.instances)
     when = placements.times(placed, clear=clear)
     reference = placements.shared_frame_of_reference(placed)
+    several = placements.image_types_differ(placed)
     asked = 0
     rows: list[dict[str, object]] = []
     for place in placements.in_display_order(found.instances, placed):
@@ -124,6 +130,9 @@ def _listed(services: WebServices, organisation_id: uuid.UUID, found: ReachedSer
         asked += looked + counted
         row = _instance(ref, placement, shape, frames, why_not, clear=clear)
         row["time"], row["time_of"] = when[place]
+        if several:
+            row["kinds"] = kinds_of(ref.sop_class_uid, placement.image_type, placement.component)
+            row["image_type"] = placement.image_type_text
         if not reference:
             row["frame_of_reference"] = reference_of(
                 services, organisation_id, placement.frame_of_reference.text, clear=clear
@@ -197,7 +206,10 @@ def _instance(
         "temporal_position": placement.temporal_position.number,
         "acquisition": placement.acquisition_number.number,
         "echo_time": placement.echo_time.number,
-        "b_value": placement.b_value.number,
+        "echo_number": placement.echo_number.number,
+        "b_value": placement.diffusion_b_value,
+        "kinds": (),
+        "image_type": "",
         "frame_of_reference": None,
         "cine_rate": placement.frames_per_second(),
         "file_name": ref.file_name if clear else "",

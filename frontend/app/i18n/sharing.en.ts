@@ -92,6 +92,7 @@ export default {
   'arrive.visitOver': 'What this link opened in this browser is closed again.',
   'shared.title': 'Images for you',
   'shared.lead': 'From {name}. In this browser open until {when}.',
+  'shared.nothing': 'This link shows no images any more. Ask whoever gave it to you for a new one.',
   'shared.download': 'Save (ZIP)',
   'shared.leave': 'Close',
 } satisfies Record<string, string | [string, string]>;

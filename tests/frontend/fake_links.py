@@ -31,6 +31,10 @@ class Links:
     sent: list[Row] = field(default_factory=list)
     launch: str = "launch-expired"
 
+    def here(self) -> Row:
+        """What somebody is told who came with a link."""
+        return {"may_download": True, "organisation": self.organisation}
+
 
 def link(number: int, state: str, **more: Any) -> Row:
     shown = {"study_id": str(uuid.UUID(int=2)), "series_ids": ["s"] if number == 1 else [], "patient": PATIENT,

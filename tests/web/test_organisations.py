@@ -455,6 +455,8 @@ def test_a_token_and_a_link_open_their_own_organisation_alone(two: Two) -> None:
 def test_the_directory_and_single_sign_on_are_their_own_organisations_alone(two: Two) -> None:
     beta = two.beta
     assert beta.asked("GET", "/directory")["set"] is False
+    elsewhere = [one.asked("GET", "/directory")["elsewhere"] for one in (two.alpha, beta)]
+    assert elsewhere == [False, True], "only who can set one is told how"
     assert beta.asked("GET", "/oidc/state")["set"] is False
     far = two.site.login("beta-admin", "203.0.113.7")
     assert far.http.get("/metrics").status_code == 404, "numbers over the whole machine"

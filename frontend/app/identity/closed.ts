@@ -5,7 +5,7 @@ import { t } from '../i18n/index.svelte';
 
 export const CLOSED = '/closed';
 /** What is said on the page that comes after: it is loaded afresh, and nothing of the account is in its memory. */
-const KEPT = 'radrelay-closed';
+const JUST_CLOSED = 'radrelay-closed';
 
 export function going(told: Outlook): string[] {
   const counted = [
@@ -31,13 +31,13 @@ export function staying(told: Outlook): string[] {
 
 /** One's own account is closed: on to the page that says so. */
 export function leaveClosed(told: Outlook): void {
-  sessionStorage.setItem(KEPT, JSON.stringify(told));
+  sessionStorage.setItem(JUST_CLOSED, JSON.stringify(told));
   location.replace(CLOSED);
 }
 
 /** What was closed in this tab just now; it is told once. */
 export function justClosed(): Outlook | null {
-  const kept = sessionStorage.getItem(KEPT);
-  sessionStorage.removeItem(KEPT);
+  const kept = sessionStorage.getItem(JUST_CLOSED);
+  sessionStorage.removeItem(JUST_CLOSED);
   return kept === null ? null : (JSON.parse(kept) as Outlook);
 }

@@ -88,6 +88,7 @@ export const outside: Readonly<Record<string, () => Promise<{ default: Component
   '/sign-up': () => import('./pages/SignUp.svelte'),
   '/join': () => import('./pages/Join.svelte'),
   '/address': () => import('./pages/Address.svelte'),
+  '/closed': () => import('./pages/Closed.svelte'),
 };
 
 /** One's own account. */

@@ -53,6 +53,8 @@ class OwnAccount:
     closed: bool = False
     may_join: bool = False
     mail_waits: bool = False
+    untold: bool = False
+    group_lacks: bool = False
     signed_up: list[Row] = field(default_factory=list)
     chosen: list[Row] = field(default_factory=list)
     sessions: list[Row] = field(default_factory=lambda: [
@@ -115,6 +117,10 @@ async def sign_up(request: Request) -> Response:
     return JSONResponse({"open": own(request).may_join, "by_admin": True, "mail_waits": own(request).mail_waits})
 
 
+async def newcomers_group(request: Request) -> Response:
+    return JSONResponse({"name": "Überweiser", "lacks": own(request).group_lacks})
+
+
 async def open_sign_up(request: Request) -> Response:
     if (await request.json())["token"] != TOKEN:
         return JSONResponse({"code": "sign-up-over", "detail": "over"}, 404)
@@ -131,7 +137,7 @@ async def open_sign_up(request: Request) -> Response:
 
 async def use_sign_up(request: Request) -> Response:
     own(request).signed_up.append(await request.json())
-    return JSONResponse({"username": "ruth@praxis.example", "waits": True}, 201)
+    return JSONResponse({"username": "ruth@praxis.example", "waits": True, "told": not own(request).untold}, 201)
 
 
 async def confirm_address(request: Request) -> Response:
@@ -200,6 +206,7 @@ ROUTES = [
     Route("/api/me/closing", closing, methods=["GET", "POST"]),
     Route("/api/accounts/{account_id}/closing", closing, methods=["GET", "POST"]),
     Route("/api/sign-up", sign_up, methods=["GET", "POST"]),
+    Route("/api/sign-up/group", newcomers_group),
     Route("/api/sign-up/open", open_sign_up, methods=["POST"]),
     Route("/api/sign-up/use", use_sign_up, methods=["POST"]),
     Route("/api/address-confirmations", confirm_address, methods=["POST"]),

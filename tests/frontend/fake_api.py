@@ -119,6 +119,7 @@ def _account(world: World) -> dict[str, Any]:
                "must_accept": world.must_accept}  # fmt: skip
     return {"account": account, "csrf_token": CSRF, "expires_at": None, "idle_until": None,
             "launched": {"program": world.program} if world.program else None,
+            "shared": world.links.here() if world.role == "link" else None,
             "server_proof": world.server_proof, **world.own.left()}  # fmt: skip
 
 

@@ -74,6 +74,7 @@ class Directory:
 
     set: bool = True
     followed: bool = True
+    elsewhere: bool = False
     runs: list[Row] = field(default_factory=lambda: [run("r-3"), run("r-2", state="failed", report={
         "trouble": _trouble("directory-unavailable", "The directory does not answer just now.")})])  # fmt: skip
     offer: Row = field(default_factory=lambda: {"set": False, "name": "", "hide_password": False, "at_once": False})
@@ -92,8 +93,9 @@ async def directory(request: Request) -> Response:
     found = directory_of(request)
     return JSONResponse(
         {
-            "set": found.set, "urls": ["ldaps://dc1.klinik.example"], "kind": "active-directory",
-            "base": "DC=klinik,DC=example", "groups": {}, "every_s": 900, "most_disabled_percent": 10.0,
+            "set": found.set, "elsewhere": found.elsewhere, "urls": ["ldaps://dc1.klinik.example"],
+            "kind": "active-directory", "base": "DC=klinik,DC=example", "groups": {}, "every_s": 900,
+            "most_disabled_percent": 10.0,
             "followed": found.followed, "next_at": "2026-11-26T08:30:00Z" if found.followed else None,
             "runs": found.runs,
         }

@@ -26,9 +26,14 @@ class Links:
     standing: str = "waiting"
     code: str = "730518"
     sends_to: str = "m…@clinic.example"
+    organisation: str = "Klinikum Süd"
     left: int = 5
     sent: list[Row] = field(default_factory=list)
     launch: str = "launch-expired"
+
+    def here(self) -> Row:
+        """What somebody is told who came with a link."""
+        return {"may_download": True, "organisation": self.organisation}
 
 
 def link(number: int, state: str, **more: Any) -> Row:
@@ -86,7 +91,8 @@ async def arrive(request: Request) -> Response:
     links: Links = request.app.state.world.links
     given = await request.json()
     if given.get("answer") is None:
-        return JSONResponse({"wants": "email", "sends_to": links.sends_to, "studies": []})
+        return JSONResponse({"wants": "email", "sends_to": links.sends_to, "organisation": links.organisation,
+                             "organisation_id": str(uuid.UUID(int=9)), "studies": []})  # fmt: skip
     if not given.get("asked") or links.standing == "over":
         return refusal(403, "link-code-over")
     if given["answer"] != links.code:

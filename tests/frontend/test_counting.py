@@ -11,6 +11,7 @@ from radrelay.privacy.usage import KINDS
 from tests.frontend.conftest import OpenPage, Site, settled, until
 from tests.pages import violations
 
+BRIEFLY = {"radrelay-leaving", "radrelay-closed"}  # while somebody logs out, or has just closed their account
 STORED = "() => [...Object.keys(localStorage), ...Object.keys(sessionStorage)].sort()"
 LOOKS = """(button) => {
   const { backgroundColor, color, borderColor, fontWeight, fontSize } = getComputedStyle(button);
@@ -37,7 +38,7 @@ def test_usage_is_counted_of_who_agrees_alone_and_clearing_the_choice_takes_it_b
     names = page.evaluate(STORED)
     assert names == ["radrelay-language", "radrelay-reader", "radrelay-theme"]
     kept = {one.name for one in kept_here(counting=False) if one.where != "cookie"}
-    assert kept - {"radrelay-leaving"} == set(names)  # that one while somebody logs out
+    assert kept - BRIEFLY == set(names)
 
     consents.counting = True
     page.reload()
@@ -73,7 +74,7 @@ def test_usage_is_counted_of_who_agrees_alone_and_clearing_the_choice_takes_it_b
     assert {"kind": "device", "value": "phone"} in sent["events"]
     assert consents.cookies_seen == [""], "who is logged in is nothing to the counting"
     kept = {one.name for one in kept_here(counting=True) if one.where != "cookie"}
-    assert kept - {"radrelay-leaving"} == set(page.evaluate(STORED))
+    assert kept - BRIEFLY == set(page.evaluate(STORED))
 
     dialog.get_by_role("button", name="Nein, nicht zählen").click()
     expect(dialog.get_by_text("Jetzt: Die Nutzung wird nicht gezählt.")).to_be_visible()

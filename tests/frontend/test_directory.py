@@ -44,6 +44,10 @@ def test_the_first_run_is_seen_before_it_is_confirmed_and_one_that_stopped_says_
     waiting.locator("select").select_option(index=1)
     waiting.get_by_role("button", name="Link").click()
     expect(page.get_by_text("2 people linked")).to_be_visible()
+    found.elsewhere, found.set = True, False
+    page.reload()
+    expect(main).to_contain_text("Directory and single sign-on belong to another organisation of this installation.")
+    expect(main).not_to_contain_text("RADRELAY_")
 
 
 def test_the_login_page_offers_single_sign_on_and_says_why_it_refused(open_page: OpenPage, site: Site) -> None:

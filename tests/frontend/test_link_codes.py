@@ -15,6 +15,8 @@ def test_a_code_is_asked_for_waits_for_its_mail_is_mistyped_and_opens_the_images
     page = open_page("/s#" + "x" * 54, language="de", width=360, height=740, touch=True)
     expect(page.locator("main")).to_contain_text("clinic.example")
     assert links.sent == [], "to open the page writes to nobody"
+    expect(page.locator(".brand")).to_contain_text(links.organisation)
+    expect(page.get_by_role("button", name="Datenschutzhinweise")).to_be_visible()
     links.standing = "delayed"
     page.get_by_role("button", name="Code senden").click()
     expect(page.get_by_role("status").filter(has_text="Mailserver")).to_contain_text("antwortet gerade nicht")

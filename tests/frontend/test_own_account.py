@@ -108,7 +108,7 @@ def test_a_person_signs_up_looks_after_the_profile_and_closes_the_account(open_p
     page.get_by_label("I accept the terms of use.").check()
     page.get_by_label("I am at least 18 years old.").check()
     page.get_by_role("button", name="Create the account").click()
-    expect(page.get_by_text("An administrator has been told")).to_be_visible()
+    expect(page.get_by_text("An administrator has been written to")).to_be_visible()
     assert set(own.signed_up[-1]) == {"token", "new", "texts", "language", "of_age"}, "no password leaves the browser"
 
     page.goto(f"{site.address}/address#{TOKEN}")
@@ -130,3 +130,8 @@ def test_a_person_signs_up_looks_after_the_profile_and_closes_the_account(open_p
     dialog.get_by_label("I know that nothing brings it back.").check()
     dialog.get_by_role("button", name="Close for good").click()
     until(lambda: own.closed, "the account to be closed")
+    expect(page.get_by_role("heading", name="Your account is closed")).to_be_visible()
+    expect(page.get_by_text("One study that nobody else owns")).to_be_visible()
+    expect(page.get_by_text("12 measurements and annotations")).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("heading", name="Your account is closed")).to_be_hidden()

@@ -8,6 +8,9 @@ from tests.frontend.conftest import OpenPage, Site, settled, until
 from tests.frontend.fake_privacy import TEXT
 from tests.pages import violations
 
+CUT = """(all) => all.filter((one) => one.scrollHeight > one.clientHeight + 1
+  && ['auto', 'scroll', 'hidden'].includes(getComputedStyle(one).overflowY)).length"""
+
 
 def test_the_notice_is_accepted_before_anything_else_and_promises_stand_as_they_are(
     open_page: OpenPage, site: Site
@@ -18,6 +21,11 @@ def test_the_notice_is_accepted_before_anything_else_and_promises_stand_as_they_
     expect(page.get_by_text("<b>kein Markup</b>")).to_be_visible()
     expect(page.get_by_role("link", name="hier")).to_have_attribute("href", "https://k.example")
     go = page.get_by_role("button", name="Annehmen und weiter")
+    expect(go).to_be_in_viewport()
+    page.set_viewport_size({"width": 360, "height": 240})  # a text longer than the screen: the page scrolls, no box
+    assert page.locator("main .card *").evaluate_all(CUT) == 0
+    expect(go).to_be_in_viewport()
+    page.set_viewport_size({"width": 360, "height": 740})
     expect(go).to_be_disabled()
     settled(page, site)
     assert violations(page) == []

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import radrelay
+from radrelay.access.errors import LaunchRefused
 from radrelay.errors import RadrelayError
 from radrelay.intake import discs, errors, file_kinds, quarantine, tally, unpack, zip_members
 from radrelay.intake.file_kinds import FileKind
@@ -19,6 +20,7 @@ from radrelay.web import problems
 
 WORDS = Path(__file__).parents[2] / "frontend" / "app" / "i18n"
 SOURCE = Path(quarantine.__file__).parents[1]
+SESSIONS = Path("identity", "sessions.py")
 
 
 def known(language: str) -> set[str]:
@@ -101,6 +103,20 @@ def test_every_error_that_a_page_may_show_has_words(language: str) -> None:
     shown = problem_codes() - COMMANDS - LISTENER - DICOMWEB - ARCHIVES
     assert {"nobody-listens", "objects-refused", "context-refused", "password-common"} <= shown
     assert {f"problem.{code}" for code in shown} - known(language) == set()
+
+
+@pytest.mark.parametrize("language", ["de", "en"])
+def test_whatever_closes_what_a_program_opened_is_said_in_one_sentence_of_its_own(language: str) -> None:
+    whys = set(re.findall(r'SessionEnded\(why="(\w+)"', "".join(path.read_text() for path in SOURCE.rglob("*.py"))))
+    whys |= set(re.findall(r'why="(\w+)" if now >= expires_at else "(\w+)"', (SOURCE / SESSIONS).read_text())[0])
+    assert whys == {"shut", "ended", "over", "idle", "withdrawn"}
+    codes = {error.code for error in every_error(LaunchRefused)}
+    wanted = {f"launch.over.{why}" for why in whys} | {f"launch.{code}" for code in codes}
+    words = dict(re.findall(r"^  '([^']+)': '(.*)',$", (WORDS / f"launch.{language}.ts").read_text(), re.MULTILINE))
+    assert wanted - set(words) == set()
+    said = [words[key] for key in wanted]
+    assert all(one.endswith(".") and one.count(". ") == 0 for one in said), "one sentence each"
+    assert len(set(said)) == len(said), "and none for two reasons"
 
 
 def test_no_error_is_left_out_that_is_not_there() -> None:

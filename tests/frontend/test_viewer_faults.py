@@ -35,6 +35,21 @@ def test_damaged_frame_is_marked_and_the_rest_goes_on(open_page: OpenPage, site:
     has_picture(page, 1)
 
 
+def test_a_study_that_may_not_be_seen_any_more_leaves_the_open_page(open_page: OpenPage, site: Site) -> None:
+    page = open_page(CT)
+    has_picture(page, 0)
+    held = next(one for one in site.world.studies if one.row["id"] in CT)
+    site.world.studies.remove(held)  # by restricting its processing, by a grant's end, by deleting: all answer alike
+    site.world.changed.add("studies")
+    expect(page.get_by_role("heading", name="This study is no longer shown")).to_be_visible(timeout=8_000)
+    expect(page.get_by_text("Its images have been taken off this page.")).to_be_visible()
+    expect(page.locator("canvas")).to_have_count(0)
+    assert "Groß" not in page.content()
+    site.world.studies.append(held)  # it was lifted again
+    site.world.changed.add("studies")
+    has_picture(page, 0)
+
+
 def test_frame_that_is_not_there_yet_has_a_sign_of_progress(open_page: OpenPage, site: Site) -> None:
     site.world.held_frames = {LAST_OF_CT}
     page = open_page(CT)

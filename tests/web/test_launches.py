@@ -103,6 +103,13 @@ def refused(site: WebSite, launched: str) -> str:
     return str(bring(Login(site.client("198.51.100.7")), launched).json()["code"])
 
 
+def why_over(browser: Login) -> str:
+    """Return what a page is told that asks why what it showed is closed."""
+    answer = browser.http.get("/api/session")
+    assert answer.status_code == 401, answer.text
+    return str(answer.json()["why"])
+
+
 def seen(browser: Login, study: str) -> int:
     return int(browser.http.get(f"/api/studies/{study}").status_code)
 
@@ -213,7 +220,9 @@ def test_what_ends_meanwhile_is_told_and_opens_nothing(site: WebSite, ris: TestC
     assert refused(site, launched) == "launch-shut"
     assert ask(ris, "bert", study=studies["A1"]).json()["code"] == "launch-user"
     assert seen(browser, studies["A1"]) == 401
+    assert why_over(browser) == "shut"
     suspend(False)
+    assert why_over(browser) == "ended", "who is let in again logs in again"
 
     launched, browser = address(ris, "bert", study=studies["A1"]), came(site, address(ris, "bert", accession="A1"))
     with site.database.write() as session:
@@ -227,8 +236,9 @@ def test_what_ends_meanwhile_is_told_and_opens_nothing(site: WebSite, ris: TestC
         :1
     ]  # the newest is this program's
     assert root.http.delete(f"/api/tokens/{ours}", headers=root.headers).status_code == 204
-    assert refused(site, launched) == "launch-refused"
+    assert refused(site, launched) == "launch-withdrawn"
     assert seen(browser, studies["A1"]) == 401, "who stood for the person stands no more"
+    assert why_over(browser) == "withdrawn"
 
 
 def test_a_patient_s_studies_are_chosen_from_and_those_of_another_stay_closed(
@@ -275,6 +285,7 @@ def test_it_ends_soon_without_use_and_at_the_latest_after_four_hours(
     assert seen(browser, studies["A1"]) == 200
     site.clock.advance(timedelta(minutes=1))
     assert seen(browser, studies["A1"]) == 401
+    assert why_over(browser) == "idle"
     browser = came(site, address(ris, study=studies["A1"]))
     for _ in range(23):
         site.clock.advance(timedelta(minutes=10))
@@ -282,6 +293,7 @@ def test_it_ends_soon_without_use_and_at_the_latest_after_four_hours(
     assert seen(browser, studies["A1"]) == 200
     site.clock.advance(timedelta(minutes=10))
     assert seen(browser, studies["A1"]) == 401
+    assert why_over(browser) == "over"
     browser = came(site, address(ris, study=studies["A1"]))
     assert browser.http.delete("/api/session", headers=browser.headers).status_code == 204
     assert seen(browser, studies["A1"]) == 401

@@ -84,9 +84,12 @@ def test_a_link_opens_its_study_in_a_browser_that_was_never_here_until_it_is_rev
     assert made["address"].startswith("http://127.0.0.1:8080/s#")
     assert made["qr"].startswith("<svg")
     browser = opened(site, made)
-    assert try_open(browser, token_of(made)).json() == {"wants": "", "sends_to": "", "studies": [ct["id"]]}
+    assert try_open(browser, token_of(made)).json()["studies"] == [ct["id"]]
     account = browser.http.get("/api/session").json()
-    assert (account["account"]["role"], account["shared"]) == ("link", {"may_download": False})
+    assert (account["account"]["role"], account["shared"]) == (
+        "link",
+        {"may_download": False, "organisation": "Radrelay"},
+    )
     opening = browser.http.get(f"/api/studies/{ct['id']}/opening").json()
     assert opening["study"]["patient"]["name"] == "CompressedSamples^CT1"
     assert (opening["study"]["sources"], opening["study"]["holdings"]) == ([], [])

@@ -414,6 +414,24 @@ def test_dicomweb_hands_each_its_own_copy_of_the_same_uids(two: Two) -> None:
     assert counted == [[1], [2]]
 
 
+def test_a_link_tells_whose_it_is_to_who_has_it_and_to_nobody_else(two: Two) -> None:
+    for own, name in ((two.alpha, "Radrelay AG"), (two.beta, "Praxis Beta")):
+        ends_at = (two.site.clock.now() + timedelta(days=1)).isoformat()
+        wanted = {"studies": [own.ids["study_id"]], "ends_at": ends_at, "protection": "pin", "pin": "481516"}
+        token = own.asked("POST", "/links", wanted)["address"].partition("#")[2]
+        browser = Login(two.site.client("198.51.100.77"))
+        told = browser.http.post("/api/shared", json={"token": token}).json()
+        assert (told["wants"], told["organisation"], told["organisation_id"]) == ("pin", name, str(own.organisation_id))
+        forged = browser.http.post("/api/shared", json={"token": token[:-2] + "AA"})
+        wrong = browser.http.post("/api/shared", json={"token": token, "answer": "000000"})
+        for refused in (forged, wrong):
+            assert refused.status_code in (401, 403), refused.text
+            assert "Beta" not in refused.text
+            assert "Radrelay AG" not in refused.text
+        assert browser.http.post("/api/shared", json={"token": token, "answer": "481516"}).json()["wants"] == ""
+        assert browser.http.get("/api/session").json()["shared"]["organisation"] == name
+
+
 def test_a_token_and_a_link_open_their_own_organisation_alone(two: Two) -> None:
     for own, other in two.both:
         made = own.asked("POST", "/tokens", {"name": "a machine", "role": "admin"})
@@ -437,6 +455,8 @@ def test_a_token_and_a_link_open_their_own_organisation_alone(two: Two) -> None:
 def test_the_directory_and_single_sign_on_are_their_own_organisations_alone(two: Two) -> None:
     beta = two.beta
     assert beta.asked("GET", "/directory")["set"] is False
+    elsewhere = [one.asked("GET", "/directory")["elsewhere"] for one in (two.alpha, beta)]
+    assert elsewhere == [False, True], "only who can set one is told how"
     assert beta.asked("GET", "/oidc/state")["set"] is False
     far = two.site.login("beta-admin", "203.0.113.7")
     assert far.http.get("/metrics").status_code == 404, "numbers over the whole machine"

@@ -13,6 +13,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from radrelay.errors import Unavailable
+from radrelay.identity import organisations
 from radrelay.storage.database import DatabaseUnavailable
 from radrelay.web import live
 from radrelay.web.guards import TlsBeyondLoopback
@@ -73,6 +74,21 @@ def test_without_the_built_pages_a_line_says_so(site: WebSite) -> None:
     answer = site.client().get("/")
     assert answer.status_code == 503
     assert "not built" in answer.text
+
+
+def test_the_page_says_whose_site_it_is_as_its_operator_has_named_it(tmp_path: Path) -> None:
+    site = open_site(tmp_path, {"organisation_name": 'Klinikum "Süd" <Haus 1>'})
+    try:
+        build(site)
+        (site.services.static_dir / "index.html").write_text('<!doctype html><html lang="en"><title>Radrelay</title>')
+        with site.database.write() as session:
+            organisations.add(session, "Praxis Beta", "AT", site.clock.now())
+        for path in ("/", "/login", "/s", "/view"):
+            page = site.client().get(path).text
+            assert '<html data-house="Klinikum &quot;Süd&quot; &lt;Haus 1&gt;" lang="en">' in page, path
+            assert "Beta" not in page, "organisations are named to nobody"
+    finally:
+        close_site(site)
 
 
 def test_alive_and_ready_are_two_things(site: WebSite, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import time
+import uuid
 from typing import Any
 
 import pytest
@@ -78,7 +79,11 @@ def test_the_notice_says_what_is_set_and_tells_when_it_no_longer_does(site: WebS
     assert "Dr. Dora Dau, dsb@klinik.example; LfDI, https://lfdi.example" in made["english"]
     parts = json.dumps(["notice", 1, made["english"], made["german"]], ensure_ascii=False)
     assert made["sha256"] == hashlib.sha256(parts.encode()).hexdigest()
-    public = site.client("203.0.113.1").get("/api/privacy/notice").json()
+    stranger = site.client("203.0.113.1")
+    public = stranger.get("/api/privacy/notice").json()
+    own, other = ({"organisation": str(one)} for one in (site.organisation_id, uuid.uuid4()))
+    assert stranger.get("/api/privacy/notice", params=own).json() == public
+    assert stranger.get("/api/privacy/notice", params=other).status_code == 404, "not the first one's for a link's"
     assert (public["sha256"], public["version"]) == (made["sha256"], 1)
     assert "changed_by" not in public
 

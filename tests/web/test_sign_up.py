@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from radrelay import access
 from radrelay.access import Grantee, Right, Target
 from radrelay.app.mail import Mailing
+from radrelay.app.people_findings import group_findings
 from radrelay.app.replay import FURTHER
 from radrelay.archive import ownership
 from radrelay.archive.deletion import end_holdings
@@ -164,7 +165,7 @@ def test_somebody_signs_up_and_sees_nothing_until_something_is_granted(site: Web
     assert use(http, token, texts=[]).json()["code"] == "not-the-text", "the terms were not accepted"
     made = use(http, token)
     assert made.status_code == 201, made.text
-    assert made.json() == {"username": "Ruth@praxis.example", "waits": False}
+    assert made.json() == {"username": "Ruth@praxis.example", "waits": False, "told": False}
     assert use(http, token).json()["code"] == "sign-up-over", "a link works once"
 
     answer = log_in(http, "ruth@praxis.example", CHOSEN).json()
@@ -272,6 +273,50 @@ def test_an_administrator_lets_somebody_in_first(site: WebSite, monkeypatch: pyt
     assert [(kind, to) for kind, to, _ in letters(site)] == [("sign-up-opened", "later@x.example")]
     assert "account.let-in" in actions(site, row["id"])
     assert log_in(http, "later@x.example", CHOSEN).status_code == 200
+
+
+def test_a_group_that_is_not_there_is_named_to_administrators_and_made_up_for(
+    site: WebSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = site.login("root")
+    by_admin = site.settings.sign_up.model_copy(update={"by_admin": True})
+    monkeypatch.setattr(site.services.sign_ups, "settings", by_admin)
+    (group,) = root.http.get("/api/groups").json()["groups"]
+    path, named = f"/api/groups/{group['id']}", {"name": "Referrers", "lacks": False}
+    assert root.http.get("/api/sign-up/group").json() == named
+    assert list(group_findings(site.settings, site.database)) == []
+    assert root.http.patch(path, json={"name": "Praxen"}, headers=root.headers).status_code == 200
+    try:
+        assert root.http.get("/api/sign-up/group").json() == named | {"lacks": True}
+        (bad,) = group_findings(site.settings, site.database)
+        assert (bad.subject, bad.state) == ("sign-up", "bad")
+        assert "'Referrers'" in bad.text
+        http, token = asked_link(site, email="nowhere@x.example")
+        assert use(http, token).json() == {"username": "nowhere@x.example", "waits": True, "told": True}
+    finally:
+        assert root.http.patch(path, json={"name": "REFERRERS "}, headers=root.headers).status_code == 200
+    rows = root.http.get("/api/accounts").json()["accounts"]
+    own = next(one["id"] for one in rows if one["email"] == "nowhere@x.example")
+    members = f"{path}/members"
+    assert own not in str(root.http.get(members).json())
+    root.http.patch(f"/api/accounts/{own}", json={"disabled": False}, headers=root.headers)
+    assert own in str(root.http.get(members).json()), "who is let in once it is there joins it"
+    assert root.http.get("/api/sign-up/group").json() == named
+
+
+def test_nobody_is_said_to_know_of_a_newcomer_where_no_administrator_can_be_written_to(
+    site: WebSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = site.login("root")
+    monkeypatch.setattr(site.services.sign_ups, "settings", site.settings.sign_up.model_copy(update={"by_admin": True}))
+    own = next(one["id"] for one in root.http.get("/api/accounts").json()["accounts"] if one["username"] == "root")
+    root.http.patch(f"/api/accounts/{own}", json={"email": ""}, headers=root.headers)
+    letters(site)  # that the address was changed
+    try:
+        http, token = asked_link(site, email="unheard@x.example")
+        assert use(http, token).json() == {"username": "unheard@x.example", "waits": True, "told": False}
+    finally:
+        root.http.patch(f"/api/accounts/{own}", json={"email": "root@clinic.example"}, headers=root.headers)
 
 
 def test_a_profile_is_changed_by_its_owner_and_an_address_once_it_is_confirmed(site: WebSite) -> None:

@@ -196,7 +196,7 @@ def test_what_is_kept_in_a_browser_is_all_on_the_list(counting: WebSite) -> None
              for one in (FRONTEND / part).rglob(f"*.{ending}") if ".test." not in one.name]  # fmt: skip
     text = "".join(one.read_text() for one in pages)
     writers = set(re.findall(r"Storage\.setItem\((\w+)", text))
-    assert writers == {"READER", "STORED", "CONSENT", "BROWSER", "LEAVING"}
+    assert writers == {"READER", "STORED", "CONSENT", "BROWSER", "LEAVING", "JUST_CLOSED"}
     keys = set(re.findall(rf"const (?:{'|'.join(writers)}) = '([a-z-]+)';", text))
     assert keys == {one.name for one in EVERYTHING if one.where != "cookie"}
     assert not re.search(r"document\.cookie|indexedDB|caches\.open", text)

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import time
+import uuid
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from starlette.types import Message
 
+from radrelay import access
+from radrelay.access import WantedBar
 from radrelay.errors import Unavailable
 from radrelay.identity import Identity, OpenSession
 from radrelay.storage.database import DatabaseUnavailable
 from radrelay.web import live
+from radrelay.web.authentication import COOKIE
 from radrelay.web.live import LiveFeed
 from tests.apart import run_apart
 from tests.web.conftest import Login, WebSite
@@ -26,8 +31,40 @@ Headers = list[tuple[bytes, bytes]]
 
 async def hear_until_end(site: WebSite, headers: Headers, then: Callable[[], Awaitable[object]]) -> tuple[str, float]:
     """Listen for changes, do `then` once the stream is open; return what came and how long after that it ended."""
+    feed: LiveFeed = site.app.state.feed
+    async with feed.running():
+        ready = asyncio.Event()
+        task = asyncio.create_task(listening(site, headers, ready))
+        await asyncio.wait_for(ready.wait(), 20)
+        await asyncio.sleep(1.2)
+        begun = time.monotonic()
+        await then()
+        heard = await asyncio.wait_for(task, 20)
+    return heard, time.monotonic() - begun
+
+
+async def hear_all_until_end(
+    site: WebSite, cookies: dict[str, bytes], then: Callable[[], Awaitable[object]]
+) -> dict[str, str]:
+    """Listen in several browsers at once; return what came to each until its stream ended."""
+    feed: LiveFeed = site.app.state.feed
+    async with feed.running():
+        ready = {name: asyncio.Event() for name in cookies}
+        tasks = {
+            name: asyncio.create_task(listening(site, [(b"host", b"127.0.0.1:8080"), (b"cookie", one)], ready[name]))
+            for name, one in cookies.items()
+        }
+        for one in ready.values():
+            await asyncio.wait_for(one.wait(), 20)
+        await asyncio.sleep(1.2)
+        await then()
+        return {name: await asyncio.wait_for(task, 20) for name, task in tasks.items()}
+
+
+async def listening(site: WebSite, headers: Headers, ready: asyncio.Event) -> str:
+    """Return what a stream of changes brings until it ends; `ready` is set once it is open."""
     heard: list[str] = []
-    ready, never = asyncio.Event(), asyncio.Event()
+    never = asyncio.Event()
 
     async def receive() -> Message:
         await never.wait()
@@ -43,15 +80,8 @@ async def hear_until_end(site: WebSite, headers: Headers, then: Callable[[], Awa
         "path": "/api/events", "raw_path": b"", "query_string": b"", "root_path": "", "headers": headers,
         "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 8080), "state": {},
     }  # fmt: skip
-    feed: LiveFeed = site.app.state.feed
-    async with feed.running():
-        task = asyncio.create_task(site.app(scope, receive, send))
-        await asyncio.wait_for(ready.wait(), 20)
-        await asyncio.sleep(1.2)
-        begun = time.monotonic()
-        await then()
-        await asyncio.wait_for(task, 20)
-    return "".join(heard), time.monotonic() - begun
+    await site.app(scope, receive, send)
+    return "".join(heard)
 
 
 def disable(site: WebSite, root: Login, username: str) -> None:
@@ -115,6 +145,43 @@ def test_what_a_revoked_link_opened_is_closed_within_seconds_in_every_browser(si
     assert heard.endswith(live.ENDED)
     assert "changed" not in heard
     assert seconds < live.HEARTBEAT_S / 2
+
+
+def bar_processing(site: WebSite, study: dict[str, Any]) -> None:
+    patient = study["patient"]
+    wanted = WantedBar(patient["issuer"], patient["id"], "accuracy", "the birth date is doubted", None, uuid.uuid4())
+    with site.database.write() as session:
+        assert access.bar(session, site.organisation_id, wanted, "dora", site.clock.now())
+
+
+def test_open_pages_hear_within_seconds_that_processing_was_restricted_of_what_they_show(site: WebSite) -> None:
+    root = site.login("root")
+    upload(site, root, CT)
+    upload(site, root, "MR_small.dcm")
+    shown, other = study_of(root, "CT"), study_of(root, "MR")
+    made = make(site, root, studies=[shown["id"], other["id"]])
+    beside = make(site, root, studies=[other["id"]])
+    cookies = {
+        name: f"radrelay_link={opened(site, link).http.cookies['radrelay_link']}".encode()
+        for name, link in {"made": made, "beside": beside}.items()
+    }
+    cookies["root"] = f"{COOKIE}={root.http.cookies[COOKIE]}".encode()
+
+    def end(link: dict[str, Any]) -> None:
+        answer = root.http.delete(f"/api/links/{link['link']['id']}", headers=root.headers)
+        assert answer.status_code == 204, answer.text
+
+    async def restrict_and_end() -> None:
+        await asyncio.to_thread(bar_processing, site, shown)
+        await asyncio.sleep(3 * live.LOOK_EVERY_S)
+        for link in (made, beside):
+            await asyncio.to_thread(end, link)
+        await asyncio.to_thread(lambda: root.http.delete("/api/session", headers=root.headers))
+
+    heard = run_apart(hear_all_until_end(site, cookies, restrict_and_end))
+    assert 'changed\ndata: {"lists": ["studies"]}' in heard["made"]
+    assert '"studies"' in heard["root"]
+    assert "changed" not in heard["beside"], "what a link does not show is nothing to who came with it"
 
 
 def test_visitors_leave_room_for_the_house(site: WebSite, monkeypatch: pytest.MonkeyPatch) -> None:

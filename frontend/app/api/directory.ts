@@ -54,6 +54,8 @@ export interface Run {
 
 export interface Directory {
   set: boolean;
+  /** It belongs to the installation's first organisation, and this is another. */
+  elsewhere: boolean;
   urls: string[];
   kind: string;
   base: string;

@@ -83,6 +83,9 @@ export interface Opened {
   wants: '' | 'pin' | 'birth-date' | 'email' | 'tap' | 'leave';
   /** Where a code would be sent by e-mail, as far as it is shown. */
   sends_to: string;
+  /** Whose link it is, while something is wanted. */
+  organisation: string;
+  organisation_id: string | null;
   studies: string[];
 }
 

@@ -31,13 +31,23 @@ export interface SignUpOpened {
   texts: PublicText[];
 }
 
+export interface SignedUp {
+  username: string;
+  /** An administrator has to let them in; one was written to, where one has an address. */
+  waits: boolean;
+  told: boolean;
+}
+
+/** Which group whoever signs up is to join, for administrators; it may not be there. */
+export const newcomersGroup = (): Promise<{ name: string; lacks: boolean }> => get('/api/sign-up/group');
+
 /** Asked by people who are not logged in. */
 export const signUp = {
   offer: () => get<SignUpOffer>('/api/sign-up', { anonymous: true }),
   ask: (wanted: SignUpWanted) => post<{ mail_waits: boolean }>('/api/sign-up', wanted, { anonymous: true }),
   open: (token: string) => post<SignUpOpened>('/api/sign-up/open', { token }, { anonymous: true }),
   use: (token: string, verifier: Verifier, texts: PublicText[], language: string) =>
-    post<{ username: string; waits: boolean }>(
+    post<SignedUp>(
       '/api/sign-up/use',
       { token, new: verifier, texts: texts.map(({ id, sha256 }) => ({ id, sha256 })), language, of_age: true },
       { anonymous: true },

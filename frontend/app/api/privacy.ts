@@ -83,7 +83,7 @@ export const texts = {
   owed: () => get<{ texts: PublicText[] }>('/api/privacy/owed').then((answer) => answer.texts),
   accept: (all: PublicText[], language: string) =>
     post('/api/privacy/acceptances', { texts: all.map(({ id, sha256 }) => ({ id, sha256 })), language }),
-  notice: () => get<PublicText>('/api/privacy/notice', { anonymous: true }),
+  notice: (organisation: string | null) => get<PublicText>('/api/privacy/notice', { anonymous: true, query: { organisation } }),
 };
 
 export interface Contacts {

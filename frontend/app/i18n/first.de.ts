@@ -34,6 +34,8 @@ const first: First = {
   'view.failed': 'Dieses Bild lässt sich nicht zeigen',
   'view.damaged': 'Was davon ankam, ist beschädigt. Die anderen Bilder gehen weiter.',
   'view.noStudy': 'Diese Studie lässt sich nicht öffnen',
+  'view.lost': 'Diese Studie wird nicht mehr gezeigt',
+  'view.lostText': 'Es gibt sie nicht mehr, oder Sie dürfen sie nicht mehr sehen. Ihre Bilder sind aus dieser Seite entfernt.',
   'view.noSeries': 'Von dieser Studie ist noch nichts eingetroffen.',
   'view.arrived': ['{n} weiteres Bild ist eingetroffen – zeigen', '{n} weitere Bilder sind eingetroffen – zeigen'],
   'view.noScale': 'Nicht kalibriert: keine Längen',

@@ -32,6 +32,8 @@ const first = {
   'view.failed': 'This image cannot be shown',
   'view.damaged': 'What arrived of it is damaged. The other images go on.',
   'view.noStudy': 'This study cannot be opened',
+  'view.lost': 'This study is no longer shown',
+  'view.lostText': 'It is not here any more, or you may no longer see it. Its images have been taken off this page.',
   'view.noSeries': 'Nothing of this study has arrived yet.',
   'view.arrived': ['{n} more image has arrived – show', '{n} more images have arrived – show'],
   'view.noScale': 'Not calibrated: no lengths',

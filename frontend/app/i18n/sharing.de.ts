@@ -94,6 +94,10 @@ export default {
   'arrive.visitOver': 'Was dieser Link in diesem Browser geöffnet hat, ist wieder geschlossen.',
   'shared.title': 'Bilder für Sie',
   'shared.lead': 'Von {name}. In diesem Browser offen bis {when}.',
+  'shared.about': 'Zu diesen Bildern',
+  'shared.from': 'Diese Bilder hat Ihnen {name} freigegeben. Sehen kann sie, wer den Link hat und angibt, wonach er fragt.',
+  'shared.fromNobody': 'Diese Bilder wurden Ihnen freigegeben. Sehen kann sie, wer den Link hat und angibt, wonach er fragt.',
+  'shared.nothing': 'Dieser Link zeigt keine Bilder mehr. Bitten Sie um einen neuen, wo Sie ihn bekommen haben.',
   'shared.download': 'Speichern (ZIP)',
   'shared.leave': 'Schließen',
 } satisfies Record<keyof typeof words, string | [string, string]>;

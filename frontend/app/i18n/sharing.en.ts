@@ -92,6 +92,10 @@ export default {
   'arrive.visitOver': 'What this link opened in this browser is closed again.',
   'shared.title': 'Images for you',
   'shared.lead': 'From {name}. In this browser open until {when}.',
+  'shared.about': 'About these images',
+  'shared.from': 'These images were shared with you by {name}. Whoever has the link and what it asks for can see them.',
+  'shared.fromNobody': 'These images were shared with you. Whoever has the link and what it asks for can see them.',
+  'shared.nothing': 'This link shows no images any more. Ask whoever gave it to you for a new one.',
   'shared.download': 'Save (ZIP)',
   'shared.leave': 'Close',
 } satisfies Record<string, string | [string, string]>;

@@ -4,6 +4,7 @@ import { ApiProblem, onAcceptanceWanted, onSessionEnded, setCsrfToken } from '..
 import * as api from '../api/endpoints';
 import type { Account, FactorsReset, SessionAnswer, Stage } from '../api/types';
 import type { PasskeyGiven } from '../factors/api';
+import { named } from './house';
 import { readAs } from './router.svelte';
 import { onTabs, tellTabs } from './tabs';
 
@@ -19,6 +20,7 @@ interface State {
   ended: boolean;
   asked: boolean;
   mayDownload: boolean;
+  sharedBy: string;
   program: string | null;
   linkOver: boolean;
   stage: Stage;
@@ -27,7 +29,7 @@ interface State {
 }
 
 const state = $state<State>({
-  account: null, ended: false, asked: false, mayDownload: true, program: null, linkOver: false, stage: 'open', reset: null,
+  account: null, ended: false, asked: false, mayDownload: true, sharedBy: '', program: null, linkOver: false, stage: 'open', reset: null,
   leaving: false,
 });
 /** This page has been shown behind the login: when that ends, it is kept. */
@@ -78,6 +80,10 @@ export const session = {
   get mayDownload() {
     return state.mayDownload;
   },
+  /** Whose link it is that somebody came with; empty where that has no name. */
+  get sharedBy() {
+    return state.sharedBy;
+  },
   /** Somebody came with a link, and what it opened is closed. */
   get linkOver() {
     return state.linkOver;
@@ -90,6 +96,7 @@ function take(answer: SessionAnswer): void {
   if (answer.account.role !== 'link') sessionStorage.setItem(READER, answer.account.id);
   state.account = answer.account;
   state.mayDownload = answer.shared?.may_download ?? true;
+  state.sharedBy = named(answer.shared?.organisation ?? '');
   state.program = answer.launched?.program ?? null;
   state.stage = answer.stage ?? 'open';
   state.reset = answer.reset ?? null;

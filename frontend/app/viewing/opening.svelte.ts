@@ -4,8 +4,8 @@ import { untrack } from 'svelte';
 import { studies as api } from '../api/endpoints';
 import type { SeriesDetail, SeriesRow, StudyDetail } from '../api/types';
 import type { Target } from '../contents/target';
-import { isLive, onLive } from '../state/live.svelte';
-import { attempt, attemptQuietly } from '../state/notices.svelte';
+import { isLive } from '../state/live.svelte';
+import { attempt } from '../state/notices.svelte';
 import { go, search } from '../state/router.svelte';
 import { session } from '../state/session.svelte';
 import { viewAddress } from '../studies/actions.svelte';
@@ -13,11 +13,14 @@ import { fetchGlimpse } from '$viewer/loader';
 import { pictured, type PriorStudies } from './priors.svelte';
 import type { RoomPane, Start } from './room-pane.svelte';
 import type { Room } from './room.svelte';
+import { watchSight } from './sight';
 import { isPicture } from './stack';
 
 export class Opening {
   study = $state.raw<StudyDetail | null>(null);
   problem: unknown = $state.raw(undefined);
+  /** It was shown, and may not be any more. */
+  lost = $state(false);
   /** Moves when the study is to be asked for again. */
   #tries = $state(0);
   /** What came with the study: the series that it opens on. */
@@ -173,6 +176,7 @@ export class Opening {
     void tries;
     this.study = null;
     this.problem = undefined;
+    this.lost = false;
     let left = false;
     const wanted = untrack(() => {
       onleave();
@@ -196,14 +200,40 @@ export class Opening {
         if (!left) this.problem = cause;
       },
     );
-    const leave = onLive('studies', () => void attemptQuietly(async () => {
-      const fresh = await api.read(id);
-      if (!left) this.study = fresh;
-    }), 1_500);
+    const leave = watchSight(() => this.#inSight(id), {
+      onfresh: (fresh) => {
+        if (fresh.id !== id) return;
+        if (this.lost) this.retry();
+        else if (this.study) this.study = fresh;
+      },
+      ongone: (gone, cause) => (gone === id ? this.#lose(cause, onleave) : this.#loseOther(gone)),
+    });
     return () => {
       left = true;
       leave();
     };
+  }
+
+  /** The study itself, and what of the patient's others is open beside it. */
+  #inSight(id: string): string[] {
+    if (session.ended) return []; // the page is hidden, and asks again once somebody is back
+    return [id, ...this.priors.opened.keys(), ...this.room.panes.flatMap(({ shown }) => shown?.study.id ?? [])];
+  }
+
+  /** Nothing of the study stays on the screen or in memory. */
+  #lose(cause: unknown, onleave: () => void): void {
+    if (!this.study) return; // it was not shown, and why is said already
+    onleave();
+    this.lost = true;
+    this.problem = cause;
+    this.study = null;
+    this.room.clear();
+    this.priors.clear();
+  }
+
+  #loseOther(id: string): void {
+    for (const pane of this.room.panes) if (pane.shown?.study.id === id) pane.clear();
+    this.priors.lose(id);
   }
 
   /** Opens a series at the image that the address names, if it names one. */

@@ -72,6 +72,12 @@ export class PriorStudies {
     return this.opened.get(id) ?? null;
   }
 
+  /** One is not to be seen any more. */
+  lose(id: string): void {
+    this.close(id);
+    this.listed = this.listed.filter((one) => one.id !== id);
+  }
+
   close(id: string): void {
     this.opened = new Map([...this.opened].filter(([one]) => one !== id));
   }

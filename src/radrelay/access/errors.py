@@ -67,6 +67,12 @@ class LaunchUsed(LaunchRefused):
     code = "launch-used"
 
 
+class LaunchWithdrawn(LaunchRefused):
+    """The program that this address is from may not open images here any more."""
+
+    code = "launch-withdrawn"
+
+
 class LaunchShut(LaunchRefused):
     """The account that these images are to be opened for is not here any more, or is shut."""
 

@@ -61,6 +61,14 @@ def groups(session: Session, organisation_id: uuid.UUID) -> list[GroupView]:
     return [_view(row, member_count, grant_count) for row, member_count, grant_count in rows]
 
 
+def group_named(session: Session, organisation_id: uuid.UUID, name: str) -> GroupView | None:
+    """Return the organisation's group of a name, in whatever case it is written; none where there is none."""
+    folded = _clean(name).casefold()
+    mine = sa.select(Group).where(Group.organisation_id == organisation_id, Group.name_folded == folded)
+    row = session.scalar(mine)
+    return None if row is None else _view(row)
+
+
 def _count(column: sa.ColumnExpressionArgument[object], *conditions: sa.ColumnElement[bool]) -> sa.ScalarSelect[int]:
     return sa.select(sa.func.count(column)).where(*conditions).correlate(Group).scalar_subquery()
 
@@ -245,8 +253,12 @@ def _row(session: Session, organisation_id: uuid.UUID, group_id: uuid.UUID) -> G
     return row
 
 
+def _clean(name: str) -> str:
+    return " ".join(name.split())
+
+
 def _name(session: Session, row: Group, name: str) -> None:
-    name = " ".join(name.split())
+    name = _clean(name)
     if not name or len(name) > LONGEST_NAME or not any(char.isalnum() for char in name):
         raise Invalid(f"a group's name has 1 to {LONGEST_NAME} characters", field="name")
     folded = name.casefold()

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from radrelay.access.errors import LaunchExpired, LaunchRefused, LaunchUsed
+from radrelay.access.errors import LaunchExpired, LaunchRefused, LaunchUsed, LaunchWithdrawn
 from radrelay.access.link_keys import LONGEST, digest
 from radrelay.access.links import CLOCKS_APART
 from radrelay.access.models import Launch
@@ -102,7 +102,7 @@ def take_launch(session: Session, secret: str, address: str, now: datetime) -> L
     if not row.created_at - CLOCKS_APART <= now < row.expires_at:
         return LaunchExpired(program=row.program)
     if role_of(session, row.organisation_id, "token", row.token_id, now) is None:
-        return LaunchRefused()
+        return LaunchWithdrawn(program=row.program)
     row.used_at = now
     session.flush()
     return _view(row)

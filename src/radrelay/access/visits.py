@@ -12,7 +12,7 @@ import hmac
 import secrets
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -67,11 +67,12 @@ class Visit:
 class Asked:
     """What a link wants first: an answer, or, where uses are counted, a tap, which no program does by itself.
 
-    `sends_to` is where a code would go, as it is shown.
+    `sends_to` is where a code would go, as it is shown; `organisation_id` whose link it is.
     """
 
     wants: Literal["pin", "birth-date", "email", "tap"]
     sends_to: str = ""
+    organisation_id: uuid.UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,8 @@ def _judge(
     if links.closed_until(row, now) is not None:
         return Refused("closed", links.view(row, now))
     lacking = _lacking(session, keys, row, attempt, now)
+    if isinstance(lacking, Asked):
+        return replace(lacking, organisation_id=row.organisation_id)
     return lacking or _begin_visit(session, row, attempt, role, now)
 
 

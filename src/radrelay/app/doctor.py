@@ -23,7 +23,7 @@ from radrelay.app.core import served_before
 from radrelay.app.findings import Finding, State
 from radrelay.app.mail import mail_findings
 from radrelay.app.node_findings import node_findings
-from radrelay.app.people_findings import people_findings
+from radrelay.app.people_findings import group_findings, people_findings
 from radrelay.app.record_keeping import record_findings
 from radrelay.app.restored import UNFINISHED
 from radrelay.clock import SystemClock
@@ -174,6 +174,7 @@ def _database(settings: Settings, keyring: Keyring) -> Iterator[Finding]:
             if half_restored is not None:
                 yield Finding("restore", "bad", "a restore was cut off before its end", "run `radrelay restore` again")
             yield from node_findings(database, settings)
+            yield from group_findings(settings, database)
             yield from record_findings(settings, database, datetime.now(UTC))
             yield from _landing(settings, keyring, database)
     except (RadrelayError, sa.exc.SQLAlchemyError) as error:

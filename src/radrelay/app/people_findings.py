@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from radrelay import access
 from radrelay.app.findings import Finding, State
 from radrelay.clock import SystemClock
 from radrelay.errors import RadrelayError
+from radrelay.identity import organisations
 from radrelay.identity.directory import open_directory
 from radrelay.identity.oidc.provider import Provider
 from radrelay.settings import Settings
+from radrelay.storage.database import Database
 
 GUARD = "an account with a password of its own gets in meanwhile"
 ADVICE = {
@@ -74,6 +77,20 @@ def _sign_up(settings: Settings) -> Iterator[Finding]:
         yield Finding("sign-up", "bad", "nobody can sign up: no mail server is set", "set mail.host and mail.sender")
         return
     first = "an administrator lets them in" if settings.sign_up.by_admin else "nobody looks at it first"
-    group = f"join the group {settings.sign_up.group!r}" if settings.sign_up.group else "join no group"
+    group = f"are to join the group {settings.sign_up.group!r}" if settings.sign_up.group else "join no group"
     text = f"people may sign up once terms are published; they {group}, and {first}"
     yield Finding("sign-up", "good", text)
+
+
+def group_findings(settings: Settings, database: Database) -> Iterator[Finding]:
+    """Yield that the group which people join by signing up is not there, where it is not."""
+    wanted = settings.sign_up.group.strip()
+    if not settings.sign_up.enabled or not wanted:
+        return
+    with database.read() as session:
+        first = next(iter(organisations.every(session)), None)
+        if first is None or access.group_named(session, first.id, wanted) is not None:
+            return
+    text = f"sign_up.group names {wanted!r}, and {first.name} has no such group: who signs up joins none, sees nothing"
+    advice = "make that group on the page Groups, or name one that is there; then put in who has signed up meanwhile"
+    yield Finding("sign-up", "bad", text, advice)

@@ -101,7 +101,7 @@ def idle_until(used_at: datetime, expires_at: datetime, own_s: int | None, setti
 
 
 def find(session: Session, secret: str, settings: WebSettings, now: datetime) -> OpenSession:
-    """Return the login of `secret`; raises `SessionEnded`."""
+    """Return the login of `secret`; raises `SessionEnded`, with why where there was one: shut, ended, over or idle."""
     if not secret or len(secret) > LONGEST_SECRET:
         raise SessionEnded
     row = session.execute(_BY_SECRET, {"secret": digest(secret)}).one_or_none()
@@ -110,8 +110,12 @@ def find(session: Session, secret: str, settings: WebSettings, now: datetime) ->
     own_id, csrf_token, used_at, expires_at, ended_at, stage, proven_at, launched_by, idle_s, *of_account = row
     account = AccountView(*of_account)
     until = idle_until(used_at, expires_at, idle_s, settings)
-    if ended_at is not None or account.disabled_at is not None or now >= until:
-        raise SessionEnded
+    if account.disabled_at is not None:
+        raise SessionEnded(why="shut")
+    if ended_at is not None:
+        raise SessionEnded(why="ended")
+    if now >= until:
+        raise SessionEnded(why="over" if now >= expires_at else "idle")
     return OpenSession(
         own_id, account, csrf_token, expires_at, until, stage=stage, proven_at=proven_at, launched_by=launched_by,
         idle_s=idle_s,

@@ -63,6 +63,11 @@ EVERYTHING: tuple[Kept, ...] = (
         "Nur während Sie sich abmelden: dass es noch zu tun ist, falls der Server gerade nicht antwortet.",
     ),
     Kept(
+        "tab", "radrelay-closed", "tab",
+        "Only for a moment after you have closed your account: what is said of that, in numbers.",
+        "Nur einen Augenblick, nachdem Sie Ihr Konto geschlossen haben: was dazu gesagt wird, in Zahlen.",
+    ),
+    Kept(
         "local", CONSENT_KEY, "until-cleared", "Whether you agree that usage is counted.",
         "Ob Sie einverstanden sind, dass die Nutzung gezählt wird.", only_counting=True,
     ),

@@ -49,7 +49,7 @@ def launched_of(request: Request, services: WebServices, login: OpenSession) -> 
     with services.database.read() as session:
         found = access.launched_of(session, login.account.organisation_id, login.id, services.clock.now())
     if found is None:
-        raise SessionEnded
+        raise SessionEnded(why="withdrawn")
     pattern = _PATTERNS.get(request.method)
     if pattern is None or pattern.fullmatch(request.scope["path"]) is None:
         raise NotByLaunch

@@ -2,7 +2,7 @@
 
 The index is written by other processes, so one task looks at a few indexed maxima once a second while anybody
 listens. An event names a list, never what is in it: what the listener may see is decided when it asks. Who came with
-a link hears nothing but that it is over.
+a link hears nothing but that it is over, or that it shows other studies than before.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ from fastapi.concurrency import run_in_threadpool
 from sqlalchemy.orm import Session
 from starlette.responses import StreamingResponse
 
-from radrelay.access.models import LinkAccess, ShareLink
+from radrelay import access
+from radrelay.access import Principal, Right
+from radrelay.access.models import LinkAccess, Restriction, ShareLink
 from radrelay.archive.models import Study, Tombstone
 from radrelay.errors import RadrelayError, Unavailable
 from radrelay.identity.models import Account, ApiToken
@@ -34,6 +36,7 @@ from radrelay.routing.models import Delivery
 from radrelay.storage.models import OutboxEvent
 from radrelay.web.authentication import Authenticated, caller_of
 from radrelay.web.problems import RESPONSES
+from radrelay.web.reach import Reach
 from radrelay.web.services import WebServices
 
 LOOK_EVERY_S = 1.0
@@ -74,7 +77,8 @@ def signatures(session: Session, organisation_id: uuid.UUID) -> dict[str, str]:
             .order_by(OutboxEvent.id.desc())
             .limit(1)
             .scalar_subquery(),
-        ),
+        )
+        + one(*_restrictions(organisation_id)),
         "parcels": str(tuple(session.execute(parcels).one()))
         + one(newest(Parcel.__table__.c.created_at, Parcel.__table__.c.organisation_id)),
         "deliveries": str(tuple(session.execute(deliveries).one()))
@@ -83,6 +87,16 @@ def signatures(session: Session, organisation_id: uuid.UUID) -> dict[str, str]:
         "links": one(newest(LinkAccess.__table__.c.at, LinkAccess.__table__.c.organisation_id)),
         "quarantine": one(newest(Quarantined.__table__.c.received_at, Quarantined.__table__.c.organisation_id)),
     }
+
+
+def _restrictions(organisation_id: uuid.UUID | None = None) -> tuple[sa.ScalarSelect[Any], sa.ScalarSelect[Any]]:
+    """Return what differs once something was restricted, or a restriction lifted: a table of a few thousand rows."""
+    mine = sa.true() if organisation_id is None else Restriction.__table__.c.organisation_id == organisation_id
+    wanted = (sa.func.count(), sa.func.max(Restriction.__table__.c.created_at))
+    counted, newest = (
+        sa.select(one).select_from(Restriction.__table__).where(mine).scalar_subquery() for one in wanted
+    )
+    return counted, newest
 
 
 _NEWEST_END = sa.select(
@@ -100,7 +114,7 @@ _NEWEST_END = sa.select(
 
 @dataclass(eq=False)
 class Listener:
-    """One browser; what changed since it was last told. A visitor's is told of no list."""
+    """One browser; what changed since it was last told. A visitor's is told of no change but of what it is shown."""
 
     organisation_id: uuid.UUID
     visitor: bool = False
@@ -117,6 +131,7 @@ class LiveFeed:
         self._listeners: set[Listener] = set()
         self._known: dict[uuid.UUID, dict[str, str]] = {}
         self._shut_out = ""
+        self._hidden = ""
         self._somebody = asyncio.Event()
         self.closing = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -182,6 +197,7 @@ class LiveFeed:
 
     async def _look(self) -> None:
         await self._look_who_is_out()
+        await self._look_what_is_hidden()
         for organisation_id in {one.organisation_id for one in self._listeners if not one.visitor}:
             now = await anyio.to_thread.run_sync(self._signatures, organisation_id)
             before = self._known.get(organisation_id)
@@ -201,9 +217,29 @@ class LiveFeed:
                 listener.doubtful = True
                 listener.woken.set()
 
+    async def _look_what_is_hidden(self) -> None:
+        """Let visitors' streams ask what their links show as soon as anything was restricted; all others are told."""
+        visitors = [one for one in self._listeners if one.visitor]
+        if not visitors:
+            return
+        now = await anyio.to_thread.run_sync(self._first_row, sa.select(*_restrictions()))
+        before, self._hidden = self._hidden, now
+        for listener in visitors if now != before else ():
+            listener.doubtful = True
+            listener.woken.set()
+
     def _newest_end(self) -> str:
+        return self._first_row(_NEWEST_END)
+
+    def _first_row(self, wanted: sa.Select[Any]) -> str:
         with self._services.database.read() as session:
-            return str(tuple(session.execute(_NEWEST_END).one()))
+            return str(tuple(session.execute(wanted).one()))
+
+    def shown_to(self, principal: Principal) -> str:
+        """Return a text that differs once a link shows other studies, or says less of whose they are."""
+        with self._services.database.read() as session:
+            reach = Reach.of(self._services, session, principal, Right.SEE)
+            return str((reach.scope.identity, [row.id for row in reach.newest_studies((), access.MOST_TARGETS)]))
 
     def _signatures(self, organisation_id: uuid.UUID) -> dict[str, str]:
         with self._services.database.read() as session:
@@ -220,21 +256,24 @@ class LiveFeed:
 async def events(request: Request, principal: Authenticated) -> StreamingResponse:
     """Stream `changed` events: {"lists": ["studies", "parcels", "deliveries", "quarantine", "marks", "links"]}.
 
-    `here` comes every 15 s where nothing else does. `ended` says that the login, token or link is over: all that who
-    came with a link hears.
+    `here` comes every 15 s where nothing else does. `ended` says that the login, token or link is over. Who came with a
+    link hears that, and of studies when the link shows others than before.
     """
     feed = request.app.state.feed
     if not isinstance(feed, LiveFeed):
         raise Unavailable
-    visitor = principal.kind == "link"
-    feed.require_room(visitor=visitor)
+    feed.require_room(visitor=principal.kind == "link")
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    told = _stream(request, feed, principal.organisation_id, visitor)
-    return StreamingResponse(told, 200, headers, "text/event-stream")
+    return StreamingResponse(_stream(request, feed, principal), 200, headers, "text/event-stream")
 
 
-async def _stream(request: Request, feed: LiveFeed, organisation_id: uuid.UUID, visitor: bool) -> AsyncIterator[str]:
-    async with feed.listen(organisation_id, visitor=visitor) as listener:
+async def _stream(request: Request, feed: LiveFeed, principal: Principal) -> AsyncIterator[str]:
+    visitor = principal.kind == "link"
+    async with feed.listen(principal.organisation_id, visitor=visitor) as listener:
+        try:
+            shown = await run_in_threadpool(feed.shown_to, principal) if visitor else ""
+        except Unavailable:
+            shown = "unknown"  # they are told once it is known
         yield "retry: 3000\nevent: ready\ndata: {}\n\n"
         while not feed.closing.is_set():
             heard = await _woken(listener)
@@ -242,11 +281,16 @@ async def _stream(request: Request, feed: LiveFeed, organisation_id: uuid.UUID, 
             if not heard or listener.doubtful:
                 listener.doubtful = False  # before it is asked: what ends meanwhile raises another doubt
                 try:
-                    if not await _still_logged_in(request):
-                        yield ENDED
-                        return
+                    now = await run_in_threadpool(_standing, request, feed)
                 except Unavailable:  # it is asked again with the next sign of life
                     listener.doubtful = True
+                    now = shown
+                if now is None:
+                    yield ENDED
+                    return
+                if now != shown:
+                    shown = now
+                    listener.changed.add("studies")
             if not heard:
                 yield HERE
             lists, listener.changed = sorted(listener.changed), set()
@@ -263,12 +307,15 @@ async def _woken(listener: Listener) -> bool:
     return True
 
 
-async def _still_logged_in(request: Request) -> bool:
-    """Say whether who listens may go on; raises `Unavailable` where nobody can tell, which is no end of a login."""
+def _standing(request: Request, feed: LiveFeed) -> str | None:
+    """Return what a visitor is shown, "" for all others, None for who may not go on.
+
+    Raises `Unavailable` where nobody can tell, which is no end of a login.
+    """
     try:
-        await run_in_threadpool(caller_of, request)
+        principal = caller_of(request).principal
+        return feed.shown_to(principal) if principal.kind == "link" else ""
     except Unavailable:
         raise
     except RadrelayError:
-        return False
-    return True
+        return None

@@ -7,6 +7,7 @@ not an asset gets the page.
 from __future__ import annotations
 
 import gzip
+import html
 import mimetypes
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,6 +20,7 @@ from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, R
 
 from radrelay.access import Right
 from radrelay.errors import NotFound, RadrelayError
+from radrelay.identity import organisations
 from radrelay.privacy.usage import CONSENT_VERSION
 from radrelay.web.authentication import require_caller, services_of
 from radrelay.web.invocation import Address, find, names_something, note_search
@@ -122,17 +124,28 @@ def page(request: Request, path: str) -> Response:
         return _shared(request, root, index, ARRIVALS[path])
     if path == "view":
         return _viewer(request, root, index)
-    if services_of(request).settings.statistics.enabled:
+    if _told(request):
         return HTMLResponse(_text(request, index), headers={"Cache-Control": "no-store"})
     return _send(request, index, "no-store")
 
 
+def _told(request: Request) -> str:
+    """Return what the page is told by attributes: whose site it is, and to which version of counting one would agree.
+
+    The name is the one that the operator has set, for everybody; organisations are named to nobody here.
+    """
+    settings = services_of(request).settings
+    told = ""
+    if settings.web.organisation_name != organisations.UNNAMED:
+        told += f'data-house="{html.escape(settings.web.organisation_name)}" '
+    if settings.statistics.enabled:
+        told += f'data-statistics="{CONSENT_VERSION}" '
+    return told
+
+
 def _text(request: Request, index: Asset) -> str:
-    """Return the page; where usage is counted it says so, and to which version of that its reader would agree."""
-    text = index.path.read_text("utf-8")
-    if not services_of(request).settings.statistics.enabled:
-        return text
-    return text.replace("<html ", f'<html data-statistics="{CONSENT_VERSION}" ', 1)
+    """Return the page with what it is told."""
+    return index.path.read_text("utf-8").replace("<html ", f"<html {_told(request)}", 1)
 
 
 def _shared(request: Request, root: Path, index: Asset, arriving: str) -> Response:

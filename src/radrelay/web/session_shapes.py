@@ -96,9 +96,10 @@ class SessionAccount(BaseModel):
 
 
 class SharedHere(BaseModel):
-    """What a link lets do: only look, or download."""
+    """What a link lets do, only look or download, and whose it is."""
 
     may_download: bool
+    organisation: str
 
 
 class BroughtHere(BaseModel):

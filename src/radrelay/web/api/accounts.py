@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from radrelay.access import Principal
 from radrelay.identity import AccountView
 from radrelay.identity.errors import OwnAccount
-from radrelay.web import trail
+from radrelay.web import newcomers, trail
 from radrelay.web.api.me import Ended, Login, Logins
 from radrelay.web.api.password_links import PasswordLink
 from radrelay.web.authentication import Administrator, Services
@@ -222,6 +222,8 @@ def change_account(
         detail |= {"changed": "email"} if change.email is not None else {}
         let_in = before.awaits_since is not None and change.disabled is False
         if let_in:
+            joined = newcomers.join(services, session, changed)  # the group may not have been there when they signed up
+            detail |= {"group": joined} if joined else {}
             services.password_links.tell(session, changed, "sign-up-opened")
         action = "account.let-in" if let_in else "account.change"
         trail.write(session, trail.event(request, principal, action, ("account", account_id), detail=detail))

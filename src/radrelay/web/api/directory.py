@@ -45,9 +45,13 @@ class Run(BaseModel):
 
 
 class Directory(BaseModel):
-    """What is set, whether accounts follow it yet, and the last runs, newest first."""
+    """What is set, whether accounts follow it yet, and the last runs, newest first.
+
+    `elsewhere`: directory and single sign-on are the installation's first organisation's, and this is another.
+    """
 
     set: bool
+    elsewhere: bool
     urls: list[str]
     kind: str
     base: str
@@ -104,6 +108,7 @@ def directory(services: Services, principal: Administrator) -> Directory:
         next_at = service.next_at(session, principal.organisation_id, every)
     return Directory(
         set=bool(settings.urls),
+        elsewhere=principal.organisation_id != services.organisation_id,
         urls=list(settings.urls),
         kind=settings.kind,
         base=settings.base,

@@ -250,23 +250,26 @@ def accept(request: Request, services: Services, caller: AnyCaller, wanted: Acce
 
 
 @router.get("/notice")
-def notice(request: Request, services: Services, kind: Kind = "notice") -> PublicVersion:
+def notice(
+    request: Request, services: Services, kind: Kind = "notice", organisation: uuid.UUID | None = None
+) -> PublicVersion:
     """Return the privacy notice (or the terms) in force, for everybody, before any login; 404 where there is none.
 
-    It is that of the organisation whose people, or whose link, somebody comes by; before that, of the first.
+    It is that of the organisation whose people, or whose link, somebody comes by; before that, of `organisation`, by
+    its id as POST /api/shared tells it to who has a link, or of the first.
     """
     with services.database.read() as session:
-        found = texts.current(session, _organisation_of(request, services, session), kind)
+        found = texts.current(session, _organisation_of(request, services, session, organisation), kind)
     if found is None:
         raise NotFound("nothing is published")
     return PublicVersion.model_validate(found)
 
 
-def _organisation_of(request: Request, services: WebServices, session: Session) -> uuid.UUID:
-    """Return whose notice somebody reads; who is not known reads that of the installation's first organisation."""
+def _organisation_of(request: Request, services: WebServices, session: Session, named: uuid.UUID | None) -> uuid.UUID:
+    """Return whose notice somebody reads; who is not known reads the one they name, or the first organisation's."""
     with suppress(RadrelayError):  # why: the notice is for everybody, however their login or link stands
         return entering_caller_of(request).principal.organisation_id
     with suppress(RadrelayError):
         visit = access.visit_of(session, request.cookies.get(LINK_COOKIE, ""), "", services.clock.now())
         return visit.principal.organisation_id
-    return services.organisation_id
+    return named or services.organisation_id

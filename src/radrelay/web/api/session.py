@@ -29,6 +29,7 @@ from radrelay.identity import (
     OpenSession,
     ProofWanted,
     TooManyAttempts,
+    organisations,
     to_text,
 )
 from radrelay.identity.directory.errors import DirectoryUnavailable
@@ -262,12 +263,14 @@ def present_session(services: Services, caller: EnteringCaller) -> SessionAnswer
     if caller.login is not None:
         return session_answer(services, caller.login, caller.program)
     if caller.visit is not None:
-        return _visit_answer(caller.visit)
+        return _visit_answer(services, caller.visit)
     return SessionAnswer(account=_token_account(caller), csrf_token="", expires_at=None, idle_until=None)
 
 
-def _visit_answer(visit: Visit) -> SessionAnswer:
+def _visit_answer(services: WebServices, visit: Visit) -> SessionAnswer:
     """Return who comes with a link: nobody by name."""
+    with services.database.read() as session:
+        organisation = organisations.name_of(session, visit.principal.organisation_id)
     nobody = SessionAccount(
         id=visit.link.id, username="", name="", role="link", language="", must_change_password=False
     )
@@ -276,7 +279,7 @@ def _visit_answer(visit: Visit) -> SessionAnswer:
         csrf_token=visit.csrf_token,
         expires_at=visit.expires_at,
         idle_until=visit.expires_at,
-        shared=SharedHere(may_download=visit.link.may_download),
+        shared=SharedHere(may_download=visit.link.may_download, organisation=organisation),
     )
 
 

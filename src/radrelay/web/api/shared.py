@@ -53,11 +53,14 @@ class Opening(BaseModel):
 class Opened(BaseModel):
     """What opening came to. With `wants` nothing is open yet: an answer, a tap, or leaving one's login comes first.
 
-    `sends_to` is where a code would be sent by e-mail, as far as it is shown.
+    `sends_to` is where a code would be sent by e-mail, as far as it is shown. `organisation` says then whose link it
+    is, to nobody but who has it, and `organisation_id` whose privacy notice is to be read.
     """
 
     wants: Wants
     sends_to: str = ""
+    organisation: str = ""
+    organisation_id: uuid.UUID | None = None
     studies: list[uuid.UUID]
 
 
@@ -104,9 +107,21 @@ def open_link(request: Request, response: Response, services: Services, wanted: 
     if isinstance(judged, Refused):
         raise refusal(request, services, attempt, judged)
     if isinstance(judged, Asked):
-        return Opened(wants=judged.wants, sends_to=judged.sends_to, studies=[])
+        return _wanting(services, judged)
     _set_cookie(request, response, services, judged)
     return _opened(services, judged.principal)
+
+
+def _wanting(services: WebServices, asked: Asked) -> Opened:
+    with services.database.read() as session:
+        name = organisations.name_of(session, asked.organisation_id) if asked.organisation_id is not None else ""
+    return Opened(
+        wants=asked.wants,
+        sends_to=asked.sends_to,
+        organisation=name,
+        organisation_id=asked.organisation_id,
+        studies=[],
+    )
 
 
 def attempt_of(request: Request, services: WebServices, token: str) -> LinkTry:

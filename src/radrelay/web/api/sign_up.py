@@ -11,29 +11,25 @@ import uuid
 from datetime import datetime
 from typing import Annotated, Literal
 
-import structlog
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
-from radrelay import access
 from radrelay.access import Principal
-from radrelay.identity import AccountView
 from radrelay.identity.errors import SignUpClosed
 from radrelay.identity.sign_ups import LONGEST_TOKEN, Applicant
 from radrelay.mail import is_delayed
 from radrelay.privacy import texts
 from radrelay.privacy.notice import Language
 from radrelay.privacy.texts import Acceptor
-from radrelay.web import trail
+from radrelay.web import newcomers, trail
 from radrelay.web.api.privacy_texts import AcceptedOne, PublicVersion
 from radrelay.web.api.session import set_device
-from radrelay.web.authentication import Services, require_same_origin
+from radrelay.web.authentication import Administrator, Services, require_same_origin
 from radrelay.web.connection import peer_address
 from radrelay.web.services import WebServices
 from radrelay.web.session_shapes import VerifierGiven
 
-log = structlog.get_logger(__name__)
 router = APIRouter(prefix="/sign-up", tags=["sign-up"])
 address_router = APIRouter(tags=["own account"])
 Token = Annotated[str, Field(min_length=1, max_length=LONGEST_TOKEN)]
@@ -103,10 +99,18 @@ class SignUpUsed(BaseModel):
 
 
 class SignedUp(BaseModel):
-    """The account that was made; `waits`: an administrator has to let its owner in."""
+    """The account that was made; `waits`: an administrator has to let its owner in; `told`: one was written to."""
 
     username: str
     waits: bool
+    told: bool
+
+
+class NewcomersGroup(BaseModel):
+    """The group that whoever signs up is to join; `lacks`: there is none of this name, so they join none."""
+
+    name: str
+    lacks: bool
 
 
 class AddressConfirmed(BaseModel):
@@ -129,6 +133,16 @@ def offer(services: Services) -> SignUpOffer:
         is_open = _is_open(services, session)
         waits = is_open and is_delayed(session)
     return SignUpOffer(open=is_open, by_admin=services.settings.sign_up.by_admin, mail_waits=waits)
+
+
+@router.get("/group")
+def group(services: Services, principal: Administrator) -> NewcomersGroup:
+    """Say which group the settings name for who signs up, and whether it is there; none where nobody signs up here."""
+    if principal.organisation_id != services.organisation_id or not services.sign_ups.is_open:
+        return NewcomersGroup(name="", lacks=False)
+    with services.database.read() as session:
+        lacking = newcomers.lacking_group(services, session)
+    return NewcomersGroup(name=services.settings.sign_up.group.strip(), lacks=bool(lacking))
 
 
 @router.post("", status_code=202)
@@ -177,26 +191,14 @@ def use_link(request: Request, response: Response, services: Services, given: Si
             raise SignUpClosed
         made = services.sign_ups.use(session, given.token, encoded)
         principal = Principal("account", str(made.id), made.username, made.organisation_id, made.role, peer=peer)
-        detail = {"of_age": services.settings.sign_up.least_age, "group": _join(services, session, made)}
+        detail = {"of_age": services.settings.sign_up.least_age, "group": newcomers.join(services, session, made)}
         detail |= {"waits": True} if made.awaits_since is not None else {}
         trail.write(session, trail.event(request, principal, "account.sign-up", ("account", made.id), detail=detail))
         _accept(request, services, session, principal, given)
-        if made.awaits_since is not None:
-            services.sign_ups.tell_administrators(session, made)
+        waits = made.awaits_since is not None
+        told = waits and services.sign_ups.tell_administrators(session, made) > 0
     set_device(request, response, services, services.identity.known_device(made.id))
-    return SignedUp(username=made.username, waits=made.awaits_since is not None)
-
-
-def _join(services: WebServices, session: Session, made: AccountView) -> str:
-    """Put a new account into the group that the settings name; returns its id, empty where there is none."""
-    wanted = services.settings.sign_up.group.strip().casefold()
-    found = [one for one in access.groups(session, made.organisation_id) if one.name.casefold() == wanted]
-    if not found:
-        if wanted:
-            log.warning("there is no group for who signs up", group=services.settings.sign_up.group)
-        return ""
-    access.add_member(session, made.organisation_id, found[0].id, "account", str(made.id))
-    return str(found[0].id)
+    return SignedUp(username=made.username, waits=waits, told=told)
 
 
 def _accept(request: Request, services: WebServices, session: Session, principal: Principal, given: SignUpUsed) -> None:

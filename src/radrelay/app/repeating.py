@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 import structlog
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from radrelay.access.models import Restriction
@@ -57,7 +58,7 @@ def repeat_acts(core: Core) -> Repeated:
         except StudyArriving:  # not noted: the next start tries again
             left.append(entry.reason)
             log.exception("an act could not be repeated yet; the next start tries again", act=entry.reason)
-        except RadrelayError:
+        except (RadrelayError, IntegrityError):  # or its rows hang on some that the backup has not
             left.append(entry.reason)
             log.exception("an act could not be repeated: do it by hand", act=entry.reason)
             with core.database.write() as session:

@@ -3,6 +3,7 @@
  * page has before it is shown, and the viewer behind its picture. Dates and numbers by Intl.
  */
 
+import { kept } from '../state/kept';
 import type { First, Key, Rest } from './en';
 
 export type Language = 'de' | 'en';
@@ -32,7 +33,7 @@ export function language(): Language {
 
 /** Chooses the stored language, else the browser's, else English. */
 export function preferredLanguage(): Language {
-  const stored = localStorage.getItem(STORED);
+  const stored = kept.getItem(STORED);
   if (stored === 'de' || stored === 'en') return stored;
   return navigator.languages.some((tag) => tag.toLowerCase().startsWith('de')) ? 'de' : 'en';
 }
@@ -43,7 +44,7 @@ export async function setLanguage(chosen: Language, remember = true, whole = wor
   const [shortly, wholly] = await Promise.all([first(), whole ? rest() : null]);
   words = { language: chosen, first: shortly.default, rest: wholly?.default ?? null };
   document.documentElement.lang = chosen;
-  if (remember) localStorage.setItem(STORED, chosen);
+  if (remember) kept.setItem(STORED, chosen);
 }
 
 /** Brings the words that the first picture does without; whoever shows more waits for them. */

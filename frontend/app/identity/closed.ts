@@ -2,6 +2,7 @@
 
 import type { Outlook } from '../api/people';
 import { t } from '../i18n/index.svelte';
+import { keptInTab } from '../state/kept';
 
 export const CLOSED = '/closed';
 /** What is said on the page that comes after: it is loaded afresh, and nothing of the account is in its memory. */
@@ -31,13 +32,13 @@ export function staying(told: Outlook): string[] {
 
 /** One's own account is closed: on to the page that says so. */
 export function leaveClosed(told: Outlook): void {
-  sessionStorage.setItem(JUST_CLOSED, JSON.stringify(told));
+  keptInTab.setItem(JUST_CLOSED, JSON.stringify(told));
   location.replace(CLOSED);
 }
 
 /** What was closed in this tab just now; it is told once. */
 export function justClosed(): Outlook | null {
-  const kept = sessionStorage.getItem(JUST_CLOSED);
-  sessionStorage.removeItem(JUST_CLOSED);
-  return kept === null ? null : (JSON.parse(kept) as Outlook);
+  const told = keptInTab.getItem(JUST_CLOSED);
+  keptInTab.removeItem(JUST_CLOSED);
+  return told === null ? null : (JSON.parse(told) as Outlook);
 }

@@ -5,6 +5,7 @@ import * as api from '../api/endpoints';
 import type { Account, FactorsReset, SessionAnswer, Stage } from '../api/types';
 import type { PasskeyGiven } from '../factors/api';
 import { named } from './house';
+import { kept, keptInTab } from './kept';
 import { readAs } from './router.svelte';
 import { onTabs, tellTabs } from './tabs';
 
@@ -93,7 +94,7 @@ export const session = {
 function take(answer: SessionAnswer): void {
   setCsrfToken(answer.csrf_token);
   readAs(answer.account.id);
-  if (answer.account.role !== 'link') sessionStorage.setItem(READER, answer.account.id);
+  if (answer.account.role !== 'link') keptInTab.setItem(READER, answer.account.id);
   state.account = answer.account;
   state.mayDownload = answer.shared?.may_download ?? true;
   state.sharedBy = named(answer.shared?.organisation ?? '');
@@ -114,7 +115,7 @@ function over(): void {
 
 /** Hides the page at once and loads afresh. That may take a while, or wait for an answer about what is not saved. */
 function leave(address: string): void {
-  sessionStorage.removeItem(READER);
+  keptInTab.removeItem(READER);
   over();
   location.replace(address);
 }
@@ -143,11 +144,11 @@ export async function readSession(): Promise<void> {
   });
   try {
     const answer = await api.session.read();
-    if (localStorage.getItem(LEAVING) !== null) return await leaveAtLast(answer);
+    if (kept.getItem(LEAVING) !== null) return await leaveAtLast(answer);
     take(answer);
   } catch (cause) {
     if (!(cause instanceof ApiProblem && cause.status === 401)) throw cause;
-    localStorage.removeItem(LEAVING);
+    kept.removeItem(LEAVING);
     state.linkOver = cause.code === 'link-over';
   } finally {
     state.asked = true;
@@ -169,9 +170,9 @@ export async function loginByPasskey(given: PasskeyGiven): Promise<void> {
 /** Takes a new login, or one that has come further. */
 export function takeAnswer(answer: SessionAnswer): void {
   const before = state.account?.username;
-  const reader = sessionStorage.getItem(READER);
+  const reader = keptInTab.getItem(READER);
   if ((before !== undefined && before !== answer.account.username) || (reader && reader !== answer.account.id)) {
-    sessionStorage.removeItem(READER);
+    keptInTab.removeItem(READER);
     return location.replace('/');
   }
   take(answer);
@@ -208,15 +209,15 @@ export async function logout(): Promise<void> {
 
 /** Takes everything off the screen and out of the browser, though the server has not heard of it. */
 function hide(): void {
-  localStorage.setItem(LEAVING, '1');
-  sessionStorage.removeItem(READER);
+  kept.setItem(LEAVING, '1');
+  keptInTab.removeItem(READER);
   tellTabs({ kind: 'out' });
   state.leaving = true;
 }
 
 /** `onward` leads to where one logs out of single sign-on, too. */
 function gone(onward?: string | null): void {
-  localStorage.removeItem(LEAVING);
+  kept.removeItem(LEAVING);
   tellTabs({ kind: 'out' });
   leave(onward || '/');
 }

@@ -1,9 +1,11 @@
 /** Dark reading room by default, light on wish. */
 
+import { kept } from './kept';
+
 export type Theme = 'dark' | 'light';
 const STORED = 'radrelay-theme';
 
-const state = $state<{ theme: Theme }>({ theme: localStorage.getItem(STORED) === 'light' ? 'light' : 'dark' });
+const state = $state<{ theme: Theme }>({ theme: kept.getItem(STORED) === 'light' ? 'light' : 'dark' });
 
 export function theme(): Theme {
   return state.theme;
@@ -12,7 +14,7 @@ export function theme(): Theme {
 export function setTheme(chosen: Theme): void {
   state.theme = chosen;
   document.documentElement.dataset['theme'] = chosen;
-  localStorage.setItem(STORED, chosen);
+  kept.setItem(STORED, chosen);
 }
 
 document.documentElement.dataset['theme'] = state.theme;

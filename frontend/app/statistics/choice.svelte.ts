@@ -5,6 +5,7 @@
  * the choice is taken back, be it here or by clearing `tracking-consent`.
  */
 
+import { kept } from '../state/kept';
 import { counted } from '../state/use';
 
 export const CONSENT = 'tracking-consent';
@@ -14,7 +15,7 @@ export type Choice = 'yes' | 'no';
 const state = $state<{ choice: Choice | null }>({ choice: read() });
 
 function read(): Choice | null {
-  const [said, version] = (localStorage.getItem(CONSENT) ?? '').split(':');
+  const [said, version] = (kept.getItem(CONSENT) ?? '').split(':');
   return Number(version) === counted && (said === 'yes' || said === 'no') ? said : null;
 }
 
@@ -27,14 +28,14 @@ export function choice(): Choice | null {
 export function lookAgain(): Choice | null {
   const now = read();
   if (state.choice !== now) state.choice = now;
-  if (now !== 'yes' && localStorage.getItem(BROWSER)) void withdraw();
+  if (now !== 'yes' && kept.getItem(BROWSER)) void withdraw();
   return now;
 }
 
 /** Keeps a choice; a no takes back what was counted before. */
 export function choose(chosen: Choice): void {
-  if (chosen === 'yes' && !localStorage.getItem(BROWSER)) localStorage.setItem(BROWSER, drawn());
-  localStorage.setItem(CONSENT, `${chosen}:${counted}`);
+  if (chosen === 'yes' && !kept.getItem(BROWSER)) kept.setItem(BROWSER, drawn());
+  kept.setItem(CONSENT, `${chosen}:${counted}`);
   lookAgain();
 }
 
@@ -63,7 +64,7 @@ export function send(path: 'events' | 'withdrawals', body: unknown): Promise<num
 
 /** Has all that was counted of this browser deleted; tried again until the server has done it. */
 async function withdraw(): Promise<void> {
-  const id = localStorage.getItem(BROWSER);
+  const id = kept.getItem(BROWSER);
   if (!id || withdrawing || Date.now() < again) return;
   withdrawing = true;
   const status = await send('withdrawals', { id });
@@ -72,6 +73,6 @@ async function withdraw(): Promise<void> {
   const done = status === 200 || status === 400 || status === 404; // 400: no id of ours; 404: nothing is counted any more
   if (!done) return;
   again = 0;
-  if (localStorage.getItem(BROWSER) === id) localStorage.removeItem(BROWSER); // a yes since then had this number: it draws another
-  if (read() === 'yes') localStorage.setItem(BROWSER, drawn());
+  if (kept.getItem(BROWSER) === id) kept.removeItem(BROWSER); // a yes since then had this number: it draws another
+  if (read() === 'yes') kept.setItem(BROWSER, drawn());
 }

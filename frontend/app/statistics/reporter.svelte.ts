@@ -1,6 +1,7 @@
 /** Sends what is counted, every half minute and when the page goes, of who agreed; the rest is thrown away. */
 
 import { pageFor } from '../routes';
+import { kept } from '../state/kept';
 import { path } from '../state/router.svelte';
 import { session } from '../state/session.svelte';
 import { counted, taken, tell } from '../state/use';
@@ -32,7 +33,7 @@ export function deviceKind(): string {
 
 function flush(): void {
   const events = taken();
-  const id = localStorage.getItem(BROWSER);
+  const id = kept.getItem(BROWSER);
   if (lookAgain() === 'yes' && id && events.length) void send('events', { consent: 'yes', version: counted, id, events });
 }
 

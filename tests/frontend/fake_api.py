@@ -25,7 +25,7 @@ from starlette.routing import Route
 
 from radrelay.dicom.codestreams import resolution_ends
 from radrelay.dicom.htj2k import encode_frame
-from radrelay.web.guards import HEADERS
+from radrelay.web.guards import FRAMED, HEADERS, framed_by
 from tests.frontend import (
     fake_access,
     fake_account,
@@ -74,6 +74,7 @@ class World:
     away: bool = False
     program: str = ""
     """Another program has opened this login."""
+    frame_ancestors: tuple[str, ...] = ()
     logged_in: bool = True
     glimpses: bool = True
     held_frames: set[str] = field(default_factory=set)
@@ -355,13 +356,15 @@ class Guard:
             await self.app(scope, receive, send)
             return
 
-        async def guarded(message: Any) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] += [(name.encode(), value.encode()) for name, value in HEADERS.items()]
-            await send(message)
-
         world: World = scope["app"].state.world
         path = scope["path"]
+        headers = framed_by(world.frame_ancestors) if world.frame_ancestors and path in FRAMED else HEADERS
+
+        async def guarded(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] += [(name.encode(), value.encode()) for name, value in headers.items()]
+            await send(message)
+
         counts = path != "/api/events"
         world.answering += counts
         world.asked_at = time.monotonic() if counts else world.asked_at

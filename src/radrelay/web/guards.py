@@ -62,7 +62,7 @@ class SecurityHeaders:
     def __init__(self, app: ASGIApp, behind_proxy: bool, frame_ancestors: Sequence[str] = ()) -> None:
         self.app = app
         self.behind_proxy = behind_proxy
-        self.framed = _framed_by(frame_ancestors) if frame_ancestors else HEADERS
+        self.framed = framed_by(frame_ancestors) if frame_ancestors else HEADERS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
@@ -84,7 +84,7 @@ class SecurityHeaders:
         await self.app(scope, receive, send_guarded)
 
 
-def _framed_by(sites: Sequence[str]) -> dict[str, str]:
+def framed_by(sites: Sequence[str]) -> dict[str, str]:
     """Return the headers of a page that these sites may show in a frame.
 
     X-Frame-Options knows no list, so it is left out: browsers go by the policy (CSP 3, 6.4.2).

@@ -64,6 +64,8 @@ def _lines(run: Run) -> Iterator[str]:
             yield f"    {one['name']}{f' ({more})' if more else ''}"
     yield from (f"group {one['name']}: {one['members']} members" for one in report["groups"])
     yield from (f"left as it is, {one['kind']}: {one['what']}" for one in report["problems"])
+    if not would:  # somebody has confirmed what was doubted
+        return
     for doubt in report["doubts"]:
         count = f"{doubt['count']} of {doubt['of']}" if doubt["of"] else str(doubt["count"] or "")
         yield " ".join(part for part in ("doubt:", doubt["kind"], doubt["what"], count) if part)

@@ -118,8 +118,8 @@ def _load_samples(settings: Settings) -> int:
 def _greeting(core: Core, prepared: Prepared) -> str:
     settings = core.settings
     lines = [
-        f"pages       {_pages(settings.web)}/",
-        f"DICOMweb    {_pages(settings.web)}/dicom-web",
+        f"pages       {settings.web.address or _pages(settings.web)}/",
+        f"DICOMweb    {settings.web.address or _pages(settings.web)}/dicom-web",
         f"DICOM       {settings.dicom.ae_title} at {settings.dicom.host}:{settings.dicom.port}",
     ]
     if settings.dicom.tls_port is not None:

@@ -17,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from radrelay.clock import Clock
+from radrelay.errors import Misconfigured
 from radrelay.identity import accounts, sessions, throttle, verifiers
 from radrelay.identity.challenges import Challenge, Challenges, Remembered
 from radrelay.identity.devices import DeviceCookies
@@ -146,7 +147,7 @@ class Logins:
         may = row is not None and not accounts.is_shut(row) and row.password_hash is None
         try:
             outcome = self.directory.try_password(row.directory_id if may and row is not None else None, password)
-        except DirectoryUnavailable as error:
+        except (DirectoryUnavailable, Misconfigured) as error:  # which file is missing is the log's to say
             self._take_back(attempt)
             log.warning("somebody cannot log in: the directory is not there", code=error.code, reason=error.message)
             raise DirectoryUnavailable from error

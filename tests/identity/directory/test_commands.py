@@ -35,4 +35,4 @@ def test_check_preview_and_a_confirmed_sync(
     code, told = radrelay("sync")
     assert (code, "doubt: first-run 1" in told) == (1, True), told
     code, told = radrelay("sync", "--confirm", found[1])
-    assert (code, "1 accounts added" in told) == (0, True), told
+    assert (code, "1 accounts added" in told, "doubt" in told, "--confirm" in told) == (0, True, False, False), told

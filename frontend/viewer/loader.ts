@@ -26,6 +26,7 @@ const AHEAD = 400;
 const DECODED_AROUND = 9;
 const DECODING_AT_ONCE = 4;
 const RETRY_MS = [500, 1_500, 4_000, 10_000];
+const LINE_MS = 10_000; // from then on, where nothing answers at all: a line comes back some time
 
 interface Flight {
   stop: AbortController;
@@ -62,6 +63,7 @@ export class FrameLoader {
   constructor(options: LoaderOptions) {
     this.#options = options;
     this.#store = new FrameStore(options.budget);
+    addEventListener('online', this.#comeAgain, { signal: this.#apart.signal });
   }
 
   frame(place: number): Frame | undefined {
@@ -265,18 +267,29 @@ export class FrameLoader {
     };
   }
 
+  /** The browser says that the line is back: whatever waits for its next try has it now. */
+  readonly #comeAgain = (): void => {
+    for (const [place, failure] of this.#failures) {
+      if (failure.stage !== 'waiting') continue;
+      failure.stage = 'due';
+      this.#queue.unshift(place);
+    }
+    this.#fly();
+  };
+
   /** A broken line or a busy server is tried again after a while; a damaged frame or a server's fault is not. */
   #fail(place: number, error: unknown): void {
     if (error instanceof FrameFailure && error.status === UNKNOWN) this.#options.onStranger?.();
     if (error instanceof FrameDamaged) this.#store.drop(place);
     const tries = (this.#failures.get(place)?.tries ?? 0) + 1;
-    const passing = !(error instanceof FrameDamaged) && !(error instanceof FrameFailure && !PASSING.has(error.status));
-    const wait = passing ? RETRY_MS[tries - 1] : undefined;
+    const answered = error instanceof FrameDamaged || error instanceof FrameFailure;
+    const passing = !answered || (error instanceof FrameFailure && PASSING.has(error.status));
+    const wait = passing ? (RETRY_MS[tries - 1] ?? (answered ? undefined : LINE_MS)) : undefined;
     const failure: Failure = { error, tries, stage: wait === undefined ? 'final' : 'waiting' };
     this.#failures.set(place, failure);
     if (wait === undefined) return;
     setTimeout(() => {
-      if (this.#closed || this.#failures.get(place) !== failure) return;
+      if (this.#closed || this.#failures.get(place) !== failure || failure.stage !== 'waiting') return;
       failure.stage = 'due';
       this.#queue.unshift(place);
       this.#fly();

@@ -96,7 +96,7 @@ def actions(site: WebSite, own: object) -> list[str]:
         asked = sa.select(AuditEvent.action).where(
             AuditEvent.subject_id == str(own), AuditEvent.action.like("access.%")
         )
-        return list(session.scalars(asked.order_by(AuditEvent.id)))
+        return list(session.scalars(asked.order_by(AuditEvent.sequence)))
 
 
 def test_a_busy_night_is_told_of_and_shuts_nobody_out(site: WebSite, officer: Login) -> None:

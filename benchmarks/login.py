@@ -21,7 +21,7 @@ from benchmarks.servers import Radrelay
 from benchmarks.table import OURS, Aim, Line, line
 
 PART = "login"
-NAME, PASSWORD = "anna", "ein langes Kennwort fuer Anna"  # of a server that lives for a minute
+NAME, PASSWORD = "anna", "ein langes Kennwort fuer den Dienst"  # of a server that lives for a minute
 SLOWER = 4
 LIMIT_MS = 300
 REACHING_MS = 800

@@ -68,8 +68,9 @@ REASONS = (
     Reason(
         "login",
         r"at once$",
-        "Stretching the password takes such a processor 0.7 s, and nothing of it can be begun before the last key. Whoever "
-        "reaches for the button has it done by then. Fewer rounds would be quicker for whoever tries out passwords, too.",
+        "Stretching the password takes such a processor 0.7 s, and nothing of it can be begun before the last key. "
+        "Whoever reaches for the button has it done by then. Fewer rounds would be quicker for whoever tries out "
+        "passwords, too.",
     ),
     Reason(
         "audit",

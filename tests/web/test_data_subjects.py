@@ -79,6 +79,18 @@ def verified(officer: Login, one: Any) -> Any:
     return asked(officer, "PUT", f"requests/{one['id']}", body)
 
 
+def of_another_person() -> bytes:
+    """Return an object of somebody else who has the same patient ID."""
+    stranger = pydicom.dcmread(io.BytesIO(file_bytes(CT)))
+    stranger.PatientName, stranger.PatientBirthDate, stranger.PatientSex = "Fremd^Franz", "19500101", "M"
+    for uid in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"):
+        setattr(stranger, uid, pydicom.uid.generate_uid())
+    stranger.file_meta.MediaStorageSOPInstanceUID = stranger.SOPInstanceUID
+    written = io.BytesIO()
+    stranger.save_as(written)
+    return written.getvalue()
+
+
 def issuer_of(site: WebSite) -> str:
     with site.database.read() as session:
         return str(session.scalar(sa.text("SELECT patient_issuer FROM study")))
@@ -170,14 +182,7 @@ def test_an_erasure_is_proven_by_its_keys_and_names_what_a_hold_keeps(
 def test_of_several_people_under_one_id_the_one_who_is_meant_is_chosen(
     site: WebSite, root: Login, officer: Login
 ) -> None:
-    stranger = pydicom.dcmread(io.BytesIO(file_bytes(CT)))
-    stranger.PatientName, stranger.PatientBirthDate, stranger.PatientSex = "Fremd^Franz", "19500101", "M"
-    for uid in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"):
-        setattr(stranger, uid, pydicom.uid.generate_uid())
-    stranger.file_meta.MediaStorageSOPInstanceUID = stranger.SOPInstanceUID
-    written = io.BytesIO()
-    stranger.save_as(written)
-    upload_bytes(site, root, {"stranger.dcm": written.getvalue()})
+    upload_bytes(site, root, {"stranger.dcm": of_another_person()})
     one = verified(officer, entered(officer, "erasure", issuer_of(site)))
     studies = asked(officer, "GET", f"requests/{one['id']}/data")["studies"]
     assert [study["person"] for study in studies] == [0, 1]

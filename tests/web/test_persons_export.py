@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from radrelay import access
 from tests.web.conftest import Login, WebSite, close_site, open_site
 from tests.web.test_corrections import completed
-from tests.web.test_data_subjects import carry_out, compact, entered, issuer_of, verified
+from tests.web.test_data_subjects import carry_out, compact, entered, issuer_of, of_another_person, verified
 from tests.web.test_incidents import asked
 from tests.web.test_link_codes import ADDRESS, MAIL
 from tests.web.test_links import make
@@ -117,14 +117,7 @@ def test_a_patient_asks_gets_all_of_it_has_it_restricted_and_then_erased(site: W
 
 def test_of_another_person_under_the_same_id_nothing_is_handed_out(site: WebSite) -> None:
     root, officer = site.login("root"), site.login("dora")
-    stranger = pydicom.dcmread(io.BytesIO(file_bytes(CT)))
-    stranger.PatientName, stranger.PatientBirthDate, stranger.PatientSex = "Fremd^Franz", "19500101", "M"
-    for uid in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"):
-        setattr(stranger, uid, pydicom.uid.generate_uid())
-    stranger.file_meta.MediaStorageSOPInstanceUID = stranger.SOPInstanceUID
-    written = io.BytesIO()
-    stranger.save_as(written)
-    upload_bytes(site, root, {"1.dcm": file_bytes(CT), "2.dcm": written.getvalue()})
+    upload_bytes(site, root, {"1.dcm": file_bytes(CT), "2.dcm": of_another_person()})
     studies = root.http.get("/api/studies").json()["studies"]
     for study in studies:
         make(site, root, studies=[study["id"]], label=study["patient"]["name"])

@@ -192,10 +192,13 @@ def test_what_is_kept_in_a_browser_is_all_on_the_list(counting: WebSite) -> None
     given = {cookie.name for login in ("root", "anna") for cookie in counting.login(login).http.cookies.jar}
     assert given == {"radrelay_session", "radrelay_device"}
     assert all(any(one.is_called(name) for one in EVERYTHING) for name in given)
+    keeper = FRONTEND / "app/state/kept.ts"  # all that is kept goes through it
     pages = [one for ending in ("ts", "svelte") for part in ("app", "share", "viewer")
-             for one in (FRONTEND / part).rglob(f"*.{ending}") if ".test." not in one.name]  # fmt: skip
+             for one in (FRONTEND / part).rglob(f"*.{ending}")
+             if ".test." not in one.name and one != keeper]  # fmt: skip
     text = "".join(one.read_text() for one in pages)
-    writers = set(re.findall(r"Storage\.setItem\((\w+)", text))
+    assert not re.search(r"(?:local|session)Storage", text)
+    writers = set(re.findall(r"kept(?:InTab)?\.setItem\((\w+)", text))
     assert writers == {"READER", "STORED", "CONSENT", "BROWSER", "LEAVING", "JUST_CLOSED"}
     keys = set(re.findall(rf"const (?:{'|'.join(writers)}) = '([a-z-]+)';", text))
     assert keys == {one.name for one in EVERYTHING if one.where != "cookie"}

@@ -35,7 +35,7 @@ class GrantView:
     created_at: datetime
     revision: int
     priors: bool = False  # counts for a rule of earlier studies that goes by marked grants alone
-    origin: str = "hand"  # hand, break-glass, rule or owner
+    origin: str = "hand"  # hand, break-glass, rule, owner or setting
 
 
 def granted(

@@ -33,7 +33,7 @@ export default {
   'restricted.liftTitle': 'Schutz aufheben?',
   'restricted.liftText': 'Wer nach seinen Rechten diese Studien sieht, sieht sie sofort wieder.',
   'glass.title': 'Geschützte Studie öffnen',
-  'glass.text': 'Sie öffnen eine Studie für einige Stunden für sich. Ihr Grund wird mit dem Patienten protokolliert, und der Datenschutz erfährt davon.',
+  'glass.text': 'Sie öffnen eine Studie für einige Stunden für sich. Ihr Grund wird mit dem Patienten protokolliert, und der Datenschutz oder seine Vertretung erfährt davon.',
   'glass.day': 'Datum der Studie (falls es mehrere gibt)',
   'glass.kind': 'Grund',
   'glass.choose': 'Bitte wählen',

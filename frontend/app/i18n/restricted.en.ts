@@ -31,7 +31,7 @@ export default {
   'restricted.liftTitle': 'Lift this restriction?',
   'restricted.liftText': 'Everybody whose grants reach these studies sees them again at once.',
   'glass.title': 'Open a restricted study',
-  'glass.text': 'You open one study to yourself for a few hours. Your reason is on record with the patient, and the data protection officer is told.',
+  'glass.text': 'You open one study to yourself for a few hours. Your reason is on record with the patient, and the data protection officer, or whoever stands in, is told.',
   'glass.day': 'Date of the study (if there are several)',
   'glass.kind': 'Reason',
   'glass.choose': 'Please choose',

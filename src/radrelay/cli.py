@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from radrelay import __version__
 from radrelay.cli_access import access_commands
+from radrelay.cli_grants import grant_app, group_app
 from radrelay.cli_organisation import act_for_one, chosen_settings, for_one_organisation, organisation_app
 from radrelay.cli_people import people_commands
 from radrelay.errors import RadrelayError
@@ -32,6 +33,8 @@ app.add_typer(user_app, name="user")
 for _name, _commands in people_commands.items():
     app.add_typer(_commands, name=_name)
 app.add_typer(token_app, name="token")
+app.add_typer(group_app, name="group")
+app.add_typer(grant_app, name="grant")
 app.add_typer(link_app, name="link")
 app.add_typer(config_app, name="config")
 app.add_typer(keys_app, name="keys")
@@ -403,4 +406,4 @@ def audit_disclosures(
     _leave(disclosures_command(_settings(), patient, issuer, form))
 
 
-act_for_one([user_app, token_app, link_app, audit_app, access_app, people_commands["factor"]])
+act_for_one([user_app, token_app, group_app, grant_app, link_app, audit_app, access_app, people_commands["factor"]])

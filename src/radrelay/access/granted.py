@@ -91,6 +91,17 @@ def change_grant(
     return grant_of(session, organisation_id, grant_id)
 
 
+def told_of_grant(view: GrantView) -> dict[str, object]:
+    """Return what the record tells of a grant: it may be all that is left of it."""
+    return {
+        "grantee": f"{view.grantee.kind} {view.grantee.id}",
+        "target": f"{view.target.kind} {view.target.id or ''}".strip(),
+        "rights": [right.value for right in view.rights],
+        "identity": view.identity,
+        "until": view.ends_at.isoformat() if view.ends_at else "",
+    }
+
+
 def _view(row: Grant) -> GrantView:
     kind, target = row.grantee_kind, row.target_kind
     return GrantView(

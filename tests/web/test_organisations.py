@@ -537,6 +537,7 @@ def test_what_leads_to_no_organisation_or_to_two_is_refused_and_never_filed_to_a
         assert answer[:2] == (400, "title-not-given"), "or one could take what is sent to another"
     answer = told(two.beta.admin, ("POST", ""), "/api/sources", {"name": "f", "kind": "folder", "folder": "/srv"}, {})
     assert answer[:2] == (400, "folder-not-given")
+    assert "organisations" not in answer[2], "nor that there is another"
     two.beta.asked("POST", "/sources", source | {"ae_title": "BETA"})
     assert book.resolve("dicom", "BETA").name == "second"
     with two.site.database.write() as session:  # rows of before, as a restored backup may have them

@@ -14,15 +14,13 @@ from radrelay import __version__
 from radrelay.cli_access import access_commands
 from radrelay.cli_grants import grant_app, group_app
 from radrelay.cli_organisation import act_for_one, chosen_settings, for_one_organisation, organisation_app
-from radrelay.cli_people import people_commands
+from radrelay.cli_people import people_commands, token_app, user_app
 from radrelay.errors import RadrelayError
 from radrelay.settings import Settings
 
 NEW_OBJECTS = 50_000
 
 app = typer.Typer(name="radrelay", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-user_app = typer.Typer(no_args_is_help=True, help="people who can log in")
-token_app = typer.Typer(no_args_is_help=True, help="keys for machines")
 link_app = typer.Typer(no_args_is_help=True, help="links to studies and series")
 config_app = typer.Typer(no_args_is_help=True, help="settings")
 keys_app = typer.Typer(no_args_is_help=True, help="encryption keys")

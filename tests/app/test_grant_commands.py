@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from radrelay.access import Principal, Right, scope
 from radrelay.access.errors import EndPast, LastSight
-from radrelay.app.commands import open_command
+from radrelay.app.commands import open_command, tokens_command, users_command
 from radrelay.app.grant_commands import (
     Asked,
     Named,
@@ -22,6 +22,7 @@ from radrelay.app.grant_commands import (
     groups_command,
     join_command,
     leave_command,
+    revoke_token_command,
 )
 from radrelay.audit.models import AuditEvent
 from radrelay.errors import Invalid, NotFound
@@ -107,3 +108,18 @@ def test_what_cannot_be_granted_is_refused_and_the_last_sight_asks(
             principal = Principal(who[1], who[0], "", prepared.organisation_id, who[2])  # type: ignore[arg-type]
             assert scope(session, principal, Right.SEE).nothing, "nor does the next command bring it back"
     core.close()
+
+
+def test_people_and_machines_are_listed_and_a_machine_is_refused_from_now_on(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    users_command(settings)
+    assert "anna  service  Anna\n" in capsys.readouterr().out
+    tokens_command(settings)
+    [line] = capsys.readouterr().out.splitlines()
+    assert line.endswith("  board  service")
+    assert revoke_token_command(settings, line.split("  ")[0]) == 0
+    tokens_command(settings)
+    assert capsys.readouterr().out == ""
+    with pytest.raises(NotFound):
+        revoke_token_command(settings, "board")

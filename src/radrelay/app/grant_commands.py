@@ -125,6 +125,16 @@ def end_command(settings: Settings, grant_id: str, *, sure: bool) -> int:
     return 0
 
 
+def revoke_token_command(settings: Settings, token: str) -> int:
+    """Revoke a token; it is refused from now on, and in no group any more."""
+    with opened(settings) as (core, prepared), core.database.write() as session:
+        found = uuid.UUID(_token(session, prepared, token))
+        prepared.identity.revoke_token(session, prepared.organisation_id, found)
+        access.forget_member(session, prepared.organisation_id, "token", str(found))
+        _record(session, prepared, "token.revoke", ("token", found), {})
+    return 0
+
+
 def _grantee(session: Session, prepared: Prepared, named: Named) -> Grantee:
     """Return whom is meant; raises `NotFound`."""
     name = named.name.strip()

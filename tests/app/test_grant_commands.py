@@ -93,6 +93,11 @@ def test_what_cannot_be_granted_is_refused_and_the_last_sight_asks(
     ):  # fmt: skip
         with pytest.raises(error):
             give_command(settings, wrong)
+    group_add_command(settings, "Ward 3", "")
+    for nobody in ("*", "nobody"):
+        with pytest.raises(NotFound):
+            join_command(settings, "Ward 3", Named("account", nobody))
+    capsys.readouterr()
     grants_command(settings, None)
     lines = capsys.readouterr().out.splitlines()
     ids = {line.split("  ")[1]: line.split("  ")[0] for line in lines}
@@ -104,8 +109,8 @@ def test_what_cannot_be_granted_is_refused_and_the_last_sight_asks(
     assert end_command(settings, ids["ae *"], sure=False) == 0
     core, prepared = open_command(settings)
     with core.database.read() as session:
-        for who in (("a", "account", "admin"), ("ANY", "ae", "")):
-            principal = Principal(who[1], who[0], "", prepared.organisation_id, who[2])  # type: ignore[arg-type]
+        admin = Principal("account", "a", "", prepared.organisation_id, "admin")
+        for principal in (admin, Principal("ae", "ANY", "", prepared.organisation_id)):
             assert scope(session, principal, Right.SEE).nothing, "nor does the next command bring it back"
     core.close()
 

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -66,20 +67,18 @@ def group_add_command(settings: Settings, name: str, description: str) -> int:
 def join_command(settings: Settings, group: str, who: Named) -> int:
     """Put a person or a token into a group; who is in it already stays."""
     with opened(settings) as (core, prepared), core.database.write() as session:
-        into, member = _group(session, prepared, group), _grantee(session, prepared, who)
-        kind = "token" if member.kind == "token" else "account"
-        if access.add_member(session, prepared.organisation_id, into.id, kind, member.id):
-            _record(session, prepared, "group.join", ("group", into.id), {"member": f"{kind} {member.id}"})
+        into, (kind, member) = _group(session, prepared, group), _member(session, prepared, who)
+        if access.add_member(session, prepared.organisation_id, into.id, kind, member):
+            _record(session, prepared, "group.join", ("group", into.id), {"member": f"{kind} {member}"})
     return 0
 
 
 def leave_command(settings: Settings, group: str, who: Named) -> int:
     """Take a person or a token out of a group; no error if it is not in it."""
     with opened(settings) as (core, prepared), core.database.write() as session:
-        of, member = _group(session, prepared, group), _grantee(session, prepared, who)
-        kind = "token" if member.kind == "token" else "account"
-        if access.remove_member(session, prepared.organisation_id, of.id, kind, member.id):
-            _record(session, prepared, "group.leave", ("group", of.id), {"member": f"{kind} {member.id}"})
+        of, (kind, member) = _group(session, prepared, group), _member(session, prepared, who)
+        if access.remove_member(session, prepared.organisation_id, of.id, kind, member):
+            _record(session, prepared, "group.leave", ("group", of.id), {"member": f"{kind} {member}"})
     return 0
 
 
@@ -133,6 +132,13 @@ def revoke_token_command(settings: Settings, token: str) -> int:
         access.forget_member(session, prepared.organisation_id, "token", str(found))
         _record(session, prepared, "token.revoke", ("token", found), {})
     return 0
+
+
+def _member(session: Session, prepared: Prepared, named: Named) -> tuple[Literal["account", "token"], str]:
+    """Return who can be in a group; raises `NotFound`."""
+    if named.kind == "token":
+        return "token", _token(session, prepared, named.name)
+    return "account", str(account_of(prepared, named.name).id)
 
 
 def _grantee(session: Session, prepared: Prepared, named: Named) -> Grantee:

@@ -12,16 +12,15 @@ from pydantic import ValidationError
 
 from radrelay import __version__
 from radrelay.cli_access import access_commands
+from radrelay.cli_grants import grant_app, group_app
 from radrelay.cli_organisation import act_for_one, chosen_settings, for_one_organisation, organisation_app
-from radrelay.cli_people import people_commands
+from radrelay.cli_people import people_commands, token_app, user_app
 from radrelay.errors import RadrelayError
 from radrelay.settings import Settings
 
 NEW_OBJECTS = 50_000
 
 app = typer.Typer(name="radrelay", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-user_app = typer.Typer(no_args_is_help=True, help="people who can log in")
-token_app = typer.Typer(no_args_is_help=True, help="keys for machines")
 link_app = typer.Typer(no_args_is_help=True, help="links to studies and series")
 config_app = typer.Typer(no_args_is_help=True, help="settings")
 keys_app = typer.Typer(no_args_is_help=True, help="encryption keys")
@@ -32,6 +31,8 @@ app.add_typer(user_app, name="user")
 for _name, _commands in people_commands.items():
     app.add_typer(_commands, name=_name)
 app.add_typer(token_app, name="token")
+app.add_typer(group_app, name="group")
+app.add_typer(grant_app, name="grant")
 app.add_typer(link_app, name="link")
 app.add_typer(config_app, name="config")
 app.add_typer(keys_app, name="keys")
@@ -403,4 +404,4 @@ def audit_disclosures(
     _leave(disclosures_command(_settings(), patient, issuer, form))
 
 
-act_for_one([user_app, token_app, link_app, audit_app, access_app, people_commands["factor"]])
+act_for_one([user_app, token_app, group_app, grant_app, link_app, audit_app, access_app, people_commands["factor"]])

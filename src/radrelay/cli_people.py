@@ -1,4 +1,7 @@
-"""Commands of how people get in: second factors, the directory, single sign-on, mail. They parse and call, no more."""
+"""Commands of how people and machines get in: who they are, second factors, the directory, single sign-on, mail.
+
+They parse and call, no more.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,8 @@ import typer
 from radrelay.cli_organisation import chosen_settings
 from radrelay.settings import Settings
 
+user_app = typer.Typer(no_args_is_help=True, help="people who can log in")
+token_app = typer.Typer(no_args_is_help=True, help="keys for machines")
 factor_app = typer.Typer(no_args_is_help=True, help="second factors: who needs one, and taking somebody's away")
 directory_app = typer.Typer(no_args_is_help=True, help="the directory that people come from (LDAP)")
 oidc_app = typer.Typer(no_args_is_help=True, help="single sign-on (OpenID Connect)")
@@ -22,6 +27,30 @@ def _settings() -> Settings:
 
 def _leave(code: int) -> NoReturn:
     raise typer.Exit(code)
+
+
+@user_app.command("list")
+def user_list() -> None:
+    """List the people, one a line: user name, role, name, and whether they are disabled."""
+    from radrelay.app.commands import users_command
+
+    _leave(users_command(_settings()))
+
+
+@token_app.command("list")
+def token_list() -> None:
+    """List the keys for machines that count."""
+    from radrelay.app.commands import tokens_command
+
+    _leave(tokens_command(_settings()))
+
+
+@token_app.command("revoke")
+def token_revoke(token: Annotated[str, typer.Argument(help="its name, or its id as the list has it")]) -> None:
+    """Refuse a machine its key from now on."""
+    from radrelay.app.grant_commands import revoke_token_command
+
+    _leave(revoke_token_command(_settings(), token))
 
 
 @factor_app.command("rules")

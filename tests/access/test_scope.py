@@ -196,6 +196,20 @@ def test_a_new_organisation_shares_everything_and_devices_follow_the_setting(ses
     assert scope(session, principal(), Right.SEE).nothing, "what an administrator took away stays away"
 
 
+def test_what_an_administrator_did_to_devices_stays_when_radrelay_starts_again(session: Session) -> None:
+    ensure_default_grants(session, ORGANISATION, ["*"], NOW)
+    session.execute(sa.delete(Grant).where(Grant.grantee_kind == "ae"))
+    grant(session, ORGANISATION, Grantee("ae", "READING"), Target("organisation"), [Right.SEE], now=NOW)
+    ensure_default_grants(session, ORGANISATION, ["*"], NOW)
+    assert scope(session, principal("ANY", "ae", ""), Right.SEE).nothing, "what was taken away stays away"
+    assert scope(session, principal("READING", "ae", ""), Right.SEE).everything, "and what was given is there"
+    ensure_default_grants(session, ORGANISATION, ["WORKSTATION"], NOW)
+    assert scope(session, principal("WORKSTATION", "ae", ""), Right.SEE).everything, "the setting has changed"
+    assert scope(session, principal("READING", "ae", ""), Right.SEE).everything, "which another's grant is not of"
+    ensure_default_grants(session, ORGANISATION, ["*"], NOW)
+    assert scope(session, principal("WORKSTATION", "ae", ""), Right.DOWNLOAD).everything
+
+
 def test_who_was_given_grants_of_their_own_does_not_see_everything_after_a_restart(session: Session) -> None:
     ensure_default_grants(session, ORGANISATION, [], NOW)
     session.execute(sa.delete(Grant).where(Grant.grantee_kind == "role"))

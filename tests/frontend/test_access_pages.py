@@ -32,6 +32,7 @@ def test_every_grant_is_said_in_a_sentence_and_found_by_who_and_what(open_page: 
 
 
 def test_a_grant_is_given_with_its_meaning_said_before(open_page: OpenPage, site: Site) -> None:
+    site.world.restricted.rule = {"reach": "all", "years": None, "marked_only": True}
     page = open_page("/access")
     page.get_by_role("button", name="New grant").click()
     dialog = page.get_by_role("dialog")
@@ -41,6 +42,7 @@ def test_a_grant_is_given_with_its_meaning_said_before(open_page: OpenPage, site
     expect(dialog.get_by_role("alert")).to_have_text("The end must lie in the future.")
     expect(dialog.get_by_role("button", name="Save")).to_be_disabled()
     dialog.locator("input[name=ends]").fill("2099-01-01")
+    dialog.get_by_role("checkbox", name="Leads to the patient’s earlier studies").check()
     expect(dialog.locator("[data-meant]")).to_contain_text("The group Station 3 may see all studies, until 1 Jan 2099")
     settled(page, site)
     assert violations(page) == []
@@ -52,6 +54,7 @@ def test_a_grant_is_given_with_its_meaning_said_before(open_page: OpenPage, site
     expect(page.locator("[data-grant]")).to_have_count(6)
     _, given = site.world.access.calls[-1]
     assert (given["grantee_id"], given["rights"], given["ends_at"]) == ("g-ward", ["see"], "2099-01-01T22:59:59.000Z")
+    assert given["priors"] is True
 
 
 def test_two_administrators_change_one_grant_and_the_later_is_told(open_page: OpenPage, site: Site) -> None:
@@ -90,6 +93,28 @@ def test_the_row_of_an_account_says_by_what_it_sees(open_page: OpenPage) -> None
     page = open_page("/accounts")
     expect(page.get_by_role("row", name="weber Dr")).to_contain_text("group Station 3 (some) and role User")
     expect(page.get_by_role("row", name="station3")).to_contain_text("sees no study")
+
+
+def test_of_two_thousand_people_a_hundred_are_listed_and_all_are_found(open_page: OpenPage, site: Site) -> None:
+    accounts = site.world.office.accounts
+    like = accounts[1] | {"disabled_at": None}
+    accounts += [like | {"id": f"p{n}", "username": f"p{n:04}", "full_name": f"Person {n}"} for n in range(2000)]
+    page = open_page("/accounts")
+    rows = page.get_by_role("table").first.locator("tbody tr")
+    expect(rows).to_have_count(100)
+    expect(page.locator("main")).to_contain_text("Shown: 100 of 2,002")
+    page.get_by_role("button", name="Show 100 more").click()
+    expect(rows).to_have_count(200)
+    search = page.get_by_role("searchbox", name="Search people")
+    search.fill("1999 person user")
+    expect(rows).to_have_count(1)
+    links = page.get_by_role("row", name="p1999").get_by_role("link")
+    expect(links).to_have_text(["group Station 3 (some)", "role User"])
+    assert [one.get_attribute("href") for one in links.all()] == [
+        "/access?who=group%3Ag-ward", "/access?who=role%3Auser",
+    ]  # fmt: skip
+    search.fill("1999 nobody")
+    expect(page.get_by_role("status").filter(has_text="Nothing here has these words.")).to_be_visible()
 
 
 @pytest.mark.parametrize("language", ["de", "en"])

@@ -46,7 +46,7 @@ def test_the_first_run_is_seen_before_it_is_confirmed_and_one_that_stopped_says_
     expect(page.get_by_text("2 people linked")).to_be_visible()
     found.elsewhere, found.set = True, False
     page.reload()
-    expect(main).to_contain_text("Directory and single sign-on belong to another organisation of this installation.")
+    expect(main).to_contain_text("Your organisation has no directory and no single sign-on here.")
     expect(main).not_to_contain_text("RADRELAY_")
 
 

@@ -39,6 +39,19 @@ def test_people_are_added_and_taken_out_by_name_but_not_those_of_the_directory(o
     assert [one["id"] for one in site.world.access.members["g-ward"]] == ["acc-9", "t1"]
 
 
+def test_of_many_members_the_first_are_listed_and_each_is_found(open_page: OpenPage, site: Site) -> None:
+    many = [{"kind": "account", "id": f"m{n}", "name": f"Member {n}", "origin": "hand"} for n in range(30)]
+    site.world.access.members["g-ward"] += many
+    page = open_page("/groups")
+    page.get_by_role("button", name="Members Station 3").click()
+    rows = page.get_by_role("dialog").locator("ul.list li")
+    expect(rows).to_have_count(20)
+    page.get_by_role("button", name="Show 12 more").click()
+    expect(rows).to_have_count(32)
+    page.get_by_role("searchbox", name="Search members").fill("member 29")
+    expect(rows).to_have_count(1)
+
+
 def test_what_ends_with_a_group_is_said_and_once_more_if_nobody_sees_afterwards(
     open_page: OpenPage, site: Site
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import uuid
+from datetime import timedelta
 
 import pydicom
 import sqlalchemy as sa
@@ -78,6 +79,21 @@ def test_who_knows_patients_by_alias_reads_the_alias_in_deliveries(site: WebSite
     assert listed.json()["deliveries"][0]["patient_name"] == alias
     assert alias.startswith("Patient ")
     assert "CompressedSamples" not in listed.text + anna.http.get(f"/api/deliveries/{number}").text
+
+
+def test_who_may_forward_little_finds_it_behind_the_many_deliveries_of_others(site: WebSite, anna: Login) -> None:
+    number = order(site, anna)
+    study = anna.http.get("/api/studies").json()["studies"][0]["id"]
+    upload(site, anna, "MR_small.dcm")
+    other = next(one["id"] for one in anna.http.get("/api/studies").json()["studies"] if one["id"] != study)
+    destination = anna.http.get("/api/destinations").json()["destinations"][0]["id"]
+    for _ in range(3):
+        site.clock.advance(timedelta(seconds=1))
+        wanted = {"study_id": other, "destination_id": destination}
+        assert anna.http.post("/api/deliveries", json=wanted, headers=anna.headers).status_code == 201
+    revoke_all(site)
+    grant_to(site, anna, Target("study", uuid.UUID(study)), *Right)
+    assert [one["id"] for one in anna.http.get("/api/deliveries?limit=2").json()["deliveries"]] == [number]
 
 
 def test_delivery_of_a_study_out_of_reach_is_not_there(site: WebSite, anna: Login) -> None:

@@ -452,6 +452,21 @@ def test_a_token_and_a_link_open_their_own_organisation_alone(two: Two) -> None:
         assert visitor.http.get(f"/api/series/{other.ids['series_id']}").status_code == 404
 
 
+def test_a_refused_launch_is_on_the_record_of_the_organisation_whose_launch_it_was(two: Two) -> None:
+    for own, other, user in ((two.alpha, two.beta, "alpha-admin"), (two.beta, two.alpha, "beta-admin")):
+        program = f"RIS of {user}"
+        wanted = {"name": program, "role": "service", "may_launch": True}
+        machine = two.site.client("203.0.113.5")
+        machine.headers["Authorization"] = f"Bearer {own.asked('POST', '/tokens', wanted)['secret']}"
+        launched = machine.post("/api/launches", json={"user": user, "study": own.ids["study_id"]}).json()["address"]
+        token = {"token": launched.partition("#")[2]}
+        answers = [two.site.client("203.0.113.6").post("/api/launches/open", json=token) for _ in range(2)]
+        assert [one.status_code for one in answers] == [200, 401], [one.text for one in answers]
+        assert "organisation" not in answers[1].text
+        told = [str(one.asked("GET", "/audit?action=launch.open&outcome=refused")["events"]) for one in (own, other)]
+        assert [program in one for one in told] == [True, False]
+
+
 def test_the_directory_and_single_sign_on_are_their_own_organisations_alone(two: Two) -> None:
     beta = two.beta
     assert beta.asked("GET", "/directory")["set"] is False
@@ -522,6 +537,7 @@ def test_what_leads_to_no_organisation_or_to_two_is_refused_and_never_filed_to_a
         assert answer[:2] == (400, "title-not-given"), "or one could take what is sent to another"
     answer = told(two.beta.admin, ("POST", ""), "/api/sources", {"name": "f", "kind": "folder", "folder": "/srv"}, {})
     assert answer[:2] == (400, "folder-not-given")
+    assert "organisations" not in answer[2], "nor that there is another"
     two.beta.asked("POST", "/sources", source | {"ae_title": "BETA"})
     assert book.resolve("dicom", "BETA").name == "second"
     with two.site.database.write() as session:  # rows of before, as a restored backup may have them

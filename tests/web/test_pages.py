@@ -12,6 +12,7 @@ import pytest
 from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
 
+from radrelay.access import Principal
 from radrelay.errors import Unavailable
 from radrelay.identity import organisations
 from radrelay.storage.database import DatabaseUnavailable
@@ -205,6 +206,10 @@ def test_the_list_hears_that_a_study_arrived(site: WebSite) -> None:
     assert "CompressedSamples" not in "".join(heard)
 
 
+def reader(site: WebSite, name: str = "anna") -> Principal:
+    return Principal("account", name, name, site.organisation_id)
+
+
 def test_the_list_goes_on_being_told_after_a_look_that_failed(site: WebSite, monkeypatch: pytest.MonkeyPatch) -> None:
     looks: list[int] = []
 
@@ -218,7 +223,7 @@ def test_the_list_goes_on_being_told_after_a_look_that_failed(site: WebSite, mon
 
     async def listen() -> set[str]:
         feed: LiveFeed = site.app.state.feed
-        async with feed.running(), feed.listen(site.organisation_id) as listener:
+        async with feed.running(), feed.listen(reader(site)) as listener:
             while not listener.changed:  # it is woken to ask whether it may go on, too
                 await asyncio.wait_for(listener.woken.wait(), 20)
                 listener.woken.clear()
@@ -230,11 +235,11 @@ def test_the_list_goes_on_being_told_after_a_look_that_failed(site: WebSite, mon
 def test_only_so_many_listen(site: WebSite) -> None:
     async def crowd() -> None:
         feed: LiveFeed = site.app.state.feed
-        contexts = [feed.listen(site.organisation_id) for _ in range(500)]
+        contexts = [feed.listen(reader(site, f"person {number}")) for number in range(500)]
         for context in contexts:
             await context.__aenter__()
         with pytest.raises(Unavailable):
-            await feed.listen(site.organisation_id).__aenter__()
+            await feed.listen(reader(site)).__aenter__()
         anna = await asyncio.to_thread(site.login, "anna")
         refused = await asyncio.to_thread(anna.http.get, "/api/events")
         assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")

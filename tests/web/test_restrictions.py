@@ -189,6 +189,23 @@ def test_glass_is_broken_by_who_may_and_the_officer_is_told_and_looks_into_it(
     assert ben.http.get(f"/api/studies/{study['id']}").status_code == 404, "it ends by itself"
 
 
+def test_where_there_is_no_officer_the_administrators_are_told_that_glass_was_broken(
+    site: WebSite, study: dict[str, Any]
+) -> None:
+    root = site.login("root")
+    with site.database.write() as session:
+        to = Grantee("account", str(site.account("ben")))
+        access.grant(session, site.organisation_id, to, Target("organisation"), [Right.BREAK_GLASS],
+                     now=site.clock.now())  # fmt: skip
+    restrict(root, kind="study", value=study["study_uid"])
+    ben, ask = site.login("ben"), {"study_uid": study["study_uid"], **WHY}
+    assert ben.http.post("/api/broken-glass", json=ask, headers=ben.headers).status_code == 201
+    [notice] = root.http.get("/api/me/notices").json()["notices"]
+    assert notice["broken"]["account_name"] == "ben"
+    assert (notice["broken"]["study"], notice["broken"]["patient"]) == (None, None), "and no more than that"
+    assert site.login("anna").http.get("/api/me/notices").json()["notices"] == []
+
+
 def test_a_rule_of_earlier_studies_counts_from_when_it_is_made(site: WebSite) -> None:
     root = site.login("root")
     assert root.http.get("/api/prior-rule").json() == {"reach": "none", "years": None, "marked_only": False}

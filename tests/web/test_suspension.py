@@ -6,6 +6,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from starlette.types import Message
 
 from radrelay import access
-from radrelay.access import WantedBar
+from radrelay.access import Principal, WantedBar
 from radrelay.errors import Unavailable
 from radrelay.identity import Identity, OpenSession
 from radrelay.storage.database import DatabaseUnavailable
@@ -188,11 +189,28 @@ def test_visitors_leave_room_for_the_house(site: WebSite, monkeypatch: pytest.Mo
     monkeypatch.setattr(live, "MOST_VISITORS", 1)
     feed: LiveFeed = site.app.state.feed
 
+    visitor, member = (Principal(kind, "1", "", site.organisation_id) for kind in ("link", "account"))
+
     async def crowd() -> None:
-        async with feed.listen(site.organisation_id, visitor=True):
+        async with feed.listen(visitor):
             with pytest.raises(Unavailable):
-                feed.require_room(visitor=True)
-            feed.require_room()
+                feed.require_room(visitor)
+            feed.require_room(member)
+
+    run_apart(crowd())
+
+
+def test_one_persons_pages_leave_room_for_all_others(site: WebSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "MOST_OF_ONE", 2)
+    feed: LiveFeed = site.app.state.feed
+    anna, other = (Principal("account", name, name, site.organisation_id) for name in ("anna", "ben"))
+
+    async def crowd() -> None:
+        async with feed.listen(anna), feed.listen(anna):
+            with pytest.raises(Unavailable):
+                feed.require_room(anna)
+            feed.require_room(replace(anna, kind="token"))
+            feed.require_room(other)
 
     run_apart(crowd())
 

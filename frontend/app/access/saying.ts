@@ -10,6 +10,13 @@ export function list(texts: readonly string[]): string {
   return new Intl.ListFormat(language(), { type: 'conjunction' }).format(texts);
 }
 
+/** The same in pieces: each text with its place among them, and what stands between without one. */
+export function listed(texts: readonly string[]): { key: number; text: string; place: number | null }[] {
+  let next = 0;
+  const parts = new Intl.ListFormat(language(), { type: 'conjunction' }).formatToParts(texts);
+  return parts.map(({ type, value }, key) => ({ key, text: value, place: type === 'element' ? next++ : null }));
+}
+
 export function roleName(role: string): string {
   const known = ['admin', 'user', 'dpo', 'service', 'guest'].includes(role);
   return known ? t(`role.${role as 'admin'}`) : role;

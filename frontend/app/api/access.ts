@@ -53,10 +53,12 @@ export interface Grant {
   ends_at: string | null;
   created_at: string;
   revision: number;
+  /** Leads to the patient's earlier studies where the rule goes by marked grants alone. */
+  priors?: boolean;
 }
 
-export type NewGrant = Pick<Grant, 'grantee_kind' | 'grantee_id' | 'target_kind' | 'target_id' | 'rights' | 'identity' | 'ends_at'>;
-export type GrantChange = Pick<Grant, 'revision' | 'rights' | 'identity' | 'ends_at'> & { confirmed?: boolean };
+export type NewGrant = Pick<Grant, 'grantee_kind' | 'grantee_id' | 'target_kind' | 'target_id' | 'rights' | 'identity' | 'ends_at' | 'priors'>;
+export type GrantChange = Pick<Grant, 'revision' | 'rights' | 'identity' | 'ends_at' | 'priors'> & { confirmed?: boolean };
 
 export interface Receiver {
   kind: 'account' | 'group';

@@ -6,7 +6,7 @@ export default {
   'directory.lead': 'Woher Personen kommen: das Verzeichnis des Hauses (Active Directory, LDAP) und sein Single Sign-on.',
   'directory.title': 'Verzeichnis',
   'directory.none': 'Es ist kein Verzeichnis eingestellt. docs/administration.md führt Schritt für Schritt dorthin (RADRELAY_DIRECTORY__URLS).',
-  'directory.elsewhere': 'Verzeichnis und Single Sign-on gehören auf dieser Installation zu einer anderen Organisation. Die Personen Ihrer Organisation legen Sie unter Konten an oder laden sie dort ein.',
+  'directory.elsewhere': 'Ihre Organisation hat hier kein Verzeichnis und kein Single Sign-on. Ihre Personen legen Sie unter Konten an oder laden sie dort ein.',
   'directory.toAccounts': 'Zu den Konten',
   'directory.servers': 'Server',
   'directory.reached': 'antwortet',

@@ -6,7 +6,7 @@ export default {
   'directory.lead': 'Where people come from: the site’s directory (Active Directory, LDAP) and its single sign-on.',
   'directory.title': 'Directory',
   'directory.none': 'No directory is set. docs/administration.md leads there step by step (RADRELAY_DIRECTORY__URLS).',
-  'directory.elsewhere': 'Directory and single sign-on belong to another organisation of this installation. Add or invite your own people under Accounts.',
+  'directory.elsewhere': 'Your organisation has no directory and no single sign-on here. Add or invite its people under Accounts.',
   'directory.toAccounts': 'To the accounts',
   'directory.servers': 'Servers',
   'directory.reached': 'answers',

@@ -227,7 +227,7 @@ const de: Record<keyof typeof en, string> = {
   'problem.title-taken': 'Dieser AE-Titel führt schon zu einer Organisation.',
   'problem.title-not-given': 'Der AE-Titel {ae_title} wurde Ihrer Organisation nicht gegeben. Fragen Sie, wer diesen Rechner betreibt.',
   'problem.title-ambiguous': 'Dieser AE-Titel führt zu mehreren Organisationen; unter ihm wird nichts angenommen.',
-  'problem.folder-not-given': 'Mehrere Organisationen teilen sich diesen Rechner. Wer ihn betreibt, sagt, welcher Ordner für wen überwacht wird.',
+  'problem.folder-not-given': 'Welcher Ordner für Ihre Organisation überwacht wird, sagt, wer diesen Rechner betreibt. Fragen Sie dort.',
   'problem.processor-invalid': 'Prüfen Sie die Adresse (https://…), das Land (zwei Buchstaben) und den Tag des Vertrags.',
   'problem.placeholder-unknown': 'Der Text nennt {name} in Klammern; das lässt sich nicht füllen.',
   'problem.text-changed': 'Der Entwurf wurde inzwischen anderswo geändert. Schließen Sie dies und sehen Sie den neueren an.',

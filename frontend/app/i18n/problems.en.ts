@@ -225,7 +225,7 @@ export default {
   'problem.title-taken': 'This AE title already leads to an organisation.',
   'problem.title-not-given': 'The AE title {ae_title} was not given to your organisation. Ask whoever runs this machine for it.',
   'problem.title-ambiguous': 'This AE title leads to more than one organisation, so nothing is taken by it.',
-  'problem.folder-not-given': 'Several organisations share this machine, so whoever runs it says which folder is watched for whom.',
+  'problem.folder-not-given': 'Whoever runs this machine says which folder is watched for your organisation. Ask them for it.',
   'problem.processor-invalid': 'Check the address (https://…), the country (two letters) and the day of the agreement.',
   'problem.placeholder-unknown': 'The text names {name} in braces, which cannot be filled in.',
   'problem.text-changed': 'The draft was changed elsewhere in the meantime. Close this and look at the newer one.',

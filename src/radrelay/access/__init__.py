@@ -29,7 +29,7 @@ from radrelay.access.devices import (
     suspend_device,
     unbind_device,
 )
-from radrelay.access.granted import MOST_LISTED, GrantView, change_grant, grant_of, granted
+from radrelay.access.granted import MOST_LISTED, GrantView, change_grant, grant_of, granted, told_of_grant
 from radrelay.access.grants import ROLES, Grantee, Target, ensure_default_grants, grant, revoke
 from radrelay.access.groups import (
     GroupView,
@@ -307,6 +307,7 @@ __all__ = [
     "suspend_link",
     "system_principal",
     "take_launch",
+    "told_of_grant",
     "told_of_rule",
     "unbar",
     "unbarred",

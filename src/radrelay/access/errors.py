@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 from radrelay.errors import Conflict, Forbidden, Invalid, NotFound, RadrelayError, Unauthenticated
 
 
@@ -53,6 +55,13 @@ class LaunchRefused(Unauthenticated):
     """This address opens nothing; open the images again from your program."""
 
     code = "launch-refused"
+    organisation_id: uuid.UUID | None = None
+    """On whose record it is; none where nobody knows. It is no fact, and not told to who asks."""
+
+    def of(self, organisation_id: uuid.UUID) -> LaunchRefused:
+        """Return the same as a refusal of an organisation's launch."""
+        self.organisation_id = organisation_id
+        return self
 
 
 class LaunchExpired(LaunchRefused):

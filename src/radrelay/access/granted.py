@@ -35,7 +35,7 @@ class GrantView:
     created_at: datetime
     revision: int
     priors: bool = False  # counts for a rule of earlier studies that goes by marked grants alone
-    origin: str = "hand"  # hand, break-glass, rule or owner
+    origin: str = "hand"  # hand, break-glass, rule, owner or setting
 
 
 def granted(
@@ -89,6 +89,17 @@ def change_grant(
     session.expire_all()
     remember_set(session, session.get_one(Grant, grant_id), "rights", "identity", "ends_at", "priors", "revision")
     return grant_of(session, organisation_id, grant_id)
+
+
+def told_of_grant(view: GrantView) -> dict[str, object]:
+    """Return what the record tells of a grant: it may be all that is left of it."""
+    return {
+        "grantee": f"{view.grantee.kind} {view.grantee.id}",
+        "target": f"{view.target.kind} {view.target.id or ''}".strip(),
+        "rights": [right.value for right in view.rights],
+        "identity": view.identity,
+        "until": view.ends_at.isoformat() if view.ends_at else "",
+    }
 
 
 def _view(row: Grant) -> GrantView:

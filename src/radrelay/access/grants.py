@@ -1,7 +1,7 @@
 """Grants: rows that say who may do what, and the ones that a new installation starts with.
 
-On the first start every person and token of the organisation gets every right to its studies; the DICOM devices
-that may query follow the setting `dicom.query_callers` at each start.
+On the first start every person and token of the organisation gets every right to its studies; the grants of DICOM
+devices follow the setting `dicom.query_callers` where it changes.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ BEGINNING = ("admin", "user")
 EVERY_RIGHT = tuple(right for right in Right if right is not Right.BREAK_GLASS)
 """What the roles start with. Who may break glass is for a site to say: it means to see what is restricted."""
 DEVICE_RIGHTS = (Right.SEE, Right.DOWNLOAD, Right.FORWARD)
+BY_SETTING = "setting"
+BETWEEN_TITLES = "\\"  # which no AE title has (PS3.5 6.2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,9 @@ class Target:
 
     kind: Literal["organisation", "source", "study", "series"]
     id: uuid.UUID | None = None
+
+
+_EVERYTHING = Target("organisation")
 
 
 def grant(
@@ -101,24 +106,34 @@ def join_rights(rights: Iterable[Right]) -> str:
 def ensure_default_grants(
     session: Session, organisation_id: uuid.UUID, query_callers: Sequence[str], now: datetime
 ) -> None:
-    """Give a new organisation's roles every right, and make the devices' grants follow `query_callers`."""
-    everything = Target("organisation")
-    if session.get(Begun, organisation_id) is None:  # what was taken away since does not come back with a restart
-        session.add(Begun(organisation_id=organisation_id, at=now))
+    """Give a new organisation's roles every right, and let the devices' grants follow a change of `query_callers`.
+
+    What an administrator took away, gave or changed since does not come back, or go, with a start.
+    """
+    begun = session.get(Begun, organisation_id)
+    if begun is None:
+        begun = Begun(organisation_id=organisation_id, at=now, query_callers="")
+        session.add(begun)
         for role in BEGINNING:
-            grant(session, organisation_id, Grantee("role", role), everything, EVERY_RIGHT, now=now)
-    wanted = set(query_callers)
-    rows = session.execute(
-        sa.select(Grant.id, Grant.grantee_id).where(
-            Grant.organisation_id == organisation_id,
-            Grant.grantee_kind == "ae",
-            Grant.target_kind == "organisation",
-        )
-    ).all()
-    for row_id, ae_title in rows:
-        if ae_title in wanted:
-            wanted.discard(ae_title)
-        else:
-            revoke(session, organisation_id, row_id)
-    for ae_title in sorted(wanted):
-        grant(session, organisation_id, Grantee("ae", ae_title), everything, DEVICE_RIGHTS, now=now)
+            grant(session, organisation_id, Grantee("role", role), _EVERYTHING, EVERY_RIGHT, now=now)
+    _follow_setting(session, begun, set(query_callers), now)
+
+
+def _follow_setting(session: Session, begun: Begun, wanted: set[str], now: datetime) -> None:
+    """Give devices that the setting names now, and did not, what it gives, and take it from those that it did."""
+    followed = {title for title in begun.query_callers.split(BETWEEN_TITLES) if title}
+    if wanted == followed:
+        return
+    given = sa.select(Grant.id).where(
+        Grant.organisation_id == begun.organisation_id,
+        Grant.grantee_kind == "ae",
+        Grant.grantee_id.in_(followed - wanted),
+        Grant.origin == BY_SETTING,
+    )
+    for row_id in session.scalars(given).all():
+        revoke(session, begun.organisation_id, row_id)
+    for title in sorted(wanted - followed):
+        device = Grantee("ae", title)
+        grant(session, begun.organisation_id, device, _EVERYTHING, DEVICE_RIGHTS, now=now, origin=BY_SETTING)
+    begun.query_callers = BETWEEN_TITLES.join(sorted(wanted))
+    session.flush()

@@ -98,11 +98,11 @@ def take_launch(session: Session, secret: str, address: str, now: datetime) -> L
         return LaunchRefused()
     take_back(session, _counted(address))
     if row.used_at is not None:
-        return LaunchUsed(program=row.program)
+        return LaunchUsed(program=row.program).of(row.organisation_id)
     if not row.created_at - CLOCKS_APART <= now < row.expires_at:
-        return LaunchExpired(program=row.program)
+        return LaunchExpired(program=row.program).of(row.organisation_id)
     if role_of(session, row.organisation_id, "token", row.token_id, now) is None:
-        return LaunchWithdrawn(program=row.program)
+        return LaunchWithdrawn(program=row.program).of(row.organisation_id)
     row.used_at = now
     session.flush()
     return _view(row)

@@ -16,7 +16,8 @@ class Grant(Owned, Base):
 
     `grantee_kind` is account, token, group, ae, role or link; `grantee_id` the id, the AE title or the role's name
     (`*`: any).
-    `target_kind` is organisation, source, study or series. `origin` says how it came: hand, break-glass, rule or owner.
+    `target_kind` is organisation, source, study or series. `origin` says how it came: hand, break-glass, rule, owner
+    or setting.
     `priors` marks it for a rule of earlier studies that only counts marked ones.
     """
 
@@ -87,12 +88,16 @@ class SuspendedDevice(Base):
 
 
 class Begun(Base):
-    """An organisation has got the grants that a new one starts with; what is taken away afterwards stays away."""
+    """An organisation has got the grants that a new one starts with; what is taken away afterwards stays away.
+
+    `query_callers` are the AE titles of the setting that its grants have followed, with a backslash between them.
+    """
 
     __tablename__ = "access_begun"
 
     organisation_id: Mapped[uuid.UUID] = mapped_column(Id, primary_key=True)
     at: Mapped[datetime] = mapped_column(Instant)
+    query_callers: Mapped[str] = mapped_column(Text, default="")
 
 
 class Group(Owned, Base):

@@ -108,6 +108,25 @@ def token_add_command(settings: Settings, name: str, role: str, days: int | None
         core.close()
 
 
+def users_command(settings: Settings) -> int:
+    """Print the people, one a line."""
+    with opened(settings) as (core, prepared), core.database.read() as session:
+        for one in prepared.identity.accounts(session, prepared.organisation_id):
+            state = "  disabled" if one.disabled_at else ""
+            print(f"{one.username}  {one.role}  {one.full_name or '-'}{state}")  # noqa: T201
+    return 0
+
+
+def tokens_command(settings: Settings) -> int:
+    """Print the tokens that were not revoked, one a line."""
+    with opened(settings) as (core, prepared), core.database.read() as session:
+        for one in prepared.identity.tokens(session, prepared.organisation_id):
+            until = f"  until {one.expires_at.astimezone():%Y-%m-%d %H:%M}" if one.expires_at else ""
+            if one.revoked_at is None:
+                print(f"{one.id}  {one.name}  {one.role}{until}")  # noqa: T201
+    return 0
+
+
 def keys_rotate_command(settings: Settings, *, master: bool) -> int:
     """Begin a new image key (and master key), wrap all anew; destroy older ones, except on PostgreSQL."""
     core, prepared = open_command(settings)

@@ -30,7 +30,7 @@ class TitleNotGiven(SourceInvalid):
 
 
 class FolderNotGiven(SourceInvalid):
-    """Where several organisations share a machine, whoever runs it says which folder is whose."""
+    """Whoever runs Radrelay says which folder is watched for your organisation."""
 
     code = "folder-not-given"
 

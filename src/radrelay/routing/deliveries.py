@@ -91,10 +91,17 @@ def request_delivery(
 
 
 def list_deliveries(
-    session: Session, organisation_id: uuid.UUID, *, study_id: uuid.UUID | None = None, limit: int = 100
+    session: Session,
+    organisation_id: uuid.UUID,
+    *,
+    study_id: uuid.UUID | None = None,
+    within: sa.ColumnElement[bool] | None = None,
+    limit: int = 100,
 ) -> list[Delivery]:
-    """Return deliveries, newest first."""
+    """Return deliveries that fulfil `within`, newest first."""
     query = sa.select(Delivery).where(Delivery.organisation_id == organisation_id)
+    if within is not None:
+        query = query.where(within)
     if study_id is not None:
         query = query.where(Delivery.study_id == study_id)
     return list(session.scalars(query.order_by(Delivery.created_at.desc(), Delivery.id.desc()).limit(limit)))

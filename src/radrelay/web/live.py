@@ -45,6 +45,7 @@ HERE = "event: here\ndata: {}\n\n"
 ENDED = "event: ended\ndata: {}\n\n"
 MOST_LISTENERS = 500
 MOST_VISITORS = 200  # of them: whoever was given a link must not take the house its places
+MOST_OF_ONE = 40  # of them by one person or token: nor may they take another organisation its places
 OPEN_PARCELS = ("receiving", "scanning", "unpacking")
 OPEN_DELIVERIES = ("waiting", "sending")
 log = structlog.get_logger(__name__)
@@ -116,11 +117,15 @@ _NEWEST_END = sa.select(
 class Listener:
     """One browser; what changed since it was last told. A visitor's is told of no change but of what it is shown."""
 
-    organisation_id: uuid.UUID
-    visitor: bool = False
+    principal: Principal
     changed: set[str] = field(default_factory=set)
     doubtful: bool = False
     woken: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def visitor(self) -> bool:
+        """Say whether it came with a link."""
+        return self.principal.kind == "link"
 
 
 class LiveFeed:
@@ -160,17 +165,22 @@ class LiveFeed:
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self.close)
 
-    def require_room(self, *, visitor: bool = False) -> None:
-        """Raise `Unavailable` where 500 listen already, 200 of them visitors: while an answer can still say so."""
-        visitors = sum(listener.visitor for listener in self._listeners) if visitor else 0
-        if len(self._listeners) >= MOST_LISTENERS or visitors >= MOST_VISITORS:
+    def require_room(self, principal: Principal) -> None:
+        """Raise `Unavailable` where 500 listen already, 200 of them visitors, 40 one person: while an answer can."""
+        if principal.kind == "link":
+            like, most = sum(listener.visitor for listener in self._listeners), MOST_VISITORS
+        else:
+            own = (principal.kind, principal.id)
+            like = sum((one.principal.kind, one.principal.id) == own for one in self._listeners)
+            most = MOST_OF_ONE
+        if len(self._listeners) >= MOST_LISTENERS or like >= most:
             raise Unavailable("too many pages listen for changes")
 
     @asynccontextmanager
-    async def listen(self, organisation_id: uuid.UUID, *, visitor: bool = False) -> AsyncIterator[Listener]:
+    async def listen(self, principal: Principal) -> AsyncIterator[Listener]:
         """Add a listener for the length of the block; raises as `require_room` does."""
-        self.require_room(visitor=visitor)
-        listener = Listener(organisation_id, visitor)
+        self.require_room(principal)
+        listener = Listener(principal)
         self._listeners.add(listener)
         self._services.measurements.live_listeners.set(len(self._listeners))
         self._somebody.set()
@@ -198,7 +208,7 @@ class LiveFeed:
     async def _look(self) -> None:
         await self._look_who_is_out()
         await self._look_what_is_hidden()
-        for organisation_id in {one.organisation_id for one in self._listeners if not one.visitor}:
+        for organisation_id in {one.principal.organisation_id for one in self._listeners if not one.visitor}:
             now = await anyio.to_thread.run_sync(self._signatures, organisation_id)
             before = self._known.get(organisation_id)
             self._known[organisation_id] = now
@@ -247,7 +257,7 @@ class LiveFeed:
 
     def _tell(self, organisation_id: uuid.UUID, changed: set[str]) -> None:
         for listener in self._listeners:
-            if listener.organisation_id == organisation_id and not listener.visitor:
+            if listener.principal.organisation_id == organisation_id and not listener.visitor:
                 listener.changed |= changed
                 listener.woken.set()
 
@@ -262,14 +272,14 @@ async def events(request: Request, principal: Authenticated) -> StreamingRespons
     feed = request.app.state.feed
     if not isinstance(feed, LiveFeed):
         raise Unavailable
-    feed.require_room(visitor=principal.kind == "link")
+    feed.require_room(principal)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(_stream(request, feed, principal), 200, headers, "text/event-stream")
 
 
 async def _stream(request: Request, feed: LiveFeed, principal: Principal) -> AsyncIterator[str]:
     visitor = principal.kind == "link"
-    async with feed.listen(principal.organisation_id, visitor=visitor) as listener:
+    async with feed.listen(principal) as listener:
         try:
             shown = await run_in_threadpool(feed.shown_to, principal) if visitor else ""
         except Unavailable:

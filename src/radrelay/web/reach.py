@@ -133,6 +133,11 @@ class Reach:
             self.scope.study_filter(Study.id),
         )
 
+    def holds(self, study_id: sa.ColumnElement[uuid.UUID] | Any) -> sa.ColumnElement[bool]:
+        """Return the condition that the study with id `study_id` is within reach and still here."""
+        found = sa.select(sa.literal(1)).where(Study.id == study_id, self._living())
+        return found.limit(1).scalar_subquery().is_not(None)
+
     def _study(self, row: Any) -> ReachedStudy:
         row_id, study_uid, issuer, patient_id, name = row
         return ReachedStudy(row_id, study_uid, (issuer, patient_id, name), self.scope.identity)

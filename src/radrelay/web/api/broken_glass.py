@@ -122,7 +122,7 @@ def break_glass(request: Request, services: Services, principal: Authenticated, 
     identity = reach.scope.identity
     patient = (study.patient_issuer, study.patient_id_value, study.patient_name)
     with services.database.write() as session:
-        told = _told(services, session, principal.organisation_id)
+        told = _told(services, session, principal)
         opened, new = access.break_glass(
             session, principal, study.id, Why(wanted.kind, wanted.reason), now=now,
             lasts=timedelta(hours=access_settings.break_glass_h), identity=identity, told=[one.id for one in told],
@@ -238,12 +238,15 @@ def _post_letters(services: WebServices, session: Session, opened: BrokenView, t
     access.note_mailed(session, opened.id, [one.id for one in reached], opened.at)
 
 
-def _told(services: WebServices, session: Session, organisation_id: uuid.UUID) -> list[AccountView]:
-    """Return the accounts that the settings name, by user name or by role, and that can log in."""
+def _told(services: WebServices, session: Session, principal: Principal) -> list[AccountView]:
+    """Return the accounts that the settings name, by user name or by role, and that can log in.
+
+    Where none of the organisation is named but who breaks the glass, its administrators are told.
+    """
     named = services.settings.access.break_glass_told
-    people = services.identity.accounts(session, organisation_id)
+    found = services.identity.accounts(session, principal.organisation_id)
+    people = [one for one in found if one.disabled_at is None and str(one.id) != principal.id]
     names = {one.casefold() for one in named if not one.startswith("role:")}
     roles = {one.removeprefix("role:") for one in named if one.startswith("role:")}
-    return [
-        one for one in people if one.disabled_at is None and (one.role in roles or one.username.casefold() in names)
-    ]
+    told = [one for one in people if one.role in roles or one.username.casefold() in names]
+    return told or [one for one in people if one.role == "admin"]

@@ -221,8 +221,11 @@ def list_deliveries(
 ) -> Deliveries:
     """List deliveries of studies that the caller may forward, newest first."""
     with services.database.read() as session:
-        rows = deliveries.list_deliveries(session, principal.organisation_id, study_id=study_id, limit=limit)
-        return Deliveries(deliveries=_listed(_reach(services, session, principal), rows))
+        reach = _reach(services, session, principal)
+        rows = deliveries.list_deliveries(
+            session, principal.organisation_id, study_id=study_id, within=reach.holds(DeliveryRow.study_id), limit=limit
+        )  # fmt: skip
+        return Deliveries(deliveries=_listed(reach, rows))
 
 
 @router.post("", status_code=201)

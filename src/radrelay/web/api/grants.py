@@ -32,6 +32,7 @@ GranteeKind = Literal["account", "token", "group", "ae", "role"]
 ListedKind = Literal["account", "token", "group", "ae", "role", "link"]
 TargetKind = Literal["organisation", "source", "study", "series"]
 LONGEST_AE = 16
+told = access.told_of_grant
 
 
 class Grant(BaseModel):
@@ -220,17 +221,6 @@ def revoke(
             raise GrantChanged
         access.revoke(session, principal.organisation_id, grant_id)
         trail.write(session, trail.event(request, principal, "grant.revoke", ("grant", grant_id), detail=told(view)))
-
-
-def told(view: GrantView) -> dict[str, object]:
-    """Return what the record tells of a grant: it may be all that is left of it."""
-    return {
-        "grantee": f"{view.grantee.kind} {view.grantee.id}",
-        "target": f"{view.target.kind} {view.target.id or ''}".strip(),
-        "rights": [right.value for right in view.rights],
-        "identity": view.identity,
-        "until": view.ends_at.isoformat() if view.ends_at else "",
-    }
 
 
 def require_future(ends_at: datetime | None, now: datetime) -> None:

@@ -201,7 +201,7 @@ def _open(
         account = launching.person_of(session, taken.organisation_id, taken.account_id)
         refusal = _refusal(session, taken, account, peer, now)
         if account is None or refusal is not None:
-            refusal = refusal or LaunchShut(program=taken.program)
+            refusal = (refusal or LaunchShut(program=taken.program)).of(taken.organisation_id)
             _record_refusal(session, request, services, refusal, taken)
             return refusal
         login = _login(session, request, services, taken, account, before)
@@ -282,7 +282,8 @@ def _record_refusal(
     if isinstance(program, str):
         detail["program"] = program
     account = "" if launch is None else str(launch.account_id)
-    principal = Principal("account", account, "unknown", services.organisation_id, peer=_peer(request, services))
+    whose = refusal.organisation_id or services.organisation_id
+    principal = Principal("account", account, "unknown", whose, peer=_peer(request, services))
     record = trail.event(
         request, principal, "launch.open", ("account", account), detail=detail, outcome="refused"
     )  # fmt: skip

@@ -86,6 +86,7 @@ def tables() -> None:
         "access_begun",
         sa.Column("organisation_id", Id(), nullable=False),
         sa.Column("at", Instant(), nullable=False),
+        sa.Column("query_callers", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("organisation_id", name=op.f("pk_access_begun")),
     )
     op.create_table(

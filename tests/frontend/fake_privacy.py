@@ -171,7 +171,15 @@ async def subject_data(request: Request) -> Response:
         "person": 0, "own": True, "clinics": ["Klinik am See"], "barred": False, "uncorrected": 0, "included": False,
     }  # fmt: skip
     return JSONResponse(
-        {"at": ago(), "studies": [study], "aside": [], "account": None, "disclosures": 1, "other_issuers": []}
+        {
+            "at": ago(),
+            "studies": [study],
+            "aside": [],
+            "account": None,
+            "disclosures": 1,
+            "unclear": 0,
+            "other_issuers": [],
+        }
     )
 
 

@@ -253,7 +253,10 @@ async def proof(request: Request) -> Response:
 
 async def audit_state(request: Request) -> Response:
     proven = {"at": ago(hours=3), "intact": True, "events": 4200, "faults": 0}
-    return JSONResponse({"proven": proven, "repository": {"waiting": 17, "oldest_at": ago(hours=1), "behind": True}})
+    repository = {"waiting": 17, "oldest_at": ago(hours=1), "behind": True}
+    return JSONResponse(
+        {"proven": proven, "kept": {"patient_days": 2192, "usage_days": 3653}, "repository": repository}
+    )  # fmt: skip
 
 
 async def audit_export(request: Request) -> Response:

@@ -116,6 +116,7 @@ class Office:
     ])  # fmt: skip
     events: list[Row] = field(default_factory=lambda: [
         _event(1, "study.view"), _event(2, "study.search"), _event(3, "study.forward"), _event(4, "login", "refused"),
+        _event(5, "request.change") | {"detail": {"code": "a code", "reason": "why", "instances": 3, "objects": 3}},
     ])  # fmt: skip
     calls: list[tuple[str, Row]] = field(default_factory=list)
 

@@ -175,6 +175,11 @@ def test_audit_and_system_tell_what_they_know(open_page: OpenPage, site: Site) -
     with page.expect_download() as taken:
         page.get_by_role("link", name="As table (CSV)").click()
     assert taken.value.path().read_text().splitlines()[1] == "form=csv&action=study.download&actor=anna"
+    german = open_page("/audit", language="de")
+    row = german.locator("tr").filter(has_text="request.change")
+    expect(row.get_by_text("Grund:")).to_have_count(2)  # two details whose names are one word
+    row.get_by_role("button").first.click()  # further to all of this patient, or this study
+    expect(german.get_by_placeholder("Patienten-ID")).not_to_have_value("")
     page.goto(site.address + "/system")
     expect(page.get_by_text("127.0.0.1:11112")).to_be_visible()
     expect(page.get_by_text("Background work")).to_be_visible()

@@ -387,6 +387,8 @@ const de: Rest = {
   'audit.lead': 'Wer was getan hat, in einer lückenlosen Kette. Auch das Hineinsehen wird vermerkt.',
   'audit.anyAction': 'Jede Aktion',
   'audit.anyOutcome': 'Jedes Ergebnis',
+  'audit.onlyPatient': 'Nur, was diese Patienten-ID betrifft',
+  'audit.onlyStudy': 'Nur, was diese Studie betrifft',
   'audit.kept': 'Aufbewahrt: zu Patienten {patient} Tage, alles andere {usage} Tage.',
   'audit.keep': 'Ändern',
   'audit.keepTitle': 'Wie lange das Protokoll bleibt',

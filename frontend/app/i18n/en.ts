@@ -386,6 +386,8 @@ const en = {
   'audit.lead': 'Who did what, in an unbroken chain. Looking into it is on record too.',
   'audit.anyAction': 'Any action',
   'audit.anyOutcome': 'Any outcome',
+  'audit.onlyPatient': 'Only what is about this patient ID',
+  'audit.onlyStudy': 'Only what is about this study',
   'audit.kept': 'Kept: about patients {patient} days, all others {usage} days.',
   'audit.keep': 'Change',
   'audit.keepTitle': 'How long the record is kept',

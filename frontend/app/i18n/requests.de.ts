@@ -61,7 +61,7 @@ export default {
   'audit.action.request.pass': 'Anfrage an eine Klinik weitergegeben',
   'audit.action.request.remind': 'Datenschutz an eine Anfrage erinnert',
   'audit.action.privacy.clinic': 'Klinik einer Quelle gesetzt',
-  'audit.detail.ground': 'Grund',
+  'audit.detail.ground': 'gesetzlicher Grund',
   'audit.detail.told': 'mitgeteilt',
   'audit.detail.clinic': 'Klinik',
   'audit.detail.clinics': 'Kliniken überlassen',

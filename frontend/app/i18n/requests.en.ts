@@ -59,7 +59,7 @@ export default {
   'audit.action.request.pass': 'Request passed on to a clinic',
   'audit.action.request.remind': 'Officers reminded of a request',
   'audit.action.privacy.clinic': 'Clinic of a source set',
-  'audit.detail.ground': 'ground',
+  'audit.detail.ground': 'legal ground',
   'audit.detail.told': 'told',
   'audit.detail.clinic': 'clinic',
   'audit.detail.clinics': 'left to clinics',

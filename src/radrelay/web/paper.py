@@ -101,13 +101,13 @@ class Paper:
 
     def _run(self, kind: Kind, text: str, size: float, font: Font) -> bytes:
         """Return how letters of one kind are written that follow each other."""
-        if kind not in ("named", "composed"):
-            self.collections.add(kind)
-            return b"/%b %.2f Tf <%b> Tj" % (kind.encode(), size, text.encode("utf-16-be").hex().encode())
         begun = b"/%b %.2f Tf " % (_FONTS[font][0].encode(), size)
         if kind == "named":
             return begun + b"<%b> Tj" % bytes(self._code(char) for char in text).hex().encode()
-        return begun + b" ".join(self._together(char, one, size) for char in text if (one := composed(char)))
+        if kind == "composed":
+            return begun + b" ".join(self._together(char, one, size) for char in text if (one := composed(char)))
+        self.collections.add(kind)
+        return b"/%b %.2f Tf <%b> Tj" % (kind.encode(), size, text.encode("utf-16-be").hex().encode())
 
     def _together(self, char: str, one: Composed, size: float) -> bytes:
         """Write an accent onto its base, and note which letter that is for who searches or copies the text."""

@@ -86,6 +86,10 @@ def test_searches_and_reports_are_written_and_on_record(
     assert seen_command(settings, str(STUDY), "jsonl") == 0
     seen = [json.loads(line)["action"] for line in capfdbinary.readouterr().out.splitlines()]
     assert seen == ["study.download", "study.view"]
+    assert search_command(settings, Sought(patient="4711")) == 0
+    capfdbinary.readouterr()
+    assert search_command(settings, Sought(action="audit.view", patient="4711", limit=1)) == 0
+    assert "4711 Meier^Anna" in capfdbinary.readouterr().out.decode(), "after whom somebody looked is on record"
     assert search_command(settings, Sought(action="audit.disclosures")) == 0
     assert "4711 Meier^Anna" in capfdbinary.readouterr().out.decode()
 

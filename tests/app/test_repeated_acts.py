@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import uuid
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from radrelay.access.models import Grant, Group, Member, Restricted, Restriction
 from radrelay.app.backup import write_backup
 from radrelay.app.restore import restore
 from radrelay.app.restored import lacks_acts
+from radrelay.app.spent_acts import Act, spend_acts, spent
 from radrelay.archive import corrections, indexing
 from radrelay.archive.models import Correction, Holding, Study
 from radrelay.archive.naming import study_named
@@ -174,6 +176,29 @@ class Site:
         return [name for name, holds in seen.items() if not holds]
 
 
+def test_an_act_says_nothing_any_more_once_doing_it_again_would_change_nothing() -> None:
+    ids = [uuid.UUID(int=number) for number in range(1, 12)]
+    study, other, bar = (str(uuid.UUID(int=number)) for number in (101, 102, 103))
+    row = {"id": "r", "organisation_id": "o", "requester": "Rita Richtig"}
+    key = {"table": "api_token", "key": {"id": "t"}}
+    said: list[tuple[str, dict[str, Any]]] = [
+        ("put", {"table": "privacy_request", "rows": [row]}),
+        ("set", key | {"values": {"revoked_at": 1}}),
+        ("set", key | {"values": {"suspended_at": 1}}),
+        ("restrict", {"id": bar, "value": "4711"}),
+        ("correct", {"studies": [study], "values": {"patient_name": "Richtig^Rita"}}),
+        ("correct", {"studies": [study, other], "values": {"patient_name": "Richtig^Rita"}}),
+        ("put", {"table": "privacy_request", "rows": [row, row | {"id": "s"}]}),
+        ("lift", {"id": bar}),
+        ("set", key | {"values": {"revoked_at": 2, "name": "x"}}),
+        ("put", {"table": "privacy_request", "rows": [row]}),
+        ("account", {"id": "a"}),
+    ]
+    acts = [Act(own_id, name, told) for own_id, (name, told) in zip(ids, said, strict=True)]
+    gone = spent(acts, [uuid.UUID(study)])
+    assert sorted(one.int for one in gone) == [1, 2, 4, 5]
+
+
 def test_nobody_sees_again_what_was_taken_from_them_after_the_backup(tmp_path: Path, capsys: Any) -> None:
     settings = settings_in(tmp_path)
     with house(settings) as there:
@@ -191,6 +216,10 @@ def test_nobody_sees_again_what_was_taken_from_them_after_the_backup(tmp_path: P
         assert len(kept) > 10
         assert not any(kept), "whom they are about is told in the ledger alone, sealed"
         assert all(b"RESTRICTED" not in (act.detail or b"") for act in there.core.keys.acts())
+        before = len(list(there.core.keys.acts()))
+        assert spend_acts(there.core.keys) >= 2, "the restriction that was lifted, the request as it was entered"
+        assert spend_acts(there.core.keys) == 0
+        assert len(list(there.core.keys.acts())) == before, "that they were done is known for good"
     lose(tmp_path)
     assert restore(settings, tmp_path / "backup", check=False) == 0
     told = " ".join(capsys.readouterr().out.split())

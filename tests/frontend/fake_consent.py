@@ -118,7 +118,7 @@ async def find(request: Request) -> Response:
     row = {"patient_issuer": "KLINIK", "study_id": "s1", "study_uid": "1.2.3", "source_id": "u",
            "source_name": "Upload", "received_at": ago(days=2), "description": "CT Thorax", "modalities": "CT",
            "study_date": "2026-11-20", "patient_name": "Mustermann^Erika", "hold_reason": None, "others": ["DICOM"],
-           "transfer_id": None}  # fmt: skip
+           "transfer_id": None, "person": 0}  # fmt: skip
     other = {"study_id": "s2", "source_id": "d", "source_name": "DICOM", "transfer_id": "t1"}
     return JSONResponse({"found": [row, row | other]})
 

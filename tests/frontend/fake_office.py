@@ -116,6 +116,7 @@ class Office:
     ])  # fmt: skip
     events: list[Row] = field(default_factory=lambda: [
         _event(1, "study.view"), _event(2, "study.search"), _event(3, "study.forward"), _event(4, "login", "refused"),
+        _event(5, "request.change") | {"detail": {"code": "a code", "reason": "why", "instances": 3, "objects": 3}},
     ])  # fmt: skip
     calls: list[tuple[str, Row]] = field(default_factory=list)
 
@@ -253,7 +254,10 @@ async def proof(request: Request) -> Response:
 
 async def audit_state(request: Request) -> Response:
     proven = {"at": ago(hours=3), "intact": True, "events": 4200, "faults": 0}
-    return JSONResponse({"proven": proven, "repository": {"waiting": 17, "oldest_at": ago(hours=1), "behind": True}})
+    repository = {"waiting": 17, "oldest_at": ago(hours=1), "behind": True}
+    return JSONResponse(
+        {"proven": proven, "kept": {"patient_days": 2192, "usage_days": 3653}, "repository": repository}
+    )  # fmt: skip
 
 
 async def audit_export(request: Request) -> Response:

@@ -144,7 +144,9 @@ BAR = {
 
 
 async def subject_requests(request: Request) -> Response:
-    del request
+    if request.method == "POST":
+        request.app.state.world.office.calls.append(("POST request", await request.json()))
+        return JSONResponse(subject_request("5", "access"), 201)
     known = [
         subject_request("1", "correction"),
         subject_request("2", "access", clock="soon", due_at=ago(days=-2), verified_at=None, verified_how=""),
@@ -171,7 +173,15 @@ async def subject_data(request: Request) -> Response:
         "person": 0, "own": True, "clinics": ["Klinik am See"], "barred": False, "uncorrected": 0, "included": False,
     }  # fmt: skip
     return JSONResponse(
-        {"at": ago(), "studies": [study], "aside": [], "account": None, "disclosures": 1, "other_issuers": []}
+        {
+            "at": ago(),
+            "studies": [study],
+            "aside": [],
+            "account": None,
+            "disclosures": 1,
+            "unclear": 0,
+            "other_issuers": [],
+        }
     )
 
 
@@ -208,7 +218,7 @@ async def correction(request: Request) -> Response:
 ROUTES = [
     Route("/api/privacy/volume", volume),
     Route("/api/privacy/volume/{alarm_id}", settle, methods=["POST"]),
-    Route("/api/privacy/requests", subject_requests),
+    Route("/api/privacy/requests", subject_requests, methods=["GET", "POST"]),
     Route("/api/privacy/requests/{id}/data", subject_data),
     Route("/api/privacy/requests/{id}/letter", letter),
     Route("/api/privacy/requests/{id}/correction", correction, methods=["POST"]),

@@ -49,6 +49,7 @@ BY_HAND: Mapping[str, set[str]] = {
         "people", "added", "changed", "disabled", "enabled", "problems", "joined", "left",
     },
     "app/query.py: detail": {"level", "by", "destination"},
+    "app/sharing.py: detail": {"study", "studies", "name"},
     "web/api/audit_events.py: sought.detail": {"study"},
     "web/api/privacy_transfers.py: detail": {"reason", "consent", "source"},
     "web/sign_on.py: arrival.changes": {"full_name", "name", "role"},

@@ -163,16 +163,23 @@ def test_account_and_token_show_their_secrets_once(open_page: OpenPage, site: Si
 def test_audit_and_system_tell_what_they_know(open_page: OpenPage, site: Site) -> None:
     page = open_page("/audit")
     expect(page.get_by_text("study.forward")).to_be_visible()
-    expect(page.get_by_text("Sending of a study asked for")).to_be_visible()
+    expect(page.locator("td").get_by_text("Sending of a study asked for")).to_be_visible()
     page.get_by_role("button", name="Verify the chain").click()
     expect(page.get_by_text("All 4,211 events are there, unchanged.")).to_be_visible()
     expect(page.get_by_text("Last proven whole")).to_be_visible()
     expect(page.get_by_text("17 events wait for the audit repository")).to_be_visible()
+    expect(page.get_by_text("about patients 2,192 days")).to_be_visible()
     page.get_by_placeholder("Who (name or id)").fill("anna")
+    page.get_by_label("Action").select_option("Study downloaded")
     page.get_by_role("button", name="Search").click()
     with page.expect_download() as taken:
         page.get_by_role("link", name="As table (CSV)").click()
-    assert taken.value.path().read_text().splitlines()[1] == "form=csv&actor=anna"
+    assert taken.value.path().read_text().splitlines()[1] == "form=csv&action=study.download&actor=anna"
+    german = open_page("/audit", language="de")
+    row = german.locator("tr").filter(has_text="request.change")
+    expect(row.get_by_text("Grund:")).to_have_count(2)  # two details whose names are one word
+    row.get_by_role("button").first.click()  # further to all of this patient, or this study
+    expect(german.get_by_placeholder("Patienten-ID")).not_to_have_value("")
     page.goto(site.address + "/system")
     expect(page.get_by_text("127.0.0.1:11112")).to_be_visible()
     expect(page.get_by_text("Background work")).to_be_visible()

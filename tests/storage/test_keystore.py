@@ -322,6 +322,22 @@ def on_postgres(settings: Settings, postgres_url: str) -> Iterator[Settings]:
     drop_database(url)
 
 
+def test_what_a_spent_act_said_is_gone_from_both_files_and_that_it_was_done_is_not(mirrored: Settings) -> None:
+    keyring = Keyring.open(mirrored, create=True)
+    store = KeyStore.open(mirrored, keyring)
+    done, stands = (LedgerEntry(NOON, uuid4(), "act", uuid4(), "put", text) for text in (b"Rita", b"stands"))
+    store.append_ledger([done, stands])
+    assert store._mirror is not None
+    assert store._primary.forget_details([done.subject_id]) == 1  # as while the mirror was away
+    assert store.spend([]) == 0
+    for tables in (store._primary, store._mirror):
+        kept = {one.subject_id: one.detail for one in tables.ledger(None)}
+        assert kept[done.subject_id] is None
+        assert kept[stands.subject_id] is not None
+    assert [store.opened(one) for one in store.acts() if one.detail is not None] == [b"stands"]
+    store.close()
+
+
 def test_postgresql_keeps_keys_in_a_schema_of_their_own(on_postgres: Settings, tmp_path: Path) -> None:
     keys = on_postgres.keys.model_copy(update={"mirror": tmp_path / "mirror"})
     settings = on_postgres.model_copy(update={"keys": keys})

@@ -22,7 +22,7 @@ from radrelay.storage.models import Pack
 from radrelay.storage.segments import RecordLocation
 from tests.web.conftest import Login, WebSite
 from tests.web.test_incidents import asked
-from tests.web.test_studies import CT, file_bytes, only_study, upload, upload_bytes
+from tests.web.test_studies import CT, of_another_person, only_study, upload, upload_bytes
 
 
 @pytest.fixture
@@ -77,18 +77,6 @@ def entered(officer: Login, kind: str, issuer: str, **more: object) -> Any:
 def verified(officer: Login, one: Any) -> Any:
     body = {"verified_how": "identity card, at the desk", "revision": one["revision"]}
     return asked(officer, "PUT", f"requests/{one['id']}", body)
-
-
-def of_another_person() -> bytes:
-    """Return an object of somebody else who has the same patient ID."""
-    stranger = pydicom.dcmread(io.BytesIO(file_bytes(CT)))
-    stranger.PatientName, stranger.PatientBirthDate, stranger.PatientSex = "Fremd^Franz", "19500101", "M"
-    for uid in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"):
-        setattr(stranger, uid, pydicom.uid.generate_uid())
-    stranger.file_meta.MediaStorageSOPInstanceUID = stranger.SOPInstanceUID
-    written = io.BytesIO()
-    stranger.save_as(written)
-    return written.getvalue()
 
 
 def issuer_of(site: WebSite) -> str:

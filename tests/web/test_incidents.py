@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.web.conftest import START, Login, WebSite
-from tests.web.test_studies import CT, only_study, upload
+from tests.web.test_studies import CT, of_another_person, only_study, upload, upload_bytes
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_an_incident_names_the_patients_that_were_touched_and_those_within_reach
     page = officer.http.get(f"/api/privacy/incidents/{made['id']}/report.html?language=de")
     assert "Patienten: 1; Studien: 1." in page.text, "a count that reads well of one, too"
     assert "attachment" in page.headers["content-disposition"]
-    for said in ("Lost &lt;phone&gt;", "1CT1", "DSGVO Art. 33", "study.download 1"):
+    for said in ("Lost &lt;phone&gt;", "1CT1", "DSGVO Art. 33", "Konto: anna", "Studie heruntergeladen: 1"):
         assert said in page.text
     assert "<phone>" not in page.text
 
@@ -107,6 +107,29 @@ def test_an_incident_names_the_patients_that_were_touched_and_those_within_reach
     later = asked(officer, "GET", f"incidents/{made['id']}/report")
     assert [one["patient_id"] for one in later["touched"]] == ["1CT1"], "though the study is gone"
     assert later["reached_patients"] == 0
+
+
+def test_people_who_have_one_id_are_named_each_though_the_record_met_one_of_them_first(
+    site: WebSite, root: Login, officer: Login
+) -> None:
+    upload_bytes(site, root, {"stranger.dcm": of_another_person()})
+    studies = root.http.get("/api/studies").json()["studies"]
+    anna = site.login("anna")
+    for study in studies:
+        anna.http.get(f"/api/studies/{study['id']}")
+    ends = (site.clock.now() + timedelta(days=1)).isoformat()
+    both = {"studies": [study["id"] for study in studies], "ends_at": ends}
+    assert anna.http.post("/api/links", json=both, headers=anna.headers).status_code == 201
+    made = incident("account", named(officer, "account", "anna"), site.clock.now())
+    made = asked(officer, "POST", "incidents", made, 201)
+    report = asked(officer, "GET", f"incidents/{made['id']}/report")
+    assert {(one["name"], one["birth_date"]) for one in report["touched"]} == {
+        (study["patient"]["name"], study["patient"]["birth_date"] or None) for study in studies
+    }
+    assert {(one["left"], one["actions"]["link.make"]) for one in report["touched"]} == {(1, 1)}, "shared, each of them"
+    assert (report["reached_patients"], report["reached_studies"], len(report["links"])) == (2, 2, 1)
+    table = rows(officer.http.get(f"/api/privacy/incidents/{made['id']}/report.csv?part=reached"))
+    assert {line["patient_name"] for line in table} == {study["patient"]["name"] for study in studies}
 
 
 def test_the_register_keeps_its_clocks_and_takes_no_nonsense(site: WebSite, officer: Login) -> None:

@@ -15,11 +15,11 @@ import sqlalchemy as sa
 from radrelay import access
 from tests.web.conftest import Login, WebSite, close_site, open_site
 from tests.web.test_corrections import completed
-from tests.web.test_data_subjects import carry_out, compact, entered, issuer_of, of_another_person, verified
+from tests.web.test_data_subjects import carry_out, compact, entered, issuer_of, verified
 from tests.web.test_incidents import asked
 from tests.web.test_link_codes import ADDRESS, MAIL
 from tests.web.test_links import make
-from tests.web.test_studies import CT, file_bytes, only_study, upload_bytes
+from tests.web.test_studies import CT, file_bytes, of_another_person, only_study, upload_bytes
 from tests.web.test_transfers import entered as consented
 
 LETTER = b"%PDF-1.4 a letter of the referrer"
@@ -132,10 +132,69 @@ def test_of_another_person_under_the_same_id_nothing_is_handed_out(site: WebSite
     assert {row["id"] for row in rows["study"]} == {franz["id"]}
 
 
+def test_of_another_person_whose_studies_are_gone_nothing_is_handed_out_either(site: WebSite) -> None:
+    root, officer = site.login("root"), site.login("dora")
+    upload_bytes(site, root, {"1.dcm": file_bytes(CT), "2.dcm": of_another_person()})
+    studies = {study["patient"]["name"]: study for study in root.http.get("/api/studies").json()["studies"]}
+    franz = studies.pop("Fremd^Franz")
+    (cora,) = studies.values()
+    for study in (franz, cora):
+        assert root.http.get(f"/api/studies/{study['id']}/archive.zip").status_code == 200
+    make(site, root, studies=[franz["id"], cora["id"]])
+    issuer = issuer_of(site)
+    asks = verified(officer, entered(officer, "objection", issuer, requester="Franz", contact="franz@home.example"))
+    gone = verified(officer, entered(officer, "erasure", issuer, requester="Franz"))
+    erasure = {"revision": gone["revision"], "person": franz["id"]}
+    asked(officer, "POST", f"requests/{gone['id']}/erasure", erasure)
+
+    one = verified(officer, entered(officer, "access", issuer))
+    files, told, text = opened(root, one["id"])
+    went = files["EXTRAS/disclosures.csv"].decode()
+    assert [study["id"] for study in told["studies"]] == [cora["id"]]
+    assert went.count(cora["study_uid"]) == 2, "downloaded, and shared"
+    for name in ("Franz", "franz@home.example", franz["study_uid"], asks["id"]):
+        assert name not in json.dumps(told) + went + text, name
+    assert "other_issuers" not in told
+    data = asked(officer, "GET", f"requests/{one['id']}/data")
+    assert (data["disclosures"], data["unclear"]) == (3, 0)
+    for event in officer.http.get("/api/audit", params={"patient_id": "1CT1", "limit": 200}).json()["events"]:
+        expected = cora["patient"]["name"] if event["study"] else ""
+        if event["study"] and event["study"]["study_uid"] == franz["study_uid"]:
+            expected = "Fremd^Franz"
+        assert event["patient"]["name"] == expected, "by the ID alone nobody is named: two people have it"
+
+    two = verified(officer, entered(officer, "erasure", issuer))
+    whole = {"revision": two["revision"], "record": True}
+    refused = asked(officer, "POST", f"requests/{two['id']}/erasure", whole, 409)
+    assert (refused["code"], refused["people"]) == ("record-of-several", 2), "the record would forget Franz, too"
+
+
+def test_what_was_another_patients_until_it_was_corrected_follows_whose_it_is(site: WebSite) -> None:
+    root, officer = site.login("root"), site.login("dora")
+    upload_bytes(site, root, {"1.dcm": file_bytes(CT), "2.dcm": of_another_person()})
+    completed(site)
+    studies = {study["patient"]["name"]: study for study in root.http.get("/api/studies").json()["studies"]}
+    franz, issuer = studies["Fremd^Franz"], issuer_of(site)
+    assert root.http.get(f"/api/studies/{franz['id']}/archive.zip").status_code == 200
+    wrong = verified(officer, entered(officer, "correction", issuer, requester="Franz"))
+    change = {"revision": wrong["revision"], "studies": [franz["id"]], "values": {"patient_id": "F-1"},
+              "reason": "another patient's ID", "carry_out": True}  # fmt: skip
+    asked(officer, "POST", f"requests/{wrong['id']}/correction", change)
+
+    cora = verified(officer, entered(officer, "access", issuer))
+    files, told, _ = opened(root, cora["id"])
+    assert franz["study_uid"] not in json.dumps(told) + files["EXTRAS/disclosures.csv"].decode()
+    his = verified(officer, entered(officer, "access", issuer, patient_id="F-1", requester="Franz"))
+    files = opened(root, his["id"])[0]
+    went = files["EXTRAS/disclosures.csv"].decode()
+    assert went.count(franz["study_uid"]) == 1, "what left under the wrong ID is his"
+
+
 def test_somebody_with_an_account_gets_all_that_is_kept_of_it_and_no_secret(site: WebSite) -> None:
     root, officer = site.login("root"), site.login("dora")
     upload_bytes(site, root, {"1.dcm": file_bytes(CT)})
     account = site.account("anna")
+    make(site, site.login("anna"), studies=[only_study(root)["id"]], label="for the daughter")
     with site.database.write() as session:
         set_address = sa.text("UPDATE account SET email = 'anna@clinic.example', affiliation = 'Surgery'")
         session.execute(set_address)
@@ -153,10 +212,13 @@ def test_somebody_with_an_account_gets_all_that_is_kept_of_it_and_no_secret(site
         assert words in text
     rows = told["rows"]
     assert (len(rows["account"]), rows["account"][0]["username"]) == (1, "anna")
-    (login,) = rows["session"]
+    login = rows["session"][0]
     assert (login["peer"], "secret_hash" in login, "csrf_token" in login) == ("127.0.0.1", False, False)
     assert rows["access_member"][0]["group_id"] == str(ward.id)
-    assert not {"study", "patient", "share_link"} & rows.keys()
+    assert not {"study", "patient"} & rows.keys()
+    assert len(rows["share_link"]) == 1
+    assert "Links that you made You made a link on 01 March 2026" in text
+    assert "for the daughter" not in text, "whose it is, is not told"
     with site.database.read() as session:
         (secret,) = session.execute(sa.text("SELECT password_hash FROM account WHERE username = 'anna'")).one()
     assert secret not in json.dumps(told)

@@ -147,6 +147,24 @@ def test_a_patient_whose_processing_is_restricted_is_within_nobodys_reach(
         assert session.scalar(sa.select(sa.func.count()).select_from(Restricted)) == 0
 
 
+def test_two_requests_of_one_person_restrict_each_by_itself(
+    site: WebSite, officer: Login, study: dict[str, Any]
+) -> None:
+    root = site.login("root")
+    bars = []
+    for kind, ground in (("restriction", "claims"), ("objection", "objection")):
+        one = verified(officer, entered(officer, kind, issuer_of(site)))
+        wanted = {"ground": ground, "reason": f"for {ground}", "revision": 2}
+        (bar,) = asked(officer, "POST", f"requests/{one['id']}/restriction", wanted, 201)["restrictions"]
+        assert (bar["ground"], bar["request_id"]) == (ground, one["id"]), "with its own reasons"
+        bars.append(bar)
+    told = {"reason": "it is decided", "told_how": "by letter"}
+    asked(officer, "POST", f"restrictions/{bars[0]['id']}/lifting", told)
+    assert root.http.get(f"/api/studies/{study['id']}").status_code == 404, "the other one stands"
+    asked(officer, "POST", f"restrictions/{bars[1]['id']}/lifting", told)
+    assert root.http.get(f"/api/studies/{study['id']}").status_code == 200
+
+
 def test_what_is_restricted_does_not_expire_is_handed_to_its_person_and_goes_once_lifted(
     site: WebSite, officer: Login, study: dict[str, Any]
 ) -> None:

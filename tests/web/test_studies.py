@@ -46,6 +46,18 @@ def upload_bytes(site: WebSite, login: Login, files: dict[str, bytes]) -> str:
     return str(parcel)
 
 
+def of_another_person() -> bytes:
+    """Return an object of somebody else who has the same patient ID."""
+    stranger = pydicom.dcmread(io.BytesIO(file_bytes(CT)))
+    stranger.PatientName, stranger.PatientBirthDate, stranger.PatientSex = "Fremd^Franz", "19500101", "M"
+    for uid in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"):
+        setattr(stranger, uid, pydicom.uid.generate_uid())
+    stranger.file_meta.MediaStorageSOPInstanceUID = stranger.SOPInstanceUID
+    written = io.BytesIO()
+    stranger.save_as(written)
+    return written.getvalue()
+
+
 @pytest.fixture
 def anna(site: WebSite) -> Login:
     return site.login("anna")

@@ -15,7 +15,7 @@ from radrelay.storage.ids import new_id
 from tests.web.conftest import Login, WebSite
 from tests.web.test_data_subjects import carry_out, compact
 from tests.web.test_incidents import asked
-from tests.web.test_studies import CT, only_study, upload
+from tests.web.test_studies import CT, of_another_person, only_study, upload, upload_bytes
 
 
 @pytest.fixture
@@ -165,6 +165,17 @@ def test_a_consent_says_who_agreed_to_what_and_is_the_officers(site: WebSite, ro
     assert entered(officer, 400, text_version="")["field"] == "text_version"
     assert entered(officer, 400, studies=[])["field"] == "studies"
     assert entered(officer, 400, given_at="2999-01-01T00:00:00Z")["field"] == "given_at"
+    assert entered(officer, 422, given_at="2026-02-01T10:00:00")["code"] == "invalid", "a moment has a zone"
     assert entered(officer, 404, patient_issuer="another")["code"] == "not-found"
     assert asked(root, "POST", "transfers/find", {"patient_id": "1CT1"}, 403)["code"] == "officer-only"
     assert asked(officer, "POST", "transfers/find", {"patient_id": "nobody"})["found"] == []
+
+
+def test_nobody_agrees_for_somebody_else_who_has_the_same_id(site: WebSite, root: Login, officer: Login) -> None:
+    upload_bytes(site, root, {"stranger.dcm": of_another_person()})
+    found = asked(officer, "POST", "transfers/find", {"patient_id": "1CT1"})["found"]
+    assert len({one["person"] for one in found}) == 2
+    both = [{"study_id": one["study_id"], "source_id": one["source_id"]} for one in found]
+    assert entered(officer, 409, studies=both)["code"] == "several-people"
+    for one in both:
+        entered(officer, studies=[one])

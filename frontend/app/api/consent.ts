@@ -51,6 +51,8 @@ export interface Brought {
   others: string[];
   /** The consent that stands for it. */
   transfer_id: string | null;
+  /** The same for studies that are beyond doubt of the same person. */
+  person: number;
 }
 
 export interface NewTransfer {

@@ -1,11 +1,12 @@
 /** The addresses of the REST interface, one function each. */
 
 import type { Challenge, Proof, Verifier } from '../identity/srp';
-import { get, patch, post, queryString, remove } from './client';
+import { get, patch, post, put, queryString, remove } from './client';
 import type {
   AccountMade,
   AccountRow,
   AuditFilter,
+  AuditKept,
   AuditProof,
   AuditRow,
   AuditState,
@@ -162,6 +163,7 @@ export const audit = {
     get<{ events: AuditRow[]; next_before: string | null }>('/api/audit', { query: { ...filter, before, limit: 100 } }),
   proof: () => get<AuditProof>('/api/audit/proof'),
   state: () => get<AuditState>('/api/audit/state'),
+  keepFor: (times: AuditKept) => put('/api/audit/retention', times),
   exportUrl: (form: 'csv' | 'jsonl', filter: AuditFilter) => `/api/audit/export${queryString({ form, ...filter })}`,
   seenUrl: (study: string) => `/api/audit/seen${queryString({ form: 'csv', study })}`,
   disclosuresUrl: (patient_id: string) => `/api/audit/disclosures${queryString({ form: 'csv', patient_id })}`,

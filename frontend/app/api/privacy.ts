@@ -158,7 +158,7 @@ export interface IncidentReport {
   at: string;
   began_at: string;
   ended_at: string;
-  touched: { issuer: string; patient_id: string; name: string; first_at: string; last_at: string; studies: string[]; actions: Record<string, number>; left: number }[];
+  touched: { issuer: string; patient_id: string; name: string; birth_date: string | null; first_at: string; last_at: string; studies: string[]; actions: Record<string, number>; left: number }[];
   events: number;
   unnamed: number;
   searches: number;
@@ -290,6 +290,8 @@ export interface HeldData {
   aside: { id: string; code: string; received_at: string }[];
   account: { username: string; full_name: string; email: string; affiliation: string; organisation: string; role: string; groups: string[]; logins: number; links: number; marks: number; settings: number; accepted: number } | null;
   disclosures: number;
+  /** So many entries more are of studies that are gone, and nobody can tell of whom. */
+  unclear: number;
   /** They have somebody by the same ID. */
   other_issuers: string[];
 }
@@ -298,7 +300,7 @@ const ofRequest = (id: string): string => `/api/privacy/requests/${encodeURIComp
 
 export const requests = {
   list: () => get<{ requests: SubjectRequest[]; reminded: boolean }>('/api/privacy/requests'),
-  enter: (row: NewRequest) => post<SubjectRequest>('/api/privacy/requests', row),
+  enter: (row: NewRequest & { received_at: string | null }) => post<SubjectRequest>('/api/privacy/requests', row),
   change: (id: string, row: RequestChange) => put<SubjectRequest>(ofRequest(id), row),
   data: (id: string) => get<HeldData>(`${ofRequest(id)}/data`),
   erase: (id: string, row: { revision: number; record: boolean; person: string | null; instructed: boolean }) => post<SubjectRequest>(`${ofRequest(id)}/erasure`, row),

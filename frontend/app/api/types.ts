@@ -381,6 +381,7 @@ export interface AuditRow {
 
 export interface AuditFilter {
   action?: string;
+  outcome?: string;
   actor?: string;
   patient_id?: string;
   study?: string;
@@ -388,9 +389,17 @@ export interface AuditFilter {
   until?: string | undefined;
 }
 
+/** For how many days events are kept that are about patients, and all others. */
+export interface AuditKept {
+  patient_days: number;
+  usage_days: number;
+}
+
 /** The record's state: when it was last proven whole, and what waits for the audit repository. */
 export interface AuditState {
   proven: { at: string; intact: boolean; events: number; faults: number } | null;
+  /** For how many days events are kept. */
+  kept: AuditKept;
   repository: { waiting: number; oldest_at: string | null; behind: boolean } | null;
 }
 

@@ -91,6 +91,7 @@ export default {
   'consents.shown.spoken': 'mündlich, hier',
   'consents.text': 'Zu welchem Text, in welcher Fassung',
   'consents.textExample': 'Einwilligung in die Übermittlung, Fassung 3',
+  'consents.another': 'von jemand anderem, oder nicht auseinanderzuhalten: eine eigene Einwilligung eintragen',
   'consents.given': 'Gegeben am (leer: jetzt)',
   'consents.entered': 'eingetragen von {who}, {when}',
   'consents.state.standing': 'besteht',

@@ -91,6 +91,7 @@ export default {
   'consents.shown.spoken': 'spoken, here',
   'consents.text': 'To which text, in which version',
   'consents.textExample': 'Consent to transfer, version 3',
+  'consents.another': 'of another person, or one who cannot be told apart: enter a consent of its own',
   'consents.given': 'Given at (empty: now)',
   'consents.entered': 'entered by {who}, {when}',
   'consents.state.standing': 'stands',

@@ -72,6 +72,13 @@ export async function withWords<Part>(part: Promise<Part>): Promise<Part> {
   return found;
 }
 
+/** The codes that the catalogue has words for behind a prefix, in the order in which their words are read. */
+export function codesOf(prefix: string): string[] {
+  const codes = Object.keys({ ...words.first, ...words.rest }).filter((key) => key.startsWith(`${prefix}.`)).map((key) => key.slice(prefix.length + 1));
+  const named = codes.map((code) => ({ code, name: tCode(prefix, code, code) }));
+  return named.sort((one, other) => one.name.localeCompare(other.name, words.language)).map(({ code }) => code);
+}
+
 /** A text as the catalogue has it; nothing while it is on its way. */
 function entryOf(key: Key): string | [string, string] | null {
   const { first, rest } = words;

@@ -247,6 +247,7 @@ const de: Record<keyof typeof en, string> = {
   'problem.too-many-events': 'So viel auf einmal wird nicht gezählt.',
   'problem.request-changed': 'Diese Anfrage wurde inzwischen anderswo geändert. Schließen Sie dies und sehen Sie den neueren Eintrag an.',
   'problem.request-invalid': 'Die Anfrage sagt zu wenig: um wessen Daten es geht, wer fragt und am Ende, was geantwortet wurde.',
+  'problem.record-of-several': 'Das Protokoll kennt unter dieser Patienten-ID mehrere Personen. Löschen Sie die Studien ohne den Namen im Protokoll.',
   'problem.several-people': 'Unter dieser Patienten-ID liegen Studien mehrerer Personen. Wählen Sie, wer gemeint ist.',
   'problem.requester-unverified': 'Vermerken Sie zuerst, wie die Person sich ausgewiesen hat.',
   'problem.volume-alarm-unknown': 'Diese Meldung gibt es nicht mehr. Laden Sie die Seite neu.',

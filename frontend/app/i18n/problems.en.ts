@@ -245,6 +245,7 @@ export default {
   'problem.too-many-events': 'So much is not counted at once.',
   'problem.request-changed': 'This request was changed elsewhere in the meantime. Close this and look at the newer entry.',
   'problem.request-invalid': 'The request says too little: whose data, who asks, and in the end what was answered.',
+  'problem.record-of-several': 'The audit record knows several people under this patient ID. Erase the studies without the name in the record.',
   'problem.several-people': 'Studies of several people lie under this patient ID. Choose who is meant.',
   'problem.requester-unverified': 'Note first how the requester proved who they are.',
   'problem.volume-alarm-unknown': 'This alarm is not here any more. Load the page anew.',

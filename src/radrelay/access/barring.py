@@ -61,6 +61,8 @@ class WantedBar:
 def bar(session: Session, organisation_id: uuid.UUID, wanted: WantedBar, made_by: str, now: datetime) -> list[Bar]:
     """Restrict processing of what is here and of what will come; what stands for this request already stays.
 
+    What stands for another request of the person is no part of it: each is lifted by itself, with its own reasons.
+
     The caller holds the archive's lock. Raises `Invalid` without a patient ID.
     """
     if not wanted.patient_id:
@@ -68,7 +70,7 @@ def bar(session: Session, organisation_id: uuid.UUID, wanted: WantedBar, made_by
     named = [Wanted("study", uid) for uid in wanted.study_uids]
     made = []
     for one in named or [Wanted("patient", wanted.patient_id, wanted.issuer)]:
-        row = _standing(session, organisation_id, one)
+        row = _standing(session, organisation_id, one, wanted.request_id)
         if row is None:
             row = Restriction(
                 id=new_id(), organisation_id=organisation_id, kind=one.kind, value=one.value, issuer=one.issuer,
@@ -122,11 +124,14 @@ def kept_aside(columns: Any) -> ColumnElement[bool]:
     return sa.select(Restriction.id).where(mine, Restriction.barred.is_(True), covers).exists()
 
 
-def _standing(session: Session, organisation_id: uuid.UUID, one: Wanted) -> Restriction | None:
+def _standing(
+    session: Session, organisation_id: uuid.UUID, one: Wanted, request_id: uuid.UUID
+) -> Restriction | None:  # fmt: skip
     return session.scalar(
         sa.select(Restriction).where(
             Restriction.organisation_id == organisation_id, Restriction.kind == one.kind,
             Restriction.value == one.value, Restriction.issuer == one.issuer, Restriction.barred.is_(True),
+            Restriction.request_id == request_id,
         )
     )  # fmt: skip
 

@@ -77,7 +77,8 @@ def search_command(settings: Settings, sought: Sought) -> int:
     query = sought.query()
     core, prepared = open_command(settings)
     try:
-        _note(core, prepared.organisation_id, audit.AuditRecord("audit.view", command_principal(prepared)))
+        record = audit.AuditRecord("audit.view", command_principal(prepared))
+        _note(core, prepared.organisation_id, record, sought)
         with core.database.read() as session:
             page = audit.search(session, prepared.organisation_id, query)
         for entry in page.entries:

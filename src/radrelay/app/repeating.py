@@ -49,6 +49,10 @@ def repeat_acts(core: Core) -> Repeated:
     """Do again what the rows lack, each once and in a transaction of its own, however often this is called."""
     done, left = 0, list[str]()
     for entry in _lacking(core):
+        if entry.detail is None:  # it would change nothing any more (`spent_acts`)
+            with core.database.write() as session:
+                _note(session, entry)
+            continue
         detail = core.keys.opened(entry)
         try:
             with core.database.write() as session:

@@ -17,7 +17,8 @@ from radrelay.archive.models import Series, Study
 from radrelay.errors import NotFound
 from radrelay.mail.errors import MailNotSet
 from radrelay.settings import Settings
-from radrelay.web.sharing import Sharing, address_in, share, told
+from radrelay.web.sharing import Sharing, address_in, made_events, share, told
+from radrelay.web.trail import Patient
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +53,12 @@ def link_make_command(settings: Settings, username: str, named: list[str], optio
                 may_download=options.may_download, label=options.label, email=options.email,
             )  # fmt: skip
             made, reached = share(session, LinkKeys(core.keyring.metadata_key), maker, asked, now)
-            detail = told(made.link, reached) | {"name": username}
-            patients = {study.patient for study in reached}
-            record = audit.AuditRecord(
-                "link.make", command_principal(prepared), "link", made.link.id, detail,
-                patient=patients.pop() if len(patients) == 1 else None,
-            )  # fmt: skip
-            audit.record(session, record)
+
+            def event(detail: dict[str, object], patient: Patient) -> audit.AuditRecord:
+                who, whole = command_principal(prepared), detail | {"name": username}
+                return audit.AuditRecord("link.make", who, "link", made.link.id, whole, patient=patient)
+
+            audit.record_many(session, made_events(event, made.link, reached))
         web = settings.web
         print(address_in(web.address or f"http://{web.host}:{web.port}", made.token))  # noqa: T201 -- seen this once
         if made.pin:

@@ -24,6 +24,7 @@ from radrelay.app.prepare import prepare
 from radrelay.app.record_keeping import keep_record, note_arrivals, sending
 from radrelay.app.reminding import keep_reminding
 from radrelay.app.role import run_role
+from radrelay.app.spent_acts import spend_acts
 from radrelay.app.stored import ArchiveSource, DicomDialler
 from radrelay.app.threads import kept_up, loop
 from radrelay.app.watching import keep_watching
@@ -333,6 +334,9 @@ def _keep_records(shop: Workshop) -> None:
     keep_usage(core)
     adopt_keys(core)
     finish_rotation(core)
+    spent = spend_acts(core.keys)
+    if spent:
+        log.info("acts of the ledger say nothing any more", acts=spent)
 
 
 def _collect(core: Core) -> None:

@@ -32,12 +32,18 @@ _IDEOGRAPHS = "CJK"
 class Told(Protocol):
     """What a study tells of whom it is: the mapped class or a row."""
 
-    patient_id: Any
-    patient_id_value: Any
-    patient_issuer: Any
-    patient_name: Any
-    patient_birth_date: Any
-    patient_sex: Any
+    @property
+    def patient_id(self) -> Any: ...  # noqa: D102  # named as the columns of study
+    @property
+    def patient_id_value(self) -> Any: ...  # noqa: D102  # named as the columns of study
+    @property
+    def patient_issuer(self) -> Any: ...  # noqa: D102  # named as the columns of study
+    @property
+    def patient_name(self) -> Any: ...  # noqa: D102  # named as the columns of study
+    @property
+    def patient_birth_date(self) -> Any: ...  # noqa: D102  # named as the columns of study
+    @property
+    def patient_sex(self) -> Any: ...  # noqa: D102  # named as the columns of study
 
 
 def likeness(one: Told, other: Told) -> Likeness:

@@ -25,6 +25,7 @@ from radrelay.audit.search import (
     known_study,
     latest_of_studies,
     search,
+    studies_of_patient,
 )
 from radrelay.audit.studies import StudyNamed
 
@@ -52,5 +53,6 @@ __all__ = [
     "record_once",
     "search",
     "sign_roots",
+    "studies_of_patient",
     "verify",
 ]

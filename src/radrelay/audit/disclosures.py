@@ -7,8 +7,8 @@ who looked is told per study. Both read the record, so they still tell when the 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from radrelay.audit.search import AuditEntry, AuditQuery, every
@@ -28,6 +28,7 @@ LOOKING = ("study.open", "study.view", "study.priors")
 """Actions by which somebody sees a study: a disclosure, too, where it is somebody with a link."""
 SEEING = (*LOOKING, *DISCLOSING)
 """Actions by which somebody has seen a study, or has it."""
+_LEFT = AuditQuery(actions=tuple(DISCLOSING), actions_of_links=LOOKING, outcome="success")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +69,23 @@ def disclosures(
 ) -> Iterator[Disclosure]:
     """Yield what left of a patient, newest first, of the six years before `now` or since a later moment."""
     begin = now - PERIOD if since is None else max(since, now - PERIOD)
-    query = AuditQuery(
-        since=begin,
-        actions=tuple(DISCLOSING),
-        actions_of_links=LOOKING,
-        outcome="success",
-        patient=(issuer, patient_id),
+    return map(
+        disclosure_of, every(database, organisation_id, replace(_LEFT, since=begin, patient=(issuer, patient_id)))
     )
-    for entry in every(database, organisation_id, query):
-        yield _disclosure(entry)
+
+
+def left_of(
+    database: Database, organisation_id: uuid.UUID, issuer: str, patient_id: str, studies: Iterable[uuid.UUID],
+    now: datetime,
+) -> list[AuditEntry]:  # fmt: skip
+    """Return what left under a patient's ID in the six years before `now`, newest first.
+
+    And what left of `studies`, under whatever ID they were then: they may have been corrected since.
+    """
+    whole = replace(_LEFT, since=now - PERIOD)
+    queries = [replace(whole, patient=(issuer, patient_id)), *(replace(whole, study=study) for study in studies)]
+    found = {entry.id: entry for query in queries for entry in every(database, organisation_id, query)}
+    return sorted(found.values(), key=lambda entry: (entry.at, entry.id), reverse=True)
 
 
 def seen_by(database: Database, organisation_id: uuid.UUID, study: uuid.UUID | str) -> Iterator[AuditEntry]:
@@ -84,7 +93,8 @@ def seen_by(database: Database, organisation_id: uuid.UUID, study: uuid.UUID | s
     return every(database, organisation_id, AuditQuery(actions=SEEING, outcome="success", study=study))
 
 
-def _disclosure(entry: AuditEntry) -> Disclosure:
+def disclosure_of(entry: AuditEntry) -> Disclosure:
+    """Return what an event says that left, and to whom."""
     kind = DISCLOSING.get(entry.action, "share")
     detail = {name: str(value) for name, value in entry.detail.items() if value not in (None, "")}
     named = detail.get("destination") or detail.get("recipient")

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from sqlalchemy.orm import Session
 
-from radrelay.audit.models import AuditPatient, AuditStudy
+from radrelay.audit.models import AuditEvent, AuditPatient, AuditStudy
 from radrelay.storage.ids import new_id
 
 NONCE_BYTES = 12
@@ -125,5 +125,9 @@ def erase_patient(
         return False
     forgotten = {"sealed": None, "digest": os.urandom(32)}
     session.execute(sa.update(AuditPatient).where(AuditPatient.id == row).values(**forgotten, id_digest=os.urandom(32)))
-    session.execute(sa.update(AuditStudy).where(AuditStudy.patient_ref == row).values(**forgotten))
+    unsaid = sa.and_(  # the first event about the study did not name its patient
+        AuditStudy.patient_ref.is_(None),
+        AuditStudy.study_id.in_(sa.select(AuditEvent.study_id).where(AuditEvent.patient_ref == row)),
+    )
+    session.execute(sa.update(AuditStudy).where(sa.or_(AuditStudy.patient_ref == row, unsaid)).values(**forgotten))
     return True

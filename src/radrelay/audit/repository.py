@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from radrelay.audit.dicom_message import AuditSource, message
 from radrelay.audit.models import AuditEvent, AuditShipped, AuditWriter
 from radrelay.audit.record import recorder_of
-from radrelay.audit.search import NAMED, AuditEntry, entry_of
+from radrelay.audit.search import NAMED, AuditEntry, entries_of
 from radrelay.audit.syslog import send, syslog_message
 from radrelay.clock import Clock
 from radrelay.errors import RadrelayError
@@ -133,8 +133,9 @@ def _next_batch(session: Session) -> list[tuple[str, int, AuditEntry]]:
             NAMED.where(AuditEvent.writer == chain.writer, AuditEvent.sequence > chain.shipped)
             .order_by(AuditEvent.sequence)
             .limit(CHAIN_BATCH)
-        )
-        parts.append([(chain.writer, row[0].sequence, entry_of(keys, *row)) for row in rows])
+        ).all()
+        entries = zip(rows, entries_of(session, keys, rows), strict=True)
+        parts.append([(chain.writer, row[0].sequence, entry) for row, entry in entries])
     return list(heapq.merge(*parts, key=lambda one: one[2].at))[:BATCH]
 
 

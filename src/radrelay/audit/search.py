@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -91,7 +91,7 @@ def search(session: Session, organisation_id: uuid.UUID, query: AuditQuery) -> A
         .order_by(_newest(session, few=few), AuditEvent.id.desc())
         .limit(limit + 1)
     ).all()
-    return AuditPage(tuple(entry_of(keys, *row) for row in rows[:limit]), more=len(rows) > limit)
+    return AuditPage(tuple(entries_of(session, keys, rows[:limit])), more=len(rows) > limit)
 
 
 def _place(session: Session, organisation_id: uuid.UUID, event_id: uuid.UUID) -> tuple[datetime, uuid.UUID] | None:
@@ -146,6 +146,24 @@ def known_study(session: Session, organisation_id: uuid.UUID, study: uuid.UUID |
     return session.scalar(wanted.where(AuditStudy.digest == uid_digest(keys, organisation_id, study)))
 
 
+def studies_of_patient(
+    session: Session, organisation_id: uuid.UUID, issuer: str, patient_id: str
+) -> list[StudyNamed]:  # fmt: skip
+    """Return the studies that the record has events of under a patient's ID, as it says what they were called then.
+
+    A study that came under another ID first, and was corrected, is not among them.
+    """
+    keys = recorder_of(session).keys
+    if keys is None:
+        return []
+    is_patient = _is_patient(keys, organisation_id, issuer, patient_id)
+    patients = sa.select(AuditPatient.id).where(AuditPatient.organisation_id == organisation_id, is_patient)
+    about = sa.select(AuditEvent.study_id).where(AuditEvent.patient_ref.in_(patients)).distinct()
+    rows = session.execute(sa.select(AuditStudy.study_id, AuditStudy.sealed).where(AuditStudy.study_id.in_(about)))
+    named = (unseal_study(keys, organisation_id, row.study_id, row.sealed) for row in rows)
+    return [one for one in named if one is not None and (one.patient_issuer, one.patient_id) == (issuer, patient_id)]
+
+
 def latest_of_studies(
     session: Session, organisation_id: uuid.UUID, action: str, study_ids: Collection[uuid.UUID]
 ) -> dict[uuid.UUID, AuditEntry]:
@@ -156,7 +174,7 @@ def latest_of_studies(
         AuditEvent.action == action, AuditEvent.outcome == "success",
     )  # fmt: skip
     rows = session.execute(NAMED.where(*about).order_by(AuditEvent.at, AuditEvent.id)).all()
-    return {event.study_id: entry_of(keys, event, *sealed) for event, *sealed in rows if event.study_id is not None}
+    return {event.study_id: _entry(keys, event, *sealed) for event, *sealed in rows if event.study_id is not None}
 
 
 NAMED = (
@@ -164,12 +182,44 @@ NAMED = (
     .outerjoin(AuditPatient, AuditPatient.id == AuditEvent.patient_ref)
     .outerjoin(AuditStudy, AuditStudy.study_id == AuditEvent.study_id)
 )
-"""Events with what is sealed of their patients and studies, for `entry_of`."""
+"""Events with what is sealed of their patients and studies, for `entries_of`."""
 
 
-def entry_of(keys: AuditKeys | None, event: AuditEvent, patient: bytes | None, study: bytes | None) -> AuditEntry:
+def entries_of(session: Session, keys: AuditKeys | None, rows: Sequence[Any]) -> list[AuditEntry]:
+    """Return rows of `NAMED` with whom and what they are about, as far as `keys` open it.
+
+    By an ID that several people have, nobody is named where no study says who is meant.
+    """
+    shared = _of_several(session, keys, {event.patient_ref for event, *_ in rows if event.study_id is None})
+    entries = [(event.patient_ref, _entry(keys, event, *sealed)) for event, *sealed in rows]
+    return [
+        replace(one, patient=PatientIdentity(one.patient.issuer, one.patient.patient_id, ""))
+        if one.study is None and one.patient is not None and reference in shared
+        else one
+        for reference, one in entries
+    ]
+
+
+def _of_several(
+    session: Session, keys: AuditKeys | None, references: set[uuid.UUID | None]
+) -> set[uuid.UUID]:  # fmt: skip
+    """Return under which of some patients' references studies of several people are told of."""
+    if keys is None:
+        return set()
+    wanted = sa.select(AuditStudy.patient_ref, AuditStudy.organisation_id, AuditStudy.study_id, AuditStudy.sealed)
+    told: dict[uuid.UUID, set[tuple[str, str, str]]] = {}
+    for row in session.execute(wanted.where(AuditStudy.patient_ref.in_(references - {None}))):
+        study = unseal_study(keys, row.organisation_id, row.study_id, row.sealed)
+        if study is not None:
+            told.setdefault(row.patient_ref, set()).add((study.patient_name, study.birth_date, study.sex))
+    return {reference for reference, people in told.items() if len(people) > 1}
+
+
+def _entry(keys: AuditKeys | None, event: AuditEvent, patient: bytes | None, study: bytes | None) -> AuditEntry:
     """Return an event with whom and what it is about, as far as `keys` open it."""
     owner = event.organisation_id
+    whose = unseal(keys, owner, event.patient_ref, patient) if keys and event.patient_ref else None
+    named = unseal_study(keys, owner, event.study_id, study) if keys and event.study_id else None
     return AuditEntry(
         id=event.id,
         at=event.at,
@@ -183,9 +233,20 @@ def entry_of(keys: AuditKeys | None, event: AuditEvent, patient: bytes | None, s
         subject_id=event.subject_id,
         correlation_id=event.correlation_id,
         detail=json.loads(event.detail),
-        patient=unseal(keys, owner, event.patient_ref, patient) if keys and event.patient_ref else None,
-        study=unseal_study(keys, owner, event.study_id, study) if keys and event.study_id else None,
+        patient=_as_the_study_says(whose, named),
+        study=named,
     )
+
+
+def _as_the_study_says(patient: PatientIdentity | None, study: StudyNamed | None) -> PatientIdentity | None:
+    """Return whom an event is about, by the name that its study has: several people may have one ID.
+
+    Not where the study was told of under another ID: it was corrected since.
+    """
+    if patient is None or study is None or not study.patient_name:
+        return patient
+    same = (study.patient_issuer, study.patient_id) == (patient.issuer, patient.patient_id)
+    return PatientIdentity(patient.issuer, patient.patient_id, study.patient_name) if same else patient
 
 
 def _conditions(query: AuditQuery) -> list[sa.ColumnElement[bool]]:

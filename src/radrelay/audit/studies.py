@@ -23,13 +23,21 @@ from radrelay.storage.ids import new_id
 
 
 class StudyNamed(msgspec.Struct, frozen=True):
-    """What a study is called: its UID, accession number, date (YYYYMMDD or empty), modalities and description."""
+    """What a study is called: its UID, accession number, date (YYYYMMDD or empty), modalities and description.
+
+    And whom it was of: devices without an issuer give the same patient ID to different people.
+    """
 
     study_uid: str
     accession_number: str = ""
     study_date: str = ""
     modalities: str = ""
     description: str = ""
+    patient_issuer: str = ""
+    patient_id: str = ""
+    patient_name: str = ""
+    birth_date: str = ""
+    sex: str = ""
 
 
 StudyNames = Callable[[Session, uuid.UUID], StudyNamed | None]

@@ -61,6 +61,12 @@ class SeveralPeople(Conflict):
     code = "several-people"
 
 
+class RecordOfSeveral(Conflict):
+    """The record knows several people under this patient ID, so it is not erased: erase the studies without it."""
+
+    code = "record-of-several"
+
+
 @dataclass(frozen=True, slots=True)
 class Subject:
     """Whose data a request is about: a patient by issuer and ID, or somebody with an account."""

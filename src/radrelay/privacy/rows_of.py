@@ -19,8 +19,13 @@ from radrelay.storage.columns import Base
 Row = dict[str, Any]
 
 
-def whose(session: Session, organisation_id: uuid.UUID, one: RequestView, found: Held, everything: Held) -> Whose:
-    """Return whose rows are meant: the studies that were `found` for a request, out of `everything` under its ID."""
+def whose(
+    session: Session, organisation_id: uuid.UUID, one: RequestView, found: Held, everything: Held, *, alone: bool
+) -> Whose:
+    """Return whose rows are meant: the studies that were `found` for a request, out of `everything` under its ID.
+
+    `alone`: the record, too, knows nobody else by this ID.
+    """
     if one.subject.kind == "account":
         return Whose(organisation_id, account_id=one.subject.account_id, request_id=one.id)
     studies = tuple(study.id for study in found.studies)
@@ -28,8 +33,8 @@ def whose(session: Session, organisation_id: uuid.UUID, one: RequestView, found:
     return Whose(
         organisation_id, studies, tuple(study.study_uid for study in found.studies), series,
         tuple(_links(session, studies, series)), tuple(each.id for each in found.aside), one.subject.issuer,
-        one.subject.patient_id, whole=len(found.studies) == len(everything.studies) and everything.people <= 1,
-        request_id=one.id,
+        one.subject.patient_id, request_id=one.id,
+        whole=alone and len(found.studies) == len(everything.studies) and everything.people <= 1,
     )  # fmt: skip
 
 

@@ -16,10 +16,12 @@ from typing import Literal, cast
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from radrelay.archive import persons
 from radrelay.archive.locking import lock_archive
 from radrelay.archive.models import Holding, Source, Study
 from radrelay.errors import Conflict, Invalid, NotFound
 from radrelay.privacy.consent_models import PrivacyTransfer, PrivacyTransferStudy
+from radrelay.privacy.requests import SeveralPeople
 from radrelay.storage.ids import new_id
 
 Capacity = Literal["patient", "representative", "referrer"]
@@ -56,7 +58,10 @@ class TransferWithdrawn(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Brought:
-    """A study as one source holds it, by ids; `others` are the sources that hold it too."""
+    """A study as one source holds it, by ids; `others` are the sources that hold it too.
+
+    `person` tells people apart who have one ID (`archive.persons`).
+    """
 
     patient_issuer: str
     study_id: uuid.UUID
@@ -71,6 +76,7 @@ class Brought:
     hold_reason: str | None
     others: tuple[str, ...]
     transfer_id: uuid.UUID | None
+    person: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,13 +176,15 @@ def brought(session: Session, organisation_id: uuid.UUID, patient_id: str) -> li
     for study, _, name in rows:
         holders.setdefault(study.id, []).append(name)
     standing = _standing(session, [study.id for study, _, _ in rows])
+    studies = {study.id: study for study, _, _ in rows}
+    whose = dict(zip(studies, persons.parted(studies.values()), strict=True))
     return [
         Brought(
             study.patient_issuer, study.id, study.study_uid, holding.source_id, name, holding.received_at,
             study.description, study.modalities, study.study_date, study.patient_name,
             None if holding.hold_until is None else holding.hold_reason,
             tuple(other for other in holders[study.id] if other != name),
-            standing.get((study.id, holding.source_id)),
+            standing.get((study.id, holding.source_id)), whose[study.id],
         )
         for study, holding, name in rows
     ]  # fmt: skip
@@ -194,7 +202,10 @@ def _standing(session: Session, study_ids: Collection[uuid.UUID]) -> dict[tuple[
 def enter(
     session: Session, organisation_id: uuid.UUID, draft: TransferDraft, *, by: str, now: datetime
 ) -> TransferView:
-    """Enter a consent; raises `TransferInvalid`, `TransferStands`, or `NotFound` for what no source has brought."""
+    """Enter a consent; raises `TransferInvalid`, `TransferStands`, or `NotFound` for what no source has brought.
+
+    `SeveralPeople` where studies of several people are named, who have one ID: nobody agrees for somebody else.
+    """
     _check(draft, now)
     lock_archive(session)  # one at a time: two would each see that no consent stands
     held = {
@@ -205,6 +216,9 @@ def enter(
     wanted = list(dict.fromkeys(draft.studies))
     if any(one not in held for one in wanted):
         raise NotFound("nothing of this study was brought by this source for this patient")
+    people = len({held[one].person for one in wanted})
+    if people > 1:
+        raise SeveralPeople(people=people)
     for one in wanted:
         if held[one].transfer_id is not None:
             raise TransferStands(transfer=str(held[one].transfer_id))

@@ -80,7 +80,7 @@ class LedgerEntry:
     """Something that was deleted. `kind` is study, series, instance, holding, attachment, quarantine or parcel.
 
     Or account, one that was closed; or act, something else that no backup may undo: its name stands in `reason`, and
-    what it takes to do it again, sealed, in `detail`.
+    what it takes to do it again, sealed, in `detail`; none once it would change nothing any more.
     """
 
     at: datetime
@@ -242,13 +242,13 @@ class KeyTables:
         with self.engine.connect() as connection:
             return len(_by_subject(entries).keys() - _subjects(connection, entries))
 
-    def shed(self) -> None:
-        """Leave no trace of deleted rows: pages are zeroed (secure_delete), the log is emptied."""
+    def shed(self, table: sa.Table = study_key) -> None:
+        """Leave no trace of a table's deleted rows: pages are zeroed (secure_delete), the log is emptied."""
         if self._path is None:
             # PostgreSQL keeps a deleted row until VACUUM. Its write-ahead log and archives of that still hold
             # the wrapped key, which the keyring still opens: on PostgreSQL no version of the image key is destroyed.
             with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-                connection.exec_driver_sql(f"VACUUM {SCHEMA}.study_key")
+                connection.exec_driver_sql(f"VACUUM {SCHEMA}.{table.name}")
             return
         for _ in range(50):
             with self.engine.connect() as connection:
@@ -274,6 +274,23 @@ class KeyTables:
             if len(rows) < PAGE_ROWS:
                 return
             last = rows[-1].sequence
+
+    def subjects(self, ids: Sequence[UUID]) -> set[UUID]:
+        """Return those of `ids` that the ledger has an entry about."""
+        c = ledger_entry.c.subject_id
+        with self.engine.connect() as connection:
+            return set(_chosen(connection, c, c, ids))
+
+    def forget_details(self, ids: Sequence[UUID]) -> int:
+        """Destroy what entries of the ledger say that have a detail; returns how many there were."""
+        c, done = ledger_entry.c, 0
+        with self._alone() as connection:
+            for start in range(0, len(ids), ID_BATCH):
+                some = sa.and_(c.subject_id.in_(ids[start : start + ID_BATCH]), c.detail.is_not(None))
+                done += connection.execute(sa.update(ledger_entry).where(some).values(detail=None)).rowcount
+        if done:
+            self.shed(ledger_entry)
+        return done
 
     def last_deletion(self) -> LedgerEntry | None:
         """Return what was written last, none if nothing was."""

@@ -221,6 +221,22 @@ class KeyStore:
         with mapped_errors():
             yield from self._primary.ledger(None, ACT)
 
+    def deleted(self, study_ids: Sequence[UUID]) -> set[UUID]:
+        """Return which of some studies the ledger says were deleted."""
+        with mapped_errors():
+            return self._primary.subjects(study_ids)
+
+    def spend(self, act_ids: Sequence[UUID]) -> int:
+        """Destroy what acts say, here and on the mirror; that they were done stays. Returns how many it was here.
+
+        What was spent here while the mirror was away is spent there now.
+        """
+        with mapped_errors():
+            done = self._primary.forget_details(act_ids)
+            if self._mirror is not None:
+                self._mirror.forget_details([one.subject_id for one in self.acts() if one.detail is None])
+        return done
+
     def opened(self, entry: LedgerEntry) -> bytes:
         """Return what an act says; raises `UnwrapFailed` if that is damaged."""
         kept = entry.detail or b""

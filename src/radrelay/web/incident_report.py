@@ -11,6 +11,8 @@ from html import escape
 from typing import Any
 
 from radrelay.privacy.notice import Language
+from radrelay.web.action_words import action_words
+from radrelay.web.request_paper import day_of, read_name
 
 _WORDS: Mapping[Language, Mapping[str, str]] = {
     "en": {
@@ -27,6 +29,8 @@ _WORDS: Mapping[Language, Mapping[str, str]] = {
         "searches": "Looks at lists (what stood in them is within what the access reaches): {n}",
         "links": "Links made in the period (look at each as an incident of its own): {n}",
         "changes": "Changes in the period of what the access reaches (see the record): {n}",
+        "born": "Birth date", "account": "Account", "token": "API token", "link": "Link", "session": "One login",
+        "device": "Device",
     },
     "de": {
         "title": "Bericht über einen Vorfall", "at": "Erstellt", "noticed": "Bemerkt", "period": "Betrachtete Zeit",
@@ -42,6 +46,8 @@ _WORDS: Mapping[Language, Mapping[str, str]] = {
         "searches": "Blicke in Listen (was darin stand, liegt in dem, was der Zugang erreicht): {n}",
         "links": "In der Zeit gemachte Links (jeder ist als eigener Vorfall anzusehen): {n}",
         "changes": "Änderungen in der Zeit an dem, was der Zugang erreicht (siehe Protokoll): {n}",
+        "born": "Geburtsdatum", "account": "Konto", "token": "API-Token", "link": "Link", "session": "Eine Anmeldung",
+        "device": "Gerät",
     },
 }  # fmt: skip
 _STYLE = (
@@ -61,7 +67,7 @@ def incident_page(report: Mapping[str, Any], organisation: str, language: Langua
         for one in ("authority", "patients")
     }
     facts = [
-        (words["access"], f"{incident['kind']}: {name} ({incident['subject']})"),
+        (words["access"], f"{words[incident['kind']]}: {name}{_beside(name, incident['subject'])}"),
         (words["period"], f"{_moment(report['began_at'])} – {_moment(report['ended_at'])}"),
         (words["noticed"], _moment(incident["noticed_at"])),
         (words["authority"], f"{_moment(incident['authority_due_at'])}{told['authority']}"),
@@ -77,7 +83,7 @@ def incident_page(report: Mapping[str, Any], organisation: str, language: Langua
         _block(words["what"], incident["description"]),
         _block(words["outcome"], incident["outcome"]),
         f"<h2>{_text(words['touched'])}</h2>",
-        _touched(report["touched"], words),
+        _touched(report["touched"], language),
         f"<h2>{_text(words['reach'])}</h2><p>{_text(reach)}</p>",
         "".join(f"<p>{_text(said.format(n=count))}</p>" for count, said in counted if count),
     ]
@@ -85,16 +91,22 @@ def incident_page(report: Mapping[str, Any], organisation: str, language: Langua
     return f'<!DOCTYPE html><html lang="{language}"><head>{head}</head><body>{"".join(parts)}</body></html>'
 
 
-def _touched(lines: Iterable[Mapping[str, Any]], words: Mapping[str, str]) -> str:
+def _beside(name: str, subject: str) -> str:
+    return "" if name == subject else f" ({subject})"
+
+
+def _touched(lines: Iterable[Mapping[str, Any]], language: Language) -> str:
+    words = _WORDS[language]
     rows = [
         (
-            one["name"].replace("^", " ").strip(), f"{one['patient_id']} {one['issuer']}".strip(),
-            _moment(one["first_at"]), _moment(one["last_at"]), sum(one["actions"].values()), one["left"],
-            ", ".join(one["studies"]), ", ".join(f"{name} {count}" for name, count in sorted(one["actions"].items())),
+            read_name(one["name"]), f"{one['patient_id']} {one['issuer']}".strip(),
+            day_of(one["birth_date"], language), _moment(one["first_at"]), _moment(one["last_at"]),
+            sum(one["actions"].values()), one["left"], ", ".join(one["studies"]),
+            ", ".join(f"{action_words(name, language)}: {count}" for name, count in sorted(one["actions"].items())),
         )
         for one in lines
     ]  # fmt: skip
-    heads = [words[one] for one in ("patient", "id", "first", "last", "events", "left", "studies", "did")]
+    heads = [words[one] for one in ("patient", "id", "born", "first", "last", "events", "left", "studies", "did")]
     return _table(heads, rows) if rows else f"<p>{_text(words['nobody'])}</p>"
 
 

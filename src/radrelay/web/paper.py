@@ -1,14 +1,18 @@
 """Pages of paper as a PDF (ISO 32000-1): text in the standard fonts, and squares, such as a QR code's.
 
 In: what stands where, in points from the lower left corner of an A4 page. Out: the file. Standard fonts need no font
-file; their letters are named one by one, so that all of Latin can be written, Łódź as well as Öhringen.
+file; their letters are named one by one, and those that viewers have not are put together or asked of the viewer's
+system (`paper_letters`), so that Łódź, Çağla and 山田 can be written as well as Öhringen.
 """
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 from typing import Literal
+
+from radrelay.web.paper_letters import Composed, Ordering, collection, collection_objects, composed, plainer
 
 WIDTH, HEIGHT = 595, 842  # A4 in points
 Font = Literal["plain", "bold", "fixed"]
@@ -25,40 +29,45 @@ _WIDTHS = (
     556, 278, 556, 556, 222, 222, 500, 222, 833, 556, 556, 556, 556, 333, 500, 278, 556, 500, 722, 500, 500, 500, 334,
     260, 334, 584,
 )  # fmt: skip
-_BOLD, _FIXED = 1.07, 0.6
-_MARKS = {
-    0x300: "grave", 0x301: "acute", 0x302: "circumflex", 0x303: "tilde", 0x304: "macron", 0x306: "breve",
-    0x307: "dotaccent", 0x308: "dieresis", 0x30A: "ring", 0x30B: "hungarumlaut", 0x30C: "caron", 0x326: "commaaccent",
-    0x327: "cedilla", 0x328: "ogonek",
-}  # fmt: skip
+_BOLD, _FIXED, _ACCENT = 1.07, 0.6, 333
 _NAMES = {
     "ß": "germandbls", "æ": "ae", "Æ": "AE", "ø": "oslash", "Ø": "Oslash", "œ": "oe", "Œ": "OE", "ł": "lslash",
-    "Ł": "Lslash", "đ": "dcroat", "Đ": "Dcroat", "ð": "eth", "Ð": "Eth", "þ": "thorn", "Þ": "Thorn", "ı": "dotlessi",
+    "Ł": "Lslash", "Đ": "Eth", "ð": "eth", "Ð": "Eth", "þ": "thorn", "Þ": "Thorn", "ı": "dotlessi",
     "–": "endash", "—": "emdash", "’": "quoteright", "‘": "quoteleft", "„": "quotedblbase", "“": "quotedblleft",
     "”": "quotedblright", "…": "ellipsis", "·": "periodcentered", "«": "guillemotleft", "»": "guillemotright",
-    "§": "section", "°": "degree",
+    "§": "section", "°": "degree", "×": "multiply",
 }  # fmt: skip
 FIRST_NAMED = 128
+Kind = Ordering | Literal["named", "composed"]
 
 
 def can_write(text: str) -> bool:
-    """Say whether every letter of a text has a place in the standard fonts."""
-    return all(_is_plain(char) or _name(char) for char in text)
+    """Say whether every letter of a text can be written."""
+    return all(_is_plain(char) or _name(char) or composed(char) or collection(plainer(char)) for char in text)
 
 
 def width_of(text: str, size: float, font: Font = "plain") -> float:
     """Return how long a text is, in points."""
     if font == "fixed":
         return len(text) * size * _FIXED
-    bare = (unicodedata.normalize("NFD", char)[0] for char in text)
-    total = sum(_WIDTHS[ord(char) - 32] if _is_plain(char) else 556 for char in bare)
-    return total * size / 1000 * (_BOLD if font == "bold" else 1)
+    return sum(map(_width, text)) * size / 1000 * (_BOLD if font == "bold" else 1)
 
 
-def lines_of(text: str, size: float, width: float, font: Font = "plain") -> list[str]:
-    """Break a text into lines of at most `width` points, between words; a word that is longer stands alone."""
+def _width(char: str) -> int:
+    bare = unicodedata.normalize("NFD", char)[0]
+    if _is_plain(bare):
+        return _WIDTHS[ord(bare) - 32]
+    return 1000 if collection(char) else 556
+
+
+def lines_of(text: str, size: float, width: float, font: Font = "plain", *, split: bool = False) -> list[str]:
+    """Break a text into lines of at most `width` points, between words.
+
+    A word that is longer stands alone, or with `split` is broken where the line ends: Japanese has no spaces.
+    """
     lines: list[str] = []
-    for word in text.split():
+    words = (part for word in text.split() for part in (_parts(word, size, width, font) if split else (word,)))
+    for word in words:
         longer = f"{lines[-1]} {word}" if lines else word
         if lines and width_of(longer, size, font) <= width:
             lines[-1] = longer
@@ -67,20 +76,49 @@ def lines_of(text: str, size: float, width: float, font: Font = "plain") -> list
     return lines
 
 
+def _parts(word: str, size: float, width: float, font: Font) -> list[str]:
+    parts = [""]
+    for char in word:
+        if parts[-1] and width_of(parts[-1] + char, size, font) > width:
+            parts.append("")
+        parts[-1] += char
+    return parts
+
+
 class Paper:
     """A page that is being written."""
 
     def __init__(self) -> None:
         self._drawn: list[bytes] = []
         self._codes: dict[str, int] = {}
+        self.collections: set[Ordering] = set()
+        """Which of the viewer's own fonts are asked for."""
 
     def text(self, x: float, y: float, text: str, size: float, font: Font = "plain", grey: float = 0.1) -> None:
         """Write a line that begins at `x` and stands on `y`; `grey` is 0 for black and 1 for white."""
-        shown = self._encoded(text)
-        self._drawn.append(
-            b"BT %.2f g /%s %.2f Tf %.2f %.2f Td <%s> Tj ET"
-            % (grey, _FONTS[font][0].encode(), size, x, y, shown.hex().encode())
-        )
+        drawn = b" ".join(self._run(kind, "".join(run), size, font) for kind, run in groupby(map(plainer, text), _kind))
+        self._drawn.append(b"BT %.2f g %.2f %.2f Td %b ET" % (grey, x, y, drawn))
+
+    def _run(self, kind: Kind, text: str, size: float, font: Font) -> bytes:
+        """Return how letters of one kind are written that follow each other."""
+        begun = b"/%b %.2f Tf " % (_FONTS[font][0].encode(), size)
+        if kind == "named":
+            return begun + b"<%b> Tj" % bytes(self._code(char) for char in text).hex().encode()
+        if kind == "composed":
+            return begun + b" ".join(self._together(char, one, size) for char in text if (one := composed(char)))
+        self.collections.add(kind)
+        return b"/%b %.2f Tf <%b> Tj" % (kind.encode(), size, text.encode("utf-16-be").hex().encode())
+
+    def _together(self, char: str, one: Composed, size: float) -> bytes:
+        """Write an accent onto its base, and note which letter that is for who searches or copies the text."""
+        base, mark = _WIDTHS[ord(one.base) - 32], _ACCENT
+        ogonek = (base - mark) // 2 - 20 if one.mark == "ogonek" else 0  # which hangs at the right
+        back, on = (base + mark) // 2 - ogonek, (base - mark) // 2 - ogonek
+        name = b"/Span << /ActualText <feff%b> >> BDC" % char.encode("utf-16-be").hex().encode()
+        code = self._named(one.mark)
+        return b"%b [<%02x> %d] TJ %.2f Ts [<%02x> %d] TJ 0 Ts EMC" % (
+            name, ord(one.base), back, size * one.rise, code, -on,
+        )  # fmt: skip
 
     def squares(self, x: float, y: float, size: float, rows: Sequence[Sequence[int]]) -> None:
         """Draw a matrix of black and white squares; `x` and `y` are its lower left corner, `size` its side."""
@@ -96,25 +134,26 @@ class Paper:
         """Draw a fine line."""
         self._drawn.append(b"0.8 G 0.75 w %.2f %.2f m %.2f %.2f l S" % (x, y, x + width, y))
 
-    def _encoded(self, text: str) -> bytes:
-        return bytes(ord(char) if _is_plain(char) else self._code(char) for char in text)
-
     def _code(self, char: str) -> int:
-        if not _name(char):
-            return ord("?")
-        if char not in self._codes and FIRST_NAMED + len(self._codes) < 256:
-            self._codes[char] = FIRST_NAMED + len(self._codes)
-        return self._codes.get(char, ord("?"))
+        if _is_plain(char):
+            return ord(char)
+        return self._named(_name(char)) if _name(char) else ord("?")
+
+    def _named(self, name: str) -> int:
+        if name not in self._codes and FIRST_NAMED + len(self._codes) < 256:
+            self._codes[name] = FIRST_NAMED + len(self._codes)
+        return self._codes.get(name, ord("?"))
 
     def pdf(self, title: str, language: str) -> bytes:
         """Return the file of this page alone."""
         return bound([self], title, language)
 
-    def _objects(self, first: int) -> list[bytes]:
+    def _objects(self, first: int, collections: Mapping[Ordering, int]) -> list[bytes]:
         """Return the page's objects, numbered from `first`: itself, what is drawn, and its fonts with its letters."""
-        named = " ".join(f"{code} /{_name(char)}" for char, code in self._codes.items())
+        named = " ".join(f"{code} /{name}" for name, code in self._codes.items())
         encoding = f"<< /Type /Encoding /BaseEncoding /WinAnsiEncoding /Differences [{named}] >>"
         fonts = " ".join(f"/{key} {first + 2 + place} 0 R" for place, (key, _) in enumerate(_FONTS.values()))
+        fonts += "".join(f" /{name} {collections[name]} 0 R" for name in sorted(self.collections))
         page = f"/Type /Page /Parent 2 0 R /MediaBox [0 0 {WIDTH} {HEIGHT}] /Contents {first + 1} 0 R"
         content = b"\n".join(self._drawn)
         return [
@@ -129,14 +168,17 @@ class Paper:
 
 def bound(pages: Sequence[Paper], title: str, language: str) -> bytes:
     """Return the file of several pages."""
-    each = 2 + len(_FONTS)
-    firsts = [3 + place * each for place in range(len(pages))]
+    wanted = sorted({name for page in pages for name in page.collections})
+    collections = {name: 3 + 3 * place for place, name in enumerate(wanted)}
+    begin, each = 3 + 3 * len(wanted), 2 + len(_FONTS)
+    firsts = [begin + place * each for place in range(len(pages))]
     kids = " ".join(f"{first} 0 R" for first in firsts)
     shown = "/ViewerPreferences << /DisplayDocTitle true >>"
     objects = [
         f"<< /Type /Catalog /Pages 2 0 R /Lang ({language}) {shown} >>".encode(),
         f"<< /Type /Pages /Kids [{kids}] /Count {len(pages)} >>".encode(),
-        *(one for page, first in zip(pages, firsts, strict=True) for one in page._objects(first)),
+        *(one for name, first in collections.items() for one in collection_objects(name, first)),
+        *(one for page, first in zip(pages, firsts, strict=True) for one in page._objects(first, collections)),
         b"<< /Title <feff%s> >>" % title.encode("utf-16-be").hex().encode(),
     ]
     return _file(objects)
@@ -169,11 +211,25 @@ def _is_plain(char: str) -> bool:
     return " " <= char <= "~"
 
 
+def _kind(char: str) -> Kind:
+    """Return how a character is written: by name, put together, or by a collection; what cannot be, as by name."""
+    if _is_plain(char) or _name(char):
+        return "named"
+    return "composed" if composed(char) else collection(char) or "named"
+
+
 def _name(char: str) -> str:
-    """Return the name of a letter (Adobe Glyph List), empty for one that the standard fonts have not."""
+    """Return the name of a letter of the standard Latin set (ISO 32000-1 Annex D.2), empty for another."""
     if char in _NAMES:
         return _NAMES[char]
-    base, *marks = list(unicodedata.normalize("NFD", char))
-    if len(marks) == 1 and base.isascii() and base.isalpha() and ord(marks[0]) in _MARKS:
-        return base + _MARKS[ord(marks[0])]
-    return ""
+    one = composed(char) if _is_standard(char) else None
+    return "" if one is None else one.base + one.mark
+
+
+def _is_standard(char: str) -> bool:
+    """Say whether a letter is in the code page of Western European Windows, which the standard set has whole."""
+    try:
+        char.encode("cp1252")
+    except UnicodeEncodeError:
+        return False
+    return True

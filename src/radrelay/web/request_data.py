@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from radrelay.access import Principal, Right
 from radrelay.archive.export import ExtraFile
 from radrelay.archive.instances import InstanceRef
-from radrelay.audit.disclosures import disclosures
+from radrelay.audit.disclosures import disclosure_of, left_of
 from radrelay.privacy.holdings_of import Held, held
+from radrelay.privacy.people_on_record import OnRecord, on_record
 from radrelay.privacy.requests import RequestView
 from radrelay.privacy.rows_of import Row, rows_of, whose
 from radrelay.web.downloads import files_beside
@@ -38,7 +39,9 @@ def data_of(
     with services.database.read() as session:
         everything = held(session, principal.organisation_id, one.subject)
         found = meant(everything)
-        rows = rows_of(session, whose(session, principal.organisation_id, one, found, everything))
+        record = on_record(session, principal.organisation_id, one.subject, found, everything)
+        alone = record.people <= 1
+        rows = rows_of(session, whose(session, principal.organisation_id, one, found, everything, alone=alone))
         reach = Reach(session, principal, Right.DOWNLOAD, now, for_subject=True)
         if reach.scope.identity == "clear":
             for study in found.studies:
@@ -47,10 +50,7 @@ def data_of(
                     included.add(study.id)
                     refs += mine.study_instances(study.id)
                     files += files_beside(services, session, mine, study.id)
-    went = _went(services, principal, one)
-    if len(found.studies) < len(everything.studies):  # the record knows several people under one ID
-        own = {study.study_uid for study in found.studies}
-        went = [each for each in went if each["study_uid"] in own]
+    went, unclear = _went(services, principal, one, found, record)
     studies = [
         StudyShown.model_validate(study).model_copy(update={"included": study.id in included})
         for study in found.studies
@@ -58,14 +58,21 @@ def data_of(
     data = Data(
         at=now, studies=studies, aside=[AsideShown.model_validate(each) for each in found.aside],
         account=None if found.account is None else AccountShown.model_validate(found.account),
-        disclosures=len(went), other_issuers=list(found.other_issuers),
+        disclosures=len(went), unclear=unclear, other_issuers=list(found.other_issuers),
     )  # fmt: skip
     return RequestData(data, rows, refs, files, went)
 
 
-def _went(services: WebServices, principal: Principal, one: RequestView) -> list[dict[str, str | int]]:
+def _went(
+    services: WebServices, principal: Principal, one: RequestView, found: Held, record: OnRecord
+) -> tuple[list[dict[str, str | int]], int]:
+    """Return where data of the person went, and of how much more under the ID nobody can tell whose it was."""
     if one.subject.kind != "patient":
-        return []
-    now, subject = services.clock.now(), one.subject
-    found = disclosures(services.database, principal.organisation_id, subject.issuer, subject.patient_id, now)
-    return [each.row() for each in found]
+        return [], 0
+    subject, studies = one.subject, [study.id for study in found.studies]
+    left = left_of(
+        services.database, principal.organisation_id, subject.issuer, subject.patient_id, studies, services.clock.now()
+    )
+    theirs = [(entry, record.is_theirs(entry)) for entry in left]
+    went = [disclosure_of(entry).row() for entry, own in theirs if own]
+    return went, sum(1 for _, own in theirs if own is None)

@@ -27,7 +27,8 @@ def further(paper: Writing, rows: Rows, language: Language) -> None:
     words = FURTHER[language]
     for name in TOLD:
         if rows.get(name):
-            paper.line(words[name], 14, "bold", 14)
+            own = name == "share_link" and "maker_name" not in rows[name][0]
+            paper.line(words["own-links" if own else name], 14, "bold", 14)
         for row in rows.get(name, ()):
             for line in filter(None, _lines(name, row, language)):
                 paper.point(line)
@@ -49,9 +50,12 @@ def _lines(name: str, row: Mapping[str, Any], language: Language) -> list[str]:
             said("withdrawn", "withdrawn_at", how=row["withdrawn_how"]),
         ]
     if name == "share_link":
+        theirs = "maker_name" not in row  # of an account: to whose examinations is not told
         return [
-            said("made", "created_at", name=row["maker_name"], label=row["label"]),
-            said("codes", email=row["email"]) if row["email"] else "",
+            said("made-by-you", "created_at")
+            if theirs
+            else said("made", "created_at", name=row["maker_name"], label=row["label"]),
+            said("codes", email=row["email"]) if row.get("email") else "",
             said("ended", "revoked_at") or said("ends", "ends_at"),
             said("opened", n=row["uses"]),
         ]

@@ -19,7 +19,7 @@ class Writing:
 
     def line(self, text: str, size: float = 10, font: Font = "plain", space: float = 0, indent: float = 0) -> None:
         """Write a text, broken where it is too long."""
-        for place, part in enumerate(lines_of(text, size, WIDTH - 2 * MARGIN - indent, font)):
+        for place, part in enumerate(lines_of(text, size, WIDTH - 2 * MARGIN - indent, font, split=True)):
             step = size * 1.4 + (space if place == 0 else 0)
             if not self.pages or self._y - step < MARGIN:
                 self.pages.append(Paper())
@@ -43,3 +43,19 @@ def moment_of(at: datetime, language: Language) -> str:
     """Return a moment as it is read."""
     at = at.astimezone(UTC)
     return f"{day_of(at.date(), language)}, {at:%H:%M} UTC"
+
+
+def read_name(text: str) -> str:
+    """Return a person's name (PS3.5 6.2.1) as it is read: given name first; ideographs, family first, beside it."""
+    alphabetic, ideographic, phonetic = (_in_order(group) for group in (*text.split("="), "", "", "")[:3])
+    whole = " ".join(filter(None, (alphabetic[0], alphabetic[1])))
+    own = " ".join(filter(None, reversed(ideographic)))
+    if not whole:
+        return own or " ".join(filter(None, reversed(phonetic)))
+    return f"{whole} ({own})" if own else whole
+
+
+def _in_order(group: str) -> tuple[str, str]:
+    """Return what stands before the family name, and that with what stands behind it."""
+    family, given, middle, prefix, suffix = ([part.strip() for part in group.split("^")] + [""] * 5)[:5]
+    return " ".join(filter(None, (prefix, given, middle))), " ".join(filter(None, (family, suffix)))

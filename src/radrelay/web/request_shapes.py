@@ -239,7 +239,9 @@ class AccountShown(BaseModel):
 class Data(BaseModel):
     """All that is held of a person; `disclosures` counts how often data went out in six years.
 
-    `other_issuers` have somebody by the same patient ID: the request may have named the wrong one.
+    `unclear` counts how often more did under this ID, of studies that are gone and of whom nobody can tell: they may be
+    another person's, so an export leaves them out. `other_issuers` have somebody by the same patient ID: the request
+    may have named the wrong one.
     """
 
     at: datetime
@@ -247,6 +249,7 @@ class Data(BaseModel):
     aside: list[AsideShown]
     account: AccountShown | None
     disclosures: int
+    unclear: int
     other_issuers: list[str]
 
 

@@ -2,21 +2,21 @@
 
 In: what was found, as plain values, who saw it and where it went. Out: a PDF of A4 pages: of each examination what was
 recorded, from whom and since when it is kept, until when, who has seen it; then to whom data went, and the rights.
-Letters that the standard fonts have not are written as question marks: the JSON beside it has everything.
+Letters that `paper` cannot write (Arabic, Hebrew, Thai) are question marks: the JSON beside it has everything.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from radrelay.privacy.contacts import Contacts
 from radrelay.privacy.notice import Language
 from radrelay.web.paper import bound
 from radrelay.web.request_further import Rows, further, told_of
-from radrelay.web.request_paper import INDENT, MARGIN, Writing, day_of, moment_of
+from radrelay.web.request_paper import INDENT, MARGIN, Writing, day_of, moment_of, read_name
 from radrelay.web.request_words import KINDS, MODALITIES, ROLES, SEXES, WORDS
 
 MOST_SEEN = 40  # of one examination; the JSON has all
@@ -44,12 +44,12 @@ def request_sheet(
     paper.line(words["title"], 20, "bold")
     paper.line(words["made"].format(who=requester, at=moment_of(data["at"], language)), space=4)
     if house.controller:
-        paper.line(words["by"].format(who=" ".join(house.controller.split())))
+        paper.line(words["by"].format(who=", ".join(house.controller.splitlines())))
     empty = not data["studies"] and not data["aside"] and data["account"] is None and not told_of(rows)
     paper.line(words["nothing" if empty else "lead"], space=6)
     if data["studies"]:
         paper.line(words["studies"].format(n=len(data["studies"])), 14, "bold", 14)
-    for study in data["studies"]:
+    for study in sorted(data["studies"], key=lambda one: (one["study_date"] is None, one["study_date"] or date.max)):
         _study(paper, study, seen.get(str(study["id"]), ()), language)
     if data["aside"]:
         paper.line(words["aside"].format(n=len(data["aside"])), 14, "bold", 14)
@@ -60,7 +60,7 @@ def request_sheet(
         _account(paper, data["account"], language)
     further(paper, rows, language)
     if data["studies"] or data["aside"]:
-        _went(paper, list(went), language)
+        _went(paper, list(went), data["unclear"], language)
     _rights(paper, house, language)
     for place, page in enumerate(paper.pages, 1):
         page.text(MARGIN, MARGIN / 2, words["page"].format(n=place, of=len(paper.pages)), 8, grey=0.4)
@@ -74,10 +74,10 @@ def _study(paper: Writing, study: Mapping[str, Any], seen: Sequence[Seen], langu
     heading = " · ".join(filter(None, (day, kinds, study["description"])))
     paper.line(heading or words["unnamed"], 12, "bold", 10)
     born, sex = day_of(study["birth_date"], language), SEXES[language].get(study["sex"], study["sex"])
-    recorded = ", ".join(filter(None, (_name(study["name"]), born and words["born"].format(day=born), sex)))
+    recorded = ", ".join(filter(None, (read_name(study["name"]), born and words["born"].format(day=born), sex)))
     for label, value in (
         ("recorded", recorded), ("accession", study["accession_number"]), ("place", study["institution"]),
-        ("referring", _name(study["referring_physician"])),
+        ("referring", read_name(study["referring_physician"])),
     ):  # fmt: skip
         if value:
             paper.point(f"{words[label]}: {value}")
@@ -123,17 +123,20 @@ def _account(paper: Writing, account: Mapping[str, Any], language: Language) -> 
             paper.point(f"{words[label]}: {value}")
 
 
-def _went(paper: Writing, rows: Sequence[Mapping[str, str | int]], language: Language) -> None:
+def _went(paper: Writing, rows: Sequence[Mapping[str, str | int]], unclear: int, language: Language) -> None:
     words = WORDS[language]
     paper.line(words["went"], 14, "bold", 14)
     if not rows:
         paper.line(words["went-nowhere"])
     for row in rows:
         at = moment_of(datetime.fromisoformat(str(row["at"])), language)
-        what = " ".join(filter(None, (str(row["study_date"]), str(row["description"]))))
+        made = datetime.strptime(str(row["study_date"]), "%Y%m%d").date() if row["study_date"] else None  # noqa: DTZ007
+        what = " · ".join(filter(None, (day_of(made, language), str(row["description"]))))
         kind = KINDS[language].get(str(row["kind"]), str(row["kind"]))
         why = f" ({row['purpose']})" if row["purpose"] else ""
         paper.point(f"{at}: {kind} {row['recipient']}{why}{f', {what}' if what else ''}", 9)
+    if unclear:
+        paper.line(words["went-unclear"].format(n=unclear), space=4)
 
 
 def _rights(paper: Writing, house: Contacts, language: Language) -> None:
@@ -146,9 +149,3 @@ def _rights(paper: Writing, house: Contacts, language: Language) -> None:
     authority = ", ".join(filter(None, (house.authority_name, house.authority_url)))
     if authority:
         paper.line(words["authority"].format(who=authority))
-
-
-def _name(text: str) -> str:
-    """Return a person's name (PS3.5 6.2.1) as it is read: given name first."""
-    parts = [part.strip() for part in text.partition("=")[0].split("^")] + [""] * 4
-    return " ".join(filter(None, (parts[3], parts[1], parts[2], parts[0])))

@@ -23,8 +23,8 @@ WORDS: Words = {
         "accession": "Number of the order",
         "place": "Made at",
         "referring": "Referred by",
-        "counts": "Amount: {series} series with {objects} images or documents, {files} further files, {marks} markings"
-        " by readers",
+        "counts": "Series: {series}; images or documents: {objects}; further files: {files}; markings by readers:"
+        " {marks}",
         "kept": "Came to us by “{source}” on {since}; {until}.",
         "until": "it is deleted on {at}",
         "no-end": "it is kept until somebody deletes it",
@@ -35,8 +35,8 @@ WORDS: Words = {
         "not": "The images are not in this copy: whoever made it is not allowed to have them. Ask for them.",
         "seen": "Who has seen it, as far as the record reaches back:",
         "unseen": "As far as the record reaches back, nobody has seen it.",
-        "seen-by": "{name} (recorded {n} times, last on {last})",
-        "seen-by-link": "somebody with the link “{name}” (recorded {n} times, last on {last})",
+        "seen-by": "{name} (recorded {n}×, last on {last})",
+        "seen-by-link": "somebody with the link “{name}” (recorded {n}×, last on {last})",
         "more": "and {n} more, see person.json",
         "number": "Number of the examination: {uid}",
         "aside": "Kept aside ({n})",
@@ -48,6 +48,8 @@ WORDS: Words = {
         "accepted": "Texts that you accepted",
         "went": "To whom data went in the last six years",
         "went-nowhere": "To nobody.",
+        "went-unclear": "Somebody else has had the same number. Of {n} further entries we cannot tell whether they are"
+        " about you, so they are not listed here.",
         "rights": "What you can ask for",
         "rights-text": "You can have what is wrong corrected, have data erased or their processing restricted, and"
         " object. A law may oblige us to keep some of it; then we tell you which.",
@@ -71,8 +73,8 @@ WORDS: Words = {
         "accession": "Nummer des Auftrags",
         "place": "Gemacht in",
         "referring": "Überwiesen von",
-        "counts": "Umfang: {series} Serien mit {objects} Bildern oder Dokumenten, {files} weitere Dateien, {marks}"
-        " Markierungen von Befundenden",
+        "counts": "Serien: {series}; Bilder oder Dokumente: {objects}; weitere Dateien: {files}; Markierungen von"
+        " Befundenden: {marks}",
         "kept": "Kam am {since} über „{source}“ zu uns; {until}.",
         "until": "wird am {at} gelöscht",
         "no-end": "bleibt, bis jemand löscht",
@@ -96,6 +98,8 @@ WORDS: Words = {
         "accepted": "Texte, die Sie angenommen haben",
         "went": "An wen Daten in den letzten sechs Jahren gingen",
         "went-nowhere": "An niemanden.",
+        "went-unclear": "Auch jemand anderes hatte diese Nummer. Bei {n} weiteren Einträgen lässt sich nicht sagen, ob"
+        " sie von Ihnen handeln; sie stehen deshalb nicht hier.",
         "rights": "Was Sie verlangen können",
         "rights-text": "Sie können Falsches berichtigen, Daten löschen oder ihre Verarbeitung einschränken lassen und"
         " widersprechen. Manches müssen wir vielleicht von Gesetzes wegen aufbewahren; dann sagen wir Ihnen, was.",
@@ -140,11 +144,13 @@ FURTHER: Words = {
         "given": "On {at}: given by {giver}{what}.",
         "withdrawn": "Withdrawn on {at}: {how}.",
         "share_link": "Links that were made to your examinations",
+        "own-links": "Links that you made",
         "made": "On {at} {name} made the link “{label}”.",
+        "made-by-you": "You made a link on {at}.",
         "codes": "Its codes are sent to {email}.",
         "ended": "It was ended on {at}.",
         "ends": "It ends on {at}.",
-        "opened": "It was opened {n} times.",
+        "opened": "It was opened {n}×.",
         "access_restriction": "Restrictions that hold",
         "barred-since": "Since {at} processing is restricted: {reason}.",
         "fewer-since": "Since {at} only named people may see your examinations: {reason}.",
@@ -161,7 +167,9 @@ FURTHER: Words = {
         "given": "Am {at}: erteilt von {giver}{what}.",
         "withdrawn": "Widerrufen am {at}: {how}.",
         "share_link": "Links zu Ihren Untersuchungen",
+        "own-links": "Links, die Sie erstellt haben",
         "made": "Am {at} hat {name} den Link „{label}“ erstellt.",
+        "made-by-you": "Sie haben am {at} einen Link erstellt.",
         "codes": "Seine Codes gehen an {email}.",
         "ended": "Er wurde am {at} beendet.",
         "ends": "Er endet am {at}.",

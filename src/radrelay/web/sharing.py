@@ -6,19 +6,20 @@ For the pages and for the command line alike: both say who makes it, and write t
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from radrelay import access
+from radrelay import access, audit
 from radrelay.access import LinkKeys, LinkView, MadeLink, Principal, Protection, Right, Target, WantedLink
 from radrelay.access.errors import BirthDateUnknown
 from radrelay.archive.models import Study
 from radrelay.errors import Forbidden, Invalid
 from radrelay.web.reach import Reach, ReachedStudy
+from radrelay.web.trail import Patient
 
 PAGE = "/s"
 
@@ -110,6 +111,14 @@ def told(link: LinkView, studies: Sequence[ReachedStudy] = ()) -> dict[str, obje
         "targets": [f"{target.kind} {target.id}" for target in link.targets],
         **({"studies": [study.id for study in studies]} if studies else {}),
     }
+
+
+def made_events(
+    event: Callable[[dict[str, object], Patient], audit.AuditRecord], link: LinkView, studies: Sequence[ReachedStudy]
+) -> list[audit.AuditRecord]:  # fmt: skip
+    """Return that a link was made, once for each study that it shows: each patient's data are told of as shared."""
+    whole = told(link, studies)
+    return [event(whole | {"study": study.id}, study.patient) for study in studies]
 
 
 def address_in(site: str, token: str) -> str:

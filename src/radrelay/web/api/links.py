@@ -18,7 +18,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
-from radrelay import access
+from radrelay import access, audit
 from radrelay.access import LinkView, Principal, Right, Target
 from radrelay.archive.models import Series as SeriesTable
 from radrelay.archive.models import Study as StudyTable
@@ -35,7 +35,7 @@ from radrelay.web.link_sheet import LinkSheet, link_sheet
 from radrelay.web.problems import answers
 from radrelay.web.reach import Reach
 from radrelay.web.services import WebServices
-from radrelay.web.sharing import NoMaker, Sharing, address_in, share, told
+from radrelay.web.sharing import NoMaker, Sharing, address_in, made_events, share, told
 
 router = APIRouter(prefix="/links", tags=["links"])
 
@@ -162,12 +162,13 @@ def make_link(request: Request, services: Services, principal: Authenticated, wa
     )  # fmt: skip
     with services.database.write() as session:
         made, studies = share(session, services.link_keys, principal, asked, services.clock.now())
-        patients = {study.patient for study in studies}
-        record = trail.event(
-            request, principal, "link.make", ("link", made.link.id), detail=told(made.link, studies),
-            patient=patients.pop() if len(patients) == 1 else None,
-        )  # fmt: skip
-        trail.write(session, record)
+
+        def event(detail: dict[str, object], patient: trail.Patient) -> audit.AuditRecord:
+            return trail.event(
+                request, principal, "link.make", ("link", made.link.id), detail=detail, patient=patient
+            )  # fmt: skip
+
+        audit.record_many(session, made_events(event, made.link, studies))
         shown = _shown(services, session, principal, [made.link])[0]
     address = address_of(services, request, made.token)
     return LinkMade(link=shown, address=address, qr=qr_code(address), pin=made.pin)

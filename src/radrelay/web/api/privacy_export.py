@@ -69,7 +69,8 @@ def export(
 def _tables(data: RequestData, seen: dict[str, list[Seen]]) -> list[ExtraFile]:
     """Return what is held as tables for computers: JSON, `rows` by table among it, and to whom data went as CSV."""
     told = {study: [asdict(who) for who in whom] for study, whom in seen.items()}
-    whole = {**data.shown.model_dump(mode="json"), "seen": told, "rows": data.rows}
+    shown = data.shown.model_dump(mode="json", exclude={"other_issuers"})  # which is about others
+    whole = {**shown, "seen": told, "rows": data.rows}
     text = json.dumps(whole, ensure_ascii=False, indent=1, default=str).encode()
     return [_extra("person.json", text), _extra("disclosures.csv", b"".join(written(data.went, "csv", COLUMNS)))]
 

@@ -6,7 +6,7 @@ Administrators see none of it: an incident may be about one of them.
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -115,6 +115,7 @@ class TouchedShown(BaseModel):
     issuer: str
     patient_id: str
     name: str
+    birth_date: date | None
     first_at: datetime
     last_at: datetime
     studies: list[str]
@@ -234,8 +235,9 @@ def _report(
     found = exposure(services.database, principal.organisation_id, one, now)
     touched = [
         TouchedShown(
-            issuer=line.issuer, patient_id=line.patient_id, name=line.name, first_at=line.first_at,
-            last_at=line.last_at, studies=sorted(line.studies), actions=dict(line.actions), left=line.left,
+            issuer=line.issuer, patient_id=line.patient_id, name=line.name, birth_date=line.birth_date,
+            first_at=line.first_at, last_at=line.last_at, studies=sorted(line.studies),
+            actions=dict(line.actions), left=line.left,
         )
         for line in found.touched
     ]  # fmt: skip

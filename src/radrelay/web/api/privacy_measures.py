@@ -37,6 +37,7 @@ from radrelay.web.measure_shapes import (
     PassingWanted,
     RestrictionWanted,
 )
+from radrelay.web.request_paper import read_name
 from radrelay.web.request_shapes import RequestShown
 
 router = APIRouter(prefix="/privacy", tags=["privacy"])
@@ -157,7 +158,7 @@ def letter(
     with services.database.write() as session:
         one, found = _found(session, principal, request_id)
         note(session, request, principal, "request.find", one, {"kind": one.kind})
-        name = found.studies[0].name.partition("=")[0].replace("^", " ").strip() if found.people == 1 else ""
+        name = read_name(found.studies[0].name) if found.people == 1 else ""
         house = contacts_of(session, principal.organisation_id)
     subject, text = passing.letter(one, name, house, language)
     return LetterShown(subject=subject, text=text)

@@ -21,6 +21,7 @@ from radrelay.privacy import erasure, requests
 from radrelay.privacy.erasure import Proof
 from radrelay.privacy.holdings_of import HeldStudy, held
 from radrelay.privacy.passing import Passing, all_passings, passings
+from radrelay.privacy.people_on_record import on_record
 from radrelay.privacy.reminders import officers
 from radrelay.privacy.requests import (
     RequestChange,
@@ -153,7 +154,7 @@ def erase(
 
     The requester must have been verified, and the request be one for erasure. Keys are destroyed within a minute;
     `proof.destroyed_at` says when that was found. 409 `several-people` where the ID is of several, unless `person` is a
-    study of the one who is meant.
+    study of the one who is meant; `record-of-several` where the record, which is to be erased too, tells of several.
     """
     now = services.clock.now()
     with services.database.write() as session:
@@ -189,8 +190,9 @@ def _erased(
 
     lock_archive(session)  # no hold is set between the look and the deletion
     found = held(session, principal.organisation_id, one.subject)
-    if found.people > 1 and wanted.record:
-        raise requests.SeveralPeople(people=found.people)
+    people = on_record(session, principal.organisation_id, one.subject, found, found).people if wanted.record else 0
+    if people > 1:
+        raise requests.RecordOfSeveral(people=people)
     meant = found.of_one(wanted.person)
     ours = meant if wanted.instructed else meant.to_erase()
     made = erasure.erase(session, ours, deletion_of, by=principal.name, now=services.clock.now())

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import msgspec
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
 from radrelay import audit
@@ -36,7 +36,10 @@ class FindWanted(BaseModel):
 
 
 class BroughtShown(BaseModel):
-    """A study as one source brought it; `others` hold it too, `transfer_id` is the consent that stands for it."""
+    """A study as one source brought it; `others` hold it too, `transfer_id` is the consent that stands for it.
+
+    `person` is the same number for studies that are beyond doubt of the same person.
+    """
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -53,6 +56,7 @@ class BroughtShown(BaseModel):
     hold_reason: str | None
     others: list[str]
     transfer_id: uuid.UUID | None
+    person: int
 
 
 class Found(BaseModel):
@@ -82,7 +86,7 @@ class TransferWanted(BaseModel):
     shown_by: ShownBy = "written"
     text_version: Annotated[str, Field(max_length=100)]
     note: Annotated[str, Field(max_length=5000)] = ""
-    given_at: datetime | None = None
+    given_at: AwareDatetime | None = None
     studies: Annotated[list[Covers], Field(max_length=transfers.MOST_STUDIES)]
 
 
@@ -191,7 +195,10 @@ def find(request: Request, services: Services, principal: Officer, wanted: FindW
 
 @router.post("", status_code=201)
 def enter_transfer(request: Request, services: Services, principal: Officer, wanted: TransferWanted) -> TransferShown:
-    """Enter a consent for what sources brought; 409 `transfer-stands` where one stands for any of it already."""
+    """Enter a consent for what sources brought; 409 `transfer-stands` where one stands for any of it already.
+
+    409 `several-people` where the studies are of several people who have the ID.
+    """
     now = services.clock.now()
     covered = [(one.study_id, one.source_id) for one in wanted.studies]
     draft = TransferDraft(

@@ -52,6 +52,7 @@ export default {
   'me.lostLead': 'Hat jemand Ihr Passwort gesehen, oder ist ein Gerät weg? Melden Sie es: Alle Anmeldungen enden sofort, auch diese, und mit Ihrem Passwort kommt niemand mehr hinein.',
   'me.lostReport': 'Als verloren melden',
   'me.lostSure': 'Alle Ihre Anmeldungen enden jetzt. Ein Link per Mail oder Ihre Administration öffnet das Konto wieder; sie wird benachrichtigt.',
+  'me.lostSureElsewhere': 'Alle Ihre Anmeldungen enden jetzt. Ihre Administration öffnet das Konto wieder; sie wird benachrichtigt.',
   'me.lostFactors': 'Ist davon auch etwas weg? Was Sie ankreuzen, wird entfernt und öffnet nichts mehr.',
   'field.email': 'E-Mail-Adresse',
   'accounts.invite': 'Einladung senden oder übergeben',

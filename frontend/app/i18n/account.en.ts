@@ -50,6 +50,7 @@ export default {
   'me.lostLead': 'Has somebody seen your password, or is a device gone? Report it: all logins end at once, this one too, and nobody gets in by your password any more.',
   'me.lostReport': 'Report as lost',
   'me.lostSure': 'All your logins end now. A link by mail or your administrators open your account again; they are told.',
+  'me.lostSureElsewhere': 'All your logins end now. Your administrators open your account again; they are told.',
   'me.lostFactors': 'Is one of these gone, too? What you tick is removed, and opens nothing any more.',
   'field.email': 'E-mail address',
   'accounts.invite': 'Send or hand over an invitation',

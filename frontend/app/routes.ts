@@ -94,6 +94,9 @@ export const outside: Readonly<Record<string, () => Promise<{ default: Component
 /** One's own account. */
 export const ACCOUNT = '/account';
 
+/** Where single sign-on leads whose page waits in another tab. */
+export const SIGNED_ON = '/signed-on';
+
 /** Where links lead. */
 export const LINK = '/s';
 
@@ -107,6 +110,7 @@ const viewer: Route = { name: 'view', bare: true, load: () => import('./pages/Vi
 const brought: Route = { name: 'missing', bare: true, load: () => withWords(import('../share/Brought.svelte')) };
 const shared: Route = { name: 'shared', bare: true, load: () => withWords(import('../share/Shared.svelte')) };
 const account: Route = { name: 'account', load: () => import('./pages/Account.svelte') };
+const signedOn: Route = { name: 'missing', bare: true, load: () => withWords(import('./pages/SignedOn.svelte')) };
 const missing: Route = { name: 'missing', load: () => import('./pages/Missing.svelte') };
 
 /** Says whether a place is for somebody of this role. */
@@ -122,6 +126,7 @@ export function pageFor(path: string, role: Role | undefined, launched = false):
   if (path === VIEWER) return viewer;
   if (launched) return brought;
   if (role === 'link') return shared;
+  if (path === SIGNED_ON) return signedOn;
   if (path === ACCOUNT) return account;
   const place = places.find(({ address }) => address === path);
   return place && isFor(place, role) ? place : missing;

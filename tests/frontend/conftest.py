@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
+import uvicorn
 from playwright.sync_api import Browser, Page, Playwright, expect
 
+from radrelay.identity import verifiers
 from tests import pages
 from tests.browsers import CHROMIUM, FLAT
 from tests.frontend.fake_api import STATIC, World, serving
+from tests.web.conftest import PASSWORD, WebSite, close_site, open_site
 
 WAIT_S = 15.0
+ITERATIONS = 100_000  # the fewest that the page takes
 AT_REST = """() => document.getAnimations().every((one) =>
   one.playState !== 'running' || one.effect.getComputedTiming().endTime === Infinity)"""
 expect.set_options(timeout=WAIT_S * 1000)
@@ -91,3 +97,26 @@ def open_page(browser: Browser, site: Site) -> Iterator[OpenPage]:
     for context in contexts:
         context.close()
     assert complaints == []
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[tuple[WebSite, str]]:
+    """A web role at http://localhost, where browsers allow passkeys, with an administrator `root`."""
+    (tmp_path / "static").symlink_to(STATIC)
+    site = open_site(tmp_path)
+    encoded = verifiers.make("root", PASSWORD, ITERATIONS).encoded()
+    with site.database.write() as session:
+        site.identity.create_account(
+            session, site.organisation_id, username="root", full_name="Dr. Katharina Weber", role="admin",
+            encoded=encoded, must_change_password=False,
+        )  # fmt: skip
+    server = uvicorn.Server(uvicorn.Config(site.app, host="127.0.0.1", port=0, log_config=None))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    pages.until(lambda: server.started, "the server", WAIT_S)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    yield site, f"http://localhost:{port}"
+    site.app.state.feed.close_soon()
+    server.should_exit = True
+    thread.join(10)
+    close_site(site)

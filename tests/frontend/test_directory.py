@@ -68,3 +68,16 @@ def test_the_login_page_offers_single_sign_on_and_says_why_it_refused(open_page:
     site.world.logged_in = True
     page.goto(site.address + "/login?next=//elsewhere.example")
     expect(page.get_by_role("heading", name="Studies")).to_be_visible()
+    expect(page.locator("tr[data-study]").first).to_be_visible()
+    page.locator("#study-search").fill("Müller")
+    site.world.logged_in = False
+    site.world.changed.add("studies")
+    over = page.get_by_role("dialog", name="Your login has ended")
+    expect(over.get_by_role("link")).to_have_attribute("href", "/api/oidc/start?next=%2Fsigned-on")
+    expect(over.get_by_role("link")).to_have_attribute("target", "_blank")  # the page is not left
+    site.world.logged_in = True
+    other = page.context.new_page()
+    other.goto(site.address + "/signed-on")
+    expect(other.get_by_role("heading", name="You are logged in again")).to_be_visible()
+    expect(over).to_be_hidden()
+    expect(page.locator("#study-search")).to_have_value("Müller")

@@ -4,48 +4,17 @@ from __future__ import annotations
 
 import base64
 import os
-import threading
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
-import pytest
-import uvicorn
 from playwright.sync_api import Browser, Page, expect
 
-from radrelay.identity import verifiers
 from radrelay.identity.factors import totp
 from tests import pages
 from tests.frontend.conftest import AT_REST, WAIT_S
-from tests.frontend.fake_api import STATIC
 from tests.pages import violations
-from tests.web.conftest import PASSWORD, WebSite, close_site, open_site
+from tests.web.conftest import PASSWORD, WebSite
 
-ITERATIONS = 100_000  # the fewest that the page takes
 LOOK = os.environ.get("RADRELAY_SCREENS")
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[tuple[WebSite, str]]:
-    """A web role at http://localhost, where browsers allow passkeys, with an administrator `root`."""
-    (tmp_path / "static").symlink_to(STATIC)
-    site = open_site(tmp_path)
-    encoded = verifiers.make("root", PASSWORD, ITERATIONS).encoded()
-    with site.database.write() as session:
-        site.identity.create_account(
-            session, site.organisation_id, username="root", full_name="Dr. Katharina Weber", role="admin",
-            encoded=encoded, must_change_password=False,
-        )  # fmt: skip
-    server = uvicorn.Server(uvicorn.Config(site.app, host="127.0.0.1", port=0, log_config=None))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    pages.until(lambda: server.started, "the server", WAIT_S)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    yield site, f"http://localhost:{port}"
-    site.app.state.feed.close_soon()
-    server.should_exit = True
-    thread.join(10)
-    close_site(site)
 
 
 def look(page: Page, name: str) -> None:
@@ -143,6 +112,9 @@ def test_a_second_step_is_set_up_asked_for_and_a_passkey_is_enough(
 
     log_in(page)
     expect(page.get_by_role("heading")).to_have_text("Second step")
+    page.get_by_role("button", name="Deutsch").click()
+    look(page, "second-step-german")
+    page.get_by_role("button", name="English").click()
     page.get_by_role("button", name="Use a code of your app instead").click()
     look(page, "second-step")
     touched(True)

@@ -24,6 +24,7 @@ def test_an_abandoned_page_warns_logs_out_and_is_the_same_again_for_the_same_per
     expect(warned).to_be_visible()
     before = len(own.uses)
     page.mouse.move(300, 300)
+    expect(page.get_by_role("button", name="Stay logged in")).to_be_focused()  # and not the way out
     page.get_by_role("button", name="Stay logged in").click()
     expect(warned).to_be_hidden()
     assert len(own.uses) > before
@@ -34,6 +35,7 @@ def test_an_abandoned_page_warns_logs_out_and_is_the_same_again_for_the_same_per
     site.world.logged_in = False
     over = page.get_by_role("dialog", name="Your login has ended")
     expect(over).to_be_visible()
+    expect(over.locator("input[name=password]")).to_be_focused()
     expect(page.locator("tr[data-study]").first).to_be_hidden()
     expect(other.get_by_role("dialog", name="Your login has ended")).to_be_visible()
     page.reload()  # even then
@@ -85,6 +87,8 @@ def test_a_link_for_a_password_leaves_the_address_and_lets_choose_one(open_page:
     expect(page.get_by_role("dialog").get_by_role("status")).to_contain_text("link is on its way")
     page.goto(f"{site.address}/password#gone")
     expect(page.get_by_role("heading", name="This link opens nothing any more")).to_be_visible()
+    page.evaluate("token => void (location.hash = token)", TOKEN)  # a newer one is pasted over it
+    expect(page.get_by_role("heading", name="Welcome, Dr. Berta Neu")).to_be_visible()
 
 
 def test_a_person_signs_up_looks_after_the_profile_and_closes_the_account(open_page: OpenPage, site: Site) -> None:

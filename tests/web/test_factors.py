@@ -380,9 +380,12 @@ def test_a_pin_by_mail_is_sent_once_a_minute_and_counts_once(site: WebSite, name
     begun = anna.got("POST", "/me/factors/email")
     assert begun["address"] == "p•••@example.org"
     assert anna.refused("POST", "/session/factor/pin") == "factor-refused", "not confirmed yet"
+    begun = anna.got("POST", "/me/factors/email")  # somebody thinks of another kind, and comes back
     anna.got("POST", f"/me/factors/{begun['id']}/confirm", {"code": mailed_pin(site, name)})
     assert anna.log_in() == "factor"
+    assert not anna.got("GET", "/session/factor")["pin_sent"]
     anna.got("POST", "/session/factor/pin")
+    assert anna.got("GET", "/session/factor")["pin_sent"], "a phone loads the page anew after a look at the mail"
     pin = mailed_pin(site, name)
     assert anna.refused("POST", "/session/factor/pin") == "too-many-attempts"
     elsewhere = Person(site, name, "192.0.2.2")
@@ -439,6 +442,28 @@ def test_who_needs_a_factor_is_led_through_setting_one_up_before_anything_else(s
     root.got("DELETE", f"/api/groups/{group.id}"[4:] + "?confirmed=true")
     assert root.got("GET", "/factors")["rules"] == []
     assert len(events(site, group.id, "factor.require")) == 2
+
+
+def test_a_device_that_is_reported_lost_opens_nothing_when_the_account_is_open_again(site: WebSite, name: str) -> None:
+    anna = Person(site, name)
+    anna.log_in()
+    lost, kept = anna.set_up_passkey("Laptop"), anna.set_up_passkey("Key")
+    listed = {one["name"]: one["id"] for one in anna.got("GET", "/me/factors")["factors"]}
+    account = own_id(anna)
+    site.clock.advance(timedelta(minutes=6))
+    assert anna.refused("POST", "/me/lost", {"factors": [listed["Laptop"]]}) == "fresh-proof-wanted"
+    assert anna.log_in() == "factor"
+    asked = anna.got("POST", "/session/factor/passkey")
+    given = {"kind": "passkey", "challenge": asked["challenge"], "credential": kept.signed(asked["options"], ADDRESS)}
+    anna.got("POST", "/session/factor", given)
+    anna.got("POST", "/me/lost", {"factors": [listed["Laptop"]]})
+    stranger = Person(site, "nobody")
+    assert {stranger.by_passkey(key).status_code for key in (lost, kept)} == {401}
+    with site.database.write() as session:
+        site.identity.change_account(session, site.organisation_id, uuid.UUID(account), lost=False)
+    assert stranger.by_passkey(lost).status_code == 401
+    assert stranger.by_passkey(kept).status_code == 200
+    assert len(events(site, account, "factor.remove")) == 1
 
 
 def test_a_passkey_alone_does_not_pass_a_rule_that_wants_another_kind(site: WebSite, name: str) -> None:

@@ -18,9 +18,11 @@ from radrelay.access import Principal, WantedBar
 from radrelay.errors import Unavailable
 from radrelay.identity import Identity, OpenSession
 from radrelay.storage.database import DatabaseUnavailable
-from radrelay.web import live
+from radrelay.web import live, standing, streaming
 from radrelay.web.authentication import COOKIE
+from radrelay.web.correlation import ResponseBroken
 from radrelay.web.live import LiveFeed
+from radrelay.web.visitors import LINK_COOKIE
 from tests.apart import run_apart
 from tests.web.conftest import Login, WebSite
 from tests.web.test_links import make, opened, study_of
@@ -42,6 +44,27 @@ async def hear_until_end(site: WebSite, headers: Headers, then: Callable[[], Awa
         await then()
         heard = await asyncio.wait_for(task, 20)
     return heard, time.monotonic() - begun
+
+
+async def downloaded(site: WebSite, headers: Headers, path: str, meanwhile: Callable[[], object]) -> bool:
+    """Download something, do `meanwhile` once its first piece is there, and say whether it came to its end."""
+    pieces: list[Message] = []
+    never = asyncio.Event()
+
+    async def receive() -> Message:
+        await never.wait()
+        raise AssertionError("nobody goes away")
+
+    async def send(message: Message) -> None:
+        pieces.append(message)
+        if len(pieces) == 2:
+            await asyncio.to_thread(meanwhile)
+
+    try:
+        await site.app(asked_for(path, headers), receive, send)
+    except ResponseBroken:
+        return False
+    return not pieces[-1]["more_body"]
 
 
 async def hear_all_until_end(
@@ -76,13 +99,17 @@ async def listening(site: WebSite, headers: Headers, ready: asyncio.Event) -> st
         if "event: ready" in heard[-1]:
             ready.set()
 
-    scope = {
+    await site.app(asked_for("/api/events", headers), receive, send)
+    return "".join(heard)
+
+
+def asked_for(path: str, headers: Headers) -> dict[str, Any]:
+    """Return the scope of a request."""
+    return {
         "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "http",
-        "path": "/api/events", "raw_path": b"", "query_string": b"", "root_path": "", "headers": headers,
+        "path": path, "raw_path": b"", "query_string": b"", "root_path": "", "headers": headers,
         "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 8080), "state": {},
     }  # fmt: skip
-    await site.app(scope, receive, send)
-    return "".join(heard)
 
 
 def disable(site: WebSite, root: Login, username: str) -> None:
@@ -100,6 +127,32 @@ def test_a_suspended_persons_open_page_ends_within_seconds(site: WebSite) -> Non
     heard, seconds = run_apart(hear_until_end(site, cookie_headers(anna), suspend))
     assert heard.endswith(live.ENDED)
     assert seconds < live.HEARTBEAT_S / 2
+
+
+def test_a_download_breaks_off_once_its_person_is_suspended_or_its_link_revoked(
+    site: WebSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(standing, "LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr(streaming, "BATCH_BYTES", 1 << 10)
+    site.account("ben")
+    root, anna, ben = (site.login(name) for name in ("root", "anna", "ben"))
+    upload(site, root, CT)
+    study = study_of(root)
+    path = f"/api/studies/{study['id']}/archive.zip"
+    link = make(site, root, studies=[study["id"]], may_download=True)
+    visitor = opened(site, link)
+    cookie = f"{LINK_COOKIE}={visitor.http.cookies[LINK_COOKIE]}".encode()
+    own = [(b"host", b"127.0.0.1:8080"), (b"cookie", cookie)]
+
+    def revoke() -> None:
+        gone = root.http.delete(f"/api/links/{link['link']['id']}", headers=root.headers)
+        assert gone.status_code == 204
+
+    assert not run_apart(downloaded(site, cookie_headers(anna), path, lambda: disable(site, root, "anna")))
+    assert not run_apart(downloaded(site, own, path, revoke))
+    assert run_apart(downloaded(site, cookie_headers(ben), path, lambda: site.clock.advance(timedelta(hours=9)))), (
+        "what was begun goes on when nobody uses the pages"
+    )
 
 
 def test_a_database_that_is_away_ends_nobodys_login(site: WebSite, monkeypatch: pytest.MonkeyPatch) -> None:

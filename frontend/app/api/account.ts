@@ -90,7 +90,8 @@ export const me = {
   sessions: () => get<{ sessions: LoginRow[] }>('/api/me/sessions').then((answer) => answer.sessions),
   end: (id: string) => remove(`/api/me/sessions/${part(id)}`),
   endOthers: () => remove('/api/me/sessions') as Promise<{ ended: number }>,
-  reportLost: () => post('/api/me/lost'),
+  /** `factors`: second factors that are gone, too. */
+  reportLost: (factors: readonly string[]) => post('/api/me/lost', { factors }),
 };
 
 /** Asked by people who are not logged in. */

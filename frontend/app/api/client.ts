@@ -24,6 +24,11 @@ type Query = Record<string, string | number | boolean | null | undefined | reado
 let csrfToken = '';
 let sessionEnded: () => void = () => undefined;
 let acceptanceWanted: () => void = () => undefined;
+let seekLogin: () => Promise<unknown> = () => Promise.resolve();
+/** A 401 that says these is about what was given to prove who one is, and not about the login. */
+const GIVEN_WRONG: readonly string[] = [
+  'login-refused', 'challenge-over', 'proof-wanted', 'password-in-the-clear', 'directory-password-expired', 'passkey-refused',
+];
 
 export function setCsrfToken(token: string): void {
   csrfToken = token;
@@ -41,6 +46,18 @@ export function onSessionEnded(handler: () => void): void {
 /** Names what happens when a text has to be accepted before anything else. */
 export function onAcceptanceWanted(handler: () => void): void {
   acceptanceWanted = handler;
+}
+
+/** Names what takes the login that the browser has by now: another tab may have renewed it. */
+export function onTokenOld(handler: () => Promise<unknown>): void {
+  seekLogin = handler;
+}
+
+/** Whether what was refused may be asked again: it was sent with the token of a login in whose place there is another. */
+export async function renewed(cause: unknown, sent: string): Promise<boolean> {
+  if (!(cause instanceof ApiProblem && cause.code === 'csrf')) return false;
+  if (csrfToken === sent) await seekLogin();
+  return csrfToken !== sent;
 }
 
 export function announceSessionEnd(): void {
@@ -78,6 +95,16 @@ interface CallOptions {
 }
 
 async function call<T>(method: string, path: string, body: unknown, options: CallOptions = {}): Promise<T> {
+  const sent = csrfToken;
+  try {
+    return await once<T>(method, path, body, options);
+  } catch (cause) {
+    if (!(await renewed(cause, sent))) throw cause;
+    return once<T>(method, path, body, options);
+  }
+}
+
+async function once<T>(method: string, path: string, body: unknown, options: CallOptions): Promise<T> {
   const headers: Record<string, string> = { Accept: 'application/json' };
   if (method !== 'GET') headers['X-CSRF-Token'] = csrfToken;
   if (body !== undefined) headers['Content-Type'] = 'application/json';
@@ -92,8 +119,8 @@ async function call<T>(method: string, path: string, body: unknown, options: Cal
     return { response: came, text: await came.text() };
   });
   if (!response.ok) {
-    if (response.status === 401 && !options.anonymous) sessionEnded();
     const problem = problemFrom(response.status, text);
+    if (response.status === 401 && !options.anonymous && !GIVEN_WRONG.includes(problem.code)) sessionEnded();
     if (problem.code === 'acceptance-wanted') acceptanceWanted();
     throw problem;
   }

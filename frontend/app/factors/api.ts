@@ -25,6 +25,8 @@ export interface SecondStep {
   recovery: boolean;
   may_set_up: Kind[];
   mail: string | null;
+  /** A PIN is on its way, or there. */
+  pin_sent: boolean;
   passkeys: Passkeys;
 }
 

@@ -1,6 +1,5 @@
 /** What went wrong with a second factor, in words; what the person stopped needs none. */
 
-import { ApiProblem } from '../api/client';
 import { t } from '../i18n/index.svelte';
 import { problemText } from '../state/notices.svelte';
 import { PasskeyCancelled } from './webauthn';
@@ -8,6 +7,5 @@ import { PasskeyCancelled } from './webauthn';
 export function explained(cause: unknown): string {
   if (cause instanceof PasskeyCancelled) return t('factor.cancelled');
   if (cause instanceof DOMException) return t('factor.passkeyThere');
-  if (cause instanceof ApiProblem && cause.status === 429) return t('login.tooMany');
   return problemText(cause);
 }

@@ -40,6 +40,7 @@ export default {
   'factor.passkeyLead': 'Geben Sie ihm einen Namen, an dem Sie ihn erkennen. Danach fragt Ihr Browser nach Fingerabdruck, Gesicht, PIN oder Sicherheitsschlüssel.',
   'factor.passkeyMake': 'Passkey anlegen',
   'factor.appScan': 'Öffnen Sie Ihre Authenticator-App und scannen Sie diesen Code.',
+  'factor.appHere': 'Auf diesem Gerät? App öffnen',
   'factor.appType': 'Geben Sie die sechs Ziffern ein, die sie zeigt.',
   'factor.appBySecret': 'Scannen geht nicht? Diesen Schlüssel in die App eingeben',
   'factor.qr': 'QR-Code für die Authenticator-App',

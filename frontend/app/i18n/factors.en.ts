@@ -38,6 +38,7 @@ export default {
   'factor.passkeyLead': 'Give it a name that you will know it by. Then your browser asks for your fingerprint, your face, a PIN or a security key.',
   'factor.passkeyMake': 'Make passkey',
   'factor.appScan': 'Open your authenticator app and scan this code.',
+  'factor.appHere': 'On this device? Open the app',
   'factor.appType': 'Type the six digits that it shows.',
   'factor.appBySecret': 'Cannot scan? Type this key into the app',
   'factor.qr': 'QR code for the authenticator app',

@@ -2,7 +2,7 @@
 
 import type { Trouble } from '../api/types';
 import type { Key } from './en';
-import { language, t, tCode } from './index.svelte';
+import { formatDuration, language, t, tCode } from './index.svelte';
 
 /** Fields of the interface as the forms call them. */
 const fields: Readonly<Record<string, Key>> = {
@@ -45,6 +45,11 @@ function fieldsOf(facts: Trouble['facts']): string {
   return [...new Set(named)].map(fieldText).join(', ');
 }
 
+/** How long somebody waits, to the minute where it is more than one. */
+function waitText(seconds: number): string {
+  return formatDuration(seconds > 60 ? Math.ceil(seconds / 60) * 60 : Math.ceil(seconds));
+}
+
 /** Says an error; one that has no words here says the server's. */
 export function troubleText({ code, detail, facts }: Trouble): string {
   const values: Record<string, string | number> = {};
@@ -54,5 +59,7 @@ export function troubleText({ code, detail, facts }: Trouble): string {
   const field = fieldsOf(facts);
   if (field) values['field'] = field;
   else if (code === 'invalid') return language() === 'en' && detail ? detail : t('problem.invalidSomewhere');
+  const wait = values['retry_after_s'];
+  if (code === 'too-many-attempts' && typeof wait === 'number') return t('login.tooMany', { wait: waitText(wait) });
   return tCode('problem', code, detail, values);
 }

@@ -13,6 +13,8 @@ import { onTabs, tellTabs } from './tabs';
 const TICK_MS = 500;
 const WARN_MS = 60_000;
 const MOST_QUIET_MS = 60_000;
+/** Each answer tells anew how long the login lasts, and takes a moment to come. */
+const SAME_MS = 10_000;
 const USES = ['pointerdown', 'pointermove', 'wheel', 'keydown', 'touchstart'] as const;
 
 interface Warning {
@@ -28,6 +30,8 @@ let total = Infinity;
 let usedAt = 0;
 let toldAt = 0;
 let asking = false;
+/** It has been read that the login ends at `until` however much it is used. */
+let readFor = 0;
 
 export function warning(): Warning | null {
   return state.warning;
@@ -66,6 +70,12 @@ export async function stay(): Promise<void> {
   tick();
 }
 
+/** Somebody has read that the login ends, and works on until it does. */
+export function workOn(): void {
+  readFor = until;
+  tick();
+}
+
 function noteUse(event: Event): void {
   if (!event.isTrusted || state.warning) return;
   if (event instanceof KeyboardEvent && event.repeat) return;
@@ -79,7 +89,7 @@ function tick(): void {
   const untold = usedAt > toldAt;
   if (untold && (now - toldAt >= Math.min(MOST_QUIET_MS, total / 6) || now >= warnAt)) void tellUse();
   const last = until <= idleUntil;
-  const stands = now >= warnAt && (last || !untold);
+  const stands = now >= warnAt && (last ? until - readFor > SAME_MS : !untold);
   state.warning = stands ? { seconds: Math.max(0, Math.ceil((end - now) / 1000)), last } : null;
   if (now >= end) void ask(api.read, false); // another tab, or another clock, may know better
 }

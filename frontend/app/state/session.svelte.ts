@@ -1,6 +1,6 @@
 /** Who is logged in, or came with a link. When a login ends in mid-work, the login form stands over the hidden page and nothing is lost. */
 
-import { ApiProblem, onAcceptanceWanted, onSessionEnded, setCsrfToken } from '../api/client';
+import { ApiProblem, onAcceptanceWanted, onSessionEnded, onTokenOld, setCsrfToken } from '../api/client';
 import * as api from '../api/endpoints';
 import type { Account, FactorsReset, SessionAnswer, Stage } from '../api/types';
 import type { PasskeyGiven } from '../factors/api';
@@ -122,8 +122,35 @@ function leave(address: string): void {
 
 /** What another tab tells: all follow a log-out and a login; somebody else gets a fresh page. */
 function follow(kind: 'in' | 'out', account: string): void {
-  if (kind === 'out' || (state.account && state.account.id !== account)) leave('/');
-  else if (state.ended) void readSession();
+  const reader = state.account?.id ?? keptInTab.getItem(READER) ?? account;
+  if (kind === 'out' || reader !== account) leave('/');
+  else if (state.ended || !inside) void readSession();
+}
+
+let looking: Promise<void> | null = null;
+
+/** Goes on with the login that the browser has by now: another tab may have renewed it, as a new password does. */
+function goOn(): Promise<void> {
+  looking ??= takePresent().finally(() => (looking = null));
+  return looking;
+}
+
+async function takePresent(): Promise<void> {
+  if (!state.account || session.isGuest) return;
+  try {
+    const answer = await api.session.read();
+    if (answer.shared || answer.launched) return;
+    if (answer.account.id === state.account.id) take(answer);
+    else leave('/');
+  } catch (cause) {
+    if (!(cause instanceof ApiProblem)) throw cause; // it is over, then
+  }
+}
+
+/** Hides the page at once; it is there again where only the login's place has been taken by another. */
+function endOrGoOn(): void {
+  over();
+  if (state.ended) void goOn();
 }
 
 let follows = false;
@@ -138,7 +165,8 @@ function followTabs(): void {
 
 export async function readSession(): Promise<void> {
   followTabs();
-  onSessionEnded(over);
+  onSessionEnded(endOrGoOn);
+  onTokenOld(goOn);
   onAcceptanceWanted(() => {
     if (state.account) state.account = { ...state.account, must_accept: true };
   });
@@ -146,6 +174,7 @@ export async function readSession(): Promise<void> {
     const answer = await api.session.read();
     if (kept.getItem(LEAVING) !== null) return await leaveAtLast(answer);
     take(answer);
+    tellOthers();
   } catch (cause) {
     if (!(cause instanceof ApiProblem && cause.status === 401)) throw cause;
     kept.removeItem(LEAVING);
@@ -176,7 +205,12 @@ export function takeAnswer(answer: SessionAnswer): void {
     return location.replace('/');
   }
   take(answer);
-  if (state.stage === 'open') tellTabs({ kind: 'in', account: answer.account.id });
+  tellOthers();
+}
+
+/** The other tabs of this browser go on with the same login, however it came: by single sign-on a page is loaded anew. */
+function tellOthers(): void {
+  if (state.account && state.stage === 'open' && !session.isGuest) tellTabs({ kind: 'in', account: state.account.id });
 }
 
 /** The person has read that an administrator took their second factors away. */
@@ -187,7 +221,7 @@ export function resetRead(): void {
 export async function changePassword(current: string, next: string): Promise<void> {
   const { setPassword } = await import('../identity/login');
   const answer = await setPassword(state.account?.username ?? '', current, next);
-  if (answer?.account) take(answer);
+  if (answer?.account) takeAnswer(answer);
   else if (state.account) state.account = { ...state.account, must_change_password: false };
 }
 

@@ -18,6 +18,7 @@ from radrelay.web.correlation import Correlation
 from radrelay.web.guards import BodyLimit, SecurityHeaders, TlsBeyondLoopback
 from radrelay.web.services import WebServices
 from radrelay.web.short_way import ShortWay
+from radrelay.web.standing import Standing
 
 DESCRIPTION = (
     "Studies, parcels, destinations and the rest of Radrelay as JSON. DICOMweb (PS3.18) is under /dicom-web. "
@@ -55,6 +56,7 @@ def create(services: WebServices) -> FastAPI:
     remote = settings.database.url is not None or (settings.storage.url or "").startswith("s3:")
     app.add_middleware(ShortWay, routes=[*dicomweb.hot_routes(), *api.hot_routes()], remote=remote)
     app.add_middleware(TlsBeyondLoopback, behind_proxy=settings.web.behind_proxy)
+    app.add_middleware(Standing)
     app.add_middleware(Correlation, measurements=services.measurements, tally=services.tally)
     app.add_middleware(HostCookies, behind_proxy=settings.web.behind_proxy)
     app.add_middleware(

@@ -69,6 +69,8 @@ class Correlation:
                 await self.app(scope, receive, send_named)
             except ClientDisconnect:
                 status = status or 499
+            except ResponseBroken:  # on purpose, and told
+                raise
             except Exception as error:  # why: the last place; what goes on from here is logged with patient data
                 _log_error(error)
                 if status:

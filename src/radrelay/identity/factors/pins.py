@@ -60,6 +60,12 @@ def try_pin(
     return "right" if hmac.compare_digest(given, row.pin_hash) else "wrong"
 
 
+def waits(session: Session, account_id: uuid.UUID, login_id: uuid.UUID, now: datetime) -> bool:
+    """Say whether a PIN was sent for a login and is still good."""
+    row = session.scalar(sa.select(MailedPin).where(MailedPin.account_id == account_id, MailedPin.login_id == login_id))
+    return row is not None and row.used_at is None and row.tries < TRIES and now < row.expires_at <= now + LASTS
+
+
 def spend(session: Session, account_id: uuid.UUID, login_id: uuid.UUID, now: datetime) -> bool:
     """Use the PIN up, and say whether it was there to be used: of two at once, one."""
     spent = session.execute(

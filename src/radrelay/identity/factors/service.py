@@ -17,7 +17,7 @@ from radrelay.clock import Clock
 from radrelay.errors import Invalid
 from radrelay.identity import accounts, organisations, sessions
 from radrelay.identity.devices import DeviceCookies
-from radrelay.identity.errors import SessionEnded
+from radrelay.identity.errors import SessionEnded, TooManyAttempts
 from radrelay.identity.factors import kept, passkeys, pins, recovery, rules, totp
 from radrelay.identity.factors.answering import Answers
 from radrelay.identity.factors.errors import (
@@ -201,6 +201,10 @@ class Factors:
             session, account.organisation_id, account.email, letter, account_id=account.id, expires_at=now + pins.LASTS
         )
 
+    def pin_waits(self, session: Session, login: OpenSession) -> bool:
+        """Say whether a PIN was sent for a login and is still good: a page that is loaded again asks for it."""
+        return pins.waits(session, login.account.id, login.id, self._clock.now())
+
     def prove(self, session: Session, login: OpenSession, attempt: LoginTry, used: Used | None) -> None:
         """Note a fresh proof of who is logged in: by password, or by what they `used`."""
         if used is not None:
@@ -237,7 +241,11 @@ class Factors:
         if shown is None:
             raise NoAddress
         row = kept.begin(session, login.account, "email", shown, self._clock.now())
-        self.send_pin(session, login)
+        try:
+            self.send_pin(session, login)
+        except TooManyAttempts:  # somebody begins anew at once: the PIN that is on its way is as good
+            if not self.pin_waits(session, login):
+                raise
         return kept.view(row)
 
     def offer_passkey(
@@ -309,6 +317,13 @@ class Factors:
         kept.remove(session, row)
         if not lacked and kept.standing(session, login.account, groups).lacks:
             raise LastFactor
+        return gone
+
+    def lose(self, session: Session, login: OpenSession, factor_id: uuid.UUID) -> FactorView:
+        """Remove a factor that is lost with its device, the last that is needed, too; raises `NotFound`."""
+        row = kept.one(session, login.account.id, factor_id)
+        gone = kept.view(row)
+        kept.remove(session, row)
         return gone
 
     def renew_codes(self, session: Session, login: OpenSession) -> tuple[str, ...]:

@@ -102,7 +102,7 @@ class Passkeys(BaseModel):
 class SecondStep(BaseModel):
     """What a login waits for: which kinds may answer, and which may be set up where none is there.
 
-    `mail` is where a PIN would go, as it is shown.
+    `mail` is where a PIN would go, as it is shown; `pin_sent`: one is on its way, or there.
     """
 
     stage: Literal["open", "factor", "set-up"]
@@ -110,6 +110,7 @@ class SecondStep(BaseModel):
     recovery: bool
     may_set_up: list[Kind]
     mail: str | None
+    pin_sent: bool
     passkeys: Passkeys
 
 
@@ -147,6 +148,7 @@ def second_step(request: Request, services: Services, caller: EnteringCaller) ->
     factors = services.identity.factors
     with services.database.read() as session:
         found = factors.standing(session, login.account, group_ids(session, login.account))
+        pin_sent = factors.pin_waits(session, login)
     mail = factors.mail_address(login.account)
     passkeys = passkeys_here(request, services)
     can = factors.usable(login.account, passkeys_too=passkeys.usable)
@@ -156,6 +158,7 @@ def second_step(request: Request, services: Services, caller: EnteringCaller) ->
         recovery=bool(found.codes_left),
         may_set_up=[kind for kind in KINDS if kind in can and (found.needs is None or kind in found.needs)],
         mail=mail,
+        pin_sent=pin_sent,
         passkeys=passkeys,
     )
 

@@ -172,7 +172,8 @@ def _fresh(services: WebServices, caller: Caller) -> OpenSession:
     return login
 
 
-def _write(session: Session, request: Request, principal: Principal, action: str, factor: FactorView) -> None:
+def write_factor(session: Session, request: Request, principal: Principal, action: str, factor: FactorView) -> None:
+    """Write what was done with a second factor."""
     detail = {"kind": factor.kind, "factor": str(factor.id)}
     trail.write(session, trail.event(request, principal, action, ("account", factor.account_id), detail=detail))
 
@@ -185,7 +186,7 @@ def _tell(services: WebServices, session: Session, principal: Principal, account
 def _added(
     services: WebServices, session: Session, request: Request, principal: Principal, added: Added
 ) -> FactorAdded:
-    _write(session, request, principal, "factor.add", added.factor)
+    write_factor(session, request, principal, "factor.add", added.factor)
     _tell(services, session, principal, added.factor.account_id, "factor-added")
     if added.codes:
         subject = ("account", added.factor.account_id)
@@ -280,7 +281,7 @@ def rename_factor(
     login = _fresh(services, caller)
     with services.database.write() as session:
         changed = services.identity.factors.rename(session, login, factor_id, wanted.name)
-        _write(session, request, caller.principal, "factor.change", changed)
+        write_factor(session, request, caller.principal, "factor.change", changed)
     return Factor.model_validate(changed)
 
 
@@ -290,7 +291,7 @@ def remove_factor(request: Request, services: Services, caller: SettledCaller, f
     login = _fresh(services, caller)
     with services.database.write() as session:
         gone = services.identity.factors.remove(session, login, factor_id, group_ids(session, login.account))
-        _write(session, request, caller.principal, "factor.remove", gone)
+        write_factor(session, request, caller.principal, "factor.remove", gone)
 
 
 @router.post("/me/factors/codes")

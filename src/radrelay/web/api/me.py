@@ -14,6 +14,7 @@ from radrelay.identity import OpenSession
 from radrelay.identity.errors import KeptElsewhere, LoginRefused
 from radrelay.identity.values import Device
 from radrelay.web import trail
+from radrelay.web.api.factors import write_factor
 from radrelay.web.api.session import attempt_of, own_login
 from radrelay.web.authentication import COOKIE, AnyCaller, Caller, Services
 from radrelay.web.services import WebServices
@@ -80,6 +81,14 @@ class ProfileChange(BaseModel):
     """In which letters come; empty: the installation's."""
     email: str | None = Field(None, max_length=254)
     current: ProofGiven | None = None
+
+
+class Lost(BaseModel):
+    """Which second factors are gone with the credentials: they are removed, and open nothing when the account does."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    factors: list[uuid.UUID] = Field([], max_length=50)
 
 
 class Ended(BaseModel):
@@ -194,13 +203,22 @@ def end_session(request: Request, services: Services, caller: AnyCaller, session
 
 
 @router.post("/lost", status_code=204)
-def report_lost(request: Request, response: Response, services: Services, caller: AnyCaller) -> None:
+def report_lost(
+    request: Request, response: Response, services: Services, caller: AnyCaller, lost: Lost | None = None
+) -> None:
     """Report that one's credentials are lost: all logins end, this one too, and nobody gets in by them any more.
 
-    An administrator, or a link for a new password, opens the account again. Administrators are told.
+    An administrator, or a link for a new password, opens the account again. Administrators are told. To name second
+    factors that are gone asks for a proof within five minutes.
     """
-    account = own_login(caller).account
+    login = own_login(caller)
+    account, factors = login.account, services.identity.factors
+    gone = set(lost.factors) if lost is not None else set()
+    if gone:
+        factors.require_fresh(login)
     with services.database.write() as session:
+        for factor_id in sorted(gone):
+            write_factor(session, request, caller.principal, "factor.remove", factors.lose(session, login, factor_id))
         closed = services.identity.report_lost(session, account.organisation_id, account.id)
         services.password_links.end_all(session, account.id)
         services.password_links.tell(session, closed, "lost")

@@ -21,6 +21,7 @@ from radrelay.web.application import create
 from tests.archive.house import House, made, slices
 from tests.dicom.test_planes import enhanced
 from tests.web.conftest import BASE, Login, WebSite
+from tests.web.test_frame_order import at_depths
 from tests.web.test_studies import grant_to, only_study, revoke_all, upload_bytes
 
 
@@ -100,6 +101,12 @@ def test_a_vendors_own_b_value_and_frames_unevenly_apart_are_read(site: WebSite,
     assert sorted((one["frames"], one["b_value"], one["cine_rate"]) for one in found) == [
         (1, 1000, None), (3, None, 25),
     ]  # fmt: skip
+
+
+def test_frames_that_stand_in_any_order_are_looked_at_as_they_lie(site: WebSite, anna: Login) -> None:
+    upload_bytes(site, anna, files(multiframe(4, PerFrameFunctionalGroupsSequence=at_depths(20, 0, 10, 30))))
+    (found,) = series_of(anna, only_study(anna)["id"])["instances"]
+    assert found["frame_order"] == [2, 3, 1, 4]
 
 
 def mr(place: int, number: int, image_type: str, **more: Any) -> bytes:

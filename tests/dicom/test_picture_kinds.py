@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from radrelay.dicom.picture_kinds import KINDS, b_value_of, kinds_of
-from radrelay.dicom.plane_attributes import Values
+from radrelay.dicom.json_values import Values
+from radrelay.dicom.picture_kinds import KINDS, kinds_of
 
 MR, ENHANCED_MR, CT = "1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.4.1", "1.2.840.10008.5.1.4.1.1.2"
 
@@ -48,12 +48,3 @@ def test_the_complex_image_component_wins_over_the_image_type() -> None:
 def test_what_is_no_mr_has_no_such_kind() -> None:
     assert kinds("ORIGINAL/PRIMARY/M/ND", sop_class=CT) == ""
     assert len(set(KINDS)) == len(KINDS)
-
-
-@pytest.mark.parametrize(
-    ("name", "b_value"),
-    [("*ep_b1000t", 1000), ("*ep_b0", 0), ("ep_b50#2", 50), ("*fl3d1", None), ("ep_b1234567", None)],
-)
-def test_a_sequence_name_tells_the_b_value_where_nothing_else_does(name: str, b_value: float | None) -> None:
-    assert b_value_of(Values(), Values((name,))) == b_value
-    assert b_value_of(Values((700,)), Values((name,))) == 700

@@ -160,6 +160,8 @@ def test_pixels_that_are_not_square_and_a_wanted_size() -> None:
     samples = np.zeros((50, 100), np.uint8)
     elements, descriptor = _opened(samples, PixelAspectRatio=[2, 1])
     assert pixel_aspect(elements) == 2
+    contradicting, _ = _opened(samples, PixelAspectRatio=[2, 1], PixelSpacing=[0.5, 0.5])
+    assert pixel_aspect(contradicting) == 1  # as it is measured
     picture = Image.open(io.BytesIO(render(elements, samples, descriptor=descriptor, picture="png")))
     assert picture.size == (100, 100)
     picture = Image.open(io.BytesIO(render(elements, samples, descriptor=descriptor, size=(30, 60))))

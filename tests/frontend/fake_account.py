@@ -44,6 +44,8 @@ class OwnAccount:
     idle_s: float | None = None
     """How long a login lasts without use; none: for ever."""
     idle_until: datetime | None = None
+    left_s: float = 3600.0
+    """How long it lasts at most, used or not."""
     uses: list[float] = field(default_factory=list)
     email: str | None = "k.weber@clinic.example"
     waits: str | None = None
@@ -77,7 +79,7 @@ class OwnAccount:
     def left(self) -> Row:
         if self.idle_until is None:
             return {"idle_left_s": None, "left_s": None}
-        return {"idle_left_s": (self.idle_until - datetime.now(UTC)).total_seconds(), "left_s": 3600.0}
+        return {"idle_left_s": (self.idle_until - datetime.now(UTC)).total_seconds(), "left_s": self.left_s}
 
 
 def own(request: Request) -> OwnAccount:

@@ -88,7 +88,8 @@ def test_an_abandoned_screen_shows_no_patient_once_its_login_is_over(open_page: 
     expect(page.get_by_role("dialog", name="Your login has ended")).to_be_visible()
     expect(row).to_be_hidden()
     expect(page.get_by_role("heading", name="Series")).to_be_hidden()
-    page.locator("input[name=password]").fill(PASSWORD)
+    expect(page.locator("input[name=password]")).to_be_focused()  # not the way out: the next key may be any
+    page.keyboard.type(PASSWORD)
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Series")).to_be_visible()
 

@@ -22,6 +22,7 @@ def test_an_abandoned_page_warns_logs_out_and_is_the_same_again_for_the_same_per
     other.goto(site.address + "/import")
     warned = page.get_by_role("dialog", name="Are you still there?")
     expect(warned).to_be_visible()
+    expect(page.get_by_role("button", name="Stay logged in")).to_be_focused()
     before = len(own.uses)
     page.mouse.move(300, 300)
     expect(page.get_by_role("button", name="Stay logged in")).to_be_focused()  # and not the way out
@@ -52,6 +53,18 @@ def test_an_abandoned_page_warns_logs_out_and_is_the_same_again_for_the_same_per
     page.locator("input[name=password]").fill(PASSWORD)
     page.keyboard.press("Enter")
     page.wait_for_url(site.address + "/")  # and not what another looked at
+
+
+def test_a_login_that_nothing_prolongs_says_so_and_the_work_goes_on_to_its_end(open_page: OpenPage, site: Site) -> None:
+    site.world.own.idle_s, site.world.own.left_s = 3600.0, 40.0
+    page = open_page("/")
+    notice = page.get_by_role("dialog", name="Your login ends soon")
+    expect(notice).to_contain_text("what is open stays")
+    expect(notice.get_by_role("button", name="Log out")).not_to_be_focused()
+    page.keyboard.press("Escape")
+    expect(notice).to_be_hidden()
+    page.locator("#study-search").fill("Müller")
+    expect(notice).to_be_hidden()
 
 
 def test_a_person_looks_after_their_own_account(open_page: OpenPage, site: Site) -> None:

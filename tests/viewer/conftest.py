@@ -13,7 +13,12 @@ from radrelay.web.services import STATIC
 from tests import pages as watching
 from tests.browsers import CHROMIUM, WEBGL
 from tests.system.installation import Installation, running
+from tests.viewer.contents_room import Room, build_harness, served
 from tests.viewer.hospital import PASSWORD, USER, Hospital
+from tests.web.conftest import (
+    WebSite,
+    site,  # noqa: F401 - a fixture
+)
 
 HERE = Path(__file__).parent
 WAIT_S = 20.0
@@ -101,6 +106,24 @@ def open_page(browser: Browser, hospital: Hospital) -> Iterator[Pages]:
     for context in pages.contexts:
         context.close()
     assert [one for one in pages.complaints if not one.startswith(pages.expected or ("\0",))] == []
+
+
+@pytest.fixture(scope="session")
+def static(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the parts of the reading room as a page of their own."""
+    return build_harness(tmp_path_factory.mktemp("parts"))
+
+
+@pytest.fixture
+def room(site: WebSite, static: Path, browser: Browser) -> Iterator[Room]:  # noqa: F811 - a fixture
+    """Give parts of the reading room over a web role of its own; what a page complains about fails the test."""
+    complaints: list[str] = []
+    with served(site, static) as address:
+        opened = Room(site, site.login("anna"), address, browser, complaints, [])
+        yield opened
+        for context in opened.contexts:
+            context.close()
+    assert complaints == []
 
 
 def ready(page: Page, place: int | None = None) -> None:

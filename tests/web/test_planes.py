@@ -21,6 +21,7 @@ from radrelay.web.application import create
 from tests.archive.house import House, made, slices
 from tests.dicom.test_planes import enhanced
 from tests.web.conftest import BASE, Login, WebSite
+from tests.web.test_frame_order import at_depths
 from tests.web.test_studies import grant_to, only_study, revoke_all, upload_bytes
 
 
@@ -52,6 +53,10 @@ def multiframe(frames: int, **changes: Any) -> bytes:
         setattr(dataset, keyword, value)
     dataset.file_meta = pydicom.dataset.FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+    return as_file(dataset)
+
+
+def as_file(dataset: pydicom.Dataset) -> bytes:
     out = io.BytesIO()
     pydicom.dcmwrite(out, dataset, enforce_file_format=True)
     return out.getvalue()
@@ -82,6 +87,26 @@ def test_what_tells_pictures_at_one_position_apart_is_told(site: WebSite, anna: 
     ))  # fmt: skip
     (one,) = series_of(anna, only_study(anna)["id"])["instances"]
     assert (one["temporal_position"], one["acquisition"], one["echo_time"], one["b_value"]) == (2, 7, 4.6, 800)
+
+
+def test_a_vendors_own_b_value_and_frames_unevenly_apart_are_read(site: WebSite, anna: Login) -> None:
+    weighted = pydicom.dcmread(get_testdata_file("MR_small.dcm"))
+    weighted.private_block(0x0019, "SIEMENS MR HEADER", create=True).add_new(0x0C, "IS", "1000")
+    film = pydicom.dcmread(get_testdata_file("MR_small.dcm"))
+    film.NumberOfFrames, film.PixelData = 3, film.PixelData * 3
+    film.FrameTimeVector, film.SOPInstanceUID, film.InstanceNumber = [0, 30, 50], "1.2.9.2", 2
+    film.file_meta.MediaStorageSOPInstanceUID = film.SOPInstanceUID
+    upload_bytes(site, anna, files(as_file(weighted), as_file(film)))
+    found = series_of(anna, only_study(anna)["id"])["instances"]
+    assert sorted((one["frames"], one["b_value"], one["cine_rate"]) for one in found) == [
+        (1, 1000, None), (3, None, 25),
+    ]  # fmt: skip
+
+
+def test_frames_that_stand_in_any_order_are_looked_at_as_they_lie(site: WebSite, anna: Login) -> None:
+    upload_bytes(site, anna, files(multiframe(4, PerFrameFunctionalGroupsSequence=at_depths(20, 0, 10, 30))))
+    (found,) = series_of(anna, only_study(anna)["id"])["instances"]
+    assert found["frame_order"] == [2, 3, 1, 4]
 
 
 def mr(place: int, number: int, image_type: str, **more: Any) -> bytes:

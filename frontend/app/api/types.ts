@@ -149,6 +149,8 @@ export interface InstanceRow {
   /** Those that can be read; `frames_named` is what the header says. */
   frames: number;
   frames_named: number;
+  /** The frames' numbers in the order in which they lie, where that is another than their own. */
+  frame_order?: readonly number[] | null;
   transfer_syntax: string;
   viewable: boolean;
   why_not: string | null;

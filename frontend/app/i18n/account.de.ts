@@ -5,6 +5,7 @@ import type en from './account.en';
 export default {
   'idle.title': 'Sind Sie noch da?',
   'idle.text': 'Sie werden in {n} s abgemeldet, weil diese Seiten eine Weile nicht benutzt wurden.',
+  'idle.lastTitle': 'Ihre Anmeldung endet bald',
   'idle.last': 'Diese Anmeldung endet in {n} s: Länger darf sie nicht dauern. Melden Sie sich danach neu an; was offen ist, bleibt.',
   'idle.stay': 'Angemeldet bleiben',
   'idle.workOn': 'Bis dahin weiterarbeiten',

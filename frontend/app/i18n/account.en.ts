@@ -3,6 +3,7 @@
 export default {
   'idle.title': 'Are you still there?',
   'idle.text': 'You are logged out in {n} s, because nobody has used these pages for a while.',
+  'idle.lastTitle': 'Your login ends soon',
   'idle.last': 'This login ends in {n} s: it has lasted as long as it may. Log in again after that; what is open stays.',
   'idle.stay': 'Stay logged in',
   'idle.workOn': 'Work on until then',

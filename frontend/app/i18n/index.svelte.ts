@@ -123,7 +123,7 @@ const formats = new Map<string, Intl.NumberFormat>();
 
 function numberFormat(digits: number, fewest: number): Intl.NumberFormat {
   const key = `${words.language} ${fewest} ${digits}`;
-  const options = { minimumFractionDigits: fewest, maximumFractionDigits: digits };
+  const options = { minimumFractionDigits: fewest, maximumFractionDigits: digits, signDisplay: 'negative' } as const; // no "-0"
   const format = formats.get(key) ?? new Intl.NumberFormat(words.language, options); // to make one takes longer than to use it
   formats.set(key, format);
   return format;

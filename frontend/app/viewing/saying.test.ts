@@ -3,7 +3,7 @@
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 import type { ReportItem } from '../api/contents';
 import { valueText } from '../contents/report';
-import { allWords, setLanguage } from '../i18n/index.svelte';
+import { allWords, formatFixed, formatNumber, setLanguage } from '../i18n/index.svelte';
 import { changeText, lossText, noScaleText, probeText, windowText } from './saying';
 import { readFrame, type Frame, type FrameFacts } from '$viewer/frame';
 import type { Quantity, Region } from '$viewer/quantity';
@@ -45,6 +45,10 @@ describe('how a picture is shown', () => {
       '', 'Verlustbehaftet komprimiert', 'Verlustbehaftet komprimiert 10:1', 'Verlustbehaftet komprimiert 5,3:1, 12:1',
     ]);
   });
+});
+
+test('nothing is no less than nothing', () => {
+  expect([formatNumber(-0.04, 1), formatFixed(-0.001, 2), formatNumber(-0.06, 1)]).toEqual(['0', '0,00', '−0,1']);
 });
 
 test('only where no part of an ultrasound picture shows lengths is it called not calibrated', () => {

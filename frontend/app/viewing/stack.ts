@@ -42,7 +42,8 @@ export class Stack implements Pictures {
     const inside = place >= 0 && place < this.count;
     const at = this.#instanceAt(place);
     const instance = this.instances[at];
-    return inside && instance ? { instance, frame: place - (this.#starts[at] ?? 0) + 1 } : undefined;
+    const turn = place - (this.#starts[at] ?? 0);
+    return inside && instance ? { instance, frame: instance.frame_order?.[turn] ?? turn + 1 } : undefined;
   }
 
   /** The places of all frames of the object that has a place. */
@@ -68,7 +69,8 @@ export class Stack implements Pictures {
     const found = this.instances.findIndex(({ id }) => id === instanceId);
     if (found < 0) return 0;
     const [start = 0, end = 0] = [this.#starts[found], this.#starts[found + 1]];
-    return Math.min(end - 1, start + Math.max(1, frame) - 1);
+    const turn = this.instances[found]?.frame_order?.indexOf(frame) ?? -1;
+    return Math.min(end - 1, start + (turn < 0 ? Math.max(1, frame) - 1 : turn));
   }
 
   address(place: number): string | null {

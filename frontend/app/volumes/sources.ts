@@ -40,8 +40,9 @@ async function planesWithin(instance: InstanceRow, place: number, frames: number
     return [{ place, position, orientation, spacing, rows, columns, reference, labels, telling, time: trigger_time ?? time }];
   }
   const told = await planesApi.read(instance.id);
+  const turnOf = (at: number): number => instance.frame_order?.indexOf(at + 1) ?? at;
   return told.planes.slice(0, frames).map((plane, at) => ({
-    place: place + at, position: plane.position ?? [], orientation: plane.orientation ?? [], spacing: plane.spacing ?? [], rows, columns, reference,
+    place: place + turnOf(at), position: plane.position ?? [], orientation: plane.orientation ?? [], spacing: plane.spacing ?? [], rows, columns, reference,
     labels: [plane.temporal_position, plane.echo_time, plane.b_value, plane.trigger_time, null, plane.time, null],
     telling: tellingOf(plane),
     time: plane.temporal_position ?? plane.b_value ?? plane.echo_time ?? plane.time,

@@ -1,8 +1,8 @@
 """What kind of picture an MR object or frame is: magnitude or phase, water or fat, a map of the diffusion.
 
-In: Image Type (PS3.3 C.7.6.1.1.2, C.8.3.1.1.1) or Frame Type (C.8.13.3.1), Complex Image Component (C.8.13.3.1.1) and
-Sequence Name. Out: words of our own, so that pictures of two kinds at one place are never taken for one another. The
-vendors' values are those of their conformance statements; what is not known here tells nothing.
+In: Image Type (PS3.3 C.7.6.1.1.2, C.8.3.1.1.1) or Frame Type (C.8.13.3.1), and Complex Image Component (C.8.13.3.1.1).
+Out: words of our own, so that pictures of two kinds at one place are never taken for one another. The vendors' values
+are those of their conformance statements; what is not known here tells nothing.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from radrelay.dicom.plane_attributes import Values
+from radrelay.dicom.json_values import Values
 
 _OF_MR = {f"1.2.840.10008.5.1.4.1.1.4{ending}" for ending in ("", ".1", ".3", ".4")}
 _COMPONENTS = {"M": "magnitude", "P": "phase", "R": "real", "I": "imaginary"}
@@ -27,7 +27,6 @@ _LONG = {
 }  # fmt: skip
 _PHILIPS = re.compile(r"[MPRI]_[A-Z0-9]+")
 _SHORT_VALUES = 2  # the vendors' single letters are values 3 and 4
-_B_VALUE = re.compile(r"\*?ep_b(\d{1,5})(?!\d)")
 
 KINDS = tuple(dict.fromkeys((*_COMPONENTS.values(), *_SHORT.values(), *_LONG.values())))
 """Every word that may come out, in the order in which they are told."""
@@ -49,14 +48,6 @@ def kinds_of(sop_class: str, image_type: Values, component: Values) -> tuple[str
 def further_values(image_type: Values) -> Sequence[str]:
     """Return what Image Type says beyond pixel data and examination characteristics: its values from the third on."""
     return [one.strip().upper() for one in image_type.Value[2:] if isinstance(one, str)]
-
-
-def b_value_of(b_value: Values, sequence_name: Values) -> float | None:
-    """Return the diffusion b-value in s/mm²: as told, else as in Siemens' sequence names (`*ep_b1000t`)."""
-    if b_value.number is not None:
-        return b_value.number
-    named = _B_VALUE.match(sequence_name.text)
-    return float(named[1]) if named else None
 
 
 def _kind(value: str, *, is_short: bool) -> str:

@@ -6,47 +6,14 @@ C.7.6.2), functional groups (C.7.6.16.2), vectors of nuclear medicine (C.8.4.8),
 
 from __future__ import annotations
 
-import math
 from typing import Generic, TypeVar
 
 import msgspec
 
+from radrelay.dicom.diffusion import DiffusionAttributes
+from radrelay.dicom.json_values import NONE, Values
+
 Item = TypeVar("Item")
-
-
-class Values(msgspec.Struct, frozen=True, gc=False):
-    """The values of a numeric or text attribute; numbers that are none stand as their text."""
-
-    Value: tuple[float | str | None, ...] = ()
-
-    @property
-    def numbers(self) -> tuple[float, ...]:
-        """Return those that are finite numbers."""
-        found = self.Value
-        try:
-            if math.isfinite(sum(found)):  # type: ignore[arg-type]  # texts and gaps raise
-                return found  # type: ignore[return-value]
-        except TypeError:
-            pass
-        return tuple(one for one in found if isinstance(one, float | int) and math.isfinite(one))
-
-    @property
-    def number(self) -> float | None:
-        """Return the first number."""
-        found = self.numbers
-        return found[0] if found else None
-
-    @property
-    def integer(self) -> int | None:
-        """Return the first number, whole."""
-        found = self.number
-        return None if found is None else int(found)
-
-    @property
-    def text(self) -> str:
-        """Return the first value as text."""
-        first = self.Value[0] if self.Value else None
-        return first.strip() if isinstance(first, str) else "" if first is None else f"{first:g}"
 
 
 def is_mosaic(image_type: Values) -> bool:
@@ -63,9 +30,6 @@ class Items(msgspec.Struct, Generic[Item], frozen=True):
     def first(self) -> Item | None:
         """Return the first item."""
         return self.Value[0] if self.Value else None
-
-
-NONE = Values()
 
 
 class Content(msgspec.Struct, frozen=True, rename={
@@ -172,14 +136,14 @@ class Dimension(msgspec.Struct, frozen=True, rename={"pointer": "00209165", "lab
     label: Values = NONE
 
 
-class Top(msgspec.Struct, frozen=True, rename={
+class Top(DiffusionAttributes, frozen=True, gc=True, rename={
     "image_type": "00080008", "sop_class": "00080016", "frames": "00280008", "reference": "00200052",
     "position": "00200032", "orientation": "00200037", "spacing": "00280030", "thickness": "00180050",
     "between": "00180088", "shared": "52009229", "per_frame": "52009230", "dimensions": "00209222",
     "offsets": "3004000C",
     "detectors": "00540022", "slice_vector": "00540080", "slot_vector": "00540070", "time_slice_vector": "00540100",
-    "slices": "00540081", "echo_time": "00180081", "b_value": "00189087", "temporal": "00200100",
-    "trigger": "00181060", "component": "00089208", "sequence_name": "00180024",
+    "slices": "00540081", "echo_time": "00180081", "temporal": "00200100",
+    "trigger": "00181060", "component": "00089208",
 }):  # fmt: skip
     """What stands at the top level of the data set."""
 
@@ -202,8 +166,6 @@ class Top(msgspec.Struct, frozen=True, rename={
     time_slice_vector: Values = NONE
     slices: Values = NONE
     echo_time: Values = NONE
-    b_value: Values = NONE
     temporal: Values = NONE
     trigger: Values = NONE
     component: Values = NONE
-    sequence_name: Values = NONE

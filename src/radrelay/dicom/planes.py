@@ -13,7 +13,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from radrelay.dicom.picture_kinds import b_value_of, kinds_of
+from radrelay.dicom.json_values import Values
+from radrelay.dicom.picture_kinds import kinds_of
 from radrelay.dicom.plane_attributes import (
     Content,
     FrameType,
@@ -22,7 +23,6 @@ from radrelay.dicom.plane_attributes import (
     Orientation,
     Position,
     Top,
-    Values,
     is_mosaic,
 )
 from radrelay.dicom.values import parse_date, parse_time
@@ -108,7 +108,7 @@ def _planes(top: Top, frames: int) -> list[Plane]:
             temporal_position=top.temporal.integer,
             trigger_time=top.trigger.number,
             echo_time=top.echo_time.number,
-            b_value=b_value_of(top.b_value, top.sequence_name),
+            b_value=top.diffusion_b_value,
             kinds=kinds_of(top.sop_class.text, top.image_type, top.component),
         )
     ]

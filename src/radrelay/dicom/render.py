@@ -151,16 +151,17 @@ def mark_missing(shown: Pixels, missing: float) -> Pixels:
 
 
 def pixel_aspect(attributes: Attributes, frame: int = 0) -> float:
-    """Return the height of a pixel as a multiple of its width; 1 when nothing is said (PS3.3 C.7.6.3.1.7)."""
-    ratio = attributes.integers(0x00280034)
-    if len(ratio) >= 2 and ratio[0] > 0 and ratio[1] > 0:
-        return _bounded(ratio[0] / ratio[1])
+    """Return the height of a pixel as a multiple of its width; 1 when nothing is said.
+
+    Lengths come first: they are what is measured by, and a ratio belongs only where there are none (C.7.6.3.1.7).
+    """
     for source in macro(attributes, frame, _PIXEL_MEASURES):
         for tag in (0x00280030, 0x00181164, 0x00182010):
             spacing = source.numbers(tag)
             if len(spacing) >= 2 and spacing[0] > 0 and spacing[1] > 0:
                 return _bounded(spacing[0] / spacing[1])
-    return 1.0
+    ratio = attributes.integers(0x00280034)
+    return _bounded(ratio[0] / ratio[1]) if len(ratio) >= 2 and ratio[0] > 0 and ratio[1] > 0 else 1.0
 
 
 def _bounded(aspect: float) -> float:

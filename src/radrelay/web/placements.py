@@ -12,8 +12,10 @@ import msgspec
 
 from radrelay.archive.instances import InstanceRef
 from radrelay.archive.metadata import MetadataReader
-from radrelay.dicom.picture_kinds import b_value_of, further_values, kinds_of
-from radrelay.dicom.plane_attributes import Values, is_mosaic
+from radrelay.dicom.diffusion import DiffusionAttributes
+from radrelay.dicom.json_values import Values
+from radrelay.dicom.picture_kinds import further_values, kinds_of
+from radrelay.dicom.plane_attributes import is_mosaic
 from radrelay.dicom.planes import moment_s
 from radrelay.web.ordering import Plane, display_order
 
@@ -21,15 +23,15 @@ DAY_S = 86400
 _NONE = Values()
 
 
-class Placement(msgspec.Struct, frozen=True, gc=False, rename={
+class Placement(DiffusionAttributes, frozen=True, gc=False, rename={
     "image_type": "00080008",
     "position": "00200032", "orientation": "00200037", "spacing": "00280030", "cine_rate": "00180040",
     "display_rate": "00082144", "frame_time": "00181063", "bits_allocated": "00280100", "pixel_data": "7FE00010",
     "thickness": "00180050", "frame_of_reference": "00200052", "acquisition": "0008002A",
     "acquisition_date": "00080022", "acquisition_time": "00080032", "content_date": "00080023",
     "content_time": "00080033", "trigger_time": "00181060", "temporal_position": "00200100",
-    "acquisition_number": "00200012", "echo_time": "00180081", "b_value": "00189087",
-    "echo_number": "00180086", "sequence_name": "00180024", "component": "00089208",
+    "acquisition_number": "00200012", "echo_time": "00180081",
+    "echo_number": "00180086", "component": "00089208", "frame_times": "00181065",
 }):  # fmt: skip
     """The part of an instance's metadata (DICOM JSON) that says where and when it is, how it plays, what it holds."""
 
@@ -53,15 +55,9 @@ class Placement(msgspec.Struct, frozen=True, gc=False, rename={
     temporal_position: Values = _NONE
     acquisition_number: Values = _NONE
     echo_time: Values = _NONE
-    b_value: Values = _NONE
     echo_number: Values = _NONE
-    sequence_name: Values = _NONE
     component: Values = _NONE
-
-    @property
-    def diffusion_b_value(self) -> float | None:
-        """Return the b-value in s/mm², if any."""
-        return b_value_of(self.b_value, self.sequence_name)
+    frame_times: Values = _NONE
 
     @property
     def image_type_text(self) -> str:
@@ -78,12 +74,13 @@ class Placement(msgspec.Struct, frozen=True, gc=False, rename={
         return bool(bytes(self.pixel_data)) and self.bits_allocated.Value[:1] in ((1,), (8,), (16,), (32,), (64,))
 
     def frames_per_second(self) -> float | None:
-        """Return the rate that the object asks for (PS3.3 C.7.6.5), if any."""
+        """Return the rate that the object asks for (PS3.3 C.7.6.5), if any; of frames unevenly apart their mean."""
         rate = self.display_rate.number or self.cine_rate.number
         if rate:
             return rate
-        frame_time = self.frame_time.number
-        return 1000 / frame_time if frame_time else None
+        steps = self.frame_times.numbers[1:]  # in ms from the frame before; the first frame has none
+        frame_time = self.frame_time.number or (sum(steps) / len(steps) if steps else None)
+        return 1000 / frame_time if frame_time and frame_time > 0 else None
 
     def moment(self) -> tuple[float | None, str]:
         """Return when it was acquired, else when its content came to be: seconds after the year 0, and which it is."""

@@ -16,7 +16,7 @@ from radrelay.access import Scope
 from radrelay.archive.models import Source
 from radrelay.archive.query import IndexedStudy
 from radrelay.archive.tables import ATTACHMENT, HOLDING, INSTANCE, SERIES, STUDY, table_of
-from radrelay.dicom.plane_attributes import Values
+from radrelay.dicom.json_values import Values
 from radrelay.dicom.planes import directions
 from radrelay.dicom.syntaxes import VIDEOS
 from radrelay.dicom.values import parse_number

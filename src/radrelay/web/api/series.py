@@ -22,6 +22,7 @@ from radrelay.web.aliases import reference_of
 from radrelay.web.answering import encoded, json_answer
 from radrelay.web.authentication import Authenticated, Services
 from radrelay.web.downloads import zip_response
+from radrelay.web.frame_order import frame_order
 from radrelay.web.labels import names_patient
 from radrelay.web.problems import answers
 from radrelay.web.reach import Reach, ReachedSeries
@@ -36,7 +37,8 @@ THUMBNAIL_TRIES = 5
 class Instance(BaseModel):
     """An instance; position, orientation, spacing and thickness (mm) are the plane's, where it has one for all frames.
 
-    `frames` are those that can be read, whatever the header says; `frames_named` is what it says. `time` is in seconds
+    `frames` are those that can be read, whatever the header says; `frames_named` is what it says; `frame_order` has
+    their numbers in the order in which they lie, where that is another than their own. `time` is in seconds
     after the midnight before the series' first instance, `time_of` says of what: its acquisition or its content;
     without the patient's identity it counts from that instance. `trigger_time` is in ms after the heart's R wave.
     `temporal_position`, `acquisition` (its number), `echo_time` (ms), `echo_number` and `b_value` (s/mm²) tell pictures
@@ -55,6 +57,7 @@ class Instance(BaseModel):
     side: str
     frames: int
     frames_named: int
+    frame_order: list[int] | None
     transfer_syntax: str
     viewable: bool
     why_not: str | None
@@ -130,6 +133,8 @@ def _listed(services: WebServices, organisation_id: uuid.UUID, found: ReachedSer
         asked += looked + counted
         row = _instance(ref, placement, shape, frames, why_not, clear=clear)
         row["time"], row["time_of"] = when[place]
+        if frames > 1:
+            row["frame_order"] = frame_order(services.metadata.one(ref), frames)
         if several:
             row["kinds"] = kinds_of(ref.sop_class_uid, placement.image_type, placement.component)
             row["image_type"] = placement.image_type_text
@@ -194,6 +199,7 @@ def _instance(
         "side": shape.side,
         "frames": frames,
         "frames_named": ref.frames,
+        "frame_order": None,
         "transfer_syntax": ref.transfer_syntax_uid,
         "viewable": why_not is None,
         "why_not": why_not,

@@ -16,6 +16,7 @@ from radrelay.hl7.models import Hl7Message
 from radrelay.hl7.sealing import Seal
 
 MOST_LISTED = 200
+FORGOTTEN_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,7 @@ def replay(
     session.flush()
 
 
-def forget_old(session: Session, now: datetime, keep_days: int, limit: int = 500) -> int:
+def forget_old(session: Session, now: datetime, keep_days: int, limit: int = FORGOTTEN_AT_ONCE) -> int:
     """Delete messages that were kept long enough, but none that still waits; returns how many.
 
     A few at a time, so that others can write in between; call again while it returns `limit`.
@@ -135,12 +136,6 @@ def forget_old(session: Session, now: datetime, keep_days: int, limit: int = 500
     if ids:
         session.execute(sa.delete(Hl7Message).where(Hl7Message.id.in_(ids)))
     return len(ids)
-
-
-def any_old(session: Session, now: datetime, keep_days: int) -> bool:
-    """Say whether `forget_old` has something to do."""
-    over = sa.select(Hl7Message.id).where(*_over(now, keep_days))
-    return session.scalar(over.limit(1)) is not None
 
 
 def _over(now: datetime, keep_days: int) -> tuple[sa.ColumnElement[bool], ...]:

@@ -31,7 +31,7 @@ def framed(content: bytes) -> bytes:
 class Frames:
     """Takes bytes of one connection as they come, and gives the frames that are complete."""
 
-    __slots__ = ("_buffer", "_inside", "_limit", "_overflown", "_searched", "skipped")
+    __slots__ = ("_buffer", "_inside", "_limit", "_overflown", "_searched")
 
     def __init__(self, max_bytes: int) -> None:
         self._limit = max_bytes
@@ -39,7 +39,6 @@ class Frames:
         self._inside = False
         self._overflown = False
         self._searched = 0
-        self.skipped = 0
 
     @property
     def held(self) -> int:
@@ -61,8 +60,9 @@ class Frames:
             end = self._buffer.find(END, self._searched)
             if end < 0:
                 self._searched = len(self._buffer)
-                if len(self._buffer) > self._limit:
-                    found.append(Frame(bytes(self._buffer[:HEAD_KEPT]), ended=False, too_large=True))
+                if len(self._buffer) > self._limit or self._overflown:
+                    if not self._overflown:
+                        found.append(Frame(bytes(self._buffer[:HEAD_KEPT]), ended=False, too_large=True))
                     self._overflown = True
                     self._buffer.clear()
                     self._searched = 0
@@ -86,10 +86,8 @@ class Frames:
     def _find_start(self) -> bool:
         start = self._buffer.find(START)
         if start < 0:
-            self.skipped += len(self._buffer)
             self._buffer.clear()
             return False
-        self.skipped += start
         del self._buffer[: start + 1]
         self._inside, self._searched = True, 0
         return True

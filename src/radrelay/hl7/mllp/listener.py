@@ -59,7 +59,7 @@ class MllpListener:
         self._wake_read, self._wake_write = socket.socketpair()
         self._handing = Handing(sink, self._take_answer)
         self._thread: threading.Thread | None = None
-        self._stopping = False
+        self._stopping = self._ended = False
         self._count = self._given_up = self._messages = 0
         self.addresses: dict[str, tuple[str, int]] = {}
 
@@ -93,9 +93,10 @@ class MllpListener:
             while any(one.pending or one.out for one in tuple(self._connections)) and monotonic() < until:
                 threading.Event().wait(0.02)
             self._handing.stop()
-            self._listening.clear()
+            self._ended = True
             self._wake()
             self._thread.join(5.0)
+            self._thread = None
         self._close_all()
 
     def totals(self) -> Totals:
@@ -105,7 +106,7 @@ class MllpListener:
     def _run(self) -> None:
         buffer = memoryview(bytearray(READ_BYTES))
         looked_at = monotonic()
-        while not (self._stopping and not self._listening):
+        while not self._ended:
             for key, events in self._selector.select(TICK_S):
                 if key.fileobj is self._wake_read:
                     with contextlib.suppress(OSError):
@@ -313,6 +314,7 @@ class MllpListener:
     def _close_all(self) -> None:
         for sock in (*self._listening, self._wake_read, self._wake_write):
             sock.close()
+        self._listening.clear()
         for connection in tuple(self._connections):
             self._drop(connection)
         self._selector.close()

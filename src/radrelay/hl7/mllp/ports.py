@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 KIB = 1 << 10
@@ -41,7 +41,7 @@ class Received:
 
     port: str
     peer: str
-    frame: bytes
+    frame: bytes = field(repr=False)
     ended: bool = True
     too_large: bool = False
 

@@ -19,6 +19,7 @@ from radrelay.hl7 import (
     Reading,
     Seal,
     forget_old,
+    forget_patient,
     message_bytes,
     read_mapping,
     replay,
@@ -189,3 +190,17 @@ def test_messages_are_forgotten_in_time_but_none_that_waits(
         assert forget_old(session, clock.now(), 30) == 0
         assert hold_open(session) == 0
     assert [row.control_id for row in rows(database)] == ["1", "3"]
+
+
+def test_messages_of_a_patient_who_is_erased_go_and_others_stay(keeping: Keeping, database: Database) -> None:
+    take(
+        keeping,
+        adt(control_id="1"),
+        merge("2", "N", "4711"),
+        adt(control_id="3").replace(b"^^^HOSPITAL", b"^^^CLINIC"),
+        adt(control_id="4", patient_id="47"),
+    )
+    with database.write() as session:
+        assert forget_patient(session, HOSPITAL, "HOSPITAL", "4711") == 2
+        assert forget_patient(session, uuid.UUID(int=8), "HOSPITAL", "47") == 0
+    assert [row.control_id for row in rows(database)] == ["3", "4"]

@@ -46,7 +46,8 @@ ENCODINGS = [
     Encoding("|", "^", "~", "", ""),
     Encoding("$", "@", "+", "\\", "_", codec="iso8859_15"),
 ]
-TEXTS = st.text(st.characters(blacklist_categories=("Cs",), max_codepoint=0xFF), max_size=30)
+TEXTS = st.text('|^~\\&#*:;!%$@+_ \r\n"aäß0\t\x7f', max_size=12)
+SEGMENTS = ("PID", "PV1", "OBX", "NTE", "ZDS", "Z9A")
 
 
 @st.composite
@@ -54,11 +55,11 @@ def messages(draw: st.DrawFn) -> Message:
     encoding = draw(st.sampled_from(ENCODINGS))._replace(codec="utf_8")
     words = TEXTS.map(lambda text: text.strip())
     component = words | st.lists(words, max_size=3)
-    field = words | st.lists(component, max_size=4) | st.lists(st.lists(words, max_size=3), max_size=3).map(Field)
+    field = words | st.lists(component, max_size=3) | st.lists(st.lists(words, max_size=2), max_size=3).map(Field)
     head = segment_of("MSH", ["KIS", *[""] * 14, "UTF-8"], encoding)
-    names = st.from_regex(r"[A-Z][A-Z0-9]{2}", fullmatch=True).filter(lambda n: n not in ("MSH", "BHS", "FHS"))
-    more = draw(st.lists(st.tuples(names, st.lists(field, min_size=1, max_size=5)), max_size=5))
-    segments = [segment_of(name, [*fields, "end"], encoding) for name, fields in more]
+    fields = st.lists(field, min_size=1, max_size=4)
+    more = draw(st.lists(st.tuples(st.sampled_from(SEGMENTS), fields), max_size=3))
+    segments = [segment_of(name, [*given, "end"], encoding) for name, given in more]
     return Message((head, *segments))
 
 

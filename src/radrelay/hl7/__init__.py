@@ -11,7 +11,15 @@ from radrelay.hl7.mllp import Limits, MllpListener, MllpSender, Port, Receiver
 from radrelay.hl7.processing import Handler, KeptMessage, Processor
 from radrelay.hl7.sealing import Seal
 from radrelay.hl7.sending import Outgoing
-from radrelay.hl7.service import ListedMessage, MessageQuery, forget_old, message_bytes, replay, search_messages
+from radrelay.hl7.service import (
+    ListedMessage,
+    MessageQuery,
+    forget_old,
+    forget_patient,
+    message_bytes,
+    replay,
+    search_messages,
+)
 from radrelay.hl7.trying import Trial, try_text
 
 __all__ = [
@@ -43,6 +51,7 @@ __all__ = [
     "Trial",
     "Visit",
     "forget_old",
+    "forget_patient",
     "load_mapping",
     "message_bytes",
     "parse",

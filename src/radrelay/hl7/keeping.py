@@ -57,13 +57,14 @@ class _Entry:
     message: Message | None
     content: Content | None
     refusal: MessageRefused | None
+    header: Header | None = None
     digest: bytes = b""
-    row_id: uuid.UUID | None = None
 
-    @property
-    def header(self) -> Header | None:
-        """Return its header, as far as it has one."""
-        return None if self.message is None else header_of(self.message)
+    def __post_init__(self) -> None:
+        if self.content is not None:
+            self.header = self.content.header
+        elif self.message is not None:
+            self.header = header_of(self.message)
 
 
 class Keeping:
@@ -214,9 +215,11 @@ def _named(content: Content | None) -> dict[str, str]:
     """Return the columns that a message is found by."""
     patient = None if content is None else content.patient
     about = () if content is None else content.orders or content.reports
+    merges = () if content is None or content.adt is None else content.adt.merges
     return {
         "patient_id": "" if patient is None else patient.patient_id,
         "patient_issuer": "" if patient is None else _fitting(patient.issuer, 200),
+        "prior_patient_id": next((one.prior.patient_id for one in merges), ""),
         "accession_number": next((_fitting(one.accession_number, 64) for one in about), ""),
         "lanes": json.dumps([] if content is None else [one.key for one in content.patients]),
     }

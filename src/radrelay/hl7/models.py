@@ -24,6 +24,7 @@ class Hl7Message(Owned, Base):
         Index("ix_hl7_message_state", "direction", "state", "id"),
         Index("ix_hl7_message_newest", "organisation_id", "received_at"),
         Index("ix_hl7_message_patient", "organisation_id", "patient_id"),
+        Index("ix_hl7_message_prior", "organisation_id", "prior_patient_id"),
         Index("ix_hl7_message_control", "organisation_id", "control_id"),
     )
 
@@ -34,6 +35,7 @@ class Hl7Message(Owned, Base):
     type: Mapped[str] = mapped_column(String(16))  # ADT^A01
     patient_id: Mapped[str] = mapped_column(String(64))
     patient_issuer: Mapped[str] = mapped_column(String(200))
+    prior_patient_id: Mapped[str] = mapped_column(String(64))  # of a merge or changed ID: the one that is no more
     accession_number: Mapped[str] = mapped_column(String(64))
     lanes: Mapped[str] = mapped_column(Text)  # JSON: pairs of issuer and patient ID
     state: Mapped[str] = mapped_column(String(16))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -23,7 +24,7 @@ FORGOTTEN_AT_ONCE = 500
 class MessageQuery:
     """What is looked for; what is empty is not asked."""
 
-    text: str = ""  # the beginning of a patient ID, accession number or control ID
+    text: str = ""  # the beginning of a patient ID (also of one that is no more), accession number or control ID
     type: str = ""  # ADT, or ADT^A01
     state: str = ""
     direction: str = ""
@@ -82,7 +83,8 @@ def search_messages(
 def _asked(query: MessageQuery) -> list[sa.ColumnElement[bool]]:
     asked: list[sa.ColumnElement[bool]] = []
     if query.text:
-        columns = (Hl7Message.patient_id, Hl7Message.accession_number, Hl7Message.control_id)
+        own = (Hl7Message.patient_id, Hl7Message.prior_patient_id)
+        columns = (*own, Hl7Message.accession_number, Hl7Message.control_id)
         asked.append(sa.or_(*(one.startswith(query.text, autoescape=True) for one in columns)))
     if query.type:
         asked.append(Hl7Message.type == query.type if "^" in query.type else Hl7Message.type.like(f"{query.type[:3]}%"))
@@ -135,6 +137,18 @@ def forget_old(session: Session, now: datetime, keep_days: int, limit: int = FOR
     ids = list(session.scalars(over))
     if ids:
         session.execute(sa.delete(Hl7Message).where(Hl7Message.id.in_(ids)))
+    return len(ids)
+
+
+def forget_patient(session: Session, organisation_id: uuid.UUID, issuer: str, patient_id: str) -> int:
+    """Delete every message about a patient, received or sent, one that waits, too; returns how many."""
+    named = sa.or_(Hl7Message.patient_id == patient_id, Hl7Message.prior_patient_id == patient_id)
+    found = session.execute(
+        sa.select(Hl7Message.id, Hl7Message.lanes).where(Hl7Message.organisation_id == organisation_id, named)
+    )
+    ids = [row.id for row in found.all() if [issuer, patient_id] in json.loads(row.lanes)]
+    for begin in range(0, len(ids), FORGOTTEN_AT_ONCE):
+        session.execute(sa.delete(Hl7Message).where(Hl7Message.id.in_(ids[begin : begin + FORGOTTEN_AT_ONCE])))
     return len(ids)
 
 

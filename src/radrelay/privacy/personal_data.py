@@ -239,8 +239,8 @@ KEPT: dict[str, Kept] = {
     "hl7_message": _kept(
         "direction port sender type control_id patient_id patient_issuer accession_number state received_at"
         " processed_at", _patient,
-        untold="lanes answer error error_code error_facts peer size digest sealed next_attempt_at attempts repeats"
-        " replays", why=f"{WORKING}; what another system says of a patient is told by that system",
+        untold="prior_patient_id lanes answer error error_code error_facts peer size digest sealed next_attempt_at"
+        " attempts repeats replays", why=f"{WORKING}; what another system says of a patient is told by that system",
     ),
     "delivery": _kept(
         "study_id state total sent failed created_at finished_at", _study,

@@ -62,13 +62,15 @@ def parts(raw: str, mark: str) -> list[str]:
 
 def picked(raw: str, encoding: Encoding, component: int = 1, subcomponent: int = 1) -> str:
     """Return the text of one component of a repetition, without blanks around it; empty for `""`."""
-    found = parts(raw, encoding.component)
-    if component > len(found):
-        return ""
-    found = parts(found[component - 1], encoding.subcomponent)
-    if subcomponent > len(found) or found[subcomponent - 1] == NULL:
-        return ""
-    return unescape(found[subcomponent - 1], encoding).strip()
+    for mark, place in ((encoding.component, component), (encoding.subcomponent, subcomponent)):
+        if mark and mark in raw:
+            found = raw.split(mark, place)
+            if place > len(found):
+                return ""
+            raw = found[place - 1]
+        elif place > 1:
+            return ""
+    return "" if not raw or raw == NULL else unescape(raw, encoding).strip()
 
 
 @dataclass(frozen=True, slots=True)

@@ -532,6 +532,7 @@ def tables() -> None:
         sa.Column("type", sa.String(length=16), nullable=False),
         sa.Column("patient_id", sa.String(length=64), nullable=False),
         sa.Column("patient_issuer", sa.String(length=200), nullable=False),
+        sa.Column("prior_patient_id", sa.String(length=64), nullable=False),
         sa.Column("accession_number", sa.String(length=64), nullable=False),
         sa.Column("lanes", sa.Text(), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
@@ -557,6 +558,7 @@ def tables() -> None:
     op.create_index("ix_hl7_message_digest", "hl7_message", ["organisation_id", "digest"], unique=False)
     op.create_index("ix_hl7_message_newest", "hl7_message", ["organisation_id", "received_at"], unique=False)
     op.create_index("ix_hl7_message_patient", "hl7_message", ["organisation_id", "patient_id"], unique=False)
+    op.create_index("ix_hl7_message_prior", "hl7_message", ["organisation_id", "prior_patient_id"], unique=False)
     op.create_index("ix_hl7_message_state", "hl7_message", ["direction", "state", "id"], unique=False)
     op.create_table(
         "holding",

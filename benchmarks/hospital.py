@@ -84,7 +84,7 @@ def run(plan: Plan) -> list[Line]:
                 plan.rounds, {name: _measuring(port, connections, count) for name, port in sides.items()}
             )
             sent += plan.rounds * connections * count
-            aims = (Aim(LEAST),) if connections > 1 else ()
+            aims = (Aim(LEAST),) if connections == max(CONNECTIONS) else ()
             what = f"{connections} connection{'s' if connections > 1 else ''}, each waits for its answer"
             lines.append(line(PART, what, "messages/s", found, *aims))
         if ours.kept() != sent:

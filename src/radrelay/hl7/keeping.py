@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 import structlog
@@ -34,7 +34,12 @@ from radrelay.storage.database import Database
 log = structlog.get_logger(__name__)
 
 WAITING, DONE, FAILED, KEPT, REFUSED = "waiting", "done", "failed", "kept", "refused"
-_INSERT = sa.insert(Hl7Message)
+_TABLE = cast(sa.Table, Hl7Message.__table__)
+_INSERT = sa.insert(_TABLE)
+_KNOWN = sa.select(_TABLE.c.id, _TABLE.c.organisation_id, _TABLE.c.digest, _TABLE.c.state).where(
+    _TABLE.c.organisation_id.in_(sa.bindparam("owners", expanding=True)),
+    _TABLE.c.digest.in_(sa.bindparam("digests", expanding=True)),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,12 +192,8 @@ def _known(session: Session, entries: Sequence[_Entry]) -> dict[tuple[uuid.UUID,
     wanted = {entry.digest for entry in entries if _can_be_told(entry)}
     if not wanted:
         return {}
-    found: sa.Result[Any] = session.execute(
-        sa.select(Hl7Message.id, Hl7Message.organisation_id, Hl7Message.digest, Hl7Message.state).where(
-            Hl7Message.organisation_id.in_({entry.inbox.organisation_id for entry in entries}),
-            Hl7Message.digest.in_(wanted),
-        )
-    )
+    owners = {entry.inbox.organisation_id for entry in entries}
+    found: sa.Result[Any] = session.execute(_KNOWN, {"owners": list(owners), "digests": list(wanted)})
     return {(row.organisation_id, row.digest): row for row in found.all()}
 
 

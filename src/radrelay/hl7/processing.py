@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import sqlalchemy as sa
 import structlog
@@ -20,7 +21,7 @@ from sqlalchemy.orm import Session
 
 from radrelay.clock import Clock
 from radrelay.errors import RadrelayError, Trouble, Unavailable
-from radrelay.hl7.content import Change, Content
+from radrelay.hl7.content import Change, Content, change_of
 from radrelay.hl7.errors import MessageRefused
 from radrelay.hl7.keeping import DONE, FAILED, KEPT, WAITING, Inbox
 from radrelay.hl7.models import Hl7Message
@@ -31,12 +32,27 @@ from radrelay.storage.database import Database
 log = structlog.get_logger(__name__)
 
 PAGE = 200
-HELD_S = 0.2
-"""So long a transaction goes on to the next message: others want to write, too."""
+HELD_S, YIELD_S = 0.05, 0.005
+"""So long a transaction goes on to the next message, and so long others may write in between."""
 FIRST_S, CAP_S = 2, 600
 MOST_FAULTS = 5
 """An error in the program itself is tried so often."""
-Lane = tuple[str, str]
+OwnedLane = tuple[uuid.UUID, str, str]
+
+
+class Waiting(NamedTuple):
+    """A waiting message, as far as its turn depends on it."""
+
+    id: uuid.UUID
+    organisation_id: uuid.UUID
+    lanes: str
+    next_attempt_at: datetime | None
+    type: str
+
+    @property
+    def owned_lanes(self) -> set[OwnedLane]:
+        """Return the patients whose messages keep their order with this one."""
+        return {(self.organisation_id, issuer, patient_id) for issuer, patient_id in json.loads(self.lanes)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,49 +91,61 @@ class Processor:
     def tick(self) -> int:
         """Work on all that waits and is due; returns how many messages came to an end."""
         ended, after = 0, uuid.UUID(int=0)
-        stopped: set[tuple[uuid.UUID, Lane]] = set()
+        stopped: set[OwnedLane] = set()
         while rows := self._page(after):
             after = rows[-1].id
-            due = [row for row in rows if not self._is_stopped(row, stopped)]
+            idle = [row.id for row in rows if not self._handlers_of(row.type)]
+            ended += self._set_aside(idle)
+            due = [row for row in rows if self._handlers_of(row.type) and not self._is_stopped(row, stopped)]
             while due:
                 ended += self._work(due, stopped)
+                time.sleep(YIELD_S)
         return ended
 
-    def _page(self, after: uuid.UUID) -> list[sa.Row[tuple[uuid.UUID, uuid.UUID, str, datetime | None]]]:
+    def _page(self, after: uuid.UUID) -> list[Waiting]:
+        columns = (
+            Hl7Message.id, Hl7Message.organisation_id, Hl7Message.lanes, Hl7Message.next_attempt_at, Hl7Message.type,
+        )  # fmt: skip
         with self._database.read() as session:
-            return list(
-                session.execute(
-                    sa.select(Hl7Message.id, Hl7Message.organisation_id, Hl7Message.lanes, Hl7Message.next_attempt_at)
-                    .where(Hl7Message.direction == "in", Hl7Message.state == WAITING, Hl7Message.id > after)
-                    .order_by(Hl7Message.id)
-                    .limit(PAGE)
-                )
+            rows = session.execute(
+                sa.select(*columns)
+                .where(Hl7Message.direction == "in", Hl7Message.state == WAITING, Hl7Message.id > after)
+                .order_by(Hl7Message.id)
+                .limit(PAGE)
             )
+            return [Waiting(*row) for row in rows]
 
-    def _is_stopped(
-        self, row: sa.Row[tuple[uuid.UUID, uuid.UUID, str, datetime | None]], stopped: set[tuple[uuid.UUID, Lane]]
-    ) -> bool:
+    def _handlers_of(self, kind: str) -> Sequence[Handler]:
+        change = change_of(kind)
+        return () if change is None else self._handlers.get(change, ())
+
+    def _set_aside(self, ids: Sequence[uuid.UUID]) -> int:
+        """End messages that nothing follows from here; they can be replayed once something does."""
+        if ids:
+            with self._database.write() as session:
+                session.execute(
+                    sa.update(Hl7Message)
+                    .where(Hl7Message.id.in_(ids), Hl7Message.state == WAITING)
+                    .values(state=KEPT, processed_at=self._clock.now())
+                )
+        return len(ids)
+
+    def _is_stopped(self, row: Waiting, stopped: set[OwnedLane]) -> bool:
         """Say whether a message has to wait, for itself or for an earlier one; those behind it wait for it then."""
-        lanes = _lanes(row.organisation_id, row.lanes)
         waits = row.next_attempt_at is not None and row.next_attempt_at > self._clock.now()
-        if waits or lanes & stopped:
-            stopped |= lanes
+        if waits or row.owned_lanes & stopped:
+            stopped |= row.owned_lanes
             return True
         return False
 
-    def _work(
-        self,
-        due: list[sa.Row[tuple[uuid.UUID, uuid.UUID, str, datetime | None]]],
-        stopped: set[tuple[uuid.UUID, Lane]],
-    ) -> int:
+    def _work(self, due: list[Waiting], stopped: set[OwnedLane]) -> int:
         """Work on the first of `due`, as many as one transaction takes, and take them away."""
         ended, until = 0, time.monotonic() + HELD_S
         with self._database.write() as session:
             while due and time.monotonic() < until:
                 row = due.pop(0)
-                lanes = _lanes(row.organisation_id, row.lanes)
-                if lanes & stopped:
-                    stopped |= lanes
+                if row.owned_lanes & stopped:
+                    stopped |= row.owned_lanes
                     continue
                 message = session.get(Hl7Message, row.id, with_for_update=True)
                 if message is None or message.state != WAITING:
@@ -125,7 +153,7 @@ class Processor:
                 if self._handled(session, message):
                     ended += 1
                 else:
-                    stopped |= lanes
+                    stopped |= row.owned_lanes
                 session.flush()
                 session.expunge(message)
         return ended
@@ -134,9 +162,8 @@ class Processor:
         """Let handlers act on a message and note how it went; says whether it is at its end."""
         try:
             content = self._content(message)
-            handlers = self._handlers.get(content.change, ()) if content.change is not None else ()
             with session.begin_nested():
-                for handler in handlers:
+                for handler in self._handlers_of(message.type):
                     handler(session, _kept(message), content)
         except Unavailable as error:
             return self._again(message, Trouble.of(error))
@@ -148,9 +175,10 @@ class Processor:
             if message.attempts + 1 >= MOST_FAULTS:
                 return self._end(message, FAILED, trouble)
             return self._again(message, trouble)
-        return self._end(message, DONE if handlers else KEPT, None)
+        return self._end(message, DONE, None)
 
     def _content(self, message: Hl7Message) -> Content:
+        """Return what a message says by the mapping of today; raises what it is refused by."""
         inbox = self._inboxes.get(message.port)
         if inbox is None:
             raise MessageRefused(f"the port {message.port} is not set any more, so nothing says how to read this")
@@ -174,10 +202,6 @@ class Processor:
         message.processed_at = self._clock.now()
         _tell(message, trouble)
         return True
-
-
-def _lanes(organisation_id: uuid.UUID, text: str) -> set[tuple[uuid.UUID, Lane]]:
-    return {(organisation_id, (issuer, patient_id)) for issuer, patient_id in json.loads(text)}
 
 
 def _tell(message: Hl7Message, trouble: Trouble | None) -> None:

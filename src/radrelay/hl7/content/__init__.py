@@ -1,6 +1,6 @@
 """What messages say, typed and frozen: patients, visits, orders, reports."""
 
-from radrelay.hl7.content.reading import Content, read
+from radrelay.hl7.content.reading import Content, change_of, read
 from radrelay.hl7.content.views import (
     Adt,
     Change,
@@ -24,5 +24,6 @@ __all__ = [
     "PatientEvent",
     "Report",
     "Visit",
+    "change_of",
     "read",
 ]

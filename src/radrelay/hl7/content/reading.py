@@ -28,6 +28,14 @@ TYPES: dict[str, tuple[str, ...]] = {"ADT": tuple(ADT_EVENTS), **ORDERS, **REPOR
 """The messages that something can follow from."""
 
 
+def change_of(kind: str) -> Change | None:
+    """Return what messages of a kind (`ADT^A01`) are about, None for one that nothing follows from."""
+    type_, _, event = kind.partition("^")
+    if event not in TYPES.get(type_, ()):
+        return None
+    return "patient" if type_ == "ADT" else "order" if type_ in ORDERS else "report"
+
+
 @dataclass(frozen=True, slots=True)
 class Content:
     """What a message says. Of one that is taken and about nothing that is known here all but `header` is empty.

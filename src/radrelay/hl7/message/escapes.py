@@ -40,8 +40,8 @@ def unescape(raw: str, encoding: Encoding) -> str:
 
 def _meant(sequence: str, encoding: Encoding) -> str | None:
     """Return what stands between two escape characters, None where that is no escape sequence."""
-    if len(sequence) == 1:
-        return _delimiter(sequence, encoding)
+    if len(sequence) < 2:
+        return _delimiter(sequence, encoding) if sequence else None
     if found := _FORMAT.fullmatch(sequence):
         return _formatted(found[1], int(found[2] or 1))
     if len(sequence) <= LONGEST and (found := _HEX.fullmatch(sequence)):

@@ -7,7 +7,7 @@ one component and unescapes it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -127,10 +127,16 @@ def _later(beginnings: Sequence[str], name: str, seen: set[str]) -> bool:
     return any(one in seen for one in beginnings[place + 1 :])
 
 
-class Field(tuple[tuple[tuple[str, ...], ...], ...]):
-    """What is to be written into a field: repetitions of components of subcomponents, as text."""
+@dataclass(frozen=True, slots=True)
+class Field:
+    """What is to be written into a field: repetitions, each a list of components."""
 
-    __slots__ = ()
+    repetitions: tuple[Sequence[str | Sequence[str]], ...]
+
+    @classmethod
+    def of(cls, repetitions: Iterable[Sequence[str | Sequence[str]]]) -> Field:
+        """Return a field of these repetitions."""
+        return cls(tuple(repetitions))
 
 
 Written = str | Sequence[str | Sequence[str]] | Field
@@ -151,7 +157,7 @@ def _field(given: Written, encoding: Encoding) -> str:
     if isinstance(given, str):
         return given if given == NULL else escape(given, encoding)
     if isinstance(given, Field):
-        return encoding.repetition.join(_components(one, encoding) for one in given)
+        return encoding.repetition.join(_components(one, encoding) for one in given.repetitions)
     return _components(given, encoding)
 
 

@@ -26,6 +26,7 @@ from radrelay.hl7 import (
     search_messages,
     shipped,
 )
+from radrelay.hl7 import keeping as module
 from radrelay.hl7.errors import ContentDamaged, FieldMissing, MessageNotFound, NothingToReplay
 from radrelay.hl7.mllp import Received
 from radrelay.hl7.service import hold_open
@@ -204,3 +205,25 @@ def test_messages_of_a_patient_who_is_erased_go_and_others_stay(keeping: Keeping
         assert forget_patient(session, HOSPITAL, "HOSPITAL", "4711") == 2
         assert forget_patient(session, uuid.UUID(int=8), "HOSPITAL", "47") == 0
     assert [row.control_id for row in rows(database)] == ["3", "4"]
+
+
+def test_message_that_another_process_keeps_in_the_same_moment_is_kept_once(
+    keeping: Keeping, database: Database, clock: FixedClock, seal: Seal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw, looked = adt(control_id="1"), []
+
+    def overtaken(session: Any, entries: Any) -> dict[Any, Any]:
+        looked.append(1)
+        return {} if len(looked) == 2 else really(session, entries)
+
+    really = module._known
+    take(keeping, raw)
+    monkeypatch.setattr(module, "_known", overtaken)
+    looked.append(1)
+    assert take(keeping, raw, adt(control_id="2")) == [["AA^1"], ["AA^2"]]
+    assert [(row.control_id, row.repeats) for row in rows(database)] == [("1", 1), ("2", 0)]
+
+
+def test_zero_bytes_in_a_header_are_kept_and_answered(keeping: Keeping, database: Database) -> None:
+    assert take(keeping, adt().replace(b"ADT^A01", b"AD\0^A\x001"), adt(control_id="a\0b")) == [["AR^1"], ["AA^a\0b"]]
+    assert all("\0" not in row.error + row.type + row.control_id for row in rows(database))

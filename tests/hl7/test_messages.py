@@ -192,7 +192,8 @@ def test_bytes_that_are_not_in_the_declared_character_set_are_refused() -> None:
     ("raw", "error"),
     [
         (b"", HeaderMissing), (b"PID|1||4711", HeaderMissing), (b"GET / HTTP/1.1", HeaderMissing),
-        (b"MSH", HeaderBroken), (b"MSH|", HeaderBroken), (b"MSH||^~\\&|", HeaderBroken),
+        (b"MSH", HeaderBroken), (b"MSH\r|^~\\&|X", HeaderBroken),
+        (b"MSH\xff^~\\&\xffX", HeaderBroken), (b"MSH|", HeaderBroken), (b"MSH||^~\\&|", HeaderBroken),
         (b"MSH|^^\\&|KIS", HeaderBroken), (b"MSHA^~\\&AKIS", HeaderBroken), (b"MSH|^~\\&#!|KIS", HeaderBroken),
         (HEAD + b"PID|1\rnot a segment|x", SegmentBroken), (HEAD + b"pid|1", SegmentBroken),
         (HEAD + b"PID|1\rMSHX|", SegmentBroken),
@@ -211,6 +212,13 @@ def test_line_breaks_in_a_report_stay_in_the_report() -> None:
     assert first.value(11) == "F"
     assert second.value(5) == "a\nb"
     assert [one.name for one in message.segments] == ["MSH", "PID", "OBX", "OBX", "NTE"]
+
+
+def test_line_break_in_a_header_hides_no_character_set() -> None:
+    raw = adt(charset="UNICODE UTF-8").replace(b"|RAD|", b"|R\nAD|")
+    assert names(raw) == "Müller"
+    with pytest.raises(SegmentBroken):
+        parse(HEAD + b"NTE\r|1||text")
 
 
 def test_two_messages_in_one_frame_are_two_and_a_batch_is_its_messages() -> None:

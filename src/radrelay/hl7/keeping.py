@@ -16,6 +16,7 @@ from typing import Any, cast
 
 import sqlalchemy as sa
 import structlog
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from radrelay.clock import Clock
@@ -33,6 +34,7 @@ from radrelay.storage.database import Database
 
 log = structlog.get_logger(__name__)
 
+LONGEST_ERROR = 1000
 WAITING, DONE, FAILED, KEPT, REFUSED = "waiting", "done", "failed", "kept", "refused"
 _TABLE = cast(sa.Table, Hl7Message.__table__)
 _INSERT = sa.insert(_TABLE)
@@ -116,17 +118,27 @@ class Keeping:
         return entry
 
     def _keep(self, entries: list[_Entry], now: datetime) -> None:
+        """Write the messages; another process that keeps one of them in the same moment is met at most once."""
+        ids = self._ids.take(len(entries))
+        for entry, row_id in zip(entries, ids, strict=True):
+            if not _can_be_told(entry):  # one without control ID may be another that says the same
+                entry.digest = self._seal.digest(row_id.bytes, entry.raw)
+        try:
+            self._write(entries, ids, now)
+        except IntegrityError:
+            self._write(entries, ids, now)
+
+    def _write(self, entries: list[_Entry], ids: list[uuid.UUID], now: datetime) -> None:
         with self._database.write() as session:
             known = _known(session, entries)
-            rows: dict[bytes, dict[str, Any]] = {}
-            for entry, row_id in zip(entries, self._ids.take(len(entries)), strict=True):
-                found = known.get((entry.inbox.organisation_id, entry.digest))
-                if found is not None:
-                    self._again(session, found, entry, now)
-                elif entry.digest in rows and _can_be_told(entry):
-                    rows[entry.digest]["repeats"] += 1
+            rows: dict[tuple[uuid.UUID, bytes], dict[str, Any]] = {}
+            for entry, row_id in zip(entries, ids, strict=True):
+                key = entry.inbox.organisation_id, entry.digest
+                if key in known:
+                    self._again(session, known[key], entry, now)
+                elif key in rows:
+                    rows[key]["repeats"] += 1
                 else:
-                    key = entry.digest if _can_be_told(entry) else row_id.bytes
                     rows[key] = self._row(entry, row_id, now)
             if rows:
                 session.execute(_INSERT, list(rows.values()))
@@ -183,15 +195,13 @@ def _broken_off(received: Received) -> MessageRefused:
 
 
 def _can_be_told(entry: _Entry) -> bool:
-    """Say whether the message names itself: one without control ID may be another that says the same."""
+    """Say whether the message names itself, by its control ID."""
     return entry.message is not None and bool(entry.message.header.raw(10))
 
 
 def _known(session: Session, entries: Sequence[_Entry]) -> dict[tuple[uuid.UUID, bytes], sa.Row[Any]]:
     """Return what came before, of the same organisation and port."""
-    wanted = {entry.digest for entry in entries if _can_be_told(entry)}
-    if not wanted:
-        return {}
+    wanted = {entry.digest for entry in entries}
     owners = {entry.inbox.organisation_id for entry in entries}
     found: sa.Result[Any] = session.execute(_KNOWN, {"owners": list(owners), "digests": list(wanted)})
     return {(row.organisation_id, row.digest): row for row in found.all()}
@@ -205,7 +215,7 @@ def _said(entry: _Entry) -> dict[str, Any]:
     return {
         "state": REFUSED if refusal is not None else WAITING if followed else KEPT,
         "answer": "AA" if refusal is None else refusal.answer,
-        "error": "" if trouble is None else trouble.detail,
+        "error": "" if trouble is None else _fitting(trouble.detail, LONGEST_ERROR),
         "error_code": "" if trouble is None else trouble.code,
         "error_facts": "{}" if trouble is None else json.dumps(dict(trouble.facts)),
         **_named(content if refusal is None else None),

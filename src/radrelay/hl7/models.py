@@ -20,7 +20,7 @@ class Hl7Message(Owned, Base):
 
     __tablename__ = "hl7_message"
     __table_args__ = (
-        Index("ix_hl7_message_digest", "organisation_id", "digest"),
+        Index("ux_hl7_message_digest", "organisation_id", "digest", unique=True),
         Index("ix_hl7_message_state", "direction", "state", "id"),
         Index("ix_hl7_message_newest", "organisation_id", "received_at"),
         Index("ix_hl7_message_patient", "organisation_id", "patient_id"),
@@ -45,7 +45,7 @@ class Hl7Message(Owned, Base):
     error_facts: Mapped[str] = mapped_column(Text)  # JSON
     peer: Mapped[str] = mapped_column(String(64))
     size: Mapped[int] = mapped_column(Integer)
-    digest: Mapped[bytes] = mapped_column(LargeBinary)  # HMAC over port, sender, control ID and bytes
+    digest: Mapped[bytes] = mapped_column(LargeBinary)  # HMAC over port, sender, control ID and bytes; see `keeping`
     sealed: Mapped[bytes] = mapped_column(LargeBinary)
     received_at: Mapped[datetime] = mapped_column(Instant)  # or made, of one to be sent
     processed_at: Mapped[datetime | None] = mapped_column(Instant)

@@ -24,6 +24,7 @@ Mode = Literal["auto", "original"]
 ACCEPT = {"AA": "CA", "AE": "CE", "AR": "CR"}
 POSITIVE = frozenset({"AA", "CA"})
 LONGEST_TEXT = 250
+EMPTY = Segment(("MSH", STANDARD.field, STANDARD.characters), STANDARD)
 _VERSION = re.compile(r"2\.(\d)(?:\.\d+)?")
 _PLACE = re.compile(r"([A-Z][A-Z0-9]{2})(?:\[(\d+)\])?(?:-(\d+)(?:\.(\d+))?(?:\.(\d+))?)?")
 
@@ -72,15 +73,17 @@ def _rescued(raw: bytes, reading: Reading) -> Segment:
     line = re.split(rb"[\r\n]", raw.lstrip(BLANK).removeprefix(MARK)[:4096], maxsplit=1)[0]
     text, codec = line.decode("iso8859_1"), "iso8859_1"
     if text[:3] != "MSH" or len(text) < 5 or text[3] in FORBIDDEN or not text[3].isascii():
-        return Segment(("MSH", "|", STANDARD.characters), STANDARD)
+        return EMPTY
     fields = text.split(text[3])
     try:
         encoding = encoding_of(text[3], fields[1], codec)
     except MessageRefused:
-        encoding = STANDARD._replace(field=text[3]) if text[3] not in STANDARD.characters else STANDARD
+        if text[3] in STANDARD.characters:
+            return EMPTY
+        encoding = STANDARD._replace(field=text[3])
         fields[1] = encoding.characters
     try:
-        declared = fields[17] if len(fields) > 17 else ""
+        declared = (fields[17] if len(fields) > 17 else "").partition(encoding.repetition or "\r")[0].strip()
         text, codec = decode(line, declared, reading.of(line.split(text[3].encode())), trust=reading.trust)
         fields = [fields[0], fields[1], *text.split(text[3])[2:]]
     except MessageRefused:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from radrelay.hl7.errors import HeaderBroken, HeaderMissing, SegmentBroken
 from radrelay.hl7.message.charsets import decode
-from radrelay.hl7.message.encoding import Encoding, encoding_of
+from radrelay.hl7.message.encoding import FORBIDDEN, Encoding, encoding_of
 from radrelay.hl7.message.model import HEADERS, Message, Segment
 
 BLANK = b" \t\r\n\0"
@@ -57,7 +57,7 @@ def parse(raw: bytes, reading: Reading = PLAIN) -> Message:
     raw = raw.removeprefix(MARK).strip(BLANK)
     if raw[:3] != b"MSH":
         raise HeaderMissing
-    if len(raw) < SHORTEST - 3:
+    if len(raw) < SHORTEST - 3 or not raw[3:4].isascii() or raw[3:4].decode() in FORBIDDEN:
         raise HeaderBroken
     end = _first_end(raw)
     header = raw[:end].split(raw[3:4])
@@ -86,8 +86,12 @@ def _line(segment: Segment) -> str:
 
 
 def _first_end(raw: bytes) -> int:
-    ends = [place for place in (raw.find(b"\r"), raw.find(b"\n")) if place >= 0]
-    return min(ends, default=len(raw))
+    """Return where the header ends, as `_lines` will part it from what follows."""
+    if b"\r" not in raw:
+        end = raw.find(b"\n")
+        return end if end >= 0 else len(raw)
+    found = re.search(rb"\r|\n(?=\n*[A-Z][A-Z0-9]{2}" + re.escape(raw[3:4]) + b")", raw)
+    return found.start() if found else len(raw)
 
 
 def _segments(text: str, codec: str) -> Iterator[Segment]:
@@ -120,7 +124,7 @@ def _whole(lines: list[str], mark: str) -> Iterator[tuple[int, list[str]]]:
             if begun is not None:
                 yield begun
             begun = number, [line]
-        elif begun is not None and begun[1][0][:3] in CONTINUED:
+        elif begun is not None and begun[1][0][:3] in CONTINUED and begun[1][0][3:4] == mark:
             begun[1].append(line)
         elif NAME.fullmatch(line.strip()):
             if begun is not None:

@@ -180,7 +180,9 @@ class MllpListener:
                 connection.flush(now)
             if events & READ and not self._stopping:
                 self._hand_over(connection, connection.read(buffer, now))
-        except Closed:
+        except Closed as closed:
+            if connection.handshaking:
+                log.warning("TLS handshake failed", host=connection.host, reason=str(closed.__cause__ or ""))
             self._drop(connection)
             return
         if connection.closing and not connection.pending and not connection.out:

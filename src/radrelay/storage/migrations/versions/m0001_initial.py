@@ -555,11 +555,11 @@ def tables() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_hl7_message")),
     )
     op.create_index("ix_hl7_message_control", "hl7_message", ["organisation_id", "control_id"], unique=False)
-    op.create_index("ix_hl7_message_digest", "hl7_message", ["organisation_id", "digest"], unique=False)
     op.create_index("ix_hl7_message_newest", "hl7_message", ["organisation_id", "received_at"], unique=False)
     op.create_index("ix_hl7_message_patient", "hl7_message", ["organisation_id", "patient_id"], unique=False)
     op.create_index("ix_hl7_message_prior", "hl7_message", ["organisation_id", "prior_patient_id"], unique=False)
     op.create_index("ix_hl7_message_state", "hl7_message", ["direction", "state", "id"], unique=False)
+    op.create_index("ux_hl7_message_digest", "hl7_message", ["organisation_id", "digest"], unique=True)
     op.create_table(
         "holding",
         sa.Column("study_id", Id(), nullable=False),

@@ -1,6 +1,6 @@
 """Radrelay beside Orthanc and dcmtk, in one run: prints what it finds and writes `benchmarks/RESULTS.md`.
 
-    python -m benchmarks [receive|web|query|zip|start|people|viewer|login|audit|links|search|sight …] [--quick]
+    python -m benchmarks [receive|web|query|zip|start|people|viewer|login|audit|links|hl7|search|sight …] [--quick]
                          [--rounds 3] [--folder F]
 
 Without names all parts run, about ten minutes; `search` and `sight` only if they were named once and so have filled
@@ -20,6 +20,7 @@ from pathlib import Path
 
 from benchmarks import (
     archives,
+    hospital,
     links,
     login,
     machine,
@@ -48,6 +49,7 @@ PARTS: dict[str, Callable[[Plan], list[Line]]] = {
     "login": login.run,
     "audit": record.run,
     "links": links.run,
+    "hl7": hospital.run,
     "search": million.run,
     "sight": sight.run,
 }

@@ -14,6 +14,7 @@ from radrelay import audit
 from radrelay.app import decoding
 from radrelay.app.commitments import DurableCommitments
 from radrelay.app.core import Core
+from radrelay.app.hl7 import open_listener
 from radrelay.app.prepare import prepare
 from radrelay.app.role import run_role, settle
 from radrelay.archive.naming import study_named
@@ -53,7 +54,7 @@ def run(settings: Settings) -> int:
 
 def serve(core: Core, stop: threading.Event) -> None:
     """Listen until `stop` is set, then let associations under way end."""
-    prepare(core)
+    prepared = prepare(core)
     audit.install(core.database, "listen", core.clock, core.keyring.metadata_key, study_named)
     book = SourceBook(core.database, core.settings)
     book.refresh()
@@ -67,12 +68,17 @@ def serve(core: Core, stop: threading.Event) -> None:
         core.settings.dicom,
         Services(reception, reception, query=query, commitments=promised, retrieve_ae=book.retrieve_ae),
     )
+    hospital = open_listener(core, prepared.organisation_id)
     settle()
     listener.start()
+    if hospital is not None:
+        hospital.start()
     reporting.start()
     try:
         stop.wait()
     finally:
+        if hospital is not None:
+            hospital.stop()
         listener.stop()
         reporting.join(REPORTING_S)
         landing.close()

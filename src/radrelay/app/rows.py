@@ -18,6 +18,8 @@ from radrelay.archive import models as archive_models
 from radrelay.archive import search_index
 from radrelay.audit import models as audit_models
 from radrelay.displays import models as displays_models
+from radrelay.hl7 import models as hl7_models
+from radrelay.hl7 import service as hl7_service
 from radrelay.identity import models as identity_models
 from radrelay.identity.factors import models as factors_models
 from radrelay.intake import models as intake_models
@@ -39,6 +41,7 @@ ROOMS = (
     consent_models,
     displays_models,
     factors_models,
+    hl7_models,
     identity_models,
     intake_models,
     mail_models,
@@ -100,8 +103,8 @@ def dump_rows(database: Database, write: Callable[[bytes], object]) -> tuple[lis
 def load_rows(database: Database, pieces: Iterator[bytes]) -> int:
     """Replace every row by the dumped ones, in one transaction, and make the text index anew.
 
-    Deliveries that were open are held in the same transaction, so that no crash lets them go out from a restored copy,
-    and the restore is noted as `UNFINISHED`. Returns how many deliveries those are.
+    Deliveries and HL7 messages that were to go out are held in the same transaction, so that no crash lets them go out
+    from a restored copy, and the restore is noted as `UNFINISHED`. Returns how many deliveries those are.
     """
     tables = {table.name: table for table in _tables()}
     with database.write() as session:
@@ -118,6 +121,7 @@ def load_rows(database: Database, pieces: Iterator[bytes]) -> int:
         append_only.hold(connection)
         _index_text(session)
         session.merge(storage_models.NodeState(name=UNFINISHED, value=b""))
+        hl7_service.hold_open(session)
         return deliveries.hold_open(session)
 
 

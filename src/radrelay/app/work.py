@@ -17,6 +17,7 @@ from radrelay.app.consent_keeping import carry_on_withdrawals, keep_usage
 from radrelay.app.core import Core
 from radrelay.app.directory import keep_following
 from radrelay.app.duties import NodeDuties
+from radrelay.app.hl7 import keep_hl7
 from radrelay.app.key_keeping import adopt_keys, finish_rotation
 from radrelay.app.mail import keep_posting
 from radrelay.app.precedence import step_back
@@ -230,6 +231,7 @@ def serve(core: Core, stop: threading.Event) -> None:
         *sending(core, stop, shop.landing.log.owner),
         *keep_posting(core, shop.landing.log.owner, stop),
         *keep_reminding(core, shop.landing.log.owner, stop),
+        *keep_hl7(core, prepared.organisation_id, shop.landing.log.owner, stop),
         *keep_following(core, prepared, shop.landing.log.owner, stop),
         *keep_watching(core, prepared, shop.landing.log.owner, stop),
     ]

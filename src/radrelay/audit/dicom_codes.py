@@ -27,6 +27,7 @@ TRANSFERRED = dcm("110104", "DICOM Instances Transferred")
 STUDY_DELETED = dcm("110105", "DICOM Study Deleted")
 EXPORT = dcm("110106", "Export")
 IMPORT = dcm("110107", "Import")
+PATIENT_RECORD = dcm("110110", "Patient Record")
 QUERY = dcm("110112", "Query")
 SECURITY_ALERT = dcm("110113", "Security Alert")
 USER_AUTHENTICATION = dcm("110114", "User Authentication")
@@ -113,6 +114,7 @@ _FAMILIES: dict[str, Told] = {  # by what stands before the dot
     "incident": Told(AUDIT_LOG_USED, "R"),
     "volume": Told(AUDIT_LOG_USED, "R"),
     "delivery": Told(ACTIVITY, "E"),
+    "hl7": Told(PATIENT_RECORD, "R"),
 } | {family: Told(SECURITY_ALERT, "E", kind) for family, kind in _ALERTS.items()}
 _ACTIONS: dict[str, Told] = {
     "factor.use": Told(USER_AUTHENTICATION, "E", LOGIN),
@@ -123,6 +125,8 @@ _ACTIONS: dict[str, Told] = {
     "access.break-glass": Told(SECURITY_ALERT, "E", EMERGENCY_OVERRIDE),
     "link.open": Told(USER_AUTHENTICATION, "E", LOGIN),
     "link.leave": Told(USER_AUTHENTICATION, "E", LOGOUT),
+    "hl7.search": Told(QUERY, "E"),
+    "hl7.replay": Told(PATIENT_RECORD, "E"),
     "study.search": Told(QUERY, "E"),
     "study.open": Told(ACCESSED, "R"),
     "study.view": Told(ACCESSED, "R"),

@@ -33,3 +33,13 @@ def set_timeout(sock: socket.socket, seconds: float) -> None:
     value = pack("ll", int(seconds), int(seconds % 1 * 1_000_000))
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, value)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, value)
+
+
+def keep_alive(sock: socket.socket, idle_s: int = 60, every_s: int = 15, times: int = 4) -> None:
+    """Probe a silent peer after `idle_s`, and give it up after `times` probes; where the system lets us say so."""
+    options = (("TCP_KEEPIDLE", idle_s), ("TCP_KEEPINTVL", every_s), ("TCP_KEEPCNT", times))
+    with contextlib.suppress(OSError):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in options:
+            if hasattr(socket, name):
+                sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)

@@ -29,13 +29,20 @@ def server_context(settings: DicomSettings) -> ssl.SSLContext:
 
     Raises `errors.Misconfigured`, which names the setting.
     """
-    if settings.tls_certificate is None or settings.tls_key is None:
-        raise Misconfigured("dicom.tls_port is set, but not both of dicom.tls_certificate and dicom.tls_key")
+    return server_context_of(settings.tls_certificate, settings.tls_key, settings.tls_ca, "dicom.tls")
+
+
+def server_context_of(
+    certificate: Path | None, key: Path | None, authorities: Path | None, named: str
+) -> ssl.SSLContext:
+    """Return the context of a listener whose settings begin with `named`; raises `errors.Misconfigured`."""
+    if certificate is None or key is None:
+        raise Misconfigured(f"TLS is asked for, but not both of {named}_certificate and {named}_key are set")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     _profile(context)
-    _load_chain(context, settings.tls_certificate, settings.tls_key, "dicom.tls_certificate and dicom.tls_key")
-    if settings.tls_ca is not None:
-        _load_authorities(context, settings.tls_ca, "dicom.tls_ca")
+    _load_chain(context, certificate, key, f"{named}_certificate and {named}_key")
+    if authorities is not None:
+        _load_authorities(context, authorities, f"{named}_ca")
         context.verify_mode = ssl.CERT_REQUIRED
     return context
 

@@ -236,6 +236,12 @@ KEPT: dict[str, Kept] = {
         untold="study_id holding_id subject number digest marks sop_class_uid sop_uid series_uid pictures sheet made_at"
         " landed_at withdrawn_at", why="what was made of marks, which are told; the objects are handed out",
     ),
+    "hl7_message": _kept(
+        "direction port sender type control_id patient_id patient_issuer accession_number state received_at"
+        " processed_at", _patient,
+        untold="prior_patient_id lanes answer error error_code error_facts peer size digest sealed next_attempt_at"
+        " attempts repeats replays", why=f"{WORKING}; what another system says of a patient is told by that system",
+    ),
     "delivery": _kept(
         "study_id state total sent failed created_at finished_at", _study,
         untold="destination_id series_id priority attempts next_attempt_at error error_code error_facts requested_by"

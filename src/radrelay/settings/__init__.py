@@ -25,6 +25,7 @@ from radrelay.errors import Misconfigured
 from radrelay.settings.base import GIB, HOUR_S, LOOPBACK, MIB, Section
 from radrelay.settings.counting import StatisticsSettings
 from radrelay.settings.elsewhere import DirectorySettings, OidcSettings, is_protected
+from radrelay.settings.hospital import Hl7Port, Hl7Settings
 from radrelay.settings.keeping import (
     AuditSettings,
     DatabaseSettings,
@@ -60,6 +61,8 @@ __all__ = [
     "DicomSettings",
     "DirectorySettings",
     "DisplaySettings",
+    "Hl7Port",
+    "Hl7Settings",
     "IdentitySettings",
     "IntakeSettings",
     "KeySettings",
@@ -105,6 +108,7 @@ class Settings(BaseSettings):
     mail: MailSettings = MailSettings()
     oidc: OidcSettings = OidcSettings()
     dicom: DicomSettings = DicomSettings()
+    hl7: Hl7Settings = Hl7Settings()
     database: DatabaseSettings = DatabaseSettings()
     storage: StorageSettings = StorageSettings()
     keys: KeySettings = KeySettings()

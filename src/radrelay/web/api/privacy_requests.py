@@ -14,7 +14,7 @@ from fastapi import APIRouter, Request
 from msgspec.structs import replace
 from sqlalchemy.orm import Session
 
-from radrelay import audit
+from radrelay import audit, hl7
 from radrelay.access import Principal
 from radrelay.archive.locking import lock_archive
 from radrelay.privacy import erasure, requests
@@ -196,6 +196,8 @@ def _erased(
     meant = found.of_one(wanted.person)
     ours = meant if wanted.instructed else meant.to_erase()
     made = erasure.erase(session, ours, deletion_of, by=principal.name, now=services.clock.now())
+    if found.people <= 1:
+        hl7.forget_patient(session, principal.organisation_id, one.subject.issuer, one.subject.patient_id)
     made = replace(made, clinics=len(meant.studies) - len(ours.studies))
     before = erasure.decoded(one.proof)
     if before is None:

@@ -525,6 +525,43 @@ def tables() -> None:
     )
     op.create_index("ix_erasure_due", "erasure", ["done_at"], unique=False)
     op.create_table(
+        "hl7_message",
+        sa.Column("direction", sa.String(length=3), nullable=False),
+        sa.Column("port", sa.String(length=64), nullable=False),
+        sa.Column("sender", sa.String(length=200), nullable=False),
+        sa.Column("control_id", sa.String(length=200), nullable=False),
+        sa.Column("type", sa.String(length=16), nullable=False),
+        sa.Column("patient_id", sa.String(length=64), nullable=False),
+        sa.Column("patient_issuer", sa.String(length=200), nullable=False),
+        sa.Column("prior_patient_id", sa.String(length=64), nullable=False),
+        sa.Column("accession_number", sa.String(length=64), nullable=False),
+        sa.Column("lanes", sa.Text(), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("answer", sa.String(length=2), nullable=False),
+        sa.Column("error", sa.Text(), nullable=False),
+        sa.Column("error_code", sa.String(length=64), nullable=False),
+        sa.Column("error_facts", sa.Text(), nullable=False),
+        sa.Column("peer", sa.String(length=64), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("received_at", Instant(), nullable=False),
+        sa.Column("processed_at", Instant(), nullable=True),
+        sa.Column("next_attempt_at", Instant(), nullable=True),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("repeats", sa.Integer(), nullable=False),
+        sa.Column("replays", sa.Integer(), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_hl7_message")),
+    )
+    op.create_index("ix_hl7_message_control", "hl7_message", ["organisation_id", "control_id"], unique=False)
+    op.create_index("ix_hl7_message_newest", "hl7_message", ["organisation_id", "received_at"], unique=False)
+    op.create_index("ix_hl7_message_patient", "hl7_message", ["organisation_id", "patient_id"], unique=False)
+    op.create_index("ix_hl7_message_prior", "hl7_message", ["organisation_id", "prior_patient_id"], unique=False)
+    op.create_index("ix_hl7_message_state", "hl7_message", ["direction", "state", "id"], unique=False)
+    op.create_index("ux_hl7_message_digest", "hl7_message", ["organisation_id", "digest"], unique=True)
+    op.create_table(
         "holding",
         sa.Column("study_id", Id(), nullable=False),
         sa.Column("source_id", Id(), nullable=False),

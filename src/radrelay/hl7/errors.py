@@ -1,0 +1,173 @@
+"""What can go wrong with HL7 messages: each says how it is answered (HL7 table 0357) and where in the message it is.
+
+`answer` tells the three ways apart that HL7 has (v2.5 2.9.2): AA, AE for what the sender has to mend before it sends
+again, AR for what is not for us, or for what has nothing to do with the message (it may be sent again as it is).
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from radrelay.errors import Conflict, Invalid, NotFound, RadrelayError, Unavailable
+
+Answer = Literal["AA", "AE", "AR"]
+
+
+class MessageRefused(RadrelayError):
+    """This HL7 message cannot be taken."""
+
+    code = "hl7-refused"
+    http_status: ClassVar[int] = 400
+    answer: ClassVar[Answer] = "AE"
+    condition: ClassVar[tuple[str, str]] = ("207", "Application internal error")
+
+    def __init__(self, message: str = "", at: str = "", **facts: object) -> None:
+        """`at` is the place as `PID-3.1`, or the number of a line."""
+        super().__init__(message, **({"at": at} if at else {}), **facts)
+        self.at = at
+
+
+class HeaderMissing(MessageRefused):
+    """This does not begin with the segment MSH: it is no HL7 message."""
+
+    code = "hl7-no-header"
+    answer = "AR"
+    condition = ("100", "Segment sequence error")
+
+
+class HeaderBroken(MessageRefused):
+    """The segment MSH does not say which characters part the fields."""
+
+    code = "hl7-header-broken"
+    answer = "AR"
+    condition = ("102", "Data type error")
+
+
+class SegmentBroken(MessageRefused):
+    """A line of the message does not begin with the name of a segment."""
+
+    code = "hl7-segment-broken"
+    condition = ("100", "Segment sequence error")
+
+
+class SegmentMissing(MessageRefused):
+    """The message lacks a segment that it must have."""
+
+    code = "hl7-segment-missing"
+    condition = ("100", "Segment sequence error")
+
+
+class FieldMissing(MessageRefused):
+    """The message lacks a field that it must have."""
+
+    code = "hl7-field-missing"
+    condition = ("101", "Required field missing")
+
+
+class FieldBroken(MessageRefused):
+    """A field of the message holds what it may not hold."""
+
+    code = "hl7-field-broken"
+    condition = ("102", "Data type error")
+
+
+class CharactersUnknown(MessageRefused):
+    """The message names a character set that is not known (MSH-18)."""
+
+    code = "hl7-characters-unknown"
+    answer = "AR"
+    condition = ("103", "Table value not found")
+
+
+class CharactersBroken(MessageRefused):
+    """The message is not in the character set that it names (MSH-18), or that is set for its sender."""
+
+    code = "hl7-characters-broken"
+    condition = ("102", "Data type error")
+
+
+class TypeUnsupported(MessageRefused):
+    """Messages of this type are not taken here (MSH-9.1)."""
+
+    code = "hl7-type"
+    answer = "AR"
+    condition = ("200", "Unsupported message type")
+
+
+class EventUnsupported(MessageRefused):
+    """Messages of this event are not taken here (MSH-9.2)."""
+
+    code = "hl7-event"
+    answer = "AR"
+    condition = ("201", "Unsupported event code")
+
+
+class VersionUnsupported(MessageRefused):
+    """This version of HL7 is not spoken here (MSH-12)."""
+
+    code = "hl7-version"
+    answer = "AR"
+    condition = ("203", "Unsupported version id")
+
+
+class NotProcessed(MessageRefused):
+    """The message could not be kept just now; it may be sent again as it is."""
+
+    code = "hl7-not-kept"
+    answer = "AR"
+
+
+class MessageTooLarge(MessageRefused):
+    """The message is larger than hl7.max_message_bytes allows."""
+
+    code = "hl7-too-large"
+    http_status = 413
+    answer = "AR"
+
+
+class MessageNotFound(NotFound):
+    """There is no such HL7 message."""
+
+    code = "hl7-not-found"
+
+
+class NothingToReplay(Conflict):
+    """This HL7 message waits already: it is worked on without being asked for again."""
+
+    code = "hl7-waits"
+
+
+class ContentDamaged(Conflict):
+    """What the HL7 message says cannot be read: it was sealed under other keys, or changed."""
+
+    code = "hl7-sealed"
+
+
+class MappingInvalid(Invalid):
+    """The mapping of HL7 fields cannot be used."""
+
+    code = "hl7-mapping"
+
+
+class ReceiverAway(Unavailable):
+    """The HL7 receiver cannot be reached, or closed the connection."""
+
+    code = "hl7-receiver-away"
+
+
+class ReceiverSilent(Unavailable):
+    """The HL7 receiver did not acknowledge the message in time."""
+
+    code = "hl7-receiver-silent"
+
+
+class AnswerBroken(Unavailable):
+    """What the HL7 receiver answered is no acknowledgement of the message."""
+
+    code = "hl7-answer-broken"
+
+
+class ReceiverRefused(Conflict):
+    """The HL7 receiver does not take the message."""
+
+    code = "hl7-receiver-refused"

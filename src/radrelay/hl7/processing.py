@@ -1,0 +1,217 @@
+"""What follows from received messages: one process works through them, each patient's in the order of their arrival.
+
+A handler runs in the transaction that notes the message as done, so its effects are there once. What fails because a
+part does not answer is tried again after growing pauses, and only messages of the same patients wait for it; what
+cannot be done is noted with its reason, and the patient's next message follows.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.orm import Session
+
+from radrelay.clock import Clock
+from radrelay.errors import RadrelayError, Trouble, Unavailable
+from radrelay.hl7.content import Change, Content, change_of
+from radrelay.hl7.errors import MessageRefused
+from radrelay.hl7.keeping import DONE, FAILED, KEPT, WAITING, Inbox
+from radrelay.hl7.models import Hl7Message
+from radrelay.hl7.sealing import Seal
+from radrelay.hl7.trying import understood
+from radrelay.storage.database import Database
+
+log = structlog.get_logger(__name__)
+
+PAGE = 200
+HELD_S, YIELD_S = 0.05, 0.005
+"""So long a transaction goes on to the next message, and so long others may write in between."""
+FIRST_S, CAP_S = 2, 600
+MOST_FAULTS = 5
+"""An error in the program itself is tried so often."""
+OwnedLane = tuple[uuid.UUID, str, str]
+
+
+class Waiting(NamedTuple):
+    """A waiting message, as far as its turn depends on it."""
+
+    id: uuid.UUID
+    organisation_id: uuid.UUID
+    lanes: str
+    next_attempt_at: datetime | None
+    type: str
+
+    @property
+    def owned_lanes(self) -> set[OwnedLane]:
+        """Return the patients whose messages keep their order with this one."""
+        return {(self.organisation_id, issuer, patient_id) for issuer, patient_id in json.loads(self.lanes)}
+
+
+@dataclass(frozen=True, slots=True)
+class KeptMessage:
+    """A message as a handler is told of it; its id is what effects of it refer to."""
+
+    id: uuid.UUID
+    organisation_id: uuid.UUID
+    port: str
+    type: str
+    control_id: str
+    received_at: datetime
+    replays: int
+
+
+Handler = Callable[[Session, KeptMessage, Content], None]
+"""Acts on a message in the caller's transaction; raises an error of `RadrelayError` for what cannot be done.
+
+One that raises `Unavailable` is called again later. It may be called again for a message that is replayed.
+"""
+
+
+class Processor:
+    """Works through waiting messages; one at a time for an installation (`storage.leadership`)."""
+
+    def __init__(
+        self, database: Database, clock: Clock, seal: Seal, inboxes: Mapping[str, Inbox],
+        handlers: Mapping[Change, Sequence[Handler]],
+    ) -> None:  # fmt: skip
+        self._database = database
+        self._clock = clock
+        self._seal = seal
+        self._inboxes = inboxes
+        self._handlers = handlers
+
+    def tick(self) -> int:
+        """Work on all that waits and is due; returns how many messages came to an end."""
+        ended, after = 0, uuid.UUID(int=0)
+        stopped: set[OwnedLane] = set()
+        while rows := self._page(after):
+            after = rows[-1].id
+            idle = [row.id for row in rows if not self._handlers_of(row.type)]
+            ended += self._set_aside(idle)
+            due = [row for row in rows if self._handlers_of(row.type) and not self._is_stopped(row, stopped)]
+            while due:
+                ended += self._work(due, stopped)
+                time.sleep(YIELD_S)
+        return ended
+
+    def _page(self, after: uuid.UUID) -> list[Waiting]:
+        columns = (
+            Hl7Message.id, Hl7Message.organisation_id, Hl7Message.lanes, Hl7Message.next_attempt_at, Hl7Message.type,
+        )  # fmt: skip
+        with self._database.read() as session:
+            rows = session.execute(
+                sa.select(*columns)
+                .where(Hl7Message.direction == "in", Hl7Message.state == WAITING, Hl7Message.id > after)
+                .order_by(Hl7Message.id)
+                .limit(PAGE)
+            )
+            return [Waiting(*row) for row in rows]
+
+    def _handlers_of(self, kind: str) -> Sequence[Handler]:
+        change = change_of(kind)
+        return () if change is None else self._handlers.get(change, ())
+
+    def _set_aside(self, ids: Sequence[uuid.UUID]) -> int:
+        """End messages that nothing follows from here; they can be replayed once something does."""
+        if ids:
+            with self._database.write() as session:
+                session.execute(
+                    sa.update(Hl7Message)
+                    .where(Hl7Message.id.in_(ids), Hl7Message.state == WAITING)
+                    .values(state=KEPT, processed_at=self._clock.now())
+                )
+        return len(ids)
+
+    def _is_stopped(self, row: Waiting, stopped: set[OwnedLane]) -> bool:
+        """Say whether a message has to wait, for itself or for an earlier one; those behind it wait for it then."""
+        waits = row.next_attempt_at is not None and row.next_attempt_at > self._clock.now()
+        if waits or row.owned_lanes & stopped:
+            stopped |= row.owned_lanes
+            return True
+        return False
+
+    def _work(self, due: list[Waiting], stopped: set[OwnedLane]) -> int:
+        """Work on the first of `due`, as many as one transaction takes, and take them away."""
+        ended, until = 0, time.monotonic() + HELD_S
+        with self._database.write() as session:
+            while due and time.monotonic() < until:
+                row = due.pop(0)
+                if row.owned_lanes & stopped:
+                    stopped |= row.owned_lanes
+                    continue
+                message = session.get(Hl7Message, row.id, with_for_update=True)
+                if message is None or message.state != WAITING:
+                    continue
+                if self._handled(session, message):
+                    ended += 1
+                else:
+                    stopped |= row.owned_lanes
+                session.flush()
+                session.expunge(message)
+        return ended
+
+    def _handled(self, session: Session, message: Hl7Message) -> bool:
+        """Let handlers act on a message and note how it went; says whether it is at its end."""
+        try:
+            content = self._content(message)
+            with session.begin_nested():
+                for handler in self._handlers_of(message.type):
+                    handler(session, _kept(message), content)
+        except Unavailable as error:
+            return self._again(message, Trouble.of(error))
+        except RadrelayError as error:
+            return self._end(message, FAILED, Trouble.of(error))
+        except Exception as error:  # why: one message that no handler foresaw must not stop all that come after it
+            log.exception("an HL7 message could not be worked on", message=str(message.id))
+            trouble = Trouble("error", f"an error in the program itself ({type(error).__name__}); see the log")
+            if message.attempts + 1 >= MOST_FAULTS:
+                return self._end(message, FAILED, trouble)
+            return self._again(message, trouble)
+        return self._end(message, DONE, None)
+
+    def _content(self, message: Hl7Message) -> Content:
+        """Return what a message says by the mapping of today; raises what it is refused by."""
+        inbox = self._inboxes.get(message.port)
+        if inbox is None:
+            raise MessageRefused(f"the port {message.port} is not set any more, so nothing says how to read this")
+        _, content, refusal = understood(self._seal.open(message.id, message.sealed), inbox.mapping, inbox.reading)
+        if refusal is not None:
+            raise refusal
+        assert content is not None  # noqa: S101 - narrows for the type checker; one of the two is there
+        return content
+
+    def _again(self, message: Hl7Message, trouble: Trouble) -> bool:
+        pause_s = min(FIRST_S << min(message.attempts, 10), CAP_S)
+        message.attempts += 1
+        message.next_attempt_at = self._clock.now() + timedelta(seconds=pause_s)
+        _tell(message, trouble)
+        return False
+
+    def _end(self, message: Hl7Message, state: str, trouble: Trouble | None) -> bool:
+        message.state = state
+        message.attempts += 1
+        message.next_attempt_at = None
+        message.processed_at = self._clock.now()
+        _tell(message, trouble)
+        return True
+
+
+def _tell(message: Hl7Message, trouble: Trouble | None) -> None:
+    message.error = "" if trouble is None else trouble.detail
+    message.error_code = "" if trouble is None else trouble.code
+    message.error_facts = "{}" if trouble is None else json.dumps(dict(trouble.facts))
+
+
+def _kept(message: Hl7Message) -> KeptMessage:
+    return KeptMessage(
+        message.id, message.organisation_id, message.port, message.type, message.control_id, message.received_at,
+        message.replays,
+    )  # fmt: skip

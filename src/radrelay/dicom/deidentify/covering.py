@@ -59,19 +59,15 @@ def cover(data_set: Buffer, ts: str, rectangles: tuple[Rectangle, ...]) -> Cover
 
 def _blacken(pixels: bytearray, descriptor: FrameDescriptor, rectangles: tuple[Rectangle, ...]) -> None:
     word = np.dtype(f"<{'i' if descriptor.signed else 'u'}{descriptor.bits_allocated // 8}")
-    shape = (descriptor.frames, descriptor.rows, descriptor.columns)
-    if descriptor.samples > 1:
-        separate = descriptor.planar == 1
-        shape = (
-            (descriptor.frames, descriptor.samples, descriptor.rows, descriptor.columns)
-            if separate
-            else (*shape, descriptor.samples)
-        )
+    separate = descriptor.samples > 1 and descriptor.planar == 1
+    shape = (descriptor.frames, *descriptor.shape)
+    if separate:
+        shape = (descriptor.frames, descriptor.samples, descriptor.rows, descriptor.columns)
     count = int(np.prod(shape))
     if len(pixels) < count * word.itemsize:
         raise Malformed("The pixel data is shorter than its frames.")
     frames = np.frombuffer(pixels, word, count).reshape(shape)
-    if descriptor.samples > 1 and descriptor.planar == 1:
+    if separate:
         frames = np.moveaxis(frames, 1, -1)
     black = _black(frames, descriptor)
     for left, top, width, height in rectangles:

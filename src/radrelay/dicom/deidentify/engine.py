@@ -32,6 +32,7 @@ from radrelay.errors import Invalid, TooLarge
 
 BULK = 0x7FE00000
 METHOD = f"Radrelay, PS3.15 {EDITION}"
+_MAKERS = (0x00080070, 0x00081090)
 _ITEM = b"\xfe\xff\x00\xe0"
 
 
@@ -164,7 +165,7 @@ class _Object:
         self.header = header
         self.project = project
         self.sop_class = (header.texts(0x00080016) or [""])[0]
-        subject = _subject(header)
+        subject = subject_of(header)
         self.alias = alias or Alias(derived_alias(project, subject))
         modified = Option.MODIFIED_DATES in project.options
         self.days = shift_days(project, subject) if modified else None
@@ -185,7 +186,8 @@ class _Object:
         """Return the result: written once, and once more if what it lost stands elsewhere in it."""
         run = Rewriting(self.view, self.plan, self.choices, self.header)
         head, bulk = self._written(run)
-        needles = run.identity.needles(self._terms())
+        maker = " ".join(text for tag in _MAKERS for text in self.header.texts(tag))
+        needles = run.identity.needles(self._terms(), maker)
         lowered = head.lower()
         if needles.within(lowered) or any(uid.encode("latin-1", "replace") in lowered for uid in run.identity.uids):
             again = Rewriting(self.view, self.plan, self.choices, self.header, needles, run.identity)
@@ -242,7 +244,7 @@ class _Object:
         return sorted(found.items())
 
 
-def _subject(header: DataElements) -> Subject:
+def subject_of(header: DataElements) -> Subject:
     """Return whose object it is; without a patient ID by name and birth date, without these by study."""
     issuer, patient_id = ((header.texts(tag) or [""])[0] for tag in (0x00100021, 0x00100020))
     if patient_id:

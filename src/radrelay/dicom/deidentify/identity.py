@@ -49,10 +49,11 @@ class Needles:
 class Identity:
     """Collects the values that an object loses."""
 
-    __slots__ = ("found", "uids")
+    __slots__ = ("found", "places", "uids")
 
     def __init__(self) -> None:
         self.found: set[str] = set()
+        self.places: set[str] = set()
         self.uids: set[str] = set()
 
     def add_name(self, text: str) -> None:
@@ -64,6 +65,10 @@ class Identity:
         """Take an identifier, address or other text, each of its values as a whole."""
         self.found.update(value.strip() for value in text.split("\\") if _tells(value.strip()))
 
+    def add_place(self, text: str) -> None:
+        """Take what names an institution, a room or a device: a device's own name may be a part of its model's."""
+        self.places.update(value.strip() for value in text.split("\\") if _tells(value.strip()))
+
     def add_date(self, text: str) -> None:
         """Take the dates of a DA or DT."""
         for value in text.split("\\"):
@@ -71,9 +76,14 @@ class Identity:
             if len(digits) == 8 and digits.isdecimal() and digits not in ("19000101", "00000000"):
                 self.found.add(digits)
 
-    def needles(self, terms: tuple[str, ...]) -> Needles:
-        """Return what to search for in an object whose character set is `terms`."""
-        return _needles(frozenset(self.found), terms)
+    def needles(self, terms: tuple[str, ...], maker: str) -> Needles:
+        """Return what to search for in an object whose character set is `terms`.
+
+        `maker` is manufacturer and model: what only repeats these, such as a station called like its model, stays.
+        """
+        makers = maker.casefold()
+        places = {value for value in self.places if value.casefold() not in makers}
+        return _needles(frozenset(self.found | places), terms)
 
 
 def _tells(value: str) -> bool:

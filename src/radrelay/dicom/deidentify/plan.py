@@ -24,6 +24,8 @@ SCHEME, MEANING, CODE_TAGS = 0x00080102, 0x00080104, (0x00080100, 0x00080119, 0x
 _FREE_TEXT = frozenset(("LO", "LT", "SH", "ST", "UC", "UT"))
 _IDENTIFYING = _FREE_TEXT | {"PN", "AE", "UN"}
 _DATES = frozenset(("DA", "DT", "TM"))
+_OF_PLACES = (0x0008, 0x0018)
+"""Groups whose identifiers are those of institutions and devices, besides staff and accession number."""
 _REPLACED = _FREE_TEXT | _DATES | {"AE", "DS", "IS", "UN", "UR"}
 _WRITTEN = frozenset({0x00120062, 0x00120063, 0x00120064, 0x00280303})
 
@@ -60,13 +62,13 @@ class Step(Enum):
 
 
 class Decision(NamedTuple):
-    """A step, and what its value says of a person: `name`, `value`, `date`, or nothing."""
+    """A step, and what its value tells: a `name`, a `value` of a person, a `place`, a `date`, or nothing."""
 
     step: Step
     tells: str = ""
 
 
-_CHARSET = 0x00080005
+_CHARSET, _ACCESSION = 0x00080005, 0x00080050
 _PATIENT = (0x00100010, 0x00100020)
 
 
@@ -131,7 +133,9 @@ class Plan:
             return Decision(Step.AGE if vr == "AS" and self.caps_ages else Step.KEEP)
         if code == "C":
             return Decision(_cleaning(tag, vr), tells)
-        return Decision(_STEPS[code], tells)
+        return Decision(
+            _STEPS[code], "place" if tells == "value" and tag >> 16 in _OF_PLACES and tag != _ACCESSION else tells
+        )
 
     def _unlisted(self, tag: int, vr: str, mode: Mode) -> Decision:
         if tag == _CHARSET:

@@ -31,15 +31,16 @@ def safe_tags(view: memoryview, places: Iterable[Element], declared: DataElement
 
     `declared` are the elements of the top level, whose (0008,0300) may call blocks or elements safe.
     """
-    table, blocks, elements = safe_attributes(), set(), set()
+    table = safe_attributes()
+    blocks: set[tuple[int, str]] = set()
+    elements: set[tuple[int, str, int]] = set()
     for item in declared.items(CHARACTERISTICS) if declared is not None else ():
-        group, creator = item.integers(_GROUP)[:1], item.texts(_CREATOR)[:1]
-        if not group or not creator:
-            continue
+        owners = list(zip(item.integers(_GROUP)[:1], item.texts(_CREATOR)[:1], strict=False))
         if item.texts(_STATUS)[:1] == ["SAFE"]:
-            blocks.add((group[0], creator[0]))
+            blocks.update(owners)
         raw = item.raw(_SAFE_ELEMENTS)
-        elements |= {(group[0], creator[0], low & 0xFF) for (low,) in struct.iter_unpack("<H", raw[: len(raw) & ~1])}
+        lows = [low & 0xFF for (low,) in struct.iter_unpack("<H", raw[: len(raw) & ~1])]
+        elements.update((*owner, low) for owner in owners for low in lows)
     creators: dict[int, str] = {}
     found: dict[int, bytes] = {}
     for place in places:

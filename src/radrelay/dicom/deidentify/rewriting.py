@@ -20,8 +20,8 @@ from radrelay.dicom.deidentify.plan import CONTENT, SCHEME, Decision, Mode, Plan
 from radrelay.dicom.deidentify.private_attributes import safe_tags
 from radrelay.dicom.deidentify.report import Change, Outcome
 from radrelay.dicom.deidentify.structured import tells_of_patient
-from radrelay.dicom.deidentify.texts import cleaned
-from radrelay.dicom.dialects import DEPTH_LIMIT, ITEM, UNDEFINED
+from radrelay.dicom.deidentify.texts import cleaned, is_technical
+from radrelay.dicom.dialects import DEPTH_LIMIT, ITEM, SEQUENCE_END, UNDEFINED
 from radrelay.dicom.elements import Buffer, DataElements, Element, implicit_vr, item_places, walk
 from radrelay.dicom.errors import Malformed
 from radrelay.dicom.rewrite import Rules, element_header
@@ -154,12 +154,7 @@ class Rewriting:
         if place.undefined:
             return
         text = self._text(place, level)
-        if tells == "name":
-            self.identity.add_name(text)
-        elif tells == "date":
-            self.identity.add_date(text)
-        else:
-            self.identity.add_value(text)
+        _LEARNING[tells](self.identity, text)
 
     def _learn_items(self, place: Element, level: Level) -> None:
         """Learn from a sequence that goes as a whole: the same values may stand elsewhere."""
@@ -222,7 +217,8 @@ class Rewriting:
         text = before = level.charset.decode(raw, name=vr == b"PN")
         for uid in uids:
             text = text.replace(uid, self._new_uid(uid))
-        text = self.needles.taken_out(text)
+        if vr != b"CS" or not is_technical(text):
+            text = self.needles.taken_out(text)
         return raw if text == before else encode(text, level.terms)
 
     def _new_uid(self, original: str) -> str:
@@ -312,7 +308,7 @@ class Rewriting:
             raise Malformed(f"Sequences nest deeper than {DEPTH_LIMIT}.")
         unknown = place.vr == b"UN" and level.rules.explicit
         rules = Rules(explicit=False) if unknown else level.rules
-        if place.length and (place.length < 8 or self._tag_at(place.value) != ITEM):
+        if place.length and (place.length < 8 or self._tag_at(place.value) not in (ITEM, SEQUENCE_END)):
             if place.undefined and place.vr in _BYTES:
                 out.append(self.view[place.start : place.end])
                 return
@@ -362,6 +358,9 @@ class Rewriting:
         return tells_of_patient(DataElements(self.view, rules.explicit, True, start, stop))
 
 
+_LEARNING: dict[str, Callable[[Identity, str], None]] = {
+    "name": Identity.add_name, "value": Identity.add_value, "place": Identity.add_place, "date": Identity.add_date,
+}  # fmt: skip
 _ACTIONS: dict[Step, Callable[[Rewriting, Element, Step, Level, list[Buffer]], None]] = {
     Step.KEEP: Rewriting._keep, Step.REMOVE: Rewriting._simple, Step.EMPTY: Rewriting._simple,
     Step.DUMMY: Rewriting._simple, Step.UID: Rewriting._uid, Step.MOVE: Rewriting._move, Step.CLEAN: Rewriting._clean,

@@ -18,11 +18,27 @@ _GAPS = re.compile(r"\s{2,}")
 _ENDS = " \t-_/.,;:+*#()[]&'\"|~^="
 
 
+_TERMS = frozenset((
+    "original", "derived", "primary", "secondary", "container", "text", "num", "code", "pname", "datetime", "date",
+    "uidref", "composite", "waveform", "scoord", "scoord3d", "tcoord", "contains", "has", "properties", "obs", "context",
+    "acq", "inferred", "selected", "concept", "mod", "separate", "continuous", "other", "none", "unknown", "mixed",
+    "yes", "no", "true", "false", "rcbf", "rcbv", "auto", "approved", "unapproved", "rejected", "polygon", "polyline",
+    "point", "circle", "ellipse", "multipoint", "closed", "planar", "open", "uncombined", "square", "linear", "area",
+))  # fmt: skip
+"""Defined terms of code strings that hold a data set together, besides the words of technique."""
+
+
 @cache
 def allowed_words() -> frozenset[str]:
     """Return the words that come along, in lower case."""
     text = files(__package__).joinpath("allowed_words.txt").read_text(encoding="utf-8")
     return frozenset(word for line in text.splitlines() if not line.startswith("#") for word in line.split())
+
+
+def is_technical(text: str) -> bool:
+    """Return whether a code string is made of terms of technique alone: these stay, whatever a person is called."""
+    words = [word.casefold() for word in _WORDS.findall(text)]
+    return all(word in _TERMS or word in allowed_words() for word in words)
 
 
 def cleaned(text: str, own_words: frozenset[str]) -> str:

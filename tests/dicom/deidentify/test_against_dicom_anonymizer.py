@@ -20,7 +20,7 @@ from pydicom.dataset import Dataset
 
 from radrelay.dicom.deidentify import Deidentified, Project
 from radrelay.dicom.deidentify.attribute_types import type_of
-from radrelay.dicom.deidentify.profile_table import profile
+from radrelay.dicom.deidentify.profile_table import Row, profile
 from radrelay.dicom.dictionary import keyword_of
 from tests.dicom.deidentify.made import outcome_of, project, read
 
@@ -64,29 +64,38 @@ def fate(before: Dataset, after: Dataset, tag: int) -> str:
 
 def reason(tag: int, theirs: str, ours: str, sop_class: str) -> str:
     """Return why an attribute comes out differently; empty when there is no reason."""
-    row = profile().get(tag)
-    kind = type_of(tag, 0, sop_class)
     if tag in ADDED_BY_US:
         return "the patient has an alias, so that no two are one; what was done is said"
     if tag & 0xFFFF == 0 and ours == "gone":
         return "group lengths are retired and go (PS3.5 7.2)"
-    if row is not None and "/" in row.basic:
+    row = profile().get(tag)
+    return unlisted(tag, theirs, ours) if row is None else listed(row, theirs, ours, type_of(tag, 0, sop_class))
+
+
+def unlisted(tag: int, theirs: str, ours: str) -> str:
+    """Return why an attribute that the table does not name comes out differently."""
+    if tag >> 24 == 0x60 and ours == "gone":
+        return "without its bits the rest of an overlay says nothing, and its description may say too much"
+    if not keyword_of(tag) and ours == "gone":
+        return "an attribute that the data dictionary does not know"
+    if ours in ("other", "empty") and theirs == "same":
+        return "theirs leaves what is in sequences, and values that stand elsewhere, as they are"
+    return ""
+
+
+def listed(row: Row, theirs: str, ours: str, kind: int | None) -> str:
+    """Return why an attribute of the table comes out differently."""
+    if "/" in row.basic:
         chosen = {"gone": "X", "empty": "Z", "other": "DU", "same": "DU"}[ours]
         if any(letter in row.basic for letter in chosen):
             return "of the alternatives, the one that the IOD's type asks for; theirs does not know the IOD"
-    if row is not None and row.basic in ("X", "U") and theirs == "other":
+    if row.basic in ("X", "U") and theirs == "other":
         return "theirs writes a dummy for dates that are to go, and a UID where there was none"
-    if tag >> 24 == 0x60 and ours == "gone":
-        return "without its bits the rest of an overlay says nothing, and its description may say too much"
-    if row is not None and row.basic == "Z" and {ours, theirs} <= {"empty", "other", "same"} and ours != "other":
+    if row.basic == "Z" and ours != "other":
         return "empty, as Z says; theirs writes dates and times of the year 1, and leaves sequences"
-    if row is not None and row.basic == "Z" and kind == 1 and ours == "other":
+    if row.basic == "Z" and kind == 1 and ours == "other":
         return "type 1: a dummy value, which Z allows, instead of an empty one, which the IOD forbids"
-    if row is None and not keyword_of(tag) and ours == "gone":
-        return "an attribute that the data dictionary does not know"
-    if row is None and ours in ("other", "empty") and theirs == "same":
-        return "theirs leaves what is in sequences, and values that stand elsewhere, as they are"
-    if row is not None and row.basic == "D" and {ours, theirs} == {"same", "other"} and row.vr == "SQ":
+    if row.basic == "D" and row.vr == "SQ" and {ours, theirs} == {"same", "other"}:
         return "a sequence whose items hold nothing but what stays"
     return ""
 
@@ -102,7 +111,7 @@ def compared(path: Path, ours: Project) -> Counter[str] | None:
         theirs = copy.deepcopy(before)
         try:
             anonymize_dataset(theirs, base_rules_gen=initialize_actions_2024b)
-        except Exception:  # noqa: BLE001 - it raises all kinds on values that are not valid
+        except Exception:  # it raises all kinds of them on values that are not valid
             return None
         after = read(made)
         reasons: Counter[str] = Counter()

@@ -20,7 +20,8 @@ _ENDS = " \t-_/.,;:+*#()[]&'\"|~^="
 
 _TERMS = frozenset((
     "original", "derived", "primary", "secondary", "container", "text", "num", "code", "pname", "datetime", "date",
-    "uidref", "composite", "waveform", "scoord", "scoord3d", "tcoord", "contains", "has", "properties", "obs", "context",
+    "uidref", "composite", "waveform", "scoord", "scoord3d", "tcoord", "contains", "has", "properties", "obs",
+    "context",
     "acq", "inferred", "selected", "concept", "mod", "separate", "continuous", "other", "none", "unknown", "mixed",
     "yes", "no", "true", "false", "rcbf", "rcbv", "auto", "approved", "unapproved", "rejected", "polygon", "polyline",
     "point", "circle", "ellipse", "multipoint", "closed", "planar", "open", "uncombined", "square", "linear", "area",

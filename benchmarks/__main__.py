@@ -1,6 +1,6 @@
 """Radrelay beside Orthanc and dcmtk, in one run: prints what it finds and writes `benchmarks/RESULTS.md`.
 
-    python -m benchmarks [receive|web|query|zip|start|people|viewer|login|audit|links|search|sight …] [--quick]
+    python -m benchmarks [receive|web|query|zip|deid|start|people|viewer|login|audit|links|search|sight …] [--quick]
                          [--rounds 3] [--folder F]
 
 Without names all parts run, about ten minutes; `search` and `sight` only if they were named once and so have filled
@@ -20,6 +20,7 @@ from pathlib import Path
 
 from benchmarks import (
     archives,
+    deid,
     links,
     login,
     machine,
@@ -42,6 +43,7 @@ PARTS: dict[str, Callable[[Plan], list[Line]]] = {
     "web": web.run,
     "query": query.run,
     "zip": archives.run,
+    "deid": deid.run,
     "start": start.run,
     "people": people.run,
     "viewer": viewer.run,

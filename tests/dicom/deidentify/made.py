@@ -9,6 +9,7 @@ from pathlib import Path
 import pydicom
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filewriter import dcmwrite
+from pydicom.uid import UID
 
 from radrelay.dicom.deidentify import Alias, Deidentified, Option, Project, Refused, deidentify
 from radrelay.dicom.part10 import parse_preamble
@@ -28,7 +29,7 @@ def project(*options: Option, **more: object) -> Project:
 def a_study(sop_class: str = CT, **attributes: object) -> Dataset:
     """Return a data set of a person, to which attributes are added by keyword."""
     made = Dataset()
-    made.SOPClassUID, made.SOPInstanceUID = sop_class, "1.3.6.1.4.1.99.1.2.3"
+    made.SOPClassUID, made.SOPInstanceUID = UID(sop_class), UID("1.3.6.1.4.1.99.1.2.3")
     made.StudyInstanceUID, made.SeriesInstanceUID = "1.3.6.1.4.1.99.1", "1.3.6.1.4.1.99.1.2"
     made.FrameOfReferenceUID = "1.3.6.1.4.1.99.7"
     made.PatientName, made.PatientID, made.IssuerOfPatientID = "Quastenflosser^Zyprian", "PK-774411", "KLINIKUM"
@@ -43,7 +44,7 @@ def a_study(sop_class: str = CT, **attributes: object) -> Dataset:
 def encoded(data_set: Dataset, ts: str = EXPLICIT_LE) -> bytes:
     """Return the bytes of a data set without file meta information."""
     data_set.file_meta = FileMetaDataset()
-    data_set.file_meta.TransferSyntaxUID = ts
+    data_set.file_meta.TransferSyntaxUID = UID(ts)
     data_set.file_meta.MediaStorageSOPClassUID = data_set.get("SOPClassUID", "1.2")
     data_set.file_meta.MediaStorageSOPInstanceUID = data_set.get("SOPInstanceUID", "1.2.3")
     buffer = io.BytesIO()

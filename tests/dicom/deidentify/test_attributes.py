@@ -163,7 +163,7 @@ def test_safe_private_attributes_stay_with_their_creators_and_no_others() -> Non
     source.private_block(0x0043, "GEMS_PARM_01", create=True).add_new(0x27, "SH", "PK-774411")
     made = read(result_of(source, project(Option.SAFE_PRIVATE)))
     assert made[0x0019100C].value == 1000
-    assert made[0x00431027].value in ("", None)
+    assert made[0x00431027].value == "REMOVED"
     assert 0x0019100F not in made
     assert 0x00211001 not in made
     assert 0x00210010 not in made
@@ -201,7 +201,7 @@ def test_local_text_of_the_patient_is_found_where_an_attribute_stays() -> None:
     source.AnatomicRegionSequence = Sequence([coded("1", "99LOCAL", "of QUASTENFLOSSER")])
     made = result_of(source, project())
     found = read(made)
-    assert found.FilterType == ""
+    assert found.FilterType == "REMOVED"
     assert found.ConvolutionKernel == "B30f"
     assert "QUASTEN" not in found.AnatomicRegionSequence[0].CodeMeaning
     assert made.report.count(Outcome.SCRUBBED) == 2

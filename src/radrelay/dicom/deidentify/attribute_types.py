@@ -51,13 +51,16 @@ def type_of(tag: int, parent: int, sop_class: str) -> int | None:
 def resolve(code: str, kind: int | None, *, unsure: str) -> str:
     """Return the one action of a combined code (PS3.15 E.1) for an attribute of a type.
 
-    X where the attribute is optional, Z where it may be empty, D (U for references) where it needs a value. Of an
-    unknown type is `unsure`: the last of the alternatives that stays valid whatever the type.
+    X where the attribute is optional, Z where it may be empty, D where it needs a value. References (U) are replaced
+    wherever they are not optional: others in the object rely on them. Of an unknown type is `unsure`: the last of the
+    alternatives that stays valid whatever the type.
     """
     choices = code.rstrip("*").split("/")
     if len(choices) == 1:
         return "D" if code == "Z" and kind == 1 else code
     if kind is None:
         return unsure
-    valid = {3: ("X", "Z", "D", "U"), 2: ("Z", "D", "U"), 1: ("D", "U")}[kind]
+    if kind < 3 and "U" in choices:
+        return "U"
+    valid = {3: ("X", "Z", "D", "U"), 2: ("Z", "D"), 1: ("D",)}[kind]
     return next((choice for choice in choices if choice in valid), choices[-1])

@@ -29,8 +29,8 @@ def _uid(key: bytes, original: str) -> str:
 
 
 def new_uid(project: Project, original: str) -> str:
-    """Return the replacement of a UID (PS3.5 B.2); the standard's own UIDs and empty ones stay."""
-    if not original or original.startswith(STANDARD_ROOT):
+    """Return the replacement of a UID (PS3.5 B.2); the standard's own UIDs, empty ones and `0` for none stay."""
+    if original in ("", "0") or original.startswith(STANDARD_ROOT):
         return original
     return _uid(project.key, original)
 

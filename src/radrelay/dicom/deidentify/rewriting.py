@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from radrelay.dicom.characters import DEFAULT, CharacterSet, character_set, encode
-from radrelay.dicom.deidentify.dummies import UNKNOWN_CODE, dummy
+from radrelay.dicom.deidentify.dummies import REMOVED, UNKNOWN_CODE, dummy
 from radrelay.dicom.deidentify.identity import Identity, Needles
 from radrelay.dicom.deidentify.moments import moved
 from radrelay.dicom.deidentify.plan import CONTENT, SCHEME, Decision, Mode, Plan, Step
@@ -27,6 +27,8 @@ from radrelay.dicom.errors import Malformed
 from radrelay.dicom.rewrite import Rules, element_header
 from radrelay.dicom.writing import pad
 
+REMOVED_TEXT = REMOVED.decode()
+"""What stands where nothing is left of a text: many may not be empty (type 1)."""
 _TEXTS = frozenset(b"AE CS LO LT PN SH ST UC UR UT".split())
 _BYTES = frozenset((b"OB", b"UN", b"OW", b"OL", b"OV", b"OF", b"OD"))
 _STANDARD_SCHEMES = frozenset((
@@ -219,7 +221,7 @@ class Rewriting:
             text = text.replace(uid, self._new_uid(uid))
         if vr != b"CS" or not is_technical(text):
             text = self.needles.taken_out(text)
-        return raw if text == before else encode(text, level.terms)
+        return raw if text == before else encode(text.strip(" ") or REMOVED_TEXT, level.terms)
 
     def _new_uid(self, original: str) -> str:
         new = self.choices.new_uid(original)
@@ -259,7 +261,7 @@ class Rewriting:
             text = "\\".join(cleaned(value, self.choices.own_words) for value in text.split("\\"))
         if text != before:
             self._note(level, place.tag, Outcome.CLEANED)
-        self._write(place, encode(text, level.terms), level, out)
+        self._write(place, encode(text or (REMOVED_TEXT if before else ""), level.terms), level, out)
 
     def _meaning(self, place: Element, step: Step, level: Level, out: list[Buffer]) -> None:
         """Keep the meaning of a standard's code; that of a local one is any text at all."""

@@ -31,7 +31,7 @@ LISTS = {
 ADDED_BY_US = frozenset({0x00100010, 0x00100020, 0x00120062, 0x00120063, 0x00120064, 0x00280303})
 ADDED_SINCE_2024B = 35
 NAMES = ("CT_small.dcm", "MR_small.dcm", "rtplan.dcm", "rtdose.dcm", "rtstruct.dcm", "test-SR.dcm", "waveform_ecg.dcm",
-         "JPEG2000.dcm", "liver_1frame.dcm", "ExplVR_BigEnd.dcm", "image_dfl.dcm", "nested_priv_SQ.dcm",
+         "image_dfl.dcm", "liver_1frame.dcm", "ExplVR_BigEnd.dcm", "rtdose_1frame.dcm",
          "693_J2KI.dcm", "reportsi.dcm")  # fmt: skip
 
 

@@ -9,7 +9,7 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
-from radrelay.dicom.deidentify import Deidentified, Device, Option, Reason, Refused, Warned, read_devices
+from radrelay.dicom.deidentify import Deidentified, Device, Option, Outcome, Reason, Refused, Warned, read_devices
 from radrelay.dicom.deidentify.regions import known_devices
 from radrelay.dicom.syntaxes import EXPLICIT_LE, HTJ2K_LOSSLESS_RPCL, J2K_LOSSLESS, JPEG_LS_LOSSLESS, RLE_LOSSLESS
 from radrelay.dicom.transcode import transcode
@@ -69,6 +69,20 @@ def test_lossy_pixels_stand_uncompressed_when_covered_and_it_is_said() -> None:
     assert made.ts == EXPLICIT_LE
     assert Warned.REENCODED in made.report.warnings
     assert (frames_of(made.data_set, made.ts)[0][:10] == 0).all()
+
+
+def test_notes_within_coded_pictures_go() -> None:
+    data_set, ts = wheel_file("SC_rgb_jpeg_dcmtk.dcm")
+    at = data_set.index(b"\xff\xd8\xff")
+    note = b"\xff\xfe\0\x12Quastenflosser  \xff\xe1\0\x04GP"
+    length = int.from_bytes(data_set[at - 4 : at], "little") + len(note)
+    noted = data_set[: at - 4] + length.to_bytes(4, "little") + data_set[at : at + 2] + note + data_set[at + 2 :]
+    trusting = project(trust_unmarked=frozenset(("OT", "")))
+    made = result_of((noted, ts), trusting)
+    assert b"Quasten" not in made.data_set
+    assert made.report.count(Outcome.NOTES_REMOVED) == 1
+    assert np.array_equal(frames_of(made.data_set, ts)[0], frames_of(data_set, ts)[0])
+    assert result_of((data_set, ts), trusting).report.count(Outcome.NOTES_REMOVED) == 0
 
 
 def test_ultrasound_regions_of_the_object_itself_serve() -> None:

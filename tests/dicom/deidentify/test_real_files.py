@@ -49,11 +49,9 @@ def words_of(source: Dataset) -> set[str]:
     texts = [str(element.value) for element in source.iterall() if int(element.tag) in NAMES]
     # why: phantoms called Perfusion or the like, whose pictures are of such a type
     words = {word for text in texts for word in re.split(r"[\\^=\s,'\[\]]+", text)}
-    return {
-        word
-        for word in words
-        if len(word) > 5 and not word.isdecimal() and word.casefold() not in ("unknown", "anonymous")
-    }
+    common = ("unknown", "anonymous", "patient", "removed")
+    telling = (word for word in words if word.casefold() not in common and not is_technical(word))
+    return {word for word in telling if len(word) > 5 and not word.isdecimal()}
 
 
 def searched(path: Path, data_set: bytes, ts: str, ours: Project) -> Deidentified | Refused:
@@ -75,8 +73,9 @@ def searched(path: Path, data_set: bytes, ts: str, ours: Project) -> Deidentifie
 def test_every_file_is_made_safe_or_kept_back(shared_data: Path, options: tuple[Option, ...]) -> None:
     ours = project(*options, trust_unmarked=TRUSTING)
     found: Counter[str] = Counter()
-    for path, data_set, ts in files(shared_data):
-        if "bomb" in path.name or "broken/pwnlab" in str(path):
+    for number, (path, data_set, ts) in enumerate(files(shared_data)):
+        slices = "series" in path.parts or "ibsi-sts" in path.parts or "example_ct_dicom" in path.parts
+        if "bomb" in path.name or "broken/pwnlab" in str(path) or (slices and number % 8):
             continue
         made = searched(path, data_set, ts, ours)
         found["made" if isinstance(made, Deidentified) else "refused"] += 1
@@ -89,7 +88,7 @@ def test_every_file_is_made_safe_or_kept_back(shared_data: Path, options: tuple[
             words = words_of(source)
         for word in words:
             assert word.casefold() not in left, f"{path}: a value of the patient is left"
-    assert found["made"] > 500
+    assert found["made"] > 300
 
 
 @pytest.mark.shared

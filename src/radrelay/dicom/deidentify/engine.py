@@ -14,6 +14,7 @@ from itertools import takewhile
 from radrelay.dicom.characters import character_set, encode
 from radrelay.dicom.deidentify.covering import cover
 from radrelay.dicom.deidentify.keyed import Subject, derived_alias, new_uid, shift_days
+from radrelay.dicom.deidentify.notes import without_notes
 from radrelay.dicom.deidentify.options import Option, Project
 from radrelay.dicom.deidentify.plan import Plan, plan_of
 from radrelay.dicom.deidentify.profile_table import EDITION
@@ -21,7 +22,8 @@ from radrelay.dicom.deidentify.regions import template_of
 from radrelay.dicom.deidentify.report import Change, Outcome, Reason, Report, Warned
 from radrelay.dicom.deidentify.rewriting import Choices, Level, Rewriting, top_level
 from radrelay.dicom.deidentify.screening import reasons, warnings
-from radrelay.dicom.elements import Buffer, DataElements
+from radrelay.dicom.elements import PIXEL_DATA, Buffer, DataElements
+from radrelay.dicom.encapsulated import EXTENDED_TABLES
 from radrelay.dicom.errors import Malformed
 from radrelay.dicom.part10 import file_meta
 from radrelay.dicom.rewrite import Rules, element_header
@@ -120,7 +122,7 @@ def deidentify(data_set: Buffer, ts: str, project: Project, alias: Alias | None 
     except (Malformed, Invalid, TooLarge, UnicodeError):
         return Refused((Reason.UNREADABLE,))
     if device is not None:
-        result.report.changes[Change((0x7FE00010,), Outcome.PIXELS_COVERED)] += 1
+        result.report.changes[Change((PIXEL_DATA,), Outcome.PIXELS_COVERED)] += 1
         report = Report(result.report.changes, result.report.warnings, device.cover, device.name)
         return _with_report(result, report)
     return result
@@ -211,7 +213,17 @@ class _Object:
         head = list(takewhile(lambda place: place.tag < BULK, places))
         written = b"".join(run.elements(head, level, self._added(level)))
         needles, run.needles = run.needles, None  # pixels are looked at by a person, or covered
-        bulk = run.elements(places[len(head) :], level)
+        rest = places[len(head) :]
+        notes = (
+            without_notes(self.view, pixels, self.syntax) if (pixels := self.header.places.get(PIXEL_DATA)) else None
+        )
+        if notes is None or pixels is None:
+            bulk = run.elements(rest, level)
+        else:
+            others = [place for place in rest if place.tag not in (PIXEL_DATA, *EXTENDED_TABLES)]
+            begin: bytes = bytes(self.view[pixels.start : pixels.value])
+            bulk = run.elements(others, level, [(PIXEL_DATA, b"".join((begin, *notes)))])
+            run.changes[Change((PIXEL_DATA,), Outcome.NOTES_REMOVED)] += 1
         run.needles = needles
         return written, bulk
 
@@ -228,7 +240,7 @@ class _Object:
             0x00120063: (b"LO", encode("\\".join((METHOD, self.project.name[:64])), terms)),
             0x00280303: (b"CS", b"MODIFIED" if Option.MODIFIED_DATES in options else dates.encode()),
         }
-        if Option.CLEAN_PIXELS in options and 0x7FE00010 in self.header:
+        if Option.CLEAN_PIXELS in options and PIXEL_DATA in self.header:
             texts[0x00280301] = (b"CS", b"NO")
         found = {tag: _element(tag, vr, value, rules) for tag, (vr, value) in texts.items()}
         earlier = [(item.texts(0x00080100) or [""])[0] for item in self.header.items(0x00120064)]

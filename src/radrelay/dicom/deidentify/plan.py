@@ -27,7 +27,8 @@ _DATES = frozenset(("DA", "DT", "TM"))
 _OF_PLACES = (0x0008, 0x0018)
 """Groups whose identifiers are those of institutions and devices, besides staff and accession number."""
 _REPLACED = _FREE_TEXT | _DATES | {"AE", "DS", "IS", "UN", "UR"}
-_WRITTEN = frozenset({0x00120062, 0x00120063, 0x00120064, 0x00280303})
+_LENGTH_TO_END = 0x00080001
+_WRITTEN = frozenset({_LENGTH_TO_END, 0x00120062, 0x00120063, 0x00120064, 0x00280303})
 
 
 class Mode(Enum):

@@ -27,6 +27,8 @@ class Outcome(StrEnum):
     SCRUBBED = "scrubbed"
     """A value of the patient or staff stood in an attribute that otherwise stays, and was taken out there."""
     PIXELS_COVERED = "pixels-covered"
+    NOTES_REMOVED = "notes-removed"
+    """Comments and camera notes within coded pictures."""
 
 
 class Warned(StrEnum):
@@ -52,7 +54,6 @@ class Reason(StrEnum):
     DOCUMENT = "encapsulated-document"
     VOICE = "voice"
     EMBEDDED_OVERLAY = "embedded-overlay"
-    NOT_COVERED = "region-not-covered"
 
 
 @dataclass(frozen=True, slots=True)

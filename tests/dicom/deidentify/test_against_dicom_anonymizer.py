@@ -20,6 +20,7 @@ from pydicom.dataset import Dataset
 
 from radrelay.dicom.deidentify import Deidentified, Project
 from radrelay.dicom.deidentify.attribute_types import type_of
+from radrelay.dicom.deidentify.plan import BESIDES, COMMENTS
 from radrelay.dicom.deidentify.profile_table import Row, profile
 from radrelay.dicom.dictionary import keyword_of
 from tests.dicom.deidentify.made import outcome_of, project, read
@@ -78,6 +79,8 @@ def unlisted(tag: int, theirs: str, ours: str) -> str:
         return "without its bits the rest of an overlay says nothing, and its description may say too much"
     if not keyword_of(tag) and ours == "gone":
         return "an attribute that the data dictionary does not know"
+    if tag in BESIDES | COMMENTS and ours == "gone":
+        return "an address, a date or a comment that the table does not name"
     if ours in ("other", "empty") and theirs == "same":
         return "theirs leaves what is in sequences, and values that stand elsewhere, as they are"
     return ""

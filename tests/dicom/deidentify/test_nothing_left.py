@@ -13,7 +13,8 @@ from pydicom.sequence import Sequence
 from radrelay.dicom.deidentify import Deidentified, Option
 from radrelay.dicom.deidentify.identity import Identity
 from radrelay.dicom.deidentify.profile_table import Row, profile
-from tests.dicom.deidentify.made import SR, a_study, outcome_of, project, read
+from radrelay.dicom.syntaxes import EXPLICIT_LE
+from tests.dicom.deidentify.made import SR, a_study, encoded, outcome_of, project, read, result_of
 
 ALPHABETS = {
     "ISO_IR 100": "abcdefghijklmnopqrstuvwxyzäöüßéèñç",
@@ -118,10 +119,32 @@ def test_no_identifying_value_is_left_anywhere(source: tuple[Dataset, list[str],
     assert again.SpecificCharacterSet == charset
 
 
+def test_names_run_together_or_in_other_forms_are_found() -> None:
+    source = a_study(PatientName="Yü^Jana", SpecificCharacterSet="ISO_IR 192", FilterType="janayu",
+                     ConvolutionKernel="Ju\u0308", SequenceName="Yu\u0308Jana", ScanOptions="X")  # fmt: skip
+    found = read(result_of(source, project()))
+    assert (found.FilterType, found.SequenceName) == ("REMOVED", "REMOVED")
+
+
+def test_japanese_names_amid_other_letters_are_found() -> None:
+    source = a_study(PatientName="Yamada^Tarou=山田^太郎", SpecificCharacterSet=["", "ISO 2022 IR 87"],
+                     FilterType="新山田型", FrameComments="x")  # fmt: skip
+    assert "山田" not in read(result_of(source, project())).FilterType
+
+
+def test_values_under_a_wrong_representation_are_found() -> None:
+    source = encoded(a_study(RescaleType="Quastenflosser"))
+    at = source.index(b"LO\x0e\0Quasten")
+    for vr, length in ((b"ZZ\0\0", b"\x0e\0\0\0"), (b"DS\x0e\0", b""), (b"OB\0\0", b"\x0e\0\0\0")):
+        changed = source[:at] + vr + length + source[at + 4 :]
+        made = result_of((changed, EXPLICIT_LE), project())
+        assert b"Quasten" not in made.data_set, vr
+
+
 def test_common_words_and_short_values_are_not_searched_for() -> None:
     identity = Identity()
     identity.add_name("Li^X^^Dr.=山田^太郎")
     identity.add_value("1")
     identity.add_value("UNKNOWN")
     identity.add_date("19000101")
-    assert identity.found == {"山田", "太郎", "Li^X^^Dr.=山田^太郎"}
+    assert identity.found == {"山田", "太郎", "LiX", "XLi", "山田太郎", "太郎山田", "Li^X^^Dr.=山田^太郎"}

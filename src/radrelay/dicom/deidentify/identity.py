@@ -8,6 +8,7 @@ comment, a description), and a pattern that takes them out of a text.
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -27,6 +28,7 @@ _TELLING_NOTHING = frozenset((
     "hfp", "ffp", "iso_ir", "utc", "mod", "unk", "n/a", "staff", "doctor", "physician", "operator", "hospital",
     "clinic", "radiology",
 ))  # fmt: skip
+_ESCAPE = re.compile(rb"\x1b(?:\$[()]?[@-~]|[()\-][@-~])")
 _ENCODINGS = ("utf-8", "latin-1", "utf-16-le", "utf-16-be")
 
 
@@ -59,6 +61,10 @@ class Identity:
     def add_name(self, text: str) -> None:
         """Take a person's name apart: any of its parts, in whatever order, may stand elsewhere."""
         self.found.update(part for part in _PARTS.split(text) if _tells(part))
+        for group in re.split(r"[=\\]", text):
+            first, second = (*_PARTS.split(group.strip(" ^")), "")[:2]
+            if second:  # run together, each part may be too short to be searched for
+                self.found.update(joined for joined in (first + second, second + first) if _tells(joined))
         self.found.update(value for value in text.split("\\") if _tells(value.strip(" ^")))
 
     def add_value(self, text: str) -> None:
@@ -116,7 +122,7 @@ def _forms(value: str) -> set[str]:
             f"{month}/{day}/{year}",
             f"{year}.{month}.{day}",
         }
-    forms = {value, *spellings(value)}
+    forms = {value, *spellings(value), *(unicodedata.normalize(form, value) for form in ("NFC", "NFD", "NFKC"))}
     bare = _MARKS.sub("", value)
     if any(letter.isdigit() for letter in bare):
         forms.add(bare)
@@ -129,7 +135,8 @@ def _encodings(form: str, terms: tuple[str, ...]) -> set[bytes]:
         for encoding in _ENCODINGS:
             found.add(spelled.encode(encoding, "ignore"))
         if not spelled.isascii() and terms:
-            found.add(encode(spelled, terms))
+            coded = encode(spelled, terms)
+            found |= {coded, _ESCAPE.sub(b"", coded)}  # amid other letters of its set no escape stands before it
     return {needle.lower() for needle in found if len(needle.strip(b"?")) > 1}
 
 

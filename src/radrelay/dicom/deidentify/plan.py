@@ -27,6 +27,16 @@ _DATES = frozenset(("DA", "DT", "TM"))
 _OF_PLACES = (0x0008, 0x0018)
 """Groups whose identifiers are those of institutions and devices, besides staff and accession number."""
 _REPLACED = _FREE_TEXT | _DATES | {"AE", "DS", "IS", "UN", "UR"}
+BESIDES = frozenset({
+    0x00080407, 0x00080408, 0x00080409, 0x0008040B, 0x00081190, 0x00100033, 0x00100034, 0x00181803, 0x00287FE0,
+    0x00404073, 0x0040E001, 0x0040E010, 0x0074100A, 0x0074100C,
+})  # fmt: skip
+"""Addresses, birth dates of other calendars, contacts: not in Table E.1-1, and removed all the same."""
+COMMENTS = frozenset({
+    0x0022112C, 0x00240044, 0x00287007, 0x0028702A, 0x00400400, 0x00440106, 0x00660004, 0x00741238, 0x01000424,
+    0x0018991A, 0x30040006, 0x300600C8, 0x30080202, 0x300A0402,
+})  # fmt: skip
+"""Comments that Table E.1-1 does not name: any text at all, removed like those that it names, or cleaned."""
 _LENGTH_TO_END = 0x00080001
 _WRITTEN = frozenset({_LENGTH_TO_END, 0x00120062, 0x00120063, 0x00120064, 0x00280303})
 
@@ -147,6 +157,8 @@ class Plan:
             return Decision({Mode.CLEAN: Step.ITEMS_CLEAN, Mode.DUMMY: Step.ITEMS_DUMMY}.get(mode, Step.ITEMS))
         if vr == "PN":
             return Decision(Step.DUMMY, "name")
+        if tag in BESIDES:
+            return Decision(Step.REMOVE, "value")
         return Decision(self._text(tag, vr, mode), "date" if mode is Mode.DUMMY and vr in ("DA", "DT") else "")
 
     def _text(self, tag: int, vr: str, mode: Mode) -> Step:
@@ -155,6 +167,8 @@ class Plan:
             return Step.DUMMY
         if tag == SCHEME:
             return Step.KEEP
+        if tag in COMMENTS:
+            return Step.CLEAN if Option.CLEAN_DESCRIPTORS in self.options else Step.REMOVE
         if mode is Mode.CLEAN and vr in _FREE_TEXT:
             return Step.CLEAN
         return Step.DUMMY if mode is Mode.DUMMY and vr in _REPLACED else Step.KEEP

@@ -7,6 +7,7 @@ is, searches what stays for those values.
 
 from __future__ import annotations
 
+import re
 import struct
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -31,6 +32,9 @@ REMOVED_TEXT = REMOVED.decode()
 """What stands where nothing is left of a text: many may not be empty (type 1)."""
 _TEXTS = frozenset(b"AE CS LO LT PN SH ST UC UR UT".split())
 _BYTES = frozenset((b"OB", b"UN", b"OW", b"OL", b"OV", b"OF", b"OD"))
+_NUMBERS = frozenset(b"US SS UL SL UV SV FL FD AT".split())
+_NUMBER_TEXTS = frozenset((b"DS", b"IS", b"AS", b"DA", b"DT", b"TM"))
+_NUMERIC = re.compile(rb"[\d+\-.eE:\\ \0YMWD]*")
 _STANDARD_SCHEMES = frozenset((
     "DCM", "SCT", "SRT", "SNM3", "LN", "UCUM", "RADLEX", "FMA", "NCIt", "UMLS", "ICDO3", "ICD10", "I10", "I10P",
     "I9C", "MSH", "BI", "ACR", "C4", "SCPECG", "MDC", "NYUMCCG", "UBERON", "NEU", "HPO", "RO", "ITIS_TSN",
@@ -194,7 +198,7 @@ class Rewriting:
         if place.tag == SCHEME:
             level.scheme = self._text(place, level)
         vr = self._vr(place)
-        raw = self._raw(place) if self.needles is not None and (vr in _TEXTS or vr in _BYTES or vr == b"UI") else b""
+        raw = self._raw(place) if self.needles is not None and vr not in _NUMBERS else b""
         found = self._scrubbed(raw, vr, level) if raw else raw
         if found == raw:
             out.append(self.view[place.start : place.end])
@@ -214,8 +218,10 @@ class Rewriting:
         uids = [uid for uid in self.identity.uids if uid.encode("latin-1", "replace") in lowered]
         if not uids and not self.needles.within(lowered):
             return raw
-        if vr in _BYTES:
-            return None
+        if vr in (b"DS", b"IS", b"AS", b"TM") and _NUMERIC.fullmatch(raw):
+            return raw
+        if vr not in _TEXTS:
+            return dummy(vr) if vr in _NUMBER_TEXTS else None
         text = before = level.charset.decode(raw, name=vr == b"PN")
         for uid in uids:
             text = text.replace(uid, self._new_uid(uid))

@@ -1,7 +1,7 @@
 """Radrelay beside Orthanc and dcmtk, in one run: prints what it finds and writes `benchmarks/RESULTS.md`.
 
-    python -m benchmarks [receive|web|query|zip|start|people|viewer|login|audit|links|hl7|search|sight …] [--quick]
-                         [--rounds 3] [--folder F]
+    python -m benchmarks [receive|web|query|zip|deid|start|people|viewer|login|audit|links|hl7|search|sight …]
+                         [--quick] [--rounds 3] [--folder F]
 
 Without names all parts run, about ten minutes; `search` and `sight` only if they were named once and so have filled
 their million studies, which takes some four minutes more each (`sight` fills PostgreSQL anew each time). A run of some
@@ -20,6 +20,7 @@ from pathlib import Path
 
 from benchmarks import (
     archives,
+    deid,
     hospital,
     links,
     login,
@@ -43,6 +44,7 @@ PARTS: dict[str, Callable[[Plan], list[Line]]] = {
     "web": web.run,
     "query": query.run,
     "zip": archives.run,
+    "deid": deid.run,
     "start": start.run,
     "people": people.run,
     "viewer": viewer.run,

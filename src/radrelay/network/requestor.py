@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
 
@@ -114,6 +114,11 @@ class OutgoingAssociation:
     def channel(self) -> Channel:
         """Return the channel, for reading responses that come one after another."""
         return self._channel
+
+    @property
+    def contexts(self) -> Mapping[tuple[str, str], int]:
+        """Return the accepted presentation contexts: SOP class and transfer syntax to the context's number."""
+        return self._contexts
 
     def accepted_syntaxes(self, sop_class_uid: str) -> list[str]:
         """Return the transfer syntaxes accepted for a SOP class, in the order proposed."""

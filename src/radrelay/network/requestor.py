@@ -178,6 +178,15 @@ class OutgoingAssociation:
         _, answer = self.read_response()
         return StoreOutcome(answer.number(command.STATUS), answer.text(command.ERROR_COMMENT))
 
+    def cancel(self, context_id: int, message_id: int) -> None:
+        """Ask the node to stop answering a request (C-CANCEL); its last response is still to come."""
+        values: dict[int, int | str] = {
+            command.COMMAND_FIELD: command.C_CANCEL_RQ,
+            command.MESSAGE_ID_RESPONDED: message_id,
+            command.DATA_SET_TYPE: command.NO_DATA_SET,
+        }
+        self._channel.send(self._channel.message(context_id, command.build(values)))
+
     def release(self) -> None:
         """Release the association and close the connection."""
         with suppress(AssociationEnded):  # a node that hangs up instead of answering has released it too

@@ -148,25 +148,16 @@ class Retriever:
         channel.send(channel.message(context_id, command.build(values), body))
         return number
 
-    def _cancel(self, number: int) -> None:
-        channel = self._association.channel
-        values: dict[int, int | str] = {
-            command.COMMAND_FIELD: command.C_CANCEL_RQ,
-            command.MESSAGE_ID_RESPONDED: number,
-            command.DATA_SET_TYPE: command.NO_DATA_SET,
-        }
-        context_id = self._association.context_id(self._sop_class, self._syntax)
-        channel.send(channel.message(context_id, command.build(values)))
-
     def _until_answered(
         self, session: Session, number: int, tell: Tell, stop: Stop, store: StorageProvider | None
     ) -> Retrieved:
         """Take what the node sends until its last response; raises `AssociationEnded` when that never comes."""
         so_far, asked_to_stop, channel = Retrieved(), False, session.channel
+        context_id = self._association.context_id(self._sop_class, self._syntax)
         quiet_since = monotonic()
         while so_far.status is None:
             if not asked_to_stop and stop():
-                self._cancel(number)
+                self._association.cancel(context_id, number)
                 asked_to_stop = True
             if not channel.has_input(LOOK_S):
                 if monotonic() - quiet_since > self._node.response_timeout_s:

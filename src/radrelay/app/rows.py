@@ -25,6 +25,7 @@ from radrelay.mail import models as mail_models
 from radrelay.marks import models as marks_models
 from radrelay.privacy import consent_models
 from radrelay.privacy import models as privacy_models
+from radrelay.retrieve import fetches
 from radrelay.routing import deliveries
 from radrelay.routing import models as routing_models
 from radrelay.storage import append_only
@@ -118,6 +119,7 @@ def load_rows(database: Database, pieces: Iterator[bytes]) -> int:
         append_only.hold(connection)
         _index_text(session)
         session.merge(storage_models.NodeState(name=UNFINISHED, value=b""))
+        fetches.hold_open(session)
         return deliveries.hold_open(session)
 
 

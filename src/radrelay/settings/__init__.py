@@ -25,6 +25,7 @@ from radrelay.errors import Misconfigured
 from radrelay.settings.base import GIB, HOUR_S, LOOPBACK, MIB, Section
 from radrelay.settings.counting import StatisticsSettings
 from radrelay.settings.elsewhere import DirectorySettings, OidcSettings, is_protected
+from radrelay.settings.fetching import RetrieveSettings
 from radrelay.settings.keeping import (
     AuditSettings,
     DatabaseSettings,
@@ -72,6 +73,7 @@ __all__ = [
     "PrivacySettings",
     "RepositorySettings",
     "RetentionSettings",
+    "RetrieveSettings",
     "Section",
     "Settings",
     "SignUpSettings",
@@ -112,6 +114,7 @@ class Settings(BaseSettings):
     intake: IntakeSettings = IntakeSettings()
     decoding: DecodingSettings = DecodingSettings()
     work: WorkSettings = WorkSettings()
+    retrieve: RetrieveSettings = RetrieveSettings()
     marks: MarksSettings = MarksSettings()
     node: NodeSettings = NodeSettings()
     displays: DisplaySettings = DisplaySettings()

@@ -308,7 +308,7 @@ def _here(
     for start in range(0, len(study_uids), 500):
         named = [Study.study_uid.in_(study_uids[start : start + 500])]
         for row in reach.newest_studies(named, 500):
-            found[row.study_uid] = (row.id, row.instances)
+            found[row.study_uid] = (row.id, row.instance_count)
     return found
 
 

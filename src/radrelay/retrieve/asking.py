@@ -36,7 +36,7 @@ WIDEST = timedelta(days=7)
 
 def study_keys(wanted: Wanted) -> list[Element]:
     """Return the identifier of a search at study level; raises `SearchTooWide`."""
-    _check(wanted)
+    require_narrow(wanted)
     asked = {
         STUDY_DATE: _dates(wanted.since, wanted.until),
         ACCESSION: wanted.accession_number.strip(),
@@ -136,7 +136,8 @@ def _dates(since: date | None, until: date | None) -> str:
     return f"{first}-{last}"
 
 
-def _check(wanted: Wanted) -> None:
+def require_narrow(wanted: Wanted) -> None:
+    """Raise `SearchTooWide` unless a search names a person, a number or a few days."""
     name = wanted.patient_name.replace("*", "").replace("?", "").replace("^", "").strip()
     exact = (wanted.patient_id, wanted.accession_number, wanted.study_uid)
     if any(text.strip("*? ") for text in exact) or len(name) >= 2 or (name and not name.isascii()):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from radrelay.errors import Conflict, Forbidden, Invalid, NotFound, RadrelayError, Trouble, Unavailable
+from radrelay.errors import Conflict, Invalid, NotFound, RadrelayError, Trouble, Unavailable
 
 
-class RetrieveOff(Forbidden):
+class RetrieveOff(NotFound):
     """Searching and fetching elsewhere is switched off on this installation."""
 
     code = "retrieve-off"

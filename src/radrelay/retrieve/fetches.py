@@ -157,9 +157,16 @@ def forget_ended(session: Session, before: datetime) -> int:
     return len(session.execute(gone.returning(Fetch.id)).all())
 
 
+def forget_of(session: Session, study_uid: str) -> None:
+    """Forget what was fetched of a study, for its patient wants to be forgotten."""
+    session.execute(sa.delete(Fetch).where(Fetch.study_uid == study_uid))
+
+
 def finish(row: Fetch, state: str, at: datetime) -> None:
-    """End a fetch."""
+    """End a fetch. Of one that is done the study is here, with its patient's name: no more is kept of that."""
     row.state, row.finished_at, row.next_attempt_at = state, at, None
+    if state == "done":
+        row.patient_id_value = row.patient_name = row.description = ""
 
 
 def tell(row: Fetch, trouble: Trouble | None) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -200,6 +200,7 @@ class FetchWork:
                 return
             trouble = trouble or _judged(inventory, count, came)
             fetches.tell(row, trouble)
+            record = ended(row, begun.node)
             if trouble is None:
                 fetches.finish(row, "done", now)
             elif _is_hopeless(inventory, came) or now - begun.created_at > timedelta(
@@ -210,7 +211,7 @@ class FetchWork:
                 row.state = "waiting"
                 row.next_attempt_at = now + fetches.next_pause(begun.attempts, self._settings)
             if row.finished_at is not None:
-                audit.record(session, ended(row, begun.node))
+                audit.record(session, replace(record, outcome="success" if row.state == "done" else "failure"))
             log.info("fetch attempt ended", fetch_id=str(row.id), state=row.state, here=count, expected=row.expected,
                      correlation_id=row.correlation_id)  # fmt: skip
 
@@ -224,7 +225,6 @@ def ended(row: Fetch, node: PacsNode) -> audit.AuditRecord:
         row.id,
         detail={"pacs": node.name, "study_uid": row.study_uid, "here": row.here, "expected": row.expected},
         patient=("", row.patient_id_value, row.patient_name) if row.patient_id_value else None,
-        outcome="success" if row.state == "done" else "failure",
         correlation_id=row.correlation_id,
     )
 

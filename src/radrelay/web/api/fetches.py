@@ -10,13 +10,14 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
-from radrelay.access import Principal, Right
+from radrelay.access import Principal, Right, Scope
 from radrelay.archive.models import Study
 from radrelay.retrieve import fetches, nodes
 from radrelay.retrieve.errors import FetchNotFound
 from radrelay.retrieve.models import Fetch as FetchRow
 from radrelay.web import trail
 from radrelay.web.api.pacs import UID
+from radrelay.web.api.studies import shown_patient
 from radrelay.web.authentication import Authenticated, Services
 from radrelay.web.fetching import archives_of, reached, within_reach
 from radrelay.web.problems import Trouble, correlation_of
@@ -94,16 +95,22 @@ def _listed(services: WebServices, session: Session, principal: Principal, rows:
     names = {one.id: one.name for one in nodes.every_pacs(session, principal.organisation_id)}
     reach = Reach.of(services, session, principal, Right.SEE)
     named = [Study.study_uid.in_({row.study_uid for row in rows})]
-    here = {study.study_uid: study.id for study in reach.newest_studies(named, len(rows))} if rows else {}
-    return [
-        Fetch(
-            **{name: getattr(row, name) for name in OF_THE_ROW},
-            pacs=names.get(row.pacs_id, ""),
-            error=Trouble.shown(fetches.trouble_of(row)),
-            study_id=here.get(row.study_uid),
-        )
-        for row in rows
-    ]
+    here = {study.study_uid: study for study in reach.newest_studies(named, len(rows))} if rows else {}
+    return [_shown(row, names.get(row.pacs_id, ""), here.get(row.study_uid), reach.scope) for row in rows]
+
+
+def _shown(row: FetchRow, pacs: str, study: Study | None, scope: Scope) -> Fetch:
+    """Return a fetch as it is shown: with what the study itself tells, once that is here and seen."""
+    told = {name: getattr(row, name) for name in OF_THE_ROW}
+    if study is not None and row.state == "done":
+        patient = shown_patient(study, scope)
+        told |= {"patient_name": patient.name, "patient_id_value": patient.id, "description": study.description}
+    return Fetch(
+        **told,
+        pacs=pacs,
+        error=Trouble.shown(fetches.trouble_of(row)),
+        study_id=study.id if study is not None else None,
+    )
 
 
 @router.get("")

@@ -14,7 +14,8 @@ from radrelay.access import Principal, Right
 from radrelay.archive.models import Study
 from radrelay.intake.sources import get_source
 from radrelay.retrieve import nodes, searching
-from radrelay.retrieve.errors import Broken, PacsInvalid
+from radrelay.retrieve.asking import require_narrow
+from radrelay.retrieve.errors import Broken, PacsInvalid, PacsNotFound
 from radrelay.retrieve.ports import FoundStudy, Order, PacsNode, Wanted
 from radrelay.web import trail
 from radrelay.web.api.destinations import Echo
@@ -243,6 +244,7 @@ def search(request: Request, services: Services, principal: Authenticated, wante
     """Search archives at once and merge what they answer; on record with what was looked for."""
     connector, settings = archives_of(services), services.settings.retrieve
     asked = Wanted(**wanted.model_dump(exclude={"pacs", "modalities"}), modalities=tuple(wanted.modalities))
+    require_narrow(asked)
     with services.database.write() as session:
         targets = _targets(services, session, principal, wanted.pacs)
         detail = {"pacs": [one.name for one in targets], "by": _named(wanted)}
@@ -283,7 +285,7 @@ def _targets(services: WebServices, session: Session, principal: Principal, want
     else:
         rows = [row for row in within_reach(services, session, principal) if row.enabled]
     if not rows:
-        raise PacsInvalid("there is no archive that you may search", field="pacs")
+        raise PacsNotFound("there is no archive that you may search")
     return [nodes.node_of(row) for row in rows]
 
 

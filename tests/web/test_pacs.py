@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -13,54 +13,13 @@ from prometheus_client import CollectorRegistry
 
 from radrelay.access import Right, Target
 from radrelay.access.models import Grant
-from radrelay.network.errors import NobodyListens
-from radrelay.retrieve.errors import Broken
-from radrelay.retrieve.ports import (
-    Answer,
-    Came,
-    FoundSeries,
-    FoundStudy,
-    Held,
-    Inventory,
-    Order,
-    PacsNode,
-    Stop,
-    Tell,
-    Wanted,
-)
+from radrelay.retrieve.ports import FoundStudy
 from radrelay.web.application import create
 from tests.web.conftest import Login, WebSite, close_site, open_site
+from tests.web.elsewhere import Elsewhere
 from tests.web.test_studies import CT, grant_to, only_study, upload
 
 NODE = {"name": "PACS", "ae_title": "PACS", "host": "127.0.0.1"}
-
-
-class Elsewhere:
-    """An archive elsewhere that is only asked."""
-
-    def __init__(self) -> None:
-        self.asked: list[Wanted] = []
-        self.studies: tuple[FoundStudy, ...] = ()
-        self.down = False
-
-    def search(self, node: PacsNode, wanted: Wanted, most: int) -> Answer:
-        self.asked.append(wanted)
-        if self.down:
-            raise Broken(NobodyListens("nothing listens there", address="127.0.0.1:104"))
-        return Answer(self.studies)
-
-    def series(self, node: PacsNode, order: Order) -> Sequence[FoundSeries]:
-        if self.down:
-            raise Broken(NobodyListens("nothing listens there", address="127.0.0.1:104"))
-        return [FoundSeries("1.2.9", "CT", 2), FoundSeries("1.2.8", "CT", 1)]
-
-    def inventory(self, node: PacsNode, order: Order) -> Inventory:
-        raise NotImplementedError
-
-    def fetch(
-        self, node: PacsNode, order: Order, inventory: Inventory, missing: Sequence[Held] | None, tell: Tell, stop: Stop
-    ) -> Came:
-        raise NotImplementedError
 
 
 @pytest.fixture(scope="module")

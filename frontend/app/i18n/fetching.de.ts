@@ -27,6 +27,7 @@ export default {
   'fetch.unreadable': ['{n} Antwort war nicht lesbar.', '{n} Antworten waren nicht lesbar.'],
   'fetch.choose': 'Auswählen',
   'fetch.chooseOf': 'Studie von {name} auswählen',
+  'fetch.fetchNone': 'Ausgewählte holen',
   'fetch.fetchChosen': ['{n} Studie holen', '{n} Studien holen'],
   'fetch.fetch': 'Holen',
   'fetch.fetchOf': '{what} holen',

@@ -25,6 +25,7 @@ export default {
   'fetch.unreadable': ['{n} answer could not be read.', '{n} answers could not be read.'],
   'fetch.choose': 'Choose',
   'fetch.chooseOf': 'Choose the study of {name}',
+  'fetch.fetchNone': 'Fetch the chosen',
   'fetch.fetchChosen': ['Fetch {n} study', 'Fetch {n} studies'],
   'fetch.fetch': 'Fetch',
   'fetch.fetchOf': 'Fetch {what}',

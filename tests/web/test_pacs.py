@@ -86,7 +86,10 @@ def test_search_is_merged_marked_and_on_record(site: WebSite, pacs: str, elsewhe
     root = site.login("root")
     upload(site, root, CT)
     here = only_study(root)
-    elsewhere.studies = (FoundStudy(here["study_uid"], patient_name="A^B"), FoundStudy("1.2.77", patient_id="4711"))
+    elsewhere.studies = (
+        FoundStudy(str(here["study_uid"]), patient_name="A^B"),
+        FoundStudy("1.2.77", patient_id="4711"),
+    )
     status, found = send(root, "pacs/search", {"patient_name": "müller", "modalities": ["CT"]})
     assert status == 200
     told = {one["study_uid"]: one["here"] for one in found["studies"]}

@@ -109,6 +109,21 @@ def test_search_for_everything_and_wrong_uids_are_refused(site: WebSite, pacs: s
     assert (status, problem["code"]) == (422, "invalid"), problem
 
 
+def test_restricted_patients_are_found_by_who_may_see_them_alone(
+    site: WebSite, pacs: str, elsewhere: Elsewhere
+) -> None:
+    root, anna = site.login("root"), site.login("anna")
+    elsewhere.studies = (FoundStudy("1.2.78", patient_id="VIP"), FoundStudy("1.2.79", patient_id="4711"))
+    status, made = send(root, "restrictions", {"kind": "patient", "value": "VIP"})
+    assert status == 201, made
+    for login in (root, anna):
+        found = send(login, "pacs/search", {"patient_id": "x"})[1]
+        assert [one["study_uid"] for one in found["studies"]] == ["1.2.79"]
+    root.http.delete(f"/api/restrictions/{made['id']}", headers=root.headers)
+    found = send(anna, "pacs/search", {"patient_id": "x"})[1]
+    assert len(found["studies"]) == 2
+
+
 def test_archive_that_is_down_is_told_of(site: WebSite, pacs: str, elsewhere: Elsewhere) -> None:
     root = site.login("root")
     elsewhere.down = True

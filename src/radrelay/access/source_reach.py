@@ -1,16 +1,18 @@
-"""Which sources somebody has a right to as such: for what no study stands for yet, such as fetching into one."""
+"""What somebody may be told of studies that are not here yet: the sources they may fetch into, and restrictions."""
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from radrelay.access.models import Restriction
 from radrelay.access.principal import Principal, Right
-from radrelay.access.visibility import GRANT, NO_ROLE, counts, grants_of, whom
+from radrelay.access.visibility import GRANT, NO_ROLE, Asked, counts, grants_of, whom
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +53,19 @@ def reach_of_sources(session: Session, principal: Principal, right: Right, *, no
     rows = session.execute(granted).all()
     every = any(row.target_kind == "organisation" for row in rows)
     return SourceReach(every, frozenset(row.target_id for row in rows if row.target_id is not None))
+
+
+def kept_from(session: Session, principal: Principal, *, now: datetime) -> Callable[[str, str], bool]:
+    """Return what says whether a study that is not here, by its UID and patient ID, falls under a restriction.
+
+    A group that sees restricted studies, and everything, is told of all but those whose processing is restricted. Of an
+    ID any issuer's count.
+    """
+    asked = sa.select(Restriction.kind, Restriction.value).where(
+        Restriction.organisation_id == principal.organisation_id, Restriction.kind.in_(("study", "patient"))
+    )
+    trusted = Asked(principal, Right.SEE, now, "trusted").targets("organisation").limit(1)
+    if session.execute(trusted).first() is not None:
+        asked = asked.where(Restriction.barred.is_(True))
+    named = {(kind, value) for kind, value in session.execute(asked)}
+    return lambda study_uid, patient_id: ("study", study_uid) in named or ("patient", patient_id) in named

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
+from radrelay import access
 from radrelay.access import Principal, Right
 from radrelay.archive.models import Study
 from radrelay.intake.sources import get_source
@@ -253,9 +254,11 @@ def search(request: Request, services: Services, principal: Authenticated, wante
     within_s = settings.search_timeout_s + settings.connect_timeout_s
     result = searching.search(targets, lambda one: connector.search(one, asked, settings.search_limit), within_s)
     with services.database.read() as session:
-        here = _here(services, session, principal, [one.study.study_uid for one in result.studies])
+        hidden = access.kept_from(session, principal, now=services.clock.now())
+        shown = [one for one in result.studies if not hidden(one.study.study_uid, one.study.patient_id)]
+        here = _here(services, session, principal, [one.study.study_uid for one in shown])
     return Searched(
-        studies=[_shown(one, here) for one in result.studies],
+        studies=[_shown(one, here) for one in shown],
         asked=[
             Asked(pacs=one.pacs, found=one.found, more=one.more, unreadable=one.unreadable,
                   error=Trouble.shown(one.trouble))

@@ -1,6 +1,6 @@
 """Radrelay beside Orthanc and dcmtk, in one run: prints what it finds and writes `benchmarks/RESULTS.md`.
 
-    python -m benchmarks [receive|web|query|zip|start|people|viewer|login|audit|links|search|sight …] [--quick]
+    python -m benchmarks [receive|web|query|zip|start|move|people|viewer|login|audit|links|search|sight …] [--quick]
                          [--rounds 3] [--folder F]
 
 Without names all parts run, about ten minutes; `search` and `sight` only if they were named once and so have filled
@@ -24,6 +24,7 @@ from benchmarks import (
     login,
     machine,
     million,
+    moves,
     people,
     query,
     receive,
@@ -43,6 +44,7 @@ PARTS: dict[str, Callable[[Plan], list[Line]]] = {
     "query": query.run,
     "zip": archives.run,
     "start": start.run,
+    "move": moves.run,
     "people": people.run,
     "viewer": viewer.run,
     "login": login.run,

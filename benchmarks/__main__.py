@@ -1,6 +1,6 @@
 """Radrelay beside Orthanc and dcmtk, in one run: prints what it finds and writes `benchmarks/RESULTS.md`.
 
-    python -m benchmarks [receive|web|query|zip|deid|start|people|viewer|login|audit|links|hl7|search|sight …]
+    python -m benchmarks [receive|web|query|zip|deid|start|move|people|viewer|login|audit|links|hl7|search|sight …]
                          [--quick] [--rounds 3] [--folder F]
 
 Without names all parts run, about ten minutes; `search` and `sight` only if they were named once and so have filled
@@ -26,6 +26,7 @@ from benchmarks import (
     login,
     machine,
     million,
+    moves,
     people,
     query,
     receive,
@@ -46,6 +47,7 @@ PARTS: dict[str, Callable[[Plan], list[Line]]] = {
     "zip": archives.run,
     "deid": deid.run,
     "start": start.run,
+    "move": moves.run,
     "people": people.run,
     "viewer": viewer.run,
     "login": login.run,

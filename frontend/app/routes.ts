@@ -4,6 +4,7 @@ import type { Component } from 'svelte';
 import type { Account } from './api/types';
 import { withWords } from './i18n/index.svelte';
 import type { IconName } from './parts/icons';
+import { fetches } from './state/house';
 import { counted } from './state/use';
 
 type Role = Account['role'];
@@ -11,6 +12,8 @@ type Role = Account['role'];
 export type PageName =
   | 'studies'
   | 'import'
+  | 'fetch'
+  | 'pacs'
   | 'deliveries'
   | 'links'
   | 'quarantine'
@@ -55,6 +58,8 @@ interface Place extends Route {
 export const places: readonly Place[] = [
   { name: 'studies', address: '/', icon: 'studies', admin: false, load: () => import('./pages/Studies.svelte') },
   { name: 'import', address: '/import', icon: 'import', admin: false, load: () => import('./pages/Import.svelte') },
+  { name: 'fetch', address: '/fetch', icon: 'fetch', admin: false, load: () => import('./pages/Fetch.svelte') },
+  { name: 'pacs', address: '/pacs', icon: 'fetch', admin: true, under: 'fetch', load: () => import('./pages/PacsList.svelte') },
   { name: 'deliveries', address: '/deliveries', icon: 'send', admin: false, load: () => import('./pages/Deliveries.svelte') },
   { name: 'links', address: '/links', icon: 'share', admin: false, load: () => import('./pages/Links.svelte') },
   { name: 'quarantine', address: '/quarantine', icon: 'quarantine', admin: false, load: () => import('./pages/Quarantine.svelte') },
@@ -117,6 +122,7 @@ const missing: Route = { name: 'missing', load: () => import('./pages/Missing.sv
 export function isFor(place: Place, role: Role | undefined): boolean {
   if (role === 'guest') return GUESTS.includes(place.name);
   if (place.name === 'usage' && !counted) return false;
+  if ((place.name === 'fetch' || place.name === 'pacs') && !fetches) return false;
   if (place.officer === 'alone') return role === 'dpo';
   return !place.admin || role === 'admin' || (role === 'dpo' && place.officer === true);
 }

@@ -132,3 +132,15 @@ def test_find_yields_decoded_matches(node: Node, archive: MemoryArchive) -> None
 def test_unreachable_node_raises_for_a_store(start: StartListener) -> None:
     with pytest.raises(NodeUnreachable):
         StoreClient(Node("127.0.0.1", 1, "X"), [(CT, EXPLICIT)])
+
+
+def test_no_more_matches_are_taken_than_wanted(node: Node, archive: MemoryArchive) -> None:
+    archive.rows = [{0x0020000D: ("UI", f"1.2.{n}"), 0x00100010: ("PN", "山田^太郎")} for n in range(3000)]
+    keys = [(0x0020000D, "UI", ""), (0x00100010, "PN", "")]
+    with FindClient(node) as client:
+        some = client.find_some("STUDY", keys, 100)
+        assert (len(some.found), some.more, some.unreadable) == (100, True, 0)
+        archive.rows = archive.rows[:100]
+        every = client.find_some("STUDY", keys, 100)  # the association goes on
+    assert (len(every.found), every.more) == (100, False)
+    assert {key.text for key in every.found[0]} >= {"1.2.0", "山田^太郎"}

@@ -28,6 +28,7 @@ ABOUT_NOBODY = {
         source: name kind ae_title callers folder issuer_of_patient_id retention_s max_age_s quiet_s duplicate_policy
             quota_bytes scan enabled created_at
         destination: name ae_title host port calling_ae_title tls enabled created_at
+        pacs: name ae_title host port calling_ae_title tls model method source_id enabled created_at
         access_begun: at
         access_device: ae_title addresses subject fingerprint description changed_at
         access_suspended_device: ae_title suspended_at

@@ -23,6 +23,7 @@ from radrelay.intake.indexer import Indexer
 from radrelay.intake.landing import Landing
 from radrelay.intake.sources import SourceBook, ensure_defaults
 from radrelay.mail import Post
+from radrelay.retrieve.ports import Connector
 from radrelay.settings import Settings
 from radrelay.storage.database import Database
 from radrelay.storage.keys import Keyring
@@ -131,6 +132,7 @@ def open_site(
     oidc: dict[str, object] | None = None,
     sign_up: dict[str, object] | None = None,
     statistics: dict[str, object] | None = None,
+    archives: Connector | None = None,
 ) -> WebSite:
     settings = settings_for(
         folder / "data",
@@ -165,9 +167,8 @@ def open_site(
     keys = KeyStore.open(settings, keyring)
     packs = PackStore.open(settings, keyring, keys)
     parts = OpenParts(settings, clock, keyring, keys, database, packs, segments)
-    services = replace(
-        assemble(parts, identity, organisation_id, landing, book), static_dir=folder / "static", echo=answering
-    )
+    made = assemble(parts, identity, organisation_id, landing, book, archives=archives)
+    services = replace(made, static_dir=folder / "static", echo=answering)
     indexer = Indexer(database, segments, settings, clock)
     return WebSite(settings, clock, database, identity, services, create(services), indexer, landing, parts)
 

@@ -91,6 +91,8 @@ ADMINISTRATION: set[Operation] = {
     ("POST", "/api/sources"), ("PATCH", "/api/sources/{source_id}"), ("DELETE", "/api/sources/{source_id}"),
     ("POST", "/api/destinations"), ("PATCH", "/api/destinations/{destination_id}"),
     ("DELETE", "/api/destinations/{destination_id}"), ("POST", "/api/destinations/{destination_id}/echo"),
+    ("POST", "/api/pacs"), ("PATCH", "/api/pacs/{pacs_id}"), ("DELETE", "/api/pacs/{pacs_id}"),
+    ("POST", "/api/pacs/{pacs_id}/echo"),
     ("PUT", "/api/preferences/{name}"), ("GET", "/api/restrictions"), ("POST", "/api/restrictions"),
     ("GET", "/api/restrictions/people"),
     ("DELETE", "/api/restrictions/{restriction_id}"), ("GET", "/api/prior-rule"), ("PUT", "/api/prior-rule"),
@@ -149,6 +151,7 @@ OWN: set[Operation] = {  # of the caller alone: there is nothing of anybody else
 }  # fmt: skip
 EMPTY: set[Operation] = {  # lists, which are empty for a stranger
     ("GET", "/api/studies"), ("GET", "/api/parcels"), ("GET", "/api/deliveries"), ("GET", "/api/links"),
+    ("GET", "/api/pacs"), ("GET", "/api/fetches"),
 }  # fmt: skip
 ORGANISATION_WIDE: set[Operation] = {
     ("GET", "/api/quarantine"), ("GET", "/api/quarantine/{quarantined_id}"),
@@ -196,6 +199,8 @@ SCOPED: set[Operation] = {
     ("DELETE", "/api/studies/{study_id}/marks/{mark_id}"), ("POST", "/api/studies/{study_id}/marks/file"),
     ("GET", "/api/studies/{study_id}/marks/report.dcm"), ("GET", "/api/studies/{study_id}/marks/key-objects.dcm"),
     ("GET", "/api/studies/{study_id}/marks/presentation.dcm"),
+    ("POST", "/api/pacs/search"), ("POST", "/api/pacs/{pacs_id}/series"), ("POST", "/api/fetches"),
+    ("POST", "/api/fetches/{fetch_id}/cancel"), ("POST", "/api/fetches/{fetch_id}/retry"),
     ("POST", "/api/links"), ("GET", "/api/links/{link_id}"), ("DELETE", "/api/links/{link_id}"),
     ("POST", "/api/links/{link_id}/sheet"),
 }  # fmt: skip
@@ -359,6 +364,17 @@ BODIES: dict[Operation, dict[str, object]] = {
     ("PUT", "/api/oidc/people/{sign_on_id}"): {"account_id": str(uuid.uuid4())},
     ("POST", "/api/sources"): {"name": "new", "kind": "upload"},
     ("PATCH", "/api/sources/{source_id}"): {"name": "new"},
+    ("POST", "/api/pacs"): {
+        "name": "new",
+        "ae_title": "NEW",
+        "host": "localhost",
+        "port": 104,
+        "source_id": str(uuid.uuid4()),
+    },
+    ("PATCH", "/api/pacs/{pacs_id}"): {"name": "new"},
+    ("POST", "/api/pacs/search"): {"patient_id": "4711"},
+    ("POST", "/api/pacs/{pacs_id}/series"): {"study_uid": "1.2.3"},
+    ("POST", "/api/fetches"): {"fetches": [{"pacs_id": str(uuid.uuid4()), "study_uid": "1.2.3"}]},
     ("POST", "/api/destinations"): {"name": "new", "ae_title": "NEW", "host": "localhost", "port": 104},
     ("PATCH", "/api/destinations/{destination_id}"): {"name": "new"},
     ("POST", "/api/session/password"): {"current_password": "x", "new_password": "y"},

@@ -35,6 +35,7 @@ from radrelay.network.ports import Key, Peer, Query, Reference
 from radrelay.storage.columns import Base, Id
 from radrelay.web.live import signatures
 from tests.web.conftest import Login, WebSite, close_site, open_site
+from tests.web.elsewhere import Elsewhere
 from tests.web.test_every_right import Scene, _furnish
 from tests.web.test_every_route import BODIES, OFFICER, OPEN, PARAMETERS, Operation, operations, rest
 from tests.web.test_studies import CT, file_bytes, upload_bytes
@@ -83,7 +84,8 @@ class Two:
 @pytest.fixture(scope="module")
 def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Two]:
     mail: dict[str, object] = {"host": "127.0.0.1", "sender": "r@example.org"}
-    site = open_site(tmp_path_factory.mktemp("organisations"), {"organisation_name": "Radrelay AG"}, mail=mail)
+    site = open_site(tmp_path_factory.mktemp("organisations"), {"organisation_name": "Radrelay AG"}, mail=mail,
+                     archives=Elsewhere())  # fmt: skip
     now = site.clock.now()
     with site.database.write() as session:
         other = organisations.add(session, "Praxis Beta", "AT", now).id
@@ -144,6 +146,10 @@ def _administer(house: House) -> None:
     ids["restriction_id"] = house.asked("POST", "/restrictions", {"kind": "patient", "value": "somebody"})["id"]
     rule = BODIES["POST", "/api/release-rules"] | {"group_id": ids["group_id"]}
     ids["rule_id"] = house.asked("POST", "/release-rules", rule)["id"]
+    doors = house.asked("GET", "/sources")["sources"]
+    ids["door_id"] = next(one["id"] for one in doors if one["kind"] == "dicom")
+    ids["pacs_id"] = house.asked("POST", "/pacs", BODIES["POST", "/api/pacs"] | {"source_id": ids["door_id"]})["id"]
+    ids["fetch_id"] = house.asked("POST", "/fetches", _fetch(ids["pacs_id"]))["fetches"][0]["id"]
     house.asked("PUT", "/devices/SCANNER", {"addresses": ["127.0.0.1"]})
     house.asked("PUT", f"/factors/group/{ids['group_id']}", {"kinds": ["totp"]})
     ids["subject_id"] = ids["group_id"]
@@ -287,6 +293,9 @@ NAMING: list[tuple[Operation, str, BodyOf]] = [  # whatever takes an id in its b
     (("POST", "/api/oidc/people"), "admin", lambda ids: {"subject": "s", "account_id": ids["account_id"]}),
     (("POST", "/api/deliveries"), "admin", lambda ids: _delivery(ids["study_id"], NOBODY)),
     (("POST", "/api/links"), "admin", lambda ids: _link(ids["study_id"])),
+    (("POST", "/api/pacs"), "admin", lambda ids: BODIES["POST", "/api/pacs"] | {"source_id": ids["door_id"]}),
+    (("POST", "/api/pacs/search"), "admin", lambda ids: {"pacs": [ids["pacs_id"]], "patient_id": PATIENT}),
+    (("POST", "/api/fetches"), "admin", lambda ids: _fetch(ids["pacs_id"])),
     (("POST", "/api/broken-glass"), "admin", lambda ids: {"study_id": ids["study_id"], "kind": "emergency",
                                                            "reason": "unconscious, no relatives"}),
     (("POST", "/api/privacy/requests"), "officer", lambda ids: {"kind": "access", "subject_kind": "account",
@@ -316,6 +325,10 @@ def _transfer(study_id: str, source_id: str) -> dict[str, object]:
             "studies": [{"study_id": study_id, "source_id": source_id}]}  # fmt: skip
 
 
+def _fetch(pacs_id: str) -> dict[str, object]:
+    return {"fetches": [{"pacs_id": pacs_id, "study_uid": "1.2.3"}]}
+
+
 def _link(study_id: str) -> dict[str, object]:
     return {"studies": [study_id], "ends_at": "2026-03-02T00:00:00Z"}
 
@@ -336,6 +349,7 @@ def test_an_id_of_another_organisation_in_a_body_is_answered_the_same(two: Two) 
          lambda ids: {"revision": 1, "studies": [ids["study_id"]], "values": {"sex": "F"}}),
         (("POST", "/api/privacy/requests/{request_id}/passing"), "officer",
          lambda ids: {"revision": 1, "source_id": ids["source_id"], "how": "by post"}),
+        (("PATCH", "/api/pacs/{pacs_id}"), "admin", lambda ids: {"source_id": ids["door_id"]}),
         (("POST", "/api/studies/{study_id}/exports"), "admin",
          lambda ids: {"form": "png", "named": True, "instance_ids": [ids["instance_id"]]}),
         (("PUT", "/api/studies/{study_id}/marks/{mark_id}"), "admin",
@@ -422,7 +436,7 @@ def test_a_link_tells_whose_it_is_to_who_has_it_and_to_nobody_else(two: Two) -> 
         browser = Login(two.site.client("198.51.100.77"))
         told = browser.http.post("/api/shared", json={"token": token}).json()
         assert (told["wants"], told["organisation"], told["organisation_id"]) == ("pin", name, str(own.organisation_id))
-        forged = browser.http.post("/api/shared", json={"token": token[:-2] + "AA"})
+        forged = browser.http.post("/api/shared", json={"token": token[:-9] + token[-9:].swapcase()})
         wrong = browser.http.post("/api/shared", json={"token": token, "answer": "000000"})
         for refused in (forged, wrong):
             assert refused.status_code in (401, 403), refused.text

@@ -12,6 +12,7 @@ import details from './details.de';
 import directory from './directory.de';
 import drawings from './drawings.de';
 import factors from './factors.de';
+import fetching from './fetching.de';
 import hanging from './hanging.de';
 import invocation from './invocation.de';
 import launch from './launch.de';
@@ -40,6 +41,7 @@ const de: Rest = {
   ...directory,
   ...drawings,
   ...factors,
+  ...fetching,
   ...hanging,
   ...invocation,
   ...launch,

@@ -9,6 +9,7 @@ import directory from './directory.en';
 import drawings from './drawings.en';
 import factors from './factors.en';
 import type first from './first.en';
+import fetching from './fetching.en';
 import hanging from './hanging.en';
 import invocation from './invocation.en';
 import launch from './launch.en';
@@ -40,6 +41,7 @@ const en = {
   ...directory,
   ...drawings,
   ...factors,
+  ...fetching,
   ...hanging,
   ...invocation,
   ...launch,

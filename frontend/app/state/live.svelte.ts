@@ -6,13 +6,14 @@
 import { announceSessionEnd, ApiProblem, mayPass } from '../api/client';
 import { session } from '../api/endpoints';
 
-export type LiveList = 'studies' | 'parcels' | 'deliveries' | 'quarantine' | 'marks' | 'links';
+export type LiveList = 'studies' | 'parcels' | 'deliveries' | 'fetches' | 'quarantine' | 'marks' | 'links';
 
-const lists: readonly LiveList[] = ['studies', 'parcels', 'deliveries', 'quarantine', 'marks', 'links'];
+const lists: readonly LiveList[] = ['studies', 'parcels', 'deliveries', 'fetches', 'quarantine', 'marks', 'links'];
 const listeners: Record<LiveList, Set<() => void>> = {
   studies: new Set(),
   parcels: new Set(),
   deliveries: new Set(),
+  fetches: new Set(),
   quarantine: new Set(),
   marks: new Set(),
   links: new Set(),

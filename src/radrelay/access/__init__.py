@@ -132,6 +132,7 @@ from radrelay.access.restrictions import Wanted as WantedRestriction
 from radrelay.access.rule_matching import Conditions, SenderFacts, SeriesFacts, StudyFacts, cleaned, fits
 from radrelay.access.scope import Listed, Scope, scope
 from radrelay.access.sight import Sight, anybody_sees, of_account, own_end, sights
+from radrelay.access.source_reach import SourceReach, kept_from, reach_of_sources
 from radrelay.access.visibility import BROKEN_GLASS, count_up_to, of_one_person, open_to_all, unbarred
 from radrelay.access.visits import (
     Asked,
@@ -198,6 +199,7 @@ __all__ = [
     "SenderFacts",
     "SeriesFacts",
     "Sight",
+    "SourceReach",
     "StudyFacts",
     "Target",
     "TooManyOwners",
@@ -259,6 +261,7 @@ __all__ = [
     "is_token_of",
     "judge",
     "kept_aside",
+    "kept_from",
     "launched_of",
     "letter_of",
     "lift",
@@ -286,6 +289,7 @@ __all__ = [
     "patients_restricted",
     "prior_rule",
     "put_away",
+    "reach_of_sources",
     "release_by_rules",
     "release_rule",
     "release_rules",

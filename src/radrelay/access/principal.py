@@ -27,6 +27,7 @@ class Right(enum.StrEnum):
     ANNOTATE = "annotate"
     DELETE = "delete"
     REIDENTIFY = "reidentify"
+    FETCH = "fetch"  # to search the archives whose studies come to a source, and fetch from them
     BREAK_GLASS = "break-glass"  # to open, for a reason and a time, a restricted study that one does not see
 
 

@@ -20,8 +20,9 @@ INTRODUCTION = """# DICOM conformance statement
 Radrelay {version}. This page is written from the program's own tables by `scripts/conformance`; a test keeps it true.
 
 Radrelay takes objects in by C-STORE and STOW-RS, answers C-FIND, C-MOVE, C-GET, storage commitment, QIDO-RS and
-WADO-RS, and sends objects by C-STORE. It takes every storage SOP class, private ones included, and every transfer
-syntax, and gives objects back byte for byte as received wherever the other side accepts their transfer syntax.
+WADO-RS, sends objects by C-STORE, and fetches them by C-MOVE and C-GET. It takes every storage SOP class, private ones
+included, and every transfer syntax, and gives objects back byte for byte as received wherever the other side accepts
+their transfer syntax.
 """
 
 STORE_CASES = (

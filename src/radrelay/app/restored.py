@@ -18,6 +18,7 @@ from radrelay.app.core import STARTS_FILE, Core
 from radrelay.archive.models import Tombstone
 from radrelay.errors import Misconfigured
 from radrelay.identity.models import Session as Login
+from radrelay.retrieve import fetches
 from radrelay.routing import deliveries
 from radrelay.storage.durable_files import write_durably
 from radrelay.storage.keystore import ACT
@@ -65,9 +66,11 @@ def replay_if_restored(core: Core) -> None:
 def hold_deliveries(core: Core) -> None:
     """Hold what older rows say is still to be sent: it may have been sent or cancelled since."""
     with core.database.write() as session:
-        held = deliveries.hold_open(session)
-    if held:
-        log.warning("the rows are older than this node's start; open deliveries are held", deliveries=held)
+        held, fetched = deliveries.hold_open(session), fetches.hold_open(session)
+    if held or fetched:
+        log.warning(
+            "the rows are older than this node's start; what was open is held", deliveries=held, fetches=fetched
+        )
 
 
 def end_logins(core: Core) -> None:

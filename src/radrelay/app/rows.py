@@ -27,6 +27,7 @@ from radrelay.mail import models as mail_models
 from radrelay.marks import models as marks_models
 from radrelay.privacy import consent_models
 from radrelay.privacy import models as privacy_models
+from radrelay.retrieve import fetches
 from radrelay.routing import deliveries
 from radrelay.routing import models as routing_models
 from radrelay.storage import append_only
@@ -122,6 +123,7 @@ def load_rows(database: Database, pieces: Iterator[bytes]) -> int:
         _index_text(session)
         session.merge(storage_models.NodeState(name=UNFINISHED, value=b""))
         hl7_service.hold_open(session)
+        fetches.hold_open(session)
         return deliveries.hold_open(session)
 
 

@@ -13,6 +13,7 @@ import uvicorn
 from radrelay.app.beats import ALIVE, beats
 from radrelay.app.core import Core
 from radrelay.app.prepare import prepare
+from radrelay.app.retrieving import connector
 from radrelay.app.role import run_role, settle
 from radrelay.app.stored import client_tls
 from radrelay.app.threads import loop
@@ -54,6 +55,7 @@ def serve(core: Core, stop: threading.Event) -> None:
         book,
         roles=lambda: _roles(core),
         echo=lambda target: _echo(core, target),
+        archives=connector(core.settings, landing, book) if core.settings.retrieve.enabled else None,
     )
     if services.single_sign_on is not None:
         services.single_sign_on.require_ready()

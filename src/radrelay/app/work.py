@@ -24,6 +24,7 @@ from radrelay.app.precedence import step_back
 from radrelay.app.prepare import prepare
 from radrelay.app.record_keeping import keep_record, note_arrivals, sending
 from radrelay.app.reminding import keep_reminding
+from radrelay.app.retrieving import open_fetching
 from radrelay.app.role import run_role
 from radrelay.app.spent_acts import spend_acts
 from radrelay.app.stored import ArchiveSource, DicomDialler
@@ -53,6 +54,8 @@ from radrelay.intake.watch import FolderWatcher
 from radrelay.marks import jobs as marks_jobs
 from radrelay.marks.filing import MarkFilings
 from radrelay.marks.jobs import MarksWork
+from radrelay.retrieve import fetches
+from radrelay.retrieve.jobs import FetchWork
 from radrelay.routing import deliveries
 from radrelay.routing.jobs import DeliveryWork
 from radrelay.settings import Settings
@@ -98,6 +101,7 @@ class Workshop:
     watcher: FolderWatcher
     parcels: Parcels
     sender: DeliveryWork
+    fetcher: FetchWork
     identified: IdentifiedLanding
     correcting: CorrectionLanding
     marks: MarksWork
@@ -118,6 +122,7 @@ def open_workshop(core: Core, lease: Lease) -> Workshop:
     compactor = _open_compactor(core, reader)
     identified = IdentifiedLanding(core.database, core.segments, landing, core.clock)
     sender = _open_sender(core, reader)
+    fetcher = open_fetching(core, landing, book)
     filings = MarkFilings(core.database, core.clock, reader, landing)
     marks = MarksWork(core.database, core.clock, core.settings.marks, filings)
     parcels = Parcels(core.database, core.clock, scanning=core.settings.intake.clamd is not None)
@@ -128,10 +133,17 @@ def open_workshop(core: Core, lease: Lease) -> Workshop:
         else:
             sender.attempt(event)
 
+    def fetch(event: Event) -> None:
+        if durable.runs_besides(event):
+            fetcher.postpone(event.subject_id)
+        else:
+            fetcher.attempt(event)
+
     jobs = [
         *_arrival_jobs(core, identified, landing),
         *_study_jobs(compactor, marks),
         Job(deliveries.ATTEMPT, deliver, "deliver", core.settings.work.concurrency, attempts=3),
+        Job(fetches.ATTEMPT, fetch, "fetch", core.settings.retrieve.concurrency, attempts=3),
     ]
     durable = DurableWork(core.settings, core.database, core.clock, landing.log.owner, jobs)
     return Workshop(
@@ -144,6 +156,7 @@ def open_workshop(core: Core, lease: Lease) -> Workshop:
         watcher=FolderWatcher(core.database, landing, book, parcels),
         parcels=parcels,
         sender=sender,
+        fetcher=fetcher,
         identified=identified,
         correcting=CorrectionLanding(core.database, reader, landing, core.clock),
         marks=marks,
@@ -246,12 +259,13 @@ def serve(core: Core, stop: threading.Event) -> None:
 
 def _dispatch(shop: Workshop) -> None:
     with shop.core.database.read() as session:
-        due = deliveries.any_due(session, shop.core.clock)
+        due = deliveries.any_due(session, shop.core.clock) or fetches.any_due(session, shop.core.clock)
         archives = open_archives.any_due(session, shop.core.clock)
         rested = shop.marks.any_due(session)
     if due or archives or rested:
         with shop.core.database.write() as session:
             deliveries.emit_due(session, shop.core.clock)
+            fetches.emit_due(session, shop.core.clock)
             open_archives.hand_over_due(session, shop.core.clock)
             shop.marks.emit_due(session)
     shop.durable.dispatch()
@@ -317,11 +331,13 @@ def _sweep(shop: Workshop) -> None:
     shop.parcels.sweep()
     carry_on_withdrawals(shop.core)
     shop.sender.revive(shop.durable.unfinished(deliveries.ATTEMPT))
+    shop.fetcher.revive(shop.durable.unfinished(fetches.ATTEMPT))
     shop.identified.revive(shop.durable.unfinished(RELEASED))
     shop.marks.sweep(shop.durable.unfinished(marks_jobs.FILE))
     _collect(shop.core)
     with shop.core.database.write() as session:
         outbox.forget_taken(session, shop.core.clock.now() - FORGET_EVENTS)
+        fetches.forget_ended(session, shop.core.clock.now() - timedelta(days=shop.core.settings.retrieve.keep_days))
 
 
 def _keep_records(shop: Workshop) -> None:

@@ -84,6 +84,7 @@ _ALERTS: dict[str, Code] = {
     "keys": SECURITY_CONFIGURATION,
     "source": NETWORK_CONFIGURATION,
     "destination": NETWORK_CONFIGURATION,
+    "pacs": NETWORK_CONFIGURATION,
     "node": NETWORK_CONFIGURATION,
     "preferences": SOFTWARE_CONFIGURATION,
     "display": SOFTWARE_CONFIGURATION,
@@ -115,6 +116,7 @@ _FAMILIES: dict[str, Told] = {  # by what stands before the dot
     "volume": Told(AUDIT_LOG_USED, "R"),
     "delivery": Told(ACTIVITY, "E"),
     "hl7": Told(PATIENT_RECORD, "R"),
+    "fetch": Told(ACTIVITY, "E"),
 } | {family: Told(SECURITY_ALERT, "E", kind) for family, kind in _ALERTS.items()}
 _ACTIONS: dict[str, Told] = {
     "factor.use": Told(USER_AUTHENTICATION, "E", LOGIN),
@@ -139,6 +141,8 @@ _ACTIONS: dict[str, Told] = {
     "quarantine.delete": Told(ACCESSED, "D"),
     "study.forward": Told(BEGIN_TRANSFERRING, "E"),
     "delivery.end": Told(TRANSFERRED, "R"),
+    "pacs.search": Told(QUERY, "E"),
+    "fetch.end": Told(TRANSFERRED, "C"),
     "study.delete": Told(STUDY_DELETED, "D"),
     "series.delete": Told(ACCESSED, "D"),
     "instance.delete": Told(ACCESSED, "D"),

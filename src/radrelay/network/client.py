@@ -25,9 +25,10 @@ from radrelay.network.limits import IDENTIFIER_BYTES
 from radrelay.network.ports import Element, Key, Level, Model, Node, RetrieveItem, StoreOutcome
 from radrelay.network.requestor import MAX_CONTEXTS, OutgoingAssociation, store_proposals
 from radrelay.network.sop_classes import EXPLICIT_LITTLE, IMPLICIT_LITTLE, SERVED, VERIFICATION, Service
-from radrelay.network.statuses import SUCCESS, is_pending, is_warning
+from radrelay.network.statuses import CANCELLED, SUCCESS, is_pending, is_warning
 
 NO_ANSWER = -1
+STOPPING_S = 10.0  # a node that has more matches than wanted may take so long to stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +169,15 @@ class BytesItem:
         return self.transfer_syntax, (self.data_set,)
 
 
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """What a node has found: `more` where it was stopped, and how many matches could not be read."""
+
+    found: tuple[tuple[Key, ...], ...]
+    unreadable: int
+    more: bool
+
+
 class FindClient:
     """Asks one node what it has (C-FIND) over one association; a context manager."""
 
@@ -191,24 +201,60 @@ class FindClient:
 
     def find(self, level: Level, keys: Sequence[Element]) -> Iterator[tuple[Key, ...]]:
         """Yield the node's matches, text decoded; raises `QueryRefused` when it does not answer, `AssociationEnded`."""
+        _, answers = self._ask(level, keys)
+        for data in answers:
+            yield identifier.decode(data, self._syntax)
+
+    def find_some(self, level: Level, keys: Sequence[Element], most: int) -> Matches:
+        """Return at most so many matches; the node is asked to stop when it has more. Raises as `find`.
+
+        A match that cannot be read costs none of the others: it is counted.
+        """
+        message_id, answers = self._ask(level, keys)
+        found: list[tuple[Key, ...]] = []
+        unreadable, cut, until = 0, False, 0.0
+        for data in answers:
+            if cut:
+                if monotonic() > until:
+                    raise QueryRefused("the node goes on answering though it was asked to stop")
+                continue
+            if len(found) + unreadable == most:
+                self._association.cancel(self._context_id, message_id)
+                cut, until = True, monotonic() + STOPPING_S
+                continue
+            try:
+                found.append(identifier.decode(data, self._syntax))
+            except RadrelayError:
+                unreadable += 1
+        return Matches(tuple(found), unreadable, more=cut)
+
+    @property
+    def _context_id(self) -> int:
+        return self._association.context_id(self._sop_class, self._syntax)
+
+    def _ask(self, level: Level, keys: Sequence[Element]) -> tuple[int, Iterator[bytes]]:
+        """Send a query; return its message ID and the node's matches, not yet read."""
         association, channel = self._association, self._association.channel
-        context_id = association.context_id(self._sop_class, self._syntax)
+        message_id = association.new_message_id()
         values: dict[int, int | str] = {
             command.AFFECTED_SOP_CLASS: self._sop_class,
             command.COMMAND_FIELD: command.C_FIND_RQ,
-            command.MESSAGE_ID: association.new_message_id(),
+            command.MESSAGE_ID: message_id,
             command.PRIORITY: 0,
             command.DATA_SET_TYPE: command.WITH_DATA_SET,
         }
         body = identifier.encode([*keys, (QUERY_LEVEL, "CS", level)], self._syntax)
-        channel.send(channel.message(context_id, command.build(values), body))
+        channel.send(channel.message(self._context_id, command.build(values), body))
+        return message_id, self._answers()
+
+    def _answers(self) -> Iterator[bytes]:
         while True:
-            _, answer = association.read_response()
+            _, answer = self._association.read_response()
             data = self._read_data_set() if answer.has_data_set else b""
             status = answer.number(command.STATUS)
             if is_pending(status):
-                yield identifier.decode(data, self._syntax)
-            elif status == SUCCESS:
+                yield data
+            elif status in (SUCCESS, CANCELLED):
                 return
             else:
                 comment = answer.text(command.ERROR_COMMENT)

@@ -10,6 +10,7 @@ from radrelay.dicom.dictionary import uid_registry
 from radrelay.network import limits
 from radrelay.network.query_provider import LEVELS, UNIQUE_KEYS
 from radrelay.network.requestor import MAX_CONTEXTS, MAX_PDU_BYTES
+from radrelay.network.retriever import COMPRESSED
 from radrelay.network.sop_classes import IDENTIFIER_SYNTAXES, SERVED, Service, name_of, service_of
 from radrelay.network.statuses import STATUSES
 from radrelay.network.tls import CIPHERS
@@ -41,6 +42,15 @@ def _what_is_spoken() -> Iterator[Table]:
         "SOP classes as provider",
         ("SOP class", "UID", "Service"),
         tuple((one.name, one.uid, one.service.value) for one in SERVED),
+    )
+    asked = (Service.VERIFICATION, Service.FIND, Service.MOVE, Service.GET)
+    yield Table(
+        "SOP classes as user",
+        ("SOP class", "UID", "Service"),
+        tuple((one.name, one.uid, one.service.value) for one in SERVED if one.service in asked),
+        "Beside storage, towards destinations. Queries and retrievals are sent where `retrieve.enabled` is set, to the "
+        "archives that are entered. By C-GET, objects are taken natively or in these transfer syntaxes, as far as an "
+        f"association has contexts: {', '.join(name_of(uid) for uid in COMPRESSED)}.",
     )
     yield Table(
         "Storage SOP classes",

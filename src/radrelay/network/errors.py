@@ -170,3 +170,9 @@ class ContextRefused(Unavailable):
 
     code = "context-refused"
     dimse_status = 0x0122
+
+
+class RetrievalNotOffered(Unavailable):
+    """The node does not offer retrieval by C-MOVE or C-GET."""
+
+    code = "retrieval-not-offered"

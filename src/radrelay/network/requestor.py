@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
 
@@ -115,6 +115,11 @@ class OutgoingAssociation:
         """Return the channel, for reading responses that come one after another."""
         return self._channel
 
+    @property
+    def contexts(self) -> Mapping[tuple[str, str], int]:
+        """Return the accepted presentation contexts: SOP class and transfer syntax to the context's number."""
+        return self._contexts
+
     def accepted_syntaxes(self, sop_class_uid: str) -> list[str]:
         """Return the transfer syntaxes accepted for a SOP class, in the order proposed."""
         return [syntax for uid, syntax in self._contexts if uid == sop_class_uid]
@@ -172,6 +177,15 @@ class OutgoingAssociation:
             raise SourceFailed from error
         _, answer = self.read_response()
         return StoreOutcome(answer.number(command.STATUS), answer.text(command.ERROR_COMMENT))
+
+    def cancel(self, context_id: int, message_id: int) -> None:
+        """Ask the node to stop answering a request (C-CANCEL); its last response is still to come."""
+        values: dict[int, int | str] = {
+            command.COMMAND_FIELD: command.C_CANCEL_RQ,
+            command.MESSAGE_ID_RESPONDED: message_id,
+            command.DATA_SET_TYPE: command.NO_DATA_SET,
+        }
+        self._channel.send(self._channel.message(context_id, command.build(values)))
 
     def release(self) -> None:
         """Release the association and close the connection."""

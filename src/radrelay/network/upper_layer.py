@@ -112,15 +112,15 @@ class Channel:
             self._start += take
         return kind, bytes(body)
 
-    def has_input(self) -> bool:
-        """Tell, without waiting, whether something from the peer is there to read."""
+    def has_input(self, wait_s: float = 0.0) -> bool:
+        """Tell, waiting `wait_s` at most, whether something from the peer is there to read."""
         if self._start < self._end:
             return True
         if isinstance(self._sock, ssl.SSLSocket) and self._sock.pending():
             return True
         poll = select.poll()
         poll.register(self._sock, select.POLLIN)
-        return bool(poll.poll(0))
+        return bool(poll.poll(wait_s * 1000))
 
     def send(self, data: bytes | bytearray) -> None:
         """Write bytes in one call; raises `PeerSilent` when the peer does not take them, `PeerGone`."""

@@ -21,6 +21,7 @@ from radrelay import audit
 from radrelay.archive import deletion
 from radrelay.archive.models import Attachment, Instance
 from radrelay.privacy.holdings_of import Held, HeldStudy
+from radrelay.retrieve import fetches
 from radrelay.storage.keystore import KeyStore
 from radrelay.storage.models import Erasure, KeptKey, Pack
 
@@ -93,6 +94,7 @@ def erase(
         erased.append(ErasedStudy(study.id, digest, study.objects, study.bytes, keys))
         audit.record(session, note(study))
         deletion.delete_study(session, study.id, now, "erased")
+        fetches.forget_of(session, study.study_uid)
     return Proof(now, by, tuple(erased), len(found.aside), tuple(kept), record_erased=False)
 
 

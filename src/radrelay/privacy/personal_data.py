@@ -81,6 +81,10 @@ def _study(c: Any, whose: Whose) -> ColumnElement[bool]:
     return sa.and_(c.study_id.in_(whose.studies))
 
 
+def _by_uid(c: Any, whose: Whose) -> ColumnElement[bool]:
+    return sa.and_(c.study_uid.in_(whose.uids))
+
+
 def _row_of(name: str) -> Way:
     """Return the way to rows whose own id is among `whose.<name>`."""
     return lambda c, whose: sa.and_(c.id.in_(getattr(whose, name)))
@@ -246,6 +250,11 @@ KEPT: dict[str, Kept] = {
         "study_id state total sent failed created_at finished_at", _study,
         untold="destination_id series_id priority attempts next_attempt_at error error_code error_facts requested_by"
         " correlation_id", why=f"{ELSEWHERE}: to whom data went; {WORKING}",
+    ),
+    "fetch": _kept(
+        "study_uid study_date modalities state expected here created_at finished_at", _by_uid,
+        untold="pacs_id source_id series_uid patient_id_value patient_name description refused attempts next_attempt_at"
+        " error error_code error_facts requested_by correlation_id", why=f"{ELSEWHERE}: where it came from; {WORKING}",
     ),
     "access_grant": _kept(
         "target_kind target_id grantee_kind rights identity ends_at created_at origin", _grant,

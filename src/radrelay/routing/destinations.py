@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import uuid
 from dataclasses import dataclass
 
@@ -11,11 +10,11 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from radrelay.clock import Clock
+from radrelay.network.titles import AE_TITLE
 from radrelay.routing.errors import DestinationExists, DestinationInUse, DestinationInvalid, DestinationNotFound
 from radrelay.routing.models import Delivery, Destination
 from radrelay.storage.ids import new_id
 
-AE_TITLE = re.compile(r"[\x21-\x5b\x5d-\x7e](?:[\x20-\x5b\x5d-\x7e]{0,14}[\x21-\x5b\x5d-\x7e])?")  # PS3.5 6.2, AE
 OPEN_STATES = ("waiting", "sending", "held")
 
 

@@ -25,6 +25,7 @@ from radrelay.errors import Misconfigured
 from radrelay.settings.base import GIB, HOUR_S, LOOPBACK, MIB, Section
 from radrelay.settings.counting import StatisticsSettings
 from radrelay.settings.elsewhere import DirectorySettings, OidcSettings, is_protected
+from radrelay.settings.fetching import RetrieveSettings
 from radrelay.settings.hospital import Hl7Port, Hl7Settings
 from radrelay.settings.keeping import (
     AuditSettings,
@@ -75,6 +76,7 @@ __all__ = [
     "PrivacySettings",
     "RepositorySettings",
     "RetentionSettings",
+    "RetrieveSettings",
     "Section",
     "Settings",
     "SignUpSettings",
@@ -116,6 +118,7 @@ class Settings(BaseSettings):
     intake: IntakeSettings = IntakeSettings()
     decoding: DecodingSettings = DecodingSettings()
     work: WorkSettings = WorkSettings()
+    retrieve: RetrieveSettings = RetrieveSettings()
     marks: MarksSettings = MarksSettings()
     node: NodeSettings = NodeSettings()
     displays: DisplaySettings = DisplaySettings()

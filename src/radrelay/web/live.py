@@ -32,6 +32,7 @@ from radrelay.identity.models import Account, ApiToken
 from radrelay.identity.models import Session as Login
 from radrelay.intake.models import Parcel, Quarantined
 from radrelay.marks.models import MarkedStudy
+from radrelay.retrieve.models import Fetch
 from radrelay.routing.models import Delivery
 from radrelay.storage.models import OutboxEvent
 from radrelay.web.authentication import Authenticated, caller_of
@@ -48,6 +49,7 @@ MOST_VISITORS = 200  # of them: whoever was given a link must not take the house
 MOST_OF_ONE = 40  # of them by one person or token: nor may they take another organisation its places
 OPEN_PARCELS = ("receiving", "scanning", "unpacking")
 OPEN_DELIVERIES = ("waiting", "sending")
+OPEN_FETCHES = ("waiting", "fetching")
 log = structlog.get_logger(__name__)
 router = APIRouter(prefix="/api", tags=["live"], responses=RESPONSES)
 
@@ -68,6 +70,9 @@ def signatures(session: Session, organisation_id: uuid.UUID) -> dict[str, str]:
     deliveries = sa.select(
         sa.func.count(), sa.func.sum(Delivery.sent + Delivery.failed + Delivery.attempts), sa.func.max(Delivery.state)
     ).where(Delivery.organisation_id == organisation_id, Delivery.state.in_(OPEN_DELIVERIES))
+    fetches = sa.select(
+        sa.func.count(), sa.func.sum(Fetch.here + Fetch.refused + Fetch.attempts), sa.func.max(Fetch.state)
+    ).where(Fetch.organisation_id == organisation_id, Fetch.state.in_(OPEN_FETCHES))
     return {
         "studies": one(
             newest(Study.__table__.c.last_received_at, Study.__table__.c.organisation_id),
@@ -84,6 +89,8 @@ def signatures(session: Session, organisation_id: uuid.UUID) -> dict[str, str]:
         + one(newest(Parcel.__table__.c.created_at, Parcel.__table__.c.organisation_id)),
         "deliveries": str(tuple(session.execute(deliveries).one()))
         + one(newest(Delivery.__table__.c.created_at, Delivery.__table__.c.organisation_id)),
+        "fetches": str(tuple(session.execute(fetches).one()))
+        + one(newest(Fetch.__table__.c.created_at, Fetch.__table__.c.organisation_id)),
         "marks": one(newest(MarkedStudy.__table__.c.turn, MarkedStudy.__table__.c.organisation_id)),
         "links": one(newest(LinkAccess.__table__.c.at, LinkAccess.__table__.c.organisation_id)),
         "quarantine": one(newest(Quarantined.__table__.c.received_at, Quarantined.__table__.c.organisation_id)),

@@ -130,7 +130,8 @@ def page(request: Request, path: str) -> Response:
 
 
 def _told(request: Request) -> str:
-    """Return what the page is told by attributes: whose site it is, and to which version of counting one would agree.
+    """Return what the page is told by attributes: whose site it is, to which version of counting one would agree, and
+    whether studies can be fetched from elsewhere.
 
     The name is the one that the operator has set, for everybody; organisations are named to nobody here.
     """
@@ -140,6 +141,8 @@ def _told(request: Request) -> str:
         told += f'data-house="{html.escape(settings.web.organisation_name)}" '
     if settings.statistics.enabled:
         told += f'data-statistics="{CONSENT_VERSION}" '
+    if settings.retrieve.enabled:
+        told += 'data-fetching="on" '
     return told
 
 

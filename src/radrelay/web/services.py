@@ -30,6 +30,7 @@ from radrelay.intake.sources import SourceBook
 from radrelay.marks.filing import MarkFilings
 from radrelay.privacy.standing import House
 from radrelay.privacy.volume.counting import SentTally
+from radrelay.retrieve.ports import Connector
 from radrelay.settings import Settings
 from radrelay.storage.database import Database
 from radrelay.web.acceptance import Acceptances
@@ -137,6 +138,8 @@ class WebServices:
     address_changes: AddressChanges
     house: House
     attachments: Attachments | None = None
+    archives: Connector | None = None
+    """What asks archives elsewhere; none where that is switched off."""
     single_sign_on: SingleSignOn | None = None
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     readiness: Sequence[ReadinessCheck] = ()

@@ -435,6 +435,55 @@ def tables() -> None:
         sa.PrimaryKeyConstraint("writer", name=op.f("pk_audit_writer")),
     )
     op.create_table(
+        "pacs",
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("ae_title", sa.String(length=16), nullable=False),
+        sa.Column("host", sa.String(length=255), nullable=False),
+        sa.Column("port", sa.Integer(), nullable=False),
+        sa.Column("calling_ae_title", sa.String(length=16), nullable=False),
+        sa.Column("tls", sa.Boolean(), nullable=False),
+        sa.Column("model", sa.String(length=8), nullable=False),
+        sa.Column("method", sa.String(length=8), nullable=False),
+        sa.Column("source_id", Id(), nullable=False),
+        sa.Column("enabled", sa.Boolean(), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_pacs")),
+    )
+    op.create_index("ux_pacs_name", "pacs", ["organisation_id", "name"], unique=True)
+    op.create_table(
+        "fetch",
+        sa.Column("pacs_id", Id(), nullable=False),
+        sa.Column("source_id", Id(), nullable=False),
+        sa.Column("study_uid", sa.String(length=64), nullable=False),
+        sa.Column("series_uid", sa.String(length=64), nullable=False),
+        sa.Column("patient_id_value", sa.String(length=64), nullable=False),
+        sa.Column("patient_name", sa.String(length=400), nullable=False),
+        sa.Column("description", sa.String(length=400), nullable=False),
+        sa.Column("study_date", sa.Date(), nullable=True),
+        sa.Column("modalities", sa.String(length=200), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("expected", sa.Integer(), nullable=True),
+        sa.Column("here", sa.Integer(), nullable=False),
+        sa.Column("refused", sa.Integer(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("next_attempt_at", Instant(), nullable=True),
+        sa.Column("error", sa.Text(), nullable=False),
+        sa.Column("error_code", sa.String(length=64), nullable=False),
+        sa.Column("error_facts", sa.Text(), nullable=False),
+        sa.Column("requested_by", sa.String(length=200), nullable=False),
+        sa.Column("correlation_id", sa.String(length=64), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("finished_at", Instant(), nullable=True),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_fetch")),
+    )
+    op.create_index("ix_fetch_created", "fetch", ["organisation_id", "created_at"], unique=False)
+    op.create_index("ix_fetch_due", "fetch", ["state", "next_attempt_at"], unique=False)
+    op.create_index("ix_fetch_study", "fetch", ["organisation_id", "study_uid"], unique=False)
+    op.create_table(
         "delivery",
         sa.Column("destination_id", Id(), nullable=False),
         sa.Column("study_id", Id(), nullable=False),

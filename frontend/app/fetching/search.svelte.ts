@@ -1,0 +1,67 @@
+/** A search of archives elsewhere: what is looked for, what was found, and what of it is chosen. */
+
+import { type Asked, type FoundSeries, type FoundStudy, type Order, pacs as api, type Wanted } from '../api/pacs';
+import { isoDate } from './dates';
+
+export const nothing: Wanted = {
+  pacs: [], patient_id: '', patient_name: '', birth_date: null, accession_number: '', since: null, until: null, modalities: [], description: '',
+};
+
+export class Search {
+  studies: FoundStudy[] = $state.raw([]);
+  asked: Asked[] = $state.raw([]);
+  problem: unknown = $state.raw(undefined);
+  /** Under way; and whether one has been answered. */
+  busy = $state(false);
+  done = $state(false);
+  chosen: string[] = $state([]);
+  #turn = 0;
+
+  async run(wanted: Wanted): Promise<void> {
+    const turn = ++this.#turn;
+    this.busy = true;
+    this.problem = undefined;
+    try {
+      const { studies, asked } = await api.search(wanted);
+      if (turn !== this.#turn) return;
+      this.studies = studies;
+      this.asked = asked;
+      this.chosen = [];
+      this.done = true;
+    } catch (cause) {
+      if (turn === this.#turn) this.problem = cause;
+    } finally {
+      if (turn === this.#turn) this.busy = false;
+    }
+  }
+
+  toggle(study: FoundStudy): void {
+    const uid = study.study_uid;
+    this.chosen = this.chosen.includes(uid) ? this.chosen.filter((one) => one !== uid) : [...this.chosen, uid];
+  }
+
+  /** What is ordered of the chosen studies: each from the first archive that has it. */
+  orders(): Order[] {
+    return this.studies.filter((study) => this.chosen.includes(study.study_uid)).map((study) => orderOf(study));
+  }
+}
+
+export function orderOf(study: FoundStudy, series?: FoundSeries): Order {
+  return {
+    pacs_id: study.pacs[0] ?? '',
+    study_uid: study.study_uid,
+    series_uid: series?.series_uid ?? '',
+    patient_id: study.patient_id,
+    patient_name: study.patient_name,
+    description: series?.description || study.description,
+    study_date: isoDate(study.study_date),
+    modalities: series?.modality ? [series.modality] : study.modalities,
+  };
+}
+
+/** All of it is here, some of it, or nothing that the reader may see. */
+export function presence(study: FoundStudy): 'whole' | 'part' | 'none' {
+  if (!study.here) return 'none';
+  if (study.instances !== null && (study.here_instances ?? 0) < study.instances) return 'part';
+  return 'whole';
+}

@@ -1,0 +1,115 @@
+"""Studies fetched from Orthanc: searched, brought by C-MOVE and by C-GET, counted, only what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.system.installation import Installation, running, until
+from tests.system.peers import Orthanc, orthanc
+from tests.system.samples import Sample, data_set_of, phantom_files
+
+
+@pytest.fixture(scope="module")
+def radrelay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    settings = {"RADRELAY_RETRIEVE__ENABLED": "true", "RADRELAY_RETRIEVE__RETRY_FIRST_S": "0.5"}
+    with running(tmp_path_factory.mktemp("fetching"), settings) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def pacs(radrelay: Installation, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Orthanc]:
+    with orthanc(tmp_path_factory.mktemp("orthanc"), radrelay) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def entered(radrelay: Installation, pacs: Orthanc) -> dict[str, str]:
+    """Enter Orthanc twice, once for each way of fetching; gives their ids by method."""
+    sources = radrelay.get("/api/sources")["sources"]
+    source = next(one["id"] for one in sources if one["kind"] == "dicom")
+    wanted = {"ae_title": "ORTHANC", "host": "127.0.0.1", "port": pacs.dicom_port, "source_id": source}
+    made = {}
+    for method in ("move", "get"):
+        answer = radrelay.send("POST", "/api/pacs", wanted | {"name": f"PACS by {method}", "method": method})
+        made[method] = answer["id"]
+    return made
+
+
+def put(pacs: Orthanc, samples: list[Sample]) -> list[Sample]:
+    for item in samples:
+        pacs.post("/instances", item.path.read_bytes())
+    return samples
+
+
+def fetched(radrelay: Installation, number: str, state: str = "done") -> dict[str, Any]:
+    def ended() -> dict[str, Any] | None:
+        listed = radrelay.get("/api/fetches")["fetches"]
+        found = next(one for one in listed if one["id"] == number)
+        return found if found["state"] == state else None
+
+    found: dict[str, Any] | None = until(ended, f"a fetch to be {state}", 60)
+    assert found is not None
+    return found
+
+
+def ask(radrelay: Installation, pacs_id: str, item: Sample, **more: str) -> str:
+    order = {"pacs_id": pacs_id, "study_uid": item.study, **more}
+    return str(radrelay.send("POST", "/api/fetches", {"fetches": [order]})["fetches"][0]["id"])
+
+
+@pytest.mark.parametrize("method", ["move", "get"])
+def test_study_is_found_fetched_and_whole(
+    radrelay: Installation, pacs: Orthanc, entered: dict[str, str], tmp_path: Path, method: str
+) -> None:
+    samples = put(pacs, phantom_files(tmp_path, "ct-head", seed=61 if method == "move" else 62, slices=6))
+    look = {"pacs": [entered[method]], "study_uid": samples[0].study}
+    found = radrelay.send("POST", "/api/pacs/search", look)
+    assert [one["error"] for one in found["asked"]] == [None]
+    (study,) = found["studies"]
+    assert (study["study_uid"], study["here"]) == (samples[0].study, None)
+    series = radrelay.send("POST", f"/api/pacs/{entered[method]}/series", {"study_uid": samples[0].study})
+    assert (len(series["series"]), series["error"]) == (1, None)
+    end = fetched(radrelay, ask(radrelay, entered[method], samples[0]))
+    assert (end["here"], end["expected"], end["refused"], end["error"]) == (6, 6, 0, None)
+    for item in samples:
+        assert data_set_of(radrelay.object(item.study, item.series, item.sop)) == item.data_set
+    (again,) = radrelay.send("POST", "/api/pacs/search", look)["studies"]
+    assert (again["here"], again["here_instances"]) == (end["study_id"], 6)
+
+
+@pytest.mark.parametrize("method", ["move", "get"])
+def test_only_what_is_missing_is_fetched(
+    radrelay: Installation, pacs: Orthanc, entered: dict[str, str], tmp_path: Path, method: str
+) -> None:
+    samples = phantom_files(tmp_path, "mr-head", seed=63 if method == "move" else 64, slices=5)
+    put(pacs, samples[:3])
+    first = fetched(radrelay, ask(radrelay, entered[method], samples[0]))
+    assert (first["here"], first["expected"]) == (3, 3)
+    put(pacs, samples[3:])
+    second = fetched(radrelay, ask(radrelay, entered[method], samples[0]))
+    assert (second["here"], second["expected"]) == (len(samples), len(samples))
+    nothing = fetched(radrelay, ask(radrelay, entered[method], samples[0]))
+    assert (nothing["here"], nothing["attempts"]) == (len(samples), 1)
+
+
+def test_study_that_is_not_there_and_node_that_is_not_there(
+    radrelay: Installation, pacs: Orthanc, entered: dict[str, str], tmp_path: Path
+) -> None:
+    unknown = phantom_files(tmp_path, "ct-head", seed=65, slices=1)[0]
+    end = fetched(radrelay, ask(radrelay, entered["get"], unknown), "failed")
+    assert end["error"]["code"] == "fetched-nothing"
+    dead = radrelay.send("POST", "/api/pacs", {
+        "name": "Gone", "ae_title": "GONE", "host": "127.0.0.1", "port": 1,
+        "source_id": radrelay.get("/api/pacs")["pacs"][0]["source_id"],
+    })  # fmt: skip
+    found = radrelay.send("POST", "/api/pacs/search", {"patient_id": "nobody"})
+    troubles = {one["pacs"]: one["error"] for one in found["asked"]}
+    assert troubles.pop(dead["id"])["code"] == "nobody-listens"
+    assert set(troubles.values()) == {None}, "one that is away costs the others nothing"
+    waiting = ask(radrelay, dead["id"], unknown)
+    assert fetched(radrelay, waiting, "waiting")["error"]["code"] == "nobody-listens"
+    assert radrelay.send("POST", f"/api/fetches/{waiting}/cancel")["state"] == "cancelled"

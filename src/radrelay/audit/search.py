@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import combinations, starmap
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,6 +21,7 @@ from radrelay.storage.columns import Id, Instant
 from radrelay.storage.database import Database
 
 MOST = 500
+MOST_COMPARED = 5000  # studies, of those whose IDs a page names without a study
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,11 +210,18 @@ def _of_several(
         return set()
     wanted = sa.select(AuditStudy.patient_ref, AuditStudy.organisation_id, AuditStudy.study_id, AuditStudy.sealed)
     told: dict[uuid.UUID, set[tuple[str, str, str]]] = {}
-    for row in session.execute(wanted.where(AuditStudy.patient_ref.in_(references - {None}))):
+    for row in session.execute(wanted.where(AuditStudy.patient_ref.in_(references - {None})).limit(MOST_COMPARED)):
         study = unseal_study(keys, row.organisation_id, row.study_id, row.sealed)
         if study is not None:
             told.setdefault(row.patient_ref, set()).add((study.patient_name, study.birth_date, study.sex))
-    return {reference for reference, people in told.items() if len(people) > 1}
+    return {reference for reference, people in told.items() if any(starmap(_differ, combinations(people, 2)))}
+
+
+def _differ(one: tuple[str, str, str], other: tuple[str, str, str]) -> bool:
+    """Say whether two studies tell another name, birth date or sex; what one does not say tells nothing."""
+    return any(
+        mine and theirs and mine.casefold() != theirs.casefold() for mine, theirs in zip(one, other, strict=True)
+    )
 
 
 def _entry(keys: AuditKeys | None, event: AuditEvent, patient: bytes | None, study: bytes | None) -> AuditEntry:

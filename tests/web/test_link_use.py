@@ -145,6 +145,27 @@ def test_a_browser_is_logged_in_or_came_with_a_link_and_never_both(site: WebSite
     assert pictures_of(reader, study) == 401, "the login ended the visit"
 
 
+def test_a_browser_shows_what_one_link_opened_and_comes_back_to_the_others_without_a_further_use(
+    site: WebSite, anna: Login
+) -> None:
+    ct, mr = study_of(anna)["id"], study_of(anna, "MR")["id"]
+    first, second = (make(site, anna, studies=[one], max_uses=1) for one in (ct, mr))
+    browser = opened(site, first, tapped=True)
+    assert refused(browser, token_of(second), tapped=True) == (200, "")
+    assert [pictures_of(browser, one) for one in (ct, mr)] == [404, 200]
+    assert refused(browser, token_of(first)) == (200, ""), "it was opened once, and may be come back to"
+    assert [pictures_of(browser, one) for one in (ct, mr)] == [200, 404]
+    assert refused(Login(site.client()), token_of(first), tapped=True) == (401, "link-refused")
+    anna.http.delete(f"/api/links/{first['link']['id']}", headers=anna.headers)
+    assert [pictures_of(browser, one) for one in (ct, mr)] == [401, 401], "nothing else takes its place unasked"
+    assert refused(browser, token_of(second)) == (200, "")
+    browser.csrf = browser.http.get("/api/session").json()["csrf_token"]
+    cookie = browser.http.cookies["radrelay_link"]
+    assert browser.http.delete("/api/shared", headers=browser.headers).status_code == 204
+    browser.http.cookies.set("radrelay_link", cookie)
+    assert refused(browser, token_of(second)) == (401, "link-refused"), "who leaves, leaves all"
+
+
 def test_leaving_closes_what_was_opened_in_this_browser_alone(site: WebSite, anna: Login) -> None:
     study = study_of(anna)["id"]
     made = make(site, anna, studies=[study])

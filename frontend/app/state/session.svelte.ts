@@ -155,6 +155,13 @@ export async function readSession(): Promise<void> {
   }
 }
 
+/** Asks whether this browser still shows what this tab's link opened: another link may have been opened in it since. */
+export async function checkVisit(): Promise<void> {
+  const mine = state.account?.id;
+  const { account } = await api.session.read();
+  if (account.id !== mine) state.linkOver = true;
+}
+
 /** Logs in. Somebody else than before gets a fresh page, so that nothing of the last person stays. */
 export async function login(username: string, password: string): Promise<void> {
   const { logIn } = await import('../identity/login');

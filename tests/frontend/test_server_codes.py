@@ -16,6 +16,7 @@ from radrelay.errors import RadrelayError
 from radrelay.intake import discs, errors, file_kinds, quarantine, tally, unpack, zip_members
 from radrelay.intake.file_kinds import FileKind
 from radrelay.intake.identify import IDENTIFIABLE
+from radrelay.mail.letters import KINDS
 from radrelay.web import problems
 
 WORDS = Path(__file__).parents[2] / "frontend" / "app" / "i18n"
@@ -51,6 +52,11 @@ def test_every_finding_and_quarantine_reason_has_words(language: str) -> None:
     wanted = {f"finding.{code}" for code in finding_codes()}
     wanted |= {f"quarantine.{part}.{code}" for code in quarantine_codes() for part in ("code", "why")}
     assert wanted - words == set()
+
+
+@pytest.mark.parametrize("language", ["de", "en"])
+def test_every_kind_of_letter_has_a_name(language: str) -> None:
+    assert {f"mail.kind.{kind}" for kind in KINDS} - known(language) == set()
 
 
 # Errors that no page ever shows: of a start or a command, of a node that calls us, of DICOMweb's own questions, and of

@@ -7,7 +7,7 @@ import socket
 import threading
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 from structlog.testing import capture_logs
 
+from radrelay.app.request_heads import MOST_BYTES, BoundedHeads
 from radrelay.identity import srp
 from radrelay.identity.accounts import by_name
 from radrelay.identity.passwords import Passwords
@@ -143,7 +144,7 @@ def test_no_name_of_a_download_breaks_out_of_its_header(name: str) -> None:
 
 @contextmanager
 def listening(site: WebSite) -> Iterator[int]:
-    config = uvicorn.Config(site.app, port=0, lifespan="off", log_config=None, http="httptools", server_header=False)
+    config = uvicorn.Config(site.app, port=0, lifespan="off", log_config=None, http=BoundedHeads, server_header=False)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -174,6 +175,45 @@ def test_a_request_whose_end_can_be_read_in_two_ways_is_refused(site: WebSite) -
                     got += piece
             assert got.startswith(b"HTTP/1.1 400"), head
             assert got.count(b"HTTP/1.1 ") == 1, head
+
+
+def answer_to(port: int, request: bytes, more: bytes = b"") -> bytes:
+    """Return the answer to a request, which goes on with `more` until it is answered."""
+    got = b""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as peer:
+        with suppress(ConnectionError):
+            peer.sendall(request)
+            for _ in range(64 if more else 0):
+                peer.sendall(more)
+        with suppress(ConnectionError):
+            while piece := peer.recv(65536):
+                got += piece
+    return got
+
+
+def test_a_head_without_end_is_cut_off_and_refused_as_everything_is(site: WebSite) -> None:
+    asked = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+    chunked = b"POST /api/session HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n"
+    piece = b"a" * (MOST_BYTES // 16)
+    with listening(site) as port:
+        assert answer_to(port, asked + b"X: " + b"a" * (MOST_BYTES // 2) + b"\r\n\r\n").startswith(b"HTTP/1.1 200")
+        for request, more in (
+            (asked + b"X: " + b"a" * (MOST_BYTES + 1) + b"\r\n\r\n", b""),
+            (asked + b"".join(b"X%d: 1\r\n" % n for n in range(MOST_BYTES // 8)) + b"\r\n", b""),
+            (asked + b"X: ", piece), (b"GET /", piece), (chunked + b"X: ", piece),
+        ):  # fmt: skip
+            got = answer_to(port, request, more)
+            assert got.startswith(b"HTTP/1.1 431") or (got == b"" and more), request[:80]
+        refused = answer_to(port, b"no request at all\r\n\r\n").lower()
+    assert refused.startswith(b"http/1.1 400")
+    assert not [name for name in NEEDED if f"{name}: ".encode() not in refused]
+
+
+def test_a_head_that_does_not_come_holds_no_connection(site: WebSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(BoundedHeads, "longest_s", 0.05)
+    with listening(site) as port:
+        assert answer_to(port, b"") == b""
+        assert answer_to(port, b"GET / HTTP/1.1\r\nHost: x\r\n").startswith(b"HTTP/1.1 408")
 
 
 # What somebody costs and what nobody costs: counted, for a clock would tell little on a busy machine

@@ -15,9 +15,11 @@ import sqlalchemy as sa
 from radrelay.access import link_keys
 from radrelay.access.models import LinkAccess, LinkVisit, ShareLink
 from radrelay.audit.models import AuditEvent
+from radrelay.identity.models import Account
+from radrelay.web import downloads, streaming
 from radrelay.web.link_sheet import CODE
 from tests.proving import log_in
-from tests.web.conftest import PASSWORD, Login, WebSite, close_site, open_site
+from tests.web.conftest import PASSWORD, START, Login, WebSite, close_site, open_site
 from tests.web.test_links import make, opened, pictures_of, refused, study_of, token_of, try_open
 from tests.web.test_studies import CT, upload
 
@@ -54,6 +56,37 @@ def test_who_may_only_look_downloads_nothing_and_who_may_is_seen_to(site: WebSit
         happened = anna.http.get(f"/api/links/{made['link']['id']}").json()["accesses"]
         assert [one["kind"] for one in happened] == (["downloaded"] * 3 if may else []) + ["opened"]
         assert {one["peer"] for one in happened} == {"198.51.100.7"}
+
+
+@pytest.mark.parametrize("ends", ["the link", "the maker", "nothing"])
+def test_a_download_that_is_under_way_breaks_off_when_its_link_is_revoked_or_its_maker_suspended(
+    site: WebSite, anna: Login, monkeypatch: pytest.MonkeyPatch, ends: str
+) -> None:
+    maker = site.login("anna") if ends != "the maker" else another(site)
+    study = study_of(anna)["id"]
+    made = make(site, maker, studies=[study], may_download=True)
+    browser = opened(site, made)
+
+    def pieces(*_: object, **__: object) -> Iterator[bytes]:
+        yield bytes(streaming.BATCH_BYTES)
+        if ends == "the link":
+            maker.http.delete(f"/api/links/{made['link']['id']}", headers=maker.headers)
+        elif ends == "the maker":
+            with site.database.write() as session:
+                session.execute(sa.update(Account).where(Account.username == "bert").values(disabled_at=START))
+        for _ in range(4):
+            yield bytes(streaming.BATCH_BYTES)
+
+    monkeypatch.setattr(streaming, "ASK_EVERY_S", 0.0)
+    monkeypatch.setattr(downloads, "stream_zip", pieces)
+    got = browser.http.get(f"/api/studies/{study}/archive.zip")
+    assert got.status_code == 200
+    assert len(got.content) == streaming.BATCH_BYTES * (5 if ends == "nothing" else 1)
+
+
+def another(site: WebSite) -> Login:
+    site.account("bert")
+    return site.login("bert")
 
 
 def test_twelve_browsers_at_once_use_up_three_uses_and_no_more(site: WebSite, anna: Login) -> None:
@@ -143,6 +176,27 @@ def test_a_browser_is_logged_in_or_came_with_a_link_and_never_both(site: WebSite
     assert [pictures_of(reader, one) for one in (study, other)] == [200, 200]
     reader.http.cookies.delete("radrelay_session")
     assert pictures_of(reader, study) == 401, "the login ended the visit"
+
+
+def test_a_browser_shows_what_one_link_opened_and_comes_back_to_the_others_without_a_further_use(
+    site: WebSite, anna: Login
+) -> None:
+    ct, mr = study_of(anna)["id"], study_of(anna, "MR")["id"]
+    first, second = (make(site, anna, studies=[one], max_uses=1) for one in (ct, mr))
+    browser = opened(site, first, tapped=True)
+    assert refused(browser, token_of(second), tapped=True) == (200, "")
+    assert [pictures_of(browser, one) for one in (ct, mr)] == [404, 200]
+    assert refused(browser, token_of(first)) == (200, ""), "it was opened once, and may be come back to"
+    assert [pictures_of(browser, one) for one in (ct, mr)] == [200, 404]
+    assert refused(Login(site.client()), token_of(first), tapped=True) == (401, "link-refused")
+    anna.http.delete(f"/api/links/{first['link']['id']}", headers=anna.headers)
+    assert [pictures_of(browser, one) for one in (ct, mr)] == [401, 401], "nothing else takes its place unasked"
+    assert refused(browser, token_of(second)) == (200, "")
+    browser.csrf = browser.http.get("/api/session").json()["csrf_token"]
+    cookie = browser.http.cookies["radrelay_link"]
+    assert browser.http.delete("/api/shared", headers=browser.headers).status_code == 204
+    browser.http.cookies.set("radrelay_link", cookie)
+    assert refused(browser, token_of(second)) == (401, "link-refused"), "who leaves, leaves all"
 
 
 def test_leaving_closes_what_was_opened_in_this_browser_alone(site: WebSite, anna: Login) -> None:

@@ -34,6 +34,7 @@ const first: First = {
   'view.failed': 'Dieses Bild lässt sich nicht zeigen',
   'view.damaged': 'Was davon ankam, ist beschädigt. Die anderen Bilder gehen weiter.',
   'view.noStudy': 'Diese Studie lässt sich nicht öffnen',
+  'view.otherLink': 'Was Sie in diesem Browser zuletzt geöffnet haben, zeigt sie nicht. Öffnen Sie ihren Link noch einmal aus der Nachricht oder von dem Blatt, von dem Sie ihn haben.',
   'view.lost': 'Diese Studie wird nicht mehr gezeigt',
   'view.lostText': 'Es gibt sie nicht mehr, oder Sie dürfen sie nicht mehr sehen. Ihre Bilder sind aus dieser Seite entfernt.',
   'view.noSeries': 'Von dieser Studie ist noch nichts eingetroffen.',

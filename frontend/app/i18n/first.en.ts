@@ -32,6 +32,7 @@ const first = {
   'view.failed': 'This image cannot be shown',
   'view.damaged': 'What arrived of it is damaged. The other images go on.',
   'view.noStudy': 'This study cannot be opened',
+  'view.otherLink': 'What you opened last in this browser does not show it. Open its link once more from the message or the sheet that you have it from.',
   'view.lost': 'This study is no longer shown',
   'view.lostText': 'It is not here any more, or you may no longer see it. Its images have been taken off this page.',
   'view.noSeries': 'Nothing of this study has arrived yet.',

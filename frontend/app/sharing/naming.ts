@@ -15,7 +15,16 @@ export const shownText = (one: SharedRow, named: boolean): string =>
     .filter(Boolean)
     .join(' · ');
 
+/** Whose images it shows, where it has no note: of several people the first, and how many more. */
 export function nameOf(link: LinkRow): string {
-  const [first] = link.shows;
-  return link.label || (first ? readName(first.patient.name).main : '') || formatInstant(link.created_at);
+  const people = new Map(link.shows.map(({ patient }) => [`${patient.issuer} ${patient.id} ${patient.name}`, readName(patient.name).main]));
+  const [first = '', ...more] = people.values();
+  const whose = first && more.length > 0 ? t('links.andMore', { name: first, n: more.length }) : first;
+  return link.label || whose || formatInstant(link.created_at);
+}
+
+/** How often it was opened. */
+export function opened(link: LinkRow): string {
+  if (link.max_uses !== null) return t('links.opens', { uses: link.uses, most: link.max_uses });
+  return link.uses === 0 ? t('links.opensNever') : t('links.opensOften', { n: link.uses });
 }

@@ -7,7 +7,7 @@ import type { Target } from '../contents/target';
 import { isLive } from '../state/live.svelte';
 import { attempt } from '../state/notices.svelte';
 import { go, search } from '../state/router.svelte';
-import { session } from '../state/session.svelte';
+import { checkVisit, session } from '../state/session.svelte';
 import { viewAddress } from '../studies/actions.svelte';
 import { fetchGlimpse } from '$viewer/loader';
 import { pictured, type PriorStudies } from './priors.svelte';
@@ -223,6 +223,7 @@ export class Opening {
   /** Nothing of the study stays on the screen or in memory. */
   #lose(cause: unknown, onleave: () => void): void {
     if (!this.study) return; // it was not shown, and why is said already
+    if (session.isVisitor) void checkVisit().catch(() => undefined);
     onleave();
     this.lost = true;
     this.problem = cause;

@@ -32,6 +32,7 @@ from radrelay.storage.ids import new_id
 
 NOBODY = uuid.UUID(int=0)
 VISIT = timedelta(hours=4)
+MOST_VISITS = 8  # of different links, in one browser
 WRONG_ANSWERS = 5
 ADDRESS = Limit(free=50, cap_s=60, forget_s=3600)
 _VISIT, _LINK = LinkVisit.__table__.c, ShareLink.__table__.c
@@ -39,7 +40,7 @@ _VISIT, _LINK = LinkVisit.__table__.c, ShareLink.__table__.c
 
 @dataclass(frozen=True, slots=True)
 class LinkTry:
-    """Someone opens a link. `visit` is the secret that the browser has of an earlier time; `tapped`: a person did."""
+    """Someone opens a link. `visit` is the cookie that the browser has of earlier times; `tapped`: a person did."""
 
     token: str = field(repr=False)
     address: str
@@ -226,14 +227,25 @@ def _note(session: Session, row: ShareLink, kind: AccessKind, attempt: LinkTry, 
 
 def _visit_here(session: Session, row: ShareLink, attempt: LinkTry, role: str | None, now: datetime) -> Visit | None:
     """Return the visit that the same browser has open by the same link: coming back is no further use."""
-    if not attempt.visit:
-        return None
-    found = session.execute(
-        sa.select(LinkVisit).where(LinkVisit.secret_hash == digest(attempt.visit), LinkVisit.link_id == row.id)
-    ).scalar_one_or_none()
-    if found is None or not _is_open(found.created_at, found.expires_at, found.ended_at, now):
-        return None
-    return _visit(row, found.id, found.expires_at, role, attempt.address, attempt.visit, now)
+    secrets_here = {digest(secret): secret for secret in secrets_in(attempt.visit)}
+    visits = session.scalars(
+        sa.select(LinkVisit).where(LinkVisit.secret_hash.in_(secrets_here), LinkVisit.link_id == row.id)
+    )
+    for found in visits:
+        if _is_open(found.created_at, found.expires_at, found.ended_at, now):
+            secret = secrets_here[found.secret_hash]
+            return _visit(row, found.id, found.expires_at, role, attempt.address, secret, now)
+    return None
+
+
+def secrets_in(cookie: str) -> list[str]:
+    """Return the secrets of a browser's visits: of what it shows first, then of what it may come back to."""
+    return [one for one in cookie.split(".") if 0 < len(one) <= LONGEST][:MOST_VISITS]
+
+
+def cookie_with(cookie: str, secret: str) -> str:
+    """Return a browser's cookie with the visit of `secret` in front: what other links opened may be come back to."""
+    return ".".join([secret, *(one for one in secrets_in(cookie) if one != secret)][:MOST_VISITS])
 
 
 def _is_open(created_at: datetime, expires_at: datetime, ended_at: datetime | None, now: datetime) -> bool:
@@ -274,10 +286,9 @@ _BY_SECRET: sa.Select[Any] = (  # built once and of plain columns: every request
 )
 
 
-def visit_of(session: Session, secret: str, peer: str, now: datetime) -> Visit:
-    """Return the visit of a browser's secret; raises `LinkOver` where it, its link or its maker's standing is over."""
-    if not secret or len(secret) > LONGEST:
-        raise LinkOver
+def visit_of(session: Session, cookie: str, peer: str, now: datetime) -> Visit:
+    """Return the visit that a browser shows; raises `LinkOver` where it, its link or its maker's standing is over."""
+    secret = next(iter(secrets_in(cookie)), "")
     found = session.execute(_BY_SECRET, {"secret": digest(secret)}).one_or_none()
     if found is None:
         raise LinkOver
@@ -290,11 +301,17 @@ def visit_of(session: Session, secret: str, peer: str, now: datetime) -> Visit:
     return _visit(row, row.visit_id, row.visit_expires_at, role, peer, secret, now)
 
 
-def end_visit(session: Session, secret: str, now: datetime) -> None:
-    """End a browser's visit; none is no error."""
+def organisation_of(session: Session, cookie: str) -> uuid.UUID | None:
+    """Return whose link a browser shows or has shown last, though it is over by now; None where nobody knows."""
+    secret = next(iter(secrets_in(cookie)), "")
+    return session.scalar(sa.select(LinkVisit.organisation_id).where(LinkVisit.secret_hash == digest(secret)))
+
+
+def end_visits(session: Session, cookie: str, now: datetime) -> None:
+    """End all visits of a browser; none is no error."""
     session.execute(
         sa.update(LinkVisit)
-        .where(LinkVisit.secret_hash == digest(secret), LinkVisit.ended_at.is_(None))
+        .where(LinkVisit.secret_hash.in_([digest(one) for one in secrets_in(cookie)]), LinkVisit.ended_at.is_(None))
         .values(ended_at=now)
         .execution_options(synchronize_session=False)
     )

@@ -13,6 +13,7 @@ import uvicorn
 from radrelay.app.beats import ALIVE, beats
 from radrelay.app.core import Core
 from radrelay.app.prepare import prepare
+from radrelay.app.request_heads import BoundedHeads
 from radrelay.app.retrieving import connector
 from radrelay.app.role import run_role, settle
 from radrelay.app.stored import client_tls
@@ -64,6 +65,7 @@ def serve(core: Core, stop: threading.Event) -> None:
         application,
         host=core.settings.web.host,
         port=core.settings.web.port,
+        http=BoundedHeads,
         log_config=None,
         access_log=False,
         server_header=False,

@@ -5,6 +5,7 @@ patient data. What a letter says is kept encrypted, and forgotten once it is sen
 """
 
 from radrelay.mail.addresses import masked, require_address
+from radrelay.mail.counted import filled
 from radrelay.mail.errors import MailNotSet
 from radrelay.mail.letters import Letter, write
 from radrelay.mail.post import LetterState, Post, PostedLetter, PostState, is_delayed
@@ -20,6 +21,7 @@ __all__ = [
     "PostState",
     "PostedLetter",
     "Postman",
+    "filled",
     "is_delayed",
     "masked",
     "require_address",

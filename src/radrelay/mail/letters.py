@@ -13,6 +13,7 @@ from typing import Literal
 
 from radrelay.mail import notices
 from radrelay.mail.account_letters import WORDS as OF_ACCOUNTS
+from radrelay.mail.counted import filled
 
 Language = Literal["de", "en"]
 LANGUAGES: tuple[Language, ...] = ("de", "en")
@@ -125,8 +126,8 @@ _WORDS: dict[Language, dict[str, tuple[str, tuple[str, ...]]]] = {
         "request-due": (
             "Eine Anfrage zum Datenschutz ist am {due} fällig",
             (
-                "eine Anfrage einer betroffenen Person ist am {due} zu beantworten (noch {days} Tage) und ist noch "
-                "offen.",
+                "eine Anfrage einer betroffenen Person ist am {due} zu beantworten (noch {days|Tag|Tage}) und "
+                "ist noch offen.",
                 "Welche, steht nach der Anmeldung bei {house} auf der Seite Datenschutz unter Anfragen. Dauert es "
                 "länger, sagen Sie es der Person vor diesem Tag, und tragen Sie den Grund dort ein.",
             ),
@@ -224,7 +225,7 @@ _WORDS: dict[Language, dict[str, tuple[str, tuple[str, ...]]]] = {
         "request-due": (
             "A data protection request is due on {due}",
             (
-                "a data subject’s request has to be answered by {due} ({days} days left), and is still open.",
+                "a data subject’s request has to be answered by {due} ({days|day|days} left), and is still open.",
                 "Which one stands on the page Privacy, Requests, once you are logged in at {house}. If it takes "
                 "longer, tell the person before that day, and note the reason there.",
             ),
@@ -261,7 +262,7 @@ def write(kind: str, language: Language, house: str, facts: Mapping[str, str], *
     greeting = _GREETING[language].format(whom=f" {_one_line(whom)}" if whom else "")
     lines = [
         greeting,
-        *(paragraph.format(**told) for paragraph in paragraphs),
+        *(filled(paragraph, **told) for paragraph in paragraphs),
         f"-- \n{_SIGNED[language].format(**told)}",
     ]
     return Letter(kind, language, f"{told['house']}: {subject.format(**told)}", "\n\n".join(lines) + "\n")

@@ -11,8 +11,8 @@ GERMAN: Words = {
     "volume": (
         "Ungewöhnlich viel abgerufen",
         (
-            "über den Zugang „{who}“ wurde weit mehr abgerufen als üblich: {studies} Studien von {patients} Personen, "
-            "{gigabytes} GiB. Der Zugang ist weiter offen.",
+            "über den Zugang „{who}“ wurde weit mehr abgerufen als üblich: {studies|Studie|Studien} von "
+            "{patients|Person|Personen}, {gigabytes} GiB. Der Zugang ist weiter offen.",
             "Bitte klären Sie, ob das seine Richtigkeit hat: Seite Datenschutz, „Ungewöhnliche Mengen“. Dort steht, "
             "was üblich wäre; das Protokoll sagt, was abgerufen wurde.",
         ),
@@ -20,8 +20,8 @@ GERMAN: Words = {
     "volume-suspended": (
         "Zugang gesperrt: ungewöhnlich viel abgerufen",
         (
-            "über den Zugang „{who}“ wurde weit mehr abgerufen als üblich: {studies} Studien von {patients} Personen, "
-            "{gigabytes} GiB. Der Zugang ist seitdem gesperrt.",
+            "über den Zugang „{who}“ wurde weit mehr abgerufen als üblich: {studies|Studie|Studien} von "
+            "{patients|Person|Personen}, {gigabytes} GiB. Der Zugang ist seitdem gesperrt.",
             "Hat das seine Richtigkeit, lassen Sie ihn wieder zu: Seite Datenschutz, „Ungewöhnliche Mengen“. Sonst "
             "legen Sie dort einen Vorfall an.",
         ),
@@ -63,8 +63,8 @@ ENGLISH: Words = {
     "volume": (
         "Unusually much was fetched",
         (
-            "far more than usual was fetched through the access “{who}”: {studies} studies of {patients} people, "
-            "{gigabytes} GiB. The access is still open.",
+            "far more than usual was fetched through the access “{who}”: {studies|study|studies} of "
+            "{patients|person|people}, {gigabytes} GiB. The access is still open.",
             "Please find out whether that is right: page Privacy, “Unusual volume”. It says what would be usual; the "
             "record says what was fetched.",
         ),
@@ -72,8 +72,8 @@ ENGLISH: Words = {
     "volume-suspended": (
         "Access suspended: unusually much was fetched",
         (
-            "far more than usual was fetched through the access “{who}”: {studies} studies of {patients} people, "
-            "{gigabytes} GiB. It has been suspended since.",
+            "far more than usual was fetched through the access “{who}”: {studies|study|studies} of "
+            "{patients|person|people}, {gigabytes} GiB. It has been suspended since.",
             "If that was right, let it in again: page Privacy, “Unusual volume”. If not, enter an incident there.",
         ),
     ),

@@ -8,10 +8,13 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from radrelay import access
+from radrelay.mail import filled
 from radrelay.privacy.incidents import incidents
 from radrelay.privacy.requests import requests
 from radrelay.privacy.restricting import due_for_review
 from radrelay.privacy.standing import Kept
+
+_REQUESTS = "{n|request of a data subject is|requests of data subjects are}"
 
 
 def request_clocks(session: Session, organisation_id: uuid.UUID, now: datetime) -> Kept:
@@ -19,12 +22,18 @@ def request_clocks(session: Session, organisation_id: uuid.UUID, now: datetime) 
     still = [one for one in requests(session, organisation_id) if one.closed_at is None]
     states = [one.clock(now) for one in still]
     if late := states.count("late"):
-        return Kept("requests", "bad", "requests-late", f"{late} requests of data subjects are late", {"n": late})
+        return Kept(
+            "requests",
+            "bad",
+            "requests-late",
+            filled(f"{_REQUESTS} late", n=late),
+            {"n": late},
+        )
     if soon := states.count("soon"):
-        text = f"{soon} requests of data subjects are due within a week"
+        text = filled(f"{_REQUESTS} due within a week", n=soon)
         return Kept("requests", "look", "requests-soon", text, {"n": soon})
     if still:
-        text = f"{len(still)} requests of data subjects are under way"
+        text = filled(f"{_REQUESTS} under way", n=len(still))
         return Kept("requests", "good", "requests-open", text, {"n": len(still)})
     return Kept("requests", "good", "requests-none", "no request of a data subject is open")
 
@@ -36,7 +45,7 @@ def restrictions_kept(session: Session, organisation_id: uuid.UUID, now: datetim
         text = f"{due} restrictions of processing are to be looked at again"
         return Kept("restrictions", "look", "restrictions-review", text, {"n": due})
     if known:
-        text = f"processing is restricted {len(known)} times; expiry waits there"
+        text = filled("processing is restricted {n|time|times}; expiry waits there", n=len(known))
         return Kept("restrictions", "good", "restrictions-stand", text, {"n": len(known)})
     return Kept("restrictions", "good", "restrictions-none", "processing of nobody's data is restricted")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from radrelay.mail import filled
 from radrelay.privacy.notice import Language
 from radrelay.web.request_paper import Writing, moment_of
 from radrelay.web.request_words import FURTHER, STATES
@@ -40,7 +41,7 @@ def _lines(name: str, row: Mapping[str, Any], language: Language) -> list[str]:
     def said(key: str, at: str = "", **values: object) -> str:
         """Return a line, nothing where what it tells of never was."""
         if not at:
-            return words[key].format(**values)
+            return filled(words[key], **values)
         return words[key].format(at=moment_of(row[at], language), **values) if row[at] else ""
 
     if name == "privacy_transfer":

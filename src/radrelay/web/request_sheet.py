@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from radrelay.mail import filled
 from radrelay.privacy.contacts import Contacts
 from radrelay.privacy.notice import Language
 from radrelay.web.paper import bound
@@ -81,7 +82,7 @@ def _study(paper: Writing, study: Mapping[str, Any], seen: Sequence[Seen], langu
     ):  # fmt: skip
         if value:
             paper.point(f"{words[label]}: {value}")
-    paper.point(words["counts"].format(**study))
+    paper.point(filled(words["counts"], **study))
     for one in study["held_by"]:
         paper.point(_kept(one, language))
     if study["barred"]:
@@ -91,7 +92,7 @@ def _study(paper: Writing, study: Mapping[str, Any], seen: Sequence[Seen], langu
     for who in seen[:MOST_SEEN]:
         line = words["seen-by-link" if who.by_link else "seen-by"]
         paper.line(
-            line.format(name=who.name, n=who.times, last=moment_of(who.last_at, language)), 9, indent=2 * INDENT
+            filled(line, name=who.name, n=who.times, last=moment_of(who.last_at, language)), 9, indent=2 * INDENT
         )  # fmt: skip
     if len(seen) > MOST_SEEN:
         paper.line(words["more"].format(n=len(seen) - MOST_SEEN), 9, indent=2 * INDENT)

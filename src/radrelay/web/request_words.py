@@ -23,8 +23,8 @@ WORDS: Words = {
         "accession": "Number of the order",
         "place": "Made at",
         "referring": "Referred by",
-        "counts": "Series: {series}; images or documents: {objects}; further files: {files}; markings by readers:"
-        " {marks}",
+        "counts": "Amount: {series} series with {objects|image or document|images or documents},"
+        " {files|further file|further files}, {marks|marking|markings} by readers",
         "kept": "Came to us by “{source}” on {since}; {until}.",
         "until": "it is deleted on {at}",
         "no-end": "it is kept until somebody deletes it",
@@ -35,8 +35,8 @@ WORDS: Words = {
         "not": "The images are not in this copy: whoever made it is not allowed to have them. Ask for them.",
         "seen": "Who has seen it, as far as the record reaches back:",
         "unseen": "As far as the record reaches back, nobody has seen it.",
-        "seen-by": "{name} (recorded {n}×, last on {last})",
-        "seen-by-link": "somebody with the link “{name}” (recorded {n}×, last on {last})",
+        "seen-by": "{name} (recorded {n|time|times}, last on {last})",
+        "seen-by-link": "somebody with the link “{name}” (recorded {n|time|times}, last on {last})",
         "more": "and {n} more, see person.json",
         "number": "Number of the examination: {uid}",
         "aside": "Kept aside ({n})",
@@ -73,8 +73,8 @@ WORDS: Words = {
         "accession": "Nummer des Auftrags",
         "place": "Gemacht in",
         "referring": "Überwiesen von",
-        "counts": "Serien: {series}; Bilder oder Dokumente: {objects}; weitere Dateien: {files}; Markierungen von"
-        " Befundenden: {marks}",
+        "counts": "Umfang: {series|Serie|Serien} mit {objects|Bild oder Dokument|Bildern oder Dokumenten},"
+        " {files|weitere Datei|weitere Dateien}, {marks|Markierung|Markierungen} von Befundenden",
         "kept": "Kam am {since} über „{source}“ zu uns; {until}.",
         "until": "wird am {at} gelöscht",
         "no-end": "bleibt, bis jemand löscht",
@@ -150,7 +150,7 @@ FURTHER: Words = {
         "codes": "Its codes are sent to {email}.",
         "ended": "It was ended on {at}.",
         "ends": "It ends on {at}.",
-        "opened": "It was opened {n}×.",
+        "opened": "It was opened {n|time|times}.",
         "access_restriction": "Restrictions that hold",
         "barred-since": "Since {at} processing is restricted: {reason}.",
         "fewer-since": "Since {at} only named people may see your examinations: {reason}.",

@@ -115,7 +115,7 @@ def _let_in(
     throttle.take_back(session, _counted(attempt))
     services.identity.end_secret(session, request.cookies.get(COOKIE, ""))
     if LINK_COOKIE in request.cookies:
-        access.end_visit(session, request.cookies[LINK_COOKIE], services.clock.now())
+        access.end_visits(session, request.cookies[LINK_COOKIE], services.clock.now())
     opened = services.identity.open_signed_on(
         session, account, attempt, group_ids(session, account), two_factors=newcomer.two_factors
     )

@@ -20,7 +20,7 @@ from radrelay.access import Principal, system_principal
 from radrelay.errors import Conflict, Forbidden, NotFound
 from radrelay.identity import Identity
 from radrelay.identity.models import Account
-from radrelay.mail import Post
+from radrelay.mail import Post, filled
 from radrelay.privacy.models import VolumeAlarm
 from radrelay.privacy.standing import Kept
 from radrelay.privacy.volume import suspending
@@ -120,7 +120,9 @@ def standing(session: Session, organisation_id: uuid.UUID) -> Kept:
     mine = sa.and_(VolumeAlarm.organisation_id == organisation_id, VolumeAlarm.settled_at.is_(None))
     waiting = session.scalar(sa.select(sa.func.count()).select_from(VolumeAlarm).where(mine)) or 0
     if waiting:
-        text = f"{waiting} alarms of unusual volume wait for somebody to look into them"
+        text = filled(
+            "{n|alarm of unusual volume waits|alarms of unusual volume wait} for somebody to look into it", n=waiting
+        )
         return Kept("volume", "look", "volume-open", text, {"n": waiting})
     return Kept("volume", "good", "volume-none", "no alarm of unusual volume waits")
 

@@ -323,7 +323,7 @@ def log_in_by_passkey(request: Request, response: Response, services: Services, 
             groups = group_ids(session, factors.account_of(session, used))
             services.identity.end_secret(session, request.cookies.get(COOKIE, ""))
             if LINK_COOKIE in request.cookies:
-                access.end_visit(session, request.cookies[LINK_COOKIE], services.clock.now())
+                access.end_visits(session, request.cookies[LINK_COOKIE], services.clock.now())
             opened = factors.enter_by_passkey(session, attempt, used, groups)
             _record_entry(request, session, opened, attempt.address, used)
     except (PasskeyRefused, TooManyAttempts) as error:

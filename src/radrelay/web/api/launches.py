@@ -246,7 +246,7 @@ def _login(
         gone = account_principal(before, _peer(request, services))
         trail.write(session, trail.event(request, gone, "logout", ("account", before.account.id), detail=_BY))
     if LINK_COOKIE in request.cookies:
-        access.end_visit(session, request.cookies[LINK_COOKIE], now)
+        access.end_visits(session, request.cookies[LINK_COOKIE], now)
     attempt = try_from(request, services, account.username)
     login = launching.open_login(session, account, attempt, launch.token_id, services.settings, now)
     access.note_launched(session, launch.id, login.id)

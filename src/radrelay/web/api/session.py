@@ -186,7 +186,7 @@ def _log_in(request: Request, services: WebServices, given: Credentials | ProofG
     with services.database.write() as session:
         services.identity.end_secret(session, request.cookies.get(COOKIE, ""))
         if LINK_COOKIE in request.cookies:
-            access.end_visit(session, request.cookies[LINK_COOKIE], services.clock.now())
+            access.end_visits(session, request.cookies[LINK_COOKIE], services.clock.now())
         groups = group_ids(session, checked.account)
         opened = services.identity.open_session(session, checked, groups)
         principal = account_principal(opened, attempt.address)
@@ -279,7 +279,11 @@ def _visit_answer(services: WebServices, visit: Visit) -> SessionAnswer:
         csrf_token=visit.csrf_token,
         expires_at=visit.expires_at,
         idle_until=visit.expires_at,
-        shared=SharedHere(may_download=visit.link.may_download, organisation=organisation),
+        shared=SharedHere(
+            may_download=visit.link.may_download,
+            organisation=organisation,
+            organisation_id=visit.principal.organisation_id,
+        ),
     )
 
 

@@ -87,7 +87,10 @@ class Shared(BaseModel):
 
 @router.post("")
 def open_link(request: Request, response: Response, services: Services, wanted: Opening) -> Opened:
-    """Open a link; sets the cookie `radrelay_link`. Refusals are on record, as is every opening."""
+    """Open a link; sets the cookie `radrelay_link`. Refusals are on record, as is every opening.
+
+    A browser shows what one link opened; what others opened in it before can be come back to.
+    """
     require_same_origin(request)
     login = _login_of(request, services)
     if login is not None and not wanted.leave:
@@ -170,7 +173,7 @@ def _record(
 ) -> None:
     """Write, in the transaction of what it records, that a link was opened, tried with a wrong answer, or closed."""
     if isinstance(judged, Visit):
-        if judged.secret == attempt.visit:
+        if judged.secret in access.secrets_in(attempt.visit):
             return  # the same visit goes on
         detail = {"uses": judged.link.uses, "visit": judged.id, **_sent_to(judged.link)}
         trail.write(session, trail.event(request, judged.principal, "link.open", _subject(judged), detail=detail))
@@ -237,7 +240,8 @@ def note_refusal(
 
 def _set_cookie(request: Request, response: Response, services: WebServices, visit: Visit) -> None:
     secure = is_secure(request.scope, services.settings.web.behind_proxy)
-    response.set_cookie(LINK_COOKIE, visit.secret, path="/", secure=secure, httponly=True, samesite="strict")
+    cookie = access.cookie_with(request.cookies.get(LINK_COOKIE, ""), visit.secret)
+    response.set_cookie(LINK_COOKIE, cookie, path="/", secure=secure, httponly=True, samesite="strict")
 
 
 def _opened(services: WebServices, principal: Principal) -> Opened:
@@ -284,6 +288,6 @@ def leave(request: Request, response: Response, services: Services, caller: AnyC
     if caller.visit is None:
         raise NotByLink("nothing is open here by a link")
     with services.database.write() as session:
-        access.end_visit(session, request.cookies.get(LINK_COOKIE, ""), services.clock.now())
+        access.end_visits(session, request.cookies.get(LINK_COOKIE, ""), services.clock.now())
         trail.write(session, trail.event(request, caller.principal, "link.leave", ("link", caller.principal.id)))
     response.delete_cookie(LINK_COOKIE, path="/")

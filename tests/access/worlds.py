@@ -266,7 +266,7 @@ def _of_one_person(one: dict[str, Any], other: dict[str, Any]) -> bool:
     name, named = one["patient_spellings"], other["patient_spellings"]
     if name and named:
         return name in named or named in name
-    return bool(one["patient_issuer"]) or (born is not None and born == again)
+    return (born is not None and born == again) or (bool(one["patient_issuer"]) and not name and not named)
 
 
 def _lasts(end: Any) -> bool:

@@ -312,7 +312,8 @@ def of_one_person(one: Any, other: Any) -> ColumnElement[bool]:
             one.patient_sex == other.patient_sex, one.patient_sex.not_in(sexes), other.patient_sex.not_in(sexes)
         ),
         sa.or_(
-            sa.and_(sa.or_(name == "", named == ""), sa.or_(one.patient_issuer != "", born == again)),
+            sa.and_(sa.or_(name == "", named == ""), born == again),
+            sa.and_(name == "", named == "", one.patient_issuer != ""),
             sa.and_(name != "", named != "", sa.or_(
                 name == named,
                 sa.func.replace(name, named, "") != name,

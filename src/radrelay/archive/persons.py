@@ -49,8 +49,9 @@ class Told(Protocol):
 def likeness(one: Told, other: Told) -> Likeness:
     """Return whether two studies are of the same person.
 
-    "same" takes an ID of one issuer and nothing that contradicts; where no issuer is told, also a name or a birth date
-    that agrees. Another birth date or sex is another person. A given name that agrees under another family name is a
+    "same" takes an ID of one issuer, nothing that contradicts, and a name or a birth date that agrees: two people may
+    have come to one ID, and what names nobody is of either. Of studies that all name nobody an issuer's ID is enough.
+    Another birth date or sex is another person. A given name that agrees under another family name is a
     doubt (somebody married) if birth date and sex agree, else another person.
     """
     if not one.patient_id_value or one.patient_id != other.patient_id:
@@ -61,7 +62,8 @@ def likeness(one: Told, other: Told) -> Likeness:
     born_alike = born[0] is not None and born[0] == born[1]
     names = compare_names(one.patient_name, other.patient_name)
     if names == "unsaid":
-        return "same" if one.patient_issuer or born_alike else "doubtful"
+        nameless = not one.patient_name and not other.patient_name
+        return "same" if born_alike or (one.patient_issuer and nameless) else "doubtful"
     if names == "given":
         return "doubtful" if born_alike and sex[0] == sex[1] != "" else "other"
     return _BY_NAMES[names]

@@ -61,7 +61,7 @@ def test_the_officer_sees_what_is_restricted_and_corrects_only_after_seeing_what
     expect(page.get_by_text("dort wird darüber entschieden")).to_be_visible()
     page.get_by_role("button", name="Berichtigen", exact=True).click()
     page.get_by_label("Name (Familie^Vorname)", exact=True).fill("Müller^Cora")
-    page.get_by_label("Geschlecht").select_option("weiblich")
+    page.get_by_label("Geschlecht").select_option("männlich")
     page.get_by_label("Begründung").fill("Umlaut")
     page.get_by_role("button", name="Zeigen, was sich ändert").click()
     expect(page.get_by_text("Sie werden ein Patient")).to_be_visible()
@@ -71,7 +71,7 @@ def test_the_officer_sees_what_is_restricted_and_corrects_only_after_seeing_what
     until(lambda: [c["carry_out"] for name, c in site.world.office.calls if name == "POST correction"] == [False, True],
           "first a look, then the change")  # fmt: skip
     sent = next(call for name, call in site.world.office.calls if name == "POST correction")
-    assert sent["values"]["sex"] == "F"
+    assert sent["values"]["sex"] == "M"
     page.get_by_role("button", name="Neue Anfrage").click()
     page.get_by_label("Patienten-ID", exact=True).fill("4711")
     page.get_by_label("Wer fragt").fill("Erika")

@@ -166,6 +166,10 @@ def test_the_login_ends_while_looking_and_the_work_goes_on_after_the_next(
     page.keyboard.press("End")
     expect(page.get_by_role("dialog", name="Your login has ended")).to_be_visible()
     expect(page.locator(".pane canvas")).to_be_hidden()  # who passes by sees no patient
+    expect(page.locator("input[name=password]")).to_be_focused()
+    page.keyboard.press("Delete")  # and no key reaches what is behind
+    page.keyboard.press("t")
+    expect(page.locator("dialog")).to_have_count(1)
     line.shape(50_000)
     open_page.log_in(page)
     ready(page, SLICES - 1)

@@ -10,13 +10,13 @@ from radrelay.web.frame_order import frame_order
 from tests.dicom.test_planes import enhanced
 
 
-def at_depths(*depths: float, numbers: tuple[int, ...] = ()) -> Sequence[Dataset]:
+def at_depths(*depths: float, numbers: tuple[int, ...] = ()) -> Sequence:
     """Return functional groups of frames that lie so high, counted in their stack as `numbers` say."""
     groups = enhanced(len(depths)).PerFrameFunctionalGroupsSequence
     for group, depth, number in zip(groups, depths, numbers or range(len(depths)), strict=True):
         group.PlanePositionSequence[0].ImagePositionPatient = [0, 0, depth]
         group.FrameContentSequence[0].InStackPositionNumber = number if numbers else 1
-    found: Sequence[Dataset] = groups
+    found: Sequence = groups
     return found
 
 

@@ -90,9 +90,9 @@ def test_what_tells_pictures_at_one_position_apart_is_told(site: WebSite, anna: 
 
 
 def test_a_vendors_own_b_value_and_frames_unevenly_apart_are_read(site: WebSite, anna: Login) -> None:
-    weighted = pydicom.dcmread(get_testdata_file("MR_small.dcm"))
+    weighted = pydicom.dcmread(io.BytesIO(made("MR_small.dcm")))
     weighted.private_block(0x0019, "SIEMENS MR HEADER", create=True).add_new(0x0C, "IS", "1000")
-    film = pydicom.dcmread(get_testdata_file("MR_small.dcm"))
+    film = pydicom.dcmread(io.BytesIO(made("MR_small.dcm")))
     film.NumberOfFrames, film.PixelData = 3, film.PixelData * 3
     film.FrameTimeVector, film.SOPInstanceUID, film.InstanceNumber = [0, 30, 50], "1.2.9.2", 2
     film.file_meta.MediaStorageSOPInstanceUID = film.SOPInstanceUID

@@ -88,6 +88,7 @@ def test_scrolling_on_brings_all_studies_once(open_page: OpenPage, site: Site) -
 def test_arriving_study_shows_by_itself_and_counts_up(open_page: OpenPage, site: Site) -> None:
     page = open_page("/")
     expect(page.locator(ROWS).first).to_contain_text("Arriving")
+    until(lambda: page.evaluate("() => document.getAnimations().length") == 0, "no motion for whom it disturbs")
     first = site.world.studies[0]
     fresh = make_study(900, datetime.now(UTC))
     fresh.row |= {"last_received_at": "2999-01-01T00:00:00Z", "state": "arriving", "instance_count": 1234}

@@ -76,7 +76,8 @@ class Pages:
         """Open a page of the installation, logged in; `script` runs in it before its own code."""
         context = self.browser.new_context(
             viewport={"width": width, "height": height}, locale=language, has_touch=touch, is_mobile=touch,
-            timezone_id="Europe/Berlin", storage_state=self.hospital.login(username) if login else None,
+            timezone_id="Europe/Berlin", reduced_motion="reduce",
+            storage_state=self.hospital.login(username) if login else None,
         )  # fmt: skip
         self.contexts.append(context)
         if script:

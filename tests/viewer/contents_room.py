@@ -94,7 +94,7 @@ class Room:
         touch = width < 600
         context = self.browser.new_context(
             viewport={"width": width, "height": height}, locale=language, has_touch=touch, is_mobile=touch,
-            timezone_id="Europe/Berlin", accept_downloads=True,
+            timezone_id="Europe/Berlin", reduced_motion="reduce", accept_downloads=True,
         )  # fmt: skip
         self.contexts.append(context)
         page = context.new_page()

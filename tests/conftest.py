@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from radrelay.storage import migrate
+from radrelay.storage import database, key_tables, migrate
 from tests.backends import places_end, postgres_url, s3_endpoint, servers_end
 from tests.browsers import chromium_driver
 from tests.collection import (
@@ -17,9 +17,11 @@ from tests.collection import (
     shared_data,
 )
 from tests.schema import apply_quickly
+from tests.statements import engine_with_known_statements
 
 __all__ = [
     "chromium_driver",
+    "known_statements",
     "log_left_alone",
     "places_end",
     "postgres_url",
@@ -47,4 +49,13 @@ def quick_schema() -> Iterator[None]:
     """Give embedded databases their schema without going through the migrations each time."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(migrate, "apply", apply_quickly)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def known_statements() -> Iterator[None]:
+    """Let embedded databases share what SQLAlchemy has compiled."""
+    with pytest.MonkeyPatch.context() as patch:
+        for room in (database, key_tables):
+            patch.setattr(room, "sqlcipher_engine", engine_with_known_statements)
         yield

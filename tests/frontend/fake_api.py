@@ -54,7 +54,7 @@ PASSWORD = "korrekt-pferd-batterie"
 class World:
     """What the fake server holds; tests look into it and turn its switches."""
 
-    studies: list[fake_data.FakeStudy] = field(default_factory=lambda: fake_data.make_studies(140))
+    studies: list[fake_data.FakeStudy] = field(default_factory=lambda: fake_data.make_studies(20))
     access: fake_access.Access = field(default_factory=fake_access.Access)
     directory: fake_directory.Directory = field(default_factory=fake_directory.Directory)
     restricted: fake_restricted.Restricted = field(default_factory=fake_restricted.Restricted)

@@ -107,7 +107,7 @@ def test_who_logs_in_next_does_not_find_what_the_last_reader_searched_for(open_p
     expect(page.get_by_role("button", name="Log out")).to_be_visible()
     page.go_back()
     expect(page.locator("#study-search")).to_have_value("")
-    expect(page.get_by_text("140 studies")).to_be_visible()
+    expect(page.get_by_text("20 studies")).to_be_visible()
 
 
 def test_a_page_that_the_browser_kept_whole_is_loaded_anew(open_page: OpenPage, site: Site) -> None:

@@ -27,7 +27,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def radrelay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """Give an installation that runs for the module's tests."""
     folder = tmp_path_factory.mktemp("radrelay")
-    with running(folder, fresh=True) as made:
+    with running(folder) as made:
         yield made
     shutil.rmtree(made.data_dir, ignore_errors=True)
 

@@ -83,7 +83,7 @@ class Installation:
     web_port: int = field(default_factory=free_port)
     dicom_port: int = field(default_factory=free_port)
     token: str = ""
-    fresh: bool = False  # starts the program itself, not a copy of a process that has imported it
+    fresh: bool = False  # its roles are the program itself, not copies of a process that has imported it
     process: Started | subprocess.Popen[bytes] | None = None
     _ends_before: int = 0  # of roles in the output, before the last start
     _kills: int = 0
@@ -197,13 +197,7 @@ class Installation:
     ) -> subprocess.CompletedProcess[str]:
         """Run `radrelay …` over this installation."""
         environment = {**self.environment(), "COLUMNS": "400"}
-        if self.fresh:
-            done = subprocess.run(
-                [sys.executable, "-m", "radrelay", *arguments], check=False, env=environment, cwd=self.folder,
-                capture_output=True, text=True, input=stdin, timeout=300,
-            )  # fmt: skip
-        else:
-            done = ran(arguments, environment=environment, folder=self.folder, stdin=stdin)
+        done = ran(arguments, environment=environment, folder=self.folder, stdin=stdin)
         if check and done.returncode != 0:
             raise AssertionError(
                 f"radrelay {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}{done.stderr}"

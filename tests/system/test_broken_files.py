@@ -20,7 +20,7 @@ from pynetdicom.pdu_primitives import P_DATA
 
 from radrelay.dicom.errors import Malformed
 from radrelay.dicom.part10 import parse_preamble
-from tests.system.installation import Installation, memory_mb, tool, until
+from tests.system.installation import Installation, memory_mb, running, tool, until
 from tests.system.samples import Sample, data_set_of, phantom_files
 from tests.system.test_import_export import parcel_of
 
@@ -34,6 +34,13 @@ ARCHIVES = (
     "patient-cd-upload.zip", "truncated.zip", "two-patients-mixed.zip", "zipslip.zip",
 )  # fmt: skip
 WHOLE = ("patient-cd-upload.zip", "two-patients-mixed.zip")
+
+
+@pytest.fixture(scope="module")
+def radrelay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """Give an installation whose memory is the program's own, of which these tests know the limits."""
+    with running(tmp_path_factory.mktemp("radrelay"), fresh=True) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 
 import pytest
+from anyio.from_thread import BlockingPortal, start_blocking_portal
 from argon2 import PasswordHasher
 from fastapi import FastAPI
 from starlette.testclient import TestClient
@@ -82,6 +85,12 @@ class WebSite:
     landing: Landing
     parts: OpenParts
     clients: list[TestClient] = field(default_factory=list)
+    running: ExitStack = field(default_factory=ExitStack)
+
+    @cached_property
+    def portal(self) -> BlockingPortal:
+        """The loop that answers: by itself each client starts one, and threads for it, with each request."""
+        return self.running.enter_context(start_blocking_portal())
 
     @property
     def organisation_id(self) -> uuid.UUID:
@@ -89,6 +98,7 @@ class WebSite:
 
     def client(self, address: str = "127.0.0.1") -> TestClient:
         client = TestClient(self.app, base_url=BASE, client=(address, 50000))
+        client.portal = self.portal
         self.clients.append(client)
         return client
 
@@ -176,6 +186,7 @@ def open_site(
 def close_site(site: WebSite) -> None:
     for client in site.clients:
         client.close()
+    site.running.close()
     if site.identity.directory is not None:
         site.identity.directory.processes.close()
     site.landing.close()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import pypdfium2
 import pytest
 import segno
@@ -15,9 +17,12 @@ import sqlalchemy as sa
 from radrelay.access import link_keys
 from radrelay.access.models import LinkAccess, LinkVisit, ShareLink
 from radrelay.audit.models import AuditEvent
-from radrelay.web.link_sheet import CODE
+from radrelay.identity.models import Account
+from radrelay.web import downloads, streaming
+from radrelay.web.link_sheet import CODE, MARGIN, LinkSheet, link_sheet
+from radrelay.web.paper import WIDTH
 from tests.proving import log_in
-from tests.web.conftest import PASSWORD, Login, WebSite, close_site, open_site
+from tests.web.conftest import PASSWORD, START, Login, WebSite, close_site, open_site
 from tests.web.test_links import make, opened, pictures_of, refused, study_of, token_of, try_open
 from tests.web.test_studies import CT, upload
 
@@ -54,6 +59,37 @@ def test_who_may_only_look_downloads_nothing_and_who_may_is_seen_to(site: WebSit
         happened = anna.http.get(f"/api/links/{made['link']['id']}").json()["accesses"]
         assert [one["kind"] for one in happened] == (["downloaded"] * 3 if may else []) + ["opened"]
         assert {one["peer"] for one in happened} == {"198.51.100.7"}
+
+
+@pytest.mark.parametrize("ends", ["the link", "the maker", "nothing"])
+def test_a_download_that_is_under_way_breaks_off_when_its_link_is_revoked_or_its_maker_suspended(
+    site: WebSite, anna: Login, monkeypatch: pytest.MonkeyPatch, ends: str
+) -> None:
+    maker = site.login("anna") if ends != "the maker" else another(site)
+    study = study_of(anna)["id"]
+    made = make(site, maker, studies=[study], may_download=True)
+    browser = opened(site, made)
+
+    def pieces(*_: object, **__: object) -> Iterator[bytes]:
+        yield bytes(streaming.BATCH_BYTES)
+        if ends == "the link":
+            maker.http.delete(f"/api/links/{made['link']['id']}", headers=maker.headers)
+        elif ends == "the maker":
+            with site.database.write() as session:
+                session.execute(sa.update(Account).where(Account.username == "bert").values(disabled_at=START))
+        for _ in range(4):
+            yield bytes(streaming.BATCH_BYTES)
+
+    monkeypatch.setattr(streaming, "ASK_EVERY_S", 0.0)
+    monkeypatch.setattr(downloads, "stream_zip", pieces)
+    got = browser.http.get(f"/api/studies/{study}/archive.zip")
+    assert got.status_code == 200
+    assert len(got.content) == streaming.BATCH_BYTES * (5 if ends == "nothing" else 1)
+
+
+def another(site: WebSite) -> Login:
+    site.account("bert")
+    return site.login("bert")
 
 
 def test_twelve_browsers_at_once_use_up_three_uses_and_no_more(site: WebSite, anna: Login) -> None:
@@ -216,6 +252,25 @@ def test_a_sheet_to_hand_out_has_the_code_and_names_nobody(
     assert modules_of(picture, len(code)) == code
     foreign = anna.http.post(path, json={"address": "https://evil.example/s#x", "language": "en"}, headers=anna.headers)
     assert foreign.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("name", "head"),
+    [
+        ("Krankenhausgesellschaft der Schwestern vom Heiligen Vinzenz von Paul mbH, Radiologie Großhadern", None),
+        ("W" * 120, None), ("Radrelay", ""), ("東京大学医学部附属病院", ""),
+    ],
+)  # fmt: skip
+def test_a_sheet_names_a_house_in_full_and_within_its_margins(name: str, head: str | None) -> None:
+    until = datetime(2026, 3, 8, 12, tzinfo=UTC)
+    sheet = LinkSheet(f"https://pictures.example/s#{'A' * 54}", name, until, 1, "pin", may_download=False)
+    page = pypdfium2.PdfDocument(link_sheet(sheet, "de"))[0]
+    text = "".join(page.get_textpage().get_text_range().split())
+    assert text.partition("IhremedizinischenBilder")[0] == ("".join(name.split()) if head is None else head)
+    assert "werdiesesblatthatundangibt" in text.lower(), "the sheet alone does not open it"
+    columns = np.flatnonzero((np.squeeze(page.render(scale=1, grayscale=True).to_numpy()) < 200).any(axis=0))
+    assert columns[0] >= MARGIN - 2
+    assert columns[-1] <= WIDTH - MARGIN + 2
 
 
 def modules_of(picture: Any, count: int) -> list[list[int]]:

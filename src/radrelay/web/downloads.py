@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from urllib.parse import quote
 
@@ -12,13 +12,14 @@ from fastapi import Request
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
-from radrelay.access import Principal
+from radrelay.access import Principal, Right
 from radrelay.archive.export import ExtraFile, stream_zip
 from radrelay.archive.instances import InstanceRef
 from radrelay.web import study_rows, trail
+from radrelay.web.authentication import caller_of
 from radrelay.web.reach import PartOnly, Reach, ReachedStudy
 from radrelay.web.services import WebServices
-from radrelay.web.streaming import in_pieces
+from radrelay.web.streaming import as_long_as, in_pieces
 
 SANDBOX = "default-src 'none'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox"
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
@@ -55,6 +56,17 @@ def note_download(
         trail.note_by_link(session, request, principal, services.clock.now())
 
 
+def still_allowed(request: Request, services: WebServices, study_id: uuid.UUID) -> Callable[[], None]:
+    """Return what raises as soon as who asked may not download a study any more: a large one is long under way."""
+
+    def require() -> None:
+        principal = caller_of(request).principal
+        with services.database.read() as session:
+            Reach.of(services, session, principal, Right.DOWNLOAD).study(study_id)
+
+    return require
+
+
 def zip_response(
     request: Request,
     services: WebServices,
@@ -70,7 +82,8 @@ def zip_response(
     subject = ("study", study.id) if series_id is None else ("series", series_id)
     note_download(request, services, principal, study, subject, len(refs))
     pieces = stream_zip(services.reader, refs, services.workers, services.clock.now(), extras=extras)
-    return streamed(pieces, "application/zip", f"{subject[0]}-{subject[1]}.zip")
+    watched = as_long_as(pieces, still_allowed(request, services, study.id))
+    return streamed(watched, "application/zip", f"{subject[0]}-{subject[1]}.zip")
 
 
 def files_beside(services: WebServices, session: Session, reach: Reach, study_id: uuid.UUID) -> list[ExtraFile]:

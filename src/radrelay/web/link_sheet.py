@@ -8,6 +8,7 @@ from typing import Literal
 
 import segno
 
+from radrelay.identity.organisations import UNNAMED
 from radrelay.web.paper import HEIGHT, WIDTH, Font, Paper, can_write, lines_of, width_of
 
 Language = Literal["de", "en"]
@@ -29,6 +30,8 @@ WORDS: dict[Language, dict[str, str]] = {
         "download": "Images can be saved as DICOM files.",
         "keep": "Whoever has this sheet may see the images. Keep it like a medical document, and give it only to whom"
         " you want to show them: your doctor, another hospital.",
+        "keep-asked": "Whoever has this sheet and what is asked for may see the images. Keep it like a medical"
+        " document, and give it only to whom you want to show them: your doctor, another hospital.",
     },
     "de": {
         "title": "Ihre medizinischen Bilder",
@@ -46,6 +49,9 @@ WORDS: dict[Language, dict[str, str]] = {
         "download": "Die Bilder lassen sich als DICOM-Dateien speichern.",
         "keep": "Wer dieses Blatt hat, kann die Bilder sehen. Bewahren Sie es auf wie ein medizinisches Dokument, und"
         " geben Sie es nur an Menschen, denen Sie die Bilder zeigen möchten: Ihrer Ärztin, einem anderen Krankenhaus.",
+        "keep-asked": "Wer dieses Blatt hat und angibt, wonach gefragt wird, kann die Bilder sehen. Bewahren Sie es auf"
+        " wie ein medizinisches Dokument, und geben Sie es nur an Menschen, denen Sie die Bilder zeigen möchten: Ihrer"
+        " Ärztin, einem anderen Krankenhaus.",
     },
 }
 
@@ -67,8 +73,8 @@ def link_sheet(sheet: LinkSheet, language: Language) -> bytes:
     """Return the sheet as a PDF of one A4 page."""
     words, paper = WORDS[language], Paper()
     y: float = HEIGHT - MARGIN
-    if can_write(sheet.organisation):  # else the address says whose it is
-        paper.text(MARGIN, y, sheet.organisation[:70], 11, grey=0.4)
+    if sheet.organisation != UNNAMED and can_write(sheet.organisation):  # else the address says whose it is
+        y = _write(paper, y, sheet.organisation, 11, grey=0.4) + 16
     y = _write(paper, y - 40, words["title"], 25, "bold")
     y = _write(paper, y - 8, words["lead"], 11.5)
     rows = [list(row) for row in segno.make(sheet.address, error="m", micro=False).matrix_iter(border=QUIET)]
@@ -84,7 +90,7 @@ def link_sheet(sheet: LinkSheet, language: Language) -> bytes:
     y = _write(paper, y - 24, _facts(sheet, words, language), 11.5, "bold")
     if sheet.may_download:
         y = _write(paper, y, words["download"], 11.5)
-    _write(paper, y - 6, words["keep"], 11.5)
+    _write(paper, y - 6, words["keep" if sheet.protection == "none" else "keep-asked"], 11.5)
     return paper.pdf(words["title"], language)
 
 
@@ -96,11 +102,11 @@ def _facts(sheet: LinkSheet, words: dict[str, str], language: Language) -> str:
     return ", ".join(facts)
 
 
-def _write(paper: Paper, y: float, text: str, size: float, font: Font = "plain") -> float:
+def _write(paper: Paper, y: float, text: str, size: float, font: Font = "plain", grey: float = 0.1) -> float:
     """Write a paragraph whose first line stands on `y`, and return where the next would."""
     room = WIDTH - 2 * MARGIN
     for line in lines_of(text, size, room, font):
         shown = min(size, size * room / max(1.0, width_of(line, size, font)))
-        paper.text(MARGIN, y, line, shown, font)
+        paper.text(MARGIN, y, line, shown, font, grey)
         y -= size * 1.45
     return y

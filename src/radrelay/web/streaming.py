@@ -8,19 +8,51 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Generator, Iterable, Iterator, Mapping
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
 
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
+
+from radrelay.errors import RadrelayError, Unavailable
 
 Piece = bytes | bytearray | memoryview
 
 BATCH_BYTES = 1 << 20
 LARGE = 64 << 10  # such pieces are sent as they are; smaller ones are joined
+ASK_EVERY_S = 2.0
 _threads = ThreadPoolExecutor(4, thread_name_prefix="pieces")
+
+
+class NoLonger(Exception):
+    """Who is being answered may not have the rest any more; its cause says why."""
+
+
+def as_long_as(pieces: Iterable[Piece], require_still: Callable[[], None]) -> Generator[Piece]:
+    """Yield pieces while `require_still` raises nothing; it is asked every other second. Raises `NoLonger`.
+
+    A database that does not answer just now is no end of a right.
+    """
+    asked = time.monotonic()
+    source = iter(pieces)
+    try:
+        for piece in source:
+            if time.monotonic() - asked >= ASK_EVERY_S:
+                try:
+                    require_still()
+                except Unavailable:
+                    pass
+                except RadrelayError as error:
+                    raise NoLonger from error
+                asked = time.monotonic()
+            yield piece
+    finally:
+        if isinstance(source, Generator):
+            source.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +110,10 @@ def in_pieces(
     The first batch is gathered here, so that what cannot be given at all is still an error and no broken answer.
     """
     batches = Batches(pieces)
-    first = batches.gather()
+    try:
+        first = batches.gather()
+    except NoLonger as error:
+        raise error.__cause__ or error from None
     if first.last:
         return Response(b"".join(first.messages), status, headers, media_type)
     return PiecedResponse(batches, status, headers, media_type, first=first)
@@ -101,7 +136,7 @@ class PiecedResponse(StreamingResponse):
         self._first = first
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the answer; ends early, and without an error, when the client has gone."""
+        """Send the answer; ends early, and without an error, when the client has gone or may not have the rest."""
         del scope
         gone = asyncio.ensure_future(_until_gone(receive))
         try:
@@ -115,6 +150,8 @@ class PiecedResponse(StreamingResponse):
                     await send({"type": "http.response.body", "body": b"", "more_body": False})
                     return
                 batch = await coming
+        except NoLonger:
+            raise ClientDisconnect from None  # the connection breaks off: what came is no whole answer
         finally:
             gone.cancel()
             _threads.submit(self._batches.close)

@@ -27,11 +27,12 @@ from radrelay.errors import Invalid, NotFound, TooLarge
 from radrelay.web import trail
 from radrelay.web.answering import encoded, packed
 from radrelay.web.authentication import Authenticated, Services
-from radrelay.web.downloads import disposition, note_download, streamed
+from radrelay.web.downloads import disposition, note_download, still_allowed, streamed
 from radrelay.web.labels import names_patient
 from radrelay.web.problems import answers
 from radrelay.web.reach import Reach, ReachedInstance
 from radrelay.web.services import WebServices
+from radrelay.web.streaming import as_long_as
 
 router = APIRouter(prefix="/instances", tags=["instances"])
 FRAME_HEADER = "X-Radrelay-Frame"
@@ -192,7 +193,8 @@ def file(request: Request, services: Services, principal: Authenticated, instanc
     meta = file_meta(ref.sop_class_uid, ref.sop_uid, ref.transfer_syntax_uid)
     first, rest = _begun(services, ref)
     pieces = chain((meta, first), rest)
-    return streamed(pieces, "application/dicom", f"{ref.sop_uid}.dcm", len(meta) + ref.size)
+    watched = as_long_as(pieces, still_allowed(request, services, found.study.id))
+    return streamed(watched, "application/dicom", f"{ref.sop_uid}.dcm", len(meta) + ref.size)
 
 
 def _begun(services: WebServices, ref: InstanceRef) -> tuple[bytes, Iterator[bytes]]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from fastapi import Request
 from starlette.responses import Response
 
 from radrelay.web.dicomweb.multipart import Part, new_boundary, write_parts
 from radrelay.web.dicomweb.negotiation import MULTIPART
-from radrelay.web.streaming import in_pieces
+from radrelay.web.streaming import as_long_as, in_pieces
 
 SMALL = 4 << 10  # shorter bodies are not worth compressing
 
@@ -51,13 +51,19 @@ def _is_number(text: str) -> bool:
 
 
 def multipart(
-    parts: Iterable[Part], media: str, *, status: int = 200, headers: dict[str, str] | None = None
+    parts: Iterable[Part],
+    media: str,
+    *,
+    status: int = 200,
+    headers: dict[str, str] | None = None,
+    require_still: Callable[[], None] | None = None,
 ) -> Response:
-    """Return parts as a multipart/related body, written as they come."""
+    """Return parts as a multipart/related body, written as they come, while `require_still` raises nothing."""
     boundary = new_boundary()
     content_type = f'{MULTIPART}; type="{media}"; boundary={boundary}'
     headers = {"Content-Type": content_type, "Vary": "Accept", **(headers or {})}
-    return in_pieces(write_parts(parts, boundary), status, headers)
+    pieces = write_parts(parts, boundary)
+    return in_pieces(as_long_as(pieces, require_still) if require_still else pieces, status, headers)
 
 
 def unchanged(request: Request, tag: str) -> Response | None:

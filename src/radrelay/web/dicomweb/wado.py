@@ -22,7 +22,7 @@ from radrelay.web.dicomweb.multipart import Part
 from radrelay.web.dicomweb.negotiation import DICOM, OCTETS, ZIP, NotAcceptable, Range, accepted, best_media
 from radrelay.web.dicomweb.objects import UNFIT, choose_all, part_of, parts_of
 from radrelay.web.dicomweb.reaching import Target, note_view, reach
-from radrelay.web.downloads import zip_response
+from radrelay.web.downloads import still_allowed, zip_response
 from radrelay.web.services import WebServices
 from radrelay.web.streaming import in_pieces
 
@@ -145,7 +145,9 @@ def _objects(request: Request, services: WebServices, principal: Principal, targ
     if len(chosen) == 1:
         part = _unfit_is_not_acceptable(lambda: part_of(services.reader, *chosen[0]))
         return multipart([part], DICOM, status=status, headers=headers)
-    return multipart(parts_of(services.reader, chosen, _executor), DICOM, status=status, headers=headers)
+    parts = parts_of(services.reader, chosen, _executor)
+    still = still_allowed(request, services, reached.study.id)
+    return multipart(parts, DICOM, status=status, headers=headers, require_still=still)
 
 
 def _wants_single(ranges: Sequence[Range]) -> bool:

@@ -11,6 +11,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import re
 import secrets
 import unicodedata
 import uuid
@@ -28,6 +29,7 @@ SECRET_BYTES, SIGNATURE_BYTES = 24, 16
 LONGEST = 100
 PIN_DIGITS = 6
 MOST_DIGITS = 12
+_DAY_FIRST = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})")  # with points no other order is meant anywhere
 
 
 class LinkKeys:
@@ -74,12 +76,17 @@ def digest(secret: str) -> bytes:
 
 
 def canonical(protection: str, answer: str) -> str:
-    """Return an answer as it is compared: digits without spaces, a date as ISO 8601; empty for what is neither."""
+    """Return an answer as it is compared: digits of any script as ASCII, without what parts them; a date as ISO 8601.
+
+    A date may come as a browser without a field for dates sends it: 24.12.1961, or ISO 8601. Empty for what is none.
+    """
     text = "".join(unicodedata.normalize("NFKC", answer[:LONGEST]).split())
+    text = "".join(str(unicodedata.decimal(char, char)) for char in text)
     if protection in ("pin", "email"):
-        return text
+        return text.replace("-", "")
     try:
-        return date.fromisoformat(text).isoformat()
+        typed = _DAY_FIRST.fullmatch(text)
+        return date(*map(int, reversed(typed.groups()))).isoformat() if typed else date.fromisoformat(text).isoformat()
     except ValueError:
         return ""
 

@@ -35,7 +35,8 @@ export function language(): Language {
 export function preferredLanguage(): Language {
   const stored = kept.getItem(STORED);
   if (stored === 'de' || stored === 'en') return stored;
-  return navigator.languages.some((tag) => tag.toLowerCase().startsWith('de')) ? 'de' : 'en';
+  const known = navigator.languages.map((tag) => tag.slice(0, 2).toLowerCase());
+  return known.find((tag) => tag === 'de' || tag === 'en') ?? 'en';
 }
 
 /** Speaks a language from now on: with all of its words, or as many as are in use. */

@@ -7,6 +7,7 @@ import { ApiProblem, post } from '../app/api/client';
 import type { Opened } from '../app/api/links';
 import { studies } from '../app/api/endpoints';
 import { viewAddress } from '../app/studies/actions.svelte';
+import { leftNow } from './left';
 
 /** What is given to open a link. */
 export interface Given {
@@ -33,7 +34,8 @@ export async function arrive(target: HTMLElement): Promise<void> {
   const token = location.hash.slice(1) || kept();
   addEventListener('hashchange', reload); // another link in the same tab
   const same = token === kept() ? (history.state as object | null) : null; // with a code that was asked for
-  history.replaceState({ ...same, link: token }, '', location.pathname); // a question may be reloaded, and is this tab's alone
+  const of = leftNow();
+  history.replaceState({ ...same, link: token, of }, '', location.pathname); // a question may be reloaded, and is this tab's alone
   const first = await begin(token);
   enter('studies' in first && first.wants === '' ? first : await (await import('./asking')).ask(target, token, first));
   removeEventListener('hashchange', reload);

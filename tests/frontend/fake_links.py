@@ -33,7 +33,7 @@ class Links:
 
     def here(self) -> Row:
         """What somebody is told who came with a link."""
-        return {"may_download": True, "organisation": self.organisation}
+        return {"may_download": True, "organisation": self.organisation, "organisation_id": str(uuid.UUID(int=7))}
 
 
 def link(number: int, state: str, **more: Any) -> Row:

@@ -88,7 +88,7 @@ def test_a_link_opens_its_study_in_a_browser_that_was_never_here_until_it_is_rev
     account = browser.http.get("/api/session").json()
     assert (account["account"]["role"], account["shared"]) == (
         "link",
-        {"may_download": False, "organisation": "Radrelay"},
+        {"may_download": False, "organisation": "Radrelay", "organisation_id": str(site.organisation_id)},
     )
     opening = browser.http.get(f"/api/studies/{ct['id']}/opening").json()
     assert opening["study"]["patient"]["name"] == "CompressedSamples^CT1"
@@ -197,6 +197,9 @@ def test_five_wrong_answers_close_a_link_for_a_time_that_grows_and_its_maker_is_
         site.clock.advance(timedelta(minutes=minutes, hours=2))
     assert ("link.close", "refused", "link") in actions(site)
     assert try_open(patient, token, answer=f" {made['pin'][:3]} {made['pin'][3:]}").status_code == 200
+    arabic = "".join(chr(0x660 + int(digit)) for digit in made["pin"])
+    for typed in (arabic, f"{made['pin'][:3]}-{made['pin'][3:]}"):
+        assert try_open(Login(site.client("198.51.100.8")), token, answer=typed).status_code == 200, typed
 
 
 def test_the_date_of_birth_protects_a_link_where_it_is_known(site: WebSite, anna: Login) -> None:
@@ -220,7 +223,8 @@ def test_the_date_of_birth_protects_a_link_where_it_is_known(site: WebSite, anna
     assert refused(browser, token_of(made)) == (200, "birth-date")
     assert refused(browser, token_of(made), answer="1970-02-01") == (403, "link-answer-wrong")
     assert refused(browser, token_of(made), answer="not a date") == (403, "link-answer-wrong")
-    assert refused(browser, token_of(made), answer="1970-01-02") == (200, "")
+    for typed in ("1970-01-02", "02.01.1970", "2. 1. 1970", "１９７０-０１-０２", "٢.١.١٩٧٠", "19700102"):
+        assert refused(Login(site.client("198.51.100.8")), token_of(made), answer=typed) == (200, ""), typed
     assert (
         make(site, anna, 400, studies=[born["id"], study["id"]], protection="birth-date")["code"] == "link-birth-date"
     )

@@ -45,7 +45,7 @@ export interface SessionAnswer {
   stage?: Stage;
   reset?: FactorsReset | null;
   /** What a link lets do; of everybody else nothing. */
-  shared?: { may_download: boolean; organisation: string } | null;
+  shared?: { may_download: boolean; organisation: string; organisation_id: string } | null;
   /** The program that opened this login in the person's name. */
   launched?: { program: string } | null;
 }

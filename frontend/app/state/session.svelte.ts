@@ -22,6 +22,7 @@ interface State {
   asked: boolean;
   mayDownload: boolean;
   sharedBy: string;
+  sharedById: string;
   program: string | null;
   linkOver: boolean;
   stage: Stage;
@@ -30,7 +31,7 @@ interface State {
 }
 
 const state = $state<State>({
-  account: null, ended: false, asked: false, mayDownload: true, sharedBy: '', program: null, linkOver: false, stage: 'open', reset: null,
+  account: null, ended: false, asked: false, mayDownload: true, sharedBy: '', sharedById: '', program: null, linkOver: false, stage: 'open', reset: null,
   leaving: false,
 });
 /** This page has been shown behind the login: when that ends, it is kept. */
@@ -85,6 +86,10 @@ export const session = {
   get sharedBy() {
     return state.sharedBy;
   },
+  /** The id of that. */
+  get sharedById() {
+    return state.sharedById;
+  },
   /** Somebody came with a link, and what it opened is closed. */
   get linkOver() {
     return state.linkOver;
@@ -98,6 +103,7 @@ function take(answer: SessionAnswer): void {
   state.account = answer.account;
   state.mayDownload = answer.shared?.may_download ?? true;
   state.sharedBy = named(answer.shared?.organisation ?? '');
+  state.sharedById = answer.shared?.organisation_id ?? '';
   state.program = answer.launched?.program ?? null;
   state.stage = answer.stage ?? 'open';
   state.reset = answer.reset ?? null;

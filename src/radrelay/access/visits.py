@@ -301,6 +301,12 @@ def visit_of(session: Session, cookie: str, peer: str, now: datetime) -> Visit:
     return _visit(row, row.visit_id, row.visit_expires_at, role, peer, secret, now)
 
 
+def organisation_of(session: Session, cookie: str) -> uuid.UUID | None:
+    """Return whose link a browser shows or has shown last, though it is over by now; None where nobody knows."""
+    secret = next(iter(secrets_in(cookie)), "")
+    return session.scalar(sa.select(LinkVisit.organisation_id).where(LinkVisit.secret_hash == digest(secret)))
+
+
 def end_visits(session: Session, cookie: str, now: datetime) -> None:
     """End all visits of a browser; none is no error."""
     session.execute(

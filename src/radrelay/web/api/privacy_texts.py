@@ -255,8 +255,8 @@ def notice(
 ) -> PublicVersion:
     """Return the privacy notice (or the terms) in force, for everybody, before any login; 404 where there is none.
 
-    It is that of the organisation whose people, or whose link, somebody comes by; before that, of `organisation`, by
-    its id as POST /api/shared tells it to who has a link, or of the first.
+    It is that of the organisation whose people, or whose link, somebody comes or came by; before that, of
+    `organisation`, by its id as POST /api/shared tells it to who has a link, or of the first.
     """
     with services.database.read() as session:
         found = texts.current(session, _organisation_of(request, services, session, organisation), kind)
@@ -269,7 +269,5 @@ def _organisation_of(request: Request, services: WebServices, session: Session, 
     """Return whose notice somebody reads; who is not known reads the one they name, or the first organisation's."""
     with suppress(RadrelayError):  # why: the notice is for everybody, however their login or link stands
         return entering_caller_of(request).principal.organisation_id
-    with suppress(RadrelayError):
-        visit = access.visit_of(session, request.cookies.get(LINK_COOKIE, ""), "", services.clock.now())
-        return visit.principal.organisation_id
-    return named or services.organisation_id
+    came_by = access.organisation_of(session, request.cookies.get(LINK_COOKIE, ""))  # what is over was of somebody, too
+    return came_by or named or services.organisation_id

@@ -279,7 +279,11 @@ def _visit_answer(services: WebServices, visit: Visit) -> SessionAnswer:
         csrf_token=visit.csrf_token,
         expires_at=visit.expires_at,
         idle_until=visit.expires_at,
-        shared=SharedHere(may_download=visit.link.may_download, organisation=organisation),
+        shared=SharedHere(
+            may_download=visit.link.may_download,
+            organisation=organisation,
+            organisation_id=visit.principal.organisation_id,
+        ),
     )
 
 

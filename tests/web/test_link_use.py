@@ -70,7 +70,8 @@ def test_a_download_that_is_under_way_breaks_off_when_its_link_is_revoked_or_its
     made = make(site, maker, studies=[study], may_download=True)
     browser = opened(site, made)
 
-    def pieces(*_: object, **__: object) -> Iterator[bytes]:
+    def pieces(*given: object, **named: object) -> Iterator[bytes]:
+        del given, named
         yield bytes(streaming.BATCH_BYTES)
         if ends == "the link":
             maker.http.delete(f"/api/links/{made['link']['id']}", headers=maker.headers)

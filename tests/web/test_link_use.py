@@ -5,8 +5,10 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import pypdfium2
 import pytest
 import segno
@@ -17,7 +19,8 @@ from radrelay.access.models import LinkAccess, LinkVisit, ShareLink
 from radrelay.audit.models import AuditEvent
 from radrelay.identity.models import Account
 from radrelay.web import downloads, streaming
-from radrelay.web.link_sheet import CODE
+from radrelay.web.link_sheet import CODE, MARGIN, LinkSheet, link_sheet
+from radrelay.web.paper import WIDTH
 from tests.proving import log_in
 from tests.web.conftest import PASSWORD, START, Login, WebSite, close_site, open_site
 from tests.web.test_links import make, opened, pictures_of, refused, study_of, token_of, try_open
@@ -67,7 +70,8 @@ def test_a_download_that_is_under_way_breaks_off_when_its_link_is_revoked_or_its
     made = make(site, maker, studies=[study], may_download=True)
     browser = opened(site, made)
 
-    def pieces(*_: object, **__: object) -> Iterator[bytes]:
+    def pieces(*given: object, **named: object) -> Iterator[bytes]:
+        del given, named
         yield bytes(streaming.BATCH_BYTES)
         if ends == "the link":
             maker.http.delete(f"/api/links/{made['link']['id']}", headers=maker.headers)
@@ -249,6 +253,25 @@ def test_a_sheet_to_hand_out_has_the_code_and_names_nobody(
     assert modules_of(picture, len(code)) == code
     foreign = anna.http.post(path, json={"address": "https://evil.example/s#x", "language": "en"}, headers=anna.headers)
     assert foreign.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("name", "head"),
+    [
+        ("Krankenhausgesellschaft der Schwestern vom Heiligen Vinzenz von Paul mbH, Radiologie Großhadern", None),
+        ("W" * 120, None), ("Radrelay", ""), ("東京大学医学部附属病院", ""),
+    ],
+)  # fmt: skip
+def test_a_sheet_names_a_house_in_full_and_within_its_margins(name: str, head: str | None) -> None:
+    until = datetime(2026, 3, 8, 12, tzinfo=UTC)
+    sheet = LinkSheet(f"https://pictures.example/s#{'A' * 54}", name, until, 1, "pin", may_download=False)
+    page = pypdfium2.PdfDocument(link_sheet(sheet, "de"))[0]
+    text = "".join(page.get_textpage().get_text_range().split())
+    assert text.partition("IhremedizinischenBilder")[0] == ("".join(name.split()) if head is None else head)
+    assert "werdiesesblatthatundangibt" in text.lower(), "the sheet alone does not open it"
+    columns = np.flatnonzero((np.squeeze(page.render(scale=1, grayscale=True).to_numpy()) < 200).any(axis=0))
+    assert columns[0] >= MARGIN - 2
+    assert columns[-1] <= WIDTH - MARGIN + 2
 
 
 def modules_of(picture: Any, count: int) -> list[list[int]]:

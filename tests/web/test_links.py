@@ -88,7 +88,7 @@ def test_a_link_opens_its_study_in_a_browser_that_was_never_here_until_it_is_rev
     account = browser.http.get("/api/session").json()
     assert (account["account"]["role"], account["shared"]) == (
         "link",
-        {"may_download": False, "organisation": "Radrelay"},
+        {"may_download": False, "organisation": "Radrelay", "organisation_id": str(site.organisation_id)},
     )
     opening = browser.http.get(f"/api/studies/{ct['id']}/opening").json()
     assert opening["study"]["patient"]["name"] == "CompressedSamples^CT1"

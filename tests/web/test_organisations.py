@@ -593,6 +593,11 @@ def test_user_names_are_one_space_so_that_a_login_finds_its_organisation(two: Tw
 
 
 def test_each_reads_its_own_privacy_notice_and_nobody_the_first_organisations(two: Two) -> None:
+    ends_at = (two.site.clock.now() + timedelta(days=1)).isoformat()
+    made = two.beta.asked("POST", "/links", {"studies": [two.beta.ids["study_id"]], "ends_at": ends_at})
+    visitor = Login(two.site.client())
+    visitor.http.post("/api/shared", json={"token": made["address"].partition("#")[2]})
+    shared = visitor.http.get("/api/session").json()["shared"]
     draft = {"english": "{organisation}, {region}", "german": "{organisation} in {region}", "revision": 0}
     for house in (two.alpha, two.beta):
         house.asked("PUT", "/privacy/texts/notice/draft", draft)
@@ -603,3 +608,10 @@ def test_each_reads_its_own_privacy_notice_and_nobody_the_first_organisations(tw
         "Radrelay AG, not named yet", "Praxis Beta, Austria", "Radrelay AG, not named yet",
     ]  # fmt: skip
     assert read[1]["german"] == "Praxis Beta in Österreich"
+    for over in (False, True):  # what is closed again was Beta's, too
+        assert visitor.http.get("/api/privacy/notice").json()["english"] == "Praxis Beta, Austria", over
+        with two.site.database.write() as session:
+            link, beta = uuid.UUID(made["link"]["id"]), uuid.UUID(shared["organisation_id"])
+            access.revoke_link(session, beta, link, two.site.clock.now())
+    left = Login(two.site.client()).http.get("/api/privacy/notice", params={"organisation": shared["organisation_id"]})
+    assert left.json()["english"] == "Praxis Beta, Austria"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from radrelay.web.guards import HEADERS, HSTS
 
@@ -111,7 +111,8 @@ class BoundedHeads(HttpToolsProtocol):
 
     def _refuse(self, status: int, text: str) -> None:
         """Answer and hang up; only hang up in the middle of another answer, or where nothing was asked."""
-        underway = self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete
+        cycle: RequestResponseCycle | None = self.cycle
+        underway = cycle is not None and cycle.response_started and not cycle.response_complete
         if not underway and (self._open or status != 408):
             secure = {"strict-transport-security": HSTS} if self.scheme == "https" else {}
             told = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from urllib.parse import quote
 
@@ -15,11 +15,13 @@ from starlette.responses import Response
 from radrelay.access import Principal, Right
 from radrelay.archive.export import ExtraFile, stream_zip
 from radrelay.archive.instances import InstanceRef
+from radrelay.identity import SessionEnded
 from radrelay.web import study_rows, trail
 from radrelay.web.authentication import caller_of
 from radrelay.web.reach import PartOnly, Reach, ReachedStudy
 from radrelay.web.services import WebServices
-from radrelay.web.streaming import as_long_as, in_pieces
+from radrelay.web.standing import BY_ITSELF
+from radrelay.web.streaming import Piece, as_long_as, in_pieces
 
 SANDBOX = "default-src 'none'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox"
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
@@ -32,7 +34,7 @@ def disposition(name: str, kind: str = "attachment") -> str:
     return f"{kind}; filename=\"{plain[:150]}\"; filename*=UTF-8''{quote(leaf[:150], safe='')}"
 
 
-def streamed(pieces: Iterator[bytes], media_type: str, name: str, size: int | None = None) -> Response:
+def streamed(pieces: Iterable[Piece], media_type: str, name: str, size: int | None = None) -> Response:
     """Return a download that is sent piece by piece; the name holds no patient data unless the sender's did."""
     headers = {"Content-Disposition": disposition(name), "Content-Security-Policy": SANDBOX}
     if size is not None:
@@ -57,10 +59,18 @@ def note_download(
 
 
 def still_allowed(request: Request, services: WebServices, study_id: uuid.UUID) -> Callable[[], None]:
-    """Return what raises as soon as who asked may not download a study any more: a large one is long under way."""
+    """Return what raises as soon as who asked may not download a study any more: a large one is long under way.
+
+    A login that ends by itself breaks nothing off that was begun in it, as `standing` has it.
+    """
 
     def require() -> None:
-        principal = caller_of(request).principal
+        try:
+            principal = caller_of(request).principal
+        except SessionEnded as error:
+            if error.facts.get("why") in BY_ITSELF:
+                return
+            raise
         with services.database.read() as session:
             Reach.of(services, session, principal, Right.DOWNLOAD).study(study_id)
 

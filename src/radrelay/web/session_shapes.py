@@ -100,6 +100,7 @@ class SharedHere(BaseModel):
 
     may_download: bool
     organisation: str
+    organisation_id: uuid.UUID
 
 
 class BroughtHere(BaseModel):

@@ -189,9 +189,9 @@ class _Object:
         run = Rewriting(self.view, self.plan, self.choices, self.header)
         head, bulk = self._written(run)
         maker = " ".join(text for tag in _MAKERS for text in self.header.texts(tag))
-        needles = run.identity.needles(self._terms(), maker)
         lowered = head.lower()
-        if needles.within(lowered) or any(uid.encode("latin-1", "replace") in lowered for uid in run.identity.uids):
+        needles = run.identity.needles(self._terms(), maker).narrowed(lowered)
+        if needles.encoded or any(uid.encode("latin-1", "replace") in lowered for uid in run.identity.uids):
             again = Rewriting(self.view, self.plan, self.choices, self.header, needles, run.identity)
             head, bulk = self._written(again)
             run = again

@@ -43,6 +43,10 @@ class Needles:
         """Return whether one of at least `least` bytes may stand in bytes whose ASCII letters are in lower case."""
         return any(len(needle) >= least and needle in lowered for needle in self.encoded)
 
+    def narrowed(self, lowered: bytes) -> Needles:
+        """Return those that are in `lowered`, which is the whole of what they will be searched for in."""
+        return Needles(tuple(needle for needle in self.encoded if needle in lowered), self.pattern)
+
     def taken_out(self, text: str) -> str:
         """Return a text without them."""
         return self.pattern.sub("", text) if self.pattern is not None else text

@@ -15,7 +15,8 @@ from benchmarks.receive import DCMTK, ORTHANC
 from benchmarks.table import Line, markdown
 
 ORDER = (
-    "receive", "web", "query", "zip", "deid", "start", "people", "viewer", "login", "links", "audit", "search", "sight",
+    "receive", "web", "query", "zip", "move", "deid", "start", "people", "viewer", "login", "links", "audit", "hl7",
+    "search", "sight",
 )  # fmt: skip
 READING = """\
 Each row shows medians over interleaved rounds (A B A B, one run, one machine) and the median of the rounds' ratios;

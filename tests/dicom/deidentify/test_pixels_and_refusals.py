@@ -126,6 +126,11 @@ def test_what_may_hold_text_is_kept_back(source: Dataset, why: Reason) -> None:
     assert outcome_of(source, project(CLEAN)) == Refused((why,))
 
 
+def test_what_says_that_nothing_is_burned_in_stands_there_once() -> None:
+    made = result_of(a_picture(BurnedInAnnotation="NO"), project(CLEAN))
+    assert made.data_set.count(b"\x28\0\x01\x03CS") == 1
+
+
 def test_a_template_of_another_size_covers_nothing() -> None:
     device = Device("other", 33, 24, ((0, 0, 33, 5),), model="model x")
     assert outcome_of(a_picture(), project(CLEAN, devices=(device,))) == Refused((Reason.MAYBE_BURNED_IN,))
@@ -143,6 +148,16 @@ def test_documents_that_a_person_looked_at_pass() -> None:
     made = result_of(source, project(keep_documents=True))
     assert read(made).EncapsulatedDocument == b"%PDF-1.4"
     assert Warned.DOCUMENT_KEPT in made.report.warnings
+
+
+def test_documents_that_name_the_patient_do_not_pass_all_the_same() -> None:
+    source = a_study(PDF, EncapsulatedDocument=b"%PDF-1.4 (QUASTENFLOSSER)")
+    assert outcome_of(source, project(keep_documents=True)) == Refused((Reason.DOCUMENT,))
+
+
+def test_short_names_are_not_taken_for_found_in_binary_values() -> None:
+    source = a_study(PatientName="Abc^Xyz", PatientID="QQ1", ICCProfile=b"\0abc\0xyz\0qq1")
+    assert read(result_of(source, project())).ICCProfile == b"\0abc\0xyz\0qq1"
 
 
 def test_clean_and_trusted_pictures_pass() -> None:

@@ -105,7 +105,8 @@ def errors_of(path: Path) -> Counter[str]:
 
 
 @pytest.mark.parametrize("options", [(), (Option.CLEAN_DESCRIPTORS, Option.MODIFIED_DATES, Option.SAFE_PRIVATE,
-                                          Option.CLEAN_STRUCTURED)], ids=["basic", "cleaned"])  # fmt: skip
+                                          Option.CLEAN_STRUCTURED, Option.CLEAN_PIXELS)],
+                         ids=["basic", "cleaned"])  # fmt: skip
 @pytest.mark.parametrize("name", VALID)
 def test_results_are_as_valid_as_their_sources(name: str, options: tuple[Option, ...], tmp_path: Path) -> None:
     path = get_testdata_file(name, download=False)

@@ -16,13 +16,13 @@ from radrelay.dicom.deidentify.covering import cover
 from radrelay.dicom.deidentify.keyed import Subject, derived_alias, new_uid, shift_days
 from radrelay.dicom.deidentify.notes import without_notes
 from radrelay.dicom.deidentify.options import Option, Project
-from radrelay.dicom.deidentify.plan import Plan, plan_of
+from radrelay.dicom.deidentify.plan import BURNED_IN, Plan, plan_of
 from radrelay.dicom.deidentify.profile_table import EDITION
 from radrelay.dicom.deidentify.regions import template_of
 from radrelay.dicom.deidentify.report import Change, Outcome, Reason, Report, Warned
 from radrelay.dicom.deidentify.rewriting import Choices, Level, Rewriting, top_level
 from radrelay.dicom.deidentify.screening import reasons, warnings
-from radrelay.dicom.elements import PIXEL_DATA, Buffer, DataElements
+from radrelay.dicom.elements import PIXEL_DATA, PIXEL_TAGS, Buffer, DataElements
 from radrelay.dicom.encapsulated import EXTENDED_TABLES
 from radrelay.dicom.errors import Malformed
 from radrelay.dicom.part10 import file_meta
@@ -102,7 +102,7 @@ def deidentify(data_set: Buffer, ts: str, project: Project, alias: Alias | None 
     try:
         plain, ts, syntax = _little_endian(data_set, ts, syntax)
         header = DataElements.of(plain, syntax)
-        if not header.little_endian or 0x00080016 not in header:
+        if not header.little_endian or not header.texts(0x00080016) or not header.texts(0x00080018):
             return Refused((Reason.UNREADABLE,))
         if not _whole(plain, header):
             return Refused((Reason.CUT_OFF,))
@@ -121,7 +121,7 @@ def deidentify(data_set: Buffer, ts: str, project: Project, alias: Alias | None 
         result = _Object(plain, ts, syntax, header, project, alias).made(noticed)
     except (Malformed, Invalid, TooLarge, UnicodeError):
         return Refused((Reason.UNREADABLE,))
-    if device is not None:
+    if device is not None and isinstance(result, Deidentified):
         result.report.changes[Change((PIXEL_DATA,), Outcome.PIXELS_COVERED)] += 1
         report = Report(result.report.changes, result.report.warnings, device.cover, device.name)
         return _with_report(result, report)
@@ -184,17 +184,19 @@ class _Object:
     def _new_uid(self, original: str) -> str:
         return new_uid(self.project, original)
 
-    def made(self, noticed: set[Warned]) -> Deidentified:
+    def made(self, noticed: set[Warned]) -> Deidentified | Refused:
         """Return the result: written once, and once more if what it lost stands elsewhere in it."""
         run = Rewriting(self.view, self.plan, self.choices, self.header)
         head, bulk = self._written(run)
         maker = " ".join(text for tag in _MAKERS for text in self.header.texts(tag))
-        needles = run.identity.needles(self._terms(), maker)
         lowered = head.lower()
-        if needles.within(lowered) or any(uid.encode("latin-1", "replace") in lowered for uid in run.identity.uids):
+        needles = run.identity.needles(self._terms(), maker).narrowed(lowered)
+        if needles.encoded or any(uid.encode("latin-1", "replace") in lowered for uid in run.identity.uids):
             again = Rewriting(self.view, self.plan, self.choices, self.header, needles, run.identity)
             head, bulk = self._written(again)
             run = again
+        if run.document_tells:
+            return Refused((Reason.DOCUMENT,))
         pieces: tuple[Buffer, ...] = (head, *bulk)
         if self.syntax.deflated:
             pieces = (deflate(b"".join(pieces)),)
@@ -240,8 +242,8 @@ class _Object:
             0x00120063: (b"LO", encode("\\".join((METHOD, self.project.name[:64])), terms)),
             0x00280303: (b"CS", b"MODIFIED" if Option.MODIFIED_DATES in options else dates.encode()),
         }
-        if Option.CLEAN_PIXELS in options and PIXEL_DATA in self.header:
-            texts[0x00280301] = (b"CS", b"NO")
+        if Option.CLEAN_PIXELS in options and any(tag in self.header for tag in PIXEL_TAGS):
+            texts[BURNED_IN] = (b"CS", b"NO")
         found = {tag: _element(tag, vr, value, rules) for tag, (vr, value) in texts.items()}
         earlier = [(item.texts(0x00080100) or [""])[0] for item in self.header.items(0x00120064)]
         items = b"".join(

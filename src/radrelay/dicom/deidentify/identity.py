@@ -39,9 +39,13 @@ class Needles:
     encoded: tuple[bytes, ...]
     pattern: re.Pattern[str] | None
 
-    def within(self, lowered: bytes) -> bool:
-        """Return whether one of them may stand in bytes whose ASCII letters are in lower case."""
-        return any(needle in lowered for needle in self.encoded)
+    def within(self, lowered: bytes, least: int = 1) -> bool:
+        """Return whether one of at least `least` bytes may stand in bytes whose ASCII letters are in lower case."""
+        return any(len(needle) >= least and needle in lowered for needle in self.encoded)
+
+    def narrowed(self, lowered: bytes) -> Needles:
+        """Return those that are in `lowered`, which is the whole of what they will be searched for in."""
+        return Needles(tuple(needle for needle in self.encoded if needle in lowered), self.pattern)
 
     def taken_out(self, text: str) -> str:
         """Return a text without them."""
@@ -122,7 +126,8 @@ def _forms(value: str) -> set[str]:
             f"{month}/{day}/{year}",
             f"{year}.{month}.{day}",
         }
-    forms = {value, *spellings(value), *(unicodedata.normalize(form, value) for form in ("NFC", "NFD", "NFKC"))}
+    forms = {value, value.upper(), value.casefold(), *spellings(value)}
+    forms.update(unicodedata.normalize(form, value) for form in ("NFC", "NFD", "NFKC"))
     bare = _MARKS.sub("", value)
     if any(letter.isdigit() for letter in bare):
         forms.add(bare)

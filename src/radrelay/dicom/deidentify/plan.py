@@ -17,7 +17,7 @@ from radrelay.dicom.dictionary import keyword_of, vr_of
 
 TEXT_VALUE, UNFORMATTED_TEXT = 0x0040A160, 0x00700006
 CONTENT, GRAPHICS, WAVEFORM_NOTES = 0x0040A730, 0x00700001, 0x0040B020
-DOCUMENT = 0x00420011
+DOCUMENT, BURNED_IN, _FRAME_NUMBERS = 0x00420011, 0x00280301, 0x00081160
 CODED_BY_STANDARD = frozenset({0x0040A043, 0x004008EA})
 """Concept names and units: codes that structure a content item and tell nothing of a person."""
 SCHEME, MEANING, CODE_TAGS = 0x00080102, 0x00080104, (0x00080100, 0x00080119, 0x00080120)
@@ -105,7 +105,8 @@ class Plan:
 
     def _decide(self, tag: int, parent: int, mode: Mode) -> Decision:
         group = tag >> 16
-        if tag & 0xFFFF == 0 or group < 8 or (tag in _WRITTEN and not parent):
+        marked = tag == BURNED_IN and Option.CLEAN_PIXELS in self.options
+        if tag & 0xFFFF == 0 or group < 8 or ((tag in _WRITTEN or marked) and not parent):
             return Decision(Step.DROP)
         if group & 1:
             return Decision(Step.PRIVATE)
@@ -165,7 +166,7 @@ class Plan:
         """Return what becomes of an attribute that the table does not name, which the sequence around it asks for."""
         if tag == TEXT_VALUE and mode is not Mode.CLEAN:
             return Step.DUMMY
-        if tag == SCHEME:
+        if tag in (SCHEME, _FRAME_NUMBERS):
             return Step.KEEP
         if tag in COMMENTS:
             return Step.CLEAN if Option.CLEAN_DESCRIPTORS in self.options else Step.REMOVE

@@ -17,7 +17,7 @@ from radrelay.dicom.characters import DEFAULT, CharacterSet, character_set, enco
 from radrelay.dicom.deidentify.dummies import REMOVED, UNKNOWN_CODE, dummy
 from radrelay.dicom.deidentify.identity import Identity, Needles
 from radrelay.dicom.deidentify.moments import moved
-from radrelay.dicom.deidentify.plan import CONTENT, SCHEME, Decision, Mode, Plan, Step
+from radrelay.dicom.deidentify.plan import CONTENT, DOCUMENT, SCHEME, Decision, Mode, Plan, Step
 from radrelay.dicom.deidentify.private_attributes import safe_tags
 from radrelay.dicom.deidentify.report import Change, Outcome
 from radrelay.dicom.deidentify.structured import tells_of_patient
@@ -32,6 +32,8 @@ REMOVED_TEXT = REMOVED.decode()
 """What stands where nothing is left of a text: many may not be empty (type 1)."""
 _TEXTS = frozenset(b"AE CS LO LT PN SH ST UC UR UT".split())
 _BYTES = frozenset((b"OB", b"UN", b"OW", b"OL", b"OV", b"OF", b"OD"))
+_LEAST = {b"OB": 5, b"UN": 5, **dict.fromkeys((b"OW", b"OL", b"OV", b"OF", b"OD"), 8)}
+"""Bytes of the shortest value that is searched for in binary ones: shorter ones come about by chance."""
 _NUMBERS = frozenset(b"US SS UL SL UV SV FL FD AT".split())
 _NUMBER_TEXTS = frozenset((b"DS", b"IS", b"AS", b"DA", b"DT", b"TM"))
 _NUMERIC = re.compile(rb"[\d+\-.eE:\\ \0YMWD]*")
@@ -90,6 +92,8 @@ class Rewriting:
     identity: Identity = field(default_factory=Identity)
     changes: Counter[Change] = field(default_factory=Counter)
     uids: dict[str, str] = field(default_factory=dict)
+    document_tells: bool = False
+    """Whether a document that was to be kept holds what the object loses."""
 
     def elements(
         self, places: Iterable[Element], level: Level, added: Iterable[tuple[int, Buffer]] = ()
@@ -173,7 +177,7 @@ class Rewriting:
 
     def _write(self, place: Element, value: Buffer, level: Level, out: list[Buffer], vr: bytes | None = None) -> None:
         vr = vr or place.vr or implicit_vr(place.tag)
-        padded = pad(bytes(value), vr.decode("latin-1"))
+        padded = pad(bytes(value), (implicit_vr(place.tag) if vr == b"UN" else vr).decode("latin-1"))
         out.append(element_header(place.tag, vr, len(padded), level.rules))
         out.append(padded)
 
@@ -200,7 +204,8 @@ class Rewriting:
         vr = self._vr(place)
         raw = self._raw(place) if self.needles is not None and vr not in _NUMBERS else b""
         found = self._scrubbed(raw, vr, level) if raw else raw
-        if found == raw:
+        if found == raw or place.tag == DOCUMENT:
+            self.document_tells |= found != raw
             out.append(self.view[place.start : place.end])
             return
         self._note(level, place.tag, Outcome.SCRUBBED)
@@ -216,7 +221,7 @@ class Rewriting:
             return "\\".join(self._new_uid(v) if v in self.identity.uids else v for v in values).encode()
         lowered = raw.lower()
         uids = [uid for uid in self.identity.uids if uid.encode("latin-1", "replace") in lowered]
-        if not uids and not self.needles.within(lowered):
+        if not uids and not self.needles.within(lowered, _LEAST.get(vr, 1)):
             return raw
         if vr in (b"DS", b"IS", b"AS", b"TM") and _NUMERIC.fullmatch(raw):
             return raw

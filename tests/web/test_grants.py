@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from radrelay.access.models import Grant
 from radrelay.audit.models import AuditEvent
+from radrelay.web.live import signatures
 from tests.web.conftest import Login, WebSite
 from tests.web.test_studies import CT, upload
 
@@ -119,3 +120,30 @@ def test_nobody_but_an_administrator_gives_or_takes(site: WebSite, root: Login) 
 def source_of(site: WebSite) -> str:
     with site.database.read() as session:
         return str(uuid.UUID(bytes=session.execute(sa.text("SELECT source_id FROM holding")).scalar_one()))
+
+
+def test_open_lists_hear_when_a_grant_is_given_changed_taken_or_over(site: WebSite, root: Login) -> None:
+    def heard() -> str:
+        with site.database.read() as session:
+            return signatures(session, site.organisation_id, site.clock.now())["studies"]
+
+    def ends_in(hours: int) -> str:
+        return (site.clock.now() + timedelta(hours=hours)).isoformat()
+
+    told = [heard()]
+    body = {"grantee_kind": "account", "grantee_id": own_id(site.login("anna")), "target_kind": "organisation"}
+    one = made(root, "grants", **body, rights=["see"], ends_at=ends_in(2))
+    told.append(heard())
+    change = {"rights": ["see", "share"], "identity": "clear", "ends_at": ends_in(2), "revision": one["revision"]}
+    assert root.http.patch(f"/api/grants/{one['id']}", json=change, headers=root.headers).status_code == 200
+    told.append(heard())
+    site.clock.advance(timedelta(hours=1))
+    assert heard() == told[-1], "nothing has happened"
+    site.clock.advance(timedelta(hours=1))
+    told.append(heard())
+    two = made(root, "grants", **body, rights=["see"])
+    told.append(heard())
+    path = f"/api/grants/{two['id']}"
+    assert root.http.delete(path, params={"confirmed": True}, headers=root.headers).status_code == 204
+    told.append(heard())
+    assert len(set(told)) == len(told)

@@ -395,7 +395,7 @@ def test_what_happens_in_one_organisation_wakes_nobody_of_the_other(two: Two) ->
 
     def heard() -> dict[str, str]:
         with two.site.database.read() as session:
-            return signatures(session, own.organisation_id)
+            return signatures(session, own.organisation_id, two.site.clock.now())
 
     before = heard()
     study, headers = other.ids["study_id"], other.admin.headers

@@ -13,6 +13,7 @@ import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import anyio.to_thread
@@ -25,7 +26,7 @@ from starlette.responses import StreamingResponse
 
 from radrelay import access
 from radrelay.access import Principal, Right
-from radrelay.access.models import LinkAccess, Restriction, ShareLink
+from radrelay.access.models import Grant, LinkAccess, Restriction, ShareLink
 from radrelay.archive.models import Study, Tombstone
 from radrelay.errors import RadrelayError, Unavailable
 from radrelay.identity.models import Account, ApiToken
@@ -34,7 +35,7 @@ from radrelay.intake.models import Parcel, Quarantined
 from radrelay.marks.models import MarkedStudy
 from radrelay.retrieve.models import Fetch
 from radrelay.routing.models import Delivery
-from radrelay.storage.models import OutboxEvent
+from radrelay.storage.models import OutboxEvent, RememberedAct
 from radrelay.web.authentication import Authenticated, caller_of
 from radrelay.web.problems import RESPONSES
 from radrelay.web.reach import Reach
@@ -54,7 +55,7 @@ log = structlog.get_logger(__name__)
 router = APIRouter(prefix="/api", tags=["live"], responses=RESPONSES)
 
 
-def signatures(session: Session, organisation_id: uuid.UUID) -> dict[str, str]:
+def signatures(session: Session, organisation_id: uuid.UUID, now: datetime) -> dict[str, str]:
     """Return for each list a text that differs once the list has changed; each part is one look into an index."""
 
     def one(*wanted: sa.ScalarSelect[Any]) -> str:
@@ -84,7 +85,8 @@ def signatures(session: Session, organisation_id: uuid.UUID) -> dict[str, str]:
             .limit(1)
             .scalar_subquery(),
         )
-        + one(*_restrictions(organisation_id)),
+        + one(*_restrictions(organisation_id))
+        + one(*_rights(organisation_id, now)),
         "parcels": str(tuple(session.execute(parcels).one()))
         + one(newest(Parcel.__table__.c.created_at, Parcel.__table__.c.organisation_id)),
         "deliveries": str(tuple(session.execute(deliveries).one()))
@@ -95,6 +97,17 @@ def signatures(session: Session, organisation_id: uuid.UUID) -> dict[str, str]:
         "links": one(newest(LinkAccess.__table__.c.at, LinkAccess.__table__.c.organisation_id)),
         "quarantine": one(newest(Quarantined.__table__.c.received_at, Quarantined.__table__.c.organisation_id)),
     }
+
+
+def _rights(organisation_id: uuid.UUID, now: datetime) -> tuple[sa.ScalarSelect[Any], ...]:
+    """Return what differs once somebody may see more or less: a grant is given, changed, ended, or over by now."""
+    given, taken, ends = Grant.__table__.c, RememberedAct.__table__.c, Grant.__table__.c.ends_at
+    newest = (
+        sa.select(one.id).where(one.organisation_id == organisation_id).order_by(one.id.desc()).limit(1)
+        for one in (given, taken)
+    )
+    over = sa.select(sa.func.max(ends)).where(given.organisation_id == organisation_id, ends.is_not(None), ends <= now)
+    return (*(one.scalar_subquery() for one in newest), over.scalar_subquery())
 
 
 def _restrictions(organisation_id: uuid.UUID | None = None) -> tuple[sa.ScalarSelect[Any], sa.ScalarSelect[Any]]:
@@ -260,7 +273,7 @@ class LiveFeed:
 
     def _signatures(self, organisation_id: uuid.UUID) -> dict[str, str]:
         with self._services.database.read() as session:
-            return signatures(session, organisation_id)
+            return signatures(session, organisation_id, self._services.clock.now())
 
     def _tell(self, organisation_id: uuid.UUID, changed: set[str]) -> None:
         for listener in self._listeners:

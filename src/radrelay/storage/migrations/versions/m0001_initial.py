@@ -82,6 +82,14 @@ def tables() -> None:
         ],
         unique=False,
     )
+    op.create_index(
+        "ix_access_grant_ends",
+        "access_grant",
+        ["organisation_id", "ends_at"],
+        unique=False,
+        sqlite_where=sa.text("ends_at IS NOT NULL"),
+        postgresql_where=sa.text("ends_at IS NOT NULL"),
+    )
     op.create_table(
         "access_begun",
         sa.Column("organisation_id", Id(), nullable=False),

@@ -98,4 +98,5 @@ export default {
   'audit.detail.here': 'hier',
   'audit.detail.expected': 'im PACS',
   'audit.detail.series_uid': 'Series Instance UID',
+  'audit.field.modalities': 'Modalität',
 } satisfies Record<keyof typeof en, string | [string, string]>;

@@ -96,4 +96,5 @@ export default {
   'audit.detail.here': 'here',
   'audit.detail.expected': 'in the PACS',
   'audit.detail.series_uid': 'Series Instance UID',
+  'audit.field.modalities': 'modality',
 } satisfies Record<string, string | [string, string]>;

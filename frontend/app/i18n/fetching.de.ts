@@ -99,4 +99,6 @@ export default {
   'audit.detail.expected': 'im PACS',
   'audit.detail.series_uid': 'Series Instance UID',
   'audit.field.modalities': 'Modalität',
+  'audit.field.method': 'geholt mit',
+  'audit.field.model': 'Informationsmodell',
 } satisfies Record<keyof typeof en, string | [string, string]>;

@@ -97,4 +97,6 @@ export default {
   'audit.detail.expected': 'in the PACS',
   'audit.detail.series_uid': 'Series Instance UID',
   'audit.field.modalities': 'modality',
+  'audit.field.method': 'fetched by',
+  'audit.field.model': 'information model',
 } satisfies Record<string, string | [string, string]>;

@@ -96,6 +96,13 @@ REASONS = (
         "1,440 × 900 on the screen costs more than a picture of 512².",
     ),
     Reason(
+        "move",
+        r"C-MOVE, in",
+        "The archive that sends (it decrypts), the listener that receives and indexes, and the asker share two cores. Of "
+        "four seconds about one passes before the first object: a fetch is durable work that is handed over every half "
+        "second, and asks for the archive's list of objects first; Orthanc asks for nothing and counts nothing.",
+    ),
+    Reason(
         "viewer",
         r"memory|minutes of scrolling",
         "What a page's process holds is more than its frames: their budget is kept, and the decoders' own heaps, the "

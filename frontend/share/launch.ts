@@ -12,9 +12,12 @@ interface Launched {
   account_id: string;
 }
 
+const reload = (): void => location.reload();
+
 /** Opens what was asked for; returns with the viewer's address in the address bar, or never where it was refused. */
 export async function launch(target: HTMLElement): Promise<void> {
   const token = location.hash.slice(1);
+  addEventListener('hashchange', reload); // the next launch in a tab or frame that shows why the last one opened nothing
   history.replaceState(null, '', location.pathname);
   try {
     if (!token) throw new ApiProblem(401, 'launch-refused', '');
@@ -25,6 +28,7 @@ export async function launch(target: HTMLElement): Promise<void> {
     const study = query.get('study');
     if (study && !query.has('series')) for (const asked of opened(study)) expect(asked);
     history.replaceState(null, '', address);
+    removeEventListener('hashchange', reload);
   } catch (cause) {
     if (!(cause instanceof ApiProblem)) throw cause;
     await (await import('./refused')).refuse(target, cause);

@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as Items
 from sqlalchemy import select
 
-from radrelay import audit
+from radrelay import access, audit
 from radrelay.access.models import Grant
 from radrelay.app import query as query_module
 from radrelay.app.core import Core
@@ -219,3 +219,19 @@ def test_a_device_gets_nothing_that_cannot_be_recorded(port: ArchiveQuery, house
                 use()
             assert refused.value.dimse_status == 0xA700
     assert len(answers(port, asked("STUDY", {STUDY: ""}))) == 2
+
+
+def test_a_device_that_is_suspended_in_mid_retrieval_may_fetch_nothing_more(house: House, port: ArchiveQuery) -> None:
+    port.require_retrieval(PEER)
+    organisation, now = house.site.organisation_id, house.site.clock.now()
+    with house.site.database.write() as session:
+        access.suspend_device(session, organisation, PEER.calling_ae, now)
+    for _ in range(2):
+        with pytest.raises(Forbidden, match="suspended"):
+            port.require_retrieval(PEER)
+    with house.site.database.read() as session:
+        told = session.scalars(select(AuditEvent.action).where(AuditEvent.action == "device.suspended")).all()
+    assert len(told) == 1, "once in an association"
+    with house.site.database.write() as session:
+        access.suspend_device(session, organisation, PEER.calling_ae, None)
+    port.require_retrieval(PEER)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from playwright.sync_api import Route, expect
+from playwright.sync_api import Browser, Route, expect
 
-from tests.frontend.conftest import OpenPage
+from tests.frontend.conftest import OpenPage, Site
 from tests.frontend.test_access_for_all import VIEW
 
 FRONTEND = Path(__file__).parents[2] / "frontend"
@@ -79,3 +79,21 @@ def test_no_key_stands_for_a_word_that_is_on_its_way(open_page: OpenPage) -> Non
     for route in held:
         route.continue_()
     expect(page.get_by_role("toolbar", name="Werkzeuge")).to_be_visible()
+
+
+def test_without_javascript_or_modules_the_page_says_what_it_needs(browser: Browser, site: Site) -> None:
+    def as_an_old_browser_reads_it(route: Route) -> None:
+        answer = route.fetch()
+        html = re.sub(r'<(script type="module"|link)[^>]*>', "<x>", answer.text()).replace("nomodule", "")
+        route.fulfill(response=answer, body=html)
+
+    for old in (False, True):
+        context = browser.new_context(java_script_enabled=old)
+        page = context.new_page()
+        if old:
+            page.route(site.address + "/", as_an_old_browser_reads_it)
+        page.goto(site.address + "/")
+        for language, word in (("en", "needs JavaScript"), ("de", "braucht JavaScript")):
+            expect(page.locator(f"p[lang={language}]")).to_contain_text(word)
+            expect(page.locator(f"p[lang={language}]")).to_be_visible()
+        context.close()

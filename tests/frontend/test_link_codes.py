@@ -29,6 +29,7 @@ def test_a_code_is_asked_for_waits_for_its_mail_is_mistyped_and_opens_the_images
     field.fill("111112")
     page.get_by_role("button", name="Bilder zeigen").click()
     expect(page.get_by_role("alert")).to_contain_text("Noch 4 Versuche")
+    expect(field).to_be_focused()
     expect(page.get_by_role("button", name="Neuer Code in")).to_be_disabled()
     field.fill("730 518".replace(" ", ""))
     page.get_by_role("button", name="Bilder zeigen").click()

@@ -59,6 +59,12 @@ def test_what_is_asked_for_is_what_the_link_is_made_of(open_page: OpenPage, site
     dialog.get_by_label("Note for yourself").fill("for the GP")
     dialog.get_by_role("button", name="Make link").click()
     expect(dialog).to_contain_text("730518")
+    for _ in range(2):  # browsers close at the second without asking
+        page.keyboard.press("Escape")
+    page.mouse.click(4, 4)
+    expect(dialog).to_contain_text("730518")
+    dialog.get_by_role("button", name="Done").click()
+    expect(dialog).to_be_hidden()
     [(_, wanted)] = site.world.office.calls
     assert wanted.pop("ends_at")
     assert wanted == {

@@ -94,6 +94,18 @@ def test_an_abandoned_screen_shows_no_patient_once_its_login_is_over(open_page: 
     expect(page.get_by_role("heading", name="Series")).to_be_visible()
 
 
+def test_who_is_suspended_is_not_told_to_log_in_again(open_page: OpenPage, site: Site) -> None:
+    page = open_page("/")
+    expect(page.locator("tr[data-study]").first).to_be_visible()
+    shut = {"code": "session-ended", "detail": "This login has ended.", "why": "shut"}
+    page.route("**/api/session", lambda route: route.fulfill(status=401, json=shut))
+    site.world.logged_in = False
+    site.world.changed.add("studies")
+    over = page.get_by_role("dialog", name="Your login has ended")
+    expect(over).to_contain_text("Your account is suspended")
+    expect(over).not_to_contain_text("Log in again")
+
+
 def test_who_logs_in_next_does_not_find_what_the_last_reader_searched_for(open_page: OpenPage, site: Site) -> None:
     page = open_page("/")
     page.locator("#study-search").fill("Müller")

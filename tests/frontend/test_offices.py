@@ -152,11 +152,14 @@ def test_account_and_token_show_their_secrets_once(open_page: OpenPage, site: Si
     page.get_by_role("button", name="New account").click()
     page.locator("input[name=account_username]").fill("neumann")
     page.get_by_role("dialog").get_by_role("button", name="Save").click()
+    page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_contain_text("ein-mal-passwort")
     page.get_by_role("dialog").get_by_role("button", name="Close").last.click()
     page.get_by_role("button", name="New token").click()
     page.locator("input[name=token_name]").fill("Scanner")
     page.get_by_role("dialog").get_by_role("button", name="Create").click()
+    expect(page.get_by_role("dialog")).to_contain_text("rr_geheim_0123456789abcdef")
+    page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_contain_text("rr_geheim_0123456789abcdef")
 
 

@@ -85,6 +85,7 @@ class MemoryArchive:
     unreported_keys: list[UUID] = field(default_factory=list)
     refuse_commitment: Exception | None = None
     commit_after_s: float = 0.0
+    shut: Exception | None = None
 
     def admit(self, peer: Peer) -> Rejection | None:
         self.peers.append(peer)
@@ -117,6 +118,10 @@ class MemoryArchive:
             if str(header[UNIQUE[query.level]].value) in wanted:
                 found.append(stored)
         return found
+
+    def require_retrieval(self, peer: Peer) -> None:
+        if self.shut is not None:
+            raise self.shut
 
     def move_destination(self, peer: Peer, ae_title: str) -> Node | None:
         return self.nodes.get(ae_title)

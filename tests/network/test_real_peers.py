@@ -7,6 +7,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +30,13 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made when im
     Verification,
 )
 
-from radrelay.errors import OutOfResources
+from radrelay.errors import Forbidden, OutOfResources, Unavailable
+from radrelay.network import retrieve_provider
 from radrelay.network.commitment import deliver_report, make_report
 from radrelay.network.ports import Node, Reference, StoreOutcome
 from radrelay.routing.commitments import TooManyCommitments
 from tests.network.conftest import StartListener
-from tests.network.memory import MemoryArchive, load
+from tests.network.memory import MemoryArchive, encoded, load
 
 Dcmtk = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -344,6 +346,47 @@ def test_getter_that_takes_only_implicit_gets_a_transcoded_image(
     assert status.Status == 0x0000
     assert status.NumberOfCompletedSuboperations == 1
     assert received[0].PixelData == dcmread(ct_path).PixelData
+
+
+@pytest.mark.parametrize("shut", [Forbidden("GETTER is suspended"), Unavailable("the database is away")])
+def test_a_getter_that_is_suspended_in_mid_retrieval_gets_no_more_and_hears_what_failed(
+    node: Node, archive: MemoryArchive, ct_path: Path, monkeypatch: pytest.MonkeyPatch, shut: Exception
+) -> None:
+    monkeypatch.setattr(retrieve_provider, "LOOK_EVERY_S", 0.0)
+    first = load(archive, str(ct_path))
+    for n in range(3):
+        dataset = dcmread(ct_path)
+        dataset.SOPInstanceUID = f"1.2.3.{n}"
+        archive.objects[f"1.2.3.{n}"] = replace(
+            first, sop_uid=f"1.2.3.{n}", data=encoded(dataset, first.transfer_syntax)
+        )
+    received: list[str] = []
+
+    def on_store(event: evt.Event) -> int:
+        received.append(event.dataset.SOPInstanceUID)
+        archive.shut = shut
+        return 0x0000
+
+    ae = AE("GETTER")
+    ae.add_requested_context(StudyRootQueryRetrieveInformationModelGet)
+    ae.add_requested_context(CTImageStorage, first.transfer_syntax)
+    association = ae.associate(
+        node.host,
+        node.port,
+        ext_neg=[build_role(CTImageStorage, scp_role=True)],
+        evt_handlers=[(evt.EVT_C_STORE, on_store)],
+    )
+    query = level("STUDY")
+    query.StudyInstanceUID = dcmread(ct_path).StudyInstanceUID
+    *_, (status, failed) = association.send_c_get(query, StudyRootQueryRetrieveInformationModelGet)
+    association.release()
+    if isinstance(shut, Unavailable):  # nobody can tell, which is no end of anything
+        assert (status.Status, len(received)) == (0x0000, 4)
+        return
+    assert (status.Status, received) == (0xB000, [first.sop_uid])
+    assert status.NumberOfFailedSuboperations == 3
+    assert failed is not None
+    assert list(failed.FailedSOPInstanceUIDList) == ["1.2.3.0", "1.2.3.1", "1.2.3.2"]
 
 
 def test_getter_without_a_context_for_the_image_hears_which_failed(

@@ -258,7 +258,7 @@ def test_nothing_of_the_study_is_on_the_pages_of_who_may_not_see(scene: Scene) -
 # --- DICOM ---------------------------------------------------------------------------------------------------------
 
 SERVICES = {"storage", "admission", "query", "commitments", "retrieve_ae"}
-QUERIES = {"find", "retrieve", "move_destination", "committed"}
+QUERIES = {"find", "retrieve", "require_retrieval", "move_destination", "committed"}
 LEVELS = {
     "patient": ("PATIENT", "STUDY", "SERIES", "IMAGE"),
     "study": ("STUDY", "SERIES", "IMAGE"),
@@ -316,6 +316,7 @@ def found_by(port: ArchiveQuery, title: str, scene: Scene) -> dict[str, int]:
     }
     uid = Query("study", "STUDY", (Key(0x0020000D, "UI", scene.study_uid, ()),), False)
     answers["retrieve"] = tried(lambda: port.retrieve(peer(title), uid))
+    answers["require_retrieval"] = tried(lambda: [port.require_retrieval(peer(title))])
     answers["committed"] = tried(lambda: port.committed(peer(title), [Reference(of.sop_class_uid, of.sop_uid)]))
     return answers
 
@@ -333,7 +334,7 @@ def test_devices_get_what_they_were_granted_and_nothing_else(scene: Scene, port:
         assert set(found_by(port, title, scene).values()) == {0}, title
     sees, fetches = found_by(port, "SEES", scene), found_by(port, "FETCHES", scene)
     assert (sees["retrieve"], fetches["retrieve"]) == (0, 1)
-    assert {name: count for name, count in fetches.items() if count} == {"retrieve": 1}
+    assert {name: count for name, count in fetches.items() if count} == {"retrieve": 1, "require_retrieval": 1}
 
 
 def test_who_only_says_a_title_gets_nothing_and_is_on_record(scene: Scene, port: ArchiveQuery) -> None:

@@ -176,6 +176,21 @@ def test_an_address_opens_once_and_within_a_minute(site: WebSite, ris: TestClien
     assert {"launch-used", "launch-expired", "launch-refused"} == set(reasons)
 
 
+def test_whoever_tries_addresses_shuts_nobody_out_who_comes_from_the_same_house(
+    site: WebSite, ris: TestClient, studies: dict[str, str]
+) -> None:
+    launched, late, next_one = (address(ris, study=studies["A1"]) for _ in range(3))
+    stranger, reader = (Login(site.client("198.51.100.90")) for _ in range(2))
+    codes = [bring(stranger, f"x#{'A' * 42}{n:02}").json()["code"] for n in range(51)]
+    assert (codes[0], codes[-1]) == ("launch-refused", "too-many-attempts")
+    assert bring(reader, launched).status_code == 200
+    assert bring(stranger, launched).status_code == 429, "what was opened is no way around"
+    assert bring(reader, next_one).status_code == 200
+    site.clock.advance(timedelta(seconds=60))
+    tries = {bring(stranger, late).status_code for _ in range(3)}
+    assert 429 in tries, "nor is what is over"
+
+
 def test_only_a_token_that_may_opens_for_people_who_are_here_what_they_see(
     site: WebSite, ris: TestClient, studies: dict[str, str]
 ) -> None:

@@ -201,6 +201,28 @@ def test_a_browser_shows_what_one_link_opened_and_comes_back_to_the_others_witho
     assert browser.http.delete("/api/shared", headers=browser.headers).status_code == 204
     browser.http.cookies.set("radrelay_link", cookie)
     assert refused(browser, token_of(second)) == (401, "link-refused"), "who leaves, leaves all"
+    assert told_to_leave(site, first, second) == [0, 1], "what was revoked is over; the other is on record"
+
+
+def told_to_leave(site: WebSite, *made: dict[str, Any]) -> list[int]:
+    """Return how often each link was left, by the record."""
+    with site.database.read() as session:
+        left = session.scalars(sa.select(AuditEvent.actor_id).where(AuditEvent.action == "link.leave")).all()
+    return [left.count(one["link"]["id"]) for one in made]
+
+
+@pytest.mark.parametrize("by", ["leaving", "logging in"])
+def test_who_leaves_several_links_leaves_each_of_them_on_record(site: WebSite, anna: Login, by: str) -> None:
+    study = study_of(anna)["id"]
+    first, second = (make(site, anna, studies=[study]) for _ in range(2))
+    browser = opened(site, first)
+    assert refused(browser, token_of(second)) == (200, "")
+    browser.csrf = browser.http.get("/api/session").json()["csrf_token"]
+    if by == "leaving":
+        assert browser.http.delete("/api/shared", headers=browser.headers).status_code == 204
+    else:
+        assert log_in(browser.http, "anna", PASSWORD).status_code == 200
+    assert told_to_leave(site, first, second) == [1, 1]
 
 
 def test_leaving_closes_what_was_opened_in_this_browser_alone(site: WebSite, anna: Login) -> None:

@@ -99,6 +99,14 @@ def actions(site: WebSite, own: object) -> list[str]:
         return list(session.scalars(asked.order_by(AuditEvent.sequence)))
 
 
+def details(site: WebSite, own: object) -> list[str]:
+    with site.database.read() as session:
+        asked = sa.select(AuditEvent.detail).where(
+            AuditEvent.subject_id == str(own), AuditEvent.action.like("access.%")
+        )
+        return list(session.scalars(asked))
+
+
 def test_a_busy_night_is_told_of_and_shuts_nobody_out(site: WebSite, officer: Login) -> None:
     anna = site.account("anna")
     with_mail(site, anna, "anna")
@@ -174,7 +182,7 @@ def test_the_last_administrator_is_told_of_but_never_shut_out(site: WebSite, off
 def test_links_tokens_and_devices_are_refused_and_let_in_again(site: WebSite, officer: Login) -> None:
     root = site.login("root")
     study = root.http.get("/api/studies").json()["studies"][0]["id"]
-    link = make(site, root, studies=[study])
+    link = make(site, root, studies=[study], label="for Doe")
     visitor = opened(site, link)
     secret = site.token()
     machine = site.client()
@@ -195,7 +203,14 @@ def test_links_tokens_and_devices_are_refused_and_let_in_again(site: WebSite, of
         fetch(site, kind, own, 3)
     assert watch(site, SHUT).look() == 3
     assert answers() == (401, 401, 401, "suspended")
+    assert [one["name"] for one in alarms(officer, link["link"]["id"])] == ["root · for Doe"]
+    assert not any("Doe" in text for _, text in letters(site, "volume-suspended")), "a label may name a patient"
+    assert "Doe" not in str(details(site, link["link"]["id"]))
     assert [one["state"] for one in root.http.get("/api/links").json()["links"]] == ["suspended"]
+    [own_link] = alarms(root, link["link"]["id"])
+    assert settle(root, own_link, let_in=True).json()["code"] == "volume-alarm-own", (
+        "who made a link is whom it is about"
+    )
     for own in (link["link"]["id"], token, "WORKSTATION"):
         assert settle(officer, alarms(officer, own)[0], let_in=True).status_code == 200
     assert answers() == (200, 200, 200, "unbound")

@@ -125,6 +125,7 @@ const de: Rest = {
   'login.notSame': 'Die beiden Passwörter sind verschieden.',
   'login.asOther': 'Anders anmelden',
   'login.over': 'Ihre Anmeldung ist abgelaufen',
+  'login.shut': 'Ihr Konto ist gesperrt. Wenden Sie sich bitte an Ihre Administration.',
   'login.overLead': 'Melden Sie sich erneut an, um dort weiterzumachen, wo Sie waren; nichts geht verloren.',
   'login.other': 'Verlassen und anders anmelden',
 

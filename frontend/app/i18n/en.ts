@@ -125,6 +125,7 @@ const en = {
   'login.notSame': 'The two passwords differ.',
   'login.asOther': 'Log in as somebody else',
   'login.over': 'Your login has ended',
+  'login.shut': 'Your account is suspended. Please turn to your administrators.',
   'login.overLead': 'Log in again to go on where you were; nothing is lost.',
   'login.other': 'Leave and log in as somebody else',
 

@@ -20,7 +20,7 @@ from radrelay.access.errors import LaunchExpired, LaunchRefused, LaunchUsed, Lau
 from radrelay.access.link_keys import LONGEST, digest
 from radrelay.access.links import CLOCKS_APART
 from radrelay.access.models import Launch
-from radrelay.identity import role_of
+from radrelay.identity import TooManyAttempts, role_of
 from radrelay.identity.throttle import Limit, address_key, begin, take_back
 from radrelay.storage.columns import Id
 from radrelay.storage.ids import new_id
@@ -83,12 +83,24 @@ def make_launch(session: Session, wanted: WantedLaunch, lasts: timedelta, now: d
     return _view(row, secret)
 
 
-def count_try(session: Session, address: str, now: datetime) -> None:
-    """Count a try of an address before it is looked at; raises `TooManyAttempts`."""
-    begin(session, _counted(address), now)
+def count_try(session: Session, secret: str, address: str, now: datetime) -> bool:
+    """Count a try of an address before it is looked at; says whether it was counted. Raises `TooManyAttempts`.
+
+    Whoever brings what a program was just given is not slowed down by others of the same address, who bring rubbish.
+    """
+    try:
+        begin(session, _counted(address), now)
+    except TooManyAttempts:
+        fresh = (Launch.secret_hash == digest(secret[:LONGEST]), Launch.used_at.is_(None), Launch.expires_at > now)
+        if session.scalar(sa.select(Launch.id).where(*fresh)) is None:
+            raise
+        return False
+    return True
 
 
-def take_launch(session: Session, secret: str, address: str, now: datetime) -> LaunchView | LaunchRefused:
+def take_launch(
+    session: Session, secret: str, address: str, now: datetime, *, counted: bool
+) -> LaunchView | LaunchRefused:  # fmt: skip
     """Use a launch up, in the caller's writing transaction, which is to be committed whatever comes of it.
 
     Of two at once, one opens; the other is told that it was used. Its token may have ended meanwhile.
@@ -96,13 +108,14 @@ def take_launch(session: Session, secret: str, address: str, now: datetime) -> L
     row = session.scalar(sa.select(Launch).where(Launch.secret_hash == digest(secret[:LONGEST])).with_for_update())
     if row is None:
         return LaunchRefused()
-    take_back(session, _counted(address))
     if row.used_at is not None:
         return LaunchUsed(program=row.program).of(row.organisation_id)
     if not row.created_at - CLOCKS_APART <= now < row.expires_at:
         return LaunchExpired(program=row.program).of(row.organisation_id)
     if role_of(session, row.organisation_id, "token", row.token_id, now) is None:
         return LaunchWithdrawn(program=row.program).of(row.organisation_id)
+    if counted:
+        take_back(session, _counted(address))
     row.used_at = now
     session.flush()
     return _view(row)

@@ -307,11 +307,12 @@ def organisation_of(session: Session, cookie: str) -> uuid.UUID | None:
     return session.scalar(sa.select(LinkVisit.organisation_id).where(LinkVisit.secret_hash == digest(secret)))
 
 
-def end_visits(session: Session, cookie: str, now: datetime) -> None:
-    """End all visits of a browser; none is no error."""
-    session.execute(
-        sa.update(LinkVisit)
-        .where(LinkVisit.secret_hash.in_([digest(one) for one in secrets_in(cookie)]), LinkVisit.ended_at.is_(None))
-        .values(ended_at=now)
-        .execution_options(synchronize_session=False)
-    )
+def end_visits(session: Session, cookie: str, peer: str, now: datetime) -> list[Principal]:
+    """End all visits of a browser; none is no error. Returns who came by those that were open till now."""
+    here = (LinkVisit.secret_hash.in_([digest(one) for one in secrets_in(cookie)]), LinkVisit.ended_at.is_(None))
+    opened = sa.select(LinkVisit.id, ShareLink).join_from(LinkVisit, ShareLink, LinkVisit.link_id == ShareLink.id)
+    rows = session.execute(opened.where(*here, LinkVisit.expires_at > now).order_by(LinkVisit.id)).all()
+    left = [_principal(link, None, peer, visit_id.hex) for visit_id, link in rows]
+    ended = sa.update(LinkVisit).where(*here).values(ended_at=now)
+    session.execute(ended.execution_options(synchronize_session=False))
+    return left

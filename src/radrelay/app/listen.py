@@ -143,6 +143,10 @@ class QueryOnDemand:
         """Return the instances that the unique keys name."""
         return self._query(peer).retrieve(peer, query, destination)
 
+    def require_retrieval(self, peer: Peer) -> None:
+        """Raise `Forbidden` unless the peer may fetch."""
+        self._query(peer).require_retrieval(peer)
+
     def move_destination(self, peer: Peer, ae_title: str) -> Node | None:
         """Return the node that an AE title stands for."""
         return self._query(peer).move_destination(peer, ae_title)

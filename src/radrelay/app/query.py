@@ -105,6 +105,11 @@ class ArchiveQuery:
         )
         return [StoredItem(ref, self._reader) for ref in refs]
 
+    def require_retrieval(self, peer: Peer) -> None:
+        """Raise `Forbidden` for a device that may fetch nothing any more: suspended, or its last grant ended."""
+        with self._core.database.read() as session:
+            self._scope(session, peer, Right.DOWNLOAD)
+
     def move_destination(self, peer: Peer, ae_title: str) -> Node | None:
         """Return the node of a destination, or of a host that the settings name."""
         settings = self._core.settings.dicom

@@ -217,6 +217,10 @@ class QueryPort(Protocol):
         """Return the instances that the unique keys name."""
         ...
 
+    def require_retrieval(self, peer: Peer) -> None:
+        """Raise for a peer that may fetch nothing any more; asked while a retrieval is under way."""
+        ...
+
     def move_destination(self, peer: Peer, ae_title: str) -> Node | None:
         """Return the node that this AE title stands for, or None when it is unknown or not allowed."""
         ...

@@ -1,7 +1,8 @@
 """C-MOVE and C-GET as a provider: sub-operations, progress, cancel (PS3.4 C.4.2, C.4.3).
 
 C-MOVE opens an association to the destination; C-GET sends on the association it came by, in the contexts
-that the peer is storage provider of. One failed instance is counted and listed, and the rest go on.
+that the peer is storage provider of. One failed instance is counted and listed, and the rest go on; once the peer
+may fetch nothing any more, none does.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from time import monotonic
 
 import structlog
 
-from radrelay.errors import RadrelayError
+from radrelay.errors import Forbidden, RadrelayError
 from radrelay.network import command, identifier
 from radrelay.network.command import CommandSet
 from radrelay.network.errors import AssociationEnded, ContextRefused, NodeUnreachable, ProtocolViolation, SourceFailed
@@ -39,6 +40,8 @@ log = structlog.get_logger(__name__)
 
 FAILED_UIDS = 0x00080058
 PROGRESS_S = 0.1
+LOOK_EVERY_S = 1.0
+"""How often it is asked, while objects are sent, whether the peer may still have them."""
 RECONNECTS = 3
 
 
@@ -62,6 +65,12 @@ class Progress:
         else:
             self.failed += 1
             self.failed_uids.append(sop_uid)
+
+    def refuse(self, sop_uids: Sequence[str]) -> None:
+        """Count what is not sent any more as failed."""
+        self.remaining -= len(sop_uids)
+        self.failed += len(sop_uids)
+        self.failed_uids.extend(sop_uids)
 
     @property
     def counts(self) -> tuple[int, int, int, int]:
@@ -144,10 +153,17 @@ class RetrieveProvider:
         session = self._session
         progress = Progress(len(items))
         comment, cancelled, shown = "", False, monotonic()
-        for item in items:
+        looked = shown
+        for place, item in enumerate(items):
             if session.channel.has_input() and session.was_cancelled(request):
                 cancelled = True
                 break
+            if monotonic() - looked >= LOOK_EVERY_S:
+                if refusal := self._refusal():
+                    progress.refuse([one.sop_uid for one in items[place:]])
+                    comment = refusal.message
+                    break
+                looked = monotonic()
             try:
                 outcome = send(item)
             except SubOperationCancelled as stop:
@@ -163,6 +179,17 @@ class RetrieveProvider:
                 session.respond(context, request, PENDING, counts=progress.counts)
                 shown = monotonic()
         self._finish(context, request, progress, comment, cancelled=cancelled)
+
+    def _refusal(self) -> Forbidden | None:
+        """Return why the peer may fetch nothing any more; where nobody can tell, it goes on."""
+        try:
+            self._query.require_retrieval(self._session.peer)
+        except Forbidden as error:
+            log.warning("retrieval broken off: the peer may fetch nothing any more", peer=self._session.peer.calling_ae)
+            return error
+        except RadrelayError as error:
+            log.warning("whether a peer may still fetch is not known now", code=error.code)
+        return None
 
     def _finish(
         self, context: Context, request: CommandSet, progress: Progress, comment: str, *, cancelled: bool

@@ -110,7 +110,7 @@ STATUSES = (
         SUBOPERATIONS_FAILED,
         "warning",
         "Sub-operations complete, some failed",
-        "the failed UIDs are listed",
+        "the failed UIDs are listed, with what was left when the caller lost its access",
     ),
     Status("C-MOVE, C-GET", NOT_AUTHORISED, "failure", "Not authorised", "this caller may not retrieve"),
     Status(

@@ -25,8 +25,8 @@ from radrelay.identity.oidc.errors import LogoutRefused, NoSignOn, SignOnOver
 from radrelay.identity.oidc.people import Arrival
 from radrelay.web import trail
 from radrelay.web.authentication import COOKIE, account_principal, group_ids
+from radrelay.web.leaving import leave_links
 from radrelay.web.services import WebServices
-from radrelay.web.visitors import LINK_COOKIE
 
 BY = {"by": "sign-on"}
 TO_COME_ALL_THE_WAY = timedelta(hours=1)  # the longest that a login waits for its second factor
@@ -114,8 +114,7 @@ def _let_in(
         return None
     throttle.take_back(session, _counted(attempt))
     services.identity.end_secret(session, request.cookies.get(COOKIE, ""))
-    if LINK_COOKIE in request.cookies:
-        access.end_visits(session, request.cookies[LINK_COOKIE], services.clock.now())
+    leave_links(session, request, services)
     opened = services.identity.open_signed_on(
         session, account, attempt, group_ids(session, account), two_factors=newcomer.two_factors
     )

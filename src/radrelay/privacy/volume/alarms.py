@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from radrelay import audit
 from radrelay.access import Principal, system_principal
+from radrelay.access.models import ShareLink
 from radrelay.errors import Conflict, Forbidden, NotFound
 from radrelay.identity import Identity
 from radrelay.identity.models import Account
@@ -172,7 +173,7 @@ def settle(
     row = session.scalar(sa.select(VolumeAlarm).where(own).with_for_update())
     if row is None:
         raise AlarmUnknown
-    if (row.kind, row.own_id) == (who.kind, who.id):
+    if (row.kind, row.own_id) == (who.kind, who.id) or (who.kind == "account" and _whose(session, row) == who.id):
         raise OwnAlarm
     if row.settled_at is not None and not (let_in and row.suspended_at is not None):
         raise AlarmSettled
@@ -203,8 +204,23 @@ def _newest(session: Session, subject: Subject) -> VolumeAlarm | None:
 
 def _record(session: Session, who: Principal, action: str, alarm: AlarmView) -> None:
     names = ("studies", "patients", "fetches", "bytes", "measure", "usual", "most", "kept_open")
-    detail = {"alarm": str(alarm.id), "name": alarm.name} | {name: getattr(alarm, name) for name in names}
+    detail = {"alarm": str(alarm.id), "name": _bare(session, alarm)} | {name: getattr(alarm, name) for name in names}
     audit.record(session, audit.AuditRecord(action, who, alarm.kind, alarm.own_id, detail))
+
+
+def _whose(session: Session, alarm: VolumeAlarm | AlarmView) -> str:
+    """Return the id of the account that an alarm is about, itself or by a link that it made; empty where by none."""
+    if alarm.kind != "link":
+        return alarm.own_id if alarm.kind == "account" else ""
+    mine = (ShareLink.id == uuid.UUID(alarm.own_id), ShareLink.maker_kind == "account")
+    return str(session.scalar(sa.select(ShareLink.maker_id).where(*mine)) or "")
+
+
+def _bare(session: Session, alarm: AlarmView) -> str:
+    """Return what an access is called in letters and in the record: a link's label may name a patient."""
+    if alarm.kind != "link":
+        return alarm.name
+    return session.scalar(sa.select(ShareLink.maker_name).where(ShareLink.id == uuid.UUID(alarm.own_id))) or ""
 
 
 def _tell(session: Session, post: Post, subject: Subject, alarm: AlarmView) -> None:
@@ -213,22 +229,22 @@ def _tell(session: Session, post: Post, subject: Subject, alarm: AlarmView) -> N
         return
     kind = "volume-suspended" if alarm.suspended_at is not None else "volume"
     facts = {
-        "who": alarm.name, "studies": str(alarm.studies), "patients": str(alarm.patients),
+        "who": _bare(session, alarm), "studies": str(alarm.studies), "patients": str(alarm.patients),
         "gigabytes": f"{alarm.bytes / GIB:.1f}", "house": post.house_of(session, subject.organisation_id),
     }  # fmt: skip
-    for one in _told(session, subject):
+    for one in _told(session, subject, _whose(session, alarm)):
         letter = post.letter(kind, one.language, whom=one.full_name, **facts)
         post.enqueue(session, one.organisation_id, one.email or "", letter, account_id=one.id)
 
 
-def _told(session: Session, subject: Subject) -> Sequence[Account]:
+def _told(session: Session, subject: Subject, about: str) -> Sequence[Account]:
     able = session.scalars(
         sa.select(Account).where(
             Account.organisation_id == subject.organisation_id, Account.role.in_(TOLD_ROLES),
             Account.disabled_at.is_(None), Account.lost_at.is_(None), Account.email.is_not(None),
         )
     )  # fmt: skip
-    return [one for one in able if str(one.id) != subject.id]
+    return [one for one in able if str(one.id) != about]
 
 
 def _view(row: VolumeAlarm) -> AlarmView:

@@ -14,7 +14,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
-from radrelay import access
 from radrelay.access import Principal
 from radrelay.audit import AuditRecord
 from radrelay.errors import Invalid, RadrelayError
@@ -47,9 +46,9 @@ from radrelay.web.authentication import (
     require_same_origin,
 )
 from radrelay.web.connection import own_address, peer_address
+from radrelay.web.leaving import leave_links
 from radrelay.web.services import WebServices
 from radrelay.web.session_shapes import Credentials, ProofGiven, SessionAnswer
-from radrelay.web.visitors import LINK_COOKIE
 
 router = APIRouter(prefix="/session", tags=["session"])
 
@@ -322,8 +321,7 @@ def log_in_by_passkey(request: Request, response: Response, services: Services, 
         with services.database.write() as session:
             groups = group_ids(session, factors.account_of(session, used))
             services.identity.end_secret(session, request.cookies.get(COOKIE, ""))
-            if LINK_COOKIE in request.cookies:
-                access.end_visits(session, request.cookies[LINK_COOKIE], services.clock.now())
+            leave_links(session, request, services)
             opened = factors.enter_by_passkey(session, attempt, used, groups)
             _record_entry(request, session, opened, attempt.address, used)
     except (PasskeyRefused, TooManyAttempts) as error:

@@ -25,9 +25,9 @@ from radrelay.web.api.session import set_cookies, try_from
 from radrelay.web.authentication import COOKIE, Authenticated, Services, account_principal, require_same_origin
 from radrelay.web.connection import is_secure, own_address, peer_address
 from radrelay.web.invocation import Address, Found, find
+from radrelay.web.leaving import leave_links
 from radrelay.web.reach import Reach
 from radrelay.web.services import WebServices
-from radrelay.web.visitors import LINK_COOKIE
 
 PAGE = "/launch"
 router = APIRouter(prefix="/launches", tags=["launches"])
@@ -154,8 +154,8 @@ def open_launch(request: Request, response: Response, services: Services, brough
     require_same_origin(request)
     try:
         with services.database.write() as session:
-            access.count_launch(session, _peer(request, services), services.clock.now())
-        opened = _open(request, services, brought)
+            counted = access.count_launch(session, brought.token, _peer(request, services), services.clock.now())
+        opened = _open(request, services, brought, counted=counted)
     except (TooManyAttempts, IntegrityError) as error:  # on PostgreSQL two may begin one counter
         _note_refusal(request, services, TooManyAttempts.code)
         raise TooManyAttempts(retry_after_s=1) from error
@@ -188,13 +188,13 @@ def _peer(request: Request, services: WebServices) -> str:
 
 
 def _open(
-    request: Request, services: WebServices, brought: Brought
+    request: Request, services: WebServices, brought: Brought, *, counted: bool
 ) -> tuple[LaunchView, OpenSession | None] | LaunchRefused:
     """Use a launch up and open its login, in one transaction; what refuses it is on record in the same."""
     now, peer = services.clock.now(), _peer(request, services)
     before = _login_of(request, services)
     with services.database.write() as session:
-        taken = access.take_launch(session, brought.token, peer, now)
+        taken = access.take_launch(session, brought.token, peer, now, counted=counted)
         if isinstance(taken, LaunchRefused):
             _record_refusal(session, request, services, taken)
             return taken
@@ -245,8 +245,7 @@ def _login(
         services.identity.end_session(session, before)
         gone = account_principal(before, _peer(request, services))
         trail.write(session, trail.event(request, gone, "logout", ("account", before.account.id), detail=_BY))
-    if LINK_COOKIE in request.cookies:
-        access.end_visits(session, request.cookies[LINK_COOKIE], now)
+    leave_links(session, request, services)
     attempt = try_from(request, services, account.username)
     login = launching.open_login(session, account, attempt, launch.token_id, services.settings, now)
     access.note_launched(session, launch.id, login.id)

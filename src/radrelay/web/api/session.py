@@ -18,7 +18,6 @@ from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
-from radrelay import access
 from radrelay.access import Principal, Visit
 from radrelay.errors import Invalid
 from radrelay.identity import (
@@ -50,6 +49,7 @@ from radrelay.web.authentication import (
     require_same_origin,
 )
 from radrelay.web.connection import is_from_this_machine, is_secure, peer_address
+from radrelay.web.leaving import leave_links
 from radrelay.web.services import WebServices
 from radrelay.web.session_shapes import (
     BroughtHere,
@@ -66,7 +66,6 @@ from radrelay.web.session_shapes import (
     SharedHere,
     Used,
 )
-from radrelay.web.visitors import LINK_COOKIE
 
 DEVICE_COOKIE_S = 400 * 24 * 3600  # the longest that browsers keep one
 REFUSED_S = 1.0
@@ -185,8 +184,7 @@ def _log_in(request: Request, services: WebServices, given: Credentials | ProofG
         raise
     with services.database.write() as session:
         services.identity.end_secret(session, request.cookies.get(COOKIE, ""))
-        if LINK_COOKIE in request.cookies:
-            access.end_visits(session, request.cookies[LINK_COOKIE], services.clock.now())
+        leave_links(session, request, services)
         groups = group_ids(session, checked.account)
         opened = services.identity.open_session(session, checked, groups)
         principal = account_principal(opened, attempt.address)

@@ -26,6 +26,7 @@ from radrelay.web import link_notices, study_rows, trail
 from radrelay.web.api.studies import Patient, shown_patient
 from radrelay.web.authentication import COOKIE, AnyCaller, Services, account_principal, require_same_origin
 from radrelay.web.connection import is_secure, peer_address
+from radrelay.web.leaving import leave_links
 from radrelay.web.reach import Reach
 from radrelay.web.services import WebServices
 from radrelay.web.visitors import LINK_COOKIE, NotByLink
@@ -284,10 +285,9 @@ def _listed(session: Session, reach: Reach, row: Study) -> SharedStudy:
 
 @router.delete("", status_code=204)
 def leave(request: Request, response: Response, services: Services, caller: AnyCaller) -> None:
-    """Close what a link opened in this browser; the link itself lasts."""
+    """Close what links opened in this browser, what it may come back to as well; the links themselves last."""
     if caller.visit is None:
         raise NotByLink("nothing is open here by a link")
     with services.database.write() as session:
-        access.end_visits(session, request.cookies.get(LINK_COOKIE, ""), services.clock.now())
-        trail.write(session, trail.event(request, caller.principal, "link.leave", ("link", caller.principal.id)))
+        leave_links(session, request, services)
     response.delete_cookie(LINK_COOKIE, path="/")

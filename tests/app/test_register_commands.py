@@ -108,11 +108,11 @@ def test_an_incident_of_a_token_is_entered_by_its_name_and_its_report_names_the_
     assert incident_commands.add_command(settings, noticed) == 0
     made = capsys.readouterr().out.splitlines()[-1].split()[0]
     assert incident_commands.report_command(settings, made, "touched", "csv") == 0
-    told = capsys.readouterr()
-    (line,) = csv.DictReader(io.StringIO(told.out.removeprefix("\ufeff")))
+    report = capsys.readouterr()
+    (line,) = csv.DictReader(io.StringIO(report.out.removeprefix("\ufeff")))
     assert (line["patient_id"], line["left"], line["actions"]) == ("1CT1", "2", "study.download 1, study.forward 1")
-    assert "token archive sync" in told.err
-    assert "patients touched 1" in told.err
+    assert "token archive sync" in report.err
+    assert "patients touched 1" in report.err
     with there.core.database.write() as session:
         session.execute(sa.update(PrivacyIncident).values(noticed_at=now - timedelta(hours=73)))
     assert incident_commands.list_command(settings) == 1, "the authority was not told in time"
@@ -180,8 +180,8 @@ def test_the_login_and_the_link_of_an_incident_are_still_there_when_its_patients
             maker = Principal("account", str(anna.id), "anna", organisation_id)
             wanted = WantedLink((target,), now + timedelta(days=1))
             links = [access.make_link(session, LinkKeys(bytes(32)), maker, wanted, now).link.id for _ in range(2)]
-            for kind, subject in (("session", logins[0]), ("link", links[0])):
-                draft = IncidentDraft("lost", "", Suspect(kind, str(subject)), now - timedelta(days=1), now, now)
+            for suspect in (Suspect("session", str(logins[0])), Suspect("link", str(links[0]))):
+                draft = IncidentDraft("lost", "", suspect, now - timedelta(days=1), now, now)
                 incidents.open_incident(session, organisation_id, draft, by="dora", now=now)
         clock.advance(timedelta(days=400))
         forget_accesses(there.core)

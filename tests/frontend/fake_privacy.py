@@ -73,7 +73,8 @@ async def contacts(request: Request) -> Response:
 
 
 async def processors(request: Request) -> Response:
-    del request
+    if request.method == "POST":
+        return JSONResponse({"code": "processor-invalid", "status": 400, "field": "country"}, 400)
     host = {"id": "p1", "name": "Rechenzentrum Süd", "purpose": "betreibt die Maschinen", "country": "DE",
             "privacy_url": "https://rz.example", "agreement": "dpa", "agreed_on": "2025-11-03"}  # fmt: skip
     return JSONResponse({"processors": [host, host | {"id": "p2", "agreement": "none", "agreed_on": None}]})
@@ -229,6 +230,6 @@ ROUTES = [
     Route("/api/privacy/owed", owed),
     Route("/api/privacy/acceptances", accept, methods=["POST"]),
     Route("/api/privacy/contacts", contacts),
-    Route("/api/privacy/processors", processors),
+    Route("/api/privacy/processors", processors, methods=["GET", "POST"]),
     Route("/api/privacy/notice", notice),
 ]

@@ -33,6 +33,8 @@ from radrelay.web.api.destinations import DestinationChange
 from radrelay.web.api.exports import Export as PicturesWanted
 from radrelay.web.api.grants import GranteeKind
 from radrelay.web.api.me import ProfileChange
+from radrelay.web.api.pacs import PacsChange
+from radrelay.web.api.pacs import Search as PacsSearch
 from radrelay.web.api.sources import Kind as SourceKind
 from radrelay.web.api.sources import Policy, SourceChange
 from radrelay.web.api.studies import StudySearch
@@ -51,6 +53,9 @@ BY_HAND: Mapping[str, set[str]] = {
     "app/query.py: detail": {"level", "by", "destination"},
     "app/sharing.py: detail": {"study", "studies", "name"},
     "web/api/audit_events.py: sought.detail": {"study"},
+    "web/api/grants.py: told(view)": {"grantee", "target", "rights", "identity", "until"},
+    "web/api/groups.py: grants.told(one)": {"grantee", "target", "rights", "identity", "until"},
+    "web/api/releases.py: told(view)": {"grantee", "target", "rights", "identity", "until"},
     "web/api/privacy_transfers.py: detail": {"reason", "consent", "source"},
     "web/sign_on.py: arrival.changes": {"full_name", "name", "role"},
 }  # fmt: skip
@@ -65,7 +70,9 @@ VOCABULARIES: tuple[Vocabulary, ...] = (
     ("by", set(ExportWanted.model_fields) - NOT_SOUGHT, FIELDS),
     ("by", {field.alias or name for name, field in Address.model_fields.items()}, FIELDS),
     ("by", {"accession_number", "study_date"}, FIELDS),
+    ("by", set(PacsSearch.model_fields) - {"pacs"}, FIELDS),
     ("changed", set(SourceChange.model_fields) | set(DestinationChange.model_fields), FIELDS),
+    ("changed", set(PacsChange.model_fields), FIELDS),
     ("changed", set(ProfileChange.model_fields) - {"current"}, FIELDS),
     ("fields", ATTRIBUTES, FIELDS),
     ("asks", {field.name for field in fields(Conditions)}, FIELDS),

@@ -29,7 +29,7 @@ ABOUT_NOBODY = {
             quota_bytes scan enabled created_at
         destination: name ae_title host port calling_ae_title tls enabled created_at
         pacs: name ae_title host port calling_ae_title tls model method source_id enabled created_at
-        access_begun: at
+        access_begun: at query_callers
         access_device: ae_title addresses subject fingerprint description changed_at
         access_suspended_device: ae_title suspended_at
         access_group: key name name_folded description sees_restricted created_at

@@ -49,7 +49,8 @@ def fetched(radrelay: Installation, number: str, state: str = "done") -> dict[st
     def ended() -> dict[str, Any] | None:
         listed = radrelay.get("/api/fetches")["fetches"]
         found = next(one for one in listed if one["id"] == number)
-        return found if found["state"] == state else None
+        tried = state != "waiting" or found["error"] is not None
+        return found if found["state"] == state and tried else None
 
     found: dict[str, Any] | None = until(ended, f"a fetch to be {state}", 60)
     assert found is not None

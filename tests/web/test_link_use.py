@@ -259,7 +259,7 @@ def test_a_sheet_to_hand_out_has_the_code_and_names_nobody(
     ("name", "head"),
     [
         ("Krankenhausgesellschaft der Schwestern vom Heiligen Vinzenz von Paul mbH, Radiologie Großhadern", None),
-        ("W" * 120, None), ("Radrelay", ""), ("東京大学医学部附属病院", ""),
+        ("W" * 120, None), ("Radrelay", ""), ("東京大学医学部附属病院", None),
     ],
 )  # fmt: skip
 def test_a_sheet_names_a_house_in_full_and_within_its_margins(name: str, head: str | None) -> None:

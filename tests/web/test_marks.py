@@ -335,7 +335,7 @@ def test_every_change_is_on_record_with_who_and_whose(site: WebSite, anna: Login
 def test_listeners_hear_that_marks_have_changed(site: WebSite, anna: Login, study: Shelf) -> None:
     def signature() -> dict[str, str]:
         with site.database.read() as session:
-            return live.signatures(session, site.organisation_id)
+            return live.signatures(session, site.organisation_id, site.clock.now())
 
     mark, seen = uuid.uuid4(), [signature()]
     put(anna, study.study, mark, length(study.instances[0]))

@@ -98,4 +98,7 @@ export default {
   'audit.detail.here': 'hier',
   'audit.detail.expected': 'im PACS',
   'audit.detail.series_uid': 'Series Instance UID',
+  'audit.field.modalities': 'Modalität',
+  'audit.field.method': 'geholt mit',
+  'audit.field.model': 'Informationsmodell',
 } satisfies Record<keyof typeof en, string | [string, string]>;

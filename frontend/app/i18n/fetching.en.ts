@@ -96,4 +96,7 @@ export default {
   'audit.detail.here': 'here',
   'audit.detail.expected': 'in the PACS',
   'audit.detail.series_uid': 'Series Instance UID',
+  'audit.field.modalities': 'modality',
+  'audit.field.method': 'fetched by',
+  'audit.field.model': 'information model',
 } satisfies Record<string, string | [string, string]>;

@@ -48,7 +48,7 @@ WORDS: Words = {
         "accepted": "Texts that you accepted",
         "went": "To whom data went in the last six years",
         "went-nowhere": "To nobody.",
-        "went-unclear": "Somebody else has had the same number. Of {n} further entries we cannot tell whether they are"
+        "went-unclear": "Somebody else has had the same number. Of some entries ({n}) we cannot tell whether they are"
         " about you, so they are not listed here.",
         "rights": "What you can ask for",
         "rights-text": "You can have what is wrong corrected, have data erased or their processing restricted, and"
@@ -98,7 +98,7 @@ WORDS: Words = {
         "accepted": "Texte, die Sie angenommen haben",
         "went": "An wen Daten in den letzten sechs Jahren gingen",
         "went-nowhere": "An niemanden.",
-        "went-unclear": "Auch jemand anderes hatte diese Nummer. Bei {n} weiteren Einträgen lässt sich nicht sagen, ob"
+        "went-unclear": "Auch jemand anderes hatte diese Nummer. Bei manchen Einträgen ({n}) lässt sich nicht sagen, ob"
         " sie von Ihnen handeln; sie stehen deshalb nicht hier.",
         "rights": "Was Sie verlangen können",
         "rights-text": "Sie können Falsches berichtigen, Daten löschen oder ihre Verarbeitung einschränken lassen und"

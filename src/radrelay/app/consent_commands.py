@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from rich.console import Console
 from rich.table import Column, Table
-from sqlalchemy.orm import Session
 
 from radrelay import audit
 from radrelay.app.audit_commands import moment_given
@@ -71,7 +70,9 @@ def add_command(settings: Settings, agreed: Agreed) -> int:
                 agreed.note, given or now, brought,
             )  # fmt: skip
             made = transfers.enter(session, prepared.organisation_id, draft, by=who.name, now=now)
-            _note(session, made, "consent.enter", who, shown_by=made.shown_by, studies=len(made.studies))
+            detail = {"shown_by": made.shown_by, "studies": len(made.studies)}
+            event = audit.AuditRecord("consent.enter", who, "consent", made.id, detail, patient=_patient(made))
+            audit.record(session, event)
     print(f"{made.id}  studies {len(made.studies)}")  # noqa: T201 -- the answer of a command
     return 0
 
@@ -97,9 +98,10 @@ def withdraw_command(settings: Settings, named: str, how: str, *, sure: bool) ->
                 session, prepared.organisation_id, one.id, hands, how=how, revision=one.revision, now=core.clock.now()
             )
             proof = erasure.decoded(made.proof)
-            told = {} if proof is None else {"studies": len(proof.studies), "kept": len(proof.kept)}
-            _note(session, made, "consent.withdraw", who, **told)
-    erased, kept = told.get("studies", 0), told.get("kept", 0)
+            erased, kept = (0, 0) if proof is None else (len(proof.studies), len(proof.kept))
+            detail = {"studies": erased, "kept": kept}
+            event = audit.AuditRecord("consent.withdraw", who, "consent", made.id, detail, patient=_patient(made))
+            audit.record(session, event)
     print(f"withdrawn; studies erased {erased}, held {kept}")  # noqa: T201
     return 0
 
@@ -111,9 +113,8 @@ def _print_covered(one: TransferView) -> None:
     print("nothing is deleted yet: say --yes to withdraw the consent")  # noqa: T201
 
 
-def _note(session: Session, one: TransferView, action: str, who: audit.Actor, **detail: object) -> None:
-    patient = (one.patient_issuer, one.patient_id, "")
-    audit.record(session, audit.AuditRecord(action, who, "consent", one.id, detail=detail, patient=patient))
+def _patient(one: TransferView) -> tuple[str, str, str]:
+    return (one.patient_issuer, one.patient_id, "")
 
 
 def _id(named: str) -> uuid.UUID:

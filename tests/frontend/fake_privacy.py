@@ -45,7 +45,13 @@ async def promises(request: Request) -> Response:
 async def texts(request: Request) -> Response:
     del request
     line = {name: TEXT[name] for name in ("id", "version", "sha256", "changed_at", "changed_by")}
-    draft = {"english": "Be kind.", "german": "Sei nett.", "revision": 3, "changed_at": ago(), "changed_by": "weber"}
+    draft = {
+        "english": "Ask {officer}.",
+        "german": "Fragen Sie {officer}.",
+        "revision": 3,
+        "changed_at": ago(),
+        "changed_by": "weber",
+    }
     empty = {"english": "", "german": "", "revision": 0, "changed_at": None, "changed_by": ""}
     known = [
         {"kind": "terms", "draft": empty, "versions": [], "stale": False},
@@ -69,7 +75,8 @@ async def contacts(request: Request) -> Response:
     del request
     names = ("controller", "officer_name", "officer_contact", "authority_name", "authority_url")
     required = {"terms_required": True, "notice_required": True, "revision": 1}
-    return JSONResponse(dict.fromkeys(names, "Klinik am See") | required)
+    known = dict.fromkeys(names, "Klinik am See") | {"officer_name": "", "authority_name": ""}
+    return JSONResponse(known | required)
 
 
 async def processors(request: Request) -> Response:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from playwright.sync_api import expect
 
 from tests.frontend.conftest import OpenPage, Site, settled, until
@@ -44,6 +46,12 @@ def test_the_notice_is_accepted_before_anything_else_and_promises_stand_as_they_
     expect(page.locator("[data-text=notice]")).to_contain_text("haben sich seit der Veröffentlichung geändert")
     settled(page, site)
     assert violations(page) == []
+    page.locator("[data-text=notice]").get_by_role("button", name="Veröffentlichen").click()
+    told = page.get_by_role("dialog").get_by_text("der unter Kontakte nicht benannt ist")
+    expect(told).to_have_text(
+        re.compile(r": Datenschutz\w+\.$")
+    )  # and not the authority, of whom the draft says nothing
+    page.keyboard.press("Escape")
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 360
 
 

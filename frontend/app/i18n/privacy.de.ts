@@ -75,6 +75,7 @@ export default {
   'texts.preview': 'Vorschau auf diese Felder',
   'texts.publish': 'Veröffentlichen',
   'texts.publishTitle': 'Den Entwurf veröffentlichen?',
+  'texts.unnamed': 'Der Text spricht von jemandem, der unter Kontakte nicht benannt ist: {who}.',
   'texts.publishText': 'Er wird aus den jetzigen Einstellungen gefüllt und lässt sich nie mehr ändern. Wo Annahme verlangt ist, liest und nimmt ihn jeder mit Konto an, bevor etwas anderes geht, Sie zuerst.',
   'texts.published': 'Veröffentlicht.',
   'texts.none': 'Noch ist nichts veröffentlicht. Bearbeiten Sie den Entwurf, dann veröffentlichen Sie ihn.',

@@ -75,6 +75,7 @@ export default {
   'texts.preview': 'Preview of what is saved in these fields',
   'texts.publish': 'Publish',
   'texts.publishTitle': 'Publish the draft?',
+  'texts.unnamed': 'The text speaks of somebody who is not named under Contacts: {who}.',
   'texts.publishText': 'It is filled from the settings as they are now, and can never be changed. Where acceptance is required, everybody with an account reads and accepts it before anything else, you first.',
   'texts.published': 'Published.',
   'texts.none': 'Nothing is published yet. Edit the draft, then publish it.',

@@ -18,6 +18,7 @@ from radrelay.audit.disclosures import COLUMNS, disclosures, seen_by
 from radrelay.audit.export import ENTRY_COLUMNS, Flat, Form, flat_entry, written
 from radrelay.audit.proofs import note_heads
 from radrelay.errors import Invalid
+from radrelay.mail import filled
 from radrelay.settings import Settings
 
 
@@ -64,7 +65,7 @@ def verify_command(settings: Settings) -> int:
             console.print(f"{broken.writer} at {broken.sequence}: {broken.fault}", markup=False)
         counted = f"{report.events} events in {report.writers} chains, {report.roots} signed roots"
         if not report.intact:
-            console.print(f"BROKEN in {report.faults} places; {counted}")
+            console.print(filled("BROKEN in {n|place|places}; ", n=report.faults) + counted)
             return 1
         note_heads(core.database, core.clock, key, settings.data_dir)
         console.print(f"whole: {counted}")

@@ -120,7 +120,7 @@ def record(session: Session, organisation_id: uuid.UUID, now: datetime) -> Kept:
         return _kept("record", "look", "record-unproven", "the record was never proven; see `radrelay audit verify`")
     facts: dict[str, Fact] = {"last_at": proven.at.isoformat(), "n": proven.events, "faults": proven.faults}
     if not proven.intact:
-        text = f"the record has {proven.faults} faults, found on {proven.at:%Y-%m-%d %H:%M} UTC"
+        text = filled("the record has {n|fault|faults}", n=proven.faults) + f", found on {proven.at:%Y-%m-%d %H:%M} UTC"
         return _kept("record", "bad", "record-broken", text, **facts)
     text = f"the record was whole on {proven.at:%Y-%m-%d %H:%M} UTC, {proven.events} events"
     if now - proven.at > PROOF_OLD:

@@ -15,6 +15,7 @@ from radrelay.cli_access import access_commands
 from radrelay.cli_grants import grant_app, group_app
 from radrelay.cli_organisation import act_for_one, chosen_settings, for_one_organisation, organisation_app
 from radrelay.cli_people import people_commands, token_app, user_app
+from radrelay.cli_privacy import privacy_commands
 from radrelay.errors import RadrelayError
 from radrelay.settings import Settings
 
@@ -40,6 +41,8 @@ app.add_typer(expiry_app, name="expiry")
 app.add_typer(nodes_app, name="nodes")
 app.add_typer(audit_app, name="audit")
 app.add_typer(organisation_app, name="organisation")
+for _name, _commands in privacy_commands.items():
+    app.add_typer(_commands, name=_name)
 
 
 def main() -> None:

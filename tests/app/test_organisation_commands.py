@@ -77,6 +77,7 @@ def test_what_cannot_be_is_refused_and_changes_nothing(settings: Settings) -> No
     for name, asked, error in (
         ("PRAXIS  am See", Asked(None, "DE", [], [], []), OrganisationExists),
         ("Other", Asked(None, "Germany", [], [], []), OrganisationInvalid),
+        ("Other", Asked(None, "ZZ", [], [], []), OrganisationInvalid),
         ("Other\x07", Asked(None, "DE", [], [], []), OrganisationInvalid),
         ("Other", Asked(None, "DE", ["SEE"], [], []), TitleTaken),
         ("Other", Asked(None, "DE", [settings.dicom.ae_title], [], []), TitleTaken),

@@ -54,7 +54,7 @@ def _event(number: int, action: str, outcome: str = "success") -> Row:
         "actor_kind": "account", "actor_id": "acc-1", "actor_name": "weber", "peer": "10.20.30.40",
         "subject_kind": "study", "subject_id": str(uuid.UUID(int=77)), "correlation_id": "c",
         "detail": {"destination": "PACS Nord"} if action == "study.forward" else {},
-        "patient": {"issuer": "", "patient_id": "P10001", "name": "Groß^Jürgen"} if number % 2 else None,
+        "patient": {"issuer": "KLINIKUM", "patient_id": "P10001", "name": "Groß^Jürgen"} if number % 2 else None,
     }  # fmt: skip
 
 

@@ -45,7 +45,13 @@ async def promises(request: Request) -> Response:
 async def texts(request: Request) -> Response:
     del request
     line = {name: TEXT[name] for name in ("id", "version", "sha256", "changed_at", "changed_by")}
-    draft = {"english": "Be kind.", "german": "Sei nett.", "revision": 3, "changed_at": ago(), "changed_by": "weber"}
+    draft = {
+        "english": "Ask {officer}.",
+        "german": "Fragen Sie {officer}.",
+        "revision": 3,
+        "changed_at": ago(),
+        "changed_by": "weber",
+    }
     empty = {"english": "", "german": "", "revision": 0, "changed_at": None, "changed_by": ""}
     known = [
         {"kind": "terms", "draft": empty, "versions": [], "stale": False},
@@ -69,11 +75,13 @@ async def contacts(request: Request) -> Response:
     del request
     names = ("controller", "officer_name", "officer_contact", "authority_name", "authority_url")
     required = {"terms_required": True, "notice_required": True, "revision": 1}
-    return JSONResponse(dict.fromkeys(names, "Klinik am See") | required)
+    known = dict.fromkeys(names, "Klinik am See") | {"officer_name": "", "authority_name": ""}
+    return JSONResponse(known | required)
 
 
 async def processors(request: Request) -> Response:
-    del request
+    if request.method == "POST":
+        return JSONResponse({"code": "processor-invalid", "status": 400, "field": "country"}, 400)
     host = {"id": "p1", "name": "Rechenzentrum Süd", "purpose": "betreibt die Maschinen", "country": "DE",
             "privacy_url": "https://rz.example", "agreement": "dpa", "agreed_on": "2025-11-03"}  # fmt: skip
     return JSONResponse({"processors": [host, host | {"id": "p2", "agreement": "none", "agreed_on": None}]})
@@ -229,6 +237,6 @@ ROUTES = [
     Route("/api/privacy/owed", owed),
     Route("/api/privacy/acceptances", accept, methods=["POST"]),
     Route("/api/privacy/contacts", contacts),
-    Route("/api/privacy/processors", processors),
+    Route("/api/privacy/processors", processors, methods=["GET", "POST"]),
     Route("/api/privacy/notice", notice),
 ]

@@ -45,6 +45,7 @@ from tests.frontend.test_server_codes import known, quarantine_codes
 SAYING = Path(__file__).parents[2] / "frontend" / "app" / "audit" / "saying.ts"
 BY_HAND: Mapping[str, set[str]] = {
     "app/audit_commands.py: record.detail": {"form", "study"},
+    "app/consent_commands.py: detail": {"reason", "consent", "source"},
     "app/consent_keeping.py: detail": {"reason", "consent", "source"},
     "app/directory.py: detail": {"by", "reason", "name", "role", "disabled"},
     "app/directory.py: report['counts']": {

@@ -183,6 +183,12 @@ def test_audit_and_system_tell_what_they_know(open_page: OpenPage, site: Site) -
     expect(row.get_by_text("Grund:")).to_have_count(2)  # two details whose names are one word
     row.get_by_role("button").first.click()  # further to all of this patient, or this study
     expect(german.get_by_placeholder("Patienten-ID")).not_to_have_value("")
+    expect(german.get_by_text("Nur, was Patienten-ID P10001 von KLINIKUM betrifft.")).to_be_visible()
+    kept = german.get_by_role("link", name="Als Tabelle (CSV)")
+    expect(kept).to_have_attribute("href", "/api/audit/export?form=csv&patient_id=P10001&issuer=KLINIKUM")
+    german.get_by_placeholder("Patienten-ID").fill("P10002")  # whose ID that is, nobody has said
+    german.get_by_role("button", name="Suchen").click()
+    expect(kept).to_have_attribute("href", "/api/audit/export?form=csv&patient_id=P10002")
     page.goto(site.address + "/system")
     expect(page.get_by_text("127.0.0.1:11112")).to_be_visible()
     expect(page.get_by_text("Background work")).to_be_visible()

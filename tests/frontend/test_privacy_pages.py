@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from playwright.sync_api import expect
 
 from tests.frontend.conftest import OpenPage, Site, settled, until
@@ -44,6 +46,12 @@ def test_the_notice_is_accepted_before_anything_else_and_promises_stand_as_they_
     expect(page.locator("[data-text=notice]")).to_contain_text("haben sich seit der Veröffentlichung geändert")
     settled(page, site)
     assert violations(page) == []
+    page.locator("[data-text=notice]").get_by_role("button", name="Veröffentlichen").click()
+    told = page.get_by_role("dialog").get_by_text("der unter Kontakte nicht benannt ist")
+    expect(told).to_have_text(
+        re.compile(r": Datenschutz\w+\.$")
+    )  # and not the authority, of whom the draft says nothing
+    page.keyboard.press("Escape")
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 360
 
 
@@ -55,6 +63,10 @@ def test_the_officer_sees_what_is_restricted_and_corrects_only_after_seeing_what
     expect(page.locator("[data-bar=bar-1]")).to_contain_text("Das Geburtsdatum wird bestritten")
     expect(page.get_by_text("Niemand wird per E-Mail erinnert")).to_be_visible()
     expect(page.locator("[data-request=request-3]")).to_contain_text("Weitergegeben an Klinik am See")
+    beside = page.locator("[data-others]")
+    expect(beside).to_have_text([
+        f"Eine weitere Anfrage zu dieser Person ist offen: {kind}." for kind in ("Auskunft und Kopie", "Berichtigung")
+    ])  # fmt: skip
     settled(page, site)
     assert violations(page) == []
     page.locator("[data-request=request-1]").get_by_role("button", name="Was vorliegt").click()
@@ -80,3 +92,13 @@ def test_the_officer_sees_what_is_restricted_and_corrects_only_after_seeing_what
     until(lambda: [call["received_at"] for name, call in site.world.office.calls if name == "POST request"]
           == ["2026-10-25T02:30:00.000Z"], "the clock runs from when it came")  # fmt: skip
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 360
+    page.goto(site.address + "/privacy")
+    terms = page.locator("[data-text=terms]")
+    expect(terms).to_contain_text("Den Entwurf schreibt und veröffentlicht die Administration.")
+    page.get_by_role("button", name="Neuer Auftragsverarbeiter").click()
+    for name, value in (("name", "Rechenzentrum"), ("purpose", "betreibt"), ("country", "ZZ")):
+        page.get_by_role("dialog").locator(f"input[name={name}]").fill(value)
+    page.get_by_role("dialog").get_by_role("button", name="Speichern").click()
+    expect(page.get_by_role("alert")).to_contain_text("das Land (zwei Buchstaben)")
+    page.get_by_role("dialog").get_by_role("button", name="Abbrechen").click()
+    expect(page.get_by_role("alert")).to_have_count(0)  # nothing is wrong with the contacts

@@ -138,10 +138,26 @@ def test_what_came_of_a_delivery_is_on_record(house: House, status: int, outcome
     house.run_due()
     with house.database.read() as session:
         [event] = session.scalars(sa.select(AuditEvent).where(AuditEvent.action == "delivery.end"))
+        parts = session.scalars(sa.select(AuditEvent).where(AuditEvent.action == "delivery.part")).all()
+    assert [(part.outcome, json.loads(part.detail)["kept"]) for part in parts] == (
+        [] if kept == 3 else [("success", 2)]
+    )
     assert event.outcome == outcome
     assert json.loads(event.detail) | {"delivery": ""} == {
         "delivery": "", "destination": "PACS", "kept": kept, "refused": 3 - kept,
     }  # fmt: skip
+
+
+def test_what_left_before_a_delivery_broke_off_and_was_cancelled_is_on_record(house: House) -> None:
+    house.peer.breaks_after = 1
+    house.run_due()
+    house.clock.advance(timedelta(hours=1))
+    house.run_due()  # nothing more leaves
+    with house.database.write() as session:
+        deliveries.cancel_delivery(session, house.clock, ORGANISATION, house.delivery_id)
+    with house.database.read() as session:
+        [event] = session.scalars(sa.select(AuditEvent).where(AuditEvent.action.like("delivery.%")))
+    assert (event.action, event.outcome, json.loads(event.detail)["kept"]) == ("delivery.part", "success", 1)
 
 
 def test_a_delivery_that_waits_is_not_on_record_yet(house: House) -> None:

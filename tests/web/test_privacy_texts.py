@@ -60,6 +60,7 @@ def test_the_notice_says_what_is_set_and_tells_when_it_no_longer_does(site: WebS
     host = asked(root, "POST", "processors", HOST, 201)
     wrong = asked(root, "PUT", f"processors/{host['id']}", HOST | {"agreed_on": None}, 400)
     assert wrong["code"] == "processor-invalid"
+    assert asked(root, "POST", "processors", HOST | {"country": "ZZ"}, 400)["field"] == "country", "no such country"
     assert (
         asked(root, "POST", "processors", HOST | {"privacy_url": "javascript:alert(1)"}, 400)["code"] == wrong["code"]
     )

@@ -166,7 +166,7 @@ export const audit = {
   keepFor: (times: AuditKept) => put('/api/audit/retention', times),
   exportUrl: (form: 'csv' | 'jsonl', filter: AuditFilter) => `/api/audit/export${queryString({ form, ...filter })}`,
   seenUrl: (study: string) => `/api/audit/seen${queryString({ form: 'csv', study })}`,
-  disclosuresUrl: (patient_id: string) => `/api/audit/disclosures${queryString({ form: 'csv', patient_id })}`,
+  disclosuresUrl: (patient_id: string, issuer?: string) => `/api/audit/disclosures${queryString({ form: 'csv', patient_id, issuer })}`,
 };
 
 export const system = { read: () => get<SystemAnswer>('/api/system') };

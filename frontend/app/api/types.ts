@@ -386,6 +386,7 @@ export interface AuditFilter {
   outcome?: string;
   actor?: string;
   patient_id?: string;
+  issuer?: string;
   study?: string;
   since?: string | undefined;
   until?: string | undefined;

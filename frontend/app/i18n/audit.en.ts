@@ -55,6 +55,7 @@ export default {
   'audit.action.study.download': 'Study downloaded',
   'audit.action.study.export': 'Pictures of a study taken',
   'audit.action.delivery.end': 'Study sent on',
+  'audit.action.delivery.part': 'Part of a study sent on',
   'audit.action.study.forward': 'Sending of a study asked for',
   'audit.action.study.hold': 'Study held',
   'audit.action.study.open': 'Study opened',

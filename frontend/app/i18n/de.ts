@@ -392,6 +392,8 @@ const de: Rest = {
   'audit.anyAction': 'Jede Aktion',
   'audit.anyOutcome': 'Jedes Ergebnis',
   'audit.onlyPatient': 'Nur, was diese Patienten-ID betrifft',
+  'audit.ofIssuer': 'Nur, was Patienten-ID {id} von {issuer} betrifft.',
+  'audit.anyIssuer': 'Von jedem Herausgeber',
   'audit.onlyStudy': 'Nur, was diese Studie betrifft',
   'audit.kept': 'Aufbewahrt: zu Patienten {patient} Tage, alles andere {usage} Tage.',
   'audit.keep': 'Ändern',

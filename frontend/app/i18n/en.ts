@@ -391,6 +391,8 @@ const en = {
   'audit.anyAction': 'Any action',
   'audit.anyOutcome': 'Any outcome',
   'audit.onlyPatient': 'Only what is about this patient ID',
+  'audit.ofIssuer': 'Only what is about patient ID {id} of {issuer}.',
+  'audit.anyIssuer': 'Of any issuer',
   'audit.onlyStudy': 'Only what is about this study',
   'audit.kept': 'Kept: about patients {patient} days, all others {usage} days.',
   'audit.keep': 'Change',

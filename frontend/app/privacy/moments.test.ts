@@ -1,5 +1,5 @@
 import { beforeAll, expect, test, vi } from 'vitest';
-import { fromField, toField } from './moments';
+import { fromField, toField, untilField } from './moments';
 
 beforeAll(() => {
   vi.stubEnv('TZ', 'Europe/Berlin');
@@ -17,4 +17,10 @@ test('a field that says something else is read in the local time', () => {
   expect(fromField('2026-10-25T03:30', '2026-10-25T01:30:42Z')).toBe('2026-10-25T02:30:00.000Z');
   expect(fromField('', '2026-10-25T01:30:42Z')).toBeNull();
   expect(fromField('2026-07-01T12:00')).toBe('2026-07-01T10:00:00.000Z');
+});
+
+test('a time until now has all of the minute that runs', () => {
+  expect(untilField(new Date('2026-07-01T10:00:00.001Z'))).toBe('2026-07-01T12:01');
+  expect(untilField(new Date('2026-07-01T10:59:59Z'))).toBe('2026-07-01T13:00');
+  expect(untilField(new Date('2026-07-01T10:00:00Z'))).toBe('2026-07-01T12:00');
 });

@@ -14,7 +14,7 @@ Radiology studies with the data of the patient that they contain, to diagnose, t
 ## How long studies stay
 {retention}
 
-The record of who has seen what is kept as the law asks.
+The data are kept in {region}. The record of who has seen what is kept as the law asks.
 
 ## Who else processes the data
 {processors}
@@ -39,7 +39,7 @@ Radiologische Studien mit den Daten des Patienten, die sie enthalten, um zu befu
 ## Wie lange Studien bleiben
 {retention}
 
-Das Protokoll, wer was gesehen hat, bleibt so lange, wie das Gesetz es verlangt.
+Die Daten liegen in {region}. Das Protokoll, wer was gesehen hat, bleibt so lange, wie das Gesetz es verlangt.
 
 ## Wer sonst Daten verarbeitet
 {processors}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Literal, cast
@@ -283,9 +283,14 @@ def note_access(
     session.flush()
 
 
-def forget_links(session: Session, visits_before: datetime, links_before: datetime) -> None:
-    """Delete visits that were over by then, and links that had ended with what happened with them: audit keeps that."""
-    over = sa.select(ShareLink.id).where(ShareLink.ends_at < links_before)
+def forget_links(
+    session: Session, visits_before: datetime, links_before: datetime, kept: Collection[uuid.UUID] = ()
+) -> None:
+    """Delete visits that were over by then, and links that had ended with what happened with them: audit keeps that.
+
+    Links that are to be `kept` stay, ended as they are.
+    """
+    over = sa.select(ShareLink.id).where(ShareLink.ends_at < links_before, ShareLink.id.not_in(kept))
     session.execute(sa.delete(LinkVisit).where(LinkVisit.expires_at < visits_before))
     session.execute(sa.delete(LinkCode).where(LinkCode.expires_at < visits_before))
     session.execute(sa.delete(LinkAccess).where(LinkAccess.link_id.in_(over)))

@@ -13,10 +13,12 @@ from rich.console import Console
 from radrelay import audit
 from radrelay.app.commands import command_principal, open_command
 from radrelay.app.core import Core
+from radrelay.app.plain import plain
 from radrelay.audit.disclosures import COLUMNS, disclosures, seen_by
 from radrelay.audit.export import ENTRY_COLUMNS, Flat, Form, flat_entry, written
 from radrelay.audit.proofs import note_heads
 from radrelay.errors import Invalid
+from radrelay.mail import filled
 from radrelay.settings import Settings
 
 
@@ -37,8 +39,8 @@ class Sought:
     def query(self) -> audit.AuditQuery:
         """Return the query; raises `Invalid` for a time that is none."""
         return audit.AuditQuery(
-            since=_moment("since", self.since),
-            until=_moment("until", self.until),
+            since=moment_given("since", self.since),
+            until=moment_given("until", self.until),
             action=self.action,
             actor=self.person,
             outcome=self.outcome,
@@ -63,7 +65,7 @@ def verify_command(settings: Settings) -> int:
             console.print(f"{broken.writer} at {broken.sequence}: {broken.fault}", markup=False)
         counted = f"{report.events} events in {report.writers} chains, {report.roots} signed roots"
         if not report.intact:
-            console.print(f"BROKEN in {report.faults} places; {counted}")
+            console.print(filled("BROKEN in {n|place|places}; ", n=report.faults) + counted)
             return 1
         note_heads(core.database, core.clock, key, settings.data_dir)
         console.print(f"whole: {counted}")
@@ -98,7 +100,7 @@ def export_command(settings: Settings, sought: Sought, form: Form) -> int:
         record = audit.AuditRecord("audit.export", command_principal(prepared), detail={"form": form})
         _note(core, prepared.organisation_id, record, sought)
         found = audit.every(core.database, prepared.organisation_id, query)
-        _write(map(flat_entry, found), form, ENTRY_COLUMNS)
+        write_rows(map(flat_entry, found), form, ENTRY_COLUMNS)
         return 0
     finally:
         core.close()
@@ -111,7 +113,7 @@ def seen_command(settings: Settings, study: str, form: Form) -> int:
         record = audit.AuditRecord("audit.seen", command_principal(prepared), detail={"form": form})
         _note(core, prepared.organisation_id, record, Sought(study=study))
         found = seen_by(core.database, prepared.organisation_id, study_of(study))
-        _write(map(flat_entry, found), form, ENTRY_COLUMNS)
+        write_rows(map(flat_entry, found), form, ENTRY_COLUMNS)
         return 0
     finally:
         core.close()
@@ -124,7 +126,7 @@ def disclosures_command(settings: Settings, patient_id: str, issuer: str | None,
         record = audit.AuditRecord("audit.disclosures", command_principal(prepared), detail={"form": form})
         _note(core, prepared.organisation_id, record, Sought(patient=patient_id, issuer=issuer))
         found = disclosures(core.database, prepared.organisation_id, issuer, patient_id, core.clock.now())
-        _write((one.row() for one in found), form, COLUMNS)
+        write_rows((one.row() for one in found), form, COLUMNS)
         return 0
     finally:
         core.close()
@@ -156,16 +158,18 @@ def _line(entry: audit.AuditEntry) -> str:
     when = f"{entry.at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
     parts = (when, entry.action, entry.outcome, entry.actor_name, entry.peer, patient, subject)
     text = "  ".join(part for part in parts if part)
-    return "".join(char if char.isprintable() else "?" for char in text)  # names come from outside
+    return plain(text)
 
 
-def _write(rows: Iterable[Flat], form: Form, columns: Iterable[str]) -> None:
+def write_rows(rows: Iterable[Flat], form: Form, columns: Iterable[str]) -> None:
+    """Write rows as a file to standard output."""
     for piece in written(rows, form, columns):
         sys.stdout.buffer.write(piece)
     sys.stdout.buffer.flush()
 
 
-def _moment(name: str, given: str) -> datetime | None:
+def moment_given(name: str, given: str) -> datetime | None:
+    """Return the moment that an option gives, UTC where it names no zone; none for none. Raises `Invalid`."""
     if not given:
         return None
     try:

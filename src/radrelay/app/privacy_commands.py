@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from radrelay import audit
-from radrelay.app.commands import command_principal, opened
+from radrelay.app.commands import WIDE, command_principal, opened
 from radrelay.privacy.promises import Report, report
 from radrelay.privacy.spans import SourcePromise
 from radrelay.settings import Settings
@@ -21,7 +21,7 @@ def promises_command(settings: Settings) -> int:
         found = report(core, prepared.organisation_id)
         with core.database.write() as session:
             audit.record(session, audit.AuditRecord("promises.view", command_principal(prepared)))
-    console = Console(soft_wrap=True)
+    console = Console(soft_wrap=True, width=max(WIDE, Console().width))
     console.print(_sources(found))
     for one in found.kept:
         console.print(f"[{COLOURS[one.state]}]{one.state:>5}[/]  {one.subject}: ", end="")

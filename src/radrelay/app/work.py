@@ -54,6 +54,7 @@ from radrelay.intake.watch import FolderWatcher
 from radrelay.marks import jobs as marks_jobs
 from radrelay.marks.filing import MarkFilings
 from radrelay.marks.jobs import MarksWork
+from radrelay.privacy.incidents import named_by_incidents
 from radrelay.retrieve import fetches
 from radrelay.retrieve.jobs import FetchWork
 from radrelay.routing import deliveries
@@ -340,15 +341,21 @@ def _sweep(shop: Workshop) -> None:
         fetches.forget_ended(session, shop.core.clock.now() - timedelta(days=shop.core.settings.retrieve.keep_days))
 
 
+def forget_accesses(core: Core) -> None:
+    """Forget logins, marks of views and links that are over, but for what an incident is about."""
+    now = core.clock.now()
+    before = now - FORGET_LOGINS
+    with core.database.write() as session:
+        forget_marks(session, before)
+        forget_ended(session, before, named_by_incidents(session, "session"))
+        access.forget_links(session, before, now - FORGET_LINKS, named_by_incidents(session, "link"))
+
+
 def _keep_records(shop: Workshop) -> None:
     """Keep the record; forget logins, marks of views and keys that are over."""
     core = shop.core
     keep_record(core, clock_is_trusted=shop.retention.suspended_at() is None)
-    before = core.clock.now() - FORGET_LOGINS
-    with core.database.write() as session:
-        forget_marks(session, before)
-        forget_ended(session, before)
-        access.forget_links(session, before, core.clock.now() - FORGET_LINKS)
+    forget_accesses(core)
     keep_usage(core)
     adopt_keys(core)
     finish_rotation(core)

@@ -141,6 +141,7 @@ _ACTIONS: dict[str, Told] = {
     "quarantine.delete": Told(ACCESSED, "D"),
     "study.forward": Told(BEGIN_TRANSFERRING, "E"),
     "delivery.end": Told(TRANSFERRED, "R"),
+    "delivery.part": Told(TRANSFERRED, "R"),
     "pacs.search": Told(QUERY, "E"),
     "fetch.end": Told(TRANSFERRED, "C"),
     "study.delete": Told(STUDY_DELETED, "D"),

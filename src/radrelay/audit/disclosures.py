@@ -17,6 +17,7 @@ from radrelay.storage.database import Database
 PERIOD = timedelta(days=6 * 365 + 2)  # six years, whatever leap days are in them
 DISCLOSING = {
     "delivery.end": "forward",
+    "delivery.part": "forward",
     "study.download": "download",
     "study.export": "export",
     "marks.download": "download",

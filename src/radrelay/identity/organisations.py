@@ -7,7 +7,6 @@ which organisation is meant, so a title is one organisation's alone, and who run
 
 from __future__ import annotations
 
-import re
 import unicodedata
 import uuid
 from dataclasses import dataclass
@@ -18,12 +17,12 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from radrelay.errors import Conflict, Invalid, NotFound
+from radrelay.identity.countries import REGIONS
 from radrelay.identity.models import CalledTitle, Organisation
 from radrelay.storage.ids import new_id
 
 LONGEST_NAME = 200
 UNNAMED = "Radrelay"  # what `web.organisation_name` is by itself
-REGION = re.compile(r"[A-Z]{2}")
 LONGEST_TITLE = 16
 
 
@@ -182,8 +181,8 @@ def _write(session: Session, row: Organisation, name: str, region: str) -> None:
     if not clean or len(clean) > LONGEST_NAME or any(unicodedata.category(char)[0] == "C" for char in clean):
         message = f"an organisation's name has 1 to {LONGEST_NAME} characters and no control characters"
         raise OrganisationInvalid(message, field="name")
-    if region and not REGION.fullmatch(region):
-        raise OrganisationInvalid("a region is two capital letters, as in ISO 3166-1, or EU", field="region")
+    if region and region not in REGIONS:
+        raise OrganisationInvalid("a region is a country's two letters, as in ISO 3166-1, or EU", field="region")
     with session.no_autoflush:
         other = session.scalar(
             sa.select(Organisation.id).where(Organisation.name_folded == _folded(clean), Organisation.id != row.id)

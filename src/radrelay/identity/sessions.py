@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
@@ -220,6 +221,6 @@ def knows_address(session: Session, account_id: uuid.UUID, address: str) -> bool
     )
 
 
-def forget_ended(session: Session, before: datetime) -> None:
-    """Delete the rows of logins that ended before `before`; their record is the audit's."""
-    session.execute(sa.delete(LoginSession).where(LoginSession.expires_at < before))
+def forget_ended(session: Session, before: datetime, kept: Collection[uuid.UUID] = ()) -> None:
+    """Delete the rows of logins that ended before `before`, but for those `kept`; their record is the audit's."""
+    session.execute(sa.delete(LoginSession).where(LoginSession.expires_at < before, LoginSession.id.not_in(kept)))

@@ -42,7 +42,7 @@ def restrictions_kept(session: Session, organisation_id: uuid.UUID, now: datetim
     """Say of how many people processing is restricted, and whether somebody wanted to look again by now."""
     known = access.bars(session, organisation_id)
     if due := due_for_review(known, now):
-        text = f"{due} restrictions of processing are to be looked at again"
+        text = filled("{n|restriction of processing is|restrictions of processing are} to be looked at again", n=due)
         return Kept("restrictions", "look", "restrictions-review", text, {"n": due})
     if known:
         text = filled("processing is restricted {n|time|times}; expiry waits there", n=len(known))
@@ -55,9 +55,9 @@ def incident_clocks(session: Session, organisation_id: uuid.UUID, now: datetime)
     still = [one for one in incidents(session, organisation_id) if one.closed_at is None]
     clocks = [(one.authority(now), one.patients(now)) for one in still]
     if late := sum("late" in both for both in clocks):
-        text = f"{late} incidents were not told in time"
+        text = filled("{n|incident was|incidents were} not told in time", n=late)
         return Kept("incidents", "bad", "incidents-late", text, {"n": late})
     if running := sum("running" in both for both in clocks):
-        text = f"{running} incidents are to be told, or to be closed"
+        text = filled("{n|incident is|incidents are} to be told, or to be closed", n=running)
         return Kept("incidents", "look", "incidents-running", text, {"n": running})
     return Kept("incidents", "good", "incidents-none", "no incident waits to be told")

@@ -12,12 +12,12 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from radrelay.errors import Conflict, Invalid, NotFound
+from radrelay.identity.countries import COUNTRIES
 from radrelay.privacy.models import PrivacyProcessor, PrivacySetting
 from radrelay.storage.ids import new_id
 
 Agreement = Literal["none", "dpa", "baa", "both"]
 WEB = re.compile(r"https?://[^\s<>\"]+")
-COUNTRY = re.compile(r"[A-Z]{2}")
 
 
 class ContactsChanged(Conflict):
@@ -131,8 +131,8 @@ def _processor(row: PrivacyProcessor) -> Processor:
 def _checked(wanted: Processor) -> dict[str, object]:
     if not wanted.name.strip() or not wanted.purpose.strip():
         raise ProcessorInvalid("a processor has a name and a purpose", field="name")
-    if not COUNTRY.fullmatch(wanted.country):
-        raise ProcessorInvalid("a country is two capital letters, as in ISO 3166-1", field="country")
+    if wanted.country not in COUNTRIES:
+        raise ProcessorInvalid("a country is its two letters, as in ISO 3166-1", field="country")
     _web_address(wanted.privacy_url, "privacy_url")
     if (wanted.agreement == "none") != (wanted.agreed_on is None):
         raise ProcessorInvalid("an agreement has its day, and no agreement has none", field="agreed_on")

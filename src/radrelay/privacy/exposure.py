@@ -19,13 +19,15 @@ from sqlalchemy.orm import Session
 
 from radrelay.archive.models import Study
 from radrelay.audit import AuditEntry, AuditQuery, PatientIdentity, every
-from radrelay.audit.disclosures import DISCLOSING
+from radrelay.audit.disclosures import DISCLOSING, LOOKING
 from radrelay.privacy.incidents import IncidentView
 from radrelay.privacy.people_on_record import Recorded, recorded, together
 from radrelay.privacy.suspects import Known, known, reach
 from radrelay.storage.database import Database
 
 GRANTS = ("grant.give", "grant.change", "grant.revoke", "release.give", "release.end", "group.join", "group.leave")
+LEAVING = (*DISCLOSING, "study.forward")
+"""By what a suspect lets data out: of what was sent on the record names the program, of who asked for it the asking."""
 SEARCHES = ("study.search", "grant.list", "audit.view")
 
 
@@ -176,7 +178,7 @@ class _Told:
         one = self.patients.setdefault(who, _untouched(who, entry.at))
         one.first_at = min(one.first_at, entry.at)
         one.actions[entry.action] += 1
-        one.left += entry.action in DISCLOSING
+        one.left += entry.action in LEAVING or (entry.actor_kind == "link" and entry.action in LOOKING)
         if entry.study is not None:
             one.studies.add(entry.study.study_uid)
 

@@ -107,6 +107,12 @@ def incident_of(session: Session, organisation_id: uuid.UUID, incident_id: uuid.
     return _view(_row(session, organisation_id, incident_id))
 
 
+def named_by_incidents(session: Session, kind: SuspectKind) -> set[uuid.UUID]:
+    """Return the logins, or links, that incidents are about: they stay after their end, for the reports."""
+    subjects = session.scalars(sa.select(PrivacyIncident.subject).where(PrivacyIncident.kind == kind))
+    return {uuid.UUID(subject) for subject in subjects}
+
+
 def open_incident(
     session: Session, organisation_id: uuid.UUID, draft: IncidentDraft, *, by: str, now: datetime
 ) -> IncidentView:

@@ -36,7 +36,8 @@ _WORDS: Mapping[Language, Mapping[str, str]] = {
         "day": "day", "days": "days", "hour": "hour", "hours": "hours", "minute": "minute", "minutes": "minutes",
         "until": "until it is deleted", "never": "never longer than", "none": "nobody",
         "dpa": "DPA (GDPR Art. 28)", "baa": "BAA (HIPAA)", "both": "DPA and BAA", "of": "of",
-        "missing": "not named yet", "cookie": "cookie", "local": "local storage", "tab": "storage of the tab",
+        "missing": "not named yet", "somewhere": "a country that is not named yet",
+        "cookie": "cookie", "local": "local storage", "tab": "storage of the tab",
         "off": "Usage is not counted.",
         "on": "Usage is counted of those who agree to it, under pseudonyms, and kept for {n} days.",
     },
@@ -44,7 +45,8 @@ _WORDS: Mapping[Language, Mapping[str, str]] = {
         "day": "Tag", "days": "Tage", "hour": "Stunde", "hours": "Stunden", "minute": "Minute", "minutes": "Minuten",
         "until": "bis gelöscht wird", "never": "nie länger als", "none": "niemand",
         "dpa": "AVV (DSGVO Art. 28)", "baa": "BAA (HIPAA)", "both": "AVV und BAA", "of": "vom",
-        "missing": "noch nicht benannt", "cookie": "Cookie", "local": "lokaler Speicher", "tab": "Speicher des Tabs",
+        "missing": "noch nicht benannt", "somewhere": "einem Land, das noch nicht benannt ist",
+        "cookie": "Cookie", "local": "lokaler Speicher", "tab": "Speicher des Tabs",
         "off": "Die Nutzung wird nicht gezählt.",
         "on": "Die Nutzung wird gezählt, unter Pseudonymen und nur von denen, die einverstanden sind; "
         "das Gezählte bleibt {n} Tage.",
@@ -90,7 +92,7 @@ def _said(
     lines = [f"- {_plain(name)}: {_span(language, kept, ceiling)}" for name, kept, ceiling in spans]
     return {
         "organisation": _plain(own.name),
-        "region": region_in(language, own.region) or words["missing"],
+        "region": region_in(language, own.region) or words["somewhere"],
         "controller": _plain(contacts.controller) or words["missing"],
         "officer": _joined(contacts.officer_name, contacts.officer_contact) or words["missing"],
         "authority": _joined(contacts.authority_name, contacts.authority_url) or words["missing"],

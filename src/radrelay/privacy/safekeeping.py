@@ -16,6 +16,7 @@ from radrelay.audit.models import AuditEvent
 from radrelay.audit.proofs import last_proven
 from radrelay.errors import Fact, RadrelayError
 from radrelay.identity.models import Organisation
+from radrelay.mail import filled
 from radrelay.privacy.backup_notes import last_backup
 from radrelay.privacy.standing import House, Kept, State
 from radrelay.settings import PrivacySettings
@@ -60,7 +61,8 @@ def bytes_sealed(house: House, organisation_id: uuid.UUID) -> Kept:
     except RadrelayError as error:
         text = f"a pack does not open: {error.message}; run `radrelay doctor --verify`"
         return _kept("packs", "bad", "packs-damaged", text, why=error.code)
-    text = f"the newest {len(refs)} packs open under their keys alone (AES-256-GCM)"
+    opens = "the newest {n|pack opens under its key|packs open under their keys} alone (AES-256-GCM)"
+    text = filled(opens, n=len(refs))
     return _kept("packs", "good", "packs-sealed", text, n=len(refs))
 
 
@@ -88,7 +90,7 @@ def age_of_keys(session: Session, house: House, now: datetime) -> Kept:
     versions = house.keyring.versions()
     days = max(0, (now - since).days)
     facts: dict[str, Fact] = {"since_at": since.isoformat(), "days": days, "versions": len(versions)}
-    text = f"the image key is {days} days old, {len(versions)} versions"
+    text = filled("the image key is {n|day|days} old, {k|version|versions}", n=days, k=len(versions))
     if days > house.settings.privacy.key_days:
         return _kept("keys", "look", "keys-old", f"{text}; see `radrelay keys rotate`", **facts)
     return _kept("keys", "good", "keys-fresh", text, **facts)
@@ -103,7 +105,7 @@ def backups(session: Session, settings: PrivacySettings, now: datetime) -> Kept:
         state: State = "bad" if begun is not None and now - begun > allowed else "look"
         return _kept("backup", state, "backup-none", "no backup of this installation was made; see `radrelay backup`")
     facts: dict[str, Fact] = {"last_at": note.at.isoformat(), "packs": note.packs, "lost": note.lost}
-    text = f"the last backup was made on {note.at:%Y-%m-%d %H:%M} UTC, {note.packs} packs"
+    text = f"the last backup was made on {note.at:%Y-%m-%d %H:%M} UTC, {filled('{n|pack|packs}', n=note.packs)}"
     if note.lost:
         return _kept("backup", "bad", "backup-incomplete", f"{text}; {note.lost} could not be read", **facts)
     if now - note.at > allowed:
@@ -118,7 +120,7 @@ def record(session: Session, organisation_id: uuid.UUID, now: datetime) -> Kept:
         return _kept("record", "look", "record-unproven", "the record was never proven; see `radrelay audit verify`")
     facts: dict[str, Fact] = {"last_at": proven.at.isoformat(), "n": proven.events, "faults": proven.faults}
     if not proven.intact:
-        text = f"the record has {proven.faults} faults, found on {proven.at:%Y-%m-%d %H:%M} UTC"
+        text = filled("the record has {n|fault|faults}", n=proven.faults) + f", found on {proven.at:%Y-%m-%d %H:%M} UTC"
         return _kept("record", "bad", "record-broken", text, **facts)
     text = f"the record was whole on {proven.at:%Y-%m-%d %H:%M} UTC, {proven.events} events"
     if now - proven.at > PROOF_OLD:

@@ -180,7 +180,7 @@ class DeliveryWork:
                             self._record(delivery.id, batch, len(items))
         except Interrupted as broken:
             trouble = broken.trouble
-        self._end(delivery.id, items, trouble)
+        self._end(delivery.id, items, trouble, delivery.sent)
 
     def _begin(self, delivery_id: uuid.UUID) -> tuple[Delivery, Destination] | None:
         with self._database.write() as session:
@@ -229,12 +229,15 @@ class DeliveryWork:
             delivery = session.get_one(Delivery, delivery_id)
             deliveries.record_receipts(session, self._clock, delivery, receipts, total)
 
-    def _end(self, delivery_id: uuid.UUID, items: Sequence[DeliveryItem], trouble: Trouble | None) -> None:
+    def _end(
+        self, delivery_id: uuid.UUID, items: Sequence[DeliveryItem], trouble: Trouble | None, sent_before: int
+    ) -> None:
         """End the attempt: done once each of `items` is there, whatever was sent of versions that are no more."""
         now, total, gone = self._clock.now(), len(items), not items
         with self._database.write() as session:
             delivery = session.get_one(Delivery, delivery_id)
-            if delivery.state != "sending":
+            if delivery.state != "sending":  # cancelled, or held
+                _note_part(session, delivery, sent_before)
                 return
             deliveries.record_receipts(session, self._clock, delivery, (), total)
             deliveries.tell(delivery, trouble)
@@ -251,8 +254,10 @@ class DeliveryWork:
                 delivery.state = "waiting"
                 deliveries.tell(delivery, trouble or _still_open(len(open_ones), total))
                 delivery.next_attempt_at = now + deliveries.next_pause(delivery.attempts, self._settings)
+            if delivery.state != "done":
+                _note_part(session, delivery, sent_before)
             if delivery.finished_at is not None:
-                _note_end(session, delivery)
+                _note(session, delivery, "delivery.end", "success" if delivery.state == "done" else "failure")
             log.info("delivery attempt ended", delivery_id=str(delivery_id), state=delivery.state, sent=delivery.sent,
                      total=total, correlation_id=delivery.correlation_id)  # fmt: skip
 
@@ -260,7 +265,13 @@ class DeliveryWork:
         return now - delivery.created_at > timedelta(seconds=self._settings.retry_for_s)
 
 
-def _note_end(session: Session, delivery: Delivery) -> None:
+def _note_part(session: Session, delivery: Delivery, sent_before: int) -> None:
+    """Put on record that an attempt which did not end it let some objects out: they are a disclosure, too."""
+    if delivery.sent > sent_before:
+        _note(session, delivery, "delivery.part", "success")
+
+
+def _note(session: Session, delivery: Delivery, action: str, outcome: str) -> None:
     """Put on record what came of a delivery: its row goes with its study."""
     named = sa.select(Study.patient_issuer, Study.patient_id_value, Study.patient_name)
     patient = session.execute(named.where(Study.id == delivery.study_id)).one_or_none()
@@ -268,7 +279,7 @@ def _note_end(session: Session, delivery: Delivery) -> None:
     audit.record(
         session,
         audit.AuditRecord(
-            "delivery.end",
+            action,
             system_principal(delivery.organisation_id),
             "study",
             delivery.study_id,
@@ -279,7 +290,7 @@ def _note_end(session: Session, delivery: Delivery) -> None:
                 "refused": delivery.failed,
             },
             patient=(patient[0], patient[1], patient[2]) if patient is not None else None,
-            outcome="success" if delivery.state == "done" else "failure",
+            outcome=outcome,
             correlation_id=delivery.correlation_id,
         ),
     )

@@ -51,6 +51,7 @@ ACTIONS: Mapping[str, Mapping[Language, str]] = {
     "consent.withdraw": {"en": "Consent to a transfer withdrawn", "de": "Einwilligung in eine Übermittlung widerrufen"},
     "delivery.cancel": {"en": "Delivery cancelled", "de": "Versand abgebrochen"},
     "delivery.end": {"en": "Study sent on", "de": "Studie weitergesendet"},
+    "delivery.part": {"en": "Part of a study sent on", "de": "Teil einer Studie weitergesendet"},
     "delivery.retry": {"en": "Delivery tried again", "de": "Versand wiederholt"},
     "grant.change": {"en": "Grant changed", "de": "Freigabe geändert"},
     "grant.give": {"en": "Grant given", "de": "Recht erteilt"},

@@ -53,7 +53,8 @@ _WORDS: Mapping[Language, Mapping[str, str]] = {
 _STYLE = (
     "body{font:14px/1.45 sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#111}"
     "table{border-collapse:collapse;width:100%}td,th{border:1px solid #bbb;padding:.25rem .5rem;text-align:left;"
-    "vertical-align:top;overflow-wrap:anywhere}th{background:#eee}h1{font-size:1.5rem}h2{font-size:1.1rem}"
+    "vertical-align:top}td:nth-child(2){overflow-wrap:anywhere;min-width:7rem}td:nth-child(8){overflow-wrap:anywhere}"
+    "th{background:#eee}h1{font-size:1.5rem}h2{font-size:1.1rem}"
     "pre{white-space:pre-wrap;font:inherit}@media print{body{margin:0}tr{break-inside:avoid}}"
 )
 

@@ -294,6 +294,11 @@ def peer(title: str) -> Peer:
     return Peer("127.0.0.1", 11112, title, "RADRELAY", None, "0" * 32)
 
 
+def _let_through(port: ArchiveQuery, caller: Peer) -> list[object]:
+    port.require_retrieval(caller)
+    return ["let through"]
+
+
 def found_by(port: ArchiveQuery, title: str, scene: Scene) -> dict[str, int]:
     """Return how much each service hands a device: C-FIND at each level, C-MOVE and C-GET, storage commitment."""
     with scene.site.database.read() as session:
@@ -316,7 +321,7 @@ def found_by(port: ArchiveQuery, title: str, scene: Scene) -> dict[str, int]:
     }
     uid = Query("study", "STUDY", (Key(0x0020000D, "UI", scene.study_uid, ()),), False)
     answers["retrieve"] = tried(lambda: port.retrieve(peer(title), uid))
-    answers["require_retrieval"] = tried(lambda: [port.require_retrieval(peer(title))])
+    answers["require_retrieval"] = tried(lambda: _let_through(port, peer(title)))
     answers["committed"] = tried(lambda: port.committed(peer(title), [Reference(of.sop_class_uid, of.sop_uid)]))
     return answers
 

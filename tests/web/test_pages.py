@@ -213,7 +213,7 @@ def reader(site: WebSite, name: str = "anna") -> Principal:
 def test_the_list_goes_on_being_told_after_a_look_that_failed(site: WebSite, monkeypatch: pytest.MonkeyPatch) -> None:
     looks: list[int] = []
 
-    def look(session: object, organisation_id: object) -> dict[str, str]:
+    def look(session: object, organisation_id: object, now: object) -> dict[str, str]:
         looks.append(1)
         if len(looks) == 1:
             raise RuntimeError("Compressed^Samples")

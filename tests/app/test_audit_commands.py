@@ -66,7 +66,7 @@ def test_verify_says_what_was_changed_and_where(settings: Settings, capsys: pyte
     assert verify_command(settings) == 1
     told = capsys.readouterr().out
     assert ".p at 2: was changed after it was written" in told
-    assert "BROKEN in 1 places" in told
+    assert "BROKEN in 1 place;" in told
     core, _ = open_command(settings)
     (found,) = record_findings(settings, core.database, SystemClock().now())
     core.close()

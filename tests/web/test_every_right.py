@@ -310,6 +310,10 @@ def found_by(port: ArchiveQuery, title: str, scene: Scene) -> dict[str, int]:
         except Forbidden:
             return 0
 
+    def goes_on() -> list[str]:
+        port.require_retrieval(peer(title))
+        return [title]
+
     answers = {
         f"{model} {level}": tried(
             lambda model=model, level=level: port.find(
@@ -321,7 +325,7 @@ def found_by(port: ArchiveQuery, title: str, scene: Scene) -> dict[str, int]:
     }
     uid = Query("study", "STUDY", (Key(0x0020000D, "UI", scene.study_uid, ()),), False)
     answers["retrieve"] = tried(lambda: port.retrieve(peer(title), uid))
-    answers["require_retrieval"] = tried(lambda: _let_through(port, peer(title)))
+    answers["require_retrieval"] = tried(goes_on)
     answers["committed"] = tried(lambda: port.committed(peer(title), [Reference(of.sop_class_uid, of.sop_uid)]))
     return answers
 

@@ -1,8 +1,8 @@
 """A study of 1,000 CT slices moved by C-MOVE, in from an archive and out to a receiver, beside Orthanc doing the same.
 
-In: both ask the same third archive, a Radrelay, since an Orthanc sends no quicker than 200 slices a second. They are
-done when all is there: ours durable, indexed and counted against what the archive listed; Orthanc's when its job has
-ended. Out: one asker has both send to a receiver that keeps nothing.
+In: both ask the same third archive, a Radrelay. They are done when all is there: ours durable, indexed and counted
+against what the archive listed; Orthanc's when its job has ended. Out: one asker has both send to a receiver that keeps
+nothing.
 """
 
 from __future__ import annotations

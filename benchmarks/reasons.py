@@ -98,9 +98,9 @@ REASONS = (
     Reason(
         "move",
         r"C-MOVE, in",
-        "The archive that sends (it decrypts), the listener that receives and indexes, and the asker share two cores. "
-        "Of four seconds about one passes before the first object: a fetch is durable work, handed over every half "
-        "second, and asks for the archive's list of objects first; Orthanc asks for nothing and counts nothing.",
+        "The archive that sends, the listener that receives and indexes, and the asker share two cores. A fetch is "
+        "durable work, handed over every half second, and asks for the archive's list of objects first; Orthanc does "
+        "neither. Where the time goes was not measured yet.",
     ),
     Reason(
         "viewer",

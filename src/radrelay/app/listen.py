@@ -14,7 +14,6 @@ from radrelay import audit
 from radrelay.app import decoding
 from radrelay.app.commitments import DurableCommitments
 from radrelay.app.core import Core
-from radrelay.app.hl7 import open_listener
 from radrelay.app.prepare import prepare
 from radrelay.app.role import run_role, settle
 from radrelay.archive.naming import study_named
@@ -41,6 +40,7 @@ from radrelay.settings import Settings
 
 if TYPE_CHECKING:
     from radrelay.app.query import ArchiveQuery
+    from radrelay.hl7 import MllpListener
 
 REPORTING_S = 2.0
 
@@ -68,7 +68,7 @@ def serve(core: Core, stop: threading.Event) -> None:
         core.settings.dicom,
         Services(reception, reception, query=query, commitments=promised, retrieve_ae=book.retrieve_ae),
     )
-    hospital = open_listener(core, prepared.organisation_id)
+    hospital = hospital_listener(core, prepared.organisation_id)
     settle()
     listener.start()
     if hospital is not None:
@@ -109,6 +109,15 @@ class Reception:
             correlation_id=peer.association_id,
         )
         return Writer(self.landing.open_object(origin))
+
+
+def hospital_listener(core: Core, organisation_id: UUID) -> MllpListener | None:
+    """Return the listener for HL7, if there is a port for it; what reads HL7 is not loaded where there is none."""
+    if not core.settings.hl7.ports:
+        return None
+    from radrelay.app.hl7 import open_listener  # noqa: PLC0415 -- as said above
+
+    return open_listener(core, organisation_id)
 
 
 class QueryOnDemand:

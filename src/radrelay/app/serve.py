@@ -30,7 +30,7 @@ from radrelay.storage import nodes
 from radrelay.storage.nodes import Lease
 
 ROLES = ("listen", "web", "work")
-PRELOADED = ("radrelay.app.listen", "alembic.command", "sqlcipher3")
+PRELOADED = ("radrelay.app.listen", "sqlcipher3")
 log = structlog.get_logger(__name__)
 
 

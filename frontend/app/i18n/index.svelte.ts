@@ -3,6 +3,7 @@
  * page has before it is shown, and the viewer behind its picture. Dates and numbers by Intl.
  */
 
+import { untrack } from 'svelte';
 import { kept } from '../state/kept';
 import type { First, Key, Rest } from './en';
 
@@ -55,12 +56,11 @@ export function allWords(): Promise<void> {
 }
 
 async function bringRest(): Promise<void> {
+  const { language: chosen } = untrack(() => words); // whoever asks shall not ask again because they came
   try {
-    while (!words.rest) {
-      const { language: chosen } = words;
-      const { default: rest } = await loaders[chosen].rest();
-      if (words.language === chosen) words = { ...words, rest };
-    }
+    const { default: rest } = await loaders[chosen].rest();
+    if (words.language === chosen) words = { ...words, rest };
+    else if (!words.rest) await bringRest(); // another language was chosen meanwhile
   } catch (cause) {
     coming = null; // to be tried again
     throw cause;

@@ -41,6 +41,7 @@ const de: Record<keyof typeof en, string> = {
   'audit.detail.of_age': 'Mindestalter (Jahre)',
   'audit.detail.party': 'mit',
   'audit.detail.patients': 'Patienten',
+  'audit.detail.port': 'Anschluss',
   'audit.detail.program': 'Programm',
   'audit.detail.reach': 'frühere Studien',
   'audit.detail.reason_given': 'Grund angegeben',

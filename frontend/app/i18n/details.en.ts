@@ -39,6 +39,7 @@ export default {
   'audit.detail.of_age': 'of age (years)',
   'audit.detail.party': 'with',
   'audit.detail.patients': 'patients',
+  'audit.detail.port': 'port',
   'audit.detail.program': 'program',
   'audit.detail.reach': 'earlier studies',
   'audit.detail.reason_given': 'reason given',

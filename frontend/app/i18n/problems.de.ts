@@ -276,6 +276,11 @@ const de: Record<keyof typeof en, string> = {
   'problem.hl7-receiver-silent': 'Der HL7-Empfänger hat die Nachricht nicht rechtzeitig bestätigt.',
   'problem.hl7-answer-broken': 'Was der HL7-Empfänger geantwortet hat, ist keine Bestätigung der Nachricht.',
   'problem.hl7-receiver-refused': 'Der HL7-Empfänger nimmt die Nachricht nicht an.',
+  'problem.hl7-issuer-missing': 'Die Nachricht sagt nicht, wer die Patienten-ID vergeben hat, und für ihren Absender ist nichts eingestellt: Sie kann irgendjemandes sein.',
+  'problem.hl7-issuer-foreign': 'Dieser Absender spricht nicht für die Stelle, die diese Patienten-ID vergeben hat.',
+  'problem.hl7-issuers-differ': 'Die beiden Patienten-IDs sind von verschiedenen Stellen vergeben: Sie werden nicht zusammengeführt.',
+  'problem.hl7-merge-older': 'Eine neuere Nachricht sagt etwas anderes: Es wurde nichts zusammengeführt.',
+  'problem.hl7-studies-left': 'Studien unter dieser Patienten-ID nennen eine andere Person: Sie blieben, wie sie sind.',
 };
 
 export default de;

@@ -274,4 +274,9 @@ export default {
   'problem.hl7-receiver-silent': 'The HL7 receiver did not acknowledge the message in time.',
   'problem.hl7-answer-broken': 'What the HL7 receiver answered is no acknowledgement of the message.',
   'problem.hl7-receiver-refused': 'The HL7 receiver does not take the message.',
+  'problem.hl7-issuer-missing': 'The message does not say who issued the patient ID, and nothing says it for its sender: it may be anyone’s.',
+  'problem.hl7-issuer-foreign': 'This sender does not speak for the issuer of this patient ID.',
+  'problem.hl7-issuers-differ': 'The two patient IDs are of different issuers: they are not joined.',
+  'problem.hl7-merge-older': 'A newer message says otherwise: nothing was joined.',
+  'problem.hl7-studies-left': 'Studies under this patient ID name another person: they were left as they are.',
 } satisfies Record<string, string>;

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy.orm import Session
 
 from radrelay.app.core import Core
 from radrelay.app.threads import loop
@@ -16,17 +19,21 @@ from radrelay.hl7 import (
     Keeping,
     Limits,
     MllpListener,
+    PatientBook,
+    Policy,
     Port,
     Processor,
     Reading,
     Seal,
     forget_old,
+    forget_patients,
     load_mapping,
 )
 from radrelay.hl7.errors import MappingInvalid
 from radrelay.hl7.service import FORGOTTEN_AT_ONCE
 from radrelay.identity import organisations
 from radrelay.identity.organisations import OrganisationUnknown
+from radrelay.intake.landing import Landing
 from radrelay.network.tls import server_context_of
 from radrelay.settings import Hl7Settings
 from radrelay.storage.leadership import Leadership
@@ -80,15 +87,26 @@ def _ports(settings: Hl7Settings) -> list[Port]:
     return [Port(one.name, one.host, one.port, tls if one.tls else None) for one in settings.ports]
 
 
+def patient_book(core: Core) -> PatientBook:
+    """Return what keeps patients as the hospital's system names them, by what is set for each port."""
+    ports = core.settings.hl7.ports
+    return PatientBook(core.clock, {one.name: Policy(frozenset(one.coerce), frozenset(one.issuers)) for one in ports})
+
+
+def handlers_of(core: Core, landing: Landing) -> Mapping[Change, Sequence[Handler]]:
+    """Return what follows from messages, by what they are about; what becomes part of studies goes to `landing`."""
+    return {"patient": [patient_book(core)]}
+
+
 def keep_hl7(
     core: Core, first: uuid.UUID, holder: str, stop: threading.Event,
-    handlers: Mapping[Change, Sequence[Handler]] | None = None,
+    handlers: Mapping[Change, Sequence[Handler]],
 ) -> list[threading.Thread]:  # fmt: skip
     """Return the threads of `work` that go through received messages and forget old ones, on one machine."""
     if not core.settings.hl7.ports:
         return []
     seal = Seal(core.keyring.metadata_key)
-    processor = Processor(core.database, core.clock, seal, inboxes(core, first), handlers or {})
+    processor = Processor(core.database, core.clock, seal, inboxes(core, first), handlers)
     lead = Leadership(core.database, core.clock, "hl7", holder)
 
     def process() -> None:
@@ -102,11 +120,19 @@ def keep_hl7(
 
 
 def forget(core: Core) -> int:
-    """Forget messages that were kept long enough; returns how many."""
+    """Forget messages that were kept long enough, and patients; returns how many rows."""
+    settings = core.settings.hl7
+    return sum(
+        _forget(core, some, days)
+        for some, days in ((forget_old, settings.keep_days), (forget_patients, settings.keep_patients_days))
+    )
+
+
+def _forget(core: Core, some: Callable[[Session, datetime, int], int], days: int) -> int:
     forgotten = 0
     while True:
         with core.database.write() as session:
-            count = forget_old(session, core.clock.now(), core.settings.hl7.keep_days)
+            count = some(session, core.clock.now(), days)
         forgotten += count
         if count < FORGOTTEN_AT_ONCE:
             return forgotten

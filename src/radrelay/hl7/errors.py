@@ -171,3 +171,33 @@ class ReceiverRefused(Conflict):
     """The HL7 receiver does not take the message."""
 
     code = "hl7-receiver-refused"
+
+
+class IssuerMissing(Conflict):
+    """The message does not say who issued the patient ID, and nothing says it for its sender: it may be anyone's."""
+
+    code = "hl7-issuer-missing"
+
+
+class IssuerForeign(Conflict):
+    """This sender does not speak for the issuer of this patient ID."""
+
+    code = "hl7-issuer-foreign"
+
+
+class IssuersDiffer(Conflict):
+    """The two patient IDs are of different issuers: they are not joined."""
+
+    code = "hl7-issuers-differ"
+
+
+class MergeOlder(Conflict):
+    """A newer message says otherwise: nothing was joined."""
+
+    code = "hl7-merge-older"
+
+
+class StudiesLeft(Conflict):
+    """Studies under this patient ID name another person: they were left as they are."""
+
+    code = "hl7-studies-left"

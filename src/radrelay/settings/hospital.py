@@ -29,6 +29,14 @@ class Hl7Port(Section):
         "auto", description="auto: as MSH-15 and MSH-16 ask; original: always one AA, AE or AR"
     )
     mapping: Path | None = Field(None, description="TOML file of what is different from the shipped mapping")
+    issuers: tuple[str, ...] = Field(
+        (), description="issuers of patient IDs that these senders speak for; empty: for each that they name"
+    )
+    coerce: tuple[Literal["merges", "demographics"], ...] = Field(
+        (),
+        description="what studies follow in, their originals kept: merges (joined and changed patient IDs), "
+        "demographics (name, birth date, sex); empty: they stay as they came",
+    )
 
 
 class Hl7Settings(Section):
@@ -49,6 +57,9 @@ class Hl7Settings(Section):
         0.0, description="a connection that says nothing for so long is closed; 0: never", ge=0
     )
     keep_days: int = Field(30, description="days that messages are kept", ge=1, le=3650)
+    keep_patients_days: int = Field(
+        366, description="days that a patient whom no message names any more is remembered", ge=1, le=3650
+    )
 
     @model_validator(mode="after")
     def _unlike(self) -> Self:

@@ -281,6 +281,9 @@ const de: Record<keyof typeof en, string> = {
   'problem.hl7-issuers-differ': 'Die beiden Patienten-IDs sind von verschiedenen Stellen vergeben: Sie werden nicht zusammengeführt.',
   'problem.hl7-merge-older': 'Eine neuere Nachricht sagt etwas anderes: Es wurde nichts zusammengeführt.',
   'problem.hl7-studies-left': 'Studien unter dieser Patienten-ID nennen eine andere Person: Sie blieben, wie sie sind.',
+  'problem.hl7-control': 'Was mit dem Auftrag geschehen soll (ORC-1), hat hier keine Bedeutung.',
+  'problem.hl7-order-of-another': 'Die Nummer dieses Auftrags oder seine Patienten-ID gehört zu einem anderen Patienten.',
+  'problem.hl7-order-number': 'Eine Nummer des Auftrags hat mehr als 16 Zeichen, die DICOM nicht fassen kann; wählen Sie in der Zuordnung eine andere.',
 };
 
 export default de;

@@ -279,4 +279,7 @@ export default {
   'problem.hl7-issuers-differ': 'The two patient IDs are of different issuers: they are not joined.',
   'problem.hl7-merge-older': 'A newer message says otherwise: nothing was joined.',
   'problem.hl7-studies-left': 'Studies under this patient ID name another person: they were left as they are.',
+  'problem.hl7-control': 'What is to be done with the order (ORC-1) has no meaning here.',
+  'problem.hl7-order-of-another': 'This order’s number, or its patient ID, is another patient’s.',
+  'problem.hl7-order-number': 'A number of the order has more than 16 characters, which DICOM cannot carry; let the mapping choose another.',
 } satisfies Record<string, string>;

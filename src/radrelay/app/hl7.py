@@ -31,6 +31,7 @@ from radrelay.hl7 import (
 )
 from radrelay.hl7.errors import MappingInvalid
 from radrelay.hl7.service import FORGOTTEN_AT_ONCE
+from radrelay.hl7.worklist import OrderBook, forget_items
 from radrelay.identity import organisations
 from radrelay.identity.organisations import OrganisationUnknown
 from radrelay.intake.landing import Landing
@@ -95,7 +96,9 @@ def patient_book(core: Core) -> PatientBook:
 
 def handlers_of(core: Core, landing: Landing) -> Mapping[Change, Sequence[Handler]]:
     """Return what follows from messages, by what they are about; what becomes part of studies goes to `landing`."""
-    return {"patient": [patient_book(core)]}
+    zones = {one.name: load_mapping(one.mapping).zone for one in core.settings.hl7.ports}
+    orders = OrderBook(core.clock, zones)
+    return {"patient": [patient_book(core), orders.follow_patients], "order": [orders]}
 
 
 def keep_hl7(
@@ -124,7 +127,11 @@ def forget(core: Core) -> int:
     settings = core.settings.hl7
     return sum(
         _forget(core, some, days)
-        for some, days in ((forget_old, settings.keep_days), (forget_patients, settings.keep_patients_days))
+        for some, days in (
+            (forget_old, settings.keep_days),
+            (forget_patients, settings.keep_patients_days),
+            (forget_items, settings.keep_worklist_days),
+        )
     )
 
 

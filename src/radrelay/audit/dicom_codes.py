@@ -115,6 +115,7 @@ _FAMILIES: dict[str, Told] = {  # by what stands before the dot
     "incident": Told(AUDIT_LOG_USED, "R"),
     "volume": Told(AUDIT_LOG_USED, "R"),
     "delivery": Told(ACTIVITY, "E"),
+    "worklist": Told(QUERY, "E"),
     "hl7": Told(PATIENT_RECORD, "R"),
     "fetch": Told(ACTIVITY, "E"),
 } | {family: Told(SECURITY_ALERT, "E", kind) for family, kind in _ALERTS.items()}

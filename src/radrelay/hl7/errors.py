@@ -201,3 +201,21 @@ class StudiesLeft(Conflict):
     """Studies under this patient ID name another person: they were left as they are."""
 
     code = "hl7-studies-left"
+
+
+class ControlUnknown(Conflict):
+    """What is to be done with the order (ORC-1) has no meaning here."""
+
+    code = "hl7-control"
+
+
+class OrderOfAnother(Conflict):
+    """This order's number, or its patient ID, is another patient's."""
+
+    code = "hl7-order-of-another"
+
+
+class OrderNumberTooLong(Conflict):
+    """A number of the order has more than 16 characters, which DICOM cannot carry; let the mapping choose another."""
+
+    code = "hl7-order-number"

@@ -57,6 +57,10 @@ class Hl7Settings(Section):
         0.0, description="a connection that says nothing for so long is closed; 0: never", ge=0
     )
     keep_days: int = Field(30, description="days that messages are kept", ge=1, le=3650)
+    keep_worklist_days: int = Field(30, description="days that worklist items are kept after theirs", ge=1, le=3650)
+    worklist_own_only: bool = Field(
+        False, description="tell a modality only of what is scheduled for its own AE title, or for none"
+    )
     keep_patients_days: int = Field(
         366, description="days that a patient whom no message names any more is remembered", ge=1, le=3650
     )

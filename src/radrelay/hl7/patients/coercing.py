@@ -98,6 +98,12 @@ class Follower:
         return len(studies) - len(theirs)
 
 
+def names_the_same(row: Hl7Patient, said: Mapping[str, str]) -> bool:
+    """Say whether a name, birth date and sex are those of a patient, now or before."""
+    study = _person(said)
+    return any(_is_person(study, _person(one)) for one in ever_told(row))
+
+
 def _under(session: Session, organisation_id: uuid.UUID, key: Key) -> Sequence[Study]:
     return session.scalars(
         sa.select(Study).where(
@@ -111,7 +117,7 @@ def _person(said: Mapping[str, str]) -> _Person:
     return _Person(said["name"], born, said["sex"])
 
 
-def _is_person(study: Study, known: _Person) -> bool:
+def _is_person(study: Study | _Person, known: _Person) -> bool:
     """Say whether a study names the one who is known by its ID.
 
     Beyond what is the same for `persons` only a name that may be a slip or another family name, and then the birth

@@ -50,6 +50,7 @@ const de: Record<keyof typeof en, string> = {
   'audit.action.source.change': 'Quelle geändert',
   'audit.action.source.create': 'Quelle angelegt',
   'audit.action.source.delete': 'Quelle gelöscht',
+  'audit.action.hl7.file': 'Befund aus HL7 abgelegt',
   'audit.action.worklist.search': 'Arbeitsliste abgefragt',
   'audit.action.study.coerce': 'Studie nach HL7 geändert',
   'audit.action.study.delete': 'Studie gelöscht',

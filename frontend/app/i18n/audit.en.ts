@@ -48,6 +48,7 @@ export default {
   'audit.action.source.change': 'Source changed',
   'audit.action.source.create': 'Source added',
   'audit.action.source.delete': 'Source deleted',
+  'audit.action.hl7.file': 'Report filed from HL7',
   'audit.action.worklist.search': 'Worklist asked for',
   'audit.action.study.coerce': 'Study changed as HL7 says',
   'audit.action.study.delete': 'Study deleted',

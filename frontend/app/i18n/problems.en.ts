@@ -282,4 +282,11 @@ export default {
   'problem.hl7-control': 'What is to be done with the order (ORC-1) has no meaning here.',
   'problem.hl7-order-of-another': 'This order’s number, or its patient ID, is another patient’s.',
   'problem.hl7-order-number': 'A number of the order has more than 16 characters, which DICOM cannot carry; let the mapping choose another.',
+  'problem.hl7-study-unknown': 'The study that the report is about is not here.',
+  'problem.hl7-study-ambiguous': 'Several studies could be the one that the report is about.',
+  'problem.hl7-report-of-another': 'The study that the report names is of another patient, or it is in doubt whether it is of this one.',
+  'problem.hl7-report-empty': 'The report has neither a text nor a PDF.',
+  'problem.hl7-report-withdrawn': 'The report is taken back by its sender: what was filed of it is for a person to look at.',
+  'problem.hl7-report-parts': 'The report was filed, but documents of it that are no PDF were left in the message.',
+  'problem.hl7-report-not-kept': 'The report could not be kept as part of its study just now.',
 } satisfies Record<string, string>;

@@ -34,9 +34,9 @@ STORE_CASES = (
     ("0110", "Radrelay's own failure; nothing was kept."),
 )
 
-WORKLIST = """Steps that HL7 orders schedule, told to AE titles that were granted the worklist. Every attribute of this list is
-matched and returned, sequences by their items; dates and times by range, text with wildcards, names without regard to
-case and marks. What is asked for beside these is returned empty. Responses are in ISO_IR 192 where text is not ASCII.
+WORKLIST = """Steps that HL7 orders schedule, told to AE titles that were granted the worklist. Each attribute here is
+matched and returned, sequences by their items; dates and times by range, text with wildcards, names without regard
+to case and marks. What is asked for beside these is returned empty. Answers are in ISO_IR 192 where text is not ASCII.
 """
 
 AFTER_STORE = (

@@ -30,6 +30,7 @@ from radrelay.hl7 import (
     load_mapping,
 )
 from radrelay.hl7.errors import MappingInvalid
+from radrelay.hl7.reports import ReportBook
 from radrelay.hl7.service import FORGOTTEN_AT_ONCE
 from radrelay.hl7.worklist import OrderBook, forget_items
 from radrelay.identity import organisations
@@ -98,7 +99,11 @@ def handlers_of(core: Core, landing: Landing) -> Mapping[Change, Sequence[Handle
     """Return what follows from messages, by what they are about; what becomes part of studies goes to `landing`."""
     zones = {one.name: load_mapping(one.mapping).zone for one in core.settings.hl7.ports}
     orders = OrderBook(core.clock, zones)
-    return {"patient": [patient_book(core), orders.follow_patients], "order": [orders]}
+    return {
+        "patient": [patient_book(core), orders.follow_patients],
+        "order": [orders],
+        "report": [ReportBook(core.clock, landing)],
+    }
 
 
 def keep_hl7(

@@ -128,6 +128,7 @@ _ACTIONS: dict[str, Told] = {
     "access.break-glass": Told(SECURITY_ALERT, "E", EMERGENCY_OVERRIDE),
     "link.open": Told(USER_AUTHENTICATION, "E", LOGIN),
     "link.leave": Told(USER_AUTHENTICATION, "E", LOGOUT),
+    "hl7.file": Told(ACCESSED, "C"),
     "hl7.search": Told(QUERY, "E"),
     "hl7.replay": Told(PATIENT_RECORD, "E"),
     "study.search": Told(QUERY, "E"),

@@ -219,3 +219,45 @@ class OrderNumberTooLong(Conflict):
     """A number of the order has more than 16 characters, which DICOM cannot carry; let the mapping choose another."""
 
     code = "hl7-order-number"
+
+
+class StudyUnknown(Conflict):
+    """The study that the report is about is not here."""
+
+    code = "hl7-study-unknown"
+
+
+class StudyAmbiguous(Conflict):
+    """Several studies could be the one that the report is about."""
+
+    code = "hl7-study-ambiguous"
+
+
+class ReportOfAnother(Conflict):
+    """The study that the report names is of another patient, or it is in doubt whether it is of this one."""
+
+    code = "hl7-report-of-another"
+
+
+class ReportEmpty(Conflict):
+    """The report has neither a text nor a PDF."""
+
+    code = "hl7-report-empty"
+
+
+class ReportWithdrawn(Conflict):
+    """The report is taken back by its sender: what was filed of it is for a person to look at."""
+
+    code = "hl7-report-withdrawn"
+
+
+class ReportPartsLeft(Conflict):
+    """The report was filed, but documents of it that are no PDF were left in the message."""
+
+    code = "hl7-report-parts"
+
+
+class ReportNotLanded(Unavailable):
+    """The report could not be kept as part of its study just now."""
+
+    code = "hl7-report-not-kept"

@@ -98,6 +98,11 @@ class Follower:
         return len(studies) - len(theirs)
 
 
+def study_names(study: Study, known: Iterable[Mapping[str, str]]) -> bool:
+    """Say whether a study names one of those who are `known` by its patient ID."""
+    return any(_is_person(study, _person(one)) for one in known)
+
+
 def names_the_same(row: Hl7Patient, said: Mapping[str, str]) -> bool:
     """Say whether a name, birth date and sex are those of a patient, now or before."""
     study = _person(said)

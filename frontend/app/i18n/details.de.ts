@@ -41,6 +41,8 @@ const de: Record<keyof typeof en, string> = {
   'audit.detail.of_age': 'Mindestalter (Jahre)',
   'audit.detail.party': 'mit',
   'audit.detail.patients': 'Patienten',
+  'audit.detail.receiver': 'Empfänger',
+  'audit.detail.link': 'mit Link',
   'audit.detail.port': 'Anschluss',
   'audit.detail.program': 'Programm',
   'audit.detail.reach': 'frühere Studien',

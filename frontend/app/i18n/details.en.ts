@@ -39,6 +39,8 @@ export default {
   'audit.detail.of_age': 'of age (years)',
   'audit.detail.party': 'with',
   'audit.detail.patients': 'patients',
+  'audit.detail.receiver': 'receiver',
+  'audit.detail.link': 'with a link',
   'audit.detail.port': 'port',
   'audit.detail.program': 'program',
   'audit.detail.reach': 'earlier studies',

@@ -291,6 +291,8 @@ const de: Record<keyof typeof en, string> = {
   'problem.hl7-report-withdrawn': 'Der Befund wurde vom Absender zurückgenommen: Was davon abgelegt ist, muss jemand ansehen.',
   'problem.hl7-report-parts': 'Der Befund wurde abgelegt; Dokumente darin, die kein PDF sind, blieben in der Nachricht.',
   'problem.hl7-report-not-kept': 'Der Befund konnte gerade nicht als Teil der Studie abgelegt werden.',
+  'problem.hl7-receiver-unknown': 'Einen HL7-Empfänger dieses Namens gibt es nicht.',
+  'problem.hl7-nothing-to-send': 'Dieses Objekt ist weder ein PDF noch ein Befund.',
 };
 
 export default de;

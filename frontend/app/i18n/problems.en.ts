@@ -289,4 +289,6 @@ export default {
   'problem.hl7-report-withdrawn': 'The report is taken back by its sender: what was filed of it is for a person to look at.',
   'problem.hl7-report-parts': 'The report was filed, but documents of it that are no PDF were left in the message.',
   'problem.hl7-report-not-kept': 'The report could not be kept as part of its study just now.',
+  'problem.hl7-receiver-unknown': 'There is no HL7 receiver by this name.',
+  'problem.hl7-nothing-to-send': 'This object is neither a PDF nor a report.',
 } satisfies Record<string, string>;

@@ -100,6 +100,15 @@ def _asked(query: MessageQuery) -> list[sa.ColumnElement[bool]]:
     return asked
 
 
+def listed_message(session: Session, organisation_id: uuid.UUID, message_id: uuid.UUID) -> ListedMessage:
+    """Return one message without what it says; raises `MessageNotFound`."""
+    mine = (Hl7Message.organisation_id == organisation_id, Hl7Message.id == message_id)
+    row = session.execute(sa.select(*_LISTED).where(*mine)).one_or_none()
+    if row is None:
+        raise MessageNotFound
+    return ListedMessage(*row)
+
+
 def message_bytes(session: Session, seal: Seal, organisation_id: uuid.UUID, message_id: uuid.UUID) -> bytes:
     """Return what a message says; raises `MessageNotFound` and `ContentDamaged`."""
     row = _get(session, organisation_id, message_id)

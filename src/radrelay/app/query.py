@@ -84,8 +84,8 @@ class ArchiveQuery:
         """Yield the worklist items that match, to a modality that was granted the worklist; on record."""
         with self._core.database.read() as session:
             reach = self._scope(session, peer, Right.WORKLIST)
-        if reach.identity != "clear":
-            raise Forbidden
+        if reach.identity != "clear" or not reach.everything:  # it names all who are awaited, not one study's patient
+            raise Forbidden(f"{peer.calling_ae} may not ask for the worklist")
         self._note(peer, [("worklist.search", ("", ""), {}, None)])
         own_only = self._core.settings.hl7.worklist_own_only
         yield from find_items(self._core.database, Seeker(self._organisation_id, peer.calling_ae, own_only), keys)

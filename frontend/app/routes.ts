@@ -19,6 +19,7 @@ export type PageName =
   | 'quarantine'
   | 'destinations'
   | 'sources'
+  | 'hl7'
   | 'accounts'
   | 'groups'
   | 'access'
@@ -65,6 +66,7 @@ export const places: readonly Place[] = [
   { name: 'quarantine', address: '/quarantine', icon: 'quarantine', admin: false, load: () => import('./pages/Quarantine.svelte') },
   { name: 'destinations', address: '/destinations', icon: 'destinations', admin: true, load: () => import('./pages/Destinations.svelte') },
   { name: 'sources', address: '/sources', icon: 'sources', admin: true, load: () => import('./pages/Sources.svelte') },
+  { name: 'hl7', address: '/hl7', icon: 'tags', admin: true, load: () => import('./pages/Hl7.svelte') },
   { name: 'accounts', address: '/accounts', icon: 'accounts', admin: true, load: () => import('./pages/Accounts.svelte') },
   { name: 'groups', address: '/groups', icon: 'groups', admin: true, load: () => import('./pages/Groups.svelte') },
   { name: 'access', address: '/access', icon: 'key', admin: true, load: () => import('./pages/Access.svelte') },

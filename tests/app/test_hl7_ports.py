@@ -57,7 +57,7 @@ def test_messages_are_taken_by_the_ports_of_the_settings_gone_through_and_forgot
     listener.stop()
     assert states(core) == ["waiting"]
     stop = threading.Event()
-    threads = keep_hl7(core, first, "here", stop)
+    threads = keep_hl7(core, first, "here", stop, {})
     for thread in threads:
         thread.start()
     until = time.monotonic() + 20
@@ -90,7 +90,7 @@ def test_nothing_listens_where_no_port_is_set(tmp_path: Path) -> None:
     with core.database.write() as session:
         first = organisations.ensure_first(session, "Klinik", CLOCK.now())
     assert open_listener(core, first) is None
-    assert keep_hl7(core, first, "here", threading.Event()) == []
+    assert keep_hl7(core, first, "here", threading.Event(), {}) == []
     core.close()
 
 

@@ -5,18 +5,28 @@ from __future__ import annotations
 
 def adt(
     event: str = "A01", control_id: str = "1", patient_id: str = "4711", *, name: str = "Müller^Anna",
-    charset: str = "", version: str = "2.5", modes: str = "|", more: str = "",
+    charset: str = "", version: str = "2.5", modes: str = "|", more: str = "", at: str = "20260301120000",
+    born: str = "19800229", issuer: str = "HOSPITAL", place: str = "CHI^302^2^IN", visit: str = "",
 ) -> bytes:  # fmt: skip
     """Return an ADT message about a patient, in Latin-1, or in UTF-8 where MSH-18 says so."""
-    head = f"MSH|^~\\&|KIS|ADT|RIS|RAD|20260301120000||ADT^{event}|{control_id}|P|{version}|||{modes}||{charset}"
-    pid = f"PID|1||{patient_id}^^^HOSPITAL^PI||{name}||19800229|F"
-    text = "\r".join(filter(None, (head, f"EVN|{event}|20260301", pid, "PV1|1|I|CHI^302^2^IN", more))) + "\r"
+    head = f"MSH|^~\\&|KIS|ADT|RIS|RAD|{at}||ADT^{event}|{control_id}|P|{version}|||{modes}||{charset}"
+    pid = f"PID|1||{patient_id}^^^{issuer}^PI||{name}||{born}|F"
+    text = (
+        "\r".join(
+            filter(None, (head, f"EVN|{event}|20260301", pid, f"PV1|1|I|{place}{visit and '|' * 16 + visit}", more))
+        )
+        + "\r"
+    )
     return text.encode("utf-8" if "UTF" in charset else "latin-1")
 
 
-def merge(control_id: str, patient_id: str, prior_id: str) -> bytes:
+def merge(
+    control_id: str, patient_id: str, prior_id: str, *, event: str = "A40", at: str = "20260301120000",
+    prior_name: str = "", prior_issuer: str = "HOSPITAL", name: str = "Müller^Anna", issuer: str = "HOSPITAL",
+) -> bytes:  # fmt: skip
     """Return a message that joins a patient to another."""
-    return adt("A40", control_id, patient_id, more=f"MRG|{prior_id}^^^HOSPITAL^PI")
+    gone = f"MRG|{prior_id}^^^{prior_issuer}^PI||||||{prior_name}"
+    return adt(event, control_id, patient_id, more=gone, at=at, name=name, issuer=issuer)
 
 
 def order(control_id: str = "7", study_uid: str = "1.2.3.4", more: str = "") -> bytes:

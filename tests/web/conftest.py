@@ -143,6 +143,7 @@ def open_site(
     sign_up: dict[str, object] | None = None,
     statistics: dict[str, object] | None = None,
     archives: Connector | None = None,
+    hl7: dict[str, object] | None = None,
 ) -> WebSite:
     settings = settings_for(
         folder / "data",
@@ -154,6 +155,7 @@ def open_site(
         oidc=oidc or {},
         sign_up=sign_up or {},
         statistics=statistics or {},
+        hl7=hl7 or {},
         storage={"segment_bytes": 1 << 20, "min_free_bytes": 0, "ballast_bytes": 0},
     )
     settings.data_dir.mkdir(parents=True)

@@ -93,6 +93,8 @@ ADMINISTRATION: set[Operation] = {
     ("DELETE", "/api/destinations/{destination_id}"), ("POST", "/api/destinations/{destination_id}/echo"),
     ("POST", "/api/pacs"), ("PATCH", "/api/pacs/{pacs_id}"), ("DELETE", "/api/pacs/{pacs_id}"),
     ("POST", "/api/pacs/{pacs_id}/echo"),
+    ("GET", "/api/hl7"), ("GET", "/api/hl7/messages"), ("GET", "/api/hl7/messages/{message_id}"),
+    ("POST", "/api/hl7/messages/replay"), ("POST", "/api/hl7/try"),
     ("PUT", "/api/preferences/{name}"), ("GET", "/api/restrictions"), ("POST", "/api/restrictions"),
     ("GET", "/api/restrictions/people"),
     ("DELETE", "/api/restrictions/{restriction_id}"), ("GET", "/api/prior-rule"), ("PUT", "/api/prior-rule"),
@@ -151,7 +153,7 @@ OWN: set[Operation] = {  # of the caller alone: there is nothing of anybody else
 }  # fmt: skip
 EMPTY: set[Operation] = {  # lists, which are empty for a stranger
     ("GET", "/api/studies"), ("GET", "/api/parcels"), ("GET", "/api/deliveries"), ("GET", "/api/links"),
-    ("GET", "/api/pacs"), ("GET", "/api/fetches"),
+    ("GET", "/api/pacs"), ("GET", "/api/fetches"), ("GET", "/api/hl7/receivers"),
 }  # fmt: skip
 ORGANISATION_WIDE: set[Operation] = {
     ("GET", "/api/quarantine"), ("GET", "/api/quarantine/{quarantined_id}"),
@@ -202,7 +204,7 @@ SCOPED: set[Operation] = {
     ("POST", "/api/pacs/search"), ("POST", "/api/pacs/{pacs_id}/series"), ("POST", "/api/fetches"),
     ("POST", "/api/fetches/{fetch_id}/cancel"), ("POST", "/api/fetches/{fetch_id}/retry"),
     ("POST", "/api/links"), ("GET", "/api/links/{link_id}"), ("DELETE", "/api/links/{link_id}"),
-    ("POST", "/api/links/{link_id}/sheet"),
+    ("POST", "/api/links/{link_id}/sheet"), ("POST", "/api/hl7/reports"),
 }  # fmt: skip
 OF_VISITORS: set[Operation] = {
     ("GET", "/api/session"), ("GET", "/api/shared"), ("DELETE", "/api/shared"),
@@ -373,6 +375,9 @@ BODIES: dict[Operation, dict[str, object]] = {
     },
     ("PATCH", "/api/pacs/{pacs_id}"): {"name": "new"},
     ("POST", "/api/pacs/search"): {"patient_id": "4711"},
+    ("POST", "/api/hl7/messages/replay"): {"ids": [str(uuid.uuid4())]},
+    ("POST", "/api/hl7/try"): {"text": "MSH|^~\\&|"},
+    ("POST", "/api/hl7/reports"): {"receiver": "KIS", "instance_id": str(uuid.uuid4())},
     ("POST", "/api/pacs/{pacs_id}/series"): {"study_uid": "1.2.3"},
     ("POST", "/api/fetches"): {"fetches": [{"pacs_id": str(uuid.uuid4()), "study_uid": "1.2.3"}]},
     ("POST", "/api/destinations"): {"name": "new", "ae_title": "NEW", "host": "localhost", "port": 104},

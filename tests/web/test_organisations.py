@@ -27,6 +27,8 @@ from radrelay.app.core import Core
 from radrelay.app.listen import QueryOnDemand, Reception
 from radrelay.app.mail import Mailing
 from radrelay.errors import Forbidden
+from radrelay.hl7 import Outgoing, Seal
+from radrelay.hl7 import parse as hl7_message
 from radrelay.identity import organisations
 from radrelay.intake.doors import TitleAmbiguous
 from radrelay.intake.errors import SourceUnknown
@@ -126,7 +128,10 @@ def _house(site: WebSite, organisation_id: uuid.UUID, name: str) -> House:
     ids["quarantined_id"] = house.asked("GET", "/quarantine")["quarantined"][0]["id"]
     _administer(house)
     _keep_registers(house)
+    outgoing = Outgoing(site.database, site.clock, Seal(site.services.metadata_key))
     with site.database.write() as session:
+        told = hl7_message(b"MSH|^~\\&|KIS|X|RIS|Y|20260301||ADT^A01|1|P|2.5\r")
+        ids["message_id"] = str(outgoing.enqueue(session, organisation_id, "KIS", told, ("", PATIENT)))
         for title in ("SCANNER", "RADRELAY", "BETA"):
             access.grant(
                 session, organisation_id, Grantee("ae", title), Target("organisation"), Right, now=site.clock.now()
@@ -296,6 +301,8 @@ NAMING: list[tuple[Operation, str, BodyOf]] = [  # whatever takes an id in its b
     (("POST", "/api/pacs"), "admin", lambda ids: BODIES["POST", "/api/pacs"] | {"source_id": ids["door_id"]}),
     (("POST", "/api/pacs/search"), "admin", lambda ids: {"pacs": [ids["pacs_id"]], "patient_id": PATIENT}),
     (("POST", "/api/fetches"), "admin", lambda ids: _fetch(ids["pacs_id"])),
+    (("POST", "/api/hl7/messages/replay"), "admin", lambda ids: {"ids": [ids["message_id"]]}),
+    (("POST", "/api/hl7/reports"), "admin", lambda ids: {"receiver": "KIS", "instance_id": ids["instance_id"]}),
     (("POST", "/api/broken-glass"), "admin", lambda ids: {"study_id": ids["study_id"], "kind": "emergency",
                                                            "reason": "unconscious, no relatives"}),
     (("POST", "/api/privacy/requests"), "officer", lambda ids: {"kind": "access", "subject_kind": "account",

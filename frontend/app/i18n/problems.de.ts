@@ -276,6 +276,23 @@ const de: Record<keyof typeof en, string> = {
   'problem.hl7-receiver-silent': 'Der HL7-Empfänger hat die Nachricht nicht rechtzeitig bestätigt.',
   'problem.hl7-answer-broken': 'Was der HL7-Empfänger geantwortet hat, ist keine Bestätigung der Nachricht.',
   'problem.hl7-receiver-refused': 'Der HL7-Empfänger nimmt die Nachricht nicht an.',
+  'problem.hl7-issuer-missing': 'Die Nachricht sagt nicht, wer die Patienten-ID vergeben hat, und für ihren Absender ist nichts eingestellt: Sie kann irgendjemandes sein.',
+  'problem.hl7-issuer-foreign': 'Dieser Absender spricht nicht für die Stelle, die diese Patienten-ID vergeben hat.',
+  'problem.hl7-issuers-differ': 'Die beiden Patienten-IDs sind von verschiedenen Stellen vergeben: Sie werden nicht zusammengeführt.',
+  'problem.hl7-merge-older': 'Eine neuere Nachricht sagt etwas anderes: Es wurde nichts zusammengeführt.',
+  'problem.hl7-studies-left': 'Studien unter dieser Patienten-ID nennen eine andere Person: Sie blieben, wie sie sind.',
+  'problem.hl7-control': 'Was mit dem Auftrag geschehen soll (ORC-1), hat hier keine Bedeutung.',
+  'problem.hl7-order-of-another': 'Die Nummer dieses Auftrags oder seine Patienten-ID gehört zu einem anderen Patienten.',
+  'problem.hl7-order-number': 'Eine Nummer des Auftrags hat mehr als 16 Zeichen, die DICOM nicht fassen kann; wählen Sie in der Zuordnung eine andere.',
+  'problem.hl7-study-unknown': 'Die Studie, um die es in dem Befund geht, ist nicht hier.',
+  'problem.hl7-study-ambiguous': 'Es könnten mehrere Studien sein, um die es in dem Befund geht.',
+  'problem.hl7-report-of-another': 'Die Studie, die der Befund nennt, gehört zu einem anderen Patienten, oder es ist zweifelhaft, ob sie zu diesem gehört.',
+  'problem.hl7-report-empty': 'Der Befund hat weder einen Text noch ein PDF.',
+  'problem.hl7-report-withdrawn': 'Der Befund wurde vom Absender zurückgenommen: Was davon abgelegt ist, muss jemand ansehen.',
+  'problem.hl7-report-parts': 'Der Befund wurde abgelegt; Dokumente darin, die kein PDF sind, blieben in der Nachricht.',
+  'problem.hl7-report-not-kept': 'Der Befund konnte gerade nicht als Teil der Studie abgelegt werden.',
+  'problem.hl7-receiver-unknown': 'Einen HL7-Empfänger dieses Namens gibt es nicht.',
+  'problem.hl7-nothing-to-send': 'Dieses Objekt ist weder ein PDF noch ein Befund.',
 };
 
 export default de;

@@ -24,7 +24,7 @@ ANYBODY = "*"
 ROLES = ("admin", "user", "dpo", "service", "guest")
 BEGINNING = ("admin", "user")
 """Roles that see everything at first, by grants that can be taken back: no role sees anything by itself."""
-EVERY_RIGHT = tuple(right for right in Right if right is not Right.BREAK_GLASS)
+EVERY_RIGHT = tuple(right for right in Right if right not in (Right.BREAK_GLASS, Right.WORKLIST))
 """What the roles start with. Who may break glass is for a site to say: it means to see what is restricted."""
 DEVICE_RIGHTS = (Right.SEE, Right.DOWNLOAD, Right.FORWARD)
 BY_SETTING = "setting"

@@ -10,6 +10,7 @@ from radrelay.archive.matching import MATCHED
 from radrelay.dicom.dictionary import keyword_of
 from radrelay.dicom.syntaxes import syntax_of
 from radrelay.errors import RadrelayError
+from radrelay.hl7.worklist import Item, known_attributes
 from radrelay.intake import errors as intake_errors
 from radrelay.network.conformance import tables
 from radrelay.web.dicomweb.negotiation import FRAME_MEDIA
@@ -32,6 +33,11 @@ STORE_CASES = (
     ("C000", "The data set's structure cannot be followed, or a UID that it needs is missing; the comment says where."),
     ("0110", "Radrelay's own failure; nothing was kept."),
 )
+
+WORKLIST = """Steps that HL7 orders schedule, told to AE titles that were granted the worklist. Each attribute here is
+matched and returned, sequences by their items; dates and times by range, text with wildcards, names without regard
+to case and marks. What is asked for beside these is returned empty. Answers are in ISO_IR 192 where text is not ASCII.
+"""
 
 AFTER_STORE = (
     ("same instance, same bytes", "acknowledged, kept once; its holding is refreshed"),
@@ -66,6 +72,9 @@ def _lines() -> Iterator[str]:
     yield "## Attributes that are matched\n"
     yield "Others are returned as far as they are known. Names match without regard to case and marks.\n"
     yield from _table(("Attribute", "Tag"), tuple((keyword_of(tag), _tag(tag)) for tag in sorted(MATCHED)))
+    yield "## Modality worklist\n"
+    yield WORKLIST
+    yield from _table(("Attribute", "Tag", "VR"), tuple(_worklist(known_attributes())))
     yield "## Transcoding when sending\n"
     yield "As received where the other side accepts that; else the first of these that it accepts, all lossless:\n"
     yield from _table(("Transfer syntax", "UID"), tuple((syntax_of(uid).name, uid) for uid in TARGETS))
@@ -89,6 +98,13 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[st
     for row in rows:
         yield "| " + " | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in row) + " |"
     yield ""
+
+
+def _worklist(item: Item, above: str = "") -> Iterator[tuple[str, str, str]]:
+    for tag, (vr, value) in sorted(item.items()):
+        yield f"{above}{keyword_of(tag)}", _tag(tag), vr
+        for inner in value if not isinstance(value, str) else ():
+            yield from _worklist(inner, f"{above}{keyword_of(tag)} > ")
 
 
 def _intake_errors() -> Iterator[tuple[str, str, str, str]]:

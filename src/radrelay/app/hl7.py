@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy.orm import Session
 
 from radrelay.app.core import Core
 from radrelay.app.threads import loop
-from radrelay.errors import Misconfigured
 from radrelay.hl7 import (
     Change,
     Handler,
@@ -16,46 +18,37 @@ from radrelay.hl7 import (
     Keeping,
     Limits,
     MllpListener,
+    MllpSender,
+    Outgoing,
+    PatientBook,
+    Policy,
     Port,
     Processor,
-    Reading,
+    Receiver,
     Seal,
+    connections,
     forget_old,
+    forget_patients,
     load_mapping,
 )
-from radrelay.hl7.errors import MappingInvalid
+from radrelay.hl7.reports import ReportBook
 from radrelay.hl7.service import FORGOTTEN_AT_ONCE
-from radrelay.identity import organisations
-from radrelay.identity.organisations import OrganisationUnknown
-from radrelay.network.tls import server_context_of
-from radrelay.settings import Hl7Settings
+from radrelay.hl7.worklist import OrderBook, forget_items
+from radrelay.intake.landing import Landing
+from radrelay.network.ports import TlsFiles
+from radrelay.network.tls import client_context, server_context_of
+from radrelay.settings import Hl7Receiver, Hl7Settings
 from radrelay.storage.leadership import Leadership
 
 PROCESS_S = 0.5
+SEND_S = 1.0
 FORGET_S = 600.0
 
 
 def inboxes(core: Core, first: uuid.UUID) -> dict[str, Inbox]:
-    """Return how each port's messages are taken; `first` is whose they are where no organisation is named.
-
-    Raises `Misconfigured`, which names the port.
-    """
-    found = {}
+    """Return how each port's messages are taken; raises `Misconfigured`, which names the port."""
     with core.database.read() as session:
-        for port in core.settings.hl7.ports:
-            owner = first
-            if port.organisation:
-                try:
-                    owner = organisations.named(session, port.organisation).id
-                except OrganisationUnknown as error:
-                    raise Misconfigured(f"hl7.ports, {port.name}: no organisation {port.organisation!r}") from error
-            try:
-                mapping = load_mapping(port.mapping)
-            except MappingInvalid as error:
-                raise Misconfigured(f"hl7.ports, {port.name}: {error.message}") from error
-            reading = Reading(port.character_set, port.trust_character_set, port.senders)
-            found[port.name] = Inbox(owner, mapping, reading, port.acknowledge)
-    return found
+        return connections.inboxes(session, core.settings.hl7, first)
 
 
 def open_listener(core: Core, first: uuid.UUID) -> MllpListener | None:
@@ -80,15 +73,32 @@ def _ports(settings: Hl7Settings) -> list[Port]:
     return [Port(one.name, one.host, one.port, tls if one.tls else None) for one in settings.ports]
 
 
+def patient_book(core: Core) -> PatientBook:
+    """Return what keeps patients as the hospital's system names them, by what is set for each port."""
+    ports = core.settings.hl7.ports
+    return PatientBook(core.clock, {one.name: Policy(frozenset(one.coerce), frozenset(one.issuers)) for one in ports})
+
+
+def handlers_of(core: Core, landing: Landing) -> Mapping[Change, Sequence[Handler]]:
+    """Return what follows from messages, by what they are about; what becomes part of studies goes to `landing`."""
+    zones = {one.name: load_mapping(one.mapping).zone for one in core.settings.hl7.ports}
+    orders = OrderBook(core.clock, zones)
+    return {
+        "patient": [patient_book(core), orders.follow_patients],
+        "order": [orders],
+        "report": [ReportBook(core.clock, landing)],
+    }
+
+
 def keep_hl7(
     core: Core, first: uuid.UUID, holder: str, stop: threading.Event,
-    handlers: Mapping[Change, Sequence[Handler]] | None = None,
+    handlers: Mapping[Change, Sequence[Handler]],
 ) -> list[threading.Thread]:  # fmt: skip
-    """Return the threads of `work` that go through received messages and forget old ones, on one machine."""
+    """Return the threads of `work` that go through received messages, send, and forget old ones, on one machine."""
     if not core.settings.hl7.ports:
-        return []
+        return keep_sending(core, holder, stop)
     seal = Seal(core.keyring.metadata_key)
-    processor = Processor(core.database, core.clock, seal, inboxes(core, first), handlers or {})
+    processor = Processor(core.database, core.clock, seal, inboxes(core, first), handlers)
     lead = Leadership(core.database, core.clock, "hl7", holder)
 
     def process() -> None:
@@ -98,15 +108,50 @@ def keep_hl7(
     return [
         loop("hl7", PROCESS_S, stop, process),
         loop("hl7 keeping", FORGET_S, stop, lambda: forget(core)),
+        *keep_sending(core, holder, stop),
     ]
 
 
+def keep_sending(core: Core, holder: str, stop: threading.Event) -> list[threading.Thread]:
+    """Return a thread for each receiver: one that answers slowly keeps nobody waiting."""
+    outgoing = Outgoing(core.database, core.clock, Seal(core.keyring.metadata_key))
+    return [_sending(core, outgoing, one, holder, stop) for one in core.settings.hl7.receivers]
+
+
+def _sending(
+    core: Core, outgoing: Outgoing, receiver: Hl7Receiver, holder: str, stop: threading.Event
+) -> threading.Thread:
+    lead = Leadership(core.database, core.clock, f"hl7 to {receiver.name}", holder)
+    tls = client_context(TlsFiles(str(receiver.tls_ca) if receiver.tls_ca else None)) if receiver.tls else None
+    sender = MllpSender(Receiver(receiver.host, receiver.port, tls=tls, answer_timeout_s=receiver.answer_timeout_s))
+
+    def send() -> None:
+        if lead.held():
+            outgoing.send_due({receiver.name: sender})
+        else:
+            sender.close()
+
+    return loop(f"hl7 to {receiver.name}", SEND_S, stop, send)
+
+
 def forget(core: Core) -> int:
-    """Forget messages that were kept long enough; returns how many."""
+    """Forget messages that were kept long enough, and patients; returns how many rows."""
+    settings = core.settings.hl7
+    return sum(
+        _forget(core, some, days)
+        for some, days in (
+            (forget_old, settings.keep_days),
+            (forget_patients, settings.keep_patients_days),
+            (forget_items, settings.keep_worklist_days),
+        )
+    )
+
+
+def _forget(core: Core, some: Callable[[Session, datetime, int], int], days: int) -> int:
     forgotten = 0
     while True:
         with core.database.write() as session:
-            count = forget_old(session, core.clock.now(), core.settings.hl7.keep_days)
+            count = some(session, core.clock.now(), days)
         forgotten += count
         if count < FORGOTTEN_AT_ONCE:
             return forgotten

@@ -27,6 +27,7 @@ from radrelay.network.ports import (
     CALLING_AE_UNKNOWN,
     STORED,
     Element,
+    Key,
     Node,
     Peer,
     Query,
@@ -66,7 +67,7 @@ def serve(core: Core, stop: threading.Event) -> None:
     reporting = threading.Thread(target=promised.run, args=(stop,), name="commitments", daemon=True)
     listener = DicomListener(
         core.settings.dicom,
-        Services(reception, reception, query=query, commitments=promised, retrieve_ae=book.retrieve_ae),
+        Services(reception, reception, query=query, commitments=promised, worklist=query, retrieve_ae=book.retrieve_ae),
     )
     hospital = hospital_listener(core, prepared.organisation_id)
     settle()
@@ -147,6 +148,10 @@ class QueryOnDemand:
     def find(self, peer: Peer, query: Query) -> Iterator[Sequence[Element]]:
         """Yield matches."""
         return self._query(peer).find(peer, query)
+
+    def items(self, peer: Peer, keys: Sequence[Key]) -> Iterator[Sequence[Element]]:
+        """Yield worklist items."""
+        return self._query(peer).items(peer, keys)
 
     def retrieve(self, peer: Peer, query: Query, destination: str = "") -> Sequence[RetrieveItem]:
         """Return the instances that the unique keys name."""

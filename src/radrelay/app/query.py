@@ -20,6 +20,7 @@ from radrelay.archive.instances import alive, find_instances
 from radrelay.archive.models import Instance, Study
 from radrelay.archive.reader import InstanceReader
 from radrelay.errors import Forbidden, OutOfResources
+from radrelay.hl7.worklist import Seeker, find_items
 from radrelay.intake.models import Quarantined
 from radrelay.network.ports import Element, ElementValue, Key, Node, Peer, Query, Reference
 from radrelay.network.query_provider import LEVELS, UNIQUE_KEYS, IdentifierMismatch
@@ -78,6 +79,16 @@ class ArchiveQuery:
             left -= len(page)
             if left < 0:
                 raise TooManyMatches
+
+    def items(self, peer: Peer, keys: Sequence[Key]) -> Iterator[Sequence[Element]]:
+        """Yield the worklist items that match, to a modality that was granted the worklist; on record."""
+        with self._core.database.read() as session:
+            reach = self._scope(session, peer, Right.WORKLIST)
+        if reach.identity != "clear" or not reach.everything:  # it names all who are awaited, not one study's patient
+            raise Forbidden(f"{peer.calling_ae} may not ask for the worklist")
+        self._note(peer, [("worklist.search", ("", ""), {}, None)])
+        own_only = self._core.settings.hl7.worklist_own_only
+        yield from find_items(self._core.database, Seeker(self._organisation_id, peer.calling_ae, own_only), keys)
 
     def retrieve(self, peer: Peer, query: Query, destination: str = "") -> Sequence[StoredItem]:
         """Return the instances that the keys name, within what the device may fetch; on record with their destination.

@@ -151,6 +151,7 @@ def _correct(session: Session, entry: LedgerEntry, told: Detail, now: datetime) 
     corrections.correct(
         session, entry.organisation_id, [uuid.UUID(one) for one in told["studies"]], told["values"], by=told["by"],
         reason=told["reason"], request_id=request_id, now=now, again=True,
+        follows=bool(told.get("follows")),
     )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from radrelay.app.consent_keeping import carry_on_withdrawals, keep_usage
 from radrelay.app.core import Core
 from radrelay.app.directory import keep_following
 from radrelay.app.duties import NodeDuties
-from radrelay.app.hl7 import keep_hl7
+from radrelay.app.hl7 import handlers_of, keep_hl7, patient_book
 from radrelay.app.key_keeping import adopt_keys, finish_rotation
 from radrelay.app.mail import keep_posting
 from radrelay.app.precedence import step_back
@@ -236,7 +236,7 @@ def serve(core: Core, stop: threading.Event) -> None:
         kept_up("watcher", stop, shop.watcher.run),
         loop("dispatch", DISPATCH_S, stop, lambda: _dispatch(shop)),
         loop("take over", TICK_S, stop, lambda: _take_over(shop, stop)),
-        loop("complete", COMPLETE_S, stop, lambda: _complete(core)),
+        loop("complete", COMPLETE_S, stop, completing(core)),
         loop("release rules", COMPLETE_S, stop, lambda: catch_up_rules(core, stop)),
         loop("corrections", CORRECT_S, stop, _correcting(shop)),
         loop("expire", EXPIRE_S, stop, lambda: _expire(shop)),
@@ -245,7 +245,7 @@ def serve(core: Core, stop: threading.Event) -> None:
         *sending(core, stop, shop.landing.log.owner),
         *keep_posting(core, shop.landing.log.owner, stop),
         *keep_reminding(core, shop.landing.log.owner, stop),
-        *keep_hl7(core, prepared.organisation_id, shop.landing.log.owner, stop),
+        *keep_hl7(core, prepared.organisation_id, shop.landing.log.owner, stop, handlers_of(core, shop.landing)),
         *keep_following(core, prepared, shop.landing.log.owner, stop),
         *keep_watching(core, prepared, shop.landing.log.owner, stop),
     ]
@@ -280,13 +280,22 @@ def _take_over(shop: Workshop, stop: threading.Event) -> None:
         stop.set()
 
 
-def _complete(core: Core) -> None:
-    now = core.clock.now()
-    with core.database.read() as session:
-        quiet = session.scalar(sa.select(Study.id).where(Study.state == "arriving", Study.quiet_at <= now).limit(1))
-    if quiet is not None:
+def completing(core: Core) -> Callable[[], None]:
+    """Return what ends studies' arrival: on record, and as the hospital's system says that their patients are."""
+    book = patient_book(core)
+
+    def complete() -> None:
+        now = core.clock.now()
+        with core.database.read() as session:
+            quiet = session.scalar(sa.select(Study.id).where(Study.state == "arriving", Study.quiet_at <= now).limit(1))
+        if quiet is None:
+            return
         with core.database.write() as session:
-            note_arrivals(session, indexing.complete_quiet(session, now))
+            ids = indexing.complete_quiet(session, now)
+            note_arrivals(session, ids)
+            book.follow(session, ids)
+
+    return complete
 
 
 def catch_up_rules(core: Core, stop: threading.Event) -> None:

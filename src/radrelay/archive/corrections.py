@@ -98,11 +98,12 @@ class Plan:
 
 
 def plan(
-    session: Session, organisation_id: uuid.UUID, study_ids: Sequence[uuid.UUID], wanted: Mapping[str, str]
-) -> Plan:
+    session: Session, organisation_id: uuid.UUID, study_ids: Sequence[uuid.UUID], wanted: Mapping[str, str], *,
+    follows: bool = False,
+) -> Plan:  # fmt: skip
     """Return what a correction would change; raises `CorrectionInvalid` or `StudyArriving`.
 
-    Studies in which nothing changes are left out.
+    Studies in which nothing changes are left out. One that `follows` is not kept waiting by what still arrives.
     """
     values = {name: _checked(name, value) for name, value in wanted.items()}
     rows = session.scalars(
@@ -110,7 +111,7 @@ def plan(
         .where(Study.organisation_id == organisation_id, Study.id.in_(study_ids))
         .order_by(Study.first_received_at, Study.id)
     ).all()
-    if any(row.state != "complete" for row in rows):
+    if not follows and any(row.state != "complete" for row in rows):
         raise StudyArriving
     found = []
     for row in rows:
@@ -165,40 +166,37 @@ def _under(
 
 def correct(
     session: Session, organisation_id: uuid.UUID, study_ids: Sequence[uuid.UUID], wanted: Mapping[str, str], *,
-    by: str, reason: str, request_id: uuid.UUID | None, now: datetime, again: bool = False,
+    by: str, reason: str, request_id: uuid.UUID | None, now: datetime, again: bool = False, follows: bool = False,
 ) -> Plan:  # fmt: skip
     """Correct studies in the index, in the caller's transaction; their objects follow. Raises as `plan` does.
 
-    `again`: it was done before, and a backup from before that was restored.
+    `again`: it was done before, and a backup from before that was restored. `follows`: the system that issues patient
+    IDs says so, and what still arrives under the old values is the study's.
     """
     lock_archive(session)
-    made = plan(session, organisation_id, study_ids, wanted)
+    made = plan(session, organisation_id, study_ids, wanted, follows=follows)
     for change in made.studies:
         row = session.get_one(Study, change.id)
-        _note(session, row, change, by, reason, request_id, now)
+        said = Correction(by=by[:200], reason=reason[:400], request_id=request_id, follows=follows)
+        _note(session, row, change, said, now)
         _apply(session, row, change)
     if made.studies and not again:
         told = {"studies": [one.id for one in made.studies], "values": dict(wanted), "by": by, "reason": reason,
-                 "request_id": request_id}  # fmt: skip
+                 "request_id": request_id, "follows": follows}  # fmt: skip
         remember(session, organisation_id, "correct", told)
     return made
 
 
-def _note(
-    session: Session, row: Study, change: StudyChange, by: str, reason: str, request_id: uuid.UUID | None, now: datetime
-) -> None:
+def _note(session: Session, row: Study, change: StudyChange, said: Correction, now: datetime) -> None:
+    """Complete and keep what is said of a correction."""
     last = sa.select(sa.func.max(Correction.number)).where(Correction.study_id == row.id)
     before, after = (
         json.dumps({str(ATTRIBUTES[name].tag): value for name, value in values.items()}, ensure_ascii=False)
         for values in (change.before, change.after)
     )
-    session.add(
-        Correction(
-            id=new_id(), organisation_id=row.organisation_id, study_id=row.id, at=now, by=by[:200],
-            number=(session.scalar(last) or 0) + 1, reason=reason[:400], before=before, after=after,
-            request_id=request_id,
-        )
-    )  # fmt: skip
+    said.id, said.organisation_id, said.study_id, said.at = new_id(), row.organisation_id, row.id, now
+    said.number, said.before, said.after = (session.scalar(last) or 0) + 1, before, after
+    session.add(said)
 
 
 def _apply(session: Session, row: Study, change: StudyChange) -> None:
@@ -323,6 +321,31 @@ def corrections_of(session: Session, study_id: uuid.UUID) -> list[Made]:
         Made(row.number, row.at, row.by, {int(tag): value for tag, value in json.loads(row.after).items()})
         for row in rows
     ]
+
+
+def followed(session: Session, study_id: uuid.UUID) -> list[Mapping[int, str]]:
+    """Return what a study said before the corrections that are followed, the latest first: values by tag.
+
+    Only of those after the last one that a person made: what that put right does not come back.
+    """
+    rows = session.execute(
+        sa.select(CORRECTION.c.before, CORRECTION.c.follows)
+        .where(CORRECTION.c.study_id == study_id)
+        .order_by(CORRECTION.c.number.desc())
+    )
+    said: dict[int, str] = {}
+    found: list[Mapping[int, str]] = []
+    for row in rows:
+        if not row.follows:
+            break
+        said = said | {int(tag): value for tag, value in json.loads(row.before).items()}
+        found.append(said)
+    return found
+
+
+def reopen(session: Session, study_id: uuid.UUID) -> None:
+    """Have a study's corrections looked at again: something has come that does not say them, however late it came."""
+    session.execute(sa.update(CORRECTION).where(CORRECTION.c.study_id == study_id).values(done_at=None))
 
 
 def pending(session: Session, limit: int) -> list[tuple[uuid.UUID, uuid.UUID, uuid.UUID, int]]:

@@ -33,6 +33,7 @@ from radrelay.archive.index_state import HoldingState, Known, SeriesState, Study
 from radrelay.archive.index_writes import Writes, erasure_row
 from radrelay.archive.locking import lock_archive
 from radrelay.archive.ownership import own_new
+from radrelay.archive.patient_conflict import patient_conflict
 from radrelay.archive.rule_facts import release_arrived
 from radrelay.archive.senders import Sent, write_senders
 from radrelay.archive.sort_key import sort_key
@@ -210,7 +211,7 @@ class _Batch:
         self, arrival: Arrival, study: StudyState | None, versions: Sequence[VersionState]
     ) -> Verdict | None:
         if study is not None and "patient-mismatch" not in arrival.overlook:
-            reason = _patient_conflict(study, arrival)
+            reason = patient_conflict(self.session, study, arrival)
             if reason:
                 return Verdict("quarantine", "patient-mismatch", reason, study_id=study.id)
         here = study.id if study is not None else None
@@ -383,19 +384,3 @@ def _new_holding(arrival: Arrival, study: StudyState) -> HoldingState:
         ends_at=None,
         fresh=True,
     )
-
-
-def _patient_conflict(study: StudyState, arrival: Arrival) -> str:
-    """Return how the arrival contradicts its study's patient, empty if it does not."""
-    attributes = arrival.attributes
-    if attributes.patient_id != study.patient_id_value:
-        return "Its patient ID is not the study's."
-    issuer = patient_identity(arrival)
-    if issuer and study.issuer and issuer != study.issuer:
-        return "Its issuer of patient ID is not the study's."
-    if attributes.birth_date and study.birth_date and attributes.birth_date != study.birth_date:
-        return "Its patient's birth date is not the study's."
-    keys = frozenset(identity_keys(attributes.patient_name))
-    if keys and study.name_keys and not keys & study.name_keys:
-        return "Its patient's name is not the study's."
-    return ""

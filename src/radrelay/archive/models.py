@@ -261,7 +261,10 @@ class Instance(Owned, Base):
 
 
 class Correction(Owned, Base):
-    """A person corrected whose or what a study is: values by DICOM tag before and after (JSON). Goes with its study."""
+    """A person corrected whose or what a study is: values by DICOM tag before and after (JSON). Goes with its study.
+
+    `follows`: another system said so (HL7), and what still arrives under the values before is the study's, too.
+    """
 
     __tablename__ = "study_correction"
     __table_args__ = (
@@ -277,6 +280,7 @@ class Correction(Owned, Base):
     before: Mapped[str] = mapped_column(Text)
     after: Mapped[str] = mapped_column(Text)
     request_id: Mapped[uuid.UUID | None] = mapped_column(Id)
+    follows: Mapped[bool] = mapped_column(Boolean, default=False)
     done_at: Mapped[datetime | None] = mapped_column(Instant)  # all objects have it
 
 

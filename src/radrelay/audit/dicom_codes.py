@@ -115,6 +115,7 @@ _FAMILIES: dict[str, Told] = {  # by what stands before the dot
     "incident": Told(AUDIT_LOG_USED, "R"),
     "volume": Told(AUDIT_LOG_USED, "R"),
     "delivery": Told(ACTIVITY, "E"),
+    "worklist": Told(QUERY, "E"),
     "hl7": Told(PATIENT_RECORD, "R"),
     "fetch": Told(ACTIVITY, "E"),
 } | {family: Told(SECURITY_ALERT, "E", kind) for family, kind in _ALERTS.items()}
@@ -127,6 +128,7 @@ _ACTIONS: dict[str, Told] = {
     "access.break-glass": Told(SECURITY_ALERT, "E", EMERGENCY_OVERRIDE),
     "link.open": Told(USER_AUTHENTICATION, "E", LOGIN),
     "link.leave": Told(USER_AUTHENTICATION, "E", LOGOUT),
+    "hl7.file": Told(ACCESSED, "C"),
     "hl7.search": Told(QUERY, "E"),
     "hl7.replay": Told(PATIENT_RECORD, "E"),
     "study.search": Told(QUERY, "E"),

@@ -121,7 +121,7 @@ def pdf_file(pdf: Buffer, study: StudyContext, placing: Placing) -> bytes:
         raise NotADocument("The file is no PDF.")
     if len(pdf) > MAX_VALUE_BYTES:
         raise TooLarge("A PDF of more than 4 GiB does not fit into a DICOM object.")
-    elements = _about(study, placing, ENCAPSULATED_PDF, "DOC")
+    elements = about(study, placing, ENCAPSULATED_PDF, "DOC")
     elements |= {
         0x00080064: writing.element(0x00080064, "CS", "SD"),
         0x0008002A: writing.element(0x0008002A, "DT", f"{placing.made_at:%Y%m%d%H%M%S}"),
@@ -178,7 +178,7 @@ def film_file(mp4: Buffer, study: StudyContext, placing: Placing) -> bytes:
     if len(mp4) > MAX_VALUE_BYTES:
         raise TooLarge("A film of more than 4 GiB does not fit into a DICOM object.")
     ts = H264_HIGH_41 if film.level <= 41 else H264_HIGH_42_2D
-    elements = _about(study, placing, VIDEO_PHOTOGRAPHIC, "XC")
+    elements = about(study, placing, VIDEO_PHOTOGRAPHIC, "XC")
     elements |= _image(film.rows, film.columns, 3, 8, "YBR_PARTIAL_420", "ISO_14496_10", film.ratio)
     elements |= {
         0x00080008: writing.element(0x00080008, "CS", "ORIGINAL", "PRIMARY"),
@@ -194,7 +194,7 @@ def film_file(mp4: Buffer, study: StudyContext, placing: Placing) -> bytes:
     return file_meta(VIDEO_PHOTOGRAPHIC, placing.sop_uid, ts) + writing.join(elements)
 
 
-def _about(study: StudyContext, placing: Placing, sop_class: str, modality: str) -> writing.Elements:
+def about(study: StudyContext, placing: Placing, sop_class: str, modality: str) -> writing.Elements:
     """Return patient, study, series, equipment and SOP common attributes (PS3.3 C.7.1 to C.7.5, C.12.1)."""
     made = placing.made_at
     named: list[tuple[int, str, tuple[writing.Value, ...]]] = [
@@ -269,7 +269,7 @@ def _captured(pages: list[Picture], study: StudyContext, placing: Placing) -> by
         sop_class = MULTIFRAME_COLOUR if colour else MULTIFRAME_WORD if wide else MULTIFRAME_BYTE
     jpeg = first.jpeg
     photometric = first.photometric
-    elements = _about(study, placing, sop_class, "OT")
+    elements = about(study, placing, sop_class, "OT")
     ratio = first.rows * first.columns * first.samples / len(jpeg) if jpeg else 0
     elements |= _image(
         first.rows, first.columns, first.samples, first.bits, photometric, "ISO_10918_1" if jpeg else "", ratio

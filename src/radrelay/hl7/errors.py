@@ -171,3 +171,93 @@ class ReceiverRefused(Conflict):
     """The HL7 receiver does not take the message."""
 
     code = "hl7-receiver-refused"
+
+
+class IssuerMissing(Conflict):
+    """The message does not say who issued the patient ID, and nothing says it for its sender: it may be anyone's."""
+
+    code = "hl7-issuer-missing"
+
+
+class IssuerForeign(Conflict):
+    """This sender does not speak for the issuer of this patient ID."""
+
+    code = "hl7-issuer-foreign"
+
+
+class IssuersDiffer(Conflict):
+    """The two patient IDs are of different issuers: they are not joined."""
+
+    code = "hl7-issuers-differ"
+
+
+class MergeOlder(Conflict):
+    """A newer message says otherwise: nothing was joined."""
+
+    code = "hl7-merge-older"
+
+
+class StudiesLeft(Conflict):
+    """Studies under this patient ID name another person: they were left as they are."""
+
+    code = "hl7-studies-left"
+
+
+class ControlUnknown(Conflict):
+    """What is to be done with the order (ORC-1) has no meaning here."""
+
+    code = "hl7-control"
+
+
+class OrderOfAnother(Conflict):
+    """This order's number, or its patient ID, is another patient's."""
+
+    code = "hl7-order-of-another"
+
+
+class OrderNumberTooLong(Conflict):
+    """A number of the order has more than 16 characters, which DICOM cannot carry; let the mapping choose another."""
+
+    code = "hl7-order-number"
+
+
+class StudyUnknown(Conflict):
+    """The study that the report is about is not here."""
+
+    code = "hl7-study-unknown"
+
+
+class StudyAmbiguous(Conflict):
+    """Several studies could be the one that the report is about."""
+
+    code = "hl7-study-ambiguous"
+
+
+class ReportOfAnother(Conflict):
+    """The study that the report names is of another patient, or it is in doubt whether it is of this one."""
+
+    code = "hl7-report-of-another"
+
+
+class ReportEmpty(Conflict):
+    """The report has neither a text nor a PDF."""
+
+    code = "hl7-report-empty"
+
+
+class ReportWithdrawn(Conflict):
+    """The report is taken back by its sender: what was filed of it is for a person to look at."""
+
+    code = "hl7-report-withdrawn"
+
+
+class ReportPartsLeft(Conflict):
+    """The report was filed, but documents of it that are no PDF were left in the message."""
+
+    code = "hl7-report-parts"
+
+
+class ReportNotLanded(Unavailable):
+    """The report could not be kept as part of its study just now."""
+
+    code = "hl7-report-not-kept"

@@ -1,13 +1,14 @@
-"""The table of HL7 messages."""
+"""The tables of HL7: messages, what they say of patients, and the modality worklist that orders make."""
 
 from __future__ import annotations
 
-from datetime import datetime
+import uuid
+from datetime import date, datetime, time
 
-from sqlalchemy import Index, Integer, LargeBinary, String, Text
+from sqlalchemy import Date, Index, Integer, LargeBinary, String, Text, Time
 from sqlalchemy.orm import Mapped, mapped_column
 
-from radrelay.storage.columns import Base, Instant, Owned
+from radrelay.storage.columns import Base, Id, Instant, Owned
 
 
 class Hl7Message(Owned, Base):
@@ -53,3 +54,101 @@ class Hl7Message(Owned, Base):
     attempts: Mapped[int] = mapped_column(Integer)
     repeats: Mapped[int] = mapped_column(Integer)  # how often it came again
     replays: Mapped[int] = mapped_column(Integer)
+
+
+class Hl7Patient(Owned, Base):
+    """What a hospital's system says of a patient, by issuer and ID; the words of the newest message count.
+
+    `told_at` is when that was said, `visit_at` the same of where the patient is. `former` are names, birth dates and
+    sexes that were said before (JSON). `into_*` is the ID that this one was merged into, by a message of `into_port`.
+    """
+
+    __tablename__ = "hl7_patient"
+    __table_args__ = (
+        Index("ux_hl7_patient", "organisation_id", "issuer", "patient_id", unique=True),
+        Index("ix_hl7_patient_ward", "organisation_id", "ward"),
+        Index("ix_hl7_patient_changed", "changed_at"),
+    )
+
+    issuer: Mapped[str] = mapped_column(String(64))
+    patient_id: Mapped[str] = mapped_column(String(64))
+    name: Mapped[str] = mapped_column(Text)
+    birth_date: Mapped[date | None] = mapped_column(Date)
+    sex: Mapped[str] = mapped_column(String(1))
+    account_number: Mapped[str] = mapped_column(String(200))
+    identifiers: Mapped[str] = mapped_column(Text)  # JSON: value, authority, kind of each that was named
+    former: Mapped[str] = mapped_column(Text)
+    patient_class: Mapped[str] = mapped_column(String(20))
+    ward: Mapped[str] = mapped_column(String(100))
+    room: Mapped[str] = mapped_column(String(100))
+    bed: Mapped[str] = mapped_column(String(100))
+    facility: Mapped[str] = mapped_column(String(100))
+    visit_number: Mapped[str] = mapped_column(String(100))
+    admitted_at: Mapped[datetime | None] = mapped_column(Instant)
+    discharged_at: Mapped[datetime | None] = mapped_column(Instant)
+    into_issuer: Mapped[str] = mapped_column(String(64))
+    into_patient_id: Mapped[str] = mapped_column(String(64))
+    into_port: Mapped[str] = mapped_column(String(64))
+    merged_at: Mapped[datetime | None] = mapped_column(Instant)
+    port: Mapped[str] = mapped_column(String(64))
+    message_id: Mapped[uuid.UUID] = mapped_column(Id)  # the last that changed it
+    told_at: Mapped[datetime | None] = mapped_column(Instant)
+    visit_at: Mapped[datetime | None] = mapped_column(Instant)
+    changed_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class WorklistItem(Owned, Base):
+    """One scheduled procedure step of an order, as modalities are told of it.
+
+    `state` is scheduled, held, started, done, cancelled or discontinued. `scheduled_date` and `scheduled_time` are the
+    site's (DICOM has no zone here). `said_at` is when the order said so.
+    """
+
+    __tablename__ = "worklist_item"
+    __table_args__ = (
+        Index("ix_worklist_item_placer", "organisation_id", "placer_number"),
+        Index("ix_worklist_item_filler", "organisation_id", "filler_number"),
+        Index("ix_worklist_item_accession", "organisation_id", "accession_number"),
+        Index("ix_worklist_item_patient", "organisation_id", "patient_id", "patient_issuer"),
+        Index("ix_worklist_item_due", "organisation_id", "state", "scheduled_date", "scheduled_time", "id"),
+        Index("ix_worklist_item_study", "organisation_id", "study_uid"),
+        Index("ix_worklist_item_changed", "changed_at"),
+    )
+
+    port: Mapped[str] = mapped_column(String(64))
+    patient_issuer: Mapped[str] = mapped_column(String(64))
+    patient_id: Mapped[str] = mapped_column(String(64))
+    patient_name: Mapped[str] = mapped_column(Text)
+    patient_birth_date: Mapped[date | None] = mapped_column(Date)
+    patient_sex: Mapped[str] = mapped_column(String(1))
+    visit_number: Mapped[str] = mapped_column(String(64))
+    patient_location: Mapped[str] = mapped_column(String(64))
+    placer_number: Mapped[str] = mapped_column(String(64))
+    filler_number: Mapped[str] = mapped_column(String(64))
+    accession_number: Mapped[str] = mapped_column(String(16))
+    requested_procedure_id: Mapped[str] = mapped_column(String(16))
+    step_id: Mapped[str] = mapped_column(String(16))
+    study_uid: Mapped[str] = mapped_column(String(64))
+    procedure_code: Mapped[str] = mapped_column(String(64))
+    procedure_text: Mapped[str] = mapped_column(Text)
+    procedure_scheme: Mapped[str] = mapped_column(String(64))
+    protocol_code: Mapped[str] = mapped_column(String(64))
+    protocol_text: Mapped[str] = mapped_column(Text)
+    protocol_scheme: Mapped[str] = mapped_column(String(64))
+    modality: Mapped[str] = mapped_column(String(16))
+    scheduled_date: Mapped[date | None] = mapped_column(Date)
+    scheduled_time: Mapped[time | None] = mapped_column(Time)
+    station_ae_titles: Mapped[str] = mapped_column(String(400))  # a backslash before, between and behind them
+    station_name: Mapped[str] = mapped_column(String(64))
+    location: Mapped[str] = mapped_column(String(64))
+    priority: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str] = mapped_column(Text)
+    requesting_physician: Mapped[str] = mapped_column(Text)
+    performing_physician: Mapped[str] = mapped_column(Text)
+    referring_physician: Mapped[str] = mapped_column(Text)
+    comments: Mapped[str] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(String(16))
+    message_id: Mapped[uuid.UUID] = mapped_column(Id)  # the last that changed it
+    said_at: Mapped[datetime] = mapped_column(Instant)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    changed_at: Mapped[datetime] = mapped_column(Instant)

@@ -68,10 +68,11 @@ class KeptMessage:
     replays: int
 
 
-Handler = Callable[[Session, KeptMessage, Content], None]
+Handler = Callable[[Session, KeptMessage, Content], RadrelayError | None]
 """Acts on a message in the caller's transaction; raises an error of `RadrelayError` for what cannot be done.
 
-One that raises `Unavailable` is called again later. It may be called again for a message that is replayed.
+One that raises `Unavailable` is called again later. It may be called again for a message that is replayed. An error
+that is returned is noted with the message, which is done: some of it is for a person to look at.
 """
 
 
@@ -163,8 +164,7 @@ class Processor:
         try:
             content = self._content(message)
             with session.begin_nested():
-                for handler in self._handlers_of(message.type):
-                    handler(session, _kept(message), content)
+                said = [one(session, _kept(message), content) for one in self._handlers_of(message.type)]
         except Unavailable as error:
             return self._again(message, Trouble.of(error))
         except RadrelayError as error:
@@ -175,7 +175,8 @@ class Processor:
             if message.attempts + 1 >= MOST_FAULTS:
                 return self._end(message, FAILED, trouble)
             return self._again(message, trouble)
-        return self._end(message, DONE, None)
+        remark = next(filter(None, said), None)
+        return self._end(message, DONE, None if remark is None else Trouble.of(remark))
 
     def _content(self, message: Hl7Message) -> Content:
         """Return what a message says by the mapping of today; raises what it is refused by."""

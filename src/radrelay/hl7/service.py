@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from radrelay.hl7.errors import MessageNotFound, NothingToReplay
 from radrelay.hl7.keeping import WAITING, Inbox, names_of
-from radrelay.hl7.models import Hl7Message
+from radrelay.hl7.models import Hl7Message, Hl7Patient, WorklistItem
 from radrelay.hl7.sealing import Seal
 
 MOST_LISTED = 200
@@ -100,6 +100,15 @@ def _asked(query: MessageQuery) -> list[sa.ColumnElement[bool]]:
     return asked
 
 
+def listed_message(session: Session, organisation_id: uuid.UUID, message_id: uuid.UUID) -> ListedMessage:
+    """Return one message without what it says; raises `MessageNotFound`."""
+    mine = (Hl7Message.organisation_id == organisation_id, Hl7Message.id == message_id)
+    row = session.execute(sa.select(*_LISTED).where(*mine)).one_or_none()
+    if row is None:
+        raise MessageNotFound
+    return ListedMessage(*row)
+
+
 def message_bytes(session: Session, seal: Seal, organisation_id: uuid.UUID, message_id: uuid.UUID) -> bytes:
     """Return what a message says; raises `MessageNotFound` and `ContentDamaged`."""
     row = _get(session, organisation_id, message_id)
@@ -141,7 +150,22 @@ def forget_old(session: Session, now: datetime, keep_days: int, limit: int = FOR
 
 
 def forget_patient(session: Session, organisation_id: uuid.UUID, issuer: str, patient_id: str) -> int:
-    """Delete every message about a patient, received or sent, one that waits, too; returns how many."""
+    """Delete every message about a patient, received or sent, one that waits, too, and what was kept of them.
+
+    Returns how many messages.
+    """
+    session.execute(
+        sa.delete(Hl7Patient).where(
+            Hl7Patient.organisation_id == organisation_id, Hl7Patient.issuer == issuer,
+            Hl7Patient.patient_id == patient_id,
+        )
+    )  # fmt: skip
+    session.execute(
+        sa.delete(WorklistItem).where(
+            WorklistItem.organisation_id == organisation_id, WorklistItem.patient_issuer == issuer,
+            WorklistItem.patient_id == patient_id,
+        )
+    )  # fmt: skip
     named = sa.or_(Hl7Message.patient_id == patient_id, Hl7Message.prior_patient_id == patient_id)
     found = session.execute(
         sa.select(Hl7Message.id, Hl7Message.lanes).where(Hl7Message.organisation_id == organisation_id, named)

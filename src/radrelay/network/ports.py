@@ -233,6 +233,14 @@ class QueryPort(Protocol):
         ...
 
 
+class WorklistPort(Protocol):
+    """Answers modalities that ask for their work; decides itself what this peer may see (`errors.Forbidden` → 0124)."""
+
+    def items(self, peer: Peer, keys: Sequence[Key]) -> Iterator[Sequence[Element]]:
+        """Yield the items that match, each with what the keys ask for (PS3.4 K.4)."""
+        ...
+
+
 class CommitmentPort(Protocol):
     """Keeps storage commitment requests until their report was answered, whatever happens to this process."""
 
@@ -251,11 +259,12 @@ class CommitmentPort(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What a listener serves: without `query` storage and verification only, without `commitments` no commitment."""
+    """What a listener serves: without `query` storage and verification only, without the others none of theirs."""
 
     storage: StoragePort
     admission: AdmissionPort
     query: QueryPort | None = None
     commitments: CommitmentPort | None = None
+    worklist: WorklistPort | None = None
     retrieve_ae: Callable[[str], str] = str
     """Gives the AE title that what is found is fetched by, of the title that was called; by itself that same one."""

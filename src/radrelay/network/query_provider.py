@@ -5,7 +5,7 @@ Matching is the port's matter. Responses that are ready together leave in one wr
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from time import monotonic
 
 import structlog
@@ -34,6 +34,7 @@ UNIQUE_KEYS: dict[Level, int] = {
     "SERIES": 0x0020000E,
     "IMAGE": 0x00080018,
 }
+WORKLIST = "WORKLIST"
 BATCH_BYTES = 64 * 1024
 BATCH_S = 0.02
 
@@ -54,14 +55,24 @@ class WrongContext(Invalid):
 
 def read_query(session: Session, context: Context, request: CommandSet, service: Service) -> Query:
     """Read a request's identifier; raises a `RadrelayError` whose status answers the request."""
-    if not request.has_data_set:
-        raise Invalid("the identifier is missing")
-    data = session.read_data_set(context, IDENTIFIER_BYTES)
-    session.channel.message_ended()
+    data = _read(session, context, request)
     if context.service is not service or context.model is None:
         raise WrongContext
     keys = identifier.decode(data, context.transfer_syntax)
     return make_query(context.model, keys, relational=context.relational)
+
+
+def read_keys(session: Session, context: Context, request: CommandSet) -> tuple[Key, ...]:
+    """Read the identifier of a request that has no level (PS3.4 K.4.1.1.3.1)."""
+    return identifier.decode(_read(session, context, request), context.transfer_syntax)
+
+
+def _read(session: Session, context: Context, request: CommandSet) -> bytes:
+    if not request.has_data_set:
+        raise Invalid("the identifier is missing")
+    data = session.read_data_set(context, IDENTIFIER_BYTES)
+    session.channel.message_ended()
+    return data
 
 
 def make_query(model: Model, keys: Sequence[Key], *, relational: bool) -> Query:
@@ -75,11 +86,12 @@ def make_query(model: Model, keys: Sequence[Key], *, relational: bool) -> Query:
 
 
 class QueryProvider:
-    """Answers the C-FIND requests of one association."""
+    """Answers the C-FIND requests of one association: of the archive, and of the worklist where there is one."""
 
     def __init__(self, session: Session, query: QueryPort) -> None:
         self._session = session
         self._query = query
+        self._worklist = session.services.worklist
 
     def find(self, context: Context, request: CommandSet) -> None:
         """Serve one C-FIND-RQ up to its last response."""
@@ -88,11 +100,9 @@ class QueryProvider:
         count, status, comment = 0, SUCCESS, ""
         level = ""
         try:
-            query = read_query(session, context, request, Service.FIND)
-            level = query.level
-            matches = self._query.find(session.peer, query)
+            level, matches, added = self._ask(context, request)
             try:
-                count, cancelled = self._send_matches(context, request, query, matches)
+                count, cancelled = self._send_matches(context, request, added, matches)
             finally:
                 close = getattr(matches, "close", None)
                 if close:
@@ -110,14 +120,22 @@ class QueryProvider:
         )
         session.respond(context, request, status, comment)
 
+    def _ask(self, context: Context, request: CommandSet) -> tuple[str, Iterator[Sequence[Element]], list[Element]]:
+        """Return the level of a request, what matches it, and what each answer has beside that."""
+        session = self._session
+        if context.service is Service.WORKLIST and self._worklist is not None:
+            return WORKLIST, self._worklist.items(session.peer, read_keys(session, context, request)), []
+        query = read_query(session, context, request, Service.FIND)
+        retrieve_ae = session.services.retrieve_ae(session.peer.called_ae)
+        added: list[Element] = [(QUERY_LEVEL, "CS", query.level), (RETRIEVE_AE, "AE", retrieve_ae)]
+        return query.level, self._query.find(session.peer, query), added
+
     def _send_matches(
-        self, context: Context, request: CommandSet, query: Query, matches: Iterable[Sequence[Element]]
+        self, context: Context, request: CommandSet, added: Sequence[Element], matches: Iterable[Sequence[Element]]
     ) -> tuple[int, bool]:
         """Send matches as pending responses; return how many, and whether the peer cancelled."""
         session, channel = self._session, self._session.channel
         pending = command.response(request, PENDING, data_set=True)
-        retrieve_ae = session.services.retrieve_ae(session.peer.called_ae)
-        added: list[Element] = [(QUERY_LEVEL, "CS", query.level), (RETRIEVE_AE, "AE", retrieve_ae)]
         batch = bytearray()
         flushed = 0.0
         count = 0

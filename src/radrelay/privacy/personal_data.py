@@ -211,7 +211,7 @@ KEPT: dict[str, Kept] = {
         untold="holding_id parcel_id record_id pack_id pack_entry", why=WORKING,
     ),
     "study_correction": _kept(
-        "study_id number at by reason after done_at", _study, untold="request_id before",
+        "study_id number at by reason after done_at", _study, untold="request_id before follows",
         why="before it may have been under another person's name",
     ),
     "study_sender": _kept("study_id calling_ae called_ae", _study, untold="source_id", why=ELSEWHERE),
@@ -245,6 +245,19 @@ KEPT: dict[str, Kept] = {
         " processed_at", _patient,
         untold="prior_patient_id lanes answer error error_code error_facts peer size digest sealed next_attempt_at"
         " attempts repeats replays", why=f"{WORKING}; what another system says of a patient is told by that system",
+    ),
+    "hl7_patient": _kept(
+        "issuer patient_id name birth_date sex account_number identifiers former patient_class ward room bed facility"
+        " visit_number admitted_at discharged_at into_issuer into_patient_id merged_at told_at", _patient,
+        untold="port into_port message_id visit_at changed_at", why=WORKING,
+    ),
+    "worklist_item": _kept(
+        "patient_issuer patient_id patient_name patient_birth_date patient_sex visit_number patient_location"
+        " placer_number filler_number accession_number requested_procedure_id step_id study_uid procedure_code"
+        " procedure_text procedure_scheme protocol_code protocol_text protocol_scheme modality scheduled_date"
+        " scheduled_time station_ae_titles station_name location priority reason requesting_physician"
+        " performing_physician referring_physician comments state said_at created_at", _patient,
+        untold="port message_id changed_at", why=WORKING,
     ),
     "delivery": _kept(
         "study_id state total sent failed created_at finished_at", _study,

@@ -26,7 +26,7 @@ from radrelay.settings.base import GIB, HOUR_S, LOOPBACK, MIB, Section
 from radrelay.settings.counting import StatisticsSettings
 from radrelay.settings.elsewhere import DirectorySettings, OidcSettings, is_protected
 from radrelay.settings.fetching import RetrieveSettings
-from radrelay.settings.hospital import Hl7Port, Hl7Settings
+from radrelay.settings.hospital import Hl7Port, Hl7Receiver, Hl7Settings
 from radrelay.settings.keeping import (
     AuditSettings,
     DatabaseSettings,
@@ -63,6 +63,7 @@ __all__ = [
     "DirectorySettings",
     "DisplaySettings",
     "Hl7Port",
+    "Hl7Receiver",
     "Hl7Settings",
     "IdentitySettings",
     "IntakeSettings",

@@ -29,12 +29,41 @@ class Hl7Port(Section):
         "auto", description="auto: as MSH-15 and MSH-16 ask; original: always one AA, AE or AR"
     )
     mapping: Path | None = Field(None, description="TOML file of what is different from the shipped mapping")
+    issuers: tuple[str, ...] = Field(
+        (), description="issuers of patient IDs that these senders speak for; empty: for each that they name"
+    )
+    coerce: tuple[Literal["merges", "demographics"], ...] = Field(
+        (),
+        description="what studies follow in, their originals kept: merges (joined and changed patient IDs), "
+        "demographics (name, birth date, sex); empty: they stay as they came",
+    )
+
+
+class Hl7Receiver(Section):
+    """Where HL7 messages are sent to (MLLP)."""
+
+    name: str = Field(
+        description="what the receiver is called in lists and in what is kept", min_length=1, max_length=64
+    )
+    host: str = Field(description="its address")
+    port: int = Field(description="its port", ge=1, le=65535)
+    organisation: str = Field("", description="whose messages go there; empty: the first organisation's")
+    tls: bool = Field(False, description="speak TLS, and check its certificate")
+    tls_ca: Path | None = Field(None, description="PEM of the authorities that are trusted; none: the system's")
+    application: str = Field("", description="its application (MSH-5)", max_length=100)
+    facility: str = Field("", description="its facility (MSH-6)", max_length=100)
+    reports: Literal["ORU", "MDM"] = Field("ORU", description="as which message it takes reports")
+    character_set: str = Field("UNICODE UTF-8", description="what is written in, as MSH-18 names it")
+    answer_timeout_s: float = Field(30.0, description="time for its acknowledgement", gt=0)
 
 
 class Hl7Settings(Section):
     """HL7 v2; without `ports` none is listened for."""
 
     ports: tuple[Hl7Port, ...] = Field((), description="where messages are taken: a list of tables with name, port …")
+    receivers: tuple[Hl7Receiver, ...] = Field(
+        (), description="where messages are sent to: a list of tables with name, host, port …"
+    )
     tls_certificate: Path | None = Field(None, description="PEM chain of ports with TLS")
     tls_key: Path | None = Field(None, description="PEM key of that")
     tls_ca: Path | None = Field(None, description="PEM of the authorities whose client certificates are demanded")
@@ -49,13 +78,21 @@ class Hl7Settings(Section):
         0.0, description="a connection that says nothing for so long is closed; 0: never", ge=0
     )
     keep_days: int = Field(30, description="days that messages are kept", ge=1, le=3650)
+    keep_worklist_days: int = Field(30, description="days that worklist items are kept after theirs", ge=1, le=3650)
+    worklist_own_only: bool = Field(
+        False, description="tell a modality only of what is scheduled for its own AE title, or for none"
+    )
+    keep_patients_days: int = Field(
+        366, description="days that a patient whom no message names any more is remembered", ge=1, le=3650
+    )
 
     @model_validator(mode="after")
     def _unlike(self) -> Self:
         """Refuse two ports of one name, and TLS without a certificate."""
-        names = [one.name for one in self.ports]
-        if len(set(names)) != len(names):
-            raise ValueError("ports: each has a name of its own")
+        for what, some in (("ports", self.ports), ("receivers", self.receivers)):
+            names = [one.name for one in some]
+            if len(set(names)) != len(names):
+                raise ValueError(f"{what}: each has a name of its own")
         if any(one.tls for one in self.ports) and (self.tls_certificate is None or self.tls_key is None):
             raise ValueError("ports: TLS needs tls_certificate and tls_key")
         return self

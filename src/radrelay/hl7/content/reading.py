@@ -101,7 +101,9 @@ def _adt(header: Header, reader: Reader, patient: Patient) -> Adt:
         merges = tuple(reader.within(one).merge() for one in reader.message.groups("PID"))
     told = reader.message.first("EVN")
     happened = None if told is None else parse_time(told.value(6) or told.value(2), reader.mapping.zone)
-    return Adt(event, patient, reader.visit(), merges, happened)
+    entered = "" if told is None else told.value(2)
+    recorded = parse_time(entered, reader.mapping.zone) if len(entered) > len("YYYYMMDD") else None
+    return Adt(event, patient, reader.visit(), merges, happened, recorded)
 
 
 def _orders(reader: Reader) -> Iterator[Order]:

@@ -73,13 +73,17 @@ class Merge:
 
 @dataclass(frozen=True, slots=True)
 class Adt:
-    """What happened to a patient, with merges where that is what happened."""
+    """What happened to a patient, with merges where that is what happened.
+
+    `recorded_at` is when it was entered (EVN-2), None where only the day is said.
+    """
 
     event: PatientEvent
     patient: Patient
     visit: Visit = Visit()
     merges: tuple[Merge, ...] = ()
     happened_at: datetime | None = None
+    recorded_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

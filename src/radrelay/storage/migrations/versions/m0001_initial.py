@@ -619,6 +619,99 @@ def tables() -> None:
     op.create_index("ix_hl7_message_state", "hl7_message", ["direction", "state", "id"], unique=False)
     op.create_index("ux_hl7_message_digest", "hl7_message", ["organisation_id", "digest"], unique=True)
     op.create_table(
+        "hl7_patient",
+        sa.Column("issuer", sa.String(length=64), nullable=False),
+        sa.Column("patient_id", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("birth_date", sa.Date(), nullable=True),
+        sa.Column("sex", sa.String(length=1), nullable=False),
+        sa.Column("account_number", sa.String(length=200), nullable=False),
+        sa.Column("identifiers", sa.Text(), nullable=False),
+        sa.Column("former", sa.Text(), nullable=False),
+        sa.Column("patient_class", sa.String(length=20), nullable=False),
+        sa.Column("ward", sa.String(length=100), nullable=False),
+        sa.Column("room", sa.String(length=100), nullable=False),
+        sa.Column("bed", sa.String(length=100), nullable=False),
+        sa.Column("facility", sa.String(length=100), nullable=False),
+        sa.Column("visit_number", sa.String(length=100), nullable=False),
+        sa.Column("admitted_at", Instant(), nullable=True),
+        sa.Column("discharged_at", Instant(), nullable=True),
+        sa.Column("into_issuer", sa.String(length=64), nullable=False),
+        sa.Column("into_patient_id", sa.String(length=64), nullable=False),
+        sa.Column("into_port", sa.String(length=64), nullable=False),
+        sa.Column("merged_at", Instant(), nullable=True),
+        sa.Column("port", sa.String(length=64), nullable=False),
+        sa.Column("message_id", Id(), nullable=False),
+        sa.Column("told_at", Instant(), nullable=True),
+        sa.Column("visit_at", Instant(), nullable=True),
+        sa.Column("changed_at", Instant(), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_hl7_patient")),
+    )
+    op.create_index("ix_hl7_patient_changed", "hl7_patient", ["changed_at"], unique=False)
+    op.create_index("ix_hl7_patient_ward", "hl7_patient", ["organisation_id", "ward"], unique=False)
+    op.create_index("ux_hl7_patient", "hl7_patient", ["organisation_id", "issuer", "patient_id"], unique=True)
+    op.create_table(
+        "worklist_item",
+        sa.Column("port", sa.String(length=64), nullable=False),
+        sa.Column("patient_issuer", sa.String(length=64), nullable=False),
+        sa.Column("patient_id", sa.String(length=64), nullable=False),
+        sa.Column("patient_name", sa.Text(), nullable=False),
+        sa.Column("patient_birth_date", sa.Date(), nullable=True),
+        sa.Column("patient_sex", sa.String(length=1), nullable=False),
+        sa.Column("visit_number", sa.String(length=64), nullable=False),
+        sa.Column("patient_location", sa.String(length=64), nullable=False),
+        sa.Column("placer_number", sa.String(length=64), nullable=False),
+        sa.Column("filler_number", sa.String(length=64), nullable=False),
+        sa.Column("accession_number", sa.String(length=16), nullable=False),
+        sa.Column("requested_procedure_id", sa.String(length=16), nullable=False),
+        sa.Column("step_id", sa.String(length=16), nullable=False),
+        sa.Column("study_uid", sa.String(length=64), nullable=False),
+        sa.Column("procedure_code", sa.String(length=64), nullable=False),
+        sa.Column("procedure_text", sa.Text(), nullable=False),
+        sa.Column("procedure_scheme", sa.String(length=64), nullable=False),
+        sa.Column("protocol_code", sa.String(length=64), nullable=False),
+        sa.Column("protocol_text", sa.Text(), nullable=False),
+        sa.Column("protocol_scheme", sa.String(length=64), nullable=False),
+        sa.Column("modality", sa.String(length=16), nullable=False),
+        sa.Column("scheduled_date", sa.Date(), nullable=True),
+        sa.Column("scheduled_time", sa.Time(), nullable=True),
+        sa.Column("station_ae_titles", sa.String(length=400), nullable=False),
+        sa.Column("station_name", sa.String(length=64), nullable=False),
+        sa.Column("location", sa.String(length=64), nullable=False),
+        sa.Column("priority", sa.String(length=16), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("requesting_physician", sa.Text(), nullable=False),
+        sa.Column("performing_physician", sa.Text(), nullable=False),
+        sa.Column("referring_physician", sa.Text(), nullable=False),
+        sa.Column("comments", sa.Text(), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("message_id", Id(), nullable=False),
+        sa.Column("said_at", Instant(), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("changed_at", Instant(), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_worklist_item")),
+    )
+    op.create_index(
+        "ix_worklist_item_accession", "worklist_item", ["organisation_id", "accession_number"], unique=False
+    )
+    op.create_index("ix_worklist_item_changed", "worklist_item", ["changed_at"], unique=False)
+    op.create_index(
+        "ix_worklist_item_due",
+        "worklist_item",
+        ["organisation_id", "state", "scheduled_date", "scheduled_time", "id"],
+        unique=False,
+    )
+    op.create_index("ix_worklist_item_filler", "worklist_item", ["organisation_id", "filler_number"], unique=False)
+    op.create_index(
+        "ix_worklist_item_patient", "worklist_item", ["organisation_id", "patient_id", "patient_issuer"], unique=False
+    )
+    op.create_index("ix_worklist_item_placer", "worklist_item", ["organisation_id", "placer_number"], unique=False)
+    op.create_index("ix_worklist_item_study", "worklist_item", ["organisation_id", "study_uid"], unique=False)
+    op.create_table(
         "holding",
         sa.Column("study_id", Id(), nullable=False),
         sa.Column("source_id", Id(), nullable=False),
@@ -691,6 +784,7 @@ def tables() -> None:
         sa.Column("before", sa.Text(), nullable=False),
         sa.Column("after", sa.Text(), nullable=False),
         sa.Column("request_id", Id(), nullable=True),
+        sa.Column("follows", sa.Boolean(), nullable=False),
         sa.Column("done_at", Instant(), nullable=True),
         sa.Column("organisation_id", Id(), nullable=False),
         sa.Column("id", Id(), nullable=False),

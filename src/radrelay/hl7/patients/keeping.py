@@ -1,0 +1,183 @@
+"""The rows of patients: what a message says newer than what is known counts, what is older only fills what is empty."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from radrelay.hl7.content import Adt, Patient, Visit
+from radrelay.hl7.errors import MergeOlder
+from radrelay.hl7.models import Hl7Patient
+
+MOST_FORMER = 5
+LONGEST_CHAIN = 32
+FORGOTTEN_AT_ONCE = 500
+Key = tuple[str, str]
+"""Issuer and patient ID."""
+
+
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """Which message says something: whose, by which port, and when it was said."""
+
+    organisation_id: uuid.UUID
+    message_id: uuid.UUID
+    port: str
+    at: datetime
+    now: datetime
+
+
+def find_patient(session: Session, organisation_id: uuid.UUID, key: Key) -> Hl7Patient | None:
+    """Return what is known of an issuer's patient ID."""
+    return session.scalar(
+        sa.select(Hl7Patient).where(
+            Hl7Patient.organisation_id == organisation_id, Hl7Patient.issuer == key[0], Hl7Patient.patient_id == key[1]
+        )
+    )
+
+
+def survivor(session: Session, row: Hl7Patient) -> Hl7Patient:
+    """Return the patient that this one has become, by however many merges; itself if it was not merged."""
+    seen = {row.id}
+    for _ in range(LONGEST_CHAIN):
+        if not row.into_patient_id:
+            return row
+        following = find_patient(session, row.organisation_id, (row.into_issuer, row.into_patient_id))
+        if following is None or following.id in seen:
+            return row
+        row = following
+        seen.add(row.id)
+    return row
+
+
+def keep_demographics(session: Session, saying: Saying, patient: Patient) -> Hl7Patient:
+    """Note what is said of a patient, and return the row; what is older than that changes nothing."""
+    row = find_patient(session, saying.organisation_id, patient.key)
+    if row is None:
+        row = _new(saying, patient)
+        session.add(row)
+    if row.told_at is not None and saying.at < row.told_at:
+        session.flush()
+        return row
+    before = told(row)
+    for name, value in _said(patient).items():
+        if value or name in patient.cleared:
+            setattr(row, name, value)
+    if any(before.values()) and before != told(row):
+        _remember(row, before)
+    known = [[one.value, one.authority.name, one.kind] for one in patient.identifiers]
+    row.identifiers = json.dumps(known, ensure_ascii=False)
+    row.told_at, row.port = saying.at, saying.port
+    row.message_id, row.changed_at = saying.message_id, saying.now
+    session.flush()
+    return row
+
+
+def keep_visit(session: Session, saying: Saying, row: Hl7Patient, adt: Adt) -> None:
+    """Note where a patient is; what is older than what is known changes nothing."""
+    if row.visit_at is not None and saying.at < row.visit_at:
+        return
+    if adt.event in ("add-person", "update-person", "merge", "change-id"):
+        return
+    other = bool(adt.visit.number and row.visit_number and adt.visit.number != row.visit_number)
+    if adt.event in ("cancel-admit", "discharge", "cancel-discharge") and other:
+        return  # of another visit than the one that is known
+    if adt.event == "cancel-admit":
+        _set_visit(row, Visit())
+    else:
+        if other:
+            _set_visit(row, Visit())
+        _set_visit(row, adt.visit, keep=True)
+    if adt.event == "discharge":
+        row.discharged_at = adt.visit.discharged_at or adt.happened_at or saying.at
+    elif adt.event != "update":
+        row.discharged_at = None
+    row.visit_at, row.message_id, row.changed_at = saying.at, saying.message_id, saying.now
+    session.flush()
+
+
+def keep_merge(session: Session, saying: Saying, row: Hl7Patient, prior: Patient) -> Hl7Patient:
+    """Note that an ID is no more and which goes on; returns the row of the one that is no more.
+
+    Raises `MergeOlder` where it was said later that the other way round is right, or another ID goes on.
+    """
+    gone = find_patient(session, saying.organisation_id, prior.key)
+    if gone is None:
+        gone = _new(saying, prior)
+        gone.name = prior.name
+        session.add(gone)
+    elif gone.merged_at is not None and saying.at < gone.merged_at:
+        raise MergeOlder
+    if row.into_patient_id:
+        if row.merged_at is not None and saying.at < row.merged_at:
+            raise MergeOlder
+        row.into_issuer = row.into_patient_id = row.into_port = ""
+        row.merged_at = None
+    gone.into_issuer, gone.into_patient_id = row.issuer, row.patient_id
+    gone.merged_at, gone.into_port = saying.at, saying.port
+    gone.message_id, gone.changed_at = saying.message_id, saying.now
+    row.changed_at = saying.now
+    session.flush()
+    return gone
+
+
+def told(row: Hl7Patient) -> dict[str, str]:
+    """Return what says who a patient is: name, birth date as YYYYMMDD, sex."""
+    born = "" if row.birth_date is None else f"{row.birth_date:%Y%m%d}"
+    return {"name": row.name, "birth_date": born, "sex": row.sex}
+
+
+def ever_told(row: Hl7Patient) -> list[Mapping[str, str]]:
+    """Return what says who a patient is, now and before."""
+    return [told(row), *json.loads(row.former)]
+
+
+def forget_patients(session: Session, now: datetime, keep_days: int) -> int:
+    """Delete rows that no message has changed for so long; returns how many."""
+    over = sa.select(Hl7Patient.id).where(Hl7Patient.changed_at < now - timedelta(days=keep_days))
+    ids = list(session.scalars(over.limit(FORGOTTEN_AT_ONCE)))
+    if ids:
+        session.execute(sa.delete(Hl7Patient).where(Hl7Patient.id.in_(ids)))
+    return len(ids)
+
+
+def _new(saying: Saying, patient: Patient) -> Hl7Patient:
+    return Hl7Patient(
+        organisation_id=saying.organisation_id, issuer=patient.issuer, patient_id=patient.patient_id, name="",
+        birth_date=None, sex="", account_number="", identifiers="[]", former="[]", patient_class="", ward="", room="",
+        bed="", facility="", visit_number="", admitted_at=None, discharged_at=None, into_issuer="", into_patient_id="",
+        into_port="", merged_at=None, port=saying.port, message_id=saying.message_id, told_at=None, visit_at=None,
+        changed_at=saying.now,
+    )  # fmt: skip
+
+
+def _said(patient: Patient) -> dict[str, str | date | None]:
+    return {
+        "name": patient.name, "birth_date": patient.birth_date, "sex": patient.sex[:1],
+        "account_number": patient.account_number[:200],
+    }  # fmt: skip
+
+
+def _remember(row: Hl7Patient, before: dict[str, str]) -> None:
+    former = [one for one in json.loads(row.former) if one not in (before, told(row))]
+    row.former = json.dumps([before, *former][:MOST_FORMER], ensure_ascii=False)
+
+
+def _set_visit(row: Hl7Patient, visit: Visit, *, keep: bool = False) -> None:
+    """Write a visit; `keep`: what it does not say stays, but a ward brings its own room and bed."""
+    if keep and visit.ward:
+        row.ward, row.room, row.bed = visit.ward[:100], visit.room[:100], visit.bed[:100]
+    values = {
+        "patient_class": visit.patient_class[:20], "ward": visit.ward[:100], "room": visit.room[:100],
+        "bed": visit.bed[:100], "facility": visit.facility[:100], "visit_number": visit.number[:100],
+        "admitted_at": visit.admitted_at,
+    }  # fmt: skip
+    for name, value in values.items():
+        if value or not keep:
+            setattr(row, name, value)

@@ -1,0 +1,168 @@
+"""ADT messages keep patient data true, and studies follow as it is set: merges, old news, others' IDs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from radrelay.archive.models import Correction
+from radrelay.audit.models import AuditEvent
+from radrelay.hl7.models import Hl7Patient
+from radrelay.hl7.patients import find_patient, survivor
+from tests.hl7.hospital import ISSUER, Hospital, hospital
+from tests.hl7.samples import adt, merge
+
+BOTH = ("merges", "demographics")
+
+
+@pytest.fixture
+def there(tmp_path: Path) -> Iterator[Hospital]:
+    with hospital(tmp_path, coerce=BOTH) as opened:
+        yield opened
+
+
+def known(there: Hospital, patient_id: str = "4711", issuer: str = ISSUER) -> Hl7Patient:
+    with there.database.read() as session:
+        row = find_patient(session, there.org, (issuer, patient_id))
+        session.expunge_all()
+    assert row is not None
+    return row
+
+
+def becomes(there: Hospital, patient_id: str) -> str:
+    with there.database.read() as session:
+        row = find_patient(session, there.org, (ISSUER, patient_id))
+        assert row is not None
+        return survivor(session, row).patient_id
+
+
+def test_patient_is_kept_as_the_newest_message_says_whatever_the_order_and_where_they_are(there: Hospital) -> None:
+    assert there.tell(
+        adt("A01", "1", at="20260301080000", place="CHI^302^2^IN", visit="V1"),
+        adt("A08", "2", at="20260301100000", name="Maier^Anna"),
+        adt("A08", "3", at="20260301090000", name="Alt^Anna"),
+        adt("A02", "4", at="20260301110000", name="Maier^Anna", place="ITS^1^1^IN"),
+        adt("A02", "5", at="20260301093000", name="Maier^Anna", place="URO^1^1^IN"),
+    ) == ["done"] * 5  # fmt: skip
+    row = known(there)
+    assert (row.name, row.ward, row.bed, row.discharged_at) == ("Maier^Anna", "ITS", "1", None)
+    there.tell(adt("A12", "6", at="20260301111000", place="CHI^302^2^IN", name="Maier^Anna"))
+    assert known(there).ward == "CHI"
+    there.tell(adt("A03", "7", at="20260301112000", visit="V1", name="Maier^Anna"))
+    assert known(there).discharged_at is not None
+    there.tell(adt("A13", "8", at="20260301113000", visit="V1", name="Maier^Anna"))
+    assert known(there).discharged_at is None
+    there.tell(adt("A11", "9", at="20260301114000", visit="V2"))
+    assert known(there).ward == "CHI", "another visit is cancelled"
+    there.tell(adt("A11", "10", at="20260301115000", visit="V1"))
+    assert (known(there).ward, known(there).visit_number) == ("", "")
+    there.tell(adt("A31", "11", at="20260301115500", name='""', born='""'))
+    assert (known(there).name, known(there).birth_date) == ("", None), 'what is "" is to be deleted'
+
+
+def test_studies_follow_a_new_name_their_originals_kept_and_devices_that_do_not_know_it_yet(there: Hospital) -> None:
+    there.tell(adt("A01", "1", at="20260301080000"))
+    first = there.scan()
+    assert there.tell(adt("A08", "2", at="20260301090000", name="Schmidt^Anna")) == ["done"]
+    assert there.studies() == {"1.2.3": ("4711", "Schmidt^Anna")}
+    second, third = there.scan(), there.scan(name="Schmidt^Anna")
+    there.finish()
+    assert there.quarantined() == 0
+    objects = there.objects()
+    assert {str(one.PatientName) for one in objects.values()} == {"Schmidt^Anna"}
+    for uid in (first, second):
+        (item,) = objects[uid].OriginalAttributesSequence
+        assert item.ModifiedAttributesSequence[0].PatientName == "Müller^Anna"
+        assert item.ModifyingSystem == "Radrelay, HL7, KIS"
+    assert "OriginalAttributesSequence" not in objects[third]
+    there.scan(study="1.2.4")
+    there.finish()
+    assert there.studies()["1.2.4"] == ("4711", "Schmidt^Anna"), "a later study of the same person, too"
+    there.tell(adt("A08", "2", at="20260301090000", name="Schmidt^Anna"))
+    with there.database.read() as session:
+        assert session.scalar(sa.select(sa.func.count()).select_from(Correction)) == 2, "the same twice adds nothing"
+        events = list(session.scalars(sa.select(AuditEvent.action).where(AuditEvent.action == "study.coerce")))
+    assert len(events) == 2
+
+
+def test_merge_while_a_study_arrives_takes_all_of_it_and_what_comes_later(there: Hospital) -> None:
+    there.tell(adt("A01", "1", "N17", name="Unbekannt^Siebzehn", born="19000101", at="20260301080000"))
+    unknown = {"patient_id": "N17", "name": "Unbekannt^Siebzehn", "PatientBirthDate": "19000101"}
+    first = there.scan(**unknown)
+    assert there.tell(merge("2", "4711", "N17", at="20260301090000")) == ["done"]
+    second = there.scan(**unknown)
+    third = there.scan()
+    there.finish()
+    fourth = there.scan(**unknown)
+    there.scan(study="1.2.5", **unknown)
+    there.finish()
+    assert there.studies() == dict.fromkeys(("1.2.3", "1.2.5"), ("4711", "Müller^Anna"))
+    assert there.quarantined() == 0
+    objects = there.objects()
+    assert {(one.PatientID, str(one.PatientName), one.PatientBirthDate) for one in objects.values()} == {
+        ("4711", "Müller^Anna", "19800229")
+    }
+    for uid in (first, second, fourth):
+        (item,) = objects[uid].OriginalAttributesSequence
+        assert item.ModifiedAttributesSequence[0].PatientID == "N17"
+    assert "OriginalAttributesSequence" not in objects[third]
+
+
+def test_other_people_and_other_issuers_are_never_touched(there: Hospital) -> None:
+    there.tell(adt("A01", "1", "A", name="Huber^Max", born="19500101", at="20260301080000"))
+    there.scan("A", "Huber^Max", "1.1", PatientBirthDate="19500101", IssuerOfPatientID="ELSEWHERE")
+    there.scan("A", "Wagner^Ute", "1.2", PatientBirthDate="19990909")  # sent under A by a slip
+    there.scan("A", "Huber^Max", "1.3", PatientBirthDate="19500101")
+    before = there.studies()
+    left = there.tell(merge("2", "B", "A", at="20260301090000", name="Huber^Maximilian"))
+    assert left == ["hl7-studies-left"]
+    assert there.studies() == before | {"1.3": ("B", "Huber^Maximilian")}
+    (message,) = [one for one in there.messages() if one.control_id == "2"]
+    assert (message.state, message.error_facts) == ("done", '{"studies": 1}')
+    there.finish()
+    assert there.studies() == before | {"1.3": ("B", "Huber^Maximilian")}
+
+
+def test_id_that_nobody_vouches_for_is_not_merged(there: Hospital) -> None:
+    there.tell(adt("A01", "1", "A"), adt("A01", "2", "B"))
+    there.scan("A", study="1.1")
+    there.scan("A", study="1.2", IssuerOfPatientID="")
+    before = there.studies()
+    assert there.tell(
+        merge("3", "B", "A", prior_issuer=""), merge("4", "B", "A", issuer="", prior_issuer=""),
+        merge("5", "B", "A", prior_issuer="ELSEWHERE"), adt("A08", "6", "A", issuer="", name="Neu^Anna"),
+    ) == ["hl7-issuer-missing", "hl7-issuer-missing", "hl7-issuers-differ", "hl7-issuer-missing"]  # fmt: skip
+    assert there.tell(merge("7", "B", "A"), port="Partner") == ["done"]
+    there.finish()
+    assert there.studies() == before, "this sender's word is noted, and nothing follows from it"
+
+
+def test_older_merge_does_not_undo_a_newer_one_and_chains_lead_to_their_end(there: Hospital) -> None:
+    there.scan("A", study="1.1")
+    assert there.tell(
+        merge("1", "B", "A", at="20260301090000"), merge("2", "C", "B", at="20260301100000", event="A47"),
+        merge("3", "A", "B", at="20260301080000"), merge("4", "D", "A", at="20260301083000"),
+    ) == ["done", "done", "hl7-merge-older", "hl7-merge-older"]  # fmt: skip
+    assert [becomes(there, one) for one in "ABC"] == ["C", "C", "C"]
+    there.scan("A", study="1.2")
+    there.finish()
+    assert {one[0] for one in there.studies().values()} == {"C"}
+    assert there.tell(merge("5", "A", "C", at="20260301110000")) == ["done"]
+    assert [becomes(there, one) for one in "ABC"] == ["A", "A", "A"], "the other way round, said later"
+    there.finish()
+    assert {one[0] for one in there.studies().values()} == {"A"}
+
+
+@pytest.mark.parametrize(("coerce", "after"), [((), "Müller^Anna"), (("merges",), "Müller^Anna")])
+def test_studies_stay_as_they_came_unless_it_is_set(tmp_path: Path, coerce: tuple[str, ...], after: str) -> None:
+    with hospital(tmp_path, coerce=coerce, issuers=[ISSUER]) as there:
+        there.scan()
+        assert there.tell(adt("A08", "1", name="Neu^Anna"), adt("A08", "2", issuer="OTHER")) == [
+            "done", "hl7-issuer-foreign",
+        ]  # fmt: skip
+        there.finish()
+        assert there.studies() == {"1.2.3": ("4711", after)}
+        assert known(there).name == "Neu^Anna"

@@ -1,0 +1,282 @@
+"""Orders make the modality worklist; modalities ask for it by dcmtk, and dcmtk's own server of the same items."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pydicom
+import pytest
+import sqlalchemy as sa
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian
+
+from radrelay import access
+from radrelay.access import Grantee, Right, Target
+from radrelay.app.listen import QueryOnDemand, Reception
+from radrelay.audit.models import AuditEvent
+from radrelay.hl7.models import WorklistItem
+from radrelay.intake.sources import SourceBook
+from radrelay.network.listener import DicomListener
+from radrelay.network.ports import Services
+from radrelay.settings import DicomSettings
+from tests.hl7.hospital import Hospital, hospital
+from tests.hl7.samples import adt, merge
+
+STEP = "ScheduledProcedureStepSequence[0]."
+EVERYTHING = (
+    "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "AccessionNumber", "StudyInstanceUID",
+    "RequestedProcedureID", "RequestedProcedureDescription", "RequestedProcedurePriority", "RequestingPhysician",
+    "RequestedProcedureCodeSequence[0].CodeValue",
+    "RequestedProcedureCodeSequence[0].CodingSchemeDesignator", "RequestedProcedureCodeSequence[0].CodeMeaning",
+    *(STEP + one for one in (
+        "ScheduledStationAETitle", "ScheduledProcedureStepStartDate", "ScheduledProcedureStepStartTime", "Modality",
+        "ScheduledProcedureStepDescription", "ScheduledProcedureStepID",
+        "ScheduledProtocolCodeSequence[0].CodeValue", "ScheduledProtocolCodeSequence[0].CodingSchemeDesignator",
+    )),
+)  # fmt: skip
+
+
+def order(
+    control: str = "NW", number: str = "1", control_id: str = "", *, patient: str = "4711", name: str = "Müller^Anna",
+    at: str = "20260301080000", due: str = "20260302083000", status: str = "SC", station: str = "CT_A",
+    modality: str = "CT", step: str = "", accession: str = "", priority: str = "R",
+    procedure: str = "CTHEAD^CT Schädel",
+) -> bytes:  # fmt: skip
+    """Return an order's message, in the older form (ORM), or with IPC where a step is named."""
+    kind = "OMI^O23" if step else "ORM^O01"
+    lines = (
+        f"MSH|^~\\&|RIS|X|RADRELAY|Y|{at}||{kind}|{control_id or at + control + number}|P|2.5.1||||||8859/1",
+        f"PID|||{patient}^^^HOSPITAL^PI||{name}||19800229|F",
+        f"ORC|{control}|PL{number}|FI{number}||{status}",
+        f"TQ1|||||||{due}||{priority}",
+        f"OBR|1|PL{number}|FI{number}|{procedure}^99X||||||||||||^Groß^Bernhard^^^Dr.||{accession or 'A' + number}"
+        f"||||||{modality}",
+        f"IPC|{accession or 'A' + number}|RP{number}|1.2.826.{number}|{step}|{modality}|P1^Nativ^99X|S1|R3|{station}"
+        if step
+        else "",
+    )
+    return "\r".join(filter(None, lines)).encode("latin-1")
+
+
+@pytest.fixture
+def there(tmp_path: Path) -> Iterator[Hospital]:
+    with hospital(tmp_path, coerce=["merges"]) as opened:
+        yield opened
+
+
+def items(there: Hospital) -> list[WorklistItem]:
+    with there.database.read() as session:
+        found = list(session.scalars(sa.select(WorklistItem).order_by(WorklistItem.id)))
+        session.expunge_all()
+        return found
+
+
+def states(there: Hospital) -> dict[str, str]:
+    return {one.placer_number: one.state for one in items(there)}
+
+
+@dataclass
+class Asked:
+    """What a server answered."""
+
+    answers: list[Dataset]
+    log: str
+
+    def told(self, *keywords: str) -> list[tuple[str, ...]]:
+        return [tuple(str(_at(one, keyword)) for keyword in keywords) for one in self.answers]
+
+
+def _at(data: Dataset, path: str) -> object:
+    for part in path.split("."):
+        name, _, place = part.partition("[")
+        value = data.get(name, "")
+        if not place:
+            return value or ""
+        if not value:
+            return ""
+        data = value[0]
+    return ""
+
+
+def ask(port: int, folder: Path, *keys: str, title: str = "CT_A", called: str = "RADRELAY") -> Asked:
+    """Ask as a modality does; keys as findscu's -k has them."""
+    assert shutil.which("findscu"), "findscu is not installed: apt-get install dcmtk"
+    folder.mkdir(exist_ok=True)
+    for old in folder.glob("rsp*"):
+        old.unlink()
+    given = [part for key in keys for part in ("-k", key)]
+    command = ["findscu", "-v", "-W", "-X", "-od", str(folder), "-aet", title, "-aec", called, *given]
+    done = subprocess.run([*command, "127.0.0.1", str(port)], capture_output=True, timeout=60, check=False, cwd=folder)
+    answers = [pydicom.dcmread(one, force=True) for one in sorted(folder.glob("rsp*"))]
+    return Asked(answers, (done.stdout + done.stderr).decode("latin-1"))
+
+
+@contextmanager
+def listening(there: Hospital, *granted: str) -> Iterator[int]:
+    with there.database.write() as session:
+        for title in granted:
+            access.grant(
+                session,
+                there.org,
+                Grantee("ae", title),
+                Target("organisation"),
+                [Right.WORKLIST],
+                now=there.clock.now(),
+            )
+    book = SourceBook(there.database, there.core.settings)
+    book.refresh()
+    reception = Reception(there.landing, book)
+    query = QueryOnDemand(there.core, book)
+    listener = DicomListener(
+        DicomSettings.model_validate({"port": 0}), Services(reception, reception, query=query, worklist=query)
+    )
+    listener.start()
+    try:
+        yield listener.addresses[0].port
+    finally:
+        listener.stop(0.0)
+
+
+def test_orders_are_made_changed_and_ended_whatever_their_order(there: Hospital) -> None:
+    there.tell(order(number="1"), order(number="2"), order(number="3"), order(number="4"), order(number="5"))
+    assert states(there) == {f"PL{number}": "scheduled" for number in range(1, 6)}
+    said = there.tell(
+        order("XO", "1", at="20260301090000", due="20260303100000", procedure="CTABD^CT Abdomen"),
+        order("CA", "2", at="20260301090000"), order("XO", "2", at="20260301083000"),
+        order("DC", "3", at="20260301090000"), order("SC", "4", at="20260301090000", status="CM"),
+        order("HD", "5", at="20260301090000"), order("CA", "6", at="20260301090000"), order("NW", "6"),
+        order("ZZ", "1", at="20260301093000"), order("XO", "1", patient="99", at="20260301093000"),
+        order("NW", "7", accession="A" * 17),
+    )  # fmt: skip
+    assert said == ["done"] * 8 + ["hl7-control", "hl7-order-of-another", "hl7-order-number"]
+    assert states(there) == {
+        "PL1": "scheduled", "PL2": "cancelled", "PL3": "discontinued", "PL4": "done", "PL5": "held", "PL6": "cancelled",
+    }  # fmt: skip
+    first = items(there)[0]
+    assert (str(first.scheduled_date), str(first.scheduled_time)) == ("2026-03-03", "10:00:00")
+    assert (first.procedure_text, first.patient_id, first.study_uid[:5]) == ("CT Abdomen", "4711", "2.25.")
+    there.tell(order("RL", "5", at="20260301100000"))
+    assert states(there)["PL5"] == "scheduled"
+
+
+def test_steps_of_one_order_are_items_of_one_study_and_follow_their_patient(there: Hospital) -> None:
+    there.tell(
+        order(number="1", step="S1"), order(number="1", step="S2", control_id="b"), order(number="2", patient="N1")
+    )
+    assert [(one.step_id, one.study_uid) for one in items(there)][:2] == [("S1", "1.2.826.1"), ("S2", "1.2.826.1")]
+    there.tell(
+        merge("m", "4711", "N1", at="20260301090000", prior_name="Müller^Anna"),
+        adt("A08", "n", name="Schmidt^Anna", at="20260301091500"),
+        order(number="3", patient="N1", at="20260301093000"),
+    )  # fmt: skip
+    assert {(one.patient_id, one.patient_name) for one in items(there)} == {("4711", "Schmidt^Anna")}
+    assert there.tell(order(number="4", patient="N1", name="Otto^Hans", at="20260301094000")) == [
+        "hl7-order-of-another"
+    ], "an ID that is no more, under another name"
+
+
+def test_only_who_was_granted_the_worklist_is_told_and_it_is_on_record(there: Hospital, tmp_path: Path) -> None:
+    there.tell(order(number="1"), order(number="2", station="CT_B", step="S1"))
+    out = tmp_path / "out"
+    with listening(there, "CT_A") as port:
+        assert len(ask(port, out, "PatientName", title="CT_A").answers) == 2
+        for title in ("CT_B", "VIEWER"):
+            refused = ask(port, out, "PatientName", title=title)
+            assert not refused.answers
+            assert "0x124" in refused.log
+    with there.database.read() as session:
+        events = list(session.scalars(sa.select(AuditEvent.actor_id).where(AuditEvent.action == "worklist.search")))
+    assert events == ["CT_A"]
+
+
+QUERIES = {
+    "all": (),
+    "by station": (STEP + "ScheduledStationAETitle=CT_A",),
+    "by another station": (STEP + "ScheduledStationAETitle=MR_1", STEP + "Modality=MR"),
+    "today": (STEP + "ScheduledProcedureStepStartDate=20260302",),
+    "from a day on": (STEP + "ScheduledProcedureStepStartDate=20260303-",),
+    "of a time": (STEP + "ScheduledProcedureStepStartTime=080000-090000",),
+    "by name": ("PatientName=Huber*",),
+    "by patient": ("PatientID=4711",),
+    "by accession number": ("AccessionNumber=A2",),
+    "by what none has": ("PatientID=nobody",),
+}
+
+
+def test_modality_is_answered_as_by_wlmscpfs_of_the_same_items(there: Hospital, tmp_path: Path) -> None:
+    there.tell(
+        order(number="1", step="S1", priority="S"), order(number="2", step="S1", patient="81", name="Huber^Max"),
+        order(number="3", step="S1", patient="82", name="Huber^Xaver", modality="MR", station="MR_1",
+              due="20260303140000", procedure="MRKN^MR Knie"),
+    )  # fmt: skip
+    mine, theirs, out = tmp_path / "mine", tmp_path / "wl", tmp_path / "out"
+    (theirs / "WL").mkdir(parents=True)
+    (theirs / "WL" / "lockfile").touch()
+    with listening(there, "CT_A") as port:
+        whole = [f"{one}=" for one in EVERYTHING]
+        for number, one in enumerate(ask(port, mine, *whole).answers):
+            one.file_meta = FileMetaDataset()
+            one.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+            one.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.31"
+            one.file_meta.MediaStorageSOPInstanceUID = f"1.2.3.{number}"
+            one.save_as(theirs / "WL" / f"{number}.wl", enforce_file_format=True)
+        assert len(list(theirs.rglob("*.wl"))) == 3
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            their_port = free.getsockname()[1]
+        command = ["wlmscpfs", "-dfp", str(theirs), "-csk", str(their_port)]
+        server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            until = time.monotonic() + 20
+            while not _answers(their_port) and time.monotonic() < until:
+                time.sleep(0.02)
+            for name, keys in QUERIES.items():
+                asked = [
+                    *keys,
+                    *(one for one in whole if one.rstrip("=") not in {key.partition("=")[0] for key in keys}),
+                ]
+                ours, others = ask(port, out, *asked), ask(their_port, out, *asked, called="WL")
+                assert sorted(ours.told(*EVERYTHING)) == sorted(others.told(*EVERYTHING)), name
+                counts = {"all": 3, "by another station": 1, "by what none has": 0, "by name": 2}
+                assert len(ours.answers) == counts.get(name, len(ours.answers)), name
+        finally:
+            server.terminate()
+            server.wait(10)
+        (told,) = ask(port, out, *whole, "PatientID=4711").told(*EVERYTHING)
+    assert told == (
+        "Müller^Anna", "4711", "19800229", "F", "A1", "1.2.826.1", "RP1", "CT Schädel", "STAT", "Groß^Bernhard^^Dr.",
+        "CTHEAD", "99X", "CT Schädel", "CT_A", "20260302", "083000", "CT", "Nativ", "S1", "P1", "99X",
+    )  # fmt: skip
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as tried:
+        return tried.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_names_are_found_in_other_character_sets_and_cases_and_what_is_not_asked_is_not_told(
+    there: Hospital, tmp_path: Path
+) -> None:
+    there.tell(order(number="1"))
+    with listening(there, "CT_A") as port:
+        out = tmp_path / "out"
+        for keys in (("SpecificCharacterSet=ISO_IR 100", b"PatientName=M\xfcller*".decode("latin-1")),):
+            given = [part for key in keys for part in ("-k", key.encode("latin-1"))]
+            done = subprocess.run(
+                ["findscu", "-v", "-W", "-aet", "CT_A", "-aec", "RADRELAY", *given, "127.0.0.1", str(port)],
+                capture_output=True, timeout=60, check=False,
+            )  # fmt: skip
+            assert re.search(rb"Received \d+ Response|Find Response: 1", done.stdout + done.stderr), done
+        (answer,) = ask(port, out, "PatientName=muller*").answers
+        assert [one.keyword for one in answer if one.keyword != "SpecificCharacterSet"] == ["PatientName"]
+        (answer,) = ask(port, out, "ScheduledProcedureStepSequence").answers
+        assert answer.ScheduledProcedureStepSequence[0].ScheduledProcedureStepStatus == "SCHEDULED"
+        assert not ask(port, out, STEP + "ScheduledProcedureStepStartDate=2026030").answers

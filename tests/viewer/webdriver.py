@@ -24,7 +24,7 @@ WEBKIT_DRIVER = "/usr/bin/WebKitWebDriver"
 MINI_BROWSER = "/usr/lib/x86_64-linux-gnu/webkit2gtk-4.1/MiniBrowser"
 X_SERVER = "/usr/bin/Xvfb"
 WIDTH, HEIGHT = 1440, 900
-START_S, ANSWER_S, END_S = 60.0, 7.0, 15.0
+START_S, ANSWER_S, END_S = 60.0, 60.0, 15.0
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 """The key of an element's reference (WebDriver 12.1)."""
 KEYS = {

@@ -86,7 +86,7 @@ def grant_list(user: User = "", group: Group = "", role: Role = "", ae: Ae = "",
 @grant_app.command("give")
 def grant_give(
     rights: Annotated[str, typer.Argument(help="with commas between: see, download, share, forward, annotate, delete, "
-                                               "reidentify, break-glass")],
+                                               "reidentify, fetch, worklist, break-glass")],
     user: User = "", group: Group = "", role: Role = "", ae: Ae = "", token: Token = "",
     source: Annotated[str, typer.Option(help="on what a source brings, by its name or id; else on everything")] = "",
     study: Annotated[str, typer.Option(help="on one study, by its Study Instance UID or id")] = "",

@@ -34,6 +34,7 @@ from tests.frontend import (
     fake_data,
     fake_directory,
     fake_factors,
+    fake_hl7,
     fake_links,
     fake_marks,
     fake_office,
@@ -59,6 +60,7 @@ class World:
     directory: fake_directory.Directory = field(default_factory=fake_directory.Directory)
     restricted: fake_restricted.Restricted = field(default_factory=fake_restricted.Restricted)
     organisation: fake_organisation.Organisation = field(default_factory=fake_organisation.Organisation)
+    hl7: fake_hl7.Hl7 = field(default_factory=fake_hl7.Hl7)
     rules: fake_rules.Rules = field(default_factory=fake_rules.Rules)
     links: fake_links.Links = field(default_factory=fake_links.Links)
     office: fake_office.Office = field(default_factory=fake_office.Office)
@@ -400,6 +402,7 @@ ROUTES = [
     *fake_account.ROUTES,
     *fake_directory.ROUTES,
     *fake_restricted.ROUTES,
+    *fake_hl7.ROUTES,
     *fake_rules.ROUTES,
     *fake_marks.ROUTES,
     *fake_choices.ROUTES,

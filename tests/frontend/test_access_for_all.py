@@ -22,6 +22,7 @@ PATHS = (
     "/quarantine",
     "/destinations",
     "/sources",
+    "/hl7",
     "/account",
     "/accounts",
     "/groups",

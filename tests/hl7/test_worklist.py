@@ -16,7 +16,7 @@ import pydicom
 import pytest
 import sqlalchemy as sa
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from radrelay import access
 from radrelay.access import Grantee, Right, Target
@@ -53,7 +53,7 @@ def order(
     """Return an order's message, in the older form (ORM), or with IPC where a step is named."""
     kind = "OMI^O23" if step else "ORM^O01"
     lines = (
-        f"MSH|^~\\&|RIS|X|RADRELAY|Y|{at}||{kind}|{control_id or at + control + number}|P|2.5.1||||||8859/1",
+        f"MSH|^~\\&|RIS|X|RADRELAY|Y|{at}||{kind}|{control_id or at + control + number + step[:1]}|P|2.5.1||||||8859/1",
         f"PID|||{patient}^^^HOSPITAL^PI||{name}||19800229|F",
         f"ORC|{control}|PL{number}|FI{number}||{status}",
         f"TQ1|||||||{due}||{priority}",
@@ -115,7 +115,7 @@ def ask(port: int, folder: Path, *keys: str, title: str = "CT_A", called: str = 
     given = [part for key in keys for part in ("-k", key)]
     command = ["findscu", "-v", "-W", "-X", "-od", str(folder), "-aet", title, "-aec", called, *given]
     done = subprocess.run([*command, "127.0.0.1", str(port)], capture_output=True, timeout=60, check=False, cwd=folder)
-    answers = [pydicom.dcmread(one, force=True) for one in sorted(folder.glob("rsp*"))]
+    answers: list[Dataset] = [pydicom.dcmread(one, force=True) for one in sorted(folder.glob("rsp*"))]
     return Asked(answers, (done.stdout + done.stderr).decode("latin-1"))
 
 
@@ -154,12 +154,14 @@ def test_orders_are_made_changed_and_ended_whatever_their_order(there: Hospital)
         order("DC", "3", at="20260301090000"), order("SC", "4", at="20260301090000", status="CM"),
         order("HD", "5", at="20260301090000"), order("CA", "6", at="20260301090000"), order("NW", "6"),
         order("ZZ", "1", at="20260301093000"), order("XO", "1", patient="99", at="20260301093000"),
-        order("NW", "7", accession="A" * 17),
+        order("NW", "7", accession="A" * 17), order("NW", "8", step="S" * 20), order("NW", "8", step="T" * 20),
     )  # fmt: skip
-    assert said == ["done"] * 8 + ["hl7-control", "hl7-order-of-another", "hl7-order-number"]
+    assert said == ["done"] * 8 + ["hl7-control", "hl7-order-of-another", "hl7-order-number", "done", "done"]
     assert states(there) == {
         "PL1": "scheduled", "PL2": "cancelled", "PL3": "discontinued", "PL4": "done", "PL5": "held", "PL6": "cancelled",
+        "PL8": "scheduled",
     }  # fmt: skip
+    assert len(items(there)) == 8, "two steps are two items, however long their IDs"
     first = items(there)[0]
     assert (str(first.scheduled_date), str(first.scheduled_time)) == ("2026-03-03", "10:00:00")
     assert (first.procedure_text, first.patient_id, first.study_uid[:5]) == ("CT Abdomen", "4711", "2.25.")
@@ -225,8 +227,8 @@ def test_modality_is_answered_as_by_wlmscpfs_of_the_same_items(there: Hospital, 
         for number, one in enumerate(ask(port, mine, *whole).answers):
             one.file_meta = FileMetaDataset()
             one.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-            one.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.31"
-            one.file_meta.MediaStorageSOPInstanceUID = f"1.2.3.{number}"
+            one.file_meta.MediaStorageSOPClassUID = UID("1.2.840.10008.5.1.4.31")
+            one.file_meta.MediaStorageSOPInstanceUID = UID(f"1.2.3.{number}")
             one.save_as(theirs / "WL" / f"{number}.wl", enforce_file_format=True)
         assert len(list(theirs.rglob("*.wl"))) == 3
         with socket.socket() as free:

@@ -216,7 +216,7 @@ class OrderOfAnother(Conflict):
 
 
 class OrderNumberTooLong(Conflict):
-    """A number of the order has more than 16 characters, which DICOM cannot carry; let the mapping choose another."""
+    """The accession number has more than 16 characters, which DICOM cannot carry; let the mapping choose another."""
 
     code = "hl7-order-number"
 

@@ -126,8 +126,8 @@ class WorklistItem(Owned, Base):
     placer_number: Mapped[str] = mapped_column(String(64))
     filler_number: Mapped[str] = mapped_column(String(64))
     accession_number: Mapped[str] = mapped_column(String(16))
-    requested_procedure_id: Mapped[str] = mapped_column(String(16))
-    step_id: Mapped[str] = mapped_column(String(16))
+    requested_procedure_id: Mapped[str] = mapped_column(String(64))  # as the order says it, these two
+    step_id: Mapped[str] = mapped_column(String(64))
     study_uid: Mapped[str] = mapped_column(String(64))
     procedure_code: Mapped[str] = mapped_column(String(64))
     procedure_text: Mapped[str] = mapped_column(Text)

@@ -163,8 +163,9 @@ class Reader:
                 continue
             if len(value.value) > MOST_CHARACTERS or "\\" in value.value or not value.value.isprintable():
                 raise FieldBroken("a patient ID that DICOM cannot hold", str(source.place))
-            issued = f" ({value.authority.name})" if value.authority.name else ""
-            self._note(attribute, source, value.value + issued)
+            named, issuer = value.authority.name, self.mapping.issuer(value.authority.name)
+            known = named if issuer == named else f"{named or '–'} → {issuer}"
+            self._note(attribute, source, f"{value.value} ({known})" if known else value.value)
             return value
         return None
 

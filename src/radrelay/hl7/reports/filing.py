@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -135,7 +135,7 @@ def _is_theirs(session: Session, study: Study, patient: Patient) -> bool:
     if (study.patient_issuer, study.patient_id_value) not in keys:
         return False
     born = f"{patient.birth_date:%Y%m%d}" if patient.birth_date else ""
-    known = [{"name": patient.name, "birth_date": born, "sex": patient.sex}]
+    known: list[Mapping[str, str]] = [{"name": patient.name, "birth_date": born, "sex": patient.sex}]
     for one in (row, now_is):
         known += ever_told(one) if one is not None else []
     return study_names(study, known)

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from radrelay.hl7.models import WorklistItem
 from radrelay.hl7.worklist.matching import Item, Value, matches
-from radrelay.hl7.worklist.ordering import BLANK, OPEN, STARTED
+from radrelay.hl7.worklist.ordering import BLANK, OPEN, SHORT, STARTED
 from radrelay.network.ports import Element, ElementValue, Key
 from radrelay.storage.database import Database
 
@@ -55,10 +55,8 @@ def known_attributes() -> Item:
 
 def item_of(row: WorklistItem) -> Item:
     """Return a row as the attributes that modalities know."""
-    number = row.requested_procedure_id or next(
-        (one for one in (row.accession_number, row.filler_number, row.placer_number) if one and len(one) <= 16),
-        row.id.hex[-12:],
-    )
+    own = row.id.hex[-12:]
+    number = _short(row.requested_procedure_id, row.accession_number, row.filler_number, row.placer_number, own)
     step: Item = {
         STATION: ("AE", row.station_ae_titles.strip("\\")),
         DAY: ("DA", "" if row.scheduled_date is None else f"{row.scheduled_date:%Y%m%d}"),
@@ -67,7 +65,7 @@ def item_of(row: WorklistItem) -> Item:
         0x00400006: ("PN", row.performing_physician),
         0x00400007: ("LO", (row.protocol_text or row.procedure_text)[:64]),
         0x00400008: ("SQ", _code(row.protocol_code, row.protocol_scheme, row.protocol_text)),
-        0x00400009: ("SH", row.step_id or number),
+        0x00400009: ("SH", _short(row.step_id, own if row.step_id else number)),
         0x00400010: ("SH", row.station_name),
         0x00400011: ("SH", row.location),
         0x00400012: ("LO", ""),
@@ -136,6 +134,11 @@ def _whole(item: Item) -> list[Element]:
         (tag, vr, value if isinstance(value, str) else [_whole(one) for one in value])
         for tag, (vr, value) in item.items()
     ]
+
+
+def _short(*numbers: str) -> str:
+    """Return the first number that SH can hold (16 characters)."""
+    return next(one for one in numbers if one and len(one) <= SHORT)
 
 
 def _code(code: str, scheme: str, text: str) -> Sequence[Item]:

@@ -206,9 +206,9 @@ def _state(order: Order, before: str) -> str:
 
 
 def _require_short(order: Order) -> None:
-    for name in ("accession_number", "requested_procedure_id", "scheduled_step_id"):
-        if len(getattr(order, name)) > SHORT:
-            raise OrderNumberTooLong(field=name, number=getattr(order, name))
+    """Raise `OrderNumberTooLong` for an accession number that would be cut: images would come under another."""
+    if len(order.accession_number) > SHORT:
+        raise OrderNumberTooLong(number=order.accession_number)
 
 
 def _write_patient(item: WorklistItem, whose: _Whose) -> None:

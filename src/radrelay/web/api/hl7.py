@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from radrelay import errors
 from radrelay.access import Principal, Right
+from radrelay.archive.errors import IdentityHidden
 from radrelay.hl7 import Inbox, ListedMessage, MessageQuery, Seal, connections, replay, search_messages
 from radrelay.hl7.mapping import read_mapping, shipped
 from radrelay.hl7.service import listed_message, message_bytes
@@ -21,7 +22,7 @@ from radrelay.hl7.trying import Trial, try_bytes, try_text
 from radrelay.web import trail
 from radrelay.web.authentication import Administrator, Services
 from radrelay.web.problems import Trouble
-from radrelay.web.reach import IdentityHidden, Reach
+from radrelay.web.reach import Reach
 from radrelay.web.services import WebServices
 
 router = APIRouter(prefix="/hl7", tags=["hl7"])

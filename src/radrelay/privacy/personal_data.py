@@ -251,6 +251,9 @@ KEPT: dict[str, Kept] = {
         untold="destination_id series_id priority attempts next_attempt_at error error_code error_facts requested_by"
         " correlation_id", why=f"{ELSEWHERE}: to whom data went; {WORKING}",
     ),
+    "routing_rule_meeting": _kept(
+        "study_id rule_name at why effects", _study, untold="rule_id revision match failed", why=WORKING,
+    ),
     "fetch": _kept(
         "study_uid study_date modalities state expected here created_at finished_at", _by_uid,
         untold="pacs_id source_id series_uid patient_id_value patient_name description refused attempts next_attempt_at"

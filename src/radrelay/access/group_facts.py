@@ -44,5 +44,6 @@ def groups_shown(
     )  # fmt: skip
     found: dict[uuid.UUID, set[str]] = {}
     for study_id, key in session.execute(asked):
-        found.setdefault(study_id, set()).add(key)
+        if study_id is not None:
+            found.setdefault(study_id, set()).add(key)
     return found

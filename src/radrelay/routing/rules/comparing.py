@@ -81,8 +81,8 @@ def comparison(test: Test, wanted: Sequence[str], *, as_text: bool, round_the_cl
     if test == "like":
         patterns = [plain(one) for one in wanted]
         return lambda values: any(globbed(pattern, plain(value)) for value in values for pattern in patterns)
-    found = _worded(test, wanted, forms if as_text else lambda text: frozenset({plain(text)}))
-    return found if test != "is-not" else lambda values: not found(values)
+    holds = _worded(test, wanted, forms if as_text else lambda text: frozenset({plain(text)}))
+    return holds if test != "is-not" else lambda values: not holds(values)
 
 
 def _worded(test: Test, wanted: Sequence[str], fold: Callable[[str], frozenset[str]]) -> Holds:

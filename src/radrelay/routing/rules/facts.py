@@ -74,8 +74,8 @@ def with_headers(
         first.setdefault(ref.series_uid, ref)
     series = []
     for one in facts.series:
-        ref = first.get((one.get("0020000E") or ("",))[0])
-        series.append(dict(one) | (_read(headers, ref, tags) if ref is not None else {}))
+        at = first.get((one.get("0020000E") or ("",))[0])
+        series.append(dict(one) | (_read(headers, at, tags) if at is not None else {}))
     return Facts(facts.study, facts.senders, tuple(series))
 
 

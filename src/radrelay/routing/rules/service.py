@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from radrelay.routing.rules.actions import MOMENTS, Kinds, Moment, actions_from
-from radrelay.routing.rules.conditions import Condition, conditions_from
+from radrelay.routing.rules.conditions import Condition, conditions_from, name_of_field
 from radrelay.routing.rules.errors import RoutingRuleChanged, RoutingRuleNotFound, RuleInvalid, RuleOrderStale
 from radrelay.routing.rules.matching import Match
 from radrelay.routing.rules.models import RoutingRule, RoutingRuleRevision, RuleMeeting
@@ -257,14 +257,6 @@ def _rule(row: RoutingRule) -> Rule:
 def told_of_rule(rule: Rule) -> dict[str, object]:
     """Return what the record tells of a rule: it may be all that is left of it. Values may name a person: left out."""
     return {
-        "name": rule.name, "enabled": rule.enabled, "revision": rule.revision, "moment": rule.moment,
-        "asks": [one.field for one in rule.when], "does": [one["kind"] for one in rule.actions],
+        "name": rule.name, "enabled": rule.enabled, "revision": rule.revision,
+        "asks": [name_of_field(one.field) for one in rule.when], "does": [one["kind"] for one in rule.actions],
     }  # fmt: skip
-
-
-def as_wanted(told: Mapping[str, Any]) -> WantedRoutingRule:
-    """Return a rule as a revision has it, to be wanted again."""
-    return WantedRoutingRule(
-        told["name"], tuple(told["when"]), tuple(told["actions"]), told["match"], told["moment"], told["stop"],
-        told["enabled"],
-    )  # fmt: skip

@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
+from typing import Any
 
 import sqlalchemy as sa
 import structlog
@@ -216,7 +217,7 @@ def _study(session: Session, rule: Rule, study_id: uuid.UUID) -> Study | None:
     return study if session.scalar(current) == rule.revision else None
 
 
-def last_complete(organisation_id: uuid.UUID, now: datetime, most: int) -> sa.Select[tuple[uuid.UUID]]:
+def last_complete(organisation_id: uuid.UUID, now: datetime, most: int) -> sa.Select[Any]:
     """Return the statement for the studies that came last of those that are whole."""
     lives = sa.or_(Study.expires_at.is_(None), Study.expires_at > now)
     mine = sa.select(Study.id).where(Study.organisation_id == organisation_id, Study.state == "complete", lives)

@@ -318,7 +318,7 @@ def _seen(
     """Return what would be done to the studies that somebody sees in clear: differences name whom they are of."""
     reach = Reach.of(services, session, principal, Right.SEE)
     rows = reach.study_rows([one.study_id for one in met])
-    found = []
+    found: list[TriedStudy] = []
     for one in met if reach.scope.identity == "clear" else ():
         if one.study_id in rows and len(found) < MOST_SHOWN:
             study = granted_study(rows[one.study_id], reach.scope)

@@ -14,14 +14,10 @@ from tests.system.samples import Sample, digests, phantom_files, received
 
 
 @pytest.fixture(scope="module")
-def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Installation, Installation]]:
-    """Give two installations by the titles ALPHA and BETA."""
-    folder = tmp_path_factory.mktemp("rules")
-    with (
-        running(folder / "alpha", {"RADRELAY_DICOM__AE_TITLE": "ALPHA"}) as alpha,
-        running(folder / "beta", {"RADRELAY_DICOM__AE_TITLE": "BETA"}) as beta,
-    ):
-        yield alpha, beta
+def neighbour(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """Give another installation, by the title BETA."""
+    with running(tmp_path_factory.mktemp("beta"), {"RADRELAY_DICOM__AE_TITLE": "BETA"}) as beta:
+        yield beta
 
 
 def destination(at: Installation, title: str, port: int) -> str:
@@ -42,20 +38,20 @@ def effects(at: Installation, study: str) -> dict[str, tuple[str, str]]:
 
 
 def send(at: Installation, samples: list[Sample]) -> None:
-    tool("storescu", "-aet", "CT1", "-aec", "ALPHA", "127.0.0.1", at.dicom_port, *(one.path for one in samples))
+    tool("storescu", "-aet", "CT1", "-aec", "RADRELAY", "127.0.0.1", at.dicom_port, *(one.path for one in samples))
 
 
 def test_a_study_is_forwarded_by_rules_to_two_nodes_and_comes_back_from_neither(
-    two: tuple[Installation, Installation], receiver: Storescp, tmp_path: Path
+    radrelay: Installation, neighbour: Installation, receiver: Storescp, tmp_path: Path
 ) -> None:
-    alpha, beta = two
+    alpha, beta = radrelay, neighbour
     when = [
         {"field": "calling_ae", "test": "is", "values": ["CT1"]},
         {"field": "Modality", "test": "is", "values": ["CT"]},
     ]
     rule(alpha, "To the archive", destination(alpha, "STORESCP", receiver.port), when=when)
     rule(alpha, "To the neighbour", destination(alpha, "BETA", beta.dicom_port), when=when)
-    rule(beta, "To the neighbour", destination(beta, "ALPHA", alpha.dicom_port))
+    rule(beta, "To the neighbour", destination(beta, "RADRELAY", alpha.dicom_port))
     samples = phantom_files(tmp_path / "sent", "ct-head", seed=91, slices=4)
     others = phantom_files(tmp_path / "others", "mr-head", seed=92, slices=2)
     send(alpha, samples + others)

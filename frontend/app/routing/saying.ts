@@ -73,10 +73,12 @@ export function saidAction(action: Action, names: Names): string {
 
 const reasons = ['came-from-there', 'sent-already', 'there-already', 'so-already', 'held-already', 'nobody-to-tell'] as const;
 
-export function saidEffect(effect: Effect): string {
+/** `tried`: it was not done, only looked at. */
+export function saidEffect(effect: Effect, tried: boolean): string {
   if (effect.state === 'failed') return effect.error ? troubleText(effect.error) : t('routing.state.failed');
   const reason = reasons.find((one) => one === effect.reason);
-  return reason ? t(`routing.reason.${reason}`) : t(`routing.state.${effect.state}`);
+  if (reason) return t(`routing.reason.${reason}`);
+  return t(tried && effect.state === 'done' ? 'routing.wouldDo' : `routing.state.${effect.state}`);
 }
 
 export function saidDifference(name: string, value: string): string {

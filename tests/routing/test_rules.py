@@ -10,17 +10,21 @@ import sqlalchemy as sa
 
 from radrelay import access
 from radrelay.access import Principal, Right, WantedBar, scope
-from radrelay.archive import deletion, holdings
+from radrelay.archive import deletion, holdings, indexing
+from radrelay.archive.instances import InstanceRef
 from radrelay.archive.models import Study
-from radrelay.errors import NotFound
+from radrelay.dicom.header import Header
+from radrelay.errors import NotFound, Unavailable
 from radrelay.routing import deliveries
 from radrelay.routing.destinations import DestinationDraft, create_destination, update_destination
 from radrelay.routing.models import Delivery
 from radrelay.routing.rules import service
 from radrelay.routing.rules.errors import RoutingRuleChanged, RoutingRuleNotFound, RuleInvalid, RuleOrderStale
-from radrelay.routing.rules.models import RuleMeeting
+from radrelay.routing.rules.models import RuleLook, RuleMeeting
 from radrelay.routing.rules.service import WantedRoutingRule
 from radrelay.routing.rules.trying import Trial
+from radrelay.routing.rules.work import EVALUATE, RuleWork, note_complete
+from radrelay.storage import outbox
 from tests.routing.ruled import NoHeaders, Ruled
 
 CT = [("Modality", "is", ["CT"])]
@@ -237,6 +241,41 @@ def test_a_trial_tells_what_would_come_of_it_and_does_nothing(ruled: Ruled) -> N
     ]  # fmt: skip
     assert (kept.outcome.differences[0].name, sent.outcome.state) == ("expires_at", "done")
     assert (ruled.deliveries(), ruled.met(study), ruled.door.study().description) == ([], [], "CT Schädel")
+
+
+def test_what_nobody_works_on_any_more_is_asked_again_and_what_grows_meanwhile_waits(ruled: Ruled) -> None:
+    ruled.rule("To the PACS", ruled.forward())
+    study = ruled.bring()
+    ruled.clock.advance(timedelta(seconds=40))
+    with ruled.database.write() as session:
+        note_complete(session, indexing.complete_quiet(session, ruled.clock.now()), ruled.clock.now())
+        [event] = outbox.open_events(session, [EVALUATE])
+        outbox.mark_taken(session, [event.id], ruled.clock.now())  # and whoever took it gave up
+    ruled.clock.advance(timedelta(minutes=6))
+    assert (ruled.work.revive({study.id}), ruled.work.revive(), ruled.work.revive()) == (0, 1, 0)
+    ruled.bring(series_uid="1.2.3.2", sop_uid="1.2.3.2.1")
+    ruled.work.attempt(event)
+    assert ruled.deliveries() == [], "it is arriving again"
+    ruled.complete()
+    assert [one.series_id for one in ruled.deliveries()] == [None]
+    assert ruled.door.rows(RuleLook) == []
+
+
+def test_an_attribute_that_cannot_be_read_just_now_is_not_taken_for_absent(ruled: Ruled) -> None:
+    class Away:
+        def header(self, ref: InstanceRef) -> Header:
+            raise Unavailable
+
+    ruled.rule("To the PACS", ruled.forward(), when=[("KVP", "absent", [])])
+    study = ruled.bring()
+    ruled.clock.advance(timedelta(seconds=40))
+    with ruled.database.write() as session:
+        indexing.complete_quiet(session, ruled.clock.now())
+    with pytest.raises(Unavailable):
+        RuleWork(ruled.database, ruled.clock, Away(), ruled.kinds).evaluate(ruled.organisation_id, study.id, "complete")
+    assert ruled.deliveries() == []
+    ruled.work.evaluate(ruled.organisation_id, study.id, "complete")
+    assert len(ruled.deliveries()) == 1, "what is broken for good says nothing"
 
 
 def test_who_has_restricted_processing_is_left_alone_and_what_is_deleted_takes_its_meetings_along(ruled: Ruled) -> None:

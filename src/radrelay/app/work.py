@@ -342,6 +342,7 @@ def _sweep(shop: Workshop) -> None:
     carry_on_withdrawals(shop.core)
     shop.sender.revive(shop.durable.unfinished(deliveries.ATTEMPT))
     shop.fetcher.revive(shop.durable.unfinished(fetches.ATTEMPT))
+    shop.rules.revive(shop.durable.unfinished(EVALUATE))
     shop.identified.revive(shop.durable.unfinished(RELEASED))
     shop.marks.sweep(shop.durable.unfinished(marks_jobs.FILE))
     _collect(shop.core)

@@ -17,7 +17,7 @@ from radrelay.archive.instances import InstanceRef, find_instances
 from radrelay.archive.tables import HOLDING, SENDER, SERIES, STUDY
 from radrelay.dicom.header import Header
 from radrelay.dicom.index import STUDY_TAGS
-from radrelay.errors import RadrelayError
+from radrelay.errors import RadrelayError, Unavailable
 from radrelay.routing.rules.comparing import Values
 from radrelay.routing.rules.matching import Facts
 
@@ -68,7 +68,10 @@ def with_headers(
     facts: Facts, session: Session, headers: Headers, organisation_id: uuid.UUID, study_id: uuid.UUID,
     tags: Sequence[int], now: datetime,
 ) -> Facts:  # fmt: skip
-    """Add attributes that the index does not keep, from the first object of each series; unreadable ones are absent."""
+    """Add attributes that the index does not keep, from the first object of each series; unreadable ones are absent.
+
+    Raises `Unavailable` where that may be but for the moment.
+    """
     first: dict[str, InstanceRef] = {}
     for ref in find_instances(session, now, organisation_id=organisation_id, study_id=study_id):
         first.setdefault(ref.series_uid, ref)
@@ -83,6 +86,8 @@ def _read(headers: Headers, ref: InstanceRef, tags: Sequence[int]) -> dict[str, 
     try:
         header = headers.header(ref)
         return {f"{tag:08X}": tuple(header.text(tag).split("\\")) for tag in tags if tag in header}
+    except Unavailable:  # it may be readable in a moment: what it says must not be taken for absent
+        raise
     except RadrelayError:
         return {}
 

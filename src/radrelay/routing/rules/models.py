@@ -46,6 +46,17 @@ class RoutingRuleRevision(Owned, Base):
     wanted: Mapped[str] = mapped_column(Text)  # JSON: the whole rule
 
 
+class RuleLook(Base):
+    """Rules are still to look at a study: written with the event, taken out once they have."""
+
+    __tablename__ = "routing_rule_look"
+    __table_args__ = (Index("ix_routing_rule_look_at", "at"),)
+
+    study_id: Mapped[uuid.UUID] = mapped_column(Id, ForeignKey("study.id", ondelete="CASCADE"), primary_key=True)
+    organisation_id: Mapped[uuid.UUID] = mapped_column(Id)
+    at: Mapped[datetime] = mapped_column(Instant)
+
+
 class RuleMeeting(Owned, Base):
     """A rule has met a study: why, and what it did, each action once. It goes with the study."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 import sqlalchemy as sa
@@ -27,7 +27,7 @@ from radrelay.routing.rules.actions import Kinds, Met, Moment, Outcome, Wanted
 from radrelay.routing.rules.errors import RuleActionFailed, RuleInvalid
 from radrelay.routing.rules.facts import Headers, facts_of, with_headers
 from radrelay.routing.rules.matching import Answered, Compiled, Facts, why
-from radrelay.routing.rules.models import RoutingRule
+from radrelay.routing.rules.models import RoutingRule, RuleLook
 from radrelay.routing.rules.service import Rule, rules_of, stamp_of
 from radrelay.storage import outbox
 from radrelay.storage.database import Database
@@ -35,6 +35,8 @@ from radrelay.storage.outbox import Event
 
 EVALUATE = "rules.evaluate"
 MOST_LOOKS = 5
+FORGOTTEN = timedelta(minutes=5)
+"""After so long it is looked whether anybody works on it still."""
 log = structlog.get_logger(__name__)
 
 
@@ -47,7 +49,14 @@ def note_complete(session: Session, study_ids: Collection[uuid.UUID], now: datet
         sa.exists().where(RoutingRule.organisation_id == Study.organisation_id, RoutingRule.enabled.is_(True)),
     )
     for study_id, organisation_id in session.execute(asked.order_by(Study.id)).all():
-        outbox.emit(session, organisation_id=organisation_id, kind=EVALUATE, subject_id=study_id, at=now)
+        ask(session, organisation_id, study_id, now)
+
+
+def ask(session: Session, organisation_id: uuid.UUID, study_id: uuid.UUID, now: datetime) -> None:
+    """Have rules look at a study; that they are to is kept until they have, whatever becomes of the event."""
+    session.execute(sa.delete(RuleLook).where(RuleLook.study_id == study_id))
+    session.execute(sa.insert(RuleLook).values(study_id=study_id, organisation_id=organisation_id, at=now))
+    outbox.emit(session, organisation_id=organisation_id, kind=EVALUATE, subject_id=study_id, at=now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +84,26 @@ class RuleWork:
 
     def attempt(self, event: Event) -> None:
         """Do what the event `rules.evaluate` asks for; at least once."""
+        with self._database.read() as session:
+            asked_at = session.scalar(sa.select(RuleLook.at).where(RuleLook.study_id == event.subject_id))
         self.evaluate(event.organisation_id, event.subject_id, "complete")
+        if asked_at is not None:  # what was asked meanwhile stays
+            looked = sa.delete(RuleLook).where(RuleLook.study_id == event.subject_id, RuleLook.at == asked_at)
+            with self._database.write() as session:
+                session.execute(looked)
+
+    def revive(self, attended: Collection[uuid.UUID] = ()) -> int:
+        """Ask again for looks that nothing works on, for their worker gave up; returns how many.
+
+        `attended` are the studies that work waits or is under way for, on any machine.
+        """
+        now = self._clock.now()
+        with self._database.write() as session:
+            old = sa.select(RuleLook.organisation_id, RuleLook.study_id).where(RuleLook.at < now - FORGOTTEN)
+            rows = [row for row in session.execute(old.limit(500)).all() if row.study_id not in attended]
+            for row in rows:
+                ask(session, row.organisation_id, row.study_id, now)
+        return len(rows)
 
     def evaluate(self, organisation_id: uuid.UUID, study_id: uuid.UUID, moment: Moment) -> list[uuid.UUID]:
         """Let the rules meet a study; returns the ids of those that did.
@@ -93,7 +121,7 @@ class RuleWork:
         return met
 
     def _look(self, ready: _Ready, organisation_id: uuid.UUID, study_id: uuid.UUID, moment: Moment) -> list[uuid.UUID]:
-        facts = self._facts(ready, organisation_id, study_id)
+        facts = self._facts(ready, organisation_id, study_id, whole=moment == "complete")
         met: list[uuid.UUID] = []
         place = 0
         while facts is not None:
@@ -105,7 +133,7 @@ class RuleWork:
                 continue
             met.append(rule.id)
             if self._meet(rule, study_id, facts):
-                facts = self._facts(ready, organisation_id, study_id)
+                facts = self._facts(ready, organisation_id, study_id, whole=moment == "complete")
             if rule.stop:
                 break
         return met
@@ -140,12 +168,16 @@ class RuleWork:
         ready = self._ready[organisation_id] = _Ready(stamp, rules, Compiled(rules))
         return ready
 
-    def _facts(self, ready: _Ready, organisation_id: uuid.UUID, study_id: uuid.UUID) -> Facts | None:
-        """Return what the rules look at; none for a study that is gone, or whose processing is restricted."""
+    def _facts(self, ready: _Ready, organisation_id: uuid.UUID, study_id: uuid.UUID, *, whole: bool) -> Facts | None:
+        """Return what the rules look at; none for a study that is gone, or whose processing is restricted.
+
+        None, too, for one that is to be `whole` and is arriving again: it is looked at once that is over.
+        """
         if not ready.rules:
             return None
         with self._database.read() as session:
-            if access.is_barred(session, study_id):
+            state = sa.select(Study.state).where(Study.id == study_id)
+            if access.is_barred(session, study_id) or (whole and session.scalar(state) != "complete"):
                 return None
             now = self._clock.now()
             found = facts_of(session, organisation_id, [study_id], now, self._zone).get(study_id)
@@ -209,9 +241,11 @@ class RuleWork:
 
 
 def _study(session: Session, rule: Rule, study_id: uuid.UUID) -> Study | None:
-    """Return the study while it is here, nobody bars it, and the rule is what it was when it was looked at."""
+    """Return the study while it is here and whole, nobody bars it, and the rule is what it was when it was read."""
     study = session.get(Study, study_id)
     if study is None or study.organisation_id != rule.organisation_id or access.is_barred(session, study_id):
+        return None
+    if rule.moment == "complete" and study.state != "complete":
         return None
     current = sa.select(RoutingRule.revision).where(RoutingRule.id == rule.id, RoutingRule.enabled.is_(True))
     return study if session.scalar(current) == rule.revision else None

@@ -14,8 +14,7 @@ from radrelay.access import Right
 from radrelay.routing.rules import meetings
 from radrelay.routing.rules.conditions import name_of_field
 from radrelay.routing.rules.meetings import Effect, Meeting
-from radrelay.routing.rules.work import EVALUATE
-from radrelay.storage import outbox
+from radrelay.routing.rules.work import ask
 from radrelay.web import trail
 from radrelay.web.api.routing_rules import AnsweredCondition, RuleDifference
 from radrelay.web.authentication import Administrator, Authenticated, Services
@@ -73,10 +72,7 @@ def ask_rules_again(request: Request, services: Services, principal: Administrat
     """Have the rules look at a study once more: what was done is not done again, what failed is tried again."""
     with services.database.write() as session:
         found = Reach.of(services, session, principal, Right.DELETE).study(study_id, whole=True)
-        outbox.emit(
-            session, organisation_id=principal.organisation_id, kind=EVALUATE, subject_id=study_id,
-            at=services.clock.now(),
-        )  # fmt: skip
+        ask(session, principal.organisation_id, study_id, services.clock.now())
         event = trail.event(request, principal, "study.rules-again", ("study", study_id), patient=found.patient)
         trail.write(session, event)
 

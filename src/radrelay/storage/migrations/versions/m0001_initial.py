@@ -1464,6 +1464,17 @@ def tables() -> None:
 def marks() -> None:
     """Make the tables of marks, whose rows go with the studies, instances and holdings that they are of."""
     op.create_table(
+        "routing_rule_look",
+        sa.Column("study_id", Id(), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["study_id"], ["study.id"], name=op.f("fk_routing_rule_look_study_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("study_id", name=op.f("pk_routing_rule_look")),
+    )
+    op.create_index("ix_routing_rule_look_at", "routing_rule_look", ["at"], unique=False)
+    op.create_table(
         "routing_rule_meeting",
         sa.Column("study_id", Id(), nullable=False),
         sa.Column("rule_id", Id(), nullable=False),

@@ -13,7 +13,7 @@ import random
 import shutil
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -61,7 +61,8 @@ def run(plan: Plan) -> list[Line]:
         _fill(database, chance, terms, count)
         with database.read() as session:
             ids = list(session.scalars(sa.select(Study.id)))
-        known = _read(database, ids)
+        fields = Compiled(rules).fields
+        known = _read(database, ids, fields)
         alone = interleaved(plan.rounds, {OURS: lambda _: _per_second(rules, known)})
         read = interleaved(plan.rounds, {OURS: lambda _: _read_and_asked(database, rules, ids)})
     finally:
@@ -127,9 +128,9 @@ def _json(values: dict[str, str]) -> str:
     return json.dumps({tag: {"vr": "LO", "Value": [value]} for tag, value in values.items()})
 
 
-def _read(database: Database, ids: Sequence[uuid.UUID]) -> list[Facts]:
+def _read(database: Database, ids: Sequence[uuid.UUID], fields: Collection[str]) -> list[Facts]:
     with database.read() as session:
-        return list(facts_of(session, uuid.UUID(int=1), ids, NOW, UTC).values())
+        return list(facts_of(session, uuid.UUID(int=1), ids, NOW, UTC, fields).values())
 
 
 def _per_second(rules: Sequence[_Rule], known: Sequence[Facts]) -> float:
@@ -145,6 +146,6 @@ def _per_second(rules: Sequence[_Rule], known: Sequence[Facts]) -> float:
 def _read_and_asked(database: Database, rules: Sequence[_Rule], ids: Sequence[uuid.UUID]) -> float:
     begun = time.process_time()
     compiled = Compiled(rules)
-    for facts in _read(database, ids):
+    for facts in _read(database, ids, compiled.fields):
         compiled.fitting(facts)
     return len(ids) / (time.process_time() - begun)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, tzinfo
 from typing import Any, Protocol
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
@@ -19,6 +19,7 @@ from radrelay.dicom.header import Header
 from radrelay.dicom.index import STUDY_TAGS
 from radrelay.errors import RadrelayError, Unavailable
 from radrelay.routing.rules.comparing import Values
+from radrelay.routing.rules.conditions import FIELDS
 from radrelay.routing.rules.matching import Facts
 
 MEGABYTE = 1_000_000
@@ -35,32 +36,51 @@ class Headers(Protocol):
 
 
 def facts_of(
-    session: Session, organisation_id: uuid.UUID, study_ids: Sequence[uuid.UUID], now: datetime, zone: tzinfo | None
-) -> dict[uuid.UUID, Facts]:
-    """Return what the index says of an organisation's studies; of senders those whose source still holds them.
+    session: Session, organisation_id: uuid.UUID, study_ids: Sequence[uuid.UUID], now: datetime, zone: tzinfo | None,
+    fields: Collection[str],
+) -> dict[uuid.UUID, Facts]:  # fmt: skip
+    """Return what the index says of an organisation's studies, of the `fields` that rules ask for.
 
-    The weekday and the time are those of the last arrival, in the site's `zone` (none: the machine's).
+    Of senders, which are always told, those whose source still holds the study. The weekday and the time are those of
+    the last arrival, in the site's `zone` (none: the machine's).
     """
     found: dict[uuid.UUID, Facts] = {}
+    of_study, of_series = _asked(fields, _OF_STUDY), _asked(fields, None) | {"0020000E"}
     for some in chunks(study_ids):
         senders = _senders(session, some, now)
-        series = _series(session, some)
-        brought = _groups_of_bringers(session, organisation_id, some)
-        shown = access.groups_shown(session, organisation_id, some, now)
+        series = _series(session, some, of_series)
+        groups = _groups(session, organisation_id, some, now, fields)
         columns = (STUDY.c.id, STUDY.c.attributes, STUDY.c.bytes, STUDY.c.instance_count, STUDY.c.series_count,
                    STUDY.c.last_received_at, STUDY.c.institution)  # fmt: skip
         mine = STUDY.c.organisation_id == organisation_id
         for row in session.execute(sa.select(*columns).where(STUDY.c.id.in_(some), mine)):
-            received = row.last_received_at.astimezone(zone)
-            values = {tag: value for tag, value in _values(row.attributes).items() if tag in _OF_STUDY}
+            values = _values(row.attributes, of_study)
             values |= {
                 "megabytes": (str(row.bytes / MEGABYTE),), "objects": (str(row.instance_count),),
-                "series": (str(row.series_count),), "weekday": (str(received.weekday()),),
-                "time": (f"{received:%H:%M}",), "brought_by": tuple(sorted(brought.get(row.id, ()))),
-                "visible_to": tuple(sorted(shown.get(row.id, ()))),
+                "series": (str(row.series_count),),
             }  # fmt: skip
+            if "weekday" in fields or "time" in fields:
+                received = row.last_received_at.astimezone(zone)
+                values |= {"weekday": (str(received.weekday()),), "time": (f"{received:%H:%M}",)}
+            for name, by_study in groups.items():
+                values[name] = tuple(sorted(by_study.get(row.id, ())))
             own = tuple({_INSTITUTION: (row.institution,)} | one for one in series.get(row.id, ()))
             found[row.id] = Facts(values, tuple(senders.get(row.id, ())), own)
+    return found
+
+
+def _asked(fields: Collection[str], among: frozenset[str] | None) -> set[str]:
+    return {one for one in fields if one not in FIELDS and (among is None or one in among)}
+
+
+def _groups(
+    session: Session, organisation_id: uuid.UUID, study_ids: Sequence[uuid.UUID], now: datetime, fields: Collection[str]
+) -> dict[str, Mapping[uuid.UUID, set[str]]]:
+    found: dict[str, Mapping[uuid.UUID, set[str]]] = {}
+    if "brought_by" in fields:
+        found["brought_by"] = _groups_of_bringers(session, organisation_id, study_ids)
+    if "visible_to" in fields:
+        found["visible_to"] = access.groups_shown(session, organisation_id, study_ids, now)
     return found
 
 
@@ -106,12 +126,14 @@ def _senders(
     return found
 
 
-def _series(session: Session, study_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[dict[str, Values]]]:
+def _series(
+    session: Session, study_ids: Sequence[uuid.UUID], wanted: Collection[str]
+) -> dict[uuid.UUID, list[dict[str, Values]]]:
     found: dict[uuid.UUID, list[dict[str, Values]]] = {}
     asked = sa.select(SERIES.c.study_id, SERIES.c.attributes, SERIES.c.modality, SERIES.c.series_uid)
     for row in session.execute(asked.where(SERIES.c.study_id.in_(study_ids)).order_by(SERIES.c.id)):
         plain = {"00080060": (row.modality,), "0020000E": (row.series_uid,)}
-        found.setdefault(row.study_id, []).append(plain | _values(row.attributes))
+        found.setdefault(row.study_id, []).append(plain | _values(row.attributes, wanted))
     return found
 
 
@@ -129,11 +151,15 @@ def _groups_of_bringers(
     return found
 
 
-def _values(text: str) -> dict[str, Values]:
-    """Return the values of DICOM JSON (PS3.18 F.2) as text; sequences and empty attributes are left out."""
+def _values(text: str, wanted: Collection[str]) -> dict[str, Values]:
+    """Return wanted values of DICOM JSON (PS3.18 F.2) as text; sequences and empty attributes are left out."""
     found: dict[str, Values] = {}
-    for tag, attribute in json.loads(text or "{}").items():
-        values = tuple(_said(one) for one in attribute.get("Value", ()) if attribute.get("vr") != "SQ")
+    attributes = msgspec.json.decode(text or "{}")
+    for tag in wanted:
+        attribute = attributes.get(tag)
+        if attribute is None or attribute.get("vr") == "SQ":
+            continue
+        values = tuple([one if isinstance(one, str) else _said(one) for one in attribute.get("Value", ())])
         if values:
             found[tag] = values
     return found

@@ -246,6 +246,7 @@ class Compiled:
         for level in self._levels.values():
             for asked in level.fields.values():
                 asked.seal()
+        self.fields = frozenset(one.field for rule in rules for one in rule.when)
         tags = {one.header_tag for rule in rules for one in rule.when}
         self.header_tags = tuple(sorted(tag for tag in tags if tag is not None))
 

@@ -56,7 +56,7 @@ class Trial:
         compiled = Compiled((rule,))
         some = study_ids[:MOST_HEADERS] if compiled.header_tags else study_ids
         now = self.clock.now()
-        known = facts_of(self.session, rule.organisation_id, some, now, self.zone)
+        known = facts_of(self.session, rule.organisation_id, some, now, self.zone, compiled.fields)
         found = []
         for study_id in some:
             facts = known.get(study_id)

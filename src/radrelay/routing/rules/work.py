@@ -180,7 +180,7 @@ class RuleWork:
             if access.is_barred(session, study_id) or (whole and session.scalar(state) != "complete"):
                 return None
             now = self._clock.now()
-            found = facts_of(session, organisation_id, [study_id], now, self._zone).get(study_id)
+            found = facts_of(session, organisation_id, [study_id], now, self._zone, ready.compiled.fields).get(study_id)
             tags = ready.compiled.header_tags
             if found is None or not tags:
                 return found

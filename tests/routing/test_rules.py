@@ -17,9 +17,10 @@ from radrelay.dicom.header import Header
 from radrelay.errors import NotFound, Unavailable
 from radrelay.routing import deliveries
 from radrelay.routing.destinations import DestinationDraft, create_destination, update_destination
-from radrelay.routing.models import Delivery
+from radrelay.routing.models import Delivery, Destination
 from radrelay.routing.rules import service
 from radrelay.routing.rules.errors import RoutingRuleChanged, RoutingRuleNotFound, RuleInvalid, RuleOrderStale
+from radrelay.routing.rules.forwarding import came_from
 from radrelay.routing.rules.models import RuleLook, RuleMeeting
 from radrelay.routing.rules.service import WantedRoutingRule
 from radrelay.routing.rules.trying import Trial
@@ -82,6 +83,18 @@ def test_nothing_goes_back_to_where_it_came_from_nor_where_it_is_already(ruled: 
     assert len(ruled.deliveries()) == 1, "a person has sent it"
     assert ruled.met(other)[0].effects[0].reason == "there-already"
     assert ruled.met(other)[0].rule_id == rule.id
+
+
+@pytest.mark.parametrize(
+    ("sender", "back"),
+    [({"calling_ae": ("Pacs",)}, True), ({"calling_ae": ("CT1",), "host": ("192.0.2.7",)}, False),
+     ({"host": ("192.0.2.7",)}, True), ({"host": ("192.0.2.8",)}, False), ({}, False)],
+)  # fmt: skip
+def test_a_sender_is_known_by_its_title_and_without_one_by_its_address(
+    sender: dict[str, tuple[str, ...]], *, back: bool
+) -> None:
+    assert came_from(Destination(ae_title="PACS", host="192.0.2.7"), [{}, sender]) is back
+    assert not came_from(Destination(ae_title="PACS", host="127.0.0.1"), [{"host": ("127.0.0.1",)}]), "is many"
 
 
 def test_what_fails_stops_nothing_else_is_told_and_is_done_the_next_time(ruled: Ruled) -> None:

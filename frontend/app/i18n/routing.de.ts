@@ -66,6 +66,7 @@ export default {
   'routing.field.source': 'Quelle',
   'routing.field.calling_ae': 'Rufender AE-Titel',
   'routing.field.called_ae': 'Gerufener AE-Titel',
+  'routing.field.host': 'Adresse des Absenders',
   'routing.field.brought_by': 'Gebracht von einem Mitglied der Gruppe',
   'routing.field.visible_to': 'Sichtbar für die Gruppe',
   'routing.field.weekday': 'Wochentag des Eintreffens',

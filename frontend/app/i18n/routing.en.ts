@@ -64,6 +64,7 @@ export default {
   'routing.field.source': 'Source',
   'routing.field.calling_ae': 'Calling AE title',
   'routing.field.called_ae': 'Called AE title',
+  'routing.field.host': 'Address of the sender',
   'routing.field.brought_by': 'Brought by a member of the group',
   'routing.field.visible_to': 'Shown to the group',
   'routing.field.weekday': 'Day of arrival',

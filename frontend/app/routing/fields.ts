@@ -3,7 +3,7 @@
 import type { Action, Condition, Moment, Test } from '../api/routing';
 
 /** Fields that are no attributes. */
-export const ownFields = ['source', 'calling_ae', 'called_ae', 'brought_by', 'visible_to', 'weekday', 'time', 'megabytes', 'objects', 'series'] as const;
+export const ownFields = ['source', 'calling_ae', 'called_ae', 'host', 'brought_by', 'visible_to', 'weekday', 'time', 'megabytes', 'objects', 'series'] as const;
 /** Attributes that are asked for most, by keyword; any other may be typed. */
 export const attributes = [
   'Modality', 'BodyPartExamined', 'StudyDescription', 'SeriesDescription', 'ReferringPhysicianName', 'InstitutionName',
@@ -38,7 +38,7 @@ const OF_ENTRY: Record<Entry, readonly Test[]> = {
 
 export function testsOf(field: string): readonly Test[] {
   const known = OF_ENTRY[entryOf(field)];
-  return field.endsWith('_ae') ? known.filter((test) => !['at-least', 'at-most', 'between'].includes(test)) : known;
+  return field.endsWith('_ae') || field === 'host' ? known.filter((test) => !['at-least', 'at-most', 'between'].includes(test)) : known;
 }
 
 /** The same condition on another field: what cannot be kept of it begins anew. */

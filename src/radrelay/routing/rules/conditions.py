@@ -18,7 +18,7 @@ from radrelay.routing.rules.comparing import LONGEST, ORDERED, TESTS, WITHOUT_VA
 from radrelay.routing.rules.errors import RuleInvalid
 
 Level = Literal["study", "sender", "series"]
-SENDER_FIELDS = ("source", "calling_ae", "called_ae")
+SENDER_FIELDS = ("source", "calling_ae", "called_ae", "host")
 STUDY_FIELDS = ("brought_by", "visible_to", "weekday", "time", "megabytes", "objects", "series")
 FIELDS = (*SENDER_FIELDS, *STUDY_FIELDS)
 IDS = frozenset({"source", "brought_by", "visible_to"})
@@ -35,7 +35,9 @@ _WITH_TESTS: Mapping[str, tuple[Test, ...]] = {
     "weekday": ("is", "is-not"),
     "time": ("between",),
     **dict.fromkeys(COUNTED, ("at-least", "at-most", "between")),
-    **dict.fromkeys(("calling_ae", "called_ae"), ("is", "is-not", "begins", "contains", "like", "present", "absent")),
+    **dict.fromkeys(
+        ("calling_ae", "called_ae", "host"), ("is", "is-not", "begins", "contains", "like", "present", "absent")
+    ),
 }
 
 

@@ -121,7 +121,7 @@ def _senders(
     found: dict[uuid.UUID, list[dict[str, Values]]] = {}
     for row in session.execute(sent):
         values: dict[str, Values] = {"source": (str(row.source_id),)}
-        values |= {name: (title,) for name in ("calling_ae", "called_ae") if (title := getattr(row, name))}
+        values |= {name: (title,) for name in ("calling_ae", "called_ae", "host") if (title := getattr(row, name))}
         found.setdefault(row.study_id, []).append(values)
     return found
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from radrelay import access
 from radrelay.archive.models import Instance, Series
 from radrelay.routing import deliveries
 from radrelay.routing.destinations import get_destination
@@ -81,9 +82,19 @@ class Forward:
 
 
 def came_from(destination: Destination, senders: Iterable[Part]) -> bool:
-    """Say whether one of a study's senders is the destination itself: by its AE title, in whatever case."""
-    title = destination.ae_title.strip().casefold()
-    return bool(title) and any(title == one.casefold() for part in senders for one in part.get("calling_ae", ()))
+    """Say whether one of a study's senders is the destination itself.
+
+    By its AE title, in whatever case. Of what came without one (DICOMweb) by its address, but this machine's own, which
+    many programs may share.
+    """
+    title, host = destination.ae_title.strip().casefold(), destination.host.strip().casefold()
+    for part in senders:
+        titles, hosts = part.get("calling_ae", ()), part.get("host", ())
+        if title and any(title == one.casefold() for one in titles):
+            return True
+        if not titles and any(host == one.casefold() and not access.is_loopback(one) for one in hosts):
+            return True
+    return False
 
 
 def is_there(session: Session, study_id: uuid.UUID, destination_id: uuid.UUID) -> bool:

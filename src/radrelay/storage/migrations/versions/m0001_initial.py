@@ -1360,7 +1360,10 @@ def tables() -> None:
         sa.Column("source_id", Id(), nullable=False),
         sa.Column("calling_ae", sa.String(length=16), nullable=False),
         sa.Column("called_ae", sa.String(length=16), nullable=False),
-        sa.PrimaryKeyConstraint("study_id", "source_id", "calling_ae", "called_ae", name=op.f("pk_study_sender")),
+        sa.Column("host", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "study_id", "source_id", "calling_ae", "called_ae", "host", name=op.f("pk_study_sender")
+        ),
         sqlite_with_rowid=False,
     )
     op.create_table(

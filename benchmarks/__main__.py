@@ -1,7 +1,7 @@
 """Radrelay beside Orthanc and dcmtk, in one run: prints what it finds and writes `benchmarks/RESULTS.md`.
 
-    python -m benchmarks [receive|web|query|zip|deid|start|move|people|viewer|login|audit|links|hl7|search|sight …]
-                         [--quick] [--rounds 3] [--folder F]
+    python -m benchmarks [receive|web|query|zip|deid|rules|start|move|people|viewer|login|audit|links|hl7|search
+                         |sight …] [--quick] [--rounds 3] [--folder F]
 
 Without names all parts run, about ten minutes; `search` and `sight` only if they were named once and so have filled
 their million studies, which takes some four minutes more each (`sight` fills PostgreSQL anew each time). A run of some
@@ -31,6 +31,7 @@ from benchmarks import (
     query,
     receive,
     record,
+    ruling,
     sight,
     start,
     viewer,
@@ -46,6 +47,7 @@ PARTS: dict[str, Callable[[Plan], list[Line]]] = {
     "query": query.run,
     "zip": archives.run,
     "deid": deid.run,
+    "rules": ruling.run,
     "start": start.run,
     "move": moves.run,
     "people": people.run,

@@ -24,6 +24,7 @@ export type PageName =
   | 'groups'
   | 'access'
   | 'rules'
+  | 'routing'
   | 'directory'
   | 'restricted'
   | 'audit'
@@ -65,6 +66,7 @@ export const places: readonly Place[] = [
   { name: 'links', address: '/links', icon: 'share', admin: false, load: () => import('./pages/Links.svelte') },
   { name: 'quarantine', address: '/quarantine', icon: 'quarantine', admin: false, load: () => import('./pages/Quarantine.svelte') },
   { name: 'destinations', address: '/destinations', icon: 'destinations', admin: true, load: () => import('./pages/Destinations.svelte') },
+  { name: 'routing', address: '/rules', icon: 'list', admin: true, load: () => import('./pages/Routing.svelte') },
   { name: 'sources', address: '/sources', icon: 'sources', admin: true, load: () => import('./pages/Sources.svelte') },
   { name: 'hl7', address: '/hl7', icon: 'tags', admin: true, load: () => import('./pages/Hl7.svelte') },
   { name: 'accounts', address: '/accounts', icon: 'accounts', admin: true, load: () => import('./pages/Accounts.svelte') },

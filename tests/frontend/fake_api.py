@@ -42,6 +42,7 @@ from tests.frontend import (
     fake_privacy,
     fake_restricted,
     fake_roomcheck,
+    fake_routing,
     fake_rules,
 )
 from tests.frontend.fake_login import Challenged, challenge_for, proven
@@ -61,6 +62,7 @@ class World:
     restricted: fake_restricted.Restricted = field(default_factory=fake_restricted.Restricted)
     organisation: fake_organisation.Organisation = field(default_factory=fake_organisation.Organisation)
     hl7: fake_hl7.Hl7 = field(default_factory=fake_hl7.Hl7)
+    routing: fake_routing.Routing = field(default_factory=fake_routing.Routing)
     rules: fake_rules.Rules = field(default_factory=fake_rules.Rules)
     links: fake_links.Links = field(default_factory=fake_links.Links)
     office: fake_office.Office = field(default_factory=fake_office.Office)
@@ -403,6 +405,7 @@ ROUTES = [
     *fake_directory.ROUTES,
     *fake_restricted.ROUTES,
     *fake_hl7.ROUTES,
+    *fake_routing.ROUTES,
     *fake_rules.ROUTES,
     *fake_marks.ROUTES,
     *fake_choices.ROUTES,

@@ -53,6 +53,10 @@ BY_HAND: Mapping[str, set[str]] = {
     },
     "app/query.py: detail": {"level", "by", "destination"},
     "app/sharing.py: detail": {"study", "studies", "name"},
+    "routing/rules/actions.py: detail": {
+        "grantee", "grant", "rights", "identity", "until", "fields", "destination", "delivery", "series", "letters",
+        "does", "code",
+    },
     "web/api/audit_events.py: sought.detail": {"study"},
     "web/api/grants.py: told(view)": {"grantee", "target", "rights", "identity", "until"},
     "web/api/groups.py: grants.told(one)": {"grantee", "target", "rights", "identity", "until"},
@@ -81,6 +85,7 @@ VOCABULARIES: tuple[Vocabulary, ...] = (
     ("kind", (*get_args(MarkKind), *get_args(Purpose), *get_args(SourceKind), "visual", "photometer"), KINDS),
     ("kind", ("access", "correction", "erasure", "restriction", "objection", "patient", "study", "source"), KINDS),
     ("identity", ("clear", "alias"), ()),
+    ("does", ("show", "retain", "hold", "coerce", "forward", "notify"), ("routing.kind",)),
     ("rights", [right.value for right in Right], ("access.right",)),
     ("role", get_args(Role), ("role",)),
     ("protection", get_args(Protection), ()),

@@ -36,6 +36,9 @@ ABOUT_NOBODY = {
         access_prior_rule: reach years marked_only
         access_release_rule: name group_key enabled source_id calling_ae called_ae modality body_part referring
             institution department description may_download identity days made_by created_at revision catching_up
+        routing_rule: name position enabled moment match when actions stop revision changed_by changed_at created_by
+            created_at
+        routing_rule_revision: rule_id revision at by deleted wanted
         audit_retention: patient_days usage_days changed_at
         directory_run: kind state asked_by confirmed adopt asked_at read_at ended_at digest report
         display: workstation_id name room room_class use columns rows pixel_um css_width css_height screen_left

@@ -17,6 +17,7 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from radrelay.access import ensure_default_grants
+from radrelay.app.routing_rules import action_kinds
 from radrelay.clock import FixedClock
 from radrelay.errors import Trouble
 from radrelay.identity import Identity
@@ -179,7 +180,8 @@ def open_site(
     keys = KeyStore.open(settings, keyring)
     packs = PackStore.open(settings, keyring, keys)
     parts = OpenParts(settings, clock, keyring, keys, database, packs, segments)
-    made = assemble(parts, identity, organisation_id, landing, book, archives=archives)
+    kinds = action_kinds(settings, clock, keyring.metadata_key)
+    made = assemble(parts, identity, organisation_id, landing, book, archives=archives, rule_kinds=kinds)
     services = replace(made, static_dir=folder / "static", echo=answering)
     indexer = Indexer(database, segments, settings, clock)
     return WebSite(settings, clock, database, identity, services, create(services), indexer, landing, parts)

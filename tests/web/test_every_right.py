@@ -48,7 +48,7 @@ NEEDS: dict[Operation, frozenset[Right]] = {  # beyond the right to see, which t
         ((Right.SHARE,), {one for one in SCOPED if one[1].startswith("/api/links/") or "/restrictions" in one[1]}),
         ((Right.DELETE,), {
             ("DELETE", "/api/studies/{study_id}"), ("POST", "/api/studies/{study_id}/hold"),
-            ("DELETE", "/api/studies/{study_id}/hold"),
+            ("DELETE", "/api/studies/{study_id}/hold"), ("GET", "/api/studies/{study_id}/rules"),
         }),
         ((Right.DOWNLOAD,), {
             ("GET", "/api/studies/{study_id}/archive.zip"), ("GET", "/api/series/{series_id}/archive.zip"),

@@ -100,6 +100,11 @@ ADMINISTRATION: set[Operation] = {
     ("DELETE", "/api/restrictions/{restriction_id}"), ("GET", "/api/prior-rule"), ("PUT", "/api/prior-rule"),
     ("GET", "/api/release-rules"), ("POST", "/api/release-rules"), ("PUT", "/api/release-rules/{rule_id}"),
     ("DELETE", "/api/release-rules/{rule_id}"), ("POST", "/api/release-rules/preview"),
+    ("GET", "/api/routing-rules"), ("POST", "/api/routing-rules"), ("GET", "/api/routing-rules/kinds"),
+    ("PUT", "/api/routing-rules/order"), ("PUT", "/api/routing-rules/{routing_rule_id}"),
+    ("PUT", "/api/routing-rules/{routing_rule_id}/enabled"), ("DELETE", "/api/routing-rules/{routing_rule_id}"),
+    ("GET", "/api/routing-rules/{routing_rule_id}/revisions"), ("POST", "/api/routing-rules/try"),
+    ("POST", "/api/studies/{study_id}/rules"),
     ("GET", "/api/devices"), ("PUT", "/api/devices/{ae_title}"), ("DELETE", "/api/devices/{ae_title}"),
     ("GET", "/api/displays"), ("DELETE", "/api/displays/{display_id}"),
     ("GET", "/api/factors"), ("PUT", "/api/factors/{subject_kind}/{subject_id}"),
@@ -164,6 +169,7 @@ ORGANISATION_WIDE: set[Operation] = {
 GLASS: set[Operation] = {("POST", "/api/broken-glass")}  # for who was given the right to break it
 LAUNCHES: set[Operation] = {("POST", "/api/launches")}  # for programs whose token may
 SCOPED: set[Operation] = {
+    ("GET", "/api/studies/{study_id}/rules"),
     *((method, "/api/studies/{study_id}/restrictions") for method in ("GET", "PUT", "DELETE")),
     ("GET", "/api/studies/{study_id}/releases"), ("POST", "/api/studies/{study_id}/releases"),
     ("GET", "/api/studies/{study_id}/releases/receivers"),
@@ -295,6 +301,7 @@ INCIDENT: dict[str, object] = {
     "title": "lost phone", "kind": "device", "subject": "SCANNER", "began_at": "2026-02-01T00:00:00Z",
     "ended_at": "2026-02-02T00:00:00Z", "noticed_at": "2026-02-03T00:00:00Z",
 }  # fmt: skip
+ROUTING_RULE: dict[str, object] = {"name": "n", "actions": [{"kind": "hold"}]}
 BODIES: dict[Operation, dict[str, object]] = {
     ("POST", "/api/restrictions"): {"kind": "patient", "value": "4711"},
     ("PUT", "/api/prior-rule"): {"reach": "none"},
@@ -306,6 +313,11 @@ BODIES: dict[Operation, dict[str, object]] = {
         "conditions": {"modality": "MR"},
         "revision": 1,
     },
+    ("POST", "/api/routing-rules"): ROUTING_RULE,
+    ("POST", "/api/routing-rules/try"): ROUTING_RULE,
+    ("PUT", "/api/routing-rules/{routing_rule_id}"): ROUTING_RULE | {"revision": 1},
+    ("PUT", "/api/routing-rules/{routing_rule_id}/enabled"): {"enabled": False},
+    ("PUT", "/api/routing-rules/order"): {"ids": []},
     ("PUT", "/api/devices/{ae_title}"): {"addresses": ["192.0.2.7"]},
     ("PUT", "/api/studies/{study_id}/restrictions"): {},
     ("POST", "/api/broken-glass"): {"patient_id": "4711", "kind": "emergency", "reason": "unconscious, no relatives"},

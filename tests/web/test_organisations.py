@@ -151,6 +151,8 @@ def _administer(house: House) -> None:
     ids["restriction_id"] = house.asked("POST", "/restrictions", {"kind": "patient", "value": "somebody"})["id"]
     rule = BODIES["POST", "/api/release-rules"] | {"group_id": ids["group_id"]}
     ids["rule_id"] = house.asked("POST", "/release-rules", rule)["id"]
+    routing = BODIES["POST", "/api/routing-rules"]
+    ids["routing_rule_id"] = house.asked("POST", "/routing-rules", routing)["id"]
     doors = house.asked("GET", "/sources")["sources"]
     ids["door_id"] = next(one["id"] for one in doors if one["kind"] == "dicom")
     ids["pacs_id"] = house.asked("POST", "/pacs", BODIES["POST", "/api/pacs"] | {"source_id": ids["door_id"]})["id"]
@@ -295,6 +297,16 @@ NAMING: list[tuple[Operation, str, BodyOf]] = [  # whatever takes an id in its b
     (("POST", "/api/restrictions"), "admin", lambda ids: {"kind": "source", "value": ids["source_id"]}),
     (("POST", "/api/release-rules"), "admin", lambda ids: _rule(ids["group_id"])),
     (("POST", "/api/release-rules"), "admin", lambda ids: _rule(NOBODY, ids["source_id"])),
+    *((operation, "admin", lambda ids, does=does: {"name": "n"} | does(ids))
+      for operation in (("POST", "/api/routing-rules"), ("POST", "/api/routing-rules/try"))
+      for does in (
+          lambda ids: {"actions": [{"kind": "show", "group_id": ids["group_id"]}]},
+          lambda ids: {"actions": [{"kind": "notify", "group_id": ids["group_id"]}]},
+          lambda ids: {"actions": [{"kind": "forward", "destination_id": ids["destination_id"]}]},
+          lambda ids: {"actions": [{"kind": "hold"}],
+                       "when": [{"field": "source", "test": "is", "values": [ids["source_id"]]}]},
+      )),
+    (("PUT", "/api/routing-rules/order"), "admin", lambda ids: {"ids": [ids["routing_rule_id"]]}),
     (("POST", "/api/oidc/people"), "admin", lambda ids: {"subject": "s", "account_id": ids["account_id"]}),
     (("POST", "/api/deliveries"), "admin", lambda ids: _delivery(ids["study_id"], NOBODY)),
     (("POST", "/api/links"), "admin", lambda ids: _link(ids["study_id"])),

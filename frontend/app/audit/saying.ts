@@ -16,7 +16,8 @@ const LONG_HEX = /^[0-9a-f]{40,}$/;
 
 /** Where the words of a detail's values stand elsewhere in the catalogue. */
 const BORROWED: Readonly<Record<string, readonly string[]>> = {
-  code: ['quarantine.code'],
+  code: ['quarantine.code', 'problem'],
+  does: ['routing.kind'],
   ground: ['requests.ground'],
   kinds: ['factor.kind'],
   language: ['language'],

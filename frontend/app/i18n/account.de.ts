@@ -108,6 +108,7 @@ export default {
   'mail.kind.request-late': 'Anfrage überfällig',
   'mail.kind.volume': 'Ungewöhnliche Menge',
   'mail.kind.volume-suspended': 'Ungewöhnliche Menge, gesperrt',
+  'mail.kind.rule-met': 'Nachricht einer Regel',
   'mail.kind.link-closed': 'Link nach falschen Antworten zu',
   'mail.kind.factor-added': 'Zweiter Faktor hinzugefügt',
   'mail.kind.factors-reset': 'Zweite Faktoren entfernt',

@@ -27,6 +27,7 @@ import quarantine from './quarantine.de';
 import requests from './requests.de';
 import restricted from './restricted.de';
 import roomcheck from './roomcheck.de';
+import routing from './routing.de';
 import rules from './rules.de';
 import sharing from './sharing.de';
 import telling from './telling.de';
@@ -60,6 +61,7 @@ const de: Rest = {
   ...requests,
   ...restricted,
   ...roomcheck,
+  ...routing,
   ...rules,
   ...sharing,
   ...telling,

@@ -32,6 +32,7 @@ const de: Record<keyof typeof en, string> = {
   'audit.detail.into_study': 'Studie',
   'audit.detail.kept_open': 'nicht gesperrt',
   'audit.detail.launch': 'mit Einmaladresse',
+  'audit.detail.does': 'tut',
   'audit.detail.machine': 'Maschine',
   'audit.detail.marked_only': 'nur durch dafür gekennzeichnete Freigaben',
   'audit.detail.may_download': 'speichern',

@@ -30,6 +30,7 @@ export default {
   'audit.detail.into_study': 'study',
   'audit.detail.kept_open': 'not suspended',
   'audit.detail.launch': 'by a single-use address',
+  'audit.detail.does': 'does',
   'audit.detail.machine': 'machine',
   'audit.detail.marked_only': 'only by grants marked for it',
   'audit.detail.may_download': 'download',

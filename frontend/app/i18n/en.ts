@@ -27,6 +27,7 @@ import quarantine from './quarantine.en';
 import requests from './requests.en';
 import restricted from './restricted.en';
 import roomcheck from './roomcheck.en';
+import routing from './routing.en';
 import rules from './rules.en';
 import sharing from './sharing.en';
 import telling from './telling.en';
@@ -60,6 +61,7 @@ const en = {
   ...requests,
   ...restricted,
   ...roomcheck,
+  ...routing,
   ...rules,
   ...sharing,
   ...telling,

@@ -31,6 +31,7 @@ from radrelay.access.devices import (
 )
 from radrelay.access.granted import MOST_LISTED, GrantView, change_grant, grant_of, granted, told_of_grant
 from radrelay.access.grants import ROLES, Grantee, Target, ensure_default_grants, grant, revoke
+from radrelay.access.group_facts import groups_of_accounts, groups_shown
 from radrelay.access.groups import (
     GroupView,
     MemberView,
@@ -133,7 +134,7 @@ from radrelay.access.rule_matching import Conditions, SenderFacts, SeriesFacts, 
 from radrelay.access.scope import Listed, Scope, scope
 from radrelay.access.sight import Sight, anybody_sees, of_account, own_end, sights
 from radrelay.access.source_reach import SourceReach, kept_from, reach_of_sources
-from radrelay.access.visibility import BROKEN_GLASS, count_up_to, of_one_person, open_to_all, unbarred
+from radrelay.access.visibility import BROKEN_GLASS, BY_RULE, count_up_to, of_one_person, open_to_all, unbarred
 from radrelay.access.visits import (
     Asked,
     LinkTry,
@@ -152,6 +153,7 @@ from radrelay.access.visits import (
 
 __all__ = [
     "BROKEN_GLASS",
+    "BY_RULE",
     "GUEST",
     "MOST_LISTED",
     "MOST_TARGETS",
@@ -257,6 +259,8 @@ __all__ = [
     "group_named",
     "groups",
     "groups_of",
+    "groups_of_accounts",
+    "groups_shown",
     "is_anything_asked",
     "is_barred",
     "is_loopback",

@@ -30,6 +30,7 @@ from radrelay.privacy import models as privacy_models
 from radrelay.retrieve import fetches
 from radrelay.routing import deliveries
 from radrelay.routing import models as routing_models
+from radrelay.routing.rules import models as rule_models
 from radrelay.storage import append_only
 from radrelay.storage import models as storage_models
 from radrelay.storage.columns import Base, Id, Instant
@@ -49,6 +50,7 @@ ROOMS = (
     marks_models,
     privacy_models,
     routing_models,
+    rule_models,
     storage_models,
 )
 """Every room with tables; naming them here makes their tables known to `Base`."""

@@ -16,6 +16,7 @@ from radrelay.app.prepare import prepare
 from radrelay.app.request_heads import BoundedHeads
 from radrelay.app.retrieving import connector
 from radrelay.app.role import run_role, settle
+from radrelay.app.routing_rules import action_kinds
 from radrelay.app.stored import client_tls
 from radrelay.app.threads import loop
 from radrelay.dicom import decoder_pool
@@ -57,6 +58,7 @@ def serve(core: Core, stop: threading.Event) -> None:
         roles=lambda: _roles(core),
         echo=lambda target: _echo(core, target),
         archives=connector(core.settings, landing, book) if core.settings.retrieve.enabled else None,
+        rule_kinds=action_kinds(core.settings, core.clock, core.keyring.metadata_key),
     )
     if services.single_sign_on is not None:
         services.single_sign_on.require_ready()

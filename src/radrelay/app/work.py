@@ -26,6 +26,7 @@ from radrelay.app.record_keeping import keep_record, note_arrivals, sending
 from radrelay.app.reminding import keep_reminding
 from radrelay.app.retrieving import open_fetching
 from radrelay.app.role import run_role
+from radrelay.app.routing_rules import keep_looking, open_rules
 from radrelay.app.spent_acts import spend_acts
 from radrelay.app.stored import ArchiveSource, DicomDialler
 from radrelay.app.threads import kept_up, loop
@@ -59,6 +60,7 @@ from radrelay.retrieve import fetches
 from radrelay.retrieve.jobs import FetchWork
 from radrelay.routing import deliveries
 from radrelay.routing.jobs import DeliveryWork
+from radrelay.routing.rules.work import EVALUATE, RuleWork, note_complete
 from radrelay.settings import Settings
 from radrelay.storage import outbox
 from radrelay.storage.durable import DurableWork, Job
@@ -103,6 +105,7 @@ class Workshop:
     parcels: Parcels
     sender: DeliveryWork
     fetcher: FetchWork
+    rules: RuleWork
     identified: IdentifiedLanding
     correcting: CorrectionLanding
     marks: MarksWork
@@ -124,6 +127,7 @@ def open_workshop(core: Core, lease: Lease) -> Workshop:
     identified = IdentifiedLanding(core.database, core.segments, landing, core.clock)
     sender = _open_sender(core, reader)
     fetcher = open_fetching(core, landing, book)
+    rules = open_rules(core, reader)
     filings = MarkFilings(core.database, core.clock, reader, landing)
     marks = MarksWork(core.database, core.clock, core.settings.marks, filings)
     parcels = Parcels(core.database, core.clock, scanning=core.settings.intake.clamd is not None)
@@ -145,6 +149,7 @@ def open_workshop(core: Core, lease: Lease) -> Workshop:
         *_study_jobs(compactor, marks),
         Job(deliveries.ATTEMPT, deliver, "deliver", core.settings.work.concurrency, attempts=3),
         Job(fetches.ATTEMPT, fetch, "fetch", core.settings.retrieve.concurrency, attempts=3),
+        Job(EVALUATE, rules.attempt, "rules", 1),
     ]
     durable = DurableWork(core.settings, core.database, core.clock, landing.log.owner, jobs)
     return Workshop(
@@ -158,6 +163,7 @@ def open_workshop(core: Core, lease: Lease) -> Workshop:
         parcels=parcels,
         sender=sender,
         fetcher=fetcher,
+        rules=rules,
         identified=identified,
         correcting=CorrectionLanding(core.database, reader, landing, core.clock),
         marks=marks,
@@ -243,6 +249,7 @@ def serve(core: Core, stop: threading.Event) -> None:
         loop("sweep", SWEEP_S, stop, lambda: _sweep(shop)),
         loop("audit", AUDIT_S, stop, lambda: _keep_records(shop), AUDIT_FIRST_S),
         *sending(core, stop, shop.landing.log.owner),
+        *keep_looking(core, shop.rules, shop.landing.log.owner, stop),
         *keep_posting(core, shop.landing.log.owner, stop),
         *keep_reminding(core, shop.landing.log.owner, stop),
         *keep_hl7(core, prepared.organisation_id, shop.landing.log.owner, stop, handlers_of(core, shop.landing)),
@@ -294,6 +301,7 @@ def completing(core: Core) -> Callable[[], None]:
             ids = indexing.complete_quiet(session, now)
             note_arrivals(session, ids)
             book.follow(session, ids)
+            note_complete(session, ids, now)  # rules meet studies as they are by then
 
     return complete
 
@@ -342,6 +350,7 @@ def _sweep(shop: Workshop) -> None:
     carry_on_withdrawals(shop.core)
     shop.sender.revive(shop.durable.unfinished(deliveries.ATTEMPT))
     shop.fetcher.revive(shop.durable.unfinished(fetches.ATTEMPT))
+    shop.rules.revive(shop.durable.unfinished(EVALUATE))
     shop.identified.revive(shop.durable.unfinished(RELEASED))
     shop.marks.sweep(shop.durable.unfinished(marks_jobs.FILE))
     _collect(shop.core)

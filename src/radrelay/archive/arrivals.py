@@ -71,6 +71,7 @@ class Arrival:
     correction: int = 0
     calling_ae: str = ""
     called_ae: str = ""
+    host: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ the last arrival, the ceiling from the first receipt; nothing moves the ceiling.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -99,20 +99,53 @@ def release(session: Session, study_id: uuid.UUID, now: datetime) -> StudyTimes:
 
 def _set_hold(session: Session, study_id: uuid.UUID, until: datetime | None, reason: str, now: datetime) -> StudyTimes:
     lock_archive(session)
-    living = session.scalars(
-        sa.select(Holding).where(Holding.study_id == study_id, sa.or_(Holding.ends_at.is_(None), Holding.ends_at > now))
-    ).all()
-    if not living:
-        raise StudyNotFound
-    for holding in living:
+    for holding in _living(session, study_id, now):
         holding.hold_until = until
         holding.hold_reason = reason
-        holding.ends_at = end_of(holding.expires_at, until, holding.ceiling_at)
-        session.execute(
-            sa.update(Attachment).where(Attachment.holding_id == holding.id).values(ends_at=holding.ends_at)
-        )
+        _end_anew(session, holding)
     session.flush()
     return refresh_times(session, [study_id])[study_id]
+
+
+def keep_for(session: Session, study_id: uuid.UUID, span_s: float, now: datetime) -> StudyTimes:
+    """Let a study's living holdings end `span_s` after what arrived last of each, up to each one's ceiling.
+
+    It counts until their source brings more: then that source's own retention counts anew. Raises `StudyNotFound`.
+    """
+    lock_archive(session)
+    for holding in _living(session, study_id, now):
+        holding.expires_at = after(holding.last_received_at, span_s)
+        _end_anew(session, holding)
+    session.flush()
+    return refresh_times(session, [study_id])[study_id]
+
+
+def kept_for(session: Session, study_id: uuid.UUID, span_s: float, now: datetime) -> StudyTimes:
+    """Return what `keep_for` would come to; raises `StudyNotFound`."""
+    ends = [
+        end_of(after(one.last_received_at, span_s), one.hold_until, one.ceiling_at)
+        for one in _living(session, study_id, now)
+    ]
+    times = study_times(_living(session, study_id, now))
+    return StudyTimes(latest(ends), times.ceiling_at, times.held)
+
+
+def times_of(session: Session, study_id: uuid.UUID, now: datetime) -> StudyTimes:
+    """Return when a study goes as its living holdings say; raises `StudyNotFound`."""
+    return study_times(_living(session, study_id, now))
+
+
+def _living(session: Session, study_id: uuid.UUID, now: datetime) -> Sequence[Holding]:
+    lasts = sa.or_(Holding.ends_at.is_(None), Holding.ends_at > now)
+    found = session.scalars(sa.select(Holding).where(Holding.study_id == study_id, lasts)).all()
+    if not found:
+        raise StudyNotFound
+    return found
+
+
+def _end_anew(session: Session, holding: Holding) -> None:
+    holding.ends_at = end_of(holding.expires_at, holding.hold_until, holding.ceiling_at)
+    session.execute(sa.update(Attachment).where(Attachment.holding_id == holding.id).values(ends_at=holding.ends_at))
 
 
 def refresh_times(session: Session, study_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, StudyTimes]:

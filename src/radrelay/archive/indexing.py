@@ -234,7 +234,7 @@ class _Batch:
 
     def _note_sender(self, arrival: Arrival, study_id: uuid.UUID) -> None:
         if arrival.joins is None:  # what Radrelay made itself, nobody sent
-            self.sent.add(Sent(study_id, arrival.source.id, arrival.calling_ae, arrival.called_ae))
+            self.sent.add(Sent(study_id, arrival.source.id, arrival.calling_ae, arrival.called_ae, arrival.host))
 
     def _too_late(self, arrival: Arrival) -> Verdict:
         """Have an object erased that was made of a study which has gone meanwhile: it must not bring that back."""

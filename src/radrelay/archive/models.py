@@ -165,7 +165,7 @@ class Modality(Base):
 
 
 class Sender(Base):
-    """Who brought something of a study: by which source, and over DICOM by which AE titles, else empty."""
+    """Who brought something of a study: by which source, over DICOM by which AE titles, a machine from where."""
 
     __tablename__ = "study_sender"
     __table_args__ = ({"sqlite_with_rowid": False},)
@@ -174,6 +174,7 @@ class Sender(Base):
     source_id: Mapped[uuid.UUID] = mapped_column(Id, primary_key=True)
     calling_ae: Mapped[str] = mapped_column(String(16), primary_key=True)
     called_ae: Mapped[str] = mapped_column(String(16), primary_key=True)
+    host: Mapped[str] = mapped_column(String(64), primary_key=True, default="")
 
 
 class ShortToken(Base):

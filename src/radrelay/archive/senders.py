@@ -1,4 +1,4 @@
-"""Who sends studies: by which source and under which AE titles, written as a study is indexed."""
+"""Who sends studies: by which source, under which AE titles and from where, written as a study is indexed."""
 
 from __future__ import annotations
 
@@ -13,21 +13,30 @@ from radrelay.archive.tables import SENDER
 
 
 class Sent(NamedTuple):
-    """Something of a study came by a source, over DICOM under these AE titles, else under none."""
+    """Something of a study came by a source, over DICOM under these AE titles, else under none.
+
+    `host` is the address of a machine that sent it, over DICOM or DICOMweb; of what people brought there is none.
+    """
 
     study_id: uuid.UUID
     source_id: uuid.UUID
     calling_ae: str
     called_ae: str
+    host: str = ""
 
 
 def write_senders(session: Session, sent: Collection[Sent]) -> set[uuid.UUID]:
     """Write who has sent something for the first time, and return of which studies."""
     if not sent:
         return set()
-    clean = {Sent(*one[:2], *(title.replace("\0", "")[:16] for title in one[2:])) for one in sent}
+    clean = {_clean(one) for one in sent}
     there = session.execute(sa.select(SENDER).where(SENDER.c.study_id.in_({one.study_id for one in clean})))
-    new = clean - {Sent(row.study_id, row.source_id, row.calling_ae, row.called_ae) for row in there}
+    new = clean - {Sent(row.study_id, row.source_id, row.calling_ae, row.called_ae, row.host) for row in there}
     if new:
         session.execute(sa.insert(SENDER), [one._asdict() for one in sorted(new)])
     return {one.study_id for one in new}
+
+
+def _clean(one: Sent) -> Sent:
+    titles = (title.replace("\0", "")[:16] for title in (one.calling_ae, one.called_ae))
+    return Sent(one.study_id, one.source_id, *titles, one.host.replace("\0", "")[:64])

@@ -21,6 +21,7 @@ from radrelay.archive.indexing import upsert_batch
 from radrelay.archive.kept_keys import bind_archives
 from radrelay.archive.models import Attachment, Source
 from radrelay.intake.discs import MISSING, REFERENCE
+from radrelay.intake.envelope import Origin
 from radrelay.intake.examine import Examined
 from radrelay.intake.models import ParcelFinding, ParcelItem, Quarantined
 from radrelay.intake.open_archives import end_archive, open_archive
@@ -206,7 +207,15 @@ def arrival_of(item: Examined, source: Terms) -> Arrival:
         correction=origin.correction,
         calling_ae=origin.calling_ae.strip()[:16],
         called_ae=origin.called_ae.strip()[:16],
+        host=_host_of(origin),
     )
+
+
+def _host_of(origin: Origin) -> str:
+    """Return the address of a machine that sends, none of people's."""
+    if origin.kind == "dicom":
+        return origin.peer.rpartition(":")[0]
+    return origin.peer if origin.kind == "stow" else ""
 
 
 def record_row(item: Examined) -> Row:

@@ -26,6 +26,15 @@ GERMAN: Words = {
             "legen Sie dort einen Vorfall an.",
         ),
     ),
+    "rule-met": (
+        "Eine Studie ist eingetroffen: {rule}",
+        (
+            "eine Studie ist eingetroffen, auf die die Regel „{rule}“ zutrifft. Hier öffnen Sie sie:",
+            "{link}",
+            "Sehen kann sie nur, wer sich anmeldet und das darf. Diese Nachrichten bekommen die Mitglieder der Gruppe, "
+            "die in der Regel steht.",
+        ),
+    ),
     "link-closed": (
         "Ihr Link ist für eine Weile zu",
         (
@@ -75,6 +84,14 @@ ENGLISH: Words = {
             "far more than usual was fetched through the access “{who}”: {studies|study|studies} of "
             "{patients|person|people}, {gigabytes} GiB. It has been suspended since.",
             "If that was right, let it in again: page Privacy, “Unusual volume”. If not, enter an incident there.",
+        ),
+    ),
+    "rule-met": (
+        "A study has come: {rule}",
+        (
+            "a study has come that the rule “{rule}” is about. Open it here:",
+            "{link}",
+            "Only who logs in and may see it will. The members of the group that the rule names get these letters.",
         ),
     ),
     "link-closed": (

@@ -214,7 +214,7 @@ KEPT: dict[str, Kept] = {
         "study_id number at by reason after done_at", _study, untold="request_id before follows",
         why="before it may have been under another person's name",
     ),
-    "study_sender": _kept("study_id calling_ae called_ae", _study, untold="source_id", why=ELSEWHERE),
+    "study_sender": _kept("study_id calling_ae called_ae", _study, untold="source_id host", why=ELSEWHERE),
     "study_modality": _kept(untold="study_id modality sort_key", why=ELSEWHERE),
     "quarantined": _kept(
         "code received_at", _row_of("aside"),
@@ -263,6 +263,10 @@ KEPT: dict[str, Kept] = {
         "study_id state total sent failed created_at finished_at", _study,
         untold="destination_id series_id priority attempts next_attempt_at error error_code error_facts requested_by"
         " correlation_id", why=f"{ELSEWHERE}: to whom data went; {WORKING}",
+    ),
+    "routing_rule_look": _kept(untold="study_id at", why=f"{WORKING}; lasts moments"),
+    "routing_rule_meeting": _kept(
+        "study_id rule_name at why effects", _study, untold="rule_id revision match failed", why=WORKING,
     ),
     "fetch": _kept(
         "study_uid study_date modalities state expected here created_at finished_at", _by_uid,

@@ -106,9 +106,23 @@ ACTIONS: Mapping[str, Mapping[Language, str]] = {
     "study.forward": {"en": "Sending of a study asked for", "de": "Versand einer Studie beauftragt"},
     "study.hold": {"en": "Study held", "de": "Studie festgehalten"},
     "study.lost": {"en": "Study lost with a machine", "de": "Studie mit einer Maschine verloren"},
+    "study.notify": {
+        "en": "Notified of a study by a rule",
+        "de": "Durch eine Regel über eine Studie benachrichtigt",
+    },
     "study.open": {"en": "Study opened", "de": "Studie geöffnet"},
     "study.priors": {"en": "Other studies of a patient listed", "de": "Weitere Studien eines Patienten gelistet"},
     "study.release": {"en": "Hold ended", "de": "Festhalten beendet"},
+    "study.retain": {
+        "en": "Retention of a study set by a rule",
+        "de": "Aufbewahrung einer Studie durch eine Regel festgelegt",
+    },
+    "study.rule-failed": {"en": "A rule failed with a study", "de": "Eine Regel scheiterte bei einer Studie"},
+    "study.rules": {
+        "en": "Looked at which rules met a study",
+        "de": "Angesehen, welche Regeln auf eine Studie zutrafen",
+    },
+    "study.rules-again": {"en": "Rules asked again", "de": "Regeln erneut geprüft"},
     "study.search": {"en": "Studies searched", "de": "Studien gesucht"},
     "study.view": {"en": "Images looked at", "de": "Bilder angesehen"},
 }

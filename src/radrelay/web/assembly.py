@@ -21,6 +21,7 @@ from radrelay.intake.sources import SourceBook
 from radrelay.marks.filing import MarkFilings
 from radrelay.privacy.standing import House
 from radrelay.retrieve.ports import Connector
+from radrelay.routing.rules.actions import Kinds
 from radrelay.storage.segments import SegmentReader
 from radrelay.web.attachments import StoredAttachments
 from radrelay.web.services import EchoAnswer, EchoTarget, ReadinessCheck, RoleState, WebServices, no_echo
@@ -43,6 +44,7 @@ def assemble(
     roles: Callable[[], Sequence[RoleState]] = tuple,
     echo: Callable[[EchoTarget], EchoAnswer] = no_echo,
     archives: Connector | None = None,
+    rule_kinds: Kinds | None = None,
 ) -> WebServices:
     """Return the services of one web process; `landing` is the process's own."""
     reader = InstanceReader(parts.database, parts.clock, parts.segments, parts.packs)
@@ -81,4 +83,5 @@ def assemble(
         roles=roles,
         echo=echo,
         archives=archives,
+        rule_kinds=rule_kinds or {},
     )

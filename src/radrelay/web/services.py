@@ -31,6 +31,7 @@ from radrelay.marks.filing import MarkFilings
 from radrelay.privacy.standing import House
 from radrelay.privacy.volume.counting import SentTally
 from radrelay.retrieve.ports import Connector
+from radrelay.routing.rules.actions import Kinds
 from radrelay.settings import Settings
 from radrelay.storage.database import Database
 from radrelay.web.acceptance import Acceptances
@@ -140,6 +141,8 @@ class WebServices:
     attachments: Attachments | None = None
     archives: Connector | None = None
     """What asks archives elsewhere; none where that is switched off."""
+    rule_kinds: Kinds = field(default_factory=dict)
+    """What rules may do here."""
     single_sign_on: SingleSignOn | None = None
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     readiness: Sequence[ReadinessCheck] = ()

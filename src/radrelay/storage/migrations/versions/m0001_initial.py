@@ -554,6 +554,39 @@ def tables() -> None:
     )
     op.create_index("ux_delivery_receipt", "delivery_receipt", ["delivery_id", "instance_id"], unique=True)
     op.create_table(
+        "routing_rule",
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("enabled", sa.Boolean(), nullable=False),
+        sa.Column("moment", sa.String(length=16), nullable=False),
+        sa.Column("match", sa.String(length=8), nullable=False),
+        sa.Column("when", sa.Text(), nullable=False),
+        sa.Column("actions", sa.Text(), nullable=False),
+        sa.Column("stop", sa.Boolean(), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("changed_by", sa.String(length=200), nullable=False),
+        sa.Column("changed_at", Instant(), nullable=False),
+        sa.Column("created_by", sa.String(length=200), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_routing_rule")),
+    )
+    op.create_index("ix_routing_rule_position", "routing_rule", ["organisation_id", "position"], unique=False)
+    op.create_table(
+        "routing_rule_revision",
+        sa.Column("rule_id", Id(), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.Column("by", sa.String(length=200), nullable=False),
+        sa.Column("deleted", sa.Boolean(), nullable=False),
+        sa.Column("wanted", sa.Text(), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_routing_rule_revision")),
+    )
+    op.create_index("ux_routing_rule_revision", "routing_rule_revision", ["rule_id", "revision"], unique=True)
+    op.create_table(
         "destination",
         sa.Column("name", sa.String(length=100), nullable=False),
         sa.Column("ae_title", sa.String(length=16), nullable=False),
@@ -1421,7 +1454,10 @@ def tables() -> None:
         sa.Column("source_id", Id(), nullable=False),
         sa.Column("calling_ae", sa.String(length=16), nullable=False),
         sa.Column("called_ae", sa.String(length=16), nullable=False),
-        sa.PrimaryKeyConstraint("study_id", "source_id", "calling_ae", "called_ae", name=op.f("pk_study_sender")),
+        sa.Column("host", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "study_id", "source_id", "calling_ae", "called_ae", "host", name=op.f("pk_study_sender")
+        ),
         sqlite_with_rowid=False,
     )
     op.create_table(
@@ -1524,6 +1560,37 @@ def tables() -> None:
 
 def marks() -> None:
     """Make the tables of marks, whose rows go with the studies, instances and holdings that they are of."""
+    op.create_table(
+        "routing_rule_look",
+        sa.Column("study_id", Id(), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["study_id"], ["study.id"], name=op.f("fk_routing_rule_look_study_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("study_id", name=op.f("pk_routing_rule_look")),
+    )
+    op.create_index("ix_routing_rule_look_at", "routing_rule_look", ["at"], unique=False)
+    op.create_table(
+        "routing_rule_meeting",
+        sa.Column("study_id", Id(), nullable=False),
+        sa.Column("rule_id", Id(), nullable=False),
+        sa.Column("rule_name", sa.String(length=200), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.Column("match", sa.String(length=8), nullable=False),
+        sa.Column("why", sa.Text(), nullable=False),
+        sa.Column("effects", sa.Text(), nullable=False),
+        sa.Column("failed", sa.Boolean(), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["study_id"], ["study.id"], name=op.f("fk_routing_rule_meeting_study_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_routing_rule_meeting")),
+    )
+    op.create_index("ux_routing_rule_meeting", "routing_rule_meeting", ["study_id", "rule_id"], unique=True)
+    op.create_index("ix_routing_rule_meeting_rule", "routing_rule_meeting", ["rule_id", "failed", "at"], unique=False)
     op.create_table(
         "mark",
         sa.Column("study_id", Id(), nullable=False),

@@ -1,0 +1,44 @@
+"""The actions that rules of this installation know, and the work of rules in the role `work`.
+
+A further kind of action (another room's) is one more line in `action_kinds`.
+"""
+
+from __future__ import annotations
+
+import threading
+
+from radrelay.app.core import Core
+from radrelay.app.mail import site_of
+from radrelay.app.threads import loop
+from radrelay.archive.reader import InstanceReader
+from radrelay.clock import Clock
+from radrelay.identity.posting import open_post
+from radrelay.routing.rules.actions import Kinds, named
+from radrelay.routing.rules.coercing import Coerce
+from radrelay.routing.rules.forwarding import Forward
+from radrelay.routing.rules.keeping import Hold, Retain
+from radrelay.routing.rules.notifying import Notify
+from radrelay.routing.rules.showing import Show
+from radrelay.routing.rules.work import RuleWork
+from radrelay.settings import Settings
+from radrelay.storage.leadership import Leadership
+
+ARRIVING_S = 1.0
+
+
+def action_kinds(settings: Settings, clock: Clock, metadata_key: bytes) -> Kinds:
+    """Return what rules may do here."""
+    notify = Notify(open_post(settings, clock, metadata_key), site_of(settings))
+    return named([Show(), Retain(), Hold(), Coerce(), Forward(), notify])
+
+
+def open_rules(core: Core, reader: InstanceReader) -> RuleWork:
+    """Return what evaluates rules."""
+    kinds = action_kinds(core.settings, core.clock, core.keyring.metadata_key)
+    return RuleWork(core.database, core.clock, reader, kinds)
+
+
+def keep_looking(core: Core, work: RuleWork, holder: str, stop: threading.Event) -> list[threading.Thread]:
+    """Return the thread that has rules look at what is arriving, on one machine."""
+    lead = Leadership(core.database, core.clock, "rules", holder)
+    return [loop("rules", ARRIVING_S, stop, lambda: lead.held() and work.look_at_arriving())]

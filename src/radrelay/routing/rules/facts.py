@@ -1,0 +1,172 @@
+"""What rules look at of studies, read from the index in a few statements; from headers where a rule asks for more."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, tzinfo
+from typing import Any, Protocol
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from radrelay import access
+from radrelay.archive.discard import chunks
+from radrelay.archive.instances import InstanceRef, find_instances
+from radrelay.archive.tables import HOLDING, SENDER, SERIES, STUDY
+from radrelay.dicom.header import Header
+from radrelay.dicom.index import STUDY_TAGS
+from radrelay.errors import RadrelayError, Unavailable
+from radrelay.routing.rules.comparing import Values
+from radrelay.routing.rules.conditions import FIELDS
+from radrelay.routing.rules.matching import Facts
+
+MEGABYTE = 1_000_000
+_INSTITUTION = "00080080"
+_OF_STUDY = frozenset(f"{tag:08X}" for tag in STUDY_TAGS if tag != 0x00080005)
+
+
+class Headers(Protocol):
+    """Reads the header of an object; `archive.reader.InstanceReader` does."""
+
+    def header(self, ref: InstanceRef) -> Header:
+        """Return it; raises `RadrelayError` where it cannot be read."""
+        ...
+
+
+def facts_of(
+    session: Session, organisation_id: uuid.UUID, study_ids: Sequence[uuid.UUID], now: datetime, zone: tzinfo | None,
+    fields: Collection[str],
+) -> dict[uuid.UUID, Facts]:  # fmt: skip
+    """Return what the index says of an organisation's studies, of the `fields` that rules ask for.
+
+    Of senders, which are always told, those whose source still holds the study. The weekday and the time are those of
+    the last arrival, in the site's `zone` (none: the machine's).
+    """
+    found: dict[uuid.UUID, Facts] = {}
+    of_study, of_series = _asked(fields, _OF_STUDY), _asked(fields, None) | {"0020000E"}
+    for some in chunks(study_ids):
+        senders = _senders(session, some, now)
+        series = _series(session, some, of_series)
+        groups = _groups(session, organisation_id, some, now, fields)
+        columns = (STUDY.c.id, STUDY.c.attributes, STUDY.c.bytes, STUDY.c.instance_count, STUDY.c.series_count,
+                   STUDY.c.last_received_at, STUDY.c.institution)  # fmt: skip
+        mine = STUDY.c.organisation_id == organisation_id
+        for row in session.execute(sa.select(*columns).where(STUDY.c.id.in_(some), mine)):
+            values = _values(row.attributes, of_study)
+            values |= {
+                "megabytes": (str(row.bytes / MEGABYTE),), "objects": (str(row.instance_count),),
+                "series": (str(row.series_count),),
+            }  # fmt: skip
+            if "weekday" in fields or "time" in fields:
+                received = row.last_received_at.astimezone(zone)
+                values |= {"weekday": (str(received.weekday()),), "time": (f"{received:%H:%M}",)}
+            for name, by_study in groups.items():
+                values[name] = tuple(sorted(by_study.get(row.id, ())))
+            own = tuple({_INSTITUTION: (row.institution,)} | one for one in series.get(row.id, ()))
+            found[row.id] = Facts(values, tuple(senders.get(row.id, ())), own)
+    return found
+
+
+def _asked(fields: Collection[str], among: frozenset[str] | None) -> set[str]:
+    return {one for one in fields if one not in FIELDS and (among is None or one in among)}
+
+
+def _groups(
+    session: Session, organisation_id: uuid.UUID, study_ids: Sequence[uuid.UUID], now: datetime, fields: Collection[str]
+) -> dict[str, Mapping[uuid.UUID, set[str]]]:
+    found: dict[str, Mapping[uuid.UUID, set[str]]] = {}
+    if "brought_by" in fields:
+        found["brought_by"] = _groups_of_bringers(session, organisation_id, study_ids)
+    if "visible_to" in fields:
+        found["visible_to"] = access.groups_shown(session, organisation_id, study_ids, now)
+    return found
+
+
+def with_headers(
+    facts: Facts, session: Session, headers: Headers, organisation_id: uuid.UUID, study_id: uuid.UUID,
+    tags: Sequence[int], now: datetime,
+) -> Facts:  # fmt: skip
+    """Add attributes that the index does not keep, from the first object of each series; unreadable ones are absent.
+
+    Raises `Unavailable` where that may be but for the moment.
+    """
+    first: dict[str, InstanceRef] = {}
+    for ref in find_instances(session, now, organisation_id=organisation_id, study_id=study_id):
+        first.setdefault(ref.series_uid, ref)
+    series = []
+    for one in facts.series:
+        at = first.get((one.get("0020000E") or ("",))[0])
+        series.append(dict(one) | (_read(headers, at, tags) if at is not None else {}))
+    return Facts(facts.study, facts.senders, tuple(series))
+
+
+def _read(headers: Headers, ref: InstanceRef, tags: Sequence[int]) -> dict[str, Values]:
+    try:
+        header = headers.header(ref)
+        return {f"{tag:08X}": tuple(header.text(tag).split("\\")) for tag in tags if tag in header}
+    except Unavailable:  # it may be readable in a moment: what it says must not be taken for absent
+        raise
+    except RadrelayError:
+        return {}
+
+
+def _senders(
+    session: Session, study_ids: Sequence[uuid.UUID], now: datetime
+) -> dict[uuid.UUID, list[dict[str, Values]]]:
+    held = sa.and_(HOLDING.c.study_id == SENDER.c.study_id, HOLDING.c.source_id == SENDER.c.source_id)
+    lasts = sa.or_(HOLDING.c.ends_at.is_(None), HOLDING.c.ends_at > now)
+    sent = sa.select(SENDER).where(SENDER.c.study_id.in_(study_ids), sa.exists().where(held, lasts))
+    found: dict[uuid.UUID, list[dict[str, Values]]] = {}
+    for row in session.execute(sent):
+        values: dict[str, Values] = {"source": (str(row.source_id),)}
+        values |= {name: (title,) for name in ("calling_ae", "called_ae", "host") if (title := getattr(row, name))}
+        found.setdefault(row.study_id, []).append(values)
+    return found
+
+
+def _series(
+    session: Session, study_ids: Sequence[uuid.UUID], wanted: Collection[str]
+) -> dict[uuid.UUID, list[dict[str, Values]]]:
+    found: dict[uuid.UUID, list[dict[str, Values]]] = {}
+    asked = sa.select(SERIES.c.study_id, SERIES.c.attributes, SERIES.c.modality, SERIES.c.series_uid)
+    for row in session.execute(asked.where(SERIES.c.study_id.in_(study_ids)).order_by(SERIES.c.id)):
+        plain = {"00080060": (row.modality,), "0020000E": (row.series_uid,)}
+        found.setdefault(row.study_id, []).append(plain | _values(row.attributes, wanted))
+    return found
+
+
+def _groups_of_bringers(
+    session: Session, organisation_id: uuid.UUID, study_ids: Sequence[uuid.UUID]
+) -> Mapping[uuid.UUID, set[str]]:
+    asked = sa.select(HOLDING.c.study_id, HOLDING.c.account_id).where(
+        HOLDING.c.study_id.in_(study_ids), HOLDING.c.account_id.is_not(None)
+    )
+    rows = session.execute(asked).all()
+    groups = access.groups_of_accounts(session, organisation_id, {row.account_id for row in rows})
+    found: dict[uuid.UUID, set[str]] = {}
+    for row in rows:
+        found.setdefault(row.study_id, set()).update(groups.get(row.account_id, ()))
+    return found
+
+
+def _values(text: str, wanted: Collection[str]) -> dict[str, Values]:
+    """Return wanted values of DICOM JSON (PS3.18 F.2) as text; sequences and empty attributes are left out."""
+    found: dict[str, Values] = {}
+    attributes = msgspec.json.decode(text or "{}")
+    for tag in wanted:
+        attribute = attributes.get(tag)
+        if attribute is None or attribute.get("vr") == "SQ":
+            continue
+        values = tuple([one if isinstance(one, str) else _said(one) for one in attribute.get("Value", ())])
+        if values:
+            found[tag] = values
+    return found
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, dict):  # a person's name in groups
+        groups = [str(value.get(name, "")) for name in ("Alphabetic", "Ideographic", "Phonetic")]
+        return "=".join(groups).rstrip("=")
+    return "" if value is None else str(value)

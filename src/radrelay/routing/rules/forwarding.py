@@ -1,0 +1,125 @@
+"""The action *forward*: a study is sent to a destination, and what comes of it later, too; nothing goes round.
+
+A study that came from a node does not go back to it, and what Radrelay itself has delivered there is not sent again.
+What has grown since is told by how many objects each series had, not by clocks.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from radrelay import access
+from radrelay.archive.models import Instance, Series
+from radrelay.routing import deliveries
+from radrelay.routing.destinations import get_destination
+from radrelay.routing.errors import DestinationOff
+from radrelay.routing.models import Delivery, DeliveryReceipt, Destination
+from radrelay.routing.rules.actions import Met, Moment, Outcome, Wanted, known_only, wanted_id, whole
+from radrelay.routing.rules.errors import RuleInvalid
+from radrelay.routing.rules.matching import Part
+
+HIGHEST_PRIORITY = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """Asks for a delivery of the study, and later of the series that have grown."""
+
+    name: str = "forward"
+    moments: Sequence[Moment] = ("complete",)
+    again: bool = True
+
+    def cleaned(self, session: Session, organisation_id: uuid.UUID, wanted: Wanted) -> dict[str, object]:
+        """Return what is wanted as it is kept."""
+        known_only(wanted, "destination_id", "priority")
+        priority = wanted.get("priority", 0)
+        if not isinstance(priority, int) or isinstance(priority, bool) or not 0 <= priority <= HIGHEST_PRIORITY:
+            raise RuleInvalid(f"priority: 0 to {HIGHEST_PRIORITY}", field="priority")
+        row = get_destination(session, organisation_id, wanted_id(wanted, "destination_id"))
+        return {"destination_id": str(row.id), "priority": priority}
+
+    def plan(self, session: Session, met: Met, wanted: Wanted) -> Outcome:
+        """Tell whether it would be sent, or why not."""
+        destination = get_destination(session, met.organisation_id, wanted_id(wanted, "destination_id"))
+        told: dict[str, object] = {"destination": str(destination.id)}
+        if not destination.enabled:
+            raise DestinationOff
+        if came_from(destination, met.facts.senders):
+            return Outcome("skipped", "came-from-there", told)
+        grown = _grown(session, met)
+        if not grown.series:
+            return Outcome("skipped", "sent-already", told)
+        if is_there(session, met.study.id, destination.id):
+            return Outcome("skipped", "there-already", told | {"counts": grown.counts})
+        whole_study = len(grown.series) == len(grown.counts)
+        return Outcome("done", facts=told | {"counts": grown.counts, "series": [] if whole_study else grown.series})
+
+    def carry_out(self, session: Session, met: Met, wanted: Wanted) -> Outcome:
+        """Ask for the delivery, or one of each series that has grown."""
+        planned = self.plan(session, met, wanted)
+        if planned.state != "done":
+            return planned
+        wanted_series = planned.facts["series"]
+        chosen = (
+            [uuid.UUID(one) for one in wanted_series] if isinstance(wanted_series, list) and wanted_series else [None]
+        )
+        made = []
+        for series_id in chosen:
+            row = deliveries.request_delivery(
+                session, met.clock, organisation_id=met.organisation_id,
+                destination_id=wanted_id(wanted, "destination_id"), study_id=met.study.id, series_id=series_id,
+                requested_by=met.rule_name, correlation_id=met.correlation, priority=whole(wanted["priority"]),
+            )  # fmt: skip
+            made.append(str(row.id))
+            detail = {"destination": wanted["destination_id"], "delivery": str(row.id), "series": series_id}
+            met.record(session, "study.forward", detail)
+        return Outcome("done", facts={**planned.facts, "deliveries": made})
+
+
+def came_from(destination: Destination, senders: Iterable[Part]) -> bool:
+    """Say whether one of a study's senders is the destination itself.
+
+    By its AE title, in whatever case. Of what came without one (DICOMweb) by its address, but this machine's own, which
+    many programs may share.
+    """
+    title, host = destination.ae_title.strip().casefold(), destination.host.strip().casefold()
+    for part in senders:
+        titles, hosts = part.get("calling_ae", ()), part.get("host", ())
+        if title and any(title == one.casefold() for one in titles):
+            return True
+        if not titles and any(host == one.casefold() and not access.is_loopback(one) for one in hosts):
+            return True
+    return False
+
+
+def is_there(session: Session, study_id: uuid.UUID, destination_id: uuid.UUID) -> bool:
+    """Say whether the destination has answered that it has every object of a study, whoever sent it there."""
+    kept = sa.or_(DeliveryReceipt.status == 0, DeliveryReceipt.status.between(0xB000, 0xBFFF))
+    receipts = (
+        sa.select(DeliveryReceipt.sop_uid)
+        .join(Delivery, Delivery.id == DeliveryReceipt.delivery_id)
+        .where(Delivery.study_id == study_id, Delivery.destination_id == destination_id, kept)
+    )
+    current = sa.select(Instance.id).where(Instance.study_id == study_id, Instance.current.is_(True))
+    if session.scalar(current.limit(1)) is None:
+        return False
+    return session.scalar(current.where(Instance.sop_uid.not_in(receipts)).limit(1)) is None
+
+
+@dataclass(frozen=True, slots=True)
+class _Grown:
+    counts: dict[str, int]  # objects of each series now
+    series: list[str]  # that have more than when they were sent
+
+
+def _grown(session: Session, met: Met) -> _Grown:
+    asked = sa.select(Series.id, Series.instance_count).where(Series.study_id == met.study.id).order_by(Series.id)
+    counts = {str(series_id): count for series_id, count in session.execute(asked) if count}
+    kept = (met.before or {}).get("counts")
+    before: Mapping[str, int] = kept if isinstance(kept, Mapping) else {}
+    return _Grown(counts, [one for one, count in counts.items() if count > before.get(one, 0)])

@@ -1,0 +1,18 @@
+"""An archive that studies arrive in, for the tests of rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.routing.ruled import Ruled
+
+
+@pytest.fixture
+def ruled(tmp_path: Path) -> Iterator[Ruled]:
+    """Give an archive with a destination, a group and no rules."""
+    made = Ruled(tmp_path)
+    yield made
+    made.database.close()

@@ -16,11 +16,13 @@ import sqlalchemy as sa
 from radrelay.audit.models import AuditEvent
 from radrelay.clock import FixedClock
 from radrelay.errors import Trouble
-from radrelay.network.errors import NodeSilent, PeerAborted
-from radrelay.routing import deliveries, destinations, jobs
+from radrelay.network.errors import CommitmentNotOffered, NodeSilent, PeerAborted
+from radrelay.network.ports import CommitmentReport, Reference
+from radrelay.routing import committing, deliveries, destinations, jobs
+from radrelay.routing.carriers import Answer, DeliveryItem, Errand
 from radrelay.routing.destinations import DestinationDraft
 from radrelay.routing.errors import DeliveryEnded, DestinationInUse, DestinationInvalid, Interrupted
-from radrelay.routing.jobs import Answer, DeliveryItem, DeliveryWork
+from radrelay.routing.jobs import DeliveryWork
 from radrelay.routing.models import Delivery, Destination
 from radrelay.settings import WorkSettings
 from radrelay.storage import outbox
@@ -54,6 +56,8 @@ class Peer:
         self.answers: dict[str, int] = {}
         self.down = False
         self.breaks_after: int | None = None
+        self.carries = True
+        self.dialled = self.finished = 0
 
     def items(
         self, organisation_id: uuid.UUID, study_id: uuid.UUID, series_id: uuid.UUID | None
@@ -64,16 +68,44 @@ class Peer:
         yield items
 
     @contextmanager
-    def open(self, destination: Destination, items: Sequence[DeliveryItem]) -> Iterator[Peer]:
+    def open(self, errand: Errand, portion: Sequence[DeliveryItem]) -> Iterator[Peer]:
+        self.dialled += 1
         if self.down:
-            raise Interrupted(NodeSilent("nobody answers at the address", address="127.0.0.1:104"))
+            raise Interrupted(NodeSilent("nobody answers at the address", address="127.0.0.1:104"), down=True)
         yield self
+
+    def finish(self, errand: Errand) -> None:
+        self.finished += 1
 
     def send(self, item: DeliveryItem) -> Answer:
         if self.breaks_after is not None and len(self.received) >= self.breaks_after:
             raise Interrupted(PeerAborted("the association was aborted"))
         self.received.append(item.sop_uid)
         return Answer(self.answers.get(item.sop_uid, 0), "", item.transfer_syntax)
+
+
+class Committing:
+    """Answers requests for storage commitment with what it is told to."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, list[str]]] = []
+        self.lost: set[str] = set()
+        self.at_once = True
+        self.refuses: Interrupted | None = None
+
+    def ask(
+        self, destination: Destination, transaction_uid: str, references: Sequence[Reference]
+    ) -> CommitmentReport | None:
+        if self.refuses is not None:
+            raise self.refuses
+        self.asked.append((transaction_uid, [one.sop_uid for one in references]))
+        return self.report() if self.at_once else None
+
+    def report(self, number: int = -1) -> CommitmentReport:
+        """Return the report on a request."""
+        transaction_uid, uids = self.asked[number]
+        kept = frozenset(uids) - self.lost
+        return CommitmentReport(transaction_uid, kept, dict.fromkeys(self.lost.intersection(uids), 274))
 
 
 class House:
@@ -84,7 +116,11 @@ class House:
         self.database = open_database(folder)
         lay(self.database)
         self.peer = Peer([Item(uuid.uuid4(), CT, f"1.2.3.{n}", EXPLICIT) for n in range(3)])
-        self.work = DeliveryWork(self.database, self.clock, WorkSettings(), self.peer, self.peer)
+        self.settings = WorkSettings(zone="Europe/Berlin")
+        self.committer = Committing()
+        self.work = DeliveryWork(
+            self.database, self.clock, self.settings, self.peer, {"dicom": self.peer}, self.committer
+        )
         with self.database.write() as session:
             self.destination_id = destinations.create_destination(
                 session, self.clock, ORGANISATION, DestinationDraft("PACS", "PACS", "127.0.0.1", 104)
@@ -372,3 +408,82 @@ def test_held_delivery_can_be_cancelled(house: House) -> None:
         deliveries.hold_open(session)
         deliveries.cancel_delivery(session, house.clock, ORGANISATION, house.delivery_id)
     assert house.delivery().state == "cancelled"
+
+
+def commit(house: House) -> None:
+    with house.database.write() as session:
+        session.get_one(Destination, house.destination_id).commitment = True
+
+
+def reported(house: House, number: int = -1) -> bool:
+    with house.database.write() as session:
+        return committing.take_report(session, house.clock, house.settings, house.committer.report(number))
+
+
+def test_a_delivery_is_done_once_the_destination_has_committed_to_every_object(house: House) -> None:
+    commit(house)
+    house.run_due()
+    assert (house.delivery().state, house.delivery().committed) == ("done", 3)
+    assert [uids for _, uids in house.committer.asked] == [["1.2.3.0", "1.2.3.1", "1.2.3.2"]]
+
+
+def test_a_commitment_that_is_reported_later_is_taken_whoever_takes_it(house: House) -> None:
+    commit(house)
+    house.committer.at_once = False
+    house.run_due()
+    assert (house.delivery().state, house.delivery().sent, house.delivery().committed) == ("confirming", 3, 0)
+    assert reported(house)
+    assert (house.delivery().state, house.delivery().committed) == ("done", 3)
+    unknown = CommitmentReport("2.25.1", frozenset({"1.2.3.0"}), {})
+    with house.database.write() as session:
+        assert not committing.take_report(session, house.clock, house.settings, unknown)
+    assert house.run_due() == 0
+
+
+def test_a_commitment_that_is_never_reported_is_asked_for_again_and_told(house: House) -> None:
+    commit(house)
+    house.committer.at_once = False
+    house.run_due()
+    house.clock.advance(timedelta(seconds=599))
+    assert house.run_due() == 0
+    house.clock.advance(timedelta(seconds=1))
+    assert house.run_due() == 1
+    assert house.peer.received == ["1.2.3.0", "1.2.3.1", "1.2.3.2"]
+    assert len({transaction for transaction, _ in house.committer.asked}) == 2
+    assert (house.delivery().state, house.delivery().error_code) == ("confirming", "commitment-overdue")
+    assert reported(house, 0), "the report on the first request comes late"
+    assert (house.delivery().state, house.delivery().error_code) == ("done", "")
+
+
+def test_what_a_destination_does_not_commit_to_is_sent_again_and_nothing_else(house: House) -> None:
+    commit(house)
+    house.committer.lost = {"1.2.3.1"}
+    house.run_due()
+    assert (house.delivery().state, house.delivery().sent, house.delivery().committed) == ("waiting", 2, 2)
+    assert house.delivery().error_code == "not-committed"
+    house.committer.lost = set()
+    house.clock.advance(timedelta(seconds=10))
+    house.run_due()
+    assert house.peer.received == ["1.2.3.0", "1.2.3.1", "1.2.3.2", "1.2.3.1"]
+    assert (house.delivery().state, house.delivery().committed) == ("done", 3)
+
+
+def test_a_destination_that_does_not_offer_commitment_fails_in_plain_words(house: House) -> None:
+    commit(house)
+    house.committer.refuses = Interrupted(CommitmentNotOffered("PACS does not offer it", ae_title="PACS"), final=True)
+    house.run_due()
+    delivery = house.delivery()
+    assert (delivery.state, delivery.sent, delivery.error_code) == ("failed", 3, "commitment-not-offered")
+
+
+def test_a_worker_that_was_killed_while_it_asked_for_commitment_asks_again(house: House) -> None:
+    commit(house)
+    house.committer.at_once = False
+    house.run_due()
+    with house.database.write() as session:
+        session.get_one(Delivery, house.delivery_id).next_attempt_at = None  # handed over, and its worker killed
+    assert (house.work.revive(), house.work.revive()) == (0, 1)
+    house.committer.at_once = True
+    house.run_due()
+    assert house.delivery().state == "done"
+    assert len(house.peer.received) == 3

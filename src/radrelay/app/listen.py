@@ -66,7 +66,9 @@ def serve(core: Core, stop: threading.Event) -> None:
     reporting = threading.Thread(target=promised.run, args=(stop,), name="commitments", daemon=True)
     listener = DicomListener(
         core.settings.dicom,
-        Services(reception, reception, query=query, commitments=promised, retrieve_ae=book.retrieve_ae),
+        Services(
+            reception, reception, query=query, commitments=promised, reports=promised, retrieve_ae=book.retrieve_ae
+        ),
     )
     hospital = open_listener(core, prepared.organisation_id)
     settle()

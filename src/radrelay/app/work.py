@@ -27,7 +27,7 @@ from radrelay.app.reminding import keep_reminding
 from radrelay.app.retrieving import open_fetching
 from radrelay.app.role import run_role
 from radrelay.app.spent_acts import spend_acts
-from radrelay.app.stored import ArchiveSource, DicomDialler
+from radrelay.app.stored import ArchiveSource, DicomCarrier
 from radrelay.app.threads import kept_up, loop
 from radrelay.app.watching import keep_watching
 from radrelay.archive import indexing, ownership, rule_facts
@@ -173,7 +173,8 @@ def _open_compactor(core: Core, reader: InstanceReader) -> Compactor:
 
 def _open_sender(core: Core, reader: InstanceReader) -> DeliveryWork:
     source = ArchiveSource(core.database, core.clock, reader)
-    return DeliveryWork(core.database, core.clock, core.settings.work, source, DicomDialler(core.settings.dicom))
+    carrier = DicomCarrier(core.settings.dicom)
+    return DeliveryWork(core.database, core.clock, core.settings.work, source, {"dicom": carrier}, carrier)
 
 
 def _arrival_jobs(core: Core, identified: IdentifiedLanding, landing: Landing) -> list[Job]:

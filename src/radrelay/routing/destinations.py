@@ -15,7 +15,7 @@ from radrelay.routing.errors import DestinationExists, DestinationInUse, Destina
 from radrelay.routing.models import Delivery, Destination
 from radrelay.storage.ids import new_id
 
-OPEN_STATES = ("waiting", "sending", "held")
+OPEN_STATES = ("waiting", "sending", "confirming", "held")
 
 
 @dataclass(frozen=True)

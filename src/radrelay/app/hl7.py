@@ -85,8 +85,9 @@ def keep_hl7(
     handlers: Mapping[Change, Sequence[Handler]] | None = None,
 ) -> list[threading.Thread]:  # fmt: skip
     """Return the threads of `work` that go through received messages and forget old ones, on one machine."""
-    if not core.settings.hl7.ports:
-        return []
+    forgetting = loop("hl7 keeping", FORGET_S, stop, lambda: forget(core))
+    if not core.settings.hl7.ports:  # messages may be sent to destinations all the same
+        return [forgetting]
     seal = Seal(core.keyring.metadata_key)
     processor = Processor(core.database, core.clock, seal, inboxes(core, first), handlers or {})
     lead = Leadership(core.database, core.clock, "hl7", holder)
@@ -95,10 +96,7 @@ def keep_hl7(
         if lead.held():
             processor.tick()
 
-    return [
-        loop("hl7", PROCESS_S, stop, process),
-        loop("hl7 keeping", FORGET_S, stop, lambda: forget(core)),
-    ]
+    return [loop("hl7", PROCESS_S, stop, process), forgetting]
 
 
 def forget(core: Core) -> int:

@@ -247,7 +247,7 @@ KEPT: dict[str, Kept] = {
         " attempts repeats replays", why=f"{WORKING}; what another system says of a patient is told by that system",
     ),
     "delivery": _kept(
-        "study_id state total sent failed created_at finished_at", _study,
+        "study_id state total sent failed committed created_at finished_at", _study,
         untold="destination_id series_id priority attempts next_attempt_at error error_code error_facts requested_by"
         " correlation_id", why=f"{ELSEWHERE}: to whom data went; {WORKING}",
     ),

@@ -76,6 +76,36 @@ class DestinationOff(Conflict):
     code = "destination-off"
 
 
+class SecretUnreadable(Conflict):
+    """The destination's password cannot be read; enter it again."""
+
+    code = "secret-unreadable"
+
+
+class WebRefused(Unavailable):
+    """The DICOMweb service does not accept our login."""
+
+    code = "web-refused"
+
+
+class WebTrouble(Unavailable):
+    """The DICOMweb service does not answer as it should."""
+
+    code = "web-trouble"
+
+
+class ProbeRefused(Conflict):
+    """The destination did not take the probe object."""
+
+    code = "probe-refused"
+
+
+class MailUnset(Unavailable):
+    """No mail server is set up, so nobody can be told by mail."""
+
+    code = "notice-mail-unset"
+
+
 class DestinationPaused(Conflict):
     """The destination is paused; this waits until it goes on."""
 

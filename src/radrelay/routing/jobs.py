@@ -279,7 +279,7 @@ class DeliveryWork:
             if delivery.state != "sending":  # cancelled, or held
                 note_part(session, delivery, sent_before)
                 return False
-            deliveries.record_receipts(session, self._clock, delivery, (), total if carrier.carries else 0)
+            deliveries.record_receipts(session, self._clock, delivery, (), total if carrier.carries else 1)
             receipts = self._receipts(session, errand) if carrier.carries else []
             open_ones = [receipt for receipt in receipts if receipt is None or not receipt.kept]
             hopeless = bool(open_ones) and all(receipt is not None and receipt.final for receipt in open_ones)

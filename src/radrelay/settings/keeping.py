@@ -80,6 +80,12 @@ class WorkSettings(Section):
     destination_alarm_s: float = Field(
         900.0, description="administrators are told by mail of a destination that is down for so long", gt=0
     )
+    folders: tuple[Path, ...] = Field(
+        (), description="folders that destinations may write studies into, unencrypted; none: no such destinations"
+    )
+    web_ca: Path | None = Field(
+        None, description="PEM of the authority of DICOMweb destinations; none: the system's authorities"
+    )
     zone: str = Field(
         "", description="time zone of the destinations' hours, such as Europe/Berlin; empty: this machine's"
     )

@@ -23,7 +23,16 @@ from radrelay.privacy.standing import House
 from radrelay.retrieve.ports import Connector
 from radrelay.storage.segments import SegmentReader
 from radrelay.web.attachments import StoredAttachments
-from radrelay.web.services import EchoAnswer, EchoTarget, ReadinessCheck, RoleState, WebServices, no_echo
+from radrelay.web.services import (
+    DestinationTrial,
+    EchoAnswer,
+    EchoTarget,
+    ReadinessCheck,
+    RoleState,
+    WebServices,
+    no_echo,
+    no_trial,
+)
 
 
 class Parts(House, Protocol):
@@ -43,6 +52,7 @@ def assemble(
     roles: Callable[[], Sequence[RoleState]] = tuple,
     echo: Callable[[EchoTarget], EchoAnswer] = no_echo,
     archives: Connector | None = None,
+    try_destination: DestinationTrial = no_trial,
 ) -> WebServices:
     """Return the services of one web process; `landing` is the process's own."""
     reader = InstanceReader(parts.database, parts.clock, parts.segments, parts.packs)
@@ -81,4 +91,5 @@ def assemble(
         roles=roles,
         echo=echo,
         archives=archives,
+        try_destination=try_destination,
     )

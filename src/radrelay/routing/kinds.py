@@ -62,7 +62,7 @@ def _url(draft: DestinationDraft) -> None:
     clear = named and parts.scheme == "http" and parts.hostname in LOOPBACK
     if not named or not (parts.scheme == "https" or clear) or any(c.isspace() for c in draft.address):
         words = "address: https://host/path of the DICOMweb service, without name and password"
-        raise DestinationInvalid(words, field="address")
+        raise DestinationInvalid(words, field="url")
     if ":" in draft.username:
         raise DestinationInvalid("username: without a colon (RFC 7617)", field="username")
 
@@ -71,7 +71,7 @@ def _folder(draft: DestinationDraft, folders: Sequence[Path]) -> None:
     path = Path(draft.address)
     if not path.is_absolute() or not is_below(path, folders):
         words = "address: a folder below one of work.folders, which who runs this machine sets"
-        raise DestinationInvalid(words, field="address")
+        raise DestinationInvalid(words, field="folder")
 
 
 def is_below(path: Path, folders: Sequence[Path]) -> bool:
@@ -84,10 +84,10 @@ def _mail(draft: DestinationDraft) -> None:
     try:
         require_address(draft.address)
     except RadrelayError as error:
-        raise DestinationInvalid("address: an e-mail address", field="address") from error
+        raise DestinationInvalid("address: an e-mail address", field="email") from error
 
 
 def _receiver(draft: DestinationDraft) -> None:
     _host_and_port(draft)
     if len(draft.address.split("|")) > 2 or any(mark in draft.address for mark in "^~\\&\r\n"):
-        raise DestinationInvalid("address: APPLICATION|FACILITY of the HL7 receiver", field="address")
+        raise DestinationInvalid("address: APPLICATION|FACILITY of the HL7 receiver", field="receiver")

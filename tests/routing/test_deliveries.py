@@ -4,158 +4,20 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
 
 from radrelay.audit.models import AuditEvent
-from radrelay.clock import FixedClock
 from radrelay.errors import Trouble
-from radrelay.network.errors import CommitmentNotOffered, NodeSilent, PeerAborted
-from radrelay.network.ports import CommitmentReport, Reference
-from radrelay.routing import committing, deliveries, destinations, jobs
-from radrelay.routing.carriers import Answer, DeliveryItem, Errand
+from radrelay.routing import deliveries, destinations, jobs
+from radrelay.routing.carriers import Answer, DeliveryItem
 from radrelay.routing.destinations import DestinationDraft
-from radrelay.routing.errors import DeliveryEnded, DestinationInUse, DestinationInvalid, Interrupted
-from radrelay.routing.jobs import DeliveryWork
-from radrelay.routing.models import Delivery, Destination
-from radrelay.settings import WorkSettings
+from radrelay.routing.errors import DeliveryEnded, DestinationInUse, DestinationInvalid
+from radrelay.routing.models import Delivery
 from radrelay.storage import outbox
-from tests.backends import open_database
-from tests.schema import lay
-
-ORGANISATION = uuid.uuid4()
-CT = "1.2.840.10008.5.1.4.1.1.2"
-EXPLICIT = "1.2.840.10008.1.2.1"
-
-
-@dataclass(frozen=True)
-class Item:
-    """An object of three bytes."""
-
-    instance_id: uuid.UUID
-    sop_class_uid: str
-    sop_uid: str
-    transfer_syntax: str
-
-    def open(self, accepted: Sequence[str]) -> tuple[str, Iterable[bytes]]:
-        return self.transfer_syntax, [b"abc"]
-
-
-class Peer:
-    """A destination that does as it is told and remembers what reached it."""
-
-    def __init__(self, items: Sequence[DeliveryItem]) -> None:
-        self.stock = {item.instance_id: item for item in items}
-        self.received: list[str] = []
-        self.answers: dict[str, int] = {}
-        self.down = False
-        self.breaks_after: int | None = None
-        self.carries = True
-        self.dialled = self.finished = 0
-
-    def items(
-        self, organisation_id: uuid.UUID, study_id: uuid.UUID, series_id: uuid.UUID | None
-    ) -> Sequence[DeliveryItem]:
-        return list(self.stock.values())
-
-    def portions(self, items: Sequence[DeliveryItem]) -> Iterator[Sequence[DeliveryItem]]:
-        yield items
-
-    @contextmanager
-    def open(self, errand: Errand, portion: Sequence[DeliveryItem]) -> Iterator[Peer]:
-        self.dialled += 1
-        if self.down:
-            raise Interrupted(NodeSilent("nobody answers at the address", address="127.0.0.1:104"), down=True)
-        yield self
-
-    def finish(self, errand: Errand) -> None:
-        self.finished += 1
-
-    def send(self, item: DeliveryItem) -> Answer:
-        if self.breaks_after is not None and len(self.received) >= self.breaks_after:
-            raise Interrupted(PeerAborted("the association was aborted"))
-        self.received.append(item.sop_uid)
-        return Answer(self.answers.get(item.sop_uid, 0), "", item.transfer_syntax)
-
-
-class Committing:
-    """Answers requests for storage commitment with what it is told to."""
-
-    def __init__(self) -> None:
-        self.asked: list[tuple[str, list[str]]] = []
-        self.lost: set[str] = set()
-        self.at_once = True
-        self.refuses: Interrupted | None = None
-
-    def ask(
-        self, destination: Destination, transaction_uid: str, references: Sequence[Reference]
-    ) -> CommitmentReport | None:
-        if self.refuses is not None:
-            raise self.refuses
-        self.asked.append((transaction_uid, [one.sop_uid for one in references]))
-        return self.report() if self.at_once else None
-
-    def report(self, number: int = -1) -> CommitmentReport:
-        """Return the report on a request."""
-        transaction_uid, uids = self.asked[number]
-        kept = frozenset(uids) - self.lost
-        return CommitmentReport(transaction_uid, kept, dict.fromkeys(self.lost.intersection(uids), 274))
-
-
-class House:
-    """A database with one destination and one delivery of three objects."""
-
-    def __init__(self, folder: Path) -> None:
-        self.clock = FixedClock(datetime(2026, 3, 29, 0, 59, tzinfo=UTC))
-        self.database = open_database(folder)
-        lay(self.database)
-        self.peer = Peer([Item(uuid.uuid4(), CT, f"1.2.3.{n}", EXPLICIT) for n in range(3)])
-        self.settings = WorkSettings(zone="Europe/Berlin")
-        self.committer = Committing()
-        self.work = DeliveryWork(
-            self.database, self.clock, self.settings, self.peer, {"dicom": self.peer}, self.committer
-        )
-        with self.database.write() as session:
-            self.destination_id = destinations.create_destination(
-                session, self.clock, ORGANISATION, DestinationDraft("PACS", "PACS", "127.0.0.1", 104)
-            ).id
-            self.delivery_id = deliveries.request_delivery(
-                session,
-                self.clock,
-                organisation_id=ORGANISATION,
-                destination_id=self.destination_id,
-                study_id=uuid.uuid4(),
-                series_id=None,
-                requested_by="a person",
-                correlation_id="c",
-            ).id
-
-    def run_due(self) -> int:
-        with self.database.write() as session:
-            deliveries.emit_due(session, self.clock)
-        with self.database.write() as session:
-            events = outbox.open_events(session, [deliveries.ATTEMPT])
-            outbox.mark_taken(session, [event.id for event in events], self.clock.now())
-        for event in events:
-            self.work.attempt(event)
-        return len(events)
-
-    def delivery(self) -> Delivery:
-        with self.database.read() as session:
-            return session.get_one(Delivery, self.delivery_id)
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    made = House(tmp_path)
-    yield made
-    made.database.close()
+from tests.routing.house import CT, EXPLICIT, ORGANISATION, House, Item
 
 
 def test_every_object_arrives_and_has_a_receipt(house: House) -> None:
@@ -408,82 +270,3 @@ def test_held_delivery_can_be_cancelled(house: House) -> None:
         deliveries.hold_open(session)
         deliveries.cancel_delivery(session, house.clock, ORGANISATION, house.delivery_id)
     assert house.delivery().state == "cancelled"
-
-
-def commit(house: House) -> None:
-    with house.database.write() as session:
-        session.get_one(Destination, house.destination_id).commitment = True
-
-
-def reported(house: House, number: int = -1) -> bool:
-    with house.database.write() as session:
-        return committing.take_report(session, house.clock, house.settings, house.committer.report(number))
-
-
-def test_a_delivery_is_done_once_the_destination_has_committed_to_every_object(house: House) -> None:
-    commit(house)
-    house.run_due()
-    assert (house.delivery().state, house.delivery().committed) == ("done", 3)
-    assert [uids for _, uids in house.committer.asked] == [["1.2.3.0", "1.2.3.1", "1.2.3.2"]]
-
-
-def test_a_commitment_that_is_reported_later_is_taken_whoever_takes_it(house: House) -> None:
-    commit(house)
-    house.committer.at_once = False
-    house.run_due()
-    assert (house.delivery().state, house.delivery().sent, house.delivery().committed) == ("confirming", 3, 0)
-    assert reported(house)
-    assert (house.delivery().state, house.delivery().committed) == ("done", 3)
-    unknown = CommitmentReport("2.25.1", frozenset({"1.2.3.0"}), {})
-    with house.database.write() as session:
-        assert not committing.take_report(session, house.clock, house.settings, unknown)
-    assert house.run_due() == 0
-
-
-def test_a_commitment_that_is_never_reported_is_asked_for_again_and_told(house: House) -> None:
-    commit(house)
-    house.committer.at_once = False
-    house.run_due()
-    house.clock.advance(timedelta(seconds=599))
-    assert house.run_due() == 0
-    house.clock.advance(timedelta(seconds=1))
-    assert house.run_due() == 1
-    assert house.peer.received == ["1.2.3.0", "1.2.3.1", "1.2.3.2"]
-    assert len({transaction for transaction, _ in house.committer.asked}) == 2
-    assert (house.delivery().state, house.delivery().error_code) == ("confirming", "commitment-overdue")
-    assert reported(house, 0), "the report on the first request comes late"
-    assert (house.delivery().state, house.delivery().error_code) == ("done", "")
-
-
-def test_what_a_destination_does_not_commit_to_is_sent_again_and_nothing_else(house: House) -> None:
-    commit(house)
-    house.committer.lost = {"1.2.3.1"}
-    house.run_due()
-    assert (house.delivery().state, house.delivery().sent, house.delivery().committed) == ("waiting", 2, 2)
-    assert house.delivery().error_code == "not-committed"
-    house.committer.lost = set()
-    house.clock.advance(timedelta(seconds=10))
-    house.run_due()
-    assert house.peer.received == ["1.2.3.0", "1.2.3.1", "1.2.3.2", "1.2.3.1"]
-    assert (house.delivery().state, house.delivery().committed) == ("done", 3)
-
-
-def test_a_destination_that_does_not_offer_commitment_fails_in_plain_words(house: House) -> None:
-    commit(house)
-    house.committer.refuses = Interrupted(CommitmentNotOffered("PACS does not offer it", ae_title="PACS"), final=True)
-    house.run_due()
-    delivery = house.delivery()
-    assert (delivery.state, delivery.sent, delivery.error_code) == ("failed", 3, "commitment-not-offered")
-
-
-def test_a_worker_that_was_killed_while_it_asked_for_commitment_asks_again(house: House) -> None:
-    commit(house)
-    house.committer.at_once = False
-    house.run_due()
-    with house.database.write() as session:
-        session.get_one(Delivery, house.delivery_id).next_attempt_at = None  # handed over, and its worker killed
-    assert (house.work.revive(), house.work.revive()) == (0, 1)
-    house.committer.at_once = True
-    house.run_due()
-    assert house.delivery().state == "done"
-    assert len(house.peer.received) == 3

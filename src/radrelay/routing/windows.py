@@ -92,7 +92,7 @@ def _spans(windows: Sequence[Window], today: date, zone: tzinfo | None) -> Itera
 def _moment(day: date, minutes: int, zone: tzinfo | None, *, late: bool) -> datetime:
     """Return a time of a day as a moment; `late`: of an hour that comes twice the second one."""
     on, rest = day + (minutes // 1440) * _DAY, minutes % 1440
-    wall = datetime.combine(on, time(rest // 60, rest % 60), fold=int(late))
+    wall = datetime.combine(on, time(rest // 60, rest % 60, fold=int(late)))
     placed = wall.replace(tzinfo=zone) if zone is not None else wall.astimezone()
     moment = placed.astimezone(UTC)
     if moment.astimezone(zone).replace(tzinfo=None, fold=0) == wall.replace(fold=0):

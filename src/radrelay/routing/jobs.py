@@ -1,7 +1,7 @@
 """The durable work of a delivery: one attempt, idempotent, with a receipt per instance, whatever carries it.
 
-Killed at any moment, the attempt is begun anew and sends what has no receipt of success; only the object that
-was under way may reach the destination twice, which C-STORE allows.
+Killed at any moment, the attempt is begun anew and sends what has no receipt of success. Only the object that was
+under way, and those answered within `BATCH_S` before, may reach the destination twice, which C-STORE allows.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from radrelay.storage.outbox import Event
 log = structlog.get_logger(__name__)
 
 BATCH = 25  # receipts per transaction
-BATCH_S = 2.0  # the longest that a receipt waits for others
+BATCH_S = 0.25  # the longest that a receipt waits for others
 TURN_S = 2.0  # a delivery for whose destination too many are under way looks again after so long
 
 

@@ -105,7 +105,7 @@ class _Stowing:
             return Answer(error.dimse_status, error.message, "", Trouble.of(error))
         boundary = uuid.uuid4().hex
         media = f'multipart/related; type="application/dicom"; boundary={boundary}'
-        body = _body(boundary, syntax, file_meta(item.sop_class_uid, item.sop_uid, syntax), pieces)
+        body = _body(boundary, file_meta(item.sop_class_uid, item.sop_uid, syntax), pieces)
         with told(self._url):
             reply = self._client.post(self._url, content=body, headers={"Content-Type": media})
         return Answer(*_status(reply, self._url, item.sop_uid), syntax)
@@ -141,14 +141,19 @@ def _down(error: RadrelayError) -> Interrupted:
 
 
 def _status(reply: httpx2.Response, url: str, sop_uid: str) -> tuple[int, str]:
-    """Return the DIMSE status that an answer stands for, and what was said (PS3.18 10.5.3)."""
+    """Return the DIMSE status that an answer stands for, and what was said (PS3.18 10.5.3).
+
+    Stored is what the answer names as stored: some services answer 200 for a part that they passed over.
+    """
     require_service(reply, url)
     told_of = _answer(reply)
     failed = _items(told_of, FAILED)
     if failed:
         return _number(failed[0], REASON) or PROCESSING_FAILURE, _said(reply)
     if reply.is_success:
-        kept = next((one for one in _items(told_of, STORED) if _text(one, "00081155") == sop_uid), {})
+        kept = next((one for one in _items(told_of, STORED) if _text(one, "00081155") == sop_uid), None)
+        if kept is None:
+            return PROCESSING_FAILURE, f"{_said(reply)}, but the answer does not name the object as stored"
         warning = _number(kept, WARNING) or 0
         return (warning if 0xB000 <= warning <= 0xBFFF else 0), ""
     by_code = {413: OUT_OF_RESOURCES, 415: SYNTAX_REFUSED[0], 507: OUT_OF_RESOURCES}
@@ -191,9 +196,12 @@ def _said(reply: httpx2.Response) -> str:
     return f"HTTP {reply.status_code} {reply.reason_phrase}".strip()
 
 
-def _body(boundary: str, syntax: str, meta: bytes, pieces: Iterable[bytes]) -> bytes | Iterator[bytes]:
-    """Return the one-part body: whole if it is not too large, else in pieces."""
-    head = f"--{boundary}\r\nContent-Type: application/dicom; transfer-syntax={syntax}\r\n\r\n".encode() + meta
+def _body(boundary: str, meta: bytes, pieces: Iterable[bytes]) -> bytes | Iterator[bytes]:
+    """Return the one-part body: whole if it is not too large, else in pieces.
+
+    The part names no transfer syntax, which its meta information tells: Orthanc passes over a part that names one.
+    """
+    head = f"--{boundary}\r\nContent-Type: application/dicom\r\n\r\n".encode() + meta
     tail = f"\r\n--{boundary}--\r\n".encode()
     held, size, rest = [head], len(head), iter(pieces)
     for piece in rest:

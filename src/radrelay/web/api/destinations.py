@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated
 
@@ -11,7 +10,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
-from radrelay.access import GUEST, Principal
+from radrelay.access import GUEST
 from radrelay.routing import destinations, steering, windows
 from radrelay.routing import models as rows
 from radrelay.routing.errors import DestinationInvalid
@@ -20,7 +19,7 @@ from radrelay.routing.secrets import SecretSeal
 from radrelay.web import trail
 from radrelay.web.authentication import Administrator, Authenticated, Services
 from radrelay.web.problems import Trouble
-from radrelay.web.services import EchoTarget, WebServices
+from radrelay.web.services import EchoTarget
 
 router = APIRouter(prefix="/destinations", tags=["destinations"])
 HOUR = r"([01][0-9]|2[0-3]):[0-5][0-9]|24:00"
@@ -244,24 +243,15 @@ def delete_destination(
         trail.write(session, trail.event(request, principal, "destination.delete", ("destination", destination_id)))
 
 
-Steer = Callable[[Session, uuid.UUID, uuid.UUID, datetime], rows.Destination]
-
-
-def _steered(
-    request: Request, services: WebServices, principal: Principal, destination_id: uuid.UUID, action: str, steer: Steer
-) -> Destination:
-    with services.database.write() as session:
-        row = steer(session, principal.organisation_id, destination_id, services.clock.now())
-        trail.write(session, trail.event(request, principal, action, ("destination", destination_id)))
-        return _one(session, row)
-
-
 @router.post("/{destination_id}/pause")
 def pause_destination(
     request: Request, services: Services, principal: Administrator, destination_id: uuid.UUID
 ) -> Destination:
     """Send nothing more there until it is resumed; everything is kept."""
-    return _steered(request, services, principal, destination_id, "destination.pause", steering.pause)
+    with services.database.write() as session:
+        row = steering.pause(session, principal.organisation_id, destination_id, services.clock.now())
+        trail.write(session, trail.event(request, principal, "destination.pause", ("destination", destination_id)))
+        return _one(session, row)
 
 
 @router.post("/{destination_id}/resume")
@@ -269,7 +259,10 @@ def resume_destination(
     request: Request, services: Services, principal: Administrator, destination_id: uuid.UUID
 ) -> Destination:
     """Send there again, at once."""
-    return _steered(request, services, principal, destination_id, "destination.resume", steering.resume)
+    with services.database.write() as session:
+        row = steering.resume(session, principal.organisation_id, destination_id, services.clock.now())
+        trail.write(session, trail.event(request, principal, "destination.resume", ("destination", destination_id)))
+        return _one(session, row)
 
 
 @router.post("/{destination_id}/echo")
@@ -298,9 +291,11 @@ def test_destination(
     with services.database.write() as session:
         if ok:
             steering.came_up(session, row.id, services.clock.now())
-        detail = {"outcome": "success" if ok else "failure"} | ({"study_uid": probed} if probed else {})
-        subject = ("destination", destination_id)
-        trail.write(session, trail.event(request, principal, "destination.test", subject, detail=detail))
+        detail = {"study_uid": probed} if probed else {}
+        outcome, subject = ("success" if ok else "failure"), ("destination", destination_id)
+        trail.write(
+            session, trail.event(request, principal, "destination.test", subject, detail=detail, outcome=outcome)
+        )
     steps = [
         TrialStep(
             name=one.name, ok=one.trouble is None, error=Trouble.shown(one.trouble), ms=one.ms, facts=dict(one.facts)

@@ -8,21 +8,24 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from radrelay.routing import deliveries, steering, windows
+from radrelay.routing import deliveries, destinations, steering, windows
 from radrelay.routing.carriers import Answer, DeliveryItem
+from radrelay.routing.destinations import DestinationDraft
 from radrelay.routing.errors import DestinationInvalid
+from radrelay.routing.jobs import DeliveryWork
 from radrelay.routing.models import Destination
 from radrelay.routing.pacing import Bucket, Buckets
 from radrelay.routing.windows import Window
+from radrelay.settings import WorkSettings
 from radrelay.storage import outbox
 from tests.routing.house import EXPLICIT, ORGANISATION, House
 
 
-def another(house: House, priority: int = 0) -> uuid.UUID:
-    """Ask for one more delivery to the same destination."""
+def another(house: House, priority: int = 0, destination_id: uuid.UUID | None = None) -> uuid.UUID:
+    """Ask for one more delivery, to the same destination where no other is named."""
     with house.database.write() as session:
         return deliveries.request_delivery(
-            session, house.clock, organisation_id=ORGANISATION, destination_id=house.destination_id,
+            session, house.clock, organisation_id=ORGANISATION, destination_id=destination_id or house.destination_id,
             study_id=uuid.uuid4(), series_id=None, requested_by="a rule", correlation_id="c", priority=priority,
         ).id  # fmt: skip
 
@@ -152,3 +155,30 @@ def test_a_destination_is_sent_to_no_faster_than_it_shall_be(house: House) -> No
     destination = Destination(id=uuid.uuid4(), kib_per_s=8)
     paced = Buckets().paced(destination, next(iter(house.peer.stock.values())))
     assert b"".join(paced.open([EXPLICIT])[1]) == b"abc"
+
+
+def test_a_destination_that_takes_its_time_leaves_a_worker_to_the_others(house: House) -> None:
+    house.work = DeliveryWork(
+        house.database, house.clock, WorkSettings(concurrency=2), house.peer, {"dicom": house.peer}, None
+    )
+    with house.database.write() as session:
+        draft = DestinationDraft("Other", "OTHER", "127.0.0.1", 105)
+        other = destinations.create_destination(session, house.clock, ORGANISATION, draft).id
+    same, elsewhere = another(house), another(house, destination_id=other)
+    original, nested = house.peer.send, []
+
+    def slow(item: DeliveryItem) -> Answer:
+        if not nested:
+            for delivery_id in (same, elsewhere):
+                nested.append(delivery_id)
+                house.work.attempt(outbox.Event(uuid.uuid4(), deliveries.ATTEMPT, ORGANISATION, delivery_id, {}))
+        return original(item)
+
+    house.peer.send = slow  # type: ignore[method-assign]
+    house.work.attempt(outbox.Event(uuid.uuid4(), deliveries.ATTEMPT, ORGANISATION, house.delivery_id, {}))
+    with house.database.read() as session:
+        found = {row.id: row.state for row in deliveries.list_deliveries(session, ORGANISATION)}
+    assert found == {house.delivery_id: "done", same: "waiting", elsewhere: "done"}
+    house.clock.advance(timedelta(seconds=2))
+    house.run_due()
+    assert {state for state, _ in states(house)} == {"done"}

@@ -127,20 +127,28 @@ class DeliveryWork:
             )
 
     def _attempt(self, event: Event) -> None:
-        begun = self._begin(event.subject_id)
-        if begun is None:
+        with self._database.read() as session:
+            asked = sa.select(Delivery.destination_id).where(Delivery.id == event.subject_id)
+            destination_id = session.scalar(asked.where(Delivery.state.in_(deliveries.UNDER_WAY)))
+        if destination_id is None:
             return
-        delivery, destination = begun
+        if not self._turn(destination_id):
+            self._wait_for_turn(event.subject_id)
+            return
         try:
-            items = self._source.items(delivery.organisation_id, delivery.study_id, delivery.series_id)
-            errand = Errand(delivery, destination, items)
-            carrier = self._carriers[destination.kind]
-            ended = self._carried(errand, carrier)
-            if self._end(errand, carrier, ended, delivery.sent):
-                self._confirmation.ask(errand)
+            begun = self._begin(event.subject_id)
+            if begun is not None:
+                self._run(*begun)
         finally:
             with self._lock:
-                self._busy[destination.id] -= 1
+                self._busy[destination_id] -= 1
+
+    def _run(self, delivery: Delivery, destination: Destination) -> None:
+        items = self._source.items(delivery.organisation_id, delivery.study_id, delivery.series_id)
+        errand, carrier = Errand(delivery, destination, items), self._carriers[destination.kind]
+        ended = self._carried(errand, carrier)
+        if self._end(errand, carrier, ended, delivery.sent):
+            self._confirmation.ask(errand)
 
     def _begin(self, delivery_id: uuid.UUID) -> tuple[Delivery, Destination] | None:
         now = self._clock.now()
@@ -158,10 +166,10 @@ class DeliveryWork:
                 deliveries.hold_for(session, [delivery.study_id])
                 return None
             wait = steering.wait_of(destination, self._settings, now)
-            if wait is not None or not self._turn(destination.id):
+            if wait is not None:
                 delivery.state = "waiting"
-                deliveries.tell(delivery, wait.trouble if wait is not None else None)
-                delivery.next_attempt_at = wait.until if wait is not None else now + timedelta(seconds=TURN_S)
+                deliveries.tell(delivery, wait.trouble)
+                delivery.next_attempt_at = wait.until
                 return None
             delivery.state = "sending"
             delivery.attempts += 1
@@ -177,6 +185,14 @@ class DeliveryWork:
                 return False
             self._busy[destination_id] += 1
             return True
+
+    def _wait_for_turn(self, delivery_id: uuid.UUID) -> None:
+        with self._database.write() as session:
+            session.execute(
+                sa.update(Delivery)
+                .where(Delivery.id == delivery_id, Delivery.state.in_(deliveries.UNDER_WAY))
+                .values(state="waiting", next_attempt_at=self._clock.now() + timedelta(seconds=TURN_S))
+            )
 
     def _carried(self, errand: Errand, carrier: Carrier) -> _Ended:
         """Carry what is not there yet; never raises for what the destination does."""

@@ -114,7 +114,7 @@ def test_object_without_identity_is_released_into_a_patients_new_study(open_page
 def test_destination_is_added_tried_paused_and_removed(open_page: OpenPage, site: Site) -> None:
     page = open_page("/destinations")
     expect(page.locator("[data-destination=dest-2]")).to_contain_text(
-        re.compile("Down since 5 hours ago.*3 deliveries")
+        re.compile("Down, noticed 5 hr. ago.*3 deliveries wait")
     )
     page.get_by_role("button", name="New destination").click()
     form = page.get_by_role("dialog")

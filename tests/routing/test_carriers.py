@@ -102,7 +102,8 @@ def test_a_folder_that_was_being_arranged_when_the_worker_was_killed_is_finished
     with carrier.open(one, things) as sending:
         for item in things:
             sending.send(item)
-    renamed, original = [], Path.rename
+    renamed: list[Path] = []
+    original = Path.rename
 
     def killed(path: Path, target: Path) -> Path:
         if len(renamed) == 2:

@@ -165,7 +165,8 @@ def test_a_destination_that_takes_its_time_leaves_a_worker_to_the_others(house: 
         draft = DestinationDraft("Other", "OTHER", "127.0.0.1", 105)
         other = destinations.create_destination(session, house.clock, ORGANISATION, draft).id
     same, elsewhere = another(house), another(house, destination_id=other)
-    original, nested = house.peer.send, []
+    nested: list[uuid.UUID] = []
+    original = house.peer.send
 
     def slow(item: DeliveryItem) -> Answer:
         if not nested:

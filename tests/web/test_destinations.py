@@ -20,6 +20,7 @@ from radrelay.hl7 import Outgoing, Seal
 from radrelay.identity.models import Account
 from radrelay.mail.models import MailLetter
 from radrelay.routing import deliveries, steering
+from radrelay.routing.carriers import Carrier
 from radrelay.routing.jobs import DeliveryWork
 from radrelay.routing.mail_notice import MailNotice
 from radrelay.routing.models import Delivery, Destination
@@ -30,7 +31,7 @@ from tests.web.conftest import Login, WebSite, close_site, open_site
 from tests.web.test_studies import CT, anna, upload
 
 __all__ = ["anna"]
-MAIL = {"host": "127.0.0.1", "security": "none", "sender": "radrelay@clinic.example"}
+MAIL: dict[str, object] = {"host": "127.0.0.1", "security": "none", "sender": "radrelay@clinic.example"}
 
 
 @pytest.fixture
@@ -81,7 +82,8 @@ def test_a_secret_is_kept_sealed_and_goes_when_the_address_changes(site: WebSite
 
 
 def test_a_destination_is_paused_resumed_and_tried(site: WebSite) -> None:
-    root, asked = site.login("root"), []
+    root = site.login("root")
+    asked: list[tuple[str, bool]] = []
     made = node(root)
     at = f"/api/destinations/{made['id']}"
 
@@ -192,7 +194,7 @@ def test_notices_go_out_once_by_mail_without_a_name_and_by_hl7(site: WebSite, an
         root.http.post("/api/deliveries", json=wanted, headers=root.headers)
     post, pages = site.services.password_links.post, "https://pacs.clinic.example"
     outgoing = Outgoing(site.database, site.clock, Seal(site.services.metadata_key))
-    carriers = {
+    carriers: dict[str, Carrier] = {
         "mail": MailNotice(site.database, site.clock, post, pages),
         "hl7": Hl7Notice(site.database, site.clock, outgoing, site.settings.dicom, pages, "House"),
     }

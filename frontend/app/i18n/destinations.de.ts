@@ -42,7 +42,7 @@ export default {
   'destinations.hoursAdd': 'Zeiten hinzufügen',
   'destinations.hoursRemove': 'Diese Zeiten entfernen',
   'destinations.paused': 'Angehalten',
-  'destinations.down': 'Gestört seit {when}',
+  'destinations.down': 'Gestört, bemerkt {when}',
   'destinations.downAll': 'Diese Ziele antworten nicht: {names}. Nichts geht verloren; alles geht von selbst hinaus, sobald sie es tun.',
   'destinations.retry': 'nächster Versuch {when}',
   'destinations.waiting': ['{n} Sendung wartet', '{n} Sendungen warten'],

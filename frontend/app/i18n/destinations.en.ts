@@ -40,7 +40,7 @@ export default {
   'destinations.hoursAdd': 'Add hours',
   'destinations.hoursRemove': 'Remove these hours',
   'destinations.paused': 'Paused',
-  'destinations.down': 'Down since {when}',
+  'destinations.down': 'Down, noticed {when}',
   'destinations.downAll': 'These destinations do not answer: {names}. Nothing is lost; everything leaves by itself once they do.',
   'destinations.retry': 'next try {when}',
   'destinations.waiting': ['{n} delivery waits', '{n} deliveries wait'],

@@ -90,7 +90,8 @@ def test_nothing_listens_where_no_port_is_set(tmp_path: Path) -> None:
     with core.database.write() as session:
         first = organisations.ensure_first(session, "Klinik", CLOCK.now())
     assert open_listener(core, first) is None
-    assert keep_hl7(core, first, "here", threading.Event(), {}) == []
+    (forgetting,) = keep_hl7(core, first, "here", threading.Event(), {})  # of what is sent to destinations
+    assert forgetting.name == "hl7 keeping"
     core.close()
 
 

@@ -33,9 +33,19 @@ def _delivery(number: int, state: str, sent: int, failed: int, **more: Any) -> R
     return {
         "id": f"d{number}", "destination_id": "dest-1", "destination": "PACS Nord", "series_id": None,
         "study_id": str(uuid.UUID(int=number + 1)), "state": state, "total": 94, "sent": sent, "failed": failed,
+        "committed": 0, "priority": 0,
         "attempts": 1, "next_attempt_at": None, "error": None, "requested_by": "weber", "created_at": ago(hours=number),
         "finished_at": None, "patient_name": "Müller^Anna-Luise", "description": "CT Thorax mit KM",
         "patient_id": "P10001", "study_date": "2024-08-24", "series_number": None, "series_description": "", **more,
+    }  # fmt: skip
+
+
+def _destination(number: int, name: str, **more: Any) -> Row:
+    return {
+        "id": f"dest-{number}", "name": name, "kind": "dicom", "ae_title": "", "host": "", "port": 0,
+        "calling_ae_title": "", "tls": False, "enabled": True, "address": "", "username": "", "has_secret": False,
+        "commitment": False, "kib_per_s": 0, "windows": [], "paused_at": None, "down_since": None, "retry_at": None,
+        "error": None, "waiting": 0, "created_at": ago(days=30), **more,
     }  # fmt: skip
 
 
@@ -92,10 +102,11 @@ class Office:
     nameless: list[Row] = field(default_factory=list)
     released: list[Row] = field(default_factory=list)
     destinations: list[Row] = field(default_factory=lambda: [
-        {"id": "dest-1", "name": "PACS Nord", "ae_title": "PACS_NORD", "host": "10.1.2.3", "port": 104,
-         "calling_ae_title": "", "tls": False, "enabled": True, "created_at": ago(days=30)},
-        {"id": "dest-2", "name": "Uniklinik, Tumorboard", "ae_title": "UNI_TB", "host": "pacs.uni.example",
-         "port": 2762, "calling_ae_title": "RADRELAY", "tls": True, "enabled": True, "created_at": ago(days=3)},
+        _destination(1, "PACS Nord", ae_title="PACS_NORD", host="10.1.2.3", port=104, commitment=True, kib_per_s=512,
+                     windows=[{"days": [0, 1, 2, 3, 4], "begins": "20:00", "ends": "06:00"}]),
+        _destination(2, "Uniklinik, Tumorboard", ae_title="UNI_TB", host="pacs.uni.example", port=2762, tls=True,
+                     calling_ae_title="RADRELAY", down_since=ago(hours=5), retry_at=ago(minutes=-20), error=NOBODY,
+                     waiting=3),
     ])  # fmt: skip
     sources: list[Row] = field(default_factory=lambda: [
         _source(1, "DICOM", "dicom", 48, ae_title="RADRELAY"), _source(2, "STOW-RS", "stow", 48),
@@ -215,7 +226,7 @@ def receipts() -> list[Row]:
         {"instance_id": f"i{place}", "sop_uid": f"1.2.826.0.1.3680043.8.{place}", "status": status, "at": ago(hours=1),
          "comment": "out of resources" if status == 0xA700 else "",
          "error": NO_FORM if status == 0x0122 else None, "transfer_syntax_uid": "1.2.840.10008.1.2.1",
-         "series_number": 2, "instance_number": place + 1}
+         "series_number": 2, "instance_number": place + 1, "committed_at": ago(hours=1) if place == 0 else None}
         for place, status in enumerate(statuses)
     ]  # fmt: skip
 
@@ -243,9 +254,19 @@ async def quarantine(request: Request) -> Response:
     return JSONResponse({"quarantined": [*office.nameless, *office.quarantined]})
 
 
-async def echo(request: Request) -> Response:
-    ok = request.path_params["row_id"] == "dest-1"
-    return JSONResponse({"ok": ok, "error": None if ok else NOBODY, "ms": 12.4})
+def _step(name: str, error: Row | None = None, **facts: Any) -> Row:
+    return {"name": name, "ok": error is None, "error": error, "ms": 12.4, "facts": facts}
+
+
+async def trial(request: Request) -> Response:
+    """Answer as a node with TLS would; the second destination does not listen."""
+    wanted = await _body(request)
+    if request.path_params["row_id"] != "dest-1":
+        return JSONResponse({"ok": False, "steps": [_step("echo", NOBODY)]})
+    tls = _step("tls", subject="CN=pacs.nord.example", issuer="CN=Klinik CA", until="2027-03-01", days=94,
+                sha256="ab" * 32, version="TLSv1.3")  # fmt: skip
+    probe = [_step("probe", study_uid="2.25.4711", sop_uid="2.25.4712")] if wanted["probe"] else []
+    return JSONResponse({"ok": True, "steps": [tls, _step("echo"), *probe]})
 
 
 async def proof(request: Request) -> Response:
@@ -287,7 +308,8 @@ ROUTES = [
     Route("/api/audit", listing("events")),
     Route("/api/system", system),
     Route("/api/quarantine/{row_id}/release", done, methods=["POST"]),
-    Route("/api/destinations/{row_id}/echo", echo, methods=["POST"]),
+    Route("/api/destinations/{row_id}/test", trial, methods=["POST"]),
+    Route("/api/destinations/{row_id}/{action}", done, methods=["POST"]),
     Route("/api/deliveries/{row_id}/{action}", done, methods=["POST"]),
     Route("/api/attachments/{row_id}/dicom", done, methods=["POST"]),
     Route("/api/quarantine", quarantine),

@@ -39,7 +39,7 @@ def test_delivery_that_a_restore_held_goes_out_when_it_is_released(open_page: Op
     until(lambda: ("POST /api/deliveries/d4/retry", {}) in site.world.office.calls, "the release")
 
 
-def test_what_stands_against_a_delivery_or_an_echo_is_said_in_the_readers_language(
+def test_what_stands_against_a_delivery_or_a_destination_is_said_in_the_readers_language(
     open_page: OpenPage, site: Site
 ) -> None:
     page = open_page("/deliveries", language="de")
@@ -50,8 +50,8 @@ def test_what_stands_against_a_delivery_or_an_echo_is_said_in_the_readers_langua
     for said in ("Nicht gesendet", "in keiner Form an", "Die Gegenseite sagt: out of resources", "MEZ"):
         expect(sheet).to_contain_text(re.compile(said.replace("MEZ", "ME(S)?Z")))
     page.goto(site.address + "/destinations")
-    page.get_by_role("button", name="Echo").nth(1).click()
-    expect(page.get_by_text("Unter 10.1.2.3:104 nimmt niemand an.")).to_be_visible()
+    page.get_by_role("button", name="Prüfen").nth(1).click()
+    expect(page.get_by_role("dialog").get_by_text("Unter 10.1.2.3:104 nimmt niemand an.")).to_be_visible()
     for english in ("nothing listens", "transfer syntaxes"):
         expect(page.locator("body")).not_to_contain_text(english, ignore_case=True)
 
@@ -111,8 +111,11 @@ def test_object_without_identity_is_released_into_a_patients_new_study(open_page
     expect(page.get_by_role("dialog")).to_contain_text("No picture can be shown of it.")
 
 
-def test_destination_is_added_echoed_and_removed(open_page: OpenPage, site: Site) -> None:
+def test_destination_is_added_tried_paused_and_removed(open_page: OpenPage, site: Site) -> None:
     page = open_page("/destinations")
+    expect(page.locator("[data-destination=dest-2]")).to_contain_text(
+        re.compile("Down, noticed 5 hr. ago.*3 deliveries wait")
+    )
     page.get_by_role("button", name="New destination").click()
     form = page.get_by_role("dialog")
     for name, value in {"name": "Labor", "ae_title": "LABOR", "host": "10.0.0.9", "port": "4242"}.items():
@@ -120,10 +123,15 @@ def test_destination_is_added_echoed_and_removed(open_page: OpenPage, site: Site
     form.get_by_role("button", name="Save").click()
     expect(page.get_by_text("10.0.0.9:4242")).to_be_visible()
     rows = page.locator("tbody tr")
-    rows.nth(0).get_by_role("button", name="Echo").click()
-    expect(rows.nth(0)).to_contain_text("Answered in 12 ms")
-    rows.nth(1).get_by_role("button", name="Echo").click()
-    expect(rows.nth(1)).to_contain_text("Nothing listens at 10.1.2.3:104.")
+    rows.nth(0).get_by_role("button", name="Test").click()
+    trial = page.get_by_role("dialog")
+    expect(trial).to_contain_text("Issued to CN=pacs.nord.example by CN=Klinik CA")
+    expect(trial).to_contain_text("94 days more")
+    trial.get_by_role("button", name="Send a test object").click()
+    expect(trial).to_contain_text("Study 2.25.4711")
+    page.keyboard.press("Escape")
+    rows.nth(0).get_by_role("button", name="Pause").click()
+    until(lambda: ("POST /api/destinations/dest-1/pause", {}) in site.world.office.calls, "the pause")
     rows.nth(2).get_by_role("button", name="Delete Labor").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(rows).to_have_count(2)

@@ -1,4 +1,4 @@
-"""An archive that studies arrive in, for the tests of rules."""
+"""What the tests of deliveries and of rules begin with."""
 
 from __future__ import annotations
 
@@ -7,7 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.routing.house import House
 from tests.routing.ruled import Ruled
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    made = House(tmp_path)
+    yield made
+    made.database.close()
 
 
 @pytest.fixture

@@ -27,11 +27,14 @@ class Storescp:
     folder: Path
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
+    each_anew: bool = False
+    """Whether an object that comes twice becomes two files."""
 
     def start(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
+        naming = ["+uf"] if self.each_anew else []
         self.process = subprocess.Popen(
-            ["storescp", "+B", "+xa", "-od", str(self.folder), str(self.port)],
+            ["storescp", "+B", "+xa", *naming, "-od", str(self.folder), str(self.port)],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -45,10 +48,10 @@ class Storescp:
 
 
 @contextmanager
-def storescp(folder: Path) -> Iterator[Storescp]:
+def storescp(folder: Path, *, each_anew: bool = False) -> Iterator[Storescp]:
     """Give a running storescp."""
     assert shutil.which("storescp"), "dcmtk's programs are not installed: apt-get install dcmtk"
-    made = Storescp(folder)
+    made = Storescp(folder, each_anew=each_anew)
     made.start()
     try:
         yield made

@@ -10,7 +10,7 @@ import pytest
 
 from radrelay.dicom.phantoms import Kind
 from tests.system.installation import Installation, tool, until
-from tests.system.peers import Orthanc, orthanc
+from tests.system.peers import Orthanc, orthanc, storescp
 from tests.system.samples import Sample, data_set_of, digests, phantom_files
 
 
@@ -130,3 +130,65 @@ def test_orthanc_sends_by_stow_and_fetches_by_wado(radrelay: Installation, pacs:
     assert len(found) == 1
     pacs.post("/dicom-web/servers/radrelay/retrieve", {"Resources": [{"Study": others[0].study}], "Synchronous": True})
     assert same(pacs, others)
+
+
+def enter(radrelay: Installation, **wanted: object) -> str:
+    """Enter a destination; returns its id."""
+    made: str = radrelay.send("POST", "/api/destinations", wanted)["id"]
+    return made
+
+
+def deliver(radrelay: Installation, study: str, destination: str) -> str:
+    listed = radrelay.study(study)
+    assert listed is not None
+    asked: str = radrelay.send("POST", "/api/deliveries", {"study_id": listed["id"], "destination_id": destination})[
+        "id"
+    ]
+    return asked
+
+
+def test_delivery_is_done_once_orthanc_has_committed_to_every_object(
+    radrelay: Installation, pacs: Orthanc, tmp_path: Path
+) -> None:
+    node = {"ae_title": "ORTHANC", "host": "127.0.0.1", "port": pacs.dicom_port, "commitment": True}
+    destination = enter(radrelay, name="PACS that commits", **node)
+    samples = put(radrelay, tmp_path, "ct-head", 27, 4)
+    asked = deliver(radrelay, samples[0].study, destination)
+    until(lambda: delivery(radrelay, asked)["state"] == "done", "Orthanc's report")
+    ended = delivery(radrelay, asked)
+    assert (ended["sent"], ended["committed"], ended["error"]) == (4, 4, None)
+    assert all(receipt["committed_at"] for receipt in ended["receipts"])
+
+
+def test_orthanc_is_stowed_to_and_takes_a_probe_object_of_nobody(
+    radrelay: Installation, pacs: Orthanc, destination: dict[str, Any], tmp_path: Path
+) -> None:
+    web = enter(radrelay, name="Web", kind="dicomweb", address=f"http://127.0.0.1:{pacs.web_port}/dicom-web")
+    samples = put(radrelay, tmp_path, "mr-head", 28, 3)
+    asked = deliver(radrelay, samples[0].study, web)
+    until(lambda: delivery(radrelay, asked)["state"] == "done", "the delivery to end")
+    assert same(pacs, samples)
+    for where, first in ((web, "login"), (destination["id"], "echo")):
+        trial = radrelay.send("POST", f"/api/destinations/{where}/test", {"probe": True})
+        assert ([step["name"] for step in trial["steps"]], trial["ok"]) == ([first, "probe"], True), trial
+        (content,) = in_orthanc(pacs, trial["steps"][1]["facts"]["study_uid"])
+        assert b"RADRELAY^TEST" in content
+
+
+def test_a_worker_killed_in_mid_delivery_sends_what_is_missing_and_little_twice(
+    radrelay: Installation, tmp_path: Path
+) -> None:
+    samples = put(radrelay, tmp_path / "sent", "ct-head", 29, 8)
+    with storescp(tmp_path / "received", each_anew=True) as receiver:
+        slow = max(8, sum(len(item.data_set) for item in samples) // 5000)  # so that all of it takes five seconds
+        node = {"ae_title": "SLOW", "host": "127.0.0.1", "port": receiver.port, "kib_per_s": slow}
+        destination = enter(radrelay, name="Slow line", **node)
+        asked = deliver(radrelay, samples[0].study, destination)
+        until(lambda: delivery(radrelay, asked)["sent"] >= 2, "some objects to arrive")
+        radrelay.kill("work")
+        assert delivery(radrelay, asked)["state"] == "sending"
+        radrelay.send("PATCH", f"/api/destinations/{destination}", {"kib_per_s": 0})
+        until(lambda: delivery(radrelay, asked)["state"] == "done", "the delivery to end", 180)
+        there = [data_set_of(path.read_bytes()) for path in receiver.folder.iterdir()]
+    assert digests(there) == digests(item.data_set for item in samples)
+    assert len(there) <= len(samples) + 2

@@ -12,7 +12,7 @@ import pydicom
 import pytest
 from pydicom.dataset import FileDataset
 
-from radrelay.app.stored import ArchiveSource, DicomDialler
+from radrelay.app.stored import ArchiveSource, DicomCarrier
 from radrelay.routing import deliveries
 from radrelay.routing.jobs import DeliveryWork
 from radrelay.routing.models import Delivery
@@ -69,7 +69,7 @@ def by_store(site: WebSite, root: Login, study: str, folder: Path) -> FileDatase
         assert made.status_code in (200, 201, 202), made.text
         source = ArchiveSource(site.database, site.clock, site.services.reader)
         work = DeliveryWork(
-            site.database, site.clock, site.settings.work, source, DicomDialler(site.settings.dicom)
+            site.database, site.clock, site.settings.work, source, {"dicom": DicomCarrier(site.settings.dicom)}
         )  # fmt: skip
         with site.database.write() as session:
             deliveries.emit_due(session, site.clock)

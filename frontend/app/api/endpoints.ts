@@ -12,7 +12,7 @@ import type {
   AuditState,
   Delivery,
   Destination,
-  EchoAnswer,
+  DestinationFields,
   Opening,
   Parcel,
   Quarantined,
@@ -26,6 +26,7 @@ import type {
   StudyPage,
   SystemAnswer,
   TokenRow,
+  Trial,
 } from './types';
 
 const part = encodeURIComponent;
@@ -103,14 +104,17 @@ export const deliveries = {
     post<Delivery>('/api/deliveries', { ...what, destination_id }),
   cancel: (id: string) => post(`/api/deliveries/${part(id)}/cancel`),
   retry: (id: string) => post(`/api/deliveries/${part(id)}/retry`),
+  prioritise: (id: string, priority: number) => post(`/api/deliveries/${part(id)}/priority`, { priority }),
 };
 
 export const destinations = {
   list: () => get<{ destinations: Destination[] }>('/api/destinations').then((answer) => answer.destinations),
-  create: (row: Omit<Destination, 'id'>) => post<Destination>('/api/destinations', row),
-  change: (id: string, row: Partial<Destination>) => patch<Destination>(`/api/destinations/${part(id)}`, row),
+  create: (row: Partial<DestinationFields> & { secret?: string }) => post<Destination>('/api/destinations', row),
+  change: (id: string, row: Partial<DestinationFields> & { secret?: string }) => patch<Destination>(`/api/destinations/${part(id)}`, row),
   remove: (id: string) => remove(`/api/destinations/${part(id)}`),
-  echo: (id: string) => post<EchoAnswer>(`/api/destinations/${part(id)}/echo`),
+  pause: (id: string) => post<Destination>(`/api/destinations/${part(id)}/pause`),
+  resume: (id: string) => post<Destination>(`/api/destinations/${part(id)}/resume`),
+  test: (id: string, probe: boolean) => post<Trial>(`/api/destinations/${part(id)}/test`, { probe }),
 };
 
 export const quarantine = {

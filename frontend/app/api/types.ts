@@ -264,15 +264,56 @@ export interface Source {
   enabled: boolean;
 }
 
-export interface Destination {
-  id: string;
+export type DestinationKind = 'dicom' | 'dicomweb' | 'folder' | 'mail' | 'hl7';
+
+/** Hours of some days of the week (0 is Monday); one that ends before it begins goes past midnight. */
+export interface SendingHours {
+  days: number[];
+  begins: string;
+  ends: string;
+}
+
+/** What is entered of a destination. */
+export interface DestinationFields {
   name: string;
+  kind: DestinationKind;
   ae_title: string;
   host: string;
   port: number;
   calling_ae_title: string;
   tls: boolean;
   enabled: boolean;
+  /** A service’s URL, a folder, an e-mail address, or APPLICATION|FACILITY. */
+  address: string;
+  username: string;
+  commitment: boolean;
+  kib_per_s: number;
+  windows: SendingHours[];
+}
+
+export interface Destination extends DestinationFields {
+  id: string;
+  has_secret: boolean;
+  paused_at: string | null;
+  down_since: string | null;
+  retry_at: string | null;
+  error: Trouble | null;
+  waiting: number;
+}
+
+export type TrialStepName = 'connect' | 'tls' | 'echo' | 'login' | 'folder' | 'letter' | 'probe';
+
+export interface TrialStep {
+  name: TrialStepName;
+  ok: boolean;
+  error: Trouble | null;
+  ms: number;
+  facts: Readonly<Record<string, string | number>>;
+}
+
+export interface Trial {
+  ok: boolean;
+  steps: TrialStep[];
 }
 
 /** An error that is part of an answer. */
@@ -300,10 +341,12 @@ export interface Delivery {
   study_date: string | null;
   series_number: number | null;
   series_description: string;
-  state: 'waiting' | 'sending' | 'held' | 'done' | 'failed' | 'cancelled';
+  state: 'waiting' | 'sending' | 'confirming' | 'held' | 'done' | 'failed' | 'cancelled';
   total: number;
   sent: number;
   failed: number;
+  committed: number;
+  priority: number;
   attempts: number;
   next_attempt_at: string | null;
   error: Trouble | null;
@@ -323,6 +366,7 @@ export interface Receipt {
   error: Trouble | null;
   transfer_syntax_uid: string;
   at: string;
+  committed_at: string | null;
   series_number: number | null;
   instance_number: number | null;
 }

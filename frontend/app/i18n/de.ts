@@ -9,6 +9,7 @@ import contents from './contents.de';
 import organisation from './organisation.de';
 import type { Rest } from './en';
 import details from './details.de';
+import destinations from './destinations.de';
 import directory from './directory.de';
 import drawings from './drawings.de';
 import factors from './factors.de';
@@ -40,6 +41,7 @@ const de: Rest = {
   ...audit,
   ...codes,
   ...details,
+  ...destinations,
   ...directory,
   ...drawings,
   ...factors,
@@ -328,13 +330,6 @@ const de: Rest = {
   'receipt.refused': 'Abgelehnt',
   'receipt.image': 'Bild {n}',
 
-  'destinations.lead': 'DICOM-Knoten, an die Studien gesendet werden.',
-  'destinations.new': 'Neues Ziel',
-  'destinations.edit': 'Ziel bearbeiten',
-  'destinations.none': 'Noch kein Ziel',
-  'destinations.noneText': 'Legen Sie ein PACS oder einen anderen DICOM-Knoten an und senden Sie Studien dorthin.',
-  'destinations.deleteTitle': 'Das Ziel löschen?',
-  'destinations.deleteText': '{name} lässt sich nicht mehr wählen. Quittungen bleiben.',
   echo: 'Echo',
   'echo.asking': 'Fragt …',
   'echo.ok': 'Antwort nach {ms} ms',

@@ -5,6 +5,7 @@ import access from './access.en';
 import audit from './audit.en';
 import codes from './codes.en';
 import details from './details.en';
+import destinations from './destinations.en';
 import directory from './directory.en';
 import drawings from './drawings.en';
 import factors from './factors.en';
@@ -40,6 +41,7 @@ const en = {
   ...audit,
   ...codes,
   ...details,
+  ...destinations,
   ...directory,
   ...drawings,
   ...factors,
@@ -327,13 +329,6 @@ const en = {
   'receipt.refused': 'Refused',
   'receipt.image': 'image {n}',
 
-  'destinations.lead': 'DICOM nodes that studies are sent to.',
-  'destinations.new': 'New destination',
-  'destinations.edit': 'Edit destination',
-  'destinations.none': 'No destination yet',
-  'destinations.noneText': 'Add a PACS or another DICOM node, then send studies to it.',
-  'destinations.deleteTitle': 'Delete the destination?',
-  'destinations.deleteText': '{name} can no longer be chosen. Receipts stay.',
   echo: 'Echo',
   'echo.asking': 'Asking …',
   'echo.ok': 'Answered in {ms} ms',

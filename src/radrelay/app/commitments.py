@@ -13,9 +13,10 @@ from radrelay.app.core import Core
 from radrelay.errors import RadrelayError
 from radrelay.network.commitment import deliver_report, make_report
 from radrelay.network.errors import NodeUnreachable
-from radrelay.network.ports import Peer, QueryPort, Reference
+from radrelay.network.ports import CommitmentReport, Peer, QueryPort, Reference
 from radrelay.routing import commitments
 from radrelay.routing.commitments import Requested
+from radrelay.routing.committing import take_report
 
 log = structlog.get_logger(__name__)
 
@@ -76,6 +77,11 @@ class DurableCommitments:
         """Have the report sent on an association of its own."""
         with self._core.database.write() as session:
             commitments.due_now(session, key, self._core.clock.now())
+
+    def report(self, peer: Peer, report: CommitmentReport) -> bool:
+        """Write down what a node reports of a commitment that we asked for; false where nobody has."""
+        with self._core.database.write() as session:
+            return take_report(session, self._core.clock, self._core.settings.work, report)
 
     def release(self) -> None:
         """Have reported what the process before this one left open; call it before the first association."""

@@ -20,6 +20,7 @@ from rich.table import Table
 
 from radrelay.app.clear_ways import clear_way_findings
 from radrelay.app.core import served_before
+from radrelay.app.destination_watch import destination_findings
 from radrelay.app.findings import Finding, State
 from radrelay.app.mail import mail_findings
 from radrelay.app.node_findings import node_findings
@@ -173,6 +174,7 @@ def _database(settings: Settings, keyring: Keyring) -> Iterator[Finding]:
                 yield Finding("expiry", "bad", text, "check the clock, then `radrelay expiry resume`")
             if half_restored is not None:
                 yield Finding("restore", "bad", "a restore was cut off before its end", "run `radrelay restore` again")
+            yield from destination_findings(database)
             yield from node_findings(database, settings)
             yield from group_findings(settings, database)
             yield from record_findings(settings, database, datetime.now(UTC))

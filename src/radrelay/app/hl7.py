@@ -95,8 +95,9 @@ def keep_hl7(
     handlers: Mapping[Change, Sequence[Handler]],
 ) -> list[threading.Thread]:  # fmt: skip
     """Return the threads of `work` that go through received messages, send, and forget old ones, on one machine."""
-    if not core.settings.hl7.ports:
-        return keep_sending(core, holder, stop)
+    forgetting = loop("hl7 keeping", FORGET_S, stop, lambda: forget(core))
+    if not core.settings.hl7.ports:  # messages may be sent to destinations all the same
+        return [forgetting, *keep_sending(core, holder, stop)]
     seal = Seal(core.keyring.metadata_key)
     processor = Processor(core.database, core.clock, seal, inboxes(core, first), handlers)
     lead = Leadership(core.database, core.clock, "hl7", holder)
@@ -105,11 +106,7 @@ def keep_hl7(
         if lead.held():
             processor.tick()
 
-    return [
-        loop("hl7", PROCESS_S, stop, process),
-        loop("hl7 keeping", FORGET_S, stop, lambda: forget(core)),
-        *keep_sending(core, holder, stop),
-    ]
+    return [loop("hl7", PROCESS_S, stop, process), forgetting, *keep_sending(core, holder, stop)]
 
 
 def keep_sending(core: Core, holder: str, stop: threading.Event) -> list[threading.Thread]:

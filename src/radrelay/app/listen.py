@@ -67,7 +67,15 @@ def serve(core: Core, stop: threading.Event) -> None:
     reporting = threading.Thread(target=promised.run, args=(stop,), name="commitments", daemon=True)
     listener = DicomListener(
         core.settings.dicom,
-        Services(reception, reception, query=query, commitments=promised, worklist=query, retrieve_ae=book.retrieve_ae),
+        Services(
+            reception,
+            reception,
+            query=query,
+            commitments=promised,
+            worklist=query,
+            reports=promised,
+            retrieve_ae=book.retrieve_ae,
+        ),
     )
     hospital = hospital_listener(core, prepared.organisation_id)
     settle()

@@ -24,10 +24,11 @@ from radrelay.dicom.syntaxes import (
 from radrelay.dicom.transcode import transcode
 from radrelay.errors import RadrelayError, Trouble
 from radrelay.network.client import SendResult, StoreClient
-from radrelay.network.errors import AssociationEnded, ContextRefused
-from radrelay.network.ports import Node, TlsFiles
+from radrelay.network.commitment_user import ask_commitment
+from radrelay.network.errors import AssociationEnded, CommitmentNotOffered, CommitmentRefused, ContextRefused
+from radrelay.network.ports import CommitmentReport, Node, Reference, TlsFiles
+from radrelay.routing.carriers import Answer, DeliveryItem, Errand
 from radrelay.routing.errors import Interrupted
-from radrelay.routing.jobs import Answer, DeliveryItem
 from radrelay.routing.models import Destination
 from radrelay.settings import DicomSettings
 from radrelay.storage.database import Database
@@ -49,7 +50,7 @@ STREAMED = 64 << 20
 
 @dataclass(frozen=True, slots=True)
 class StoredItem:
-    """An instance that can be sent: fulfils `network.ports.RetrieveItem` and `routing.jobs.DeliveryItem`."""
+    """An instance that can be sent: fulfils `network.ports.RetrieveItem` and `routing.carriers.DeliveryItem`."""
 
     ref: InstanceRef
     reader: InstanceReader
@@ -92,7 +93,7 @@ class StoredItem:
 
 @dataclass(frozen=True)
 class ArchiveSource:
-    """Fulfils `routing.jobs.ObjectSource` over the archive."""
+    """Fulfils `routing.carriers.ObjectSource` over the archive."""
 
     database: Database
     clock: Clock
@@ -114,7 +115,7 @@ class ArchiveSource:
 
 
 class DicomSending:
-    """Fulfils `routing.jobs.Sending` over an association."""
+    """Fulfils `routing.carriers.Sending` over an association."""
 
     def __init__(self, client: StoreClient) -> None:
         self._client = client
@@ -130,20 +131,37 @@ class DicomSending:
 
 
 @dataclass(frozen=True)
-class DicomDialler:
-    """Fulfils `routing.jobs.Dialler` over the network."""
+class DicomCarrier:
+    """Fulfils `routing.carriers.Carrier` and `Committer` for DICOM nodes (C-STORE, storage commitment)."""
 
     settings: DicomSettings
+    carries: bool = True
 
     @contextmanager
-    def open(self, destination: Destination, items: Sequence[DeliveryItem]) -> Iterator[DicomSending]:
+    def open(self, errand: Errand, portion: Sequence[DeliveryItem]) -> Iterator[DicomSending]:
         """Associate with the destination; raises `Interrupted`."""
         try:
-            client = StoreClient(node_of(destination, self.settings), _kept(items))
+            client = StoreClient(node_of(errand.destination, self.settings), _kept(portion))
         except RadrelayError as error:
-            raise Interrupted(error) from error
+            raise Interrupted(error, down=True) from error
         with client:
             yield DicomSending(client)
+
+    def finish(self, errand: Errand) -> None:
+        """Nothing is left to do."""
+
+    def ask(
+        self, destination: Destination, transaction_uid: str, references: Sequence[Reference]
+    ) -> CommitmentReport | None:
+        """Ask for storage commitment; raises `Interrupted`."""
+        try:
+            return ask_commitment(node_of(destination, self.settings), transaction_uid, references)
+        except CommitmentNotOffered as error:
+            raise Interrupted(error, final=True) from error
+        except CommitmentRefused as error:
+            raise Interrupted(error) from error
+        except RadrelayError as error:
+            raise Interrupted(error, down=True) from error
 
     def portions(self, items: Sequence[DeliveryItem]) -> Iterator[Sequence[DeliveryItem]]:
         """Part `items` so that the presentation contexts of each portion fit into one association."""

@@ -1,4 +1,4 @@
-"""What `work` watches over: who fetches far more than usual, and whose passwords somebody tries. In one process."""
+"""What `work` watches over, in one process: unusual volume, guessed passwords, destinations that are down."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from radrelay.app.core import Core
+from radrelay.app.destination_watch import DestinationWatch
 from radrelay.app.prepare import Prepared
 from radrelay.app.threads import loop
 from radrelay.audit.models import AuditEvent
@@ -96,11 +97,13 @@ def keep_watching(core: Core, prepared: Prepared, holder: str, stop: threading.E
     post = open_post(settings, core.clock, core.keyring.metadata_key)
     volume = VolumeWatch(core.database, core.clock, settings.volume, prepared.identity, post)
     guesses = GuessWatch(core.database, core.clock, post)
+    down = DestinationWatch(core.database, core.clock, settings.work, post)
     lead = Leadership(core.database, core.clock, "watch", holder)
 
     def look() -> None:
         if lead.held():
             guesses.look()
             volume.look()
+            down.look()
 
     return [loop("watch", LOOK_S, stop, look), loop("sent bytes", FORGET_S, stop, volume.forget)]

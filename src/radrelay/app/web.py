@@ -19,6 +19,7 @@ from radrelay.app.role import run_role, settle
 from radrelay.app.routing_rules import action_kinds
 from radrelay.app.stored import client_tls
 from radrelay.app.threads import loop
+from radrelay.app.trying import Trials
 from radrelay.dicom import decoder_pool
 from radrelay.errors import Misconfigured, Trouble
 from radrelay.intake.landing import Landing
@@ -57,6 +58,7 @@ def serve(core: Core, stop: threading.Event) -> None:
         book,
         roles=lambda: _roles(core),
         echo=lambda target: _echo(core, target),
+        try_destination=Trials(core).run,
         archives=connector(core.settings, landing, book) if core.settings.retrieve.enabled else None,
         rule_kinds=action_kinds(core.settings, core.clock, core.keyring.metadata_key),
     )

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 import structlog
 
 from radrelay import access, audit
+from radrelay.app.carriers import open_sender
 from radrelay.app.consent_keeping import carry_on_withdrawals, keep_usage
 from radrelay.app.core import Core
 from radrelay.app.directory import keep_following
@@ -28,7 +29,6 @@ from radrelay.app.retrieving import open_fetching
 from radrelay.app.role import run_role
 from radrelay.app.routing_rules import keep_looking, open_rules
 from radrelay.app.spent_acts import spend_acts
-from radrelay.app.stored import ArchiveSource, DicomDialler
 from radrelay.app.threads import kept_up, loop
 from radrelay.app.watching import keep_watching
 from radrelay.archive import indexing, ownership, rule_facts
@@ -125,7 +125,7 @@ def open_workshop(core: Core, lease: Lease) -> Workshop:
     reader = InstanceReader(core.database, core.clock, core.segments, core.packs)
     compactor = _open_compactor(core, reader)
     identified = IdentifiedLanding(core.database, core.segments, landing, core.clock)
-    sender = _open_sender(core, reader)
+    sender = open_sender(core, reader)
     fetcher = open_fetching(core, landing, book)
     rules = open_rules(core, reader)
     filings = MarkFilings(core.database, core.clock, reader, landing)
@@ -175,11 +175,6 @@ def _open_compactor(core: Core, reader: InstanceReader) -> Compactor:
     executor = ThreadPoolExecutor(2, thread_name_prefix="codec")
     keep_keys = core.settings.keys.keep_replaced
     return Compactor(core.database, core.clock, reader, core.packs, core.keys, executor, keep_keys)
-
-
-def _open_sender(core: Core, reader: InstanceReader) -> DeliveryWork:
-    source = ArchiveSource(core.database, core.clock, reader)
-    return DeliveryWork(core.database, core.clock, core.settings.work, source, DicomDialler(core.settings.dicom))
 
 
 def _arrival_jobs(core: Core, identified: IdentifiedLanding, landing: Landing) -> list[Job]:

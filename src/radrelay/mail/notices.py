@@ -8,6 +8,22 @@ from __future__ import annotations
 Words = dict[str, tuple[str, tuple[str, ...]]]
 
 GERMAN: Words = {
+    "study-here": (
+        "Eine Studie ist für Sie da",
+        (
+            "bei {house} liegt eine Studie für Sie bereit:",
+            "{link}",
+            "Melden Sie sich an, um sie zu sehen. Wessen sie ist, steht hier mit Absicht nicht.",
+        ),
+    ),
+    "destination-down": (
+        "Ziel „{destination}“ antwortet nicht",
+        (
+            "das Ziel „{destination}“ ist seit {since} nicht zu erreichen. {n|Sendung wartet|Sendungen warten} darauf.",
+            "Nichts geht verloren: Es wird weiter versucht, und alles geht von selbst hinaus, sobald das Ziel wieder "
+            "antwortet. Den Grund und eine Prüfung finden Sie auf der Seite Ziele.",
+        ),
+    ),
     "volume": (
         "Ungewöhnlich viel abgerufen",
         (
@@ -69,6 +85,23 @@ GERMAN: Words = {
     ),
 }
 ENGLISH: Words = {
+    "study-here": (
+        "A study is here for you",
+        (
+            "a study is ready for you at {house}:",
+            "{link}",
+            "Log in to see it. Whose it is does not stand here, on purpose.",
+        ),
+    ),
+    "destination-down": (
+        "Destination “{destination}” does not answer",
+        (
+            "the destination “{destination}” cannot be reached since {since}. {n|delivery waits|deliveries wait} "
+            "for it.",
+            "Nothing is lost: it is tried again and again, and everything leaves by itself as soon as the destination "
+            "answers. The reason, and a test, stand on the page Destinations.",
+        ),
+    ),
     "volume": (
         "Unusually much was fetched",
         (

@@ -18,6 +18,7 @@ from structlog.contextvars import bound_contextvars
 from radrelay.network import command, pdu
 from radrelay.network.command import CommandSet
 from radrelay.network.commitment import CommitmentProvider
+from radrelay.network.commitment_user import ReportReceiver
 from radrelay.network.errors import (
     UNEXPECTED_PDU,
     AssociationEnded,
@@ -172,6 +173,9 @@ class Association:
             commitments = self._services.commitments
             if commitments:
                 handlers[command.N_ACTION_RQ] = CommitmentProvider(session, query, commitments).action
+        reports = self._services.reports
+        if reports:
+            handlers[command.N_EVENT_REPORT_RQ] = ReportReceiver(session, reports).event
         return handlers
 
     def _refuse(self, session: Session, context: Context, request: CommandSet) -> None:

@@ -43,13 +43,15 @@ def _what_is_spoken() -> Iterator[Table]:
         ("SOP class", "UID", "Service"),
         tuple((one.name, one.uid, one.service.value) for one in SERVED),
     )
-    asked = (Service.VERIFICATION, Service.FIND, Service.MOVE, Service.GET)
+    asked = (Service.VERIFICATION, Service.FIND, Service.MOVE, Service.GET, Service.COMMITMENT)
     yield Table(
         "SOP classes as user",
         ("SOP class", "UID", "Service"),
         tuple((one.name, one.uid, one.service.value) for one in SERVED if one.service in asked),
         "Beside storage, towards destinations. Queries and retrievals are sent where `retrieve.enabled` is set, to the "
-        "archives that are entered. By C-GET, objects are taken natively or in these transfer syntaxes, as far as an "
+        "archives that are entered; storage commitment is asked of destinations that are set up so, and its report is "
+        "taken on the same association or on one that the destination opens. By C-GET, objects are taken natively or "
+        "in these transfer syntaxes, as far as an "
         f"association has contexts: {', '.join(name_of(uid) for uid in COMPRESSED)}.",
     )
     yield Table(
@@ -111,7 +113,7 @@ def _implementation() -> Iterator[Row]:
     yield "Implementation version name", IMPLEMENTATION_VERSION_NAME
     yield "Application context", "1.2.840.10008.3.1.1.1"
     yield "Asynchronous operations window", "1, 1"
-    yield "SCP/SCU role selection", "as proposed for storage SOP classes (C-GET)"
+    yield "SCP/SCU role selection", "as proposed for storage SOP classes (C-GET) and storage commitment (reports)"
     yield "Extended negotiation", "relational queries; storage level 2 (full), no coercion"
     yield "User identity", "ignored"
     yield "Presentation contexts proposed", f"at most {MAX_CONTEXTS}"

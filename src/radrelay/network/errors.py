@@ -129,6 +129,18 @@ class ReportRefused(Unavailable):
     code = "report-refused"
 
 
+class CommitmentNotOffered(Unavailable):
+    """The node does not offer storage commitment."""
+
+    code = "commitment-not-offered"
+
+
+class CommitmentRefused(Unavailable):
+    """The node refuses to be asked for storage commitment."""
+
+    code = "commitment-refused"
+
+
 class AssociationRejected(Forbidden):
     """The node refused the association."""
 

@@ -31,6 +31,8 @@ PROTOCOL_VERSION_UNKNOWN = Rejection(1, 2, 2, "protocol version not supported")
 STORAGE_LEVEL = b"\x02\x00\x00\x00\x00\x00"
 """Extended negotiation of a storage SOP class (PS3.4 B.3.1): all attributes kept, nothing coerced."""
 RELATIONAL = 1
+PEER_PROVIDES = (Service.STORAGE, Service.COMMITMENT)
+"""What a peer that opens an association may be provider of: C-GET, and reports of commitments that we asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ def negotiate(request: pdu.AssociateRequest, max_pdu_bytes: int, *, with_query: 
         implementation_version=IMPLEMENTATION_VERSION_NAME,
         async_window=(1, 1) if request.user.async_window else None,
         roles=tuple(
-            pdu.Role(role.sop_class_uid, role.scu, role.scp and accepted[role.sop_class_uid] is Service.STORAGE)
+            pdu.Role(role.sop_class_uid, role.scu, role.scp and accepted[role.sop_class_uid] in PEER_PROVIDES)
             for role in request.user.roles
             if role.sop_class_uid in accepted
         ),

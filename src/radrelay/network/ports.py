@@ -8,7 +8,7 @@ its `dimse_status` becomes the status of the response and its message the error 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 from uuid import UUID
@@ -258,13 +258,34 @@ class CommitmentPort(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class CommitmentReport:
+    """What a node reports of a commitment that we asked for: instances that it keeps, and why it keeps others not."""
+
+    transaction_uid: str
+    committed: frozenset[str]
+    failed: Mapping[str, int]
+
+
+class ReportPort(Protocol):
+    """Takes reports of storage commitment that we asked for."""
+
+    def report(self, peer: Peer, report: CommitmentReport) -> bool:
+        """Make a report durable; returns false where nobody has asked for it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class Services:
-    """What a listener serves: without `query` storage and verification only, without the others none of theirs."""
+    """What a listener serves: without `query` storage and verification only, without the others none of theirs.
+
+    `reports` takes what nodes report of commitments that we asked for.
+    """
 
     storage: StoragePort
     admission: AdmissionPort
     query: QueryPort | None = None
     commitments: CommitmentPort | None = None
     worklist: WorklistPort | None = None
+    reports: ReportPort | None = None
     retrieve_ae: Callable[[str], str] = str
     """Gives the AE title that what is found is fetched by, of the title that was called; by itself that same one."""

@@ -260,7 +260,7 @@ KEPT: dict[str, Kept] = {
         untold="port message_id changed_at", why=WORKING,
     ),
     "delivery": _kept(
-        "study_id state total sent failed created_at finished_at", _study,
+        "study_id state total sent failed committed created_at finished_at", _study,
         untold="destination_id series_id priority attempts next_attempt_at error error_code error_facts requested_by"
         " correlation_id", why=f"{ELSEWHERE}: to whom data went; {WORKING}",
     ),

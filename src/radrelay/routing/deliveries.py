@@ -1,9 +1,10 @@
 """Deliveries: a study or series on its way to a destination, with a receipt per instance.
 
-A delivery is `waiting` (for its first or next attempt), `sending`, `done`, `failed` or `cancelled`; or `held`: it was
-open in a backup that was restored, or its patient has restricted processing; it goes on when a person says so. An
-attempt is one piece of durable work; between attempts nothing sleeps: the time of the next one stands in the row, and
-`emit_due` turns it into an event. An instance whose receipt is a success is never sent again.
+A delivery is `waiting` (for its first or next attempt), `sending`, `confirming` (all is there, storage commitment is
+asked for), `done`, `failed` or `cancelled`; or `held`: it was open in a backup that was restored, or its patient has
+restricted processing; it goes on when a person says so. An attempt is one piece of durable work; between attempts
+nothing sleeps: the time of the next one stands in the row, and `emit_due` turns it into an event. An instance whose
+receipt is a success is never sent again.
 """
 
 from __future__ import annotations
@@ -21,12 +22,17 @@ from radrelay.clock import Clock
 from radrelay.errors import Trouble
 from radrelay.routing.destinations import OPEN_STATES, get_destination
 from radrelay.routing.errors import DeliveryEnded, DeliveryNotFound, ProcessingRestricted
-from radrelay.routing.models import Delivery, DeliveryReceipt
+from radrelay.routing.models import Delivery, DeliveryReceipt, Destination
 from radrelay.settings import WorkSettings
 from radrelay.storage import outbox
 from radrelay.storage.ids import new_id
 
 ATTEMPT = "delivery.attempt"
+KEPT = sa.or_(DeliveryReceipt.status == 0, DeliveryReceipt.status.between(0xB000, 0xBFFF))
+"""Receipts of objects that the destination has."""
+DUE_STATES = ("waiting", "confirming")
+UNDER_WAY = ("waiting", "sending", "confirming")
+MOST_URGENT = 100
 
 
 @dataclass(frozen=True)
@@ -70,7 +76,11 @@ def request_delivery(
     correlation_id: str,
     priority: int = 0,
 ) -> Delivery:
-    """Ask for a delivery; its first attempt follows from the event that is written with it."""
+    """Ask for a delivery; its first attempt follows from the event that is written with it.
+
+    `priority`: those of a higher one go first, 0 is the usual, from -100 to 100.
+    """
+    priority = max(-MOST_URGENT, min(MOST_URGENT, priority))
     get_destination(session, organisation_id, destination_id)
     row = Delivery(
         id=new_id(),
@@ -138,7 +148,10 @@ def cancel_delivery(session: Session, clock: Clock, organisation_id: uuid.UUID, 
 
 
 def retry_delivery(session: Session, clock: Clock, organisation_id: uuid.UUID, delivery_id: uuid.UUID) -> Delivery:
-    """Try again at once what failed, was cancelled, waits or is held; what the destination has is not sent again."""
+    """Try again at once what failed, was cancelled, waits or is held; what the destination has is not sent again.
+
+    A destination that is down is tried whatever pause it is in.
+    """
     row = get_delivery(session, organisation_id, delivery_id)
     if row.state in ("done", "sending"):
         raise DeliveryEnded("this delivery is done or under way")
@@ -148,7 +161,21 @@ def retry_delivery(session: Session, clock: Clock, organisation_id: uuid.UUID, d
     tell(row, None)
     row.attempts = 0
     row.created_at = clock.now()
+    session.execute(sa.update(Destination).where(Destination.id == row.destination_id).values(retry_at=None))
     _emit(session, row, clock.now())
+    return row
+
+
+def prioritise(
+    session: Session, clock: Clock, organisation_id: uuid.UUID, delivery_id: uuid.UUID, priority: int
+) -> Delivery:
+    """Have a delivery go before others, or after them; one that waits for its turn takes its new place at once."""
+    row = get_delivery(session, organisation_id, delivery_id)
+    if row.state not in OPEN_STATES:
+        raise DeliveryEnded
+    row.priority = max(-MOST_URGENT, min(MOST_URGENT, priority))
+    if row.state == "waiting" and row.next_attempt_at is None:
+        _emit(session, row, clock.now())
     return row
 
 
@@ -157,7 +184,7 @@ def hold_open(session: Session) -> int:
 
     An attempt that was handed over before finds its delivery held and does nothing.
     """
-    opened = sa.update(Delivery).where(Delivery.state.in_(("waiting", "sending")))
+    opened = sa.update(Delivery).where(Delivery.state.in_(UNDER_WAY))
     held = session.execute(opened.values(state="held", next_attempt_at=None).returning(Delivery.id))
     return len(held.all())
 
@@ -169,7 +196,7 @@ def hold_for(session: Session, study_ids: Collection[uuid.UUID]) -> int:
     """
     trouble = Trouble.of(ProcessingRestricted())
     rows = session.scalars(
-        sa.select(Delivery).where(Delivery.study_id.in_(study_ids), Delivery.state.in_(("waiting", "sending")))
+        sa.select(Delivery).where(Delivery.study_id.in_(study_ids), Delivery.state.in_(UNDER_WAY))
     ).all()
     for row in rows:
         row.state, row.next_attempt_at = "held", None
@@ -179,10 +206,13 @@ def hold_for(session: Session, study_ids: Collection[uuid.UUID]) -> int:
 
 
 def emit_due(session: Session, clock: Clock) -> int:
-    """Turn waits that are over into events; returns how many. Call every second or so."""
+    """Turn waits that are over into events, the most urgent first; returns how many. Call every second or so."""
     now = clock.now()
     rows = session.scalars(
-        sa.select(Delivery).where(Delivery.state == "waiting", Delivery.next_attempt_at <= now).limit(200)
+        sa.select(Delivery)
+        .where(Delivery.state.in_(DUE_STATES), Delivery.next_attempt_at <= now)
+        .order_by(Delivery.priority.desc(), Delivery.created_at)
+        .limit(200)
     ).all()
     for row in rows:
         row.next_attempt_at = None
@@ -192,8 +222,8 @@ def emit_due(session: Session, clock: Clock) -> int:
 
 def any_due(session: Session, clock: Clock) -> bool:
     """Say whether a wait is over, without taking the writer's place."""
-    due = sa.select(Delivery.id).where(Delivery.state == "waiting", Delivery.next_attempt_at <= clock.now()).limit(1)
-    return session.scalar(due) is not None
+    due = sa.select(Delivery.id).where(Delivery.state.in_(DUE_STATES), Delivery.next_attempt_at <= clock.now())
+    return session.scalar(due.limit(1)) is not None
 
 
 def record_receipts(
@@ -208,13 +238,24 @@ def record_receipts(
             )
         )
         session.execute(sa.insert(DeliveryReceipt), [_receipt_row(delivery, r, clock.now()) for r in receipts])
-    kept = sa.or_(DeliveryReceipt.status == 0, DeliveryReceipt.status.between(0xB000, 0xBFFF))
-    sent, all_of_them = session.execute(
-        sa.select(sa.func.count().filter(kept), sa.func.count()).where(DeliveryReceipt.delivery_id == delivery.id)
-    ).one()
     delivery.total = total
+    count(session, delivery)
+
+
+def count(session: Session, delivery: Delivery) -> None:
+    """Move a delivery's counts to what its receipts say."""
+    committed = sa.and_(KEPT, DeliveryReceipt.committed_at.is_not(None))
+    counts = sa.select(sa.func.count().filter(KEPT), sa.func.count(), sa.func.count().filter(committed))
+    sent, all_of_them, delivery.committed = session.execute(
+        counts.where(DeliveryReceipt.delivery_id == delivery.id)
+    ).one()
     delivery.sent = sent
     delivery.failed = all_of_them - sent
+
+
+def forget_receipts(session: Session, delivery_id: uuid.UUID) -> None:
+    """Forget what was answered for a delivery, so that all of it is sent again."""
+    session.execute(sa.delete(DeliveryReceipt).where(DeliveryReceipt.delivery_id == delivery_id))
 
 
 def tell(row: Delivery, trouble: Trouble | None) -> None:
@@ -237,8 +278,14 @@ def next_pause(attempts: int, settings: WorkSettings) -> timedelta:
     return timedelta(seconds=min(settings.retry_first_s * 2.0 ** min(attempts - 1, 30), settings.retry_cap_s))
 
 
+def too_late(row: Delivery, settings: WorkSettings, now: datetime) -> bool:
+    """Say whether a delivery was tried for as long as it may be."""
+    return now - row.created_at > timedelta(seconds=settings.retry_for_s)
+
+
 def _emit(session: Session, row: Delivery, at: datetime) -> None:
-    outbox.emit(session, organisation_id=row.organisation_id, kind=ATTEMPT, subject_id=row.id, at=at)
+    turn = {outbox.TURN: str(MOST_URGENT + 1 - row.priority)}
+    outbox.emit(session, organisation_id=row.organisation_id, kind=ATTEMPT, subject_id=row.id, at=at, payload=turn)
 
 
 def _receipt_row(delivery: Delivery, receipt: Receipt, at: datetime) -> dict[str, object]:

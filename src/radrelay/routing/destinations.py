@@ -1,21 +1,32 @@
-"""Destinations: the DICOM nodes that studies are sent to, and by whose AE title C-MOVE finds its way."""
+"""Destinations: where studies are sent. By the AE title of a DICOM node among them C-MOVE finds its way."""
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from radrelay.clock import Clock
-from radrelay.network.titles import AE_TITLE
+from radrelay.routing import kinds
 from radrelay.routing.errors import DestinationExists, DestinationInUse, DestinationInvalid, DestinationNotFound
 from radrelay.routing.models import Delivery, Destination
+from radrelay.routing.pacing import LEAST_KIB_PER_S
+from radrelay.routing.windows import Window, read, written
 from radrelay.storage.ids import new_id
 
-OPEN_STATES = ("waiting", "sending", "held")
+OPEN_STATES = ("waiting", "sending", "confirming", "held")
+
+
+DRAFTED = (
+    "name", "ae_title", "host", "port", "calling_ae_title", "tls", "enabled", "kind", "address", "username",
+    "commitment", "kib_per_s",
+)  # fmt: skip
+MOST_KIB_PER_S = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -23,24 +34,28 @@ class DestinationDraft:
     """What a person enters for a destination."""
 
     name: str
-    ae_title: str
-    host: str
-    port: int
+    ae_title: str = ""
+    host: str = ""
+    port: int = 0
     calling_ae_title: str = ""
     tls: bool = False
     enabled: bool = True
+    kind: str = "dicom"
+    address: str = ""
+    username: str = ""
+    commitment: bool = False
+    kib_per_s: int = 0
+    windows: tuple[Window, ...] = ()
 
-    def check(self) -> None:
+    def check(self, folders: Sequence[Path] = ()) -> None:
         """Raise `DestinationInvalid`, naming the field, unless every field can be right."""
         if not self.name.strip() or len(self.name) > 100:
             raise DestinationInvalid("name: 1 to 100 characters", field="name")
-        for field, title in (("ae_title", self.ae_title), ("calling_ae_title", self.calling_ae_title)):
-            if (title or field == "ae_title") and not AE_TITLE.fullmatch(title):
-                raise DestinationInvalid(f"{field}: an AE title has 1 to 16 printable characters", field=field)
-        if not self.host.strip() or len(self.host) > 255 or any(c.isspace() for c in self.host):
-            raise DestinationInvalid("host: a name or an address without spaces", field="host")
-        if not 1 <= self.port <= 65535:
-            raise DestinationInvalid("port: 1 to 65535", field="port")
+        if self.kib_per_s and not LEAST_KIB_PER_S <= self.kib_per_s <= MOST_KIB_PER_S:
+            words = f"kib_per_s: {LEAST_KIB_PER_S} to {MOST_KIB_PER_S}, or 0 for as fast as it goes"
+            raise DestinationInvalid(words, field="kib_per_s")
+        written(self.windows)
+        kinds.check(self, folders)
 
 
 def list_destinations(session: Session, organisation_id: uuid.UUID) -> list[Destination]:
@@ -66,6 +81,7 @@ def find_by_ae_title(session: Session, organisation_id: uuid.UUID, ae_title: str
         sa.select(Destination)
         .where(
             Destination.organisation_id == organisation_id,
+            Destination.kind == "dicom",
             Destination.ae_title == ae_title,
             Destination.enabled.is_(True),
         )
@@ -74,21 +90,46 @@ def find_by_ae_title(session: Session, organisation_id: uuid.UUID, ae_title: str
 
 
 def create_destination(
-    session: Session, clock: Clock, organisation_id: uuid.UUID, draft: DestinationDraft
+    session: Session,
+    clock: Clock,
+    organisation_id: uuid.UUID,
+    draft: DestinationDraft,
+    folders: Sequence[Path] = (),
 ) -> Destination:
-    """Add a destination; raises `DestinationInvalid` for a bad field or a name that is taken."""
-    draft.check()
+    """Add a destination; raises `DestinationInvalid` for a bad field or a name that is taken.
+
+    `folders` are those below which objects may be written (`work.folders`).
+    """
+    draft.check(folders)
     row = Destination(id=new_id(), organisation_id=organisation_id, created_at=clock.now())
     session.add(row)
     return _write(session, row, draft)
 
 
 def update_destination(
-    session: Session, organisation_id: uuid.UUID, destination_id: uuid.UUID, draft: DestinationDraft
+    session: Session,
+    organisation_id: uuid.UUID,
+    destination_id: uuid.UUID,
+    draft: DestinationDraft,
+    folders: Sequence[Path] = (),
 ) -> Destination:
-    """Replace a destination's fields."""
-    draft.check()
-    return _write(session, get_destination(session, organisation_id, destination_id), draft)
+    """Replace a destination's fields; its kind stays, and its secret where it is not sent elsewhere.
+
+    Raises `DestinationInvalid`.
+    """
+    row = get_destination(session, organisation_id, destination_id)
+    if draft.kind != row.kind:
+        raise DestinationInvalid("kind: stays as it is; add another destination", field="kind")
+    draft.check(folders)
+    if (draft.address, draft.username) != (row.address, row.username):
+        row.sealed = None  # who changes where it goes enters it anew, so that nobody learns it by that
+    return _write(session, row, draft)
+
+
+def draft_of(row: Destination) -> DestinationDraft:
+    """Return a destination's fields as a person entered them."""
+    fields = {name: getattr(row, name) for name in DRAFTED}
+    return DestinationDraft(**fields, windows=read(row.windows))
 
 
 def delete_destination(session: Session, organisation_id: uuid.UUID, destination_id: uuid.UUID) -> None:
@@ -101,13 +142,10 @@ def delete_destination(session: Session, organisation_id: uuid.UUID, destination
 
 
 def _write(session: Session, row: Destination, draft: DestinationDraft) -> Destination:
+    for field in DRAFTED:
+        setattr(row, field, getattr(draft, field))
     row.name = draft.name.strip()
-    row.ae_title = draft.ae_title
-    row.host = draft.host
-    row.port = draft.port
-    row.calling_ae_title = draft.calling_ae_title
-    row.tls = draft.tls
-    row.enabled = draft.enabled
+    row.windows = written(draft.windows)
     try:
         session.flush()
     except IntegrityError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from radrelay.errors import Conflict, Invalid, NotFound, RadrelayError, Trouble
+from radrelay.errors import Conflict, Invalid, NotFound, RadrelayError, Trouble, Unavailable
 
 
 class DestinationNotFound(NotFound):
@@ -42,11 +42,20 @@ class DeliveryEnded(Conflict):
 
 
 class Interrupted(ConnectionError):
-    """An association could not be opened, or was lost; `trouble` says why."""
+    """The way to a destination could not be opened, or was lost; `trouble` says why.
 
-    def __init__(self, cause: RadrelayError) -> None:
+    `down`: nothing else can be sent there now either. `final`: trying again does not help.
+    """
+
+    def __init__(self, cause: RadrelayError, *, down: bool = False, final: bool = False) -> None:
         self.trouble = Trouble.of(cause)
+        self.down = down
+        self.final = final
         super().__init__(cause.message)
+
+
+class ReceiptsVoid(Interrupted):
+    """What had been written for a delivery is not there any more: all of it is sent again."""
 
 
 class DeliveredStudyGone(NotFound):
@@ -65,6 +74,72 @@ class DestinationOff(Conflict):
     """The destination was removed or switched off."""
 
     code = "destination-off"
+
+
+class SecretUnreadable(Conflict):
+    """The destination's password cannot be read; enter it again."""
+
+    code = "secret-unreadable"
+
+
+class WebRefused(Unavailable):
+    """The DICOMweb service does not accept our login."""
+
+    code = "web-refused"
+
+
+class WebTrouble(Unavailable):
+    """The DICOMweb service does not answer as it should."""
+
+    code = "web-trouble"
+
+
+class ProbeRefused(Conflict):
+    """The destination did not take the probe object."""
+
+    code = "probe-refused"
+
+
+class MailUnset(Unavailable):
+    """No mail server is set up, so nobody can be told by mail."""
+
+    code = "notice-mail-unset"
+
+
+class DestinationPaused(Conflict):
+    """The destination is paused; this waits until it goes on."""
+
+    code = "destination-paused"
+
+
+class DestinationDown(Conflict):
+    """The destination does not answer; this waits until it does."""
+
+    code = "destination-down"
+
+
+class OutsideHours(Conflict):
+    """This waits for the hours in which the destination is sent to."""
+
+    code = "outside-hours"
+
+
+class NotCommitted(Conflict):
+    """The destination does not keep objects that it had taken."""
+
+    code = "not-committed"
+
+
+class CommitmentOverdue(Conflict):
+    """The destination has all objects and has not said yet that it keeps them."""
+
+    code = "commitment-overdue"
+
+
+class FolderUnusable(Unavailable):
+    """The folder cannot be written to."""
+
+    code = "folder-unusable"
 
 
 class ObjectsRefused(Conflict):

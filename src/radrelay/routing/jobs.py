@@ -1,31 +1,42 @@
-"""The durable work of a delivery: one attempt, idempotent, with a receipt per instance.
+"""The durable work of a delivery: one attempt, idempotent, with a receipt per instance, whatever carries it.
 
-Killed at any moment, the attempt is begun anew and sends what has no receipt of success; only the object that
-was under way may reach the destination twice, which C-STORE allows.
+Killed at any moment, the attempt is begun anew and sends what has no receipt of success. Only the object that was
+under way, and those answered within `BATCH_S` before, may reach the destination twice, which C-STORE allows.
 """
 
 from __future__ import annotations
 
+import threading
 import uuid
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import monotonic
-from typing import NamedTuple, Protocol
 
 import sqlalchemy as sa
 import structlog
 from sqlalchemy.orm import Session
 
-from radrelay import access, audit
-from radrelay.access import system_principal
-from radrelay.archive.models import Study
+from radrelay import access
 from radrelay.clock import Clock
 from radrelay.errors import Trouble
-from radrelay.routing import deliveries
-from radrelay.routing.deliveries import Receipt
-from radrelay.routing.errors import DeliveredStudyGone, DestinationOff, Interrupted, ObjectsOpen, ObjectsRefused
+from radrelay.routing import deliveries, steering
+from radrelay.routing.carriers import Carrier, Committer, DeliveryItem, Errand, ObjectSource, Sending
+from radrelay.routing.confirming import Confirmation
+from radrelay.routing.deliveries import Receipt, too_late
+from radrelay.routing.ending import end, note_part
+from radrelay.routing.errors import (
+    DeliveredStudyGone,
+    DestinationOff,
+    Interrupted,
+    ObjectsOpen,
+    ObjectsRefused,
+    ReceiptsVoid,
+)
 from radrelay.routing.models import Delivery, DeliveryReceipt, Destination
+from radrelay.routing.pacing import Buckets
 from radrelay.settings import WorkSettings
 from radrelay.storage.database import Database
 from radrelay.storage.outbox import Event
@@ -33,89 +44,43 @@ from radrelay.storage.outbox import Event
 log = structlog.get_logger(__name__)
 
 BATCH = 25  # receipts per transaction
-BATCH_S = 2.0  # the longest that a receipt waits for others
+BATCH_S = 0.25  # the longest that a receipt waits for others
+TURN_S = 2.0  # a delivery for whose destination too many are under way looks again after so long
 
 
-class DeliveryItem(Protocol):
-    """One instance to be sent; a `network.ports.RetrieveItem` that knows its row."""
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """How far an attempt came: what it met, and whether all that was to be sent is there."""
 
-    @property
-    def instance_id(self) -> uuid.UUID:
-        """Return the instance's id."""
-        ...
-
-    @property
-    def sop_class_uid(self) -> str:
-        """Return its SOP Class UID."""
-        ...
-
-    @property
-    def sop_uid(self) -> str:
-        """Return its SOP Instance UID."""
-        ...
-
-    @property
-    def transfer_syntax(self) -> str:
-        """Return the transfer syntax that it is kept in."""
-        ...
-
-    def open(self, accepted: Sequence[str]) -> tuple[str, Iterable[bytes]]:
-        """Return the data set in one of `accepted`: which one, and its bytes in pieces."""
-        ...
-
-
-class ObjectSource(Protocol):
-    """What deliveries need of the archive."""
-
-    def items(
-        self, organisation_id: uuid.UUID, study_id: uuid.UUID, series_id: uuid.UUID | None
-    ) -> Sequence[DeliveryItem]:
-        """Return the current instances of the study or series that have not expired."""
-        ...
-
-
-class Answer(NamedTuple):
-    """What came of one object: the DIMSE status, the node's comment, the transfer syntax used, and our own trouble."""
-
-    status: int
-    comment: str
-    transfer_syntax_uid: str
-    trouble: Trouble | None = None
-
-
-class Sending(Protocol):
-    """An association to a destination."""
-
-    def send(self, item: DeliveryItem) -> Answer:
-        """Send one object; raises `Interrupted` when the association is lost."""
-        ...
-
-
-class Dialler(Protocol):
-    """Opens associations."""
-
-    def open(self, destination: Destination, items: Sequence[DeliveryItem]) -> AbstractContextManager[Sending]:
-        """Associate for the SOP classes of `items`; raises `Interrupted`."""
-        ...
-
-    def portions(self, items: Sequence[DeliveryItem]) -> Iterator[Sequence[DeliveryItem]]:
-        """Part `items` so that one association can carry each portion."""
-        ...
+    trouble: Trouble | None
+    finished: bool = False
+    final: bool = False
+    retry_at: datetime | None = None
 
 
 class DeliveryWork:
-    """Carries attempts out."""
+    """Carries attempts out, by the carrier of each destination's kind."""
 
     def __init__(
-        self, database: Database, clock: Clock, settings: WorkSettings, source: ObjectSource, dialler: Dialler
+        self,
+        database: Database,
+        clock: Clock,
+        settings: WorkSettings,
+        source: ObjectSource,
+        carriers: Mapping[str, Carrier],
+        committer: Committer | None = None,
     ) -> None:
         self._database = database
         self._clock = clock
         self._settings = settings
         self._source = source
-        self._dialler = dialler
+        self._carriers = carriers
+        self._confirmation = Confirmation(database, clock, settings, committer)
+        self._buckets = Buckets()
         self._under_way: set[uuid.UUID] = set()
         self._stuck: set[uuid.UUID] = set()
+        self._lock = threading.Lock()
+        self._busy: Counter[uuid.UUID] = Counter()
 
     def attempt(self, event: Event) -> None:
         """Send what the destination does not have yet; schedule another attempt or end the delivery."""
@@ -137,7 +102,8 @@ class DeliveryWork:
         an attempt that was handed over may not have begun yet.
         """
         unattended = sa.or_(
-            Delivery.state == "sending", sa.and_(Delivery.state == "waiting", Delivery.next_attempt_at.is_(None))
+            Delivery.state == "sending",
+            sa.and_(Delivery.state.in_(deliveries.DUE_STATES), Delivery.next_attempt_at.is_(None)),
         )
         with self._database.read() as session:
             stuck = set(session.scalars(sa.select(Delivery.id).where(unattended))) - self._under_way - set(attended)
@@ -161,40 +127,49 @@ class DeliveryWork:
             )
 
     def _attempt(self, event: Event) -> None:
-        begun = self._begin(event.subject_id)
-        if begun is None:
+        with self._database.read() as session:
+            asked = sa.select(Delivery.destination_id).where(Delivery.id == event.subject_id)
+            destination_id = session.scalar(asked.where(Delivery.state.in_(deliveries.UNDER_WAY)))
+        if destination_id is None:
             return
-        delivery, destination = begun
-        items = self._source.items(delivery.organisation_id, delivery.study_id, delivery.series_id)
-        settled = self._settled(delivery.id)
-        todo = [item for item in items if item.instance_id not in settled]
-        trouble = None
+        if not self._turn(destination_id):
+            self._wait_for_turn(event.subject_id)
+            return
         try:
-            if not items:
-                trouble = Trouble.of(DeliveredStudyGone("the study is no longer here"))
-            elif todo:
-                self._record(delivery.id, (), len(items))  # so that whoever looks sees how many there are
-                for portion in self._dialler.portions(todo):
-                    with self._dialler.open(destination, portion) as sending:
-                        for batch in _batches(self._send_all(delivery.id, sending, portion)):
-                            self._record(delivery.id, batch, len(items))
-        except Interrupted as broken:
-            trouble = broken.trouble
-        self._end(delivery.id, items, trouble, delivery.sent)
+            begun = self._begin(event.subject_id)
+            if begun is not None:
+                self._run(*begun)
+        finally:
+            with self._lock:
+                self._busy[destination_id] -= 1
+
+    def _run(self, delivery: Delivery, destination: Destination) -> None:
+        items = self._source.items(delivery.organisation_id, delivery.study_id, delivery.series_id)
+        errand, carrier = Errand(delivery, destination, items), self._carriers[destination.kind]
+        ended = self._carried(errand, carrier)
+        if self._end(errand, carrier, ended, delivery.sent):
+            self._confirmation.ask(errand)
 
     def _begin(self, delivery_id: uuid.UUID) -> tuple[Delivery, Destination] | None:
+        now = self._clock.now()
         with self._database.write() as session:
             delivery = session.get(Delivery, delivery_id)
-            if delivery is None or delivery.state not in ("waiting", "sending"):
+            if delivery is None or delivery.state not in deliveries.UNDER_WAY:
                 return None
             destination = session.get(Destination, delivery.destination_id)
             if destination is None or not destination.enabled:
                 delivery.state = "failed"
                 deliveries.tell(delivery, Trouble.of(DestinationOff("the destination was removed or switched off")))
-                delivery.finished_at = self._clock.now()
+                delivery.finished_at = now
                 return None
             if access.is_barred(session, delivery.study_id):
                 deliveries.hold_for(session, [delivery.study_id])
+                return None
+            wait = steering.wait_of(destination, self._settings, now)
+            if wait is not None:
+                delivery.state = "waiting"
+                deliveries.tell(delivery, wait.trouble)
+                delivery.next_attempt_at = wait.until
                 return None
             delivery.state = "sending"
             delivery.attempts += 1
@@ -203,97 +178,153 @@ class DeliveryWork:
             session.expunge_all()
             return delivery, destination
 
+    def _turn(self, destination_id: uuid.UUID) -> bool:
+        """Take a place among those that send to a destination; one worker stays free for the others."""
+        with self._lock:
+            if self._busy[destination_id] >= max(1, self._settings.concurrency - 1):
+                return False
+            self._busy[destination_id] += 1
+            return True
+
+    def _wait_for_turn(self, delivery_id: uuid.UUID) -> None:
+        with self._database.write() as session:
+            session.execute(
+                sa.update(Delivery)
+                .where(Delivery.id == delivery_id, Delivery.state.in_(deliveries.UNDER_WAY))
+                .values(state="waiting", next_attempt_at=self._clock.now() + timedelta(seconds=TURN_S))
+            )
+
+    def _carried(self, errand: Errand, carrier: Carrier) -> _Ended:
+        """Carry what is not there yet; never raises for what the destination does."""
+        delivery, items = errand.delivery, errand.items
+        if not items:
+            return _Ended(Trouble.of(DeliveredStudyGone("the study is no longer here")))
+        try:
+            if carrier.carries:
+                settled = self._settled(delivery.id)
+                todo = [item for item in items if item.instance_id not in settled]
+                self._record(delivery.id, (), len(items))  # so that whoever looks sees how many there are
+                if todo:
+                    self._carry(errand, carrier, todo)
+            there = not carrier.carries or not self._open(delivery.id, items)
+            if there and not self._stopped(delivery.id):
+                carrier.finish(errand)
+                self._answers(errand.destination)
+                return _Ended(None, finished=True)
+        except ReceiptsVoid as void:
+            with self._database.write() as session:
+                deliveries.forget_receipts(session, delivery.id)
+            return _Ended(void.trouble)
+        except Interrupted as broken:
+            return self._interrupted(errand.destination, broken)
+        return _Ended(None)
+
+    def _carry(self, errand: Errand, carrier: Carrier, todo: Sequence[DeliveryItem]) -> None:
+        for portion in carrier.portions(todo):
+            with ExitStack() as stack:
+                sending = stack.enter_context(carrier.open(errand, portion))
+                self._answers(errand.destination)
+                for batch in _batches(self._send_all(errand, sending, portion)):
+                    self._record(errand.delivery.id, batch, len(errand.items))
+
+    def _answers(self, destination: Destination) -> None:
+        """Note that a destination is there, where it was taken for down."""
+        if destination.down_since is not None:
+            with self._database.write() as session:
+                woken = steering.came_up(session, destination.id, self._clock.now())
+            destination.down_since = None
+            log.info("a destination answers again", destination=str(destination.id), deliveries=woken)
+
+    def _interrupted(self, destination: Destination, broken: Interrupted) -> _Ended:
+        with self._database.write() as session:
+            retry_at = steering.interrupted(session, destination.id, broken, self._settings, self._clock.now())
+        return _Ended(broken.trouble, final=broken.final, retry_at=retry_at)
+
+    def _open(self, delivery_id: uuid.UUID, items: Sequence[DeliveryItem]) -> bool:
+        """Say whether an object is not there."""
+        settled = self._settled(delivery_id)
+        return any(item.instance_id not in settled for item in items)
+
     def _settled(self, delivery_id: uuid.UUID) -> set[uuid.UUID]:
         with self._database.read() as session:
-            rows = session.scalars(sa.select(DeliveryReceipt).where(DeliveryReceipt.delivery_id == delivery_id)).all()
-            return {row.instance_id for row in rows if row.status == 0 or 0xB000 <= row.status <= 0xBFFF}
+            kept = sa.select(DeliveryReceipt.instance_id).where(
+                DeliveryReceipt.delivery_id == delivery_id, deliveries.KEPT
+            )
+            return set(session.scalars(kept))
 
-    def _send_all(self, delivery_id: uuid.UUID, sending: Sending, items: Sequence[DeliveryItem]) -> Iterator[Receipt]:
+    def _send_all(self, errand: Errand, sending: Sending, items: Sequence[DeliveryItem]) -> Iterator[Receipt]:
         looked_at = self._clock.now()
         for item in items:
             now = self._clock.now()
             if now - looked_at > timedelta(seconds=1):
                 looked_at = now
-                if self._cancelled(delivery_id):
+                if self._stopped(errand.delivery.id):
                     return
-            yield Receipt(item.instance_id, item.sop_uid, *sending.send(item))
+            answer = sending.send(self._buckets.paced(errand.destination, item))
+            yield Receipt(item.instance_id, item.sop_uid, *answer)
 
-    def _cancelled(self, delivery_id: uuid.UUID) -> bool:
+    def _stopped(self, delivery_id: uuid.UUID) -> bool:
+        """Say whether a delivery shall go no further: cancelled, held, or its destination is paused or out of hours."""
         with self._database.read() as session:
-            asked = sa.select(Delivery.state, Delivery.study_id).where(Delivery.id == delivery_id)
+            asked = (
+                sa.select(Delivery.state, Delivery.study_id, Destination)
+                .join(Destination, Destination.id == Delivery.destination_id)
+                .where(Delivery.id == delivery_id)
+            )
             row = session.execute(asked).one_or_none()
-            return row is None or row.state != "sending" or access.is_barred(session, row.study_id)
+            if row is None or row.state != "sending" or access.is_barred(session, row.study_id):
+                return True
+            destination: Destination = row[2]
+            if destination.down_since is not None:  # noticed by another delivery; this one has its own association
+                return destination.paused_at is not None
+            return steering.wait_of(destination, self._settings, self._clock.now()) is not None
 
     def _record(self, delivery_id: uuid.UUID, receipts: Sequence[Receipt], total: int) -> None:
         with self._database.write() as session:
             delivery = session.get_one(Delivery, delivery_id)
             deliveries.record_receipts(session, self._clock, delivery, receipts, total)
 
-    def _end(
-        self, delivery_id: uuid.UUID, items: Sequence[DeliveryItem], trouble: Trouble | None, sent_before: int
-    ) -> None:
-        """End the attempt: done once each of `items` is there, whatever was sent of versions that are no more."""
-        now, total, gone = self._clock.now(), len(items), not items
+    def _end(self, errand: Errand, carrier: Carrier, ended: _Ended, sent_before: int) -> bool:
+        """End the attempt; returns whether commitment is to be asked for.
+
+        It is done once each of its objects is there, whatever was sent of versions that are no more.
+        """
+        now, total = self._clock.now(), len(errand.items)
         with self._database.write() as session:
-            delivery = session.get_one(Delivery, delivery_id)
+            delivery = session.get_one(Delivery, errand.delivery.id)
             if delivery.state != "sending":  # cancelled, or held
-                _note_part(session, delivery, sent_before)
-                return
-            deliveries.record_receipts(session, self._clock, delivery, (), total)
-            deliveries.tell(delivery, trouble)
-            known = {row.instance_id: receipt_of(row) for row in deliveries.receipts_of(session, delivery_id)}
-            receipts = [known.get(item.instance_id) for item in items]
+                note_part(session, delivery, sent_before)
+                return False
+            deliveries.record_receipts(session, self._clock, delivery, (), total if carrier.carries else 1)
+            receipts = self._receipts(session, errand) if carrier.carries else []
             open_ones = [receipt for receipt in receipts if receipt is None or not receipt.kept]
-            hopeless = all(receipt is not None and receipt.final for receipt in open_ones)
-            if not gone and not trouble and not open_ones:
-                _finish(delivery, "done", now)
-            elif gone or (not trouble and hopeless) or self._too_late(delivery, now):
+            hopeless = bool(open_ones) and all(receipt is not None and receipt.final for receipt in open_ones)
+            trouble = ended.trouble
+            if ended.finished and not open_ones:
+                deliveries.tell(delivery, None)
+                if not self._confirmation.due(session, errand):
+                    end(session, delivery, "done", now)
+            elif (
+                not errand.items or ended.final or (not trouble and hopeless) or too_late(delivery, self._settings, now)
+            ):
                 deliveries.tell(delivery, trouble or _refused(len(open_ones), total))
-                _finish(delivery, "failed", now)
+                end(session, delivery, "failed", now)
             else:
                 delivery.state = "waiting"
-                deliveries.tell(delivery, trouble or _still_open(len(open_ones), total))
-                delivery.next_attempt_at = now + deliveries.next_pause(delivery.attempts, self._settings)
-            if delivery.state != "done":
-                _note_part(session, delivery, sent_before)
-            if delivery.finished_at is not None:
-                _note(session, delivery, "delivery.end", "success" if delivery.state == "done" else "failure")
-            log.info("delivery attempt ended", delivery_id=str(delivery_id), state=delivery.state, sent=delivery.sent,
+                deliveries.tell(delivery, trouble or (_still_open(len(open_ones), total) if open_ones else None))
+                pause = deliveries.next_pause(delivery.attempts, self._settings)
+                delivery.next_attempt_at = ended.retry_at or now + pause
+            if delivery.state in ("waiting", "failed"):
+                note_part(session, delivery, sent_before)
+            log.info("delivery attempt ended", delivery_id=str(delivery.id), state=delivery.state, sent=delivery.sent,
                      total=total, correlation_id=delivery.correlation_id)  # fmt: skip
+            return delivery.state == "confirming"
 
-    def _too_late(self, delivery: Delivery, now: datetime) -> bool:
-        return now - delivery.created_at > timedelta(seconds=self._settings.retry_for_s)
-
-
-def _note_part(session: Session, delivery: Delivery, sent_before: int) -> None:
-    """Put on record that an attempt which did not end it let some objects out: they are a disclosure, too."""
-    if delivery.sent > sent_before:
-        _note(session, delivery, "delivery.part", "success")
-
-
-def _note(session: Session, delivery: Delivery, action: str, outcome: str) -> None:
-    """Put on record what came of a delivery: its row goes with its study."""
-    named = sa.select(Study.patient_issuer, Study.patient_id_value, Study.patient_name)
-    patient = session.execute(named.where(Study.id == delivery.study_id)).one_or_none()
-    destination = session.get(Destination, delivery.destination_id)
-    audit.record(
-        session,
-        audit.AuditRecord(
-            action,
-            system_principal(delivery.organisation_id),
-            "study",
-            delivery.study_id,
-            detail={
-                "delivery": str(delivery.id),
-                "destination": destination.ae_title if destination is not None else str(delivery.destination_id),
-                "kept": delivery.sent,
-                "refused": delivery.failed,
-            },
-            patient=(patient[0], patient[1], patient[2]) if patient is not None else None,
-            outcome=outcome,
-            correlation_id=delivery.correlation_id,
-        ),
-    )
+    @staticmethod
+    def _receipts(session: Session, errand: Errand) -> list[Receipt | None]:
+        """Return the receipt of each object of an errand, None for one that has none."""
+        known = {row.instance_id: receipt_of(row) for row in deliveries.receipts_of(session, errand.delivery.id)}
+        return [known.get(item.instance_id) for item in errand.items]
 
 
 def receipt_of(row: DeliveryReceipt) -> Receipt:
@@ -310,12 +341,6 @@ def _refused(refused: int, total: int) -> Trouble:
 def _still_open(still_open: int, total: int) -> Trouble:
     words = f"{still_open} of {total} objects are not there yet"
     return Trouble.of(ObjectsOpen(words, n=still_open, total=total))
-
-
-def _finish(delivery: Delivery, state: str, at: datetime) -> None:
-    delivery.state = state
-    delivery.finished_at = at
-    delivery.next_attempt_at = None
 
 
 def _batches(receipts: Iterator[Receipt]) -> Iterator[list[Receipt]]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import uuid
 from datetime import datetime
 
-from sqlalchemy import Boolean, Index, Integer, String, Text
+from sqlalchemy import Boolean, Index, Integer, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from radrelay.storage.columns import Base, Id, Instant, Owned
 
 
 class Destination(Owned, Base):
-    """A DICOM node that studies are sent to; also a C-MOVE destination by its AE title."""
+    """Where studies are sent: `kind` is one of `routing.kinds`; a DICOM node is also a C-MOVE destination."""
 
     __tablename__ = "destination"
     __table_args__ = (Index("ux_destination_name", "organisation_id", "name", unique=True),)
@@ -24,6 +24,21 @@ class Destination(Owned, Base):
     calling_ae_title: Mapped[str] = mapped_column(String(16), default="")
     tls: Mapped[bool] = mapped_column(Boolean, default=False)
     enabled: Mapped[bool] = mapped_column(Boolean, default=True)
+    kind: Mapped[str] = mapped_column(String(16), default="dicom")
+    address: Mapped[str] = mapped_column(String(1000), default="")  # a URL, a folder, or an e-mail address
+    username: Mapped[str] = mapped_column(String(200), default="")
+    sealed: Mapped[bytes | None] = mapped_column(LargeBinary)  # its password or token
+    commitment: Mapped[bool] = mapped_column(Boolean, default=False)
+    kib_per_s: Mapped[int] = mapped_column(Integer, default=0)  # 0: as fast as it goes
+    windows: Mapped[str] = mapped_column(Text, default="[]")  # JSON, see `routing.windows`
+    paused_at: Mapped[datetime | None] = mapped_column(Instant)
+    down_since: Mapped[datetime | None] = mapped_column(Instant)
+    retry_at: Mapped[datetime | None] = mapped_column(Instant)  # nothing is tried before, while it is down
+    failures: Mapped[int] = mapped_column(Integer, default=0)  # tries since it went down
+    alarmed_at: Mapped[datetime | None] = mapped_column(Instant)  # when administrators were told of this outage
+    error: Mapped[str] = mapped_column(Text, default="")  # why it is down, in plain English
+    error_code: Mapped[str] = mapped_column(String(64), default="")
+    error_facts: Mapped[str] = mapped_column(Text, default="{}")  # JSON
     created_at: Mapped[datetime] = mapped_column(Instant)
 
 
@@ -44,6 +59,7 @@ class Delivery(Owned, Base):
     total: Mapped[int] = mapped_column(Integer, default=0)
     sent: Mapped[int] = mapped_column(Integer, default=0)
     failed: Mapped[int] = mapped_column(Integer, default=0)
+    committed: Mapped[int] = mapped_column(Integer, default=0)
     attempts: Mapped[int] = mapped_column(Integer, default=0)
     next_attempt_at: Mapped[datetime | None] = mapped_column(Instant)
     error: Mapped[str] = mapped_column(Text, default="")  # in plain English
@@ -70,6 +86,21 @@ class DeliveryReceipt(Owned, Base):
     error_facts: Mapped[str] = mapped_column(Text, default="{}")  # JSON
     transfer_syntax_uid: Mapped[str] = mapped_column(String(64), default="")
     at: Mapped[datetime] = mapped_column(Instant)
+    committed_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class CommitmentAsked(Owned, Base):
+    """A transaction by which we asked a destination to commit to a delivery's objects; see `routing.committing`."""
+
+    __tablename__ = "commitment_asked"
+    __table_args__ = (
+        Index("ux_commitment_asked", "transaction_uid", unique=True),
+        Index("ix_commitment_asked_delivery", "delivery_id"),
+    )
+
+    delivery_id: Mapped[uuid.UUID] = mapped_column(Id)
+    transaction_uid: Mapped[str] = mapped_column(String(64))
+    asked_at: Mapped[datetime] = mapped_column(Instant)
 
 
 class CommitmentRequest(Owned, Base):

@@ -74,6 +74,21 @@ class WorkSettings(Section):
     retry_first_s: float = Field(10.0, description="wait before a failed delivery's first retry")
     retry_cap_s: float = Field(3600.0, description="longest wait between a delivery's retries")
     retry_for_s: float = Field(7 * 24 * HOUR_S, description="a delivery fails for good after so long")
+    commitment_s: float = Field(
+        600.0, description="a storage commitment that was not reported after so long is asked for again", gt=0
+    )
+    destination_alarm_s: float = Field(
+        900.0, description="administrators are told by mail of a destination that is down for so long", gt=0
+    )
+    folders: tuple[Path, ...] = Field(
+        (), description="folders that destinations may write studies into, unencrypted; none: no such destinations"
+    )
+    web_ca: Path | None = Field(
+        None, description="PEM of the authority of DICOMweb destinations; none: the system's authorities"
+    )
+    zone: str = Field(
+        "", description="time zone of the destinations' hours, such as Europe/Berlin; empty: this machine's"
+    )
 
 
 class NodeSettings(Section):

@@ -16,7 +16,7 @@ from typing import Any
 
 import sqlalchemy as sa
 import structlog
-from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
+from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetEnqueueOptions, SetWorkflowID
 
 from radrelay.clock import Clock
 from radrelay.errors import Unavailable
@@ -89,7 +89,8 @@ class DurableWork:
         with self._database.read() as session:
             events = outbox.open_events(session, list(self._jobs))
         for event in events:
-            with SetWorkflowID(str(event.id)):
+            turn = event.payload.get(outbox.TURN)
+            with SetWorkflowID(str(event.id)), SetEnqueueOptions(priority=int(turn) if turn else None):
                 DBOS.enqueue_workflow(
                     self._jobs[event.kind].queue,
                     self._workflows[event.kind],

@@ -18,6 +18,9 @@ from sqlalchemy.orm import Session
 from radrelay.storage.ids import new_id
 from radrelay.storage.models import OutboxEvent
 
+TURN = "turn"
+"""Of a payload: events of one queue are worked on in this order, lowest first; from 1."""
+
 
 @dataclass(frozen=True)
 class Event:

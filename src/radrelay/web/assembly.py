@@ -24,7 +24,16 @@ from radrelay.retrieve.ports import Connector
 from radrelay.routing.rules.actions import Kinds
 from radrelay.storage.segments import SegmentReader
 from radrelay.web.attachments import StoredAttachments
-from radrelay.web.services import EchoAnswer, EchoTarget, ReadinessCheck, RoleState, WebServices, no_echo
+from radrelay.web.services import (
+    DestinationTrial,
+    EchoAnswer,
+    EchoTarget,
+    ReadinessCheck,
+    RoleState,
+    WebServices,
+    no_echo,
+    no_trial,
+)
 
 
 class Parts(House, Protocol):
@@ -45,6 +54,7 @@ def assemble(
     echo: Callable[[EchoTarget], EchoAnswer] = no_echo,
     archives: Connector | None = None,
     rule_kinds: Kinds | None = None,
+    try_destination: DestinationTrial = no_trial,
 ) -> WebServices:
     """Return the services of one web process; `landing` is the process's own."""
     reader = InstanceReader(parts.database, parts.clock, parts.segments, parts.packs)
@@ -84,4 +94,5 @@ def assemble(
         echo=echo,
         archives=archives,
         rule_kinds=rule_kinds or {},
+        try_destination=try_destination,
     )

@@ -49,7 +49,7 @@ MOST_LISTENERS = 500
 MOST_VISITORS = 200  # of them: whoever was given a link must not take the house its places
 MOST_OF_ONE = 40  # of them by one person or token: nor may they take another organisation its places
 OPEN_PARCELS = ("receiving", "scanning", "unpacking")
-OPEN_DELIVERIES = ("waiting", "sending")
+OPEN_DELIVERIES = ("waiting", "sending", "confirming")
 OPEN_FETCHES = ("waiting", "fetching")
 log = structlog.get_logger(__name__)
 router = APIRouter(prefix="/api", tags=["live"], responses=RESPONSES)
@@ -69,7 +69,10 @@ def signatures(session: Session, organisation_id: uuid.UUID, now: datetime) -> d
         sa.func.sum(Parcel.bytes_received), sa.func.min(Parcel.state), sa.func.max(Parcel.state),
     ).where(Parcel.organisation_id == organisation_id, Parcel.state.in_(OPEN_PARCELS))  # fmt: skip
     deliveries = sa.select(
-        sa.func.count(), sa.func.sum(Delivery.sent + Delivery.failed + Delivery.attempts), sa.func.max(Delivery.state)
+        sa.func.count(),
+        sa.func.sum(Delivery.sent + Delivery.failed + Delivery.attempts + Delivery.committed),
+        sa.func.max(Delivery.state),
+        sa.func.sum(Delivery.priority),
     ).where(Delivery.organisation_id == organisation_id, Delivery.state.in_(OPEN_DELIVERIES))
     fetches = sa.select(
         sa.func.count(), sa.func.sum(Fetch.here + Fetch.refused + Fetch.attempts), sa.func.max(Fetch.state)

@@ -31,7 +31,9 @@ from radrelay.marks.filing import MarkFilings
 from radrelay.privacy.standing import House
 from radrelay.privacy.volume.counting import SentTally
 from radrelay.retrieve.ports import Connector
+from radrelay.routing.models import Destination
 from radrelay.routing.rules.actions import Kinds
+from radrelay.routing.trying import Step
 from radrelay.settings import Settings
 from radrelay.storage.database import Database
 from radrelay.web.acceptance import Acceptances
@@ -82,6 +84,20 @@ class EchoAnswer:
 
     trouble: Trouble | None
     ms: float
+
+
+class DestinationTrial(Protocol):
+    """Tries a destination."""
+
+    def __call__(self, destination: Destination, *, probe: bool) -> Sequence[Step]:
+        """Return the steps that were taken; with `probe` an object (or a letter) is sent there, too."""
+        ...
+
+
+def no_trial(destination: Destination, *, probe: bool) -> Sequence[Step]:
+    """Stand for the trials where the composition root hands none in."""
+    del destination, probe
+    return [Step("connect", Trouble("unavailable", "this process tries no destinations"), ms=0.0)]
 
 
 def no_echo(target: EchoTarget) -> EchoAnswer:
@@ -148,6 +164,7 @@ class WebServices:
     readiness: Sequence[ReadinessCheck] = ()
     roles: Callable[[], Sequence[RoleState]] = tuple
     echo: Callable[[EchoTarget], EchoAnswer] = no_echo
+    try_destination: DestinationTrial = no_trial
     static_dir: Path = STATIC
     upload_threads: UploadThreads = field(default_factory=UploadThreads)
     listings: Recent[Hashable, bytes] = field(default_factory=lambda: Recent(LISTINGS_KEPT_BYTES, len))

@@ -9,13 +9,14 @@ from typing import Annotated
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sqlalchemy.orm import Session
 
 from radrelay.access import Principal, Right
 from radrelay.archive.models import Instance, Series
 from radrelay.routing import deliveries
 from radrelay.routing import destinations as nodes
+from radrelay.routing.deliveries import MOST_URGENT
 from radrelay.routing.errors import DeliveryNotFound
 from radrelay.routing.models import Delivery as DeliveryRow
 from radrelay.routing.models import DeliveryReceipt
@@ -30,13 +31,14 @@ router = APIRouter(prefix="/deliveries", tags=["deliveries"])
 
 
 class WantedDelivery(BaseModel):
-    """Send a whole study or one series somewhere."""
+    """Send a whole study or one series somewhere; those of a higher priority go first."""
 
     model_config = ConfigDict(extra="forbid")
 
     destination_id: uuid.UUID
     study_id: uuid.UUID | None = None
     series_id: uuid.UUID | None = None
+    priority: int = Field(0, ge=-MOST_URGENT, le=MOST_URGENT)
 
     @model_validator(mode="after")
     def _one_subject(self) -> WantedDelivery:
@@ -55,9 +57,11 @@ class Delivery(BaseModel):
     study_id: uuid.UUID
     series_id: uuid.UUID | None
     state: str
+    priority: int
     total: int
     sent: int
     failed: int
+    committed: int
     attempts: int
     next_attempt_at: datetime | None
     error: Trouble | None
@@ -81,6 +85,7 @@ class Receipt(BaseModel):
     error: Trouble | None
     transfer_syntax_uid: str
     at: datetime
+    committed_at: datetime | None
 
 
 OF_THE_ROW = tuple(name for name in Delivery.model_fields if name != "error")
@@ -109,6 +114,14 @@ class DeliveryDetail(DeliveryListed):
     """A delivery with its receipts."""
 
     receipts: list[ReceiptListed]
+
+
+class Urgency(BaseModel):
+    """How urgent a delivery is: those of a higher priority go first, 0 is the usual."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    priority: int = Field(ge=-MOST_URGENT, le=MOST_URGENT)
 
 
 class Deliveries(BaseModel):
@@ -180,6 +193,7 @@ def _receipts(reach: Reach, delivery_id: uuid.UUID) -> list[ReceiptListed]:
                 error=Trouble.shown(trouble),
                 transfer_syntax_uid=row.transfer_syntax_uid,
                 at=row.at,
+                committed_at=row.committed_at,
                 series_number=series_number,
                 instance_number=number,
             )
@@ -246,6 +260,7 @@ def request_delivery(
             series_id=wanted.series_id,
             requested_by=principal.name,
             correlation_id=correlation_of(request),
+            priority=wanted.priority,
         )
         detail = {"destination": wanted.destination_id, "delivery": row.id, "series": wanted.series_id}
         trail.write(
@@ -287,4 +302,21 @@ def retry_delivery(
         _require_all(reach, _within_reach(reach, delivery_id))
         row = deliveries.retry_delivery(session, services.clock, principal.organisation_id, delivery_id)
         trail.write(session, trail.event(request, principal, "delivery.retry", ("delivery", delivery_id)))
+        return _one(reach, row)
+
+
+@router.post("/{delivery_id}/priority")
+def prioritise_delivery(
+    request: Request, services: Services, principal: Authenticated, delivery_id: uuid.UUID, wanted: Urgency
+) -> DeliveryListed:
+    """Have a delivery that is not over go before others, or after them."""
+    with services.database.write() as session:
+        reach = _reach(services, session, principal)
+        _within_reach(reach, delivery_id)
+        organisation_id = principal.organisation_id
+        row = deliveries.prioritise(session, services.clock, organisation_id, delivery_id, wanted.priority)
+        detail = {"priority": wanted.priority}
+        trail.write(
+            session, trail.event(request, principal, "delivery.priority", ("delivery", delivery_id), detail=detail)
+        )
         return _one(reach, row)

@@ -501,6 +501,7 @@ def tables() -> None:
         sa.Column("total", sa.Integer(), nullable=False),
         sa.Column("sent", sa.Integer(), nullable=False),
         sa.Column("failed", sa.Integer(), nullable=False),
+        sa.Column("committed", sa.Integer(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("next_attempt_at", Instant(), nullable=True),
         sa.Column("error", sa.Text(), nullable=False),
@@ -516,6 +517,17 @@ def tables() -> None:
     )
     op.create_index("ix_delivery_created", "delivery", ["organisation_id", "created_at"], unique=False)
     op.create_index("ix_delivery_study", "delivery", ["study_id"], unique=False)
+    op.create_table(
+        "commitment_asked",
+        sa.Column("delivery_id", Id(), nullable=False),
+        sa.Column("transaction_uid", sa.String(length=64), nullable=False),
+        sa.Column("asked_at", Instant(), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_commitment_asked")),
+    )
+    op.create_index("ux_commitment_asked", "commitment_asked", ["transaction_uid"], unique=True)
+    op.create_index("ix_commitment_asked_delivery", "commitment_asked", ["delivery_id"], unique=False)
     op.create_table(
         "commitment_request",
         sa.Column("calling_ae", sa.String(length=16), nullable=False),
@@ -548,6 +560,7 @@ def tables() -> None:
         sa.Column("error_facts", sa.Text(), nullable=False),
         sa.Column("transfer_syntax_uid", sa.String(length=64), nullable=False),
         sa.Column("at", Instant(), nullable=False),
+        sa.Column("committed_at", Instant(), nullable=True),
         sa.Column("organisation_id", Id(), nullable=False),
         sa.Column("id", Id(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_delivery_receipt")),
@@ -595,6 +608,21 @@ def tables() -> None:
         sa.Column("calling_ae_title", sa.String(length=16), nullable=False),
         sa.Column("tls", sa.Boolean(), nullable=False),
         sa.Column("enabled", sa.Boolean(), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("address", sa.String(length=1000), nullable=False),
+        sa.Column("username", sa.String(length=200), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=True),
+        sa.Column("commitment", sa.Boolean(), nullable=False),
+        sa.Column("kib_per_s", sa.Integer(), nullable=False),
+        sa.Column("windows", sa.Text(), nullable=False),
+        sa.Column("paused_at", Instant(), nullable=True),
+        sa.Column("down_since", Instant(), nullable=True),
+        sa.Column("retry_at", Instant(), nullable=True),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("alarmed_at", Instant(), nullable=True),
+        sa.Column("error", sa.Text(), nullable=False),
+        sa.Column("error_code", sa.String(length=64), nullable=False),
+        sa.Column("error_facts", sa.Text(), nullable=False),
         sa.Column("created_at", Instant(), nullable=False),
         sa.Column("organisation_id", Id(), nullable=False),
         sa.Column("id", Id(), nullable=False),

@@ -1,0 +1,123 @@
+"""Storage commitment that we ask destinations for (PS3.4 J.3): which transactions are open, and what is reported.
+
+A transaction is a row before its N-ACTION leaves, so that a report finds its delivery whichever process takes it and
+however late it comes. What a destination does not commit to has no receipt any more and is sent again.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from radrelay.clock import Clock
+from radrelay.errors import Trouble
+from radrelay.network.ports import CommitmentReport, Reference
+from radrelay.routing import deliveries
+from radrelay.routing.carriers import DeliveryItem
+from radrelay.routing.ending import end
+from radrelay.routing.errors import NotCommitted
+from radrelay.routing.models import CommitmentAsked, Delivery, DeliveryReceipt
+from radrelay.settings import WorkSettings
+from radrelay.storage.ids import new_id
+
+AT_ONCE = 5000
+"""Instances asked for in one transaction; a report of so many stays below the listener's limit."""
+_CHUNK = 500
+
+
+def open_transaction(session: Session, delivery: Delivery, now: datetime) -> str:
+    """Write a transaction down and return its UID (PS3.5 B.2), which nobody can guess."""
+    transaction_uid = f"2.25.{uuid.uuid4().int}"
+    session.add(
+        CommitmentAsked(
+            id=new_id(),
+            organisation_id=delivery.organisation_id,
+            delivery_id=delivery.id,
+            transaction_uid=transaction_uid,
+            asked_at=now,
+        )
+    )
+    session.flush()
+    return transaction_uid
+
+
+def times_asked(session: Session, delivery_id: uuid.UUID) -> int:
+    """Return how often a delivery's commitment was asked for."""
+    asked = sa.select(sa.func.count()).select_from(CommitmentAsked).where(CommitmentAsked.delivery_id == delivery_id)
+    return session.scalar(asked) or 0
+
+
+def uncommitted(session: Session, delivery_id: uuid.UUID, items: Iterable[DeliveryItem]) -> list[Reference]:
+    """Return those of `items` that the destination has taken and not committed to yet."""
+    rows = session.scalars(
+        sa.select(DeliveryReceipt.instance_id).where(
+            DeliveryReceipt.delivery_id == delivery_id, deliveries.KEPT, DeliveryReceipt.committed_at.is_(None)
+        )
+    )
+    wanted = set(rows)
+    return [Reference(item.sop_class_uid, item.sop_uid) for item in items if item.instance_id in wanted]
+
+
+def take_report(session: Session, clock: Clock, settings: WorkSettings, report: CommitmentReport) -> bool:
+    """Write what a destination reports into its delivery's receipts; false where nobody has asked for it."""
+    asked = session.scalars(
+        sa.select(CommitmentAsked).where(CommitmentAsked.transaction_uid == report.transaction_uid)
+    ).one_or_none()
+    delivery = session.get(Delivery, asked.delivery_id, with_for_update=True) if asked is not None else None
+    if delivery is None:
+        return False
+    _commit(session, delivery, sorted(report.committed), clock.now())
+    refused = _refuse(session, delivery, report)
+    open_ones = sa.select(sa.func.count()).where(
+        DeliveryReceipt.delivery_id == delivery.id, deliveries.KEPT, DeliveryReceipt.committed_at.is_(None)
+    )
+    deliveries.count(session, delivery)
+    if delivery.state == "confirming":
+        if refused:
+            delivery.state = "waiting"
+            deliveries.tell(delivery, _not_committed(refused))
+            delivery.next_attempt_at = clock.now() + deliveries.next_pause(max(1, delivery.attempts), settings)
+        elif not session.scalar(open_ones):
+            deliveries.tell(delivery, None)
+            end(session, delivery, "done", clock.now())
+    return True
+
+
+def _commit(session: Session, delivery: Delivery, sop_uids: Sequence[str], now: datetime) -> None:
+    for start in range(0, len(sop_uids), _CHUNK):
+        session.execute(
+            sa.update(DeliveryReceipt)
+            .where(
+                DeliveryReceipt.delivery_id == delivery.id,
+                DeliveryReceipt.sop_uid.in_(sop_uids[start : start + _CHUNK]),
+                DeliveryReceipt.committed_at.is_(None),
+                deliveries.KEPT,
+            )
+            .values(committed_at=now)
+        )
+
+
+def _refuse(session: Session, delivery: Delivery, report: CommitmentReport) -> int:
+    """Turn the receipts of instances that are not committed into refusals; returns how many."""
+    refused = 0
+    for row in deliveries.receipts_of(session, delivery.id):
+        reason = report.failed.get(row.sop_uid)
+        if reason is None or row.committed_at is not None or row.status not in (0, *range(0xB000, 0xC000)):
+            continue
+        trouble = Trouble.of(NotCommitted(f"the destination does not keep it (reason {reason:04X}H)", reason=reason))
+        row.status = reason if reason and not 0xB000 <= reason <= 0xBFFF else 0x0110
+        row.comment, row.error_code = trouble.detail, trouble.code
+        row.error_facts = json.dumps(dict(trouble.facts))
+        refused += 1
+    session.flush()
+    return refused
+
+
+def _not_committed(refused: int) -> Trouble:
+    words = f"the destination does not keep {refused} of the objects that it had taken; they are sent again"
+    return Trouble.of(NotCommitted(words, n=refused))

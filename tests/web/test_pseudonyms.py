@@ -11,6 +11,7 @@ import pydicom
 import pytest
 
 from radrelay.audit.models import AuditEvent
+from radrelay.intake.pseudonymising import PseudonymLanding
 from tests.dicom.deidentify.made import a_study, encoded
 from tests.web.conftest import Login, WebSite
 from tests.web.test_contents import only_by_alias
@@ -147,3 +148,127 @@ def test_projects_are_set_up_by_administrators_and_keep_what_ties_copies_to_the_
     assert anna.http.get("/api/pseudonyms/aliases").json()["aliases"] == []
     gone = anna.http.get(f"/api/studies/{study['id']}/archive.zip", params={"project": str(uuid.uuid4())})
     assert gone.status_code == 404
+
+
+def written(data_set: pydicom.Dataset) -> bytes:
+    out = io.BytesIO()
+    data_set.save_as(out)
+    return out.getvalue()
+
+
+def settle(site: WebSite) -> int:
+    """Index, write anew what was kept aside, and index that."""
+    site.index()
+    seal = site.services.vault_seal
+    done = PseudonymLanding(site.database, site.clock, site.parts.segments, site.landing, seal).run()
+    site.index()
+    return done
+
+
+def waiting(login: Login) -> list[dict[str, str]]:
+    kept: list[dict[str, str]] = login.http.get("/api/quarantine").json()["quarantined"]
+    return kept
+
+
+def codes(login: Login) -> list[str]:
+    return sorted(one["code"] for one in waiting(login))
+
+
+def pseudonymising(site: WebSite, root: Login, project_id: str | None) -> None:
+    (source,) = [one for one in root.http.get("/api/sources").json()["sources"] if one["kind"] == "upload"]
+    changed = root.http.patch(f"/api/sources/{source['id']}", json={"project_id": project_id}, headers=root.headers)
+    assert changed.json()["project_id"] == project_id, changed.text
+
+
+def a_result_of(copy: pydicom.Dataset) -> pydicom.Dataset:
+    """Return what an analysis of a copy sends back: a derived image under the alias."""
+    result = copy.copy()
+    result.SOPInstanceUID, result.SeriesInstanceUID = "1.2.3.4.5.6", "1.2.3.4.5"
+    result.file_meta.MediaStorageSOPInstanceUID = result.SOPInstanceUID
+    result.SeriesDescription = "Segmented"
+    return result
+
+
+def everything(login: Login, study_id: object) -> list[pydicom.Dataset]:
+    answer = login.http.get(f"/api/studies/{study_id}/archive.zip")
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        names = [name for name in archive.namelist() if name.startswith("DICOM/")]
+        return [pydicom.dcmread(io.BytesIO(archive.read(name))) for name in names]
+
+
+def test_results_that_come_back_under_the_alias_are_the_patients_own_again(
+    site: WebSite, anna: Login, root: Login
+) -> None:
+    upload(site, anna, CT)
+    made, study = project(root), only_study(anna)
+    (copy,) = copies(anna, study["id"], made["id"])
+    source = pydicom.dcmread(io.BytesIO(file_bytes(CT)))
+    upload_bytes(site, anna, {"result": written(a_result_of(copy))})
+    assert only_study(anna)["instance_count"] == 1  # not seen yet: it is no other patient's
+    assert codes(anna) == ["return-waits"]
+    assert settle(site) == 1
+    found = only_study(anna)
+    assert (found["patient"], found["instance_count"], codes(anna)) == (study["patient"], 2, [])
+    (back,) = [one for one in everything(anna, study["id"]) if one.SOPInstanceUID == "1.2.3.4.5.6"]
+    assert (back.PatientID, back.StudyInstanceUID) == (source.PatientID, source.StudyInstanceUID)
+    assert back.StudyDate == source.StudyDate
+    assert "PatientIdentityRemoved" not in back
+    assert back.OriginalAttributesSequence[0].ModifiedAttributesSequence[0].PatientID == copy.PatientID
+    (event,) = events(site, "pseudonym.return")
+    assert event.patient_ref is not None
+
+
+def test_a_result_of_an_alias_that_is_forgotten_is_nobodys(site: WebSite, anna: Login, root: Login) -> None:
+    upload(site, anna, CT)
+    made, study = project(root), only_study(anna)
+    (copy,) = copies(anna, study["id"], made["id"])
+    upload_bytes(site, anna, {"result": written(a_result_of(copy))})
+    with site.database.write() as session:
+        patient = pydicom.dcmread(io.BytesIO(file_bytes(CT)))
+        vault = site.services.vault(site.organisation_id)
+        assert vault.forget_patient(session, patient.get("IssuerOfPatientID", ""), patient.PatientID) == 1
+    settle(site)
+    assert codes(anna) == ["not-returned"]
+    assert only_study(anna)["instance_count"] == 1
+
+
+def test_a_source_that_pseudonymises_shows_nobody_as_they_came(site: WebSite, anna: Login, root: Login) -> None:
+    made = project(root)
+    pseudonymising(site, root, made["id"])
+    parcel = upload(site, anna, CT)
+    assert anna.http.get("/api/studies").json()["studies"] == []
+    assert settle(site) == 1
+    study = only_study(anna)
+    assert study["patient"]["id"] == "LUNG-0001J"  # type: ignore[index]
+    (kept,) = everything(anna, study["id"])
+    source = pydicom.dcmread(io.BytesIO(file_bytes(CT)))
+    assert (kept.PatientID, kept.PixelData) == ("LUNG-0001J", source.PixelData)
+    counted = anna.http.get(f"/api/parcels/{parcel}").json()
+    assert (counted["objects"], counted["quarantined"], counted["study_ids"]) == (1, 0, [study["id"]])
+    (report,) = anna.http.get(f"/api/studies/{study['id']}/handouts").json()["handouts"]
+    assert (report["purpose"], report["objects"]) == ("intake", 1)
+    refused = root.http.delete(f"/api/pseudonyms/projects/{made['id']}", headers=root.headers)
+    assert refused.json()["code"] == "project-in-use"
+    pseudonymising(site, root, None)
+    upload_bytes(site, anna, {"more": written(a_result_of(kept))})  # stays under the alias: no original is here
+    settle(site)
+    assert (only_study(anna)["patient"], only_study(anna)["instance_count"]) == (study["patient"], 2)
+
+
+def test_what_a_source_cannot_pseudonymise_safely_waits_in_the_quarantine(
+    site: WebSite, anna: Login, root: Login
+) -> None:
+    pseudonymising(site, root, project(root)["id"])
+    picture = pydicom.dcmread(io.BytesIO(file_bytes(CT)))
+    picture.BurnedInAnnotation = "YES"
+    upload_bytes(site, anna, {"a.dcm": written(picture), "letter.pdf": b"%PDF-1.4 Dear Mrs Quastenflosser"})
+    settle(site)
+    assert anna.http.get("/api/studies").json()["studies"] == []
+    assert codes(anna) == ["file-not-safe", "not-safe"]
+    (kept,) = [one for one in waiting(anna) if one["code"] == "not-safe"]
+    assert "burned-in-text" in kept["reason"]
+    wanted = {"as": "as-received", "reason": "Only a ruler is burned in."}
+    let = anna.http.post(f"/api/quarantine/{kept['id']}/release", json=wanted, headers=anna.headers)
+    assert let.status_code == 200, let.text
+    settle(site)
+    assert only_study(anna)["patient"]["id"] == "LUNG-0001J"  # type: ignore[index]

@@ -27,7 +27,8 @@ from radrelay.pseudonyms.projects import (
     get_project,
     list_projects,
 )
-from radrelay.pseudonyms.reports import HandoutView, Told, forget_handouts, list_handouts
+from radrelay.pseudonyms.reports import HandoutView, Told, add_to_intake_report, forget_handouts, list_handouts
+from radrelay.pseudonyms.runs import Run, header_of
 from radrelay.pseudonyms.sealing import VaultSeal
 from radrelay.pseudonyms.vault import ListedAlias, StoredVault, Unveiled
 
@@ -47,6 +48,7 @@ __all__ = [
     "ProjectSpec",
     "ProjectUnknown",
     "ProjectView",
+    "Run",
     "Settings",
     "StoredVault",
     "Told",
@@ -54,6 +56,7 @@ __all__ = [
     "VaultDamaged",
     "VaultSeal",
     "add_project",
+    "add_to_intake_report",
     "change_project",
     "delete_project",
     "engine_project",
@@ -61,6 +64,7 @@ __all__ = [
     "forget_unused",
     "get_held",
     "get_project",
+    "header_of",
     "list_handouts",
     "list_held",
     "list_projects",

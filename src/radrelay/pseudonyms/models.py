@@ -78,17 +78,20 @@ class PseudonymUids(Owned, Base):
 class PseudonymHandout(Owned, Base):
     """A study that was de-identified, by which project and with what result; never under which alias.
 
-    `purpose` is export, delivery or intake. `report` is JSON without any former value.
+    `purpose` is export, delivery or intake. `report` is JSON without any former value. At intake the study is named by
+    the UID that it has here, its new one.
     """
 
     __tablename__ = "pseudonym_handout"
     __table_args__ = (
         Index("ix_pseudonym_handout_study", "organisation_id", "study_id", "created_at"),
+        Index("ix_pseudonym_handout_uid", "organisation_id", "study_uid"),
         Index("ix_pseudonym_handout_created", "organisation_id", "created_at"),
     )
 
     project_id: Mapped[uuid.UUID] = mapped_column(Id)
-    study_id: Mapped[uuid.UUID] = mapped_column(Id)
+    study_id: Mapped[uuid.UUID | None] = mapped_column(Id)
+    study_uid: Mapped[str] = mapped_column(String(64))  # at intake
     purpose: Mapped[str] = mapped_column(String(16))
     made_by: Mapped[str] = mapped_column(String(128))
     objects: Mapped[int] = mapped_column(Integer)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, TypeVar
 
 import msgspec
 import sqlalchemy as sa
@@ -16,6 +17,7 @@ from radrelay.pseudonyms.models import PseudonymHandout, PseudonymProject
 from radrelay.storage.ids import new_id
 
 Purpose = Literal["export", "delivery", "intake"]
+Key = TypeVar("Key", bound=str)
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -34,7 +36,7 @@ class HandoutView:
     id: uuid.UUID
     project_id: uuid.UUID
     project: str
-    study_id: uuid.UUID
+    study_id: uuid.UUID | None
     purpose: str
     made_by: str
     objects: int
@@ -52,8 +54,8 @@ def begin_handout(
     row_id = new_id()
     session.add(
         PseudonymHandout(
-            id=row_id, organisation_id=organisation_id, project_id=project_id, study_id=study_id, purpose=purpose,
-            made_by=by[:128], objects=0, kept_back=0, report="{}", created_at=now, ended_at=None,
+            id=row_id, organisation_id=organisation_id, project_id=project_id, study_id=study_id, study_uid="",
+            purpose=purpose, made_by=by[:128], objects=0, kept_back=0, report="{}", created_at=now, ended_at=None,
         )
     )  # fmt: skip
     session.flush()
@@ -71,6 +73,45 @@ def end_handout(
         session.flush()
 
 
+def add_to_intake_report(
+    session: Session, organisation_id: uuid.UUID, project_id: uuid.UUID, study_uid: str, report: StudyReport,
+    now: datetime,
+) -> None:  # fmt: skip
+    """Add what was done to objects as they came in to the report of their study, named by its new UID."""
+    mine = sa.select(PseudonymHandout).where(
+        PseudonymHandout.organisation_id == organisation_id, PseudonymHandout.project_id == project_id,
+        PseudonymHandout.study_uid == study_uid, PseudonymHandout.purpose == "intake",
+    )  # fmt: skip
+    row = session.scalar(mine.limit(1))
+    if row is None:
+        row = PseudonymHandout(
+            id=new_id(), organisation_id=organisation_id, project_id=project_id, study_id=None, study_uid=study_uid,
+            purpose="intake", made_by="", objects=0, kept_back=0, report="{}", created_at=now,
+        )  # fmt: skip
+        session.add(row)
+    before, added = msgspec.json.decode(row.report, type=Told), told(report)
+    row.objects += report.objects
+    row.ended_at = now
+    row.report = msgspec.json.encode(_together(before, added)).decode()
+    session.flush()
+
+
+def _together(one: Told, other: Told) -> Told:
+    attributes = {
+        outcome: _sum(one.attributes.get(outcome, {}), other.attributes.get(outcome, {}))
+        for outcome in Outcome
+        if outcome in one.attributes or outcome in other.attributes
+    }
+    return Told(
+        attributes, _sum(one.warnings, other.warnings), _sum(one.templates, other.templates),
+        _sum(one.refused, other.refused),
+    )  # fmt: skip
+
+
+def _sum(one: Mapping[Key, int], other: Mapping[Key, int]) -> dict[Key, int]:
+    return {key: one.get(key, 0) + other.get(key, 0) for key in sorted({*one, *other})}
+
+
 def told(report: StudyReport) -> Told:
     """Return a report as it is kept."""
     attributes: dict[Outcome, dict[str, int]] = {}
@@ -82,16 +123,17 @@ def told(report: StudyReport) -> Told:
 
 
 def list_handouts(
-    session: Session, organisation_id: uuid.UUID, *, study_id: uuid.UUID | None = None, limit: int = 100
+    session: Session, organisation_id: uuid.UUID, *, study: tuple[uuid.UUID, str] | None = None, limit: int = 100
 ) -> list[HandoutView]:
-    """Return what was handed out, the newest first; of one study if given."""
+    """Return what was handed out, the newest first; of one study (its id and UID) if given."""
     wanted = (
         sa.select(PseudonymHandout, PseudonymProject.name)
         .join(PseudonymProject, PseudonymProject.id == PseudonymHandout.project_id)
         .where(PseudonymHandout.organisation_id == organisation_id)
     )
-    if study_id is not None:
-        wanted = wanted.where(PseudonymHandout.study_id == study_id)
+    if study is not None:
+        mine = sa.or_(PseudonymHandout.study_id == study[0], PseudonymHandout.study_uid == study[1])
+        wanted = wanted.where(mine)
     rows = session.execute(wanted.order_by(PseudonymHandout.created_at.desc(), PseudonymHandout.id.desc()).limit(limit))
     return [_view(row, name) for row, name in rows]
 

@@ -154,8 +154,7 @@ class StoredVault:
                 owner = self._alias(session, row.id, alias)
             except AliasUnknown:
                 return None
-            studies = session.scalars(sa.select(PseudonymStudy).where(PseudonymStudy.alias_id == owner.id)).all()
-            return self._original(session, row, owner, studies)
+            return self._original(session, row, owner, None)
 
     def original_of_study(self, study_uid: str, alias: str) -> Original | None:
         """Return what turns a result back that came under a handed-out study's UID and that study's alias."""
@@ -164,9 +163,8 @@ class StoredVault:
             for row in found:
                 if row.alias == alias:
                     owner = session.get_one(PseudonymAlias, row.alias_id)
-                    study = session.get_one(PseudonymStudy, row.id)
                     project = session.get_one(PseudonymProject, row.project_id)
-                    return self._original(session, project, owner, [study])
+                    return self._original(session, project, owner, row.id)
         return None
 
     def returned(self, session: Session, asked: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
@@ -292,14 +290,16 @@ class StoredVault:
         return found
 
     def _original(
-        self, session: Session, project: PseudonymProject, owner: PseudonymAlias, rows: Sequence[PseudonymStudy]
+        self, session: Session, project: PseudonymProject, owner: PseudonymAlias, study_id: uuid.UUID | None
     ) -> Original:
-        who, studies = self._who(owner), [self._study(row) for row in rows]
-        uids = {new: old for old, new in self._uids(session, [row.id for row in rows]).items()}
-        uids |= {study.new_uid: study.uid for study in studies if study.new_uid}
+        """Return what turns results of an alias back; a result may refer to any of its studies."""
+        rows = session.scalars(sa.select(PseudonymStudy).where(PseudonymStudy.alias_id == owner.id)).all()
+        who, studies = self._who(owner), {row.id: self._study(row) for row in rows}
+        uids = {new: old for old, new in self._uids(session, list(studies)).items()}
+        uids |= {study.new_uid: study.uid for study in studies.values() if study.new_uid}
         values = {tag: text for tag, text in who.values.items() if text or tag in (NAME, PATIENT_ID)}
-        if len(studies) == 1:
-            values |= {tag: text for tag, text in studies[0].values.items() if text}
+        if study_id is not None:
+            values |= {tag: text for tag, text in studies[study_id].values.items() if text}
         engine = engine_project(session, self._seal, self._organisation_id, project.id, enabled=False)
         days = None
         if Option.MODIFIED_DATES in engine.options:
@@ -322,8 +322,10 @@ class StoredVault:
         return self._clock.now().date()
 
 
-def _handed_out(organisation_id: uuid.UUID, digests: Sequence[bytes]) -> sa.Select[tuple[object, ...]]:
-    found: sa.Select[tuple[object, ...]] = (
+def _handed_out(
+    organisation_id: uuid.UUID, digests: Sequence[bytes]
+) -> sa.Select[uuid.UUID, bytes, uuid.UUID, uuid.UUID, str]:
+    return (
         sa.select(
             PseudonymStudy.id, PseudonymStudy.new, PseudonymStudy.alias_id, PseudonymStudy.project_id,
             PseudonymAlias.alias,
@@ -334,4 +336,3 @@ def _handed_out(organisation_id: uuid.UUID, digests: Sequence[bytes]) -> sa.Sele
             PseudonymStudy.inward.is_(False),
         )
     )  # fmt: skip
-    return found

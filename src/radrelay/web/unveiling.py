@@ -27,7 +27,7 @@ def require_may_look(
     reach = Reach.of(services, session, principal, Right.REIDENTIFY)
     if reach.scope.nothing or reach.scope.identity != "clear":
         raise IdentityHidden
-    named = [Study.study_uid.in_(study_uids)]
+    named: list[sa.ColumnElement[bool]] = [Study.study_uid.in_(study_uids)]
     if patient[1]:
         named.append(sa.and_(Study.patient_issuer == patient[0], Study.patient_id_value == patient[1]))
     mine = sa.select(Study.id).where(Study.organisation_id == principal.organisation_id, sa.or_(*named))
@@ -46,7 +46,7 @@ def _restricted(
 ) -> bool:
     """Say whether a restriction hides a patient; of those that who asks may pass, only the `barred` ones count."""
     rules: list[access.Bar] = access.bars(session, organisation_id)
-    named = {(one.kind, one.issuer, one.value) for one in rules}
+    named: set[tuple[str, str, str]] = {(one.kind, one.issuer, one.value) for one in rules}
     if not barred:
         named |= {(one.kind, one.issuer, one.value) for one in access.restrictions(session, organisation_id)}
     return ("patient", *patient) in named or any(("study", "", uid) in named for uid in study_uids)

@@ -37,7 +37,7 @@ class Handout(BaseModel):
     id: uuid.UUID
     project_id: uuid.UUID
     project: str
-    study_id: uuid.UUID
+    study_id: uuid.UUID | None
     purpose: str
     made_by: str
     objects: int
@@ -105,8 +105,9 @@ def study_handouts(services: Services, principal: Authenticated, study_id: uuid.
     """Say what was de-identified of a study, by which project, with what result, and what was kept back."""
     organisation_id = principal.organisation_id
     with services.database.read() as session:
-        Reach.of(services, session, principal, Right.DOWNLOAD).study(study_id).require_clear()
-        made = pseudonyms.list_handouts(session, organisation_id, study_id=study_id)
+        found = Reach.of(services, session, principal, Right.DOWNLOAD).study(study_id)
+        found.require_clear()
+        made = pseudonyms.list_handouts(session, organisation_id, study=(study_id, found.study_uid))
         kept = pseudonyms.list_held(session, organisation_id, study_id=study_id)
     return Handouts(handouts=[_handout(one) for one in made], held=[Held.model_validate(one) for one in kept])
 

@@ -1919,7 +1919,8 @@ def pseudonym_tables() -> None:
     op.create_table(
         "pseudonym_handout",
         sa.Column("project_id", Id(), nullable=False),
-        sa.Column("study_id", Id(), nullable=False),
+        sa.Column("study_id", Id(), nullable=True),
+        sa.Column("study_uid", sa.String(length=64), nullable=False),
         sa.Column("purpose", sa.String(length=16), nullable=False),
         sa.Column("made_by", sa.String(length=128), nullable=False),
         sa.Column("objects", sa.Integer(), nullable=False),
@@ -1934,6 +1935,7 @@ def pseudonym_tables() -> None:
     op.create_index(
         "ix_pseudonym_handout_created", "pseudonym_handout", ["organisation_id", "created_at"], unique=False
     )
+    op.create_index("ix_pseudonym_handout_uid", "pseudonym_handout", ["organisation_id", "study_uid"], unique=False)
     op.create_index(
         "ix_pseudonym_handout_study", "pseudonym_handout", ["organisation_id", "study_id", "created_at"], unique=False
     )

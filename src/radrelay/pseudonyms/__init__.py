@@ -27,6 +27,8 @@ from radrelay.pseudonyms.projects import (
     get_project,
     list_projects,
 )
+from radrelay.pseudonyms.recognising import installed as recogniser_installed
+from radrelay.pseudonyms.recognising import propose
 from radrelay.pseudonyms.reports import HandoutView, Told, add_to_intake_report, forget_handouts, list_handouts
 from radrelay.pseudonyms.runs import Run, header_of
 from radrelay.pseudonyms.sealing import VaultSeal
@@ -68,5 +70,7 @@ __all__ = [
     "list_handouts",
     "list_held",
     "list_projects",
+    "propose",
+    "recogniser_installed",
     "release_held",
 ]

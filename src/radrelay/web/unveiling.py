@@ -13,7 +13,6 @@ from sqlalchemy.orm import Session
 
 from radrelay import access
 from radrelay.access import Principal, Right
-from radrelay.archive.errors import IdentityHidden
 from radrelay.archive.models import Study
 from radrelay.pseudonyms import AliasUnknown
 from radrelay.web.reach import Reach
@@ -23,10 +22,10 @@ from radrelay.web.services import WebServices
 def require_may_look(
     services: WebServices, session: Session, principal: Principal, patient: tuple[str, str], study_uids: tuple[str, ...]
 ) -> None:
-    """Raise `IdentityHidden` or `AliasUnknown` unless somebody may be told who a patient (issuer, ID) is."""
+    """Raise `AliasUnknown` unless somebody may be told who a patient (issuer, ID) is."""
     reach = Reach.of(services, session, principal, Right.REIDENTIFY)
     if reach.scope.nothing or reach.scope.identity != "clear":
-        raise IdentityHidden
+        raise AliasUnknown
     named: list[sa.ColumnElement[bool]] = [Study.study_uid.in_(study_uids)]
     if patient[1]:
         named.append(sa.and_(Study.patient_issuer == patient[0], Study.patient_id_value == patient[1]))
@@ -34,9 +33,9 @@ def require_may_look(
     here = set(session.scalars(mine))
     if here:
         if not reach.studies(here):
-            raise IdentityHidden
+            raise AliasUnknown
     elif not reach.scope.whole:
-        raise IdentityHidden
+        raise AliasUnknown
     if _restricted(session, principal.organisation_id, patient, study_uids, barred=reach.scope.sees_restricted):
         raise AliasUnknown
 

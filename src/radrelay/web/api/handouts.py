@@ -79,6 +79,16 @@ class AllHeld(BaseModel):
     held: list[Held]
 
 
+class Proposal(BaseModel):
+    """Where text may stand in a held picture; nothing is proposed where `installed` is false."""
+
+    installed: bool
+    columns: int
+    rows: int
+    frames: int
+    regions: list[tuple[int, int, int, int]]
+
+
 class Pass(BaseModel):
     """What is covered (x, y, width, height in pixels) when an object is let pass, and why it may."""
 
@@ -122,6 +132,34 @@ def list_held(services: Services, principal: Authenticated) -> AllHeld:
         kept = pseudonyms.list_held(session, principal.organisation_id, waiting=True)
         mine = reach.studies(one.study_id for one in kept)
     return AllHeld(held=[Held.model_validate(one) for one in kept if one.study_id in mine])
+
+
+@router.get("/pseudonyms/held/{held_id}/proposal")
+def propose(request: Request, services: Services, principal: Authenticated, held_id: uuid.UUID) -> Proposal:
+    """Propose what to cover on a held picture: rectangles around what looks like text. A person decides."""
+    with services.database.read() as session:
+        kept = pseudonyms.get_held(session, principal.organisation_id, held_id)
+        reach = Reach.of(services, session, principal, Right.REIDENTIFY)
+        found = reach.instance(kept.instance_id)
+        found.study.require_clear()
+        row = session.get_one(Instance, kept.instance_id)
+        columns, rows = row.columns or 0, row.rows or 0
+    seen = trail.event(
+        request, principal, "study.view", ("study", found.study.id), detail={"instance": kept.instance_id},
+        patient=found.study.patient,
+    )  # fmt: skip
+    trail.seen(services.database, principal, seen)
+    ref = found.ref
+    if not columns or not pseudonyms.recogniser_installed():
+        return Proposal(installed=False, columns=columns, rows=rows, frames=ref.frames, regions=[])
+    pictures = [services.renditions.picture(ref, number, form="png") for number in _looked_at(ref.frames)]
+    regions = pseudonyms.propose(pictures, columns, rows)
+    return Proposal(installed=True, columns=columns, rows=rows, frames=ref.frames, regions=list(regions))
+
+
+def _looked_at(frames: int) -> list[int]:
+    """Return the frames that are looked at for text: the first, the middle, the last."""
+    return sorted({1, (frames + 1) // 2, max(1, frames)})
 
 
 @router.post("/pseudonyms/held/{held_id}/release")

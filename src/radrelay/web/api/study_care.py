@@ -13,6 +13,7 @@ from starlette.responses import Response, StreamingResponse
 from radrelay.access import Right
 from radrelay.archive import deletion, holdings
 from radrelay.errors import Invalid
+from radrelay.pseudonyms import ProjectUnknown
 from radrelay.web import trail
 from radrelay.web.authentication import Authenticated, Services
 from radrelay.web.downloads import copies_response, files_beside, zip_response
@@ -96,6 +97,8 @@ def download_study(
             found.require_clear()
         refs = reach.study_instances(study_id)
         if project is not None:
+            if principal.kind == "link":
+                raise ProjectUnknown  # what a link shows is shown as it is, or not at all
             return copies_response(request, services, principal, found, refs, project)
         extras = files_beside(services, session, reach, study_id)
     return zip_response(request, services, principal, found, refs, extras=extras)

@@ -36,7 +36,7 @@ from radrelay.storage.columns import Base, Id
 from radrelay.web.live import signatures
 from tests.web.conftest import Login, WebSite, close_site, open_site
 from tests.web.elsewhere import Elsewhere
-from tests.web.test_every_right import Scene, _furnish
+from tests.web.test_every_right import Scene, _furnish, _pseudonymise
 from tests.web.test_every_route import BODIES, OFFICER, OPEN, PARAMETERS, Operation, operations, rest
 from tests.web.test_studies import CT, file_bytes, upload_bytes
 
@@ -121,6 +121,7 @@ def _house(site: WebSite, organisation_id: uuid.UUID, name: str) -> House:
     site.landing.land_file(source.origin(peer="127.0.0.1"), "odd.dcm", [copy_of(ASIDE_UID, nameless=True)])
     site.index()
     _furnish(house.scene)
+    _pseudonymise(house.scene)
     ids = house.ids
     ids |= {"account_id": str(accounts["dpo"]), "member_id": str(accounts["dpo"]), "source_id": str(source.id)}
     ids["quarantined_id"] = house.asked("GET", "/quarantine")["quarantined"][0]["id"]
@@ -296,6 +297,7 @@ NAMING: list[tuple[Operation, str, BodyOf]] = [  # whatever takes an id in its b
     (("POST", "/api/pacs"), "admin", lambda ids: BODIES["POST", "/api/pacs"] | {"source_id": ids["door_id"]}),
     (("POST", "/api/pacs/search"), "admin", lambda ids: {"pacs": [ids["pacs_id"]], "patient_id": PATIENT}),
     (("POST", "/api/fetches"), "admin", lambda ids: _fetch(ids["pacs_id"])),
+    (("POST", "/api/sources"), "admin", lambda ids: {"name": "n", "kind": "dicom", "project_id": ids["project_id"]}),
     (("POST", "/api/broken-glass"), "admin", lambda ids: {"study_id": ids["study_id"], "kind": "emergency",
                                                            "reason": "unconscious, no relatives"}),
     (("POST", "/api/privacy/requests"), "officer", lambda ids: {"kind": "access", "subject_kind": "account",
@@ -366,7 +368,7 @@ def test_an_id_of_another_organisation_in_a_body_is_answered_the_same(two: Two) 
     assert with_ids - named <= {
         ("PUT", "/api/release-rules/{rule_id}"), ("PUT", "/api/oidc/people/{sign_on_id}"),
         ("POST", "/api/privacy/acceptances"), ("POST", "/api/broken-glass"), ("POST", "/api/privacy/requests"),
-        ("POST", "/api/privacy/transfers/find"),
+        ("POST", "/api/privacy/transfers/find"), ("POST", "/api/pseudonyms/lookups"),
     }, "say above what is named in the body"  # fmt: skip
 
 

@@ -22,6 +22,7 @@ import people from './people.de';
 import amounts from './amounts.de';
 import privacy from './privacy.de';
 import problems from './problems.de';
+import pseudonyms from './pseudonyms.de';
 import quarantine from './quarantine.de';
 import requests from './requests.de';
 import restricted from './restricted.de';
@@ -54,6 +55,7 @@ const de: Rest = {
   ...privacy,
   ...amounts,
   ...problems,
+  ...pseudonyms,
   ...quarantine,
   ...requests,
   ...restricted,

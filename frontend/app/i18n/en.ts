@@ -22,6 +22,7 @@ import organisation from './organisation.en';
 import amounts from './amounts.en';
 import privacy from './privacy.en';
 import problems from './problems.en';
+import pseudonyms from './pseudonyms.en';
 import quarantine from './quarantine.en';
 import requests from './requests.en';
 import restricted from './restricted.en';
@@ -54,6 +55,7 @@ const en = {
   ...privacy,
   ...amounts,
   ...problems,
+  ...pseudonyms,
   ...quarantine,
   ...requests,
   ...restricted,

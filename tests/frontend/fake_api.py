@@ -39,6 +39,7 @@ from tests.frontend import (
     fake_office,
     fake_organisation,
     fake_privacy,
+    fake_pseudonyms,
     fake_restricted,
     fake_roomcheck,
     fake_rules,
@@ -59,6 +60,7 @@ class World:
     directory: fake_directory.Directory = field(default_factory=fake_directory.Directory)
     restricted: fake_restricted.Restricted = field(default_factory=fake_restricted.Restricted)
     organisation: fake_organisation.Organisation = field(default_factory=fake_organisation.Organisation)
+    pseudonyms: fake_pseudonyms.Pseudonyms = field(default_factory=fake_pseudonyms.Pseudonyms)
     rules: fake_rules.Rules = field(default_factory=fake_rules.Rules)
     links: fake_links.Links = field(default_factory=fake_links.Links)
     office: fake_office.Office = field(default_factory=fake_office.Office)
@@ -400,6 +402,7 @@ ROUTES = [
     *fake_account.ROUTES,
     *fake_directory.ROUTES,
     *fake_restricted.ROUTES,
+    *fake_pseudonyms.ROUTES,
     *fake_rules.ROUTES,
     *fake_marks.ROUTES,
     *fake_choices.ROUTES,

@@ -144,10 +144,8 @@ def propose(request: Request, services: Services, principal: Authenticated, held
         found.study.require_clear()
         row = session.get_one(Instance, kept.instance_id)
         columns, rows = row.columns or 0, row.rows or 0
-    seen = trail.event(
-        request, principal, "study.view", ("study", found.study.id), detail={"instance": kept.instance_id},
-        patient=found.study.patient,
-    )  # fmt: skip
+    subject = ("study", found.study.id)
+    seen = trail.event(request, principal, "study.view", subject, patient=found.study.patient)
     trail.seen(services.database, principal, seen)
     ref = found.ref
     if not columns or not pseudonyms.recogniser_installed():

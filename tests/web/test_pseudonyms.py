@@ -255,6 +255,26 @@ def test_a_source_that_pseudonymises_shows_nobody_as_they_came(site: WebSite, an
     assert (only_study(anna)["patient"], only_study(anna)["instance_count"]) == (study["patient"], 2)
 
 
+def test_a_crash_in_between_adds_nothing_and_loses_nothing(
+    site: WebSite, anna: Login, root: Login, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pseudonymising(site, root, project(root)["id"])
+    upload(site, anna, CT)
+    with monkeypatch.context() as patch:
+        patch.setattr(PseudonymLanding, "_settle", lambda self, done: killed())
+        with pytest.raises(InterruptedError):
+            settle(site)
+    site.index()
+    assert only_study(anna)["instance_count"] == 1
+    assert codes(anna) == ["pseudonym-waits"]
+    settle(site)
+    assert (only_study(anna)["instance_count"], codes(anna)) == (1, [])
+
+
+def killed() -> None:
+    raise InterruptedError
+
+
 def test_what_a_source_cannot_pseudonymise_safely_waits_in_the_quarantine(
     site: WebSite, anna: Login, root: Login
 ) -> None:

@@ -117,6 +117,17 @@ class _Waiting:
     location: RecordLocation
 
 
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """What came of one: it has landed anew, or with a `code` and `reason` it is unfit and stays."""
+
+    waiting: _Waiting
+    code: str = ""
+    reason: str = ""
+    report: tuple[str, StudyReport] | None = None
+    event: audit.AuditRecord | None = None
+
+
 class PseudonymLanding:
     """Writes and lands what waits; for one process of an installation."""
 
@@ -132,17 +143,20 @@ class PseudonymLanding:
 
     def run(self) -> int:
         """Look once; returns how many objects have landed or were found unfit."""
-        now, done = self._clock.now(), 0
+        now, done = self._clock.now(), list[_Done]()
         self._not_before = {row_id: at for row_id, at in self._not_before.items() if at > now}
         runs: dict[tuple[uuid.UUID, uuid.UUID], Run] = {}
-        for waiting in self._waiting():
-            try:
-                self._work(waiting, runs)
-                done += 1
-            except RadrelayError as error:  # away or full: it is tried again
-                self._not_before[waiting.id] = now + AGAIN
-                log.error("object kept aside waits", quarantined=str(waiting.id), reason=error.code)
-        return done
+        try:
+            for waiting in self._waiting():
+                try:
+                    one = self._work(waiting, runs)
+                    done += [one] if one is not None else []
+                except RadrelayError as error:  # away or full: it is tried again
+                    self._not_before[waiting.id] = now + AGAIN
+                    log.error("object kept aside waits", quarantined=str(waiting.id), reason=error.code)
+        finally:
+            self._settle(done)
+        return len(done)
 
     def _waiting(self) -> list[_Waiting]:
         query = (
@@ -160,56 +174,49 @@ class PseudonymLanding:
                 if row.id not in self._not_before
             ]
 
-    def _work(self, waiting: _Waiting, runs: dict[tuple[uuid.UUID, uuid.UUID], Run]) -> None:
+    def _work(self, waiting: _Waiting, runs: dict[tuple[uuid.UUID, uuid.UUID], Run]) -> _Done | None:
         record = read_record(self._reader, waiting.location)
         if record is None:
-            return
+            return None
         envelope = decode(record.envelope)
         if envelope.size > LARGEST:
-            self._unfit(waiting, NOT_SAFE if waiting.code != RETURNS else NOT_RETURNED, "It is too large.")
-        elif waiting.code == RETURNS:
-            self._turn_back(waiting, envelope, b"".join(self._reader.stream(waiting.location)))
-        else:
-            self._pseudonymise(waiting, envelope, b"".join(self._reader.stream(waiting.location)), runs)
+            return _Done(waiting, NOT_SAFE if waiting.code != RETURNS else NOT_RETURNED, "It is too large.")
+        data_set = b"".join(self._reader.stream(waiting.location))
+        if waiting.code == RETURNS:
+            return self._turn_back(waiting, envelope, data_set)
+        return self._pseudonymise(waiting, envelope, data_set, runs)
 
     def _pseudonymise(
         self, waiting: _Waiting, envelope: Envelope, data_set: bytes, runs: dict[tuple[uuid.UUID, uuid.UUID], Run]
-    ) -> None:
+    ) -> _Done:
         if waiting.project_id is None:
-            self._unfit(waiting, NOT_SAFE, "Its source no longer says by which project it is pseudonymised.")
-            return
+            return _Done(waiting, NOT_SAFE, "Its source no longer says by which project it is pseudonymised.")
         run = runs.get((waiting.organisation_id, waiting.project_id)) or self._run(waiting, waiting.project_id)
         runs[waiting.organisation_id, waiting.project_id] = run
         run.report = StudyReport()
         cover = () if waiting.code == LOOKED_AT else None
         made = run.made(data_set, envelope.transfer_syntax, cover)
         if isinstance(made, Refused):
-            reasons = ", ".join(made.reasons)
-            self._unfit(waiting, NOT_SAFE, f"It cannot be pseudonymised safely: {reasons}.")
-            return
+            return _Done(waiting, NOT_SAFE, f"It cannot be pseudonymised safely: {', '.join(made.reasons)}.")
         run.remember()
-        self._land(waiting, envelope, b"".join(made.pieces), made.ts, made.sop_class, made.sop_uid)
-        found = header_of(b"".join(made.pieces), made.ts)
+        whole = made.data_set
+        self._land(waiting, envelope, whole, made.ts, made.sop_class, made.sop_uid)
+        found = header_of(whole, made.ts)
         study_uid = (found.texts(STUDY) or [""])[0] if found is not None else ""
-        with self._database.write() as session:
-            self._forget(session, waiting, "pseudonymised")
-            add_to_intake_report(
-                session, waiting.organisation_id, waiting.project_id, study_uid, run.report, self._clock.now()
-            )
+        return _Done(waiting, report=(study_uid, run.report))
 
     def _run(self, waiting: _Waiting, project_id: uuid.UUID) -> Run:
         with self._database.read() as session:
             project = engine_project(session, self._seal, waiting.organisation_id, project_id, enabled=False)
         return Run(project, StoredVault(self._database, self._clock, self._seal, waiting.organisation_id), inward=True)
 
-    def _turn_back(self, waiting: _Waiting, envelope: Envelope, data_set: bytes) -> None:
+    def _turn_back(self, waiting: _Waiting, envelope: Envelope, data_set: bytes) -> _Done:
         vault = StoredVault(self._database, self._clock, self._seal, waiting.organisation_id)
         header = header_of(data_set, envelope.transfer_syntax)
         named = [(header.texts(tag) or [""])[0] if header is not None else "" for tag in (STUDY, PATIENT_ID)]
         original = vault.original_of_study(named[0], named[1])
         if original is None:
-            self._unfit(waiting, NOT_RETURNED, "Nobody is known by its alias any more.")
-            return
+            return _Done(waiting, NOT_RETURNED, "Nobody is known by its alias any more.")
         study_uid = original.uids.get(named[0], named[0])
         with self._database.read() as session:
             original = replace(original, values={**original.values, **_present(session, waiting, study_uid)})
@@ -218,12 +225,9 @@ class PseudonymLanding:
         try:
             whole, ts = turn_back(data_set, envelope.transfer_syntax, original, change)
         except (Conflict, Invalid) as error:
-            self._unfit(waiting, NOT_RETURNED, error.message)
-            return
+            return _Done(waiting, NOT_RETURNED, error.message)
         self._land(waiting, envelope, whole, ts, "", "")
-        with self._database.write() as session:
-            self._forget(session, waiting, "turned back")
-            audit.record(session, _returned(waiting, origin, original))
+        return _Done(waiting, event=_returned(waiting, origin, original))
 
     def _land(
         self, waiting: _Waiting, envelope: Envelope, data_set: bytes, ts: str, sop_class: str, sop_uid: str
@@ -239,14 +243,32 @@ class PseudonymLanding:
         finally:
             writer.abort()
 
-    def _forget(self, session: Session, waiting: _Waiting, reason: str) -> None:
-        """Have the received object erased: from here on only the one that was written anew is here."""
-        lock_archive(session)
-        row, now = session.get(Quarantined, waiting.id), self._clock.now()
-        if row is None:
+    def _settle(self, done: Sequence[_Done]) -> None:
+        """Write what came of a batch: what has landed anew is erased as it was received, what is unfit says why."""
+        if not done:
             return
+        with self._database.write() as session:
+            lock_archive(session)
+            for one in done:
+                row = session.get(Quarantined, one.waiting.id)
+                if row is None:
+                    continue
+                if one.code:
+                    row.code, row.reason = one.code, one.reason
+                    continue
+                self._forget(session, row)
+                if one.report is not None and one.waiting.project_id is not None:
+                    add_to_intake_report(
+                        session, row.organisation_id, one.waiting.project_id, *one.report, self._clock.now()
+                    )
+                if one.event is not None:
+                    audit.record(session, one.event)
+
+    def _forget(self, session: Session, row: Quarantined) -> None:
+        """Have the received object erased: from here on only the one that was written anew is here."""
+        now = self._clock.now()
         discard_records(session, row.organisation_id, [row.record_id], now)
-        bury(session, row.organisation_id, "quarantine", [row.id], now, reason)
+        bury(session, row.organisation_id, "quarantine", [row.id], now, "written anew")
         if row.parcel_id is not None:
             destroy_kept(session, {row.parcel_id: [row.id]}, now)
             session.execute(
@@ -254,12 +276,6 @@ class PseudonymLanding:
             )
         session.delete(row)
         session.flush()
-
-    def _unfit(self, waiting: _Waiting, code: str, reason: str) -> None:
-        with self._database.write() as session:
-            row = session.get(Quarantined, waiting.id)
-            if row is not None:
-                row.code, row.reason = code, reason
 
 
 def _present(session: Session, waiting: _Waiting, study_uid: str) -> dict[int, str]:

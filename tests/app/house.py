@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from radrelay.app.core import Core, open_core
 from radrelay.app.prepare import Prepared, prepare
+from radrelay.app.pseudonyms import diversion
 from radrelay.app.work import open_retention
 from radrelay.archive.compaction import Compactor
 from radrelay.archive.instances import InstanceRef, find_instances
@@ -47,7 +48,7 @@ class House:
         keep = core.settings.keys.keep_replaced
         self.compactor = Compactor(core.database, core.clock, self.reader, core.packs, core.keys, self.executor, keep)
         self.retention: Retention = open_retention(core, self.compactor)
-        self._indexer = Indexer(core.database, core.segments, core.settings, core.clock)
+        self._indexer = Indexer(core.database, core.segments, core.settings, core.clock, diversion(core))
 
     def land(self, *files: bytes, kind: str = "dicom") -> None:
         """Land files as `listen` would and take them into the index."""

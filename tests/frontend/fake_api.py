@@ -40,6 +40,7 @@ from tests.frontend import (
     fake_office,
     fake_organisation,
     fake_privacy,
+    fake_pseudonyms,
     fake_restricted,
     fake_roomcheck,
     fake_routing,
@@ -63,6 +64,7 @@ class World:
     organisation: fake_organisation.Organisation = field(default_factory=fake_organisation.Organisation)
     hl7: fake_hl7.Hl7 = field(default_factory=fake_hl7.Hl7)
     routing: fake_routing.Routing = field(default_factory=fake_routing.Routing)
+    pseudonyms: fake_pseudonyms.Pseudonyms = field(default_factory=fake_pseudonyms.Pseudonyms)
     rules: fake_rules.Rules = field(default_factory=fake_rules.Rules)
     links: fake_links.Links = field(default_factory=fake_links.Links)
     office: fake_office.Office = field(default_factory=fake_office.Office)
@@ -406,6 +408,7 @@ ROUTES = [
     *fake_restricted.ROUTES,
     *fake_hl7.ROUTES,
     *fake_routing.ROUTES,
+    *fake_pseudonyms.ROUTES,
     *fake_rules.ROUTES,
     *fake_marks.ROUTES,
     *fake_choices.ROUTES,

@@ -54,6 +54,7 @@ def _source(number: int, name: str, kind: str, retention_h: int | None, **more: 
         "id": f"s{number}", "name": name, "kind": kind, "ae_title": None, "callers": "*", "folder": None,
         "issuer_of_patient_id": "", "retention_s": retention_h and retention_h * 3600, "max_age_s": None,
         "quiet_s": 30, "duplicate_policy": "quarantine", "quota_bytes": None, "scan": True, "enabled": True,
+        "project_id": None,
         "created_at": ago(days=9), **more,
     }  # fmt: skip
 

@@ -20,6 +20,7 @@ PATHS = (
     "/deliveries",
     "/links",
     "/quarantine",
+    "/pseudonyms",
     "/destinations",
     "/sources",
     "/hl7",

@@ -17,8 +17,10 @@ from radrelay.intake.indexer import Indexer
 from radrelay.intake.landing import Landing
 from radrelay.intake.models import Parcel, Quarantined
 from radrelay.intake.parcels import Parcels, ParcelView
+from radrelay.intake.pseudonymising import PseudonymDiversion
 from radrelay.intake.sources import SourceBook, ensure_defaults
 from radrelay.intake.unpacking import ArchiveUnpacker
+from radrelay.pseudonyms import VaultSeal
 from radrelay.settings import Settings
 from radrelay.storage.columns import Base
 from radrelay.storage.database import Database
@@ -58,8 +60,9 @@ class Site:
     def parcel(self, name: str = "parcel", kind: str = "upload") -> Origin:
         return self.parcels.create(self.book.resolve(kind), name)
 
-    def indexer(self) -> Indexer:
-        return Indexer(self.database, self.reader, self.settings, self.clock)
+    def indexer(self, kind: type[Indexer] = Indexer) -> Indexer:
+        diversion = PseudonymDiversion(self.database, self.clock, VaultSeal(self.keyring.vault_key))
+        return kind(self.database, self.reader, self.settings, self.clock, diversion)
 
     def index(self) -> int:
         """Index everything that has landed."""

@@ -251,7 +251,7 @@ def test_only_one_indexer_works_at_a_time(site: Site) -> None:
             seen.append(threading.get_ident())
             return super().run_once()
 
-    indexers = [Counting(site.database, site.reader, site.settings, site.clock) for _ in range(2)]
+    indexers = [site.indexer(Counting) for _ in range(2)]
     runners = [threading.Thread(target=indexer.run, args=(stop,)) for indexer in indexers]
     for runner in runners:
         runner.start()

@@ -26,7 +26,7 @@ ABOUT_NOBODY = {
         organisation: name name_folded region created_at
         called_title: ae_title given_at
         source: name kind ae_title callers folder issuer_of_patient_id retention_s max_age_s quiet_s duplicate_policy
-            quota_bytes scan enabled created_at
+            quota_bytes scan enabled project_id created_at
         destination: name ae_title host port calling_ae_title tls enabled created_at
         pacs: name ae_title host port calling_ae_title tls model method source_id enabled created_at
         access_begun: at query_callers
@@ -44,6 +44,7 @@ ABOUT_NOBODY = {
         display: workstation_id name room room_class use columns rows pixel_um css_width css_height screen_left
             screen_top label created_at retired_at
         workstation: name secret_hash created_at
+        pseudonym_project: name pattern settings sealed next_number keep_days enabled revision created_at
         privacy_agreement: kind party purpose signed_on ends_on document ended_on ended_why entered_at entered_by
             revision
         privacy_clinic: source_id name contact address changed_at

@@ -25,8 +25,10 @@ from radrelay.identity.directory import open_directory
 from radrelay.identity.passwords import PasswordRules, Passwords
 from radrelay.intake.indexer import Indexer
 from radrelay.intake.landing import Landing
+from radrelay.intake.pseudonymising import PseudonymDiversion
 from radrelay.intake.sources import SourceBook, ensure_defaults
 from radrelay.mail import Post
+from radrelay.pseudonyms import VaultSeal
 from radrelay.retrieve.ports import Connector
 from radrelay.settings import Settings
 from radrelay.storage.database import Database
@@ -183,7 +185,8 @@ def open_site(
     kinds = action_kinds(settings, clock, keyring.metadata_key)
     made = assemble(parts, identity, organisation_id, landing, book, archives=archives, rule_kinds=kinds)
     services = replace(made, static_dir=folder / "static", echo=answering)
-    indexer = Indexer(database, segments, settings, clock)
+    seal = VaultSeal(keyring.vault_key)
+    indexer = Indexer(database, segments, settings, clock, PseudonymDiversion(database, clock, seal))
     return WebSite(settings, clock, database, identity, services, create(services), indexer, landing, parts)
 
 

@@ -32,6 +32,7 @@ from tests.web.test_every_route import (
     ORGANISATION_WIDE,
     OWN,
     PARAMETERS,
+    PROJECT,
     SCOPED,
     Operation,
     operations,
@@ -54,12 +55,13 @@ NEEDS: dict[Operation, frozenset[Right]] = {  # beyond the right to see, which t
             ("GET", "/api/studies/{study_id}/archive.zip"), ("GET", "/api/series/{series_id}/archive.zip"),
             ("GET", "/api/instances/{instance_id}/file"), ("GET", "/api/instances/{instance_id}/film/file"),
             ("POST", "/api/studies/{study_id}/exports"), ("GET", "/api/attachments/{attachment_id}/file"),
-            *(one for one in SCOPED if one[1].endswith(".dcm")),
+            *(one for one in SCOPED if one[1].endswith(".dcm")), ("GET", "/api/studies/{study_id}/handouts"),
         }),
         ((Right.ANNOTATE,), {
             ("POST", "/api/attachments/{attachment_id}/dicom"), ("PUT", "/api/studies/{study_id}/marks/{mark_id}"),
             ("DELETE", "/api/studies/{study_id}/marks/{mark_id}"), ("POST", "/api/studies/{study_id}/marks/file"),
         }),
+        ((Right.REIDENTIFY,), {one for one in SCOPED if one[1].startswith("/api/pseudonyms/")}),
         ((Right.FORWARD,), {one for one in SCOPED if one[1].startswith("/api/deliveries")}),
         ((), {one for one in SCOPED if one[1].startswith(("/api/parcels", "/api/displays"))}),  # of their owner alone
     )
@@ -95,6 +97,7 @@ class Scene:
             ("POST", "/api/studies/{study_id}/exports"): {"instance_ids": [instance]},
             ("PUT", "/api/studies/{study_id}/marks/{mark_id}"): {"instance_id": instance},
             ("POST", "/api/links"): {"studies": [study]},
+            ("POST", "/api/pseudonyms/lookups"): {"patient_id": "1CT1"},
             ("POST", "/api/deliveries"): {"study_id": study, "destination_id": self.ids["destination_id"]},
             ("POST", "/api/studies/{study_id}/releases"): {"id": self.ids["group_id"]},
         }
@@ -117,6 +120,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         session.execute(sa.delete(Grant).where(Grant.grantee_kind == "role", Grant.grantee_id == "user"))
     made = Scene(site, root, _uid(site), {"parcel_id": parcel})
     _furnish(made)
+    _pseudonymise(made)
     _invite(made)
     yield made
     close_site(site)
@@ -152,6 +156,15 @@ def _furnish(scene: Scene) -> None:
         assert answer.status_code in (200, 201), (operation, answer.text)
         found = answer.json()
         ids[name] = found.get("id") or found["link"]["id"]
+
+
+def _pseudonymise(scene: Scene) -> None:
+    """Hand the study out under an alias."""
+    http, headers, ids = scene.root.http, scene.root.headers, scene.ids
+    ids["project_id"] = http.post("/api/pseudonyms/projects", json=PROJECT, headers=headers).json()["id"]
+    wanted = {"project": ids["project_id"]}
+    assert http.get(f"/api/studies/{ids['study_id']}/archive.zip", params=wanted).status_code == 200
+    ids["alias_id"] = http.get("/api/pseudonyms/aliases").json()["aliases"][0]["id"]
 
 
 def _invite(scene: Scene) -> None:

@@ -97,6 +97,8 @@ ADMINISTRATION: set[Operation] = {
     ("POST", "/api/pacs/{pacs_id}/echo"),
     ("GET", "/api/hl7"), ("GET", "/api/hl7/messages"), ("GET", "/api/hl7/messages/{message_id}"),
     ("POST", "/api/hl7/messages/replay"), ("POST", "/api/hl7/try"),
+    ("POST", "/api/pseudonyms/projects"), ("PUT", "/api/pseudonyms/projects/{project_id}"),
+    ("DELETE", "/api/pseudonyms/projects/{project_id}"),
     ("PUT", "/api/preferences/{name}"), ("GET", "/api/restrictions"), ("POST", "/api/restrictions"),
     ("GET", "/api/restrictions/people"),
     ("DELETE", "/api/restrictions/{restriction_id}"), ("GET", "/api/prior-rule"), ("PUT", "/api/prior-rule"),
@@ -152,7 +154,7 @@ OWN: set[Operation] = {  # of the caller alone: there is nothing of anybody else
     ("POST", "/api/parcels"),
     ("GET", "/api/displays/rules"), ("GET", "/api/displays/here"), ("POST", "/api/displays"),
     ("GET", "/api/me/preferences/{name}"), ("PUT", "/api/me/preferences/{name}"),
-    ("GET", "/api/preferences/{name}"),
+    ("GET", "/api/preferences/{name}"), ("GET", "/api/pseudonyms/projects"),
     ("GET", "/api/shared"), ("DELETE", "/api/shared"), ("PUT", "/api/links/notices/read"),
     *SETTING_UP,
     ("GET", "/api/me/notices"), ("DELETE", "/api/me/notices/{notice_id}"),
@@ -160,13 +162,13 @@ OWN: set[Operation] = {  # of the caller alone: there is nothing of anybody else
 }  # fmt: skip
 EMPTY: set[Operation] = {  # lists, which are empty for a stranger
     ("GET", "/api/studies"), ("GET", "/api/parcels"), ("GET", "/api/deliveries"), ("GET", "/api/links"),
-    ("GET", "/api/pacs"), ("GET", "/api/fetches"), ("GET", "/api/hl7/receivers"),
+    ("GET", "/api/pacs"), ("GET", "/api/fetches"), ("GET", "/api/hl7/receivers"), ("GET", "/api/pseudonyms/held"),
 }  # fmt: skip
 ORGANISATION_WIDE: set[Operation] = {
     ("GET", "/api/quarantine"), ("GET", "/api/quarantine/{quarantined_id}"),
     ("GET", "/api/quarantine/{quarantined_id}/header"), ("POST", "/api/quarantine/{quarantined_id}/release"),
     ("DELETE", "/api/quarantine/{quarantined_id}"), ("GET", "/api/quarantine/{quarantined_id}/picture"),
-    ("GET", "/api/quarantine/{quarantined_id}/content"),
+    ("GET", "/api/quarantine/{quarantined_id}/content"), ("GET", "/api/pseudonyms/aliases"),
 }  # fmt: skip
 GLASS: set[Operation] = {("POST", "/api/broken-glass")}  # for who was given the right to break it
 LAUNCHES: set[Operation] = {("POST", "/api/launches")}  # for programs whose token may
@@ -214,6 +216,9 @@ SCOPED: set[Operation] = {
     ("POST", "/api/fetches/{fetch_id}/cancel"), ("POST", "/api/fetches/{fetch_id}/retry"),
     ("POST", "/api/links"), ("GET", "/api/links/{link_id}"), ("DELETE", "/api/links/{link_id}"),
     ("POST", "/api/links/{link_id}/sheet"), ("POST", "/api/hl7/reports"),
+    ("GET", "/api/studies/{study_id}/handouts"), ("POST", "/api/pseudonyms/lookups"),
+    ("POST", "/api/pseudonyms/aliases/{alias_id}/identity"), ("POST", "/api/pseudonyms/held/{held_id}/release"),
+    ("GET", "/api/pseudonyms/held/{held_id}/proposal"),
 }  # fmt: skip
 OF_VISITORS: set[Operation] = {
     ("GET", "/api/session"), ("GET", "/api/shared"), ("DELETE", "/api/shared"),
@@ -305,7 +310,13 @@ INCIDENT: dict[str, object] = {
     "ended_at": "2026-02-02T00:00:00Z", "noticed_at": "2026-02-03T00:00:00Z",
 }  # fmt: skip
 ROUTING_RULE: dict[str, object] = {"name": "n", "actions": [{"kind": "hold"}]}
+PROJECT: dict[str, object] = {"name": "LUNG", "pattern": "{project}-{number:04}"}
 BODIES: dict[Operation, dict[str, object]] = {
+    ("POST", "/api/pseudonyms/projects"): PROJECT,
+    ("PUT", "/api/pseudonyms/projects/{project_id}"): PROJECT | {"revision": 1},
+    ("POST", "/api/pseudonyms/aliases/{alias_id}/identity"): {"reason": "the trial asks"},
+    ("POST", "/api/pseudonyms/lookups"): {"patient_id": "4711", "reason": "the trial asks"},
+    ("POST", "/api/pseudonyms/held/{held_id}/release"): {"note": "looked at"},
     ("POST", "/api/restrictions"): {"kind": "patient", "value": "4711"},
     ("PUT", "/api/prior-rule"): {"reach": "none"},
     ("POST", "/api/release-rules"): {"name": "n", "group_id": str(uuid.uuid4()), "conditions": {"modality": "MR"}},

@@ -262,6 +262,7 @@ export interface Source {
   quota_bytes: number | null;
   scan: boolean;
   enabled: boolean;
+  project_id: string | null;
 }
 
 export type DestinationKind = 'dicom' | 'dicomweb' | 'folder' | 'mail' | 'hl7';

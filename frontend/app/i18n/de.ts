@@ -24,6 +24,7 @@ import people from './people.de';
 import amounts from './amounts.de';
 import privacy from './privacy.de';
 import problems from './problems.de';
+import pseudonyms from './pseudonyms.de';
 import quarantine from './quarantine.de';
 import requests from './requests.de';
 import restricted from './restricted.de';
@@ -59,6 +60,7 @@ const de: Rest = {
   ...privacy,
   ...amounts,
   ...problems,
+  ...pseudonyms,
   ...quarantine,
   ...requests,
   ...restricted,

@@ -24,6 +24,7 @@ import organisation from './organisation.en';
 import amounts from './amounts.en';
 import privacy from './privacy.en';
 import problems from './problems.en';
+import pseudonyms from './pseudonyms.en';
 import quarantine from './quarantine.en';
 import requests from './requests.en';
 import restricted from './restricted.en';
@@ -59,6 +60,7 @@ const en = {
   ...privacy,
   ...amounts,
   ...problems,
+  ...pseudonyms,
   ...quarantine,
   ...requests,
   ...restricted,

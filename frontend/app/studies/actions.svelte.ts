@@ -1,8 +1,8 @@
-/** Which question about which study stands open: details, send, share, release, hold or delete. */
+/** Which question about which study stands open: details, send, share, release, hold, hand out de-identified or delete. */
 
 import type { Study } from '../api/types';
 
-export type Ask = 'details' | 'send' | 'share' | 'release' | 'hold' | 'delete';
+export type Ask = 'details' | 'send' | 'share' | 'release' | 'hold' | 'handout' | 'delete';
 
 export class StudyActions {
   asked: { kind: Ask; study: Study } | null = $state.raw(null);

@@ -30,6 +30,8 @@ from radrelay.app.restored import UNFINISHED
 from radrelay.clock import SystemClock
 from radrelay.errors import RadrelayError
 from radrelay.intake.indexer import Indexer
+from radrelay.intake.pseudonymising import PseudonymDiversion
+from radrelay.pseudonyms import VaultSeal
 from radrelay.settings import Settings
 from radrelay.storage.database import Database
 from radrelay.storage.keys import Keyring
@@ -188,7 +190,9 @@ def _database(settings: Settings, keyring: Keyring) -> Iterator[Finding]:
 def _landing(settings: Settings, keyring: Keyring, database: Database) -> Iterator[Finding]:
     """Say what has landed and is not in the list; while a role takes objects in, some are on their way."""
     segments = SegmentReader(settings.landing_dir, keyring, node=node_id(settings.data_dir))
-    waiting = Indexer(database, segments, settings, SystemClock()).backlog()
+    clock = SystemClock()
+    diversion = PseudonymDiversion(database, clock, VaultSeal(keyring.vault_key))
+    waiting = Indexer(database, segments, settings, clock, diversion).backlog()
     if waiting:
         text = f"{waiting} landed objects are not in the list yet"
         yield Finding("landing", "look", text, "they come into it while Radrelay runs; if it does, look at its log")

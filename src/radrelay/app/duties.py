@@ -48,10 +48,11 @@ class NodeDuties:
     @classmethod
     def of(cls, core: Core, lease: Lease) -> NodeDuties:
         """Put the parts together; what reads pixel data is loaded only here: `listen` has no memory for it."""
+        from radrelay.app.pseudonyms import diversion  # noqa: PLC0415
         from radrelay.archive.reader import InstanceReader  # noqa: PLC0415
         from radrelay.archive.second_copies import SecondCopies  # noqa: PLC0415
 
-        indexer = Indexer(core.database, core.segments, core.settings, core.clock, lease)
+        indexer = Indexer(core.database, core.segments, core.settings, core.clock, diversion(core), lease)
         eraser = Eraser(core.database, core.clock, core.keys, core.segments, core.packs)
         reader = InstanceReader(core.database, core.clock, core.segments, core.packs)
         keep_keys = core.settings.keys.keep_replaced

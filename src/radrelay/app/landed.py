@@ -10,6 +10,7 @@ import threading
 import time
 
 from radrelay.app.core import Core
+from radrelay.app.pseudonyms import diversion
 from radrelay.errors import Unavailable
 from radrelay.intake.indexer import Indexer, indexer_lock
 from radrelay.intake.upkeep import recover_dead_owners
@@ -23,7 +24,7 @@ def take_in_landed(core: Core, wait_s: float = WAIT_S) -> int:
     Where nobody else indexes this data directory it is done here, on an embedded database; several machines share a
     database only as long as each knows who serves what, so there a role has to do it.
     """
-    indexer = Indexer(core.database, core.segments, core.settings, core.clock)
+    indexer = Indexer(core.database, core.segments, core.settings, core.clock, diversion(core))
     at_once = threading.Event()
     at_once.set()
     with indexer_lock(core.settings.data_dir / "landing" / "indexer.lock", at_once) as held:

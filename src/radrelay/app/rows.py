@@ -27,6 +27,7 @@ from radrelay.mail import models as mail_models
 from radrelay.marks import models as marks_models
 from radrelay.privacy import consent_models
 from radrelay.privacy import models as privacy_models
+from radrelay.pseudonyms import models as pseudonyms_models
 from radrelay.retrieve import fetches
 from radrelay.routing import deliveries
 from radrelay.routing import models as routing_models
@@ -49,6 +50,7 @@ ROOMS = (
     mail_models,
     marks_models,
     privacy_models,
+    pseudonyms_models,
     routing_models,
     rule_models,
     storage_models,

@@ -23,6 +23,7 @@ from radrelay.app.key_keeping import adopt_keys, finish_rotation
 from radrelay.app.mail import keep_posting
 from radrelay.app.precedence import step_back
 from radrelay.app.prepare import prepare
+from radrelay.app.pseudonyms import forget_pseudonyms, pseudonymising
 from radrelay.app.record_keeping import keep_record, note_arrivals, sending
 from radrelay.app.reminding import keep_reminding
 from radrelay.app.retrieving import open_fetching
@@ -74,6 +75,7 @@ log = structlog.get_logger(__name__)
 
 EXPIRE_S = 10.0
 CORRECT_S = 2.0
+PSEUDONYM_S = 0.5
 COMPLETE_S = 1.0
 DISPATCH_S = 0.5
 SWEEP_S = 120.0
@@ -240,6 +242,7 @@ def serve(core: Core, stop: threading.Event) -> None:
         loop("complete", COMPLETE_S, stop, completing(core)),
         loop("release rules", COMPLETE_S, stop, lambda: catch_up_rules(core, stop)),
         loop("corrections", CORRECT_S, stop, _correcting(shop)),
+        loop("pseudonyms", PSEUDONYM_S, stop, pseudonymising(core, shop.landing)),
         loop("expire", EXPIRE_S, stop, lambda: _expire(shop)),
         loop("sweep", SWEEP_S, stop, lambda: _sweep(shop)),
         loop("audit", AUDIT_S, stop, lambda: _keep_records(shop), AUDIT_FIRST_S),
@@ -370,6 +373,7 @@ def _keep_records(shop: Workshop) -> None:
     keep_record(core, clock_is_trusted=shop.retention.suspended_at() is None)
     forget_accesses(core)
     keep_usage(core)
+    forget_pseudonyms(core)
     adopt_keys(core)
     finish_rotation(core)
     spent = spend_acts(core.keys)

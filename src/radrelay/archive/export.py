@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, Protocol, TypeVar
 
 from radrelay.archive.instances import InstanceRef
 from radrelay.archive.reader import InstanceGone, InstanceReader
@@ -63,6 +63,28 @@ class _Packed:
 
 
 Ready = tuple[Header | None, _Packed | None]
+Item = TypeVar("Item")
+Done = TypeVar("Done")
+
+
+class _Named(Protocol):
+    """What is known of an object without reading it."""
+
+    @property
+    def sop_class_uid(self) -> str: ...
+    @property
+    def sop_uid(self) -> str: ...
+    @property
+    def transfer_syntax_uid(self) -> str: ...
+
+
+class ReadyObject(_Named, Protocol):
+    """An object that is at hand."""
+
+    @property
+    def data_set(self) -> bytes:
+        """The data set without file meta information."""
+        ...
 
 
 def stream_zip(
@@ -82,7 +104,7 @@ def stream_zip(
     archive = _ZipStream(now, deflate=compression == "deflate")
     files = FileSet()
     count = unread = 0
-    for ref, ready in zip(refs, _ahead(executor, refs, lambda ref: _pack(reader, ref, archive)), strict=True):
+    for ref, ready in _ahead(executor, refs, lambda ref: _pack(reader, ref, archive)):
         if ready is None:
             continue
         header, packed = ready
@@ -94,9 +116,28 @@ def stream_zip(
             yield from archive.add_stream(path, _file(reader, ref))
     for name, extra in zip(_extra_names(extras), extras, strict=True):
         yield from archive.add_stream(f"EXTRAS/{name}", extra.content())
+    yield from _contents(archive, files, count, [e.name for e in extras], now)
+
+
+def stream_copies(
+    copies: Iterable[ReadyObject], executor: Executor, now: datetime, *, compression: Compression = "deflate"
+) -> Iterator[bytes]:
+    """Yield the same ZIP of objects that are made as they are asked for, such as de-identified ones."""
+    archive = _ZipStream(now, deflate=compression == "deflate")
+    files = FileSet()
+    count = unread = 0
+    for one, ready in _ahead(executor, copies, lambda one: _pack_ready(one, archive)):
+        header, packed = ready
+        count, unread = count + 1, unread + (header is None)
+        yield from archive.add_packed("/".join(_file_id(files, header, one, unread)), packed)
+    yield from _contents(archive, files, count, [], now)
+
+
+def _contents(archive: _ZipStream, files: FileSet, count: int, extras: Sequence[str], now: datetime) -> Iterator[bytes]:
+    """Yield what stands beside the objects, and the end."""
     yield from archive.add_stream("DICOMDIR", [files.dicomdir()])
     yield from archive.add_stream("README.TXT", [_readme(count, now)])
-    yield from archive.add_stream("INDEX.HTM", [_index(count, [e.name for e in extras], now)])
+    yield from archive.add_stream("INDEX.HTM", [_index(count, extras, now)])
     yield archive.finish()
 
 
@@ -122,34 +163,39 @@ def _pack(reader: InstanceReader, ref: InstanceRef, archive: _ZipStream) -> Read
     return _parsed(data_set, ref), archive.pack(whole)
 
 
-def _parsed(data_set: bytes, ref: InstanceRef) -> Header | None:
+def _pack_ready(one: ReadyObject, archive: _ZipStream) -> tuple[Header | None, _Packed]:
+    data_set = one.data_set
+    meta = file_meta(one.sop_class_uid, one.sop_uid, one.transfer_syntax_uid)
+    return _parsed(data_set, one), archive.pack(meta + data_set)
+
+
+def _parsed(data_set: bytes, ref: _Named) -> Header | None:
     try:
         return parse(data_set, ref.transfer_syntax_uid)
     except Malformed:
         return None
 
 
-def _file_id(files: FileSet, header: Header | None, ref: InstanceRef, unread: int) -> tuple[str, ...]:
+def _file_id(files: FileSet, header: Header | None, ref: _Named, unread: int) -> tuple[str, ...]:
     if header is None:
         return ("DICOM", "UNREAD", f"U{unread:07d}")
     return files.add(header, ref.transfer_syntax_uid, sop_class_uid=ref.sop_class_uid, sop_uid=ref.sop_uid)
 
 
-def _ahead(
-    executor: Executor,
-    refs: Sequence[InstanceRef],
-    work: Callable[[InstanceRef], Ready | None],
-) -> Iterator[Ready | None]:
-    waiting: deque[Future[Ready | None]] = deque()
+def _ahead(executor: Executor, items: Iterable[Item], work: Callable[[Item], Done]) -> Iterator[tuple[Item, Done]]:
+    """Yield items with what `work` makes of them, in order, a few worked on ahead."""
+    waiting: deque[tuple[Item, Future[Done]]] = deque()
     try:
-        for ref in refs:
-            waiting.append(executor.submit(work, ref))
+        for item in items:
+            waiting.append((item, executor.submit(work, item)))
             if len(waiting) > AHEAD:
-                yield waiting.popleft().result()
+                first, future = waiting.popleft()
+                yield first, future.result()
         while waiting:
-            yield waiting.popleft().result()
+            first, future = waiting.popleft()
+            yield first, future.result()
     finally:
-        for future in waiting:
+        for _, future in waiting:
             future.cancel()
 
 

@@ -49,6 +49,7 @@ class Source(Owned, Base):
     quota_bytes: Mapped[int | None] = mapped_column(BigInteger)
     scan: Mapped[bool] = mapped_column(Boolean, default=True)  # when a scanner is configured
     enabled: Mapped[bool] = mapped_column(Boolean, default=True)
+    project_id: Mapped[uuid.UUID | None] = mapped_column(Id)  # of pseudonyms: what comes is de-identified by it
     created_at: Mapped[datetime] = mapped_column(Instant)
 
 

@@ -119,6 +119,7 @@ _FAMILIES: dict[str, Told] = {  # by what stands before the dot
     "worklist": Told(QUERY, "E"),
     "hl7": Told(PATIENT_RECORD, "R"),
     "fetch": Told(ACTIVITY, "E"),
+    "pseudonym": Told(PATIENT_RECORD, "R"),
 } | {family: Told(SECURITY_ALERT, "E", kind) for family, kind in _ALERTS.items()}
 _ACTIONS: dict[str, Told] = {
     "factor.use": Told(USER_AUTHENTICATION, "E", LOGIN),
@@ -146,6 +147,12 @@ _ACTIONS: dict[str, Told] = {
     "delivery.end": Told(TRANSFERRED, "R"),
     "delivery.part": Told(TRANSFERRED, "R"),
     "pacs.search": Told(QUERY, "E"),
+    "pseudonym.create": Told(SECURITY_ALERT, "E", SECURITY_CONFIGURATION),
+    "pseudonym.change": Told(SECURITY_ALERT, "E", SECURITY_CONFIGURATION),
+    "pseudonym.delete": Told(SECURITY_ALERT, "E", SECURITY_CONFIGURATION),
+    "pseudonym.find": Told(QUERY, "E"),
+    "pseudonym.return": Told(IMPORT, "C"),
+    "pseudonym.release": Told(ACCESSED, "U"),
     "fetch.end": Told(TRANSFERRED, "C"),
     "study.rules": Told(ACCESSED, "R"),
     "study.delete": Told(STUDY_DELETED, "D"),

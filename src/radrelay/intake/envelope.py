@@ -20,6 +20,7 @@ class Origin(msgspec.Struct, frozen=True, array_like=True):
 
     `joins` is the holding that something of our own making belongs to: it comes in while that lives, or not at all.
     `corrects` is the version that it was written of with corrected attributes, up to that `correction` of its study.
+    `aliased` says that its identity was settled: it is under an alias now, or no more.
     """
 
     organisation_id: uuid.UUID
@@ -35,6 +36,7 @@ class Origin(msgspec.Struct, frozen=True, array_like=True):
     joins: uuid.UUID | None = None
     corrects: uuid.UUID | None = None
     correction: int = 0
+    aliased: bool = False
 
 
 class Envelope(msgspec.Struct, frozen=True, array_like=True):

@@ -28,6 +28,7 @@ from radrelay.dicom.pixels import PixelsTooLarge
 from radrelay.dicom.reidentify import Modification, NotWritable, reidentify
 from radrelay.dicom.walk import usable_uid
 from radrelay.dicom.writing import derived_uid
+from radrelay.intake.diversion import NOT_RETURNED
 from radrelay.intake.envelope import Envelope, decode
 from radrelay.intake.errors import (
     QuarantinedUnknown,
@@ -47,7 +48,7 @@ from radrelay.storage.segments import SegmentReader
 
 log = structlog.get_logger(__name__)
 
-IDENTIFIABLE = frozenset({"no-identity", "series-elsewhere", "instance-elsewhere", "patient-mismatch"})
+IDENTIFIABLE = frozenset({"no-identity", "series-elsewhere", "instance-elsewhere", "patient-mismatch", NOT_RETURNED})
 RELEASED = "quarantine.identified"
 """The event upon which durable work writes and lands the object."""
 LARGEST = 512 << 20

@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 
 from radrelay.clock import Clock
 from radrelay.errors import Unavailable
+from radrelay.intake.diversion import Diversion
 from radrelay.intake.errors import ScannerUnavailable
 from radrelay.intake.examine import Examined, Examiner
 from radrelay.intake.rows import BatchWriter
@@ -58,7 +59,13 @@ class Indexer:
     """Takes landed records into the index; for one thread."""
 
     def __init__(
-        self, database: Database, reader: SegmentReader, settings: Settings, clock: Clock, lease: Lease | None = None
+        self,
+        database: Database,
+        reader: SegmentReader,
+        settings: Settings,
+        clock: Clock,
+        diversion: Diversion,
+        lease: Lease | None = None,
     ) -> None:
         self._database = database
         self._reader = reader
@@ -68,7 +75,7 @@ class Indexer:
         scanner = Scanner(settings.intake.clamd) if settings.intake.clamd else None
         self._examiner = Examiner(reader, scanner)
         self._batch_records = SCANNED_BATCH_RECORDS if scanner else BATCH_RECORDS
-        self._writer = BatchWriter(settings)
+        self._writer = BatchWriter(settings, diversion)
         self._places: dict[tuple[str, int], _Place] | None = None
         self._waiting_for = ""
 

@@ -30,6 +30,7 @@ from radrelay.dicom.dictionary import keyword_of
 from radrelay.dicom.header import Header, parse
 from radrelay.dicom.index import IndexAttributes
 from radrelay.dicom.pixels import NotViewable
+from radrelay.intake.diversion import FILE_NOT_SAFE, LOOKED_AT, NOT_RETURNED, NOT_SAFE, RETURNS, WAITS
 from radrelay.intake.envelope import Envelope, decode
 from radrelay.intake.errors import QuarantinedUnknown, ReleaseRefused
 from radrelay.intake.examine import Examined, read_attributes
@@ -45,9 +46,10 @@ from radrelay.storage.models import LandingRecord
 from radrelay.storage.outbox import emit
 from radrelay.storage.segments import RecordLocation, SegmentReader
 
-OVERRIDABLE = frozenset(
-    {"patient-mismatch", "other-content", "infected", "not-scanned", "not-read", "not-indexed", UNPACK_FAILED}
-)
+OVERRIDABLE = frozenset({
+    "patient-mismatch", "other-content", "infected", "not-scanned", "not-read", "not-indexed", UNPACK_FAILED, NOT_SAFE,
+    NOT_RETURNED, FILE_NOT_SAFE,
+})  # fmt: skip
 SUSPECT = frozenset({"infected", "not-scanned"})
 LINE_LIMIT = 256
 LINES_LIMIT = 5000
@@ -226,6 +228,9 @@ class Quarantine:
         if row.code not in OVERRIDABLE or source is None:
             raise ReleaseRefused(f"An object that is quarantined as {row.code} cannot be released: {row.reason}")
         item = Examined(record.location, decode(record.envelope))
+        if _waits_again(row, item, source):
+            session.flush()
+            return Released(None, None)
         session.execute(sa.delete(LandingRecord).where(LandingRecord.id == row.record_id))
         row.released_at = self._clock.now()
         if item.envelope.kind == "archive":
@@ -284,6 +289,20 @@ class Quarantine:
             if row.parcel_id is not None:
                 destroy_kept(session, {row.parcel_id: [row.id]}, now)
             session.delete(row)
+
+
+def _waits_again(row: Quarantined, item: Examined, source: Source) -> bool:
+    """Let an object be written anew first where its source pseudonymises, or it could not be turned back."""
+    if item.envelope.kind != "object" or item.envelope.origin.aliased:
+        return False
+    if row.code == NOT_RETURNED:
+        row.code = RETURNS
+    elif source.project_id is not None:
+        row.code = LOOKED_AT if row.code == NOT_SAFE else WAITS
+    else:
+        return False
+    row.reason = "It was let in, and is written anew first."
+    return True
 
 
 def _release_object(session: Session, item: Examined, head: bytes, terms: Terms, code: str) -> Released:

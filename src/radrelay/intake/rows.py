@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +21,7 @@ from radrelay.archive.indexing import upsert_batch
 from radrelay.archive.kept_keys import bind_archives
 from radrelay.archive.models import Attachment, Source
 from radrelay.intake.discs import MISSING, REFERENCE
+from radrelay.intake.diversion import Diversion
 from radrelay.intake.envelope import Origin
 from radrelay.intake.examine import Examined
 from radrelay.intake.models import ParcelFinding, ParcelItem, Quarantined
@@ -47,12 +48,13 @@ class _Rows:
 class BatchWriter:
     """Writes batches; holds no state between them."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, diversion: Diversion) -> None:
         self._settings = settings
+        self._diversion = diversion
 
     def write(self, session: Session, batch: Sequence[Examined], now: datetime) -> None:
         """Write `batch`, records of one owner in their order, in the caller's transaction."""
-        fresh = _without_known_items(session, batch)
+        fresh = self._aside(session, _without_known_items(session, batch))
         terms = _terms(session, fresh)
         rows, tally = _Rows(), Tally()
         arrivals: list[tuple[Examined, Arrival]] = []
@@ -68,6 +70,17 @@ class BatchWriter:
             if item.envelope.kind == "end":  # all that came before it is in its place now
                 self._end(session, item, tally, now)
         tally.write(session, now)
+
+    def _aside(self, session: Session, batch: Sequence[Examined]) -> list[Examined]:
+        """Return the batch with a code for what goes another way first."""
+        diverted = self._diversion.diverted(session, batch)
+        if not diverted:
+            return list(batch)
+        found = []
+        for item in batch:
+            code, reason = diverted.get(item.location.record_id, ("", ""))
+            found.append(replace(item, code=code, reason=reason) if code else item)
+        return found
 
     def _sort(
         self,

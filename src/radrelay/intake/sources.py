@@ -64,6 +64,7 @@ class SourceView:
     quota_bytes: int | None
     scan: bool
     enabled: bool
+    project_id: uuid.UUID | None
     created_at: datetime
 
     def origin(
@@ -100,6 +101,7 @@ class SourceSpec:
     quota_bytes: int | None = None
     scan: bool = True
     enabled: bool = True
+    project_id: uuid.UUID | None = None
 
 
 _FIELDS = tuple(SourceSpec.__dataclass_fields__)
@@ -223,6 +225,10 @@ def _checked(
     if len(spec.issuer_of_patient_id) > 64:
         raise SourceInvalid("an issuer of patient IDs has at most 64 characters", field="issuer_of_patient_id")
     _check_spans(spec)
+    if spec.project_id is not None:
+        from radrelay.pseudonyms import get_project  # noqa: PLC0415 -- brings the codecs, for which `listen` has no room
+
+        get_project(session, organisation_id, spec.project_id)
     ae_title = check_ae_title(spec.ae_title) if spec.ae_title else None
     for other in list_sources(session, organisation_id):
         if other.id != source_id and other.name == name:

@@ -273,6 +273,20 @@ KEPT: dict[str, Kept] = {
         untold="pacs_id source_id series_uid patient_id_value patient_name description refused attempts next_attempt_at"
         " error error_code error_facts requested_by correlation_id", why=f"{ELSEWHERE}: where it came from; {WORKING}",
     ),
+    "pseudonym_handout": _kept(
+        "study_id purpose objects created_at", _study,
+        untold="project_id study_uid made_by kept_back report ended_at",
+        why=f"{WORKING}; at intake it is of a patient whom nobody here knows",
+    ),
+    "pseudonym_held": _kept(
+        untold="project_id study_id instance_id reasons held_at released_at released_by note cover", why=WORKING
+    ),
+    "pseudonym_alias": _kept(
+        untold="project_id alias person sealed used_on",
+        why="sealed, and found by who may re-identify alone: the officer asks for a patient's aliases and tells them",
+    ),
+    "pseudonym_study": _kept(untold="project_id alias_id new inward sealed", why="goes with the alias"),
+    "pseudonym_uids": _kept(untold="study_id sealed", why="goes with the alias"),
     "access_grant": _kept(
         "target_kind target_id grantee_kind rights identity ends_at created_at origin", _grant,
         account="target_kind rights identity ends_at created_at origin", by=_granted,

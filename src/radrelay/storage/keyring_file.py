@@ -32,6 +32,7 @@ class KeyringFile(msgspec.Struct, frozen=True):
     master: str  # fingerprint
     metadata: WrappedKey
     link: WrappedKey
+    vault: WrappedKey
     image: list[WrappedKey]
     current: int  # image key version that wraps
 
@@ -42,6 +43,7 @@ class Keys:
 
     metadata: bytes
     link: bytes
+    vault: bytes
     image: dict[int, AESGCM]
     raw_image: dict[int, bytes]
     current: int
@@ -71,7 +73,8 @@ def ciphers(raw: dict[int, bytes]) -> dict[int, AESGCM]:
 def new_file(master: bytes) -> KeyringFile:
     """Return a file of new random keys under `master`."""
     raw = {1: secrets.token_bytes(32)}
-    return to_file(Keys(secrets.token_bytes(32), secrets.token_bytes(32), ciphers(raw), raw, 1), master)
+    metadata, link, vault = (secrets.token_bytes(32) for _ in range(3))
+    return to_file(Keys(metadata, link, vault, ciphers(raw), raw, 1), master)
 
 
 def to_file(keys: Keys, master: bytes) -> KeyringFile:
@@ -88,6 +91,7 @@ def to_file(keys: Keys, master: bytes) -> KeyringFile:
         fingerprint(master),
         wrapped("metadata", 1, keys.metadata),
         wrapped("link", 1, keys.link),
+        wrapped("vault", 1, keys.vault),
         [wrapped("image", version, key) for version, key in sorted(keys.raw_image.items())],
         keys.current,
     )
@@ -109,4 +113,5 @@ def from_file(stored: KeyringFile, master: bytes) -> Keys:
     raw = {key.version: opened("image", key) for key in stored.image}
     if stored.current not in raw:
         raise KeyUnfit(f"the keyring lacks version {stored.current} of the image key; put it back from a backup")
-    return Keys(opened("metadata", stored.metadata), opened("link", stored.link), ciphers(raw), raw, stored.current)
+    metadata, link = opened("metadata", stored.metadata), opened("link", stored.link)
+    return Keys(metadata, link, opened("vault", stored.vault), ciphers(raw), raw, stored.current)

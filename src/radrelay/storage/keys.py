@@ -1,9 +1,9 @@
-"""The keyring: three keys under one master key, and what is wrapped by them.
+"""The keyring: four keys under one master key, and what is wrapped by them.
 
 *metadata* opens the embedded database, *image* wraps the keys of studies and segments (several versions while a
-rotation is under way), *link* turns a pack's id into its name. `keyring.json` holds them wrapped by AES-256-GCM
-under the master key; the master key itself lies outside the data directory (`master_key`). A copy of it is kept beside
-the mirror of the key store, which could not be read without it.
+rotation is under way), *link* turns a pack's id into its name, *vault* seals who stands behind pseudonyms.
+`keyring.json` holds them wrapped by AES-256-GCM under the master key; the master key itself lies outside the data
+directory (`master_key`). A copy of it is kept beside the mirror of the key store, which could not be read without it.
 Study keys themselves are in the `keystore`.
 
 A version is destroyed only when nothing is wrapped under it: who wraps holds the keyring's lock, shared, until what was
@@ -20,6 +20,7 @@ import secrets
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
@@ -138,6 +139,11 @@ class Keyring:
         return self._keys.link
 
     @property
+    def vault_key(self) -> bytes:
+        """32 bytes that seal whose pseudonyms are whose, and nothing else."""
+        return self._keys.vault
+
+    @property
     def image_version(self) -> int:
         """Version of the image key that new keys are wrapped under."""
         return self._keys.current
@@ -192,7 +198,9 @@ class Keyring:
         with self._changing() as keys:
             version = max(keys.image) + 1
             raw = {**keys.raw_image, version: secrets.token_bytes(32)}
-            self._store(Keys(keys.metadata, keys.link, ciphers(raw), raw, version), read_master_key(self._source.path))
+            self._store(
+                replace(keys, image=ciphers(raw), raw_image=raw, current=version), read_master_key(self._source.path)
+            )
         return version
 
     def retire(self, in_use: Callable[[], set[int]]) -> list[int]:
@@ -210,7 +218,7 @@ class Keyring:
             raw = {version: key for version, key in keys.raw_image.items() if version not in gone}
             if gone:
                 master = read_master_key(self._source.path)
-                self._store(Keys(keys.metadata, keys.link, ciphers(raw), raw, keys.current), master)
+                self._store(replace(keys, image=ciphers(raw), raw_image=raw), master)
         return gone
 
     def versions(self) -> set[int]:

@@ -20,6 +20,7 @@ from radrelay.intake.quarantine import Quarantine
 from radrelay.intake.sources import SourceBook
 from radrelay.marks.filing import MarkFilings
 from radrelay.privacy.standing import House
+from radrelay.pseudonyms import Deidentifier, VaultSeal
 from radrelay.retrieve.ports import Connector
 from radrelay.routing.rules.actions import Kinds
 from radrelay.storage.segments import SegmentReader
@@ -62,6 +63,7 @@ def assemble(
     attachments = StoredAttachments(parts.database, parts.clock, parts.segments, renditions, landing)
     scanning = parts.settings.intake.clamd is not None
     key = parts.keyring.metadata_key
+    seal = VaultSeal(parts.keyring.vault_key)
     post = open_post(parts.settings, parts.clock, key)
     return WebServices(
         settings=parts.settings,
@@ -84,6 +86,8 @@ def assemble(
         sign_ups=SignUps(parts.clock, parts.settings.sign_up, post, key),
         address_changes=AddressChanges(parts.clock, post),
         house=parts,
+        vault_seal=seal,
+        copies=Deidentifier(parts.database, parts.clock, reader, seal),
         attachments=attachments,
         single_sign_on=open_single_sign_on(parts.settings.oidc, parts.settings.web.address, key, parts.clock),
         readiness=(

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from radrelay.access import Principal, Right
-from radrelay.archive.export import ExtraFile, stream_zip
+from radrelay.archive.export import ExtraFile, stream_copies, stream_zip
 from radrelay.archive.instances import InstanceRef
 from radrelay.identity import SessionEnded
 from radrelay.web import study_rows, trail
@@ -49,10 +49,11 @@ def note_download(
     study: ReachedStudy,
     subject: tuple[str, uuid.UUID],
     instances: int,
+    project: str = "",
 ) -> None:
     """Write that something leaves; durable before it does."""
     with services.database.write() as session:
-        detail = {"instances": instances, "study": study.id}
+        detail = {"instances": instances, "study": study.id} | ({"project": project} if project else {})
         record = trail.event(request, principal, "study.download", subject, detail=detail, patient=study.patient)
         trail.write(session, record)
         trail.note_by_link(session, request, principal, services.clock.now())
@@ -94,6 +95,23 @@ def zip_response(
     pieces = stream_zip(services.reader, refs, services.workers, services.clock.now(), extras=extras)
     watched = as_long_as(pieces, still_allowed(request, services, study.id))
     return streamed(watched, "application/zip", f"{subject[0]}-{subject[1]}.zip")
+
+
+def copies_response(
+    request: Request,
+    services: WebServices,
+    principal: Principal,
+    study: ReachedStudy,
+    refs: Sequence[InstanceRef],
+    project_id: uuid.UUID,
+) -> Response:
+    """Return a streamed ZIP of a study's de-identified copies; its name tells nothing of the study."""
+    services.reader.require(refs)
+    handout = services.copies.begin(principal.organisation_id, project_id, study.id, "export", principal.name)
+    note_download(request, services, principal, study, ("study", study.id), len(refs), handout.project.name)
+    pieces = stream_copies(services.copies.copies(handout, refs), services.workers, services.clock.now())
+    watched = as_long_as(pieces, still_allowed(request, services, study.id))
+    return streamed(watched, "application/zip", f"deidentified-{handout.id}.zip")
 
 
 def files_beside(services: WebServices, session: Session, reach: Reach, study_id: uuid.UUID) -> list[ExtraFile]:

@@ -30,6 +30,7 @@ from radrelay.intake.sources import SourceBook
 from radrelay.marks.filing import MarkFilings
 from radrelay.privacy.standing import House
 from radrelay.privacy.volume.counting import SentTally
+from radrelay.pseudonyms import CopySource, StoredVault, VaultSeal
 from radrelay.retrieve.ports import Connector
 from radrelay.routing.models import Destination
 from radrelay.routing.rules.actions import Kinds
@@ -154,6 +155,8 @@ class WebServices:
     sign_ups: SignUps
     address_changes: AddressChanges
     house: House
+    vault_seal: VaultSeal
+    copies: CopySource
     attachments: Attachments | None = None
     archives: Connector | None = None
     """What asks archives elsewhere; none where that is switched off."""
@@ -170,6 +173,10 @@ class WebServices:
     listings: Recent[Hashable, bytes] = field(default_factory=lambda: Recent(LISTINGS_KEPT_BYTES, len))
     """Descriptions of series by series, version of its instances, and whether patients are shown in the clear; and the
     id of the instance that each shows first."""
+
+    def vault(self, organisation_id: uuid.UUID) -> StoredVault:
+        """Return an organisation's vault of pseudonyms."""
+        return StoredVault(self.database, self.clock, self.vault_seal, organisation_id)
 
     @cached_property
     def workers(self) -> ThreadPoolExecutor:

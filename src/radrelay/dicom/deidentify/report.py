@@ -54,6 +54,9 @@ class Reason(StrEnum):
     DOCUMENT = "encapsulated-document"
     VOICE = "voice"
     EMBEDDED_OVERLAY = "embedded-overlay"
+    TOO_LARGE = "too-large"
+    GONE = "gone"
+    """Deleted, or out of reach, while its study was handed out."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,13 +50,13 @@ def reasons(header: DataElements, project: Project, *, covered: bool) -> list[Re
 def _of_pixels(header: DataElements, sop_class: str, project: Project, *, covered: bool) -> list[Reason]:
     found = []
     image_type = [value.upper() for value in header.texts(0x00080008)]
-    if sop_class == _MICROSCOPY and {"LABEL", "OVERVIEW"} & set(image_type):
+    if sop_class == _MICROSCOPY and {"LABEL", "OVERVIEW"} & set(image_type) and not project.looked_at:
         found.append(Reason.SLIDE_LABEL)
     if any(header.integers(group | 0x0102)[:1] not in ([], [0]) and group | 0x3000 not in header
            for group in range(0x60000000, 0x60200000, 0x20000)):  # fmt: skip
         found.append(Reason.EMBEDDED_OVERLAY)
     said = _first(header, 0x00280301).upper()
-    if covered or said == "NO":
+    if covered or said == "NO" or project.looked_at:
         return found
     modality = _first(header, 0x00080060).upper()
     if said == "YES":

@@ -198,6 +198,7 @@ def _erased(
     made = erasure.erase(session, ours, deletion_of, by=principal.name, now=services.clock.now())
     if found.people <= 1:
         hl7.forget_patient(session, principal.organisation_id, one.subject.issuer, one.subject.patient_id)
+        services.vault(principal.organisation_id).forget_patient(session, one.subject.issuer, one.subject.patient_id)
     made = replace(made, clinics=len(meant.studies) - len(ours.studies))
     before = erasure.decoded(one.proof)
     if before is None:

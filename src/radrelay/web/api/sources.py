@@ -39,6 +39,7 @@ class SourceFields(BaseModel):
     quota_bytes: int | None = Field(None, ge=0, le=MOST_BYTES)
     scan: bool = True
     enabled: bool = True
+    project_id: uuid.UUID | None = None
 
 
 class Source(BaseModel):
@@ -60,6 +61,7 @@ class Source(BaseModel):
     quota_bytes: int | None
     scan: bool
     enabled: bool
+    project_id: uuid.UUID | None
     created_at: datetime
 
 
@@ -80,6 +82,7 @@ class SourceChange(BaseModel):
     quota_bytes: int | None = Field(None, ge=0, le=MOST_BYTES)
     scan: bool = True
     enabled: bool = True
+    project_id: uuid.UUID | None = None
 
 
 class Sources(BaseModel):

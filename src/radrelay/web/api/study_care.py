@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
+from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from starlette.responses import Response, StreamingResponse
 
 from radrelay.access import Right
 from radrelay.archive import deletion, holdings
 from radrelay.errors import Invalid
+from radrelay.pseudonyms import ProjectUnknown
 from radrelay.web import trail
 from radrelay.web.authentication import Authenticated, Services
-from radrelay.web.downloads import files_beside, zip_response
+from radrelay.web.downloads import copies_response, files_beside, zip_response
 from radrelay.web.problems import answers
 from radrelay.web.reach import Reach
 
@@ -80,12 +82,23 @@ def release_study(request: Request, services: Services, principal: Authenticated
 
 
 @router.get("/{study_id}/archive.zip", response_class=StreamingResponse, responses=answers("application/zip"))
-def download_study(request: Request, services: Services, principal: Authenticated, study_id: uuid.UUID) -> Response:
-    """Download a study as a ZIP with DICOMDIR (IHE PDI), streamed."""
+def download_study(
+    request: Request,
+    services: Services,
+    principal: Authenticated,
+    study_id: uuid.UUID,
+    project: Annotated[uuid.UUID | None, Query(description="De-identified, by this project of pseudonyms.")] = None,
+) -> Response:
+    """Download a study as a ZIP with DICOMDIR (IHE PDI), streamed; de-identified if a project is named."""
     with services.database.read() as session:
         reach = Reach.of(services, session, principal, Right.DOWNLOAD)
         found = reach.study(study_id)
-        found.require_clear()
+        if project is None:
+            found.require_clear()
         refs = reach.study_instances(study_id)
+        if project is not None:
+            if principal.kind == "link":
+                raise ProjectUnknown  # what a link shows is shown as it is, or not at all
+            return copies_response(request, services, principal, found, refs, project)
         extras = files_beside(services, session, reach, study_id)
     return zip_response(request, services, principal, found, refs, extras=extras)

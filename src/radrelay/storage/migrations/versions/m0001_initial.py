@@ -20,6 +20,7 @@ def upgrade() -> None:
     tables()
     privacy_tables()
     consent_tables()
+    pseudonym_tables()
     text_index()
     append_only.hold(op.get_bind())
 
@@ -1348,6 +1349,7 @@ def tables() -> None:
         sa.Column("quota_bytes", sa.BigInteger(), nullable=True),
         sa.Column("scan", sa.Boolean(), nullable=False),
         sa.Column("enabled", sa.Boolean(), nullable=False),
+        sa.Column("project_id", Id(), nullable=True),
         sa.Column("created_at", Instant(), nullable=False),
         sa.Column("organisation_id", Id(), nullable=False),
         sa.Column("id", Id(), nullable=False),
@@ -2047,6 +2049,102 @@ def consent_tables() -> None:
         ["state", "organisation_id", "source_id", "study_uid"],
         unique=False,
     )
+
+
+def pseudonym_tables() -> None:
+    """Make the tables of pseudonyms."""
+    op.create_table(
+        "pseudonym_project",
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("pattern", sa.String(length=64), nullable=False),
+        sa.Column("settings", sa.Text(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("next_number", sa.Integer(), nullable=False),
+        sa.Column("keep_days", sa.Integer(), nullable=False),
+        sa.Column("enabled", sa.Boolean(), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_pseudonym_project")),
+    )
+    op.create_index("ux_pseudonym_project_name", "pseudonym_project", ["organisation_id", "name"], unique=True)
+    op.create_table(
+        "pseudonym_alias",
+        sa.Column("project_id", Id(), nullable=False),
+        sa.Column("alias", sa.String(length=64), nullable=False),
+        sa.Column("person", sa.LargeBinary(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("used_on", sa.Date(), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_pseudonym_alias")),
+    )
+    op.create_index("ix_pseudonym_alias_used", "pseudonym_alias", ["project_id", "used_on"], unique=False)
+    op.create_index("ux_pseudonym_alias_alias", "pseudonym_alias", ["project_id", "alias"], unique=True)
+    op.create_index("ux_pseudonym_alias_person", "pseudonym_alias", ["project_id", "person"], unique=True)
+    op.create_table(
+        "pseudonym_study",
+        sa.Column("project_id", Id(), nullable=False),
+        sa.Column("alias_id", Id(), nullable=False),
+        sa.Column("new", sa.LargeBinary(), nullable=False),
+        sa.Column("inward", sa.Boolean(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_pseudonym_study")),
+    )
+    op.create_index("ix_pseudonym_study_alias", "pseudonym_study", ["alias_id"], unique=False)
+    op.create_index("ux_pseudonym_study_new", "pseudonym_study", ["organisation_id", "new", "alias_id"], unique=True)
+    op.create_table(
+        "pseudonym_uids",
+        sa.Column("study_id", Id(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_pseudonym_uids")),
+    )
+    op.create_index("ix_pseudonym_uids_study", "pseudonym_uids", ["study_id"], unique=False)
+    op.create_table(
+        "pseudonym_handout",
+        sa.Column("project_id", Id(), nullable=False),
+        sa.Column("study_id", Id(), nullable=True),
+        sa.Column("study_uid", sa.String(length=64), nullable=False),
+        sa.Column("purpose", sa.String(length=16), nullable=False),
+        sa.Column("made_by", sa.String(length=128), nullable=False),
+        sa.Column("objects", sa.Integer(), nullable=False),
+        sa.Column("kept_back", sa.Integer(), nullable=False),
+        sa.Column("report", sa.Text(), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("ended_at", Instant(), nullable=True),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_pseudonym_handout")),
+    )
+    op.create_index(
+        "ix_pseudonym_handout_created", "pseudonym_handout", ["organisation_id", "created_at"], unique=False
+    )
+    op.create_index("ix_pseudonym_handout_uid", "pseudonym_handout", ["organisation_id", "study_uid"], unique=False)
+    op.create_index(
+        "ix_pseudonym_handout_study", "pseudonym_handout", ["organisation_id", "study_id", "created_at"], unique=False
+    )
+    op.create_table(
+        "pseudonym_held",
+        sa.Column("project_id", Id(), nullable=False),
+        sa.Column("study_id", Id(), nullable=False),
+        sa.Column("instance_id", Id(), nullable=False),
+        sa.Column("reasons", sa.String(length=300), nullable=False),
+        sa.Column("held_at", Instant(), nullable=False),
+        sa.Column("released_at", Instant(), nullable=True),
+        sa.Column("released_by", sa.String(length=128), nullable=False),
+        sa.Column("note", sa.Text(), nullable=False),
+        sa.Column("cover", sa.Text(), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_pseudonym_held")),
+    )
+    op.create_index("ix_pseudonym_held_study", "pseudonym_held", ["organisation_id", "study_id"], unique=False)
+    op.create_index("ux_pseudonym_held_instance", "pseudonym_held", ["project_id", "instance_id"], unique=True)
 
 
 def text_index() -> None:

@@ -1,0 +1,113 @@
+"""One run of de-identification over the objects of a study: aliases asked for once, what turns results back kept.
+
+What is in a run's hands goes no further before `remember`: with that the vault can turn back what comes of it.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from radrelay.dicom.deidentify import (
+    Alias,
+    Deidentified,
+    Project,
+    Reason,
+    Refused,
+    StudyReport,
+    deidentify,
+    subject_of,
+)
+from radrelay.dicom.elements import Buffer, DataElements
+from radrelay.dicom.errors import Malformed
+from radrelay.dicom.syntaxes import EXPLICIT_LE, syntax_of
+from radrelay.dicom.transcode import inflate, transcode
+from radrelay.errors import RadrelayError
+from radrelay.pseudonyms import held
+from radrelay.pseudonyms.vault import OF_PATIENT, OF_STUDY, StoredVault
+
+STUDY, COLUMNS, ROWS = 0x0020000D, 0x00280011, 0x00280010
+
+
+@dataclass(slots=True)
+class Run:
+    """De-identification of some objects by one project; `inward` says that the originals are not kept."""
+
+    project: Project = field(repr=False)
+    vault: StoredVault
+    inward: bool = False
+    report: StudyReport = field(default_factory=StudyReport)
+    _aliases: dict[tuple[str, str], Alias] = field(default_factory=dict)
+    _studies: dict[tuple[str, str], uuid.UUID] = field(default_factory=dict)
+    _known: dict[uuid.UUID, set[str]] = field(default_factory=dict)
+    _waiting: dict[uuid.UUID, dict[str, str]] = field(default_factory=dict)
+
+    def made(
+        self, data_set: Buffer, ts: str, cover: tuple[held.Rectangle, ...] | None = None
+    ) -> Deidentified | Refused:
+        """Return an object de-identified, or why not; `cover` is of one that a person looked at."""
+        header = header_of(data_set, ts)
+        if header is None:
+            return self._refused(Refused((Reason.UNREADABLE,)))
+        project = self.project
+        if cover is not None:
+            columns, rows = ((header.integers(tag) or [0])[0] for tag in (COLUMNS, ROWS))
+            project = held.passing(project, cover, columns, rows)
+        alias = self._alias(header)
+        made = deidentify(data_set, ts, project, alias)
+        if isinstance(made, Refused):
+            return self._refused(made)
+        self.report.add(made.report)
+        self._note(made, header)
+        return made
+
+    def remember(self) -> None:
+        """Put what turns results back into the vault, before anything leaves."""
+        for row, uids in self._waiting.items():
+            self.vault.keep_uids(row, uids)
+        self._waiting.clear()
+
+    def _refused(self, made: Refused) -> Refused:
+        self.report.refuse(made.reasons)
+        return made
+
+    def _alias(self, header: DataElements) -> Alias:
+        subject = subject_of(header)
+        key = (subject.issuer, subject.patient_id)
+        if key not in self._aliases:
+            values = texts_of(header, OF_PATIENT)
+            self._aliases[key] = self.vault.alias_of(self.project.name, subject, values)
+        return self._aliases[key]
+
+    def _note(self, made: Deidentified, header: DataElements) -> None:
+        original = (header.texts(STUDY) or [""])[0]
+        key = (made.alias.patient_id, original)
+        if key not in self._studies:
+            new = made.uids.get(original, original)
+            values = texts_of(header, OF_STUDY)
+            row = self.vault.hand_out(self.project.name, made.alias, (original, new), values, inward=self.inward)
+            self._studies[key] = row
+            self._known[row] = set(self.vault.known_uids(row))
+        row = self._studies[key]
+        fresh = {old: new for old, new in made.uids.items() if old not in self._known[row]}
+        self._known[row].update(fresh)
+        self._waiting.setdefault(row, {}).update(fresh)
+
+
+def header_of(data_set: Buffer, ts: str) -> DataElements | None:
+    """Return a data set's elements, none if it cannot be followed."""
+    try:
+        syntax = syntax_of(ts)
+        if syntax.deflated:
+            data_set = inflate(data_set)
+        elif not syntax.little_endian:
+            data_set, syntax = transcode(data_set, ts, EXPLICIT_LE), syntax_of(EXPLICIT_LE)
+        return DataElements.of(data_set, syntax)
+    except (Malformed, RadrelayError, UnicodeError):
+        return None
+
+
+def texts_of(header: DataElements, tags: Iterable[int]) -> dict[int, str]:
+    """Return the first values of some attributes."""
+    return {tag: (header.texts(tag) or [""])[0] for tag in tags}

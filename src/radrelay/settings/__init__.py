@@ -26,6 +26,7 @@ from radrelay.settings.base import GIB, HOUR_S, LOOPBACK, MIB, Section
 from radrelay.settings.counting import StatisticsSettings
 from radrelay.settings.elsewhere import DirectorySettings, OidcSettings, is_protected
 from radrelay.settings.fetching import RetrieveSettings
+from radrelay.settings.gateway import AgentSettings, GatewaySettings
 from radrelay.settings.hospital import Hl7Port, Hl7Settings
 from radrelay.settings.keeping import (
     AuditSettings,
@@ -56,12 +57,14 @@ __all__ = [
     "LOOPBACK",
     "MIB",
     "AccessSettings",
+    "AgentSettings",
     "AuditSettings",
     "DatabaseSettings",
     "DecodingSettings",
     "DicomSettings",
     "DirectorySettings",
     "DisplaySettings",
+    "GatewaySettings",
     "Hl7Port",
     "Hl7Settings",
     "IdentitySettings",
@@ -111,6 +114,8 @@ class Settings(BaseSettings):
     oidc: OidcSettings = OidcSettings()
     dicom: DicomSettings = DicomSettings()
     hl7: Hl7Settings = Hl7Settings()
+    gateway: GatewaySettings = GatewaySettings()
+    agent: AgentSettings = AgentSettings()
     database: DatabaseSettings = DatabaseSettings()
     storage: StorageSettings = StorageSettings()
     keys: KeySettings = KeySettings()
@@ -158,6 +163,11 @@ class Settings(BaseSettings):
     def landing_dir(self) -> Path:
         """Where landing segments are."""
         return self.data_dir / "landing"
+
+    @property
+    def gateway_dir(self) -> Path:
+        """Where the agent's enrolments and its ways to the other roles are, and on a relay what it knows."""
+        return self.data_dir / "gateway"
 
     @property
     def log_dir(self) -> Path:

@@ -1,6 +1,6 @@
 """Radrelay beside Orthanc and dcmtk, in one run: prints what it finds and writes `benchmarks/RESULTS.md`.
 
-    python -m benchmarks [receive|web|query|zip|deid|start|move|people|viewer|login|audit|links|hl7|search|sight …]
+    python -m benchmarks [receive|web|query|zip|deid|start|move|people|viewer|login|audit|links|hl7|gateway|…]
                          [--quick] [--rounds 3] [--folder F]
 
 Without names all parts run, about ten minutes; `search` and `sight` only if they were named once and so have filled
@@ -21,6 +21,7 @@ from pathlib import Path
 from benchmarks import (
     archives,
     deid,
+    gateway,
     hospital,
     links,
     login,
@@ -54,6 +55,7 @@ PARTS: dict[str, Callable[[Plan], list[Line]]] = {
     "audit": record.run,
     "links": links.run,
     "hl7": hospital.run,
+    "gateway": gateway.run,
     "search": million.run,
     "sight": sight.run,
 }

@@ -84,7 +84,7 @@ async def _ask(relay: RelayAddress, context: ssl.SSLContext, message: dict[str, 
     except ssl.SSLCertVerificationError as error:
         raise RelayUntrusted from error
     except (OSError, PeerGone, PeerUnclear, TimeoutError) as error:
-        raise RelayUnreachable(f"the relay {relay} breaks off: {error or type(error).__name__}") from error
+        raise RelayUnreachable(f"the relay {relay} breaks off: {str(error) or type(error).__name__}") from error
     finally:
         sock.close()
 

@@ -55,16 +55,16 @@ class Door:
                 return
             socks = [socket.socket(fileno=handle) for handle in handles]
             try:
+                if len(socks) != 1 or flags & socket.MSG_CTRUNC:
+                    raise ValueError(f"{len(socks)} sockets")
                 told = json.loads(data)
-                client, server = _peer(told["client"]), _peer(told["server"])
-            except (ValueError, TypeError, KeyError, IndexError):
-                client = server = None
-            if client is None or server is None or len(socks) != 1 or flags & socket.MSG_CTRUNC:
+                arrival = Arrival(socks[0], _peer(told["client"]), _peer(told["server"]))
+            except (ValueError, TypeError, KeyError):
                 for sock in socks:
                     sock.close()
                 continue
-            socks[0].setblocking(False)
-            yield Arrival(socks[0], client, server)
+            arrival.sock.setblocking(False)
+            yield arrival
 
     def close(self) -> None:
         """Take nothing in any more."""

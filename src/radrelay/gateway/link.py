@@ -203,7 +203,7 @@ class Link:
             if isinstance(error, ssl.SSLCertVerificationError):
                 raise RelayUntrusted from error
             if isinstance(error, OSError | TimeoutError | PeerGone):
-                raise RelayUnreachable(f"the relay breaks off: {error or type(error).__name__}") from error
+                raise RelayUnreachable(f"the relay breaks off: {str(error) or type(error).__name__}") from error
             raise
 
 

@@ -157,7 +157,7 @@ class House:
         folder = self.folder / name
         stop = asyncio.Event()
         agent = Agent(folder, self.clock, ahead=ahead, health_port=0, onward=onward)
-        task = asyncio.create_task(agent.run(stop, lambda states: None))
+        task = asyncio.create_task(agent.run(stop))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         PUBLIC.issue_cert(*hosts, "*.elsewhere.example").configure_cert(context)
         door = Door(door_of(folder, "web"))

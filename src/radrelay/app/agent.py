@@ -1,27 +1,31 @@
-"""The role `agent`: the links to the relays in the DMZ, kept up by the side of the roles that answer."""
+"""The role `agent`: the links to the relays in the DMZ, kept up by the side of the roles that answer.
+
+It opens no database and holds no key of the installation: what talks to the DMZ has nothing to give away.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import Sequence
-from dataclasses import asdict
+import os
+import signal
 
-import msgspec
+import structlog
 
-from radrelay.app.core import Core
-from radrelay.app.role import run_role, settle
+from radrelay import logs
+from radrelay.clock import SystemClock
 from radrelay.gateway.agent import Agent
-from radrelay.gateway.link import LinkState
 from radrelay.settings import Settings
-from radrelay.storage.models import NodeState
 
-TOLD_S = 5.0
+PARENT = "RADRELAY_SERVED_BY"  # as in `beats`, which knows the database
+log = structlog.get_logger(__name__)
 
 
 def run(settings: Settings) -> int:
     """Run the role until told to stop; returns the exit code."""
-    return run_role("agent", settings, serve)
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    logs.configure(settings.log, "agent", settings.log_dir)
+    asyncio.run(_serve(settings))
+    return 0
 
 
 def is_enrolled(settings: Settings) -> bool:
@@ -29,47 +33,23 @@ def is_enrolled(settings: Settings) -> bool:
     return any((settings.gateway_dir / "relays").glob("*/agent.pem"))
 
 
-def serve(core: Core, stop: threading.Event) -> None:
-    """Keep the links up until `stop` is set."""
-    settle()
-    asyncio.run(_serve(core, stop))
-
-
-async def _serve(core: Core, stop: threading.Event) -> None:
-    settings = core.settings.agent
-    ending = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    waiting = threading.Thread(
-        target=lambda: (stop.wait(), loop.call_soon_threadsafe(ending.set)), name="ending", daemon=True
-    )
-    waiting.start()
+async def _serve(settings: Settings) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     agent = Agent(
-        core.settings.gateway_dir,
-        core.clock,
-        ahead=settings.ahead,
-        health_port=settings.health_port,
-        onward=settings.onward_to,
+        settings.gateway_dir,
+        SystemClock(),
+        ahead=settings.agent.ahead,
+        health_port=settings.agent.health_port,
+        onward=settings.agent.onward_to,
     )
-    await agent.run(ending, Told(core))
+    log.info("role started", pid=os.getpid())
+    await agent.run(stop, _is_served)
+    log.info("role ended")
 
 
-class Told:
-    """Writes how it stands with the relays to where other roles and commands read it."""
-
-    def __init__(self, core: Core) -> None:
-        self._core = core
-        self._last = b""
-        self._loop = asyncio.get_running_loop()
-        self._due_at = 0.0
-
-    def __call__(self, states: Sequence[LinkState]) -> None:
-        """Write what has changed."""
-        value = msgspec.json.encode([asdict(state) for state in states])
-        if value == self._last or (self._loop.time() < self._due_at and self._last):
-            return
-        self._last, self._due_at = value, self._loop.time() + TOLD_S
-        self._loop.run_in_executor(None, self._write, value)
-
-    def _write(self, value: bytes) -> None:
-        with self._core.database.write() as session:
-            session.merge(NodeState(name=f"gateway/{self._core.node}", value=value))
+def _is_served() -> bool:
+    """Say whether the `radrelay serve` that started us still runs; a next one would find our port taken."""
+    parent = os.environ.get(PARENT)
+    return parent is None or str(os.getppid()) == parent

@@ -17,12 +17,14 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from radrelay.clock import Clock
+from radrelay.errors import Misconfigured
 from radrelay.gateway.credentials import Enrolment, enrolments
 from radrelay.gateway.handover import Bell
-from radrelay.gateway.link import Link, LinkState
+from radrelay.gateway.link import Link
 from radrelay.gateway.numbers import Numbers
 from radrelay.gateway.proxy_protocol import Peer, proxy_head
 from radrelay.gateway.splicing import Pipes, Splice
+from radrelay.gateway.standing import Board, LinkState
 
 LOOK_S = 1.0
 PATIENCE_S, AGAIN_S = 5.0, 0.02
@@ -42,6 +44,7 @@ class Agent:
         self._wanted_port = health_port
         self._onward = onward
         self._bell = Bell(folder)
+        self._board = Board(folder)
         self._pipes = Pipes()
         self._spliced: set[Splice] = set()
         self._links: dict[Enrolment, tuple[Link, asyncio.Task[None]]] = {}
@@ -53,16 +56,19 @@ class Agent:
         """Return how it stands with each relay."""
         return [link.state for link, _ in self._links.values()]
 
-    async def run(self, stop: asyncio.Event, tell: Callable[[Sequence[LinkState]], None]) -> None:
-        """Keep the links up until told to stop; `tell` is called once a second."""
+    async def run(self, stop: asyncio.Event, goes_on: Callable[[], bool] = lambda: True) -> None:
+        """Keep the links up until told to stop, or until `goes_on`, asked once a second, says no."""
         metrics = CollectorRegistry()
         metrics.register(_Metrics(self))
-        numbers = await Numbers(metrics, self._trouble).serve("127.0.0.1", self._wanted_port)
+        try:
+            numbers = await Numbers(metrics, self._trouble).serve("127.0.0.1", self._wanted_port)
+        except OSError as error:
+            raise Misconfigured(f"agent.health_port {self._wanted_port}: {error.strerror or error}") from error
         self.health_port = numbers.sockets[0].getsockname()[1]
         try:
-            while not stop.is_set():
+            while not stop.is_set() and goes_on():
                 self._follow()
-                tell(self.states)
+                self._board.show(self.states, self._clock.now())
                 with suppress(TimeoutError):
                     async with asyncio.timeout(LOOK_S):
                         await stop.wait()

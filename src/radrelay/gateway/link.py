@@ -12,8 +12,6 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 import structlog
@@ -28,6 +26,7 @@ from radrelay.gateway.errors import CertificateRefused, PeerGone, PeerUnclear, R
 from radrelay.gateway.proxy_protocol import Peer
 from radrelay.gateway.relay import CONTROL, DATA
 from radrelay.gateway.secured import Secured
+from radrelay.gateway.standing import LinkState
 
 HEARTBEAT_S = 0.5
 HANDSHAKE_S = 5.0
@@ -42,24 +41,6 @@ log = structlog.get_logger(__name__)
 
 Take = Callable[[str, socket.socket, Peer, Peer], Awaitable[None]]
 """Takes a connection over: service, socket, who called, at which address of the relay."""
-
-
-@dataclass
-class LinkState:
-    """How it stands with one relay."""
-
-    relay: str
-    connected: bool = False
-    since: datetime | None = None
-    site: str = ""
-    hosts: list[str] = field(default_factory=list)
-    ports: list[int] = field(default_factory=list)
-    public_port: int = 0
-    certificate_ends: datetime | None = None
-    trouble: str = ""
-    breaks: int = 0
-    ahead: int = 0
-    taken: int = 0
 
 
 class Link:

@@ -47,33 +47,44 @@ def run(plan: Plan) -> list[Line]:
     """Measure on loopback, then on shaped lines."""
     lines = []
     with _running(Way(plan.folder / PART / "loopback")) as tunnel:
-        size, count = plan.pick(2000, 200), plan.pick(2000, 200)
-        sides = {OURS: tunnel.port, DIRECT: tunnel.direct}
-        rounds = interleaved(
-            plan.rounds, {side: lambda _, at=at: size / tunnel.get(at, size) for side, at in sides.items()}
-        )
+        rounds = _downloads(plan, tunnel, plan.pick(2000, 200))
         lines += plan.tell([line(PART, "one download, loopback", "MB/s", rounds, Aim(300))])
-        pings = interleaved(plan.rounds, {side: lambda _, at=at: tunnel.ping(at, count) for side, at in sides.items()})
-        more: Rounds = {OURS: [ours - theirs for ours, theirs in zip(pings[OURS], pings[DIRECT], strict=True)]}
-        lines += plan.tell(
-            [
-                line(PART, "one answer on an open connection, loopback", "ms", pings, better="lower"),
-                line(PART, "what that takes longer", "ms", more, Aim(2, below=True), better="lower"),
-            ]
-        )
+        lines += plan.tell(_answers(plan, tunnel))
         held = plan.pick(1000, 100)
         memory: Rounds = {OURS: [tunnel.memory_of(held)]}
         what = f"relay and agent with {held:,} open connections"
-        lines += plan.tell([line(PART, what, "MB", memory, Aim(150, below=True), better="lower")])
+        lines += plan.tell([line(PART, what, "MiB", memory, Aim(150, below=True), better="lower")])
     with _hosts(plan.folder / PART / "shaped") as way, _running(way) as tunnel:
-        size = plan.pick(500, 50)
-        ends = {OURS: (way.relay, tunnel.port), DIRECT: (way.server, tunnel.direct)}
-        rounds = interleaved(
-            plan.rounds,
-            {side: lambda _, end=end: size / tunnel.get(end[1], size, end[0]) for side, end in ends.items()},
-        )
+        rounds = _downloads(plan, tunnel, plan.pick(500, 50))
         lines += plan.tell([line(PART, "one download, lines of 1 Gbit/s", "MB/s", rounds, Aim(0.95, DIRECT))])
     return lines
+
+
+def _downloads(plan: Plan, tunnel: Tunnel, size: int) -> Rounds:
+    def through(_: int) -> float:
+        return size / tunnel.get(tunnel.port, size, tunnel.way.relay)
+
+    def directly(_: int) -> float:
+        return size / tunnel.get(tunnel.direct, size, tunnel.way.server)
+
+    return interleaved(plan.rounds, {OURS: through, DIRECT: directly})
+
+
+def _answers(plan: Plan, tunnel: Tunnel) -> list[Line]:
+    count = plan.pick(2000, 200)
+
+    def through(_: int) -> float:
+        return tunnel.ping(tunnel.port, count)
+
+    def directly(_: int) -> float:
+        return tunnel.ping(tunnel.direct, count)
+
+    pings = interleaved(plan.rounds, {OURS: through, DIRECT: directly})
+    more: Rounds = {OURS: [ours - theirs for ours, theirs in zip(pings[OURS], pings[DIRECT], strict=True)]}
+    return [
+        line(PART, "one answer on an open connection, loopback", "ms", pings, better="lower"),
+        line(PART, "what that takes longer", "ms", more, Aim(2, below=True), better="lower"),
+    ]
 
 
 class Tunnel:

@@ -31,7 +31,7 @@ def gateway_site(
     port: Annotated[list[int] | None, typer.Option(help="a port of its own for DICOM TLS")] = None,
 ) -> None:
     """Add a site, or give it other host names and ports; a running relay follows at once."""
-    from radrelay.app.gateway_commands import site_command
+    from radrelay.app.relay_commands import site_command
 
     raise typer.Exit(site_command(chosen_settings(), name, host or [], port or []))
 
@@ -39,7 +39,7 @@ def gateway_site(
 @gateway_app.command("sites")
 def gateway_sites() -> None:
     """List the sites, their names, ports and certificates."""
-    from radrelay.app.gateway_commands import sites_command
+    from radrelay.app.relay_commands import sites_command
 
     raise typer.Exit(sites_command(chosen_settings()))
 
@@ -47,7 +47,7 @@ def gateway_sites() -> None:
 @gateway_app.command("code")
 def gateway_code(name: Annotated[str, typer.Argument(help="the site")]) -> None:
     """Print a code that enrols one agent of a site, once."""
-    from radrelay.app.gateway_commands import code_command
+    from radrelay.app.relay_commands import code_command
 
     raise typer.Exit(code_command(chosen_settings(), name))
 
@@ -55,7 +55,7 @@ def gateway_code(name: Annotated[str, typer.Argument(help="the site")]) -> None:
 @gateway_app.command("revoke")
 def gateway_revoke(name: Annotated[str, typer.Argument(help="the site")]) -> None:
     """Take all certificates and codes of a site back; its agents are cut off within a second."""
-    from radrelay.app.gateway_commands import revoke_command
+    from radrelay.app.relay_commands import revoke_command
 
     raise typer.Exit(revoke_command(chosen_settings(), name))
 
@@ -63,7 +63,7 @@ def gateway_revoke(name: Annotated[str, typer.Argument(help="the site")]) -> Non
 @gateway_app.command("remove")
 def gateway_remove(name: Annotated[str, typer.Argument(help="the site")]) -> None:
     """Forget a site."""
-    from radrelay.app.gateway_commands import remove_command
+    from radrelay.app.relay_commands import remove_command
 
     raise typer.Exit(remove_command(chosen_settings(), name))
 
@@ -71,7 +71,7 @@ def gateway_remove(name: Annotated[str, typer.Argument(help="the site")]) -> Non
 @gateway_app.command("checklist")
 def gateway_checklist() -> None:
     """Print this site's own checklist, on site: nodes, ports, listeners, firewall rules, certificates."""
-    from radrelay.app.gateway_commands import checklist_command
+    from radrelay.app.agent_commands import checklist_command
 
     raise typer.Exit(checklist_command(chosen_settings()))
 
@@ -91,7 +91,7 @@ def agent_enrol(
     code: Annotated[str, typer.Argument(help="the code from the relay; -: read it from standard input")],
 ) -> None:
     """Become a site of a relay, by a code that its administrator has handed over."""
-    from radrelay.app.gateway_commands import enrol_command
+    from radrelay.app.agent_commands import enrol_command
 
     given = sys.stdin.readline() if code == "-" else code
     raise typer.Exit(enrol_command(chosen_settings(), relay, given))
@@ -100,7 +100,7 @@ def agent_enrol(
 @agent_app.command("leave")
 def agent_leave(relay: Annotated[str, typer.Argument(help="the relay's address: host or host:port")]) -> None:
     """Use a relay no more; the key for it is thrown away."""
-    from radrelay.app.gateway_commands import leave_command
+    from radrelay.app.agent_commands import leave_command
 
     raise typer.Exit(leave_command(chosen_settings(), relay))
 
@@ -108,7 +108,7 @@ def agent_leave(relay: Annotated[str, typer.Argument(help="the relay's address: 
 @agent_app.command("status")
 def agent_status() -> None:
     """Say how it stands with each relay; exit status 1 if none is connected."""
-    from radrelay.app.gateway_commands import status_command
+    from radrelay.app.agent_commands import status_command
 
     raise typer.Exit(status_command(chosen_settings()))
 
@@ -119,6 +119,6 @@ def agent_certificate(
     key: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="PEM of its key")],
 ) -> None:
     """Hand in the certificate for who comes through a relay; it counts from the next connection on."""
-    from radrelay.app.gateway_commands import certificate_command
+    from radrelay.app.agent_commands import certificate_command
 
     raise typer.Exit(certificate_command(chosen_settings(), chain, key))

@@ -13,6 +13,7 @@ import directory from './directory.de';
 import drawings from './drawings.de';
 import factors from './factors.de';
 import fetching from './fetching.de';
+import gateway from './gateway.de';
 import hanging from './hanging.de';
 import invocation from './invocation.de';
 import launch from './launch.de';
@@ -42,6 +43,7 @@ const de: Rest = {
   ...drawings,
   ...factors,
   ...fetching,
+  ...gateway,
   ...hanging,
   ...invocation,
   ...launch,

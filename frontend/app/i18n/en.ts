@@ -10,6 +10,7 @@ import drawings from './drawings.en';
 import factors from './factors.en';
 import type first from './first.en';
 import fetching from './fetching.en';
+import gateway from './gateway.en';
 import hanging from './hanging.en';
 import invocation from './invocation.en';
 import launch from './launch.en';
@@ -42,6 +43,7 @@ const en = {
   ...drawings,
   ...factors,
   ...fetching,
+  ...gateway,
   ...hanging,
   ...invocation,
   ...launch,

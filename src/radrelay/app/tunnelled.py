@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -78,7 +77,7 @@ class Tunnelled:
     def _protocol(self, arrival: Arrival) -> BoundedHeads:
         protocol = self._make()
         protocol.come_from(arrival.client, arrival.server, self._open)
-        protocol.app = FromTunnel(protocol.app)  # type: ignore[assignment]  # uvicorn's word for the same
+        protocol.app = FromTunnel(protocol.app)
         return protocol
 
 
@@ -105,7 +104,7 @@ class PublicCertificate:
 
     def context(self) -> ssl.SSLContext:
         """Return what TLS ends with; raises `Misconfigured` without a usable certificate."""
-        chain, key = public_files(self._settings)
+        chain, key = self._settings.public_certificate
         if chain is None or key is None:
             raise Misconfigured(
                 "there is no certificate for the pages: set agent.tls_certificate and agent.tls_key, or hand one in "
@@ -125,13 +124,3 @@ class PublicCertificate:
                 return self._loaded[1]
             raise Misconfigured(f"the certificate {chain} cannot be used: {error}") from error
         return self._loaded[1]
-
-
-def public_files(settings: Settings) -> tuple[Path | None, Path | None]:
-    """Return the files of chain and key for who comes from outside: as set, as handed in, or those of the pages."""
-    if settings.agent.tls_certificate is not None:
-        return settings.agent.tls_certificate, settings.agent.tls_key
-    handed_in = settings.gateway_dir / "public.pem"
-    if handed_in.exists():
-        return handed_in, handed_in
-    return settings.web.tls_certificate, settings.web.tls_key

@@ -60,6 +60,36 @@ class NameTaken(Conflict):
 
 
 class CertificateUnusable(Invalid):
-    """This certificate cannot be used for the pages."""
+    """The certificate is no PEM file."""
 
     code = "gateway-certificate-unusable"
+
+
+class KeyUnusable(CertificateUnusable):
+    """The key is no PEM file, or is locked by a password."""
+
+    code = "gateway-key-unusable"
+
+
+class KeyOfAnother(CertificateUnusable):
+    """The key belongs to another certificate than the first of the chain."""
+
+    code = "gateway-key-of-another"
+
+
+class ChainOutOfOrder(CertificateUnusable):
+    """The chain is not in order: each certificate is signed by the next."""
+
+    code = "gateway-chain-out-of-order"
+
+
+class CertificateEnded(CertificateUnusable):
+    """The certificate has ended."""
+
+    code = "gateway-certificate-ended"
+
+
+class CertificateNameless(CertificateUnusable):
+    """The certificate names no host."""
+
+    code = "gateway-certificate-nameless"

@@ -10,7 +10,14 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
-from radrelay.gateway.errors import CertificateUnusable
+from radrelay.gateway.errors import (
+    CertificateEnded,
+    CertificateNameless,
+    CertificateUnusable,
+    ChainOutOfOrder,
+    KeyOfAnother,
+    KeyUnusable,
+)
 
 
 @dataclass(frozen=True)
@@ -37,20 +44,20 @@ def checked(chain: bytes, key: bytes, now: datetime) -> tuple[bytes, PublicFacts
     try:
         private = load_pem_private_key(key, None)
     except (ValueError, TypeError) as error:
-        raise CertificateUnusable("the key is no PEM file, or is locked by a password") from error
+        raise KeyUnusable from error
     first = certificates[0]
     if private.public_key() != first.public_key():
-        raise CertificateUnusable("the key belongs to another certificate than the first of the chain")
+        raise KeyOfAnother
     for one, issuer in pairwise(certificates):
         try:
             one.verify_directly_issued_by(issuer)
         except (ValueError, TypeError, InvalidSignature) as error:
-            raise CertificateUnusable("the chain is not in order: each certificate is signed by the next") from error
+            raise ChainOutOfOrder from error
     facts = _facts(first)
     if facts.ends_at <= now:
-        raise CertificateUnusable(f"the certificate ended at {facts.ends_at:%Y-%m-%d %H:%M} UTC")
+        raise CertificateEnded(f"the certificate ended at {facts.ends_at:%Y-%m-%d %H:%M} UTC")
     if not facts.names:
-        raise CertificateUnusable("the certificate names no host")
+        raise CertificateNameless
     pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     return pem + b"".join(one.public_bytes(Encoding.PEM) for one in certificates), facts
 
@@ -59,7 +66,7 @@ def _chain(chain: bytes) -> list[x509.Certificate]:
     try:
         return x509.load_pem_x509_certificates(chain)
     except ValueError as error:
-        raise CertificateUnusable("the certificate is no PEM file") from error
+        raise CertificateUnusable from error
 
 
 def _facts(certificate: x509.Certificate) -> PublicFacts:

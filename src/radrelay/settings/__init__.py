@@ -170,6 +170,16 @@ class Settings(BaseSettings):
         return self.data_dir / "gateway"
 
     @property
+    def public_certificate(self) -> tuple[Path | None, Path | None]:
+        """Chain and key for who comes through a relay: as set, as handed in (one file), or those of the pages."""
+        if self.agent.tls_certificate is not None:
+            return self.agent.tls_certificate, self.agent.tls_key
+        handed_in = self.gateway_dir / "public.pem"
+        if handed_in.exists():
+            return handed_in, handed_in
+        return self.web.tls_certificate, self.web.tls_key
+
+    @property
     def log_dir(self) -> Path:
         """Where technical logs are."""
         return self.data_dir / "log"

@@ -1,26 +1,19 @@
-"""What `radrelay gateway …` and `radrelay agent …` do besides running."""
+"""What `radrelay gateway …` does besides running, in the DMZ: sites, codes, revocation."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import timedelta
 
 import typer
 
-from radrelay.app.agent import is_enrolled
 from radrelay.app.relay import relay_folder
 from radrelay.clock import SystemClock
 from radrelay.gateway.authority import Authority
 from radrelay.gateway.codes import new_code
-from radrelay.gateway.credentials import RelayAddress, forget
-from radrelay.gateway.enrolment import enrol
-from radrelay.gateway.public import checked
 from radrelay.gateway.registry import Registry
 from radrelay.settings import Settings
-from radrelay.storage.durable_files import make_private_directory, write_durably
 
 
 @contextmanager
@@ -78,33 +71,4 @@ def remove_command(settings: Settings, name: str) -> int:
     """Forget a site."""
     with _registry(settings) as registry:
         registry.remove_site(name)
-    return 0
-
-
-def enrol_command(settings: Settings, relay: str, code: str) -> int:
-    """Enrol at a relay."""
-    first = not is_enrolled(settings)
-    make_private_directory(settings.gateway_dir)
-    kept, site = asyncio.run(enrol(settings.gateway_dir / "relays", RelayAddress.parse(relay), code))
-    until = f"the certificate counts until {kept.ends_at:%Y-%m-%d} and renews itself"
-    typer.echo(f"enrolled at {kept.relay} as {site}; {until}")
-    if first:
-        typer.echo("start Radrelay again: `radrelay serve` now starts the agent, too")
-    return 0
-
-
-def leave_command(settings: Settings, relay: str) -> int:
-    """Forget a relay."""
-    forget(settings.gateway_dir / "relays", RelayAddress.parse(relay))
-    return 0
-
-
-def certificate_command(settings: Settings, chain: Path, key: Path) -> int:
-    """Take a certificate in."""
-    pem, facts = checked(chain.read_bytes(), key.read_bytes(), datetime.now(UTC))
-    make_private_directory(settings.gateway_dir)
-    write_durably(settings.gateway_dir / "public.pem", pem)
-    typer.echo(f"for {', '.join(facts.names)}, until {facts.ends_at:%Y-%m-%d}")
-    if settings.agent.tls_certificate is not None:
-        typer.echo("agent.tls_certificate is set and goes before it", err=True)
     return 0

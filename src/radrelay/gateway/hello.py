@@ -40,7 +40,7 @@ def read_hello(received: bytes | bytearray) -> Hello | None:
             raise NotTls
         message += received[at + 5 : at + 5 + size]
         at += 5 + size
-        if message[0] != CLIENT_HELLO:
+        if message and message[0] != CLIENT_HELLO:
             raise NotTls
         if len(message) >= 4:
             length = int.from_bytes(message[1:4], "big")

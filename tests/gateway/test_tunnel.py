@@ -283,6 +283,25 @@ def test_one_address_has_so_many_connections_and_no_more(tmp_path: Path) -> None
     asyncio.run(scenario())
 
 
+def test_who_says_nothing_at_the_agents_port_keeps_no_agent_out(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with house(tmp_path) as made:
+            relay = await made.relay()
+            held = []
+            for number in range(600):
+                sock = socket.socket()
+                sock.bind((f"127.0.0.{2 + number % 3}", 0))
+                sock.connect(("127.0.0.1", relay.running.agents_port))
+                held.append(sock)
+            await asyncio.sleep(0)
+            await made.site("clinic", [CLINIC], relay)
+            assert await answer_of(relay, CLINIC) == "clinic"
+            for sock in held:
+                sock.close()
+
+    asyncio.run(scenario())
+
+
 def test_plain_http_and_plain_dicom_do_not_reach_the_site(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with house(tmp_path) as made:
@@ -293,6 +312,7 @@ def test_plain_http_and_plain_dicom_do_not_reach_the_site(tmp_path: Path) -> Non
                 port = free.getsockname()[1]
             relay.site("clinic", [CLINIC], [port])
             await until(lambda: _listens(port), "the port of the site")
+            await until(lambda: site.agent.states[0].ports == [port], "the site to be told of it")
             for at, said, told in (
                 (relay.running.public_port, b"GET / HTTP/1.1\r\n\r\n", b"HTTP/1.1 400"),
                 (port, bytes((1, 0, 0, 0, 0, 4, 0, 1, 0, 0)), b"\x15\x03"),

@@ -35,7 +35,7 @@ export default {
   'gateway.checklist': 'Checkliste dieses Standorts',
   'gateway.print': 'Drucken',
   'gateway.nodes': 'DICOM-Knoten, die diese Installation kennen müssen',
-  'gateway.noNodes': 'keine: einzutragen unter Ziele oder unter Holen',
+  'gateway.noNodes': 'Noch keine: Was Sie als Ziel oder PACS eintragen, steht dann hier.',
   'gateway.callsUs': 'kennt uns als',
   'gateway.doors': 'Ports dieser Installation',
   'gateway.loopback': 'antwortet nur diesem Rechner',

@@ -33,7 +33,7 @@ export default {
   'gateway.checklist': 'Checklist of this site',
   'gateway.print': 'Print',
   'gateway.nodes': 'DICOM nodes that have to know this installation',
-  'gateway.noNodes': 'none: add them under Destinations, or under Fetch',
+  'gateway.noNodes': 'None yet: a destination or a PACS that you add stands here.',
   'gateway.callsUs': 'knows us as',
   'gateway.doors': 'Ports of this installation',
   'gateway.loopback': 'answers this machine alone',

@@ -24,6 +24,9 @@ from radrelay.gateway.secured import Secured
 SILENCE_S = 1.5
 """After so long without a word the other side counts as gone."""
 
+MOST_WAITING = 512
+"""Connections of one agent that wait, whatever it dials."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -99,6 +102,9 @@ class Agents:
             if not first.done():
                 first.set_result(one)
                 return
+        if len(agent.waiting) >= MOST_WAITING:
+            one.close()
+            return
         agent.waiting.append(one)
         # nothing is said while it waits: what comes then is its end
         asyncio.get_running_loop().add_reader(one.sock.fileno(), agent.drop, one)

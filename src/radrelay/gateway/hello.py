@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 HANDSHAKE, CLIENT_HELLO = 22, 1
 SERVER_NAME, ALPN = 0, 16
-MOST_BYTES = 32 << 10
+MOST_BYTES = 16 << 10
 """A ClientHello with post-quantum keys and a session ticket has two to four kilobytes; longer than this is none."""
 
 ALERTS = {"unrecognized_name": 112, "internal_error": 80, "decode_error": 50}

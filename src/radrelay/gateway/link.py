@@ -93,10 +93,8 @@ class Link:
                 welcome = await _heard(control)
             if welcome.get("is") != "welcome":
                 raise CertificateRefused
-            state = self.state
-            state.site, state.hosts = str(welcome["site"]), [str(host) for host in welcome["hosts"]]
-            state.ports, state.public_port = [int(port) for port in welcome["ports"]], int(welcome["public_port"])
-            state.trouble = ""
+            self._learn(welcome)
+            self.state.trouble = ""
             self._turn(connected=True)
             token = str(welcome["agent"])
             self._spawn(self._beat(control))
@@ -109,6 +107,12 @@ class Link:
             raise PeerUnclear from error
         finally:
             control.close()
+
+    def _learn(self, told: dict[str, Any]) -> None:
+        """Take note of how we are reached there."""
+        state = self.state
+        state.site, state.hosts = str(told["site"]), [str(host) for host in told["hosts"]]
+        state.ports, state.public_port = [int(port) for port in told["ports"]], int(told["public_port"])
 
     async def _listen(self, control: Secured, token: str) -> None:
         renewal: dict[str, Any] = {}
@@ -124,6 +128,8 @@ class Link:
                 message = await _heard(control)
             if message.get("is") == "dial":
                 self._dial(token)
+            elif message.get("is") == "site":
+                self._learn(message)
             elif message.get("is") == "certificate" and renewal:
                 self._enrolment.keep(renewal["key"], str(message["certificate"]), str(message["authority"]))
                 log.info("the certificate was renewed", relay=self.state.relay)

@@ -195,9 +195,8 @@ class Lobby:
             self._turn_away(guest, "unknown-name", alert("unrecognized_name"))
             return
         self._forget(guest)
-        service = "acme" if hello.protocols == ("acme-tls/1",) else guest.service
         self.accepted[site] += 1
-        task = self._loop.create_task(self._join(guest, site, service))
+        task = self._loop.create_task(self._join(guest, site))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -220,10 +219,10 @@ class Lobby:
         guest.sock.close()
         self.limits.closed(guest.host)
 
-    async def _join(self, guest: Guest, site: str, service: str) -> None:
+    async def _join(self, guest: Guest, site: str) -> None:
         """Join a connection to one of the site's; nothing was answered yet, so another one is tried if one fails."""
         until = self._loop.time() + self._bounds.patience_s
-        message = {"is": "join", "service": service, "client": guest.peer, "server": guest.at}
+        message = {"is": "join", "service": guest.service, "client": guest.peer, "server": guest.at}
         try:
             while (one := await self._agents.take(site, until)) is not None:
                 if await self._hand_on(one, message, guest.received):
@@ -245,6 +244,9 @@ class Lobby:
             log.info("a connection to a site was broken", reason=str(error) or type(error).__name__)
             one.close()
             return False
+        except BaseException:
+            one.close()
+            raise
         return True
 
     def _spliced(self, guest: Guest, one: Secured, site: str) -> None:

@@ -10,7 +10,8 @@ import asyncio
 import resource
 import socket
 import ssl
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -36,8 +37,8 @@ from radrelay.gateway.splicing import tune
 
 CONTROL, DATA, ENROL = "radrelay-control/1", "radrelay-data/1", "radrelay-enrol/1"
 HANDSHAKE_S, CODE_S = 5.0, 10.0
-MOST_SHAKING = 256
-"""Agents that are shaking hands at once."""
+MOST_SHAKING, MOST_SHAKING_OF_ONE = 512, 128
+"""Connections to the agents' port that have not shown who they are; of all, and of one address."""
 
 BACKLOG = 4096
 TICK_S = 0.5
@@ -93,7 +94,7 @@ class Relay:
         self.agents = Agents()
         self.lobby = Lobby(settings, self.agents, self, room_for_connections())
         self._ports: dict[int, socket.socket] = {}
-        self._shaking = 0
+        self._shaking: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
         self.agents_port = self.public_port = self.health_port = 0
 
@@ -161,8 +162,21 @@ class Relay:
             self._renew_own()
 
     def _follow(self) -> None:
-        self._routes = self._registry.routes()
+        before, self._routes = self._routes, self._registry.routes()
         self._open_ports()
+        if (before.hosts, before.ports) != (self._routes.hosts, self._routes.ports):
+            for agent in self.agents.all():
+                self._spawn(self._tell(agent))
+
+    async def _tell(self, agent: Agent) -> None:
+        """Tell a site of its new names and ports."""
+        with suppress(OSError):  # who listens to it notices
+            await agent.control.send({"is": "site", **self._told(agent.site)})
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _open_ports(self) -> None:
         """Listen at the DICOM ports of the sites, and at no others."""
@@ -190,27 +204,22 @@ class Relay:
                 sock, peer = listening.accept()
             except OSError:
                 return
-            if self._shaking >= MOST_SHAKING:
+            host = counted_as(peer[0])
+            if self._shaking.total() >= MOST_SHAKING or self._shaking[host] >= MOST_SHAKING_OF_ONE:
                 sock.close()
                 continue
             tune(sock)
-            task = asyncio.get_running_loop().create_task(self._welcome(sock, counted_as(peer[0])))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._shaking[host] += 1
+            self._spawn(self._welcome(sock, host))
 
     async def _welcome(self, sock: socket.socket, host: str) -> None:
         """Find out who comes to the agents' port, and what for."""
         kept = False
-        self._shaking += 1
-        shaking = True
         try:
-            async with asyncio.timeout(HANDSHAKE_S):
-                one = await Secured.accept(sock, self._context)
-                if one.protocol == DATA:
-                    kept = await self._take_in(one)
-            self._shaking -= 1
-            shaking = False
-            if one.protocol == ENROL:
+            one = await self._shaken(sock, host)
+            if one.protocol == DATA:
+                kept = await self._take_in(one)
+            elif one.protocol == ENROL:
                 async with asyncio.timeout(CODE_S):
                     await self._enrol(one)
             elif one.protocol == CONTROL:
@@ -218,12 +227,22 @@ class Relay:
         except (OSError, PeerGone, PeerUnclear, TimeoutError) as error:
             log.info("no agent", host=host, reason=str(error) or type(error).__name__)
         finally:
-            self._shaking -= shaking
             if not kept:
                 sock.close()
 
+    async def _shaken(self, sock: socket.socket, host: str) -> Secured:
+        """Shake hands, which is counted until it has ended."""
+        try:
+            async with asyncio.timeout(HANDSHAKE_S):
+                return await Secured.accept(sock, self._context)
+        finally:
+            self._shaking[host] -= 1
+            if not self._shaking[host]:
+                del self._shaking[host]
+
     async def _take_in(self, one: Secured) -> bool:
-        agent = self.agents.named(str((await one.receive()).get("agent", "")))
+        async with asyncio.timeout(HANDSHAKE_S):
+            agent = self.agents.named(str((await one.receive()).get("agent", "")))
         named = _named(one)
         if agent is None or named is None or named[0] != agent.site or named[1] not in self._routes.serials:
             return False

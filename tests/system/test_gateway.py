@@ -38,14 +38,16 @@ class Gateway:
     trusted: ssl.SSLContext
     folder: Path
 
-    def ask(self, method: str, path: str, seconds: float = 20, **named: object) -> httpx2.Response:
-        """Ask the pages from outside, through the relay."""
+    def ask(
+        self, method: str, path: str, seconds: float = 20, at: str = f"{RELAY}:{PORT}", **named: object
+    ) -> httpx2.Response:
+        """Ask the pages from outside, through the relay if at no other address."""
 
         def work() -> httpx2.Response:
             headers = {"Host": HOST, **named.pop("headers", {})}  # type: ignore[dict-item]
             with httpx2.Client(verify=self.trusted, timeout=seconds, trust_env=False) as client:
                 return client.request(
-                    method, f"https://{RELAY}:{PORT}{path}", headers=headers,
+                    method, f"https://{at}{path}", headers=headers,
                     extensions={"sni_hostname": HOST}, **named,  # type: ignore[arg-type]
                 )  # fmt: skip
 
@@ -225,3 +227,37 @@ def test_what_is_killed_is_back(gateway: Gateway, role: str) -> None:
     else:
         gateway.radrelay.kill(role)
     until(gateway.answers, "the pages", 40)
+
+
+def test_a_server_in_the_dmz_is_pushed_to_and_dials_nothing_inwards(gateway: Gateway, tmp_path: Path) -> None:
+    """The other way to be reached from outside: no relay, no agent, the inner firewall closed just the same."""
+    settings = {
+        "RADRELAY_WEB__HOST": "10.91.2.1", "RADRELAY_WEB__TLS_CERTIFICATE": str(gateway.folder / "chain.pem"),
+        "RADRELAY_WEB__TLS_KEY": str(gateway.folder / "key.pem"), "RADRELAY_DICOM__HOST": "10.91.1.1",
+    }  # fmt: skip
+    server = Installation(tmp_path / "dmz", settings, fresh=True)
+    samples = phantom_files(tmp_path / "sent", "mr-head", seed=6, slices=2)
+    refused = gateway.wire.refused
+    try:
+        gateway.dmz.run(lambda: server.start("serve"))
+        gateway.site.run(
+            lambda: until(lambda: _connects("10.91.1.1", server.dicom_port), "the server in the DMZ to listen")
+        )
+        gateway.site.run(
+            lambda: tool("storescu", "-aec", "RADRELAY", "10.91.1.1", server.dicom_port, *(o.path for o in samples))
+        )
+        token = server.command("token", "add", "tests", "--role", "admin").stdout.strip()
+
+        def whole() -> bool:
+            answer = gateway.ask(
+                "GET",
+                "/dicom-web/instances",
+                at=f"{RELAY}:{server.web_port}",
+                headers={"Authorization": f"Bearer {token}"},
+            )
+            return answer.status_code == 200 and len(answer.json()) == 2
+
+        until(whole, "the study outside", 30)
+        assert gateway.wire.refused == refused
+    finally:
+        server.stop()

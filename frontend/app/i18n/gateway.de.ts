@@ -74,6 +74,8 @@ export default {
   'gateway.purpose.mail': 'Mail',
   'gateway.purpose.sign-on': 'Anmeldung',
 
+  'system.role.agent': 'Verbindung zu den Relays',
+
   'problem.gateway-relay-unreachable': 'Das Relay antwortet nicht.',
   'problem.gateway-relay-untrusted': 'Was dort antwortet, ist nicht das Relay, bei dem diese Installation angemeldet wurde.',
   'problem.gateway-certificate-refused': 'Das Relay nimmt das Zertifikat dieser Installation nicht mehr an: neu anmelden.',

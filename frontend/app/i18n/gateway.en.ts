@@ -72,6 +72,8 @@ export default {
   'gateway.purpose.mail': 'mail',
   'gateway.purpose.sign-on': 'login',
 
+  'system.role.agent': 'Link to the relays',
+
   'problem.gateway-relay-unreachable': 'The relay does not answer.',
   'problem.gateway-relay-untrusted': 'What answers there is not the relay that this installation was enrolled at.',
   'problem.gateway-certificate-refused': 'The relay does not take this installation’s certificate any more: enrol again.',

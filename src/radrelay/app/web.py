@@ -11,6 +11,7 @@ from typing import Any
 
 import uvicorn
 
+from radrelay.app.agent import is_enrolled
 from radrelay.app.beats import ALIVE, beats
 from radrelay.app.core import Core
 from radrelay.app.prepare import prepare
@@ -22,6 +23,7 @@ from radrelay.app.threads import loop
 from radrelay.app.tunnelled import TLS_CIPHERS, Tunnelled
 from radrelay.dicom import decoder_pool
 from radrelay.errors import Misconfigured, Trouble
+from radrelay.gateway.standing import standing
 from radrelay.intake.landing import Landing
 from radrelay.intake.sources import SourceBook
 from radrelay.network.client import echo
@@ -144,7 +146,11 @@ def _end_when(server: uvicorn.Server, stop: threading.Event, close_feed: Callabl
 
 def _roles(core: Core) -> Sequence[RoleState]:
     now = core.clock.now()
-    return [RoleState(beat.name, beat.node, now - beat.at < ALIVE, beat.at) for beat in beats(core.database)]
+    roles = [RoleState(beat.name, beat.node, now - beat.at < ALIVE, beat.at) for beat in beats(core.database)]
+    if is_enrolled(core.settings):  # the agent has no database to beat in
+        here = core.settings.node.name or socket.gethostname()
+        roles.append(RoleState("agent", here, standing(core.settings.gateway_dir, now) is not None))
+    return roles
 
 
 def _echo(core: Core, target: EchoTarget) -> EchoAnswer:

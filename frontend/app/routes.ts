@@ -27,6 +27,7 @@ export type PageName =
   | 'rules'
   | 'routing'
   | 'directory'
+  | 'gateway'
   | 'restricted'
   | 'audit'
   | 'promises'
@@ -76,6 +77,7 @@ export const places: readonly Place[] = [
   { name: 'access', address: '/access', icon: 'key', admin: true, load: () => import('./pages/Access.svelte') },
   { name: 'rules', address: '/release-rules', icon: 'release', admin: true, load: () => import('./pages/Rules.svelte') },
   { name: 'directory', address: '/directory', icon: 'folder', admin: true, load: () => import('./pages/Directory.svelte') },
+  { name: 'gateway', address: '/gateway', icon: 'sources', admin: true, load: () => import('./pages/Gateway.svelte') },
   { name: 'restricted', address: '/restricted', icon: 'hold', admin: true, officer: true, load: () => import('./pages/Restricted.svelte') },
   { name: 'audit', address: '/audit', icon: 'audit', admin: true, officer: true, load: () => import('./pages/Audit.svelte') },
   { name: 'promises', address: '/promises', icon: 'shield', admin: true, officer: true, load: () => import('./privacy/Promises.svelte') },

@@ -69,7 +69,7 @@ SETTING_UP: set[Operation] = ENTERING | {  # of a login that has to set one up f
     ("DELETE", "/api/me/factors/{factor_id}"), ("PUT", "/api/me/factors/reset/read"),
 }  # fmt: skip
 ADMINISTRATION: set[Operation] = {
-    ("GET", "/api/sign-up/group"),
+    ("GET", "/api/sign-up/group"), ("GET", "/api/gateway"), ("PUT", "/api/gateway/certificate"),
     ("GET", "/api/accounts"), ("POST", "/api/accounts"), ("PATCH", "/api/accounts/{account_id}"),
     ("POST", "/api/accounts/{account_id}/password-link"), ("GET", "/api/accounts/{account_id}/sessions"),
     ("DELETE", "/api/accounts/{account_id}/sessions"), ("DELETE", "/api/accounts/{account_id}/sessions/{session_id}"),

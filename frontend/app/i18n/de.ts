@@ -14,6 +14,7 @@ import directory from './directory.de';
 import drawings from './drawings.de';
 import factors from './factors.de';
 import fetching from './fetching.de';
+import gateway from './gateway.de';
 import hl7 from './hl7.de';
 import hanging from './hanging.de';
 import invocation from './invocation.de';
@@ -47,6 +48,7 @@ const de: Rest = {
   ...drawings,
   ...factors,
   ...fetching,
+  ...gateway,
   ...hl7,
   ...hanging,
   ...invocation,

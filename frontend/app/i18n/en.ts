@@ -11,6 +11,7 @@ import drawings from './drawings.en';
 import factors from './factors.en';
 import type first from './first.en';
 import fetching from './fetching.en';
+import gateway from './gateway.en';
 import hl7 from './hl7.en';
 import hanging from './hanging.en';
 import invocation from './invocation.en';
@@ -47,6 +48,7 @@ const en = {
   ...drawings,
   ...factors,
   ...fetching,
+  ...gateway,
   ...hl7,
   ...hanging,
   ...invocation,

@@ -22,6 +22,7 @@ from radrelay.app.clear_ways import clear_way_findings
 from radrelay.app.core import served_before
 from radrelay.app.destination_watch import destination_findings
 from radrelay.app.findings import Finding, State
+from radrelay.app.gateway_findings import gateway_findings
 from radrelay.app.mail import mail_findings
 from radrelay.app.node_findings import node_findings
 from radrelay.app.people_findings import group_findings, people_findings
@@ -69,6 +70,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield from mail_findings(settings)
     yield from people_findings(settings)
     yield from clear_way_findings(settings)
+    yield from gateway_findings(settings, datetime.now(UTC))
     if not settings.keys_dir.exists():
         yield Finding("keys", "look", "no keys yet: this data directory is new", "start Radrelay once")
         return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import selectors
+import socket
 import threading
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +19,7 @@ from radrelay.app.core import Core
 from radrelay.app.prepare import prepare
 from radrelay.app.role import run_role, settle
 from radrelay.archive.naming import study_named
+from radrelay.gateway.handover import Door, door_of
 from radrelay.intake.errors import SourceUnknown
 from radrelay.intake.landing import Landing
 from radrelay.intake.object_writer import ObjectWriter
@@ -80,17 +83,47 @@ def serve(core: Core, stop: threading.Event) -> None:
     hospital = hospital_listener(core, prepared.organisation_id)
     settle()
     listener.start()
+    tunnel = Tunnel(core.settings, listener) if listener.speaks_tls else None
     if hospital is not None:
         hospital.start()
     reporting.start()
     try:
         stop.wait()
     finally:
+        if tunnel is not None:
+            tunnel.close()
         if hospital is not None:
             hospital.stop()
         listener.stop()
         reporting.join(REPORTING_S)
         landing.close()
+
+
+class Tunnel:
+    """Takes in DICOM TLS that came through a relay."""
+
+    def __init__(self, settings: Settings, listener: DicomListener) -> None:
+        self._listener = listener
+        self._door = Door(door_of(settings.gateway_dir, "dicom"))
+        self._ending, self._end = socket.socketpair()
+        self._thread = threading.Thread(target=self._run, name="tunnel", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Take no more in."""
+        self._end.send(b"x")
+        self._thread.join()
+        for sock in (self._ending, self._end):
+            sock.close()
+        self._door.close()
+
+    def _run(self) -> None:
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._door.sock, selectors.EVENT_READ)
+            selector.register(self._ending, selectors.EVENT_READ)
+            while all(key.fileobj is not self._ending for key, _ in selector.select()):
+                for one in self._door.arrivals():
+                    self._listener.adopt(one.sock, *one.client)
 
 
 @dataclass(frozen=True)

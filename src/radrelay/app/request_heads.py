@@ -18,6 +18,9 @@ MOST_BYTES = 64 << 10
 LONGEST_S = 30.0
 
 
+Address = tuple[str, int]
+
+
 class _TooLarge(Exception):
     """The head of a request is longer than it may be."""
 
@@ -34,15 +37,25 @@ class BoundedHeads(HttpToolsProtocol):
         self._size = 0
         """Bytes of the head that is being read, as far as its lines are whole."""
         self._late: asyncio.TimerHandle | None = None
+        self._known: tuple[Address, Address, set[BoundedHeads]] | None = None
+
+    def come_from(self, client: Address, server: Address, among: set[BoundedHeads]) -> None:
+        """Take other addresses than the socket's for true, and be counted `among` such connections."""
+        self._known = (client, server, among)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Begin to wait for the first head."""
         super().connection_made(transport)
+        if self._known is not None:
+            self.client, self.server, among = self._known
+            among.add(self)
         self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no longer."""
         self._came()
+        if self._known is not None:
+            self._known[2].discard(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:

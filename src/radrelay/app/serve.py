@@ -58,7 +58,9 @@ def _preloaded(settings: Settings) -> dict[str, Callable[[], int]]:
         importlib.import_module(name)
     gc.collect()
     gc.freeze()  # a collection in a role need not touch, and so copy, what all share
-    return {name: lambda name=name: _run(name, settings) for name in ROLES}  # type: ignore[misc]  # bound now
+    enrolled = any((settings.gateway_dir / "relays").glob("*/agent.pem"))  # as `radrelay agent enrol` leaves it
+    roles = (*ROLES, "agent") if enrolled else ROLES
+    return {name: lambda name=name: _run(name, settings) for name in roles}  # type: ignore[misc]  # bound now
 
 
 def _run(role: str, settings: Settings) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -10,6 +11,7 @@ from typing import Any
 
 import uvicorn
 
+from radrelay.app.agent import is_enrolled
 from radrelay.app.beats import ALIVE, beats
 from radrelay.app.core import Core
 from radrelay.app.prepare import prepare
@@ -20,8 +22,10 @@ from radrelay.app.routing_rules import action_kinds
 from radrelay.app.stored import client_tls
 from radrelay.app.threads import loop
 from radrelay.app.trying import Trials
+from radrelay.app.tunnelled import TLS_CIPHERS, Tunnelled
 from radrelay.dicom import decoder_pool
 from radrelay.errors import Misconfigured, Trouble
+from radrelay.gateway.standing import standing
 from radrelay.intake.landing import Landing
 from radrelay.intake.sources import SourceBook
 from radrelay.network.client import echo
@@ -33,7 +37,6 @@ from radrelay.web.services import EchoAnswer, EchoTarget, RoleState
 
 GRACE_S = 10
 TALLY_S = 10.0
-TLS_CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"  # of TLS 1.2 (BSI TR-02102-2); those of 1.3 are all good
 
 
 def run(settings: Settings) -> int:
@@ -78,7 +81,7 @@ def serve(core: Core, stop: threading.Event) -> None:
         timeout_keep_alive=75,
         **tls_arguments(core.settings.web),
     )
-    server = _Server(config)
+    server = _Server(config, core.settings)
     ending = threading.Thread(
         target=_end_when, args=(server, stop, application.state.feed.close_soon), name="ending", daemon=True
     )
@@ -111,7 +114,27 @@ def tls_arguments(settings: WebSettings) -> dict[str, Any]:
 
 
 class _Server(uvicorn.Server):
-    """Leaves signals to the role."""
+    """Leaves signals to the role, and takes in what comes through a relay, too."""
+
+    def __init__(self, config: uvicorn.Config, settings: Settings) -> None:
+        super().__init__(config)
+        self._settings = settings
+        self._tunnelled: Tunnelled | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to take connections."""
+        await super().startup(sockets)
+
+        def protocol() -> BoundedHeads:
+            return BoundedHeads(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
+
+        self._tunnelled = Tunnelled(self._settings, protocol)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take no more, and let those under way end."""
+        if self._tunnelled is not None:
+            self._tunnelled.close()
+        await super().shutdown(sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -127,7 +150,11 @@ def _end_when(server: uvicorn.Server, stop: threading.Event, close_feed: Callabl
 
 def _roles(core: Core) -> Sequence[RoleState]:
     now = core.clock.now()
-    return [RoleState(beat.name, beat.node, now - beat.at < ALIVE, beat.at) for beat in beats(core.database)]
+    roles = [RoleState(beat.name, beat.node, now - beat.at < ALIVE, beat.at) for beat in beats(core.database)]
+    if is_enrolled(core.settings):  # the agent has no database to beat in
+        here = core.settings.node.name or socket.gethostname()
+        roles.append(RoleState("agent", here, standing(core.settings.gateway_dir, now) is not None))
+    return roles
 
 
 def _echo(core: Core, target: EchoTarget) -> EchoAnswer:

@@ -87,6 +87,7 @@ _ALERTS: dict[str, Code] = {
     "destination": NETWORK_CONFIGURATION,
     "pacs": NETWORK_CONFIGURATION,
     "node": NETWORK_CONFIGURATION,
+    "gateway": NETWORK_CONFIGURATION,
     "preferences": SOFTWARE_CONFIGURATION,
     "display": SOFTWARE_CONFIGURATION,
     "expiry": SOFTWARE_CONFIGURATION,

@@ -93,6 +93,18 @@ class DicomListener:
         for address in self.addresses:
             log.info("listening", host=address.host, port=address.port, tls=address.tls, ae_title=settings.ae_title)
 
+    @property
+    def speaks_tls(self) -> bool:
+        """Say whether connections that begin with TLS can be answered."""
+        return self._tls is not None
+
+    def adopt(self, sock: socket.socket, host: str, port: int) -> None:
+        """Serve a connection that came another way than by our ports, from `host` and `port`; it begins with TLS."""
+        if self._reception is None or self._tls is None:
+            sock.close()
+            return
+        self._reception.adopt(sock, host, port)
+
     def stop(self, grace_s: float = 10.0) -> None:
         """Accept nothing more, let busy associations go on for `grace_s`, end the rest; return when all have ended."""
         self._stopping = True

@@ -11,6 +11,7 @@ import contextlib
 import selectors
 import socket
 import threading
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import monotonic
@@ -62,6 +63,7 @@ class Reception:
         self._waiting: dict[int, Waiting] = {}
         self._wake_reader, self._wake_writer = socket.socketpair()
         self._stopping = threading.Event()
+        self._adopted: deque[Waiting] = deque()
         self._thread = threading.Thread(target=self._run, name="dicom-reception", daemon=True)
 
     def start(self) -> None:
@@ -80,11 +82,17 @@ class Reception:
         for sock in (
             *self._listeners,
             *(one.sock for one in self._waiting.values()),
+            *(one.sock for one in self._adopted),
             self._wake_reader,
             self._wake_writer,
         ):
             sock.close()
         self._selector.close()
+
+    def adopt(self, sock: socket.socket, host: str, port: int) -> None:
+        """Take in a connection that came another way than by a listening socket; it begins with TLS."""
+        self._adopted.append(Waiting(sock, host, port, is_tls=True, until=monotonic() + self._timeout_s))
+        self._wake_writer.send(b"x")
 
     @property
     def waiting(self) -> int:
@@ -97,6 +105,8 @@ class Reception:
             for key, _ in self._selector.select(1.0):
                 sock = key.fileobj
                 if sock is self._wake_reader:
+                    self._wake_reader.recv(READ_BYTES)
+                    self._take_adopted()
                     continue
                 try:
                     if sock in self._listeners:
@@ -118,12 +128,18 @@ class Reception:
                 self._make_room()
                 self._stopping.wait(OUT_OF_FILES_PAUSE_S)
             return
-        sock.setblocking(False)
+        self._await(Waiting(sock, address[0], address[1], self._listeners[listener], monotonic() + self._timeout_s))
+
+    def _take_adopted(self) -> None:
+        while self._adopted:
+            self._await(self._adopted.popleft())
+
+    def _await(self, one: Waiting) -> None:
+        one.sock.setblocking(False)
         if len(self._waiting) >= self._capacity:
             self._make_room()
-        one = Waiting(sock, address[0], address[1], self._listeners[listener], monotonic() + self._timeout_s)
-        self._waiting[sock.fileno()] = one
-        self._selector.register(sock, selectors.EVENT_READ)
+        self._waiting[one.sock.fileno()] = one
+        self._selector.register(one.sock, selectors.EVENT_READ)
 
     def _make_room(self) -> None:
         """Close the connection that has waited longest."""

@@ -26,6 +26,7 @@ from radrelay.settings.base import GIB, HOUR_S, LOOPBACK, MIB, Section
 from radrelay.settings.counting import StatisticsSettings
 from radrelay.settings.elsewhere import DirectorySettings, OidcSettings, is_protected
 from radrelay.settings.fetching import RetrieveSettings
+from radrelay.settings.gateway import AgentSettings, GatewaySettings
 from radrelay.settings.hospital import Hl7Port, Hl7Receiver, Hl7Settings
 from radrelay.settings.keeping import (
     AuditSettings,
@@ -56,12 +57,14 @@ __all__ = [
     "LOOPBACK",
     "MIB",
     "AccessSettings",
+    "AgentSettings",
     "AuditSettings",
     "DatabaseSettings",
     "DecodingSettings",
     "DicomSettings",
     "DirectorySettings",
     "DisplaySettings",
+    "GatewaySettings",
     "Hl7Port",
     "Hl7Receiver",
     "Hl7Settings",
@@ -112,6 +115,8 @@ class Settings(BaseSettings):
     oidc: OidcSettings = OidcSettings()
     dicom: DicomSettings = DicomSettings()
     hl7: Hl7Settings = Hl7Settings()
+    gateway: GatewaySettings = GatewaySettings()
+    agent: AgentSettings = AgentSettings()
     database: DatabaseSettings = DatabaseSettings()
     storage: StorageSettings = StorageSettings()
     keys: KeySettings = KeySettings()
@@ -159,6 +164,21 @@ class Settings(BaseSettings):
     def landing_dir(self) -> Path:
         """Where landing segments are."""
         return self.data_dir / "landing"
+
+    @property
+    def gateway_dir(self) -> Path:
+        """Where the agent's enrolments and its ways to the other roles are, and on a relay what it knows."""
+        return self.data_dir / "gateway"
+
+    @property
+    def public_certificate(self) -> tuple[Path | None, Path | None]:
+        """Chain and key for who comes through a relay: as set, as handed in (one file), or those of the pages."""
+        if self.agent.tls_certificate is not None:
+            return self.agent.tls_certificate, self.agent.tls_key
+        handed_in = self.gateway_dir / "public.pem"
+        if handed_in.exists():
+            return handed_in, handed_in
+        return self.web.tls_certificate, self.web.tls_key
 
     @property
     def log_dir(self) -> Path:

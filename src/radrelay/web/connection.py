@@ -11,6 +11,14 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
+TUNNEL = "radrelay.tunnel"
+"""Extension of the scope of what came through a relay: its address is known from there."""
+
+
+def came_by_tunnel(scope: Scope) -> bool:
+    """Say whether a connection came through a relay."""
+    return TUNNEL in scope.get("extensions", ())
+
 
 def peer_address(scope: Scope, behind_proxy: bool) -> str:
     """Return the client's address; behind a proxy the last that it appended to X-Forwarded-For.
@@ -72,7 +80,7 @@ def is_own_origin(scope: Scope, origin: str, behind_proxy: bool) -> bool:
 def is_from_this_machine(scope: Scope, behind_proxy: bool) -> bool:
     """Say whether a program on this machine asks this machine by a loopback name, with no proxy between."""
     headers = Headers(scope=scope)
-    if behind_proxy or "x-forwarded-for" in headers or "forwarded" in headers:
+    if behind_proxy or came_by_tunnel(scope) or "x-forwarded-for" in headers or "forwarded" in headers:
         return False
     host = urlsplit("//" + headers.get("host", "")).hostname or ""
     return _is_loopback(peer_address(scope, behind_proxy=False)) and (host == "localhost" or _is_loopback(host))

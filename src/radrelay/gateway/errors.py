@@ -1,0 +1,95 @@
+"""What can go wrong between agent and relay."""
+
+from __future__ import annotations
+
+from radrelay.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
+
+
+class PeerGone(Unavailable):
+    """The other side of the tunnel has closed the connection."""
+
+    code = "gateway-peer-gone"
+
+
+class PeerUnclear(Invalid):
+    """The other side of the tunnel says something that is not understood."""
+
+    code = "gateway-peer-unclear"
+
+
+class RelayUnreachable(Unavailable):
+    """The relay does not answer."""
+
+    code = "gateway-relay-unreachable"
+
+
+class RelayUntrusted(Forbidden):
+    """What answers there is not the relay that the code was made by."""
+
+    code = "gateway-relay-untrusted"
+
+
+class CodeRefused(Forbidden):
+    """This enrolment code was used already, is too old, or was never given out."""
+
+    code = "gateway-code-refused"
+
+
+class CertificateRefused(Forbidden):
+    """The relay does not take this site's certificate: expired, revoked, or another relay's."""
+
+    code = "gateway-certificate-refused"
+
+
+class NoSuchSite(NotFound):
+    """The relay knows no site of this name."""
+
+    code = "gateway-no-such-site"
+
+
+class NotEnrolled(NotFound):
+    """This installation is not enrolled at a relay of this address."""
+
+    code = "gateway-not-enrolled"
+
+
+class NameTaken(Conflict):
+    """Another site has this host name or port already."""
+
+    code = "gateway-name-taken"
+
+
+class CertificateUnusable(Invalid):
+    """The certificate is no PEM file."""
+
+    code = "gateway-certificate-unusable"
+
+
+class KeyUnusable(CertificateUnusable):
+    """The key is no PEM file, or is locked by a password."""
+
+    code = "gateway-key-unusable"
+
+
+class KeyOfAnother(CertificateUnusable):
+    """The key belongs to another certificate than the first of the chain."""
+
+    code = "gateway-key-of-another"
+
+
+class ChainOutOfOrder(CertificateUnusable):
+    """The chain is not in order: each certificate is signed by the next."""
+
+    code = "gateway-chain-out-of-order"
+
+
+class CertificateEnded(CertificateUnusable):
+    """The certificate has ended."""
+
+    code = "gateway-certificate-ended"
+
+
+class CertificateNameless(CertificateUnusable):
+    """The certificate names no host."""
+
+    code = "gateway-certificate-nameless"

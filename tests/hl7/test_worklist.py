@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pydicom
@@ -22,12 +23,14 @@ from radrelay import access
 from radrelay.access import Grantee, Right, Target
 from radrelay.app.listen import QueryOnDemand, Reception
 from radrelay.audit.models import AuditEvent
-from radrelay.hl7.models import WorklistItem
+from radrelay.hl7 import forget_patient, forget_patients
+from radrelay.hl7.models import Hl7Patient, WorklistItem
+from radrelay.hl7.worklist import forget_items
 from radrelay.intake.sources import SourceBook
 from radrelay.network.listener import DicomListener
 from radrelay.network.ports import Services
 from radrelay.settings import DicomSettings
-from tests.hl7.hospital import Hospital, hospital
+from tests.hl7.hospital import ISSUER, Hospital, hospital
 from tests.hl7.samples import adt, merge
 
 STEP = "ScheduledProcedureStepSequence[0]."
@@ -282,3 +285,24 @@ def test_names_are_found_in_other_character_sets_and_cases_and_what_is_not_asked
         (answer,) = ask(port, out, "ScheduledProcedureStepSequence").answers
         assert answer.ScheduledProcedureStepSequence[0].ScheduledProcedureStepStatus == "SCHEDULED"
         assert not ask(port, out, STEP + "ScheduledProcedureStepStartDate=2026030").answers
+
+
+def test_what_is_erased_of_a_patient_and_what_is_old_is_kept_no_longer(there: Hospital) -> None:
+    there.tell(adt("A01", "1"), order(number="1"), adt("A01", "2", "81"), order(number="2", patient="81"))
+    with there.database.write() as session:
+        forget_patient(session, there.org, ISSUER, "4711")
+        assert [one.patient_id for one in session.scalars(sa.select(WorklistItem))] == ["81"]
+        assert [one.patient_id for one in session.scalars(sa.select(Hl7Patient))] == ["81"]
+        later = there.clock.now() + timedelta(days=40)
+        assert (forget_items(session, later, 60), forget_patients(session, later, 366)) == (0, 0)
+        assert (forget_items(session, later, 30), forget_patients(session, later, 30)) == (1, 1)
+
+
+def test_no_message_of_other_systems_is_more_than_the_program_can_bear(there: Hospital, shared_data: Path) -> None:
+    corpus = sorted((shared_data / "hl7").rglob("*.hl7"))
+    assert len(corpus) > 60
+    there.tell(*(one.read_bytes() for one in corpus))
+    found = [(row.state, row.error_code, row.type) for row in there.messages()]
+    assert {one[0] for one in found} <= {"done", "failed", "kept", "refused"}
+    assert not [one for one in found if one[1] == "error"]
+    assert len([one for one in found if one[0] == "done" and one[2].startswith("ADT")]) >= 10

@@ -67,7 +67,15 @@ def serve(core: Core, stop: threading.Event) -> None:
     reporting = threading.Thread(target=promised.run, args=(stop,), name="commitments", daemon=True)
     listener = DicomListener(
         core.settings.dicom,
-        Services(reception, reception, query=query, commitments=promised, worklist=query, retrieve_ae=book.retrieve_ae),
+        Services(
+            reception,
+            reception,
+            query=query,
+            commitments=promised,
+            worklist=query,
+            performed_steps=query,
+            retrieve_ae=book.retrieve_ae,
+        ),
     )
     hospital = open_listener(core, prepared.organisation_id)
     settle()
@@ -143,6 +151,14 @@ class QueryOnDemand:
     def items(self, peer: Peer, keys: Sequence[Key]) -> Iterator[Sequence[Element]]:
         """Yield worklist items."""
         return self._query(peer).items(peer, keys)
+
+    def create(self, peer: Peer, sop_uid: str, keys: Sequence[Key]) -> None:
+        """Keep a step that begins."""
+        self._query(peer).create(peer, sop_uid, keys)
+
+    def change(self, peer: Peer, sop_uid: str, keys: Sequence[Key]) -> None:
+        """Keep what is said further of a step."""
+        self._query(peer).change(peer, sop_uid, keys)
 
     def retrieve(self, peer: Peer, query: Query, destination: str = "") -> Sequence[RetrieveItem]:
         """Return the instances that the unique keys name."""

@@ -71,7 +71,8 @@ COMMANDS = {
 }  # fmt: skip
 LISTENER = {
     "data-set-too-long", "identifier-malformed", "identifier-mismatch", "query-refused", "report-refused",
-    "too-many-commitments", "too-many-matches", "wrong-context",
+    "step-ended", "step-incomplete", "step-known", "step-unknown", "too-many-commitments", "too-many-matches",
+    "wrong-context",
 }  # fmt: skip
 DICOMWEB = {
     "bad-frame-list", "bad-matching-key", "bad-metadata", "bad-multipart", "bad-query", "bad-rendering",

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pydicom
@@ -17,17 +18,21 @@ import pytest
 import sqlalchemy as sa
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian
+from pynetdicom import AE
+from pynetdicom.sop_class import ModalityPerformedProcedureStep  # type: ignore[attr-defined]  # made on import
 
 from radrelay import access
 from radrelay.access import Grantee, Right, Target
 from radrelay.app.listen import QueryOnDemand, Reception
 from radrelay.audit.models import AuditEvent
-from radrelay.hl7.models import WorklistItem
+from radrelay.hl7 import forget_patient, forget_patients
+from radrelay.hl7.models import Hl7Patient, PerformedStep, WorklistItem
+from radrelay.hl7.worklist import forget_items
 from radrelay.intake.sources import SourceBook
 from radrelay.network.listener import DicomListener
 from radrelay.network.ports import Services
 from radrelay.settings import DicomSettings
-from tests.hl7.hospital import Hospital, hospital
+from tests.hl7.hospital import ISSUER, Hospital, hospital
 from tests.hl7.samples import adt, merge
 
 STEP = "ScheduledProcedureStepSequence[0]."
@@ -136,7 +141,8 @@ def listening(there: Hospital, *granted: str) -> Iterator[int]:
     reception = Reception(there.landing, book)
     query = QueryOnDemand(there.core, book)
     listener = DicomListener(
-        DicomSettings.model_validate({"port": 0}), Services(reception, reception, query=query, worklist=query)
+        DicomSettings.model_validate({"port": 0}),
+        Services(reception, reception, query=query, worklist=query, performed_steps=query),
     )
     listener.start()
     try:
@@ -282,3 +288,80 @@ def test_names_are_found_in_other_character_sets_and_cases_and_what_is_not_asked
         (answer,) = ask(port, out, "ScheduledProcedureStepSequence").answers
         assert answer.ScheduledProcedureStepSequence[0].ScheduledProcedureStepStatus == "SCHEDULED"
         assert not ask(port, out, STEP + "ScheduledProcedureStepStartDate=2026030").answers
+
+
+def test_what_is_erased_of_a_patient_and_what_is_old_is_kept_no_longer(there: Hospital) -> None:
+    there.tell(adt("A01", "1"), order(number="1"), adt("A01", "2", "81"), order(number="2", patient="81"))
+    with there.database.write() as session:
+        forget_patient(session, there.org, ISSUER, "4711")
+        assert [one.patient_id for one in session.scalars(sa.select(WorklistItem))] == ["81"]
+        assert [one.patient_id for one in session.scalars(sa.select(Hl7Patient))] == ["81"]
+        later = there.clock.now() + timedelta(days=40)
+        assert (forget_items(session, later, 60), forget_patients(session, later, 366)) == (0, 0)
+        assert (forget_items(session, later, 30), forget_patients(session, later, 30)) == (1, 1)
+
+
+def test_no_message_of_other_systems_is_more_than_the_program_can_bear(there: Hospital, shared_data: Path) -> None:
+    corpus = sorted((shared_data / "hl7").rglob("*.hl7"))
+    assert len(corpus) > 60
+    there.tell(*(one.read_bytes() for one in corpus))
+    found = [(row.state, row.error_code, row.type) for row in there.messages()]
+    assert {one[0] for one in found} <= {"done", "failed", "kept", "refused"}
+    assert not [one for one in found if one[1] == "error"]
+    assert len([one for one in found if one[0] == "done" and one[2].startswith("ADT")]) >= 10
+
+
+def step(status: str, study_uid: str = "1.2.826.1", step_id: str = "S1", patient: str = "4711") -> Dataset:
+    """Return what a modality says of a step that it performs."""
+    said, of = Dataset(), Dataset()
+    said.PerformedProcedureStepStatus, said.PatientID, said.Modality = status, patient, "CT"
+    of.StudyInstanceUID, of.AccessionNumber, of.ScheduledProcedureStepID = study_uid, "A1", step_id
+    said.ScheduledStepAttributesSequence = [of]
+    return said
+
+
+def test_what_modalities_perform_is_kept_and_ends_the_items_that_it_is_of(there: Hospital) -> None:
+    there.tell(order(number="1", step="S1"), order(number="1", step="S2", control_id="b"), order(number="2", step="S1"))
+    ended = Dataset()
+    ended.PerformedProcedureStepStatus = "COMPLETED"
+    wrong = Dataset()
+    wrong.PerformedProcedureStepStatus = "DISCONTINUED"
+    wrong.PerformedProcedureStepDiscontinuationReasonCodeSequence = [Dataset()]
+    wrong.PerformedProcedureStepDiscontinuationReasonCodeSequence[0].CodeValue = "110514"
+
+    def of_steps() -> list[str]:
+        return [one.state for one in items(there)]
+
+    with listening(there, "CT_A") as port:
+        entity = AE("CT_A")
+        entity.add_requested_context(ModalityPerformedProcedureStep)
+        said = entity.associate("127.0.0.1", port, ae_title="RADRELAY")
+
+        def create(uid: str, data: Dataset) -> int:
+            return int(said.send_n_create(data, ModalityPerformedProcedureStep, uid)[0].Status)
+
+        def change(uid: str, data: Dataset) -> int:
+            return int(said.send_n_set(data, ModalityPerformedProcedureStep, uid)[0].Status)
+
+        assert create("1.2.9.1", step("COMPLETED")) == 0x0120
+        assert create("1.2.9.1", step("IN PROGRESS")) == 0
+        assert of_steps() == ["started", "scheduled", "scheduled"]
+        assert create("1.2.9.1", step("IN PROGRESS")) == 0x0111
+        assert change("1.2.9.7", ended) == 0x0112
+        assert create("1.2.9.2", step("IN PROGRESS", "1.2.826.2", patient="81")) == 0
+        assert of_steps() == ["started", "scheduled", "scheduled"], "another patient's step touches nothing"
+        assert change("1.2.9.1", ended) == 0
+        assert change("1.2.9.1", ended) == 0x0110
+        assert create("1.2.9.3", step("IN PROGRESS", step_id="S2")) == 0
+        assert change("1.2.9.3", wrong) == 0
+        assert of_steps() == ["done", "scheduled", "scheduled"], "the wrong entry was chosen: it is still to be done"
+        said.release()
+        stranger = AE("CT_B")
+        stranger.add_requested_context(ModalityPerformedProcedureStep)
+        said = stranger.associate("127.0.0.1", port, ae_title="RADRELAY")
+        assert create("1.2.9.4", step("IN PROGRESS")) == 0x0124
+        said.release()
+    with there.database.read() as session:
+        kept = session.scalars(sa.select(PerformedStep).order_by(PerformedStep.sop_uid)).all()
+        assert [one.state for one in kept] == ["COMPLETED", "IN PROGRESS", "DISCONTINUED"]
+        assert '"00080060": ["CS", "CT"]' in kept[0].said

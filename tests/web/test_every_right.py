@@ -24,7 +24,17 @@ from radrelay.app.core import Core
 from radrelay.app.query import ArchiveQuery
 from radrelay.archive.models import Instance
 from radrelay.errors import Forbidden
-from radrelay.network.ports import CommitmentPort, Key, Peer, Query, QueryPort, Reference, Services, WorklistPort
+from radrelay.network.ports import (
+    CommitmentPort,
+    Key,
+    Peer,
+    PerformedStepPort,
+    Query,
+    QueryPort,
+    Reference,
+    Services,
+    WorklistPort,
+)
 from tests.web.conftest import Login, WebSite, close_site, open_site
 from tests.web.test_every_route import (
     BODIES,
@@ -270,7 +280,7 @@ def test_nothing_of_the_study_is_on_the_pages_of_who_may_not_see(scene: Scene) -
 
 # --- DICOM ---------------------------------------------------------------------------------------------------------
 
-SERVICES = {"storage", "admission", "query", "commitments", "worklist", "retrieve_ae"}
+SERVICES = {"storage", "admission", "query", "commitments", "worklist", "performed_steps", "retrieve_ae"}
 QUERIES = {"find", "retrieve", "require_retrieval", "move_destination", "committed"}
 LEVELS = {
     "patient": ("PATIENT", "STUDY", "SERIES", "IMAGE"),
@@ -349,12 +359,16 @@ def test_no_service_of_dicom_is_new_to_this_test() -> None:
     assert {name for name in vars(QueryPort) if not name.startswith("_")} == QUERIES
     assert {name for name in vars(CommitmentPort) if not name.startswith("_")} == {"remember", "reported", "unreported"}
     assert {name for name in vars(WorklistPort) if not name.startswith("_")} == {"items"}
+    assert {name for name in vars(PerformedStepPort) if not name.startswith("_")} == {"create", "change"}
 
 
 def test_worklist_is_for_who_was_granted_it_for_the_whole_organisation(scene: Scene, port: ArchiveQuery) -> None:
     for title in ("STRANGER", "EXPIRED", "SEES", "ALL"):  # ALL has the right, but to one study alone
         with pytest.raises(Forbidden):
             list(port.items(peer(title), ()))
+        for take in (port.create, port.change):
+            with pytest.raises(Forbidden):
+                take(peer(title), "1.2.3", ())
     with scene.site.database.write() as session:
         organisation, now = scene.site.organisation_id, scene.site.clock.now()
         grantee = Grantee("ae", "MODALITY")

@@ -60,6 +60,7 @@ const de: Record<keyof typeof en, string> = {
   'audit.action.hl7.send': 'Befund per HL7 gesendet',
   'audit.kind.hl7': 'HL7-Nachricht',
   'audit.action.hl7.file': 'Befund aus HL7 abgelegt',
+  'audit.action.worklist.perform': 'Untersuchungsschritt, wie das Gerät meldet',
   'audit.action.worklist.search': 'Arbeitsliste abgefragt',
   'audit.action.study.coerce': 'Studie nach HL7 geändert',
   'audit.action.study.delete': 'Studie gelöscht',

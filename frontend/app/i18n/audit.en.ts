@@ -58,6 +58,7 @@ export default {
   'audit.action.hl7.send': 'Report sent by HL7',
   'audit.kind.hl7': 'HL7 message',
   'audit.action.hl7.file': 'Report filed from HL7',
+  'audit.action.worklist.perform': 'Step performed, as a modality says',
   'audit.action.worklist.search': 'Worklist asked for',
   'audit.action.study.coerce': 'Study changed as HL7 says',
   'audit.action.study.delete': 'Study deleted',

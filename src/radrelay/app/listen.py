@@ -77,6 +77,7 @@ def serve(core: Core, stop: threading.Event) -> None:
             commitments=promised,
             worklist=query,
             reports=promised,
+            performed_steps=query,
             retrieve_ae=book.retrieve_ae,
         ),
     )
@@ -193,6 +194,14 @@ class QueryOnDemand:
     def items(self, peer: Peer, keys: Sequence[Key]) -> Iterator[Sequence[Element]]:
         """Yield worklist items."""
         return self._query(peer).items(peer, keys)
+
+    def create(self, peer: Peer, sop_uid: str, keys: Sequence[Key]) -> None:
+        """Keep a step that begins."""
+        self._query(peer).create(peer, sop_uid, keys)
+
+    def change(self, peer: Peer, sop_uid: str, keys: Sequence[Key]) -> None:
+        """Keep what is said further of a step."""
+        self._query(peer).change(peer, sop_uid, keys)
 
     def retrieve(self, peer: Peer, query: Query, destination: str = "") -> Sequence[RetrieveItem]:
         """Return the instances that the unique keys name."""

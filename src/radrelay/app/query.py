@@ -20,7 +20,8 @@ from radrelay.archive.instances import alive, find_instances
 from radrelay.archive.models import Instance, Study
 from radrelay.archive.reader import InstanceReader
 from radrelay.errors import Forbidden, OutOfResources
-from radrelay.hl7.worklist import Seeker, find_items
+from radrelay.hl7.models import PerformedStep
+from radrelay.hl7.worklist import Seeker, change_step, create_step, find_items
 from radrelay.intake.models import Quarantined
 from radrelay.network.ports import Element, ElementValue, Key, Node, Peer, Query, Reference
 from radrelay.network.query_provider import LEVELS, UNIQUE_KEYS, IdentifierMismatch
@@ -83,12 +84,39 @@ class ArchiveQuery:
     def items(self, peer: Peer, keys: Sequence[Key]) -> Iterator[Sequence[Element]]:
         """Yield the worklist items that match, to a modality that was granted the worklist; on record."""
         with self._core.database.read() as session:
-            reach = self._scope(session, peer, Right.WORKLIST)
-        if reach.identity != "clear" or not reach.everything:  # it names all who are awaited, not one study's patient
-            raise Forbidden(f"{peer.calling_ae} may not ask for the worklist")
+            self._require_worklist(session, peer)
         self._note(peer, [("worklist.search", ("", ""), {}, None)])
         own_only = self._core.settings.hl7.worklist_own_only
         yield from find_items(self._core.database, Seeker(self._organisation_id, peer.calling_ae, own_only), keys)
+
+    def create(self, peer: Peer, sop_uid: str, keys: Sequence[Key]) -> None:
+        """Keep a step that a modality begins to perform; on record."""
+        with self._core.database.write() as session:
+            self._require_worklist(session, peer)
+            row = create_step(session, self._organisation_id, peer.calling_ae, sop_uid, keys, self._core.clock.now())
+            self._note_step(session, peer, row)
+
+    def change(self, peer: Peer, sop_uid: str, keys: Sequence[Key]) -> None:
+        """Keep what a modality says further of a step; on record."""
+        with self._core.database.write() as session:
+            self._require_worklist(session, peer)
+            row = change_step(session, self._organisation_id, sop_uid, keys, self._core.clock.now())
+            self._note_step(session, peer, row)
+
+    def _require_worklist(self, session: Session, peer: Peer) -> None:
+        reach = self._scope(session, peer, Right.WORKLIST)
+        if reach.identity != "clear" or not reach.everything:  # it names all who are awaited, not one study's patient
+            raise Forbidden(f"{peer.calling_ae} may not ask for the worklist")
+
+    def _note_step(self, session: Session, peer: Peer, row: PerformedStep) -> None:
+        record = audit.AuditRecord(
+            action="worklist.perform",
+            principal=self._principal(peer),
+            detail={"state": row.state},
+            patient=(row.patient_issuer, row.patient_id, "") if row.patient_id else None,
+            correlation_id=peer.association_id,
+        )
+        audit.record(session, record)
 
     def retrieve(self, peer: Peer, query: Query, destination: str = "") -> Sequence[StoredItem]:
         """Return the instances that the keys name, within what the device may fetch; on record with their destination.

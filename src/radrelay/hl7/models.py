@@ -152,3 +152,26 @@ class WorklistItem(Owned, Base):
     said_at: Mapped[datetime] = mapped_column(Instant)
     created_at: Mapped[datetime] = mapped_column(Instant)
     changed_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class PerformedStep(Owned, Base):
+    """What a modality says of a step that it performs (MPPS). `state` is DICOM's; `said` all attributes (JSON)."""
+
+    __tablename__ = "performed_step"
+    __table_args__ = (
+        Index("ux_performed_step", "organisation_id", "sop_uid", unique=True),
+        Index("ix_performed_step_patient", "organisation_id", "patient_id"),
+        Index("ix_performed_step_changed", "changed_at"),
+    )
+
+    sop_uid: Mapped[str] = mapped_column(String(64))
+    calling_ae: Mapped[str] = mapped_column(String(16))
+    state: Mapped[str] = mapped_column(String(16))
+    patient_id: Mapped[str] = mapped_column(String(64))
+    patient_issuer: Mapped[str] = mapped_column(String(64))
+    study_uid: Mapped[str] = mapped_column(String(64))
+    accession_number: Mapped[str] = mapped_column(String(16))
+    step_ids: Mapped[str] = mapped_column(Text)  # JSON: of the scheduled steps
+    said: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    changed_at: Mapped[datetime] = mapped_column(Instant)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from radrelay.hl7.errors import MessageNotFound, NothingToReplay
 from radrelay.hl7.keeping import WAITING, Inbox, names_of
-from radrelay.hl7.models import Hl7Message, Hl7Patient, WorklistItem
+from radrelay.hl7.models import Hl7Message, Hl7Patient, PerformedStep, WorklistItem
 from radrelay.hl7.sealing import Seal
 
 MOST_LISTED = 200
@@ -164,6 +164,12 @@ def forget_patient(session: Session, organisation_id: uuid.UUID, issuer: str, pa
         sa.delete(WorklistItem).where(
             WorklistItem.organisation_id == organisation_id, WorklistItem.patient_issuer == issuer,
             WorklistItem.patient_id == patient_id,
+        )
+    )  # fmt: skip
+    session.execute(
+        sa.delete(PerformedStep).where(
+            PerformedStep.organisation_id == organisation_id, PerformedStep.patient_id == patient_id,
+            PerformedStep.patient_issuer.in_(("", issuer)),
         )
     )  # fmt: skip
     named = sa.or_(Hl7Message.patient_id == patient_id, Hl7Message.prior_patient_id == patient_id)

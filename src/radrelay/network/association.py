@@ -31,6 +31,7 @@ from radrelay.network.errors import (
 )
 from radrelay.network.limits import IDENTIFIER_BYTES, Limits
 from radrelay.network.negotiation import Context, negotiate, refuse
+from radrelay.network.performed import PerformedStepProvider
 from radrelay.network.ports import Peer, Services
 from radrelay.network.query_provider import QueryProvider
 from radrelay.network.retrieve_provider import RetrieveProvider
@@ -170,6 +171,9 @@ class Association:
             handlers[command.C_FIND_RQ] = QueryProvider(session, query).find
             handlers[command.C_MOVE_RQ] = retrieve.move
             handlers[command.C_GET_RQ] = retrieve.get
+            if self._services.performed_steps:
+                steps = PerformedStepProvider(session, self._services.performed_steps)
+                handlers[command.N_CREATE_RQ], handlers[command.N_SET_RQ] = steps.create, steps.change
             commitments = self._services.commitments
             if commitments:
                 handlers[command.N_ACTION_RQ] = CommitmentProvider(session, query, commitments).action

@@ -241,6 +241,18 @@ class WorklistPort(Protocol):
         ...
 
 
+class PerformedStepPort(Protocol):
+    """Keeps what modalities say of the steps that they perform; what it raises refuses the request."""
+
+    def create(self, peer: Peer, sop_uid: str, keys: Sequence[Key]) -> None:
+        """Keep a step that begins, durable on return (PS3.4 F.7.2.1)."""
+        ...
+
+    def change(self, peer: Peer, sop_uid: str, keys: Sequence[Key]) -> None:
+        """Keep what is said further of a step, durable on return (PS3.4 F.7.2.2)."""
+        ...
+
+
 class CommitmentPort(Protocol):
     """Keeps storage commitment requests until their report was answered, whatever happens to this process."""
 
@@ -287,5 +299,6 @@ class Services:
     commitments: CommitmentPort | None = None
     worklist: WorklistPort | None = None
     reports: ReportPort | None = None
+    performed_steps: PerformedStepPort | None = None
     retrieve_ae: Callable[[str], str] = str
     """Gives the AE title that what is found is fetched by, of the title that was called; by itself that same one."""

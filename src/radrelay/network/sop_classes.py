@@ -25,6 +25,7 @@ class Service(Enum):
     GET = "Query/Retrieve, GET"
     COMMITMENT = "Storage Commitment"
     WORKLIST = "Modality Worklist"
+    PERFORMED_STEP = "Modality Performed Procedure Step"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
 STUDY_ROOT_MOVE = "1.2.840.10008.5.1.4.1.2.2.2"
 STUDY_ROOT_GET = "1.2.840.10008.5.1.4.1.2.2.3"
 MODALITY_WORKLIST = "1.2.840.10008.5.1.4.31"
+PERFORMED_STEP = "1.2.840.10008.3.1.2.3.3"
 
 SERVED = (
     SopClass(VERIFICATION, "Verification", Service.VERIFICATION),
@@ -59,6 +61,7 @@ SERVED = (
     SopClass(STUDY_ROOT_MOVE, "Study Root Query/Retrieve Information Model - MOVE", Service.MOVE, "study"),
     SopClass(STUDY_ROOT_GET, "Study Root Query/Retrieve Information Model - GET", Service.GET, "study"),
     SopClass(COMMITMENT_PUSH, "Storage Commitment Push Model", Service.COMMITMENT),
+    SopClass(PERFORMED_STEP, "Modality Performed Procedure Step", Service.PERFORMED_STEP),
     SopClass(MODALITY_WORKLIST, "Modality Worklist Information Model - FIND", Service.WORKLIST),
 )
 SERVED_BY_UID = {sop_class.uid: sop_class for sop_class in SERVED}

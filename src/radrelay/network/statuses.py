@@ -27,7 +27,9 @@ CANCELLED = 0xFE00
 PENDING = 0xFF00
 PENDING_UNSUPPORTED_KEYS = 0xFF01
 PROCESSING_FAILURE = 0x0110
+DUPLICATE_SOP_INSTANCE = 0x0111
 NO_SUCH_INSTANCE = 0x0112
+MISSING_ATTRIBUTE = 0x0120
 INVALID_ARGUMENT = 0x0115
 NO_SUCH_SOP_CLASS = 0x0118
 CLASS_INSTANCE_CONFLICT = 0x0119
@@ -140,6 +142,20 @@ STATUSES = (
     Status(
         "C-MOVE, C-GET", CANNOT_UNDERSTAND, "failure", "Unable to process", "the identifier is malformed or missing"
     ),
+    Status("N-CREATE, N-SET", SUCCESS, "success", "Success", "what was said of the performed step is durable"),
+    Status(
+        "N-CREATE, N-SET",
+        NOT_AUTHORISED,
+        "failure",
+        "Not authorised",
+        "this caller was not granted the worklist",
+    ),
+    Status("N-CREATE", DUPLICATE_SOP_INSTANCE, "failure", "Duplicate SOP instance", "the step is known"),
+    Status(
+        "N-CREATE", MISSING_ATTRIBUTE, "failure", "Missing attribute", "not IN PROGRESS, or nothing scheduled named"
+    ),
+    Status("N-SET", NO_SUCH_INSTANCE, "failure", "No such SOP instance", "the step is not known"),
+    Status("N-SET", PROCESSING_FAILURE, "failure", "Processing failure", "the step has ended, or an unforeseen fault"),
     Status("N-ACTION", SUCCESS, "success", "Success", "the commitment request was taken; an N-EVENT-REPORT follows"),
     Status("N-ACTION", PROCESSING_FAILURE, "failure", "Processing failure", "an unforeseen fault"),
     Status(

@@ -251,6 +251,10 @@ KEPT: dict[str, Kept] = {
         " visit_number admitted_at discharged_at into_issuer into_patient_id merged_at told_at", _patient,
         untold="port into_port message_id visit_at changed_at", why=WORKING,
     ),
+    "performed_step": _kept(
+        "sop_uid calling_ae state patient_id patient_issuer study_uid accession_number step_ids said created_at"
+        " changed_at", _patient,
+    ),
     "worklist_item": _kept(
         "patient_issuer patient_id patient_name patient_birth_date patient_sex visit_number patient_location"
         " placer_number filler_number accession_number requested_procedure_id step_id study_uid procedure_code"

@@ -6,5 +6,16 @@ It stands beside HL7, for orders are all that it is made of; the network knows i
 from radrelay.hl7.worklist.answering import Seeker, find_items, known_attributes
 from radrelay.hl7.worklist.matching import Item, matches
 from radrelay.hl7.worklist.ordering import OrderBook, forget_items
+from radrelay.hl7.worklist.performing import change_step, create_step
 
-__all__ = ["Item", "OrderBook", "Seeker", "find_items", "forget_items", "known_attributes", "matches"]
+__all__ = [
+    "Item",
+    "OrderBook",
+    "Seeker",
+    "change_step",
+    "create_step",
+    "find_items",
+    "forget_items",
+    "known_attributes",
+    "matches",
+]

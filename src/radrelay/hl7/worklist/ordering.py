@@ -17,7 +17,7 @@ from radrelay.clock import Clock
 from radrelay.errors import RadrelayError
 from radrelay.hl7.content import Content, Order, Patient
 from radrelay.hl7.errors import ControlUnknown, OrderNumberTooLong, OrderOfAnother
-from radrelay.hl7.models import Hl7Patient, WorklistItem
+from radrelay.hl7.models import Hl7Patient, PerformedStep, WorklistItem
 from radrelay.hl7.patients.coercing import names_the_same
 from radrelay.hl7.patients.handling import said_at
 from radrelay.hl7.patients.keeping import find_patient, survivor, told
@@ -129,6 +129,7 @@ def forget_items(session: Session, now: datetime, keep_days: int) -> int:
     )
     if ids:
         session.execute(sa.delete(WorklistItem).where(WorklistItem.id.in_(ids)))
+    session.execute(sa.delete(PerformedStep).where(PerformedStep.changed_at < over))
     return len(ids)
 
 

@@ -774,6 +774,26 @@ def tables() -> None:
     op.create_index("ix_worklist_item_placer", "worklist_item", ["organisation_id", "placer_number"], unique=False)
     op.create_index("ix_worklist_item_study", "worklist_item", ["organisation_id", "study_uid"], unique=False)
     op.create_table(
+        "performed_step",
+        sa.Column("sop_uid", sa.String(length=64), nullable=False),
+        sa.Column("calling_ae", sa.String(length=16), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("patient_id", sa.String(length=64), nullable=False),
+        sa.Column("patient_issuer", sa.String(length=64), nullable=False),
+        sa.Column("study_uid", sa.String(length=64), nullable=False),
+        sa.Column("accession_number", sa.String(length=16), nullable=False),
+        sa.Column("step_ids", sa.Text(), nullable=False),
+        sa.Column("said", sa.Text(), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("changed_at", Instant(), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_performed_step")),
+    )
+    op.create_index("ix_performed_step_changed", "performed_step", ["changed_at"], unique=False)
+    op.create_index("ix_performed_step_patient", "performed_step", ["organisation_id", "patient_id"], unique=False)
+    op.create_index("ux_performed_step", "performed_step", ["organisation_id", "sop_uid"], unique=True)
+    op.create_table(
         "holding",
         sa.Column("study_id", Id(), nullable=False),
         sa.Column("source_id", Id(), nullable=False),

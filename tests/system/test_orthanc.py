@@ -10,8 +10,8 @@ import pytest
 
 from radrelay.dicom.phantoms import Kind
 from tests.system.installation import Installation, tool, until
-from tests.system.peers import Orthanc, orthanc, storescp
-from tests.system.samples import Sample, data_set_of, digests, phantom_files
+from tests.system.peers import Orthanc, Storescp, orthanc, storescp
+from tests.system.samples import Sample, data_set_of, digests, phantom_files, received
 
 
 @pytest.fixture(scope="module")
@@ -192,3 +192,47 @@ def test_a_worker_killed_in_mid_delivery_sends_what_is_missing_and_little_twice(
         there = [data_set_of(path.read_bytes()) for path in receiver.folder.iterdir()]
     assert digests(there) == digests(item.data_set for item in samples)
     assert len(there) <= len(samples) + 2
+def test_rules_forward_what_a_device_sends_to_two_nodes_and_send_back_nothing_to_where_it_came_from(
+    radrelay: Installation, pacs: Orthanc, destination: dict[str, Any], receiver: Storescp, tmp_path: Path
+) -> None:
+    wanted = {"name": "Archive", "ae_title": "STORESCP", "host": "127.0.0.1", "port": receiver.port}
+    archive = radrelay.send("POST", "/api/destinations", wanted)
+    scanner = [{"field": "calling_ae", "test": "is", "values": ["CT1", "ORTHANC"]}]
+    rules = [
+        radrelay.send("POST", "/api/routing-rules", {
+            "name": name, "when": scanner, "actions": [{"kind": "forward", "destination_id": to["id"]}],
+        })
+        for name, to in (("To the archive", archive), ("To the PACS", destination))
+    ]  # fmt: skip
+    samples = phantom_files(tmp_path / "scanner", "ct-head", seed=91)
+    tool("storescu", "-aet", "CT1", "localhost", radrelay.dicom_port, *[item.path for item in samples])
+    until(lambda: same(pacs, samples), "the PACS to have what the device sent", 60)
+    until(lambda: received(receiver.folder) == digests(item.data_set for item in samples), "the archive, too", 60)
+    theirs = phantom_files(tmp_path / "pacs", "mr-head", seed=92)
+    names = [pacs.post("/instances", item.path.read_bytes())["ID"] for item in theirs]
+    pacs.post("/modalities/radrelay/store", names)
+    both = digests(item.data_set for item in samples + theirs)
+    until(lambda: received(receiver.folder) == both, "the archive to have what the PACS sent", 60)
+    assert effects(radrelay, theirs[0].study) == {
+        "To the archive": ("done", ""), "To the PACS": ("skipped", "came-from-there")
+    }  # fmt: skip
+    sent = {
+        one["study_id"] for one in radrelay.get("/api/deliveries")["deliveries"] if one["requested_by"] == "To the PACS"
+    }
+    listed = radrelay.study(samples[0].study)
+    assert listed is not None
+    assert sent == {listed["id"]}
+    for one in rules:
+        radrelay.send("DELETE", f"/api/routing-rules/{one['id']}")
+
+
+def effects(radrelay: Installation, study: str) -> dict[str, tuple[str, str]]:
+    """Return what each rule's one action came to with a study, once both have met it."""
+
+    def met() -> list[dict[str, Any]]:
+        listed = radrelay.study(study)
+        found = radrelay.get(f"/api/studies/{listed['id']}/rules")["rules"] if listed else []
+        return found if len(found) == 2 else []
+
+    found = until(met, "both rules to meet the study", 60)
+    return {one["name"]: (one["effects"][0]["state"], one["effects"][0]["reason"]) for one in found}

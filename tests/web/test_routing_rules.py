@@ -76,6 +76,16 @@ def test_a_rule_is_tried_made_and_tells_what_it_did_with_a_study(site: WebSite, 
     assert {"routing-rule.make", "routing-rule.try", "study.correct", "study.hold", "study.rules"} <= set(actions)
 
 
+def test_what_a_rule_shows_stands_among_a_studys_releases_as_given_by_it(site: WebSite, sees_all: Login) -> None:
+    root = sees_all
+    made(root, "grants", grantee_kind="role", grantee_id="admin", target_kind="organisation", rights=["share"])
+    ward = made(root, "groups", name="Ward 3")
+    made(root, "routing-rules", name="To the ward", actions=[{"kind": "show", "group_id": ward["id"], "days": 2}])
+    complete(site)
+    releases = root.http.get(f"/api/studies/{only_study(root)['id']}/releases").json()["releases"]
+    assert [(one["to"]["name"], one["origin"], one["rule"]) for one in releases] == [("Ward 3", "rule", "To the ward")]
+
+
 def test_rules_are_put_in_order_changed_switched_and_deleted_with_all_they_were_kept(
     site: WebSite, root: Login
 ) -> None:

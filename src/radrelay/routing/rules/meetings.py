@@ -77,6 +77,16 @@ def meet(session: Session, rule: Rule, study_id: uuid.UUID, why: tuple[Answered,
     return row
 
 
+def rules_behind(session: Session, organisation_id: uuid.UUID, study_id: uuid.UUID) -> dict[uuid.UUID, str]:
+    """Return the names of the rules that gave grants on a study, by grant; also of those that are no more."""
+    return {
+        uuid.UUID(effect.facts["grant"]): met.rule_name
+        for met in meetings_of(session, organisation_id, study_id)
+        for effect in met.effects
+        if "grant" in effect.facts
+    }
+
+
 def noted(row: RuleMeeting, action: Wanted) -> Mapping[str, Any] | None:
     """Return what is noted of an action as it was done last; none if it never was."""
     found: dict[str, Any] | None = json.loads(row.effects).get(digest_of(action))

@@ -18,6 +18,7 @@ from radrelay import access
 from radrelay.access import GUEST, Grantee, GrantView, Principal, Right, Target
 from radrelay.access.errors import BeyondOwn
 from radrelay.errors import NotFound
+from radrelay.routing.rules import meetings
 from radrelay.web import trail
 from radrelay.web.api.grants import names_for, require_future, require_grantee, told
 from radrelay.web.authentication import Authenticated, Services
@@ -99,6 +100,7 @@ def list_releases(request: Request, services: Services, principal: Authenticated
         glass = _opened(services, session, principal, study_id)
         names = names_for(services, session, principal, [*views, *glass])
         rules = access.rules_behind(session, [view.id for view in views])
+        rules |= meetings.rules_behind(session, principal.organisation_id, study_id)
         opened = [
             OpenedByGlass(id=one.id, name=names.of("account", one.grantee.id), at=one.created_at, ends_at=one.ends_at)
             for one in glass

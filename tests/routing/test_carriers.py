@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import io
 import json
+import ssl
 import threading
 import uuid
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 import pydicom
 import pytest
+import trustme
 
 from radrelay.dicom.phantoms import study as phantom
 from radrelay.dicom.probe import make_probe
@@ -26,7 +30,7 @@ from radrelay.routing.folder import FolderCarrier, beside
 from radrelay.routing.models import Delivery, Destination
 from radrelay.routing.secrets import SecretSeal
 from radrelay.routing.stow import StowCarrier
-from radrelay.routing.trying import send_probe
+from radrelay.routing.trying import look_at_tls, send_probe, step
 from radrelay.settings import WorkSettings
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -177,15 +181,27 @@ class Service(BaseHTTPRequestHandler):
 @pytest.fixture
 def service() -> Iterator[Destination]:
     """Give a destination that a service of this test's own answers for."""
+    with serving(None) as destination:
+        yield destination
+
+
+@contextmanager
+def serving(tls: ssl.SSLContext | None) -> Iterator[Destination]:
+    """Run the service, and give it as a destination."""
     Service.answers.clear()
     Service.asked.clear()
     server = ThreadingHTTPServer(("127.0.0.1", 0), Service)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     destination = Destination(id=uuid.uuid4(), organisation_id=uuid.uuid4(), kind="dicomweb", username="")
-    destination.address = f"http://127.0.0.1:{server.server_address[1]}/pacs/"
-    yield destination
-    server.shutdown()
-    server.server_close()
+    scheme, host = ("http", "127.0.0.1") if tls is None else ("https", "localhost")
+    destination.address = f"{scheme}://{host}:{server.server_address[1]}/pacs/"
+    try:
+        yield destination
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 def refused(reason: int) -> dict[str, Any]:
@@ -238,3 +254,26 @@ def test_a_probe_object_is_nobodys_and_has_uids_of_its_own(tmp_path: Path) -> No
     file = pydicom.dcmread(path)
     assert (str(file.PatientName), file.PatientID, file.BurnedInAnnotation) == ("RADRELAY^TEST", "RADRELAY-TEST", "NO")
     assert file.pixel_array.shape == (64, 64)
+
+
+def test_a_certificate_is_verified_and_its_facts_are_told_even_if_it_is_not_trusted(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost", common_name="pacs.example").configure_cert(tls)
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    trusting = StowCarrier(WorkSettings(web_ca=tmp_path / "ca.pem"), SecretSeal(b"k" * 32))
+    stranger = StowCarrier(WorkSettings(), SecretSeal(b"k" * 32))
+    with serving(tls) as destination:
+        port = urlsplit(destination.address).port or 0
+        assert deliver(trusting, errand(destination, items(1))) == [0]
+        with pytest.raises(Interrupted) as raised:
+            deliver(stranger, errand(destination, items(1)))
+        assert raised.value.trouble.code == "certificate-untrusted"
+        assert len(Service.asked) == 1
+        good = step("tls", lambda: look_at_tls("localhost", port, trusting.context()))
+        bad = step("tls", lambda: look_at_tls("localhost", port, stranger.context()))
+    assert good.trouble is None
+    assert (bad.trouble.code if bad.trouble else "") == "certificate-untrusted"
+    assert good.facts["subject"] == bad.facts["subject"]
+    assert "pacs.example" in str(good.facts["subject"])
+    assert good.facts["version"] == "TLSv1.3"

@@ -27,7 +27,8 @@ ABOUT_NOBODY = {
         called_title: ae_title given_at
         source: name kind ae_title callers folder issuer_of_patient_id retention_s max_age_s quiet_s duplicate_policy
             quota_bytes scan enabled project_id created_at
-        destination: name ae_title host port calling_ae_title tls enabled created_at
+        destination: name ae_title host port calling_ae_title tls enabled kind address username sealed commitment
+            kib_per_s windows paused_at down_since retry_at failures alarmed_at error error_code error_facts created_at
         pacs: name ae_title host port calling_ae_title tls model method source_id enabled created_at
         access_begun: at query_callers
         access_device: ae_title addresses subject fingerprint description changed_at
@@ -67,7 +68,9 @@ ABOUT_NOBODY = {
     JOINS: """
         access_restricted: study_id restriction_id barred
         access_rule_release: rule_id study_id group_key grant_id
+        commitment_asked: delivery_id transaction_uid asked_at
         delivery_receipt: delivery_id instance_id sop_uid status comment error_code error_facts transfer_syntax_uid at
+            committed_at
         instance_holding: instance_id holding_id
         marked_study: study_id turn changed_at open_since filed_turn
         parcel_item: parcel_id

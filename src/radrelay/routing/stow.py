@@ -12,12 +12,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx2
 
 from radrelay import IMPLEMENTATION_VERSION_NAME
 from radrelay.dicom.part10 import file_meta
 from radrelay.errors import Misconfigured, RadrelayError, Trouble
+from radrelay.network.errors import CertificateUntrusted
 from radrelay.network.sop_classes import EXPLICIT_LITTLE
 from radrelay.routing.carriers import Answer, DeliveryItem, Errand
 from radrelay.routing.errors import Interrupted, WebRefused, WebTrouble
@@ -117,6 +119,10 @@ def told(url: str) -> Iterator[None]:
     try:
         yield
     except httpx2.ConnectError as error:
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            host = urlsplit(url).netloc
+            words = f"the certificate of {host} is not trusted: {error}"
+            raise _down(CertificateUntrusted(words, address=host, host=host)) from error
         raise _down(WebTrouble(f"{url} cannot be reached: {error}", address=url, reason=str(error))) from error
     except httpx2.TimeoutException as error:
         raise _down(WebTrouble(f"{url} does not answer in time", address=url, reason="no answer in time")) from error

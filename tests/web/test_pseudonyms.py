@@ -122,6 +122,31 @@ def test_what_cannot_be_made_safe_waits_for_a_person(site: WebSite, anna: Login,
     assert len(events(site, "pseudonym.release")) == 1
 
 
+def test_a_recognisable_face_is_warned_of_or_kept_back_and_a_study_passes_in_one_go(
+    site: WebSite, anna: Login, root: Login
+) -> None:
+    files = {}
+    for number in range(3):
+        head = pydicom.dcmread(io.BytesIO(file_bytes(CT)))
+        head.BodyPartExamined = "HEAD"
+        head.SOPInstanceUID = head.file_meta.MediaStorageSOPInstanceUID = f"{head.SOPInstanceUID}.{number}"
+        files[f"{number}.dcm"] = written(head)
+    upload_bytes(site, anna, files)
+    study = only_study(anna)["id"]
+    warned = project(root)["id"]
+    assert len(copies(anna, study, warned)) == 3
+    (told,) = anna.http.get(f"/api/studies/{study}/handouts").json()["handouts"]
+    assert told["report"]["warnings"] == {"recognisable-face": 3}
+    strict = project(root, name="STRICT", hold_faces=True)["id"]
+    assert copies(anna, study, strict) == []
+    (held,) = anna.http.get("/api/pseudonyms/held").json()["held"]
+    assert (held["reasons"], held["alike"], held["releasable"]) == (["recognisable-face"], 3, True)
+    address, wanted = f"/api/pseudonyms/held/{held['id']}/release", {"note": "The ethics board agreed.", "alike": True}
+    assert anna.http.post(address, json=wanted, headers=anna.headers).status_code == 200
+    assert len(copies(anna, study, strict)) == 3
+    assert anna.http.get("/api/pseudonyms/held").json()["held"] == []
+
+
 def test_projects_are_set_up_by_administrators_and_keep_what_ties_copies_to_the_vault(
     site: WebSite, anna: Login, root: Login
 ) -> None:

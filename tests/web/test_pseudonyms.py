@@ -9,6 +9,7 @@ from typing import Any
 
 import pydicom
 import pytest
+from pydicom.uid import UID
 
 from radrelay.audit.models import AuditEvent
 from radrelay.intake.pseudonymising import PseudonymLanding
@@ -129,7 +130,8 @@ def test_a_recognisable_face_is_warned_of_or_kept_back_and_a_study_passes_in_one
     for number in range(3):
         head = pydicom.dcmread(io.BytesIO(file_bytes(CT)))
         head.BodyPartExamined = "HEAD"
-        head.SOPInstanceUID = head.file_meta.MediaStorageSOPInstanceUID = f"{head.SOPInstanceUID}.{number}"
+        head.SOPInstanceUID = UID(f"{head.SOPInstanceUID}.{number}")
+        head.file_meta.MediaStorageSOPInstanceUID = head.SOPInstanceUID
         files[f"{number}.dcm"] = written(head)
     upload_bytes(site, anna, files)
     study = only_study(anna)["id"]
@@ -219,6 +221,25 @@ def everything(login: Login, study_id: object) -> list[pydicom.Dataset]:
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
         names = [name for name in archive.namelist() if name.startswith("DICOM/")]
         return [pydicom.dcmread(io.BytesIO(archive.read(name))) for name in names]
+
+
+def test_a_patient_is_who_the_index_says_whatever_issuer_the_objects_name(
+    site: WebSite, anna: Login, root: Login
+) -> None:
+    (source,) = [one for one in root.http.get("/api/sources").json()["sources"] if one["kind"] == "upload"]
+    issuer = {"issuer_of_patient_id": "KLINIKUM"}
+    root.http.patch(f"/api/sources/{source['id']}", json=issuer, headers=root.headers)
+    upload(site, anna, CT)
+    made, study = project(root), only_study(anna)
+    (copy,) = copies(anna, study["id"], made["id"])
+    looked = {"issuer": "KLINIKUM", "patient_id": "1CT1", "reason": "an incidental finding"}
+    found = anna.http.post("/api/pseudonyms/lookups", json=looked, headers=anna.headers).json()["aliases"]
+    assert [one["alias"] for one in found] == [copy.PatientID]
+    upload_bytes(site, anna, {"result": written(a_result_of(copy))})
+    settle(site)
+    assert (only_study(anna)["patient"], only_study(anna)["instance_count"]) == (study["patient"], 2)
+    with site.database.write() as session:
+        assert site.services.vault(site.organisation_id).forget_patient(session, "KLINIKUM", "1CT1") == 1
 
 
 def test_results_that_come_back_under_the_alias_are_the_patients_own_again(

@@ -16,13 +16,14 @@ Row = dict[str, Any]
 PROJECT: Row = {
     "id": "pr-1", "name": "LUNGE-2026", "pattern": "{project}-{number:05}{check}",
     "options": ["clean-pixels", "clean-descriptors", "modified-dates"], "shift_days": [30, 1095], "age_limit": 89,
-    "allowed_words": [], "devices": "", "trust_unmarked": [], "keep_days": 365, "enabled": True, "revision": 1,
+    "allowed_words": [], "devices": "", "trust_unmarked": [], "hold_faces": False, "keep_days": 365, "enabled": True,
+    "revision": 1,
     "created_at": "2026-01-01T08:00:00Z", "aliases": 2,
 }  # fmt: skip
 HELD: Row = {
     "id": "he-1", "project_id": "pr-1", "project": "LUNGE-2026", "study_id": str(uuid.UUID(int=2)),
     "instance_id": str(uuid.UUID(int=9)), "reasons": ["maybe-burned-in-text"], "held_at": ago(hours=2),
-    "released_at": None, "released_by": "", "note": "", "cover": [], "releasable": True,
+    "released_at": None, "released_by": "", "note": "", "cover": [], "releasable": True, "alike": 3,
 }  # fmt: skip
 
 

@@ -33,12 +33,12 @@ def test_what_was_kept_back_is_looked_at_covered_and_let_pass(
     expect(dialog).to_be_hidden()
     expect(page.get_by_role("button", name=look, exact=True)).to_be_hidden()
     asked = dict(site.world.pseudonyms.calls)["POST /api/pseudonyms/held/he-1/release"]
-    assert asked == {"cover": [[0, 0, 200, 50]], "note": "Name in the corner"}
+    assert asked == {"cover": [[0, 0, 200, 50]], "note": "Name in the corner", "alike": True}
 
 
 def test_who_an_alias_is_is_told_for_a_reason(open_page: OpenPage, site: Site) -> None:
     page = open_page("/pseudonyms")
-    page.get_by_role("button", name="Who is LUNGE-2026-00001?").click()
+    page.get_by_role("button", name="Who is it? LUNGE-2026-00001").click()
     dialog = page.get_by_role("dialog")
     dialog.locator("button[type=submit]").click()
     expect(dialog).not_to_contain_text("4711")  # not without a reason

@@ -9,6 +9,7 @@ from typing import Any
 
 import pydicom
 import pytest
+from pydicom.uid import UID
 
 from radrelay.audit.models import AuditEvent
 from radrelay.intake.pseudonymising import PseudonymLanding
@@ -122,6 +123,32 @@ def test_what_cannot_be_made_safe_waits_for_a_person(site: WebSite, anna: Login,
     assert len(events(site, "pseudonym.release")) == 1
 
 
+def test_a_recognisable_face_is_warned_of_or_kept_back_and_a_study_passes_in_one_go(
+    site: WebSite, anna: Login, root: Login
+) -> None:
+    files = {}
+    for number in range(3):
+        head = pydicom.dcmread(io.BytesIO(file_bytes(CT)))
+        head.BodyPartExamined = "HEAD"
+        head.SOPInstanceUID = UID(f"{head.SOPInstanceUID}.{number}")
+        head.file_meta.MediaStorageSOPInstanceUID = head.SOPInstanceUID
+        files[f"{number}.dcm"] = written(head)
+    upload_bytes(site, anna, files)
+    study = only_study(anna)["id"]
+    warned = project(root)["id"]
+    assert len(copies(anna, study, warned)) == 3
+    (told,) = anna.http.get(f"/api/studies/{study}/handouts").json()["handouts"]
+    assert told["report"]["warnings"] == {"recognisable-face": 3}
+    strict = project(root, name="STRICT", hold_faces=True)["id"]
+    assert copies(anna, study, strict) == []
+    (held,) = anna.http.get("/api/pseudonyms/held").json()["held"]
+    assert (held["reasons"], held["alike"], held["releasable"]) == (["recognisable-face"], 3, True)
+    address, wanted = f"/api/pseudonyms/held/{held['id']}/release", {"note": "The ethics board agreed.", "alike": True}
+    assert anna.http.post(address, json=wanted, headers=anna.headers).status_code == 200
+    assert len(copies(anna, study, strict)) == 3
+    assert anna.http.get("/api/pseudonyms/held").json()["held"] == []
+
+
 def test_projects_are_set_up_by_administrators_and_keep_what_ties_copies_to_the_vault(
     site: WebSite, anna: Login, root: Login
 ) -> None:
@@ -194,6 +221,25 @@ def everything(login: Login, study_id: object) -> list[pydicom.Dataset]:
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
         names = [name for name in archive.namelist() if name.startswith("DICOM/")]
         return [pydicom.dcmread(io.BytesIO(archive.read(name))) for name in names]
+
+
+def test_a_patient_is_who_the_index_says_whatever_issuer_the_objects_name(
+    site: WebSite, anna: Login, root: Login
+) -> None:
+    (source,) = [one for one in root.http.get("/api/sources").json()["sources"] if one["kind"] == "upload"]
+    issuer = {"issuer_of_patient_id": "KLINIKUM"}
+    root.http.patch(f"/api/sources/{source['id']}", json=issuer, headers=root.headers)
+    upload(site, anna, CT)
+    made, study = project(root), only_study(anna)
+    (copy,) = copies(anna, study["id"], made["id"])
+    looked = {"issuer": "KLINIKUM", "patient_id": "1CT1", "reason": "an incidental finding"}
+    found = anna.http.post("/api/pseudonyms/lookups", json=looked, headers=anna.headers).json()["aliases"]
+    assert [one["alias"] for one in found] == [copy.PatientID]
+    upload_bytes(site, anna, {"result": written(a_result_of(copy))})
+    settle(site)
+    assert (only_study(anna)["patient"], only_study(anna)["instance_count"]) == (study["patient"], 2)
+    with site.database.write() as session:
+        assert site.services.vault(site.organisation_id).forget_patient(session, "KLINIKUM", "1CT1") == 1
 
 
 def test_results_that_come_back_under_the_alias_are_the_patients_own_again(

@@ -18,6 +18,7 @@ export interface ProjectFields {
   allowed_words: string[];
   devices: string;
   trust_unmarked: string[];
+  hold_faces: boolean;
   keep_days: number;
   enabled: boolean;
 }
@@ -69,6 +70,8 @@ export interface Held {
   note: string;
   cover: Rectangle[];
   releasable: boolean;
+  /** How many objects of its study wait for the same reasons. */
+  alike: number;
 }
 
 export interface Handout {
@@ -119,5 +122,5 @@ export const handouts = {
 export const held = {
   list: () => get<{ held: Held[] }>('/api/pseudonyms/held').then((answer) => answer.held),
   proposal: (id: string) => get<Proposal>(`/api/pseudonyms/held/${part(id)}/proposal`),
-  release: (id: string, cover: Rectangle[], note: string) => post<Held>(`/api/pseudonyms/held/${part(id)}/release`, { cover, note }),
+  release: (id: string, cover: Rectangle[], note: string, alike: boolean) => post<Held>(`/api/pseudonyms/held/${part(id)}/release`, { cover, note, alike }),
 };

@@ -24,7 +24,7 @@ from radrelay.archive.kept_keys import destroy_kept
 from radrelay.archive.locking import lock_archive
 from radrelay.archive.models import Source, Study
 from radrelay.clock import Clock
-from radrelay.dicom.deidentify import Original, Refused, StudyReport, turn_back
+from radrelay.dicom.deidentify import Original, Refused, StudyReport, Subject, turn_back
 from radrelay.dicom.reidentify import Modification
 from radrelay.errors import Conflict, Invalid, RadrelayError
 from radrelay.intake.diversion import (
@@ -114,6 +114,7 @@ class _Waiting:
     code: str
     received_at: datetime
     project_id: uuid.UUID | None
+    issuer: str
     location: RecordLocation
 
 
@@ -160,7 +161,7 @@ class PseudonymLanding:
 
     def _waiting(self) -> list[_Waiting]:
         query = (
-            sa.select(Quarantined, Source.project_id, LandingRecord)
+            sa.select(Quarantined, Source.project_id, Source.issuer_of_patient_id, LandingRecord)
             .join(LandingRecord, LandingRecord.id == Quarantined.record_id)
             .outerjoin(Source, Source.id == Quarantined.source_id)
             .where(Quarantined.code.in_(WAITING), Quarantined.released_at.is_(None))
@@ -168,11 +169,12 @@ class PseudonymLanding:
             .limit(BATCH + len(self._not_before))
         )
         with self._database.read() as session:
-            return [
-                _Waiting(row.id, row.organisation_id, row.code, row.received_at, project_id, location_of(record))
-                for row, project_id, record in session.execute(query)
-                if row.id not in self._not_before
-            ]
+            rows = session.execute(query).all()
+        return [
+            _Waiting(row.id, row.organisation_id, row.code, row.received_at, project, issuer or "", location_of(record))
+            for row, project, issuer, record in rows
+            if row.id not in self._not_before
+        ]
 
     def _work(self, waiting: _Waiting, runs: dict[tuple[uuid.UUID, uuid.UUID], Run]) -> _Done | None:
         record = read_record(self._reader, waiting.location)
@@ -194,6 +196,7 @@ class PseudonymLanding:
         run = runs.get((waiting.organisation_id, waiting.project_id)) or self._run(waiting, waiting.project_id)
         runs[waiting.organisation_id, waiting.project_id] = run
         run.report = StudyReport()
+        run.person = _person(data_set, envelope, waiting.issuer)
         cover = () if waiting.code == LOOKED_AT else None
         made = run.made(data_set, envelope.transfer_syntax, cover)
         if isinstance(made, Refused):
@@ -276,6 +279,15 @@ class PseudonymLanding:
             )
         session.delete(row)
         session.flush()
+
+
+def _person(data_set: bytes, envelope: Envelope, issuer: str) -> Subject | None:
+    """Return whose an object is as the index would have it: its source knows the issuer where it says none."""
+    header = header_of(data_set, envelope.transfer_syntax)
+    if header is None:
+        return None
+    own, patient_id = ((header.texts(tag) or [""])[0] for tag in (ISSUER, PATIENT_ID))
+    return Subject(own or issuer, patient_id)
 
 
 def _present(session: Session, waiting: _Waiting, study_uid: str) -> dict[int, str]:

@@ -15,7 +15,7 @@ from radrelay.pseudonyms.errors import (
 )
 from radrelay.pseudonyms.forgetting import forget_unused
 from radrelay.pseudonyms.handing_out import Copy, CopySource, Deidentifier, Handout
-from radrelay.pseudonyms.held import HeldView, get_held, list_held, release_held
+from radrelay.pseudonyms.held import HeldView, get_held, release_held, study_held, waiting_held
 from radrelay.pseudonyms.projects import (
     ProjectSpec,
     ProjectView,
@@ -68,9 +68,10 @@ __all__ = [
     "get_project",
     "header_of",
     "list_handouts",
-    "list_held",
     "list_projects",
     "propose",
     "recogniser_installed",
     "release_held",
+    "study_held",
+    "waiting_held",
 ]

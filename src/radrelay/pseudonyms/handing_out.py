@@ -15,9 +15,10 @@ from typing import Protocol
 import structlog
 
 from radrelay.archive.instances import InstanceRef
+from radrelay.archive.models import Study
 from radrelay.archive.reader import InstanceGone, InstanceReader
 from radrelay.clock import Clock
-from radrelay.dicom.deidentify import Deidentified, Project, Reason, Refused, StudyReport
+from radrelay.dicom.deidentify import Deidentified, Project, Reason, Refused, StudyReport, Subject
 from radrelay.dicom.elements import Buffer
 from radrelay.dicom.part10 import file_meta
 from radrelay.errors import RadrelayError
@@ -105,6 +106,9 @@ class Deidentifier:
         """Yield the objects that can be made safe; what is kept back, and the report, are noted."""
         run = Run(handout.project, StoredVault(self._database, self._clock, self._seal, handout.organisation_id))
         with self._database.read() as session:
+            study = session.get(Study, handout.study_id)
+            if study is not None:
+                run.person = Subject(study.patient_issuer, study.patient_id_value)
             passed = held.released(session, handout.project_id, [ref.id for ref in refs])
         kept_back: dict[uuid.UUID, tuple[Reason, ...]] = {}
         whole = False

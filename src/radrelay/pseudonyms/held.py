@@ -15,6 +15,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from radrelay.archive.models import Instance
 from radrelay.dicom.deidentify import Device, Option, Project, Reason
 from radrelay.pseudonyms.errors import CoverInvalid, HeldUnknown, NotReleasable
 from radrelay.pseudonyms.models import PseudonymHeld, PseudonymProject
@@ -22,8 +23,9 @@ from radrelay.storage.ids import new_id
 
 Rectangle = tuple[int, int, int, int]
 MOST_RECTANGLES = 64
+MOST_LISTED, MOST_WAITING = 500, 100_000
 RELEASABLE = frozenset({
-    Reason.BURNED_IN, Reason.MAYBE_BURNED_IN, Reason.SCREEN_CAPTURE, Reason.SLIDE_LABEL, Reason.DOCUMENT,
+    Reason.BURNED_IN, Reason.MAYBE_BURNED_IN, Reason.SCREEN_CAPTURE, Reason.SLIDE_LABEL, Reason.DOCUMENT, Reason.FACE,
 })  # fmt: skip
 """What looking at the object can answer."""
 
@@ -43,6 +45,8 @@ class HeldView:
     released_by: str
     note: str
     cover: tuple[Rectangle, ...]
+    alike: int = 1
+    """How many objects of its study wait for the same reasons, itself among them."""
 
     @property
     def releasable(self) -> bool:
@@ -78,20 +82,39 @@ def keep_back(
     session.flush()
 
 
-def list_held(
-    session: Session, organisation_id: uuid.UUID, *, study_id: uuid.UUID | None = None, waiting: bool = False
-) -> list[HeldView]:
-    """Return what is kept back, the newest first; of one study if given, without what was released if `waiting`."""
+def waiting_held(session: Session, organisation_id: uuid.UUID) -> list[HeldView]:
+    """Return what waits for a person, the newest first: one for all that wait in a study for the same reasons."""
+    lean = session.execute(
+        sa.select(
+            PseudonymHeld.id, PseudonymHeld.project_id, PseudonymHeld.study_id, PseudonymHeld.reasons
+        )
+        .where(PseudonymHeld.organisation_id == organisation_id, PseudonymHeld.released_at.is_(None))
+        .order_by(PseudonymHeld.id.desc())
+        .limit(MOST_WAITING)
+    )  # fmt: skip
+    groups: dict[tuple[uuid.UUID, uuid.UUID, str], list[uuid.UUID]] = {}
+    for row in lean:
+        groups.setdefault((row.project_id, row.study_id, row.reasons), []).append(row.id)
+    first = {ids[-1]: len(ids) for ids in groups.values()}
+    found = _views(session, PseudonymHeld.id.in_(list(first)[:MOST_LISTED]))
+    return [replace(one, alike=first[one.id]) for one in found]
+
+
+def study_held(session: Session, organisation_id: uuid.UUID, study_id: uuid.UUID) -> list[HeldView]:
+    """Return what is, or was, kept back of a study, the newest first."""
+    mine = sa.and_(PseudonymHeld.organisation_id == organisation_id, PseudonymHeld.study_id == study_id)
+    return _views(session, mine)
+
+
+def _views(session: Session, condition: sa.ColumnElement[bool]) -> list[HeldView]:
     wanted = (
         sa.select(PseudonymHeld, PseudonymProject.name)
         .join(PseudonymProject, PseudonymProject.id == PseudonymHeld.project_id)
-        .where(PseudonymHeld.organisation_id == organisation_id)
+        .where(condition)
+        .order_by(PseudonymHeld.id.desc())
+        .limit(MOST_LISTED)
     )
-    if study_id is not None:
-        wanted = wanted.where(PseudonymHeld.study_id == study_id)
-    if waiting:
-        wanted = wanted.where(PseudonymHeld.released_at.is_(None))
-    return [_view(row, name) for row, name in session.execute(wanted.order_by(PseudonymHeld.id.desc()).limit(500))]
+    return [_view(row, name) for row, name in session.execute(wanted)]
 
 
 def get_held(session: Session, organisation_id: uuid.UUID, held_id: uuid.UUID) -> HeldView:
@@ -102,21 +125,35 @@ def get_held(session: Session, organisation_id: uuid.UUID, held_id: uuid.UUID) -
 
 def release_held(
     session: Session, organisation_id: uuid.UUID, held_id: uuid.UUID, cover: Sequence[Rectangle], note: str, by: str,
-    now: datetime, size: tuple[int, int] | None,
-) -> HeldView:  # fmt: skip
-    """Let an object pass next time, `cover` black; the caller records who did. `size` is columns and rows.
+    now: datetime, *, alike: bool = False,
+) -> tuple[HeldView, int]:  # fmt: skip
+    """Let an object pass next time, `cover` black; the caller records who did. Returns how many pass by that.
 
+    With `alike` all of its study that wait for the same reasons do, if their pictures have the same size.
     Raises `HeldUnknown`, `NotReleasable`, `CoverInvalid`.
     """
     row = _row(session, organisation_id, held_id)
-    shown = _view(row, "")
-    if not set(shown.reasons) <= RELEASABLE:
+    if not set(_view(row, "").reasons) <= RELEASABLE:
         raise NotReleasable
+    size = _size(session, row.instance_id)
     _check(cover, size)
-    row.cover = json.dumps([list(one) for one in cover])
-    row.note, row.released_at, row.released_by = note, now, by[:128]
+    rows = [row]
+    if alike:
+        others = sa.select(PseudonymHeld).where(
+            PseudonymHeld.project_id == row.project_id, PseudonymHeld.study_id == row.study_id,
+            PseudonymHeld.reasons == row.reasons, PseudonymHeld.released_at.is_(None), PseudonymHeld.id != row.id,
+        )  # fmt: skip
+        rows += [one for one in session.scalars(others) if _size(session, one.instance_id) == size]
+    for one in rows:
+        one.cover = json.dumps([list(rectangle) for rectangle in cover])
+        one.note, one.released_at, one.released_by = note, now, by[:128]
     session.flush()
-    return get_held(session, organisation_id, held_id)
+    return get_held(session, organisation_id, held_id), len(rows)
+
+
+def _size(session: Session, instance_id: uuid.UUID) -> tuple[int, int] | None:
+    found = session.get(Instance, instance_id)
+    return (found.columns, found.rows) if found is not None and found.columns and found.rows else None
 
 
 def released(

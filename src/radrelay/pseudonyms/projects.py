@@ -45,6 +45,7 @@ class Settings(msgspec.Struct, frozen=True):
     devices: str = ""
     """Region templates of the site, as TOML."""
     trust_unmarked: tuple[str, ...] = ()
+    hold_faces: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +177,7 @@ def _engine(name: str, settings: Settings, key: bytes) -> Project:
         allowed_words=frozenset(word.casefold() for word in settings.allowed_words),
         devices=read_devices(settings.devices) if settings.devices.strip() else (),
         trust_unmarked=frozenset(settings.trust_unmarked),
+        hold_faces=settings.hold_faces,
     )
 
 

@@ -16,6 +16,7 @@ from radrelay.dicom.deidentify import (
     Reason,
     Refused,
     StudyReport,
+    Subject,
     deidentify,
     subject_of,
 )
@@ -32,11 +33,15 @@ STUDY, COLUMNS, ROWS = 0x0020000D, 0x00280011, 0x00280010
 
 @dataclass(slots=True)
 class Run:
-    """De-identification of some objects by one project; `inward` says that the originals are not kept."""
+    """De-identification of some objects by one project; `inward` says that the originals are not kept.
+
+    `person` is whose all of them are, by issuer and patient ID as the index has them; none goes by each object.
+    """
 
     project: Project = field(repr=False)
     vault: StoredVault
     inward: bool = False
+    person: Subject | None = None
     report: StudyReport = field(default_factory=StudyReport)
     _aliases: dict[tuple[str, str], Alias] = field(default_factory=dict)
     _studies: dict[tuple[str, str], uuid.UUID] = field(default_factory=dict)
@@ -54,8 +59,8 @@ class Run:
         if cover is not None:
             columns, rows = ((header.integers(tag) or [0])[0] for tag in (COLUMNS, ROWS))
             project = held.passing(project, cover, columns, rows)
-        alias = self._alias(header)
-        made = deidentify(data_set, ts, project, alias)
+        subject = self.person if self.person is not None and self.person.patient_id else subject_of(header)
+        made = deidentify(data_set, ts, project, self._alias(header, subject), subject)
         if isinstance(made, Refused):
             return self._refused(made)
         self.report.add(made.report)
@@ -72,8 +77,7 @@ class Run:
         self.report.refuse(made.reasons)
         return made
 
-    def _alias(self, header: DataElements) -> Alias:
-        subject = subject_of(header)
+    def _alias(self, header: DataElements, subject: Subject) -> Alias:
         key = (subject.issuer, subject.patient_id)
         if key not in self._aliases:
             values = texts_of(header, OF_PATIENT)

@@ -93,10 +93,13 @@ class Refused:
     reasons: tuple[Reason, ...]
 
 
-def deidentify(data_set: Buffer, ts: str, project: Project, alias: Alias | None = None) -> Deidentified | Refused:
+def deidentify(
+    data_set: Buffer, ts: str, project: Project, alias: Alias | None = None, subject: Subject | None = None
+) -> Deidentified | Refused:
     """Return an object without what identifies a person, or why that cannot be done.
 
-    Without an alias the patient gets one that follows from the project's key: two patients are never one.
+    Without an alias the patient gets one that follows from the project's key: two patients are never one. `subject` is
+    whose it is where something else than the object itself knows that better.
     """
     syntax = syntax_of(ts)
     try:
@@ -118,7 +121,7 @@ def deidentify(data_set: Buffer, ts: str, project: Project, alias: Alias | None 
                 noticed.add(Warned.REENCODED)
             plain = covered.data_set
             header = DataElements.of(plain, syntax)
-        result = _Object(plain, ts, syntax, header, project, alias).made(noticed)
+        result = _Object(plain, ts, syntax, header, project, alias, subject).made(noticed)
     except (Malformed, Invalid, TooLarge, UnicodeError):
         return Refused((Reason.UNREADABLE,))
     if device is not None and isinstance(result, Deidentified):
@@ -160,14 +163,15 @@ class _Object:
     """One object on its way."""
 
     def __init__(
-        self, plain: Buffer, ts: str, syntax: Syntax, header: DataElements, project: Project, alias: Alias | None
-    ) -> None:
+        self, plain: Buffer, ts: str, syntax: Syntax, header: DataElements, project: Project, alias: Alias | None,
+        subject: Subject | None,
+    ) -> None:  # fmt: skip
         self.view = memoryview(plain)
         self.ts, self.syntax = ts, syntax
         self.header = header
         self.project = project
         self.sop_class = (header.texts(0x00080016) or [""])[0]
-        subject = subject_of(header)
+        subject = subject or subject_of(header)
         self.alias = alias or Alias(derived_alias(project, subject))
         modified = Option.MODIFIED_DATES in project.options
         self.days = shift_days(project, subject) if modified else None

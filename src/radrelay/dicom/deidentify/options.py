@@ -86,6 +86,8 @@ class Project:
         Whether encapsulated documents pass as they are, because a person looked at each.
     trust_unmarked
         Modalities whose pictures count as clean of text although nothing says so.
+    hold_faces
+        Whether pictures that may show a recognisable face are kept back; else they are warned of.
     looked_at
         Whether a person has looked at the pictures of this object and lets them pass; text that is left is covered.
     """
@@ -99,6 +101,7 @@ class Project:
     devices: tuple[Device, ...] = ()
     keep_documents: bool = False
     trust_unmarked: frozenset[str] = frozenset()
+    hold_faces: bool = False
     looked_at: bool = False
 
     def __post_init__(self) -> None:

@@ -53,6 +53,7 @@ class Reason(StrEnum):
     SLIDE_LABEL = "slide-label"
     DOCUMENT = "encapsulated-document"
     VOICE = "voice"
+    FACE = "recognisable-face"
     EMBEDDED_OVERLAY = "embedded-overlay"
     TOO_LARGE = "too-large"
     GONE = "gone"

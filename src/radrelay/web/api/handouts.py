@@ -64,6 +64,7 @@ class Held(BaseModel):
     note: str
     cover: list[tuple[int, int, int, int]]
     releasable: bool
+    alike: int
 
 
 class Handouts(BaseModel):
@@ -96,6 +97,8 @@ class Pass(BaseModel):
 
     cover: list[Rectangle] = Field([], max_length=64)
     note: str = Field(min_length=3, max_length=500)
+    alike: bool = False
+    """Of all objects of the study that wait for the same reasons and have the same size."""
 
 
 def _handout(view: pseudonyms.HandoutView) -> Handout:
@@ -118,7 +121,7 @@ def study_handouts(services: Services, principal: Authenticated, study_id: uuid.
         found = Reach.of(services, session, principal, Right.DOWNLOAD).study(study_id)
         found.require_clear()
         made = pseudonyms.list_handouts(session, organisation_id, study=(study_id, found.study_uid))
-        kept = pseudonyms.list_held(session, organisation_id, study_id=study_id)
+        kept = pseudonyms.study_held(session, organisation_id, study_id)
     return Handouts(handouts=[_handout(one) for one in made], held=[Held.model_validate(one) for one in kept])
 
 
@@ -129,7 +132,7 @@ def list_held(services: Services, principal: Authenticated) -> AllHeld:
         reach = Reach.of(services, session, principal, Right.REIDENTIFY)
         if reach.scope.nothing or reach.scope.identity != "clear":
             return AllHeld(held=[])
-        kept = pseudonyms.list_held(session, principal.organisation_id, waiting=True)
+        kept = pseudonyms.waiting_held(session, principal.organisation_id)
         mine = reach.studies(one.study_id for one in kept)
     return AllHeld(held=[Held.model_validate(one) for one in kept if one.study_id in mine])
 
@@ -170,12 +173,14 @@ def release_held(
         kept = pseudonyms.get_held(session, organisation_id, held_id)
         found = Reach.of(services, session, principal, Right.REIDENTIFY).study(kept.study_id)
         found.require_clear()
-        row = session.get(Instance, kept.instance_id)
-        size = (row.columns, row.rows) if row is not None and row.columns and row.rows else None
-        released = pseudonyms.release_held(
-            session, organisation_id, held_id, wanted.cover, wanted.note, principal.name, services.clock.now(), size
-        )
-        detail = {"project": kept.project, "study": kept.study_id, "reason": wanted.note, "regions": len(wanted.cover)}
+        released, count = pseudonyms.release_held(
+            session, organisation_id, held_id, wanted.cover, wanted.note, principal.name, services.clock.now(),
+            alike=wanted.alike,
+        )  # fmt: skip
+        detail = {
+            "project": kept.project, "study": kept.study_id, "reason": wanted.note, "regions": len(wanted.cover),
+            "instances": count,
+        }  # fmt: skip
         subject = ("instance", kept.instance_id)
         record = trail.event(
             request, principal, "pseudonym.release", subject, detail=detail, patient=found.patient

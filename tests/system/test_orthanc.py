@@ -192,6 +192,8 @@ def test_a_worker_killed_in_mid_delivery_sends_what_is_missing_and_little_twice(
         there = [data_set_of(path.read_bytes()) for path in receiver.folder.iterdir()]
     assert digests(there) == digests(item.data_set for item in samples)
     assert len(there) <= len(samples) + 2
+
+
 def test_rules_forward_what_a_device_sends_to_two_nodes_and_send_back_nothing_to_where_it_came_from(
     radrelay: Installation, pacs: Orthanc, destination: dict[str, Any], receiver: Storescp, tmp_path: Path
 ) -> None:

@@ -31,6 +31,7 @@ from radrelay.network.ports import (
     PerformedStepPort,
     Query,
     QueryPort,
+    ReportPort,
     Reference,
     Services,
     WorklistPort,
@@ -280,7 +281,9 @@ def test_nothing_of_the_study_is_on_the_pages_of_who_may_not_see(scene: Scene) -
 
 # --- DICOM ---------------------------------------------------------------------------------------------------------
 
-SERVICES = {"storage", "admission", "query", "commitments", "worklist", "performed_steps", "retrieve_ae"}
+SERVICES = {
+    "storage", "admission", "query", "commitments", "worklist", "performed_steps", "reports", "retrieve_ae"
+}  # fmt: skip
 QUERIES = {"find", "retrieve", "require_retrieval", "move_destination", "committed"}
 LEVELS = {
     "patient": ("PATIENT", "STUDY", "SERIES", "IMAGE"),
@@ -360,6 +363,8 @@ def test_no_service_of_dicom_is_new_to_this_test() -> None:
     assert {name for name in vars(CommitmentPort) if not name.startswith("_")} == {"remember", "reported", "unreported"}
     assert {name for name in vars(WorklistPort) if not name.startswith("_")} == {"items"}
     assert {name for name in vars(PerformedStepPort) if not name.startswith("_")} == {"create", "change"}
+    # who reports a commitment knows its number, which its destination alone was told (`tests/routing/test_committing`)
+    assert {name for name in vars(ReportPort) if not name.startswith("_")} == {"report"}
 
 
 def test_worklist_is_for_who_was_granted_it_for_the_whole_organisation(scene: Scene, port: ArchiveQuery) -> None:

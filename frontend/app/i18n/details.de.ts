@@ -39,6 +39,7 @@ const de: Record<keyof typeof en, string> = {
   'audit.detail.measure': 'gemessen an',
   'audit.detail.most': 'höchstens erlaubt',
   'audit.detail.named': 'mit Namen',
+  'audit.detail.names': 'Namen im Zertifikat',
   'audit.detail.of_age': 'Mindestalter (Jahre)',
   'audit.detail.party': 'mit',
   'audit.detail.patients': 'Patienten',

@@ -37,6 +37,7 @@ export default {
   'audit.detail.measure': 'measured by',
   'audit.detail.most': 'most allowed',
   'audit.detail.named': 'with names',
+  'audit.detail.names': 'names in the certificate',
   'audit.detail.of_age': 'of age (years)',
   'audit.detail.party': 'with',
   'audit.detail.patients': 'patients',

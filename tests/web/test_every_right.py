@@ -31,8 +31,8 @@ from radrelay.network.ports import (
     PerformedStepPort,
     Query,
     QueryPort,
-    ReportPort,
     Reference,
+    ReportPort,
     Services,
     WorklistPort,
 )

@@ -27,6 +27,7 @@ PATHS = (
     "/groups",
     "/access",
     "/directory",
+    "/gateway",
     "/audit",
     "/system",
     "/display-check",

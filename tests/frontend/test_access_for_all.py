@@ -29,6 +29,7 @@ PATHS = (
     "/groups",
     "/access",
     "/directory",
+    "/gateway",
     "/audit",
     "/system",
     "/display-check",

@@ -91,4 +91,6 @@ export default {
   'audit.action.gateway.certificate': 'Zertifikat für außen eingereicht',
   'audit.action.gateway.enrol': 'Bei einem Relay angemeldet',
   'audit.action.gateway.leave': 'Relay verlassen',
+  'audit.kind.relay': 'Relay',
+  'audit.detail.names': 'Hostnamen',
 } satisfies Record<keyof typeof en, string | [string, string]>;

@@ -89,4 +89,6 @@ export default {
   'audit.action.gateway.certificate': 'Certificate for outside handed in',
   'audit.action.gateway.enrol': 'Enrolled at a relay',
   'audit.action.gateway.leave': 'Relay left',
+  'audit.kind.relay': 'relay',
+  'audit.detail.names': 'host names',
 } satisfies Record<string, string | [string, string]>;

@@ -57,16 +57,15 @@ def certificate_command(settings: Settings, chain: Path, key: Path) -> int:
 def status_command(settings: Settings) -> int:
     """Say how it stands with each relay."""
     states = standing(settings.gateway_dir, SystemClock().now())
-    if states is None:
+    if not states:
         typer.echo("no agent runs here" if is_enrolled(settings) else "enrolled at no relay")
-        return 1
-    for state in states:
+    for state in states or ():
         how = "connected" if state.connected else f"not connected ({state.trouble or 'not tried yet'})"
         since = f" since {state.since:%Y-%m-%d %H:%M:%S}" if state.since else ""
         names = ", ".join([*state.hosts, *(f"DICOM port {port}" for port in state.ports)]) or "no names yet"
         ends = f"certificate until {state.certificate_ends:%Y-%m-%d}" if state.certificate_ends else "no certificate"
         typer.echo(f"{state.relay}\t{how}{since}\tas {state.site or '?'}: {names}\t{ends}")
-    return 0 if any(state.connected for state in states) else 1
+    return 0 if any(state.connected for state in states or ()) else 1
 
 
 def checklist_command(settings: Settings) -> int:

@@ -12,9 +12,11 @@ import pytest
 import sqlalchemy as sa
 from pydicom.uid import UID
 
+from radrelay.archive.models import Instance
 from radrelay.audit.models import AuditEvent
 from radrelay.intake.pseudonymising import PseudonymLanding
-from radrelay.pseudonyms.models import PseudonymProject
+from radrelay.pseudonyms import forget_held
+from radrelay.pseudonyms.models import PseudonymHeld, PseudonymProject
 from tests.dicom.deidentify.made import a_study, encoded
 from tests.web.conftest import Login, WebSite
 from tests.web.test_contents import only_by_alias
@@ -130,6 +132,12 @@ def test_what_cannot_be_made_safe_waits_for_a_person(site: WebSite, anna: Login,
     assert bytes(copy.PixelData) == bytes(32) + bytes(range(32, 128))
     assert anna.http.get("/api/pseudonyms/held").json()["held"] == []
     assert len(events(site, "pseudonym.release")) == 1
+    with site.database.write() as session:
+        forget_held(session)
+        assert session.query(PseudonymHeld).count() == 1
+        session.execute(sa.delete(Instance))
+        forget_held(session)
+        assert session.query(PseudonymHeld).count() == 0
 
 
 def test_a_recognisable_face_is_warned_of_or_kept_back_and_a_study_passes_in_one_go(

@@ -9,10 +9,14 @@ from typing import Any
 
 import pydicom
 import pytest
+import sqlalchemy as sa
 from pydicom.uid import UID
 
+from radrelay.archive.models import Instance
 from radrelay.audit.models import AuditEvent
 from radrelay.intake.pseudonymising import PseudonymLanding
+from radrelay.pseudonyms import forget_held
+from radrelay.pseudonyms.models import PseudonymHeld, PseudonymProject
 from tests.dicom.deidentify.made import a_study, encoded
 from tests.web.conftest import Login, WebSite
 from tests.web.test_contents import only_by_alias
@@ -91,7 +95,13 @@ def test_what_was_done_to_a_study_is_told_without_any_value(site: WebSite, anna:
     (handout,) = told.json()["handouts"]
     assert (handout["project"], handout["objects"], handout["kept_back"]) == ("LUNG", 1, 0)
     assert handout["ended_at"] is not None
-    assert handout["report"]["attributes"]["uid-replaced"]["StudyInstanceUID"] == 1
+    done = handout["report"]["attributes"]
+    assert done["uid-replaced"]["StudyInstanceUID"] == 1
+    source = pydicom.dcmread(io.BytesIO(file_bytes(CT)))
+    (copy,) = copies(anna, study["id"], made["id"])
+    stayed = {one.keyword for one in source if one.keyword in copy and copy[one.tag] == one and one.VR != "SQ"}
+    assert {"Rows", "PixelData", "KVP"} <= set(done["kept"]) <= stayed | {"BurnedInAnnotation"}
+    assert set(done["kept"]).isdisjoint(done["removed"])
     assert "CompressedSamples" not in told.text
     assert "1.3.6.1.4.1" not in told.text
 
@@ -107,6 +117,7 @@ def test_what_cannot_be_made_safe_waits_for_a_person(site: WebSite, anna: Login,
     upload_bytes(site, anna, {"a": written.getvalue()})
     made, study = project(root), only_study(anna)
     assert copies(anna, study["id"], made["id"]) == []
+    assert anna.http.get("/api/pseudonyms/aliases").json()["aliases"] == []  # nobody gets one of whom nothing leaves
     (held,) = anna.http.get("/api/pseudonyms/held").json()["held"]
     assert (held["reasons"], held["releasable"]) == (["maybe-burned-in-text"], True)
     address = f"/api/pseudonyms/held/{held['id']}/release"
@@ -121,6 +132,12 @@ def test_what_cannot_be_made_safe_waits_for_a_person(site: WebSite, anna: Login,
     assert bytes(copy.PixelData) == bytes(32) + bytes(range(32, 128))
     assert anna.http.get("/api/pseudonyms/held").json()["held"] == []
     assert len(events(site, "pseudonym.release")) == 1
+    with site.database.write() as session:
+        forget_held(session)
+        assert session.query(PseudonymHeld).count() == 1
+        session.execute(sa.delete(Instance))
+        forget_held(session)
+        assert session.query(PseudonymHeld).count() == 0
 
 
 def test_a_recognisable_face_is_warned_of_or_kept_back_and_a_study_passes_in_one_go(
@@ -173,6 +190,11 @@ def test_projects_are_set_up_by_administrators_and_keep_what_ties_copies_to_the_
     assert off.json()["code"] == "project-disabled"
     assert root.http.delete(address, headers=root.headers).status_code == 204
     assert anna.http.get("/api/pseudonyms/aliases").json()["aliases"] == []
+    small = project(root, name="SMALL", pattern="{number:01}")["id"]
+    with site.database.write() as session:
+        session.execute(sa.update(PseudonymProject).values(next_number=10))
+    full = anna.http.get(f"/api/studies/{study['id']}/archive.zip", params={"project": small})
+    assert full.json()["code"] == "project-full"
     gone = anna.http.get(f"/api/studies/{study['id']}/archive.zip", params={"project": str(uuid.uuid4())})
     assert gone.status_code == 404
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from radrelay import __version__
 from radrelay.app.stored import TARGETS
 from radrelay.archive.matching import MATCHED
+from radrelay.dicom.deidentify.options import BASIC, CODES
+from radrelay.dicom.deidentify.profile_table import EDITION
 from radrelay.dicom.dictionary import keyword_of
 from radrelay.dicom.syntaxes import syntax_of
 from radrelay.errors import RadrelayError
@@ -50,6 +52,18 @@ AFTER_STORE = (
 )
 
 
+DEIDENTIFIED = (
+    ("Profile", f"{BASIC[1]} (PS3.15 E.2, Table E.1-1 of {EDITION}), code {BASIC[0]}"),
+    *(("Option", f"{meaning}, code {value}") for value, meaning in CODES.values()),
+    ("Marked by", "(0012,0062) YES, (0012,0063), (0012,0064), (0028,0303)"),
+    ("Not de-identified", "what Radrelay keeps back until a person has looked at it: docs/pseudonyms.md"),
+    (
+        "Results under an alias",
+        "coerced to the patient's attributes and original UIDs, noted in (0400,0561)",
+    ),
+)
+
+
 def statement() -> str:
     """Return the page as Markdown."""
     return "\n".join(_lines()).rstrip() + "\n"
@@ -63,6 +77,9 @@ def _lines() -> Iterator[str]:
         if table.text:
             yield f"{table.text}\n"
         yield from _table(table.columns, table.rows)
+    yield "## De-identification\n"
+    yield "Of copies that are handed out by a project of pseudonyms, and of what sources pseudonymise.\n"
+    yield from _table(("Item", "Value"), DEIDENTIFIED)
     yield "## What a C-STORE is answered with\n"
     yield from _table(("Status", "When"), STORE_CASES)
     yield "## What becomes of an acknowledged object\n"

@@ -10,7 +10,7 @@ import structlog
 from radrelay.app.core import Core
 from radrelay.intake.landing import Landing
 from radrelay.intake.pseudonymising import PseudonymDiversion, PseudonymLanding
-from radrelay.pseudonyms import VaultSeal, forget_handouts, forget_unused
+from radrelay.pseudonyms import VaultSeal, forget_handouts, forget_held, forget_unused
 from radrelay.storage.leadership import Leadership
 
 KEEP_REPORTS = timedelta(days=365)
@@ -40,5 +40,6 @@ def forget_pseudonyms(core: Core) -> None:
     with core.database.write() as session:
         gone = forget_unused(session, now.date())
         forget_handouts(session, now, KEEP_REPORTS)
+        forget_held(session)
     if gone:
         log.info("aliases forgotten", aliases=gone)

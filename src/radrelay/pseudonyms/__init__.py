@@ -15,7 +15,7 @@ from radrelay.pseudonyms.errors import (
 )
 from radrelay.pseudonyms.forgetting import forget_unused
 from radrelay.pseudonyms.handing_out import Copy, CopySource, Deidentifier, Handout
-from radrelay.pseudonyms.held import HeldView, get_held, release_held, study_held, waiting_held
+from radrelay.pseudonyms.held import HeldView, forget_held, get_held, release_held, study_held, waiting_held
 from radrelay.pseudonyms.projects import (
     ProjectSpec,
     ProjectView,
@@ -63,6 +63,7 @@ __all__ = [
     "delete_project",
     "engine_project",
     "forget_handouts",
+    "forget_held",
     "forget_unused",
     "get_held",
     "get_project",

@@ -29,6 +29,12 @@ class ProjectDisabled(Conflict):
     code = "project-disabled"
 
 
+class ProjectFull(Conflict):
+    """The pattern of this project has no number left; make another project with room for more."""
+
+    code = "project-full"
+
+
 class ProjectInUse(Conflict):
     """A source pseudonymises by this project; choose another there first."""
 

@@ -23,7 +23,7 @@ from radrelay.dicom.elements import Buffer
 from radrelay.dicom.part10 import file_meta
 from radrelay.errors import RadrelayError
 from radrelay.pseudonyms import held
-from radrelay.pseudonyms.projects import engine_project
+from radrelay.pseudonyms.projects import engine_project, next_alias, project_row
 from radrelay.pseudonyms.reports import Purpose, begin_handout, end_handout
 from radrelay.pseudonyms.runs import Run
 from radrelay.pseudonyms.sealing import VaultSeal
@@ -76,7 +76,7 @@ class CopySource(Protocol):
     def begin(
         self, organisation_id: uuid.UUID, project_id: uuid.UUID, study_id: uuid.UUID, purpose: Purpose, by: str
     ) -> Handout:
-        """Note that a study is handed out; raises `ProjectUnknown`, `ProjectDisabled`."""
+        """Note that a study is handed out; raises `ProjectUnknown`, `ProjectDisabled`, `ProjectFull`."""
         ...
 
     def copies(self, handout: Handout, refs: Sequence[InstanceRef]) -> Iterator[Copy]:
@@ -96,9 +96,10 @@ class Deidentifier:
     def begin(
         self, organisation_id: uuid.UUID, project_id: uuid.UUID, study_id: uuid.UUID, purpose: Purpose, by: str
     ) -> Handout:
-        """Note that a study is handed out; raises `ProjectUnknown`, `ProjectDisabled`."""
+        """Note that a study is handed out; raises `ProjectUnknown`, `ProjectDisabled`, `ProjectFull`."""
         with self._database.write() as session:
             project = engine_project(session, self._seal, organisation_id, project_id)
+            next_alias(project_row(session, organisation_id, project_id), project)  # else it would break off later
             row_id = begin_handout(session, organisation_id, project_id, study_id, purpose, by, self._clock.now())
         return Handout(row_id, organisation_id, study_id, project_id, project)
 

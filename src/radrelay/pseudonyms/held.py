@@ -156,6 +156,12 @@ def _size(session: Session, instance_id: uuid.UUID) -> tuple[int, int] | None:
     return (found.columns, found.rows) if found is not None and found.columns and found.rows else None
 
 
+def forget_held(session: Session) -> None:
+    """Forget what was kept back of objects that are gone."""
+    here = sa.select(Instance.id).where(Instance.id == PseudonymHeld.instance_id)
+    session.execute(sa.delete(PseudonymHeld).where(~here.exists()).execution_options(synchronize_session=False))
+
+
 def released(
     session: Session, project_id: uuid.UUID, instance_ids: Iterable[uuid.UUID]
 ) -> dict[uuid.UUID, tuple[Rectangle, ...]]:

@@ -19,7 +19,14 @@ from radrelay.archive.models import Source
 from radrelay.dicom.deidentify import Option, Project, read_devices, read_pattern
 from radrelay.dicom.deidentify.options import KEY_BYTES
 from radrelay.errors import Invalid
-from radrelay.pseudonyms.errors import ProjectDisabled, ProjectExists, ProjectInUse, ProjectInvalid, ProjectUnknown
+from radrelay.pseudonyms.errors import (
+    ProjectDisabled,
+    ProjectExists,
+    ProjectFull,
+    ProjectInUse,
+    ProjectInvalid,
+    ProjectUnknown,
+)
 from radrelay.pseudonyms.forgetting import AT_ONCE, forget_aliases
 from radrelay.pseudonyms.models import (
     PseudonymAlias,
@@ -152,6 +159,14 @@ def engine_project(
     if enabled and not row.enabled:
         raise ProjectDisabled(name=row.name)
     return _engine(row.name, settings_of(row), seal.open(row.id, row.sealed))
+
+
+def next_alias(row: PseudonymProject, project: Project) -> str:
+    """Return the alias that the next patient of a project gets; raises `ProjectFull`."""
+    try:
+        return read_pattern(row.pattern).alias(project, row.next_number)
+    except Invalid as error:
+        raise ProjectFull(name=row.name) from error
 
 
 def project_row(session: Session, organisation_id: uuid.UUID, project_id: uuid.UUID) -> PseudonymProject:

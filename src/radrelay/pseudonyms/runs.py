@@ -11,13 +11,16 @@ from dataclasses import dataclass, field
 
 from radrelay.dicom.deidentify import (
     Alias,
+    Change,
     Deidentified,
+    Outcome,
     Project,
     Reason,
     Refused,
     StudyReport,
     Subject,
     deidentify,
+    refusal_of,
     subject_of,
 )
 from radrelay.dicom.elements import Buffer, DataElements
@@ -28,6 +31,7 @@ from radrelay.errors import RadrelayError
 from radrelay.pseudonyms import held
 from radrelay.pseudonyms.vault import OF_PATIENT, OF_STUDY, StoredVault
 
+WRITTEN_ANEW = frozenset((0x00080001, 0x00120062, 0x00120063, 0x00120064, 0x00280301, 0x00280303))
 STUDY, COLUMNS, ROWS = 0x0020000D, 0x00280011, 0x00280010
 
 
@@ -60,10 +64,15 @@ class Run:
             columns, rows = ((header.integers(tag) or [0])[0] for tag in (COLUMNS, ROWS))
             project = held.passing(project, cover, columns, rows)
         subject = self.person if self.person is not None and self.person.patient_id else subject_of(header)
+        if (subject.issuer, subject.patient_id) not in self._aliases:  # nobody gets one of whom nothing leaves
+            refused = refusal_of(data_set, ts, project)
+            if refused is not None:
+                return self._refused(refused)
         made = deidentify(data_set, ts, project, self._alias(header, subject), subject)
         if isinstance(made, Refused):
             return self._refused(made)
         self.report.add(made.report)
+        self._count_kept(made, header)
         self._note(made, header)
         return made
 
@@ -72,6 +81,12 @@ class Run:
         for row, uids in self._waiting.items():
             self.vault.keep_uids(row, uids)
         self._waiting.clear()
+
+    def _count_kept(self, made: Deidentified, header: DataElements) -> None:
+        """Count what stayed as it was; groups and marks that are written anew are none of it."""
+        changed = {change.path[0] for change in made.report.changes} | WRITTEN_ANEW
+        kept = (tag for tag in header.places if tag not in changed and tag & 0xFFFF and not tag >> 16 & 1)
+        self.report.changes.update(Change((tag,), Outcome.KEPT) for tag in kept)
 
     def _refused(self, made: Refused) -> Refused:
         self.report.refuse(made.reasons)

@@ -17,12 +17,12 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from radrelay.clock import Clock
-from radrelay.dicom.deidentify import Alias, Original, Subject, read_pattern, shift_days
+from radrelay.dicom.deidentify import Alias, Original, Subject, shift_days
 from radrelay.dicom.deidentify.options import Option
 from radrelay.pseudonyms.errors import AliasUnknown, ProjectUnknown
 from radrelay.pseudonyms.forgetting import forget_aliases
 from radrelay.pseudonyms.models import PseudonymAlias, PseudonymProject, PseudonymStudy, PseudonymUids
-from radrelay.pseudonyms.projects import engine_project
+from radrelay.pseudonyms.projects import engine_project, next_alias
 from radrelay.pseudonyms.sealing import VaultSeal
 from radrelay.storage.database import Database
 
@@ -264,7 +264,7 @@ class StoredVault:
 
     def _add(self, session: Session, row: PseudonymProject, subject: Subject, values: Values) -> PseudonymAlias:
         engine = engine_project(session, self._seal, self._organisation_id, row.id, enabled=False)
-        alias = read_pattern(row.pattern).alias(engine, row.next_number)
+        alias = next_alias(row, engine)
         row.next_number += 1
         row_id = uuid.uuid4()
         who = _Who(subject.issuer, subject.patient_id, dict(values))

@@ -1,6 +1,6 @@
 """De-identification by PS3.15 Annex E, pseudonyms, and the way back: pure functions over data sets."""
 
-from radrelay.dicom.deidentify.engine import Alias, Deidentified, Refused, deidentify, subject_of
+from radrelay.dicom.deidentify.engine import Alias, Deidentified, Refused, deidentify, refusal_of, subject_of
 from radrelay.dicom.deidentify.keyed import Subject, derived_alias, new_uid, shift_days
 from radrelay.dicom.deidentify.options import Device, Option, Project
 from radrelay.dicom.deidentify.pseudonyms import Pattern, Vault, read_pattern
@@ -30,6 +30,7 @@ __all__ = [
     "new_uid",
     "read_devices",
     "read_pattern",
+    "refusal_of",
     "shift_days",
     "subject_of",
     "turn_back",

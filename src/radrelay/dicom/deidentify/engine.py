@@ -15,7 +15,7 @@ from radrelay.dicom.characters import character_set, encode
 from radrelay.dicom.deidentify.covering import cover
 from radrelay.dicom.deidentify.keyed import Subject, derived_alias, new_uid, shift_days
 from radrelay.dicom.deidentify.notes import without_notes
-from radrelay.dicom.deidentify.options import Option, Project
+from radrelay.dicom.deidentify.options import Device, Option, Project
 from radrelay.dicom.deidentify.plan import BURNED_IN, Plan, plan_of
 from radrelay.dicom.deidentify.profile_table import EDITION
 from radrelay.dicom.deidentify.regions import template_of
@@ -101,18 +101,11 @@ def deidentify(
     Without an alias the patient gets one that follows from the project's key: two patients are never one. `subject` is
     whose it is where something else than the object itself knows that better.
     """
-    syntax = syntax_of(ts)
     try:
-        plain, ts, syntax = _little_endian(data_set, ts, syntax)
-        header = DataElements.of(plain, syntax)
-        if not header.little_endian or not header.texts(0x00080016) or not header.texts(0x00080018):
-            return Refused((Reason.UNREADABLE,))
-        if not _whole(plain, header):
-            return Refused((Reason.CUT_OFF,))
-        device = template_of(header, project) if Option.CLEAN_PIXELS in project.options else None
-        found = reasons(header, project, covered=device is not None)
-        if found:
-            return Refused(tuple(found))
+        opened = _opened(data_set, ts, project)
+        if isinstance(opened, Refused):
+            return opened
+        plain, ts, syntax, header, device = opened
         noticed = warnings(header)
         if device is not None:
             covered = cover(plain, EXPLICIT_LE if syntax.deflated else ts, device.cover)
@@ -129,6 +122,30 @@ def deidentify(
         report = Report(result.report.changes, result.report.warnings, device.cover, device.name)
         return _with_report(result, report)
     return result
+
+
+def refusal_of(data_set: Buffer, ts: str, project: Project) -> Refused | None:
+    """Return why an object is refused before anything of it is changed, none where that is still open."""
+    try:
+        opened = _opened(data_set, ts, project)
+    except (Malformed, Invalid, TooLarge, UnicodeError):
+        return Refused((Reason.UNREADABLE,))
+    return opened if isinstance(opened, Refused) else None
+
+
+def _opened(
+    data_set: Buffer, ts: str, project: Project
+) -> Refused | tuple[Buffer, str, Syntax, DataElements, Device | None]:
+    """Return a data set in little endian with its header and the template that covers its text, or why not."""
+    plain, ts, syntax = _little_endian(data_set, ts, syntax_of(ts))
+    header = DataElements.of(plain, syntax)
+    if not header.little_endian or not header.texts(0x00080016) or not header.texts(0x00080018):
+        return Refused((Reason.UNREADABLE,))
+    if not _whole(plain, header):
+        return Refused((Reason.CUT_OFF,))
+    device = template_of(header, project) if Option.CLEAN_PIXELS in project.options else None
+    found = reasons(header, project, covered=device is not None)
+    return Refused(tuple(found)) if found else (plain, ts, syntax, header, device)
 
 
 def _with_report(made: Deidentified, report: Report) -> Deidentified:

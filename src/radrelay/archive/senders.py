@@ -38,5 +38,5 @@ def write_senders(session: Session, sent: Collection[Sent]) -> set[uuid.UUID]:
 
 
 def _clean(one: Sent) -> Sent:
-    titles = (title.replace("\0", "")[:16] for title in (one.calling_ae, one.called_ae))
-    return Sent(one.study_id, one.source_id, *titles, one.host.replace("\0", "")[:64])
+    calling, called = (title.replace("\0", "")[:16] for title in (one.calling_ae, one.called_ae))
+    return Sent(one.study_id, one.source_id, calling, called, one.host.replace("\0", "")[:64])

@@ -31,7 +31,7 @@ from radrelay.routing.rules.keeping import Hold, Retain
 from radrelay.routing.rules.meetings import Meeting
 from radrelay.routing.rules.service import Rule, WantedRoutingRule, add_rule
 from radrelay.routing.rules.showing import Show
-from radrelay.routing.rules.work import EVALUATE, RuleWork, note_complete
+from radrelay.routing.rules.work import EVALUATE, RuleWork, emit_due, note_complete
 from radrelay.storage import outbox
 from tests.archive.arriving import START, Door, arrival
 from tests.backends import open_database
@@ -109,6 +109,12 @@ class Ruled:
         self.clock.advance(timedelta(seconds=40))
         with self.database.write() as session:
             note_complete(session, indexing.complete_quiet(session, self.clock.now()), self.clock.now())
+        return self.due()
+
+    def due(self) -> int:
+        """Do what is asked for or due; returns how much."""
+        with self.database.write() as session:
+            emit_due(session, self.clock.now())
             events = outbox.open_events(session, [EVALUATE])
             outbox.mark_taken(session, [event.id for event in events], self.clock.now())
         for event in events:

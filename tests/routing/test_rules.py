@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from radrelay import access
 from radrelay.access import Principal, Right, WantedBar, scope
-from radrelay.archive import deletion, holdings, indexing
+from radrelay.archive import corrections, deletion, holdings, indexing
 from radrelay.archive.instances import InstanceRef
 from radrelay.archive.models import Study
 from radrelay.dicom.header import Header
@@ -141,6 +141,27 @@ def test_attributes_are_coerced_with_the_originals_kept_and_rules_after_it_see_t
     assert [one["fields"] for one in ruled.events("study.correct")] == [
         ["accession_number", "referring_physician"], ["referring_physician"]
     ]  # fmt: skip
+
+
+def test_nothing_is_sent_on_before_its_objects_say_what_was_coerced(ruled: Ruled) -> None:
+    coerce = {"kind": "coerce", "values": {"patient_id": "N-{patient_id}"}}
+    with pytest.raises(RuleInvalid):
+        ruled.rule("Too late", ruled.forward(), coerce)
+    ruled.rule("Theirs", coerce, ruled.forward())
+    study = ruled.bring()
+    ruled.complete()
+    assert [(one.state, one.reason) for one in ruled.met(study)[0].effects] == [
+        ("done", ""), ("skipped", "waits-for-correction")
+    ]  # fmt: skip
+    assert (ruled.due(), ruled.deliveries()) == (0, [])
+    ruled.clock.advance(timedelta(seconds=21))
+    assert (ruled.due(), ruled.due(), ruled.deliveries()) == (1, 0, []), "not written yet"
+    with ruled.database.write() as session:
+        for _, _, instance_id, _ in corrections.pending(session, 10):
+            corrections.note_conforming(session, instance_id, 1)
+    ruled.clock.advance(timedelta(seconds=40))
+    assert (ruled.due(), len(ruled.deliveries())) == (1, 1)
+    assert ruled.door.rows(RuleLook) == []
 
 
 def test_a_rule_shows_a_study_as_it_arrives_and_keeps_it_as_long_as_it_says(ruled: Ruled) -> None:

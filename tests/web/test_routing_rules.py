@@ -12,6 +12,7 @@ from radrelay.archive import indexing
 from radrelay.routing.rules.work import EVALUATE, RuleWork, note_complete
 from radrelay.storage import outbox
 from tests.web.conftest import Login, WebSite
+from tests.web.test_corrections import sent, settled
 from tests.web.test_grants import made, root
 from tests.web.test_studies import only_study
 
@@ -70,6 +71,9 @@ def test_a_rule_is_tried_made_and_tells_what_it_did_with_a_study(site: WebSite, 
     [met] = root.http.get(f"/api/studies/{study_id}/rules").json()["rules"]
     assert (met["rule_id"], met["revision"], met["why"][0]["seen"]) == (rule["id"], 1, ["CT"])
     assert [(one["kind"], one["state"]) for one in met["effects"]] == [("coerce", "done"), ("hold", "done")]
+    assert settled(site) == 1
+    [item] = sent(root, study_id).OriginalAttributesSequence
+    assert (item.ReasonForTheAttributeModification, item.ModifyingSystem) == ("COERCE", "Radrelay, rule Theirs")
     [listed] = root.http.get("/api/routing-rules").json()["rules"]
     assert (listed["met"], listed["failed"]) == (1, 0)
     actions = [one["action"] for one in root.http.get("/api/audit").json()["events"]]

@@ -140,6 +140,7 @@ export default {
   'routing.reason.so-already': 'nicht nötig: es ist schon so',
   'routing.reason.held-already': 'nicht nötig: sie wird schon festgehalten',
   'routing.reason.nobody-to-tell': 'nicht getan: niemand in der Gruppe hat eine Adresse',
+  'routing.reason.waits-for-correction': 'wartet, bis alle Bilder die Änderung tragen',
   'routing.metTitle': 'Regeln, die zutrafen',
   'routing.metNone': 'Keine Regel traf auf diese Studie zu.',
   'routing.askAgain': 'Regeln erneut prüfen',

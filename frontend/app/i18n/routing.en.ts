@@ -138,6 +138,7 @@ export default {
   'routing.reason.so-already': 'not needed: it is so already',
   'routing.reason.held-already': 'not needed: it is held already',
   'routing.reason.nobody-to-tell': 'not done: nobody in the group has an address',
+  'routing.reason.waits-for-correction': 'waits until all images say what was changed',
   'routing.metTitle': 'Rules that met it',
   'routing.metNone': 'No rule has met this study.',
   'routing.askAgain': 'Ask the rules again',

@@ -61,7 +61,7 @@ from radrelay.retrieve import fetches
 from radrelay.retrieve.jobs import FetchWork
 from radrelay.routing import deliveries
 from radrelay.routing.jobs import DeliveryWork
-from radrelay.routing.rules.work import EVALUATE, RuleWork, note_complete
+from radrelay.routing.rules.work import EVALUATE, RuleWork, any_due, emit_due, note_complete
 from radrelay.settings import Settings
 from radrelay.storage import outbox
 from radrelay.storage.durable import DurableWork, Job
@@ -266,12 +266,14 @@ def serve(core: Core, stop: threading.Event) -> None:
 def _dispatch(shop: Workshop) -> None:
     with shop.core.database.read() as session:
         due = deliveries.any_due(session, shop.core.clock) or fetches.any_due(session, shop.core.clock)
+        due = due or any_due(session, shop.core.clock.now())
         archives = open_archives.any_due(session, shop.core.clock)
         rested = shop.marks.any_due(session)
     if due or archives or rested:
         with shop.core.database.write() as session:
             deliveries.emit_due(session, shop.core.clock)
             fetches.emit_due(session, shop.core.clock)
+            emit_due(session, shop.core.clock.now())
             open_archives.hand_over_due(session, shop.core.clock)
             shop.marks.emit_due(session)
     shop.durable.dispatch()

@@ -306,21 +306,26 @@ def _day(value: str) -> date | None:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A correction as the objects are written by it: values by tag."""
+    """A correction as the objects are written by it: values by tag.
+
+    `asked`: a person's request led to it; else the house's own rules coerce what comes (PS3.3 C.12.1.1.9).
+    """
 
     number: int
     at: datetime
     by: str
     after: Mapping[int, str]
+    asked: bool = True
 
 
 def corrections_of(session: Session, study_id: uuid.UUID) -> list[Made]:
     """Return a study's corrections in their order."""
     rows = session.scalars(sa.select(Correction).where(Correction.study_id == study_id).order_by(Correction.number))
-    return [
-        Made(row.number, row.at, row.by, {int(tag): value for tag, value in json.loads(row.after).items()})
-        for row in rows
-    ]
+    return [Made(row.number, row.at, row.by, _by_tag(row.after), row.request_id is not None) for row in rows]
+
+
+def _by_tag(kept: str) -> dict[int, str]:
+    return {int(tag): value for tag, value in json.loads(kept).items()}
 
 
 def followed(session: Session, study_id: uuid.UUID) -> list[Mapping[int, str]]:

@@ -38,5 +38,5 @@ def write_senders(session: Session, sent: Collection[Sent]) -> set[uuid.UUID]:
 
 
 def _clean(one: Sent) -> Sent:
-    calling, called, host = (text.replace("\0", "") for text in (one.calling_ae, one.called_ae, one.host))
-    return Sent(one.study_id, one.source_id, calling[:16], called[:16], host[:64])
+    calling, called = (title.replace("\0", "")[:16] for title in (one.calling_ae, one.called_ae))
+    return Sent(one.study_id, one.source_id, calling, called, one.host.replace("\0", "")[:64])

@@ -109,7 +109,7 @@ class CorrectionLanding:
         for one in made:
             values = _lacking(data_set, ts, one.after, last)
             if values:
-                change = Modification(one.at, f"{SYSTEM}, {one.by}", SYSTEM, "CORRECT")
+                change = Modification(one.at, f"{SYSTEM}, {one.by}", SYSTEM, "CORRECT" if one.asked else "COERCE")
                 data_set, ts = reidentify(data_set, ts, values, change)
                 changed = True
         return (data_set, ts) if changed else None

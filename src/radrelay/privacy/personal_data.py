@@ -268,7 +268,7 @@ KEPT: dict[str, Kept] = {
         untold="destination_id series_id priority attempts next_attempt_at error error_code error_facts requested_by"
         " correlation_id", why=f"{ELSEWHERE}: to whom data went; {WORKING}",
     ),
-    "routing_rule_look": _kept(untold="study_id at", why=f"{WORKING}; lasts moments"),
+    "routing_rule_look": _kept(untold="study_id at due_at", why=f"{WORKING}; lasts moments"),
     "routing_rule_meeting": _kept(
         "study_id rule_name at why effects", _study, untold="rule_id revision match failed", why=WORKING,
     ),

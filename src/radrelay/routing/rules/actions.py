@@ -48,7 +48,7 @@ class Difference:
 class Outcome:
     """What an action did, or would do: `reason` says by a word why it was skipped; `facts` are plain words and ids.
 
-    `changed`: rules after this one are to look at the study anew.
+    `changed`: rules after this one are to look at the study anew. `waits`: all are to look again in a moment.
     """
 
     state: State
@@ -56,6 +56,7 @@ class Outcome:
     facts: Mapping[str, object] = field(default_factory=dict)
     differences: tuple[Difference, ...] = ()
     changed: bool = False
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +141,9 @@ def actions_from(
             raise RuleInvalid(f"{kind.name} waits until a study is complete", field="moment")
         wanted = {name: value for name, value in one.items() if name != "kind"}
         found.append({"kind": kind.name, **kind.cleaned(session, organisation_id, wanted)})
+    names = [str(one["kind"]) for one in found]
+    if "forward" in names and "coerce" in names[names.index("forward") :]:
+        raise RuleInvalid("attributes are changed before a study is sent on, not after it", field="actions")
     return found
 
 

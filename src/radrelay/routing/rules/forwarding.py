@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from radrelay import access
-from radrelay.archive.models import Instance, Series
+from radrelay.archive.models import Correction, Instance, Series
 from radrelay.routing import deliveries
 from radrelay.routing.destinations import get_destination
 from radrelay.routing.errors import DestinationOff
@@ -54,6 +54,8 @@ class Forward:
         grown = _grown(session, met)
         if not grown.series:
             return Outcome("skipped", "sent-already", told)
+        if is_uncorrected(session, met.study.id):
+            return Outcome("skipped", "waits-for-correction", told, waits=True)
         if is_there(session, met.study.id, destination.id):
             return Outcome("skipped", "there-already", told | {"counts": grown.counts})
         whole_study = len(grown.series) == len(grown.counts)
@@ -95,6 +97,15 @@ def came_from(destination: Destination, senders: Iterable[Part]) -> bool:
         if not titles and any(host == one.casefold() and not access.is_loopback(one) for one in hosts):
             return True
     return False
+
+
+def is_uncorrected(session: Session, study_id: uuid.UUID) -> bool:
+    """Say whether objects of a study are still to be written with its corrected attributes: they must not go before."""
+    last = sa.select(sa.func.max(Correction.number)).where(Correction.study_id == study_id).scalar_subquery()
+    lacking = sa.select(Instance.id).where(
+        Instance.study_id == study_id, Instance.current.is_(True), Instance.correction < last
+    )
+    return session.scalar(lacking.limit(1)) is not None
 
 
 def is_there(session: Session, study_id: uuid.UUID, destination_id: uuid.UUID) -> bool:

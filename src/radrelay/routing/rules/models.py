@@ -47,7 +47,7 @@ class RoutingRuleRevision(Owned, Base):
 
 
 class RuleLook(Base):
-    """Rules are still to look at a study: written with the event, taken out once they have."""
+    """Rules are still to look at a study: written with the event, taken out once they have, or due again."""
 
     __tablename__ = "routing_rule_look"
     __table_args__ = (Index("ix_routing_rule_look_at", "at"),)
@@ -55,6 +55,7 @@ class RuleLook(Base):
     study_id: Mapped[uuid.UUID] = mapped_column(Id, ForeignKey("study.id", ondelete="CASCADE"), primary_key=True)
     organisation_id: Mapped[uuid.UUID] = mapped_column(Id)
     at: Mapped[datetime] = mapped_column(Instant)
+    due_at: Mapped[datetime | None] = mapped_column(Instant)
 
 
 class RuleMeeting(Owned, Base):

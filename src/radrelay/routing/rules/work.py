@@ -35,6 +35,7 @@ from radrelay.storage.outbox import Event
 
 EVALUATE = "rules.evaluate"
 MOST_LOOKS = 5
+SHORTEST_WAIT, LONGEST_WAIT = timedelta(seconds=2), timedelta(minutes=10)
 FORGOTTEN = timedelta(minutes=5)
 """After so long it is looked whether anybody works on it still."""
 log = structlog.get_logger(__name__)
@@ -52,10 +53,22 @@ def note_complete(session: Session, study_ids: Collection[uuid.UUID], now: datet
         ask(session, organisation_id, study_id, now)
 
 
+def any_due(session: Session, now: datetime) -> bool:
+    """Say whether a wait is over, without taking the writer's place."""
+    return session.scalar(sa.select(RuleLook.study_id).where(RuleLook.due_at <= now).limit(1)) is not None
+
+
+def emit_due(session: Session, now: datetime) -> None:
+    """Turn waits that are over into events. Call every second or so."""
+    for row in session.scalars(sa.select(RuleLook).where(RuleLook.due_at <= now).limit(200)).all():
+        row.due_at = None
+        outbox.emit(session, organisation_id=row.organisation_id, kind=EVALUATE, subject_id=row.study_id, at=now)
+
+
 def ask(session: Session, organisation_id: uuid.UUID, study_id: uuid.UUID, now: datetime) -> None:
     """Have rules look at a study; that they are to is kept until they have, whatever becomes of the event."""
     session.execute(sa.delete(RuleLook).where(RuleLook.study_id == study_id))
-    session.execute(sa.insert(RuleLook).values(study_id=study_id, organisation_id=organisation_id, at=now))
+    session.execute(sa.insert(RuleLook).values(study_id=study_id, organisation_id=organisation_id, at=now, due_at=None))
     outbox.emit(session, organisation_id=organisation_id, kind=EVALUATE, subject_id=study_id, at=now)
 
 
@@ -66,6 +79,14 @@ class _Ready:
     stamp: tuple[object, ...]
     rules: tuple[Rule, ...]
     compiled: Compiled
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """Which rules have met a study, and whether one waits for something and is to look again in a moment."""
+
+    met: tuple[uuid.UUID, ...] = ()
+    waits: bool = False
 
 
 class RuleWork:
@@ -84,13 +105,20 @@ class RuleWork:
 
     def attempt(self, event: Event) -> None:
         """Do what the event `rules.evaluate` asks for; at least once."""
+        mine = RuleLook.study_id == event.subject_id
         with self._database.read() as session:
-            asked_at = session.scalar(sa.select(RuleLook.at).where(RuleLook.study_id == event.subject_id))
-        self.evaluate(event.organisation_id, event.subject_id, "complete")
-        if asked_at is not None:  # what was asked meanwhile stays
-            looked = sa.delete(RuleLook).where(RuleLook.study_id == event.subject_id, RuleLook.at == asked_at)
-            with self._database.write() as session:
-                session.execute(looked)
+            asked_at = session.scalar(sa.select(RuleLook.at).where(mine))
+        looked = self.evaluate(event.organisation_id, event.subject_id, "complete")
+        if asked_at is None:
+            return
+        now = self._clock.now()
+        with self._database.write() as session:  # what was asked meanwhile stays
+            if looked.waits:
+                pause = min(max((now - asked_at) / 2, SHORTEST_WAIT), LONGEST_WAIT)
+                again = sa.update(RuleLook).where(mine, RuleLook.at == asked_at).values(due_at=now + pause)
+                session.execute(again)
+            else:
+                session.execute(sa.delete(RuleLook).where(mine, RuleLook.at == asked_at))
 
     def revive(self, attended: Collection[uuid.UUID] = ()) -> int:
         """Ask again for looks that nothing works on, for their worker gave up; returns how many.
@@ -99,30 +127,32 @@ class RuleWork:
         """
         now = self._clock.now()
         with self._database.write() as session:
-            old = sa.select(RuleLook.organisation_id, RuleLook.study_id).where(RuleLook.at < now - FORGOTTEN)
+            old = sa.select(RuleLook.organisation_id, RuleLook.study_id).where(
+                RuleLook.at < now - FORGOTTEN, RuleLook.due_at.is_(None)
+            )
             rows = [row for row in session.execute(old.limit(500)).all() if row.study_id not in attended]
             for row in rows:
                 ask(session, row.organisation_id, row.study_id, now)
         return len(rows)
 
-    def evaluate(self, organisation_id: uuid.UUID, study_id: uuid.UUID, moment: Moment) -> list[uuid.UUID]:
-        """Let the rules meet a study; returns the ids of those that did.
+    def evaluate(self, organisation_id: uuid.UUID, study_id: uuid.UUID, moment: Moment) -> Looked:
+        """Let the rules meet a study; returns the ids of those that did, and whether they are to look again soon.
 
         Rules that were changed meanwhile look once more. Raises `Unavailable` when a part that this needs does not
         answer: then it is to be tried again.
         """
-        met: list[uuid.UUID] = []
+        looked = Looked()
         for _ in range(MOST_LOOKS):
             ready = self._rules(organisation_id)
-            met = self._look(ready, organisation_id, study_id, moment)
+            looked = self._look(ready, organisation_id, study_id, moment)
             with self._database.read() as session:
                 if stamp_of(session, organisation_id) == ready.stamp:
                     break
-        return met
+        return looked
 
-    def _look(self, ready: _Ready, organisation_id: uuid.UUID, study_id: uuid.UUID, moment: Moment) -> list[uuid.UUID]:
+    def _look(self, ready: _Ready, organisation_id: uuid.UUID, study_id: uuid.UUID, moment: Moment) -> Looked:
         facts = self._facts(ready, organisation_id, study_id, whole=moment == "complete")
-        met: list[uuid.UUID] = []
+        looked = Looked()
         place = 0
         while facts is not None:
             found = next((one for one in ready.compiled.fitting(facts) if one >= place), None)
@@ -131,12 +161,13 @@ class RuleWork:
             rule, place = ready.rules[found], found + 1
             if moment == "arrival" and rule.moment != "arrival":
                 continue
-            met.append(rule.id)
-            if self._meet(rule, study_id, facts):
+            outcomes = self._meet(rule, study_id, facts)
+            looked = Looked((*looked.met, rule.id), looked.waits or any(one.waits for one in outcomes))
+            if any(one.changed for one in outcomes):
                 facts = self._facts(ready, organisation_id, study_id, whole=moment == "complete")
             if rule.stop:
                 break
-        return met
+        return looked
 
     def look_at_arriving(self) -> int:
         """Let the rules that need not wait meet what is arriving and has grown a series; returns how many studies."""
@@ -186,13 +217,14 @@ class RuleWork:
                 return found
             return with_headers(found, session, self._headers, organisation_id, study_id, tags, now)
 
-    def _meet(self, rule: Rule, study_id: uuid.UUID, facts: Facts) -> bool:
-        """Do what a rule says; returns whether rules after it are to look at the study anew."""
+    def _meet(self, rule: Rule, study_id: uuid.UUID, facts: Facts) -> list[Outcome]:
+        """Do what a rule says; returns what came of what was done now."""
         answered = why(rule, facts)
-        changed = False
+        outcomes: list[Outcome] = []
         for action in rule.actions:
             try:
-                changed |= self._act(rule, study_id, facts, answered, action)
+                outcome = self._act(rule, study_id, facts, answered, action)
+                outcomes += [] if outcome is None else [outcome]
             except Unavailable:
                 raise
             except RadrelayError as error:
@@ -200,11 +232,11 @@ class RuleWork:
             except Exception:  # why: whatever goes wrong in one action must not cost the study the others
                 log.exception("a rule's action failed", rule=str(rule.id), study_id=str(study_id), kind=action["kind"])
                 self._note_failed(rule, study_id, answered, action, Trouble.of(RuleActionFailed()))
-        return changed
+        return outcomes
 
     def _act(
         self, rule: Rule, study_id: uuid.UUID, facts: Facts, answered: tuple[Answered, ...], action: Wanted
-    ) -> bool:
+    ) -> Outcome | None:
         kind = self._kinds.get(str(action["kind"]))
         if kind is None:
             raise RuleInvalid(f"this installation knows no action {action['kind']!r}")
@@ -212,16 +244,16 @@ class RuleWork:
             lock_archive(session)
             study = _study(session, rule, study_id)
             if study is None:
-                return False
+                return None
             now = self._clock.now()
             row = meetings.meet(session, rule, study_id, answered, now)
             before = meetings.noted(row, action)
             if before is not None and not kind.again:
-                return False
+                return None
             met = Met(rule.id, rule.name, rule.revision, rule.organisation_id, study, facts, self._clock, before)
             outcome = kind.carry_out(session, met, {name: value for name, value in action.items() if name != "kind"})
             meetings.note(row, action, outcome, now)
-            return outcome.changed
+            return outcome
 
     def _note_failed(
         self, rule: Rule, study_id: uuid.UUID, answered: tuple[Answered, ...], action: Wanted, trouble: Trouble

@@ -1615,6 +1615,7 @@ def marks() -> None:
         sa.Column("study_id", Id(), nullable=False),
         sa.Column("organisation_id", Id(), nullable=False),
         sa.Column("at", Instant(), nullable=False),
+        sa.Column("due_at", Instant(), nullable=True),
         sa.ForeignKeyConstraint(
             ["study_id"], ["study.id"], name=op.f("fk_routing_rule_look_study_id"), ondelete="CASCADE"
         ),

@@ -270,7 +270,8 @@ KEPT: dict[str, Kept] = {
     ),
     "routing_rule_look": _kept(untold="study_id at due_at", why=f"{WORKING}; lasts moments"),
     "routing_rule_meeting": _kept(
-        "study_id rule_name at why effects", _study, untold="rule_id revision match failed", why=WORKING,
+        "study_id rule_name at", _study, untold="rule_id revision match failed why effects",
+        why="what was looked at may have been under another person's name then",
     ),
     "fetch": _kept(
         "study_uid study_date modalities state expected here created_at finished_at", _by_uid,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from radrelay.routing import deliveries, destinations, steering, windows
-from radrelay.routing.carriers import Answer, DeliveryItem
+from radrelay.routing.carriers import Answer, DeliveryItem, Errand
 from radrelay.routing.destinations import DestinationDraft
 from radrelay.routing.errors import DestinationInvalid
 from radrelay.routing.jobs import DeliveryWork
@@ -18,7 +20,7 @@ from radrelay.routing.pacing import Bucket, Buckets
 from radrelay.routing.windows import Window
 from radrelay.settings import WorkSettings
 from radrelay.storage import outbox
-from tests.routing.house import EXPLICIT, ORGANISATION, House
+from tests.routing.house import EXPLICIT, ORGANISATION, House, Peer
 
 
 def another(house: House, priority: int = 0, destination_id: uuid.UUID | None = None) -> uuid.UUID:
@@ -110,8 +112,8 @@ def test_the_most_urgent_goes_first(house: House) -> None:
     with house.database.write() as session:
         deliveries.emit_due(session, house.clock)
         events = outbox.open_events(session, [deliveries.ATTEMPT])
-    assert [event.subject_id for event in events] == [late, urgent, usual]
-    assert [event.payload[outbox.TURN] for event in events] == ["92", "96", "101"]
+    turns = {event.subject_id: int(event.payload[outbox.TURN]) for event in events}
+    assert turns == {late: 92, urgent: 96, usual: 101}
 
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -183,3 +185,27 @@ def test_a_destination_that_takes_its_time_leaves_a_worker_to_the_others(house: 
     house.clock.advance(timedelta(seconds=2))
     house.run_due()
     assert {state for state, _ in states(house)} == {"done"}
+
+
+def test_of_all_that_wait_for_a_destination_that_is_down_one_tries_it(house: House) -> None:
+    house.peer.down = True
+    house.run_due()
+    other = another(house)
+    entered: list[uuid.UUID] = []
+    original = house.peer.open
+
+    @contextmanager
+    def dialling(errand: Errand, portion: Sequence[DeliveryItem]) -> Iterator[Peer]:
+        entered.append(errand.delivery.id)
+        if len(entered) == 1:  # while this one is dialling
+            house.work.attempt(outbox.Event(uuid.uuid4(), deliveries.ATTEMPT, ORGANISATION, other, {}))
+        with original(errand, portion) as opened:
+            yield opened
+
+    house.peer.open = dialling  # type: ignore[method-assign]
+    house.clock.advance(timedelta(seconds=10))
+    house.work.attempt(outbox.Event(uuid.uuid4(), deliveries.ATTEMPT, ORGANISATION, house.delivery_id, {}))
+    assert entered == [house.delivery_id]
+    with house.database.read() as session:
+        waits = {row.next_attempt_at for row in deliveries.list_deliveries(session, ORGANISATION)}
+    assert waits == {house.clock.now() + timedelta(seconds=20)}

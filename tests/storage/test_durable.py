@@ -59,11 +59,13 @@ SCRIPT = textwrap.dedent(
     )
     work.launch()
     if scene != "resume":
-        with database.write() as session:
-            for word in sys.argv[3:]:
-                emit(session, organisation_id=uuid.uuid4(), kind=scene, subject_id=uuid.uuid4(),
-                     at=datetime.now(UTC), payload={"word": word})
-        work.dispatch()
+        for words in (sys.argv[3:4], sys.argv[4:]):
+            with database.write() as session:
+                for word in words:
+                    word, _, turn = word.partition(":")
+                    emit(session, organisation_id=uuid.uuid4(), kind=scene, subject_id=uuid.uuid4(),
+                         at=datetime.now(UTC), payload={"word": word} | ({"turn": turn} if turn else {}))
+            work.dispatch()
         work.dispatch()
     with database.read() as session:
         assert open_events(session, ["plain", "dying", "failing"]) == []
@@ -118,10 +120,10 @@ def test_work_that_was_killed_is_done_by_the_next_process(tmp_path: Path) -> Non
 
 
 @pytest.mark.timeout(240)
-def test_work_that_fails_is_tried_again(tmp_path: Path) -> None:
-    assert run(tmp_path, "failing", "word", wanted=1) == 0
-    assert words_done(tmp_path) == ["word"]
-    assert (tmp_path / "failed").read_text() == "xxx"
+def test_work_that_fails_is_tried_again_and_what_waits_for_it_goes_by_its_turn(tmp_path: Path) -> None:
+    assert run(tmp_path, "failing", "word", "usual:101", "urgent:1", wanted=3) == 0
+    assert words_done(tmp_path) == ["word", "urgent", "usual"]
+    assert (tmp_path / "failed").read_text() == "xxxxx"
 
 
 def test_work_of_a_process_that_is_gone_is_taken_over_by_one_of_the_others(tmp_path: Path) -> None:

@@ -156,7 +156,7 @@ class DeliveryWork:
             delivery = session.get(Delivery, delivery_id)
             if delivery is None or delivery.state not in deliveries.UNDER_WAY:
                 return None
-            destination = session.get(Destination, delivery.destination_id)
+            destination = session.get(Destination, delivery.destination_id, with_for_update=True)
             if destination is None or not destination.enabled:
                 delivery.state = "failed"
                 deliveries.tell(delivery, Trouble.of(DestinationOff("the destination was removed or switched off")))
@@ -171,6 +171,7 @@ class DeliveryWork:
                 deliveries.tell(delivery, wait.trouble)
                 delivery.next_attempt_at = wait.until
                 return None
+            steering.claim(destination, self._settings, now)
             delivery.state = "sending"
             delivery.attempts += 1
             deliveries.tell(delivery, None)

@@ -54,6 +54,13 @@ def trouble_of(destination: Destination) -> Trouble | None:
     return Trouble(destination.error_code, destination.error, json.loads(destination.error_facts))
 
 
+def claim(destination: Destination, settings: WorkSettings, now: datetime) -> None:
+    """Let a delivery that has its turn be the one that tries a destination which is down; the others wait for it."""
+    if destination.down_since is not None:
+        destination.failures += 1
+        destination.retry_at = now + deliveries.next_pause(destination.failures, settings)
+
+
 def interrupted(
     session: Session, destination_id: uuid.UUID, broken: Interrupted, settings: WorkSettings, now: datetime
 ) -> datetime | None:
@@ -71,10 +78,9 @@ def went_down(
     row = session.get(Destination, destination_id, with_for_update=True)
     if row is None:
         return None
-    if row.retry_at is None or row.retry_at <= now:  # else another delivery has just found the same
-        row.failures += 1
-        row.retry_at = now + deliveries.next_pause(row.failures, settings)
+    row.failures = row.failures or 1
     row.down_since = row.down_since or now
+    row.retry_at = max(row.retry_at or now, now + deliveries.next_pause(row.failures, settings))
     row.error, row.error_code, row.error_facts = trouble.detail, trouble.code, json.dumps(dict(trouble.facts))
     return row.retry_at
 

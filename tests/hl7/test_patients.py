@@ -126,6 +126,16 @@ def test_other_people_and_other_issuers_are_never_touched(there: Hospital) -> No
     assert there.studies() == before | {"1.3": ("B", "Huber^Maximilian")}
 
 
+def test_id_that_is_given_to_somebody_else_takes_no_study_along(there: Hospital) -> None:
+    there.tell(adt("A01", "1", at="20260301080000"))
+    there.scan()
+    assert there.tell(adt("A08", "2", at="20260301090000", name="Huber^Max", born="19500101")) == ["hl7-studies-left"]
+    there.finish()
+    assert there.studies() == {"1.2.3": ("4711", "Müller^Anna")}
+    assert there.tell(adt("A08", "3", at="20260301100000", name="Huber^Anna")) == ["done"], "she has married"
+    assert there.studies() == {"1.2.3": ("4711", "Huber^Anna")}
+
+
 def test_id_that_nobody_vouches_for_is_not_merged(there: Hospital) -> None:
     there.tell(adt("A01", "1", "A"), adt("A01", "2", "B"))
     there.scan("A", study="1.1")

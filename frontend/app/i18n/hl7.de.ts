@@ -32,7 +32,7 @@ export default {
   'hl7.state.refused': 'Abgelehnt',
   'hl7.state.kept': 'Aufbewahrt',
   'hl7.state.held': 'Angehalten',
-  'hl7.again': 'wieder um {when}, bisher {n} Versuche',
+  'hl7.again': ['wieder um {when}, bisher {n} Versuch', 'wieder um {when}, bisher {n} Versuche'],
   'hl7.show': 'Anzeigen',
   'hl7.older': 'Ältere Nachrichten',
   'hl7.noMessages': 'Keine Nachrichten.',

@@ -30,7 +30,7 @@ export default {
   'hl7.state.refused': 'Refused',
   'hl7.state.kept': 'Kept',
   'hl7.state.held': 'Held',
-  'hl7.again': 'again at {when}, {n} tries so far',
+  'hl7.again': ['again at {when}, {n} try so far', 'again at {when}, {n} tries so far'],
   'hl7.show': 'Show',
   'hl7.older': 'Older messages',
   'hl7.noMessages': 'No messages.',

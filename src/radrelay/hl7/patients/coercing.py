@@ -19,7 +19,7 @@ from radrelay.access import system_principal
 from radrelay.archive import corrections
 from radrelay.archive.locking import lock_archive
 from radrelay.archive.models import Study
-from radrelay.archive.persons import SEXES, likeness
+from radrelay.archive.persons import SEXES, compare_names, likeness
 from radrelay.hl7.models import Hl7Patient
 from radrelay.hl7.patients.keeping import Key, ever_told, find_patient, survivor, told
 from radrelay.hl7.patients.policy import NONE, Policy
@@ -90,6 +90,8 @@ class Follower:
         known = [*ever_told(row), *(ever_told(now_is) if merged else ())]
         people = [_person(one) for one in known] + ([_Person(also, None, "")] if also else [])
         theirs = [study for study in studies if any(_is_person(study, one) for one in people)]
+        if not merged:
+            theirs = [study for study in theirs if _goes_on(study, _person(told(now_is)))]
         made = corrections.correct(
             session, row.organisation_id, [one.id for one in theirs], wanted, by=f"HL7, {port}", reason=reason,
             request_id=None, now=now, follows=True,
@@ -134,6 +136,12 @@ def _is_person(study: Study | _Person, known: _Person) -> bool:
         return found == "same"
     born = known.patient_birth_date is not None and study.patient_birth_date == known.patient_birth_date
     return born and study.patient_sex == known.patient_sex and known.patient_sex in SEXES
+
+
+def _goes_on(study: Study, known: _Person) -> bool:
+    """Say whether name or birth date stay alike: where neither does, an ID may have been given to somebody else."""
+    born = study.patient_birth_date is not None and study.patient_birth_date == known.patient_birth_date
+    return born or compare_names(study.patient_name, known.patient_name) != "apart"
 
 
 def _note(session: Session, organisation_id: uuid.UUID, made: corrections.Plan, port: str) -> None:

@@ -1,14 +1,17 @@
-"""The certificate for outside: what is taken, and what is wrong with what is not."""
+"""The certificate for outside, and the relay's own: what is taken, what is wrong with what is not, when it is anew."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import trustme
 
 from radrelay.gateway import errors
+from radrelay.gateway.authority import Authority
 from radrelay.gateway.public import checked, facts_of
+from radrelay.gateway.standing import Board, LinkState, standing
 
 NOW = datetime.now(UTC)
 AUTHORITY = trustme.CA()
@@ -43,3 +46,22 @@ def test_what_cannot_be_used_is_refused_by_name() -> None:
         with pytest.raises(error) as refused:
             checked(chain, key, NOW)
         assert type(refused.value) is error
+
+
+def test_the_relays_own_certificate_is_made_anew_after_half_its_time(tmp_path: Path) -> None:
+    authority = Authority.open(tmp_path, NOW)
+    file = tmp_path / "relay.pem"
+    ends_at = authority.relay_certificate(file, NOW)
+    first = file.read_bytes()
+    assert authority.relay_certificate(file, NOW + timedelta(days=44)) == ends_at
+    assert file.read_bytes() == first
+    assert authority.relay_certificate(file, NOW + timedelta(days=46)) > ends_at
+    file.write_bytes(first.replace(first[-200:-150], b"A" * 50))
+    assert authority.relay_certificate(file, NOW) == Authority.open(tmp_path, NOW).relay_certificate(file, NOW)
+
+
+def test_links_go_on_where_their_state_cannot_be_written(tmp_path: Path) -> None:
+    board = Board(tmp_path / "gateway")
+    (tmp_path / "gateway").rmdir()
+    board.show([LinkState("relay.example:45000")], NOW)
+    assert standing(tmp_path / "gateway", NOW) is None

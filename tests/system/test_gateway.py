@@ -22,6 +22,8 @@ from tests.namespaces import Host, Wire, three_hosts
 from tests.system.installation import Installation, tool, until
 from tests.system.samples import phantom_files
 
+pytestmark = pytest.mark.embedded(reason="its hosts reach no PostgreSQL and no S3 on this machine's own loopback")
+
 HOST, RELAY, PORT, DICOM_PORT = "pictures.clinic.example", "10.91.2.1", 32000, 2762
 
 
@@ -229,6 +231,7 @@ def test_what_is_killed_is_back(gateway: Gateway, role: str) -> None:
     until(gateway.answers, "the pages", 40)
 
 
+@pytest.mark.soak
 def test_a_server_in_the_dmz_is_pushed_to_and_dials_nothing_inwards(gateway: Gateway, tmp_path: Path) -> None:
     """The other way to be reached from outside: no relay, no agent, the inner firewall closed just the same."""
     settings = {

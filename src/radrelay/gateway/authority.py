@@ -85,8 +85,14 @@ class Authority:
         """SHA-256 of its certificate."""
         return self.certificate.fingerprint(hashes.SHA256())
 
-    def write_relay_certificate(self, file: Path, now: datetime) -> datetime:
-        """Write a fresh key and certificate for the relay itself; returns when it ends."""
+    def relay_certificate(self, file: Path, now: datetime) -> datetime:
+        """Have a key and certificate for the relay itself in `file`, made anew after half its time; says when it ends.
+
+        Raises `OSError` where it cannot be written.
+        """
+        ends_at = self._end_of(file)
+        if ends_at is not None and ends_at - now > RELAY_FOR / 2:
+            return ends_at
         key = new_key()
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, RELAY_NAME)])
         builder = _builder(subject, self.certificate.subject, key.public_key(), now, RELAY_FOR)
@@ -94,6 +100,15 @@ class Authority:
         certificate = self._leaf(builder, ExtendedKeyUsageOID.SERVER_AUTH)
         write_durably(file, private_pem(key) + certificate.public_bytes(Encoding.PEM))
         return certificate.not_valid_after_utc
+
+    def _end_of(self, file: Path) -> datetime | None:
+        """Return when a certificate of ours ends; none if there is none."""
+        try:
+            found = x509.load_pem_x509_certificate(file.read_bytes())
+            found.verify_directly_issued_by(self.certificate)
+        except (OSError, ValueError, TypeError, InvalidSignature):
+            return None
+        return found.not_valid_after_utc
 
     def sign_site(self, request_pem: str, site: str, now: datetime, valid: timedelta) -> Issued:
         """Sign what a site asks for; its name is what we call it, whatever it asks. Raises `PeerUnclear`."""

@@ -25,7 +25,7 @@ from prometheus_client.registry import Collector
 from radrelay.clock import Clock
 from radrelay.errors import Misconfigured, RadrelayError
 from radrelay.gateway.agents import Agent, Agents
-from radrelay.gateway.authority import Authority
+from radrelay.gateway.authority import RELAY_FOR, Authority
 from radrelay.gateway.codes import digest_of
 from radrelay.gateway.errors import PeerGone, PeerUnclear
 from radrelay.gateway.limits import counted_as
@@ -42,6 +42,7 @@ MOST_SHAKING, MOST_SHAKING_OF_ONE = 512, 128
 
 BACKLOG = 4096
 TICK_S = 0.5
+AGAIN = timedelta(hours=1)
 KEPT_FILES = 512
 FILES_PER_CONNECTION = 4
 """Two sockets, and a pipe while something is under way."""
@@ -159,7 +160,11 @@ class Relay:
                 log.warning("an agent's certificate counts no more", site=agent.site, host=agent.host)
                 agent.close()
         if self._context_until <= now:
-            self._renew_own()
+            try:
+                self._renew_own()
+            except OSError as error:  # no room: there are weeks to make some
+                self._context_until = now + AGAIN
+                log.error("the relay's own certificate cannot be renewed", reason=str(error))
 
     def _follow(self) -> None:
         before, self._routes = self._routes, self._registry.routes()
@@ -191,12 +196,12 @@ class Relay:
             self.lobby.listen(self._ports[port], "dicom")
 
     def _renew_own(self) -> None:
-        """Speak by a fresh certificate of our own from now on."""
+        """Speak by a certificate of our own that has half its time before it."""
         now = self._clock.now()
         file = self._folder / "relay.pem"
-        ends_at = self._authority.write_relay_certificate(file, now)
+        ends_at = self._authority.relay_certificate(file, now)
         self._context = server_context(file, self._authority.pem)
-        self._context_until = now + (ends_at - now) / 2
+        self._context_until = ends_at - RELAY_FOR / 2
 
     def _accept(self, listening: socket.socket) -> None:
         while True:

@@ -8,11 +8,14 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import structlog
+
 from radrelay.storage.durable_files import make_private_directory
 
 ALIVE = timedelta(seconds=15)
 AGAIN = timedelta(seconds=5)
 FILE = "agent.json"
+log = structlog.get_logger(__name__)
 
 
 @dataclass
@@ -49,8 +52,11 @@ class Board:
             return
         self._last, self._written_at = told, now
         fresh = self._file.with_suffix(".new")
-        fresh.write_text(json.dumps({"at": now, "relays": told}, default=datetime.isoformat), encoding="utf-8")
-        fresh.replace(self._file)
+        try:
+            fresh.write_text(json.dumps({"at": now, "relays": told}, default=datetime.isoformat), encoding="utf-8")
+            fresh.replace(self._file)
+        except OSError as error:  # no room on the disk: the links go on
+            log.warning("how it stands with the relays cannot be written", reason=error.strerror)
 
 
 def standing(folder: Path, now: datetime) -> Sequence[LinkState] | None:

@@ -149,7 +149,9 @@ def test_a_crash_after_the_server_took_a_letter_sends_it_again_under_the_same_na
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_letter_is_written_in_both_languages(kind: str) -> None:
     facts = {"username": "anna", "link": "https://pacs.example/password#x", "until": "soon", "pin": "012345"}
-    facts |= dict.fromkeys(("who", "at", "since", "studies", "patients", "gigabytes", "due", "days", "code", "n"), "7")
+    facts |= dict.fromkeys(
+        ("who", "at", "since", "studies", "patients", "gigabytes", "due", "days", "code", "rule", "n"), "7"
+    )
     facts["destination"] = "PACS"
     german, english = (write(kind, language, "Haus", facts) for language in ("de", "en"))
     assert german.text != english.text

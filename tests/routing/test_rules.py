@@ -15,6 +15,9 @@ from radrelay.archive.instances import InstanceRef
 from radrelay.archive.models import Study
 from radrelay.dicom.header import Header
 from radrelay.errors import NotFound, Unavailable
+from radrelay.identity.models import Account
+from radrelay.mail import Post
+from radrelay.mail.models import MailLetter
 from radrelay.routing import deliveries
 from radrelay.routing.destinations import DestinationDraft, create_destination, update_destination
 from radrelay.routing.models import Delivery, Destination
@@ -22,10 +25,13 @@ from radrelay.routing.rules import service
 from radrelay.routing.rules.errors import RoutingRuleChanged, RoutingRuleNotFound, RuleInvalid, RuleOrderStale
 from radrelay.routing.rules.forwarding import came_from
 from radrelay.routing.rules.models import RuleLook, RuleMeeting
+from radrelay.routing.rules.notifying import Notify
 from radrelay.routing.rules.service import WantedRoutingRule
 from radrelay.routing.rules.trying import Trial
 from radrelay.routing.rules.work import EVALUATE, RuleWork, note_complete
+from radrelay.settings import MailSettings
 from radrelay.storage import outbox
+from tests.archive.arriving import START
 from tests.routing.ruled import NoHeaders, Ruled
 
 CT = [("Modality", "is", ["CT"])]
@@ -189,6 +195,32 @@ def test_a_rule_shows_a_study_as_it_arrives_and_keeps_it_as_long_as_it_says(rule
     assert not row.held, "whoever released it is not gainsaid"
     assert row.expires_at == row.last_received_at + timedelta(days=30)
     assert [len(ruled.events(one)) for one in ("release.give", "study.hold", "study.retain")] == [1, 1, 2]
+
+
+def test_the_members_of_a_group_are_written_to_once_and_no_letter_names_a_patient(ruled: Ruled) -> None:
+    settings = MailSettings(host="127.0.0.1", sender="r@example.org")
+    post = Post(settings, ruled.clock, bytes(32), "Klinikum")
+    ruled.kinds = {**ruled.kinds, "notify": Notify(post, "https://pacs.example/")}
+    ruled.work = ruled.restarted()
+    with ruled.database.write() as session:
+        for name, email in (("anna", "anna@example.org"), ("otto", None)):
+            account = Account(
+                organisation_id=ruled.organisation_id, username=name, username_folded=name, role="user",
+                created_at=START, email=email, language="de",
+            )  # fmt: skip
+            session.add(account)
+            session.flush()
+            access.add_member(session, ruled.organisation_id, ruled.group_id, "account", str(account.id))
+    ruled.rule("Knees", {"kind": "notify", "group_id": str(ruled.group_id)})
+    study = ruled.bring()
+    ruled.complete()
+    ruled.work.evaluate(ruled.organisation_id, study.id, "complete")
+    [letter] = ruled.door.rows(MailLetter)
+    said = post.opened(letter)
+    assert (letter.recipient, said.subject) == ("anna@example.org", "Klinikum: Eine Studie ist eingetroffen: Knees")
+    assert f"https://pacs.example/view?study={study.id}" in said.text
+    assert "Müller" not in said.text
+    assert [one["letters"] for one in ruled.events("study.notify")] == [1]
 
 
 def test_order_and_the_last_word_of_a_rule_are_kept_and_a_rule_switched_off_meets_nothing(ruled: Ruled) -> None:

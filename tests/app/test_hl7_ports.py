@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import sqlalchemy as sa
@@ -17,7 +17,9 @@ from radrelay.app.core import Core, open_core
 from radrelay.app.hl7 import forget, inboxes, keep_hl7, open_listener
 from radrelay.clock import FixedClock
 from radrelay.errors import Misconfigured
-from radrelay.hl7 import MllpSender, Receiver
+from radrelay.hl7 import MllpListener, MllpSender, Outgoing, Port, Receiver, Seal, parse
+from radrelay.hl7.message import acknowledge
+from radrelay.hl7.mllp import Received
 from radrelay.hl7.models import Hl7Message
 from radrelay.identity import organisations
 from radrelay.settings import Hl7Settings
@@ -105,3 +107,35 @@ def test_nothing_listens_where_no_port_is_set(tmp_path: Path) -> None:
 def test_ports_that_cannot_be_right_are_refused(ports: list[dict[str, Any]]) -> None:
     with pytest.raises(ValidationError):
         Hl7Settings.model_validate({"ports": ports})
+
+
+def test_messages_go_to_the_receivers_of_the_settings(tmp_path: Path) -> None:
+    class Taking:
+        came: ClassVar[list[bytes]] = []
+
+        def take(self, received: Sequence[Received]) -> list[list[bytes]]:
+            self.came.extend(one.frame for one in received)
+            return [acknowledge(one.frame, parse(one.frame), None, "1", CLOCK.now()) for one in received]
+
+    listener = MllpListener([Port("RIS", "127.0.0.1", 0)], Taking())
+    listener.start()
+    host, port = listener.addresses["RIS"]
+    core = open_core(settings_for(tmp_path / "data", hl7={"receivers": [{"name": "RIS", "host": host, "port": port}]}))
+    with core.database.write() as session:
+        first = organisations.ensure_first(session, "Klinik", CLOCK.now())
+        outgoing = Outgoing(core.database, core.clock, Seal(core.keyring.metadata_key))
+        outgoing.enqueue(session, first, "RIS", parse(adt()))
+    stop = threading.Event()
+    threads = keep_hl7(core, first, "here", stop, {})
+    for thread in threads:
+        thread.start()
+    until = time.monotonic() + 20
+    while states(core) != ["sent"] and time.monotonic() < until:
+        time.sleep(0.02)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    listener.stop()
+    assert states(core) == ["sent"]
+    assert len(Taking.came) == 1
+    core.close()

@@ -14,7 +14,7 @@ from radrelay.network.errors import AssociationEnded, ProtocolViolation
 from radrelay.network.identifier import IdentifierMalformed
 from radrelay.network.negotiation import negotiate, refuse
 from radrelay.network.query_provider import IdentifierMismatch, make_query
-from radrelay.network.sop_classes import IDENTIFIER_SYNTAXES
+from radrelay.network.sop_classes import IDENTIFIER_SYNTAXES, Service
 from radrelay.network.upper_layer import Channel
 
 
@@ -22,7 +22,7 @@ def read_request(data: bytes) -> None:
     with suppress(ProtocolViolation):
         request = pdu.decode_request(data)
         refuse(request)
-        pdu.decode_accept(negotiate(request, 131072, with_query=True).answer[6:])
+        pdu.decode_accept(negotiate(request, 131072, served=Service).answer[6:])
 
 
 def read_command(data: bytes) -> None:

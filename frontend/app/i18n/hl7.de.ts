@@ -16,6 +16,8 @@ export default {
   'hl7.follow': 'Studien folgen dem, was gemeldet wird',
   'hl7.direction.in': 'kam über',
   'hl7.direction.out': 'ging an',
+  'hl7.incoming': 'eingehend',
+  'hl7.outgoing': 'ausgehend',
   'hl7.messages': 'Nachrichten',
   'hl7.message': 'Nachricht',
   'hl7.about': 'Patient und Auftrag',

@@ -14,6 +14,8 @@ export default {
   'hl7.follow': 'Studies follow what it says',
   'hl7.direction.in': 'came by',
   'hl7.direction.out': 'sent to',
+  'hl7.incoming': 'incoming',
+  'hl7.outgoing': 'outgoing',
   'hl7.messages': 'Messages',
   'hl7.message': 'Message',
   'hl7.about': 'Patient and order',

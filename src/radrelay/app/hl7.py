@@ -96,8 +96,8 @@ def keep_hl7(
 ) -> list[threading.Thread]:  # fmt: skip
     """Return the threads of `work` that go through received messages, send, and forget old ones, on one machine."""
     forgetting = loop("hl7 keeping", FORGET_S, stop, lambda: forget(core))
-    if not core.settings.hl7.ports:  # messages may be sent to destinations all the same
-        return [forgetting, *keep_sending(core, holder, stop)]
+    if not (core.settings.hl7.ports or core.settings.hl7.receivers):  # messages may be sent to destinations all the same
+        return [forgetting]
     seal = Seal(core.keyring.metadata_key)
     processor = Processor(core.database, core.clock, seal, inboxes(core, first), handlers)
     lead = Leadership(core.database, core.clock, "hl7", holder)
@@ -128,7 +128,14 @@ def _sending(
         else:
             sender.close()
 
-    return loop(f"hl7 to {receiver.name}", SEND_S, stop, send)
+    sending = loop(f"hl7 to {receiver.name}", SEND_S, stop, send)
+
+    def run() -> None:
+        sending.start()
+        sending.join()
+        sender.close()
+
+    return threading.Thread(target=run, name=sending.name)
 
 
 def forget(core: Core) -> int:

@@ -30,7 +30,7 @@ from radrelay.network.errors import (
     Stopping,
 )
 from radrelay.network.limits import IDENTIFIER_BYTES, Limits
-from radrelay.network.negotiation import Context, negotiate, refuse
+from radrelay.network.negotiation import Context, negotiate, refuse, served_by
 from radrelay.network.performed import PerformedStepProvider
 from radrelay.network.ports import Peer, Services
 from radrelay.network.query_provider import QueryProvider
@@ -127,7 +127,7 @@ class Association:
             )
             self._say(pdu.encode_reject(rejection))
             return None
-        agreement = negotiate(request, self._limits.max_pdu_bytes, with_query=self._services.query is not None)
+        agreement = negotiate(request, self._limits.max_pdu_bytes, served=served_by(self._services))
         self._channel.peer_max_bytes = agreement.peer_max_bytes
         self._channel.message_ended()
         self._channel.send(agreement.answer)

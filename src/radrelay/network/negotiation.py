@@ -8,12 +8,12 @@ the default syntax first by habit, and explicit keeps the value representations 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
 from radrelay import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from radrelay.network import pdu
-from radrelay.network.ports import Model, Rejection
+from radrelay.network.ports import Model, Rejection, Services
 from radrelay.network.sop_classes import (
     EXPLICIT_LITTLE,
     IDENTIFIER_SYNTAXES,
@@ -66,14 +66,26 @@ def refuse(request: pdu.AssociateRequest) -> Rejection | None:
     return None
 
 
-def negotiate(request: pdu.AssociateRequest, max_pdu_bytes: int, *, with_query: bool) -> Agreement:
-    """Answer a request (PS3.8 7.1.1, PS3.7 D.3); `with_query` says whether queries are served at all."""
+def served_by(services: Services) -> frozenset[Service]:
+    """Return what a listener accepts contexts for."""
+    served = {Service.VERIFICATION, Service.STORAGE}
+    if services.query is not None:
+        served |= {Service.FIND, Service.MOVE, Service.GET, Service.COMMITMENT}
+    if services.worklist is not None:
+        served.add(Service.WORKLIST)
+    if services.performed_steps is not None:
+        served.add(Service.PERFORMED_STEP)
+    return frozenset(served)
+
+
+def negotiate(request: pdu.AssociateRequest, max_pdu_bytes: int, *, served: Container[Service]) -> Agreement:
+    """Answer a request (PS3.8 7.1.1, PS3.7 D.3) by one who serves these services."""
     roles = {role.sop_class_uid: role for role in request.user.roles}
     extended = {one.sop_class_uid: one.information for one in request.user.extended}
     contexts: dict[int, Context] = {}
     answers = []
     for proposed in request.contexts:
-        result, context = _answer(proposed, roles, extended, with_query)
+        result, context = _answer(proposed, roles, extended, served)
         syntax = context.transfer_syntax if context else IMPLICIT_LITTLE
         answers.append(pdu.AnsweredContext(proposed.context_id, result, syntax))
         if context:
@@ -116,23 +128,23 @@ def _answer(
     proposed: pdu.ProposedContext,
     roles: Mapping[str, pdu.Role],
     extended: Mapping[str, bytes],
-    with_query: bool,
+    served: Container[Service],
 ) -> tuple[int, Context | None]:
     uid = proposed.abstract_syntax
     service = service_of(uid)
-    if service is None or not (with_query or service in (Service.STORAGE, Service.VERIFICATION)):
+    if service is None or service not in served:
         return pdu.ABSTRACT_SYNTAX_REFUSED, None
     syntax = choose_transfer_syntax(service, proposed.transfer_syntaxes)
     if syntax is None:
         return pdu.TRANSFER_SYNTAXES_REFUSED, None
-    served = SERVED_BY_UID.get(uid)
+    known = SERVED_BY_UID.get(uid)
     role = roles.get(uid)
     context = Context(
         context_id=proposed.context_id,
         abstract_syntax=uid,
         transfer_syntax=syntax,
         service=service,
-        model=served.model if served else None,
+        model=known.model if known else None,
         relational=extended.get(uid, b"\0")[:1] == b"\x01",
         peer_stores=service is Service.STORAGE and role is not None and role.scp,
     )

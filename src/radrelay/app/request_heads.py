@@ -42,6 +42,7 @@ class BoundedHeads(HttpToolsProtocol):
     def come_from(self, client: Address, server: Address, among: set[BoundedHeads]) -> None:
         """Take other addresses than the socket's for true, and be counted `among` such connections."""
         self._known = (client, server, among)
+        self.ws_protocol_class = None  # the application has none, and one would be made without what is known here
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Begin to wait for the first head."""

@@ -96,7 +96,9 @@ def keep_hl7(
 ) -> list[threading.Thread]:  # fmt: skip
     """Return the threads of `work` that go through received messages, send, and forget old ones, on one machine."""
     forgetting = loop("hl7 keeping", FORGET_S, stop, lambda: forget(core))
-    if not (core.settings.hl7.ports or core.settings.hl7.receivers):  # messages may be sent to destinations all the same
+    if not (
+        core.settings.hl7.ports or core.settings.hl7.receivers
+    ):  # messages may be sent to destinations all the same
         return [forgetting]
     seal = Seal(core.keyring.metadata_key)
     processor = Processor(core.database, core.clock, seal, inboxes(core, first), handlers)

@@ -190,6 +190,11 @@ def test_a_worker_killed_in_mid_delivery_sends_what_is_missing_and_little_twice(
         radrelay.send("PATCH", f"/api/destinations/{destination}", {"kib_per_s": 0})
         until(lambda: delivery(radrelay, asked)["state"] == "done", "the delivery to end", 180)
         there = [data_set_of(path.read_bytes()) for path in receiver.folder.iterdir()]
+        radrelay.send("PATCH", f"/api/destinations/{destination}", {"commitment": True})
+        asked = deliver(radrelay, samples[0].study, destination)
+        until(lambda: delivery(radrelay, asked)["state"] == "failed", "what storescp says of commitment")
+        told = delivery(radrelay, asked)
+    assert (told["error"]["code"], told["sent"], told["committed"]) == ("commitment-not-offered", len(samples), 0)
     assert digests(there) == digests(item.data_set for item in samples)
     assert len(there) <= len(samples) + 2
 

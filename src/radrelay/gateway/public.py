@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import pairwise
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
 from radrelay.gateway.errors import (
@@ -43,15 +43,19 @@ def checked(chain: bytes, key: bytes, now: datetime) -> tuple[bytes, PublicFacts
     certificates = _chain(chain)
     try:
         private = load_pem_private_key(key, None)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise KeyUnusable from error
     first = certificates[0]
-    if private.public_key() != first.public_key():
+    try:
+        belongs = private.public_key() == first.public_key()
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise CertificateUnusable from error
+    if not belongs:
         raise KeyOfAnother
     for one, issuer in pairwise(certificates):
         try:
             one.verify_directly_issued_by(issuer)
-        except (ValueError, TypeError, InvalidSignature) as error:
+        except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm) as error:
             raise ChainOutOfOrder from error
     facts = _facts(first)
     if facts.ends_at <= now:
@@ -75,4 +79,6 @@ def _facts(certificate: x509.Certificate) -> PublicFacts:
         hosts = tuple(name.lower() for name in names.get_values_for_type(x509.DNSName))
     except x509.ExtensionNotFound:
         hosts = ()
+    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+        raise CertificateUnusable from error
     return PublicFacts(hosts, certificate.not_valid_after_utc)

@@ -23,6 +23,7 @@ from radrelay.routing.rules.conditions import name_of_field
 from radrelay.routing.rules.errors import RoutingRuleNotFound, RuleInvalid
 from radrelay.routing.rules.service import Rule, WantedRoutingRule
 from radrelay.routing.rules.work import last_complete
+from radrelay.routing.windows import zone_of
 from radrelay.settings import Settings
 
 LOOKED_AT = 200
@@ -123,7 +124,8 @@ def _try(core: Core, prepared: Prepared, wanted: WantedRoutingRule, kinds: Kinds
     with core.database.read() as session:
         rule = service.draft(session, organisation, wanted, kinds, command_principal(prepared).name, now)
         last = list(session.scalars(last_complete(organisation, now, LOOKED_AT)))
-        looked_at, met = trying.Trial(session, core.clock, reader, kinds).run(rule, last)
+        zone = zone_of(core.settings.work.zone)
+        looked_at, met = trying.Trial(session, core.clock, reader, kinds, zone).run(rule, last)
     print(f"{len(met)} of the {looked_at} studies that came last would be met")  # noqa: T201
     for one in met:
         for would in one.effects:

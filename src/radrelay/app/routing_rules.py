@@ -20,6 +20,7 @@ from radrelay.routing.rules.keeping import Hold, Retain
 from radrelay.routing.rules.notifying import Notify
 from radrelay.routing.rules.showing import Show
 from radrelay.routing.rules.work import RuleWork
+from radrelay.routing.windows import zone_of
 from radrelay.settings import Settings
 from radrelay.storage.leadership import Leadership
 
@@ -35,7 +36,7 @@ def action_kinds(settings: Settings, clock: Clock, metadata_key: bytes) -> Kinds
 def open_rules(core: Core, reader: InstanceReader) -> RuleWork:
     """Return what evaluates rules."""
     kinds = action_kinds(core.settings, core.clock, core.keyring.metadata_key)
-    return RuleWork(core.database, core.clock, reader, kinds)
+    return RuleWork(core.database, core.clock, reader, kinds, zone_of(core.settings.work.zone))
 
 
 def keep_looking(core: Core, work: RuleWork, holder: str, stop: threading.Event) -> list[threading.Thread]:

@@ -20,6 +20,7 @@ from radrelay.routing.rules.conditions import field_named, name_of_field
 from radrelay.routing.rules.matching import Answered
 from radrelay.routing.rules.service import Rule, WantedRoutingRule
 from radrelay.routing.rules.work import last_complete
+from radrelay.routing.windows import zone_of
 from radrelay.web import trail
 from radrelay.web.api.grants import GrantedStudy, granted_study
 from radrelay.web.authentication import Administrator, Services
@@ -304,7 +305,8 @@ def try_routing_rule(request: Request, services: Services, principal: Administra
         _require_sources(session, principal, wanted)
         rule = service.draft(session, organisation, wanted.wanted(), services.rule_kinds, principal.name, now)
         last = list(session.scalars(last_complete(organisation, now, LOOKED_AT)))
-        trial = trying.Trial(session, services.clock, services.reader, services.rule_kinds)
+        zone = zone_of(services.settings.work.zone)
+        trial = trying.Trial(session, services.clock, services.reader, services.rule_kinds, zone)
         looked_at, met = trial.run(rule, last)
         shown = _seen(services, session, principal, met)
     if shown:

@@ -18,7 +18,7 @@ from radrelay.app.core import Core
 from radrelay.app.retrieving import Archive
 from radrelay.app.threads import loop
 from radrelay.archive import holdings
-from radrelay.archive.models import Series, Study
+from radrelay.archive.models import Study
 from radrelay.clock import Clock
 from radrelay.errors import RadrelayError
 from radrelay.hl7 import whereabouts
@@ -112,20 +112,6 @@ class OrderPriors:
             origin = Origin(_person(one.patient), (one.modality,) if one.modality else (), (), one.study_uid)
             start_priors(session, kept.organisation_id, origin, "order", str(one.id), self.clock.now())
         return None
-
-
-def origin_of(session: Session, study_id: uuid.UUID) -> tuple[uuid.UUID, Origin] | None:
-    """Return what the priors of a study are looked for by; none if it does not say whose it is."""
-    study = session.get(Study, study_id)
-    if study is None or not study.patient_id_value:
-        return None
-    parts = session.scalars(sa.select(Series.body_part).where(Series.study_id == study_id).distinct())
-    person = Person(
-        study.patient_issuer, study.patient_id_value, study.patient_name, study.patient_birth_date, study.patient_sex
-    )
-    known = tuple(sorted({part.upper() for part in parts if part}))
-    modalities = tuple(one for one in study.modalities.split("\\") if one)
-    return study.organisation_id, Origin(person, modalities, known, study.study_uid)
 
 
 def _person(one: whereabouts.Somebody) -> Person:

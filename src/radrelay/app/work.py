@@ -29,7 +29,7 @@ from radrelay.app.reminding import keep_reminding
 from radrelay.app.retrieving import open_fetching
 from radrelay.app.role import run_role
 from radrelay.app.routing_rules import keep_looking, open_rules
-from radrelay.app.schedules import keep_schedules, origin_of
+from radrelay.app.schedules import keep_schedules
 from radrelay.app.spent_acts import spend_acts
 from radrelay.app.threads import kept_up, loop
 from radrelay.app.watching import keep_watching
@@ -61,6 +61,7 @@ from radrelay.privacy.incidents import named_by_incidents
 from radrelay.retrieve import fetches
 from radrelay.retrieve.jobs import FetchWork
 from radrelay.retrieve.schedules import service as schedules
+from radrelay.retrieve.schedules.origins import origin_of
 from radrelay.retrieve.schedules.work import asks_for_priors
 from radrelay.retrieve.schedules.work import note_complete as look_for_priors
 from radrelay.routing import deliveries

@@ -96,6 +96,18 @@ def runs_of(session: Session, organisation_id: uuid.UUID, schedule_id: uuid.UUID
     return list(session.scalars(mine.order_by(FetchRun.created_at.desc(), FetchRun.id.desc()).limit(LISTED)))
 
 
+def last_run(session: Session, row: FetchSchedule) -> FetchRun | None:
+    """Return a schedule's newest run."""
+    mine = sa.select(FetchRun).where(FetchRun.schedule_id == row.id)
+    return session.scalars(mine.order_by(FetchRun.created_at.desc(), FetchRun.id.desc()).limit(1)).first()
+
+
+def studies_of(session: Session, run: FetchRun) -> list[FetchRunStudy]:
+    """Return the studies that a run found and that were not here, in the order of fetching."""
+    mine = sa.select(FetchRunStudy).where(FetchRunStudy.run_id == run.id)
+    return list(session.scalars(mine.order_by(FetchRunStudy.place)))
+
+
 def get_run(session: Session, organisation_id: uuid.UUID, run_id: uuid.UUID) -> FetchRun:
     """Return one run; raises `RunNotFound`."""
     found = session.get(FetchRun, run_id)

@@ -14,6 +14,7 @@ export type PageName =
   | 'import'
   | 'fetch'
   | 'pacs'
+  | 'schedules'
   | 'deliveries'
   | 'links'
   | 'quarantine'
@@ -64,6 +65,7 @@ export const places: readonly Place[] = [
   { name: 'import', address: '/import', icon: 'import', admin: false, load: () => import('./pages/Import.svelte') },
   { name: 'fetch', address: '/fetch', icon: 'fetch', admin: false, load: () => import('./pages/Fetch.svelte') },
   { name: 'pacs', address: '/pacs', icon: 'fetch', admin: true, under: 'fetch', load: () => import('./pages/PacsList.svelte') },
+  { name: 'schedules', address: '/schedules', icon: 'fetch', admin: true, under: 'fetch', load: () => import('./pages/Schedules.svelte') },
   { name: 'deliveries', address: '/deliveries', icon: 'send', admin: false, load: () => import('./pages/Deliveries.svelte') },
   { name: 'links', address: '/links', icon: 'share', admin: false, load: () => import('./pages/Links.svelte') },
   { name: 'quarantine', address: '/quarantine', icon: 'quarantine', admin: false, load: () => import('./pages/Quarantine.svelte') },
@@ -130,7 +132,7 @@ const missing: Route = { name: 'missing', load: () => import('./pages/Missing.sv
 export function isFor(place: Place, role: Role | undefined): boolean {
   if (role === 'guest') return GUESTS.includes(place.name);
   if (place.name === 'usage' && !counted) return false;
-  if ((place.name === 'fetch' || place.name === 'pacs') && !fetches) return false;
+  if ((place.name === 'fetch' || place.under === 'fetch') && !fetches) return false;
   if (place.officer === 'alone') return role === 'dpo';
   return !place.admin || role === 'admin' || (role === 'dpo' && place.officer === true);
 }

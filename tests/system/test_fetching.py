@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydicom import dcmread
 
 from tests.system.installation import Installation, running, until
 from tests.system.peers import Orthanc, orthanc
@@ -114,3 +116,30 @@ def test_study_that_is_not_there_and_node_that_is_not_there(
     waiting = ask(radrelay, dead["id"], unknown)
     assert fetched(radrelay, waiting, "waiting")["error"]["code"] == "nobody-listens"
     assert radrelay.send("POST", f"/api/fetches/{waiting}/cancel")["state"] == "cancelled"
+
+
+def test_a_schedule_shows_what_it_would_fetch_and_fetches_it(
+    radrelay: Installation, pacs: Orthanc, entered: dict[str, str], tmp_path: Path
+) -> None:
+    samples = put(pacs, phantom_files(tmp_path, "ct-head", seed=66, slices=2))
+    day = dcmread(samples[0].path, stop_before_pixels=True).StudyDate
+    back = (datetime.now(UTC).date() - datetime.strptime(day, "%Y%m%d").replace(tzinfo=UTC).date()).days
+    plan = {"name": "Night", "pacs": [entered["get"]], "times": "0 0 1 1 *", "since_days": back + 1,
+            "until_days": max(back - 1, 0), "modalities": ["CT"], "at_once": 4}  # fmt: skip
+    tried = radrelay.send("POST", "/api/schedules/try", {"plan": plan})
+    would = {one["study_uid"] for one in tried["studies"] if not one["left_by"]}
+    assert samples[0].study in would, tried
+    number = radrelay.send("POST", "/api/schedules", plan)["id"]
+    radrelay.send("POST", f"/api/schedules/{number}/runs")
+
+    def ended() -> dict[str, Any] | None:
+        (run,) = radrelay.get(f"/api/schedules/{number}/runs")["runs"]
+        return run if run["state"] == "done" else None
+
+    run = until(ended, "a schedule's run to end", 60)
+    assert run is not None
+    assert (run["fetched"], run["failed"], run["left_out"]) == (len(would), 0, {})
+    for item in samples:
+        assert data_set_of(radrelay.object(item.study, item.series, item.sop)) == item.data_set
+    again = radrelay.send("POST", "/api/schedules/try", {"plan": plan})["studies"]
+    assert {one["left_by"] for one in again if one["study_uid"] in would} == {"here"}

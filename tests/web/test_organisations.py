@@ -157,6 +157,8 @@ def _administer(house: House) -> None:
     doors = house.asked("GET", "/sources")["sources"]
     ids["door_id"] = next(one["id"] for one in doors if one["kind"] == "dicom")
     ids["pacs_id"] = house.asked("POST", "/pacs", BODIES["POST", "/api/pacs"] | {"source_id": ids["door_id"]})["id"]
+    ids["schedule_id"] = house.asked("POST", "/schedules", _schedule(ids["pacs_id"]))["id"]
+    ids["fetch_run_id"] = house.asked("POST", f"/schedules/{ids['schedule_id']}/runs")["id"]
     ids["fetch_id"] = house.asked("POST", "/fetches", _fetch(ids["pacs_id"]))["fetches"][0]["id"]
     house.asked("PUT", "/devices/SCANNER", {"addresses": ["127.0.0.1"]})
     house.asked("PUT", f"/factors/group/{ids['group_id']}", {"kinds": ["totp"]})
@@ -314,6 +316,8 @@ NAMING: list[tuple[Operation, str, BodyOf]] = [  # whatever takes an id in its b
     (("POST", "/api/pacs"), "admin", lambda ids: BODIES["POST", "/api/pacs"] | {"source_id": ids["door_id"]}),
     (("POST", "/api/pacs/search"), "admin", lambda ids: {"pacs": [ids["pacs_id"]], "patient_id": PATIENT}),
     (("POST", "/api/fetches"), "admin", lambda ids: _fetch(ids["pacs_id"])),
+    (("POST", "/api/schedules"), "admin", lambda ids: _schedule(ids["pacs_id"])),
+    (("POST", "/api/schedules/try"), "admin", lambda ids: {"plan": _schedule(ids["pacs_id"])}),
     (("POST", "/api/hl7/messages/replay"), "admin", lambda ids: {"ids": [ids["message_id"]]}),
     (("POST", "/api/hl7/reports"), "admin", lambda ids: {"receiver": "KIS", "instance_id": ids["instance_id"]}),
     (("POST", "/api/sources"), "admin", lambda ids: {"name": "n", "kind": "dicom", "project_id": ids["project_id"]}),
@@ -350,6 +354,10 @@ def _fetch(pacs_id: str) -> dict[str, object]:
     return {"fetches": [{"pacs_id": pacs_id, "study_uid": "1.2.3"}]}
 
 
+def _schedule(pacs_id: str) -> dict[str, object]:
+    return {"name": "n", "pacs": [pacs_id], "times": "30 5 * * 1-5"}
+
+
 def _link(study_id: str) -> dict[str, object]:
     return {"studies": [study_id], "ends_at": "2026-03-02T00:00:00Z"}
 
@@ -371,6 +379,7 @@ def test_an_id_of_another_organisation_in_a_body_is_answered_the_same(two: Two) 
         (("POST", "/api/privacy/requests/{request_id}/passing"), "officer",
          lambda ids: {"revision": 1, "source_id": ids["source_id"], "how": "by post"}),
         (("PATCH", "/api/pacs/{pacs_id}"), "admin", lambda ids: {"source_id": ids["door_id"]}),
+        (("PUT", "/api/schedules/{schedule_id}"), "admin", lambda ids: _schedule(ids["pacs_id"])),
         (("POST", "/api/studies/{study_id}/exports"), "admin",
          lambda ids: {"form": "png", "named": True, "instance_ids": [ids["instance_id"]]}),
         (("PUT", "/api/studies/{study_id}/marks/{mark_id}"), "admin",

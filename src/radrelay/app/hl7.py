@@ -10,6 +10,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from radrelay.app.core import Core
+from radrelay.app.schedules import OrderPriors
 from radrelay.app.threads import loop
 from radrelay.hl7 import (
     Change,
@@ -85,7 +86,7 @@ def handlers_of(core: Core, landing: Landing) -> Mapping[Change, Sequence[Handle
     orders = OrderBook(core.clock, zones)
     return {
         "patient": [patient_book(core), orders.follow_patients],
-        "order": [orders],
+        "order": [orders, *([OrderPriors(core.clock)] if core.settings.retrieve.enabled else [])],
         "report": [ReportBook(core.clock, landing)],
     }
 

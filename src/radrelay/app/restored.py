@@ -19,6 +19,7 @@ from radrelay.archive.models import Tombstone
 from radrelay.errors import Misconfigured
 from radrelay.identity.models import Session as Login
 from radrelay.retrieve import fetches
+from radrelay.retrieve.schedules import service as schedules
 from radrelay.routing import deliveries
 from radrelay.storage.durable_files import write_durably
 from radrelay.storage.keystore import ACT
@@ -67,6 +68,7 @@ def hold_deliveries(core: Core) -> None:
     """Hold what older rows say is still to be sent: it may have been sent or cancelled since."""
     with core.database.write() as session:
         held, fetched = deliveries.hold_open(session), fetches.hold_open(session)
+        schedules.hold_open(session, core.clock.now())
     if held or fetched:
         log.warning(
             "the rows are older than this node's start; what was open is held", deliveries=held, fetches=fetched

@@ -19,6 +19,7 @@ from radrelay.app.request_heads import BoundedHeads
 from radrelay.app.retrieving import connector
 from radrelay.app.role import run_role, settle
 from radrelay.app.routing_rules import action_kinds
+from radrelay.app.schedules import open_finder
 from radrelay.app.stored import client_tls
 from radrelay.app.threads import loop
 from radrelay.app.trying import Trials
@@ -53,6 +54,7 @@ def serve(core: Core, stop: threading.Event) -> None:
     book = SourceBook(core.database, core.settings)
     book.refresh()
     landing = Landing.open(core.settings, "web", core.keyring, core.clock, allowance=book)
+    archives = connector(core.settings, landing, book) if core.settings.retrieve.enabled else None
     services = assemble(
         core,
         prepared.identity,
@@ -62,7 +64,8 @@ def serve(core: Core, stop: threading.Event) -> None:
         roles=lambda: _roles(core),
         echo=lambda target: _echo(core, target),
         try_destination=Trials(core).run,
-        archives=connector(core.settings, landing, book) if core.settings.retrieve.enabled else None,
+        archives=archives,
+        finder=open_finder(core, archives) if archives is not None else None,
         rule_kinds=action_kinds(core.settings, core.clock, core.keyring.metadata_key),
     )
     if services.single_sign_on is not None:

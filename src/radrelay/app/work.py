@@ -29,6 +29,7 @@ from radrelay.app.reminding import keep_reminding
 from radrelay.app.retrieving import open_fetching
 from radrelay.app.role import run_role
 from radrelay.app.routing_rules import keep_looking, open_rules
+from radrelay.app.schedules import keep_schedules
 from radrelay.app.spent_acts import spend_acts
 from radrelay.app.threads import kept_up, loop
 from radrelay.app.watching import keep_watching
@@ -59,6 +60,10 @@ from radrelay.marks.jobs import MarksWork
 from radrelay.privacy.incidents import named_by_incidents
 from radrelay.retrieve import fetches
 from radrelay.retrieve.jobs import FetchWork
+from radrelay.retrieve.schedules import service as schedules
+from radrelay.retrieve.schedules.origins import origin_of
+from radrelay.retrieve.schedules.work import asks_for_priors
+from radrelay.retrieve.schedules.work import note_complete as look_for_priors
 from radrelay.routing import deliveries
 from radrelay.routing.jobs import DeliveryWork
 from radrelay.routing.rules.work import EVALUATE, RuleWork, any_due, emit_due, note_complete
@@ -248,6 +253,7 @@ def serve(core: Core, stop: threading.Event) -> None:
         loop("audit", AUDIT_S, stop, lambda: _keep_records(shop), AUDIT_FIRST_S),
         *sending(core, stop, shop.landing.log.owner),
         *keep_looking(core, shop.rules, shop.landing.log.owner, stop),
+        *keep_schedules(core, shop.fetcher.connector, shop.landing.log.owner, stop),
         *keep_posting(core, shop.landing.log.owner, stop),
         *keep_reminding(core, shop.landing.log.owner, stop),
         *keep_hl7(core, prepared.organisation_id, shop.landing.log.owner, stop, handlers_of(core, shop.landing)),
@@ -302,6 +308,8 @@ def completing(core: Core) -> Callable[[], None]:
             note_arrivals(session, ids)
             book.follow(session, ids)
             note_complete(session, ids, now)  # rules meet studies as they are by then
+            if core.settings.retrieve.enabled and asks_for_priors(session):
+                look_for_priors(session, ids, now, origin_of)
 
     return complete
 
@@ -356,7 +364,9 @@ def _sweep(shop: Workshop) -> None:
     _collect(shop.core)
     with shop.core.database.write() as session:
         outbox.forget_taken(session, shop.core.clock.now() - FORGET_EVENTS)
-        fetches.forget_ended(session, shop.core.clock.now() - timedelta(days=shop.core.settings.retrieve.keep_days))
+        ended = shop.core.clock.now() - timedelta(days=shop.core.settings.retrieve.keep_days)
+        fetches.forget_ended(session, ended)
+        schedules.forget_ended(session, ended)
 
 
 def forget_accesses(core: Core) -> None:

@@ -120,6 +120,28 @@ def keep_for(session: Session, study_id: uuid.UUID, span_s: float, now: datetime
     return refresh_times(session, [study_id])[study_id]
 
 
+def end_by(
+    session: Session, study_id: uuid.UUID, source_id: uuid.UUID, since: datetime, until: datetime, now: datetime
+) -> bool:
+    """Let what a source has held of a study only since a moment end at `until`, up to its ceiling; says whether any.
+
+    It counts until the source brings more: then its own retention counts anew.
+    """
+    lock_archive(session)
+    lasts = sa.or_(Holding.ends_at.is_(None), Holding.ends_at > now)
+    mine = sa.select(Holding).where(
+        Holding.study_id == study_id, Holding.source_id == source_id, Holding.received_at >= since, lasts
+    )
+    found = session.scalars(mine).all()
+    for holding in found:
+        holding.expires_at = until
+        _end_anew(session, holding)
+    if found:
+        session.flush()
+        refresh_times(session, [study_id])
+    return bool(found)
+
+
 def kept_for(session: Session, study_id: uuid.UUID, span_s: float, now: datetime) -> StudyTimes:
     """Return what `keep_for` would come to; raises `StudyNotFound`."""
     ends = [

@@ -120,6 +120,7 @@ _FAMILIES: dict[str, Told] = {  # by what stands before the dot
     "worklist": Told(QUERY, "E"),
     "hl7": Told(PATIENT_RECORD, "R"),
     "fetch": Told(ACTIVITY, "E"),
+    "schedule": Told(ACTIVITY, "E"),
     "pseudonym": Told(PATIENT_RECORD, "R"),
 } | {family: Told(SECURITY_ALERT, "E", kind) for family, kind in _ALERTS.items()}
 _ACTIONS: dict[str, Told] = {

@@ -22,6 +22,7 @@ from radrelay.archive import deletion
 from radrelay.archive.models import Attachment, Instance
 from radrelay.privacy.holdings_of import Held, HeldStudy
 from radrelay.retrieve import fetches
+from radrelay.retrieve.schedules import service as schedules
 from radrelay.storage.keystore import KeyStore
 from radrelay.storage.models import Erasure, KeptKey, Pack
 
@@ -95,6 +96,7 @@ def erase(
         audit.record(session, note(study))
         deletion.delete_study(session, study.id, now, "erased")
         fetches.forget_of(session, study.study_uid)
+        schedules.forget_of(session, study.study_uid)
     return Proof(now, by, tuple(erased), len(found.aside), tuple(kept), record_erased=False)
 
 

@@ -278,6 +278,19 @@ KEPT: dict[str, Kept] = {
         untold="pacs_id source_id series_uid patient_id_value patient_name description refused attempts next_attempt_at"
         " error error_code error_facts requested_by correlation_id", why=f"{ELSEWHERE}: where it came from; {WORKING}",
     ),
+    "fetch_schedule": _kept(untold="name kind enabled plan next_at changed_by created_at changed_at",
+                            why="says which kinds of studies are fetched, of nobody in particular"),
+    "fetch_run": _kept(
+        "schedule reason created_at ended_at patient_issuer patient_id patient_name patient_birth_date patient_sex"
+        " modalities body_parts study_uid", _patient,
+        untold="schedule_id kind occasion state claimed_until stops_at next_ask_at found here fetched failed left_out"
+        " more error error_code error_facts", why=WORKING,
+    ),
+    "fetch_run_study": _kept(
+        "study_uid study_date modalities state asked_at", _by_uid,
+        untold="run_id schedule_id kind place pacs_id left_by fetch_id patient_id_value patient_name description",
+        why=f"{ELSEWHERE}: where it came from; {WORKING}",
+    ),
     "pseudonym_handout": _kept(
         "study_id purpose objects created_at", _study,
         untold="project_id study_uid made_by kept_back report ended_at",

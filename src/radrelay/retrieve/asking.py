@@ -18,6 +18,7 @@ MODALITY, MODALITIES, STUDY_DESCRIPTION, SERIES_DESCRIPTION = 0x00080060, 0x0008
 SOP_CLASS_UID, SOP_UID = 0x00080016, 0x00080018
 PATIENT_NAME, PATIENT_ID, ISSUER, BIRTH_DATE, SEX = 0x00100010, 0x00100020, 0x00100021, 0x00100030, 0x00100040
 BODY_PART = 0x00180015
+WARD = 0x00380300
 STUDY_UID, SERIES_UID, SERIES_NUMBER = 0x0020000D, 0x0020000E, 0x00200011
 SERIES_OF_STUDY, INSTANCES_OF_STUDY, INSTANCES_OF_SERIES = 0x00201206, 0x00201208, 0x00201209
 
@@ -47,7 +48,8 @@ def study_keys(wanted: Wanted) -> list[Element]:
         BIRTH_DATE: wanted.birth_date.strftime("%Y%m%d") if wanted.birth_date else "",
         STUDY_UID: wanted.study_uid.strip(),
     }
-    return [(tag, vr, asked.get(tag, "")) for tag, vr in STUDY_KEYS]
+    keys = [(tag, vr, asked.get(tag, "")) for tag, vr in STUDY_KEYS]
+    return [*keys, (WARD, "LO", wanted.ward)] if wanted.ward else keys
 
 
 def series_keys(order: Order) -> list[Element]:
@@ -87,6 +89,7 @@ def study_of(match: Sequence[Key]) -> FoundStudy | None:
         series=told.number(SERIES_OF_STUDY),
         instances=told.number(INSTANCES_OF_STUDY),
         availability=told.text(AVAILABILITY),
+        ward=told.text(WARD),
     )
 
 

@@ -95,3 +95,45 @@ class Broken(ConnectionError):
     def __init__(self, cause: RadrelayError) -> None:
         self.trouble = Trouble.of(cause)
         super().__init__(cause.message)
+
+
+class ScheduleNotFound(NotFound):
+    """There is no such schedule."""
+
+    code = "schedule-not-found"
+
+
+class ScheduleInvalid(Invalid):
+    """The schedule cannot be right."""
+
+    code = "schedule-invalid"
+
+
+class ScheduleExists(ScheduleInvalid):
+    """Another schedule has this name."""
+
+    code = "schedule-exists"
+
+
+class RunNotFound(NotFound):
+    """There is no such run."""
+
+    code = "run-not-found"
+
+
+class RunEnded(Conflict):
+    """This run has already ended."""
+
+    code = "run-ended"
+
+
+class RunMissed(Conflict):
+    """Its time was over before anything could be fetched."""
+
+    code = "run-missed"
+
+
+class SearchedNobody(Unavailable):
+    """None of the PACS has answered."""
+
+    code = "searched-nobody"

@@ -62,7 +62,7 @@ class FetchWork:
         self._database = database
         self._clock = clock
         self._settings = settings
-        self._connector = connector
+        self.connector = connector
         self._archive = archive
         self._under_way: set[uuid.UUID] = set()
         self._stuck: set[uuid.UUID] = set()
@@ -120,7 +120,7 @@ class FetchWork:
     def _carry_out(self, begun: Begun) -> None:
         inventory, came, trouble = Inventory(), Came(), None
         try:
-            inventory = self._connector.inventory(begun.node, begun.order)
+            inventory = self.connector.inventory(begun.node, begun.order)
             missing = self._missing(begun, inventory)
             self._show(begun, inventory, Came())
             if missing is None or missing:
@@ -149,7 +149,7 @@ class FetchWork:
             return stopped
 
         whole = missing is not None and inventory.listed is not None and len(missing) == len(inventory.listed)
-        return self._connector.fetch(begun.node, begun.order, inventory, None if whole else missing, tell, stop)
+        return self.connector.fetch(begun.node, begun.order, inventory, None if whole else missing, tell, stop)
 
     def _is_wanted(self, fetch_id: uuid.UUID) -> bool:
         with self._database.read() as session:

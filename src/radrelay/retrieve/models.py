@@ -62,3 +62,95 @@ class Fetch(Owned, Base):
     correlation_id: Mapped[str] = mapped_column(String(64))
     created_at: Mapped[datetime] = mapped_column(Instant)
     finished_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class FetchSchedule(Owned, Base):
+    """Something that is fetched by itself; `plan` is what it says (`retrieve.schedules.plan`, JSON)."""
+
+    __tablename__ = "fetch_schedule"
+    __table_args__ = (
+        Index("ux_fetch_schedule_name", "organisation_id", "name", unique=True),
+        Index("ix_fetch_schedule_next", "next_at"),
+    )
+
+    name: Mapped[str] = mapped_column(String(100))
+    kind: Mapped[str] = mapped_column(String(8))  # timed, priors, cache
+    enabled: Mapped[bool] = mapped_column(Boolean)
+    plan: Mapped[str] = mapped_column(Text)
+    next_at: Mapped[datetime | None] = mapped_column(Instant)  # none: switched off, or has no times
+    changed_by: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    changed_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class FetchRun(Owned, Base):
+    """One run of a schedule. `occasion` is what it is for: no schedule runs twice for one.
+
+    `state` is waiting (to search), fetching, done, failed, missed or stopped. Of a run for priors `patient_*`,
+    `modalities` and `body_parts` tell whose and of what, `study_uid` the study that came.
+    """
+
+    __tablename__ = "fetch_run"
+    __table_args__ = (
+        Index("ux_fetch_run_occasion", "schedule_id", "occasion", unique=True),
+        Index("ix_fetch_run_state", "state"),
+        Index("ix_fetch_run_created", "organisation_id", "created_at"),
+        Index("ix_fetch_run_ended", "ended_at"),
+        Index("ix_fetch_run_study", "organisation_id", "study_uid"),
+    )
+
+    schedule_id: Mapped[uuid.UUID] = mapped_column(Id)
+    schedule: Mapped[str] = mapped_column(String(100))  # its name then
+    kind: Mapped[str] = mapped_column(String(8))
+    reason: Mapped[str] = mapped_column(String(8))  # time, hand, study, order
+    occasion: Mapped[str] = mapped_column(String(200))
+    state: Mapped[str] = mapped_column(String(16), default="waiting")
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    claimed_until: Mapped[datetime | None] = mapped_column(Instant)
+    stops_at: Mapped[datetime | None] = mapped_column(Instant)
+    next_ask_at: Mapped[datetime | None] = mapped_column(Instant)
+    ended_at: Mapped[datetime | None] = mapped_column(Instant)
+    found: Mapped[int] = mapped_column(Integer, default=0)
+    here: Mapped[int] = mapped_column(Integer, default=0)  # were here already
+    fetched: Mapped[int] = mapped_column(Integer, default=0)
+    failed: Mapped[int] = mapped_column(Integer, default=0)
+    left_out: Mapped[str] = mapped_column(Text, default="{}")  # JSON: why, how many
+    more: Mapped[bool] = mapped_column(Boolean, default=False)  # a PACS has more than it was asked for
+    error: Mapped[str] = mapped_column(Text, default="")
+    error_code: Mapped[str] = mapped_column(String(64), default="")
+    error_facts: Mapped[str] = mapped_column(Text, default="{}")
+    patient_issuer: Mapped[str] = mapped_column(String(64), default="")
+    patient_id: Mapped[str] = mapped_column(String(64), default="")
+    patient_name: Mapped[str] = mapped_column(Text, default="")
+    patient_birth_date: Mapped[date | None] = mapped_column(Date)
+    patient_sex: Mapped[str] = mapped_column(String(16), default="")
+    modalities: Mapped[str] = mapped_column(String(200), default="")
+    body_parts: Mapped[str] = mapped_column(String(400), default="")
+    study_uid: Mapped[str] = mapped_column(String(64), default="")
+
+
+class FetchRunStudy(Owned, Base):
+    """A study that a run is to fetch; `state` is waiting, asked, done, failed or left (by `left_by`)."""
+
+    __tablename__ = "fetch_run_study"
+    __table_args__ = (
+        Index("ux_fetch_run_study", "run_id", "study_uid", unique=True),
+        Index("ix_fetch_run_study_state", "run_id", "state"),
+        Index("ix_fetch_run_study_uid", "organisation_id", "study_uid"),
+    )
+
+    run_id: Mapped[uuid.UUID] = mapped_column(Id)
+    schedule_id: Mapped[uuid.UUID] = mapped_column(Id)
+    kind: Mapped[str] = mapped_column(String(8))  # the schedule's
+    place: Mapped[int] = mapped_column(Integer)  # in the order of fetching
+    pacs_id: Mapped[uuid.UUID] = mapped_column(Id)
+    study_uid: Mapped[str] = mapped_column(String(64))
+    state: Mapped[str] = mapped_column(String(16), default="waiting")
+    left_by: Mapped[str] = mapped_column(String(16), default="")
+    fetch_id: Mapped[uuid.UUID | None] = mapped_column(Id)
+    asked_at: Mapped[datetime | None] = mapped_column(Instant)
+    patient_id_value: Mapped[str] = mapped_column(String(64), default="")
+    patient_name: Mapped[str] = mapped_column(String(400), default="")
+    description: Mapped[str] = mapped_column(String(400), default="")
+    study_date: Mapped[date | None] = mapped_column(Date)
+    modalities: Mapped[str] = mapped_column(String(200), default="")

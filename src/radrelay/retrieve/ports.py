@@ -42,6 +42,7 @@ class Wanted:
     until: date | None = None
     modalities: tuple[str, ...] = ()
     description: str = ""
+    ward: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ class FoundStudy:
     series: int | None = None
     instances: int | None = None
     availability: str = ""
+    ward: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,4 +173,27 @@ class Archive(Protocol):
 
     def here(self, organisation_id: uuid.UUID, study_uid: str) -> Here:
         """Return the SOP Instance UIDs that are here of a study."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A patient as the hospital's system or a study here names them: by issuer and ID, and what tells people apart."""
+
+    issuer: str
+    patient_id: str
+    name: str = ""
+    birth_date: date | None = None
+    sex: str = ""
+
+
+class Whereabouts(Protocol):
+    """Who is where in the hospital, as its system says (HL7)."""
+
+    def on_wards(self, organisation_id: uuid.UUID, wards: Collection[str]) -> Sequence[Person]:
+        """Return who is on these wards now."""
+        ...
+
+    def due_on(self, organisation_id: uuid.UUID, day: date) -> Sequence[Person]:
+        """Return whom the worklist has for a day."""
         ...

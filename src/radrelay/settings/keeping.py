@@ -87,7 +87,8 @@ class WorkSettings(Section):
         None, description="PEM of the authority of DICOMweb destinations; none: the system's authorities"
     )
     zone: str = Field(
-        "", description="time zone of destinations' hours and of rules, such as Europe/Berlin; empty: this machine's"
+        "",
+        description="time zone of destinations' hours, rules and schedules, as Europe/Berlin; empty: this machine's",
     )
 
 

@@ -493,6 +493,85 @@ def tables() -> None:
     op.create_index("ix_fetch_due", "fetch", ["state", "next_attempt_at"], unique=False)
     op.create_index("ix_fetch_study", "fetch", ["organisation_id", "study_uid"], unique=False)
     op.create_table(
+        "fetch_schedule",
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("kind", sa.String(length=8), nullable=False),
+        sa.Column("enabled", sa.Boolean(), nullable=False),
+        sa.Column("plan", sa.Text(), nullable=False),
+        sa.Column("next_at", Instant(), nullable=True),
+        sa.Column("changed_by", sa.String(length=200), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("changed_at", Instant(), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_fetch_schedule")),
+    )
+    op.create_index("ux_fetch_schedule_name", "fetch_schedule", ["organisation_id", "name"], unique=True)
+    op.create_index("ix_fetch_schedule_next", "fetch_schedule", ["next_at"], unique=False)
+    op.create_table(
+        "fetch_run",
+        sa.Column("schedule_id", Id(), nullable=False),
+        sa.Column("schedule", sa.String(length=100), nullable=False),
+        sa.Column("kind", sa.String(length=8), nullable=False),
+        sa.Column("reason", sa.String(length=8), nullable=False),
+        sa.Column("occasion", sa.String(length=200), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("claimed_until", Instant(), nullable=True),
+        sa.Column("stops_at", Instant(), nullable=True),
+        sa.Column("next_ask_at", Instant(), nullable=True),
+        sa.Column("ended_at", Instant(), nullable=True),
+        sa.Column("found", sa.Integer(), nullable=False),
+        sa.Column("here", sa.Integer(), nullable=False),
+        sa.Column("fetched", sa.Integer(), nullable=False),
+        sa.Column("failed", sa.Integer(), nullable=False),
+        sa.Column("left_out", sa.Text(), nullable=False),
+        sa.Column("more", sa.Boolean(), nullable=False),
+        sa.Column("error", sa.Text(), nullable=False),
+        sa.Column("error_code", sa.String(length=64), nullable=False),
+        sa.Column("error_facts", sa.Text(), nullable=False),
+        sa.Column("patient_issuer", sa.String(length=64), nullable=False),
+        sa.Column("patient_id", sa.String(length=64), nullable=False),
+        sa.Column("patient_name", sa.Text(), nullable=False),
+        sa.Column("patient_birth_date", sa.Date(), nullable=True),
+        sa.Column("patient_sex", sa.String(length=16), nullable=False),
+        sa.Column("modalities", sa.String(length=200), nullable=False),
+        sa.Column("body_parts", sa.String(length=400), nullable=False),
+        sa.Column("study_uid", sa.String(length=64), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_fetch_run")),
+    )
+    op.create_index("ux_fetch_run_occasion", "fetch_run", ["schedule_id", "occasion"], unique=True)
+    op.create_index("ix_fetch_run_state", "fetch_run", ["state"], unique=False)
+    op.create_index("ix_fetch_run_created", "fetch_run", ["organisation_id", "created_at"], unique=False)
+    op.create_index("ix_fetch_run_ended", "fetch_run", ["ended_at"], unique=False)
+    op.create_index("ix_fetch_run_study", "fetch_run", ["organisation_id", "study_uid"], unique=False)
+    op.create_table(
+        "fetch_run_study",
+        sa.Column("run_id", Id(), nullable=False),
+        sa.Column("schedule_id", Id(), nullable=False),
+        sa.Column("kind", sa.String(length=8), nullable=False),
+        sa.Column("place", sa.Integer(), nullable=False),
+        sa.Column("pacs_id", Id(), nullable=False),
+        sa.Column("study_uid", sa.String(length=64), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("left_by", sa.String(length=16), nullable=False),
+        sa.Column("fetch_id", Id(), nullable=True),
+        sa.Column("asked_at", Instant(), nullable=True),
+        sa.Column("patient_id_value", sa.String(length=64), nullable=False),
+        sa.Column("patient_name", sa.String(length=400), nullable=False),
+        sa.Column("description", sa.String(length=400), nullable=False),
+        sa.Column("study_date", sa.Date(), nullable=True),
+        sa.Column("modalities", sa.String(length=200), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_fetch_run_study")),
+    )
+    op.create_index("ux_fetch_run_study", "fetch_run_study", ["run_id", "study_uid"], unique=True)
+    op.create_index("ix_fetch_run_study_state", "fetch_run_study", ["run_id", "state"], unique=False)
+    op.create_index("ix_fetch_run_study_uid", "fetch_run_study", ["organisation_id", "study_uid"], unique=False)
+    op.create_table(
         "delivery",
         sa.Column("destination_id", Id(), nullable=False),
         sa.Column("study_id", Id(), nullable=False),

@@ -13,7 +13,9 @@ from prometheus_client import CollectorRegistry
 
 from radrelay.access import Right, Target
 from radrelay.access.models import Grant
+from radrelay.retrieve.models import Pacs
 from radrelay.retrieve.ports import FoundStudy
+from radrelay.routing.secrets import SecretSeal
 from radrelay.web.application import create
 from tests.web.conftest import Login, WebSite, close_site, open_site
 from tests.web.elsewhere import Elsewhere
@@ -172,3 +174,28 @@ def test_archive_is_changed_by_administrators_and_leads_to_a_source_of_devices(s
     root.http.patch(f"/api/pacs/{pacs}", json={"enabled": True}, headers=root.headers)
     status, problem = send(root, "pacs", NODE | {"name": "PACS", "port": 1, "source_id": source_of(root)})
     assert (status, problem["code"]) == (400, "pacs-exists")
+
+
+def test_a_service_keeps_its_secret_sealed_and_loses_it_where_its_address_changes(
+    site: WebSite, elsewhere: Elsewhere
+) -> None:
+    root = site.login("root")
+    service = {"name": "Web", "kind": "dicomweb", "address": "https://pacs.example/dicom-web", "secret": "s3cret"}
+    status, made = send(root, "pacs", service | {"source_id": source_of(root)})
+    assert (status, made["has_secret"], "secret" in made) == (201, True, False)
+    assert "s3cret" not in root.http.get("/api/pacs").text
+    with site.database.read() as session:
+        row = session.get(Pacs, uuid.UUID(made["id"]))
+        assert row is not None
+        assert b"s3cret" not in (row.sealed or b"")
+        assert SecretSeal(site.services.metadata_key).open(row.id, row.sealed) == "s3cret"
+    assert send(root, f"pacs/{made['id']}/echo")[1]["ok"], "asked by a search that nothing matches"
+    at = f"/api/pacs/{made['id']}"
+    renamed = root.http.patch(at, json={"name": "Other"}, headers=root.headers).json()
+    assert renamed["has_secret"]
+    moved = root.http.patch(at, json={"address": "https://thief.example/dicom-web"}, headers=root.headers).json()
+    assert not moved["has_secret"]
+    for wrong in ({"address": "http://pacs.example/"}, {"username": "a:b"}, {"kind": "dicom"}):
+        answer = root.http.patch(at, json=wrong, headers=root.headers)
+        assert (answer.status_code, answer.json()["code"]) == (400, "pacs-invalid"), wrong
+    assert root.http.delete(at, headers=root.headers).status_code == 204

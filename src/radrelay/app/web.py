@@ -62,7 +62,7 @@ def serve(core: Core, stop: threading.Event) -> None:
         roles=lambda: _roles(core),
         echo=lambda target: _echo(core, target),
         try_destination=Trials(core).run,
-        archives=connector(core.settings, landing, book) if core.settings.retrieve.enabled else None,
+        archives=connector(core, landing, book) if core.settings.retrieve.enabled else None,
         rule_kinds=action_kinds(core.settings, core.clock, core.keyring.metadata_key),
     )
     if services.single_sign_on is not None:

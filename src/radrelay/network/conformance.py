@@ -55,6 +55,19 @@ def _what_is_spoken() -> Iterator[Table]:
         f"association has contexts: {', '.join(name_of(uid) for uid in COMPRESSED)}.",
     )
     yield Table(
+        "DICOMweb services as user",
+        ("Service", "Resource", "Use"),
+        (
+            ("QIDO-RS", "studies", "a search; one request for each modality that is looked for"),
+            ("QIDO-RS", "series of a study, instances of a series", "what is to be fetched, page by page"),
+            ("WADO-RS", "study, series, instance", "fetching; in the transfer syntax that an object is kept in"),
+            ("STOW-RS", "studies", "deliveries to DICOMweb destinations, one object in each request"),
+        ),
+        "Searched and fetched from where `retrieve.enabled` is set. Answers are taken as `application/dicom+json` and "
+        "as `multipart/related` of `application/dicom`, not packed; redirects are not followed, certificates are "
+        "verified. Signed in by Basic or Bearer, or not at all.",
+    )
+    yield Table(
         "Storage SOP classes",
         ("SOP class", "UID"),
         tuple(_storage()),

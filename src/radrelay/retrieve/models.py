@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import date, datetime
 
-from sqlalchemy import Boolean, Date, Index, Integer, String, Text
+from sqlalchemy import Boolean, Date, Index, Integer, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from radrelay.storage.columns import Base, Id, Instant, Owned
@@ -18,6 +18,7 @@ class Pacs(Owned, Base):
     __table_args__ = (Index("ux_pacs_name", "organisation_id", "name", unique=True),)
 
     name: Mapped[str] = mapped_column(String(100))
+    kind: Mapped[str] = mapped_column(String(16), default="dicom")  # dicom, dicomweb
     ae_title: Mapped[str] = mapped_column(String(16))
     host: Mapped[str] = mapped_column(String(255))
     port: Mapped[int] = mapped_column(Integer)
@@ -26,6 +27,9 @@ class Pacs(Owned, Base):
     model: Mapped[str] = mapped_column(String(8), default="study")  # information model: study, patient
     method: Mapped[str] = mapped_column(String(8), default="move")  # move, get
     source_id: Mapped[uuid.UUID] = mapped_column(Id)
+    address: Mapped[str] = mapped_column(String(1000), default="")  # of a DICOMweb service
+    username: Mapped[str] = mapped_column(String(200), default="")
+    sealed: Mapped[bytes | None] = mapped_column(LargeBinary)  # its password or token
     enabled: Mapped[bool] = mapped_column(Boolean, default=True)
     created_at: Mapped[datetime] = mapped_column(Instant)
 

@@ -119,3 +119,34 @@ def test_study_that_is_not_there_and_node_that_is_not_there(
     waiting = ask(radrelay, dead["id"], unknown)
     assert fetched(radrelay, waiting, "waiting")["error"]["code"] == "nobody-listens"
     assert radrelay.send("POST", f"/api/fetches/{waiting}/cancel")["state"] == "cancelled"
+
+
+def test_one_radrelay_fetches_from_another_by_dicomweb(
+    radrelay: Installation, entered: dict[str, str], tmp_path: Path
+) -> None:
+    samples = phantom_files(tmp_path, "ct-head", seed=69, slices=4)
+    with running(tmp_path / "other") as other:
+        parts = b"".join(
+            b"--b\r\nContent-Type: application/dicom\r\n\r\n" + item.path.read_bytes() + b"\r\n" for item in samples
+        )
+        with other.http() as http:
+            media = {"Content-Type": 'multipart/related; type="application/dicom"; boundary=b'}
+            assert http.post("/dicom-web/studies", content=parts + b"--b--\r\n", headers=media).is_success
+        other.wait_study(samples[0].study, 4)
+        source = next(one["source_id"] for one in radrelay.get("/api/pacs")["pacs"] if one["id"] == entered["web"])
+        made = radrelay.send("POST", "/api/pacs", {
+            "name": "The other", "kind": "dicomweb", "address": f"{other.base}/dicom-web", "secret": other.token,
+            "source_id": source,
+        })  # fmt: skip
+        assert radrelay.send("POST", f"/api/pacs/{made['id']}/echo")["ok"]
+        (study,) = radrelay.send("POST", "/api/pacs/search", {"pacs": [made["id"]], "study_uid": samples[0].study})[
+            "studies"
+        ]
+        assert (study["study_uid"], study["instances"], study["modalities"]) == (samples[0].study, 4, ["CT"])
+        end = fetched(radrelay, ask(radrelay, made["id"], samples[0]))
+        assert (end["here"], end["expected"], end["error"]) == (4, 4, None)
+        for item in samples:
+            assert data_set_of(radrelay.object(item.study, item.series, item.sop)) == item.data_set
+        radrelay.send("PATCH", f"/api/pacs/{made['id']}", {"secret": "wrong"})
+        found = radrelay.send("POST", "/api/pacs/search", {"pacs": [made["id"]], "patient_id": "x"})
+        assert found["asked"][0]["error"]["code"] == "web-refused"

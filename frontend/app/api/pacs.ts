@@ -8,7 +8,7 @@ const part = encodeURIComponent;
 export interface Pacs {
   id: string;
   name: string;
-  kind: 'dicom' | 'dicomweb';
+  kind: 'dicom' | 'dicomweb' | 'worklist';
   ae_title: string;
   host: string;
   port: number;

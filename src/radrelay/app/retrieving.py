@@ -25,6 +25,7 @@ from radrelay.retrieve.dicom import DicomConnector
 from radrelay.retrieve.dicomweb import DicomWebConnector
 from radrelay.retrieve.jobs import FetchWork
 from radrelay.retrieve.ports import Connector, Here
+from radrelay.retrieve.worklist import DicomWorklists, Worklists
 from radrelay.routing.secrets import SecretSeal
 from radrelay.storage.database import Database
 
@@ -50,6 +51,12 @@ def connector(core: Core, landing: Landing, book: SourceBook) -> Connector:
     )
     nodes = DicomConnector(settings.dicom, settings.retrieve, into, client_tls(settings.dicom))
     return ByKind({"dicom": nodes, "dicomweb": web})
+
+
+def worklists(core: Core) -> Worklists:
+    """Return what asks worklists elsewhere."""
+    settings = core.settings
+    return DicomWorklists(settings.dicom, settings.retrieve, client_tls(settings.dicom))
 
 
 @dataclass(frozen=True)

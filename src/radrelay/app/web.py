@@ -16,7 +16,7 @@ from radrelay.app.beats import ALIVE, beats
 from radrelay.app.core import Core
 from radrelay.app.prepare import prepare
 from radrelay.app.request_heads import BoundedHeads
-from radrelay.app.retrieving import connector
+from radrelay.app.retrieving import connector, worklists
 from radrelay.app.role import run_role, settle
 from radrelay.app.routing_rules import action_kinds
 from radrelay.app.stored import client_tls
@@ -63,6 +63,7 @@ def serve(core: Core, stop: threading.Event) -> None:
         echo=lambda target: _echo(core, target),
         try_destination=Trials(core).run,
         archives=connector(core, landing, book) if core.settings.retrieve.enabled else None,
+        worklists=worklists(core) if core.settings.retrieve.enabled else None,
         rule_kinds=action_kinds(core.settings, core.clock, core.keyring.metadata_key),
     )
     if services.single_sign_on is not None:

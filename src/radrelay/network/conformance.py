@@ -43,15 +43,15 @@ def _what_is_spoken() -> Iterator[Table]:
         ("SOP class", "UID", "Service"),
         tuple((one.name, one.uid, one.service.value) for one in SERVED),
     )
-    asked = (Service.VERIFICATION, Service.FIND, Service.MOVE, Service.GET, Service.COMMITMENT)
+    asked = (Service.VERIFICATION, Service.FIND, Service.MOVE, Service.GET, Service.COMMITMENT, Service.WORKLIST)
     yield Table(
         "SOP classes as user",
         ("SOP class", "UID", "Service"),
         tuple((one.name, one.uid, one.service.value) for one in SERVED if one.service in asked),
         "Beside storage, towards destinations. Queries and retrievals are sent where `retrieve.enabled` is set, to the "
-        "archives that are entered; storage commitment is asked of destinations that are set up so, and its report is "
-        "taken on the same association or on one that the destination opens. By C-GET, objects are taken natively or "
-        "in these transfer syntaxes, as far as an "
+        "archives and worklists that are entered; storage commitment is asked of destinations that are set up so, and "
+        "its report is taken on the same association or on one that the destination opens. By C-GET, objects "
+        "are taken natively or in these transfer syntaxes, as far as an "
         f"association has contexts: {', '.join(name_of(uid) for uid in COMPRESSED)}.",
     )
     yield Table(

@@ -12,13 +12,16 @@ from radrelay.storage.columns import Base, Id, Instant, Owned
 
 
 class Pacs(Owned, Base):
-    """An archive elsewhere that is searched and fetched from; what comes belongs to the source `source_id`."""
+    """An archive elsewhere that is searched and fetched from; what comes belongs to the source `source_id`.
+
+    A worklist that is asked stands here, too: who may fetch into its source may ask it.
+    """
 
     __tablename__ = "pacs"
     __table_args__ = (Index("ux_pacs_name", "organisation_id", "name", unique=True),)
 
     name: Mapped[str] = mapped_column(String(100))
-    kind: Mapped[str] = mapped_column(String(16), default="dicom")  # dicom, dicomweb
+    kind: Mapped[str] = mapped_column(String(16), default="dicom")  # dicom, dicomweb, worklist
     ae_title: Mapped[str] = mapped_column(String(16))
     host: Mapped[str] = mapped_column(String(255))
     port: Mapped[int] = mapped_column(Integer)

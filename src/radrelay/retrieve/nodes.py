@@ -44,7 +44,7 @@ class PacsDraft:
         if not self.name.strip() or len(self.name) > 100:
             raise PacsInvalid("name: 1 to 100 characters", field="name")
         if self.kind not in get_args(Kind):
-            raise PacsInvalid("kind: dicom or dicomweb", field="kind")
+            raise PacsInvalid("kind: dicom, dicomweb or worklist", field="kind")
         if self.kind == "dicomweb":
             self._check_service()
         else:

@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 
 Model = Literal["study", "patient"]
 Method = Literal["move", "get"]
-Kind = Literal["dicom", "dicomweb"]
+Kind = Literal["dicom", "dicomweb", "worklist"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from radrelay.marks.filing import MarkFilings
 from radrelay.privacy.standing import House
 from radrelay.pseudonyms import Deidentifier, VaultSeal
 from radrelay.retrieve.ports import Connector
+from radrelay.retrieve.worklist import Worklists
 from radrelay.routing.rules.actions import Kinds
 from radrelay.storage.segments import SegmentReader
 from radrelay.web.attachments import StoredAttachments
@@ -54,6 +55,7 @@ def assemble(
     roles: Callable[[], Sequence[RoleState]] = tuple,
     echo: Callable[[EchoTarget], EchoAnswer] = no_echo,
     archives: Connector | None = None,
+    worklists: Worklists | None = None,
     rule_kinds: Kinds | None = None,
     try_destination: DestinationTrial = no_trial,
 ) -> WebServices:
@@ -97,6 +99,7 @@ def assemble(
         roles=roles,
         echo=echo,
         archives=archives,
+        worklists=worklists,
         rule_kinds=rule_kinds or {},
         try_destination=try_destination,
     )

@@ -32,6 +32,7 @@ from radrelay.privacy.standing import House
 from radrelay.privacy.volume.counting import SentTally
 from radrelay.pseudonyms import CopySource, StoredVault, VaultSeal
 from radrelay.retrieve.ports import Connector
+from radrelay.retrieve.worklist import Worklists
 from radrelay.routing.models import Destination
 from radrelay.routing.rules.actions import Kinds
 from radrelay.routing.trying import Step
@@ -160,6 +161,8 @@ class WebServices:
     attachments: Attachments | None = None
     archives: Connector | None = None
     """What asks archives elsewhere; none where that is switched off."""
+    worklists: Worklists | None = None
+    """What asks worklists elsewhere; none where that is switched off."""
     rule_kinds: Kinds = field(default_factory=dict)
     """What rules may do here."""
     single_sign_on: SingleSignOn | None = None

@@ -75,6 +75,7 @@ from radrelay.web.api import (
     system,
     tokens,
     view,
+    worklists,
 )
 from radrelay.web.problems import RESPONSES
 from radrelay.web.short_way import ShortRoute, short_routes
@@ -134,6 +135,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     deliveries.router,
     pacs.router,
     fetches.router,
+    worklists.router,
     pseudonyms.router,
     handouts.router,
     audit_events.router,

@@ -19,12 +19,12 @@ from radrelay.retrieve import nodes, searching
 from radrelay.retrieve.asking import require_narrow
 from radrelay.retrieve.errors import Broken, PacsInvalid, PacsNotFound
 from radrelay.retrieve.models import Pacs as PacsRow
-from radrelay.retrieve.ports import Connector, FoundStudy, Order, PacsNode, Wanted
+from radrelay.retrieve.ports import Connector, FoundStudy, Kind, Order, PacsNode, Wanted
 from radrelay.routing.secrets import SecretSeal
 from radrelay.web import trail
 from radrelay.web.api.destinations import Echo
 from radrelay.web.authentication import Administrator, Authenticated, Services
-from radrelay.web.fetching import archives_of, reached, within_reach
+from radrelay.web.fetching import ARCHIVES, archives_of, reached, within_reach
 from radrelay.web.problems import Trouble
 from radrelay.web.reach import Reach
 from radrelay.web.services import EchoTarget, WebServices
@@ -38,13 +38,14 @@ class WantedPacs(BaseModel):
     """What a person enters for a PACS. `source_id`: whose studies what is fetched becomes.
 
     A node that speaks DICOM has AE title, host and port, a DICOMweb service an `address`, which is its URL without
-    /studies; `secret` is its password, or without `username` a bearer token.
+    /studies. A `worklist` is a DICOM node, too, that is asked at `/api/worklists/search` alone. `secret` is a
+    service's password, or without `username` its bearer token.
     """
 
     model_config = ConfigDict(extra="forbid")
 
     name: str = Field(min_length=1, max_length=100)
-    kind: Literal["dicom", "dicomweb"] = "dicom"
+    kind: Kind = "dicom"
     ae_title: str = Field("", max_length=16)
     host: str = Field("", max_length=255)
     port: int = Field(0, ge=0, le=65535)
@@ -65,7 +66,7 @@ class PacsChange(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: str | None = Field(None, min_length=1, max_length=100)
-    kind: Literal["dicom", "dicomweb"] | None = None
+    kind: Kind | None = None
     ae_title: str | None = Field(None, max_length=16)
     host: str | None = Field(None, max_length=255)
     port: int | None = Field(None, ge=0, le=65535)
@@ -328,7 +329,7 @@ def _targets(services: WebServices, session: Session, principal: Principal, want
     if wanted:
         rows = [reached(services, session, principal, one) for one in dict.fromkeys(wanted)]
     else:
-        rows = [row for row in within_reach(services, session, principal) if row.enabled]
+        rows = [row for row in within_reach(services, session, principal) if row.enabled and row.kind in ARCHIVES]
     if not rows:
         raise PacsNotFound("there is no archive that you may search")
     return [nodes.node_of(row) for row in rows]

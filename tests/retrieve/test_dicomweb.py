@@ -244,6 +244,31 @@ def test_missing_objects_are_asked_for_by_name_and_nothing_after_it_is_cancelled
     assert (stopped.cancelled, len(asked)) == (True, 2)
 
 
+def test_what_is_cancelled_in_the_midst_of_an_object_is_not_read_to_its_end() -> None:
+    here, (ct, _) = Here(), files()
+    asked = iter((False, False, False))
+    sent = [0]
+
+    def answering(to: BaseHTTPRequestHandler) -> None:
+        to.send_response(200)
+        to.send_header("Content-Type", RELATED)
+        to.send_header("Connection", "close")
+        to.end_headers()
+        to.wfile.write(parts(ct, end=b""))
+        for sent[0] in range(2_000):
+            try:
+                to.wfile.write(bytes(1 << 16))
+            except OSError:
+                return
+
+    with service(answering) as node:
+        came = connector(here).fetch(
+            node, Order("1.2"), Inventory(), None, lambda so_far: None, lambda: next(asked, True)
+        )
+    assert (came.cancelled, came.completed, list(here.objects)) == (True, 0, [])
+    assert sent[0] < 1_000, "of 2,000 pieces"
+
+
 def test_an_archive_cannot_lead_elsewhere_by_what_it_calls_its_objects() -> None:
     with pytest.raises(Broken):
         fetched(Here(), lambda to: reply(to, b"", status=500), [Held("../../x", SERIES)])

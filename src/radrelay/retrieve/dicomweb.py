@@ -15,7 +15,7 @@ from email.message import Message
 import httpx2
 
 from radrelay.dicom.multipart import BadMultipart, read_parts
-from radrelay.errors import RadrelayError, TooLarge
+from radrelay.errors import TooLarge
 from radrelay.network.errors import WebTrouble
 from radrelay.network.ports import Element, Key
 from radrelay.network.web_service import open_client, refusal_of, trouble_of
@@ -261,7 +261,9 @@ def _of(node: PacsNode, study_uid: str, series_uid: str = "", sop_uid: str = "")
     named = [("studies", study_uid), ("series", series_uid), ("instances", sop_uid)]
     for _, uid in named:
         if uid.strip("0123456789."):
-            raise RadrelayError("the archive names a UID that is none")
+            raise WebTrouble(
+                f"{node.address} names a UID that is none", address=node.address, reason="a UID that is none"
+            )
     return "/".join([_base(node), *(f"{name}/{uid}" for name, uid in named if uid)])
 
 

@@ -51,6 +51,8 @@ class Taking:
                     if self.stopped():
                         return
                     self._one(events)
+                if self._cancelled:
+                    return
         finally:
             self._writer.abort()
 

@@ -7,10 +7,11 @@ import shutil
 import socket
 import subprocess
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from pathlib import Path
 
 import pydicom
@@ -30,8 +31,11 @@ from radrelay.hl7.models import Hl7Patient, PerformedStep, WorklistItem
 from radrelay.hl7.worklist import forget_items
 from radrelay.intake.sources import SourceBook
 from radrelay.network.listener import DicomListener
-from radrelay.network.ports import Services
-from radrelay.settings import DicomSettings
+from radrelay.network.ports import Services, TlsFiles
+from radrelay.retrieve.ports import PacsNode
+from radrelay.retrieve.worklist import DicomWorklists, WantedItems
+from radrelay.retrieve.worklist import WorklistItem as AskedItem
+from radrelay.settings import DicomSettings, RetrieveSettings
 from tests.hl7.hospital import ISSUER, Hospital, hospital
 from tests.hl7.samples import adt, merge
 
@@ -219,6 +223,24 @@ QUERIES = {
 }
 
 
+WANTED = (
+    (WantedItems(patient_id="4711"), ["4711"]),
+    (WantedItems(patient_name="Huber"), ["81", "82"]),
+    (WantedItems(accession_number="A1"), ["4711"]),
+    (WantedItems(day=date(2026, 3, 3)), ["82"]),
+    (WantedItems(day=date(2026, 3, 2), modality="MR"), []),
+)
+
+
+def asked_of(port: int, title: str, wanted: WantedItems) -> tuple[AskedItem, ...]:
+    """Ask a worklist as our own client does."""
+    node = PacsNode(
+        uuid.uuid4(), uuid.uuid4(), "WL", title, "127.0.0.1", port, "CT_A", tls=False, model="study", method="move",
+        source_id=uuid.uuid4(), kind="worklist",
+    )  # fmt: skip
+    return DicomWorklists(DicomSettings(), RetrieveSettings(), TlsFiles()).items(node, wanted, 100).found
+
+
 def test_modality_is_answered_as_by_wlmscpfs_of_the_same_items(there: Hospital, tmp_path: Path) -> None:
     there.tell(
         order(number="1", step="S1", priority="S"), order(number="2", step="S1", patient="81", name="Huber^Max"),
@@ -255,6 +277,10 @@ def test_modality_is_answered_as_by_wlmscpfs_of_the_same_items(there: Hospital, 
                 assert sorted(ours.told(*EVERYTHING)) == sorted(others.told(*EVERYTHING)), name
                 counts = {"all": 3, "by another station": 1, "by what none has": 0, "by name": 2}
                 assert len(ours.answers) == counts.get(name, len(ours.answers)), name
+            for wanted, expected in WANTED:
+                told = [asked_of(*where, wanted) for where in ((port, "RADRELAY"), (their_port, "WL"))]
+                assert [sorted(one.patient_id for one in items) for items in told] == [expected, expected], wanted
+                assert {replace(one, issuer="") for one in told[0]} == set(told[1]), "theirs holds no issuer"
         finally:
             server.terminate()
             server.wait(10)

@@ -1,4 +1,4 @@
-"""Studies fetched from Orthanc: searched, brought by C-MOVE and by C-GET, counted, only what is missing."""
+"""Studies fetched from Orthanc: searched, brought by C-MOVE, C-GET and WADO-RS, counted, only what is missing."""
 
 from __future__ import annotations
 
@@ -30,15 +30,19 @@ def pacs(radrelay: Installation, tmp_path_factory: pytest.TempPathFactory) -> It
 
 @pytest.fixture(scope="module")
 def entered(radrelay: Installation, pacs: Orthanc) -> dict[str, str]:
-    """Enter Orthanc twice, once for each way of fetching; gives their ids by method."""
+    """Enter Orthanc once for each way of fetching; gives their ids by method."""
     sources = radrelay.get("/api/sources")["sources"]
     source = next(one["id"] for one in sources if one["kind"] == "dicom")
     wanted = {"ae_title": "ORTHANC", "host": "127.0.0.1", "port": pacs.dicom_port, "source_id": source}
-    made = {}
+    web = {"name": "PACS by WADO-RS", "kind": "dicomweb", "address": f"http://127.0.0.1:{pacs.web_port}/dicom-web"}
+    made = {"web": radrelay.send("POST", "/api/pacs", web | {"source_id": source})["id"]}
     for method in ("move", "get"):
         answer = radrelay.send("POST", "/api/pacs", wanted | {"name": f"PACS by {method}", "method": method})
         made[method] = answer["id"]
     return made
+
+
+SEEDS = {"move": 61, "get": 62, "web": 63}
 
 
 def put(pacs: Orthanc, samples: list[Sample]) -> list[Sample]:
@@ -64,11 +68,11 @@ def ask(radrelay: Installation, pacs_id: str, item: Sample, **more: str) -> str:
     return str(radrelay.send("POST", "/api/fetches", {"fetches": [order]})["fetches"][0]["id"])
 
 
-@pytest.mark.parametrize("method", ["move", "get"])
+@pytest.mark.parametrize("method", ["move", "get", "web"])
 def test_study_is_found_fetched_and_whole(
     radrelay: Installation, pacs: Orthanc, entered: dict[str, str], tmp_path: Path, method: str
 ) -> None:
-    samples = put(pacs, phantom_files(tmp_path, "ct-head", seed=61 if method == "move" else 62, slices=6))
+    samples = put(pacs, phantom_files(tmp_path, "ct-head", seed=SEEDS[method], slices=6))
     look = {"pacs": [entered[method]], "study_uid": samples[0].study}
     found = radrelay.send("POST", "/api/pacs/search", look)
     assert [one["error"] for one in found["asked"]] == [None]
@@ -84,11 +88,11 @@ def test_study_is_found_fetched_and_whole(
     assert (again["here"], again["here_instances"]) == (end["study_id"], 6)
 
 
-@pytest.mark.parametrize("method", ["move", "get"])
+@pytest.mark.parametrize("method", ["move", "get", "web"])
 def test_only_what_is_missing_is_fetched(
     radrelay: Installation, pacs: Orthanc, entered: dict[str, str], tmp_path: Path, method: str
 ) -> None:
-    samples = phantom_files(tmp_path, "mr-head", seed=63 if method == "move" else 64, slices=5)
+    samples = phantom_files(tmp_path, "mr-head", seed=SEEDS[method] + 3, slices=5)
     put(pacs, samples[:3])
     first = fetched(radrelay, ask(radrelay, entered[method], samples[0]))
     assert (first["here"], first["expected"]) == (3, 3)
@@ -102,9 +106,10 @@ def test_only_what_is_missing_is_fetched(
 def test_study_that_is_not_there_and_node_that_is_not_there(
     radrelay: Installation, pacs: Orthanc, entered: dict[str, str], tmp_path: Path
 ) -> None:
-    unknown = phantom_files(tmp_path, "ct-head", seed=65, slices=1)[0]
-    end = fetched(radrelay, ask(radrelay, entered["get"], unknown), "failed")
-    assert end["error"]["code"] == "fetched-nothing"
+    unknown = phantom_files(tmp_path, "ct-head", seed=68, slices=1)[0]
+    for method in ("get", "web"):
+        end = fetched(radrelay, ask(radrelay, entered[method], unknown), "failed")
+        assert end["error"]["code"] == "fetched-nothing"
     dead = radrelay.send("POST", "/api/pacs", {
         "name": "Gone", "ae_title": "GONE", "host": "127.0.0.1", "port": 1,
         "source_id": radrelay.get("/api/pacs")["pacs"][0]["source_id"],
@@ -143,3 +148,34 @@ def test_a_schedule_shows_what_it_would_fetch_and_fetches_it(
         assert data_set_of(radrelay.object(item.study, item.series, item.sop)) == item.data_set
     again = radrelay.send("POST", "/api/schedules/try", {"plan": plan})["studies"]
     assert {one["left_by"] for one in again if one["study_uid"] in would} == {"here"}
+
+
+def test_one_radrelay_fetches_from_another_by_dicomweb(
+    radrelay: Installation, entered: dict[str, str], tmp_path: Path
+) -> None:
+    samples = phantom_files(tmp_path, "ct-head", seed=69, slices=4)
+    with running(tmp_path / "other") as other:
+        parts = b"".join(
+            b"--b\r\nContent-Type: application/dicom\r\n\r\n" + item.path.read_bytes() + b"\r\n" for item in samples
+        )
+        with other.http() as http:
+            media = {"Content-Type": 'multipart/related; type="application/dicom"; boundary=b'}
+            assert http.post("/dicom-web/studies", content=parts + b"--b--\r\n", headers=media).is_success
+        other.wait_study(samples[0].study, 4)
+        source = next(one["source_id"] for one in radrelay.get("/api/pacs")["pacs"] if one["id"] == entered["web"])
+        made = radrelay.send("POST", "/api/pacs", {
+            "name": "The other", "kind": "dicomweb", "address": f"{other.base}/dicom-web", "secret": other.token,
+            "source_id": source,
+        })  # fmt: skip
+        assert radrelay.send("POST", f"/api/pacs/{made['id']}/echo")["ok"]
+        (study,) = radrelay.send("POST", "/api/pacs/search", {"pacs": [made["id"]], "study_uid": samples[0].study})[
+            "studies"
+        ]
+        assert (study["study_uid"], study["instances"], study["modalities"]) == (samples[0].study, 4, ["CT"])
+        end = fetched(radrelay, ask(radrelay, made["id"], samples[0]))
+        assert (end["here"], end["expected"], end["error"]) == (4, 4, None)
+        for item in samples:
+            assert data_set_of(radrelay.object(item.study, item.series, item.sop)) == item.data_set
+        radrelay.send("PATCH", f"/api/pacs/{made['id']}", {"secret": "wrong"})
+        found = radrelay.send("POST", "/api/pacs/search", {"pacs": [made["id"]], "patient_id": "x"})
+        assert found["asked"][0]["error"]["code"] == "web-refused"

@@ -30,6 +30,7 @@ from radrelay.intake.sources import SourceBook, ensure_defaults
 from radrelay.mail import Post
 from radrelay.pseudonyms import VaultSeal
 from radrelay.retrieve.ports import Connector
+from radrelay.retrieve.worklist import Worklists
 from radrelay.settings import Settings
 from radrelay.storage.database import Database
 from radrelay.storage.keys import Keyring
@@ -146,6 +147,7 @@ def open_site(
     sign_up: dict[str, object] | None = None,
     statistics: dict[str, object] | None = None,
     archives: Connector | None = None,
+    worklists: Worklists | None = None,
     hl7: dict[str, object] | None = None,
 ) -> WebSite:
     settings = settings_for(
@@ -183,7 +185,9 @@ def open_site(
     packs = PackStore.open(settings, keyring, keys)
     parts = OpenParts(settings, clock, keyring, keys, database, packs, segments)
     kinds = action_kinds(settings, clock, keyring.metadata_key)
-    made = assemble(parts, identity, organisation_id, landing, book, archives=archives, rule_kinds=kinds)
+    made = assemble(
+        parts, identity, organisation_id, landing, book, archives=archives, worklists=worklists, rule_kinds=kinds
+    )
     services = replace(made, static_dir=folder / "static", echo=answering)
     seal = VaultSeal(keyring.vault_key)
     indexer = Indexer(database, segments, settings, clock, PseudonymDiversion(database, clock, seal))

@@ -87,7 +87,7 @@ class Two:
 def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Two]:
     mail: dict[str, object] = {"host": "127.0.0.1", "sender": "r@example.org"}
     site = open_site(tmp_path_factory.mktemp("organisations"), {"organisation_name": "Radrelay AG"}, mail=mail,
-                     archives=Elsewhere())  # fmt: skip
+                     archives=Elsewhere(), worklists=Elsewhere())  # fmt: skip
     now = site.clock.now()
     with site.database.write() as session:
         other = organisations.add(session, "Praxis Beta", "AT", now).id
@@ -159,6 +159,8 @@ def _administer(house: House) -> None:
     ids["pacs_id"] = house.asked("POST", "/pacs", BODIES["POST", "/api/pacs"] | {"source_id": ids["door_id"]})["id"]
     ids["schedule_id"] = house.asked("POST", "/schedules", _schedule(ids["pacs_id"]))["id"]
     ids["fetch_run_id"] = house.asked("POST", f"/schedules/{ids['schedule_id']}/runs")["id"]
+    worklist = {"name": "WL", "kind": "worklist", "ae_title": "WL", "host": "localhost", "port": 104}
+    ids["worklist_id"] = house.asked("POST", "/pacs", worklist | {"source_id": ids["door_id"]})["id"]
     ids["fetch_id"] = house.asked("POST", "/fetches", _fetch(ids["pacs_id"]))["fetches"][0]["id"]
     house.asked("PUT", "/devices/SCANNER", {"addresses": ["127.0.0.1"]})
     house.asked("PUT", f"/factors/group/{ids['group_id']}", {"kinds": ["totp"]})
@@ -315,6 +317,8 @@ NAMING: list[tuple[Operation, str, BodyOf]] = [  # whatever takes an id in its b
     (("POST", "/api/links"), "admin", lambda ids: _link(ids["study_id"])),
     (("POST", "/api/pacs"), "admin", lambda ids: BODIES["POST", "/api/pacs"] | {"source_id": ids["door_id"]}),
     (("POST", "/api/pacs/search"), "admin", lambda ids: {"pacs": [ids["pacs_id"]], "patient_id": PATIENT}),
+    (("POST", "/api/worklists/search"), "admin",
+     lambda ids: {"worklists": [ids["worklist_id"]], "patient_id": PATIENT}),
     (("POST", "/api/fetches"), "admin", lambda ids: _fetch(ids["pacs_id"])),
     (("POST", "/api/schedules"), "admin", lambda ids: _schedule(ids["pacs_id"])),
     (("POST", "/api/schedules/try"), "admin", lambda ids: {"plan": _schedule(ids["pacs_id"])}),

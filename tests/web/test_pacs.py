@@ -13,7 +13,10 @@ from prometheus_client import CollectorRegistry
 
 from radrelay.access import Right, Target
 from radrelay.access.models import Grant
+from radrelay.retrieve.models import Pacs
 from radrelay.retrieve.ports import FoundStudy
+from radrelay.retrieve.worklist import WorklistItem
+from radrelay.routing.secrets import SecretSeal
 from radrelay.web.application import create
 from tests.web.conftest import Login, WebSite, close_site, open_site
 from tests.web.elsewhere import Elsewhere
@@ -40,7 +43,7 @@ def elsewhere() -> Elsewhere:
 @pytest.fixture(scope="module")
 def site(plain: WebSite, elsewhere: Elsewhere) -> WebSite:
     """The same site with the module switched on; `plain` is as it was."""
-    services = replace(plain.services, archives=elsewhere, registry=CollectorRegistry())
+    services = replace(plain.services, archives=elsewhere, worklists=elsewhere, registry=CollectorRegistry())
     return replace(plain, services=services, app=create(services))
 
 
@@ -172,3 +175,58 @@ def test_archive_is_changed_by_administrators_and_leads_to_a_source_of_devices(s
     root.http.patch(f"/api/pacs/{pacs}", json={"enabled": True}, headers=root.headers)
     status, problem = send(root, "pacs", NODE | {"name": "PACS", "port": 1, "source_id": source_of(root)})
     assert (status, problem["code"]) == (400, "pacs-exists")
+
+
+def test_a_service_keeps_its_secret_sealed_and_loses_it_where_its_address_changes(
+    site: WebSite, elsewhere: Elsewhere
+) -> None:
+    root = site.login("root")
+    service = {"name": "Web", "kind": "dicomweb", "address": "https://pacs.example/dicom-web", "secret": "s3cret"}
+    status, made = send(root, "pacs", service | {"source_id": source_of(root)})
+    assert (status, made["has_secret"], "secret" in made) == (201, True, False)
+    assert "s3cret" not in root.http.get("/api/pacs").text
+    with site.database.read() as session:
+        row = session.get(Pacs, uuid.UUID(made["id"]))
+        assert row is not None
+        assert b"s3cret" not in (row.sealed or b"")
+        assert SecretSeal(site.services.metadata_key).open(row.id, row.sealed) == "s3cret"
+    assert send(root, f"pacs/{made['id']}/echo")[1]["ok"], "asked by a search that nothing matches"
+    at = f"/api/pacs/{made['id']}"
+    renamed = root.http.patch(at, json={"name": "Other"}, headers=root.headers).json()
+    assert renamed["has_secret"]
+    moved = root.http.patch(at, json={"address": "https://thief.example/dicom-web"}, headers=root.headers).json()
+    assert not moved["has_secret"]
+    for wrong in ({"address": "http://pacs.example/"}, {"username": "a:b"}, {"kind": "dicom"}):
+        answer = root.http.patch(at, json=wrong, headers=root.headers)
+        assert (answer.status_code, answer.json()["code"]) == (400, "pacs-invalid"), wrong
+    assert root.http.delete(at, headers=root.headers).status_code == 204
+
+
+def test_a_worklist_is_asked_by_who_may_fetch_on_record_and_never_searched_as_an_archive(
+    plain: WebSite, site: WebSite, elsewhere: Elsewhere
+) -> None:
+    with site.database.write() as session:
+        session.query(Grant).filter(Grant.grantee_kind == "role", Grant.grantee_id == "user").delete()
+    root, stranger = site.login("root"), site.login("stranger")
+    entered = {"name": "WL", "kind": "worklist", "ae_title": "WL", "host": "127.0.0.1", "port": 104}
+    status, made = send(root, "pacs", entered | {"source_id": source_of(root)})
+    assert status == 201, made
+    elsewhere.scheduled = (WorklistItem(patient_id="2", date="20260302"), WorklistItem(patient_id="1", date="20260301"))
+    status, found = send(root, "worklists/search", {"day": "2026-03-02", "modality": "CT"})
+    assert status == 200, found
+    assert [(one["patient_id"], one["worklist"]) for one in found["items"]] == [("1", made["id"]), ("2", made["id"])]
+    (event,) = root.http.get("/api/audit?action=pacs.worklist").json()["events"]
+    assert event["detail"] == {"pacs": ["WL"], "by": ["day", "modality"]}
+    assert send(root, "worklists/search", {"modality": "CT"})[1]["code"] == "worklist-too-wide"
+    assert send(stranger, "worklists/search", {"patient_id": "1"})[1]["code"] == "pacs-not-found"
+    assert send(plain.login("root"), "worklists/search", {"patient_id": "1"})[1]["code"] == "retrieve-off"
+    for path, body in (("pacs/search", {"pacs": [made["id"]], "patient_id": "1"}),
+                       ("fetches", {"fetches": [{"pacs_id": made["id"], "study_uid": "1.2"}]})):  # fmt: skip
+        assert send(root, path, body)[1]["code"] == "pacs-not-found", path
+    elsewhere.down = True
+    try:
+        (asked,) = send(root, "worklists/search", {"patient_id": "1"})[1]["asked"]
+    finally:
+        elsewhere.down = False
+    assert asked["error"]["code"] == "nobody-listens"
+    assert root.http.delete(f"/api/pacs/{made['id']}", headers=root.headers).status_code == 204

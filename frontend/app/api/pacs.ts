@@ -8,6 +8,7 @@ const part = encodeURIComponent;
 export interface Pacs {
   id: string;
   name: string;
+  kind: 'dicom' | 'dicomweb' | 'worklist';
   ae_title: string;
   host: string;
   port: number;
@@ -16,8 +17,14 @@ export interface Pacs {
   model: 'study' | 'patient';
   method: 'move' | 'get';
   source_id: string;
+  address: string;
+  username: string;
+  has_secret: boolean;
   enabled: boolean;
 }
+
+/** What is entered for one; a `secret` is sent, never read. */
+export type PacsFields = Omit<Pacs, 'id' | 'has_secret'> & { secret?: string };
 
 export interface Wanted {
   pacs: string[];
@@ -106,8 +113,8 @@ export interface Fetch {
 
 export const pacs = {
   list: () => get<{ enabled: boolean; pacs: Pacs[] }>('/api/pacs'),
-  create: (row: Omit<Pacs, 'id'>) => post<Pacs>('/api/pacs', row),
-  change: (id: string, row: Partial<Pacs>) => patch<Pacs>(`/api/pacs/${part(id)}`, row),
+  create: (row: PacsFields) => post<Pacs>('/api/pacs', row),
+  change: (id: string, row: Partial<PacsFields>) => patch<Pacs>(`/api/pacs/${part(id)}`, row),
   remove: (id: string) => remove(`/api/pacs/${part(id)}`),
   echo: (id: string) => post<EchoAnswer>(`/api/pacs/${part(id)}/echo`),
   search: (wanted: Wanted) => post<{ studies: FoundStudy[]; asked: Asked[] }>('/api/pacs/search', wanted),

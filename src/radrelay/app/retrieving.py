@@ -19,10 +19,14 @@ from radrelay.intake.models import Quarantined
 from radrelay.intake.object_writer import ObjectWriter
 from radrelay.intake.sources import SourceBook, SourceView
 from radrelay.network.ports import STORED, Peer, StoreOutcome
+from radrelay.network.web_service import trusting
+from radrelay.retrieve.connectors import ByKind
 from radrelay.retrieve.dicom import DicomConnector
+from radrelay.retrieve.dicomweb import DicomWebConnector
 from radrelay.retrieve.jobs import FetchWork
-from radrelay.retrieve.ports import Here
-from radrelay.settings import Settings
+from radrelay.retrieve.ports import Connector, Here
+from radrelay.retrieve.worklist import DicomWorklists, Worklists
+from radrelay.routing.secrets import SecretSeal
 from radrelay.storage.database import Database
 
 
@@ -35,13 +39,24 @@ class FetchSourceGone(NotFound):
 def open_fetching(core: Core, landing: Landing, book: SourceBook) -> FetchWork:
     """Return what carries fetches out."""
     settings = core.settings.retrieve
-    return FetchWork(core.database, core.clock, settings, connector(core.settings, landing, book), Archive.of(core))
+    return FetchWork(core.database, core.clock, settings, connector(core, landing, book), Archive.of(core))
 
 
-def connector(settings: Settings, landing: Landing, book: SourceBook) -> DicomConnector:
-    """Return what asks archives elsewhere."""
+def connector(core: Core, landing: Landing, book: SourceBook) -> Connector:
+    """Return what asks archives elsewhere, of every kind."""
+    settings, seal = core.settings, SecretSeal(core.keyring.metadata_key)
     into = FetchLanding(landing, book, settings.dicom.ae_title)
-    return DicomConnector(settings.dicom, settings.retrieve, into, client_tls(settings.dicom))
+    web = DicomWebConnector(
+        settings.retrieve, into, lambda node: seal.open(node.id, node.sealed), lambda: trusting(settings.work.web_ca)
+    )
+    nodes = DicomConnector(settings.dicom, settings.retrieve, into, client_tls(settings.dicom))
+    return ByKind({"dicom": nodes, "dicomweb": web})
+
+
+def worklists(core: Core) -> Worklists:
+    """Return what asks worklists elsewhere."""
+    settings = core.settings
+    return DicomWorklists(settings.dicom, settings.retrieve, client_tls(settings.dicom))
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from radrelay.app.beats import ALIVE, beats
 from radrelay.app.core import Core
 from radrelay.app.prepare import prepare
 from radrelay.app.request_heads import BoundedHeads
-from radrelay.app.retrieving import connector
+from radrelay.app.retrieving import connector, worklists
 from radrelay.app.role import run_role, settle
 from radrelay.app.routing_rules import action_kinds
 from radrelay.app.schedules import open_finder
@@ -54,7 +54,7 @@ def serve(core: Core, stop: threading.Event) -> None:
     book = SourceBook(core.database, core.settings)
     book.refresh()
     landing = Landing.open(core.settings, "web", core.keyring, core.clock, allowance=book)
-    archives = connector(core.settings, landing, book) if core.settings.retrieve.enabled else None
+    archives = connector(core, landing, book) if core.settings.retrieve.enabled else None
     services = assemble(
         core,
         prepared.identity,
@@ -66,6 +66,7 @@ def serve(core: Core, stop: threading.Event) -> None:
         try_destination=Trials(core).run,
         archives=archives,
         finder=open_finder(core, archives) if archives is not None else None,
+        worklists=worklists(core) if core.settings.retrieve.enabled else None,
         rule_kinds=action_kinds(core.settings, core.clock, core.keyring.metadata_key),
     )
     if services.single_sign_on is not None:

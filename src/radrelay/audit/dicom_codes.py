@@ -149,6 +149,7 @@ _ACTIONS: dict[str, Told] = {
     "delivery.end": Told(TRANSFERRED, "R"),
     "delivery.part": Told(TRANSFERRED, "R"),
     "pacs.search": Told(QUERY, "E"),
+    "pacs.worklist": Told(QUERY, "E"),
     "pseudonym.create": Told(SECURITY_ALERT, "E", SECURITY_CONFIGURATION),
     "pseudonym.change": Told(SECURITY_ALERT, "E", SECURITY_CONFIGURATION),
     "pseudonym.delete": Told(SECURITY_ALERT, "E", SECURITY_CONFIGURATION),

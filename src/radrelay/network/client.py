@@ -24,7 +24,14 @@ from radrelay.network.identifier import QUERY_LEVEL
 from radrelay.network.limits import IDENTIFIER_BYTES
 from radrelay.network.ports import Element, Key, Level, Model, Node, RetrieveItem, StoreOutcome
 from radrelay.network.requestor import MAX_CONTEXTS, OutgoingAssociation, store_proposals
-from radrelay.network.sop_classes import EXPLICIT_LITTLE, IMPLICIT_LITTLE, SERVED, VERIFICATION, Service
+from radrelay.network.sop_classes import (
+    EXPLICIT_LITTLE,
+    IMPLICIT_LITTLE,
+    MODALITY_WORKLIST,
+    SERVED,
+    VERIFICATION,
+    Service,
+)
 from radrelay.network.statuses import CANCELLED, SUCCESS, is_pending, is_warning
 
 NO_ANSWER = -1
@@ -181,14 +188,16 @@ class Matches:
 class FindClient:
     """Asks one node what it has (C-FIND) over one association; a context manager."""
 
-    def __init__(self, node: Node, model: Model = "study") -> None:
+    def __init__(self, node: Node, model: Model = "study", sop_class: str = "") -> None:
         """Connect; raises `NodeUnreachable`, `AssociationRejected` or `QueryRefused`."""
-        self._sop_class = next(one.uid for one in SERVED if one.service is Service.FIND and one.model == model)
+        found = (one.uid for one in SERVED if one.service is Service.FIND and one.model == model)
+        self._sop_class = sop_class or next(found)
         self._association = OutgoingAssociation(node, [(self._sop_class, (EXPLICIT_LITTLE, IMPLICIT_LITTLE))])
         syntaxes = self._association.accepted_syntaxes(self._sop_class)
         if not syntaxes:
             self._association.release()
-            raise QueryRefused(f"{node.ae_title} does not offer queries (C-FIND, {model} root)")
+            asked = "modality worklist" if sop_class else f"{model} root"
+            raise QueryRefused(f"{node.ae_title} does not offer queries (C-FIND, {asked})")
         self._syntax = syntaxes[0]
 
     def __enter__(self) -> FindClient:
@@ -205,8 +214,10 @@ class FindClient:
         for data in answers:
             yield identifier.decode(data, self._syntax)
 
-    def find_some(self, level: Level, keys: Sequence[Element], most: int) -> Matches:
+    def find_some(self, level: Level | None, keys: Sequence[Element], most: int) -> Matches:
         """Return at most so many matches; the node is asked to stop when it has more. Raises as `find`.
+
+        A worklist has no `level`.
 
         A match that cannot be read costs none of the others: it is counted.
         """
@@ -232,7 +243,7 @@ class FindClient:
     def _context_id(self) -> int:
         return self._association.context_id(self._sop_class, self._syntax)
 
-    def _ask(self, level: Level, keys: Sequence[Element]) -> tuple[int, Iterator[bytes]]:
+    def _ask(self, level: Level | None, keys: Sequence[Element]) -> tuple[int, Iterator[bytes]]:
         """Send a query; return its message ID and the node's matches, not yet read."""
         association, channel = self._association, self._association.channel
         message_id = association.new_message_id()
@@ -243,7 +254,8 @@ class FindClient:
             command.PRIORITY: 0,
             command.DATA_SET_TYPE: command.WITH_DATA_SET,
         }
-        body = identifier.encode([*keys, (QUERY_LEVEL, "CS", level)], self._syntax)
+        named: list[Element] = [(QUERY_LEVEL, "CS", level)] if level else []
+        body = identifier.encode([*keys, *named], self._syntax)
         channel.send(channel.message(self._context_id, command.build(values), body))
         return message_id, self._answers()
 
@@ -270,3 +282,11 @@ class FindClient:
             if channel.is_last:
                 channel.message_ended()
                 return bytes(data)
+
+
+class WorklistClient(FindClient):
+    """Asks one node for its modality worklist (PS3.4 K) over one association; a context manager."""
+
+    def __init__(self, node: Node) -> None:
+        """Connect; raises `NodeUnreachable`, `AssociationRejected` or `QueryRefused`."""
+        super().__init__(node, sop_class=MODALITY_WORKLIST)

@@ -43,16 +43,29 @@ def _what_is_spoken() -> Iterator[Table]:
         ("SOP class", "UID", "Service"),
         tuple((one.name, one.uid, one.service.value) for one in SERVED),
     )
-    asked = (Service.VERIFICATION, Service.FIND, Service.MOVE, Service.GET, Service.COMMITMENT)
+    asked = (Service.VERIFICATION, Service.FIND, Service.MOVE, Service.GET, Service.COMMITMENT, Service.WORKLIST)
     yield Table(
         "SOP classes as user",
         ("SOP class", "UID", "Service"),
         tuple((one.name, one.uid, one.service.value) for one in SERVED if one.service in asked),
         "Beside storage, towards destinations. Queries and retrievals are sent where `retrieve.enabled` is set, to the "
-        "archives that are entered; storage commitment is asked of destinations that are set up so, and its report is "
-        "taken on the same association or on one that the destination opens. By C-GET, objects are taken natively or "
-        "in these transfer syntaxes, as far as an "
+        "archives and worklists that are entered; storage commitment is asked of destinations that are set up so, and "
+        "its report is taken on the same association or on one that the destination opens. By C-GET, objects "
+        "are taken natively or in these transfer syntaxes, as far as an "
         f"association has contexts: {', '.join(name_of(uid) for uid in COMPRESSED)}.",
+    )
+    yield Table(
+        "DICOMweb services as user",
+        ("Service", "Resource", "Use"),
+        (
+            ("QIDO-RS", "studies", "a search; one request for each modality that is looked for"),
+            ("QIDO-RS", "series of a study, instances of a series", "what is to be fetched, page by page"),
+            ("WADO-RS", "study, series, instance", "fetching; in the transfer syntax that an object is kept in"),
+            ("STOW-RS", "studies", "deliveries to DICOMweb destinations, one object in each request"),
+        ),
+        "Searched and fetched from where `retrieve.enabled` is set. Answers are taken as `application/dicom+json` and "
+        "as `multipart/related` of `application/dicom`, not packed; redirects are not followed, certificates are "
+        "verified. Signed in by Basic or Bearer, or not at all.",
     )
     yield Table(
         "Storage SOP classes",

@@ -188,3 +188,15 @@ class RetrievalNotOffered(Unavailable):
     """The node does not offer retrieval by C-MOVE or C-GET."""
 
     code = "retrieval-not-offered"
+
+
+class WebRefused(Unavailable):
+    """The DICOMweb service does not accept our login."""
+
+    code = "web-refused"
+
+
+class WebTrouble(Unavailable):
+    """The DICOMweb service does not answer as it should."""
+
+    code = "web-trouble"

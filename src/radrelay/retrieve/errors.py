@@ -47,6 +47,12 @@ class SearchTooWide(Invalid):
     code = "search-too-wide"
 
 
+class WorklistTooWide(Invalid):
+    """Name a patient, a number, or a day: this would ask for everything on the worklist."""
+
+    code = "worklist-too-wide"
+
+
 class SearchTimedOut(Unavailable):
     """The PACS has not answered in time."""
 

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from radrelay.clock import Clock
 from radrelay.errors import Trouble
-from radrelay.retrieve.errors import FetchEnded, FetchNotFound, PacsDisabled
+from radrelay.retrieve.errors import FetchEnded, FetchNotFound, PacsDisabled, PacsNotFound
 from radrelay.retrieve.models import Fetch
 from radrelay.retrieve.nodes import OPEN_STATES, get_pacs
 from radrelay.settings import RetrieveSettings
@@ -59,6 +59,8 @@ def request_fetch(
     Raises `PacsNotFound`, `PacsDisabled`.
     """
     pacs = get_pacs(session, organisation_id, wanted.pacs_id)
+    if pacs.kind == "worklist":
+        raise PacsNotFound("nothing is fetched from a worklist")
     if not pacs.enabled:
         raise PacsDisabled
     same = sa.select(Fetch).where(

@@ -5,19 +5,23 @@ from __future__ import annotations
 import uuid
 from datetime import date, datetime
 
-from sqlalchemy import Boolean, Date, Index, Integer, String, Text
+from sqlalchemy import Boolean, Date, Index, Integer, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from radrelay.storage.columns import Base, Id, Instant, Owned
 
 
 class Pacs(Owned, Base):
-    """An archive elsewhere that is searched and fetched from; what comes belongs to the source `source_id`."""
+    """An archive elsewhere that is searched and fetched from; what comes belongs to the source `source_id`.
+
+    A worklist that is asked stands here, too: who may fetch into its source may ask it.
+    """
 
     __tablename__ = "pacs"
     __table_args__ = (Index("ux_pacs_name", "organisation_id", "name", unique=True),)
 
     name: Mapped[str] = mapped_column(String(100))
+    kind: Mapped[str] = mapped_column(String(16), default="dicom")  # dicom, dicomweb, worklist
     ae_title: Mapped[str] = mapped_column(String(16))
     host: Mapped[str] = mapped_column(String(255))
     port: Mapped[int] = mapped_column(Integer)
@@ -26,6 +30,9 @@ class Pacs(Owned, Base):
     model: Mapped[str] = mapped_column(String(8), default="study")  # information model: study, patient
     method: Mapped[str] = mapped_column(String(8), default="move")  # move, get
     source_id: Mapped[uuid.UUID] = mapped_column(Id)
+    address: Mapped[str] = mapped_column(String(1000), default="")  # of a DICOMweb service
+    username: Mapped[str] = mapped_column(String(200), default="")
+    sealed: Mapped[bytes | None] = mapped_column(LargeBinary)  # its password or token
     enabled: Mapped[bool] = mapped_column(Boolean, default=True)
     created_at: Mapped[datetime] = mapped_column(Instant)
 

@@ -12,9 +12,10 @@ from sqlalchemy.orm import Session
 
 from radrelay.clock import Clock
 from radrelay.network.titles import AE_TITLE
+from radrelay.network.web_service import is_service_address
 from radrelay.retrieve.errors import PacsExists, PacsInUse, PacsInvalid, PacsNotFound
 from radrelay.retrieve.models import Fetch, Pacs
-from radrelay.retrieve.ports import Method, Model, PacsNode
+from radrelay.retrieve.ports import Kind, Method, Model, PacsNode
 from radrelay.storage.ids import new_id
 
 OPEN_STATES = ("waiting", "fetching", "held")
@@ -34,11 +35,29 @@ class PacsDraft:
     model: str = "study"
     method: str = "move"
     enabled: bool = True
+    kind: str = "dicom"
+    address: str = ""
+    username: str = ""
 
     def check(self) -> None:
         """Raise `PacsInvalid`, naming the field, unless every field can be right."""
         if not self.name.strip() or len(self.name) > 100:
             raise PacsInvalid("name: 1 to 100 characters", field="name")
+        if self.kind not in get_args(Kind):
+            raise PacsInvalid("kind: dicom, dicomweb or worklist", field="kind")
+        if self.kind == "dicomweb":
+            self._check_service()
+        else:
+            self._check_node()
+
+    def _check_service(self) -> None:
+        if not is_service_address(self.address):
+            words = "address: https://host/path of the DICOMweb service, without name and password"
+            raise PacsInvalid(words, field="url")
+        if ":" in self.username:
+            raise PacsInvalid("username: without a colon (RFC 7617)", field="username")
+
+    def _check_node(self) -> None:
         for field, title in (("ae_title", self.ae_title), ("calling_ae_title", self.calling_ae_title)):
             if (title or field == "ae_title") and not AE_TITLE.fullmatch(title):
                 raise PacsInvalid(f"{field}: an AE title has 1 to 16 printable characters", field=field)
@@ -74,9 +93,14 @@ def create_pacs(session: Session, clock: Clock, organisation_id: uuid.UUID, draf
 
 
 def update_pacs(session: Session, organisation_id: uuid.UUID, pacs_id: uuid.UUID, draft: PacsDraft) -> Pacs:
-    """Replace a PACS's fields."""
+    """Replace a PACS's fields; its kind stays, and its secret where it is not sent elsewhere. Raises `PacsInvalid`."""
+    row = get_pacs(session, organisation_id, pacs_id)
+    if draft.kind != row.kind:
+        raise PacsInvalid("kind: stays as it is; add another PACS", field="kind")
     draft.check()
-    return _write(session, get_pacs(session, organisation_id, pacs_id), draft)
+    if (draft.address, draft.username) != (row.address, row.username):
+        row.sealed = None  # who changes where it goes enters it anew, so that nobody learns it by that
+    return _write(session, row, draft)
 
 
 def delete_pacs(session: Session, organisation_id: uuid.UUID, pacs_id: uuid.UUID) -> None:
@@ -102,6 +126,10 @@ def node_of(row: Pacs) -> PacsNode:
         model=cast(Model, row.model),
         method=cast(Method, row.method),
         source_id=row.source_id,
+        kind=cast(Kind, row.kind),
+        address=row.address,
+        username=row.username,
+        sealed=row.sealed,
     )
 
 
@@ -109,6 +137,7 @@ def _write(session: Session, row: Pacs, draft: PacsDraft) -> Pacs:
     row.name = draft.name.strip()
     row.ae_title, row.host, row.port = draft.ae_title, draft.host, draft.port
     row.calling_ae_title, row.tls, row.enabled = draft.calling_ae_title, draft.tls, draft.enabled
+    row.kind, row.address, row.username = draft.kind, draft.address, draft.username
     row.model, row.method, row.source_id = draft.model, draft.method, draft.source_id
     try:
         session.flush()

@@ -10,11 +10,15 @@ from typing import Literal, Protocol
 
 Model = Literal["study", "patient"]
 Method = Literal["move", "get"]
+Kind = Literal["dicom", "dicomweb", "worklist"]
 
 
 @dataclass(frozen=True, slots=True)
 class PacsNode:
-    """Where and how an archive is asked. `source_id` is whose its studies will be."""
+    """Where and how an archive is asked. `source_id` is whose its studies will be.
+
+    A DICOMweb service has an `address`, and what it takes for signing in is `sealed`.
+    """
 
     id: uuid.UUID
     organisation_id: uuid.UUID
@@ -27,6 +31,10 @@ class PacsNode:
     model: Model
     method: Method
     source_id: uuid.UUID
+    kind: Kind = "dicom"
+    address: str = ""
+    username: str = ""
+    sealed: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

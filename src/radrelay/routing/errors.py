@@ -82,18 +82,6 @@ class SecretUnreadable(Conflict):
     code = "secret-unreadable"
 
 
-class WebRefused(Unavailable):
-    """The DICOMweb service does not accept our login."""
-
-    code = "web-refused"
-
-
-class WebTrouble(Unavailable):
-    """The DICOMweb service does not answer as it should."""
-
-    code = "web-trouble"
-
-
 class ProbeRefused(Conflict):
     """The destination did not take the probe object."""
 

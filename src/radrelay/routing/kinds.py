@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import urlsplit
 
 from radrelay.errors import RadrelayError
 from radrelay.mail import require_address
 from radrelay.network.titles import AE_TITLE
+from radrelay.network.web_service import is_service_address
 from radrelay.routing.errors import DestinationInvalid
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 Kind = Literal["dicom", "dicomweb", "folder", "mail", "hl7"]
 KINDS: tuple[Kind, ...] = ("dicom", "dicomweb", "folder", "mail", "hl7")
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 def check(draft: DestinationDraft, folders: Sequence[Path]) -> None:
@@ -54,13 +53,7 @@ def _host_and_port(draft: DestinationDraft) -> None:
 
 
 def _url(draft: DestinationDraft) -> None:
-    try:
-        parts = urlsplit(draft.address)
-        named = parts.hostname and parts.port != 0 and not parts.username and not parts.query and not parts.fragment
-    except ValueError:
-        named = False
-    clear = named and parts.scheme == "http" and parts.hostname in LOOPBACK
-    if not named or not (parts.scheme == "https" or clear) or any(c.isspace() for c in draft.address):
+    if not is_service_address(draft.address):
         words = "address: https://host/path of the DICOMweb service, without name and password"
         raise DestinationInvalid(words, field="url")
     if ":" in draft.username:

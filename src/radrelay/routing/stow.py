@@ -12,17 +12,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx2
 
-from radrelay import IMPLEMENTATION_VERSION_NAME
 from radrelay.dicom.part10 import file_meta
-from radrelay.errors import Misconfigured, RadrelayError, Trouble
-from radrelay.network.errors import CertificateUntrusted
+from radrelay.errors import RadrelayError, Trouble
 from radrelay.network.sop_classes import EXPLICIT_LITTLE
+from radrelay.network.web_service import open_client, refusal_of, trouble_of, trusting
 from radrelay.routing.carriers import Answer, DeliveryItem, Errand
-from radrelay.routing.errors import Interrupted, WebRefused, WebTrouble
+from radrelay.routing.errors import Interrupted
 from radrelay.routing.models import Destination
 from radrelay.routing.secrets import SecretSeal
 from radrelay.settings import WorkSettings
@@ -65,25 +63,12 @@ class StowCarrier:
             context = self.context()
         except RadrelayError as error:
             raise Interrupted(error, down=True) from error
-        headers = {"Accept": JSON, "User-Agent": IMPLEMENTATION_VERSION_NAME}
-        login = None
-        if destination.username:
-            login = httpx2.BasicAuth(destination.username, secret)
-        elif secret:
-            headers["Authorization"] = f"Bearer {secret}"
         timeout = httpx2.Timeout(ANSWER_S, connect=CONNECT_S)
-        return httpx2.Client(
-            headers=headers, auth=login, timeout=timeout, verify=context, trust_env=False, follow_redirects=False
-        )
+        return open_client(destination.username, secret, context, timeout, {"Accept": JSON})
 
     def context(self) -> ssl.SSLContext:
         """Return the authorities that are believed; raises `Misconfigured`."""
-        try:
-            made = ssl.create_default_context(cafile=str(self.settings.web_ca) if self.settings.web_ca else None)
-        except OSError as error:
-            raise Misconfigured(f"work.web_ca {self.settings.web_ca} cannot be read: {error}") from error
-        made.minimum_version = ssl.TLSVersion.TLSv1_2
-        return made
+        return trusting(self.settings.web_ca)
 
 
 class _Stowing:
@@ -118,28 +103,15 @@ def told(url: str) -> Iterator[None]:
     """Turn what the client raises into `Interrupted`."""
     try:
         yield
-    except httpx2.ConnectError as error:
-        if "CERTIFICATE_VERIFY_FAILED" in str(error):
-            host = urlsplit(url).netloc
-            words = f"the certificate of {host} is not trusted: {error}"
-            raise _down(CertificateUntrusted(words, address=host, host=host)) from error
-        raise _down(WebTrouble(f"{url} cannot be reached: {error}", address=url, reason=str(error))) from error
-    except httpx2.TimeoutException as error:
-        raise _down(WebTrouble(f"{url} does not answer in time", address=url, reason="no answer in time")) from error
     except httpx2.HTTPError as error:
-        reason = f"{type(error).__name__}: {error}"
-        raise _down(WebTrouble(f"{url} broke the connection off: {reason}", address=url, reason=reason)) from error
+        raise _down(trouble_of(error, url)) from error
 
 
 def require_service(reply: httpx2.Response, url: str) -> None:
     """Raise `Interrupted` for an answer that is not about the object: no login, busy, broken, or no such service."""
-    status = f"HTTP {reply.status_code}"
-    if reply.status_code in (401, 403):
-        raise _down(WebRefused(f"{url} does not accept our login ({status})", address=url, status=status))
-    if reply.status_code >= 500 or reply.status_code in (408, 429) or 300 <= reply.status_code < 400:
-        raise _down(WebTrouble(f"{url} answers {status}", address=url, reason=status))
-    if reply.status_code in (404, 405):
-        raise _down(WebTrouble(f"{url} is no DICOMweb service ({status})", address=url, reason=status))
+    refusal = refusal_of(reply, url)
+    if refusal is not None:
+        raise _down(refusal)
 
 
 def _down(error: RadrelayError) -> Interrupted:

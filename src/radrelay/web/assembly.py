@@ -23,6 +23,7 @@ from radrelay.privacy.standing import House
 from radrelay.pseudonyms import Deidentifier, VaultSeal
 from radrelay.retrieve.ports import Connector
 from radrelay.retrieve.schedules.finding import Finder
+from radrelay.retrieve.worklist import Worklists
 from radrelay.routing.rules.actions import Kinds
 from radrelay.storage.segments import SegmentReader
 from radrelay.web.attachments import StoredAttachments
@@ -56,6 +57,7 @@ def assemble(
     echo: Callable[[EchoTarget], EchoAnswer] = no_echo,
     archives: Connector | None = None,
     finder: Finder | None = None,
+    worklists: Worklists | None = None,
     rule_kinds: Kinds | None = None,
     try_destination: DestinationTrial = no_trial,
 ) -> WebServices:
@@ -100,6 +102,7 @@ def assemble(
         echo=echo,
         archives=archives,
         finder=finder,
+        worklists=worklists,
         rule_kinds=rule_kinds or {},
         try_destination=try_destination,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 
 from sqlalchemy.orm import Session
 
@@ -13,6 +14,9 @@ from radrelay.retrieve.models import Pacs
 from radrelay.retrieve.nodes import every_pacs, get_pacs
 from radrelay.retrieve.ports import Connector
 from radrelay.web.services import WebServices
+
+ARCHIVES = ("dicom", "dicomweb")
+WORKLIST = ("worklist",)
 
 
 def archives_of(services: WebServices) -> Connector:
@@ -30,11 +34,17 @@ def within_reach(services: WebServices, session: Session, principal: Principal) 
     return [row for row in every_pacs(session, principal.organisation_id) if reach.holds(row.source_id)]
 
 
-def reached(services: WebServices, session: Session, principal: Principal, pacs_id: uuid.UUID) -> Pacs:
-    """Return one of those; raises `PacsNotFound`, `PacsDisabled`."""
+def reached(
+    services: WebServices,
+    session: Session,
+    principal: Principal,
+    pacs_id: uuid.UUID,
+    kinds: Collection[str] = ARCHIVES,
+) -> Pacs:
+    """Return one of those that is of these kinds; raises `PacsNotFound`, `PacsDisabled`."""
     row = get_pacs(session, principal.organisation_id, pacs_id)
     reach = access.reach_of_sources(session, principal, Right.FETCH, now=services.clock.now())
-    if principal.role == GUEST or not reach.holds(row.source_id):
+    if principal.role == GUEST or row.kind not in kinds or not reach.holds(row.source_id):
         raise PacsNotFound
     if not row.enabled:
         raise PacsDisabled

@@ -33,6 +33,7 @@ from radrelay.privacy.volume.counting import SentTally
 from radrelay.pseudonyms import CopySource, StoredVault, VaultSeal
 from radrelay.retrieve.ports import Connector
 from radrelay.retrieve.schedules.finding import Finder
+from radrelay.retrieve.worklist import Worklists
 from radrelay.routing.models import Destination
 from radrelay.routing.rules.actions import Kinds
 from radrelay.routing.trying import Step
@@ -163,6 +164,8 @@ class WebServices:
     """What asks archives elsewhere; none where that is switched off."""
     finder: Finder | None = None
     """What says what a schedule would fetch."""
+    worklists: Worklists | None = None
+    """What asks worklists elsewhere; none where that is switched off."""
     rule_kinds: Kinds = field(default_factory=dict)
     """What rules may do here."""
     single_sign_on: SingleSignOn | None = None

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from radrelay.dicom.multipart import BadMultipart, Part, PartEnded, PartStarted, read_parts, write_parts
 from radrelay.errors import RadrelayError
-from radrelay.web.dicomweb.multipart import BadMultipart, Part, PartEnded, PartStarted, read_parts, write_parts
 from radrelay.web.dicomweb.negotiation import DICOM, DICOM_JSON, NotAcceptable, best_media, parse_accept, wants_xml
 
 

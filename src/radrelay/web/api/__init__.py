@@ -76,6 +76,7 @@ from radrelay.web.api import (
     system,
     tokens,
     view,
+    worklists,
 )
 from radrelay.web.problems import RESPONSES
 from radrelay.web.short_way import ShortRoute, short_routes
@@ -136,6 +137,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     pacs.router,
     fetches.router,
     schedules.router,
+    worklists.router,
     pseudonyms.router,
     handouts.router,
     audit_events.router,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from fastapi import Request
 from starlette.responses import Response
 
-from radrelay.web.dicomweb.multipart import Part, new_boundary, write_parts
+from radrelay.dicom.multipart import Part, new_boundary, write_parts
 from radrelay.web.dicomweb.negotiation import MULTIPART
 from radrelay.web.streaming import as_long_as, in_pieces
 

@@ -13,9 +13,9 @@ from starlette.responses import Response
 from radrelay.access import Principal, Right
 from radrelay.archive.metadata import BULK_BASE
 from radrelay.archive.recent import Recent
+from radrelay.dicom.multipart import Part
 from radrelay.web.authentication import Authenticated, Services
 from radrelay.web.dicomweb.answering import compressed, multipart, takes_gzip, unchanged
-from radrelay.web.dicomweb.multipart import Part
 from radrelay.web.dicomweb.native_model import Json, to_xml
 from radrelay.web.dicomweb.negotiation import DICOM_JSON, DICOM_XML, accepted, wants_xml
 from radrelay.web.dicomweb.reaching import Reached, Target, base_url, note_view, reach

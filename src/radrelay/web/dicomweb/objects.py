@@ -20,10 +20,10 @@ from radrelay.dicom.decode import can_decode
 from radrelay.dicom.enclose import TARGETS
 from radrelay.dicom.encode import NotTranscodable
 from radrelay.dicom.errors import Malformed
+from radrelay.dicom.multipart import Part
 from radrelay.dicom.part10 import file_meta
 from radrelay.dicom.pixels import BrokenPixels, NotViewable, PixelsTooLarge
 from radrelay.dicom.transcode import transcode
-from radrelay.web.dicomweb.multipart import Part
 from radrelay.web.dicomweb.negotiation import ANY, DICOM, NotAcceptable, Range
 
 Item = TypeVar("Item")

@@ -16,11 +16,11 @@ from radrelay.access import Principal, Right
 from radrelay.archive import levels, matching
 from radrelay.archive.matching import Json, Level
 from radrelay.dicom.dictionary import tag_of
+from radrelay.dicom.multipart import Part
 from radrelay.errors import Invalid
 from radrelay.web import trail
 from radrelay.web.authentication import Authenticated, Services
 from radrelay.web.dicomweb.answering import compressed, multipart
-from radrelay.web.dicomweb.multipart import Part
 from radrelay.web.dicomweb.native_model import to_xml
 from radrelay.web.dicomweb.negotiation import DICOM_JSON, DICOM_XML, accepted, wants_xml
 from radrelay.web.dicomweb.reaching import base_url

@@ -16,6 +16,7 @@ from radrelay.access import Principal, Right
 from radrelay.archive.instances import InstanceRef
 from radrelay.archive.reader import FrameNotThere
 from radrelay.dicom.errors import Malformed
+from radrelay.dicom.multipart import Part
 from radrelay.dicom.pixels import BrokenPixels, DecoderKilled, NotViewable
 from radrelay.dicom.syntaxes import syntax_of
 from radrelay.dicom.viewability import describe_viewability
@@ -24,7 +25,6 @@ from radrelay.web.dicomweb import films
 from radrelay.web.dicomweb.answering import multipart, ranged
 from radrelay.web.dicomweb.bulk import bulk_value
 from radrelay.web.dicomweb.frames import parse_numbers
-from radrelay.web.dicomweb.multipart import Part
 from radrelay.web.dicomweb.negotiation import NotAcceptable, Range, accepted
 from radrelay.web.dicomweb.reaching import Target, note_view, reach
 from radrelay.web.dicomweb.rendering import FORMS, Rendering, parse_rendering

@@ -15,12 +15,12 @@ from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
 from radrelay.access import Principal
+from radrelay.dicom.multipart import BadMultipart, PartEnded, PartEvent, PartStarted, read_parts
 from radrelay.errors import RadrelayError, Unavailable
 from radrelay.intake.stow import CANNOT_UNDERSTAND, StowIntake, StowOutcome
 from radrelay.web import trail
 from radrelay.web.authentication import Authenticated, Services
 from radrelay.web.dicomweb.composing import BadMetadata, compose
-from radrelay.web.dicomweb.multipart import BadMultipart, PartEnded, PartEvent, PartStarted, read_parts
 from radrelay.web.dicomweb.negotiation import DICOM, DICOM_JSON, MULTIPART
 from radrelay.web.dicomweb.reaching import base_url
 from radrelay.web.problems import correlation_of

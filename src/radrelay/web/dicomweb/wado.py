@@ -13,12 +13,12 @@ from radrelay.access import Principal, Right
 from radrelay.archive.instances import InstanceRef
 from radrelay.archive.reader import FrameNotThere
 from radrelay.archive.renditions import told
+from radrelay.dicom.multipart import Part
 from radrelay.dicom.pixels import DecoderKilled
 from radrelay.web.authentication import Authenticated, Services
 from radrelay.web.dicomweb import frames as frame_bodies
 from radrelay.web.dicomweb.answering import multipart, ranged
 from radrelay.web.dicomweb.bulk import bulk_value, is_pixel_data
-from radrelay.web.dicomweb.multipart import Part
 from radrelay.web.dicomweb.negotiation import DICOM, OCTETS, ZIP, NotAcceptable, Range, accepted, best_media
 from radrelay.web.dicomweb.objects import UNFIT, choose_all, part_of, parts_of
 from radrelay.web.dicomweb.reaching import Target, note_view, reach

@@ -446,6 +446,7 @@ def tables() -> None:
     op.create_table(
         "pacs",
         sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
         sa.Column("ae_title", sa.String(length=16), nullable=False),
         sa.Column("host", sa.String(length=255), nullable=False),
         sa.Column("port", sa.Integer(), nullable=False),
@@ -454,6 +455,9 @@ def tables() -> None:
         sa.Column("model", sa.String(length=8), nullable=False),
         sa.Column("method", sa.String(length=8), nullable=False),
         sa.Column("source_id", Id(), nullable=False),
+        sa.Column("address", sa.String(length=1000), nullable=False),
+        sa.Column("username", sa.String(length=200), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=True),
         sa.Column("enabled", sa.Boolean(), nullable=False),
         sa.Column("created_at", Instant(), nullable=False),
         sa.Column("organisation_id", Id(), nullable=False),

@@ -23,6 +23,7 @@ from radrelay.privacy.standing import House
 from radrelay.pseudonyms import Deidentifier, VaultSeal
 from radrelay.retrieve.ports import Connector
 from radrelay.routing.rules.actions import Kinds
+from radrelay.routing.rules.previewing import CopyPreview, previewed
 from radrelay.storage.segments import SegmentReader
 from radrelay.web.attachments import StoredAttachments
 from radrelay.web.services import (
@@ -97,6 +98,6 @@ def assemble(
         roles=roles,
         echo=echo,
         archives=archives,
-        rule_kinds=rule_kinds or {},
+        rule_kinds=previewed(rule_kinds or {}, CopyPreview(parts.clock, reader, seal)),
         try_destination=try_destination,
     )

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from pydicom.uid import UID
 
 from radrelay.app.stored import ArchiveSource
+from radrelay.archive.models import Study
 from radrelay.audit.models import AuditEvent
 from radrelay.dicom.part10 import file_meta
 from radrelay.network.errors import PeerAborted
@@ -218,3 +219,24 @@ def test_what_nobody_may_let_pass_is_told_and_the_rest_goes(site: WebSite, root:
     told = listed(root)
     assert (told["kept_back"], told["total"]) == (1, 2)
     assert told["kept_reasons"]
+
+
+def test_a_rule_that_forwards_copies_shows_what_would_be_another_and_takes_no_strangers_project(
+    site: WebSite, root: Login
+) -> None:
+    study, made = head_ct(site, root, 1), project(root)
+    there = enter(root, name="Trial", ae_title="TRIAL", host="127.0.0.1", port=104)
+    forward = {"kind": "forward", "destination_id": there["id"], "priority": 0}
+    rule = {"name": "To the trial", "when": [], "actions": [forward | {"project_id": made["id"]}]}
+    with site.database.write() as session:
+        session.execute(sa.update(Study).values(state="complete"))
+    tried = root.http.post("/api/routing-rules/try", json=rule, headers=root.headers)
+    assert tried.status_code == 200, tried.text
+    ((effect,),) = [one["effects"] for one in tried.json()["studies"]]
+    changed = {one["name"]: (one["before"], one["after"]) for one in effect["differences"]}
+    assert changed["PatientID"] == (study["patient"]["id"], "ALIAS")
+    assert changed["StudyInstanceUID"][0] != changed["StudyInstanceUID"][1]
+    assert root.http.get("/api/pseudonyms/aliases").json()["aliases"] == []
+    for stranger in ({"actions": [forward | {"project_id": str(uuid.uuid4())}]},):
+        refused = root.http.post("/api/routing-rules", json=rule | stranger, headers=root.headers)
+        assert refused.json()["code"] == "project-unknown"

@@ -33,7 +33,7 @@ def _delivery(number: int, state: str, sent: int, failed: int, **more: Any) -> R
     return {
         "id": f"d{number}", "destination_id": "dest-1", "destination": "PACS Nord", "series_id": None,
         "study_id": str(uuid.UUID(int=number + 1)), "state": state, "total": 94, "sent": sent, "failed": failed,
-        "committed": 0, "priority": 0,
+        "committed": 0, "project": "", "kept_back": 0, "kept_reasons": [], "priority": 0,
         "attempts": 1, "next_attempt_at": None, "error": None, "requested_by": "weber", "created_at": ago(hours=number),
         "finished_at": None, "patient_name": "Müller^Anna-Luise", "description": "CT Thorax mit KM",
         "patient_id": "P10001", "study_date": "2024-08-24", "series_number": None, "series_description": "", **more,
@@ -44,7 +44,8 @@ def _destination(number: int, name: str, **more: Any) -> Row:
     return {
         "id": f"dest-{number}", "name": name, "kind": "dicom", "ae_title": "", "host": "", "port": 0,
         "calling_ae_title": "", "tls": False, "enabled": True, "address": "", "username": "", "has_secret": False,
-        "commitment": False, "kib_per_s": 0, "windows": [], "paused_at": None, "down_since": None, "retry_at": None,
+        "commitment": False, "kib_per_s": 0, "project_id": None, "windows": [], "paused_at": None,
+        "down_since": None, "retry_at": None,
         "error": None, "waiting": 0, "created_at": ago(days=30), **more,
     }  # fmt: skip
 

@@ -6,12 +6,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pydicom
 import pytest
 
 from radrelay.dicom.phantoms import Kind
 from tests.system.installation import Installation, tool, until
 from tests.system.peers import Orthanc, Storescp, orthanc, storescp
 from tests.system.samples import Sample, data_set_of, digests, phantom_files, received
+
+DOT = (
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4"
+    "2mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+)
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +100,40 @@ def test_delivery_brings_the_study_with_a_receipt_for_each_object(
     assert {receipt["sop_uid"] for receipt in ended["receipts"]} == {item.sop for item in samples}
     assert {receipt["status"] for receipt in ended["receipts"]} == {0}
     assert same(pacs, samples)
+
+
+def test_rule_sends_under_an_alias_and_the_result_comes_back_to_the_patient(
+    radrelay: Installation, pacs: Orthanc, destination: dict[str, Any], tmp_path: Path
+) -> None:
+    project = radrelay.send("POST", "/api/pseudonyms/projects", {"name": "LUNG"})
+    forward = {"kind": "forward", "destination_id": destination["id"], "priority": 0, "project_id": project["id"]}
+    chosen = {"field": "called_ae", "test": "is", "values": ["TRIAL"]}
+    rule = {"name": "To the trial", "when": [chosen], "actions": [forward]}
+    made = radrelay.send("POST", "/api/routing-rules", rule)
+    samples = phantom_files(tmp_path, "ct-chest", seed=29, slices=3)
+    tool("storescu", "-aec", "TRIAL", "localhost", radrelay.dicom_port, *[item.path for item in samples])
+    radrelay.wait_study(samples[0].study, 3)
+
+    def sent() -> Any:
+        every = radrelay.get("/api/deliveries")["deliveries"]
+        return next((one for one in every if one["project"] == "LUNG" and one["state"] == "done"), None)
+
+    assert until(sent, "the copies to be delivered")["sent"] == 3
+    radrelay.send("DELETE", f"/api/routing-rules/{made['id']}")
+    assert in_orthanc(pacs, samples[0].study) == []
+    [study] = pacs.post("/tools/find", {"Level": "Study", "Query": {"PatientID": "LUNG-*"}})
+    original = pydicom.dcmread(samples[0].path, stop_before_pixels=True)
+    known = (str(original.PatientName), original.PatientID, *(uid for one in samples for uid in (one.study, one.sop)))
+    with pacs.http() as http:
+        held = [http.get(f"/instances/{one['ID']}/file").content for one in pacs.get(f"/studies/{study}/instances")]
+    assert len(held) == 3
+    assert not [value for value in known for content in held if value.encode() in content]
+    tags = {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.7", "Modality": "OT", "SeriesDescription": "Segmented"}
+    result = pacs.post("/tools/create-dicom", {"Parent": study, "Tags": tags, "Content": DOT})
+    pacs.post("/modalities/radrelay/store", [result["ID"]])
+    whole = radrelay.wait_study(samples[0].study, 4)
+    assert whole["patient"]["id"] == original.PatientID
+    assert not [one for one in radrelay.studies() if one["patient"]["id"].startswith("LUNG")]
 
 
 def test_delivery_waits_for_orthanc_and_survives_a_killed_worker(

@@ -325,6 +325,8 @@ NAMING: list[tuple[Operation, str, BodyOf]] = [  # whatever takes an id in its b
     (("POST", "/api/hl7/messages/replay"), "admin", lambda ids: {"ids": [ids["message_id"]]}),
     (("POST", "/api/hl7/reports"), "admin", lambda ids: {"receiver": "KIS", "instance_id": ids["instance_id"]}),
     (("POST", "/api/sources"), "admin", lambda ids: {"name": "n", "kind": "dicom", "project_id": ids["project_id"]}),
+    (("POST", "/api/destinations"), "admin", lambda ids: {
+        "name": "n", "ae_title": "N", "host": "127.0.0.1", "port": 104, "project_id": ids["project_id"]}),
     (("POST", "/api/broken-glass"), "admin", lambda ids: {"study_id": ids["study_id"], "kind": "emergency",
                                                            "reason": "unconscious, no relatives"}),
     (("POST", "/api/privacy/requests"), "officer", lambda ids: {"kind": "access", "subject_kind": "account",
@@ -371,6 +373,8 @@ def test_an_id_of_another_organisation_in_a_body_is_answered_the_same(two: Two) 
     nothing = dict.fromkeys(other.ids, NOBODY)
     within: list[tuple[Operation, str, BodyOf]] = [
         (("POST", "/api/deliveries"), "admin", lambda ids: _delivery(own.ids["study_id"], ids["destination_id"])),
+        (("POST", "/api/deliveries"), "admin",
+         lambda ids: _delivery(own.ids["study_id"], own.ids["destination_id"]) | {"project_id": ids["project_id"]}),
         (("POST", "/api/studies/{study_id}/releases"), "admin", lambda ids: {"kind": "group", "id": ids["group_id"]}),
         (("POST", "/api/studies/{study_id}/releases"), "admin",
          lambda ids: {"kind": "account", "id": ids["account_id"]}),

@@ -290,6 +290,8 @@ export interface DestinationFields {
   commitment: boolean;
   kib_per_s: number;
   windows: SendingHours[];
+  /** A project of pseudonyms: what goes there are de-identified copies by it. */
+  project_id: string | null;
 }
 
 export interface Destination extends DestinationFields {
@@ -347,6 +349,10 @@ export interface Delivery {
   sent: number;
   failed: number;
   committed: number;
+  /** The project of pseudonyms by which copies go, empty where originals do. */
+  project: string;
+  kept_back: number;
+  kept_reasons: readonly string[];
   priority: number;
   attempts: number;
   next_attempt_at: string | null;

@@ -150,7 +150,7 @@ export default {
   'problem.project-exists': 'Ein Projekt dieses Namens gibt es schon.',
   'problem.project-disabled': 'Das Projekt ist ausgeschaltet.',
   'problem.project-full': 'Das Muster dieses Projekts hat keine Nummer mehr frei; richten Sie ein weiteres mit mehr Platz ein.',
-  'problem.project-in-use': 'Eine Quelle pseudonymisiert nach diesem Projekt; wählen Sie dort zuerst ein anderes.',
+  'problem.project-in-use': 'Eine Quelle, ein Ziel oder offener Versand richtet sich nach diesem Projekt; wählen Sie dort zuerst ein anderes.',
   'problem.project-changed': 'Jemand hat dieses Projekt inzwischen geändert. Schließen Sie dies und sehen Sie es neu an.',
   'problem.alias-unknown': 'Diesen Alias gibt es nicht, oder Sie dürfen nicht erfahren, wer es ist.',
   'problem.held-unknown': 'Ein solches Objekt wird nicht zurückgehalten.',

@@ -119,6 +119,7 @@ export default {
   'routing.does.hold': 'festhalten, bis sie freigegeben wird',
   'routing.does.holdDays': ['{n} Tag festhalten', '{n} Tage festhalten'],
   'routing.does.coerce': '{fields} ändern',
+  'routing.does.forwardCopies': 'Kopien nach Projekt {project} an {destination} senden',
   'routing.does.forward': 'an {destination} senden',
   'routing.does.notify': '{group} benachrichtigen',
   'routing.coerced.patient_name': 'Patientenname',

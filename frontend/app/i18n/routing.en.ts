@@ -117,6 +117,7 @@ export default {
   'routing.does.hold': 'hold it until it is released',
   'routing.does.holdDays': ['hold it for {n} day', 'hold it for {n} days'],
   'routing.does.coerce': 'change {fields}',
+  'routing.does.forwardCopies': 'send copies by project {project} to {destination}',
   'routing.does.forward': 'send it to {destination}',
   'routing.does.notify': 'notify {group}',
   'routing.coerced.patient_name': 'Patient’s name',

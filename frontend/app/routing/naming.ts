@@ -1,7 +1,9 @@
-/** What rules name by id: sources, groups and destinations, read once for a page. */
+/** What rules name by id: sources, groups, destinations and projects of pseudonyms, read once for a page. */
 
 import { groups } from '../api/access';
 import { destinations, sources } from '../api/endpoints';
+import { projects } from '../api/pseudonyms';
+import type { Destination } from '../api/types';
 import type { Names } from './saying';
 
 interface Named {
@@ -12,12 +14,13 @@ interface Named {
 export interface Known {
   sources: readonly Named[];
   groups: readonly Named[];
-  destinations: readonly Named[];
+  destinations: readonly Destination[];
+  projects: readonly Named[];
   names: Names;
 }
 
 export async function everyName(): Promise<Known> {
-  const [doors, wards, nodes] = await Promise.all([sources.list(), groups.list(), destinations.list()]);
-  const names = new Map([...doors, ...wards, ...nodes].map(({ id, name }) => [id, name]));
-  return { sources: doors, groups: wards, destinations: nodes, names };
+  const [doors, wards, nodes, trials] = await Promise.all([sources.list(), groups.list(), destinations.list(), projects.list()]);
+  const names = new Map([...doors, ...wards, ...nodes, ...trials].map(({ id, name }) => [id, name]));
+  return { sources: doors, groups: wards, destinations: nodes, projects: trials, names };
 }

@@ -65,7 +65,9 @@ export function saidAction(action: Action, names: Names): string {
     case 'retain': return t('routing.does.retain', { n: days ?? 0 });
     case 'hold': return days === null ? t('routing.does.hold') : t('routing.does.holdDays', { n: days });
     case 'coerce': return t('routing.does.coerce', { fields: Object.keys(action.values as object).map(coercedName).join(', ') });
-    case 'forward': return t('routing.does.forward', { destination: name(action.destination_id) });
+    case 'forward':
+      if (action.project_id) return t('routing.does.forwardCopies', { destination: name(action.destination_id), project: name(action.project_id) });
+      return t('routing.does.forward', { destination: name(action.destination_id) });
     case 'notify': return t('routing.does.notify', { group: name(action.group_id) });
     default: return action.kind;
   }

@@ -8,7 +8,9 @@ from radrelay.app.stored import ArchiveSource, DicomCarrier
 from radrelay.archive.reader import InstanceReader
 from radrelay.hl7 import Outgoing, Seal
 from radrelay.identity.posting import open_post
+from radrelay.pseudonyms import Deidentifier, VaultSeal
 from radrelay.routing.carriers import Carrier
+from radrelay.routing.copies import Copies
 from radrelay.routing.folder import FolderCarrier
 from radrelay.routing.jobs import DeliveryWork
 from radrelay.routing.mail_notice import MailNotice
@@ -35,4 +37,7 @@ def open_sender(core: Core, reader: InstanceReader) -> DeliveryWork:
     """Return what delivers."""
     source = ArchiveSource(core.database, core.clock, reader)
     committer = DicomCarrier(core.settings.dicom)
-    return DeliveryWork(core.database, core.clock, core.settings.work, source, open_carriers(core), committer)
+    seal = VaultSeal(core.keyring.vault_key)
+    deidentifier = Deidentifier(core.database, core.clock, reader, seal)
+    copies = Copies(core.database, core.clock, deidentifier, seal)
+    return DeliveryWork(core.database, core.clock, core.settings.work, source, open_carriers(core), committer, copies)

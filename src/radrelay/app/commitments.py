@@ -8,15 +8,17 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import structlog
+from sqlalchemy.orm import Session
 
 from radrelay.app.core import Core
 from radrelay.errors import RadrelayError
 from radrelay.network.commitment import deliver_report, make_report
 from radrelay.network.errors import NodeUnreachable
-from radrelay.network.ports import CommitmentReport, Peer, QueryPort, Reference
+from radrelay.network.ports import CommitmentReport, Node, Peer, QueryPort, Reference
 from radrelay.routing import commitments
 from radrelay.routing.commitments import Requested
 from radrelay.routing.committing import take_report
+from radrelay.routing.models import Delivery
 
 log = structlog.get_logger(__name__)
 
@@ -29,6 +31,10 @@ class Committing(QueryPort, Protocol):
 
     def require_query(self, peer: Peer) -> None:
         """Raise `Forbidden` unless the peer may ask."""
+        ...
+
+    def node_called(self, peer: Peer, ae_title: str) -> Node | None:
+        """Return the node that an AE title stands for."""
         ...
 
 
@@ -81,7 +87,16 @@ class DurableCommitments:
     def report(self, peer: Peer, report: CommitmentReport) -> bool:
         """Write down what a node reports of a commitment that we asked for; false where nobody has."""
         with self._core.database.write() as session:
-            return take_report(session, self._core.clock, self._core.settings.work, report)
+            return take_report(session, self._core.clock, self._core.settings.work, report, self._translated)
+
+    def _translated(
+        self, session: Session, delivery: Delivery, report: CommitmentReport, originals: Sequence[str]
+    ) -> CommitmentReport:
+        """Return what is reported of copies as a report on their originals."""
+        from radrelay.pseudonyms import VaultSeal  # noqa: PLC0415 -- brings the codecs, for which `listen` has no room
+        from radrelay.routing.copies import translated  # noqa: PLC0415 -- so does this
+
+        return translated(session, VaultSeal(self._core.keyring.vault_key), delivery, report, originals)
 
     def release(self) -> None:
         """Have reported what the process before this one left open; call it before the first association."""
@@ -131,7 +146,7 @@ class DurableCommitments:
 
     def _send(self, peer: Peer, asked: Requested) -> None:
         references = tuple(Reference(*pair) for pair in asked.references)
-        node = self._query.move_destination(peer, peer.calling_ae)
+        node = self._query.node_called(peer, peer.calling_ae)
         if node is None:
             raise NodeUnreachable(f"no destination has the AE title {peer.calling_ae}")
         committed = self._query.committed(peer, references)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from radrelay import __version__
-from radrelay.app.stored import TARGETS
 from radrelay.archive.matching import MATCHED
 from radrelay.dicom.deidentify.options import BASIC, CODES
 from radrelay.dicom.deidentify.profile_table import EDITION
@@ -15,6 +14,7 @@ from radrelay.errors import RadrelayError
 from radrelay.hl7.worklist import Item, known_attributes
 from radrelay.intake import errors as intake_errors
 from radrelay.network.conformance import tables
+from radrelay.routing.transcoding import TARGETS
 from radrelay.web.dicomweb.negotiation import FRAME_MEDIA
 from radrelay.web.dicomweb.qido import DEFAULTS
 

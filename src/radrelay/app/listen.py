@@ -215,6 +215,10 @@ class QueryOnDemand:
         """Return the node that an AE title stands for."""
         return self._query(peer).move_destination(peer, ae_title)
 
+    def node_called(self, peer: Peer, ae_title: str) -> Node | None:
+        """Return the node that reports go to."""
+        return self._query(peer).node_called(peer, ae_title)
+
     def committed(self, peer: Peer, references: Sequence[Reference]) -> Collection[str]:
         """Return those SOP Instance UIDs that are kept."""
         return self._query(peer).committed(peer, references)

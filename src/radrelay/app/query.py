@@ -26,7 +26,7 @@ from radrelay.intake.models import Quarantined
 from radrelay.network.ports import Element, ElementValue, Key, Node, Peer, Query, Reference
 from radrelay.network.query_provider import LEVELS, UNIQUE_KEYS, IdentifierMismatch
 from radrelay.privacy.volume.counting import Subject, note_sent
-from radrelay.routing.destinations import find_by_ae_title
+from radrelay.routing.destinations import find_by_ae_title, takes_copies_alone
 from radrelay.storage.models import LandingRecord
 from radrelay.storage.neighbours import NodeAway
 
@@ -150,7 +150,15 @@ class ArchiveQuery:
             self._scope(session, peer, Right.DOWNLOAD)
 
     def move_destination(self, peer: Peer, ae_title: str) -> Node | None:
-        """Return the node of a destination, or of a host that the settings name."""
+        """Return the node of a destination, or of a host that the settings name; none of one that gets copies alone."""
+        with self._core.database.read() as session:
+            if takes_copies_alone(session, self._organisation_id, ae_title):
+                return None
+        return self.node_called(peer, ae_title)
+
+    def node_called(self, peer: Peer, ae_title: str) -> Node | None:
+        """Return the node that is told of commitments: of a destination, or of a host that the settings name."""
+        del peer
         settings = self._core.settings.dicom
         with self._core.database.read() as session:
             row = find_by_ae_title(session, self._organisation_id, ae_title)

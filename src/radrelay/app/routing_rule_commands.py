@@ -17,10 +17,12 @@ from radrelay.app.routing_rules import action_kinds
 from radrelay.archive.errors import StudyNotFound
 from radrelay.archive.models import Study
 from radrelay.archive.reader import InstanceReader
+from radrelay.pseudonyms import VaultSeal
 from radrelay.routing.rules import meetings, service, trying
 from radrelay.routing.rules.actions import Kinds
 from radrelay.routing.rules.conditions import name_of_field
 from radrelay.routing.rules.errors import RoutingRuleNotFound, RuleInvalid
+from radrelay.routing.rules.previewing import CopyPreview, previewed
 from radrelay.routing.rules.service import Rule, WantedRoutingRule
 from radrelay.routing.rules.work import last_complete
 from radrelay.routing.windows import zone_of
@@ -121,6 +123,7 @@ def met_command(settings: Settings, study: str) -> int:
 def _try(core: Core, prepared: Prepared, wanted: WantedRoutingRule, kinds: Kinds) -> int:
     organisation, now = prepared.organisation_id, core.clock.now()
     reader = InstanceReader(core.database, core.clock, core.segments, core.packs)
+    kinds = previewed(kinds, CopyPreview(core.clock, reader, VaultSeal(core.keyring.vault_key)))
     with core.database.read() as session:
         rule = service.draft(session, organisation, wanted, kinds, command_principal(prepared).name, now)
         last = list(session.scalars(last_complete(organisation, now, LOOKED_AT)))

@@ -10,40 +10,18 @@ from dataclasses import dataclass
 from radrelay.archive.instances import InstanceRef, find_instances
 from radrelay.archive.reader import InstanceReader
 from radrelay.clock import Clock
-from radrelay.dicom.syntaxes import (
-    DEFLATED_LE,
-    EXPLICIT_LE,
-    HTJ2K_LOSSLESS,
-    HTJ2K_LOSSLESS_RPCL,
-    IMPLICIT_LE,
-    J2K_LOSSLESS,
-    JPEG_LS_LOSSLESS,
-    RLE_LOSSLESS,
-    syntax_of,
-)
 from radrelay.dicom.transcode import transcode
 from radrelay.errors import RadrelayError, Trouble
 from radrelay.network.client import SendResult, StoreClient
 from radrelay.network.commitment_user import ask_commitment
-from radrelay.network.errors import AssociationEnded, CommitmentNotOffered, CommitmentRefused, ContextRefused
+from radrelay.network.errors import AssociationEnded, CommitmentNotOffered, CommitmentRefused
 from radrelay.network.ports import CommitmentReport, Node, Reference, TlsFiles
 from radrelay.routing.carriers import Answer, DeliveryItem, Errand
 from radrelay.routing.errors import Interrupted
 from radrelay.routing.models import Destination
+from radrelay.routing.transcoding import target_of
 from radrelay.settings import DicomSettings
 from radrelay.storage.database import Database
-
-TARGETS = (
-    EXPLICIT_LE,
-    IMPLICIT_LE,
-    JPEG_LS_LOSSLESS,
-    J2K_LOSSLESS,
-    HTJ2K_LOSSLESS,
-    HTJ2K_LOSSLESS_RPCL,
-    RLE_LOSSLESS,
-    DEFLATED_LE,
-)
-"""What objects are transcoded to, best first; all of it lossless."""
 
 STREAMED = 64 << 20
 
@@ -85,9 +63,7 @@ class StoredItem:
             if self.ref.size > STREAMED:
                 return stored, self.reader.stream(self.ref)
             return stored, (self.reader.data_set(self.ref),)
-        target = next((syntax for syntax in TARGETS if syntax in accepted), None)
-        if target is None or syntax_of(stored).codec == "video":
-            raise ContextRefused
+        target = target_of(stored, accepted)
         return target, (transcode(self.reader.data_set(self.ref), stored, target),)
 
 

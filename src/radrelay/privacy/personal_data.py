@@ -266,7 +266,7 @@ KEPT: dict[str, Kept] = {
     "delivery": _kept(
         "study_id state total sent failed committed created_at finished_at", _study,
         untold="destination_id series_id priority attempts next_attempt_at error error_code error_facts requested_by"
-        " correlation_id", why=f"{ELSEWHERE}: to whom data went; {WORKING}",
+        " correlation_id project_id kept_back kept_reasons", why=f"{ELSEWHERE}: to whom data went; {WORKING}",
     ),
     "routing_rule_look": _kept(untold="study_id at due_at", why=f"{WORKING}; lasts moments"),
     "routing_rule_meeting": _kept(

@@ -15,7 +15,16 @@ from radrelay.pseudonyms.errors import (
 )
 from radrelay.pseudonyms.forgetting import forget_unused
 from radrelay.pseudonyms.handing_out import Copy, CopySource, Deidentifier, Handout
-from radrelay.pseudonyms.held import HeldView, forget_held, get_held, release_held, study_held, waiting_held
+from radrelay.pseudonyms.held import (
+    RELEASABLE,
+    HeldView,
+    forget_held,
+    get_held,
+    kept_back_of,
+    release_held,
+    study_held,
+    waiting_held,
+)
 from radrelay.pseudonyms.projects import (
     ProjectSpec,
     ProjectView,
@@ -35,6 +44,7 @@ from radrelay.pseudonyms.sealing import VaultSeal
 from radrelay.pseudonyms.vault import ListedAlias, StoredVault, Unveiled
 
 __all__ = [
+    "RELEASABLE",
     "AliasUnknown",
     "Copy",
     "CopySource",
@@ -68,6 +78,7 @@ __all__ = [
     "get_held",
     "get_project",
     "header_of",
+    "kept_back_of",
     "list_handouts",
     "list_projects",
     "propose",

@@ -36,7 +36,7 @@ class ProjectFull(Conflict):
 
 
 class ProjectInUse(Conflict):
-    """A source pseudonymises by this project; choose another there first."""
+    """A source, a destination or an open delivery goes by this project; choose another there first."""
 
     code = "project-in-use"
 

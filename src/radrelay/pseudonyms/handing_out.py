@@ -8,7 +8,7 @@ turns results back is in the vault before the first byte of an object is handed 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -79,7 +79,7 @@ class CopySource(Protocol):
         """Note that a study is handed out; raises `ProjectUnknown`, `ProjectDisabled`, `ProjectFull`."""
         ...
 
-    def copies(self, handout: Handout, refs: Sequence[InstanceRef]) -> Iterator[Copy]:
+    def copies(self, handout: Handout, refs: Sequence[InstanceRef]) -> Generator[Copy, None, None]:
         """Yield the objects that can be made safe; what is kept back, and the report, are noted."""
         ...
 
@@ -103,7 +103,7 @@ class Deidentifier:
             row_id = begin_handout(session, organisation_id, project_id, study_id, purpose, by, self._clock.now())
         return Handout(row_id, organisation_id, study_id, project_id, project)
 
-    def copies(self, handout: Handout, refs: Sequence[InstanceRef]) -> Iterator[Copy]:
+    def copies(self, handout: Handout, refs: Sequence[InstanceRef]) -> Generator[Copy, None, None]:
         """Yield the objects that can be made safe; what is kept back, and the report, are noted."""
         run = Run(handout.project, StoredVault(self._database, self._clock, self._seal, handout.organisation_id))
         with self._database.read() as session:

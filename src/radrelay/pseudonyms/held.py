@@ -162,6 +162,18 @@ def forget_held(session: Session) -> None:
     session.execute(sa.delete(PseudonymHeld).where(~here.exists()).execution_options(synchronize_session=False))
 
 
+def kept_back_of(session: Session, project_id: uuid.UUID, study_id: uuid.UUID) -> dict[uuid.UUID, tuple[Reason, ...]]:
+    """Return those objects of a study (by id) that a project keeps back, with the reasons."""
+    rows = session.execute(
+        sa.select(PseudonymHeld.instance_id, PseudonymHeld.reasons).where(
+            PseudonymHeld.project_id == project_id,
+            PseudonymHeld.study_id == study_id,
+            PseudonymHeld.released_at.is_(None),
+        )
+    )
+    return {instance_id: tuple(Reason(one) for one in reasons.split(",")) for instance_id, reasons in rows}
+
+
 def released(
     session: Session, project_id: uuid.UUID, instance_ids: Iterable[uuid.UUID]
 ) -> dict[uuid.UUID, tuple[Rectangle, ...]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -63,14 +63,32 @@ def uncommitted(session: Session, delivery_id: uuid.UUID, items: Iterable[Delive
     return [Reference(item.sop_class_uid, item.sop_uid) for item in items if item.instance_id in wanted]
 
 
-def take_report(session: Session, clock: Clock, settings: WorkSettings, report: CommitmentReport) -> bool:
-    """Write what a destination reports into its delivery's receipts; false where nobody has asked for it."""
+Translate = Callable[[Session, Delivery, CommitmentReport, Sequence[str]], CommitmentReport]
+"""Turns what is reported of a delivery's copies into a report on their originals."""
+
+
+def take_report(
+    session: Session,
+    clock: Clock,
+    settings: WorkSettings,
+    report: CommitmentReport,
+    translate: Translate | None = None,
+) -> bool:
+    """Write what a destination reports into its delivery's receipts; false where nobody has asked for it.
+
+    Without `translate` what is reported of copies is not understood.
+    """
     asked = session.scalars(
         sa.select(CommitmentAsked).where(CommitmentAsked.transaction_uid == report.transaction_uid)
     ).one_or_none()
     delivery = session.get(Delivery, asked.delivery_id, with_for_update=True) if asked is not None else None
     if delivery is None:
         return False
+    if delivery.project_id is not None:
+        if translate is None:
+            return False
+        originals = [row.sop_uid for row in deliveries.receipts_of(session, delivery.id)]
+        report = translate(session, delivery, report, originals)
     _commit(session, delivery, sorted(report.committed), clock.now())
     refused = _refuse(session, delivery, report)
     open_ones = sa.select(sa.func.count()).where(

@@ -21,11 +21,19 @@ from radrelay.storage.database import Database
 class Confirmation:
     """The last part of an attempt to a destination that shall commit; without a committer there is none."""
 
-    def __init__(self, database: Database, clock: Clock, settings: WorkSettings, committer: Committer | None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        settings: WorkSettings,
+        committer: Committer | None,
+        translate: committing.Translate | None = None,
+    ) -> None:
         self._database = database
         self._clock = clock
         self._settings = settings
         self._committer = committer
+        self._translate = translate
 
     def due(self, session: Session, errand: Errand) -> bool:
         """Turn a delivery whose objects are all there to `confirming` if commitment is to be asked for."""
@@ -51,7 +59,7 @@ class Confirmation:
             if report is None:
                 return
             with self._database.write() as session:
-                committing.take_report(session, self._clock, self._settings, report)
+                committing.take_report(session, self._clock, self._settings, report, self._translate)
 
     def _open(self, errand: Errand, *, again: bool) -> tuple[str, list[Reference]] | None:
         """Open a transaction for what is not committed to; none if nothing is left, or it is too late.

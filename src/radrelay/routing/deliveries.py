@@ -1,10 +1,10 @@
 """Deliveries: a study or series on its way to a destination, with a receipt per instance.
 
 A delivery is `waiting` (for its first or next attempt), `sending`, `confirming` (all is there, storage commitment is
-asked for), `done`, `failed` or `cancelled`; or `held`: it was open in a backup that was restored, or its patient has
-restricted processing; it goes on when a person says so. An attempt is one piece of durable work; between attempts
-nothing sleeps: the time of the next one stands in the row, and `emit_due` turns it into an event. An instance whose
-receipt is a success is never sent again.
+asked for), `done`, `failed` or `cancelled`; or `held`: it was open in a backup that was restored, its patient has
+restricted processing, or a person has to look at objects that its project keeps back; it goes on when one says so. An
+attempt is one piece of durable work; between attempts nothing sleeps: the time of the next one stands in the row, and
+`emit_due` turns it into an event. An instance whose receipt is a success is never sent again.
 """
 
 from __future__ import annotations
@@ -21,7 +21,15 @@ from sqlalchemy.orm import Session
 from radrelay.clock import Clock
 from radrelay.errors import Trouble
 from radrelay.routing.destinations import OPEN_STATES, get_destination
-from radrelay.routing.errors import DeliveryEnded, DeliveryNotFound, ProcessingRestricted
+from radrelay.routing.errors import (
+    CopiesNotCarried,
+    DeliveryEnded,
+    DeliveryNotFound,
+    ObjectsKeptBack,
+    ProcessingRestricted,
+    ProjectDiffers,
+)
+from radrelay.routing.kinds import CARRYING
 from radrelay.routing.models import Delivery, DeliveryReceipt, Destination
 from radrelay.settings import WorkSettings
 from radrelay.storage import outbox
@@ -75,13 +83,17 @@ def request_delivery(
     requested_by: str,
     correlation_id: str,
     priority: int = 0,
+    project_id: uuid.UUID | None = None,
 ) -> Delivery:
     """Ask for a delivery; its first attempt follows from the event that is written with it.
 
-    `priority`: those of a higher one go first, 0 is the usual, from -100 to 100.
+    `priority`: those of a higher one go first, 0 is the usual, from -100 to 100. `project_id`: of a project of
+    pseudonyms by which copies go; a destination that has one takes no other. Raises `DestinationNotFound`,
+    `ProjectUnknown`, `ProjectDiffers`, `CopiesNotCarried`.
     """
     priority = max(-MOST_URGENT, min(MOST_URGENT, priority))
-    get_destination(session, organisation_id, destination_id)
+    destination = get_destination(session, organisation_id, destination_id)
+    project_id = project_for(session, destination, project_id)
     row = Delivery(
         id=new_id(),
         organisation_id=organisation_id,
@@ -90,6 +102,7 @@ def request_delivery(
         series_id=series_id,
         state="waiting",
         priority=priority,
+        project_id=project_id,
         requested_by=requested_by,
         correlation_id=correlation_id,
         created_at=clock.now(),
@@ -98,6 +111,19 @@ def request_delivery(
     session.flush()
     _emit(session, row, clock.now())
     return row
+
+
+def project_for(session: Session, destination: Destination, wanted: uuid.UUID | None) -> uuid.UUID | None:
+    """Return the project by which copies go to a destination, none for originals; raises as `request_delivery`."""
+    if wanted is not None and destination.project_id not in (None, wanted):
+        raise ProjectDiffers
+    if wanted is not None:
+        from radrelay.pseudonyms import get_project  # noqa: PLC0415 -- brings the codecs, for which `listen` has no room
+
+        get_project(session, destination.organisation_id, wanted)
+        if destination.kind not in CARRYING:
+            raise CopiesNotCarried
+    return wanted or destination.project_id
 
 
 def list_deliveries(
@@ -164,6 +190,24 @@ def retry_delivery(session: Session, clock: Clock, organisation_id: uuid.UUID, d
     session.execute(sa.update(Destination).where(Destination.id == row.destination_id).values(retry_at=None))
     _emit(session, row, clock.now())
     return row
+
+
+def go_on_with_released(
+    session: Session, clock: Clock, organisation_id: uuid.UUID, project_id: uuid.UUID, study_id: uuid.UUID
+) -> int:
+    """Go on with deliveries that wait for objects which a person lets pass now; returns how many."""
+    rows = session.scalars(
+        sa.select(Delivery).where(
+            Delivery.organisation_id == organisation_id,
+            Delivery.project_id == project_id,
+            Delivery.study_id == study_id,
+            Delivery.state == "held",
+            Delivery.error_code == ObjectsKeptBack.code,
+        )
+    ).all()
+    for row in rows:
+        retry_delivery(session, clock, organisation_id, row.id)
+    return len(rows)
 
 
 def prioritise(

@@ -24,7 +24,7 @@ OPEN_STATES = ("waiting", "sending", "confirming", "held")
 
 DRAFTED = (
     "name", "ae_title", "host", "port", "calling_ae_title", "tls", "enabled", "kind", "address", "username",
-    "commitment", "kib_per_s",
+    "commitment", "kib_per_s", "project_id",
 )  # fmt: skip
 MOST_KIB_PER_S = 10_000_000
 
@@ -46,6 +46,8 @@ class DestinationDraft:
     commitment: bool = False
     kib_per_s: int = 0
     windows: tuple[Window, ...] = ()
+    project_id: uuid.UUID | None = None
+    """A project of pseudonyms: what goes there are de-identified copies by it."""
 
     def check(self, folders: Sequence[Path] = ()) -> None:
         """Raise `DestinationInvalid`, naming the field, unless every field can be right."""
@@ -89,6 +91,17 @@ def find_by_ae_title(session: Session, organisation_id: uuid.UUID, ae_title: str
     ).first()
 
 
+def takes_copies_alone(session: Session, organisation_id: uuid.UUID, ae_title: str) -> bool:
+    """Say whether a DICOM node of this AE title is to have no originals."""
+    found = sa.select(Destination.id).where(
+        Destination.organisation_id == organisation_id,
+        Destination.kind == "dicom",
+        Destination.ae_title == ae_title,
+        Destination.project_id.is_not(None),
+    )
+    return session.scalar(found.limit(1)) is not None
+
+
 def create_destination(
     session: Session,
     clock: Clock,
@@ -101,6 +114,7 @@ def create_destination(
     `folders` are those below which objects may be written (`work.folders`).
     """
     draft.check(folders)
+    _require_project(session, organisation_id, draft)
     row = Destination(id=new_id(), organisation_id=organisation_id, created_at=clock.now())
     session.add(row)
     return _write(session, row, draft)
@@ -121,6 +135,10 @@ def update_destination(
     if draft.kind != row.kind:
         raise DestinationInvalid("kind: stays as it is; add another destination", field="kind")
     draft.check(folders)
+    if draft.project_id != row.project_id:
+        _require_project(session, organisation_id, draft)
+        if _has_open(session, row.id):
+            raise DestinationInUse
     if (draft.address, draft.username) != (row.address, row.username):
         row.sealed = None  # who changes where it goes enters it anew, so that nobody learns it by that
     return _write(session, row, draft)
@@ -135,10 +153,33 @@ def draft_of(row: Destination) -> DestinationDraft:
 def delete_destination(session: Session, organisation_id: uuid.UUID, destination_id: uuid.UUID) -> None:
     """Remove a destination that no open delivery goes to."""
     row = get_destination(session, organisation_id, destination_id)
-    waiting = sa.select(Delivery.id).where(Delivery.destination_id == row.id, Delivery.state.in_(OPEN_STATES)).limit(1)
-    if session.scalar(waiting) is not None:
+    if _has_open(session, row.id):
         raise DestinationInUse
     session.delete(row)
+
+
+def uses_project(session: Session, organisation_id: uuid.UUID, project_id: uuid.UUID) -> bool:
+    """Say whether copies go somewhere by a project, or still shall."""
+    for model, more in ((Destination, ()), (Delivery, (Delivery.state.in_(OPEN_STATES),))):
+        mine = sa.select(model.id).where(
+            model.organisation_id == organisation_id, model.project_id == project_id, *more
+        )
+        if session.scalar(mine.limit(1)) is not None:
+            return True
+    return False
+
+
+def _has_open(session: Session, destination_id: uuid.UUID) -> bool:
+    waiting = sa.select(Delivery.id).where(Delivery.destination_id == destination_id, Delivery.state.in_(OPEN_STATES))
+    return session.scalar(waiting.limit(1)) is not None
+
+
+def _require_project(session: Session, organisation_id: uuid.UUID, draft: DestinationDraft) -> None:
+    """Raise `ProjectUnknown` for a project that is not of this organisation."""
+    if draft.project_id is not None:
+        from radrelay.pseudonyms import get_project  # noqa: PLC0415 -- brings the codecs, for which `listen` has no room
+
+        get_project(session, organisation_id, draft.project_id)
 
 
 def _write(session: Session, row: Destination, draft: DestinationDraft) -> Destination:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -10,7 +11,13 @@ from sqlalchemy.orm import Session
 from radrelay import audit
 from radrelay.access import system_principal
 from radrelay.archive.models import Study
+from radrelay.errors import Trouble
+from radrelay.routing import deliveries
+from radrelay.routing.errors import DestinationOff, ObjectsOpen, ObjectsRefused, ProjectDiffers
 from radrelay.routing.models import Delivery, Destination
+
+if TYPE_CHECKING:
+    from radrelay.routing.copies import KeptBack
 
 
 def end(session: Session, delivery: Delivery, state: str, at: datetime) -> None:
@@ -32,6 +39,7 @@ def note(session: Session, delivery: Delivery, action: str, outcome: str) -> Non
     named = sa.select(Study.patient_issuer, Study.patient_id_value, Study.patient_name)
     patient = session.execute(named.where(Study.id == delivery.study_id)).one_or_none()
     destination = session.get(Destination, delivery.destination_id)
+    by_project = {"project": str(delivery.project_id), "kept_back": delivery.kept_back} if delivery.project_id else {}
     audit.record(
         session,
         audit.AuditRecord(
@@ -44,6 +52,7 @@ def note(session: Session, delivery: Delivery, action: str, outcome: str) -> Non
                 "destination": called(destination) if destination is not None else str(delivery.destination_id),
                 "kept": delivery.sent,
                 "refused": delivery.failed,
+                **by_project,
             },
             patient=(patient[0], patient[1], patient[2]) if patient is not None else None,
             outcome=outcome,
@@ -55,3 +64,33 @@ def note(session: Session, delivery: Delivery, action: str, outcome: str) -> Non
 def called(destination: Destination) -> str:
     """Return what the record calls a destination: its AE title where it has one."""
     return destination.ae_title or destination.name
+
+
+def unfit_for(destination: Destination | None, delivery: Delivery) -> Trouble | None:
+    """Return why a delivery cannot go to its destination as they are now, none if it can."""
+    if destination is None or not destination.enabled:
+        return Trouble.of(DestinationOff("the destination was removed or switched off"))
+    if destination.project_id not in (None, delivery.project_id):  # it got one since: no originals go
+        return Trouble.of(ProjectDiffers())
+    return None
+
+
+def wait_for_a_look(session: Session, delivery: Delivery, stay: KeptBack, total: int, now: datetime) -> None:
+    """Have a delivery wait until a person has looked; it has failed where nothing of it may ever go."""
+    deliveries.tell(delivery, stay.trouble(total))
+    if stay.waiting:
+        delivery.state, delivery.next_attempt_at = "held", None
+    else:
+        end(session, delivery, "failed", now)
+
+
+def refused(count: int, total: int) -> Trouble:
+    """Return what is said of a delivery whose destination refused objects."""
+    words = f"the destination refused {count} of {total} objects"
+    return Trouble.of(ObjectsRefused(words, n=count, total=total))
+
+
+def still_open(count: int, total: int) -> Trouble:
+    """Return what is said of a delivery whose objects are not all there."""
+    words = f"{count} of {total} objects are not there yet"
+    return Trouble.of(ObjectsOpen(words, n=count, total=total))

@@ -140,3 +140,27 @@ class ObjectsOpen(Conflict):
     """Some of the objects are not there yet."""
 
     code = "objects-open"
+
+
+class ProjectDiffers(Invalid):
+    """This destination takes copies by another project of pseudonyms."""
+
+    code = "project-differs"
+
+
+class CopiesNotCarried(Invalid):
+    """A notice tells of a patient: no project of pseudonyms goes with it."""
+
+    code = "copies-not-carried"
+
+
+class ObjectsKeptBack(Conflict):
+    """Objects that could not be made safe are kept back until a person has looked at them."""
+
+    code = "objects-kept-back"
+
+
+class OriginalNotSent(Conflict):
+    """Copies alone go there: the original is not sent."""
+
+    code = "original-not-sent"

@@ -9,9 +9,9 @@ from __future__ import annotations
 import threading
 import uuid
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from time import monotonic
 
@@ -21,18 +21,17 @@ from sqlalchemy.orm import Session
 
 from radrelay import access
 from radrelay.clock import Clock
-from radrelay.errors import Trouble
+from radrelay.errors import NotFound, RadrelayError, Trouble
 from radrelay.routing import deliveries, steering
 from radrelay.routing.carriers import Carrier, Committer, DeliveryItem, Errand, ObjectSource, Sending
 from radrelay.routing.confirming import Confirmation
+from radrelay.routing.copies import Copies, KeptBack, kept_back, original_uid
 from radrelay.routing.deliveries import Receipt, too_late
-from radrelay.routing.ending import end, note_part
+from radrelay.routing.ending import end, note_part, refused, still_open, unfit_for, wait_for_a_look
 from radrelay.routing.errors import (
     DeliveredStudyGone,
-    DestinationOff,
     Interrupted,
-    ObjectsOpen,
-    ObjectsRefused,
+    OriginalNotSent,
     ReceiptsVoid,
 )
 from radrelay.routing.models import Delivery, DeliveryReceipt, Destination
@@ -69,13 +68,16 @@ class DeliveryWork:
         source: ObjectSource,
         carriers: Mapping[str, Carrier],
         committer: Committer | None = None,
+        copies: Copies | None = None,
     ) -> None:
         self._database = database
         self._clock = clock
         self._settings = settings
         self._source = source
         self._carriers = carriers
-        self._confirmation = Confirmation(database, clock, settings, committer)
+        self._copies = copies
+        translate = None if copies is None else copies.translated
+        self._confirmation = Confirmation(database, clock, settings, committer, translate)
         self._buckets = Buckets()
         self._under_way: set[uuid.UUID] = set()
         self._stuck: set[uuid.UUID] = set()
@@ -146,9 +148,22 @@ class DeliveryWork:
     def _run(self, delivery: Delivery, destination: Destination) -> None:
         items = self._source.items(delivery.organisation_id, delivery.study_id, delivery.series_id)
         errand, carrier = Errand(delivery, destination, items), self._carriers[destination.kind]
-        ended = self._carried(errand, carrier)
+        try:
+            errand = self._named(errand)
+        except RadrelayError as error:  # nothing goes: originals never take the place of copies
+            ended = _Ended(Trouble.of(error), final=isinstance(error, NotFound))
+        else:
+            ended = self._carried(errand, carrier)
         if self._end(errand, carrier, ended, delivery.sent):
             self._confirmation.ask(errand)
+
+    def _named(self, errand: Errand) -> Errand:
+        """Return an errand whose objects are named as they go; raises `RadrelayError` where copies cannot be made."""
+        if errand.delivery.project_id is None:
+            return errand
+        if self._copies is None or not self._carriers[errand.destination.kind].carries:
+            raise OriginalNotSent
+        return replace(errand, items=self._copies.named(errand.delivery, errand.items))
 
     def _begin(self, delivery_id: uuid.UUID) -> tuple[Delivery, Destination] | None:
         now = self._clock.now()
@@ -156,10 +171,16 @@ class DeliveryWork:
             delivery = session.get(Delivery, delivery_id)
             if delivery is None or delivery.state not in deliveries.UNDER_WAY:
                 return None
+<<<<<<< HEAD
             destination = session.get(Destination, delivery.destination_id, with_for_update=True)
             if destination is None or not destination.enabled:
+=======
+            destination = session.get(Destination, delivery.destination_id)
+            unfit = unfit_for(destination, delivery)
+            if destination is None or unfit is not None:
+>>>>>>> h-alias
                 delivery.state = "failed"
-                deliveries.tell(delivery, Trouble.of(DestinationOff("the destination was removed or switched off")))
+                deliveries.tell(delivery, unfit)
                 delivery.finished_at = now
                 return None
             if access.is_barred(session, delivery.study_id):
@@ -207,9 +228,10 @@ class DeliveryWork:
                 self._record(delivery.id, (), len(items))  # so that whoever looks sees how many there are
                 if todo:
                     self._carry(errand, carrier, todo)
-            there = not carrier.carries or not self._open(delivery.id, items)
-            if there and not self._stopped(delivery.id):
-                carrier.finish(errand)
+            going = self._going(errand) if carrier.carries else items
+            if going is not None and not self._stopped(delivery.id):
+                if going:
+                    carrier.finish(replace(errand, items=going))
                 self._answers(errand.destination)
                 return _Ended(None, finished=True)
         except ReceiptsVoid as void:
@@ -225,7 +247,10 @@ class DeliveryWork:
             with ExitStack() as stack:
                 sending = stack.enter_context(carrier.open(errand, portion))
                 self._answers(errand.destination)
-                for batch in _batches(self._send_all(errand, sending, portion)):
+                going: Iterable[DeliveryItem] = portion
+                if self._copies is not None and errand.delivery.project_id is not None:
+                    going = stack.enter_context(closing(self._copies.made(errand.delivery, portion)))
+                for batch in _batches(self._send_all(errand, sending, going)):
                     self._record(errand.delivery.id, batch, len(errand.items))
 
     def _answers(self, destination: Destination) -> None:
@@ -241,10 +266,13 @@ class DeliveryWork:
             retry_at = steering.interrupted(session, destination.id, broken, self._settings, self._clock.now())
         return _Ended(broken.trouble, final=broken.final, retry_at=retry_at)
 
-    def _open(self, delivery_id: uuid.UUID, items: Sequence[DeliveryItem]) -> bool:
-        """Say whether an object is not there."""
-        settled = self._settled(delivery_id)
-        return any(item.instance_id not in settled for item in items)
+    def _going(self, errand: Errand) -> list[DeliveryItem] | None:
+        """Return the objects that make up what is delivered, none while one of them is not there."""
+        settled = self._settled(errand.delivery.id)
+        with self._database.read() as session:
+            stay = kept_back(session, errand.delivery, errand.items, settled).for_good
+        going = [item for item in errand.items if item.instance_id not in stay]
+        return None if any(item.instance_id not in settled for item in going) else going
 
     def _settled(self, delivery_id: uuid.UUID) -> set[uuid.UUID]:
         with self._database.read() as session:
@@ -253,8 +281,9 @@ class DeliveryWork:
             )
             return set(session.scalars(kept))
 
-    def _send_all(self, errand: Errand, sending: Sending, items: Sequence[DeliveryItem]) -> Iterator[Receipt]:
+    def _send_all(self, errand: Errand, sending: Sending, items: Iterable[DeliveryItem]) -> Iterator[Receipt]:
         looked_at = self._clock.now()
+        originals = {item.instance_id: original_uid(item) for item in errand.items}
         for item in items:
             now = self._clock.now()
             if now - looked_at > timedelta(seconds=1):
@@ -262,7 +291,7 @@ class DeliveryWork:
                 if self._stopped(errand.delivery.id):
                     return
             answer = sending.send(self._buckets.paced(errand.destination, item))
-            yield Receipt(item.instance_id, item.sop_uid, *answer)
+            yield Receipt(item.instance_id, originals[item.instance_id], *answer)
 
     def _stopped(self, delivery_id: uuid.UUID) -> bool:
         """Say whether a delivery shall go no further: cancelled, held, or its destination is paused or out of hours."""
@@ -297,51 +326,52 @@ class DeliveryWork:
                 note_part(session, delivery, sent_before)
                 return False
             deliveries.record_receipts(session, self._clock, delivery, (), total if carrier.carries else 1)
-            receipts = self._receipts(session, errand) if carrier.carries else []
+            stay = self._kept_back(session, delivery, errand) if carrier.carries else KeptBack()
+            receipts = self._receipts(session, errand, stay) if carrier.carries else []
             open_ones = [receipt for receipt in receipts if receipt is None or not receipt.kept]
             hopeless = bool(open_ones) and all(receipt is not None and receipt.final for receipt in open_ones)
             trouble = ended.trouble
-            if ended.finished and not open_ones:
+            if stay.all and not open_ones and (stay.waiting or not delivery.sent) and not trouble:
+                wait_for_a_look(session, delivery, stay, total, now)
+            elif ended.finished and not open_ones:
                 deliveries.tell(delivery, None)
                 if not self._confirmation.due(session, errand):
                     end(session, delivery, "done", now)
             elif (
                 not errand.items or ended.final or (not trouble and hopeless) or too_late(delivery, self._settings, now)
             ):
-                deliveries.tell(delivery, trouble or _refused(len(open_ones), total))
+                deliveries.tell(delivery, trouble or refused(len(open_ones), total))
                 end(session, delivery, "failed", now)
             else:
                 delivery.state = "waiting"
-                deliveries.tell(delivery, trouble or (_still_open(len(open_ones), total) if open_ones else None))
+                deliveries.tell(delivery, trouble or (still_open(len(open_ones), total) if open_ones else None))
                 pause = deliveries.next_pause(delivery.attempts, self._settings)
                 delivery.next_attempt_at = ended.retry_at or now + pause
-            if delivery.state in ("waiting", "failed"):
+            if delivery.state in ("waiting", "failed", "held"):
                 note_part(session, delivery, sent_before)
             log.info("delivery attempt ended", delivery_id=str(delivery.id), state=delivery.state, sent=delivery.sent,
                      total=total, correlation_id=delivery.correlation_id)  # fmt: skip
             return delivery.state == "confirming"
 
     @staticmethod
-    def _receipts(session: Session, errand: Errand) -> list[Receipt | None]:
-        """Return the receipt of each object of an errand, None for one that has none."""
+    def _kept_back(session: Session, delivery: Delivery, errand: Errand) -> KeptBack:
+        """Return what a delivery's project keeps back, and write it into its row."""
+        there = {row.instance_id for row in deliveries.receipts_of(session, delivery.id) if receipt_of(row).kept}
+        stay = kept_back(session, delivery, errand.items, there)
+        delivery.kept_back, delivery.kept_reasons = len(stay.all), ",".join(stay.reasons)[:300]
+        return stay
+
+    @staticmethod
+    def _receipts(session: Session, errand: Errand, stay: KeptBack) -> list[Receipt | None]:
+        """Return the receipt of each object of an errand that goes, None for one that has none."""
         known = {row.instance_id: receipt_of(row) for row in deliveries.receipts_of(session, errand.delivery.id)}
-        return [known.get(item.instance_id) for item in errand.items]
+        return [known.get(item.instance_id) for item in errand.items if item.instance_id not in stay.all]
 
 
 def receipt_of(row: DeliveryReceipt) -> Receipt:
     """Return what a receipt's row says."""
     trouble = deliveries.trouble_of(row)
     return Receipt(row.instance_id, row.sop_uid, row.status, row.comment, row.transfer_syntax_uid, trouble)
-
-
-def _refused(refused: int, total: int) -> Trouble:
-    words = f"the destination refused {refused} of {total} objects"
-    return Trouble.of(ObjectsRefused(words, n=refused, total=total))
-
-
-def _still_open(still_open: int, total: int) -> Trouble:
-    words = f"{still_open} of {total} objects are not there yet"
-    return Trouble.of(ObjectsOpen(words, n=still_open, total=total))
 
 
 def _batches(receipts: Iterator[Receipt]) -> Iterator[list[Receipt]]:

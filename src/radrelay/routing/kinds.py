@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 Kind = Literal["dicom", "dicomweb", "folder", "mail", "hl7"]
 KINDS: tuple[Kind, ...] = ("dicom", "dicomweb", "folder", "mail", "hl7")
+<<<<<<< HEAD
+=======
+CARRYING: tuple[Kind, ...] = ("dicom", "dicomweb", "folder")
+"""Those that objects go to; the others tell of a patient."""
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+>>>>>>> h-alias
 
 
 def check(draft: DestinationDraft, folders: Sequence[Path]) -> None:
@@ -35,6 +41,10 @@ def check(draft: DestinationDraft, folders: Sequence[Path]) -> None:
         raise DestinationInvalid(f"kind: one of {', '.join(KINDS)}", field="kind")
     if draft.commitment and draft.kind != "dicom":
         raise DestinationInvalid("commitment: only a DICOM node can be asked for it", field="commitment")
+    if draft.project_id is not None and draft.kind not in CARRYING:
+        raise DestinationInvalid(
+            "project_id: a notice tells of the patient, so none is sent by a project", field="project_id"
+        )
     checks[draft.kind]()
 
 

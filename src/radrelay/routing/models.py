@@ -30,6 +30,7 @@ class Destination(Owned, Base):
     sealed: Mapped[bytes | None] = mapped_column(LargeBinary)  # its password or token
     commitment: Mapped[bool] = mapped_column(Boolean, default=False)
     kib_per_s: Mapped[int] = mapped_column(Integer, default=0)  # 0: as fast as it goes
+    project_id: Mapped[uuid.UUID | None] = mapped_column(Id)  # of pseudonyms: what goes there are copies by it
     windows: Mapped[str] = mapped_column(Text, default="[]")  # JSON, see `routing.windows`
     paused_at: Mapped[datetime | None] = mapped_column(Instant)
     down_since: Mapped[datetime | None] = mapped_column(Instant)
@@ -60,6 +61,9 @@ class Delivery(Owned, Base):
     sent: Mapped[int] = mapped_column(Integer, default=0)
     failed: Mapped[int] = mapped_column(Integer, default=0)
     committed: Mapped[int] = mapped_column(Integer, default=0)
+    project_id: Mapped[uuid.UUID | None] = mapped_column(Id)  # of pseudonyms: de-identified copies go, see `copies`
+    kept_back: Mapped[int] = mapped_column(Integer, default=0)  # objects that could not be made safe
+    kept_reasons: Mapped[str] = mapped_column(String(300), default="")  # comma list
     attempts: Mapped[int] = mapped_column(Integer, default=0)
     next_attempt_at: Mapped[datetime | None] = mapped_column(Instant)
     error: Mapped[str] = mapped_column(Text, default="")  # in plain English
@@ -72,7 +76,10 @@ class Delivery(Owned, Base):
 
 
 class DeliveryReceipt(Owned, Base):
-    """What a destination answered for one instance, latest attempt."""
+    """What a destination answered for one instance, latest attempt.
+
+    Of a copy `sop_uid` is the original's: which new UID stands for it is in the vault, and nowhere else.
+    """
 
     __tablename__ = "delivery_receipt"
     __table_args__ = (Index("ux_delivery_receipt", "delivery_id", "instance_id", unique=True),)

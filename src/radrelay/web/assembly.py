@@ -25,6 +25,7 @@ from radrelay.retrieve.ports import Connector
 from radrelay.retrieve.schedules.finding import Finder
 from radrelay.retrieve.worklist import Worklists
 from radrelay.routing.rules.actions import Kinds
+from radrelay.routing.rules.previewing import CopyPreview, previewed
 from radrelay.storage.segments import SegmentReader
 from radrelay.web.attachments import StoredAttachments
 from radrelay.web.services import (
@@ -101,8 +102,12 @@ def assemble(
         roles=roles,
         echo=echo,
         archives=archives,
+<<<<<<< HEAD
         finder=finder,
         worklists=worklists,
         rule_kinds=rule_kinds or {},
+=======
+        rule_kinds=previewed(rule_kinds or {}, CopyPreview(parts.clock, reader, seal)),
+>>>>>>> h-alias
         try_destination=try_destination,
     )

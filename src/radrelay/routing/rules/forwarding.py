@@ -7,63 +7,83 @@ What has grown since is told by how many objects each series had, not by clocks.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from radrelay import access
-from radrelay.archive.models import Correction, Instance, Series
+from radrelay.archive.models import Correction, Instance, Series, Study
 from radrelay.routing import deliveries
 from radrelay.routing.destinations import get_destination
 from radrelay.routing.errors import DestinationOff
 from radrelay.routing.models import Delivery, DeliveryReceipt, Destination
-from radrelay.routing.rules.actions import Met, Moment, Outcome, Wanted, known_only, wanted_id, whole
+from radrelay.routing.rules.actions import Difference, Met, Moment, Outcome, Wanted, known_only, wanted_id, whole
 from radrelay.routing.rules.errors import RuleInvalid
 from radrelay.routing.rules.matching import Part
 
 HIGHEST_PRIORITY = 9
+Preview = Callable[[Session, uuid.UUID, uuid.UUID, Study], Iterable[Difference]]
+"""Tells what copies of an organisation's study by a project would have otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
 class Forward:
-    """Asks for a delivery of the study, and later of the series that have grown."""
+    """Asks for a delivery of the study, and later of the series that have grown.
 
+    With a project of pseudonyms de-identified copies go, and the study stays as it is; `preview` tells what of its
+    attributes would be another in them.
+    """
+
+    preview: Preview | None = None
     name: str = "forward"
     moments: Sequence[Moment] = ("complete",)
     again: bool = True
 
     def cleaned(self, session: Session, organisation_id: uuid.UUID, wanted: Wanted) -> dict[str, object]:
         """Return what is wanted as it is kept."""
-        known_only(wanted, "destination_id", "priority")
+        known_only(wanted, "destination_id", "priority", "project_id")
         priority = wanted.get("priority", 0)
         if not isinstance(priority, int) or isinstance(priority, bool) or not 0 <= priority <= HIGHEST_PRIORITY:
             raise RuleInvalid(f"priority: 0 to {HIGHEST_PRIORITY}", field="priority")
         row = get_destination(session, organisation_id, wanted_id(wanted, "destination_id"))
-        return {"destination_id": str(row.id), "priority": priority}
+        if wanted.get("project_id") is None:
+            return {"destination_id": str(row.id), "priority": priority}
+        project_id = wanted_id(wanted, "project_id")
+        deliveries.project_for(session, row, project_id)
+        return {"destination_id": str(row.id), "priority": priority, "project_id": str(project_id)}
 
     def plan(self, session: Session, met: Met, wanted: Wanted) -> Outcome:
-        """Tell whether it would be sent, or why not."""
+        """Tell whether it would be sent, or why not, and what would be another in copies."""
+        planned, project_id = self._planned(session, met, wanted), _project(session, met, wanted)
+        if planned.state != "done" or project_id is None or self.preview is None:
+            return planned
+        return replace(planned, differences=tuple(self.preview(session, met.organisation_id, project_id, met.study)))
+
+    def _planned(self, session: Session, met: Met, wanted: Wanted) -> Outcome:
         destination = get_destination(session, met.organisation_id, wanted_id(wanted, "destination_id"))
         told: dict[str, object] = {"destination": str(destination.id)}
         if not destination.enabled:
             raise DestinationOff
         if came_from(destination, met.facts.senders):
             return Outcome("skipped", "came-from-there", told)
+        project_id = _project(session, met, wanted)
+        if project_id is not None:
+            told["project"] = str(project_id)
         grown = _grown(session, met)
         if not grown.series:
             return Outcome("skipped", "sent-already", told)
         if is_uncorrected(session, met.study.id):
             return Outcome("skipped", "waits-for-correction", told, waits=True)
-        if is_there(session, met.study.id, destination.id):
+        if is_there(session, met.study.id, destination.id, project_id):
             return Outcome("skipped", "there-already", told | {"counts": grown.counts})
         whole_study = len(grown.series) == len(grown.counts)
         return Outcome("done", facts=told | {"counts": grown.counts, "series": [] if whole_study else grown.series})
 
     def carry_out(self, session: Session, met: Met, wanted: Wanted) -> Outcome:
         """Ask for the delivery, or one of each series that has grown."""
-        planned = self.plan(session, met, wanted)
+        planned = self._planned(session, met, wanted)
         if planned.state != "done":
             return planned
         wanted_series = planned.facts["series"]
@@ -76,11 +96,21 @@ class Forward:
                 session, met.clock, organisation_id=met.organisation_id,
                 destination_id=wanted_id(wanted, "destination_id"), study_id=met.study.id, series_id=series_id,
                 requested_by=met.rule_name, correlation_id=met.correlation, priority=whole(wanted["priority"]),
+                project_id=_project(session, met, wanted),
             )  # fmt: skip
             made.append(str(row.id))
             detail = {"destination": wanted["destination_id"], "delivery": str(row.id), "series": series_id}
+            if row.project_id is not None:
+                detail["project"] = str(row.project_id)
             met.record(session, "study.forward", detail)
         return Outcome("done", facts={**planned.facts, "deliveries": made})
+
+
+def _project(session: Session, met: Met, wanted: Wanted) -> uuid.UUID | None:
+    """Return the project by which copies would go, none for originals; raises as `deliveries.request_delivery`."""
+    destination = get_destination(session, met.organisation_id, wanted_id(wanted, "destination_id"))
+    named = wanted_id(wanted, "project_id") if wanted.get("project_id") is not None else None
+    return deliveries.project_for(session, destination, named)
 
 
 def came_from(destination: Destination, senders: Iterable[Part]) -> bool:
@@ -108,13 +138,23 @@ def is_uncorrected(session: Session, study_id: uuid.UUID) -> bool:
     return session.scalar(lacking.limit(1)) is not None
 
 
-def is_there(session: Session, study_id: uuid.UUID, destination_id: uuid.UUID) -> bool:
-    """Say whether the destination has answered that it has every object of a study, whoever sent it there."""
+def is_there(
+    session: Session, study_id: uuid.UUID, destination_id: uuid.UUID, project_id: uuid.UUID | None = None
+) -> bool:
+    """Say whether the destination has answered that it has every object of a study, whoever sent it there.
+
+    Copies by a project are other objects than the originals, or copies by another.
+    """
     kept = sa.or_(DeliveryReceipt.status == 0, DeliveryReceipt.status.between(0xB000, 0xBFFF))
     receipts = (
         sa.select(DeliveryReceipt.sop_uid)
         .join(Delivery, Delivery.id == DeliveryReceipt.delivery_id)
-        .where(Delivery.study_id == study_id, Delivery.destination_id == destination_id, kept)
+        .where(
+            Delivery.study_id == study_id,
+            Delivery.destination_id == destination_id,
+            Delivery.project_id.is_not_distinct_from(project_id),
+            kept,
+        )
     )
     current = sa.select(Instance.id).where(Instance.study_id == study_id, Instance.current.is_(True))
     if session.scalar(current.limit(1)) is None:

@@ -14,6 +14,8 @@ from sqlalchemy.orm import Session
 
 from radrelay.access import Principal, Right
 from radrelay.archive.models import Instance, Series
+from radrelay.dicom.deidentify import Reason
+from radrelay.pseudonyms import list_projects
 from radrelay.routing import deliveries
 from radrelay.routing import destinations as nodes
 from radrelay.routing.deliveries import MOST_URGENT
@@ -31,7 +33,10 @@ router = APIRouter(prefix="/deliveries", tags=["deliveries"])
 
 
 class WantedDelivery(BaseModel):
-    """Send a whole study or one series somewhere; those of a higher priority go first."""
+    """Send a whole study or one series somewhere; those of a higher priority go first.
+
+    `project_id` names a project of pseudonyms by which copies go; a destination that has one takes no other.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -39,6 +44,7 @@ class WantedDelivery(BaseModel):
     study_id: uuid.UUID | None = None
     series_id: uuid.UUID | None = None
     priority: int = Field(0, ge=-MOST_URGENT, le=MOST_URGENT)
+    project_id: uuid.UUID | None = None
 
     @model_validator(mode="after")
     def _one_subject(self) -> WantedDelivery:
@@ -48,7 +54,10 @@ class WantedDelivery(BaseModel):
 
 
 class Delivery(BaseModel):
-    """A delivery and how far it is; `error` says why it is not done."""
+    """A delivery and how far it is; `error` says why it is not done.
+
+    By a project of pseudonyms copies go; `kept_back` objects could not be made safe, for `kept_reasons`.
+    """
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -62,6 +71,9 @@ class Delivery(BaseModel):
     sent: int
     failed: int
     committed: int
+    project_id: uuid.UUID | None
+    kept_back: int
+    kept_reasons: list[Reason]
     attempts: int
     next_attempt_at: datetime | None
     error: Trouble | None
@@ -73,7 +85,8 @@ class Delivery(BaseModel):
 class Receipt(BaseModel):
     """What the destination answered for one instance; `status` -1: nothing.
 
-    `comment` is the destination's own; `error` says why the instance was not sent.
+    `comment` is the destination's own; `error` says why the instance was not sent. Of a copy
+    `sop_uid` is the original's.
     """
 
     model_config = ConfigDict(from_attributes=True)
@@ -88,7 +101,7 @@ class Receipt(BaseModel):
     committed_at: datetime | None
 
 
-OF_THE_ROW = tuple(name for name in Delivery.model_fields if name != "error")
+OF_THE_ROW = tuple(name for name in Delivery.model_fields if name not in ("error", "kept_reasons"))
 
 
 class ReceiptListed(Receipt):
@@ -102,6 +115,7 @@ class DeliveryListed(Delivery):
     """A delivery with its destination's name and whose study it is, the patient by alias where the scope says so."""
 
     destination: str
+    project: str
     patient_name: str
     patient_id: str
     description: str
@@ -135,6 +149,9 @@ def _listed(reach: Reach, rows: Sequence[DeliveryRow]) -> list[DeliveryListed]:
     studies = reach.study_rows(row.study_id for row in rows)
     series = reach.series_rows(row.series_id for row in rows if row.series_id is not None)
     names = {row.id: row.name for row in nodes.list_destinations(reach.session, reach.scope.organisation_id)}
+    named = any(row.project_id is not None for row in rows)
+    every = list_projects(reach.session, reach.scope.organisation_id) if named else []
+    projects = {one.id: one.name for one in every}
     listed = []
     for row in rows:
         study = studies.get(row.study_id)
@@ -146,7 +163,9 @@ def _listed(reach: Reach, rows: Sequence[DeliveryRow]) -> list[DeliveryListed]:
             DeliveryListed(
                 **{name: getattr(row, name) for name in OF_THE_ROW},
                 error=Trouble.shown(deliveries.trouble_of(row)),
+                kept_reasons=[Reason(one) for one in row.kept_reasons.split(",") if one],
                 destination=names.get(row.destination_id, ""),
+                project=projects.get(row.project_id, "") if row.project_id is not None else "",
                 patient_name=patient.name,
                 patient_id=patient.id,
                 description=study.description,
@@ -261,8 +280,11 @@ def request_delivery(
             requested_by=principal.name,
             correlation_id=correlation_of(request),
             priority=wanted.priority,
+            project_id=wanted.project_id,
         )
         detail = {"destination": wanted.destination_id, "delivery": row.id, "series": wanted.series_id}
+        if row.project_id is not None:
+            detail["project"] = row.project_id
         trail.write(
             session,
             trail.event(request, principal, "study.forward", ("study", study.id), detail=detail, patient=study.patient),

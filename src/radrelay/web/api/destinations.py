@@ -44,6 +44,7 @@ class WantedDestination(BaseModel):
 
     `address` is a DICOMweb service's URL, a folder, an e-mail address, or APPLICATION|FACILITY of an HL7 receiver.
     `secret` is a password, or without `username` a bearer token. `kib_per_s` 0: as fast as it goes.
+    `project_id` names a project of pseudonyms: what goes there are de-identified copies by it.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -61,11 +62,15 @@ class WantedDestination(BaseModel):
     secret: str = Field("", max_length=4000)
     commitment: bool = False
     kib_per_s: int = Field(0, ge=0, le=destinations.MOST_KIB_PER_S)
+    project_id: uuid.UUID | None = None
     windows: list[Window] = Field(default_factory=list, max_length=windows.MOST)
 
 
 class DestinationChange(BaseModel):
-    """What is to change; what is left out stays. An empty `secret` takes it away; another address does so, too."""
+    """What is to change; what is left out stays. An empty `secret` takes it away; another address does so, too.
+
+    `project_id` null: originals go there again. It stays as it is while deliveries are open.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -82,6 +87,7 @@ class DestinationChange(BaseModel):
     secret: str | None = Field(None, max_length=4000)
     commitment: bool | None = None
     kib_per_s: int | None = Field(None, ge=0, le=destinations.MOST_KIB_PER_S)
+    project_id: uuid.UUID | None = None
     windows: list[Window] | None = Field(None, max_length=windows.MOST)
 
 
@@ -107,6 +113,7 @@ class Destination(BaseModel):
     has_secret: bool
     commitment: bool
     kib_per_s: int
+    project_id: uuid.UUID | None
     windows: list[Window]
     paused_at: datetime | None
     down_since: datetime | None
@@ -118,7 +125,7 @@ class Destination(BaseModel):
 
 SHOWN = (
     "id", "name", "kind", "ae_title", "host", "port", "calling_ae_title", "tls", "enabled", "commitment", "kib_per_s",
-    "paused_at", "down_since", "retry_at", "created_at",
+    "project_id", "paused_at", "down_since", "retry_at", "created_at",
 )  # fmt: skip
 
 
@@ -216,6 +223,8 @@ def change_destination(
     """Change a destination; what waits for it looks again whether it may go."""
     organisation_id = principal.organisation_id
     given = change.model_dump(exclude_none=True, exclude={"secret", "windows"})
+    if "project_id" in change.model_fields_set:
+        given["project_id"] = change.project_id
     if change.windows is not None:
         given["windows"] = tuple(one.window() for one in change.windows)
     with services.database.write() as session:

@@ -13,6 +13,7 @@ from radrelay import pseudonyms
 from radrelay.access import Right
 from radrelay.archive.models import Instance
 from radrelay.dicom.deidentify import Outcome, Reason, Warned
+from radrelay.routing import deliveries
 from radrelay.web import trail
 from radrelay.web.authentication import Authenticated, Services
 from radrelay.web.reach import Reach
@@ -181,6 +182,7 @@ def release_held(
             "project": kept.project, "study": kept.study_id, "reason": wanted.note, "regions": len(wanted.cover),
             "instances": count,
         }  # fmt: skip
+        deliveries.go_on_with_released(session, services.clock, organisation_id, kept.project_id, kept.study_id)
         subject = ("instance", kept.instance_id)
         record = trail.event(
             request, principal, "pseudonym.release", subject, detail=detail, patient=found.patient

@@ -14,6 +14,7 @@ from radrelay.access import GUEST, Right
 from radrelay.dicom.deidentify import Option
 from radrelay.errors import Conflict
 from radrelay.pseudonyms import ProjectSpec, Settings
+from radrelay.routing import destinations
 from radrelay.web import trail
 from radrelay.web.authentication import Administrator, Authenticated, Services
 from radrelay.web.reach import require_everything
@@ -183,6 +184,8 @@ def delete_project(request: Request, services: Services, principal: Administrato
     """Delete a project with its key and all its aliases: results cannot be turned back any more."""
     with services.database.write() as session:
         name = pseudonyms.get_project(session, principal.organisation_id, project_id).name
+        if destinations.uses_project(session, principal.organisation_id, project_id):
+            raise pseudonyms.ProjectInUse(name=name)
         gone = pseudonyms.delete_project(session, principal.organisation_id, project_id)
         detail = {"name": name, "aliases": gone}
         subject = ("project", project_id)

@@ -171,14 +171,9 @@ class DeliveryWork:
             delivery = session.get(Delivery, delivery_id)
             if delivery is None or delivery.state not in deliveries.UNDER_WAY:
                 return None
-<<<<<<< HEAD
             destination = session.get(Destination, delivery.destination_id, with_for_update=True)
-            if destination is None or not destination.enabled:
-=======
-            destination = session.get(Destination, delivery.destination_id)
             unfit = unfit_for(destination, delivery)
             if destination is None or unfit is not None:
->>>>>>> h-alias
                 delivery.state = "failed"
                 deliveries.tell(delivery, unfit)
                 delivery.finished_at = now

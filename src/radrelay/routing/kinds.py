@@ -17,12 +17,8 @@ if TYPE_CHECKING:
 
 Kind = Literal["dicom", "dicomweb", "folder", "mail", "hl7"]
 KINDS: tuple[Kind, ...] = ("dicom", "dicomweb", "folder", "mail", "hl7")
-<<<<<<< HEAD
-=======
 CARRYING: tuple[Kind, ...] = ("dicom", "dicomweb", "folder")
 """Those that objects go to; the others tell of a patient."""
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
->>>>>>> h-alias
 
 
 def check(draft: DestinationDraft, folders: Sequence[Path]) -> None:

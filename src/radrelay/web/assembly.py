@@ -102,12 +102,8 @@ def assemble(
         roles=roles,
         echo=echo,
         archives=archives,
-<<<<<<< HEAD
         finder=finder,
         worklists=worklists,
-        rule_kinds=rule_kinds or {},
-=======
         rule_kinds=previewed(rule_kinds or {}, CopyPreview(parts.clock, reader, seal)),
->>>>>>> h-alias
         try_destination=try_destination,
     )

@@ -28,7 +28,8 @@ ABOUT_NOBODY = {
         source: name kind ae_title callers folder issuer_of_patient_id retention_s max_age_s quiet_s duplicate_policy
             quota_bytes scan enabled project_id created_at
         destination: name ae_title host port calling_ae_title tls enabled kind address username sealed commitment
-            kib_per_s windows paused_at down_since retry_at failures alarmed_at error error_code error_facts created_at
+            kib_per_s project_id windows paused_at down_since retry_at failures alarmed_at error error_code error_facts
+            created_at
         pacs: name ae_title host port calling_ae_title tls model method source_id enabled created_at
         access_begun: at query_callers
         access_device: ae_title addresses subject fingerprint description changed_at

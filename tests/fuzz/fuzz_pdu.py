@@ -22,7 +22,7 @@ def read_request(data: bytes) -> None:
     with suppress(ProtocolViolation):
         request = pdu.decode_request(data)
         refuse(request)
-        pdu.decode_accept(negotiate(request, 131072, served=Service).answer[6:])
+        pdu.decode_accept(negotiate(request, 131072, served=frozenset(Service)).answer[6:])
 
 
 def read_command(data: bytes) -> None:

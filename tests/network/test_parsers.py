@@ -53,7 +53,7 @@ def test_request_survives_the_wire(request: pdu.AssociateRequest) -> None:
 
 @given(requests)
 def test_every_request_is_answered_for_every_context(request: pdu.AssociateRequest) -> None:
-    agreement = negotiate(request, 131072, served=Service)
+    agreement = negotiate(request, 131072, served=frozenset(Service))
     accept = pdu.decode_accept(agreement.answer[6:])
     assert [one.context_id for one in accept.contexts] == [one.context_id for one in request.contexts]
     assert {one.context_id for one in accept.contexts if one.result == 0} == set(agreement.contexts)
@@ -66,7 +66,7 @@ def test_damaged_request_is_read_or_refused(request: pdu.AssociateRequest, data:
         body[data.draw(st.integers(0, len(body) - 1))] = data.draw(st.integers(0, 255))
     cut = bytes(body[: data.draw(st.integers(0, len(body)))])
     with suppress(ProtocolViolation):
-        negotiate(pdu.decode_request(cut), 131072, served=Service)
+        negotiate(pdu.decode_request(cut), 131072, served=frozenset(Service))
 
 
 def test_even_or_repeated_context_numbers_are_refused() -> None:

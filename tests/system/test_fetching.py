@@ -141,7 +141,7 @@ def test_a_schedule_shows_what_it_would_fetch_and_fetches_it(
         (run,) = radrelay.get(f"/api/schedules/{number}/runs")["runs"]
         return run if run["state"] == "done" else None
 
-    run = until(ended, "a schedule's run to end", 60)
+    run = until(ended, "a schedule's run to end", 120)
     assert run is not None
     assert (run["fetched"], run["failed"], run["left_out"]) == (len(would), 0, {})
     for item in samples:

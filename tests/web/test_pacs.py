@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from radrelay.access import Right, Target
 from radrelay.access.models import Grant
-from radrelay.retrieve.models import Pacs
+from radrelay.retrieve.models import FetchRunStudy, Pacs
 from radrelay.retrieve.ports import FoundStudy
 from radrelay.retrieve.worklist import WorklistItem
 from radrelay.routing.secrets import SecretSeal
@@ -102,6 +102,24 @@ def test_search_is_merged_marked_and_on_record(site: WebSite, pacs: str, elsewhe
     (event,) = root.http.get("/api/audit?action=pacs.search").json()["events"]
     assert event["detail"] == {"pacs": ["PACS"], "by": ["modalities", "patient_name"]}
     assert "müller" in str(event["patient"])
+
+
+def test_what_a_cache_keeps_answers_without_asking_the_archive(site: WebSite, pacs: str, elsewhere: Elsewhere) -> None:
+    root = site.login("root")
+    upload(site, root, CT)
+    here = only_study(root)
+    look, before = {"study_uid": here["study_uid"], "cached": True}, len(elsewhere.asked)
+    assert send(root, "pacs/search", look) == (200, {"studies": [], "asked": []}), "it came by itself"
+    kept = FetchRunStudy(
+        run_id=uuid.uuid4(), schedule_id=uuid.uuid4(), kind="cache", place=0, pacs_id=uuid.UUID(pacs), state="done",
+        study_uid=here["study_uid"], organisation_id=site.services.organisation_id,
+    )  # fmt: skip
+    with site.services.database.write() as session:
+        session.add(kept)
+    found = send(root, "pacs/search", look)[1]
+    assert [(one["here"], one["pacs"]) for one in found["studies"]] == [(here["id"], [pacs])]
+    assert send(root, "pacs/search", look | {"patient_id": "nobody's"})[1]["studies"] == []
+    assert len(elsewhere.asked) == before
 
 
 def test_search_for_everything_and_wrong_uids_are_refused(site: WebSite, pacs: str) -> None:

@@ -20,9 +20,11 @@ from radrelay.retrieve.asking import require_narrow
 from radrelay.retrieve.errors import Broken, PacsInvalid, PacsNotFound
 from radrelay.retrieve.models import Pacs as PacsRow
 from radrelay.retrieve.ports import Connector, FoundStudy, Kind, Order, PacsNode, Wanted
+from radrelay.retrieve.schedules import cached
 from radrelay.routing.secrets import SecretSeal
 from radrelay.web import trail
 from radrelay.web.api.destinations import Echo
+from radrelay.web.api.studies import Patient, shown_patient
 from radrelay.web.authentication import Administrator, Authenticated, Services
 from radrelay.web.fetching import ARCHIVES, archives_of, reached, within_reach
 from radrelay.web.problems import Trouble
@@ -112,7 +114,10 @@ class PacsListed(BaseModel):
 
 
 class Search(BaseModel):
-    """What is looked for, and where; no `pacs`: in all that the caller may search. Dates are both inclusive."""
+    """What is looked for, and where; no `pacs`: in all that the caller may search. Dates are both inclusive.
+
+    `cached`: answer at once from what schedules keep here of these archives, and ask none of them.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -126,6 +131,7 @@ class Search(BaseModel):
     until: date | None = None
     modalities: list[str] = Field([], max_length=20)
     description: str = Field("", max_length=64)
+    cached: bool = False
 
 
 class SearchedStudy(BaseModel):
@@ -271,13 +277,15 @@ def echo_pacs(services: Services, principal: Administrator, pacs_id: uuid.UUID) 
 def search(request: Request, services: Services, principal: Authenticated, wanted: Search) -> Searched:
     """Search archives at once and merge what they answer; on record with what was looked for."""
     connector, settings = archives_of(services), services.settings.retrieve
-    asked = Wanted(**wanted.model_dump(exclude={"pacs", "modalities"}), modalities=tuple(wanted.modalities))
+    asked = Wanted(**wanted.model_dump(exclude={"pacs", "modalities", "cached"}), modalities=tuple(wanted.modalities))
     require_narrow(asked)
     with services.database.write() as session:
         targets = _targets(services, session, principal, wanted.pacs)
         detail = {"pacs": [one.name for one in targets], "by": _named(wanted)}
         patient = ("", wanted.patient_id, wanted.patient_name) if wanted.patient_id or wanted.patient_name else None
         trail.write(session, trail.event(request, principal, "pacs.search", detail=detail, patient=patient))
+    if wanted.cached:
+        return _kept_here(services, principal, targets, asked)
     within_s = settings.search_timeout_s + settings.connect_timeout_s
     result = searching.search(targets, lambda one: connector.search(one, asked, settings.search_limit), within_s)
     with services.database.read() as session:
@@ -324,6 +332,36 @@ def _listed(row: PacsRow, *, whole: bool) -> Pacs:
     return Pacs(**fields, has_secret=row.sealed is not None)
 
 
+def _kept_here(
+    services: WebServices, principal: Principal, targets: list[PacsNode], asked: Wanted
+) -> Searched:  # fmt: skip
+    """Return what caches keep here of these archives, as far as the caller sees it."""
+    with services.database.read() as session:
+        kept = cached.pacs_of_cached(session, principal.organisation_id, [one.id for one in targets])
+        reach = Reach.of(services, session, principal, Right.SEE)
+        studies, uids = list[SearchedStudy](), sorted(kept)
+        for start in range(0, len(uids), 500):
+            named = [Study.study_uid.in_(uids[start : start + 500])]
+            for row in reach.newest_studies(named, 500):
+                study = _found(row, shown_patient(row, reach.scope))
+                if cached.is_wanted(study, asked):
+                    merged = searching.Merged(study, (kept[row.study_uid],))
+                    studies.append(_shown(merged, {row.study_uid: (row.id, row.instance_count)}))
+    studies.sort(key=lambda one: (one.study_date, one.study_time, one.study_uid), reverse=True)
+    return Searched(studies=studies, asked=[])
+
+
+def _found(row: Study, patient: Patient) -> FoundStudy:
+    """Return a study that is here as an archive would tell of it; whose it is, as the caller may know."""
+    return FoundStudy(
+        row.study_uid, patient.id, patient.issuer, patient.name,
+        patient.birth_date.strftime("%Y%m%d") if patient.birth_date else "", patient.sex, row.accession_number,
+        row.study_date.strftime("%Y%m%d") if row.study_date else "",
+        row.study_time.strftime("%H%M%S") if row.study_time else "", row.description,
+        tuple(one for one in row.modalities.split("\\") if one), row.series_count, row.instance_count, "ONLINE",
+    )  # fmt: skip
+
+
 def _targets(services: WebServices, session: Session, principal: Principal, wanted: list[uuid.UUID]) -> list[PacsNode]:
     """Return the archives to ask; raises `PacsNotFound` and `PacsDisabled` for one that is named, `PacsInvalid`."""
     if wanted:
@@ -344,7 +382,7 @@ def _require_source(session: Session, principal: Principal, source_id: uuid.UUID
 
 def _named(wanted: Search) -> list[str]:
     """Return what was looked for by, not what: the record holds the patient apart."""
-    return sorted(name for name, value in wanted.model_dump(exclude={"pacs"}).items() if value)
+    return sorted(name for name, value in wanted.model_dump(exclude={"pacs", "cached"}).items() if value)
 
 
 def _here(

@@ -223,7 +223,7 @@ QUERIES = {
 }
 
 
-WANTED = (
+WANTED: tuple[tuple[WantedItems, list[str]], ...] = (
     (WantedItems(patient_id="4711"), ["4711"]),
     (WantedItems(patient_name="Huber"), ["81", "82"]),
     (WantedItems(accession_number="A1"), ["4711"]),
@@ -278,9 +278,9 @@ def test_modality_is_answered_as_by_wlmscpfs_of_the_same_items(there: Hospital, 
                 counts = {"all": 3, "by another station": 1, "by what none has": 0, "by name": 2}
                 assert len(ours.answers) == counts.get(name, len(ours.answers)), name
             for wanted, expected in WANTED:
-                told = [asked_of(*where, wanted) for where in ((port, "RADRELAY"), (their_port, "WL"))]
-                assert [sorted(one.patient_id for one in items) for items in told] == [expected, expected], wanted
-                assert {replace(one, issuer="") for one in told[0]} == set(told[1]), "theirs holds no issuer"
+                own, foreign = asked_of(port, "RADRELAY", wanted), asked_of(their_port, "WL", wanted)
+                assert sorted(one.patient_id for one in own) == expected, wanted
+                assert {replace(one, issuer="") for one in own} == set(foreign), "theirs holds no issuer"
         finally:
             server.terminate()
             server.wait(10)

@@ -37,6 +37,7 @@ export default {
   'routing.from': 'Von',
   'routing.upTo': 'Bis',
   'routing.keyword': 'DICOM-Schlüsselwort oder Tag',
+  'routing.keywordExample': 'ProtocolName',
   'routing.choose': 'Auswählen …',
   'routing.ofAttributes': 'DICOM-Attribute',
   'routing.ofWay': 'Wie sie kam',

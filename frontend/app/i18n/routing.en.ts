@@ -35,6 +35,7 @@ export default {
   'routing.from': 'From',
   'routing.upTo': 'Up to',
   'routing.keyword': 'DICOM keyword or tag',
+  'routing.keywordExample': 'ProtocolName',
   'routing.choose': 'Choose …',
   'routing.ofAttributes': 'DICOM attributes',
   'routing.ofWay': 'How it came',

@@ -48,7 +48,7 @@ def study_keys(wanted: Wanted) -> list[Element]:
         BIRTH_DATE: wanted.birth_date.strftime("%Y%m%d") if wanted.birth_date else "",
         STUDY_UID: wanted.study_uid.strip(),
     }
-    keys = [(tag, vr, asked.get(tag, "")) for tag, vr in STUDY_KEYS]
+    keys: list[Element] = [(tag, vr, asked.get(tag, "")) for tag, vr in STUDY_KEYS]
     return [*keys, (WARD, "LO", wanted.ward)] if wanted.ward else keys
 
 

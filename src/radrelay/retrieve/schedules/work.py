@@ -187,10 +187,10 @@ class ScheduleWork:
 
     def _look_after(self, session: Session, run: FetchRun, plan: Plan) -> int:
         """Note what came of the fetches that were asked for; returns how many are still under way."""
-        asked = sa.select(FetchRunStudy, Fetch).outerjoin(Fetch, Fetch.id == FetchRunStudy.fetch_id)
-        rows = session.execute(asked.where(FetchRunStudy.run_id == run.id, FetchRunStudy.state == "asked")).all()
+        asked = sa.select(FetchRunStudy).where(FetchRunStudy.run_id == run.id, FetchRunStudy.state == "asked")
         under_way = 0
-        for one, fetch in rows:
+        for one in session.scalars(asked).all():
+            fetch = session.get(Fetch, one.fetch_id) if one.fetch_id is not None else None
             if fetch is not None and fetch.state in ("waiting", "fetching", "held"):
                 under_way += 1
             elif fetch is not None and fetch.state == "done":

@@ -75,7 +75,7 @@ VOCABULARIES: tuple[Vocabulary, ...] = (
     ("by", set(ExportWanted.model_fields) - NOT_SOUGHT, FIELDS),
     ("by", {field.alias or name for name, field in Address.model_fields.items()}, FIELDS),
     ("by", {"accession_number", "study_date"}, FIELDS),
-    ("by", set(PacsSearch.model_fields) - {"pacs"}, FIELDS),
+    ("by", set(PacsSearch.model_fields) - {"pacs", "cached"}, FIELDS),
     ("changed", set(SourceChange.model_fields) | set(DestinationChange.model_fields), FIELDS),
     ("changed", set(PacsChange.model_fields), FIELDS),
     ("changed", set(ProfileChange.model_fields) - {"current"}, FIELDS),

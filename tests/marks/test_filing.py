@@ -520,7 +520,7 @@ def test_marks_and_what_was_filed_of_them_come_back_with_a_backup(site: WebSite,
     dump_rows(site.database, rows.extend)
     before = listed(anna, study.study)["marks"]
     put(anna, study.study, uuid.uuid4(), length(study.instances[0], text="later"))
-    load_rows(site.database, iter([bytes(rows)]))
+    load_rows(site.database, iter([bytes(rows)]), site.clock.now())
     anna = site.login("anna")
     assert listed(anna, study.study)["marks"] == before
     assert file(anna, study.study) == [], "nothing has changed since it was filed"

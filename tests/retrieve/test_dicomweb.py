@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydicom.data import get_testdata_file
 
@@ -175,6 +175,7 @@ ELEMENT = st.fixed_dictionaries({"vr": st.just("LO"), "Value": st.lists(st.text(
 MATCH = st.dictionaries(st.sampled_from(["00100010", "00080061"]), ELEMENT)
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(MATCH, max_size=4), st.integers(1, 9), st.sampled_from([None, 1]))
 def test_matches_are_the_same_however_they_come(told: list[Any], size: int, indent: int | None) -> None:
     body = json.dumps(told, ensure_ascii=False, indent=indent).encode("utf-8", "surrogatepass")

@@ -178,6 +178,16 @@ def test_no_time_is_run_twice_by_two_machines(house: House) -> None:
     assert len(house.runs()) == 1
 
 
+def test_a_restored_copy_asks_nobody_by_itself(house: House) -> None:
+    house.pacs.studies = [study(1)]
+    house.plan(since_days=1, pause_s=60)
+    house.at()
+    with house.database.write() as session:
+        assert service.hold_open(session, house.clock.now()) == 1
+    house.at(48 * 60)
+    assert [run.state for run in house.runs()] == ["stopped"]
+
+
 def test_nothing_runs_where_fetching_is_switched_off(house: House) -> None:
     house.plan()
     house.work = house.worker(enabled=False)

@@ -109,6 +109,7 @@ export default {
   'audit.field.method': 'geholt mit',
   'audit.field.model': 'Informationsmodell',
   'nav.schedules': 'Zeitpläne',
+  'schedule.modalitiesExample': 'CT, MR',
   'schedule.lead': 'Was von selbst geholt wird: zu festen Zeiten, als Voraufnahmen zu dem, was kommt, oder um die letzten Tage hier zu halten.',
   'schedule.new': 'Neuer Zeitplan',
   'schedule.edit': 'Zeitplan bearbeiten',

@@ -107,6 +107,7 @@ export default {
   'audit.field.method': 'fetched by',
   'audit.field.model': 'information model',
   'nav.schedules': 'Schedules',
+  'schedule.modalitiesExample': 'CT, MR',
   'schedule.lead': 'What is fetched by itself: at times, as priors of what comes, or to keep the last days here.',
   'schedule.new': 'New schedule',
   'schedule.edit': 'Edit schedule',

@@ -173,7 +173,7 @@ def restore_backup(core: Core, source: Path, manifest: Manifest, damaged: Collec
             if f"packs/{stored.name}" not in damaged:
                 raise
     rows = open_part(core, source / "rows")
-    held = load_rows(core.database, rows.stream(manifest.rows.ref(), 0, manifest.rows.plain_bytes))
+    held = load_rows(core.database, rows.stream(manifest.rows.ref(), 0, manifest.rows.plain_bytes), core.clock.now())
     records = [stored for stored in manifest.records if f"records/{stored.name}" not in damaged]
     _land_again(core, open_part(core, source / "records"), records)
     return held

@@ -29,6 +29,7 @@ from radrelay.privacy import consent_models
 from radrelay.privacy import models as privacy_models
 from radrelay.pseudonyms import models as pseudonyms_models
 from radrelay.retrieve import fetches
+from radrelay.retrieve.schedules import service as schedules
 from radrelay.routing import deliveries
 from radrelay.routing import models as routing_models
 from radrelay.routing.rules import models as rule_models
@@ -105,11 +106,12 @@ def dump_rows(database: Database, write: Callable[[bytes], object]) -> tuple[lis
     return packs, [record for record in records if record["record_id"] not in erased]
 
 
-def load_rows(database: Database, pieces: Iterator[bytes]) -> int:
+def load_rows(database: Database, pieces: Iterator[bytes], now: datetime) -> int:
     """Replace every row by the dumped ones, in one transaction, and make the text index anew.
 
-    Deliveries and HL7 messages that were to go out are held in the same transaction, so that no crash lets them go out
-    from a restored copy, and the restore is noted as `UNFINISHED`. Returns how many deliveries those are.
+    Deliveries and HL7 messages that were to go out are held, and schedules switched off, in the same transaction, so
+    that no crash lets a restored copy send or ask, and the restore is noted as `UNFINISHED`. Returns how many
+    deliveries those are.
     """
     tables = {table.name: table for table in _tables()}
     with database.write() as session:
@@ -128,6 +130,7 @@ def load_rows(database: Database, pieces: Iterator[bytes]) -> int:
         session.merge(storage_models.NodeState(name=UNFINISHED, value=b""))
         hl7_service.hold_open(session)
         fetches.hold_open(session)
+        schedules.hold_open(session, now)
         return deliveries.hold_open(session)
 
 

@@ -153,7 +153,10 @@ def trouble_of(run: FetchRun) -> Trouble | None:
 
 
 def hold_open(session: Session, now: datetime) -> int:
-    """Stop what runs, for the rows are of a restored copy: it asks nobody for anything by itself."""
+    """Stop what runs and switch schedules off, for the rows are of a restored copy: it asks nobody by itself."""
+    for row in session.scalars(sa.select(FetchSchedule).where(FetchSchedule.enabled.is_(True))):
+        row.enabled, row.next_at = False, None
+        row.plan = plan_of(row).model_copy(update={"enabled": False}).model_dump_json()
     runs = session.scalars(sa.select(FetchRun).where(FetchRun.state.in_(OPEN))).all()
     for run in runs:
         end_run(session, run, "stopped", now, left_by="stopped")

@@ -24,7 +24,7 @@ from radrelay.gateway.splicing import Pipes, Splice, tune
 
 AT_ONCE = 128
 ACCEPT_PAUSE_S = 0.05
-ANSWER_S = 3.0
+ANSWER_S = 8.0
 PLAIN_HTTP = (
     b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain\r\ncontent-length: 32\r\nconnection: close\r\n\r\n"
     b"This port speaks HTTPS: https://\n"

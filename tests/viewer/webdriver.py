@@ -141,7 +141,7 @@ return [...document.querySelectorAll(kinds)].find((one) => said(one) === name &&
 """
 CONTROLS = "button, a[href], label, summary, [role=button], [role=menuitem], [role=tab]"
 CENTRE = "const box = arguments[0].getBoundingClientRect(); return [box.left, box.top, box.width, box.height];"
-WAIT_S = 30.0
+WAIT_S = 60.0
 
 
 class Visitor:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import trustme
 
@@ -36,6 +38,12 @@ async def until(question: Callable[[], object], what: str, seconds: float = 10.0
             raise AssertionError(f"waited {seconds} s in vain for {what}")
         await asyncio.sleep(0.01)
     return loop.time() - began
+
+
+def ran(scenario: Coroutine[Any, Any, None]) -> None:
+    """Run a scenario to its end, in a thread of its own: a browser of other tests may have left a loop in this one."""
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, scenario).result()
 
 
 @dataclass

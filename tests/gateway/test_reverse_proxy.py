@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-from tests.gateway.house import PUBLIC, RunningRelay, browser, house, until
+from tests.gateway.house import PUBLIC, RunningRelay, browser, house, ran, until
 from tests.postgres import free_port
 
 CLINIC = "pictures.clinic.example"
@@ -50,7 +50,7 @@ def test_http2_websockets_and_the_address_pass_by_a_reverse_proxy_on_site(tmp_pa
             await _websocket(relay)
             assert not site.arrived
 
-    asyncio.run(scenario())
+    ran(scenario())
 
 
 async def _curl(relay: RunningRelay, folder: Path, *options: str) -> str:

@@ -14,7 +14,7 @@ import pytest
 from radrelay.gateway.credentials import enrolments
 from radrelay.gateway.enrolment import enrol
 from radrelay.gateway.errors import CodeRefused, RelayUntrusted
-from tests.gateway.house import RunningRelay, answer_of, browser, house, silent, until
+from tests.gateway.house import RunningRelay, answer_of, browser, house, ran, silent, until
 
 CLINIC, PRACTICE = "pictures.clinic.example", "pictures.practice.example"
 
@@ -32,7 +32,7 @@ def test_two_sites_on_one_relay_are_told_apart_by_name(tmp_path: Path) -> None:
             with pytest.raises(ssl.SSLError, match="unrecognized name"):
                 await answer_of(relay, "nobody.elsewhere.example")
 
-    asyncio.run(scenario())
+    ran(scenario())
 
 
 def test_more_browsers_at_once_than_were_dialled_for(tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ def test_more_browsers_at_once_than_were_dialled_for(tmp_path: Path) -> None:
             await until(lambda: site.agent.states[0].ahead >= 2, "the pool to fill again")
             await until(lambda: not relay.running.lobby.limits.total, "all to be counted as closed")
 
-    asyncio.run(scenario())
+    ran(scenario())
 
 
 def test_a_site_with_two_relays_is_reached_by_either_and_lives_on_with_one(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_a_site_with_two_relays_is_reached_by_either_and_lives_on_with_one(tmp_p
             await one.start()
             assert await answer_of(one, CLINIC) == "clinic"
 
-    asyncio.run(scenario())
+    ran(scenario())
 
 
 def test_a_relay_that_was_killed_has_its_site_back_within_two_seconds(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_a_relay_that_was_killed_has_its_site_back_within_two_seconds(tmp_path: 
             assert site.agent.states[0].breaks == 1
             assert await answer_of(relay, CLINIC) == "clinic"
 
-    asyncio.run(scenario())
+    ran(scenario())
 
 
 def test_a_browser_waits_for_a_site_whose_agent_is_started_again(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_a_browser_waits_for_a_site_whose_agent_is_started_again(tmp_path: Path)
             await made.run_site("clinic", [CLINIC])
             assert await early == "clinic"
 
-    asyncio.run(scenario())
+    ran(scenario())
 
 
 def test_a_site_that_stays_away_is_told_by_an_alert(tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_a_site_that_stays_away_is_told_by_an_alert(tmp_path: Path) -> None:
                 await answer_of(relay, CLINIC)
             assert relay.running.lobby.refused["site-away"] == 1
 
-    asyncio.run(scenario())
+    ran(scenario())
 
 
 def test_both_sides_notice_a_connection_that_only_looks_open(tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_both_sides_notice_a_connection_that_only_looks_open(tmp_path: Path) -> 
             assert await until(lambda: site.connected, "the link") < 2.5
             assert await answer_of(relay, CLINIC) == "clinic"
 
-    asyncio.run(scenario())
+    ran(scenario())
 
 
 def test_a_code_counts_once_in_its_time_and_for_its_relay_alone(tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ def test_a_code_counts_once_in_its_time_and_for_its_relay_alone(tmp_path: Path) 
             made.clock.advance(timedelta(minutes=61))
             assert await tries == [True, True]
 
-    asyncio.run(scenario())
+    ran(scenario())
 
 
 async def _refused(folder: Path, relay: RunningRelay, code: str) -> bool:
@@ -172,7 +172,7 @@ def test_a_revoked_site_is_cut_off_at_once_and_does_not_come_back(tmp_path: Path
             await made.enrolled(relay, "clinic", [CLINIC])
             await until(lambda: site.connected, "the site to be back once it is enrolled anew", 3.0)
 
-    asyncio.run(scenario())
+    ran(scenario())
 
 
 def test_a_certificate_renews_itself_with_a_new_key(tmp_path: Path) -> None:
@@ -192,7 +192,7 @@ def test_a_certificate_renews_itself_with_a_new_key(tmp_path: Path) -> None:
             assert site.agent.states[0].breaks == 0
             assert await answer_of(relay, CLINIC) == "clinic"
 
-    asyncio.run(scenario())
+    ran(scenario())
 
 
 def test_foreign_and_expired_certificates_are_refused(tmp_path: Path) -> None:
@@ -210,7 +210,7 @@ def test_foreign_and_expired_certificates_are_refused(tmp_path: Path) -> None:
             await until(lambda: site.agent.states[0].trouble == trouble, "a foreign agent refused")
             assert not relay.running.agents.by_site
 
-    asyncio.run(scenario())
+    ran(scenario())
 
 
 def test_an_agent_whose_certificate_has_ended_is_refused(tmp_path: Path) -> None:
@@ -226,7 +226,7 @@ def test_an_agent_whose_certificate_has_ended_is_refused(tmp_path: Path) -> None
             trouble = "gateway-certificate-refused"
             await until(lambda: site.agent.states[0].trouble == trouble, "the agent to be told")
 
-    asyncio.run(scenario())
+    ran(scenario())
 
 
 def test_ten_thousand_connections_that_say_nothing_hinder_nobody(tmp_path: Path) -> None:
@@ -252,7 +252,7 @@ def test_ten_thousand_connections_that_say_nothing_hinder_nobody(tmp_path: Path)
                 for sock in flood:
                     sock.close()
 
-    asyncio.run(scenario())
+    ran(scenario())
 
 
 def test_one_address_has_so_many_connections_and_no_more(tmp_path: Path) -> None:
@@ -280,7 +280,7 @@ def test_one_address_has_so_many_connections_and_no_more(tmp_path: Path) -> None
             for _, writer in held:
                 writer.close()
 
-    asyncio.run(scenario())
+    ran(scenario())
 
 
 def test_who_says_nothing_at_the_agents_port_keeps_no_agent_out(tmp_path: Path) -> None:
@@ -299,7 +299,7 @@ def test_who_says_nothing_at_the_agents_port_keeps_no_agent_out(tmp_path: Path) 
             for sock in held:
                 sock.close()
 
-    asyncio.run(scenario())
+    ran(scenario())
 
 
 def test_plain_http_and_plain_dicom_do_not_reach_the_site(tmp_path: Path) -> None:
@@ -323,7 +323,7 @@ def test_plain_http_and_plain_dicom_do_not_reach_the_site(tmp_path: Path) -> Non
                 writer.close()
             assert not site.arrived
 
-    asyncio.run(scenario())
+    ran(scenario())
 
 
 def _listens(port: int) -> bool:

@@ -149,6 +149,8 @@ def test_expired_study_is_unreadable_by_every_face_and_its_bytes_are_gone(
             house.core.packs.read(ref, 0, 10)
     pixels = dcmread(samples[0].path).PixelData
     for path in house.settings.data_dir.rglob("*"):
+        if path.is_socket():
+            continue
         with suppress(FileNotFoundError, IsADirectoryError):  # journals come and go
             assert pixels[:4096] not in path.read_bytes(), path
 

@@ -31,10 +31,12 @@ export function scrolls(place: () => unknown): Attachment<HTMLElement> {
       box.toggleAttribute('data-before', scrollLeft > 1 || scrollTop > 1);
       box.toggleAttribute('data-after', scrollWidth - clientWidth - scrollLeft > 1 || scrollHeight - clientHeight - scrollTop > 1);
     }
-    const sizes = new ResizeObserver(() => {
+    const look = (): void => {
       showCurrent(box);
       tell();
-    });
+    };
+    // what is told may change sizes again, which within the observer's own round browsers complain about
+    const sizes = new ResizeObserver(() => requestAnimationFrame(look));
     sizes.observe(box);
     for (const part of box.children) sizes.observe(part);
     box.addEventListener('scroll', tell, { passive: true });

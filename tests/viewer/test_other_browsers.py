@@ -85,7 +85,7 @@ def visitor(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 def reader(visitor: Visitor, hospital: Hospital) -> Iterator[Visitor]:
     """Give the same, logged in before the list; what the page complains about fails the test."""
     visitor.open(hospital.base)
-    visitor.shown("input[name=password], main")
+    visitor.shown("input[name=password], button[aria-label='Log out']")
     visitor.evaluate(COMPLAINTS + WATCH)
     if visitor.evaluate("return document.querySelector('input[name=password]') !== null"):
         visitor.click(visitor.shown("input[name=username]"))

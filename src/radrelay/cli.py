@@ -402,12 +402,13 @@ def audit_seen(
 
 @audit_app.command("disclosures")
 def audit_disclosures(
-    patient: Annotated[str, typer.Argument(help="a patient's ID")], issuer: Issuer = None, form: FileForm = "csv"
-) -> None:
+    patient: Annotated[str, typer.Argument(help="a patient's ID")], issuer: Issuer = None, form: FileForm = "csv",
+    study: Annotated[str | None, typer.Option(help="a study of the one who is meant, where several have it")] = None,
+) -> None:  # fmt: skip
     """Write to whom a patient's data went in the last six years: sent, downloaded, exported, shared."""
     from radrelay.app.audit_commands import disclosures_command
 
-    _leave(disclosures_command(_settings(), patient, issuer, form))
+    _leave(disclosures_command(_settings(), patient, issuer, form, study))
 
 
 act_for_one([user_app, token_app, group_app, grant_app, link_app, audit_app, access_app, people_commands["factor"]])

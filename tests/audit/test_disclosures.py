@@ -9,7 +9,7 @@ import uuid
 from datetime import timedelta
 
 from radrelay import audit
-from radrelay.audit.disclosures import COLUMNS, PERIOD, disclosures, seen_by
+from radrelay.audit.disclosures import COLUMNS, PERIOD, Disclosure, disclosure_of, left_of, seen_by
 from radrelay.audit.export import ENTRY_COLUMNS, flat_entry, written
 from radrelay.clock import FixedClock
 from radrelay.storage.database import Database
@@ -30,14 +30,17 @@ def test_what_left_of_a_patient_is_told_and_nothing_else(database: Database, clo
     note(database, "delivery.end", of_study, patient=MEIER, detail=sent)
     note(database, "delivery.end", of_study, patient=MEIER, detail=sent, outcome="failure")
     note(database, "study.open", of_study, Who(kind="link", id="l-1", name="Link: Anna"), patient=MEIER)
-    found = list(disclosures(database, ORGANISATION, "clinic", "4711", clock.now()))
+
+    def told(issuer: str) -> list[Disclosure]:
+        return [disclosure_of(one) for one in left_of(database, ORGANISATION, issuer, "4711", (), clock.now())]
+
+    found = told("clinic")
     sent_on = [("share", "Link: Anna"), ("forward", "PRACTICE")]
     assert [(one.kind, one.recipient) for one in found] == [*sent_on, ("download", "Anna")]
     assert (found[0].study_uid, found[0].description) == (f"2.25.{STUDY.int}", "CT/SR CT Thorax")
     clock.advance(timedelta(seconds=1))
-    assert len(list(disclosures(database, ORGANISATION, "clinic", "4711", clock.now()))) == 2, "six years"
-    assert list(disclosures(database, ORGANISATION, "elsewhere", "4711", clock.now())) == []
-    assert len(list(disclosures(database, ORGANISATION, None, "4711", clock.now()))) == 2, "whoever issued the ID"
+    assert len(told("clinic")) == 2, "six years"
+    assert told("elsewhere") == []
 
 
 def test_who_has_seen_a_study_is_told_by_its_uid_too(database: Database) -> None:

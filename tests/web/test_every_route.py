@@ -134,8 +134,8 @@ AUDITORS: set[Operation] = {  # for administrators and the data protection offic
     ("GET", "/api/privacy/transfers"), ("GET", "/api/statistics"),
 }  # fmt: skip
 OFFICER: set[Operation] = {  # for the data protection officer, not for administrators either
-    ("GET", "/api/audit/seen"), ("GET", "/api/audit/disclosures"), ("PUT", "/api/audit/retention"),
-    ("GET", "/api/broken-glass"), ("PUT", "/api/broken-glass/{broken_id}/review"),
+    ("GET", "/api/audit/seen"), ("GET", "/api/audit/disclosures"), ("GET", "/api/audit/people"),
+    ("PUT", "/api/audit/retention"), ("GET", "/api/broken-glass"), ("PUT", "/api/broken-glass/{broken_id}/review"),
     ("POST", "/api/privacy/requests"), ("PUT", "/api/privacy/requests/{request_id}"),
     ("POST", "/api/privacy/requests/{request_id}/erasure"), ("POST", "/api/privacy/requests/{request_id}/restriction"),
     ("POST", "/api/privacy/requests/{request_id}/correction"),
@@ -299,6 +299,7 @@ PARAMETERS = {
     "/api/restrictions/people": {"value": "4711"},
     "/api/privacy/suspects": {"kind": "account"},
     "/api/audit/disclosures": {"patient_id": "4711"},
+    "/api/audit/people": {"patient_id": "4711"},
     "/api/parcels/{parcel_id}/files": {"name": "a.dcm"},
     "/api/instances/{instance_id}/header/value": {"path": "00100010"},
     "/api/view": {"accession": "A1"},  # without any, it is no address at all

@@ -147,6 +147,19 @@ def test_of_another_person_whose_studies_are_gone_nothing_is_handed_out_either(s
     erasure = {"revision": gone["revision"], "person": franz["id"]}
     asked(officer, "POST", f"requests/{gone['id']}/erasure", erasure)
 
+    both = officer.http.get("/api/audit/disclosures", params={"patient_id": "1CT1"})
+    assert (both.status_code, both.json()["code"]) == (409, "several-people")
+    people = officer.http.get("/api/audit/people", params={"patient_id": "1CT1"}).json()["people"]
+    assert {(one["name"], one["study_uid"]) for one in people} == {
+        ("CompressedSamples^CT1", cora["study_uid"]), ("Fremd^Franz", franz["study_uid"])
+    }, people  # fmt: skip
+    for mine, others in ((cora, franz), (franz, cora)):
+        wanted = {"patient_id": "1CT1", "study_uid": mine["study_uid"]}
+        told_of = officer.http.get("/api/audit/disclosures", params=wanted).text
+        assert (mine["study_uid"] in told_of, others["study_uid"] in told_of) == (True, False)
+    nobody = officer.http.get("/api/audit/disclosures", params={"patient_id": "1CT1", "study_uid": "1.2.3"})
+    assert nobody.status_code == 404
+
     one = verified(officer, entered(officer, "access", issuer))
     files, told, text = opened(root, one["id"])
     went = files["EXTRAS/disclosures.csv"].decode()

@@ -15,6 +15,7 @@ import type {
   DestinationFields,
   Opening,
   Parcel,
+  PersonUnder,
   Quarantined,
   QuarantinedDetail,
   SeriesDetail,
@@ -170,7 +171,11 @@ export const audit = {
   keepFor: (times: AuditKept) => put('/api/audit/retention', times),
   exportUrl: (form: 'csv' | 'jsonl', filter: AuditFilter) => `/api/audit/export${queryString({ form, ...filter })}`,
   seenUrl: (study: string) => `/api/audit/seen${queryString({ form: 'csv', study })}`,
-  disclosuresUrl: (patient_id: string, issuer?: string) => `/api/audit/disclosures${queryString({ form: 'csv', patient_id, issuer })}`,
+  people: (patient_id: string, issuer?: string) =>
+    get<{ people: PersonUnder[] }>('/api/audit/people', { query: { patient_id, issuer } }).then((answer) => answer.people),
+  /** Of one of the people who have an ID; an issuer that is '' is one, too: devices without any. */
+  disclosuresUrl: (patient_id: string, { issuer, study_uid }: Pick<PersonUnder, 'issuer' | 'study_uid'>) =>
+    `/api/audit/disclosures?${new URLSearchParams({ form: 'csv', patient_id, issuer, ...(study_uid && { study_uid }) })}`,
 };
 
 export const system = { read: () => get<SystemAnswer>('/api/system') };

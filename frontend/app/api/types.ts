@@ -443,6 +443,16 @@ export interface AuditFilter {
   until?: string | undefined;
 }
 
+/** One of the people who have a patient ID; `study_uid` is a study of theirs, '' where none is known. */
+export interface PersonUnder {
+  issuer: string;
+  name: string;
+  birth_date: string | null;
+  sex: string;
+  study_uid: string;
+  studies: number;
+}
+
 /** For how many days events are kept that are about patients, and all others. */
 export interface AuditKept {
   patient_days: number;

@@ -14,11 +14,13 @@ from radrelay import audit
 from radrelay.app.commands import command_principal, open_command
 from radrelay.app.core import Core
 from radrelay.app.plain import plain
-from radrelay.audit.disclosures import COLUMNS, disclosures, seen_by
+from radrelay.audit.disclosures import COLUMNS, seen_by
 from radrelay.audit.export import ENTRY_COLUMNS, Flat, Form, flat_entry, written
 from radrelay.audit.proofs import note_heads
 from radrelay.errors import Invalid
 from radrelay.mail import filled
+from radrelay.privacy.accounting import account_of, people_under
+from radrelay.privacy.requests import SeveralPeople
 from radrelay.settings import Settings
 
 
@@ -119,17 +121,35 @@ def seen_command(settings: Settings, study: str, form: Form) -> int:
         core.close()
 
 
-def disclosures_command(settings: Settings, patient_id: str, issuer: str | None, form: Form) -> int:
-    """Write to whom a patient's data went in the last six years."""
+def disclosures_command(
+    settings: Settings, patient_id: str, issuer: str | None, form: Form, study_uid: str | None = None
+) -> int:  # fmt: skip
+    """Write to whom a patient's data went in the last six years; several people who have the ID are told apart."""
     core, prepared = open_command(settings)
     try:
         record = audit.AuditRecord("audit.disclosures", command_principal(prepared), detail={"form": form})
         _note(core, prepared.organisation_id, record, Sought(patient=patient_id, issuer=issuer))
-        found = disclosures(core.database, prepared.organisation_id, issuer, patient_id, core.clock.now())
+        now, organisation_id = core.clock.now(), prepared.organisation_id
+        if study_uid is None:
+            _require_one(core, organisation_id, issuer, patient_id)
+        found = account_of(core.database, organisation_id, issuer, patient_id, now, study_uid)
         write_rows((one.row() for one in found), form, COLUMNS)
         return 0
     finally:
         core.close()
+
+
+def _require_one(core: Core, organisation_id: uuid.UUID, issuer: str | None, patient_id: str) -> None:
+    """Raise `SeveralPeople` that says who they are."""
+    with core.database.read() as session:
+        people = people_under(session, organisation_id, issuer, patient_id)
+    if len(people) > 1:
+        told = "; ".join(
+            f"{one.patient_name or '(no name)'}, born {one.birth_date or '?'}, issuer {one.issuer or '(none)'}: "
+            f"--issuer '{one.issuer}' --study {next(iter(one.study_uids), '')}"
+            for one in people
+        )
+        raise SeveralPeople(f"{len(people)} people have this patient ID. {told}", people=len(people))
 
 
 def study_of(given: str) -> uuid.UUID | str:

@@ -60,21 +60,6 @@ class Disclosure:
 COLUMNS = tuple(Disclosure.__slots__)
 
 
-def disclosures(
-    database: Database,
-    organisation_id: uuid.UUID,
-    issuer: str | None,
-    patient_id: str,
-    now: datetime,
-    since: datetime | None = None,
-) -> Iterator[Disclosure]:
-    """Yield what left of a patient, newest first, of the six years before `now` or since a later moment."""
-    begin = now - PERIOD if since is None else max(since, now - PERIOD)
-    return map(
-        disclosure_of, every(database, organisation_id, replace(_LEFT, since=begin, patient=(issuer, patient_id)))
-    )
-
-
 def left_of(
     database: Database, organisation_id: uuid.UUID, issuer: str, patient_id: str, studies: Iterable[uuid.UUID],
     now: datetime,

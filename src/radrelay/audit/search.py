@@ -137,6 +137,19 @@ def known_patient(
     return None if row is None else unseal(keys, organisation_id, row.id, row.sealed)
 
 
+def issuers_of(session: Session, organisation_id: uuid.UUID, patient_id: str) -> set[str]:
+    """Return the issuers of an ID under which the record has events of patients."""
+    keys = recorder_of(session).keys
+    if keys is None:
+        return set()
+    rows = session.execute(
+        sa.select(AuditPatient.id, AuditPatient.sealed)
+        .where(AuditPatient.organisation_id == organisation_id, _is_patient(keys, organisation_id, None, patient_id))
+    ).all()  # fmt: skip
+    found = (unseal(keys, organisation_id, row.id, row.sealed) for row in rows)
+    return {one.issuer for one in found if one is not None}
+
+
 def known_study(session: Session, organisation_id: uuid.UUID, study: uuid.UUID | str) -> uuid.UUID | None:
     """Return the row id of a study that the record knows, by that or by its Study Instance UID; none if it does not."""
     keys = recorder_of(session).keys

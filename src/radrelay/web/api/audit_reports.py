@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from radrelay import audit
-from radrelay.audit.disclosures import COLUMNS, disclosures, seen_by
+from radrelay.audit.disclosures import COLUMNS, seen_by
 from radrelay.audit.export import ENTRY_COLUMNS, Form, flat_entry
 from radrelay.audit.proofs import last_proven
 from radrelay.audit.repository import repository_state
 from radrelay.audit.retention import LEAST_DAYS, MOST_DAYS, RecordKept, keep_for, kept_for
+from radrelay.privacy.accounting import account_of, people_under
 from radrelay.web import trail
 from radrelay.web.api.audit_events import FILES, as_file, study_of
 from radrelay.web.authentication import Auditor, Officer, Services
@@ -22,6 +23,8 @@ from radrelay.web.services import WebServices
 
 router = APIRouter(prefix="/audit", tags=["audit"])
 Days = Annotated[int, Field(ge=LEAST_DAYS, le=MOST_DAYS)]
+PatientID = Annotated[str, Query(min_length=1, max_length=64)]
+IssuerOfID = Annotated[str | None, Query(max_length=64, description="none: whoever issued the ID")]
 
 
 class ProvenShown(BaseModel):
@@ -119,20 +122,61 @@ def who_has_seen(
     return as_file(map(flat_entry, found), form, ENTRY_COLUMNS, "seen")
 
 
+class PersonShown(BaseModel):
+    """One of the people who have a patient ID; `study_uid` is a study of theirs, empty where none is known."""
+
+    issuer: str
+    name: str
+    birth_date: date | None
+    sex: str
+    study_uid: str
+    studies: int
+
+
+class PeopleShown(BaseModel):
+    """Who has a patient ID, as studies and the record tell."""
+
+    people: list[PersonShown]
+
+
+@router.get("/people")
+def people_with(
+    request: Request, services: Services, principal: Officer, patient_id: PatientID, issuer: IssuerOfID = None
+) -> PeopleShown:
+    """Say who has a patient ID: each issuer has its own, and devices without one give the same to several people."""
+    with services.database.write() as session:
+        found = people_under(session, principal.organisation_id, issuer, patient_id)
+        named = audit.known_patient(session, principal.organisation_id, issuer, patient_id)
+        trail.write(session, trail.event(request, principal, "audit.disclosures", patient=named))
+    return PeopleShown(
+        people=[
+            PersonShown(
+                issuer=one.issuer, name=one.patient_name, birth_date=one.birth_date, sex=one.sex,
+                study_uid=next(iter(one.study_uids), ""), studies=len(one.study_uids),
+            )
+            for one in found
+        ]
+    )  # fmt: skip
+
+
 @router.get("/disclosures", response_class=StreamingResponse, responses=FILES)
 def account_of_disclosures(
     request: Request,
     services: Services,
     principal: Officer,
-    patient_id: Annotated[str, Query(min_length=1, max_length=64)],
-    issuer: Annotated[str | None, Query(max_length=64, description="none: whoever issued the ID")] = None,
-    since: AwareDatetime | None = None,
+    patient_id: PatientID,
+    issuer: IssuerOfID = None,
+    study_uid: Annotated[str | None, Query(max_length=64, description="a study of the one who is meant")] = None,
     form: Form = "jsonl",
 ) -> StreamingResponse:
-    """Return to whom data of a patient went in the last six years, newest first."""
+    """Return to whom data of a patient went in the last six years, newest first.
+
+    409 `several-people` where the ID is of several, unless `study_uid` is a study of the one who is meant; what may be
+    another person's is left out. It reaches as far back as the organisation keeps its record.
+    """
+    now, organisation_id = services.clock.now(), principal.organisation_id
+    found = account_of(services.database, organisation_id, issuer, patient_id, now, study_uid)
     with services.database.write() as session:
-        named = audit.known_patient(session, principal.organisation_id, issuer, patient_id)
+        named = audit.known_patient(session, organisation_id, issuer, patient_id)
         trail.write(session, trail.event(request, principal, "audit.disclosures", detail={"form": form}, patient=named))
-    now = services.clock.now()
-    found = disclosures(services.database, principal.organisation_id, issuer, patient_id, now, since)
     return as_file((one.row() for one in found), form, COLUMNS, "disclosures")

@@ -66,7 +66,8 @@ from radrelay.retrieve.schedules.work import asks_for_priors
 from radrelay.retrieve.schedules.work import note_complete as look_for_priors
 from radrelay.routing import deliveries
 from radrelay.routing.jobs import DeliveryWork
-from radrelay.routing.rules.work import EVALUATE, RuleWork, any_due, emit_due, note_complete
+from radrelay.routing.rules.models import EVALUATE
+from radrelay.routing.rules.work import RuleWork, any_due, emit_due, note_complete
 from radrelay.settings import Settings
 from radrelay.storage import outbox
 from radrelay.storage.durable import DurableWork, Job

@@ -269,6 +269,7 @@ KEPT: dict[str, Kept] = {
         " correlation_id project_id kept_back kept_reasons", why=f"{ELSEWHERE}: to whom data went; {WORKING}",
     ),
     "routing_rule_look": _kept(untold="study_id at due_at", why=f"{WORKING}; lasts moments"),
+    "routing_rule_owed": _kept(untold="study_id", why=f"{WORKING}; lasts until rules have looked"),
     "routing_rule_meeting": _kept(
         "study_id rule_name at", _study, untold="rule_id revision match failed why effects",
         why="what was looked at may have been under another person's name then",

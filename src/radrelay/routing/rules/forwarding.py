@@ -15,9 +15,10 @@ from sqlalchemy.orm import Session
 
 from radrelay import access
 from radrelay.archive.models import Correction, Instance, Series, Study
+from radrelay.errors import Trouble
 from radrelay.routing import deliveries
 from radrelay.routing.destinations import get_destination
-from radrelay.routing.errors import DestinationOff
+from radrelay.routing.errors import DestinationOff, OwedAfterRestore
 from radrelay.routing.models import Delivery, DeliveryReceipt, Destination
 from radrelay.routing.rules.actions import Difference, Met, Moment, Outcome, Wanted, known_only, wanted_id, whole
 from radrelay.routing.rules.errors import RuleInvalid
@@ -97,13 +98,14 @@ class Forward:
                 destination_id=wanted_id(wanted, "destination_id"), study_id=met.study.id, series_id=series_id,
                 requested_by=met.rule_name, correlation_id=met.correlation, priority=whole(wanted["priority"]),
                 project_id=_project(session, met, wanted),
+                held=Trouble.of(OwedAfterRestore()) if met.owed else None,
             )  # fmt: skip
             made.append(str(row.id))
             detail = {"destination": wanted["destination_id"], "delivery": str(row.id), "series": series_id}
             if row.project_id is not None:
                 detail["project"] = str(row.project_id)
             met.record(session, "study.forward", detail)
-        return Outcome("done", facts={**planned.facts, "deliveries": made})
+        return Outcome("done", "held-after-restore" if met.owed else "", {**planned.facts, "deliveries": made})
 
 
 def _project(session: Session, met: Met, wanted: Wanted) -> uuid.UUID | None:

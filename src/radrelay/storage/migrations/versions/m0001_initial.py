@@ -1710,6 +1710,14 @@ def marks() -> None:
     )
     op.create_index("ix_routing_rule_look_at", "routing_rule_look", ["at"], unique=False)
     op.create_table(
+        "routing_rule_owed",
+        sa.Column("study_id", Id(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["study_id"], ["study.id"], name=op.f("fk_routing_rule_owed_study_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("study_id", name=op.f("pk_routing_rule_owed")),
+    )
+    op.create_table(
         "routing_rule_meeting",
         sa.Column("study_id", Id(), nullable=False),
         sa.Column("rule_id", Id(), nullable=False),

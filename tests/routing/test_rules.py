@@ -409,8 +409,8 @@ def test_what_is_unpacked_after_a_restore_is_owed_too_and_no_letter_is_written_o
         session.flush()
         access.add_member(session, ruled.organisation_id, ruled.group_id, "account", str(anna.id))
         parcel = Parcel(
-            organisation_id=ruled.organisation_id, source_id=ruled.door.source.id, kind="upload", name="", state="unpacking",
-            correlation_id="c", created_at=START,
+            organisation_id=ruled.organisation_id, source_id=ruled.door.source.id, kind="upload", name="",
+            state="unpacking", correlation_id="c", created_at=START,
         )  # fmt: skip
         session.add(parcel)
         session.flush()

@@ -14,9 +14,9 @@ from radrelay.app.commands import command_principal, opened
 from radrelay.app.core import Core
 from radrelay.app.prepare import Prepared
 from radrelay.app.routing_rules import action_kinds
+from radrelay.archive.corrected import CorrectedReader
 from radrelay.archive.errors import StudyNotFound
 from radrelay.archive.models import Study
-from radrelay.archive.reader import InstanceReader
 from radrelay.pseudonyms import VaultSeal
 from radrelay.routing.rules import meetings, service, trying
 from radrelay.routing.rules.actions import Kinds
@@ -122,7 +122,7 @@ def met_command(settings: Settings, study: str) -> int:
 
 def _try(core: Core, prepared: Prepared, wanted: WantedRoutingRule, kinds: Kinds) -> int:
     organisation, now = prepared.organisation_id, core.clock.now()
-    reader = InstanceReader(core.database, core.clock, core.segments, core.packs)
+    reader = CorrectedReader(core.database, core.clock, core.segments, core.packs)
     kinds = previewed(kinds, CopyPreview(core.clock, reader, VaultSeal(core.keyring.vault_key)))
     with core.database.read() as session:
         rule = service.draft(session, organisation, wanted, kinds, command_principal(prepared).name, now)

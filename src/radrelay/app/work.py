@@ -35,6 +35,7 @@ from radrelay.app.threads import kept_up, loop
 from radrelay.app.watching import keep_watching
 from radrelay.archive import indexing, ownership, rule_facts
 from radrelay.archive.compaction import Compactor
+from radrelay.archive.corrected import CorrectedReader
 from radrelay.archive.erasing import Eraser
 from radrelay.archive.models import Study
 from radrelay.archive.naming import study_named
@@ -131,12 +132,13 @@ def open_workshop(core: Core, lease: Lease) -> Workshop:
     book.refresh()
     landing = Landing.open(core.settings, "work", core.keyring, core.clock, allowance=book)
     reader = InstanceReader(core.database, core.clock, core.segments, core.packs)
+    handed_out = CorrectedReader(core.database, core.clock, core.segments, core.packs)
     compactor = _open_compactor(core, reader)
     identified = IdentifiedLanding(core.database, core.segments, landing, core.clock)
-    sender = open_sender(core, reader)
+    sender = open_sender(core, handed_out)
     fetcher = open_fetching(core, landing, book)
-    rules = open_rules(core, reader)
-    filings = MarkFilings(core.database, core.clock, reader, landing)
+    rules = open_rules(core, handed_out)
+    filings = MarkFilings(core.database, core.clock, handed_out, landing)
     marks = MarksWork(core.database, core.clock, core.settings.marks, filings)
     parcels = Parcels(core.database, core.clock, scanning=core.settings.intake.clamd is not None)
 

@@ -324,6 +324,18 @@ def corrections_of(session: Session, study_id: uuid.UUID) -> list[Made]:
     return [Made(row.number, row.at, row.by, _by_tag(row.after), row.request_id is not None) for row in rows]
 
 
+def lacked(session: Session, study_id: uuid.UUID, instance_id: uuid.UUID) -> list[Made]:
+    """Return the corrections that an instance does not say, in their order; none of one that is gone."""
+    done = session.scalar(sa.select(INSTANCE.c.correction).where(INSTANCE.c.id == instance_id))
+    return [] if done is None else [one for one in corrections_of(session, study_id) if one.number > done]
+
+
+def corrected_since(session: Session, since: datetime) -> frozenset[uuid.UUID]:
+    """Return the studies whose objects are being written anew, or were since a moment."""
+    late = sa.or_(CORRECTION.c.done_at.is_(None), CORRECTION.c.done_at > since)
+    return frozenset(session.scalars(sa.select(CORRECTION.c.study_id).where(late)))
+
+
 def _by_tag(kept: str) -> dict[int, str]:
     return {int(tag): value for tag, value in json.loads(kept).items()}
 

@@ -95,6 +95,8 @@ class Renditions:
 
     def header(self, ref: InstanceRef) -> Header:
         """Return an instance's attributes; raises `Malformed` when they cannot be read."""
+        if ref.lacks:
+            return self._reader.header(ref)
         found = self._headers.get(ref.id)
         if found is None:
             found = self._reader.header(ref)

@@ -8,20 +8,17 @@ nothing; of several corrections each leaves an item of its own.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import msgspec
 import structlog
 
-from radrelay.archive import corrections
+from radrelay.archive import corrected, corrections
 from radrelay.archive.corrections import Made
 from radrelay.archive.instances import InstanceRef, find_instances
 from radrelay.archive.models import Holding
 from radrelay.archive.reader import InstanceReader
 from radrelay.clock import Clock
-from radrelay.dicom.header import parse
-from radrelay.dicom.reidentify import Modification, reidentify
 from radrelay.errors import Invalid, RadrelayError
 from radrelay.intake.envelope import Origin
 from radrelay.intake.landing import Landing
@@ -34,7 +31,6 @@ BATCH = 200
 AGAIN = timedelta(minutes=2)  # what has landed is in the index long before
 HOPELESS = timedelta(hours=1)  # what cannot be written is tried again, for what it lacks may be mended
 LARGEST = 512 << 20
-SYSTEM = "Radrelay"
 
 
 class TooLargeToCorrect(Invalid):
@@ -104,15 +100,7 @@ class CorrectionLanding:
         """Return the data set with all corrections that it lacks, and its transfer syntax; none if it lacks none."""
         if ref.size > LARGEST:
             raise TooLargeToCorrect(f"objects of more than {LARGEST} bytes cannot be written anew")
-        data_set, ts = self._reader.data_set(ref), ref.transfer_syntax_uid
-        changed, last = False, {tag: value for one in made for tag, value in one.after.items()}
-        for one in made:
-            values = _lacking(data_set, ts, one.after, last)
-            if values:
-                change = Modification(one.at, f"{SYSTEM}, {one.by}", SYSTEM, "CORRECT" if one.asked else "COERCE")
-                data_set, ts = reidentify(data_set, ts, values, change)
-                changed = True
-        return (data_set, ts) if changed else None
+        return corrected.written(self._reader.received(ref), ref.transfer_syntax_uid, made)
 
     def _land(self, origin: Origin, ref: InstanceRef, data_set: bytes, ts: str) -> None:
         writer = self._landing.open_object(
@@ -123,9 +111,3 @@ class CorrectionLanding:
             writer.finish()
         finally:
             writer.abort()
-
-
-def _lacking(data_set: bytes, ts: str, after: Mapping[int, str], last: Mapping[int, str]) -> dict[int, str]:
-    """Return the values that a correction still changes; what says already what the `last` one wants stays."""
-    header = parse(data_set, ts)
-    return {tag: value for tag, value in after.items() if header.text(tag) not in (value, last[tag])}

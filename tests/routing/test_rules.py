@@ -13,7 +13,7 @@ from radrelay.access import Principal, Right, WantedBar, scope
 from radrelay.app.restored import HeldBack, hold_back
 from radrelay.archive import corrections, deletion, holdings, indexing
 from radrelay.archive.instances import InstanceRef
-from radrelay.archive.models import Study
+from radrelay.archive.models import Series, Study
 from radrelay.dicom.header import Header
 from radrelay.errors import NotFound, Unavailable
 from radrelay.identity.models import Account
@@ -92,6 +92,26 @@ def test_nothing_goes_back_to_where_it_came_from_nor_where_it_is_already(ruled: 
     assert len(ruled.deliveries()) == 1, "a person has sent it"
     assert ruled.met(other)[0].effects[0].reason == "there-already"
     assert ruled.met(other)[0].rule_id == rule.id
+
+
+def test_a_result_that_came_back_keeps_nothing_else_of_its_study_from_going_there(ruled: Ruled) -> None:
+    ruled.rule("To the PACS", ruled.forward())
+    study = ruled.bring()
+    ruled.complete()
+    ruled.bring(calling_ae="PACS")  # what we have sent comes again
+    ruled.bring(calling_ae="PACS", series_uid="1.2.3.2", sop_uid="1.2.3.2.1", modality="SR")
+    ruled.complete()
+    assert len(ruled.deliveries()) == 1
+    assert ruled.met(study)[0].effects[0].state == "done"
+    ruled.bring(series_uid="1.2.3.3", sop_uid="1.2.3.3.1")
+    ruled.bring(calling_ae="PACS", series_uid="1.2.3.2", sop_uid="1.2.3.2.2", modality="SR")
+    ruled.complete()
+    first, later = ruled.deliveries()
+    with ruled.database.read() as session:
+        assert (first.series_id, session.get_one(Series, later.series_id).series_uid) == (None, "1.2.3.3")
+    ruled.bring(series_uid="1.2.3.2", sop_uid="1.2.3.2.3", modality="SR")
+    ruled.complete()
+    assert len(ruled.deliveries()) == 3, "a series that others bring, too, goes"
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ class CorrectedReader(InstanceReader):
 
     def header(self, ref: InstanceRef) -> Header:
         """Return all attributes before the pixel data, corrected."""
-        header, made = self._header(ref), self._lacked(ref)
+        header, made = self.received_header(ref), self._lacked(ref)
         if not made:
             return header
         if header.bulk is None:

@@ -14,6 +14,7 @@ from itertools import groupby
 
 import msgspec
 
+from radrelay.archive.corrected import NotYetCorrected
 from radrelay.archive.instances import InstanceRef, PackPlace
 from radrelay.archive.layout import TableOfContents
 from radrelay.archive.reader import InstanceReader, entry_of
@@ -95,7 +96,7 @@ class MetadataReader:
         if made is None:
             try:
                 made = header_json(ref, self._reader.header(ref))
-            except Malformed:
+            except (Malformed, NotYetCorrected):
                 made = header_json(ref, None)
             if not ref.lacks:
                 self._made.put(ref.id, made)

@@ -167,9 +167,10 @@ class InstanceReader:
 
     def header(self, ref: InstanceRef) -> Header:
         """Return all attributes before the pixel data; raises `Malformed` when they cannot be read."""
-        return self._header(ref)
+        return self.received_header(ref)
 
-    def _header(self, ref: InstanceRef) -> Header:
+    def received_header(self, ref: InstanceRef) -> Header:
+        """Return all attributes before the pixel data as they were received; raises as `header` does."""
         head = self._anywhere(ref, self._head)
         while True:
             header = parse(head, ref.transfer_syntax_uid)
@@ -355,7 +356,7 @@ class InstanceReader:
             header = parse(inflated, EXPLICIT_LE)
             read, available = reader_of(inflated), len(inflated)
         else:
-            header, read, available = self._header(ref), self._range_reader(ref), ref.size
+            header, read, available = self.received_header(ref), self._range_reader(ref), ref.size
         location = locate(header, buffered(read))
         stands_in = EXPLICIT_LE if inflated is not None else ref.transfer_syntax_uid
         descriptor = describe(header, stands_in, location.vr)

@@ -214,7 +214,7 @@ KEPT: dict[str, Kept] = {
         "study_id number at by reason after done_at", _study, untold="request_id before follows",
         why="before it may have been under another person's name",
     ),
-    "study_sender": _kept("study_id calling_ae called_ae", _study, untold="source_id host", why=ELSEWHERE),
+    "study_sender": _kept("study_id calling_ae called_ae", _study, untold="source_id host series_id", why=ELSEWHERE),
     "study_modality": _kept(untold="study_id modality sort_key", why=ELSEWHERE),
     "quarantined": _kept(
         "code received_at", _row_of("aside"),

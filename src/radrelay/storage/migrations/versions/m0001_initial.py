@@ -1592,8 +1592,9 @@ def tables() -> None:
         sa.Column("calling_ae", sa.String(length=16), nullable=False),
         sa.Column("called_ae", sa.String(length=16), nullable=False),
         sa.Column("host", sa.String(length=64), nullable=False),
+        sa.Column("series_id", Id(), nullable=False),
         sa.PrimaryKeyConstraint(
-            "study_id", "source_id", "calling_ae", "called_ae", "host", name=op.f("pk_study_sender")
+            "study_id", "source_id", "calling_ae", "called_ae", "host", "series_id", name=op.f("pk_study_sender")
         ),
         sqlite_with_rowid=False,
     )

@@ -25,8 +25,8 @@ from radrelay.routing.rules.errors import RoutingRuleNotFound, RuleInvalid
 from radrelay.routing.rules.previewing import CopyPreview, previewed
 from radrelay.routing.rules.service import Rule, WantedRoutingRule
 from radrelay.routing.rules.work import last_complete
-from radrelay.routing.windows import zone_of
 from radrelay.settings import Settings
+from radrelay.settings.zones import zone_of
 
 LOOKED_AT = 200
 KNOWN = ("name", "when", "actions", "match", "moment", "stop", "enabled")

@@ -22,6 +22,7 @@ from radrelay.mail import Post
 from radrelay.mail.models import MailLetter
 from radrelay.routing import deliveries
 from radrelay.routing.destinations import DestinationDraft, create_destination, update_destination
+from radrelay.routing.ending import forget_gone
 from radrelay.routing.models import Delivery, Destination
 from radrelay.routing.rules import service
 from radrelay.routing.rules.errors import RoutingRuleChanged, RoutingRuleNotFound, RuleInvalid, RuleOrderStale
@@ -377,8 +378,10 @@ def test_who_has_restricted_processing_is_left_alone_and_what_is_deleted_takes_i
     ruled.complete()
     assert ([one.study_id for one in ruled.deliveries()], ruled.met(study)) == ([other.id], [])
     with ruled.database.write() as session:
+        assert forget_gone(session, ruled.clock.now()) == 0
         deletion.delete_study(session, other.id, ruled.clock.now())
-    assert ruled.door.rows(RuleMeeting) == []
+        assert forget_gone(session, ruled.clock.now()) == 1
+    assert (ruled.door.rows(RuleMeeting), ruled.deliveries()) == ([], [])
 
 
 def test_after_a_restore_rules_look_and_what_they_send_is_held_until_a_person_says_so(ruled: Ruled) -> None:

@@ -119,7 +119,7 @@ def _project(session: Session, met: Met, wanted: Wanted) -> uuid.UUID | None:
 
 
 def brought_by(destination: Destination, senders: Iterable[Part]) -> set[str]:
-    """Return the series of a study that came from the destination, all of them: what others brought, too, goes there."""
+    """Return the series of a study that came from the destination alone: what others brought, too, goes there."""
     theirs: set[str] = set()
     others: set[str] = set()
     for part in senders:

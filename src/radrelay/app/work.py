@@ -30,7 +30,7 @@ from radrelay.app.schedules import keep_schedules
 from radrelay.app.sweeping import REVIVE_S, SWEEP_S, forget_deliveries, keep_records, reviving, sweep
 from radrelay.app.threads import kept_up, loop
 from radrelay.app.watching import keep_watching
-from radrelay.archive import indexing, ownership, rule_facts
+from radrelay.archive import corrections, indexing, ownership, rule_facts
 from radrelay.archive.compaction import Compactor
 from radrelay.archive.corrected import CorrectedReader
 from radrelay.archive.erasing import Eraser
@@ -46,6 +46,7 @@ from radrelay.intake.landing import Landing
 from radrelay.intake.open_archives import OpenArchives
 from radrelay.intake.parcels import Parcels
 from radrelay.intake.quarantine import Quarantine
+from radrelay.intake.releasing import Rechecking
 from radrelay.intake.sources import SourceBook
 from radrelay.intake.unpacking import ArchiveUnpacker
 from radrelay.intake.watch import FolderWatcher
@@ -172,14 +173,16 @@ def _open_compactor(core: Core, reader: InstanceReader) -> Compactor:
 
 
 def _arrival_jobs(core: Core, identified: IdentifiedLanding, landing: Landing) -> list[Job]:
-    """Return the work on what came in: objects released from quarantine, archives to be unpacked."""
+    """Return the work on what came in: objects in quarantine, or released from it, archives to be unpacked."""
     unpacker = ArchiveUnpacker(core.database, core.segments, landing)
 
     def unpack(event: Event) -> None:
         unpacker.attempt(uuid.UUID(event.payload["record_id"]))
 
+    rechecking = Rechecking(core.database, core.segments, core.clock)
     at_once = max(1, core.settings.work.concurrency // 2)
     return [
+        Job(corrections.CORRECTED, lambda event: rechecking.of_study(event.subject_id), "recheck", 1),
         Job(RELEASED, lambda event: identified.land(event.subject_id), "release", 1),
         Job(open_archives.LANDED, unpack, "unpack", at_once, attempts=3),
     ]

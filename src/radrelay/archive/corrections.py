@@ -27,6 +27,7 @@ from radrelay.archive.locking import lock_archive
 from radrelay.archive.models import Correction, Holding, Patient, Study
 from radrelay.archive.tables import CORRECTION, INSTANCE, SERIES, STUDY
 from radrelay.errors import Conflict, Invalid
+from radrelay.storage import outbox
 from radrelay.storage.ids import new_id
 from radrelay.storage.remembering import remember
 
@@ -67,6 +68,8 @@ ATTRIBUTES: Mapping[str, Attribute] = {
 }
 """By the name that pages and REST know it by."""
 _IDENTITY = ("patient_id", "patient_issuer")
+CORRECTED = "study.corrected"
+"""The event that a study's patient is named otherwise now: what was kept aside as another's may be its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +183,8 @@ def correct(
         said = Correction(by=by[:200], reason=reason[:400], request_id=request_id, follows=follows)
         _note(session, row, change, said, now)
         _apply(session, row, change)
+        if not {"patient_name", "birth_date", *_IDENTITY}.isdisjoint(change.after):
+            outbox.emit(session, organisation_id=organisation_id, kind=CORRECTED, subject_id=row.id, at=now)
     if made.studies and not again:
         told = {"studies": [one.id for one in made.studies], "values": dict(wanted), "by": by, "reason": reason,
                  "request_id": request_id, "follows": follows}  # fmt: skip

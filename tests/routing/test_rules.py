@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from radrelay import access
 from radrelay.access import Principal, Right, WantedBar, scope
 from radrelay.app.restored import HeldBack, hold_back
-from radrelay.archive import corrections, deletion, holdings, indexing
+from radrelay.archive import deletion, holdings, indexing, uncorrected
 from radrelay.archive.instances import InstanceRef
 from radrelay.archive.models import Series, Study
 from radrelay.dicom.header import Header
@@ -187,8 +187,8 @@ def test_nothing_is_sent_on_before_its_objects_say_what_was_coerced(ruled: Ruled
     ruled.clock.advance(timedelta(seconds=21))
     assert (ruled.due(), ruled.due(), ruled.deliveries()) == (1, 0, []), "not written yet"
     with ruled.database.write() as session:
-        for _, _, instance_id, _ in corrections.pending(session, 10):
-            corrections.note_conforming(session, instance_id, 1)
+        for _, _, instance_id, _ in uncorrected.pending(session, 10):
+            uncorrected.note_conforming(session, instance_id, 1)
     ruled.clock.advance(timedelta(seconds=40))
     assert (ruled.due(), len(ruled.deliveries())) == (1, 1)
     assert ruled.door.rows(RuleLook) == []

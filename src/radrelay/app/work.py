@@ -180,9 +180,13 @@ def _arrival_jobs(core: Core, identified: IdentifiedLanding, landing: Landing) -
         unpacker.attempt(uuid.UUID(event.payload["record_id"]))
 
     rechecking = Rechecking(core.database, core.segments, core.clock)
+
+    def recheck(event: Event) -> None:
+        rechecking.of_study(event.subject_id)
+
     at_once = max(1, core.settings.work.concurrency // 2)
     return [
-        Job(corrections.CORRECTED, lambda event: rechecking.of_study(event.subject_id), "recheck", 1),
+        Job(corrections.CORRECTED, recheck, "recheck", 1),
         Job(RELEASED, lambda event: identified.land(event.subject_id), "release", 1),
         Job(open_archives.LANDED, unpack, "unpack", at_once, attempts=3),
     ]

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from time import monotonic
 
-from radrelay.archive import corrections
-from radrelay.archive.corrections import Made
+from radrelay.archive import uncorrected
 from radrelay.archive.instances import InstanceRef
 from radrelay.archive.reader import InstanceReader
+from radrelay.archive.uncorrected import Made
 from radrelay.clock import Clock
 from radrelay.dicom.header import Header, parse
 from radrelay.dicom.reidentify import Modification, reidentify
@@ -134,13 +134,13 @@ class CorrectedReader(InstanceReader):
         if not ref.lacks and ref.study_id not in self._corrected_lately():
             return ()
         with self._database.read() as session:
-            return corrections.lacked(session, ref.study_id, ref.id)
+            return uncorrected.lacked(session, ref.study_id, ref.id)
 
     def _corrected_lately(self) -> frozenset[uuid.UUID]:
         """Return the studies of which something may be read that was found before it was corrected."""
         with self._looking:
             if monotonic() - self._looked_at > LOOK_S:
                 with self._database.read() as session:
-                    self._studies = corrections.corrected_since(session, self._clock.now() - RECENT)
+                    self._studies = uncorrected.corrected_since(session, self._clock.now() - RECENT)
                 self._looked_at = monotonic()
             return self._studies

@@ -13,11 +13,11 @@ from datetime import datetime, timedelta
 import msgspec
 import structlog
 
-from radrelay.archive import corrected, corrections
-from radrelay.archive.corrections import Made
+from radrelay.archive import corrected, uncorrected
 from radrelay.archive.instances import InstanceRef, find_instances
 from radrelay.archive.models import Holding
 from radrelay.archive.reader import InstanceReader
+from radrelay.archive.uncorrected import Made
 from radrelay.clock import Clock
 from radrelay.errors import Invalid, RadrelayError
 from radrelay.intake.envelope import Origin
@@ -53,9 +53,9 @@ class CorrectionLanding:
         """Look once; returns how many objects have landed."""
         now, landed = self._clock.now(), 0
         with self._database.read() as session:
-            if not corrections.any_open(session):
+            if not uncorrected.any_open(session):
                 return 0
-            found = corrections.pending(session, BATCH + len(self._not_before))
+            found = uncorrected.pending(session, BATCH + len(self._not_before))
         still = {(instance_id, done) for _, _, instance_id, done in found}
         self._not_before = {one: at for one, at in self._not_before.items() if one in still and at > now}
         for organisation_id, study_id, instance_id, done in found:
@@ -69,12 +69,12 @@ class CorrectionLanding:
                 log.error("object not corrected", instance=str(instance_id), reason=error.code)
             self._not_before[instance_id, done] = now + pause
         with self._database.write() as session:
-            corrections.settle(session, now)
+            uncorrected.settle(session, now)
         return landed
 
     def _correct(self, organisation_id: uuid.UUID, study_id: uuid.UUID, instance_id: uuid.UUID, done: int) -> bool:
         with self._database.read() as session:
-            made = [one for one in corrections.corrections_of(session, study_id) if one.number > done]
+            made = [one for one in uncorrected.corrections_of(session, study_id) if one.number > done]
             refs = find_instances(
                 session, self._clock.now(), organisation_id=organisation_id, instance_ids=[instance_id]
             )
@@ -87,7 +87,7 @@ class CorrectionLanding:
         written = self._written(refs[0], made)
         if written is None:
             with self._database.write() as session:
-                corrections.note_conforming(session, instance_id, made[-1].number)
+                uncorrected.note_conforming(session, instance_id, made[-1].number)
             return False
         origin = msgspec.structs.replace(
             source.origin(account_id=holding.account_id), scan=False, joins=holding.id, corrects=instance_id,

@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 
 from radrelay.app.core import Core, open_core
-from radrelay.app.work import ORPHAN_AGE, _collect
+from radrelay.app.sweeping import ORPHAN_AGE, collect
 from radrelay.clock import FixedClock, SystemClock
 from tests.backends import settings_for
 
@@ -28,10 +28,10 @@ def test_a_database_that_knows_no_pack_costs_none_of_them(core: Core) -> None:
     writer = core.packs.create(pack_id, uuid4())
     writer.add(b"pixels")
     info = writer.finish(b"")
-    _collect(core)
+    collect(core)
     assert core.packs.read(info.ref, 0, 6) == b"pixels"
     core.keys.destroy([pack_id])
-    _collect(core)
+    collect(core)
     assert [name for name, _, _ in core.packs.names()] == []
 
 
@@ -47,6 +47,6 @@ def test_packs_from_before_the_key_store_was_made_anew_wait_for_its_mirror(core:
     for lost in (*core.settings.keys_dir.glob("study-keys.sqlite*"), *core.settings.data_dir.glob("radrelay.sqlite*")):
         lost.unlink()
     again = open_core(core.settings, core.clock)
-    _collect(again)
+    collect(again)
     assert [found for found, _, _ in again.packs.names()] == [name]
     again.close()

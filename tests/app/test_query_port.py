@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -17,9 +18,11 @@ from radrelay.access.models import Grant
 from radrelay.app import query as query_module
 from radrelay.app.core import Core
 from radrelay.app.query import ArchiveQuery, TooManyMatches
-from radrelay.archive import levels
+from radrelay.archive import corrections, levels
+from radrelay.archive.corrected import LOOK_S
 from radrelay.archive.matching import BadMatchingKey
 from radrelay.audit.models import AuditEvent
+from radrelay.dicom.header import parse
 from radrelay.errors import Forbidden
 from radrelay.network.ports import Key, Level, Model, Peer, Query
 from radrelay.network.query_provider import IdentifierMismatch
@@ -70,6 +73,23 @@ def port(house: House) -> ArchiveQuery:
         ),
         house.site.organisation_id,
     )  # fmt: skip
+
+
+def test_what_is_corrected_leaves_by_cmove_and_cget_with_the_new_values_before_it_is_written(
+    house: House, port: ArchiveQuery
+) -> None:
+    (found,) = port.retrieve(PEER, asked("STUDY", {STUDY: "1.2.8"}))
+    with house.site.database.write() as session:
+        corrections.correct(
+            session, house.site.organisation_id, [found.ref.study_id], {"patient_name": "Richtig^Rita"}, by="ADT",
+            reason="merge", request_id=None, now=house.site.clock.now(), follows=True,
+        )  # fmt: skip
+    time.sleep(LOOK_S + 0.05)
+    for item in (found, *port.retrieve(PEER, asked("STUDY", {STUDY: "1.2.8"}))):
+        syntax, pieces = item.open([item.transfer_syntax])
+        said = parse(b"".join(pieces), syntax)
+        assert said.text(NAME) == "Richtig^Rita", "also of what was found before it was corrected"
+        assert said.items(0x04000561)[0].items(0x04000550)[0].text(NAME) == "Müller^Jörg=山田^太郎"
 
 
 @pytest.mark.parametrize(

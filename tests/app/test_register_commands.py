@@ -21,7 +21,7 @@ from radrelay.app import consent_commands, incident_commands, request_commands
 from radrelay.app.consent_commands import Agreed
 from radrelay.app.incident_commands import Noticed
 from radrelay.app.request_commands import AskedFor
-from radrelay.app.work import forget_accesses
+from radrelay.app.sweeping import forget_accesses
 from radrelay.archive.models import Study
 from radrelay.archive.naming import study_named
 from radrelay.audit.models import AuditEvent

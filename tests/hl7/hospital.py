@@ -18,6 +18,7 @@ from radrelay import audit
 from radrelay.app.core import open_core
 from radrelay.app.hl7 import handlers_of, inboxes
 from radrelay.app.work import completing
+from radrelay.archive.corrections import CORRECTED
 from radrelay.archive.models import Study
 from radrelay.archive.naming import study_named
 from radrelay.clock import FixedClock
@@ -27,7 +28,9 @@ from radrelay.hl7.models import Hl7Message
 from radrelay.intake.correcting import CorrectionLanding
 from radrelay.intake.landing import Landing
 from radrelay.intake.models import Quarantined
+from radrelay.intake.releasing import Rechecking
 from radrelay.settings import Hl7Settings
+from radrelay.storage import outbox
 from tests.app.house import House, settings_in
 from tests.archive.house import made
 
@@ -77,6 +80,14 @@ class Hospital:
         self.house.land(file)
         return uid
 
+    def recheck(self) -> int:
+        """Look again at what was kept aside of studies whose patients were changed; returns how much was let in."""
+        with self.database.write() as session:
+            events = outbox.open_events(session, [CORRECTED])
+            outbox.mark_taken(session, [one.id for one in events], self.clock.now())
+        rechecking = Rechecking(self.database, self.core.segments, self.clock)
+        return sum(rechecking.of_study(one.subject_id) for one in events)
+
     def finish(self) -> None:
         """Let studies become complete, and objects be written anew."""
         self.clock.advance(timedelta(minutes=5))
@@ -102,7 +113,8 @@ class Hospital:
 
     def quarantined(self) -> int:
         with self.database.read() as session:
-            return session.scalar(sa.select(sa.func.count()).select_from(Quarantined)) or 0
+            waiting = sa.select(sa.func.count()).select_from(Quarantined).where(Quarantined.released_at.is_(None))
+            return session.scalar(waiting) or 0
 
 
 @contextmanager

@@ -111,6 +111,24 @@ def test_merge_while_a_study_arrives_takes_all_of_it_and_what_comes_later(there:
     assert "OriginalAttributesSequence" not in objects[third]
 
 
+def test_what_came_under_the_new_id_before_the_merge_was_told_comes_out_of_the_quarantine(there: Hospital) -> None:
+    there.tell(adt("A01", "1", "N17", name="Unbekannt^Siebzehn", born="19000101", at="20260301080000"))
+    unknown = {"patient_id": "N17", "name": "Unbekannt^Siebzehn", "PatientBirthDate": "19000101"}
+    first = there.scan(**unknown)
+    early, others = there.scan(), there.scan(name="Huber^Ute", PatientBirthDate="19990909")
+    assert there.quarantined() == 2
+    assert there.recheck() == 0
+    there.tell(merge("2", "4711", "N17", at="20260301090000"))
+    assert (there.recheck(), there.quarantined()) == (1, 1), "who is somebody else stays aside"
+    there.finish()
+    assert set(there.objects()) == {first, early}
+    assert others not in there.objects()
+    assert there.studies() == {"1.2.3": ("4711", "Müller^Anna")}
+    with there.database.read() as session:
+        events = list(session.scalars(sa.select(AuditEvent.detail).where(AuditEvent.action == "quarantine.release")))
+    assert ["correction" in one for one in events] == [True]
+
+
 def test_other_people_and_other_issuers_are_never_touched(there: Hospital) -> None:
     there.tell(adt("A01", "1", "A", name="Huber^Max", born="19500101", at="20260301080000"))
     there.scan("A", "Huber^Max", "1.1", PatientBirthDate="19500101", IssuerOfPatientID="ELSEWHERE")

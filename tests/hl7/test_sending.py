@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -19,6 +20,8 @@ from tests.hl7.samples import adt
 
 class Scripted:
     """Answers what the script says for a control ID, else AA."""
+
+    longest_s = 60.0
 
     def __init__(self) -> None:
         self.script: dict[str, Callable[[], Acknowledgement]] = {}
@@ -63,6 +66,36 @@ def test_order_is_kept_while_a_receiver_is_away_and_others_go_on(
     assert outgoing.send_due({"RIS": ris, "KIS": kis}) == 2
     assert ris.sent == ["1", "1", "2"]
     assert states(database) == {"1": "sent", "2": "sent", "3": "sent"}
+
+
+def test_two_machines_with_one_receiver_send_no_message_twice_and_keep_the_order(
+    database: Database, outgoing: Outgoing, clock: FixedClock, seal: Seal
+) -> None:
+    other, seen = Outgoing(database, clock, seal), []
+    ris = Scripted()
+
+    def meanwhile(control_id: str) -> Acknowledgement:
+        seen.append(other.send_due({"RIS": ris}))
+        return Acknowledgement("AA", control_id, "")
+
+    ris.script = {one: partial(meanwhile, one) for one in ("1", "2")}
+    enqueue(database, outgoing, "1", "2", "3")
+    assert outgoing.send_due({"RIS": ris}) == 3
+    assert (ris.sent, seen) == (["1", "2", "3"], [0, 0])
+
+    def killed() -> Acknowledgement:
+        raise KeyboardInterrupt
+
+    ris.script = {"4": killed}
+    enqueue(database, outgoing, "4")
+    with pytest.raises(KeyboardInterrupt):
+        outgoing.send_due({"RIS": ris})
+    ris.script = {}
+    clock.advance(timedelta(seconds=59))
+    assert other.send_due({"RIS": ris}) == 0
+    clock.advance(timedelta(seconds=2))
+    assert other.send_due({"RIS": ris}) == 1, "what a machine that died has begun is sent by another"
+    assert ris.sent == ["1", "2", "3", "4", "4"]
 
 
 def test_what_a_receiver_refuses_for_good_ends_and_what_it_cannot_take_now_waits(

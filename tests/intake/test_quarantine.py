@@ -104,7 +104,7 @@ def test_what_could_not_be_read_can_be_released_once_it_can(
 
     with monkeypatch.context() as patch:
         patch.setattr("radrelay.intake.examine.read_attributes", broken)
-        patch.setattr("radrelay.intake.quarantine.read_attributes", broken)
+        patch.setattr("radrelay.intake.releasing.read_attributes", broken)
         site.take(("a.dcm", ct_file("1.2.1")))
         kept = quarantine.list(site.organisation_id)[0]
         assert kept.code == "not-read"

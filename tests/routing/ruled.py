@@ -29,9 +29,10 @@ from radrelay.routing.rules.coercing import Coerce
 from radrelay.routing.rules.forwarding import Forward
 from radrelay.routing.rules.keeping import Hold, Retain
 from radrelay.routing.rules.meetings import Meeting
+from radrelay.routing.rules.models import EVALUATE
 from radrelay.routing.rules.service import Rule, WantedRoutingRule, add_rule
 from radrelay.routing.rules.showing import Show
-from radrelay.routing.rules.work import EVALUATE, RuleWork, emit_due, note_complete
+from radrelay.routing.rules.work import RuleWork, emit_due, note_complete
 from radrelay.storage import outbox
 from tests.archive.arriving import START, Door, arrival
 from tests.backends import open_database

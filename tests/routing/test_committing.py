@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
+
+import sqlalchemy as sa
 
 from radrelay.network.errors import CommitmentNotOffered
 from radrelay.network.ports import CommitmentReport
 from radrelay.routing import committing
 from radrelay.routing.errors import Interrupted
-from radrelay.routing.models import Delivery, Destination
+from radrelay.routing.models import CommitmentAsked, Delivery, Destination
 from tests.routing.house import House
 
 
@@ -40,6 +43,25 @@ def test_a_commitment_that_is_reported_later_is_taken_whoever_takes_it(house: Ho
     with house.database.write() as session:
         assert not committing.take_report(session, house.clock, house.settings, unknown)
     assert house.run_due() == 0
+
+
+def test_a_report_counts_from_who_was_asked_and_of_what_was_asked_alone(house: House) -> None:
+    commit(house)
+    house.committer.at_once = False
+    house.run_due()
+    [(transaction, _)] = house.committer.asked
+    whole = house.committer.report()
+    further = CommitmentReport(transaction, frozenset({"1.2.3.0", "9.9"}), {"1.2.3.9": 274})
+    with house.database.write() as session:
+        take = partial(committing.take_report, session, house.clock, house.settings)
+        assert not take(whole, reporter="OTHER")
+        assert take(further, reporter="PACS")
+    assert (house.delivery().state, house.delivery().committed, house.delivery().failed) == ("confirming", 1, 0)
+    with house.database.write() as session:
+        asked = session.scalars(sa.select(CommitmentAsked)).one()
+        asked.sop_uids = '["1.2.3.1"]'
+        assert committing.take_report(session, house.clock, house.settings, whole, reporter="pacs ")
+    assert house.delivery().committed == 2, "a transaction says nothing of what it was not about"
 
 
 def test_a_commitment_that_is_never_reported_is_asked_for_again_and_told(house: House) -> None:

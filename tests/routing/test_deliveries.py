@@ -9,13 +9,15 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
+from radrelay.app.sweeping import REVIVE_S
 from radrelay.audit.models import AuditEvent
 from radrelay.errors import Trouble
-from radrelay.routing import deliveries, destinations, jobs
+from radrelay.routing import committing, deliveries, destinations, jobs
 from radrelay.routing.carriers import Answer, DeliveryItem
 from radrelay.routing.destinations import DestinationDraft
+from radrelay.routing.ending import any_gone, forget_gone
 from radrelay.routing.errors import DeliveryEnded, DestinationInUse, DestinationInvalid
-from radrelay.routing.models import Delivery
+from radrelay.routing.models import CommitmentAsked, Delivery, DeliveryReceipt
 from radrelay.storage import outbox
 from tests.routing.house import CT, EXPLICIT, ORGANISATION, House, Item
 
@@ -226,6 +228,26 @@ def test_a_delivery_whose_worker_gave_up_is_tried_again(house: House) -> None:
     assert house.run_due() == 1
     assert house.delivery().state == "done"
     assert (house.work.revive(), house.work.revive()) == (0, 0)
+
+
+def test_an_attempt_that_was_handed_over_and_nobody_took_yet_is_no_lost_one(house: House) -> None:
+    assert (house.work.revive(), house.work.revive()) == (0, 0)
+    assert 2 * REVIVE_S <= 30, "met twice, what is lost is begun anew in half a minute"
+    assert house.run_due() == 1
+
+
+def test_a_delivery_goes_with_its_study_and_nothing_of_what_was_answered_stays(house: House) -> None:
+    house.run_due()
+    with house.database.write() as session:
+        session.get_one(Delivery, house.delivery_id).state = "sending"
+        assert (any_gone(session, house.clock.now()), forget_gone(session, house.clock.now())) == (False, 0)
+        session.get_one(Delivery, house.delivery_id).state = "confirming"
+        committing.open_transaction(session, session.get_one(Delivery, house.delivery_id), [], house.clock.now())
+        assert (any_gone(session, house.clock.now()), forget_gone(session, house.clock.now())) == (True, 1)
+        for table in (Delivery, DeliveryReceipt, CommitmentAsked):
+            assert session.scalars(sa.select(table)).all() == []
+        ends = session.scalars(sa.select(AuditEvent.detail).where(AuditEvent.action == "delivery.end")).all()
+        assert [json.loads(one)["kept"] for one in ends][-1] == 3, "the record keeps to whom it went"
 
 
 def test_a_delivery_cancelled_and_asked_for_again_while_it_sends_is_not_forgotten(house: House) -> None:

@@ -10,27 +10,31 @@ import sqlalchemy as sa
 
 from radrelay import access
 from radrelay.access import Principal, Right, WantedBar, scope
-from radrelay.archive import corrections, deletion, holdings, indexing
+from radrelay.app.restored import HeldBack, hold_back
+from radrelay.archive import deletion, holdings, indexing, uncorrected
 from radrelay.archive.instances import InstanceRef
-from radrelay.archive.models import Study
+from radrelay.archive.models import Series, Study
 from radrelay.dicom.header import Header
 from radrelay.errors import NotFound, Unavailable
 from radrelay.identity.models import Account
+from radrelay.intake.models import Parcel, ParcelStudy
 from radrelay.mail import Post
 from radrelay.mail.models import MailLetter
 from radrelay.routing import deliveries
 from radrelay.routing.destinations import DestinationDraft, create_destination, update_destination
+from radrelay.routing.ending import forget_gone
 from radrelay.routing.models import Delivery, Destination
 from radrelay.routing.rules import service
 from radrelay.routing.rules.errors import RoutingRuleChanged, RoutingRuleNotFound, RuleInvalid, RuleOrderStale
 from radrelay.routing.rules.forwarding import came_from
-from radrelay.routing.rules.models import RuleLook, RuleMeeting
+from radrelay.routing.rules.models import EVALUATE, RuleLook, RuleMeeting
 from radrelay.routing.rules.notifying import Notify
 from radrelay.routing.rules.service import WantedRoutingRule
 from radrelay.routing.rules.trying import Trial
-from radrelay.routing.rules.work import EVALUATE, RuleWork, note_complete
+from radrelay.routing.rules.work import RuleWork, note_complete
 from radrelay.settings import MailSettings
 from radrelay.storage import outbox
+from radrelay.storage.models import OutboxEvent
 from tests.archive.arriving import START
 from tests.routing.ruled import NoHeaders, Ruled
 
@@ -89,6 +93,26 @@ def test_nothing_goes_back_to_where_it_came_from_nor_where_it_is_already(ruled: 
     assert len(ruled.deliveries()) == 1, "a person has sent it"
     assert ruled.met(other)[0].effects[0].reason == "there-already"
     assert ruled.met(other)[0].rule_id == rule.id
+
+
+def test_a_result_that_came_back_keeps_nothing_else_of_its_study_from_going_there(ruled: Ruled) -> None:
+    ruled.rule("To the PACS", ruled.forward())
+    study = ruled.bring()
+    ruled.complete()
+    ruled.bring(calling_ae="PACS")  # what we have sent comes again
+    ruled.bring(calling_ae="PACS", series_uid="1.2.3.2", sop_uid="1.2.3.2.1", modality="SR")
+    ruled.complete()
+    assert len(ruled.deliveries()) == 1
+    assert ruled.met(study)[0].effects[0].state == "done"
+    ruled.bring(series_uid="1.2.3.3", sop_uid="1.2.3.3.1")
+    ruled.bring(calling_ae="PACS", series_uid="1.2.3.2", sop_uid="1.2.3.2.2", modality="SR")
+    ruled.complete()
+    first, later = ruled.deliveries()
+    with ruled.database.read() as session:
+        assert (first.series_id, session.get_one(Series, later.series_id).series_uid) == (None, "1.2.3.3")
+    ruled.bring(series_uid="1.2.3.2", sop_uid="1.2.3.2.3", modality="SR")
+    ruled.complete()
+    assert len(ruled.deliveries()) == 3, "a series that others bring, too, goes"
 
 
 @pytest.mark.parametrize(
@@ -163,8 +187,8 @@ def test_nothing_is_sent_on_before_its_objects_say_what_was_coerced(ruled: Ruled
     ruled.clock.advance(timedelta(seconds=21))
     assert (ruled.due(), ruled.due(), ruled.deliveries()) == (1, 0, []), "not written yet"
     with ruled.database.write() as session:
-        for _, _, instance_id, _ in corrections.pending(session, 10):
-            corrections.note_conforming(session, instance_id, 1)
+        for _, _, instance_id, _ in uncorrected.pending(session, 10):
+            uncorrected.note_conforming(session, instance_id, 1)
     ruled.clock.advance(timedelta(seconds=40))
     assert (ruled.due(), len(ruled.deliveries())) == (1, 1)
     assert ruled.door.rows(RuleLook) == []
@@ -354,8 +378,78 @@ def test_who_has_restricted_processing_is_left_alone_and_what_is_deleted_takes_i
     ruled.complete()
     assert ([one.study_id for one in ruled.deliveries()], ruled.met(study)) == ([other.id], [])
     with ruled.database.write() as session:
+        assert forget_gone(session, ruled.clock.now()) == 0
         deletion.delete_study(session, other.id, ruled.clock.now())
-    assert ruled.door.rows(RuleMeeting) == []
+        assert forget_gone(session, ruled.clock.now()) == 1
+    assert (ruled.door.rows(RuleMeeting), ruled.deliveries()) == ([], [])
+
+
+def test_after_a_restore_rules_look_and_what_they_send_is_held_until_a_person_says_so(ruled: Ruled) -> None:
+    rule = ruled.rule("To the PACS", ruled.forward())
+    done = ruled.bring()
+    ruled.complete()
+    owed = ruled.bring(study_uid="1.2.4", series_uid="1.2.4.1", sop_uid="1.2.4.1.1")
+    ruled.clock.advance(timedelta(seconds=40))
+    with ruled.database.write() as session:
+        note_complete(session, indexing.complete_quiet(session, ruled.clock.now()), ruled.clock.now())
+    arriving = ruled.bring(study_uid="1.2.5", series_uid="1.2.5.1", sop_uid="1.2.5.1.1")
+    with ruled.database.write() as session:
+        session.execute(sa.update(OutboxEvent).values(taken_at=None))  # as a restore has it
+        service.change_rule(
+            session, ruled.organisation_id, rule.id, 1,
+            WantedRoutingRule("To the PACS", (), ({**ruled.forward(), "priority": 3},)), ruled.kinds, "eva",
+            ruled.clock.now(),
+        )  # fmt: skip
+        assert hold_back(session, ruled.clock.now()) == HeldBack(deliveries=1, fetches=0, messages=0, owed=2)
+    assert (ruled.due(), ruled.complete()) == (1, 1)
+    sent = {one.study_id: one for one in ruled.deliveries()}
+    assert len(sent) == len(ruled.deliveries()) == 3, "what was looked at before is not looked at again"
+    assert [(sent[one.id].state, sent[one.id].error_code) for one in (done, owed, arriving)] == [
+        ("held", ""), ("held", "owed-after-restore"), ("held", "owed-after-restore")
+    ]  # fmt: skip
+    assert ruled.met(owed)[0].effects[0].reason == "held-after-restore"
+    with ruled.database.write() as session:
+        assert [one.kind for one in outbox.open_events(session, [deliveries.ATTEMPT])] == [deliveries.ATTEMPT]
+        deliveries.retry_delivery(session, ruled.clock, ruled.organisation_id, sent[owed.id].id)
+        assert len(outbox.open_events(session, [deliveries.ATTEMPT])) == 2
+    ruled.bring(study_uid="1.2.5", series_uid="1.2.5.2", sop_uid="1.2.5.2.1")
+    new = ruled.bring(study_uid="1.2.6", series_uid="1.2.6.1", sop_uid="1.2.6.1.1")
+    ruled.complete()
+    later = [one for one in ruled.deliveries() if one.id not in {row.id for row in sent.values()}]
+    assert [(one.study_id, one.state) for one in later] == [(arriving.id, "waiting"), (new.id, "waiting")]
+
+
+def test_what_is_unpacked_after_a_restore_is_owed_too_and_no_letter_is_written_of_it(ruled: Ruled) -> None:
+    post = Post(MailSettings(host="127.0.0.1", sender="r@example.org"), ruled.clock, bytes(32), "Klinikum")
+    ruled.kinds = {**ruled.kinds, "notify": Notify(post, "https://pacs.example/")}
+    ruled.work = ruled.restarted()
+    with ruled.database.write() as session:
+        anna = Account(
+            organisation_id=ruled.organisation_id, username="anna", username_folded="anna", role="user",
+            created_at=START, email="anna@example.org", language="de",
+        )  # fmt: skip
+        session.add(anna)
+        session.flush()
+        access.add_member(session, ruled.organisation_id, ruled.group_id, "account", str(anna.id))
+        parcel = Parcel(
+            organisation_id=ruled.organisation_id, source_id=ruled.door.source.id, kind="upload", name="",
+            state="unpacking", correlation_id="c", created_at=START,
+        )  # fmt: skip
+        session.add(parcel)
+        session.flush()
+        parcel_id = parcel.id
+        hold_back(session, ruled.clock.now())
+    ruled.rule("Tell and send", {"kind": "notify", "group_id": str(ruled.group_id)}, ruled.forward())
+    study = ruled.bring()
+    with ruled.database.write() as session:
+        session.add(ParcelStudy(parcel_id=parcel_id, study_id=study.id))
+    ruled.complete()
+    assert [(one.state, one.reason) for one in ruled.met(study)[0].effects] == [
+        ("skipped", "owed-in-backup"), ("done", "held-after-restore")
+    ]  # fmt: skip
+    assert (ruled.door.rows(MailLetter), [one.state for one in ruled.deliveries()]) == ([], ["held"])
+    ruled.work.evaluate(ruled.organisation_id, study.id, "complete")
+    assert len(ruled.door.rows(MailLetter)) == 1, "a person has asked the rules again"
 
 
 def test_a_crash_before_the_end_of_an_action_does_it_once(ruled: Ruled, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,7 +70,7 @@ ABOUT_NOBODY = {
     JOINS: """
         access_restricted: study_id restriction_id barred
         access_rule_release: rule_id study_id group_key grant_id
-        commitment_asked: delivery_id transaction_uid asked_at
+        commitment_asked: delivery_id transaction_uid sop_uids asked_at
         delivery_receipt: delivery_id instance_id sop_uid status comment error_code error_facts transfer_syntax_uid at
             committed_at
         instance_holding: instance_id holding_id

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from radrelay.app.work import compact_waiting
+from radrelay.app.sweeping import compact_waiting
 from radrelay.archive import indexing
 from tests.system.house import open_house
 from tests.system.samples import phantom_files

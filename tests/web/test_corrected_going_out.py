@@ -10,9 +10,12 @@ from typing import Any
 
 import pydicom
 import pytest
-from pydicom.dataset import FileDataset
+import sqlalchemy as sa
+from pydicom.dataset import Dataset, FileDataset
 
 from radrelay.app.stored import ArchiveSource, DicomCarrier
+from radrelay.archive.models import Instance
+from radrelay.dicom.syntaxes import J2K_LOSSLESS
 from radrelay.routing import deliveries
 from radrelay.routing.jobs import DeliveryWork
 from radrelay.routing.models import Delivery
@@ -39,30 +42,45 @@ KEYWORDS = {
 }  # fmt: skip
 
 
-def by_wado(root: Login, uid: str) -> FileDataset:
+def by_wado(root: Login, uid: str, syntax: str = "*") -> FileDataset:
     answer = root.http.get(
         f"/dicom-web/studies/{uid}",
-        headers={"Accept": 'multipart/related; type="application/dicom"; transfer-syntax=*'},
+        headers={"Accept": f'multipart/related; type="application/dicom"; transfer-syntax={syntax}'},
     )
     assert answer.status_code == 200, answer.text
     (body,) = parts_of(answer).bodies
     return pydicom.dcmread(io.BytesIO(body))
 
 
-def by_link(site: WebSite, root: Login, study: str) -> FileDataset:
+def by_file(site: WebSite, root: Login) -> FileDataset:
+    with site.database.read() as session:
+        one = session.scalars(sa.select(Instance.id).where(Instance.current)).one()
+    answer = root.http.get(f"/api/instances/{one}/file")
+    assert int(answer.headers["content-length"]) == len(answer.content)
+    return pydicom.dcmread(io.BytesIO(answer.content))
+
+
+def by_metadata(root: Login, uid: str, mark: str) -> Dataset:
+    answer = root.http.get(f"/dicom-web/studies/{uid}/metadata", headers={"If-None-Match": mark})
+    assert answer.status_code == 200, "what was kept of it before does not count"
+    (one,) = answer.json()
+    return Dataset.from_json(one, bulk_data_uri_handler=lambda tag, vr, uri: b"")
+
+
+def by_link(site: WebSite, root: Login, study: str, *, renamed: bool = True) -> FileDataset:
     browser = opened(site, make(site, root, studies=[study], may_download=True))
     content = browser.http.get(f"/api/studies/{study}/archive.zip").content
     with zipfile.ZipFile(io.BytesIO(content)) as made:
         (name,) = [name for name in made.namelist() if name.startswith("DICOM/")]
         records = pydicom.dcmread(io.BytesIO(made.read("DICOMDIR"))).DirectoryRecordSequence
         (patient,) = [record for record in records if record.DirectoryRecordType == "PATIENT"]
-        assert (patient.PatientID, str(patient.PatientName)) == ("R-77", VALUES["patient_name"])
+        assert ((patient.PatientID, str(patient.PatientName)) == ("R-77", VALUES["patient_name"])) is renamed
         return pydicom.dcmread(io.BytesIO(made.read(name)))
 
 
 def by_store(site: WebSite, root: Login, study: str, folder: Path) -> FileDataset:
     with storescp(folder) as receiver:
-        node = {"name": "PACS", "ae_title": "PACS", "host": "127.0.0.1", "port": receiver.port}
+        node = {"name": folder.name, "ae_title": "PACS", "host": "127.0.0.1", "port": receiver.port}
         destination = root.http.post("/api/destinations", json=node, headers=root.headers).json()["id"]
         order = {"study_id": study, "destination_id": destination}
         made = root.http.post("/api/deliveries", json=order, headers=root.headers)
@@ -78,50 +96,59 @@ def by_store(site: WebSite, root: Login, study: str, folder: Path) -> FileDatase
         for event in events:
             work.attempt(event)
         with site.database.read() as session:
-            assert [one.state for one in session.query(Delivery)] == ["done"]
+            assert {one.state for one in session.query(Delivery)} == {"done"}
     (path,) = list(folder.iterdir())
     return pydicom.dcmread(path)
 
 
 @pytest.mark.timeout(120)
-def test_a_corrected_object_leaves_with_the_new_values_and_tells_the_old_ones_by_every_way(
+def test_a_corrected_object_leaves_with_the_new_values_by_every_way_before_it_is_written_and_after(
     site: WebSite, root: Login, officer: Login, tmp_path: Path
 ) -> None:
     received = pydicom.dcmread(io.BytesIO(file_bytes(CT)))
     compact(site)
     completed(site)
     study: Any = only_study(root)["id"]
+    uid = received.StudyInstanceUID
+    marks = [root.http.get(f"/dicom-web/studies/{uid}/metadata").headers["etag"]]
+    by_link(site, root, study, renamed=False)
     one = verified(officer, entered(officer, "correction", issuer_of(site)))
     wanted = {"revision": 2, "studies": [study], "values": VALUES, "reason": "mixed up at the desk", "carry_out": True}
     asked(officer, "POST", f"requests/{one['id']}/correction", wanted)
-    assert settled(site) == 1
     site.clock.advance(timedelta(minutes=1))
-    out = {
-        "WADO-RS": by_wado(root, received.StudyInstanceUID), "a link": by_link(site, root, study),
-        "C-STORE": by_store(site, root, study, tmp_path / "received"),
-    }  # fmt: skip
-    for way, data in out.items():
-        for name, value in VALUES.items():
-            assert str(data[KEYWORDS[name]].value) == value, (way, name)
-        (item,) = data.OriginalAttributesSequence
-        (before,) = item.ModifiedAttributesSequence
-        for name, keyword in KEYWORDS.items():
-            assert str(before[keyword].value if keyword in before else "") == str(received.get(keyword, "")), (
-                way,
-                name,
-            )
-        told = (item.ReasonForTheAttributeModification, item.ModifyingSystem, item.SourceOfPreviousValues)
-        assert told == ("CORRECT", "Radrelay, dora", "Radrelay"), way
-        assert item.AttributeModificationDateTime.startswith("20260301"), way
+    for folder in ("before", "after"):
+        marks.append(root.http.get(f"/dicom-web/studies/{uid}/metadata").headers["etag"])
+        out = {
+            "WADO-RS": by_wado(root, uid), "WADO-RS, compressed": by_wado(root, uid, J2K_LOSSLESS),
+            "metadata": by_metadata(root, uid, marks[-2]), "a file": by_file(site, root),
+            "a link": by_link(site, root, study), "C-STORE": by_store(site, root, study, tmp_path / folder),
+        }  # fmt: skip
+        for way, data in out.items():
+            says_what_was_corrected(data, received, way)
+        if folder == "before":
+            assert settled(site) == 1, "it is written anew all the same"
+    assert len(set(marks)) == 3
+
+
+def says_what_was_corrected(data: Any, received: FileDataset, way: str) -> None:
+    for name, value in VALUES.items():
+        assert str(data[KEYWORDS[name]].value) == value, (way, name)
+    (item,) = data.OriginalAttributesSequence
+    (before,) = item.ModifiedAttributesSequence
+    for name, keyword in KEYWORDS.items():
+        said = str(before[keyword].value if keyword in before else "")
+        assert said == str(received.get(keyword, "")), (way, name)
+    told = (item.ReasonForTheAttributeModification, item.ModifyingSystem, item.SourceOfPreviousValues)
+    assert told == ("CORRECT", "Radrelay, dora", "Radrelay"), way
+    assert item.AttributeModificationDateTime.startswith("20260301"), way
+    assert (data.SOPInstanceUID, data.SOPClassUID) == (received.SOPInstanceUID, received.SOPClassUID), way
+    assert (data.StudyInstanceUID, data.SeriesInstanceUID) == (received.StudyInstanceUID, received.SeriesInstanceUID)
+    assert data.SpecificCharacterSet, "the name's letters can be read"
+    if isinstance(data, FileDataset):
         meta = data.file_meta
         assert meta.MediaStorageSOPInstanceUID == data.SOPInstanceUID == received.SOPInstanceUID, way
         assert meta.MediaStorageSOPClassUID == data.SOPClassUID, way
-        assert (data.StudyInstanceUID, data.SeriesInstanceUID) == (
-            received.StudyInstanceUID,
-            received.SeriesInstanceUID,
-        )
         assert (data.pixel_array == received.pixel_array).all(), way
         others = {elem.keyword for elem in received} - set(KEYWORDS.values()) - {"SpecificCharacterSet", "PixelData"}
         for keyword in filter(None, others):
             assert data[keyword] == received[keyword], (way, keyword)
-        assert data.SpecificCharacterSet, "the name's letters can be read"

@@ -101,7 +101,7 @@ def test_a_corrected_study_says_so_everywhere_and_keeps_what_it_said(
         (ref,) = find_instances(
             session, site.clock.now(), organisation_id=site.organisation_id, instance_ids=[old.id], current=False
         )
-    kept = site.services.reader.data_set(ref)
+    kept = site.services.reader.received(ref)
     assert kept in file_bytes(CT), "what was received is kept, byte for byte"
     assert root.http.get(f"/api/instances/{old.id}/file").status_code == 404
 

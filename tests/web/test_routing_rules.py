@@ -9,7 +9,8 @@ import pytest
 
 from radrelay.app.routing_rules import action_kinds
 from radrelay.archive import indexing
-from radrelay.routing.rules.work import EVALUATE, RuleWork, note_complete
+from radrelay.routing.rules.models import EVALUATE
+from radrelay.routing.rules.work import RuleWork, note_complete
 from radrelay.storage import outbox
 from tests.web.conftest import Login, WebSite
 from tests.web.test_corrections import sent, settled

@@ -156,6 +156,7 @@ const de: Record<keyof typeof en, string> = {
 
   'audit.value.by.admin': 'Administration',
   'audit.value.by.command': 'Befehlszeile',
+  'audit.value.by.correction': 'eine Berichtigung der Studie',
   'audit.value.by.dicomweb': 'DICOMweb',
   'audit.value.by.directory': 'Verzeichnis',
   'audit.value.by.group.delete': 'Ende der Gruppe',

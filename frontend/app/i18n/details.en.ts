@@ -154,6 +154,7 @@ export default {
 
   'audit.value.by.admin': 'an administrator',
   'audit.value.by.command': 'the command line',
+  'audit.value.by.correction': 'a correction of its study',
   'audit.value.by.dicomweb': 'DICOMweb',
   'audit.value.by.directory': 'the directory',
   'audit.value.by.group.delete': 'the end of its group',

@@ -99,6 +99,8 @@ const de: Record<keyof typeof en, string> = {
   'problem.source-failed': 'Ein Objekt ließ sich beim Senden nicht zu Ende lesen.',
   'problem.context-refused': 'Der Knoten nimmt dieses Objekt in keiner Form an, in der es zu haben ist.',
   'problem.delivered-study-gone': 'Die Studie ist nicht mehr hier.',
+  'problem.owed-after-restore': 'Eine Regel sendet das. Eine Sicherung wurde wiederhergestellt, seither kann es hinausgegangen sein: Gesendet wird erst nach Ihrer Freigabe.',
+  'problem.not-yet-corrected': 'Die Angaben zur Person wurden berichtigt, dieses Objekt muss noch neu geschrieben werden. Versuchen Sie es gleich noch einmal.',
   'problem.destination-off': 'Das Ziel wurde gelöscht oder abgeschaltet.',
   'problem.objects-refused': '{n} von {total|Objekt wurde|Objekten wurden} abgelehnt.',
   'problem.objects-open': '{n} von {total|Objekt ist|Objekten sind} noch nicht dort.',

@@ -97,6 +97,8 @@ export default {
   'problem.source-failed': 'An object could not be read to its end while it was sent.',
   'problem.context-refused': 'The node takes this object in none of the forms that it can be had in.',
   'problem.delivered-study-gone': 'The study is no longer here.',
+  'problem.owed-after-restore': 'A rule sends this. A backup was restored, and it may have gone out since that was made: nothing is sent until you release it.',
+  'problem.not-yet-corrected': 'The patient’s data were corrected and this object is still to be written anew. Try again in a moment.',
   'problem.destination-off': 'The destination was removed or switched off.',
   'problem.objects-refused': '{n} of {total|object was|objects were} refused.',
   'problem.objects-open': '{n} of {total|object is|objects are} not there yet.',

@@ -143,6 +143,8 @@ export default {
   'routing.reason.held-already': 'nicht nötig: sie wird schon festgehalten',
   'routing.reason.nobody-to-tell': 'nicht getan: niemand in der Gruppe hat eine Adresse',
   'routing.reason.waits-for-correction': 'wartet, bis alle Bilder die Änderung tragen',
+  'routing.reason.held-after-restore': 'angehalten bis zu Ihrer Freigabe: stand in einer wiederhergestellten Sicherung noch aus',
+  'routing.reason.owed-in-backup': 'nicht getan: stand in einer wiederhergestellten Sicherung noch aus',
   'routing.metTitle': 'Regeln, die zutrafen',
   'routing.metNone': 'Keine Regel traf auf diese Studie zu.',
   'routing.askAgain': 'Regeln erneut prüfen',

@@ -141,6 +141,8 @@ export default {
   'routing.reason.held-already': 'not needed: it is held already',
   'routing.reason.nobody-to-tell': 'not done: nobody in the group has an address',
   'routing.reason.waits-for-correction': 'waits until all images say what was changed',
+  'routing.reason.held-after-restore': 'held until you release it: it was owed in a backup that was restored',
+  'routing.reason.owed-in-backup': 'not done: it was owed in a backup that was restored',
   'routing.metTitle': 'Rules that met it',
   'routing.metNone': 'No rule has met this study.',
   'routing.askAgain': 'Ask the rules again',

@@ -73,7 +73,7 @@ export function saidAction(action: Action, names: Names): string {
   }
 }
 
-const reasons = ['came-from-there', 'sent-already', 'there-already', 'so-already', 'held-already', 'nobody-to-tell', 'waits-for-correction'] as const;
+const reasons = ['came-from-there', 'sent-already', 'there-already', 'so-already', 'held-already', 'nobody-to-tell', 'waits-for-correction', 'held-after-restore', 'owed-in-backup'] as const;
 
 /** `tried`: it was not done, only looked at. */
 export function saidEffect(effect: Effect, tried: boolean): string {

@@ -87,7 +87,9 @@ class DurableCommitments:
     def report(self, peer: Peer, report: CommitmentReport) -> bool:
         """Write down what a node reports of a commitment that we asked for; false where nobody has."""
         with self._core.database.write() as session:
-            return take_report(session, self._core.clock, self._core.settings.work, report, self._translated)
+            return take_report(
+                session, self._core.clock, self._core.settings.work, report, self._translated, reporter=peer.calling_ae
+            )  # fmt: skip
 
     def _translated(
         self, session: Session, delivery: Delivery, report: CommitmentReport, originals: Sequence[str]

@@ -102,7 +102,8 @@ class Hl7Notice(Notice):
             told = Trouble(row.error_code or ReceiverAway.code, row.error)
         refused = row.state == FAILED or told.code == ReceiverRefused.code
         cause = ReceiverRefused(told.detail) if refused else ReceiverAway(told.detail or "an earlier message waits")
-        raise Interrupted(cause, down=not refused, final=row.state == FAILED)
+        waits = row.state != FAILED and not row.error_code  # for an earlier one, or another machine sends it
+        raise Interrupted(cause, down=not refused and not waits, final=row.state == FAILED)
 
 
 def message_of(study: Study, destination: Destination, control_id: str, now: datetime, house: str, site: str) -> str:

@@ -16,9 +16,9 @@ from radrelay.access import Principal, Right
 from radrelay.app.core import Core
 from radrelay.app.stored import StoredItem, node_of
 from radrelay.archive import levels, matching
+from radrelay.archive.corrected import CorrectedReader
 from radrelay.archive.instances import alive, find_instances
 from radrelay.archive.models import Instance, Study
-from radrelay.archive.reader import InstanceReader
 from radrelay.errors import Forbidden, OutOfResources
 from radrelay.hl7.models import PerformedStep
 from radrelay.hl7.worklist import Seeker, change_step, create_step, find_items
@@ -50,7 +50,7 @@ class ArchiveQuery:
     def __init__(self, core: Core, organisation_id: UUID) -> None:
         self._core = core
         self._organisation_id = organisation_id
-        self._reader = InstanceReader(core.database, core.clock, core.segments, core.packs)
+        self._reader = CorrectedReader(core.database, core.clock, core.segments, core.packs)
 
     def find(self, peer: Peer, query: Query) -> Iterator[Sequence[Element]]:
         """Yield matches with the keys that were asked for, one page of rows at a time.

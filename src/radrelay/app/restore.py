@@ -20,7 +20,7 @@ from radrelay import audit, logs
 from radrelay.access import SYSTEM_NAME, Principal
 from radrelay.app.backup_folder import Manifest, NoInstallation, Stored, copy_object, open_part, read_manifest
 from radrelay.app.core import Core, open_core
-from radrelay.app.restored import UNFINISHED, Replayed, replay_ledger
+from radrelay.app.restored import UNFINISHED, HeldBack, Replayed, replay_ledger
 from radrelay.app.rows import load_rows
 from radrelay.archive import lost
 from radrelay.archive.discard import chunks
@@ -95,11 +95,21 @@ def restore(settings: Settings, source: Path, *, check: bool) -> int:
         _tell_acts(replayed)
         if found.damaged:
             Console().print("restored without what is damaged; `radrelay doctor --verify` says what cannot be read")
-        if held:
-            Console().print(f"{held} deliveries were open and are held: release or cancel them on the page Deliveries")
+        _tell_held(held)
         return 1 if found.damaged else 0
     finally:
         core.close()
+
+
+def _tell_held(held: HeldBack) -> None:
+    """Print what leaves the house only when a person says so."""
+    where = "release or cancel them on the page Deliveries"
+    if held.deliveries:
+        Console().print(f"{held.deliveries} deliveries were open and are held: {where}")
+    if held.owed:
+        Console().print(f"{held.owed} studies still had rules to look at them: what these send of them is held, too")
+    if held.messages:
+        Console().print(f"{held.messages} HL7 messages were to go out and are held: send them again on the page HL7")
 
 
 def _tell_acts(replayed: Replayed) -> None:
@@ -146,11 +156,11 @@ def _keys_lost(settings: Settings) -> str:
     )
 
 
-def restore_backup(core: Core, source: Path, manifest: Manifest, damaged: Collection[str] = ()) -> int:
+def restore_backup(core: Core, source: Path, manifest: Manifest, damaged: Collection[str] = ()) -> HeldBack:
     """Put a backup's rows, packs and landed objects in place; may be repeated until `end_restore`.
 
-    Of what is known to be `damaged` (by folder and name) a pack is copied as far as it can be read. Returns how many
-    deliveries were open in it and are held now.
+    Of what is known to be `damaged` (by folder and name) a pack is copied as far as it can be read. Returns what
+    was open in it and is held now.
 
     Raises
     ------

@@ -8,19 +8,23 @@ Where they disagree, the rows are older than the ledger: a backup was restored, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, astuple, dataclass
+from datetime import datetime
 from pathlib import Path
 
 import sqlalchemy as sa
 import structlog
+from sqlalchemy.orm import Session
 
 from radrelay.app.core import STARTS_FILE, Core
 from radrelay.archive.models import Tombstone
 from radrelay.errors import Misconfigured
+from radrelay.hl7 import service as hl7_service
 from radrelay.identity.models import Session as Login
 from radrelay.retrieve import fetches
 from radrelay.retrieve.schedules import service as schedules
 from radrelay.routing import deliveries
+from radrelay.routing.rules import restored as rules_restored
 from radrelay.storage.durable_files import write_durably
 from radrelay.storage.keystore import ACT
 from radrelay.storage.models import NodeState
@@ -56,7 +60,7 @@ def replay_if_restored(core: Core) -> None:
         in_rows = int(row.value) if row is not None else 0
     in_keys = _count_in(path, unreadable=in_rows + 1)
     if in_rows < in_keys:  # a crash between the two counts leaves the rows ahead
-        hold_deliveries(core)
+        hold_what_is_open(core)
         end_logins(core)
     if (in_rows != in_keys and in_keys) or core.keys.taken_back or ledger_is_ahead(core) or lacks_acts(core):
         log.warning("the rows are older than the deletion ledger; deletions are repeated")
@@ -64,15 +68,29 @@ def replay_if_restored(core: Core) -> None:
     _count(core, path, max(in_rows, in_keys) + 1)
 
 
-def hold_deliveries(core: Core) -> None:
-    """Hold what older rows say is still to be sent: it may have been sent or cancelled since."""
+@dataclass(frozen=True, slots=True)
+class HeldBack:
+    """How much of older rows goes on only when a person says so; `owed` are studies that rules still look at."""
+
+    deliveries: int
+    fetches: int
+    messages: int
+    owed: int
+
+
+def hold_back(session: Session, now: datetime) -> HeldBack:
+    """Hold all that older rows say is still to leave the house: it may have gone out or been cancelled since."""
+    schedules.hold_open(session, now)
+    owed = rules_restored.hold_owed(session, now)
+    return HeldBack(deliveries.hold_open(session), fetches.hold_open(session), hl7_service.hold_open(session), owed)
+
+
+def hold_what_is_open(core: Core) -> None:
+    """Hold what rows that were put back by other means say is still to leave the house."""
     with core.database.write() as session:
-        held, fetched = deliveries.hold_open(session), fetches.hold_open(session)
-        schedules.hold_open(session, core.clock.now())
-    if held or fetched:
-        log.warning(
-            "the rows are older than this node's start; what was open is held", deliveries=held, fetches=fetched
-        )
+        held = hold_back(session, core.clock.now())
+    if any(astuple(held)):
+        log.warning("the rows are older than this node's start; what was open is held", **asdict(held))
 
 
 def end_logins(core: Core) -> None:

@@ -14,9 +14,9 @@ from radrelay.app.commands import command_principal, opened
 from radrelay.app.core import Core
 from radrelay.app.prepare import Prepared
 from radrelay.app.routing_rules import action_kinds
+from radrelay.archive.corrected import CorrectedReader
 from radrelay.archive.errors import StudyNotFound
 from radrelay.archive.models import Study
-from radrelay.archive.reader import InstanceReader
 from radrelay.pseudonyms import VaultSeal
 from radrelay.routing.rules import meetings, service, trying
 from radrelay.routing.rules.actions import Kinds
@@ -25,8 +25,8 @@ from radrelay.routing.rules.errors import RoutingRuleNotFound, RuleInvalid
 from radrelay.routing.rules.previewing import CopyPreview, previewed
 from radrelay.routing.rules.service import Rule, WantedRoutingRule
 from radrelay.routing.rules.work import last_complete
-from radrelay.routing.windows import zone_of
 from radrelay.settings import Settings
+from radrelay.settings.zones import zone_of
 
 LOOKED_AT = 200
 KNOWN = ("name", "when", "actions", "match", "moment", "stop", "enabled")
@@ -122,7 +122,7 @@ def met_command(settings: Settings, study: str) -> int:
 
 def _try(core: Core, prepared: Prepared, wanted: WantedRoutingRule, kinds: Kinds) -> int:
     organisation, now = prepared.organisation_id, core.clock.now()
-    reader = InstanceReader(core.database, core.clock, core.segments, core.packs)
+    reader = CorrectedReader(core.database, core.clock, core.segments, core.packs)
     kinds = previewed(kinds, CopyPreview(core.clock, reader, VaultSeal(core.keyring.vault_key)))
     with core.database.read() as session:
         rule = service.draft(session, organisation, wanted, kinds, command_principal(prepared).name, now)

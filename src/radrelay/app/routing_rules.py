@@ -20,8 +20,8 @@ from radrelay.routing.rules.keeping import Hold, Retain
 from radrelay.routing.rules.notifying import Notify
 from radrelay.routing.rules.showing import Show
 from radrelay.routing.rules.work import RuleWork
-from radrelay.routing.windows import zone_of
 from radrelay.settings import Settings
+from radrelay.settings.zones import zone_of
 from radrelay.storage.leadership import Leadership
 
 ARRIVING_S = 1.0

@@ -13,13 +13,12 @@ from sqlalchemy.orm import Session
 
 from radrelay.access import models as access_models
 from radrelay.app.backup_folder import Stored
-from radrelay.app.restored import UNFINISHED
+from radrelay.app.restored import UNFINISHED, HeldBack, hold_back
 from radrelay.archive import models as archive_models
 from radrelay.archive import search_index
 from radrelay.audit import models as audit_models
 from radrelay.displays import models as displays_models
 from radrelay.hl7 import models as hl7_models
-from radrelay.hl7 import service as hl7_service
 from radrelay.identity import models as identity_models
 from radrelay.identity.factors import models as factors_models
 from radrelay.intake import models as intake_models
@@ -28,9 +27,6 @@ from radrelay.marks import models as marks_models
 from radrelay.privacy import consent_models
 from radrelay.privacy import models as privacy_models
 from radrelay.pseudonyms import models as pseudonyms_models
-from radrelay.retrieve import fetches
-from radrelay.retrieve.schedules import service as schedules
-from radrelay.routing import deliveries
 from radrelay.routing import models as routing_models
 from radrelay.routing.rules import models as rule_models
 from radrelay.storage import append_only
@@ -106,12 +102,11 @@ def dump_rows(database: Database, write: Callable[[bytes], object]) -> tuple[lis
     return packs, [record for record in records if record["record_id"] not in erased]
 
 
-def load_rows(database: Database, pieces: Iterator[bytes], now: datetime) -> int:
+def load_rows(database: Database, pieces: Iterator[bytes], now: datetime) -> HeldBack:
     """Replace every row by the dumped ones, in one transaction, and make the text index anew.
 
     Deliveries and HL7 messages that were to go out are held, and schedules switched off, in the same transaction, so
-    that no crash lets a restored copy send or ask, and the restore is noted as `UNFINISHED`. Returns how many
-    deliveries those are.
+    that no crash lets a restored copy send or ask, and the restore is noted as `UNFINISHED`. Returns what is held.
     """
     tables = {table.name: table for table in _tables()}
     with database.write() as session:
@@ -128,10 +123,7 @@ def load_rows(database: Database, pieces: Iterator[bytes], now: datetime) -> int
         append_only.hold(connection)
         _index_text(session)
         session.merge(storage_models.NodeState(name=UNFINISHED, value=b""))
-        hl7_service.hold_open(session)
-        fetches.hold_open(session)
-        schedules.hold_open(session, now)
-        return deliveries.hold_open(session)
+        return hold_back(session, now)
 
 
 def _tables() -> list[sa.Table]:

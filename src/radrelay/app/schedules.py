@@ -26,8 +26,9 @@ from radrelay.hl7.content import Content
 from radrelay.hl7.processing import KeptMessage
 from radrelay.retrieve.ports import Connector, Person
 from radrelay.retrieve.schedules.finding import Finder, Origin
-from radrelay.retrieve.schedules.times import moment_of, zone_of
+from radrelay.retrieve.schedules.times import moment_of
 from radrelay.retrieve.schedules.work import ScheduleWork, start_priors
+from radrelay.settings.zones import zone_of
 from radrelay.storage.database import Database
 from radrelay.storage.leadership import Leadership
 

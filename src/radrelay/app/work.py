@@ -7,42 +7,37 @@ import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import timedelta
 
 import sqlalchemy as sa
 import structlog
 
 from radrelay import access, audit
 from radrelay.app.carriers import open_sender
-from radrelay.app.consent_keeping import carry_on_withdrawals, keep_usage
 from radrelay.app.core import Core
 from radrelay.app.directory import keep_following
 from radrelay.app.duties import NodeDuties
 from radrelay.app.hl7 import handlers_of, keep_hl7, patient_book
-from radrelay.app.key_keeping import adopt_keys, finish_rotation
 from radrelay.app.mail import keep_posting
 from radrelay.app.precedence import step_back
 from radrelay.app.prepare import prepare
-from radrelay.app.pseudonyms import forget_pseudonyms, pseudonymising
-from radrelay.app.record_keeping import keep_record, note_arrivals, sending
+from radrelay.app.pseudonyms import pseudonymising
+from radrelay.app.record_keeping import note_arrivals, sending
 from radrelay.app.reminding import keep_reminding
 from radrelay.app.retrieving import open_fetching
 from radrelay.app.role import run_role
 from radrelay.app.routing_rules import keep_looking, open_rules
 from radrelay.app.schedules import keep_schedules
-from radrelay.app.spent_acts import spend_acts
+from radrelay.app.sweeping import REVIVE_S, SWEEP_S, forget_deliveries, keep_records, reviving, sweep
 from radrelay.app.threads import kept_up, loop
 from radrelay.app.watching import keep_watching
-from radrelay.archive import indexing, ownership, rule_facts
+from radrelay.archive import corrections, indexing, ownership, rule_facts
 from radrelay.archive.compaction import Compactor
+from radrelay.archive.corrected import CorrectedReader
 from radrelay.archive.erasing import Eraser
 from radrelay.archive.models import Study
 from radrelay.archive.naming import study_named
 from radrelay.archive.reader import InstanceReader
 from radrelay.archive.retention import Retention
-from radrelay.audit.record import forget_marks
-from radrelay.errors import RadrelayError
-from radrelay.identity.sessions import forget_ended
 from radrelay.intake import open_archives
 from radrelay.intake.correcting import CorrectionLanding
 from radrelay.intake.identify import RELEASED, IdentifiedLanding
@@ -51,29 +46,27 @@ from radrelay.intake.landing import Landing
 from radrelay.intake.open_archives import OpenArchives
 from radrelay.intake.parcels import Parcels
 from radrelay.intake.quarantine import Quarantine
+from radrelay.intake.releasing import Rechecking
 from radrelay.intake.sources import SourceBook
 from radrelay.intake.unpacking import ArchiveUnpacker
 from radrelay.intake.watch import FolderWatcher
 from radrelay.marks import jobs as marks_jobs
 from radrelay.marks.filing import MarkFilings
 from radrelay.marks.jobs import MarksWork
-from radrelay.privacy.incidents import named_by_incidents
 from radrelay.retrieve import fetches
 from radrelay.retrieve.jobs import FetchWork
-from radrelay.retrieve.schedules import service as schedules
 from radrelay.retrieve.schedules.origins import origin_of
 from radrelay.retrieve.schedules.work import asks_for_priors
 from radrelay.retrieve.schedules.work import note_complete as look_for_priors
 from radrelay.routing import deliveries
 from radrelay.routing.jobs import DeliveryWork
-from radrelay.routing.rules.work import EVALUATE, RuleWork, any_due, emit_due, note_complete
+from radrelay.routing.rules.models import EVALUATE
+from radrelay.routing.rules.work import RuleWork, any_due, emit_due, note_complete
 from radrelay.settings import Settings
-from radrelay.storage import outbox
 from radrelay.storage.durable import DurableWork, Job
 from radrelay.storage.executors import TICK_S
 from radrelay.storage.leadership import Leadership
-from radrelay.storage.models import Erasure, Pack
-from radrelay.storage.nodes import Lease, LeaseLost, nodes
+from radrelay.storage.nodes import Lease, LeaseLost
 from radrelay.storage.outbox import Event
 
 log = structlog.get_logger(__name__)
@@ -83,14 +76,8 @@ CORRECT_S = 2.0
 PSEUDONYM_S = 0.5
 COMPLETE_S = 1.0
 DISPATCH_S = 0.5
-SWEEP_S = 120.0
 AUDIT_S = 3600.0
 AUDIT_FIRST_S = 60.0  # a machine that is started again each hour signs its record all the same
-FORGET_LOGINS = timedelta(days=2)
-FORGET_EVENTS = timedelta(days=7)
-FORGET_LINKS = timedelta(days=366)  # after their end: the audit keeps who opened them
-ORPHAN_AGE = timedelta(days=1)
-CLOCKS_APART = timedelta(minutes=5)  # this machine's and the store's
 
 
 def run(settings: Settings) -> int:
@@ -130,12 +117,13 @@ def open_workshop(core: Core, lease: Lease) -> Workshop:
     book.refresh()
     landing = Landing.open(core.settings, "work", core.keyring, core.clock, allowance=book)
     reader = InstanceReader(core.database, core.clock, core.segments, core.packs)
+    handed_out = CorrectedReader(core.database, core.clock, core.segments, core.packs)
     compactor = _open_compactor(core, reader)
     identified = IdentifiedLanding(core.database, core.segments, landing, core.clock)
-    sender = open_sender(core, reader)
+    sender = open_sender(core, handed_out)
     fetcher = open_fetching(core, landing, book)
-    rules = open_rules(core, reader)
-    filings = MarkFilings(core.database, core.clock, reader, landing)
+    rules = open_rules(core, handed_out)
+    filings = MarkFilings(core.database, core.clock, handed_out, landing)
     marks = MarksWork(core.database, core.clock, core.settings.marks, filings)
     parcels = Parcels(core.database, core.clock, scanning=core.settings.intake.clamd is not None)
 
@@ -185,14 +173,20 @@ def _open_compactor(core: Core, reader: InstanceReader) -> Compactor:
 
 
 def _arrival_jobs(core: Core, identified: IdentifiedLanding, landing: Landing) -> list[Job]:
-    """Return the work on what came in: objects released from quarantine, archives to be unpacked."""
+    """Return the work on what came in: objects in quarantine, or released from it, archives to be unpacked."""
     unpacker = ArchiveUnpacker(core.database, core.segments, landing)
 
     def unpack(event: Event) -> None:
         unpacker.attempt(uuid.UUID(event.payload["record_id"]))
 
+    rechecking = Rechecking(core.database, core.segments, core.clock)
+
+    def recheck(event: Event) -> None:
+        rechecking.of_study(event.subject_id)
+
     at_once = max(1, core.settings.work.concurrency // 2)
     return [
+        Job(corrections.CORRECTED, recheck, "recheck", 1),
         Job(RELEASED, lambda event: identified.land(event.subject_id), "release", 1),
         Job(open_archives.LANDED, unpack, "unpack", at_once, attempts=3),
     ]
@@ -249,8 +243,9 @@ def serve(core: Core, stop: threading.Event) -> None:
         loop("corrections", CORRECT_S, stop, _correcting(shop)),
         loop("pseudonyms", PSEUDONYM_S, stop, pseudonymising(core, shop.landing)),
         loop("expire", EXPIRE_S, stop, lambda: _expire(shop)),
-        loop("sweep", SWEEP_S, stop, lambda: _sweep(shop)),
-        loop("audit", AUDIT_S, stop, lambda: _keep_records(shop), AUDIT_FIRST_S),
+        loop("revive", REVIVE_S, stop, reviving(shop)),
+        loop("sweep", SWEEP_S, stop, lambda: sweep(shop)),
+        loop("audit", AUDIT_S, stop, lambda: keep_records(shop), AUDIT_FIRST_S),
         *sending(core, stop, shop.landing.log.owner),
         *keep_looking(core, shop.rules, shop.landing.log.owner, stop),
         *keep_schedules(core, shop.fetcher.connector, shop.landing.log.owner, stop),
@@ -327,6 +322,7 @@ def catch_up_rules(core: Core, stop: threading.Event) -> None:
 
 def _expire(shop: Workshop) -> None:
     expired = shop.retention.expire()
+    forget_deliveries(shop.core)
     if expired.holdings or expired.attachments or expired.further:
         log.info("expired", holdings=expired.holdings, attachments=expired.attachments, further=expired.further)
 
@@ -335,84 +331,3 @@ def _correcting(shop: Workshop) -> Callable[[], object]:
     """Return what writes objects of corrected studies anew, on one machine."""
     lead = Leadership(shop.core.database, shop.core.clock, "corrections", shop.landing.log.owner)
     return lambda: lead.held() and shop.correcting.run()
-
-
-def compact_waiting(shop: Workshop) -> None:
-    """Pack studies that are complete and were not packed, or not wholly."""
-    away = [view.node for view in nodes(shop.core.database, shop.core.clock) if not view.alive]
-    for organisation_id, study_id in shop.compactor.pending(away=away):
-        try:
-            shop.compactor.compact_study(organisation_id, study_id)
-        except RadrelayError as error:
-            log.warning("study waits for compaction", study_id=str(study_id), reason=error.code)
-        except Exception:  # why: what is wrong with one study must not cost the others, and what follows, their turn
-            log.exception("study cannot be compacted", study_id=str(study_id))
-
-
-def _sweep(shop: Workshop) -> None:
-    """Do what an event may have been lost for, and forget events that were worked on long ago; on one machine."""
-    if not shop.leadership.held():
-        return
-    compact_waiting(shop)
-    shop.parcels.sweep()
-    carry_on_withdrawals(shop.core)
-    shop.sender.revive(shop.durable.unfinished(deliveries.ATTEMPT))
-    shop.fetcher.revive(shop.durable.unfinished(fetches.ATTEMPT))
-    shop.rules.revive(shop.durable.unfinished(EVALUATE))
-    shop.identified.revive(shop.durable.unfinished(RELEASED))
-    shop.marks.sweep(shop.durable.unfinished(marks_jobs.FILE))
-    _collect(shop.core)
-    with shop.core.database.write() as session:
-        outbox.forget_taken(session, shop.core.clock.now() - FORGET_EVENTS)
-        ended = shop.core.clock.now() - timedelta(days=shop.core.settings.retrieve.keep_days)
-        fetches.forget_ended(session, ended)
-        schedules.forget_ended(session, ended)
-
-
-def forget_accesses(core: Core) -> None:
-    """Forget logins, marks of views and links that are over, but for what an incident is about."""
-    now = core.clock.now()
-    before = now - FORGET_LOGINS
-    with core.database.write() as session:
-        forget_marks(session, before)
-        forget_ended(session, before, named_by_incidents(session, "session"))
-        access.forget_links(session, before, now - FORGET_LINKS, named_by_incidents(session, "link"))
-
-
-def _keep_records(shop: Workshop) -> None:
-    """Keep the record; forget logins, marks of views and keys that are over."""
-    core = shop.core
-    keep_record(core, clock_is_trusted=shop.retention.suspended_at() is None)
-    forget_accesses(core)
-    keep_usage(core)
-    forget_pseudonyms(core)
-    adopt_keys(core)
-    finish_rotation(core)
-    spent = spend_acts(core.keys)
-    if spent:
-        log.info("acts of the ledger say nothing any more", acts=spent)
-
-
-def _collect(core: Core) -> None:
-    """Remove packs that no row names, that nothing can read any more, and that no compaction is still writing.
-
-    While the key of a pack lives, its absence from the rows may be the rows' fault: a wrong or an empty database. What
-    is older than the key store may be under keys that were lost with an earlier one, and come back with its mirror.
-    """
-    before, known_since = core.clock.now() - ORPHAN_AGE, core.keys.made_at() - CLOCKS_APART
-    old = [name for name, _, changed_at in core.packs.names() if known_since < changed_at < before]
-    if not old:
-        return
-    with core.database.read() as session:
-        # Those being written first: a draft becomes a pack in one transaction, never the other way round.
-        named = set(session.scalars(sa.select(Erasure.name).where(Erasure.done_at.is_(None))))
-        named |= set(session.scalars(sa.select(Pack.name)))
-    orphans = [name for name in old if name not in named]
-    readable = {core.packs.name_of(key_id) for key_id, _ in core.keys.every()} if orphans else set()
-    for name in orphans:
-        if name not in readable:
-            log.info("orphaned pack removed", pack=name)
-            core.packs.delete(name)
-    if kept := len(readable.intersection(orphans)):
-        log.warning("packs that no row names are kept while their keys live; is this the right database?", packs=kept)
-    core.packs.remove_abandoned(before)

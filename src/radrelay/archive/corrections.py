@@ -2,8 +2,8 @@
 
 In: studies and new values of some attributes. Out: what that changes, to be looked at, and then the change, in the
 caller's transaction: study rows, patient rows, the search index and the restrictions that go by patient. What is still
-to be written anew is `pending`; `intake.correcting` lands it with an Original Attributes Sequence (PS3.3 C.12.1.1.9),
-and the index puts it in the place of what was received, which is kept.
+to be written anew `uncorrected` tells; `intake.correcting` lands it with an Original Attributes Sequence (PS3.3
+C.12.1.1.9), and the index puts it in the place of what was received, which is kept.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from radrelay.archive.folding import folded_name, name_order, searched_text, spe
 from radrelay.archive.index_rows import text
 from radrelay.archive.locking import lock_archive
 from radrelay.archive.models import Correction, Holding, Patient, Study
-from radrelay.archive.tables import CORRECTION, INSTANCE, SERIES, STUDY
 from radrelay.errors import Conflict, Invalid
+from radrelay.storage import outbox
 from radrelay.storage.ids import new_id
 from radrelay.storage.remembering import remember
 
@@ -67,6 +67,8 @@ ATTRIBUTES: Mapping[str, Attribute] = {
 }
 """By the name that pages and REST know it by."""
 _IDENTITY = ("patient_id", "patient_issuer")
+CORRECTED = "study.corrected"
+"""The event that a study's patient is named otherwise now: what was kept aside as another's may be its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +182,8 @@ def correct(
         said = Correction(by=by[:200], reason=reason[:400], request_id=request_id, follows=follows)
         _note(session, row, change, said, now)
         _apply(session, row, change)
+        if not {"patient_name", "birth_date", *_IDENTITY}.isdisjoint(change.after):
+            outbox.emit(session, organisation_id=organisation_id, kind=CORRECTED, subject_id=row.id, at=now)
     if made.studies and not again:
         told = {"studies": [one.id for one in made.studies], "values": dict(wanted), "by": by, "reason": reason,
                  "request_id": request_id, "follows": follows}  # fmt: skip
@@ -302,105 +306,3 @@ def _day(value: str) -> date | None:
         return date(int(value[:4]), int(value[4:6]), int(value[6:]))
     except ValueError as error:
         raise CorrectionInvalid("there is no such day", field="birth_date") from error
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """A correction as the objects are written by it: values by tag.
-
-    `asked`: a person's request led to it; else the house's own rules coerce what comes (PS3.3 C.12.1.1.9).
-    """
-
-    number: int
-    at: datetime
-    by: str
-    after: Mapping[int, str]
-    asked: bool = True
-
-
-def corrections_of(session: Session, study_id: uuid.UUID) -> list[Made]:
-    """Return a study's corrections in their order."""
-    rows = session.scalars(sa.select(Correction).where(Correction.study_id == study_id).order_by(Correction.number))
-    return [Made(row.number, row.at, row.by, _by_tag(row.after), row.request_id is not None) for row in rows]
-
-
-def _by_tag(kept: str) -> dict[int, str]:
-    return {int(tag): value for tag, value in json.loads(kept).items()}
-
-
-def followed(session: Session, study_id: uuid.UUID) -> list[Mapping[int, str]]:
-    """Return what a study said before the corrections that are followed, the latest first: values by tag.
-
-    Only of those after the last one that a person made: what that put right does not come back.
-    """
-    rows = session.execute(
-        sa.select(CORRECTION.c.before, CORRECTION.c.follows)
-        .where(CORRECTION.c.study_id == study_id)
-        .order_by(CORRECTION.c.number.desc())
-    )
-    said: dict[int, str] = {}
-    found: list[Mapping[int, str]] = []
-    for row in rows:
-        if not row.follows:
-            break
-        said = said | {int(tag): value for tag, value in json.loads(row.before).items()}
-        found.append(said)
-    return found
-
-
-def reopen(session: Session, study_id: uuid.UUID) -> None:
-    """Have a study's corrections looked at again: something has come that does not say them, however late it came."""
-    session.execute(sa.update(CORRECTION).where(CORRECTION.c.study_id == study_id).values(done_at=None))
-
-
-def pending(session: Session, limit: int) -> list[tuple[uuid.UUID, uuid.UUID, uuid.UUID, int]]:
-    """Return organisation, study and id of current instances that lack corrections, and up to which they have them."""
-    rows = session.execute(_open().order_by(INSTANCE.c.study_id, INSTANCE.c.id).limit(limit))
-    return [(row.organisation_id, row.study_id, row.id, row.correction) for row in rows]
-
-
-def any_open(session: Session) -> bool:
-    """Say whether something may be to be written anew: a correction is open, or its study has grown since."""
-    asked = sa.select(CORRECTION.c.id).where(sa.or_(CORRECTION.c.done_at.is_(None), _grown()))
-    return session.scalar(asked.limit(1)) is not None
-
-
-def settle(session: Session, now: datetime) -> None:
-    """Close corrections whose objects all have them, and open those anew whose study has grown since."""
-    session.execute(sa.update(CORRECTION).where(_grown()).values(done_at=None))
-    studies = set(session.scalars(sa.select(CORRECTION.c.study_id).where(CORRECTION.c.done_at.is_(None))))
-    done = [study_id for study_id in studies if not open_objects(session, [study_id])]
-    session.execute(sa.update(CORRECTION).where(CORRECTION.c.study_id.in_(done)).values(done_at=now))
-
-
-def _grown() -> sa.ColumnElement[bool]:
-    since = sa.select(STUDY.c.id).where(
-        STUDY.c.id == CORRECTION.c.study_id, STUDY.c.last_received_at > CORRECTION.c.done_at
-    )
-    return sa.and_(CORRECTION.c.done_at.is_not(None), since.exists())
-
-
-def open_objects(session: Session, study_ids: Sequence[uuid.UUID]) -> int:
-    """Count the objects of studies that are still to be written anew."""
-    some = _open().where(INSTANCE.c.study_id.in_(study_ids)).subquery()
-    return session.scalar(sa.select(sa.func.count()).select_from(some)) or 0
-
-
-def _open() -> sa.Select[Any]:
-    last = (
-        sa.select(CORRECTION.c.study_id, sa.func.max(CORRECTION.c.number).label("number"))
-        .group_by(CORRECTION.c.study_id)
-        .having(sa.func.count() > sa.func.count(CORRECTION.c.done_at))
-        .subquery()
-    )
-    return (
-        sa.select(INSTANCE.c.organisation_id, INSTANCE.c.study_id, INSTANCE.c.id, INSTANCE.c.correction)
-        .join_from(last, SERIES, SERIES.c.study_id == last.c.study_id)
-        .join(INSTANCE, INSTANCE.c.series_id == SERIES.c.id)
-        .where(INSTANCE.c.current, INSTANCE.c.correction < last.c.number)
-    )
-
-
-def note_conforming(session: Session, instance_id: uuid.UUID, number: int) -> None:
-    """Note that an instance says what was corrected already."""
-    session.execute(sa.update(INSTANCE).where(INSTANCE.c.id == instance_id).values(correction=number))

@@ -35,7 +35,7 @@ from radrelay.archive.locking import lock_archive
 from radrelay.archive.ownership import own_new
 from radrelay.archive.patient_conflict import patient_conflict
 from radrelay.archive.rule_facts import release_arrived
-from radrelay.archive.senders import Sent, write_senders
+from radrelay.archive.senders import NOTHING_NEW, Sent, write_senders
 from radrelay.archive.sort_key import sort_key
 from radrelay.archive.tables import STUDY
 from radrelay.dicom.errors import Unidentified
@@ -232,9 +232,10 @@ class _Batch:
         held = study.holdings if study is not None else ()
         return next((holding for holding in held if holding.id == arrival.joins), None)
 
-    def _note_sender(self, arrival: Arrival, study_id: uuid.UUID) -> None:
+    def _note_sender(self, arrival: Arrival, study_id: uuid.UUID, series_id: uuid.UUID = NOTHING_NEW) -> None:
         if arrival.joins is None:  # what Radrelay made itself, nobody sent
-            self.sent.add(Sent(study_id, arrival.source.id, arrival.calling_ae, arrival.called_ae, arrival.host))
+            who = arrival.source.id, arrival.calling_ae, arrival.called_ae, arrival.host
+            self.sent.add(Sent(study_id, *who, series_id))
 
     def _too_late(self, arrival: Arrival) -> Verdict:
         """Have an object erased that was made of a study which has gone meanwhile: it must not bring that back."""
@@ -268,7 +269,7 @@ class _Batch:
     def _add(self, arrival: Arrival, study: StudyState) -> VersionState:
         series = self._series(arrival, study)
         holding = self._holding(arrival, study)
-        self._note_sender(arrival, study.id)
+        self._note_sender(arrival, study.id, series.id)
         versions = self.known.versions.setdefault(arrival.attributes.sop_uid, [])
         number = max((version.version for version in versions), default=0) + 1
         row = instance_row(arrival, new_id(), study.id, series.id, holding.id, number)

@@ -17,7 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from radrelay.archive.tables import HOLDING, INSTANCE, INSTANCE_HOLDING, LANDING_RECORD, PACK, SERIES, STUDY
+from radrelay.archive.tables import CORRECTION, HOLDING, INSTANCE, INSTANCE_HOLDING, LANDING_RECORD, PACK, SERIES, STUDY
 from radrelay.storage.columns import Instant
 from radrelay.storage.packs import PackRef
 from radrelay.storage.segments import RecordLocation
@@ -43,10 +43,11 @@ _PLAIN = (
     _INSTANCE.size,
     _INSTANCE.sha256,
     _INSTANCE.file_name,
+    _INSTANCE.correction,
 )
 _ID_COUNT = len(_IDS)
 _PLACE = tuple(LANDING_RECORD.c[name] for name in ("owner", "segment", "epoch", "offset", "length"))
-_SERIES_AT, _PACK_AT, _OWNER_AT, _PLAIN_AT = 3, 6, len(_IDS), len(_IDS) + len(_PLACE)
+_STUDY_AT, _SERIES_AT, _PACK_AT, _OWNER_AT, _PLAIN_AT = 2, 3, 6, len(_IDS), len(_IDS) + len(_PLACE)
 _PACK_NAME_AT = _PLAIN_AT + len(_PLAIN)
 _SOURCE = INSTANCE.outerjoin(LANDING_RECORD, LANDING_RECORD.c.id == _INSTANCE.record_id)
 
@@ -61,7 +62,10 @@ class PackPlace:
 
 @dataclass(frozen=True, slots=True)
 class InstanceRef:
-    """An instance, with what is needed to read it."""
+    """An instance, with what is needed to read it.
+
+    `lacks` is the number of its study's last correction, while the object as it lies does not say what that says.
+    """
 
     id: uuid.UUID
     organisation_id: uuid.UUID
@@ -79,6 +83,7 @@ class InstanceRef:
     sha256: bytes
     file_name: str
     place: RecordLocation | PackPlace
+    lacks: int = 0
 
 
 def find_instances(
@@ -142,9 +147,10 @@ def find_instance(
         place = RecordLocation(record, *row[_OWNER_AT:_PLAIN_AT])
     else:
         return None
-    study_uid, series_uid, *patient = row[_ABOVE_AT:]
-    plain = row[_PLAIN_AT + 1 : _PACK_NAME_AT]
-    fields: Any = (own, organisation, study, series, holding, study_uid, series_uid, *plain, place)
+    study_uid, series_uid, *patient, last = row[_ABOVE_AT:]
+    *plain, done = row[_PLAIN_AT + 1 : _PACK_NAME_AT]
+    lacks = _lacks(done, last)
+    fields: Any = (own, organisation, study, series, holding, study_uid, series_uid, *plain, place, lacks)
     return FoundInstance(InstanceRef(*fields), (patient[0], patient[1], patient[2]))
 
 
@@ -230,6 +236,7 @@ class FoundInstances:
     def __init__(self, session: Session, rows: Sequence[Any]) -> None:
         self._above = {row[0]: (row[1], row[2]) for row in _shared(session, rows, _ABOVE, _SERIES_AT)}
         self._packs = {row[0]: PackRef(*row) for row in _shared(session, rows, _PACKS, _PACK_AT)}
+        self._corrected = {_raw(row[0]): row[1] for row in _shared(session, rows, _CORRECTED, _STUDY_AT)}
         self._packed = {_raw(pack) for pack in self._packs}
         series = {_raw(own) for own in self._above}
         self._rows = [
@@ -247,7 +254,12 @@ class FoundInstances:
         for row in self._rows:
             pack = _raw(row[_PACK_AT])
             digest.update(_raw(row[0]) + (pack if pack in self._packed else b"landed"))
+            if lacks := self._lacks(row):
+                digest.update(b"lacks %d" % lacks)
         return digest.hexdigest()
+
+    def _lacks(self, row: Any) -> int:
+        return _lacks(row[-1], self._corrected.get(_raw(row[_STUDY_AT]))) if self._corrected else 0
 
     @cached_property
     def refs(self) -> tuple[InstanceRef, ...]:
@@ -268,11 +280,16 @@ class FoundInstances:
                 series,
                 holding,
                 *self._above[series],
-                *row[_PLAIN_AT + 1 :],
+                *row[_PLAIN_AT + 1 : -1],
                 place,
+                self._lacks(row),
             )
             found.append(InstanceRef(*fields))
         return tuple(found)
+
+
+def _lacks(done: int, last: int | None) -> int:
+    return last if last is not None and done < last else 0
 
 
 def _raw(value: uuid.UUID | bytes | None) -> bytes:
@@ -317,6 +334,11 @@ _ABOVE = _by_ids(
     ),
     SERIES.c.id,
 )
+_LAST = sa.select(sa.func.max(CORRECTION.c.number))
+_CORRECTED = _by_ids(
+    sa.select(CORRECTION.c.study_id, sa.func.max(CORRECTION.c.number)).group_by(CORRECTION.c.study_id),
+    CORRECTION.c.study_id,
+)
 _OF_PACK = tuple(PACK.c[name] for name in ("name", "plain_bytes", "toc_offset", "toc_length"))
 _PACKS = _by_ids(sa.select(PACK.c.id, *_OF_PACK), PACK.c.id)
 _ABOVE_AT = _PACK_NAME_AT + len(_OF_PACK)
@@ -328,6 +350,7 @@ _ONE = (  # built once: every frame asks this
         *_OF_PACK,
         *(STUDY.c.study_uid, SERIES.c.series_uid),
         *(STUDY.c[name] for name in ("patient_issuer", "patient_id_value", "patient_name")),
+        _LAST.where(CORRECTION.c.study_id == _INSTANCE.study_id).scalar_subquery(),
     )
     .select_from(
         _SOURCE.outerjoin(PACK, PACK.c.id == _INSTANCE.pack_id)

@@ -1,7 +1,8 @@
 """Ready-made series metadata: DICOM JSON of every instance without bulk data (PS3.18 10.4.1.1.2, Annex F).
 
 Packed instances have theirs in the pack, compressed as one gzip member; what still lies in landing records is made
-from its header, once. Bulk data is named by an address that begins with `BULK_BASE`, which a face replaces by its own.
+from its header, once; what is corrected and not written anew yet, from its header as it will be. Bulk data is named by
+an address that begins with `BULK_BASE`, which a face replaces by its own.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from itertools import groupby
 
 import msgspec
 
+from radrelay.archive.corrected import NotYetCorrected
 from radrelay.archive.instances import InstanceRef, PackPlace
 from radrelay.archive.layout import TableOfContents
 from radrelay.archive.reader import InstanceReader, entry_of
@@ -90,13 +92,14 @@ class MetadataReader:
                 yield from (_piece(table, plain, ref) for ref in run)
 
     def _landed(self, ref: InstanceRef) -> bytes:
-        made = self._made.get(ref.id)
+        made = self._made.get(ref.id) if not ref.lacks else None
         if made is None:
             try:
                 made = header_json(ref, self._reader.header(ref))
-            except Malformed:
+            except (Malformed, NotYetCorrected):
                 made = header_json(ref, None)
-            self._made.put(ref.id, made)
+            if not ref.lacks:
+                self._made.put(ref.id, made)
         return made
 
     def _unpacked(self, place: PackRef) -> bytes:
@@ -110,7 +113,9 @@ class MetadataReader:
 
 
 def _by_pack(refs: Sequence[InstanceRef]) -> Iterator[tuple[PackRef | None, list[InstanceRef]]]:
-    for place, run in groupby(refs, key=lambda r: r.place.ref if isinstance(r.place, PackPlace) else None):
+    for place, run in groupby(
+        refs, key=lambda r: r.place.ref if isinstance(r.place, PackPlace) and not r.lacks else None
+    ):
         yield place, list(run)
 
 

@@ -176,6 +176,7 @@ class Sender(Base):
     calling_ae: Mapped[str] = mapped_column(String(16), primary_key=True)
     called_ae: Mapped[str] = mapped_column(String(16), primary_key=True)
     host: Mapped[str] = mapped_column(String(64), primary_key=True, default="")
+    series_id: Mapped[uuid.UUID] = mapped_column(Id, primary_key=True)  # of which it brought what was not here yet
 
 
 class ShortToken(Base):

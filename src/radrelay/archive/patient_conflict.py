@@ -13,10 +13,11 @@ from datetime import date
 from sqlalchemy.orm import Session
 
 from radrelay.archive.arrivals import Arrival
-from radrelay.archive.corrections import ATTRIBUTES, followed, reopen
+from radrelay.archive.corrections import ATTRIBUTES
 from radrelay.archive.folding import identity_keys
 from radrelay.archive.index_rows import patient_identity
 from radrelay.archive.index_state import StudyState
+from radrelay.archive.uncorrected import followed, reopen
 
 NAME, BIRTH_DATE = ATTRIBUTES["patient_name"].tag, ATTRIBUTES["birth_date"].tag
 PATIENT_ID, ISSUER = ATTRIBUTES["patient_id"].tag, ATTRIBUTES["patient_issuer"].tag

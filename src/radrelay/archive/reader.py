@@ -125,6 +125,10 @@ class InstanceReader:
         """Return the data set, byte for byte as received (without file meta information)."""
         return b"".join(self.pieces(ref))
 
+    def received(self, ref: InstanceRef) -> bytes:
+        """Return the data set byte for byte as received, for whom writes it anew."""
+        return b"".join(self._anywhere(ref, lambda r: list(self._pieces(r))))
+
     def pieces(self, ref: InstanceRef) -> list[bytes]:
         """Return the data set as received in the pieces in which it lies, for whom writes it out at once."""
         return self._anywhere(ref, lambda r: list(self._pieces(r)))
@@ -163,7 +167,11 @@ class InstanceReader:
 
     def header(self, ref: InstanceRef) -> Header:
         """Return all attributes before the pixel data; raises `Malformed` when they cannot be read."""
-        head = self.head(ref)
+        return self.received_header(ref)
+
+    def received_header(self, ref: InstanceRef) -> Header:
+        """Return all attributes before the pixel data as they were received; raises as `header` does."""
+        head = self._anywhere(ref, self._head)
         while True:
             header = parse(head, ref.transfer_syntax_uid)
             if header.bulk is not None or len(head) >= min(ref.size, HEADER_LIMIT):
@@ -348,7 +356,7 @@ class InstanceReader:
             header = parse(inflated, EXPLICIT_LE)
             read, available = reader_of(inflated), len(inflated)
         else:
-            header, read, available = self.header(ref), self._range_reader(ref), ref.size
+            header, read, available = self.received_header(ref), self._range_reader(ref), ref.size
         location = locate(header, buffered(read))
         stands_in = EXPLICIT_LE if inflated is not None else ref.transfer_syntax_uid
         descriptor = describe(header, stands_in, location.vr)

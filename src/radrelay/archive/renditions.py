@@ -95,27 +95,31 @@ class Renditions:
 
     def header(self, ref: InstanceRef) -> Header:
         """Return an instance's attributes; raises `Malformed` when they cannot be read."""
+        return self._reader.header(ref) if ref.lacks else self._received(ref)
+
+    def _received(self, ref: InstanceRef) -> Header:
+        """Return the attributes as they came: what a picture needs of them is never corrected."""
         found = self._headers.get(ref.id)
         if found is None:
-            found = self._reader.header(ref)
+            found = self._reader.received_header(ref)
             self._headers.put(ref.id, found)
         return found
 
     def why_not(self, ref: InstanceRef) -> str | None:
         """Say why an instance has no picture, in words for its reader; none if it has one."""
         try:
-            return describe_viewability(ref.sop_class_uid, ref.transfer_syntax_uid, self.header(ref))
+            return describe_viewability(ref.sop_class_uid, ref.transfer_syntax_uid, self._received(ref))
         except Malformed as error:
             return f"Its header cannot be read: {error.message}"
 
     def voi_tables(self, ref: InstanceRef, number: int) -> tuple[NamedTable, ...]:
         """Return the VOI tables that frame `number` brings; raises `Malformed` when the header cannot be read."""
-        return voi_tables(self.header(ref), number - 1)
+        return voi_tables(self._received(ref), number - 1)
 
     def loss(self, ref: InstanceRef) -> Loss | None:
         """Return what was lost of an instance's first frame when it was compressed, as far as anybody can tell."""
         try:
-            return _loss(self.header(ref), self._reader.frame(ref, 1))
+            return _loss(self._received(ref), self._reader.frame(ref, 1))
         except (Malformed, BrokenPixels, NotViewable, PixelsTooLarge, FrameNotThere):
             return None
 
@@ -126,7 +130,7 @@ class Renditions:
         """
         frames, shown = [], None
         try:
-            header, count = self.header(ref), self._reader.frame_count(ref)
+            header, count = self._received(ref), self._reader.frame_count(ref)
             for number in sorted({round(one) for one in np.linspace(1, count, min(count, SPREAD_FRAMES))}):
                 frame = self._reader.frame(ref, number)
                 shown = presentation(header, frame.descriptor, number - 1)
@@ -143,7 +147,7 @@ class Renditions:
 
     def pixels(self, ref: InstanceRef, number: int) -> FramePixels:
         """Return frame `number`; raises `FrameNotThere`, `NotViewable` or `BrokenPixels`."""
-        header = self.header(ref)
+        header = self._received(ref)
         why = describe_viewability(ref.sop_class_uid, ref.transfer_syntax_uid, header)
         if why is not None:
             raise NotViewable(why)
@@ -160,7 +164,7 @@ class Renditions:
         where it or the browser's decoder cannot (floats, more than 16 bits, signed bytes), the samples come as `pixels`
         gives them. Raises as `pixels` does.
         """
-        header = self.header(ref)
+        header = self._received(ref)
         self._checked(ref, header)
         frame = self._reader.frame(ref, number)
         count = self._reader.frame_count(ref)
@@ -179,7 +183,7 @@ class Renditions:
 
         It comes within the first bytes of a slow link, and is drawn before a decoder is there. Raises as `pixels` does.
         """
-        header = self.header(ref)
+        header = self._received(ref)
         self._checked(ref, header)
         frame = self._reader.frame(ref, number)
         small = _decoded_small(ref, frame, number, edge)
@@ -205,7 +209,7 @@ class Renditions:
         quality: int = 90,
     ) -> bytes:
         """Return frame `number`, or a region of it, as an encoded picture at most `size` (width, height) large."""
-        header = self.header(ref)
+        header = self._received(ref)
         frame = self._checked_frame(ref, header, number)
         samples = _decoded(ref, frame, number)
         descriptor = frame.descriptor
@@ -232,7 +236,7 @@ class Renditions:
         number = number or (self._middle(ref) if ref.frames > 1 else 1)
         made = self._thumbnails.get((ref.id, number))
         if made is None:
-            header = self.header(ref)
+            header = self._received(ref)
             frame = self._checked_frame(ref, header, number)
             with told(ref, number):
                 made = pictures.thumbnail(
@@ -249,7 +253,7 @@ class Renditions:
         return made
 
     def _middle(self, ref: InstanceRef) -> int:
-        self._checked(ref, self.header(ref))
+        self._checked(ref, self._received(ref))
         return (self._reader.frame_count(ref) + 1) // 2
 
     def _checked(self, ref: InstanceRef, header: Header) -> None:

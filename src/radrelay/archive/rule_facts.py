@@ -33,7 +33,9 @@ def facts_of(session: Session, study_ids: Sequence[uuid.UUID], now: datetime) ->
         lasts = sa.or_(HOLDING.c.ends_at.is_(None), HOLDING.c.ends_at > now)
         sent = sa.select(SENDER).where(SENDER.c.study_id.in_(some), sa.exists().where(held, lasts))
         for row in session.execute(sent):
-            senders.setdefault(row.study_id, []).append(SenderFacts(row.source_id, row.calling_ae, row.called_ae))
+            one = SenderFacts(row.source_id, row.calling_ae, row.called_ae)
+            if one not in senders.setdefault(row.study_id, []):
+                senders[row.study_id].append(one)
         series: dict[uuid.UUID, list[SeriesFacts]] = {}
         columns = (SERIES.c.study_id, SERIES.c.modality, SERIES.c.body_part, SERIES.c.description, SERIES.c.attributes)
         for row in session.execute(sa.select(*columns).where(SERIES.c.study_id.in_(some))):

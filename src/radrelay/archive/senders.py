@@ -11,11 +11,14 @@ from sqlalchemy.orm import Session
 
 from radrelay.archive.tables import SENDER
 
+NOTHING_NEW = uuid.UUID(int=0)
+
 
 class Sent(NamedTuple):
     """Something of a study came by a source, over DICOM under these AE titles, else under none.
 
     `host` is the address of a machine that sent it, over DICOM or DICOMweb; of what people brought there is none.
+    `series_id` is the series of which it brought something that was not here yet, else `NOTHING_NEW`.
     """
 
     study_id: uuid.UUID
@@ -23,6 +26,7 @@ class Sent(NamedTuple):
     calling_ae: str
     called_ae: str
     host: str = ""
+    series_id: uuid.UUID = NOTHING_NEW
 
 
 def write_senders(session: Session, sent: Collection[Sent]) -> set[uuid.UUID]:
@@ -30,8 +34,12 @@ def write_senders(session: Session, sent: Collection[Sent]) -> set[uuid.UUID]:
     if not sent:
         return set()
     clean = {_clean(one) for one in sent}
-    there = session.execute(sa.select(SENDER).where(SENDER.c.study_id.in_({one.study_id for one in clean})))
-    new = clean - {Sent(row.study_id, row.source_id, row.calling_ae, row.called_ae, row.host) for row in there}
+    there = session.execute(
+        sa.select(*(SENDER.c[name] for name in Sent._fields)).where(
+            SENDER.c.study_id.in_({one.study_id for one in clean})
+        )
+    )
+    new = clean - {Sent(*row) for row in there}
     if new:
         session.execute(sa.insert(SENDER), [one._asdict() for one in sorted(new)])
     return {one.study_id for one in new}
@@ -39,4 +47,4 @@ def write_senders(session: Session, sent: Collection[Sent]) -> set[uuid.UUID]:
 
 def _clean(one: Sent) -> Sent:
     calling, called = (title.replace("\0", "")[:16] for title in (one.calling_ae, one.called_ae))
-    return Sent(one.study_id, one.source_id, calling, called, one.host.replace("\0", "")[:64])
+    return Sent(one.study_id, one.source_id, calling, called, one.host.replace("\0", "")[:64], one.series_id)

@@ -51,6 +51,7 @@ class Hl7Message(Owned, Base):
     received_at: Mapped[datetime] = mapped_column(Instant)  # or made, of one to be sent
     processed_at: Mapped[datetime | None] = mapped_column(Instant)
     next_attempt_at: Mapped[datetime | None] = mapped_column(Instant)
+    sending_until: Mapped[datetime | None] = mapped_column(Instant)  # some machine sends it, at the latest until then
     attempts: Mapped[int] = mapped_column(Integer)
     repeats: Mapped[int] = mapped_column(Integer)  # how often it came again
     replays: Mapped[int] = mapped_column(Integer)

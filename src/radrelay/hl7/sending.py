@@ -24,6 +24,7 @@ from radrelay.hl7.message import Acknowledgement, Message, header_of, write
 from radrelay.hl7.models import Hl7Message
 from radrelay.hl7.sealing import OrderedIds, Seal
 from radrelay.storage.database import Database
+from radrelay.storage.nodes import moment
 
 log = structlog.get_logger(__name__)
 
@@ -34,6 +35,11 @@ AT_ONCE = 50
 
 class Sender(Protocol):
     """Sends one message and waits for the answer; `mllp.MllpSender` is one."""
+
+    @property
+    def longest_s(self) -> float:
+        """How long one message may take at most."""
+        ...
 
     def send(self, raw: bytes) -> Acknowledgement:
         """Return the answer; raises an error of `Unavailable`."""
@@ -91,22 +97,19 @@ class Outgoing:
         return row_id
 
     def send_due(self, senders: Mapping[str, Sender]) -> int:
-        """Send what is due to each receiver, in order; returns how many were taken. Only one process does this."""
+        """Send what is due to each receiver, in order; returns how many were taken.
+
+        Whoever sends a message to a receiver has that receiver to itself, on any machine, until it has the answer.
+        """
         return sum(self._send(name, sender) for name, sender in senders.items())
 
     def _send(self, receiver: str, sender: Sender) -> int:
         taken = 0
         for _ in range(AT_ONCE):
-            with self._database.read() as session:
-                row = session.scalars(
-                    sa.select(Hl7Message)
-                    .where(Hl7Message.direction == "out", Hl7Message.state == WAITING, Hl7Message.port == receiver)
-                    .order_by(Hl7Message.id)
-                    .limit(1)
-                ).first()
-                if row is None or (row.next_attempt_at is not None and row.next_attempt_at > self._clock.now()):
-                    return taken
-                raw, row_id, attempts = self._seal.open(row.id, row.sealed), row.id, row.attempts
+            claimed = self._claim(receiver, sender.longest_s)
+            if claimed is None:
+                return taken
+            row_id, raw, attempts = claimed
             try:
                 answer = sender.send(raw)
             except Unavailable as error:
@@ -125,6 +128,24 @@ class Outgoing:
                 return taken
         return taken
 
+    def _claim(self, receiver: str, longest_s: float) -> tuple[uuid.UUID, bytes, int] | None:
+        """Take the message that is next, if it is due and nobody sends it: its id, what it says, its attempts."""
+        with self._database.write() as session:
+            row = session.scalars(
+                sa.select(Hl7Message)
+                .where(Hl7Message.direction == "out", Hl7Message.state == WAITING, Hl7Message.port == receiver)
+                .order_by(Hl7Message.id)
+                .limit(1)
+                .with_for_update()
+            ).first()
+            if row is None or (row.next_attempt_at is not None and row.next_attempt_at > self._clock.now()):
+                return None
+            now = moment(session, self._clock)
+            if row.sending_until is not None and now < row.sending_until:
+                return None
+            row.sending_until = now + timedelta(seconds=longest_s)
+            return row.id, self._seal.open(row.id, row.sealed), row.attempts
+
     def _put_off(self, row_id: uuid.UUID, attempts: int, trouble: Trouble, code: str) -> None:
         pause_s = min(FIRST_S << min(attempts, 10), CAP_S)
         self._note(
@@ -140,7 +161,8 @@ class Outgoing:
         )  # fmt: skip
 
     def _note(self, row_id: uuid.UUID, trouble: Trouble | None, **values: object) -> None:
-        said = {
+        said: dict[str, object] = {
+            "sending_until": None,
             "error": "" if trouble is None else trouble.detail,
             "error_code": "" if trouble is None else trouble.code,
             "error_facts": "{}" if trouble is None else json.dumps(dict(trouble.facts)),

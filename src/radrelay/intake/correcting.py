@@ -8,20 +8,17 @@ nothing; of several corrections each leaves an item of its own.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import msgspec
 import structlog
 
-from radrelay.archive import corrections
-from radrelay.archive.corrections import Made
+from radrelay.archive import corrected, uncorrected
 from radrelay.archive.instances import InstanceRef, find_instances
 from radrelay.archive.models import Holding
 from radrelay.archive.reader import InstanceReader
+from radrelay.archive.uncorrected import Made
 from radrelay.clock import Clock
-from radrelay.dicom.header import parse
-from radrelay.dicom.reidentify import Modification, reidentify
 from radrelay.errors import Invalid, RadrelayError
 from radrelay.intake.envelope import Origin
 from radrelay.intake.landing import Landing
@@ -34,7 +31,6 @@ BATCH = 200
 AGAIN = timedelta(minutes=2)  # what has landed is in the index long before
 HOPELESS = timedelta(hours=1)  # what cannot be written is tried again, for what it lacks may be mended
 LARGEST = 512 << 20
-SYSTEM = "Radrelay"
 
 
 class TooLargeToCorrect(Invalid):
@@ -57,9 +53,9 @@ class CorrectionLanding:
         """Look once; returns how many objects have landed."""
         now, landed = self._clock.now(), 0
         with self._database.read() as session:
-            if not corrections.any_open(session):
+            if not uncorrected.any_open(session):
                 return 0
-            found = corrections.pending(session, BATCH + len(self._not_before))
+            found = uncorrected.pending(session, BATCH + len(self._not_before))
         still = {(instance_id, done) for _, _, instance_id, done in found}
         self._not_before = {one: at for one, at in self._not_before.items() if one in still and at > now}
         for organisation_id, study_id, instance_id, done in found:
@@ -73,12 +69,12 @@ class CorrectionLanding:
                 log.error("object not corrected", instance=str(instance_id), reason=error.code)
             self._not_before[instance_id, done] = now + pause
         with self._database.write() as session:
-            corrections.settle(session, now)
+            uncorrected.settle(session, now)
         return landed
 
     def _correct(self, organisation_id: uuid.UUID, study_id: uuid.UUID, instance_id: uuid.UUID, done: int) -> bool:
         with self._database.read() as session:
-            made = [one for one in corrections.corrections_of(session, study_id) if one.number > done]
+            made = [one for one in uncorrected.corrections_of(session, study_id) if one.number > done]
             refs = find_instances(
                 session, self._clock.now(), organisation_id=organisation_id, instance_ids=[instance_id]
             )
@@ -91,7 +87,7 @@ class CorrectionLanding:
         written = self._written(refs[0], made)
         if written is None:
             with self._database.write() as session:
-                corrections.note_conforming(session, instance_id, made[-1].number)
+                uncorrected.note_conforming(session, instance_id, made[-1].number)
             return False
         origin = msgspec.structs.replace(
             source.origin(account_id=holding.account_id), scan=False, joins=holding.id, corrects=instance_id,
@@ -104,15 +100,7 @@ class CorrectionLanding:
         """Return the data set with all corrections that it lacks, and its transfer syntax; none if it lacks none."""
         if ref.size > LARGEST:
             raise TooLargeToCorrect(f"objects of more than {LARGEST} bytes cannot be written anew")
-        data_set, ts = self._reader.data_set(ref), ref.transfer_syntax_uid
-        changed, last = False, {tag: value for one in made for tag, value in one.after.items()}
-        for one in made:
-            values = _lacking(data_set, ts, one.after, last)
-            if values:
-                change = Modification(one.at, f"{SYSTEM}, {one.by}", SYSTEM, "CORRECT" if one.asked else "COERCE")
-                data_set, ts = reidentify(data_set, ts, values, change)
-                changed = True
-        return (data_set, ts) if changed else None
+        return corrected.written(self._reader.received(ref), ref.transfer_syntax_uid, made)
 
     def _land(self, origin: Origin, ref: InstanceRef, data_set: bytes, ts: str) -> None:
         writer = self._landing.open_object(
@@ -123,9 +111,3 @@ class CorrectionLanding:
             writer.finish()
         finally:
             writer.abort()
-
-
-def _lacking(data_set: bytes, ts: str, after: Mapping[int, str], last: Mapping[int, str]) -> dict[int, str]:
-    """Return the values that a correction still changes; what says already what the `last` one wants stays."""
-    header = parse(data_set, ts)
-    return {tag: value for tag, value in after.items() if header.text(tag) not in (value, last[tag])}

@@ -7,7 +7,7 @@ that log is in its place.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -69,6 +69,13 @@ class FindingView:
 
 
 _FIELDS = tuple(name for name in ParcelView.__dataclass_fields__ if name != "study_ids")
+
+
+def studies_unpacked(session: Session, study_ids: Collection[uuid.UUID], since: datetime) -> set[uuid.UUID]:
+    """Return which of some studies were brought by parcels that had come, and were not all unpacked, at a moment."""
+    lasted = sa.or_(Parcel.finished_at.is_(None), Parcel.finished_at > since)
+    asked = sa.select(ParcelStudy.study_id).join(Parcel, Parcel.id == ParcelStudy.parcel_id)
+    return set(session.scalars(asked.where(ParcelStudy.study_id.in_(study_ids), Parcel.created_at <= since, lasted)))
 
 
 class Parcels:

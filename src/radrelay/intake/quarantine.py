@@ -8,7 +8,6 @@ stays beside it.
 
 from __future__ import annotations
 
-import dataclasses
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,30 +15,29 @@ from datetime import datetime
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm import Session
 
 from radrelay import access
-from radrelay.archive.arrivals import Arrival, Terms
+from radrelay.archive.arrivals import Terms
 from radrelay.archive.discard import bury, discard_records
-from radrelay.archive.indexing import upsert_batch
-from radrelay.archive.kept_keys import bind_archives, destroy_kept
+from radrelay.archive.kept_keys import destroy_kept
 from radrelay.archive.locking import lock_archive
-from radrelay.archive.models import Attachment, Holding, Instance, Source, Study
+from radrelay.archive.models import Holding, Instance, Source, Study
 from radrelay.clock import Clock
-from radrelay.dicom.dictionary import keyword_of
-from radrelay.dicom.header import Header, parse
-from radrelay.dicom.index import IndexAttributes
+from radrelay.dicom.header import parse
 from radrelay.dicom.pixels import NotViewable
 from radrelay.intake.diversion import FILE_NOT_SAFE, LOOKED_AT, NOT_RETURNED, NOT_SAFE, RETURNS, WAITS
-from radrelay.intake.envelope import Envelope, decode
+from radrelay.intake.envelope import decode
 from radrelay.intake.errors import QuarantinedUnknown, ReleaseRefused
-from radrelay.intake.examine import Examined, read_attributes
+from radrelay.intake.examine import Examined
+from radrelay.intake.header_lines import header_lines
 from radrelay.intake.identify import IDENTIFIABLE, LARGEST, RELEASED, Identity, Into, plan, written
-from radrelay.intake.models import Parcel, ParcelStudy, Quarantined
+from radrelay.intake.models import Quarantined
 from radrelay.intake.open_archives import UNPACK_FAILED, open_archive
 from radrelay.intake.pictures import picture_of
-from radrelay.intake.rows import arrival_of, attachment_row, record_row
-from radrelay.intake.tally import link_attachments, reopen_parcel
+from radrelay.intake.releasing import Released, let_in, recount
+from radrelay.intake.rows import record_row
+from radrelay.intake.tally import reopen_parcel
 from radrelay.intake.unpacking import location_of, read_record
 from radrelay.storage.database import Database
 from radrelay.storage.models import LandingRecord
@@ -51,9 +49,7 @@ OVERRIDABLE = frozenset({
     NOT_RETURNED, FILE_NOT_SAFE,
 })  # fmt: skip
 SUSPECT = frozenset({"infected", "not-scanned"})
-LINE_LIMIT = 256
 LINES_LIMIT = 5000
-_BULK_VRS = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN", ""})
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +78,6 @@ class QuarantinedView:
     identifiable: bool
     new_study_uid: str = ""
     new_sop_uid: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Released:
-    """What a released object has become."""
-
-    study_id: uuid.UUID | None
-    instance_id: uuid.UUID | None
-    attachment_id: uuid.UUID | None = None
-    identity: Identity | None = None
 
 
 _DERIVED = ("releasable", "identifiable", "new_study_uid", "new_sop_uid")
@@ -209,7 +195,7 @@ class Quarantine:
         written(b"".join(self._reader.stream(record.location)), envelope, identity)
         row.identity = msgspec.json.encode(identity).decode()
         row.released_at = self._clock.now()
-        _recount(session, row, None)
+        recount(session, row, None)
         emit(session, organisation_id=organisation_id, kind=RELEASED, subject_id=row.id, at=self._clock.now())
         session.flush()
         return Released(study.id if study is not None and into == "study" else None, None, identity=identity)
@@ -231,21 +217,11 @@ class Quarantine:
         if _waits_again(row, item, source):
             session.flush()
             return Released(None, None)
-        session.execute(sa.delete(LandingRecord).where(LandingRecord.id == row.record_id))
-        row.released_at = self._clock.now()
         if item.envelope.kind == "archive":
+            session.execute(sa.delete(LandingRecord).where(LandingRecord.id == row.record_id))
+            row.released_at = self._clock.now()
             return self._unpack_again(session, row, item, Terms.of(source))
-        if item.envelope.kind == "attachment":
-            released = _release_attachment(session, item, Terms.of(source))
-        else:
-            released = _release_object(session, item, record.head, Terms.of(source), row.code)
-        _recount(session, row, Parcel.attachments if released.attachment_id else Parcel.objects)
-        if row.parcel_id is not None and released.study_id is not None:
-            if session.get(ParcelStudy, (row.parcel_id, released.study_id)) is None:
-                session.add(ParcelStudy(parcel_id=row.parcel_id, study_id=released.study_id))
-            bind_archives(session, row.parcel_id, released.study_id)
-        session.flush()
-        return released
+        return let_in(session, row, item, record.head, Terms.of(source), self._clock.now(), overrides=row.code)
 
     def _unpack_again(self, session: Session, row: Quarantined, item: Examined, terms: Terms) -> Released:
         """Let an archive be unpacked once more; what it brought already is not added again."""
@@ -305,65 +281,12 @@ def _waits_again(row: Quarantined, item: Examined, source: Source) -> bool:
     return True
 
 
-def _release_object(session: Session, item: Examined, head: bytes, terms: Terms, code: str) -> Released:
-    try:
-        attributes = read_attributes(item.envelope, head)
-    except Exception as error:  # why: what could not be read before may still not be; the object stays where it is
-        raise ReleaseRefused(f"The object's header still cannot be read ({type(error).__name__}).") from error
-    if code == "other-content":
-        terms = dataclasses.replace(terms, duplicate_policy="keep-both")
-    if code == "patient-mismatch":
-        attributes = _with_study_patient(session, item.envelope, attributes)
-    arrival: Arrival = arrival_of(dataclasses.replace(item, attributes=attributes), terms)
-    verdict = upsert_batch(session, [arrival])[0]
-    if verdict.kind == "quarantine":
-        raise ReleaseRefused(f"The object cannot be released: {verdict.reason}")
-    return Released(verdict.study_id, verdict.instance_id)
-
-
-def _release_attachment(session: Session, item: Examined, terms: Terms) -> Released:
-    session.execute(sa.insert(LandingRecord), [record_row(item)])
-    session.execute(sa.insert(Attachment), [attachment_row(item, terms)])
-    parcel_id = item.envelope.origin.parcel_id
-    if parcel_id is not None:
-        link_attachments(session, parcel_id)
-    return Released(None, None, item.location.record_id)
-
-
-def _with_study_patient(session: Session, envelope: Envelope, attributes: IndexAttributes) -> IndexAttributes:
-    """Take the study's patient for the object's, as the person who releases it says."""
-    study = session.scalar(
-        sa.select(Study).where(
-            Study.organisation_id == envelope.origin.organisation_id, Study.study_uid == attributes.study_uid
-        )
-    )
-    if study is None:
-        return attributes
-    return msgspec.structs.replace(
-        attributes,
-        patient_id=study.patient_id_value,
-        issuer=study.patient_issuer,
-        patient_name=study.patient_name,
-        birth_date=study.patient_birth_date,
-    )
-
-
 def _still_held() -> sa.Exists:
     """Say that the instance is here, and that its source still keeps its study."""
     return (
         sa.exists()
         .where(Instance.id == Quarantined.instance_id)
         .where(Holding.study_id == Instance.study_id, Holding.source_id == Quarantined.source_id)
-    )
-
-
-def _recount(session: Session, row: Quarantined, kept: InstrumentedAttribute[int] | None) -> None:
-    """Move the object in its parcel's counts; what is landed anew is counted by the index."""
-    if row.parcel_id is None:
-        return
-    moved = {Parcel.quarantined: Parcel.quarantined - 1} | ({kept: kept + 1} if kept is not None else {})
-    session.execute(
-        sa.update(Parcel).where(Parcel.id == row.parcel_id).values(moved).execution_options(synchronize_session=False)
     )
 
 
@@ -395,25 +318,3 @@ def _view(row: Quarantined) -> QuarantinedView:
         new_study_uid=identity.study_uid if identity else "",
         new_sop_uid=identity.sop_uid if identity else "",
     )
-
-
-def header_lines(header: Header, indent: str = "") -> Iterator[str]:
-    """Yield a header's elements as text: tag, VR, keyword, value; items of sequences are indented."""
-    for tag in header:
-        vr = header.vr(tag)
-        line = f"{indent}({tag >> 16:04X},{tag & 0xFFFF:04X}) {vr} {keyword_of(tag)}"
-        if vr == "SQ":
-            yield line
-            for item in header.items(tag):
-                yield f"{indent}  item"
-                yield from header_lines(item, indent + "    ")
-            continue
-        yield f"{line}: {_value_text(header, tag)}"
-
-
-def _value_text(header: Header, tag: int) -> str:
-    if header.vr(tag) in _BULK_VRS:
-        place = header.place(tag)
-        return f"{place[2] if place else 0} bytes"
-    text = "\\".join(header.texts(tag))
-    return text if len(text) <= LINE_LIMIT else f"{text[:LINE_LIMIT]}… ({len(text)} characters)"

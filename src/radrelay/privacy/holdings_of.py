@@ -16,8 +16,8 @@ from sqlalchemy.orm import Session
 from radrelay import access
 from radrelay.access.models import Grant, ShareLink
 from radrelay.archive import persons
-from radrelay.archive.corrections import open_objects
 from radrelay.archive.models import Attachment, Holding, Source, Study
+from radrelay.archive.uncorrected import open_objects
 from radrelay.errors import NotFound
 from radrelay.identity.models import Account, Organisation, Preference
 from radrelay.identity.models import Session as Login

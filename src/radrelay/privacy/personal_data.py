@@ -214,7 +214,7 @@ KEPT: dict[str, Kept] = {
         "study_id number at by reason after done_at", _study, untold="request_id before follows",
         why="before it may have been under another person's name",
     ),
-    "study_sender": _kept("study_id calling_ae called_ae", _study, untold="source_id host", why=ELSEWHERE),
+    "study_sender": _kept("study_id calling_ae called_ae", _study, untold="source_id host series_id", why=ELSEWHERE),
     "study_modality": _kept(untold="study_id modality sort_key", why=ELSEWHERE),
     "quarantined": _kept(
         "code received_at", _row_of("aside"),
@@ -244,7 +244,8 @@ KEPT: dict[str, Kept] = {
         "direction port sender type control_id patient_id patient_issuer accession_number state received_at"
         " processed_at", _patient,
         untold="prior_patient_id lanes answer error error_code error_facts peer size digest sealed next_attempt_at"
-        " attempts repeats replays", why=f"{WORKING}; what another system says of a patient is told by that system",
+        " sending_until attempts repeats replays",
+        why=f"{WORKING}; what another system says of a patient is told by that system",
     ),
     "hl7_patient": _kept(
         "issuer patient_id name birth_date sex account_number identifiers former patient_class ward room bed facility"
@@ -269,6 +270,7 @@ KEPT: dict[str, Kept] = {
         " correlation_id project_id kept_back kept_reasons", why=f"{ELSEWHERE}: to whom data went; {WORKING}",
     ),
     "routing_rule_look": _kept(untold="study_id at due_at", why=f"{WORKING}; lasts moments"),
+    "routing_rule_owed": _kept(untold="study_id", why=f"{WORKING}; lasts until rules have looked"),
     "routing_rule_meeting": _kept(
         "study_id rule_name at", _study, untold="rule_id revision match failed why effects",
         why="what was looked at may have been under another person's name then",

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
+import structlog
 from sqlalchemy.orm import Session
 
 from radrelay.clock import Clock
@@ -21,17 +22,19 @@ from radrelay.routing import deliveries
 from radrelay.routing.carriers import DeliveryItem
 from radrelay.routing.ending import end
 from radrelay.routing.errors import NotCommitted
-from radrelay.routing.models import CommitmentAsked, Delivery, DeliveryReceipt
+from radrelay.routing.models import CommitmentAsked, Delivery, DeliveryReceipt, Destination
 from radrelay.settings import WorkSettings
 from radrelay.storage.ids import new_id
+
+log = structlog.get_logger(__name__)
 
 AT_ONCE = 5000
 """Instances asked for in one transaction; a report of so many stays below the listener's limit."""
 _CHUNK = 500
 
 
-def open_transaction(session: Session, delivery: Delivery, now: datetime) -> str:
-    """Write a transaction down and return its UID (PS3.5 B.2), which nobody can guess."""
+def open_transaction(session: Session, delivery: Delivery, references: Sequence[Reference], now: datetime) -> str:
+    """Write down a transaction about some objects, and return its UID (PS3.5 B.2), which nobody can guess."""
     transaction_uid = f"2.25.{uuid.uuid4().int}"
     session.add(
         CommitmentAsked(
@@ -39,6 +42,7 @@ def open_transaction(session: Session, delivery: Delivery, now: datetime) -> str
             organisation_id=delivery.organisation_id,
             delivery_id=delivery.id,
             transaction_uid=transaction_uid,
+            sop_uids=json.dumps([one.sop_uid for one in references] if delivery.project_id is None else []),
             asked_at=now,
         )
     )
@@ -73,20 +77,25 @@ def take_report(
     settings: WorkSettings,
     report: CommitmentReport,
     translate: Translate | None = None,
+    *,
+    reporter: str | None = None,
 ) -> bool:
     """Write what a destination reports into its delivery's receipts; false where nobody has asked for it.
 
-    Without `translate` what is reported of copies is not understood.
+    Without `translate` what is reported of copies is not understood. `reporter` is the AE title of who reports on an
+    association of its own: another than the destination's is not believed, nor what was not asked for.
     """
     asked = session.scalars(
         sa.select(CommitmentAsked).where(CommitmentAsked.transaction_uid == report.transaction_uid)
     ).one_or_none()
     delivery = session.get(Delivery, asked.delivery_id, with_for_update=True) if asked is not None else None
-    if delivery is None:
+    if asked is None or delivery is None or not _is_asked(session, delivery, reporter):
         return False
-    if delivery.project_id is not None:
-        if translate is None:
-            return False
+    if delivery.project_id is None:
+        report = _as_asked(report, frozenset(json.loads(asked.sop_uids)))
+    elif translate is None:
+        return False
+    else:
         originals = [row.sop_uid for row in deliveries.receipts_of(session, delivery.id)]
         report = translate(session, delivery, report, originals)
     _commit(session, delivery, sorted(report.committed), clock.now())
@@ -104,6 +113,25 @@ def take_report(
             deliveries.tell(delivery, None)
             end(session, delivery, "done", clock.now())
     return True
+
+
+def _is_asked(session: Session, delivery: Delivery, reporter: str | None) -> bool:
+    """Say whether who reports is who was asked; on the association that we asked on it is."""
+    if reporter is None:
+        return True
+    title = session.scalar(sa.select(Destination.ae_title).where(Destination.id == delivery.destination_id)) or ""
+    known = bool(title.strip()) and title.strip().casefold() == reporter.strip().casefold()
+    if not known:
+        log.warning("commitment reported by another than was asked", delivery=str(delivery.id), ae_title=reporter)
+    return known
+
+
+def _as_asked(report: CommitmentReport, asked: frozenset[str]) -> CommitmentReport:
+    """Return what a report says of what was asked for."""
+    failed = {uid: reason for uid, reason in report.failed.items() if uid in asked}
+    if len(failed) < len(report.failed) or not report.committed <= asked:
+        log.warning("commitment reported of objects that were not asked for", transaction=report.transaction_uid)
+    return CommitmentReport(report.transaction_uid, report.committed & asked, failed)
 
 
 def _commit(session: Session, delivery: Delivery, sop_uids: Sequence[str], now: datetime) -> None:

@@ -81,7 +81,7 @@ class Confirmation:
             longest = max(self._settings.retry_cap_s, self._settings.commitment_s)
             pause_s = min(self._settings.commitment_s * 2.0 ** min(times, 20), longest)
             delivery.next_attempt_at = now + timedelta(seconds=pause_s)
-            return committing.open_transaction(session, delivery, now), references
+            return committing.open_transaction(session, delivery, references, now), references
 
     def _not_asked(self, errand: Errand, broken: Interrupted) -> None:
         now = self._clock.now()

@@ -1,10 +1,10 @@
 """Deliveries: a study or series on its way to a destination, with a receipt per instance.
 
 A delivery is `waiting` (for its first or next attempt), `sending`, `confirming` (all is there, storage commitment is
-asked for), `done`, `failed` or `cancelled`; or `held`: it was open in a backup that was restored, its patient has
-restricted processing, or a person has to look at objects that its project keeps back; it goes on when one says so. An
-attempt is one piece of durable work; between attempts nothing sleeps: the time of the next one stands in the row, and
-`emit_due` turns it into an event. An instance whose receipt is a success is never sent again.
+asked for), `done`, `failed` or `cancelled`; or `held`: it was open or owed in a backup that was restored, its patient
+has restricted processing, or a person has to look at objects that its project keeps back; it goes on when one says so.
+An attempt is one piece of durable work; between attempts nothing sleeps: the time of the next one stands in the row,
+and `emit_due` turns it into an event. An instance whose receipt is a success is never sent again.
 """
 
 from __future__ import annotations
@@ -84,8 +84,11 @@ def request_delivery(
     correlation_id: str,
     priority: int = 0,
     project_id: uuid.UUID | None = None,
+    held: Trouble | None = None,
 ) -> Delivery:
     """Ask for a delivery; its first attempt follows from the event that is written with it.
+
+    `held` says why it is to wait until a person releases it; then no attempt follows.
 
     `priority`: those of a higher one go first, 0 is the usual, from -100 to 100. `project_id`: of a project of
     pseudonyms by which copies go; a destination that has one takes no other. Raises `DestinationNotFound`,
@@ -100,16 +103,18 @@ def request_delivery(
         destination_id=destination_id,
         study_id=study_id,
         series_id=series_id,
-        state="waiting",
+        state="waiting" if held is None else "held",
         priority=priority,
         project_id=project_id,
         requested_by=requested_by,
         correlation_id=correlation_id,
         created_at=clock.now(),
     )
+    tell(row, held)
     session.add(row)
     session.flush()
-    _emit(session, row, clock.now())
+    if held is None:
+        _emit(session, row, clock.now())
     return row
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -14,10 +14,14 @@ from radrelay.archive.models import Study
 from radrelay.errors import Trouble
 from radrelay.routing import deliveries
 from radrelay.routing.errors import DestinationOff, ObjectsOpen, ObjectsRefused, ProjectDiffers
-from radrelay.routing.models import Delivery, Destination
+from radrelay.routing.models import CommitmentAsked, Delivery, DeliveryReceipt, Destination
 
 if TYPE_CHECKING:
     from radrelay.routing.copies import KeptBack
+
+
+_AT_ONCE = 500
+_ENDS_WITHIN = timedelta(minutes=5)
 
 
 def end(session: Session, delivery: Delivery, state: str, at: datetime) -> None:
@@ -26,6 +30,35 @@ def end(session: Session, delivery: Delivery, state: str, at: datetime) -> None:
     delivery.finished_at = at
     delivery.next_attempt_at = None
     note(session, delivery, "delivery.end", "success" if state == "done" else "failure")
+
+
+def any_gone(session: Session, now: datetime) -> bool:
+    """Say whether there are deliveries whose study is gone, without taking the writer's place."""
+    return session.scalar(sa.select(Delivery.id).where(_gone(now)).limit(1)) is not None
+
+
+def forget_gone(session: Session, now: datetime) -> int:
+    """Take out deliveries whose study is gone, with all that was answered for them; returns how many.
+
+    One that an attempt is under way for goes once that has ended, so that what it let out is on record. Of one that
+    waited for commitment everything is there, which is put on record as of any other.
+    """
+    rows = session.scalars(sa.select(Delivery).where(_gone(now)).limit(_AT_ONCE)).all()
+    for row in rows:
+        if row.state == "confirming":
+            note(session, row, "delivery.end", "success")
+    ids = [row.id for row in rows]
+    for table in (DeliveryReceipt, CommitmentAsked):
+        session.execute(sa.delete(table).where(table.delivery_id.in_(ids)))
+    session.execute(sa.delete(Delivery).where(Delivery.id.in_(ids)))
+    return len(ids)
+
+
+def _gone(now: datetime) -> sa.ColumnElement[bool]:
+    under_way = sa.or_(  # one that was cancelled may be sending still
+        Delivery.state == "sending", sa.and_(Delivery.state == "cancelled", Delivery.finished_at > now - _ENDS_WITHIN)
+    )
+    return sa.and_(~under_way, ~sa.exists().where(Study.id == Delivery.study_id))
 
 
 def note_part(session: Session, delivery: Delivery, sent_before: int) -> None:

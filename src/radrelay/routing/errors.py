@@ -70,6 +70,12 @@ class ProcessingRestricted(Conflict):
     code = "processing-restricted"
 
 
+class OwedAfterRestore(Conflict):
+    """A rule sends this, but a backup was restored and it may have gone out since that was made; a person says so."""
+
+    code = "owed-after-restore"
+
+
 class DestinationOff(Conflict):
     """The destination was removed or switched off."""
 

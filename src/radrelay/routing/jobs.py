@@ -38,6 +38,7 @@ from radrelay.routing.models import Delivery, DeliveryReceipt, Destination
 from radrelay.routing.pacing import Buckets
 from radrelay.settings import WorkSettings
 from radrelay.storage.database import Database
+from radrelay.storage.models import OutboxEvent
 from radrelay.storage.outbox import Event
 
 log = structlog.get_logger(__name__)
@@ -98,7 +99,8 @@ class DeliveryWork:
     def revive(self, attended: Collection[uuid.UUID] = ()) -> int:
         """Try deliveries again that nothing works on, for their worker gave up; returns how many.
 
-        `attended` are those that work waits or is under way for, on any machine.
+        `attended` are those that work waits or is under way for, on any machine; those whose event nobody has taken yet
+        are so, too.
 
         The database or the archive was away for longer than the attempt was tried again. One is met twice before:
         an attempt that was handed over may not have begun yet.
@@ -107,8 +109,12 @@ class DeliveryWork:
             Delivery.state == "sending",
             sa.and_(Delivery.state.in_(deliveries.DUE_STATES), Delivery.next_attempt_at.is_(None)),
         )
+        handed_over = sa.select(OutboxEvent.subject_id).where(
+            OutboxEvent.taken_at.is_(None), OutboxEvent.kind == deliveries.ATTEMPT
+        )
+        asked = sa.select(Delivery.id).where(unattended, Delivery.id.not_in(handed_over))
         with self._database.read() as session:
-            stuck = set(session.scalars(sa.select(Delivery.id).where(unattended))) - self._under_way - set(attended)
+            stuck = set(session.scalars(asked)) - self._under_way - set(attended)
         again, self._stuck = stuck & self._stuck, stuck
         if again:
             with self._database.write() as session:

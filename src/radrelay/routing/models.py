@@ -107,6 +107,7 @@ class CommitmentAsked(Owned, Base):
 
     delivery_id: Mapped[uuid.UUID] = mapped_column(Id)
     transaction_uid: Mapped[str] = mapped_column(String(64))
+    sop_uids: Mapped[str] = mapped_column(Text)  # JSON: of what was asked for; of copies, which the vault knows, none
     asked_at: Mapped[datetime] = mapped_column(Instant)
 
 

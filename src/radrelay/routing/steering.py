@@ -21,6 +21,7 @@ from radrelay.routing.destinations import get_destination
 from radrelay.routing.errors import DestinationDown, DestinationPaused, Interrupted, OutsideHours
 from radrelay.routing.models import Delivery, Destination
 from radrelay.settings import WorkSettings
+from radrelay.settings.zones import zone_of
 
 log = structlog.get_logger(__name__)
 
@@ -39,7 +40,7 @@ def wait_of(destination: Destination, settings: WorkSettings, now: datetime) -> 
     """Return what keeps deliveries to a destination back just now."""
     if destination.paused_at is not None:
         return Wait(now + LOOK_AGAIN, Trouble.of(DestinationPaused()))
-    opens = windows.opens_at(windows.read(destination.windows), now, windows.zone_of(settings.zone))
+    opens = windows.opens_at(windows.read(destination.windows), now, zone_of(settings.zone))
     if opens is not None:
         return Wait(opens, Trouble.of(OutsideHours()))
     if destination.down_since is not None and destination.retry_at is not None and destination.retry_at > now:

@@ -11,10 +11,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from functools import lru_cache
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from radrelay.errors import Misconfigured
 from radrelay.routing.errors import DestinationInvalid
 
 MOST = 20
@@ -51,17 +48,6 @@ def written(windows: Sequence[Window]) -> str:
     for window in windows:
         window.check()
     return json.dumps([asdict(one) for one in windows])
-
-
-@lru_cache(maxsize=8)
-def zone_of(name: str) -> tzinfo | None:
-    """Return a time zone, None for this machine's own; raises `Misconfigured`."""
-    if not name:
-        return None
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise Misconfigured(f"work.zone: {name} is no time zone that is known here") from error
 
 
 def opens_at(windows: Sequence[Window], now: datetime, zone: tzinfo | None) -> datetime | None:

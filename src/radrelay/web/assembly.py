@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from radrelay.access import LinkKeys
+from radrelay.archive.corrected import CorrectedReader
 from radrelay.archive.drawings import DrawingReader
 from radrelay.archive.metadata import MetadataReader
-from radrelay.archive.reader import InstanceReader
 from radrelay.archive.renditions import Renditions
 from radrelay.identity import AddressChanges, Identity, PasswordLinks, SignUps
 from radrelay.identity.oidc import open_single_sign_on
@@ -63,7 +63,7 @@ def assemble(
     try_destination: DestinationTrial = no_trial,
 ) -> WebServices:
     """Return the services of one web process; `landing` is the process's own."""
-    reader = InstanceReader(parts.database, parts.clock, parts.segments, parts.packs)
+    reader = CorrectedReader(parts.database, parts.clock, parts.segments, parts.packs)
     renditions = Renditions(reader)
     attachments = StoredAttachments(parts.database, parts.clock, parts.segments, renditions, landing)
     scanning = parts.settings.intake.clamd is not None

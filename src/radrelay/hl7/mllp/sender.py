@@ -20,6 +20,7 @@ from radrelay.hl7.mllp.framing import Frames, framed
 from radrelay.network.socket_options import keep_alive, tune
 
 LARGEST_ANSWER = 1 << 20
+SPARE_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,11 @@ class MllpSender:
         self._receiver = receiver
         self._lock = threading.Lock()
         self._sock: socket.socket | None = None
+
+    @property
+    def longest_s(self) -> float:
+        """How long one message may take at most: to connect, to speak TLS, to be sent, and to be answered."""
+        return 2 * self._receiver.connect_timeout_s + 2 * self._receiver.answer_timeout_s + SPARE_S
 
     def send(self, raw: bytes) -> Acknowledgement:
         """Send a message and return its acknowledgement, whatever it says.

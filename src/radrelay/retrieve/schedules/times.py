@@ -11,10 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from functools import lru_cache
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from radrelay.errors import Misconfigured
 from radrelay.retrieve.errors import ScheduleInvalid
 
 _DAY = timedelta(days=1)
@@ -91,17 +88,6 @@ def clock_after(clock: str, moment: datetime, zone: tzinfo | None) -> datetime:
     at = time(int(found[1]), int(found[2]))
     moments = (moment_of(datetime.combine(day + ahead * _DAY, at), zone) for ahead in range(3))
     return next(one for one in moments if one > moment)
-
-
-@lru_cache(maxsize=8)
-def zone_of(name: str) -> tzinfo | None:
-    """Return a time zone, None for this machine's own; raises `Misconfigured`."""
-    if not name:
-        return None
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise Misconfigured(f"work.zone: {name} is no time zone that is known here") from error
 
 
 def _values(field: str, least: int, most: int) -> set[int]:

@@ -61,7 +61,10 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Met:
-    """A rule that has met a study. `before` is what the same action noted when it was done last, none if never."""
+    """A rule that has met a study. `before` is what the same action noted when it was done last, none if never.
+
+    `owed`: it may have been done since the backup that was restored, so nothing leaves before a person says so.
+    """
 
     rule_id: uuid.UUID
     rule_name: str
@@ -71,6 +74,7 @@ class Met:
     facts: Facts
     clock: Clock
     before: Mapping[str, object] | None = None
+    owed: bool = False
 
     @property
     def now(self) -> datetime:

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from radrelay import access
 from radrelay.archive.discard import chunks
 from radrelay.archive.instances import InstanceRef, find_instances
+from radrelay.archive.senders import NOTHING_NEW
 from radrelay.archive.tables import HOLDING, SENDER, SERIES, STUDY
 from radrelay.dicom.header import Header
 from radrelay.dicom.index import STUDY_TAGS
@@ -23,6 +24,8 @@ from radrelay.routing.rules.conditions import FIELDS
 from radrelay.routing.rules.matching import Facts
 
 MEGABYTE = 1_000_000
+BROUGHT = "brought"
+"""Of a sender: the series of which it brought something first; no rule asks for it."""
 _INSTITUTION = "00080080"
 _OF_STUDY = frozenset(f"{tag:08X}" for tag in STUDY_TAGS if tag != 0x00080005)
 
@@ -118,11 +121,17 @@ def _senders(
     held = sa.and_(HOLDING.c.study_id == SENDER.c.study_id, HOLDING.c.source_id == SENDER.c.source_id)
     lasts = sa.or_(HOLDING.c.ends_at.is_(None), HOLDING.c.ends_at > now)
     sent = sa.select(SENDER).where(SENDER.c.study_id.in_(study_ids), sa.exists().where(held, lasts))
-    found: dict[uuid.UUID, list[dict[str, Values]]] = {}
+    brought: dict[tuple[Any, ...], list[str]] = {}
     for row in session.execute(sent):
-        values: dict[str, Values] = {"source": (str(row.source_id),)}
-        values |= {name: (title,) for name in ("calling_ae", "called_ae", "host") if (title := getattr(row, name))}
-        found.setdefault(row.study_id, []).append(values)
+        who = row.study_id, row.source_id, row.calling_ae, row.called_ae, row.host
+        series = brought.setdefault(who, [])
+        if row.series_id != NOTHING_NEW:
+            series.append(str(row.series_id))
+    found: dict[uuid.UUID, list[dict[str, Values]]] = {}
+    for (study_id, source_id, *names), series in brought.items():
+        values: dict[str, Values] = {"source": (str(source_id),), BROUGHT: tuple(series)}
+        values |= {name: (said,) for name, said in zip(("calling_ae", "called_ae", "host"), names, strict=True) if said}
+        found.setdefault(study_id, []).append(values)
     return found
 
 

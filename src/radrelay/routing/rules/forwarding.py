@@ -1,6 +1,6 @@
 """The action *forward*: a study is sent to a destination, and what comes of it later, too; nothing goes round.
 
-A study that came from a node does not go back to it, and what Radrelay itself has delivered there is not sent again.
+A series that came from a node does not go back to it, and what Radrelay itself has delivered there is not sent again.
 What has grown since is told by how many objects each series had, not by clocks.
 """
 
@@ -15,12 +15,14 @@ from sqlalchemy.orm import Session
 
 from radrelay import access
 from radrelay.archive.models import Correction, Instance, Series, Study
+from radrelay.errors import Trouble
 from radrelay.routing import deliveries
 from radrelay.routing.destinations import get_destination
-from radrelay.routing.errors import DestinationOff
+from radrelay.routing.errors import DestinationOff, OwedAfterRestore
 from radrelay.routing.models import Delivery, DeliveryReceipt, Destination
 from radrelay.routing.rules.actions import Difference, Met, Moment, Outcome, Wanted, known_only, wanted_id, whole
 from radrelay.routing.rules.errors import RuleInvalid
+from radrelay.routing.rules.facts import BROUGHT
 from radrelay.routing.rules.matching import Part
 
 HIGHEST_PRIORITY = 9
@@ -66,20 +68,22 @@ class Forward:
         told: dict[str, object] = {"destination": str(destination.id)}
         if not destination.enabled:
             raise DestinationOff
-        if came_from(destination, met.facts.senders):
+        grown, back = _grown(session, met), brought_by(destination, met.facts.senders)
+        going = [one for one in grown.series if one not in back]
+        if back.issuperset(grown.counts) or (grown.series and not going):
             return Outcome("skipped", "came-from-there", told)
         project_id = _project(session, met, wanted)
         if project_id is not None:
             told["project"] = str(project_id)
-        grown = _grown(session, met)
-        if not grown.series:
+        if not going:
             return Outcome("skipped", "sent-already", told)
         if is_uncorrected(session, met.study.id):
             return Outcome("skipped", "waits-for-correction", told, waits=True)
-        if is_there(session, met.study.id, destination.id, project_id):
+        whole_study = len(going) == len(grown.counts)
+        some = None if whole_study else [uuid.UUID(one) for one in going]
+        if is_there(session, met.study.id, destination.id, project_id, some):
             return Outcome("skipped", "there-already", told | {"counts": grown.counts})
-        whole_study = len(grown.series) == len(grown.counts)
-        return Outcome("done", facts=told | {"counts": grown.counts, "series": [] if whole_study else grown.series})
+        return Outcome("done", facts=told | {"counts": grown.counts, "series": [] if whole_study else going})
 
     def carry_out(self, session: Session, met: Met, wanted: Wanted) -> Outcome:
         """Ask for the delivery, or one of each series that has grown."""
@@ -97,13 +101,14 @@ class Forward:
                 destination_id=wanted_id(wanted, "destination_id"), study_id=met.study.id, series_id=series_id,
                 requested_by=met.rule_name, correlation_id=met.correlation, priority=whole(wanted["priority"]),
                 project_id=_project(session, met, wanted),
+                held=Trouble.of(OwedAfterRestore()) if met.owed else None,
             )  # fmt: skip
             made.append(str(row.id))
             detail = {"destination": wanted["destination_id"], "delivery": str(row.id), "series": series_id}
             if row.project_id is not None:
                 detail["project"] = str(row.project_id)
             met.record(session, "study.forward", detail)
-        return Outcome("done", facts={**planned.facts, "deliveries": made})
+        return Outcome("done", "held-after-restore" if met.owed else "", {**planned.facts, "deliveries": made})
 
 
 def _project(session: Session, met: Met, wanted: Wanted) -> uuid.UUID | None:
@@ -113,8 +118,17 @@ def _project(session: Session, met: Met, wanted: Wanted) -> uuid.UUID | None:
     return deliveries.project_for(session, destination, named)
 
 
+def brought_by(destination: Destination, senders: Iterable[Part]) -> set[str]:
+    """Return the series of a study that came from the destination alone: what others brought, too, goes there."""
+    theirs: set[str] = set()
+    others: set[str] = set()
+    for part in senders:
+        (theirs if came_from(destination, [part]) else others).update(part.get(BROUGHT, ()))
+    return theirs - others
+
+
 def came_from(destination: Destination, senders: Iterable[Part]) -> bool:
-    """Say whether one of a study's senders is the destination itself.
+    """Say whether one of some senders is the destination itself.
 
     By its AE title, in whatever case. Of what came without one (DICOMweb) by its address, but this machine's own, which
     many programs may share.
@@ -139,9 +153,12 @@ def is_uncorrected(session: Session, study_id: uuid.UUID) -> bool:
 
 
 def is_there(
-    session: Session, study_id: uuid.UUID, destination_id: uuid.UUID, project_id: uuid.UUID | None = None
-) -> bool:
-    """Say whether the destination has answered that it has every object of a study, whoever sent it there.
+    session: Session, study_id: uuid.UUID, destination_id: uuid.UUID, project_id: uuid.UUID | None = None,
+    series_ids: Sequence[uuid.UUID] | None = None,
+) -> bool:  # fmt: skip
+    """Say whether the destination has answered that it has every object of a study, or of some of its series.
+
+    Whoever sent it there.
 
     Copies by a project are other objects than the originals, or copies by another.
     """
@@ -157,6 +174,8 @@ def is_there(
         )
     )
     current = sa.select(Instance.id).where(Instance.study_id == study_id, Instance.current.is_(True))
+    if series_ids is not None:
+        current = current.where(Instance.series_id.in_(series_ids))
     if session.scalar(current.limit(1)) is None:
         return False
     return session.scalar(current.where(Instance.sop_uid.not_in(receipts)).limit(1)) is None

@@ -10,6 +10,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from radrelay.storage.columns import Base, Id, Instant, Owned
 
+EVALUATE = "rules.evaluate"
+"""The event that has the rules look at a study."""
+
 
 class RoutingRule(Owned, Base):
     """A rule as it counts now; `position` orders an organisation's rules."""
@@ -56,6 +59,14 @@ class RuleLook(Base):
     organisation_id: Mapped[uuid.UUID] = mapped_column(Id)
     at: Mapped[datetime] = mapped_column(Instant)
     due_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class RuleOwed(Base):
+    """Rules had still to look at this study in a backup that was restored; see `routing.rules.restored`."""
+
+    __tablename__ = "routing_rule_owed"
+
+    study_id: Mapped[uuid.UUID] = mapped_column(Id, ForeignKey("study.id", ondelete="CASCADE"), primary_key=True)
 
 
 class RuleMeeting(Owned, Base):

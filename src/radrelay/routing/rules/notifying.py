@@ -44,6 +44,8 @@ class Notify:
         planned = self.plan(session, met, wanted)
         if planned.state != "done":
             return planned
+        if met.owed:
+            return Outcome("skipped", "owed-in-backup", planned.facts)
         house = self.post.house_of(session, met.organisation_id)
         for one in _people(session, met.organisation_id, wanted_id(wanted, "group_id")):
             letter = self.post.letter(

@@ -22,18 +22,17 @@ from radrelay.archive.locking import lock_archive
 from radrelay.archive.models import Study
 from radrelay.clock import Clock
 from radrelay.errors import RadrelayError, Trouble, Unavailable
-from radrelay.routing.rules import meetings
+from radrelay.routing.rules import meetings, restored
 from radrelay.routing.rules.actions import Kinds, Met, Moment, Outcome, Wanted
 from radrelay.routing.rules.errors import RuleActionFailed, RuleInvalid
 from radrelay.routing.rules.facts import Headers, facts_of, with_headers
 from radrelay.routing.rules.matching import Answered, Compiled, Facts, why
-from radrelay.routing.rules.models import RoutingRule, RuleLook
+from radrelay.routing.rules.models import EVALUATE, RoutingRule, RuleLook
 from radrelay.routing.rules.service import Rule, rules_of, stamp_of
 from radrelay.storage import outbox
 from radrelay.storage.database import Database
 from radrelay.storage.outbox import Event
 
-EVALUATE = "rules.evaluate"
 MOST_LOOKS = 5
 SHORTEST_WAIT, LONGEST_WAIT = timedelta(seconds=2), timedelta(minutes=10)
 FORGOTTEN = timedelta(minutes=5)
@@ -49,7 +48,10 @@ def note_complete(session: Session, study_ids: Collection[uuid.UUID], now: datet
         Study.id.in_(study_ids),
         sa.exists().where(RoutingRule.organisation_id == Study.organisation_id, RoutingRule.enabled.is_(True)),
     )
-    for study_id, organisation_id in session.execute(asked.order_by(Study.id)).all():
+    rows = session.execute(asked.order_by(Study.id)).all()
+    restored.owe_unpacked(session, [study_id for study_id, _ in rows])
+    restored.settle(session, set(study_ids) - {study_id for study_id, _ in rows})
+    for study_id, organisation_id in rows:
         ask(session, organisation_id, study_id, now)
 
 
@@ -83,10 +85,14 @@ class _Ready:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """Which rules have met a study, and whether one waits for something and is to look again in a moment."""
+    """Which rules have met a study, and whether one waits for something and is to look again in a moment.
+
+    `whole`: the study was there to be looked at, and nothing failed.
+    """
 
     met: tuple[uuid.UUID, ...] = ()
     waits: bool = False
+    whole: bool = False
 
 
 class RuleWork:
@@ -119,6 +125,8 @@ class RuleWork:
                 session.execute(again)
             else:
                 session.execute(sa.delete(RuleLook).where(mine, RuleLook.at == asked_at))
+                if looked.whole:
+                    restored.settle(session, [event.subject_id])
 
     def revive(self, attended: Collection[uuid.UUID] = ()) -> int:
         """Ask again for looks that nothing works on, for their worker gave up; returns how many.
@@ -152,7 +160,7 @@ class RuleWork:
 
     def _look(self, ready: _Ready, organisation_id: uuid.UUID, study_id: uuid.UUID, moment: Moment) -> Looked:
         facts = self._facts(ready, organisation_id, study_id, whole=moment == "complete")
-        looked = Looked()
+        looked = Looked(whole=facts is not None)
         place = 0
         while facts is not None:
             found = next((one for one in ready.compiled.fitting(facts) if one >= place), None)
@@ -162,7 +170,11 @@ class RuleWork:
             if moment == "arrival" and rule.moment != "arrival":
                 continue
             outcomes = self._meet(rule, study_id, facts)
-            looked = Looked((*looked.met, rule.id), looked.waits or any(one.waits for one in outcomes))
+            looked = Looked(
+                (*looked.met, rule.id),
+                looked.waits or any(one.waits for one in outcomes),
+                looked.whole and not any(one.state == "failed" for one in outcomes),
+            )
             if any(one.changed for one in outcomes):
                 facts = self._facts(ready, organisation_id, study_id, whole=moment == "complete")
             if rule.stop:
@@ -228,10 +240,11 @@ class RuleWork:
             except Unavailable:
                 raise
             except RadrelayError as error:
-                self._note_failed(rule, study_id, answered, action, Trouble.of(error))
+                outcomes.append(self._note_failed(rule, study_id, answered, action, Trouble.of(error)))
             except Exception:  # why: whatever goes wrong in one action must not cost the study the others
                 log.exception("a rule's action failed", rule=str(rule.id), study_id=str(study_id), kind=action["kind"])
-                self._note_failed(rule, study_id, answered, action, Trouble.of(RuleActionFailed()))
+                failed = self._note_failed(rule, study_id, answered, action, Trouble.of(RuleActionFailed()))
+                outcomes.append(failed)
         return outcomes
 
     def _act(
@@ -250,26 +263,31 @@ class RuleWork:
             before = meetings.noted(row, action)
             if before is not None and not kind.again:
                 return None
-            met = Met(rule.id, rule.name, rule.revision, rule.organisation_id, study, facts, self._clock, before)
+            met = Met(
+                rule.id, rule.name, rule.revision, rule.organisation_id, study, facts, self._clock, before,
+                restored.is_owed(session, study_id),
+            )  # fmt: skip
             outcome = kind.carry_out(session, met, {name: value for name, value in action.items() if name != "kind"})
             meetings.note(row, action, outcome, now)
             return outcome
 
     def _note_failed(
         self, rule: Rule, study_id: uuid.UUID, answered: tuple[Answered, ...], action: Wanted, trouble: Trouble
-    ) -> None:
+    ) -> Outcome:
+        failed = Outcome("failed")
         log.warning("a rule's action failed", rule=str(rule.id), study_id=str(study_id), kind=action["kind"],
                     code=trouble.code)  # fmt: skip
         with self._database.write() as session:
             lock_archive(session)
             study = _study(session, rule, study_id)
             if study is None:
-                return
+                return failed
             now = self._clock.now()
             row = meetings.meet(session, rule, study_id, answered, now)
-            meetings.note(row, action, Outcome("failed"), now, trouble)
+            meetings.note(row, action, failed, now, trouble)
             met = Met(rule.id, rule.name, rule.revision, rule.organisation_id, study, Facts({}), self._clock)
             met.record(session, "study.rule-failed", {"does": action["kind"], "code": trouble.code}, "failure")
+        return failed
 
 
 def _study(session: Session, rule: Rule, study_id: uuid.UUID) -> Study | None:

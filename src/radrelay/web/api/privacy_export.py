@@ -61,6 +61,7 @@ def export(
         house = contacts_of(session, principal.organisation_id)
     sheet = request_sheet(data.shown.model_dump(), data.rows, data.went, seen, one.requester, house, language)
     extras = [_extra("person.pdf", sheet), *_tables(data, seen), *data.files]
+    services.reader.require(data.refs)
     pieces = stream_zip(services.reader, data.refs, services.workers, services.clock.now(), extras=extras)
     headers = {"Content-Disposition": f'attachment; filename="request-{one.id}.zip"', "Cache-Control": "no-store"}
     return StreamingResponse(pieces, media_type="application/zip", headers=headers)

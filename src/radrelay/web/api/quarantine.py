@@ -13,7 +13,7 @@ from starlette.responses import StreamingResponse
 from radrelay.access import Principal, Right
 from radrelay.dicom.dictionary import keyword_of
 from radrelay.dicom.walk import usable_uid
-from radrelay.intake import quarantine
+from radrelay.intake import releasing
 from radrelay.intake.identify import Identity, Into
 from radrelay.intake.quarantine import QuarantinedView
 from radrelay.web import trail
@@ -237,7 +237,7 @@ def _changed(identity: Identity) -> list[str]:
     return [keyword_of(tag) for tag in identity.values]
 
 
-def _new_identity(kept: QuarantinedView, released: quarantine.Released, wanted: Release) -> dict[str, object]:
+def _new_identity(kept: QuarantinedView, released: releasing.Released, wanted: Release) -> dict[str, object]:
     """Return what the audit says of another identity: UIDs as they were and are, names of what else was changed."""
     identity = released.identity
     if identity is None:

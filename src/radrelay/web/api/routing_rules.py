@@ -20,7 +20,7 @@ from radrelay.routing.rules.conditions import field_named, name_of_field
 from radrelay.routing.rules.matching import Answered
 from radrelay.routing.rules.service import Rule, WantedRoutingRule
 from radrelay.routing.rules.work import last_complete
-from radrelay.routing.windows import zone_of
+from radrelay.settings.zones import zone_of
 from radrelay.web import trail
 from radrelay.web.api.grants import GrantedStudy, granted_study
 from radrelay.web.authentication import Administrator, Services

@@ -22,8 +22,8 @@ from radrelay.retrieve.schedules import service
 from radrelay.retrieve.schedules.finding import Candidate, Found, Origin
 from radrelay.retrieve.schedules.origins import origin_of
 from radrelay.retrieve.schedules.plan import Plan
-from radrelay.retrieve.schedules.times import zone_of
 from radrelay.retrieve.schedules.work import fetched_before, nodes_of
+from radrelay.settings.zones import zone_of
 from radrelay.web import trail
 from radrelay.web.authentication import Administrator, Services
 from radrelay.web.fetching import archives_of, reached, within_reach

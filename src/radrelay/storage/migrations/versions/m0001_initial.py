@@ -608,6 +608,7 @@ def tables() -> None:
         "commitment_asked",
         sa.Column("delivery_id", Id(), nullable=False),
         sa.Column("transaction_uid", sa.String(length=64), nullable=False),
+        sa.Column("sop_uids", sa.Text(), nullable=False),
         sa.Column("asked_at", Instant(), nullable=False),
         sa.Column("organisation_id", Id(), nullable=False),
         sa.Column("id", Id(), nullable=False),
@@ -754,6 +755,7 @@ def tables() -> None:
         sa.Column("received_at", Instant(), nullable=False),
         sa.Column("processed_at", Instant(), nullable=True),
         sa.Column("next_attempt_at", Instant(), nullable=True),
+        sa.Column("sending_until", Instant(), nullable=True),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("repeats", sa.Integer(), nullable=False),
         sa.Column("replays", sa.Integer(), nullable=False),
@@ -1592,8 +1594,9 @@ def tables() -> None:
         sa.Column("calling_ae", sa.String(length=16), nullable=False),
         sa.Column("called_ae", sa.String(length=16), nullable=False),
         sa.Column("host", sa.String(length=64), nullable=False),
+        sa.Column("series_id", Id(), nullable=False),
         sa.PrimaryKeyConstraint(
-            "study_id", "source_id", "calling_ae", "called_ae", "host", name=op.f("pk_study_sender")
+            "study_id", "source_id", "calling_ae", "called_ae", "host", "series_id", name=op.f("pk_study_sender")
         ),
         sqlite_with_rowid=False,
     )
@@ -1709,6 +1712,14 @@ def marks() -> None:
         sa.PrimaryKeyConstraint("study_id", name=op.f("pk_routing_rule_look")),
     )
     op.create_index("ix_routing_rule_look_at", "routing_rule_look", ["at"], unique=False)
+    op.create_table(
+        "routing_rule_owed",
+        sa.Column("study_id", Id(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["study_id"], ["study.id"], name=op.f("fk_routing_rule_owed_study_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("study_id", name=op.f("pk_routing_rule_owed")),
+    )
     op.create_table(
         "routing_rule_meeting",
         sa.Column("study_id", Id(), nullable=False),

@@ -1185,6 +1185,7 @@ def tables() -> None:
         "outbox_event",
         sa.Column("kind", sa.String(length=64), nullable=False),
         sa.Column("subject_id", Id(), nullable=False),
+        sa.Column("turn", sa.Integer(), nullable=False),
         sa.Column("payload", sa.Text(), nullable=False),
         sa.Column("created_at", Instant(), nullable=False),
         sa.Column("taken_at", Instant(), nullable=True),
@@ -1193,7 +1194,7 @@ def tables() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox_event")),
     )
     op.create_index("ix_outbox_event_newest", "outbox_event", ["organisation_id", "id"], unique=False)
-    op.create_index("ix_outbox_event_open", "outbox_event", ["taken_at", "id"], unique=False)
+    op.create_index("ix_outbox_event_open", "outbox_event", ["taken_at", "kind", "turn", "id"], unique=False)
     op.create_table(
         "pack",
         sa.Column("series_id", Id(), nullable=False),

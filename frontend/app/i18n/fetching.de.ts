@@ -38,6 +38,8 @@ export default {
   'fetch.notTold': 'nicht genannt',
   'fetch.here': 'hier',
   'fetch.partHere': ['{n} hier', '{n} hier'],
+  'fetch.cached': 'hier vorgehalten, geholt {when}',
+  'fetch.stillAsking': 'Das ist hier vorgehalten; die PACS werden noch gefragt …',
   'fetch.slow': 'muss dort erst aus dem Speicher geholt werden',
   'fetch.disagree': 'Die PACS nennen verschiedene Patienten.',
   'fetch.fetched': 'Geholt',

@@ -36,6 +36,8 @@ export default {
   'fetch.notTold': 'not told',
   'fetch.here': 'here',
   'fetch.partHere': ['{n} here', '{n} here'],
+  'fetch.cached': 'kept here, fetched {when}',
+  'fetch.stillAsking': 'This is kept here; the PACS are still being asked …',
   'fetch.slow': 'must be brought from its store first',
   'fetch.disagree': 'The PACS name different patients.',
   'fetch.fetched': 'Fetched',

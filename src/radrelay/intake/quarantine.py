@@ -30,7 +30,16 @@ from radrelay.dicom.dictionary import keyword_of
 from radrelay.dicom.header import Header, parse
 from radrelay.dicom.index import IndexAttributes
 from radrelay.dicom.pixels import NotViewable
-from radrelay.intake.diversion import FILE_NOT_SAFE, LOOKED_AT, NOT_RETURNED, NOT_SAFE, RETURNS, WAITS
+from radrelay.intake.diversion import (
+    AWAITS_RELEASE,
+    FILE_NOT_SAFE,
+    LOOKED_AT,
+    NOT_RETURNED,
+    NOT_SAFE,
+    REJECTED,
+    RETURNS,
+    WAITS,
+)
 from radrelay.intake.envelope import Envelope, decode
 from radrelay.intake.errors import QuarantinedUnknown, ReleaseRefused
 from radrelay.intake.examine import Examined, read_attributes
@@ -48,7 +57,7 @@ from radrelay.storage.segments import RecordLocation, SegmentReader
 
 OVERRIDABLE = frozenset({
     "patient-mismatch", "other-content", "infected", "not-scanned", "not-read", "not-indexed", UNPACK_FAILED, NOT_SAFE,
-    NOT_RETURNED, FILE_NOT_SAFE,
+    NOT_RETURNED, FILE_NOT_SAFE, REJECTED,
 })  # fmt: skip
 SUSPECT = frozenset({"infected", "not-scanned"})
 LINE_LIMIT = 256
@@ -122,7 +131,7 @@ class Quarantine:
         waiting = Quarantined.identity != "" if released else Quarantined.released_at.is_(None)
         query = (
             sa.select(Quarantined)
-            .where(Quarantined.organisation_id == organisation_id, waiting)
+            .where(Quarantined.organisation_id == organisation_id, waiting, Quarantined.code != AWAITS_RELEASE)
             .order_by(Quarantined.received_at.desc(), Quarantined.id.desc())
             .limit(limit)
             .offset(offset)
@@ -136,7 +145,9 @@ class Quarantine:
         with self._database.read() as session:
             found = _view(_row(session, organisation_id, row_id, released=True))
             shown = sa.select(Quarantined.id).where(
-                Quarantined.id == row_id, access.shows(session, organisation_id, Quarantined, restricted=restricted)
+                Quarantined.id == row_id,
+                Quarantined.code != AWAITS_RELEASE,
+                access.shows(session, organisation_id, Quarantined, restricted=restricted),
             )
             if session.scalar(shown) is None:
                 raise QuarantinedUnknown
@@ -236,7 +247,7 @@ class Quarantine:
         if item.envelope.kind == "archive":
             return self._unpack_again(session, row, item, Terms.of(source))
         if item.envelope.kind == "attachment":
-            released = _release_attachment(session, item, Terms.of(source))
+            released = release_attachment(session, item, Terms.of(source))
         else:
             released = _release_object(session, item, record.head, Terms.of(source), row.code)
         _recount(session, row, Parcel.attachments if released.attachment_id else Parcel.objects)
@@ -321,7 +332,8 @@ def _release_object(session: Session, item: Examined, head: bytes, terms: Terms,
     return Released(verdict.study_id, verdict.instance_id)
 
 
-def _release_attachment(session: Session, item: Examined, terms: Terms) -> Released:
+def release_attachment(session: Session, item: Examined, terms: Terms) -> Released:
+    """Let a file beside the images in, in the caller's transaction."""
     session.execute(sa.insert(LandingRecord), [record_row(item)])
     session.execute(sa.insert(Attachment), [attachment_row(item, terms)])
     parcel_id = item.envelope.origin.parcel_id

@@ -1458,6 +1458,7 @@ def tables() -> None:
         sa.Column("scan", sa.Boolean(), nullable=False),
         sa.Column("enabled", sa.Boolean(), nullable=False),
         sa.Column("project_id", Id(), nullable=True),
+        sa.Column("release_by_hand", sa.Text(), nullable=False),
         sa.Column("created_at", Instant(), nullable=False),
         sa.Column("organisation_id", Id(), nullable=False),
         sa.Column("id", Id(), nullable=False),

@@ -18,6 +18,7 @@ export type PageName =
   | 'deliveries'
   | 'links'
   | 'quarantine'
+  | 'waiting'
   | 'pseudonyms'
   | 'destinations'
   | 'sources'
@@ -69,6 +70,7 @@ export const places: readonly Place[] = [
   { name: 'deliveries', address: '/deliveries', icon: 'send', admin: false, load: () => import('./pages/Deliveries.svelte') },
   { name: 'links', address: '/links', icon: 'share', admin: false, load: () => import('./pages/Links.svelte') },
   { name: 'quarantine', address: '/quarantine', icon: 'quarantine', admin: false, load: () => import('./pages/Quarantine.svelte') },
+  { name: 'waiting', address: '/waiting', icon: 'quarantine', admin: false, under: 'quarantine', load: () => import('./pages/Waiting.svelte') },
   { name: 'pseudonyms', address: '/pseudonyms', icon: 'mask', admin: false, load: () => import('./pages/Pseudonyms.svelte') },
   { name: 'destinations', address: '/destinations', icon: 'destinations', admin: true, load: () => import('./pages/Destinations.svelte') },
   { name: 'routing', address: '/rules', icon: 'list', admin: true, load: () => import('./pages/Routing.svelte') },

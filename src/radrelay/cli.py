@@ -18,6 +18,8 @@ from radrelay.cli_organisation import act_for_one, chosen_settings, for_one_orga
 from radrelay.cli_people import people_commands, token_app, user_app
 from radrelay.cli_privacy import privacy_commands
 from radrelay.cli_rules import rule_app
+from radrelay.cli_schedules import schedule_app
+from radrelay.cli_waiting import waiting_app
 from radrelay.errors import RadrelayError
 from radrelay.settings import Settings
 
@@ -37,6 +39,8 @@ app.add_typer(token_app, name="token")
 app.add_typer(group_app, name="group")
 app.add_typer(grant_app, name="grant")
 app.add_typer(rule_app, name="rule")
+app.add_typer(schedule_app, name="schedule")
+app.add_typer(waiting_app, name="waiting")
 app.add_typer(link_app, name="link")
 app.add_typer(config_app, name="config")
 app.add_typer(keys_app, name="keys")

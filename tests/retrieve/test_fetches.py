@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event
 
 import pytest
 import sqlalchemy as sa
@@ -58,6 +59,9 @@ class Pacs:
     status: int = 0
     breaks_after: int | None = None
     down: bool = False
+    alone: bool = False  # takes one association of ours at a time
+    listing: Event = field(default_factory=Event)
+    sending: Event = field(default_factory=Event)
     when_asked: object = None
 
     def search(self, node: PacsNode, wanted: Wanted, most: int) -> Answer:
@@ -67,7 +71,9 @@ class Pacs:
         raise NotImplementedError
 
     def inventory(self, node: PacsNode, order: Order) -> Inventory:
-        if self.down:
+        refused = self.down or (self.alone and self.sending.is_set())
+        self.listing.set()
+        if refused:
             raise Broken(NobodyListens("nothing listens there"))
         count = len(self.objects) if self.counts else None
         series = (FoundSeries(SERIES, instances=count),) if self.objects else ()
@@ -77,6 +83,8 @@ class Pacs:
     def fetch(
         self, node: PacsNode, order: Order, inventory: Inventory, missing: Sequence[Held] | None, tell: Tell, stop: Stop
     ) -> Came:
+        if self.down:
+            raise Broken(NobodyListens("nothing listens there"))
         self.asked.append(None if missing is None else [one.sop_uid for one in missing])
         wanted = self.objects if missing is None else [one.sop_uid for one in missing]
         completed = 0
@@ -155,6 +163,24 @@ def test_whole_study_is_asked_for_at_once_and_counted(house: House) -> None:
         ends = session.scalars(sa.select(AuditEvent).where(AuditEvent.action == "fetch.end")).all()
     assert [one.outcome for one in ends] == ["success"]
     assert house.run_due() == 0
+
+
+def test_study_that_is_new_here_is_sent_while_it_is_listed(house: House) -> None:
+    house.pacs.when_asked = lambda: house.pacs.listing.wait(10) or pytest.fail("it was listed only afterwards")
+    house.run_due()
+    assert house.state() == ("done", 5, 5, "")
+
+
+def test_archive_that_takes_one_association_at_a_time_is_asked_for_its_list_afterwards(house: House) -> None:
+    def sending() -> None:
+        assert house.pacs.listing.wait(10)
+        if len(house.pacs.here) == 4:
+            house.pacs.sending.clear()
+
+    house.pacs.alone, house.pacs.when_asked = True, sending
+    house.pacs.sending.set()
+    house.run_due()
+    assert house.state() == ("done", 5, 5, "")
 
 
 def test_what_is_here_or_in_quarantine_is_not_fetched_again(house: House) -> None:

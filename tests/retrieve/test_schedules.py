@@ -39,6 +39,7 @@ from radrelay.retrieve.ports import (
 from radrelay.retrieve.schedules import service
 from radrelay.retrieve.schedules.finding import Finder, Origin
 from radrelay.retrieve.schedules.plan import Plan
+from radrelay.retrieve.schedules.sizes import Means
 from radrelay.retrieve.schedules.work import ScheduleWork, note_complete
 from radrelay.settings import RetrieveSettings
 from tests.backends import open_database
@@ -96,6 +97,7 @@ class House:
         audit.install(self.database, "work", self.clock, bytes(32))
         self.pacs, self.people, self.present = Pacs(), [MEIER], dict[str, int]()
         self.retained: list[tuple[str, date, int]] = []
+        self.mean = Means()
         self.work = self.worker(enabled=True)
         with self.database.write() as session:
             draft = PacsDraft("PACS", "PACS", "127.0.0.1", 104, uuid.uuid4())
@@ -103,7 +105,7 @@ class House:
 
     def worker(self, *, enabled: bool) -> ScheduleWork:
         settings = RetrieveSettings(enabled=enabled)
-        finder = Finder(self.pacs, self, self, settings, BERLIN)
+        finder = Finder(self.pacs, self, self, settings, BERLIN, self)
         return ScheduleWork(self.database, self.clock, settings, finder, self.retain)
 
     def retain(
@@ -111,6 +113,9 @@ class House:
         day: date, days: int,
     ) -> None:  # fmt: skip
         self.retained.append((study_uid, day, days))
+
+    def means(self, organisation_id: uuid.UUID, pacs_ids: Collection[uuid.UUID]) -> Means:
+        return self.mean
 
     def here(self, organisation_id: uuid.UUID, study_uid: str) -> Here:
         return Here(frozenset(str(n) for n in range(self.present.get(study_uid, 0))))
@@ -210,6 +215,25 @@ def test_number_of_objects_limits_too(house: House) -> None:
     house.plan(most_instances=20, at_once=9)
     house.at()
     assert house.states() == {"1.2.3": "asked", "1.2.2": "instances", "1.2.1": "asked"}
+
+
+def test_size_limits_by_the_mean_of_what_was_fetched_and_by_what_has_come(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.pacs.studies = [study(n, instances=10) for n in (1, 2, 3, 4)]
+    means = Means(image=1_000_000, image_of={"CT": 100_000.0}, images_of={"CT": 10.0})
+    house.mean = means
+    house.plan(most_bytes=3_500_000)
+    house.at()
+    assert house.states() == {"1.2.4": "asked", "1.2.3": "waiting", "1.2.2": "waiting", "1.2.1": "bytes"}
+    monkeypatch.setattr("radrelay.retrieve.schedules.work.bytes_of", lambda *_: 2_000_000)
+    house.come()
+    house.at()
+    assert house.states() == {"1.2.4": "done", "1.2.3": "asked", "1.2.2": "bytes", "1.2.1": "bytes"}
+    house.come()
+    house.at()
+    (run,) = house.runs()
+    assert (run.state, run.bytes, json.loads(run.left_out)) == ("done", 4_000_000, {"bytes": 2})
 
 
 def test_the_window_ends_what_waits(house: House) -> None:

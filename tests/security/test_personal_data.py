@@ -26,7 +26,7 @@ ABOUT_NOBODY = {
         organisation: name name_folded region created_at
         called_title: ae_title given_at
         source: name kind ae_title callers folder issuer_of_patient_id retention_s max_age_s quiet_s duplicate_policy
-            quota_bytes scan enabled project_id created_at
+            release_by_hand quota_bytes scan enabled project_id created_at
         destination: name ae_title host port calling_ae_title tls enabled kind address username sealed commitment
             kib_per_s project_id windows paused_at down_since retry_at failures alarmed_at error error_code error_facts
             created_at
@@ -105,7 +105,7 @@ ABOUT_NOBODY = {
         login_attempt: key failures last_at
         open_archive: source_id parcel_id file_name size correlation_id received_at ends_at due_at waits failures
             waiting_for
-        outbox_event: kind subject_id payload created_at taken_at
+        outbox_event: kind subject_id turn payload created_at taken_at
         sign_up: sealed address_hash peer asked_at token_hash expires_at
         spent_challenge: expires_at
     """,

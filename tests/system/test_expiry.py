@@ -149,7 +149,7 @@ def test_expired_study_is_unreadable_by_every_face_and_its_bytes_are_gone(
             house.core.packs.read(ref, 0, 10)
     pixels = dcmread(samples[0].path).PixelData
     for path in house.settings.data_dir.rglob("*"):
-        if path.is_socket():
+        if path.exists() and not path.is_file():
             continue
         with suppress(FileNotFoundError, IsADirectoryError):  # journals come and go
             assert pixels[:4096] not in path.read_bytes(), path

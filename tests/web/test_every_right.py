@@ -49,7 +49,7 @@ from tests.web.test_every_route import (
     operations,
     rest,
 )
-from tests.web.test_studies import CT, file_bytes, only_study, upload_bytes
+from tests.web.test_studies import CT, file_bytes, of_another_person, only_study, upload_bytes
 
 NEEDS: dict[Operation, frozenset[Right]] = {  # beyond the right to see, which the rest of SCOPED asks for
     operation: frozenset(rights)
@@ -72,6 +72,7 @@ NEEDS: dict[Operation, frozenset[Right]] = {  # beyond the right to see, which t
             ("POST", "/api/attachments/{attachment_id}/dicom"), ("PUT", "/api/studies/{study_id}/marks/{mark_id}"),
             ("DELETE", "/api/studies/{study_id}/marks/{mark_id}"), ("POST", "/api/studies/{study_id}/marks/file"),
         }),
+        ((Right.ADMIT,), {one for one in SCOPED if one[1].startswith("/api/waiting")}),
         ((Right.REIDENTIFY,), {one for one in SCOPED if one[1].startswith("/api/pseudonyms/")}),
         ((Right.FORWARD,), {one for one in SCOPED if one[1].startswith("/api/deliveries")}),
         ((), {one for one in SCOPED if one[1].startswith(("/api/parcels", "/api/displays"))}),  # of their owner alone
@@ -108,6 +109,8 @@ class Scene:
             ("POST", "/api/studies/{study_id}/exports"): {"instance_ids": [instance]},
             ("PUT", "/api/studies/{study_id}/marks/{mark_id}"): {"instance_id": instance},
             ("POST", "/api/links"): {"studies": [study]},
+            ("POST", "/api/waiting/release"): {"ids": [self.ids.get("awaiting_id", NOTHING)]},
+            ("POST", "/api/waiting/reject"): {"ids": [self.ids.get("awaiting_id", NOTHING)]},
             ("POST", "/api/pseudonyms/lookups"): {"patient_id": "1CT1"},
             ("POST", "/api/deliveries"): {"study_id": study, "destination_id": self.ids["destination_id"]},
             ("POST", "/api/studies/{study_id}/releases"): {"id": self.ids["group_id"]},
@@ -132,6 +135,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     made = Scene(site, root, _uid(site), {"parcel_id": parcel})
     _furnish(made)
     _pseudonymise(made)
+    _keep_waiting(made)
     _invite(made)
     yield made
     close_site(site)
@@ -176,6 +180,18 @@ def _pseudonymise(scene: Scene) -> None:
     wanted = {"project": ids["project_id"]}
     assert http.get(f"/api/studies/{ids['study_id']}/archive.zip", params=wanted).status_code == 200
     ids["alias_id"] = http.get("/api/pseudonyms/aliases").json()["aliases"][0]["id"]
+
+
+def _keep_waiting(scene: Scene) -> None:
+    """Have something come that a person is to release by hand."""
+    site, http = scene.site, scene.root.http
+    source = site.services.sources.resolve("import")
+    body = {"release_by_hand": "*"}
+    assert http.patch(f"/api/sources/{source.id}", json=body, headers=scene.root.headers).status_code == 200
+    site.landing.land_file(source.origin(peer="127.0.0.1"), "other.dcm", [of_another_person()])
+    site.index()
+    [waits] = http.get("/api/waiting").json()["waiting"]
+    scene.ids["awaiting_id"] = waits["id"]
 
 
 def _invite(scene: Scene) -> None:
@@ -266,7 +282,8 @@ def test_dicomweb_hands_out_nothing_to_who_may_not_see(scene: Scene) -> None:
 
 def test_nothing_of_the_study_is_on_the_pages_of_who_may_not_see(scene: Scene) -> None:
     """Whatever an address answers to somebody with a login: neither the study's UID, its id, nor its patient."""
-    told = (scene.study_uid, scene.ids["study_id"], "1CT1", "CompressedSamples", scene.ids["series_id"])
+    told = (scene.study_uid, scene.ids["study_id"], "1CT1", "CompressedSamples", scene.ids["series_id"],
+            scene.ids["awaiting_id"], "Fremd")  # fmt: skip
     for operation in in_order({one for one in rest(scene.site) - SCOPED - OPEN if one[0] == "GET"}):
         if operation == ("GET", "/api/events"):
             continue  # it never ends; it names lists alone, no study

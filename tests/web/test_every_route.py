@@ -166,6 +166,7 @@ OWN: set[Operation] = {  # of the caller alone: there is nothing of anybody else
 }  # fmt: skip
 EMPTY: set[Operation] = {  # lists, which are empty for a stranger
     ("GET", "/api/studies"), ("GET", "/api/parcels"), ("GET", "/api/deliveries"), ("GET", "/api/links"),
+    ("GET", "/api/waiting"),
     ("GET", "/api/pacs"), ("GET", "/api/fetches"), ("GET", "/api/hl7/receivers"), ("GET", "/api/pseudonyms/held"),
 }  # fmt: skip
 ORGANISATION_WIDE: set[Operation] = {
@@ -177,6 +178,7 @@ ORGANISATION_WIDE: set[Operation] = {
 GLASS: set[Operation] = {("POST", "/api/broken-glass")}  # for who was given the right to break it
 LAUNCHES: set[Operation] = {("POST", "/api/launches")}  # for programs whose token may
 SCOPED: set[Operation] = {
+    ("GET", "/api/waiting/{awaiting_id}/picture"), ("POST", "/api/waiting/release"), ("POST", "/api/waiting/reject"),
     ("GET", "/api/studies/{study_id}/rules"),
     *((method, "/api/studies/{study_id}/restrictions") for method in ("GET", "PUT", "DELETE")),
     ("GET", "/api/studies/{study_id}/releases"), ("POST", "/api/studies/{study_id}/releases"),
@@ -323,6 +325,8 @@ BODIES: dict[Operation, dict[str, object]] = {
     ("POST", "/api/pseudonyms/aliases/{alias_id}/identity"): {"reason": "the trial asks"},
     ("POST", "/api/pseudonyms/lookups"): {"patient_id": "4711", "reason": "the trial asks"},
     ("POST", "/api/pseudonyms/held/{held_id}/release"): {"note": "looked at"},
+    ("POST", "/api/waiting/release"): {"ids": [str(uuid.uuid4())]},
+    ("POST", "/api/waiting/reject"): {"ids": [str(uuid.uuid4())]},
     ("POST", "/api/restrictions"): {"kind": "patient", "value": "4711"},
     ("PUT", "/api/prior-rule"): {"reach": "none"},
     ("POST", "/api/release-rules"): {"name": "n", "group_id": str(uuid.uuid4()), "conditions": {"modality": "MR"}},

@@ -46,7 +46,7 @@ NOBODY = str(uuid.UUID(int=4711))
 PATIENT = "1CT1"
 ORIGINAL = pydicom.dcmread(io.BytesIO(file_bytes(CT)))
 STUDY_UID, SOP_UID = str(ORIGINAL.StudyInstanceUID), str(ORIGINAL.SOPInstanceUID)
-SECOND_UID, ASIDE_UID = f"{SOP_UID}.2", f"{SOP_UID}.3"
+SECOND_UID, ASIDE_UID, WAITING_UID = f"{SOP_UID}.2", f"{SOP_UID}.3", f"{SOP_UID}.4"
 
 
 @dataclass
@@ -122,10 +122,15 @@ def _house(site: WebSite, organisation_id: uuid.UUID, name: str) -> House:
     source = site.services.sources.resolve("upload", organisation_id=organisation_id)
     site.landing.land_file(source.origin(peer="127.0.0.1"), "odd.dcm", [copy_of(ASIDE_UID, nameless=True)])
     site.index()
+    admit = site.services.sources.resolve("import", organisation_id=organisation_id)
+    house.asked("PATCH", f"/sources/{admit.id}", {"release_by_hand": "*"})
+    site.landing.land_file(admit.origin(peer="127.0.0.1"), "later.dcm", [copy_of(WAITING_UID)])
+    site.index()
     _furnish(house.scene)
     _pseudonymise(house.scene)
     ids = house.ids
     ids |= {"account_id": str(accounts["dpo"]), "member_id": str(accounts["dpo"]), "source_id": str(source.id)}
+    ids["awaiting_id"] = house.asked("GET", "/waiting")["waiting"][0]["id"]
     ids["quarantined_id"] = house.asked("GET", "/quarantine")["quarantined"][0]["id"]
     _administer(house)
     _keep_registers(house)
@@ -387,6 +392,9 @@ def test_an_id_of_another_organisation_in_a_body_is_answered_the_same(two: Two) 
         (("POST", "/api/privacy/requests/{request_id}/passing"), "officer",
          lambda ids: {"revision": 1, "source_id": ids["source_id"], "how": "by post"}),
         (("PATCH", "/api/pacs/{pacs_id}"), "admin", lambda ids: {"source_id": ids["door_id"]}),
+        (("POST", "/api/waiting/release"), "admin", lambda ids: {"ids": [ids["awaiting_id"]]}),
+        (("POST", "/api/waiting/release"), "admin", lambda ids: {"source_id": ids["source_id"]}),
+        (("POST", "/api/waiting/reject"), "admin", lambda ids: {"ids": [ids["awaiting_id"]]}),
         (("PUT", "/api/schedules/{schedule_id}"), "admin", lambda ids: _schedule(ids["pacs_id"])),
         (("POST", "/api/studies/{study_id}/exports"), "admin",
          lambda ids: {"form": "png", "named": True, "instance_ids": [ids["instance_id"]]}),

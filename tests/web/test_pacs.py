@@ -6,6 +6,7 @@ import socket
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -112,12 +113,13 @@ def test_what_a_cache_keeps_answers_without_asking_the_archive(site: WebSite, pa
     assert send(root, "pacs/search", look) == (200, {"studies": [], "asked": []}), "it came by itself"
     kept = FetchRunStudy(
         run_id=uuid.uuid4(), schedule_id=uuid.uuid4(), kind="cache", place=0, pacs_id=uuid.UUID(pacs), state="done",
-        study_uid=here["study_uid"], organisation_id=site.services.organisation_id,
+        study_uid=here["study_uid"], organisation_id=site.services.organisation_id, asked_at=site.clock.now(),
     )  # fmt: skip
     with site.services.database.write() as session:
         session.add(kept)
     found = send(root, "pacs/search", look)[1]
     assert [(one["here"], one["pacs"]) for one in found["studies"]] == [(here["id"], [pacs])]
+    assert datetime.fromisoformat(found["studies"][0]["as_of"]) == site.clock.now(), "and says of when that is"
     assert send(root, "pacs/search", look | {"patient_id": "nobody's"})[1]["studies"] == []
     assert len(elsewhere.asked) == before
 

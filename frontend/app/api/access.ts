@@ -22,7 +22,7 @@ export interface Member {
   origin: 'hand' | 'directory' | 'sign-on';
 }
 
-export const rights = ['see', 'download', 'share', 'forward', 'annotate', 'delete', 'reidentify', 'fetch', 'worklist', 'break-glass'] as const;
+export const rights = ['see', 'download', 'share', 'forward', 'annotate', 'delete', 'reidentify', 'fetch', 'admit', 'worklist', 'break-glass'] as const;
 export type Right = (typeof rights)[number];
 export const grantees = ['account', 'group', 'role', 'ae', 'token'] as const;
 /** Whom a grant can be given to by hand; a link's is made with the link. */

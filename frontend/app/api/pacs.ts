@@ -57,6 +57,8 @@ export interface FoundStudy {
   availability: string;
   here: string | null;
   here_instances: number | null;
+  /** Told of by a cache, which fetched it then; none where a PACS told of it. */
+  as_of: string | null;
 }
 
 export interface Asked {
@@ -117,7 +119,7 @@ export const pacs = {
   change: (id: string, row: Partial<PacsFields>) => patch<Pacs>(`/api/pacs/${part(id)}`, row),
   remove: (id: string) => remove(`/api/pacs/${part(id)}`),
   echo: (id: string) => post<EchoAnswer>(`/api/pacs/${part(id)}/echo`),
-  search: (wanted: Wanted) => post<{ studies: FoundStudy[]; asked: Asked[] }>('/api/pacs/search', wanted),
+  search: (wanted: Wanted, cached = false) => post<{ studies: FoundStudy[]; asked: Asked[] }>('/api/pacs/search', { ...wanted, cached }),
   series: (id: string, study: FoundStudy) =>
     post<{ series: FoundSeries[]; error: Trouble | null }>(`/api/pacs/${part(id)}/series`, { study_uid: study.study_uid, patient_id: study.patient_id }),
 };

@@ -27,6 +27,7 @@ export interface Plan {
   keep_days: number;
   most_studies: number;
   most_instances: number | null;
+  most_bytes: number | null;
   stop_at: string;
   at_once: number;
   pause_s: number;
@@ -43,12 +44,13 @@ export interface Run {
   here: number;
   fetched: number;
   failed: number;
+  bytes: number;
   left_out: Partial<Record<LeftBy, number>>;
   more: boolean;
   error: Trouble | null;
 }
 
-export type LeftBy = 'here' | 'disagree' | 'person' | 'ward' | 'part' | 'each' | 'studies' | 'instances' | 'window' | 'stopped';
+export type LeftBy = 'here' | 'disagree' | 'person' | 'ward' | 'part' | 'each' | 'studies' | 'instances' | 'bytes' | 'window' | 'stopped';
 
 export interface Schedule {
   id: string;
@@ -66,6 +68,7 @@ export interface TrialStudy {
   description: string;
   modalities: string[];
   instances: number | null;
+  expected_bytes: number;
   left_by: LeftBy | '';
 }
 

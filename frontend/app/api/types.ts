@@ -263,6 +263,8 @@ export interface Source {
   scan: boolean;
   enabled: boolean;
   project_id: string | null;
+  /** Whose objects wait for a release by hand: nobody's, `*`, or a comma list of calling AE titles. */
+  release_by_hand: string | null;
 }
 
 export type DestinationKind = 'dicom' | 'dicomweb' | 'folder' | 'mail' | 'hl7';

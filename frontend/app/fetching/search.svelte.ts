@@ -14,24 +14,43 @@ export class Search {
   /** Under way; and whether one has been answered. */
   busy = $state(false);
   done = $state(false);
+  /** What is shown is a cache's; the archives have not answered yet. */
+  early = $state(false);
   chosen: string[] = $state([]);
   #turn = 0;
 
+  /** Asks the caches, which answer at once, and the archives; what these tell takes the place of what a cache told. */
   async run(wanted: Wanted): Promise<void> {
     const turn = ++this.#turn;
+    const mine = (): boolean => turn === this.#turn;
     this.busy = true;
+    this.early = false;
     this.problem = undefined;
+    this.chosen = [];
+    let kept: FoundStudy[] = [];
+    let told = false;
+    const cached = api.search(wanted, true).then(
+      ({ studies }) => {
+        kept = studies;
+        if (!mine() || told || studies.length === 0) return;
+        this.studies = studies;
+        this.asked = [];
+        this.done = this.early = true;
+      },
+      () => undefined, // why: the archives are asked all the same, and say what is wrong
+    );
     try {
       const { studies, asked } = await api.search(wanted);
-      if (turn !== this.#turn) return;
-      this.studies = studies;
+      told = true;
+      await cached;
+      if (!mine()) return;
+      this.studies = merged(studies, kept);
       this.asked = asked;
-      this.chosen = [];
       this.done = true;
     } catch (cause) {
-      if (turn === this.#turn) this.problem = cause;
+      if (mine()) this.problem = cause;
     } finally {
-      if (turn === this.#turn) this.busy = false;
+      if (mine()) this.busy = this.early = false;
     }
   }
 
@@ -44,6 +63,13 @@ export class Search {
   orders(): Order[] {
     return this.studies.filter((study) => this.chosen.includes(study.study_uid)).map((study) => orderOf(study));
   }
+}
+
+/** What archives told, and beside it what only a cache knows of, newest first. */
+export function merged(told: readonly FoundStudy[], kept: readonly FoundStudy[]): FoundStudy[] {
+  const known = new Set(told.map(({ study_uid }) => study_uid));
+  const when = (one: FoundStudy): string => one.study_date + one.study_time;
+  return [...told, ...kept.filter(({ study_uid }) => !known.has(study_uid))].sort((a, b) => (when(a) < when(b) ? 1 : when(a) > when(b) ? -1 : 0));
 }
 
 export function orderOf(study: FoundStudy, series?: FoundSeries): Order {

@@ -36,6 +36,7 @@ import sharing from './sharing.de';
 import telling from './telling.de';
 import viewing from './viewing.de';
 import volumes from './volumes.de';
+import waiting from './waiting.de';
 
 const de: Rest = {
   ...access,
@@ -73,6 +74,7 @@ const de: Rest = {
   ...telling,
   ...viewing,
   ...volumes,
+  ...waiting,
   cancel: 'Abbrechen',
   save: 'Speichern',
   delete: 'Löschen',

@@ -71,6 +71,7 @@ const de: Record<keyof typeof en, string> = {
   'audit.field.last_hours': 'letzte Stunden',
   'audit.field.modalities': 'Modalitäten',
   'audit.field.most_each': 'höchstens je Patient',
+  'audit.field.most_bytes': 'höchstens Bytes',
   'audit.field.most_instances': 'höchstens Bilder',
   'audit.field.most_studies': 'höchstens Studien',
   'audit.field.on_order': 'wenn ein Auftrag kommt',

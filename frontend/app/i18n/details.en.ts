@@ -69,6 +69,7 @@ export default {
   'audit.field.last_hours': 'last hours',
   'audit.field.modalities': 'modalities',
   'audit.field.most_each': 'most per patient',
+  'audit.field.most_bytes': 'most bytes',
   'audit.field.most_instances': 'most images',
   'audit.field.most_studies': 'most studies',
   'audit.field.on_order': 'when an order comes',

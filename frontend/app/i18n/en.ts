@@ -36,6 +36,7 @@ import sharing from './sharing.en';
 import telling from './telling.en';
 import viewing from './viewing.en';
 import volumes from './volumes.en';
+import waiting from './waiting.en';
 
 const en = {
   ...access,
@@ -73,6 +74,7 @@ const en = {
   ...telling,
   ...viewing,
   ...volumes,
+  ...waiting,
   cancel: 'Cancel',
   save: 'Save',
   delete: 'Delete',

@@ -29,6 +29,7 @@ class Right(enum.StrEnum):
     REIDENTIFY = "reidentify"
     FETCH = "fetch"  # to search the archives whose studies come to a source, and fetch from them
     WORKLIST = "worklist"  # of a modality: to be told which examinations are scheduled
+    ADMIT = "admit"  # to see what a source wants released by hand, and release or reject it
     BREAK_GLASS = "break-glass"  # to open, for a reason and a time, a restricted study that one does not see
 
 

@@ -26,6 +26,7 @@ from radrelay.hl7.content import Content
 from radrelay.hl7.processing import KeptMessage
 from radrelay.retrieve.ports import Connector, Person
 from radrelay.retrieve.schedules.finding import Finder, Origin
+from radrelay.retrieve.schedules.sizes import Means, means_of
 from radrelay.retrieve.schedules.times import moment_of
 from radrelay.retrieve.schedules.work import ScheduleWork, start_priors
 from radrelay.settings.zones import zone_of
@@ -39,7 +40,12 @@ def open_finder(core: Core, connector: Connector) -> Finder:
     """Return what asks archives for schedules."""
     zone = zone_of(core.settings.work.zone)
     return Finder(
-        connector, Archive.of(core), HospitalWhereabouts(core.database, core.clock), core.settings.retrieve, zone
+        connector,
+        Archive.of(core),
+        HospitalWhereabouts(core.database, core.clock),
+        core.settings.retrieve,
+        zone,
+        FetchedSizes(core.database),
     )
 
 
@@ -79,6 +85,18 @@ class HospitalWhereabouts:
         with self.database.read() as session:
             found = whereabouts.due_on(session, organisation_id, day)
         return [_person(one) for one in found]
+
+
+@dataclass(frozen=True)
+class FetchedSizes:
+    """Fulfils `retrieve.schedules.sizes.Sizes` over what was fetched before."""
+
+    database: Database
+
+    def means(self, organisation_id: uuid.UUID, pacs_ids: Collection[uuid.UUID]) -> Means:
+        """Return the means of studies that were fetched from these archives."""
+        with self.database.read() as session:
+            return means_of(session, organisation_id, pacs_ids)
 
 
 @dataclass(frozen=True)

@@ -28,9 +28,18 @@ def kept_up(name: str, stop: threading.Event, body: Callable[[threading.Event], 
 
 
 def loop(
-    name: str, every_s: float, stop: threading.Event, body: Callable[[], object], first_s: float | None = None
+    name: str,
+    every_s: float,
+    stop: threading.Event,
+    body: Callable[[], object],
+    first_s: float | None = None,
+    *,
+    wait: Callable[[float], object] | None = None,
 ) -> threading.Thread:
-    """Return a thread that calls `body` again and again, first after `first_s`; an error is logged and tried again."""
+    """Return a thread that calls `body` again and again, first after `first_s`; an error is logged and tried again.
+
+    `wait` may return before the time is over, when there is something to do.
+    """
 
     def run() -> None:
         pause_s = every_s if first_s is None else first_s
@@ -38,6 +47,9 @@ def loop(
             try:
                 body()
                 pause_s = every_s
+                if wait is not None:
+                    wait(every_s)
+                    pause_s = 0.0
             except Unavailable as error:
                 log.warning("work waits", loop=name, reason=error.code)
                 pause_s = min(max(1.0, pause_s * 2), 30.0)

@@ -75,7 +75,7 @@ EXPIRE_S = 10.0
 CORRECT_S = 2.0
 PSEUDONYM_S = 0.5
 COMPLETE_S = 1.0
-DISPATCH_S = 0.5
+DISPATCH_S = 1.0  # what is asked for is heard of at once; this is for what has become due
 AUDIT_S = 3600.0
 AUDIT_FIRST_S = 60.0  # a machine that is started again each hour signs its record all the same
 
@@ -142,9 +142,9 @@ def open_workshop(core: Core, lease: Lease) -> Workshop:
     jobs = [
         *_arrival_jobs(core, identified, landing),
         *_study_jobs(compactor, marks),
-        Job(deliveries.ATTEMPT, deliver, "deliver", core.settings.work.concurrency, attempts=3),
-        Job(fetches.ATTEMPT, fetch, "fetch", core.settings.retrieve.concurrency, attempts=3),
-        Job(EVALUATE, rules.attempt, "rules", 1),
+        Job(deliveries.ATTEMPT, deliver, core.settings.work.concurrency, attempts=3),
+        Job(fetches.ATTEMPT, fetch, core.settings.retrieve.concurrency, attempts=3),
+        Job(EVALUATE, rules.attempt, 1),
     ]
     durable = DurableWork(core.settings, core.database, core.clock, landing.log.owner, jobs)
     return Workshop(
@@ -186,9 +186,9 @@ def _arrival_jobs(core: Core, identified: IdentifiedLanding, landing: Landing) -
 
     at_once = max(1, core.settings.work.concurrency // 2)
     return [
-        Job(corrections.CORRECTED, recheck, "recheck", 1),
-        Job(RELEASED, lambda event: identified.land(event.subject_id), "release", 1),
-        Job(open_archives.LANDED, unpack, "unpack", at_once, attempts=3),
+        Job(corrections.CORRECTED, recheck, 1),
+        Job(RELEASED, lambda event: identified.land(event.subject_id), 1),
+        Job(open_archives.LANDED, unpack, at_once, attempts=3),
     ]
 
 
@@ -199,8 +199,8 @@ def _study_jobs(compactor: Compactor, marks: MarksWork) -> list[Job]:
         compactor.compact_study(event.organisation_id, event.subject_id)
 
     return [
-        Job("study.completed", compact, "compact", 1),
-        Job(marks_jobs.FILE, marks.attempt, "marks", 1, attempts=3),
+        Job("study.completed", compact, 1),
+        Job(marks_jobs.FILE, marks.attempt, 1, attempts=3),
     ]
 
 
@@ -236,7 +236,8 @@ def serve(core: Core, stop: threading.Event) -> None:
     threads = [
         kept_up("duties", stop, shop.duties.run),
         kept_up("watcher", stop, shop.watcher.run),
-        loop("dispatch", DISPATCH_S, stop, lambda: _dispatch(shop)),
+        kept_up("bell", stop, shop.durable.hear),
+        loop("dispatch", DISPATCH_S, stop, lambda: _dispatch(shop), 0.0, wait=shop.durable.wait),
         loop("take over", TICK_S, stop, lambda: _take_over(shop, stop)),
         loop("complete", COMPLETE_S, stop, completing(core)),
         loop("release rules", COMPLETE_S, stop, lambda: catch_up_rules(core, stop)),

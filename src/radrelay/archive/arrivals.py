@@ -26,6 +26,7 @@ class Terms:
     max_age_s: int | None = None
     quiet_s: float = 30
     duplicate_policy: str = "quarantine"
+    release_by_hand: str = ""
 
     @classmethod
     def of(cls, source: Source) -> Terms:
@@ -38,6 +39,7 @@ class Terms:
             source.max_age_s,
             source.quiet_s,
             source.duplicate_policy,
+            source.release_by_hand,
         )
 
 

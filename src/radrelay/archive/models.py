@@ -50,6 +50,7 @@ class Source(Owned, Base):
     scan: Mapped[bool] = mapped_column(Boolean, default=True)  # when a scanner is configured
     enabled: Mapped[bool] = mapped_column(Boolean, default=True)
     project_id: Mapped[uuid.UUID | None] = mapped_column(Id)  # of pseudonyms: what comes is de-identified by it
+    release_by_hand: Mapped[str] = mapped_column(Text, default="")  # "": nothing waits for it; "*": all; or whose
     created_at: Mapped[datetime] = mapped_column(Instant)
 
 

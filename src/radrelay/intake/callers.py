@@ -24,6 +24,27 @@ def check_callers(callers: str) -> str:
     return ",".join(f"{title}@{network}" if network else title for title, network in _entries(callers)) or "*"
 
 
+def check_waiting(callers: str, kind: str) -> str:
+    """Return whose objects wait for a release by hand, in its plain form; raises `SourceInvalid`.
+
+    Nobody's (empty), everybody's (`*`), or of a DICOM source those of some calling AE titles.
+    """
+    titles = [title.strip() for title in callers.split(",") if title.strip()]
+    if not titles or "*" in titles:
+        return "*" if titles else ""
+    if kind != "dicom":
+        raise SourceInvalid("only what comes by DICOM has a calling AE title", field="release_by_hand")
+    try:
+        return ",".join(dict.fromkeys(check_ae_title(title) for title in titles))
+    except SourceInvalid as error:
+        raise SourceInvalid(error.message, field="release_by_hand") from error
+
+
+def waits(callers: str, calling_ae: str) -> bool:
+    """Return whether what `calling_ae` brings waits for a release by hand."""
+    return callers == "*" or (bool(callers) and calling_ae.strip(" ") in callers.split(","))
+
+
 def allows(callers: str, calling_ae: str, address: str) -> bool:
     """Return whether the list lets `calling_ae` call from the IP address `address`."""
     return any(

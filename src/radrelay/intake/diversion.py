@@ -21,6 +21,9 @@ RETURNS = "return-waits"
 WAITING = frozenset((WAITS, LOOKED_AT, RETURNS))
 NOT_SAFE, NOT_RETURNED = "not-safe", "not-returned"
 FILE_NOT_SAFE = "file-not-safe"
+AWAITS_RELEASE = "awaits-release"
+"""Of what a source wants a person to release by hand (`awaiting`): only who may release hears of it."""
+REJECTED = "release-rejected"
 
 Diverted = Mapping[uuid.UUID, tuple[str, str]]
 """Codes and reasons by landing record."""

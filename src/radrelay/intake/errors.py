@@ -72,6 +72,12 @@ class QuarantinedUnknown(NotFound):
     code = "quarantined-unknown"
 
 
+class AwaitingUnknown(NotFound):
+    """Nothing by this id waits for release; somebody else may have been quicker."""
+
+    code = "awaiting-unknown"
+
+
 class ReleaseRefused(Conflict):
     """This object cannot be released from the quarantine like this."""
 

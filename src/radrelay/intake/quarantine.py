@@ -26,7 +26,16 @@ from radrelay.archive.models import Holding, Instance, Source, Study
 from radrelay.clock import Clock
 from radrelay.dicom.header import parse
 from radrelay.dicom.pixels import NotViewable
-from radrelay.intake.diversion import FILE_NOT_SAFE, LOOKED_AT, NOT_RETURNED, NOT_SAFE, RETURNS, WAITS
+from radrelay.intake.diversion import (
+    AWAITS_RELEASE,
+    FILE_NOT_SAFE,
+    LOOKED_AT,
+    NOT_RETURNED,
+    NOT_SAFE,
+    REJECTED,
+    RETURNS,
+    WAITS,
+)
 from radrelay.intake.envelope import decode
 from radrelay.intake.errors import QuarantinedUnknown, ReleaseRefused
 from radrelay.intake.examine import Examined
@@ -46,7 +55,7 @@ from radrelay.storage.segments import RecordLocation, SegmentReader
 
 OVERRIDABLE = frozenset({
     "patient-mismatch", "other-content", "infected", "not-scanned", "not-read", "not-indexed", UNPACK_FAILED, NOT_SAFE,
-    NOT_RETURNED, FILE_NOT_SAFE,
+    NOT_RETURNED, FILE_NOT_SAFE, REJECTED,
 })  # fmt: skip
 SUSPECT = frozenset({"infected", "not-scanned"})
 LINES_LIMIT = 5000
@@ -108,7 +117,7 @@ class Quarantine:
         waiting = Quarantined.identity != "" if released else Quarantined.released_at.is_(None)
         query = (
             sa.select(Quarantined)
-            .where(Quarantined.organisation_id == organisation_id, waiting)
+            .where(Quarantined.organisation_id == organisation_id, waiting, Quarantined.code != AWAITS_RELEASE)
             .order_by(Quarantined.received_at.desc(), Quarantined.id.desc())
             .limit(limit)
             .offset(offset)
@@ -122,7 +131,9 @@ class Quarantine:
         with self._database.read() as session:
             found = _view(_row(session, organisation_id, row_id, released=True))
             shown = sa.select(Quarantined.id).where(
-                Quarantined.id == row_id, access.shows(session, organisation_id, Quarantined, restricted=restricted)
+                Quarantined.id == row_id,
+                Quarantined.code != AWAITS_RELEASE,
+                access.shows(session, organisation_id, Quarantined, restricted=restricted),
             )
             if session.scalar(shown) is None:
                 raise QuarantinedUnknown

@@ -58,7 +58,7 @@ def let_in(
     session.execute(sa.delete(LandingRecord).where(LandingRecord.id == row.record_id))
     row.released_at = now
     if item.envelope.kind == "attachment":
-        released = _attachment(session, item, terms)
+        released = let_in_attachment(session, item, terms)
     else:
         released = _object(session, item, head, terms, overrides)
     recount(session, row, Parcel.attachments if released.attachment_id else Parcel.objects)
@@ -86,7 +86,8 @@ def _object(session: Session, item: Examined, head: bytes, terms: Terms, code: s
     return Released(verdict.study_id, verdict.instance_id)
 
 
-def _attachment(session: Session, item: Examined, terms: Terms) -> Released:
+def let_in_attachment(session: Session, item: Examined, terms: Terms) -> Released:
+    """Let a file beside the images in, in the caller's transaction."""
     session.execute(sa.insert(LandingRecord), [record_row(item)])
     session.execute(sa.insert(Attachment), [attachment_row(item, terms)])
     parcel_id = item.envelope.origin.parcel_id

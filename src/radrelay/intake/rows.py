@@ -20,8 +20,9 @@ from radrelay.archive.holdings import after, end_of
 from radrelay.archive.indexing import upsert_batch
 from radrelay.archive.kept_keys import bind_archives
 from radrelay.archive.models import Attachment, Source
+from radrelay.intake.callers import waits
 from radrelay.intake.discs import MISSING, REFERENCE
-from radrelay.intake.diversion import Diversion
+from radrelay.intake.diversion import AWAITS_RELEASE, Diversion
 from radrelay.intake.envelope import Origin
 from radrelay.intake.examine import Examined
 from radrelay.intake.models import ParcelFinding, ParcelItem, Quarantined
@@ -105,6 +106,9 @@ class BatchWriter:
             rows.records.append(record_row(item))
             code, reason = (item.code, item.reason) if item.code else ("source-gone", "Its source was deleted.")
             self._set_aside(item, code, reason, terms, rows, tally)
+        elif _awaits_release(item, source):
+            rows.records.append(record_row(item))
+            self._set_aside(item, AWAITS_RELEASE, "A person is to release it.", terms, rows, tally)
         elif envelope.kind == "attachment":
             rows.records.append(record_row(item))
             rows.attachments.append(attachment_row(item, source))
@@ -194,6 +198,13 @@ class BatchWriter:
         if end_archive(session, envelope, self._settings, now):
             counts.archives -= 1
             counts.quarantined += bool(envelope.code)
+
+
+def _awaits_release(item: Examined, source: Terms) -> bool:
+    """Say whether a person decides first: of what somebody brought, never of what we made of it, or let in before."""
+    envelope, origin = item.envelope, item.envelope.origin
+    ours = origin.joins is not None or origin.corrects is not None or envelope.stands_for is not None
+    return not ours and waits(source.release_by_hand, origin.calling_ae)
 
 
 def arrival_of(item: Examined, source: Terms) -> Arrival:

@@ -17,7 +17,7 @@ import structlog
 from sqlalchemy.orm import Session
 
 from radrelay.archive.models import Holding, Instance, Source
-from radrelay.intake.callers import allows, check_ae_title, check_callers
+from radrelay.intake.callers import allows, check_ae_title, check_callers, check_waiting
 from radrelay.intake.doors import Doors, folder_of_another, require_folder
 from radrelay.intake.envelope import Origin
 from radrelay.intake.errors import (
@@ -65,6 +65,7 @@ class SourceView:
     scan: bool
     enabled: bool
     project_id: uuid.UUID | None
+    release_by_hand: str
     created_at: datetime
 
     def origin(
@@ -102,6 +103,7 @@ class SourceSpec:
     scan: bool = True
     enabled: bool = True
     project_id: uuid.UUID | None = None
+    release_by_hand: str = ""
 
 
 _FIELDS = tuple(SourceSpec.__dataclass_fields__)
@@ -237,7 +239,8 @@ def _checked(
             message = f"the AE title {ae_title} already leads to the source {other.name!r}"
             raise AeTitleTaken(message, ae_title=ae_title, name=other.name)
     values = {column: getattr(spec, column) for column in _FIELDS}
-    return values | {"name": name, "ae_title": ae_title, "callers": check_callers(spec.callers)}
+    return values | {"name": name, "ae_title": ae_title, "callers": check_callers(spec.callers),
+                     "release_by_hand": check_waiting(spec.release_by_hand, spec.kind)}  # fmt: skip
 
 
 def _require_own_door(

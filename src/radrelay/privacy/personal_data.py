@@ -285,12 +285,13 @@ KEPT: dict[str, Kept] = {
     "fetch_run": _kept(
         "schedule reason created_at ended_at patient_issuer patient_id patient_name patient_birth_date patient_sex"
         " modalities body_parts study_uid", _patient,
-        untold="schedule_id kind occasion state claimed_until stops_at next_ask_at found here fetched failed left_out"
-        " more error error_code error_facts", why=WORKING,
+        untold="schedule_id kind occasion state claimed_until stops_at next_ask_at found here fetched failed bytes"
+        " left_out more error error_code error_facts", why=WORKING,
     ),
     "fetch_run_study": _kept(
         "study_uid study_date modalities state asked_at", _by_uid,
-        untold="run_id schedule_id kind place pacs_id left_by fetch_id patient_id_value patient_name description",
+        untold="run_id schedule_id kind place pacs_id left_by fetch_id expected_bytes"
+        " patient_id_value patient_name description",
         why=f"{ELSEWHERE}: where it came from; {WORKING}",
     ),
     "pseudonym_handout": _kept(

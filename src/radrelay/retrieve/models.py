@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import date, datetime
 
-from sqlalchemy import Boolean, Date, Index, Integer, LargeBinary, String, Text
+from sqlalchemy import BigInteger, Boolean, Date, Index, Integer, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from radrelay.storage.columns import Base, Id, Instant, Owned
@@ -121,6 +121,7 @@ class FetchRun(Owned, Base):
     here: Mapped[int] = mapped_column(Integer, default=0)  # were here already
     fetched: Mapped[int] = mapped_column(Integer, default=0)
     failed: Mapped[int] = mapped_column(Integer, default=0)
+    bytes: Mapped[int] = mapped_column(BigInteger, default=0)  # of what it has fetched
     left_out: Mapped[str] = mapped_column(Text, default="{}")  # JSON: why, how many
     more: Mapped[bool] = mapped_column(Boolean, default=False)  # a PACS has more than it was asked for
     error: Mapped[str] = mapped_column(Text, default="")
@@ -155,6 +156,7 @@ class FetchRunStudy(Owned, Base):
     state: Mapped[str] = mapped_column(String(16), default="waiting")
     left_by: Mapped[str] = mapped_column(String(16), default="")
     fetch_id: Mapped[uuid.UUID | None] = mapped_column(Id)
+    expected_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
     asked_at: Mapped[datetime | None] = mapped_column(Instant)
     patient_id_value: Mapped[str] = mapped_column(String(64), default="")
     patient_name: Mapped[str] = mapped_column(String(400), default="")

@@ -25,6 +25,7 @@ from sqlcipher3 import dbapi2 as sqlcipher
 
 from radrelay.errors import Misconfigured, Unavailable
 from radrelay.settings import DatabaseSettings
+from radrelay.storage.bells import RINGS, Bell, NotifyBell, PipeBell
 
 BUSY_TIMEOUT_S = 30.0
 
@@ -38,15 +39,16 @@ class DatabaseUnavailable(Unavailable):
 class Database:
     """One installation's rows. Thread-safe; open one per process, after any fork."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, bell: Bell | None = None) -> None:
         self.engine = engine
         self.dialect = engine.dialect.name
+        self.bell = bell
 
     @classmethod
     def open(cls, settings: DatabaseSettings, data_dir: Path, key: bytes) -> Database:
         """Open the database of `settings`; `key` (32 bytes) encrypts the embedded one."""
         if settings.url is None:
-            return cls(sqlcipher_engine(data_dir / "radrelay.sqlite", key))
+            return cls(sqlcipher_engine(data_dir / "radrelay.sqlite", key), PipeBell(data_dir / "work.bell"))
         try:
             url = sa.make_url(settings.url)
         except sa.exc.ArgumentError as error:
@@ -54,7 +56,8 @@ class Database:
         if url.get_backend_name() == "postgresql":
             from radrelay.storage.postgresql import postgresql_engine  # noqa: PLC0415 -- brings the driver
 
-            return cls(postgresql_engine(url, settings.pool_size))
+            engine = postgresql_engine(url, settings.pool_size)
+            return cls(engine, NotifyBell(engine))
         raise Misconfigured(f"database.url must be postgresql://…, not {url.drivername}")
 
     @contextmanager
@@ -72,7 +75,12 @@ class Database:
             Session(connection, autoflush=True, expire_on_commit=False) as session,
         ):
             yield session
+            rings = self.bell if session.info.get(RINGS) else None
+            if rings is not None:
+                rings.before_commit(session)
             session.commit()
+        if rings is not None:
+            rings.committed()
 
     def close(self) -> None:
         """Close every connection."""

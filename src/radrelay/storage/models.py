@@ -112,12 +112,13 @@ class OutboxEvent(Owned, Base):
 
     __tablename__ = "outbox_event"
     __table_args__ = (
-        Index("ix_outbox_event_open", "taken_at", "id"),
+        Index("ix_outbox_event_open", "taken_at", "kind", "turn", "id"),
         Index("ix_outbox_event_newest", "organisation_id", "id"),
     )
 
     kind: Mapped[str] = mapped_column(String(64))  # study.completed, delivery.requested, parcel.landed …
     subject_id: Mapped[uuid.UUID] = mapped_column(Id)
+    turn: Mapped[int] = mapped_column(Integer, default=0)  # the lowest first
     payload: Mapped[str] = mapped_column(Text, default="{}")  # JSON, ids only
     created_at: Mapped[datetime] = mapped_column(Instant)
     taken_at: Mapped[datetime | None] = mapped_column(Instant)

@@ -1,7 +1,7 @@
 """The outbox: what happened, written in the transaction in which it happened.
 
 Durable work follows from it: the event's id becomes the workflow's id, so that an event which is handed
-over twice is worked on once.
+over twice is worked on once. Who works hears of it as soon as the transaction is there (`bells`).
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from radrelay.storage.bells import RINGS
 from radrelay.storage.ids import new_id
 from radrelay.storage.models import OutboxEvent
 
 TURN = "turn"
-"""Of a payload: events of one queue are worked on in this order, lowest first; from 1."""
+"""Of a payload: events of one kind are worked on in this order, lowest first; from 1, without it before them."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,8 @@ def emit(
 ) -> uuid.UUID:
     """Write an event in the caller's transaction; returns its id."""
     event_id = new_id()
+    told = dict(payload or {})
+    session.info[RINGS] = True
     session.execute(
         sa.insert(OutboxEvent),
         [
@@ -52,7 +55,8 @@ def emit(
                 "organisation_id": organisation_id,
                 "kind": kind,
                 "subject_id": subject_id,
-                "payload": json.dumps(dict(payload or {})),
+                "turn": int(told.get(TURN, 0)),
+                "payload": json.dumps(told),
                 "created_at": at,
             }
         ],
@@ -60,15 +64,24 @@ def emit(
     return event_id
 
 
-def open_events(session: Session, kinds: Sequence[str], limit: int = 500) -> list[Event]:
-    """Return the oldest events of `kinds` that nobody has taken yet."""
-    rows = session.scalars(
-        sa.select(OutboxEvent)
-        .where(OutboxEvent.taken_at.is_(None), OutboxEvent.kind.in_(kinds))
-        .order_by(OutboxEvent.id)
-        .limit(limit)
-    )
+def open_events(session: Session, kinds: Sequence[str], limit: int = 500, *, lock: bool = False) -> list[Event]:
+    """Return events of `kinds` that nobody has taken yet, by their turn and age; no two transactions lock the same."""
+    waiting = sa.select(OutboxEvent).where(OutboxEvent.taken_at.is_(None), OutboxEvent.kind.in_(kinds))
+    first = waiting.order_by(OutboxEvent.turn, OutboxEvent.id).limit(limit)
+    rows = session.scalars(first.with_for_update(skip_locked=True) if lock else first)
     return [Event(r.id, r.kind, r.organisation_id, r.subject_id, json.loads(r.payload)) for r in rows]
+
+
+def open_kinds(session: Session, kinds: Sequence[str]) -> set[str]:
+    """Return those of `kinds` of which something waits."""
+    waiting = sa.select(OutboxEvent.kind).where(OutboxEvent.taken_at.is_(None), OutboxEvent.kind.in_(kinds))
+    return set(session.scalars(waiting.distinct()))
+
+
+def open_subjects(session: Session, kind: str) -> set[uuid.UUID]:
+    """Return what events of a kind wait for."""
+    waiting = sa.select(OutboxEvent.subject_id).where(OutboxEvent.taken_at.is_(None), OutboxEvent.kind == kind)
+    return set(session.scalars(waiting))
 
 
 def mark_taken(session: Session, event_ids: Sequence[uuid.UUID], at: datetime) -> None:

@@ -11,7 +11,7 @@ from radrelay.privacy.notice import Language
 
 FAMILIES = (
     "access", "attachment", "audit", "consent", "delivery", "grant", "import", "instance", "link", "mark", "marks",
-    "owner", "quarantine", "release", "request", "series", "study",
+    "owner", "quarantine", "release", "request", "series", "study", "waiting",
 )  # fmt: skip
 """What stands before the dot of acts that can be about a patient."""
 ACTIONS: Mapping[str, Mapping[Language, str]] = {
@@ -127,6 +127,10 @@ ACTIONS: Mapping[str, Mapping[Language, str]] = {
     "study.rules-again": {"en": "Rules asked again", "de": "Regeln erneut geprüft"},
     "study.search": {"en": "Studies searched", "de": "Studien gesucht"},
     "study.view": {"en": "Images looked at", "de": "Bilder angesehen"},
+    "waiting.list": {"en": "What waits for release looked through", "de": "Auf Freigabe Wartendes durchgesehen"},
+    "waiting.reject": {"en": "Release refused", "de": "Freigabe abgelehnt"},
+    "waiting.release": {"en": "Released by hand", "de": "Von Hand freigegeben"},
+    "waiting.view": {"en": "Picture of what waits looked at", "de": "Bild von Wartendem angesehen"},
 }
 
 

@@ -14,6 +14,7 @@ from radrelay.archive.renditions import Renditions
 from radrelay.identity import AddressChanges, Identity, PasswordLinks, SignUps
 from radrelay.identity.oidc import open_single_sign_on
 from radrelay.identity.posting import open_post
+from radrelay.intake.awaiting import WaitingRoom
 from radrelay.intake.landing import Landing
 from radrelay.intake.parcels import Parcels
 from radrelay.intake.quarantine import Quarantine
@@ -80,6 +81,7 @@ def assemble(
         landing=landing,
         parcels=Parcels(parts.database, parts.clock, scanning=scanning),
         quarantine=Quarantine(parts.database, parts.segments, parts.clock),
+        waiting_room=WaitingRoom(parts.database, parts.segments, parts.clock),
         sources=sources,
         reader=reader,
         metadata=MetadataReader(reader, parts.packs),

@@ -23,6 +23,7 @@ from radrelay.clock import Clock
 from radrelay.errors import Trouble
 from radrelay.identity import AddressChanges, Identity, PasswordLinks, SignUps
 from radrelay.identity.oidc import SingleSignOn
+from radrelay.intake.awaiting import WaitingRoom
 from radrelay.intake.landing import Landing
 from radrelay.intake.parcels import Parcels
 from radrelay.intake.quarantine import Quarantine
@@ -146,6 +147,7 @@ class WebServices:
     landing: Landing
     parcels: Parcels
     quarantine: Quarantine
+    waiting_room: WaitingRoom
     sources: SourceBook
     reader: InstanceReader
     metadata: MetadataReader

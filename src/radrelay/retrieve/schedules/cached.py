@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
 from fnmatch import fnmatchcase
 
 import sqlalchemy as sa
@@ -14,17 +16,24 @@ from radrelay.retrieve.models import FetchRunStudy
 from radrelay.retrieve.ports import FoundStudy, Wanted
 
 
-def pacs_of_cached(
-    session: Session, organisation_id: uuid.UUID, pacs_ids: Collection[uuid.UUID]
-) -> dict[str, uuid.UUID]:
-    """Return the studies that caches have fetched from these archives, and from which."""
-    kept = sa.select(FetchRunStudy.study_uid, FetchRunStudy.pacs_id).where(
+@dataclass(frozen=True, slots=True)
+class Cached:
+    """From where a cache has a study, and when it asked for it last."""
+
+    pacs_id: uuid.UUID
+    at: datetime | None
+
+
+def cached_from(session: Session, organisation_id: uuid.UUID, pacs_ids: Collection[uuid.UUID]) -> dict[str, Cached]:
+    """Return the studies that caches have fetched from these archives, and from which and when."""
+    kept = sa.select(FetchRunStudy.study_uid, FetchRunStudy.pacs_id, FetchRunStudy.asked_at).where(
         FetchRunStudy.organisation_id == organisation_id,
         FetchRunStudy.kind == "cache",
         FetchRunStudy.state == "done",
         FetchRunStudy.pacs_id.in_(pacs_ids),
     )
-    return {row.study_uid: row.pacs_id for row in session.execute(kept)}
+    rows = session.execute(kept.order_by(FetchRunStudy.asked_at, FetchRunStudy.id))
+    return {row.study_uid: Cached(row.pacs_id, row.asked_at) for row in rows}
 
 
 def is_wanted(study: FoundStudy, wanted: Wanted) -> bool:

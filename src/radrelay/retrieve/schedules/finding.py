@@ -2,7 +2,8 @@
 
 Whoever carries a run out and whoever only tries one see the same. What is left says why: it is `here`; the archives
 name different patients (`disagree`) or it is not beyond doubt that person's (`person`); the archive does not say on
-which `ward`; it is of another body `part`; or a limit is reached (`each` patient, `studies`, `instances`).
+which `ward`; it is of another body `part`; or a limit is reached (`each` patient, `studies`,
+`instances`, `bytes`).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from radrelay.retrieve import searching
 from radrelay.retrieve.errors import Broken
 from radrelay.retrieve.ports import Archive, Connector, FoundStudy, Order, PacsNode, Person, Wanted, Whereabouts
 from radrelay.retrieve.schedules.plan import OF_PATIENTS, WIDEST_DAYS, Plan
+from radrelay.retrieve.schedules.sizes import Guesses, Sizes
 from radrelay.retrieve.schedules.times import moment_of
 from radrelay.settings import RetrieveSettings
 
@@ -36,6 +38,7 @@ class Candidate:
     study: FoundStudy
     pacs_id: uuid.UUID
     left_by: str = ""
+    expected_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,7 @@ class Finder:
     whereabouts: Whereabouts
     settings: RetrieveSettings
     zone: tzinfo | None = None
+    sizes: Sizes = field(default_factory=Guesses)
 
     def find(
         self, organisation_id: uuid.UUID, plan: Plan, nodes: Sequence[PacsNode], issuers: Mapping[uuid.UUID, str],
@@ -102,6 +106,8 @@ class Finder:
         told = [self._told(organisation_id, one, done) for one in kept]
         if plan.same_body_part and origin is not None and origin.body_parts:
             told = self._of_part(plan, told, nodes, origin.body_parts)
+        means = self.sizes.means(organisation_id, [node.id for node in nodes])
+        told = [replace(one, expected_bytes=means.expected(one.study)) for one in told]
         return Found(tuple(_limited(plan, told)), search.more, search.troubles)
 
     def _of_patients(self, search: _Search, organisation_id: uuid.UUID, plan: Plan, today: date) -> None:
@@ -251,7 +257,7 @@ def is_same(person: Person, study: FoundStudy, issuer: str) -> bool:
 
 def _limited(plan: Plan, found: Iterable[Candidate]) -> Iterator[Candidate]:
     """Yield candidates with what is above the limits left."""
-    studies = instances = 0
+    studies = instances = size = 0
     each: Counter[tuple[str, str]] = Counter()
     for one in found:
         if one.left_by:
@@ -267,8 +273,10 @@ def _limited(plan: Plan, found: Iterable[Candidate]) -> Iterator[Candidate]:
             yield replace(one, left_by="studies")
         elif plan.most_instances is not None and instances + count > plan.most_instances:
             yield replace(one, left_by="instances")
+        elif plan.most_bytes is not None and size + one.expected_bytes > plan.most_bytes:
+            yield replace(one, left_by="bytes")
         else:
-            studies, instances = studies + 1, instances + count
+            studies, instances, size = studies + 1, instances + count, size + one.expected_bytes
             each[patient] += 1
             yield one
 

@@ -56,6 +56,7 @@ class Plan(BaseModel):
     keep_days: int = Field(7, ge=1, le=WIDEST_DAYS)
     most_studies: int = Field(200, ge=1, le=5_000)
     most_instances: int | None = Field(None, ge=1, le=10_000_000)
+    most_bytes: int | None = Field(None, ge=1, le=1 << 50)
     stop_at: str = Field("", max_length=5)
     at_once: int = Field(1, ge=1, le=16)
     pause_s: int = Field(0, ge=0, le=3600)

@@ -29,6 +29,7 @@ from radrelay.retrieve.ports import PacsNode, Person
 from radrelay.retrieve.schedules import service
 from radrelay.retrieve.schedules.finding import Candidate, Finder, Found, Origin, study_date_of
 from radrelay.retrieve.schedules.plan import Plan
+from radrelay.retrieve.schedules.sizes import bytes_of
 from radrelay.settings import RetrieveSettings
 from radrelay.storage.database import Database
 
@@ -177,6 +178,8 @@ class ScheduleWork:
         due = run.next_ask_at is None or run.next_ask_at <= now
         waiting = sa.select(FetchRunStudy).where(FetchRunStudy.run_id == run.id, FetchRunStudy.state == "waiting")
         room = plan.at_once - under_way if due else 0
+        if plan.most_bytes is not None and room > 0:
+            self._leave_too_large(session, run, plan.most_bytes)
         for one in session.scalars(waiting.order_by(FetchRunStudy.place).limit(max(room, 0))).all():
             under_way += self._ask(session, run, one)
             if plan.pause_s:
@@ -184,6 +187,24 @@ class ScheduleWork:
                 break
         if not under_way and session.scalar(waiting.with_only_columns(FetchRunStudy.id).limit(1)) is None:
             self._end(session, run, "done")
+
+    def _leave_too_large(self, session: Session, run: FetchRun, most_bytes: int) -> None:
+        """Leave what would go beyond the limit, now that it is known how much came; what is under way comes whole."""
+        asked = sa.and_(FetchRunStudy.run_id == run.id, FetchRunStudy.state == "asked")
+        under_way = session.scalar(sa.select(sa.func.sum(FetchRunStudy.expected_bytes)).where(asked))
+        taken, left = run.bytes + int(under_way or 0), 0
+        waiting = sa.select(FetchRunStudy).where(FetchRunStudy.run_id == run.id, FetchRunStudy.state == "waiting")
+        for one in session.scalars(waiting.order_by(FetchRunStudy.place)).all():
+            if taken + one.expected_bytes > most_bytes:
+                one.state, one.left_by = "left", "bytes"
+                left += 1
+            else:
+                taken += one.expected_bytes
+        if left:
+            told = json.loads(run.left_out)
+            told["bytes"] = told.get("bytes", 0) + left
+            run.left_out = json.dumps(told)
+        session.flush()
 
     def _look_after(self, session: Session, run: FetchRun, plan: Plan) -> int:
         """Note what came of the fetches that were asked for; returns how many are still under way."""
@@ -196,6 +217,7 @@ class ScheduleWork:
             elif fetch is not None and fetch.state == "done":
                 one.state = "done"
                 run.fetched += 1
+                run.bytes += bytes_of(session, run.organisation_id, one.study_uid)
                 if run.kind == "cache" and one.study_date is not None and one.asked_at is not None:
                     self._retain(
                         session, run.organisation_id, one.study_uid, fetch.source_id, one.asked_at, one.study_date,
@@ -354,7 +376,8 @@ def _study_of(run: FetchRun, place: int, one: Candidate) -> FetchRunStudy:
     return FetchRunStudy(
         organisation_id=run.organisation_id, run_id=run.id, schedule_id=run.schedule_id, kind=run.kind, place=place,
         pacs_id=one.pacs_id, study_uid=study.study_uid[:64], state="left" if one.left_by else "waiting",
-        left_by=one.left_by, patient_id_value=study.patient_id[:64], patient_name=study.patient_name[:400],
+        left_by=one.left_by, expected_bytes=one.expected_bytes, patient_id_value=study.patient_id[:64],
+        patient_name=study.patient_name[:400],
         description=study.description[:400], study_date=study_date_of(study),
         modalities="\\".join(study.modalities)[:200],
     )  # fmt: skip

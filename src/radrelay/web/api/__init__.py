@@ -76,6 +76,7 @@ from radrelay.web.api import (
     system,
     tokens,
     view,
+    waiting,
     worklists,
 )
 from radrelay.web.problems import RESPONSES
@@ -131,6 +132,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     attachments.router,
     parcels.router,
     quarantine.router,
+    waiting.router,
     sources.router,
     destinations.router,
     deliveries.router,

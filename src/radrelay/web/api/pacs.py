@@ -137,7 +137,7 @@ class Search(BaseModel):
 class SearchedStudy(BaseModel):
     """A study that archives have. `here` is its id if it is here and the caller may see it, `here_instances` of it.
 
-    `disagree`: the archives name different patients for it.
+    `disagree`: the archives name different patients for it. `as_of`: it is told of by a cache, which fetched it then.
     """
 
     model_config = ConfigDict(from_attributes=True)
@@ -160,6 +160,7 @@ class SearchedStudy(BaseModel):
     availability: str
     here: uuid.UUID | None = None
     here_instances: int | None = None
+    as_of: datetime | None = None
 
 
 class Asked(BaseModel):
@@ -337,7 +338,7 @@ def _kept_here(
 ) -> Searched:  # fmt: skip
     """Return what caches keep here of these archives, as far as the caller sees it."""
     with services.database.read() as session:
-        kept = cached.pacs_of_cached(session, principal.organisation_id, [one.id for one in targets])
+        kept = cached.cached_from(session, principal.organisation_id, [one.id for one in targets])
         reach = Reach.of(services, session, principal, Right.SEE)
         studies, uids = list[SearchedStudy](), sorted(kept)
         for start in range(0, len(uids), 500):
@@ -345,8 +346,10 @@ def _kept_here(
             for row in reach.newest_studies(named, 500):
                 study = _found(row, shown_patient(row, reach.scope))
                 if cached.is_wanted(study, asked):
-                    merged = searching.Merged(study, (kept[row.study_uid],))
-                    studies.append(_shown(merged, {row.study_uid: (row.id, row.instance_count)}))
+                    of = kept[row.study_uid]
+                    merged = searching.Merged(study, (of.pacs_id,))
+                    found = _shown(merged, {row.study_uid: (row.id, row.instance_count)})
+                    studies.append(found.model_copy(update={"as_of": of.at}))
     studies.sort(key=lambda one: (one.study_date, one.study_time, one.study_uid), reverse=True)
     return Searched(studies=studies, asked=[])
 

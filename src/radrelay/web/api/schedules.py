@@ -53,6 +53,7 @@ class Run(BaseModel):
     here: int
     fetched: int
     failed: int
+    bytes: int
     left_out: dict[str, int]
     more: bool
     error: Trouble | None
@@ -123,6 +124,7 @@ class TrialStudy(BaseModel):
     description: str
     modalities: list[str]
     instances: int | None
+    expected_bytes: int
     left_by: str
 
 
@@ -315,4 +317,5 @@ def _tried(found: Found) -> Trial:
 def _tried_study(one: Candidate) -> TrialStudy:
     names = ("study_uid", "patient_id", "patient_name", "study_date", "description", "instances")
     told: dict[str, Any] = {name: getattr(one.study, name) for name in names}
-    return TrialStudy(**told, pacs_id=one.pacs_id, modalities=list(one.study.modalities), left_by=one.left_by)
+    return TrialStudy(**told, pacs_id=one.pacs_id, modalities=list(one.study.modalities), left_by=one.left_by,
+                      expected_bytes=one.expected_bytes)  # fmt: skip

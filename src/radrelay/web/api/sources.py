@@ -22,7 +22,11 @@ MOST_BYTES = (1 << 63) - 1
 
 
 class SourceFields(BaseModel):
-    """What a person sets of a source. No retention means: until deleted or the owner's account ends."""
+    """What a person sets of a source. No retention means: until deleted or the owner's account ends.
+
+    `release_by_hand`: what comes waits until a person releases it; of all with `*`, or of a comma list of calling AE
+    titles.
+    """
 
     model_config = ConfigDict(extra="forbid", from_attributes=True)
 
@@ -40,10 +44,11 @@ class SourceFields(BaseModel):
     scan: bool = True
     enabled: bool = True
     project_id: uuid.UUID | None = None
+    release_by_hand: str = Field("", max_length=4000)
 
 
 class Source(BaseModel):
-    """A source. Callers and folder are shown to administrators only."""
+    """A source. Callers, folder and whose objects wait for release are shown to administrators only."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -62,6 +67,7 @@ class Source(BaseModel):
     scan: bool
     enabled: bool
     project_id: uuid.UUID | None
+    release_by_hand: str | None
     created_at: datetime
 
 
@@ -83,6 +89,7 @@ class SourceChange(BaseModel):
     scan: bool = True
     enabled: bool = True
     project_id: uuid.UUID | None = None
+    release_by_hand: str = Field("", max_length=4000)
 
 
 class Sources(BaseModel):
@@ -97,7 +104,9 @@ def list_sources(services: Services, principal: Authenticated) -> Sources:
     with services.database.read() as session:
         found = [Source.model_validate(source) for source in sources.list_sources(session, principal.organisation_id)]
     if principal.role != "admin":
-        found = [source.model_copy(update={"callers": None, "folder": None}) for source in found]
+        found = [
+            source.model_copy(update={"callers": None, "folder": None, "release_by_hand": None}) for source in found
+        ]
     if principal.role == GUEST:
         found = [source for source in found if source.kind == "upload"]
     return Sources(sources=found)

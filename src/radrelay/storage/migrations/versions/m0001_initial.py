@@ -529,6 +529,7 @@ def tables() -> None:
         sa.Column("here", sa.Integer(), nullable=False),
         sa.Column("fetched", sa.Integer(), nullable=False),
         sa.Column("failed", sa.Integer(), nullable=False),
+        sa.Column("bytes", sa.BigInteger(), nullable=False),
         sa.Column("left_out", sa.Text(), nullable=False),
         sa.Column("more", sa.Boolean(), nullable=False),
         sa.Column("error", sa.Text(), nullable=False),
@@ -562,6 +563,7 @@ def tables() -> None:
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("left_by", sa.String(length=16), nullable=False),
         sa.Column("fetch_id", Id(), nullable=True),
+        sa.Column("expected_bytes", sa.BigInteger(), nullable=False),
         sa.Column("asked_at", Instant(), nullable=True),
         sa.Column("patient_id_value", sa.String(length=64), nullable=False),
         sa.Column("patient_name", sa.String(length=400), nullable=False),
@@ -1187,6 +1189,7 @@ def tables() -> None:
         "outbox_event",
         sa.Column("kind", sa.String(length=64), nullable=False),
         sa.Column("subject_id", Id(), nullable=False),
+        sa.Column("turn", sa.Integer(), nullable=False),
         sa.Column("payload", sa.Text(), nullable=False),
         sa.Column("created_at", Instant(), nullable=False),
         sa.Column("taken_at", Instant(), nullable=True),
@@ -1195,7 +1198,7 @@ def tables() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox_event")),
     )
     op.create_index("ix_outbox_event_newest", "outbox_event", ["organisation_id", "id"], unique=False)
-    op.create_index("ix_outbox_event_open", "outbox_event", ["taken_at", "id"], unique=False)
+    op.create_index("ix_outbox_event_open", "outbox_event", ["taken_at", "kind", "turn", "id"], unique=False)
     op.create_table(
         "pack",
         sa.Column("series_id", Id(), nullable=False),
@@ -1459,6 +1462,7 @@ def tables() -> None:
         sa.Column("scan", sa.Boolean(), nullable=False),
         sa.Column("enabled", sa.Boolean(), nullable=False),
         sa.Column("project_id", Id(), nullable=True),
+        sa.Column("release_by_hand", sa.Text(), nullable=False),
         sa.Column("created_at", Instant(), nullable=False),
         sa.Column("organisation_id", Id(), nullable=False),
         sa.Column("id", Id(), nullable=False),

@@ -20,7 +20,7 @@ from radrelay.errors import Misconfigured
 from radrelay.identity.models import Session as Login
 from radrelay.retrieve import fetches
 from radrelay.retrieve.schedules import service as schedules
-from radrelay.routing import deliveries
+from radrelay.routing import deliveries, performed
 from radrelay.storage.durable_files import write_durably
 from radrelay.storage.keystore import ACT
 from radrelay.storage.models import NodeState
@@ -69,6 +69,7 @@ def hold_deliveries(core: Core) -> None:
     with core.database.write() as session:
         held, fetched = deliveries.hold_open(session), fetches.hold_open(session)
         schedules.hold_open(session, core.clock.now())
+        held += performed.hold_open(session)
     if held or fetched:
         log.warning(
             "the rows are older than this node's start; what was open is held", deliveries=held, fetches=fetched

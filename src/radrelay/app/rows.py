@@ -30,7 +30,7 @@ from radrelay.privacy import models as privacy_models
 from radrelay.pseudonyms import models as pseudonyms_models
 from radrelay.retrieve import fetches
 from radrelay.retrieve.schedules import service as schedules
-from radrelay.routing import deliveries
+from radrelay.routing import deliveries, performed
 from radrelay.routing import models as routing_models
 from radrelay.routing.rules import models as rule_models
 from radrelay.storage import append_only
@@ -130,6 +130,7 @@ def load_rows(database: Database, pieces: Iterator[bytes], now: datetime) -> int
         session.merge(storage_models.NodeState(name=UNFINISHED, value=b""))
         hl7_service.hold_open(session)
         fetches.hold_open(session)
+        performed.hold_open(session)
         schedules.hold_open(session, now)
         return deliveries.hold_open(session)
 

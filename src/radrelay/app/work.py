@@ -31,6 +31,7 @@ from radrelay.app.role import run_role
 from radrelay.app.routing_rules import keep_looking, open_rules
 from radrelay.app.schedules import keep_schedules
 from radrelay.app.spent_acts import spend_acts
+from radrelay.app.steps import keep_telling_steps
 from radrelay.app.threads import kept_up, loop
 from radrelay.app.watching import keep_watching
 from radrelay.archive import indexing, ownership, rule_facts
@@ -252,6 +253,7 @@ def serve(core: Core, stop: threading.Event) -> None:
         loop("sweep", SWEEP_S, stop, lambda: _sweep(shop)),
         loop("audit", AUDIT_S, stop, lambda: _keep_records(shop), AUDIT_FIRST_S),
         *sending(core, stop, shop.landing.log.owner),
+        *keep_telling_steps(core, shop.landing.log.owner, stop),
         *keep_looking(core, shop.rules, shop.landing.log.owner, stop),
         *keep_schedules(core, shop.fetcher.connector, shop.landing.log.owner, stop),
         *keep_posting(core, shop.landing.log.owner, stop),

@@ -27,7 +27,7 @@ from radrelay.app.pseudonyms import forget_pseudonyms, pseudonymising
 from radrelay.app.record_keeping import keep_record, note_arrivals, sending
 from radrelay.app.reminding import keep_reminding
 from radrelay.app.retrieving import open_fetching
-from radrelay.app.role import run_role
+from radrelay.app.role import run_role, settle
 from radrelay.app.routing_rules import keep_looking, open_rules
 from radrelay.app.schedules import keep_schedules
 from radrelay.app.spent_acts import spend_acts
@@ -262,6 +262,7 @@ def serve(core: Core, stop: threading.Event) -> None:
         *keep_following(core, prepared, shop.landing.log.owner, stop),
         *keep_watching(core, prepared, shop.landing.log.owner, stop),
     ]
+    settle()
     for thread in threads:
         thread.start()
     stop.wait()

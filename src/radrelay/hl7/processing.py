@@ -231,7 +231,7 @@ def _read(session: Session, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, _Read]:
         .where(_TABLE.c.id.in_(ids), _TABLE.c.state == WAITING)
         .with_for_update()
     )  # fmt: skip
-    return {row[0]: _Read(KeptMessage(*row[:7]), *row[7:]) for row in rows}
+    return {row[0]: _Read(KeptMessage(*row[:7]), row.sealed, row.attempts, row.processed_at) for row in rows}
 
 
 def _noted(message: _Read, trouble: Trouble | None, **values: Any) -> dict[str, Any]:

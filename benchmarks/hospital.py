@@ -26,6 +26,8 @@ from radrelay.hl7.models import Hl7Message
 PART = "hl7"
 PEER = "hl7 (keeps nothing)"
 LEAST = 1000
+LEAST_GONE_THROUGH = 300
+PATIENCE_S = 600
 CONNECTIONS = (1, 8, 32)
 END = b"\x1c\x0d"
 
@@ -36,12 +38,26 @@ class _Listening(Radrelay):
         super().__init__(folder)
 
     def environment(self) -> dict[str, str]:
-        ports = [{"name": "bench", "port": self.hl7_port, "character_set": "8859/1"}]
+        ports = [{"name": "bench", "port": self.hl7_port, "character_set": "8859/1",
+                  "coerce": ["merges", "demographics"]}]  # fmt: skip
         return {**super().environment(), "RADRELAY_HL7__PORTS": json.dumps(ports)}
 
     def kept(self) -> int:
         with self.database().read() as session:
             return session.scalar(sa.select(sa.func.count()).select_from(Hl7Message)) or 0
+
+    def processed_per_s(self) -> float:
+        """Return how many messages a second are gone through of those that wait now, while nothing else comes."""
+        began, waited = time.perf_counter(), self._waiting()
+        while left := self._waiting():
+            if time.perf_counter() - began > PATIENCE_S:
+                raise RuntimeError(f"{left} messages still wait")
+            time.sleep(0.2)
+        return waited / (time.perf_counter() - began)
+
+    def _waiting(self) -> int:
+        with self.database().read() as session:
+            return session.scalar(sa.select(sa.func.count()).where(Hl7Message.state == "waiting")) or 0
 
 
 class _Peer(Server):
@@ -87,6 +103,9 @@ def run(plan: Plan) -> list[Line]:
             aims = (Aim(LEAST),) if connections == max(CONNECTIONS) else ()
             what = f"{connections} connection{'s' if connections > 1 else ''}, each waits for its answer"
             lines.append(line(PART, what, "messages/s", found, *aims))
+        through: Rounds = {OURS: [ours.processed_per_s()]}
+        what = "admissions gone through afterwards, with patients and their studies"
+        lines.append(line(PART, what, "messages/s", through, Aim(LEAST_GONE_THROUGH)))
         if ours.kept() != sent:
             raise RuntimeError(f"{sent} messages were acknowledged, {ours.kept()} are kept")
     finally:

@@ -168,6 +168,17 @@ def test_id_that_nobody_vouches_for_is_not_merged(there: Hospital) -> None:
     assert there.studies() == before, "this sender's word is noted, and nothing follows from it"
 
 
+def test_patient_of_a_message_that_failed_is_kept_by_the_next_in_the_same_turn(there: Hospital) -> None:
+    there.tell(merge("1", "4711", "4712", at="20260301110000"))
+    assert there.tell(merge("2", "4799", "4712", at="20260301100000"), adt("A01", "3", "4799")) == [
+        "hl7-merge-older", "done"
+    ]  # fmt: skip
+    assert there.tell(adt("A08", "4", "4799", name="Meier^Anna")) == ["done"]
+    with there.database.read() as session:
+        kept = session.scalars(sa.select(Hl7Patient.name).where(Hl7Patient.patient_id == "4799")).all()
+    assert kept == ["Meier^Anna"]
+
+
 def test_older_merge_does_not_undo_a_newer_one_and_chains_lead_to_their_end(there: Hospital) -> None:
     there.scan("A", study="1.1")
     assert there.tell(

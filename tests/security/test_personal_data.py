@@ -29,7 +29,7 @@ ABOUT_NOBODY = {
             release_by_hand quota_bytes scan enabled project_id created_at
         destination: name ae_title host port calling_ae_title tls enabled kind address username sealed commitment
             kib_per_s project_id windows paused_at down_since retry_at failures alarmed_at error error_code error_facts
-            created_at
+            performed_steps created_at
         pacs: name ae_title host port calling_ae_title tls model method source_id enabled kind address username sealed
             created_at
         access_begun: at query_callers

@@ -34,6 +34,7 @@ from radrelay.network.ports import (
     Reference,
     ReportPort,
     Services,
+    StepSaid,
     WorklistPort,
 )
 from tests.web.conftest import Login, WebSite, close_site, open_site
@@ -390,7 +391,7 @@ def test_worklist_is_for_who_was_granted_it_for_the_whole_organisation(scene: Sc
             list(port.items(peer(title), ()))
         for take in (port.create, port.change):
             with pytest.raises(Forbidden):
-                take(peer(title), "1.2.3", ())
+                take(peer(title), "1.2.3", StepSaid((), b"", ""))
     with scene.site.database.write() as session:
         organisation, now = scene.site.organisation_id, scene.site.clock.now()
         grantee = Grantee("ae", "MODALITY")

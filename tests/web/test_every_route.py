@@ -168,6 +168,7 @@ EMPTY: set[Operation] = {  # lists, which are empty for a stranger
     ("GET", "/api/studies"), ("GET", "/api/parcels"), ("GET", "/api/deliveries"), ("GET", "/api/links"),
     ("GET", "/api/waiting"),
     ("GET", "/api/pacs"), ("GET", "/api/fetches"), ("GET", "/api/hl7/receivers"), ("GET", "/api/pseudonyms/held"),
+    ("GET", "/api/step-deliveries"),
 }  # fmt: skip
 ORGANISATION_WIDE: set[Operation] = {
     ("GET", "/api/quarantine"), ("GET", "/api/quarantine/{quarantined_id}"),
@@ -212,6 +213,8 @@ SCOPED: set[Operation] = {
     ("POST", "/api/parcels/{parcel_id}/done"), ("POST", "/api/deliveries"), ("GET", "/api/deliveries/{delivery_id}"),
     ("POST", "/api/deliveries/{delivery_id}/cancel"), ("POST", "/api/deliveries/{delivery_id}/retry"),
     ("POST", "/api/deliveries/{delivery_id}/priority"),
+    ("POST", "/api/step-deliveries/{step_delivery_id}/cancel"),
+    ("POST", "/api/step-deliveries/{step_delivery_id}/retry"),
     ("PUT", "/api/displays/{display_id}"), ("PUT", "/api/displays/{display_id}/checks/{check_id}"),
     ("GET", "/api/displays/{display_id}/checks"), ("GET", "/api/displays/{display_id}/checks.csv"),
     ("GET", "/api/studies/{study_id}/marks"), ("PUT", "/api/studies/{study_id}/marks/{mark_id}"),

@@ -28,6 +28,7 @@ import type {
   SystemAnswer,
   TokenRow,
   Trial,
+  StepDelivery,
 } from './types';
 
 const part = encodeURIComponent;
@@ -106,6 +107,12 @@ export const deliveries = {
   cancel: (id: string) => post(`/api/deliveries/${part(id)}/cancel`),
   retry: (id: string) => post(`/api/deliveries/${part(id)}/retry`),
   prioritise: (id: string, priority: number) => post(`/api/deliveries/${part(id)}/priority`, { priority }),
+};
+
+export const stepDeliveries = {
+  list: () => get<{ steps: StepDelivery[] }>('/api/step-deliveries').then((answer) => answer.steps),
+  cancel: (id: string) => post(`/api/step-deliveries/${part(id)}/cancel`),
+  retry: (id: string) => post(`/api/step-deliveries/${part(id)}/retry`),
 };
 
 export const destinations = {

@@ -290,6 +290,8 @@ export interface DestinationFields {
   address: string;
   username: string;
   commitment: boolean;
+  /** Whether what modalities say that they perform (MPPS) is passed on to it. */
+  performed_steps: boolean;
   kib_per_s: number;
   windows: SendingHours[];
   /** A project of pseudonyms: what goes there are de-identified copies by it. */
@@ -363,6 +365,27 @@ export interface Delivery {
   created_at: string;
   finished_at: string | null;
   receipts?: Receipt[];
+}
+
+/** An N-CREATE (`turn` 0) or N-SET of a performed step on its way to a destination. */
+export interface StepDelivery {
+  id: string;
+  destination: string;
+  sop_uid: string;
+  turn: number;
+  said_state: string;
+  calling_ae: string;
+  patient_id: string;
+  accession_number: string;
+  state: 'waiting' | 'held' | 'done' | 'failed' | 'cancelled';
+  /** The destination’s answer, -1: none yet. */
+  status: number;
+  comment: string;
+  attempts: number;
+  next_attempt_at: string | null;
+  error: Trouble | null;
+  created_at: string;
+  finished_at: string | null;
 }
 
 export interface Receipt {

@@ -71,6 +71,7 @@ const de: Record<keyof typeof en, string> = {
   'audit.action.study.export': 'Bilder einer Studie mitgenommen',
   'audit.action.delivery.end': 'Studie weitergesendet',
   'audit.action.delivery.part': 'Teil einer Studie weitergesendet',
+  'audit.action.delivery.step': 'Durchgeführter Schritt weitergegeben',
   'audit.action.study.forward': 'Versand einer Studie beauftragt',
   'audit.action.study.hold': 'Studie festgehalten',
   'audit.action.study.open': 'Studie geöffnet',

@@ -69,6 +69,7 @@ export default {
   'audit.action.study.export': 'Pictures of a study taken',
   'audit.action.delivery.end': 'Study sent on',
   'audit.action.delivery.part': 'Part of a study sent on',
+  'audit.action.delivery.step': 'Performed step passed on',
   'audit.action.study.forward': 'Sending of a study asked for',
   'audit.action.study.hold': 'Study held',
   'audit.action.study.open': 'Study opened',

@@ -22,6 +22,7 @@ const fields: Readonly<Record<string, Key>> = {
   kib_per_s: 'destinations.speed',
   windows: 'destinations.hours',
   commitment: 'destinations.commitment',
+  performed_steps: 'destinations.steps',
   new_password: 'login.new',
   folder: 'source.folder',
   callers: 'source.callers',

@@ -38,6 +38,7 @@ from radrelay.hl7.worklist import OrderBook, forget_items
 from radrelay.intake.landing import Landing
 from radrelay.network.ports import TlsFiles
 from radrelay.network.tls import client_context, server_context_of
+from radrelay.routing import performed
 from radrelay.settings import Hl7Receiver, Hl7Settings
 from radrelay.storage.leadership import Leadership
 
@@ -150,6 +151,7 @@ def forget(core: Core) -> int:
             (forget_old, settings.keep_days),
             (forget_patients, settings.keep_patients_days),
             (forget_items, settings.keep_worklist_days),
+            (performed.forget_old, settings.keep_worklist_days),
         )
     )
 

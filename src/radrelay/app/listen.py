@@ -38,6 +38,7 @@ from radrelay.network.ports import (
     Rejection,
     RetrieveItem,
     Services,
+    StepSaid,
     StoreOutcome,
 )
 from radrelay.settings import Settings
@@ -195,13 +196,13 @@ class QueryOnDemand:
         """Yield worklist items."""
         return self._query(peer).items(peer, keys)
 
-    def create(self, peer: Peer, sop_uid: str, keys: Sequence[Key]) -> None:
+    def create(self, peer: Peer, sop_uid: str, said: StepSaid) -> None:
         """Keep a step that begins."""
-        self._query(peer).create(peer, sop_uid, keys)
+        self._query(peer).create(peer, sop_uid, said)
 
-    def change(self, peer: Peer, sop_uid: str, keys: Sequence[Key]) -> None:
+    def change(self, peer: Peer, sop_uid: str, said: StepSaid) -> None:
         """Keep what is said further of a step."""
-        self._query(peer).change(peer, sop_uid, keys)
+        self._query(peer).change(peer, sop_uid, said)
 
     def retrieve(self, peer: Peer, query: Query, destination: str = "") -> Sequence[RetrieveItem]:
         """Return the instances that the unique keys name."""

@@ -23,9 +23,10 @@ from radrelay.errors import Forbidden, OutOfResources
 from radrelay.hl7.models import PerformedStep
 from radrelay.hl7.worklist import Seeker, change_step, create_step, find_items
 from radrelay.intake.models import Quarantined
-from radrelay.network.ports import Element, ElementValue, Key, Node, Peer, Query, Reference
+from radrelay.network.ports import Element, ElementValue, Key, Node, Peer, Query, Reference, StepSaid
 from radrelay.network.query_provider import LEVELS, UNIQUE_KEYS, IdentifierMismatch
 from radrelay.privacy.volume.counting import Subject, note_sent
+from radrelay.routing import performed
 from radrelay.routing.destinations import find_by_ae_title, takes_copies_alone
 from radrelay.storage.models import LandingRecord
 from radrelay.storage.neighbours import NodeAway
@@ -89,18 +90,22 @@ class ArchiveQuery:
         own_only = self._core.settings.hl7.worklist_own_only
         yield from find_items(self._core.database, Seeker(self._organisation_id, peer.calling_ae, own_only), keys)
 
-    def create(self, peer: Peer, sop_uid: str, keys: Sequence[Key]) -> None:
-        """Keep a step that a modality begins to perform; on record."""
+    def create(self, peer: Peer, sop_uid: str, said: StepSaid) -> None:
+        """Keep a step that a modality begins to perform, and pass it on to who wants it; on record."""
+        now = self._core.clock.now()
         with self._core.database.write() as session:
             self._require_worklist(session, peer)
-            row = create_step(session, self._organisation_id, peer.calling_ae, sop_uid, keys, self._core.clock.now())
+            row = create_step(session, self._organisation_id, peer.calling_ae, sop_uid, said.keys, now)
+            performed.pass_on_begun(session, _told_step(row, said), now)
             self._note_step(session, peer, row)
 
-    def change(self, peer: Peer, sop_uid: str, keys: Sequence[Key]) -> None:
-        """Keep what a modality says further of a step; on record."""
+    def change(self, peer: Peer, sop_uid: str, said: StepSaid) -> None:
+        """Keep what a modality says further of a step, and pass it on to who was told of it; on record."""
+        now = self._core.clock.now()
         with self._core.database.write() as session:
             self._require_worklist(session, peer)
-            row = change_step(session, self._organisation_id, sop_uid, keys, self._core.clock.now())
+            row = change_step(session, self._organisation_id, sop_uid, said.keys, now)
+            performed.pass_on_changed(session, _told_step(row, said), now)
             self._note_step(session, peer, row)
 
     def _require_worklist(self, session: Session, peer: Peer) -> None:
@@ -300,6 +305,13 @@ def _require_keys_above(query: Query) -> None:
         values = query.values(UNIQUE_KEYS[level])
         if not values or not all(values) or any(mark in value for value in values for mark in "*?"):
             raise IdentifierMismatch(f"the unique key of level {level} is missing, and the query is not relational")
+
+
+def _told_step(row: PerformedStep, said: StepSaid) -> performed.ToldStep:
+    return performed.ToldStep(
+        row.organisation_id, row.sop_uid, row.state, row.calling_ae, (row.patient_issuer, row.patient_id),
+        row.study_uid, row.accession_number, said.data_set, said.transfer_syntax,
+    )  # fmt: skip
 
 
 def _patients(session: Session, study_ids: Collection[UUID]) -> dict[UUID, tuple[str, str, str]]:

@@ -108,6 +108,8 @@ def _tell_held(held: HeldBack) -> None:
         Console().print(f"{held.deliveries} deliveries were open and are held: {where}")
     if held.owed:
         Console().print(f"{held.owed} studies still had rules to look at them: what these send of them is held, too")
+    if held.steps:
+        Console().print(f"{held.steps} performed procedure steps were to be passed on and are held: {where}")
     if held.messages:
         Console().print(f"{held.messages} HL7 messages were to go out and are held: send them again on the page HL7")
 

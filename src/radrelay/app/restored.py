@@ -23,7 +23,7 @@ from radrelay.hl7 import service as hl7_service
 from radrelay.identity.models import Session as Login
 from radrelay.retrieve import fetches
 from radrelay.retrieve.schedules import service as schedules
-from radrelay.routing import deliveries
+from radrelay.routing import deliveries, performed
 from radrelay.routing.rules import restored as rules_restored
 from radrelay.storage.durable_files import write_durably
 from radrelay.storage.keystore import ACT
@@ -70,19 +70,24 @@ def replay_if_restored(core: Core) -> None:
 
 @dataclass(frozen=True, slots=True)
 class HeldBack:
-    """How much of older rows goes on only when a person says so; `owed` are studies that rules still look at."""
+    """How much of older rows goes on only when a person says so; `owed` are studies that rules still look at.
+
+    `steps` are performed procedure steps that were to be passed on.
+    """
 
     deliveries: int
     fetches: int
     messages: int
     owed: int
+    steps: int
 
 
 def hold_back(session: Session, now: datetime) -> HeldBack:
     """Hold all that older rows say is still to leave the house: it may have gone out or been cancelled since."""
     schedules.hold_open(session, now)
     owed = rules_restored.hold_owed(session, now)
-    return HeldBack(deliveries.hold_open(session), fetches.hold_open(session), hl7_service.hold_open(session), owed)
+    held = deliveries.hold_open(session), fetches.hold_open(session), hl7_service.hold_open(session)
+    return HeldBack(*held, owed, performed.hold_open(session))
 
 
 def hold_what_is_open(core: Core) -> None:

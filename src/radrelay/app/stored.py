@@ -14,7 +14,8 @@ from radrelay.dicom.transcode import transcode
 from radrelay.errors import RadrelayError, Trouble
 from radrelay.network.client import SendResult, StoreClient
 from radrelay.network.commitment_user import ask_commitment
-from radrelay.network.errors import AssociationEnded, CommitmentNotOffered, CommitmentRefused
+from radrelay.network.errors import AssociationEnded, CommitmentNotOffered, CommitmentRefused, StepsNotOffered
+from radrelay.network.performed_user import StepMessage, tell_steps
 from radrelay.network.ports import CommitmentReport, Node, Reference, TlsFiles
 from radrelay.routing.carriers import Answer, DeliveryItem, Errand
 from radrelay.routing.errors import Interrupted
@@ -135,6 +136,15 @@ class DicomCarrier:
         except CommitmentNotOffered as error:
             raise Interrupted(error, final=True) from error
         except CommitmentRefused as error:
+            raise Interrupted(error) from error
+        except RadrelayError as error:
+            raise Interrupted(error, down=True) from error
+
+    def tell_steps(self, destination: Destination, messages: Iterable[StepMessage]) -> Iterator[tuple[int, str]]:
+        """Pass performed procedure steps on; raises `Interrupted`."""
+        try:
+            yield from tell_steps(node_of(destination, self.settings), messages)
+        except StepsNotOffered as error:
             raise Interrupted(error) from error
         except RadrelayError as error:
             raise Interrupted(error, down=True) from error

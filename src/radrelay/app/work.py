@@ -24,9 +24,10 @@ from radrelay.app.pseudonyms import pseudonymising
 from radrelay.app.record_keeping import note_arrivals, sending
 from radrelay.app.reminding import keep_reminding
 from radrelay.app.retrieving import open_fetching
-from radrelay.app.role import run_role
+from radrelay.app.role import run_role, settle
 from radrelay.app.routing_rules import keep_looking, open_rules
 from radrelay.app.schedules import keep_schedules
+from radrelay.app.steps import keep_telling_steps
 from radrelay.app.sweeping import REVIVE_S, SWEEP_S, forget_deliveries, keep_records, reviving, sweep
 from radrelay.app.threads import kept_up, loop
 from radrelay.app.watching import keep_watching
@@ -248,6 +249,7 @@ def serve(core: Core, stop: threading.Event) -> None:
         loop("sweep", SWEEP_S, stop, lambda: sweep(shop)),
         loop("audit", AUDIT_S, stop, lambda: keep_records(shop), AUDIT_FIRST_S),
         *sending(core, stop, shop.landing.log.owner),
+        *keep_telling_steps(core, shop.landing.log.owner, stop),
         *keep_looking(core, shop.rules, shop.landing.log.owner, stop),
         *keep_schedules(core, shop.fetcher.connector, shop.landing.log.owner, stop),
         *keep_posting(core, shop.landing.log.owner, stop),
@@ -256,6 +258,7 @@ def serve(core: Core, stop: threading.Event) -> None:
         *keep_following(core, prepared, shop.landing.log.owner, stop),
         *keep_watching(core, prepared, shop.landing.log.owner, stop),
     ]
+    settle()
     for thread in threads:
         thread.start()
     stop.wait()

@@ -151,6 +151,7 @@ _ACTIONS: dict[str, Told] = {
     "study.forward": Told(BEGIN_TRANSFERRING, "E"),
     "delivery.end": Told(TRANSFERRED, "R"),
     "delivery.part": Told(TRANSFERRED, "R"),
+    "delivery.step": Told(TRANSFERRED, "R"),
     "pacs.search": Told(QUERY, "E"),
     "pacs.worklist": Told(QUERY, "E"),
     "pseudonym.create": Told(SECURITY_ALERT, "E", SECURITY_CONFIGURATION),

@@ -18,6 +18,7 @@ PERIOD = timedelta(days=6 * 365 + 2)  # six years, whatever leap days are in the
 DISCLOSING = {
     "delivery.end": "forward",
     "delivery.part": "forward",
+    "delivery.step": "forward",
     "study.download": "download",
     "study.export": "export",
     "marks.download": "download",

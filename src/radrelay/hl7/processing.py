@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import sqlalchemy as sa
 import structlog
@@ -32,6 +32,7 @@ from radrelay.storage.database import Database
 log = structlog.get_logger(__name__)
 
 PAGE = 200
+AT_ONCE = 50  # read for one transaction, which takes as many of them as `HELD_S` lets it
 HELD_S, YIELD_S = 0.05, 0.005
 """So long a transaction goes on to the next message, and so long others may write in between."""
 FIRST_S, CAP_S = 2, 600
@@ -68,6 +69,23 @@ class KeptMessage:
     replays: int
 
 
+class _Read(NamedTuple):
+    """A message as it was kept, with what says how often it was tried."""
+
+    kept: KeptMessage
+    sealed: bytes
+    attempts: int
+    processed_at: datetime | None
+
+
+_TABLE = cast(sa.Table, Hl7Message.__table__)
+_NOTE = (
+    sa.update(_TABLE)
+    .where(_TABLE.c.id == sa.bindparam("of"))
+    .values({name: sa.bindparam(name) for name in (
+        "state", "attempts", "next_attempt_at", "processed_at", "error", "error_code", "error_facts"
+    )})
+)  # fmt: skip
 Handler = Callable[[Session, KeptMessage, Content], RadrelayError | None]
 """Acts on a message in the caller's transaction; raises an error of `RadrelayError` for what cannot be done.
 
@@ -141,78 +159,87 @@ class Processor:
 
     def _work(self, due: list[Waiting], stopped: set[OwnedLane]) -> int:
         """Work on the first of `due`, as many as one transaction takes, and take them away."""
-        ended, until = 0, time.monotonic() + HELD_S
+        until = time.monotonic() + HELD_S
+        outcomes: list[dict[str, Any]] = []
         with self._database.write() as session:
-            while due and time.monotonic() < until:
-                row = due.pop(0)
+            waiting = _read(session, [row.id for row in due[:AT_ONCE]])
+            for row in due[:AT_ONCE]:
+                if time.monotonic() >= until:
+                    break
+                due.pop(0)
+                message = waiting.get(row.id)
+                if message is None:  # replayed, ended or deleted meanwhile
+                    continue
                 if row.owned_lanes & stopped:
                     stopped |= row.owned_lanes
                     continue
-                message = session.get(Hl7Message, row.id, with_for_update=True)
-                if message is None or message.state != WAITING:
-                    continue
-                if self._handled(session, message):
-                    ended += 1
-                else:
+                outcome = self._handled(session, message)
+                if outcome["state"] == WAITING:
                     stopped |= row.owned_lanes
-                session.flush()
-                session.expunge(message)
-        return ended
+                outcomes.append(outcome)
+            if outcomes:
+                session.execute(_NOTE, outcomes)
+        return sum(one["state"] != WAITING for one in outcomes)
 
-    def _handled(self, session: Session, message: Hl7Message) -> bool:
-        """Let handlers act on a message and note how it went; says whether it is at its end."""
+    def _handled(self, session: Session, message: _Read) -> dict[str, Any]:
+        """Let handlers act on a message; returns what is to be noted of it."""
         try:
             content = self._content(message)
             with session.begin_nested():
-                said = [one(session, _kept(message), content) for one in self._handlers_of(message.type)]
+                said = [one(session, message.kept, content) for one in self._handlers_of(message.kept.type)]
         except Unavailable as error:
             return self._again(message, Trouble.of(error))
         except RadrelayError as error:
-            return self._end(message, FAILED, Trouble.of(error))
+            return self._ended(message, FAILED, Trouble.of(error))
         except Exception as error:  # why: one message that no handler foresaw must not stop all that come after it
-            log.exception("an HL7 message could not be worked on", message=str(message.id))
+            log.exception("an HL7 message could not be worked on", message=str(message.kept.id))
             trouble = Trouble("error", f"an error in the program itself ({type(error).__name__}); see the log")
             if message.attempts + 1 >= MOST_FAULTS:
-                return self._end(message, FAILED, trouble)
+                return self._ended(message, FAILED, trouble)
             return self._again(message, trouble)
         remark = next(filter(None, said), None)
-        return self._end(message, DONE, None if remark is None else Trouble.of(remark))
+        return self._ended(message, DONE, None if remark is None else Trouble.of(remark))
 
-    def _content(self, message: Hl7Message) -> Content:
+    def _content(self, message: _Read) -> Content:
         """Return what a message says by the mapping of today; raises what it is refused by."""
-        inbox = self._inboxes.get(message.port)
+        kept = message.kept
+        inbox = self._inboxes.get(kept.port)
         if inbox is None:
-            raise MessageRefused(f"the port {message.port} is not set any more, so nothing says how to read this")
-        _, content, refusal = understood(self._seal.open(message.id, message.sealed), inbox.mapping, inbox.reading)
+            raise MessageRefused(f"the port {kept.port} is not set any more, so nothing says how to read this")
+        _, content, refusal = understood(self._seal.open(kept.id, message.sealed), inbox.mapping, inbox.reading)
         if refusal is not None:
             raise refusal
         assert content is not None  # noqa: S101 - narrows for the type checker; one of the two is there
         return content
 
-    def _again(self, message: Hl7Message, trouble: Trouble) -> bool:
+    def _again(self, message: _Read, trouble: Trouble) -> dict[str, Any]:
         pause_s = min(FIRST_S << min(message.attempts, 10), CAP_S)
-        message.attempts += 1
-        message.next_attempt_at = self._clock.now() + timedelta(seconds=pause_s)
-        _tell(message, trouble)
-        return False
+        next_at = self._clock.now() + timedelta(seconds=pause_s)
+        return _noted(message, trouble, state=WAITING, next_attempt_at=next_at, processed_at=message.processed_at)
 
-    def _end(self, message: Hl7Message, state: str, trouble: Trouble | None) -> bool:
-        message.state = state
-        message.attempts += 1
-        message.next_attempt_at = None
-        message.processed_at = self._clock.now()
-        _tell(message, trouble)
-        return True
+    def _ended(self, message: _Read, state: str, trouble: Trouble | None) -> dict[str, Any]:
+        return _noted(message, trouble, state=state, next_attempt_at=None, processed_at=self._clock.now())
 
 
-def _tell(message: Hl7Message, trouble: Trouble | None) -> None:
-    message.error = "" if trouble is None else trouble.detail
-    message.error_code = "" if trouble is None else trouble.code
-    message.error_facts = "{}" if trouble is None else json.dumps(dict(trouble.facts))
-
-
-def _kept(message: Hl7Message) -> KeptMessage:
-    return KeptMessage(
-        message.id, message.organisation_id, message.port, message.type, message.control_id, message.received_at,
-        message.replays,
+def _read(session: Session, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, _Read]:
+    """Return messages that still wait, by their ids."""
+    rows = session.execute(
+        sa.select(
+            _TABLE.c.id, _TABLE.c.organisation_id, _TABLE.c.port, _TABLE.c.type, _TABLE.c.control_id,
+            _TABLE.c.received_at, _TABLE.c.replays, _TABLE.c.sealed, _TABLE.c.attempts, _TABLE.c.processed_at,
+        )
+        .where(_TABLE.c.id.in_(ids), _TABLE.c.state == WAITING)
+        .with_for_update()
     )  # fmt: skip
+    return {row[0]: _Read(KeptMessage(*row[:7]), row.sealed, row.attempts, row.processed_at) for row in rows}
+
+
+def _noted(message: _Read, trouble: Trouble | None, **values: Any) -> dict[str, Any]:
+    return {
+        "of": message.kept.id,
+        "attempts": message.attempts + 1,
+        "error": "" if trouble is None else trouble.detail,
+        "error_code": "" if trouble is None else trouble.code,
+        "error_facts": "{}" if trouble is None else json.dumps(dict(trouble.facts)),
+        **values,
+    }

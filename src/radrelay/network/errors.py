@@ -135,6 +135,12 @@ class CommitmentNotOffered(Unavailable):
     code = "commitment-not-offered"
 
 
+class StepsNotOffered(Unavailable):
+    """The node takes no performed procedure steps."""
+
+    code = "steps-not-offered"
+
+
 class CommitmentRefused(Unavailable):
     """The node refuses to be asked for storage commitment."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import structlog
 
@@ -11,7 +11,7 @@ from radrelay.network import command, identifier
 from radrelay.network.command import CommandSet
 from radrelay.network.limits import ACTION_BYTES
 from radrelay.network.negotiation import Context
-from radrelay.network.ports import Key, Peer, PerformedStepPort
+from radrelay.network.ports import Peer, PerformedStepPort, StepSaid
 from radrelay.network.session import Session
 from radrelay.network.sop_classes import Service, is_uid
 from radrelay.network.statuses import (
@@ -72,7 +72,7 @@ class PerformedStepProvider:
 
     def _serve(
         self, context: Context, request: CommandSet, sop_uid: str,
-        take: Callable[[Peer, str, Sequence[Key]], None],
+        take: Callable[[Peer, str, StepSaid], None],
     ) -> None:  # fmt: skip
         session = self._session
         data = session.read_data_set(context, ACTION_BYTES) if request.has_data_set else b""
@@ -84,7 +84,8 @@ class PerformedStepProvider:
             elif not is_uid(sop_uid):
                 status = INVALID_ARGUMENT
             else:
-                take(session.peer, sop_uid, identifier.decode(data, context.transfer_syntax, ACTION_BYTES))
+                keys = identifier.decode(data, context.transfer_syntax, ACTION_BYTES)
+                take(session.peer, sop_uid, StepSaid(keys, data, context.transfer_syntax))
         except RadrelayError as error:
             status, comment = error.dimse_status, error.message
         except Exception:  # why: a fault of one request must not cost the association its others

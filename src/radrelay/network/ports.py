@@ -241,14 +241,23 @@ class WorklistPort(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class StepSaid:
+    """What is said of a performed procedure step: its attributes, and the data set as it came."""
+
+    keys: Sequence[Key]
+    data_set: bytes
+    transfer_syntax: str
+
+
 class PerformedStepPort(Protocol):
     """Keeps what modalities say of the steps that they perform; what it raises refuses the request."""
 
-    def create(self, peer: Peer, sop_uid: str, keys: Sequence[Key]) -> None:
+    def create(self, peer: Peer, sop_uid: str, said: StepSaid) -> None:
         """Keep a step that begins, durable on return (PS3.4 F.7.2.1)."""
         ...
 
-    def change(self, peer: Peer, sop_uid: str, keys: Sequence[Key]) -> None:
+    def change(self, peer: Peer, sop_uid: str, said: StepSaid) -> None:
         """Keep what is said further of a step, durable on return (PS3.4 F.7.2.2)."""
         ...
 

@@ -269,6 +269,12 @@ KEPT: dict[str, Kept] = {
         untold="destination_id series_id priority attempts next_attempt_at error error_code error_facts requested_by"
         " correlation_id project_id kept_back kept_reasons", why=f"{ELSEWHERE}: to whom data went; {WORKING}",
     ),
+    "step_delivery": _kept(
+        "sop_uid said_state calling_ae patient_issuer patient_id study_uid accession_number state created_at"
+        " finished_at", _patient,
+        untold="destination_id turn data_set transfer_syntax asked status comment attempts next_attempt_at error"
+        " error_code error_facts due_since", why=f"{ELSEWHERE}: what the step says, and to whom data went; {WORKING}",
+    ),
     "routing_rule_look": _kept(untold="study_id at due_at", why=f"{WORKING}; lasts moments"),
     "routing_rule_owed": _kept(untold="study_id", why=f"{WORKING}; lasts until rules have looked"),
     "routing_rule_meeting": _kept(

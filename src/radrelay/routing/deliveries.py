@@ -329,7 +329,12 @@ def next_pause(attempts: int, settings: WorkSettings) -> timedelta:
 
 def too_late(row: Delivery, settings: WorkSettings, now: datetime) -> bool:
     """Say whether a delivery was tried for as long as it may be."""
-    return now - row.created_at > timedelta(seconds=settings.retry_for_s)
+    return too_late_since(row.created_at, settings, now)
+
+
+def too_late_since(since: datetime, settings: WorkSettings, now: datetime) -> bool:
+    """Say whether what was asked for at `since` was tried for as long as it may be."""
+    return now - since > timedelta(seconds=settings.retry_for_s)
 
 
 def _emit(session: Session, row: Delivery, at: datetime) -> None:

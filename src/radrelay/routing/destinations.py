@@ -24,7 +24,7 @@ OPEN_STATES = ("waiting", "sending", "confirming", "held")
 
 DRAFTED = (
     "name", "ae_title", "host", "port", "calling_ae_title", "tls", "enabled", "kind", "address", "username",
-    "commitment", "kib_per_s", "project_id",
+    "commitment", "performed_steps", "kib_per_s", "project_id",
 )  # fmt: skip
 MOST_KIB_PER_S = 10_000_000
 
@@ -44,6 +44,8 @@ class DestinationDraft:
     address: str = ""
     username: str = ""
     commitment: bool = False
+    performed_steps: bool = False
+    """Whether it is told what modalities say that they perform (MPPS)."""
     kib_per_s: int = 0
     windows: tuple[Window, ...] = ()
     project_id: uuid.UUID | None = None

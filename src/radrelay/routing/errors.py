@@ -35,6 +35,18 @@ class DeliveryNotFound(NotFound):
     code = "delivery-not-found"
 
 
+class StepRefused(RadrelayError):
+    """The destination refuses what a modality said of a step."""
+
+    code = "step-refused"
+
+
+class StepNotBegun(RadrelayError):
+    """The destination was not told that this step began, so it cannot be told how it went on."""
+
+    code = "step-not-begun"
+
+
 class DeliveryEnded(Conflict):
     """This delivery has already ended."""
 

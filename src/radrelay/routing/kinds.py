@@ -37,6 +37,9 @@ def check(draft: DestinationDraft, folders: Sequence[Path]) -> None:
         raise DestinationInvalid(f"kind: one of {', '.join(KINDS)}", field="kind")
     if draft.commitment and draft.kind != "dicom":
         raise DestinationInvalid("commitment: only a DICOM node can be asked for it", field="commitment")
+    if draft.performed_steps and (draft.kind != "dicom" or draft.project_id is not None):
+        words = "performed_steps: a DICOM node takes them, and they name the patient, so none go by a project"
+        raise DestinationInvalid(words, field="performed_steps")
     if draft.project_id is not None and draft.kind not in CARRYING:
         raise DestinationInvalid(
             "project_id: a notice tells of the patient, so none is sent by a project", field="project_id"

@@ -29,6 +29,7 @@ class Destination(Owned, Base):
     username: Mapped[str] = mapped_column(String(200), default="")
     sealed: Mapped[bytes | None] = mapped_column(LargeBinary)  # its password or token
     commitment: Mapped[bool] = mapped_column(Boolean, default=False)
+    performed_steps: Mapped[bool] = mapped_column(Boolean, default=False)  # MPPS is passed on to it
     kib_per_s: Mapped[int] = mapped_column(Integer, default=0)  # 0: as fast as it goes
     project_id: Mapped[uuid.UUID | None] = mapped_column(Id)  # of pseudonyms: what goes there are copies by it
     windows: Mapped[str] = mapped_column(Text, default="[]")  # JSON, see `routing.windows`
@@ -94,6 +95,46 @@ class DeliveryReceipt(Owned, Base):
     transfer_syntax_uid: Mapped[str] = mapped_column(String(64), default="")
     at: Mapped[datetime] = mapped_column(Instant)
     committed_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class StepDelivery(Owned, Base):
+    """What a modality said of a step that it performs (N-CREATE or N-SET), on its way to a destination.
+
+    `turn` counts the messages of a step to a destination, which go in that order. `state` as a delivery's; `status` is
+    the destination's answer, -1: none yet. `asked` says that it was under way once, so it may have come there.
+    """
+
+    __tablename__ = "step_delivery"
+    __table_args__ = (
+        Index("ux_step_delivery", "destination_id", "sop_uid", "turn", unique=True),
+        Index("ix_step_delivery_state", "state", "destination_id"),
+        Index("ix_step_delivery_created", "organisation_id", "created_at"),
+        Index("ix_step_delivery_patient", "organisation_id", "patient_id"),
+    )
+
+    destination_id: Mapped[uuid.UUID] = mapped_column(Id)
+    sop_uid: Mapped[str] = mapped_column(String(64))
+    turn: Mapped[int] = mapped_column(Integer)
+    said_state: Mapped[str] = mapped_column(String(16))  # IN PROGRESS, COMPLETED, DISCONTINUED
+    calling_ae: Mapped[str] = mapped_column(String(16))
+    patient_issuer: Mapped[str] = mapped_column(String(64))
+    patient_id: Mapped[str] = mapped_column(String(64))
+    study_uid: Mapped[str] = mapped_column(String(64))
+    accession_number: Mapped[str] = mapped_column(String(16))
+    data_set: Mapped[bytes] = mapped_column(LargeBinary)
+    transfer_syntax: Mapped[str] = mapped_column(String(64))
+    state: Mapped[str] = mapped_column(String(16))
+    asked: Mapped[bool] = mapped_column(Boolean)
+    status: Mapped[int] = mapped_column(Integer)
+    comment: Mapped[str] = mapped_column(Text)  # the destination's own
+    attempts: Mapped[int] = mapped_column(Integer)
+    next_attempt_at: Mapped[datetime | None] = mapped_column(Instant)
+    error: Mapped[str] = mapped_column(Text)
+    error_code: Mapped[str] = mapped_column(String(64))
+    error_facts: Mapped[str] = mapped_column(Text)  # JSON
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    due_since: Mapped[datetime] = mapped_column(Instant)  # made, or last asked for again by a person
+    finished_at: Mapped[datetime | None] = mapped_column(Instant)
 
 
 class CommitmentAsked(Owned, Base):

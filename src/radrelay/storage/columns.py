@@ -60,6 +60,9 @@ class Id(TypeDecorator[uuid.UUID]):
         return super().result_processor(dialect, coltype) if dialect.name == "postgresql" else _unpacked
 
 
+_new, _set, _SAFETY = object.__new__, object.__setattr__, uuid.SafeUUID.unknown
+
+
 def _packed(value: uuid.UUID | None) -> bytes | None:
     return None if value is None else value.bytes
 
@@ -67,7 +70,12 @@ def _packed(value: uuid.UUID | None) -> bytes | None:
 def _unpacked(value: Any) -> uuid.UUID | None:
     if value is None or isinstance(value, uuid.UUID):
         return value
-    return uuid.UUID(int=int.from_bytes(value, "big"))
+    made = _new(
+        uuid.UUID
+    )  # the constructor first looks at which of its six arguments was meant, which takes most of it
+    _set(made, "int", int.from_bytes(value, "big"))
+    _set(made, "is_safe", _SAFETY)
+    return made
 
 
 class Instant(TypeDecorator[datetime]):

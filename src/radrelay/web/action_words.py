@@ -52,6 +52,7 @@ ACTIONS: Mapping[str, Mapping[Language, str]] = {
     "delivery.cancel": {"en": "Delivery cancelled", "de": "Versand abgebrochen"},
     "delivery.end": {"en": "Study sent on", "de": "Studie weitergesendet"},
     "delivery.part": {"en": "Part of a study sent on", "de": "Teil einer Studie weitergesendet"},
+    "delivery.step": {"en": "Performed step passed on", "de": "Durchgeführter Schritt weitergegeben"},
     "delivery.priority": {"en": "Delivery’s priority changed", "de": "Vorrang eines Versands geändert"},
     "delivery.retry": {"en": "Delivery tried again", "de": "Versand wiederholt"},
     "grant.change": {"en": "Grant changed", "de": "Freigabe geändert"},

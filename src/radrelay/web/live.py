@@ -34,7 +34,7 @@ from radrelay.identity.models import Session as Login
 from radrelay.intake.models import Parcel, Quarantined
 from radrelay.marks.models import MarkedStudy
 from radrelay.retrieve.models import Fetch
-from radrelay.routing.models import Delivery
+from radrelay.routing.models import Delivery, StepDelivery
 from radrelay.storage.models import OutboxEvent, RememberedAct
 from radrelay.web.authentication import Authenticated, caller_of
 from radrelay.web.problems import RESPONSES
@@ -93,13 +93,25 @@ def signatures(session: Session, organisation_id: uuid.UUID, now: datetime) -> d
         "parcels": str(tuple(session.execute(parcels).one()))
         + one(newest(Parcel.__table__.c.created_at, Parcel.__table__.c.organisation_id)),
         "deliveries": str(tuple(session.execute(deliveries).one()))
-        + one(newest(Delivery.__table__.c.created_at, Delivery.__table__.c.organisation_id)),
+        + one(newest(Delivery.__table__.c.created_at, Delivery.__table__.c.organisation_id))
+        + one(*_steps(organisation_id)),
         "fetches": str(tuple(session.execute(fetches).one()))
         + one(newest(Fetch.__table__.c.created_at, Fetch.__table__.c.organisation_id)),
         "marks": one(newest(MarkedStudy.__table__.c.turn, MarkedStudy.__table__.c.organisation_id)),
         "links": one(newest(LinkAccess.__table__.c.at, LinkAccess.__table__.c.organisation_id)),
         "quarantine": one(newest(Quarantined.__table__.c.received_at, Quarantined.__table__.c.organisation_id)),
     }
+
+
+def _steps(organisation_id: uuid.UUID) -> tuple[sa.ScalarSelect[Any], ...]:
+    """Return what differs once a performed step is passed on, or gets further."""
+    row = StepDelivery.__table__.c
+    mine = row.organisation_id == organisation_id
+    open_ones = sa.select(sa.func.count() + sa.func.coalesce(sa.func.sum(row.attempts), 0))
+    return (
+        open_ones.where(mine, row.state.in_(("waiting", "held"))).scalar_subquery(),
+        sa.select(sa.func.max(row.created_at)).where(mine).scalar_subquery(),
+    )
 
 
 def _rights(organisation_id: uuid.UUID, now: datetime) -> tuple[sa.ScalarSelect[Any], ...]:

@@ -27,6 +27,12 @@ from radrelay.hl7.patients.policy import NONE, Policy
 VALUES = {"name": "patient_name", "birth_date": "birth_date", "sex": "sex"}
 
 
+_UNDER = sa.select(Study).where(
+    Study.organisation_id == sa.bindparam("organisation"), Study.patient_issuer == sa.bindparam("issuer"),
+    Study.patient_id_value == sa.bindparam("patient"),
+)  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class _Person:
     """Whom somebody names, as `persons` compares; under one ID."""
@@ -112,11 +118,7 @@ def names_the_same(row: Hl7Patient, said: Mapping[str, str]) -> bool:
 
 
 def _under(session: Session, organisation_id: uuid.UUID, key: Key) -> Sequence[Study]:
-    return session.scalars(
-        sa.select(Study).where(
-            Study.organisation_id == organisation_id, Study.patient_issuer == key[0], Study.patient_id_value == key[1]
-        )
-    ).all()
+    return session.scalars(_UNDER, {"organisation": organisation_id, "issuer": key[0], "patient": key[1]}).all()
 
 
 def _person(said: Mapping[str, str]) -> _Person:

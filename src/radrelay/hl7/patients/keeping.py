@@ -14,12 +14,19 @@ from sqlalchemy.orm import Session
 from radrelay.hl7.content import Adt, Patient, Visit
 from radrelay.hl7.errors import MergeOlder
 from radrelay.hl7.models import Hl7Patient
+from radrelay.storage.ids import new_id
 
 MOST_FORMER = 5
 LONGEST_CHAIN = 32
 FORGOTTEN_AT_ONCE = 500
 Key = tuple[str, str]
 """Issuer and patient ID."""
+_FIND = sa.select(Hl7Patient).where(
+    Hl7Patient.organisation_id == sa.bindparam("organisation"), Hl7Patient.issuer == sa.bindparam("issuer"),
+    Hl7Patient.patient_id == sa.bindparam("patient"),
+)  # fmt: skip
+"""Made once: to make it takes longer than to ask it, and each message asks several times."""
+_KNOWN = "hl7 patients"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +41,14 @@ class Saying:
 
 
 def find_patient(session: Session, organisation_id: uuid.UUID, key: Key) -> Hl7Patient | None:
-    """Return what is known of an issuer's patient ID."""
-    return session.scalar(
-        sa.select(Hl7Patient).where(
-            Hl7Patient.organisation_id == organisation_id, Hl7Patient.issuer == key[0], Hl7Patient.patient_id == key[1]
-        )
-    )
+    """Return what is known of an issuer's patient ID; a transaction asks once for each, for several handlers ask."""
+    known: dict[tuple[uuid.UUID, str, str], Hl7Patient] = session.info.setdefault(_KNOWN, {})
+    row = known.get((organisation_id, *key))
+    if row is None or row not in session:  # or it was new in what was rolled back
+        row = session.scalar(_FIND, {"organisation": organisation_id, "issuer": key[0], "patient": key[1]})
+        if row is not None:
+            known[organisation_id, key[0], key[1]] = row
+    return row
 
 
 def survivor(session: Session, row: Hl7Patient) -> Hl7Patient:
@@ -60,10 +69,8 @@ def keep_demographics(session: Session, saying: Saying, patient: Patient) -> Hl7
     """Note what is said of a patient, and return the row; what is older than that changes nothing."""
     row = find_patient(session, saying.organisation_id, patient.key)
     if row is None:
-        row = _new(saying, patient)
-        session.add(row)
+        row = _begin(session, saying, patient)
     if row.told_at is not None and saying.at < row.told_at:
-        session.flush()
         return row
     before = told(row)
     for name, value in _said(patient).items():
@@ -75,7 +82,6 @@ def keep_demographics(session: Session, saying: Saying, patient: Patient) -> Hl7
     row.identifiers = json.dumps(known, ensure_ascii=False)
     row.told_at, row.port = saying.at, saying.port
     row.message_id, row.changed_at = saying.message_id, saying.now
-    session.flush()
     return row
 
 
@@ -99,7 +105,6 @@ def keep_visit(session: Session, saying: Saying, row: Hl7Patient, adt: Adt) -> N
     elif adt.event != "update":
         row.discharged_at = None
     row.visit_at, row.message_id, row.changed_at = saying.at, saying.message_id, saying.now
-    session.flush()
 
 
 def keep_merge(session: Session, saying: Saying, row: Hl7Patient, prior: Patient) -> Hl7Patient:
@@ -109,9 +114,8 @@ def keep_merge(session: Session, saying: Saying, row: Hl7Patient, prior: Patient
     """
     gone = find_patient(session, saying.organisation_id, prior.key)
     if gone is None:
-        gone = _new(saying, prior)
+        gone = _begin(session, saying, prior)
         gone.name = prior.name
-        session.add(gone)
     elif gone.merged_at is not None and saying.at < gone.merged_at:
         raise MergeOlder
     if row.into_patient_id:
@@ -147,14 +151,18 @@ def forget_patients(session: Session, now: datetime, keep_days: int) -> int:
     return len(ids)
 
 
-def _new(saying: Saying, patient: Patient) -> Hl7Patient:
-    return Hl7Patient(
-        organisation_id=saying.organisation_id, issuer=patient.issuer, patient_id=patient.patient_id, name="",
-        birth_date=None, sex="", account_number="", identifiers="[]", former="[]", patient_class="", ward="", room="",
-        bed="", facility="", visit_number="", admitted_at=None, discharged_at=None, into_issuer="", into_patient_id="",
-        into_port="", merged_at=None, port=saying.port, message_id=saying.message_id, told_at=None, visit_at=None,
-        changed_at=saying.now,
+def _begin(session: Session, saying: Saying, patient: Patient) -> Hl7Patient:
+    """Add a row for a patient of whom nothing was known."""
+    row = Hl7Patient(
+        id=new_id(), organisation_id=saying.organisation_id, issuer=patient.issuer, patient_id=patient.patient_id,
+        name="", birth_date=None, sex="", account_number="", identifiers="[]", former="[]", patient_class="", ward="",
+        room="", bed="", facility="", visit_number="", admitted_at=None, discharged_at=None, into_issuer="",
+        into_patient_id="", into_port="", merged_at=None, port=saying.port, message_id=saying.message_id, told_at=None,
+        visit_at=None, changed_at=saying.now,
     )  # fmt: skip
+    session.add(row)
+    session.info.setdefault(_KNOWN, {})[row.organisation_id, row.issuer, row.patient_id] = row
+    return row
 
 
 def _said(patient: Patient) -> dict[str, str | date | None]:

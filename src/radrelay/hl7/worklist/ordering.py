@@ -44,6 +44,10 @@ PRIORITIES = {"S": "STAT", "A": "HIGH", "P": "HIGH", "C": "HIGH", "T": "HIGH", "
 SHORT = 16
 BLANK = {one.name: "" for one in WorklistItem.__table__.columns if isinstance(one.type, sa.String)}
 FORGOTTEN_AT_ONCE = 500
+_OF_PATIENT = sa.select(WorklistItem).where(
+    WorklistItem.organisation_id == sa.bindparam("organisation"), WorklistItem.patient_issuer == sa.bindparam("issuer"),
+    WorklistItem.patient_id == sa.bindparam("patient"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +90,6 @@ class OrderBook:
             for item in _of_patient(session, kept.organisation_id, patient.key):
                 _write_patient(item, whose)
                 item.changed_at = self._clock.now()
-        session.flush()
         return None
 
     def _take(self, session: Session, kept: KeptMessage, content: Content, order: Order, whose: _Whose) -> None:
@@ -161,12 +164,7 @@ def _known(row: Hl7Patient, patient: Patient) -> _Whose:
 
 
 def _of_patient(session: Session, organisation_id: uuid.UUID, key: tuple[str, str]) -> Sequence[WorklistItem]:
-    return session.scalars(
-        sa.select(WorklistItem).where(
-            WorklistItem.organisation_id == organisation_id, WorklistItem.patient_issuer == key[0],
-            WorklistItem.patient_id == key[1],
-        )
-    ).all()  # fmt: skip
+    return session.scalars(_OF_PATIENT, {"organisation": organisation_id, "issuer": key[0], "patient": key[1]}).all()
 
 
 def _known_items(session: Session, kept: KeptMessage, order: Order) -> list[WorklistItem]:

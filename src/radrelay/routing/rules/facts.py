@@ -30,6 +30,16 @@ _INSTITUTION = "00080080"
 _OF_STUDY = frozenset(f"{tag:08X}" for tag in STUDY_TAGS if tag != 0x00080005)
 
 
+class _Attribute(msgspec.Struct, gc=False):
+    """An attribute of DICOM JSON, as far as it is looked at."""
+
+    vr: str = ""
+    Value: tuple[Any, ...] = ()
+
+
+_ATTRIBUTES = msgspec.json.Decoder(dict[str, _Attribute])
+
+
 class Headers(Protocol):
     """Reads the header of an object; `archive.reader.InstanceReader` does."""
 
@@ -48,6 +58,7 @@ def facts_of(
     the last arrival, in the site's `zone` (none: the machine's).
     """
     found: dict[uuid.UUID, Facts] = {}
+    timed = "weekday" in fields or "time" in fields
     of_study, of_series = _asked(fields, _OF_STUDY), _asked(fields, None) | {"0020000E"}
     for some in chunks(study_ids):
         senders = _senders(session, some, now)
@@ -56,19 +67,21 @@ def facts_of(
         columns = (STUDY.c.id, STUDY.c.attributes, STUDY.c.bytes, STUDY.c.instance_count, STUDY.c.series_count,
                    STUDY.c.last_received_at, STUDY.c.institution)  # fmt: skip
         mine = STUDY.c.organisation_id == organisation_id
-        for row in session.execute(sa.select(*columns).where(STUDY.c.id.in_(some), mine)):
-            values = _values(row.attributes, of_study)
-            values |= {
-                "megabytes": (str(row.bytes / MEGABYTE),), "objects": (str(row.instance_count),),
-                "series": (str(row.series_count),),
-            }  # fmt: skip
-            if "weekday" in fields or "time" in fields:
-                received = row.last_received_at.astimezone(zone)
-                values |= {"weekday": (str(received.weekday()),), "time": (f"{received:%H:%M}",)}
+        rows = session.execute(sa.select(*columns).where(STUDY.c.id.in_(some), mine)).all()
+        for study_id, attributes, size, objects, count, last_received_at, institution in rows:
+            values = _values(attributes, of_study)
+            values["megabytes"] = (str(size / MEGABYTE),)
+            values["objects"], values["series"] = (str(objects),), (str(count),)
+            if timed:
+                received = last_received_at.astimezone(zone)
+                values["weekday"] = (str(received.weekday()),)
+                values["time"] = (f"{received.hour:02}:{received.minute:02}",)
             for name, by_study in groups.items():
-                values[name] = tuple(sorted(by_study.get(row.id, ())))
-            own = tuple({_INSTITUTION: (row.institution,)} | one for one in series.get(row.id, ()))
-            found[row.id] = Facts(values, tuple(senders.get(row.id, ())), own)
+                values[name] = tuple(sorted(by_study.get(study_id, ())))
+            own = series.get(study_id, [])
+            for one in own:
+                one.setdefault(_INSTITUTION, (institution,))
+            found[study_id] = Facts(values, tuple(senders.get(study_id, ())), tuple(own))
     return found
 
 
@@ -120,17 +133,29 @@ def _senders(
 ) -> dict[uuid.UUID, list[dict[str, Values]]]:
     held = sa.and_(HOLDING.c.study_id == SENDER.c.study_id, HOLDING.c.source_id == SENDER.c.source_id)
     lasts = sa.or_(HOLDING.c.ends_at.is_(None), HOLDING.c.ends_at > now)
-    sent = sa.select(SENDER).where(SENDER.c.study_id.in_(study_ids), sa.exists().where(held, lasts))
+    columns = (
+        SENDER.c.study_id, SENDER.c.source_id, SENDER.c.calling_ae, SENDER.c.called_ae, SENDER.c.host,
+        SENDER.c.series_id,
+    )  # fmt: skip
+    sent = sa.select(*columns).where(SENDER.c.study_id.in_(study_ids), sa.exists().where(held, lasts))
     brought: dict[tuple[Any, ...], list[str]] = {}
-    for row in session.execute(sent):
-        who = row.study_id, row.source_id, row.calling_ae, row.called_ae, row.host
-        series = brought.setdefault(who, [])
-        if row.series_id != NOTHING_NEW:
-            series.append(str(row.series_id))
+    for *who, series_id in session.execute(sent).all():
+        series = brought.setdefault(tuple(who), [])
+        if series_id != NOTHING_NEW:
+            series.append(str(series_id))
     found: dict[uuid.UUID, list[dict[str, Values]]] = {}
-    for (study_id, source_id, *names), series in brought.items():
-        values: dict[str, Values] = {"source": (str(source_id),), BROUGHT: tuple(series)}
-        values |= {name: (said,) for name, said in zip(("calling_ae", "called_ae", "host"), names, strict=True) if said}
+    named: dict[uuid.UUID, Values] = {}  # sources are few
+    for (study_id, source_id, calling_ae, called_ae, host), series in brought.items():
+        source = named.get(source_id)
+        if source is None:
+            source = named[source_id] = (str(source_id),)
+        values: dict[str, Values] = {"source": source, BROUGHT: tuple(series)}
+        if calling_ae:
+            values["calling_ae"] = (calling_ae,)
+        if called_ae:
+            values["called_ae"] = (called_ae,)
+        if host:
+            values["host"] = (host,)
         found.setdefault(study_id, []).append(values)
     return found
 
@@ -140,9 +165,12 @@ def _series(
 ) -> dict[uuid.UUID, list[dict[str, Values]]]:
     found: dict[uuid.UUID, list[dict[str, Values]]] = {}
     asked = sa.select(SERIES.c.study_id, SERIES.c.attributes, SERIES.c.modality, SERIES.c.series_uid)
-    for row in session.execute(asked.where(SERIES.c.study_id.in_(study_ids)).order_by(SERIES.c.id)):
-        plain = {"00080060": (row.modality,), "0020000E": (row.series_uid,)}
-        found.setdefault(row.study_id, []).append(plain | _values(row.attributes, wanted))
+    rows = session.execute(asked.where(SERIES.c.study_id.in_(study_ids)).order_by(SERIES.c.id)).all()
+    for study_id, attributes, modality, series_uid in rows:
+        values = _values(attributes, wanted)
+        values.setdefault("00080060", (modality,))
+        values.setdefault("0020000E", (series_uid,))
+        found.setdefault(study_id, []).append(values)
     return found
 
 
@@ -163,14 +191,17 @@ def _groups_of_bringers(
 def _values(text: str, wanted: Collection[str]) -> dict[str, Values]:
     """Return wanted values of DICOM JSON (PS3.18 F.2) as text; sequences and empty attributes are left out."""
     found: dict[str, Values] = {}
-    attributes = msgspec.json.decode(text or "{}")
+    if not text:
+        return found
+    attributes = _ATTRIBUTES.decode(text)
     for tag in wanted:
         attribute = attributes.get(tag)
-        if attribute is None or attribute.get("vr") == "SQ":
+        if attribute is None or attribute.vr == "SQ" or not attribute.Value:
             continue
-        values = tuple([one if isinstance(one, str) else _said(one) for one in attribute.get("Value", ())])
-        if values:
-            found[tag] = values
+        if len(attribute.Value) == 1 and isinstance(attribute.Value[0], str):
+            found[tag] = (attribute.Value[0],)
+        else:
+            found[tag] = tuple([one if isinstance(one, str) else _said(one) for one in attribute.Value])
     return found
 
 

@@ -61,6 +61,7 @@ class WantedDestination(BaseModel):
     username: str = Field("", max_length=200)
     secret: str = Field("", max_length=4000)
     commitment: bool = False
+    performed_steps: bool = False
     kib_per_s: int = Field(0, ge=0, le=destinations.MOST_KIB_PER_S)
     project_id: uuid.UUID | None = None
     windows: list[Window] = Field(default_factory=list, max_length=windows.MOST)
@@ -86,6 +87,7 @@ class DestinationChange(BaseModel):
     username: str | None = Field(None, max_length=200)
     secret: str | None = Field(None, max_length=4000)
     commitment: bool | None = None
+    performed_steps: bool | None = None
     kib_per_s: int | None = Field(None, ge=0, le=destinations.MOST_KIB_PER_S)
     project_id: uuid.UUID | None = None
     windows: list[Window] | None = Field(None, max_length=windows.MOST)
@@ -112,6 +114,7 @@ class Destination(BaseModel):
     username: str
     has_secret: bool
     commitment: bool
+    performed_steps: bool
     kib_per_s: int
     project_id: uuid.UUID | None
     windows: list[Window]
@@ -124,8 +127,8 @@ class Destination(BaseModel):
 
 
 SHOWN = (
-    "id", "name", "kind", "ae_title", "host", "port", "calling_ae_title", "tls", "enabled", "commitment", "kib_per_s",
-    "project_id", "paused_at", "down_since", "retry_at", "created_at",
+    "id", "name", "kind", "ae_title", "host", "port", "calling_ae_title", "tls", "enabled", "commitment",
+    "performed_steps", "kib_per_s", "project_id", "paused_at", "down_since", "retry_at", "created_at",
 )  # fmt: skip
 
 

@@ -29,6 +29,7 @@ from radrelay.privacy.requests import (
     RequestView,
     Subject,
 )
+from radrelay.routing.performed import forget_steps
 from radrelay.web import trail
 from radrelay.web.authentication import Auditor, Officer, Services
 from radrelay.web.request_data import data_of
@@ -198,6 +199,7 @@ def _erased(
     made = erasure.erase(session, ours, deletion_of, by=principal.name, now=services.clock.now())
     if found.people <= 1:
         hl7.forget_patient(session, principal.organisation_id, one.subject.issuer, one.subject.patient_id)
+        forget_steps(session, principal.organisation_id, one.subject.issuer, one.subject.patient_id)
         services.vault(principal.organisation_id).forget_patient(session, one.subject.issuer, one.subject.patient_id)
     made = replace(made, clinics=len(meant.studies) - len(ours.studies))
     before = erasure.decoded(one.proof)

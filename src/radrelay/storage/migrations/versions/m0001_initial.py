@@ -607,6 +607,39 @@ def tables() -> None:
     op.create_index("ix_delivery_created", "delivery", ["organisation_id", "created_at"], unique=False)
     op.create_index("ix_delivery_study", "delivery", ["study_id"], unique=False)
     op.create_table(
+        "step_delivery",
+        sa.Column("destination_id", Id(), nullable=False),
+        sa.Column("sop_uid", sa.String(length=64), nullable=False),
+        sa.Column("turn", sa.Integer(), nullable=False),
+        sa.Column("said_state", sa.String(length=16), nullable=False),
+        sa.Column("calling_ae", sa.String(length=16), nullable=False),
+        sa.Column("patient_issuer", sa.String(length=64), nullable=False),
+        sa.Column("patient_id", sa.String(length=64), nullable=False),
+        sa.Column("study_uid", sa.String(length=64), nullable=False),
+        sa.Column("accession_number", sa.String(length=16), nullable=False),
+        sa.Column("data_set", sa.LargeBinary(), nullable=False),
+        sa.Column("transfer_syntax", sa.String(length=64), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("asked", sa.Boolean(), nullable=False),
+        sa.Column("status", sa.Integer(), nullable=False),
+        sa.Column("comment", sa.Text(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("next_attempt_at", Instant(), nullable=True),
+        sa.Column("error", sa.Text(), nullable=False),
+        sa.Column("error_code", sa.String(length=64), nullable=False),
+        sa.Column("error_facts", sa.Text(), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("due_since", Instant(), nullable=False),
+        sa.Column("finished_at", Instant(), nullable=True),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_step_delivery")),
+    )
+    op.create_index("ux_step_delivery", "step_delivery", ["destination_id", "sop_uid", "turn"], unique=True)
+    op.create_index("ix_step_delivery_state", "step_delivery", ["state", "destination_id"], unique=False)
+    op.create_index("ix_step_delivery_created", "step_delivery", ["organisation_id", "created_at"], unique=False)
+    op.create_index("ix_step_delivery_patient", "step_delivery", ["organisation_id", "patient_id"], unique=False)
+    op.create_table(
         "commitment_asked",
         sa.Column("delivery_id", Id(), nullable=False),
         sa.Column("transaction_uid", sa.String(length=64), nullable=False),
@@ -703,6 +736,7 @@ def tables() -> None:
         sa.Column("username", sa.String(length=200), nullable=False),
         sa.Column("sealed", sa.LargeBinary(), nullable=True),
         sa.Column("commitment", sa.Boolean(), nullable=False),
+        sa.Column("performed_steps", sa.Boolean(), nullable=False),
         sa.Column("kib_per_s", sa.Integer(), nullable=False),
         sa.Column("project_id", Id(), nullable=True),
         sa.Column("windows", sa.Text(), nullable=False),

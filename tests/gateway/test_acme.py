@@ -18,6 +18,7 @@ from uvicorn.server import ServerState
 
 from radrelay.app.request_heads import BoundedHeads
 from radrelay.app.tunnelled import Tunnelled
+from radrelay.audit import ADDRESS_BY
 from radrelay.clock import FixedClock
 from radrelay.gateway.acme_account import AcmeAccount
 from radrelay.gateway.acme_client import AcmeClient
@@ -70,7 +71,7 @@ async def site(made: House) -> AsyncIterator[Site]:
     agent = Agent(folder, made.clock, ahead=4, health_port=0)
     task = asyncio.create_task(agent.run(stop))
     files, answers = AcmeFiles(folder, b"m" * 32), Challenges()
-    application = Starlette(routes=[Route("/", lambda request: PlainTextResponse("clinic"))])
+    application = Starlette(routes=[Route("/", lambda request: PlainTextResponse(f"clinic, by {ADDRESS_BY.get()}"))])
     config = uvicorn.Config(application, http=BoundedHeads, log_config=None)
     config.load()
     state = ServerState()
@@ -107,7 +108,7 @@ def test_a_certificate_is_given_renewed_and_kept_whatever_fails(tmp_path: Path) 
                 assert given.facts is not None, given.state
                 assert given.facts.names == (HOST,)
                 first, page = await clinic.served()
-                assert page == b"clinic"
+                assert page == b"clinic, by relay"
                 assert first.encode() in clinic.files.certificate.read_bytes()
                 assert b"ENCRYPTED PRIVATE KEY" in clinic.files.certificate.read_bytes()
                 life = given.facts.ends_at - given.facts.begins_at
@@ -129,7 +130,7 @@ def test_a_certificate_is_given_renewed_and_kept_whatever_fails(tmp_path: Path) 
                 assert renewed.facts is not None
                 assert (renewed.state.failures, renewed.state.code) == (0, "")
                 second, page = await clinic.served()  # the same process, nothing started again
-                assert (second != first, page) == (True, b"clinic")
+                assert (second != first, page) == (True, b"clinic, by relay")
 
             away = await clinic.look(authority.trust, HOST, SECOND)  # a new name: asked for at once
             assert away is not None

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 import trustme
 
+from radrelay import audit
+from radrelay.access import system_principal
 from radrelay.app.certificate_watch import CertificateWatch
 from radrelay.app.certificates import certificate_findings, site_certificates
 from radrelay.app.gateway_findings import gateway_findings
@@ -117,6 +120,22 @@ def test_an_authority_is_asked_and_what_fails_is_told(site: WebSite) -> None:
     assert told(site)["acme"] is None
     actions = [one["action"] for one in admin.http.get("/api/audit").json()["events"]]
     assert {"gateway.acme", "gateway.acme-off"} <= set(actions)
+
+
+def test_an_address_that_a_relay_has_told_is_marked_on_record(site: WebSite) -> None:
+    admin = site.login("root")
+    with site.database.write() as session:
+        caller = replace(system_principal(site.organisation_id), peer="192.0.2.7")
+        token = audit.ADDRESS_BY.set("relay")
+        try:
+            audit.record(session, audit.AuditRecord("gateway.leave", caller))
+        finally:
+            audit.ADDRESS_BY.reset(token)
+        audit.record(session, audit.AuditRecord("gateway.leave", caller))
+    events = admin.http.get("/api/audit", params={"action": "gateway.leave"}).json()["events"]
+    assert [(one["peer"], one["detail"]) for one in events] == [
+        ("192.0.2.7", {}), ("192.0.2.7", {"address_by": "relay"})
+    ]  # fmt: skip
 
 
 def test_administrators_are_told_of_certificates_that_end(site: WebSite) -> None:

@@ -124,5 +124,6 @@ export default {
   'mail.kind.certificate-ends': 'Ein Zertifikat endet',
   'mail.kind.certificate-ended': 'Ein Zertifikat ist abgelaufen',
   'audit.kind.relay': 'Relay',
+  'audit.detail.address_by': 'Adresse laut',
   'audit.detail.names': 'Hostnamen',
 } satisfies Record<keyof typeof en, string | [string, string]>;

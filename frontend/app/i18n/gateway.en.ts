@@ -122,5 +122,6 @@ export default {
   'mail.kind.certificate-ends': 'A certificate ends',
   'mail.kind.certificate-ended': 'A certificate has ended',
   'audit.kind.relay': 'relay',
+  'audit.detail.address_by': 'address told by',
   'audit.detail.names': 'host names',
 } satisfies Record<string, string | [string, string]>;

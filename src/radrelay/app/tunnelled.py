@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from radrelay import audit
 from radrelay.app.request_heads import BoundedHeads
 from radrelay.errors import Misconfigured
 from radrelay.gateway.challenges import Challenges
@@ -100,7 +101,11 @@ class FromTunnel:
         if scope["type"] in ("http", "websocket"):
             headers = [(name, value) for name, value in scope["headers"] if name not in FORWARDED]
             scope = {**scope, "headers": headers, "extensions": {**scope.get("extensions", {}), TUNNEL: {}}}
-        await self._app(scope, receive, send)
+        token = audit.ADDRESS_BY.set("relay")
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            audit.ADDRESS_BY.reset(token)
 
 
 class PublicCertificate:

@@ -122,3 +122,23 @@ def agent_certificate(
     from radrelay.app.agent_commands import certificate_command
 
     raise typer.Exit(certificate_command(chosen_settings(), chain, key))
+
+
+@agent_app.command("acme")
+def agent_acme(
+    directory: Annotated[str, typer.Argument(help="the authority's directory; none: Let's Encrypt")] = "",
+    contact: Annotated[list[str] | None, typer.Option(help="a mail address that the authority may write to")] = None,
+    accept_terms: Annotated[bool, typer.Option("--accept-terms", help="accept the authority's terms")] = False,
+    binding_id: Annotated[str, typer.Option(help="key ID of an account that the authority knows otherwise")] = "",
+    off: Annotated[bool, typer.Option("--off", help="ask nobody any more")] = False,
+) -> None:
+    """Have the certificate for outside asked for and renewed (ACME); a binding's key is read from standard input."""
+    from radrelay.app.agent_commands import acme_command, acme_off_command
+    from radrelay.gateway.acme_account import LETS_ENCRYPT, AcmeAccount
+
+    settings = chosen_settings()
+    if off:
+        raise typer.Exit(acme_off_command(settings))
+    binding = (binding_id, sys.stdin.readline().strip()) if binding_id else None
+    account = AcmeAccount(directory or LETS_ENCRYPT, tuple(contact or ()), accept_terms, binding)
+    raise typer.Exit(acme_command(settings, account))

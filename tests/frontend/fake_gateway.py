@@ -49,7 +49,15 @@ GATEWAY: Row = {
     ],
     "certificate": {
         "names": ["bilder.klinik.example"], "ends_at": "2026-11-01T00:00:00Z", "missing": [HOST], "is_set": False,
-        "trouble": None,
+        "is_alone": True, "trouble": None,
+    },
+    "acme": {
+        "directory": "https://acme-v02.api.letsencrypt.org/directory", "contacts": ["it@klinik.example"],
+        "terms_accepted": True, "binding_id": "", "renews_at": None, "again_at": "2026-11-27T08:15:00Z", "failures": 3,
+        "trouble": {
+            "code": "gateway-acme-not-reached", "facts": {},
+            "detail": f"{HOST}: Failed to connect to 192.0.2.10:443 for the tls-alpn-01 challenge",
+        },
     },
     "checklist": {
         "nodes": [node("pacs", "Zentralarchiv Haus 7"), node("destination", "Befundung Neuroradiologie")],

@@ -16,7 +16,8 @@ Row = dict[str, Any]
 PROJECT: Row = {
     "id": "pr-1", "name": "LUNGE-2026", "pattern": "{project}-{number:05}{check}",
     "options": ["clean-pixels", "clean-descriptors", "modified-dates"], "shift_days": [30, 1095], "age_limit": 89,
-    "allowed_words": [], "devices": "", "trust_unmarked": [], "hold_faces": False, "keep_days": 365, "enabled": True,
+    "allowed_words": [], "devices": "", "trust_unmarked": [], "hold_faces": False, "deface": True,
+    "keep_days": 365, "enabled": True,
     "revision": 1,
     "created_at": "2026-01-01T08:00:00Z", "aliases": 2,
 }  # fmt: skip

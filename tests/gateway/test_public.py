@@ -5,8 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import certifi
 import pytest
 import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from radrelay.gateway import errors
 from radrelay.gateway.authority import Authority
@@ -22,13 +28,42 @@ KEY = GOOD.private_key_pem.bytes()
 
 
 def test_a_chain_with_its_key_is_taken_and_says_for_whom_it_is() -> None:
-    pem, facts = checked(CHAIN, KEY, NOW)
-    assert pem.startswith(b"-----BEGIN PRIVATE KEY")
+    pem, facts = checked(CHAIN, KEY, NOW, b"secret")
+    assert pem.startswith(b"-----BEGIN ENCRYPTED PRIVATE KEY")
     assert facts == facts_of(pem)
     assert facts.covers("pictures.clinic.example")
     assert facts.covers("a.practice.example")
     assert not facts.covers("a.b.practice.example")
     assert not facts.covers("practice.example")
+    assert not facts.is_alone
+
+
+def test_a_certificate_that_comes_without_who_has_signed_it_is_told_of() -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    where = x509.AccessDescription(
+        AuthorityInformationAccessOID.CA_ISSUERS, x509.UniformResourceIdentifier("http://ca.example/between.crt")
+    )
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([]))
+        .issuer_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Between")]))
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(NOW)
+        .not_valid_after(NOW + timedelta(days=9))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("pictures.clinic.example")]), critical=False)
+        .add_extension(x509.AuthorityInformationAccess([where]), critical=False)
+    )
+    alone = builder.sign(key, hashes.SHA256())
+    assert facts_of(alone.public_bytes(Encoding.PEM)).is_alone
+    first = Path(certifi.where()).read_bytes().partition(b"-----END")[0] + b"-----END CERTIFICATE-----\n"
+    root = x509.load_pem_x509_certificate(first).subject
+    known = (
+        x509.CertificateBuilder(
+            root, x509.Name([]), key.public_key(), 2, NOW, NOW + timedelta(days=9), list(alone.extensions)
+        )
+    ).sign(key, hashes.SHA256())
+    assert not facts_of(known.public_bytes(Encoding.PEM)).is_alone
 
 
 def test_what_cannot_be_used_is_refused_by_name() -> None:
@@ -44,7 +79,7 @@ def test_what_cannot_be_used_is_refused_by_name() -> None:
         (nameless.cert_chain_pems[0].bytes(), nameless.private_key_pem.bytes(), errors.CertificateNameless),
     ):
         with pytest.raises(error) as refused:
-            checked(chain, key, NOW)
+            checked(chain, key, NOW, b"secret")
         assert type(refused.value) is error
 
 

@@ -400,7 +400,7 @@ def test_after_a_restore_rules_look_and_what_they_send_is_held_until_a_person_sa
             WantedRoutingRule("To the PACS", (), ({**ruled.forward(), "priority": 3},)), ruled.kinds, "eva",
             ruled.clock.now(),
         )  # fmt: skip
-        assert hold_back(session, ruled.clock.now()) == HeldBack(deliveries=1, fetches=0, messages=0, owed=2)
+        assert hold_back(session, ruled.clock.now()) == HeldBack(deliveries=1, fetches=0, messages=0, owed=2, steps=0)
     assert (ruled.due(), ruled.complete()) == (1, 1)
     sent = {one.study_id: one for one in ruled.deliveries()}
     assert len(sent) == len(ruled.deliveries()) == 3, "what was looked at before is not looked at again"

@@ -143,6 +143,7 @@ def test_the_real_address_is_on_record_whatever_a_browser_says(gateway: Gateway)
     assert "strict-transport-security" in answer.headers
     rows = gateway.radrelay.command("audit", "export", "--action", "login", "--form", "jsonl").stdout.splitlines()
     assert {json.loads(row)["peer"] for row in rows} == {"10.91.2.2"}
+    assert {json.loads(row)["detail"]["address_by"] for row in rows} == {"relay"}
     # programs on the site's own machine need no login for this: nobody outside is one, whatever they call us
     assert gateway.ask("GET", "/metrics", headers={"Host": "localhost"}).status_code == 401
 

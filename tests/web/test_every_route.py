@@ -70,6 +70,7 @@ SETTING_UP: set[Operation] = ENTERING | {  # of a login that has to set one up f
 }  # fmt: skip
 ADMINISTRATION: set[Operation] = {
     ("GET", "/api/sign-up/group"), ("GET", "/api/gateway"), ("PUT", "/api/gateway/certificate"),
+    ("PUT", "/api/gateway/acme"), ("DELETE", "/api/gateway/acme"),
     ("GET", "/api/accounts"), ("POST", "/api/accounts"), ("PATCH", "/api/accounts/{account_id}"),
     ("POST", "/api/accounts/{account_id}/password-link"), ("GET", "/api/accounts/{account_id}/sessions"),
     ("DELETE", "/api/accounts/{account_id}/sessions"), ("DELETE", "/api/accounts/{account_id}/sessions/{session_id}"),

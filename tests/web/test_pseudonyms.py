@@ -10,13 +10,14 @@ from typing import Any
 import pydicom
 import pytest
 import sqlalchemy as sa
-from pydicom.uid import UID
+from pydicom.uid import UID, generate_uid
 
 from radrelay.archive.models import Instance
 from radrelay.audit.models import AuditEvent
 from radrelay.intake.pseudonymising import PseudonymLanding
 from radrelay.pseudonyms import forget_held
 from radrelay.pseudonyms.models import PseudonymHeld, PseudonymProject
+from tests.dicom.deface.head import series
 from tests.dicom.deidentify.made import a_study, encoded
 from tests.web.conftest import Login, WebSite
 from tests.web.test_contents import only_by_alias
@@ -164,6 +165,35 @@ def test_a_recognisable_face_is_warned_of_or_kept_back_and_a_study_passes_in_one
     assert anna.http.post(address, json=wanted, headers=anna.headers).status_code == 200
     assert len(copies(anna, study, strict)) == 3
     assert anna.http.get("/api/pseudonyms/held").json()["held"] == []
+
+
+def test_faces_are_taken_out_of_a_whole_head_and_what_is_none_is_kept_back(
+    site: WebSite, anna: Login, root: Login
+) -> None:
+    head = series(count=36, apart=6.0, size=70, pixel=3.6)
+    for one in head.slices:
+        one.preamble = bytes(128)
+        one.file_meta.MediaStorageSOPClassUID = one.SOPClassUID
+        one.file_meta.MediaStorageSOPInstanceUID = one.SOPInstanceUID
+    scout = pydicom.dcmread(io.BytesIO(written(head.slices[0])))
+    scout.SOPInstanceUID, scout.SeriesInstanceUID = generate_uid(), generate_uid()
+    scout.file_meta.MediaStorageSOPInstanceUID = scout.SOPInstanceUID
+    scout.ImageType = ["ORIGINAL", "PRIMARY", "LOCALIZER"]
+    files = {f"{number}.dcm": written(one) for number, one in enumerate(head.slices)}
+    upload_bytes(site, anna, files | {"scout.dcm": written(scout)})
+    study = only_study(anna)["id"]
+    made = project(root, deface=True)["id"]
+    found = copies(anna, study, made)
+    assert len(found) == 36
+    assert {one.RecognizableVisualFeatures for one in found} == {"NO"}
+    assert {one.ImageType[0] for one in found} == {"DERIVED"}
+    air = sum(int((one.pixel_array == 24).sum()) for one in found)
+    assert air > 10_000  # where the face was
+    (told,) = anna.http.get(f"/api/studies/{study}/handouts").json()["handouts"]
+    assert told["report"]["refused"] == {"recognisable-face": 1}
+    assert told["report"]["warnings"] == {}
+    (held,) = anna.http.get("/api/pseudonyms/held").json()["held"]
+    assert held["reasons"] == ["recognisable-face"]
 
 
 def test_projects_are_set_up_by_administrators_and_keep_what_ties_copies_to_the_vault(

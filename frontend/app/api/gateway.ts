@@ -1,6 +1,6 @@
 /** The gateway: relays in the DMZ, the certificate for outside, and the site's own checklist. */
 
-import { get, put } from './client';
+import { get, put, remove } from './client';
 import type { Trouble } from './directory';
 
 export interface Relay {
@@ -22,7 +22,27 @@ export interface Certificate {
   ends_at: string | null;
   missing: string[];
   is_set: boolean;
+  is_alone: boolean;
   trouble: Trouble | null;
+}
+
+export interface Acme {
+  directory: string;
+  contacts: string[];
+  terms_accepted: boolean;
+  binding_id: string;
+  renews_at: string | null;
+  again_at: string | null;
+  failures: number;
+  trouble: Trouble | null;
+}
+
+export interface AcmeAsked {
+  directory: string;
+  contacts: string[];
+  terms_accepted: boolean;
+  binding_id: string;
+  binding_key: string;
 }
 
 export interface Node {
@@ -59,10 +79,13 @@ export interface Gateway {
   onward: string;
   relays: Relay[];
   certificate: Certificate | null;
+  acme: Acme | null;
   checklist: { nodes: Node[]; doors: Door[]; ways: Way[] };
 }
 
 export const gateway = {
   read: () => get<Gateway>('/api/gateway'),
   handIn: (chain: string, key: string) => put<Certificate>('/api/gateway/certificate', { chain, key }),
+  ask: (asked: AcmeAsked) => put<Acme>('/api/gateway/acme', asked),
+  askNobody: () => remove('/api/gateway/acme'),
 };

@@ -19,6 +19,7 @@ export interface ProjectFields {
   devices: string;
   trust_unmarked: string[];
   hold_faces: boolean;
+  deface: boolean;
   keep_days: number;
   enabled: boolean;
 }

@@ -43,6 +43,7 @@ async def _serve(settings: Settings) -> None:
         ahead=settings.agent.ahead,
         health_port=settings.agent.health_port,
         onward=settings.agent.onward_to,
+        public=lambda: settings.public_certificate[0],
     )
     log.info("role started", pid=os.getpid())
     await agent.run(stop, _is_served)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import typer
 
@@ -12,12 +14,16 @@ from radrelay import audit
 from radrelay.app.agent import is_enrolled
 from radrelay.app.commands import command_principal, opened
 from radrelay.clock import SystemClock
+from radrelay.errors import Invalid
+from radrelay.gateway.acme_account import AcmeAccount, is_binding_key
+from radrelay.gateway.acme_files import AcmeFiles, plan_in, state_in
 from radrelay.gateway.credentials import RelayAddress, forget
 from radrelay.gateway.enrolment import enrol
 from radrelay.gateway.public import checked
 from radrelay.gateway.standing import standing
+from radrelay.mail import require_address
 from radrelay.settings import Settings
-from radrelay.storage.durable_files import make_private_directory, write_durably
+from radrelay.storage.durable_files import make_private_directory
 from radrelay.web.site_checklist import checklist
 
 
@@ -44,13 +50,44 @@ def leave_command(settings: Settings, relay: str) -> int:
 
 def certificate_command(settings: Settings, chain: Path, key: Path) -> int:
     """Take a certificate in."""
-    pem, facts = checked(chain.read_bytes(), key.read_bytes(), datetime.now(UTC))
-    make_private_directory(settings.gateway_dir)
-    write_durably(settings.gateway_dir / "public.pem", pem)
+    with opened(settings) as (core, _):
+        files = AcmeFiles(settings.gateway_dir, core.keyring.metadata_key)
+    pem, facts = checked(chain.read_bytes(), key.read_bytes(), datetime.now(UTC), files.password)
+    files.keep_certificate(pem)
+    if files.forget():
+        typer.echo("nobody is asked for certificates by ACME any more", err=True)
+    if facts.is_alone:
+        typer.echo("the chain lacks the certificate of who has signed it: some browsers will refuse it", err=True)
     _note(settings, "gateway.certificate", "")
     typer.echo(f"for {', '.join(facts.names)}, until {facts.ends_at:%Y-%m-%d}")
     if settings.agent.tls_certificate is not None:
         typer.echo("agent.tls_certificate is set and goes before it", err=True)
+    return 0
+
+
+def acme_command(settings: Settings, account: AcmeAccount) -> int:
+    """Have certificates asked for from now on."""
+    if urlsplit(account.directory).scheme != "https" or not urlsplit(account.directory).hostname:
+        raise Invalid(f"{account.directory!r} is no address of a directory: it begins with https://")
+    if account.binding is not None and not is_binding_key(account.binding[1]):
+        raise Invalid("the key of the external account is base64url, as its authority gives it out")
+    contacts = tuple(require_address(one) for one in account.contacts)
+    with opened(settings) as (core, _):
+        files = AcmeFiles(settings.gateway_dir, core.keyring.metadata_key)
+    files.keep_plan(replace(account, contacts=contacts))
+    _note(settings, "gateway.acme", "")
+    typer.echo(f"{account.directory} is asked within seconds while Radrelay runs; see `radrelay agent status`")
+    if settings.agent.tls_certificate is not None:
+        typer.echo("agent.tls_certificate is set and goes before it: nothing is asked", err=True)
+    return 0
+
+
+def acme_off_command(settings: Settings) -> int:
+    """Have no certificates asked for any more; the one that there is stays until it ends."""
+    with opened(settings) as (core, _):
+        was = AcmeFiles(settings.gateway_dir, core.keyring.metadata_key).forget()
+    if was:
+        _note(settings, "gateway.acme-off", "")
     return 0
 
 
@@ -65,7 +102,20 @@ def status_command(settings: Settings) -> int:
         names = ", ".join([*state.hosts, *(f"DICOM port {port}" for port in state.ports)]) or "no names yet"
         ends = f"certificate until {state.certificate_ends:%Y-%m-%d}" if state.certificate_ends else "no certificate"
         typer.echo(f"{state.relay}\t{how}{since}\tas {state.site or '?'}: {names}\t{ends}")
+    _show_acme(settings)
     return 0 if any(state.connected for state in states or ()) else 1
+
+
+def _show_acme(settings: Settings) -> None:
+    """Say how it stands with the certificate authority."""
+    plan, state = plan_in(settings.gateway_dir), state_in(settings.gateway_dir)
+    if plan is None:
+        return
+    how = f"asked in vain ({state.code}): {state.detail}" if state.failures else "not asked yet"
+    if not state.failures and state.renews_at is not None:
+        how = f"renews from {state.renews_at:%Y-%m-%d %H:%M} UTC on"
+    again = f"; again at {state.again_at:%Y-%m-%d %H:%M} UTC" if state.again_at is not None else ""
+    typer.echo(f"{plan.directory}\t{how}{again}")
 
 
 def checklist_command(settings: Settings) -> int:

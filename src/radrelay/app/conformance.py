@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from radrelay import __version__
 from radrelay.archive.matching import MATCHED
-from radrelay.dicom.deidentify.options import BASIC, CODES
+from radrelay.dicom.deidentify.options import BASIC, CODES, FACES
 from radrelay.dicom.deidentify.profile_table import EDITION
 from radrelay.dicom.dictionary import keyword_of
 from radrelay.dicom.syntaxes import syntax_of
@@ -55,7 +55,8 @@ AFTER_STORE = (
 DEIDENTIFIED = (
     ("Profile", f"{BASIC[1]} (PS3.15 E.2, Table E.1-1 of {EDITION}), code {BASIC[0]}"),
     *(("Option", f"{meaning}, code {value}") for value, meaning in CODES.values()),
-    ("Marked by", "(0012,0062) YES, (0012,0063), (0012,0064), (0028,0303)"),
+    ("Option", f"{FACES[1]}, code {FACES[0]}: head CT and MR, where it is sure"),
+    ("Marked by", "(0012,0062) YES, (0012,0063), (0012,0064), (0028,0302), (0028,0303)"),
     ("Not de-identified", "what Radrelay keeps back until a person has looked at it: docs/pseudonyms.md"),
     (
         "Results under an alias",

@@ -18,6 +18,7 @@ from cryptography import x509
 from rich.console import Console
 from rich.table import Table
 
+from radrelay.app.certificates import certificate_findings
 from radrelay.app.clear_ways import clear_way_findings
 from radrelay.app.core import served_before
 from radrelay.app.destination_watch import destination_findings
@@ -71,6 +72,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield from people_findings(settings)
     yield from clear_way_findings(settings)
     yield from gateway_findings(settings, datetime.now(UTC))
+    yield from certificate_findings(settings, datetime.now(UTC))
     if not settings.keys_dir.exists():
         yield Finding("keys", "look", "no keys yet: this data directory is new", "start Radrelay once")
         return

@@ -13,9 +13,12 @@ from typing import Any
 import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from radrelay import audit
 from radrelay.app.request_heads import BoundedHeads
 from radrelay.errors import Misconfigured
+from radrelay.gateway.challenges import Challenges
 from radrelay.gateway.handover import Arrival, Door, door_of
+from radrelay.gateway.hello import NotTls
 from radrelay.settings import Settings
 from radrelay.web.connection import TUNNEL
 
@@ -33,14 +36,16 @@ Make = Callable[[], BoundedHeads]
 class Tunnelled:
     """Takes connections from the agent in, and serves them by the same application."""
 
-    def __init__(self, settings: Settings, make: Make) -> None:
+    def __init__(self, settings: Settings, make: Make, password: bytes, challenges: Challenges | None = None) -> None:
+        """Serve by the protocols that `make` gives; `password` opens the key of the certificate for outside."""
         self._settings = settings
+        self._challenges = challenges or Challenges()
         self._make = make
         self._loop = asyncio.get_running_loop()
         self._door = Door(door_of(settings.gateway_dir, "web"))
         self._open: set[BoundedHeads] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._certificate = PublicCertificate(settings)
+        self._certificate = PublicCertificate(settings, password)
         self._loop.add_reader(self._door.sock.fileno(), self._come)
 
     def close(self) -> None:
@@ -61,9 +66,13 @@ class Tunnelled:
 
     async def _serve(self, arrival: Arrival) -> None:
         try:
-            context = self._certificate.context()
+            proof = await self._challenges.context_for(arrival.sock) if self._challenges.any else None
+            context = proof or self._certificate.context()
         except Misconfigured as error:
             log.error("a connection through a relay cannot be answered", reason=error.message)
+            arrival.sock.close()
+            return
+        except (OSError, NotTls):  # gone, or silent, while a certificate authority was waited for
             arrival.sock.close()
             return
         try:
@@ -92,14 +101,19 @@ class FromTunnel:
         if scope["type"] in ("http", "websocket"):
             headers = [(name, value) for name, value in scope["headers"] if name not in FORWARDED]
             scope = {**scope, "headers": headers, "extensions": {**scope.get("extensions", {}), TUNNEL: {}}}
-        await self._app(scope, receive, send)
+        token = audit.ADDRESS_BY.set("relay")
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            audit.ADDRESS_BY.reset(token)
 
 
 class PublicCertificate:
     """The certificate for who comes from outside; a new one counts from the next connection on."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, password: bytes) -> None:
         self._settings = settings
+        self._password = password
         self._loaded: tuple[tuple[float, ...], ssl.SSLContext] | None = None
 
     def context(self) -> ssl.SSLContext:
@@ -108,14 +122,14 @@ class PublicCertificate:
         if chain is None or key is None:
             raise Misconfigured(
                 "there is no certificate for the pages: set agent.tls_certificate and agent.tls_key, or hand one in "
-                "with `radrelay agent certificate`"
+                "with `radrelay agent certificate`, or have one asked for with `radrelay agent acme`"
             )
         try:
             stamp = tuple(path.stat().st_mtime for path in (chain, key))
             if self._loaded is None or self._loaded[0] != stamp:
                 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
                 context.minimum_version = ssl.TLSVersion.TLSv1_2
-                context.load_cert_chain(chain, key, lambda: "")
+                context.load_cert_chain(chain, key, lambda: self._password)
                 context.set_ciphers(TLS_CIPHERS)
                 context.set_alpn_protocols(["http/1.1"])
                 self._loaded = (stamp, context)

@@ -15,6 +15,7 @@ from radrelay.app.agent import is_enrolled
 from radrelay.app.beats import ALIVE, beats
 from radrelay.app.core import Core
 from radrelay.app.prepare import prepare
+from radrelay.app.public_certificate import keep_public_certificate
 from radrelay.app.request_heads import BoundedHeads
 from radrelay.app.retrieving import connector, worklists
 from radrelay.app.role import run_role, settle
@@ -26,6 +27,8 @@ from radrelay.app.trying import Trials
 from radrelay.app.tunnelled import TLS_CIPHERS, Tunnelled
 from radrelay.dicom import decoder_pool
 from radrelay.errors import Misconfigured, Trouble
+from radrelay.gateway.acme_files import AcmeFiles
+from radrelay.gateway.challenges import Challenges
 from radrelay.gateway.standing import standing
 from radrelay.intake.landing import Landing
 from radrelay.intake.sources import SourceBook
@@ -85,13 +88,15 @@ def serve(core: Core, stop: threading.Event) -> None:
         timeout_keep_alive=75,
         **tls_arguments(core.settings.web),
     )
-    server = _Server(config, core.settings)
+    challenges = Challenges()
+    server = _Server(config, core, challenges)
     ending = threading.Thread(
         target=_end_when, args=(server, stop, application.state.feed.close_soon), name="ending", daemon=True
     )
     ending.start()
     counting = loop("sent bytes", TALLY_S, stop, lambda: services.tally.write(core.database, core.clock.now()))
     counting.start()
+    keep_public_certificate(core, prepared.organisation_id, challenges, stop).start()
     settle()
     try:
         server.run()
@@ -120,9 +125,10 @@ def tls_arguments(settings: WebSettings) -> dict[str, Any]:
 class _Server(uvicorn.Server):
     """Leaves signals to the role, and takes in what comes through a relay, too."""
 
-    def __init__(self, config: uvicorn.Config, settings: Settings) -> None:
+    def __init__(self, config: uvicorn.Config, core: Core, challenges: Challenges) -> None:
         super().__init__(config)
-        self._settings = settings
+        self._core = core
+        self._challenges = challenges
         self._tunnelled: Tunnelled | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -132,7 +138,8 @@ class _Server(uvicorn.Server):
         def protocol() -> BoundedHeads:
             return BoundedHeads(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
 
-        self._tunnelled = Tunnelled(self._settings, protocol)
+        files = AcmeFiles(self._core.settings.gateway_dir, self._core.keyring.metadata_key)
+        self._tunnelled = Tunnelled(self._core.settings, protocol, files.password, self._challenges)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Take no more, and let those under way end."""

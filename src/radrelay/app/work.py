@@ -13,6 +13,7 @@ import structlog
 
 from radrelay import access, audit
 from radrelay.app.carriers import open_sender
+from radrelay.app.certificate_watch import keep_certificates
 from radrelay.app.core import Core
 from radrelay.app.directory import keep_following
 from radrelay.app.duties import NodeDuties
@@ -254,6 +255,7 @@ def serve(core: Core, stop: threading.Event) -> None:
         *keep_schedules(core, shop.fetcher.connector, shop.landing.log.owner, stop),
         *keep_posting(core, shop.landing.log.owner, stop),
         *keep_reminding(core, shop.landing.log.owner, stop),
+        *keep_certificates(core, prepared.organisation_id, stop),
         *keep_hl7(core, prepared.organisation_id, shop.landing.log.owner, stop, handlers_of(core, shop.landing)),
         *keep_following(core, prepared, shop.landing.log.owner, stop),
         *keep_watching(core, prepared, shop.landing.log.owner, stop),

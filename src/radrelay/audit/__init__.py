@@ -7,6 +7,7 @@ from radrelay.audit.chain import ChainBroken, ChainReport, sign_roots, verify
 from radrelay.audit.patients import PatientIdentity, erase_patient
 from radrelay.audit.proofs import prove
 from radrelay.audit.record import (
+    ADDRESS_BY,
     Actor,
     AuditRecord,
     NotRecorded,
@@ -31,6 +32,7 @@ from radrelay.audit.search import (
 from radrelay.audit.studies import StudyNamed
 
 __all__ = [
+    "ADDRESS_BY",
     "Actor",
     "AuditEntry",
     "AuditPage",

@@ -88,6 +88,7 @@ _ALERTS: dict[str, Code] = {
     "pacs": NETWORK_CONFIGURATION,
     "node": NETWORK_CONFIGURATION,
     "gateway": NETWORK_CONFIGURATION,
+    "certificate": SECURITY_CONFIGURATION,
     "preferences": SOFTWARE_CONFIGURATION,
     "display": SOFTWARE_CONFIGURATION,
     "expiry": SOFTWARE_CONFIGURATION,

@@ -14,6 +14,7 @@ import uuid
 import weakref
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol, cast
@@ -84,6 +85,10 @@ class AuditKeyMissing(Misconfigured):
     """An event names a patient, but this process was given no key to seal the name with."""
 
     code = "audit-key-missing"
+
+
+ADDRESS_BY: ContextVar[str] = ContextVar("address_by", default="")
+"""Who says where a request comes from, while it is answered, if not our own socket does: the relay of the gateway."""
 
 
 class NotRecorded(DatabaseUnavailable):
@@ -192,10 +197,16 @@ def _row(recorder: Recorder, event: AuditRecord, names: _Names) -> dict[str, obj
         "subject_kind": event.subject_kind,
         "subject_id": str(event.subject_id)[:64],
         "correlation_id": event.correlation_id[:64],
-        "detail": json.dumps(dict(event.detail), ensure_ascii=False, sort_keys=True, default=str),
+        "detail": json.dumps(_detail(event), ensure_ascii=False, sort_keys=True, default=str),
         "patient_ref": patient_ref,
         "study_id": study_id,
     }
+
+
+def _detail(event: AuditRecord) -> dict[str, object]:
+    """Return the detail of an event; an address that another machine told is marked as such."""
+    told_by = ADDRESS_BY.get() if event.principal.peer else ""
+    return dict(event.detail) | ({"address_by": told_by} if told_by else {})
 
 
 PERSON, USAGE = ".p", ".u"

@@ -17,12 +17,14 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from radrelay.clock import Clock
-from radrelay.errors import Misconfigured
+from radrelay.errors import Misconfigured, RadrelayError
+from radrelay.gateway.acme_files import state_in
 from radrelay.gateway.credentials import Enrolment, enrolments
 from radrelay.gateway.handover import Bell
 from radrelay.gateway.link import Link
 from radrelay.gateway.numbers import Numbers
 from radrelay.gateway.proxy_protocol import Peer, proxy_head
+from radrelay.gateway.public import facts_of
 from radrelay.gateway.splicing import Pipes, Splice
 from radrelay.gateway.standing import Board, LinkState
 
@@ -35,14 +37,25 @@ class Agent:
     """All links of one installation; made in a running event loop."""
 
     def __init__(
-        self, folder: Path, clock: Clock, *, ahead: int, health_port: int, onward: tuple[str, int] | None = None
+        self,
+        folder: Path,
+        clock: Clock,
+        *,
+        ahead: int,
+        health_port: int,
+        onward: tuple[str, int] | None = None,
+        public: Callable[[], Path | None] = lambda: None,
     ) -> None:
-        """Use the enrolments in `folder`/relays and the doors in `folder`; `onward` is who ends TLS instead of us."""
-        self._folder = folder
+        """Use the enrolments in `folder`/relays and the doors in `folder`; `onward` is who ends TLS instead of us.
+
+        `public` says where the certificate for outside is, of which the metrics tell.
+        """
         self._clock = clock
         self._ahead = ahead
         self._wanted_port = health_port
         self._onward = onward
+        self.public = public
+        self.folder = folder
         self._bell = Bell(folder)
         self._board = Board(folder)
         self._pipes = Pipes()
@@ -83,7 +96,7 @@ class Agent:
             self._bell.close()
 
     def _follow(self) -> None:
-        found = enrolments(self._folder / "relays")
+        found = enrolments(self.folder / "relays")
         for gone in set(self._links) - set(found):
             self._links.pop(gone)[1].cancel()
         for one in found:
@@ -165,4 +178,19 @@ class _Metrics(Collector):
             breaks.add_metric([state.relay], state.breaks)
             taken.add_metric([state.relay], state.taken)
         yield from (up, ahead, ends, breaks, taken)
+        yield from self._public()
         yield CounterMetricFamily("radrelay_agent_lost", "connections that nobody on site took", self._agent.lost)
+
+    def _public(self) -> Iterator[Metric]:
+        """Yield when the certificate for outside ends, and how often it was asked for in vain since it was given."""
+        found = self._agent.public()
+        with suppress(OSError, RadrelayError):
+            if found is not None:
+                ends = facts_of(found.read_bytes()).ends_at.timestamp()
+                yield GaugeMetricFamily(
+                    "radrelay_public_certificate_ends", "end of the certificate for outside, Unix", ends
+                )
+        failures = state_in(self._agent.folder).failures
+        yield GaugeMetricFamily(
+            "radrelay_acme_failures", "times it was asked for in vain since the last success", failures
+        )

@@ -93,3 +93,51 @@ class CertificateNameless(CertificateUnusable):
     """The certificate names no host."""
 
     code = "gateway-certificate-nameless"
+
+
+class NotTheNames(CertificateUnusable):
+    """The certificate is not for the host names of this site."""
+
+    code = "gateway-certificate-not-the-names"
+
+
+class AcmeUnreachable(Unavailable):
+    """The certificate authority does not answer."""
+
+    code = "gateway-acme-unreachable"
+
+
+class AcmeUnclear(Invalid):
+    """What answers at the directory's address speaks no ACME."""
+
+    code = "gateway-acme-unclear"
+
+
+class AcmeTermsOpen(Invalid):
+    """The certificate authority asks that its terms be accepted."""
+
+    code = "gateway-acme-terms-open"
+
+
+class AcmeBindingWanted(Invalid):
+    """The certificate authority gives certificates to its known accounts alone: it wants key ID and key of one."""
+
+    code = "gateway-acme-binding-wanted"
+
+
+class AcmeRefused(Conflict):
+    """The certificate authority refuses."""
+
+    code = "gateway-acme-refused"
+
+
+class AcmeNotReached(Conflict):
+    """The certificate authority did not reach this site under its name, at port 443."""
+
+    code = "gateway-acme-not-reached"
+
+
+class BindingKeyUnusable(Invalid):
+    """The key of the external account is no base64url of at least 16 bytes."""
+
+    code = "gateway-binding-key-unusable"

@@ -24,6 +24,21 @@ GERMAN: Words = {
             "antwortet. Den Grund und eine Prüfung finden Sie auf der Seite Ziele.",
         ),
     ),
+    "certificate-ends": (
+        "Ein Zertifikat endet bald: {certificate}",
+        (
+            "das Zertifikat „{subject}“ ({certificate}) auf {machine} endet am {at}, in höchstens {days|Tag|Tagen}.",
+            "Die Datei: {file}. Bitte ersetzen Sie es rechtzeitig; danach bricht ab, was darauf beruht. Was sich "
+            "selbst erneuern sollte und es nicht getan hat, zeigt die Seite Gateway mit dem Grund.",
+        ),
+    ),
+    "certificate-ended": (
+        "Ein Zertifikat ist abgelaufen: {certificate}",
+        (
+            "das Zertifikat „{subject}“ ({certificate}) auf {machine} ist seit {at} abgelaufen.",
+            "Die Datei: {file}. Was darauf beruht, wird von anderen abgelehnt, bis Sie es ersetzen.",
+        ),
+    ),
     "volume": (
         "Ungewöhnlich viel abgerufen",
         (
@@ -102,6 +117,21 @@ ENGLISH: Words = {
             "answers. The reason, and a test, stand on the page Destinations.",
         ),
     ),
+    "certificate-ends": (
+        "A certificate ends soon: {certificate}",
+        (
+            "the certificate “{subject}” ({certificate}) on {machine} ends at {at}, in {days|day|days} at the latest.",
+            "The file: {file}. Please replace it in time; what stands on it breaks off afterwards. If it should have "
+            "renewed itself and has not, the page Gateway says why.",
+        ),
+    ),
+    "certificate-ended": (
+        "A certificate has ended: {certificate}",
+        (
+            "the certificate “{subject}” ({certificate}) on {machine} has ended at {at}.",
+            "The file: {file}. What stands on it is refused by others until you replace it.",
+        ),
+    ),
     "volume": (
         "Unusually much was fetched",
         (
@@ -159,3 +189,22 @@ ENGLISH: Words = {
         ),
     ),
 }
+
+CERTIFICATES: dict[str, dict[str, str]] = {
+    "de": {
+        "public": "Seiten für außen", "agent": "Verbindung zum Relay", "pages": "Seiten", "dicom": "DICOM TLS",
+        "dicom-ca": "Stelle für DICOM TLS", "hl7": "HL7 TLS", "hl7-ca": "Stelle für HL7 TLS",
+        "hl7-receiver-ca": "Stelle eines HL7-Empfängers", "directory-ca": "Stelle des Verzeichnisses (LDAP)",
+        "sign-on-ca": "Stelle der Anmeldung (OpenID)", "mail-ca": "Stelle des Mailservers",
+        "audit": "Protokollserver", "audit-ca": "Stelle des Protokollservers", "acme-ca": "Stelle des ACME-Dienstes",
+    },
+    "en": {
+        "public": "pages for outside", "agent": "link to the relay", "pages": "pages", "dicom": "DICOM TLS",
+        "dicom-ca": "authority for DICOM TLS", "hl7": "HL7 TLS", "hl7-ca": "authority for HL7 TLS",
+        "hl7-receiver-ca": "authority of an HL7 receiver", "directory-ca": "authority of the directory (LDAP)",
+        "sign-on-ca": "authority of the sign-on (OpenID)", "mail-ca": "authority of the mail server",
+        "audit": "audit repository", "audit-ca": "authority of the audit repository",
+        "acme-ca": "authority of the ACME service",
+    },
+}  # fmt: skip
+"""What each kind of certificate is called in letters."""

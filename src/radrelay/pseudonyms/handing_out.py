@@ -23,6 +23,7 @@ from radrelay.dicom.elements import Buffer
 from radrelay.dicom.part10 import file_meta
 from radrelay.errors import RadrelayError
 from radrelay.pseudonyms import held
+from radrelay.pseudonyms.faces import Faces
 from radrelay.pseudonyms.projects import engine_project, next_alias, project_row
 from radrelay.pseudonyms.reports import Purpose, begin_handout, end_handout
 from radrelay.pseudonyms.runs import Run
@@ -111,13 +112,14 @@ class Deidentifier:
             if study is not None:
                 run.person = Subject(study.patient_issuer, study.patient_id_value)
             passed = held.released(session, handout.project_id, [ref.id for ref in refs])
+        faces = Faces(self._database, self._clock, self._reader) if handout.project.deface else None
         kept_back: dict[uuid.UUID, tuple[Reason, ...]] = {}
         whole = False
         try:
             for group in _groups(refs):
                 copies = []
                 for ref in group:
-                    made = self._made(run, ref, passed.get(ref.id))
+                    made = self._made(run, ref, passed.get(ref.id), faces)
                     if isinstance(made, Refused):
                         kept_back[ref.id] = made.reasons
                     else:
@@ -128,11 +130,17 @@ class Deidentifier:
         finally:
             self._end(handout, run.report, kept_back, whole=whole)
 
-    def _made(self, run: Run, ref: InstanceRef, cover: tuple[held.Rectangle, ...] | None) -> Deidentified | Refused:
+    def _made(
+        self, run: Run, ref: InstanceRef, cover: tuple[held.Rectangle, ...] | None, faces: Faces | None
+    ) -> Deidentified | Refused:
         """Return one object de-identified, or why not; what cannot even be read is counted like what is refused."""
         try:
             if ref.size <= LARGEST:
-                return run.made(self._reader.data_set(ref), ref.transfer_syntax_uid, cover)
+                data_set = self._reader.data_set(ref)
+                without = faces.without(ref, data_set) if faces is not None else None
+                if without is not None:
+                    return run.made(without.data_set, without.ts, cover, defaced=True)
+                return run.made(data_set, ref.transfer_syntax_uid, cover)
             reason = Reason.TOO_LARGE
         except InstanceGone:
             reason = Reason.GONE

@@ -53,6 +53,7 @@ class Settings(msgspec.Struct, frozen=True):
     """Region templates of the site, as TOML."""
     trust_unmarked: tuple[str, ...] = ()
     hold_faces: bool = False
+    deface: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +194,7 @@ def _engine(name: str, settings: Settings, key: bytes) -> Project:
         devices=read_devices(settings.devices) if settings.devices.strip() else (),
         trust_unmarked=frozenset(settings.trust_unmarked),
         hold_faces=settings.hold_faces,
+        deface=settings.deface,
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from radrelay.dicom.deidentify import (
     Alias,
@@ -31,7 +31,7 @@ from radrelay.errors import RadrelayError
 from radrelay.pseudonyms import held
 from radrelay.pseudonyms.vault import OF_PATIENT, OF_STUDY, StoredVault
 
-WRITTEN_ANEW = frozenset((0x00080001, 0x00120062, 0x00120063, 0x00120064, 0x00280301, 0x00280303))
+WRITTEN_ANEW = frozenset((0x00080001, 0x00120062, 0x00120063, 0x00120064, 0x00280301, 0x00280302, 0x00280303))
 STUDY, COLUMNS, ROWS = 0x0020000D, 0x00280011, 0x00280010
 
 
@@ -53,13 +53,16 @@ class Run:
     _waiting: dict[uuid.UUID, dict[str, str]] = field(default_factory=dict)
 
     def made(
-        self, data_set: Buffer, ts: str, cover: tuple[held.Rectangle, ...] | None = None
+        self, data_set: Buffer, ts: str, cover: tuple[held.Rectangle, ...] | None = None, *, defaced: bool = False
     ) -> Deidentified | Refused:
-        """Return an object de-identified, or why not; `cover` is of one that a person looked at."""
+        """Return an object de-identified, or why not.
+
+        `cover` is of one that a person looked at; `defaced` says that its face was taken out before.
+        """
         header = header_of(data_set, ts)
         if header is None:
             return self._refused(Refused((Reason.UNREADABLE,)))
-        project = self.project
+        project = replace(self.project, defaced=True) if defaced else self.project
         if cover is not None:
             columns, rows = ((header.integers(tag) or [0])[0] for tag in (COLUMNS, ROWS))
             project = held.passing(project, cover, columns, rows)

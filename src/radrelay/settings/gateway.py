@@ -45,6 +45,9 @@ class AgentSettings(Section):
         None, description="PEM chain for who comes through a relay; none: the one handed in, else that of the pages"
     )
     tls_key: Path | None = Field(None, description="PEM key of that")
+    acme_trust: Path | None = Field(
+        None, description="PEM of who vouches for the certificate authority that is asked by ACME; none: the Internet's"
+    )
     onward: str | None = Field(
         None,
         description="host:port of a server on site that ends TLS instead, and takes the PROXY protocol (version 2)",

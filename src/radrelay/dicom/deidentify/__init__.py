@@ -7,6 +7,7 @@ from radrelay.dicom.deidentify.pseudonyms import Pattern, Vault, read_pattern
 from radrelay.dicom.deidentify.regions import read_devices
 from radrelay.dicom.deidentify.report import Change, Outcome, Reason, Report, StudyReport, Warned
 from radrelay.dicom.deidentify.returning import Original, turn_back
+from radrelay.dicom.deidentify.screening import shows_face
 
 __all__ = [
     "Alias",
@@ -32,6 +33,7 @@ __all__ = [
     "read_pattern",
     "refusal_of",
     "shift_days",
+    "shows_face",
     "subject_of",
     "turn_back",
 ]

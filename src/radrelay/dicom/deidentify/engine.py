@@ -117,6 +117,8 @@ def deidentify(
         result = _Object(plain, ts, syntax, header, project, alias, subject).made(noticed)
     except (Malformed, Invalid, TooLarge, UnicodeError):
         return Refused((Reason.UNREADABLE,))
+    if project.defaced and isinstance(result, Deidentified):
+        result.report.changes[Change((PIXEL_DATA,), Outcome.FACE_REMOVED)] += 1
     if device is not None and isinstance(result, Deidentified):
         result.report.changes[Change((PIXEL_DATA,), Outcome.PIXELS_COVERED)] += 1
         report = Report(result.report.changes, result.report.warnings, device.cover, device.name)

@@ -31,6 +31,7 @@ class Option(StrEnum):
     INSTITUTION = "institution-identity"
 
 
+FACES = ("113102", "Clean Recognizable Visual Features Option")
 BASIC = ("113100", "Basic Application Confidentiality Profile")
 CODES: dict[Option, tuple[str, str]] = {
     Option.CLEAN_PIXELS: ("113101", "Clean Pixel Data Option"),
@@ -88,6 +89,10 @@ class Project:
         Modalities whose pictures count as clean of text although nothing says so.
     hold_faces
         Whether pictures that may show a recognisable face are kept back; else they are warned of.
+    deface
+        Whether faces are taken out of head CT and MR (`dicom.deface`); what still may show one is kept back.
+    defaced
+        Whether that was done to this object.
     looked_at
         Whether a person has looked at the pictures of this object and lets them pass; text that is left is covered.
     """
@@ -102,6 +107,8 @@ class Project:
     keep_documents: bool = False
     trust_unmarked: frozenset[str] = frozenset()
     hold_faces: bool = False
+    deface: bool = False
+    defaced: bool = False
     looked_at: bool = False
 
     def __post_init__(self) -> None:
@@ -115,7 +122,7 @@ class Project:
 
     def method_codes(self, earlier: Sequence[str] = ()) -> Mapping[str, str]:
         """Return the codes of (0012,0064) with their meanings; `earlier` are those that the source names."""
-        known = dict([BASIC, *CODES.values()])
+        known = dict([BASIC, FACES, *CODES.values()])
         found = {value: known[value] for value in earlier if value in known}
         own = [BASIC, *(CODES[option] for option in Option if option in self.options)]
-        return {**found, **dict(own)}
+        return {**found, **dict([*own, FACES] if self.defaced else own)}

@@ -29,6 +29,7 @@ class Outcome(StrEnum):
     PIXELS_COVERED = "pixels-covered"
     NOTES_REMOVED = "notes-removed"
     """Comments and camera notes within coded pictures."""
+    FACE_REMOVED = "face-removed"
     KEPT = "kept"
     """An attribute of the first level that stayed as it was; counted by who reports on a study."""
 

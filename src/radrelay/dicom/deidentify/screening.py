@@ -42,7 +42,7 @@ def reasons(header: DataElements, project: Project, *, covered: bool) -> list[Re
         found.append(Reason.DOCUMENT)
     if sop_class in _VOICE:
         found.append(Reason.VOICE)
-    if project.hold_faces and not project.looked_at and shows_face(header):
+    if (project.hold_faces or project.deface) and not project.looked_at and shows_face(header):
         found.append(Reason.FACE)
     if any(tag in header for tag in PIXEL_TAGS):
         found += _of_pixels(header, sop_class, project, covered=covered)

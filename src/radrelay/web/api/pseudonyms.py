@@ -46,6 +46,7 @@ class ProjectFields(BaseModel):
     devices: str = Field("", max_length=100_000)
     trust_unmarked: list[Annotated[str, Field(min_length=2, max_length=16)]] = Field([], max_length=50)
     hold_faces: bool = False
+    deface: bool = False
     keep_days: Days = 365
     enabled: bool = True
 
@@ -127,7 +128,7 @@ def _spec(wanted: ProjectFields) -> ProjectSpec:
     settings = Settings(
         options=tuple(dict.fromkeys(wanted.options)), shift_days=wanted.shift_days, age_limit=wanted.age_limit,
         allowed_words=tuple(wanted.allowed_words), devices=wanted.devices, trust_unmarked=tuple(wanted.trust_unmarked),
-        hold_faces=wanted.hold_faces,
+        hold_faces=wanted.hold_faces, deface=wanted.deface,
     )  # fmt: skip
     return ProjectSpec(wanted.name, wanted.pattern, settings, wanted.keep_days, wanted.enabled)
 
@@ -137,7 +138,7 @@ def _shown(view: pseudonyms.ProjectView) -> Project:
     return Project(
         id=view.id, name=view.name, pattern=view.pattern, options=list(one.options), shift_days=one.shift_days,
         age_limit=one.age_limit, allowed_words=list(one.allowed_words), devices=one.devices,
-        trust_unmarked=list(one.trust_unmarked), hold_faces=one.hold_faces, keep_days=view.keep_days,
+        trust_unmarked=list(one.trust_unmarked), hold_faces=one.hold_faces, deface=one.deface, keep_days=view.keep_days,
         enabled=view.enabled, revision=view.revision, created_at=view.created_at, aliases=view.aliases,
     )  # fmt: skip
 

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import json
+import socket
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydicom import dcmread
 
-from tests.system.installation import Installation, running, until
+from tests.system.installation import Installation, free_port, running, until
 from tests.system.peers import Orthanc, orthanc
-from tests.system.samples import Sample, data_set_of, phantom_files
+from tests.system.samples import Sample, changed, data_set_of, phantom_files, sample
 
 
 @pytest.fixture(scope="module")
 def radrelay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    settings = {"RADRELAY_RETRIEVE__ENABLED": "true", "RADRELAY_RETRIEVE__RETRY_FIRST_S": "0.5"}
+    ports = json.dumps([{"name": "KIS", "port": free_port()}])
+    settings = {"RADRELAY_RETRIEVE__ENABLED": "true", "RADRELAY_RETRIEVE__RETRY_FIRST_S": "0.5",
+                "RADRELAY_HL7__PORTS": ports}  # fmt: skip
     with running(tmp_path_factory.mktemp("fetching"), settings) as made:
         yield made
 
@@ -148,6 +152,72 @@ def test_a_schedule_shows_what_it_would_fetch_and_fetches_it(
         assert data_set_of(radrelay.object(item.study, item.series, item.sop)) == item.data_set
     again = radrelay.send("POST", "/api/schedules/try", {"plan": plan})["studies"]
     assert {one["left_by"] for one in again if one["study_uid"] in would} == {"here"}
+
+
+def told(radrelay: Installation, message: bytes) -> bytes:
+    """Tell what a hospital's system says by MLLP; gives the answer."""
+    (port,) = json.loads(radrelay.settings["RADRELAY_HL7__PORTS"])
+    with socket.create_connection(("127.0.0.1", port["port"]), 10) as link:
+        link.sendall(b"\x0b" + message.replace(b"\r\n", b"\r").replace(b"\n", b"\r") + b"\x1c\x0d")
+        answer = b""
+        while b"\x1c\x0d" not in answer:
+            answer += link.recv(1 << 16)
+    return answer
+
+
+def of_person(radrelay: Installation, pacs: Orthanc, folder: Path, seed: int, issuer: str, **person: str) -> str:
+    """Have Orthanc keep a study of somebody, and enter Orthanc with whom it means by an ID; gives the entry's id."""
+    samples = phantom_files(folder / "plain", "ct-head", seed=seed, slices=2)
+    said = {"SpecificCharacterSet": "ISO_IR 192", "IssuerOfPatientID": "", **person}
+    put(pacs, [sample(changed(one.path, folder / one.path.name, **said)) for one in samples])
+    door = {"name": issuer, "kind": "dicom", "ae_title": f"DOOR{seed}", "issuer_of_patient_id": issuer}
+    source = radrelay.send("POST", "/api/sources", door)["id"]
+    wanted = {"name": issuer, "ae_title": "ORTHANC", "host": "127.0.0.1", "port": pacs.dicom_port, "method": "get"}
+    return str(radrelay.send("POST", "/api/pacs", wanted | {"source_id": source})["id"])
+
+
+def ran(radrelay: Installation, schedule: str) -> dict[str, Any]:
+    def ended() -> dict[str, Any] | None:
+        runs = radrelay.get(f"/api/schedules/{schedule}/runs")["runs"]
+        return next((run for run in runs if run["state"] not in ("waiting", "fetching")), None)
+
+    found: dict[str, Any] | None = until(ended, "a schedule's run to end", 60)
+    assert found is not None
+    return found
+
+
+def test_a_wards_studies_and_the_priors_of_an_order_come_as_the_hospitals_system_tells(
+    radrelay: Installation, pacs: Orthanc, tmp_path: Path, shared_data: Path
+) -> None:
+    today = datetime.now(UTC).date()
+    kessler = {"PatientID": "2345678", "PatientName": "Kessler^Rösëmarie", "PatientBirthDate": "19880903",
+               "PatientSex": "F", "StudyDate": f"{today:%Y%m%d}"}  # fmt: skip
+    smith = {"PatientID": "PID_1", "PatientName": "Smith^Lucy^Mark", "PatientBirthDate": "20141014",
+             "PatientSex": "F", "StudyDate": f"{today - timedelta(days=400):%Y%m%d}"}  # fmt: skip
+    ward = of_person(radrelay, pacs, tmp_path / "ward", 71, "Pappel-Klinik", **kessler)
+    priors = of_person(radrelay, pacs, tmp_path / "priors", 72, "ADT1", **smith)
+    rounds = {"name": "Round", "pacs": [ward], "times": "0 0 1 1 *", "since_days": 2, "whose": "hl7-ward",
+              "wards": ["CHI"]}  # fmt: skip
+    assert radrelay.send("POST", "/api/schedules/try", {"plan": rounds})["studies"] == [], "nobody is there yet"
+    round_id = radrelay.send("POST", "/api/schedules", rounds)["id"]
+    before = {"name": "Before", "kind": "priors", "pacs": [priors], "on_study": False, "same_modality": True}
+    before_id = radrelay.send("POST", "/api/schedules", before)["id"]
+    for message in ("german/adt-a01-8859-15.hl7", "dcm4che/OMI^O23-ImagingOrder.hl7"):
+        answer = told(radrelay, (shared_data / "hl7" / message).read_bytes())
+        assert b"MSA|AA|" in answer or b"MSA|CA|" in answer, message  # by MSH-15: taken for good
+    run = ran(radrelay, before_id)
+    assert (run["reason"], run["found"], run["fetched"], run["left_out"]) == ("order", 1, 1, {})
+
+    def comes() -> bool:
+        tried = radrelay.send("POST", "/api/schedules/try", {"plan": rounds})["studies"]
+        return [one["patient_id"] for one in tried if not one["left_by"]] == ["2345678"]
+
+    until(comes, "the ward to have its patient", 30)
+    radrelay.send("POST", f"/api/schedules/{round_id}/runs")
+    run = ran(radrelay, round_id)
+    assert (run["found"], run["fetched"], run["failed"]) == (1, 1, 0)
+    here = {one["patient"]["id"]: one["instance_count"] for one in radrelay.get("/api/studies")["studies"]}
+    assert (here["2345678"], here["PID_1"]) == (2, 2)
 
 
 def test_one_radrelay_fetches_from_another_by_dicomweb(

@@ -296,7 +296,7 @@ def _of(organisation_id: uuid.UUID, one: Awaiting) -> list[sa.ColumnElement[bool
     return found
 
 
-def _records(conditions: Sequence[sa.ColumnElement[bool]]) -> sa.Select[Any]:
+def _records(conditions: Sequence[sa.ColumnElement[bool]]) -> Any:
     """Return the query of rows' ids and landing records, as they came."""
     return (
         sa.select(Quarantined.id, LandingRecord)

@@ -227,6 +227,7 @@ SCOPED: set[Operation] = {
     ("POST", "/api/fetches/{fetch_id}/cancel"), ("POST", "/api/fetches/{fetch_id}/retry"),
     ("POST", "/api/links"), ("GET", "/api/links/{link_id}"), ("DELETE", "/api/links/{link_id}"),
     ("POST", "/api/links/{link_id}/sheet"), ("POST", "/api/hl7/reports"),
+    ("GET", "/api/studies/{study_id}/reports"),
     ("GET", "/api/studies/{study_id}/handouts"), ("POST", "/api/pseudonyms/lookups"),
     ("POST", "/api/pseudonyms/aliases/{alias_id}/identity"), ("POST", "/api/pseudonyms/held/{held_id}/release"),
     ("GET", "/api/pseudonyms/held/{held_id}/proposal"),

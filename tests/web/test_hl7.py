@@ -158,6 +158,16 @@ def test_report_goes_out_as_pdf_text_and_link_and_is_taken(site: WebSite, root: 
     assert back["change"] == "report"
     assert f"requestType=STUDY&studyUID={study['study_uid']}" in came[0].decode("latin-1").replace("\\T\\", "&")
     assert actions(site)[0] == "hl7.send"
+    asked(root, "POST", "/reports", {"receiver": "RIS", "study_id": study["id"]}, 422)
+    words = {"receiver": "RIS", "study_id": study["id"], "text": "Kein Bruch.\nÄnderung: keine.", "link": False}
+    asked(root, "POST", "/reports", words, 201)
+    of_study = root.http.get(f"/api/studies/{study['id']}/reports").json()
+    assert [(one["kind"], one["instance_id"]) for one in of_study["objects"]] == [("pdf", pdf)]
+    told = [(one["receiver"], one["state"], one["answer"]) for one in of_study["sent"]]
+    assert told == [("RIS", "waiting", ""), ("RIS", "sent", "AA")]
+    (said,) = asked(root, "GET", "/messages?direction=out&state=waiting")["messages"]
+    segments = asked(root, "GET", f"/messages/{said['id']}")
+    assert "Kein Bruch." in str(segments)
 
 
 def _series(login: Login, study: Any) -> list[Any]:

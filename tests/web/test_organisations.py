@@ -329,6 +329,7 @@ NAMING: list[tuple[Operation, str, BodyOf]] = [  # whatever takes an id in its b
     (("POST", "/api/schedules/try"), "admin", lambda ids: {"plan": _schedule(ids["pacs_id"])}),
     (("POST", "/api/hl7/messages/replay"), "admin", lambda ids: {"ids": [ids["message_id"]]}),
     (("POST", "/api/hl7/reports"), "admin", lambda ids: {"receiver": "KIS", "instance_id": ids["instance_id"]}),
+    (("POST", "/api/hl7/reports"), "admin", lambda ids: {"receiver": "KIS", "study_id": ids["study_id"], "link": True}),
     (("POST", "/api/sources"), "admin", lambda ids: {"name": "n", "kind": "dicom", "project_id": ids["project_id"]}),
     (("POST", "/api/destinations"), "admin", lambda ids: {
         "name": "n", "ae_title": "N", "host": "127.0.0.1", "port": 104, "project_id": ids["project_id"]}),

@@ -69,3 +69,29 @@ export const hl7 = {
   replay: (ids: string[]) => post<{ messages: Hl7Message[] }>('/api/hl7/messages/replay', { ids }),
   attempt: (wanted: { text: string; port: string; mapping: string }) => post<{ trials: Tried[] }>('/api/hl7/try', wanted).then((answer) => answer.trials),
 };
+
+/** A report of a study on its way to a receiver; `answer` is the receiver’s. */
+export interface SentReport {
+  id: string;
+  receiver: string;
+  type: string;
+  state: MessageState;
+  answer: string;
+  attempts: number;
+  next_attempt_at: string | null;
+  at: string;
+  sent_at: string | null;
+  error: Trouble | null;
+}
+
+export interface StudyReports {
+  objects: { instance_id: string; kind: 'pdf' | 'report'; series: string }[];
+  sent: SentReport[];
+}
+
+export const reports = {
+  receivers: () => get<{ receivers: string[] }>('/api/hl7/receivers').then((answer) => answer.receivers),
+  of: (study: string) => get<StudyReports>(`/api/studies/${part(study)}/reports`),
+  send: (what: { receiver: string; instance_id?: string; study_id?: string; text?: string; link: boolean }) =>
+    post<{ message_id: string }>('/api/hl7/reports', what),
+};

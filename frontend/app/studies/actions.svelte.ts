@@ -2,7 +2,7 @@
 
 import type { Study } from '../api/types';
 
-export type Ask = 'details' | 'send' | 'share' | 'release' | 'hold' | 'handout' | 'delete';
+export type Ask = 'details' | 'send' | 'report' | 'share' | 'release' | 'hold' | 'handout' | 'delete';
 
 export class StudyActions {
   asked: { kind: Ask; study: Study } | null = $state.raw(null);

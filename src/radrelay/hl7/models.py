@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import date, datetime, time
 
+import sqlalchemy as sa
 from sqlalchemy import Date, Index, Integer, LargeBinary, String, Text, Time
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -27,6 +28,12 @@ class Hl7Message(Owned, Base):
         Index("ix_hl7_message_patient", "organisation_id", "patient_id"),
         Index("ix_hl7_message_prior", "organisation_id", "prior_patient_id"),
         Index("ix_hl7_message_control", "organisation_id", "control_id"),
+        Index(
+            "ix_hl7_message_study",
+            "study_id",
+            sqlite_where=sa.text("study_id IS NOT NULL"),
+            postgresql_where=sa.text("study_id IS NOT NULL"),
+        ),
     )
 
     direction: Mapped[str] = mapped_column(String(3))  # in | out
@@ -55,6 +62,7 @@ class Hl7Message(Owned, Base):
     attempts: Mapped[int] = mapped_column(Integer)
     repeats: Mapped[int] = mapped_column(Integer)  # how often it came again
     replays: Mapped[int] = mapped_column(Integer)
+    study_id: Mapped[uuid.UUID | None] = mapped_column(Id)  # of a report that is sent: whose it is
 
 
 class Hl7Patient(Owned, Base):

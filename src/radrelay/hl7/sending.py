@@ -57,7 +57,7 @@ class Outgoing:
 
     def enqueue(
         self, session: Session, organisation_id: uuid.UUID, receiver: str, message: Message,
-        patient: tuple[str, str] = ("", ""), accession_number: str = "",
+        patient: tuple[str, str] = ("", ""), accession_number: str = "", study_id: uuid.UUID | None = None,
     ) -> uuid.UUID:  # fmt: skip
         """Write a message in the caller's transaction, to be sent to a receiver; `patient` is issuer and ID."""
         (row_id,) = self._ids.take(1)
@@ -91,6 +91,7 @@ class Outgoing:
                 attempts=0,
                 repeats=0,
                 replays=0,
+                study_id=study_id,
             )
         )
         session.flush()

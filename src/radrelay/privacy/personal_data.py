@@ -244,7 +244,7 @@ KEPT: dict[str, Kept] = {
         "direction port sender type control_id patient_id patient_issuer accession_number state received_at"
         " processed_at", _patient,
         untold="prior_patient_id lanes answer error error_code error_facts peer size digest sealed next_attempt_at"
-        " sending_until attempts repeats replays",
+        " sending_until attempts repeats replays study_id",
         why=f"{WORKING}; what another system says of a patient is told by that system",
     ),
     "hl7_patient": _kept(

@@ -99,6 +99,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     groups.router,
     hl7.router,
     hl7_reports.router,
+    hl7_reports.studies_router,
     grants.router,
     directory.router,
     gateway.router,

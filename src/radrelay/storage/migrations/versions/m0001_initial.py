@@ -795,9 +795,18 @@ def tables() -> None:
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("repeats", sa.Integer(), nullable=False),
         sa.Column("replays", sa.Integer(), nullable=False),
+        sa.Column("study_id", Id(), nullable=True),
         sa.Column("organisation_id", Id(), nullable=False),
         sa.Column("id", Id(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_hl7_message")),
+    )
+    op.create_index(
+        "ix_hl7_message_study",
+        "hl7_message",
+        ["study_id"],
+        unique=False,
+        sqlite_where=sa.text("study_id IS NOT NULL"),
+        postgresql_where=sa.text("study_id IS NOT NULL"),
     )
     op.create_index("ix_hl7_message_control", "hl7_message", ["organisation_id", "control_id"], unique=False)
     op.create_index("ix_hl7_message_newest", "hl7_message", ["organisation_id", "received_at"], unique=False)

@@ -1,7 +1,8 @@
 """Hosts of their own on one machine: network namespaces (iproute2), and a line between two that can be made bad.
 
 The line is a pair of TAP devices with a thread between: it is cut, delays, loses, and is the firewall before the host
-at its first end, which passes nothing but what belongs to TCP connections that this host has begun.
+at its first end, which passes nothing but what belongs to TCP connections that this host has begun, and
+what is for ports that are let in.
 """
 
 from __future__ import annotations
@@ -90,6 +91,8 @@ class Wire:
         self.delay_s = 0.0
         self.loss = 0.0
         self.refused = 0
+        self.lets_in: set[int] = set()
+        """TCP ports of the first host that the firewall lets the other begin connections to."""
         self._chance = random.Random(1)
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="wire", daemon=True)
@@ -129,7 +132,7 @@ class Wire:
     def _passes(self, frame: bytes, *, inwards: bool) -> bool:
         if self.cut or self._chance.random() < self.loss:
             return False
-        if inwards and _begins(frame):
+        if inwards and _begins(frame) and _port_of(frame) not in self.lets_in:
             self.refused += 1
             return False
         return True
@@ -144,6 +147,14 @@ def _begins(frame: bytes) -> bool:
         return True
     flags = frame[14 + (frame[14] & 15) * 4 + 13]
     return bool(flags & SYN) and not flags & ACK
+
+
+def _port_of(frame: bytes) -> int | None:
+    """Return the TCP port that a frame is for, None where it is for none."""
+    if struct.unpack_from(">H", frame, 12)[0] != IPV4 or frame[23] != TCP:
+        return None
+    port: int = struct.unpack_from(">H", frame, 14 + (frame[14] & 15) * 4 + 2)[0]
+    return port
 
 
 def _frames(end: int) -> Iterator[bytes]:

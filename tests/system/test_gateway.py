@@ -18,7 +18,7 @@ import httpx2
 import pytest
 import trustme
 
-from tests.namespaces import Host, Wire, three_hosts
+from tests.namespaces import Host, Wire, cable, three_hosts
 from tests.system.installation import Installation, tool, until
 from tests.system.samples import phantom_files
 
@@ -143,7 +143,7 @@ def test_the_real_address_is_on_record_whatever_a_browser_says(gateway: Gateway)
     assert "strict-transport-security" in answer.headers
     rows = gateway.radrelay.command("audit", "export", "--action", "login", "--form", "jsonl").stdout.splitlines()
     assert {json.loads(row)["peer"] for row in rows} == {"10.91.2.2"}
-    assert {json.loads(row)["detail"]["address_by"] for row in rows} == {"relay"}
+    assert {json.loads(json.loads(row)["detail"])["address_by"] for row in rows} == {"relay"}
     # programs on the site's own machine need no login for this: nobody outside is one, whatever they call us
     assert gateway.ask("GET", "/metrics", headers={"Host": "localhost"}).status_code == 401
 
@@ -262,3 +262,65 @@ def test_a_server_in_the_dmz_is_pushed_to_and_dials_nothing_inwards(gateway: Gat
         assert gateway.wire.refused == refused
     finally:
         server.stop()
+
+
+PROXY = """
+global
+    maxconn 100
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 30s
+    timeout server 30s
+frontend outside
+    bind 10.91.2.1:8443 ssl crt {pem}
+    http-request set-header X-Forwarded-For %[src]
+    http-request set-header X-Forwarded-Proto https
+    default_backend pages
+backend pages
+    server web 10.91.1.2:{web}
+"""
+
+
+@pytest.mark.soak
+def test_a_reverse_proxy_in_the_dmz_is_let_in_to_one_port_and_tells_the_address(gateway: Gateway) -> None:
+    """The simple way: TLS ends in the DMZ; the inner firewall lets the proxy in to the pages and to nothing else."""
+    until(gateway.answers, "the pages", 20)
+    pem, told = gateway.folder / "proxy.pem", gateway.folder / "proxy.cfg"
+    pem.write_bytes((gateway.folder / "key.pem").read_bytes() + (gateway.folder / "chain.pem").read_bytes())
+    told.write_text(PROXY.format(pem=pem, web=gateway.radrelay.web_port))
+    gateway.wire.lets_in = {gateway.radrelay.web_port}
+    proxy = gateway.dmz.run(lambda: subprocess.Popen(["/usr/sbin/haproxy", "-q", "-db", "-f", str(told)]))
+    try:
+        gateway.dmz.run(lambda: until(lambda: _connects("10.91.2.1", 8443), "the proxy"))
+        headers = {"X-Forwarded-For": "10.0.0.9", "Host": f"{HOST}:8443", **_token(gateway)}
+        answer = gateway.ask("GET", "/api/audit?action=login", at=f"{RELAY}:8443", headers=headers)
+        assert answer.status_code == 200, answer.text  # which is an event itself
+        exported = gateway.radrelay.command("audit", "export", "--form", "jsonl").stdout
+        rows = [json.loads(row) for row in exported.splitlines()]
+        found = {(row["peer"], "address_by" in row["detail"]) for row in rows if row["action"].startswith("audit.")}
+        assert ("10.91.2.2", False) in found  # the caller's, as the proxy of the house's own has told it
+        assert "10.0.0.9" not in {row["peer"] for row in rows}
+        assert not gateway.dmz.run(lambda: _connects("10.91.1.2", gateway.radrelay.dicom_port, 0.5))
+    finally:
+        gateway.wire.lets_in = set()
+        proxy.terminate()
+        proxy.wait()
+
+
+@pytest.mark.soak
+def test_who_is_in_by_vpn_reaches_the_server_as_from_inside_and_nobody_else_does(gateway: Gateway) -> None:
+    """A VPN as the server sees it: a device with an address of the house's; what encrypts it is not Radrelay's."""
+    until(gateway.answers, "the pages", 20)
+    number = os.getpid() % 100_000
+    assert not gateway.outside.run(lambda: _connects("10.91.1.2", gateway.radrelay.web_port, 0.5))
+    cable(gateway.site, gateway.outside, (f"rn{number}s", f"rn{number}o"))
+    gateway.site.address(f"rn{number}s", "10.91.9.1/24")
+    gateway.outside.address(f"rn{number}o", "10.91.9.2/24")
+    assert gateway.outside.run(lambda: _connects("10.91.9.1", gateway.radrelay.web_port))
+    address = f"http://10.91.9.1:{gateway.radrelay.web_port}/api/studies"
+    secure = {"X-Forwarded-Proto": "https"}
+    answer = gateway.outside.run(lambda: httpx2.get(address, headers=secure, trust_env=False, timeout=5))
+    assert answer.status_code == 401  # as from inside: a login is asked for
+    assert not gateway.outside.run(lambda: _connects("10.91.1.2", gateway.radrelay.web_port, 0.5))
+    assert gateway.answers()  # and the way through the relay is as it was

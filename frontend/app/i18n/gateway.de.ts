@@ -26,7 +26,7 @@ export default {
   'gateway.missing': 'Es gilt nicht für {names}: Browser lehnen es dort ab.',
   'gateway.isSet': 'Es steht in den Einstellungen (RADRELAY_AGENT__TLS_CERTIFICATE); eine neue Datei dort gilt ab der nächsten Verbindung.',
   'gateway.acme': 'Zertifizierungsstelle',
-  'gateway.acmeAgain': '{n|Mal|Mal} vergeblich gefragt; wieder {date}.',
+  'gateway.acmeAgain': '{n|vergeblicher Versuch|vergebliche Versuche}; wieder {date}.',
   'gateway.acmeRenews': 'erneuert sich selbst ab {date}',
   'gateway.acmeNotYet': 'wird in Sekunden gefragt',
   'gateway.acmeBegin': 'Eines durch ACME holen …',

@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from itertools import islice
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
@@ -48,6 +49,13 @@ _GROUPS_OF = {
 }
 
 
+class Named(NamedTuple):
+    """A study and whose it is."""
+
+    study_id: uuid.UUID
+    patient_id: uuid.UUID
+
+
 def uid(kind: int, number: int) -> uuid.UUID:
     """Return the id of a source, group or person by its number."""
     return uuid.UUID(int=kind << 64 | number)
@@ -57,7 +65,7 @@ def give(database: Database, seed: int = 5) -> None:
     """Write sources' holdings, people's memberships and grants beside the studies that are there."""
     rng = random.Random(seed)
     with database.read() as session:
-        ids = list(session.scalars(sa.select(Study.id).order_by(Study.sort_key)))
+        ids = [Named(*row) for row in session.execute(sa.select(Study.id, Study.patient_id).order_by(Study.sort_key))]
     with database.engine.connect().execution_options(radrelay_write=True) as connection:
         for table, rows in ((HOLDING, _holdings(ids, rng)), (Group.__table__, _groups()),
                             (Member.__table__, _members(rng)), (Grant.__table__, _grants(ids, rng))):  # fmt: skip
@@ -71,12 +79,13 @@ def give(database: Database, seed: int = 5) -> None:
         connection.commit()
 
 
-def _holdings(ids: Sequence[uuid.UUID], rng: random.Random) -> Iterator[dict[str, object]]:
-    for number, study_id in enumerate(ids):
+def _holdings(ids: Sequence[Named], rng: random.Random) -> Iterator[dict[str, object]]:
+    for number, one in enumerate(ids):
         source = rng.choices(range(len(SHARES)), SHARES)[0]
         yield {
-            "id": uid(9, number), "organisation_id": ORGANISATION, "study_id": study_id, "source_id": uid(2, source),
-            "received_at": NOW, "last_received_at": NOW, "hold_reason": "",
+            "id": uid(9, number), "organisation_id": ORGANISATION, "study_id": one.study_id,
+            "patient_id": one.patient_id, "source_id": uid(2, source), "received_at": NOW, "last_received_at": NOW,
+            "hold_reason": "",
             "ends_at": None if rng.random() < 0.5 else NOW + timedelta(days=rng.randint(1, 300)),
         }  # fmt: skip
 
@@ -107,7 +116,7 @@ def _member(group: int, name: str) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _grants(ids: Sequence[uuid.UUID], rng: random.Random) -> Iterator[dict[str, object]]:
+def _grants(ids: Sequence[Named], rng: random.Random) -> Iterator[dict[str, object]]:
     yield _grant(Grantee("account", ALL), Target("organisation"), 0)
     for number in range(OF_SOURCES):  # each of these groups has one source; the last ones a small one
         source = LARGE[number] if number < len(LARGE) else SMALL[number % len(SMALL)]
@@ -115,7 +124,7 @@ def _grants(ids: Sequence[uuid.UUID], rng: random.Random) -> Iterator[dict[str, 
         yield _grant(Grantee("group", str(uid(3, number))), Target("source", uid(2, source)), 1 + number)
     released = Grantee("group", str(uid(3, RULED_GROUP)))
     for number in range(1 + OF_SOURCES, 1 + OF_SOURCES + BY_RULE):
-        yield _grant(released, Target("study", rng.choice(ids)), number) | {"origin": "rule"}
+        yield _grant(released, rng.choice(ids), number) | {"origin": "rule"}
     for number in range(1 + OF_SOURCES + BY_RULE, GRANTS):
         if number % 3:
             grantee = Grantee("group", str(uid(3, rng.randrange(OF_SOURCES, RULED_GROUP))))
@@ -123,13 +132,15 @@ def _grants(ids: Sequence[uuid.UUID], rng: random.Random) -> Iterator[dict[str, 
             grantee = Grantee("account", f"person-{rng.randrange(PEOPLE)}")
         if number % 2_500 == 0:
             grantee = Grantee("account", (FEW, SOME, MANY)[number // 2_500 % 3])
-        yield _grant(grantee, Target("study", rng.choice(ids)), number)
+        yield _grant(grantee, rng.choice(ids), number)
 
 
-def _grant(grantee: Grantee, target: Target, number: int) -> dict[str, object]:
+def _grant(grantee: Grantee, named: Target | Named, number: int) -> dict[str, object]:
+    target = named if isinstance(named, Target) else Target("study", named.study_id)
     return {
         "id": uid(5, number), "organisation_id": ORGANISATION, "grantee_kind": grantee.kind,
         "grantee_id": grantee.id, "target_kind": target.kind, "target_id": target.id,
+        "patient_id": None if isinstance(named, Target) else named.patient_id,
         "rights": join_rights([Right.SEE, Right.DOWNLOAD]), "identity": "clear", "ends_at": None, "created_at": NOW,
         "revision": 1, "origin": "hand", "priors": number % 2 == 0,
     }  # fmt: skip

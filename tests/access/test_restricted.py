@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -21,6 +22,7 @@ from radrelay.access import (
     break_glass,
     create_group,
     fall_under,
+    follow_to_patient,
     lift,
     notices,
     restrict,
@@ -172,13 +174,14 @@ def test_glass_is_broken_for_a_reason_and_a_time_and_told(session: Session) -> N
 @pytest.fixture
 def history(session: Session) -> Session:
     """HEAD of last week, an older head and a knee of the same patient, and another issuer's patient of that ID."""
-    mine = {"patient_id": uuid.UUID(int=5), "patient_id_value": "77", "patient_issuer": "HOSPITAL"}
+    mine: dict[str, Any] = {"patient_id": uuid.UUID(int=5), "patient_id_value": "77", "patient_issuer": "HOSPITAL"}
     for study in (OLD, OTHER):
         insert(session, Study, id=study)
         insert(session, Series, id=uuid.UUID(int=study.int + 900), study_id=study, body_part="HEAD")
     for study, day in ((HEAD, date(2026, 2, 22)), (OLD, date(2015, 5, 5)), (KNEE, date(2025, 1, 1))):
         born = {"patient_birth_date": date(1970, 1, 1), "study_date": day, "patient_spellings": "=meier anna="}
         session.execute(sa.update(Study).where(Study.id == study).values(**mine, **born))
+        follow_to_patient(session, study, mine["patient_id"])
     other = {"patient_id": uuid.UUID(int=6), "patient_id_value": "77", "patient_issuer": "PRACTICE"}
     session.execute(sa.update(Study).where(Study.id == OTHER).values(**other))
     parts = {HEAD_CT: "HEAD", HEAD_MR: "HEAD", KNEE_MR: "KNEE"}

@@ -57,14 +57,14 @@ def session(tmp_path: Path) -> Iterator[Session]:
     database = open_database(tmp_path)
     lay(database)
     with database.write() as opened:
+        for study in (HEAD, KNEE):
+            insert(opened, Study, id=study)
         tables = [(HEAD, HEAD_CT, CT_SOURCE), (HEAD, HEAD_MR, MR_SOURCE), (KNEE, KNEE_MR, MR_SOURCE)]
         for number, (study, series, source) in enumerate(tables):
             holding, instance = uuid.UUID(int=100 + number), uuid.UUID(int=200 + number)
             insert(opened, Holding, id=holding, study_id=study, source_id=source)
             insert(opened, Series, id=series, study_id=study)
             insert(opened, Instance, id=instance, study_id=study, series_id=series, holding_id=holding)
-        for study in (HEAD, KNEE):
-            insert(opened, Study, id=study)
         yield opened
     database.close()
 
@@ -84,6 +84,8 @@ def insert(session: Session, model: type[Base], **given: object) -> None:
     row: dict[str, object] = dict(given)
     if "organisation_id" in model.__table__.columns:
         row["organisation_id"] = ORGANISATION
+    if model is Holding:
+        row["patient_id"] = session.scalar(sa.select(Study.patient_id).where(Study.id == row["study_id"]))
     for column in model.__table__.columns:
         if column.name not in row and not column.nullable and column.default is None:
             row[column.name] = anything(column.type)

@@ -25,11 +25,13 @@ from tests.backends import open_database
 WORLDS = 12
 LIMITS = [  # where one way to a list ends and another begins
     ("radrelay.access.scope", "FEW", [0, 3, 5_000]),
+    ("radrelay.access.scope", "GATHERED", [0, 30_000]),
     ("radrelay.archive.search", "SEEN", [0, 30_000]),
     ("radrelay.archive.search", "LOOKED_AT", [1, 200]),
     ("radrelay.archive.search", "WALKED", [1, 3_000]),
     ("radrelay.archive.search", "WALKED_SCATTERED", [1, 400]),
     ("radrelay.archive.search", "SORTED_OF_FEW", [0, 8_000]),
+    ("radrelay.archive.search", "SORTED_OF_PART", [0, 6_000]),
     ("radrelay.archive.routes", "SORTED", [0, 1_000]),
     ("radrelay.archive.routes", "SORTED_ON_SERVER", [0, 5_000]),
     ("radrelay.archive.routes", "MOST_KNOWN", [2, 30_000]),

@@ -135,7 +135,10 @@ def _grant(session: Session, world: World, rng: random.Random) -> None:
         "identity": rng.choice(["clear", "clear", "alias"]),
     }  # fmt: skip
     world.grants.append(row)
-    insert(session, Grant, **row)
+    whose = {part["id"]: part["study_id"] for part in world.series}
+    study = world.studies.get(whose.get(row["target_id"], row["target_id"]), {})
+    told = study.get("patient_id") if rng.random() < 0.8 else None  # a grant need not say it
+    insert(session, Grant, patient_id=told, **row)
 
 
 def series_seen(world: World, who: Principal, right: Right) -> set[uuid.UUID]:

@@ -8,8 +8,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from radrelay.access import Grantee, Right, Target, grant
+from radrelay.access.models import Grant
 from radrelay.archive import corrections
-from radrelay.archive.models import Instance
+from radrelay.archive.models import Holding, Instance, Study
 from radrelay.marks.objects.report_reading import read_report
 from tests.marks.marking import Shelf, file, in_space, length, listed, put, two_series
 from tests.marks.test_filing import objects
@@ -30,6 +32,20 @@ def corrected(site: WebSite, study: Shelf, **values: str) -> None:
         pass
 
 
+def given(site: WebSite, *targets: Target) -> None:
+    with site.database.write() as session:
+        for target in targets:
+            grant(session, site.organisation_id, Grantee("account", "b"), target, [Right.SEE], now=site.clock.now())
+
+
+def told_whose(site: WebSite) -> set[uuid.UUID | None]:
+    """Return whose holdings, and grants on studies and series, say that they are, beside the study itself."""
+    with site.database.read() as session:
+        grants = sa.select(Grant.patient_id).where(Grant.target_kind.in_(("study", "series")))
+        asked = (sa.select(Study.patient_id), sa.select(Holding.patient_id), grants)
+        return {one for statement in asked for one in session.scalars(statement)}
+
+
 def current(site: WebSite) -> dict[str, uuid.UUID]:
     """Return what is shown of each object, by its SOP Instance UID."""
     with site.database.read() as session:
@@ -45,6 +61,8 @@ def test_marks_are_on_the_corrected_pictures_with_all_they_said_and_what_was_fil
     site: WebSite, anna: Login
 ) -> None:
     study = two_series(site, anna)
+    given(site, Target("study", study.study), Target("series", study.series[0]))
+    (whose,) = told_whose(site)
     drawn = [length(study.instances[0], text="Rundherd"), length(study.instances[1], kind="key", points=[], values=[]),
              in_space(site, study.series[0], text="Aorta")]  # fmt: skip
     for body in drawn:
@@ -56,6 +74,8 @@ def test_marks_are_on_the_corrected_pictures_with_all_they_said_and_what_was_fil
     before, old, made = listed(anna, study.study)["marks"], current(site), {x.SOPInstanceUID: x for x in objects(site)}
 
     corrected(site, study, patient_name="Richtig^Rita", patient_id="R-77")
+    (now,) = told_whose(site)
+    assert now != whose, "lists that go by patients find it under whom it is of now"
     after, new = listed(anna, study.study)["marks"], current(site)
     assert without_place(after) == without_place(before), "nothing of a mark is lost, not who drew it nor when"
     assert new.keys() == old.keys()

@@ -485,6 +485,7 @@ def test_what_two_sources_hold_is_written_apart(site: WebSite, anna: Login, stud
         own = session.scalars(sa.select(Holding)).one()
         other = Holding(
             organisation_id=own.organisation_id, study_id=own.study_id, received_at=own.received_at,
+            patient_id=own.patient_id,
             source_id=session.scalar(sa.text("SELECT id FROM source WHERE kind = 'dicom'").columns(id=Holding.id.type)),
             last_received_at=own.last_received_at, ends_at=site.clock.now() + timedelta(hours=1),
         )  # fmt: skip

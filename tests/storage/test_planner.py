@@ -48,7 +48,7 @@ def test_lists_go_by_their_indexes_from_the_first_study_on(tmp_path: Path) -> No
     database.close()
     by_grantee = "ix_access_grant_grantee (organisation_id=? AND grantee_kind=? AND grantee_id=?"
     grants = [one for one in steps if one.startswith("SEARCH access_grant")]
-    assert len(grants) == 3, steps
+    assert len(grants) > 3, steps
     assert all(by_grantee in one for one in grants), steps
     assert not [one for one in steps if one.startswith("SCAN study")], steps
-    assert len([one for one in steps if "ix_study_patient_row (patient_id=?" in one]) == 2, steps
+    assert len([one for one in steps if "ix_study_patient_row (patient_id=?" in one]) == 3, steps

@@ -56,6 +56,7 @@ def held_too(site: WebSite) -> str:
             id=new_id(), organisation_id=instance.organisation_id, study_id=instance.study_id, source_id=source.id,
             received_at=now, last_received_at=now, expires_at=now + timedelta(days=2), ceiling_at=None,
             hold_until=None, hold_reason="", ends_at=now + timedelta(days=2),
+            patient_id=session.scalars(sa.select(Holding.patient_id)).one(),
         )  # fmt: skip
         session.add(further)
         session.flush()

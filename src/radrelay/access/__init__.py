@@ -30,7 +30,7 @@ from radrelay.access.devices import (
     unbind_device,
 )
 from radrelay.access.granted import MOST_LISTED, GrantView, change_grant, grant_of, granted, told_of_grant
-from radrelay.access.grants import ROLES, Grantee, Target, ensure_default_grants, grant, revoke
+from radrelay.access.grants import ROLES, Grantee, Target, ensure_default_grants, follow_to_patient, grant, revoke
 from radrelay.access.group_facts import groups_of_accounts, groups_shown
 from radrelay.access.groups import (
     GroupView,
@@ -249,6 +249,7 @@ __all__ = [
     "follow_directory",
     "follow_patient",
     "follow_sign_on",
+    "follow_to_patient",
     "forget_account",
     "forget_links",
     "forget_member",

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from radrelay.access.models import Begun, Grant
 from radrelay.access.principal import Right
+from radrelay.storage.columns import Id
 from radrelay.storage.ids import new_id
 from radrelay.storage.remembering import remember_gone
 
@@ -28,6 +29,10 @@ EVERY_RIGHT = tuple(right for right in Right if right not in (Right.BREAK_GLASS,
 """What the roles start with. Who may break glass is for a site to say: it means to see what is restricted."""
 DEVICE_RIGHTS = (Right.SEE, Right.DOWNLOAD, Right.FORWARD)
 BY_SETTING = "setting"
+_STUDY, _SERIES = (
+    sa.table(name, *(sa.column(one, Id) for one in ("id", "study_id", "patient_id"))) for name in ("study", "series")
+)
+_HOLDING = sa.table("holding", sa.column("study_id", Id), sa.column("patient_id", Id))
 BETWEEN_TITLES = "\\"  # which no AE title has (PS3.5 6.2)
 
 
@@ -80,6 +85,7 @@ def grant(
                 "grantee_id": grantee.id,
                 "target_kind": target.kind,
                 "target_id": target.id,
+                "patient_id": patient_of(session, target),
                 "rights": join_rights(rights),
                 "identity": identity,
                 "ends_at": ends_at,
@@ -90,6 +96,26 @@ def grant(
         ],
     )
     return row_id
+
+
+def patient_of(session: Session, target: Target) -> uuid.UUID | None:
+    """Return the row of the patient whose study, or a series of it, a grant names; none of other targets."""
+    one = sa.select(_STUDY.c.patient_id)
+    match target.kind:
+        case "study":
+            return session.scalar(one.where(_STUDY.c.id == target.id))
+        case "series":
+            return session.scalar(one.join(_SERIES, _SERIES.c.study_id == _STUDY.c.id).where(_SERIES.c.id == target.id))
+    return None
+
+
+def follow_to_patient(session: Session, study_id: uuid.UUID, patient_id: uuid.UUID) -> None:
+    """Let what grants on a study and its series, and its holdings, say of whose it is follow the study's row."""
+    series = sa.select(_SERIES.c.id).where(_SERIES.c.study_id == study_id)
+    for kind, named in (("study", Grant.target_id == study_id), ("series", Grant.target_id.in_(series))):
+        mine = sa.update(Grant).where(Grant.target_kind == kind, named).values(patient_id=patient_id)
+        session.execute(mine.execution_options(synchronize_session=False))
+    session.execute(sa.update(_HOLDING).where(_HOLDING.c.study_id == study_id).values(patient_id=patient_id))
 
 
 def revoke(session: Session, organisation_id: uuid.UUID, grant_id: uuid.UUID) -> None:

@@ -19,6 +19,7 @@ class Grant(Owned, Base):
     `target_kind` is organisation, source, study or series. `origin` says how it came: hand, break-glass, rule, owner
     or setting.
     `priors` marks it for a rule of earlier studies that only counts marked ones.
+    `patient_id` is whose study a grant on one study or series names: lists find patients by it without reading studies.
     """
 
     __tablename__ = "access_grant"
@@ -35,6 +36,7 @@ class Grant(Owned, Base):
             "identity",
             "origin",
             "priors",
+            "patient_id",
         ),
         Index(  # all that is asked of the grants on one study, of which rules may have given many
             "ix_access_grant_target",
@@ -61,6 +63,7 @@ class Grant(Owned, Base):
     grantee_id: Mapped[str] = mapped_column(String(64))
     target_kind: Mapped[str] = mapped_column(String(16))
     target_id: Mapped[uuid.UUID | None] = mapped_column(Id)
+    patient_id: Mapped[uuid.UUID | None] = mapped_column(Id)  # row of patient
     rights: Mapped[str] = mapped_column(String(200))  # comma list of Right values
     identity: Mapped[str] = mapped_column(String(8), default="clear")  # clear | alias
     ends_at: Mapped[datetime | None] = mapped_column(Instant)

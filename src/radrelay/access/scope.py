@@ -47,6 +47,8 @@ from radrelay.storage.columns import Id, Instant
 __all__ = ["HOLDING", "Listed", "Scope", "matching", "scope"]
 _SYSTEM_CLOCK = SystemClock()
 _RULE = PriorRule.__table__.c
+GATHERED = 30_000
+"""Patients that are gathered before a list is walked: whose study is not one of theirs is not asked about further."""
 FEW = 5_000
 """Who sees no more studies is answered from those; who sees more, by walking the list until a page is full."""
 
@@ -58,7 +60,8 @@ class Listed:
     `each` is the same condition, asked of one row after the other: where something else leaves few rows.
     `surely` is quicker to ask and never true where the condition is not, for counting up to a number. `in_hand` gives
     the condition with all ids gathered beforehand, for who is not given more than so many; none for who is given more:
-    for a long walk that comes by little that is seen. `by_patient` says that the few are found by their patients.
+    for a long walk that comes by little that is seen. `by_patient` says that the few are found by their patients; `led`
+    that a study is passed by whose patient is not among some that are gathered, before anything else of it is asked.
     """
 
     condition: ColumnElement[bool]
@@ -67,6 +70,7 @@ class Listed:
     surely: Callable[[], ColumnElement[bool]] | None = None
     in_hand: Callable[[IdColumn, int], ColumnElement[bool] | None] | None = None
     by_patient: bool = False
+    led: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,43 +165,66 @@ class Scope:
             return Listed(self.study_filter(study_id), few=True)
         if self.whole or self.within:
             return Listed(self.study_filter(study_id), few=False)
-        reached = self._reached.read(session, FEW)
-        priors = self._priors and replace(self._priors, led_by=self._priors.led_by.read(session, FEW))
-        known = replace(self, _read=reached, _priors=priors)
-        if count_up_to(session, reached.ids(), FEW) <= FEW:
+        return self._part(session, study_id)
+
+    def _part(self, session: Session, study_id: IdColumn) -> Listed:
+        """Return what is seen by who was given no more than sources, studies and series."""
+        reached = self._reached.read(session)
+        count = count_up_to(session, reached.patients(), max(FEW, GATHERED))  # as many as it has ids
+        gathered = count <= FEW or reached.names_up_to(session, FEW)  # what leads to earlier studies is some of it
+        priors = self._priors and replace(self._priors, led_by=self._priors.led_by.read(session, gathered=gathered))
+        known = replace(self, _read=replace(reached, gathered=gathered), _priors=priors)
+        if count <= FEW:
             return known._few(session, study_id, each=partial(self.study_filter, study_id))
-        surely = None if priors is None else partial(replace(known, _priors=None).study_filter, study_id)
         in_hand = partial(known._in_hand, session)
+        if count <= GATHERED:
+            among = _is_among(study_id.table.c.patient_id, reached.patients())
+            return Listed(sa.and_(among, known.study_filter(study_id)), few=False, in_hand=in_hand, led=True)
+        surely = None if priors is None else partial(replace(known, _priors=None).study_filter, study_id)
         return Listed(known.study_filter(study_id), few=False, surely=surely, in_hand=in_hand)
 
     def _few(self, session: Session, study_id: IdColumn, each: Callable[[], ColumnElement[bool]]) -> Listed:
         """Return what names the few that are within reach; see `Listed`."""
         priors = self._priors
-        if priors is None or not priors.led_by.ids() or session.get_bind().dialect.name != "sqlite":
+        if priors is None or not priors.led_by.ids():
             return Listed(self._bounded(self._is_named(session, study_id), study_id), few=True, each=each)
         row = study_id.table
-        earlier = replace(priors, led_by=priors.led_by.in_hand()).row(row)
+        one_of = partial(_is_one_of, session, self._reached.patients())
+        earlier = replace(priors, led_by=priors.led_by.in_hand()).among(row, one_of)
         found = sa.or_(self._reached.in_hand().study(study_id), earlier)
-        found = sa.and_(row.c.patient_id.in_(self._reached.patients()), self._bounded(found, study_id))
+        found = sa.and_(one_of(row.c.patient_id), self._bounded(found, study_id))
         return Listed(found, few=True, each=each, by_patient=True)
 
     def _in_hand(self, session: Session, study_id: IdColumn, most: int) -> ColumnElement[bool] | None:
         if count_up_to(session, self._reached.ids(), most) > most:
             return None
-        return replace(self, _read=self._reached.in_hand()).study_filter(study_id)
+        found = replace(self, _read=self._reached.in_hand()).study_filter(study_id)
+        return sa.and_(_is_among(study_id.table.c.patient_id, self._reached.patients()), found)
 
     def _is_named(self, session: Session, study_id: IdColumn) -> ColumnElement[bool]:
-        """Return the condition that a study is one of the few within reach.
-
-        PostgreSQL is given an array: it takes a source for an average one, and would go through the whole table.
-        """
+        """Return the condition that a study is one of the few within reach."""
         named = self._reached.ids() + ([] if self._priors is None else [self._priors.ids()])
-        if not named:
-            return sa.false()
-        every = sa.union_all(*named) if len(named) > 1 else named[0]
-        if session.get_bind().dialect.name != "postgresql":
-            return study_id.in_(every)
-        return study_id == sa.any_(sa.func.array(every.scalar_subquery(), type_=ARRAY(UUID)))
+        return _is_one_of(session, named, study_id)
+
+
+def _is_one_of(session: Session, named: list[sa.Select[Any]], column: IdColumn) -> ColumnElement[bool]:
+    """Return the condition that an id is one of few.
+
+    PostgreSQL is given an array: it takes a source for an average one, and would go through the whole table.
+    """
+    if not named:
+        return sa.false()
+    every = sa.union_all(*named) if len(named) > 1 else named[0]
+    if session.get_bind().dialect.name != "postgresql":
+        return column.in_(every)
+    return column == sa.any_(sa.func.array(every.scalar_subquery(), type_=ARRAY(UUID)))
+
+
+def _is_among(patient_id: ColumnElement[Any], patients: list[sa.Select[Any]]) -> ColumnElement[bool]:
+    """Return the condition that a patient is one of some, gathered once for a walk on which most are not."""
+    if not patients:
+        return sa.false()
+    return sa.func.coalesce(patient_id.in_(sa.union_all(*patients)), sa.false())
 
 
 def scope(

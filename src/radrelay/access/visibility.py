@@ -11,9 +11,10 @@ The archive's tables are named by their names and columns, without importing the
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -48,7 +49,9 @@ def _id(name: str) -> ColumnClause[Any]:
     return sa.column(name, Id)
 
 
-HOLDING = sa.table("holding", _id("id"), _id("study_id"), _id("source_id"), sa.column("ends_at", Instant))
+HOLDING = sa.table(
+    "holding", _id("id"), _id("study_id"), _id("patient_id"), _id("source_id"), sa.column("ends_at", Instant)
+)
 SERIES = sa.table("series", _id("id"), _id("study_id"), _id("organisation_id"), sa.column("body_part", sa.String))
 INSTANCE = sa.table("instance", _id("id"), _id("series_id"), _id("holding_id"))
 INSTANCE_HOLDING = sa.table("instance_holding", _id("instance_id"), _id("holding_id"))
@@ -114,7 +117,27 @@ class Asked:
 
     def targets(self, kind: str) -> sa.Select[Any]:
         """Return what the grants on a kind of target name."""
-        found = sa.select(GRANT.target_id).select_from(grants_of(self._whom()))
+        return self._targets(kind, GRANT.target_id)
+
+    def patients(self, kind: str) -> list[sa.Select[Any]]:
+        """Return statements for whose the studies or series are that the grants on such a kind name.
+
+        A grant says it itself, if its study was here when it was given.
+        """
+        one = STUDY.alias()
+        said = self._targets(kind, GRANT.patient_id).where(GRANT.patient_id.is_not(None))
+        untold = self.targets(kind).where(GRANT.patient_id.is_(None))
+        if kind == "series":
+            part = SERIES.alias()
+            untold = sa.select(part.c.study_id).where(part.c.id.in_(untold))
+        return [said, sa.select(one.c.patient_id).where(one.c.id.in_(untold))]
+
+    def _targets(self, kind: str, column: ColumnElement[Any]) -> sa.Select[Any]:
+        return _targets(self, kind, column)
+
+    def grants(self, kind: str, column: ColumnElement[Any]) -> sa.Select[Any]:
+        """Return a column of the grants on a kind of target."""
+        found = sa.select(column).select_from(grants_of(self._whom()))
         return found.where(GRANT.target_kind == kind, *self._counting())
 
     def _whom(self) -> sa.CompoundSelect[Any]:
@@ -134,6 +157,12 @@ class Asked:
             case "marked":
                 found += [GRANT.origin.not_in(LEADING_NOWHERE), GRANT.priors.is_(True)]
         return found
+
+
+@lru_cache(maxsize=64)
+def _targets(asked: Asked, kind: str, column: ColumnElement[Any]) -> sa.Select[Any]:
+    """Return the same statement again while a request asks: to make it takes longer than the database does."""
+    return asked.grants(kind, column)
 
 
 def count_up_to(session: Session, found: Sequence[sa.Select[Any]], most: int) -> int:
@@ -171,12 +200,15 @@ class Reached:
     gathered: bool = False
     held_too: bool = False  # what sources hold is gathered as well
 
-    def read(self, session: Session, most: int) -> Reached:
-        """Return the same with its grants read; `most` studies and series named one by one are gathered."""
+    def read(self, session: Session, *, gathered: bool = False) -> Reached:
+        """Return the same with the sources of its grants read; `gathered`: what is named one by one is, too."""
         sources = tuple(session.scalars(self.asked.targets("source"))) if "source" in self.kinds else ()
         kinds = self.kinds if sources else self.kinds - {"source"}
-        known = replace(self, kinds=kinds, sources=sources)
-        return replace(known, gathered=count_up_to(session, known._one_by_one(), most) <= most)  # ours
+        return replace(self, kinds=kinds, sources=sources, gathered=gathered)
+
+    def names_up_to(self, session: Session, most: int) -> bool:
+        """Say whether grants name no more than `most` studies and series one by one."""
+        return count_up_to(session, self._one_by_one(), most) <= most
 
     def study(self, study_id: IdColumn) -> ColumnElement[bool]:
         """Return the condition that a study is at least in part within reach."""
@@ -220,10 +252,17 @@ class Reached:
         """Return the same with all ids gathered for the statement; no more than some thousands."""
         return replace(self, gathered=True, held_too=True)
 
-    def patients(self) -> sa.Select[Any]:
-        """Return the ids of the patients of all studies within reach, of what is not `whole`."""
-        one = STUDY.alias()
-        return sa.select(one.c.patient_id).where(one.c.id.in_(sa.union_all(*self.ids())))
+    def patients(self) -> list[sa.Select[Any]]:
+        """Return statements for the patients of all studies within reach, of what is not `whole`: no study is read.
+
+        They lead to rows that are then judged one by one: to nobody's study that is not within reach.
+        """
+        found = [one for kind in ("study", "series") if kind in self.kinds for one in self.asked.patients(kind)]
+        if "source" in self.kinds:
+            held = HOLDING.alias()
+            by_source = held.c.source_id.in_(self._sources())
+            found.append(sa.select(held.c.patient_id).where(by_source, lasting(held, self.asked.now)))
+        return found
 
     def _one_by_one(self) -> list[sa.Select[Any]]:
         found: list[sa.Select[Any]] = []
@@ -349,6 +388,51 @@ class Priors:
             found = found.where(self.openness.study(seen.c.id))
         return there_is(found.correlate(row))
 
+    def among(self, row: Any, of_some: Callable[[Any], ColumnElement[bool]]) -> ColumnElement[bool]:
+        """Return the same condition on rows of some patients: most of them are gone through once, not row by row.
+
+        `of_some` says of a column of ids that the patient is one of them.
+        """
+        asked_each = self.row(row)
+        if self.same_body_part:
+            return asked_each
+        plain = row.c.patient_id.in_(self._led_as_one(of_some))
+        if self.since is not None:
+            plain = sa.and_(row.c.study_date >= self.since, plain)
+        return sa.or_(sa.func.coalesce(plain, sa.false()), asked_each)
+
+    def _led_as_one(self, of_some: Callable[[Any], ColumnElement[bool]]) -> sa.Select[Any]:
+        """Return those of some patients of whom a study is seen, and whose studies all tell the same of whom they are.
+
+        All of such a patient's are of one person, as `of_one_person` has it of any two of them.
+        """
+        seen = STUDY.alias()
+        one = seen.c
+        leads = [sa.or_(one.expires_at.is_(None), one.expires_at > self.led_by.asked.now), self.led_by.study(one.id)]
+        if self.openness is not None:
+            leads.append(self.openness.study(one.id))
+        least, most, count = sa.func.min, sa.func.max, sa.func.count
+        same = [least(column) == most(column) for column in (one.patient_spellings, one.patient_sex)]
+        born = sa.or_(
+            count(one.patient_birth_date) == 0,
+            sa.and_(
+                count(one.patient_birth_date) == count(), least(one.patient_birth_date) == most(one.patient_birth_date)
+            ),
+        )
+        return (
+            sa.select(one.patient_id)
+            .where(of_some(one.patient_id), one.organisation_id == self._organisation)
+            .group_by(one.patient_id)
+            .having(
+                most(sa.case((sa.and_(*leads), 1), else_=0)) == 1, *same, born,
+                least(one.patient_issuer) != "", least(one.patient_id_value) != "",
+            )
+        )  # fmt: skip
+
+    @property
+    def _organisation(self) -> uuid.UUID:
+        return self.led_by.asked.principal.organisation_id
+
     def ids(self) -> sa.Select[Any]:
         """Return the ids of all studies that the few that are seen lead to.
 
@@ -368,7 +452,7 @@ class Priors:
 
         What is asked of `seen` stands in one index, and so does that of `prior`.
         """
-        organisation, now = self.led_by.asked.principal.organisation_id, self.led_by.asked.now
+        organisation, now = self._organisation, self.led_by.asked.now
         found: list[ColumnElement[bool]] = [
             of_one_person(prior.c, seen.c),
             seen.c.id != prior.c.id,

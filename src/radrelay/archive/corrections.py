@@ -221,6 +221,8 @@ def _apply(session: Session, row: Study, change: StudyChange) -> None:
     sources = frozenset(session.scalars(sa.select(Holding.source_id).where(Holding.study_id == row.id)))
     whose = access.Arrived(row.id, row.study_uid, row.patient_issuer, row.patient_id_value, sources)
     access.follow_patient(session, row.organisation_id, whose)
+    if row.patient_id != before:
+        access.follow_to_patient(session, row.id, row.patient_id)
 
 
 def _patient_row(session: Session, row: Study) -> uuid.UUID:

@@ -42,6 +42,9 @@ _INSERTS = {
         LANDING_RECORD, INSTANCE, INSTANCE_HOLDING, ERASURE,
     )
 }  # fmt: skip
+_INSERTS[HOLDING] = _INSERTS[HOLDING].values(  # whose it is, as its study, which is there by then, says
+    patient_id=sa.select(STUDY.c.patient_id).where(STUDY.c.id == sa.bindparam("of_study")).scalar_subquery()
+)
 _UPDATE_STUDY = (
     sa.update(STUDY)
     .where(STUDY.c.id == sa.bindparam("row"))
@@ -167,6 +170,7 @@ def _holding_row(holding: HoldingState) -> Row:
         "id": holding.id,
         "organisation_id": holding.organisation_id,
         "study_id": holding.study_id,
+        "of_study": holding.study_id,
         "source_id": holding.source_id,
         "account_id": holding.account_id,
         "received_at": holding.received_at,

@@ -80,7 +80,7 @@ class Study(Owned, Base):
     __table_args__ = (
         Index("ux_study_uid", "organisation_id", "study_uid", unique=True),
         Index("ux_study_sort_key", "sort_key", unique=True),
-        Index("ix_study_date", "organisation_id", "sort_key", "expires_at", "id", "patient_name_order"),
+        Index("ix_study_date", "organisation_id", "sort_key", "expires_at", "id", "patient_name_order", "patient_id"),
         Index(  # all that a list asks of the studies of somebody who sees few
             "ix_study_listed",
             "id",
@@ -91,10 +91,21 @@ class Study(Owned, Base):
             "last_received_at",
             "patient_name_order",
         ),
-        Index("ix_study_received", "organisation_id", "last_received_at", "sort_key", "expires_at", "id"),
+        Index(  # the list's own order, with all that is asked of a study on the way
+            "ix_study_received",
+            "organisation_id",
+            "last_received_at",
+            "sort_key",
+            "expires_at",
+            "id",
+            "patient_id",
+            "modalities",
+            "patient_name_folded",
+            "search_text",
+        ),
         Index("ix_study_end", "organisation_id", "expires_at", "sort_key", "id"),
         Index("ix_study_patient", "organisation_id", "patient_id_value"),
-        Index("ix_study_name", "organisation_id", "patient_name_order", "sort_key", "expires_at", "id"),
+        Index("ix_study_name", "organisation_id", "patient_name_order", "sort_key", "expires_at", "id", "patient_id"),
         Index("ix_study_birth", "organisation_id", "patient_birth_date"),
         Index("ix_study_accession", "organisation_id", "accession_number"),
         Index(  # all that the rule of earlier studies asks of a patient's studies
@@ -294,7 +305,7 @@ class Holding(Owned, Base):
     __tablename__ = "holding"
     __table_args__ = (
         Index("ix_holding_study", "study_id", "source_id", "ends_at"),
-        Index("ix_holding_source", "source_id", "study_id", "ends_at"),
+        Index("ix_holding_source", "source_id", "study_id", "ends_at", "patient_id"),
         Index("ix_holding_end", "ends_at"),
         Index(  # of those alone that people brought
             "ix_holding_account",
@@ -305,6 +316,7 @@ class Holding(Owned, Base):
     )
 
     study_id: Mapped[uuid.UUID] = mapped_column(Id)
+    patient_id: Mapped[uuid.UUID] = mapped_column(Id)  # the study's: lists find patients without reading studies
     source_id: Mapped[uuid.UUID] = mapped_column(Id)
     account_id: Mapped[uuid.UUID | None] = mapped_column(Id)  # owner of an upload
     received_at: Mapped[datetime] = mapped_column(Instant)  # first object

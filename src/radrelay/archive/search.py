@@ -33,6 +33,7 @@ WALKED = 3_000  # studies that counting goes through for them, or who sees littl
 LOOKED_AT = 200  # of the newest, to know whether somebody sees much
 SEEN = 30_000  # ids that are gathered before a long walk for who sees so few
 WALKED_SCATTERED = 400  # the same where each costs a page of its own, or a look at the patient's other studies
+SORTED_OF_PART = 6_000  # that match and are gathered for who sees a part: most are passed by in the index
 FEW = 2_000
 _BLANK = ("name", "expires")  # orders that some studies have no value for: who has no name comes last, either way
 _SORTED = {
@@ -59,6 +60,7 @@ class Asked:
     surely: Callable[[], ColumnElement[bool]] | None = None  # this and the next two: see `Listed`
     in_hand: Callable[[Any, int], ColumnElement[bool] | None] | None = None
     by_patient: bool = False
+    led: bool = False  # by patients that were gathered
     sparse: bool = False  # little of what is walked is seen: the rest is not gone through to count it
 
     @classmethod
@@ -77,6 +79,7 @@ class Asked:
             listed.surely,
             listed.in_hand,
             listed.by_patient,
+            listed.led,
         )
 
     @property
@@ -122,14 +125,18 @@ def _found(session: Session, asked: Asked, window: Window, columns: sa.Select[An
     if asked.by_patient:
         route = route.by_patient()
     place = read_cursor(window) if window.cursor else None
-    rows = _newest(session, asked, route, window, place) if route.tries else None
+    rows, counted = None, None
+    if _counts_on_the_way(asked, route, window, count_cap):
+        rows, counted = _newest_counted(session, asked, route, window)
+    elif route.tries:
+        rows = _newest(session, asked, route, window, place)
     if rows is None:
         by_other_order = asked.conditions.texts or asked.conditions.modalities
         if window.sort == "received" and by_other_order and not route.sorts_itself:
             asked, route = _by_arrival(session, asked)
         rows = _page(session, asked, route, window, place)
     more = len(rows) > window.limit
-    total, capped = _total(session, asked, route, window, rows, count_cap)
+    total, capped = counted or _total(session, asked, route, window, rows, count_cap)
     rows = rows[: window.limit]
     studies = _studies(session, columns, [row.sort_key for row in rows])
     cursor = write_cursor(window, Place(rows[-1].value, rows[-1].sort_key)) if more and rows else None
@@ -158,7 +165,7 @@ def _total(
 def _by_arrival(session: Session, asked: Asked) -> tuple[Asked, Route]:
     """Return the way by arrival to what matches a text or has a modality, and what is seen in the form for it."""
     rare = find_rare(session, asked.organisation_id, asked.conditions)
-    if rare.few:
+    if rare.few or (asked.led and rare.known and rare.count <= SORTED_OF_PART):
         return asked, rare.gathered
     seen = None if asked.in_hand is None or _sees_much(session, asked) else asked.in_hand(STUDY.c.id, SEEN)
     if seen is None:
@@ -257,6 +264,30 @@ def _newest(
     beyond = place_condition(window, _SORTED[window.sort], STUDY.c.sort_key, last)
     rows = _sorted_rows(session, asked, route, window, place, [sa.not_(beyond)])
     return rows if len(rows) > window.limit else None
+
+
+def _counts_on_the_way(asked: Asked, route: Route, window: Window, count_cap: int) -> bool:
+    """Say whether a first page and its count are one walk: of who sees a part, in an order that all studies have."""
+    first = not window.cursor and not window.offset
+    walk = route.source is STUDY and not route.sorts_itself and asked.conditions.keys == (None, None)
+    part = not asked.sees_all and count_cap > 0 and window.limit < SCOPED_COUNT_CAP
+    return first and part and walk and bool(route.hint) and window.sort not in _BLANK
+
+
+def _newest_counted(
+    session: Session, asked: Asked, route: Route, window: Window
+) -> tuple[list[sa.Row[Any]] | None, tuple[int, bool] | None]:
+    """Return a page of the first that come and how many are among these; none if they do not fill one."""
+    last = _after(session, asked, window, None, WALKED)
+    beyond = [] if last is None else [sa.not_(place_condition(window, _SORTED[window.sort], STUDY.c.sort_key, last))]
+    counting = replace(window, limit=SCOPED_COUNT_CAP)
+    rows = _sorted_rows(session, asked, route, counting, None, beyond)
+    if last is not None and len(rows) <= window.limit:
+        return None, None
+    return rows[: window.limit + 1], (
+        min(len(rows), SCOPED_COUNT_CAP),
+        last is not None or len(rows) > SCOPED_COUNT_CAP,
+    )
 
 
 def _after(session: Session, asked: Asked, window: Window, place: Place | None, count: int) -> Place | None:

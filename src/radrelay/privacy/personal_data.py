@@ -204,7 +204,7 @@ KEPT: dict[str, Kept] = {
     ),
     "holding": _kept(
         "study_id received_at last_received_at expires_at ceiling_at hold_until hold_reason ends_at", _study,
-        untold="source_id account_id", why=ELSEWHERE,
+        untold="patient_id source_id account_id", why=ELSEWHERE,
     ),
     "attachment": _kept(
         "study_id file_name file_size file_type sha256 received_at ends_at", _study,
@@ -317,7 +317,7 @@ KEPT: dict[str, Kept] = {
     "access_grant": _kept(
         "target_kind target_id grantee_kind rights identity ends_at created_at origin", _grant,
         account="target_kind rights identity ends_at created_at origin", by=_granted,
-        untold="grantee_id revision priors", why="who works here is told where they have seen something",
+        untold="patient_id grantee_id revision priors", why="who works here is told where they have seen something",
     ),
     "access_restriction": _kept(
         "kind reason created_at barred ground review_on", _restriction,

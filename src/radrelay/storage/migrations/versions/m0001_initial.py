@@ -39,6 +39,7 @@ def tables() -> None:
         sa.Column("grantee_id", sa.String(length=64), nullable=False),
         sa.Column("target_kind", sa.String(length=16), nullable=False),
         sa.Column("target_id", Id(), nullable=True),
+        sa.Column("patient_id", Id(), nullable=True),
         sa.Column("rights", sa.String(length=200), nullable=False),
         sa.Column("identity", sa.String(length=8), nullable=False),
         sa.Column("ends_at", Instant(), nullable=True),
@@ -64,6 +65,7 @@ def tables() -> None:
             "identity",
             "origin",
             "priors",
+            "patient_id",
         ],
         unique=False,
     )
@@ -930,6 +932,7 @@ def tables() -> None:
     op.create_table(
         "holding",
         sa.Column("study_id", Id(), nullable=False),
+        sa.Column("patient_id", Id(), nullable=False),
         sa.Column("source_id", Id(), nullable=False),
         sa.Column("account_id", Id(), nullable=True),
         sa.Column("received_at", Instant(), nullable=False),
@@ -952,7 +955,7 @@ def tables() -> None:
         postgresql_where=sa.text("account_id IS NOT NULL"),
     )
     op.create_index("ix_holding_end", "holding", ["ends_at"], unique=False)
-    op.create_index("ix_holding_source", "holding", ["source_id", "study_id", "ends_at"], unique=False)
+    op.create_index("ix_holding_source", "holding", ["source_id", "study_id", "ends_at", "patient_id"], unique=False)
     op.create_index("ix_holding_study", "holding", ["study_id", "source_id", "ends_at"], unique=False)
     op.create_table(
         "instance",
@@ -1566,14 +1569,14 @@ def tables() -> None:
     op.create_index(
         "ix_study_date",
         "study",
-        ["organisation_id", "sort_key", "expires_at", "id", "patient_name_order"],
+        ["organisation_id", "sort_key", "expires_at", "id", "patient_name_order", "patient_id"],
         unique=False,
     )
     op.create_index("ix_study_end", "study", ["organisation_id", "expires_at", "sort_key", "id"], unique=False)
     op.create_index(
         "ix_study_name",
         "study",
-        ["organisation_id", "patient_name_order", "sort_key", "expires_at", "id"],
+        ["organisation_id", "patient_name_order", "sort_key", "expires_at", "id", "patient_id"],
         unique=False,
     )
     op.create_index(
@@ -1615,7 +1618,17 @@ def tables() -> None:
     op.create_index(
         "ix_study_received",
         "study",
-        ["organisation_id", "last_received_at", "sort_key", "expires_at", "id"],
+        [
+            "organisation_id",
+            "last_received_at",
+            "sort_key",
+            "expires_at",
+            "id",
+            "patient_id",
+            "modalities",
+            "patient_name_folded",
+            "search_text",
+        ],
         unique=False,
     )
     op.create_index("ux_study_sort_key", "study", ["sort_key"], unique=True)

@@ -26,9 +26,9 @@ from radrelay.retrieve.schedules import service
 from radrelay.retrieve.schedules.finding import Found, Origin
 from radrelay.retrieve.schedules.origins import origin_of
 from radrelay.retrieve.schedules.plan import Plan
-from radrelay.retrieve.schedules.times import zone_of
 from radrelay.retrieve.schedules.work import barred_from, fetched_before, nodes_of
 from radrelay.settings import Settings
+from radrelay.settings.zones import zone_of
 
 
 def list_command(settings: Settings) -> int:

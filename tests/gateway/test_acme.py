@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import uvicorn
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
@@ -24,8 +28,9 @@ from radrelay.gateway.acme_account import AcmeAccount
 from radrelay.gateway.acme_client import AcmeClient
 from radrelay.gateway.acme_files import AcmeFiles
 from radrelay.gateway.agent import Agent
+from radrelay.gateway.authority import new_key, private_pem
 from radrelay.gateway.challenges import Challenges
-from radrelay.gateway.public import facts_of
+from radrelay.gateway.public import checked, facts_of
 from radrelay.gateway.renewing import Outcome, Renewing
 from radrelay.settings import Settings
 from tests.gateway.house import House, RunningRelay, house, ran, until
@@ -160,3 +165,49 @@ def test_an_authority_that_wants_its_own_accounts_gets_the_binding(tmp_path: Pat
                 assert outcome.state.code == "gateway-acme-unclear"
 
     ran(scenario())
+
+
+def issued(host: str) -> tuple[bytes, ec.EllipticCurvePrivateKey]:
+    """Return a certificate for ninety days, signed by itself, and its key."""
+    key, name, now = new_key(), x509.Name([]), datetime.now(UTC)
+    names = x509.SubjectAlternativeName([x509.DNSName(host)])
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 5, now, now + timedelta(days=90))
+    signed = builder.add_extension(names, critical=False).sign(key, hashes.SHA256())
+    return signed.public_bytes(Encoding.PEM), key
+
+
+class Wishing:
+    """An authority with a wish of its own (RFC 9773), which Pebble of this version has not."""
+
+    def __init__(self, wish: datetime | None) -> None:
+        self.wish = wish
+        self.asked = self.ordered = 0
+
+    def renewal(self, chain: bytes) -> datetime | None:
+        self.asked += 1
+        return self.wish
+
+    def order(self, hosts: Sequence[str], answers: Challenges) -> tuple[bytes, ec.EllipticCurvePrivateKey]:
+        self.ordered += 1
+        return issued("other.clinic.example")
+
+    def close(self) -> None:
+        pass
+
+
+def test_an_early_wish_of_the_authority_counts_and_a_certificate_for_other_names_does_not(tmp_path: Path) -> None:
+    clock = FixedClock(datetime.now(UTC))
+    files = AcmeFiles(tmp_path, b"m" * 32)
+    chain, key = issued(HOST)
+    files.keep_plan(AcmeAccount("https://acme.example/dir", terms_accepted=True))
+    files.keep_certificate(checked(chain, private_pem(key), clock.now(), files.password)[0])
+    authority = Wishing(clock.now() + timedelta(days=2))
+    renewing = Renewing(files, Challenges(), clock, None, lambda account, key: authority)
+    assert [renewing.look([HOST]) for _ in range(3)] == [None] * 3
+    assert (authority.asked, authority.ordered) == (1, 0)  # asked once in six hours
+    assert files.state().renews_at == authority.wish
+    clock.advance(timedelta(days=2, seconds=1))
+    outcome = renewing.look([HOST])
+    assert outcome is not None
+    assert outcome.state.code == "gateway-certificate-not-the-names"
+    assert facts_of(files.certificate.read_bytes()).names == (HOST,)  # what runs stays

@@ -29,7 +29,8 @@ def keep_public_certificate(
     renewing = Renewing(files, answers, core.clock, settings.agent.acme_trust, _opened)
 
     def look() -> None:
-        if settings.agent.tls_certificate is not None or files.plan() is None:
+        elsewhere = settings.agent.tls_certificate is not None or settings.agent.onward is not None
+        if elsewhere or files.plan() is None:
             return
         states = standing(settings.gateway_dir, core.clock.now()) or ()
         outcome = renewing.look([host for one in states for host in one.hosts])

@@ -64,8 +64,9 @@ class Series:
 def series(
     modality: str = "CT", *, orientation: tuple[float, ...] = AXIAL, count: int = 72, apart: float = 3.0,
     size: int = 140, pixel: float = 1.8, low: float = -125.0, tilt: float = 0.0, brain_alone: bool = False,
+    dim: float = -1e3,
 ) -> Series:  # fmt: skip
-    """Return slices through the head; `low` is where the lowest (or the leftmost) lies."""
+    """Return slices through the head; `low` is where the lowest lies; before `dim` the brain is dark."""
     noise = np.random.default_rng(7)
     rows, columns, across = np.array(orientation[3:]), np.array(orientation[:3]), np.array(normal(orientation))
     middle = np.array([0, -10, -20.0])
@@ -79,6 +80,7 @@ def series(
         kinds = tissue(at)
         if brain_alone:
             kinds = np.where(brain_at(at), BRAIN, AIR)
+        kinds = np.where((kinds == BRAIN) & (at[..., 1] < dim), AIR, kinds)
         values = (CT if modality == "CT" else MR)[kinds] + noise.normal(0, 8, kinds.shape)
         made.append(_slice(modality, np.round(values), orientation, corner, pixel, index, (study, series_uid, frame)))
         points.append(at)

@@ -3,7 +3,8 @@
 In: a coarse volume with axes upwards, backwards and to the left (patient's LPS turned), in mm. Out: the cells that go.
 
 1. The brain's room: in CT soft tissue with bone to the left, right, front, back and above; in MR tissue. Its thickest
-   part, cut loose from thin bridges. It has a plausible size, or nothing is said.
+   part, cut loose from thin bridges. It has a plausible size, and lies as deep behind the forehead as skin and skull
+   are thick, or nothing is said: of a brain that was found in part the rest would not be safe.
 2. The brow is a little above the lowest part of the brain's front. Below it goes what lies in front of a surface that
    curves around the brain's front pole: eyes, nose, mouth, chin. Nothing of the face's relief shapes it.
 3. What is within `MARGIN_MM` of the brain's room stays.
@@ -24,6 +25,9 @@ BONE_HU, SOFT_HU, SKIN_HU = 250.0, -100.0, -300.0
 LOOSE_MM = {"CT": 5.0, "MR": 6.0}
 MARGIN_MM = 8.0
 BRAIN_ML = (500.0, 2600.0)
+LENGTH_MM, WIDTH_MM = (125.0, 225.0), (100.0, 190.0)
+FOREHEAD_MM, DEEP_MM = (10.0, 50.0), (4.0, 26.0)
+"""How far above the brow the forehead is looked at, and how deep the brain's room may lie there."""
 FRONT_MM, BROW_MM = 35.0, 8.0
 BEHIND_MM, CURVE = 12.0, 0.004
 """How far behind the brain's front pole the surface passes in the middle, and how it falls back sideways (1/mm)."""
@@ -62,6 +66,8 @@ def face_of(head: Head) -> Mask | Unsure:
     lowest = float(np.percentile(up[front[:, 0]], 1))
     brow = lowest + BROW_MM
     middle = float(np.median(left[at[:, 2]]))
+    if not _whole(head, skin, brain, (brow, middle)):
+        return Unsure.NO_BRAIN
     below = (up < lowest - MARGIN_MM - head.spacing[0]) & (up > brow - FACE_MM)
     if not below.any():
         return Unsure.NO_FACE
@@ -78,6 +84,25 @@ def face_of(head: Head) -> Mask | Unsure:
     if int(stays.sum()) > LEFT_OVER * int(was.sum()):
         return Unsure.STAYS
     return gone
+
+
+def _whole(head: Head, skin: Mask, brain: Mask, at: tuple[float, float]) -> bool:
+    """Say whether the brain's room can be all of it: long and wide enough, and just behind the forehead."""
+    up, _, left = (np.arange(size) * step for size, step in zip(skin.shape, head.spacing, strict=True))
+    found = np.argwhere(brain) * head.spacing
+    least, most = np.percentile(found, (1, 99), axis=0)
+    length, width = (float(most[axis] - least[axis]) for axis in (1, 2))
+    if not (LENGTH_MM[0] <= length <= LENGTH_MM[1] and WIDTH_MM[0] <= width <= WIDTH_MM[1]):
+        return False
+    brow, middle = at
+    rows = (up > brow + FOREHEAD_MM[0]) & (up < brow + FOREHEAD_MM[1])
+    columns = np.abs(left - middle) < 30
+    seen, behind = skin[rows][:, :, columns], brain[rows][:, :, columns]
+    there = seen.any(axis=1) & behind.any(axis=1)
+    if int(there.sum()) < 0.9 * there.size or not there.size:
+        return False
+    deep = (behind.argmax(axis=1) - seen.argmax(axis=1))[there] * head.spacing[1]
+    return DEEP_MM[0] <= float(np.median(deep)) and float(np.percentile(deep, 90)) <= DEEP_MM[1] + 4
 
 
 def tissues(head: Head) -> tuple[Mask, Mask | None]:

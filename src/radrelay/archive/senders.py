@@ -34,12 +34,11 @@ def write_senders(session: Session, sent: Collection[Sent]) -> set[uuid.UUID]:
     if not sent:
         return set()
     clean = {_clean(one) for one in sent}
-    there = session.execute(
-        sa.select(*(SENDER.c[name] for name in Sent._fields)).where(
-            SENDER.c.study_id.in_({one.study_id for one in clean})
-        )
-    )
-    new = clean - {Sent(*row) for row in there}
+    columns = [SENDER.c[name] for name in Sent._fields]
+    rows = session.execute(sa.select(*columns).where(SENDER.c.study_id.in_({one.study_id for one in clean})))
+    there = {Sent(*row) for row in rows}
+    bringers = {one[:-1] for one in there | clean if one.series_id != NOTHING_NEW}
+    new = {one for one in clean - there if one.series_id != NOTHING_NEW or one[:-1] not in bringers}
     if new:
         session.execute(sa.insert(SENDER), [one._asdict() for one in sorted(new)])
     return {one.study_id for one in new}

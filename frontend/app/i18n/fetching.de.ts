@@ -167,6 +167,8 @@ export default {
   'schedule.left.bytes': 'Grenze der Größe',
   'schedule.left.window': 'Zeit war um',
   'schedule.left.stopped': 'angehalten',
+  'schedule.onOf': 'Der Zeitplan {name} ist eingeschaltet',
+  'schedule.actionsOf': 'Was sich mit dem Zeitplan {name} tun lässt',
   'schedule.runNow': 'Jetzt ausführen',
   'schedule.runs': 'Verlauf',
   'schedule.history': 'Verlauf von {name}',

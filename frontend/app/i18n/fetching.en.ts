@@ -165,6 +165,8 @@ export default {
   'schedule.left.bytes': 'limit of size',
   'schedule.left.window': 'time was over',
   'schedule.left.stopped': 'stopped',
+  'schedule.onOf': 'The schedule {name} is on',
+  'schedule.actionsOf': 'What can be done with the schedule {name}',
   'schedule.runNow': 'Run now',
   'schedule.runs': 'History',
   'schedule.history': 'History of {name}',

@@ -43,14 +43,17 @@ def _what_is_spoken() -> Iterator[Table]:
         ("SOP class", "UID", "Service"),
         tuple((one.name, one.uid, one.service.value) for one in SERVED),
     )
-    asked = (Service.VERIFICATION, Service.FIND, Service.MOVE, Service.GET, Service.COMMITMENT, Service.WORKLIST)
+    asked = (Service.VERIFICATION, Service.FIND, Service.MOVE, Service.GET, Service.COMMITMENT, Service.WORKLIST,
+             Service.PERFORMED_STEP)  # fmt: skip
     yield Table(
         "SOP classes as user",
         ("SOP class", "UID", "Service"),
         tuple((one.name, one.uid, one.service.value) for one in SERVED if one.service in asked),
         "Beside storage, towards destinations. Queries and retrievals are sent where `retrieve.enabled` is set, to the "
         "archives and worklists that are entered; storage commitment is asked of destinations that are set up so, and "
-        "its report is taken on the same association or on one that the destination opens. By C-GET, objects "
+        "its report is taken on the same association or on one that the destination opens. What modalities say of "
+        "performed procedure steps (N-CREATE, N-SET) is passed on to destinations that are set up so, byte for byte "
+        "where they take the transfer syntax that it came in, each step's messages in their order. By C-GET, objects "
         "are taken natively or in these transfer syntaxes, as far as an "
         f"association has contexts: {', '.join(name_of(uid) for uid in COMPRESSED)}.",
     )

@@ -44,5 +44,7 @@ export default {
   'audit.action.waiting.view': 'Bild von Wartendem angesehen',
   'audit.action.waiting.release': 'Von Hand freigegeben',
   'audit.action.waiting.reject': 'Freigabe abgelehnt',
+  'audit.detail.aside': 'in die Quarantäne gekommen',
+  'audit.field.release_by_hand': 'wartet auf Freigabe von Hand',
   'audit.kind.awaiting': 'auf Freigabe Wartendes',
 } satisfies Record<keyof typeof en, string | [string, string]>;

@@ -42,5 +42,7 @@ export default {
   'audit.action.waiting.view': 'Picture of what waits looked at',
   'audit.action.waiting.release': 'Released by hand',
   'audit.action.waiting.reject': 'Release refused',
+  'audit.detail.aside': 'went to the quarantine',
+  'audit.field.release_by_hand': 'waits for release by hand',
   'audit.kind.awaiting': 'what waits for release',
 } satisfies Record<string, string | [string, string]>;

@@ -68,7 +68,10 @@ def switch_command(settings: Settings, schedule: str, *, enabled: bool) -> int:
         plan = service.plan_of(row).model_copy(update={"enabled": enabled})
         zone, by = zone_of(settings.work.zone), command_principal(prepared).name
         service.change_schedule(session, core.clock, prepared.organisation_id, row.id, plan, zone, by)
-        _record(session, prepared, "schedule.change", row, {"changed": ["enabled"]})
+        detail: dict[str, object] = {"changed": ["enabled"]}
+        audit.record(
+            session, audit.AuditRecord("schedule.change", command_principal(prepared), "schedule", row.id, detail)
+        )
     return 0
 
 
@@ -118,7 +121,10 @@ def _try(core: Core, prepared: Prepared, schedule: str, study: str) -> int:
         nodes, issuers = nodes_of(session, organisation, plan)
         origin = _origin(session, organisation, study) if plan.kind == "priors" else None
         hidden, done = barred_from(session, organisation, now), fetched_before(session, row.id)
-        _record(session, prepared, "schedule.try", row, {"pacs": [one.name for one in nodes], "schedule": row.name})
+        detail: dict[str, object] = {"pacs": [one.name for one in nodes], "schedule": row.name}
+        audit.record(
+            session, audit.AuditRecord("schedule.try", command_principal(prepared), "schedule", row.id, detail)
+        )
     book = SourceBook(core.database, core.settings)
     landing = Landing.open(core.settings, "command", core.keyring, core.clock, allowance=book)
     try:
@@ -182,7 +188,5 @@ def _origin(session: Session, organisation_id: uuid.UUID, study_uid: str) -> Ori
     return origin[1]
 
 
-def _record(
-    session: Session, prepared: Prepared, action: str, row: FetchSchedule, detail: dict[str, object] | None = None
-) -> None:
-    audit.record(session, audit.AuditRecord(action, command_principal(prepared), "schedule", row.id, detail or {}))
+def _record(session: Session, prepared: Prepared, action: str, row: FetchSchedule) -> None:
+    audit.record(session, audit.AuditRecord(action, command_principal(prepared), "schedule", row.id))

@@ -152,6 +152,7 @@ const de: Record<keyof typeof en, string> = {
   'audit.kind.keyring': 'Schlüsselbund',
   'audit.kind.installation': 'Installation',
   'audit.kind.delivery': 'Versand',
+  'audit.kind.step_delivery': 'durchgeführter Schritt',
   'audit.kind.destination': 'Ziel',
   'audit.kind.instance': 'Objekt',
   'audit.kind.parcel': 'Sendung',

@@ -150,6 +150,7 @@ export default {
   'audit.kind.keyring': 'keyring',
   'audit.kind.installation': 'installation',
   'audit.kind.delivery': 'delivery',
+  'audit.kind.step_delivery': 'performed step',
   'audit.kind.destination': 'destination',
   'audit.kind.instance': 'object',
   'audit.kind.parcel': 'parcel',

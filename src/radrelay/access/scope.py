@@ -177,7 +177,7 @@ class Scope:
         if count <= FEW:
             return known._few(session, study_id, each=partial(self.study_filter, study_id))
         in_hand = partial(known._in_hand, session)
-        if count <= GATHERED:
+        if priors is not None and count <= GATHERED:  # else a look at the study itself is as short
             among = _is_among(study_id.table.c.patient_id, reached.patients())
             return Listed(sa.and_(among, known.study_filter(study_id)), few=False, in_hand=in_hand, led=True)
         surely = None if priors is None else partial(replace(known, _priors=None).study_filter, study_id)
@@ -199,6 +199,8 @@ class Scope:
         if count_up_to(session, self._reached.ids(), most) > most:
             return None
         found = replace(self, _read=self._reached.in_hand()).study_filter(study_id)
+        if self._priors is None:
+            return found
         return sa.and_(_is_among(study_id.table.c.patient_id, self._reached.patients()), found)
 
     def _is_named(self, session: Session, study_id: IdColumn) -> ColumnElement[bool]:

@@ -31,6 +31,7 @@ const NEVER_ONE = new Map([
   ['password.rules', 'the least of a password'],
   ['problem.password-weak', 'the most of a password'],
   ['requests.several', 'several people'],
+  ['audit.severalHaveIt', 'several people'],
   ['restricted.meantSeveral', 'several people'],
   ['roomcheck.matrixText', 'pixels of a screen'],
   ['share.times', 'once is said otherwise'],

@@ -154,6 +154,7 @@ def _away(machine: Installation, item: Sample) -> tuple[int, str] | None:
     return found if found[0] == AWAY else None
 
 
+@pytest.mark.soak
 def test_a_study_deleted_on_one_machine_is_erased_on_the_disk_of_the_other(tmp_path: Path, url: str, s3: S3) -> None:
     with site(tmp_path, url, s3) as both:
         first, second = (phantom_files(tmp_path / str(n), "ct-head", seed=630 + n, slices=3) for n in (1, 2))
@@ -182,6 +183,7 @@ def records(both: Site) -> int:
     return int(str(both.ask("SELECT count(*) FROM landing_record")[0][0]))
 
 
+@pytest.mark.soak
 def test_what_landed_on_one_machine_is_delivered_from_the_other(
     tmp_path: Path, url: str, s3: S3, receiver: Storescp
 ) -> None:
@@ -245,6 +247,7 @@ def test_a_stranger_learns_nothing_from_the_internal_endpoint(tmp_path: Path, ur
         connection.close()
 
 
+@pytest.mark.soak
 def test_a_machine_with_another_master_key_is_refused(tmp_path: Path, url: str, s3: S3) -> None:
     with site(tmp_path, url, s3) as both:
         c = machine(tmp_path, "c", {**both.a.settings, "RADRELAY_WORK__CONCURRENCY": "1"})

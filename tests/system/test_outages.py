@@ -106,6 +106,7 @@ def test_main_job_on_postgresql_and_s3(tmp_path: Path, postgres: str, s3: S3, re
         assert radrelay.studies() == []
 
 
+@pytest.mark.soak
 def test_s3_gone_for_a_while(tmp_path: Path, s3: S3) -> None:
     with running(tmp_path / "radrelay", s3.settings) as radrelay:
         first = phantom_files(tmp_path / "first", "ct-head", seed=421)
@@ -127,6 +128,7 @@ def test_s3_gone_for_a_while(tmp_path: Path, s3: S3) -> None:
         all_there(radrelay, second)
 
 
+@pytest.mark.soak
 def test_database_gone_for_a_while(tmp_path: Path, postgres: str) -> None:
     """Receiving goes on without the database; the list follows once it is back."""
     address = make_url(postgres)

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from radrelay import __version__
 from radrelay.cli_access import access_commands
+from radrelay.cli_audit import audit_app
 from radrelay.cli_gateway import gateway_commands
 from radrelay.cli_grants import grant_app, group_app
 from radrelay.cli_organisation import act_for_one, chosen_settings, for_one_organisation, organisation_app
@@ -30,7 +31,6 @@ link_app = typer.Typer(no_args_is_help=True, help="links to studies and series")
 config_app = typer.Typer(no_args_is_help=True, help="settings")
 keys_app = typer.Typer(no_args_is_help=True, help="encryption keys")
 expiry_app = typer.Typer(no_args_is_help=True, help="expiry of studies")
-audit_app = typer.Typer(no_args_is_help=True, help="the record of who did what")
 nodes_app = typer.Typer(help="machines of one installation")
 app.add_typer(user_app, name="user")
 for _name, _commands in people_commands.items():
@@ -335,84 +335,6 @@ def expiry_resume() -> None:
     from radrelay.app.commands import expiry_resume_command
 
     _leave(expiry_resume_command(_settings()))
-
-
-Since = Annotated[str, typer.Option(help="not before this date or time (UTC)")]
-Until = Annotated[str, typer.Option(help="before this date or time (UTC)")]
-Action = Annotated[str, typer.Option(help="one action, such as study.view")]
-Person = Annotated[str, typer.Option(help="who did it: an id, or a part of a name")]
-PatientId = Annotated[str, typer.Option(help="a patient's ID")]
-Issuer = Annotated[str | None, typer.Option(help="who issued the patient's ID; without: whoever did")]
-Study = Annotated[str, typer.Option(help="a Study Instance UID, or a study's id")]
-Outcome = Annotated[str, typer.Option(help="success, refused or failure")]
-FileForm = Annotated[Literal["csv", "jsonl"], typer.Option("--form", help="csv, or a JSON object a line")]
-
-
-@audit_app.command("verify")
-def audit_verify() -> None:
-    """Prove that nothing of the record was changed, removed or added; exit status 1 if something was."""
-    from radrelay.app.audit_commands import verify_command
-
-    _leave(verify_command(_settings()))
-
-
-@audit_app.command("search")
-def audit_search(
-    since: Since = "",
-    until: Until = "",
-    action: Action = "",
-    person: Person = "",
-    patient: PatientId = "",
-    issuer: Issuer = None,
-    study: Study = "",
-    outcome: Outcome = "",
-    limit: Annotated[int, typer.Option(help="at most so many", min=1, max=500)] = 50,
-) -> None:
-    """Show the newest events that match."""
-    from radrelay.app.audit_commands import Sought, search_command
-
-    sought = Sought(since, until, action, person, patient, issuer, study, outcome, limit)
-    _leave(search_command(_settings(), sought))
-
-
-@audit_app.command("export")
-def audit_export(
-    since: Since = "",
-    until: Until = "",
-    action: Action = "",
-    person: Person = "",
-    patient: PatientId = "",
-    issuer: Issuer = None,
-    study: Study = "",
-    outcome: Outcome = "",
-    form: FileForm = "csv",
-) -> None:
-    """Write all events that match to standard output."""
-    from radrelay.app.audit_commands import Sought, export_command
-
-    sought = Sought(since, until, action, person, patient, issuer, study, outcome)
-    _leave(export_command(_settings(), sought, form))
-
-
-@audit_app.command("seen")
-def audit_seen(
-    study: Annotated[str, typer.Argument(help="a Study Instance UID, or a study's id")], form: FileForm = "csv"
-) -> None:
-    """Write who has seen a study, or taken it away; also of one that is gone."""
-    from radrelay.app.audit_commands import seen_command
-
-    _leave(seen_command(_settings(), study, form))
-
-
-@audit_app.command("disclosures")
-def audit_disclosures(
-    patient: Annotated[str, typer.Argument(help="a patient's ID")], issuer: Issuer = None, form: FileForm = "csv",
-    study: Annotated[str | None, typer.Option(help="a study of the one who is meant, where several have it")] = None,
-) -> None:  # fmt: skip
-    """Write to whom a patient's data went in the last six years: sent, downloaded, exported, shared."""
-    from radrelay.app.audit_commands import disclosures_command
-
-    _leave(disclosures_command(_settings(), patient, issuer, form, study))
 
 
 act_for_one([user_app, token_app, group_app, grant_app, link_app, audit_app, access_app, people_commands["factor"]])

@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from radrelay.access.models import Grant
+from radrelay.archive.models import Holding
 from radrelay.audit.models import AuditEvent
 from radrelay.web.live import signatures
 from tests.web.conftest import Login, WebSite
@@ -119,7 +120,7 @@ def test_nobody_but_an_administrator_gives_or_takes(site: WebSite, root: Login) 
 
 def source_of(site: WebSite) -> str:
     with site.database.read() as session:
-        return str(uuid.UUID(bytes=session.execute(sa.text("SELECT source_id FROM holding")).scalar_one()))
+        return str(session.execute(sa.select(Holding.source_id)).scalar_one())
 
 
 def test_open_lists_hear_when_a_grant_is_given_changed_taken_or_over(site: WebSite, root: Login) -> None:

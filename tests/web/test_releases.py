@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,6 +10,7 @@ import sqlalchemy as sa
 
 from radrelay import access
 from radrelay.access import Grantee, Right, Target
+from radrelay.archive.models import Study
 from radrelay.audit.models import AuditEvent
 from tests.web.conftest import Login, WebSite
 from tests.web.test_grants import made, own_id, root, studies_of
@@ -22,7 +22,7 @@ ALL = (Right.SEE, Right.DOWNLOAD, Right.SHARE)
 @pytest.fixture
 def study(site: WebSite, root: Login) -> str:
     with site.database.read() as session:
-        return str(uuid.UUID(bytes=session.execute(sa.text("SELECT id FROM study")).scalar_one()))
+        return str(session.execute(sa.select(Study.id)).scalar_one())
 
 
 def ben_of(site: WebSite) -> Login:

@@ -267,10 +267,10 @@ def _newest(
 
 
 def _counts_on_the_way(asked: Asked, route: Route, window: Window, count_cap: int) -> bool:
-    """Say whether a first page and its count are one walk: of who sees a part, in an order that all studies have."""
+    """Say whether a first page and its count are one walk: on which most are passed by, in an order that all have."""
     first = not window.cursor and not window.offset
     walk = route.source is STUDY and not route.sorts_itself and asked.conditions.keys == (None, None)
-    part = not asked.sees_all and count_cap > 0 and window.limit < SCOPED_COUNT_CAP
+    part = asked.led and count_cap > 0 and window.limit < SCOPED_COUNT_CAP
     return first and part and walk and bool(route.hint) and window.sort not in _BLANK
 
 

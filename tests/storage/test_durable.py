@@ -59,7 +59,8 @@ SCRIPT = textwrap.dedent(
     )
     work.launch()
     if scene != "resume":
-        for words in (sys.argv[3:4], sys.argv[4:]):
+        begun_first = 1 if scene == "failing" else None  # who dies begins to as soon as anything is handed over
+        for words in (sys.argv[3:][:begun_first], sys.argv[4:] if begun_first else []):
             with database.write() as session:
                 for word in words:
                     word, _, turn = word.partition(":")

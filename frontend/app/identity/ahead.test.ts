@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { session as api } from '../api/endpoints';
-import { begin, forget, stretchedOf } from './ahead';
+import { begin, challengeFor, forget, stretchedOf } from './ahead';
 import { toText, type Challenge } from './srp';
 
 const asked: Challenge = {
@@ -74,4 +74,20 @@ test('nothing is kept of who is in, and nothing is begun without cryptography', 
   vi.stubGlobal('isSecureContext', false);
   await begin('anna', 'ein ganz anderes');
   expect(challenges).toHaveBeenCalledTimes(1);
+});
+
+test('the challenge that was asked for with the name is answered once, and not when it is old', async () => {
+  await begin('anna', '');
+  expect(stretchings).not.toHaveBeenCalled();
+  await challengeFor('anna');
+  expect(challenges).toHaveBeenCalledTimes(1);
+  await challengeFor('anna');
+  await challengeFor('bert');
+  expect(challenges).toHaveBeenCalledTimes(3);
+  forget();
+  await begin('anna', '');
+  const now = performance.now();
+  vi.spyOn(performance, 'now').mockReturnValue(now + 61_000);
+  await challengeFor('anna');
+  expect(challenges).toHaveBeenCalledTimes(5);
 });

@@ -1,10 +1,13 @@
 /** Logging in and setting a password, by proofs; loaded when somebody does. */
 
+import { ApiProblem } from '../api/client';
 import { session as api } from '../api/endpoints';
 import type { LoginAnswer, SessionAnswer } from '../api/types';
-import { forget, stretchedOf } from './ahead';
+import { challengeFor, forget, stretchedOf } from './ahead';
 import { NotMoved, NotSecure, ServerDoubtful } from './doubts';
-import { prove, verifierOf, type Proof } from './srp';
+import { prove, verifierOf, type Challenge, type Proof } from './srp';
+
+export { begin } from './ahead';
 
 function requireSecure(): void {
   if (!isSecureContext) throw new NotSecure();
@@ -13,8 +16,17 @@ function requireSecure(): void {
 /** Proves the password to the server, and lets the server prove that it has known it. */
 export async function logIn(username: string, password: string): Promise<SessionAnswer> {
   requireSecure();
-  const asked = await api.challenge(username);
+  const asked = await challengeFor(username);
   if (!asked.salt) return api.logInByPassword(username, password); // the directory's, or an account from before proofs
+  try {
+    return await answered(asked, password);
+  } catch (cause) {
+    if (!(cause instanceof ApiProblem && cause.code === 'challenge-over')) throw cause;
+    return answered(await api.challenge(username), password); // what was asked for ahead lay too long: a machine slept
+  }
+}
+
+async function answered(asked: Challenge, password: string): Promise<SessionAnswer> {
   const { proof, expected } = await prove(asked, password, stretchedOf(asked, password));
   const answer: LoginAnswer = await api.logIn(proof);
   forget();

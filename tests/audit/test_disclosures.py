@@ -29,17 +29,20 @@ def test_what_left_of_a_patient_is_told_and_nothing_else(database: Database, clo
     sent = {"destination": "PRACTICE", "kept": 3}
     note(database, "delivery.end", of_study, patient=MEIER, detail=sent)
     note(database, "delivery.end", of_study, patient=MEIER, detail=sent, outcome="failure")
+    note(database, "hl7.send", of_study, patient=MEIER, detail={"receiver": "RIS", "link": False})
+    note(database, "delivery.step", ("step_delivery", STUDY), patient=MEIER, detail={"destination": "RIS_MPPS"})
+    note(database, "study.notify", of_study, patient=MEIER, detail={"grantee": "group 1", "letters": 2})
     note(database, "study.open", of_study, Who(kind="link", id="l-1", name="Link: Anna"), patient=MEIER)
 
     def told(issuer: str) -> list[Disclosure]:
         return [disclosure_of(one) for one in left_of(database, ORGANISATION, issuer, "4711", (), clock.now())]
 
     found = told("clinic")
-    sent_on = [("share", "Link: Anna"), ("forward", "PRACTICE")]
+    sent_on = [("share", "Link: Anna"), ("forward", "RIS_MPPS"), ("forward", "RIS"), ("forward", "PRACTICE")]
     assert [(one.kind, one.recipient) for one in found] == [*sent_on, ("download", "Anna")]
     assert (found[0].study_uid, found[0].description) == (f"2.25.{STUDY.int}", "CT/SR CT Thorax")
     clock.advance(timedelta(seconds=1))
-    assert len(told("clinic")) == 2, "six years"
+    assert len(told("clinic")) == 4, "six years"
     assert told("elsewhere") == []
 
 

@@ -74,6 +74,10 @@ async def replay(request: Request) -> Response:
     return JSONResponse({"messages": world.messages})
 
 
+async def receivers(request: Request) -> Response:
+    return JSONResponse({"receivers": ["RIS", "KIS"]})
+
+
 async def attempt(request: Request) -> Response:
     _world(request).tried.append(await request.json())
     return JSONResponse({"trials": [TRIED]})
@@ -81,6 +85,7 @@ async def attempt(request: Request) -> Response:
 
 ROUTES = [
     Route("/api/hl7", connections),
+    Route("/api/hl7/receivers", receivers),
     Route("/api/hl7/messages", messages),
     Route("/api/hl7/messages/replay", replay, methods=["POST"]),
     Route("/api/hl7/messages/{message_id}", message),

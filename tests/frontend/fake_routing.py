@@ -66,7 +66,15 @@ async def rules(request: Request) -> Response:
 
 async def kinds(request: Request) -> Response:
     both, late = ["arrival", "complete"], ["complete"]
-    moments = {"show": both, "retain": late, "hold": both, "coerce": late, "forward": late, "notify": both}
+    moments = {
+        "show": both,
+        "retain": late,
+        "hold": both,
+        "coerce": late,
+        "forward": late,
+        "report": late,
+        "notify": both,
+    }
     return JSONResponse({
         "kinds": [{"name": name, "moments": when} for name, when in moments.items()],
         "coerced": ["patient_name", "patient_id", "accession_number", "description"],

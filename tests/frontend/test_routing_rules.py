@@ -34,6 +34,8 @@ def test_a_rule_is_put_together_tried_and_saved_on_a_phone(open_page: OpenPage, 
     dialog.locator("select[name=kind]").select_option("coerce")
     dialog.get_by_role("checkbox", name="Study description").check()
     dialog.get_by_role("textbox", name="Study description").fill("{description} (ped)")
+    dialog.locator("select[name=kind]").select_option("report")
+    dialog.locator("select[name=receiver]").select_option("KIS")
     expect(dialog.locator("[data-meant]")).to_contain_text("ProtocolName is like ped* or child?: hold it for 7 days;")
     dialog.get_by_role("button", name="Try on past studies").click()
     expect(dialog.locator("[data-trial]")).to_contain_text("It would meet 3 studies of the last 200.")
@@ -50,7 +52,8 @@ def test_a_rule_is_put_together_tried_and_saved_on_a_phone(open_page: OpenPage, 
         {"field": "ProtocolName", "test": "like", "values": ["ped*", "child?"]},
     ]
     assert made["actions"] == [
-        {"kind": "hold", "days": 7, "reason": ""}, {"kind": "coerce", "values": {"description": "{description} (ped)"}}
+        {"kind": "hold", "days": 7, "reason": ""}, {"kind": "coerce", "values": {"description": "{description} (ped)"}},
+        {"kind": "report", "receiver": "KIS", "link": False},
     ]  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -118,11 +118,12 @@ class Hospital:
 
 
 @contextmanager
-def hospital(folder: Path, **port: Any) -> Iterator[Hospital]:
+def hospital(folder: Path, *, receivers: Sequence[Mapping[str, object]] = (), **port: Any) -> Iterator[Hospital]:
     """Open a hospital, whose port KIS is as told; the port Partner does nothing of itself."""
     clock = FixedClock(START)
     ports = [{"name": "KIS", "port": 0, "character_set": "8859/1", **port}, {"name": "Partner", "port": 0}]
-    settings = settings_in(folder).model_copy(update={"hl7": Hl7Settings.model_validate({"ports": ports})})
+    told = {"ports": ports, "receivers": receivers}
+    settings = settings_in(folder).model_copy(update={"hl7": Hl7Settings.model_validate(told)})
     core = open_core(settings, clock)
     opened = House(core)
     there = Hospital(opened, clock)

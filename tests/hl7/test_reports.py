@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import base64
+import uuid
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
-from tests.hl7.hospital import Hospital, hospital
+from radrelay.app.routing_rules import action_kinds, open_rules
+from radrelay.archive.models import Study
+from radrelay.audit.disclosures import disclosure_of, left_of
+from radrelay.dicom.encapsulate import Placing, StudyContext
+from radrelay.dicom.text_report import WrittenReport, text_report_file
+from radrelay.hl7.reports import ReceiverUnknown
+from radrelay.routing.rules.models import RuleOwed
+from radrelay.routing.rules.service import WantedRoutingRule, add_rule
+from tests.hl7.hospital import ISSUER, START, Hospital, hospital
 from tests.hl7.samples import merge
 
 PDF = b"%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF"
@@ -89,3 +100,53 @@ def test_report_under_an_id_that_was_merged_finds_the_study_of_who_goes_on(there
     there.finish()
     assert {one.PatientID for one in there.objects().values()} == {"B"}
     assert len(there.objects()) == 2
+
+
+def _sent(there: Hospital) -> list[tuple[str, str, str]]:
+    """Return receiver, type and state of each message that goes out."""
+    return [(one.port, one.type, one.state) for one in there.messages() if one.direction == "out"]
+
+
+def _rules_look(there: Hospital) -> uuid.UUID:
+    """Let rules look at the one study there is; returns its id."""
+    there.house.index()
+    there.finish()
+    with there.database.read() as session:
+        study_id = session.scalars(sa.select(Study.id)).one()
+    open_rules(there.core, there.house.reader).evaluate(there.org, study_id, "complete")
+    return study_id
+
+
+def test_report_goes_out_by_a_rule_once_to_each_receiver_and_not_back(tmp_path: Path) -> None:
+    receivers = [
+        {"name": "RIS", "host": "ris.example", "port": 1, "application": "RIS"},
+        {"name": "Ward", "host": "ward.example", "port": 2, "application": "WARD", "reports": "MDM"},
+    ]
+    with hospital(tmp_path, receivers=receivers) as there:
+        kinds = action_kinds(there.core)
+        actions = [{"kind": "report", "receiver": one, "link": True} for one in ("RIS", "Ward")]
+        with there.database.write() as session:
+            unknown = WantedRoutingRule("Reports", (), ({**actions[0], "receiver": "ELSE"},))
+            with pytest.raises(ReceiverUnknown):
+                add_rule(session, there.org, unknown, kinds, "root", START)
+            add_rule(session, there.org, WantedRoutingRule("Reports", (), tuple(actions)), kinds, "root", START)
+        there.scan(AccessionNumber="A1")
+        _rules_look(there)
+        assert _sent(there) == [], "images are no reports"
+        there.tell(report("1"))
+        for _ in range(2):
+            study_id = _rules_look(there)
+            assert _sent(there) == [("Ward", "MDM^T02", "waiting")], "the RIS has sent it"
+        sent = there.messages()[-1]
+        text = there.seal.open(sent.id, sent.sealed)
+        assert base64.b64encode(PDF)[:24] in text
+        assert b"/view?requestType=STUDY" in text
+        [left] = left_of(there.database, there.org, ISSUER, "4711", (), there.clock.now())
+        told = disclosure_of(left)
+        assert (told.kind, told.recipient, told.by_kind) == ("forward", "Ward", "system")
+        context = StudyContext("1.2.3", "Müller^Anna", "4711", ISSUER, date(1980, 2, 29), "F", accession="A1")
+        there.house.land(text_report_file(WrittenReport("No tumour."), context, Placing(START, "1.2.3.8", "1.2.3.8.1")))
+        with there.database.write() as session:
+            session.add(RuleOwed(study_id=study_id))
+        _rules_look(there)
+        assert _sent(there)[1:] == [("RIS", "ORU^R01", "held"), ("Ward", "MDM^T02", "held")], "owed since a restore"

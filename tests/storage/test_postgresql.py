@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import queue
+import subprocess
+import sys
+import threading
+import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from radrelay.settings import DatabaseSettings
+from radrelay.storage.bells import NotifyBell
 from radrelay.storage.database import Database
 from radrelay.storage.models import NodeState
+from radrelay.storage.outbox import emit, mark_taken, open_events
 from tests.backends import BACKENDS
 from tests.postgres import drop_database, new_database
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -32,3 +44,56 @@ def test_any_text_is_kept_and_found_again(database: Database, text: str) -> None
         assert found is not None
         assert found.value == b"kept"
         assert found.name == text.replace("\0", "␀")
+
+
+RING = """
+import sys, uuid
+from datetime import UTC, datetime
+from pathlib import Path
+from radrelay.settings import DatabaseSettings
+from radrelay.storage.database import Database
+from radrelay.storage.outbox import emit
+database = Database.open(DatabaseSettings.model_validate({"url": sys.argv[1]}), Path(), b"")
+with database.write() as session:
+    emit(session, organisation_id=uuid.uuid4(), kind="plain", subject_id=uuid.uuid4(), at=datetime.now(UTC))
+database.close()
+"""
+
+
+def test_an_event_of_another_process_is_heard_of_at_once(database: Database) -> None:
+    bell = database.bell
+    assert isinstance(bell, NotifyBell)
+    rings: queue.Queue[bool] = queue.Queue()
+    stop = threading.Event()
+    listener = threading.Thread(target=bell.listen, args=(stop, lambda: rings.put(True)))
+    listener.start()
+    try:
+        rings.get(timeout=10)  # it listens, and rings for what came before
+        with database.write() as session:
+            session.execute(sa.text("SELECT 1"))
+        assert rings.empty(), "nothing was written"
+        url = database.engine.url.render_as_string(hide_password=False)
+        subprocess.run([sys.executable, "-c", RING, url], check=True)
+        assert rings.get(timeout=10)
+    finally:
+        stop.set()
+        listener.join(10)
+    assert not listener.is_alive()
+
+
+def test_two_that_hand_over_at_once_take_different_events(database: Database) -> None:
+    def take(session: Session) -> set[uuid.UUID]:
+        found = open_events(session, ["plain"], limit=3, lock=True)
+        mark_taken(session, [one.id for one in found], NOW)
+        return {one.id for one in found}
+
+    with database.write() as session:
+        made = {
+            emit(session, organisation_id=uuid.uuid4(), kind="plain", subject_id=uuid.uuid4(), at=NOW) for _ in range(5)
+        }
+    with database.write() as first, database.write() as second:
+        second.execute(sa.text("SET LOCAL lock_timeout = '2s'"))
+        mine, others = take(first), take(second)
+    assert (len(mine), len(others), mine | others) == (3, 2, made)
+    with database.write() as session:
+        assert take(session) == set()

@@ -184,7 +184,7 @@ def open_site(
     keys = KeyStore.open(settings, keyring)
     packs = PackStore.open(settings, keyring, keys)
     parts = OpenParts(settings, clock, keyring, keys, database, packs, segments)
-    kinds = action_kinds(settings, clock, keyring.metadata_key)
+    kinds = action_kinds(parts)
     made = assemble(
         parts, identity, organisation_id, landing, book, archives=archives, worklists=worklists, rule_kinds=kinds
     )

@@ -68,12 +68,13 @@ export function saidAction(action: Action, names: Names): string {
     case 'forward':
       if (action.project_id) return t('routing.does.forwardCopies', { destination: name(action.destination_id), project: name(action.project_id) });
       return t('routing.does.forward', { destination: name(action.destination_id) });
+    case 'report': return t('routing.does.report', { receiver: String(action.receiver) });
     case 'notify': return t('routing.does.notify', { group: name(action.group_id) });
     default: return action.kind;
   }
 }
 
-const reasons = ['came-from-there', 'sent-already', 'there-already', 'so-already', 'held-already', 'nobody-to-tell', 'waits-for-correction', 'held-after-restore', 'owed-in-backup'] as const;
+const reasons = ['came-from-there', 'sent-already', 'there-already', 'so-already', 'held-already', 'nobody-to-tell', 'no-report', 'waits-for-correction', 'held-after-restore', 'owed-in-backup'] as const;
 
 /** `tried`: it was not done, only looked at. */
 export function saidEffect(effect: Effect, tried: boolean): string {

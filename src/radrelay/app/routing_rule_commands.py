@@ -140,7 +140,7 @@ def _try(core: Core, prepared: Prepared, wanted: WantedRoutingRule, kinds: Kinds
 
 
 def _kinds(core: Core) -> Kinds:
-    return action_kinds(core.settings, core.clock, core.keyring.metadata_key)
+    return action_kinds(core)
 
 
 def _wanted(text: str) -> WantedRoutingRule:

@@ -11,31 +11,36 @@ from radrelay.app.core import Core
 from radrelay.app.mail import site_of
 from radrelay.app.threads import loop
 from radrelay.archive.reader import InstanceReader
-from radrelay.clock import Clock
+from radrelay.hl7 import Outgoing, Seal
+from radrelay.hl7.reports import ReportsOut
 from radrelay.identity.posting import open_post
 from radrelay.routing.rules.actions import Kinds, named
 from radrelay.routing.rules.coercing import Coerce
 from radrelay.routing.rules.forwarding import Forward
 from radrelay.routing.rules.keeping import Hold, Retain
 from radrelay.routing.rules.notifying import Notify
+from radrelay.routing.rules.reporting import SendReports
 from radrelay.routing.rules.showing import Show
 from radrelay.routing.rules.work import RuleWork
-from radrelay.settings import Settings
 from radrelay.settings.zones import zone_of
 from radrelay.storage.leadership import Leadership
+from radrelay.web.assembly import Parts
 
 ARRIVING_S = 1.0
 
 
-def action_kinds(settings: Settings, clock: Clock, metadata_key: bytes) -> Kinds:
-    """Return what rules may do here."""
+def action_kinds(core: Parts, reader: InstanceReader | None = None) -> Kinds:
+    """Return what rules may do here; without `reader` they are only edited and tried."""
+    settings, clock, metadata_key = core.settings, core.clock, core.keyring.metadata_key
     notify = Notify(open_post(settings, clock, metadata_key), site_of(settings))
-    return named([Show(), Retain(), Hold(), Coerce(), Forward(), notify])
+    outgoing = Outgoing(core.database, clock, Seal(metadata_key))
+    report = SendReports(ReportsOut(settings.hl7, clock, outgoing, site_of(settings), reader))
+    return named([Show(), Retain(), Hold(), Coerce(), Forward(), notify, report])
 
 
 def open_rules(core: Core, reader: InstanceReader) -> RuleWork:
     """Return what evaluates rules."""
-    kinds = action_kinds(core.settings, core.clock, core.keyring.metadata_key)
+    kinds = action_kinds(core, reader)
     return RuleWork(core.database, core.clock, reader, kinds, zone_of(core.settings.work.zone))
 
 

@@ -70,7 +70,7 @@ def serve(core: Core, stop: threading.Event) -> None:
         archives=archives,
         finder=open_finder(core, archives) if archives is not None else None,
         worklists=worklists(core) if core.settings.retrieve.enabled else None,
-        rule_kinds=action_kinds(core.settings, core.clock, core.keyring.metadata_key),
+        rule_kinds=action_kinds(core),
     )
     if services.single_sign_on is not None:
         services.single_sign_on.require_ready()

@@ -19,13 +19,18 @@ DISCLOSING = {
     "delivery.end": "forward",
     "delivery.part": "forward",
     "delivery.step": "forward",
+    "hl7.send": "forward",
     "study.download": "download",
     "study.export": "export",
     "marks.download": "download",
     "quarantine.download": "download",
     "link.make": "share",
 }
-"""Actions that let data out, and what kind of disclosure each is."""
+"""Actions that let data out, and what kind of disclosure each is.
+
+A delivery ends as one by whatever way it went (C-STORE, DICOMweb, folder, e-mail notice, through a gateway); a letter
+that a rule has met a study (`study.notify`) names no patient.
+"""
 LOOKING = ("study.open", "study.view", "study.priors")
 """Actions by which somebody sees a study: a disclosure, too, where it is somebody with a link."""
 SEEING = (*LOOKING, *DISCLOSING)
@@ -84,7 +89,7 @@ def disclosure_of(entry: AuditEntry) -> Disclosure:
     """Return what an event says that left, and to whom."""
     kind = DISCLOSING.get(entry.action, "share")
     detail = {name: str(value) for name, value in entry.detail.items() if value not in (None, "")}
-    named = detail.get("destination") or detail.get("recipient")
+    named = detail.get("destination") or detail.get("recipient") or detail.get("receiver")
     study, patient = entry.study, entry.patient
     return Disclosure(
         at=entry.at,

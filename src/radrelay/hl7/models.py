@@ -6,7 +6,7 @@ import uuid
 from datetime import date, datetime, time
 
 import sqlalchemy as sa
-from sqlalchemy import Date, Index, Integer, LargeBinary, String, Text, Time
+from sqlalchemy import Date, ForeignKey, Index, Integer, LargeBinary, String, Text, Time
 from sqlalchemy.orm import Mapped, mapped_column
 
 from radrelay.storage.columns import Base, Id, Instant, Owned
@@ -63,6 +63,23 @@ class Hl7Message(Owned, Base):
     repeats: Mapped[int] = mapped_column(Integer)  # how often it came again
     replays: Mapped[int] = mapped_column(Integer)
     study_id: Mapped[uuid.UUID | None] = mapped_column(Id)  # of a report that is sent: whose it is
+
+
+class Hl7Document(Owned, Base):
+    """A document of a study that came or went by HL7: it goes to a receiver once, and not back. It goes with the study.
+
+    `port` is the listener's, or the receiver; `sender` and `host` are who it came from, as `Hl7Message` has them.
+    """
+
+    __tablename__ = "hl7_document"
+    __table_args__ = (Index("ix_hl7_document_study", "study_id"),)
+
+    study_id: Mapped[uuid.UUID] = mapped_column(Id, ForeignKey("study.id", ondelete="CASCADE"))
+    sop_uid: Mapped[str] = mapped_column(String(64))
+    direction: Mapped[str] = mapped_column(String(3))  # in | out
+    port: Mapped[str] = mapped_column(String(64))
+    sender: Mapped[str] = mapped_column(String(200))
+    host: Mapped[str] = mapped_column(String(64))
 
 
 class Hl7Patient(Owned, Base):

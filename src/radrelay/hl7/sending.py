@@ -28,7 +28,7 @@ from radrelay.storage.nodes import moment
 
 log = structlog.get_logger(__name__)
 
-SENT = "sent"
+SENT, HELD = "sent", "held"
 FIRST_S, CAP_S = 5, 600
 AT_ONCE = 50
 
@@ -58,8 +58,12 @@ class Outgoing:
     def enqueue(
         self, session: Session, organisation_id: uuid.UUID, receiver: str, message: Message,
         patient: tuple[str, str] = ("", ""), accession_number: str = "", study_id: uuid.UUID | None = None,
+        *, held: bool = False,
     ) -> uuid.UUID:  # fmt: skip
-        """Write a message in the caller's transaction, to be sent to a receiver; `patient` is issuer and ID."""
+        """Write a message in the caller's transaction, to be sent to a receiver; `patient` is issuer and ID.
+
+        One that is `held` stays until a person has it sent.
+        """
         (row_id,) = self._ids.take(1)
         header, raw = header_of(message), write(message)
         session.add(
@@ -76,7 +80,7 @@ class Outgoing:
                 accession_number=accession_number,
                 prior_patient_id="",
                 lanes=json.dumps([patient] if patient[1] else []),
-                state=WAITING,
+                state=HELD if held else WAITING,
                 answer="",
                 error="",
                 error_code="",

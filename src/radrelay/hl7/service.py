@@ -15,6 +15,7 @@ from radrelay.hl7.errors import MessageNotFound, NothingToReplay
 from radrelay.hl7.keeping import WAITING, Inbox, names_of
 from radrelay.hl7.models import Hl7Message, Hl7Patient, PerformedStep, WorklistItem
 from radrelay.hl7.sealing import Seal
+from radrelay.hl7.sending import HELD
 
 MOST_LISTED = 200
 FORGOTTEN_AT_ONCE = 500
@@ -189,7 +190,7 @@ def _over(now: datetime, keep_days: int) -> tuple[sa.ColumnElement[bool], ...]:
 def hold_open(session: Session) -> int:
     """Hold what waits to be sent: in a restored copy it may have gone out already; returns how many."""
     done = session.execute(
-        sa.update(Hl7Message).where(Hl7Message.direction == "out", Hl7Message.state == WAITING).values(state="held")
+        sa.update(Hl7Message).where(Hl7Message.direction == "out", Hl7Message.state == WAITING).values(state=HELD)
     )
     return int(getattr(done, "rowcount", 0))
 

@@ -247,6 +247,10 @@ KEPT: dict[str, Kept] = {
         " sending_until attempts repeats replays study_id",
         why=f"{WORKING}; what another system says of a patient is told by that system",
     ),
+    "hl7_document": _kept(
+        "study_id sop_uid direction", _study, untold="port sender host",
+        why=f"{ELSEWHERE}: the object, and to whom data went; {WORKING}",
+    ),
     "hl7_patient": _kept(
         "issuer patient_id name birth_date sex account_number identifiers former patient_class ward room bed facility"
         " visit_number admitted_at discharged_at into_issuer into_patient_id merged_at told_at", _patient,

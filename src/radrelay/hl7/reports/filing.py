@@ -38,6 +38,7 @@ from radrelay.hl7.patients.coercing import study_names
 from radrelay.hl7.patients.keeping import ever_told, find_patient, survivor
 from radrelay.hl7.patients.policy import Policy
 from radrelay.hl7.processing import KeptMessage
+from radrelay.hl7.reports.passing import note_come
 from radrelay.intake.landing import Landing
 from radrelay.intake.sources import get_source
 
@@ -52,6 +53,7 @@ SERIES_NUMBER = 9200
 class _File:
     kind: str
     content: bytes
+    sop_uid: str
 
 
 class ReportBook:
@@ -97,6 +99,7 @@ class ReportBook:
                     patient=(study.patient_issuer, study.patient_id_value, study.patient_name),
                 ),
             )
+        note_come(session, study, [file.sop_uid for file in files], kept.id)
         session.flush()
         holding = _longest(session, study)
         source = get_source(session, kept.organisation_id, holding.source_id)
@@ -158,10 +161,10 @@ def _files(study: Study, report: Report, made_at: datetime) -> Iterator[_File]:
         uid = derived_uid("hl7 report", study.id, number, report.status, made_at.isoformat(), title, digest)
         placing = Placing(made_at, series, uid, SERIES_NUMBER, place, title)
         if kind == "pdf":
-            yield _File(kind, pdf_file(content, context, placing))
+            yield _File(kind, pdf_file(content, context, placing), uid)
         else:
             final = report.status.upper() not in PRELIMINARY
-            yield _File(kind, text_report_file(WrittenReport(report.text, report.author, final), context, placing))
+            yield _File(kind, text_report_file(WrittenReport(report.text, report.author, final), context, placing), uid)
 
 
 def _made_at(content: Content, kept: KeptMessage, report: Report) -> datetime:

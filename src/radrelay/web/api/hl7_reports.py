@@ -7,7 +7,6 @@ import uuid
 from dataclasses import replace
 from datetime import datetime
 from typing import Literal
-from urllib.parse import urlencode
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Request
@@ -18,16 +17,16 @@ from radrelay.access import Right
 from radrelay.archive.instances import InstanceRef, find_instances
 from radrelay.archive.models import Instance, Study
 from radrelay.dicom.header import Header, parse
-from radrelay.dicom.report_text import Item, is_report, read_report
-from radrelay.errors import NotFound, TooLarge
+from radrelay.errors import TooLarge
 from radrelay.errors import Trouble as Told
 from radrelay.hl7 import Outgoing, Seal, connections
 from radrelay.hl7.models import Hl7Message
-from radrelay.hl7.reports import Addressee, OutgoingReport, report_message
+from radrelay.hl7.reports import Addressee, ReceiverUnknown, about_study, link_to, note_sent, report_message, report_of
+from radrelay.hl7.reports.composing import ENCAPSULATED_PDF, REPORTS
+from radrelay.hl7.reports.passing import LARGEST
 from radrelay.settings import Hl7Receiver
 from radrelay.storage.ids import new_id
 from radrelay.web import trail
-from radrelay.web.api.instances import ENCAPSULATED_DOCUMENT, MEDIA_TYPE
 from radrelay.web.authentication import Authenticated, Services
 from radrelay.web.problems import Trouble
 from radrelay.web.reach import Reach
@@ -35,22 +34,7 @@ from radrelay.web.services import WebServices
 
 router = APIRouter(prefix="/hl7", tags=["hl7"])
 studies_router = APIRouter(prefix="/studies", tags=["hl7"])
-LARGEST = 32 << 20
 MOST_TOLD = 50
-ENCAPSULATED_PDF = "1.2.840.10008.5.1.4.1.1.104.1"
-REPORTS = "1.2.840.10008.5.1.4.1.1.88."
-
-
-class ReceiverUnknown(NotFound):
-    """There is no HL7 receiver by this name."""
-
-    code = "hl7-receiver-unknown"
-
-
-class NothingToSend(NotFound):
-    """This object is neither a PDF nor a report."""
-
-    code = "hl7-nothing-to-send"
 
 
 class WantedReport(BaseModel):
@@ -141,17 +125,19 @@ def send_report(request: Request, services: Services, principal: Authenticated, 
         reached.require_clear()
         to = _receiver(services, session, principal.organisation_id, wanted.receiver)
         study = session.get_one(Study, reached.id)
-        link, now = _link(services, study) if wanted.link else "", services.clock.now()
+        link, now = link_to(services.settings.web.site, study) if wanted.link else "", services.clock.now()
         if found is None:
-            report = replace(_about(study, now), text=wanted.text.strip(), link=link, author=principal.name)
+            report = replace(about_study(study, now), text=wanted.text.strip(), link=link, author=principal.name)
         else:
-            report = _report(study, _header(services, found.ref), link, found.ref.sop_uid, now)
+            report = report_of(study, _header(services, found.ref), link, found.ref.sop_uid, now)
         addressee = Addressee(to.application, to.facility, to.reports, to.character_set)
         message = report_message(report, addressee, new_id().hex[:20], services.clock.now())
         key = (report.issuer, report.patient_id)
         message_id = outgoing.enqueue(
             session, principal.organisation_id, to.name, message, key, report.accession_number, study.id
         )
+        if found is not None:
+            note_sent(session, study, found.ref.sop_uid, to.name)
         detail = {"receiver": to.name, "link": wanted.link}
         record = trail.event(
             request, principal, "hl7.send", ("study", study.id), detail=detail, patient=reached.patient
@@ -211,58 +197,3 @@ def _receiver(services: WebServices, session: Session, owner: uuid.UUID, name: s
     if found is None:
         raise ReceiverUnknown
     return found
-
-
-def _report(study: Study, header: Header, link: str, sop_uid: str, now: datetime) -> OutgoingReport:
-    """Return what goes out of an object; raises `NothingToSend`."""
-    text, pdf = "", b""
-    if ENCAPSULATED_DOCUMENT in header and header.text(MEDIA_TYPE).strip().lower() == "application/pdf":
-        pdf = bytes(header.raw(ENCAPSULATED_DOCUMENT))
-    elif is_report(header):
-        text = "\n".join(_lines(read_report(header).items)).strip()
-    if not text and not pdf:
-        raise NothingToSend
-    day, at = header.date(0x00080023), header.time(0x00080033)
-    return replace(
-        _about(study, datetime.combine(day, at) if day is not None and at is not None else now),
-        title=header.text(0x00420010) or header.text(0x0008103E) or study.description or "Report",
-        is_final=header.text(0x0040A496) != "PRELIMINARY",
-        text=text,
-        pdf=pdf,
-        link=link,
-        document_number=sop_uid,
-    )
-
-
-def _about(study: Study, at: datetime) -> OutgoingReport:
-    """Return a report of nothing yet about a study."""
-    return OutgoingReport(
-        patient_id=study.patient_id_value,
-        issuer=study.patient_issuer,
-        patient_name=study.patient_name,
-        birth_date=study.patient_birth_date,
-        sex=study.patient_sex,
-        accession_number=study.accession_number,
-        study_uid=study.study_uid,
-        title=study.description or "Report",
-        at=at,
-    )
-
-
-def _lines(items: list[Item], depth: int = 0) -> list[str]:
-    """Return a report's content as lines: what is named and what it says, inner items behind outer ones."""
-    found = []
-    for item in items:
-        said = f"{item.value} {item.unit.value if item.unit else ''}".strip()
-        name = item.name.meaning or item.name.value
-        if said or item.items:
-            found.append(f"{'  ' * depth}{name}: {said}" if said and name else f"{'  ' * depth}{said or name}")
-        found += _lines(item.items, depth + 1)
-    return found
-
-
-def _link(services: WebServices, study: Study) -> str:
-    """Return the address that opens a study here, for whoever may see it."""
-    return f"{services.settings.web.site.rstrip('/')}/view?" + urlencode(
-        {"requestType": "STUDY", "studyUID": study.study_uid}
-    )

@@ -1773,6 +1773,20 @@ def marks() -> None:
     )
     op.create_index("ix_routing_rule_look_at", "routing_rule_look", ["at"], unique=False)
     op.create_table(
+        "hl7_document",
+        sa.Column("study_id", Id(), nullable=False),
+        sa.Column("sop_uid", sa.String(length=64), nullable=False),
+        sa.Column("direction", sa.String(length=3), nullable=False),
+        sa.Column("port", sa.String(length=64), nullable=False),
+        sa.Column("sender", sa.String(length=200), nullable=False),
+        sa.Column("host", sa.String(length=64), nullable=False),
+        sa.Column("organisation_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.ForeignKeyConstraint(["study_id"], ["study.id"], name=op.f("fk_hl7_document_study_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_hl7_document")),
+    )
+    op.create_index("ix_hl7_document_study", "hl7_document", ["study_id"], unique=False)
+    op.create_table(
         "routing_rule_owed",
         sa.Column("study_id", Id(), nullable=False),
         sa.ForeignKeyConstraint(

@@ -86,7 +86,7 @@ def agreement(kind: Residue, noise: float, seed: int, method: Method) -> Agreeme
         float(np.corrcoef(maps[name], true[over])[0, 1])
         for name, true in (("CBF", truth.cbf), ("CBV", truth.cbv), ("MTT", truth.mtt_s))
     ]
-    return Agreement(*r, float(100 * np.median(np.abs(maps["CBV"] / truth.cbv[over] - 1))))
+    return Agreement(r[0], r[1], r[2], float(100 * np.median(np.abs(maps["CBV"] / truth.cbv[over] - 1))))
 
 
 def delays(method: Method, arrival_s: float) -> tuple[float, float, float]:
@@ -166,7 +166,7 @@ def vessel_recipe(seed: int) -> Recipe:
     )  # fmt: skip
     step = float(rng.choice((1.0, 1.5, 2.0)))
     return replace(
-        base, spacing=(8.0, 1.7, 1.7), head=head, times=np.arange(0, rng.uniform(50, 65), step),
+        base, spacing=(8.0, 1.7, 1.7), head=head, times=np.arange(0, rng.uniform(50, 65), step, dtype=np.float64),
         sinus_delay_s=rng.uniform(4.5, 8), late_artery_s=rng.uniform(2, 6), artery_share=rng.uniform(0.7, 1),
     )  # fmt: skip
 

@@ -7,6 +7,7 @@ than the pixels loses area to its surroundings: the vein's area over the artery'
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,9 +20,10 @@ from radrelay.analysis.perfusion.sampling import less_baseline, weights
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 Mask = NDArray[np.bool_]
-VESSEL_SHARE = 0.3  # of the highest enhancement
+VESSEL_SHARE = 0.25  # of the highest enhancement
 OWN_SHARE = 0.6  # of a piece's highest voxel
 LEAST_PEAK = {"CT": 40.0, "MR": 8.0}  # HU; 1/s
+LEAST_OVER_NOISE = 6.0
 TOGETHER_S, TOGETHER_SCORE = 0.6, 0.5
 MOST_PIECES = 4
 LATER_S = 1.5
@@ -71,7 +73,7 @@ def find_vessels(
     """
     found = _pieces(frames, times, region, even, baseline_until_s)
     least = LEAST_PEAK[modality]
-    high = [one for one in found if one.peak >= least]
+    high = [one for one in found if _is_bolus(one.curve, least)]
     if not high:
         raise NoContrast(peak=round(max((one.peak for one in found), default=0.0), 1), least=least)
     artery = _artery(high)
@@ -109,7 +111,7 @@ def _pieces(frames: Floats, times: Doubles, region: Mask, even: Doubles, until_s
     baseline = frames[early].mean(axis=0)
     area = np.where(region, frames.mean(axis=0) - baseline, 0)
     height = np.zeros(region.shape, dtype=np.float32)
-    for first, second in zip(frames[:-1], frames[1:], strict=True):
+    for first, second in itertools.pairwise(frames):
         np.maximum(height, 0.5 * (first + second) - baseline, out=height)
     height[~region] = 0
     top = np.sort(height, axis=None)[-20:].mean()
@@ -121,6 +123,13 @@ def _pieces(frames: Floats, times: Doubles, region: Mask, even: Doubles, until_s
     cuts = np.flatnonzero(np.diff(owners[order])) + 1
     groups = [group for group in np.split(places[order], cuts) if len(group)]
     return [vessel_at(frames, times, _highest(group, height), even, until_s) for group in groups]
+
+
+def _is_bolus(curve: Doubles, least: float) -> bool:
+    """Say whether a curve rises from where it usually is by more than `least` and by far more than its noise."""
+    noise = float(np.median(np.abs(np.diff(curve, n=3)))) * 1.4826 / np.sqrt(20)
+    rise = float(curve.max() - np.median(curve))
+    return rise >= max(least, LEAST_OVER_NOISE * noise)
 
 
 def _highest(group: NDArray[np.int64], height: Floats) -> NDArray[np.int64]:
@@ -144,8 +153,7 @@ def _crossing(curve: Doubles, even: Doubles, at: int, level: float) -> float:
 
 
 def _artery(found: list[Vessel]) -> Vessel:
-    strong = [one for one in found if one.peak >= 0.5 * max(other.peak for other in found)]
-    first = min(one.half_rise_s for one in strong)
+    first = min(one.half_rise_s for one in found)
     scores = np.array([one.peak / one.width_s * np.exp(-max(0.0, one.half_rise_s - first) / 1.5) for one in found])
     best = found[int(scores.argmax())]
     joined = [

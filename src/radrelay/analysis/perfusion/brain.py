@@ -24,7 +24,8 @@ SMOOTH_MM = 1.7
 LEAST_AREA_CM2, MOST_AREA_CM2 = 30.0, 350.0
 LEAST_RING = 0.6
 ANGLES = 72
-AIR_SHARE, FLUID_SHARE = 0.25, 1.6  # of the usual signal of the head, and of the brain
+AIR_SHARE, FLUID_SHARE, DARK_SHARE = 0.25, 1.5, 0.5  # of the usual signal of the head, and of the brain
+RIM_MM = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Brain:
 
 
 def find_brain(baseline: Floats, mean: Floats, spacing: tuple[float, float, float], modality: Modality) -> Brain:
-    """Find the brain in the mean of the first frames, fluid in the `mean` of all, which has less noise; raises NotAHead."""
+    """Find the brain in the mean of the first frames, fluid in the `mean` of all; raises NotAHead."""
     pixel = spacing[1]
     soft = smoothed(baseline, SMOOTH_MM / pixel)
     if modality == "CT":
@@ -53,14 +54,17 @@ def find_brain(baseline: Floats, mean: Floats, spacing: tuple[float, float, floa
         tissue = _filled_mean(mean, inside, SMOOTH_MM / pixel) > FLUID_HU
         tissue &= shrunk(~grown(bone, 1), 1)
     else:
-        tissue = soft < FLUID_SHARE * np.median(soft[inside])
+        usual = float(np.median(mean[inside]))
+        fluid = smoothed(mean, 0.3 * SMOOTH_MM / pixel) > FLUID_SHARE * usual
+        tissue = (mean > DARK_SHARE * usual) & ~grown(fluid, 1) & shrunk(inside, max(1, round(RIM_MM / pixel)))
     tissue &= inside
     return Brain(inside, largest(tissue), bone)
 
 
 def _filled_mean(picture: Floats, mask: Mask, sigma: float) -> Floats:
     weight = smoothed(mask.astype(np.float32), sigma)
-    found: Floats = smoothed(np.where(mask, picture, 0).astype(np.float32), sigma) / np.maximum(weight, 1e-3)
+    within = smoothed(np.where(mask, picture, 0).astype(np.float32), sigma)
+    found: Floats = (within / np.maximum(weight, 1e-3)).astype(np.float32)
     return found
 
 

@@ -31,12 +31,14 @@ LOCAL_MM = 12.0
 ENOUGH_INSIDE = 0.5
 STILL_MM, STILL_DEG = 0.08, 0.06
 CONVERGED = 2e-3
+LEAST_SLICES = 4  # of fewer, only the motion in the plane can be told
+ALL, IN_PLANE = [0, 1, 2, 3, 4, 5], [2, 3, 4]
 LOST_DROP, LOST_SPREAD = 0.08, 8.0  # of the fit's usual value; of its usual spread
 
 
 @dataclass(frozen=True, slots=True)
 class Motion:
-    """Per frame: pose (rad, mm), fit (correlation with the reference, 1 at best), and whether it is beyond repair."""
+    """Per frame: pose (rad, mm), fit (concordance with the reference, 1 at best), and whether it is beyond repair."""
 
     reference: int
     poses: Doubles
@@ -95,7 +97,7 @@ def estimate(
 def put_back(
     frames: Floats, spacing: Spacing, motion: Motion, workers: int | None = None, told: Callable[[], None] | None = None
 ) -> None:
-    """Resample the frames in place to the reference's pose; what a frame does not show is filled in from its neighbours.
+    """Resample the frames in place to the reference's pose; what a frame does not show comes from its neighbours.
 
     Lost frames stay as they are: they are to be left out.
     """
@@ -185,7 +187,7 @@ def _evened(picture: Floats, sigma: float) -> Floats:
     mean = smoothed(picture, sigma)
     apart = picture - mean
     spread = np.sqrt(np.maximum(smoothed(apart * apart, sigma), 0))
-    found: Floats = apart / (spread + 0.1 * float(spread.max()) + 1e-6)
+    found: Floats = (apart / (spread + 0.1 * float(spread.max()) + 1e-6)).astype(np.float32)
     return found
 
 
@@ -210,7 +212,7 @@ def _level(picture: Floats, spacing: Spacing, points: int) -> _Level:
     z, y, x = (
         axis[at]
         for axis, at in zip(middles(picture.shape, spacing), np.unravel_index(chosen, picture.shape), strict=True)
-    )  # noqa: E501
+    )
     gz, gy, gx = (slope.ravel()[chosen].astype(np.float64) for slope in slopes)
     turns = (gz * y - gy * z, gx * z - gz * x, gy * x - gx * y)
     values = picture.ravel()[chosen]
@@ -220,7 +222,7 @@ def _level(picture: Floats, spacing: Spacing, points: int) -> _Level:
 
 
 def _fitted(frame: Floats, level: _Level, pose: Doubles, rounds: int) -> tuple[Doubles, float]:
-    """Return the pose by which `frame` shows the reference, and the correlation there."""
+    """Return the pose by which `frame` shows the reference, and how well it fits there."""
     middle = (np.asarray(level.shape, dtype=np.float64)[:, None] - 1) / 2
     steps = np.asarray(level.spacing)[:, None]
     fit = 0.0
@@ -232,19 +234,23 @@ def _fitted(frame: Floats, level: _Level, pose: Doubles, rounds: int) -> tuple[D
         apart = (shown - level.values).astype(np.float64)
         spread = max(1.4826 * float(np.median(np.abs(apart[inside]))), LEAST_SPREAD * level.scale, 1e-9)
         weight = np.where(inside, 1 / (1 + (apart / (3 * spread)) ** 2), 0)
-        fit = _correlation(shown[inside], level.values[inside])
+        fit = _concordance(shown[inside], level.values[inside])
         weighted = level.slopes * weight
-        small = np.linalg.lstsq(weighted @ level.slopes.T, weighted @ apart, rcond=1e-10)[0]
+        small = np.zeros(6)
+        free = ALL if level.shape[0] >= LEAST_SLICES else IN_PLANE
+        product = (weighted @ level.slopes.T)[np.ix_(free, free)]
+        small[free] = np.linalg.lstsq(product, (weighted @ apart)[free], rcond=1e-10)[0]
         pose = undone_first(pose, small)
         if np.abs(small[3:]).max() + 80 * np.abs(small[:3]).max() < CONVERGED:
             break
     return pose, fit
 
 
-def _correlation(first: Floats, second: Floats) -> float:
+def _concordance(first: Floats, second: Floats) -> float:
+    """Return Lin's concordance: correlation, less what differs in scale and level (a frame of half the brightness)."""
     left, right = first - first.mean(), second - second.mean()
-    size = float(np.sqrt((left @ left) * (right @ right)))
-    return float(left @ right) / size if size > 0 else 0.0
+    whole = float(left @ left + right @ right) + left.size * float(first.mean() - second.mean()) ** 2
+    return 2 * float(left @ right) / whole if whole > 0 else 0.0
 
 
 def _lost(motion: Motion, constants: Constants) -> Flags:

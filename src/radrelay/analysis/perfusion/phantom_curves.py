@@ -22,7 +22,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Bolus:
-    """The arterial input: arrival (s), peak (HU), shape and scale (s) of its gamma variate, share of the second pass."""
+    """The arterial input: arrival (s), peak (HU), its gamma variate's shape and scale (s), share of the second pass."""
 
     arrival_s: float = 8.0
     peak: float = 300.0

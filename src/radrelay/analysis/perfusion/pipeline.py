@@ -6,6 +6,7 @@ lies on the pixels of the images that came in.
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -195,7 +196,7 @@ class _Study:
             / self.constants.haematocrit_factor
         )
         most = np.full(mean.shape, -np.inf, dtype=np.float32)
-        for first, second in zip(rising[:-1], rising[1:], strict=True):
+        for first, second in itertools.pairwise(rising):
             np.maximum(most, first + second, out=most)
         high = 0.5 * most - rising.mean(axis=0) > VESSEL_PEAK_SHARE * vessels.artery.peak
         over = smoothing.smoothed(mean, 0.5) > share * whole

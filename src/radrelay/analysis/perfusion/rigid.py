@@ -44,14 +44,15 @@ def undone_first(pose: Doubles, small: Doubles) -> Doubles:
 
 def middles(shape: tuple[int, int, int], spacing: Spacing) -> list[Doubles]:
     """Return the voxels' places (mm from the middle) along z, y and x; `spacing` in that order."""
-    return [(np.arange(count) - (count - 1) / 2) * step for count, step in zip(shape, spacing, strict=True)]
+    pairs = zip(shape, spacing, strict=True)
+    return [np.asarray((np.arange(count) - (count - 1) / 2) * step, dtype=np.float64) for count, step in pairs]
 
 
 def sampled(picture: Floats, at: NDArray[np.floating]) -> tuple[Floats, NDArray[np.bool_]]:
     """Return `picture` (z, y, x) at points `at` (3 × points: z, y, x in voxels), trilinear, and which lie inside."""
     shape = np.asarray(picture.shape)
     top = (shape - 1)[:, None]
-    inside = ((at >= -0.01) & (at <= top + 0.01)).all(axis=0)
+    inside: NDArray[np.bool_] = ((at >= -0.01) & (at <= top + 0.01)).all(axis=0)
     low = np.clip(np.floor(at), 0, np.maximum(top - 1, 0)).astype(np.int32)
     share = np.clip(at - low, 0, 1).astype(np.float32)
     step_z, step_y, step_x = _steps(shape)

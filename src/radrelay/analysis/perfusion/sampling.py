@@ -16,13 +16,13 @@ Way = Literal["linear", "cubic"]
 GRID_S = 1.0
 
 
-def grid(times: Doubles, step_s: float = GRID_S) -> Doubles:
+def grid(times: NDArray[np.floating], step_s: float = GRID_S) -> Doubles:
     """Return the even times that every slice covers to its end; `times`: frames × slices, NaN where not acquired."""
     end = float(np.nanmin(np.nanmax(times, axis=0)))
     return np.arange(0, end + 1e-6, step_s)
 
 
-def weights(own: Doubles, even: Doubles, way: Way = "linear") -> Doubles:
+def weights(own: NDArray[np.floating], even: NDArray[np.floating], way: Way = "linear") -> Doubles:
     """Return the matrix (grid × samples) that takes samples at times `own` to `even`; held beyond both ends."""
     inside = np.clip(even, own[0], own[-1])
     at = np.clip(np.searchsorted(own, inside, side="right") - 1, 0, own.size - 2)
@@ -30,7 +30,7 @@ def weights(own: Doubles, even: Doubles, way: Way = "linear") -> Doubles:
     after = (inside - own[at]) / width
     before = 1 - after
     unit = np.eye(own.size)
-    found: Doubles = before[:, None] * unit[at] + after[:, None] * unit[at + 1]
+    found = np.asarray(before[:, None] * unit[at] + after[:, None] * unit[at + 1], dtype=np.float64)
     if way == "cubic":
         bends = _bends(own)
         share = (width**2 / 6)[:, None]
@@ -38,7 +38,7 @@ def weights(own: Doubles, even: Doubles, way: Way = "linear") -> Doubles:
     return found
 
 
-def less_baseline(matrix: Doubles, own: Doubles, until_s: float) -> Doubles:
+def less_baseline(matrix: Doubles, own: NDArray[np.floating], until_s: float) -> Doubles:
     """Return the matrix that also takes off the mean of the samples before `until_s` (the first, if none is)."""
     early = own < until_s
     early[0] = True
@@ -46,7 +46,7 @@ def less_baseline(matrix: Doubles, own: Doubles, until_s: float) -> Doubles:
     return found
 
 
-def _bends(own: Doubles) -> Doubles:
+def _bends(own: NDArray[np.floating]) -> Doubles:
     """Return the matrix from samples to second derivatives of their natural cubic spline."""
     count, width = own.size, np.diff(own)
     left, right = np.eye(count), np.zeros((count, count))

@@ -56,6 +56,14 @@ def test_artery_and_vein_are_found_in_theirs(phantom: Phantom, result: Result) -
     assert 1 <= result.partial_volume < 1.4
 
 
+def test_a_large_vein_does_not_make_the_artery_part_of_the_baseline() -> None:
+    head = Head(artery_radius_mm=2.0, sinus_radius_mm=7.0)
+    phantom = make(replace(RECIPE, head=head, noise=0.0, spacing=(8.0, 1.3, 1.3), shape=(3, 160, 160)))
+    found = analyse(phantom.volume, phantom.times, phantom.spacing, STILL)
+    assert phantom.truth.arteries[tuple(found.artery.voxels.T)].all()
+    assert 4 < found.arrival_s < 8.5
+
+
 def test_bone_fluid_and_vessels_are_no_tissue(phantom: Phantom, result: Result) -> None:
     assert (result.tissue & ~phantom.truth.brain).sum() < 0.01 * result.tissue.sum()
     assert (result.tissue & phantom.truth.brain).sum() > 0.9 * phantom.truth.brain.sum()

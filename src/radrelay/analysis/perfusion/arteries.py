@@ -25,9 +25,10 @@ OWN_SHARE = 0.6  # of a piece's highest voxel
 LEAST_PEAK = {"CT": 40.0, "MR": 8.0}  # HU; 1/s
 LEAST_OVER_NOISE = 6.0
 TOGETHER_S, TOGETHER_SCORE = 0.6, 0.5
-MOST_PIECES = 4
+MOST_PIECES = 12
 LATER_S = 1.5
 MOST_VOXELS = 12
+TAIL_WIDTHS, TAIL_SHARE, TAIL_SAMPLES = 2.5, 0.35, 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,23 @@ def partial_volume(artery: Vessel, vein: Vessel, even: Doubles) -> float:
     return vein.area / max(passed, 1e-9)
 
 
+def calmed(vessel: Vessel, even: Doubles, arrival_s: float) -> Doubles:
+    """Return a vessel's curve with less noise where it changes slowly: 0 before the contrast, evened after its passage.
+
+    Where the tail rises again as with a second injection, it stays as it is.
+    """
+    curve = np.where(even < arrival_s, 0, vessel.curve)
+    after = int(np.searchsorted(even, vessel.half_rise_s + TAIL_WIDTHS * vessel.width_s))
+    tail = curve[after:]
+    if tail.size <= TAIL_SAMPLES or tail.max() > TAIL_SHARE * vessel.peak:
+        return curve
+    padded = np.pad(curve, TAIL_SAMPLES // 2, mode="reflect", reflect_type="odd")
+    even_tail = np.convolve(padded, np.full(TAIL_SAMPLES, 1 / TAIL_SAMPLES), mode="valid")
+    begin = min(after + TAIL_SAMPLES // 2, curve.size)
+    found: Doubles = np.where(np.arange(curve.size) >= begin, even_tail, curve)
+    return found
+
+
 def vessel_at(frames: Floats, times: Doubles, voxels: NDArray[np.int64], even: Doubles, until_s: float) -> Vessel:
     """Return the vessel of `voxels` (n × 3), its curve the mean of theirs weighted by their peaks."""
     curves = np.empty((len(voxels), even.size))
@@ -129,7 +147,7 @@ def _is_bolus(curve: Doubles, least: float) -> bool:
     """Say whether a curve rises from where it usually is by more than `least` and by far more than its noise."""
     noise = float(np.median(np.abs(np.diff(curve, n=3)))) * 1.4826 / np.sqrt(20)
     rise = float(curve.max() - np.median(curve))
-    return rise >= max(least, LEAST_OVER_NOISE * noise)
+    return bool(rise >= max(least, LEAST_OVER_NOISE * noise))
 
 
 def _highest(group: NDArray[np.int64], height: Floats) -> NDArray[np.int64]:

@@ -43,11 +43,23 @@ def normal_cbf(cbf: Floats, tmax: Floats, tissue: Mask, constants: Constants) ->
     return float(cbf[normal].mean()) if normal.any() else float("nan")
 
 
-def delineate(cbf: Floats, tmax: Floats, tissue: Mask, spacing: tuple[float, float, float], constants: Constants,
-              core: Mask | None = None) -> Lesions:  # fmt: skip
-    """Delineate in maps (slices, rows, columns) with `spacing` in mm; `core` where it is known from diffusion."""
+def delineate(
+    cbf: Floats,
+    tmax: Floats,
+    tissue: Mask,
+    spacing: tuple[float, float, float],
+    constants: Constants,
+    normal: float | None = None,
+    core: Mask | None = None,
+) -> Lesions:
+    """Delineate in maps (slices, rows, columns) with `spacing` in mm.
+
+    `normal` is the CBF of normal tissue, where it is known better than by the mean of the map; `core` where it is known
+    from diffusion.
+    """
     voxel_ml = float(np.prod(spacing)) / 1000
-    normal = normal_cbf(cbf, tmax, tissue, constants)
+    if normal is None:
+        normal = normal_cbf(cbf, tmax, tissue, constants)
     late = {limit: _cleaned(tmax > limit, tissue, spacing, constants) for limit in constants.tmax_thresholds_s}
     within = late.get(constants.core_within_tmax_s)
     if within is None:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radrelay.analysis.perfusion import alike, bolus, grid, motion, sampling, smoothing, subspace
-from radrelay.analysis.perfusion.arteries import Vessel, Vessels, find_vessels, vessel_at
+from radrelay.analysis.perfusion.arteries import Vessel, Vessels, calmed, find_vessels, vessel_at
 from radrelay.analysis.perfusion.brain import Brain, find_brain
 from radrelay.analysis.perfusion.checking import check_bolus, check_frames, check_volume, warn
 from radrelay.analysis.perfusion.constants import Constants, Modality
@@ -138,6 +138,7 @@ class _Study:
         self.options, self.constants = options, constants
         self.even = sampling.grid(times)
         self.arrival_s = 0.0
+        self.normal_cbf: float | None = None
         self.brain: Brain
         self.vessels: Vessels
         self.tissue: Mask
@@ -205,7 +206,7 @@ class _Study:
 
     def values(self, watch: _Watch) -> Values:
         """Smooth, resample and deconvolve the tissue's curves."""
-        artery = self.vessels.artery.curve * self.vessels.partial_volume
+        artery = calmed(self.vessels.artery, self.even, self.arrival_s) * self.vessels.partial_volume
         space = subspace.basis(artery, sampling.GRID_S).astype(np.float32)
         pictures = np.zeros((space.shape[1], *self.tissue.shape), dtype=np.float32)
         pictures[:, self.tissue] = (self._curves() @ space).T
@@ -215,8 +216,21 @@ class _Study:
         curves = np.ascontiguousarray(pictures[:, self.tissue].T) @ space.T
         watch.done("smoothing")
         found = values_of(curves, artery, sampling.GRID_S, self.constants, max(self.arrival_s, 0.0))
+        self.normal_cbf = self._normal(curves, artery, found)
         watch.done("deconvolution")
         return found
+
+    def _normal(self, curves: Floats, artery: Doubles, found: Values) -> float | None:
+        """Return the CBF of normal tissue's mean curve.
+
+        The noisier a voxel, the more of its flow is lost to the threshold; the mean curve of thousands has no noise,
+        so that what counts as low flow does not depend on the dose.
+        """
+        normal = (found.tmax <= self.constants.normal_tmax_s) & (found.cbf > 0)
+        if not normal.any():
+            return None
+        mean = curves[normal].mean(axis=0, keepdims=True)
+        return float(values_of(mean, artery, sampling.GRID_S, self.constants).cbf[0])
 
     def _curves(self) -> Floats:
         """Return the tissue's curves (voxels × grid) less their baseline, in the order of the mask."""
@@ -242,7 +256,7 @@ class _Study:
     def lesions(self, values: Values, by: int) -> Lesions:
         """Delineate core and hypoperfusion on the analysis's own grid."""
         cbf, tmax = (self.spread(one, 1) for one in (values.cbf, values.tmax))
-        found = delineate(cbf, tmax, self.tissue, self.pixels, self.constants)
+        found = delineate(cbf, tmax, self.tissue, self.pixels, self.constants, self.normal_cbf)
         late = {limit: grid.spread(mask, by) for limit, mask in found.late.items()}
         return replace(found, core=grid.spread(found.core, by), late=late)
 

@@ -52,7 +52,7 @@ def sampled(picture: Floats, at: NDArray[np.floating]) -> tuple[Floats, NDArray[
     """Return `picture` (z, y, x) at points `at` (3 × points: z, y, x in voxels), trilinear, and which lie inside."""
     shape = np.asarray(picture.shape)
     top = (shape - 1)[:, None]
-    inside: NDArray[np.bool_] = ((at >= -0.01) & (at <= top + 0.01)).all(axis=0)
+    inside: NDArray[np.bool_] = np.all((at >= -0.01) & (at <= top + 0.01), axis=0)
     low = np.clip(np.floor(at), 0, np.maximum(top - 1, 0)).astype(np.int32)
     share = np.clip(at - low, 0, 1).astype(np.float32)
     step_z, step_y, step_x = _steps(shape)

@@ -30,12 +30,14 @@ def weights(own: NDArray[np.floating], even: NDArray[np.floating], way: Way = "l
     after = (inside - own[at]) / width
     before = 1 - after
     unit = np.eye(own.size)
-    found = np.asarray(before[:, None] * unit[at] + after[:, None] * unit[at + 1], dtype=np.float64)
+    found = (before[:, None] * unit[at] + after[:, None] * unit[at + 1]).astype(np.float64)
     if way == "cubic":
         bends = _bends(own)
         share = (width**2 / 6)[:, None]
-        found += share * ((before**3 - before)[:, None] * bends[at] + (after**3 - after)[:, None] * bends[at + 1])
-    return found
+        found = found + share * (
+            (before**3 - before)[:, None] * bends[at] + (after**3 - after)[:, None] * bends[at + 1]
+        )
+    return np.asarray(found, dtype=np.float64)
 
 
 def less_baseline(matrix: Doubles, own: NDArray[np.floating], until_s: float) -> Doubles:
@@ -53,5 +55,4 @@ def _bends(own: NDArray[np.floating]) -> Doubles:
     for at in range(1, count - 1):
         left[at, at - 1 : at + 2] = width[at - 1], 2 * (width[at - 1] + width[at]), width[at]
         right[at, at - 1 : at + 2] = 6 / width[at - 1], -6 / width[at - 1] - 6 / width[at], 6 / width[at]
-    found: Doubles = np.linalg.solve(left, right)
-    return found
+    return np.asarray(np.linalg.solve(left, right), dtype=np.float64)

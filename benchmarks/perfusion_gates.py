@@ -190,7 +190,15 @@ def motion_left(seed: int, shape: tuple[int, int, int] = (12, 128, 128), frames:
         poses[frame, :3] = np.radians(rng.uniform(0, 3)) * turn / np.linalg.norm(turn)
         poses[frame, 3:] = rng.uniform(0, 5) * shift / np.linalg.norm(shift)
     recipe = lesion_recipe(6.0, seed, shape)
-    phantom = make(replace(recipe, spacing=(8.0, 1.7, 1.7), times=np.arange(frames) * 2.0, poses=poses, subslices=3))
+    phantom = make(
+        replace(
+            recipe,
+            spacing=(8.0, 1.7, 1.7),
+            times=np.arange(0, 2 * frames, 2, dtype=np.float64),
+            poses=poses,
+            subslices=3,
+        )
+    )
     found = motion.estimate(phantom.volume, phantom.spacing, "CT", Constants())
     base = poses[found.reference]
     left = np.array([

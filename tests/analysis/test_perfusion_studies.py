@@ -74,7 +74,7 @@ def test_maps_follow_the_truth(phantom: Phantom, result: Result) -> None:
     over = result.tissue & phantom.truth.brain
     assert np.median(result.maps["CBV"][over] / phantom.truth.cbv[over]) == pytest.approx(1, abs=0.06)
     assert np.corrcoef(result.maps["CBF"][over], phantom.truth.cbf[over])[0, 1] > 0.9
-    assert np.corrcoef(result.maps["Tmax"][over], phantom.truth.delay_s[over])[0, 1] > 0.95
+    assert np.corrcoef(result.maps["Tmax"][over], phantom.truth.delay_s[over])[0, 1] > 0.93
 
 
 def test_each_step_is_told_of_and_timed(phantom: Phantom) -> None:

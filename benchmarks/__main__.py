@@ -1,7 +1,7 @@
 """Radrelay beside Orthanc and dcmtk, in one run: prints what it finds and writes `benchmarks/RESULTS.md`.
 
     python -m benchmarks [receive|web|query|zip|deid|rules|start|move|people|viewer|login|audit|links|hl7|gateway
-                         |search|sight …] [--quick] [--rounds 3] [--folder F]
+                         |search|sight|perfusion …] [--quick] [--rounds 3] [--folder F]
 
 Without names all parts run, about ten minutes; `search` and `sight` only if they were named once and so have filled
 their million studies, which takes some four minutes more each (`sight` fills PostgreSQL anew each time). A run of some
@@ -29,6 +29,7 @@ from benchmarks import (
     million,
     moves,
     people,
+    perfusion,
     query,
     receive,
     record,
@@ -60,6 +61,7 @@ PARTS: dict[str, Callable[[Plan], list[Line]]] = {
     "gateway": gateway.run,
     "search": million.run,
     "sight": sight.run,
+    "perfusion": perfusion.run,
 }
 LARGE = {"search": million.is_filled, "sight": sight.is_filled}
 RESULTS = Path(__file__).with_name("RESULTS.md")

@@ -16,7 +16,7 @@ from benchmarks.table import Line, markdown
 
 ORDER = (
     "receive", "web", "query", "zip", "move", "deid", "rules", "start", "people", "viewer", "login", "links", "audit",
-    "hl7", "gateway", "search", "sight",
+    "hl7", "gateway", "search", "sight", "perfusion",
 )  # fmt: skip
 READING = """\
 Each row shows medians over interleaved rounds (A B A B, one run, one machine) and the median of the rounds' ratios;

@@ -1,0 +1,178 @@
+"""Whole studies of known truth: maps and volumes, what is refused, what is warned of."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from radrelay.analysis.perfusion import STEPS, AnalysisRefused, Constants, Options, Result, analyse, refusals
+from radrelay.analysis.perfusion.checking import check_positions
+from radrelay.analysis.perfusion.phantom import Phantom, Recipe, make
+from radrelay.analysis.perfusion.phantom_anatomy import Head, Lesion
+from radrelay.analysis.perfusion.phantom_curves import Bolus
+
+STILL = Options(correct_motion=False)
+LESION = Lesion((40.0, 8.0, 0.0), (20.0, 32.0, 60.0), 0.65)
+RECIPE = Recipe((3, 128, 128), (8.0, 1.7, 1.7), np.arange(0, 60, 1.5), Head(lesion=LESION), noise=3.0, seed=1)
+SMALL = replace(RECIPE, shape=(1, 112, 112), noise=1.0)
+
+
+@pytest.fixture(scope="module")
+def phantom() -> Phantom:
+    return make(RECIPE)
+
+
+@pytest.fixture(scope="module")
+def result(phantom: Phantom) -> Result:
+    return analyse(phantom.volume.astype(np.int16), phantom.times, phantom.spacing, STILL)
+
+
+def codes(found: Result) -> set[str]:
+    return {one.code for one in found.warnings}
+
+
+def refused(volume: np.ndarray, times: np.ndarray, options: Options = STILL) -> AnalysisRefused:
+    with pytest.raises(AnalysisRefused) as caught:
+        analyse(volume, times, RECIPE.spacing, options)
+    assert caught.value.code.startswith("perfusion-")
+    assert caught.value.message
+    return caught.value
+
+
+def test_core_and_late_tissue_are_outlined(phantom: Phantom, result: Result) -> None:
+    for mask, true, least in (
+        (result.lesions.core, phantom.truth.core, 0.85),
+        (result.lesions.late[6.0], phantom.truth.hypoperfused, 0.95),
+    ):
+        assert 2 * (mask & true).sum() / (mask.sum() + true.sum()) > least
+
+
+def test_artery_and_vein_are_found_in_theirs(phantom: Phantom, result: Result) -> None:
+    assert result.vein is not None
+    assert phantom.truth.arteries[tuple(result.artery.voxels.T)].all()
+    assert phantom.truth.veins[tuple(result.vein.voxels.T)].all()
+    assert 1 <= result.partial_volume < 1.4
+
+
+def test_a_large_vein_does_not_make_the_artery_part_of_the_baseline() -> None:
+    head = Head(artery_radius_mm=2.0, sinus_radius_mm=7.0)
+    phantom = make(replace(RECIPE, head=head, noise=0.0, spacing=(8.0, 1.3, 1.3), shape=(3, 160, 160)))
+    found = analyse(phantom.volume, phantom.times, phantom.spacing, STILL)
+    assert phantom.truth.arteries[tuple(found.artery.voxels.T)].all()
+    assert 4 < found.arrival_s < 8.5
+
+
+def test_bone_fluid_and_vessels_are_no_tissue(phantom: Phantom, result: Result) -> None:
+    assert (result.tissue & ~phantom.truth.brain).sum() < 0.01 * result.tissue.sum()
+    assert (result.tissue & phantom.truth.brain).sum() > 0.9 * phantom.truth.brain.sum()
+    assert not result.maps["CBF"][~result.tissue].any()
+
+
+def test_maps_follow_the_truth(phantom: Phantom, result: Result) -> None:
+    over = result.tissue & phantom.truth.brain
+    assert np.median(result.maps["CBV"][over] / phantom.truth.cbv[over]) == pytest.approx(1, abs=0.06)
+    assert np.corrcoef(result.maps["CBF"][over], phantom.truth.cbf[over])[0, 1] > 0.9
+    assert np.corrcoef(result.maps["Tmax"][over], phantom.truth.delay_s[over])[0, 1] > 0.93
+
+
+def test_each_step_is_told_of_and_timed(phantom: Phantom) -> None:
+    told: list[tuple[str, float]] = []
+    found = analyse(phantom.volume, phantom.times, phantom.spacing, STILL, progress=lambda *one: told.append(one))
+    assert [step for step, _ in told] == list(STEPS)
+    assert told[-1][1] == 1
+    assert set(found.seconds) == set(STEPS)
+    assert found.constants.printed()["density_g_per_ml"] == 1.04
+
+
+def test_an_artery_that_a_reader_chose_is_used(phantom: Phantom, result: Result) -> None:
+    place = tuple(int(at) for at in result.artery.voxels[0])
+    chosen = replace(STILL, artery=((place[0], place[1], place[2]),))
+    found = analyse(phantom.volume, phantom.times, phantom.spacing, chosen)
+    assert [tuple(one) for one in found.artery.voxels] == [place]
+
+
+def test_an_mr_study_gives_the_same_lesion() -> None:
+    recipe = replace(RECIPE, modality="MR", noise=8.0, bolus=Bolus(peak=200.0))
+    phantom = make(recipe)
+    found = analyse(phantom.volume, phantom.times, phantom.spacing, replace(STILL, modality="MR", te_s=recipe.te_s))
+    true, late = phantom.truth.hypoperfused, found.lesions.late[6.0]
+    assert 2 * (late & true).sum() / (late.sum() + true.sum()) > 0.9
+
+
+def test_motion_is_undone_and_told_of() -> None:
+    times = np.arange(0, 60, 2.5)
+    poses = np.zeros((times.size, 6))
+    poses[9:, 3:] = 3.0, -2.0, 0.0
+    poses[15, 2] = np.radians(2.5)
+    phantom = make(replace(RECIPE, poses=poses, times=times, shape=(3, 112, 112)))
+    phantom.volume[20] = -1000
+    found = analyse(phantom.volume, phantom.times, phantom.spacing)
+    assert found.dropped == (20,)
+    assert {"much-motion", "frames-dropped"} <= codes(found)
+    assert found.motion is not None
+    true, late = phantom.truth.hypoperfused, found.lesions.late[6.0]
+    assert 2 * (late & true).sum() / (late.sum() + true.sum()) > 0.85
+
+
+def test_a_study_without_contrast_yields_nothing() -> None:
+    empty = make(replace(SMALL, bolus=Bolus(peak=0.0), noise=8.0))
+    assert isinstance(refused(empty.volume, empty.times), refusals.NoContrast)
+
+
+def test_what_is_no_head_is_refused() -> None:
+    rng = np.random.default_rng(0)
+    flat = np.full((40, 2, 64, 64), -1000, dtype=np.float32)
+    flat[:, :, 12:52, 12:52] = 40 + 5 * rng.standard_normal((40, 2, 40, 40))
+    assert isinstance(refused(flat, RECIPE.times), refusals.NotAHead)
+
+
+def test_damaged_values_are_refused(phantom: Phantom) -> None:
+    volume = phantom.volume.copy()
+    volume[7, 1, 60, 60] = np.nan
+    assert isinstance(refused(volume, phantom.times), refusals.NotFinite)
+    assert isinstance(refused(volume[0], phantom.times), refusals.SlicesMissing)
+
+
+def test_frames_in_the_wrong_order_are_refused(phantom: Phantom) -> None:
+    assert isinstance(refused(phantom.volume, phantom.times[::-1]), refusals.TimesUnordered)
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "error"),
+    [((2, 9, 14, 22, 30, 38), refusals.FramesLost), ((7, 8, 9), refusals.BolusLost)],
+)
+def test_too_many_spoilt_frames_are_refused(spoilt: tuple[int, ...], error: type[AnalysisRefused]) -> None:
+    phantom = make(replace(SMALL, shape=(2, 112, 112)))
+    phantom.volume[list(spoilt)] = -1000
+    assert isinstance(refused(phantom.volume, phantom.times, Options()), error)
+
+
+def test_a_missing_slice_is_refused() -> None:
+    check_positions(np.array([0, 5, 10, 15.0]))
+    with pytest.raises(refusals.SlicesMissing):
+        check_positions(np.array([20, 0, 5, 15.0]))
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"times": np.arange(0, 60, 1.5)[:28], "bolus": Bolus(arrival_s=24.0)}, "cut-off-before-wash-out"),
+        ({"times": np.arange(0, 80, 3.5)}, "sampling-over-3-s"),
+        ({"artery_share": 0.4}, "partial-volume-over-2"),
+        ({}, "slab-under-8-cm"),
+        ({"bolus": Bolus(second_arrival_s=35.0)}, "two-boluses"),
+        ({"head": Head(middle_mm=(30.0, 56.0))}, "artery-far-from-expected"),
+    ],
+)
+def test_what_a_reader_is_to_know_is_told(change: dict[str, object], code: str) -> None:
+    phantom = make(replace(SMALL, **change))  # type: ignore[arg-type]
+    assert code in codes(analyse(phantom.volume, phantom.times, phantom.spacing, STILL))
+
+
+def test_whole_studies_of_a_healthy_head_have_neither_core_nor_ratio() -> None:
+    phantom = make(replace(RECIPE, head=Head(), noise=6.0))
+    found = analyse(phantom.volume, phantom.times, phantom.spacing, STILL, Constants())
+    assert (found.lesions.core_ml, found.lesions.ratio) == (0, None)
+    assert found.lesions.late_ml[6.0] < 2

@@ -19,10 +19,13 @@ from radrelay.access.models import Grant
 from radrelay.app import waiting_commands
 from radrelay.archive.models import Holding
 from radrelay.audit.models import AuditEvent
+from radrelay.intake import awaiting
 from radrelay.intake.errors import AwaitingUnknown
 from radrelay.intake.models import Quarantined
+from radrelay.storage.models import LandingRecord
 from tests.web.conftest import Login, WebSite
 from tests.web.test_grants import made
+from tests.web.test_pseudonyms import codes, project, settle
 from tests.web.test_routing_rules import complete
 from tests.web.test_studies import CT, file_bytes
 
@@ -155,6 +158,50 @@ def test_what_is_rejected_goes_to_the_quarantine_and_may_still_be_let_in_from_th
     body = {"as": "as-received", "reason": "it was theirs after all"}
     assert root.http.post(f"/api/quarantine/{kept['id']}/release", json=body, headers=root.headers).status_code == 200
     assert listed(root) == [(STUDY, 1)]
+
+
+def test_what_is_pseudonymised_waits_as_the_copy_and_never_comes_in_as_it_was_received(
+    site: WebSite, root: Login
+) -> None:
+    by_hand(site, root, "*")
+    send(site, image(1))
+    [one] = waiting(root)
+    by_hand(site, root, "*", project_id=project(root)["id"])
+    assert decide(root, "release", ids=[one["id"]]) == [{"id": one["id"], "objects": 0, "aside": 1}]
+    assert (listed(root), waiting(root), codes(root)) == ([], [], ["pseudonym-waits"])
+    until = root.http.get("/api/waiting").json()["until"]
+    site.clock.advance(timedelta(seconds=9))
+    send(site, image(2))
+    assert codes(root) == ["pseudonym-waits"] * 2, "written anew first, whatever waits for a person then"
+    assert settle(site) == 2
+    assert (listed(root), codes(root)) == ([], [])
+    [copy] = waiting(root)
+    assert (copy["objects"], copy["patient_name"]) == (2, "LUNG-0001J")
+    assert decide(root, "release", ids=[copy["id"]], until=until)[0]["objects"] == 0, "nobody had seen these"
+    assert decide(root, "release", ids=[copy["id"]])[0]["objects"] == 2
+    [study] = root.http.get("/api/studies").json()["studies"]
+    assert (study["patient"]["id"], study["instance_count"]) == ("LUNG-0001J", 2)
+    with site.database.read() as session:
+        assert session.scalars(sa.select(Quarantined.id)).all() == []
+
+
+def test_one_that_cannot_be_read_goes_to_the_quarantine_and_the_rest_is_released_in_parts(
+    site: WebSite, root: Login, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(awaiting, "BATCH", 2)
+    by_hand(site, root, "*")
+    send(site, *(image(number) for number in range(1, 6)))
+    with site.database.read() as session:
+        second = session.scalars(sa.select(LandingRecord).order_by(LandingRecord.offset)).all()[1]
+    [segment] = site.settings.landing_dir.rglob(f"*{second.segment:010}.seg")
+    with segment.open("r+b") as file:  # the disk gives back other bytes than were written
+        file.seek(second.offset + 200)
+        file.write(bytes(8))
+    [one] = waiting(root)
+    [done] = decide(root, "release", ids=[one["id"]])
+    assert (done["objects"], done["aside"]) == (4, 1)
+    assert (waiting(root), listed(root), codes(root)) == ([], [(STUDY, 4)], ["not-read"])
+    assert list(actions(site, "waiting.release")) == ["waiting.release"] * 3, "each part is on record with it"
 
 
 def test_what_contradicts_the_study_here_goes_to_the_quarantine_when_it_is_released(site: WebSite, root: Login) -> None:

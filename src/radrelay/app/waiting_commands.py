@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from radrelay import audit
 from radrelay.app.commands import command_principal, opened
 from radrelay.app.core import Core
+from radrelay.app.pseudonyms import diversion
 from radrelay.errors import NotFound
 from radrelay.intake.awaiting import Done, WaitingRoom
 from radrelay.intake.errors import AwaitingUnknown
@@ -18,7 +19,7 @@ from radrelay.settings import Settings
 
 
 def _room(core: Core) -> WaitingRoom:
-    return WaitingRoom(core.database, core.segments, core.clock)
+    return WaitingRoom(core.database, core.segments, core.clock, diversion(core))
 
 
 def _any(source_id: uuid.UUID) -> bool:

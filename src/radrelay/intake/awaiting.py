@@ -12,42 +12,40 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
 import structlog
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm import Session
 
 from radrelay import access
 from radrelay.archive.arrivals import Arrival, Terms
 from radrelay.archive.indexing import upsert_batch
-from radrelay.archive.kept_keys import bind_archives
 from radrelay.archive.locking import lock_archive
 from radrelay.archive.models import Source, Study
 from radrelay.clock import Clock
 from radrelay.dicom.index import IndexAttributes
 from radrelay.dicom.pixels import NotViewable
-from radrelay.intake.diversion import AWAITS_RELEASE, REJECTED
+from radrelay.intake.diversion import AWAITS_RELEASE, REJECTED, Diversion
 from radrelay.intake.envelope import decode
 from radrelay.intake.errors import AwaitingUnknown
-from radrelay.intake.examine import Examined, read_attributes
-from radrelay.intake.models import Parcel, ParcelStudy, Quarantined
+from radrelay.intake.examine import Examined, examine_head, read_attributes
+from radrelay.intake.models import Parcel, Quarantined
 from radrelay.intake.pictures import picture_of
-from radrelay.intake.releasing import let_in_attachment
-from radrelay.intake.rows import arrival_of
-from radrelay.intake.tally import link_attachments
+from radrelay.intake.releasing import count_in, let_in_attachment
+from radrelay.intake.rows import arrival_of, note_released
 from radrelay.intake.unpacking import location_of, read_record
 from radrelay.storage.database import Database
 from radrelay.storage.models import LandingRecord
-from radrelay.storage.segments import RecordLocation, SegmentReader
+from radrelay.storage.segments import RecordDamaged, RecordLocation, SegmentReader
 
 log = structlog.get_logger(__name__)
 
 BATCH = 500
 LISTED = 200
 KEYS = uuid.UUID("6f3b6f0e-6a0f-4b57-9a52-0c3a1f1f6f11")
-Item = tuple[uuid.UUID, Examined]
-Counted = InstrumentedAttribute[int]
+NOT_READ = "not-read"
 May = Callable[[uuid.UUID], bool]
 """Says whether what a source brings may be released."""
 
@@ -81,6 +79,16 @@ class Awaiting:
 
 
 @dataclass(frozen=True, slots=True)
+class Unreadable:
+    """An object whose bytes cannot be read."""
+
+    reason: str
+
+
+Item = tuple[uuid.UUID, Examined | Unreadable]
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
     """What came of one: how many objects were let in, and how many went to the quarantine instead."""
 
@@ -96,10 +104,11 @@ Note = Callable[[Session, Done], object]
 class WaitingRoom:
     """One installation's; thread-safe."""
 
-    def __init__(self, database: Database, reader: SegmentReader, clock: Clock) -> None:
+    def __init__(self, database: Database, reader: SegmentReader, clock: Clock, diversion: Diversion) -> None:
         self._database = database
         self._reader = reader
         self._clock = clock
+        self._diversion = diversion
 
     def waiting(self, organisation_id: uuid.UUID, may: May, *, restricted: bool) -> list[Awaiting]:
         """Return what waits, what came last first, at most `LISTED`."""
@@ -143,17 +152,16 @@ class WaitingRoom:
     def release(self, organisation_id: uuid.UUID, one: Awaiting, until: datetime, note: Note) -> Done:
         """Let in what of it was received by `until`; two who do so at once let each object in once.
 
-        `note` writes the record in the same transaction.
+        A part is committed at a time, so that nothing else waits for long; `note` writes the record of each with it.
         """
-        items = list(self._items(organisation_id, one, until))
-        with self._database.write() as session:
-            lock_archive(session)
-            done = Done(one, 0)
-            for start in range(0, len(items), BATCH):
-                part = self._let_in(session, one, items[start : start + BATCH])
-                done = replace(done, objects=done.objects + part[0], aside=done.aside + part[1])
-            if done.objects or done.aside:
-                note(session, done)
+        done, items = Done(one, 0), self._items(organisation_id, one, until)
+        while part := list(islice(items, BATCH)):  # read before the archive is locked for it
+            with self._database.write() as session:
+                lock_archive(session)
+                came = Done(one, *self._let_in(session, one, part))
+                if came.objects or came.aside:
+                    note(session, came)
+            done = replace(done, objects=done.objects + came.objects, aside=done.aside + came.aside)
         return done
 
     def reject(self, organisation_id: uuid.UUID, one: Awaiting, until: datetime, by: str, note: Note) -> Done:
@@ -172,7 +180,10 @@ class WaitingRoom:
         return done
 
     def _told(self, one: Awaiting, location: RecordLocation | None) -> Awaiting:
-        record = read_record(self._reader, location) if location is not None else None
+        try:
+            record = read_record(self._reader, location) if location is not None else None
+        except RecordDamaged:
+            return one
         if record is None:
             return one
         envelope = decode(record.envelope)
@@ -185,17 +196,18 @@ class WaitingRoom:
         return said if attributes is None else _described(said, attributes)
 
     def _items(self, organisation_id: uuid.UUID, one: Awaiting, until: datetime) -> Iterator[Item]:
-        """Read what waits before the archive is locked for it."""
+        """Read what waits, one by one; what cannot be read says why."""
         with self._database.read() as session:
             query = _records([*_of(organisation_id, one), Quarantined.received_at <= until])
             found = [(row_id, location_of(record)) for row_id, record in session.execute(query)]
         for row_id, location in found:
-            record = read_record(self._reader, location)
-            if record is None:
-                continue
-            envelope = decode(record.envelope)
-            attributes = read_attributes(envelope, record.head) if envelope.kind == "object" else None
-            yield row_id, Examined(record.location, envelope, attributes)
+            try:
+                record = read_record(self._reader, location)
+                if record is not None:
+                    yield row_id, examine_head(record)
+            except RecordDamaged as error:
+                log.error("what waits for release is damaged", record=str(location.record_id))
+                yield row_id, Unreadable(error.message)
 
     def _let_in(self, session: Session, one: Awaiting, items: Sequence[Item]) -> tuple[int, int]:
         """Take objects into the index, those that still wait; returns how many, and how many it will not have."""
@@ -205,27 +217,55 @@ class WaitingRoom:
         source = session.get(Source, one.source_id)
         if source is None or not rows:
             return 0, 0
-        now, terms = self._clock.now(), Terms.of(source)
         here = [(rows[row_id], item) for row_id, item in items if row_id in rows]
-        records = [row.record_id for row, _ in here]
-        session.execute(sa.delete(LandingRecord).where(LandingRecord.id.in_(records)))
-        objects = [(row, item) for row, item in here if item.attributes is not None]
-        arrivals = [_arrival(item, terms, now) for _, item in objects]
-        aside = 0
-        for (row, _), verdict in zip(objects, upsert_batch(session, arrivals) if arrivals else (), strict=True):
-            if verdict.kind == "quarantine":
-                row.code, row.reason = verdict.code[:40], verdict.reason
-                aside += 1
-                continue
-            _count_in(session, row, verdict.study_id, Parcel.objects)
-            session.delete(row)
-        for row, item in here:
+        fit = self._keep_aside(session, here)
+        terms = Terms.of(source)
+        session.execute(sa.delete(LandingRecord).where(LandingRecord.id.in_([row.record_id for row, _ in fit])))
+        refused = self._index(session, [pair for pair in fit if pair[1].attributes is not None], terms)
+        for row, item in fit:
             if item.attributes is None:
                 let_in_attachment(session, item, terms)
-                _count_in(session, row, None, Parcel.attachments)
+                count_in(session, row, None, Parcel.attachments)
                 session.delete(row)
         session.flush()
-        return len(here) - aside, aside
+        return len(fit) - refused, len(here) - len(fit) + refused
+
+    def _keep_aside(
+        self, session: Session, here: Sequence[tuple[Quarantined, Examined | Unreadable]]
+    ) -> list[tuple[Quarantined, Examined]]:
+        """Return what can be let in; the rest is kept aside as what it is: not readable, or to be written anew first.
+
+        Its source may pseudonymise by now, or it may have come under an alias that is known since.
+        """
+        diverted = self._diversion.diverted(session, [item for _, item in here if isinstance(item, Examined)])
+        fit = []
+        for row, item in here:
+            if isinstance(item, Unreadable):
+                row.code, row.reason = NOT_READ, item.reason
+                continue
+            code, reason = diverted.get(item.location.record_id, (item.code, item.reason))
+            if code:
+                row.code, row.reason = code[:40], reason
+            else:
+                fit.append((row, item))
+        return fit
+
+    def _index(self, session: Session, objects: Sequence[tuple[Quarantined, Examined]], terms: Terms) -> int:
+        """Have objects indexed; returns how many the index will not have, which are in the quarantine then."""
+        if not objects:
+            return 0
+        now, refused = self._clock.now(), 0
+        verdicts = upsert_batch(session, [_arrival(item, terms, now) for _, item in objects])
+        for (row, item), verdict in zip(objects, verdicts, strict=True):
+            if verdict.kind == "quarantine":
+                row.code, row.reason = verdict.code[:40], verdict.reason
+                refused += 1
+                continue
+            if item.envelope.stands_for is not None and verdict.instance_id is not None:
+                note_released(session, item.envelope.stands_for, verdict.instance_id)
+            count_in(session, row, verdict.study_id, Parcel.objects)
+            session.delete(row)
+        return refused
 
 
 def _arrival(item: Examined, terms: Terms, now: datetime) -> Arrival:
@@ -316,20 +356,3 @@ def _here(session: Session, organisation_id: uuid.UUID, study_uids: Sequence[str
         Study.organisation_id == organisation_id, Study.study_uid.in_([uid for uid in study_uids if uid])
     )
     return {uid: count for uid, count in session.execute(query)}  # noqa: C416 -- rows are no pairs to mypy
-
-
-def _count_in(session: Session, row: Quarantined, study_id: uuid.UUID | None, kept: Counted) -> None:
-    """Move an object in its parcel's counts, and give the parcel's archives and files to the study."""
-    if row.parcel_id is None:
-        return
-    session.execute(
-        sa.update(Parcel)
-        .where(Parcel.id == row.parcel_id)
-        .values({Parcel.quarantined: Parcel.quarantined - 1, kept: kept + 1})
-        .execution_options(synchronize_session=False)
-    )
-    if study_id is not None and session.get(ParcelStudy, (row.parcel_id, study_id)) is None:
-        session.add(ParcelStudy(parcel_id=row.parcel_id, study_id=study_id))
-        session.flush()
-        bind_archives(session, row.parcel_id, study_id)
-        link_attachments(session, row.parcel_id)

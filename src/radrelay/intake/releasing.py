@@ -30,7 +30,7 @@ from radrelay.intake.tally import link_attachments
 from radrelay.intake.unpacking import location_of, read_record
 from radrelay.storage.database import Database
 from radrelay.storage.models import LandingRecord
-from radrelay.storage.segments import SegmentReader
+from radrelay.storage.segments import ScannedRecord, SegmentReader
 
 log = structlog.get_logger(__name__)
 
@@ -61,11 +61,7 @@ def let_in(
         released = let_in_attachment(session, item, terms)
     else:
         released = _object(session, item, head, terms, overrides)
-    recount(session, row, Parcel.attachments if released.attachment_id else Parcel.objects)
-    if row.parcel_id is not None and released.study_id is not None:
-        if session.get(ParcelStudy, (row.parcel_id, released.study_id)) is None:
-            session.add(ParcelStudy(parcel_id=row.parcel_id, study_id=released.study_id))
-        bind_archives(session, row.parcel_id, released.study_id)
+    count_in(session, row, released.study_id, Parcel.attachments if released.attachment_id else Parcel.objects)
     session.flush()
     return released
 
@@ -124,6 +120,18 @@ def recount(session: Session, row: Quarantined, kept: InstrumentedAttribute[int]
     )
 
 
+def count_in(session: Session, row: Quarantined, study_id: uuid.UUID | None, kept: InstrumentedAttribute[int]) -> None:
+    """Move an object in its parcel's counts, and give the parcel's archives and files to the study."""
+    recount(session, row, kept)
+    if row.parcel_id is None or study_id is None:
+        return
+    if session.get(ParcelStudy, (row.parcel_id, study_id)) is None:
+        session.add(ParcelStudy(parcel_id=row.parcel_id, study_id=study_id))
+        session.flush()
+        link_attachments(session, row.parcel_id)
+    bind_archives(session, row.parcel_id, study_id)
+
+
 class Rechecking:
     """Looks again at objects that were kept aside as another patient's, once their study's patient was changed.
 
@@ -154,23 +162,27 @@ class Rechecking:
         return sum(self._look(row_id) for row_id in ids)
 
     def _look(self, row_id: uuid.UUID) -> bool:
+        with self._database.read() as session:
+            row = session.get(Quarantined, row_id)
+            kept = session.get(LandingRecord, row.record_id) if row is not None else None
+            location = location_of(kept) if kept is not None else None
+        record = read_record(self._reader, location) if location is not None else None  # perhaps from another machine
+        if record is None:
+            return False
         try:
             with self._database.write() as session:
-                return self._let_in(session, row_id)
+                return self._let_in(session, row_id, record)
         except ReleaseRefused as refused:
             log.info("quarantined object stays aside", quarantined=str(row_id), reason=refused.message)
             return False
 
-    def _let_in(self, session: Session, row_id: uuid.UUID) -> bool:
+    def _let_in(self, session: Session, row_id: uuid.UUID, record: ScannedRecord) -> bool:
         lock_archive(session)
         row = session.get(Quarantined, row_id, populate_existing=True)
-        kept = session.get(LandingRecord, row.record_id) if row is not None else None
+        kept = session.get(LandingRecord, record.location.record_id)
         source = session.get(Source, row.source_id) if row is not None else None
         if row is None or kept is None or source is None or row.released_at is not None or source.project_id:
             return False  # what its source pseudonymises is written anew first, when a person says so
-        record = read_record(self._reader, location_of(kept))
-        if record is None:
-            return False
         item = Examined(record.location, decode(record.envelope))
         released = let_in(session, row, item, record.head, Terms.of(source), self._clock.now(), overrides="")
         event = audit.AuditRecord(

@@ -109,6 +109,8 @@ class BatchWriter:
         elif _awaits_release(item, source):
             rows.records.append(record_row(item))
             self._set_aside(item, AWAITS_RELEASE, "A person is to release it.", terms, rows, tally)
+            if envelope.stands_for is not None:  # nobody who read the list before has seen this
+                rows.quarantined[-1]["received_at"] = now
         elif envelope.kind == "attachment":
             rows.records.append(record_row(item))
             rows.attachments.append(attachment_row(item, source))
@@ -140,7 +142,7 @@ class BatchWriter:
         if item.envelope.stands_for is None:
             tally.received(item.envelope)
         elif verdict.instance_id is not None:
-            _note_released(session, item.envelope.stands_for, verdict.instance_id)
+            note_released(session, item.envelope.stands_for, verdict.instance_id)
             if item.envelope.origin.parcel_id is not None and verdict.study_id is not None:
                 bind_archives(session, item.envelope.origin.parcel_id, verdict.study_id)
 
@@ -201,9 +203,14 @@ class BatchWriter:
 
 
 def _awaits_release(item: Examined, source: Terms) -> bool:
-    """Say whether a person decides first: of what somebody brought, never of what we made of it, or let in before."""
+    """Say whether a person decides first: of what somebody brought, never of what belongs to something that is here.
+
+    Of what is written anew first (`diversion`) that is the object that comes out, not the one that was received. What
+    was released with another identity was decided upon.
+    """
     envelope, origin = item.envelope, item.envelope.origin
-    ours = origin.joins is not None or origin.corrects is not None or envelope.stands_for is not None
+    decided = envelope.stands_for is not None and not origin.aliased
+    ours = origin.joins is not None or origin.corrects is not None or decided
     return not ours and waits(source.release_by_hand, origin.calling_ae)
 
 
@@ -326,7 +333,7 @@ def _quarantined_row(item: Examined, code: str, reason: str, source: Terms | Non
     }
 
 
-def _note_released(session: Session, quarantined_id: uuid.UUID, instance_id: uuid.UUID) -> None:
+def note_released(session: Session, quarantined_id: uuid.UUID, instance_id: uuid.UUID) -> None:
     """Bind what was received of an object to the instance that it was released as."""
     session.execute(
         sa.update(Quarantined)

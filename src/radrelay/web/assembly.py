@@ -17,6 +17,7 @@ from radrelay.identity.posting import open_post
 from radrelay.intake.awaiting import WaitingRoom
 from radrelay.intake.landing import Landing
 from radrelay.intake.parcels import Parcels
+from radrelay.intake.pseudonymising import PseudonymDiversion
 from radrelay.intake.quarantine import Quarantine
 from radrelay.intake.sources import SourceBook
 from radrelay.marks.filing import MarkFilings
@@ -81,7 +82,9 @@ def assemble(
         landing=landing,
         parcels=Parcels(parts.database, parts.clock, scanning=scanning),
         quarantine=Quarantine(parts.database, parts.segments, parts.clock),
-        waiting_room=WaitingRoom(parts.database, parts.segments, parts.clock),
+        waiting_room=WaitingRoom(
+            parts.database, parts.segments, parts.clock, PseudonymDiversion(parts.database, parts.clock, seal)
+        ),
         sources=sources,
         reader=reader,
         metadata=MetadataReader(reader, parts.packs),

@@ -60,6 +60,9 @@ class Pacs:
     breaks_after: int | None = None
     down: bool = False
     alone: bool = False  # takes one association of ours at a time
+    list_wins: bool = False  # and the one is that of the list
+    refusals: int = 0
+    refused: Event = field(default_factory=Event)
     listing: Event = field(default_factory=Event)
     sending: Event = field(default_factory=Event)
     when_asked: object = None
@@ -75,6 +78,9 @@ class Pacs:
         self.listing.set()
         if refused:
             raise Broken(NobodyListens("nothing listens there"))
+        if self.list_wins:
+            assert self.refused.wait(10)
+            self.listing.clear()
         count = len(self.objects) if self.counts else None
         series = (FoundSeries(SERIES, instances=count),) if self.objects else ()
         listed = tuple(Held(uid, SERIES) for uid in self.objects) if self.lists else None
@@ -85,6 +91,11 @@ class Pacs:
     ) -> Came:
         if self.down:
             raise Broken(NobodyListens("nothing listens there"))
+        if self.list_wins and not self.refused.is_set():
+            assert self.listing.wait(10)
+            self.refusals += 1
+            self.refused.set()
+            raise Broken(PeerAborted("it takes one association"))
         self.asked.append(None if missing is None else [one.sop_uid for one in missing])
         wanted = self.objects if missing is None else [one.sop_uid for one in missing]
         completed = 0
@@ -181,6 +192,17 @@ def test_archive_that_takes_one_association_at_a_time_is_asked_for_its_list_afte
     house.pacs.sending.set()
     house.run_due()
     assert house.state() == ("done", 5, 5, "")
+
+
+def test_archive_that_lists_and_sends_nothing_meanwhile_is_asked_for_all_afterwards(house: House) -> None:
+    house.pacs.list_wins = True
+    house.run_due()
+    assert (house.state(), house.pacs.asked) == (("done", 5, 5, ""), [None]), "in the same attempt"
+    house.pacs.here.clear()
+    house.fetch_id = house.ask()
+    house.pacs.when_asked = lambda: house.pacs.listing.is_set() and pytest.fail("it takes one, as is known by now")
+    house.run_due()
+    assert (house.state(), house.pacs.refusals) == (("done", 5, 5, ""), 1)
 
 
 def test_what_is_here_or_in_quarantine_is_not_fetched_again(house: House) -> None:

@@ -69,6 +69,7 @@ class FetchWork:
         self._archive = archive
         self._under_way: set[uuid.UUID] = set()
         self._stuck: set[uuid.UUID] = set()
+        self._takes_one: set[uuid.UUID] = set()  # archives that took one association of ours at a time
 
     def attempt(self, event: Event) -> None:
         """Fetch what is not here yet; schedule another attempt or end the fetch."""
@@ -123,7 +124,7 @@ class FetchWork:
     def _carry_out(self, begun: Begun) -> None:
         inventory, came, trouble = Inventory(), Came(), None
         try:
-            if self._is_new(begun):
+            if self._asks_at_once(begun):
                 inventory, came, trouble = self._fetch_at_once(begun)
             else:
                 inventory = self.connector.inventory(begun.node, begun.order)
@@ -136,10 +137,13 @@ class FetchWork:
         here = self._arrived(begun, inventory) if came.completed or came.status is not None else self._here(begun)
         self._end(begun, inventory, here, came, trouble)
 
-    def _is_new(self, begun: Begun) -> bool:
+    def _asks_at_once(self, begun: Begun) -> bool:
         """Say whether all can be asked for before it is listed: C-GET has to know what kinds of objects will come."""
-        if begun.node.kind == "dicom" and begun.node.method == "get":
+        if begun.node.kind == "dicom" and (begun.node.method == "get" or begun.node.id in self._takes_one):
             return False
+        return self._is_new(begun)
+
+    def _is_new(self, begun: Begun) -> bool:
         here = self._here(begun)
         return not here.kept and not here.aside
 
@@ -157,14 +161,39 @@ class FetchWork:
             except Broken as broken:
                 trouble = broken.trouble
             try:
-                return asked.result(), came, trouble
+                inventory: Inventory | None = asked.result()
             except Broken as broken:
                 if trouble is not None or came.cancelled:
                     return Inventory(), came, trouble or broken.trouble
+                inventory = None
+        if inventory is None:
+            return self._list_after(begun, came)
+        if trouble is not None and self._is_new(begun) and self._is_wanted(begun.fetch_id):
+            return self._fetch_after(begun, inventory, trouble)
+        return inventory, came, trouble
+
+    def _list_after(self, begun: Begun, came: Came) -> tuple[Inventory, Came, Trouble | None]:
+        """List what has been fetched, where the archive did not list it meanwhile."""
         try:
-            return self.connector.inventory(begun.node, begun.order), came, None
+            inventory = self.connector.inventory(begun.node, begun.order)
         except Broken as broken:
             return Inventory(), came, broken.trouble
+        self._takes_one.add(begun.node.id)
+        return inventory, came, None
+
+    def _fetch_after(
+        self, begun: Begun, inventory: Inventory, trouble: Trouble
+    ) -> tuple[Inventory, Came, Trouble | None]:
+        """Fetch what has been listed, where the archive did not send it meanwhile; `trouble` is why."""
+        missing = self._missing(begun, inventory)
+        if missing is not None and not missing:
+            return inventory, Came(), trouble
+        try:
+            came = self._fetch(begun, lambda: inventory, missing)
+        except Broken as broken:
+            return inventory, Came(), broken.trouble
+        self._takes_one.add(begun.node.id)
+        return inventory, came, None
 
     def _fetch(self, begun: Begun, listed: Callable[[], Inventory], missing: Sequence[Held] | None) -> Came:
         shown = time.monotonic()

@@ -191,6 +191,21 @@ def test_values_beyond_their_columns_do_no_harm(door: Door) -> None:
     assert len(door.study().accession_number) == 64
 
 
+def test_the_longest_texts_that_an_object_may_have_are_taken(door: Door) -> None:
+    signs = [chr(0x4E00 + 7919 * place % 20_000) for place in range(3_000)]  # which nothing makes shorter
+    long: dict[str, Any] = {
+        "patient_name": "".join(signs[:400]),
+        "patient_id": "".join(signs[400:464]),
+        "issuer": "".join(signs[464:528]),
+        "accession": "".join(signs[528:592]),
+        "study_description": "".join(signs[600:1600]),
+        "referring": "".join(signs[1600:2000]),
+        "institution": "".join(signs[2000:]),
+    }
+    assert door.bring(**long).kind == "new"
+    assert door.study().description == long["study_description"]
+
+
 def test_a_study_completes_after_its_quiet_time_and_arrives_again_with_a_late_object(door: Door) -> None:
     door.bring()
     with door.database.write() as session:

@@ -15,11 +15,15 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from radrelay.access import Grantee, Right, Target, follow_to_patient, grant
+from radrelay.access.models import Grant
+from radrelay.archive.models import Study
 from radrelay.settings import DatabaseSettings
 from radrelay.storage.bells import NotifyBell
 from radrelay.storage.database import Database
 from radrelay.storage.models import NodeState
 from radrelay.storage.outbox import emit, mark_taken, open_events
+from tests.access.test_scope import HEAD, ORGANISATION, insert
 from tests.backends import BACKENDS
 from tests.postgres import drop_database, new_database
 
@@ -97,3 +101,24 @@ def test_two_that_hand_over_at_once_take_different_events(database: Database) ->
     assert (len(mine), len(others), mine | others) == (3, 2, made)
     with database.write() as session:
         assert take(session) == set()
+
+
+def test_a_grant_follows_a_study_that_is_given_another_patient_meanwhile(database: Database) -> None:
+    with database.write() as session:
+        insert(session, Study, id=HEAD, patient_id=uuid.UUID(int=5))
+    corrected = threading.Event()
+
+    def correct() -> None:
+        with database.write() as session:
+            session.execute(sa.update(Study).where(Study.id == HEAD).values(patient_id=uuid.UUID(int=6)))
+            follow_to_patient(session, HEAD, uuid.UUID(int=6))
+        corrected.set()
+
+    other = threading.Thread(target=correct)
+    with database.write() as session:
+        grant(session, ORGANISATION, Grantee("account", "anna"), Target("study", HEAD), [Right.SEE], now=NOW)
+        other.start()
+        assert not corrected.wait(0.2), "it waits for who reads whose the study is"
+    other.join(10)
+    with database.read() as session:
+        assert session.scalars(sa.select(Grant.patient_id).where(Grant.target_id == HEAD)).all() == [uuid.UUID(int=6)]

@@ -1,7 +1,7 @@
 """Grants: rows that say who may do what, and the ones that a new installation starts with.
 
-On the first start every person and token of the organisation gets every right to its studies; the grants of DICOM
-devices follow the setting `dicom.query_callers` where it changes.
+On the first start every person and token of the organisation gets every right to its studies, administrators also that
+to release what waits; the grants of DICOM devices follow the setting `dicom.query_callers` where it changes.
 """
 
 from __future__ import annotations
@@ -23,10 +23,13 @@ from radrelay.storage.remembering import remember_gone
 
 ANYBODY = "*"
 ROLES = ("admin", "user", "dpo", "service", "guest")
-BEGINNING = ("admin", "user")
-"""Roles that see everything at first, by grants that can be taken back: no role sees anything by itself."""
 EVERY_RIGHT = tuple(right for right in Right if right not in (Right.BREAK_GLASS, Right.WORKLIST))
-"""What the roles start with. Who may break glass is for a site to say: it means to see what is restricted."""
+"""What administrators start with. Who may break glass is for a site to say: it means to see what is restricted."""
+BEGINNING = {"admin": EVERY_RIGHT, "user": tuple(right for right in EVERY_RIGHT if right is not Right.ADMIT)}
+"""Roles that see everything at first, by grants that can be taken back: no role sees anything by itself.
+
+What waits to be released is nothing that everybody sees: who else may release it is for a site to say.
+"""
 DEVICE_RIGHTS = (Right.SEE, Right.DOWNLOAD, Right.FORWARD)
 BY_SETTING = "setting"
 _STUDY, _SERIES = (
@@ -99,8 +102,12 @@ def grant(
 
 
 def patient_of(session: Session, target: Target) -> uuid.UUID | None:
-    """Return the row of the patient whose study, or a series of it, a grant names; none of other targets."""
-    one = sa.select(_STUDY.c.patient_id)
+    """Return the row of the patient whose study, or a series of it, a grant names; none of other targets.
+
+    The study's row is locked on PostgreSQL: who gives it another patient waits, and then sees the grant (see
+    `follow_to_patient`), or was here first.
+    """
+    one = sa.select(_STUDY.c.patient_id).with_for_update(read=True, of=_STUDY)
     match target.kind:
         case "study":
             return session.scalar(one.where(_STUDY.c.id == target.id))
@@ -132,7 +139,7 @@ def join_rights(rights: Iterable[Right]) -> str:
 def ensure_default_grants(
     session: Session, organisation_id: uuid.UUID, query_callers: Sequence[str], now: datetime
 ) -> None:
-    """Give a new organisation's roles every right, and let the devices' grants follow a change of `query_callers`.
+    """Give a new organisation's roles their rights, and let the devices' grants follow a change of `query_callers`.
 
     What an administrator took away, gave or changed since does not come back, or go, with a start.
     """
@@ -140,8 +147,8 @@ def ensure_default_grants(
     if begun is None:
         begun = Begun(organisation_id=organisation_id, at=now, query_callers="")
         session.add(begun)
-        for role in BEGINNING:
-            grant(session, organisation_id, Grantee("role", role), _EVERYTHING, EVERY_RIGHT, now=now)
+        for role, rights in BEGINNING.items():
+            grant(session, organisation_id, Grantee("role", role), _EVERYTHING, rights, now=now)
     _follow_setting(session, begun, set(query_callers), now)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import uuid
 import zipfile
 from datetime import timedelta
 from typing import Any
@@ -10,14 +11,14 @@ from typing import Any
 import pydicom
 import sqlalchemy as sa
 
-from radrelay.archive import indexing
+from radrelay.archive import indexing, uncorrected
 from radrelay.archive.instances import find_instances
 from radrelay.archive.models import Correction, Instance, Patient, Study
 from radrelay.intake.correcting import CorrectionLanding
 from tests.web.conftest import Login, WebSite
 from tests.web.test_data_subjects import compact, entered, issuer_of, officer, root, verified
 from tests.web.test_incidents import asked
-from tests.web.test_studies import CT, file_bytes, only_study, upload
+from tests.web.test_studies import CT, file_bytes, only_study, upload, upload_bytes
 
 __all__ = ["officer", "root"]
 
@@ -48,6 +49,47 @@ def sent(login: Login, study: object) -> pydicom.Dataset:
     with zipfile.ZipFile(io.BytesIO(content)) as made:
         (name,) = [name for name in made.namelist() if name.startswith("DICOM/") and not name.endswith("/")]
         return pydicom.dcmread(io.BytesIO(made.read(name)))
+
+
+def changed(sop_uid: str, **values: str) -> bytes:
+    """Return the CT object as another one of the same series, with other values."""
+    data = pydicom.dcmread(io.BytesIO(file_bytes(CT)))
+    data.SOPInstanceUID = data.file_meta.MediaStorageSOPInstanceUID = sop_uid
+    for keyword, value in values.items():
+        setattr(data, keyword, value)
+    made = io.BytesIO()
+    data.save_as(made)
+    return made.getvalue()
+
+
+def put_right(site: WebSite, officer: Login, study: object, values: dict[str, str]) -> None:
+    """Correct a study that is whole."""
+    one = verified(officer, entered(officer, "correction", issuer_of(site)))
+    completed(site)
+    wanted = {"revision": 2, "studies": [study], "values": values, "carry_out": True, "reason": "a slip at the desk"}
+    asked(officer, "POST", f"requests/{one['id']}/correction", wanted)
+
+
+def test_what_is_let_in_after_its_study_was_corrected_is_written_anew_all_the_same(
+    site: WebSite, root: Login, officer: Login
+) -> None:
+    upload_bytes(site, root, {"other.dcm": changed("1.2.3.4.5", PatientID="OTHER")})
+    study = only_study(root)["id"]
+    site.clock.advance(timedelta(minutes=5))
+    put_right(site, officer, study, {"accession_number": "A-9"})
+    site.clock.advance(timedelta(minutes=1))
+    assert settled(site) == 1
+    (kept,) = root.http.get("/api/quarantine").json()["quarantined"]
+    body = {"as": "as-received", "reason": "it is hers"}
+    answer = root.http.post(f"/api/quarantine/{kept['id']}/release", json=body, headers=root.headers)
+    assert answer.status_code == 200, answer.text
+    site.index()
+    with site.database.read() as session:
+        assert uncorrected.is_open(session, uuid.UUID(study))
+    assert settled(site) == 1
+    with site.database.read() as session:
+        assert not uncorrected.is_open(session, uuid.UUID(study))
+        assert not uncorrected.any_open(session)
 
 
 def test_a_corrected_study_says_so_everywhere_and_keeps_what_it_said(

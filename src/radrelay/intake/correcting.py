@@ -68,8 +68,11 @@ class CorrectionLanding:
                 pause = HOPELESS if isinstance(error, Invalid) else AGAIN
                 log.error("object not corrected", instance=str(instance_id), reason=error.code)
             self._not_before[instance_id, done] = now + pause
-        with self._database.write() as session:
-            uncorrected.settle(session, now)
+        with self._database.read() as session:
+            done = uncorrected.settled(session)
+        if done:
+            with self._database.write() as session:
+                uncorrected.settle(session, now)
         return landed
 
     def _correct(self, organisation_id: uuid.UUID, study_id: uuid.UUID, instance_id: uuid.UUID, done: int) -> bool:

@@ -37,10 +37,17 @@ def corrections_of(session: Session, study_id: uuid.UUID) -> list[Made]:
     return [Made(row.number, row.at, row.by, _by_tag(row.after), row.request_id is not None) for row in rows]
 
 
-def lacked(session: Session, study_id: uuid.UUID, instance_id: uuid.UUID) -> list[Made]:
-    """Return the corrections that an instance does not say, in their order; none of one that is gone."""
-    done = session.scalar(sa.select(INSTANCE.c.correction).where(INSTANCE.c.id == instance_id))
-    return [] if done is None else [one for one in corrections_of(session, study_id) if one.number > done]
+def lacking(session: Session, study_id: uuid.UUID) -> tuple[list[Made], dict[uuid.UUID, int]]:
+    """Return a study's corrections, and of all its instances that lack some up to which one they have them."""
+    made = corrections_of(session, study_id)
+    if not made:
+        return made, {}
+    rows = session.execute(
+        sa.select(INSTANCE.c.id, INSTANCE.c.correction)
+        .join(SERIES, INSTANCE.c.series_id == SERIES.c.id)
+        .where(SERIES.c.study_id == study_id, INSTANCE.c.correction < made[-1].number)
+    )
+    return made, {row.id: row.correction for row in rows}
 
 
 def corrected_since(session: Session, since: datetime) -> frozenset[uuid.UUID]:

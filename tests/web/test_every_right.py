@@ -76,7 +76,8 @@ NEEDS: dict[Operation, frozenset[Right]] = {  # beyond the right to see, which t
         ((Right.ADMIT,), {one for one in SCOPED if one[1].startswith("/api/waiting")}),
         ((Right.REIDENTIFY,), {one for one in SCOPED if one[1].startswith("/api/pseudonyms/")}),
         ((Right.FORWARD,), {
-            *(one for one in SCOPED if one[1].startswith("/api/deliveries")), ("GET", "/api/studies/{study_id}/reports"),
+            *(one for one in SCOPED if one[1].startswith("/api/deliveries")),
+            ("GET", "/api/studies/{study_id}/reports"),
         }),
         ((), {one for one in SCOPED if one[1].startswith(("/api/parcels", "/api/displays"))}),  # of their owner alone
     )

@@ -416,7 +416,8 @@ def test_after_a_restore_rules_look_and_what_they_send_is_held_until_a_person_sa
     new = ruled.bring(study_uid="1.2.6", series_uid="1.2.6.1", sop_uid="1.2.6.1.1")
     ruled.complete()
     later = [one for one in ruled.deliveries() if one.id not in {row.id for row in sent.values()}]
-    assert [(one.study_id, one.state) for one in later] == [(arriving.id, "waiting"), (new.id, "waiting")]
+    assert {one.study_id: one.state for one in later} == {arriving.id: "waiting", new.id: "waiting"}
+    assert len(later) == 2
 
 
 def test_what_is_unpacked_after_a_restore_is_owed_too_and_no_letter_is_written_of_it(ruled: Ruled) -> None:

@@ -86,6 +86,7 @@ export default {
   'gateway.purpose.browsers': 'Seiten von außen',
   'gateway.purpose.dicom': 'DICOM',
   'gateway.purpose.dicom-tls': 'DICOM TLS',
+  'gateway.purpose.dicomweb': 'DICOMweb',
   'gateway.purpose.hl7': 'HL7',
   'gateway.purpose.pages': 'Seiten',
   'gateway.purpose.directory': 'Personen',

@@ -84,6 +84,7 @@ export default {
   'gateway.purpose.browsers': 'pages from outside',
   'gateway.purpose.dicom': 'DICOM',
   'gateway.purpose.dicom-tls': 'DICOM TLS',
+  'gateway.purpose.dicomweb': 'DICOMweb',
   'gateway.purpose.hl7': 'HL7',
   'gateway.purpose.pages': 'pages',
   'gateway.purpose.directory': 'people',

@@ -195,6 +195,16 @@ def test_nothing_is_sent_on_before_its_objects_say_what_was_coerced(ruled: Ruled
     assert ruled.door.rows(RuleLook) == []
 
 
+def test_what_cannot_be_written_anew_holds_its_study_back_for_an_hour_and_no_longer(ruled: Ruled) -> None:
+    ruled.rule("Theirs", {"kind": "coerce", "values": {"patient_id": "N-{patient_id}"}}, ruled.forward())
+    ruled.bring()
+    ruled.complete()
+    ruled.clock.advance(timedelta(minutes=58))
+    assert (ruled.due(), ruled.deliveries()) == (1, [])
+    ruled.clock.advance(timedelta(minutes=11))
+    assert (ruled.due(), len(ruled.deliveries())) == (1, 1)
+
+
 def test_a_rule_shows_a_study_as_it_arrives_and_keeps_it_as_long_as_it_says(ruled: Ruled) -> None:
     show = {"kind": "show", "group_id": str(ruled.group_id), "days": 3}
     ruled.rule("Show", show, {"kind": "hold", "days": 5, "reason": "teaching"}, when=CT, moment="arrival")

@@ -55,7 +55,7 @@ def sent(login: Login, study: object) -> pydicom.Dataset:
 def changed(sop_uid: str, **values: str) -> bytes:
     """Return the CT object as another one of the same series, with other values."""
     data = pydicom.dcmread(io.BytesIO(file_bytes(CT)))
-    data.SOPInstanceUID = data.file_meta.MediaStorageSOPInstanceUID = sop_uid
+    data.SOPInstanceUID = data.file_meta.MediaStorageSOPInstanceUID = pydicom.uid.UID(sop_uid)
     for keyword, value in values.items():
         setattr(data, keyword, value)
     made = io.BytesIO()
@@ -86,10 +86,10 @@ def test_what_is_let_in_after_its_study_was_corrected_is_written_anew_all_the_sa
     assert answer.status_code == 200, answer.text
     site.index()
     with site.database.read() as session:
-        assert uncorrected.is_open(session, uuid.UUID(study))
+        assert uncorrected.is_open(session, uuid.UUID(str(study)))
     assert settled(site) == 1
     with site.database.read() as session:
-        assert not uncorrected.is_open(session, uuid.UUID(study))
+        assert not uncorrected.is_open(session, uuid.UUID(str(study)))
         assert not uncorrected.any_open(session)
 
 

@@ -6,7 +6,7 @@ import json
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,6 +15,8 @@ from sqlalchemy.orm import Session
 from radrelay.archive.locking import lock_archive
 from radrelay.archive.models import Correction
 from radrelay.archive.tables import CORRECTION, INSTANCE, SERIES
+
+PATIENCE = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,16 @@ def settle(session: Session, now: datetime) -> None:
     lock_archive(session)  # nothing comes between the look and what is noted of it
     done = CORRECTION.c.study_id.in_(settled(session))
     session.execute(sa.update(CORRECTION).where(done, CORRECTION.c.done_at.is_(None)).values(done_at=now))
+
+
+def is_awaited(session: Session, study_id: uuid.UUID, now: datetime) -> bool:
+    """Say whether what goes out by itself waits for objects of a study to be written with its corrected attributes.
+
+    Not for longer than `PATIENCE`: what is not written by then is made as it is sent, and what cannot be made fails
+    where somebody sees it.
+    """
+    last = session.scalar(sa.select(sa.func.max(CORRECTION.c.at)).where(CORRECTION.c.study_id == study_id))
+    return last is not None and last > now - PATIENCE and is_open(session, study_id)
 
 
 def is_open(session: Session, study_id: uuid.UUID) -> bool:

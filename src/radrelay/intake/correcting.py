@@ -64,8 +64,8 @@ class CorrectionLanding:
                 log.error("object not corrected", instance=str(instance_id), reason=error.code)
             self._not_before[instance_id, done] = now + pause
         with self._database.read() as session:
-            done = uncorrected.settled(session)
-        if done:
+            written = uncorrected.settled(session)
+        if written:
             with self._database.write() as session:
                 uncorrected.settle(session, now)
         return landed

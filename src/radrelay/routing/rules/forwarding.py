@@ -78,7 +78,7 @@ class Forward:
             told["project"] = str(project_id)
         if not going:
             return Outcome("skipped", "sent-already", told)
-        if uncorrected.is_open(session, met.study.id):
+        if uncorrected.is_awaited(session, met.study.id, met.clock.now()):
             return Outcome("skipped", "waits-for-correction", told, waits=True)
         whole_study = len(going) == len(grown.counts)
         some = None if whole_study else [uuid.UUID(one) for one in going]

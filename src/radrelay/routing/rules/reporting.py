@@ -79,7 +79,7 @@ class SendReports:
         if not due.new:
             sent = "came-from-there" if due.from_there == due.documents else "sent-already"
             return Outcome("skipped", sent if due.documents else "no-report", told), ()
-        if uncorrected.is_open(session, met.study.id):
+        if uncorrected.is_awaited(session, met.study.id, met.clock.now()):
             return Outcome("skipped", "waits-for-correction", told, waits=True), ()
         return Outcome("done", facts=told | {"documents": len(due.new)}), due.new
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -10,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 import uvicorn
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -179,8 +182,8 @@ def issued(host: str) -> tuple[bytes, ec.EllipticCurvePrivateKey]:
 class Wishing:
     """An authority with a wish of its own (RFC 9773), which Pebble of this version has not."""
 
-    def __init__(self, wish: datetime | None) -> None:
-        self.wish = wish
+    def __init__(self, wish: datetime | None, host: str = "other.clinic.example") -> None:
+        self.wish, self.host = wish, host
         self.asked = self.ordered = 0
 
     def renewal(self, chain: bytes) -> datetime | None:
@@ -189,7 +192,7 @@ class Wishing:
 
     def order(self, hosts: Sequence[str], answers: Challenges) -> tuple[bytes, ec.EllipticCurvePrivateKey]:
         self.ordered += 1
-        return issued("other.clinic.example")
+        return issued(self.host)
 
     def close(self) -> None:
         pass
@@ -211,3 +214,31 @@ def test_an_early_wish_of_the_authority_counts_and_a_certificate_for_other_names
     assert outcome is not None
     assert outcome.state.code == "gateway-certificate-not-the-names"
     assert facts_of(files.certificate.read_bytes()).names == (HOST,)  # what runs stays
+
+
+@pytest.mark.parametrize("early", [True, False])
+def test_a_full_disk_costs_no_orders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, early: bool) -> None:
+    clock = FixedClock(datetime.now(UTC))
+    files, authority = AcmeFiles(tmp_path, b"m" * 32), Wishing(None, HOST)
+    files.keep_plan(AcmeAccount("https://acme.example/dir", terms_accepted=True))
+    files.account_key()
+    renewing = Renewing(files, Challenges(), clock, None, lambda account, key: authority)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr("radrelay.gateway.acme_files.write_durably", full)
+        if early:
+            disk.setattr(os, "fsync", full)
+        outcome = renewing.look([HOST])
+        assert outcome is not None
+        assert (outcome.state.code, outcome.state.failures) == ("gateway-folder-unwritable", 1)
+        assert authority.ordered == (0 if early else 1)
+        clock.advance(timedelta(minutes=5))
+        assert renewing.look([HOST]) is None
+    clock.advance(timedelta(minutes=15))
+    outcome = renewing.look([HOST])
+    assert outcome is not None
+    assert outcome.facts is not None
+    assert files.state().failures == 0

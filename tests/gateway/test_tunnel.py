@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import socket
 import ssl
+import time
+from contextlib import ExitStack, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,7 +16,9 @@ import pytest
 
 from radrelay.gateway.credentials import enrolments
 from radrelay.gateway.enrolment import enrol
-from radrelay.gateway.errors import CodeRefused, RelayUntrusted
+from radrelay.gateway.errors import CodeRefused, PeerGone, RelayUntrusted
+from radrelay.gateway.relay import ENROL
+from radrelay.gateway.secured import Secured
 from tests.gateway.house import RunningRelay, answer_of, browser, house, ran, silent, until
 
 CLINIC, PRACTICE = "pictures.clinic.example", "pictures.practice.example"
@@ -298,6 +303,61 @@ def test_who_says_nothing_at_the_agents_port_keeps_no_agent_out(tmp_path: Path) 
             assert await answer_of(relay, CLINIC) == "clinic"
             for sock in held:
                 sock.close()
+
+    ran(scenario())
+
+
+def test_who_shows_no_certificate_after_the_handshake_is_counted_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("radrelay.gateway.relay.MOST_SHAKING_OF_ONE", 3)
+
+    async def anybody(relay: RunningRelay, source: str) -> Secured:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        context.set_alpn_protocols([ENROL])
+        sock = socket.socket()
+        sock.bind((source, 0))
+        sock.connect(("127.0.0.1", relay.running.agents_port))
+        sock.setblocking(False)
+        try:
+            return await Secured.connect(sock, context, "relay")
+        except (OSError, PeerGone):
+            sock.close()
+            raise
+
+    async def scenario() -> None:
+        async with house(tmp_path) as made:
+            relay = await made.relay()
+            held = [await anybody(relay, "127.0.0.2") for _ in range(3)]
+            with pytest.raises((OSError, PeerGone)):
+                await anybody(relay, "127.0.0.2")
+            await made.site("clinic", [CLINIC], relay, ahead=8)  # whose connections are more than three
+            assert await answer_of(relay, CLINIC) == "clinic"
+            for one in held:
+                one.close()
+
+    ran(scenario())
+
+
+def test_without_descriptors_the_relay_waits_and_does_not_spin(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with house(tmp_path) as made:
+            relay = await made.relay()
+            before = resource.getrlimit(resource.RLIMIT_NOFILE)
+            with socket.socket() as coming, ExitStack() as taken:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (coming.fileno() + 1, before[1]))
+                try:
+                    with suppress(OSError):
+                        while True:
+                            taken.callback(os.close, os.dup(coming.fileno()))
+                    coming.connect(("127.0.0.1", relay.running.agents_port))
+                    began = time.process_time()
+                    await asyncio.sleep(0.3)
+                    assert time.process_time() - began < 0.08
+                finally:
+                    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+            await made.enrolled(relay, "clinic", [CLINIC])
 
     ran(scenario())
 

@@ -78,6 +78,9 @@ def test_what_modalities_perform_is_passed_on_in_order_whatever_happens_on_the_w
         ended.PerformedProcedureStepStatus = "COMPLETED"
         begun = step("IN PROGRESS")
         begun.SpecificCharacterSet, begun.PatientName, begun.TotalNumberOfExposures = "ISO_IR 100", "Groß^Änne", 3
+        private = begun.private_block(0x0029, "MAKER", create=True)
+        private.add_new(1, "OB", b"\xff\x00\x5c\x20")
+        private.add_new(2, "UN", b"\xe4 \\ \x00 ")
         for title, uid in (("CT_A", "1.2.9.1"), ("CT_A", "1.2.9.2"), ("RIS", "1.2.9.3")):
             entity = AE(title)
             entity.add_requested_context(ModalityPerformedProcedureStep, "1.2.840.10008.1.2.1")
@@ -100,6 +103,8 @@ def test_what_modalities_perform_is_passed_on_in_order_whatever_happens_on_the_w
         ("create", "1.2.9.1"), ("set", "1.2.9.1"), ("set", "1.2.9.2")
     ], "each step's beginning first, and what came from there does not go back"  # fmt: skip
     assert (told[1][2].PatientName, told[1][2].TotalNumberOfExposures) == ("Groß^Änne", 3)
+    kept = told[1][2].private_block(0x0029, "MAKER")
+    assert (kept[1].value, kept[2].value) == (b"\xff\x00\x5c\x20", b"\xe4 \\ \x00 ")
     assert told[1][2].ScheduledStepAttributesSequence[0].AccessionNumber == "A1"
     assert {(one.state, one.patient_id) for one in passed_on(there)} == {("done", "4711")}
     with there.database.read() as session:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -12,9 +14,10 @@ from sqlalchemy.orm import Session
 
 from radrelay.clock import FixedClock
 from radrelay.errors import Conflict, Unavailable
-from radrelay.hl7 import Content, Keeping, KeptMessage, Processor, Seal
+from radrelay.hl7 import Content, Keeping, KeptMessage, Processor, Seal, processing
 from radrelay.hl7.mllp import Received
 from radrelay.hl7.models import Hl7Message
+from radrelay.hl7.processing import _read
 from radrelay.storage.database import Database
 from radrelay.storage.models import NodeState
 from tests.hl7.conftest import INBOX, rows
@@ -70,6 +73,28 @@ def test_messages_are_worked_on_in_the_order_in_which_they_came(
     assert set(states(database).values()) == {"done", "kept"}
     assert states(database)["O"] == "kept"
     assert processor.tick() == 0
+
+
+def test_large_messages_are_read_few_at_a_time_and_slow_ones_one_by_one(
+    keeping: Keeping, processor: Processor, hand: Hand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+
+    def counted(session: Session, ids: Sequence[uuid.UUID]) -> Any:
+        read.append(len(ids))
+        return _read(session, ids)
+
+    frames = [adt(control_id=str(number)) for number in range(5)]
+    monkeypatch.setattr(processing, "_read", counted)
+    monkeypatch.setattr(processing, "AT_ONCE_BYTES", 2 * len(frames[0]))
+    receive(keeping, *frames)
+    assert processor.tick() == 5
+    monkeypatch.setattr(processing, "AT_ONCE_BYTES", 1)
+    monkeypatch.setattr(processing, "HELD_S", 0)
+    receive(keeping, *(adt(control_id=str(number)) for number in range(5, 8)))
+    assert processor.tick() == 3
+    assert read == [2, 2, 1, 1, 1, 1]
+    assert hand.seen == [str(number) for number in range(8)]
 
 
 def test_patient_whose_message_waits_waits_and_others_do_not(

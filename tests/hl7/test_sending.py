@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
 
@@ -64,6 +65,9 @@ def test_order_is_kept_while_a_receiver_is_away_and_others_go_on(
     assert outgoing.send_due({"RIS": ris, "KIS": kis}) == 0
     assert (ris.sent, kis.sent) == (["1"], ["3"])
     ris.script = {}
+    with database.write() as session, ThreadPoolExecutor(1) as thread:
+        session.execute(sa.text("SELECT 1"))  # has the writer's place, which who has nothing to send does not want
+        assert thread.submit(outgoing.send_due, {"RIS": ris, "KIS": kis}).result(timeout=5) == 0
     clock.advance(timedelta(seconds=6))
     assert outgoing.send_due({"RIS": ris, "KIS": kis}) == 2
     assert ris.sent == ["1", "1", "2"]

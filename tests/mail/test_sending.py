@@ -152,7 +152,7 @@ def test_every_letter_is_written_in_both_languages(kind: str) -> None:
     facts |= dict.fromkeys(
         ("who", "at", "since", "studies", "patients", "gigabytes", "due", "days", "code", "rule", "n"), "7"
     )
-    facts["destination"] = "PACS"
+    facts |= dict.fromkeys(("destination", "certificate", "subject", "machine", "file"), "PACS")
     german, english = (write(kind, language, "Haus", facts) for language in ("de", "en"))
     assert german.text != english.text
     for letter in (german, english):

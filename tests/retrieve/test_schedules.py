@@ -183,6 +183,24 @@ def test_no_time_is_run_twice_by_two_machines(house: House) -> None:
     assert len(house.runs()) == 1
 
 
+def test_while_a_run_goes_on_no_other_begins_by_hand_or_by_the_clock(house: House) -> None:
+    house.pacs.studies = [study(1)]
+    schedule_id = house.plan(since_days=1)
+
+    def by_hand() -> bool:
+        with house.database.write() as session:
+            row = service.get_schedule(session, ORGANISATION, schedule_id)
+            occasion = f"hand {uuid.uuid4()}"
+            return service.start_run(session, row, "hand", occasion, house.clock.now(), BERLIN) is not None
+
+    assert [by_hand(), by_hand()] == [True, False]
+    house.at()
+    assert [run.reason for run in house.runs()] == ["hand"], "its time comes while it runs"
+    house.come()
+    house.at()
+    assert by_hand()
+
+
 def test_a_restored_copy_asks_nobody_by_itself(house: House) -> None:
     house.pacs.studies = [study(1)]
     house.plan(since_days=1, pause_s=60)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from functools import partial
 
 import sqlalchemy as sa
 
+from radrelay.app.commitments import is_at
 from radrelay.network.errors import CommitmentNotOffered
 from radrelay.network.ports import CommitmentReport
 from radrelay.routing import committing
+from radrelay.routing.committing import Reporter
 from radrelay.routing.errors import Interrupted
 from radrelay.routing.models import CommitmentAsked, Delivery, Destination
 from tests.routing.house import House
@@ -54,14 +57,36 @@ def test_a_report_counts_from_who_was_asked_and_of_what_was_asked_alone(house: H
     further = CommitmentReport(transaction, frozenset({"1.2.3.0", "9.9"}), {"1.2.3.9": 274})
     with house.database.write() as session:
         take = partial(committing.take_report, session, house.clock, house.settings)
-        assert not take(whole, reporter="OTHER")
-        assert take(further, reporter="PACS")
+        assert not take(whole, reporter=Reporter("OTHER", "10.9.9.9"))
+    assert house.delivery().error_code == "commitment-from-other", "the page tells why it does not count"
+    assert json.loads(house.delivery().error_facts) == {"ae_title": "OTHER", "host": "10.9.9.9"}
+    with house.database.write() as session:
+        take = partial(committing.take_report, session, house.clock, house.settings)
+        assert take(further, reporter=Reporter("PACS", "10.9.9.9"))
     assert (house.delivery().state, house.delivery().committed, house.delivery().failed) == ("confirming", 1, 0)
     with house.database.write() as session:
         asked = session.scalars(sa.select(CommitmentAsked)).one()
         asked.sop_uids = '["1.2.3.1"]'
-        assert committing.take_report(session, house.clock, house.settings, whole, reporter="pacs ")
+        assert committing.take_report(session, house.clock, house.settings, whole, reporter=Reporter("pacs "))
     assert house.delivery().committed == 2, "a transaction says nothing of what it was not about"
+
+
+def test_a_report_from_the_address_of_the_destination_counts_under_whatever_title(house: House) -> None:
+    commit(house)
+    house.committer.at_once = False
+    house.run_due()
+    with house.database.write() as session:
+        host = committing.host_asked(session, house.committer.asked[0][0])
+        assert (is_at(host, "127.0.0.1"), is_at(host, "::ffff:127.0.0.1"), is_at(host, "10.9.9.9")) == (
+            True,
+            True,
+            False,
+        )
+        assert (committing.host_asked(session, "2.25.1"), is_at("no such host", "127.0.0.1")) == ("", False)
+        reporter = Reporter("ARCHIVE_SCU", "127.0.0.1", is_destination=True)
+        take = partial(committing.take_report, session, house.clock, house.settings)
+        assert take(house.committer.report(), reporter=reporter)
+    assert house.delivery().state == "done"
 
 
 def test_a_commitment_that_is_never_reported_is_asked_for_again_and_told(house: House) -> None:

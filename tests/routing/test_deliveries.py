@@ -10,12 +10,13 @@ import pytest
 import sqlalchemy as sa
 
 from radrelay.app.sweeping import REVIVE_S
+from radrelay.archive.counts import GONE
 from radrelay.audit.models import AuditEvent
 from radrelay.errors import Trouble
 from radrelay.routing import committing, deliveries, destinations, jobs
 from radrelay.routing.carriers import Answer, DeliveryItem
 from radrelay.routing.destinations import DestinationDraft
-from radrelay.routing.ending import any_gone, forget_gone
+from radrelay.routing.ending import any_gone, forget_gone, sweep_gone
 from radrelay.routing.errors import DeliveryEnded, DestinationInUse, DestinationInvalid
 from radrelay.routing.models import CommitmentAsked, Delivery, DeliveryReceipt
 from radrelay.storage import outbox
@@ -240,10 +241,14 @@ def test_a_delivery_goes_with_its_study_and_nothing_of_what_was_answered_stays(h
     house.run_due()
     with house.database.write() as session:
         session.get_one(Delivery, house.delivery_id).state = "sending"
-        assert (any_gone(session, house.clock.now()), forget_gone(session, house.clock.now())) == (False, 0)
+        study_id = session.get_one(Delivery, house.delivery_id).study_id
+        assert not any_gone(session), "nothing is looked through while no study goes"
+        outbox.emit(session, organisation_id=ORGANISATION, kind=GONE, subject_id=study_id, at=house.clock.now())
+        assert (forget_gone(session, house.clock.now()), any_gone(session)) == (0, True), "it is sent still"
         session.get_one(Delivery, house.delivery_id).state = "confirming"
         committing.open_transaction(session, session.get_one(Delivery, house.delivery_id), [], house.clock.now())
-        assert (any_gone(session, house.clock.now()), forget_gone(session, house.clock.now())) == (True, 1)
+        assert (forget_gone(session, house.clock.now()), any_gone(session)) == (1, False)
+        assert sweep_gone(session, house.clock.now()) == 0
         for table in (Delivery, DeliveryReceipt, CommitmentAsked):
             assert session.scalars(sa.select(table)).all() == []
         ends = session.scalars(sa.select(AuditEvent.detail).where(AuditEvent.action == "delivery.end")).all()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -22,7 +23,7 @@ from radrelay.mail import Post
 from radrelay.mail.models import MailLetter
 from radrelay.routing import deliveries
 from radrelay.routing.destinations import DestinationDraft, create_destination, update_destination
-from radrelay.routing.ending import forget_gone
+from radrelay.routing.ending import any_gone, forget_gone
 from radrelay.routing.models import Delivery, Destination
 from radrelay.routing.rules import service
 from radrelay.routing.rules.errors import RoutingRuleChanged, RoutingRuleNotFound, RuleInvalid, RuleOrderStale
@@ -192,6 +193,16 @@ def test_nothing_is_sent_on_before_its_objects_say_what_was_coerced(ruled: Ruled
     ruled.clock.advance(timedelta(seconds=40))
     assert (ruled.due(), len(ruled.deliveries())) == (1, 1)
     assert ruled.door.rows(RuleLook) == []
+
+
+def test_what_cannot_be_written_anew_holds_its_study_back_for_an_hour_and_no_longer(ruled: Ruled) -> None:
+    ruled.rule("Theirs", {"kind": "coerce", "values": {"patient_id": "N-{patient_id}"}}, ruled.forward())
+    ruled.bring()
+    ruled.complete()
+    ruled.clock.advance(timedelta(minutes=58))
+    assert (ruled.due(), ruled.deliveries()) == (1, [])
+    ruled.clock.advance(timedelta(minutes=11))
+    assert (ruled.due(), len(ruled.deliveries())) == (1, 1)
 
 
 def test_a_rule_shows_a_study_as_it_arrives_and_keeps_it_as_long_as_it_says(ruled: Ruled) -> None:
@@ -379,7 +390,9 @@ def test_who_has_restricted_processing_is_left_alone_and_what_is_deleted_takes_i
     assert ([one.study_id for one in ruled.deliveries()], ruled.met(study)) == ([other.id], [])
     with ruled.database.write() as session:
         assert forget_gone(session, ruled.clock.now()) == 0
+        assert not any_gone(session)
         deletion.delete_study(session, other.id, ruled.clock.now())
+        assert any_gone(session)
         assert forget_gone(session, ruled.clock.now()) == 1
     assert (ruled.door.rows(RuleMeeting), ruled.deliveries()) == ([], [])
 
@@ -416,7 +429,30 @@ def test_after_a_restore_rules_look_and_what_they_send_is_held_until_a_person_sa
     new = ruled.bring(study_uid="1.2.6", series_uid="1.2.6.1", sop_uid="1.2.6.1.1")
     ruled.complete()
     later = [one for one in ruled.deliveries() if one.id not in {row.id for row in sent.values()}]
-    assert [(one.study_id, one.state) for one in later] == [(arriving.id, "waiting"), (new.id, "waiting")]
+    assert {one.study_id: one.state for one in later} == {arriving.id: "waiting", new.id: "waiting"}
+    assert len(later) == 2
+
+
+def test_after_a_restore_what_failed_is_held_when_it_goes_and_what_went_is_new_from_then_on(ruled: Ruled) -> None:
+    draft = DestinationDraft("Away", "AWAY", "10.1.2.3", 104)
+    with ruled.database.write() as session:
+        away = create_destination(session, ruled.clock, ruled.organisation_id, replace(draft, enabled=False)).id
+    ruled.rule("Both", ruled.forward(), {"kind": "forward", "destination_id": str(away)})
+    study = ruled.bring()
+    with ruled.database.write() as session:
+        hold_back(session, ruled.clock.now())
+    ruled.complete()
+    assert [(one.destination_id, one.state) for one in ruled.deliveries()] == [(ruled.destination_id, "held")]
+    assert [one.state for one in ruled.met(study)[0].effects] == ["done", "failed"]
+    with ruled.database.write() as session:
+        update_destination(session, ruled.organisation_id, away, draft)
+    ruled.bring(series_uid="1.2.3.2", sop_uid="1.2.3.2.1")
+    ruled.complete()
+    later = {one.destination_id: one.state for one in ruled.deliveries()[1:]}
+    assert later == {ruled.destination_id: "waiting", away: "held"}
+    ruled.bring(series_uid="1.2.3.3", sop_uid="1.2.3.3.1")
+    ruled.complete()
+    assert [one.state for one in ruled.deliveries()[3:]] == ["waiting", "waiting"]
 
 
 def test_what_is_unpacked_after_a_restore_is_owed_too_and_no_letter_is_written_of_it(ruled: Ruled) -> None:

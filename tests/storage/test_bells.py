@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import select
 import threading
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+import pytest
 import sqlalchemy as sa
 
+from radrelay.storage.bells import PipeBell
 from radrelay.storage.outbox import emit
 from tests.backends import open_database
 from tests.schema import lay
@@ -45,3 +50,31 @@ def test_event_is_heard_of_when_its_transaction_is_there_and_a_ring_nobody_hears
         listener.join(10)
         database.close()
     assert not listener.is_alive()
+
+
+def test_who_writes_does_not_mind_that_the_listener_has_just_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipe = tmp_path / "bell"
+    os.mkfifo(pipe)
+    reader, opened = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK), os.open
+
+    def left_between(*named: Any) -> int:
+        writer = opened(*named)
+        os.close(reader)
+        return writer
+
+    monkeypatch.setattr(os, "open", left_between)
+    PipeBell(pipe).committed()
+
+
+def test_ring_that_another_listener_took_is_heard_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stop, rung = threading.Event(), []
+    monkeypatch.setattr(select, "select", lambda *sides: sides)  # both saw it ready, the other was first to read
+
+    def heard() -> None:
+        rung.append(True)
+        stop.set()
+
+    PipeBell(tmp_path / "bell").listen(stop, heard)
+    assert rung

@@ -6,11 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from radrelay.settings import DatabaseSettings
 from radrelay.storage.database import Database
-from radrelay.storage.executors import FRESH_S, SILENT_S, ExecutorWatch, bury
+from radrelay.storage.executors import FRESH_S, PREFIX, SILENT_S, ExecutorWatch, bury
 from radrelay.storage.migrate import migrate
+from radrelay.storage.models import NodeState
 from radrelay.storage.nodes import LeaseLost
 
 
@@ -93,3 +96,31 @@ def test_who_was_only_held_up_begins_nothing_and_ends(database: Database) -> Non
     assert not other.fresh()
     with pytest.raises(LeaseLost):
         other.tick(())
+
+
+@pytest.mark.parametrize("stored", [True, False])
+def test_a_commit_that_fails_costs_a_sign_and_no_more(
+    database: Database, monkeypatch: pytest.MonkeyPatch, stored: bool
+) -> None:
+    """The disk was full, or the connection broke: before the sign was stored, or before that was heard of."""
+    time, commit = Time(), Session.commit
+    own = ExecutorWatch(database, "own", time)
+
+    def broken(session: Session) -> None:
+        if stored:
+            commit(session)
+        raise OSError("no space left on device")
+
+    for _ in range(2):
+        own.tick(())
+        for _ in range(2):
+            with monkeypatch.context() as failing:
+                failing.setattr(Session, "commit", broken)
+                with pytest.raises(OSError, match="space"):
+                    own.tick(())
+    own.tick(())
+    with database.write() as session:
+        sign = session.scalar(sa.select(NodeState.value).where(NodeState.name == PREFIX + "own"))
+        assert bury(session, "own", sign)
+    with pytest.raises(LeaseLost):
+        own.tick(())

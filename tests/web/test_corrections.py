@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import io
+import uuid
 import zipfile
 from datetime import timedelta
 from typing import Any
 
 import pydicom
+import pytest
 import sqlalchemy as sa
 
-from radrelay.archive import indexing
+from radrelay.archive import corrected, indexing, uncorrected
 from radrelay.archive.instances import find_instances
 from radrelay.archive.models import Correction, Instance, Patient, Study
 from radrelay.intake.correcting import CorrectionLanding
 from tests.web.conftest import Login, WebSite
 from tests.web.test_data_subjects import compact, entered, issuer_of, officer, root, verified
 from tests.web.test_incidents import asked
-from tests.web.test_studies import CT, file_bytes, only_study, upload
+from tests.web.test_studies import CT, file_bytes, only_study, upload, upload_bytes
 
 __all__ = ["officer", "root"]
 
@@ -48,6 +50,83 @@ def sent(login: Login, study: object) -> pydicom.Dataset:
     with zipfile.ZipFile(io.BytesIO(content)) as made:
         (name,) = [name for name in made.namelist() if name.startswith("DICOM/") and not name.endswith("/")]
         return pydicom.dcmread(io.BytesIO(made.read(name)))
+
+
+def changed(sop_uid: str, **values: str) -> bytes:
+    """Return the CT object as another one of the same series, with other values."""
+    data = pydicom.dcmread(io.BytesIO(file_bytes(CT)))
+    data.SOPInstanceUID = data.file_meta.MediaStorageSOPInstanceUID = pydicom.uid.UID(sop_uid)
+    for keyword, value in values.items():
+        setattr(data, keyword, value)
+    made = io.BytesIO()
+    data.save_as(made)
+    return made.getvalue()
+
+
+def put_right(site: WebSite, officer: Login, study: object, values: dict[str, str]) -> None:
+    """Correct a study that is whole."""
+    one = verified(officer, entered(officer, "correction", issuer_of(site)))
+    completed(site)
+    wanted = {"revision": 2, "studies": [study], "values": values, "carry_out": True, "reason": "a slip at the desk"}
+    asked(officer, "POST", f"requests/{one['id']}/correction", wanted)
+
+
+def test_what_is_let_in_after_its_study_was_corrected_is_written_anew_all_the_same(
+    site: WebSite, root: Login, officer: Login
+) -> None:
+    upload_bytes(site, root, {"other.dcm": changed("1.2.3.4.5", PatientID="OTHER")})
+    study = only_study(root)["id"]
+    site.clock.advance(timedelta(minutes=5))
+    put_right(site, officer, study, {"accession_number": "A-9"})
+    site.clock.advance(timedelta(minutes=1))
+    assert settled(site) == 1
+    (kept,) = root.http.get("/api/quarantine").json()["quarantined"]
+    body = {"as": "as-received", "reason": "it is hers"}
+    answer = root.http.post(f"/api/quarantine/{kept['id']}/release", json=body, headers=root.headers)
+    assert answer.status_code == 200, answer.text
+    site.index()
+    with site.database.read() as session:
+        assert uncorrected.is_open(session, uuid.UUID(str(study)))
+    assert settled(site) == 1
+    with site.database.read() as session:
+        assert not uncorrected.is_open(session, uuid.UUID(str(study)))
+        assert not uncorrected.any_open(session)
+
+
+def test_a_file_is_as_long_as_it_says_whether_it_is_corrected_while_it_is_read_or_large_or_says_it_already(
+    site: WebSite, root: Login, officer: Login, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload_bytes(site, root, {"other.dcm": changed("1.2.3.4.5", AccessionNumber="A-9")})
+    with site.database.read() as session:
+        found = find_instances(session, site.clock.now(), organisation_id=site.organisation_id)
+    put_right(site, officer, only_study(root)["id"], {"accession_number": "A-9"})
+    given: dict[int, list[bytes]] = {}
+    for most in (1000, corrected.LARGEST):
+        monkeypatch.setattr(corrected, "LARGEST", most)
+        for ref in found:
+            answer = root.http.get(f"/api/instances/{ref.id}/file")
+            assert int(answer.headers["content-length"]) == len(answer.content)
+            assert pydicom.dcmread(io.BytesIO(answer.content)).AccessionNumber == "A-9"
+            given.setdefault(most, []).append(answer.content)
+            assert sum(map(len, site.services.reader.stream(ref))) == site.services.reader.measured(ref)[0]
+    large, small = given.values()
+    assert large == small, "from a new header and the rest the same bytes come"
+    monkeypatch.setattr(corrected, "LARGEST", 1000)
+    assert settled(site) == 1
+    with site.database.read() as session:
+        written = find_instances(session, site.clock.now(), organisation_id=site.organisation_id)
+    for ref in written:
+        data_set = site.services.reader.received(ref)
+        assert [file.endswith(data_set) for file in large].count(True) == 1, "what is written is what was given"
+
+
+def test_what_cannot_be_corrected_is_refused_before_its_first_byte(site: WebSite, root: Login, officer: Login) -> None:
+    put_right(site, officer, only_study(root)["id"], {"patient_name": "Łoś^Ewa"})
+    with site.database.read() as session:
+        (ref,) = find_instances(session, site.clock.now(), organisation_id=site.organisation_id)
+    with pytest.raises(corrected.NotYetCorrected):
+        site.services.reader.stream(ref)
+    assert root.http.get(f"/api/instances/{ref.id}/file").json()["code"] == "not-yet-corrected"
 
 
 def test_a_corrected_study_says_so_everywhere_and_keeps_what_it_said(

@@ -46,6 +46,12 @@ def test_the_checklist_has_every_node_and_every_way(site: WebSite) -> None:
     admin = site.login("root")
     node = {"name": "Archive", "ae_title": "ARCHIVE", "host": "10.0.0.5", "port": 104, "tls": True}
     assert admin.http.post("/api/destinations", json=node, headers=admin.headers).status_code == 201
+    others = [
+        {"name": "STOW", "kind": "dicomweb", "address": "https://pacs.example/dicom-web", "secret": "t"},
+        {"name": "KIS", "kind": "hl7", "host": "10.0.0.9", "port": 2576, "address": "KIS|HOUSE"},
+    ]
+    for other in others:
+        assert admin.http.post("/api/destinations", json=other, headers=admin.headers).status_code == 201
     found = told(site)
     assert (found["enrolled"], found["certificate"], found["relays"]) == (False, None, [])
     assert found["checklist"]["nodes"] == [{**node, "kind": "destination", "calls_us": "RADRELAY"}]
@@ -53,7 +59,9 @@ def test_the_checklist_has_every_node_and_every_way(site: WebSite) -> None:
         ("dicom", True), ("pages", True)
     ]  # fmt: skip
     assert found["checklist"]["ways"] == [
-        {"source": "server", "target": "destination", "host": "10.0.0.5", "port": 104, "purpose": "dicom-tls"}
+        {"source": "server", "target": "destination", "host": "10.0.0.5", "port": 104, "purpose": "dicom-tls"},
+        {"source": "server", "target": "destination", "host": "10.0.0.9", "port": 2576, "purpose": "hl7"},
+        {"source": "server", "target": "destination", "host": "pacs.example", "port": 443, "purpose": "dicomweb"},
     ]
     enrol(site)
     assert told(site)["agent_runs"] is False

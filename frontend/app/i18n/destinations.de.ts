@@ -127,6 +127,7 @@ export default {
   'problem.destination-down': 'Das Ziel antwortet nicht.',
   'problem.outside-hours': 'Wartet auf die Zeiten, in denen an dieses Ziel gesendet wird.',
   'problem.not-committed': 'Das Ziel sagt, dass es das doch nicht behält; es wird noch einmal gesendet.',
+  'problem.commitment-from-other': 'Eine Bestätigung kam von {ae_title} unter {host}. Das ist weder der AE-Titel noch die Adresse dieses Ziels, darum zählt sie nicht.',
   'problem.commitment-overdue': 'Das Ziel hat alles und noch nicht bestätigt, dass es alles behält. Es wird noch einmal gefragt.',
   'problem.commitment-not-offered': '{ae_title} bietet keine Bestätigung der Speicherung an. Alles wurde gesendet; schalten Sie die Bestätigung für dieses Ziel aus.',
   'problem.commitment-refused': '{ae_title} lehnt die Bitte um Bestätigung der Speicherung ab ({status}).',

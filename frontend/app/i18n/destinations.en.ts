@@ -125,6 +125,7 @@ export default {
   'problem.destination-down': 'The destination does not answer.',
   'problem.outside-hours': 'Waits for the hours in which this destination is sent to.',
   'problem.not-committed': 'The destination says that it does not keep this after all; it is sent again.',
+  'problem.commitment-from-other': 'A confirmation came from {ae_title} at {host}. That is neither the AE title nor the address of this destination, so it does not count.',
   'problem.commitment-overdue': 'The destination has everything, and has not confirmed yet that it keeps it. It is asked again.',
   'problem.commitment-not-offered': '{ae_title} does not offer storage commitment. Everything was sent; switch the confirmation off for this destination.',
   'problem.commitment-refused': '{ae_title} refuses to be asked for storage commitment ({status}).',

@@ -195,6 +195,7 @@ export default {
   'problem.schedule-exists': 'Ein anderer Zeitplan heißt so.',
   'problem.run-not-found': 'Diesen Lauf gibt es nicht.',
   'problem.run-ended': 'Dieser Lauf ist schon zu Ende.',
+  'problem.schedule-runs': 'Ein Lauf dieses Zeitplans ist noch im Gange: Der nächste kann beginnen, wenn er zu Ende ist.',
   'problem.run-missed': 'Seine Zeit war um, bevor etwas geholt werden konnte.',
   'problem.searched-nobody': 'Es war kein PACS zu fragen: Es wurde entfernt oder ausgeschaltet.',
   'audit.action.schedule.create': 'Zeitplan angelegt',

@@ -193,6 +193,7 @@ export default {
   'problem.schedule-exists': 'Another schedule has this name.',
   'problem.run-not-found': 'There is no such run.',
   'problem.run-ended': 'This run has ended already.',
+  'problem.schedule-runs': 'A run of this schedule goes on: the next one can begin when it is over.',
   'problem.run-missed': 'Its time was over before anything could be fetched.',
   'problem.searched-nobody': 'There was no PACS to ask: it was removed or switched off.',
   'audit.action.schedule.create': 'Schedule added',

@@ -86,6 +86,7 @@ export default {
   'gateway.purpose.browsers': 'Seiten von außen',
   'gateway.purpose.dicom': 'DICOM',
   'gateway.purpose.dicom-tls': 'DICOM TLS',
+  'gateway.purpose.dicomweb': 'DICOMweb',
   'gateway.purpose.hl7': 'HL7',
   'gateway.purpose.pages': 'Seiten',
   'gateway.purpose.directory': 'Personen',
@@ -112,6 +113,8 @@ export default {
   'problem.gateway-acme-binding-wanted': 'Die Zertifizierungsstelle verlangt Schlüssel-ID und Schlüssel eines ihr bekannten Kontos.',
   'problem.gateway-acme-refused': 'Die Zertifizierungsstelle lehnt ab.',
   'problem.gateway-acme-not-reached': 'Die Zertifizierungsstelle hat diesen Standort unter seinem Namen an Port 443 nicht erreicht.',
+  'problem.gateway-folder-unwritable':
+    'Der Ordner des Gateways nimmt keine Datei an: Ein Zertifikat ginge verloren, darum wird keines verlangt.',
   'problem.gateway-binding-key-unusable': 'Der Schlüssel des externen Kontos ist kein base64url von mindestens 16 Byte.',
 
   'audit.action.gateway.certificate': 'Zertifikat für außen eingereicht',

@@ -84,6 +84,7 @@ export default {
   'gateway.purpose.browsers': 'pages from outside',
   'gateway.purpose.dicom': 'DICOM',
   'gateway.purpose.dicom-tls': 'DICOM TLS',
+  'gateway.purpose.dicomweb': 'DICOMweb',
   'gateway.purpose.hl7': 'HL7',
   'gateway.purpose.pages': 'pages',
   'gateway.purpose.directory': 'people',
@@ -110,6 +111,8 @@ export default {
   'problem.gateway-acme-binding-wanted': 'The certificate authority wants key ID and key of an account that it knows.',
   'problem.gateway-acme-refused': 'The certificate authority refuses.',
   'problem.gateway-acme-not-reached': 'The certificate authority did not reach this site under its name, at port 443.',
+  'problem.gateway-folder-unwritable':
+    'The gateway’s folder takes no file: a certificate would be lost, so none is asked for.',
   'problem.gateway-binding-key-unusable': 'The key of the external account is no base64url of at least 16 bytes.',
 
   'audit.action.gateway.certificate': 'Certificate for outside handed in',

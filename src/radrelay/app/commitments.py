@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import uuid
 from collections.abc import Sequence
@@ -17,13 +18,22 @@ from radrelay.network.errors import NodeUnreachable
 from radrelay.network.ports import CommitmentReport, Node, Peer, QueryPort, Reference
 from radrelay.routing import commitments
 from radrelay.routing.commitments import Requested
-from radrelay.routing.committing import take_report
+from radrelay.routing.committing import Reporter, host_asked, take_report
 from radrelay.routing.models import Delivery
 
 log = structlog.get_logger(__name__)
 
 LOOK_S = 1.0
 AT_ONCE = 4
+
+
+def is_at(host: str, address: str) -> bool:
+    """Say whether a peer's IP address is that of a host, which may be a name; of one nobody knows it is not."""
+    try:
+        found = {str(one[4][0]) for one in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
+    except (OSError, UnicodeError):
+        return False
+    return address.removeprefix("::ffff:") in found
 
 
 class Committing(QueryPort, Protocol):
@@ -86,9 +96,12 @@ class DurableCommitments:
 
     def report(self, peer: Peer, report: CommitmentReport) -> bool:
         """Write down what a node reports of a commitment that we asked for; false where nobody has."""
+        with self._core.database.read() as session:
+            host = host_asked(session, report.transaction_uid)
+        reporter = Reporter(peer.calling_ae, peer.host, bool(host) and is_at(host, peer.host))
         with self._core.database.write() as session:
             return take_report(
-                session, self._core.clock, self._core.settings.work, report, self._translated, reporter=peer.calling_ae
+                session, self._core.clock, self._core.settings.work, report, self._translated, reporter=reporter
             )  # fmt: skip
 
     def _translated(

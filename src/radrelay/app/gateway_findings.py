@@ -23,6 +23,7 @@ ACME = {
     "gateway-acme-unclear": "look at the directory's address",
     "gateway-acme-terms-open": "accept the terms on the page Gateway, or by `radrelay agent acme --accept-terms`",
     "gateway-acme-binding-wanted": "enter key ID and key that the authority has given out",
+    "gateway-folder-unwritable": "make room on the disk of the folder `gateway`, and let this program write there",
     "gateway-acme-not-reached": "let anybody reach the relay's pages at port 443 of these names (DNS, firewall)",
 }
 ADVICE = {

@@ -19,7 +19,7 @@ from radrelay.archive.errors import StudyNotFound
 from radrelay.archive.models import Study
 from radrelay.intake.landing import Landing
 from radrelay.intake.sources import SourceBook
-from radrelay.retrieve.errors import RetrieveOff, RunNotFound, ScheduleInvalid, ScheduleNotFound
+from radrelay.retrieve.errors import RetrieveOff, ScheduleInvalid, ScheduleNotFound, ScheduleRuns
 from radrelay.retrieve.models import FetchRun, FetchSchedule
 from radrelay.retrieve.nodes import every_pacs
 from radrelay.retrieve.schedules import service
@@ -89,7 +89,7 @@ def run_command(settings: Settings, schedule: str, study: str, *, dry_run: bool)
             zone = zone_of(settings.work.zone)
             run = service.start_run(session, row, "hand", f"hand {uuid.uuid4()}", core.clock.now(), zone)
             if run is None:
-                raise RunNotFound
+                raise ScheduleRuns
             _record(session, prepared, "schedule.run", row)
             print(run.id)  # noqa: T201
     return 0

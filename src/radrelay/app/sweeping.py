@@ -25,7 +25,7 @@ from radrelay.privacy.incidents import named_by_incidents
 from radrelay.retrieve import fetches
 from radrelay.retrieve.schedules import service as schedules
 from radrelay.routing import deliveries
-from radrelay.routing.ending import any_gone, forget_gone
+from radrelay.routing.ending import any_gone, forget_gone, sweep_gone
 from radrelay.routing.rules.models import EVALUATE
 from radrelay.storage import outbox
 from radrelay.storage.leadership import Leadership
@@ -91,10 +91,12 @@ def reviving(shop: Workshop) -> Callable[[], None]:
 def forget_deliveries(core: Core) -> None:
     """Forget deliveries whose study is gone."""
     with core.database.read() as session:
-        if not any_gone(session, core.clock.now()):
+        if not any_gone(session):
             return
     with core.database.write() as session:
-        log.info("deliveries of studies that are gone are forgotten", deliveries=forget_gone(session, core.clock.now()))
+        count = forget_gone(session, core.clock.now())
+    if count:
+        log.info("deliveries of studies that are gone are forgotten", deliveries=count)
 
 
 def forget_accesses(core: Core) -> None:
@@ -112,6 +114,8 @@ def keep_records(shop: Workshop) -> None:
     core = shop.core
     keep_record(core, clock_is_trusted=shop.retention.suspended_at() is None)
     forget_accesses(core)
+    with core.database.write() as session:
+        sweep_gone(session, core.clock.now())
     keep_usage(core)
     forget_pseudonyms(core)
     adopt_keys(core)

@@ -6,9 +6,10 @@ the rewriting lands. What cannot be made so is not handed out before it is writt
 
 from __future__ import annotations
 
-import threading
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from time import monotonic
 
@@ -20,15 +21,16 @@ from radrelay.clock import Clock
 from radrelay.dicom.header import Header, parse
 from radrelay.dicom.reidentify import Modification, reidentify
 from radrelay.dicom.syntaxes import EXPLICIT_LE, syntax_of
-from radrelay.errors import RadrelayError, Unavailable
+from radrelay.errors import Invalid, RadrelayError, Unavailable
 from radrelay.storage.database import Database
 from radrelay.storage.packs import PackStore
 from radrelay.storage.segments import SegmentReader
 
 SYSTEM = "Radrelay"
 LARGEST = 64 << 20
-"""Larger objects are not made anew in memory for whoever asks; they wait until they are written."""
+"""Of larger objects only what stands before their pixel data is made anew, or they wait until they are written."""
 LOOK_S = 0.25
+LOOKS_KEPT = 64
 AGAIN_S = 5
 RECENT = timedelta(hours=1)
 """For so long what was found before a correction may still be read by who found it."""
@@ -41,6 +43,12 @@ class NotYetCorrected(Unavailable):
 
     def __init__(self, message: str = "") -> None:
         super().__init__(message, retry_after_s=AGAIN_S)
+
+
+class TooLargeToCorrect(Invalid):
+    """Objects of this size are not written anew."""
+
+    code = "correction-too-large"
 
 
 def written(data_set: bytes, ts: str, made: Sequence[Made]) -> tuple[bytes, str] | None:
@@ -64,33 +72,78 @@ def _lacking(data_set: bytes, ts: str, after: Mapping[int, str], last: Mapping[i
     return {tag: value for tag, value in after.items() if header.text(tag) not in (value, last[tag])}
 
 
+@dataclass(frozen=True, slots=True)
+class Anew:
+    """An object with what it lacked: its first bytes, where what was received goes on after them, its transfer syntax.
+
+    All of it is `front` where nothing goes on (`rest` is none).
+    """
+
+    front: bytes
+    rest: int | None
+    ts: str
+
+
+def anew(reader: InstanceReader, ref: InstanceRef, made: Sequence[Made], largest: int = LARGEST) -> Anew | None:
+    """Return an object as it is with all corrections that it lacks; none if it lacks none.
+
+    Of one above `LARGEST` only what stands before its pixel data is read and written; where that cannot be (deflated,
+    big endian, no pixel data) it is made whole up to `largest` bytes. Raises `TooLargeToCorrect` above that, and what
+    `written` raises.
+    """
+    if ref.size > LARGEST:
+        header, syntax = reader.received_header(ref), syntax_of(ref.transfer_syntax_uid)
+        if header.bulk is not None and not syntax.deflated and syntax.little_endian and header.little_endian:
+            at = header.bulk[1]
+            found = written(header.data[:at], ref.transfer_syntax_uid, made)
+            return None if found is None else Anew(found[0], at, found[1])
+        if ref.size > largest:
+            raise TooLargeToCorrect(f"objects like this of more than {largest} bytes cannot be written anew")
+    found = written(reader.received(ref), ref.transfer_syntax_uid, made)
+    return None if found is None else Anew(found[0], None, found[1])
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What a study's objects lacked at a moment of the monotonic clock."""
+
+    at: float
+    made: Sequence[Made]
+    done: Mapping[uuid.UUID, int]
+
+
 class CorrectedReader(InstanceReader):
     """Reads instances for all that goes out. Thread-safe; raises `NotYetCorrected` where `InstanceReader` would not."""
 
     def __init__(self, database: Database, clock: Clock, segments: SegmentReader, packs: PackStore) -> None:
         super().__init__(database, clock, segments, packs)
-        self._studies: frozenset[uuid.UUID] = frozenset()
-        self._looked_at = float("-inf")
-        self._looking = threading.Lock()
+        self._lately: tuple[float, frozenset[uuid.UUID]] = float("-inf"), frozenset()
+        self._looks: dict[uuid.UUID, _Look] = {}
 
     def pieces(self, ref: InstanceRef) -> list[bytes]:
         """Return the data set, as received or as corrected, in pieces."""
         made = self._made(ref)
-        return [made] if made is not None else super().pieces(ref)
+        return super().pieces(ref) if made is None else list(self._joined(ref, made))
 
     def enclosed(self, ref: InstanceRef) -> bytes | None:
         """Return the data set with its kept HTJ2K frames in it; none, too, for one that is to be corrected."""
-        return None if self._made(ref) is not None else super().enclosed(ref)
+        return None if self._lacked(ref) else super().enclosed(ref)
 
     def stream(self, ref: InstanceRef) -> Iterator[bytes]:
-        """Yield the data set, as received or as corrected, in pieces."""
+        """Return the data set, as received or as corrected, in pieces; what cannot be given raises here, not later."""
+        return self.measured(ref)[1]
+
+    def measured(self, ref: InstanceRef) -> tuple[int, Iterator[bytes]]:
+        """Return how many bytes the data set has, as received or as corrected, and its pieces."""
         made = self._made(ref)
-        yield from super().stream(ref) if made is None else (made,)
+        if made is None:
+            return ref.size, self.received_stream(ref)
+        return len(made.front) + (0 if made.rest is None else ref.size - made.rest), self._joined(ref, made)
 
     def head(self, ref: InstanceRef) -> bytes:
-        """Return the data set's beginning; all of it of one that is corrected while it is read."""
+        """Return the data set's beginning; more of it, or all, of one that is corrected while it is read."""
         made = self._made(ref)
-        return super().head(ref) if made is None else made
+        return super().head(ref) if made is None else made.front
 
     def header(self, ref: InstanceRef) -> Header:
         """Return all attributes before the pixel data, corrected."""
@@ -101,46 +154,65 @@ class CorrectedReader(InstanceReader):
             return parse(b"".join(self.pieces(ref)), ref.transfer_syntax_uid)
         ts = EXPLICIT_LE if syntax_of(ref.transfer_syntax_uid).deflated else ref.transfer_syntax_uid
         at = header.bulk[1]
-        front = self._kept(ref, header.data[:at], ts, made)
-        return header if front is None else parse(front + header.data[at:], ts)
+        with _as_corrected(ref):
+            front = written(header.data[:at], ts, made)
+        if front is not None and front[1] != ts:
+            raise NotYetCorrected
+        return header if front is None else parse(front[0] + header.data[at:], ts)
 
     def require(self, refs: Iterable[InstanceRef]) -> None:
         """Raise `NodeAway` or `NotYetCorrected` before an answer begins that could not end."""
         wanted = list(refs)
         super().require(wanted)
-        if any(ref.size > LARGEST and self._lacked(ref) for ref in wanted):
-            raise NotYetCorrected
+        for ref in wanted:
+            if ref.size > LARGEST:
+                self._made(ref)
 
-    def _made(self, ref: InstanceRef) -> bytes | None:
+    def _made(self, ref: InstanceRef) -> Anew | None:
         """Return the data set as it is to be, none if it is to be as received."""
         made = self._lacked(ref)
         if not made:
             return None
-        if ref.size > LARGEST:
-            raise NotYetCorrected
-        return self._kept(ref, self.received(ref), ref.transfer_syntax_uid, made)
+        with _as_corrected(ref):
+            found = anew(self, ref, made)
+        if found is not None and found.ts != ref.transfer_syntax_uid:
+            raise NotYetCorrected  # written anew it has another transfer syntax than is known of it
+        return found
 
-    @staticmethod
-    def _kept(ref: InstanceRef, data_set: bytes, ts: str, made: Sequence[Made]) -> bytes | None:
-        try:
-            found = written(data_set, ts, made)
-        except RadrelayError as error:
-            raise NotYetCorrected(f"object {ref.sop_uid} cannot be given with corrected values: {error}") from error
-        if found is not None and found[1] != ts:  # written anew it has another transfer syntax than is known of it
-            raise NotYetCorrected
-        return None if found is None else found[0]
+    def _joined(self, ref: InstanceRef, made: Anew) -> Iterator[bytes]:
+        yield made.front
+        if made.rest is not None:
+            yield from self.received_stream(ref, made.rest)
 
     def _lacked(self, ref: InstanceRef) -> Sequence[Made]:
         if not ref.lacks and ref.study_id not in self._corrected_lately():
             return ()
-        with self._database.read() as session:
-            return uncorrected.lacked(session, ref.study_id, ref.id)
+        look = self._looks.get(ref.study_id)
+        if look is None or monotonic() - look.at > LOOK_S or (ref.lacks and ref.id not in look.done):
+            at = monotonic()
+            with self._database.read() as session:
+                look = _Look(at, *uncorrected.lacking(session, ref.study_id))
+            if len(self._looks) >= LOOKS_KEPT:
+                self._looks = {}
+            self._looks[ref.study_id] = look
+        done = look.done.get(ref.id)
+        return () if done is None else [one for one in look.made if one.number > done]
 
     def _corrected_lately(self) -> frozenset[uuid.UUID]:
         """Return the studies of which something may be read that was found before it was corrected."""
-        with self._looking:
-            if monotonic() - self._looked_at > LOOK_S:
-                with self._database.read() as session:
-                    self._studies = uncorrected.corrected_since(session, self._clock.now() - RECENT)
-                self._looked_at = monotonic()
-            return self._studies
+        at, studies = self._lately
+        if monotonic() - at > LOOK_S:
+            at = monotonic()
+            with self._database.read() as session:
+                studies = uncorrected.corrected_since(session, self._clock.now() - RECENT)
+            self._lately = at, studies
+        return studies
+
+
+@contextmanager
+def _as_corrected(ref: InstanceRef) -> Iterator[None]:
+    """Say of whatever an object cannot be written anew for that it cannot be handed out yet."""
+    try:
+        yield
+    except RadrelayError as error:
+        raise NotYetCorrected(f"object {ref.sop_uid} cannot be given with corrected values: {error}") from error

@@ -15,16 +15,21 @@ from radrelay.archive.attachments import remove_attachments
 from radrelay.archive.discard import chunks
 from radrelay.archive.models import Attachment
 from radrelay.archive.tables import CORRECTION, HOLDING, INSTANCE, MODALITY, PATIENT, SENDER, SERIES, STUDY
+from radrelay.archive.uncorrected import reopen
+from radrelay.storage import outbox
 
 _STUDY, _SERIES, _INSTANCE = STUDY.c, SERIES.c, INSTANCE.c
 _MODALITY, _HOLDING = MODALITY.c, HOLDING.c
+GONE = "study.gone"
+"""The event that a study is here no more: what other parts keep of it goes."""
 
 
 def recount(session: Session, study_ids: Iterable[uuid.UUID], at: datetime) -> None:
     """Derive counts and modalities from what is left; empty series and studies go, and patients with no study."""
     for study_id in study_ids:
         series_ids = list(session.scalars(sa.select(_SERIES.id).where(_SERIES.study_id == study_id)))
-        _promote(session, series_ids)
+        if _promote(session, series_ids):
+            reopen(session, {study_id: 0})
         left = _recount_series(session, series_ids, at)
         gone = [series_id for series_id in series_ids if series_id not in left]
         for chunk in chunks(gone):
@@ -35,8 +40,9 @@ def recount(session: Session, study_ids: Iterable[uuid.UUID], at: datetime) -> N
             _remove_study(session, study_id, at)
 
 
-def _promote(session: Session, series_ids: Sequence[uuid.UUID]) -> None:
-    """Make the newest version current where the current one went."""
+def _promote(session: Session, series_ids: Sequence[uuid.UUID]) -> bool:
+    """Make the newest version current where the current one went; says whether there was one."""
+    promoted = False
     current = sa.func.sum(sa.case((_INSTANCE.current, 1), else_=0))
     for chunk in chunks(series_ids):
         orphaned = (
@@ -50,6 +56,8 @@ def _promote(session: Session, series_ids: Sequence[uuid.UUID]) -> None:
             others = sa.select(_INSTANCE.id).where(same, _INSTANCE.current)
             if session.scalar(others.limit(1)) is None:
                 session.execute(sa.update(INSTANCE).where(same, _INSTANCE.version == newest).values(current=True))
+                promoted = True
+    return promoted
 
 
 def _recount_series(session: Session, series_ids: Sequence[uuid.UUID], at: datetime) -> set[uuid.UUID]:
@@ -101,7 +109,11 @@ def _remove_study(session: Session, study_id: uuid.UUID, at: datetime) -> None:
     session.execute(sa.delete(CORRECTION).where(CORRECTION.c.study_id == study_id))
     study = session.execute(
         sa.select(
-            _STUDY.sort_key, _STUDY.patient_name_folded, _STUDY.search_text, _STUDY.patient_id.label("patient")
+            _STUDY.organisation_id,
+            _STUDY.sort_key,
+            _STUDY.patient_name_folded,
+            _STUDY.search_text,
+            _STUDY.patient_id.label("patient"),
         ).where(_STUDY.id == study_id)
     ).one_or_none()
     if study is None:
@@ -109,6 +121,7 @@ def _remove_study(session: Session, study_id: uuid.UUID, at: datetime) -> None:
     search_index.remove(session, [search_index.Entry(study.sort_key, study.patient_name_folded, study.search_text)])
     access.forget_study(session, study_id)
     session.execute(sa.delete(STUDY).where(_STUDY.id == study_id))
+    outbox.emit(session, organisation_id=study.organisation_id, kind=GONE, subject_id=study_id, at=at)
     others = sa.select(_STUDY.id).where(_STUDY.patient_id == study.patient)
     if session.scalar(others.limit(1)) is None:
         session.execute(sa.delete(PATIENT).where(PATIENT.c.id == study.patient))

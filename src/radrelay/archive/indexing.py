@@ -38,6 +38,7 @@ from radrelay.archive.rule_facts import release_arrived
 from radrelay.archive.senders import NOTHING_NEW, Sent, write_senders
 from radrelay.archive.sort_key import sort_key
 from radrelay.archive.tables import STUDY
+from radrelay.archive.uncorrected import reopen
 from radrelay.dicom.errors import Unidentified
 from radrelay.storage.ids import new_id
 from radrelay.storage.outbox import emit
@@ -95,6 +96,7 @@ class _Batch:
         self.writes = Writes()
         self.grown: set[uuid.UUID] = set()  # complete studies that something of our own making joined
         self.sent: set[Sent] = set()
+        self.came: dict[uuid.UUID, int] = {}  # studies that grew: up to which correction all that came is written
 
     def take(self) -> list[Verdict]:
         """Judge every arrival and write what follows."""
@@ -102,6 +104,7 @@ class _Batch:
             self.known = self._load()
         verdicts = [self._judge(arrival) for arrival in self.arrivals]
         self.writes.flush(self.session, list(self.known.by_id.values()), list(self.known.series_by_id.values()))
+        reopen(self.session, self.came)
         self._restrict()
         at = max(arrival.received_at for arrival in self.arrivals)
         own_new(self.session, self.organisation_id, self.known.by_id.values(), at)
@@ -288,6 +291,8 @@ class _Batch:
 
     def _touch(self, study: StudyState, arrival: Arrival) -> None:
         study.changed = True
+        if not study.fresh:
+            self.came[study.id] = min(self.came.get(study.id, arrival.correction), arrival.correction)
         study.instance_count += 1
         study.bytes += arrival.size
         if arrival.joins is not None:  # nobody sent anything: the study is neither new nor to be waited for

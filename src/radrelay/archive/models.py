@@ -22,7 +22,7 @@ def ordered(length: int | None = None) -> String:
 
 
 NARROW = "_narrow"
-"""Ends the names of indexes that PostgreSQL has in the place of wider ones: it takes no row of over 2,704 bytes."""
+"""Ends the names of indexes that PostgreSQL has in the place of wider ones: it takes no row over 2,704 bytes."""
 _RECEIVED = (
     "organisation_id", "last_received_at", "sort_key", "expires_at", "id", "patient_id", "modalities",
 )  # fmt: skip

@@ -17,7 +17,7 @@ from radrelay.archive.corrections import ATTRIBUTES
 from radrelay.archive.folding import identity_keys
 from radrelay.archive.index_rows import patient_identity
 from radrelay.archive.index_state import StudyState
-from radrelay.archive.uncorrected import followed, reopen
+from radrelay.archive.uncorrected import followed
 
 NAME, BIRTH_DATE = ATTRIBUTES["patient_name"].tag, ATTRIBUTES["birth_date"].tag
 PATIENT_ID, ISSUER = ATTRIBUTES["patient_id"].tag, ATTRIBUTES["patient_issuer"].tag
@@ -26,16 +26,13 @@ PATIENT_ID, ISSUER = ATTRIBUTES["patient_id"].tag, ATTRIBUTES["patient_issuer"].
 def patient_conflict(session: Session, study: StudyState, arrival: Arrival) -> str:
     """Return how the arrival contradicts its study's patient, empty if it does not.
 
-    One that says what the study said before has its study's corrections done to it.
+    One that says what the study said before is the study's, and has its corrections done to it (`uncorrected.reopen`).
     """
     reason = _conflict(study, arrival)
     if not reason or study.fresh:
         return reason
     before = (_conflict(_as_before(study, said), arrival) for said in followed(session, study.id))
-    if all(before):
-        return reason
-    reopen(session, study.id)
-    return ""
+    return reason if all(before) else ""
 
 
 def _as_before(study: StudyState, said: Mapping[int, str]) -> StudyState:

@@ -142,7 +142,15 @@ class InstanceReader:
 
         If the instance moves meanwhile, the stream goes on from its new place: the bytes are the same.
         """
-        done, here = 0, ref
+        return self.received_stream(ref)
+
+    def measured(self, ref: InstanceRef) -> tuple[int, Iterator[bytes]]:
+        """Return how many bytes the data set has that is handed out, and its pieces as `stream` gives them."""
+        return ref.size, self.stream(ref)
+
+    def received_stream(self, ref: InstanceRef, start: int = 0) -> Iterator[bytes]:
+        """Yield the data set byte for byte as received, from `start` on, as `stream` does."""
+        done, here = start, ref
         for left in reversed(range(MOVES)):
             try:
                 for piece in _skipped(self._pieces(here), done):

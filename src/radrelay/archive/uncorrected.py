@@ -6,14 +6,17 @@ import json
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from radrelay.archive.locking import lock_archive
 from radrelay.archive.models import Correction
-from radrelay.archive.tables import CORRECTION, INSTANCE, SERIES, STUDY
+from radrelay.archive.tables import CORRECTION, INSTANCE, SERIES
+
+PATIENCE = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +39,17 @@ def corrections_of(session: Session, study_id: uuid.UUID) -> list[Made]:
     return [Made(row.number, row.at, row.by, _by_tag(row.after), row.request_id is not None) for row in rows]
 
 
-def lacked(session: Session, study_id: uuid.UUID, instance_id: uuid.UUID) -> list[Made]:
-    """Return the corrections that an instance does not say, in their order; none of one that is gone."""
-    done = session.scalar(sa.select(INSTANCE.c.correction).where(INSTANCE.c.id == instance_id))
-    return [] if done is None else [one for one in corrections_of(session, study_id) if one.number > done]
+def lacking(session: Session, study_id: uuid.UUID) -> tuple[list[Made], dict[uuid.UUID, int]]:
+    """Return a study's corrections, and of all its instances that lack some up to which one they have them."""
+    made = corrections_of(session, study_id)
+    if not made:
+        return made, {}
+    rows = session.execute(
+        sa.select(INSTANCE.c.id, INSTANCE.c.correction)
+        .join(SERIES, INSTANCE.c.series_id == SERIES.c.id)
+        .where(SERIES.c.study_id == study_id, INSTANCE.c.correction < made[-1].number)
+    )
+    return made, {row.id: row.correction for row in rows}
 
 
 def corrected_since(session: Session, since: datetime) -> frozenset[uuid.UUID]:
@@ -72,9 +82,15 @@ def followed(session: Session, study_id: uuid.UUID) -> list[Mapping[int, str]]:
     return found
 
 
-def reopen(session: Session, study_id: uuid.UUID) -> None:
-    """Have a study's corrections looked at again: something has come that does not say them, however late it came."""
-    session.execute(sa.update(CORRECTION).where(CORRECTION.c.study_id == study_id).values(done_at=None))
+def reopen(session: Session, came: Mapping[uuid.UUID, int]) -> None:
+    """Have corrections looked at again by which something that came to their studies is not written, however late.
+
+    `came`: study, and up to which of its corrections what came is written.
+    """
+    for number in set(came.values()):
+        some = [study_id for study_id, written in came.items() if written == number]
+        lacked = sa.and_(CORRECTION.c.study_id.in_(some), CORRECTION.c.number > number)
+        session.execute(sa.update(CORRECTION).where(lacked, CORRECTION.c.done_at.is_not(None)).values(done_at=None))
 
 
 def pending(session: Session, limit: int) -> list[tuple[uuid.UUID, uuid.UUID, uuid.UUID, int]]:
@@ -84,24 +100,49 @@ def pending(session: Session, limit: int) -> list[tuple[uuid.UUID, uuid.UUID, uu
 
 
 def any_open(session: Session) -> bool:
-    """Say whether something may be to be written anew: a correction is open, or its study has grown since."""
-    asked = sa.select(CORRECTION.c.id).where(sa.or_(CORRECTION.c.done_at.is_(None), _grown()))
-    return session.scalar(asked.limit(1)) is not None
+    """Say whether something may be to be written anew: a correction is open."""
+    return session.scalar(sa.select(CORRECTION.c.id).where(CORRECTION.c.done_at.is_(None)).limit(1)) is not None
+
+
+def settled(session: Session) -> list[uuid.UUID]:
+    """Return the studies with open corrections whose objects all have them."""
+    last = _last()
+    lacking = (
+        sa.select(INSTANCE.c.id)
+        .join(SERIES, INSTANCE.c.series_id == SERIES.c.id)
+        .where(SERIES.c.study_id == last.c.study_id, INSTANCE.c.current, INSTANCE.c.correction < last.c.number)
+    )
+    return list(session.scalars(sa.select(last.c.study_id).where(~lacking.exists())))
 
 
 def settle(session: Session, now: datetime) -> None:
-    """Close corrections whose objects all have them, and open those anew whose study has grown since."""
-    session.execute(sa.update(CORRECTION).where(_grown()).values(done_at=None))
-    studies = set(session.scalars(sa.select(CORRECTION.c.study_id).where(CORRECTION.c.done_at.is_(None))))
-    done = [study_id for study_id in studies if not open_objects(session, [study_id])]
-    session.execute(sa.update(CORRECTION).where(CORRECTION.c.study_id.in_(done)).values(done_at=now))
+    """Close corrections whose objects all have them; what comes later opens them again (`reopen`)."""
+    lock_archive(session)  # nothing comes between the look and what is noted of it
+    done = CORRECTION.c.study_id.in_(settled(session))
+    session.execute(sa.update(CORRECTION).where(done, CORRECTION.c.done_at.is_(None)).values(done_at=now))
 
 
-def _grown() -> sa.ColumnElement[bool]:
-    since = sa.select(STUDY.c.id).where(
-        STUDY.c.id == CORRECTION.c.study_id, STUDY.c.last_received_at > CORRECTION.c.done_at
+def is_awaited(session: Session, study_id: uuid.UUID, now: datetime) -> bool:
+    """Say whether what goes out by itself waits for objects of a study to be written with its corrected attributes.
+
+    Not for longer than `PATIENCE`: what is not written by then is made as it is sent, and what cannot be made fails
+    where somebody sees it.
+    """
+    last = session.scalar(sa.select(sa.func.max(CORRECTION.c.at)).where(CORRECTION.c.study_id == study_id))
+    return last is not None and last > now - PATIENCE and is_open(session, study_id)
+
+
+def is_open(session: Session, study_id: uuid.UUID) -> bool:
+    """Say whether objects of a study are still to be written with its corrected attributes."""
+    last = session.scalar(sa.select(sa.func.max(CORRECTION.c.number)).where(CORRECTION.c.study_id == study_id))
+    if last is None:
+        return False
+    lacking = (
+        sa.select(INSTANCE.c.id)
+        .join(SERIES, INSTANCE.c.series_id == SERIES.c.id)
+        .where(SERIES.c.study_id == study_id, INSTANCE.c.current, INSTANCE.c.correction < last)
     )
-    return sa.and_(CORRECTION.c.done_at.is_not(None), since.exists())
+    return session.scalar(lacking.limit(1)) is not None
 
 
 def open_objects(session: Session, study_ids: Sequence[uuid.UUID]) -> int:
@@ -110,13 +151,19 @@ def open_objects(session: Session, study_ids: Sequence[uuid.UUID]) -> int:
     return session.scalar(sa.select(sa.func.count()).select_from(some)) or 0
 
 
-def _open() -> sa.Select[Any]:
-    last = (
+def _last() -> sa.Subquery:
+    """Return the studies with open corrections, and the number of the last correction of each."""
+    some = sa.select(CORRECTION.c.study_id).where(CORRECTION.c.done_at.is_(None))
+    return (
         sa.select(CORRECTION.c.study_id, sa.func.max(CORRECTION.c.number).label("number"))
+        .where(CORRECTION.c.study_id.in_(some))
         .group_by(CORRECTION.c.study_id)
-        .having(sa.func.count() > sa.func.count(CORRECTION.c.done_at))
         .subquery()
     )
+
+
+def _open() -> sa.Select[Any]:
+    last = _last()
     return (
         sa.select(INSTANCE.c.organisation_id, INSTANCE.c.study_id, INSTANCE.c.id, INSTANCE.c.correction)
         .join_from(last, SERIES, SERIES.c.study_id == last.c.study_id)

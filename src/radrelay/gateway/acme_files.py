@@ -9,10 +9,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import os
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import msgspec
 from cryptography.fernet import Fernet, InvalidToken
@@ -31,6 +33,9 @@ from radrelay.storage.durable_files import make_private_directory, write_durably
 
 PURPOSE = "certificate for outside"
 """What the key of the keyring is derived for."""
+
+CERTIFICATE_BYTES = 64 << 10
+"""More than a certificate with its chain, its key and the state take."""
 
 FILES = ("acme.json", "acme-account.pem", "acme-state.json")
 
@@ -79,6 +84,20 @@ class AcmeFiles:
     def plan(self) -> AcmePlan | None:
         """Return whom to ask; None where nobody is to be asked."""
         return plan_in(self._folder)
+
+    def plan_version(self) -> int:
+        """Return what changes whenever a plan is kept."""
+        try:
+            return (self._folder / FILES[0]).stat().st_mtime_ns
+        except OSError:
+            return 0
+
+    def check_room(self) -> None:
+        """Raise `OSError` where a certificate could not be kept."""
+        with TemporaryFile(dir=self._folder) as probe:
+            probe.write(os.urandom(CERTIFICATE_BYTES))
+            probe.flush()
+            os.fsync(probe.fileno())
 
     def account(self, plan: AcmePlan, trust: Path | None) -> AcmeAccount:
         """Return the account of a plan; raises `Invalid` where the binding's key opens no more."""

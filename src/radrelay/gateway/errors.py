@@ -137,6 +137,12 @@ class AcmeNotReached(Conflict):
     code = "gateway-acme-not-reached"
 
 
+class FolderUnwritable(Unavailable):
+    """The gateway's folder takes no file: a certificate could not be kept, so none is asked for."""
+
+    code = "gateway-folder-unwritable"
+
+
 class BindingKeyUnusable(Invalid):
     """The key of the external account is no base64url of at least 16 bytes."""
 

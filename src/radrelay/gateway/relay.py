@@ -29,7 +29,7 @@ from radrelay.gateway.authority import RELAY_FOR, Authority
 from radrelay.gateway.codes import digest_of
 from radrelay.gateway.errors import PeerGone, PeerUnclear
 from radrelay.gateway.limits import counted_as
-from radrelay.gateway.lobby import Lobby, LobbyBounds
+from radrelay.gateway.lobby import ACCEPT_PAUSE_S, Lobby, LobbyBounds
 from radrelay.gateway.numbers import Numbers
 from radrelay.gateway.registry import Registry, Routes
 from radrelay.gateway.secured import Secured
@@ -207,7 +207,13 @@ class Relay:
         while True:
             try:
                 sock, peer = listening.accept()
-            except OSError:
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError as error:  # no descriptors: the kernel keeps the others, and we come back to them
+                log.warning("a connection to the agents' port could not be accepted", reason=error.strerror)
+                loop = asyncio.get_running_loop()
+                loop.remove_reader(listening.fileno())
+                loop.call_later(ACCEPT_PAUSE_S, self._accept_again, listening)
                 return
             host = counted_as(peer[0])
             if self._shaking.total() >= MOST_SHAKING or self._shaking[host] >= MOST_SHAKING_OF_ONE:
@@ -217,11 +223,19 @@ class Relay:
             self._shaking[host] += 1
             self._spawn(self._welcome(sock, host))
 
+    def _accept_again(self, listening: socket.socket) -> None:
+        if listening.fileno() >= 0:  # not closed meanwhile
+            asyncio.get_running_loop().add_reader(listening.fileno(), self._accept, listening)
+
     async def _welcome(self, sock: socket.socket, host: str) -> None:
-        """Find out who comes to the agents' port, and what for."""
-        kept = False
+        """Find out who comes to the agents' port, and what for; it is counted until it shows a site's certificate."""
+        kept, counted = False, True
         try:
-            one = await self._shaken(sock, host)
+            async with asyncio.timeout(HANDSHAKE_S):
+                one = await Secured.accept(sock, self._context)
+            counted = not self._is_known(one)
+            if not counted:
+                self._uncount(host)
             if one.protocol == DATA:
                 kept = await self._take_in(one)
             elif one.protocol == ENROL:
@@ -232,20 +246,23 @@ class Relay:
         except (OSError, PeerGone, PeerUnclear, TimeoutError) as error:
             log.info("no agent", host=host, reason=str(error) or type(error).__name__)
         finally:
+            if counted:
+                self._uncount(host)
             if not kept:
                 sock.close()
 
-    async def _shaken(self, sock: socket.socket, host: str) -> Secured:
-        """Shake hands, which is counted until it has ended."""
-        try:
-            async with asyncio.timeout(HANDSHAKE_S):
-                return await Secured.accept(sock, self._context)
-        finally:
-            self._shaking[host] -= 1
-            if not self._shaking[host]:
-                del self._shaking[host]
+    def _is_known(self, one: Secured) -> bool:
+        named = _named(one)
+        return named is not None and named[1] in self._routes.serials
+
+    def _uncount(self, host: str) -> None:
+        self._shaking[host] -= 1
+        if not self._shaking[host]:
+            del self._shaking[host]
 
     async def _take_in(self, one: Secured) -> bool:
+        if not self._is_known(one):
+            return False
         async with asyncio.timeout(HANDSHAKE_S):
             agent = self.agents.named(str((await one.receive()).get("agent", "")))
         named = _named(one)

@@ -21,7 +21,7 @@ from radrelay.gateway.acme_account import AcmeAccount
 from radrelay.gateway.acme_files import AcmeFiles, AcmePlan, AcmeState
 from radrelay.gateway.authority import private_pem
 from radrelay.gateway.challenges import Challenges
-from radrelay.gateway.errors import NotTheNames
+from radrelay.gateway.errors import FolderUnwritable, NotTheNames
 from radrelay.gateway.public import PublicFacts, checked, facts_of
 
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=15), timedelta(hours=12)
@@ -72,12 +72,14 @@ class Renewing:
         self._clock = clock
         self._trust = trust
         self._opened = opened
+        self._unkept: tuple[int, AcmeState] | None = None
+        """How it stands where that could not be written down, and the plan that it is of."""
 
     def look(self, hosts: Sequence[str]) -> Outcome | None:
         """Ask for a certificate for these names if it is time; None if it is not."""
         plan = self._files.plan()
         now = self._clock.now()
-        state = self._files.state()
+        state = self._state()
         if plan is None or not hosts or (state.again_at is not None and now < state.again_at):
             return None
         wanted = sorted(set(hosts))
@@ -86,10 +88,24 @@ class Renewing:
             state = self._asked(plan, state, now)
             if state.renews_at is None:
                 state = replace(state, renews_at=renews_at(running))
-                self._files.keep_state(state)
+                self._keep(state)
             if now < (state.renews_at or now):
                 return None
         return self._order(plan, state, wanted, now)
+
+    def _state(self) -> AcmeState:
+        if self._unkept is not None and self._unkept[0] == self._files.plan_version():
+            return self._unkept[1]
+        return self._files.state()
+
+    def _keep(self, state: AcmeState) -> None:
+        """Note how it stands, in memory where the disk takes nothing."""
+        self._unkept = None
+        try:
+            self._files.keep_state(state)
+        except OSError as error:
+            self._unkept = (self._files.plan_version(), state)
+            log.warning("how the certificate for outside stands could not be kept", reason=_reason(error))
 
     def _running(self) -> PublicFacts | None:
         try:
@@ -99,6 +115,7 @@ class Renewing:
 
     def _order(self, plan: AcmePlan, state: AcmeState, wanted: Sequence[str], now: datetime) -> Outcome:
         try:
+            self._files.check_room()  # first: authorities count orders, and give few certificates a week
             authority = self._opened(self._files.account(plan, self._trust), self._files.account_key())
             try:
                 chain, key = authority.order(wanted, self._answers)
@@ -107,13 +124,15 @@ class Renewing:
             pem, facts = checked(chain, private_pem(key), self._clock.now(), self._files.password)
             if not all(facts.covers(host) for host in wanted):
                 raise NotTheNames
+            if self._files.plan() != plan:  # changed or given up meanwhile: what was asked for is not wanted any more
+                return Outcome(None, self._state())
+            self._files.keep_certificate(pem)
         except RadrelayError as error:
             return self._failed(state, error, now)
-        if self._files.plan() != plan:  # changed or given up meanwhile: what was asked for is not wanted any more
-            return Outcome(None, self._files.state())
-        self._files.keep_certificate(pem)
+        except OSError as error:
+            return self._failed(state, FolderUnwritable(_reason(error)), now)
         fresh = AcmeState(renews_at=renews_at(facts), asked_at=now)
-        self._files.keep_state(fresh)
+        self._keep(fresh)
         log.info("a certificate for outside was given", names=list(facts.names), until=f"{facts.ends_at:%Y-%m-%d}")
         return Outcome(facts, fresh)
 
@@ -122,7 +141,7 @@ class Renewing:
         failed = replace(
             state, failures=state.failures + 1, again_at=now + pause, code=error.code, detail=error.message[:500]
         )
-        self._files.keep_state(failed)
+        self._keep(failed)
         log.warning("no certificate for outside was given", reason=error.code, detail=error.message)
         return Outcome(None, failed)
 
@@ -139,13 +158,17 @@ class Renewing:
                 wish = authority.renewal(self._files.certificate.read_bytes())
             finally:
                 authority.close()
-        except RadrelayError as error:
-            log.info("the authority did not say when to renew", reason=error.code)
+        except (RadrelayError, OSError) as error:
+            log.info("the authority did not say when to renew", reason=getattr(error, "code", str(error)))
             wish = None
         if wish is not None and wish < state.renews_at:
             asked = replace(asked, renews_at=wish)
-        self._files.keep_state(asked)
+        self._keep(asked)
         return asked
+
+
+def _reason(error: OSError) -> str:
+    return f"the gateway's folder takes no file: {error.strerror or error}"
 
 
 def renews_at(facts: PublicFacts) -> datetime:

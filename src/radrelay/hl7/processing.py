@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import accumulate
 from typing import Any, NamedTuple, cast
 
 import sqlalchemy as sa
@@ -33,6 +34,7 @@ log = structlog.get_logger(__name__)
 
 PAGE = 200
 AT_ONCE = 50  # read for one transaction, which takes as many of them as `HELD_S` lets it
+AT_ONCE_BYTES = 4 << 20
 HELD_S, YIELD_S = 0.05, 0.005
 """So long a transaction goes on to the next message, and so long others may write in between."""
 FIRST_S, CAP_S = 2, 600
@@ -49,6 +51,7 @@ class Waiting(NamedTuple):
     lanes: str
     next_attempt_at: datetime | None
     type: str
+    size: int
 
     @property
     def owned_lanes(self) -> set[OwnedLane]:
@@ -124,6 +127,7 @@ class Processor:
     def _page(self, after: uuid.UUID) -> list[Waiting]:
         columns = (
             Hl7Message.id, Hl7Message.organisation_id, Hl7Message.lanes, Hl7Message.next_attempt_at, Hl7Message.type,
+            Hl7Message.size,
         )  # fmt: skip
         with self._database.read() as session:
             rows = session.execute(
@@ -159,12 +163,13 @@ class Processor:
 
     def _work(self, due: list[Waiting], stopped: set[OwnedLane]) -> int:
         """Work on the first of `due`, as many as one transaction takes, and take them away."""
-        until = time.monotonic() + HELD_S
         outcomes: list[dict[str, Any]] = []
         with self._database.write() as session:
-            waiting = _read(session, [row.id for row in due[:AT_ONCE]])
-            for row in due[:AT_ONCE]:
-                if time.monotonic() >= until:
+            rows = _first(due)
+            waiting = _read(session, [row.id for row in rows])
+            until = time.monotonic() + HELD_S
+            for at, row in enumerate(rows):
+                if at and time.monotonic() >= until:
                     break
                 due.pop(0)
                 message = waiting.get(row.id)
@@ -219,6 +224,12 @@ class Processor:
 
     def _ended(self, message: _Read, state: str, trouble: Trouble | None) -> dict[str, Any]:
         return _noted(message, trouble, state=state, next_attempt_at=None, processed_at=self._clock.now())
+
+
+def _first(due: Sequence[Waiting]) -> Sequence[Waiting]:
+    """Return as many of the first as are read at once: one at least, and of several no more than fit."""
+    sizes = accumulate(row.size for row in due[:AT_ONCE])
+    return due[: max(1, sum(size <= AT_ONCE_BYTES for size in sizes))]
 
 
 def _read(session: Session, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, _Read]:

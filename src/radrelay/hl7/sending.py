@@ -10,7 +10,7 @@ import json
 import uuid
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import sqlalchemy as sa
 import structlog
@@ -31,6 +31,7 @@ log = structlog.get_logger(__name__)
 SENT, HELD = "sent", "held"
 FIRST_S, CAP_S = 5, 600
 AT_ONCE = 50
+_Row = TypeVar("_Row")
 
 
 class Sender(Protocol):
@@ -135,14 +136,10 @@ class Outgoing:
 
     def _claim(self, receiver: str, longest_s: float) -> tuple[uuid.UUID, bytes, int] | None:
         """Take the message that is next, if it is due and nobody sends it: its id, what it says, its attempts."""
+        if not self._is_due(receiver):
+            return None
         with self._database.write() as session:
-            row = session.scalars(
-                sa.select(Hl7Message)
-                .where(Hl7Message.direction == "out", Hl7Message.state == WAITING, Hl7Message.port == receiver)
-                .order_by(Hl7Message.id)
-                .limit(1)
-                .with_for_update()
-            ).first()
+            row = session.scalars(_next(sa.select(Hl7Message), receiver).with_for_update()).first()
             if row is None or (row.next_attempt_at is not None and row.next_attempt_at > self._clock.now()):
                 return None
             now = moment(session, self._clock)
@@ -150,6 +147,12 @@ class Outgoing:
                 return None
             row.sending_until = now + timedelta(seconds=longest_s)
             return row.id, self._seal.open(row.id, row.sealed), row.attempts
+
+    def _is_due(self, receiver: str) -> bool:
+        """Look whether there is something to take, without the writer's place."""
+        with self._database.read() as session:
+            first = session.execute(_next(sa.select(Hl7Message.next_attempt_at), receiver)).first()
+        return first is not None and (first[0] is None or first[0] <= self._clock.now())
 
     def _put_off(self, row_id: uuid.UUID, attempts: int, trouble: Trouble, code: str) -> None:
         pause_s = min(FIRST_S << min(attempts, 10), CAP_S)
@@ -174,6 +177,12 @@ class Outgoing:
         }
         with self._database.write() as session:
             session.execute(sa.update(Hl7Message).where(Hl7Message.id == row_id).values(**said, **values))
+
+
+def _next(asked: sa.Select[_Row], receiver: str) -> sa.Select[_Row]:
+    """Ask for the message of a receiver whose turn it is."""
+    waiting = asked.where(Hl7Message.direction == "out", Hl7Message.state == WAITING, Hl7Message.port == receiver)
+    return waiting.order_by(Hl7Message.id).limit(1)
 
 
 def _refused(answer: Acknowledgement) -> Trouble:

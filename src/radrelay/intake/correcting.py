@@ -14,10 +14,10 @@ import msgspec
 import structlog
 
 from radrelay.archive import corrected, uncorrected
+from radrelay.archive.corrected import Anew
 from radrelay.archive.instances import InstanceRef, find_instances
 from radrelay.archive.models import Holding
 from radrelay.archive.reader import InstanceReader
-from radrelay.archive.uncorrected import Made
 from radrelay.clock import Clock
 from radrelay.errors import Invalid, RadrelayError
 from radrelay.intake.envelope import Origin
@@ -31,12 +31,7 @@ BATCH = 200
 AGAIN = timedelta(minutes=2)  # what has landed is in the index long before
 HOPELESS = timedelta(hours=1)  # what cannot be written is tried again, for what it lacks may be mended
 LARGEST = 512 << 20
-
-
-class TooLargeToCorrect(Invalid):
-    """Objects of this size are not written anew."""
-
-    code = "correction-too-large"
+"""So large is what is written anew as a whole, where what stands before the pixel data cannot be by itself."""
 
 
 class CorrectionLanding:
@@ -68,8 +63,11 @@ class CorrectionLanding:
                 pause = HOPELESS if isinstance(error, Invalid) else AGAIN
                 log.error("object not corrected", instance=str(instance_id), reason=error.code)
             self._not_before[instance_id, done] = now + pause
-        with self._database.write() as session:
-            uncorrected.settle(session, now)
+        with self._database.read() as session:
+            written = uncorrected.settled(session)
+        if written:
+            with self._database.write() as session:
+                uncorrected.settle(session, now)
         return landed
 
     def _correct(self, organisation_id: uuid.UUID, study_id: uuid.UUID, instance_id: uuid.UUID, done: int) -> bool:
@@ -84,8 +82,8 @@ class CorrectionLanding:
             source = get_source(session, organisation_id, holding.source_id) if holding is not None else None
         if holding is None or source is None:
             return False
-        written = self._written(refs[0], made)
-        if written is None:
+        anew = corrected.anew(self._reader, refs[0], made, LARGEST)
+        if anew is None:
             with self._database.write() as session:
                 uncorrected.note_conforming(session, instance_id, made[-1].number)
             return False
@@ -93,21 +91,18 @@ class CorrectionLanding:
             source.origin(account_id=holding.account_id), scan=False, joins=holding.id, corrects=instance_id,
             correction=made[-1].number,
         )  # fmt: skip
-        self._land(origin, refs[0], *written)
+        self._land(origin, refs[0], anew)
         return True
 
-    def _written(self, ref: InstanceRef, made: list[Made]) -> tuple[bytes, str] | None:
-        """Return the data set with all corrections that it lacks, and its transfer syntax; none if it lacks none."""
-        if ref.size > LARGEST:
-            raise TooLargeToCorrect(f"objects of more than {LARGEST} bytes cannot be written anew")
-        return corrected.written(self._reader.received(ref), ref.transfer_syntax_uid, made)
-
-    def _land(self, origin: Origin, ref: InstanceRef, data_set: bytes, ts: str) -> None:
+    def _land(self, origin: Origin, ref: InstanceRef, anew: Anew) -> None:
         writer = self._landing.open_object(
-            origin, sop_class_uid=ref.sop_class_uid, sop_uid=ref.sop_uid, transfer_syntax=ts
+            origin, sop_class_uid=ref.sop_class_uid, sop_uid=ref.sop_uid, transfer_syntax=anew.ts
         )
         try:
-            writer.write(data_set)
+            writer.write(anew.front)
+            if anew.rest is not None:
+                for piece in self._reader.received_stream(ref, anew.rest):
+                    writer.write(piece)
             writer.finish()
         finally:
             writer.abort()

@@ -1,6 +1,7 @@
 """Modality Performed Procedure Step as a user: N-CREATE and N-SET out, as they came in (PS3.4 F.7).
 
-A data set is sent byte for byte where the node takes the transfer syntax that it came in, else written anew.
+A data set is sent byte for byte where the node takes the transfer syntax that it came in, else its elements are
+written anew, with their values as they are.
 """
 
 from __future__ import annotations
@@ -8,6 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from radrelay.dicom.errors import Malformed
+from radrelay.dicom.rewrite import Rules, rewrite
+from radrelay.dicom.syntaxes import syntax_of
+from radrelay.dicom.transcode import inflate
 from radrelay.network import command, identifier
 from radrelay.network.command import CommandSet
 from radrelay.network.errors import AssociationEnded, NodeUnreachable, StepsNotOffered
@@ -79,8 +84,14 @@ def _as_taken(message: StepMessage, offered: list[str]) -> tuple[str, bytes]:
     """Return a data set in a transfer syntax that the node takes: as it came, or written anew."""
     if message.transfer_syntax in offered:
         return message.transfer_syntax, message.data_set
-    keys = identifier.decode(message.data_set, message.transfer_syntax, ACTION_BYTES)
-    return offered[0], identifier.encode([_element(key) for key in keys], offered[0])
+    source, target = syntax_of(message.transfer_syntax), syntax_of(offered[0])
+    try:
+        data = inflate(message.data_set, ACTION_BYTES) if source.deflated else message.data_set
+        written = Rules(source.explicit, source.little_endian)
+        return offered[0], b"".join(rewrite(data, written, Rules(target.explicit), {}))
+    except Malformed:  # it was taken: what could be read of it then goes on
+        keys = identifier.decode(message.data_set, message.transfer_syntax, ACTION_BYTES)
+        return offered[0], identifier.encode([_element(key) for key in keys], offered[0])
 
 
 def _element(key: Key) -> Element:

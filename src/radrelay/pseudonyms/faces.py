@@ -13,7 +13,7 @@ import structlog
 from radrelay.archive.instances import InstanceRef, find_in_series
 from radrelay.archive.reader import InstanceGone, InstanceReader
 from radrelay.clock import Clock
-from radrelay.dicom.deface import Cut, Defaced, Slice, cuts_of, deface, read_slice
+from radrelay.dicom.deface import MOST_CELLS, Cut, Defaced, Slice, cuts_of, deface, read_slice
 from radrelay.dicom.deidentify import shows_face
 from radrelay.dicom.elements import Buffer
 from radrelay.dicom.errors import Malformed
@@ -62,9 +62,11 @@ class Faces:
         if len(refs) > MOST_SLICES or any(one.size > LARGEST for one in refs):
             return {}
         slices: dict[str, Slice | None] = {}
+        cells = 0
         for one in refs:
-            slices[str(one.id)] = self._slice(one)
-            if slices[str(one.id)] is None:
+            slices[str(one.id)] = reduced = self._slice(one)
+            cells += 0 if reduced is None else reduced.mean.size
+            if reduced is None or cells > MOST_CELLS:
                 break
         decided = cuts_of(slices)
         if not isinstance(decided, dict):

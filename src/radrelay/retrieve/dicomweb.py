@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from email.message import Message
+from urllib.parse import quote, urlencode
 
 import httpx2
 
@@ -212,10 +213,15 @@ def _asked(
 @contextmanager
 def _streamed(client: httpx2.Client, url: str, params: Params, headers: Mapping[str, str]) -> Iterator[httpx2.Response]:
     try:
-        with client.stream("GET", url, params=params or None, headers=headers) as reply:
+        with client.stream("GET", f"{url}?{_query(params)}" if params else url, headers=headers) as reply:
             yield reply
     except httpx2.HTTPError as error:
         raise trouble_of(error, url) from error
+
+
+def _query(params: Params) -> str:
+    """Return a query with wildcards as they are (RFC 3986 3.4), for services that do not decode them (Orthanc 1.10)."""
+    return urlencode(params, safe="*", quote_via=quote)
 
 
 def _require(reply: httpx2.Response, url: str) -> None:

@@ -133,6 +133,12 @@ class RunEnded(Conflict):
     code = "run-ended"
 
 
+class ScheduleRuns(Conflict):
+    """A run of this schedule goes on; the next one can begin when it is over."""
+
+    code = "schedule-runs"
+
+
 class RunMissed(Conflict):
     """Its time was over before anything could be fetched."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -21,7 +22,7 @@ from radrelay.network.ports import CommitmentReport, Reference
 from radrelay.routing import deliveries
 from radrelay.routing.carriers import DeliveryItem
 from radrelay.routing.ending import end
-from radrelay.routing.errors import NotCommitted
+from radrelay.routing.errors import CommitmentFromOther, NotCommitted
 from radrelay.routing.models import CommitmentAsked, Delivery, DeliveryReceipt, Destination
 from radrelay.settings import WorkSettings
 from radrelay.storage.ids import new_id
@@ -67,6 +68,15 @@ def uncommitted(session: Session, delivery_id: uuid.UUID, items: Iterable[Delive
     return [Reference(item.sop_class_uid, item.sop_uid) for item in items if item.instance_id in wanted]
 
 
+@dataclass(frozen=True, slots=True)
+class Reporter:
+    """Who reports on an association of its own; `is_destination`: it calls from the address of the destination."""
+
+    ae_title: str
+    host: str = ""
+    is_destination: bool = False
+
+
 Translate = Callable[[Session, Delivery, CommitmentReport, Sequence[str]], CommitmentReport]
 """Turns what is reported of a delivery's copies into a report on their originals."""
 
@@ -78,12 +88,12 @@ def take_report(
     report: CommitmentReport,
     translate: Translate | None = None,
     *,
-    reporter: str | None = None,
+    reporter: Reporter | None = None,
 ) -> bool:
     """Write what a destination reports into its delivery's receipts; false where nobody has asked for it.
 
-    Without `translate` what is reported of copies is not understood. `reporter` is the AE title of who reports on an
-    association of its own: another than the destination's is not believed, nor what was not asked for.
+    Without `translate` what is reported of copies is not understood. `reporter` is who reports on an association of its
+    own: it is believed under the destination's AE title, or from its address under any, and in what was asked for.
     """
     asked = session.scalars(
         sa.select(CommitmentAsked).where(CommitmentAsked.transaction_uid == report.transaction_uid)
@@ -115,15 +125,31 @@ def take_report(
     return True
 
 
-def _is_asked(session: Session, delivery: Delivery, reporter: str | None) -> bool:
-    """Say whether who reports is who was asked; on the association that we asked on it is."""
+def host_asked(session: Session, transaction_uid: str) -> str:
+    """Return the host of the destination that a transaction was opened with, empty if there is none."""
+    asked = (
+        sa.select(Destination.host)
+        .join(Delivery, Delivery.destination_id == Destination.id)
+        .join(CommitmentAsked, CommitmentAsked.delivery_id == Delivery.id)
+        .where(CommitmentAsked.transaction_uid == transaction_uid)
+    )
+    return session.scalar(asked) or ""
+
+
+def _is_asked(session: Session, delivery: Delivery, reporter: Reporter | None) -> bool:
+    """Say whether who reports is who was asked, and tell if not; on the association that we asked on it is."""
     if reporter is None:
         return True
     title = session.scalar(sa.select(Destination.ae_title).where(Destination.id == delivery.destination_id)) or ""
-    known = bool(title.strip()) and title.strip().casefold() == reporter.strip().casefold()
-    if not known:
-        log.warning("commitment reported by another than was asked", delivery=str(delivery.id), ae_title=reporter)
-    return known
+    called = reporter.ae_title.strip()
+    if reporter.is_destination or (title.strip() and title.strip().casefold() == called.casefold()):
+        return True
+    log.warning("commitment reported by another than was asked", delivery=str(delivery.id), ae_title=called,
+                host=reporter.host)  # fmt: skip
+    if delivery.state == "confirming":
+        words = f"{called} at {reporter.host} reports on this, and is neither called nor at the address that was asked"
+        deliveries.tell(delivery, Trouble.of(CommitmentFromOther(words, ae_title=called, host=reporter.host)))
+    return False
 
 
 def _as_asked(report: CommitmentReport, asked: frozenset[str]) -> CommitmentReport:

@@ -12,7 +12,7 @@ from radrelay.network.ports import Reference
 from radrelay.routing import committing, deliveries, steering
 from radrelay.routing.carriers import Committer, Errand
 from radrelay.routing.ending import end
-from radrelay.routing.errors import CommitmentOverdue, Interrupted
+from radrelay.routing.errors import CommitmentFromOther, CommitmentOverdue, Interrupted
 from radrelay.routing.models import Delivery
 from radrelay.settings import WorkSettings
 from radrelay.storage.database import Database
@@ -73,7 +73,7 @@ class Confirmation:
             if delivery.state != "confirming" or not references:
                 return None
             times = committing.times_asked(session, delivery.id)
-            if times and not again:
+            if times and not again and delivery.error_code != CommitmentFromOther.code:  # which says why it is overdue
                 deliveries.tell(delivery, Trouble.of(CommitmentOverdue()))
             if deliveries.too_late(delivery, self._settings, now):
                 end(session, delivery, "failed", now)

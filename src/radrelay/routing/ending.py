@@ -10,11 +10,13 @@ from sqlalchemy.orm import Session
 
 from radrelay import audit
 from radrelay.access import system_principal
+from radrelay.archive.counts import GONE
 from radrelay.archive.models import Study
 from radrelay.errors import Trouble
 from radrelay.routing import deliveries
 from radrelay.routing.errors import DestinationOff, ObjectsOpen, ObjectsRefused, ProjectDiffers
 from radrelay.routing.models import CommitmentAsked, Delivery, DeliveryReceipt, Destination
+from radrelay.storage import outbox
 
 if TYPE_CHECKING:
     from radrelay.routing.copies import KeptBack
@@ -32,18 +34,36 @@ def end(session: Session, delivery: Delivery, state: str, at: datetime) -> None:
     note(session, delivery, "delivery.end", "success" if state == "done" else "failure")
 
 
-def any_gone(session: Session, now: datetime) -> bool:
-    """Say whether there are deliveries whose study is gone, without taking the writer's place."""
-    return session.scalar(sa.select(Delivery.id).where(_gone(now)).limit(1)) is not None
+def any_gone(session: Session) -> bool:
+    """Say whether studies went whose deliveries are still here, without taking the writer's place."""
+    return bool(outbox.open_kinds(session, [GONE]))
 
 
 def forget_gone(session: Session, now: datetime) -> int:
-    """Take out deliveries whose study is gone, with all that was answered for them; returns how many.
+    """Take out the deliveries of studies that went since the last time; returns how many.
+
+    A study that one is under way for is looked at again.
+    """
+    events = outbox.open_events(session, [GONE], _AT_ONCE, lock=True)
+    studies = [event.subject_id for event in events]
+    count = _forget(session, sa.and_(Delivery.study_id.in_(studies), _ended(now)))
+    left = set(session.scalars(sa.select(Delivery.study_id).where(Delivery.study_id.in_(studies))))
+    outbox.mark_taken(session, [event.id for event in events if event.subject_id not in left], now)
+    return count
+
+
+def sweep_gone(session: Session, now: datetime) -> int:
+    """Take out all deliveries whose study is not here, whatever was told of it; returns how many. It reads them all."""
+    return _forget(session, sa.and_(_ended(now), ~sa.exists().where(Study.id == Delivery.study_id)))
+
+
+def _forget(session: Session, which: sa.ColumnElement[bool]) -> int:
+    """Take out deliveries with all that was answered for them; returns how many.
 
     One that an attempt is under way for goes once that has ended, so that what it let out is on record. Of one that
     waited for commitment everything is there, which is put on record as of any other.
     """
-    rows = session.scalars(sa.select(Delivery).where(_gone(now)).limit(_AT_ONCE)).all()
+    rows = session.scalars(sa.select(Delivery).where(which).limit(_AT_ONCE)).all()
     for row in rows:
         if row.state == "confirming":
             note(session, row, "delivery.end", "success")
@@ -54,11 +74,11 @@ def forget_gone(session: Session, now: datetime) -> int:
     return len(ids)
 
 
-def _gone(now: datetime) -> sa.ColumnElement[bool]:
+def _ended(now: datetime) -> sa.ColumnElement[bool]:
     under_way = sa.or_(  # one that was cancelled may be sending still
         Delivery.state == "sending", sa.and_(Delivery.state == "cancelled", Delivery.finished_at > now - _ENDS_WITHIN)
     )
-    return sa.and_(~under_way, ~sa.exists().where(Study.id == Delivery.study_id))
+    return ~under_way
 
 
 def note_part(session: Session, delivery: Delivery, sent_before: int) -> None:

@@ -136,6 +136,12 @@ class NotCommitted(Conflict):
     code = "not-committed"
 
 
+class CommitmentFromOther(Conflict):
+    """A report of storage commitment came from another node than was asked, and does not count."""
+
+    code = "commitment-from-other"
+
+
 class CommitmentOverdue(Conflict):
     """The destination has all objects and has not said yet that it keeps them."""
 

@@ -10,6 +10,7 @@ import os
 import select
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -59,7 +60,7 @@ class PipeBell:
             return
         try:
             os.write(pipe, b"!")
-        except BlockingIOError:
+        except OSError:  # why: full, or who listened has gone: what is written is committed, and is found without it
             pass
         finally:
             os.close(pipe)
@@ -79,7 +80,8 @@ class PipeBell:
         try:
             while not stop.is_set():
                 if select.select([pipe], [], [], LOOK_S)[0]:
-                    os.read(pipe, 65536)
+                    with suppress(BlockingIOError):  # another that listens took it: it is ours all the same
+                        os.read(pipe, 65536)
                     rung()
         finally:
             os.close(pipe)

@@ -41,6 +41,8 @@ class ExecutorWatch:
         self._own = own
         self._monotonic = monotonic
         self._sign: bytes | None = None
+        self._tried: bytes | None = None
+        """The sign of the last transaction: it may be stored although the commit was not heard of."""
         self._looked_at = float("-inf")
         self._seen: dict[str, _Sight] = {}
 
@@ -59,6 +61,7 @@ class ExecutorWatch:
             names = [PREFIX + name for name in others]
             rows = session.execute(sa.select(NodeState.name, NodeState.value).where(NodeState.name.in_(names)))
             signs = {name.removeprefix(PREFIX): bytes(value) for name, value in rows}
+        self._sign = self._tried
         if begun - self._looked_at > GAP_S:
             self._seen.clear()
         self._looked_at = begun
@@ -69,18 +72,15 @@ class ExecutorWatch:
         return {name: sight.sign for name, sight in self._seen.items() if begun - sight.since >= SILENT_S}
 
     def _give_sign(self, session: Session) -> None:
-        sign, before = uuid.uuid4().bytes, self._sign
-        if before is None:
-            session.merge(NodeState(name=PREFIX + self._own, value=sign))
-            session.flush()
-        elif not _changed(
-            session,
-            sa.update(NodeState)
-            .where(NodeState.name == PREFIX + self._own, NodeState.value == before)
-            .values(value=sign),
-        ):
-            raise LeaseLost
-        self._sign = sign
+        if self._tried is not None:
+            own = NodeState.name == PREFIX + self._own
+            stored = session.scalar(sa.select(NodeState.value).where(own).with_for_update())
+            if stored not in (self._sign, self._tried):
+                raise LeaseLost
+            self._sign = stored
+        sign = self._tried = uuid.uuid4().bytes
+        session.merge(NodeState(name=PREFIX + self._own, value=sign))
+        session.flush()
 
     def leave(self) -> None:
         """Say that this executor has stopped."""

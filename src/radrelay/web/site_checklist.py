@@ -15,6 +15,8 @@ from sqlalchemy.orm import Session
 
 from radrelay.gateway.credentials import RelayAddress
 from radrelay.gateway.standing import LinkState
+from radrelay.hl7 import connections as hl7_connections
+from radrelay.identity import organisations
 from radrelay.intake import sources
 from radrelay.retrieve.nodes import every_pacs
 from radrelay.routing.destinations import list_destinations
@@ -57,7 +59,9 @@ class Way(BaseModel):
     host: str
     """Of the target, or its name here."""
     port: int
-    purpose: Literal["agents", "browsers", "dicom", "dicom-tls", "hl7", "pages", "directory", "mail", "sign-on"]
+    purpose: Literal[
+        "agents", "browsers", "dicom", "dicom-tls", "dicomweb", "hl7", "pages", "directory", "mail", "sign-on"
+    ]
 
 
 class Checklist(BaseModel):
@@ -73,23 +77,47 @@ def checklist(
 ) -> Checklist:
     """Return an organisation's checklist; `whole`: with what belongs to the installation, not to it alone."""
     nodes = list(_nodes(session, settings, organisation_id))
+    others = list(_others(session, settings, organisation_id))
     titles = [one.ae_title for one in sources.list_sources(session, organisation_id) if one.kind == "dicom"]
     doors = list(_doors(settings, sorted({title or settings.dicom.ae_title for title in titles})))
-    return Checklist(nodes=nodes, doors=doors, ways=list(_ways(settings, nodes, doors, relays, whole=whole)))
+    return Checklist(nodes=nodes, doors=doors, ways=list(_ways(settings, nodes, others, doors, relays, whole=whole)))
 
 
 def _nodes(session: Session, settings: Settings, organisation_id: uuid.UUID) -> Iterator[Node]:
     own = settings.dicom.ae_title
     for pacs in every_pacs(session, organisation_id):
+        if pacs.kind == "dicomweb":
+            continue
         yield Node(
             kind="pacs", name=pacs.name, ae_title=pacs.ae_title, host=pacs.host, port=pacs.port, tls=pacs.tls,
             calls_us=pacs.calling_ae_title or own,
         )  # fmt: skip
     for one in list_destinations(session, organisation_id):
+        if one.kind != "dicom":
+            continue
         yield Node(
             kind="destination", name=one.name, ae_title=one.ae_title, host=one.host, port=one.port, tls=one.tls,
             calls_us=one.calling_ae_title or own,
         )  # fmt: skip
+
+
+def _others(session: Session, settings: Settings, organisation_id: uuid.UUID) -> Iterator[Way]:
+    """Yield the ways to what is no DICOM node: DICOMweb services and receivers of HL7."""
+    services: list[tuple[End, str]] = [
+        ("pacs", one.address) for one in every_pacs(session, organisation_id) if one.kind == "dicomweb"
+    ]
+    for one in list_destinations(session, organisation_id):
+        if one.kind == "dicomweb":
+            services.append(("destination", one.address))
+        elif one.kind == "hl7":
+            yield Way(source="server", target="destination", host=one.host, port=one.port, purpose="hl7")
+    for target, address in services:
+        parts = urlsplit(address)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        yield Way(source="server", target=target, host=parts.hostname or "", port=port, purpose="dicomweb")
+    first = organisations.every(session)[0].id
+    for receiver in hl7_connections.receivers(session, settings.hl7, first, organisation_id):
+        yield Way(source="server", target="destination", host=receiver.host, port=receiver.port, purpose="hl7")
 
 
 def _doors(settings: Settings, titles: list[str]) -> Iterator[Door]:
@@ -117,8 +145,9 @@ def _doors(settings: Settings, titles: list[str]) -> Iterator[Door]:
 
 
 def _ways(
-    settings: Settings, nodes: Sequence[Node], doors: Sequence[Door], relays: Sequence[LinkState], *, whole: bool
-) -> Iterator[Way]:
+    settings: Settings, nodes: Sequence[Node], others: Sequence[Way], doors: Sequence[Door],
+    relays: Sequence[LinkState], *, whole: bool,
+) -> Iterator[Way]:  # fmt: skip
     for relay in relays if whole else ():
         address = RelayAddress.parse(relay.relay)
         yield Way(source="server", target="relay", host=address.host, port=address.port, purpose="agents")
@@ -139,6 +168,7 @@ def _ways(
             source="server", target=node.kind, host=node.host, port=node.port,
             purpose="dicom-tls" if node.tls else "dicom",
         )  # fmt: skip
+    yield from others
     if whole:
         yield from _elsewhere(settings)
 

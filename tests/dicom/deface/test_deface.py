@@ -97,6 +97,25 @@ def test_a_head_turned_round_by_a_wrong_header_and_one_without_a_slice_are_not_d
     assert cuts_of({**slices, "other": None}) is NoStack.KIND
 
 
+@pytest.mark.parametrize("bad", ["nan", "inf", "1e300", "1e-320"])
+@pytest.mark.parametrize("tag", [0x00200032, 0x00200037, 0x00280030, 0x00281052, 0x00281053])
+def test_numbers_that_are_none_keep_a_slice_back(tag: int, bad: str) -> None:
+    made = series(count=1, size=16)
+    plain = made.slices[0]
+    values = [bad, *map(str, plain[tag].value[1:])] if plain[tag].VM > 1 else [bad]
+    plain.add_new(tag, "LO", values)  # which writes what DS must not hold
+    found = read_slice(made.bytes_of(0), TS)
+    assert found is None or (bad == "1e-320" and tag != 0x00280030)
+
+
+def test_a_series_of_very_many_pixels_is_not_held_in_memory() -> None:
+    one = read_slice(series(count=1, size=16).bytes_of(0), TS)
+    assert one is not None
+    large = np.lib.stride_tricks.as_strided(one.mean, (512, 512), (0, 0))
+    slices = {str(at): replace(one, mean=large, most=large, position=(0, 0, 2.0 * at)) for at in range(97)}
+    assert cuts_of(slices) is NoStack.LARGE
+
+
 def test_coded_slices_stay_coded_without_loss_and_the_method_is_named() -> None:
     made = series(**COARSE)  # type: ignore[arg-type]
     gone = np.zeros((70, 70), bool)

@@ -32,7 +32,6 @@ class Constants:
     smallest_cluster_ml: float = 1.0
     vessel_cbv_ml_per_100g: float = 9.0
     partial_volume_limit: float = 3.0
-    smoothing_noise_aim: float = 0.6
     motion_translation_limit_mm: float = 15.0
     motion_rotation_limit_deg: float = 12.0
 

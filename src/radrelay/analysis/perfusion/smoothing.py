@@ -60,10 +60,3 @@ def bounding_box(mask: Mask) -> tuple[slice, slice, slice]:
         held = np.flatnonzero(mask.any(axis=tuple(other for other in range(3) if other != axis)))
         spans.append(slice(int(held[0]), int(held[-1]) + 1))
     return spans[0], spans[1], spans[2]
-
-
-def noise_of(frames: Floats, mask: Mask) -> float:
-    """Return the standard deviation of white noise, from third differences in time over the frames within `mask`."""
-    count = min(frames.shape[0], 12)
-    bend = np.diff(frames[:count][:, mask], n=3, axis=0)
-    return float(np.median(np.abs(bend)) * 1.4826 / np.sqrt(20))

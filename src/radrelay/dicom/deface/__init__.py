@@ -6,6 +6,6 @@ slice without it. What is cut lies in front of a smooth surface that follows the
 
 from radrelay.dicom.deface.face import Unsure, face_of
 from radrelay.dicom.deface.painting import Defaced, deface
-from radrelay.dicom.deface.stack import Cut, Slice, cuts_of, read_slice
+from radrelay.dicom.deface.stack import MOST_CELLS, Cut, Slice, cuts_of, read_slice
 
-__all__ = ["Cut", "Defaced", "Slice", "Unsure", "cuts_of", "deface", "face_of", "read_slice"]
+__all__ = ["MOST_CELLS", "Cut", "Defaced", "Slice", "Unsure", "cuts_of", "deface", "face_of", "read_slice"]

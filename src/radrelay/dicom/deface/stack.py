@@ -1,7 +1,8 @@
 """The slices of a series as a coarse volume with the patient's axes, and what of it goes, back in each slice's pixels.
 
-In: slices, reduced one by one as they are read, so that a series never stands in memory whole. Out: a `Cut` for each,
-or why nothing can be said: no parallel stack, slices that are missing, a gantry that was tilted, too coarse.
+In: slices, reduced one by one as they are read, so that a series never stands in memory whole: `MOST_CELLS` of it at
+most. Out: a `Cut` for each, or why nothing can be said: no parallel stack, slices that are missing, a gantry that was
+tilted, too coarse, too large.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from math import isfinite
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +19,13 @@ from radrelay.dicom.deface.face import Head, Unsure, face_of
 from radrelay.dicom.deface.morphology import Mask
 from radrelay.dicom.deface.painting import native_frames
 from radrelay.dicom.elements import Buffer, DataElements
-from radrelay.dicom.errors import Malformed
 from radrelay.dicom.planes import normal
-from radrelay.errors import Invalid
 
 CELL_MM = 3.0
 LEAST_SLICES, MOST_APART_MM = 12, 6.5
+MOST_CELLS = 24 << 20
+"""Of a series, twice four bytes each: 400 slices of half a metre at 2 mm; a head has a tenth of that."""
+NEAREST_MM, FARTHEST_MM = 0.01, 1e5
 STRAIGHT, STEADY_MM = 0.85, 0.6
 MODALITIES = frozenset(("CT", "MR"))
 
@@ -35,6 +38,7 @@ class NoStack(StrEnum):
     TILTED = "tilted"
     OBLIQUE = "oblique"
     COARSE = "coarse"
+    LARGE = "large"
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ class Cut:
 
 
 def read_slice(data_set: Buffer, ts: str) -> Slice | None:
-    """Return a slice reduced, None for what is none of a CT or MR stack.
+    """Return a slice reduced, None for what is none of a CT or MR stack, or has values that are no finite numbers.
 
     Raises
     ------
@@ -84,8 +88,11 @@ def read_slice(data_set: Buffer, ts: str) -> Slice | None:
     if not rows or not columns:
         return None
     values = frames[0, :rows, :columns].reshape(rows // factor, factor, columns // factor, factor)
-    mean = values.mean(axis=(1, 3), dtype=np.float32) * np.float32(slope) + np.float32(intercept)
-    most = values.max(axis=(1, 3)).astype(np.float32) * np.float32(slope) + np.float32(intercept)
+    with np.errstate(all="ignore"):  # looked at afterwards
+        mean = values.mean(axis=(1, 3), dtype=np.float32) * np.float32(slope) + np.float32(intercept)
+        most = values.max(axis=(1, 3)).astype(np.float32) * np.float32(slope) + np.float32(intercept)
+    if not (np.isfinite(mean).all() and np.isfinite(most).all()):
+        return None
     modality = (elements.texts(0x00080060) or [""])[0].upper()
     size = (descriptor.rows, descriptor.columns)
     return Slice(modality, position, orientation, spacing, factor, size, mean, most)
@@ -101,7 +108,11 @@ def _geometry(
     if "LOCALIZER" in image_type or any(abs(angle) > 0.5 for angle in elements.numbers(0x00181120)[:1]):
         return None
     position, orientation, spacing = (elements.numbers(tag) for tag in (0x00200032, 0x00200037, 0x00280030))
-    if len(position) != 3 or len(orientation) != 6 or len(spacing) != 2 or min(spacing) <= 0:
+    if len(position) != 3 or len(orientation) != 6 or len(spacing) != 2:
+        return None
+    if not all(isfinite(value) and abs(value) < FARTHEST_MM for value in (*position, *orientation, *spacing)):
+        return None
+    if min(spacing) < NEAREST_MM:
         return None
     return (position[0], position[1], position[2]), tuple(orientation), (spacing[0], spacing[1])
 
@@ -111,6 +122,8 @@ def cuts_of(slices: Mapping[str, Slice | None]) -> dict[str, Cut] | NoStack | Un
     whole = [one for one in slices.values() if one is not None]
     if not whole or len(whole) < len(slices) or not all(_alike(one, whole[0]) for one in whole):
         return NoStack.KIND
+    if sum(one.mean.size for one in whole) > MOST_CELLS:
+        return NoStack.LARGE
     first = whole[0]
     places, turned = _places(whole), _turning(first.orientation)
     if isinstance(places, NoStack) or turned is None:
@@ -186,6 +199,3 @@ def _turning(orientation: Sequence[float]) -> tuple[tuple[int, int, int], tuple[
 
 def _turned(values: NDArray[np.float32], axes: tuple[int, int, int], flips: tuple[int, ...]) -> NDArray[np.float32]:
     return np.ascontiguousarray(np.flip(np.transpose(values, axes), flips))
-
-
-__all__ = ["Cut", "Invalid", "Malformed", "NoStack", "Slice", "cuts_of", "read_slice"]

@@ -72,12 +72,12 @@ def start_run(
     session: Session, row: FetchSchedule, reason: str, occasion: str, now: datetime, zone: tzinfo | None,
     since: datetime | None = None,
 ) -> FetchRun | None:  # fmt: skip
-    """Begin a run of a schedule, which the role `work` carries out; None if it ran for this occasion.
+    """Begin a run of a schedule, which the role `work` carries out; None if it ran for this occasion, or still runs.
 
     Its time window counts from `since`, when it was due. A run for priors is given whose they are by the caller.
     """
     same = sa.select(FetchRun.id).where(FetchRun.schedule_id == row.id, FetchRun.occasion == occasion[:200])
-    if session.scalar(same) is not None:
+    if session.scalar(same) is not None or (row.kind != "priors" and _is_running(session, row)):
         return None
     plan = plan_of(row)
     stops = clock_after(plan.stop_at, since or now, zone) if plan.stop_at else None
@@ -88,6 +88,16 @@ def start_run(
     session.add(run)
     session.flush()
     return run
+
+
+def _is_running(session: Session, row: FetchSchedule) -> bool:
+    """Say whether a schedule's last run is not over: a further one at the same time would double the load.
+
+    Of two that ask at once the second waits for the row, and then sees what the first began.
+    """
+    session.execute(sa.select(FetchSchedule.id).where(FetchSchedule.id == row.id).with_for_update())
+    running = sa.select(FetchRun.id).where(FetchRun.schedule_id == row.id, FetchRun.state.in_(OPEN))
+    return session.scalar(running.limit(1)) is not None
 
 
 def runs_of(session: Session, organisation_id: uuid.UUID, schedule_id: uuid.UUID) -> list[FetchRun]:

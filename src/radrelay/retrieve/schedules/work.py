@@ -85,7 +85,7 @@ class ScheduleWork:
                 due_at, following = row.next_at, service.next_run(service.plan_of(row), now, self._finder.zone)
                 mine = sa.update(FetchSchedule).where(FetchSchedule.id == row.id, FetchSchedule.next_at == due_at)
                 taken = session.execute(mine.values(next_at=following).returning(FetchSchedule.id)).first()
-                if taken is None or due_at is None or _is_running(session, row.id):
+                if taken is None or due_at is None:
                     continue
                 service.start_run(session, row, "time", due_at.isoformat(), now, self._finder.zone, since=due_at)
 
@@ -381,12 +381,6 @@ def _study_of(run: FetchRun, place: int, one: Candidate) -> FetchRunStudy:
         description=study.description[:400], study_date=study_date_of(study),
         modalities="\\".join(study.modalities)[:200],
     )  # fmt: skip
-
-
-def _is_running(session: Session, schedule_id: uuid.UUID) -> bool:
-    """Say whether a schedule's last run is not over: a further one at the same time would double the load."""
-    running = sa.select(FetchRun.id).where(FetchRun.schedule_id == schedule_id, FetchRun.state.in_(service.OPEN))
-    return session.scalar(running.limit(1)) is not None
 
 
 def _record(session: Session, run: FetchRun, action: str, detail: dict[str, object], outcome: str = "success") -> None:

@@ -14,7 +14,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from radrelay import access
-from radrelay.archive.models import Correction, Instance, Series, Study
+from radrelay.archive import uncorrected
+from radrelay.archive.models import Instance, Series, Study
 from radrelay.errors import Trouble
 from radrelay.routing import deliveries
 from radrelay.routing.destinations import get_destination
@@ -77,7 +78,7 @@ class Forward:
             told["project"] = str(project_id)
         if not going:
             return Outcome("skipped", "sent-already", told)
-        if is_uncorrected(session, met.study.id):
+        if uncorrected.is_awaited(session, met.study.id, met.clock.now()):
             return Outcome("skipped", "waits-for-correction", told, waits=True)
         whole_study = len(going) == len(grown.counts)
         some = None if whole_study else [uuid.UUID(one) for one in going]
@@ -141,15 +142,6 @@ def came_from(destination: Destination, senders: Iterable[Part]) -> bool:
         if not titles and any(host == one.casefold() and not access.is_loopback(one) for one in hosts):
             return True
     return False
-
-
-def is_uncorrected(session: Session, study_id: uuid.UUID) -> bool:
-    """Say whether objects of a study are still to be written with its corrected attributes: they must not go before."""
-    last = sa.select(sa.func.max(Correction.number)).where(Correction.study_id == study_id).scalar_subquery()
-    lacking = sa.select(Instance.id).where(
-        Instance.study_id == study_id, Instance.current.is_(True), Instance.correction < last
-    )
-    return session.scalar(lacking.limit(1)) is not None
 
 
 def is_there(

@@ -96,8 +96,20 @@ def noted(row: RuleMeeting, action: Wanted) -> Mapping[str, Any] | None:
     return done
 
 
-def note(row: RuleMeeting, action: Wanted, outcome: Outcome, now: datetime, trouble: Trouble | None = None) -> None:
-    """Note what an action came to; what was done stays noted though it is skipped, or fails, another time."""
+def is_owed(row: RuleMeeting, action: Wanted) -> bool:
+    """Say whether an action failed that may have been done since the backup that was restored, and was not done yet."""
+    found: dict[str, Any] = json.loads(row.effects).get(digest_of(action)) or {}
+    return bool(found.get("owed"))
+
+
+def note(
+    row: RuleMeeting, action: Wanted, outcome: Outcome, now: datetime, trouble: Trouble | None = None, *,
+    owed: bool = False,
+) -> None:  # fmt: skip
+    """Note what an action came to; what was done stays noted though it is skipped, or fails, another time.
+
+    One that fails stays `owed` by itself.
+    """
     effects: dict[str, Any] = json.loads(row.effects)
     digest = digest_of(action)
     before = effects.get(digest)
@@ -108,6 +120,7 @@ def note(row: RuleMeeting, action: Wanted, outcome: Outcome, now: datetime, trou
         "kind": str(action["kind"]), "action": dict(action), "state": outcome.state, "reason": outcome.reason,
         "at": now.isoformat(), "revision": row.revision, "facts": dict(outcome.facts),
         "differences": [one.told() for one in outcome.differences], "done": done,
+        "owed": owed and outcome.state == "failed",
         "trouble": None if trouble is None else [trouble.code, trouble.detail, dict(trouble.facts)],
     }  # fmt: skip
     row.effects = json.dumps(effects, ensure_ascii=False, default=str)

@@ -12,11 +12,11 @@ from typing import Protocol
 
 from sqlalchemy.orm import Session
 
+from radrelay.archive import uncorrected
 from radrelay.archive.instances import InstanceRef
 from radrelay.archive.models import Study
 from radrelay.routing.rules.actions import Met, Moment, Outcome, Wanted, known_only, wanted_text
 from radrelay.routing.rules.errors import RuleInvalid
-from radrelay.routing.rules.forwarding import is_uncorrected
 
 LONGEST_NAME = 64
 
@@ -79,7 +79,7 @@ class SendReports:
         if not due.new:
             sent = "came-from-there" if due.from_there == due.documents else "sent-already"
             return Outcome("skipped", sent if due.documents else "no-report", told), ()
-        if is_uncorrected(session, met.study.id):
+        if uncorrected.is_awaited(session, met.study.id, met.clock.now()):
             return Outcome("skipped", "waits-for-correction", told, waits=True), ()
         return Outcome("done", facts=told | {"documents": len(due.new)}), due.new
 

@@ -2,7 +2,8 @@
 
 In: rows of a backup, in which studies were arriving, waited for their rules, or were still to be unpacked. Out: these
 are noted as owed. What rules send of them becomes a delivery that is held, and no letter is written, for it may have
-been done since the backup; a study is owed nothing more once rules have looked at it whole.
+been done since the backup; a study is owed nothing more once rules have looked at it whole, but for the actions that
+failed (`meetings.is_owed`).
 """
 
 from __future__ import annotations

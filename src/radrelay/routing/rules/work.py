@@ -87,7 +87,7 @@ class _Ready:
 class Looked:
     """Which rules have met a study, and whether one waits for something and is to look again in a moment.
 
-    `whole`: the study was there to be looked at, and nothing failed.
+    `whole`: the study was there to be looked at, whatever failed.
     """
 
     met: tuple[uuid.UUID, ...] = ()
@@ -173,7 +173,7 @@ class RuleWork:
             looked = Looked(
                 (*looked.met, rule.id),
                 looked.waits or any(one.waits for one in outcomes),
-                looked.whole and not any(one.state == "failed" for one in outcomes),
+                looked.whole,
             )
             if any(one.changed for one in outcomes):
                 facts = self._facts(ready, organisation_id, study_id, whole=moment == "complete")
@@ -265,7 +265,7 @@ class RuleWork:
                 return None
             met = Met(
                 rule.id, rule.name, rule.revision, rule.organisation_id, study, facts, self._clock, before,
-                restored.is_owed(session, study_id),
+                restored.is_owed(session, study_id) or meetings.is_owed(row, action),
             )  # fmt: skip
             outcome = kind.carry_out(session, met, {name: value for name, value in action.items() if name != "kind"})
             meetings.note(row, action, outcome, now)
@@ -284,7 +284,8 @@ class RuleWork:
                 return failed
             now = self._clock.now()
             row = meetings.meet(session, rule, study_id, answered, now)
-            meetings.note(row, action, failed, now, trouble)
+            owed = restored.is_owed(session, study_id) or meetings.is_owed(row, action)
+            meetings.note(row, action, failed, now, trouble, owed=owed)
             met = Met(rule.id, rule.name, rule.revision, rule.organisation_id, study, Facts({}), self._clock)
             met.record(session, "study.rule-failed", {"does": action["kind"], "code": trouble.code}, "failure")
         return failed

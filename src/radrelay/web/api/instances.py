@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import uuid
-from collections.abc import Iterator
 from itertools import chain
 from typing import Annotated, Literal
 
@@ -17,7 +16,6 @@ from starlette.responses import StreamingResponse
 from radrelay.access import Principal, Right
 from radrelay.archive.errors import IdentityHidden
 from radrelay.archive.frame_facts import FrameInfo
-from radrelay.archive.instances import InstanceRef
 from radrelay.archive.renditions import FramePixels
 from radrelay.dicom.greyscale import Window
 from radrelay.dicom.header import parse
@@ -191,17 +189,10 @@ def file(request: Request, services: Services, principal: Authenticated, instanc
     found = _downloaded(request, services, principal, instance_id)
     ref = found.ref
     meta = file_meta(ref.sop_class_uid, ref.sop_uid, ref.transfer_syntax_uid)
-    first, rest = _begun(services, ref)
-    size = len(first) if ref.lacks else ref.size  # what is corrected while it is read comes in one piece
-    pieces = chain((meta, first), rest)
-    watched = as_long_as(pieces, still_allowed(request, services, found.study.id))
+    size, pieces = services.reader.measured(ref)
+    first = next(pieces, b"")  # before the answer begins, so that what cannot be read is still an error
+    watched = as_long_as(chain((meta, first), pieces), still_allowed(request, services, found.study.id))
     return streamed(watched, "application/dicom", f"{ref.sop_uid}.dcm", len(meta) + size)
-
-
-def _begun(services: WebServices, ref: InstanceRef) -> tuple[bytes, Iterator[bytes]]:
-    """Read the first piece before the answer begins, so that what cannot be read is still an error."""
-    pieces = services.reader.stream(ref)
-    return next(pieces, b""), pieces
 
 
 @router.get("/{instance_id}/document", response_class=Response, responses=answers("application/octet-stream"))

@@ -16,7 +16,7 @@ from radrelay import access
 from radrelay.access import Principal, Right
 from radrelay.archive.errors import StudyNotFound
 from radrelay.archive.models import Study
-from radrelay.retrieve.errors import RetrieveOff, RunNotFound, ScheduleInvalid
+from radrelay.retrieve.errors import RetrieveOff, RunNotFound, ScheduleInvalid, ScheduleRuns
 from radrelay.retrieve.models import FetchRun, FetchSchedule
 from radrelay.retrieve.schedules import service
 from radrelay.retrieve.schedules.finding import Candidate, Found, Origin
@@ -219,7 +219,7 @@ def run_schedule(
         now, zone = services.clock.now(), zone_of(services.settings.work.zone)
         run = service.start_run(session, row, "hand", f"hand {uuid.uuid4()}", now, zone)
         if run is None:
-            raise RunNotFound
+            raise ScheduleRuns
         trail.write(session, trail.event(request, principal, "schedule.run", ("schedule", schedule_id)))
         return _run(run)
 

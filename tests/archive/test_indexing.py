@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from radrelay.archive import corrections, deletion, uncorrected
 from radrelay.archive.indexing import complete_quiet
 from radrelay.archive.models import (
     Holding,
@@ -281,3 +282,38 @@ def test_two_organisations_in_one_batch_keep_their_order(door: Door) -> None:
         arrival(door.source), arrival(elsewhere.source), arrival(door.source), arrival(elsewhere.source, content="x"),
     ]  # fmt: skip
     assert [verdict.kind for verdict in door.bring_all(batch)] == ["new", "new", "duplicate", "quarantine"]
+
+
+def test_what_comes_to_a_corrected_study_or_back_into_it_opens_its_correction_again(door: Door) -> None:
+    door.bring(content="a")
+    study = door.study()
+
+    def written() -> None:
+        with door.database.write() as session:
+            for _, _, instance_id, _ in uncorrected.pending(session, 10):
+                uncorrected.note_conforming(session, instance_id, 1)
+            assert uncorrected.settled(session) == [study.id]
+            uncorrected.settle(session, START)
+            assert (uncorrected.any_open(session), uncorrected.settled(session)) == (False, [])
+
+    with door.database.write() as session:
+        corrections.correct(
+            session, door.organisation_id, [study.id], {"accession_number": "A-9"}, by="eva", reason="a slip",
+            request_id=None, now=START, follows=True,
+        )  # fmt: skip
+    passing = door.other(duplicate_policy="supersede")
+    assert passing.bring(content="b").kind == "superseded"
+    written()
+    assert passing.bring(content="b").kind == "duplicate"
+    with door.database.read() as session:
+        assert not uncorrected.any_open(session), "nothing new came"
+    door.bring(sop_uid="1.2.3.1.9")
+    with door.database.read() as session:
+        assert uncorrected.is_open(session, study.id)
+        assert uncorrected.any_open(session), "also under the time of a receipt before"
+    written()
+    holding = next(one for one in door.rows(Holding) if one.source_id == passing.source.id)
+    with door.database.write() as session:
+        deletion.end_holdings(session, [holding.id], START)
+        assert len(uncorrected.pending(session, 10)) == 1, "the version that was replaced is shown again"
+    written()

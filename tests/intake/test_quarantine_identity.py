@@ -16,9 +16,10 @@ from radrelay.archive import deletion
 from radrelay.archive.instances import InstanceRef, find_instances
 from radrelay.archive.models import Holding, Study
 from radrelay.archive.reader import InstanceReader
+from radrelay.dicom.errors import NotWritable
 from radrelay.dicom.part10 import parse_preamble
 from radrelay.dicom.pixels import NotViewable
-from radrelay.dicom.reidentify import Modification, NotWritable, reidentify
+from radrelay.dicom.reidentify import Modification, reidentify
 from radrelay.dicom.syntaxes import DEFLATED_LE
 from radrelay.dicom.transcode import inflate
 from radrelay.intake.errors import QuarantinedUnknown, ReleaseRefused
@@ -259,14 +260,33 @@ def test_identity_is_written_into_every_encoding_and_earlier_changes_stay(name: 
     assert len(found.PixelData) == len(before.PixelData)
 
 
-def test_name_that_the_objects_character_set_lacks_is_refused() -> None:
+def test_an_object_whose_character_set_lacks_a_letter_becomes_utf8_in_all_its_texts() -> None:
     _, ts = wheel_file("CT_small.dcm")
-    latin = file_with(SpecificCharacterSet="ISO_IR 100")
+    inner, own = pydicom.Dataset(), pydicom.Dataset()
+    inner.CodeMeaning, own.CodeMeaning = "Schädel", "Кость"
+    own.SpecificCharacterSet = "ISO_IR 144"
+    latin = file_with(
+        SpecificCharacterSet="ISO_IR 100", PatientName="Müller^Jörg", StudyDescription="Schädel",
+        AnatomicRegionSequence=[inner, own],
+    )  # fmt: skip
     data_set = latin[parse_preamble(latin).dataset_offset :]
+    written, _ = reidentify(data_set, ts, {0x00100020: "Ä1"}, CHANGE)
+    assert "Müller".encode("latin-1") in written, "what it has letters for it stays in"
+    for number, name in enumerate(("山田^太郎", "Łoś^Ewa")):
+        written, ts = reidentify(written if number else data_set, ts, {0x00100010: name}, CHANGE)
+        found = pydicom.filereader.read_dataset(io.BytesIO(written), False, True)
+        found.decode()
+        assert (found.SpecificCharacterSet, found.PatientName, found.StudyDescription) == (
+            "ISO_IR 192",
+            name,
+            "Schädel",
+        )
+        assert [one.CodeMeaning for one in found.AnatomicRegionSequence] == ["Schädel", "Кость"]
+        said = [one.ModifiedAttributesSequence[0].PatientName for one in found.OriginalAttributesSequence]
+        assert said == ["Müller^Jörg", "山田^太郎"][: number + 1]
+    unknown = data_set.replace(b"ISO_IR 100", b"ISO_IR 999")
     with pytest.raises(NotWritable):
-        reidentify(data_set, ts, {0x00100010: "山田^太郎"}, CHANGE)
-    written, _ = reidentify(data_set, ts, {0x00100010: "Müller^Jörg"}, CHANGE)
-    assert "Müller".encode("latin-1") in written
+        reidentify(unknown, ts, {0x00100010: "山田^太郎"}, CHANGE)
 
 
 def one_study(site: Site) -> Study:

@@ -7,6 +7,7 @@ import uuid
 import zipfile
 from datetime import timedelta
 from typing import Any
+from unittest.mock import Mock
 
 import pydicom
 import pytest
@@ -15,6 +16,7 @@ import sqlalchemy as sa
 from radrelay.archive import corrected, indexing, uncorrected
 from radrelay.archive.instances import find_instances
 from radrelay.archive.models import Correction, Instance, Patient, Study
+from radrelay.dicom.errors import NotWritable
 from radrelay.intake.correcting import CorrectionLanding
 from tests.web.conftest import Login, WebSite
 from tests.web.test_data_subjects import compact, entered, issuer_of, officer, root, verified
@@ -120,8 +122,11 @@ def test_a_file_is_as_long_as_it_says_whether_it_is_corrected_while_it_is_read_o
         assert [file.endswith(data_set) for file in large].count(True) == 1, "what is written is what was given"
 
 
-def test_what_cannot_be_corrected_is_refused_before_its_first_byte(site: WebSite, root: Login, officer: Login) -> None:
+def test_what_cannot_be_corrected_is_refused_before_its_first_byte(
+    site: WebSite, root: Login, officer: Login, monkeypatch: pytest.MonkeyPatch
+) -> None:
     put_right(site, officer, only_study(root)["id"], {"patient_name": "Łoś^Ewa"})
+    monkeypatch.setattr(corrected, "reidentify", Mock(side_effect=NotWritable))
     with site.database.read() as session:
         (ref,) = find_instances(session, site.clock.now(), organisation_id=site.organisation_id)
     with pytest.raises(corrected.NotYetCorrected):

@@ -44,11 +44,9 @@ def lacking(session: Session, study_id: uuid.UUID) -> tuple[list[Made], dict[uui
     made = corrections_of(session, study_id)
     if not made:
         return made, {}
-    rows = session.execute(
-        sa.select(INSTANCE.c.id, INSTANCE.c.correction)
-        .join(SERIES, INSTANCE.c.series_id == SERIES.c.id)
-        .where(SERIES.c.study_id == study_id, INSTANCE.c.correction < made[-1].number)
-    )
+    series = sa.select(SERIES.c.id).where(_series_of(study_id))
+    asked = sa.select(INSTANCE.c.id, INSTANCE.c.correction).where(INSTANCE.c.series_id.in_(series))
+    rows = session.execute(asked.where(INSTANCE.c.correction < made[-1].number))
     return made, {row.id: row.correction for row in rows}
 
 
@@ -110,7 +108,12 @@ def settled(session: Session) -> list[uuid.UUID]:
     lacking = (
         sa.select(INSTANCE.c.id)
         .join(SERIES, INSTANCE.c.series_id == SERIES.c.id)
-        .where(SERIES.c.study_id == last.c.study_id, INSTANCE.c.current, INSTANCE.c.correction < last.c.number)
+        .where(
+            SERIES.c.organisation_id == last.c.organisation_id,
+            SERIES.c.study_id == last.c.study_id,
+            INSTANCE.c.current,
+            INSTANCE.c.correction < last.c.number,
+        )
     )
     return list(session.scalars(sa.select(last.c.study_id).where(~lacking.exists())))
 
@@ -140,7 +143,7 @@ def is_open(session: Session, study_id: uuid.UUID) -> bool:
     lacking = (
         sa.select(INSTANCE.c.id)
         .join(SERIES, INSTANCE.c.series_id == SERIES.c.id)
-        .where(SERIES.c.study_id == study_id, INSTANCE.c.current, INSTANCE.c.correction < last)
+        .where(_series_of(study_id), INSTANCE.c.current, INSTANCE.c.correction < last)
     )
     return session.scalar(lacking.limit(1)) is not None
 
@@ -151,13 +154,19 @@ def open_objects(session: Session, study_ids: Sequence[uuid.UUID]) -> int:
     return session.scalar(sa.select(sa.func.count()).select_from(some)) or 0
 
 
+def _series_of(study_id: uuid.UUID) -> sa.ColumnElement[bool]:
+    """Return the condition for a corrected study's series, by their index."""
+    whose = sa.select(CORRECTION.c.organisation_id).where(CORRECTION.c.study_id == study_id).limit(1)
+    return sa.and_(SERIES.c.organisation_id == whose.scalar_subquery(), SERIES.c.study_id == study_id)
+
+
 def _last() -> sa.Subquery:
     """Return the studies with open corrections, and the number of the last correction of each."""
     some = sa.select(CORRECTION.c.study_id).where(CORRECTION.c.done_at.is_(None))
     return (
-        sa.select(CORRECTION.c.study_id, sa.func.max(CORRECTION.c.number).label("number"))
+        sa.select(CORRECTION.c.organisation_id, CORRECTION.c.study_id, sa.func.max(CORRECTION.c.number).label("number"))
         .where(CORRECTION.c.study_id.in_(some))
-        .group_by(CORRECTION.c.study_id)
+        .group_by(CORRECTION.c.organisation_id, CORRECTION.c.study_id)
         .subquery()
     )
 
@@ -166,7 +175,11 @@ def _open() -> sa.Select[Any]:
     last = _last()
     return (
         sa.select(INSTANCE.c.organisation_id, INSTANCE.c.study_id, INSTANCE.c.id, INSTANCE.c.correction)
-        .join_from(last, SERIES, SERIES.c.study_id == last.c.study_id)
+        .join_from(
+            last,
+            SERIES,
+            sa.and_(SERIES.c.organisation_id == last.c.organisation_id, SERIES.c.study_id == last.c.study_id),
+        )
         .join(INSTANCE, INSTANCE.c.series_id == SERIES.c.id)
         .where(INSTANCE.c.current, INSTANCE.c.correction < last.c.number)
     )

@@ -26,3 +26,9 @@ class UnplayableFilm(Invalid):
     """This film is of a kind that browsers do not play, or it is damaged."""
 
     code = "unplayable-film"
+
+
+class NotWritable(Invalid):
+    """The new identity cannot be written into this object."""
+
+    code = "not-writable"

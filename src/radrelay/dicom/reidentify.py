@@ -12,17 +12,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from radrelay.dicom.characters import encode
+from radrelay.dicom.characters import character_set, encode
 from radrelay.dicom.elements import Buffer, DataElements, item_places
-from radrelay.dicom.errors import Malformed
-from radrelay.dicom.rewrite import NewElement, Rules, element_header, rewrite
+from radrelay.dicom.errors import Malformed, NotWritable
+from radrelay.dicom.recode import CHARACTER_SET, to_utf8
+from radrelay.dicom.rewrite import NewElement, Rules, element_header, item, rewrite
 from radrelay.dicom.syntaxes import EXPLICIT_LE, syntax_of
 from radrelay.dicom.transcode import deflate, inflate, transcode
 from radrelay.dicom.walk import usable_uid
 from radrelay.dicom.writing import pad
-from radrelay.errors import Invalid
 
-CHARACTER_SET = 0x00080005
 ORIGINAL_ATTRIBUTES = 0x04000561
 VRS = {
     0x00080016: "UI", 0x00080018: "UI", 0x0020000D: "UI", 0x0020000E: "UI",
@@ -32,13 +31,6 @@ VRS = {
 """The attributes that can be given another value."""
 _MODIFIED, _NONCONFORMING, _VALUE, _SELECTOR = 0x04000550, 0x04000551, 0x04000552, 0x00720026
 _ASCII_ONLY = ("", "ISO_IR 6", "ISO 2022 IR 6")
-_ITEM = b"\xfe\xff\x00\xe0"
-
-
-class NotWritable(Invalid):
-    """The new identity cannot be written into this object."""
-
-    code = "not-writable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +58,7 @@ def reidentify(data_set: Buffer, ts: str, values: Mapping[int, str], change: Mod
     Raises
     ------
     NotWritable
-        When the object's character set does not have a letter of the values.
+        When the object's character set does not have a letter of the values, and the object cannot become UTF-8.
     Malformed, NotTranscodable
         When the data set cannot be followed to its end.
     """
@@ -82,11 +74,14 @@ def reidentify(data_set: Buffer, ts: str, values: Mapping[int, str], change: Mod
     terms, new = _character_set(elements, values)
     if new:
         values = {CHARACTER_SET: terms[0], **values}
+    changes = _changes(memoryview(data_set), elements, list(values), change, rules)  # in the character set as it was
+    if new:
+        data_set = to_utf8(data_set, rules, character_set(elements.raw(CHARACTER_SET)))
     edits: dict[int, NewElement | None] = {}
     for tag, text in values.items():
         vr = VRS.get(tag, "CS")
         edits[tag] = NewElement(tag, vr.encode(), pad(encode(text, terms), vr))
-    edits[ORIGINAL_ATTRIBUTES] = _original_attributes(data_set, elements, list(values), change, rules)
+    edits[ORIGINAL_ATTRIBUTES] = _original_attributes(data_set, rules, changes)
     whole = b"".join(rewrite(data_set, rules, rules, edits))
     return (deflate(whole) if syntax.deflated else whole), ts
 
@@ -94,27 +89,26 @@ def reidentify(data_set: Buffer, ts: str, values: Mapping[int, str], change: Mod
 def _character_set(elements: DataElements, values: Mapping[int, str]) -> tuple[tuple[str, ...], bool]:
     """Return the terms that the new values are written in, and whether they are to be set anew.
 
-    A data set that is ASCII by its own word may become UTF-8, of which ASCII is a part.
+    A data set that lacks letters becomes UTF-8, unless nobody knows what its texts are in.
     """
     terms = tuple(elements.texts(CHARACTER_SET)) or ("",)
     if all(text.isascii() for text in values.values()):
         return terms if terms != ("",) else ("ISO_IR 6",), False
     if len(terms) == 1 and terms[0] in _ASCII_ONLY:
         return ("ISO_IR 192",), True
-    if any(b"?" in encode(text, terms) and "?" not in text for text in values.values()):
-        raise NotWritable(f"The object's character set, {terms[0]}, lacks letters of the patient's name.")
-    return terms, False
+    if character_set(elements.raw(CHARACTER_SET)).unknown:
+        raise NotWritable(f"The object's character set, {terms[0]}, is not known.")
+    lacks = any(b"?" in encode(text, terms) and "?" not in text for text in values.values())
+    return (("ISO_IR 192",), True) if lacks else (terms, False)
 
 
-def _original_attributes(
-    data_set: Buffer, elements: DataElements, tags: list[int], change: Modification, rules: Rules
-) -> NewElement:
+def _original_attributes(data_set: Buffer, rules: Rules, changes: bytes) -> NewElement:
     """Return the sequence as it was with one more item, all items of defined length."""
     view = memoryview(data_set)
-    place = elements.places.get(ORIGINAL_ATTRIBUTES)
-    items = [] if place is None else item_places(view, place, elements.explicit, little_endian=True)
-    value = b"".join(_item(bytes(view[start:stop])) for start, stop, _ in items)
-    return NewElement(ORIGINAL_ATTRIBUTES, b"SQ", value + _item(_changes(view, elements, tags, change, rules)))
+    place = DataElements(data_set, rules.explicit, little_endian=True).places.get(ORIGINAL_ATTRIBUTES)
+    items = [] if place is None else item_places(view, place, rules.explicit, little_endian=True)
+    value = b"".join(item(bytes(view[start:stop])) for start, stop, _ in items)
+    return NewElement(ORIGINAL_ATTRIBUTES, b"SQ", value + item(changes))
 
 
 def _changes(view: memoryview, elements: DataElements, tags: list[int], change: Modification, rules: Rules) -> bytes:
@@ -127,12 +121,12 @@ def _changes(view: memoryview, elements: DataElements, tags: list[int], change: 
         if vr == b"UI" and bare and not usable_uid(bare):
             selector = struct.pack("<HH", tag >> 16, tag & 0xFFFF)
             nonconforming.append(
-                _item(_element(_SELECTOR, b"AT", selector, rules) + _element(_VALUE, b"OB", value, rules))
+                item(_element(_SELECTOR, b"AT", selector, rules) + _element(_VALUE, b"OB", value, rules))
             )
         else:
             modified.append(_element(tag, vr, pad(value, vr.decode()), rules))
     moment = f"{change.at.astimezone(UTC):%Y%m%d%H%M%S.%f}+0000"
-    parts = [_element(_MODIFIED, b"SQ", _item(b"".join(modified)), rules)]
+    parts = [_element(_MODIFIED, b"SQ", item(b"".join(modified)), rules)]
     if nonconforming:
         parts.append(_element(_NONCONFORMING, b"SQ", b"".join(nonconforming), rules))
     for tag, vr, text in (
@@ -148,7 +142,3 @@ def _changes(view: memoryview, elements: DataElements, tags: list[int], change: 
 def _element(tag: int, vr: bytes, value: bytes, rules: Rules) -> bytes:
     value = value + b"\0" * (len(value) & 1)
     return element_header(tag, vr, len(value), rules) + value
-
-
-def _item(content: bytes) -> bytes:
-    return _ITEM + struct.pack("<I", len(content)) + content

@@ -56,6 +56,11 @@ def element_header(tag: int, vr: bytes, length: int, rules: Rules) -> bytes:
     return struct.pack("<HH2sH", tag >> 16, tag & 0xFFFF, vr, length)
 
 
+def item(content: bytes) -> bytes:
+    """Return a sequence's item of defined length (PS3.5 7.5.1)."""
+    return _ITEM + struct.pack("<I", len(content)) + content
+
+
 def rewrite(
     data: Buffer, source: Rules, target: Rules, edits: Mapping[int, NewElement | None], *, signed: bool = False
 ) -> list[Buffer]:

@@ -22,10 +22,10 @@ from radrelay.archive.holdings import after, end_of
 from radrelay.archive.models import Instance, Series, Source, Study
 from radrelay.clock import Clock
 from radrelay.dicom.encode import NotTranscodable
-from radrelay.dicom.errors import Malformed
+from radrelay.dicom.errors import Malformed, NotWritable
 from radrelay.dicom.header import Header, parse
 from radrelay.dicom.pixels import PixelsTooLarge
-from radrelay.dicom.reidentify import Modification, NotWritable, reidentify
+from radrelay.dicom.reidentify import Modification, reidentify
 from radrelay.dicom.walk import usable_uid
 from radrelay.dicom.writing import derived_uid
 from radrelay.intake.diversion import NOT_RETURNED

@@ -29,6 +29,7 @@ from radrelay.access.devices import (
     suspend_device,
     unbind_device,
 )
+from radrelay.access.earlier_studies import of_one_person
 from radrelay.access.granted import MOST_LISTED, GrantView, change_grant, grant_of, granted, told_of_grant
 from radrelay.access.grants import ROLES, Grantee, Target, ensure_default_grants, follow_to_patient, grant, revoke
 from radrelay.access.group_facts import groups_of_accounts, groups_shown
@@ -134,7 +135,7 @@ from radrelay.access.rule_matching import Conditions, SenderFacts, SeriesFacts, 
 from radrelay.access.scope import Listed, Scope, scope
 from radrelay.access.sight import Sight, anybody_sees, of_account, own_end, sights
 from radrelay.access.source_reach import SourceReach, kept_from, reach_of_sources
-from radrelay.access.visibility import BROKEN_GLASS, BY_RULE, count_up_to, of_one_person, open_to_all, unbarred
+from radrelay.access.visibility import BROKEN_GLASS, BY_RULE, count_up_to, open_to_all, unbarred
 from radrelay.access.visits import (
     Asked,
     LinkTry,

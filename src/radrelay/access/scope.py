@@ -20,6 +20,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, UUID
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import ColumnElement
 
+from radrelay.access.earlier_studies import Priors
 from radrelay.access.models import PriorRule
 from radrelay.access.principal import Principal, Right
 from radrelay.access.visibility import (
@@ -31,7 +32,6 @@ from radrelay.access.visibility import (
     Asked,
     IdColumn,
     Openness,
-    Priors,
     Reached,
     count_up_to,
     counts,

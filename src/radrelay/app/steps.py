@@ -14,12 +14,16 @@ TELL_S = 1.0
 
 
 def keep_telling_steps(core: Core, holder: str, stop: threading.Event) -> list[threading.Thread]:
-    """Return the thread that passes steps on while this machine is the one that does."""
-    work = StepWork(core.database, core.clock, core.settings.work, DicomCarrier(core.settings.dicom))
+    """Return the thread that passes steps on while this machine is the one that does; it ends after what is sent."""
+    work = StepWork(core.database, core.clock, core.settings.work, DicomCarrier(core.settings.dicom), stop)
     lead = Leadership(core.database, core.clock, "performed steps", holder)
 
     def tell() -> None:
-        if work.any_due() and lead.held():
-            work.tick()
+        if work.any_to_do() and lead.held():
+            work.begin()
 
-    return [loop("performed steps", TELL_S, stop, tell)]
+    def run() -> None:
+        loop("performed steps", TELL_S, stop, tell).run()
+        work.close()
+
+    return [threading.Thread(target=run, name="performed steps")]

@@ -3,8 +3,8 @@
 A patient ID is one issuer's, but devices without an issuer give the same ID to different people, and people mistype
 one. So the name, the birth date and the sex that each study tells are compared, too. Out comes "same", "doubtful"
 (nothing contradicts, but it takes a person to say) or "other". What asks: the patient's other studies and what is
-hung, shared and listed of them, and addresses that name an ID or an accession number. `access.visibility` has "same"
-as SQL, of the same columns: it lets nobody see what is not.
+hung, shared and listed of them, and addresses that name an ID or an accession number. `access.earlier_studies` has
+"same" as SQL, of the same columns: it lets nobody see what is not.
 """
 
 from __future__ import annotations

@@ -7,46 +7,16 @@ join others need no mention. A test holds the list against the schema: a new tab
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
-import sqlalchemy as sa
-from sqlalchemy.sql import ColumnElement
-
-from radrelay.storage.columns import Base
+from radrelay.privacy import row_ways as ways
+from radrelay.privacy.row_ways import Way
 
 IMPLIED = frozenset({"id", "organisation_id"})
 """Columns that join rows and say nothing of a person."""
 HIDDEN = "secrets and their hashes are handed to nobody"
 ELSEWHERE = "told by another part of the export"
 WORKING = "how the program finds and keeps it"
-
-
-@dataclass(frozen=True, slots=True)
-class Whose:
-    """Whose data are meant: of a patient the studies, their series and links, of an account its id.
-
-    `whole`: nothing under the issuer and ID is another person's or left to a clinic, so what names the patient by
-    issuer and ID alone is theirs. `uids` are the Study Instance UIDs.
-    """
-
-    organisation_id: uuid.UUID
-    studies: tuple[uuid.UUID, ...] = ()
-    uids: tuple[str, ...] = ()
-    series: tuple[uuid.UUID, ...] = ()
-    links: tuple[uuid.UUID, ...] = ()
-    aside: tuple[uuid.UUID, ...] = ()
-    issuer: str = ""
-    patient_id: str = ""
-    whole: bool = False
-    request_id: uuid.UUID | None = None
-    account_id: uuid.UUID | None = None
-
-
-Way = Callable[[Any, Whose], ColumnElement[bool]]
-"""Given a table's columns and whose data are meant, returns the condition of their rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,99 +43,6 @@ class Kept:
         return frozenset(told) | self.untold
 
 
-def _table(name: str) -> Any:
-    return Base.metadata.tables[name].c
-
-
-def _study(c: Any, whose: Whose) -> ColumnElement[bool]:
-    return sa.and_(c.study_id.in_(whose.studies))
-
-
-def _by_uid(c: Any, whose: Whose) -> ColumnElement[bool]:
-    return sa.and_(c.study_uid.in_(whose.uids))
-
-
-def _row_of(name: str) -> Way:
-    """Return the way to rows whose own id is among `whose.<name>`."""
-    return lambda c, whose: sa.and_(c.id.in_(getattr(whose, name)))
-
-
-def _link(c: Any, whose: Whose) -> ColumnElement[bool]:
-    return sa.and_(c.link_id.in_(whose.links))
-
-
-def _patient(c: Any, whose: Whose) -> ColumnElement[bool]:
-    issuer = c.issuer if "issuer" in c else c.patient_issuer
-    return sa.and_(sa.literal(whose.whole), issuer == whose.issuer, c.patient_id == whose.patient_id)
-
-
-def _grant(c: Any, whose: Whose) -> ColumnElement[bool]:
-    studies = sa.and_(c.target_kind == "study", c.target_id.in_(whose.studies))
-    return sa.or_(studies, sa.and_(c.target_kind == "series", c.target_id.in_(whose.series)))
-
-
-def _granted(c: Any, whose: Whose) -> ColumnElement[bool]:
-    return sa.and_(c.grantee_kind == "account", c.grantee_id == str(whose.account_id))
-
-
-def _restriction(c: Any, whose: Whose) -> ColumnElement[bool]:
-    person = sa.and_(c.kind == "patient", c.value == whose.patient_id, c.issuer == whose.issuer)
-    return sa.or_(sa.and_(sa.literal(whose.whole), person), sa.and_(c.kind == "study", c.value.in_(whose.uids)))
-
-
-def _parcel(c: Any, whose: Whose) -> ColumnElement[bool]:
-    studies = _table("parcel_study")
-    return sa.and_(c.id.in_(sa.select(studies.parcel_id).where(studies.study_id.in_(whose.studies))))
-
-
-def _transfer(c: Any, whose: Whose) -> ColumnElement[bool]:
-    covered = _table("privacy_transfer_study")
-    theirs = sa.select(covered.transfer_id).where(
-        covered.organisation_id == whose.organisation_id, covered.study_uid.in_(whose.uids)
-    )
-    return sa.or_(_patient(c, whose), c.id.in_(theirs))
-
-
-def _covered(c: Any, whose: Whose) -> ColumnElement[bool]:
-    transfers = _table("privacy_transfer")
-    own = sa.select(transfers.id).where(transfers.organisation_id == whose.organisation_id, _patient(transfers, whose))
-    return sa.or_(c.study_uid.in_(whose.uids), c.transfer_id.in_(own))
-
-
-def _request(c: Any, whose: Whose) -> ColumnElement[bool]:
-    """Return the way to requests; what several people under one ID asked nobody tells apart: of them only this one."""
-    return sa.or_(c.id == whose.request_id, sa.and_(c.subject_kind == "patient", _patient(c, whose)))
-
-
-def _asked(c: Any, whose: Whose) -> ColumnElement[bool]:
-    return sa.and_(c.subject_kind == "account", c.account_id == whose.account_id)
-
-
-def _passing(c: Any, whose: Whose) -> ColumnElement[bool]:
-    asked = _table("privacy_request")
-    own = sa.select(asked.id).where(asked.organisation_id == whose.organisation_id, _request(asked, whose))
-    return sa.and_(c.request_id.in_(own))
-
-
-def _by(column: str) -> Way:
-    """Return the way to rows that name the account in `column`, as an id or as text."""
-
-    def way(c: Any, whose: Whose) -> ColumnElement[bool]:
-        named = str(whose.account_id) if isinstance(c[column].type, sa.String) else whose.account_id
-        return sa.and_(c[column] == named)
-
-    return way
-
-
-def _kind_of_account(kind: str, name: str) -> Way:
-    """Return the way to rows that name the account as text in `name`, and say in `kind` that it is one."""
-    return lambda c, whose: sa.and_(c[kind] == "account", c[name] == str(whose.account_id))
-
-
-def _made_by(c: Any, whose: Whose) -> ColumnElement[bool]:
-    return sa.and_(c.maker_kind == "account", c.maker_id == whose.account_id)
-
-
 def _kept(
     patient: str = "", way: Way | None = None, *, account: str = "", by: Way | None = None, untold: str = "",
     why: str = "",
@@ -178,16 +55,16 @@ def _kept(
     )
 
 
-_MINE = _by("account_id")
+_MINE = ways.by("account_id")
 
 KEPT: dict[str, Kept] = {
     # of patients
-    "patient": _kept("issuer patient_id name birth_date sex", _patient, untold="name_folded", why=WORKING),
+    "patient": _kept("issuer patient_id name birth_date sex", ways.patient, untold="name_folded", why=WORKING),
     "study": _kept(
         "study_uid patient_id_value patient_issuer patient_name patient_birth_date patient_sex study_date study_time"
         " accession_number study_id_value description referring_physician institution modalities series_count"
         " instance_count bytes state first_received_at last_received_at expires_at ceiling_at held",
-        _row_of("studies"),
+        ways.row_of("studies"),
         untold="sort_key search_text patient_id patient_name_folded patient_name_order patient_spellings attributes"
         " quiet_at",
         why=f"{WORKING}; attributes stand in the objects",
@@ -195,7 +72,7 @@ KEPT: dict[str, Kept] = {
     "series": _kept(
         "study_id series_uid modality number description body_part laterality series_date series_time instance_count"
         " frame_count bytes",
-        _study, untold="orientation attributes changed_at", why=f"{WORKING}; attributes stand in the objects",
+        ways.by_study, untold="orientation attributes changed_at", why=f"{WORKING}; attributes stand in the objects",
     ),
     "instance": _kept(
         untold="study_id series_id holding_id sop_uid version current sop_class_uid transfer_syntax_uid number rows"
@@ -203,27 +80,29 @@ KEPT: dict[str, Kept] = {
         " pack_id pack_entry correction corrected", why="the objects themselves are handed out",
     ),
     "holding": _kept(
-        "study_id received_at last_received_at expires_at ceiling_at hold_until hold_reason ends_at", _study,
+        "study_id received_at last_received_at expires_at ceiling_at hold_until hold_reason ends_at", ways.by_study,
         untold="patient_id source_id account_id", why=ELSEWHERE,
     ),
     "attachment": _kept(
-        "study_id file_name file_size file_type sha256 received_at ends_at", _study,
+        "study_id file_name file_size file_type sha256 received_at ends_at", ways.by_study,
         untold="holding_id parcel_id record_id pack_id pack_entry", why=WORKING,
     ),
     "study_correction": _kept(
-        "study_id number at by reason after done_at", _study, untold="request_id before follows",
+        "study_id number at by reason after done_at", ways.by_study, untold="request_id before follows",
         why="before it may have been under another person's name",
     ),
-    "study_sender": _kept("study_id calling_ae called_ae", _study, untold="source_id host series_id", why=ELSEWHERE),
+    "study_sender": _kept(
+        "study_id calling_ae called_ae", ways.by_study, untold="source_id host series_id", why=ELSEWHERE
+    ),
     "study_modality": _kept(untold="study_id modality sort_key", why=ELSEWHERE),
     "quarantined": _kept(
-        "code received_at", _row_of("aside"),
+        "code received_at", ways.row_of("aside"),
         untold="source_id parcel_id record_id reason study_uid sop_uid patient_name patient_id_value file_name size"
         " ends_at released_at correlation_id identity instance_id",
         why="nobody has said yet whose it is: its name may be another person's",
     ),
     "parcel": _kept(
-        "kind name created_at finished_at", _parcel,
+        "kind name created_at finished_at", ways.parcel,
         account="kind state created_at finished_at files objects", by=_MINE,
         untold="source_id account_id error error_code bytes_expected bytes_received duplicates attachments quarantined"
         " refused sealed archives_open correlation_id", why="how a transmission went, others' patients among it",
@@ -232,8 +111,8 @@ KEPT: dict[str, Kept] = {
         untold="parcel_id file_name code text sop_uid", why="what was refused of a transmission, by whomever it is of"
     ),
     "mark": _kept(
-        "study_id kind frame content author_name created_at changed_by_name changed_at deleted_at", _study,
-        account="kind created_at changed_at deleted_at", by=_kind_of_account("author_kind", "author_id"),
+        "study_id kind frame content author_name created_at changed_by_name changed_at deleted_at", ways.by_study,
+        account="kind created_at changed_at deleted_at", by=ways.kind_of_account("author_kind", "author_id"),
         untold="series_id instance_id text_by_id size revision author_kind author_id changed_by_id", why=WORKING,
     ),
     "mark_filing": _kept(
@@ -242,51 +121,51 @@ KEPT: dict[str, Kept] = {
     ),
     "hl7_message": _kept(
         "direction port sender type control_id patient_id patient_issuer accession_number state received_at"
-        " processed_at", _patient,
+        " processed_at", ways.patient,
         untold="prior_patient_id lanes answer error error_code error_facts peer size digest sealed next_attempt_at"
         " sending_until attempts repeats replays study_id",
         why=f"{WORKING}; what another system says of a patient is told by that system",
     ),
     "hl7_document": _kept(
-        "study_id sop_uid direction", _study, untold="port sender host",
+        "study_id sop_uid direction", ways.by_study, untold="port sender host",
         why=f"{ELSEWHERE}: the object, and to whom data went; {WORKING}",
     ),
     "hl7_patient": _kept(
         "issuer patient_id name birth_date sex account_number identifiers former patient_class ward room bed facility"
-        " visit_number admitted_at discharged_at into_issuer into_patient_id merged_at told_at", _patient,
+        " visit_number admitted_at discharged_at into_issuer into_patient_id merged_at told_at", ways.patient,
         untold="port into_port message_id visit_at changed_at", why=WORKING,
     ),
     "performed_step": _kept(
         "sop_uid calling_ae state patient_id patient_issuer study_uid accession_number step_ids said created_at"
-        " changed_at", _patient,
+        " changed_at", ways.patient,
     ),
     "worklist_item": _kept(
         "patient_issuer patient_id patient_name patient_birth_date patient_sex visit_number patient_location"
         " placer_number filler_number accession_number requested_procedure_id step_id study_uid procedure_code"
         " procedure_text procedure_scheme protocol_code protocol_text protocol_scheme modality scheduled_date"
         " scheduled_time station_ae_titles station_name location priority reason requesting_physician"
-        " performing_physician referring_physician comments state said_at created_at", _patient,
+        " performing_physician referring_physician comments state said_at created_at", ways.patient,
         untold="port message_id changed_at", why=WORKING,
     ),
     "delivery": _kept(
-        "study_id state total sent failed committed created_at finished_at", _study,
+        "study_id state total sent failed committed created_at finished_at", ways.by_study,
         untold="destination_id series_id priority attempts next_attempt_at error error_code error_facts requested_by"
         " correlation_id project_id kept_back kept_reasons", why=f"{ELSEWHERE}: to whom data went; {WORKING}",
     ),
     "step_delivery": _kept(
         "sop_uid said_state calling_ae patient_issuer patient_id study_uid accession_number state created_at"
-        " finished_at", _patient,
+        " finished_at", ways.patient,
         untold="destination_id turn data_set transfer_syntax asked status comment attempts next_attempt_at error"
         " error_code error_facts due_since", why=f"{ELSEWHERE}: what the step says, and to whom data went; {WORKING}",
     ),
     "routing_rule_look": _kept(untold="study_id at due_at", why=f"{WORKING}; lasts moments"),
     "routing_rule_owed": _kept(untold="study_id", why=f"{WORKING}; lasts until rules have looked"),
     "routing_rule_meeting": _kept(
-        "study_id rule_name at", _study, untold="rule_id revision match failed why effects",
+        "study_id rule_name at", ways.by_study, untold="rule_id revision match failed why effects",
         why="what was looked at may have been under another person's name then",
     ),
     "fetch": _kept(
-        "study_uid study_date modalities state expected here created_at finished_at", _by_uid,
+        "study_uid study_date modalities state expected here created_at finished_at", ways.by_uid,
         untold="pacs_id source_id series_uid patient_id_value patient_name description refused attempts next_attempt_at"
         " error error_code error_facts requested_by correlation_id", why=f"{ELSEWHERE}: where it came from; {WORKING}",
     ),
@@ -294,18 +173,18 @@ KEPT: dict[str, Kept] = {
                             why="says which kinds of studies are fetched, of nobody in particular"),
     "fetch_run": _kept(
         "schedule reason created_at ended_at patient_issuer patient_id patient_name patient_birth_date patient_sex"
-        " modalities body_parts study_uid", _patient,
+        " modalities body_parts study_uid", ways.patient,
         untold="schedule_id kind occasion state claimed_until stops_at next_ask_at found here fetched failed bytes"
         " left_out more error error_code error_facts", why=WORKING,
     ),
     "fetch_run_study": _kept(
-        "study_uid study_date modalities state asked_at", _by_uid,
+        "study_uid study_date modalities state asked_at", ways.by_uid,
         untold="run_id schedule_id kind place pacs_id left_by fetch_id expected_bytes"
         " patient_id_value patient_name description",
         why=f"{ELSEWHERE}: where it came from; {WORKING}",
     ),
     "pseudonym_handout": _kept(
-        "study_id purpose objects created_at", _study,
+        "study_id purpose objects created_at", ways.by_study,
         untold="project_id study_uid made_by kept_back report ended_at",
         why=f"{WORKING}; at intake it is of a patient whom nobody here knows",
     ),
@@ -319,46 +198,46 @@ KEPT: dict[str, Kept] = {
     "pseudonym_study": _kept(untold="project_id alias_id new inward sealed", why="goes with the alias"),
     "pseudonym_uids": _kept(untold="study_id sealed", why="goes with the alias"),
     "access_grant": _kept(
-        "target_kind target_id grantee_kind rights identity ends_at created_at origin", _grant,
-        account="target_kind rights identity ends_at created_at origin", by=_granted,
+        "target_kind target_id grantee_kind rights identity ends_at created_at origin", ways.grant,
+        account="target_kind rights identity ends_at created_at origin", by=ways.granted,
         untold="patient_id grantee_id revision priors", why="who works here is told where they have seen something",
     ),
     "access_restriction": _kept(
-        "kind reason created_at barred ground review_on", _restriction,
+        "kind reason created_at barred ground review_on", ways.restriction,
         untold="value issuer made_by request_id", why=ELSEWHERE,
     ),
     "access_broken_glass": _kept(
-        "study_id kind reason account_name at ends_at", _study, account="kind reason at ends_at reviewed_at", by=_MINE,
-        untold="account_id grant_id reviewed_by", why=WORKING,
+        "study_id kind reason account_name at ends_at", ways.by_study,
+        account="kind reason at ends_at reviewed_at", by=_MINE, untold="account_id grant_id reviewed_by", why=WORKING,
     ),
     "share_link": _kept(
         "label maker_name protection email may_download max_uses uses created_at ends_at used_at revoked_at closed_at"
-        " suspended_at", _row_of("links"),
-        account="protection may_download uses created_at ends_at used_at revoked_at", by=_made_by,
+        " suspended_at", ways.row_of("links"),
+        account="protection may_download uses created_at ends_at used_at revoked_at", by=ways.made_by,
         untold="secret_hash maker_kind maker_id answer_hash wrong closings told_at", why=HIDDEN,
     ),
     "link_code": _kept(
-        "link_id created_at expires_at", _link, untold="secret_hash code_hash letter_id", why=HIDDEN
+        "link_id created_at expires_at", ways.link, untold="secret_hash code_hash letter_id", why=HIDDEN
     ),
-    "link_visit": _kept("link_id created_at ended_at", _link, untold="secret_hash expires_at", why=HIDDEN),
+    "link_visit": _kept("link_id created_at ended_at", ways.link, untold="secret_hash expires_at", why=HIDDEN),
     "link_access": _kept(
-        "link_id at kind", _link, untold="peer user_agent", why="who opened it may be another person"
+        "link_id at kind", ways.link, untold="peer user_agent", why="who opened it may be another person"
     ),
     "privacy_transfer": _kept(
         "giver capacity shown_by text_version note given_at entered_at entered_by withdrawn_at withdrawn_by"
-        " withdrawn_how proof", _transfer, untold="patient_issuer patient_id revision", why=ELSEWHERE,
+        " withdrawn_how proof", ways.transfer, untold="patient_issuer patient_id revision", why=ELSEWHERE,
     ),
     "privacy_transfer_study": _kept(
-        "transfer_id study_uid source_name state", _covered, untold="study_id source_id", why=ELSEWHERE
+        "transfer_id study_uid source_name state", ways.covered, untold="study_id source_id", why=ELSEWHERE
     ),
     "privacy_request": _kept(
         "kind requester contact note received_at due_at extended_why verified_how verified_by verified_at state answer"
-        " told_how stops closed_at proof", _request,
+        " told_how stops closed_at proof", ways.request,
         account="kind requester contact note received_at due_at extended_why verified_how verified_by verified_at state"
-        " answer told_how stops closed_at proof", by=_asked,
+        " answer told_how stops closed_at proof", by=ways.asked_for,
         untold="subject_kind patient_issuer patient_id account_id created_by revision", why=ELSEWHERE,
     ),
-    "privacy_passing": _kept("request_id clinic contact how at by", _passing, untold="source_id", why=ELSEWHERE),
+    "privacy_passing": _kept("request_id clinic contact how at by", ways.passing, untold="source_id", why=ELSEWHERE),
     "audit_event": _kept(
         untold="writer sequence at action outcome actor_kind actor_id actor_name peer subject_kind subject_id"
         " correlation_id detail patient_ref study_id previous_hash hash",
@@ -370,11 +249,11 @@ KEPT: dict[str, Kept] = {
     # of people with accounts
     "account": _kept(
         account="username full_name email affiliation role language created_at disabled_at lost_at awaits_since"
-        " closed_at must_change_password directory_id disabled_by_directory", by=_by("id"),
+        " closed_at must_change_password directory_id disabled_by_directory", by=ways.by("id"),
         untold="username_folded password_hash", why=HIDDEN,
     ),
     "access_member": _kept(
-        account="group_id origin", by=_kind_of_account("member_kind", "member_id"), untold="member_kind member_id",
+        account="group_id origin", by=ways.kind_of_account("member_kind", "member_id"), untold="member_kind member_id",
         why=WORKING,
     ),
     "access_notice": _kept(
@@ -385,7 +264,7 @@ KEPT: dict[str, Kept] = {
         untold="secret_hash token_id account_id study_ids address session_id", why=f"{HIDDEN}; studies of patients",
     ),
     "api_token": _kept(
-        account="name role created_at expires_at revoked_at closed_at suspended_at may_launch", by=_by("maker_id"),
+        account="name role created_at expires_at revoked_at closed_at suspended_at may_launch", by=ways.by("maker_id"),
         untold="secret_hash maker_id", why=HIDDEN,
     ),
     "session": _kept(
@@ -408,14 +287,16 @@ KEPT: dict[str, Kept] = {
         untold="account_id sealed tried_at attempts trouble_code trouble_detail",
         why=f"{HIDDEN}; how a letter went, and letters to who has no account, which go with their link's address",
     ),
-    "preference": _kept(account="name value changed_at", by=_by("owner_id"), untold="owner_id revision", why=WORKING),
+    "preference": _kept(
+        account="name value changed_at", by=ways.by("owner_id"), untold="owner_id revision", why=WORKING
+    ),
     "factor": _kept(
         account="kind name created_at confirmed_at used_at backup_eligible backed_up", by=_MINE,
         untold="account_id secret credential_id public_key sign_count transports aaguid", why=HIDDEN,
     ),
     "factor_reset": _kept(account="by_name reason at read_at", by=_MINE, untold="account_id", why=WORKING),
     "factor_rule": _kept(
-        account="kinds changed_at", by=_kind_of_account("subject_kind", "subject_id"),
+        account="kinds changed_at", by=ways.kind_of_account("subject_kind", "subject_id"),
         untold="subject_kind subject_id", why=WORKING,
     ),
     "mailed_pin": _kept(
@@ -426,11 +307,11 @@ KEPT: dict[str, Kept] = {
         account="username text_id language peer at", by=_MINE, untold="account_id", why=WORKING
     ),
     "privacy_volume_sent": _kept(
-        account="hour bytes", by=_kind_of_account("kind", "own_id"), untold="kind own_id", why=WORKING
+        account="hour bytes", by=ways.kind_of_account("kind", "own_id"), untold="kind own_id", why=WORKING
     ),
     "privacy_volume_alarm": _kept(
         account="name began_at at studies patients fetches bytes measure usual most suspended_at settled_at note",
-        by=_kind_of_account("kind", "own_id"), untold="kind own_id counted_at kept_open settled_by", why=WORKING,
+        by=ways.kind_of_account("kind", "own_id"), untold="kind own_id counted_at kept_open settled_by", why=WORKING,
     ),
     "display_check": _kept(
         account="kind passed checked_at valid_until account_name display", by=_MINE,

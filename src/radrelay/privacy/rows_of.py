@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 from radrelay.access.models import Grant
 from radrelay.archive.models import Series
 from radrelay.privacy.holdings_of import Held
-from radrelay.privacy.personal_data import KEPT, Told, Whose
+from radrelay.privacy.personal_data import KEPT, Told
 from radrelay.privacy.requests import RequestView
+from radrelay.privacy.row_ways import Whose
 from radrelay.storage.columns import Base
 
 Row = dict[str, Any]

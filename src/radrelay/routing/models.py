@@ -121,7 +121,7 @@ class StepDelivery(Owned, Base):
     patient_id: Mapped[str] = mapped_column(String(64))
     study_uid: Mapped[str] = mapped_column(String(64))
     accession_number: Mapped[str] = mapped_column(String(16))
-    data_set: Mapped[bytes] = mapped_column(LargeBinary)
+    data_set: Mapped[bytes] = mapped_column(LargeBinary, deferred=True, sort_order=999)  # last, and read alone
     transfer_syntax: Mapped[str] = mapped_column(String(64))
     state: Mapped[str] = mapped_column(String(16))
     asked: Mapped[bool] = mapped_column(Boolean)

@@ -24,6 +24,7 @@ from radrelay.storage.ids import new_id
 
 IN_PROGRESS = "IN PROGRESS"
 OPEN = ("waiting", "held")
+_UNTRACKED = {"synchronize_session": False}
 FORGOTTEN_AT_ONCE = 1000  # as of HL7, whose keeper forgets these, too
 
 
@@ -133,11 +134,30 @@ def forget_old(session: Session, now: datetime, keep_days: int) -> int:
     return len(ids)
 
 
+def due(now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
+    """Return the conditions of what waits and is due."""
+    return (
+        StepDelivery.state == "waiting",
+        sa.or_(StepDelivery.next_attempt_at.is_(None), StepDelivery.next_attempt_at <= now),
+    )
+
+
+def put_off(session: Session, destination_id: uuid.UUID, trouble: Trouble, until: datetime, now: datetime) -> None:
+    """Let all that is due to a destination wait until then, or until that destination is woken (`steering.wake`)."""
+    mine = sa.update(StepDelivery).where(StepDelivery.destination_id == destination_id, *due(now))
+    session.execute(mine.values(next_attempt_at=until, **_told(trouble)), execution_options=_UNTRACKED)
+
+
 def tell(row: StepDelivery, trouble: Trouble | None) -> None:
     """Write into a row why it is not done; None: nothing stands against it."""
-    row.error = "" if trouble is None else trouble.detail
-    row.error_code = "" if trouble is None else trouble.code
-    row.error_facts = json.dumps({} if trouble is None else dict(trouble.facts))
+    for name, value in _told(trouble).items():
+        setattr(row, name, value)
+
+
+def _told(trouble: Trouble | None) -> dict[str, str]:
+    if trouble is None:
+        return {"error": "", "error_code": "", "error_facts": "{}"}
+    return {"error": trouble.detail, "error_code": trouble.code, "error_facts": json.dumps(dict(trouble.facts))}
 
 
 def trouble_of(row: StepDelivery) -> Trouble | None:

@@ -1,19 +1,24 @@
 """The work of passing performed procedure steps on: one process of an installation, a thread for each destination.
 
+No destination waits for another. What leads is renewed while something is under way (`StepWork.begin`); a process that
+could not renew it tells nothing further.
+
 A destination that is paused, out of its hours or down keeps its messages waiting, as it does deliveries.
 """
 
 from __future__ import annotations
 
+import threading
+import time
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from typing import Protocol
 
 import sqlalchemy as sa
 import structlog
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from radrelay import access, audit
 from radrelay.access import system_principal
@@ -25,13 +30,16 @@ from radrelay.routing import deliveries, steering
 from radrelay.routing.ending import called
 from radrelay.routing.errors import DestinationOff, Interrupted, ProcessingRestricted, StepNotBegun, StepRefused
 from radrelay.routing.models import Destination, StepDelivery
-from radrelay.routing.performed import IN_PROGRESS, tell
+from radrelay.routing.performed import IN_PROGRESS, OPEN, due, put_off, tell
 from radrelay.settings import WorkSettings
 from radrelay.storage.database import Database
 
 log = structlog.get_logger(__name__)
 
 AT_ONCE = 100
+LED_S = 15.0
+"""So long after it was looked at no other process leads (`storage.leadership`: `LASTS` less `RENEW_S`, with room)."""
+AGAIN_S = 5.0
 DUPLICATE, NOT_CHANGED_ANY_MORE, BUSY = 0x0111, 0x0110, 0x0213
 
 
@@ -46,28 +54,64 @@ class StepTeller(Protocol):
 class StepWork:
     """Passes on what waits; only one process does this at a time (`storage.leadership`)."""
 
-    def __init__(self, database: Database, clock: Clock, settings: WorkSettings, teller: StepTeller) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, settings: WorkSettings, teller: StepTeller,
+        stop: threading.Event | None = None,
+    ) -> None:  # fmt: skip
         self._database = database
         self._clock = clock
         self._settings = settings
         self._teller = teller
         self._pool = ThreadPoolExecutor(max(1, settings.concurrency), thread_name_prefix="steps")
+        self._stop = stop or threading.Event()
+        self._under_way: dict[uuid.UUID, Future[int]] = {}
+        self._not_before: dict[uuid.UUID, float] = {}
+        self._led_until = float("-inf")
 
-    def any_due(self) -> bool:
-        """Say whether something waits and may go, without taking the writer's place."""
+    def any_to_do(self) -> bool:
+        """Say whether something is under way, or waits and may go, without taking the writer's place."""
+        if any(not one.done() for one in self._under_way.values()):
+            return True
         with self._database.read() as session:
-            return session.scalar(sa.select(StepDelivery.id).where(*_due(self._clock.now())).limit(1)) is not None
+            return session.scalar(sa.select(StepDelivery.id).where(*_goes(self._clock.now())).limit(1)) is not None
+
+    def begin(self) -> list[Future[int]]:
+        """Begin to pass on what is due to each destination that is free; for who leads, again and again.
+
+        Each gives how many messages came to an end.
+        """
+        self._led_until = time.monotonic() + LED_S
+        self._under_way = {key: one for key, one in self._under_way.items() if not one.done()}
+        with self._database.read() as session:
+            asked = sa.select(StepDelivery.destination_id).where(*_goes(self._clock.now())).distinct()
+            destinations = session.scalars(asked).all()
+        begun = []
+        for one in destinations:
+            if one not in self._under_way and time.monotonic() >= self._not_before.get(one, 0.0):
+                self._under_way[one] = self._pool.submit(self._kept_up, one)
+                begun.append(self._under_way[one])
+        return begun
 
     def tick(self) -> int:
-        """Pass on what is due to each destination; returns how many messages came to an end."""
-        with self._database.read() as session:
-            due = sa.select(StepDelivery.destination_id).where(*_due(self._clock.now())).distinct()
-            destinations = session.scalars(due).all()
-        return sum(self._pool.map(self._pass_on, destinations))
+        """Pass on what is due and wait until that has ended; returns how many messages came to an end."""
+        return sum(one.result() for one in self.begin())
 
     def close(self) -> None:
-        """End the threads."""
+        """End the threads, after the messages that are being sent."""
+        self._stop.set()
         self._pool.shutdown()
+
+    def _kept_up(self, destination_id: uuid.UUID) -> int:
+        self._not_before.pop(destination_id, None)
+        try:
+            return self._pass_on(destination_id)
+        except Exception:  # why: what goes wrong with one destination keeps no other waiting, and is tried again
+            log.exception("performed steps could not be passed on", destination=str(destination_id))
+            self._not_before[destination_id] = time.monotonic() + AGAIN_S
+            return 0
+
+    def _may_go_on(self) -> bool:
+        return time.monotonic() < self._led_until and not self._stop.is_set()
 
     def _pass_on(self, destination_id: uuid.UUID) -> int:
         begun = self._begin(destination_id)
@@ -79,7 +123,7 @@ class StepWork:
         def messages() -> Iterator[StepMessage]:
             nonlocal asked
             for row in rows:
-                message = self._asked(row)
+                message = self._asked(row) if self._may_go_on() else None
                 if message is not None:
                     asked = row
                     yield message
@@ -103,30 +147,26 @@ class StepWork:
                     self._end(session, row, "failed", off, destination)
                 return None
             wait = steering.wait_of(destination, self._settings, now)
-            rows = self._in_turn(session, mine, now)
             if wait is not None:
-                for row in rows:
-                    tell(row, wait.trouble)
-                    row.next_attempt_at = min(wait.until, now + deliveries.next_pause(1, self._settings))
+                put_off(session, destination_id, wait.trouble, wait.until, now)
                 return None
+            rows = self._in_turn(session, mine, now)
             steering.claim(destination, self._settings, now)
             session.flush()
             session.expunge_all()
             return (destination, rows) if rows else None
 
     def _in_turn(self, session: Session, mine: sa.ColumnElement[bool], now: datetime) -> list[StepDelivery]:
-        open_ones = sa.select(StepDelivery).where(mine, StepDelivery.state.in_(("waiting", "held")))
-        order = open_ones.order_by(StepDelivery.created_at, StepDelivery.sop_uid, StepDelivery.turn)
+        first = sa.select(StepDelivery, _BARRED).where(mine, *_goes(now))
+        order = first.order_by(StepDelivery.created_at, StepDelivery.sop_uid, StepDelivery.turn).limit(AT_ONCE)
         stopped: set[str] = set()
         found: list[StepDelivery] = []
-        for row in session.scalars(order):
-            due = row.state == "waiting" and (row.next_attempt_at is None or row.next_attempt_at <= now)
-            if due and row.sop_uid not in stopped and _is_barred(session, row):
+        for row, is_barred in session.execute(order).all():
+            if is_barred and row.sop_uid not in stopped:
                 tell(row, Trouble.of(ProcessingRestricted()))
-                row.state, due = "held", False
-            if not due:
+                row.state = "held"
                 stopped.add(row.sop_uid)
-            elif row.sop_uid not in stopped and len(found) < AT_ONCE:
+            elif row.sop_uid not in stopped:
                 found.append(row)
         return found
 
@@ -181,15 +221,14 @@ class StepWork:
         now = self._clock.now()
         with self._database.write() as session:
             retry_at = steering.interrupted(session, destination.id, broken, self._settings, now)
-            for one in rows:
-                row = session.get(StepDelivery, one.id, with_for_update=True)
-                if row is None or row.state != "waiting":
-                    continue
+            before = {one.id: one for one in rows}
+            kept = sa.select(StepDelivery).where(StepDelivery.id.in_(before), StepDelivery.state == "waiting")
+            for row in session.scalars(kept.with_for_update()).all():
                 if deliveries.too_late_since(row.due_since, self._settings, now):
                     self._end(session, row, "failed", broken.trouble, destination)
                     continue
                 tell(row, broken.trouble)
-                row.attempts = max(row.attempts, one.attempts + 1)
+                row.attempts = max(row.attempts, before[row.id].attempts + 1)
                 row.next_attempt_at = retry_at or now + deliveries.next_pause(row.attempts, self._settings)
         log.warning("performed steps wait for a destination", destination=str(destination.id), code=broken.trouble.code)
 
@@ -222,14 +261,18 @@ def _came_before(row: StepDelivery, status: int) -> bool:
     return (row.turn == 0 and status == DUPLICATE) or (ends and status == NOT_CHANGED_ANY_MORE)
 
 
-def _due(now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
-    return (
-        StepDelivery.state == "waiting",
-        sa.or_(StepDelivery.next_attempt_at.is_(None), StepDelivery.next_attempt_at <= now),
-    )
+def _goes(now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
+    """Return the conditions of what is due, with nothing before it of the same step that is not."""
+    earlier = aliased(StepDelivery)
+    later_or_held = sa.or_(earlier.state == "held", earlier.next_attempt_at > now)
+    kept_back = sa.exists().where(
+        earlier.destination_id == StepDelivery.destination_id, earlier.sop_uid == StepDelivery.sop_uid,
+        earlier.turn < StepDelivery.turn, earlier.state.in_(OPEN), later_or_held,
+    )  # fmt: skip
+    return (*due(now), ~kept_back)
 
 
-def _is_barred(session: Session, row: StepDelivery) -> bool:
-    of_study = sa.select(Study.id).where(Study.organisation_id == row.organisation_id, Study.study_uid == row.study_uid)
-    study_id = session.scalar(of_study)
-    return study_id is not None and access.is_barred(session, study_id)
+_BARRED = sa.exists().where(
+    Study.organisation_id == StepDelivery.organisation_id, Study.study_uid == StepDelivery.study_uid,
+    Study.id.in_(access.barred_ids()),
+)  # fmt: skip

@@ -19,7 +19,7 @@ from radrelay.errors import Trouble
 from radrelay.routing import deliveries, windows
 from radrelay.routing.destinations import get_destination
 from radrelay.routing.errors import DestinationDown, DestinationPaused, Interrupted, OutsideHours
-from radrelay.routing.models import Delivery, Destination
+from radrelay.routing.models import Delivery, Destination, StepDelivery
 from radrelay.settings import WorkSettings
 from radrelay.settings.zones import zone_of
 
@@ -136,6 +136,11 @@ def waiting_for(session: Session, organisation_id: uuid.UUID) -> dict[uuid.UUID,
 
 def wake(session: Session, destination_id: uuid.UUID, now: datetime) -> int:
     """Let everything that waits for a destination look again whether it may go; returns how many deliveries."""
+    steps = sa.update(StepDelivery).where(
+        StepDelivery.destination_id == destination_id, StepDelivery.state == "waiting",
+        StepDelivery.next_attempt_at > now,
+    )  # fmt: skip
+    session.execute(steps.values(next_attempt_at=now))
     woken = session.execute(
         sa.update(Delivery)
         .where(

@@ -70,9 +70,8 @@ def _packed(value: uuid.UUID | None) -> bytes | None:
 def _unpacked(value: Any) -> uuid.UUID | None:
     if value is None or isinstance(value, uuid.UUID):
         return value
-    made = _new(
-        uuid.UUID
-    )  # the constructor first looks at which of its six arguments was meant, which takes most of it
+    # the constructor first looks at which of its six arguments was meant, which takes most of the time
+    made = _new(uuid.UUID)
     _set(made, "int", int.from_bytes(value, "big"))
     _set(made, "is_safe", _SAFETY)
     return made

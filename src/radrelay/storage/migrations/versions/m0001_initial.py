@@ -620,7 +620,6 @@ def tables() -> None:
         sa.Column("patient_id", sa.String(length=64), nullable=False),
         sa.Column("study_uid", sa.String(length=64), nullable=False),
         sa.Column("accession_number", sa.String(length=16), nullable=False),
-        sa.Column("data_set", sa.LargeBinary(), nullable=False),
         sa.Column("transfer_syntax", sa.String(length=64), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("asked", sa.Boolean(), nullable=False),
@@ -636,6 +635,7 @@ def tables() -> None:
         sa.Column("finished_at", Instant(), nullable=True),
         sa.Column("organisation_id", Id(), nullable=False),
         sa.Column("id", Id(), nullable=False),
+        sa.Column("data_set", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_step_delivery")),
     )
     op.create_index("ux_step_delivery", "step_delivery", ["destination_id", "sop_uid", "turn"], unique=True)

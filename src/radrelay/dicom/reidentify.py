@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from radrelay.dicom.characters import encode
+from radrelay.dicom.characters import character_set, encode
 from radrelay.dicom.elements import Buffer, DataElements, item_places
 from radrelay.dicom.errors import Malformed
 from radrelay.dicom.rewrite import NewElement, Rules, element_header, rewrite
@@ -101,7 +101,8 @@ def _character_set(elements: DataElements, values: Mapping[int, str]) -> tuple[t
         return terms if terms != ("",) else ("ISO_IR 6",), False
     if len(terms) == 1 and terms[0] in _ASCII_ONLY:
         return ("ISO_IR 192",), True
-    if any(b"?" in encode(text, terms) and "?" not in text for text in values.values()):
+    written = character_set(elements.raw(CHARACTER_SET))
+    if any(written.decode(encode(text, terms), name=VRS.get(tag) == "PN") != text for tag, text in values.items()):
         raise NotWritable(f"The object's character set, {terms[0]}, lacks letters of the patient's name.")
     return terms, False
 

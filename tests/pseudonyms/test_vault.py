@@ -19,6 +19,7 @@ from radrelay.dicom.reidentify import Modification, NotWritable
 from radrelay.dicom.syntaxes import EXPLICIT_LE
 from radrelay.errors import Invalid
 from radrelay.pseudonyms import (
+    AliasesNotAscii,
     ProjectSpec,
     Run,
     Settings,
@@ -231,3 +232,31 @@ def test_a_result_whose_character_set_lacks_the_names_letters_is_not_written(hou
     assert original is not None
     with pytest.raises(NotWritable):
         turn_back(encoded(result), EXPLICIT_LE, original, CHANGE)
+
+
+def test_results_come_back_whatever_letters_the_projects_name_has(house: House) -> None:
+    specs = (("Studie Größe é", "{project}-{number:03}", "Studie Groesse e-001"), ("山田", "K-{number:03}", "K-001"))
+    for name, pattern, alias in specs:
+        with house.database.write() as session:
+            house.project_id = add_project(session, house.seal, HOSPITAL, ProjectSpec(name, pattern), NOW).id
+        for terms in ("ISO_IR 6", "ISO_IR 144", ["", "ISO 2022 IR 87"]):
+            made = handed_out(house, encoded(a_study(SpecificCharacterSet=terms)))
+            result = read(made)
+            assert (made.alias.patient_id, result.PatientID) == (alias, alias)
+            asked = {(str(result.StudyInstanceUID), str(result.PatientID))}
+            with house.database.read() as session:
+                assert house.vault().returned(session, asked) == asked
+            original = house.vault().original_of_study(*asked.pop())
+            assert original is not None
+            back = through_pydicom(*turn_back(encoded(result), EXPLICIT_LE, original, CHANGE))
+            assert (back.PatientID, back.PatientName) == ("PK-774411", "Quastenflosser^Zyprian")
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern"),
+    [("山田", LUNG.pattern), ("LUNG", "ä{number}"), ("LUNG", "{number} "), ("LUNG", "\x7f{number}")],
+)
+def test_a_pattern_whose_aliases_not_every_image_can_hold_is_refused(house: House, name: str, pattern: str) -> None:
+    with house.database.write() as session, pytest.raises(AliasesNotAscii) as refused:
+        change_project(session, house.seal, HOSPITAL, house.project_id, ProjectSpec(name, pattern))
+    assert (refused.value.code, refused.value.facts["field"]) == ("aliases-not-ascii", "pattern")

@@ -316,6 +316,28 @@ def test_results_that_come_back_under_the_alias_are_the_patients_own_again(
     assert event.patient_ref is not None
 
 
+def test_a_result_comes_back_under_the_patients_name_when_the_study_is_gone(
+    site: WebSite, anna: Login, root: Login
+) -> None:
+    source = pydicom.dcmread(io.BytesIO(file_bytes(CT)))
+    source.SpecificCharacterSet, source.PatientName, source.PatientID = "ISO_IR 192", "Schön^Käthe", "Ä-1"
+    upload_bytes(site, anna, {"a.dcm": written(source)})
+    (copy,) = copies(anna, only_study(anna)["id"], project(root, name="Größe")["id"])
+    assert copy.PatientID.startswith("Groesse-0001")
+    (listed,) = anna.http.get("/api/pseudonyms/aliases").json()["aliases"]
+    asked = {"reason": "The trial asks whom to call in."}
+    who = anna.http.post(f"/api/pseudonyms/aliases/{listed['id']}/identity", json=asked, headers=anna.headers).json()
+    assert (who["patient_name"], who["patient_id"]) == ("Schön^Käthe", "Ä-1")
+    gone = anna.http.delete(f"/api/studies/{only_study(anna)['id']}", headers=anna.headers)
+    assert gone.status_code in (200, 204), gone.text
+    result = a_result_of(copy)
+    result.SpecificCharacterSet = "ISO_IR 100"
+    upload_bytes(site, anna, {"result": written(result)})
+    settle(site)
+    (back,) = everything(anna, only_study(anna)["id"])
+    assert (back.SpecificCharacterSet, back.PatientName, back.PatientID) == ("ISO_IR 100", "Schön^Käthe", "Ä-1")
+
+
 def test_a_result_of_an_alias_that_is_forgotten_is_nobodys(site: WebSite, anna: Login, root: Login) -> None:
     upload(site, anna, CT)
     made, study = project(root), only_study(anna)

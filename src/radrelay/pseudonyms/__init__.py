@@ -5,6 +5,7 @@ and under a key of its own.
 """
 
 from radrelay.pseudonyms.errors import (
+    AliasesNotAscii,
     AliasUnknown,
     HeldUnknown,
     NoRecogniser,
@@ -46,6 +47,7 @@ from radrelay.pseudonyms.vault import ListedAlias, StoredVault, Unveiled
 __all__ = [
     "RELEASABLE",
     "AliasUnknown",
+    "AliasesNotAscii",
     "Copy",
     "CopySource",
     "Deidentifier",

@@ -17,6 +17,12 @@ class ProjectInvalid(Invalid):
     code = "project-invalid"
 
 
+class AliasesNotAscii(ProjectInvalid):
+    """Name and pattern would give aliases with letters that not every image can hold: write the pattern in ASCII."""
+
+    code = "aliases-not-ascii"
+
+
 class ProjectExists(Conflict):
     """There is a project of this name already."""
 

@@ -117,7 +117,10 @@ def test_what_cannot_be_made_safe_waits_for_a_person(site: WebSite, anna: Login,
     picture.save_as(written, enforce_file_format=True)
     upload_bytes(site, anna, {"a": written.getvalue()})
     made, study = project(root), only_study(anna)
-    assert copies(anna, study["id"], made["id"]) == []
+    refused = anna.http.get(f"/api/studies/{study['id']}/archive.zip", params={"project": made["id"]})
+    assert (refused.status_code, refused.json()["code"]) == (409, "nothing-handed-out")
+    assert (refused.json()["n"], refused.json()["reasons"]) == (1, {"maybe-burned-in-text": 1})
+    assert events(site, "study.download") == []  # nothing left
     assert anna.http.get("/api/pseudonyms/aliases").json()["aliases"] == []  # nobody gets one of whom nothing leaves
     (held,) = anna.http.get("/api/pseudonyms/held").json()["held"]
     assert (held["reasons"], held["releasable"]) == (["maybe-burned-in-text"], True)
@@ -158,7 +161,8 @@ def test_a_recognisable_face_is_warned_of_or_kept_back_and_a_study_passes_in_one
     (told,) = anna.http.get(f"/api/studies/{study}/handouts").json()["handouts"]
     assert told["report"]["warnings"] == {"recognisable-face": 3}
     strict = project(root, name="STRICT", hold_faces=True)["id"]
-    assert copies(anna, study, strict) == []
+    refused = anna.http.get(f"/api/studies/{study}/archive.zip", params={"project": strict})
+    assert (refused.status_code, refused.json()["reasons"]) == (409, {"recognisable-face": 3})
     (held,) = anna.http.get("/api/pseudonyms/held").json()["held"]
     assert (held["reasons"], held["alike"], held["releasable"]) == (["recognisable-face"], 3, True)
     address, wanted = f"/api/pseudonyms/held/{held['id']}/release", {"note": "The ethics board agreed.", "alike": True}

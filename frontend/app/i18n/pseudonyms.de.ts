@@ -154,6 +154,7 @@ export default {
   'problem.project-exists': 'Ein Projekt dieses Namens gibt es schon.',
   'problem.project-disabled': 'Das Projekt ist ausgeschaltet.',
   'problem.project-full': 'Das Muster dieses Projekts hat keine Nummer mehr frei; richten Sie ein weiteres mit mehr Platz ein.',
+  'problem.nothing-handed-out': 'Von dieser Untersuchung kann so nichts hinaus: {n|Objekt ist|Objekte sind} zurückgehalten. Was jemand durchlassen kann, steht auf der Seite Pseudonyme.',
   'problem.project-in-use': 'Eine Quelle, ein Ziel oder offener Versand richtet sich nach diesem Projekt; wählen Sie dort zuerst ein anderes.',
   'problem.project-changed': 'Jemand hat dieses Projekt inzwischen geändert. Schließen Sie dies und sehen Sie es neu an.',
   'problem.alias-unknown': 'Diesen Alias gibt es nicht, oder Sie dürfen nicht erfahren, wer es ist.',

@@ -152,6 +152,7 @@ export default {
   'problem.project-exists': 'There is a project of this name already.',
   'problem.project-disabled': 'The project is switched off.',
   'problem.project-full': 'The pattern of this project has no number left; set up another project with room for more.',
+  'problem.nothing-handed-out': 'Nothing of this study can leave so: {n|object is|objects are} kept back. What a person can let pass stands on the page Pseudonyms.',
   'problem.project-in-use': 'A source, a destination or an open delivery goes by this project; choose another there first.',
   'problem.project-changed': 'Somebody has changed this project meanwhile. Close this and look at it again.',
   'problem.alias-unknown': 'There is no such alias, or it is not for you to know who it is.',

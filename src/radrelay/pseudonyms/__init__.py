@@ -9,6 +9,7 @@ from radrelay.pseudonyms.errors import (
     AliasUnknown,
     HeldUnknown,
     NoRecogniser,
+    NothingHandedOut,
     ProjectDisabled,
     ProjectInUse,
     ProjectUnknown,
@@ -39,7 +40,14 @@ from radrelay.pseudonyms.projects import (
 )
 from radrelay.pseudonyms.recognising import installed as recogniser_installed
 from radrelay.pseudonyms.recognising import propose
-from radrelay.pseudonyms.reports import HandoutView, Told, add_to_intake_report, forget_handouts, list_handouts
+from radrelay.pseudonyms.reports import (
+    HandoutView,
+    Told,
+    add_to_intake_report,
+    forget_handouts,
+    list_handouts,
+    refused_of,
+)
 from radrelay.pseudonyms.runs import Run, header_of
 from radrelay.pseudonyms.sealing import VaultSeal
 from radrelay.pseudonyms.vault import ListedAlias, StoredVault, Unveiled
@@ -57,6 +65,7 @@ __all__ = [
     "HeldView",
     "ListedAlias",
     "NoRecogniser",
+    "NothingHandedOut",
     "ProjectDisabled",
     "ProjectInUse",
     "ProjectSpec",
@@ -85,6 +94,7 @@ __all__ = [
     "list_projects",
     "propose",
     "recogniser_installed",
+    "refused_of",
     "release_held",
     "study_held",
     "waiting_held",

@@ -41,6 +41,12 @@ class ProjectFull(Conflict):
     code = "project-full"
 
 
+class NothingHandedOut(Conflict):
+    """No object of the study could be made safe: all are kept back, those that can be looked at for a person."""
+
+    code = "nothing-handed-out"
+
+
 class ProjectInUse(Conflict):
     """A source, a destination or an open delivery goes by this project; choose another there first."""
 

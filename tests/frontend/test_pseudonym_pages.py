@@ -57,9 +57,10 @@ def test_a_project_is_set_up_and_a_study_handed_out_by_it(open_page: OpenPage, s
     dialog.locator("input[name=name]").fill("HEART")
     dialog.get_by_label("Keep dates").check()
     expect(dialog.get_by_label("Shift dates")).not_to_be_checked()
-    dialog.get_by_role("button", name="Save").click()
+    dialog.get_by_role("button", name="Save").evaluate("save => { save.click(); save.click(); }")  # a double click
     expect(page.get_by_text("HEART")).to_be_visible()
-    made = dict(site.world.pseudonyms.calls)["POST /api/pseudonyms/projects"]
+    expect(dialog).to_be_hidden()
+    (made,) = [given for call, given in site.world.pseudonyms.calls if call == "POST /api/pseudonyms/projects"]
     assert (made["name"], made["options"]) == ("HEART", ["clean-pixels", "full-dates"])
     page.goto(site.address + "/")
     page.locator("[data-study]").nth(1).get_by_role("button", name="Actions for").click()

@@ -14,16 +14,21 @@ import sqlalchemy as sa
 
 import radrelay.app.rows  # noqa: F401 -- names every room with tables
 from radrelay.clock import FixedClock
-from radrelay.dicom.deidentify import Alias, Option, Subject, Vault
+from radrelay.dicom.deidentify import Alias, Deidentified, Option, Subject, Vault, turn_back
+from radrelay.dicom.reidentify import Modification, NotWritable
+from radrelay.dicom.syntaxes import EXPLICIT_LE
 from radrelay.errors import Invalid
 from radrelay.pseudonyms import (
+    AliasesNotAscii,
     ProjectSpec,
+    Run,
     Settings,
     StoredVault,
     VaultDamaged,
     VaultSeal,
     add_project,
     change_project,
+    engine_project,
     forget_unused,
 )
 from radrelay.pseudonyms.vault import NAME, PATIENT_ID
@@ -31,6 +36,8 @@ from radrelay.storage.columns import Base
 from radrelay.storage.database import Database
 from radrelay.storage.models import RememberedAct
 from tests.backends import settings_for
+from tests.dicom.deidentify.made import a_study, encoded, read
+from tests.dicom.objects import through_pydicom
 from tests.schema import lay
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -145,3 +152,111 @@ def test_what_ties_copies_to_the_vault_stays(house: House) -> None:
         for pattern, settings in (("X{number}", LUNG.settings), (LUNG.pattern, Settings((Option.UIDS,)))):
             with pytest.raises(Invalid):
                 change_project(session, house.seal, HOSPITAL, house.project_id, ProjectSpec("LUNG", pattern, settings))
+
+
+CHANGE = Modification(NOW, "RADRELAY", "", "COERCE")
+NAMES = [
+    ("ISO_IR 192", "Schön^Käthe"),
+    ("ISO_IR 192", "Yamada^Tarou=山田^太郎=やまだ^たろう"),
+    ("ISO_IR 100", "Müller^Jörg"),
+    ("ISO_IR 101", "Wałęsa^Zofia"),
+    ("ISO_IR 144", "Люкceмбypг"),
+    ("ISO_IR 126", "Διονυσιος"),
+    ("ISO_IR 13", "ﾔﾏﾀﾞ"),
+    ("GB18030", "Wang^XiaoDong=王^小东"),
+    ("GB18030", "丂^乗"),  # whose second bytes are a backslash and a letter
+    (["", "ISO 2022 IR 87"], "Suzuki^Tarou=鈴木^太郎=すずき^たろう"),
+    (["", "ISO 2022 IR 87"], "Mabuchi^Makoto=馬渕^真"),  # two bytes that are question marks each
+    (["ISO 2022 IR 13", "ISO 2022 IR 87"], "ｽｽﾞｷ^ﾀﾛｳ=山田^太郎=やまだ^たろう"),
+    (["", "ISO 2022 IR 149"], "Hong^Gildong=洪^吉洞=홍^길동"),
+]
+
+
+def handed_out(house: House, source: bytes, subject: Subject | None = None) -> Deidentified:
+    with house.database.read() as session:
+        project = engine_project(session, house.seal, HOSPITAL, house.project_id)
+    run = Run(project, house.vault(), person=subject)
+    made = run.made(source, EXPLICIT_LE)
+    assert isinstance(made, Deidentified), made
+    run.remember()
+    return made
+
+
+def told_by(house: House, made: Deidentified) -> tuple[str, str]:
+    """Return name and ID that *Who is it?* tells."""
+    with house.database.read() as session:
+        (listed,) = house.vault().search(session, None, made.alias.patient_id, "", 10)
+        who = house.vault().identity_of(session, listed.id)
+    return who.patient_name, who.patient_id
+
+
+def test_a_name_in_any_character_set_comes_back_as_the_same_name(house: House) -> None:
+    for number, (terms, name) in enumerate(NAMES):
+        letters = name.split("^")[0].split("=")[0][:8]
+        source = a_study(
+            SpecificCharacterSet=terms, PatientName=name, PatientID=letters, IssuerOfPatientID=letters,
+            ReferringPhysicianName=name, StudyDescription=letters, StudyInstanceUID=f"1.3.6.1.4.1.99.{number + 100}",
+        )  # fmt: skip
+        made = handed_out(house, encoded(source))
+        assert told_by(house, made) == (name, letters)
+        with house.database.read() as session:
+            found = house.vault().aliases_of(session, letters, letters)
+        assert [one.alias for one in found] == [made.alias.patient_id], name
+        for said in (terms, "ISO_IR 192", None):
+            result = read(made)
+            result.SpecificCharacterSet = said
+            if said is None:
+                del result.SpecificCharacterSet
+            original = house.vault().original_of_study(str(result.StudyInstanceUID), made.alias.patient_id)
+            assert original is not None
+            back = through_pydicom(*turn_back(encoded(result), EXPLICIT_LE, original, CHANGE))
+            wanted = (source.PatientName, source.PatientID, source.ReferringPhysicianName, source.StudyDescription)
+            got = (back.PatientName, back.PatientID, back.ReferringPhysicianName, back.StudyDescription)
+            assert [str(one) for one in got] == [str(one) for one in wanted], (said, terms)
+
+
+def test_a_name_whose_character_set_nobody_said_is_what_the_study_list_shows(house: House) -> None:
+    for number, codec in enumerate(("utf-8", "latin-1")):
+        name = "Schön^Jörg".encode(codec)
+        source = encoded(a_study(PatientName="x" * len(name), PatientID=f"T-{number}"))
+        made = handed_out(house, source.replace(b"x" * len(name), name))
+        assert told_by(house, made) == ("Schön^Jörg", f"T-{number}")
+
+
+def test_a_result_whose_character_set_lacks_the_names_letters_is_not_written(house: House) -> None:
+    source = a_study(SpecificCharacterSet="ISO_IR 192", PatientName="Łoś^Who?")
+    made = handed_out(house, encoded(source))
+    result = read(made)
+    result.SpecificCharacterSet = "ISO_IR 100"
+    original = house.vault().original_of_study(str(result.StudyInstanceUID), made.alias.patient_id)
+    assert original is not None
+    with pytest.raises(NotWritable):
+        turn_back(encoded(result), EXPLICIT_LE, original, CHANGE)
+
+
+def test_results_come_back_whatever_letters_the_projects_name_has(house: House) -> None:
+    specs = (("Studie Größe é", "{project}-{number:03}", "Studie Groesse e-001"), ("山田", "K-{number:03}", "K-001"))
+    for name, pattern, alias in specs:
+        with house.database.write() as session:
+            house.project_id = add_project(session, house.seal, HOSPITAL, ProjectSpec(name, pattern), NOW).id
+        for terms in ("ISO_IR 6", "ISO_IR 144", ["", "ISO 2022 IR 87"]):
+            made = handed_out(house, encoded(a_study(SpecificCharacterSet=terms)))
+            result = read(made)
+            assert (made.alias.patient_id, result.PatientID) == (alias, alias)
+            asked = {(str(result.StudyInstanceUID), str(result.PatientID))}
+            with house.database.read() as session:
+                assert house.vault().returned(session, asked) == asked
+            original = house.vault().original_of_study(*asked.pop())
+            assert original is not None
+            back = through_pydicom(*turn_back(encoded(result), EXPLICIT_LE, original, CHANGE))
+            assert (back.PatientID, back.PatientName) == ("PK-774411", "Quastenflosser^Zyprian")
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern"),
+    [("山田", LUNG.pattern), ("LUNG", "ä{number}"), ("LUNG", "{number} "), ("LUNG", "\x7f{number}")],
+)
+def test_a_pattern_whose_aliases_not_every_image_can_hold_is_refused(house: House, name: str, pattern: str) -> None:
+    with house.database.write() as session, pytest.raises(AliasesNotAscii) as refused:
+        change_project(session, house.seal, HOSPITAL, house.project_id, ProjectSpec(name, pattern))
+    assert (refused.value.code, refused.value.facts["field"]) == ("aliases-not-ascii", "pattern")

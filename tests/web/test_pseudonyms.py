@@ -117,7 +117,10 @@ def test_what_cannot_be_made_safe_waits_for_a_person(site: WebSite, anna: Login,
     picture.save_as(written, enforce_file_format=True)
     upload_bytes(site, anna, {"a": written.getvalue()})
     made, study = project(root), only_study(anna)
-    assert copies(anna, study["id"], made["id"]) == []
+    refused = anna.http.get(f"/api/studies/{study['id']}/archive.zip", params={"project": made["id"]})
+    assert (refused.status_code, refused.json()["code"]) == (409, "nothing-handed-out")
+    assert (refused.json()["n"], refused.json()["reasons"]) == (1, {"maybe-burned-in-text": 1})
+    assert events(site, "study.download") == []  # nothing left
     assert anna.http.get("/api/pseudonyms/aliases").json()["aliases"] == []  # nobody gets one of whom nothing leaves
     (held,) = anna.http.get("/api/pseudonyms/held").json()["held"]
     assert (held["reasons"], held["releasable"]) == (["maybe-burned-in-text"], True)
@@ -158,7 +161,8 @@ def test_a_recognisable_face_is_warned_of_or_kept_back_and_a_study_passes_in_one
     (told,) = anna.http.get(f"/api/studies/{study}/handouts").json()["handouts"]
     assert told["report"]["warnings"] == {"recognisable-face": 3}
     strict = project(root, name="STRICT", hold_faces=True)["id"]
-    assert copies(anna, study, strict) == []
+    refused = anna.http.get(f"/api/studies/{study}/archive.zip", params={"project": strict})
+    assert (refused.status_code, refused.json()["reasons"]) == (409, {"recognisable-face": 3})
     (held,) = anna.http.get("/api/pseudonyms/held").json()["held"]
     assert (held["reasons"], held["alike"], held["releasable"]) == (["recognisable-face"], 3, True)
     address, wanted = f"/api/pseudonyms/held/{held['id']}/release", {"note": "The ethics board agreed.", "alike": True}
@@ -314,6 +318,28 @@ def test_results_that_come_back_under_the_alias_are_the_patients_own_again(
     assert back.OriginalAttributesSequence[0].ModifiedAttributesSequence[0].PatientID == copy.PatientID
     (event,) = events(site, "pseudonym.return")
     assert event.patient_ref is not None
+
+
+def test_a_result_comes_back_under_the_patients_name_when_the_study_is_gone(
+    site: WebSite, anna: Login, root: Login
+) -> None:
+    source = pydicom.dcmread(io.BytesIO(file_bytes(CT)))
+    source.SpecificCharacterSet, source.PatientName, source.PatientID = "ISO_IR 192", "Schön^Käthe", "Ä-1"
+    upload_bytes(site, anna, {"a.dcm": written(source)})
+    (copy,) = copies(anna, only_study(anna)["id"], project(root, name="Größe")["id"])
+    assert copy.PatientID.startswith("Groesse-0001")
+    (listed,) = anna.http.get("/api/pseudonyms/aliases").json()["aliases"]
+    asked = {"reason": "The trial asks whom to call in."}
+    who = anna.http.post(f"/api/pseudonyms/aliases/{listed['id']}/identity", json=asked, headers=anna.headers).json()
+    assert (who["patient_name"], who["patient_id"]) == ("Schön^Käthe", "Ä-1")
+    gone = anna.http.delete(f"/api/studies/{only_study(anna)['id']}", headers=anna.headers)
+    assert gone.status_code in (200, 204), gone.text
+    result = a_result_of(copy)
+    result.SpecificCharacterSet = "ISO_IR 100"
+    upload_bytes(site, anna, {"result": written(result)})
+    settle(site)
+    (back,) = everything(anna, only_study(anna)["id"])
+    assert (back.SpecificCharacterSet, back.PatientName, back.PatientID) == ("ISO_IR 100", "Schön^Käthe", "Ä-1")
 
 
 def test_a_result_of_an_alias_that_is_forgotten_is_nobodys(site: WebSite, anna: Login, root: Login) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple, Protocol
 
+from radrelay.dicom.characters import DEFAULT, character_set
 from radrelay.dicom.dialects import (
     DEPTH_LIMIT,
     ELEMENT_LIMIT,
@@ -29,11 +30,13 @@ from radrelay.dicom.dictionary import vr_of
 from radrelay.dicom.errors import Malformed
 from radrelay.dicom.syntaxes import Syntax
 
+CHARACTER_SET = 0x00080005
 PIXEL_DATA = 0x7FE00010
 FLOAT_PIXEL_DATA = 0x7FE00008
 DOUBLE_PIXEL_DATA = 0x7FE00009
 PIXEL_TAGS = frozenset({PIXEL_DATA, FLOAT_PIXEL_DATA, DOUBLE_PIXEL_DATA})
 
+_ENCODED_TEXT = frozenset((b"LO", b"LT", b"PN", b"SH", b"ST", b"UC", b"UT", b"UN", b"OB"))
 _FORMATS = {b"US": "H", b"SS": "h", b"UL": "I", b"SL": "i", b"FL": "f", b"FD": "d", b"OW": "H", b"UV": "Q", b"SV": "q"}
 
 Buffer = bytes | bytearray | memoryview
@@ -213,12 +216,26 @@ class DataElements:
         return place.vr if place.vr not in (b"", b"UN") else implicit_vr(tag)
 
     def texts(self, tag: int) -> list[str]:
-        """Return the values of a text attribute, stripped; empty when absent."""
+        """Return the values of a text attribute, stripped, byte by byte; empty when absent.
+
+        For codes, UIDs and numbers. What a person wrote is read by `decoded`.
+        """
         place = self.places.get(tag)
         if place is None:
             return []
         text = bytes(self._data[place.value : place.end]).decode("latin-1").rstrip("\0 ")
         return [part.strip() for part in text.split("\\")] if text else []
+
+    def decoded(self, tag: int) -> list[str]:
+        """Return the values of a text attribute of a data set by its character set, as `Header.texts` reads them."""
+        place = self.places.get(tag)
+        if place is None:
+            return []
+        raw, vr = bytes(self._data[place.value : place.end]), self.vr(tag)
+        charset = character_set(self.raw(CHARACTER_SET)) if CHARACTER_SET in self.places else DEFAULT
+        text = (charset if vr in _ENCODED_TEXT else DEFAULT).decode(raw, name=vr == b"PN")
+        text = text.replace("\0", "").strip(" ")
+        return [part.strip(" ") for part in text.split("\\")] if text else []
 
     def numbers(self, tag: int) -> list[float]:
         """Return the values of a numeric attribute; empty when absent or bad."""

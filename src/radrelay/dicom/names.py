@@ -35,6 +35,11 @@ _TRANSLATION = {
     **dict.fromkeys((8203, 8204, 8205, 8206, 8207, 65279, *range(8234, 8239))),
 }  # fmt: skip
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
+_PLAIN = str.maketrans({
+    "ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "ß": "ss", "ẞ": "SS", "æ": "ae", "Æ": "Ae",
+    "œ": "oe", "Œ": "Oe", "ø": "o", "Ø": "O", "đ": "d", "Đ": "D", "ð": "d", "Ð": "D", "ł": "l", "Ł": "L", "þ": "th",
+    "Þ": "Th", "ı": "i", "–": "-", "—": "-", "’": "'",
+})  # fmt: skip
 _KANA_MARKS = "\u3099\u309a"
 _TRIMMED = re.compile(r"(?<=[aou])e")
 
@@ -67,6 +72,15 @@ def search_forms(text: str) -> tuple[str, ...]:
     plain = fold(text)
     forms = (plain, _spelled(text), _TRIMMED.sub("", plain))
     return tuple(dict.fromkeys(form for form in forms if form))
+
+
+def plain_ascii(text: str) -> str:
+    """Return `text` with its Latin letters in ASCII, as `Studie Groesse` for `Studie Größe`; others stay."""
+    umlauts = unicodedata.normalize("NFC", text).translate(_PLAIN)
+    apart = unicodedata.normalize("NFKD", umlauts)
+    if not all(letter.isascii() or unicodedata.category(letter) == "Mn" for letter in apart):
+        return umlauts
+    return "".join(letter for letter in apart if letter.isascii())
 
 
 def spellings(text: str) -> frozenset[str]:

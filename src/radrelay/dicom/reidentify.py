@@ -96,9 +96,10 @@ def _character_set(elements: DataElements, values: Mapping[int, str]) -> tuple[t
         return terms if terms != ("",) else ("ISO_IR 6",), False
     if len(terms) == 1 and terms[0] in _ASCII_ONLY:
         return ("ISO_IR 192",), True
-    if character_set(elements.raw(CHARACTER_SET)).unknown:
+    written = character_set(elements.raw(CHARACTER_SET))
+    if written.unknown:
         raise NotWritable(f"The object's character set, {terms[0]}, is not known.")
-    lacks = any(b"?" in encode(text, terms) and "?" not in text for text in values.values())
+    lacks = any(written.decode(encode(text, terms), name=VRS.get(tag) == "PN") != text for tag, text in values.items())
     return (("ISO_IR 192",), True) if lacks else (terms, False)
 
 

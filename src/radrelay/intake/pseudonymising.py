@@ -216,7 +216,7 @@ class PseudonymLanding:
     def _turn_back(self, waiting: _Waiting, envelope: Envelope, data_set: bytes) -> _Done:
         vault = StoredVault(self._database, self._clock, self._seal, waiting.organisation_id)
         header = header_of(data_set, envelope.transfer_syntax)
-        named = [(header.texts(tag) or [""])[0] if header is not None else "" for tag in (STUDY, PATIENT_ID)]
+        named = [(header.decoded(tag) or [""])[0] if header is not None else "" for tag in (STUDY, PATIENT_ID)]
         original = vault.original_of_study(named[0], named[1])
         if original is None:
             return _Done(waiting, NOT_RETURNED, "Nobody is known by its alias any more.")
@@ -286,7 +286,7 @@ def _person(data_set: bytes, envelope: Envelope, issuer: str) -> Subject | None:
     header = header_of(data_set, envelope.transfer_syntax)
     if header is None:
         return None
-    own, patient_id = ((header.texts(tag) or [""])[0] for tag in (ISSUER, PATIENT_ID))
+    own, patient_id = ((header.decoded(tag) or [""])[0] for tag in (ISSUER, PATIENT_ID))
     return Subject(own or issuer, patient_id)
 
 

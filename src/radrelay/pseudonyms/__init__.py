@@ -5,9 +5,11 @@ and under a key of its own.
 """
 
 from radrelay.pseudonyms.errors import (
+    AliasesNotAscii,
     AliasUnknown,
     HeldUnknown,
     NoRecogniser,
+    NothingHandedOut,
     ProjectDisabled,
     ProjectInUse,
     ProjectUnknown,
@@ -38,7 +40,14 @@ from radrelay.pseudonyms.projects import (
 )
 from radrelay.pseudonyms.recognising import installed as recogniser_installed
 from radrelay.pseudonyms.recognising import propose
-from radrelay.pseudonyms.reports import HandoutView, Told, add_to_intake_report, forget_handouts, list_handouts
+from radrelay.pseudonyms.reports import (
+    HandoutView,
+    Told,
+    add_to_intake_report,
+    forget_handouts,
+    list_handouts,
+    refused_of,
+)
 from radrelay.pseudonyms.runs import Run, header_of
 from radrelay.pseudonyms.sealing import VaultSeal
 from radrelay.pseudonyms.vault import ListedAlias, StoredVault, Unveiled
@@ -46,6 +55,7 @@ from radrelay.pseudonyms.vault import ListedAlias, StoredVault, Unveiled
 __all__ = [
     "RELEASABLE",
     "AliasUnknown",
+    "AliasesNotAscii",
     "Copy",
     "CopySource",
     "Deidentifier",
@@ -55,6 +65,7 @@ __all__ = [
     "HeldView",
     "ListedAlias",
     "NoRecogniser",
+    "NothingHandedOut",
     "ProjectDisabled",
     "ProjectInUse",
     "ProjectSpec",
@@ -83,6 +94,7 @@ __all__ = [
     "list_projects",
     "propose",
     "recogniser_installed",
+    "refused_of",
     "release_held",
     "study_held",
     "waiting_held",

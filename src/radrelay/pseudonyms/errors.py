@@ -17,6 +17,12 @@ class ProjectInvalid(Invalid):
     code = "project-invalid"
 
 
+class AliasesNotAscii(ProjectInvalid):
+    """Name and pattern would give aliases with letters that not every image can hold: write the pattern in ASCII."""
+
+    code = "aliases-not-ascii"
+
+
 class ProjectExists(Conflict):
     """There is a project of this name already."""
 
@@ -33,6 +39,12 @@ class ProjectFull(Conflict):
     """The pattern of this project has no number left; make another project with room for more."""
 
     code = "project-full"
+
+
+class NothingHandedOut(Conflict):
+    """No object of the study could be made safe: all are kept back, those that can be looked at for a person."""
+
+    code = "nothing-handed-out"
 
 
 class ProjectInUse(Conflict):

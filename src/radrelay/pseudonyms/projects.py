@@ -16,10 +16,11 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from radrelay.archive.models import Source
-from radrelay.dicom.deidentify import Option, Project, read_devices, read_pattern
+from radrelay.dicom.deidentify import AliasNotWritable, Option, Project, read_devices, read_pattern
 from radrelay.dicom.deidentify.options import KEY_BYTES
 from radrelay.errors import Invalid
 from radrelay.pseudonyms.errors import (
+    AliasesNotAscii,
     ProjectDisabled,
     ProjectExists,
     ProjectFull,
@@ -163,9 +164,11 @@ def engine_project(
 
 
 def next_alias(row: PseudonymProject, project: Project) -> str:
-    """Return the alias that the next patient of a project gets; raises `ProjectFull`."""
+    """Return the alias that the next patient of a project gets; raises `ProjectFull`, `AliasesNotAscii`."""
     try:
         return read_pattern(row.pattern).alias(project, row.next_number)
+    except AliasNotWritable as error:
+        raise AliasesNotAscii(error.message, field="pattern") from error
     except Invalid as error:
         raise ProjectFull(name=row.name) from error
 
@@ -209,6 +212,8 @@ def _checked(
     try:
         engine = _engine(name, spec.settings, key)
         read_pattern(spec.pattern).alias(engine, 1)
+    except AliasNotWritable as error:
+        raise AliasesNotAscii(error.message, field="pattern") from error
     except Invalid as error:
         field = "pattern" if "pattern" in error.message.casefold() or "alias" in error.message else "settings"
         raise ProjectInvalid(error.message, field=field) from error

@@ -138,6 +138,13 @@ def list_handouts(
     return [_view(row, name) for row, name in rows]
 
 
+def refused_of(session: Session, handout_id: uuid.UUID) -> dict[str, int]:
+    """Return why objects of a handout were kept back, and how many for each reason."""
+    row = session.get(PseudonymHandout, handout_id)
+    refused = msgspec.json.decode(row.report, type=Told).refused if row is not None else {}
+    return {str(reason): count for reason, count in refused.items()}
+
+
 def forget_handouts(session: Session, now: datetime, keep: timedelta) -> None:
     """Forget reports that are older than `keep`; the record still says that studies were taken."""
     session.execute(sa.delete(PseudonymHandout).where(PseudonymHandout.created_at < now - keep))

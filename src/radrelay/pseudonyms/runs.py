@@ -131,5 +131,5 @@ def header_of(data_set: Buffer, ts: str) -> DataElements | None:
 
 
 def texts_of(header: DataElements, tags: Iterable[int]) -> dict[int, str]:
-    """Return the first values of some attributes."""
-    return {tag: (header.texts(tag) or [""])[0] for tag in tags}
+    """Return the first values of some attributes, decoded: they are shown, and written into objects of other sets."""
+    return {tag: (header.decoded(tag) or [""])[0] for tag in tags}

@@ -6,6 +6,7 @@ import re
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from itertools import chain
 from urllib.parse import quote
 
 from fastapi import Request
@@ -16,6 +17,7 @@ from radrelay.access import Principal, Right
 from radrelay.archive.export import ExtraFile, stream_copies, stream_zip
 from radrelay.archive.instances import InstanceRef
 from radrelay.identity import SessionEnded
+from radrelay.pseudonyms import NothingHandedOut, refused_of
 from radrelay.web import study_rows, trail
 from radrelay.web.authentication import caller_of
 from radrelay.web.reach import PartOnly, Reach, ReachedStudy
@@ -105,11 +107,20 @@ def copies_response(
     refs: Sequence[InstanceRef],
     project_id: uuid.UUID,
 ) -> Response:
-    """Return a streamed ZIP of a study's de-identified copies; its name tells nothing of the study."""
+    """Return a streamed ZIP of a study's de-identified copies; its name tells nothing of the study.
+
+    Raises `NothingHandedOut` where not one object can be made safe.
+    """
     services.reader.require(refs)
     handout = services.copies.begin(principal.organisation_id, project_id, study.id, "export", principal.name)
+    copies = services.copies.copies(handout, refs)
+    first = next(copies, None)
+    if first is None:
+        with services.database.read() as session:
+            reasons = refused_of(session, handout.id)
+        raise NothingHandedOut(n=len(refs), reasons=reasons)
     note_download(request, services, principal, study, ("study", study.id), len(refs), handout.project.name)
-    pieces = stream_copies(services.copies.copies(handout, refs), services.workers, services.clock.now())
+    pieces = stream_copies(chain((first,), copies), services.workers, services.clock.now())
     watched = as_long_as(pieces, still_allowed(request, services, study.id))
     return streamed(watched, "application/zip", f"deidentified-{handout.id}.zip")
 

@@ -167,6 +167,9 @@ def test_clean_and_trusted_pictures_pass() -> None:
 
 def test_faces_are_warned_of() -> None:
     assert Warned.FACE in result_of(a_study(BodyPartExamined="HEAD"), project()).report.warnings
+    for terms in ("ISO_IR 192", "ISO_IR 100"):
+        described = a_study(SpecificCharacterSet=terms, SeriesDescription="Schädel nativ")
+        assert Warned.FACE in result_of(described, project()).report.warnings, terms
     assert Warned.FACE in result_of(a_study(SeriesDescription="Schädel nativ"), project()).report.warnings
     assert Warned.FACE not in result_of(a_study(BodyPartExamined="CHEST"), project()).report.warnings
     assert Warned.FACE not in result_of(a_study(BodyPartExamined="HEAD", Modality="DX"), project()).report.warnings

@@ -211,7 +211,7 @@ class _Object:
         """Return the result: written once, and once more if what it lost stands elsewhere in it."""
         run = Rewriting(self.view, self.plan, self.choices, self.header)
         head, bulk = self._written(run)
-        maker = " ".join(text for tag in _MAKERS for text in self.header.texts(tag))
+        maker = " ".join(text for tag in _MAKERS for text in self.header.decoded(tag))
         lowered = head.lower()
         needles = run.identity.needles(self._terms(), maker).narrowed(lowered)
         if needles.encoded or any(uid.encode("latin-1", "replace") in lowered for uid in run.identity.uids):
@@ -283,10 +283,10 @@ class _Object:
 
 def subject_of(header: DataElements) -> Subject:
     """Return whose object it is; without a patient ID by name and birth date, without these by study."""
-    issuer, patient_id = ((header.texts(tag) or [""])[0] for tag in (0x00100021, 0x00100020))
+    issuer, patient_id = ((header.decoded(tag) or [""])[0] for tag in (0x00100021, 0x00100020))
     if patient_id:
         return Subject(issuer, patient_id)
-    name, born = ((header.texts(tag) or [""])[0] for tag in (0x00100010, 0x00100030))
+    name, born = ((header.decoded(tag) or [""])[0] for tag in (0x00100010, 0x00100030))
     study = (header.texts(0x0020000D) or [""])[0]
     return Subject("name", f"{name}\n{born}") if name.strip("^ ") else Subject("study", study)
 

@@ -2,7 +2,9 @@
 
 In: a pattern, a project, a running number. Out: the alias, and whether a typed one is well formed. Letters follow from
 the project's key, so that an alias cannot be guessed from its neighbours; the check character is that of ISO 7064,
-MOD 11,10 after digits alone, else MOD 37,36: it finds every single wrong character and nearly every swap.
+MOD 11,10 after digits alone, else MOD 37,36: it finds every single wrong character and nearly every swap. An alias is
+ASCII, which every character set of PS3.5 6.1 has: it stands in objects whose own set may lack any other letter, and a
+result under an alias with one letter lost is nobody's.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from radrelay.dicom.deidentify.engine import Alias
 from radrelay.dicom.deidentify.keyed import Subject
 from radrelay.dicom.deidentify.options import Project
 from radrelay.dicom.deidentify.returning import Original
+from radrelay.dicom.names import plain_ascii
 from radrelay.errors import Invalid
 
 LONGEST = 64
@@ -27,6 +30,12 @@ _NAMES = frozenset(("project", "number", "letters", "check"))
 _LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"
 _DIGITS, _ALPHABET = "0123456789", "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _FORBIDDEN = re.compile(r"[\\^=*?\x00-\x1f]")
+
+
+class AliasNotWritable(Invalid):
+    """An alias would have letters that not every object can hold."""
+
+    code = "aliases-not-ascii"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +51,8 @@ class Pattern:
         ------
         Invalid
             When the number has more digits than the pattern has room for, or the alias is too long.
+        AliasNotWritable
+            When it has a letter that an object may have no room for, or a space at an end.
         """
         done = ""
         at = 0
@@ -52,13 +63,15 @@ class Pattern:
         done += self.text[at:]
         if len(done) > LONGEST:
             raise Invalid(f"The alias has {len(done)} characters; {LONGEST} are the most.")
+        if not (done.isascii() and done.isprintable()) or done != done.strip():
+            raise AliasNotWritable(f"Aliases have ASCII letters alone and no space at their ends; this is {done!r}.")
         return done
 
     def _filled(self, field: re.Match[str], project: Project, number: int, done: str) -> str:
         width = int(field["width"] or 0)
         match field["name"]:
             case "project":
-                return project.name
+                return plain_ascii(project.name)
             case "number":
                 if number < 0 or (width and len(str(number)) > width):
                     raise Invalid(f"The number {number} does not fit into {width} digits.")
@@ -85,7 +98,7 @@ class Pattern:
         width = int(field["width"] or 0)
         match field["name"]:
             case "project":
-                return re.escape(project.name)
+                return re.escape(plain_ascii(project.name))
             case "number":
                 return rf"\d{{{width}}}" if width else r"\d+"
             case "letters":

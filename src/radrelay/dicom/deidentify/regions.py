@@ -67,7 +67,7 @@ def _agrees(device: Device, header: DataElements) -> bool:
     asked = ((0x00080070, device.manufacturer), (0x00081090, device.model), (0x00080008, device.image_type))
     if device.modality and header.texts(0x00080060)[:1] != [device.modality]:
         return False
-    return all(wanted.upper() in "\\".join(header.texts(tag)).upper() for tag, wanted in asked)
+    return all(wanted.upper() in "\\".join(header.decoded(tag)).upper() for tag, wanted in asked)
 
 
 def _outside_of_regions(header: DataElements, columns: int, rows: int) -> Device | None:

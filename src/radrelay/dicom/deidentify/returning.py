@@ -68,7 +68,7 @@ def turn_back(data_set: Buffer, ts: str, original: Original, change: Modificatio
     elif not syntax.little_endian:
         data_set, ts, syntax = transcode(data_set, ts, EXPLICIT_LE), EXPLICIT_LE, syntax_of(EXPLICIT_LE)
     header = DataElements.of(data_set, syntax)
-    if header.texts(PATIENT_ID)[:1] != [original.patient_id]:
+    if header.decoded(PATIENT_ID)[:1] != [original.patient_id]:
         raise Conflict("The result is of another alias.")
     if not header.texts(STUDY) or header.texts(STUDY)[0] not in original.uids:
         raise Conflict("The result belongs to a study that was not handed out under this alias.")

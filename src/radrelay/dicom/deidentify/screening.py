@@ -6,6 +6,8 @@ be seen from here: where nothing vouches for a kind of picture that usually has 
 
 from __future__ import annotations
 
+import unicodedata
+
 from radrelay.dicom.deidentify.options import Project
 from radrelay.dicom.deidentify.report import Reason, Warned
 from radrelay.dicom.dictionary import uid_registry
@@ -94,7 +96,8 @@ def shows_face(header: DataElements) -> bool:
     """
     if _first(header, 0x00080060).upper() not in _SECTIONS or _first(header, 0x00280302).upper() == "NO":
         return False
-    said = " ".join(text.upper() for tag in _BODY_PARTS for text in header.texts(tag))
+    words = " ".join(text for tag in _BODY_PARTS for text in header.decoded(tag))
+    said = unicodedata.normalize("NFC", words).upper()
     return any(word in said for word in (*_HEADS, "WHOLEBODY", "WHOLE BODY", "GANZK"))
 
 

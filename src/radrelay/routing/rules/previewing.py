@@ -66,7 +66,7 @@ class CopyPreview:
 
 
 def _told(header: DataElements, tag: int) -> str:
-    return "\\".join(header.texts(tag))[:LONGEST] if tag in header.places else ""
+    return "\\".join(header.decoded(tag))[:LONGEST] if tag in header.places else ""
 
 
 def previewed(kinds: Kinds, preview: Preview) -> Kinds:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,47 @@ def test_patient_is_kept_as_the_newest_message_says_whatever_the_order_and_where
     assert (known(there).ward, known(there).visit_number) == ("", "")
     there.tell(adt("A31", "11", at="20260301115500", name='""', born='""'))
     assert (known(there).name, known(there).birth_date) == ("", None), 'what is "" is to be deleted'
+
+
+def test_times_without_a_zone_are_the_ports_and_what_was_entered_last_counts(tmp_path: Path) -> None:
+    with hospital(tmp_path, coerce=BOTH, zone="Europe/Berlin") as there:
+        there.scan()  # at 12:00 UTC, 13:00 on the wall
+        there.finish()
+        assert there.tell(
+            adt("A08", "1", at="20260301130100", name="Müller-Schön^Anna"),
+            adt("A08", "2", at="20260301130000", name="Veraltet^Anna"),
+        ) == ["done"] * 2  # fmt: skip
+        assert there.studies()["1.2.3"][1] == "Müller-Schön^Anna"
+        later = adt("A08", "3", at="20260301130200", name="Müller-Klein^Anna")
+        assert (there.tell(later), known(there).name) == (["done"], "Müller-Klein^Anna")
+
+
+def test_clock_that_is_ahead_keeps_the_order_and_is_told_of_and_years_ahead_stop_nothing(there: Hospital) -> None:
+    assert there.tell(
+        adt("A08", "1", at="20260301130100", name="Neu^Anna"),
+        adt("A08", "2", at="20260301130000", name="Veraltet^Anna"),
+    ) == ["hl7-times-ahead"] * 2  # fmt: skip
+    assert known(there).name == "Neu^Anna"
+    there.clock.advance(timedelta(minutes=10))
+    assert there.tell(adt("A08", "3", at="20260301121000", name="Partner^Anna"), port="Partner") == ["done"]
+    assert known(there).name == "Partner^Anna", "the clock of one sender keeps no other from being heard"
+    assert there.tell(adt("A08", "4", at="20360301120000", name="Fern^Anna")) == ["hl7-times-ahead"]
+    there.clock.advance(timedelta(minutes=10))
+    assert there.tell(adt("A08", "5", at="20260301122000", name="Danach^Anna")) == ["done"]
+    assert known(there).name == "Danach^Anna"
+
+
+def test_hour_that_comes_twice_is_told_apart_by_when_messages_come(tmp_path: Path) -> None:
+    with hospital(tmp_path, zone="Europe/Berlin") as there:
+        for control_id, came, wall, name in (
+            ("1", datetime(2026, 10, 25, 0, 50, tzinfo=UTC), "20261025025000", "Sommer^Anna"),
+            ("2", datetime(2026, 10, 25, 1, 30, tzinfo=UTC), "20261025023000", "Winter^Anna"),
+            ("3", datetime(2026, 10, 25, 2, 1, tzinfo=UTC), "20261025030000", "Danach^Anna"),
+            ("4", datetime(2027, 3, 28, 1, 30, tzinfo=UTC), "20270328023000", "Sprung^Anna"),
+        ):
+            there.clock.advance(came - there.clock.now())
+            assert there.tell(adt("A08", control_id, at=wall, name=name)) == ["done"]
+            assert known(there).name == name
 
 
 def test_studies_follow_a_new_name_their_originals_kept_and_devices_that_do_not_know_it_yet(there: Hospital) -> None:

@@ -8,6 +8,9 @@ from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
+from pydicom.dataset import Dataset
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_dataset
 
 from radrelay import access
 from radrelay.access import Principal, Right, WantedBar, scope
@@ -15,7 +18,7 @@ from radrelay.app.restored import HeldBack, hold_back
 from radrelay.archive import deletion, holdings, indexing, uncorrected
 from radrelay.archive.instances import InstanceRef
 from radrelay.archive.models import Series, Study
-from radrelay.dicom.header import Header
+from radrelay.dicom.header import Header, parse
 from radrelay.errors import NotFound, Unavailable
 from radrelay.identity.models import Account
 from radrelay.intake.models import Parcel, ParcelStudy
@@ -171,6 +174,75 @@ def test_attributes_are_coerced_with_the_originals_kept_and_rules_after_it_see_t
     assert ruled.door.study().accession_number == "EXT-A-100", "what a value was made of is not made of it again"
     assert [one["fields"] for one in ruled.events("study.correct")] == [
         ["accession_number", "referring_physician"], ["referring_physician"]
+    ]  # fmt: skip
+
+
+def test_what_would_be_made_of_an_empty_value_stays_as_it_is_and_that_is_said(ruled: Ruled) -> None:
+    values = {"accession_number": "N-{accession_number}", "referring_physician": "Extern^Praxis"}
+    ruled.rule("In part", {"kind": "coerce", "values": values})
+    ruled.rule("Nothing", {"kind": "coerce", "values": {"accession_number": "M-{accession_number}"}}, ruled.forward())
+    study = ruled.bring(accession="")
+    ruled.complete()
+    assert (ruled.door.study().accession_number, ruled.door.study().referring_physician) == ("", "Extern^Praxis")
+    in_part, nothing = (one.effects[0] for one in ruled.met(study))
+    assert (in_part.state, in_part.reason, in_part.facts["left"]) == (
+        "done", "empty-placeholder-in-part", ["accession_number"]
+    )  # fmt: skip
+    assert (nothing.state, nothing.reason) == ("skipped", "empty-placeholder")
+
+
+class Returned:
+    """Objects that say which accession number they had, as Radrelay sent them on."""
+
+    def header(self, ref: InstanceRef) -> Header:
+        modified, original, data = Dataset(), Dataset(), Dataset()
+        modified.AccessionNumber = "T0"
+        original.ModifiedAttributesSequence = [modified]
+        data.OriginalAttributesSequence = [original]
+        written = DicomBytesIO()
+        written.is_implicit_VR, written.is_little_endian = False, True
+        write_dataset(written, data)
+        return parse(written.getvalue(), "1.2.840.10008.1.2.1")
+
+
+def test_what_has_come_back_under_its_new_number_gets_no_other_and_a_rule_that_is_changed_none(ruled: Ruled) -> None:
+    values = {"accession_number": "N-{accession_number}", "description": "{accession_number} Knie"}
+    rule = ruled.rule("Theirs", {"kind": "coerce", "values": values})
+    back = RuleWork(ruled.database, ruled.clock, Returned(), ruled.kinds)
+    ruled.bring(accession="N-T0")
+    ruled.bring(study_uid="1.2.4", series_uid="1.2.4.1", sop_uid="1.2.4.1.1", accession="N-T1")
+    ruled.clock.advance(timedelta(seconds=40))
+    with ruled.database.write() as session:
+        indexing.complete_quiet(session, ruled.clock.now())
+    for uid in ("1.2.3", "1.2.4"):
+        back.evaluate(ruled.organisation_id, ruled.door.study(uid).id, "complete")
+    assert (ruled.door.study().accession_number, ruled.door.study().description) == ("N-T0", "T0 Knie")
+    assert ruled.door.study("1.2.4").accession_number == "N-N-T1", "it was the sender's own number"
+    actions = ({"kind": "coerce", "values": {"accession_number": "N-{accession_number}"}},)
+    with ruled.database.write() as session:
+        service.change_rule(
+            session, ruled.organisation_id, rule.id, rule.revision, WantedRoutingRule("Theirs", (), actions),
+            ruled.kinds, "root", ruled.clock.now(),
+        )  # fmt: skip
+    ruled.work.evaluate(ruled.organisation_id, ruled.door.study("1.2.4").id, "complete")
+    assert ruled.door.study("1.2.4").accession_number == "N-N-T1"
+
+
+def test_nothing_goes_out_by_a_rule_whose_coerce_fails_and_a_trial_says_so(ruled: Ruled) -> None:
+    coerce = {"kind": "coerce", "values": {"accession_number": "NORD-{accession_number}"}}
+    actions = (coerce, {"kind": "hold", "days": 5}, ruled.forward())
+    rule = ruled.rule("Theirs", *actions)
+    study = ruled.bring(accession="A-12345678901")
+    ruled.complete()
+    assert ruled.deliveries() == []
+    told = [(one.kind, one.state, one.trouble and one.trouble.code) for one in ruled.met(study)[0].effects]
+    assert told == [
+        ("coerce", "failed", "correction-invalid"), ("hold", "done", None), ("forward", "failed", "correction-invalid")
+    ]  # fmt: skip
+    with ruled.database.read() as session:
+        _, [tried] = Trial(session, ruled.clock, NoHeaders(), ruled.kinds).run(rule, [study.id])
+    assert [(one.outcome.state, one.trouble and one.trouble.code) for one in tried.effects][::2] == [
+        ("failed", "correction-invalid"), ("failed", "correction-invalid")
     ]  # fmt: skip
 
 

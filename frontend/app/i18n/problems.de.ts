@@ -288,6 +288,7 @@ const de: Record<keyof typeof en, string> = {
   'problem.hl7-issuers-differ': 'Die beiden Patienten-IDs sind von verschiedenen Stellen vergeben: Sie werden nicht zusammengeführt.',
   'problem.hl7-merge-older': 'Eine neuere Nachricht sagt etwas anderes: Es wurde nichts zusammengeführt.',
   'problem.hl7-studies-left': 'Studien unter dieser Patienten-ID nennen eine andere Person: Sie blieben, wie sie sind.',
+  'problem.hl7-times-ahead': 'Diese Nachricht liegt in der Zukunft: Die Uhr des Absenders geht falsch, oder die Zeitzone dieses Ports (hl7.ports, zone) stimmt nicht.',
   'problem.hl7-control': 'Was mit dem Auftrag geschehen soll (ORC-1), hat hier keine Bedeutung.',
   'problem.hl7-order-of-another': 'Die Nummer dieses Auftrags oder seine Patienten-ID gehört zu einem anderen Patienten.',
   'problem.hl7-order-number': 'Die Auftragsnummer (Accession Number) hat mehr als 16 Zeichen, die DICOM nicht fassen kann; wählen Sie in der Zuordnung eine andere.',

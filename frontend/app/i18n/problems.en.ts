@@ -286,6 +286,7 @@ export default {
   'problem.hl7-issuers-differ': 'The two patient IDs are of different issuers: they are not joined.',
   'problem.hl7-merge-older': 'A newer message says otherwise: nothing was joined.',
   'problem.hl7-studies-left': 'Studies under this patient ID name another person: they were left as they are.',
+  'problem.hl7-times-ahead': 'This message lies in the future: its sender’s clock is wrong, or the time zone of this port (hl7.ports, zone).',
   'problem.hl7-control': 'What is to be done with the order (ORC-1) has no meaning here.',
   'problem.hl7-order-of-another': 'This order’s number, or its patient ID, is another patient’s.',
   'problem.hl7-order-number': 'The accession number has more than 16 characters, which DICOM cannot carry; let the mapping choose another.',

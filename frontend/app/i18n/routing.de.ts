@@ -149,6 +149,8 @@ export default {
   'routing.reason.waits-for-correction': 'wartet, bis alle Bilder die Änderung tragen',
   'routing.reason.held-after-restore': 'angehalten bis zu Ihrer Freigabe: stand in einer wiederhergestellten Sicherung noch aus',
   'routing.reason.owed-in-backup': 'nicht getan: stand in einer wiederhergestellten Sicherung noch aus',
+  'routing.reason.empty-placeholder': 'nicht geändert: ein Wert, aus dem es gebildet würde, ist leer',
+  'routing.reason.empty-placeholder-in-part': 'geändert, außer was aus einem leeren Wert gebildet würde',
   'routing.metTitle': 'Regeln, die zutrafen',
   'routing.metNone': 'Keine Regel traf auf diese Studie zu.',
   'routing.askAgain': 'Regeln erneut prüfen',

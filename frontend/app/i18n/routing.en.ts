@@ -147,6 +147,8 @@ export default {
   'routing.reason.waits-for-correction': 'waits until all images say what was changed',
   'routing.reason.held-after-restore': 'held until you release it: it was owed in a backup that was restored',
   'routing.reason.owed-in-backup': 'not done: it was owed in a backup that was restored',
+  'routing.reason.empty-placeholder': 'not changed: a value that it would be made of is empty',
+  'routing.reason.empty-placeholder-in-part': 'changed but for what would be made of an empty value',
   'routing.metTitle': 'Rules that met it',
   'routing.metNone': 'No rule has met this study.',
   'routing.askAgain': 'Ask the rules again',

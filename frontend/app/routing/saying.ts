@@ -74,7 +74,7 @@ export function saidAction(action: Action, names: Names): string {
   }
 }
 
-const reasons = ['came-from-there', 'sent-already', 'there-already', 'so-already', 'held-already', 'nobody-to-tell', 'no-report', 'waits-for-correction', 'held-after-restore', 'owed-in-backup'] as const;
+const reasons = ['came-from-there', 'sent-already', 'there-already', 'so-already', 'held-already', 'nobody-to-tell', 'no-report', 'waits-for-correction', 'held-after-restore', 'owed-in-backup', 'empty-placeholder', 'empty-placeholder-in-part'] as const;
 
 /** `tried`: it was not done, only looked at. */
 export function saidEffect(effect: Effect, tried: boolean): string {

@@ -30,7 +30,7 @@ from radrelay.hl7 import (
     connections,
     forget_old,
     forget_patients,
-    load_mapping,
+    note_ahead,
 )
 from radrelay.hl7.reports import ReportBook
 from radrelay.hl7.service import FORGOTTEN_AT_ONCE
@@ -50,7 +50,7 @@ FORGET_S = 600.0
 def inboxes(core: Core, first: uuid.UUID) -> dict[str, Inbox]:
     """Return how each port's messages are taken; raises `Misconfigured`, which names the port."""
     with core.database.read() as session:
-        return connections.inboxes(session, core.settings.hl7, first)
+        return connections.inboxes(session, core.settings.hl7, first, core.settings.work.zone)
 
 
 def open_listener(core: Core, first: uuid.UUID) -> MllpListener | None:
@@ -83,12 +83,13 @@ def patient_book(core: Core) -> PatientBook:
 
 def handlers_of(core: Core, landing: Landing) -> Mapping[Change, Sequence[Handler]]:
     """Return what follows from messages, by what they are about; what becomes part of studies goes to `landing`."""
-    zones = {one.name: load_mapping(one.mapping).zone for one in core.settings.hl7.ports}
-    orders = OrderBook(core.clock, zones)
+    with core.database.read() as session:
+        boxes = connections.inboxes(session, core.settings.hl7, uuid.UUID(int=0), core.settings.work.zone)
+    orders = OrderBook(core.clock, {name: box.mapping.zone for name, box in boxes.items()})
     return {
-        "patient": [patient_book(core), orders.follow_patients],
-        "order": [orders, *([OrderPriors(core.clock)] if core.settings.retrieve.enabled else [])],
-        "report": [ReportBook(core.clock, landing)],
+        "patient": [patient_book(core), orders.follow_patients, note_ahead],
+        "order": [orders, *([OrderPriors(core.clock)] if core.settings.retrieve.enabled else []), note_ahead],
+        "report": [ReportBook(core.clock, landing), note_ahead],
     }
 
 

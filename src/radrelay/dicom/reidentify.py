@@ -22,14 +22,14 @@ from radrelay.dicom.transcode import deflate, inflate, transcode
 from radrelay.dicom.walk import usable_uid
 from radrelay.dicom.writing import pad
 
-ORIGINAL_ATTRIBUTES = 0x04000561
+ORIGINAL_ATTRIBUTES, MODIFIED_ATTRIBUTES = 0x04000561, 0x04000550
 VRS = {
     0x00080016: "UI", 0x00080018: "UI", 0x0020000D: "UI", 0x0020000E: "UI",
     0x00080050: "SH", 0x00080090: "PN", 0x00081030: "LO",
     0x00100010: "PN", 0x00100020: "LO", 0x00100021: "LO", 0x00100030: "DA", 0x00100040: "CS",
 }  # fmt: skip
 """The attributes that can be given another value."""
-_MODIFIED, _NONCONFORMING, _VALUE, _SELECTOR = 0x04000550, 0x04000551, 0x04000552, 0x00720026
+_NONCONFORMING, _VALUE, _SELECTOR = 0x04000551, 0x04000552, 0x00720026
 _ASCII_ONLY = ("", "ISO_IR 6", "ISO 2022 IR 6")
 
 
@@ -127,7 +127,7 @@ def _changes(view: memoryview, elements: DataElements, tags: list[int], change: 
         else:
             modified.append(_element(tag, vr, pad(value, vr.decode()), rules))
     moment = f"{change.at.astimezone(UTC):%Y%m%d%H%M%S.%f}+0000"
-    parts = [_element(_MODIFIED, b"SQ", item(b"".join(modified)), rules)]
+    parts = [_element(MODIFIED_ATTRIBUTES, b"SQ", item(b"".join(modified)), rules)]
     if nonconforming:
         parts.append(_element(_NONCONFORMING, b"SQ", b"".join(nonconforming), rules))
     for tag, vr, text in (

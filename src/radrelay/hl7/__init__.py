@@ -8,7 +8,7 @@ from radrelay.hl7.keeping import Inbox, Keeping
 from radrelay.hl7.mapping import Mapping, load_mapping, read_mapping, shipped
 from radrelay.hl7.message import Message, Reading, parse, segment_of, write
 from radrelay.hl7.mllp import Limits, MllpListener, MllpSender, Port, Receiver
-from radrelay.hl7.patients import PatientBook, Policy, forget_patients
+from radrelay.hl7.patients import PatientBook, Policy, forget_patients, note_ahead
 from radrelay.hl7.processing import Handler, KeptMessage, Processor
 from radrelay.hl7.sealing import Seal
 from radrelay.hl7.sending import Outgoing
@@ -58,6 +58,7 @@ __all__ = [
     "forget_patients",
     "load_mapping",
     "message_bytes",
+    "note_ahead",
     "parse",
     "read_mapping",
     "replay",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -18,6 +18,7 @@ from radrelay.hl7.models import Hl7Message
 from radrelay.identity import organisations
 from radrelay.identity.organisations import OrganisationUnknown
 from radrelay.settings import Hl7Receiver, Hl7Settings
+from radrelay.settings.zones import MACHINE, zone_of
 
 DAY = timedelta(days=1)
 
@@ -36,18 +37,22 @@ class Health:
     error_facts: str = "{}"
 
 
-def inboxes(session: Session, settings: Hl7Settings, first: uuid.UUID) -> dict[str, Inbox]:
+def inboxes(session: Session, settings: Hl7Settings, first: uuid.UUID, zone: str = "") -> dict[str, Inbox]:
     """Return how each port's messages are taken; `first` is whose they are where no organisation is named.
 
-    Raises `Misconfigured`, which names the port.
+    `zone` is the site's (`work.zone`), of times without one where neither the port nor its mapping names it. Raises
+    `Misconfigured`, which names the port.
     """
     found = {}
+    site = zone_of(zone) or MACHINE
     for port in settings.ports:
         owner = _owner(session, port.organisation, first, f"hl7.ports, {port.name}")
         try:
-            mapping = load_mapping(port.mapping)
+            mapping = load_mapping(port.mapping, site)
         except MappingInvalid as error:
             raise Misconfigured(f"hl7.ports, {port.name}: {error.message}") from error
+        own = zone_of(port.zone, f"hl7.ports, {port.name}, zone")
+        mapping = mapping if own is None else replace(mapping, zone=own)
         reading = Reading(port.character_set, port.trust_character_set, port.senders)
         found[port.name] = Inbox(owner, mapping, reading, port.acknowledge)
     return found

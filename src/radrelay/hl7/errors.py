@@ -261,3 +261,9 @@ class ReportNotLanded(Unavailable):
     """The report could not be kept as part of its study just now."""
 
     code = "hl7-report-not-kept"
+
+
+class TimesAhead(Conflict):
+    """The message's times lie in the future: its sender's clock is wrong, or the time zone of this port."""
+
+    code = "hl7-times-ahead"

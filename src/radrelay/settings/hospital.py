@@ -25,6 +25,11 @@ class Hl7Port(Section):
     trust_character_set: bool = Field(
         True, description="false: the character set set here counts even where MSH-18 names another"
     )
+    zone: str = Field(
+        "",
+        description="time zone of times that are written without one, as Europe/Berlin; empty: the mapping's "
+        "messages.zone, else work.zone, else this machine's",
+    )
     acknowledge: Literal["auto", "original"] = Field(
         "auto", description="auto: as MSH-15 and MSH-16 ask; original: always one AA, AE or AR"
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator
 from collections.abc import Mapping as Table
+from dataclasses import replace
 from datetime import UTC, tzinfo
 from functools import cache
 from pathlib import Path
@@ -43,14 +44,18 @@ def shipped() -> Mapping:
     return read_mapping(DEFAULT_FILE.read_text())
 
 
-def load_mapping(path: Path | None) -> Mapping:
-    """Return the mapping of a site's file, the shipped one without it; raises `MappingInvalid`."""
+def load_mapping(path: Path | None, zone: tzinfo = UTC) -> Mapping:
+    """Return the mapping of a site's file, the shipped one without it; raises `MappingInvalid`.
+
+    `zone` is that of times without one where the file names none.
+    """
+    under = shipped() if zone is UTC else replace(shipped(), zone=zone)
     if path is None:
-        return shipped()
+        return under
     try:
         if path.stat().st_size > LARGEST:
             raise MappingInvalid(f"{path}: larger than {LARGEST:,} bytes")
-        return read_mapping(path.read_text(), shipped())
+        return read_mapping(path.read_text(), under)
     except OSError as error:
         raise MappingInvalid(f"{path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.orm import Session
 
 from radrelay.clock import Clock
 from radrelay.errors import RadrelayError
 from radrelay.hl7.content import Adt, Content
-from radrelay.hl7.errors import IssuersDiffer, StudiesLeft
+from radrelay.hl7.errors import IssuersDiffer, StudiesLeft, TimesAhead
 from radrelay.hl7.patients.coercing import Follower
 from radrelay.hl7.patients.keeping import Saying, keep_demographics, keep_merge, keep_visit
 from radrelay.hl7.patients.policy import NONE, Policy
 from radrelay.hl7.processing import KeptMessage
+
+FARTHEST = timedelta(days=1)
+SKEW = timedelta(minutes=5)
+"""So far two clocks may be apart without anybody having to look."""
 
 
 class PatientBook:
@@ -71,6 +75,31 @@ class PatientBook:
 
 
 def said_at(content: Content, kept: KeptMessage) -> datetime:
-    """Return when something was said: as it was entered, or sent; never later than it came."""
-    recorded = content.adt.recorded_at if content.adt is not None else None
-    return min(recorded or content.header.at or kept.received_at, kept.received_at)
+    """Return when something was said: as it was entered, or sent, by the sender's clock; else when it came.
+
+    A clock that is ahead keeps the order of what it tells, so it is taken as it is; but for a time that is more than
+    `FARTHEST` off, beside which nothing later would count any more.
+    """
+    told = _told_at(content)
+    if told is None:
+        return kept.received_at
+    at = in_repeated_hour(told, kept.received_at)
+    return kept.received_at if at > kept.received_at + FARTHEST else at
+
+
+def in_repeated_hour(told: datetime, received_at: datetime) -> datetime:
+    """Return a moment in UTC. Of a time that was on the wall twice, the later one that is not after it came."""
+    first, second = told.replace(fold=0).astimezone(UTC), told.replace(fold=1).astimezone(UTC)
+    return second if first < second <= received_at + SKEW else first
+
+
+def note_ahead(session: Session, kept: KeptMessage, content: Content) -> RadrelayError | None:
+    """Tell of a message whose times lie in the future: its sender's clock, or the port's zone, is wrong."""
+    del session
+    told = _told_at(content)
+    ahead = timedelta() if told is None else in_repeated_hour(told, kept.received_at) - kept.received_at
+    return TimesAhead(minutes=round(ahead / timedelta(minutes=1))) if ahead > SKEW else None
+
+
+def _told_at(content: Content) -> datetime | None:
+    return (content.adt.recorded_at if content.adt is not None else None) or content.header.at

@@ -70,7 +70,7 @@ def keep_demographics(session: Session, saying: Saying, patient: Patient) -> Hl7
     row = find_patient(session, saying.organisation_id, patient.key)
     if row is None:
         row = _begin(session, saying, patient)
-    if row.told_at is not None and saying.at < row.told_at:
+    if _is_older(saying, row, row.told_at, row.port):
         return row
     before = told(row)
     for name, value in _said(patient).items():
@@ -116,10 +116,10 @@ def keep_merge(session: Session, saying: Saying, row: Hl7Patient, prior: Patient
     if gone is None:
         gone = _begin(session, saying, prior)
         gone.name = prior.name
-    elif gone.merged_at is not None and saying.at < gone.merged_at:
+    elif _is_older(saying, gone, gone.merged_at, gone.into_port):
         raise MergeOlder
     if row.into_patient_id:
-        if row.merged_at is not None and saying.at < row.merged_at:
+        if _is_older(saying, row, row.merged_at, row.into_port):
             raise MergeOlder
         row.into_issuer = row.into_patient_id = row.into_port = ""
         row.merged_at = None
@@ -149,6 +149,13 @@ def forget_patients(session: Session, now: datetime, keep_days: int) -> int:
     if ids:
         session.execute(sa.delete(Hl7Patient).where(Hl7Patient.id.in_(ids)))
     return len(ids)
+
+
+def _is_older(saying: Saying, row: Hl7Patient, known_at: datetime | None, port: str) -> bool:
+    """Say whether something was said before what is known: by one sender's clock, else by what is not in the future."""
+    if known_at is None:
+        return False
+    return saying.at < (known_at if port == saying.port else min(known_at, row.changed_at))
 
 
 def _begin(session: Session, saying: Saying, patient: Patient) -> Hl7Patient:

@@ -22,6 +22,7 @@ from radrelay.hl7.patients.coercing import names_the_same
 from radrelay.hl7.patients.handling import said_at
 from radrelay.hl7.patients.keeping import find_patient, survivor, told
 from radrelay.hl7.processing import KeptMessage
+from radrelay.settings.zones import MACHINE
 
 SCHEDULED, HELD, STARTED, DONE = "scheduled", "held", "started", "done"
 CANCELLED, DISCONTINUED = "cancelled", "discontinued"
@@ -225,7 +226,9 @@ def _write_order(item: WorklistItem, order: Order, zone: tzinfo) -> None:
         if value:
             setattr(item, name, value[:longest] if longest else value)
     if order.scheduled_at is not None:
-        at = order.scheduled_at if zone is UTC else order.scheduled_at.astimezone(zone)  # else as it was written
+        at = (
+            order.scheduled_at if zone in (UTC, MACHINE) else order.scheduled_at.astimezone(zone)
+        )  # else as it was written
         item.scheduled_date, item.scheduled_time = at.date(), at.time().replace(microsecond=0)
 
 

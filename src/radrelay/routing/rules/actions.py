@@ -20,7 +20,9 @@ from radrelay import audit
 from radrelay.access import system_principal
 from radrelay.archive.models import Study
 from radrelay.clock import Clock
+from radrelay.errors import Trouble
 from radrelay.routing.rules.errors import RuleInvalid
+from radrelay.routing.rules.facts import Headers
 from radrelay.routing.rules.matching import Facts
 
 Moment = Literal["arrival", "complete"]
@@ -75,6 +77,7 @@ class Met:
     clock: Clock
     before: Mapping[str, object] | None = None
     owed: bool = False
+    headers: Headers | None = None
 
     @property
     def now(self) -> datetime:
@@ -123,6 +126,14 @@ class ActionKind(Protocol):
 
 
 Kinds = Mapping[str, ActionKind]
+TELLING: frozenset[str] = frozenset({"forward", "report", "notify"})
+"""What tells others of a study. It does not begin where a *coerce* before it in the same rule has failed: others would
+get the values that were to be others."""
+
+
+def stopped_by(failed: Trouble | None, action: Wanted) -> bool:
+    """Say whether an action fails with what a *coerce* before it has failed with."""
+    return failed is not None and action["kind"] in TELLING
 
 
 def named(kinds: Sequence[ActionKind]) -> Kinds:

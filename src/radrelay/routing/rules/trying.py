@@ -13,7 +13,7 @@ from radrelay import access
 from radrelay.archive.models import Study
 from radrelay.clock import Clock
 from radrelay.errors import RadrelayError, Trouble
-from radrelay.routing.rules.actions import Kinds, Met, Outcome
+from radrelay.routing.rules.actions import Kinds, Met, Outcome, stopped_by
 from radrelay.routing.rules.errors import RuleActionFailed
 from radrelay.routing.rules.facts import Headers, facts_of, with_headers
 from radrelay.routing.rules.matching import Answered, Compiled, Facts, why
@@ -73,10 +73,16 @@ class Trial:
         study = self.session.get(Study, study_id)
         if study is None:
             return ()
-        met = Met(rule.id, rule.name, rule.revision, rule.organisation_id, study, facts, self.clock)
-        found = []
+        met = Met(
+            rule.id, rule.name, rule.revision, rule.organisation_id, study, facts, self.clock, headers=self.headers
+        )
+        found: list[Would] = []
+        coerced: Trouble | None = None
         for action in rule.actions:
             kind = self.kinds[str(action["kind"])]
+            if stopped_by(coerced, action):
+                found.append(Would(kind.name, Outcome("failed"), coerced))
+                continue
             wanted = {name: value for name, value in action.items() if name != "kind"}
             try:
                 found.append(Would(kind.name, kind.plan(self.session, met, wanted)))
@@ -84,4 +90,6 @@ class Trial:
                 found.append(Would(kind.name, Outcome("failed"), Trouble.of(error)))
             except Exception:  # why: one kind that breaks must not hide what the others would do
                 found.append(Would(kind.name, Outcome("failed"), Trouble.of(RuleActionFailed())))
+            if kind.name == "coerce":
+                coerced = coerced or found[-1].trouble
         return tuple(found)

@@ -23,7 +23,7 @@ from radrelay.archive.models import Study
 from radrelay.clock import Clock
 from radrelay.errors import RadrelayError, Trouble, Unavailable
 from radrelay.routing.rules import meetings, restored
-from radrelay.routing.rules.actions import Kinds, Met, Moment, Outcome, Wanted
+from radrelay.routing.rules.actions import Kinds, Met, Moment, Outcome, Wanted, stopped_by
 from radrelay.routing.rules.errors import RuleActionFailed, RuleInvalid
 from radrelay.routing.rules.facts import Headers, facts_of, with_headers
 from radrelay.routing.rules.matching import Answered, Compiled, Facts, why
@@ -233,18 +233,23 @@ class RuleWork:
         """Do what a rule says; returns what came of what was done now."""
         answered = why(rule, facts)
         outcomes: list[Outcome] = []
+        coerced: Trouble | None = None
         for action in rule.actions:
+            trouble = coerced if stopped_by(coerced, action) else None
             try:
-                outcome = self._act(rule, study_id, facts, answered, action)
-                outcomes += [] if outcome is None else [outcome]
+                if trouble is None:
+                    outcome = self._act(rule, study_id, facts, answered, action)
+                    outcomes += [] if outcome is None else [outcome]
             except Unavailable:
                 raise
             except RadrelayError as error:
-                outcomes.append(self._note_failed(rule, study_id, answered, action, Trouble.of(error)))
+                trouble = Trouble.of(error)
             except Exception:  # why: whatever goes wrong in one action must not cost the study the others
                 log.exception("a rule's action failed", rule=str(rule.id), study_id=str(study_id), kind=action["kind"])
-                failed = self._note_failed(rule, study_id, answered, action, Trouble.of(RuleActionFailed()))
-                outcomes.append(failed)
+                trouble = Trouble.of(RuleActionFailed())
+            if trouble is not None:
+                outcomes.append(self._note_failed(rule, study_id, answered, action, trouble))
+                coerced = trouble if action["kind"] == "coerce" else coerced
         return outcomes
 
     def _act(
@@ -265,7 +270,7 @@ class RuleWork:
                 return None
             met = Met(
                 rule.id, rule.name, rule.revision, rule.organisation_id, study, facts, self._clock, before,
-                restored.is_owed(session, study_id) or meetings.is_owed(row, action),
+                restored.is_owed(session, study_id) or meetings.is_owed(row, action), self._headers,
             )  # fmt: skip
             outcome = kind.carry_out(session, met, {name: value for name, value in action.items() if name != "kind"})
             meetings.note(row, action, outcome, now)

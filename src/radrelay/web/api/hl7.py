@@ -235,7 +235,7 @@ def try_mapping(services: Services, principal: Administrator, wanted: Trying) ->
 
 def _inboxes(services: WebServices, session: Session, principal: Principal) -> dict[str, Inbox]:
     """Return the ports of the caller's organisation."""
-    every = connections.inboxes(session, services.settings.hl7, services.organisation_id)
+    every = connections.inboxes(session, services.settings.hl7, services.organisation_id, services.settings.work.zone)
     return {name: one for name, one in every.items() if one.organisation_id == principal.organisation_id}
 
 

@@ -95,7 +95,7 @@ def grants_command(settings: Settings, to: Named | None) -> int:
 
 
 def give_command(settings: Settings, asked: Asked) -> int:
-    """Give a grant and print its id; it counts from now on. One that is there already is told of, and not made again."""
+    """Give a grant and print its id; it counts from now on. One that is there already is told of, not made again."""
     with opened(settings) as (core, prepared), core.database.write() as session:
         now = core.clock.now()
         until = None if asked.until is None else asked.until.astimezone()

@@ -61,6 +61,8 @@ def test_a_group_is_made_filled_and_granted_something_that_ends(
     until = datetime.now() + timedelta(days=1)  # noqa: DTZ005 -- as it is typed
     assert give_command(settings, asked(WARD, "see, download", source="DICOM", until=until)) == 0
     given = capsys.readouterr().out.strip()
+    assert give_command(settings, asked(WARD, "download,see", source="DICOM", until=until)) == 0
+    assert capsys.readouterr() == (f"{given}\n", "this grant is there already\n")
     groups_command(settings)
     assert capsys.readouterr().out == f"{group}  Ward 3  members 1  grants 1\n"
     grants_command(settings, WARD)

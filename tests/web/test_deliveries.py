@@ -45,6 +45,29 @@ def test_delivery_says_whose_study_it_carries(site: WebSite, anna: Login) -> Non
         assert (shown["series_number"], shown["series_description"]) == (None, "")
 
 
+def test_what_is_under_way_is_not_sent_twice_unless_something_came_since(site: WebSite, anna: Login) -> None:
+    number = order(site, anna)
+    (listed,) = anna.http.get("/api/deliveries").json()["deliveries"]
+    wanted = {"study_id": listed["study_id"], "destination_id": listed["destination_id"]}
+
+    def again(**more: object) -> tuple[int, bool, bool]:
+        answer = anna.http.post("/api/deliveries", json=wanted | more, headers=anna.headers)
+        assert answer.status_code in (200, 201), answer.text
+        return answer.status_code, answer.json()["already"], answer.json()["id"] == number
+
+    def begin(at: timedelta) -> None:
+        with site.database.write() as session:
+            row = session.get_one(Delivery, uuid.UUID(number))
+            row.state, row.attempts, row.created_at = "sending", 1, site.clock.now() + at
+
+    assert again(priority=7) == (200, True, True)
+    assert anna.http.get(f"/api/deliveries/{number}").json()["priority"] == 7
+    begin(timedelta(minutes=1))
+    assert again() == (200, True, True)
+    begin(timedelta(minutes=-1))
+    assert again() == (201, False, False), "images came since"
+
+
 def test_delivery_of_a_series_says_which_one(site: WebSite, anna: Login) -> None:
     order(site, anna)
     study = anna.http.get("/api/studies").json()["studies"][0]
@@ -90,7 +113,9 @@ def test_who_may_forward_little_finds_it_behind_the_many_deliveries_of_others(si
     for _ in range(3):
         site.clock.advance(timedelta(seconds=1))
         wanted = {"study_id": other, "destination_id": destination}
-        assert anna.http.post("/api/deliveries", json=wanted, headers=anna.headers).status_code == 201
+        made = anna.http.post("/api/deliveries", json=wanted, headers=anna.headers)
+        assert made.status_code == 201
+        assert anna.http.post(f"/api/deliveries/{made.json()['id']}/cancel", headers=anna.headers).status_code == 200
     revoke_all(site)
     grant_to(site, anna, Target("study", uuid.UUID(study)), *Right)
     assert [one["id"] for one in anna.http.get("/api/deliveries?limit=2").json()["deliveries"]] == [number]

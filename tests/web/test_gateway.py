@@ -79,6 +79,26 @@ def test_the_checklist_has_every_node_and_every_way(site: WebSite) -> None:
     assert told(site)["agent_runs"] is False
 
 
+def test_the_checklist_has_each_kind_with_its_own_way_alone(site: WebSite) -> None:
+    admin = site.login("root")
+    (source, *_) = admin.http.get("/api/sources").json()["sources"]
+    pacs = {"source_id": source["id"]}
+    for path, body in (
+        ("pacs", {"name": "Web", "kind": "dicomweb", "address": "https://pacs.example:8443/dicom-web", **pacs}),
+        ("pacs", {"name": "RIS", "kind": "worklist", "ae_title": "RIS", "host": "10.0.0.7", "port": 105, **pacs}),
+        ("destinations", {"name": "STOW", "kind": "dicomweb", "address": "https://stow.example/dicom-web"}),
+        ("destinations", {"name": "Ward", "kind": "mail", "address": "ward@clinic.example"}),
+        ("destinations", {"name": "KIS", "kind": "hl7", "host": "10.0.0.8", "port": 2575, "address": "KIS|WARD"}),
+    ):
+        assert (one := admin.http.post(f"/api/{path}", json=body, headers=admin.headers)).status_code == 201, one.text
+    found = told(site)["checklist"]
+    assert [(one["kind"], one["name"]) for one in found["nodes"]] == [("worklist", "RIS")]
+    assert [(one["target"], one["host"], one["port"], one["purpose"]) for one in found["ways"]] == [
+        ("worklist", "10.0.0.7", 105, "dicom"), ("pacs", "pacs.example", 8443, "dicomweb"),
+        ("destination", "10.0.0.8", 2575, "hl7"), ("destination", "stow.example", 443, "dicomweb"),
+    ]  # fmt: skip
+
+
 def test_a_certificate_is_handed_in_and_told_of_before_it_ends(site: WebSite) -> None:
     admin = site.login("root")
     enrol(site)

@@ -103,7 +103,7 @@ export const deliveries = {
   list: () => get<{ deliveries: Delivery[] }>('/api/deliveries').then((answer) => answer.deliveries),
   read: (id: string) => get<Delivery>(`/api/deliveries/${part(id)}`),
   create: (what: { study_id: string } | { series_id: string }, destination_id: string) =>
-    post<Delivery>('/api/deliveries', { ...what, destination_id }),
+    post<Delivery & { already: boolean }>('/api/deliveries', { ...what, destination_id }),
   cancel: (id: string) => post(`/api/deliveries/${part(id)}/cancel`),
   retry: (id: string) => post(`/api/deliveries/${part(id)}/retry`),
   prioritise: (id: string, priority: number) => post(`/api/deliveries/${part(id)}/priority`, { priority }),

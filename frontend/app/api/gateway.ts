@@ -46,7 +46,7 @@ export interface AcmeAsked {
 }
 
 export interface Node {
-  kind: 'pacs' | 'destination';
+  kind: 'pacs' | 'worklist' | 'destination';
   name: string;
   ae_title: string;
   host: string;

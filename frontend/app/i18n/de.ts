@@ -265,6 +265,7 @@ const de: Rest = {
   'send.seriesTitle': 'Serie senden',
   'send.where': 'Wohin',
   'send.submit': 'Senden',
+  'send.already': 'Das ist schon dorthin unterwegs: Nichts wird doppelt gesendet.',
   'send.started': 'Unterwegs; siehe Versand.',
   'send.none': 'Noch gibt es kein Ziel. Die Administration legt eines an.',
 

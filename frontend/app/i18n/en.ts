@@ -264,6 +264,7 @@ const en = {
   'send.seriesTitle': 'Send the series',
   'send.where': 'Where to',
   'send.submit': 'Send',
+  'send.already': 'This is already on its way there: nothing is sent twice.',
   'send.started': 'On its way; see Deliveries.',
   'send.none': 'There is no destination yet. An administrator adds one.',
 

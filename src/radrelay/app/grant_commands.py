@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -94,16 +95,25 @@ def grants_command(settings: Settings, to: Named | None) -> int:
 
 
 def give_command(settings: Settings, asked: Asked) -> int:
-    """Give a grant and print its id; it counts from now on."""
+    """Give a grant and print its id; it counts from now on. One that is there already is told of, not made again."""
     with opened(settings) as (core, prepared), core.database.write() as session:
         now = core.clock.now()
         until = None if asked.until is None else asked.until.astimezone()
         if until is not None and until <= now:
             raise EndPast(field="until")
+        to, target, rights = (
+            _grantee(session, prepared, asked.to), _target(session, prepared, asked), _rights(asked.rights)
+        )  # fmt: skip
+        identity: Literal["alias", "clear"] = "alias" if asked.by_alias else "clear"
+        for one in access.granted(session, prepared.organisation_id, grantee=to, target=target):
+            same = (set(one.rights), one.identity, one.ends_at, one.priors)
+            if same == (set(rights), identity, until, asked.priors) and one.origin == "hand":
+                print(one.id)  # noqa: T201
+                print("this grant is there already", file=sys.stderr)  # noqa: T201
+                return 0
         made = access.grant(
-            session, prepared.organisation_id, _grantee(session, prepared, asked.to),
-            _target(session, prepared, asked), _rights(asked.rights), now=now,
-            identity="alias" if asked.by_alias else "clear", ends_at=until, priors=asked.priors,
+            session, prepared.organisation_id, to, target, rights, now=now,
+            identity=identity, ends_at=until, priors=asked.priors,
         )  # fmt: skip
         view = access.grant_of(session, prepared.organisation_id, made)
         _record(session, prepared, "grant.give", ("grant", made), access.told_of_grant(view))

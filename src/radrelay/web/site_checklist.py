@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
+from radrelay.gateway.acme_files import plan_in
 from radrelay.gateway.credentials import RelayAddress
 from radrelay.gateway.standing import LinkState
 from radrelay.hl7 import connections as hl7_connections
@@ -23,13 +24,13 @@ from radrelay.routing.destinations import list_destinations
 from radrelay.settings import Settings
 
 End = Literal["server", "relay", "anywhere", "partners", "devices", "senders", "people", "pacs", "destination",
-              "directory", "mail", "sign-on"]  # fmt: skip
+              "worklist", "directory", "mail", "sign-on", "authority", "repository"]  # fmt: skip
 
 
 class Node(BaseModel):
     """A DICOM node that has to know us, as what, and how we reach it."""
 
-    kind: Literal["pacs", "destination"]
+    kind: Literal["pacs", "worklist", "destination"]
     name: str
     ae_title: str
     host: str
@@ -60,8 +61,9 @@ class Way(BaseModel):
     """Of the target, or its name here."""
     port: int
     purpose: Literal[
-        "agents", "browsers", "dicom", "dicom-tls", "dicomweb", "hl7", "pages", "directory", "mail", "sign-on"
-    ]
+        "agents", "browsers", "dicom", "dicom-tls", "dicomweb", "hl7", "pages", "directory", "mail", "sign-on",
+        "certificates", "audit",
+    ]  # fmt: skip
 
 
 class Checklist(BaseModel):
@@ -77,10 +79,12 @@ def checklist(
 ) -> Checklist:
     """Return an organisation's checklist; `whole`: with what belongs to the installation, not to it alone."""
     nodes = list(_nodes(session, settings, organisation_id))
-    others = list(_others(session, settings, organisation_id))
     titles = [one.ae_title for one in sources.list_sources(session, organisation_id) if one.kind == "dicom"]
     doors = list(_doors(settings, sorted({title or settings.dicom.ae_title for title in titles})))
-    return Checklist(nodes=nodes, doors=doors, ways=list(_ways(settings, nodes, others, doors, relays, whole=whole)))
+    ways = [*_inward(doors, relays, whole=whole), *_to_nodes(nodes), *_to_services(session, settings, organisation_id)]
+    if whole:
+        ways.extend(_elsewhere(settings))
+    return Checklist(nodes=nodes, doors=doors, ways=ways)
 
 
 def _nodes(session: Session, settings: Settings, organisation_id: uuid.UUID) -> Iterator[Node]:
@@ -89,8 +93,8 @@ def _nodes(session: Session, settings: Settings, organisation_id: uuid.UUID) -> 
         if pacs.kind == "dicomweb":
             continue
         yield Node(
-            kind="pacs", name=pacs.name, ae_title=pacs.ae_title, host=pacs.host, port=pacs.port, tls=pacs.tls,
-            calls_us=pacs.calling_ae_title or own,
+            kind="worklist" if pacs.kind == "worklist" else "pacs", name=pacs.name, ae_title=pacs.ae_title,
+            host=pacs.host, port=pacs.port, tls=pacs.tls, calls_us=pacs.calling_ae_title or own,
         )  # fmt: skip
     for one in list_destinations(session, organisation_id):
         if one.kind != "dicom":
@@ -99,25 +103,6 @@ def _nodes(session: Session, settings: Settings, organisation_id: uuid.UUID) -> 
             kind="destination", name=one.name, ae_title=one.ae_title, host=one.host, port=one.port, tls=one.tls,
             calls_us=one.calling_ae_title or own,
         )  # fmt: skip
-
-
-def _others(session: Session, settings: Settings, organisation_id: uuid.UUID) -> Iterator[Way]:
-    """Yield the ways to what is no DICOM node: DICOMweb services and receivers of HL7."""
-    services: list[tuple[End, str]] = [
-        ("pacs", one.address) for one in every_pacs(session, organisation_id) if one.kind == "dicomweb"
-    ]
-    for one in list_destinations(session, organisation_id):
-        if one.kind == "dicomweb":
-            services.append(("destination", one.address))
-        elif one.kind == "hl7":
-            yield Way(source="server", target="destination", host=one.host, port=one.port, purpose="hl7")
-    for target, address in services:
-        parts = urlsplit(address)
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-        yield Way(source="server", target=target, host=parts.hostname or "", port=port, purpose="dicomweb")
-    first = organisations.every(session)[0].id
-    for receiver in hl7_connections.receivers(session, settings.hl7, first, organisation_id):
-        yield Way(source="server", target="destination", host=receiver.host, port=receiver.port, purpose="hl7")
 
 
 def _doors(settings: Settings, titles: list[str]) -> Iterator[Door]:
@@ -144,10 +129,7 @@ def _doors(settings: Settings, titles: list[str]) -> Iterator[Door]:
     yield Door(kind="pages", host=web.host, port=web.port, is_loopback=_is_loopback(web.host))
 
 
-def _ways(
-    settings: Settings, nodes: Sequence[Node], others: Sequence[Way], doors: Sequence[Door],
-    relays: Sequence[LinkState], *, whole: bool,
-) -> Iterator[Way]:  # fmt: skip
+def _inward(doors: Sequence[Door], relays: Sequence[LinkState], *, whole: bool) -> Iterator[Way]:
     for relay in relays if whole else ():
         address = RelayAddress.parse(relay.relay)
         yield Way(source="server", target="relay", host=address.host, port=address.port, purpose="agents")
@@ -163,14 +145,35 @@ def _ways(
         source, purpose = inward[door.kind]
         if not door.is_loopback:
             yield Way(source=source, target="server", host="", port=door.port, purpose=purpose)
+
+
+def _to_nodes(nodes: Sequence[Node]) -> Iterator[Way]:
     for node in nodes:
         yield Way(
             source="server", target=node.kind, host=node.host, port=node.port,
             purpose="dicom-tls" if node.tls else "dicom",
         )  # fmt: skip
-    yield from others
-    if whole:
-        yield from _elsewhere(settings)
+
+
+def _to_services(session: Session, settings: Settings, organisation_id: uuid.UUID) -> Iterator[Way]:
+    """Yield the ways to what is no DICOM node: DICOMweb by its URL, receivers of HL7; folders and mail need none."""
+    for pacs in every_pacs(session, organisation_id):
+        if pacs.kind == "dicomweb":
+            yield _to_url("pacs", pacs.address, "dicomweb")
+    for one in list_destinations(session, organisation_id):
+        if one.kind == "dicomweb":
+            yield _to_url("destination", one.address, "dicomweb")
+        elif one.kind == "hl7":
+            yield Way(source="server", target="destination", host=one.host, port=one.port, purpose="hl7")
+    first = organisations.every(session)[0].id
+    for receiver in hl7_connections.receivers(session, settings.hl7, first, organisation_id):
+        yield Way(source="server", target="destination", host=receiver.host, port=receiver.port, purpose="hl7")
+
+
+def _to_url(target: End, url: str, purpose: Literal["dicomweb", "sign-on", "certificates"]) -> Way:
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    return Way(source="server", target=target, host=parts.hostname or "", port=port, purpose=purpose)
 
 
 def _elsewhere(settings: Settings) -> Iterator[Way]:
@@ -183,9 +186,13 @@ def _elsewhere(settings: Settings) -> Iterator[Way]:
         port = mail.port or {"starttls": 587, "tls": 465}.get(mail.security, 25)
         yield Way(source="server", target="mail", host=mail.host, port=port, purpose="mail")
     if settings.oidc.issuer is not None:
-        parts = urlsplit(settings.oidc.issuer)
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-        yield Way(source="server", target="sign-on", host=parts.hostname or "", port=port, purpose="sign-on")
+        yield _to_url("sign-on", settings.oidc.issuer, "sign-on")
+    authority = plan_in(settings.gateway_dir) if settings.agent.onward is None else None
+    if authority is not None:
+        yield _to_url("authority", authority.directory, "certificates")
+    repository = settings.audit.repository
+    if repository.host is not None:
+        yield Way(source="server", target="repository", host=repository.host, port=repository.port, purpose="audit")
 
 
 def _is_loopback(host: str) -> bool:

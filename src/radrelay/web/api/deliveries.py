@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Annotated
 
 import sqlalchemy as sa
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Response, status
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sqlalchemy.orm import Session
 
@@ -16,7 +16,7 @@ from radrelay.access import Principal, Right
 from radrelay.archive.models import Instance, Series
 from radrelay.dicom.deidentify import Reason
 from radrelay.pseudonyms import list_projects
-from radrelay.routing import deliveries
+from radrelay.routing import asked_twice, deliveries
 from radrelay.routing import destinations as nodes
 from radrelay.routing.deliveries import MOST_URGENT
 from radrelay.routing.errors import DeliveryNotFound
@@ -122,6 +122,12 @@ class DeliveryListed(Delivery):
     study_date: date | None
     series_number: int | None
     series_description: str
+
+
+class DeliveryRequested(DeliveryListed):
+    """A delivery that was asked for; `already`: the same was under way, and nothing further is sent."""
+
+    already: bool
 
 
 class DeliveryDetail(DeliveryListed):
@@ -263,13 +269,24 @@ def list_deliveries(
 
 @router.post("", status_code=201)
 def request_delivery(
-    request: Request, services: Services, principal: Authenticated, wanted: WantedDelivery
-) -> DeliveryListed:
-    """Send a study or a series to a destination; the work is durable and goes on by itself."""
+    request: Request, response: Response, services: Services, principal: Authenticated, wanted: WantedDelivery
+) -> DeliveryRequested:
+    """Send a study or a series to a destination; the work is durable and goes on by itself.
+
+    What is under way there and brings the same is answered (200, `already`); it takes the higher priority.
+    """
     with services.database.write() as session:
         reach = _reach(services, session, principal)
         study = _wanted_study(reach, wanted)
         study.require_clear()
+        same = asked_twice.same_under_way(
+            session, principal.organisation_id, wanted.destination_id, study.id, wanted.series_id, wanted.project_id
+        )
+        if same is not None:
+            if wanted.priority > same.priority:
+                deliveries.prioritise(session, services.clock, same.organisation_id, same.id, wanted.priority)
+            response.status_code = status.HTTP_200_OK
+            return DeliveryRequested(**_one(reach, same).model_dump(), already=True)
         row = deliveries.request_delivery(
             session,
             services.clock,
@@ -289,7 +306,7 @@ def request_delivery(
             session,
             trail.event(request, principal, "study.forward", ("study", study.id), detail=detail, patient=study.patient),
         )
-        return _one(reach, row)
+        return DeliveryRequested(**_one(reach, row).model_dump(), already=False)
 
 
 @router.get("/{delivery_id}")

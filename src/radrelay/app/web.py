@@ -10,11 +10,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import uvicorn
+from fastapi import FastAPI
 
 from radrelay.app.agent import is_enrolled
 from radrelay.app.beats import ALIVE, beats
 from radrelay.app.core import Core
-from radrelay.app.prepare import prepare
+from radrelay.app.prepare import Prepared, prepare
 from radrelay.app.public_certificate import keep_public_certificate
 from radrelay.app.request_heads import BoundedHeads
 from radrelay.app.retrieving import connector, worklists
@@ -37,7 +38,7 @@ from radrelay.network.ports import Node
 from radrelay.settings import Settings, WebSettings
 from radrelay.web.application import create
 from radrelay.web.assembly import assemble
-from radrelay.web.services import EchoAnswer, EchoTarget, RoleState
+from radrelay.web.services import EchoAnswer, EchoTarget, RoleState, WebServices
 
 GRACE_S = 10
 TALLY_S = 10.0
@@ -57,39 +58,12 @@ def serve(core: Core, stop: threading.Event) -> None:
     book = SourceBook(core.database, core.settings)
     book.refresh()
     landing = Landing.open(core.settings, "web", core.keyring, core.clock, allowance=book)
-    archives = connector(core, landing, book) if core.settings.retrieve.enabled else None
-    services = assemble(
-        core,
-        prepared.identity,
-        prepared.organisation_id,
-        landing,
-        book,
-        roles=lambda: _roles(core),
-        echo=lambda target: _echo(core, target),
-        try_destination=Trials(core).run,
-        archives=archives,
-        finder=open_finder(core, archives) if archives is not None else None,
-        worklists=worklists(core) if core.settings.retrieve.enabled else None,
-        rule_kinds=action_kinds(core),
-    )
+    services = _services(core, prepared, landing, book)
     if services.single_sign_on is not None:
         services.single_sign_on.require_ready()
     application = create(services)
-    config = uvicorn.Config(
-        application,
-        host=core.settings.web.host,
-        port=core.settings.web.port,
-        http=BoundedHeads,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=GRACE_S,
-        timeout_keep_alive=75,
-        **tls_arguments(core.settings.web),
-    )
     challenges = Challenges()
-    server = _Server(config, core, challenges)
+    server = _Server(_config(core.settings.web, application), core, challenges)
     ending = threading.Thread(
         target=_end_when, args=(server, stop, application.state.feed.close_soon), name="ending", daemon=True
     )
@@ -106,6 +80,40 @@ def serve(core: Core, stop: threading.Event) -> None:
         stop.set()
         counting.join(GRACE_S)
         landing.close()
+
+
+def _services(core: Core, prepared: Prepared, landing: Landing, book: SourceBook) -> WebServices:
+    archives = connector(core, landing, book) if core.settings.retrieve.enabled else None
+    return assemble(
+        core,
+        prepared.identity,
+        prepared.organisation_id,
+        landing,
+        book,
+        roles=lambda: _roles(core),
+        echo=lambda target: _echo(core, target),
+        try_destination=Trials(core).run,
+        archives=archives,
+        finder=open_finder(core, archives) if archives is not None else None,
+        worklists=worklists(core) if core.settings.retrieve.enabled else None,
+        rule_kinds=action_kinds(core),
+    )
+
+
+def _config(settings: WebSettings, application: FastAPI) -> uvicorn.Config:
+    return uvicorn.Config(
+        application,
+        host=settings.host,
+        port=settings.port,
+        http=BoundedHeads,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=GRACE_S,
+        timeout_keep_alive=75,
+        **tls_arguments(settings),
+    )
 
 
 def tls_arguments(settings: WebSettings) -> dict[str, Any]:

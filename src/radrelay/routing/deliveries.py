@@ -73,19 +73,10 @@ class Receipt:
 
 
 def request_delivery(
-    session: Session,
-    clock: Clock,
-    *,
-    organisation_id: uuid.UUID,
-    destination_id: uuid.UUID,
-    study_id: uuid.UUID,
-    series_id: uuid.UUID | None,
-    requested_by: str,
-    correlation_id: str,
-    priority: int = 0,
-    project_id: uuid.UUID | None = None,
-    held: Trouble | None = None,
-) -> Delivery:
+    session: Session, clock: Clock, *, organisation_id: uuid.UUID, destination_id: uuid.UUID, study_id: uuid.UUID,
+    series_id: uuid.UUID | None, requested_by: str, correlation_id: str, priority: int = 0,
+    project_id: uuid.UUID | None = None, held: Trouble | None = None,
+) -> Delivery:  # fmt: skip
     """Ask for a delivery; its first attempt follows from the event that is written with it.
 
     `held` says why it is to wait until a person releases it; then no attempt follows.

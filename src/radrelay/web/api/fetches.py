@@ -16,7 +16,7 @@ from radrelay.retrieve import fetches, nodes
 from radrelay.retrieve.errors import FetchNotFound
 from radrelay.retrieve.models import Fetch as FetchRow
 from radrelay.web import trail
-from radrelay.web.api.pacs import UID
+from radrelay.web.api.pacs_search import UID
 from radrelay.web.api.studies import shown_patient
 from radrelay.web.authentication import Authenticated, Services
 from radrelay.web.fetching import archives_of, reached, within_reach

@@ -16,7 +16,7 @@ from radrelay.retrieve.errors import Broken, PacsNotFound, RetrieveOff
 from radrelay.retrieve.ports import PacsNode
 from radrelay.retrieve.worklist import Items, WantedItems, WorklistItem, require_narrow
 from radrelay.web import trail
-from radrelay.web.api.pacs import Asked
+from radrelay.web.api.pacs_search import Asked
 from radrelay.web.authentication import Authenticated, Services
 from radrelay.web.fetching import WORKLIST, reached, within_reach
 from radrelay.web.problems import Trouble

@@ -3,17 +3,47 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from radrelay.app import routing_rule_commands as commands
+from radrelay.app.core import open_core
+from radrelay.archive import indexing
+from radrelay.clock import FixedClock
 from radrelay.errors import NotFound
 from radrelay.routing.rules.errors import RuleInvalid
-from tests.app.house import settings_in
+from tests.app.house import House, settings_in
+from tests.archive.house import made
 
 RULE = {"name": "Night CT", "when": [{"field": "Modality", "test": "is", "values": ["CT"]}],
         "actions": [{"kind": "hold", "days": 7}]}  # fmt: skip
+
+
+def test_a_trial_names_studies_why_they_are_met_and_what_would_become_of_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings, clock = settings_in(tmp_path), FixedClock(datetime.now(UTC) - timedelta(hours=1))
+    core = open_core(settings, clock)
+    house = House(core)
+    house.land(made("CT_small.dcm", StudyInstanceUID="1.2.3", AccessionNumber="", StudyDescription="Knie"))
+    clock.advance(timedelta(minutes=5))
+    with core.database.write() as session:
+        indexing.complete_quiet(session, clock.now())
+    house.close()
+    core.close()
+    values = {"accession_number": "N-{accession_number}", "description": "{description} (extern)"}
+    rule = RULE | {"actions": [{"kind": "hold", "days": 7}, {"kind": "coerce", "values": values}]}
+    commands.add_command(settings, json.dumps(rule), try_only=True)
+    assert capsys.readouterr().out.splitlines() == [
+        "1 of the 1 studies that came last would be met",
+        "1.2.3",
+        "  + Modality is CT: CT",
+        "  hold: would be done",
+        "  coerce: would be done (empty-placeholder-in-part)",
+        "    description: 'Knie' -> 'Knie (extern)'",
+    ]
 
 
 def test_a_rule_is_made_from_a_file_changed_switched_and_deleted(

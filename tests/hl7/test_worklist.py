@@ -29,6 +29,7 @@ from radrelay.audit.models import AuditEvent
 from radrelay.hl7 import forget_patient, forget_patients
 from radrelay.hl7.models import Hl7Patient, PerformedStep, WorklistItem
 from radrelay.hl7.worklist import forget_items
+from radrelay.hl7.worklist.answering import item_of
 from radrelay.intake.sources import SourceBook
 from radrelay.network.listener import DicomListener
 from radrelay.network.ports import Services, TlsFiles
@@ -314,6 +315,16 @@ def test_names_are_found_in_other_character_sets_and_cases_and_what_is_not_asked
         (answer,) = ask(port, out, "ScheduledProcedureStepSequence").answers
         assert answer.ScheduledProcedureStepSequence[0].ScheduledProcedureStepStatus == "SCHEDULED"
         assert not ask(port, out, STEP + "ScheduledProcedureStepStartDate=2026030").answers
+
+
+def test_name_that_dicom_cannot_carry_is_told_without_its_least_parts_and_the_message_says_so(there: Hospital) -> None:
+    family, given = "Freifrau-von-und-zu-Hohenstein", "Annemarie-Charlotte"
+    names = [f"{family}^{given}^Wilhelmine^Dr. med.", "M" * 70 + "^Anna"]
+    said = [there.tell(order(number=str(n), patient=f"47{n}", name=name)) for n, name in enumerate(names)]
+    assert said == [["hl7-name-shortened"], ["hl7-name-shortened"]]
+    shown = [item_of(one)[0x00100010] for one in items(there)]
+    assert shown == [("PN", f"{family}^{given}^Wilhelmine"), ("PN", "M" * 64)]
+    assert [one.patient_name for one in items(there)][1] == names[1], "it is kept whole"
 
 
 def test_what_is_erased_of_a_patient_and_what_is_old_is_kept_no_longer(there: Hospital) -> None:

@@ -382,7 +382,7 @@ def test_what_a_rule_cannot_do_is_refused_as_it_is_made(ruled: Ruled) -> None:
     for action in (
         {"kind": "nothing"}, {"kind": "retain"}, {"kind": "retain", "days": 0}, {"kind": "coerce", "values": {}},
         {"kind": "coerce", "values": {"study_uid": "1.2"}}, {"kind": "coerce", "values": {"patient_id": "{name}"}},
-        {"kind": "forward", "destination_id": "x"}, {"kind": "hold", "dys": 3},
+        {"kind": "forward", "destination_id": "x"}, {"kind": "hold", "dys": 3}, ruled.forward() | {"priority": 101},
     ):  # fmt: skip
         with pytest.raises(RuleInvalid):
             ruled.rule("A rule", action)
@@ -393,6 +393,13 @@ def test_what_a_rule_cannot_do_is_refused_as_it_is_made(ruled: Ruled) -> None:
         ruled.rule("Too soon", ruled.forward(), moment="arrival")
     with pytest.raises(RuleInvalid):
         ruled.rule("Nothing")
+
+
+def test_a_rule_sends_as_urgently_as_a_person_may(ruled: Ruled) -> None:
+    ruled.rule("Least", ruled.forward() | {"priority": -100})
+    ruled.bring()
+    ruled.complete()
+    assert [one.priority for one in ruled.deliveries()] == [-100]
 
 
 def test_a_trial_tells_what_would_come_of_it_and_does_nothing(ruled: Ruled) -> None:

@@ -292,6 +292,7 @@ const de: Record<keyof typeof en, string> = {
   'problem.hl7-control': 'Was mit dem Auftrag geschehen soll (ORC-1), hat hier keine Bedeutung.',
   'problem.hl7-order-of-another': 'Die Nummer dieses Auftrags oder seine Patienten-ID gehört zu einem anderen Patienten.',
   'problem.hl7-order-number': 'Die Auftragsnummer (Accession Number) hat mehr als 16 Zeichen, die DICOM nicht fassen kann; wählen Sie in der Zuordnung eine andere.',
+  'problem.hl7-name-shortened': 'Der Name ist länger, als DICOM ihn trägt (64 Zeichen): Arbeitslisten zeigen weniger davon.',
   'problem.hl7-study-unknown': 'Die Studie, um die es in dem Befund geht, ist nicht hier.',
   'problem.hl7-study-ambiguous': 'Es könnten mehrere Studien sein, um die es in dem Befund geht.',
   'problem.hl7-report-of-another': 'Die Studie, die der Befund nennt, gehört zu einem anderen Patienten, oder es ist zweifelhaft, ob sie zu diesem gehört.',

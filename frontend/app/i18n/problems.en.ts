@@ -290,6 +290,7 @@ export default {
   'problem.hl7-control': 'What is to be done with the order (ORC-1) has no meaning here.',
   'problem.hl7-order-of-another': 'This order’s number, or its patient ID, is another patient’s.',
   'problem.hl7-order-number': 'The accession number has more than 16 characters, which DICOM cannot carry; let the mapping choose another.',
+  'problem.hl7-name-shortened': 'The patient’s name is longer than DICOM carries (64 characters): worklists show less of it.',
   'problem.hl7-study-unknown': 'The study that the report is about is not here.',
   'problem.hl7-study-ambiguous': 'Several studies could be the one that the report is about.',
   'problem.hl7-report-of-another': 'The study that the report names is of another patient, or it is in doubt whether it is of this one.',

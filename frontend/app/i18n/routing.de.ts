@@ -62,7 +62,7 @@ export default {
   'routing.untilReleased': 'bis zur Freigabe',
   'routing.ceiling': 'Über das Höchstalter einer Quelle geht keine Regel hinaus.',
   'routing.destination': 'Ziel',
-  'routing.priority': 'Vorrang, 0 bis 9',
+  'routing.priority': 'Vorrang, −100 bis 100; 0 ist das Übliche',
   'routing.coerceText': 'Die ursprünglichen Werte bleiben erhalten. Ein Name in geschweiften Klammern steht für den Wert der Studie selbst, etwa {patient_id}.',
   'routing.field.source': 'Quelle',
   'routing.field.calling_ae': 'Rufender AE-Titel',

@@ -60,7 +60,7 @@ export default {
   'routing.untilReleased': 'until released',
   'routing.ceiling': 'No rule goes beyond a source’s maximum age.',
   'routing.destination': 'Destination',
-  'routing.priority': 'Priority, 0 to 9',
+  'routing.priority': 'Priority, −100 to 100; 0 is the usual',
   'routing.coerceText': 'The originals are kept. A name in braces stands for the study’s own value, say {patient_id}.',
   'routing.field.source': 'Source',
   'routing.field.calling_ae': 'Calling AE title',

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -29,6 +30,7 @@ from radrelay.settings import Settings
 from radrelay.settings.zones import zone_of
 
 LOOKED_AT = 200
+WOULD = {"done": "would be done", "skipped": "would not be done", "failed": "would fail"}
 KNOWN = ("name", "when", "actions", "match", "moment", "stop", "enabled")
 
 
@@ -110,10 +112,7 @@ def met_command(settings: Settings, study: str) -> int:
         study_id = _study(session, prepared.organisation_id, study)
         for one in meetings.meetings_of(session, prepared.organisation_id, study_id):
             print(f"{one.rule_name}  revision {one.revision}  {one.at:%Y-%m-%d %H:%M} UTC")  # noqa: T201
-            for asked in one.why:
-                held = "+" if asked["held"] else "-"
-                values, seen = ", ".join(asked["values"]), ", ".join(asked["seen"]) or "nothing"
-                print(f"  {held} {name_of_field(asked['field'])} {asked['test']} {values}: {seen}")  # noqa: T201
+            _print_why(one.why)
             for did in one.effects:
                 why = did.trouble.detail if did.trouble is not None else did.reason
                 print(f"  {did.kind}: {did.state}{f' ({why})' if why else ''}")  # noqa: T201
@@ -129,14 +128,35 @@ def _try(core: Core, prepared: Prepared, wanted: WantedRoutingRule, kinds: Kinds
         last = list(session.scalars(last_complete(organisation, now, LOOKED_AT)))
         zone = zone_of(core.settings.work.zone)
         looked_at, met = trying.Trial(session, core.clock, reader, kinds, zone).run(rule, last)
+        uids = _study_uids(session, [one.study_id for one in met])
+    if met:
+        with core.database.write() as session:
+            audit.record(session, audit.AuditRecord("routing-rule.try", command_principal(prepared)))
     print(f"{len(met)} of the {looked_at} studies that came last would be met")  # noqa: T201
     for one in met:
+        print(uids[one.study_id])  # noqa: T201
+        _print_why([asked.told() for asked in one.why])
         for would in one.effects:
             told = would.outcome.reason if would.trouble is None else would.trouble.detail
-            print(f"{one.study_id}  {would.kind}: {would.outcome.state}{f' ({told})' if told else ''}")  # noqa: T201
+            print(f"  {would.kind}: {WOULD[would.outcome.state]}{f' ({told})' if told else ''}")  # noqa: T201
             for changed in would.outcome.differences:
-                print(f"  {changed.name}: {changed.before!r} -> {changed.after!r}")  # noqa: T201
+                print(f"    {changed.name}: {changed.before!r} -> {changed.after!r}")  # noqa: T201
     return 0
+
+
+def _study_uids(session: Session, study_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, str]:
+    return {
+        row.id: row.study_uid
+        for row in session.execute(sa.select(Study.id, Study.study_uid).where(Study.id.in_(study_ids)))
+    }
+
+
+def _print_why(why: Iterable[Mapping[str, Any]]) -> None:
+    """Print conditions with what they were asked of."""
+    for asked in why:
+        held = "+" if asked["held"] else "-"
+        values, seen = ", ".join(asked["values"]), ", ".join(asked["seen"]) or "nothing"
+        print(f"  {held} {name_of_field(asked['field'])} {asked['test']} {values}: {seen}")  # noqa: T201
 
 
 def _kinds(core: Core) -> Kinds:

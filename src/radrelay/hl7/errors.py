@@ -221,6 +221,12 @@ class OrderNumberTooLong(Conflict):
     code = "hl7-order-number"
 
 
+class NameShortened(Conflict):
+    """The patient's name is longer than DICOM carries: worklists show less of it."""
+
+    code = "hl7-name-shortened"
+
+
 class StudyUnknown(Conflict):
     """The study that the report is about is not here."""
 

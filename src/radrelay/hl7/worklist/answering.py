@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from radrelay.hl7.models import WorklistItem
 from radrelay.hl7.worklist.matching import Item, Value, matches
+from radrelay.hl7.worklist.names import fitting
 from radrelay.hl7.worklist.ordering import BLANK, OPEN, SHORT, STARTED
 from radrelay.network.ports import Element, ElementValue, Key
 from radrelay.storage.database import Database
@@ -62,7 +63,7 @@ def item_of(row: WorklistItem) -> Item:
         DAY: ("DA", "" if row.scheduled_date is None else f"{row.scheduled_date:%Y%m%d}"),
         0x00400003: ("TM", "" if row.scheduled_time is None else f"{row.scheduled_time:%H%M%S}"),
         MODALITY: ("CS", row.modality),
-        0x00400006: ("PN", row.performing_physician),
+        0x00400006: ("PN", fitting(row.performing_physician)),
         0x00400007: ("LO", (row.protocol_text or row.procedure_text)[:64]),
         0x00400008: ("SQ", _code(row.protocol_code, row.protocol_scheme, row.protocol_text)),
         0x00400009: ("SH", _short(row.step_id, own if row.step_id else number)),
@@ -78,10 +79,10 @@ def item_of(row: WorklistItem) -> Item:
     texts: Item = {
         ACCESSION: ("SH", row.accession_number),
         0x00080080: ("LO", ""),
-        0x00080090: ("PN", row.referring_physician),
+        0x00080090: ("PN", fitting(row.referring_physician)),
         0x00081110: ("SQ", ()),
         0x00081120: ("SQ", ()),
-        0x00100010: ("PN", row.patient_name),
+        0x00100010: ("PN", fitting(row.patient_name)),
         PATIENT_ID: ("LO", row.patient_id),
         0x00100021: ("LO", issuer),
         0x00100030: ("DA", born),
@@ -91,7 +92,7 @@ def item_of(row: WorklistItem) -> Item:
         0x00102110: ("LO", ""),
         0x001021C0: ("US", ""),
         0x0020000D: ("UI", row.study_uid),
-        0x00321032: ("PN", row.requesting_physician),
+        0x00321032: ("PN", fitting(row.requesting_physician)),
         0x00321033: ("LO", ""),
         0x00321060: ("LO", row.procedure_text[:64]),
         0x00321064: ("SQ", _code(row.procedure_code, row.procedure_scheme, row.procedure_text)),

@@ -16,12 +16,13 @@ from sqlalchemy.orm import Session
 from radrelay.clock import Clock
 from radrelay.errors import RadrelayError
 from radrelay.hl7.content import Content, Order, Patient
-from radrelay.hl7.errors import ControlUnknown, OrderNumberTooLong, OrderOfAnother
+from radrelay.hl7.errors import ControlUnknown, NameShortened, OrderNumberTooLong, OrderOfAnother
 from radrelay.hl7.models import Hl7Patient, PerformedStep, WorklistItem
 from radrelay.hl7.patients.coercing import names_the_same
 from radrelay.hl7.patients.handling import said_at
 from radrelay.hl7.patients.keeping import find_patient, survivor, told
 from radrelay.hl7.processing import KeptMessage
+from radrelay.hl7.worklist.names import fitting
 from radrelay.settings.zones import MACHINE
 
 SCHEDULED, HELD, STARTED, DONE = "scheduled", "held", "started", "done"
@@ -79,10 +80,11 @@ class OrderBook:
         whose = _whose(session, kept.organisation_id, content.patient)
         for order in content.orders:
             self._take(session, kept, content, order, whose)
-        return None
+        return _remark(whose.name) if content.orders else None
 
     def follow_patients(self, session: Session, kept: KeptMessage, content: Content) -> RadrelayError | None:
         """Let items follow what was just said of their patients."""
+        remark = None
         for patient in content.patients:
             row = find_patient(session, kept.organisation_id, patient.key) if patient.issuer else None
             if row is None:
@@ -91,7 +93,8 @@ class OrderBook:
             for item in _of_patient(session, kept.organisation_id, patient.key):
                 _write_patient(item, whose)
                 item.changed_at = self._clock.now()
-        return None
+                remark = remark or _remark(item.patient_name)
+        return remark
 
     def _take(self, session: Session, kept: KeptMessage, content: Content, order: Order, whose: _Whose) -> None:
         _require_short(order)
@@ -209,6 +212,11 @@ def _require_short(order: Order) -> None:
     """Raise `OrderNumberTooLong` for an accession number that would be cut: images would come under another."""
     if len(order.accession_number) > SHORT:
         raise OrderNumberTooLong(number=order.accession_number)
+
+
+def _remark(name: str) -> NameShortened | None:
+    shown = fitting(name)
+    return None if shown == name else NameShortened(shown=shown)
 
 
 def _write_patient(item: WorklistItem, whose: _Whose) -> None:

@@ -25,7 +25,7 @@ Holds = Callable[[Values], bool]
 
 
 def plain(text: str) -> str:
-    """Return a value as codes, titles and UIDs are compared: letter by letter, in whatever case."""
+    """Return a value as codes, titles and UIDs are compared: with accents and umlauts, in whatever case."""
     return " ".join(text[:LONGEST].casefold().split())
 
 

@@ -18,6 +18,7 @@ from radrelay.archive import uncorrected
 from radrelay.archive.models import Instance, Series, Study
 from radrelay.errors import Trouble
 from radrelay.routing import deliveries
+from radrelay.routing.deliveries import MOST_URGENT
 from radrelay.routing.destinations import get_destination
 from radrelay.routing.errors import DestinationOff, OwedAfterRestore
 from radrelay.routing.models import Delivery, DeliveryReceipt, Destination
@@ -26,7 +27,6 @@ from radrelay.routing.rules.errors import RuleInvalid
 from radrelay.routing.rules.facts import BROUGHT
 from radrelay.routing.rules.matching import Part
 
-HIGHEST_PRIORITY = 9
 Preview = Callable[[Session, uuid.UUID, uuid.UUID, Study], Iterable[Difference]]
 """Tells what copies of an organisation's study by a project would have otherwise."""
 
@@ -48,8 +48,8 @@ class Forward:
         """Return what is wanted as it is kept."""
         known_only(wanted, "destination_id", "priority", "project_id")
         priority = wanted.get("priority", 0)
-        if not isinstance(priority, int) or isinstance(priority, bool) or not 0 <= priority <= HIGHEST_PRIORITY:
-            raise RuleInvalid(f"priority: 0 to {HIGHEST_PRIORITY}", field="priority")
+        if not isinstance(priority, int) or isinstance(priority, bool) or abs(priority) > MOST_URGENT:
+            raise RuleInvalid(f"priority: -{MOST_URGENT} to {MOST_URGENT}", field="priority")
         row = get_destination(session, organisation_id, wanted_id(wanted, "destination_id"))
         if wanted.get("project_id") is None:
             return {"destination_id": str(row.id), "priority": priority}

@@ -41,6 +41,9 @@ def test_config_show_explains_each_setting_with_its_origin(radrelay: Installatio
     assert str(radrelay.web_port) in told
     assert "largest single upload taken" in told
     assert "default" in told
+    lines = {line.split("\t")[0]: line.split("\t") for line in told.splitlines()}
+    assert all(len(line) == 4 for line in lines.values()), "one setting a line, and none is cut"
+    assert lines["web.port"][1:3] == [str(radrelay.web_port), "RADRELAY_WEB__PORT"]
 
 
 def test_unknown_setting_is_named(radrelay: Installation) -> None:

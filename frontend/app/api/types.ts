@@ -339,6 +339,7 @@ export interface EchoAnswer {
 
 export interface Delivery {
   id: string;
+  destination_id: string;
   destination: string;
   study_id: string;
   series_id: string | null;

@@ -76,7 +76,7 @@ export default {
   'trial.version': 'gesprochen: {version}',
   'trial.study': 'Studie {study_uid}',
   'trial.free': '{free} frei',
-  'delivery.confirming': 'Um Bestätigung gebeten',
+  'delivery.confirming': 'Wartet auf Bestätigung',
   'delivery.committedCount': 'als gespeichert bestätigt: {kept} von {total}',
   'delivery.first': 'Zuerst',
   'delivery.urgent': 'geht zuerst',

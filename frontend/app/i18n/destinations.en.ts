@@ -74,7 +74,7 @@ export default {
   'trial.version': 'spoken: {version}',
   'trial.study': 'Study {study_uid}',
   'trial.free': '{free} free',
-  'delivery.confirming': 'Asked to keep',
+  'delivery.confirming': 'Waits for confirmation',
   'delivery.committedCount': 'confirmed as kept: {kept} of {total}',
   'delivery.first': 'First',
   'delivery.urgent': 'goes first',

@@ -147,7 +147,7 @@ export default {
   'schedule.mostEach': 'Höchstens Studien je Patient',
   'schedule.mostImages': 'Höchstens Bilder je Lauf',
   'schedule.mostGigabytes': 'Höchstens GB je Lauf',
-  'schedule.gigabytesHint': 'Bevor eine Studie kommt, zählen ihre Bilder nach dem Mittel des bisher Geholten.',
+  'schedule.gigabytesHint': 'Kein PACS sagt, wie groß eine Studie ist: Bis sie da ist, zählt jedes ihrer Bilder so viel wie die bisher geholten im Durchschnitt.',
   'schedule.about': 'etwa {size}',
   'schedule.stopAt': 'Hört auf um',
   'schedule.atOnce': 'Gleichzeitig geholt',

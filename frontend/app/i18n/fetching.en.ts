@@ -145,7 +145,7 @@ export default {
   'schedule.mostEach': 'At most studies of a patient',
   'schedule.mostImages': 'At most images in a run',
   'schedule.mostGigabytes': 'At most GB in a run',
-  'schedule.gigabytesHint': 'Of a study before it comes: its images by the mean of what was fetched.',
+  'schedule.gigabytesHint': 'No PACS tells how large a study is: until one has come, each of its images counts as much as those fetched so far had on average.',
   'schedule.about': 'about {size}',
   'schedule.stopAt': 'Stops at',
   'schedule.atOnce': 'Fetches at once',

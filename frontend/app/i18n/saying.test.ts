@@ -1,5 +1,6 @@
 import { beforeAll, expect, test, vi } from 'vitest';
 import { allWords, formatDue, setLanguage, t } from './index.svelte';
+import { troubleText } from './trouble';
 
 beforeAll(async () => {
   vi.stubGlobal('document', { documentElement: {} });
@@ -19,4 +20,10 @@ test('a deadline of 30 days is 30 days away on its first day, and hours on its l
   expect([0, 0.1, 13.9, 24, 28 * 24, 29 * 24 + 4, 32 * 24].map(after)).toEqual(
     ['in 30 days', 'in 30 days', 'in 30 days', 'in 29 days', 'in 2 days', 'in 20 hr.', '2 days ago'],
   );
+});
+
+test('a field of a node that cannot be right is told of with what it has to be', () => {
+  const told = (code: string): string => troubleText({ code, detail: '', facts: { field: 'ae_title' } });
+  expect(told('pacs-invalid')).toContain('AE title (1 to 16 characters: letters without accents');
+  expect(told('schedule-invalid')).not.toContain('1 to 16');
 });

@@ -39,6 +39,18 @@ const fields: Readonly<Record<string, Key>> = {
   date_to: 'filter.to',
 };
 
+/** What a field of a node has to be, as the server refuses it otherwise. */
+const nodeRules: Readonly<Record<string, Key>> = {
+  name: 'rule.name',
+  ae_title: 'rule.ae',
+  calling_ae_title: 'rule.ae',
+  host: 'rule.host',
+  port: 'rule.port',
+  url: 'rule.url',
+  username: 'rule.username',
+};
+const ofNodes = new Set(['pacs-invalid', 'destination-invalid']);
+
 function fieldText(name: string): string {
   const key = fields[name];
   return key ? t(key) : name;
@@ -64,7 +76,8 @@ export function troubleText({ code, detail, facts }: Trouble): string {
     if (typeof value === 'string' || typeof value === 'number') values[name] = value;
   }
   const field = fieldsOf(facts);
-  if (field) values['field'] = field;
+  const rule = ofNodes.has(code) ? nodeRules[String(facts['field'])] : undefined;
+  if (field) values['field'] = rule ? `${field} (${t(rule)})` : field;
   else if (code === 'invalid') return language() === 'en' && detail ? detail : t('problem.invalidSomewhere');
   const wait = values['retry_after_s'];
   if (code === 'too-many-attempts' && typeof wait === 'number') return t('login.tooMany', { wait: waitText(wait) });

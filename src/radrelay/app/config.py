@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -36,7 +37,11 @@ def explain(settings: Settings) -> Iterator[Explained]:
 
 
 def show(settings: Settings) -> int:
-    """Print the table; returns the exit code."""
+    """Print the table, or one setting a line where nobody looks at a terminal; returns the exit code."""
+    if not sys.stdout.isatty():
+        for row in explain(settings):
+            print(row.name, row.value, row.origin, row.meaning, sep="\t")  # noqa: T201
+        return 0
     table = Table(Column("setting", no_wrap=True), "value", "from", "meaning", show_lines=False, box=None)
     for row in explain(settings):
         table.add_row(row.name, row.value, row.origin, row.meaning)

@@ -25,7 +25,7 @@ from radrelay.app.prepare import Prepared, prepare
 from radrelay.app.supervise import Supervisor
 from radrelay.archive.models import Study
 from radrelay.errors import RadrelayError
-from radrelay.settings import Settings, WebSettings
+from radrelay.settings import Settings, WebSettings, config_file
 from radrelay.storage import nodes
 from radrelay.storage.nodes import Lease
 
@@ -39,6 +39,8 @@ def serve(settings: Settings, *, demo: bool) -> int:
     settings = settings.model_copy(update={"data_dir": settings.data_dir.resolve()})
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     logs.configure(settings.log, "serve", settings.log_dir)
+    path = config_file().absolute()
+    log.info("settings are read from the environment and a file", file=str(path), found=path.is_file())
     os.environ[PARENT] = str(os.getpid())
     roles = _preloaded(settings)
     text, fresh, lease = apart(lambda: _prepared(settings))

@@ -15,7 +15,8 @@ import sqlalchemy as sa
 import radrelay.app.rows  # noqa: F401 -- names every room with tables
 from radrelay.clock import FixedClock
 from radrelay.dicom.deidentify import Alias, Deidentified, Option, Subject, Vault, turn_back
-from radrelay.dicom.reidentify import Modification, NotWritable
+from radrelay.dicom.errors import NotWritable
+from radrelay.dicom.reidentify import Modification
 from radrelay.dicom.syntaxes import EXPLICIT_LE
 from radrelay.errors import Invalid
 from radrelay.pseudonyms import (

@@ -34,7 +34,7 @@ from radrelay.web.api.exports import Export as PicturesWanted
 from radrelay.web.api.grants import GranteeKind
 from radrelay.web.api.me import ProfileChange
 from radrelay.web.api.pacs import PacsChange
-from radrelay.web.api.pacs import Search as PacsSearch
+from radrelay.web.api.pacs_search import Search as PacsSearch
 from radrelay.web.api.sources import Kind as SourceKind
 from radrelay.web.api.sources import Policy, SourceChange
 from radrelay.web.api.studies import StudySearch

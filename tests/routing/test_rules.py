@@ -14,7 +14,7 @@ from pydicom.filewriter import write_dataset
 
 from radrelay import access
 from radrelay.access import Principal, Right, WantedBar, scope
-from radrelay.app.restored import HeldBack, hold_back
+from radrelay.app.held_back import HeldBack, hold_back
 from radrelay.archive import deletion, holdings, indexing, uncorrected
 from radrelay.archive.instances import InstanceRef
 from radrelay.archive.models import Series, Study

@@ -20,7 +20,8 @@ from radrelay import audit, logs
 from radrelay.access import SYSTEM_NAME, Principal
 from radrelay.app.backup_folder import Manifest, NoInstallation, Stored, copy_object, open_part, read_manifest
 from radrelay.app.core import Core, open_core
-from radrelay.app.restored import UNFINISHED, HeldBack, Replayed, replay_ledger
+from radrelay.app.held_back import HeldBack
+from radrelay.app.restored import UNFINISHED, Replayed, replay_ledger
 from radrelay.app.rows import load_rows
 from radrelay.archive import lost
 from radrelay.archive.discard import chunks

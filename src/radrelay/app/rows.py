@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 
 from radrelay.access import models as access_models
 from radrelay.app.backup_folder import Stored
-from radrelay.app.restored import UNFINISHED, HeldBack, hold_back
+from radrelay.app.held_back import HeldBack, hold_back
+from radrelay.app.restored import UNFINISHED
 from radrelay.archive import models as archive_models
 from radrelay.archive import search_index
 from radrelay.audit import models as audit_models

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-import socket
 import subprocess
-import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,6 +37,7 @@ from radrelay.retrieve.worklist import WorklistItem as AskedItem
 from radrelay.settings import DicomSettings, RetrieveSettings
 from tests.hl7.hospital import ISSUER, Hospital, hospital
 from tests.hl7.samples import adt, merge
+from tests.on_a_port import started_on_a_port
 
 STEP = "ScheduledProcedureStepSequence[0]."
 EVERYTHING = (
@@ -260,15 +259,8 @@ def test_modality_is_answered_as_by_wlmscpfs_of_the_same_items(there: Hospital, 
             one.file_meta.MediaStorageSOPInstanceUID = UID(f"1.2.3.{number}")
             one.save_as(theirs / "WL" / f"{number}.wl", enforce_file_format=True)
         assert len(list(theirs.rglob("*.wl"))) == 3
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            their_port = free.getsockname()[1]
-        command = ["wlmscpfs", "-dfp", str(theirs), "-csk", str(their_port)]
-        server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        server, their_port = started_on_a_port(lambda port: ["wlmscpfs", "-dfp", str(theirs), "-csk", str(port)])
         try:
-            until = time.monotonic() + 20
-            while not _answers(their_port) and time.monotonic() < until:
-                time.sleep(0.02)
             for name, keys in QUERIES.items():
                 asked = [
                     *keys,
@@ -290,11 +282,6 @@ def test_modality_is_answered_as_by_wlmscpfs_of_the_same_items(there: Hospital, 
         "Müller^Anna", "4711", "19800229", "F", "A1", "1.2.826.1", "RP1", "CT Schädel", "STAT", "Groß^Bernhard^^Dr.",
         "CTHEAD", "99X", "CT Schädel", "CT_A", "20260302", "083000", "CT", "Nativ", "S1", "P1", "99X",
     )  # fmt: skip
-
-
-def _answers(port: int) -> bool:
-    with socket.socket() as tried:
-        return tried.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_names_are_found_in_other_character_sets_and_cases_and_what_is_not_asked_is_not_told(

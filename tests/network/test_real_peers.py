@@ -37,6 +37,7 @@ from radrelay.network.ports import Node, Reference, StoreOutcome
 from radrelay.routing.commitments import TooManyCommitments
 from tests.network.conftest import StartListener
 from tests.network.memory import MemoryArchive, encoded, load
+from tests.on_a_port import started_on_a_port
 
 Dcmtk = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -254,17 +255,9 @@ def test_cancelled_query_ends_early(node: Node, archive: MemoryArchive) -> None:
 @pytest.fixture
 def storescp(tmp_path: Path) -> Iterator[tuple[int, Path]]:
     """Dcmtk's storescp as a destination: its port and folder."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
     folder = tmp_path / "received"
     folder.mkdir()
-    process = subprocess.Popen(["storescp", "+B", "+xa", "-od", str(folder), str(port)])
-    for _ in range(100):
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-            break
-        except OSError:
-            time.sleep(0.05)
+    process, port = started_on_a_port(lambda port: ["storescp", "+B", "+xa", "-od", str(folder), str(port)])
     yield port, folder
     process.terminate()
     process.wait()

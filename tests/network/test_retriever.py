@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import socket
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +21,7 @@ from radrelay.network.retriever import GetClient, MoveClient, Retrieved, get_pro
 from radrelay.settings import DicomSettings
 from tests.network.conftest import StartListener
 from tests.network.memory import MemoryArchive, Stored, decoded, load
+from tests.on_a_port import started_on_a_port
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 MR = "1.2.840.10008.5.1.4.1.1.4"
@@ -51,21 +51,15 @@ def study_of(archive: MemoryArchive, sop_uid: str) -> str:
 def pacs(folder: Path, back: int) -> Iterator[Node]:
     """Give a running dcmqrscp that sends what RADRELAY asks for to the port `back`."""
     assert shutil.which("dcmqrscp"), "dcmtk's programs are not installed: apt-get install dcmtk"
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
     (folder / "kept").mkdir(parents=True)
     configuration = folder / "dcmqrscp.cfg"
-    configuration.write_text(PACS_CONFIGURATION.format(port=port, back=back, folder=folder / "kept"))
-    process = subprocess.Popen(
-        ["dcmqrscp", "+xe", "-c", str(configuration)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+
+    def command(port: int) -> list[str]:
+        configuration.write_text(PACS_CONFIGURATION.format(port=port, back=back, folder=folder / "kept"))
+        return ["dcmqrscp", "+xe", "-c", str(configuration)]
+
+    process, port = started_on_a_port(command)
     try:
-        until = time.monotonic() + 20
-        while time.monotonic() < until:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.02)
         yield Node("127.0.0.1", port, "PACS", "RADRELAY", response_timeout_s=10)
     finally:
         process.terminate()

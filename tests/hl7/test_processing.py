@@ -63,6 +63,24 @@ def written(database: Database) -> set[str]:
         return {name.partition("/")[0] for name in session.scalars(sa.select(NodeState.name))}
 
 
+def test_while_messages_come_they_go_first(
+    keeping: Keeping, processor: Processor, hand: Hand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paused: list[float] = []
+    later = iter((adt(control_id="2", patient_id="2"), adt(control_id="3", patient_id="3")))
+
+    def pause(seconds: float) -> None:
+        paused.append(seconds)
+        if (frame := next(later, None)) is not None:
+            receive(keeping, frame)
+
+    monkeypatch.setattr(processing, "HELD_S", 0.0)
+    monkeypatch.setattr(processing.time, "sleep", pause)
+    receive(keeping, adt(control_id="0", patient_id="0"), adt(control_id="1", patient_id="1"))
+    assert processor.tick() == 4
+    assert paused == [processing.YIELD_S, processing.RECEIVING_S, processing.RECEIVING_S, processing.YIELD_S]
+
+
 def test_messages_are_worked_on_in_the_order_in_which_they_came(
     keeping: Keeping, database: Database, processor: Processor, hand: Hand
 ) -> None:

@@ -37,6 +37,8 @@ AT_ONCE = 50  # read for one transaction, which takes as many of them as `HELD_S
 AT_ONCE_BYTES = 4 << 20
 HELD_S, YIELD_S = 0.05, 0.005
 """So long a transaction goes on to the next message, and so long others may write in between."""
+RECEIVING_S = 0.2
+"""So long in place of `YIELD_S` while messages come in: their senders wait for an answer, this can wait."""
 FIRST_S, CAP_S = 2, 600
 MOST_FAULTS = 5
 """An error in the program itself is tried so often."""
@@ -114,6 +116,7 @@ class Processor:
         """Work on all that waits and is due; returns how many messages came to an end."""
         ended, after = 0, uuid.UUID(int=0)
         stopped: set[OwnedLane] = set()
+        newest = self._newest()
         while rows := self._page(after):
             after = rows[-1].id
             idle = [row.id for row in rows if not self._handlers_of(row.type)]
@@ -121,8 +124,19 @@ class Processor:
             due = [row for row in rows if self._handlers_of(row.type) and not self._is_stopped(row, stopped)]
             while due:
                 ended += self._work(due, stopped)
-                time.sleep(YIELD_S)
+                newest, before = self._newest(), newest
+                time.sleep(YIELD_S if newest in (None, before) else RECEIVING_S)
         return ended
+
+    def _newest(self) -> uuid.UUID | None:
+        """Return the message that came last of those that wait."""
+        with self._database.read() as session:
+            return session.scalar(
+                sa.select(Hl7Message.id)
+                .where(Hl7Message.direction == "in", Hl7Message.state == WAITING)
+                .order_by(Hl7Message.id.desc())
+                .limit(1)
+            )
 
     def _page(self, after: uuid.UUID) -> list[Waiting]:
         columns = (

@@ -75,7 +75,7 @@ def test_while_messages_come_they_go_first(
             receive(keeping, frame)
 
     monkeypatch.setattr(processing, "HELD_S", 0.0)
-    monkeypatch.setattr(processing.time, "sleep", pause)
+    monkeypatch.setattr("radrelay.hl7.processing.time.sleep", pause)
     receive(keeping, adt(control_id="0", patient_id="0"), adt(control_id="1", patient_id="1"))
     assert processor.tick() == 4
     assert paused == [processing.YIELD_S, processing.RECEIVING_S, processing.RECEIVING_S, processing.YIELD_S]

@@ -154,7 +154,7 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     motion: list[Moved]
     dropped: list[int]
     warnings: list[WarningTold]
-    constants: dict[str, str | int | float | bool | None | list[float]]
+    constants: dict[str, str | int | float | bool | list[float] | None]
     seconds: dict[str, float]
     core: Outline
     late: dict[str, Outline]

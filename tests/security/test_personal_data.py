@@ -26,7 +26,7 @@ ABOUT_NOBODY = {
         organisation: name name_folded region created_at
         called_title: ae_title given_at
         source: name kind ae_title callers folder issuer_of_patient_id retention_s max_age_s quiet_s duplicate_policy
-            release_by_hand quota_bytes scan enabled project_id created_at
+            release_by_hand put_to_wait quota_bytes scan enabled project_id created_at
         destination: name ae_title host port calling_ae_title tls enabled kind address username sealed commitment
             kib_per_s project_id windows paused_at down_since retry_at failures alarmed_at error error_code error_facts
             performed_steps created_at

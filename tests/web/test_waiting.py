@@ -48,10 +48,14 @@ def image(number: int, name: str = "Wartend^Wanda", study: str = STUDY, number_o
     return out.getvalue()
 
 
-def send(site: WebSite, *contents: bytes, calling: str = "PARTNER") -> None:
+def land(site: WebSite, *contents: bytes, calling: str = "PARTNER") -> None:
     origin = site.services.sources.resolve("dicom").origin(peer="10.0.0.1:1", calling_ae=calling, called_ae="RADRELAY")
     for content in contents:
         site.landing.land_file(origin, "", [content])
+
+
+def send(site: WebSite, *contents: bytes, calling: str = "PARTNER") -> None:
+    land(site, *contents, calling=calling)
     site.index()
 
 
@@ -120,11 +124,11 @@ def test_what_a_partner_sends_waits_is_looked_at_and_released_and_rules_meet_it_
 def test_images_that_come_later_wait_again_and_who_is_slower_releases_nothing_twice(site: WebSite, root: Login) -> None:
     by_hand(site, root, "*")
     send(site, image(1), image(2))
+    land(site, image(3))  # acknowledged, but in no row yet
     [first] = waiting(root)
-    until = root.http.get("/api/waiting").json()["until"]
-    site.clock.advance(timedelta(minutes=1))
-    send(site, image(3))
-    assert decide(root, "release", ids=[first["id"]], until=until)[0]["objects"] == 2
+    seen = root.http.get("/api/waiting").json()["seen"]
+    site.index()
+    assert decide(root, "release", ids=[first["id"]], seen=seen)[0]["objects"] == 2
     assert listed(root) == [(STUDY, 2)], "what was not seen is not released with it"
     [later] = waiting(root)
     assert (later["id"], later["objects"], later["here"]) == (first["id"], 1, 2)
@@ -138,10 +142,9 @@ def test_what_two_release_at_once_is_let_in_once(site: WebSite, root: Login) -> 
     by_hand(site, root, "*")
     send(site, image(1), image(2))
     room, organisation = site.services.waiting_room, site.organisation_id
-    [one] = room.waiting(organisation, lambda source: True, restricted=False)
-    until = site.clock.now()
-    items = list(room._items(organisation, one, until))  # both have read before either writes
-    done = room.release(organisation, one, until, lambda session, done: None)
+    [one], seen = room.waiting(organisation, lambda source: True, restricted=False)
+    items = list(room._items(organisation, one, seen))  # both have read before either writes
+    done = room.release(organisation, one, seen, lambda session, done: None)
     with site.database.write() as session:
         assert (done.objects, room._let_in(session, one, items)) == (2, (0, 0))
     assert listed(root) == [(STUDY, 2)]
@@ -169,15 +172,14 @@ def test_what_is_pseudonymised_waits_as_the_copy_and_never_comes_in_as_it_was_re
     by_hand(site, root, "*", project_id=project(root)["id"])
     assert decide(root, "release", ids=[one["id"]]) == [{"id": one["id"], "objects": 0, "aside": 1}]
     assert (listed(root), waiting(root), codes(root)) == ([], [], ["pseudonym-waits"])
-    until = root.http.get("/api/waiting").json()["until"]
-    site.clock.advance(timedelta(seconds=9))
+    seen = root.http.get("/api/waiting").json()["seen"]
     send(site, image(2))
     assert codes(root) == ["pseudonym-waits"] * 2, "written anew first, whatever waits for a person then"
     assert settle(site) == 2
     assert (listed(root), codes(root)) == ([], [])
     [copy] = waiting(root)
     assert (copy["objects"], copy["patient_name"]) == (2, "LUNG-0001J")
-    assert decide(root, "release", ids=[copy["id"]], until=until)[0]["objects"] == 0, "nobody had seen these"
+    assert decide(root, "release", ids=[copy["id"]], seen=seen)[0]["objects"] == 0, "nobody had seen these"
     assert decide(root, "release", ids=[copy["id"]])[0]["objects"] == 2
     [study] = root.http.get("/api/studies").json()["studies"]
     assert (study["patient"]["id"], study["instance_count"]) == ("LUNG-0001J", 2)

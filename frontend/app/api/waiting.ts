@@ -23,11 +23,11 @@ export interface Awaiting {
   sent_by: string;
 }
 
-/** Some by their ids, or all of a source; of what was received `until` the list was read. */
+/** Some by their ids, or all of a source; of what the list of `seen` held. */
 export interface Chosen {
   ids?: string[];
   source_id?: string;
-  until: string;
+  seen: Record<string, number>;
 }
 
 export interface Decided {
@@ -37,7 +37,7 @@ export interface Decided {
 }
 
 export const waiting = {
-  list: () => get<{ may: boolean; until: string; waiting: Awaiting[] }>('/api/waiting'),
+  list: () => get<{ may: boolean; seen: Record<string, number>; waiting: Awaiting[] }>('/api/waiting'),
   pictureUrl: (id: string) => `/api/waiting/${encodeURIComponent(id)}/picture`,
   release: (chosen: Chosen) => post<{ decided: Decided[] }>('/api/waiting/release', chosen).then((answer) => answer.decided),
   reject: (chosen: Chosen) => post<{ decided: Decided[] }>('/api/waiting/reject', chosen).then((answer) => answer.decided),

@@ -33,7 +33,8 @@ def list_command(settings: Settings) -> int:
             names = {one.id: one.name for one in list_sources(session, prepared.organisation_id)}
         with core.database.write() as session:
             audit.record(session, audit.AuditRecord("waiting.list", command_principal(prepared)))
-        for one in _room(core).waiting(prepared.organisation_id, _any, restricted=True):
+        found, _ = _room(core).waiting(prepared.organisation_id, _any, restricted=True)
+        for one in found:
             here = f"  {one.here} here" if one.here else ""
             told = "  ".join(
                 filter(None, (one.patient_id, one.patient_name, one.modality, one.description, one.sent_by))
@@ -59,13 +60,12 @@ def decide_command(settings: Settings, ids: Sequence[str], source: str, *, relea
                       "aside": done.aside}  # fmt: skip
             audit.record(session, audit.AuditRecord(action, principal, "awaiting", one.id, detail))
 
-        now = core.clock.now()
         for one in found:
             if release:
-                done = room.release(organisation, one, now, note)
+                done = room.release(organisation, one, None, note)
                 print(f"{one.id}  {done.objects} released  {done.aside} to the quarantine")  # noqa: T201
             else:
-                done = room.reject(organisation, one, now, principal.name, note)
+                done = room.reject(organisation, one, None, principal.name, note)
                 print(f"{one.id}  {done.aside} to the quarantine")  # noqa: T201
     return 0
 

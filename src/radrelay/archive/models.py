@@ -62,6 +62,7 @@ class Source(Owned, Base):
     enabled: Mapped[bool] = mapped_column(Boolean, default=True)
     project_id: Mapped[uuid.UUID | None] = mapped_column(Id)  # of pseudonyms: what comes is de-identified by it
     release_by_hand: Mapped[str] = mapped_column(Text, default="")  # "": nothing waits for it; "*": all; or whose
+    put_to_wait: Mapped[int] = mapped_column(BigInteger, default=0)  # so many have waited for their release by hand
     created_at: Mapped[datetime] = mapped_column(Instant)
 
 

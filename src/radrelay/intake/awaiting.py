@@ -9,7 +9,7 @@ again: who released the first has not seen them. Rejected, they are in the quara
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from itertools import islice
@@ -48,6 +48,10 @@ KEYS = uuid.UUID("6f3b6f0e-6a0f-4b57-9a52-0c3a1f1f6f11")
 NOT_READ = "not-read"
 May = Callable[[uuid.UUID], bool]
 """Says whether what a source brings may be released."""
+
+
+Seen = Mapping[uuid.UUID, int]
+"""Per source, how many had been put to wait when a list was read: what came later is decided upon another time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,16 +114,18 @@ class WaitingRoom:
         self._clock = clock
         self._diversion = diversion
 
-    def waiting(self, organisation_id: uuid.UUID, may: May, *, restricted: bool) -> list[Awaiting]:
-        """Return what waits, what came last first, at most `LISTED`."""
+    def waiting(self, organisation_id: uuid.UUID, may: May, *, restricted: bool) -> tuple[list[Awaiting], Seen]:
+        """Return what waits, what came last first, at most `LISTED`, and what is decided upon by who reads it."""
         with self._database.read() as session:
+            seen = _put_to_wait(session, organisation_id)  # before the rows: those that follow are not counted in it
             found = _groups(session, organisation_id, may, restricted=restricted)[:LISTED]
             locations = [_first(session, organisation_id, one) for one in found]
             here = _here(session, organisation_id, [one.study_uid for one in found])
-        return [
+        told = [
             replace(self._told(one, location), here=here.get(one.study_uid, 0))
             for one, location in zip(found, locations, strict=True)
         ]
+        return told, seen
 
     def picture(self, organisation_id: uuid.UUID, awaiting_id: uuid.UUID, may: May, *, restricted: bool) -> bytes:
         """Return a picture of its first object; raises `AwaitingUnknown`, `NotViewable` and its kin."""
@@ -149,12 +155,12 @@ class WaitingRoom:
             found = _groups(session, organisation_id, may, restricted=restricted)
             return [one for one in found if one.source_id == source_id]
 
-    def release(self, organisation_id: uuid.UUID, one: Awaiting, until: datetime, note: Note) -> Done:
-        """Let in what of it was received by `until`; two who do so at once let each object in once.
+    def release(self, organisation_id: uuid.UUID, one: Awaiting, seen: Seen | None, note: Note) -> Done:
+        """Let in what of it the list of `seen` held, or all of it; two who do so at once let each object in once.
 
         A part is committed at a time, so that nothing else waits for long; `note` writes the record of each with it.
         """
-        done, items = Done(one, 0), self._items(organisation_id, one, until)
+        done, items = Done(one, 0), self._items(organisation_id, one, seen)
         while part := list(islice(items, BATCH)):  # read before the archive is locked for it
             with self._database.write() as session:
                 lock_archive(session)
@@ -164,13 +170,11 @@ class WaitingRoom:
             done = replace(done, objects=done.objects + came.objects, aside=done.aside + came.aside)
         return done
 
-    def reject(self, organisation_id: uuid.UUID, one: Awaiting, until: datetime, by: str, note: Note) -> Done:
-        """Put what of it was received by `until` into the quarantine, where its time runs on."""
+    def reject(self, organisation_id: uuid.UUID, one: Awaiting, seen: Seen | None, by: str, note: Note) -> Done:
+        """Put what of it the list of `seen` held, or all of it, into the quarantine, where its time runs on."""
         with self._database.write() as session:
             lock_archive(session)
-            rows = session.scalars(
-                sa.select(Quarantined).where(*_of(organisation_id, one), Quarantined.received_at <= until)
-            ).all()
+            rows = session.scalars(sa.select(Quarantined).where(*_of(organisation_id, one, seen))).all()
             for row in rows:
                 row.code, row.reason = REJECTED, f"{by} rejected it."
             session.flush()
@@ -195,10 +199,10 @@ class WaitingRoom:
             return said
         return said if attributes is None else _described(said, attributes)
 
-    def _items(self, organisation_id: uuid.UUID, one: Awaiting, until: datetime) -> Iterator[Item]:
+    def _items(self, organisation_id: uuid.UUID, one: Awaiting, seen: Seen | None) -> Iterator[Item]:
         """Read what waits, one by one; what cannot be read says why."""
         with self._database.read() as session:
-            query = _records([*_of(organisation_id, one), Quarantined.received_at <= until])
+            query = _records(_of(organisation_id, one, seen))
             found = [(row_id, location_of(record)) for row_id, record in session.execute(query)]
         for row_id, location in found:
             try:
@@ -322,14 +326,21 @@ def _named(
     return [one for one in _groups(session, organisation_id, may, restricted=restricted) if one.id in wanted]
 
 
-def _of(organisation_id: uuid.UUID, one: Awaiting) -> list[sa.ColumnElement[bool]]:
-    """Return the conditions of a group's rows."""
+def _put_to_wait(session: Session, organisation_id: uuid.UUID) -> Seen:
+    query = sa.select(Source.id, Source.put_to_wait).where(Source.organisation_id == organisation_id)
+    return {source_id: number for source_id, number in session.execute(query)}  # noqa: C416 -- rows are no pairs to mypy
+
+
+def _of(organisation_id: uuid.UUID, one: Awaiting, seen: Seen | None = None) -> list[sa.ColumnElement[bool]]:
+    """Return the conditions of a group's rows, of those that somebody has seen."""
     found = [
         Quarantined.organisation_id == organisation_id,
         Quarantined.code == AWAITS_RELEASE,
         Quarantined.source_id == one.source_id,
         Quarantined.study_uid == one.study_uid,
     ]
+    if seen is not None:
+        found.append(Quarantined.wait_number <= seen.get(one.source_id, 0))
     if not one.study_uid:
         none = Quarantined.parcel_id.is_(None)
         found.append(none if one.parcel_id is None else Quarantined.parcel_id == one.parcel_id)

@@ -125,6 +125,7 @@ class Quarantined(Owned, Base):
     received_at: Mapped[datetime] = mapped_column(Instant)
     ends_at: Mapped[datetime | None] = mapped_column(Instant)
     released_at: Mapped[datetime | None] = mapped_column(Instant)
+    wait_number: Mapped[int] = mapped_column(BigInteger, default=0)  # which of its source's it was, put to wait
     correlation_id: Mapped[str] = mapped_column(String(64), default="")
     identity: Mapped[str] = mapped_column(Text, default="")  # JSON of what it was released as, if not as received
     instance_id: Mapped[uuid.UUID | None] = mapped_column(Id)  # of what it was released as

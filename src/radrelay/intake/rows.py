@@ -65,6 +65,7 @@ class BatchWriter:
         verdicts = upsert_batch(session, [arrival for _, arrival in arrivals]) if arrivals else []
         for (item, _), verdict in zip(arrivals, verdicts, strict=True):
             self._apply(session, item, verdict, terms, rows, tally)
+        _number(session, rows.quarantined)
         _insert(session, rows)
         tally.write_studies(session)
         for item in fresh:
@@ -109,8 +110,6 @@ class BatchWriter:
         elif _awaits_release(item, source):
             rows.records.append(record_row(item))
             self._set_aside(item, AWAITS_RELEASE, "A person is to release it.", terms, rows, tally)
-            if envelope.stands_for is not None:  # nobody who read the list before has seen this
-                rows.quarantined[-1]["received_at"] = now
         elif envelope.kind == "attachment":
             rows.records.append(record_row(item))
             rows.attachments.append(attachment_row(item, source))
@@ -212,6 +211,20 @@ def _awaits_release(item: Examined, source: Terms) -> bool:
     decided = envelope.stands_for is not None and not origin.aliased
     ours = origin.joins is not None or origin.corrects is not None or decided
     return not ours and waits(source.release_by_hand, origin.calling_ae)
+
+
+def _number(session: Session, quarantined: Sequence[Row]) -> None:
+    """Give what waits a number within its source, so that who decides lets in no more than the list held.
+
+    The source's row is held until the transaction ends: whatever has a smaller number was there before.
+    """
+    waiting = [row for row in quarantined if row["code"] == AWAITS_RELEASE]
+    for source_id in sorted({row["source_id"] for row in waiting}):
+        own = [row for row in waiting if row["source_id"] == source_id]
+        more = sa.update(Source).where(Source.id == source_id).values(put_to_wait=Source.put_to_wait + len(own))
+        last = session.scalar(more.returning(Source.put_to_wait), execution_options={"synchronize_session": False}) or 0
+        for number, row in enumerate(own, last - len(own) + 1):
+            row["wait_number"] = number
 
 
 def arrival_of(item: Examined, source: Terms) -> Arrival:
@@ -327,6 +340,7 @@ def _quarantined_row(item: Examined, code: str, reason: str, source: Terms | Non
         "received_at": received,
         "ends_at": end_of(after(received, quarantine_s), None, ceiling),
         "released_at": None,
+        "wait_number": 0,
         "correlation_id": envelope.origin.correlation_id[:64],
         "identity": "",
         "instance_id": None,

@@ -98,7 +98,7 @@ KEPT: dict[str, Kept] = {
     "quarantined": _kept(
         "code received_at", ways.row_of("aside"),
         untold="source_id parcel_id record_id reason study_uid sop_uid patient_name patient_id_value file_name size"
-        " ends_at released_at correlation_id identity instance_id",
+        " ends_at released_at wait_number correlation_id identity instance_id",
         why="nobody has said yet whose it is: its name may be another person's",
     ),
     "parcel": _kept(

@@ -54,21 +54,24 @@ class Awaiting(BaseModel):
 
 
 class Waiting(BaseModel):
-    """What waits, what came last first. `may`: the caller may release something, should it come."""
+    """What waits, what came last first. `may`: the caller may release something, should it come.
+
+    `seen` goes back with what is decided, so that nothing is let in that came after this list was read.
+    """
 
     may: bool
-    until: datetime
+    seen: dict[uuid.UUID, int]
     waiting: list[Awaiting]
 
 
 class Chosen(BaseModel):
-    """What is decided upon: some by `ids`, or all of a source; of what was received by `until` (now, without it)."""
+    """What is decided upon: some by `ids`, or all of a source; of what the list of `seen` held (all, without it)."""
 
     model_config = ConfigDict(extra="forbid")
 
     ids: list[uuid.UUID] = Field([], max_length=500)
     source_id: uuid.UUID | None = None
-    until: datetime | None = None
+    seen: dict[uuid.UUID, int] | None = Field(None, max_length=10_000)
     reason: str = Field("", max_length=1000)
 
 
@@ -113,15 +116,16 @@ class _May:
 @router.get("")
 def list_waiting(request: Request, services: Services, principal: Authenticated) -> Waiting:
     """List what waits and the caller may release."""
-    may, until = _May.of(services, principal), services.clock.now()
+    may = _May.of(services, principal)
     if may.sources.nothing:
-        return Waiting(may=False, until=until, waiting=[])
-    found = services.waiting_room.waiting(principal.organisation_id, may.sources.holds, restricted=may.restricted)
+        return Waiting(may=False, seen={}, waiting=[])
+    found, seen = services.waiting_room.waiting(principal.organisation_id, may.sources.holds, restricted=may.restricted)
     if found:
         trail.seen(services.database, principal, trail.event(request, principal, "waiting.list"))
     names = {source.id: source.name for source in services.sources.sources()}
     shown = [Awaiting.model_validate(one).model_copy(update={"source": names.get(one.source_id, "")}) for one in found]
-    return Waiting(may=True, until=until, waiting=shown)
+    told = {source_id: number for source_id, number in seen.items() if may.sources.holds(source_id)}
+    return Waiting(may=True, seen=told, waiting=shown)
 
 
 @router.get("/{awaiting_id}/picture", response_class=Response, responses=answers("image/jpeg"))
@@ -143,8 +147,8 @@ def picture(request: Request, services: Services, principal: Authenticated, awai
 def release(request: Request, services: Services, principal: Authenticated, chosen: Chosen) -> Decision:
     """Let in what waits; rules, searches and deliveries meet it from now on."""
 
-    def one(waited: awaiting.Awaiting, until: datetime, note: awaiting.Note) -> Done:
-        return services.waiting_room.release(principal.organisation_id, waited, until, note)
+    def one(waited: awaiting.Awaiting, seen: awaiting.Seen | None, note: awaiting.Note) -> Done:
+        return services.waiting_room.release(principal.organisation_id, waited, seen, note)
 
     return _decide(request, services, principal, chosen, "waiting.release", one)
 
@@ -153,8 +157,8 @@ def release(request: Request, services: Services, principal: Authenticated, chos
 def reject(request: Request, services: Services, principal: Authenticated, chosen: Chosen) -> Decision:
     """Put what waits into the quarantine, where its time runs out."""
 
-    def one(waited: awaiting.Awaiting, until: datetime, note: awaiting.Note) -> Done:
-        return services.waiting_room.reject(principal.organisation_id, waited, until, principal.name, note)
+    def one(waited: awaiting.Awaiting, seen: awaiting.Seen | None, note: awaiting.Note) -> Done:
+        return services.waiting_room.reject(principal.organisation_id, waited, seen, principal.name, note)
 
     return _decide(request, services, principal, chosen, "waiting.reject", one)
 
@@ -165,7 +169,7 @@ def _decide(
     principal: Principal,
     chosen: Chosen,
     action: str,
-    decide: Callable[[awaiting.Awaiting, datetime, awaiting.Note], Done],
+    decide: Callable[[awaiting.Awaiting, awaiting.Seen | None, awaiting.Note], Done],
 ) -> Decision:
     may = _May.of(services, principal).required()
 
@@ -179,7 +183,7 @@ def _decide(
     found = _found(services, principal, may, chosen)
     if not found:
         raise AwaitingUnknown
-    decided = [decide(one, chosen.until or services.clock.now(), note) for one in found]
+    decided = [decide(one, chosen.seen, note) for one in found]
     return Decision(decided=[Decided(id=done.waited.id, objects=done.objects, aside=done.aside) for done in decided])
 
 

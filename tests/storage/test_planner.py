@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
 
 from radrelay.access import Grantee, Principal, PriorRuleView, Right, Target, grant, scope, set_prior_rule
-from radrelay.archive.models import Study
+from radrelay.archive.compaction import Compactor
+from radrelay.archive.models import Instance, Study
+from radrelay.archive.of_study import of_studies
 from radrelay.archive.query import StudyQuery, Window
 from radrelay.archive.search import find_studies
 from radrelay.settings import DatabaseSettings
@@ -52,3 +55,19 @@ def test_lists_go_by_their_indexes_from_the_first_study_on(tmp_path: Path) -> No
     assert all(by_grantee in one for one in grants), steps
     assert not [one for one in steps if one.startswith("SCAN study")], steps
     assert len([one for one in steps if "ix_study_patient_row (patient_id=?" in one]) == 3, steps
+
+
+def test_objects_of_a_study_and_what_waits_for_compaction_are_found_without_reading_all_objects(tmp_path: Path) -> None:
+    database = Database.open(DatabaseSettings.model_validate({}), tmp_path, bytes(32))
+    migrate(database)
+    asked: list[tuple[str, Any]] = []
+    event.listen(database.engine, "before_cursor_execute", lambda _, __, sql, given, *more: asked.append((sql, given)))
+    Compactor.pending(SimpleNamespace(_database=database), away=["n1"])  # type: ignore[arg-type]
+    with database.read() as session:
+        session.execute(sa.select(Instance.file_name).where(of_studies([ORGANISATION])))
+        told = [(sql, given) for sql, given in asked if "FROM instance" in sql]
+        for sql, given in told:
+            steps = [row[3] for row in session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", given)]
+            assert not [one for one in steps if one.startswith("SCAN instance")], steps
+    database.close()
+    assert len(told) == 2

@@ -23,6 +23,7 @@ from radrelay.app.node_findings import lease_text
 from radrelay.archive import lost as archive_lost
 from radrelay.archive.locking import lock_archive
 from radrelay.archive.models import Attachment, Holding, Instance, Source, Study
+from radrelay.archive.of_study import of_studies
 from radrelay.errors import Conflict, NotFound
 from radrelay.intake import lost as intake_lost
 from radrelay.intake.models import OpenArchive, Quarantined
@@ -143,12 +144,12 @@ def _lost_studies(session: Session, held: sa.Select[uuid.UUID]) -> Iterator[Lost
         .order_by(Study.study_date, Study.study_uid)
     )
     for row in session.execute(counted).all():
-        total = session.scalar(sa.select(sa.func.count()).where(Instance.study_id == row.id)) or 0
+        total = session.scalar(sa.select(sa.func.count()).where(of_studies([row.id]))) or 0
         names = session.scalars(
             sa.select(Source.name)
             .join(Holding, Holding.source_id == Source.id)
             .join(Instance, Instance.holding_id == Holding.id)
-            .where(Instance.study_id == row.id, Instance.record_id.in_(held))
+            .where(of_studies([row.id]), Instance.record_id.in_(held))
             .distinct()
         )
         yield LostStudy(row.study_uid, row.study_date, row.lost, total, tuple(sorted(names)))

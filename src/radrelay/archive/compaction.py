@@ -98,18 +98,18 @@ class Compactor:
         In any order of theirs, those that cannot be compacted would come first for ever. Studies that nodes of `away`
         hold a part of wait for those, and keep nobody else waiting.
         """
-        out_of_reach = sa.exists().where(
-            Instance.study_id == Study.id,
-            LandingRecord.id == Instance.record_id,
-            sa.or_(sa.false(), *(LandingRecord.owner.startswith(f"{node}/") for node in away)),
+        records = sa.select(LandingRecord.id)
+        theirs = records.where(sa.or_(sa.false(), *(LandingRecord.owner.startswith(f"{node}/") for node in away)))
+        landed, out_of_reach = (
+            sa.select(Instance.study_id).where(Instance.record_id.in_(some)) for some in (records, theirs)
         )
         with self._database.read() as session:
             rows = session.execute(
                 sa.select(Study.organisation_id, Study.id)
                 .where(
                     Study.state == "complete",
-                    sa.exists().where(Instance.study_id == Study.id, Instance.record_id.is_not(None)),
-                    ~out_of_reach if away else sa.true(),
+                    Study.id.in_(landed),
+                    Study.id.not_in(out_of_reach) if away else sa.true(),
                 )
                 .order_by(sa.func.random())
                 .limit(limit)

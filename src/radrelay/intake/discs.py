@@ -16,6 +16,7 @@ import structlog
 from sqlalchemy.orm import Session
 
 from radrelay.archive.models import Attachment, Instance
+from radrelay.archive.of_study import of_studies
 from radrelay.dicom.disc_directory import MAX_FILES, DiscFile, read_directory
 from radrelay.dicom.errors import Malformed
 from radrelay.intake.envelope import Origin
@@ -91,7 +92,7 @@ def _names_here(session: Session, parcel_id: uuid.UUID) -> set[str]:
     """Return the names of files that came, in the parcel's studies, attachments, quarantine and findings."""
     studies = sa.select(ParcelStudy.study_id).where(ParcelStudy.parcel_id == parcel_id)
     queries = (
-        sa.select(Instance.file_name).where(Instance.study_id.in_(studies)),
+        sa.select(Instance.file_name).where(of_studies(studies)),
         sa.select(Attachment.file_name).where(Attachment.parcel_id == parcel_id),
         sa.select(Quarantined.file_name).where(Quarantined.parcel_id == parcel_id),
         sa.select(ParcelFinding.file_name).where(ParcelFinding.parcel_id == parcel_id, ParcelFinding.code != REFERENCE),

@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 from radrelay import audit
 from radrelay.archive import deletion
 from radrelay.archive.models import Attachment, Instance
+from radrelay.archive.of_study import of_studies
 from radrelay.privacy.holdings_of import Held, HeldStudy
 from radrelay.retrieve import fetches
 from radrelay.retrieve.schedules import service as schedules
@@ -105,7 +106,7 @@ def keys_of(session: Session, study_id: uuid.UUID) -> set[uuid.UUID]:
     wanted: tuple[sa.Select[Any], ...] = (
         sa.select(Pack.id).where(Pack.study_id == study_id),
         sa.select(KeptKey.id).where(KeptKey.bound_to == study_id),
-        sa.select(Instance.record_id).where(Instance.study_id == study_id, Instance.record_id.is_not(None)),
+        sa.select(Instance.record_id).where(of_studies([study_id]), Instance.record_id.is_not(None)),
         sa.select(Attachment.record_id).where(Attachment.study_id == study_id, Attachment.record_id.is_not(None)),
         sa.select(Attachment.pack_id).where(Attachment.study_id == study_id, Attachment.pack_id.is_not(None)),
     )

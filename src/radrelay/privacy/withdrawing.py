@@ -21,6 +21,7 @@ from radrelay import audit
 from radrelay.archive import deletion
 from radrelay.archive.locking import lock_archive
 from radrelay.archive.models import Holding, Instance, InstanceHolding, Study
+from radrelay.archive.of_study import of_studies
 from radrelay.errors import Invalid
 from radrelay.intake.models import Quarantined
 from radrelay.privacy import erasure
@@ -160,7 +161,7 @@ def _end(
 ) -> ErasedStudy:
     study_id = holding.study_id
     keys, (objects, size) = erasure.keys_of(session, study_id), _content(session, study_id)
-    goes = not session.scalar(sa.select(sa.func.count()).where(Instance.study_id == study_id, ~_lost(holding.id)))
+    goes = not session.scalar(sa.select(sa.func.count()).where(of_studies([study_id]), ~_lost(holding.id)))
     name = session.scalar(sa.select(Study.patient_name).where(Study.id == study_id)) or ""
     detail: dict[str, object] = {"reason": "withdrawn", "consent": str(row.id), "source": one.source_name}
     patient = (row.patient_issuer, row.patient_id, name)
@@ -182,7 +183,7 @@ def _lost(holding_id: uuid.UUID) -> sa.ColumnElement[bool]:
 def _content(session: Session, study_id: uuid.UUID) -> tuple[int, int]:
     """Return how many objects a study has, and their bytes as received."""
     columns = (sa.func.count(), sa.func.coalesce(sa.func.sum(Instance.size), 0))
-    objects, size = session.execute(sa.select(*columns).where(Instance.study_id == study_id)).one()
+    objects, size = session.execute(sa.select(*columns).where(of_studies([study_id]))).one()
     return int(objects), int(size)
 
 

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from radrelay import access
 from radrelay.archive import uncorrected
 from radrelay.archive.models import Instance, Series, Study
+from radrelay.archive.of_study import of_studies
 from radrelay.errors import Trouble
 from radrelay.routing import deliveries
 from radrelay.routing.deliveries import MOST_URGENT
@@ -165,7 +166,7 @@ def is_there(
             kept,
         )
     )
-    current = sa.select(Instance.id).where(Instance.study_id == study_id, Instance.current.is_(True))
+    current = sa.select(Instance.id).where(of_studies([study_id]), Instance.current.is_(True))
     if series_ids is not None:
         current = current.where(Instance.series_id.in_(series_ids))
     if session.scalar(current.limit(1)) is None:

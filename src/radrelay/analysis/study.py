@@ -141,9 +141,9 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     rows: int
     columns: int
     spacing_mm: tuple[float, float, float]
-    core_ml: float
+    core_ml: float | None
     late_ml: dict[str, float]
-    mismatch_ml: float
+    mismatch_ml: float | None
     mismatch_ratio: float | None
     intensity_ratio: float | None
     partial_volume: float

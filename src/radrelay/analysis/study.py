@@ -132,7 +132,11 @@ class MapSeries(msgspec.Struct, frozen=True):
 
 
 class Findings(msgspec.Struct, frozen=True, kw_only=True):
-    """What an analysis of perfusion found, for a page: volumes in mL, none where a number has no meaning."""
+    """What an analysis of perfusion found, for a page: volumes in mL, none where a number has no meaning.
+
+    `maps` holds the maps, `mean` (the mean image) and `lesions` (core and late tissue upon it); their pictures show
+    each pixel as `picture_scale` × `picture_scale`, outlines are on the images' own. `summary` is the summary's picture.
+    """
 
     version: int = FINDINGS_VERSION
     modality: str
@@ -159,6 +163,12 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     core: Outline
     late: dict[str, Outline]
     maps: list[MapSeries]
+    summary: MapSeries | None = None
+    made_at: str = ""
+    normal_cbf: float | None = None
+    picture_scale: int = 1
+    curve_unit: str = "HU"
+    reference_frame: int | None = None
 
 
 def run_lengths(mask: NDArray[np.bool_]) -> Outline:

@@ -23,7 +23,8 @@ from radrelay.errors import Misconfigured, RadrelayError
 if TYPE_CHECKING:
     from radrelay.analysis.images.reading import Read
     from radrelay.analysis.objects import Language, Order
-    from radrelay.analysis.perfusion import Constants, Options, Progress, Result
+    from radrelay.analysis.perfusion import Constants, Options, Result
+    from radrelay.analysis.perfusion.pipeline import Progress
     from radrelay.analysis.study import Findings
 
 REFUSED = 3

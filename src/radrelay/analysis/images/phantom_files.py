@@ -35,9 +35,10 @@ def lesion(*, modality: str, noise: float, seed: int, pixels: int = 256, slices:
     place = Lesion(middle, (18 * size, 30 * size, 40 * size), rng.uniform(0.5, 0.7), (-2 * side, 3.0, 0.0))
     head = Head((72.0, 90.0, 105.0), artery_radius_mm=rng.uniform(1.9, 2.6), lesion=place)
     bolus = Bolus(rng.uniform(7, 11), rng.uniform(220, 380), recirculation=rng.uniform(0.15, 0.3))
+    times = 1.5 * np.arange(frames, dtype=np.float64)
     return Recipe(
-        (slices, pixels, pixels), (8.0, 218 / pixels, 218 / pixels), 1.5 * np.arange(frames), head, bolus, noise=noise,
-        seed=seed, modality="MR" if modality == "MR" else "CT",
+        (slices, pixels, pixels), (8.0, 218 / pixels, 218 / pixels), times, head, bolus, noise=noise, seed=seed,
+        modality="MR" if modality == "MR" else "CT",
     )  # fmt: skip
 
 

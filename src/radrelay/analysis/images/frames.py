@@ -31,6 +31,7 @@ class Series:
 
     uid: str
     study_uid: str
+    patient_id: str
     modality: str
     description: str
     protocol: str
@@ -88,7 +89,7 @@ def read_frames(paths: Iterable[Path]) -> tuple[list[Frame], list[Left]]:
     """Return all frames of files, and the files that were left out."""
     found: list[Frame] = []
     left: list[Left] = []
-    known: dict[str, Series] = {}
+    known: dict[tuple[str, ...], Series] = {}
     for path in paths:
         try:
             frames = _frames_of(path, known)
@@ -117,7 +118,7 @@ def open_file(path: Path) -> tuple[FileHead, bytes, str]:
     return head, data, syntax.uid
 
 
-def _frames_of(path: Path, known: dict[str, Series]) -> list[Frame]:
+def _frames_of(path: Path, known: dict[tuple[str, ...], Series]) -> list[Frame]:
     head, data, syntax = open_file(path)
     header = parse(data, syntax)
     uid = header.text(0x0020000E)
@@ -129,7 +130,8 @@ def _frames_of(path: Path, known: dict[str, Series]) -> list[Frame]:
     planes = planes_of(metadata, count)
     if not planes.planes:
         return []
-    series = known.setdefault(uid, _series(header, uid))
+    said = _series(header, uid)
+    series = known.setdefault((uid, said.study_uid, said.patient_id), said)
     whole, temporal = _times(header), _whole(header, 0x00200100) or None
     base = whole.acquisition or whole.acquired_at or 0.0
     rescales = _rescales(header, len(planes.planes))
@@ -176,7 +178,7 @@ def _times(header: Header) -> Times:
 
 def _series(header: Header, uid: str) -> Series:
     return Series(
-        uid, header.text(0x0020000D), header.text(0x00080060).upper(), header.text(0x0008103E),
+        uid, header.text(0x0020000D), header.text(0x00100020), header.text(0x00080060).upper(), header.text(0x0008103E),
         header.text(0x00181030), _whole(header, 0x00200011), header.text(0x00080070),
     )  # fmt: skip
 

@@ -125,8 +125,9 @@ def recognise(frames: Sequence[Frame], rules: Rules, chosen: Sequence[str] = ())
 
     Raises NothingToAnalyse, SeriesAmbiguous, SeriesUnknown, SeveralPatients.
     """
-    if len({one.series.study_uid for one in frames}) > 1:
-        raise SeveralPatients(studies=len({one.series.study_uid for one in frames}))
+    whose = {(one.series.study_uid, one.series.patient_id) for one in frames}
+    if len(whose) > 1:
+        raise SeveralPatients(studies=len(whose))
     usable = [one for one in frames if one.samples == 1 and one.series.modality in MODALITIES]
     if chosen:
         picked = [one for one in usable if one.series.uid in chosen]

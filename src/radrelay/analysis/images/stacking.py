@@ -6,6 +6,7 @@ time of each. Which attribute tells the time is chosen once for all: the first t
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -52,7 +53,8 @@ def stack(frames: Sequence[Frame]) -> Stack:
     normal, places = _places(frames)
     slices = _by_slice(frames, places)
     check_positions(np.array([place for place, _ in slices]))
-    way, other = _ways(slices)
+    way, other = (None if one is None else _over_midnight(one, frames) for one in _ways(slices))
+    assert way is not None  # noqa: S101 -- the first is always one
     columns = [_in_time(own, way) for _, own in slices]
     rows = _aligned(columns, way)
     table = tuple(tuple(column[row] for column in rows) for row in range(len(rows[0])))
@@ -67,12 +69,16 @@ def stack(frames: Sequence[Frame]) -> Stack:
 
 
 def points_in_time(frames: Sequence[Frame]) -> tuple[int, int]:
-    """Return how many slices there are, and the usual number of time points of each; (0, 0) where it cannot be told."""
-    try:
-        _, places = _places(frames)
-    except OrientationMixed:
+    """Return how many slices there are, and the usual number of time points of each, of those that lie parallel."""
+    by_direction: dict[tuple[float, ...], list[Frame]] = defaultdict(list)
+    for one in frames:
+        if one.plane.position is not None:
+            by_direction[tuple(round(value, 2) for value in _orientation(one))].append(one)
+    if not by_direction:
         return 0, 0
-    slices = _by_slice(frames, places)
+    frames = max(by_direction.values(), key=len)
+    normal = np.cross(_orientation(frames[0])[:3], _orientation(frames[0])[3:])
+    slices = _by_slice(frames, np.array([one.plane.position for one in frames]) @ normal)
     way, _ = _ways(slices)
     counts = [len(_distinct(own, way)) for _, own in slices]
     return len(slices), int(np.median(counts))
@@ -131,6 +137,17 @@ def _ways(slices: Sequence[tuple[float, list[Frame]]]) -> tuple[Way, Way | None]
     return way, confirming[0] if confirming else None
 
 
+def _over_midnight(way: Way, frames: Sequence[Frame]) -> Way:
+    """Return a way by which time goes on at midnight, where a time of day without its date begins anew."""
+    last = max((told for one in frames if (told := way(one.times)) is not None), default=0.0)
+
+    def going_on(times: Times) -> float | None:
+        told = way(times)
+        return told if told is None or told >= last - DAY_S / 2 else told + DAY_S
+
+    return going_on
+
+
 def _parts(slices: Sequence[tuple[float, list[Frame]]], way: Way) -> bool:
     """Say whether an attribute is there in every frame, and parts at least half of each slice's frames."""
     for _, own in slices:
@@ -187,11 +204,9 @@ def _placed(column: list[Frame], reference: Doubles, way: Way) -> list[Frame | N
 
 
 def _table(table: Sequence[Sequence[Frame | None]], way: Way) -> Doubles:
-    """Return times from the first on; midnight in between is of no matter."""
+    """Return times from the first on."""
     told = [[float("nan") if one is None else _told(one, way) for one in row] for row in table]
     times: Doubles = np.array(told, dtype=np.float64)
-    late = times < np.nanmax(times) - DAY_S / 2  # why: a time of day without a date begins anew at midnight
-    times[late] += DAY_S
     first = np.nanmin(times)
     return times - first if np.isfinite(first) else times
 

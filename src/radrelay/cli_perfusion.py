@@ -65,12 +65,22 @@ def perfusion_phantom(
     pixels: Annotated[int, typer.Option(min=64, max=512)] = 256,
     slices: Annotated[int, typer.Option(min=2, max=40)] = 12,
     frames: Annotated[int, typer.Option(min=4, max=120)] = 45,
+    jog: Annotated[bool, typer.Option("--jog", help="two places of the table, scanned in turns")] = False,
+    enhanced: Annotated[bool, typer.Option("--enhanced", help="one enhanced multi-frame object, of CT")] = False,
 ) -> None:
     """Write a digital phantom of a stroke as DICOM files, to try an installation with."""
     from radrelay.app.perfusion_commands import phantom_command
 
     _leave(
         phantom_command(
-            out, modality=modality.upper(), noise=noise, seed=seed, pixels=pixels, slices=slices, frames=frames
+            out,
+            modality=modality.upper(),
+            noise=noise,
+            seed=seed,
+            pixels=pixels,
+            slices=slices,
+            frames=frames,
+            jog=jog,
+            enhanced=enhanced,
         )
     )

@@ -10,10 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pydicom.dataset import Dataset
-from pydicom.uid import RLELossless
+from pydicom.encaps import encapsulate
+from pydicom.uid import JPEG2000Lossless, RLELossless
 
-from radrelay.analysis.images import diffusing
 from radrelay.analysis.images.errors import (
+    CopiesDiffer,
+    MosaicNotRead,
     NothingToAnalyse,
     OrientationMixed,
     RescaleWrong,
@@ -23,14 +25,13 @@ from radrelay.analysis.images.errors import (
     SeveralPatients,
     SizesMixed,
 )
-from radrelay.analysis.images.onto import onto
-from radrelay.analysis.images.phantom_files import datasets, lesion
+from radrelay.analysis.images.phantom_enhanced import enhanced
+from radrelay.analysis.images.phantom_files import datasets, in_turns, lesion
 from radrelay.analysis.images.reading import Read, files_in, read_study
 from radrelay.analysis.images.recognising import read_rules
-from radrelay.analysis.perfusion.phantom import Phantom, make
+from radrelay.analysis.perfusion.phantom import Phantom, Recipe, make
 from radrelay.analysis.perfusion.refusals import SlicesMissing, TimesDisagree, TimesDuplicate, TimesUnordered
 from radrelay.analysis.perfusion.times import check_times
-from radrelay.analysis.study import Slab
 
 RECIPE = replace(
     lesion(modality="CT", noise=3.0, seed=5, pixels=48, slices=4, frames=24), times=2.0 * np.arange(24.0)
@@ -118,6 +119,53 @@ def test_two_places_of_the_table_scanned_in_turns_are_one_slab(read: Callable[..
     np.testing.assert_allclose(times[:, 2] - times[:, 0], 0.65, atol=1e-4)
 
 
+@pytest.mark.parametrize("recipe", [RECIPE, in_turns(RECIPE)])
+def test_one_enhanced_object_is_the_same_study(tmp_path: Path, recipe: Recipe) -> None:
+    enhanced(recipe).save_as(tmp_path / "1.dcm", enforce_file_format=True)
+    found = read_study(files_in(tmp_path))
+    check(found, make(recipe))
+    assert found.study.perfusion.references[3][1].frame == 8
+    assert found.study.perfusion.slab.spacing == pytest.approx(RECIPE.spacing)
+
+
+def test_enhanced_frames_scaled_apart_are_refused(tmp_path: Path) -> None:
+    whole = enhanced(RECIPE)
+    values = copy.deepcopy(whole.SharedFunctionalGroupsSequence[0].PixelValueTransformationSequence[0])
+    del whole.SharedFunctionalGroupsSequence[0].PixelValueTransformationSequence
+    for number, one in enumerate(whole.PerFrameFunctionalGroupsSequence):
+        one.PixelValueTransformationSequence = [copy.deepcopy(values)]
+        one.PixelValueTransformationSequence[0].RescaleSlope = "1" if number % 2 else "1.5"
+    whole.save_as(tmp_path / "1.dcm", enforce_file_format=True)
+    with pytest.raises(RescaleWrong):
+        read_study(files_in(tmp_path))
+
+
+def test_mixed_sampling_keeps_its_times(tmp_path: Path) -> None:
+    recipe = replace(RECIPE, times=np.concatenate((np.arange(16.0), 15 + 3 * np.arange(1.0, 13))))
+    for number, one in enumerate(datasets(recipe)):
+        one.save_as(tmp_path / f"{number}.dcm", enforce_file_format=True)
+    check(read_study(files_in(tmp_path)), make(recipe))
+
+
+def test_times_told_by_position_and_interval_alone(read: Callable[..., Read], phantom: Phantom) -> None:
+    def alone(own: Images) -> None:
+        for number, one in enumerate(own):
+            one.TemporalPositionIdentifier, one.TemporalResolution = str(number // 4 + 1), "2000"
+            one.AcquisitionTime = one.ContentTime = own[0].AcquisitionTime
+            one.AcquisitionDateTime = own[0].AcquisitionDateTime
+
+    check(read(alone), phantom)
+
+
+def test_times_told_by_trigger_alone(read: Callable[..., Read], phantom: Phantom) -> None:
+    def alone(own: Images) -> None:
+        for number, one in enumerate(own):
+            one.TriggerTime = str(2000 * (number // 4))
+            del one.AcquisitionTime, one.AcquisitionDateTime, one.ContentTime
+
+    check(read(alone), phantom)
+
+
 def test_an_acquisition_over_midnight_goes_on(read: Callable[..., Read], phantom: Phantom) -> None:
     def late(own: Images) -> None:
         for number, one in enumerate(own):
@@ -159,6 +207,26 @@ def test_compressed_and_foreign_files_between_them_change_nothing(
     found = read(compressed)
     check(found, phantom)
     assert sorted(one.path.name for one in found.left) == ["DICOMDIR", "report.pdf"]
+
+
+def test_a_broken_codestream_is_a_lost_image_and_no_more(read: Callable[..., Read]) -> None:
+    def broken(own: Images) -> None:
+        own[6].file_meta.TransferSyntaxUID = JPEG2000Lossless
+        own[6].PixelData = encapsulate([b"\xff\x4f\xff\x51" + bytes(400)])
+
+    found = read(broken)
+    times = found.study.perfusion.times
+    assert times is not None
+    assert found.left_out == 1
+    assert np.argwhere(np.isnan(times)).tolist() == [[1, 2]]
+
+
+def test_of_two_copies_the_one_that_can_be_read_counts(read: Callable[..., Read], phantom: Phantom) -> None:
+    def broken(own: Images) -> None:
+        own.append(copy.deepcopy(own[3]))
+        own[3].PixelData = own[3].PixelData[:64]
+
+    check(read(broken), phantom)
 
 
 def test_twice_the_same_images_count_once(read: Callable[..., Read], phantom: Phantom) -> None:
@@ -210,6 +278,16 @@ def _colour(own: Images) -> None:
         one.SeriesDescription = "CBF map"
 
 
+def _other_copy(own: Images) -> None:
+    own.append(copy.deepcopy(own[3]))
+    own[-1].PixelData = bytes(len(own[-1].PixelData))
+
+
+def _mosaics(own: Images) -> None:
+    for one in own:
+        one.Modality, one.ImageType = "MR", ["ORIGINAL", "PRIMARY", "M", "MOSAIC"]
+
+
 def _two_of_them(own: Images) -> None:
     more = copy.deepcopy(own)
     for number, one in enumerate(more):
@@ -225,6 +303,7 @@ def _two_of_them(own: Images) -> None:
         (_slice_away, SlicesMissing), (_turned, OrientationMixed), (_unscaled, RescaleWrong),
         (_scaled_apart, RescaleWrong), (_without_air, RescaleWrong), (_other_patient, SeveralPatients),
         (_smaller, SizesMixed), (_colour, NothingToAnalyse), (_two_of_them, SeriesAmbiguous),
+        (_other_copy, CopiesDiffer), (_mosaics, MosaicNotRead),
     ],
 )  # fmt: skip
 def test_what_is_no_study_is_refused(read: Callable[..., Read], change: Change, refusal: type[Exception]) -> None:
@@ -262,38 +341,6 @@ def test_times_that_cannot_be_true_are_refused(
     assert images.times is not None
     with pytest.raises(refusal):
         check_times(images.times, images.slab.slices, images.other_times)
-
-
-def test_mr_has_its_echo_time_and_coefficients_of_diffusion(tmp_path: Path) -> None:
-    recipe = lesion(modality="MR", noise=2.0, seed=4, pixels=48, slices=4, frames=24)
-    for number, one in enumerate(datasets(recipe)):
-        one.save_as(tmp_path / f"{number}.dcm", enforce_file_format=True)
-    study, truth = read_study(files_in(tmp_path)).study, make(recipe).truth
-    assert study.te_s == pytest.approx(0.03)
-    assert study.diffusion is not None
-    adc = np.asarray(study.diffusion.values, dtype=np.float64)
-    assert np.median(adc[truth.core]) == pytest.approx(420, abs=5)
-    assert np.median(adc[truth.brain & ~truth.core]) == pytest.approx(820, abs=5)
-
-
-def test_coefficients_are_those_of_the_formula_and_maps_come_in_any_unit() -> None:
-    base = np.array([[1000.0, 500.0, 0.0]])
-    found = diffusing.coefficients_of(base, base * np.exp(-1000 * 0.0007), 0.0, 1000.0)
-    np.testing.assert_allclose(found, [[700.0, 700.0, 0.0]], rtol=1e-5)
-    for factor in (1.0, 1e-3, 1e-6):
-        given = np.array([0.0, 700.0, 900.0], dtype=np.float32) * np.float32(factor)
-        np.testing.assert_allclose(diffusing.in_um2_per_s(given), [0, 700, 900], rtol=1e-5)
-
-
-def test_a_volume_lies_where_it_lay_on_the_voxels_of_another() -> None:
-    fine = Slab(8, 8, tuple((0.0, 0.0, 2.0 * z) for z in range(6)), (1, 0, 0, 0, 1, 0), (1.0, 1.0), 2.0, "1.2")
-    coarse = Slab(4, 4, tuple((0.5, 0.5, 1.0 + 4.0 * z) for z in range(3)), (1, 0, 0, 0, 1, 0), (2.0, 2.0), 4.0, "1.2")
-    z, y, x = np.meshgrid(2.0 * np.arange(6), np.arange(8.0), np.arange(8.0), indexing="ij")
-    found = onto(x + 10 * y + 100 * z, fine, coarse)
-    wanted = np.meshgrid(1 + 4.0 * np.arange(3), 0.5 + 2 * np.arange(4.0), 0.5 + 2 * np.arange(4.0), indexing="ij")
-    assert found is not None
-    np.testing.assert_allclose(found, wanted[2] + 10 * wanted[1] + 100 * wanted[0], rtol=1e-5)
-    assert onto(x, replace(fine, frame_of_reference_uid="1.3"), coarse) is None
 
 
 def test_a_sites_rules_are_read_and_what_is_wrong_with_them_is_said(tmp_path: Path) -> None:

@@ -219,12 +219,19 @@ def _teller(wanted: bool) -> Progress:
     return tell
 
 
-def phantom_command(out: Path, *, modality: str, noise: float, seed: int, pixels: int, slices: int, frames: int) -> int:
+def phantom_command(
+    out: Path, *, modality: str, noise: float, seed: int, pixels: int, slices: int, frames: int, jog: bool = False,
+    enhanced: bool = False,
+) -> int:  # fmt: skip
     """Write a digital phantom with a lesion as DICOM files."""
     one_thread_each()
-    from radrelay.analysis.images.phantom_files import lesion, write  # noqa: PLC0415
+    from radrelay.analysis.images.phantom_enhanced import write_enhanced  # noqa: PLC0415
+    from radrelay.analysis.images.phantom_files import in_turns, lesion, write  # noqa: PLC0415
 
+    if enhanced and modality == "MR":
+        raise Misconfigured("--enhanced: of CT only")
     _require_free(out)
     recipe = lesion(modality=modality, noise=noise, seed=seed, pixels=pixels, slices=slices, frames=frames)
-    print(f"{write(recipe, out)} images in {out}")  # noqa: T201
+    recipe = in_turns(recipe) if jog else recipe
+    print(f"{(write_enhanced if enhanced else write)(recipe, out)} images in {out}")  # noqa: T201
     return 0

@@ -1,7 +1,7 @@
 """Apparent diffusion coefficients in µm²/s: taken from the scanner's own maps, or computed from two b-values.
 
-ADC = ln(S₀ / S_b) / b for the lowest and the highest b-value (Stejskal and Tanner 1965); b in s/mm², of several
-directions their geometric mean.
+ADC = ln(S₀ / S_b) / b for the lowest b-value and the one nearest to 1000 (Stejskal and Tanner 1965); b in s/mm²,
+of several directions their geometric mean.
 """
 
 from __future__ import annotations
@@ -14,34 +14,70 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radrelay.analysis.images.frames import Frame
-from radrelay.analysis.study import Images
+from radrelay.analysis.perfusion.refusals import AnalysisRefused
+from radrelay.analysis.study import Images, Slab
 
 UM2_PER_MM2 = 1e6
 USUAL_UM2_PER_S = (50.0, 20_000.0)  # within which the median of a head's positive values lies
-LEAST_B, LOW_B = 500.0, 150.0
+LEAST_B, LOW_B, USUAL_B = 500.0, 150.0, 1000.0  # s/mm²: thresholds of ADC are those of images at 1000
+SAME_MM = 0.1
 Floats = NDArray[np.float32]
 Reader = Callable[[Sequence[Frame]], Images]
 
 
 def diffusion_of(weighted: Sequence[Frame], maps: Sequence[Frame], read: Reader) -> tuple[Images | None, Images | None]:
     """Return the coefficients, and the diffusion-weighted image that supports them; none where there are none."""
-    by_b: dict[float, list[Frame]] = defaultdict(list)
-    for one in weighted:
-        by_b[round(one.plane.b_value or 0.0)].append(one)
-    high = max((b for b in by_b if b >= LEAST_B), default=None)
-    image = None if high is None else _mean(read(by_b[high]))
-    if maps:
-        first = maps[0].series.uid
-        coefficients = _mean(read([one for one in maps if one.series.uid == first]))
-        return replace(coefficients, values=in_um2_per_s(np.asarray(coefficients.values, dtype=np.float32))), image
-    low = min((b for b in by_b if b <= LOW_B), default=None)
-    if high is None or low is None or image is None:
-        return None, image
-    base = _mean(read(by_b[low]))
-    if base.values.shape != image.values.shape:
-        return None, image
-    adc = coefficients_of(np.asarray(base.values), np.asarray(image.values), low, high)
-    return replace(image, values=adc), image
+    computed, image = _of_weighted(weighted, read)
+    for own in _by_series(maps):
+        try:
+            taken = _mean(read(own))
+        except AnalysisRefused:  # a map that is no stack is not taken; the coefficients can still be computed
+            continue
+        return replace(taken, values=in_um2_per_s(np.asarray(taken.values, dtype=np.float32))), image
+    return computed, image
+
+
+def _of_weighted(weighted: Sequence[Frame], read: Reader) -> tuple[Images | None, Images | None]:
+    """Return coefficients and weighted image of the series that yields both, else the weighted image of any."""
+    alone: Images | None = None
+    for own in _by_series(weighted):
+        by_b: dict[float, list[Frame]] = defaultdict(list)
+        for one in own:
+            by_b[round(one.plane.b_value or 0.0)].append(one)
+        high = min((b for b in by_b if b >= LEAST_B), key=lambda b: abs(b - USUAL_B), default=None)
+        low = min((b for b in by_b if b <= LOW_B), default=None)
+        try:
+            image = None if high is None else _mean(read(by_b[high]))
+            base = None if low is None else _mean(read(by_b[low]))
+        except AnalysisRefused:  # not one stack: what lies elsewhere for each b-value tells no coefficient
+            continue
+        if high is None or image is None:
+            continue
+        alone = alone or image
+        if low is None or base is None or not _lie_alike(base.slab, image.slab):
+            continue
+        adc = coefficients_of(np.asarray(base.values), np.asarray(image.values), low, high)
+        return replace(image, values=adc), image
+    return None, alone
+
+
+def _by_series(frames: Sequence[Frame]) -> list[list[Frame]]:
+    """Return the frames of each series, that with the lowest number first."""
+    found: dict[str, list[Frame]] = defaultdict(list)
+    for one in frames:
+        found[one.series.uid].append(one)
+    return sorted(found.values(), key=lambda own: (own[0].series.number, own[0].series.uid))
+
+
+def _lie_alike(one: Slab, other: Slab) -> bool:
+    """Say whether two stacks have the same voxels."""
+    return (
+        (one.rows, one.columns, one.slices) == (other.rows, other.columns, other.slices)
+        and one.frame_of_reference_uid == other.frame_of_reference_uid
+        and np.allclose(one.positions, other.positions, atol=SAME_MM)
+        and np.allclose(one.orientation, other.orientation, atol=1e-3)
+        and np.allclose(one.pixel_spacing, other.pixel_spacing, rtol=1e-3)
+    )
 
 
 def coefficients_of(base: NDArray[np.generic], weighted: NDArray[np.generic], low: float, high: float) -> Floats:

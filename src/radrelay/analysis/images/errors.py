@@ -11,6 +11,18 @@ class NothingToAnalyse(AnalysisRefused):
     code = "perfusion-no-series"
 
 
+class MosaicNotRead(AnalysisRefused):
+    """The series is made of mosaics, many slices in one picture: send it as single or enhanced images."""
+
+    code = "perfusion-mosaic"
+
+
+class CopiesDiffer(AnalysisRefused):
+    """An image came twice under one UID, with different content."""
+
+    code = "perfusion-copies-differ"
+
+
 class SeriesAmbiguous(AnalysisRefused):
     """Several series could be the perfusion: choose one of them."""
 

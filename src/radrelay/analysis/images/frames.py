@@ -21,6 +21,7 @@ from radrelay.dicom.transcode import inflate
 
 EXPLICIT = "1.2.840.10008.1.2.1"
 LARGEST = 4 << 30
+MOSAIC = "a mosaic of slices, which is not read"
 DAY_S = 86_400.0
 _COMPRESSED_HEAD = 1 << 20
 
@@ -85,6 +86,10 @@ class Left:
     reason: str
 
 
+class _Mosaic(Exception):
+    pass
+
+
 def read_frames(paths: Iterable[Path]) -> tuple[list[Frame], list[Left]]:
     """Return all frames of files, and the files that were left out."""
     found: list[Frame] = []
@@ -95,6 +100,9 @@ def read_frames(paths: Iterable[Path]) -> tuple[list[Frame], list[Left]]:
             frames = _frames_of(path, known)
         except (Malformed, NotViewable, OSError) as error:
             left.append(Left(path, str(error)))
+            continue
+        except _Mosaic:
+            left.append(Left(path, MOSAIC))
             continue
         if frames:
             found += frames
@@ -129,6 +137,8 @@ def _frames_of(path: Path, known: dict[tuple[str, ...], Series]) -> list[Frame]:
     metadata = json.dumps(header.to_json()).encode()
     planes = planes_of(metadata, count)
     if not planes.planes:
+        if "MOSAIC" in header.texts(0x00080008):
+            raise _Mosaic
         return []
     said = _series(header, uid)
     series = known.setdefault((uid, said.study_uid, said.patient_id), said)

@@ -56,7 +56,7 @@ def datasets(recipe: Recipe, naming: Naming | None = None, adc: bool = True) -> 
     """Yield the images of a phantom, time point by time point; of MR the diffusion-weighted ones behind them."""
     naming = naming or Naming()
     phantom = make(recipe)
-    key = (naming.key, naming.patient_id, recipe.seed, recipe.modality, *recipe.shape, len(phantom.times))
+    key = key_of(recipe, naming)
     number = 0
     for frame in range(phantom.volume.shape[0]):
         for place in range(phantom.volume.shape[1]):
@@ -64,12 +64,24 @@ def datasets(recipe: Recipe, naming: Naming | None = None, adc: bool = True) -> 
             if not np.isfinite(when):
                 continue
             number += 1
-            one = _image(recipe, naming, key, place, BEGAN + timedelta(seconds=float(when)))
-            _in_series(one, key, 3, "Perfusion 4D" if recipe.modality == "CT" else "DSC perfusion", number)
-            _pixels(one, phantom.volume[frame, place], recipe.modality)
+            one = image_of(recipe, naming, key, place, BEGAN + timedelta(seconds=float(when)))
+            in_series(one, key, 3, "Perfusion 4D" if recipe.modality == "CT" else "DSC perfusion", number)
+            pixels(one, phantom.volume[frame, place], recipe.modality)
             yield one
     if recipe.modality == "MR" and adc:
         yield from _diffusion(recipe, naming, key, phantom)
+
+
+def in_turns(recipe: Recipe, pause_s: float = 1.5) -> Recipe:
+    """Return a recipe whose lower and upper slices are acquired in turns, as the table goes to and fro (jog)."""
+    times = np.repeat(np.arange(len(recipe.times), dtype=np.float64)[:, None], recipe.shape[0], axis=1) * 2 * pause_s
+    times[:, recipe.shape[0] // 2 :] += pause_s
+    return replace(recipe, times=times)
+
+
+def key_of(recipe: Recipe, naming: Naming) -> tuple[object, ...]:
+    """Return what the identifiers of a phantom's objects follow from."""
+    return (naming.key, naming.patient_id, recipe.seed, recipe.modality, *recipe.shape, len(recipe.times))
 
 
 def write(recipe: Recipe, folder: Path, naming: Naming | None = None) -> int:
@@ -81,7 +93,8 @@ def write(recipe: Recipe, folder: Path, naming: Naming | None = None) -> int:
     return count
 
 
-def _image(recipe: Recipe, naming: Naming, key: tuple[object, ...], place: int, when: datetime) -> Dataset:
+def image_of(recipe: Recipe, naming: Naming, key: tuple[object, ...], place: int, when: datetime) -> Dataset:
+    """Return an image without pixels: patient, study, place and times."""
     one = Dataset()
     one.SpecificCharacterSet = "ISO_IR 192"
     one.SOPClassUID = CT_IMAGE if recipe.modality == "CT" else MR_IMAGE
@@ -118,7 +131,8 @@ def _image(recipe: Recipe, naming: Naming, key: tuple[object, ...], place: int, 
     return one
 
 
-def _in_series(one: Dataset, key: tuple[object, ...], series: int, description: str, number: int) -> None:
+def in_series(one: Dataset, key: tuple[object, ...], series: int, description: str, number: int) -> None:
+    """Make an image part of a series, with identifiers of its own."""
     one.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL" if one.Modality == "CT" else "M"]
     one.SeriesNumber, one.SeriesDescription, one.InstanceNumber = str(series), description, str(number)
     one.SeriesInstanceUID = derived_uid("phantom series", *key, series)
@@ -129,7 +143,8 @@ def _in_series(one: Dataset, key: tuple[object, ...], series: int, description: 
     one.file_meta = meta
 
 
-def _pixels(one: Dataset, values: NDArray[np.generic], modality: str) -> None:
+def pixels(one: Dataset, values: NDArray[np.generic], modality: str) -> None:
+    """Give an image its pixels, stored as scanners do."""
     offset = 1024 if modality == "CT" else 0
     stored = np.clip(np.rint(np.asarray(values, dtype=np.float32)) + offset, 0, 4095 if offset else 65_535)
     one.SamplesPerPixel, one.PhotometricInterpretation = 1, "MONOCHROME2"
@@ -150,9 +165,9 @@ def _diffusion(recipe: Recipe, naming: Naming, key: tuple[object, ...], phantom:
         signal = base * np.exp(-b * adc * 1e-6)
         for place in range(recipe.shape[0]):
             number += 1
-            one = _image(replace(recipe, te_s=0.08), naming, key, place, BEGAN - timedelta(minutes=3))
-            _in_series(one, key, 2, "DWI", number)
+            one = image_of(replace(recipe, te_s=0.08), naming, key, place, BEGAN - timedelta(minutes=3))
+            in_series(one, key, 2, "DWI", number)
             one.ScanningSequence = ["SE", "EP"]
             one.DiffusionBValue = b
-            _pixels(one, signal[place], "MR")
+            pixels(one, signal[place], "MR")
             yield one

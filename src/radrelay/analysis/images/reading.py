@@ -17,8 +17,8 @@ import pydicom
 from numpy.typing import NDArray
 
 from radrelay.analysis.images.diffusing import diffusion_of
-from radrelay.analysis.images.errors import NothingToAnalyse, RescaleWrong
-from radrelay.analysis.images.frames import Frame, Left, open_file, read_frames
+from radrelay.analysis.images.errors import CopiesDiffer, MosaicNotRead, NothingToAnalyse, RescaleWrong, SeriesUnknown
+from radrelay.analysis.images.frames import MOSAIC, Frame, Left, open_file, read_frames
 from radrelay.analysis.images.recognising import Recognised, Rules, read_rules, recognise
 from radrelay.analysis.images.stacking import Stack, stack
 from radrelay.analysis.perfusion.refusals import Warned
@@ -59,9 +59,8 @@ def files_in(folder: Path) -> list[Path]:
 def read_study(paths: Sequence[Path], chosen: Sequence[str] = (), rules: Rules | None = None) -> Read:
     """Read a study; raises the refusals of `errors` and of `perfusion.refusals`."""
     frames, left = read_frames(paths)
-    if not frames:
-        raise NothingToAnalyse(files=len(paths), left_out=len(left))
-    found = recognise(frames, rules or read_rules(), chosen)
+    found = _recognised(frames, left, rules or read_rules(), chosen)
+    found = replace(found, perfusion=tuple(_once(found.perfusion)))
     order = stack(found.perfusion)
     images, lost = read_stack(order)
     if found.modality == "CT":
@@ -77,6 +76,39 @@ def read_study(paths: Sequence[Path], chosen: Sequence[str] = (), rules: Rules |
         diffusion, weighted = diffusion_of(found.diffusion, found.adc, _simple)
         study = replace(study, diffusion=diffusion, diffusion_weighted=weighted)
     return Read(study, found, tuple(left), tuple(lost), tuple(warnings))
+
+
+def _recognised(frames: Sequence[Frame], left: Sequence[Left], rules: Rules, chosen: Sequence[str]) -> Recognised:
+    try:
+        if not frames:
+            raise NothingToAnalyse(files=len(left))
+        return recognise(frames, rules, chosen)
+    except (NothingToAnalyse, SeriesUnknown) as error:
+        mosaics = sum(one.reason == MOSAIC for one in left)
+        if mosaics:
+            raise MosaicNotRead(files=mosaics) from error
+        raise
+
+
+def _once(frames: Sequence[Frame]) -> list[Frame]:
+    """Return each image once; of copies one that can be read; raises CopiesDiffer where they are not the same."""
+    copies: dict[tuple[str, int], list[Frame]] = defaultdict(list)
+    for one in frames:
+        copies[one.sop_uid, one.index].append(one)
+    return [own[0] if len(own) == 1 else _same(own) for own in copies.values()]
+
+
+def _same(copies: Sequence[Frame]) -> Frame:
+    readable: list[tuple[Frame, Values]] = []
+    for one in copies:
+        values: Values = np.zeros((1, 1, one.rows, one.columns), dtype=np.float32)
+        if not _read(one.path, [(one, (0, 0))], values):
+            readable.append((one, values))
+    for one, values in readable[1:]:
+        first, others = readable[0]
+        if (one.plane, one.times) != (first.plane, first.times) or not np.array_equal(values, others):
+            raise CopiesDiffer(files=f"{first.path.name}, {one.path.name}")
+    return readable[0][0] if readable else copies[0]
 
 
 def _simple(frames: Sequence[Frame]) -> Images:
@@ -132,7 +164,7 @@ def _read(
             one = ranges[frame.index]
             if one.missing:
                 raise BrokenPixels(f"The frame lacks {one.missing} bytes.")
-            samples = decode_stored(descriptor, one.read(read), one.bit_offset, own=True).samples
+            samples = decode_stored(descriptor, one.read(read), one.bit_offset).samples
             _put(samples, frame, values[place])
         except (BrokenPixels, NotViewable, IndexError, ValueError) as error:
             lost.append((Left(path, str(error)), place))

@@ -207,8 +207,8 @@ def _table(table: Sequence[Sequence[Frame | None]], way: Way) -> Doubles:
     """Return times from the first on."""
     told = [[float("nan") if one is None else _told(one, way) for one in row] for row in table]
     times: Doubles = np.array(told, dtype=np.float64)
-    first = np.nanmin(times)
-    return times - first if np.isfinite(first) else times
+    there = np.isfinite(times)
+    return times - times[there].min() if there.any() else times
 
 
 def _tilt(positions: Sequence[Sequence[float]], normal: Doubles) -> float:

@@ -1,0 +1,65 @@
+"""Coefficients of diffusion: computed or taken, in their unit, and brought to where the perfusion lies."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from radrelay.analysis.images import diffusing
+from radrelay.analysis.images.onto import onto
+from radrelay.analysis.images.phantom_files import datasets, lesion
+from radrelay.analysis.images.reading import files_in, read_study
+from radrelay.analysis.perfusion.phantom import make
+from radrelay.analysis.study import Slab
+
+
+def test_mr_has_its_echo_time_and_coefficients_of_diffusion(tmp_path: Path) -> None:
+    recipe = lesion(modality="MR", noise=2.0, seed=4, pixels=48, slices=4, frames=24)
+    for number, one in enumerate(datasets(recipe)):
+        one.save_as(tmp_path / f"{number}.dcm", enforce_file_format=True)
+    study, truth = read_study(files_in(tmp_path)).study, make(recipe).truth
+    assert study.te_s == pytest.approx(0.03)
+    assert study.diffusion is not None
+    adc = np.asarray(study.diffusion.values, dtype=np.float64)
+    assert np.median(adc[truth.core]) == pytest.approx(420, abs=5)
+    assert np.median(adc[truth.brain & ~truth.core]) == pytest.approx(820, abs=5)
+
+
+def test_diffusion_that_is_no_stack_takes_nothing_from_the_perfusion(tmp_path: Path) -> None:
+    recipe = lesion(modality="MR", noise=2.0, seed=4, pixels=32, slices=4, frames=20)
+    own = list(datasets(recipe))
+    for one in own:
+        if one.get("DiffusionBValue") == 1000:  # as after the head moved
+            one.ImagePositionPatient = [*one.ImagePositionPatient[:2], float(one.ImagePositionPatient[2]) + 5]
+    for number, one in enumerate(own):
+        one.save_as(tmp_path / f"{number}.dcm", enforce_file_format=True)
+    moved = read_study(files_in(tmp_path)).study
+    assert (moved.diffusion is None, moved.diffusion_weighted is None) == (True, False)
+    own[-1].ImageOrientationPatient = ["0", "1", "0", "0", "0", "-1"]
+    own[-1].save_as(tmp_path / f"{len(own) - 1}.dcm", enforce_file_format=True)
+    turned = read_study(files_in(tmp_path)).study
+    assert (turned.diffusion, turned.diffusion_weighted) == (None, None)
+    assert turned.perfusion.values.shape == (20, 4, 32, 32)
+
+
+def test_coefficients_are_those_of_the_formula_and_maps_come_in_any_unit() -> None:
+    base = np.array([[1000.0, 500.0, 0.0]])
+    found = diffusing.coefficients_of(base, base * np.exp(-1000 * 0.0007), 0.0, 1000.0)
+    np.testing.assert_allclose(found, [[700.0, 700.0, 0.0]], rtol=1e-5)
+    for factor in (1.0, 1e-3, 1e-6):
+        given = np.array([0.0, 700.0, 900.0], dtype=np.float32) * np.float32(factor)
+        np.testing.assert_allclose(diffusing.in_um2_per_s(given), [0, 700, 900], rtol=1e-5)
+
+
+def test_a_volume_lies_where_it_lay_on_the_voxels_of_another() -> None:
+    fine = Slab(8, 8, tuple((0.0, 0.0, 2.0 * z) for z in range(6)), (1, 0, 0, 0, 1, 0), (1.0, 1.0), 2.0, "1.2")
+    coarse = Slab(4, 4, tuple((0.5, 0.5, 1.0 + 4.0 * z) for z in range(3)), (1, 0, 0, 0, 1, 0), (2.0, 2.0), 4.0, "1.2")
+    z, y, x = np.meshgrid(2.0 * np.arange(6), np.arange(8.0), np.arange(8.0), indexing="ij")
+    found = onto(x + 10 * y + 100 * z, fine, coarse)
+    wanted = np.meshgrid(1 + 4.0 * np.arange(3), 0.5 + 2 * np.arange(4.0), 0.5 + 2 * np.arange(4.0), indexing="ij")
+    assert found is not None
+    np.testing.assert_allclose(found, wanted[2] + 10 * wanted[1] + 100 * wanted[0], rtol=1e-5)
+    assert onto(x, replace(fine, frame_of_reference_uid="1.3"), coarse) is None

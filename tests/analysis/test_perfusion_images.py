@@ -194,6 +194,31 @@ def test_images_that_are_missing_or_damaged_are_lost_and_the_others_keep_their_t
     np.testing.assert_array_equal(found.study.perfusion.values[kept], phantom.volume[kept])
 
 
+def test_a_different_image_missing_of_each_slice_shifts_nothing(read: Callable[..., Read], phantom: Phantom) -> None:
+    missing = {(3, 0), (7, 1), (12, 2), (20, 3)}
+
+    def thinned(own: Images) -> None:
+        own[:] = [one for number, one in enumerate(own) if divmod(number, 4) not in missing]
+
+    found = read(thinned).study.perfusion
+    assert found.times is not None
+    assert {(int(row), int(place)) for row, place in np.argwhere(np.isnan(found.times))} == missing
+    kept = np.isfinite(found.times)
+    np.testing.assert_allclose(found.times[kept], phantom.times[kept], atol=1e-5)
+    np.testing.assert_array_equal(found.values[kept], phantom.volume[kept])
+
+
+def test_images_missing_of_two_places_in_turns_are_missed_where_they_were(tmp_path: Path) -> None:
+    recipe = in_turns(RECIPE)
+    for number, one in enumerate(datasets(recipe)):
+        if number not in (9, 50):
+            one.save_as(tmp_path / f"{number}.dcm", enforce_file_format=True)
+    times = read_study(files_in(tmp_path)).study.perfusion.times
+    assert times is not None
+    assert np.argwhere(np.isnan(times)).tolist() == [[2, 1], [12, 2]]
+    np.testing.assert_allclose(times[np.isfinite(times)], make(recipe).times[np.isfinite(times)], atol=1e-5)
+
+
 def test_compressed_and_foreign_files_between_them_change_nothing(
     read: Callable[..., Read], phantom: Phantom, tmp_path: Path
 ) -> None:

@@ -22,6 +22,7 @@ Doubles = NDArray[np.float64]
 SAME_MM, SAME_DIRECTION = 0.05, 1e-3
 DISTINCT_SHARE = 0.5
 TILT_DEG = 0.5
+AT_MOST_LAGGING = 2  # time points by which a slice may begin before or behind the fullest
 _WAYS: tuple[tuple[str, Callable[[Times], float | None]], ...] = (
     ("acquired", lambda one: one.acquired_at),
     ("acquisition", lambda one: one.acquisition),
@@ -183,18 +184,41 @@ def _told(frame: Frame, way: Way) -> float:
 
 def _aligned(columns: list[list[Frame]], way: Way) -> list[list[Frame | None]]:
     """Return the slices' frames, each with None where it has no part in a time point."""
-    fullest = max(columns, key=len)
-    if all(len(one) == len(fullest) for one in columns):
+    told = [np.array([_told(one, way) for one in column]) for column in columns]
+    fullest = max(told, key=len)
+    even = all(len(one) == len(fullest) for one in told)
+    if even and all(np.ptp(one - fullest) <= _half(fullest) for one in told):
         return [list(one) for one in columns]
-    reference = np.array([_told(one, way) for one in fullest])
-    return [_placed(column, reference, way) for column in columns]
+    reference = fullest
+    for own in told:  # a time point that the fullest slice lacks, but this one has
+        apart = own - _shift(own, reference)
+        new = np.abs(apart[:, None] - reference[None, :]).min(axis=1) > _half(fullest)
+        reference = np.sort(np.concatenate((reference, apart[new])))
+    if even and len(reference) == len(fullest):
+        return [list(one) for one in columns]
+    return [_placed(column, own, reference) for column, own in zip(columns, told, strict=True)]
 
 
-def _placed(column: list[Frame], reference: Doubles, way: Way) -> list[Frame | None]:
-    own = np.array([_told(one, way) for one in column])
-    nearest = np.abs(own[:, None] - reference[None, :]).argmin(axis=1)
-    shift = float(np.median(own - reference[nearest]))
-    rows = np.abs(own[:, None] - shift - reference[None, :]).argmin(axis=1)
+def _half(times: Doubles) -> float:
+    """Return half of the usual interval."""
+    return float(np.median(np.abs(np.diff(times)))) / 2 if times.size > 1 else 0.0
+
+
+def _shift(own: Doubles, reference: Doubles) -> float:
+    """Return how much later than the reference a slice is: of what fits best, the least."""
+    found = []
+    for lag in range(-AT_MOST_LAGGING, AT_MOST_LAGGING + 1):
+        here, there = own[max(0, -lag) :], reference[max(0, lag) :]
+        count = min(here.size, there.size)
+        if count:
+            shift = float(np.median(here[:count] - there[:count]))
+            misfit = float(np.abs(own[:, None] - shift - reference[None, :]).min(axis=1).mean())
+            found.append((round(misfit, 3), abs(shift), shift))
+    return min(found, default=(0.0, 0.0, 0.0))[2]
+
+
+def _placed(column: list[Frame], own: Doubles, reference: Doubles) -> list[Frame | None]:
+    rows = np.abs(own[:, None] - _shift(own, reference) - reference[None, :]).argmin(axis=1)
     if np.unique(rows).size < rows.size:
         rows = np.arange(own.size)
     placed: list[Frame | None] = [None] * reference.size

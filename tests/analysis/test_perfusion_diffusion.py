@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import gzip
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pydicom
 import pytest
 
 from radrelay.analysis.images import diffusing
+from radrelay.analysis.images.frames import read_frames
 from radrelay.analysis.images.onto import onto
 from radrelay.analysis.images.phantom_files import datasets, lesion
-from radrelay.analysis.images.reading import files_in, read_study
+from radrelay.analysis.images.reading import files_in, read_stack, read_study
+from radrelay.analysis.images.stacking import stack
 from radrelay.analysis.perfusion.phantom import make
 from radrelay.analysis.study import Slab
 
@@ -43,6 +48,43 @@ def test_diffusion_that_is_no_stack_takes_nothing_from_the_perfusion(tmp_path: P
     turned = read_study(files_in(tmp_path)).study
     assert (turned.diffusion, turned.diffusion_weighted) == (None, None)
     assert turned.perfusion.values.shape == (20, 4, 32, 32)
+
+
+def test_a_scanners_own_map_comes_before_one_that_is_computed(tmp_path: Path) -> None:
+    recipe = lesion(modality="MR", noise=2.0, seed=4, pixels=32, slices=4, frames=20)
+    for number, one in enumerate(datasets(recipe)):
+        one.save_as(tmp_path / f"{number}.dcm", enforce_file_format=True)
+        if one.get("DiffusionBValue") == 0:
+            one.SeriesInstanceUID, one.SOPInstanceUID = "1.2.5", f"1.2.5.{number}"
+            one.file_meta.MediaStorageSOPInstanceUID = one.SOPInstanceUID
+            one.SeriesDescription, one.RescaleSlope, one.RescaleIntercept = "dADC map", "0.001", "0"
+            one.PixelData = np.full((32, 32), 750, dtype="<u2").tobytes()
+            one.save_as(tmp_path / f"adc{number}.dcm", enforce_file_format=True)
+    study = read_study(files_in(tmp_path)).study
+    assert study.diffusion is not None
+    np.testing.assert_allclose(study.diffusion.values, 750.0, rtol=1e-5)
+    assert study.diffusion_weighted is not None
+
+
+def test_coefficients_of_a_philips_scan_are_those_of_its_pixels(shared_data: Path, tmp_path: Path) -> None:
+    """Two slices of a classic export, b in the vendor's place with 0.001 to 0.004 for those without weighting."""
+    packed = sorted((shared_data / "perfusion/dcm_qa_philips_dwi/In/cl/DICOM").glob("IM_*.gz"))[:34]
+    logs: dict[bool, list[np.ndarray[Any, Any]]] = {False: [], True: []}
+    for number, one in enumerate(packed):
+        (tmp_path / f"{number}.dcm").write_bytes(gzip.decompress(one.read_bytes()))
+        own = pydicom.dcmread(tmp_path / f"{number}.dcm")
+        if number < 17:
+            signal = own.pixel_array * float(own.RescaleSlope) + float(own.RescaleIntercept)
+            logs[own.DiffusionBValue > 500].append(np.log(np.maximum(signal, 1e-3)))
+    frames, _ = read_frames(files_in(tmp_path))
+    found, weighted = diffusing.diffusion_of(frames, (), lambda some: read_stack(stack(some))[0])
+    assert found is not None
+    assert weighted is not None
+    wanted = np.maximum((np.mean(logs[False], axis=0) - np.mean(logs[True], axis=0)) * 1000, 0)
+    there = wanted[wanted < 4000]
+    assert found.values.shape == (2, 112, 112)
+    np.testing.assert_allclose(found.values[0][wanted < 4000], there, atol=0.5)
+    assert 500 < np.median(there[np.exp(np.mean(logs[True], axis=0))[wanted < 4000] > 200]) < 1100
 
 
 def test_coefficients_are_those_of_the_formula_and_maps_come_in_any_unit() -> None:

@@ -19,7 +19,6 @@ from radrelay.analysis.images.errors import (
     NothingToAnalyse,
     OrientationMixed,
     RescaleWrong,
-    RulesInvalid,
     SeriesAmbiguous,
     SeriesUnknown,
     SeveralPatients,
@@ -28,7 +27,6 @@ from radrelay.analysis.images.errors import (
 from radrelay.analysis.images.phantom_enhanced import enhanced
 from radrelay.analysis.images.phantom_files import datasets, in_turns, lesion
 from radrelay.analysis.images.reading import Read, files_in, read_study
-from radrelay.analysis.images.recognising import read_rules
 from radrelay.analysis.perfusion.phantom import Phantom, Recipe, make
 from radrelay.analysis.perfusion.refusals import SlicesMissing, TimesDisagree, TimesDuplicate, TimesUnordered
 from radrelay.analysis.perfusion.times import check_times
@@ -162,6 +160,16 @@ def test_times_told_by_trigger_alone(read: Callable[..., Read], phantom: Phantom
         for number, one in enumerate(own):
             one.TriggerTime = str(2000 * (number // 4))
             del one.AcquisitionTime, one.AcquisitionDateTime, one.ContentTime
+
+    check(read(alone), phantom)
+
+
+def test_times_told_by_philips_alone(read: Callable[..., Read], phantom: Phantom) -> None:
+    def alone(own: Images) -> None:
+        for number, one in enumerate(own):
+            one.private_block(0x2005, "Philips MR Imaging DD 001", create=True).add_new(0xA0, "FL", 2.0 * (number // 4))
+            one.AcquisitionTime = one.ContentTime = own[0].AcquisitionTime
+            del one.AcquisitionDateTime
 
     check(read(alone), phantom)
 
@@ -366,13 +374,3 @@ def test_times_that_cannot_be_true_are_refused(
     assert images.times is not None
     with pytest.raises(refusal):
         check_times(images.times, images.slab.slices, images.other_times)
-
-
-def test_a_sites_rules_are_read_and_what_is_wrong_with_them_is_said(tmp_path: Path) -> None:
-    path = tmp_path / "rules.toml"
-    path.write_text("[[series]]\nrole = 'perfusion'\nseries = '^head dynamic'\n")
-    assert [one.role for one in read_rules(path).series] == ["perfusion"]
-    for wrong in ("[[series]]\nrole = 'perfusion'\n", "[[series]]\nseries = '('\n", "[[other]]\nseries = 'x'\n", "=="):
-        path.write_text(wrong)
-        with pytest.raises(RulesInvalid):
-            read_rules(path)

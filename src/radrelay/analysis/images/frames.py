@@ -23,6 +23,7 @@ EXPLICIT = "1.2.840.10008.1.2.1"
 LARGEST = 4 << 30
 MOSAIC = "a mosaic of slices, which is not read"
 DAY_S = 86_400.0
+PHILIPS_DYNAMIC = 0x200510A0  # when a dynamic began, in s after the first
 _COMPRESSED_HEAD = 1 << 20
 
 
@@ -49,6 +50,7 @@ class Times:
     content: float | None = None  # (0008,0023) and (0008,0033)
     trigger: float | None = None  # (0018,1060)
     temporal: float | None = None  # (0020,0100) times (0020,0110)
+    dynamic: float | None = None  # Philips' (2005,10A0), where all images say one time of acquisition
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +185,7 @@ def _times(header: Header) -> Times:
         moment_s(content_day, header.text(0x00080033)),
         None if trigger is None else trigger / 1000,
         position * step / 1000 if position and step else None,
+        header.number(PHILIPS_DYNAMIC) if header.text(0x20050010).upper() == "PHILIPS MR IMAGING DD 001" else None,
     )
 
 

@@ -27,6 +27,7 @@ _WAYS: tuple[tuple[str, Callable[[Times], float | None]], ...] = (
     ("acquired", lambda one: one.acquired_at),
     ("acquisition", lambda one: one.acquisition),
     ("trigger", lambda one: one.trigger),
+    ("dynamic", lambda one: one.dynamic),
     ("temporal", lambda one: one.temporal),
     ("content", lambda one: one.content),
 )

@@ -151,7 +151,7 @@ def _total(
     first = not window.cursor and not window.offset
     if not cap:
         return found, more
-    if route.sorts_itself and first and window.sort not in _BLANK:
+    if route.sorts_itself and first:
         counted = rows[0].counted if rows else 0
         return min(counted, cap), counted > cap
     if asked.sparse or (first and not more):
@@ -304,10 +304,10 @@ def _after(session: Session, asked: Asked, window: Window, place: Place | None, 
 
 def _page(session: Session, asked: Asked, route: Route, window: Window, place: Place | None) -> list[sa.Row[Any]]:
     """Return one row more than the page holds, if there is one."""
-    if window.sort not in _BLANK:
+    if window.sort not in _BLANK or (route.sorts_itself and place is None):
         return _sorted_rows(session, asked, route, window, place, [])
     begun_blank = None if place is None else not place.value
-    parts = [True, False] if window.sort == "expires" and window.descending else [False, True]  # endless is the latest
+    parts = [True, False] if _blank_first(window) else [False, True]
     if begun_blank is not None:
         parts = parts[parts.index(begun_blank) :]
     skip = 0 if place is not None else window.offset
@@ -319,6 +319,10 @@ def _page(session: Session, asked: Asked, route: Route, window: Window, place: P
         if len(rows) > wanted.limit:
             break
     return rows[skip:]
+
+
+def _blank_first(window: Window) -> bool:
+    return window.sort == "expires" and window.descending  # endless is the latest
 
 
 def _part(window: Window, place: Place | None, blank: bool) -> list[ColumnElement[bool]]:
@@ -343,13 +347,17 @@ def _sorted_rows(
     order = [column] if window.sort == "date" else [column, route.key]
     if route.sorts_itself:
         order = [sa.type_coerce(sa.func.coalesce(item, item), item.type) for item in order]
+    blank: list[ColumnElement[Any]] = []
+    if route.sorts_itself and place is None and not further and window.sort in _BLANK:
+        [without] = _part(window, None, blank=True)
+        blank = [sa.case((without, 0), else_=1) if _blank_first(window) else sa.case((without, 1), else_=0)]
     counted: list[ColumnElement[Any]] = []
     if route.sorts_itself and place is None:  # all of the few are gone through once, so they are counted on the way
         counted = [sa.func.count().over().label("counted")]
     statement = _select(asked, route, STUDY.c.sort_key, column.label("value"), *counted).where(*further)
     if place is not None:
         statement = statement.where(place_condition(window, column, route.key, place))
-    statement = statement.order_by(*(item.desc() if window.descending else item.asc() for item in order))
+    statement = statement.order_by(*blank, *(item.desc() if window.descending else item.asc() for item in order))
     statement = statement.limit(window.limit + 1 - found)
     if window.offset and place is None:
         statement = statement.offset(window.offset)

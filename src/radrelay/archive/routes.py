@@ -107,6 +107,11 @@ class Rare:
     known: bool
     rest: tuple[ColumnElement[bool], ...]
 
+    def of_studies(self, ids: sa.CompoundSelect[Any]) -> Route:
+        """Return the way to what of a modality are some studies, in hand: the modalities' index holds their ids."""
+        keys = self.keys.where(sa.func.coalesce(MODALITY.c.study_id.in_(ids), sa.false()))
+        return replace(self.gathered, conditions=(STUDY.c.sort_key.in_(keys), *self.rest))
+
 
 def find_rare(session: Session, organisation_id: uuid.UUID, conditions: StudyConditions) -> Rare:
     """Return what leads to what matches where the order is not that of the list."""

@@ -57,8 +57,9 @@ class Asked:
     now: datetime
     conditions: StudyConditions
     few: bool | None = None  # whether `visible` names few studies; none: it is found out
-    surely: Callable[[], ColumnElement[bool]] | None = None  # this and the next two: see `Listed`
+    surely: Callable[[], ColumnElement[bool]] | None = None  # this and the next three: see `Listed`
     in_hand: Callable[[Any, int], ColumnElement[bool] | None] | None = None
+    ids: Callable[[int], sa.CompoundSelect[Any] | None] | None = None
     by_patient: bool = False
     led: bool = False  # by patients that were gathered
     sparse: bool = False  # little of what is walked is seen: the rest is not gone through to count it
@@ -78,6 +79,7 @@ class Asked:
             listed.few,
             listed.surely,
             listed.in_hand,
+            listed.ids,
             listed.by_patient,
             listed.led,
         )
@@ -167,6 +169,11 @@ def _by_arrival(session: Session, asked: Asked) -> tuple[Asked, Route]:
     rare = find_rare(session, asked.organisation_id, asked.conditions)
     if rare.few or (asked.led and rare.known and rare.count <= SORTED_OF_PART):
         return asked, rare.gathered
+    on_server = session.get_bind().dialect.name == "postgresql"  # where a walk is as short, and its index has no ids
+    if rare.known and not asked.conditions.texts and asked.ids is not None and not on_server:
+        ids = asked.ids(SEEN)
+        if ids is not None:
+            return asked, rare.of_studies(ids)
     seen = None if asked.in_hand is None or _sees_much(session, asked) else asked.in_hand(STUDY.c.id, SEEN)
     if seen is None:
         return asked, walked_route(asked.conditions, rare)

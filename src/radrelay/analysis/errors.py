@@ -105,3 +105,9 @@ class GaveUp(AnalysisFailed):
     """The analysis broke off several times without an answer."""
 
     code = "analysis-gave-up"
+
+
+class StudyRestricted(Forbidden):
+    """The processing of this study is restricted."""
+
+    code = "analysis-study-restricted"

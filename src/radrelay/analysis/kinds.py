@@ -198,7 +198,7 @@ def _kind_of(path: Path) -> Kind:
         raise Misconfigured(f"{path}: it has a name of a-z, 0-9 and -, and either a program or a model")
     folder = path.parent
     if said.model:
-        command = ("model", str(path))
+        command: tuple[str, ...] = ("model", str(path))
     else:
         first = folder / said.program[0]
         command = (str(first) if first.exists() else said.program[0], *said.program[1:])

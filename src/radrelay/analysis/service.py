@@ -27,6 +27,8 @@ OPEN = ("waiting", "running")
 ENDED = ("done", "refused", "failed", "cancelled")
 STATES = (*OPEN, *ENDED)
 PAGE = 100
+FILING = "filing"
+"""The step in which results land: from then on a run is not cancelled any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,7 @@ def list_runs(
 def cancel_run(session: Session, organisation_id: uuid.UUID, run_id: uuid.UUID, now: datetime) -> AnalysisRun:
     """Stop a run for good; whatever works on it sees that within a moment. Raises `RunOver`."""
     row = get_run(session, organisation_id, run_id)
-    if row.state not in OPEN:
+    if row.state not in OPEN or row.step == FILING:
         raise RunOver
     end(row, "cancelled", now)
     return row

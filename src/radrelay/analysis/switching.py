@@ -51,7 +51,7 @@ def switched(session: Session, organisation_id: uuid.UUID, kind: Kind) -> Switch
     """Return how a kind stands in an organisation; without a word of it, off."""
     row = _row(session, organisation_id, kind)
     if row is None:
-        titles = (kind.name.upper()[:16],) if kind.name == "perfusion" else ()
+        titles: tuple[str, ...] = (kind.name.upper()[:16],) if kind.name == "perfusion" else ()
         return Switched(kind, False, kind.filled(), titles, None, kind.limits.memory_bytes, kind.limits.cores)
     given = json.loads(row.parameters)
     titles = tuple(one for one in row.called_ae_titles.split(",") if one)

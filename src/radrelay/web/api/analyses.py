@@ -341,7 +341,7 @@ def _analysis(here: Switched, counted: dict[tuple[str, str], int]) -> Analysis:
 def _shown(services: WebServices, session: Session, reach: Reach, row: AnalysisRun) -> Run:
     clear = reach.scope.identity == "clear"
     return Run(
-        id=row.id, study_id=row.study_id, kind=row.kind, version=row.version, state=row.state, step=row.step,  # type: ignore[arg-type]
+        id=row.id, study_id=row.study_id, kind=row.kind, version=row.version, state=row.state, step=row.step,
         share=row.share, reason=Trouble.shown(service.trouble_of(row)), parameters=json.loads(row.parameters),
         asked_kind=row.asked_kind, asked_by=row.asked_by, created_at=row.created_at, started_at=row.started_at,
         finished_at=row.finished_at, results=_results(session, row, clear=clear),

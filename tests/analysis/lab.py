@@ -33,9 +33,10 @@ given, made = map(pathlib.Path, sys.argv[1:3])
 said = json.loads(pathlib.Path(os.environ["RADRELAY_ANALYSIS_PARAMETERS"]).read_text())
 how = said["how"]
 image = next(iter(sorted(given.iterdir()))).read_bytes()
-old = b"1.3.6.1.4.1.5962.1.1.1.1.1.20040119072730.12322"
-series = b"1.3.6.1.4.1.5962.1.3.1.1.20040119072730.12322"
-assert old in image and series in image
+def uid(tag):
+    at = image.index(tag + b"UI") + 8
+    return image[at : at + int.from_bytes(image[at - 2 : at], "little")].rstrip(bytes(1))
+old, series = uid(b"\\x08\\0\\x18\\0"), uid(b"\\x20\\0\\x0e\\0")
 own = old[:-5] + b"1%04d" % (os.getpid() % 9999)
 new = image.replace(old, own).replace(series, series[:-5] + b"77777")
 print(json.dumps({{"step": "copying", "share": 0.5}}), "and so on", sep="\\n", flush=True)

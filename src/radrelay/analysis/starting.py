@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 import sqlalchemy as sa
 import structlog
@@ -16,6 +18,7 @@ from radrelay.analysis import service
 from radrelay.analysis.kinds import Kinds
 from radrelay.analysis.models import AnalysisRun, AnalysisSetting
 from radrelay.analysis.service import Asked
+from radrelay.analysis.switching import switched
 from radrelay.archive.models import Study
 from radrelay.archive.tables import SENDER
 from radrelay.errors import RadrelayError
@@ -44,7 +47,7 @@ def start_called(session: Session, study_ids: Sequence[uuid.UUID], kinds: Kinds,
 
 def start_once(
     session: Session, study: Study, kind: str, kinds: Kinds, now: datetime, asked_kind: str, asked_by: str,
-    parameters: dict[str, object] | None = None,
+    parameters: Mapping[str, object] | None = None,
 ) -> AnalysisRun | None:  # fmt: skip
     """Start an analysis of a study unless one has seen the same images; none where it did, or cannot.
 
@@ -69,3 +72,45 @@ def start_once(
     who = system_principal(study.organisation_id)
     audit.record(session, audit.AuditRecord("analysis.start", who, "study", study.id, detail, patient))
     return row
+
+
+class RuleMet(Protocol):
+    """A study that a rule has met; `routing.rules.actions.Met` is one."""
+
+    @property
+    def study(self) -> Study: ...  # noqa: D102
+    @property
+    def rule_name(self) -> str: ...  # noqa: D102
+    @property
+    def now(self) -> datetime: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysesByRule:
+    """Fulfils `routing.rules.analysing.Analyses`."""
+
+    kinds: Kinds
+
+    def cleaned(
+        self, session: Session, organisation_id: uuid.UUID, kind: str, parameters: Mapping[str, object]
+    ) -> dict[str, object]:
+        """Return parameters as they are kept; raises `AnalysisUnknown`, `ParametersInvalid`."""
+        del session, organisation_id
+        return dict(self.kinds.get(kind).checked(parameters))
+
+    def standing(self, session: Session, met: RuleMet, kind: str) -> str:
+        """Say by a word why no analysis would start, "" if one would."""
+        study = met.study
+        found = self.kinds.get(kind)
+        if not switched(session, study.organisation_id, found).enabled:
+            return "analysis-off"
+        refs = service.inputs(session, met.now, found, study.organisation_id, study.id)
+        if not refs:
+            return "analysis-nothing-to-analyse"
+        seen = service.has_run(session, study.id, kind, service.digest_of(refs))
+        return "analysed-already" if seen else ""
+
+    def start(self, session: Session, met: RuleMet, kind: str, parameters: Mapping[str, object]) -> uuid.UUID | None:
+        """Start it, on record; returns the run."""
+        row = start_once(session, met.study, kind, self.kinds, met.now, "rule", met.rule_name, parameters)
+        return None if row is None else row.id

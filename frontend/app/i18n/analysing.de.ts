@@ -1,0 +1,38 @@
+/** German words of analyses. */
+
+import type en from './analysing.en';
+
+export default {
+  'problem.analysis-unknown': 'Eine solche Auswertung gibt es auf dieser Installation nicht.',
+  'problem.analysis-run-not-found': 'Einen solchen Lauf einer Auswertung gibt es nicht.',
+  'problem.analysis-no-findings': 'Dieser Lauf hat keine Befunde hinterlassen.',
+  'problem.analysis-off': 'Diese Auswertung ist hier nicht eingeschaltet.',
+  'problem.analysis-parameters-invalid': 'Das ist kein Wert dieses Parameters.',
+  'problem.analysis-setting-invalid': 'Das ist keine Einstellung einer Auswertung.',
+  'problem.analysis-nothing-to-analyse': 'Die Studie hat keine Bilder, die diese Auswertung nimmt.',
+  'problem.analysis-run-under-way': 'Dieser Lauf ist noch nicht zu Ende.',
+  'problem.analysis-run-over': 'Dieser Lauf ist schon zu Ende, oder seine Ergebnisse werden gerade abgelegt.',
+  'problem.analysis-study-restricted': 'Die Verarbeitung dieser Studie ist eingeschränkt.',
+  'problem.analysis-failed': 'Die Auswertung endete mit einem Fehler.',
+  'problem.analysis-out-of-memory': 'Die Auswertung brauchte mehr Speicher, als sie haben darf.',
+  'problem.analysis-too-long': 'Die Auswertung dauerte länger, als sie darf.',
+  'problem.analysis-output-too-large': 'Die Auswertung schrieb mehr, als sie darf.',
+  'problem.analysis-output-invalid': 'Die Auswertung schrieb etwas, das kein Ergebnis ist; nichts davon wurde behalten.',
+  'problem.analysis-output-of-another': 'Die Auswertung schrieb Bilder eines anderen Patienten oder einer anderen Studie; nichts davon wurde behalten.',
+  'problem.analysis-no-output': 'Die Auswertung endete ohne Ergebnis.',
+  'problem.analysis-gave-up': 'Die Auswertung brach mehrmals ohne Antwort ab.',
+  'audit.kind.analysis': 'Auswertung',
+  'audit.action.analysis.set': 'Auswertung eingestellt',
+  'audit.action.analysis.start': 'Auswertung gestartet',
+  'audit.action.analysis.end': 'Auswertung beendet',
+  'audit.action.analysis.cancel': 'Auswertung abgebrochen',
+  'audit.detail.run': 'Lauf',
+  'routing.kind.analyse': 'Auswertung starten',
+  'routing.analysis': 'Auswertung',
+  'routing.analysisOff': 'Diese Auswertung ist ausgeschaltet: Es startet nichts, bis jemand aus der Verwaltung sie einschaltet.',
+  'routing.does.analyse': 'die Auswertung {name} starten',
+  'routing.reason.analysis-off': 'nicht getan: Die Auswertung ist ausgeschaltet',
+  'routing.reason.analysis-nothing-to-analyse': 'nichts auszuwerten: keine Bilder, die die Auswertung nimmt',
+  'routing.reason.analysed-already': 'nicht nötig: Diese Bilder wurden schon ausgewertet',
+  'routing.reason.analysis-not-started': 'nicht getan: Die Auswertung konnte nicht gestartet werden',
+} satisfies Record<keyof typeof en, string>;

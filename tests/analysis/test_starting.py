@@ -105,12 +105,13 @@ def test_a_rule_starts_it_and_tells_before_what_would_start(lab: Lab) -> None:
     when = [{"field": "called_ae", "test": "is", "values": ["RADRELAY"]}]
     rule = {"name": "Copies", "when": when, "actions": [action], "moment": "complete", "enabled": True}
     study_id = arrive(lab, f"{STUDY_UID}.1", None)
+    assert complete(lab) == []
     tried = lab.root.http.post("/api/routing-rules/try", json=rule, headers=lab.root.headers).json()
     [effect] = [one for found in tried["studies"] if found["study"]["id"] == str(study_id) for one in found["effects"]]
     assert (effect["kind"], effect["state"]) == ("analyse", "done"), tried
     made_rule = lab.root.http.post("/api/routing-rules", json=rule, headers=lab.root.headers)
     assert made_rule.status_code == 201, made_rule.text
-    assert complete(lab) == []
+    assert lab.root.http.post(f"/api/studies/{study_id}/rules", headers=lab.root.headers).status_code == 202
     look(lab)
     with lab.site.database.read() as session:
         [run_id] = waiting(session)

@@ -236,22 +236,24 @@ def list_runs(
         return Runs(runs=[_shown(services, session, reach, row) for row in rows], next_cursor=further)
 
 
-@router.get("/analysis-runs/{run_id}")
-def get_run(services: Services, principal: Authenticated, run_id: uuid.UUID) -> Run:
+@router.get("/analysis-runs/{analysis_run_id}")
+def get_run(services: Services, principal: Authenticated, analysis_run_id: uuid.UUID) -> Run:
     """Return a run."""
     with services.database.read() as session:
         reach = Reach.of(services, session, principal, Right.SEE)
-        row = service.get_run(session, principal.organisation_id, run_id)
+        row = service.get_run(session, principal.organisation_id, analysis_run_id)
         reach.study(row.study_id)
         return _shown(services, session, reach, row)
 
 
-@router.get("/analysis-runs/{run_id}/findings", responses=answers("application/json"))
-def get_findings(request: Request, services: Services, principal: Authenticated, run_id: uuid.UUID) -> Response:
+@router.get("/analysis-runs/{analysis_run_id}/findings", responses=answers("application/json"))
+def get_findings(
+    request: Request, services: Services, principal: Authenticated, analysis_run_id: uuid.UUID
+) -> Response:
     """Return what a run found, for a page."""
     with services.database.read() as session:
         reach = Reach.of(services, session, principal, Right.SEE)
-        row = service.get_run(session, principal.organisation_id, run_id)
+        row = service.get_run(session, principal.organisation_id, analysis_run_id)
         study = reach.study(row.study_id, whole=True)
         if row.findings is None:
             raise NoFindings
@@ -263,36 +265,36 @@ def get_findings(request: Request, services: Services, principal: Authenticated,
     return Response(text, media_type="application/json", headers={"Cache-Control": "no-store"})
 
 
-@router.post("/analysis-runs/{run_id}/cancel")
-def cancel_run(request: Request, services: Services, principal: Authenticated, run_id: uuid.UUID) -> Run:
+@router.post("/analysis-runs/{analysis_run_id}/cancel")
+def cancel_run(request: Request, services: Services, principal: Authenticated, analysis_run_id: uuid.UUID) -> Run:
     """Stop a run at once; it leaves nothing."""
     with services.database.write() as session:
-        row = service.get_run(session, principal.organisation_id, run_id)
+        row = service.get_run(session, principal.organisation_id, analysis_run_id)
         reach, study = _may_start(services, session, principal, row.study_id)
-        row = service.cancel_run(session, principal.organisation_id, run_id, services.clock.now())
+        row = service.cancel_run(session, principal.organisation_id, analysis_run_id, services.clock.now())
         _note(session, request, principal, "analysis.cancel", row, study)
         return _shown(services, session, reach, row)
 
 
-@router.post("/analysis-runs/{run_id}/retry")
-def retry_run(request: Request, services: Services, principal: Authenticated, run_id: uuid.UUID) -> Run:
+@router.post("/analysis-runs/{analysis_run_id}/retry")
+def retry_run(request: Request, services: Services, principal: Authenticated, analysis_run_id: uuid.UUID) -> Run:
     """Begin a run anew that was refused, failed or was cancelled."""
     with services.database.write() as session:
-        row = service.get_run(session, principal.organisation_id, run_id)
+        row = service.get_run(session, principal.organisation_id, analysis_run_id)
         reach, study = _may_start(services, session, principal, row.study_id)
         kind = services.analyses.get(row.kind)
-        row = service.retry_run(session, principal.organisation_id, run_id, kind, services.clock.now())
+        row = service.retry_run(session, principal.organisation_id, analysis_run_id, kind, services.clock.now())
         _note(session, request, principal, "analysis.start", row, study)
         return _shown(services, session, reach, row)
 
 
-@router.post("/analysis-runs/{run_id}/rerun", status_code=202)
+@router.post("/analysis-runs/{analysis_run_id}/rerun", status_code=202)
 def rerun(
-    request: Request, services: Services, principal: Authenticated, run_id: uuid.UUID, wanted: WantedRerun
+    request: Request, services: Services, principal: Authenticated, analysis_run_id: uuid.UUID, wanted: WantedRerun
 ) -> Run:
     """Run the same analysis on the same series with other values; the run before stays as it is."""
     with services.database.write() as session:
-        before = service.get_run(session, principal.organisation_id, run_id)
+        before = service.get_run(session, principal.organisation_id, analysis_run_id)
         reach, study = _may_start(services, session, principal, before.study_id)
         kind = services.analyses.get(before.kind)
         row = service.rerun(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 import threading
 import uuid
 from collections.abc import Iterator
@@ -150,5 +152,7 @@ def test_folders_that_a_crash_left_are_removed_at_the_next_start(lab: Lab) -> No
     with left.one(uuid.uuid4(), 10, 10, {}) as place:
         assert os.stat(place.root).st_mode & 0o777 == 0o700
         (place.images / "a.dcm").write_bytes(b"x")
+        alive = subprocess.Popen(["/bin/sleep", "60"], cwd=place.root)  # what a program had started
         lab.other_work()
+        assert alive.wait(5) == -signal.SIGKILL
         assert not place.root.exists()

@@ -5,9 +5,12 @@ Nobody else may enter it. What a crash has left of one is removed at the next st
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import os
 import shutil
+import signal
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -36,6 +39,7 @@ class Folders:
         """Remove what earlier processes have left; returns how many folders."""
         left = [one for place in (self._in_memory, self._on_disk) for one in place.glob(f"{self._prefix}*")]
         for one in left:
+            _end_in(one)
             shutil.rmtree(one, ignore_errors=True)
         return len(left)
 
@@ -61,6 +65,14 @@ class Folders:
             return False
         free = shutil.disk_usage(self._in_memory).free
         return size + min(output, size) <= free and size * SHARE_OF_MEMORY <= _free_memory()
+
+
+def _end_in(folder: Path) -> None:
+    """End what a run has started that outlived it: whatever still works in its folder."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if (process / "cwd").readlink().is_relative_to(folder):
+                os.kill(int(process.name), signal.SIGKILL)
 
 
 def _free_memory() -> int:

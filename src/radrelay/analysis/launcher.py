@@ -20,7 +20,8 @@ _PARENT_DIED = 1
 def limited(said: dict[str, int]) -> None:
     """Limit memory, open files, cores and priority, and end with the process that has started this."""
     libc = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(_PARENT_DIED, signal.SIGKILL, 0, 0, 0)
+    _cut_off(libc)
+    libc.prctl(_PARENT_DIED, signal.SIGKILL, 0, 0, 0)  # after all that changes what this process may do
     if os.getppid() != said["parent"]:
         os._exit(1)
     os.nice(said["nice"])
@@ -30,7 +31,6 @@ def limited(said: dict[str, int]) -> None:
     allowed = sorted(os.sched_getaffinity(0))
     at = said["parent"] % len(allowed)
     os.sched_setaffinity(0, (allowed[at:] + allowed[:at])[: max(1, said["cores"])])
-    _cut_off(libc)
 
 
 def _cut_off(libc: ctypes.CDLL) -> None:

@@ -141,7 +141,7 @@ def open_work(site: WebSite) -> AnalysisWork:
 def describe(folder: Path) -> Path:
     """Write the program and its description; returns the folder of kinds."""
     place = folder / "kinds" / "copier"
-    place.mkdir(parents=True)
+    place.mkdir(parents=True, exist_ok=True)
     program = place / "run"
     program.write_text(PROGRAM.format(python=sys.executable))
     program.chmod(program.stat().st_mode | stat.S_IXUSR)

@@ -6,6 +6,7 @@ export default {
   'problem.analysis-unknown': 'Eine solche Auswertung gibt es auf dieser Installation nicht.',
   'problem.analysis-run-not-found': 'Einen solchen Lauf einer Auswertung gibt es nicht.',
   'problem.analysis-no-findings': 'Dieser Lauf hat keine Befunde hinterlassen.',
+  'problem.analysis-no-volume': 'Keine Serie der Studie ist ein Volumen gleichmäßiger Schichten.',
   'problem.analysis-off': 'Diese Auswertung ist hier nicht eingeschaltet.',
   'problem.analysis-parameters-invalid': 'Das ist kein Wert dieses Parameters.',
   'problem.analysis-setting-invalid': 'Das ist keine Einstellung einer Auswertung.',

@@ -4,6 +4,7 @@ export default {
   'problem.analysis-unknown': 'There is no such analysis on this installation.',
   'problem.analysis-run-not-found': 'There is no such run of an analysis.',
   'problem.analysis-no-findings': 'This run has left no findings.',
+  'problem.analysis-no-volume': 'No series of the study is a volume of even slices.',
   'problem.analysis-off': 'This analysis is not switched on here.',
   'problem.analysis-parameters-invalid': 'This is no value of this parameter.',
   'problem.analysis-setting-invalid': 'This is no setting of an analysis.',

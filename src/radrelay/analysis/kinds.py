@@ -80,6 +80,34 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     at_once: int = 1
 
 
+class Segment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A label that a model gives voxels; category and type are codes: value, scheme, meaning."""
+
+    value: int
+    label: str
+    category: tuple[str, str, str] = ("123037004", "SCT", "Anatomical Structure")
+    type: tuple[str, str, str] = ("123037004", "SCT", "Anatomical Structure")
+
+
+class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a model takes and gives: one volume of float32 as (1, 1, slices, rows, columns), labels of its voxels.
+
+    Values are cut at `least` and `most`, then (value - `subtract`) / `divide`. `spacing_mm` (slices, rows, columns):
+    the volume is resampled to it. The answer has a channel per label, of which the highest counts (`labels`), or one
+    channel that is label 1 from `threshold` on (`threshold`).
+    """
+
+    file: str
+    segments: tuple[Segment, ...]
+    least: float | None = None
+    most: float | None = None
+    subtract: float = 0.0
+    divide: float = 1.0
+    spacing_mm: tuple[float, float, float] | None = None
+    output: Literal["labels", "threshold"] = "labels"
+    threshold: float = 0.5
+
+
 class Description(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What `analysis.json` says: a `program` (arguments before the two folders), or a `model` beside it."""
 
@@ -88,7 +116,7 @@ class Description(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     title: str = ""
     modalities: tuple[str, ...] = ()
     program: tuple[str, ...] = ()
-    model: str = ""
+    model: Model | None = None
     parameters: tuple[Parameter, ...] = ()
     limits: Limits = Limits()
 
@@ -189,22 +217,27 @@ def described(folder: Path | None) -> list[Kind]:
     return list(found.values())
 
 
-def _kind_of(path: Path) -> Kind:
+def description_at(path: Path) -> Description:
+    """Return what a description says; raises `Misconfigured`."""
     try:
-        said = msgspec.json.decode(path.read_bytes(), type=Description)
+        return msgspec.json.decode(path.read_bytes(), type=Description)
     except (OSError, msgspec.MsgspecError) as error:
         raise Misconfigured(f"{path}: {error}") from error
-    if not _NAME.fullmatch(said.name) or bool(said.program) == bool(said.model):
+
+
+def _kind_of(path: Path) -> Kind:
+    said = description_at(path)
+    if not _NAME.fullmatch(said.name) or bool(said.program) == (said.model is not None):
         raise Misconfigured(f"{path}: it has a name of a-z, 0-9 and -, and either a program or a model")
     folder = path.parent
-    if said.model:
+    if said.model is not None:
         command: tuple[str, ...] = ("model", str(path))
     else:
         first = folder / said.program[0]
         command = (str(first) if first.exists() else said.program[0], *said.program[1:])
     kind = Kind(
         said.name, said.title or said.name, said.version, said.modalities, said.parameters, command, said.limits,
-        built_in=bool(said.model), folder=folder,
+        built_in=said.model is not None, folder=folder,
     )  # fmt: skip
     try:
         kind.checked({one.name: one.default for one in kind.parameters})

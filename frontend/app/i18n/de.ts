@@ -2,6 +2,7 @@
 
 import account from './account.de';
 import access from './access.de';
+import analysing from './analysing.de';
 import audit from './audit.de';
 import codes from './codes.de';
 import consent from './consent.de';
@@ -41,6 +42,7 @@ import waiting from './waiting.de';
 const de: Rest = {
   ...access,
   ...account,
+  ...analysing,
   ...audit,
   ...codes,
   ...details,

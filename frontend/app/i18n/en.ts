@@ -2,6 +2,7 @@
 
 import account from './account.en';
 import access from './access.en';
+import analysing from './analysing.en';
 import audit from './audit.en';
 import codes from './codes.en';
 import details from './details.en';
@@ -41,6 +42,7 @@ import waiting from './waiting.en';
 const en = {
   ...access,
   ...account,
+  ...analysing,
   ...audit,
   ...codes,
   ...details,

@@ -30,6 +30,7 @@ import pseudonyms from './pseudonyms.de';
 import quarantine from './quarantine.de';
 import requests from './requests.de';
 import restricted from './restricted.de';
+import results from './results.de';
 import roomcheck from './roomcheck.de';
 import routing from './routing.de';
 import rules from './rules.de';
@@ -69,6 +70,7 @@ const de: Rest = {
   ...quarantine,
   ...requests,
   ...restricted,
+  ...results,
   ...roomcheck,
   ...routing,
   ...rules,

@@ -30,6 +30,7 @@ import pseudonyms from './pseudonyms.en';
 import quarantine from './quarantine.en';
 import requests from './requests.en';
 import restricted from './restricted.en';
+import results from './results.en';
 import roomcheck from './roomcheck.en';
 import routing from './routing.en';
 import rules from './rules.en';
@@ -69,6 +70,7 @@ const en = {
   ...quarantine,
   ...requests,
   ...restricted,
+  ...results,
   ...roomcheck,
   ...routing,
   ...rules,

@@ -8,9 +8,14 @@ from pathlib import Path
 
 import msgspec
 
-from radrelay.analysis.objects import captures
+from radrelay.analysis.objects import captures, parametric, shown
+from radrelay.analysis.objects.evidence import Evidence
 from radrelay.analysis.objects.findings import findings_of
 from radrelay.analysis.objects.order import PROGRAM, Order
+from radrelay.analysis.objects.report import PLACE as REPORT
+from radrelay.analysis.objects.report import report_file
+from radrelay.analysis.objects.segments import PLACE as SEGMENTS
+from radrelay.analysis.objects.segments import segmentation, segments_of
 from radrelay.analysis.perfusion import Result
 from radrelay.analysis.study import Findings, PerfusionStudy
 
@@ -36,9 +41,23 @@ def hand_over(study: PerfusionStudy, result: Result, order: Order, take: Take) -
     for one in series:
         for name, content in captures.written(study, order, one):
             take(name, content)
+    hand_over_measured(study, result, order, take)
     found = findings_of(study, result, order, [one.told for one in series])
     take(FINDINGS, msgspec.json.encode(found))
     return found
+
+
+def hand_over_measured(study: PerfusionStudy, result: Result, order: Order, take: Take) -> None:
+    """Hand over what programs read: the maps' values, segmentation and report."""
+    for number, volume in enumerate(shown.maps(study, result)):
+        place = parametric.place_of(volume, number)
+        take(f"{place.number}-{place.series}.dcm", parametric.map_file(study, order, volume, number))
+    source = Evidence(study, order, study.perfusion.slab, study.perfusion.references)
+    segments = segments_of(result)
+    drawn = segmentation(source, result, order, segments)
+    if drawn is not None:
+        take(f"{SEGMENTS.number}-segments.dcm", source.file_bytes(drawn))
+    take(f"{REPORT.number}-report.dcm", report_file(source, result, order, segments, drawn))
 
 
 def write(study: PerfusionStudy, result: Result, order: Order, out: Path) -> Findings:

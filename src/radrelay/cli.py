@@ -18,6 +18,7 @@ from radrelay.cli_gateway import gateway_commands
 from radrelay.cli_grants import grant_app, group_app
 from radrelay.cli_organisation import act_for_one, chosen_settings, for_one_organisation, organisation_app
 from radrelay.cli_people import people_commands, token_app, user_app
+from radrelay.cli_perfusion import perfusion, perfusion_phantom
 from radrelay.cli_privacy import privacy_commands
 from radrelay.cli_rules import rule_app
 from radrelay.cli_schedules import schedule_app
@@ -43,6 +44,8 @@ app.add_typer(rule_app, name="rule")
 app.add_typer(schedule_app, name="schedule")
 app.add_typer(analysis_app, name="analysis")
 app.add_typer(waiting_app, name="waiting")
+app.command("perfusion")(perfusion)
+app.command("perfusion-phantom")(perfusion_phantom)
 app.add_typer(link_app, name="link")
 app.add_typer(config_app, name="config")
 app.add_typer(keys_app, name="keys")

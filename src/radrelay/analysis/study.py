@@ -132,7 +132,11 @@ class MapSeries(msgspec.Struct, frozen=True):
 
 
 class Findings(msgspec.Struct, frozen=True, kw_only=True):
-    """What an analysis of perfusion found, for a page: volumes in mL, none where a number has no meaning."""
+    """What an analysis of perfusion found, for a page: volumes in mL, none where a number has no meaning.
+
+    `maps` holds the maps, `mean` (the mean image) and `lesions` (core and late tissue upon it); their pictures show
+    each pixel as `picture_scale` × `picture_scale`, outlines are on the images' own. `summary` is its picture.
+    """
 
     version: int = FINDINGS_VERSION
     modality: str
@@ -141,9 +145,9 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     rows: int
     columns: int
     spacing_mm: tuple[float, float, float]
-    core_ml: float
+    core_ml: float | None
     late_ml: dict[str, float]
-    mismatch_ml: float
+    mismatch_ml: float | None
     mismatch_ratio: float | None
     intensity_ratio: float | None
     partial_volume: float
@@ -159,6 +163,12 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     core: Outline
     late: dict[str, Outline]
     maps: list[MapSeries]
+    summary: MapSeries | None = None
+    made_at: str = ""
+    normal_cbf: float | None = None
+    picture_scale: int = 1
+    curve_unit: str = "HU"
+    reference_frame: int | None = None
 
 
 def run_lengths(mask: NDArray[np.bool_]) -> Outline:

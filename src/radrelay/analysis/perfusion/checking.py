@@ -32,8 +32,8 @@ def check_volume(volume: NDArray[np.generic]) -> None:
 def check_positions(positions_mm: NDArray[np.floating]) -> None:
     """Refuse a stack of slices (mm along their normal) in which one is missing; raises SlicesMissing."""
     steps = np.diff(np.sort(positions_mm.astype(np.float64)))
-    if steps.size and steps.max() > 1.5 * np.median(steps):
-        raise SlicesMissing(gap_mm=round(float(steps.max()), 1), usual_mm=round(float(np.median(steps)), 1))
+    if steps.size and steps.max() > 1.5 * steps.min():
+        raise SlicesMissing(gap_mm=round(float(steps.max()), 1), usual_mm=round(float(steps.min()), 1))
 
 
 def check_frames(kept: Mask) -> None:

@@ -25,7 +25,10 @@ SEVERE_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Lesions:
-    """Masks and volumes; `ratio` and `intensity_ratio` are none where what they divide by is 0."""
+    """Masks and volumes; `ratio` and `intensity_ratio` are none where what they divide by is 0.
+
+    `core_known` is false for MR without diffusion: then there is no core, no mismatch and no ratio to tell.
+    """
 
     core: Mask
     late: dict[float, Mask]
@@ -35,6 +38,7 @@ class Lesions:
     ratio: float | None
     intensity_ratio: float | None
     normal_cbf: float
+    core_known: bool = True
 
 
 def normal_cbf(cbf: Floats, tmax: Floats, tissue: Mask, constants: Constants) -> float:

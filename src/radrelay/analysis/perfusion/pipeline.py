@@ -20,7 +20,7 @@ from radrelay.analysis.perfusion.brain import Brain, find_brain
 from radrelay.analysis.perfusion.checking import check_bolus, check_frames, check_volume, warn
 from radrelay.analysis.perfusion.constants import Constants, Modality
 from radrelay.analysis.perfusion.conversion import delta_r2_star
-from radrelay.analysis.perfusion.lesions import Lesions, delineate
+from radrelay.analysis.perfusion.lesions import Lesions, core_by_diffusion, delineate
 from radrelay.analysis.perfusion.maps import Values, values_of
 from radrelay.analysis.perfusion.morphology import grown
 from radrelay.analysis.perfusion.refusals import Warned
@@ -92,14 +92,19 @@ def analyse(
     options: Options | None = None,
     constants: Constants | None = None,
     progress: Progress | None = None,
+    *,
+    diffusion: tuple[Floats, Floats] | None = None,
+    other_times: NDArray[np.floating] | None = None,
 ) -> Result:
     """Analyse a study; raises one of `refusals` where no map can be trusted.
 
-    `volume`: frames × slices × rows × columns; `times`: frames, or frames × slices with NaN for what was not acquired.
+    `volume`: frames × slices × rows × columns; `times`: frames, or frames × slices with NaN for what was not acquired;
+    `other_times` the same as another attribute tells them. `diffusion`, for MR: ADC in µm²/s and the diffusion-weighted
+    image on the same voxels (slices × rows × columns).
     """
     options, constants, watch = options or Options(), constants or Constants(), _Watch(progress)
     check_volume(volume)
-    timing = check_times(times, volume.shape[1])
+    timing = check_times(times, volume.shape[1], other_times)
     watch.done("times")
     by = grid.factor(spacing, volume.shape)
     frames = grid.joined(volume, by, options.workers)
@@ -119,7 +124,7 @@ def analyse(
     values = study.values(watch)
     maps = {name: study.spread(getattr(values, name.lower()), by) for name in ("CBF", "CBV", "MTT", "TTP", "Tmax")}
     tissue = grid.spread(study.tissue, by)
-    lesions = study.lesions(values, by)
+    lesions = study.lesions(values, by, diffusion)
     watch.done("lesions")
     warnings = warn(timing, study.even, study.vessels, study.brain.inside, moved, pixels, volume.shape[1])
     vessels = study.vessels
@@ -253,12 +258,24 @@ class _Study:
         whole[self.tissue] = values
         return grid.spread(whole, by)
 
-    def lesions(self, values: Values, by: int) -> Lesions:
+    def lesions(self, values: Values, by: int, diffusion: tuple[Floats, Floats] | None) -> Lesions:
         """Delineate core and hypoperfusion on the analysis's own grid."""
         cbf, tmax = (self.spread(one, 1) for one in (values.cbf, values.tmax))
-        found = delineate(cbf, tmax, self.tissue, self.pixels, self.constants, self.normal_cbf)
+        core = self._core(diffusion, by)
+        found = delineate(cbf, tmax, self.tissue, self.pixels, self.constants, self.normal_cbf, core)
+        if self.options.modality == "MR" and diffusion is None:
+            found = replace(found, core_known=False, mismatch_ml=0.0, ratio=None)
         late = {limit: grid.spread(mask, by) for limit, mask in found.late.items()}
         return replace(found, core=grid.spread(found.core, by), late=late)
+
+    def _core(self, diffusion: tuple[Floats, Floats] | None, by: int) -> Mask | None:
+        """Return the core that diffusion tells, an empty one of MR without it; none of CT, whose perfusion tells it."""
+        if self.options.modality == "CT":
+            return None
+        if diffusion is None:
+            return np.zeros_like(self.tissue)
+        adc, weighted = (grid.joined(one[None], by, self.options.workers)[0] for one in diffusion)
+        return core_by_diffusion(adc, weighted, self.tissue, self.pixels, self.constants)
 
 
 def _placed(vessel: Vessel, by: int) -> Vessel:

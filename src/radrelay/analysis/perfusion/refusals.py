@@ -90,6 +90,10 @@ WARNINGS = (
     "vein-not-found",
     "two-boluses",
     "gap-in-time",
+    "gantry-tilt",
+    "images-left-out",
+    "diffusion-elsewhere",
+    "no-diffusion",
 )
 
 

@@ -1,0 +1,1 @@
+"""From DICOM images to arrays: series recognised, slices and time points put in order, pixels in HU or signal."""

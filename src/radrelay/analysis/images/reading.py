@@ -1,0 +1,170 @@
+"""A folder of DICOM files becomes a study that can be analysed: pixels in HU or signal, in order, with their times.
+
+Pixels are read once, straight into the array that is worked on; a frame that cannot be read is one that was lost, and
+is said to be. Values are those of the modality (PS3.3 C.11.1): slope and intercept of each frame.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pydicom
+from numpy.typing import NDArray
+
+from radrelay.analysis.images.diffusing import diffusion_of
+from radrelay.analysis.images.errors import NothingToAnalyse, RescaleWrong
+from radrelay.analysis.images.frames import Frame, Left, open_file, read_frames
+from radrelay.analysis.images.recognising import Recognised, Rules, read_rules, recognise
+from radrelay.analysis.images.stacking import Stack, stack
+from radrelay.analysis.perfusion.refusals import Warned
+from radrelay.analysis.study import ImageReference, Images, PerfusionStudy
+from radrelay.dicom.decode import decode_stored
+from radrelay.dicom.encapsulated import frame_ranges, locate, reader_of
+from radrelay.dicom.errors import Malformed
+from radrelay.dicom.header import parse
+from radrelay.dicom.pixels import BrokenPixels, NotViewable, PixelsTooLarge, describe
+
+WORKERS = 4
+AIR_HU = -500.0  # a scan of a head has air around it
+MOST_HU = 32_000.0
+Values = NDArray[np.generic]
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A study; the files that are no images, and the frames of it that could not be read."""
+
+    study: PerfusionStudy
+    recognised: Recognised
+    left: tuple[Left, ...] = ()
+    lost: tuple[Left, ...] = ()
+    warnings: tuple[Warned, ...] = field(default=())
+
+    @property
+    def left_out(self) -> int:
+        """How many frames of the study could not be read."""
+        return len(self.lost)
+
+
+def files_in(folder: Path) -> list[Path]:
+    """Return the files of a folder and of those in it, in a fixed order; links are not followed."""
+    return sorted(one for one in folder.rglob("*") if one.is_file() and not one.is_symlink())
+
+
+def read_study(paths: Sequence[Path], chosen: Sequence[str] = (), rules: Rules | None = None) -> Read:
+    """Read a study; raises the refusals of `errors` and of `perfusion.refusals`."""
+    frames, left = read_frames(paths)
+    if not frames:
+        raise NothingToAnalyse(files=len(paths), left_out=len(left))
+    found = recognise(frames, rules or read_rules(), chosen)
+    order = stack(found.perfusion)
+    images, lost = read_stack(order)
+    if found.modality == "CT":
+        _check_hounsfield(found.perfusion, images.values)
+    warnings = [Warned("gantry-tilt", {"degrees": round(order.tilt_deg, 1)})] if order.tilt_deg else []
+    first = found.perfusion[0]
+    header = pydicom.dcmread(first.path, stop_before_pixels=True, force=True)
+    te_ms = first.echo_time_ms
+    study = PerfusionStudy(
+        found.modality, header, images, te_s=te_ms / 1000 if te_ms and found.modality == "MR" else None
+    )
+    if found.modality == "MR":
+        diffusion, weighted = diffusion_of(found.diffusion, found.adc, _simple)
+        study = replace(study, diffusion=diffusion, diffusion_weighted=weighted)
+    return Read(study, found, tuple(left), tuple(lost), tuple(warnings))
+
+
+def _simple(frames: Sequence[Frame]) -> Images:
+    images, _ = read_stack(stack(frames))
+    return images
+
+
+def read_stack(order: Stack) -> tuple[Images, list[Left]]:
+    """Read the pixels of a stack: (frames, slices, rows, columns), and what could not be read."""
+    rows, slices = len(order.frames), len(order.frames[0])
+    places = [
+        (frame, (row, number))
+        for row, own in enumerate(order.frames) for number, frame in enumerate(own) if frame is not None
+    ]  # fmt: skip
+    values = np.zeros((rows, slices, order.slab.rows, order.slab.columns), dtype=_kind([one for one, _ in places]))
+    by_file: dict[Path, list[tuple[Frame, tuple[int, int]]]] = defaultdict(list)
+    for frame, place in places:
+        by_file[frame.path].append((frame, place))
+    with ThreadPoolExecutor(WORKERS) as threads:
+        lost = [one for some in threads.map(lambda path: _read(path, by_file[path], values), by_file) for one in some]
+    times = order.times.copy()
+    for _, place in lost:
+        times[place] = np.nan
+    other = None if order.other_times is None else np.where(np.isnan(times), np.nan, order.other_times)
+    references = tuple(
+        tuple(_reference(own) for own in column if own is not None) for column in zip(*order.frames, strict=True)
+    )
+    return Images(values, order.slab, references, times, other), [one for one, _ in lost]
+
+
+def _kind(frames: Sequence[Frame]) -> type[np.generic]:
+    """Return the type that holds all values: whole ones where every slope is 1 and every intercept whole."""
+    whole = all(one.slope == 1 and float(one.intercept).is_integer() and abs(one.intercept) < MOST_HU for one in frames)
+    return np.int16 if whole and frames[0].series.modality == "CT" else np.float32
+
+
+def _read(
+    path: Path, wanted: Sequence[tuple[Frame, tuple[int, int]]], values: Values
+) -> list[tuple[Left, tuple[int, int]]]:
+    """Read the frames of one file into their places; returns those that could not be read."""
+    try:
+        _, data, syntax = open_file(path)
+        header = parse(data, syntax)
+        read = reader_of(data)
+        location = locate(header, read)
+        descriptor = describe(header, syntax, location.vr)
+        ranges = frame_ranges(descriptor, location, read, len(data))
+    except (Malformed, NotViewable, BrokenPixels, PixelsTooLarge, OSError) as error:
+        return [(Left(path, str(error)), place) for _, place in wanted]
+    lost = []
+    for frame, place in wanted:
+        try:
+            one = ranges[frame.index]
+            if one.missing:
+                raise BrokenPixels(f"The frame lacks {one.missing} bytes.")
+            samples = decode_stored(descriptor, one.read(read), one.bit_offset, own=True).samples
+            _put(samples, frame, values[place])
+        except (BrokenPixels, NotViewable, IndexError, ValueError) as error:
+            lost.append((Left(path, str(error)), place))
+    return lost
+
+
+def _put(samples: NDArray[np.generic], frame: Frame, target: Values) -> None:
+    if values_fit(target.dtype):
+        np.clip(samples.astype(np.int32) + int(frame.intercept), -32_768, 32_767, out=target, casting="unsafe")
+        return
+    np.multiply(samples, np.float32(frame.slope), out=target, casting="unsafe")
+    target += np.float32(frame.intercept)  # type: ignore[misc]
+
+
+def values_fit(kind: np.dtype[np.generic]) -> bool:
+    """Say whether an array holds whole values."""
+    return kind.kind == "i"
+
+
+def _reference(frame: Frame) -> ImageReference:
+    own = frame.index + 1 if frame.frames > 1 else None
+    return ImageReference(frame.sop_class_uid, frame.sop_uid, frame.series.uid, own)
+
+
+def _check_hounsfield(frames: Sequence[Frame], values: Values) -> None:
+    """Refuse CT whose values are no HU: nothing said, scaled differently from image to image, or without any air."""
+    if not any(one.rescaled for one in frames) or len({one.slope for one in frames}) > 1:
+        slopes = sorted({one.slope for one in frames})
+        raise RescaleWrong(slopes=", ".join(f"{one:g}" for one in slopes[:4]))
+    least = float(values.min())
+    if least > AIR_HU:
+        raise RescaleWrong(least_hu=round(least))
+
+
+Reader = Callable[[Sequence[Frame]], Images]

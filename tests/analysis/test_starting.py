@@ -16,6 +16,7 @@ from radrelay.analysis.models import AnalysisRun
 from radrelay.analysis.starting import start_called
 from radrelay.archive import indexing
 from radrelay.archive.models import Holding, Series, Study
+from radrelay.archive.tables import SENDER
 from radrelay.intake.files import FileLander
 from radrelay.intake.sources import SourceView, list_sources
 from radrelay.routing.models import Delivery
@@ -93,6 +94,8 @@ def test_what_is_sent_to_its_title_is_analysed_once_sent_on_and_gone_within_a_da
         [delivery] = session.scalars(sa.select(Delivery)).all()
         series = session.get_one(Series, delivery.series_id)
         assert series.series_uid == run["results"][0]["series_uid"]
+        brought = session.execute(sa.select(SENDER.c.calling_ae).where(SENDER.c.series_id == series.id)).scalars().all()
+        assert brought == ["COPIER"], "a rule knows by it what an analysis has made"
         [holding] = session.scalars(sa.select(Holding).where(Holding.study_id == study_id)).all()
         assert holding.ceiling_at is not None
         assert holding.ceiling_at <= lab.site.clock.now() + timedelta(days=1)

@@ -75,6 +75,18 @@ class Begun(NamedTuple):
         return row if row is not None and (row.state, row.attempts) == ("running", self.attempt) else None
 
 
+class _Watch:
+    """Times the parts of an attempt."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._since = time.monotonic()
+
+    def done(self, part: str) -> None:
+        now = time.monotonic()
+        self.seconds[part], self._since = round(now - self._since, 1), now
+
+
 class Attempt:
     """An attempt at a run."""
 
@@ -102,17 +114,23 @@ class Attempt:
         limits = self._begun.here.limits
         size = sum(ref.size for ref in self._begun.refs)
         values = json.loads(self._begun.parameters)
+        watch = _Watch()
         with self._folders.one(self._begun.run_id, size, limits.output_bytes, values) as place:
             whose = self._lay_out(place)
+            watch.done("laid_out_s")
             run(
                 self._command(place), place, limits, self._settings.nice, self._wanted, self._progress,
                 self._environment(place),
             )  # fmt: skip
+            watch.done("ran_s")
             self._require_wanted()
             output = read_output(place.output, self._begun.run_id, whose)
             self._write_down(output)
             self._land(output)
+            watch.done("landed_s")
         self._require_indexed(output.results)
+        watch.done("indexed_s")
+        log.info("a run has its results", run_id=str(self._begun.run_id), objects=len(output.results), **watch.seconds)
         return list(output.results)
 
     def _made_before(self) -> list[Result]:

@@ -205,14 +205,19 @@ class Kinds:
 
 
 def described(folder: Path | None) -> list[Kind]:
-    """Return the kinds that a folder holds, by name; raises `Misconfigured` where a description says nothing."""
-    if folder is None:
-        return []
+    """Return the kinds that a folder holds, by name; a description that says nothing is told in the log, and left out.
+
+    One that is wrong must not keep anything else from working.
+    """
     found: dict[str, Kind] = {}
-    for path in sorted(folder.glob(f"*/{DESCRIPTION}")):
-        kind = _kind_of(path)
-        if kind.name in found or kind.name == "perfusion":
-            raise Misconfigured(f"{path}: there are two analyses of the name {kind.name}")
+    for path in sorted(folder.glob(f"*/{DESCRIPTION}")) if folder is not None else ():
+        try:
+            kind = _kind_of(path)
+            if kind.name in found or kind.name == "perfusion":
+                raise Misconfigured(f"{path}: there are two analyses of the name {kind.name}")
+        except Misconfigured as error:
+            log.error("an analysis is left out: its description is wrong", reason=error.message)
+            continue
         found[kind.name] = kind
     return list(found.values())
 

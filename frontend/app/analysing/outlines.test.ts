@@ -32,4 +32,6 @@ test('a place has its neighbours with it, but none outside of the picture', () =
 test('scales are read in round steps', () => {
   expect(ticks([0, 47])).toEqual([0, 10, 20, 30, 40, 50]);
   expect(ticks([-0.3, 0.4])).toEqual([-0.4, -0.2, 0, 0.2, 0.4]);
+  expect(ticks([-2, 47])).toEqual([0, 10, 20, 30, 40, 50]);
+  expect(ticks([0, 0.02], 5, 1)).toEqual([0, 0.2, 0.4, 0.6, 0.8, 1]);
 });

@@ -47,10 +47,13 @@ export function around([slice, row, column]: Place, rows: number, columns: numbe
     .filter(([, one, other]) => one >= 0 && other >= 0 && one < rows && other < columns);
 }
 
-/** The ends of a scale around values, from 0 or below on, in steps that can be read. */
-export function ticks(values: readonly number[], most = 5): number[] {
-  const high = Math.max(...values, 1e-9);
-  const low = Math.min(...values, 0);
+const HARDLY = 0.1;
+
+/** The steps of a scale for values, from 0 on, or from below where more than a tenth lies there; `least` is in it in any case. */
+export function ticks(values: readonly number[], most = 5, least = 1e-9): number[] {
+  const high = Math.max(...values, least);
+  const lowest = Math.min(...values, 0);
+  const low = lowest < -HARDLY * high ? lowest : 0;
   const rough = (high - low) / most;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = ([1, 2, 5, 10].find((one) => one * power >= rough) ?? 10) * power;
